@@ -1,0 +1,195 @@
+package journey
+
+import "time"
+
+// Definition is a compiled journey: a flat list of steps with jump targets, as the interpreter runs it.
+// It holds no positions and no comments, so that its Revision changes only when its meaning does.
+// It travels, compressed (Pack), in the workflow input.
+type Definition struct {
+	Journey     string         `json:"journey"`
+	Description string         `json:"description,omitempty"`
+	Owner       string         `json:"owner,omitempty"`
+	Entry       Entry          `json:"entry"`
+	Vars        map[string]any `json:"vars,omitempty"` // starting values: what JSON carries
+	Goal        *Goal          `json:"goal,omitempty"`
+	Exit        []ExitRule     `json:"exit,omitempty"`
+	Timeout     time.Duration  `json:"timeout"` // longest life of an instance; default 90 days
+	Paths       []Path         `json:"paths"`   // main first, the others sorted by name
+	Steps       []Step         `json:"steps"`
+}
+
+// End is the jump target behind the last step of a path.
+const End = -1
+
+// Main is the name of the path an instance begins on.
+const Main = "main"
+
+// DefaultTimeout is the longest life of an instance whose journey gives none.
+const DefaultTimeout = 90 * 24 * time.Hour
+
+// Expr is the source of a CEL expression; empty is absent. A literal of the YAML stands as the CEL literal.
+type Expr string
+
+// Path is a named list of steps.
+type Path struct {
+	Name  string `json:"name"`
+	Start int    `json:"start"` // index of its first step, or End
+}
+
+// Step is one instruction. Spec is the kind's own part, of the type that Kinds gives for Kind.
+type Step struct {
+	ID   string `json:"id"`
+	Kind string `json:"kind"`
+	Name string `json:"name,omitempty"` // for people
+	Path string `json:"path"`
+	When Expr   `json:"when,omitempty"` // skip the step unless true
+	Next int    `json:"next"`           // index of the step behind this one, or End
+	Spec Spec   `json:"spec"`
+}
+
+// Spec is what a step kind compiles to. Implementations are pointers to the structs below.
+type Spec interface{ Kind() string }
+
+// Reentry modes.
+const (
+	ReentryNever     = "never"
+	ReentryAlways    = "always"
+	ReentryAfterExit = "after_exit"
+	ReentryAfter     = "after"
+)
+
+// Entry says who enters. This build knows entry by event.
+type Entry struct {
+	Events  []string      `json:"events,omitempty"`
+	When    Expr          `json:"when,omitempty"`
+	Key     Expr          `json:"key,omitempty"` // a missing value means no entry
+	Reentry string        `json:"reentry"`       // one of the Reentry modes
+	After   time.Duration `json:"after,omitempty"`
+	Holdout float64       `json:"holdout,omitempty"` // percent, 0…100
+}
+
+// Goal is what the journey is for.
+type Goal struct {
+	Events []string      `json:"events,omitempty"` // empty: every event of the customer
+	When   Expr          `json:"when,omitempty"`
+	Value  Expr          `json:"value,omitempty"`
+	Within time.Duration `json:"within,omitempty"` // 0: watched while the path lasts
+}
+
+// ExitRule ends an instance early.
+type ExitRule struct {
+	Events  []string `json:"events,omitempty"` // empty: every event of the customer
+	When    Expr     `json:"when,omitempty"`
+	Outcome string   `json:"outcome"` // default exited
+}
+
+// Wait parks for Duration, or until the moment Until gives plus Offset.
+type Wait struct {
+	Duration time.Duration `json:"duration,omitempty"`
+	Until    Expr          `json:"until,omitempty"`
+	Offset   time.Duration `json:"offset,omitempty"` // may be negative
+	Timezone string        `json:"timezone,omitempty"`
+}
+
+// EventArm is an arm of wait_for.
+type EventArm struct {
+	Events []string `json:"events"`
+	When   Expr     `json:"when,omitempty"`
+	Then   int      `json:"then"` // index of the first step, or the step's Next
+}
+
+// WaitFor parks until an arm's event comes, or Timeout has passed.
+type WaitFor struct {
+	Arms      []EventArm    `json:"arms"`
+	Timeout   time.Duration `json:"timeout"`
+	OnTimeout int           `json:"on_timeout"`
+	Since     string        `json:"since,omitempty"` // "entry" looks back to the entry
+}
+
+// BranchArm is an arm of branch.
+type BranchArm struct {
+	When Expr `json:"when"`
+	Then int  `json:"then"`
+}
+
+// Branch goes the way of the first true arm.
+type Branch struct {
+	Arms []BranchArm `json:"arms"`
+	Else int         `json:"else"`
+}
+
+// SplitArm is an arm of split.
+type SplitArm struct {
+	Weight float64 `json:"weight"`
+	Name   string  `json:"name,omitempty"`
+	Then   int     `json:"then"`
+}
+
+// Split goes a way that hangs on journey, step and customer alone.
+type Split struct {
+	Arms []SplitArm `json:"arms"`
+}
+
+// Categories of a send.
+const (
+	Marketing     = "marketing"
+	Transactional = "transactional"
+)
+
+// Send says a message on the first permitted channel of Via; Via empty means: the message's channels in the order of the channel registry.
+type Send struct {
+	Message   string          `json:"message"`
+	Via       []string        `json:"via,omitempty"`
+	Data      map[string]Expr `json:"data,omitempty"`
+	Category  string          `json:"category"` // Marketing (default) or Transactional
+	Topic     string          `json:"topic,omitempty"`
+	Tone      string          `json:"tone,omitempty"`
+	OnBlocked int             `json:"on_blocked"` // Next where absent
+	OnFailure int             `json:"on_failure"` // Next where absent
+}
+
+// Priorities of a handoff, lowest first.
+var Priorities = []string{"low", "normal", "high", "urgent"}
+
+// Handoff gives the customer to a person of a queue.
+type Handoff struct {
+	Queue     string         `json:"queue"`
+	Priority  string         `json:"priority"`       // default normal
+	Note      string         `json:"note,omitempty"` // Liquid
+	Timeout   time.Duration  `json:"timeout,omitempty"`
+	Outcomes  map[string]int `json:"outcomes,omitempty"` // outcome → first step; others go to Next
+	OnTimeout int            `json:"on_timeout"`
+}
+
+// Assignment is one line of set; Target is "vars" or "customer", Name the dotted path in it.
+type Assignment struct {
+	Target string `json:"target"`
+	Name   string `json:"name"`
+	Value  Expr   `json:"value"`
+}
+
+// Set assigns in the order of the file.
+type Set struct {
+	Assign []Assignment `json:"assign"`
+}
+
+// GoTo jumps.
+type GoTo struct {
+	Target string `json:"target"` // as written: a path or a step id
+	To     int    `json:"to"`
+}
+
+// Exit ends the instance with Outcome.
+type Exit struct {
+	Outcome string `json:"outcome"`
+}
+
+func (*Wait) Kind() string    { return "wait" }
+func (*WaitFor) Kind() string { return "wait_for" }
+func (*Branch) Kind() string  { return "branch" }
+func (*Split) Kind() string   { return "split" }
+func (*Send) Kind() string    { return "send" }
+func (*Handoff) Kind() string { return "handoff" }
+func (*Set) Kind() string     { return "set" }
+func (*GoTo) Kind() string    { return "go_to" }
+func (*Exit) Kind() string    { return "exit" }

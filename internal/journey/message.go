@@ -1,0 +1,36 @@
+package journey
+
+// Treatment is what one channel says: field → Liquid source.
+type Treatment map[string]string
+
+// Message is what is said, per channel, with variants per tone and language.
+type Message struct {
+	Name       string                          `json:"message"`
+	About      string                          `json:"about,omitempty"`
+	Treatments map[string]Treatment            `json:"treatments"`          // by channel
+	Tones      map[string]map[string]Treatment `json:"tones,omitempty"`     // tone → channel → fields that differ
+	Languages  map[string]map[string]Treatment `json:"languages,omitempty"` // language → channel → fields that differ
+}
+
+// ChannelSpec is what the language knows of a channel. activities/channel gives the specs of this build.
+type ChannelSpec struct {
+	Name    string
+	Doc     string
+	Fields  []ChannelField
+	Address string // customer trait that holds the address; empty: needs none
+	Any     bool   // takes the treatment of any channel (log)
+}
+
+// ChannelField is a key of a channel's treatment.
+type ChannelField struct {
+	Name     string
+	Doc      string
+	Required bool
+	HTML     bool // what is inserted is escaped
+}
+
+// Content is all that a folder of journeys says, checked and compiled: what a release holds.
+type Content struct {
+	Journeys map[string]*Definition `json:"journeys"`
+	Messages map[string]*Message    `json:"messages"`
+}

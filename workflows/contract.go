@@ -1,0 +1,132 @@
+// Package workflows is the interpreter: it runs one customer's journey as one Temporal workflow.
+// It is deterministic, and imports only the SDK's workflow packages and internal/journey.
+package workflows
+
+import (
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Names that channels use; see docs/channels.md.
+const (
+	TaskQueue    = "journeys"
+	JourneyType  = "Journey" // workflow type of an instance
+	TrackType    = "Track"   // workflow type that takes one event for the store
+	EventName    = "event"   // signal and update: Event
+	StateQuery   = "state"   // query: State view
+	ExitUpdate   = "exit"    // update: Command
+	PauseUpdate  = "pause"
+	ResumeUpdate = "resume"
+	SkipUpdate   = "skip"
+	GoToUpdate   = "go_to"
+)
+
+// Search attributes of every instance; all Keyword.
+const (
+	AttrJourney  = "Journey"
+	AttrCustomer = "CustomerId"
+	AttrRevision = "JourneyRevision"
+)
+
+// MemoEnrolment is the memo field that holds the enrolment id.
+const MemoEnrolment = "enrolment"
+
+// InterpreterVersion is the version of this interpreter that new instances start with.
+const InterpreterVersion = 1
+
+// Event is what the signal and the update `event` carry. Channels fill ID, Name, Time and Properties; Enrolment and
+// what follows are the relay's: an event without Enrolment is recorded in the store first and comes back by the relay.
+type Event struct {
+	ID         string         `json:"id"`
+	Name       string         `json:"name"`
+	Time       time.Time      `json:"time,omitzero"`
+	Properties map[string]any `json:"properties,omitempty"`
+	Enrolment  string         `json:"enrolment,omitempty"`
+	// Traits are the top-level traits this event changed, of those the journey listens to.
+	Traits []string `json:"traits,omitempty"`
+	// Handoff is set on the resolution of a hand-off; Name is then HandoffResolved, Properties hold outcome, agent and note-free data.
+	Handoff string `json:"handoff,omitempty"`
+	// Command is set on an order given through the store (pause, resume, exit); Name is then Commanded.
+	Command *Command `json:"command,omitempty"`
+}
+
+// Names of deliveries that are not a customer's events.
+const (
+	HandoffResolved = "tabi.handoff_resolved"
+	Commanded       = "tabi.command"
+)
+
+// Rejection types: typed application errors with which an update is refused for good; the relay counts them as delivered.
+const (
+	RejectDuplicate = "Duplicate" // the event was taken before
+	RejectStranger  = "Stranger"  // for another enrolment
+	RejectInvalid   = "Invalid"   // no id, no name, unknown command or step
+	RejectEnded     = "Ended"
+)
+
+// Command is an order of a person: the updates exit, pause, resume, skip and go_to take it.
+type Command struct {
+	Kind   string `json:"kind,omitempty"`   // exit, pause, resume; the update's name where it comes by one
+	By     string `json:"by,omitempty"`     // who gave it, for the record
+	Reason string `json:"reason,omitempty"` // shown in the Temporal UI
+	Target string `json:"target,omitempty"` // go_to: path or step id
+}
+
+// Input starts an instance.
+type Input struct {
+	Interpreter int            `json:"interpreter"`
+	Enrolment   string         `json:"enrolment"`
+	Journey     string         `json:"journey"`
+	Revision    string         `json:"revision"`
+	Definition  []byte         `json:"definition"` // journey.Pack
+	Customer    string         `json:"customer"`
+	Key         string         `json:"key,omitempty"`
+	Clock       journey.Clock  `json:"clock,omitzero"`
+	EnteredAt   time.Time      `json:"entered_at"`         // virtual
+	EntryEvent  string         `json:"entry_event"`        // event id
+	EntryName   string         `json:"entry_name"`         // event name
+	Entry       map[string]any `json:"entry,omitempty"`    // of its properties, those the journey reads
+	Holdout     bool           `json:"holdout,omitempty"`  // takes no step
+	State       *Snapshot      `json:"snapshot,omitempty"` // set on continue-as-new
+}
+
+// Outcomes that tabi itself gives.
+const (
+	Completed = "completed"
+	Goal      = "goal"
+	TimedOut  = "timeout"
+	Cancelled = "cancelled"
+	Failed    = "failed"
+	Exited    = "exited"
+)
+
+// Result is what a run returns.
+type Result struct {
+	Outcome string  `json:"outcome"`
+	Reason  string  `json:"reason,omitempty"` // in words
+	Value   float64 `json:"value,omitempty"`  // of the goal
+	Steps   int     `json:"steps"`            // steps passed
+}
+
+// TrackInput is what workflow type Track takes: a Segment call.
+type TrackInput struct {
+	Type        string         `json:"type,omitempty"` // default track
+	UserID      string         `json:"userId,omitempty"`
+	AnonymousID string         `json:"anonymousId,omitempty"`
+	Event       string         `json:"event,omitempty"`
+	MessageID   string         `json:"messageId"` // default: the workflow id
+	Timestamp   time.Time      `json:"timestamp,omitzero"`
+	Properties  map[string]any `json:"properties,omitempty"`
+	Traits      map[string]any `json:"traits,omitempty"`
+}
+
+// TrackResult says what became of it.
+type TrackResult struct {
+	ID        string `json:"id"`
+	Customer  string `json:"customer"`
+	Duplicate bool   `json:"duplicate,omitempty"`
+}
+
+// Snapshot is all of an instance's state that survives continue-as-new (see state.go).
+type Snapshot struct{}

@@ -1,0 +1,149 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Activity names: what a journey may ask of the world. package activities implements them under these names.
+const (
+	ReportActivity   = "report"   // Report → ReportResult (local)
+	EvaluateActivity = "evaluate" // Evaluate → EvaluateResult (local)
+	AssignActivity   = "assign"   // Assign → none (local)
+	SendActivity     = "send"     // Send → SendResult (local)
+	DeliverActivity  = "deliver"  // Send → SendResult (normal, with a retry policy; what send could not do at once)
+	HandoffActivity  = "handoff"  // OpenHandoff → none (local)
+	WithdrawActivity = "withdraw" // WithdrawHandoff → none (local)
+	RecordActivity   = "record"   // Record → TrackResult (local)
+)
+
+// NotMine is the type of the application error by which the store tells a run that its enrolment is closed or belongs to another chain: the run ends at once.
+const NotMine = "NotMine"
+
+// Ref says on whose behalf an activity acts. The first activity of a chain claims the enrolment.
+type Ref struct {
+	Enrolment string        `json:"enrolment"`
+	Chain     string        `json:"chain"` // first run id of the chain
+	Journey   string        `json:"journey"`
+	Revision  string        `json:"revision"`
+	Customer  string        `json:"customer"`
+	Clock     journey.Clock `json:"clock,omitzero"`
+}
+
+// Passage is a step that was passed.
+type Passage struct {
+	Step    string    `json:"step"`
+	Kind    string    `json:"kind"`
+	Visit   int       `json:"visit"` // from 1
+	At      time.Time `json:"at"`    // virtual
+	Outcome string    `json:"outcome,omitempty"`
+}
+
+// Parked says where an instance waits.
+type Parked struct {
+	Step   string    `json:"step"` // empty while it only watches for its goal
+	Kind   string    `json:"kind"`
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until,omitzero"`
+	For    []string  `json:"for,omitempty"` // in words
+	Silent bool      `json:"silent,omitempty"`
+}
+
+// Report tells the store where an instance is.
+type Report struct {
+	Ref
+	Seq    int       `json:"seq"` // from 1, rising within the chain: a repeat changes nothing
+	Passed []Passage `json:"passed,omitempty"`
+	Parked *Parked   `json:"parked,omitempty"`
+	Ended  *Ended    `json:"ended,omitempty"`
+}
+
+// Ended says how an instance ended.
+type Ended struct {
+	Outcome string    `json:"outcome"`
+	Reason  string    `json:"reason,omitempty"`
+	Value   float64   `json:"value,omitempty"`
+	At      time.Time `json:"at"`
+}
+
+// Scene is what an expression or a template may see besides the customer; events are given by id and read from the store.
+type Scene struct {
+	EntryEvent string                    `json:"entry_event,omitempty"`
+	Event      string                    `json:"event,omitempty"` // the event at hand
+	Vars       map[string]any            `json:"vars,omitempty"`
+	Steps      map[string]map[string]any `json:"steps,omitempty"`       // results, without the properties of events
+	StepEvents map[string]string         `json:"step_events,omitempty"` // step id → id of the event it took
+}
+
+// Evaluate asks for values of expressions that read the customer. Only the answers enter history.
+type Evaluate struct {
+	Ref
+	Scene
+	Exprs []journey.Expr `json:"exprs"`
+}
+
+// EvaluateResult has an answer per expression; Missing where it had none.
+type EvaluateResult struct {
+	Values  []any  `json:"values"` // timestamps as RFC 3339 strings
+	Missing []bool `json:"missing"`
+	// Timezone is the customer's, an IANA name; empty where unknown.
+	Timezone string `json:"timezone,omitempty"`
+}
+
+// Assign sets traits of the customer. Values are evaluated where the data is; a missing one leaves the trait alone.
+type Assign struct {
+	Ref
+	Scene
+	Key    string               `json:"key"` // enrolment/step/visit: a repeat changes nothing
+	Assign []journey.Assignment `json:"assign"`
+}
+
+// Send asks for a send.
+type Send struct {
+	Ref
+	Scene
+	Key   string       `json:"key"` // enrolment/step/visit
+	Step  string       `json:"step"`
+	Visit int          `json:"visit"`
+	Spec  journey.Send `json:"spec"`
+}
+
+// Statuses of a send.
+const (
+	StatusSent       = "sent"
+	StatusSuppressed = "suppressed"
+	StatusFailed     = "failed"
+	StatusRetry      = "retry"  // the local activity could not; run DeliverActivity
+	StatusPaused     = "paused" // the journey is paused: ask again after resume
+)
+
+// SendResult is what came of it.
+type SendResult struct {
+	Status  string `json:"status"`
+	Reason  string `json:"reason,omitempty"`
+	Channel string `json:"channel,omitempty"`
+}
+
+// OpenHandoff puts the customer before a queue. ID is enrolment/step/visit.
+type OpenHandoff struct {
+	Ref
+	Scene
+	ID    string          `json:"id"`
+	Step  string          `json:"step"`
+	Until time.Time       `json:"until,omitzero"`
+	Spec  journey.Handoff `json:"spec"`
+}
+
+// WithdrawHandoff takes it back: it timed out, or its instance ended or moved on.
+type WithdrawHandoff struct {
+	Ref
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+}
+
+// Record takes an event that came straight to a run, or a Track workflow, into the store.
+type Record struct {
+	Clock journey.Clock `json:"clock,omitzero"`
+	Call  TrackInput    `json:"call"`
+}
