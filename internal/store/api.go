@@ -60,9 +60,9 @@ type Receipt struct {
 
 // Enrolment states.
 const (
-	Open     = "open"
-	Watching = "watching" // its path has ended; it waits silently for its goal
-	Closed   = "closed"
+	StateOpen     = "open"
+	StateWatching = "watching" // its path has ended; it waits silently for its goal
+	StateClosed   = "closed"
 )
 
 // Enrolment is one entry of a customer into a journey.
@@ -139,7 +139,7 @@ type Contact struct {
 const (
 	HandoffOpen      = "open"
 	HandoffClaimed   = "claimed"
-	HandoffResolvedS = "resolved"
+	HandoffResolved  = "resolved"
 	HandoffWithdrawn = "withdrawn"
 )
 
