@@ -1,0 +1,52 @@
+package channel
+
+import (
+	"context"
+	"strings"
+	"unicode"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// check answers for a message that no provider should see: one without a key, without the address the channel needs,
+// or without a required field; and for a caller who has already given up.
+func check(ctx context.Context, spec journey.ChannelSpec, m Message) (Receipt, bool) {
+	if ctx.Err() != nil {
+		return Receipt{Outcome: NotSent, Reason: "the time to send was over before it began"}, true
+	}
+	if m.Key == "" {
+		return Receipt{Outcome: Refused, Reason: "the message has no ledger key"}, true
+	}
+	if spec.Address != "" && strings.TrimSpace(m.Address) == "" {
+		return Receipt{Outcome: Refused, Reason: "the customer has no " + spec.Address}, true
+	}
+	for _, f := range spec.Fields {
+		if f.Required && strings.TrimSpace(m.Fields[f.Name]) == "" {
+			return Receipt{Outcome: Refused, Reason: "the " + f.Name + " came out empty"}, true
+		}
+	}
+	return Receipt{}, false
+}
+
+// oneLine puts s on one line and drops what a terminal would act on.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			return ' '
+		case unicode.IsControl(r):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// printable drops control characters but for line ends and tabs.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,72 @@
+package channel
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// Config is what the channels are opened with. Package app fills it from flags and from the variables named here.
+// Secrets in it never appear in errors or logs.
+type Config struct {
+	// SMTPURL (TABI_SMTP_URL) is the mail server: smtp://user:password@host:port, or smtps:// for TLS from the first
+	// byte. STARTTLS is used where the server offers it, insisted on with ?tls=required, and never used with ?tls=off.
+	// A password goes over an encrypted connection or to this machine only. Default ports: 587, and 465 for smtps.
+	SMTPURL string
+	// MailFrom (TABI_MAIL_FROM) is the sender: "Shop <shop@example.com>". Needed with SMTPURL.
+	MailFrom string
+	// SMTPConnections (TABI_SMTP_CONNECTIONS) is how many connections to the mail server may be open at once. Default 4.
+	SMTPConnections int
+
+	// FCMCredentials (TABI_FCM_CREDENTIALS) is the service account of Firebase Cloud Messaging: the path of its JSON
+	// file, or the JSON itself.
+	FCMCredentials string
+	// FCMProject (TABI_FCM_PROJECT) is the project to send from. Default: project_id of the credentials.
+	FCMProject string
+	// FCMURL (TABI_FCM_URL) is where messages are sent. Default: base_url of the credentials (a key of tabi's own, for
+	// test servers), else https://fcm.googleapis.com.
+	FCMURL string
+
+	// SMSURL (TABI_SMS_URL) takes text messages: a POST of {"to","text","key"}, signed by the Standard Webhooks spec.
+	SMSURL string
+	// SMSSecret (TABI_SMS_SECRET) signs them: whsec_ and base64 of 24 to 64 bytes. Needed with SMSURL.
+	SMSSecret string
+
+	// WebhookSecret (TABI_WEBHOOK_SECRET) signs webhooks: whsec_ and base64 of 24 to 64 bytes. Several, separated by
+	// spaces or commas, all sign, so that receivers can change from one to the next.
+	WebhookSecret string
+	// WebhookAllowPrivate (TABI_WEBHOOK_ALLOW_PRIVATE) lets webhooks go to loopback, private and link-local addresses.
+	WebhookAllowPrivate bool
+
+	// Timeout (TABI_SEND_TIMEOUT) ends an attempt to send, connecting included. Default 10 s. An earlier deadline of
+	// the caller counts.
+	Timeout time.Duration
+	// Log is where the channel `log` prints. Default: standard output.
+	Log io.Writer
+}
+
+// Defaults of Config.
+const (
+	DefaultSMTPConnections = 4
+	DefaultTimeout         = 10 * time.Second
+)
+
+// withDefaults fills what was left out.
+func (c Config) withDefaults() Config {
+	if c.SMTPConnections <= 0 {
+		c.SMTPConnections = DefaultSMTPConnections
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.Log == nil {
+		c.Log = os.Stdout
+	}
+	return c
+}
+
+// variable makes an error about a setting, without its value.
+func variable(name, format string, args ...any) error {
+	return fmt.Errorf("%s: %w", name, fmt.Errorf(format, args...))
+}

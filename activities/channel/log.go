@@ -1,0 +1,60 @@
+package channel
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+var logSpec = journey.ChannelSpec{
+	Name: "log", Doc: "Prints the treatment of any other channel, for trying things out.", Any: true,
+}
+
+// printer prints what is said, the text itself included: it is for development.
+type printer struct {
+	spec journey.ChannelSpec
+	mu   sync.Mutex
+	out  io.Writer
+}
+
+func openLog(spec journey.ChannelSpec, cfg Config) (Channel, error) {
+	return &printer{spec: spec, out: cfg.Log}, nil
+}
+
+func (p *printer) Spec() journey.ChannelSpec { return p.spec }
+func (p *printer) Dedupes() bool             { return false }
+func (p *printer) Close() error              { return nil }
+
+// Send prints one block: a line that says whose step it is, and a line per field, in one write.
+func (p *printer) Send(ctx context.Context, m Message) Receipt {
+	if r, bad := check(ctx, p.spec, m); bad {
+		return r
+	}
+	names := make([]string, 0, len(m.Fields))
+	for name := range m.Fields {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s  (journey %s, step %s, key %s)\n", oneLine(m.Message), oneLine(m.Journey), oneLine(m.Step), oneLine(m.Key))
+	for _, name := range names {
+		fmt.Fprintf(&b, "  %s: %s\n", name, strings.ReplaceAll(strings.TrimRight(printable(m.Fields[name]), "\n"), "\n", "\n    "))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, err := p.out.Write(b.Bytes())
+	switch {
+	case err == nil:
+		return Receipt{Outcome: Sent}
+	case n == 0:
+		return Receipt{Outcome: NotSent, Reason: "the output of channel log cannot be written to: " + err.Error()}
+	default:
+		return Receipt{Outcome: Unknown, Reason: "the output of channel log broke off: " + err.Error()}
+	}
+}

@@ -1,0 +1,71 @@
+package channel
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// kind is a channel of this build: what the language knows of it, and how it is opened.
+type kind struct {
+	spec journey.ChannelSpec
+	// open returns errNotConfigured (wrapped, naming the variable) where the configuration has nothing for it.
+	open func(journey.ChannelSpec, Config) (Channel, error)
+}
+
+// registry lists the channels, one line each. Their order is the order in which a send without `via` tries them.
+var registry = []kind{
+	{emailSpec, openEmail},
+	{pushSpec, openPush},
+	{smsSpec, openSMS},
+	{appSpec, openApp},
+	{webhookSpec, openWebhook},
+	{logSpec, openLog},
+}
+
+// Specs are the channels of this build, in the registry's order. It does no I/O and needs no configuration.
+func Specs() []journey.ChannelSpec {
+	specs := make([]journey.ChannelSpec, len(registry))
+	for i, k := range registry {
+		specs[i] = k.spec
+		specs[i].Fields = append([]journey.ChannelField(nil), k.spec.Fields...)
+	}
+	return specs
+}
+
+// Open opens every channel, by name. One that the configuration has nothing for is there too and refuses every
+// message with the reason NOT_CONFIGURED and the variable to set. Every setting that is wrong is an error that names
+// its variable; all of them are reported at once. Connections are made by the first send.
+func Open(cfg Config) (map[string]Channel, error) {
+	cfg = cfg.withDefaults()
+	channels := make(map[string]Channel, len(registry))
+	var errs []error
+	for _, k := range registry {
+		c, err := k.open(k.spec, cfg)
+		var missing *notConfiguredError
+		switch {
+		case errors.As(err, &missing):
+			c = unconfigured{spec: k.spec, variable: missing.variable}
+		case err != nil:
+			errs = append(errs, fmt.Errorf("channel %s: %w", k.spec.Name, err))
+			continue
+		}
+		channels[k.spec.Name] = c
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(append(errs, Close(channels))...)
+	}
+	return channels, nil
+}
+
+// Close closes the channels that Open gave.
+func Close(channels map[string]Channel) error {
+	var errs []error
+	for _, k := range registry {
+		if c := channels[k.spec.Name]; c != nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
