@@ -88,7 +88,7 @@ type Input struct {
 	EntryName   string         `json:"entry_name"`         // event name
 	Entry       map[string]any `json:"entry,omitempty"`    // of its properties, those the journey reads
 	Holdout     bool           `json:"holdout,omitempty"`  // takes no step
-	State       *Snapshot      `json:"snapshot,omitempty"` // set on continue-as-new
+	Snapshot    *Snapshot      `json:"snapshot,omitempty"` // set on continue-as-new
 }
 
 // Outcomes that tabi itself gives.
@@ -127,6 +127,3 @@ type TrackResult struct {
 	Customer  string `json:"customer"`
 	Duplicate bool   `json:"duplicate,omitempty"`
 }
-
-// Snapshot is all of an instance's state that survives continue-as-new (see state.go).
-type Snapshot struct{}

@@ -46,8 +46,9 @@ type Parked struct {
 	Kind   string    `json:"kind"`
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until,omitzero"`
-	For    []string  `json:"for,omitempty"` // in words
-	Silent bool      `json:"silent,omitempty"`
+	For    []string  `json:"for,omitempty"`    // in words
+	Silent bool      `json:"silent,omitempty"` // it only watches for its goal, and is in nobody's way
+	Paused bool      `json:"paused,omitempty"`
 }
 
 // Report tells the store where an instance is.
@@ -81,14 +82,21 @@ type Evaluate struct {
 	Ref
 	Scene
 	Exprs []journey.Expr `json:"exprs"`
+	// Moment is set for `wait: {until: …}`: the one answer is then a moment, RFC 3339 in UTC, with Offset applied;
+	// a date means midnight in Timezone ("customer" or empty: the customer's, UTC where unknown).
+	Moment *Moment `json:"moment,omitempty"`
+}
+
+// Moment says how to read a value as a moment.
+type Moment struct {
+	Offset   time.Duration `json:"offset,omitempty"`
+	Timezone string        `json:"timezone,omitempty"`
 }
 
 // EvaluateResult has an answer per expression; Missing where it had none.
 type EvaluateResult struct {
 	Values  []any  `json:"values"` // timestamps as RFC 3339 strings
 	Missing []bool `json:"missing"`
-	// Timezone is the customer's, an IANA name; empty where unknown.
-	Timezone string `json:"timezone,omitempty"`
 }
 
 // Assign sets traits of the customer. Values are evaluated where the data is; a missing one leaves the trait alone.
@@ -107,6 +115,8 @@ type Send struct {
 	Step  string       `json:"step"`
 	Visit int          `json:"visit"`
 	Spec  journey.Send `json:"spec"`
+	// GiveUp settles the send as failed with this reason: its retries have ended.
+	GiveUp string `json:"give_up,omitempty"`
 }
 
 // Statuses of a send.

@@ -1,0 +1,162 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// ref says on whose behalf an activity acts.
+func (r *run) ref() Ref {
+	return Ref{Enrolment: r.in.Enrolment, Chain: r.chain, Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Clock: r.in.Clock}
+}
+
+// scene is what expressions and templates may see besides the customer. Properties stay behind: the store has the events.
+func (r *run) scene(e *Event) Scene {
+	s := Scene{EntryEvent: r.in.EntryEvent, Vars: r.st.Vars, StepEvents: r.st.Taken, Steps: map[string]map[string]any{}}
+	for _, id := range workflow.DeterministicKeys(r.st.Steps) {
+		result := map[string]any{}
+		for _, key := range workflow.DeterministicKeys(r.st.Steps[id]) {
+			if key != "properties" {
+				result[key] = r.st.Steps[id][key]
+			}
+		}
+		s.Steps[id] = result
+	}
+	switch {
+	case e != nil:
+		s.Event = e.ID
+	case r.st.Last != nil:
+		s.Event = r.st.Last.ID
+	default:
+		s.Event = r.in.EntryEvent
+	}
+	return s
+}
+
+// vars are what expressions without the customer may see.
+func (r *run) vars(ctx workflow.Context, e *Event) journey.Vars {
+	v := journey.Vars{Entry: r.in.Entry, Vars: r.st.Vars, Steps: r.st.Steps, Now: r.now(ctx)}
+	if e == nil {
+		e = r.st.Last
+	}
+	if e != nil {
+		v.Event, v.EventName = e.Properties, e.Name
+	} else {
+		v.Event, v.EventName = r.in.Entry, r.in.EntryName
+	}
+	if v.Event == nil {
+		v.Event = map[string]any{}
+	}
+	if v.Entry == nil {
+		v.Entry = map[string]any{}
+	}
+	return v
+}
+
+// conditions answers each expression: here where it can be, and all that read the customer in one local activity, where the data is.
+// An absent expression is true; one without an answer is false.
+func (r *run) conditions(ctx workflow.Context, e *Event, exprs []journey.Expr) ([]bool, error) {
+	answers := make([]bool, len(exprs))
+	var remote []journey.Expr
+	var places []int
+	for i, expr := range exprs {
+		if r.prog.Remote(expr) {
+			remote, places = append(remote, expr), append(places, i)
+			continue
+		}
+		answers[i] = r.prog.Test(expr, r.vars(ctx, e))
+	}
+	if len(remote) == 0 {
+		return answers, nil
+	}
+	var result EvaluateResult
+	if err := r.local(ctx, EvaluateActivity, "conditions on the customer", Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: remote}, &result); err != nil {
+		return nil, err
+	}
+	for i, place := range places {
+		if i < len(result.Values) && !result.Missing[i] {
+			answers[place], _ = result.Values[i].(bool)
+		}
+	}
+	return answers, nil
+}
+
+// value evaluates one expression; ok is false where it has no value.
+func (r *run) value(ctx workflow.Context, e *Event, expr journey.Expr) (value any, ok bool, err error) {
+	if !r.prog.Remote(expr) {
+		value, err := r.prog.Eval(expr, r.vars(ctx, e))
+		return plain(value), err == nil, nil
+	}
+	var result EvaluateResult
+	if err := r.local(ctx, EvaluateActivity, "a value of the customer", Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: []journey.Expr{expr}}, &result); err != nil {
+		return nil, false, err
+	}
+	if len(result.Values) == 0 || result.Missing[0] {
+		return nil, false, nil
+	}
+	return result.Values[0], true, nil
+}
+
+// number evaluates a number; a missing or other value is 0.
+func (r *run) number(ctx workflow.Context, e *Event, expr journey.Expr) (float64, error) {
+	value, _, err := r.value(ctx, e, expr)
+	n, _ := value.(float64)
+	return n, err
+}
+
+// plain makes a value what JSON carries, so that it is the same after continue-as-new.
+func plain(value any) any {
+	switch v := value.(type) {
+	case time.Time:
+		return v.UTC().Format(time.RFC3339Nano)
+	case time.Duration:
+		return v.Seconds()
+	}
+	return value
+}
+
+// Limits of a local activity: one try ends after localTry, which outlasts a channel's own time-out; tries go on until the world is back.
+const (
+	localTry      = 7 * time.Second
+	localPatience = 10 * 365 * 24 * time.Hour
+)
+
+// local runs an activity in this worker, at no history but its marker. It is repeated until it is done or refused for good.
+func (r *run) local(ctx workflow.Context, name, summary string, in, out any) error {
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout:    localTry,
+		ScheduleToCloseTimeout: localPatience,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Minute,
+			NonRetryableErrorTypes: []string{NotMine},
+		},
+		Summary: summary,
+	})
+	return workflow.ExecuteLocalActivity(ctx, name, in).Get(ctx, out)
+}
+
+// report tells the store what was passed, and where the instance is parked or how it ended.
+func (r *run) report(ctx workflow.Context, parked *Parked) error {
+	r.st.Reports++
+	passed := r.st.Passed
+	r.st.Passed = nil
+	what := "report the end"
+	if parked != nil {
+		what = "report where it waits"
+	}
+	return r.local(ctx, ReportActivity, what, Report{Ref: r.ref(), Seq: r.st.Reports, Passed: passed, Parked: parked, Ended: r.st.Ended}, nil)
+}
+
+// reportParking reports once per parking.
+func (r *run) reportParking(ctx workflow.Context) error {
+	if r.st.Parking == nil || r.st.Parking.Reported {
+		return nil
+	}
+	r.st.Parking.Reported = true
+	parked := r.st.Parking.Parked
+	return r.report(ctx, &parked)
+}

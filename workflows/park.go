@@ -1,0 +1,183 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+)
+
+// parking says how an instance waits.
+type parking struct {
+	kind     string
+	step     string // empty behind the end of a path
+	label    string // what people call the step
+	until    time.Time
+	watching bool                                          // behind its path: until alone ends it, not the instance's deadline
+	words    []string                                      // what it waits for, for people
+	look     func(ctx workflow.Context) (bool, error)      // takes a kept event; nil: none will do
+	yields   bool                                          // being paused ends it
+	wake     func() bool                                   // something else that look must see at once
+	recast   func(ctx workflow.Context) (time.Time, error) // until anew, when a trait it names has changed; nil: it stands
+}
+
+// pausedKind is the kind of parking of an instance that is paused between two steps.
+const pausedKind = "paused"
+
+// timer is the one physical timer: for the earliest deadline.
+type timer struct {
+	at     time.Time
+	future workflow.Future
+	cancel workflow.CancelFunc
+}
+
+// park waits until p.until (true), or until look takes an event (false), or until the instance ends or moves on (false, with Ended or Jump set).
+// On waking, events are looked at before the clock; the instance's own deadline wins over a step due at the same moment.
+func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
+	r.settle(ctx, p)
+	for {
+		moved, err := r.attend(ctx)
+		if err != nil || moved || r.st.Ended != nil || r.st.Jump != nil {
+			return false, err
+		}
+		if r.st.Paused && p.yields {
+			return false, nil
+		}
+		if !r.st.Paused {
+			if p.look != nil {
+				if took, err := p.look(ctx); err != nil || took {
+					return false, err
+				}
+			}
+			if p.recast != nil && r.touched {
+				r.touched = false
+				if p.until, err = p.recast(ctx); err != nil {
+					return false, err
+				}
+				if !p.until.Equal(r.st.Parking.Until) {
+					r.st.Parking.Until, r.st.Parking.Reported = p.until, false
+				}
+			}
+			now := r.now(ctx)
+			if !p.watching && !now.Before(r.st.Deadline) {
+				r.end(ctx, TimedOut, "its longest life was over", 0)
+				return false, nil
+			}
+			if !p.until.IsZero() && !now.Before(p.until) {
+				return true, nil
+			}
+		}
+		if err := r.reportParking(ctx); err != nil {
+			return false, err
+		}
+		if err := r.renew(ctx, p); err != nil {
+			return false, err
+		}
+		if r.stirred() || (p.wake != nil && !r.st.Paused && p.wake()) {
+			continue // something came while the report was written
+		}
+		if err := r.await(ctx, p); err != nil {
+			return false, err
+		}
+	}
+}
+
+// settle makes p the place where the instance is parked, keeping since over continue-as-new.
+func (r *run) settle(ctx workflow.Context, p parking) {
+	if r.st.Parking == nil || r.st.Parking.Step != p.step || r.st.Parking.Kind != p.kind {
+		r.st.Parking = &Parking{Parked: Parked{Step: p.step, Kind: p.kind, Since: r.now(ctx), Until: p.until, For: p.words, Silent: r.st.Silent, Paused: r.st.Paused}}
+	}
+	r.st.Hot = 0
+}
+
+// stirred reports whether there is something to attend to.
+func (r *run) stirred() bool {
+	if r.signals.Len() > 0 {
+		return true
+	}
+	if !r.st.Paused {
+		return len(r.st.Arrived) > 0
+	}
+	for _, e := range r.st.Arrived { // paused: orders and what the store does not know yet
+		if e.Command != nil || e.Enrolment == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// await sleeps until something stirs or the earliest deadline has come. Paused, it sleeps until an order comes.
+func (r *run) await(ctx workflow.Context, p parking) error {
+	deadline := p.until
+	if !p.watching && (deadline.IsZero() || r.st.Deadline.Before(deadline)) {
+		deadline = r.st.Deadline
+	}
+	if r.st.Paused {
+		deadline = time.Time{}
+	}
+	r.setTimer(ctx, deadline, p)
+	r.describe(ctx)
+	return workflow.Await(ctx, func() bool {
+		return r.stirred() || (p.wake != nil && !r.st.Paused && p.wake()) || (r.timer != nil && r.timer.future.IsReady())
+	})
+}
+
+// setTimer keeps the one timer at deadline: the one that runs already, where it is for the same moment.
+func (r *run) setTimer(ctx workflow.Context, deadline time.Time, p parking) {
+	if r.timer != nil && r.timer.at.Equal(deadline) && !r.timer.future.IsReady() {
+		return
+	}
+	if r.timer != nil {
+		r.timer.cancel()
+		r.timer = nil
+	}
+	if deadline.IsZero() {
+		return
+	}
+	wait := r.in.Clock.Real(deadline.Sub(r.now(ctx)))
+	if wait < time.Millisecond {
+		wait = time.Millisecond
+	}
+	timerCtx, cancel := workflow.WithCancel(ctx)
+	future := workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: summary(p, deadline)})
+	r.timer = &timer{at: deadline, future: future, cancel: cancel}
+}
+
+// summary is what the Temporal UI shows beside the timer.
+func summary(p parking, deadline time.Time) string {
+	text := fmt.Sprintf("%s: until %s", p.label, stamp(deadline))
+	if p.label == "" {
+		text = "watching until " + stamp(deadline)
+	}
+	for i, word := range p.words {
+		if i == 0 {
+			text += ", for " + word
+		} else {
+			text += " or " + word
+		}
+	}
+	if len(text) > 200 { // the server's limit on summaries is 400 bytes
+		text = clip(text, 200)
+	}
+	return text
+}
+
+// rest parks a paused instance between two steps.
+func (r *run) rest(ctx workflow.Context) error {
+	_, err := r.park(ctx, parking{kind: pausedKind, step: r.st.Cursor, label: "paused", words: []string{"resume"},
+		look: func(workflow.Context) (bool, error) { return true, nil }}) // looked at only once it is not paused any more
+	r.st.Parking = nil
+	return err
+}
+
+// renew continues as new when the server suggests it. It happens only while parked, with nothing under way: all that counts is in the snapshot.
+func (r *run) renew(ctx workflow.Context, p parking) error {
+	if p.wake != nil || !workflow.GetInfo(ctx).GetContinueAsNewSuggested() || !workflow.AllHandlersFinished(ctx) {
+		return nil
+	}
+	r.drain(ctx)
+	in := r.in
+	in.Interpreter = InterpreterVersion
+	in.Snapshot = r.st
+	return workflow.NewContinueAsNewError(ctx, JourneyType, in)
+}

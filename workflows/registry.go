@@ -1,0 +1,52 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// perform runs a step and gives the index of the next one. Every step is a named method, because workflowcheck looks into those.
+type perform func(r *run, ctx workflow.Context, step *journey.Step) (next int, err error)
+
+// kinds are the step kinds of this interpreter: one line each, twins of journey.Kinds.
+var kinds = []struct {
+	name    string
+	perform perform
+}{
+	{"wait", (*run).wait},
+	{"wait_for", (*run).waitFor},
+	{"branch", (*run).branch},
+	{"split", (*run).split},
+	{"send", (*run).send},
+	{"handoff", (*run).handoff},
+	{"set", (*run).set},
+	{"go_to", (*run).goTo},
+	{"exit", (*run).exit},
+}
+
+// Kinds are the names of the step kinds that this interpreter runs.
+func Kinds() []string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.name
+	}
+	return names
+}
+
+// performer finds a kind.
+func performer(kind string) (perform, bool) {
+	for _, k := range kinds {
+		if k.name == kind {
+			return k.perform, true
+		}
+	}
+	return nil, false
+}
+
+// Register makes a worker serve the workflow types of this package.
+func Register(w worker.WorkflowRegistry) {
+	w.RegisterWorkflowWithOptions(Journey, workflow.RegisterOptions{Name: JourneyType})
+	w.RegisterWorkflowWithOptions(Track, workflow.RegisterOptions{Name: TrackType})
+}

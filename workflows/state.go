@@ -1,0 +1,132 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// seenLimit is how many event ids an instance remembers, to drop what is delivered twice.
+const seenLimit = 256
+
+// keptLimit bounds the events kept for a later wait_for; the oldest go first.
+const keptLimit = 500
+
+// Snapshot is all of an instance's state. It survives continue-as-new as it is.
+type Snapshot struct {
+	Cursor   string                    `json:"cursor,omitempty"` // step id; empty behind the end of a path
+	Vars     map[string]any            `json:"vars,omitempty"`
+	Steps    map[string]map[string]any `json:"steps,omitempty"`       // results by step id, with the properties the journey reads
+	Taken    map[string]string         `json:"taken,omitempty"`       // step id → id of the event it took
+	Last     *Event                    `json:"last,omitempty"`        // the last event a step took
+	Visits   map[string]int            `json:"visits,omitempty"`      // by step id
+	Arrived  []Event                   `json:"arrived,omitempty"`     // not yet attended to
+	Kept     []Kept                    `json:"kept,omitempty"`        // attended to, and free for a wait_for
+	Seen     []string                  `json:"seen,omitempty"`        // the last ids taken, oldest first
+	Deadline time.Time                 `json:"deadline"`              // of the instance, virtual
+	Parking  *Parking                  `json:"parking,omitempty"`     // where it is parked
+	Paused   bool                      `json:"paused,omitempty"`      //
+	PausedBy string                    `json:"paused_by,omitempty"`   // in words
+	Reports  int                       `json:"reports,omitempty"`     // sent so far
+	Passed   []Passage                 `json:"passed,omitempty"`      // not yet reported
+	Count    int                       `json:"count,omitempty"`       // steps passed in all
+	Hot      int                       `json:"hot,omitempty"`         // steps since it last parked
+	Trail    []string                  `json:"trail,omitempty"`       // the last lines of its story, for people
+	Silent   bool                      `json:"silent,omitempty"`      // its path has ended; only the goal is watched
+	Ended    *Ended                    `json:"ended,omitempty"`       // set once
+	Jump     *int                      `json:"-"`                     // a person or a rule moves it: index of the step
+	Replaced string                    `json:"replaced_by,omitempty"` // NotMine: it ends without a word
+}
+
+// Kept is an event free for a wait_for.
+type Kept struct {
+	Event Event `json:"event"`
+	Old   bool  `json:"old,omitempty"` // came before the last parking step ended: only `since: entry` sees it
+}
+
+// Parking is where an instance is parked.
+type Parking struct {
+	Parked
+	Reported bool `json:"reported,omitempty"` // the store knows
+}
+
+// newSnapshot is the state an instance begins with.
+func newSnapshot(in Input, p *journey.Program) *Snapshot {
+	s := &Snapshot{
+		Vars:     map[string]any{},
+		Steps:    map[string]map[string]any{},
+		Taken:    map[string]string{},
+		Visits:   map[string]int{},
+		Deadline: in.EnteredAt.Add(p.Timeout),
+	}
+	for name, value := range p.Vars { //workflowcheck:ignore copying a map into a map
+		s.Vars[name] = value
+	}
+	if start, ok := p.Start(journey.Main); ok && start != journey.End {
+		s.Cursor = p.Steps[start].ID
+	}
+	if in.EntryEvent != "" {
+		s.Seen = append(s.Seen, in.EntryEvent) // an instance does not see again the event it entered by
+	}
+	return s
+}
+
+// saw reports whether the event was taken, or waits to be attended to.
+func (s *Snapshot) saw(id string) bool {
+	for _, seen := range s.Seen {
+		if seen == id {
+			return true
+		}
+	}
+	for _, e := range s.Arrived {
+		if e.ID == id && e.Enrolment != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// remember puts an id among the last seen.
+func (s *Snapshot) remember(id string) {
+	s.Seen = append(s.Seen, id)
+	if len(s.Seen) > seenLimit {
+		s.Seen = s.Seen[len(s.Seen)-seenLimit:]
+	}
+}
+
+// keep holds an event for a wait_for.
+func (s *Snapshot) keep(e Event) {
+	s.Kept = append(s.Kept, Kept{Event: e})
+	if len(s.Kept) > keptLimit {
+		s.Kept = s.Kept[len(s.Kept)-keptLimit:]
+	}
+}
+
+// take removes the kept event at i and hands it out.
+func (s *Snapshot) take(i int) Event {
+	e := s.Kept[i].Event
+	s.Kept = append(s.Kept[:i:i], s.Kept[i+1:]...)
+	return e
+}
+
+// age marks what was kept as old: a parking step has ended. Unless some step looks back to the entry, old events are dropped.
+func (s *Snapshot) age(lookBack bool) {
+	if !lookBack {
+		s.Kept = nil
+		return
+	}
+	for i := range s.Kept {
+		s.Kept[i].Old = true
+	}
+}
+
+// trailLimit is how many lines of its story an instance shows.
+const trailLimit = 30
+
+// tell adds a line to the story that support staff read.
+func (s *Snapshot) tell(line string) {
+	s.Trail = append(s.Trail, line)
+	if len(s.Trail) > trailLimit {
+		s.Trail = s.Trail[len(s.Trail)-trailLimit:]
+	}
+}

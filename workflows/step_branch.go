@@ -1,0 +1,30 @@
+package workflows
+
+import (
+	"strconv"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// branch goes the way of the first true arm.
+func (r *run) branch(ctx workflow.Context, step *journey.Step) (int, error) {
+	spec := step.Spec.(*journey.Branch)
+	exprs := make([]journey.Expr, len(spec.Arms))
+	for i, arm := range spec.Arms {
+		exprs[i] = arm.When
+	}
+	answers, err := r.conditions(ctx, nil, exprs)
+	if err != nil {
+		return 0, err
+	}
+	for i, yes := range answers {
+		if yes {
+			r.pass(ctx, step, "arm "+strconv.Itoa(i), map[string]any{"arm": float64(i)})
+			return spec.Arms[i].Then, nil
+		}
+	}
+	r.pass(ctx, step, "else", map[string]any{"arm": float64(-1)})
+	return spec.Else, nil
+}

@@ -1,0 +1,15 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// exit ends the instance with the designer's outcome.
+func (r *run) exit(ctx workflow.Context, step *journey.Step) (int, error) {
+	spec := step.Spec.(*journey.Exit)
+	r.pass(ctx, step, spec.Outcome, nil)
+	r.end(ctx, spec.Outcome, "by step "+step.ID, 0)
+	return journey.End, nil
+}

@@ -1,0 +1,77 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// handoff gives the customer to a person, and waits for what the person makes of it. Before the next step runs it is closed.
+func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
+	spec := step.Spec.(*journey.Handoff)
+	id := r.key(step)
+	p := parking{kind: step.Kind, step: step.ID, label: label(step), words: []string{"an agent of " + spec.Queue}}
+	resolved := &resolution{run: r, id: id}
+	p.look = resolved.look
+	switch {
+	case r.midStep():
+		p.until = r.st.Parking.Until
+	default:
+		if spec.Timeout > 0 {
+			p.until = r.now(ctx).Add(spec.Timeout)
+		}
+		open := OpenHandoff{Ref: r.ref(), Scene: r.scene(nil), ID: id, Step: step.ID, Until: p.until, Spec: *spec}
+		if err := r.local(ctx, HandoffActivity, "hand over to "+spec.Queue, open, nil); err != nil {
+			return 0, err
+		}
+	}
+	due, err := r.park(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	r.st.age(r.look)
+	switch {
+	case due:
+		if err := r.withdraw(ctx, id, "it timed out"); err != nil {
+			return 0, err
+		}
+		r.pass(ctx, step, "timed out", map[string]any{"timed_out": true})
+		return spec.OnTimeout, nil
+	case resolved.event != nil:
+		outcome, _ := resolved.event.Properties["outcome"].(string)
+		agent, _ := resolved.event.Properties["agent"].(string)
+		r.pass(ctx, step, fmt.Sprintf("%s by %s", outcome, agent), map[string]any{"outcome": outcome, "agent": agent, "timed_out": false})
+		if to, ok := spec.Outcomes[outcome]; ok {
+			return to, nil
+		}
+		return step.Next, nil
+	case r.st.Ended == nil: // moved on; where it ended, its last report closes the hand-off
+		return step.Next, r.withdraw(ctx, id, "the journey moved on")
+	}
+	return step.Next, nil
+}
+
+// withdraw takes a hand-off back.
+func (r *run) withdraw(ctx workflow.Context, id, reason string) error {
+	return r.local(ctx, WithdrawActivity, "withdraw the hand-off", WithdrawHandoff{Ref: r.ref(), ID: id, Reason: reason}, nil)
+}
+
+// resolution looks for the word of the agent.
+type resolution struct {
+	run   *run
+	id    string
+	event *Event
+}
+
+func (x *resolution) look(workflow.Context) (bool, error) {
+	for i, kept := range x.run.st.Kept {
+		if kept.Event.Handoff == x.id {
+			e := x.run.st.take(i)
+			x.event = &e
+			return true, nil
+		}
+	}
+	return false, nil
+}

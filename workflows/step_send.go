@@ -1,0 +1,144 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// RetriesEnded is the reason of a send that no attempt of a whole day brought out.
+const RetriesEnded = "RETRIES_ENDED"
+
+// sendPatience is how long a send is repeated, in virtual time.
+const sendPatience = 24 * time.Hour
+
+// send says a message once: at once by a local activity, and if that does not do it, by a normal one that is repeated and that support staff see.
+func (r *run) send(ctx workflow.Context, step *journey.Step) (int, error) {
+	spec := step.Spec.(*journey.Send)
+	order := Send{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.st.Visits[step.ID], Spec: *spec}
+	for {
+		result, err := r.sendNow(ctx, step, order)
+		if err != nil {
+			return 0, err
+		}
+		if result.Status == StatusRetry {
+			if result, err = r.deliver(ctx, step, order); err != nil {
+				return 0, err
+			}
+		}
+		if r.st.Ended != nil || r.st.Jump != nil {
+			return step.Next, nil
+		}
+		switch result.Status {
+		case StatusPaused: // the journey's kill switch; its order to resume wakes the instance
+			if !r.st.Paused {
+				r.pause("the journey is paused")
+				r.st.tell(stamp(r.now(ctx)) + " the journey is paused")
+			}
+			if err := r.hold(ctx, step); err != nil {
+				return 0, err
+			}
+			if r.st.Ended != nil || r.st.Jump != nil {
+				return step.Next, nil
+			}
+			continue
+		case StatusSuppressed:
+			r.passSend(ctx, step, result)
+			return spec.OnBlocked, nil
+		case StatusFailed:
+			r.passSend(ctx, step, result)
+			return spec.OnFailure, nil
+		}
+		r.passSend(ctx, step, result)
+		return step.Next, nil
+	}
+}
+
+// passSend records what came of a send.
+func (r *run) passSend(ctx workflow.Context, step *journey.Step, result SendResult) {
+	shown := result.Status
+	if result.Channel != "" {
+		shown += " by " + result.Channel
+	}
+	if result.Reason != "" {
+		shown += " (" + result.Reason + ")"
+	}
+	r.pass(ctx, step, shown, map[string]any{"status": result.Status, "reason": result.Reason, "channel": result.Channel})
+}
+
+// sendNow tries at once, in a local activity. It is tried once only: what it leaves open is deliver's.
+func (r *run) sendNow(ctx workflow.Context, step *journey.Step, order Send) (SendResult, error) {
+	if r.midStep() { // a run before this one was already repeating it
+		return SendResult{Status: StatusRetry}, nil
+	}
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: localTry,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
+		Summary:             "send " + order.Spec.Message,
+	})
+	var result SendResult
+	err := workflow.ExecuteLocalActivity(ctx, SendActivity, order).Get(ctx, &result)
+	var app *temporal.ApplicationError
+	switch {
+	case err == nil:
+		return result, nil
+	case errors.As(err, &app) && app.Type() == NotMine, temporal.IsCanceledError(err):
+		return SendResult{}, err
+	}
+	return SendResult{Status: StatusRetry}, nil
+}
+
+// deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it.
+func (r *run) deliver(ctx workflow.Context, step *journey.Step, order Send) (SendResult, error) {
+	patience := r.in.Clock.Real(sendPatience)
+	if patience < time.Minute {
+		patience = time.Minute
+	}
+	activityCtx, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout:    30 * time.Second,
+		ScheduleToCloseTimeout: patience,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 10 * time.Minute, NonRetryableErrorTypes: []string{NotMine}},
+		Summary:                "send " + order.Spec.Message,
+	}))
+	defer cancel()
+	done := workflow.ExecuteActivity(activityCtx, DeliverActivity, order)
+	look := func(workflow.Context) (bool, error) { return done.IsReady(), nil }
+	_, err := r.park(ctx, parking{kind: step.Kind, step: step.ID, label: label(step), words: []string{"the channel to take it"}, look: look, wake: done.IsReady, yields: true})
+	if err != nil {
+		return SendResult{}, err
+	}
+	if !done.IsReady() { // it ended, was moved or paused: nothing more of it goes out
+		if r.st.Paused {
+			r.st.Parking = nil
+			return SendResult{Status: StatusPaused}, nil
+		}
+		return SendResult{}, nil
+	}
+	r.st.Parking = nil
+	var result SendResult
+	err = done.Get(ctx, &result)
+	var app *temporal.ApplicationError
+	switch {
+	case err == nil:
+		return result, nil
+	case errors.As(err, &app) && app.Type() == NotMine, temporal.IsCanceledError(err):
+		return SendResult{}, err
+	}
+	order.GiveUp = RetriesEnded
+	err = r.local(ctx, SendActivity, "give up "+order.Spec.Message, order, &result)
+	return result, err
+}
+
+// hold parks at a send of a paused journey until it is resumed.
+func (r *run) hold(ctx workflow.Context, step *journey.Step) error {
+	_, err := r.park(ctx, parking{kind: pausedKind, step: step.ID, label: label(step), words: []string{"the journey to be resumed"},
+		look: func(workflow.Context) (bool, error) { return true, nil }})
+	if r.st.Jump == nil {
+		r.st.Parking = nil
+	}
+	return err
+}

@@ -1,0 +1,113 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// View answers the query `state`.
+type View struct {
+	Journey    string         `json:"journey"`
+	Revision   string         `json:"revision"`
+	Customer   string         `json:"customer"`
+	Enrolment  string         `json:"enrolment"`
+	Step       string         `json:"step,omitempty"`
+	Kind       string         `json:"kind,omitempty"`
+	Since      time.Time      `json:"since,omitzero"`    // virtual
+	Until      time.Time      `json:"until,omitzero"`    // virtual; absent: no end of its own
+	WaitingFor []string       `json:"waiting_for"`       // in words
+	Paused     bool           `json:"paused,omitempty"`  //
+	Holdout    bool           `json:"holdout,omitempty"` //
+	Deadline   time.Time      `json:"deadline"`          // of the instance, virtual
+	EnteredAt  time.Time      `json:"entered_at"`
+	EntryEvent string         `json:"entry_event"`
+	Steps      int            `json:"steps"` // passed so far
+	Vars       map[string]any `json:"vars,omitempty"`
+	Outcome    string         `json:"outcome,omitempty"`
+	Reason     string         `json:"reason,omitempty"`
+	Story      []string       `json:"story"` // the last lines, oldest first
+}
+
+// view is where the instance is.
+func (r *run) view() (View, error) {
+	v := View{
+		Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Enrolment: r.in.Enrolment,
+		Step: r.st.Cursor, WaitingFor: []string{}, Paused: r.st.Paused, Holdout: r.in.Holdout,
+		Deadline: r.st.Deadline, EnteredAt: r.in.EnteredAt, EntryEvent: r.in.EntryName, Steps: r.st.Count, Vars: r.st.Vars, Story: r.st.Trail,
+	}
+	if p := r.st.Parking; p != nil {
+		v.Step, v.Kind, v.Since, v.Until = p.Step, p.Kind, p.Since, p.Until
+		if p.For != nil {
+			v.WaitingFor = p.For
+		}
+	}
+	if e := r.st.Ended; e != nil {
+		v.Outcome, v.Reason = e.Outcome, e.Reason
+	}
+	return v, nil
+}
+
+// describe writes the current details that the Temporal UI shows, as Markdown. They cost no history.
+func (r *run) describe(ctx workflow.Context) {
+	var b strings.Builder
+	switch {
+	case r.st.Replaced != "":
+		fmt.Fprintf(&b, "**Ended without effect**: %s\n", r.st.Replaced)
+	case r.st.Ended != nil:
+		fmt.Fprintf(&b, "**Ended: %s** (%s)\n", r.st.Ended.Outcome, r.st.Ended.Reason)
+	default:
+		if r.st.Paused {
+			fmt.Fprintf(&b, "**Paused** (%s): deadlines run on, events are kept, nothing is sent.\n\n", r.st.PausedBy)
+		}
+		if r.in.Holdout {
+			b.WriteString("**Held out** as control group: takes no step.\n\n")
+		}
+		if p := r.st.Parking; p != nil {
+			b.WriteString("**Waiting**")
+			if at, ok := r.prog.Index(p.Step); ok {
+				fmt.Fprintf(&b, " at %s", label(&r.prog.Steps[at]))
+			}
+			if len(p.For) > 0 {
+				fmt.Fprintf(&b, " for %s", strings.Join(p.For, " or "))
+			}
+			fmt.Fprintf(&b, " since %s", stamp(p.Since))
+			if !p.Until.IsZero() {
+				fmt.Fprintf(&b, ", until %s", stamp(p.Until))
+			}
+			fmt.Fprintf(&b, ". Longest life: until %s.\n", stamp(r.st.Deadline))
+		}
+	}
+	b.WriteString("\n")
+	for _, line := range r.st.Trail {
+		b.WriteString("- " + line + "\n")
+	}
+	workflow.SetCurrentDetails(ctx, b.String())
+}
+
+// label is what people call a step.
+func label(step *journey.Step) string {
+	if step.Name != "" {
+		return step.Name
+	}
+	return step.Kind + " " + step.ID
+}
+
+// stamp writes a moment for people.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// clip shortens text to n bytes, on a character's border.
+func clip(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	cut := n - len("…")
+	for cut > 0 && text[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return text[:cut] + "…"
+}
