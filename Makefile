@@ -1,0 +1,70 @@
+# tabi: durable customer journeys on Temporal. `make` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GO   ?= go
+TOOL := $(GO) tool -modfile=tools/go.mod
+TEMPORAL_CLI := github.com/temporalio/cli/cmd/temporal@v1.5.1
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X github.com/tabi-journeys/tabi/internal/app.Version=$(VERSION)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: bin/temporal ## Build bin/tabi and bin/tabi-worker; fetch bin/temporal where there is none
+	@$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/tabi ./starter
+	@$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/tabi-worker ./worker
+	@ls -1 bin/tabi bin/tabi-worker bin/temporal
+
+# The Temporal command line holds the development server. One in the PATH is used as it is.
+bin/temporal:
+	@mkdir -p bin
+	@if found=$$(command -v temporal); then ln -sf "$$found" $@; \
+	else echo "building $(TEMPORAL_CLI), once (3 minutes on 2 cores)"; GOBIN=$(CURDIR)/bin GOFLAGS= $(GO) install $(TEMPORAL_CLI); fi
+
+.PHONY: demo
+demo: build ## Play three customers through the journeys, live; CI=1 asserts it and exits
+	@CI=$(CI) $(GO) run ./internal/demo
+
+.PHONY: test
+test: build ## Vet and test everything
+	$(GO) vet ./...
+	$(GO) test ./...
+
+.PHONY: test-race
+test-race: build ## Test what is concurrent under the race detector
+	$(GO) test -race -p 2 ./activities/... ./internal/gateway/... ./internal/relay/... ./internal/store/... ./workflows/...
+
+.PHONY: lint
+lint: fmt vet staticcheck workflowcheck rules lint-journeys ## Format, vet, staticcheck, workflowcheck, house rules, journeys
+
+.PHONY: fmt
+fmt: ## Name the files that gofmt would change
+	@bad=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$bad" ]; then echo "run gofmt -w on:"; echo "$$bad"; exit 1; fi
+
+.PHONY: vet
+vet:
+	$(GO) vet ./...
+
+.PHONY: staticcheck
+staticcheck:
+	$(TOOL) staticcheck ./...
+
+.PHONY: workflowcheck
+workflowcheck: ## Look for what is not deterministic in workflow code
+	$(TOOL) workflowcheck -config workflowcheck.config.yaml ./workflows/...
+
+.PHONY: rules
+rules: ## Check the rules of the house: imports, clock, file sizes, registries
+	$(GO) test -count=1 ./internal/house
+
+.PHONY: lint-journeys
+lint-journeys: build ## Lint the journeys that ship
+	bin/tabi lint journeys
+
+.PHONY: clean
+clean: ## Remove what make built
+	rm -rf bin

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Creates Temporal's two databases and brings their schema up to date. May run again at any time.
+# Needs temporal-sql-tool:
+#   go install go.temporal.io/server/cmd/tools/sql@v1.29.1   (installs it as "sql"; set SQL_TOOL to its path)
+# SQL_HOST, SQL_PORT, SQL_USER and SQL_PASSWORD are the tool's own variables.
+set -eu
+
+tool=${SQL_TOOL:-temporal-sql-tool}
+export SQL_PLUGIN=postgres12_pgx
+export SQL_HOST=${SQL_HOST:-127.0.0.1} SQL_PORT=${SQL_PORT:-5432} SQL_USER=${SQL_USER:-temporal} SQL_PASSWORD=${SQL_PASSWORD:-temporal}
+
+prepare() {
+  database=$1 schema=$2
+  "$tool" --database "$database" create # a database that exists is left alone
+  # The first version may be set up once only; where it is, update-schema alone does the work.
+  "$tool" --database "$database" setup-schema --version 0.0 || true
+  "$tool" --database "$database" update-schema --schema-name "$schema"
+}
+
+prepare temporal postgresql/v12/temporal
+prepare temporal_visibility postgresql/v12/visibility
