@@ -1,0 +1,133 @@
+// Package activities is the outside world of a journey: it implements what package workflows asks for, through the store, the brain and the channels.
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Config is what the activities need.
+type Config struct {
+	Store    *store.Store
+	Channels map[string]channel.Channel // channel.Open
+	Links    link.Links                 // of unsubscribe pages
+	Clock    journey.Clock              // of the installation, for Track, whose input carries none
+	Logger   *zap.Logger                // default: none
+	// LocalTimeout ends a channel's attempt inside a local activity, Timeout one inside a normal activity. Defaults: 5 s and 25 s,
+	// shorter than the interpreter's own, so that an attempt is settled before it is given up.
+	LocalTimeout, Timeout time.Duration
+}
+
+// Activities are the methods that a worker serves; each is named as in workflows/ports.go.
+type Activities struct {
+	cfg   Config
+	specs []journey.ChannelSpec
+}
+
+// New makes the activities.
+func New(cfg Config) *Activities {
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	if cfg.LocalTimeout <= 0 {
+		cfg.LocalTimeout = 5 * time.Second
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 25 * time.Second
+	}
+	return &Activities{cfg: cfg, specs: channel.Specs()}
+}
+
+// Register makes a worker serve the activities under the names of workflows/ports.go.
+func Register(w worker.ActivityRegistry, a *Activities) {
+	for name, f := range map[string]any{
+		workflows.ReportActivity:   a.Report,
+		workflows.EvaluateActivity: a.Evaluate,
+		workflows.AssignActivity:   a.Assign,
+		workflows.SendActivity:     a.Send,
+		workflows.DeliverActivity:  a.Deliver,
+		workflows.HandoffActivity:  a.OpenHandoff,
+		workflows.WithdrawActivity: a.WithdrawHandoff,
+		workflows.RecordActivity:   a.Record,
+	} {
+		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
+}
+
+// Report tells the store where an instance is.
+func (a *Activities) Report(ctx context.Context, in workflows.Report) error {
+	return mine(a.cfg.Store.Report(ctx, clock.Now(in.Clock), in))
+}
+
+// OpenHandoff renders the note and puts the customer before the queue.
+func (a *Activities) OpenHandoff(ctx context.Context, in workflows.OpenHandoff) error {
+	now := clock.Now(in.Clock)
+	note := ""
+	if in.Spec.Note != "" {
+		vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
+		if err != nil {
+			return mine(err)
+		}
+		if note, err = renderNote(ctx, in.Spec.Note, vars); err != nil { // the person matters more than the note
+			a.cfg.Logger.Warn("the note of a hand-off could not be rendered", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
+			note = "(the note of this step could not be rendered: " + err.Error() + ")"
+		}
+	}
+	return mine(a.cfg.Store.OpenHandoff(ctx, now, in, note))
+}
+
+// WithdrawHandoff takes a hand-off back.
+func (a *Activities) WithdrawHandoff(ctx context.Context, in workflows.WithdrawHandoff) error {
+	return mine(a.cfg.Store.WithdrawHandoff(ctx, clock.Now(in.Clock), in))
+}
+
+// Record takes an event into the store, as the gateway does.
+func (a *Activities) Record(ctx context.Context, in workflows.Record) (workflows.TrackResult, error) {
+	c := in.Call
+	if c.MessageID == "" || c.Type == "track" && c.Event == "" || c.UserID == "" && c.AnonymousID == "" {
+		return workflows.TrackResult{}, temporal.NewNonRetryableApplicationError(`an event needs "messageId", "event", and "userId" or "anonymousId"`, workflows.RejectInvalid, nil)
+	}
+	at := a.cfg.Clock
+	if in.Clock != (journey.Clock{}) {
+		at = in.Clock
+	}
+	receipts, err := a.cfg.Store.Ingest(ctx, clock.Now(at), []store.Call{{
+		Type: c.Type, MessageID: c.MessageID, UserID: c.UserID, AnonymousID: c.AnonymousID, Event: c.Event,
+		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
+	}})
+	if err != nil {
+		return workflows.TrackResult{}, err
+	}
+	return workflows.TrackResult{ID: receipts[0].ID, Customer: receipts[0].Customer, Duplicate: receipts[0].Duplicate}, nil
+}
+
+// mine makes ErrNotMine the typed error by which a run learns that it must end.
+func mine(err error) error {
+	if errors.Is(err, store.ErrNotMine) {
+		return temporal.NewNonRetryableApplicationError(err.Error(), workflows.NotMine, nil)
+	}
+	return err
+}
+
+// program is the compiled revision of an instance.
+func (a *Activities) program(ctx context.Context, revision string) (*journey.Program, error) {
+	p, err := a.cfg.Store.Program(ctx, revision)
+	if err != nil {
+		return nil, fmt.Errorf("revision %s: %w", revision, err)
+	}
+	return p, nil
+}

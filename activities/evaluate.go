@@ -1,0 +1,121 @@
+package activities
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Evaluate answers expressions that read the customer; only the answers leave the store's side.
+func (a *Activities) Evaluate(ctx context.Context, in workflows.Evaluate) (workflows.EvaluateResult, error) {
+	prog, err := a.program(ctx, in.Revision)
+	if err != nil {
+		return workflows.EvaluateResult{}, err
+	}
+	vars, err := a.cfg.Store.View(ctx, clock.Now(in.Clock), in.Ref, in.Scene)
+	if err != nil {
+		return workflows.EvaluateResult{}, mine(err)
+	}
+	result := workflows.EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
+	for i, expr := range in.Exprs {
+		value, err := prog.Eval(expr, vars)
+		if err == nil && in.Moment != nil {
+			at, ok := moment(value, zone(in.Moment.Timezone, vars.Customer))
+			if !ok {
+				result.Missing[i] = true
+				continue
+			}
+			value = at.Add(in.Moment.Offset)
+		}
+		result.Values[i], result.Missing[i] = carried(value), err != nil
+	}
+	return result, nil
+}
+
+// Assign evaluates where the data is, and sets what has a value.
+func (a *Activities) Assign(ctx context.Context, in workflows.Assign) error {
+	prog, err := a.program(ctx, in.Revision)
+	if err != nil {
+		return err
+	}
+	now := clock.Now(in.Clock)
+	vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
+	if err != nil {
+		return mine(err)
+	}
+	traits := map[string]any{}
+	for _, assignment := range in.Assign {
+		value, err := prog.Eval(assignment.Value, vars)
+		if err != nil {
+			continue
+		}
+		put(traits, assignment.Name, carried(value))
+		if vars.Customer == nil {
+			vars.Customer = map[string]any{}
+		}
+		put(vars.Customer, assignment.Name, carried(value)) // a later line sees an earlier one
+	}
+	return mine(a.cfg.Store.Assign(ctx, now, in.Ref, in.Key, traits))
+}
+
+// zone is the time zone of a step: named, or the customer's; UTC where unknown.
+func zone(name string, customer map[string]any) *time.Location {
+	if name == "" || name == "customer" {
+		name, _ = customer["timezone"].(string)
+	}
+	if name == "" {
+		return time.UTC
+	}
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return location
+}
+
+// moment reads a timestamp, an RFC 3339 string or a date (midnight in zone).
+func moment(value any, zone *time.Location) (time.Time, bool) {
+	switch v := value.(type) {
+	case time.Time:
+		return v, true
+	case string:
+		if at, err := time.Parse(time.RFC3339Nano, v); err == nil {
+			return at, true
+		}
+		if at, err := time.ParseInLocation(time.DateOnly, v, zone); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// carried makes a value what JSON carries.
+func carried(value any) any {
+	switch v := value.(type) {
+	case time.Time:
+		return v.UTC().Format(time.RFC3339Nano)
+	case time.Duration:
+		return v.Seconds()
+	}
+	return value
+}
+
+// put sets the value at a dotted path, making maps on the way and touching none that others hold.
+func put(m map[string]any, path string, value any) {
+	name, rest, nested := strings.Cut(path, ".")
+	if !nested {
+		m[name] = value
+		return
+	}
+	next := map[string]any{}
+	if old, ok := m[name].(map[string]any); ok {
+		for k, v := range old {
+			next[k] = v
+		}
+	}
+	put(next, rest, value)
+	m[name] = next
+}

@@ -1,0 +1,194 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Reasons of a send that failed.
+const (
+	ReasonTemplate = "TEMPLATE" // it could not be rendered for this customer
+	ReasonUnknown  = "UNKNOWN"  // it may have gone out, and is not repeated
+)
+
+// Send tries once and at once, as a local activity; with GiveUp it settles what could not be sent.
+func (a *Activities) Send(ctx context.Context, in workflows.Send) (workflows.SendResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.LocalTimeout)
+	defer cancel()
+	if in.GiveUp != "" {
+		return a.giveUp(ctx, in)
+	}
+	result, later, err := a.attempt(ctx, in)
+	if later != nil {
+		a.cfg.Logger.Info("a send will be repeated", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("key", in.Key), zap.String("reason", later.reason))
+		return workflows.SendResult{Status: workflows.StatusRetry, Reason: later.reason}, nil
+	}
+	return result, mine(err)
+}
+
+// Deliver is Send as a normal activity: what asks to be repeated is an error, so that Temporal repeats it and shows it as pending.
+func (a *Activities) Deliver(ctx context.Context, in workflows.Send) (workflows.SendResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+	defer cancel()
+	result, later, err := a.attempt(ctx, in)
+	if later != nil {
+		return result, temporal.NewApplicationErrorWithOptions("not sent: "+later.reason, "NotSent", temporal.ApplicationErrorOptions{NextRetryDelay: later.after})
+	}
+	if err != nil && activity.GetInfo(ctx).Attempt > 3 {
+		a.cfg.Logger.Warn("a send keeps failing", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
+	}
+	return result, mine(err)
+}
+
+// later asks for another attempt.
+type later struct {
+	reason string
+	after  time.Duration // 0: as the retry policy says
+}
+
+// attempt reserves, renders, sends and settles.
+func (a *Activities) attempt(ctx context.Context, in workflows.Send) (workflows.SendResult, *later, error) {
+	held, err := a.reserve(ctx, in)
+	switch {
+	case errors.Is(err, store.ErrBusy):
+		return workflows.SendResult{}, &later{reason: "another attempt is under way", after: 5 * time.Second}, nil
+	case err != nil:
+		return workflows.SendResult{}, nil, err
+	case held.Done != nil:
+		return *held.Done, nil, nil
+	}
+	ch, ok := a.cfg.Channels[held.Verdict.Channel]
+	if !ok {
+		return a.settle(in, held, store.Settlement{Status: workflows.StatusFailed, Reason: "channel " + held.Verdict.Channel + " is not in this build"})
+	}
+	if held.Unsettled && !ch.Dedupes() && held.Category != journey.Transactional {
+		// An earlier attempt may have brought it out, and the provider would not notice a second one: marketing is not said twice.
+		return a.settle(in, held, store.Settlement{Status: workflows.StatusSent, Reason: ReasonUnknown, Unknown: true})
+	}
+	fields, unsubscribe, err := a.render(ctx, in, held, ch.Spec())
+	if err != nil {
+		if ctx.Err() != nil {
+			return workflows.SendResult{}, nil, err
+		}
+		a.cfg.Logger.Warn("a message could not be rendered for a customer", zap.String("journey", in.Journey), zap.String("step", in.Step),
+			zap.String("workflow", in.Enrolment), zap.String("message", in.Spec.Message), zap.Error(err))
+		return a.settle(in, held, store.Settlement{Status: workflows.StatusFailed, Reason: ReasonTemplate + ": " + err.Error()})
+	}
+	return a.settle(in, held, a.say(ctx, in, held, ch, fields, unsubscribe))
+}
+
+// reserve decides the send in the customer's transaction.
+func (a *Activities) reserve(ctx context.Context, in workflows.Send) (store.Reservation, error) {
+	return a.cfg.Store.Reserve(ctx, clock.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+5*time.Second, func(st brain.Standing) brain.Verdict {
+		return brain.Permit(st, brain.Ask{Send: in.Spec, Message: st.Content.Messages[in.Spec.Message], Channels: a.specs})
+	})
+}
+
+// render makes the treatment for this customer.
+func (a *Activities) render(ctx context.Context, in workflows.Send, held store.Reservation, spec journey.ChannelSpec) (fields map[string]string, unsubscribe string, err error) {
+	prog, err := a.program(ctx, in.Revision)
+	if err != nil {
+		return nil, "", err
+	}
+	data := map[string]any{}
+	for name, expr := range in.Spec.Data {
+		if value, err := prog.Eval(expr, held.Vars); err == nil { // a missing value leaves the key out
+			data[name] = carried(value)
+		}
+	}
+	if held.Category != journey.Transactional {
+		unsubscribe = a.cfg.Links.Unsubscribe(link.Mail{Customer: in.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key})
+	}
+	fields, err = renderTreatment(ctx, spec, held, in.Spec.Tone, data, unsubscribe)
+	return fields, unsubscribe, err
+}
+
+// say calls the channel, once per address, and sums up: sent where one of them was.
+func (a *Activities) say(ctx context.Context, in workflows.Send, held store.Reservation, ch channel.Channel, fields map[string]string, unsubscribe string) store.Settlement {
+	addresses := held.Verdict.Addresses
+	if len(addresses) == 0 {
+		addresses = []string{""}
+	}
+	sum := store.Settlement{Status: workflows.StatusFailed}
+	if ch.Spec().Name == "app" {
+		sum.App = fields
+	}
+	unknown, again := false, false
+	var after time.Duration
+	for i, address := range addresses {
+		key := in.Key
+		if i > 0 {
+			key += "/" + strconv.Itoa(i+1)
+		}
+		receipt := ch.Send(ctx, channel.Message{
+			Key: key, Address: address, Fields: fields, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message,
+			Customer: in.Customer, Category: held.Category, Unsubscribe: unsubscribe,
+		})
+		if receipt.Gone {
+			sum.Gone = append(sum.Gone, address)
+		}
+		switch receipt.Outcome {
+		case channel.Sent:
+			sum.Status, sum.ProviderID, sum.Reason = workflows.StatusSent, receipt.ProviderID, ""
+		case channel.Unknown:
+			unknown = true
+		case channel.NotSent:
+			again, after = true, max(after, receipt.RetryAfter)
+		}
+		if sum.Status != workflows.StatusSent {
+			sum.Reason = receipt.Reason
+		}
+	}
+	switch {
+	case sum.Status == workflows.StatusSent:
+	case unknown && (ch.Dedupes() || held.Category == journey.Transactional):
+		sum.Status, sum.Unknown, sum.RetryAfter = workflows.StatusRetry, true, after
+	case unknown: // it may have gone out, and nobody would notice a second one: it counts as said
+		sum.Status, sum.Unknown, sum.Reason = workflows.StatusSent, true, ReasonUnknown
+	case again:
+		sum.Status, sum.RetryAfter = workflows.StatusRetry, after
+	}
+	return sum
+}
+
+// settle writes the outcome, on a context of its own: what was sent must be known even when the attempt's time is over.
+func (a *Activities) settle(in workflows.Send, held store.Reservation, s store.Settlement) (workflows.SendResult, *later, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := a.cfg.Store.Settle(ctx, clock.Now(in.Clock), held, s); err != nil {
+		return workflows.SendResult{}, nil, fmt.Errorf("the outcome of send %s could not be written: %w", in.Key, err)
+	}
+	if s.Status == workflows.StatusRetry {
+		return workflows.SendResult{}, &later{reason: s.Reason, after: s.RetryAfter}, nil
+	}
+	return workflows.SendResult{Status: s.Status, Reason: s.Reason, Channel: held.Verdict.Channel}, nil, nil
+}
+
+// giveUp settles a send whose repeats have ended; where one of them did it after all, that stands.
+func (a *Activities) giveUp(ctx context.Context, in workflows.Send) (workflows.SendResult, error) {
+	held, err := a.reserve(ctx, in)
+	if err != nil {
+		return workflows.SendResult{}, mine(err) // busy: the local activity is repeated until the lease is over
+	}
+	if held.Done != nil {
+		return *held.Done, nil
+	}
+	s := store.Settlement{Status: workflows.StatusFailed, Reason: in.GiveUp, Unknown: held.Unsettled}
+	result, _, err := a.settle(in, held, s)
+	return result, err
+}

@@ -1,0 +1,147 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// errAddressTaken: another instance still holds the workflow id.
+var errAddressTaken = errors.New("another instance still runs under this workflow id")
+
+// deliver brings one delivery; nil means it needs no repeat.
+func (r *Relay) deliver(ctx context.Context, l store.Lease, d store.Delivery) error {
+	switch {
+	case d.Start != nil:
+		return r.start(ctx, l.Enrolment, d.Start)
+	case d.Event != nil:
+		return r.event(ctx, l.Enrolment.WorkflowID, *d.Event)
+	}
+	return nil
+}
+
+// start starts an instance. It may be repeated: the run that is not the enrolment's first ends at once.
+func (r *Relay) start(ctx context.Context, e store.Enrolment, in *workflows.Input) error {
+	_, err := r.cfg.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                                       e.WorkflowID,
+		TaskQueue:                                workflows.TaskQueue,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		Memo:                                     map[string]any{workflows.MemoEnrolment: e.ID},
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			temporal.NewSearchAttributeKeyKeyword(workflows.AttrJourney).ValueSet(e.Journey),
+			temporal.NewSearchAttributeKeyKeyword(workflows.AttrCustomer).ValueSet(e.Customer),
+			temporal.NewSearchAttributeKeyKeyword(workflows.AttrRevision).ValueSet(e.Revision),
+		),
+		StaticSummary: fmt.Sprintf("%s of customer %s", e.Journey, e.Customer),
+		StaticDetails: fmt.Sprintf("Entered by **%s** at %s (virtual time), on revision `%s`. The current details tell where it is; the query `state` tells more.",
+			e.EntryName, e.EnteredAt.UTC().Format(time.RFC3339), e.Revision),
+	}, workflows.JourneyType, in)
+	var taken *serviceerror.WorkflowExecutionAlreadyStarted
+	if !errors.As(err, &taken) {
+		return err
+	}
+	run, err := r.cfg.Client.DescribeWorkflowExecution(ctx, e.WorkflowID, "")
+	if err != nil {
+		return err
+	}
+	if enrolmentOf(run.WorkflowExecutionInfo.GetMemo()) == e.ID {
+		return nil // started before, and not marked
+	}
+	return errAddressTaken
+}
+
+// event brings an event: by update, and where no worker answers in time, by signal. The instance drops what comes twice.
+func (r *Relay) event(ctx context.Context, workflowID string, e workflows.Event) error {
+	if r.routes.signalOnly(clock.Wall()) {
+		return r.signal(ctx, workflowID, e)
+	}
+	updating, cancel := context.WithTimeout(ctx, r.cfg.UpdateTimeout)
+	defer cancel()
+	handle, err := r.cfg.Client.UpdateWorkflow(updating, client.UpdateWorkflowOptions{
+		WorkflowID: workflowID, UpdateID: e.ID, UpdateName: workflows.EventName, Args: []any{e},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = handle.Get(updating, nil)
+	}
+	var rejected *temporal.ApplicationError
+	var exhausted *serviceerror.ResourceExhausted
+	switch {
+	case err == nil:
+		r.routes.answered()
+		return nil
+	case gone(err), errors.As(err, &rejected):
+		return nil // it has ended, or will never take this: there is nobody to tell
+	case updating.Err() != nil, timedOut(err):
+		r.routes.silent(clock.Wall())
+		return r.signal(ctx, workflowID, e)
+	case errors.As(err, &exhausted): // too many updates in this run
+		return r.signal(ctx, workflowID, e)
+	}
+	return err
+}
+
+func (r *Relay) signal(ctx context.Context, workflowID string, e workflows.Event) error {
+	err := r.cfg.Client.SignalWorkflow(ctx, workflowID, "", workflows.EventName, e)
+	if gone(err) {
+		return nil
+	}
+	return err
+}
+
+// gone reports whether no run is open under the workflow id.
+func gone(err error) bool {
+	var missing *serviceerror.NotFound
+	return errors.As(err, &missing)
+}
+
+func timedOut(err error) bool {
+	var deadline *serviceerror.DeadlineExceeded
+	var slow *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	return errors.As(err, &deadline) || errors.As(err, &slow)
+}
+
+// routes decides between update and signal: after a few updates in a row without an answer, everything goes by signal for a while.
+type routes struct {
+	mu     sync.Mutex
+	missed int
+	until  time.Time
+}
+
+const (
+	missedLimit = 3
+	signalSpell = 15 * time.Second
+)
+
+func (r *routes) signalOnly(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return now.Before(r.until)
+}
+
+func (r *routes) answered() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.missed = 0
+}
+
+func (r *routes) silent(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.missed++; r.missed >= missedLimit {
+		r.missed, r.until = 0, now.Add(signalSpell)
+	}
+}

@@ -1,0 +1,133 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/converter"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Report is what a reconciliation found.
+type Report struct {
+	Checked int      `json:"checked"` // open enrolments looked up in Temporal
+	Closed  []Closed `json:"closed"`  // those whose run is gone
+}
+
+// Closed is an enrolment that was closed because its run is gone.
+type Closed struct {
+	WorkflowID string `json:"workflow_id"`
+	Enrolment  string `json:"enrolment"`
+	Outcome    string `json:"outcome"`
+	Reason     string `json:"reason"`
+}
+
+// reconcilePage is how many enrolments are looked up between two rests of the standing reconciler.
+const reconcilePage = 200
+
+// reconcileForEver goes through the open enrolments page by page, so that a large installation is gone through slowly.
+func (r *Relay) reconcileForEver(ctx context.Context) {
+	tick := time.NewTicker(r.cfg.ReconcileEvery)
+	defer tick.Stop()
+	after := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var report Report
+		next, err := r.reconcilePage(ctx, after, &report)
+		if err != nil && ctx.Err() == nil {
+			r.cfg.Logger.Warn("the reconciler could not finish; it goes on later", zap.Error(err))
+			continue
+		}
+		after = next
+		for _, c := range report.Closed {
+			r.cfg.Logger.Info("closed an enrolment whose run is gone", zap.String("workflow", c.WorkflowID), zap.String("reason", c.Reason))
+		}
+	}
+}
+
+// Reconcile compares every open enrolment with Temporal, closes those whose run is gone (terminated, failed or lost), and frees what they held.
+func (r *Relay) Reconcile(ctx context.Context) (Report, error) {
+	report := Report{Closed: []Closed{}}
+	for after := ""; ; {
+		next, err := r.reconcilePage(ctx, after, &report)
+		if err != nil || next == "" {
+			return report, err
+		}
+		after = next
+	}
+}
+
+// reconcilePage looks up one page; next is empty after the last.
+func (r *Relay) reconcilePage(ctx context.Context, after string, report *Report) (next string, err error) {
+	page, err := r.cfg.Store.Enrolments(ctx, store.EnrolmentFilter{After: after, Limit: reconcilePage, Live: true})
+	if err != nil {
+		return "", err
+	}
+	for _, e := range page {
+		outcome, reason, err := r.fate(ctx, e)
+		if err != nil {
+			return "", err
+		}
+		report.Checked++
+		if outcome == "" {
+			continue
+		}
+		if err := r.cfg.Store.CloseLost(ctx, clock.Now(r.cfg.Clock), e.ID, outcome, reason); err != nil {
+			return "", err
+		}
+		report.Closed = append(report.Closed, Closed{WorkflowID: e.WorkflowID, Enrolment: e.ID, Outcome: outcome, Reason: reason})
+	}
+	if len(page) < reconcilePage {
+		return "", nil
+	}
+	return page[len(page)-1].ID, nil
+}
+
+// fate says how an enrolment must be closed; an empty outcome: it is in good hands.
+func (r *Relay) fate(ctx context.Context, e store.Enrolment) (outcome, reason string, err error) {
+	run, err := r.cfg.Client.DescribeWorkflowExecution(ctx, e.WorkflowID, "")
+	switch {
+	case gone(err) && e.Chain == "":
+		return "", "", nil // its start is still to be delivered
+	case gone(err):
+		return workflows.Failed, "its run is not in Temporal any more", nil
+	case err != nil:
+		return "", "", err
+	}
+	info := run.WorkflowExecutionInfo
+	if enrolmentOf(info.GetMemo()) != e.ID {
+		if e.Chain == "" {
+			return "", "", nil // the address is another's still; the relay waits for it
+		}
+		return workflows.Failed, "another instance runs at its address", nil
+	}
+	switch info.GetStatus() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+		return "", "", nil
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+		return workflows.Cancelled, "terminated in Temporal", nil
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
+		return workflows.Cancelled, "cancelled in Temporal", nil
+	}
+	return workflows.Failed, "its run ended in Temporal without a word: " + info.GetStatus().String(), nil
+}
+
+// enrolmentOf reads the enrolment id from a run's memo.
+func enrolmentOf(memo *commonpb.Memo) string {
+	var id string
+	payload, ok := memo.GetFields()[workflows.MemoEnrolment]
+	if !ok || converter.GetDefaultDataConverter().FromPayload(payload, &id) != nil {
+		return ""
+	}
+	return id
+}
