@@ -1,0 +1,333 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// The admin API: JSON over HTTP with an admin token as bearer. In dev no token is needed.
+//
+//	POST /v1/admin/start       StartRequest   → StartResponse (409 refused, 404 unknown journey)
+//	POST /v1/admin/command     CommandRequest → {"success": true} (404: nothing open at that workflow id)
+//	POST /v1/admin/pause       PauseRequest   → PauseResponse
+//	GET  /v1/admin/enrolments  ?journey= &customer= &state= &outcome= &after= &limit= → EnrolmentList
+//	GET  /v1/admin/status      ?workflow_id= → Status (404: never heard of it)
+//	GET  /v1/admin/counts      → CountsView
+//
+// Times are virtual, RFC 3339, UTC.
+
+// Paths of the admin API.
+const (
+	AdminStart      = "/v1/admin/start"
+	AdminCommand    = "/v1/admin/command"
+	AdminPause      = "/v1/admin/pause"
+	AdminEnrolments = "/v1/admin/enrolments"
+	AdminStatus     = "/v1/admin/status"
+	AdminCounts     = "/v1/admin/counts"
+)
+
+// StartedByHand is the event by which a customer enters a journey through the admin API.
+const StartedByHand = "Journey Started"
+
+// StartRequest enters a customer into a journey, past its entry event and condition; re-entry rules and holdout hold.
+type StartRequest struct {
+	Journey    string         `json:"journey"`
+	Customer   string         `json:"customer"`
+	Properties map[string]any `json:"properties,omitempty"` // the entry event's
+	ID         string         `json:"id,omitempty"`         // event id; default: a random one
+}
+
+// StartResponse says where the instance is.
+type StartResponse struct {
+	ID         string `json:"id"` // event id
+	Customer   string `json:"customer"`
+	WorkflowID string `json:"workflow_id,omitempty"`
+	Duplicate  bool   `json:"duplicate,omitempty"` // the event id was taken before; nothing changed
+}
+
+// CommandRequest orders one open instance to exit, pause or resume.
+type CommandRequest struct {
+	WorkflowID string `json:"workflow_id"`
+	Kind       string `json:"kind"` // exit, pause or resume
+	Reason     string `json:"reason,omitempty"`
+	By         string `json:"by,omitempty"` // default: the token's name
+}
+
+// PauseRequest is the kill switch of a whole journey.
+type PauseRequest struct {
+	Journey string `json:"journey"`
+	Paused  bool   `json:"paused"`
+	By      string `json:"by,omitempty"`
+}
+
+// PauseResponse says how many open instances got the order.
+type PauseResponse struct {
+	Success   bool `json:"success"`
+	Instances int  `json:"instances"`
+}
+
+// EnrolmentView is one entry of a customer into a journey.
+type EnrolmentView struct {
+	ID         string    `json:"id"`
+	WorkflowID string    `json:"workflow_id"`
+	Journey    string    `json:"journey"`
+	Revision   string    `json:"revision"`
+	Customer   string    `json:"customer"`
+	Key        string    `json:"key,omitempty"`
+	EntryEvent string    `json:"entry_event"`
+	EntryName  string    `json:"entry_name"`
+	EnteredAt  time.Time `json:"entered_at"`
+	ClosedAt   time.Time `json:"closed_at,omitzero"`
+	State      string    `json:"state"` // open, watching, closed
+	Outcome    string    `json:"outcome,omitempty"`
+	Reason     string    `json:"reason,omitempty"`
+	Value      float64   `json:"value,omitempty"`
+	Holdout    bool      `json:"holdout,omitempty"`
+	RunID      string    `json:"run_id,omitempty"` // first run of the chain
+	Step       string    `json:"step,omitempty"`
+	StepKind   string    `json:"step_kind,omitempty"`
+	Since      time.Time `json:"since,omitzero"`
+	Until      time.Time `json:"until,omitzero"`
+	Paused     bool      `json:"paused,omitempty"`
+}
+
+// EnrolmentList is a page of enrolments in id order; Next, if set, is the next page's after.
+type EnrolmentList struct {
+	Enrolments []EnrolmentView `json:"enrolments"`
+	Next       string          `json:"next,omitempty"`
+}
+
+// ContactView is one row of the ledger.
+type ContactView struct {
+	Key      string    `json:"key"`
+	Journey  string    `json:"journey"`
+	Step     string    `json:"step"`
+	Message  string    `json:"message"`
+	Channel  string    `json:"channel,omitempty"`
+	Category string    `json:"category,omitempty"`
+	Status   string    `json:"status"`
+	Reason   string    `json:"reason,omitempty"`
+	Unknown  bool      `json:"unknown,omitempty"`
+	Attempts int       `json:"attempts"`
+	At       time.Time `json:"at"`
+}
+
+// Status is the latest enrolment at a workflow id and what was said in it, newest first.
+type Status struct {
+	Enrolment EnrolmentView `json:"enrolment"`
+	Contacts  []ContactView `json:"contacts"`
+}
+
+// CountsView are the store's counts.
+type CountsView struct {
+	Events         int64                       `json:"events"`
+	Customers      int64                       `json:"customers"`
+	Pending        int64                       `json:"pending"` // deliveries to instances not yet done
+	OldestPending  time.Time                   `json:"oldest_pending,omitzero"`
+	Stuck          int64                       `json:"stuck"` // instances whose next delivery failed five times or more
+	Open           map[string]int64            `json:"open"`
+	Outcomes       map[string]map[string]int64 `json:"outcomes"`
+	Contacts       map[string]int64            `json:"contacts"` // "channel/status"
+	Handoffs       int64                       `json:"handoffs"`
+	PausedJourneys []string                    `json:"paused_journeys"`
+}
+
+// ViewEnrolment gives the JSON form of an enrolment.
+func ViewEnrolment(e store.Enrolment) EnrolmentView {
+	return EnrolmentView{
+		ID: e.ID, WorkflowID: e.WorkflowID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer, Key: e.Key,
+		EntryEvent: e.EntryEvent, EntryName: e.EntryName, EnteredAt: e.EnteredAt, ClosedAt: e.ClosedAt,
+		State: e.State, Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, Holdout: e.Holdout, RunID: e.Chain,
+		Step: e.Step, StepKind: e.StepKind, Since: e.Since, Until: e.Until, Paused: e.Paused,
+	}
+}
+
+// ViewContact gives the JSON form of a ledger row.
+func ViewContact(c store.Contact) ContactView {
+	return ContactView{
+		Key: c.Key, Journey: c.Journey, Step: c.Step, Message: c.Message, Channel: c.Channel, Category: c.Category,
+		Status: c.Status, Reason: c.Reason, Unknown: c.Unknown, Attempts: c.Attempts, At: c.At,
+	}
+}
+
+func (g *Gateway) adminStart(w http.ResponseWriter, r *http.Request) {
+	var in StartRequest
+	if f := g.readInto(w, r, &in); f != nil {
+		g.refuse(w, r, f)
+		return
+	}
+	if in.ID == "" {
+		in.ID = uuid.NewString()
+	}
+	f := firstFail(
+		need("journey", in.Journey),
+		need("customer", in.Customer),
+		checkID("customer", in.Customer),
+		checkUserID("customer", in.Customer),
+		checkID("id", in.ID),
+		g.checkTree("properties", in.Properties),
+	)
+	if f != nil {
+		g.refuse(w, r, f)
+		return
+	}
+	_, content, err := g.cfg.Store.Content(r.Context())
+	if err != nil {
+		g.storeFailed(w, r, err)
+		return
+	}
+	if content == nil || content.Journeys[in.Journey] == nil {
+		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "unknown_journey", Field: "journey",
+			Message: "no such journey in the current release: " + strconv.Quote(in.Journey)})
+		return
+	}
+	receipts, err := g.cfg.Store.Ingest(r.Context(), g.now(), []store.Call{{
+		Type: "track", MessageID: in.ID, UserID: in.Customer, Event: StartedByHand, Properties: in.Properties,
+		Source: "cli", Enter: in.Journey,
+	}})
+	if err != nil {
+		g.storeFailed(w, r, err)
+		return
+	}
+	got := receipts[0]
+	if got.Refused != "" {
+		g.refuse(w, r, &fail{Status: http.StatusConflict, Code: "refused", Field: "customer", Message: got.Refused})
+		return
+	}
+	out := StartResponse{ID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate}
+	if len(got.Entered) > 0 {
+		out.WorkflowID = got.Entered[0]
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+func (g *Gateway) adminCommand(w http.ResponseWriter, r *http.Request) {
+	var in CommandRequest
+	if f := g.readInto(w, r, &in); f != nil {
+		g.refuse(w, r, f)
+		return
+	}
+	if f := firstFail(need("workflow_id", in.WorkflowID), need("kind", in.Kind)); f != nil {
+		g.refuse(w, r, f)
+		return
+	}
+	switch in.Kind {
+	case workflows.ExitUpdate, workflows.PauseUpdate, workflows.ResumeUpdate:
+	default:
+		g.refuse(w, r, bad("kind", "is exit, pause or resume"))
+		return
+	}
+	err := g.cfg.Store.Command(r.Context(), g.now(), in.WorkflowID,
+		workflows.Command{Kind: in.Kind, By: g.actor(r, in.By), Reason: in.Reason})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "not_found", Field: "workflow_id", Message: "no open instance at this workflow id"})
+	case err != nil:
+		g.storeFailed(w, r, err)
+	default:
+		writeJSON(w, http.StatusOK, map[string]any{"success": true})
+	}
+}
+
+func (g *Gateway) adminPause(w http.ResponseWriter, r *http.Request) {
+	var in PauseRequest
+	if f := g.readInto(w, r, &in); f != nil {
+		g.refuse(w, r, f)
+		return
+	}
+	if f := need("journey", in.Journey); f != nil {
+		g.refuse(w, r, f)
+		return
+	}
+	n, err := g.cfg.Store.PauseJourney(r.Context(), g.now(), in.Journey, g.actor(r, in.By), in.Paused)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "unknown_journey", Field: "journey", Message: "no such journey"})
+	case err != nil:
+		g.storeFailed(w, r, err)
+	default:
+		writeJSON(w, http.StatusOK, PauseResponse{Success: true, Instances: n})
+	}
+}
+
+func (g *Gateway) adminEnrolments(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	limit := 100
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 1000 {
+			g.refuse(w, r, bad("limit", "is a number from 1 to 1000"))
+			return
+		}
+		limit = n
+	}
+	if s := q.Get("state"); s != "" && s != store.StateOpen && s != store.StateWatching && s != store.StateClosed {
+		g.refuse(w, r, bad("state", "is open, watching or closed"))
+		return
+	}
+	rows, err := g.cfg.Store.Enrolments(r.Context(), store.EnrolmentFilter{
+		Journey: q.Get("journey"), Customer: q.Get("customer"), State: q.Get("state"), Outcome: q.Get("outcome"),
+		After: q.Get("after"), Limit: limit,
+	})
+	if err != nil {
+		g.storeFailed(w, r, err)
+		return
+	}
+	out := EnrolmentList{Enrolments: make([]EnrolmentView, 0, len(rows))}
+	for _, e := range rows {
+		out.Enrolments = append(out.Enrolments, ViewEnrolment(e))
+	}
+	if len(rows) == limit {
+		out.Next = rows[len(rows)-1].ID
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+func (g *Gateway) adminStatus(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("workflow_id")
+	if f := need("workflow_id", id); f != nil {
+		g.refuse(w, r, f)
+		return
+	}
+	rows, err := g.cfg.Store.Enrolments(r.Context(), store.EnrolmentFilter{WorkflowID: id, Limit: 1000})
+	if err != nil {
+		g.storeFailed(w, r, err)
+		return
+	}
+	if len(rows) == 0 {
+		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "not_found", Field: "workflow_id", Message: "no instance was ever at this workflow id"})
+		return
+	}
+	latest := rows[0]
+	for _, e := range rows[1:] {
+		if e.EnteredAt.After(latest.EnteredAt) || e.EnteredAt.Equal(latest.EnteredAt) && latest.State == store.StateClosed {
+			latest = e
+		}
+	}
+	contacts, err := g.cfg.Store.Contacts(r.Context(), store.ContactFilter{Enrolment: latest.ID})
+	if err != nil {
+		g.storeFailed(w, r, err)
+		return
+	}
+	out := Status{Enrolment: ViewEnrolment(latest), Contacts: make([]ContactView, 0, len(contacts))}
+	for _, c := range contacts {
+		out.Contacts = append(out.Contacts, ViewContact(c))
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+func (g *Gateway) adminCounts(w http.ResponseWriter, r *http.Request) {
+	c, err := g.cfg.Store.Counts(r.Context())
+	if err != nil {
+		g.storeFailed(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, CountsView(c))
+}

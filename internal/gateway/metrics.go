@@ -1,0 +1,120 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// countsAge is how old the counts of the store may be when they are scraped (wall time).
+const countsAge = 5 * time.Second
+
+func (g *Gateway) setUpMetrics() {
+	g.registry = prometheus.NewRegistry()
+	g.requests = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "tabi_http_request_seconds", Help: "How long HTTP requests took.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"route", "method", "status"})
+	g.calls = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tabi_calls_total", Help: "Calls of the tracking API that were taken, duplicates included.",
+	}, []string{"type"})
+	g.counts = &countsCache{g: g}
+	g.registry.MustRegister(g.requests, g.calls, g.counts)
+}
+
+// metrics serves the gateway's own metrics, the store's counts and what Config.Gatherer adds.
+func (g *Gateway) metrics(w http.ResponseWriter, r *http.Request) {
+	gatherers := prometheus.Gatherers{g.registry}
+	if g.cfg.Gatherer != nil {
+		gatherers = append(gatherers, g.cfg.Gatherer)
+	}
+	promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, r)
+}
+
+// countsCache collects the store's counts, at most every countsAge.
+type countsCache struct {
+	g    *Gateway
+	mu   sync.Mutex
+	at   time.Time // wall
+	last store.Counts
+	ok   bool
+}
+
+var (
+	descEvents    = prometheus.NewDesc("tabi_events", "Events stored.", nil, nil)
+	descCustomers = prometheus.NewDesc("tabi_customers", "Customers known.", nil, nil)
+	descPending   = prometheus.NewDesc("tabi_deliveries_pending", "Deliveries to instances that are not done.", nil, nil)
+	descLag       = prometheus.NewDesc("tabi_deliveries_oldest_seconds", "Age of the oldest delivery that is not done, in virtual seconds.", nil, nil)
+	descStuck     = prometheus.NewDesc("tabi_enrolments_stuck", "Instances whose next delivery failed five times or more.", nil, nil)
+	descOpen      = prometheus.NewDesc("tabi_enrolments_open", "Open instances.", []string{"journey"}, nil)
+	descOutcomes  = prometheus.NewDesc("tabi_enrolments_closed", "Ended instances by outcome.", []string{"journey", "outcome"}, nil)
+	descContacts  = prometheus.NewDesc("tabi_contacts", "Sends in the ledger, by channel/status.", []string{"kind"}, nil)
+	descHandoffs  = prometheus.NewDesc("tabi_handoffs_open", "Hand-offs that wait for an agent or are with one.", nil, nil)
+	descPaused    = prometheus.NewDesc("tabi_journeys_paused", "Paused journeys.", nil, nil)
+	descUp        = prometheus.NewDesc("tabi_store_up", "Whether the counts could be read: 1 or 0.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c *countsCache) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descEvents, descCustomers, descPending, descLag, descStuck, descOpen, descOutcomes, descContacts, descHandoffs, descPaused, descUp} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *countsCache) Collect(out chan<- prometheus.Metric) {
+	counts, ok := c.read()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	if !ok {
+		gauge(descUp, 0)
+		return
+	}
+	gauge(descUp, 1)
+	gauge(descEvents, float64(counts.Events))
+	gauge(descCustomers, float64(counts.Customers))
+	gauge(descPending, float64(counts.Pending))
+	lag := 0.0
+	if !counts.OldestPending.IsZero() {
+		lag = max(c.g.now().Sub(counts.OldestPending).Seconds(), 0)
+	}
+	gauge(descLag, lag)
+	gauge(descStuck, float64(counts.Stuck))
+	for journey, n := range counts.Open {
+		gauge(descOpen, float64(n), journey)
+	}
+	for journey, outcomes := range counts.Outcomes {
+		for outcome, n := range outcomes {
+			gauge(descOutcomes, float64(n), journey, outcome)
+		}
+	}
+	for kind, n := range counts.Contacts {
+		gauge(descContacts, float64(n), kind)
+	}
+	gauge(descHandoffs, float64(counts.Handoffs))
+	gauge(descPaused, float64(len(counts.PausedJourneys)))
+}
+
+// read gives the counts, fresh or cached. A failure is cached too: a database in trouble is not asked more often.
+func (c *countsCache) read() (store.Counts, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if wall := c.g.wall(); c.at.IsZero() || wall.Sub(c.at) >= countsAge {
+		ctx, cancel := context.WithTimeout(context.Background(), countsAge)
+		defer cancel()
+		counts, err := c.g.cfg.Store.Counts(ctx)
+		if err != nil {
+			c.g.log.Warn("the counts could not be read", zap.Error(err))
+		}
+		c.at, c.last, c.ok = wall, counts, err == nil
+	}
+	return c.last, c.ok
+}

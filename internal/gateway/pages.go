@@ -1,0 +1,167 @@
+package gateway
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"sort"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+//go:embed pages
+var pageFiles embed.FS
+
+// layout is what every page is put into.
+type layout struct {
+	Title    string
+	Agent    string // who is signed in; empty: nobody
+	CSRF     string
+	Open     bool // no token is asked for: agents say their names in the forms
+	Now      time.Time
+	Temporal string // address of the Temporal UI's workflows; empty: no links
+	Body     any
+}
+
+// parsePages reads the templates; relative times need now, which render adds.
+func parsePages() (*template.Template, error) {
+	t, err := template.New("").Funcs(template.FuncMap{
+		"segment":  url.PathEscape,
+		"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"relative": relative,
+		"value":    showValue,
+		"sorted":   sortedPairs,
+		"workflow": workflowURL,
+	}).ParseFS(pageFiles, "pages/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("gateway: the pages' templates: %w", err)
+	}
+	return t, nil
+}
+
+// render writes a page. It is written whole or not at all.
+func (g *Gateway) render(w http.ResponseWriter, r *http.Request, status int, name, title string, body any) {
+	p := personOf(r)
+	l := layout{Title: title, Now: g.now(), Open: g.openTo() >= roleAgent, Temporal: g.cfg.TemporalUI, Body: body}
+	if p.role >= roleAgent {
+		if p.session == nil && bearer(r) == "" {
+			p.session = g.signIn(w, devAgent, "") // no token is asked for here; forms still want a session
+			p.name = devAgent
+		}
+		l.Agent = p.name
+		if p.session != nil {
+			l.CSRF = g.sealer.csrf(p.session)
+		}
+	}
+	var out bytes.Buffer
+	if err := g.pages.ExecuteTemplate(&out, name, l); err != nil {
+		g.log.Error("a page could not be made", zap.String("page", name), zap.Error(err))
+		http.Error(w, "This page could not be made. The log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes())
+}
+
+type problemView struct{ Heading, Text string }
+
+// problemPage says in plain words what is wrong.
+func (g *Gateway) problemPage(w http.ResponseWriter, r *http.Request, status int, heading, text string) {
+	g.render(w, r, status, "problem.html", heading, problemView{heading, text})
+}
+
+func (g *Gateway) stylesheet(w http.ResponseWriter, _ *http.Request) {
+	data, err := pageFiles.ReadFile("pages/style.css")
+	if err != nil { // it is compiled in
+		http.Error(w, "not found", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Cache-Control", "max-age=300")
+	_, _ = w.Write(data)
+}
+
+type homeView struct {
+	Dev  bool
+	Mail bool
+	Push bool
+}
+
+// home links to what there is.
+func (g *Gateway) home(w http.ResponseWriter, r *http.Request) {
+	has := func(path string) bool {
+		for pattern := range g.cfg.DevHandlers {
+			if strings.TrimSuffix(pattern[strings.IndexByte(pattern, ' ')+1:], "/") == path {
+				return g.cfg.Dev
+			}
+		}
+		return false
+	}
+	g.render(w, r, http.StatusOK, "home.html", "tabi", homeView{Dev: g.cfg.Dev, Mail: has("/dev/mail"), Push: has("/dev/push")})
+}
+
+// relative says how far t is from now, in words.
+func relative(now, t time.Time) string {
+	d := now.Sub(t)
+	if d.Abs() < time.Second {
+		return "now"
+	}
+	if d < 0 {
+		return "in " + rough(-d)
+	}
+	return rough(d) + " ago"
+}
+
+// rough rounds down to the two largest units.
+func rough(d time.Duration) string {
+	days, rest := d/(24*time.Hour), d%(24*time.Hour)
+	hours, minutes, seconds := rest/time.Hour, rest%time.Hour/time.Minute, rest%time.Minute/time.Second
+	switch {
+	case days >= 10, days > 0 && hours == 0:
+		return fmt.Sprintf("%d d", days)
+	case days > 0:
+		return fmt.Sprintf("%d d %d h", days, hours)
+	case hours > 0 && minutes > 0:
+		return fmt.Sprintf("%d h %d min", hours, minutes)
+	case hours > 0:
+		return fmt.Sprintf("%d h", hours)
+	case minutes > 0:
+		return fmt.Sprintf("%d min", minutes)
+	}
+	return fmt.Sprintf("%d s", seconds)
+}
+
+type pair struct{ Key, Value string }
+
+// sortedPairs flattens a tree into dotted keys, sorted.
+func sortedPairs(tree map[string]any) []pair {
+	var out []pair
+	var walk func(prefix string, m map[string]any)
+	walk = func(prefix string, m map[string]any) {
+		for key, v := range m {
+			if inner, ok := v.(map[string]any); ok && len(inner) > 0 {
+				walk(prefix+key+".", inner)
+				continue
+			}
+			out = append(out, pair{prefix + key, showValue(v)})
+		}
+	}
+	walk("", tree)
+	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
+	return out
+}
+
+// workflowURL is the page of a workflow in the Temporal UI.
+func workflowURL(base, id string) string {
+	if base == "" {
+		return ""
+	}
+	return strings.TrimRight(base, "/") + "/" + url.PathEscape(id)
+}

@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// receipt is what a server key is told of one call.
+type receipt struct {
+	MessageID string   `json:"messageId"`
+	Customer  string   `json:"customer"`
+	Duplicate bool     `json:"duplicate,omitempty"`
+	Entered   []string `json:"entered,omitempty"` // workflow ids of the instances it started
+}
+
+// taken is the answer to accepted calls. Receipts are for server keys alone: whose an anonymous id is, is not public.
+type taken struct {
+	Success    bool      `json:"success"`
+	MessageIDs []string  `json:"messageIds"`
+	Receipts   []receipt `json:"receipts,omitempty"`
+}
+
+// track serves the calls of Segment's tracking API of one type; kind "" is batch.
+func (g *Gateway) track(kind string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, f := g.readBody(w, r)
+		if f != nil {
+			g.refuse(w, r, f)
+			return
+		}
+		key, f := g.writeKey(r, body)
+		if f != nil {
+			g.refuse(w, r, f)
+			return
+		}
+		calls, f := g.parse(kind, body)
+		if f == nil {
+			f = g.authorize(r.Context(), key, kind == "", calls)
+		}
+		if f != nil {
+			g.refuse(w, r, f)
+			return
+		}
+		receipts, err := g.cfg.Store.Ingest(r.Context(), g.now(), calls)
+		if err != nil {
+			g.storeFailed(w, r, err)
+			return
+		}
+		out := taken{Success: true, MessageIDs: make([]string, len(calls))}
+		for i, c := range calls {
+			out.MessageIDs[i] = c.MessageID
+			g.calls.WithLabelValues(c.Type).Inc()
+		}
+		if key.Kind == ServerKey {
+			for _, got := range receipts {
+				out.Receipts = append(out.Receipts, receipt{MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Entered: got.Entered})
+			}
+		}
+		writeJSON(w, http.StatusOK, out)
+	}
+}
+
+// parse makes the calls of a body; a bad one refuses all.
+func (g *Gateway) parse(kind string, body []byte) ([]store.Call, *fail) {
+	if kind != "" {
+		c, f := g.parseCall("", kind, body, time.Time{})
+		if f != nil {
+			return nil, f
+		}
+		return []store.Call{c}, nil
+	}
+	var envelope map[string]json.RawMessage
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		return nil, badJSON("", err)
+	}
+	var batch []json.RawMessage
+	raw, ok := envelope["batch"]
+	if !ok || bytes.Equal(raw, []byte("null")) {
+		return nil, need("batch", "")
+	}
+	if err := json.Unmarshal(raw, &batch); err != nil {
+		return nil, bad("batch", "is not a list of calls")
+	}
+	if len(batch) == 0 {
+		return nil, bad("batch", "is empty")
+	}
+	if len(batch) > g.cfg.Limits.Batch {
+		return nil, &fail{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Field: "batch",
+			Message: fmt.Sprintf("batch has %d calls; at most %d are taken at once", len(batch), g.cfg.Limits.Batch)}
+	}
+	var sentText any
+	if raw, ok := envelope["sentAt"]; ok {
+		if err := json.Unmarshal(raw, &sentText); err != nil {
+			return nil, badJSON("sentAt", err)
+		}
+	}
+	p := picker{in: map[string]any{"sentAt": sentText}}
+	sentAt := p.time("sentAt")
+	if p.fail != nil {
+		return nil, p.fail
+	}
+	calls := make([]store.Call, len(batch))
+	for i, one := range batch {
+		c, f := g.parseCall("batch["+strconv.Itoa(i)+"]", "", one, sentAt)
+		if f != nil {
+			return nil, f
+		}
+		calls[i] = c
+	}
+	return calls, nil
+}
+
+func (g *Gateway) parseCall(field, kind string, raw []byte, sentAt time.Time) (store.Call, *fail) {
+	if len(raw) > g.cfg.Limits.Event {
+		return store.Call{}, &fail{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Field: field,
+			Message: fmt.Sprintf("the call has %d bytes; at most %d are taken", len(raw), g.cfg.Limits.Event)}
+	}
+	in, f := g.object(field, raw)
+	if f != nil {
+		return store.Call{}, f
+	}
+	return g.call(field, kind, in, sentAt)
+}
+
+// authorize holds the calls against the key.
+func (g *Gateway) authorize(ctx context.Context, key Key, batch bool, calls []store.Call) *fail {
+	for i := range calls {
+		field := ""
+		if batch {
+			field = "batch[" + strconv.Itoa(i) + "]"
+		}
+		if f := key.allow(field, &calls[i]); f != nil {
+			return f
+		}
+		if key.Kind == ServerKey || calls[i].Type != typeAlias {
+			continue
+		}
+		if f := g.webAlias(ctx, join(field, "previousId"), &calls[i]); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// webAlias lets a web key alias what is anonymous, and nobody who was ever identified.
+func (g *Gateway) webAlias(ctx context.Context, field string, c *store.Call) *fail {
+	refused := forbidden(field, "a web key may alias an anonymous id only; use a server key")
+	previous := strings.TrimPrefix(c.PreviousID, anonymousPrefix)
+	_, err := g.cfg.Store.Customer(ctx, previous)
+	if err == nil {
+		return refused
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return &fail{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the database cannot be reached; nothing was stored, send it again", Retry: 5}
+	}
+	got, err := g.cfg.Store.Customer(ctx, anonymousPrefix+previous)
+	switch {
+	case err == nil && !strings.HasPrefix(got.ID, anonymousPrefix):
+		return refused // it belongs to an identified user by now
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return &fail{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the database cannot be reached; nothing was stored, send it again", Retry: 5}
+	}
+	c.PreviousID = anonymousPrefix + previous
+	return nil
+}
