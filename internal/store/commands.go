@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Command writes an order as a delivery to an open instance; ErrNotFound where none is open at that workflow id.
+func (s *Store) Command(ctx context.Context, now time.Time, workflowID string, c workflows.Command) error {
+	return s.change(ctx, now, func(tx conn, b *batch) error {
+		var id string
+		err := tx.QueryRowContext(ctx, `select id from enrolments where workflow_id = $1 and state <> 'closed'`, workflowID).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		e, p, err := lockEnrolment(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if e.State == StateClosed {
+			return ErrNotFound
+		}
+		if err := b.adopt(ctx, p); err != nil {
+			return err
+		}
+		return b.command(ctx, b.enrolment(e), c)
+	})
+}
+
+// command delivers an order and notes what it says about pausing.
+func (b *batch) command(ctx context.Context, e *enrolment, c workflows.Command) error {
+	id, err := newID(millis(b.now))
+	if err != nil {
+		return err
+	}
+	c.By, c.Reason, c.Target = clean(c.By), clean(c.Reason), clean(c.Target)
+	if c.Kind == workflows.PauseUpdate || c.Kind == workflows.ResumeUpdate {
+		if _, err := b.tx.ExecContext(ctx, `update enrolments set paused = $2 where id = $1`, e.ID, flag(c.Kind == workflows.PauseUpdate)); err != nil {
+			return err
+		}
+	}
+	return b.message(e, workflows.Event{ID: "command/" + id, Name: workflows.Commanded, Time: b.now, Enrolment: e.ID, Command: &c})
+}
+
+// PauseJourney is the kill switch: from its commit on nothing of the journey is sent, and nobody enters it; open instances get the order too. It returns how many.
+// ErrNotFound for a journey that is neither in the current release nor has instances.
+func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error) {
+	ordered := 0
+	err := s.change(ctx, now, func(tx conn, b *batch) error {
+		ordered = 0
+		var customers []string
+		if err := rows(ctx, tx, func(r *sql.Rows) error {
+			var id string
+			err := r.Scan(&id)
+			customers = append(customers, id)
+			return err
+		}, `select distinct customer from enrolments where journey = $1 and state <> 'closed'`, name); err != nil {
+			return err
+		}
+		rel, err := b.release(ctx)
+		if err != nil {
+			return err
+		}
+		if rel.programs[name] == nil && len(customers) == 0 {
+			known, err := exists(ctx, tx, `select 1 from enrolments where journey = $1 limit 1`, name)
+			if err != nil {
+				return err
+			}
+			if !known {
+				return ErrNotFound
+			}
+		}
+		if err := b.lock(ctx, customers); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `insert into controls (journey, paused, by_whom, at) values ($1, $2, $3, $4)
+			on conflict (journey) do update set paused = excluded.paused, by_whom = excluded.by_whom, at = excluded.at`, name, flag(paused), clean(by), millis(now)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `update enrolments set paused = $2 where journey = $1 and state <> 'closed'`, name, flag(paused)); err != nil {
+			return err
+		}
+		order := workflows.Command{Kind: workflows.PauseUpdate, By: clean(by), Reason: "the journey is paused"}
+		if !paused {
+			order.Kind, order.Reason = workflows.ResumeUpdate, "the journey is resumed"
+		}
+		for _, id := range sorted(customers) {
+			for _, e := range b.people[id].open {
+				if e.Journey != name {
+					continue
+				}
+				event, err := newID(millis(now))
+				if err != nil {
+					return err
+				}
+				if err := b.message(e, workflows.Event{ID: "command/" + event, Name: workflows.Commanded, Time: now, Enrolment: e.ID, Command: &order}); err != nil {
+					return err
+				}
+				ordered++
+			}
+		}
+		return nil
+	})
+	return ordered, err
+}

@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+const contactColumns = `key, enrolment, journey, step, message, customer, channel, category, status, reason, provider_id, in_doubt, attempts, release, at, app`
+
+func scanContact(r scanner) (Contact, error) {
+	var c Contact
+	var doubt int
+	var at int64
+	var app string
+	err := r.Scan(&c.Key, &c.Enrolment, &c.Journey, &c.Step, &c.Message, &c.Customer, &c.Channel, &c.Category, &c.Status, &c.Reason, &c.ProviderID, &doubt, &c.Attempts, &c.Release, &at, &app)
+	c.Unknown, c.At = doubt != 0, moment(at)
+	if err == nil && app != "" {
+		err = json.Unmarshal([]byte(app), &c.App)
+	}
+	return c, err
+}
+
+// Contacts are ledger rows, newest first.
+func (s *Store) Contacts(ctx context.Context, f ContactFilter) ([]Contact, error) {
+	var out []Contact
+	err := s.read(ctx, func(tx conn) error {
+		customer, err := filtered(ctx, tx, f.Customer)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		w := where{}
+		w.equals("journey", f.Journey)
+		w.equals("customer", customer)
+		w.equals("enrolment", f.Enrolment)
+		w.equals("channel", f.Channel)
+		w.equals("status", f.Status)
+		query := `select ` + contactColumns + ` from contacts` + w.sql() + ` order by at desc, key desc limit ` + w.param(bounded(f.Limit))
+		return rows(ctx, tx, func(r *sql.Rows) error {
+			c, err := scanContact(r)
+			out = append(out, c)
+			return err
+		}, query, w.args...)
+	})
+	return out, err
+}
+
+// AppMessages are what the app channel said to a customer, newest first. limit: default 100, max 1000.
+func (s *Store) AppMessages(ctx context.Context, customer string, limit int) ([]Contact, error) {
+	return s.Contacts(ctx, ContactFilter{Customer: customer, Channel: "app", Status: workflows.StatusSent, Limit: limit})
+}

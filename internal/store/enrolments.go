@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// enrolment is a row with what only the store needs.
+type enrolment struct {
+	Enrolment
+	depth      int
+	reportSeq  int64
+	head, tail int64 // first delivery that is not done; last one written
+	attempts   int
+	token      int64
+	fresh      bool // not in the database yet
+	queuedAt   int64
+}
+
+// pending reports whether deliveries are waiting.
+func (e *enrolment) pending() bool { return e.head <= e.tail }
+
+const enrolmentColumns = `id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, closed_at, state, outcome, reason, value, holdout,
+	chain, report_seq, step, step_kind, since_at, until_at, paused, head, tail, attempts, lease_token`
+
+// scanner is a row or rows.
+type scanner interface{ Scan(dest ...any) error }
+
+func scanEnrolment(r scanner) (*enrolment, error) {
+	var e enrolment
+	var entered, closed, since, until int64
+	var holdout, paused int
+	err := r.Scan(&e.ID, &e.WorkflowID, &e.Journey, &e.Revision, &e.Customer, &e.Key, &e.EntryEvent, &e.EntryName, &e.depth, &entered, &closed, &e.State, &e.Outcome, &e.Reason,
+		&e.Value, &holdout, &e.Chain, &e.reportSeq, &e.Step, &e.StepKind, &since, &until, &paused, &e.head, &e.tail, &e.attempts, &e.token)
+	e.EnteredAt, e.ClosedAt, e.Since, e.Until = moment(entered), moment(closed), moment(since), moment(until)
+	e.Holdout, e.Paused = holdout != 0, paused != 0
+	return &e, err
+}
+
+// enrolmentOf reads one; ErrNotFound.
+func enrolmentOf(ctx context.Context, tx conn, id string) (*enrolment, error) {
+	e, err := scanEnrolment(tx.QueryRowContext(ctx, `select `+enrolmentColumns+` from enrolments where id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	return e, err
+}
+
+// Enrolments in id order.
+func (s *Store) Enrolments(ctx context.Context, f EnrolmentFilter) ([]Enrolment, error) {
+	var out []Enrolment
+	err := s.read(ctx, func(tx conn) error {
+		customer, err := filtered(ctx, tx, f.Customer)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		w := where{}
+		w.equals("journey", f.Journey)
+		w.equals("customer", customer)
+		w.equals("state", f.State)
+		w.equals("outcome", f.Outcome)
+		w.equals("workflow_id", f.WorkflowID)
+		if f.Live {
+			w.raw("state <> 'closed'")
+		}
+		if f.After != "" {
+			w.and("id > ", f.After)
+		}
+		query := `select ` + enrolmentColumns + ` from enrolments` + w.sql() + ` order by id limit ` + w.param(bounded(f.Limit))
+		return rows(ctx, tx, func(r *sql.Rows) error {
+			e, err := scanEnrolment(r)
+			out = append(out, e.Enrolment)
+			return err
+		}, query, w.args...)
+	})
+	return out, err
+}
+
+// filtered is the customer a filter means; an empty one does not narrow.
+func filtered(ctx context.Context, tx conn, id string) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	return canonical(ctx, tx, id)
+}
+
+// claim makes the enrolment this chain's; ErrNotMine where it is closed or another's.
+func claim(ctx context.Context, tx conn, id, chain string) error {
+	n, err := affected(ctx, tx, `update enrolments set chain = $2 where id = $1 and state <> 'closed' and (chain = '' or chain = $2)`, id, chain)
+	if err == nil && n == 0 {
+		err = ErrNotMine
+	}
+	return err
+}
+
+// claimed reads an enrolment under its customer's lock and claims it.
+func claimed(ctx context.Context, tx conn, id, chain string) (*enrolment, *person, error) {
+	e, p, err := lockEnrolment(ctx, tx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil, ErrNotMine
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return e, p, claim(ctx, tx, id, chain)
+}
+
+// lockEnrolment locks the customer of an enrolment, as the first statement of the transaction, and reads both.
+func lockEnrolment(ctx context.Context, tx conn, id string) (*enrolment, *person, error) {
+	p, err := scanPerson(tx.QueryRowContext(ctx,
+		`update customers set version = version + 1 where id = (select customer from enrolments where id = $1) returning id, version, traits, merged_into, created_at`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := enrolmentOf(ctx, tx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.Customer != p.id { // merged while we waited for the lock
+		return nil, nil, errAgain
+	}
+	return e, p, nil
+}
+
+// where builds the where clause of a filter.
+type where struct {
+	clauses string
+	args    []any
+}
+
+func (w *where) equals(column, value string) {
+	if value != "" {
+		w.and(column+" = ", value)
+	}
+}
+
+// and adds a clause that ends before its parameter.
+func (w *where) and(clause string, value any) {
+	param := w.param(value)
+	w.raw(clause + param)
+}
+
+func (w *where) raw(clause string) {
+	if w.clauses != "" {
+		w.clauses += " and "
+	}
+	w.clauses += clause
+}
+
+func (w *where) param(value any) string {
+	w.args = append(w.args, value)
+	return list(len(w.args), 1)
+}
+
+func (w *where) sql() string {
+	if w.clauses == "" {
+		return ""
+	}
+	return " where " + w.clauses
+}
+
+// bounded is a limit with its default of 100 and its maximum of 1000.
+func bounded(limit int) int {
+	if limit <= 0 {
+		return 100
+	}
+	return min(limit, 1000)
+}
+
+// CloseLost closes an enrolment whose run is gone, and frees what it held; no effect on a closed one.
+func (s *Store) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) error {
+	return s.change(ctx, now, func(tx conn, b *batch) error {
+		e, p, err := lockEnrolment(ctx, tx, id)
+		if err != nil || e.State == StateClosed {
+			return err
+		}
+		if err := b.adopt(ctx, p); err != nil {
+			return err
+		}
+		return b.closeEnrolment(ctx, b.enrolment(e), outcome, reason, 0, now)
+	})
+}

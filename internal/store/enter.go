@@ -1,0 +1,274 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// maxAddress is the longest workflow id that Temporal takes by default, in bytes.
+const maxAddress = 1000
+
+// maxDepth ends chains of events that journeys cause: an event deeper than this is kept, but nobody hears of it or enters by it.
+const maxDepth = 10
+
+// entry is a question of entry of a customer into a journey by an event.
+type entry struct {
+	journey string
+	event   *event
+	forced  bool // by hand: without the entry's event and condition
+	key     *string
+	at      int64 // arrival, virtual
+}
+
+// deferred is the body of a deferred entry: the customer may enter once the instance that is in the way has taken what came before, and has ended by it.
+type deferred struct {
+	Journey string `json:"journey"`
+	Key     string `json:"key"`
+}
+
+// publish brings an event to the customer's open instances and to the journeys it may enter. changed are the top-level traits it changed.
+func (b *batch) publish(ctx context.Context, p *person, ev *event, changed []string, only string, receipt *Receipt) error {
+	if ev.depth > maxDepth {
+		return nil
+	}
+	listeners := slices.Clone(p.open)
+	rel, err := b.release(ctx)
+	if err != nil {
+		return err
+	}
+	names := rel.byEvent[ev.name]
+	if only != "" {
+		names = []string{only}
+	}
+	for _, name := range names {
+		address, refused, err := b.enter(ctx, p, entry{journey: name, event: ev, forced: only != "", at: ev.received})
+		if err != nil {
+			return err
+		}
+		if address != "" {
+			receipt.Entered = append(receipt.Entered, address)
+		}
+		if only != "" {
+			receipt.Refused = refused
+		}
+	}
+	// A deferred entry stands in the queue before the event it comes from: an event does not re-open what it has just ended.
+	for _, e := range listeners {
+		hears, traits, err := b.hears(ctx, e, ev.name, changed)
+		if err != nil {
+			return err
+		}
+		if !hears {
+			continue
+		}
+		body := ""
+		if len(traits) > 0 {
+			if body, err = jsonText(traits); err != nil {
+				return err
+			}
+		}
+		b.deliver(e, deliverEvent, ev.id, body, millis(b.now))
+		receipt.Heard = append(receipt.Heard, e.ID)
+	}
+	return nil
+}
+
+// hears reports whether an instance must be told of an event, and which of the changed traits it waits on.
+func (b *batch) hears(ctx context.Context, e *enrolment, name string, changed []string) (bool, []string, error) {
+	p, err := b.s.program(ctx, b.tx, e.Revision)
+	if err != nil {
+		return false, nil, err
+	}
+	if e.State == StateWatching || e.Holdout { // neither is on a step
+		hears := p.Goal != nil && names(p.Goal.Events, name)
+		if e.State != StateWatching {
+			for _, rule := range p.Exit {
+				hears = hears || names(rule.Events, name)
+			}
+		}
+		return hears, nil, nil
+	}
+	listens := p.Listens()
+	var traits []string
+	for _, t := range changed {
+		if slices.Contains(listens.Traits, t) {
+			traits = append(traits, t)
+		}
+	}
+	return listens.Hears(name, changed), traits, nil
+}
+
+// names reports whether a rule's events include name; a rule without events is for every event.
+func names(events []string, name string) bool {
+	return len(events) == 0 || slices.Contains(events, name)
+}
+
+// enter opens an enrolment where the journey lets the customer in. Otherwise refused says why, in words.
+func (b *batch) enter(ctx context.Context, p *person, q entry) (address, refused string, err error) {
+	rel, err := b.release(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	program := rel.programs[q.journey]
+	if program == nil {
+		return "", fmt.Sprintf("there is no journey %q in the current release: publish it first", q.journey), nil
+	}
+	paused, err := b.pausedJourney(ctx, q.journey)
+	if err != nil {
+		return "", "", err
+	}
+	if paused {
+		return "", "the journey is paused", nil
+	}
+	key := ""
+	if q.key != nil {
+		key = *q.key
+	} else {
+		vars := journey.Vars{
+			Customer: p.vars(), Entry: q.event.properties, Event: q.event.properties, EventName: q.event.name, Now: b.now, Intent: map[string]float64{},
+			Vars: program.Vars, History: &history{ctx: ctx, tx: b.tx, before: b.flushEvents, customer: p.id, now: b.now},
+		}
+		if !q.forced && !program.Test(program.Entry.When, vars) {
+			return "", "its condition is not met", nil
+		}
+		if program.Entry.Key != "" {
+			value, err := program.Eval(program.Entry.Key, vars)
+			if err == nil {
+				key = keyText(value)
+			}
+			if key == "" {
+				return "", fmt.Sprintf("its key %s has no value", program.Entry.Key), nil
+			}
+		}
+	}
+	refused, blockers, err := b.reentry(ctx, p, program, key, q.at)
+	if err != nil || refused != "" {
+		if len(blockers) > 0 {
+			return "", refused, b.deferEntry(blockers, q, key)
+		}
+		return "", refused, err
+	}
+	e := &enrolment{fresh: true, head: 1, depth: q.event.depth}
+	e.Journey, e.Revision, e.Customer, e.Key = q.journey, program.Revision(), p.id, key
+	if e.WorkflowID = p.address(q.journey, key); len(e.WorkflowID) > maxAddress {
+		return "", fmt.Sprintf("its address would be %d bytes long, at most %d fit: shorten the customer id or the key", len(e.WorkflowID), maxAddress), nil
+	}
+	if e.ID, err = newID(q.at); err != nil {
+		return "", "", err
+	}
+	e.EntryEvent, e.EntryName, e.EnteredAt, e.State = q.event.id, q.event.name, moment(q.at), StateOpen
+	e.Holdout = journey.Bucket(q.journey, p.id)*100 < program.Entry.Holdout
+	p.open = append(p.open, e)
+	b.starts = append(b.starts, e)
+	b.deliver(e, deliverStart, q.event.id, "", millis(b.now))
+	return e.WorkflowID, "", nil
+}
+
+// reentry applies the journey's re-entry rule. blockers are set where only open instances are in the way that still have deliveries to take: one of those may end them.
+func (b *batch) reentry(ctx context.Context, p *person, program *journey.Program, key string, at int64) (refused string, blockers []*enrolment, err error) {
+	mode := program.Entry.Reentry
+	if mode == journey.ReentryAlways {
+		return "", nil, nil
+	}
+	var open []*enrolment
+	var last int64
+	for _, e := range p.open {
+		if e.Journey != program.Journey || e.Key != key {
+			continue
+		}
+		last = max(last, millis(e.EnteredAt))
+		if e.State == StateOpen {
+			open = append(open, e)
+		}
+	}
+	if mode == journey.ReentryNever || mode == journey.ReentryAfter {
+		var stored int64
+		if err := b.tx.QueryRowContext(ctx, `select coalesce(max(entered_at), 0) from enrolments where customer = $1 and journey = $2 and entry_key = $3`, p.id, program.Journey, key).Scan(&stored); err != nil {
+			return "", nil, err
+		}
+		last = max(last, stored)
+	}
+	switch {
+	case mode == journey.ReentryNever && last != 0:
+		return "the customer entered it before, and it is entered once in a lifetime", nil, nil
+	case mode == journey.ReentryAfter && last != 0 && at < last+program.Entry.After.Milliseconds():
+		return fmt.Sprintf("the customer entered it less than %s ago", program.Entry.After), nil, nil
+	case len(open) == 0:
+		return "", nil, nil
+	}
+	for _, e := range open {
+		if !e.pending() {
+			return "an instance is open: " + e.WorkflowID, nil, nil
+		}
+	}
+	return "an instance is open, and may end by what it has not taken yet; entry is considered again then: " + open[0].WorkflowID, open, nil
+}
+
+// deferEntry puts the question at the end of the queue of the instance that is in the way.
+func (b *batch) deferEntry(blockers []*enrolment, q entry, key string) error {
+	body, err := jsonText(deferred{Journey: q.journey, Key: key})
+	if err != nil {
+		return err
+	}
+	b.deliver(blockers[len(blockers)-1], deliverEntry, q.event.id, body, q.at)
+	return nil
+}
+
+// reconsider asks a deferred entry again, at its turn.
+func (b *batch) reconsider(ctx context.Context, p *person, eventID, body string, at int64) error {
+	var d deferred
+	if err := json.Unmarshal([]byte(body), &d); err != nil {
+		return err
+	}
+	ev, err := eventByID(ctx, b.tx, eventID)
+	if err != nil {
+		return err
+	}
+	_, _, err = b.enter(ctx, p, entry{journey: d.Journey, event: ev, key: &d.Key, at: at})
+	return err
+}
+
+// address is the workflow id with the smallest number that none of the customer's open enrolments has.
+func (p *person) address(name, key string) string {
+	for n := 1; ; n++ {
+		id := journey.WorkflowID(name, p.id, key, n)
+		if !slices.ContainsFunc(p.open, func(e *enrolment) bool { return e.WorkflowID == id }) {
+			return id
+		}
+	}
+}
+
+// keyText is a key's value as text; empty where it is missing or no plain value.
+func keyText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return clean(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	case time.Time:
+		return v.UTC().Format(time.RFC3339Nano)
+	}
+	return ""
+}
+
+var counter atomic.Uint32
+
+// newID gives an id that sorts by time, and in order of making within a millisecond of this process.
+func newID(at int64) (string, error) {
+	var random [6]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%012x%06x%s", at, counter.Add(1)&0xffffff, hex.EncodeToString(random[:])), nil
+}

@@ -1,0 +1,187 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+const handoffQuery = `select h.id, h.enrolment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes, h.state, h.agent, h.outcome, h.agent_note, h.reason,
+	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrolments e on e.id = h.enrolment`
+
+func scanHandoff(r scanner) (Handoff, error) {
+	var h Handoff
+	var priority int
+	var outcomes string
+	var opened, claimed, closed, until int64
+	err := r.Scan(&h.ID, &h.Enrolment, &h.WorkflowID, &h.Journey, &h.Step, &h.Customer, &h.Queue, &priority, &h.Note, &outcomes, &h.State, &h.Agent, &h.Outcome, &h.AgentNote, &h.Reason,
+		&opened, &claimed, &closed, &until)
+	if err != nil {
+		return h, err
+	}
+	if priority >= 0 && priority < len(journey.Priorities) {
+		h.Priority = journey.Priorities[priority]
+	}
+	h.OpenedAt, h.ClaimedAt, h.ClosedAt, h.Until = moment(opened), moment(claimed), moment(closed), moment(until)
+	return h, json.Unmarshal([]byte(outcomes), &h.Outcomes)
+}
+
+// OpenHandoff is idempotent by id, claiming the enrolment; note is rendered.
+func (s *Store) OpenHandoff(ctx context.Context, now time.Time, in workflows.OpenHandoff, note string) error {
+	return s.write(ctx, func(tx conn) error {
+		e, p, err := claimed(ctx, tx, in.Enrolment, in.Chain)
+		if err != nil {
+			return err
+		}
+		outcomes, err := jsonText(append([]string{}, slices.Sorted(maps.Keys(in.Spec.Outcomes))...))
+		if err != nil {
+			return err
+		}
+		priority := slices.Index(journey.Priorities, cmp.Or(in.Spec.Priority, "normal"))
+		if priority < 0 {
+			priority = slices.Index(journey.Priorities, "normal")
+		}
+		_, err = tx.ExecContext(ctx, `insert into handoffs (id, enrolment, journey, step, customer, queue, priority, note, outcomes, state, opened_at, until_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (id) do nothing`,
+			in.ID, e.ID, e.Journey, in.Step, p.id, in.Spec.Queue, priority, clean(note), outcomes, HandoffOpen, millis(now), millis(in.Until))
+		return err
+	})
+}
+
+// WithdrawHandoff takes back what is still open, claiming the enrolment; one that has ended took it back before.
+func (s *Store) WithdrawHandoff(ctx context.Context, now time.Time, in workflows.WithdrawHandoff) error {
+	return s.write(ctx, func(tx conn) error {
+		e, _, err := lockEnrolment(ctx, tx, in.Enrolment)
+		if errors.Is(err, ErrNotFound) {
+			return ErrNotMine
+		}
+		if err != nil || e.State == StateClosed && e.Chain == in.Chain {
+			return err
+		}
+		if err := claim(ctx, tx, e.ID, in.Chain); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `update handoffs set state = 'withdrawn', reason = $3, closed_at = $4 where id = $1 and enrolment = $2 and state in ('open', 'claimed')`,
+			in.ID, e.ID, clean(in.Reason), millis(now))
+		return err
+	})
+}
+
+// Handoffs are sorted by priority, the most urgent first, then age, the oldest first.
+func (s *Store) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff, error) {
+	var out []Handoff
+	err := s.read(ctx, func(tx conn) error {
+		customer, err := filtered(ctx, tx, f.Customer)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		w := where{}
+		if f.State == "" {
+			w.raw("h.state in ('open', 'claimed')")
+		}
+		w.equals("h.state", f.State)
+		w.equals("h.queue", f.Queue)
+		w.equals("h.customer", customer)
+		query := handoffQuery + w.sql() + ` order by h.priority desc, h.opened_at, h.id limit ` + w.param(bounded(f.Limit))
+		return rows(ctx, tx, func(r *sql.Rows) error {
+			h, err := scanHandoff(r)
+			out = append(out, h)
+			return err
+		}, query, w.args...)
+	})
+	return out, err
+}
+
+// Handoff by id; ErrNotFound.
+func (s *Store) Handoff(ctx context.Context, id string) (Handoff, error) {
+	h, err := handoff(ctx, s.reader, id)
+	return h, databaseError(err)
+}
+
+func handoff(ctx context.Context, tx conn, id string) (Handoff, error) {
+	h, err := scanHandoff(tx.QueryRowContext(ctx, handoffQuery+` where h.id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return h, err
+}
+
+// lockHandoff locks the customer of a hand-off and reads it. agent must be free to act on it.
+func lockHandoff(ctx context.Context, tx conn, id, agent string) (Handoff, *person, error) {
+	p, err := scanPerson(tx.QueryRowContext(ctx,
+		`update customers set version = version + 1 where id = (select customer from handoffs where id = $1) returning id, version, traits, merged_into, created_at`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Handoff{}, nil, ErrNotFound
+	}
+	if err != nil {
+		return Handoff{}, nil, err
+	}
+	h, err := handoff(ctx, tx, id)
+	switch {
+	case err != nil:
+		return h, nil, err
+	case h.Customer != p.id:
+		return h, nil, errAgain
+	case h.State == HandoffResolved, h.State == HandoffWithdrawn:
+		return h, nil, ErrTooLate
+	case h.State == HandoffClaimed && h.Agent != agent:
+		return h, nil, ErrTaken
+	}
+	return h, p, nil
+}
+
+// ClaimHandoff: ErrTaken by another, ErrTooLate once closed; claiming one's own again is fine.
+func (s *Store) ClaimHandoff(ctx context.Context, now time.Time, id, agent string) error {
+	agent = clean(agent)
+	if agent == "" {
+		return inputError("the agent's name is missing")
+	}
+	return s.write(ctx, func(tx conn) error {
+		h, _, err := lockHandoff(ctx, tx, id, agent)
+		if err != nil || h.State == HandoffClaimed {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `update handoffs set state = 'claimed', agent = $2, claimed_at = $3 where id = $1`, id, agent, millis(now))
+		return err
+	})
+}
+
+// ResolveHandoff closes it and writes the delivery (workflows.HandoffResolved) to its instance. The note stays in the store.
+// ErrTaken where another agent has claimed it, ErrTooLate once closed.
+func (s *Store) ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error {
+	agent, outcome = clean(agent), clean(outcome)
+	if agent == "" || outcome == "" {
+		return inputError("the agent's name or the outcome is missing")
+	}
+	return s.change(ctx, now, func(tx conn, b *batch) error {
+		h, p, err := lockHandoff(ctx, tx, id, agent)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `update handoffs set state = 'resolved', agent = $2, outcome = $3, agent_note = $4, closed_at = $5,
+			claimed_at = case when claimed_at = 0 then $5 else claimed_at end where id = $1`, id, agent, outcome, clean(note), millis(now)); err != nil {
+			return err
+		}
+		if err := b.adopt(ctx, p); err != nil {
+			return err
+		}
+		for _, e := range p.open {
+			if e.ID == h.Enrolment {
+				return b.message(e, workflows.Event{ID: "handoff/" + id, Name: workflows.HandoffResolved, Time: now, Enrolment: e.ID, Handoff: id,
+					Properties: map[string]any{"outcome": outcome, "agent": agent}})
+			}
+		}
+		return ErrTooLate
+	})
+}

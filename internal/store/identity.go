@@ -1,0 +1,286 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// anonymous is the customer id of an anonymous id.
+func anonymous(id string) string {
+	if id == "" {
+		return ""
+	}
+	return "anon:" + id
+}
+
+// canonical follows merges; ErrNotFound. Chains are one link long, since a merge moves what pointed at the one that goes.
+func canonical(ctx context.Context, tx conn, id string) (string, error) {
+	found := ""
+	err := rows(ctx, tx, func(r *sql.Rows) error {
+		var own, merged string
+		err := r.Scan(&own, &merged)
+		if merged != "" {
+			own = merged
+		}
+		found = own
+		return err
+	}, `select id, merged_into from customers where id = $1`, clean(id))
+	if err == nil && found == "" {
+		err = ErrNotFound
+	}
+	return found, err
+}
+
+// merges reports whether a call joins two ids.
+func (c *Call) merges() bool {
+	return c.Type == "alias" || c.Type == "identify" && c.UserID != "" && c.AnonymousID != ""
+}
+
+// subject is the id a call is about, before merges.
+func (c *Call) subject() string {
+	if c.UserID != "" {
+		return c.UserID
+	}
+	return anonymous(c.AnonymousID)
+}
+
+// others are the ids that a call joins to its subject, as far as they are known. Segment's previousId is a user's or an anonymous one: those that exist
+// are meant; where none does, both are kept as names of the subject, for what still comes under them.
+func (c *Call) others() []string {
+	var out []string
+	if c.Type == "alias" && c.PreviousID != "" {
+		out = append(out, c.PreviousID, anonymous(c.PreviousID))
+	}
+	if c.UserID != "" && c.AnonymousID != "" {
+		out = append(out, anonymous(c.AnonymousID))
+	}
+	return out
+}
+
+// identify finds and locks every customer the calls are about; the answer maps ids to customers.
+func (b *batch) identify(ctx context.Context, calls []Call) (map[string]string, error) {
+	var wanted []string
+	for i := range calls {
+		wanted = append(wanted, calls[i].subject())
+		if calls[i].merges() {
+			wanted = append(wanted, calls[i].others()...)
+		}
+	}
+	wanted = sorted(wanted)
+	into := map[string]string{} // what exists
+	if err := within(ctx, b.tx, `select id, merged_into from customers where id in (%s)`, wanted, func(r *sql.Rows) error {
+		var id, merged string
+		err := r.Scan(&id, &merged)
+		into[id] = merged
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	var ids []string
+	need := func(id string) {
+		if into[id] != "" {
+			ids = append(ids, into[id])
+		} else {
+			ids = append(ids, id)
+		}
+	}
+	for i := range calls {
+		c := &calls[i]
+		need(c.subject())
+		if !c.merges() {
+			continue
+		}
+		others := c.others()
+		_, user := into[c.PreviousID]
+		_, anon := into[anonymous(c.PreviousID)]
+		for _, id := range others {
+			if c.Type == "alias" && (user && !anon && id == anonymous(c.PreviousID) || anon && !user && id == c.PreviousID) && id != anonymous(c.AnonymousID) {
+				continue
+			}
+			need(id)
+			ids = append(ids, id)
+		}
+	}
+	if err := b.lock(ctx, ids); err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, id := range wanted {
+		names[id] = id
+		if to := into[id]; to != "" {
+			names[id] = to
+			if own := b.people[id]; own != nil && own.merged != to { // pointed elsewhere while we waited
+				return nil, errAgain
+			}
+		}
+		if p := b.people[names[id]]; p != nil && p.merged != "" { // merged while we waited
+			return nil, errAgain
+		}
+	}
+	return names, nil
+}
+
+// join makes the other ids of a call names of its subject. changed are the traits that became others by it.
+func (b *batch) join(ctx context.Context, names map[string]string, c *Call) (changed []string, err error) {
+	if !c.merges() {
+		return nil, nil
+	}
+	for _, id := range c.others() {
+		if b.people[id] == nil {
+			continue
+		}
+		survivor := b.people[names[c.subject()]]
+		from := names[id]
+		switch {
+		case from == survivor.id:
+		case from != id && id == anonymous(c.AnonymousID), from != id && id == anonymous(c.PreviousID):
+			// An anonymous id that was merged before: from now on it is another user's; what happened stays where it is.
+			names[id] = survivor.id
+			if _, err := b.tx.ExecContext(ctx, `update customers set merged_into = $2 where id = $1`, id, survivor.id); err != nil {
+				return nil, err
+			}
+		default:
+			more, err := b.merge(ctx, b.people[from], survivor)
+			if err != nil {
+				return nil, err
+			}
+			changed = append(changed, more...)
+			for name, to := range names {
+				if to == from {
+					names[name] = survivor.id
+				}
+			}
+		}
+	}
+	return sorted(changed), nil
+}
+
+// merge makes one customer of two: both histories, the survivor's traits over the other's, and of two open instances of one journey and key the older.
+func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []string, err error) {
+	if err := b.flush(ctx); err != nil {
+		return nil, err
+	}
+	if gone.version > 1 || len(gone.open) > 0 { // otherwise it was made a moment ago and holds nothing
+		for _, table := range []string{"events", "enrolments", "contacts", "handoffs"} {
+			if _, err := b.tx.ExecContext(ctx, `update `+table+` set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
+				return nil, err
+			}
+		}
+	} else if _, err := b.tx.ExecContext(ctx, `update events set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
+		return nil, err
+	}
+	if _, err := b.tx.ExecContext(ctx, `update customers set merged_into = $2, traits = '{}' where id = $1 or merged_into = $1`, gone.id, survivor.id); err != nil {
+		return nil, err
+	}
+	survivor.created = min(survivor.created, gone.created)
+	if _, err := b.tx.ExecContext(ctx, `update customers set created_at = $2 where id = $1`, survivor.id, survivor.created); err != nil {
+		return nil, err
+	}
+	if len(gone.traits) > 0 {
+		survivor.traits, changed = joinTraits(survivor.traits, gone.traits)
+		survivor.dirty = true
+	}
+	for _, e := range gone.open {
+		e.Customer = survivor.id
+	}
+	survivor.open = append(survivor.open, gone.open...)
+	survivor.sort()
+	gone.open, gone.traits, gone.merged, gone.dirty = nil, map[string]any{}, survivor.id, false
+	return changed, b.endYounger(ctx, survivor, gone.id)
+}
+
+// endYounger orders the younger of two open instances of one journey and key to end. A journey that lets customers in again while they are in it keeps both.
+func (b *batch) endYounger(ctx context.Context, p *person, gone string) error {
+	type slot struct{ journey, key string }
+	older := map[slot]bool{}
+	for _, e := range p.open {
+		if e.State != StateOpen {
+			continue
+		}
+		program, err := b.s.program(ctx, b.tx, e.Revision)
+		if err != nil {
+			return err
+		}
+		if program.Entry.Reentry == journey.ReentryAlways {
+			continue
+		}
+		at := slot{e.Journey, e.Key}
+		if !older[at] {
+			older[at] = true
+			continue
+		}
+		order := workflows.Event{ID: "merge/" + e.ID, Name: workflows.Commanded, Time: b.now, Enrolment: e.ID,
+			Command: &workflows.Command{Kind: "exit", By: "tabi", Reason: "merged with " + gone}}
+		if err := b.message(e, order); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// message delivers what is no event of the customer.
+func (b *batch) message(e *enrolment, m workflows.Event) error {
+	body, err := jsonText(m)
+	if err == nil {
+		b.deliver(e, deliverMessage, m.ID, body, millis(b.now))
+	}
+	return err
+}
+
+// Customer by id (also a merged or anonymous one); ErrNotFound.
+func (s *Store) Customer(ctx context.Context, id string) (Customer, error) {
+	var c Customer
+	err := s.read(ctx, func(tx conn) error {
+		own, err := canonical(ctx, tx, id)
+		if errors.Is(err, ErrNotFound) {
+			own, err = canonical(ctx, tx, anonymous(id))
+		}
+		if err != nil {
+			return err
+		}
+		p, err := scanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own))
+		if err != nil {
+			return err
+		}
+		c = Customer{ID: p.id, Traits: p.traits, Created: moment(p.created), Bounced: map[string]string{}}
+		if err := rows(ctx, tx, func(r *sql.Rows) error {
+			var id string
+			err := r.Scan(&id)
+			c.Merged = append(c.Merged, id)
+			return err
+		}, `select id from customers where merged_into = $1 order by id`, own); err != nil {
+			return err
+		}
+		return within(ctx, tx, `select address, reason from bounces where address in (%s)`, addresses(p.traits), func(r *sql.Rows) error {
+			var address, reason string
+			err := r.Scan(&address, &reason)
+			c.Bounced[address] = reason
+			return err
+		})
+	})
+	return c, err
+}
+
+// addresses are the customer's, of all channels.
+func addresses(traits map[string]any) []string {
+	var out []string
+	for _, name := range []string{"email", "phone", "push_token"} {
+		switch v := traits[name].(type) {
+		case string:
+			out = append(out, clean(v))
+		case []any:
+			for _, one := range v {
+				if s, ok := one.(string); ok {
+					out = append(out, clean(s))
+				}
+			}
+		}
+	}
+	out = sorted(out)
+	return slices.Clip(out)
+}

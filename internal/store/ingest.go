@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Names of the events that Segment's calls other than track become.
+const (
+	eventUpdated = "Customer Updated"
+	eventPage    = "Page Viewed"
+	eventScreen  = "Screen Viewed"
+	eventGroup   = "Group Joined"
+	eventStarted = "Journey Started" // by hand, where the call names none
+	eventNone    = ""                // an alias: kept for its id, no event of the customer
+)
+
+// Ingest takes calls, in order, in one transaction: dedupes, resolves identity, changes profiles, stores events, and writes the deliveries
+// they cause and the enrolments they open. A call that cannot be taken (no id, no name) fails all of them.
+//
+// identify becomes the event "Customer Updated" with the given traits as properties, page "Page Viewed" and screen "Screen Viewed" (Event, if given, as property
+// name), group "Group Joined" with group_id (from property groupId or group_id) and the group's traits, which are kept as trait groups.<group id>. alias becomes none.
+func (s *Store) Ingest(ctx context.Context, now time.Time, calls []Call) ([]Receipt, error) {
+	if len(calls) == 0 {
+		return nil, nil
+	}
+	cleaned := make([]Call, len(calls))
+	for i, c := range calls {
+		for _, field := range []*string{&c.MessageID, &c.UserID, &c.AnonymousID, &c.PreviousID, &c.Event, &c.Source} {
+			*field = clean(*field)
+		}
+		if err := checkCall(&c); err != nil {
+			return nil, inputError(fmt.Sprintf("call %d: %v", i+1, err))
+		}
+		cleaned[i] = c
+	}
+	var receipts []Receipt
+	err := s.change(ctx, now, func(tx conn, b *batch) error {
+		receipts = nil
+		names, err := b.identify(ctx, cleaned)
+		if err != nil {
+			return err
+		}
+		seen, err := b.known(ctx, cleaned)
+		if err != nil {
+			return err
+		}
+		for i := range cleaned {
+			c := &cleaned[i]
+			p := b.people[names[c.subject()]]
+			if seen[c.MessageID] {
+				receipts = append(receipts, Receipt{ID: c.MessageID, Customer: p.id, Duplicate: true})
+				continue
+			}
+			seen[c.MessageID] = true
+			changed, err := b.join(ctx, names, c)
+			if err != nil {
+				return err
+			}
+			r, err := b.take(ctx, b.people[names[c.subject()]], c, changed)
+			if err != nil {
+				var input inputError
+				if errors.As(err, &input) {
+					return inputError(fmt.Sprintf("call %d: %v", i+1, input))
+				}
+				return err
+			}
+			receipts = append(receipts, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receipts, nil
+}
+
+func checkCall(c *Call) error {
+	switch c.Type {
+	case "track", "identify", "page", "screen", "alias", "group":
+	default:
+		return fmt.Errorf("type %q is none of track, identify, page, screen, alias, group", c.Type)
+	}
+	switch {
+	case c.MessageID == "":
+		return errors.New("messageId is missing")
+	case c.subject() == "":
+		return errors.New("userId and anonymousId are missing: give one")
+	case c.Type == "track" && c.Event == "" && c.Enter == "":
+		return errors.New("event is missing: name it")
+	case c.Type == "alias" && c.PreviousID == "" && (c.UserID == "" || c.AnonymousID == ""):
+		return errors.New("previousId is missing: say who becomes userId")
+	case c.Type == "group" && groupID(c) == "":
+		return errors.New("groupId is missing")
+	}
+	return nil
+}
+
+func groupID(c *Call) string {
+	for _, name := range []string{"groupId", "group_id"} {
+		if id, _ := c.Properties[name].(string); id != "" {
+			return clean(id)
+		}
+	}
+	return ""
+}
+
+// known gives the ids of the calls that were taken before.
+func (b *batch) known(ctx context.Context, calls []Call) (map[string]bool, error) {
+	ids := make([]string, len(calls))
+	for i := range calls {
+		ids[i] = calls[i].MessageID
+	}
+	seen := map[string]bool{}
+	err := within(ctx, b.tx, `select id from events where id in (%s)`, sorted(ids), func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		seen[id] = true
+		return err
+	})
+	return seen, err
+}
+
+// take stores one call of a customer and brings it to the journeys. changed are traits that a merge changed before.
+func (b *batch) take(ctx context.Context, p *person, c *Call, changed []string) (Receipt, error) {
+	receipt := Receipt{ID: c.MessageID, Customer: p.id}
+	ev := &event{id: c.MessageID, customer: p.id, source: c.Source, depth: c.Depth, received: millis(b.now), at: millis(c.Timestamp)}
+	if ev.at == 0 || ev.at > ev.received {
+		ev.at = ev.received
+	}
+	var patch map[string]any
+	var err error
+	if ev.name, ev.properties, patch, err = c.meaning(); err != nil {
+		return receipt, err
+	}
+	if ev.properties, ev.text, err = normal(ev.properties); err != nil {
+		return receipt, err
+	}
+	consequences, dead := consequence(ev.name, ev.properties, p.traits)
+	if consequences != nil {
+		patch = overlay(patch, consequences)
+	}
+	if len(patch) > 0 {
+		if patch, _, err = normal(patch); err != nil {
+			return receipt, err
+		}
+		var more []string
+		if p.traits, more = mergeTraits(p.traits, patch); len(more) > 0 {
+			p.dirty = true
+			changed = sorted(append(changed, more...))
+		}
+	}
+	if dead != nil {
+		if err := b.bounced(ctx, *dead); err != nil {
+			return receipt, err
+		}
+	}
+	b.store(ev)
+	if ev.name == eventNone {
+		return receipt, nil
+	}
+	return receipt, b.publish(ctx, p, ev, changed, c.Enter, &receipt)
+}
+
+// meaning is the event a call becomes, and what it changes of the profile.
+func (c *Call) meaning() (name string, properties, patch map[string]any, err error) {
+	switch c.Type {
+	case "identify":
+		return eventUpdated, c.Traits, c.Traits, nil
+	case "page", "screen":
+		properties = c.Properties
+		if _, given := properties["name"]; c.Event != "" && !given {
+			properties = overlay(properties, map[string]any{"name": c.Event})
+		}
+		if c.Type == "page" {
+			return eventPage, properties, nil, nil
+		}
+		return eventScreen, properties, nil, nil
+	case "group":
+		id := groupID(c)
+		traits := c.Traits
+		if traits == nil {
+			traits = map[string]any{}
+		}
+		return eventGroup, overlay(c.Traits, map[string]any{"group_id": id}), map[string]any{"groups": map[string]any{id: traits}}, nil
+	case "alias":
+		return eventNone, nil, nil, nil
+	}
+	name = c.Event
+	if name == "" {
+		name = eventStarted
+	}
+	return name, c.Properties, nil, nil
+}
+
+// bounced remembers a dead address.
+func (b *batch) bounced(ctx context.Context, d bounce) error {
+	_, err := b.tx.ExecContext(ctx, `insert into bounces (channel, address, reason, at) values ($1, $2, $3, $4) on conflict (channel, address) do nothing`,
+		d.channel, d.address, d.reason, millis(b.now))
+	return err
+}

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	_ "modernc.org/sqlite" // the embedded database
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is the database. It is safe for concurrent use, also by several processes.
+type Store struct {
+	writer    *sql.DB // SQLite: one connection, so that writers queue here and not in the file's lock
+	reader    *sql.DB // the same as writer on PostgreSQL and in memory
+	committed chan struct{}
+
+	mu       sync.Mutex
+	release  *release
+	programs map[string]*program // by revision
+}
+
+// maxPrograms bounds the definitions kept in memory.
+const maxPrograms = 512
+
+// Open connects, migrates and checks. Errors do not hold the URL, which may carry a password.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{committed: make(chan struct{}, 1), programs: map[string]*program{}}
+	var dialect goose.Dialect
+	var err error
+	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
+		dialect, err = goose.DialectPostgres, s.openPostgres(o)
+	} else {
+		dialect, err = goose.DialectSQLite3, s.openSQLite(o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.migrate(ctx, dialect); err != nil {
+		return nil, errors.Join(fmt.Errorf("database: %w", err), s.Close())
+	}
+	if err := s.Ping(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) openPostgres(o Options) error {
+	config, err := pgx.ParseConfig(o.URL)
+	if err != nil {
+		return errors.New("database: the URL is not a PostgreSQL URL: want postgres://user:password@host:port/database")
+	}
+	s.writer = stdlib.OpenDB(*config)
+	conns := cmp.Or(o.MaxConns, 16)
+	s.writer.SetMaxOpenConns(conns)
+	s.writer.SetMaxIdleConns(conns)
+	s.writer.SetConnMaxIdleTime(5 * time.Minute)
+	s.reader = s.writer
+	return nil
+}
+
+// sqliteReaders is how many connections read a SQLite file at once.
+const sqliteReaders = 4
+
+func (s *Store) openSQLite(o Options) error {
+	if o.URL == "" {
+		return errors.New("database: no URL: give a file, :memory: or a postgres:// URL")
+	}
+	const pragmas = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)"
+	name := ":memory:"
+	if o.URL != ":memory:" {
+		name = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(strings.TrimPrefix(o.URL, "file:"))
+	}
+	var err error
+	if s.writer, err = sql.Open("sqlite", name+pragmas+"&_txlock=immediate"); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	s.writer.SetMaxOpenConns(1)
+	s.writer.SetConnMaxIdleTime(0)
+	s.writer.SetConnMaxLifetime(0)
+	s.reader = s.writer
+	if name == ":memory:" {
+		return nil
+	}
+	if s.reader, err = sql.Open("sqlite", name+pragmas+"&_pragma=query_only(1)"); err != nil {
+		return errors.Join(fmt.Errorf("database: %w", err), s.writer.Close())
+	}
+	s.reader.SetMaxOpenConns(sqliteReaders)
+	s.reader.SetMaxIdleConns(sqliteReaders)
+	return nil
+}
+
+// migrate brings the schema to this build's version, one process at a time.
+func (s *Store) migrate(ctx context.Context, dialect goose.Dialect) error {
+	folder, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if dialect == goose.DialectPostgres {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(dialect, s.writer, folder, options...)
+	if err != nil {
+		return err
+	}
+	have, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot read the schema's version: %w", err)
+	}
+	sources := provider.ListSources()
+	if want := sources[len(sources)-1].Version; have > want {
+		return fmt.Errorf("its schema has version %d, this build knows %d: run a newer tabi", have, want)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("cannot migrate the schema: %w", err)
+	}
+	return nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() error {
+	err := s.writer.Close()
+	if s.reader != s.writer {
+		err = errors.Join(err, s.reader.Close())
+	}
+	return err
+}
+
+// Ping checks the connection.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.reader.PingContext(ctx); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
+}
+
+// Committed is signalled (never blocking) when this process has committed deliveries.
+func (s *Store) Committed() <-chan struct{} { return s.committed }
+
+func (s *Store) wake() {
+	select {
+	case s.committed <- struct{}{}:
+	default:
+	}
+}
+
+// program is a definition as it is kept in memory.
+type program struct {
+	*journey.Program
+	packed []byte
+}

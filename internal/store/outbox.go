@@ -1,0 +1,264 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// leaseDeliveries is how many deliveries a lease brings for one enrolment.
+const leaseDeliveries = 50
+
+// unreadable is how long an enrolment rests whose deliveries cannot be made (its revision does not load).
+const unreadable = time.Minute
+
+// Lease takes up to limit enrolments with deliveries due, oldest first, for ttl of wall time. Those that failed come after the others,
+// when they are due. Deferred entries whose turn it is are decided here; they bring nothing to deliver.
+func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
+	now := millis(wall)
+	var ids []string
+	err := rows(ctx, s.reader, func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, `select id from enrolments where head <= tail and due_at <= $1 and lease_until <= $1 order by due_at, queued_at, id limit $2`, now, limit)
+	if err != nil || len(ids) == 0 {
+		return nil, databaseError(err)
+	}
+	order := slices.Clone(ids)
+	var leases []Lease
+	var decide, failed []Lease
+	err = s.write(ctx, func(tx conn) error {
+		leases, decide, failed = nil, nil, nil
+		held := map[string]*enrolment{}
+		var mine []string
+		err := within(ctx, tx, `update enrolments set lease_token = lease_token + 1, lease_until = $2
+			where id in (%s) and head <= tail and due_at <= $1 and lease_until <= $1 returning `+enrolmentColumns, sorted(ids), func(r *sql.Rows) error {
+			e, err := scanEnrolment(r)
+			held[e.ID] = e
+			mine = append(mine, e.ID)
+			return err
+		}, now, millis(wall.Add(ttl)))
+		if err != nil || len(mine) == 0 {
+			return err
+		}
+		queues, err := s.queues(ctx, tx, mine)
+		if err != nil {
+			return err
+		}
+		clock, err := clockOf(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, id := range order {
+			e := held[id]
+			if e == nil {
+				continue
+			}
+			l := Lease{Enrolment: e.Enrolment, Token: e.token, Attempts: e.attempts}
+			if q := queues[id]; len(q) > 0 && q[0].kind == deliverEntry {
+				decide = append(decide, l)
+				continue
+			}
+			if l.Deliveries, err = s.deliveries(ctx, tx, e, queues[id], clock); err != nil {
+				if transient(err) || ctx.Err() != nil {
+					return err
+				}
+				failed = append(failed, l)
+				continue
+			}
+			leases = append(leases, l)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range failed {
+		if err := s.Unlease(ctx, l, "its deliveries cannot be read: its journey's revision does not load in this build", wall.Add(unreadable)); err != nil && !errors.Is(err, ErrNotMine) {
+			return nil, err
+		}
+	}
+	for _, l := range decide {
+		if err := s.decideEntries(ctx, l, clockTime(ctx, s, wall)); err != nil && !errors.Is(err, ErrNotMine) {
+			return nil, err
+		}
+	}
+	return leases, nil
+}
+
+// clockTime is the virtual time of a moment on the wall; real time where the clock cannot be read.
+func clockTime(ctx context.Context, s *Store, wall time.Time) time.Time {
+	c, err := s.Clock(ctx)
+	if err != nil {
+		return wall
+	}
+	return c.At(wall)
+}
+
+// queued is a delivery as it is stored, with its event.
+type queued struct {
+	seq               int64
+	kind, event, body string
+	name, properties  string
+	at                int64
+}
+
+// queues reads the first deliveries of enrolments, up to the first deferred entry behind something else.
+func (s *Store) queues(ctx context.Context, tx conn, ids []string) (map[string][]queued, error) {
+	out := map[string][]queued{}
+	ends := map[string]bool{}
+	err := within(ctx, tx, `select d.enrolment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0)
+		from deliveries d join enrolments n on n.id = d.enrolment left join events e on e.id = d.event
+		where d.enrolment in (%s) and d.seq >= n.head and d.seq < n.head + $1 order by d.enrolment, d.seq`, ids, func(r *sql.Rows) error {
+		var id string
+		var q queued
+		if err := r.Scan(&id, &q.seq, &q.kind, &q.event, &q.body, &q.name, &q.properties, &q.at); err != nil {
+			return err
+		}
+		if ends[id] = ends[id] || q.kind == deliverEntry && len(out[id]) > 0; !ends[id] {
+			out[id] = append(out[id], q)
+		}
+		return nil
+	}, leaseDeliveries)
+	return out, err
+}
+
+// deliveries makes what the relay brings of what is stored.
+func (s *Store) deliveries(ctx context.Context, tx conn, e *enrolment, queue []queued, clock journey.Clock) ([]Delivery, error) {
+	p, err := s.program(ctx, tx, e.Revision)
+	if err != nil {
+		return nil, err
+	}
+	reads := p.Reads()
+	var out []Delivery
+	for _, q := range queue {
+		properties, err := object(q.properties)
+		if err != nil {
+			return nil, err
+		}
+		d := Delivery{Seq: q.seq}
+		switch q.kind {
+		case deliverStart:
+			d.Start = &workflows.Input{
+				Interpreter: workflows.InterpreterVersion, Enrolment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.packed, Customer: e.Customer, Key: e.Key,
+				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName, Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
+			}
+		case deliverEvent:
+			d.Event = &workflows.Event{ID: q.event, Name: q.name, Time: moment(q.at), Properties: journey.Project(properties, reads.Event), Enrolment: e.ID}
+			if q.body != "" {
+				if err := json.Unmarshal([]byte(q.body), &d.Event.Traits); err != nil {
+					return nil, err
+				}
+			}
+		default:
+			d.Event = &workflows.Event{}
+			if err := json.Unmarshal([]byte(q.body), d.Event); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// advance is the set clause that makes everything up to $2 done.
+const advance = `head = $2 + 1, attempts = 0, last_error = '', due_at = 0,
+	queued_at = coalesce((select min(d.at) from deliveries d where d.enrolment = $1 and d.seq > $2), enrolments.queued_at)`
+
+// decideEntries decides the deferred entries at the head of an enrolment's queue: the customer enters where the instance that was in the way is so no more.
+func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error {
+	err := s.change(ctx, now, func(tx conn, b *batch) error {
+		e, p, err := lockEnrolment(ctx, tx, l.Enrolment.ID)
+		if err != nil {
+			return err
+		}
+		if e.token != l.Token || e.State == StateClosed {
+			return ErrNotMine
+		}
+		if err := b.adopt(ctx, p); err != nil {
+			return err
+		}
+		own := b.enrolment(e)
+		queues, err := s.queues(ctx, tx, []string{e.ID})
+		if err != nil {
+			return err
+		}
+		for _, q := range queues[e.ID] {
+			if q.kind != deliverEntry {
+				break
+			}
+			if err := b.done(ctx, e.ID, q.seq, l.Token); err != nil {
+				return err
+			}
+			own.head = q.seq + 1
+			if own.State == StateOpen {
+				continue // still in the way
+			}
+			if err := b.reconsider(ctx, p, q.event, q.body, q.at); err != nil {
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, `update enrolments set lease_until = 0 where id = $1`, e.ID)
+		return err
+	})
+	if err == nil {
+		s.wake() // what stands behind it is due now
+	}
+	return err
+}
+
+func (b *batch) done(ctx context.Context, id string, seq, token int64) error {
+	n, err := affected(ctx, b.tx, `update enrolments set `+advance+` where id = $1 and lease_token = $3 and head <= $2`, id, seq, token)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrNotMine
+	}
+	_, err = b.tx.ExecContext(ctx, `delete from deliveries where enrolment = $1 and seq <= $2`, id, seq)
+	return err
+}
+
+// Delivered marks deliveries up to seq as done. ErrNotMine where the lease was lost.
+func (s *Store) Delivered(ctx context.Context, l Lease, seq int64) error {
+	return s.write(ctx, func(tx conn) error {
+		b := &batch{s: s, tx: tx}
+		err := b.done(ctx, l.Enrolment.ID, seq, l.Token)
+		if !errors.Is(err, ErrNotMine) {
+			return err
+		}
+		// Done before, or dropped because the instance has ended: both are fine for the one who holds the lease.
+		held, err := exists(ctx, tx, `select 1 from enrolments where id = $1 and lease_token = $2`, l.Enrolment.ID, l.Token)
+		if err == nil && !held {
+			err = ErrNotMine
+		}
+		return err
+	})
+}
+
+// maxCause bounds the reason that is kept of a failed delivery, in bytes.
+const maxCause = 500
+
+// Unlease gives a lease back. With a cause, its first delivery is tried again at retry (wall). ErrNotMine where the lease was lost.
+func (s *Store) Unlease(ctx context.Context, l Lease, cause string, retry time.Time) error {
+	return s.write(ctx, func(tx conn) error {
+		query, args := `update enrolments set lease_until = 0 where id = $1 and lease_token = $2`, []any{l.Enrolment.ID, l.Token}
+		if cause != "" {
+			query = `update enrolments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token = $2`
+			args = append(args, clean(cause[:min(len(cause), maxCause)]), millis(retry))
+		}
+		n, err := affected(ctx, tx, query, args...)
+		if err == nil && n == 0 {
+			err = ErrNotMine
+		}
+		return err
+	})
+}

@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Error lists what is missing.
+func (e *DroppedError) Error() string {
+	return "the release would drop what open instances still need; keep it until they have ended: " + strings.Join(e.Missing, "; ")
+}
+
+// release is a numbered release as it is kept in memory.
+type release struct {
+	number   int
+	content  *journey.Content
+	programs map[string]*journey.Program // by journey
+	byEvent  map[string][]string         // entry event → journeys, sorted
+}
+
+// manifest is a release as the database keeps it: definitions by revision, messages in full. Its JSON is canonical (maps are sorted).
+type manifest struct {
+	Journeys map[string]string           `json:"journeys"`
+	Messages map[string]*journey.Message `json:"messages"`
+}
+
+func emptyRelease() *release {
+	return &release{content: &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}}}
+}
+
+// Publish makes c the next release, in one transaction; nothing changes where its content equals the current release's.
+// A *DroppedError says what open instances still need of the current release.
+func (s *Store) Publish(ctx context.Context, now time.Time, c *journey.Content) (number int, err error) {
+	next := manifest{Journeys: map[string]string{}, Messages: map[string]*journey.Message{}}
+	maps.Copy(next.Messages, c.Messages)
+	packed := map[string]string{}
+	for name, d := range c.Journeys {
+		raw, err := journey.Pack(d)
+		if err != nil {
+			return 0, inputError(fmt.Sprintf("journey %q cannot be packed: %v", name, err))
+		}
+		next.Journeys[name] = d.Revision()
+		packed[name] = base64.StdEncoding.EncodeToString(raw)
+	}
+	content, err := jsonText(next)
+	if err != nil {
+		return 0, inputError("the content is not JSON: " + err.Error())
+	}
+	err = s.write(ctx, func(tx conn) error {
+		// Two publishers wait for each other here.
+		if _, err := tx.ExecContext(ctx, `update settings set value = value where key = 'release'`); err != nil {
+			return err
+		}
+		current, err := s.current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		number = current.number
+		if number > 0 {
+			var have string
+			if err := tx.QueryRowContext(ctx, `select content from releases where number = $1`, number).Scan(&have); err != nil {
+				return err
+			}
+			if have == content {
+				return nil
+			}
+		}
+		if err := s.checkDropped(ctx, tx, current.content, c); err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(packed)) {
+			if _, err := tx.ExecContext(ctx, `insert into definitions (revision, journey, packed, at) values ($1, $2, $3, $4) on conflict (revision) do nothing`,
+				next.Journeys[name], name, packed[name], millis(now)); err != nil {
+				return err
+			}
+		}
+		number++
+		if _, err := tx.ExecContext(ctx, `insert into releases (number, content, at) values ($1, $2, $3)`, number, content, millis(now)); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'release'`, strconv.Itoa(number))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return number, nil
+}
+
+// checkDropped compares what revisions with open instances name with what c holds.
+func (s *Store) checkDropped(ctx context.Context, tx conn, current, c *journey.Content) error {
+	type open struct {
+		revision string
+		n        int
+	}
+	var all []open
+	err := rows(ctx, tx, func(r *sql.Rows) error {
+		var o open
+		err := r.Scan(&o.revision, &o.n)
+		all = append(all, o)
+		return err
+	}, `select revision, count(*) from enrolments where state <> 'closed' group by revision`)
+	if err != nil {
+		return err
+	}
+	missing := map[string]bool{}
+	for _, o := range all {
+		p, err := s.program(ctx, tx, o.revision)
+		if err != nil {
+			return err
+		}
+		for _, step := range p.Steps {
+			send, ok := step.Spec.(*journey.Send)
+			if !ok {
+				continue
+			}
+			by := fmt.Sprintf("named by journey %s (revision %s, %d open)", p.Journey, o.revision, o.n)
+			message := c.Messages[send.Message]
+			if message == nil {
+				missing[fmt.Sprintf("message %q, %s", send.Message, by)] = true
+				continue
+			}
+			before := current.Messages[send.Message]
+			if before == nil {
+				continue
+			}
+			for _, via := range send.Via {
+				if before.Treatments[via] != nil && message.Treatments[via] == nil {
+					missing[fmt.Sprintf("the %s treatment of message %q, %s", via, send.Message, by)] = true
+				}
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &DroppedError{Missing: slices.Sorted(maps.Keys(missing))}
+}
+
+// Content is the current release; number 0 and empty content before the first. The content is shared: read it only.
+func (s *Store) Content(ctx context.Context) (number int, c *journey.Content, err error) {
+	r, err := s.current(ctx, s.reader)
+	if err != nil {
+		return 0, nil, databaseError(err)
+	}
+	return r.number, r.content, nil
+}
+
+// current gives the release that counts in this transaction: one short query, the rest from memory.
+func (s *Store) current(ctx context.Context, tx conn) (*release, error) {
+	value, err := setting(ctx, tx, "release")
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.Atoi(value)
+	if err != nil {
+		return nil, errors.New("the number of the current release is unreadable")
+	}
+	if number == 0 {
+		return emptyRelease(), nil
+	}
+	s.mu.Lock()
+	cached := s.release
+	s.mu.Unlock()
+	if cached != nil && cached.number == number {
+		return cached, nil
+	}
+	r, err := s.loadRelease(ctx, tx, number)
+	if err != nil {
+		return nil, fmt.Errorf("release %d: %w", number, err)
+	}
+	s.mu.Lock()
+	s.release = r
+	s.mu.Unlock()
+	return r, nil
+}
+
+func (s *Store) loadRelease(ctx context.Context, tx conn, number int) (*release, error) {
+	var raw string
+	if err := tx.QueryRowContext(ctx, `select content from releases where number = $1`, number).Scan(&raw); err != nil {
+		return nil, err
+	}
+	var m manifest
+	if err := json.Unmarshal([]byte(raw), &m); err != nil {
+		return nil, err
+	}
+	r := emptyRelease()
+	r.number = number
+	r.programs, r.byEvent = map[string]*journey.Program{}, map[string][]string{}
+	if m.Messages != nil {
+		r.content.Messages = m.Messages
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Journeys)) {
+		p, err := s.program(ctx, tx, m.Journeys[name])
+		if err != nil {
+			return nil, err
+		}
+		r.content.Journeys[name] = p.Definition
+		r.programs[name] = p.Program
+		for _, event := range sorted(p.Entry.Events) {
+			r.byEvent[event] = append(r.byEvent[event], name)
+		}
+	}
+	return r, nil
+}
+
+// program gives a revision, from memory or from the database.
+func (s *Store) program(ctx context.Context, tx conn, revision string) (*program, error) {
+	s.mu.Lock()
+	p := s.programs[revision]
+	s.mu.Unlock()
+	if p != nil {
+		return p, nil
+	}
+	var raw string
+	if err := tx.QueryRowContext(ctx, `select packed from definitions where revision = $1`, revision).Scan(&raw); err != nil {
+		return nil, fmt.Errorf("revision %s: %w", revision, err)
+	}
+	packed, err := base64.StdEncoding.DecodeString(raw)
+	if err != nil {
+		return nil, fmt.Errorf("revision %s: %w", revision, err)
+	}
+	loaded, err := journey.Load(packed, revision)
+	if err != nil {
+		return nil, fmt.Errorf("revision %s: %w", revision, err)
+	}
+	p = &program{Program: loaded, packed: packed}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.programs) >= maxPrograms {
+		for other := range s.programs { // any one: it is loaded again when it is asked for
+			delete(s.programs, other)
+			break
+		}
+	}
+	s.programs[revision] = p
+	return p, nil
+}

@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Report records where an instance is, claiming the enrolment; ErrNotMine ends the run. A report whose Seq was seen changes nothing.
+func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) error {
+	if r.Ended != nil {
+		return s.ended(ctx, now, r)
+	}
+	return s.write(ctx, func(tx conn) error {
+		new, err := s.position(ctx, tx, r)
+		if err != nil || !new {
+			return err
+		}
+		return passages(ctx, tx, r)
+	})
+}
+
+// position writes the instance's place; it answers false where the report was seen before.
+func (s *Store) position(ctx context.Context, tx conn, r workflows.Report) (bool, error) {
+	set := ``
+	args := []any{r.Enrolment, r.Chain, r.Seq}
+	if p := r.Parked; p != nil {
+		state := StateOpen
+		if p.Silent {
+			state = StateWatching
+		}
+		set = `, step = $4, step_kind = $5, since_at = $6, until_at = $7, state = $8`
+		args = append(args, p.Step, p.Kind, millis(p.Since), millis(p.Until), state)
+	}
+	n, err := affected(ctx, tx, `update enrolments set chain = $2, report_seq = $3`+set+` where id = $1 and state <> 'closed' and (chain = '' or chain = $2) and report_seq < $3`, args...)
+	if err != nil || n > 0 {
+		return n > 0, err
+	}
+	e, err := enrolmentOf(ctx, tx, r.Enrolment)
+	if errors.Is(err, ErrNotFound) {
+		return false, ErrNotMine
+	}
+	if err == nil && (e.Chain != r.Chain || e.reportSeq < int64(r.Seq)) {
+		err = ErrNotMine
+	}
+	return false, err
+}
+
+func passages(ctx context.Context, tx conn, r workflows.Report) error {
+	var values [][]any
+	for i, p := range r.Passed {
+		values = append(values, []any{r.Enrolment, r.Seq, i, p.Step, p.Kind, p.Visit, millis(p.At), clean(p.Outcome)})
+	}
+	_, err := insert(ctx, tx, "passages (enrolment, seq, n, step, kind, visit, at, outcome)", values, "on conflict (enrolment, seq, n) do nothing")
+	return err
+}
+
+// ended closes the enrolment. Its customer is locked: an entry may have waited for this.
+func (s *Store) ended(ctx context.Context, now time.Time, r workflows.Report) error {
+	return s.change(ctx, now, func(tx conn, b *batch) error {
+		e, p, err := lockEnrolment(ctx, tx, r.Enrolment)
+		if errors.Is(err, ErrNotFound) {
+			return ErrNotMine
+		}
+		if err != nil {
+			return err
+		}
+		new, err := s.position(ctx, tx, r)
+		if err != nil || !new {
+			return err
+		}
+		if err := passages(ctx, tx, r); err != nil {
+			return err
+		}
+		if err := b.adopt(ctx, p); err != nil {
+			return err
+		}
+		return b.closeEnrolment(ctx, b.enrolment(e), r.Ended.Outcome, r.Ended.Reason, r.Ended.Value, r.Ended.At)
+	})
+}
+
+// reasonEnded is why a send was given up when its instance ended.
+const reasonEnded = "ENDED"
+
+// closeEnrolment ends an enrolment of an adopted customer: frees what it held, drops its deliveries and decides the entries that waited for it.
+func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reason string, value float64, at time.Time) error {
+	p := b.people[e.Customer]
+	if at.IsZero() {
+		at = b.now
+	}
+	p.open = slices.DeleteFunc(p.open, func(other *enrolment) bool { return other.ID == e.ID })
+	e.State, e.head = StateClosed, e.tail+1
+	for _, statement := range []struct {
+		sql  string
+		args []any
+	}{
+		{`update enrolments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, head = tail + 1, lease_until = 0, attempts = 0, due_at = 0, last_error = '' where id = $1`,
+			[]any{e.ID, outcome, clean(reason), value, millis(at)}},
+		{`update handoffs set state = 'withdrawn', reason = $2, closed_at = $3 where enrolment = $1 and state in ('open', 'claimed')`,
+			[]any{e.ID, "its journey ended: " + outcome, millis(at)}},
+		{`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end, status = 'failed', reason = '` + reasonEnded + `', at = $2
+			where enrolment = $1 and status in ('sending', 'retry')`, []any{e.ID, millis(at)}},
+	} {
+		if _, err := b.tx.ExecContext(ctx, statement.sql, statement.args...); err != nil {
+			return err
+		}
+	}
+	var waiting []queued
+	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
+		q := queued{}
+		err := r.Scan(&q.event, &q.body, &q.at)
+		waiting = append(waiting, q)
+		return err
+	}, `select event, body, at from deliveries where enrolment = $1 and kind = 'entry' order by seq`, e.ID); err != nil {
+		return err
+	}
+	if _, err := b.tx.ExecContext(ctx, `delete from deliveries where enrolment = $1`, e.ID); err != nil {
+		return err
+	}
+	for _, q := range waiting {
+		if err := b.reconsider(ctx, p, q.event, q.body, q.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// statusSending is a ledger row whose lease is held: the provider may be called.
+const statusSending = "sending"
+
+// Reasons of the store's own.
+const (
+	reasonHoldout   = "HOLDOUT"
+	reasonNoMessage = "NO_MESSAGE" // the current release does not hold it any more
+)
+
+// ledgerRow is what a reservation must know of an earlier attempt.
+type ledgerRow struct {
+	status, reason, channel, verdict string
+	token, leaseUntil                int64
+	doubt                            int
+}
+
+func (l *ledgerRow) result() *workflows.SendResult {
+	return &workflows.SendResult{Status: l.status, Reason: l.reason, Channel: l.channel}
+}
+
+// Reserve decides a send in the customer's transaction and takes its ledger row, claiming the enrolment. decide is pure.
+// ErrBusy while another attempt holds the lease. A paused journey keeps no row and answers StatusPaused.
+func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.Send, ttl time.Duration, decide func(brain.Standing) brain.Verdict) (Reservation, error) {
+	var res Reservation
+	err := s.write(ctx, func(tx conn) error {
+		res = Reservation{Key: in.Key, Category: cmp.Or(in.Spec.Category, journey.Marketing)}
+		e, p, err := claimed(ctx, tx, in.Enrolment, in.Chain)
+		if err != nil {
+			return err
+		}
+		rel, err := s.current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		res.Release = rel.number
+		row, err := ledger(ctx, tx, in.Key)
+		if err != nil {
+			return err
+		}
+		if row != nil {
+			switch {
+			case row.status != statusSending && row.status != workflows.StatusRetry:
+				res.Done = row.result()
+				return nil
+			case row.status == statusSending && row.leaseUntil > millis(wall):
+				return ErrBusy
+			}
+			res.Unsettled = row.status == statusSending
+		}
+		paused, err := exists(ctx, tx, `select 1 from controls where journey = $1 and paused = 1`, e.Journey)
+		if err != nil {
+			return err
+		}
+		if paused {
+			res.Done = &workflows.SendResult{Status: workflows.StatusPaused}
+			return nil
+		}
+		status, reason := statusSending, ""
+		res.Message = rel.content.Messages[in.Spec.Message]
+		switch {
+		case e.Holdout:
+			status, reason = workflows.StatusSuppressed, reasonHoldout
+		case res.Message == nil:
+			status, reason = workflows.StatusFailed, reasonNoMessage
+		default:
+			if res.Verdict, err = s.verdict(ctx, tx, p, rel, row, res.Unsettled, decide); err != nil {
+				return err
+			}
+			if res.Verdict.Channel == "" {
+				status, reason = workflows.StatusSuppressed, res.Verdict.Reason
+			}
+		}
+		if status != statusSending {
+			res.Done = &workflows.SendResult{Status: status, Reason: reason}
+		} else if res.Vars, err = s.vars(ctx, tx, e, p, in.Scene, now); err != nil {
+			return err
+		}
+		res.Language, _ = p.traits["language"].(string)
+		return s.take(ctx, tx, e, in, &res, status, reason, now, wall.Add(ttl))
+	})
+	return res, err
+}
+
+func ledger(ctx context.Context, tx conn, key string) (*ledgerRow, error) {
+	var l ledgerRow
+	err := tx.QueryRowContext(ctx, `select status, reason, channel, verdict, token, lease_until, in_doubt from contacts where key = $1`, key).
+		Scan(&l.status, &l.reason, &l.channel, &l.verdict, &l.token, &l.leaseUntil, &l.doubt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &l, err
+}
+
+// verdict asks the brain. An attempt that may have gone out keeps its channel, while its address lives: another channel would say it twice.
+func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, row *ledgerRow, unsettled bool, decide func(brain.Standing) brain.Verdict) (brain.Verdict, error) {
+	active, err := exists(ctx, tx, `select 1 from handoffs h join enrolments e on e.id = h.enrolment
+		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, p.id)
+	if err != nil {
+		return brain.Verdict{}, err
+	}
+	var failed error
+	bounced := func(channel, address string) bool {
+		dead, err := exists(ctx, tx, `select 1 from bounces where channel = $1 and address = $2`, channel, clean(address))
+		failed = errors.Join(failed, err)
+		return dead
+	}
+	v := decide(brain.Standing{Customer: p.id, Traits: p.traits, AgentActive: active, Bounced: bounced, Release: rel.number, Content: rel.content})
+	if unsettled && v.Channel != "" && v.Channel != row.channel && row.verdict != "" {
+		var before brain.Verdict
+		if err := json.Unmarshal([]byte(row.verdict), &before); err != nil {
+			return v, err
+		}
+		if !slices.ContainsFunc(before.Addresses, func(a string) bool { return bounced(before.Channel, a) }) {
+			v = before
+		}
+	}
+	return v, failed
+}
+
+// take writes the ledger row, under the next token. A row that may have gone out before and is not sent now stays in doubt.
+func (s *Store) take(ctx context.Context, tx conn, e *enrolment, in workflows.Send, res *Reservation, status, reason string, now, until time.Time) error {
+	verdict := ""
+	if status == statusSending {
+		var err error
+		if verdict, err = jsonText(res.Verdict); err != nil {
+			return err
+		}
+	}
+	return tx.QueryRowContext(ctx, `insert into contacts (key, enrolment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until, verdict)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15)
+		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release = excluded.release, at = excluded.at,
+			in_doubt = case when contacts.status = 'sending' then 1 else contacts.in_doubt end,
+			token = contacts.token + 1, lease_until = excluded.lease_until, verdict = excluded.verdict
+		returning token`,
+		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason, res.Release, millis(now), millis(until), verdict).Scan(&res.Token)
+}
+
+// Settle writes what came of a Reservation. ErrNotMine where its token is no longer the row's; settled so before is fine.
+func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Settlement) error {
+	switch o.Status {
+	case workflows.StatusSent, workflows.StatusFailed, workflows.StatusRetry, workflows.StatusSuppressed:
+	default:
+		return inputError("a send cannot be settled as " + o.Status)
+	}
+	return s.write(ctx, func(tx conn) error {
+		n, err := affected(ctx, tx, `update customers set version = version + 1 where id = (select customer from contacts where key = $1)`, r.Key)
+		if err != nil {
+			return err
+		}
+		row, err := ledger(ctx, tx, r.Key)
+		switch {
+		case err != nil:
+			return err
+		case n == 0 || row == nil || row.token != r.Token:
+			return ErrNotMine
+		case row.status == o.Status && o.Status != statusSending && !(row.status == workflows.StatusFailed && row.reason == reasonEnded):
+			return nil
+		}
+		// What its instance's end had given up may still turn out to have been sent.
+		gaveUp := row.status == workflows.StatusFailed && row.reason == reasonEnded
+		if row.status != statusSending && !gaveUp {
+			return ErrNotMine
+		}
+		status, reason := o.Status, o.Reason
+		if status == workflows.StatusRetry && gaveUp {
+			status, reason = workflows.StatusFailed, reasonEnded
+		}
+		doubt := o.Unknown || row.doubt != 0 && status != workflows.StatusSent // an earlier attempt's doubt stays until it is surely sent
+		app := ""
+		if o.App != nil {
+			if app, err = jsonText(o.App); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `update contacts set status = $2, reason = $3, provider_id = $4, in_doubt = $5, attempts = attempts + 1, at = $6, lease_until = 0, app = $7, verdict = '' where key = $1`,
+			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), app); err != nil {
+			return err
+		}
+		b := &batch{s: s, tx: tx, now: now}
+		for _, address := range sorted(o.Gone) {
+			if err := b.bounced(ctx, bounce{channel: r.Verdict.Channel, address: clean(address), reason: cmp.Or(clean(o.Reason), "gone")}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

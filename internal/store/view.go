@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// View reads what expressions and templates of an instance may see, claiming the enrolment. The history it gives reads the database when it is asked, with this ctx.
+func (s *Store) View(ctx context.Context, now time.Time, ref workflows.Ref, scene workflows.Scene) (journey.Vars, error) {
+	var vars journey.Vars
+	unclaimed := false
+	look := func(tx conn) error {
+		e, err := enrolmentOf(ctx, tx, ref.Enrolment)
+		if errors.Is(err, ErrNotFound) {
+			return ErrNotMine
+		}
+		if err != nil {
+			return err
+		}
+		if unclaimed = e.Chain == ""; unclaimed {
+			return nil
+		}
+		if e.State == StateClosed || e.Chain != ref.Chain {
+			return ErrNotMine
+		}
+		p, err := scanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, e.Customer))
+		if err != nil {
+			return err
+		}
+		vars, err = s.vars(ctx, tx, e, p, scene, now)
+		return err
+	}
+	err := s.read(ctx, look)
+	if err == nil && unclaimed {
+		if err = s.write(ctx, func(tx conn) error { return claim(ctx, tx, ref.Enrolment, ref.Chain) }); err == nil {
+			err = s.read(ctx, look)
+		}
+	}
+	return vars, err
+}
+
+// vars puts together what an instance may see.
+func (s *Store) vars(ctx context.Context, tx conn, e *enrolment, p *person, scene workflows.Scene, now time.Time) (journey.Vars, error) {
+	entry := scene.EntryEvent
+	if entry == "" {
+		entry = e.EntryEvent
+	}
+	ids := []string{entry, scene.Event}
+	for _, id := range scene.StepEvents {
+		ids = append(ids, id)
+	}
+	events := map[string]*event{}
+	if err := within(ctx, tx, `select `+eventColumns+` from events where id in (%s)`, sorted(ids), func(r *sql.Rows) error {
+		ev, err := scanEvent(r)
+		if err == nil {
+			events[ev.id] = ev
+		}
+		return err
+	}); err != nil {
+		return journey.Vars{}, err
+	}
+	v := journey.Vars{
+		Customer: p.vars(), Entry: map[string]any{}, Intent: map[string]float64{}, Vars: map[string]any{}, Steps: map[string]map[string]any{}, Now: now,
+		History: &history{ctx: ctx, tx: s.reader, customer: p.id, now: now},
+	}
+	maps.Copy(v.Vars, scene.Vars)
+	if ev := events[entry]; ev != nil {
+		v.Entry = ev.properties
+	}
+	if ev := events[scene.Event]; ev != nil {
+		v.Event, v.EventName = ev.properties, ev.name
+	}
+	for id, result := range scene.Steps {
+		v.Steps[id] = maps.Clone(result)
+	}
+	for id, from := range scene.StepEvents {
+		if v.Steps[id] == nil {
+			v.Steps[id] = map[string]any{}
+		}
+		properties := map[string]any{}
+		if ev := events[from]; ev != nil {
+			properties = ev.properties
+		}
+		v.Steps[id]["properties"] = properties
+	}
+	return v, nil
+}
+
+const eventColumns = `id, customer, name, at, received_at, properties, source, depth`
+
+func scanEvent(r scanner) (*event, error) {
+	var ev event
+	err := r.Scan(&ev.id, &ev.customer, &ev.name, &ev.at, &ev.received, &ev.text, &ev.source, &ev.depth)
+	if err != nil {
+		return nil, err
+	}
+	ev.properties, err = object(ev.text)
+	return &ev, err
+}
+
+func eventByID(ctx context.Context, tx conn, id string) (*event, error) {
+	ev, err := scanEvent(tx.QueryRowContext(ctx, `select `+eventColumns+` from events where id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	return ev, err
+}
+
+// Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens, claiming the enrolment.
+// traits is nested, as in identify. What journeys cause so ends after ten links.
+func (s *Store) Assign(ctx context.Context, now time.Time, ref workflows.Ref, key string, traits map[string]any) error {
+	return s.change(ctx, now, func(tx conn, b *batch) error {
+		e, p, err := claimed(ctx, tx, ref.Enrolment, ref.Chain)
+		if err != nil {
+			return err
+		}
+		seen, err := exists(ctx, tx, `select 1 from events where id = $1`, key)
+		if err != nil || seen {
+			return err
+		}
+		if err := b.adopt(ctx, p); err != nil {
+			return err
+		}
+		_, err = b.take(ctx, p, &Call{Type: "identify", MessageID: key, Traits: traits, Source: "step", Depth: e.depth + 1}, nil)
+		return err
+	})
+}
