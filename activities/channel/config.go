@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"crypto/x509"
 	"fmt"
 	"io"
 	"os"
@@ -24,8 +25,8 @@ type Config struct {
 	FCMCredentials string
 	// FCMProject (TABI_FCM_PROJECT) is the project to send from. Default: project_id of the credentials.
 	FCMProject string
-	// FCMURL (TABI_FCM_URL) is where messages are sent. Default: base_url of the credentials (a key of tabi's own, for
-	// test servers), else https://fcm.googleapis.com.
+	// FCMURL (TABI_FCM_URL) is where messages are sent. Default https://fcm.googleapis.com. Access
+	// tokens come from token_uri of the credentials.
 	FCMURL string
 
 	// SMSURL (TABI_SMS_URL) takes text messages: a POST of {"to","text","key"}, signed by the Standard Webhooks spec.
@@ -42,6 +43,8 @@ type Config struct {
 	// Timeout (TABI_SEND_TIMEOUT) ends an attempt to send, connecting included. Default 10 s. An earlier deadline of
 	// the caller counts.
 	Timeout time.Duration
+	// RootCAs are the authorities that servers' certificates are checked against. Default: the system's.
+	RootCAs *x509.CertPool
 	// Log is where the channel `log` prints. Default: standard output.
 	Log io.Writer
 }

@@ -1,6 +1,24 @@
 package channel
 
-import "github.com/tabi-journeys/tabi/internal/journey"
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"net/textproto"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	gomail "github.com/wneessen/go-mail"
+	"golang.org/x/net/idna"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
 
 var emailSpec = journey.ChannelSpec{
 	Name: "email", Doc: "An e-mail, over SMTP.", Address: "email",
@@ -11,6 +29,274 @@ var emailSpec = journey.ChannelSpec{
 	},
 }
 
-func openEmail(journey.ChannelSpec, Config) (Channel, error) {
-	return nil, &notConfiguredError{"TABI_SMTP_URL"}
+// KeyHeader carries the ledger key of a mail.
+const KeyHeader = "X-Tabi-Key"
+
+// MessageID is the Message-ID, without its angle brackets, of the mail with this ledger key from a sender at domain.
+func MessageID(key, domain string) string { return digest(key) + "@" + domain }
+
+// email sends over SMTP with kept connections. SMTP has no way to drop a repeat, so what is unknown stays unknown; the
+// Message-ID, which is the same each time, lets mail readers and people see that two are one.
+type email struct {
+	spec    journey.ChannelSpec
+	from    *mail.Address
+	domain  string
+	pool    *pool
+	timeout time.Duration
+}
+
+func openEmail(spec journey.ChannelSpec, cfg Config) (Channel, error) {
+	if cfg.SMTPURL == "" {
+		return nil, &notConfiguredError{"TABI_SMTP_URL"}
+	}
+	var errs []error
+	server, err := parseSMTPURL(cfg.SMTPURL, cfg.RootCAs)
+	if err != nil {
+		errs = append(errs, variable("TABI_SMTP_URL", "%w", err))
+	}
+	if strings.TrimSpace(cfg.MailFrom) == "" {
+		errs = append(errs, variable("TABI_MAIL_FROM", "must be set with TABI_SMTP_URL: the sender of mails"))
+	} else if _, err := parseFrom(cfg.MailFrom); err != nil {
+		errs = append(errs, variable("TABI_MAIL_FROM", "%w", err))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	from, err := parseFrom(cfg.MailFrom)
+	if err != nil {
+		return nil, err
+	}
+	_, domain, _ := strings.Cut(from.Address, "@")
+	return &email{spec: spec, from: from, domain: domain, pool: newPool(server, cfg.SMTPConnections), timeout: cfg.Timeout}, nil
+}
+
+func (e *email) Spec() journey.ChannelSpec { return e.spec }
+func (e *email) Dedupes() bool             { return false }
+
+// Close hangs up.
+func (e *email) Close() error {
+	e.pool.close()
+	return nil
+}
+
+// Send delivers one mail to the server.
+func (e *email) Send(ctx context.Context, m Message) Receipt {
+	if r, bad := check(ctx, e.spec, m); bad {
+		return r
+	}
+	to, utf8, err := recipient(m.Address)
+	if err != nil {
+		return Receipt{Outcome: Refused, Reason: err.Error()}
+	}
+	raw, err := e.compose(m, to)
+	if err != nil {
+		return Receipt{Outcome: Refused, Reason: err.Error()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	for {
+		s, reused, err := e.pool.get(ctx)
+		if err != nil {
+			return e.unreachable(err)
+		}
+		release := bind(ctx, s.conn)
+		stage, reply, err := s.deliver(e.from.Address, to, utf8, raw)
+		good := release()
+		if err != nil && hungUp(err) || !good {
+			e.pool.drop(s)
+		} else {
+			e.pool.put(s)
+		}
+		if err == nil {
+			return Receipt{Outcome: Sent, ProviderID: queueID(reply)}
+		}
+		// A kept connection may have been hung up behind our back; another will do, and nothing has gone out.
+		if reused && stage == stageMail && hungUp(err) && ctx.Err() == nil {
+			continue
+		}
+		return e.failed(stage, err, m.Address)
+	}
+}
+
+// Stages of a delivery.
+const (
+	stageMail  = "MAIL FROM"
+	stageRcpt  = "RCPT TO"
+	stageData  = "DATA"
+	stageWrite = "the message"
+	stageEnd   = "the end of the message"
+)
+
+// deliver goes through one SMTP transaction and says at which stage it failed.
+func (s *session) deliver(from, to string, utf8 bool, raw []byte) (stage, reply string, err error) {
+	s.mails++
+	if offered, _ := s.smtp.Extension("SMTPUTF8"); utf8 && !offered {
+		return stageRcpt, "", &textproto.Error{Code: 550, Msg: "5.6.7 the mail server does not take addresses outside ASCII"}
+	}
+	s.smtp.SkipSMTPUTF8(!utf8)
+	if err := s.smtp.Mail("<" + from + ">"); err != nil {
+		return stageMail, "", err
+	}
+	if err := s.smtp.Rcpt("<" + to + ">"); err != nil {
+		return stageRcpt, "", err
+	}
+	w, err := s.smtp.Data()
+	if err != nil {
+		return stageData, "", err
+	}
+	if _, err := w.Write(raw); err != nil {
+		return stageWrite, "", err
+	}
+	if err := w.Close(); err != nil {
+		var said *textproto.Error
+		if errors.As(err, &said) && said.Code/100 == 2 {
+			return "", said.Msg, nil
+		}
+		return stageEnd, "", err
+	}
+	if answered, ok := w.(interface{ ServerResponse() string }); ok {
+		reply = answered.ServerResponse()
+	}
+	return "", reply, nil
+}
+
+// unreachable is for what happens before a mail is begun: it is the server's or the settings' trouble and may pass.
+func (e *email) unreachable(err error) Receipt {
+	var said *textproto.Error
+	words := ""
+	switch {
+	case errors.As(err, &said):
+		words = fmt.Sprintf("%d %s", said.Code, said.Msg)
+	case errors.Is(err, errPoolClosed):
+		return Receipt{Outcome: NotSent, Reason: err.Error()}
+	default:
+		words = trouble(err)
+	}
+	step, rest, _ := strings.Cut(err.Error(), ": ")
+	if words == trouble(errors.New("")) && rest != "" {
+		words = rest
+	}
+	return Receipt{Outcome: NotSent, Reason: clean("mail server, "+step+": "+words, "")}
+}
+
+// failed reads the server's refusal at a stage. Without one, everything before the end of the message surely did not go
+// out, and whether the end did is unknown.
+func (e *email) failed(stage string, err error, address string) Receipt {
+	var said *textproto.Error
+	if !errors.As(err, &said) {
+		r := Receipt{Outcome: NotSent, Reason: "mail server, " + stage + ": " + trouble(err)}
+		if stage == stageEnd {
+			r.Outcome = Unknown
+			r.Reason = "the mail was handed over, but the server did not confirm it: " + trouble(err)
+		}
+		return r
+	}
+	r := Receipt{Outcome: NotSent, Reason: clean(fmt.Sprintf("%d %s", said.Code, said.Msg), address)}
+	if said.Code/100 == 5 {
+		r.Outcome = Refused
+		r.Gone = mailboxGone(stage, said)
+	}
+	return r
+}
+
+var enhanced = regexp.MustCompile(`^\s*5\.(\d{1,3})\.(\d{1,3})\b`)
+
+// mailboxGone reports whether a permanent refusal is about the recipient's address: 550, 551 or 553 with an enhanced
+// code 5.1.x that is not about the sender, or with 5.2.1 (mailbox disabled). A server without enhanced codes means the
+// address by a bare 550, 551 or 553 to RCPT TO, unless it speaks of policy.
+func mailboxGone(stage string, said *textproto.Error) bool {
+	if said.Code != 550 && said.Code != 551 && said.Code != 553 || stage == stageMail || stage == stageData {
+		return false
+	}
+	if code := enhanced.FindStringSubmatch(said.Msg); code != nil {
+		switch code[1] + "." + code[2] {
+		case "1.7", "1.8", "1.9", "1.10":
+			return false
+		case "2.1":
+			return true
+		}
+		return code[1] == "1"
+	}
+	return stage == stageRcpt && !policyWords.MatchString(said.Msg)
+}
+
+var policyWords = regexp.MustCompile(`(?i)relay|polic|spam|block|blacklist|reputation|denied|reject|auth|sender|rate|dns|spf|dmarc`)
+
+var queuedAs = regexp.MustCompile(`(?i)queued as ([A-Za-z0-9._-]+)|\bid=([A-Za-z0-9._-]+)`)
+
+// queueID finds the server's own id in its last answer.
+func queueID(reply string) string {
+	if m := queuedAs.FindStringSubmatch(reply); m != nil {
+		return m[1] + m[2]
+	}
+	return ""
+}
+
+// recipient checks an address and gives it as SMTP wants it. Utf8 tells whether it needs SMTPUTF8.
+func recipient(address string) (to string, utf8 bool, err error) {
+	address = strings.TrimSpace(address)
+	if strings.ContainsFunc(address, unicode.IsControl) {
+		return "", false, errors.New("the mail address has a control character in it")
+	}
+	parsed, perr := mail.ParseAddress(address)
+	at := strings.LastIndexByte(address, '@')
+	if perr != nil || parsed.Address != address || at < 1 || strings.ContainsAny(address, "<>\" \\") || len(address) > 254 {
+		return "", false, errors.New("the customer's email is not a mail address")
+	}
+	host, herr := asciiHost(address[at+1:])
+	if herr != nil {
+		return "", false, errors.New("the customer's email is not a mail address: its host name is malformed")
+	}
+	return address[:at+1] + host, !ascii(address[:at]), nil
+}
+
+// asciiHost writes an international host name as DNS has it.
+func asciiHost(host string) (string, error) {
+	if ascii(host) {
+		return host, nil
+	}
+	return idna.Lookup.ToASCII(host)
+}
+
+// ascii reports whether s is ASCII.
+func ascii(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// compose writes the mail. Its errors are for people and hold no customer data.
+func (e *email) compose(m Message, to string) ([]byte, error) {
+	if strings.ContainsFunc(m.Fields["subject"], unicode.IsControl) {
+		return nil, errors.New("the subject has a line break or another control character in it")
+	}
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	msg.FromMailAddress(e.from)
+	msg.ToMailAddress(&mail.Address{Address: to})
+	msg.Subject(m.Fields["subject"])
+	msg.SetDateWithValue(clock.Wall())
+	msg.SetMessageIDWithValue(MessageID(m.Key, e.domain))
+	msg.SetGenHeader(KeyHeader, headerKey(m.Key))
+	if m.Unsubscribe != "" {
+		u, err := url.Parse(m.Unsubscribe)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsFunc(m.Unsubscribe, unicode.IsControl) || strings.ContainsAny(m.Unsubscribe, "<> ") {
+			return nil, errors.New("the unsubscribe link is not an https address")
+		}
+		msg.SetGenHeaderPreformatted(gomail.HeaderListUnsubscribe, "<"+u.String()+">")
+		msg.SetListUnsubscribePost()
+	}
+	if text := m.Fields["text"]; text != "" {
+		msg.SetBodyString(gomail.TypeTextPlain, text)
+		msg.AddAlternativeString(gomail.TypeTextHTML, m.Fields["html"])
+	} else {
+		msg.SetBodyString(gomail.TypeTextHTML, m.Fields["html"])
+	}
+	var raw bytes.Buffer
+	if _, err := msg.WriteTo(&raw); err != nil {
+		return nil, errors.New("the mail could not be composed")
+	}
+	return raw.Bytes(), nil
 }

@@ -1,6 +1,20 @@
 package channel
 
-import "github.com/tabi-journeys/tabi/internal/journey"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2/google"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
 
 var pushSpec = journey.ChannelSpec{
 	Name: "push", Doc: "A push message to the customer's devices, through Firebase Cloud Messaging.", Address: "push_token",
@@ -11,6 +25,184 @@ var pushSpec = journey.ChannelSpec{
 	},
 }
 
-func openPush(journey.ChannelSpec, Config) (Channel, error) {
-	return nil, &notConfiguredError{"TABI_FCM_CREDENTIALS"}
+// fcmScope is the permission to send.
+const fcmScope = "https://www.googleapis.com/auth/firebase.messaging"
+
+// push sends through the HTTP v1 API of Firebase Cloud Messaging. FCM itself does not know repeats. Each message carries
+// a name made from its key, as notification tag on Android and in browsers and as collapse id on Apple's: a repeat takes
+// the place of the first on the device instead of standing beside it. That is why unknown outcomes may be repeated.
+// (Android's collapse_key is not used: FCM keeps four of them per device and drops the rest while it is offline.)
+type push struct {
+	spec    journey.ChannelSpec
+	client  *http.Client
+	url     string
+	tokens  *tokens
+	timeout time.Duration
+}
+
+func openPush(spec journey.ChannelSpec, cfg Config) (Channel, error) {
+	source := strings.TrimSpace(cfg.FCMCredentials)
+	if source == "" {
+		return nil, &notConfiguredError{"TABI_FCM_CREDENTIALS"}
+	}
+	raw := []byte(source)
+	if !strings.HasPrefix(source, "{") {
+		var err error
+		if raw, err = os.ReadFile(source); err != nil {
+			return nil, variable("TABI_FCM_CREDENTIALS", "the file of the service account: %w", err)
+		}
+	}
+	var account struct {
+		Project string `json:"project_id"`
+		Key     string `json:"private_key"`
+		Email   string `json:"client_email"`
+	}
+	jwt, err := google.JWTConfigFromJSON(raw, fcmScope)
+	if err == nil {
+		err = json.Unmarshal(raw, &account)
+	}
+	if err != nil || account.Key == "" || account.Email == "" {
+		return nil, variable("TABI_FCM_CREDENTIALS", "is not the JSON of a service account (Firebase console, Project settings, Service accounts)")
+	}
+	if err := usableKey(jwt.PrivateKey); err != nil {
+		return nil, variable("TABI_FCM_CREDENTIALS", "private_key: %w", err)
+	}
+	project := cfg.FCMProject
+	if project == "" {
+		project = account.Project
+	}
+	if project == "" {
+		return nil, variable("TABI_FCM_PROJECT", "must be set: the credentials have no project_id")
+	}
+	base := cfg.FCMURL
+	if base == "" {
+		base = "https://fcm.googleapis.com"
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, variable("TABI_FCM_URL", "must be an http or https address")
+	}
+	client := newHTTPClient(cfg, false)
+	return &push{
+		spec: spec, client: client, timeout: cfg.Timeout, tokens: newTokens(jwt, client),
+		url: strings.TrimSuffix(u.String(), "/") + "/v1/projects/" + url.PathEscape(project) + "/messages:send",
+	}, nil
+}
+
+func (p *push) Spec() journey.ChannelSpec { return p.spec }
+func (p *push) Dedupes() bool             { return true }
+
+// Close drops the kept connections.
+func (p *push) Close() error {
+	p.client.CloseIdleConnections()
+	return nil
+}
+
+// Send sends to one device: Message.Address is its registration token.
+func (p *push) Send(ctx context.Context, m Message) Receipt {
+	if r, bad := check(ctx, p.spec, m); bad {
+		return r
+	}
+	body, err := json.Marshal(map[string]any{"message": fcmMessage(m)})
+	if err != nil {
+		return Receipt{Outcome: Refused, Reason: "the message cannot be written as JSON"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	stale := ""
+	for {
+		token, err := p.tokens.get(ctx, stale)
+		if err != nil {
+			return Receipt{Outcome: NotSent, Reason: "access token: " + err.Error()}
+		}
+		header := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
+		a, f := post(ctx, p.client, p.url, header, body)
+		if f != nil {
+			return f.receipt()
+		}
+		r, again := fcmReceipt(a, m.Address)
+		// A token can be withdrawn before its time. One new one is asked for.
+		if again && stale == "" {
+			stale = token
+			continue
+		}
+		return r
+	}
+}
+
+// fcmMessage is the message as FCM takes it.
+func fcmMessage(m Message) map[string]any {
+	name := digest(m.Key)
+	data := map[string]string{"tabi_key": m.Key, "journey": m.Journey, "step": m.Step, "message": m.Message}
+	web := map[string]any{"notification": map[string]string{"tag": name}}
+	if link := m.Fields["link"]; link != "" {
+		data["link"] = link
+		if strings.HasPrefix(link, "https://") {
+			web["fcm_options"] = map[string]string{"link": link}
+		}
+	}
+	return map[string]any{
+		"token":        strings.TrimSpace(m.Address),
+		"notification": map[string]string{"title": m.Fields["title"], "body": m.Fields["body"]},
+		"data":         data,
+		"android":      map[string]any{"notification": map[string]string{"tag": name}},
+		"apns":         map[string]any{"headers": map[string]string{"apns-collapse-id": name}},
+		"webpush":      web,
+	}
+}
+
+// fcmError is an error answer of FCM.
+type fcmError struct {
+	Error struct {
+		Status  string `json:"status"`
+		Message string `json:"message"`
+		Details []struct {
+			ErrorCode string `json:"errorCode"`
+		} `json:"details"`
+	} `json:"error"`
+}
+
+// fcmReceipt reads an answer. Again asks for one more try with a new access token.
+func fcmReceipt(a *answer, address string) (r Receipt, again bool) {
+	if a.status/100 == 2 {
+		var taken struct {
+			Name string `json:"name"`
+		}
+		_ = json.Unmarshal(a.body, &taken)
+		return Receipt{Outcome: Sent, ProviderID: oneLine(taken.Name)}, false
+	}
+	var e fcmError
+	_ = json.Unmarshal(a.body, &e)
+	code := e.Error.Status
+	for _, d := range e.Error.Details {
+		if d.ErrorCode != "" {
+			code = d.ErrorCode
+		}
+	}
+	r = Receipt{
+		Outcome: Refused, Reason: clean(fmt.Sprintf("FCM: %d %s %s", a.status, code, e.Error.Message), address),
+		RetryAfter: retryAfter(a.header.Get("Retry-After"), clock.Wall()),
+	}
+	switch {
+	case code == "UNREGISTERED", a.status == http.StatusNotFound && code == "NOT_FOUND":
+		r.Gone, r.RetryAfter = true, 0
+	case code == "SENDER_ID_MISMATCH":
+		r.Reason += "; the token was given to another project"
+	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
+		r.Outcome, again = NotSent, a.status == http.StatusUnauthorized && code != "THIRD_PARTY_AUTH_ERROR"
+	case a.status == http.StatusNotFound, a.status/100 == 3:
+		// No word of the token: this is not where FCM answers for this project.
+		r.Outcome = NotSent
+		r.Reason += "; are TABI_FCM_URL and TABI_FCM_PROJECT right?"
+	case a.status == http.StatusTooManyRequests:
+		r.Outcome = NotSent
+		if r.RetryAfter == 0 {
+			r.RetryAfter = time.Minute // as FCM's documentation asks
+		}
+	case a.status == http.StatusServiceUnavailable:
+		r.Outcome = NotSent
+	case a.status/100 == 5:
+		r.Outcome = Unknown
+	}
+	return r, again
 }

@@ -1,6 +1,17 @@
 package channel
 
-import "github.com/tabi-journeys/tabi/internal/journey"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
 
 var webhookSpec = journey.ChannelSpec{
 	Name: "webhook", Doc: "A POST to another system, signed by the Standard Webhooks spec.",
@@ -10,6 +21,78 @@ var webhookSpec = journey.ChannelSpec{
 	},
 }
 
-func openWebhook(journey.ChannelSpec, Config) (Channel, error) {
-	return nil, &notConfiguredError{"TABI_WEBHOOK_SECRET"}
+// webhook posts the rendered body to the rendered address. Receivers drop a repeat by its webhook-id, as the spec asks.
+type webhook struct {
+	spec    journey.ChannelSpec
+	client  *http.Client
+	sign    signer
+	timeout time.Duration
+}
+
+func openWebhook(spec journey.ChannelSpec, cfg Config) (Channel, error) {
+	s, err := newSigner(cfg.WebhookSecret)
+	if err != nil {
+		return nil, variable("TABI_WEBHOOK_SECRET", "%w", err)
+	}
+	if len(s) == 0 {
+		return nil, &notConfiguredError{"TABI_WEBHOOK_SECRET"}
+	}
+	return &webhook{spec: spec, client: newHTTPClient(cfg, !cfg.WebhookAllowPrivate), sign: s, timeout: cfg.Timeout}, nil
+}
+
+func (w *webhook) Spec() journey.ChannelSpec { return w.spec }
+func (w *webhook) Dedupes() bool             { return true }
+
+// Close drops the kept connections.
+func (w *webhook) Close() error {
+	w.client.CloseIdleConnections()
+	return nil
+}
+
+// Send posts once. Redirects are not followed.
+func (w *webhook) Send(ctx context.Context, m Message) Receipt {
+	if r, bad := check(ctx, w.spec, m); bad {
+		return r
+	}
+	target, err := url.Parse(strings.TrimSpace(m.Fields["url"]))
+	if err != nil || target.Host == "" || (target.Scheme != "https" && target.Scheme != "http") {
+		return Receipt{Outcome: Refused, Reason: "the url is not an http or https address"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	body := []byte(m.Fields["body"])
+	header, err := w.sign.headers(headerKey(m.Key), clock.Wall(), body)
+	if err != nil {
+		return Receipt{Outcome: NotSent, Reason: "the webhook could not be signed"}
+	}
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	if json.Valid(body) {
+		header.Set("Content-Type", "application/json")
+	}
+	a, f := post(ctx, w.client, target.String(), header, body)
+	if f != nil {
+		return f.receipt()
+	}
+	return a.receipt(m.Address)
+}
+
+// receipt reads an answer as Standard Webhooks means it: 2xx is taken; 408, 425, 429 and 5xx will do better later, but
+// a gateway that gave up (502, 504) may have passed it on; everything else is refused.
+func (a *answer) receipt(address string) Receipt {
+	reason := fmt.Sprintf("the answer was %d %s", a.status, http.StatusText(a.status))
+	r := Receipt{Outcome: Refused, Reason: clean(reason, address)}
+	switch {
+	case a.status/100 == 2:
+		return Receipt{Outcome: Sent}
+	case a.status/100 == 3:
+		r.Reason += "; redirects are not followed"
+	case a.status == http.StatusBadGateway, a.status == http.StatusGatewayTimeout:
+		r.Outcome = Unknown
+	case a.status == http.StatusRequestTimeout, a.status == http.StatusTooEarly, a.status == http.StatusTooManyRequests, a.status/100 == 5:
+		r.Outcome = NotSent
+	}
+	if r.Outcome != Refused {
+		r.RetryAfter = retryAfter(a.header.Get("Retry-After"), clock.Wall())
+	}
+	return r
 }

@@ -1,0 +1,262 @@
+package channel
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+)
+
+const (
+	maxIdle       = time.Minute            // a connection unused for longer is not trusted any more
+	maxMails      = 100                    // mails over one connection: many servers hang up after that
+	probeTimeout  = 2 * time.Second        // for the RSET before a kept connection is used again
+	farewellAfter = 500 * time.Millisecond // for the QUIT
+)
+
+var errPoolClosed = errors.New("the channel is closed")
+
+// session is one connection to the mail server, past EHLO, STARTTLS and AUTH.
+type session struct {
+	conn  net.Conn
+	smtp  *smtp.Client
+	mails int
+	freed time.Time
+}
+
+// bind makes ctx's end the end of everything that goes on over conn. The function it returns undoes that and reports
+// whether the connection is still good for others.
+func bind(ctx context.Context, conn net.Conn) (release func() bool) {
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return func() bool {
+		if !stop() {
+			return false
+		}
+		return conn.SetDeadline(time.Time{}) == nil
+	}
+}
+
+// quit says good-bye, briefly, and hangs up.
+func (s *session) quit() {
+	ctx, cancel := context.WithTimeout(context.Background(), farewellAfter)
+	defer cancel()
+	bind(ctx, s.conn)
+	_ = s.smtp.Quit()
+	_ = s.conn.Close()
+}
+
+// pool keeps connections to one mail server.
+type pool struct {
+	server *server
+	helo   string
+	slots  chan struct{} // one token per connection that may be open in use
+
+	mu     sync.Mutex
+	idle   []*session // the last is the one used last
+	closed bool
+}
+
+func newPool(s *server, size int) *pool {
+	helo, err := os.Hostname()
+	if err != nil || helo == "" || strings.ContainsAny(helo, " \r\n\t") || !ascii(helo) {
+		helo = "localhost"
+	}
+	return &pool{server: s, helo: helo, slots: make(chan struct{}, size)}
+}
+
+// get gives a connection that is ready for MAIL, and says whether it was used before. Give it back with put or drop.
+func (p *pool) get(ctx context.Context) (s *session, reused bool, err error) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, false, fmt.Errorf("all connections to the mail server are busy: %w", ctx.Err())
+	}
+	for {
+		s, err := p.pop()
+		if err != nil {
+			<-p.slots
+			return nil, false, err
+		}
+		if s == nil {
+			break
+		}
+		if s.alive(ctx) {
+			return s, true, nil
+		}
+		s.quit()
+	}
+	if s, err = p.dial(ctx); err != nil {
+		<-p.slots
+		return nil, false, err
+	}
+	return s, false, nil
+}
+
+// pop takes the idle connection that was used last; nil if there is none.
+func (p *pool) pop() (*session, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errPoolClosed
+	}
+	if len(p.idle) == 0 {
+		return nil, nil
+	}
+	s := p.idle[len(p.idle)-1]
+	p.idle = p.idle[:len(p.idle)-1]
+	return s, nil
+}
+
+// alive resets a kept connection; false if it is too old or does not answer.
+func (s *session) alive(ctx context.Context) bool {
+	if clock.Wall().Sub(s.freed) > maxIdle || s.mails >= maxMails {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	release := bind(ctx, s.conn)
+	err := s.smtp.Reset()
+	return release() && err == nil
+}
+
+// put gives a connection back to be used again.
+func (p *pool) put(s *session) {
+	s.freed = clock.Wall()
+	p.mu.Lock()
+	keep := !p.closed
+	if keep {
+		p.idle = append(p.idle, s)
+	}
+	p.mu.Unlock()
+	if !keep {
+		s.quit()
+	}
+	<-p.slots
+}
+
+// drop gives back a connection that is of no use any more.
+func (p *pool) drop(s *session) {
+	_ = s.conn.Close()
+	<-p.slots
+}
+
+// close hangs up. Connections in use are hung up when they are given back.
+func (p *pool) close() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle, p.closed = nil, true
+	p.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, s := range idle {
+		wg.Go(s.quit)
+	}
+	wg.Wait()
+}
+
+// dial opens a connection and goes as far as AUTH.
+func (p *pool) dial(ctx context.Context) (_ *session, err error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(p.server.host, p.server.port))
+	if err != nil {
+		return nil, fmt.Errorf("connecting: %w", err)
+	}
+	release := bind(ctx, conn)
+	defer func() {
+		if !release() && err == nil {
+			err = fmt.Errorf("connecting: %w", context.Cause(ctx))
+		}
+		if err != nil {
+			_ = conn.Close()
+		}
+	}()
+	wire := conn
+	if p.server.encrypt == tlsImplicit {
+		encrypted := tls.Client(conn, p.server.config)
+		if err := encrypted.HandshakeContext(ctx); err != nil {
+			return nil, fmt.Errorf("encrypting: %w", err)
+		}
+		wire = encrypted
+	}
+	c, err := smtp.NewClient(wire, p.server.host)
+	if err != nil {
+		return nil, fmt.Errorf("greeting: %w", err)
+	}
+	if err := c.Hello(p.helo); err != nil {
+		return nil, fmt.Errorf("EHLO: %w", err)
+	}
+	if err := p.encrypt(c); err != nil {
+		return nil, err
+	}
+	if err := p.authenticate(c); err != nil {
+		return nil, err
+	}
+	return &session{conn: conn, smtp: c}, nil
+}
+
+// encrypt does STARTTLS as the URL asks for.
+func (p *pool) encrypt(c *smtp.Client) error {
+	if p.server.encrypt == tlsImplicit || p.server.encrypt == tlsOff {
+		return nil
+	}
+	offered, _ := c.Extension("STARTTLS")
+	if !offered {
+		if p.server.encrypt == tlsRequired {
+			return errors.New("STARTTLS: the server does not offer it, and TABI_SMTP_URL says tls=required")
+		}
+		return nil
+	}
+	if err := c.StartTLS(p.server.config); err != nil {
+		return fmt.Errorf("STARTTLS: %w", err)
+	}
+	return nil
+}
+
+// authenticate logs in where the URL has a user.
+func (p *pool) authenticate(c *smtp.Client) error {
+	s := p.server
+	if s.user == "" {
+		return nil
+	}
+	_, encrypted := c.TLSConnectionState()
+	if !encrypted && !s.local() {
+		return errors.New("AUTH: the connection is not encrypted, so the password is not sent; use smtps:// or a server with STARTTLS")
+	}
+	_, offered := c.Extension("AUTH")
+	mechanisms := " " + strings.ToUpper(offered) + " "
+	var auth smtp.Auth
+	switch {
+	case strings.Contains(mechanisms, " PLAIN "):
+		auth = smtp.PlainAuth("", s.user, s.password, s.host, true)
+	case strings.Contains(mechanisms, " LOGIN "):
+		auth = smtp.LoginAuth(s.user, s.password, s.host, true)
+	case strings.Contains(mechanisms, " SCRAM-SHA-256 "):
+		auth = smtp.ScramSHA256Auth(s.user, s.password)
+	case strings.Contains(mechanisms, " CRAM-MD5 "):
+		auth = smtp.CRAMMD5Auth(s.user, s.password)
+	default:
+		return errors.New("AUTH: the server offers none of PLAIN, LOGIN, SCRAM-SHA-256 and CRAM-MD5, but TABI_SMTP_URL has a user")
+	}
+	if err := c.Auth(auth); err != nil {
+		return fmt.Errorf("AUTH: %w", err)
+	}
+	return nil
+}
+
+// hungUp reports whether err means that the connection is of no use any more: it broke, or the server said 421.
+func hungUp(err error) bool {
+	var said *textproto.Error
+	return !errors.As(err, &said) || said.Code == 421
+}

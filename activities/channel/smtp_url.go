@@ -1,0 +1,98 @@
+package channel
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/mail"
+	"net/url"
+	"strings"
+)
+
+// How an SMTP connection is encrypted.
+const (
+	tlsOffered  = ""         // STARTTLS where the server offers it
+	tlsRequired = "required" // STARTTLS or no connection
+	tlsOff      = "off"
+	tlsImplicit = "implicit" // smtps
+)
+
+// server is where mail goes, read from TABI_SMTP_URL.
+type server struct {
+	host, port     string
+	user, password string
+	encrypt        string // one of the tls constants
+	config         *tls.Config
+}
+
+// parseSMTPURL reads smtp://user:password@host:port?tls=required. Its errors never hold the URL, which has the password.
+func parseSMTPURL(raw string, roots *x509.CertPool) (*server, error) {
+	u, err := url.Parse(strings.TrimSpace(raw))
+	if err != nil {
+		return nil, errors.New("not a URL like smtp://user:password@host:587 (special characters of the password must be percent-encoded)")
+	}
+	s := &server{host: u.Hostname(), port: u.Port()}
+	switch u.Scheme {
+	case "smtp":
+		if s.port == "" {
+			s.port = "587"
+		}
+	case "smtps":
+		s.encrypt = tlsImplicit
+		if s.port == "" {
+			s.port = "465"
+		}
+	default:
+		return nil, errors.New("must begin with smtp:// or smtps://")
+	}
+	if s.host == "" {
+		return nil, errors.New("has no host: smtp://user:password@host:587")
+	}
+	if u.Path != "" && u.Path != "/" || u.Fragment != "" {
+		return nil, errors.New("has a path, which SMTP does not know (special characters of the password must be percent-encoded)")
+	}
+	if u.User != nil {
+		s.user = u.User.Username()
+		s.password, _ = u.User.Password()
+		if s.user == "" || s.password == "" {
+			return nil, errors.New("needs both user and password, or neither")
+		}
+	}
+	for key, values := range u.Query() {
+		value := values[len(values)-1]
+		switch {
+		case key != "tls":
+			return nil, errors.New("knows the parameter tls only")
+		case value != tlsRequired && value != tlsOff:
+			return nil, errors.New("knows tls=required and tls=off")
+		case s.encrypt == tlsImplicit && value == tlsOff:
+			return nil, errors.New("smtps:// and tls=off contradict each other")
+		case s.encrypt != tlsImplicit:
+			s.encrypt = value
+		}
+	}
+	s.config = &tls.Config{ServerName: s.host, RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return s, nil
+}
+
+// local reports whether the server is on this machine, where a password may go unencrypted.
+func (s *server) local() bool {
+	ip := net.ParseIP(s.host)
+	return s.host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// parseFrom reads the sender.
+func parseFrom(raw string) (*mail.Address, error) {
+	from, err := mail.ParseAddress(raw)
+	if err != nil {
+		return nil, errors.New(`must be a mail address, as in "Shop <shop@example.com>"`)
+	}
+	at := strings.LastIndexByte(from.Address, '@')
+	host, err := asciiHost(from.Address[at+1:])
+	if err != nil || !ascii(from.Address[:at]) {
+		return nil, errors.New("the address must be plain ASCII before the @ and a host name behind it")
+	}
+	from.Address = from.Address[:at+1] + host
+	return from, nil
+}

@@ -1,0 +1,55 @@
+package render
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Pick gives what a message says on a channel, in a tone and a language: the message's own treatment, over it the
+// fields of the tone, over them those of the language, so that nobody gets a tone's English between lines of their own
+// language. A language matches exactly (ja-JP), else by its first part (ja), in any case of letters. An unknown tone or
+// language changes nothing. Nil if the message says nothing on that channel.
+func Pick(m *journey.Message, channel, tone, language string) journey.Treatment {
+	if m == nil || m.Treatments[channel] == nil {
+		return nil
+	}
+	t := maps.Clone(m.Treatments[channel])
+	maps.Copy(t, m.Tones[tone][channel])
+	if name, ok := matchLanguage(m.Languages, language); ok {
+		maps.Copy(t, m.Languages[name][channel])
+	}
+	return t
+}
+
+// PickAny is Pick for a channel that takes any treatment (log): its own if the message has one, else that of the first
+// channel in order.
+func PickAny(m *journey.Message, channel string, order []journey.ChannelSpec, tone, language string) journey.Treatment {
+	if t := Pick(m, channel, tone, language); t != nil {
+		return t
+	}
+	for _, spec := range order {
+		if t := Pick(m, spec.Name, tone, language); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// matchLanguage finds the name under which a message speaks the customer's language.
+func matchLanguage[V any](languages map[string]V, language string) (string, bool) {
+	language = strings.ReplaceAll(strings.TrimSpace(language), "_", "-")
+	if language == "" {
+		return "", false
+	}
+	primary, _, _ := strings.Cut(language, "-")
+	for _, want := range []string{language, primary} {
+		for _, name := range sortedKeys(languages) {
+			if strings.EqualFold(strings.ReplaceAll(name, "_", "-"), want) {
+				return name, true
+			}
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,114 @@
+// Package render makes what a customer reads from a message's Liquid: one treatment, with that customer's values.
+package render
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// MaxField is the longest rendered field, in bytes.
+const MaxField = 256 << 10
+
+// Options say what a treatment is rendered for.
+type Options struct {
+	// Unsubscribe is the address of the one-click unsubscribe: templates see it as unsubscribe_url. A mail that does not
+	// use it gets a line with it at its end. Empty on transactional sends.
+	Unsubscribe string
+	// Language is the customer's, for the words of that line. Default English.
+	Language string
+}
+
+// Error says which field of a treatment cannot be rendered, and why. It holds the template's words at most, never the
+// customer's data.
+type Error struct {
+	Field string
+	Line  int // of the field's template, from 1; 0: unknown
+	Cause string
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("%s, line %d: %s", e.Field, e.Line, e.Cause)
+	}
+	return e.Field + ": " + e.Cause
+}
+
+// singleLine are the fields that go into headers, notifications and requests.
+var singleLine = map[string]bool{"subject": true, "title": true, "link": true, "url": true}
+
+// Render renders a treatment for a channel: field → what is sent. What is missing in the data prints nothing. `now` is
+// v.Now. HTML fields are escaped where values are inserted and cleaned of scripts and of links other than http, https,
+// mailto and tel; a mail without text gets one made from its html. Errors are *Error.
+func Render(ctx context.Context, spec journey.ChannelSpec, t journey.Treatment, v journey.Vars, data map[string]any, opts Options) (map[string]string, error) {
+	html := map[string]bool{"html": spec.Any}
+	for _, f := range spec.Fields {
+		html[f.Name] = f.HTML
+	}
+	out := make(map[string]string, len(t)+1)
+	for _, field := range sortedKeys(t) {
+		// A template can assign to what it sees, so each field gets its own.
+		text, err := run(ctx, t[field], html[field], bindings(v, data, opts))
+		if err != nil {
+			err.Field = field
+			return nil, err
+		}
+		switch {
+		case html[field]:
+			out[field] = text
+		case singleLine[field]:
+			out[field] = oneLine(text)
+		default:
+			out[field] = clean(text)
+		}
+		if field == "link" && !safeLink(out[field]) {
+			out[field] = ""
+		}
+	}
+	if source, ok := out["html"]; ok && html["html"] {
+		mail, err := cleanHTML(source, opts)
+		if err != nil {
+			return nil, &Error{Field: "html", Cause: err.Error()}
+		}
+		out["html"] = mail.html
+		if strings.TrimSpace(out["text"]) == "" {
+			out["text"] = mail.text
+		} else if opts.Unsubscribe != "" && !strings.Contains(out["text"], opts.Unsubscribe) {
+			out["text"] = strings.TrimRight(out["text"], "\n") + "\n\n-- \n" + unsubscribeWord(opts.Language) + ": " + opts.Unsubscribe + "\n"
+		}
+	}
+	return out, nil
+}
+
+// oneLine puts text on one line without control characters, and without those that turn its direction around.
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029', '\u202a' <= r && r <= '\u202e', '\u2066' <= r && r <= '\u2069', r == unicode.ReplacementChar:
+			return -1
+		}
+		return r
+	}, text)), " ")
+}
+
+// clean drops control characters but for line ends, which become \n, and tabs.
+func clean(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, ""), "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return r
+		case r == '\r':
+			return '\n'
+		case unicode.IsControl(r):
+			return -1
+		}
+		return r
+	}, text)
+}
