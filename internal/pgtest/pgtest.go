@@ -40,12 +40,15 @@ var (
 )
 
 // Main runs a package's tests and stops the throwaway cluster behind them: func TestMain(m *testing.M) { pgtest.Main(m) }.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main without the end of the process: it gives the exit status.
+func Run(m *testing.M) int {
 	code := m.Run()
 	if cleanup != nil {
 		cleanup()
 	}
-	os.Exit(code)
+	return code
 }
 
 // URL gives the URL of an empty database that is dropped when the test ends. ok is false on a machine without PostgreSQL; the log then
