@@ -83,6 +83,9 @@ type Config struct {
 // protected traits are addresses and permissions: only a server key may set them.
 var protected = map[string]bool{"email": true, "phone": true, "push_token": true, "consent": true}
 
+// protectedEvents change what a customer may be sent: only a server key may track them.
+var protectedEvents = map[string]bool{Unsubscribed: true, emailBounced: true, emailSpam: true}
+
 // Gateway serves HTTP.
 type Gateway struct {
 	cfg      Config
@@ -183,6 +186,11 @@ func (k Key) check(name string) (problems []error) {
 	}
 	if k.Kind != ServerKey && k.Kind != WebKey {
 		problems = append(problems, fmt.Errorf("gateway: write key %s has kind %q; it is %q or %q", shown, k.Kind, ServerKey, WebKey))
+	}
+	for _, e := range k.Events {
+		if protectedEvents[e] {
+			problems = append(problems, fmt.Errorf("gateway: write key %s lists event %q, which only server keys may track", shown, e))
+		}
 	}
 	for _, t := range k.Traits {
 		if protected[t] {

@@ -1,15 +1,23 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// keyOf finds the ledger key in a Message-ID.
-func keyOf(messageID string) string { return messageID }
-
-// contact finds the send of a key.
-func (g *Gateway) contact(r *http.Request, key string) (store.Contact, error) {
-	return g.cfg.Store.Contact(r.Context(), key)
+// contact finds the send that a report is about: by ledger key (the mail's X-Tabi-Key header), or by the id that the provider gave
+// when it took the mail, with or without angle brackets and domain.
+func (g *Gateway) contact(r *http.Request, key, messageID string) (store.Contact, error) {
+	if key != "" {
+		return g.cfg.Store.Contact(r.Context(), key)
+	}
+	id := strings.Trim(messageID, "<> ")
+	c, err := g.cfg.Store.ContactByProvider(r.Context(), "email", id)
+	if local, _, ok := strings.Cut(id, "@"); ok && errors.Is(err, store.ErrNotFound) {
+		c, err = g.cfg.Store.ContactByProvider(r.Context(), "email", local)
+	}
+	return c, err
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // fail is a refusal. Message says what is wrong and what to do, without customer data.
@@ -79,6 +81,9 @@ func (g *Gateway) storeFailed(w http.ResponseWriter, r *http.Request, err error)
 func (g *Gateway) storeFail(r *http.Request, err error) *fail {
 	if r.Context().Err() != nil { // the client hung up, or the server stops
 		return &fail{Status: http.StatusServiceUnavailable, Code: "interrupted", Message: "the request was given up; send it again", Retry: 1}
+	}
+	if store.IsInput(err) {
+		return &fail{Status: http.StatusBadRequest, Code: "bad_value", Message: err.Error()}
 	}
 	if ping := g.cfg.Store.Ping(r.Context()); ping != nil {
 		g.log.Error("the database cannot be reached", zap.Error(ping))

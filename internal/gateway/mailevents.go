@@ -115,12 +115,9 @@ func (g *Gateway) mailEvent(r *http.Request, field string, raw []byte) (call sto
 	if !known {
 		return call, "this type of report is not kept", nil
 	}
-	if key == "" {
-		key = keyOf(messageID)
-	}
-	c, err := g.contact(r, key)
+	c, err := g.contact(r, key, messageID)
 	if errors.Is(err, store.ErrNotFound) {
-		return call, "no mail was sent under this key", nil
+		return call, "no mail was sent under this key or id", nil
 	}
 	if err != nil {
 		return call, "", g.storeFail(r, err)
@@ -139,10 +136,9 @@ func (g *Gateway) mailEvent(r *http.Request, field string, raw []byte) (call sto
 		if bounceKinds[bounce] == "" {
 			bounce = "soft" // only what is surely dead is never written to again
 		}
-		call.Properties["bounce_type"] = bounceKinds[bounce]
-		call.Properties["type"] = bounceKinds[bounce]
+		call.Properties["type"] = bounceKinds[bounce] // hard bounces mark the address
 	}
-	call.MessageID = reportID(id, event, key, url, p.text("timestamp", 64))
+	call.MessageID = reportID(id, event, c.Key, url, p.text("timestamp", 64))
 	return call, "", nil
 }
 

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,7 +43,7 @@ func (g *Gateway) track(kind string) http.HandlerFunc {
 		}
 		calls, f := g.parse(kind, body)
 		if f == nil {
-			f = g.authorize(r.Context(), key, kind == "", calls)
+			f = g.authorize(r, key, kind == "", calls)
 		}
 		if f != nil {
 			g.refuse(w, r, f)
@@ -132,7 +131,7 @@ func (g *Gateway) parseCall(field, kind string, raw []byte, sentAt time.Time) (s
 }
 
 // authorize holds the calls against the key.
-func (g *Gateway) authorize(ctx context.Context, key Key, batch bool, calls []store.Call) *fail {
+func (g *Gateway) authorize(r *http.Request, key Key, batch bool, calls []store.Call) *fail {
 	for i := range calls {
 		field := ""
 		if batch {
@@ -144,7 +143,7 @@ func (g *Gateway) authorize(ctx context.Context, key Key, batch bool, calls []st
 		if key.Kind == ServerKey || calls[i].Type != typeAlias {
 			continue
 		}
-		if f := g.webAlias(ctx, join(field, "previousId"), &calls[i]); f != nil {
+		if f := g.webAlias(r, join(field, "previousId"), &calls[i]); f != nil {
 			return f
 		}
 	}
@@ -152,23 +151,16 @@ func (g *Gateway) authorize(ctx context.Context, key Key, batch bool, calls []st
 }
 
 // webAlias lets a web key alias what is anonymous, and nobody who was ever identified.
-func (g *Gateway) webAlias(ctx context.Context, field string, c *store.Call) *fail {
+func (g *Gateway) webAlias(r *http.Request, field string, c *store.Call) *fail {
 	refused := forbidden(field, "a web key may alias an anonymous id only; use a server key")
 	previous := strings.TrimPrefix(c.PreviousID, anonymousPrefix)
-	_, err := g.cfg.Store.Customer(ctx, previous)
-	if err == nil {
-		return refused
-	}
-	if !errors.Is(err, store.ErrNotFound) {
-		return &fail{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the database cannot be reached; nothing was stored, send it again", Retry: 5}
-	}
-	got, err := g.cfg.Store.Customer(ctx, anonymousPrefix+previous)
+	got, err := g.cfg.Store.Customer(r.Context(), previous) // a user's id, or an anonymous one
 	switch {
 	case err == nil && !strings.HasPrefix(got.ID, anonymousPrefix):
-		return refused // it belongs to an identified user by now
+		return refused
 	case err != nil && !errors.Is(err, store.ErrNotFound):
-		return &fail{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the database cannot be reached; nothing was stored, send it again", Retry: 5}
+		return g.storeFail(r, err)
 	}
-	c.PreviousID = anonymousPrefix + previous
+	c.PreviousID = anonymousPrefix + previous // whoever comes to have this as a user's id is not meant
 	return nil
 }

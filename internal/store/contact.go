@@ -1,0 +1,39 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// Contact is the row of the ledger with this key; ErrNotFound.
+func (s *Store) Contact(ctx context.Context, key string) (Contact, error) {
+	return s.oneContact(ctx, `key = $1`, key)
+}
+
+// ContactByProvider is the latest row that a provider gave this id on a channel; ErrNotFound.
+func (s *Store) ContactByProvider(ctx context.Context, channel, id string) (Contact, error) {
+	if id == "" {
+		return Contact{}, ErrNotFound
+	}
+	return s.oneContact(ctx, `provider_id = $1 and provider_id <> '' and channel = $2 order by at desc, key desc limit 1`, id, channel)
+}
+
+func (s *Store) oneContact(ctx context.Context, condition string, args ...any) (Contact, error) {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = clean(text)
+		}
+	}
+	c, err := scanContact(s.reader.QueryRowContext(ctx, `select `+contactColumns+` from contacts where `+condition, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return c, databaseError(err)
+}
+
+// IsInput reports whether err is about what the caller gave, not about the database: trying again does not help.
+func IsInput(err error) bool {
+	var input inputError
+	return errors.As(err, &input)
+}
