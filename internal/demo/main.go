@@ -1,0 +1,66 @@
+// Demo plays a story of three customers through the journeys that ship, on the real thing: `tabi dev` with Temporal, mail and push sinks
+// and the agents' inbox. With CI set it plays faster, checks everything that came of it, and exits; without, it goes on running.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// origin is the virtual moment at which the story begins: a Monday morning.
+var origin = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Getenv("CI") != ""); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, ci bool) error {
+	scale := 720.0 // a day takes two minutes
+	if ci {
+		scale = 1800
+	}
+	say("Starting tabi: Temporal, worker, gateway, mail and push sinks (a day takes %.0f seconds here).", 86400/scale)
+	dev, err := startDev(ctx, scale, ci)
+	if err != nil {
+		return err
+	}
+	defer dev.stop()
+	w := &world{gateway: dev.gateway, scale: scale, began: time.Now(), ci: ci}
+	fmt.Printf("\n  agents' inbox  %s/inbox\n  mails          %s/dev/mail\n  pushes         %s/dev/push\n", dev.gateway, dev.gateway, dev.gateway)
+	if dev.ui != "" {
+		fmt.Printf("  Temporal       %s/namespaces/default/workflows\n", dev.ui)
+	}
+	fmt.Println()
+
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	go w.watch(watching)
+	if err := w.play(ctx); err != nil {
+		return err
+	}
+	stopWatching()
+	if err := w.check(ctx, dev.temporal); err != nil {
+		return err
+	}
+	say("The story is told, and everything is as it should be: %d checks.", w.checks)
+	if ci {
+		return nil
+	}
+	say("It keeps running: open the links above, send events of your own (bin/tabi event …), and stop it with Ctrl-C.")
+	<-ctx.Done()
+	return nil
+}
+
+// say prints one line of the account.
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// person is somebody in the story.
+type person struct {
+	id     string
+	traits map[string]any
+}
+
+var people = []person{
+	{"ana", map[string]any{"first_name": "Ana", "email": "ana@example.com", "push_token": "token-ana", "timezone": "Europe/Lisbon"}},
+	{"ben", map[string]any{"first_name": "Ben", "email": "ben@example.com", "push_token": "token-ben", "timezone": "America/New_York"}},
+	{"chie", map[string]any{"first_name": "千恵", "email": "chie@example.com", "push_token": "token-chie", "timezone": "Asia/Tokyo", "language": "ja"}},
+}
+
+// runs are the instances of the story, with the outcome that each must come to.
+var runs = []struct{ workflow, customer, journey, outcome string }{
+	{"cart-recovery/ana/k1", "ana", "cart-recovery", "goal"},
+	{"coupon-nudge/ana/c24", "ana", "coupon-nudge", "goal"},
+	{"delivery-apology/ben/o7", "ben", "delivery-apology", "completed"},
+	{"assisted-purchase/chie/k9", "chie", "assisted-purchase", "goal"},
+}
+
+// play is the story: what the three do, and what tabi does about it.
+func (w *world) play(ctx context.Context) error {
+	say("Ana leaves a cart behind, Ben's delivery fails, and Chie cannot decide about an expensive cart.\n")
+	for _, p := range people {
+		if err := w.call(ctx, "identify", map[string]any{"userId": p.id, "traits": p.traits}); err != nil {
+			return err
+		}
+	}
+	acts := []func(context.Context) error{
+		func(ctx context.Context) error {
+			return w.track(ctx, "ana", "Cart Updated", map[string]any{"cart_id": "k1", "total": 120, "items": []any{map[string]any{"name": "Lamp"}, map[string]any{"name": "Rug <3"}}})
+		},
+		func(ctx context.Context) error {
+			return w.track(ctx, "ana", "Campaign Targeted", map[string]any{"campaign_id": "c24", "end": origin.Add(4 * 24 * time.Hour).Format(time.DateOnly)})
+		},
+		func(ctx context.Context) error {
+			return w.track(ctx, "ben", "Delivery Failed", map[string]any{"order_id": "o7", "reason": "the van broke down"})
+		},
+		func(ctx context.Context) error {
+			return w.track(ctx, "chie", "Cart Updated", map[string]any{"cart_id": "k9", "total": 2400})
+		},
+		func(ctx context.Context) error { return w.mailed(ctx, "ben@example.com", "sorry about your delivery") },
+		func(ctx context.Context) error {
+			return w.track(ctx, "ben", "Message Received", map[string]any{"text": "This is the second time!"})
+		},
+		func(ctx context.Context) error {
+			return w.resolve(ctx, "care", "Mia", "refunded", "Second failure this month; refunded in full.")
+		},
+		func(ctx context.Context) error { return w.mailed(ctx, "ben@example.com", "refund is on its way") },
+		func(ctx context.Context) error { return w.mailed(ctx, "ana@example.com", "2 items are waiting") },
+		func(ctx context.Context) error {
+			return w.track(ctx, "ana", "Order Completed", map[string]any{"cart_id": "k1", "total": 120})
+		},
+		func(ctx context.Context) error { return w.pushed(ctx, "token-chie", "Can we help you decide?") },
+		func(ctx context.Context) error {
+			return w.track(ctx, "chie", "Push Clicked", map[string]any{"message": "purchase-help"})
+		},
+		func(ctx context.Context) error {
+			return w.resolve(ctx, "sales", "Ken", "discount", "Gave 10 %.")
+		},
+		func(ctx context.Context) error { return w.mailed(ctx, "chie@example.com", "10 % off your cart") },
+		func(ctx context.Context) error {
+			return w.track(ctx, "chie", "Order Completed", map[string]any{"cart_id": "k9", "total": 2160})
+		},
+		func(ctx context.Context) error { return w.mailed(ctx, "ana@example.com", "Your coupons end on") },
+		func(ctx context.Context) error {
+			return w.track(ctx, "ana", "Coupon Redeemed", map[string]any{"campaign_id": "c24"})
+		},
+	}
+	for _, act := range acts {
+		if err := act(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// world is what the story is played in: the gateway and what it shows.
+type world struct {
+	gateway string
+	scale   float64
+	began   time.Time
+	ci      bool
+	checks  int
+	ids     int
+}
+
+// clock is about the virtual time, for the account.
+func (w *world) clock() string {
+	at := origin.Add(time.Duration(float64(time.Since(w.began)) * w.scale))
+	return at.Format("Mon 15:04")
+}
+
+// tell prints a line of the account with the virtual time.
+func (w *world) tell(format string, args ...any) {
+	say("%s  %s", w.clock(), fmt.Sprintf(format, args...))
+}
+
+// call posts one call of Segment's API.
+func (w *world) call(ctx context.Context, kind string, body map[string]any) error {
+	w.ids++
+	body["messageId"] = fmt.Sprintf("demo-%d", w.ids)
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.gateway+"/v1/"+kind, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.SetBasicAuth("demo", "")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(resp.Body)
+		return fmt.Errorf("%s %v: %s: %s", kind, body["event"], resp.Status, text)
+	}
+	return nil
+}
+
+// track sends an event and says so.
+func (w *world) track(ctx context.Context, user, event string, properties map[string]any) error {
+	w.tell("%-5s ● %s %s", user, event, short(properties))
+	return w.call(ctx, "track", map[string]any{"userId": user, "event": event, "properties": properties})
+}
+
+func short(properties map[string]any) string {
+	raw, _ := json.Marshal(properties)
+	return string(raw)
+}
+
+// get reads JSON.
+func (w *world) get(ctx context.Context, path string, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.gateway+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", path, resp.Status)
+	}
+	return json.NewDecoder(resp.Body).Decode(out)
+}
+
+// mail is one of the mail sink's, push one of the push sink's.
+type mail struct {
+	To      []string          `json:"to"`
+	Subject string            `json:"subject"`
+	Text    string            `json:"text"`
+	HTML    string            `json:"html"`
+	Headers map[string]string `json:"headers"`
+	Key     string            `json:"key"`
+}
+
+type push struct {
+	To    string `json:"to"`
+	Title string `json:"title"`
+	Key   string `json:"key"`
+}
+
+func (w *world) mails(ctx context.Context) (all []mail, err error) {
+	return all, w.get(ctx, "/dev/mail.json", &all)
+}
+
+func (w *world) pushes(ctx context.Context) (all []push, err error) {
+	return all, w.get(ctx, "/dev/push.json", &all)
+}
+
+// until asks until ok, for at most two minutes.
+func (w *world) until(ctx context.Context, what string, ok func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		done, err := ok()
+		if done {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if err != nil {
+				return fmt.Errorf("waited in vain for %s: %w", what, err)
+			}
+			return fmt.Errorf("waited in vain for %s", what)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// mailed waits for a mail to an address.
+func (w *world) mailed(ctx context.Context, to, subject string) error {
+	return w.until(ctx, fmt.Sprintf("a mail %q", subject), func() (bool, error) {
+		all, err := w.mails(ctx)
+		for _, m := range all {
+			if strings.Join(m.To, ",") == to && strings.Contains(m.Subject, subject) {
+				return true, nil
+			}
+		}
+		return false, err
+	})
+}
+
+// pushed waits for a push.
+func (w *world) pushed(ctx context.Context, to, title string) error {
+	return w.until(ctx, fmt.Sprintf("a push %q", title), func() (bool, error) {
+		all, err := w.pushes(ctx)
+		for _, p := range all {
+			if p.To == to && p.Title == title {
+				return true, nil
+			}
+		}
+		return false, err
+	})
+}
+
+var (
+	handoffLink = regexp.MustCompile(`href="(/inbox/[^"]+)"`)
+	csrfField   = regexp.MustCompile(`name="csrf" value="([^"]*)"`)
+	resolveForm = regexp.MustCompile(`action="(/inbox/[^"]+/resolve)"`)
+)
+
+// page reads a page of the inbox.
+func page(ctx context.Context, c *http.Client, address string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s", address, resp.Status)
+	}
+	return string(body), err
+}
+
+// resolve plays the agent: it opens the queue's hand-off in the inbox, and sends the page's own form.
+func (w *world) resolve(ctx context.Context, queue, agent, outcome, note string) error {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return err
+	}
+	c := &http.Client{Jar: jar}
+	var link string
+	if err := w.until(ctx, "a hand-off to "+queue, func() (bool, error) {
+		list, err := page(ctx, c, w.gateway+"/inbox?queue="+queue)
+		if found := handoffLink.FindStringSubmatch(list); found != nil {
+			link = found[1]
+		}
+		return link != "", err
+	}); err != nil {
+		return err
+	}
+	if !w.ci {
+		w.tell("      ☎ a customer waits in queue %s: %s%s", queue, w.gateway, link)
+		if w.somebodyElse(ctx, c, queue) {
+			return nil
+		}
+		w.tell("      ☎ nobody took it, so the demo plays agent %s", agent)
+	}
+	text, err := page(ctx, c, w.gateway+link)
+	if err != nil {
+		return err
+	}
+	csrf, action := csrfField.FindStringSubmatch(text), resolveForm.FindStringSubmatch(text)
+	if csrf == nil || action == nil {
+		return fmt.Errorf("the page %s has no form to resolve by", link)
+	}
+	form := url.Values{"csrf": {csrf[1]}, "agent": {agent}, "outcome": {outcome}, "note": {note}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.gateway+action[1], strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", w.gateway)
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("the inbox did not take the form: %s", resp.Status)
+	}
+	w.tell("      ☎ %s of %s resolved it: %s", agent, queue, outcome)
+	return nil
+}
+
+// somebodyElse gives a person at the screen 15 seconds to resolve it in the inbox.
+func (w *world) somebodyElse(ctx context.Context, c *http.Client, queue string) bool {
+	patience := time.After(15 * time.Second)
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-patience:
+			return false
+		case <-time.After(500 * time.Millisecond):
+			list, err := page(ctx, c, w.gateway+"/inbox?queue="+queue)
+			if err == nil && !handoffLink.MatchString(list) {
+				w.tell("      ☎ resolved in the inbox")
+				return true
+			}
+		}
+	}
+}
