@@ -1,0 +1,299 @@
+package channel_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
+	"github.com/tabi-journeys/tabi/internal/sink"
+)
+
+func mailTo(address string) channel.Message {
+	return channel.Message{
+		Key: "e1/greet/1", Address: address, Journey: "welcome", Step: "greet", Message: "hello", Customer: "ana", Category: "marketing",
+		Fields: map[string]string{"subject": "いらっしゃいませ — welcome", "html": "<p>Hello <b>Ana</b> 旅</p>", "text": "Hello Ana 旅\n"},
+	}
+}
+
+func openMail(t *testing.T, s *sink.Sink) channel.Channel {
+	return open(t, "email", channel.Config{SMTPURL: s.SMTPURL(), MailFrom: "Tabi Shop <shop@example.com>"})
+}
+
+func TestEmailConforms(t *testing.T) {
+	t.Parallel()
+	s := start(t, sink.Options{})
+	channeltest.Exercise(t, channeltest.Provider{
+		Open: func(t *testing.T) channel.Channel { return openMail(t, s) }, Message: mailTo("ana@example.com"),
+		Received: func(key string) (n int) {
+			for _, m := range s.Mails() {
+				if m.Key == key {
+					n++
+				}
+			}
+			return n
+		},
+		Refuse:     func() { s.FailMail(sink.Fault{Stage: "rcpt", Code: 550, Text: "5.7.1 relaying to ana@example.com denied"}) },
+		NotNow:     func() { s.FailMail(sink.Fault{Stage: "rcpt", Code: 450, Text: "4.2.1 <ana@example.com> try later"}) },
+		LoseAnswer: func() { s.FailMail(sink.Fault{Stage: "end", Drop: true}) },
+		Hang:       func() { s.FailMail(sink.Fault{Stage: "end", Hang: true}) },
+		Hung:       s.MailHangs(), Clear: s.Clear,
+	})
+}
+
+func TestEmailIsWhatWasSaid(t *testing.T) {
+	t.Parallel()
+	s := start(t, sink.Options{})
+	c := openMail(t, s)
+	m := mailTo("ana@example.com")
+	m.Key, m.Unsubscribe = "0192/main.2/1", "https://shop.example.com/u/abc?x=1&y=2"
+	if r := c.Send(t.Context(), m); r.Outcome != channel.Sent {
+		t.Fatalf("got %+v", r)
+	}
+	got := s.Mails()[0]
+	for what, pair := range map[string][2]string{
+		"subject":     {got.Subject, m.Fields["subject"]},
+		"html":        {strings.TrimSpace(got.HTML), m.Fields["html"]},
+		"text":        {got.Text, m.Fields["text"]},
+		"from":        {got.From, "shop@example.com"},
+		"From":        {got.Headers["From"], `"Tabi Shop" <shop@example.com>`},
+		"key":         {got.Key, m.Key},
+		"id":          {got.MessageID, channel.MessageID(m.Key, "example.com")},
+		"unsubscribe": {got.Headers["List-Unsubscribe"], "<" + m.Unsubscribe + ">"},
+		"one-click":   {got.Headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click"},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: got %q, want %q", what, pair[0], pair[1])
+		}
+	}
+	for i := 0; i < len(got.Raw); i++ {
+		if got.Raw[i] >= 0x80 {
+			t.Fatal("the mail has bytes outside ASCII")
+		}
+	}
+	plain := mailTo("ben@example.com")
+	if r := c.Send(t.Context(), plain); r.Outcome != channel.Sent {
+		t.Fatalf("got %+v", r)
+	}
+	if h, there := s.Mails()[1].Headers["List-Unsubscribe"]; there {
+		t.Errorf("a mail without unsubscribe link has List-Unsubscribe %q", h)
+	}
+}
+
+func TestEmailReadsSMTPCodes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		fault sink.Fault
+		want  channel.Outcome
+		gone  bool
+	}{
+		{sink.Fault{Stage: "connect", Code: 554, Text: "no service"}, channel.NotSent, false},
+		{sink.Fault{Stage: "connect", Drop: true}, channel.NotSent, false},
+		{sink.Fault{Stage: "mail", Code: 550, Text: "5.7.1 sender not allowed"}, channel.Refused, false},
+		{sink.Fault{Stage: "mail", Code: 451, Text: "4.3.0 busy"}, channel.NotSent, false},
+		{sink.Fault{Stage: "mail", Drop: true}, channel.NotSent, false},
+		{sink.Fault{Stage: "rcpt", Code: 550, Text: "5.1.1 no such mailbox"}, channel.Refused, true},
+		{sink.Fault{Stage: "rcpt", Code: 551, Text: "5.1.6 moved"}, channel.Refused, true},
+		{sink.Fault{Stage: "rcpt", Code: 553, Text: "5.1.3 bad address"}, channel.Refused, true},
+		{sink.Fault{Stage: "rcpt", Code: 550, Text: "5.2.1 disabled"}, channel.Refused, true},
+		{sink.Fault{Stage: "rcpt", Code: 550, Text: "5.1.8 sender's domain does not exist"}, channel.Refused, false},
+		{sink.Fault{Stage: "rcpt", Code: 552, Text: "5.2.2 mailbox full"}, channel.Refused, false},
+		{sink.Fault{Stage: "rcpt", Code: 550, Text: "No such user here"}, channel.Refused, true},
+		{sink.Fault{Stage: "rcpt", Code: 550, Text: "Relaying denied"}, channel.Refused, false},
+		{sink.Fault{Stage: "rcpt", Code: 452, Text: "4.2.2 mailbox full"}, channel.NotSent, false},
+		{sink.Fault{Stage: "rcpt", Drop: true}, channel.NotSent, false},
+		{sink.Fault{Stage: "data", Code: 554, Text: "5.6.0 content refused"}, channel.Refused, false},
+		{sink.Fault{Stage: "end", Code: 550, Text: "5.1.1 no such mailbox"}, channel.Refused, true},
+		{sink.Fault{Stage: "end", Code: 554, Text: "5.7.1 looks like spam"}, channel.Refused, false},
+		{sink.Fault{Stage: "end", Code: 421, Text: "4.3.2 shutting down"}, channel.NotSent, false},
+		{sink.Fault{Stage: "end", Drop: true}, channel.Unknown, false},
+	} {
+		t.Run(fmt.Sprintf("%s %d %s", test.fault.Stage, test.fault.Code, test.fault.Text), func(t *testing.T) {
+			t.Parallel()
+			s := start(t, sink.Options{})
+			c := openMail(t, s)
+			s.FailMail(test.fault)
+			r := c.Send(t.Context(), mailTo("ana@example.com"))
+			if r.Outcome != test.want || r.Gone != test.gone {
+				t.Errorf("got %+v, want %s, gone %v", r, test.want, test.gone)
+			}
+			s.Clear()
+			if r := c.Send(t.Context(), mailTo("ben@example.com")); r.Outcome != channel.Sent {
+				t.Errorf("afterwards: %+v", r)
+			}
+		})
+	}
+}
+
+func TestEmailHangsNowhere(t *testing.T) {
+	t.Parallel()
+	for _, stage := range []string{"connect", "ehlo", "mail", "rcpt", "data", "end"} {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, sink.Options{})
+			c := openMail(t, s)
+			s.FailMail(sink.Fault{Stage: stage, Hang: true, Times: 1})
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			want := channel.NotSent
+			if stage == "data" || stage == "end" {
+				want = channel.Unknown
+			}
+			if r := c.Send(ctx, mailTo("ana@example.com")); r.Outcome != want {
+				t.Errorf("got %+v, want %s", r, want)
+			}
+			if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
+				t.Errorf("afterwards: %+v", r)
+			}
+		})
+	}
+}
+
+func TestEmailKeepsConnections(t *testing.T) {
+	t.Parallel()
+	s := start(t, sink.Options{})
+	c := openMail(t, s)
+	for range 10 {
+		if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
+			t.Fatalf("got %+v", r)
+		}
+	}
+	s.FailMail(sink.Fault{Stage: "rcpt", Code: 550, Text: "5.1.1 no", Times: 1})
+	c.Send(t.Context(), mailTo("gone@example.com"))
+	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
+		t.Fatalf("after a refusal: %+v", r)
+	}
+	if n := s.SMTPConnections(); n != 1 {
+		t.Errorf("%d connections were opened, want 1", n)
+	}
+	// A connection that the server hangs up in the middle of the next mail's first command is replaced at once.
+	s.FailMail(sink.Fault{Stage: "mail", Drop: true, Times: 1})
+	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
+		t.Fatalf("after the server hung up: %+v", r)
+	}
+	if n := s.SMTPConnections(); n != 2 {
+		t.Errorf("%d connections were opened, want 2", n)
+	}
+}
+
+func TestEmailSurvivesARestartOfTheServer(t *testing.T) {
+	t.Parallel()
+	first, err := sink.Start(sink.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := first.SMTPAddress()
+	c := openMail(t, first)
+	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
+		t.Fatalf("got %+v", r)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.NotSent {
+		t.Errorf("with the server gone: %+v", r)
+	}
+	second := start(t, sink.Options{SMTPAddress: address})
+	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent || len(second.Mails()) != 1 {
+		t.Errorf("with the server back: %+v", r)
+	}
+}
+
+func TestEmailBoundsItsConnections(t *testing.T) {
+	t.Parallel()
+	s := start(t, sink.Options{})
+	c := open(t, "email", channel.Config{SMTPURL: s.SMTPURL(), MailFrom: "shop@example.com", SMTPConnections: 1})
+	s.FailMail(sink.Fault{Stage: "rcpt", Hang: true, Times: 1})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan channel.Receipt, 1)
+	go func() { done <- c.Send(ctx, mailTo("slow@example.com")) }()
+	<-s.MailHangs()
+	short, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	if r := c.Send(short, mailTo("ana@example.com")); r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "busy") {
+		t.Errorf("with the one connection busy: %+v", r)
+	}
+	cancel()
+	if r := <-done; r.Outcome != channel.NotSent {
+		t.Errorf("got %+v", r)
+	}
+	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestEmailLogsIn(t *testing.T) {
+	t.Parallel()
+	s := start(t, sink.Options{User: "tabi", Password: "p@ss/word"})
+	host := s.SMTPAddress()
+	at := func(user, password string) string {
+		return (&url.URL{Scheme: "smtp", User: url.UserPassword(user, password), Host: host}).String()
+	}
+	good := open(t, "email", channel.Config{SMTPURL: at("tabi", "p@ss/word"), MailFrom: "shop@example.com"})
+	if r := good.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
+		t.Errorf("got %+v", r)
+	}
+	bad := open(t, "email", channel.Config{SMTPURL: at("tabi", "wrong-secret"), MailFrom: "shop@example.com"})
+	r := bad.Send(t.Context(), mailTo("ana@example.com"))
+	if r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "AUTH") || strings.Contains(r.Reason, "wrong-secret") {
+		t.Errorf("with a wrong password: %+v", r)
+	}
+	required := open(t, "email", channel.Config{SMTPURL: at("tabi", "x") + "?tls=required", MailFrom: "shop@example.com"})
+	if r := required.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "STARTTLS") {
+		t.Errorf("with tls=required: %+v", r)
+	}
+}
+
+func TestEmailNeverBegins(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := open(t, "email", channel.Config{SMTPURL: "smtp://" + address, MailFrom: "shop@example.com"})
+	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "refused") {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestEmailRefusesInjection(t *testing.T) {
+	t.Parallel()
+	s := start(t, sink.Options{})
+	c := openMail(t, s)
+	for name, change := range map[string]func(*channel.Message){
+		"subject":     func(m *channel.Message) { m.Fields["subject"] = "Hi\r\nBcc: eve@example.com" },
+		"address":     func(m *channel.Message) { m.Address = "ana@example.com\r\nRCPT TO:<eve@example.com>" },
+		"list":        func(m *channel.Message) { m.Address = "ana@example.com, eve@example.com" },
+		"name":        func(m *channel.Message) { m.Address = "Ana <ana@example.com>" },
+		"angle":       func(m *channel.Message) { m.Address = "ana@example.com> SIZE=1" },
+		"no host":     func(m *channel.Message) { m.Address = "ana" },
+		"unsubscribe": func(m *channel.Message) { m.Unsubscribe = "https://x.example.com/\r\nBcc: eve@example.com" },
+		"script":      func(m *channel.Message) { m.Unsubscribe = "javascript:alert(1)" },
+	} {
+		m := mailTo("ana@example.com")
+		change(&m)
+		if r := c.Send(t.Context(), m); r.Outcome != channel.Refused || strings.Contains(r.Reason, "eve") {
+			t.Errorf("%s: got %+v", name, r)
+		}
+	}
+	if n := len(s.Mails()); n != 0 {
+		t.Errorf("%d mails went out", n)
+	}
+	for _, address := range []string{"josé@example.com", "ana@例え.jp", "o'neil+tag@example.co.uk"} {
+		if r := c.Send(t.Context(), mailTo(address)); r.Outcome != channel.Sent {
+			t.Errorf("%s: got %+v", address, r)
+		}
+	}
+	if to := s.Mails()[1].To[0]; to != "ana@xn--r8jz45g.jp" {
+		t.Errorf("an international host went out as %s", to)
+	}
+}

@@ -1,0 +1,45 @@
+package channel_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/sink"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start starts a sink for one test.
+func start(t *testing.T, opts sink.Options) *sink.Sink {
+	t.Helper()
+	s, err := sink.Start(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("closing the sink: %v", err)
+		}
+	})
+	return s
+}
+
+// open opens one channel.
+func open(t *testing.T, name string, cfg channel.Config) channel.Channel {
+	t.Helper()
+	all, err := channel.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := channel.Close(all); err != nil {
+			t.Errorf("closing the channels: %v", err)
+		}
+	})
+	return all[name]
+}
+
+// secret signs in tests.
+const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
