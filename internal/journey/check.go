@@ -1,5 +1,12 @@
 package journey
 
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
 // File is one file of a journeys folder. Name is the path as the user knows it, with slashes; its place under the
 // folder's root says what it is (messages/x.yaml, actions/x.yaml, intents.yaml, policy.yaml, x.test.yaml, x.yaml).
 type File struct {
@@ -15,4 +22,137 @@ type Options struct {
 
 // Check parses, checks and compiles a whole folder. Content holds what compiled even where there are errors elsewhere;
 // it is complete only if !diagnostics.Failed(false). It never panics, whatever the bytes.
-func Check(files []File, opts Options) (*Content, Diagnostics) { panic("not built") }
+func Check(files []File, opts Options) (*Content, Diagnostics) {
+	c := &checker{
+		opts:     opts,
+		kinds:    allKinds(),
+		content:  &Content{Journeys: map[string]*Definition{}, Messages: map[string]*Message{}},
+		messages: map[string]*messageFile{},
+		journeys: map[string]string{},
+	}
+	files = slices.Clone(files)
+	slices.SortStableFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	var journeys []*fileCheck
+	for _, file := range files {
+		f := &fileCheck{checker: c, file: file.Name}
+		switch f.role = roleOf(file); f.role {
+		case roleNone:
+			continue
+		case roleJourney:
+			journeys = append(journeys, f)
+		}
+		f.read(file.Data)
+	}
+	for _, f := range journeys { // after the messages, which they name
+		f.journeyFile()
+	}
+	c.unusedMessages()
+	return c.content, c.diagnostics.sorted()
+}
+
+// checker collects what all files say.
+type checker struct {
+	opts        Options
+	kinds       kindSet
+	content     *Content
+	diagnostics Diagnostics
+	messages    map[string]*messageFile
+	journeys    map[string]string // name → file
+}
+
+// fileCheck is the check of one file.
+type fileCheck struct {
+	*checker
+	file   string
+	role   role
+	src    *source
+	root   *node
+	errors int
+}
+
+// role is what a file is.
+type role int
+
+const (
+	roleNone role = iota
+	roleJourney
+	roleMessage
+	roleTest
+	roleLater // of the language, not of this build
+)
+
+// roleOf tells a file's role by its place.
+func roleOf(file File) role {
+	if path.Ext(file.Name) != ".yaml" && path.Ext(file.Name) != ".yml" {
+		return roleNone
+	}
+	switch base := baseName(file.Name); {
+	case path.Base(path.Dir(file.Name)) == "messages":
+		return roleMessage
+	case path.Base(path.Dir(file.Name)) == "actions", base == "intents", base == "policy":
+		return roleLater
+	case strings.HasSuffix(base, ".test"):
+		return roleTest
+	}
+	return roleJourney
+}
+
+// baseName is a file's name without folder and extension.
+func baseName(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(path.Base(name), ".yaml"), ".yml")
+}
+
+// read parses the file and, but for journeys, checks it.
+func (f *fileCheck) read(data []byte) {
+	src, text, problem := readSource(f.file, data)
+	f.src = src
+	if problem == nil {
+		f.root, problem = parseYAML(src, text)
+	}
+	switch {
+	case problem != nil && problem.expr:
+		f.report(problem.at, "bad-expression", "", "%s", problem.message)
+	case problem != nil:
+		f.report(problem.at, "yaml-syntax", "", "%s", problem.message)
+	}
+	switch {
+	case problem != nil && f.role == roleMessage:
+		f.messages[baseName(f.file)] = &messageFile{check: f, broken: true}
+	case problem != nil:
+	case f.root == nil && f.role == roleTest:
+	case f.root == nil:
+		f.report(pos{1, 1}, "missing-key", "", "the file is empty")
+	case f.role == roleMessage:
+		f.messageFile()
+	case f.role == roleLater:
+		at := f.root.pos
+		if len(f.root.keys) > 0 {
+			at = f.root.keys[0].pos
+		}
+		f.report(at, "not-available", "", "this build does not use %s yet; remove the file", path.Base(f.file))
+	}
+}
+
+// report adds a diagnostic.
+func (f *fileCheck) report(at pos, code, hint, format string, args ...any) {
+	severity := severityOf(code)
+	if severity == Error {
+		f.errors++
+	}
+	f.diagnostics = append(f.diagnostics, Diagnostic{
+		File: f.file, Line: max(at.line, 1), Column: max(at.col, 1), Severity: severity, Code: code,
+		Message: fmt.Sprintf(format, args...), Hint: hint, Source: string(f.src.line(max(at.line, 1))),
+	})
+}
+
+// name checks that the file says its own name, and gives it.
+func (f *fileCheck) name(n *node, what string) string {
+	if n == nil {
+		return ""
+	}
+	text, ok := f.label(n, what)
+	if base := baseName(f.file); ok && text != base {
+		f.report(n.pos, "name-mismatch", base, "the %s is called %q, its file %q: both must be the same", what, text, base)
+	}
+	return text
+}

@@ -1,5 +1,10 @@
 package journey
 
+import (
+	"slices"
+	"strings"
+)
+
 // Severity of a diagnostic.
 type Severity string
 
@@ -25,4 +30,70 @@ type Diagnostic struct {
 type Diagnostics []Diagnostic
 
 // Failed reports whether one is an error; under strict, a warning counts.
-func (d Diagnostics) Failed(strict bool) bool { panic("not built") }
+func (d Diagnostics) Failed(strict bool) bool {
+	return slices.ContainsFunc(d, func(one Diagnostic) bool { return strict || one.Severity == Error })
+}
+
+// Codes of the diagnostics, with what each says.
+var Codes = []struct {
+	Code     string
+	Severity Severity
+	Doc      string
+}{
+	{"yaml-syntax", Error, "the file is no YAML, or uses anchors, aliases or several documents"},
+	{"unknown-key", Error, "a key the language does not know at this place"},
+	{"duplicate-key", Error, "a key that stands twice in one mapping"},
+	{"missing-key", Error, "a required key is absent"},
+	{"wrong-type", Error, "a list where a text belongs, and the like"},
+	{"bad-value", Error, "a value outside what is allowed"},
+	{"bad-duration", Error, "no duration such as 90s, 15m, 2h, 3d, 1w or 1h30m"},
+	{"bad-expression", Error, "a CEL expression that does not compile or is of the wrong type"},
+	{"bad-template", Error, "a Liquid template that does not parse"},
+	{"unknown-step-kind", Error, "a step without a kind the language knows"},
+	{"unknown-channel", Error, "no such channel, or the message has no treatment for it"},
+	{"unknown-message", Error, "no file messages/<message>.yaml"},
+	{"unknown-intent", Error, "no such intent"},
+	{"unknown-action", Error, "no such action"},
+	{"unknown-path", Error, "go_to names neither a path nor a step"},
+	{"unknown-step", Error, "an expression names no step of the journey"},
+	{"duplicate-id", Error, "a step id, or a name, that is taken"},
+	{"name-mismatch", Error, "the name differs from the file's"},
+	{"endless-loop", Error, "a cycle without wait, wait_for, ask or handoff"},
+	{"not-available", Error, "part of the language, not of this build"},
+	{"unreachable-step", Warning, "no way leads to the step"},
+	{"unused-path", Warning, "no go_to leads to the path"},
+	{"unused-message", Warning, "no journey sends the message"},
+	{"no-goal", Warning, "the journey has no goal"},
+	{"unnamed-split", Warning, "a split without an id: an edit can move people"},
+	{"large-journey", Warning, "the journey is large"},
+}
+
+// severityOf looks a code up.
+func severityOf(code string) Severity {
+	for _, known := range Codes {
+		if known.Code == code {
+			return known.Severity
+		}
+	}
+	return Error
+}
+
+// sorted orders diagnostics and drops repeats.
+func (d Diagnostics) sorted() Diagnostics {
+	slices.SortFunc(d, func(a, b Diagnostic) int {
+		if c := strings.Compare(a.File, b.File); c != 0 {
+			return c
+		}
+		if c := a.Line - b.Line; c != 0 {
+			return c
+		}
+		if c := a.Column - b.Column; c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.Code, b.Code); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Message, b.Message)
+	})
+	return slices.Compact(d)
+}

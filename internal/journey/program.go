@@ -1,11 +1,21 @@
 package journey
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Program is a definition ready to run: every expression compiled, every name looked up. It is immutable and safe for concurrent use.
 type Program struct {
 	*Definition
 	revision string
+	exprs    map[Expr]*evaluator
+	index    map[string]int
+	starts   map[string]int
+	reads    Reads
+	listens  Listens
 }
 
 // Vars are what an expression may see.
@@ -34,7 +44,18 @@ type Reads struct {
 }
 
 // Project keeps of properties what names lists ("*" keeps all).
-func Project(properties map[string]any, names []string) map[string]any { panic("not built") }
+func Project(properties map[string]any, names []string) map[string]any {
+	if slices.Contains(names, "*") {
+		return properties
+	}
+	out := map[string]any{}
+	for _, name := range names {
+		if value, ok := properties[name]; ok {
+			out[name] = value
+		}
+	}
+	return out
+}
 
 // Listens says which of a customer's events an instance must be told of.
 type Listens struct {
@@ -44,45 +65,104 @@ type Listens struct {
 }
 
 // Hears reports whether an event of this name, that changed these top-level traits, must be delivered.
-func (l Listens) Hears(event string, changed []string) bool { panic("not built") }
+func (l Listens) Hears(event string, changed []string) bool {
+	if l.Every || l.Events[event] {
+		return true
+	}
+	return slices.ContainsFunc(changed, func(trait string) bool {
+		return slices.Contains(l.Traits, trait) || slices.Contains(l.Traits, "*")
+	})
+}
 
 // NewProgram compiles a definition. It fails only for a definition that Check did not make.
-func NewProgram(d *Definition) (*Program, error) { panic("not built") }
-
-// Pack gives the definition as it travels in workflow input: canonical JSON, gzipped, deterministic.
-func Pack(d *Definition) ([]byte, error) { panic("not built") }
-
-// Unpack is the inverse of Pack.
-func Unpack(packed []byte) (*Definition, error) { panic("not built") }
-
-// Load is NewProgram(Unpack(packed)) through a bounded process-wide cache by revision (256 programs).
-// A revision that does not match the content is an error.
-func Load(packed []byte, revision string) (*Program, error) { panic("not built") }
-
-// Revision is the hash of the definition's canonical JSON: 12 hex digits of its SHA-256.
-func (d *Definition) Revision() string { panic("not built") }
+func NewProgram(d *Definition) (*Program, error) {
+	if d == nil {
+		return nil, errors.New("there is no definition")
+	}
+	if err := d.validate(); err != nil {
+		return nil, err
+	}
+	p := &Program{Definition: d, revision: d.Revision(), exprs: map[Expr]*evaluator{}, index: map[string]int{}, starts: map[string]int{}}
+	for i, s := range d.Steps {
+		p.index[s.ID] = i
+	}
+	for _, path := range d.Paths {
+		p.starts[path.Name] = path.Start
+	}
+	for _, e := range d.expressions() {
+		if e == "" || p.exprs[e] != nil {
+			continue
+		}
+		evaluator, err := newEvaluator(e)
+		if err != nil {
+			return nil, fmt.Errorf("journey %q: %w", d.Journey, err)
+		}
+		p.exprs[e] = evaluator
+	}
+	p.reads, p.listens = d.reads(p.exprs), d.listens(p.exprs)
+	return p, nil
+}
 
 // Revision of the program's definition.
 func (p *Program) Revision() string { return p.revision }
 
+// evaluator finds e; an expression that is not of the program is compiled.
+func (p *Program) evaluator(e Expr) (*evaluator, error) {
+	if known := p.exprs[e]; known != nil {
+		return known, nil
+	}
+	return newEvaluator(e)
+}
+
 // Eval evaluates e. A missing value or unlike types are an error; so is a cost over the limit. Numbers come back as float64,
 // timestamps as time.Time, durations as time.Duration, else what JSON carries.
-func (p *Program) Eval(e Expr, v Vars) (any, error) { panic("not built") }
+func (p *Program) Eval(e Expr, v Vars) (any, error) {
+	if e == "" {
+		return nil, errMissing
+	}
+	evaluator, err := p.evaluator(e)
+	if err != nil {
+		return nil, err
+	}
+	return evaluator.eval(v)
+}
 
 // Test evaluates a condition: absent is true, any error or non-boolean is false.
-func (p *Program) Test(e Expr, v Vars) bool { panic("not built") }
+func (p *Program) Test(e Expr, v Vars) bool {
+	if e == "" {
+		return true
+	}
+	value, err := p.Eval(e, v)
+	truth, ok := value.(bool)
+	return err == nil && ok && truth
+}
 
 // Remote reports whether e reads customer, intent, count or last, and so must be evaluated where the data is.
-func (p *Program) Remote(e Expr) bool { panic("not built") }
+func (p *Program) Remote(e Expr) bool {
+	if e == "" {
+		return false
+	}
+	evaluator, err := p.evaluator(e)
+	if err != nil {
+		return false
+	}
+	return evaluator.refs.history || evaluator.refs.reads("customer") || evaluator.refs.reads("intent")
+}
 
 // Reads are the properties the journey's expressions name.
-func (p *Program) Reads() Reads { panic("not built") }
+func (p *Program) Reads() Reads { return p.reads }
 
 // Listens are the events an instance of the journey is told of.
-func (p *Program) Listens() Listens { panic("not built") }
+func (p *Program) Listens() Listens { return p.listens }
 
 // Index finds a step by id.
-func (p *Program) Index(id string) (int, bool) { panic("not built") }
+func (p *Program) Index(id string) (int, bool) {
+	i, ok := p.index[id]
+	return i, ok
+}
 
 // Start finds the first step of a path.
-func (p *Program) Start(path string) (int, bool) { panic("not built") }
+func (p *Program) Start(path string) (int, bool) {
+	i, ok := p.starts[path]
+	return i, ok
+}

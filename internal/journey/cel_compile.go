@@ -1,0 +1,275 @@
+package journey
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+)
+
+// exprIssue is a problem of an expression; offset counts its characters from 0.
+type exprIssue struct {
+	offset  int
+	message string
+	hint    string
+}
+
+// compiled is an expression that parsed and type-checked. It is immutable.
+type compiled struct {
+	source Expr
+	ast    *cel.Ast
+	refs   refs
+	kind   *cel.Type
+}
+
+// compileExpr parses, rewrites and type-checks. Either the result or at least one issue is given.
+func compileExpr(source Expr) (out *compiled, issues []exprIssue) {
+	defer func() {
+		if r := recover(); r != nil {
+			out, issues = nil, []exprIssue{{message: "this is not an expression that can be read"}}
+		}
+	}()
+	env, err := exprEnv()
+	if err != nil {
+		return nil, []exprIssue{{message: err.Error()}}
+	}
+	runes := []rune(string(source))
+	if len(runes) > maxExprSize {
+		return nil, []exprIssue{{message: fmt.Sprintf("the expression is longer than %d characters", maxExprSize)}}
+	}
+	parsed, failed := env.Parse(string(source))
+	if failed != nil && failed.Err() != nil {
+		return nil, syntaxIssues(runes, failed)
+	}
+	if ast.ExceedsDepth(parsed.NativeRep(), 2*maxExprDepth) {
+		return nil, []exprIssue{{message: "the expression is nested too deeply"}}
+	}
+	reads := collectRefs(parsed.NativeRep(), runes)
+	literals := checkLiterals(parsed.NativeRep(), runes)
+	rewrite(parsed)
+	checked, failed := env.Check(parsed)
+	if failed != nil && failed.Err() != nil {
+		return nil, typeIssues(runes, parsed.NativeRep(), failed, literals)
+	}
+	issues = append(literals, comparisonIssues(runes, checked.NativeRep())...)
+	if len(issues) > 0 {
+		return nil, sortIssues(issues)
+	}
+	return &compiled{source: source, ast: checked, refs: reads, kind: checked.OutputType()}, nil
+}
+
+func sortIssues(issues []exprIssue) []exprIssue {
+	slices.SortStableFunc(issues, func(a, b exprIssue) int { return a.offset - b.offset })
+	return issues
+}
+
+// offsetOf turns a CEL location (line from 1, column from 0) into an offset.
+func offsetOf(runes []rune, line, column int) int {
+	offset := 0
+	for line > 1 && offset < len(runes) {
+		if runes[offset] == '\n' {
+			line--
+		}
+		offset++
+	}
+	return min(offset+max(column, 0), len(runes))
+}
+
+var (
+	undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
+	noOverload = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '(.*)'$`)
+	syntaxLead = regexp.MustCompile(`(?s)^Syntax error: `)
+)
+
+// syntaxIssues keeps the first error of the parser: those that follow come from it.
+func syntaxIssues(runes []rune, failed *cel.Issues) []exprIssue {
+	first := exprIssue{offset: len(runes) + 1, message: "this is not an expression"}
+	for _, problem := range failed.Errors() {
+		if offset := offsetOf(runes, problem.Location.Line(), problem.Location.Column()); offset < first.offset {
+			first.offset, first.message = offset, problem.Message
+		}
+	}
+	first.offset = min(first.offset, len(runes))
+	first.message = syntaxWords(runes, first.offset, syntaxLead.ReplaceAllString(first.message, ""))
+	return []exprIssue{first}
+}
+
+var quotedToken = regexp.MustCompile(`'([^']*)'`)
+
+func syntaxWords(runes []rune, offset int, message string) string {
+	switch {
+	case strings.Contains(message, "recursion"), strings.Contains(message, "nesting"):
+		return "the expression is nested too deeply"
+	case strings.Contains(message, "<EOF>"), offset >= len(runes):
+		return "the expression ends too early"
+	case offset < len(runes) && runes[offset] == '=' && !(offset+1 < len(runes) && runes[offset+1] == '='):
+		return `"=" does not compare: write ==`
+	case strings.HasPrefix(message, "token recognition error"):
+		return fmt.Sprintf("%q does not belong here", string(runes[offset]))
+	case strings.HasPrefix(message, "mismatched input"), strings.HasPrefix(message, "extraneous input"), strings.HasPrefix(message, "no viable alternative"):
+		token := word(runes, offset)
+		switch token {
+		case "and":
+			return `"and" is written &&`
+		case "or":
+			return `"or" is written ||`
+		case "not":
+			return `"not" is written !`
+		}
+		return fmt.Sprintf("%q does not belong here", token)
+	}
+	return message
+}
+
+// word gives the token at an offset, for messages.
+func word(runes []rune, offset int) string {
+	end := offset
+	for end < len(runes) && (unicode.IsLetter(runes[end]) || unicode.IsDigit(runes[end]) || runes[end] == '_') {
+		end++
+	}
+	if end == offset {
+		end = min(offset+1, len(runes))
+	}
+	return string(runes[offset:end])
+}
+
+// typeIssues turns the checker's errors into words, at the token at fault.
+func typeIssues(runes []rune, tree *ast.AST, failed *cel.Issues, issues []exprIssue) []exprIssue {
+	for _, problem := range failed.Errors() {
+		issue := exprIssue{offset: offsetOf(runes, problem.Location.Line(), problem.Location.Column()), message: problem.Message}
+		if at, ok := tree.SourceInfo().GetOffsetRange(problem.ExprID); ok && problem.ExprID != 0 {
+			issue.offset = min(int(at.Start), len(runes))
+		}
+		if m := undeclared.FindStringSubmatch(problem.Message); m != nil {
+			issue = undeclaredIssue(runes, issue.offset, m[1])
+		} else if m := noOverload.FindStringSubmatch(problem.Message); m != nil {
+			issue.offset = callOffset(runes, issue.offset)
+			issue.message = overloadWords(m[1], m[2])
+		}
+		issues = append(issues, issue)
+	}
+	return sortIssues(issues)
+}
+
+// callOffset goes from the parenthesis of a call, where CEL places it, back to the name.
+func callOffset(runes []rune, offset int) int {
+	if offset >= len(runes) || runes[offset] != '(' {
+		return offset
+	}
+	start := offset
+	for start > 0 && unicode.IsSpace(runes[start-1]) {
+		start--
+	}
+	end := start
+	for start > 0 && (unicode.IsLetter(runes[start-1]) || unicode.IsDigit(runes[start-1]) || runes[start-1] == '_') {
+		start--
+	}
+	if start == end {
+		return offset
+	}
+	return start
+}
+
+func undeclaredIssue(runes []rune, offset int, name string) exprIssue {
+	name = strings.TrimPrefix(name, ".")
+	if offset < len(runes) && runes[offset] == '(' {
+		offset = callOffset(runes, offset)
+		return exprIssue{offset, fmt.Sprintf("there is no function %s()", strings.TrimPrefix(name, "@")), suggest(name, exprFunctions)}
+	}
+	if slices.Contains(exprFunctions, name) {
+		return exprIssue{offset, fmt.Sprintf("%s is a function: call it with ()", name), ""}
+	}
+	issue := exprIssue{offset: offset, message: fmt.Sprintf("there is no variable %s", name), hint: suggest(name, exprVariables)}
+	if issue.hint == "" && strings.TrimSpace(string(runes)) == name {
+		issue.message += "; a text needs quotes inside the quotes"
+		issue.hint = `"'` + name + `'"`
+	} else if issue.hint == "" {
+		issue.message += "; a text needs quotes"
+		issue.hint = "'" + name + "'"
+	}
+	return issue
+}
+
+// operatorNames are operators as designers write them.
+var operatorNames = map[string]string{"@eq": "==", "@ne": "!=", "@lt": "<", "@le": "<=", "@gt": ">", "@ge": ">=", "@div": "/", "@mod": "%",
+	"@duration": "duration", "@timestamp": "timestamp", "@count": "count", "@last": "last", "@ordered": "a macro"}
+
+func overloadWords(function, arguments string) string {
+	name := operatorNames[function]
+	if name == "" {
+		if text, ok := operators.FindReverse(function); ok && text != "" {
+			name = text
+		} else {
+			name = strings.Trim(function, "_@")
+		}
+	}
+	arguments = strings.ReplaceAll(strings.Trim(arguments, "()"), "dyn, ", "")
+	for from, to := range map[string]string{"double": "number", "string": "text", "google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration"} {
+		arguments = strings.ReplaceAll(arguments, from, to)
+	}
+	return fmt.Sprintf("%s cannot be applied to (%s)", name, arguments)
+}
+
+// comparisonIssues finds == and != of what can never be equal.
+func comparisonIssues(runes []rune, tree *ast.AST) []exprIssue {
+	var issues []exprIssue
+	ast.PostOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != "@eq" && e.AsCall().FunctionName() != "@ne" {
+			return
+		}
+		args := e.AsCall().Args()
+		a, b := tree.GetType(args[0].ID()), tree.GetType(args[1].ID())
+		if comparable(a, b) {
+			return
+		}
+		offset := 0
+		if at, ok := tree.SourceInfo().GetOffsetRange(e.ID()); ok {
+			offset = min(int(at.Start), len(runes))
+		}
+		issues = append(issues, exprIssue{offset: offset, message: fmt.Sprintf("compares %s with %s, which are never equal", typeWords(a), typeWords(b))})
+	}))
+	return issues
+}
+
+func comparable(a, b *cel.Type) bool {
+	loose := func(t *cel.Type) bool {
+		return t.Kind() == types.DynKind || t.Kind() == types.AnyKind || t.Kind() == types.NullTypeKind || t.Kind() == types.TypeParamKind || t.Kind() == types.TypeKind
+	}
+	if loose(a) || loose(b) {
+		return true
+	}
+	moment := func(x, y *cel.Type) bool { return x.Kind() == types.TimestampKind && y.Kind() == types.StringKind }
+	return a.Kind() == b.Kind() || moment(a, b) || moment(b, a)
+}
+
+// typeWords names a CEL type for people.
+func typeWords(t *cel.Type) string {
+	switch t.Kind() {
+	case types.DoubleKind, types.IntKind, types.UintKind:
+		return "a number"
+	case types.StringKind:
+		return "a text"
+	case types.BoolKind:
+		return "true or false"
+	case types.TimestampKind:
+		return "a timestamp"
+	case types.DurationKind:
+		return "a duration"
+	case types.ListKind:
+		return "a list"
+	case types.MapKind:
+		return "a map"
+	case types.NullTypeKind:
+		return "null"
+	}
+	if strings.HasPrefix(t.TypeName(), "optional") {
+		return "a value that may be missing (end it with .orValue(…))"
+	}
+	return "a " + t.TypeName()
+}

@@ -1,0 +1,181 @@
+package journey
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+)
+
+// evaluator is a compiled expression that can run.
+type evaluator struct {
+	*compiled
+	program cel.Program
+}
+
+// newEvaluator plans an expression.
+func newEvaluator(source Expr) (*evaluator, error) {
+	expr, issues := cachedExpr(source)
+	if len(issues) > 0 {
+		return nil, fmt.Errorf("expression %q: %s", source, issues[0].message)
+	}
+	env, err := exprEnv()
+	if err != nil {
+		return nil, err
+	}
+	program, err := env.Program(expr.ast, cel.CostLimit(maxExprCost), cel.EvalOptions(cel.OptOptimize))
+	if err != nil {
+		return nil, fmt.Errorf("expression %q: %w", source, err)
+	}
+	return &evaluator{compiled: expr, program: program}, nil
+}
+
+// exprCache keeps compiled expressions of the process: folders repeat them.
+var exprCache = struct {
+	sync.Mutex
+	entries map[Expr]cachedCompile
+}{entries: map[Expr]cachedCompile{}}
+
+type cachedCompile struct {
+	expr   *compiled
+	issues []exprIssue
+}
+
+// maxCachedExprs bounds exprCache; when full, it starts anew.
+const maxCachedExprs = 4096
+
+func cachedExpr(source Expr) (*compiled, []exprIssue) {
+	exprCache.Lock()
+	entry, ok := exprCache.entries[source]
+	exprCache.Unlock()
+	if ok {
+		return entry.expr, entry.issues
+	}
+	entry.expr, entry.issues = compileExpr(source)
+	exprCache.Lock()
+	if len(exprCache.entries) >= maxCachedExprs {
+		clear(exprCache.entries)
+	}
+	exprCache.entries[source] = entry
+	exprCache.Unlock()
+	return entry.expr, entry.issues
+}
+
+var errMissing = errors.New("the value is missing")
+
+// activation gives the variables to CEL.
+func activation(v Vars) map[string]any {
+	steps := make(map[string]any, len(v.Steps))
+	for id, result := range v.Steps {
+		steps[stepKey(id)] = orEmpty(result)
+	}
+	vars := map[string]any{
+		"customer": orEmpty(v.Customer), "entry": orEmpty(v.Entry), "vars": orEmpty(v.Vars), "steps": steps,
+		"now": types.Timestamp{Time: v.Now.UTC()}, historyVariable: historyValue{v.History},
+	}
+	if v.Event != nil {
+		vars["event"] = v.Event
+		vars["event_name"] = v.EventName
+	} else if v.EventName != "" {
+		vars["event_name"] = v.EventName
+	}
+	if v.Intent != nil {
+		vars["intent"] = v.Intent
+	} else {
+		vars["intent"] = map[string]any{}
+	}
+	return vars
+}
+
+func orEmpty(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+// eval runs the expression. It never panics.
+func (e *evaluator) eval(v Vars) (value any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			value, err = nil, errors.New("the expression cannot be evaluated")
+		}
+	}()
+	result, _, err := e.program.Eval(activation(v))
+	if err != nil {
+		return nil, err
+	}
+	return toGo(result, 0)
+}
+
+// toGo turns a result into what JSON carries, a time.Time or a time.Duration.
+func toGo(v ref.Val, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, errors.New("the value is nested too deeply")
+	}
+	switch v := v.(type) {
+	case types.Double:
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return nil, errors.New("the number is not finite")
+		}
+		return float64(v), nil
+	case types.Int:
+		return float64(v), nil
+	case types.Uint:
+		return float64(v), nil
+	case types.Bool:
+		return bool(v), nil
+	case types.String:
+		return string(v), nil
+	case types.Bytes:
+		return string(v), nil
+	case types.Null:
+		return nil, nil
+	case types.Timestamp:
+		return v.Time.UTC(), nil
+	case types.Duration:
+		return v.Duration, nil
+	case *types.Optional:
+		if !v.HasValue() {
+			return nil, errMissing
+		}
+		return toGo(v.GetValue(), depth+1)
+	case *types.Err:
+		return nil, v
+	case traits.Mapper:
+		out := map[string]any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			key := it.Next()
+			name, ok := key.ConvertToType(types.StringType).(types.String)
+			item, found := v.Find(key)
+			if !ok || !found {
+				return nil, errMissing
+			}
+			value, err := toGo(item, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out[string(name)] = value
+		}
+		return out, nil
+	case traits.Lister:
+		out := []any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			value, err := toGo(it.Next(), depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, value)
+		}
+		return out, nil
+	case ref.Type:
+		return v.TypeName(), nil
+	}
+	return nil, fmt.Errorf("a %s is no value that a journey can keep", reflect.TypeOf(v))
+}

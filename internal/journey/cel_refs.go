@@ -1,0 +1,230 @@
+package journey
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+)
+
+// segment is a name in a chain such as customer.address.city, with the offset of its first character.
+type segment struct {
+	name   string
+	offset int
+}
+
+// reading is one use of a variable: the root first, then the names it is followed by.
+type reading []segment
+
+// refs are what an expression reads.
+type refs struct {
+	uses    []reading
+	history bool // count or last
+}
+
+// reads reports whether a variable is read at all.
+func (r refs) reads(root string) bool {
+	return slices.ContainsFunc(r.uses, func(u reading) bool { return u[0].name == root })
+}
+
+// properties gives the first names behind a root; "*" for the whole of it.
+func (r refs) properties(root string) []string {
+	var names []string
+	for _, u := range r.uses {
+		switch {
+		case u[0].name != root:
+		case len(u) == 1:
+			names = append(names, "*")
+		default:
+			names = append(names, u[1].name)
+		}
+	}
+	return names
+}
+
+// stepKey is a step id as expressions write it.
+func stepKey(id string) string { return strings.ReplaceAll(id, "-", "_") }
+
+// collector walks a parsed expression.
+type collector struct {
+	runes   []rune
+	info    *ast.SourceInfo
+	shadows []string // names bound by macros
+	out     refs
+}
+
+// collectRefs finds every variable an expression reads.
+func collectRefs(tree *ast.AST, runes []rune) refs {
+	c := &collector{runes: runes, info: tree.SourceInfo()}
+	c.visit(tree.Expr())
+	slices.SortStableFunc(c.out.uses, func(a, b reading) int { return a[0].offset - b[0].offset })
+	return c.out
+}
+
+// offset is where a node stands in the source.
+func (c *collector) offset(id int64) int {
+	if at, ok := c.info.GetOffsetRange(id); ok {
+		return min(max(int(at.Start), 0), len(c.runes))
+	}
+	return 0
+}
+
+// behind goes from the dot of a selection to the name.
+func (c *collector) behind(offset int, name string) int {
+	for i := offset; i < len(c.runes); i++ {
+		if r := c.runes[i]; r != '.' && r != '?' && !unicode.IsSpace(r) {
+			return i
+		}
+	}
+	return offset
+}
+
+// chain unrolls selections and indexes with literal names down to a variable.
+func (c *collector) chain(e ast.Expr) (reading, bool) {
+	switch e.Kind() {
+	case ast.IdentKind:
+		if name := e.AsIdent(); !slices.Contains(c.shadows, name) && slices.Contains(exprVariables, name) {
+			return reading{{name, c.offset(e.ID())}}, true
+		}
+	case ast.SelectKind:
+		if up, ok := c.chain(e.AsSelect().Operand()); ok {
+			name := e.AsSelect().FieldName()
+			return append(up, segment{name, c.selected(e, up, name)}), true
+		}
+	case ast.CallKind:
+		call := e.AsCall()
+		switch call.FunctionName() {
+		case operators.Index, operators.OptIndex, operators.OptSelect:
+			args := call.Args()
+			if len(args) != 2 || args[1].Kind() != ast.LiteralKind {
+				return nil, false
+			}
+			name, ok := args[1].AsLiteral().(types.String)
+			up, chained := c.chain(args[0])
+			if !ok || !chained {
+				return nil, false
+			}
+			at := c.offset(args[1].ID())
+			if call.FunctionName() == operators.OptSelect {
+				at = c.behind(at, string(name))
+			}
+			return append(up, segment{string(name), at}), true
+		}
+	}
+	return nil, false
+}
+
+// selected finds the name of a selection in the source. Inside has(), CEL places the selection elsewhere.
+func (c *collector) selected(e ast.Expr, up reading, name string) int {
+	at := c.behind(c.offset(e.ID()), name)
+	if strings.HasPrefix(string(c.runes[at:]), name) && at > up[len(up)-1].offset {
+		return at
+	}
+	from := up[len(up)-1].offset + len([]rune(up[len(up)-1].name))
+	for i := from; i < len(c.runes); i++ {
+		if strings.HasPrefix(string(c.runes[i:]), name) {
+			return i
+		}
+	}
+	return at
+}
+
+func (c *collector) visit(e ast.Expr) {
+	if found, ok := c.chain(e); ok {
+		c.out.uses = append(c.out.uses, found)
+		return
+	}
+	switch e.Kind() {
+	case ast.SelectKind:
+		c.visit(e.AsSelect().Operand())
+	case ast.CallKind:
+		call := e.AsCall()
+		if !call.IsMemberFunction() && (call.FunctionName() == "count" || call.FunctionName() == "last") {
+			c.out.history = true
+		}
+		if call.IsMemberFunction() {
+			c.visit(call.Target())
+		}
+		for _, arg := range call.Args() {
+			c.visit(arg)
+		}
+	case ast.ListKind:
+		for _, item := range e.AsList().Elements() {
+			c.visit(item)
+		}
+	case ast.MapKind:
+		for _, entry := range e.AsMap().Entries() {
+			c.visit(entry.AsMapEntry().Key())
+			c.visit(entry.AsMapEntry().Value())
+		}
+	case ast.StructKind:
+		for _, field := range e.AsStruct().Fields() {
+			c.visit(field.AsStructField().Value())
+		}
+	case ast.ComprehensionKind:
+		macro := e.AsComprehension()
+		c.visit(macro.IterRange())
+		c.visit(macro.AccuInit())
+		depth := len(c.shadows)
+		c.shadows = append(c.shadows, macro.IterVar(), macro.IterVar2(), macro.AccuVar())
+		c.visit(macro.LoopCondition())
+		c.visit(macro.LoopStep())
+		c.visit(macro.Result())
+		c.shadows = c.shadows[:depth]
+	}
+}
+
+// checkLiterals finds durations, timestamps and patterns that can be seen to be wrong.
+func checkLiterals(tree *ast.AST, runes []rune) []exprIssue {
+	c := &collector{runes: runes, info: tree.SourceInfo()}
+	var issues []exprIssue
+	ast.PostOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.CallKind {
+			return
+		}
+		call := e.AsCall()
+		args := call.Args()
+		which := 0
+		switch {
+		case call.FunctionName() == "count" && len(args) == 2:
+			which = 1
+		case call.FunctionName() == "matches" && len(args) > 0:
+			which = len(args) - 1
+		case call.FunctionName() != "duration" && call.FunctionName() != "timestamp" || len(args) != 1:
+			return
+		}
+		if args[which].Kind() != ast.LiteralKind {
+			return
+		}
+		text, ok := args[which].AsLiteral().(types.String)
+		if !ok {
+			return
+		}
+		var err error
+		message := ""
+		switch call.FunctionName() {
+		case "matches":
+			_, err = regexp.Compile(string(text))
+			message = "not a regular expression (RE2)"
+		case "timestamp":
+			_, err = time.Parse(time.RFC3339Nano, string(text))
+			message = "not a timestamp: write it as 2026-03-02T10:00:00Z"
+		case "duration":
+			_, err = ParseDuration(strings.TrimPrefix(string(text), "-"))
+		default:
+			_, err = ParseDuration(string(text))
+		}
+		if err != nil {
+			if message == "" {
+				message = err.Error()
+			}
+			issues = append(issues, exprIssue{offset: c.offset(args[which].ID()), message: message})
+		}
+	}))
+	return issues
+}

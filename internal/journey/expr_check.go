@@ -1,0 +1,128 @@
+package journey
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"cel.dev/cel-go/common/types"
+)
+
+// want is what an expression must give.
+type want int
+
+const (
+	wantAny want = iota
+	wantBool
+	wantNumber
+	wantKey    // a text, number or boolean
+	wantMoment // a timestamp, or a text that is one
+)
+
+// wants tells for each want the CEL kinds that fit, and how to say it.
+var wants = map[want]struct {
+	kinds []types.Kind
+	words string
+}{
+	wantBool:   {[]types.Kind{types.BoolKind}, "a condition must give true or false"},
+	wantNumber: {[]types.Kind{types.DoubleKind}, "a number is wanted here"},
+	wantKey:    {[]types.Kind{types.StringKind, types.DoubleKind, types.BoolKind}, "a text or a number is wanted here"},
+	wantMoment: {[]types.Kind{types.TimestampKind, types.StringKind}, "a timestamp or a date is wanted here"},
+}
+
+// exprUse is an expression that compiled, kept until the journey's steps and variables are known.
+type exprUse struct {
+	node *node
+	expr *compiled
+}
+
+// expr reads a value that may be CEL.
+func (j *journeyCheck) expr(n *node, w want) Expr {
+	switch {
+	case n == nil:
+		return ""
+	case n.tagged:
+		j.report(n.pos, "bad-expression", "", "YAML reads a leading ! as a tag: quote the expression")
+		return ""
+	case n.shape != scalar:
+		j.wrongType(n, "an expression is a text; if it begins with [ or {, quote the expression; it")
+		return ""
+	case strings.TrimSpace(n.text) == "" || n.isNull() && !n.quoted:
+		j.report(n.pos, "bad-expression", "", "the expression is empty; if it begins with #, quote the expression")
+		return ""
+	}
+	source := Expr(n.text)
+	if !n.quoted && (n.tag == "int" || n.tag == "float") {
+		v, ok := yamlNumber(n)
+		if !ok {
+			j.report(n.pos, "bad-expression", "", "the number is not finite")
+			return ""
+		}
+		source = Expr(strconv.FormatFloat(v, 'g', -1, 64))
+	} else if !n.quoted && n.tag == "bool" {
+		source = Expr(strings.ToLower(n.text))
+	}
+	compiled, issues := cachedExpr(source)
+	for _, issue := range issues {
+		j.report(n.at(issue.offset), "bad-expression", issue.hint, "%s", issue.message)
+	}
+	if compiled == nil {
+		return ""
+	}
+	kind := compiled.kind.Kind()
+	if fit := wants[w]; w != wantAny && kind != types.DynKind && kind != types.AnyKind && kind != types.TypeParamKind && !slices.Contains(fit.kinds, kind) {
+		lead := len([]rune(n.text)) - len([]rune(strings.TrimLeft(n.text, " \t\n")))
+		j.report(n.at(lead), "bad-expression", "", "%s, this gives %s", fit.words, typeWords(compiled.kind))
+		return ""
+	}
+	j.uses = append(j.uses, exprUse{n, compiled})
+	return source
+}
+
+// checkUses looks up what the expressions name, once the whole journey is read.
+func (j *journeyCheck) checkUses() {
+	results := map[string]*stepTree{}
+	var ids, names []string
+	for _, step := range j.all {
+		results[stepKey(step.id)] = step
+		if step.named {
+			ids = append(ids, stepKey(step.id))
+		}
+	}
+	for name := range j.varNames {
+		names = append(names, name)
+	}
+	for _, use := range j.uses {
+		for _, u := range use.expr.refs.uses {
+			switch root := u[0]; {
+			case root.name == "intent":
+				j.report(use.node.at(root.offset), "not-available", "", "this build has no intents yet")
+			case len(u) < 2:
+			case root.name == "steps":
+				j.checkStepUse(use.node, u, results, ids)
+			case root.name == "vars" && !j.varNames[u[1].name]:
+				j.report(use.node.at(u[1].offset), "bad-expression", suggest(u[1].name, names), "no vars.%s: it is neither in vars nor set by a step", u[1].name)
+			}
+		}
+	}
+}
+
+func (j *journeyCheck) checkStepUse(n *node, u reading, steps map[string]*stepTree, ids []string) {
+	step := steps[stepKey(u[1].name)]
+	if step == nil {
+		j.report(n.at(u[1].offset), "unknown-step", suggest(u[1].name, ids), "the journey has no step %q", u[1].name)
+		return
+	}
+	if len(u) < 3 || step.kind == "" {
+		return
+	}
+	results := j.kinds.results(step.kind)
+	if slices.Contains(results, u[2].name) {
+		return
+	}
+	if len(results) == 0 {
+		j.report(n.at(u[2].offset), "bad-expression", "", "a %s leaves no result", step.kind)
+		return
+	}
+	j.report(n.at(u[2].offset), "bad-expression", suggest(u[2].name, results), "a %s has no result %q, only %s", step.kind, u[2].name, strings.Join(results, ", "))
+}

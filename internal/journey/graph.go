@@ -1,0 +1,149 @@
+package journey
+
+import "slices"
+
+// parks reports whether an instance waits at a step of this kind, so that a cycle through it is no endless loop.
+func parks(kind string) bool {
+	return kind == "wait" || kind == "wait_for" || kind == "ask" || kind == "handoff"
+}
+
+// graph looks for cycles, dead steps and paths that nothing leads to.
+func (j *journeyCheck) graph() {
+	edges := make([][]int, len(j.all))
+	for i, s := range j.all {
+		if s.Spec == nil { // a kind of a later build: it may go anywhere it can
+			edges[i] = []int{s.Next}
+			continue
+		}
+		edges[i] = Successors(&s.Step)
+		if spec, ok := s.Spec.(*Handoff); ok && spec.Timeout == 0 {
+			edges[i] = handoffWithoutTimeout(&s.Step, spec)
+		}
+	}
+	used := j.usedPaths()
+	for _, p := range j.order {
+		if !used[p.name] {
+			j.report(p.at, "unused-path", "", "no go_to leads to the path %q", p.name)
+		}
+	}
+	j.cycles(edges)
+	reached := make([]bool, len(j.all))
+	for _, p := range j.order {
+		if len(p.steps) > 0 {
+			reach(edges, reached, p.steps[0].index)
+		}
+	}
+	for _, p := range j.order {
+		j.deadRuns(p.steps, reached)
+	}
+}
+
+// usedPaths finds the paths that a go_to from elsewhere leads to, at its beginning or into its middle.
+func (j *journeyCheck) usedPaths() map[string]bool {
+	used := map[string]bool{Main: true}
+	for _, name := range j.rerouted {
+		used[name] = true
+	}
+	for _, s := range j.all {
+		spec, ok := s.Spec.(*GoTo)
+		if !ok {
+			continue
+		}
+		if p := j.paths[spec.Target]; p != nil && p.name != s.path {
+			used[p.name] = true
+		} else if p == nil && spec.To >= 0 && j.all[spec.To].path != s.path {
+			used[j.all[spec.To].path] = true
+		}
+	}
+	return used
+}
+
+// handoffWithoutTimeout are the successors where on_timeout can never run.
+func handoffWithoutTimeout(s *Step, spec *Handoff) []int {
+	out := []int{s.Next}
+	for _, to := range spec.Outcomes {
+		out = append(out, to)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func reach(edges [][]int, reached []bool, from int) {
+	stack := []int{from}
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if i < 0 || reached[i] {
+			continue
+		}
+		reached[i] = true
+		stack = append(stack, edges[i]...)
+	}
+}
+
+// deadRuns reports the first of each run of steps that no way leads to.
+func (j *journeyCheck) deadRuns(list []*stepTree, reached []bool) {
+	dead := false
+	for _, s := range list {
+		if reached[s.index] {
+			dead = false
+			for _, a := range s.arms {
+				j.deadRuns(a.steps, reached)
+			}
+			continue
+		}
+		if !dead {
+			j.report(s.at, "unreachable-step", "", "no way leads to this step")
+		}
+		dead = true
+		for _, a := range s.arms { // a go_to may still lead into an arm
+			j.deadRuns(onlyReached(a.steps, reached), reached)
+		}
+	}
+}
+
+// onlyReached skips the head of an arm that is dead with its step.
+func onlyReached(list []*stepTree, reached []bool) []*stepTree {
+	for i, s := range list {
+		if reached[s.index] {
+			return list[i:]
+		}
+	}
+	return nil
+}
+
+// cycles reports each go_to that closes a cycle on which nothing waits. All other jumps lead forward in the program, so
+// every cycle has a go_to; the walk follows the program's order, so the one that leads back closes it.
+func (j *journeyCheck) cycles(edges [][]int) {
+	const (
+		open = 1 + iota
+		closed
+	)
+	state := make([]int, len(j.all))
+	type frame struct{ step, edge int }
+	for root := range j.all {
+		if state[root] != 0 {
+			continue
+		}
+		stack := []frame{{root, 0}}
+		state[root] = open
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if parks(j.all[top.step].kind) || top.edge == len(edges[top.step]) {
+				state[top.step] = closed
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			to := edges[top.step][top.edge]
+			top.edge++
+			switch {
+			case to < 0:
+			case state[to] == open && j.all[top.step].kind == "go_to":
+				j.report(j.all[top.step].keyAt, "endless-loop", "", "this go_to closes a cycle without wait, wait_for, ask or handoff: an instance would run round it without end")
+			case state[to] == 0:
+				state[to] = open
+				stack = append(stack, frame{to, 0})
+			}
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package journey
+
+import (
+	"maps"
+	"slices"
+)
+
+// expressions lists every expression of a definition.
+func (d *Definition) expressions() []Expr {
+	out := []Expr{d.Entry.When, d.Entry.Key}
+	if d.Goal != nil {
+		out = append(out, d.Goal.When, d.Goal.Value)
+	}
+	for _, rule := range d.Exit {
+		out = append(out, rule.When)
+	}
+	for i := range d.Steps {
+		out = append(out, d.Steps[i].When)
+		if spec, ok := d.Steps[i].Spec.(program); ok {
+			out = append(out, spec.exprs()...)
+		}
+	}
+	return out
+}
+
+// names collects property names: sorted, without repeats, only "*" where the whole is read.
+type names map[string]bool
+
+func (n names) add(more ...string) {
+	for _, name := range more {
+		n[name] = true
+	}
+}
+
+func (n names) list() []string {
+	if n["*"] {
+		return []string{"*"}
+	}
+	return slices.Sorted(maps.Keys(n))
+}
+
+// reads collects the properties that expressions name. Those of entry.when and entry.key count too: they are cheap to keep.
+func (d *Definition) reads(exprs map[Expr]*evaluator) Reads {
+	entry, event := names{}, names{}
+	for _, e := range exprs {
+		entry.add(e.refs.properties("entry")...)
+		event.add(e.refs.properties("event")...)
+		for _, use := range e.refs.uses {
+			if use[0].name != "steps" {
+				continue
+			}
+			switch {
+			case len(use) < 3:
+				event.add("*") // all of a result may hold properties
+			case use[2].name == "properties" && len(use) == 3:
+				event.add("*")
+			case use[2].name == "properties":
+				event.add(use[3].name)
+			}
+		}
+	}
+	return Reads{Entry: entry.list(), Event: event.list()}
+}
+
+// listens collects the events that goal, exit rules and wait_for arms name.
+func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
+	l := Listens{Events: map[string]bool{}}
+	hear := func(events []string) {
+		l.Every = l.Every || len(events) == 0
+		for _, event := range events {
+			l.Events[event] = true
+		}
+	}
+	if d.Goal != nil {
+		hear(d.Goal.Events)
+	}
+	for _, rule := range d.Exit {
+		hear(rule.Events)
+	}
+	traits := names{}
+	for i := range d.Steps {
+		switch spec := d.Steps[i].Spec.(type) {
+		case *WaitFor:
+			for _, arm := range spec.Arms {
+				hear(arm.Events)
+			}
+		case *Wait:
+			if e := exprs[spec.Until]; e != nil {
+				traits.add(e.refs.properties("customer")...)
+			}
+		}
+	}
+	l.Traits = traits.list()
+	return l
+}

@@ -1,0 +1,142 @@
+package journey
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Successors are the indices a step can lead to, and End where it can end its path; without repeats, sorted.
+func Successors(s *Step) []int {
+	var out []int
+	if spec, ok := s.Spec.(program); ok {
+		for _, target := range spec.targets() {
+			out = append(out, *target)
+		}
+	}
+	switch s.Spec.(type) {
+	case *Wait, *Set, *Send, *Handoff:
+		out = append(out, s.Next)
+	}
+	if s.When != "" {
+		out = append(out, s.Next)
+	}
+	if spec, ok := s.Spec.(*Handoff); ok {
+		out = slices.AppendSeq(out, maps.Values(spec.Outcomes))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// program is what every spec says of itself, for the passes over a whole definition.
+type program interface {
+	Spec
+	targets() []*int // jump targets but those of Handoff.Outcomes
+	exprs() []Expr
+}
+
+func (*Wait) targets() []*int { return nil }
+func (w *Wait) exprs() []Expr { return []Expr{w.Until} }
+
+func (w *WaitFor) targets() []*int {
+	out := []*int{&w.OnTimeout}
+	for i := range w.Arms {
+		out = append(out, &w.Arms[i].Then)
+	}
+	return out
+}
+
+func (w *WaitFor) exprs() []Expr {
+	var out []Expr
+	for _, arm := range w.Arms {
+		out = append(out, arm.When)
+	}
+	return out
+}
+
+func (b *Branch) targets() []*int {
+	out := []*int{&b.Else}
+	for i := range b.Arms {
+		out = append(out, &b.Arms[i].Then)
+	}
+	return out
+}
+
+func (b *Branch) exprs() []Expr {
+	var out []Expr
+	for _, arm := range b.Arms {
+		out = append(out, arm.When)
+	}
+	return out
+}
+
+func (s *Split) targets() []*int {
+	var out []*int
+	for i := range s.Arms {
+		out = append(out, &s.Arms[i].Then)
+	}
+	return out
+}
+func (*Split) exprs() []Expr { return nil }
+
+func (s *Send) targets() []*int { return []*int{&s.OnBlocked, &s.OnFailure} }
+func (s *Send) exprs() []Expr {
+	var out []Expr
+	for _, key := range slices.Sorted(maps.Keys(s.Data)) {
+		out = append(out, s.Data[key])
+	}
+	return out
+}
+
+func (h *Handoff) targets() []*int { return []*int{&h.OnTimeout} }
+func (*Handoff) exprs() []Expr     { return nil }
+
+func (*Set) targets() []*int { return nil }
+func (s *Set) exprs() []Expr {
+	var out []Expr
+	for _, a := range s.Assign {
+		out = append(out, a.Value)
+	}
+	return out
+}
+
+func (g *GoTo) targets() []*int { return []*int{&g.To} }
+func (*GoTo) exprs() []Expr     { return nil }
+func (*Exit) targets() []*int   { return nil }
+func (*Exit) exprs() []Expr     { return nil }
+
+// validate finds what would lead the interpreter astray: jumps to nowhere, ids that are taken, specs of another kind.
+func (d *Definition) validate() error {
+	inside := func(to int) bool { return to >= End && to < len(d.Steps) }
+	if d.Journey == "" {
+		return fmt.Errorf("the definition has no journey")
+	}
+	if len(d.Paths) == 0 || d.Paths[0].Name != Main {
+		return fmt.Errorf("the definition of %q has no main path", d.Journey)
+	}
+	for _, p := range d.Paths {
+		if !inside(p.Start) {
+			return fmt.Errorf("path %q starts at step %d of %d", p.Name, p.Start, len(d.Steps))
+		}
+	}
+	seen := map[string]bool{}
+	for i := range d.Steps {
+		s := &d.Steps[i]
+		spec, ok := s.Spec.(program)
+		switch {
+		case s.ID == "" || seen[s.ID]:
+			return fmt.Errorf("step %d: the id %q is empty or taken", i, s.ID)
+		case !ok || spec.Kind() != s.Kind:
+			return fmt.Errorf("step %q: no spec of kind %q", s.ID, s.Kind)
+		case !inside(s.Next):
+			return fmt.Errorf("step %q leads to step %d of %d", s.ID, s.Next, len(d.Steps))
+		}
+		seen[s.ID] = true
+		for _, to := range Successors(s) {
+			if !inside(to) {
+				return fmt.Errorf("step %q leads to step %d of %d", s.ID, to, len(d.Steps))
+			}
+		}
+	}
+	return nil
+}

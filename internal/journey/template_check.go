@@ -1,0 +1,133 @@
+package journey
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/osteele/liquid"
+)
+
+// maxTemplate bounds a template, in bytes.
+const maxTemplate = 256 << 10
+
+var liquidEngines = sync.OnceValue(func() map[bool]*liquid.Engine {
+	return map[bool]*liquid.Engine{false: NewLiquid(false), true: NewLiquid(true)}
+})
+
+var (
+	liquidMark = regexp.MustCompile(`\{\{-?|\{%-?\s*(\w*)`)
+	filterName = regexp.MustCompile(`\|\s*([A-Za-z_]\w*)`)
+	liquidText = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+	liquidTail = regexp.MustCompile(`(?s)^Liquid error(?: \(line \d+\))?: (.*?)(?: in .*)?$`)
+)
+
+// template checks a Liquid text at its place in the file.
+func (f *fileCheck) template(n *node, html bool) {
+	source := n.text
+	if len(source) > maxTemplate {
+		f.report(n.pos, "bad-template", "", "the template is larger than %d KiB", maxTemplate>>10)
+		return
+	}
+	at := func(offset int) pos { return n.at(utf8.RuneCountInString(source[:offset])) }
+	if f.templateMarks(source, html, at) {
+		return
+	}
+	message, line := parseLiquid(source, html)
+	if message == "" {
+		return
+	}
+	offset := 0
+	for ; line > 1; line-- {
+		next := strings.IndexByte(source[offset:], '\n')
+		if next < 0 {
+			break
+		}
+		offset += next + 1
+	}
+	if mark := liquidMark.FindStringIndex(source[offset:]); mark != nil {
+		offset += mark[0]
+	}
+	f.report(at(offset), "bad-template", "", "%s", message)
+}
+
+// parseLiquid gives the parser's words and its line, or nothing.
+func parseLiquid(source string, html bool) (message string, line int) {
+	defer func() {
+		if r := recover(); r != nil {
+			message, line = "this is not Liquid that can be read", 1
+		}
+	}()
+	_, err := liquidEngines()[html].ParseTemplateLocation([]byte(source), "", 1)
+	if err == nil {
+		return "", 0
+	}
+	message = err.Error()
+	if m := liquidTail.FindStringSubmatch(message); m != nil {
+		message = m[1]
+	}
+	return message, max(err.LineNumber(), 1)
+}
+
+// templateMarks finds what the parser lets pass or says badly: marks that are not closed, tags and filters that do not exist.
+func (f *fileCheck) templateMarks(source string, html bool, at func(int) pos) bool {
+	found := false
+	skip := "" // inside raw or comment: up to its end tag
+	for offset := 0; offset < len(source); {
+		mark := liquidMark.FindStringSubmatchIndex(source[offset:])
+		if mark == nil {
+			break
+		}
+		start, inner := offset+mark[0], offset+mark[1]
+		object := source[start+1] == '{'
+		closing := "%}"
+		if object {
+			closing = "}}"
+		}
+		end := strings.Index(source[inner:], closing)
+		tag := ""
+		if mark[2] >= 0 {
+			tag = source[offset+mark[2] : offset+mark[3]]
+		}
+		switch {
+		case skip != "":
+			if tag == skip {
+				skip = ""
+			}
+			offset = inner
+			continue
+		case end < 0:
+			f.report(at(start), "bad-template", "", "%q is never closed by %q", source[start:start+2], closing)
+			return true
+		case tag == "raw" || tag == "comment":
+			skip = "end" + tag
+		case tag == "include" || tag == "render":
+			f.report(at(start), "bad-template", "", "a message cannot %s another file", tag)
+			found = true
+		}
+		found = f.templateFilters(source, inner, inner+end, html, at) || found
+		offset = inner + end + 2
+	}
+	return found
+}
+
+// templateFilters checks the filters between two marks.
+func (f *fileCheck) templateFilters(source string, from, to int, html bool, at func(int) pos) bool {
+	found := false
+	body := liquidText.ReplaceAllStringFunc(source[from:to], func(text string) string { return strings.Repeat(" ", len(text)) })
+	for _, m := range filterName.FindAllStringSubmatchIndex(body, -1) {
+		name := body[m[2]:m[3]]
+		switch {
+		case name == "safe" && html:
+			f.report(at(from+m[2]), "bad-template", "", "everything inserted into html is escaped; there is no filter safe")
+		case !slices.Contains(liquidFilters, name):
+			f.report(at(from+m[2]), "bad-template", suggest(name, liquidFilters), "there is no filter %q", name)
+		default:
+			continue
+		}
+		found = true
+	}
+	return found
+}

@@ -1,0 +1,272 @@
+package journey
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxFile bounds a file of a journeys folder, in bytes.
+const maxFile = 1 << 20
+
+// pos is a place in a file: line and column from 1, columns in characters.
+type pos struct{ line, col int }
+
+// shape is what a node is.
+type shape int
+
+const (
+	scalar shape = iota
+	mapping
+	sequence
+)
+
+// node is a YAML value with its place. Mappings keep the order of the file.
+type node struct {
+	pos
+	shape  shape
+	text   string // of a scalar
+	tag    string // str int float bool null timestamp, of a scalar
+	quoted bool
+	tagged bool // carries an explicit tag such as !has(…)
+	keys   []*node
+	values []*node
+	items  []*node
+
+	style yaml.Style
+	src   *source
+}
+
+// source is a file's text by lines.
+type source struct {
+	name  string
+	lines [][]rune
+}
+
+// line gives a line by its number, from 1.
+func (s *source) line(n int) []rune {
+	if n < 1 || n > len(s.lines) {
+		return nil
+	}
+	return s.lines[n-1]
+}
+
+// isNull reports whether the node is an empty or null value.
+func (n *node) isNull() bool { return n.shape == scalar && n.tag == "null" && !n.tagged }
+
+// isText reports whether the node is a string.
+func (n *node) isText() bool {
+	return n.shape == scalar && !n.tagged && (n.tag == "str" || n.tag == "timestamp" || n.tag == "merge" || n.tag == "binary")
+}
+
+// what names the node's type for people.
+func (n *node) what() string {
+	switch {
+	case n.shape == mapping:
+		return "a mapping"
+	case n.shape == sequence:
+		return "a list"
+	case n.tag == "null":
+		return "nothing"
+	case n.tag == "bool":
+		return "true or false"
+	case n.tag == "int" || n.tag == "float":
+		return "a number"
+	}
+	return "a text"
+}
+
+// syntaxError is a problem of the YAML itself.
+type syntaxError struct {
+	at      pos
+	message string
+	expr    bool // YAML ate an expression
+}
+
+// readSource turns bytes into lines, or says why they are no text.
+func readSource(name string, data []byte) (*source, string, *syntaxError) {
+	src := &source{name: name}
+	if len(data) > maxFile {
+		return src, "", &syntaxError{pos{1, 1}, fmt.Sprintf("the file is larger than %d KiB; split it", maxFile>>10), false}
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	data = bytes.ReplaceAll(data, []byte("\r"), []byte("\n"))
+	for _, line := range bytes.Split(data, []byte("\n")) {
+		src.lines = append(src.lines, []rune(string(line)))
+	}
+	at := pos{1, 1}
+	for rest := data; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return src, "", &syntaxError{at, "the file is not valid UTF-8 here; save it as UTF-8", false}
+		case r == '\n':
+			at = pos{at.line + 1, 0}
+		case r < ' ' && r != '\t', r == 0x7f, r >= 0x80 && r < 0xa0 && r != 0x85, r == 0xfffe, r == 0xffff:
+			return src, "", &syntaxError{at, fmt.Sprintf("the control character U+%04X cannot stand in a file; remove it", r), false}
+		}
+		at.col++
+		rest = rest[size:]
+	}
+	return src, string(data), nil
+}
+
+// parseYAML reads one document. A nil node without an error is an empty file.
+func parseYAML(src *source, text string) (root *node, problem *syntaxError) {
+	defer func() {
+		if r := recover(); r != nil {
+			root, problem = nil, &syntaxError{pos{1, 1}, "this is not YAML that can be read", false}
+		}
+	}()
+	documents, err := decodeDocuments(text)
+	if err != nil {
+		return nil, explainYAML(src, text, err)
+	}
+	if len(documents) == 0 || len(documents[0].Content) == 0 {
+		return nil, nil
+	}
+	if len(documents) > 1 {
+		second := documents[1]
+		return nil, &syntaxError{pos{max(second.Line, 1), max(second.Column, 1)}, "one file is one document: remove the --- and put the rest into a file of its own", false}
+	}
+	return convert(src, documents[0].Content[0], 0)
+}
+
+// decodeDocuments reads up to two documents.
+func decodeDocuments(text string) ([]*yaml.Node, error) {
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	var documents []*yaml.Node
+	for len(documents) < 2 {
+		var n yaml.Node
+		if err := decoder.Decode(&n); err != nil {
+			if err.Error() == "EOF" {
+				return documents, nil
+			}
+			return documents, err
+		}
+		documents = append(documents, &n)
+	}
+	return documents, nil
+}
+
+// maxDepth bounds nesting.
+const maxDepth = 100
+
+// convert takes a tree over, refusing what can expand.
+func convert(src *source, y *yaml.Node, depth int) (*node, *syntaxError) {
+	at := pos{max(y.Line, 1), max(y.Column, 1)}
+	switch {
+	case depth > maxDepth:
+		return nil, &syntaxError{at, fmt.Sprintf("nested deeper than %d levels", maxDepth), false}
+	case y.Kind == yaml.AliasNode:
+		return nil, &syntaxError{at, "aliases (*name) are not part of the journey language: write the value out", false}
+	case y.Anchor != "":
+		return nil, &syntaxError{at, "anchors (&name) are not part of the journey language: write the value out", false}
+	}
+	n := &node{pos: at, style: y.Style, src: src, text: y.Value, tag: strings.TrimPrefix(y.Tag, "!!")}
+	n.tagged = y.Style&yaml.TaggedStyle != 0
+	n.quoted = y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
+	children := make([]*node, 0, len(y.Content))
+	for _, child := range y.Content {
+		if y.Kind == yaml.MappingNode && len(children)%2 == 0 && child.Tag == "!!merge" && child.Kind == yaml.ScalarNode {
+			return nil, &syntaxError{pos{child.Line, child.Column}, "merge keys (<<) are not part of the journey language: write the keys out", false}
+		}
+		converted, problem := convert(src, child, depth+1)
+		if problem != nil {
+			return nil, problem
+		}
+		children = append(children, converted)
+	}
+	switch y.Kind {
+	case yaml.MappingNode:
+		n.shape = mapping
+		for i := 0; i+1 < len(children); i += 2 {
+			n.keys, n.values = append(n.keys, children[i]), append(n.values, children[i+1])
+		}
+	case yaml.SequenceNode:
+		n.shape, n.items = sequence, children
+	}
+	return n, nil
+}
+
+var (
+	yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	eaten    = regexp.MustCompile(`(?:^|[\s{,])(?:when|key|value|until|vars\.[\w.]+|customer\.[\w.]+)\s*:\s+([!&*%@|>` + "`" + `])`)
+)
+
+// explainYAML turns the parser's error into a place and words. The parser's own line is often that of the context, so
+// the first line after which no prefix of the file parses any more is looked for.
+func explainYAML(src *source, text string, err error) *syntaxError {
+	message := err.Error()
+	line := 1
+	if m := yamlLine.FindStringSubmatch(message); m != nil {
+		message = message[len(m[0]):]
+		if m[1] != "" {
+			line, _ = strconv.Atoi(m[1])
+		}
+	}
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if len(lines) <= 1000 {
+		line = firstBad(lines)
+	}
+	line = min(max(line, 1), len(lines))
+	content := src.line(line)
+	for at, r := range content {
+		if r == '\t' {
+			return &syntaxError{pos{line, at + 1}, "a tab in the indentation: YAML wants spaces", false}
+		}
+		if r != ' ' {
+			break
+		}
+	}
+	if m := eaten.FindStringSubmatchIndex(string(content)); m != nil {
+		at := utf8.RuneCountInString(string(content)[:m[2]])
+		return &syntaxError{pos{line, at + 1}, "YAML reads this character as its own: quote the expression", true}
+	}
+	column := 1 + len(content) - len([]rune(strings.TrimLeft(string(content), " ")))
+	return &syntaxError{pos{line, min(column, len(content)+1)}, yamlWords(message), false}
+}
+
+// firstBad finds the line with which the last readable prefix ends to be one.
+func firstBad(lines []string) int {
+	good := func(n int) bool {
+		_, err := decodeDocuments(strings.Join(lines[:n], "\n"))
+		return err == nil
+	}
+	tries := 0
+	for n := len(lines) - 1; n > 0 && tries < 200; n, tries = n-1, tries+1 {
+		if good(n) {
+			return n + 1
+		}
+	}
+	low, high := 0, len(lines)-tries
+	for low+1 < high {
+		if middle := (low + high) / 2; good(middle) {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return high
+}
+
+// yamlWords says in a designer's words what the parser says.
+func yamlWords(message string) string {
+	switch {
+	case strings.Contains(message, "mapping values are not allowed"):
+		return `a second ": " on this line, or a wrong indentation: quote the text if it holds a colon`
+	case strings.Contains(message, "could not find expected ':'"):
+		return "this line has no \"key: value\": check the indentation and the colon"
+	case strings.Contains(message, "unexpected end of stream"):
+		return "a quote or bracket that opens here is never closed"
+	case strings.Contains(message, "did not find expected key"), strings.Contains(message, "did not find expected '-'"):
+		return "the indentation does not fit what stands above"
+	}
+	return "not valid YAML: " + message
+}
