@@ -1,0 +1,323 @@
+package gateway
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+func TestWhatAnalyticsNodeSends(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	body, err := os.ReadFile("testdata/analytics-node.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := h.do("POST", "/v1/batch", string(body), "Content-Type: application/json") // the key is in the body
+	if got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	var out taken
+	if err := json.Unmarshal([]byte(got.body), &out); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"node-next-1709373540123-1", "node-next-1709373541000-2", "node-next-1709373542000-3"}
+	if diff := cmp.Diff(want, out.MessageIDs); !out.Success || diff != "" {
+		t.Errorf("ids: %s", diff)
+	}
+	traits := map[string]any{"email": "ana@example.com", "plan": map[string]any{"name": "gold"}}
+	if diff := cmp.Diff(traits, h.customer("ana").Traits); diff != "" {
+		t.Errorf("traits: %s", diff)
+	}
+	var names []string
+	for _, e := range h.events("ana") {
+		names = append(names, e.Title)
+	}
+	if diff := cmp.Diff([]string{"Page Viewed", "Cart Updated", "Customer Updated"}, names); diff != "" {
+		t.Errorf("events: %s", diff)
+	}
+	if at := h.events("ana")[1].At; !at.Equal(time.Date(2026, 3, 2, 9, 59, 1, 0, time.UTC)) {
+		t.Errorf("the cart was updated at %s", at)
+	}
+	again := h.do("POST", "/v1/batch", string(body), "Content-Type: application/json")
+	if again.status != http.StatusOK || h.stored() != 3 {
+		t.Errorf("sent again: %d, %d events", again.status, h.stored())
+	}
+}
+
+func TestEveryCallOnLongAndShortPaths(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, c := range []struct{ long, short, body, event string }{
+		{"/v1/track", "/v1/t", `{"userId":"%s","event":"Tried"}`, "Tried"},
+		{"/v1/identify", "/v1/i", `{"userId":"%s","traits":{"a":1}}`, "Customer Updated"},
+		{"/v1/page", "/v1/p", `{"userId":"%s","name":"Home"}`, "Page Viewed"},
+		{"/v1/screen", "/v1/s", `{"userId":"%s","name":"Home"}`, "Screen Viewed"},
+		{"/v1/group", "/v1/g", `{"userId":"%s","groupId":"acme","traits":{"size":3}}`, "Group Joined"},
+		{"/v1/batch", "/v1/b", `{"batch":[{"type":"track","userId":"%s","event":"In A Batch"}]}`, "In A Batch"},
+	} {
+		for _, path := range []string{c.long, c.short} {
+			user := "user" + strings.ReplaceAll(path, "/", "-")
+			got := h.call(path, fmt.Sprintf(c.body, user))
+			if got.status != http.StatusOK {
+				t.Errorf("%s: %d %s", path, got.status, got.body)
+				continue
+			}
+			if e := h.events(user); len(e) != 1 || e[0].Title != c.event {
+				t.Errorf("%s: events %+v", path, e)
+			}
+		}
+	}
+	for i, path := range []string{"/v1/alias", "/v1/a"} {
+		old, now := fmt.Sprintf("old%d", i), fmt.Sprintf("new%d", i)
+		h.call("/v1/track", fmt.Sprintf(`{"anonymousId":%q,"event":"Looked"}`, old))
+		if got := h.call(path, fmt.Sprintf(`{"previousId":%q,"userId":%q}`, old, now)); got.status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+		if e := h.events(now); len(e) != 1 || e[0].Title != "Looked" {
+			t.Errorf("%s: events %+v", path, e)
+		}
+	}
+}
+
+func TestIdentifyTakesContextTraits(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.call("/v1/identify", `{"userId":"ana","traits":{"plan":{"name":"gold"}},"context":{"traits":{"plan":{"name":"tin","seats":2},"city":"Kyoto"}}}`)
+	want := map[string]any{"plan": map[string]any{"name": "gold", "seats": 2.0}, "city": "Kyoto"}
+	if diff := cmp.Diff(want, h.customer("ana").Traits); diff != "" {
+		t.Error(diff)
+	}
+	h.call("/v1/track", `{"userId":"ben","event":"X","context":{"traits":{"city":"Kyoto"}}}`)
+	if got := h.customer("ben").Traits; len(got) != 0 {
+		t.Errorf("a track call changed traits: %v", got)
+	}
+}
+
+func TestNumbersAsIDs(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	if got := h.call("/v1/track", `{"userId":12345678901234567890,"event":"X","messageId":7}`); got.status != http.StatusOK {
+		t.Fatal(got.body)
+	}
+	if c := h.customer("12345678901234567890"); c.ID != "12345678901234567890" {
+		t.Errorf("the customer is %s", c.ID)
+	}
+}
+
+func TestMissingMessageIDIsMade(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	var ids []string
+	for range 2 {
+		var out taken
+		if err := json.Unmarshal([]byte(h.call("/v1/track", `{"userId":"ana","event":"X"}`).body), &out); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, out.MessageIDs...)
+	}
+	if len(ids) != 2 || ids[0] == ids[1] || len(ids[0]) != 36 {
+		t.Errorf("ids %v", ids)
+	}
+}
+
+func TestBodiesAsBrowsersSendThem(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for name, header := range map[string][]string{
+		"beacon":   {"Content-Type: text/plain;charset=UTF-8", "Origin: https://shop.example.com"},
+		"no type":  nil,
+		"basic":    {"Content-Type: application/json; charset=utf-8"},
+		"no space": {"Content-Type: application/json"},
+	} {
+		got := h.do("POST", "/v1/t", `{"writeKey":"`+webKey+`","anonymousId":"a1","event":"Product Viewed","sentAt":null}`, header...)
+		if got.status != http.StatusOK {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+		if strings.Contains(got.body, "customer") {
+			t.Errorf("%s: a web key is told whose id it is: %s", name, got.body)
+		}
+	}
+	req, _ := http.NewRequest("POST", h.url+"/v1/track", strings.NewReader(`{"userId":"ana","event":"X"}`))
+	req.SetBasicAuth(serverKey, "")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("basic auth: %d", res.StatusCode)
+	}
+}
+
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	pre := h.do("OPTIONS", "/v1/t", "", "Origin: https://shop.example.com", "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type")
+	if pre.status != http.StatusNoContent || pre.header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(pre.header.Get("Access-Control-Allow-Headers"), "Authorization") {
+		t.Errorf("preflight: %d %v", pre.status, pre.header)
+	}
+	if got := h.do("POST", "/v1/t", `{}`, "Origin: https://shop.example.com"); got.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("a refusal cannot be read by the page: %v", got.header)
+	}
+	for _, path := range []string{"/inbox", AdminStart, "/metrics"} {
+		got := h.do("OPTIONS", path, "", "Origin: https://evil.example")
+		if got.header.Get("Access-Control-Allow-Origin") != "" || got.status < 400 {
+			t.Errorf("%s answers preflights: %d %v", path, got.status, got.header)
+		}
+	}
+}
+
+func zipped(t *testing.T, data []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestGzip(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	send := func(body []byte) answer {
+		return h.with(http.DefaultClient, "POST", "/v1/track", bytes.NewReader(body), "Authorization: Bearer "+serverKey, "Content-Encoding: gzip")
+	}
+	if got := send(zipped(t, []byte(`{"userId":"ana","event":"X"}`))); got.status != http.StatusOK {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	bomb := zipped(t, bytes.Repeat([]byte(" "), 100<<20))
+	if got := send(bomb); got.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a bomb of %d bytes: %d", len(bomb), got.status)
+	}
+	whole := zipped(t, []byte(`{"userId":"ana","event":"X","properties":{"a":"`+pad(500)+`"}}`))
+	if got := send(whole[:len(whole)-6]); got.status != http.StatusBadRequest {
+		t.Errorf("a body cut short: %d %s", got.status, got.body)
+	}
+	if got := send([]byte(`{"userId":"ana"}`)); got.status != http.StatusBadRequest {
+		t.Errorf("no gzip at all: %d %s", got.status, got.body)
+	}
+}
+
+// endless counts what is taken of a body that would go on.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read >= 10<<20 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = ' '
+	}
+	e.read += len(p)
+	return len(p), nil
+}
+
+func TestTenMegabytes(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	body := &endless{}
+	got := h.with(http.DefaultClient, "POST", "/v1/batch", body, "Authorization: Bearer "+serverKey)
+	if got.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if code, _, _ := got.problem(); code != "too_large" {
+		t.Errorf("code %q", code)
+	}
+	if got := h.call("/v1/batch", pad(10<<20)); got.status != http.StatusRequestEntityTooLarge { // with its length told
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	at := func(d time.Duration) time.Time { return instant.Add(d) }
+	for _, c := range []struct {
+		name            string
+		clock           journey.Clock
+		timestamp, sent time.Time
+		want            time.Time
+	}{
+		{"none", journey.Clock{}, time.Time{}, at(0), time.Time{}},
+		{"as it is", journey.Clock{}, at(-time.Hour), time.Time{}, at(-time.Hour)},
+		{"a client two hours ahead", journey.Clock{}, at(119 * time.Minute), at(2 * time.Hour), at(-time.Minute)},
+		{"a client two hours behind", journey.Clock{}, at(-121 * time.Minute), at(-2 * time.Hour), at(-time.Minute)},
+		{"the future", journey.Clock{}, at(time.Hour), time.Time{}, at(0)},
+		{"a log played again", journey.Clock{}, at(-1000 * time.Hour), at(-999 * time.Hour), at(-1000 * time.Hour)},
+		{"sent before it happened", journey.Clock{}, at(time.Minute), at(0), at(0)},
+		{"a scaled clock", journey.Clock{Origin: at(0), Epoch: at(0), Scale: 60}, at(-time.Minute), at(0), at(-time.Hour)},
+		{"an old event on a fast clock", journey.Clock{Origin: at(0), Epoch: at(0), Scale: 86400}, at(-500000 * time.Hour), at(0), time.Time{}},
+	} {
+		g := &Gateway{cfg: Config{Clock: c.clock}, now: func() time.Time { return instant }, wall: func() time.Time { return instant }}
+		got := g.when(c.timestamp, c.sent)
+		if c.name == "an old event on a fast clock" {
+			if !got.Before(instant) {
+				t.Errorf("%s: %s", c.name, got)
+			}
+			continue
+		}
+		if !got.Equal(c.want) {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestBatchSkewReachesTheEvents(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.call("/v1/batch", `{"sentAt":"2026-03-02T12:00:00Z","batch":[{"type":"track","userId":"ana","event":"X","timestamp":"2026-03-02T11:50:00Z"}]}`)
+	if at := h.events("ana")[0].At; !at.Equal(instant.Add(-10 * time.Minute)) {
+		t.Errorf("at %s", at)
+	}
+}
+
+func TestDatabaseGone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	if err := h.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := h.call("/v1/track", `{"userId":"ana","event":"X"}`)
+	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
+		t.Errorf("%d %v %s", got.status, got.header, got.body)
+	}
+	if got := h.do("GET", "/readyz", ""); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"database":"unreachable"`) {
+		t.Errorf("readyz: %d %s", got.status, got.body)
+	}
+	if got := h.do("GET", "/healthz", ""); got.status != http.StatusOK {
+		t.Errorf("healthz: %d", got.status)
+	}
+	if got := h.do("GET", "/inbox", "", "Authorization: Bearer "+agentToken); got.status != http.StatusServiceUnavailable {
+		t.Errorf("inbox: %d", got.status)
+	}
+	if got := h.do("GET", "/metrics", "", "Authorization: Bearer "+agentToken); !strings.Contains(got.body, "tabi_store_up 0") {
+		t.Errorf("metrics: %s", got.body)
+	}
+}
+
+func TestReadyNamesTemporal(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(c *Config) {
+		c.Ready = func(context.Context) error { return fmt.Errorf("dial 10.1.2.3: refused") }
+	})
+	got := h.do("GET", "/readyz", "")
+	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"temporal":"unreachable"`) || !strings.Contains(got.body, `"database":"ok"`) || strings.Contains(got.body, "10.1.2.3") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
