@@ -62,7 +62,9 @@ func (g *Gateway) call(field, kind string, in map[string]any, sentAt time.Time) 
 		p.need("event", c.Event)
 	case typeIdentify:
 		// Client libraries repeat known traits in the context; the call's own win.
-		c.Traits = merge((&picker{field: p.at("context"), in: about, fail: p.fail}).tree("traits"), traits)
+		known := picker{field: p.at("context"), in: about}
+		c.Traits = merge(known.tree("traits"), traits)
+		p.refuse(known.fail)
 	case typePage, typeScreen:
 		c.Properties = withText(c.Properties, "name", name)
 		c.Properties = withText(c.Properties, "category", category)

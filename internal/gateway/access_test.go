@@ -1,0 +1,256 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// anyoneMay lists, beside their method, the routes that need no permission, and what a stranger gets there.
+var anyoneMay = map[string]int{
+	"GET /login":            http.StatusOK,
+	"POST /login":           http.StatusUnauthorized,
+	"GET /static/style.css": http.StatusOK,
+	"GET /u/{token}":        http.StatusNotFound,
+	"POST /u/{token}":       http.StatusNotFound,
+	"GET /healthz":          http.StatusOK,
+	"GET /readyz":           http.StatusOK,
+}
+
+// TestStrangers walks every route: who gives no permission, or a wrong one, reads nothing and changes nobody.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(c *Config) {
+		c.DevHandlers = map[string]http.Handler{"GET /dev/mail": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("ana@example.com"))
+		})}
+	})
+	h.call("/v1/identify", `{"userId":"ana","traits":{"email":"ana@example.com","first_name":"Anastasia"}}`)
+	before, stored := h.customer("ana"), h.stored()
+	bodies := map[string]string{
+		AdminStart: `{"journey":"j","customer":"ana"}`, AdminPause: `{"journey":"j","paused":true}`, AdminCommand: `{"workflow_id":"j/ana","kind":"exit"}`,
+	}
+	routes := h.g.routes()
+	if len(routes) < 30 {
+		t.Fatalf("only %d routes", len(routes))
+	}
+	for _, r := range routes {
+		name := r.method + " " + r.path
+		path := strings.NewReplacer("{$}", "", "{id}", "e1%2Fstep%2F1", "{user}", "ana", "{token}", "AAAA").Replace(r.path)
+		body, ok := bodies[r.path]
+		if !ok {
+			body = `{"userId":"ana","event":"X","traits":{"first_name":"Eve"},"previousId":"p","groupId":"g","batch":[{"type":"track","userId":"ana","event":"X"}]}`
+		}
+		for who, header := range map[string][]string{
+			"nobody":       nil,
+			"wrong token":  {"Authorization: Bearer wrong-token-0123456789"},
+			"empty token":  {"Authorization: Bearer "},
+			"wrong basic":  {"Authorization: Basic d3Jvbmc6"},
+			"forged login": {"Cookie: " + sessionCookie + "=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
+			"a browser":    {"Accept: text/html"},
+		} {
+			got := h.do(r.method, path, body, header...)
+			want, open := anyoneMay[name]
+			switch {
+			case open && got.status != want:
+				t.Errorf("%s as %s: %d, want %d", name, who, got.status, want)
+			case open:
+			case got.status == http.StatusSeeOther && strings.HasPrefix(got.header.Get("Location"), "/login?"):
+			case got.status != http.StatusUnauthorized && got.status != http.StatusForbidden:
+				t.Errorf("%s as %s: %d %s", name, who, got.status, got.body)
+			}
+			for _, secret := range []string{"ana@", "Anastasia", "tabi_events"} {
+				if strings.Contains(got.body, secret) {
+					t.Errorf("%s as %s reads %q", name, who, secret)
+				}
+			}
+		}
+	}
+	if after := h.customer("ana"); after.Traits["first_name"] != before.Traits["first_name"] || h.stored() != stored {
+		t.Errorf("a stranger changed something: %v, %d events", after.Traits, h.stored())
+	}
+	if got := h.do("GET", "/dev/mail", "", "Authorization: Bearer "+adminToken); got.status != http.StatusNotFound {
+		t.Errorf("/dev exists outside dev: %d", got.status)
+	}
+}
+
+// TestRoles: an agent's token opens no admin API, a write key no page, a cookie no admin API.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, c := range []struct {
+		token, path string
+		status      int
+	}{
+		{agentToken, "/inbox", 200}, {adminToken, "/inbox", 200}, {serverKey, "/inbox", 401},
+		{agentToken, "/metrics", 200}, {adminToken, "/metrics", 200}, {serverKey, "/metrics", 401}, {webKey, "/metrics", 401},
+		{agentToken, AdminCounts, 401}, {adminToken, AdminCounts, 200}, {serverKey, AdminCounts, 401},
+		{agentToken, "/v1/inbox/ana", 401}, {serverKey, "/v1/inbox/ana", 200}, {webKey, "/v1/inbox/ana", 403},
+		{agentToken, "/", 200},
+	} {
+		if got := h.do("GET", c.path, "", "Authorization: Bearer "+c.token); got.status != c.status {
+			t.Errorf("%s with %s: %d, want %d", c.path, c.token, got.status, c.status)
+		}
+	}
+	client := h.browser()
+	if got := h.post(client, "/login", url.Values{"token": {adminToken}}); got.status != http.StatusSeeOther {
+		t.Fatalf("login: %d %s", got.status, got.body)
+	}
+	if got := h.with(client, "GET", AdminCounts, strings.NewReader("")); got.status != http.StatusUnauthorized {
+		t.Errorf("a cookie opens the admin API: %d", got.status)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	client := h.browser()
+	if got := h.with(client, "GET", "/inbox?queue=a", strings.NewReader(""), "Accept: text/html"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/login?next=%2Finbox%3Fqueue%3Da" {
+		t.Errorf("%d %s", got.status, got.header.Get("Location"))
+	}
+	if got := h.post(client, "/login", url.Values{"token": {"wrong"}, "name": {"Aiko"}}); got.status != http.StatusUnauthorized || !strings.Contains(got.body, "not known") {
+		t.Errorf("wrong token: %d", got.status)
+	}
+	if got := h.post(client, "/login", url.Values{"token": {agentToken}, "name": {" "}}); got.status != http.StatusBadRequest {
+		t.Errorf("no name: %d", got.status)
+	}
+	got := h.post(client, "/login", url.Values{"token": {agentToken}, "name": {"Aiko"}, "next": {"/inbox?queue=a"}})
+	cookie := got.header.Get("Set-Cookie")
+	if got.status != http.StatusSeeOther || got.header.Get("Location") != "/inbox?queue=a" {
+		t.Fatalf("%d %v", got.status, got.header)
+	}
+	for _, part := range []string{"HttpOnly", "SameSite=Strict", "Path=/"} {
+		if !strings.Contains(cookie, part) {
+			t.Errorf("the cookie lacks %s: %s", part, cookie)
+		}
+	}
+	if strings.Contains(cookie, agentToken) || strings.Contains(cookie, "Aiko") {
+		t.Errorf("the cookie can be read: %s", cookie)
+	}
+	page := h.with(client, "GET", "/inbox", strings.NewReader(""))
+	if page.status != http.StatusOK || !strings.Contains(page.body, "Aiko") {
+		t.Fatalf("inbox: %d", page.status)
+	}
+	if got := h.post(client, "/logout", url.Values{}); got.status != http.StatusForbidden {
+		t.Errorf("a form without its token: %d", got.status)
+	}
+	if got := h.post(client, "/logout", url.Values{"csrf": {csrfOf(t, page.body)}}, "Origin: https://evil.example"); got.status != http.StatusForbidden {
+		t.Errorf("a form of another site: %d", got.status)
+	}
+	if got := h.post(client, "/logout", url.Values{"csrf": {csrfOf(t, page.body)}}); got.status != http.StatusSeeOther {
+		t.Errorf("logout: %d", got.status)
+	}
+	if got := h.with(client, "GET", "/inbox", strings.NewReader("")); got.status != http.StatusUnauthorized {
+		t.Errorf("after logout: %d", got.status)
+	}
+}
+
+func TestLoginLeadsNowhereElse(t *testing.T) {
+	t.Parallel()
+	for _, next := range []string{"https://evil.example", "//evil.example", `/\evil.example`, "javascript:alert(1)", "", "evil", "/\r\nSet-Cookie: a=b", "/\t/evil.example"} {
+		if got := localPath(next); got != "/inbox" {
+			t.Errorf("%q leads to %q", next, got)
+		}
+	}
+	if got := localPath("/inbox/e%2Fs%2F1?a=b"); got != "/inbox/e%2Fs%2F1?a=b" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestSessionsEnd(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	client := h.browser()
+	h.post(client, "/login", url.Values{"token": {agentToken}, "name": {"Aiko"}})
+	open := func() int { return h.with(client, "GET", "/inbox", strings.NewReader("")).status }
+	if got := open(); got != http.StatusOK {
+		t.Fatalf("signed in: %d", got)
+	}
+	h.g.cfg.AgentTokens = []Token{{Value: "a new token 0123456789"}}
+	if got := open(); got != http.StatusUnauthorized {
+		t.Errorf("the token was withdrawn: %d", got)
+	}
+	h.g.cfg.AgentTokens = []Token{{Value: agentToken}}
+	h.g.wall = func() time.Time { return instant.Add(sessionLife) }
+	if got := open(); got != http.StatusUnauthorized {
+		t.Errorf("after %s: %d", sessionLife, got)
+	}
+}
+
+func TestDevAnswersThisMachineAlone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(c *Config) {
+		c.Dev, c.Keys, c.AgentTokens, c.AdminTokens = true, nil, nil, nil
+		c.DevHandlers = map[string]http.Handler{"GET /dev/mail/": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("mails"))
+		})}
+	})
+	track := `{"userId":"ana","event":"X"}`
+	for _, c := range []struct {
+		name, method, path string
+		header             []string
+		status             int
+	}{
+		{"no key", "POST", "/v1/track", nil, 200},
+		{"any key", "POST", "/v1/track", []string{"Authorization: Bearer whatever"}, 200},
+		{"a page of this machine", "POST", "/v1/track", []string{"Origin: http://localhost:3000"}, 200},
+		{"a page from elsewhere", "POST", "/v1/track", []string{"Origin: https://evil.example"}, 403},
+		{"a sandboxed page", "POST", "/v1/track", []string{"Origin: null"}, 403},
+		{"cross-site", "POST", "/v1/track", []string{"Sec-Fetch-Site: cross-site"}, 403},
+		{"rebinding", "POST", "/v1/track", []string{"Host: evil.example"}, 403},
+		{"rebinding on a page", "GET", "/inbox", []string{"Host: evil.example:8080"}, 403},
+		{"rebinding on health", "GET", "/healthz", []string{"Host: localhost.evil.example"}, 403},
+		{"localhost", "GET", "/inbox", []string{"Host: localhost:8080"}, 200},
+		{"its name", "GET", "/inbox", []string{"Host: tabi.localhost:8080"}, 200},
+		{"IPv6", "GET", "/inbox", []string{"Host: [::1]:8080"}, 200},
+		{"another address", "GET", "/inbox", []string{"Host: 10.0.0.1"}, 403},
+		{"dev pages", "GET", "/dev/mail/", nil, 200},
+		{"metrics", "GET", "/metrics", nil, 200},
+		{"admin", "GET", AdminCounts, nil, 200},
+		{"home", "GET", "/", nil, 200},
+	} {
+		if got := h.do(c.method, c.path, track, c.header...); got.status != c.status {
+			t.Errorf("%s: %d, want %d: %.200s", c.name, got.status, c.status, got.body)
+		}
+	}
+	req, err := http.NewRequestWithContext(context.Background(), "GET", "/inbox", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host, req.RemoteAddr = "localhost", "192.0.2.1:1234"
+	if f := h.g.devOnly(req); f == nil {
+		t.Error("a peer of another machine is answered")
+	}
+}
+
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, path := range []string{"/login", "/inbox", "/u/AAAA", "/nothing", "/v1/track"} {
+		got := h.do("GET", path, "")
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+		} {
+			if got.header.Get(name) != want {
+				t.Errorf("%s: %s is %q", path, name, got.header.Get(name))
+			}
+		}
+		if csp := got.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'self'") || !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("%s: CSP %q", path, csp)
+		}
+	}
+}
+
+// csrfOf finds a page's form token.
+func csrfOf(t *testing.T, page string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(page, `name="csrf" value="`)
+	token, _, _ := strings.Cut(rest, `"`)
+	if !ok || token == "" {
+		t.Fatalf("the page has no form token: %s", page)
+	}
+	return token
+}

@@ -1,0 +1,216 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	long := pad(256)
+	for _, c := range []struct {
+		name, path, body string
+		status           int
+		code, field      string
+	}{
+		{"nothing", "/v1/track", ``, 400, "malformed_json", ""},
+		{"half an object", "/v1/track", `{"userId":"ana"`, 400, "malformed_json", ""},
+		{"something behind", "/v1/track", `{"userId":"ana","event":"X"} x`, 400, "malformed_json", ""},
+		{"two objects", "/v1/track", `{"userId":"ana","event":"X"}{}`, 400, "malformed_json", ""},
+		{"a list", "/v1/track", `[]`, 400, "bad_value", ""},
+		{"null", "/v1/track", `null`, 400, "bad_value", ""},
+		{"no event", "/v1/track", `{"userId":"ana"}`, 400, "missing", "event"},
+		{"empty event", "/v1/track", `{"userId":"ana","event":""}`, 400, "missing", "event"},
+		{"event is a number", "/v1/track", `{"userId":"ana","event":5}`, 400, "bad_value", "event"},
+		{"long event", "/v1/track", `{"userId":"ana","event":"` + long + `"}`, 400, "bad_value", "event"},
+		{"reserved event", "/v1/track", `{"userId":"ana","event":"tabi.command"}`, 400, "bad_value", "event"},
+		{"reserved message id", "/v1/track", `{"userId":"ana","event":"X","messageId":"tabi.x"}`, 400, "bad_value", "messageId"},
+		{"no id", "/v1/track", `{"event":"X"}`, 400, "missing", "userId"},
+		{"empty ids", "/v1/track", `{"event":"X","userId":"","anonymousId":""}`, 400, "missing", "userId"},
+		{"null ids", "/v1/track", `{"event":"X","userId":null}`, 400, "missing", "userId"},
+		{"id is an object", "/v1/track", `{"event":"X","userId":{}}`, 400, "bad_value", "userId"},
+		{"id is a boolean", "/v1/track", `{"event":"X","userId":true}`, 400, "bad_value", "userId"},
+		{"long id", "/v1/track", `{"event":"X","userId":"` + long + `"}`, 400, "bad_value", "userId"},
+		{"long anonymous id", "/v1/track", `{"event":"X","anonymousId":"` + long + `"}`, 400, "bad_value", "anonymousId"},
+		{"long message id", "/v1/track", `{"event":"X","userId":"a","messageId":"` + long + `"}`, 400, "bad_value", "messageId"},
+		{"looks anonymous", "/v1/track", `{"event":"X","userId":"anon:1"}`, 400, "bad_value", "userId"},
+		{"NUL in an id", "/v1/track", `{"event":"X","userId":"a\u0000b"}`, 400, "bad_value", "userId"},
+		{"NUL in a property", "/v1/track", `{"event":"X","userId":"a","properties":{"p":["a\u0000"]}}`, 400, "bad_value", "properties.p[0]"},
+		{"NUL in a key", "/v1/track", `{"event":"X","userId":"a","properties":{"a\u0000":1}}`, 400, "bad_value", "properties"},
+		{"invalid UTF-8", "/v1/track", "{\"event\":\"X\",\"userId\":\"\xff\"}", 400, "bad_encoding", ""},
+		{"properties are a list", "/v1/track", `{"event":"X","userId":"a","properties":[]}`, 400, "bad_value", "properties"},
+		{"traits are a text", "/v1/identify", `{"userId":"a","traits":"x"}`, 400, "bad_value", "traits"},
+		{"context is a text", "/v1/identify", `{"userId":"a","context":"x"}`, 400, "bad_value", "context"},
+		{"context's traits are a text", "/v1/identify", `{"userId":"a","context":{"traits":"x"}}`, 400, "bad_value", "context.traits"},
+		{"a number too large", "/v1/track", `{"event":"X","userId":"a","properties":{"n":1e999}}`, 400, "bad_value", "properties.n"},
+		{"no time", "/v1/track", `{"event":"X","userId":"a","timestamp":"yesterday"}`, 400, "bad_value", "timestamp"},
+		{"year 0", "/v1/track", `{"event":"X","userId":"a","timestamp":"0000-01-01T00:00:00Z"}`, 400, "bad_value", "timestamp"},
+		{"too deep", "/v1/track", `{"event":"X","userId":"a","properties":{"p":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}}`, 400, "too_deep", "properties.p" + strings.Repeat("[0]", 36) + "…"},
+		{"far too deep", "/v1/track", strings.Repeat("[", 20000), 400, "malformed_json", ""},
+		{"event too large", "/v1/track", `{"event":"X","userId":"a","properties":{"p":"` + pad(33<<10) + `"}}`, 413, "too_large", ""},
+		{"alias without previous", "/v1/alias", `{"userId":"a"}`, 400, "missing", "previousId"},
+		{"alias without user", "/v1/alias", `{"previousId":"a","anonymousId":"b"}`, 400, "missing", "userId"},
+		{"group without id", "/v1/group", `{"userId":"a"}`, 400, "missing", "groupId"},
+		{"no batch", "/v1/batch", `{}`, 400, "missing", "batch"},
+		{"empty batch", "/v1/batch", `{"batch":[]}`, 400, "bad_value", "batch"},
+		{"batch is an object", "/v1/batch", `{"batch":{}}`, 400, "bad_value", "batch"},
+		{"batch is a list itself", "/v1/batch", `[]`, 400, "bad_value", ""},
+		{"batch of nothing", "/v1/batch", `{"batch":[null]}`, 400, "bad_value", "batch[0]"},
+		{"batch too long", "/v1/batch", `{"batch":[` + strings.Repeat(`{},`, 1000) + `{}]}`, 413, "too_large", "batch"},
+		{"batch sent at no time", "/v1/batch", `{"sentAt":7,"batch":[{}]}`, 400, "bad_value", "sentAt"},
+		{"third has no event", "/v1/batch", `{"batch":[{"type":"track","userId":"a","event":"X"},{"type":"page","userId":"a"},{"type":"track","userId":"a"}]}`, 400, "missing", "batch[2].event"},
+		{"no type", "/v1/batch", `{"batch":[{"userId":"a","event":"X"}]}`, 400, "missing", "batch[0].type"},
+		{"unknown type", "/v1/batch", `{"batch":[{"type":"delete","userId":"a"}]}`, 400, "bad_value", "batch[0].type"},
+		{"one too large", "/v1/batch", `{"batch":[{"type":"track","userId":"a","event":"X"},{"type":"track","userId":"a","event":"` + pad(33<<10) + `"}]}`, 413, "too_large", "batch[1]"},
+	} {
+		got := h.call(c.path, c.body)
+		code, field, message := got.problem()
+		if got.status != c.status || code != c.code || field != c.field || message == "" {
+			t.Errorf("%s: %d %s; want %d %s %q", c.name, got.status, got.body, c.status, c.code, c.field)
+		}
+		if ct := got.header.Get("Content-Type"); !strings.HasPrefix(ct, "application/json") {
+			t.Errorf("%s: answered in %s", c.name, ct)
+		}
+	}
+	if n := h.stored(); n != 0 {
+		t.Errorf("%d events were stored by refused bodies", n)
+	}
+}
+
+func TestRefusedKindsOfBody(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	key := "Authorization: Bearer " + serverKey
+	for _, header := range []string{"Content-Type: application/xml", "Content-Type: application/json; charset=latin1", "Content-Type: ;;", "Content-Encoding: br"} {
+		if got := h.do("POST", "/v1/track", `{"userId":"ana","event":"X"}`, key, header); got.status != http.StatusUnsupportedMediaType {
+			t.Errorf("%s: %d", header, got.status)
+		}
+	}
+	if got := h.do("GET", "/v1/track", "", key); got.status != http.StatusMethodNotAllowed || !strings.Contains(got.header.Get("Allow"), "POST") {
+		t.Errorf("GET: %d %v", got.status, got.header)
+	}
+	got := h.do("POST", "/v1/nothing", "{}", key)
+	if code, _, _ := got.problem(); got.status != http.StatusNotFound || code != "not_found" {
+		t.Errorf("unknown path: %d %s", got.status, got.body)
+	}
+}
+
+func TestWriteKeys(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.call("/v1/identify", `{"userId":"ana","traits":{"email":"ana@example.com"}}`)
+	h.call("/v1/track", `{"anonymousId":"bens-phone","event":"X"}`)
+	h.call("/v1/identify", `{"userId":"ben","anonymousId":"bens-phone"}`)
+	before := h.stored()
+	for _, c := range []struct {
+		name, key, path, body string
+		status                int
+		field                 string
+	}{
+		{"no key", "", "/v1/track", `{"userId":"ana","event":"Product Viewed"}`, 401, ""},
+		{"unknown key", "nope", "/v1/track", `{"userId":"ana","event":"Product Viewed"}`, 401, ""},
+		{"an agent's token is no write key", agentToken, "/v1/track", `{"userId":"ana","event":"Product Viewed"}`, 401, ""},
+		{"unlisted event", webKey, "/v1/track", `{"userId":"ana","event":"Order Completed"}`, 403, "event"},
+		{"unlisted event in a batch", webKey, "/v1/batch", `{"batch":[{"type":"page","userId":"ana"},{"type":"track","userId":"ana","event":"Order Completed"}]}`, 403, "batch[1].event"},
+		{"e-mail", webKey, "/v1/identify", `{"userId":"ana","traits":{"email":"eve@example.com"}}`, 403, "traits.email"},
+		{"phone", webKey, "/v1/identify", `{"userId":"ana","traits":{"phone":"+81"}}`, 403, "traits.phone"},
+		{"push token", webKey, "/v1/identify", `{"userId":"ana","traits":{"push_token":"x"}}`, 403, "traits.push_token"},
+		{"consent", webKey, "/v1/identify", `{"userId":"ana","traits":{"consent":{"marketing":true}}}`, 403, "traits.consent"},
+		{"consent in the context", webKey, "/v1/identify", `{"userId":"ana","context":{"traits":{"consent":{"marketing":true}}}}`, 403, "traits.consent"},
+		{"an e-mail removed", webKey, "/v1/identify", `{"userId":"ana","traits":{"email":null}}`, 403, "traits.email"},
+		{"unlisted trait", webKey, "/v1/identify", `{"userId":"ana","traits":{"first_name":"Ana","tier":"gold"}}`, 403, "traits.tier"},
+		{"alias of a user", webKey, "/v1/alias", `{"userId":"eve","previousId":"ana"}`, 403, "previousId"},
+		{"alias of a user's device", webKey, "/v1/alias", `{"userId":"eve","previousId":"bens-phone"}`, 403, "previousId"},
+		{"alias in a batch", webKey, "/v1/batch", `{"batch":[{"type":"alias","userId":"eve","previousId":"ana"}]}`, 403, "batch[0].previousId"},
+		{"group", webKey, "/v1/group", `{"userId":"ana","groupId":"acme"}`, 403, "type"},
+		{"mail events", webKey, "/v1/mail/events", `{"type":"open","key":"k"}`, 403, ""},
+		{"another user's messages", webKey, "/v1/inbox/ana/token", `{}`, 403, ""},
+	} {
+		var header []string
+		if c.key != "" {
+			header = []string{"Authorization: Bearer " + c.key}
+		}
+		got := h.do("POST", c.path, c.body, header...)
+		if _, field, message := got.problem(); got.status != c.status || field != c.field || message == "" {
+			t.Errorf("%s: %d %s; want %d %q", c.name, got.status, got.body, c.status, c.field)
+		}
+	}
+	if n := h.stored(); n != before {
+		t.Errorf("refused calls stored %d events", n-before)
+	}
+	for name, c := range map[string][2]string{
+		"listed event":       {"/v1/track", `{"userId":"ana","event":"Product Viewed"}`},
+		"page":               {"/v1/page", `{"anonymousId":"a1","name":"Home"}`},
+		"screen":             {"/v1/screen", `{"anonymousId":"a1","name":"Home"}`},
+		"listed trait":       {"/v1/identify", `{"userId":"ana","anonymousId":"a1","traits":{"first_name":"Ana"}}`},
+		"no traits":          {"/v1/identify", `{"userId":"ana"}`},
+		"alias of a visitor": {"/v1/alias", `{"userId":"cleo","previousId":"a2"}`},
+	} {
+		if got := h.do("POST", c[0], c[1], "Authorization: Bearer "+webKey); got.status != http.StatusOK {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+	// Who comes later to have a visitor's id as a user id is another person.
+	h.call("/v1/identify", `{"userId":"a2","traits":{"tier":"gold"}}`)
+	if c := h.customer("a2"); c.ID != "a2" {
+		t.Errorf("user a2 became %s", c.ID)
+	}
+}
+
+func TestConfigurationsThatDoNotStart(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	good := h.g.cfg
+	for name, c := range map[string]struct {
+		change func(*Config)
+		says   string
+	}{
+		"no store":            {func(c *Config) { c.Store = nil }, "no store"},
+		"no secret":           {func(c *Config) { c.Secret = nil }, "TABI_SECRET"},
+		"short secret":        {func(c *Config) { c.Secret = []byte("short") }, "at least 16"},
+		"no keys":             {func(c *Config) { c.Keys = nil }, "TABI_WRITE_KEYS"},
+		"no agent token":      {func(c *Config) { c.AgentTokens = nil }, "TABI_AGENT_TOKENS"},
+		"no admin token":      {func(c *Config) { c.AdminTokens = nil }, "TABI_ADMIN_TOKENS"},
+		"short token":         {func(c *Config) { c.AdminTokens = []Token{{Value: "x"}} }, "at least 16"},
+		"no public URL":       {func(c *Config) { c.PublicURL = "" }, "public URL"},
+		"odd public URL":      {func(c *Config) { c.PublicURL = "ftp://x" }, "public URL"},
+		"odd kind of key":     {func(c *Config) { c.Keys = map[string]Key{"k": {Kind: "root"}} }, `"root"`},
+		"protected trait":     {func(c *Config) { c.Keys = map[string]Key{"k": {Kind: WebKey, Traits: []string{"email"}}} }, `"email"`},
+		"protected event":     {func(c *Config) { c.Keys = map[string]Key{"k": {Kind: WebKey, Events: []string{Unsubscribed}}} }, Unsubscribed},
+		"dev path elsewhere":  {func(c *Config) { c.DevHandlers = map[string]http.Handler{"GET /mail": http.NotFoundHandler()} }, "/dev/"},
+		"a secret key hidden": {func(c *Config) { c.Keys = map[string]Key{"abcdefgh": {Kind: "x"}} }, "abcd…"},
+	} {
+		cfg := good
+		c.change(&cfg)
+		_, err := New(cfg)
+		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "abcdefgh") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	open := good
+	open.Keys, open.AgentTokens, open.AdminTokens, open.Insecure = nil, nil, nil, true
+	if _, err := New(open); err != nil {
+		t.Errorf("insecure: %v", err)
+	}
+}
+
+func FuzzTrackBody(f *testing.F) {
+	h := newHouse(f, nil)
+	for _, seed := range []string{
+		`{"userId":"ana","event":"X","properties":{"a":[1,{"b":null}]},"timestamp":"2026-03-02T10:00:00Z","sentAt":"2026-03-02T10:00:01Z"}`,
+		`{"batch":[{"type":"identify","userId":"a","traits":{"a":{"b":1}},"context":{"traits":{"a":2}}},{"type":"alias","userId":"b","previousId":"a"}]}`,
+		`{"anonymousId":1e3,"event":"\ud800"}`, `{"type":"group","userId":"a","groupId":9}`, `[[[`, "\x00", `{"userId":"` + "\xf0" + `"}`, `{"timestamp":-1}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, path := range []string{"/v1/track", "/v1/batch", "/v1/identify", "/v1/mail/events"} {
+			h := &house{t: t, g: h.g, store: h.store, url: h.url}
+			if got := h.call(path, body); got.status >= 500 || got.status < 200 {
+				t.Errorf("%s: %d %s", path, got.status, got.body)
+			}
+		}
+	})
+}
