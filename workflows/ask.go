@@ -115,6 +115,18 @@ func plain(value any) any {
 		return v.UTC().Format(time.RFC3339Nano)
 	case time.Duration:
 		return v.Seconds()
+	case []any:
+		list := make([]any, len(v))
+		for i, one := range v {
+			list[i] = plain(one)
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for _, key := range workflow.DeterministicKeys(v) {
+			m[key] = plain(v[key])
+		}
+		return m
 	}
 	return value
 }
@@ -148,7 +160,11 @@ func (r *run) report(ctx workflow.Context, parked *Parked) error {
 	if parked != nil {
 		what = "report where it waits"
 	}
-	return r.local(ctx, ReportActivity, what, Report{Ref: r.ref(), Seq: r.st.Reports, Passed: passed, Parked: parked, Ended: r.st.Ended}, nil)
+	err := r.local(ctx, ReportActivity, what, Report{Ref: r.ref(), Seq: r.st.Reports, Passed: passed, Parked: parked, Ended: r.st.Ended}, nil)
+	if err != nil {
+		r.st.Passed = append(passed, r.st.Passed...) // the next report tells it
+	}
+	return err
 }
 
 // reportParking reports once per parking.

@@ -1,21 +1,23 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// attend takes what has arrived, in order: orders, then for each event the goal, the exits, and what is left is kept for a wait_for.
+// attend takes what has arrived, in order: orders, and for each event the goal, the exits, and what is left is kept for a wait_for.
+// Parked, it takes one event at a time, because the step that waits sees an event before the next one is looked at.
 // It reports whether the walk must start afresh: the instance ended or was moved. Paused, it leaves the events where they are.
 func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
-	r.drain(ctx)
-	if err := r.recordStrays(ctx); err != nil {
-		return false, err
-	}
 	for r.st.Ended == nil && r.st.Jump == nil {
+		if err := r.recordStrays(ctx); err != nil {
+			return false, err
+		}
 		e, ok := r.next()
 		if !ok {
 			break
@@ -33,13 +35,16 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 		if err := r.react(ctx, e); err != nil {
 			return false, err
 		}
+		if r.st.Parking != nil {
+			return r.st.Ended != nil, nil
+		}
 	}
 	if r.st.Ended == nil && r.st.Jump != nil && r.st.Parking == nil {
 		r.moveTo(*r.st.Jump) // between steps: nothing to leave behind
 		r.st.Jump = nil
 		return true, nil
 	}
-	if r.st.Ended == nil && r.st.Jump == nil && !r.st.Paused && !r.st.Silent && !r.in.Holdout && !r.now(ctx).Before(r.st.Deadline) {
+	if r.st.Parking == nil && !r.st.Paused && !r.st.Silent && !r.in.Holdout && !r.now(ctx).Before(r.st.Deadline) {
 		r.end(ctx, TimedOut, "its longest life was over", 0)
 	}
 	return r.st.Ended != nil, nil
@@ -67,25 +72,35 @@ func (r *run) next() (Event, bool) {
 }
 
 // recordStrays takes events that came straight to the run into the store. They come back by the relay, in the order of their arrival there.
+// One leaves Arrived only when it is recorded, so that cancellation loses none.
 func (r *run) recordStrays(ctx workflow.Context) error {
-	for i := 0; i < len(r.st.Arrived); {
-		e := r.st.Arrived[i]
-		if e.Enrolment != "" {
+	for {
+		r.drain(ctx)
+		i := 0
+		for i < len(r.st.Arrived) && r.st.Arrived[i].Enrolment != "" {
 			i++
-			continue
 		}
-		r.st.Arrived = append(r.st.Arrived[:i:i], r.st.Arrived[i+1:]...)
+		if i == len(r.st.Arrived) {
+			return nil
+		}
+		e := r.st.Arrived[i]
 		call := TrackInput{Type: "track", UserID: r.in.Customer, Event: e.Name, MessageID: e.ID, Timestamp: e.Time, Properties: e.Properties}
-		if err := r.local(ctx, RecordActivity, "record "+e.Name, Record{Clock: r.in.Clock, Call: call}, nil); err != nil {
+		err := r.local(ctx, RecordActivity, "record "+e.Name, Record{Clock: r.in.Clock, Call: call}, nil)
+		var refused *temporal.ApplicationError
+		switch {
+		case errors.As(err, &refused): // for good: one bad event must not stop the instance
+			r.st.tell(fmt.Sprintf("%s %s could not be recorded and was dropped", stamp(r.now(ctx)), clip(e.Name, 80)))
+			workflow.GetLogger(ctx).Warn("an event that came straight to the run was refused by the store", "event", e.ID, "error", err)
+		case err != nil:
 			return err
 		}
+		r.st.Arrived = append(r.st.Arrived[:i:i], r.st.Arrived[i+1:]...)
 	}
-	return nil
 }
 
 // obey carries out an order of a person.
 func (r *run) obey(ctx workflow.Context, c Command) {
-	if r.validateCommand(c) != nil {
+	if r.checkCommand(c, r.st.Paused) != nil {
 		return // it has become pointless since it was given
 	}
 	by := ""
@@ -106,6 +121,10 @@ func (r *run) obey(ctx workflow.Context, c Command) {
 		r.pause("")
 		r.st.tell(at + " resumed" + by)
 	case SkipUpdate:
+		if c.Target != r.st.Cursor {
+			r.st.tell(at + " nothing skipped" + by + ": it had moved on")
+			return
+		}
 		if i, ok := r.prog.Index(r.st.Cursor); ok {
 			r.jump(r.prog.Steps[i].Next)
 			r.st.tell(at + " skipped " + label(&r.prog.Steps[i]) + by)

@@ -74,7 +74,11 @@ func (r *run) run(ctx workflow.Context) (Result, error) {
 		}
 		return Result{}, err
 	case err != nil && !r.replaced(err):
-		return Result{}, err
+		var refused *temporal.ApplicationError
+		if !errors.As(err, &refused) {
+			return Result{}, err
+		}
+		r.end(ctx, Failed, clip(refused.Message(), 200), 0) // the world refused for good what the journey asked
 	}
 	if err := r.close(ctx); err != nil {
 		return Result{}, err
@@ -209,10 +213,15 @@ func (r *run) afterPath(ctx workflow.Context) error {
 		what = "the goal; held out as control group"
 	}
 	due, err := r.park(ctx, parking{kind: "watch", until: until, watching: true, words: []string{what}})
-	if err != nil || !due {
+	if err != nil {
 		return err
 	}
-	r.end(ctx, outcome, reason, 0)
+	if due {
+		r.end(ctx, outcome, reason, 0)
+	}
+	if r.st.Jump != nil {
+		r.st.Parking = nil // nothing to leave behind: attend moves it
+	}
 	return nil
 }
 
@@ -233,12 +242,12 @@ func (r *run) close(ctx workflow.Context) error {
 	if err := r.recordStrays(ctx); err != nil {
 		return err
 	}
-	r.describe(ctx)
 	if r.st.Replaced == "" {
 		if err := r.report(ctx, nil); err != nil && !r.replaced(err) {
 			return err
 		}
 	}
+	r.describe(ctx)
 	return r.recordStrays(ctx)
 }
 

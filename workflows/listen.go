@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/temporal"
@@ -50,6 +51,9 @@ type order struct {
 
 func (o order) take(ctx workflow.Context, c Command) error {
 	c.Kind = o.kind
+	if c.Kind == SkipUpdate { // what is meant is the step it is at now
+		c.Target = o.run.st.Cursor
+	}
 	o.run.st.Arrived = append(o.run.st.Arrived, Event{Name: Commanded, Enrolment: o.run.in.Enrolment, Command: &c})
 	return nil
 }
@@ -75,20 +79,35 @@ func (r *run) validateEvent(e Event) error {
 		return reject(RejectEnded, "the instance has ended")
 	case r.st.saw(e.ID):
 		return reject(RejectDuplicate, fmt.Sprintf("event %q was taken before", e.ID))
-	case e.Command != nil:
+	case e.Command != nil && e.Enrolment != "":
 		return r.validateCommand(*e.Command)
 	}
 	return nil
 }
 
-// validateCommand refuses an order that cannot be carried out now.
+// validateCommand refuses an order that could not be carried out once those before it are.
 func (r *run) validateCommand(c Command) error {
+	paused := r.st.Paused
+	for _, e := range r.st.Arrived {
+		switch {
+		case e.Command == nil || e.Enrolment == "":
+		case e.Command.Kind == PauseUpdate:
+			paused = true
+		case e.Command.Kind == ResumeUpdate:
+			paused = false
+		}
+	}
+	return r.checkCommand(c, paused)
+}
+
+// checkCommand refuses an order that cannot be carried out by an instance that is paused, or is not.
+func (r *run) checkCommand(c Command, paused bool) error {
 	switch {
 	case r.st.Ended != nil || r.st.Replaced != "":
 		return reject(RejectEnded, "the instance has ended")
-	case c.Kind == ResumeUpdate && !r.st.Paused:
+	case c.Kind == ResumeUpdate && !paused:
 		return reject(RejectInvalid, "it is not paused")
-	case c.Kind == PauseUpdate && r.st.Paused:
+	case c.Kind == PauseUpdate && paused:
 		return reject(RejectInvalid, "it is paused already")
 	case c.Kind == SkipUpdate && r.st.Cursor == "":
 		return reject(RejectInvalid, "there is no step to skip: its path has ended")
@@ -126,16 +145,23 @@ func reject(kind, message string) error {
 }
 
 // drain moves what was signalled into Arrived. What cannot be read is noted and dropped: a poison signal must not stop the instance.
+// An event that the store does not know yet is taken even when the instance has ended.
 func (r *run) drain(ctx workflow.Context) {
-	var raw json.RawMessage
-	for r.signals.ReceiveAsync(&raw) {
+	for {
+		var raw json.RawMessage // afresh: a signal without a payload leaves it as it is
+		if !r.signals.ReceiveAsync(&raw) {
+			return
+		}
 		var e Event
 		if err := json.Unmarshal(raw, &e); err != nil {
 			r.st.tell(stamp(r.now(ctx)) + " a signal could not be read and was dropped")
 			workflow.GetLogger(ctx).Warn("a signal could not be read; send {\"id\",\"name\",\"time\",\"properties\"}", "error", err)
 			continue
 		}
-		if err := r.validateEvent(e); err != nil {
+		err := r.validateEvent(e)
+		var app *temporal.ApplicationError
+		late := errors.As(err, &app) && app.Type() == RejectEnded && e.Enrolment == ""
+		if err != nil && !late {
 			workflow.GetLogger(ctx).Debug("signal dropped", "event", e.ID, "reason", err)
 			continue
 		}

@@ -58,6 +58,9 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 					r.st.Parking.Until, r.st.Parking.Reported = p.until, false
 				}
 			}
+			if r.stirred() {
+				continue // more has come, and what has come goes before the clock
+			}
 			now := r.now(ctx)
 			if !p.watching && !now.Before(r.st.Deadline) {
 				r.end(ctx, TimedOut, "its longest life was over", 0)
@@ -87,7 +90,6 @@ func (r *run) settle(ctx workflow.Context, p parking) {
 	if r.st.Parking == nil || r.st.Parking.Step != p.step || r.st.Parking.Kind != p.kind {
 		r.st.Parking = &Parking{Parked: Parked{Step: p.step, Kind: p.kind, Since: r.now(ctx), Until: p.until, For: p.words, Silent: r.st.Silent, Paused: r.st.Paused}}
 	}
-	r.st.Hot = 0
 }
 
 // stirred reports whether there is something to attend to.
@@ -115,11 +117,18 @@ func (r *run) await(ctx workflow.Context, p parking) error {
 	if r.st.Paused {
 		deadline = time.Time{}
 	}
+	if err := ctx.Err(); err != nil { // a timer of a cancelled context would be over at once
+		return err
+	}
+	r.st.Hot = 0
 	r.setTimer(ctx, deadline, p)
 	r.describe(ctx)
-	return workflow.Await(ctx, func() bool {
+	if err := workflow.Await(ctx, func() bool {
 		return r.stirred() || (p.wake != nil && !r.st.Paused && p.wake()) || (r.timer != nil && r.timer.future.IsReady())
-	})
+	}); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // setTimer keeps the one timer at deadline: the one that runs already, where it is for the same moment.
@@ -176,6 +185,7 @@ func (r *run) renew(ctx workflow.Context, p parking) error {
 		return nil
 	}
 	r.drain(ctx)
+	r.st.Hot = 0
 	in := r.in
 	in.Interpreter = InterpreterVersion
 	in.Snapshot = r.st

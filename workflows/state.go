@@ -3,6 +3,8 @@ package workflows
 import (
 	"time"
 
+	"go.temporal.io/sdk/workflow"
+
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -40,8 +42,9 @@ type Snapshot struct {
 
 // Kept is an event free for a wait_for.
 type Kept struct {
-	Event Event `json:"event"`
-	Old   bool  `json:"old,omitempty"` // came before the last parking step ended: only `since: entry` sees it
+	Event Event  `json:"event"`
+	Tried string `json:"tried,omitempty"` // key of the last wait_for whose arms it did not fit
+	Old   bool   `json:"old,omitempty"`   // came before the last parking step ended: only `since: entry` sees it
 }
 
 // Parking is where an instance is parked.
@@ -59,8 +62,8 @@ func newSnapshot(in Input, p *journey.Program) *Snapshot {
 		Visits:   map[string]int{},
 		Deadline: in.EnteredAt.Add(p.Timeout),
 	}
-	for name, value := range p.Vars { //workflowcheck:ignore copying a map into a map
-		s.Vars[name] = value
+	for _, name := range workflow.DeterministicKeys(p.Vars) {
+		s.Vars[name] = plain(p.Vars[name]) // a copy: the program is shared by all its instances
 	}
 	if start, ok := p.Start(journey.Main); ok && start != journey.End {
 		s.Cursor = p.Steps[start].ID

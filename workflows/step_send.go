@@ -20,7 +20,13 @@ const sendPatience = 24 * time.Hour
 func (r *run) send(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Send)
 	order := Send{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.st.Visits[step.ID], Spec: *spec}
+	held := r.midStep() // a run before this one was held here: a send under way is never continued as new
 	for {
+		if held {
+			if err := r.hold(ctx, step); err != nil || r.st.Ended != nil || r.st.Jump != nil {
+				return step.Next, err
+			}
+		}
 		result, err := r.sendNow(ctx, step, order)
 		if err != nil {
 			return 0, err
@@ -39,22 +45,18 @@ func (r *run) send(ctx workflow.Context, step *journey.Step) (int, error) {
 				r.pause("the journey is paused")
 				r.st.tell(stamp(r.now(ctx)) + " the journey is paused")
 			}
-			if err := r.hold(ctx, step); err != nil {
-				return 0, err
-			}
-			if r.st.Ended != nil || r.st.Jump != nil {
-				return step.Next, nil
-			}
+			held = true
 			continue
 		case StatusSuppressed:
 			r.passSend(ctx, step, result)
 			return spec.OnBlocked, nil
-		case StatusFailed:
+		case StatusSent:
 			r.passSend(ctx, step, result)
-			return spec.OnFailure, nil
+			return step.Next, nil
 		}
+		result.Status = StatusFailed // also where the answer is none that a send may have
 		r.passSend(ctx, step, result)
-		return step.Next, nil
+		return spec.OnFailure, nil
 	}
 }
 
@@ -72,9 +74,6 @@ func (r *run) passSend(ctx workflow.Context, step *journey.Step, result SendResu
 
 // sendNow tries at once, in a local activity. It is tried once only: what it leaves open is deliver's.
 func (r *run) sendNow(ctx workflow.Context, step *journey.Step, order Send) (SendResult, error) {
-	if r.midStep() { // a run before this one was already repeating it
-		return SendResult{Status: StatusRetry}, nil
-	}
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: localTry,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
@@ -135,7 +134,7 @@ func (r *run) deliver(ctx workflow.Context, step *journey.Step, order Send) (Sen
 
 // hold parks at a send of a paused journey until it is resumed.
 func (r *run) hold(ctx workflow.Context, step *journey.Step) error {
-	_, err := r.park(ctx, parking{kind: pausedKind, step: step.ID, label: label(step), words: []string{"the journey to be resumed"},
+	_, err := r.park(ctx, parking{kind: step.Kind, step: step.ID, label: label(step), words: []string{"the journey to be resumed"},
 		look: func(workflow.Context) (bool, error) { return true, nil }})
 	if r.st.Jump == nil {
 		r.st.Parking = nil

@@ -18,7 +18,7 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 				return 0, err
 			}
 			if ok {
-				put(r.st.Vars, strings.Split(assign[i].Name, "."), value)
+				r.st.Vars = with(r.st.Vars, strings.Split(assign[i].Name, "."), value)
 			}
 			i++
 			continue
@@ -40,15 +40,16 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 	return step.Next, nil
 }
 
-// put sets the value at a path, making maps on the way.
-func put(m map[string]any, path []string, value any) {
-	for _, part := range path[:len(path)-1] {
-		next, ok := m[part].(map[string]any)
-		if !ok {
-			next = map[string]any{}
-			m[part] = next
-		}
-		m = next
+// with is m with the value at a path, maps made on the way. Maps are copied, not changed: values may be shared.
+func with(m map[string]any, path []string, value any) map[string]any {
+	copied := make(map[string]any, len(m)+1)
+	for _, key := range workflow.DeterministicKeys(m) {
+		copied[key] = m[key]
 	}
-	m[path[len(path)-1]] = value
+	if len(path) > 1 {
+		inner, _ := m[path[0]].(map[string]any)
+		value = with(inner, path[1:], value)
+	}
+	copied[path[0]] = value
+	return copied
 }

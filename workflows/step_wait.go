@@ -26,7 +26,8 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 		p.until = until
 	}
 	if spec.Until != "" {
-		p.recast = func(ctx workflow.Context) (time.Time, error) { return r.moment(ctx, spec) }
+		recast := recast{run: r, spec: spec}
+		p.recast = recast.moment
 		r.touched = false
 	}
 	if !p.until.After(r.now(ctx)) {
@@ -42,6 +43,20 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 		r.pass(ctx, step, "", nil)
 	}
 	return step.Next, nil
+}
+
+// recast reads the moment of a wait anew. One that has gone missing is now: the wait is over.
+type recast struct {
+	run  *run
+	spec *journey.Wait
+}
+
+func (c recast) moment(ctx workflow.Context) (time.Time, error) {
+	until, err := c.run.moment(ctx, c.spec)
+	if until.IsZero() {
+		until = c.run.now(ctx)
+	}
+	return until, err
 }
 
 // noWait says in words why a wait did not wait.

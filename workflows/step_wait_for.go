@@ -9,7 +9,7 @@ import (
 // waitFor parks until an event of an arm has come, or its time is over.
 func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.WaitFor)
-	taking := &taking{run: r, spec: spec, tried: map[string]bool{}}
+	taking := &taking{run: r, spec: spec, key: r.key(step)}
 	p := parking{kind: step.Kind, step: step.ID, label: label(step), words: taking.words(), look: taking.look}
 	if r.midStep() {
 		p.until = r.st.Parking.Until
@@ -22,6 +22,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	}
 	r.st.age(r.look)
 	if due {
+		delete(r.st.Taken, step.ID) // what an earlier visit took
 		r.pass(ctx, step, "timed out", map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	}
@@ -41,9 +42,9 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 
 // taking looks for an event that an arm takes.
 type taking struct {
-	tried map[string]bool // ids that fitted no arm
 	run   *run
 	spec  *journey.WaitFor
+	key   string // of this visit
 	event *Event
 	arm   int
 }
@@ -62,7 +63,7 @@ func (t *taking) look(ctx workflow.Context) (bool, error) {
 	r := t.run
 	for i := 0; i < len(r.st.Kept); i++ {
 		kept := r.st.Kept[i]
-		if kept.Event.Handoff != "" || t.tried[kept.Event.ID] || kept.Old && t.spec.Since == "" {
+		if kept.Event.Handoff != "" || kept.Tried == t.key || kept.Old && t.spec.Since == "" {
 			continue
 		}
 		var arms []int
@@ -86,7 +87,7 @@ func (t *taking) look(ctx workflow.Context) (bool, error) {
 				return true, nil
 			}
 		}
-		t.tried[kept.Event.ID] = true
+		r.st.Kept[i].Tried = t.key
 	}
 	return false, nil
 }
