@@ -1,0 +1,109 @@
+package store
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+func (s *suite) hands(e Enrolment, id, priority string, at time.Time) {
+	s.Helper()
+	s.must(s.OpenHandoff(s.ctx, at, workflows.OpenHandoff{Ref: ref(e), ID: id, Step: "help", Until: at.Add(time.Hour),
+		Spec: journey.Handoff{Queue: "support", Priority: priority, Outcomes: map[string]int{"resolved": 1, "refunded": 2}}}, "call "+id))
+}
+
+func TestHandoffs(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes([]*journey.Definition{cart()}, reminder())
+		e := s.enters("ana", nil)
+		s.hands(e, "normal", "", noon)
+		s.hands(e, "normal", "", noon.Add(time.Hour)) // a repeat changes nothing
+		s.hands(e, "later", "", noon.Add(time.Second))
+		s.hands(e, "urgent", "urgent", noon.Add(time.Minute))
+		list, err := s.Handoffs(s.ctx, HandoffFilter{Queue: "support"})
+		s.must(err)
+		var order []string
+		for _, h := range list {
+			order = append(order, h.ID)
+		}
+		s.same(order, []string{"urgent", "normal", "later"})
+		s.same(list[1], Handoff{ID: "normal", Enrolment: e.ID, WorkflowID: "cart/ana", Journey: "cart", Step: "help", Customer: "ana", Queue: "support", Priority: "normal", Note: "call normal",
+			Outcomes: []string{"refunded", "resolved"}, State: HandoffOpen, OpenedAt: noon, Until: noon.Add(time.Hour)})
+		s.reserves(e, "k", wall, func(st brain.Standing) brain.Verdict { s.same(st.AgentActive, true); return no(st) })
+
+		s.must(s.ClaimHandoff(s.ctx, noon, "urgent", "eve"))
+		s.must(s.ClaimHandoff(s.ctx, noon, "urgent", "eve"))
+		s.refused(s.ClaimHandoff(s.ctx, noon, "urgent", "bob"), ErrTaken)
+		s.refused(s.ResolveHandoff(s.ctx, noon, "urgent", "bob", "resolved", ""), ErrTaken)
+		s.refused(s.ClaimHandoff(s.ctx, noon, "none", "eve"), ErrNotFound)
+		s.must(s.ResolveHandoff(s.ctx, noon.Add(time.Hour), "urgent", "eve", "refunded", "was angry"))
+		d := s.lease()[0].Deliveries[0].Event
+		s.same(*d, workflows.Event{ID: "handoff/urgent", Name: workflows.HandoffResolved, Time: noon.Add(time.Hour), Enrolment: e.ID, Handoff: "urgent", Properties: props{"outcome": "refunded", "agent": "eve"}})
+		h, err := s.Handoff(s.ctx, "urgent")
+		s.must(err)
+		s.same([]any{h.State, h.Agent, h.Outcome, h.AgentNote, h.ClosedAt}, []any{HandoffResolved, "eve", "refunded", "was angry", noon.Add(time.Hour)})
+		s.refused(s.ResolveHandoff(s.ctx, noon, "urgent", "eve", "refunded", ""), ErrTooLate)
+
+		s.must(s.WithdrawHandoff(s.ctx, noon, workflows.WithdrawHandoff{Ref: ref(e), ID: "later", Reason: "timed out"}))
+		s.refused(s.ResolveHandoff(s.ctx, noon, "later", "eve", "refunded", ""), ErrTooLate)
+		s.ends(e, "goal", noon)
+		s.refused(s.ClaimHandoff(s.ctx, noon, "normal", "eve"), ErrTooLate)
+		s.must(s.WithdrawHandoff(s.ctx, noon, workflows.WithdrawHandoff{Ref: ref(e), ID: "normal", Reason: "ended"}))
+		_, err = s.Handoff(s.ctx, "none")
+		s.refused(err, ErrNotFound)
+		c, err := s.Counts(s.ctx)
+		s.must(err)
+		s.same(c.Handoffs, int64(0))
+	})
+}
+
+func TestOneAgentResolves(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes([]*journey.Definition{cart()})
+		e := s.enters("ana", nil)
+		s.hands(e, "h", "", noon)
+		answers := make(chan error, 16)
+		for range 16 {
+			go func() { answers <- s.ResolveHandoff(s.ctx, noon, "h", "eve", "resolved", "") }()
+		}
+		won := 0
+		for range 16 {
+			if err := <-answers; err == nil {
+				won++
+			} else {
+				s.refused(err, ErrTooLate)
+			}
+		}
+		s.same(won, 1)
+		s.same(len(s.drain()), 1)
+	})
+}
+
+func TestTimeline(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes([]*journey.Definition{cart()}, reminder())
+		e := s.enters("ana", props{"cart_id": "k1"})
+		r := s.reserves(e, "k", wall, yes)
+		s.must(s.Settle(s.ctx, noon.Add(time.Minute), r, Settlement{Status: workflows.StatusSent}))
+		s.hands(e, "h", "", noon.Add(2*time.Minute))
+		s.ends(e, "goal", noon.Add(3*time.Minute))
+		story, err := s.Timeline(s.ctx, "ana", 0)
+		s.must(err)
+		var lines []string
+		for _, l := range story {
+			lines = append(lines, l.Kind+": "+l.Title)
+		}
+		s.same(lines, []string{"ended: cart: goal", "handoff: support withdrawn", "contact: reminder sent", "entered: cart", "event: Cart Updated"})
+		s.same(story[4].Detail, props{"cart_id": "k1"})
+		story, err = s.Timeline(s.ctx, "ana", 2)
+		s.must(err)
+		s.same(len(story), 2)
+		story, err = s.Timeline(s.ctx, strings.Repeat("x", 10), 2)
+		s.must(err)
+		s.same(len(story), 0)
+	})
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes([]*journey.Definition{cart()})
+		e := s.enters("ana", nil)
+		parked := workflows.Report{Ref: ref(e), Seq: 1, Parked: &workflows.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+			Passed: []workflows.Passage{{Step: "split", Kind: "split", Visit: 1, At: noon, Outcome: "a"}}}
+		s.must(s.Report(s.ctx, noon, parked))
+		again := parked
+		again.Parked = &workflows.Parked{Step: "elsewhere"}
+		s.must(s.Report(s.ctx, noon, again)) // a repeat changes nothing
+		got := s.byID(e.ID)
+		s.same([]any{got.Step, got.StepKind, got.Since, got.Until, got.Chain}, []any{"response", "wait_for", noon, noon.Add(time.Hour), "run-" + e.ID})
+		stranger := again
+		stranger.Chain, stranger.Seq = "another", 7
+		s.refused(s.Report(s.ctx, noon, stranger), ErrNotMine)
+		nobody := again
+		nobody.Enrolment = "none"
+		s.refused(s.Report(s.ctx, noon, nobody), ErrNotMine)
+		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 2, Passed: []workflows.Passage{{Step: "response", Kind: "wait_for", Visit: 1, At: noon}, {Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"}}}))
+		var n int
+		s.must(s.writer.QueryRowContext(s.ctx, `select count(*) from passages where enrolment = $1`, e.ID).Scan(&n))
+		s.same(n, 3)
+	})
+}
+
+func TestTheEndFreesWhatItHeld(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes([]*journey.Definition{cart()}, reminder())
+		e := s.enters("ana", nil)
+		s.must(s.OpenHandoff(s.ctx, noon, workflows.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
+		for _, key := range []string{"retry", "sent", "sending"} {
+			r, err := s.Reserve(s.ctx, noon, wall, s.send(e, key), time.Minute, yes)
+			s.must(err)
+			if key != "sending" {
+				s.must(s.Settle(s.ctx, noon, r, Settlement{Status: key}))
+			}
+		}
+		s.ingest(noon, s.track("ana", "Order Completed", nil))
+		s.ends(e, "goal", noon.Add(time.Hour))
+		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: "other"}})) // a repeat changes nothing
+		s.refused(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 100, Ended: &workflows.Ended{Outcome: "other"}}), ErrNotMine)
+		got := s.byID(e.ID)
+		s.same([]any{got.State, got.Outcome, got.ClosedAt}, []any{StateClosed, "goal", noon.Add(time.Hour)})
+		s.same(len(s.lease()), 0) // what it had not taken is dropped
+		h, err := s.Handoff(s.ctx, "h")
+		s.must(err)
+		s.same([]string{h.State, h.Reason}, []string{HandoffWithdrawn, "its journey ended: goal"})
+		status := map[string]string{}
+		rows, err := s.Contacts(s.ctx, ContactFilter{})
+		s.must(err)
+		for _, c := range rows {
+			status[c.Key] = c.Status + c.Reason
+			s.same(c.Unknown, c.Key == "sending")
+		}
+		s.same(status, map[string]string{"retry": "failedENDED", "sent": "sent", "sending": "failedENDED"})
+		c, err := s.Counts(s.ctx)
+		s.must(err)
+		s.same(c.Outcomes, map[string]map[string]int64{"cart": {"goal": 1}})
+		s.same(c.Open, map[string]int64{})
+	})
+}
+
+func TestCloseLost(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes([]*journey.Definition{cart()})
+		e := s.enters("ana", nil)
+		s.must(s.CloseLost(s.ctx, noon.Add(time.Hour), e.ID, "cancelled", "terminated in Temporal"))
+		s.must(s.CloseLost(s.ctx, noon.Add(2*time.Hour), e.ID, "failed", "again"))
+		got := s.byID(e.ID)
+		s.same([]any{got.State, got.Outcome, got.Reason, got.ClosedAt}, []any{StateClosed, "cancelled", "terminated in Temporal", noon.Add(time.Hour)})
+		s.refused(s.CloseLost(s.ctx, noon, "none", "failed", ""), ErrNotFound)
+		_, err := s.View(s.ctx, noon, ref(e), workflows.Scene{})
+		s.refused(err, ErrNotMine)
+	})
+}
+
+func TestView(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes([]*journey.Definition{cart()})
+		s.ingest(noon, s.identify("ana", props{"email": "a@example.com"}))
+		e := s.enters("ana", props{"cart_id": "k1", "items": []any{"x"}})
+		order := s.track("ana", "Order Completed", props{"cart_id": "k1", "total": 12})
+		s.ingest(noon.Add(time.Minute), order)
+		v, err := s.View(s.ctx, noon.Add(time.Hour), ref(e), workflows.Scene{
+			EntryEvent: e.EntryEvent, Event: order.MessageID, Vars: props{"tries": 2.0},
+			Steps: map[string]map[string]any{"response": {"timed_out": false}}, StepEvents: map[string]string{"response": order.MessageID, "later": "gone"},
+		})
+		s.must(err)
+		s.same(v.Customer, props{"id": "ana", "email": "a@example.com"})
+		s.same(v.Entry, props{"cart_id": "k1", "items": []any{"x"}})
+		s.same(v.Event, props{"cart_id": "k1", "total": 12.0})
+		s.same(v.EventName, "Order Completed")
+		s.same(v.Vars, props{"tries": 2.0})
+		s.same(v.Steps, map[string]map[string]any{"response": {"timed_out": false, "properties": props{"cart_id": "k1", "total": 12.0}}, "later": {"properties": props{}}})
+		s.same(v.Now, noon.Add(time.Hour))
+		s.same(v.Intent, map[string]float64{})
+		n, err := v.History.Count("Order Completed", 2*time.Hour)
+		s.must(err)
+		recent, err := v.History.Count("Order Completed", time.Minute)
+		s.must(err)
+		s.same([]float64{n, recent}, []float64{1, 0})
+		at, found, err := v.History.Last("Order Completed")
+		s.must(err)
+		s.same([]any{at, found}, []any{noon.Add(time.Minute), true})
+		_, found, err = v.History.Last("Never")
+		s.must(err)
+		s.same(found, false)
+		s.same(s.byID(e.ID).Chain, ref(e).Chain) // claimed
+		other := ref(e)
+		other.Chain = "another"
+		_, err = s.View(s.ctx, noon, other, workflows.Scene{})
+		s.refused(err, ErrNotMine)
+	})
+}
+
+func TestAssign(t *testing.T) {
+	each(t, func(s *suite) {
+		updated := cart(named("updated"), func(d *journey.Definition) {
+			d.Entry.Events, d.Entry.When = []string{"Customer Updated"}, `customer.stage == "won"`
+		})
+		listens := cart(func(d *journey.Definition) {
+			d.Exit = []journey.ExitRule{{Events: []string{"Customer Updated"}, Outcome: "x"}}
+		})
+		s.publishes([]*journey.Definition{updated, listens})
+		e := s.enters("ana", nil)
+		for range 2 {
+			s.must(s.Assign(s.ctx, noon, ref(e), e.ID+"/set/1", props{"stage": "won", "deep": props{"a": 1}}))
+		}
+		s.same(s.drain(), []string{"event Customer Updated cart/ana", "start updated/ana"})
+		s.same(s.customer("ana").Traits, props{"stage": "won", "deep": props{"a": 1.0}})
+		other := ref(e)
+		other.Chain = "another"
+		s.refused(s.Assign(s.ctx, noon, other, "k", props{"x": 1}), ErrNotMine)
+	})
+}
+
+func TestChainsOfEventsEnd(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) {
+			d.Entry.Events, d.Entry.Reentry = []string{"Customer Updated"}, journey.ReentryAlways
+		})})
+		s.ingest(noon, s.identify("ana", props{"n": 0}))
+		links := 0
+		for links < 100 {
+			l := s.lease()
+			if len(l) == 0 {
+				break
+			}
+			links++
+			e := l[0].Enrolment
+			s.must(s.Delivered(s.ctx, l[0], l[0].Deliveries[0].Seq))
+			s.must(s.Assign(s.ctx, noon, ref(e), e.ID+"/set/1", props{"n": links}))
+			s.ends(e, "completed", noon)
+		}
+		s.same(links, maxDepth+1)
+	})
+}

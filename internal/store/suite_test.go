@@ -1,0 +1,250 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/pgtest"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// noon is the virtual time at which the tests begin; wall is the wall's.
+var (
+	noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	wall = time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
+)
+
+// suite is a store under test with short forms for what the tests do.
+type suite struct {
+	*testing.T
+	*Store
+	ctx context.Context
+	n   int
+}
+
+// each runs f on SQLite, and on PostgreSQL where there is one.
+func each(t *testing.T, f func(s *suite)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		f(opened(t, filepath.Join(t.TempDir(), "tabi.db")))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		if url, ok := pgtest.URL(t); ok {
+			f(opened(t, url))
+		}
+	})
+}
+
+func opened(t *testing.T, url string) *suite {
+	t.Helper()
+	s, err := Open(t.Context(), Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &suite{T: t, Store: s, ctx: t.Context()}
+}
+
+// must fails the test on an error.
+func (s *suite) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// refused fails the test unless err is want.
+func (s *suite) refused(err, want error) {
+	s.Helper()
+	if !errors.Is(err, want) {
+		s.Fatalf("got error %v, want %v", err, want)
+	}
+}
+
+// same compares what is with what should be.
+func (s *suite) same(got, want any) {
+	s.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		s.Fatalf("not as it should be (- want, + got):\n%s", diff)
+	}
+}
+
+type props = map[string]any
+
+// track is a call; id "" gets one.
+func (s *suite) track(customer, event string, p props) Call {
+	s.n++
+	return Call{Type: "track", MessageID: fmt.Sprintf("m%d", s.n), UserID: customer, Event: event, Properties: p, Source: "http"}
+}
+
+func (s *suite) identify(customer string, traits props) Call {
+	s.n++
+	return Call{Type: "identify", MessageID: fmt.Sprintf("m%d", s.n), UserID: customer, Traits: traits}
+}
+
+// ingest takes calls at a moment.
+func (s *suite) ingest(now time.Time, calls ...Call) []Receipt {
+	s.Helper()
+	r, err := s.Ingest(s.ctx, now, calls)
+	s.must(err)
+	return r
+}
+
+// publishes makes journeys and messages the current release.
+func (s *suite) publishes(journeys []*journey.Definition, messages ...*journey.Message) int {
+	s.Helper()
+	n, err := s.Publish(s.ctx, noon, content(journeys, messages...))
+	s.must(err)
+	return n
+}
+
+func content(journeys []*journey.Definition, messages ...*journey.Message) *journey.Content {
+	c := &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}}
+	for _, d := range journeys {
+		c.Journeys[d.Journey] = d
+	}
+	for _, m := range messages {
+		c.Messages[m.Name] = m
+	}
+	return c
+}
+
+// cart is a journey that is entered by Cart Updated, waits for Order Completed and ends.
+func cart(change ...func(*journey.Definition)) *journey.Definition {
+	d := &journey.Definition{
+		Journey: "cart",
+		Entry:   journey.Entry{Events: []string{"Cart Updated"}, Reentry: journey.ReentryAfterExit},
+		Goal:    &journey.Goal{Events: []string{"Order Completed"}, When: `event.cart_id == entry.cart_id`},
+		Timeout: journey.DefaultTimeout,
+		Paths:   []journey.Path{{Name: journey.Main, Start: 0}},
+		Steps: []journey.Step{{ID: "response", Kind: "wait_for", Path: journey.Main, Next: 1, Spec: &journey.WaitFor{
+			Arms: []journey.EventArm{{Events: []string{"Cart Viewed"}, Then: 1}}, Timeout: time.Hour, OnTimeout: 1}},
+			{ID: "nudge", Kind: "send", Path: journey.Main, Next: journey.End, Spec: &journey.Send{
+				Message: "reminder", Via: []string{"email"}, Category: journey.Marketing, OnBlocked: journey.End, OnFailure: journey.End}}},
+	}
+	for _, f := range change {
+		f(d)
+	}
+	return d
+}
+
+func keyed(d *journey.Definition) { d.Entry.Key = "event.cart_id" }
+
+func reentry(mode string, after time.Duration) func(*journey.Definition) {
+	return func(d *journey.Definition) { d.Entry.Reentry, d.Entry.After = mode, after }
+}
+
+func named(name string) func(*journey.Definition) {
+	return func(d *journey.Definition) { d.Journey = name }
+}
+
+func reminder() *journey.Message {
+	return &journey.Message{Name: "reminder", Treatments: map[string]journey.Treatment{"email": {"subject": "Your cart", "html": "<p>Hello</p>"}}}
+}
+
+// enters opens an instance of cart and takes its start from the outbox.
+func (s *suite) enters(customer string, p props) Enrolment {
+	s.Helper()
+	r := s.ingest(noon, s.track(customer, "Cart Updated", p))
+	if len(r[0].Entered) != 1 {
+		s.Fatalf("entered %v, want one instance", r[0].Entered)
+	}
+	e := s.at(r[0].Entered[0])
+	s.drain()
+	return e
+}
+
+// at is the enrolment that is not closed at an address.
+func (s *suite) at(workflowID string) Enrolment {
+	s.Helper()
+	all, err := s.Enrolments(s.ctx, EnrolmentFilter{WorkflowID: workflowID})
+	s.must(err)
+	for _, e := range all {
+		if e.State != StateClosed {
+			return e
+		}
+	}
+	s.Fatalf("nothing is open at %s", workflowID)
+	return Enrolment{}
+}
+
+func (s *suite) byID(id string) Enrolment {
+	s.Helper()
+	e, err := enrolmentOf(s.ctx, s.reader, id)
+	s.must(err)
+	return e.Enrolment
+}
+
+// lease takes everything that is due.
+func (s *suite) lease() []Lease {
+	s.Helper()
+	l, err := s.Lease(s.ctx, wall, 100, time.Minute)
+	s.must(err)
+	return l
+}
+
+// drain delivers everything and says what it was, oldest queue first: "start cart/ana", "event Order Completed cart/ana".
+func (s *suite) drain() []string {
+	s.Helper()
+	var out []string
+	for range 100 {
+		leases := s.lease()
+		for _, l := range leases {
+			for _, d := range l.Deliveries {
+				out = append(out, told(l, d))
+			}
+			s.must(s.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
+			s.must(s.Unlease(s.ctx, l, "", time.Time{}))
+		}
+		c, err := s.Counts(s.ctx)
+		s.must(err)
+		if c.Pending == 0 {
+			return out
+		}
+	}
+	s.Fatal("the outbox does not get empty")
+	return nil
+}
+
+func told(l Lease, d Delivery) string {
+	if d.Start != nil {
+		return "start " + l.Enrolment.WorkflowID
+	}
+	if d.Event.Command != nil {
+		return d.Event.Command.Kind + " " + l.Enrolment.WorkflowID
+	}
+	return "event " + d.Event.Name + " " + l.Enrolment.WorkflowID
+}
+
+func ref(e Enrolment) workflows.Ref {
+	return workflows.Ref{Enrolment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
+}
+
+// ends reports the end of an instance.
+func (s *suite) ends(e Enrolment, outcome string, at time.Time) {
+	s.Helper()
+	s.must(s.Report(s.ctx, at, workflows.Report{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: outcome, At: at}}))
+}
+
+func (s *suite) customer(id string) Customer {
+	s.Helper()
+	c, err := s.Customer(s.ctx, id)
+	s.must(err)
+	return c
+}
