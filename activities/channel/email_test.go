@@ -38,7 +38,9 @@ func TestEmailConforms(t *testing.T) {
 			}
 			return n
 		},
-		Refuse:     func() { s.FailMail(sink.Fault{Stage: "rcpt", Code: 550, Text: "5.7.1 relaying to ana@example.com denied"}) },
+		Refuse: func() {
+			s.FailMail(sink.Fault{Stage: "rcpt", Code: 550, Text: "5.7.1 relaying to ana@example.com denied"})
+		},
 		NotNow:     func() { s.FailMail(sink.Fault{Stage: "rcpt", Code: 450, Text: "4.2.1 <ana@example.com> try later"}) },
 		LoseAnswer: func() { s.FailMail(sink.Fault{Stage: "end", Drop: true}) },
 		Hang:       func() { s.FailMail(sink.Fault{Stage: "end", Hang: true}) },

@@ -20,7 +20,7 @@ import (
 const maxReason = 200
 
 // addressLike finds what looks like a mail address, a phone number or a long token in a provider's answer.
-var addressLike = regexp.MustCompile(`<?[^\s<>@"']+@[^\s<>@"',;:]+>?|\+?\d[\d\s().-]{7,}\d|[A-Za-z0-9_:-]{60,}`)
+var addressLike = regexp.MustCompile(`<?[^\s<>@"']+@[^\s<>@"',;:]+>?|\+\d[\d\s().-]{6,}\d|\d{8,}|[A-Za-z0-9_:-]{60,}`)
 
 // clean makes a provider's words fit for people and logs: one line, no addresses, not too long. Address is what the
 // message was for, and is taken out however it looks.

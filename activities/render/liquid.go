@@ -12,6 +12,7 @@ import (
 	"github.com/osteele/liquid"
 	"github.com/osteele/liquid/expressions"
 	"github.com/osteele/liquid/render"
+	"github.com/osteele/liquid/values"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -124,7 +125,7 @@ func run(ctx context.Context, source string, html bool, vars map[string]any) (te
 			}
 		}
 	}()
-	template, err := e.ParseString(source)
+	template, err := e.ParseTemplateLocation([]byte(source), "", 1)
 	if err != nil {
 		return "", &Error{Line: err.LineNumber(), Cause: "cannot be read: " + firstLine(err.Cause(), err)}
 	}
@@ -162,6 +163,7 @@ func cause(b *budget, err liquid.SourceError) string {
 	var (
 		filter    expressions.FilterError
 		undefined expressions.UndefinedFilter
+		kind      values.TypeError
 	)
 	switch {
 	case b.why != nil:
@@ -170,6 +172,8 @@ func cause(b *budget, err liquid.SourceError) string {
 		return fmt.Sprintf("the filter %q failed on this customer's values", filter.FilterName)
 	case errors.As(err.Cause(), &undefined):
 		return fmt.Sprintf("there is no filter %q", string(undefined))
+	case errors.As(err.Cause(), &kind):
+		return "a filter or comparison got a value of a kind it does not take"
 	default:
 		return "a filter or tag failed on this customer's values"
 	}

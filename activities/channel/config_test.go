@@ -1,0 +1,151 @@
+package channel_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
+)
+
+func TestSpecs(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, s := range channel.Specs() {
+		names = append(names, s.Name)
+		if s.Doc == "" || !s.Any && len(s.Fields) == 0 {
+			t.Errorf("%s: no doc, or no fields", s.Name)
+		}
+		for _, f := range s.Fields {
+			if f.Name == "" || f.Doc == "" {
+				t.Errorf("%s: field %q has no doc", s.Name, f.Name)
+			}
+		}
+	}
+	if want := []string{"email", "push", "sms", "app", "webhook", "log"}; !slices.Equal(names, want) {
+		t.Errorf("got %v, want %v", names, want)
+	}
+	channel.Specs()[0].Fields[0].Name = "changed"
+	if channel.Specs()[0].Fields[0].Name != "subject" {
+		t.Error("a caller can change the registry")
+	}
+}
+
+func TestUnconfiguredChannelsRefuseInWords(t *testing.T) {
+	t.Parallel()
+	all, err := channel.Open(channel.Config{Log: &strings.Builder{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"email": "TABI_SMTP_URL", "push": "TABI_FCM_CREDENTIALS", "sms": "TABI_SMS_URL", "webhook": "TABI_WEBHOOK_SECRET"} {
+		r := all[name].Send(t.Context(), channel.Message{Key: "k", Address: "ana@example.com"})
+		if r.Outcome != channel.Refused || r.Gone || !strings.HasPrefix(r.Reason, channel.NotConfigured) || !strings.Contains(r.Reason, want) {
+			t.Errorf("%s: got %+v", name, r)
+		}
+		if all[name].Spec().Name != name {
+			t.Errorf("%s: has spec %s", name, all[name].Spec().Name)
+		}
+	}
+	if len(all) != len(channel.Specs()) {
+		t.Errorf("%d channels for %d specs", len(all), len(channel.Specs()))
+	}
+	if err := channel.Close(all); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWrongConfigurationNamesItsVariable(t *testing.T) {
+	t.Parallel()
+	const hidden = "hunter2"
+	for name, test := range map[string]struct {
+		cfg  channel.Config
+		want []string
+	}{
+		"scheme":        {channel.Config{SMTPURL: "http://u:" + hidden + "@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "smtp://"}},
+		"no from":       {channel.Config{SMTPURL: "smtp://mail"}, []string{"TABI_MAIL_FROM"}},
+		"bad from":      {channel.Config{SMTPURL: "smtp://mail", MailFrom: "shop"}, []string{"TABI_MAIL_FROM"}},
+		"both":          {channel.Config{SMTPURL: "mail:25", MailFrom: "shop"}, []string{"TABI_SMTP_URL", "TABI_MAIL_FROM"}},
+		"password":      {channel.Config{SMTPURL: "smtp://u:" + hidden + "%zz@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "percent-encoded"}},
+		"no password":   {channel.Config{SMTPURL: "smtp://u@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "password"}},
+		"parameter":     {channel.Config{SMTPURL: "smtp://mail?ssl=1", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "tls"}},
+		"tls value":     {channel.Config{SMTPURL: "smtp://mail?tls=yes", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "required"}},
+		"contradiction": {channel.Config{SMTPURL: "smtps://mail?tls=off", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL"}},
+		"no file":       {channel.Config{FCMCredentials: "/nowhere/account.json"}, []string{"TABI_FCM_CREDENTIALS"}},
+		"not account":   {channel.Config{FCMCredentials: `{"type":"authorized_user"}`}, []string{"TABI_FCM_CREDENTIALS", "service account"}},
+		"bad key":       {channel.Config{FCMCredentials: `{"type":"service_account","client_email":"a@b.c","private_key":"` + hidden + `"}`}, []string{"TABI_FCM_CREDENTIALS", "private_key"}},
+		"sms url":       {channel.Config{SMSURL: "mail", SMSSecret: secret}, []string{"TABI_SMS_URL"}},
+		"sms no secret": {channel.Config{SMSURL: "https://sms"}, []string{"TABI_SMS_SECRET"}},
+		"sms no url":    {channel.Config{SMSSecret: secret}, []string{"TABI_SMS_URL"}},
+		"short secret":  {channel.Config{WebhookSecret: "whsec_aHVudGVyMg=="}, []string{"TABI_WEBHOOK_SECRET", "24 to 64"}},
+		"not base64":    {channel.Config{WebhookSecret: "whsec_" + hidden + "!"}, []string{"TABI_WEBHOOK_SECRET", "base64"}},
+	} {
+		_, err := channel.Open(test.cfg)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		for _, want := range test.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v does not say %q", name, err, want)
+			}
+		}
+		if strings.Contains(err.Error(), hidden) || strings.Contains(err.Error(), "aHVudGVyMg") {
+			t.Errorf("%s: the error tells the secret: %v", name, err)
+		}
+	}
+}
+
+func TestAppConforms(t *testing.T) {
+	t.Parallel()
+	channeltest.Exercise(t, channeltest.Provider{
+		Open:    func(t *testing.T) channel.Channel { return open(t, "app", channel.Config{}) },
+		Message: channel.Message{Fields: map[string]string{"title": "Hello", "body": "There"}},
+	})
+}
+
+// output is a writer that can be made to fail.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+	fail error
+	cut  int
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.fail != nil {
+		return min(o.cut, len(p)), o.fail
+	}
+	return o.text.Write(p)
+}
+
+func (o *output) set(err error, cut int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fail, o.cut = err, cut
+}
+
+func TestLogConforms(t *testing.T) {
+	t.Parallel()
+	o := &output{}
+	channeltest.Exercise(t, channeltest.Provider{
+		Open: func(t *testing.T) channel.Channel { return open(t, "log", channel.Config{Log: o}) },
+		Message: channel.Message{
+			Message: "hello", Journey: "welcome", Step: "greet", Customer: "customer-77", Fields: map[string]string{"subject": "Hi\x1b[2J", "text": "one\ntwo\n"},
+		},
+		Received: func(key string) int {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			return strings.Count(o.text.String(), "key "+key+")")
+		},
+		NotNow: func() { o.set(errors.New("disk full"), 0) }, LoseAnswer: func() { o.set(errors.New("disk full"), 3) }, Clear: func() { o.set(nil, 0) },
+	})
+	want := "hello  (journey welcome, step greet, key e1/hello.1/1)\n  subject: Hi[2J\n  text: one\n    two\n"
+	if !strings.HasPrefix(o.text.String(), want) {
+		t.Errorf("got\n%s\nwant it to begin\n%s", o.text.String(), want)
+	}
+}
