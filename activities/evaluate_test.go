@@ -1,0 +1,84 @@
+package activities
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+func TestMoment(t *testing.T) {
+	t.Parallel()
+	tokyo, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		value any
+		zone  *time.Location
+		want  time.Time // zero: none
+	}{
+		{"2026-03-08", tokyo, time.Date(2026, 3, 7, 15, 0, 0, 0, time.UTC)},
+		{"2026-03-08", time.UTC, time.Date(2026, 3, 8, 0, 0, 0, 0, time.UTC)},
+		{"2026-03-08T10:00:00+09:00", time.UTC, time.Date(2026, 3, 8, 1, 0, 0, 0, time.UTC)},
+		{"2026-03-08T10:00:00.5Z", tokyo, time.Date(2026, 3, 8, 10, 0, 0, 5e8, time.UTC)},
+		{time.Date(2026, 3, 8, 0, 0, 0, 0, tokyo), time.UTC, time.Date(2026, 3, 7, 15, 0, 0, 0, time.UTC)},
+		{"soon", time.UTC, time.Time{}},
+		{12.0, time.UTC, time.Time{}},
+		{nil, time.UTC, time.Time{}},
+	} {
+		got, ok := moment(c.value, c.zone)
+		if ok == c.want.IsZero() || ok && !got.Equal(c.want) {
+			t.Errorf("%v: %v %v, want %v", c.value, got, ok, c.want)
+		}
+	}
+	if zone("", map[string]any{"timezone": "Asia/Tokyo"}).String() != "Asia/Tokyo" || zone("customer", nil) != time.UTC ||
+		zone("", map[string]any{"timezone": "Mars/Olympus"}) != time.UTC || zone("Europe/Lisbon", nil).String() != "Europe/Lisbon" {
+		t.Error("the zone is the step's, else the customer's, else UTC")
+	}
+}
+
+func TestEvaluate(t *testing.T) {
+	b := setup(t, map[string]any{"points": 12, "ends": "2026-05-01", "timezone": "Asia/Tokyo"})
+	in := workflows.Evaluate{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event, Vars: map[string]any{"tries": 2}},
+		Exprs: []journey.Expr{"customer.points * 2 + vars.tries", "customer.nothing == 1", `count("Subscribed") > 0`}}
+	got, err := b.activities.Evaluate(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := workflows.EvaluateResult{Values: []any{26.0, nil, true}, Missing: []bool{false, true, false}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	in.Exprs, in.Moment = []journey.Expr{"customer.ends"}, &workflows.Moment{Offset: -48 * time.Hour}
+	if got, err = b.activities.Evaluate(t.Context(), in); err != nil || got.Values[0] != "2026-04-28T15:00:00Z" {
+		t.Error(got, err)
+	}
+}
+
+func TestAssign(t *testing.T) {
+	b := setup(t, map[string]any{"points": 12, "address": map[string]any{"city": "Kyoto", "zip": "600"}})
+	in := workflows.Assign{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event}, Key: b.ref.Enrolment + "/set/1", Assign: []journey.Assignment{
+		{Target: "customer", Name: "points", Value: "customer.points + 1"},
+		{Target: "customer", Name: "double", Value: "customer.points * 2"},
+		{Target: "customer", Name: "address.city", Value: `"Nara"`},
+		{Target: "customer", Name: "stage", Value: "customer.nothing"},
+	}}
+	for range 2 { // a repeat changes nothing
+		if err := b.activities.Assign(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ana, err := b.store.Customer(t.Context(), "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, staged := ana.Traits["stage"]
+	want := map[string]any{"city": "Nara", "zip": "600"}
+	if ana.Traits["points"] != 13.0 || ana.Traits["double"] != 26.0 || staged || !cmp.Equal(ana.Traits["address"], any(want)) {
+		t.Errorf("%v", ana.Traits)
+	}
+}

@@ -1,0 +1,311 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+const (
+	newsJourney = `journey: news
+entry: {event: Subscribed, reentry: always}
+goal: {event: Bought}
+steps:
+  - {id: hello, send: hello, via: [email, push], data: {points: customer.points, missing: customer.nothing}}
+  - wait: 1d
+`
+	helloMessage = `message: hello
+email:
+  subject: "Hello {{ customer.first_name }}{{ data.points }}{{ data.missing }}"
+  html: "<p>{{ 100 | divided_by: customer.divisor }}</p>"
+push: {title: Hello, body: you}
+`
+)
+
+// fakeChannel answers as it is told to, and remembers what it was given.
+type fakeChannel struct {
+	name    string
+	dedupes bool
+	mu      sync.Mutex
+	answers []channel.Receipt // in order; the last one stays
+	got     []channel.Message
+}
+
+func (f *fakeChannel) Spec() journey.ChannelSpec {
+	for _, spec := range channel.Specs() {
+		if spec.Name == f.name {
+			return spec
+		}
+	}
+	return journey.ChannelSpec{Name: f.name}
+}
+func (f *fakeChannel) Dedupes() bool { return f.dedupes }
+func (f *fakeChannel) Close() error  { return nil }
+func (f *fakeChannel) Send(_ context.Context, m channel.Message) channel.Receipt {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.got = append(f.got, m)
+	answer := f.answers[0]
+	if len(f.answers) > 1 {
+		f.answers = f.answers[1:]
+	}
+	return answer
+}
+
+type bundle struct {
+	t          *testing.T
+	store      *store.Store
+	email      *fakeChannel
+	push       *fakeChannel
+	activities *Activities
+	ref        workflows.Ref
+	event      string
+}
+
+func setup(t *testing.T, traits map[string]any) *bundle {
+	t.Helper()
+	t.Parallel()
+	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	content, problems := journey.Check([]journey.File{
+		{Name: "news.yaml", Data: []byte(newsJourney)}, {Name: "messages/hello.yaml", Data: []byte(helloMessage)},
+	}, journey.Options{Channels: channel.Specs()})
+	if problems.Failed(false) {
+		t.Fatal(problems)
+	}
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	if _, err := s.Publish(t.Context(), now, content); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]any{"email": "ana@example.com", "divisor": 5, "first_name": "Ana"}
+	for k, v := range traits {
+		all[k] = v
+	}
+	got, err := s.Ingest(t.Context(), now, []store.Call{
+		{Type: "identify", MessageID: "i1", UserID: "ana", Traits: all},
+		{Type: "track", MessageID: "e1", UserID: "ana", Event: "Subscribed"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: got[1].Entered[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bundle{t: t, store: s, event: "e1",
+		email: &fakeChannel{name: "email", answers: []channel.Receipt{{Outcome: channel.Sent, ProviderID: "p1"}}},
+		push:  &fakeChannel{name: "push", answers: []channel.Receipt{{Outcome: channel.Sent, ProviderID: "p2"}}},
+	}
+	b.activities = New(Config{Store: s, Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
+		Links: link.Links{PublicURL: "https://tabi.example.com", Secret: []byte("0123456789abcdef")}})
+	b.ref = workflows.Ref{Enrolment: list[0].ID, Chain: "chain", Journey: "news", Revision: list[0].Revision, Customer: "ana"}
+	return b
+}
+
+// order is the send of step hello.
+func (b *bundle) order(category string) workflows.Send {
+	spec := journey.Send{Message: "hello", Via: []string{"email", "push"}, Category: category,
+		Data: map[string]journey.Expr{"points": "customer.points", "missing": "customer.nothing"}}
+	return workflows.Send{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event, Event: b.event}, Key: b.ref.Enrolment + "/hello/1", Step: "hello", Visit: 1, Spec: spec}
+}
+
+func (b *bundle) contact() store.Contact {
+	b.t.Helper()
+	rows, err := b.store.Contacts(b.t.Context(), store.ContactFilter{Enrolment: b.ref.Enrolment})
+	if err != nil || len(rows) != 1 {
+		b.t.Fatal(rows, err)
+	}
+	return rows[0]
+}
+
+func TestSendOutcomes(t *testing.T) {
+	receipt := func(o channel.Outcome, reason string) []channel.Receipt {
+		return []channel.Receipt{{Outcome: o, Reason: reason}}
+	}
+	for _, c := range []struct {
+		name     string
+		traits   map[string]any
+		category string
+		email    []channel.Receipt
+		dedupes  bool
+		want     workflows.SendResult
+		unknown  bool
+	}{
+		{"sent", nil, journey.Marketing, nil, false, workflows.SendResult{Status: "sent", Channel: "email"}, false},
+		{"refused", nil, journey.Marketing, receipt(channel.Refused, "550 no such user"), false, workflows.SendResult{Status: "failed", Reason: "550 no such user", Channel: "email"}, false},
+		{"not sent", nil, journey.Marketing, receipt(channel.NotSent, "451 later"), false, workflows.SendResult{Status: "retry", Reason: "451 later"}, false},
+		{"unknown, marketing", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), false, workflows.SendResult{Status: "sent", Reason: ReasonUnknown, Channel: "email"}, true},
+		{"unknown, transactional", nil, journey.Transactional, receipt(channel.Unknown, "gone silent"), false, workflows.SendResult{Status: "retry", Reason: "gone silent"}, true},
+		{"unknown, but the provider drops repeats", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), true, workflows.SendResult{Status: "retry", Reason: "gone silent"}, true},
+		{"no address", map[string]any{"email": nil}, journey.Marketing, nil, false, workflows.SendResult{Status: "suppressed", Reason: "NO_ADDRESS"}, false},
+		{"opted out", map[string]any{"consent": map[string]any{"marketing": false}}, journey.Marketing, nil, false, workflows.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}, false},
+		{"a template that fails for this customer", map[string]any{"divisor": 0}, journey.Marketing, nil, false, workflows.SendResult{Status: "failed", Channel: "email"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := setup(t, c.traits)
+			b.email.dedupes = c.dedupes
+			if c.email != nil {
+				b.email.answers = c.email
+			}
+			got, err := b.activities.Send(t.Context(), b.order(c.category))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.want.Reason == "" && strings.HasPrefix(got.Reason, ReasonTemplate) {
+				got.Reason = ""
+			}
+			if got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+			row := b.contact()
+			if row.Unknown != c.unknown || row.Status != c.want.Status {
+				t.Errorf("ledger: status %s, unknown %v; want %s, %v", row.Status, row.Unknown, c.want.Status, c.unknown)
+			}
+			if strings.Contains(row.Reason, "@") {
+				t.Errorf("customer data in the ledger's reason: %s", row.Reason)
+			}
+		})
+	}
+}
+
+func TestSendTwiceIsSaidOnce(t *testing.T) {
+	b := setup(t, map[string]any{"points": 12})
+	for range 3 {
+		got, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
+		if err != nil || got.Status != workflows.StatusSent {
+			t.Fatal(got, err)
+		}
+	}
+	if len(b.email.got) != 1 {
+		t.Fatalf("the provider was called %d times", len(b.email.got))
+	}
+	m := b.email.got[0]
+	if m.Fields["subject"] != "Hello Ana12" || m.Address != "ana@example.com" || !strings.HasPrefix(m.Unsubscribe, "https://tabi.example.com/u/") || m.Key != b.ref.Enrolment+"/hello/1" {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestRepeatAfterNotSent(t *testing.T) {
+	b := setup(t, nil)
+	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "451 later", RetryAfter: 30 * time.Second}, {Outcome: channel.Sent}}
+	if got, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil || got.Status != workflows.StatusRetry {
+		t.Fatal(got, err)
+	}
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	Register(env, b.activities)
+	value, err := env.ExecuteActivity(workflows.DeliverActivity, b.order(journey.Marketing))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got workflows.SendResult
+	if err := value.Get(&got); err != nil || got.Status != workflows.StatusSent || b.contact().Attempts != 2 {
+		t.Errorf("%+v %v %+v", got, err, b.contact())
+	}
+}
+
+func TestDeliverShowsWhyItWaits(t *testing.T) {
+	b := setup(t, nil)
+	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "451 later", RetryAfter: 30 * time.Second}}
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	Register(env, b.activities)
+	_, err := env.ExecuteActivity(workflows.DeliverActivity, b.order(journey.Marketing))
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) || !strings.Contains(app.Message(), "451 later") || app.NonRetryable() || app.NextRetryDelay() != 30*time.Second {
+		t.Errorf("%v", err)
+	}
+	order := b.order(journey.Marketing)
+	order.GiveUp = workflows.RetriesEnded
+	got, err := b.activities.Send(t.Context(), order)
+	if err != nil || got.Status != workflows.StatusFailed || got.Reason != workflows.RetriesEnded {
+		t.Errorf("given up: %+v %v", got, err)
+	}
+}
+
+// A worker that died between taking the lease and settling it left a send of which nobody knows whether it went out.
+func TestUnsettled(t *testing.T) {
+	for _, c := range []struct {
+		category string
+		dedupes  bool
+		calls    int
+		reason   string
+	}{
+		{journey.Marketing, false, 0, ReasonUnknown},
+		{journey.Transactional, false, 1, ""},
+		{journey.Marketing, true, 1, ""},
+	} {
+		t.Run(c.category, func(t *testing.T) {
+			b := setup(t, nil)
+			b.email.dedupes = c.dedupes
+			order := b.order(c.category)
+			a := b.activities
+			a.cfg.Timeout = -5*time.Second - time.Millisecond // the lease is over at once
+			if held, err := a.reserve(t.Context(), order); err != nil || held.Done != nil {
+				t.Fatal(held, err)
+			}
+			a.cfg.Timeout = 25 * time.Second
+			got, err := a.Send(t.Context(), order)
+			if err != nil || got.Status != workflows.StatusSent || got.Reason != c.reason || len(b.email.got) != c.calls {
+				t.Errorf("%+v %v, %d calls", got, err, len(b.email.got))
+			}
+		})
+	}
+}
+
+func TestBusyIsRepeated(t *testing.T) {
+	b := setup(t, nil)
+	if _, err := b.activities.reserve(t.Context(), b.order(journey.Marketing)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
+	if err != nil || got.Status != workflows.StatusRetry || len(b.email.got) != 0 {
+		t.Errorf("%+v %v", got, err)
+	}
+}
+
+func TestSeveralTokens(t *testing.T) {
+	b := setup(t, map[string]any{"email": nil, "push_token": []any{"t1", "t2", "t3"}})
+	b.push.answers = []channel.Receipt{{Outcome: channel.Refused, Gone: true, Reason: "UNREGISTERED"}, {Outcome: channel.Sent, ProviderID: "p"}, {Outcome: channel.NotSent}}
+	got, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
+	if err != nil || got.Status != workflows.StatusSent || got.Channel != "push" {
+		t.Fatal(got, err)
+	}
+	if keys := []string{b.push.got[0].Key, b.push.got[1].Key}; keys[0] == keys[1] {
+		t.Errorf("two tokens share a key: %v", keys)
+	}
+	ada, err := b.store.Customer(t.Context(), "ana")
+	if err != nil || len(ada.Bounced) != 1 || ada.Bounced["t1"] == "" {
+		t.Errorf("the dead token is not remembered: %v %v", ada.Bounced, err)
+	}
+}
+
+func TestNotMine(t *testing.T) {
+	b := setup(t, nil)
+	if _, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil {
+		t.Fatal(err)
+	}
+	other := b.order(journey.Marketing)
+	other.Chain = "another"
+	_, err := b.activities.Send(t.Context(), other)
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) || app.Type() != workflows.NotMine || !app.NonRetryable() {
+		t.Errorf("%v", err)
+	}
+}
