@@ -100,13 +100,11 @@ func syntaxIssues(runes []rune, failed *cel.Issues) []exprIssue {
 	return []exprIssue{first}
 }
 
-var quotedToken = regexp.MustCompile(`'([^']*)'`)
-
 func syntaxWords(runes []rune, offset int, message string) string {
 	switch {
 	case strings.Contains(message, "recursion"), strings.Contains(message, "nesting"):
 		return "the expression is nested too deeply"
-	case strings.Contains(message, "<EOF>"), offset >= len(runes):
+	case strings.Contains(message, "input '<EOF>'"), offset >= len(runes):
 		return "the expression ends too early"
 	case offset < len(runes) && runes[offset] == '=' && !(offset+1 < len(runes) && runes[offset+1] == '='):
 		return `"=" does not compare: write ==`

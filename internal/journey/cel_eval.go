@@ -13,58 +13,66 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 )
 
-// evaluator is a compiled expression that can run.
+// evaluator is a compiled expression that can run; it is planned when it first does.
 type evaluator struct {
 	*compiled
-	program cel.Program
+	plan func() (cel.Program, error)
 }
 
-// newEvaluator plans an expression.
+// newEvaluator compiles an expression through the process's cache.
 func newEvaluator(source Expr) (*evaluator, error) {
-	expr, issues := cachedExpr(source)
-	if len(issues) > 0 {
-		return nil, fmt.Errorf("expression %q: %s", source, issues[0].message)
+	entry := cachedExpr(source)
+	if len(entry.issues) > 0 {
+		return nil, fmt.Errorf("expression %q: %s", source, entry.issues[0].message)
 	}
-	env, err := exprEnv()
-	if err != nil {
-		return nil, err
-	}
-	program, err := env.Program(expr.ast, cel.CostLimit(maxExprCost), cel.EvalOptions(cel.OptOptimize))
-	if err != nil {
-		return nil, fmt.Errorf("expression %q: %w", source, err)
-	}
-	return &evaluator{compiled: expr, program: program}, nil
+	return entry.evaluator, nil
+}
+
+// planned makes the evaluator of a compiled expression.
+func planned(expr *compiled) *evaluator {
+	return &evaluator{compiled: expr, plan: sync.OnceValues(func() (cel.Program, error) {
+		env, err := exprEnv()
+		if err != nil {
+			return nil, err
+		}
+		return env.Program(expr.ast, cel.CostLimit(maxExprCost), cel.EvalOptions(cel.OptOptimize))
+	})}
 }
 
 // exprCache keeps compiled expressions of the process: folders repeat them.
 var exprCache = struct {
 	sync.Mutex
-	entries map[Expr]cachedCompile
-}{entries: map[Expr]cachedCompile{}}
+	entries map[Expr]exprEntry
+}{entries: map[Expr]exprEntry{}}
 
-type cachedCompile struct {
-	expr   *compiled
-	issues []exprIssue
+// exprEntry is an expression's evaluator, or what is wrong with it.
+type exprEntry struct {
+	evaluator *evaluator
+	issues    []exprIssue
 }
 
 // maxCachedExprs bounds exprCache; when full, it starts anew.
 const maxCachedExprs = 4096
 
-func cachedExpr(source Expr) (*compiled, []exprIssue) {
+func cachedExpr(source Expr) exprEntry {
 	exprCache.Lock()
 	entry, ok := exprCache.entries[source]
 	exprCache.Unlock()
 	if ok {
-		return entry.expr, entry.issues
+		return entry
 	}
-	entry.expr, entry.issues = compileExpr(source)
+	expr, issues := compileExpr(source)
+	entry.issues = issues
+	if expr != nil {
+		entry.evaluator = planned(expr)
+	}
 	exprCache.Lock()
 	if len(exprCache.entries) >= maxCachedExprs {
 		clear(exprCache.entries)
 	}
 	exprCache.entries[source] = entry
 	exprCache.Unlock()
-	return entry.expr, entry.issues
+	return entry
 }
 
 var errMissing = errors.New("the value is missing")
@@ -107,7 +115,11 @@ func (e *evaluator) eval(v Vars) (value any, err error) {
 			value, err = nil, errors.New("the expression cannot be evaluated")
 		}
 	}()
-	result, _, err := e.program.Eval(activation(v))
+	program, err := e.plan()
+	if err != nil {
+		return nil, err
+	}
+	result, _, err := program.Eval(activation(v))
 	if err != nil {
 		return nil, err
 	}

@@ -58,6 +58,7 @@ type checker struct {
 	diagnostics Diagnostics
 	messages    map[string]*messageFile
 	journeys    map[string]string // name → file
+	unsure      bool              // something that may send messages could not be read
 }
 
 // fileCheck is the check of one file.
@@ -115,6 +116,7 @@ func (f *fileCheck) read(data []byte) {
 	case problem != nil:
 		f.report(problem.at, "yaml-syntax", "", "%s", problem.message)
 	}
+	f.unsure = f.unsure || problem != nil && f.role == roleJourney || path.Base(path.Dir(f.file)) == "actions"
 	switch {
 	case problem != nil && f.role == roleMessage:
 		f.messages[baseName(f.file)] = &messageFile{check: f, broken: true}

@@ -45,7 +45,7 @@ func (j *journeyCheck) expr(n *node, w want) Expr {
 		j.report(n.pos, "bad-expression", "", "YAML reads a leading ! as a tag: quote the expression")
 		return ""
 	case n.shape != scalar:
-		j.wrongType(n, "an expression is a text; if it begins with [ or {, quote the expression; it")
+		j.wrongType(n, "an expression is a text (if it begins with [ or {, quote the expression)")
 		return ""
 	case strings.TrimSpace(n.text) == "" || n.isNull() && !n.quoted:
 		j.report(n.pos, "bad-expression", "", "the expression is empty; if it begins with #, quote the expression")
@@ -62,13 +62,14 @@ func (j *journeyCheck) expr(n *node, w want) Expr {
 	} else if !n.quoted && n.tag == "bool" {
 		source = Expr(strings.ToLower(n.text))
 	}
-	compiled, issues := cachedExpr(source)
-	for _, issue := range issues {
+	entry := cachedExpr(source)
+	for _, issue := range entry.issues {
 		j.report(n.at(issue.offset), "bad-expression", issue.hint, "%s", issue.message)
 	}
-	if compiled == nil {
+	if entry.evaluator == nil {
 		return ""
 	}
+	compiled := entry.evaluator.compiled
 	kind := compiled.kind.Kind()
 	if fit := wants[w]; w != wantAny && kind != types.DynKind && kind != types.AnyKind && kind != types.TypeParamKind && !slices.Contains(fit.kinds, kind) {
 		lead := len([]rune(n.text)) - len([]rune(strings.TrimLeft(n.text, " \t\n")))

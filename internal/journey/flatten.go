@@ -80,5 +80,7 @@ func (j *journeyCheck) resolve(s *stepTree, spec *GoTo, byID map[string]int) {
 			known = append(known, other.id)
 		}
 	}
-	j.report(s.targetAt, "unknown-path", suggest(spec.Target, known), "go_to: there is no path or step %q", spec.Target)
+	hint := suggest(spec.Target, known)
+	j.rerouted = append(j.rerouted, hint) // leads there once the name is mended
+	j.report(s.targetAt, "unknown-path", hint, "go_to: there is no path or step %q", spec.Target)
 }

@@ -16,6 +16,9 @@ func (j *journeyCheck) graph() {
 			continue
 		}
 		edges[i] = Successors(&s.Step)
+		if len(edges[i]) == 0 && s.kind != "exit" { // arms that could not be read
+			edges[i] = []int{s.Next}
+		}
 		if spec, ok := s.Spec.(*Handoff); ok && spec.Timeout == 0 {
 			edges[i] = handoffWithoutTimeout(&s.Step, spec)
 		}

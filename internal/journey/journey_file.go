@@ -16,7 +16,7 @@ type journeyCheck struct {
 	paths    map[string]*pathTree
 	order    []*pathTree // as in Definition.Paths
 	all      []*stepTree // in the order of the program
-	rerouted []string    // paths that reroute rules name
+	rerouted []string    // paths that reroute rules name, or a misspelt go_to means
 }
 
 // pathTree is a path while it is read.
@@ -79,7 +79,7 @@ func (j *journeyCheck) finish() {
 		j.report(j.root.pos, "duplicate-id", "", "the journey %q is also in %s", j.def.Journey, other)
 		return
 	}
-	if _, err := NewProgram(j.def); err != nil {
+	if err := j.def.validate(); err != nil {
 		j.report(j.root.pos, "bad-value", "", "%v", err)
 		return
 	}
@@ -270,8 +270,12 @@ const (
 
 // size warns of a journey that makes every instance heavy.
 func (j *journeyCheck) size() {
-	packed, err := Pack(j.def)
+	packed, err := j.def.canonical()
+	if err == nil && len(packed) > largePacked { // compressing is slow, and pointless below
+		packed, err = Pack(j.def)
+	}
 	if err != nil {
+		j.report(j.root.pos, "bad-value", "", "%v", err)
 		return
 	}
 	if len(packed) > largePacked || len(j.def.Steps) > largeSteps {

@@ -121,6 +121,9 @@ func (f *fileCheck) treatment(n *node, spec ChannelSpec, whole bool) Treatment {
 
 // unusedMessages warns of messages that no journey sends.
 func (c *checker) unusedMessages() {
+	if c.unsure {
+		return
+	}
 	for _, name := range c.messageNames() {
 		if info := c.messages[name]; !info.used && !info.broken {
 			info.check.report(info.at, "unused-message", "", "no journey sends the message %q", name)

@@ -25,7 +25,11 @@ func parseSend(r *stepReader, n *node) Spec {
 	if ok {
 		message = r.messages[name]
 		if message == nil {
-			r.report(n.pos, "unknown-message", suggest(name, r.messageNames()), "there is no message %q (messages/%s.yaml)", name, name)
+			hint := suggest(name, r.messageNames())
+			if meant := r.messages[hint]; meant != nil {
+				meant.used = true // once the name is mended
+			}
+			r.report(n.pos, "unknown-message", hint, "there is no message %q (messages/%s.yaml)", name, name)
 		} else {
 			message.used = true
 		}

@@ -70,10 +70,17 @@ func (j *journeyCheck) step(n *node, path, id string) *stepTree {
 	s.kind, s.keyAt = kind.Name, at
 	if kind.decode == nil {
 		j.report(at, "not-available", "", "this build has no step %q yet", kind.Name)
+		j.unsure = true // it may send messages, or go to paths
 		return s
 	}
 	spec := kind.parse(&stepReader{journeyCheck: j, keys: m, step: s, place: place}, m.get(kind.Name))
-	m.done(j.kinds.names(true)...)
+	for i, key := range n.keys {
+		if key.shape == scalar && key.text != kind.Name && j.kinds.byName(key.text) != nil && m.index(key.text) == i {
+			j.report(key.pos, "unknown-key", "", "a step has one kind, this one is a %s: put %s into a step of its own", kind.Name, key.text)
+			m.known = append(m.known, key.text)
+		}
+	}
+	m.done()
 	s.Step.ID, s.Step.Kind, s.Step.Spec = s.id, kind.Name, spec
 	return s
 }
