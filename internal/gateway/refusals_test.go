@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -207,9 +208,12 @@ func FuzzTrackBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, path := range []string{"/v1/track", "/v1/batch", "/v1/identify", "/v1/mail/events"} {
-			h := &house{t: t, g: h.g, store: h.store, url: h.url}
-			if got := h.call(path, body); got.status >= 500 || got.status < 200 {
-				t.Errorf("%s: %d %s", path, got.status, got.body)
+			r := httptest.NewRequest("POST", path, strings.NewReader(body))
+			r.Header.Set("Authorization", "Bearer "+serverKey)
+			w := httptest.NewRecorder()
+			h.g.Handler().ServeHTTP(w, r)
+			if w.Code >= 500 || w.Code < 200 {
+				t.Errorf("%s: %d %s", path, w.Code, w.Body)
 			}
 		}
 	})

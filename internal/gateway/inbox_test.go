@@ -1,0 +1,367 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+const apologyYAML = `journey: apology
+entry: {event: Delivery Failed}
+goal: {event: Order Completed}
+steps:
+  - {id: note, send: sorry, via: email}
+  - id: call
+    handoff: support
+    priority: high
+    timeout: 4h
+    outcomes: {refunded: [], resolved: []}
+`
+
+const sorryYAML = `message: sorry
+email: {subject: Sorry, html: <p>Sorry</p>}
+app: {title: Sorry, body: We are sorry, link: /help}
+`
+
+// enter publishes the journey and enters ana; it gives the enrolment and on whose behalf its activities act.
+func (h *house) enter() (store.Enrolment, workflows.Ref) {
+	h.t.Helper()
+	ctx := context.Background()
+	content, diagnostics := journey.Check([]journey.File{
+		{Root: "j", Name: "j/apology.yaml", Data: []byte(apologyYAML)}, {Root: "j", Name: "j/messages/sorry.yaml", Data: []byte(sorryYAML)},
+	}, journey.Options{Channels: []journey.ChannelSpec{
+		{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject"}, {Name: "html", HTML: true}}},
+		{Name: "app", Fields: []journey.ChannelField{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
+	}})
+	if diagnostics.Failed(false) {
+		h.t.Fatal(diagnostics)
+	}
+	if _, err := h.store.Publish(ctx, instant, content); err != nil {
+		h.t.Fatal(err)
+	}
+	h.call("/v1/identify", `{"userId":"ana/b","traits":{"email":"ana@example.com","first_name":"Ana <b>","consent":{"marketing":true}}}`)
+	if got := h.call("/v1/track", `{"userId":"ana/b","event":"Delivery Failed","messageId":"e1","properties":{"order":"o1"}}`); got.status != http.StatusOK {
+		h.t.Fatal(got.body)
+	}
+	rows, err := h.store.Enrolments(ctx, store.EnrolmentFilter{Customer: "ana/b"})
+	if err != nil || len(rows) != 1 {
+		h.t.Fatalf("%v, %v", rows, err)
+	}
+	e := rows[0]
+	return e, workflows.Ref{Enrolment: e.ID, Chain: "run-1", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
+}
+
+// handoff opens one for ana and gives its id.
+func (h *house) handoff() (string, workflows.Ref) {
+	h.t.Helper()
+	e, ref := h.enter()
+	id := e.ID + "/call/1"
+	err := h.store.OpenHandoff(context.Background(), instant.Add(-90*time.Minute), workflows.OpenHandoff{
+		Ref: ref, ID: id, Step: "call", Until: instant.Add(150 * time.Minute),
+		Spec: journey.Handoff{Queue: "support", Priority: "high", Outcomes: map[string]int{"refunded": 0, "resolved": 0}},
+	}, "The parcel <never> came.")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return id, ref
+}
+
+// signedIn is an agent's browser.
+func (h *house) signedIn(name string) *http.Client {
+	h.t.Helper()
+	client := h.browser()
+	if got := h.post(client, "/login", url.Values{"token": {agentToken}, "name": {name}}); got.status != http.StatusSeeOther {
+		h.t.Fatalf("login: %d", got.status)
+	}
+	return client
+}
+
+func (h *house) get(client *http.Client, path string) answer {
+	h.t.Helper()
+	return h.with(client, "GET", path, strings.NewReader(""))
+}
+
+func TestAgentResolvesAHandoff(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	id, _ := h.handoff()
+	page := "/inbox/" + url.PathEscape(id)
+	aiko, ben := h.signedIn("Aiko"), h.signedIn("Ben")
+
+	list := h.get(aiko, "/inbox")
+	for _, want := range []string{`href="` + page + `"`, "ana/b", "support", "high", "1 h 30 min ago", "in 2 h 30 min", "The parcel &lt;never&gt; came."} {
+		if !strings.Contains(list.body, want) {
+			t.Errorf("the list lacks %q: %s", want, list.body)
+		}
+	}
+	if got := h.get(aiko, "/inbox?queue=sales"); strings.Contains(got.body, "ana/b") || !strings.Contains(got.body, "Nothing here matches") {
+		t.Errorf("another queue shows it")
+	}
+	one := h.get(aiko, page)
+	for _, want := range []string{"ana@example.com", "Ana &lt;b&gt;", "The parcel &lt;never&gt; came.", "waits for an agent", "Delivery Failed", `<option value="refunded">`, "apology"} {
+		if !strings.Contains(one.body, want) {
+			t.Errorf("the page lacks %q: %s", want, one.body)
+		}
+	}
+	if got := h.post(aiko, page+"/claim", url.Values{}); got.status != http.StatusForbidden {
+		t.Errorf("claim without form token: %d", got.status)
+	}
+	if got := h.post(aiko, page+"/claim", url.Values{"csrf": {csrfOf(t, one.body)}, "agent": {"Mallory"}}); got.status != http.StatusSeeOther || got.header.Get("Location") != page {
+		t.Fatalf("claim: %d %s", got.status, got.body)
+	}
+	if got := h.get(aiko, page); !strings.Contains(got.body, "with Aiko") {
+		t.Errorf("it is not with Aiko")
+	}
+	bens := csrfOf(t, h.get(ben, page).body)
+	if got := h.post(ben, page+"/claim", url.Values{"csrf": {bens}}); got.status != http.StatusConflict || !strings.Contains(got.body, "Another agent") {
+		t.Errorf("claimed twice: %d", got.status)
+	}
+	if got := h.post(ben, page+"/resolve", url.Values{"csrf": {csrfOf(t, one.body)}, "outcome": {"refunded"}}); got.status != http.StatusForbidden {
+		t.Errorf("another session's form token: %d", got.status)
+	}
+	form := url.Values{"csrf": {csrfOf(t, one.body)}, "note": {"sent € 20"}}
+	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusBadRequest || !strings.Contains(got.body, "choose an outcome") || !strings.Contains(got.body, "sent € 20") {
+		t.Errorf("no outcome: %d", got.status)
+	}
+	form.Set("outcome", "refunded")
+	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusSeeOther {
+		t.Fatalf("resolve: %d %s", got.status, got.body)
+	}
+	if got := h.get(aiko, page); !strings.Contains(got.body, "Aiko resolved it as <strong>refunded</strong>") || !strings.Contains(got.body, "sent € 20") {
+		t.Errorf("after: %s", got.body)
+	}
+	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusConflict || !strings.Contains(got.body, "Too late") {
+		t.Errorf("too late: %d", got.status)
+	}
+	if got := h.get(aiko, "/inbox"); !strings.Contains(got.body, "Nobody is waiting") {
+		t.Errorf("it still waits")
+	}
+	kept, err := h.store.Handoff(context.Background(), id)
+	if err != nil || kept.Agent != "Aiko" || kept.Outcome != "refunded" {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if got := h.get(aiko, "/inbox/nothing"); got.status != http.StatusNotFound {
+		t.Errorf("unknown: %d", got.status)
+	}
+}
+
+func TestWithdrawnSaysWhy(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	id, ref := h.handoff()
+	if err := h.store.WithdrawHandoff(context.Background(), instant, workflows.WithdrawHandoff{Ref: ref, ID: id, Reason: "the customer bought"}); err != nil {
+		t.Fatal(err)
+	}
+	aiko, page := h.signedIn("Aiko"), "/inbox/"+url.PathEscape(id)
+	got := h.get(aiko, page)
+	if !strings.Contains(got.body, "was withdrawn") || !strings.Contains(got.body, "the customer bought") || strings.Contains(got.body, "<select id=\"outcome\"") {
+		t.Errorf("%s", got.body)
+	}
+	form := url.Values{"csrf": {csrfOf(t, got.body)}, "outcome": {"refunded"}}
+	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusConflict || !strings.Contains(got.body, "Too late") || !strings.Contains(got.body, "the customer bought") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+func TestDevAgentsNameThemselves(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(c *Config) { c.Dev = true })
+	id, _ := h.handoff()
+	client, page := h.browser(), "/inbox/"+url.PathEscape(id)
+	token := csrfOf(t, h.get(client, page).body)
+	if got := h.post(client, page+"/claim", url.Values{"csrf": {token}, "agent": {"Chie"}}); got.status != http.StatusSeeOther {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if got := h.post(client, page+"/resolve", url.Values{"csrf": {token}, "other": {"gifted"}}); got.status != http.StatusSeeOther {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	kept, err := h.store.Handoff(context.Background(), id)
+	if err != nil || kept.Agent != "Chie" || kept.Outcome != "gifted" {
+		t.Errorf("%+v, %v", kept, err)
+	}
+}
+
+// sent puts a settled send of the journey's message into the ledger and gives its key.
+func (h *house) sent(ref workflows.Ref, channel string, o store.Settlement) string {
+	h.t.Helper()
+	key := ref.Enrolment + "/note/" + channel
+	r, err := h.store.Reserve(context.Background(), instant, instant, workflows.Send{
+		Ref: ref, Scene: workflows.Scene{EntryEvent: "e1"}, Key: key, Step: "note", Visit: 1,
+		Spec: journey.Send{Message: "sorry", Via: []string{channel}, Category: journey.Marketing},
+	}, time.Minute, func(brain.Standing) brain.Verdict {
+		return brain.Verdict{Channel: channel, Addresses: []string{"ana@example.com"}}
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.store.Settle(context.Background(), instant, r, o); err != nil {
+		h.t.Fatal(err)
+	}
+	return key
+}
+
+func TestUnsubscribe(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	_, ref := h.enter()
+	address := h.g.links.Unsubscribe(link.Mail{Customer: "ana/b", Journey: "apology", Step: "note", Message: "sorry", Key: ref.Enrolment + "/note/1"})
+	path := strings.TrimPrefix(address, "http://tabi.example.com")
+	consent := func() any {
+		c, _ := h.customer("ana/b").Traits["consent"].(map[string]any)
+		return c["marketing"]
+	}
+	if got := h.do("GET", path, ""); got.status != http.StatusOK || !strings.Contains(got.body, "Unsubscribe?") || consent() != true {
+		t.Fatalf("GET: %d, consent %v", got.status, consent())
+	}
+	before := h.stored()
+	for range 2 { // a repeat changes nothing
+		got := h.do("POST", path, "List-Unsubscribe=One-Click", "Content-Type: application/x-www-form-urlencoded")
+		if got.status != http.StatusOK || !strings.Contains(got.body, "You are unsubscribed") || consent() != false || h.stored() != before+1 {
+			t.Fatalf("POST: %d, consent %v, %d events", got.status, consent(), h.stored()-before)
+		}
+	}
+	if e := h.events("ana/b")[0]; e.Title != Unsubscribed || !strings.Contains(mustJSON(t, e.Detail), `"journey":"apology"`) {
+		t.Errorf("event %+v", e)
+	}
+	h.call("/v1/identify", `{"userId":"ana/b","traits":{"consent":{"marketing":true}}}`)
+	if h.do("POST", path, ""); consent() != false {
+		t.Error("an old link does not work again after the customer came back")
+	}
+	if got := h.do("POST", path[:len(path)-1], ""); got.status != http.StatusNotFound {
+		t.Errorf("a broken link: %d", got.status)
+	}
+}
+
+func TestMailEvents(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	_, ref := h.enter()
+	key := h.sent(ref, "email", store.Settlement{Status: workflows.StatusSent, ProviderID: "4F00A1"})
+	body := `[{"type":"delivered","key":"` + key + `","id":"p1"},{"type":"opened","message_id":"<4F00A1@mail.example.com>","id":"p2"},
+		{"type":"click","message_id":"4F00A1","url":"https://x.example","id":"p3"},{"type":"processed","key":"` + key + `"},{"type":"open","key":"not/mine/1"}]`
+	before := h.stored()
+	for range 2 { // providers repeat
+		got := h.call("/v1/mail/events", body)
+		if got.status != http.StatusOK || !strings.Contains(got.body, `"taken":3`) || strings.Count(got.body, `"index"`) != 2 {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		if n := h.stored() - before; n != 3 {
+			t.Errorf("%d events", n)
+		}
+	}
+	detail := mustJSON(t, h.events("ana/b")[0].Detail)
+	for _, want := range []string{`"message":"sorry"`, `"step":"note"`, `"journey":"apology"`, `"channel":"email"`} {
+		if !strings.Contains(detail, want) {
+			t.Errorf("the event lacks %s: %s", want, detail)
+		}
+	}
+	h.call("/v1/mail/events", `{"type":"soft_bounce","key":"`+key+`","id":"b1"}`)
+	if c := h.customer("ana/b"); len(c.Bounced) != 0 {
+		t.Errorf("a soft bounce marks the address: %v", c.Bounced)
+	}
+	h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"Permanent","key":"`+key+`","id":"b2"}`)
+	if c := h.customer("ana/b"); c.Bounced["ana@example.com"] == "" {
+		t.Errorf("a hard bounce does not: %v", c.Bounced)
+	}
+	for name, c := range map[string][2]string{
+		"no type": {`{"key":"k"}`, "type"}, "no key": {`[{"type":"open","key":"k"},{"type":"open"}]`, "[1].key"}, "no object": {`[7]`, "[0]"},
+		"no time": {`{"type":"open","key":"k","timestamp":"x"}`, "timestamp"},
+	} {
+		got := h.call("/v1/mail/events", c[0])
+		if _, field, _ := got.problem(); got.status != http.StatusBadRequest || field != c[1] {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+}
+
+func TestAppMessages(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	_, ref := h.enter()
+	h.sent(ref, "app", store.Settlement{Status: workflows.StatusSent, App: map[string]string{"title": "Sorry", "body": "We are sorry", "link": "/help"}})
+	var made struct{ Token string }
+	got := h.call("/v1/inbox/ana%2Fb/token", `{}`)
+	if err := json.Unmarshal([]byte(got.body), &made); err != nil || made.Token == "" {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	for name, token := range map[string]string{"server key": serverKey, "user token": made.Token} {
+		got := h.do("GET", "/v1/inbox/ana%2Fb", "", "Authorization: Bearer "+token)
+		if got.status != http.StatusOK || !strings.Contains(got.body, `"title":"Sorry"`) || !strings.Contains(got.body, `"link":"/help"`) {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+	if got := h.do("GET", "/v1/inbox/ben", "", "Authorization: Bearer "+made.Token); got.status != http.StatusUnauthorized {
+		t.Errorf("another user's token: %d", got.status)
+	}
+	h.g.wall = func() time.Time { return instant.Add(userTokenLife) }
+	if got := h.do("GET", "/v1/inbox/ana%2Fb", "", "Authorization: Bearer "+made.Token); got.status != http.StatusUnauthorized || !strings.Contains(got.body, "expired") {
+		t.Errorf("an old token: %d %s", got.status, got.body)
+	}
+}
+
+func mustJSON(t *testing.T, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestAdmin(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.enter()
+	admin := func(method, path, body string) answer {
+		return h.do(method, path, body, "Authorization: Bearer "+adminToken)
+	}
+	got := admin("POST", AdminStart, `{"journey":"apology","customer":"ben","properties":{"order":"o2"},"id":"s1"}`)
+	var started StartResponse
+	if err := json.Unmarshal([]byte(got.body), &started); err != nil || started.WorkflowID != "apology/ben" {
+		t.Fatalf("start: %d %s", got.status, got.body)
+	}
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		{"POST", AdminStart, `{"journey":"apology","customer":"ben"}`, 409, "refused"},
+		{"POST", AdminStart, `{"journey":"nothing","customer":"ben"}`, 404, "unknown_journey"},
+		{"POST", AdminStart, `{"journey":"apology"}`, 400, "customer"},
+		{"POST", AdminStart, `{"journey":"apology","customer":"anon:1"}`, 400, "customer"},
+		{"POST", AdminStart, `{"jorney":"apology"}`, 400, "unknown_key"},
+		{"GET", AdminStatus + "?workflow_id=apology/ben", "", 200, `"entry_name":"Journey Started"`},
+		{"GET", AdminStatus + "?workflow_id=apology/nobody", "", 404, "not_found"},
+		{"GET", AdminStatus, "", 400, "workflow_id"},
+		{"GET", AdminEnrolments + "?journey=apology&state=open", "", 200, `"customer":"ben"`},
+		{"GET", AdminEnrolments + "?limit=1", "", 200, `"next":`},
+		{"GET", AdminEnrolments + "?state=odd", "", 400, "state"},
+		{"GET", AdminEnrolments + "?limit=0", "", 400, "limit"},
+		{"POST", AdminCommand, `{"workflow_id":"apology/ben","kind":"pause"}`, 200, "true"},
+		{"POST", AdminCommand, `{"workflow_id":"apology/nobody","kind":"exit"}`, 404, "not_found"},
+		{"POST", AdminCommand, `{"workflow_id":"apology/ben","kind":"explode"}`, 400, "kind"},
+		{"POST", AdminPause, `{"journey":"apology","paused":true}`, 200, `"instances":2`},
+		{"GET", AdminCounts, "", 200, `"paused_journeys":["apology"]`},
+		{"POST", AdminPause, `{"paused":true}`, 400, "journey"},
+	} {
+		if got := admin(c.method, c.path, c.body); got.status != c.status || !strings.Contains(got.body, c.says) {
+			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, got.status, got.body)
+		}
+	}
+	metrics := h.do("GET", "/metrics", "", "Authorization: Bearer "+adminToken).body
+	for _, want := range []string{`tabi_enrolments_open{journey="apology"} 2`, "tabi_store_up 1", "tabi_http_request_seconds_bucket", `tabi_calls_total{type="track"} 1`, "tabi_journeys_paused 1"} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %q", want)
+		}
+	}
+}
