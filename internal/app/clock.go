@@ -1,0 +1,75 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// SetClock brings the store's clock in line with --time-scale and --time-origin. Without either the data's own stays.
+func (c *Config) SetClock(ctx context.Context, st *store.Store) error {
+	if c.TimeScale == 0 && c.TimeOrigin == "" {
+		return nil
+	}
+	origin, err := parseOrigin(c.TimeOrigin)
+	if err != nil {
+		return err
+	}
+	have, err := st.Clock(ctx)
+	if err != nil {
+		return err
+	}
+	scale := c.TimeScale
+	if scale == 0 {
+		scale = max(have.Scale, 1)
+	}
+	wall := clock.Wall().Truncate(time.Millisecond)
+	want := journey.Clock{Origin: origin, Epoch: wall, Scale: scale}
+	if origin.IsZero() {
+		if max(have.Scale, 1) == scale {
+			return nil // as fast as asked for: virtual time goes on from where it is
+		}
+		want.Origin = wall
+	} else if have.Scale == scale && have.Origin.Equal(origin) {
+		return nil
+	}
+	err = st.SetClock(ctx, want)
+	if errors.Is(err, store.ErrClockFixed) {
+		return Usage("the data in %s runs on another clock (%s), and its events stand in that time: leave --time-scale and --time-origin out, "+
+			"or begin afresh with another --data-dir", c.Place(), DescribeClock(have))
+	}
+	return err
+}
+
+// Place is where the data is, without credentials.
+func (c *Config) Place() string {
+	if c.Postgres() {
+		return "the PostgreSQL database"
+	}
+	return c.DatabaseURL()
+}
+
+// DescribeClock says in words how a clock runs.
+func DescribeClock(c journey.Clock) string {
+	if c.Scale <= 1 && c.Origin.Equal(c.Epoch) {
+		return "real time"
+	}
+	return (time.Duration(max(c.Scale, 1)) * time.Second).String() + " in a second, from " + c.Origin.UTC().Format(time.RFC3339)
+}
+
+// parseOrigin reads a date or an RFC 3339 time; empty is none.
+func parseOrigin(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, Usage("--time-origin is %q: give a date (2016-11-14) or a time (2016-11-14T09:00:00Z)", text)
+}

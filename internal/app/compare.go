@@ -1,0 +1,52 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+func now(c journey.Clock) time.Time { return clock.Now(c) }
+
+// compare fills what differs between two contents, by name.
+func (p *Published) compare(old, content *journey.Content) {
+	if old == nil {
+		old = &journey.Content{}
+	}
+	changes(p, "journey", old.Journeys, content.Journeys)
+	changes(p, "message", old.Messages, content.Messages)
+}
+
+func changes[T any](p *Published, kind string, old, now map[string]T) {
+	names := make([]string, 0, len(old)+len(now))
+	for n := range old {
+		names = append(names, n)
+	}
+	for n := range now {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, n := range slices.Compact(names) {
+		was, had := old[n]
+		is, has := now[n]
+		switch label := kind + " " + n; {
+		case !had:
+			p.Added = append(p.Added, label)
+		case !has:
+			p.Removed = append(p.Removed, label)
+		case !same(was, is):
+			p.Changed = append(p.Changed, label)
+		}
+	}
+}
+
+// same compares as JSON, which is how content is stored.
+func same(a, b any) bool {
+	x, errA := json.Marshal(a)
+	y, errB := json.Marshal(b)
+	return errA == nil && errB == nil && bytes.Equal(x, y)
+}

@@ -1,0 +1,170 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Pauses between two attempts to reach what a process needs, and between two lines of log about it.
+const (
+	retryPause = time.Second
+	sayPause   = 10 * time.Second
+	tryTimeout = 5 * time.Second
+)
+
+// reach tries until it works, limit has passed or ctx ends. It says at once what it waits for, and again now and then.
+func reach(ctx context.Context, log *zap.Logger, what string, limit time.Duration, try func(context.Context) error) error {
+	began := clock.Wall()
+	var said time.Time
+	for {
+		once, cancel := context.WithTimeout(ctx, max(tryTimeout, limit/4))
+		err := try(once)
+		cancel()
+		var wrong *ExitError
+		if err == nil || errors.As(err, &wrong) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		now := clock.Wall()
+		if now.Sub(began)+retryPause > limit {
+			return err
+		}
+		if now.Sub(said) >= sayPause {
+			said = now
+			log.Warn("waiting for "+what, zap.Error(err), zap.Duration("giving_up_in", (limit-now.Sub(began)).Round(time.Second)))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(retryPause):
+		}
+	}
+}
+
+// OpenStore connects to the database and migrates it, waiting for it as long as configured.
+func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*store.Store, error) {
+	where := "the database at TABI_DATABASE"
+	if !c.Postgres() {
+		where = "the SQLite file " + c.DatabaseURL()
+		if err := os.MkdirAll(filepath.Dir(c.DatabaseURL()), 0o700); err != nil {
+			return nil, Unreachable("cannot make the data folder: %w; choose another with --data-dir", err)
+		}
+	}
+	var st *store.Store
+	limit := c.ConnectTimeout
+	if !c.Postgres() {
+		limit = 0 // a file is there or it is not
+	}
+	err := reach(ctx, log, where, limit, func(ctx context.Context) (err error) {
+		st, err = store.Open(ctx, store.Options{URL: c.DatabaseURL()})
+		return err
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, Unreachable("cannot open %s: %w; is it running, and is TABI_DATABASE right?", where, err)
+	}
+	return st, nil
+}
+
+// temporalOptions are the SDK's, from TEMPORAL_* variables, profiles and flags.
+func (c *Config) temporalOptions(log *zap.Logger) (client.Options, error) {
+	profile, err := envconfig.LoadClientConfigProfile(envconfig.LoadClientConfigProfileOptions{})
+	if err != nil {
+		return client.Options{}, Usage("the settings of Temporal: %w; look at the TEMPORAL_* variables and the profile", err)
+	}
+	if c.TemporalAddr != "" {
+		profile.Address = c.TemporalAddr
+	}
+	if c.TemporalNS != "" {
+		profile.Namespace = c.TemporalNS
+	}
+	opts, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{})
+	if err != nil {
+		return client.Options{}, Usage("the settings of Temporal: %w; look at the TEMPORAL_* variables and the profile", err)
+	}
+	if opts.HostPort == "" {
+		opts.HostPort = client.DefaultHostPort
+	}
+	if opts.Namespace == "" {
+		opts.Namespace = client.DefaultNamespace
+	}
+	opts.Logger = sdkLogger(log)
+	return opts, nil
+}
+
+// DialTemporal connects, waiting as long as configured, and sees to the search attributes. It gives the UI's namespace too.
+func (c *Config) DialTemporal(ctx context.Context, log *zap.Logger, handler client.MetricsHandler) (client.Client, client.Options, error) {
+	opts, err := c.temporalOptions(log)
+	if err != nil {
+		return nil, opts, err
+	}
+	opts.MetricsHandler = handler
+	var tc client.Client
+	err = reach(ctx, log, "Temporal at "+opts.HostPort, c.ConnectTimeout, func(ctx context.Context) (err error) {
+		if tc == nil {
+			if tc, err = client.DialContext(ctx, opts); err != nil {
+				return err
+			}
+		}
+		return ensureAttributes(ctx, tc, opts.Namespace)
+	})
+	if err != nil {
+		if tc != nil {
+			tc.Close()
+		}
+		if ctx.Err() != nil {
+			return nil, opts, ctx.Err()
+		}
+		return nil, opts, Unreachable("cannot reach Temporal at %s (namespace %s): %w; start it, or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE", opts.HostPort, opts.Namespace, err)
+	}
+	return tc, opts, nil
+}
+
+// attributes are the search attributes of an instance.
+var attributes = []string{workflows.AttrJourney, workflows.AttrCustomer, workflows.AttrRevision}
+
+// ensureAttributes adds the search attributes that the namespace lacks, and fails until the server knows them all:
+// a start with one that is unknown would be refused.
+func ensureAttributes(ctx context.Context, tc client.Client, namespace string) error {
+	known, err := tc.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		return fmt.Errorf("search attributes: %w", err)
+	}
+	missing := map[string]enumspb.IndexedValueType{}
+	for _, name := range attributes {
+		switch t, ok := known.GetCustomAttributes()[name]; {
+		case !ok:
+			missing[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+		case t != enumspb.INDEXED_VALUE_TYPE_KEYWORD:
+			return Usage("the search attribute %s of namespace %s is %s: tabi needs it as Keyword; use another namespace", name, namespace, t)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	_, err = tc.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
+	var exists *serviceerror.AlreadyExists
+	if err != nil && !errors.As(err, &exists) {
+		return fmt.Errorf("search attributes: %w", err)
+	}
+	return errors.New("the search attributes were just added; the server does not know them yet")
+}

@@ -1,0 +1,128 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// MaxFile is the largest journey file that is read, in bytes; larger ones are refused by their name.
+const MaxFile = 4 << 20
+
+// ReadFolder reads all YAML files of a journeys folder, by name. Folders and files whose name begins with a dot are left out.
+func ReadFolder(dir string) ([]journey.File, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, Usage("cannot read %s: %w", dir, errors.Unwrap(err))
+	}
+	if !info.IsDir() {
+		return nil, Usage("%s is not a folder", dir)
+	}
+	root := filepath.ToSlash(filepath.Clean(dir))
+	var files []journey.File
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(d.Name(), ".") && path != dir {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if ext := filepath.Ext(path); d.IsDir() || ext != ".yaml" && ext != ".yml" {
+			return nil
+		}
+		data, err := readFile(path)
+		if err != nil {
+			return err
+		}
+		files = append(files, journey.File{Root: root, Name: filepath.ToSlash(filepath.Clean(path)), Data: data})
+		return nil
+	})
+	if err != nil {
+		var wrong *ExitError
+		if errors.As(err, &wrong) {
+			return nil, err
+		}
+		return nil, Usage("cannot read %s: %w", dir, err)
+	}
+	slices.SortFunc(files, func(a, b journey.File) int { return strings.Compare(a.Name, b.Name) })
+	return files, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > MaxFile {
+		return nil, Usage("%s has %d bytes; a journey file has at most %d", path, info.Size(), MaxFile)
+	}
+	return os.ReadFile(path)
+}
+
+// Fingerprint is the same as long as names and bytes are.
+func Fingerprint(files []journey.File) string {
+	h := sha256.New()
+	for _, f := range files {
+		_, _ = fmt.Fprintf(h, "%q %d\n", f.Name, len(f.Data))
+		_, _ = h.Write(f.Data)
+	}
+	return string(h.Sum(nil))
+}
+
+// Check lints with the channels of this build.
+func Check(files []journey.File) (*journey.Content, journey.Diagnostics) {
+	return journey.Check(files, journey.Options{Channels: channel.Specs()})
+}
+
+// Published says what a release changed.
+type Published struct {
+	Release  int      `json:"release"`
+	Previous int      `json:"previous"`
+	Added    []string `json:"added,omitempty"` // "journey x", "message y"
+	Changed  []string `json:"changed,omitempty"`
+	Removed  []string `json:"removed,omitempty"`
+}
+
+// Same reports that nothing changed.
+func (p Published) Same() bool { return p.Release == p.Previous }
+
+// Publish makes content the next release.
+func (s *Services) Publish(ctx context.Context, content *journey.Content) (Published, error) {
+	return Publish(ctx, s.Store, content)
+}
+
+// Publish makes content the next release of a store.
+func Publish(ctx context.Context, st *store.Store, content *journey.Content) (Published, error) {
+	clk, err := st.Clock(ctx)
+	if err != nil {
+		return Published{}, err
+	}
+	previous, old, err := st.Content(ctx)
+	if err != nil {
+		return Published{}, err
+	}
+	release, err := st.Publish(ctx, now(clk), content)
+	if err != nil {
+		var dropped *store.DroppedError
+		if errors.As(err, &dropped) {
+			return Published{}, fmt.Errorf("not published: instances that are still open name what this release lacks; put it back until they have ended:\n  %s", strings.Join(dropped.Missing, "\n  "))
+		}
+		return Published{}, err
+	}
+	p := Published{Release: release, Previous: previous}
+	p.compare(old, content)
+	return p, nil
+}

@@ -1,0 +1,185 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sink"
+)
+
+// Dev is everything in one process, with Temporal as a child: for a designer's own machine.
+type Dev struct {
+	Config   *Config
+	Temporal DevServerOptions
+	Journeys string // folder that is linted and published at start and on each save; empty: none
+	Log      *zap.Logger
+	// Linted is told of every check of the folder, Published of every release; Refused of one the store did not take.
+	Linted    func([]journey.File, journey.Diagnostics)
+	Published func(Published)
+	Refused   func(error)
+	Ready     func(Running)
+}
+
+// readyTimeout bounds the wait between all parts having started and the gateway saying that it is ready.
+const readyTimeout = time.Minute
+
+// Run starts everything and runs until ctx ends. What it started has ended when it returns.
+func (d *Dev) Run(ctx context.Context) (err error) {
+	c := d.Config
+	if err := loopback(c.Listen); err != nil {
+		return err
+	}
+	listener, err := c.ListenHTTP()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
+	server, err := StartDevServer(d.Temporal)
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	c.TemporalAddr, c.TemporalNS = server.Address, "default"
+	for _, name := range []string{"TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE", "TEMPORAL_API_KEY", "TEMPORAL_TLS"} {
+		if err := os.Unsetenv(name); err != nil { // the child needs none of it
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		if err := server.Watch(ctx); err != nil {
+			cancel(err)
+		}
+	}()
+	err = d.serve(ctx, listener, server)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return Stopped(ctx, err)
+}
+
+// serve runs the parts beside the server.
+func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServer) (err error) {
+	c := d.Config
+	sinks, err := sink.Start(sink.Options{})
+	if err != nil {
+		return fmt.Errorf("the mail and push sinks do not start: %w", err)
+	}
+	defer func() { err = errors.Join(err, sinks.Close()) }()
+	if err := c.useSinks(sinks); err != nil {
+		return err
+	}
+	st, err := c.OpenStore(ctx, d.Log)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.SetClock(ctx, st), st.Close()); err != nil {
+		return err
+	}
+	s, err := c.Connect(ctx, d.Log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	folder := &folder{dev: d, services: s}
+	if err := folder.first(ctx); err != nil {
+		return err
+	}
+	pages := sinks.Handler()
+	g, err := s.Gateway(true, map[string]http.Handler{"/dev/": pages})
+	if err != nil {
+		return err
+	}
+	running := Running{URL: localURL(listener.Addr()), Temporal: server.Address, UI: server.UI, SMTP: sinks.SMTPAddress(), Clock: s.Clock, PID: os.Getpid()}
+	return RunAll(ctx,
+		func(ctx context.Context) error {
+			return gateway.ServeOn(ctx, gateway.Server("", g.Handler()), listener)
+		},
+		s.RunWorker,
+		s.Relay().Run,
+		folder.watch,
+		func(ctx context.Context) error { return d.announce(ctx, running) },
+	)
+}
+
+// announce waits until the gateway says that it is ready, tells where everything is, and takes the note away at the end.
+func (d *Dev) announce(ctx context.Context, running Running) error {
+	began := clock.Wall()
+	client := http.Client{Timeout: retryPause}
+	for !answers(ctx, &client, running.URL+"/readyz") {
+		if clock.Wall().Sub(began) > readyTimeout {
+			return Unreachable("not ready after %s: %s/readyz says what is missing", readyTimeout, running.URL)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(retryPause / 10):
+		}
+	}
+	remove, err := running.write(d.Config.DataDir)
+	if err != nil {
+		return Unreachable("cannot write to the data folder: %w; choose another with --data-dir", err)
+	}
+	defer remove()
+	if d.Ready != nil {
+		d.Ready(running)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func answers(ctx context.Context, client *http.Client, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	answer, err := client.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
+// useSinks points the channels that have no setting of their own at the sinks.
+func (c *Config) useSinks(s *sink.Sink) error {
+	ch := &c.Channels
+	if ch.SMTPURL == "" {
+		ch.SMTPURL = s.SMTPURL()
+		if ch.MailFrom == "" {
+			ch.MailFrom = "tabi <tabi@example.com>"
+		}
+	}
+	if ch.FCMCredentials == "" {
+		account, err := s.ServiceAccount()
+		if err != nil {
+			return err
+		}
+		ch.FCMCredentials, ch.FCMURL = string(account), s.FCMURL()
+	}
+	ch.WebhookAllowPrivate = true
+	return nil
+}
+
+// loopback refuses addresses that others can reach: dev asks nobody who they are.
+func loopback(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return Usage("--listen is %q: give host:port", address)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return Usage("--listen is %q: dev asks nobody who they are and listens on this machine only (127.0.0.1:8080); use serve for others", address)
+	}
+	return nil
+}

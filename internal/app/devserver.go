@@ -1,0 +1,186 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// DevServer is a Temporal development server that runs as a child of this process.
+type DevServer struct {
+	Address string // host:port of the frontend
+	UI      string // URL; empty without
+	LogFile string
+	Done    <-chan struct{} // closed when it has ended
+	cmd     *exec.Cmd
+}
+
+// DevServerOptions of StartDevServer.
+type DevServerOptions struct {
+	DataDir  string
+	Port     int  // 0: 7233, or a free one where that is taken
+	UIPort   int  // 0: 8233, or a free one
+	Headless bool // without the UI
+}
+
+// FindTemporal gives the Temporal command line: beside this executable, in bin of the working folder, or in PATH.
+func FindTemporal() (string, error) {
+	var places []string
+	if self, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(self); err == nil {
+			self = real
+		}
+		places = append(places, filepath.Join(filepath.Dir(self), "temporal"))
+	}
+	places = append(places, filepath.Join("bin", "temporal"))
+	for _, p := range places {
+		if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return filepath.Abs(p)
+		}
+	}
+	found, err := exec.LookPath("temporal")
+	if err != nil {
+		return "", Unreachable("there is no `temporal` beside this program, in ./bin or in PATH: run `make build`, " +
+			"or install Temporal's command line (https://docs.temporal.io/cli)")
+	}
+	return found, nil
+}
+
+// StartDevServer starts a server on its own data file. It stops when told to, and when this process dies.
+func StartDevServer(o DevServerOptions) (*DevServer, error) {
+	binary, err := FindTemporal()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+		return nil, Unreachable("cannot make the data folder: %w; choose another with --data-dir", err)
+	}
+	port, err := choosePort(o.Port, 7233, "--temporal-port")
+	if err != nil {
+		return nil, err
+	}
+	args := []string{
+		"server", "start-dev", "--ip", "127.0.0.1", "--port", strconv.Itoa(port),
+		"--db-filename", filepath.Join(o.DataDir, "temporal.db"),
+		"--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1",
+		// By default queues are read 20 times a second, which makes every hop take 50 ms.
+		"--dynamic-config-value", "history.transferProcessorMaxPollRPS=200",
+		"--dynamic-config-value", "history.timerProcessorMaxPollRPS=200",
+		// At scale 86,400 a customer may well enter again within a second.
+		"--dynamic-config-value", `history.workflowIdReuseMinimalInterval="0s"`,
+		"--log-level", "warn",
+	}
+	for _, name := range attributes {
+		args = append(args, "--search-attribute", name+"=Keyword")
+	}
+	d := &DevServer{Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), LogFile: filepath.Join(o.DataDir, "temporal.log")}
+	if o.Headless {
+		args = append(args, "--headless")
+	} else {
+		ui, err := choosePort(o.UIPort, 8233, "--ui-port")
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--ui-port", strconv.Itoa(ui))
+		d.UI = "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ui)) + "/namespaces/default/workflows"
+	}
+	logFile, err := os.Create(d.LogFile)
+	if err != nil {
+		return nil, Unreachable("cannot write the log of Temporal: %w; choose another --data-dir", err)
+	}
+	d.cmd = exec.Command(binary, args...)
+	d.cmd.Stdout, d.cmd.Stderr = logFile, logFile
+	d.cmd.SysProcAttr = childAttributes()
+	d.cmd.Env = childEnvironment(os.Environ())
+	done := make(chan struct{})
+	d.Done = done
+	started := make(chan error, 1)
+	go func() {
+		lockThread() // the child's death signal is tied to the thread that started it
+		err := d.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = d.cmd.Wait()
+		}
+		_ = logFile.Close()
+		close(done)
+	}()
+	if err := <-started; err != nil {
+		return nil, Unreachable("cannot start %s: %w", binary, err)
+	}
+	return d, nil
+}
+
+// stopGrace is how long the child may take to end after it was told to.
+const stopGrace = 8 * time.Second
+
+// Stop ends the server and all it started, and waits for it.
+func (d *DevServer) Stop() {
+	_ = signalGroup(d.cmd, syscall.SIGTERM)
+	select {
+	case <-d.Done:
+	case <-time.After(stopGrace):
+		_ = signalGroup(d.cmd, syscall.SIGKILL)
+		<-d.Done
+	}
+}
+
+// Watch ends with an error when the server ends before ctx does.
+func (d *DevServer) Watch(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.Done:
+		return Unreachable("the Temporal server ended; its log is %s", d.LogFile)
+	}
+}
+
+// choosePort gives the port that was asked for, or else the usual one where it is free, or else any free one.
+func choosePort(asked, usual int, flag string) (int, error) {
+	if asked != 0 {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(asked)))
+		if err != nil {
+			return 0, Unreachable("port %d is taken: give another one with %s", asked, flag)
+		}
+		return asked, l.Close()
+	}
+	for _, p := range []int{usual, 0} {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p)))
+		if err != nil {
+			continue
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		return port, l.Close()
+	}
+	return 0, Unreachable("no free port on 127.0.0.1: give one with %s", flag)
+}
+
+// childEnvironment is ours without what would point the child elsewhere, and without our secrets.
+func childEnvironment(env []string) []string {
+	var out []string
+	for _, kv := range env {
+		if !hasAnyPrefix(kv, "TEMPORAL_", "TABI_") {
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
+var errNoGroup = errors.New("the process has not started")
+
+func signalGroup(cmd *exec.Cmd, sig syscall.Signal) error {
+	if cmd.Process == nil {
+		return errNoGroup
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, sig); err != nil {
+		return fmt.Errorf("signal %d: %w", sig, err)
+	}
+	return nil
+}

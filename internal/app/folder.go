@@ -1,0 +1,76 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// folderPause is how often a journeys folder is looked at.
+const folderPause = time.Second
+
+// folder is a journeys folder that dev keeps published.
+type folder struct {
+	dev      *Dev
+	services *Services
+	seen     string // fingerprint of what was last checked
+	broken   string // why it could not be read, said once
+}
+
+// first publishes what is there. A folder with errors does not keep dev from starting: the release before stays.
+func (f *folder) first(ctx context.Context) error {
+	if f.dev.Journeys == "" {
+		return nil
+	}
+	files, err := ReadFolder(f.dev.Journeys)
+	if err != nil {
+		return err
+	}
+	f.publish(ctx, files)
+	return nil
+}
+
+// watch publishes the folder again whenever it has changed.
+func (f *folder) watch(ctx context.Context) error {
+	tick := time.NewTicker(folderPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if f.dev.Journeys == "" {
+			continue
+		}
+		files, err := ReadFolder(f.dev.Journeys)
+		if err != nil {
+			if f.broken != err.Error() {
+				f.broken = err.Error()
+				f.dev.Refused(err)
+			}
+			continue
+		}
+		f.broken = ""
+		if Fingerprint(files) != f.seen {
+			f.publish(ctx, files)
+		}
+	}
+}
+
+func (f *folder) publish(ctx context.Context, files []journey.File) {
+	f.seen = Fingerprint(files)
+	content, found := Check(files)
+	f.dev.Linted(files, found)
+	if found.Failed(false) {
+		return
+	}
+	p, err := f.services.Publish(ctx, content)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		f.dev.Refused(err)
+	case err == nil:
+		f.dev.Published(p)
+	}
+}

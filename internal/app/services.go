@@ -1,0 +1,247 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/relay"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Services is one process's share of tabi: connected, and ready to run its parts.
+type Services struct {
+	Config   *Config
+	Log      *zap.Logger
+	Store    *store.Store
+	Temporal client.Client
+	Clock    journey.Clock // of the installation
+	Secret   []byte
+	metrics  *metrics
+}
+
+// Connect reaches database and Temporal, in this order. The caller closes the Services.
+func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error) {
+	secret, err := c.SecretBytes()
+	if err != nil {
+		return nil, err
+	}
+	s := &Services{Config: c, Log: log, Secret: secret}
+	if s.Store, err = c.OpenStore(ctx, log); err != nil {
+		return nil, err
+	}
+	if s.Clock, err = s.Store.Clock(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if s.metrics, err = newMetrics(log); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if s.Temporal, _, err = c.DialTemporal(ctx, log, s.metrics.handler); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// closeTimeout bounds what is left to write at the end.
+const closeTimeout = 2 * time.Second
+
+// Close ends all connections.
+func (s *Services) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	var errs []error
+	if s.Temporal != nil {
+		s.Temporal.Close()
+	}
+	if s.metrics != nil {
+		errs = append(errs, s.metrics.close(ctx))
+	}
+	if s.Store != nil {
+		errs = append(errs, s.Store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// TemporalReady reports whether Temporal answers.
+func (s *Services) TemporalReady(ctx context.Context) error {
+	_, err := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+	return err
+}
+
+// Relay delivers and reconciles until ctx ends.
+func (s *Services) Relay() *relay.Relay {
+	return relay.New(relay.Config{Store: s.Store, Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("relay"), Workers: s.Config.RelayWorkers})
+}
+
+// workerStop is how long a worker lets activities under way finish; the process ends within ten seconds.
+const workerStop = 8 * time.Second
+
+// RunWorker serves workflows and activities until ctx ends, then lets what is under way finish.
+func (s *Services) RunWorker(ctx context.Context) error {
+	channels, err := channel.Open(s.Config.Channels)
+	if err != nil {
+		return &ExitError{Code: ExitUsage, Err: err}
+	}
+	defer func() {
+		if err := channel.Close(channels); err != nil {
+			s.Log.Warn("closing the channels", zap.Error(err))
+		}
+	}()
+	c := s.Config
+	worker.SetStickyWorkflowCacheSize(c.StickyCache)
+	fatal := make(chan error, 1)
+	w := worker.New(s.Temporal, workflows.TaskQueue, worker.Options{
+		// Fixed pollers let some first tasks wait for seconds; these follow the load.
+		WorkflowTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		MaxConcurrentWorkflowTaskExecutionSize:  c.WorkflowTasks,
+		MaxConcurrentActivityExecutionSize:      c.Activities,
+		MaxConcurrentLocalActivityExecutionSize: c.LocalActivities,
+		DisableRegistrationAliasing:             true,
+		WorkerStopTimeout:                       workerStop,
+		OnFatalError: func(err error) {
+			select {
+			case fatal <- err:
+			default:
+			}
+		},
+	})
+	workflows.Register(w)
+	activities.Register(w, activities.New(activities.Config{
+		Store: s.Store, Channels: channels, Clock: s.Clock, Logger: s.Log.Named("activities"),
+		Links: link.Links{PublicURL: c.PublicURL, Secret: s.Secret},
+	}))
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("the worker does not start: %w", err)
+	}
+	defer w.Stop()
+	select {
+	case err := <-fatal:
+		return fmt.Errorf("the worker cannot go on: %w", err)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Gateway builds the HTTP side. In dev it lets this machine in without keys, and serves the pages of dev.
+func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Gateway, error) {
+	c := s.Config
+	keys, err := c.Keys()
+	if err != nil {
+		return nil, err
+	}
+	agents, err := ParseTokens("agent-tokens", string(c.AgentTokens))
+	if err != nil {
+		return nil, err
+	}
+	admins, err := ParseTokens("admin-tokens", string(c.AdminTokens))
+	if err != nil {
+		return nil, err
+	}
+	g, err := gateway.New(gateway.Config{
+		Store: s.Store, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL,
+		Dev: dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry, DevHandlers: pages,
+	})
+	if err != nil {
+		return nil, &ExitError{Code: ExitUsage, Err: err}
+	}
+	return g, nil
+}
+
+// CheckServe names everything that serve lacks to start closed to strangers, before anything is connected to.
+func (c *Config) CheckServe() error {
+	if c.Insecure {
+		return nil
+	}
+	var missing []error
+	for _, m := range []struct {
+		value Secret
+		name  string
+	}{{c.WriteKeys, "write keys: set TABI_WRITE_KEYS"}, {c.AgentTokens, "agent token: set TABI_AGENT_TOKENS"}, {c.AdminTokens, "admin token: set TABI_ADMIN_TOKENS"}, {c.Secret, "secret: set TABI_SECRET"}} {
+		if m.value == "" {
+			missing = append(missing, errors.New("no "+m.name))
+		}
+	}
+	if len(missing) > 0 {
+		return Usage("serve does not start open to strangers (--insecure does):\n%w", errors.Join(missing...))
+	}
+	return nil
+}
+
+// Listen opens the gateway's address and fills PublicURL where none is given.
+func (c *Config) ListenHTTP() (net.Listener, error) {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, Unreachable("cannot listen on %s: %w; choose another address with --listen", c.Listen, err)
+	}
+	if c.PublicURL == "" {
+		c.PublicURL = localURL(l.Addr())
+	}
+	return l, nil
+}
+
+// localURL is how a listener is reached from this machine.
+func localURL(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return "http://" + a.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// WorkerHealth serves a worker's /healthz, /readyz and /metrics until ctx ends.
+func (s *Services) WorkerHealth(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), closeTimeout)
+		defer cancel()
+		for name, check := range map[string]func(context.Context) error{"database": s.Store.Ping, "Temporal": s.TemporalReady} {
+			if err := check(ctx); err != nil {
+				s.Log.Warn("not ready", zap.String("part", name), zap.Error(err))
+				http.Error(w, name+" cannot be reached", http.StatusServiceUnavailable)
+				return
+			}
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	return gateway.ServeOn(ctx, gateway.Server("", mux), l)
+}
+
+// RunAll runs parts side by side until ctx ends or one fails; then all are stopped and waited for.
+func RunAll(ctx context.Context, parts ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, len(parts))
+	for _, part := range parts {
+		go func() {
+			defer cancel()
+			ended <- part(ctx)
+		}()
+	}
+	var errs []error
+	for range parts {
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

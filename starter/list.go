@@ -1,0 +1,90 @@
+package main
+
+import (
+	"net/url"
+	"strconv"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+)
+
+// page is how many enrolments are asked for at once.
+const page = 1000
+
+func listCommand() *cobra.Command {
+	var (
+		r                                         remote
+		journey, customer, state, outcome, output string
+		limit                                     int
+	)
+	c := &cobra.Command{
+		Use: "list", Short: "List who is, or was, in which journey", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return app.Usage("--limit is %d: give at least 1", limit)
+			}
+			if err := r.load(c); err != nil {
+				return err
+			}
+			all := gateway.EnrolmentList{Enrolments: []gateway.EnrolmentView{}}
+			for {
+				q := url.Values{}
+				for k, v := range map[string]string{"journey": journey, "customer": customer, "state": state, "outcome": outcome, "after": all.Next} {
+					if v != "" {
+						q.Set(k, v)
+					}
+				}
+				q.Set("limit", strconv.Itoa(min(page, limit-len(all.Enrolments))))
+				var got gateway.EnrolmentList
+				if err := r.call(c.Context(), "GET", gateway.AdminEnrolments+"?"+q.Encode(), nil, &got); err != nil {
+					return err
+				}
+				all.Enrolments, all.Next = append(all.Enrolments, got.Enrolments...), got.Next
+				if got.Next == "" || len(all.Enrolments) >= limit {
+					break
+				}
+			}
+			return show(c, output, all, func(p *printer) {
+				if len(all.Enrolments) == 0 {
+					p.line("nobody")
+					return
+				}
+				rows := make([]table.Row, len(all.Enrolments))
+				for i, e := range all.Enrolments {
+					rows[i] = table.Row{e.WorkflowID, stateOf(e), e.Step, stamp(e.EnteredAt), stamp(e.Until)}
+				}
+				p.table(table.Row{"WORKFLOW ID", "STATE", "STEP", "ENTERED", "UNTIL"}, rows)
+				if all.Next != "" {
+					p.line("… and more: raise --limit")
+				}
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&journey, "journey", "", "of this journey only")
+	f.StringVar(&customer, "customer", "", "of this customer only")
+	f.StringVar(&state, "state", "", "open, watching or closed")
+	f.StringVar(&outcome, "outcome", "", "that ended so: goal, timeout, …")
+	f.IntVar(&limit, "limit", 100, "how many at most")
+	r.register(c, false, true)
+	outputFlag(c, &output)
+	return c
+}
+
+// stateOf says in a word or two how an enrolment is.
+func stateOf(e gateway.EnrolmentView) string {
+	s := e.State
+	if e.Outcome != "" {
+		s += ": " + e.Outcome
+	}
+	if e.Paused {
+		s += ", paused"
+	}
+	if e.Holdout {
+		s += ", held out"
+	}
+	return s
+}

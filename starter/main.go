@@ -1,0 +1,88 @@
+// Command tabi runs, checks and operates durable customer journeys.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+)
+
+func main() { os.Exit(run()) }
+
+// run is main with an exit status, so that tests can call it as a program.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+}
+
+// execute runs one command and says what went wrong, once.
+func execute(ctx context.Context, args []string, out, errs io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if err != nil && err.Error() != "" {
+		_, _ = fmt.Fprintln(errs, "tabi: "+err.Error())
+	}
+	return app.ExitCode(err)
+}
+
+// newRoot is the command tree: one line per command, one file each.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tabi",
+		Short: "Durable customer journeys on Temporal",
+		Long: "tabi runs customer journeys: a YAML file says what happens, and each customer's journey runs as one durable workflow on Temporal.\n" +
+			"Every flag can be set in the environment, by the variable in brackets; the flag wins.\n\n" +
+			"Exit status: 0 good, 1 the thing checked is bad, 2 wrong usage, 3 cannot reach a database, Temporal or the gateway.",
+		SilenceUsage: true, SilenceErrors: true, Version: app.Version,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return app.Usage("%w; see %s --help", err, c.CommandPath())
+	})
+	root.AddCommand(
+		devCommand(), publishCommand(), lintCommand(), serveCommand(),
+		startCommand(), eventCommand(), ingestCommand(),
+		listCommand(), statusCommand(), exitCommand(), pauseCommand(), resumeCommand(), reconcileCommand(),
+		versionCommand(),
+	)
+	strict(root)
+	return root
+}
+
+// strict makes wrong arguments and unknown commands errors of usage.
+func strict(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return app.Usage("%w; see %s --help", err, c.CommandPath())
+			}
+			return nil
+		}
+	} else if c.HasSubCommands() {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				hint := ""
+				if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+					hint = fmt.Sprintf(" (did you mean %q?)", near[0])
+				}
+				return app.Usage("there is no command %q%s; see %s --help", args[0], hint, c.CommandPath())
+			}
+			return nil
+		}
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		c.SuggestionsMinimumDistance = 2
+	}
+	for _, sub := range c.Commands() {
+		strict(sub)
+	}
+}
