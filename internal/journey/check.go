@@ -103,11 +103,26 @@ func baseName(name string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(path.Base(name), ".yaml"), ".yml")
 }
 
+// maxMasked bounds how often a file is read again behind an expression that YAML ate.
+const maxMasked = 20
+
 // read parses the file and, but for journeys, checks it.
 func (f *fileCheck) read(data []byte) {
 	src, text, problem := readSource(f.file, data)
 	f.src = src
 	if problem == nil {
+		f.root, problem = parseYAML(src, text)
+	}
+	for range maxMasked {
+		if problem == nil || !problem.expr {
+			break
+		}
+		masked, ok := src.mask(text, problem.at)
+		if !ok {
+			break
+		}
+		f.report(problem.at, "bad-expression", "", "%s", problem.message)
+		text = masked
 		f.root, problem = parseYAML(src, text)
 	}
 	switch {

@@ -197,7 +197,7 @@ func convert(src *source, y *yaml.Node, depth int) (*node, *syntaxError) {
 
 var (
 	yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-	eaten    = regexp.MustCompile(`(?:^|[\s{,])(?:when|key|value|until|vars\.[\w.]+|customer\.[\w.]+)\s*:\s+([!&*%@|>` + "`" + `])`)
+	eaten    = regexp.MustCompile(`(?:^|[\s{,])(?:when|key|value|until|vars\.[\w.]+|customer\.[\w.]+)\s*:\s+([!&*%@|>"'{\[` + "`" + `])`)
 )
 
 // explainYAML turns the parser's error into a place and words. The parser's own line is often that of the context, so
@@ -227,10 +227,22 @@ func explainYAML(src *source, text string, err error) *syntaxError {
 	}
 	if m := eaten.FindStringSubmatchIndex(string(content)); m != nil {
 		at := utf8.RuneCountInString(string(content)[:m[2]])
-		return &syntaxError{pos{line, at + 1}, "YAML reads this character as its own: quote the expression", true}
+		return &syntaxError{pos{line, at + 1}, "YAML reads this character as its own: quote the expression", content[at] == '!'}
 	}
 	column := 1 + len(content) - len([]rune(strings.TrimLeft(string(content), " ")))
 	return &syntaxError{pos{line, min(column, len(content)+1)}, yamlWords(message), false}
+}
+
+// mask puts a value in the place of an expression that YAML ate, to the end of its line, so that the rest of the file can
+// be read. It reports whether it could: inside {…} the end of the expression is not known.
+func (s *source) mask(text string, at pos) (string, bool) {
+	line := s.line(at.line)
+	if at.col > len(line) || strings.ContainsAny(string(line[:at.col-1]), "{[") {
+		return text, false
+	}
+	lines := strings.Split(text, "\n")
+	lines[at.line-1] = string(line[:at.col-1]) + "true"
+	return strings.Join(lines, "\n"), true
 }
 
 // firstBad finds the line with which the last readable prefix ends to be one.
@@ -265,6 +277,8 @@ func yamlWords(message string) string {
 		return "this line has no \"key: value\": check the indentation and the colon"
 	case strings.Contains(message, "unexpected end of stream"):
 		return "a quote or bracket that opens here is never closed"
+	case strings.Contains(message, "did not find expected ',' or"):
+		return "a comma, quote, bracket or ? cuts this value: quote the text or expression"
 	case strings.Contains(message, "did not find expected key"), strings.Contains(message, "did not find expected '-'"):
 		return "the indentation does not fit what stands above"
 	}
