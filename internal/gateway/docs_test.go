@@ -1,0 +1,113 @@
+package gateway
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestExamplesOfTheDocs runs every example of docs/http.md, in order.
+func TestExamplesOfTheDocs(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	page, err := os.ReadFile("../../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```http\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	if len(blocks) < 8 {
+		t.Fatalf("only %d examples", len(blocks))
+	}
+	for _, block := range blocks {
+		request, want, ok := strings.Cut(block[1], "→ ")
+		if !ok {
+			t.Errorf("an example without an answer: %s", block[1])
+			continue
+		}
+		head, body, _ := strings.Cut(request, "\n\n")
+		lines := strings.Split(strings.TrimSpace(head), "\n")
+		method, path, _ := strings.Cut(lines[0], " ")
+		got := h.do(method, path, strings.TrimSpace(body), lines[1:]...)
+		status, wantBody, _ := strings.Cut(strings.TrimSpace(want), " ")
+		if status != strconv.Itoa(got.status) || strings.TrimSpace(got.body) != wantBody {
+			t.Errorf("%s: %d %s; the page says %s", lines[0], got.status, got.body, want)
+		}
+	}
+}
+
+// TestDocsNameEveryRoute: a route that docs/http.md does not speak of is a surprise.
+func TestDocsNameEveryRoute(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	page, err := os.ReadFile("../../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := strings.NewReplacer("{user}", "{userId}", "{$}", "")
+	unspoken := map[string]bool{"/logout": true, "/static/style.css": true}
+	for _, r := range h.g.routes() {
+		path := known.Replace(r.path)
+		last := path[strings.LastIndexByte(path, '/')+1:]
+		if r.access == writer { // listed by their last part
+			path = last
+		}
+		if !unspoken[path] && !strings.Contains(string(page), path) {
+			t.Errorf("docs/http.md does not name %s %s", r.method, r.path)
+		}
+	}
+}
+
+func TestServeFinishesWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside, goOn := make(chan struct{}), make(chan struct{})
+	srv := Server("", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(inside)
+		<-goOn
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	if srv.ReadHeaderTimeout <= 0 || srv.ReadTimeout <= 0 || srv.IdleTimeout <= 0 || srv.MaxHeaderBytes <= 0 {
+		t.Errorf("a limit is missing: %+v", srv)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served, answered := make(chan error, 1), make(chan int, 1)
+	go func() { served <- ServeOn(ctx, srv, l) }()
+	go func() {
+		res, err := http.Get("http://" + l.Addr().String())
+		if err != nil {
+			answered <- 0
+			return
+		}
+		_ = res.Body.Close()
+		answered <- res.StatusCode
+	}()
+	<-inside
+	stop()
+	close(goOn)
+	select {
+	case status := <-answered:
+		if status != http.StatusTeapot {
+			t.Errorf("the request under way got %d", status)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("no answer")
+	}
+	if err := <-served; err != nil {
+		t.Errorf("served: %v", err)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("it still listens")
+	}
+	if err := Serve(context.Background(), Server("256.0.0.1:1", http.NotFoundHandler())); err == nil {
+		t.Error("an address that cannot be listened on is no error")
+	}
+}
