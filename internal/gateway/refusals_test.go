@@ -3,8 +3,11 @@ package gateway
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestRefusals(t *testing.T) {
@@ -215,6 +218,32 @@ func FuzzTrackBody(f *testing.F) {
 			if w.Code >= 500 || w.Code < 200 {
 				t.Errorf("%s: %d %s", path, w.Code, w.Body)
 			}
+		}
+	})
+}
+
+// TestAlteredBodies breaks good bodies at random: never a panic, never a 5xx.
+func TestAlteredBodies(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	good, err := os.ReadFile("testdata/analytics-node.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		body := string(good)
+		for range rapid.IntRange(1, 4).Draw(t, "edits") {
+			from := rapid.IntRange(0, len(body)).Draw(t, "from")
+			to := rapid.IntRange(from, min(len(body), from+20)).Draw(t, "to")
+			piece := rapid.SampledFrom([]string{"", "{", "}", "[", "]", `"`, ":", ",", "null", "1e999", "-0", `"\u0000"`, "\xff", `{"a":[`, "userId"}).Draw(t, "piece")
+			body = body[:from] + piece + body[to:]
+		}
+		r := httptest.NewRequest("POST", "/v1/batch", strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+serverKey)
+		w := httptest.NewRecorder()
+		h.g.Handler().ServeHTTP(w, r)
+		if w.Code >= 500 || w.Code < 200 {
+			t.Fatalf("%d %s", w.Code, w.Body)
 		}
 	})
 }
