@@ -23,14 +23,15 @@ import (
 // Pauses between two attempts to reach what a process needs, and between two lines of log about it.
 const (
 	retryPause = time.Second
+	quietPause = 3 * time.Second // what takes no longer than this is not worth a line
 	sayPause   = 10 * time.Second
 	tryTimeout = 5 * time.Second
 )
 
-// reach tries until it works, limit has passed or ctx ends. It says at once what it waits for, and again now and then.
+// reach tries until it works, limit has passed or ctx ends. It says what it waits for, and again now and then.
 func reach(ctx context.Context, log *zap.Logger, what string, limit time.Duration, try func(context.Context) error) error {
 	began := clock.Wall()
-	var said time.Time
+	said := began.Add(quietPause - sayPause)
 	for {
 		once, cancel := context.WithTimeout(ctx, max(tryTimeout, limit/4))
 		err := try(once)
