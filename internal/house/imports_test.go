@@ -60,9 +60,9 @@ var rules = []rule{
 		why:  "what enters goes to the store and no further",
 	},
 	{
-		room: "worker",
-		deep: []string{module + "/internal/gateway"},
-		why:  "the worker serves no customers' requests",
+		room:   "worker",
+		direct: []string{module + "/internal/gateway", module + "/internal/store", module + "/activities"},
+		why:    "both mains are thin over internal/app, so that they cannot drift apart",
 	},
 }
 
