@@ -36,18 +36,22 @@ func (a *Activities) Send(ctx context.Context, in workflows.Send) (workflows.Sen
 	result, later, err := a.attempt(ctx, in)
 	if later != nil {
 		a.cfg.Logger.Info("a send will be repeated", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("key", in.Key), zap.String("reason", later.reason))
-		return workflows.SendResult{Status: workflows.StatusRetry, Reason: later.reason}, nil
+		return workflows.SendResult{Status: workflows.StatusRetry, Reason: later.reason, RetryAfter: later.after}, nil
 	}
 	return result, mine(err)
 }
 
 // Deliver is Send as a normal activity: what asks to be repeated is an error, so that Temporal repeats it and shows it as pending.
+// Where the provider asked the try before to be left alone, the first attempt only says so: Temporal waits as long.
 func (a *Activities) Deliver(ctx context.Context, in workflows.Send) (workflows.SendResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
+	if in.After > 0 && activity.GetInfo(ctx).Attempt == 1 {
+		return workflows.SendResult{}, notSent(later{reason: in.Why, after: in.After})
+	}
 	result, later, err := a.attempt(ctx, in)
 	if later != nil {
-		return result, temporal.NewApplicationErrorWithOptions("not sent: "+later.reason, "NotSent", temporal.ApplicationErrorOptions{NextRetryDelay: later.after})
+		return result, notSent(*later)
 	}
 	if err != nil && activity.GetInfo(ctx).Attempt > 3 {
 		a.cfg.Logger.Warn("a send keeps failing", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
@@ -59,6 +63,11 @@ func (a *Activities) Deliver(ctx context.Context, in workflows.Send) (workflows.
 type later struct {
 	reason string
 	after  time.Duration // 0: as the retry policy says
+}
+
+// notSent is the error by which Temporal repeats a send, and that it shows meanwhile.
+func notSent(l later) error {
+	return temporal.NewApplicationErrorWithOptions("not sent: "+l.reason, "NotSent", temporal.ApplicationErrorOptions{NextRetryDelay: l.after})
 }
 
 // attempt reserves, renders, sends and settles.

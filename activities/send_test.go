@@ -239,6 +239,29 @@ func TestDeliverShowsWhyItWaits(t *testing.T) {
 	}
 }
 
+// A provider that asks to be left alone is: the first attempt to repeat only waits, in sight of Temporal, with what it said.
+func TestDeliverLeavesTheProviderAlone(t *testing.T) {
+	b := setup(t, nil)
+	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "429 slow down", RetryAfter: 30 * time.Second}, {Outcome: channel.Sent}}
+	first, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
+	if err != nil || first.RetryAfter != 30*time.Second {
+		t.Fatal(first, err)
+	}
+	order := b.order(journey.Marketing)
+	order.After, order.Why = first.RetryAfter, first.Reason
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	Register(env, b.activities)
+	_, err = env.ExecuteActivity(workflows.DeliverActivity, order)
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) || !strings.Contains(app.Message(), "429 slow down") || app.NextRetryDelay() != 30*time.Second {
+		t.Errorf("%v", err)
+	}
+	if n := b.contact().Attempts; n != 1 {
+		t.Errorf("the provider was tried %d times", n)
+	}
+}
+
 // A worker that died between taking the lease and settling it left a send of which nobody knows whether it went out.
 func TestUnsettled(t *testing.T) {
 	for _, c := range []struct {

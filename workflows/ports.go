@@ -117,6 +117,9 @@ type Send struct {
 	Spec  journey.Send `json:"spec"`
 	// GiveUp settles the send as failed with this reason: its retries have ended.
 	GiveUp string `json:"give_up,omitempty"`
+	// After is how long the provider asked to be left alone at the try before, and Why what it said (DeliverActivity).
+	After time.Duration `json:"after,omitempty"`
+	Why   string        `json:"why,omitempty"`
 }
 
 // Statuses of a send.
@@ -133,6 +136,8 @@ type SendResult struct {
 	Status  string `json:"status"`
 	Reason  string `json:"reason,omitempty"`
 	Channel string `json:"channel,omitempty"`
+	// RetryAfter is how long the provider asked to be left alone, with StatusRetry; 0: not said.
+	RetryAfter time.Duration `json:"retry_after,omitempty"`
 }
 
 // OpenHandoff puts the customer before a queue. ID is enrolment/step/visit.

@@ -32,6 +32,7 @@ func (r *run) send(ctx workflow.Context, step *journey.Step) (int, error) {
 			return 0, err
 		}
 		if result.Status == StatusRetry {
+			order.After, order.Why = result.RetryAfter, result.Reason
 			if result, err = r.deliver(ctx, step, order); err != nil {
 				return 0, err
 			}

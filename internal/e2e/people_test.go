@@ -22,7 +22,6 @@ func (h *house) customer(id string) string {
 	return address
 }
 
-
 // The updates by which support staff act: each does what it says, and refuses what it cannot do in words.
 func TestPeopleAct(t *testing.T) {
 	t.Parallel()
