@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // origin is the virtual moment at which the story begins: a Monday morning.
@@ -36,7 +38,7 @@ func run(ctx context.Context, ci bool) error {
 		return err
 	}
 	defer dev.stop()
-	w := &world{gateway: dev.gateway, scale: scale, began: time.Now(), ci: ci}
+	w := &world{gateway: dev.gateway, scale: scale, began: clock.Wall(), ci: ci}
 	fmt.Printf("\n  agents' inbox  %s/inbox\n  mails          %s/dev/mail\n  pushes         %s/dev/push\n", dev.gateway, dev.gateway, dev.gateway)
 	if dev.ui != "" {
 		fmt.Printf("  Temporal       %s/namespaces/default/workflows\n", dev.ui)

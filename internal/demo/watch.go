@@ -9,6 +9,7 @@ import (
 // status is what the admin API tells of an instance.
 type status struct {
 	Enrolment struct {
+		Entered time.Time `json:"entered_at"`
 		State   string    `json:"state"`
 		Outcome string    `json:"outcome"`
 		Reason  string    `json:"reason"`
@@ -46,6 +47,7 @@ func (w *world) watch(ctx context.Context) {
 			if before == nil {
 				before = &seen{contacts: map[string]string{}}
 				last[run.workflow] = before
+				w.set(s.Enrolment.Entered)
 				w.tell("%-5s ▶ enters %s", run.customer, run.journey)
 			}
 			for i := len(s.Contacts) - 1; i >= 0; i-- {

@@ -11,22 +11,39 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // world is what the story is played in: the gateway and what it shows.
 type world struct {
 	gateway string
 	scale   float64
-	began   time.Time
+	began   time.Time // by the wall; virtual time was origin then
 	ci      bool
 	checks  int
 	ids     int
+	mu      sync.Mutex // guards began and first
+	first   time.Time  // by the wall, when the first event went out; zero once the clock is set
 }
 
-// clock is about the virtual time, for the account.
+// set sets the clock of the account by the first entry, whose virtual time tabi tells.
+func (w *world) set(entered time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.first.IsZero() && !entered.IsZero() {
+		w.began = w.first.Add(-time.Duration(float64(entered.Sub(origin)) / w.scale))
+		w.first = time.Time{}
+	}
+}
+
+// clock is the virtual time, for the account.
 func (w *world) clock() string {
-	at := origin.Add(time.Duration(float64(time.Since(w.began)) * w.scale))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := origin.Add(time.Duration(float64(clock.Wall().Sub(w.began)) * w.scale))
 	return at.Format("Mon 15:04")
 }
 
@@ -64,6 +81,11 @@ func (w *world) call(ctx context.Context, kind string, body map[string]any) erro
 // track sends an event and says so.
 func (w *world) track(ctx context.Context, user, event string, properties map[string]any) error {
 	w.tell("%-5s ● %s %s", user, event, short(properties))
+	w.mu.Lock()
+	if w.ids == len(people) { // the first event
+		w.first = clock.Wall()
+	}
+	w.mu.Unlock()
 	return w.call(ctx, "track", map[string]any{"userId": user, "event": event, "properties": properties})
 }
 
