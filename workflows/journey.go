@@ -52,6 +52,7 @@ func newRun(ctx workflow.Context, in Input) (*run, error) {
 		}
 		r.st.tell(fmt.Sprintf("%s entered by %s", stamp(in.EnteredAt), in.EntryName))
 	}
+	r.st.mend()
 	for _, step := range prog.Steps {
 		if w, ok := step.Spec.(*journey.WaitFor); ok && w.Since != "" {
 			r.look = true

@@ -74,6 +74,22 @@ func newSnapshot(in Input, p *journey.Program) *Snapshot {
 	return s
 }
 
+// mend makes the maps that were empty when the instance continued as new.
+func (s *Snapshot) mend() {
+	if s.Vars == nil {
+		s.Vars = map[string]any{}
+	}
+	if s.Steps == nil {
+		s.Steps = map[string]map[string]any{}
+	}
+	if s.Taken == nil {
+		s.Taken = map[string]string{}
+	}
+	if s.Visits == nil {
+		s.Visits = map[string]int{}
+	}
+}
+
 // saw reports whether the event was taken, or waits to be attended to.
 func (s *Snapshot) saw(id string) bool {
 	for _, seen := range s.Seen {

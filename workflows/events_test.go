@@ -1,0 +1,238 @@
+package workflows
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+)
+
+func TestDuplicatesStrangersAndNonsense(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: A}, timeout: 5h}\n"))
+	p.event(time.Hour, "e1", "A", nil)
+	p.at(2*time.Hour, func() { p.update("e1 again", p.own("e1", "A", nil)) })
+	p.at(150*time.Minute, func() { p.env.SignalWorkflow(EventName, p.own("e1", "A", nil)) })
+	p.at(3*time.Hour, func() {
+		p.update("x1", Event{ID: "x1", Name: "A", Enrolment: "e-2"})
+		p.update("x2", Event{ID: "x2", Enrolment: "e-1"})
+		p.update("x3", Event{Name: "A", Enrolment: "e-1"})
+		p.update("x4", Event{ID: "x4", Name: Commanded, Enrolment: "e-1", Command: &Command{Kind: "dance"}})
+		p.env.SignalWorkflow(EventName, Event{ID: "x5", Name: "A", Enrolment: "e-2"})
+		p.env.SignalWorkflow(EventName, "no event at all")
+		p.env.SignalWorkflow(EventName, []byte{0xff, 0xfe})
+		p.env.SignalWorkflow(EventName, nil)
+	})
+	p.at(4*time.Hour, func() {
+		if got := p.answers["e1 again"]; got != RejectDuplicate {
+			t.Errorf("the duplicate was answered with %s", got)
+		}
+		for id, want := range map[string]string{"x1": RejectStranger, "x2": RejectInvalid, "x3": RejectInvalid, "x4": RejectInvalid} {
+			if p.answers[id] != want {
+				t.Errorf("%s was answered with %s, want %s", id, p.answers[id], want)
+			}
+		}
+	})
+	p.expect(Completed, p.run(), "a@1h: A", "b@6h: timed out")
+	if len(p.records) > 0 {
+		t.Errorf("recorded %v", p.records)
+	}
+}
+
+func TestTheSameEventByTwoWaysInOneTaskCountsOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: A}, timeout: 5h}\n"))
+	p.at(time.Hour, func() {
+		p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "A", nil))
+		p.update("e1", p.own("e1", "A", nil))
+	})
+	p.expect(Completed, p.run(), "a@1h: A", "b@6h: timed out")
+}
+
+func TestAnEventStraightToTheRunIsRecordedFirstAndComesBack(t *testing.T) {
+	t.Parallel()
+	for _, way := range []string{"signal", "update"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n", "goal: {event: Bought}"))
+			stray := Event{ID: "s1", Name: "Bought", Properties: map[string]any{"total": 3.0}}
+			p.at(time.Hour, func() {
+				if way == "signal" {
+					p.env.SignalWorkflow(EventName, stray)
+				} else {
+					p.update("from the channel", stray)
+				}
+			})
+			p.event(2*time.Hour, "s1", "Bought", nil)
+			p.expect(Goal, p.run())
+			p.same("account", []string{"record s1 Bought"}, p.account)
+			if call := p.records[0].Call; call.UserID != "ana" || call.Type != "track" || call.Properties["total"] != 3.0 {
+				t.Errorf("recorded %+v", call)
+			}
+			if at := p.reports[len(p.reports)-1].Ended.At.Sub(testStart); at != 2*time.Hour {
+				t.Errorf("ended after %s: only what comes from the store counts", at)
+			}
+		})
+	}
+}
+
+func TestStraysAreNotLostWhenTheRunEnds(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(p *play){
+		"in the task of the end": func(p *play) {
+			p.at(time.Hour, func() {
+				p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "Bought", nil))
+				p.env.SignalWorkflow(EventName, Event{ID: "s1", Name: "Seen"})
+			})
+		},
+		"while the end is reported": func(p *play) {
+			p.report = func(n int, r Report) error {
+				if r.Ended != nil && n < 4 {
+					return errDown
+				}
+				return nil
+			}
+			p.event(time.Hour, "e1", "Bought", nil)
+			p.at(time.Hour+50*time.Millisecond, func() { p.env.SignalWorkflow(EventName, Event{ID: "s1", Name: "Seen"}) })
+		},
+		"in the task of a cancellation": func(p *play) {
+			p.at(time.Hour, func() {
+				p.env.SignalWorkflowSkippingWorkflowTask(EventName, Event{ID: "s1", Name: "Seen"})
+				p.env.CancelWorkflow()
+			})
+		},
+		"paused": func(p *play) {
+			p.order(time.Minute, PauseUpdate, Command{})
+			p.at(time.Hour, func() { p.env.SignalWorkflow(EventName, Event{ID: "s1", Name: "Seen"}) })
+			p.order(2*time.Hour, ExitUpdate, Command{})
+		},
+	}
+	for name, play := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n", "goal: {event: Bought}"))
+			play(p)
+			p.env.ExecuteWorkflow(Journey, p.in)
+			if len(p.ends()) != 1 {
+				t.Errorf("ends %v", p.ends())
+			}
+			found := false
+			for _, r := range p.records {
+				found = found || r.Call.MessageID == "s1"
+			}
+			if !found {
+				t.Error("the event is lost")
+			}
+		})
+	}
+}
+
+func TestAStrayThatTheStoreRefusesStopsNothing(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
+	p.refuse = func(Record) error {
+		return temporal.NewNonRetryableApplicationError("bad", RejectInvalid, nil)
+	}
+	p.at(time.Hour, func() { p.env.SignalWorkflow(EventName, Event{ID: "s1", Name: "Seen"}) })
+	p.expect(Completed, p.run(), "w@5h")
+}
+
+func TestAfterTheEndUpdatesAreRefused(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
+	p.report = func(n int, r Report) error {
+		if r.Ended != nil && n < 4 {
+			return errDown
+		}
+		return nil
+	}
+	p.at(time.Hour+50*time.Millisecond, func() { p.update("e9", p.own("e9", "A", nil)) })
+	p.order(time.Hour+60*time.Millisecond, PauseUpdate, Command{})
+	p.expect(Completed, p.run(), "w@1h")
+	for _, id := range []string{"e9", "pause-1"} {
+		if p.answers[id] != RejectEnded {
+			t.Errorf("%s was answered with %s", id, p.answers[id])
+		}
+	}
+}
+
+func TestOrders(t *testing.T) {
+	t.Parallel()
+	const steps = "  - {id: w, wait: 5h}\n  - {id: v, wait: 5h}\npaths:\n  aside: [{id: a, exit: aside}]\n"
+	tests := map[string]struct {
+		play    func(p *play)
+		outcome string
+		passed  []string
+		answers map[string]string
+	}{
+		"exit":                      {play: func(p *play) { p.order(time.Hour, ExitUpdate, Command{By: "kim", Reason: "asked"}) }, outcome: Cancelled, answers: map[string]string{"exit-1": "completed"}},
+		"skip":                      {play: func(p *play) { p.order(time.Hour, SkipUpdate, Command{}) }, outcome: Completed, passed: []string{"v@6h"}, answers: map[string]string{"skip-1": "completed"}},
+		"go to a path":              {play: func(p *play) { p.order(time.Hour, GoToUpdate, Command{Target: "aside"}) }, outcome: "aside", passed: []string{"a@1h: aside"}},
+		"go to a step":              {play: func(p *play) { p.order(time.Hour, GoToUpdate, Command{Target: "v"}) }, outcome: Completed, passed: []string{"v@6h"}},
+		"go nowhere":                {play: func(p *play) { p.order(time.Hour, GoToUpdate, Command{Target: "x"}) }, outcome: Completed, passed: []string{"w@5h", "v@10h"}, answers: map[string]string{"go_to-1": RejectInvalid}},
+		"resume what is not paused": {play: func(p *play) { p.order(time.Hour, ResumeUpdate, Command{}) }, outcome: Completed, passed: []string{"w@5h", "v@10h"}, answers: map[string]string{"resume-1": RejectInvalid}},
+		"paused: deadlines run on, what is due happens on resume": {
+			play: func(p *play) {
+				p.order(time.Hour, PauseUpdate, Command{})
+				p.order(2*time.Hour, PauseUpdate, Command{})
+				p.order(7*time.Hour, ResumeUpdate, Command{})
+			},
+			outcome: Completed, passed: []string{"w@7h", "v@12h"}, answers: map[string]string{"pause-1": "completed", "pause-2": RejectInvalid, "resume-3": "completed"},
+		},
+		"pause and resume in one task": {
+			play: func(p *play) {
+				p.at(time.Hour, func() {
+					for i, kind := range []string{PauseUpdate, ResumeUpdate} {
+						id := fmt.Sprint("c", i)
+						p.env.SignalWorkflowSkippingWorkflowTask(EventName, Event{ID: id, Name: Commanded, Enrolment: "e-1", Command: &Command{Kind: kind}})
+					}
+					p.update("n", p.own("n", "Nothing", nil))
+				})
+			},
+			outcome: Completed, passed: []string{"w@5h", "v@10h"},
+		},
+		"skip while paused, then its longest life is long over": {
+			play: func(p *play) {
+				p.order(time.Hour, PauseUpdate, Command{})
+				p.order(2*time.Hour, SkipUpdate, Command{})
+				p.order(90*24*time.Hour+time.Hour, ResumeUpdate, Command{})
+			},
+			outcome: TimedOut,
+		},
+		"events are kept while paused": {
+			play: func(p *play) {
+				p.order(time.Hour, PauseUpdate, Command{})
+				p.event(2*time.Hour, "e1", "Bought", nil)
+				p.order(3*time.Hour, ResumeUpdate, Command{})
+			},
+			outcome: Goal, answers: map[string]string{"e1": "completed"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf(steps, "goal: {event: Bought}"))
+			test.play(p)
+			p.expect(test.outcome, p.run(), test.passed...)
+			for id, want := range test.answers {
+				if p.answers[id] != want {
+					t.Errorf("%s was answered with %s, want %s", id, p.answers[id], want)
+				}
+			}
+		})
+	}
+}
+
+func TestTrack(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
+	p.env.ExecuteWorkflow(Track, TrackInput{UserID: "ana", Event: "Seen"})
+	var out TrackResult
+	if err := p.env.GetWorkflowResult(&out); err != nil {
+		t.Fatal(err)
+	}
+	if call := p.records[0].Call; call.MessageID == "" || call.MessageID != out.ID || call.Type != "track" {
+		t.Errorf("recorded %+v, answered %+v", call, out)
+	}
+}

@@ -1,0 +1,305 @@
+package workflows
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+)
+
+func TestGoalAndExit(t *testing.T) {
+	t.Parallel()
+	const head = `goal: {event: Bought, when: event.cart_id == entry.cart_id, value: event.total}
+exit:
+  - {event: Bought, outcome: other-cart}
+  - {event: Emptied, when: event.cart_id == entry.cart_id}
+  - {when: customer.employee == true, outcome: staff}
+timeout: 2d`
+	const steps = "  - {id: w, wait: 3d}\n"
+	tests := map[string]struct {
+		play    func(p *play)
+		outcome string
+		value   float64
+		reason  string
+	}{
+		"goal, with its value": {
+			play:    func(p *play) { p.event(time.Hour, "e1", "Bought", map[string]any{"cart_id": "k1", "total": 99.5}) },
+			outcome: Goal, value: 99.5, reason: "by Bought",
+		},
+		"goal without a value": {
+			play:    func(p *play) { p.event(time.Hour, "e1", "Bought", map[string]any{"cart_id": "k1"}) },
+			outcome: Goal, reason: "by Bought",
+		},
+		"exit where the goal does not fit": {
+			play:    func(p *play) { p.event(time.Hour, "e1", "Bought", map[string]any{"cart_id": "k2", "total": 9.0}) },
+			outcome: "other-cart", reason: "by Bought",
+		},
+		"exit without a label": {
+			play:    func(p *play) { p.event(time.Hour, "e1", "Emptied", map[string]any{"cart_id": "k1"}) },
+			outcome: Exited, reason: "by Emptied",
+		},
+		"exit without an event is checked on every event": {
+			play: func(p *play) {
+				p.event(time.Hour, "e1", "Looked", nil)
+				p.at(2*time.Hour, func() {
+					p.mu.Lock()
+					p.customer = map[string]any{"employee": true}
+					p.mu.Unlock()
+					p.update("e2", p.own("e2", "Looked", nil))
+				})
+			},
+			outcome: "staff", reason: "by Looked",
+		},
+		"its longest life": {outcome: TimedOut, reason: "its longest life was over"},
+		"the goal at the very last moment": {
+			play: func(p *play) {
+				p.at(48*time.Hour-time.Millisecond, func() {
+					p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
+				})
+			},
+			outcome: Goal, value: 1, reason: "by Bought",
+		},
+		"two ends at once: the first to come": {
+			play: func(p *play) {
+				p.at(time.Hour, func() {
+					p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "Emptied", map[string]any{"cart_id": "k1"}))
+					p.env.SignalWorkflow(EventName, p.own("e2", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
+				})
+			},
+			outcome: Exited, reason: "by Emptied",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf(steps, head))
+			if test.play != nil {
+				test.play(p)
+			}
+			result := p.run()
+			p.expect(test.outcome, result)
+			if result.Value != test.value || result.Reason != test.reason {
+				t.Errorf("%+v", result)
+			}
+		})
+	}
+}
+
+func TestTimeoutWinsOverAStepDueAtTheSameMoment(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: w, wait: 2d}\n  - {id: s, send: hello, via: email}\n", "timeout: 2d"))
+	p.expect(TimedOut, p.run())
+	if len(p.sends) > 0 {
+		t.Error("it sent when its life was over")
+	}
+}
+
+func TestGoalWithin(t *testing.T) {
+	t.Parallel()
+	const head = "goal: {event: Bought, within: 3d}\nexit: [{event: Left, outcome: left}]\ntimeout: 1d"
+	const steps = "  - {id: w, wait: 1h}\n"
+	tests := map[string]struct {
+		head, steps string
+		play        func(p *play)
+		outcome     string
+		end         time.Duration
+		parked      []string
+	}{
+		"silent after the end of its path: no exit, no timeout": {
+			play: func(p *play) { p.event(2*time.Hour, "e1", "Left", nil) }, outcome: Completed, end: 72 * time.Hour,
+			parked: []string{"w wait until 1h", " watch until 72h silent"},
+		},
+		"bought while silent": {
+			play: func(p *play) { p.event(50*time.Hour, "e1", "Bought", nil) }, outcome: Goal, end: 50 * time.Hour,
+			parked: []string{"w wait until 1h", " watch until 72h silent"},
+		},
+		"other ends do not wait": {
+			play: func(p *play) { p.event(30*time.Minute, "e1", "Left", nil) }, outcome: "left", end: 30 * time.Minute,
+			parked: []string{"w wait until 1h"},
+		},
+		"an exit step does not wait": {
+			steps: "  - {id: w, wait: 1h}\n  - exit: early\n", outcome: "early", end: time.Hour, parked: []string{"w wait until 1h"},
+		},
+		"over before its path has ended": {
+			head: "goal: {event: Bought, within: 30m}", outcome: Completed, end: time.Hour, parked: []string{"w wait until 1h"},
+		},
+		"cancelled while silent": {
+			play: func(p *play) { p.order(2*time.Hour, ExitUpdate, Command{}) }, outcome: Cancelled, end: 2 * time.Hour,
+			parked: []string{"w wait until 1h", " watch until 72h silent"},
+		},
+		"sent back while silent": {
+			head:    "goal: {event: Bought, within: 3d}",
+			play:    func(p *play) { p.order(2*time.Hour, GoToUpdate, Command{Target: "w"}) },
+			outcome: Completed, end: 72 * time.Hour,
+			parked: []string{"w wait until 1h", " watch until 72h silent", "w wait until 3h", " watch until 72h silent"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if test.head == "" {
+				test.head = head
+			}
+			if test.steps == "" {
+				test.steps = steps
+			}
+			p := newPlay(t, journeyOf(test.steps, test.head))
+			if test.play != nil {
+				test.play(p)
+			}
+			if result := p.run(); result.Outcome != test.outcome {
+				t.Errorf("%+v", result)
+			}
+			p.same("parked", test.parked, p.parked())
+			p.same("ends", []string{test.outcome}, p.ends())
+			if at := p.reports[len(p.reports)-1].Ended.At.Sub(testStart); at != test.end {
+				t.Errorf("ended after %s, want %s", at, test.end)
+			}
+		})
+	}
+}
+
+func TestHoldout(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		head    string
+		play    func(p *play)
+		outcome string
+		end     time.Duration
+	}{
+		"takes no step, until its longest life is over": {head: "goal: {event: Bought}\ntimeout: 2d", outcome: TimedOut, end: 48 * time.Hour},
+		"until watching ends":                           {head: "goal: {event: Bought, within: 3d}\ntimeout: 2d", outcome: TimedOut, end: 72 * time.Hour},
+		"goal":                                          {head: "goal: {event: Bought, within: 3d}\ntimeout: 2d", play: func(p *play) { p.event(60*time.Hour, "e1", "Bought", nil) }, outcome: Goal, end: 60 * time.Hour},
+		"exit":                                          {head: "exit: [{event: Left, outcome: left}]", play: func(p *play) { p.event(time.Hour, "e1", "Left", nil) }, outcome: "left", end: time.Hour},
+		"nobody sends it anywhere": {head: "timeout: 2d", play: func(p *play) {
+			p.order(time.Hour, GoToUpdate, Command{Target: "s"})
+			p.order(time.Hour, SkipUpdate, Command{})
+		}, outcome: TimedOut, end: 48 * time.Hour},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf("  - {id: s, send: hello, via: email}\n", test.head))
+			p.in.Holdout = true
+			if test.play != nil {
+				test.play(p)
+			}
+			p.expect(test.outcome, p.run())
+			if len(p.account) > 0 {
+				t.Errorf("a held-out customer was touched: %v", p.account)
+			}
+			if at := p.reports[len(p.reports)-1].Ended.At.Sub(testStart); at != test.end {
+				t.Errorf("ended after %s, want %s", at, test.end)
+			}
+		})
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string]string{
+		"wait":     "  - {id: x, wait: 3d}\n",
+		"wait_for": "  - {id: x, wait_for: {event: A}, timeout: 3d}\n",
+		"handoff":  "  - {id: x, handoff: care}\n",
+		"watch":    "  - {id: x, set: {vars.a: 1}}\n",
+	} {
+		for _, paused := range []bool{false, true} {
+			t.Run(name+map[bool]string{true: " paused"}[paused], func(t *testing.T) {
+				t.Parallel()
+				p := newPlay(t, journeyOf(steps, "goal: {event: Bought, within: 10d}"))
+				if paused {
+					p.order(time.Minute, PauseUpdate, Command{})
+				}
+				p.at(time.Hour, p.env.CancelWorkflow)
+				p.env.ExecuteWorkflow(Journey, p.in)
+				if err := p.env.GetWorkflowError(); !temporal.IsCanceledError(err) {
+					t.Errorf("ended with %v, not as cancelled", err)
+				}
+				p.same("ends", []string{Cancelled}, p.ends())
+			})
+		}
+	}
+}
+
+func TestCancelledWhileItReports(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: a, set: {vars.a: 1}}\n  - {id: x, wait: 3d}\n"))
+	p.report = func(n int, _ Report) error {
+		if n < 4 {
+			return errDown
+		}
+		return nil
+	}
+	p.at(50*time.Millisecond, p.env.CancelWorkflow)
+	p.env.ExecuteWorkflow(Journey, p.in)
+	if err := p.env.GetWorkflowError(); !temporal.IsCanceledError(err) {
+		t.Errorf("ended with %v, not as cancelled", err)
+	}
+	last := p.reports[len(p.reports)-1]
+	if last.Ended == nil || last.Ended.Outcome != Cancelled || len(last.Passed) != 1 || last.Passed[0].Step != "a" {
+		t.Errorf("the last report: %+v", last)
+	}
+}
+
+func TestNotMineEndsAtOnceWithoutAWord(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n  - {id: s, send: hello, via: email}\n"))
+	p.report = func(int, Report) error { return notMine() }
+	result := p.run()
+	if result.Outcome != "" || !strings.Contains(result.Reason, "enrolment") || p.tries != 1 || len(p.sends) > 0 {
+		t.Errorf("%+v after %d reports, %d sends", result, p.tries, len(p.sends))
+	}
+}
+
+func TestNotMineAtTheLastReport(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: x, set: {vars.a: 1}}\n"))
+	p.report = func(int, Report) error { return notMine() }
+	if result := p.run(); result.Outcome != "" || result.Reason == "" {
+		t.Errorf("%+v", result)
+	}
+}
+
+func TestWhatTheWorldRefusesForGoodEndsAsFailed(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
+	p.report = func(n int, _ Report) error {
+		if n == 1 {
+			return temporal.NewNonRetryableApplicationError("no such place", "Broken", nil)
+		}
+		return nil
+	}
+	if result := p.run(); result.Outcome != Failed || result.Reason != "no such place" {
+		t.Errorf("%+v", result)
+	}
+	p.same("ends", []string{Failed}, p.ends())
+}
+
+func TestABadDefinitionIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(in *Input){
+		"no definition":      func(in *Input) { in.Definition, in.Revision = []byte("not gzip"), "ba9876543210" },
+		"another definition": func(in *Input) { in.Revision = "0123456789ab" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
+			spoil(&p.in)
+			p.env.ExecuteWorkflow(Journey, p.in)
+			if got := rejection(p.env.GetWorkflowError()); got != "BadDefinition" {
+				t.Errorf("got %v", p.env.GetWorkflowError())
+			}
+		})
+	}
+}
+
+func TestANewerInterpreterBlocksTheTask(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
+	p.in.Interpreter = InterpreterVersion + 1
+	p.env.ExecuteWorkflow(Journey, p.in)
+	if err := p.env.GetWorkflowError(); err == nil || !strings.Contains(err.Error(), "deploy the newer worker") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,258 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// testChannels are channels as the channel registry gives them.
+var testChannels = []journey.ChannelSpec{
+	{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true}, {Name: "text"}}},
+	{Name: "push", Address: "push_token", Fields: []journey.ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
+	{Name: "app", Fields: []journey.ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
+	{Name: "log", Any: true},
+}
+
+// compile compiles one journey beside a message `hello` and `bye`. It fails for what lint would call an error.
+func compile(source string) (*journey.Program, error) {
+	name := strings.TrimSpace(strings.TrimPrefix(strings.SplitN(strings.TrimSpace(source), "\n", 2)[0], "journey:"))
+	files := []journey.File{{Name: name + ".yaml", Data: []byte(source)}}
+	for _, message := range []string{"hello", "bye"} {
+		files = append(files, journey.File{Name: "messages/" + message + ".yaml",
+			Data: []byte("message: " + message + "\nemail: {subject: s, html: h}\npush: {title: t, body: b}\n")})
+	}
+	content, diagnostics := journey.Check(files, journey.Options{Channels: testChannels})
+	if diagnostics.Failed(false) {
+		var lines []string
+		for _, d := range diagnostics {
+			lines = append(lines, fmt.Sprintf("%s:%d:%d: %s: %s", d.File, d.Line, d.Column, d.Code, d.Message))
+		}
+		return nil, fmt.Errorf("%s\n%s", strings.Join(lines, "\n"), source)
+	}
+	return journey.NewProgram(content.Journeys[name])
+}
+
+// world is what the interpreter asks: it answers, fails where told to, and keeps an account of every call.
+type world struct {
+	mu       sync.Mutex
+	prog     *journey.Program
+	start    time.Time
+	customer map[string]any
+	account  []string // calls in order, but for reports and evaluations
+	reports  []Report
+	sends    []Send
+	scenes   []Scene
+	evals    int
+	tries    int // of reports
+	records  []Record
+	opened   []OpenHandoff
+
+	send    func(n int, s Send) (SendResult, error) // nil: sent by email; n counts from 1
+	deliver func(n int, s Send) (SendResult, error)
+	report  func(n int, r Report) error
+	refuse  func(r Record) error
+	block   func(ctx context.Context, s Send) // before a delivery answers
+}
+
+// register serves the activities under their names.
+func (w *world) register(to interface {
+	RegisterActivityWithOptions(any, activity.RegisterOptions)
+}) {
+	for name, call := range map[string]any{
+		ReportActivity: w.doReport, EvaluateActivity: w.doEvaluate, AssignActivity: w.doAssign, SendActivity: w.doSend, DeliverActivity: w.doDeliver,
+		HandoffActivity: w.doHandoff, WithdrawActivity: w.doWithdraw, RecordActivity: w.doRecord,
+	} {
+		to.RegisterActivityWithOptions(call, activity.RegisterOptions{Name: name})
+	}
+}
+
+func (w *world) note(format string, args ...any) {
+	w.account = append(w.account, fmt.Sprintf(format, args...))
+}
+
+func (w *world) doReport(_ context.Context, in Report) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tries++
+	if w.report != nil {
+		if err := w.report(w.tries, in); err != nil {
+			return err
+		}
+	}
+	w.reports = append(w.reports, in)
+	return nil
+}
+
+func (w *world) doEvaluate(_ context.Context, in Evaluate) (EvaluateResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.evals++
+	w.scenes = append(w.scenes, in.Scene)
+	vars := journey.Vars{Customer: w.customer, Entry: map[string]any{}, Event: map[string]any{}, Vars: in.Vars, Steps: in.Steps}
+	result := EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
+	for i, expr := range in.Exprs {
+		value, err := w.prog.Eval(expr, vars)
+		if err == nil && in.Moment != nil {
+			text, _ := value.(string)
+			at, bad := time.Parse(time.RFC3339Nano, text)
+			value, err = at.Add(in.Moment.Offset).UTC().Format(time.RFC3339Nano), bad
+		}
+		if err != nil {
+			result.Missing[i] = true
+			continue
+		}
+		result.Values[i] = plain(value)
+	}
+	return result, nil
+}
+
+func (w *world) doAssign(_ context.Context, in Assign) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range in.Assign {
+		value, err := w.prog.Eval(a.Value, journey.Vars{Customer: w.customer, Vars: in.Vars, Steps: in.Steps})
+		if err == nil {
+			w.customer = with(w.customer, strings.Split(a.Name, "."), value)
+		}
+		w.note("assign %s.%s=%v (%s)", a.Target, a.Name, value, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+	}
+	return nil
+}
+
+func (w *world) doSend(_ context.Context, in Send) (SendResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if in.GiveUp != "" {
+		w.note("give up %s: %s", in.Spec.Message, in.GiveUp)
+		return SendResult{Status: StatusFailed, Reason: in.GiveUp}, nil
+	}
+	w.sends = append(w.sends, in)
+	w.note("send %s (%s)", in.Spec.Message, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+	if w.send != nil {
+		return w.send(len(w.sends), in)
+	}
+	return SendResult{Status: StatusSent, Channel: "email"}, nil
+}
+
+func (w *world) doDeliver(ctx context.Context, in Send) (SendResult, error) {
+	n := int(activity.GetInfo(ctx).Attempt)
+	w.mu.Lock()
+	w.note("deliver %s (%s)", in.Spec.Message, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+	answer := w.deliver
+	w.mu.Unlock()
+	if w.block != nil {
+		w.block(ctx, in)
+	}
+	if answer != nil {
+		return answer(n, in)
+	}
+	return SendResult{Status: StatusSent, Channel: "push"}, nil
+}
+
+func (w *world) doHandoff(_ context.Context, in OpenHandoff) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opened = append(w.opened, in)
+	w.note("open %s (%s)", in.Spec.Queue, strings.TrimPrefix(in.ID, in.Enrolment+"/"))
+	return nil
+}
+
+func (w *world) doWithdraw(_ context.Context, in WithdrawHandoff) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.note("withdraw (%s): %s", strings.TrimPrefix(in.ID, in.Enrolment+"/"), in.Reason)
+	return nil
+}
+
+func (w *world) doRecord(_ context.Context, in Record) (TrackResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.records = append(w.records, in)
+	w.note("record %s %s", in.Call.MessageID, in.Call.Event)
+	if w.refuse != nil {
+		if err := w.refuse(in); err != nil {
+			return TrackResult{}, err
+		}
+	}
+	return TrackResult{ID: in.Call.MessageID, Customer: in.Call.UserID}, nil
+}
+
+// passed is every step the store was told of, with its time since the start: "nudge@1h0m0s: sent by email".
+func (w *world) passed() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []string
+	for _, r := range w.reports {
+		for _, p := range r.Passed {
+			line := fmt.Sprintf("%s@%s", p.Step, brief(p.At.Sub(w.start)))
+			if p.Outcome != "" {
+				line += ": " + p.Outcome
+			}
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// parked is every place the store was told of: "response wait_for until 24h".
+func (w *world) parked() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []string
+	for _, r := range w.reports {
+		if p := r.Parked; p != nil {
+			line := fmt.Sprintf("%s %s", p.Step, p.Kind)
+			if !p.Until.IsZero() {
+				line += " until " + brief(p.Until.Sub(w.start))
+			}
+			if p.Silent {
+				line += " silent"
+			}
+			if p.Paused {
+				line += " paused"
+			}
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// ends are the ends the store was told of.
+func (w *world) ends() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []string
+	for _, r := range w.reports {
+		if r.Ended != nil {
+			all = append(all, r.Ended.Outcome)
+		}
+	}
+	return all
+}
+
+// brief writes 1h0m0s as 1h.
+func brief(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+var errDown = errors.New("the provider is down")
+
+func notMine() error {
+	return temporal.NewNonRetryableApplicationError("closed", NotMine, nil)
+}
