@@ -90,7 +90,11 @@ var binaries = sync.OnceValues(func() (dir string, err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return dir, nil
+	temporal, err := temporalBinary()
+	if err == nil {
+		err = os.Symlink(temporal, filepath.Join(dir, "temporal")) // where tabi dev looks first
+	}
+	return dir, err
 })
 
 // tabi is the path of the command, tabiWorker that of the worker.
