@@ -105,7 +105,6 @@ func (r ingestReport) print(p *printer) {
 type progress struct {
 	w     io.Writer
 	tty   bool
-	width int
 	last  time.Time
 	drawn bool
 }

@@ -63,7 +63,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []string{fmt.Sprintf("%v %+v %#v", c.Secret, c.Secret, c.Secret), fmt.Sprintf("%s", c.WriteKeys)} {
+	for _, s := range []string{fmt.Sprintf("%v %+v %#v", c.Secret, c.Secret, c.Secret), c.WriteKeys.String()} {
 		if strings.Contains(s, "hush") {
 			t.Errorf("printed: %s", s)
 		}
