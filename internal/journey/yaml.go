@@ -233,16 +233,49 @@ func explainYAML(src *source, text string, err error) *syntaxError {
 	return &syntaxError{pos{line, min(column, len(content)+1)}, yamlWords(message), false}
 }
 
-// mask puts a value in the place of an expression that YAML ate, to the end of its line, so that the rest of the file can
-// be read. It reports whether it could: inside {…} the end of the expression is not known.
+// mask puts a value in the place of an expression that YAML ate, so that the rest of the file can be read: to the end of its line, or
+// inside {…} and […] to where a comma or a bracket ends it. It keeps the columns of what follows, and reports whether it could.
 func (s *source) mask(text string, at pos) (string, bool) {
 	line := s.line(at.line)
-	if at.col > len(line) || strings.ContainsAny(string(line[:at.col-1]), "{[") {
+	if at.col > len(line) {
 		return text, false
 	}
+	before, expression, after := string(line[:at.col-1]), line[at.col-1:], []rune(nil)
+	if strings.ContainsAny(before, "{[") {
+		end := flowEnd(expression)
+		expression, after = expression[:end], expression[end:]
+	}
+	value := "1" + strings.Repeat(" ", max(len(expression)-1, 0))
+	if len(expression) >= len("true") {
+		value = "true" + strings.Repeat(" ", len(expression)-len("true"))
+	}
 	lines := strings.Split(text, "\n")
-	lines[at.line-1] = string(line[:at.col-1]) + "true"
+	lines[at.line-1] = before + value + string(after)
 	return strings.Join(lines, "\n"), true
+}
+
+// flowEnd is where an expression inside {…} or […] ends: at a comma or a bracket that is not its own.
+func flowEnd(expression []rune) int {
+	depth, quote := 0, rune(0)
+	for i, r := range expression {
+		switch {
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			}
+		case r == '"' || r == '\'':
+			quote = r
+		case strings.ContainsRune("([{", r):
+			depth++
+		case strings.ContainsRune(")]}", r):
+			if depth--; depth < 0 {
+				return i
+			}
+		case r == ',' && depth == 0:
+			return i
+		}
+	}
+	return len(expression)
 }
 
 // firstBad finds the line with which the last readable prefix ends to be one.
