@@ -47,6 +47,7 @@ type world struct {
 	prog     *journey.Program
 	start    time.Time
 	customer map[string]any
+	entry    map[string]any
 	account  []string // calls in order, but for reports and evaluations
 	reports  []Report
 	sends    []Send
@@ -97,7 +98,7 @@ func (w *world) doEvaluate(_ context.Context, in Evaluate) (EvaluateResult, erro
 	defer w.mu.Unlock()
 	w.evals++
 	w.scenes = append(w.scenes, in.Scene)
-	vars := journey.Vars{Customer: w.customer, Entry: map[string]any{}, Event: map[string]any{}, Vars: in.Vars, Steps: in.Steps}
+	vars := journey.Vars{Customer: w.customer, Entry: w.entry, Event: map[string]any{}, Vars: in.Vars, Steps: in.Steps}
 	result := EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
 	for i, expr := range in.Exprs {
 		value, err := w.prog.Eval(expr, vars)
