@@ -17,7 +17,10 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
@@ -128,6 +131,21 @@ func (in *install) isReady() error {
 		return errors.New(resp.Status)
 	}
 	return nil
+}
+
+// publish makes a database the installation's, lets an hour be a second in it, and publishes the journeys.
+func (in *install) publish(database string) {
+	in.Helper()
+	ctx := context.Background()
+	st, err := store.Open(ctx, store.Options{URL: database})
+	if err != nil {
+		in.Fatal(err)
+	}
+	if err := errors.Join(st.SetClock(ctx, journey.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: 3600}), st.Close()); err != nil {
+		in.Fatal(err)
+	}
+	in.env = append(in.env, "TABI_DATABASE="+database)
+	in.cli("publish", filepath.Join(in.dir, "journeys"))
 }
 
 // startServe runs the gateway, startWorker the worker.

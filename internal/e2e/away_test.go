@@ -1,0 +1,145 @@
+package e2e
+
+import (
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/gateway"
+)
+
+// What a process needs and cannot reach at its start ends it with status 3, in words, within the time it was given.
+func TestNotThereAtStart(t *testing.T) {
+	t.Parallel()
+	nobody := local(freePort())
+	for _, c := range []struct {
+		name   string
+		binary func(testing.TB) string
+		args   []string
+		env    []string
+		want   string
+	}{
+		{"gateway without Temporal", tabi, []string{"serve"}, []string{"TEMPORAL_ADDRESS=" + nobody}, "cannot reach Temporal at " + nobody},
+		{"worker without Temporal", tabiWorker, nil, []string{"TEMPORAL_ADDRESS=" + nobody}, "cannot reach Temporal at " + nobody},
+		{"gateway without database", tabi, []string{"serve"}, []string{"TABI_DATABASE=postgres://tabi:hush-hush@" + nobody + "/tabi"}, "TABI_DATABASE"},
+		{"worker without database", tabiWorker, nil, []string{"TABI_DATABASE=postgres://tabi:hush-hush@" + nobody + "/tabi"}, "TABI_DATABASE"},
+		{"command without gateway", tabi, []string{"event", "X", "--customer", "ana"}, []string{"TABI_URL=http://" + nobody}, "cannot reach the gateway at http://" + nobody},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			in := newInstall(t, nil)
+			in.useTemporal(shared.address, "default")
+			env := append(append(in.env, "TABI_CONNECT_TIMEOUT=2s"), c.env...)
+			code, out := runProcess(t, 25*time.Second, env, c.binary(t), c.args...)
+			if code != 3 || !strings.Contains(out, c.want) {
+				t.Errorf("exit %d, want 3 and %q:\n%s", code, c.want, out)
+			}
+			if strings.Contains(out, "hush-hush") {
+				t.Errorf("the password is in the output:\n%s", out)
+			}
+		})
+	}
+}
+
+// Temporal goes away for a while: events are taken, and brought once it is back.
+func TestTemporalGoesAway(t *testing.T) {
+	t.Parallel()
+	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
+	port, file := freePort(), filepath.Join(in.dir, "temporal.db")
+	server, err := startTemporal(in.dir, port, file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { server.kill() }()
+	in.useTemporal(server.address, "default")
+	in.publish(filepath.Join(in.dir, "tabi.db"))
+	in.startServe()
+	in.startWorker()
+	in.enter([]string{"ana"})
+	in.arrive([]string{"ana"}, "reply", "Hello NAME")
+
+	server.kill()
+	await(t, "the gateway says that it is not ready", func() error {
+		if in.isReady() == nil {
+			return errors.New("it is")
+		}
+		return nil
+	})
+	in.tell([]string{"ana"}, "Answered")
+	in.enter([]string{"ben"})
+	for _, name := range []string{"serve", "worker"} {
+		if !in.procs[name].running() {
+			t.Fatalf("%s has ended", name)
+		}
+	}
+	if server, err = startTemporal(in.dir, port, file, nil); err != nil {
+		t.Fatal(err)
+	}
+	in.arrive([]string{"ana"}, "last", "Hello NAME", "Again")
+	in.arrive([]string{"ben"}, "reply", "Hello NAME")
+	in.ready("serve")
+}
+
+// serve starts closed, and a stranger can read nothing and change nobody.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
+	in.useTemporal(shared.address, takeNamespace(t))
+	bare := without(in.env, "TABI_WRITE_KEYS", "TABI_AGENT_TOKENS", "TABI_ADMIN_TOKENS", "TABI_SECRET")
+	code, out := runProcess(t, 25*time.Second, bare, tabi(t), "serve")
+	if code != 2 {
+		t.Errorf("serve without keys: exit %d, want 2\n%s", code, out)
+	}
+	for _, want := range []string{"TABI_WRITE_KEYS", "TABI_AGENT_TOKENS", "TABI_ADMIN_TOKENS", "TABI_SECRET", "--insecure"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it does not name %s:\n%s", want, out)
+		}
+	}
+
+	in.publish(filepath.Join(in.dir, "tabi.db"))
+	in.startServe()
+	event := `{"userId":"ana","event":"Start","properties":{"k":"1"}}`
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "/", ""}, {"GET", "/inbox", ""}, {"GET", "/inbox/x", ""}, {"POST", "/inbox/x/claim", ""}, {"POST", "/inbox/x/resolve", "outcome=y"},
+		{"GET", "/metrics", ""}, {"GET", "/v1/inbox/ana", ""}, {"POST", "/v1/inbox/ana/token", "{}"}, {"POST", "/v1/mail/events", "{}"},
+		{"POST", "/v1/track", event}, {"POST", "/v1/t", event}, {"POST", "/v1/identify", event}, {"POST", "/v1/page", event}, {"POST", "/v1/screen", event},
+		{"POST", "/v1/alias", event}, {"POST", "/v1/group", event}, {"POST", "/v1/batch", `{"batch":[` + event + `]}`},
+		{"POST", gateway.AdminStart, `{"journey":"nudge","customer":"ana"}`}, {"POST", gateway.AdminCommand, "{}"}, {"POST", gateway.AdminPause, `{"journey":"nudge","paused":true}`},
+		{"GET", gateway.AdminEnrolments, ""}, {"GET", gateway.AdminStatus + "?workflow_id=x", ""}, {"GET", gateway.AdminCounts, ""},
+	} {
+		for _, header := range []string{"", "Bearer " + writeKey + "x", "Bearer " + webKey} {
+			if header == "Bearer "+webKey && strings.HasPrefix(c.body, event[:9]) && c.path != "/v1/track" {
+				continue // a web key may say who its visitor is and what they look at, but not this event
+			}
+			req, err := http.NewRequest(c.method, in.url+c.path, strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if header != "" {
+				req.Header.Set("Authorization", header)
+			}
+			status, body := do(t, req)
+			if status != http.StatusUnauthorized && status != http.StatusForbidden && (header != "Bearer "+webKey || status != http.StatusBadRequest) {
+				t.Errorf("%s %s with %q: %d %s", c.method, c.path, header, status, body)
+			}
+		}
+	}
+	// Dev's pages are not there at all, and a browser is sent to sign in.
+	for _, path := range []string{"/dev/mail", "/dev/mail.json", "/dev/push.json"} {
+		req, err := http.NewRequest(http.MethodGet, in.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := do(t, req); status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	a := newAgent(t, in.url)
+	a.signIn(agentToken, "Kim")
+	if out := in.cli("list", "--output", "json"); strings.Contains(out, "ana") {
+		t.Errorf("a stranger changed somebody: %s", out)
+	}
+}
