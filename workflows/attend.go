@@ -44,7 +44,7 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 		r.st.Jump = nil
 		return true, nil
 	}
-	if r.st.Parking == nil && !r.st.Paused && !r.st.Silent && !r.in.Holdout && !r.now(ctx).Before(r.st.Deadline) {
+	if r.st.Parking == nil && !r.st.Paused && !r.st.Silent && !r.in.Holdout && !r.since(ctx).Before(r.st.Deadline) {
 		r.end(ctx, TimedOut, "its longest life was over", 0)
 	}
 	return r.st.Ended != nil, nil

@@ -22,8 +22,9 @@ type run struct {
 	chain   string
 	signals workflow.ReceiveChannel
 	timer   *timer
-	look    bool // some wait_for looks back to the entry
-	touched bool // an event changed a trait that the journey waits by
+	woke    time.Time // the deadline that woke it, until it sleeps again: a wake that comes late is no reason to time out
+	look    bool      // some wait_for looks back to the entry
+	touched bool      // an event changed a trait that the journey waits by
 }
 
 // Journey is the workflow type of an instance: it walks the compiled journey of its input until it ends with exactly one outcome.
@@ -264,6 +265,14 @@ func (r *run) replaced(err error) bool {
 
 // now is virtual time.
 func (r *run) now(ctx workflow.Context) time.Time { return r.in.Clock.At(workflow.Now(ctx)) }
+
+// since is the virtual time at which the instance was woken: the deadline it slept until, though the wake came late; else now.
+func (r *run) since(ctx workflow.Context) time.Time {
+	if !r.woke.IsZero() {
+		return r.woke
+	}
+	return r.now(ctx)
+}
 
 // key names one visit of a step: the ledger's key.
 func (r *run) key(step *journey.Step) string {

@@ -303,3 +303,29 @@ func TestANewerInterpreterBlocksTheTask(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A wake that comes late (a long pause, an outage) finds step and deadline both past: what was due first happens first.
+func TestLateWake(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ timeout, outcome string }{
+		"the step was due before the deadline": {"2d", "late"},
+		"the deadline was before the step":     {"20h", TimedOut},
+		"both were due at the same moment":     {"1d", TimedOut},
+		"the deadline is still to come":        {"9d", "late"},
+		"the deadline is behind the next park": {"8d", TimedOut},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			steps := "  - wait_for: {event: Never}\n    timeout: 1d\n  - {id: after, set: {vars.x: 1}}\n  - exit: late\n"
+			if name == "the deadline is behind the next park" {
+				steps = "  - wait_for: {event: Never}\n    timeout: 1d\n  - {id: after, set: {vars.x: 1}}\n  - wait: 9d\n  - exit: late\n"
+			}
+			p := newPlay(t, journeyOf(steps, "timeout: "+c.timeout, "vars: {x: 0}"))
+			p.order(12*time.Hour, PauseUpdate, Command{})
+			p.order(72*time.Hour, ResumeUpdate, Command{})
+			if got := p.run(); got.Outcome != c.outcome {
+				t.Errorf("outcome %q (%s), want %q", got.Outcome, got.Reason, c.outcome)
+			}
+		})
+	}
+}

@@ -62,12 +62,13 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 				continue // more has come, and what has come goes before the clock
 			}
 			now := r.now(ctx)
+			if !p.until.IsZero() && !now.Before(p.until) && (p.watching || p.until.Before(r.st.Deadline)) {
+				r.woke = p.until // woken late or not, it was due before the deadline
+				return true, nil
+			}
 			if !p.watching && !now.Before(r.st.Deadline) {
 				r.end(ctx, TimedOut, "its longest life was over", 0)
 				return false, nil
-			}
-			if !p.until.IsZero() && !now.Before(p.until) {
-				return true, nil
 			}
 		}
 		if err := r.reportParking(ctx); err != nil {
@@ -110,6 +111,7 @@ func (r *run) stirred() bool {
 
 // await sleeps until something stirs or the earliest deadline has come. Paused, it sleeps until an order comes.
 func (r *run) await(ctx workflow.Context, p parking) error {
+	r.woke = time.Time{}
 	deadline := p.until
 	if !p.watching && (deadline.IsZero() || r.st.Deadline.Before(deadline)) {
 		deadline = r.st.Deadline

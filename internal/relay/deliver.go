@@ -71,7 +71,8 @@ func (r *Relay) event(ctx context.Context, workflowID string, e workflows.Event)
 	updating, cancel := context.WithTimeout(ctx, r.cfg.UpdateTimeout)
 	defer cancel()
 	handle, err := r.cfg.Client.UpdateWorkflow(updating, client.UpdateWorkflowOptions{
-		WorkflowID: workflowID, UpdateID: e.ID, UpdateName: workflows.EventName, Args: []any{e},
+		// Not the bare event id: a channel may have updated the run itself under that, and Temporal would answer with that update's result.
+		WorkflowID: workflowID, UpdateID: e.Enrolment + "/" + e.ID, UpdateName: workflows.EventName, Args: []any{e},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {

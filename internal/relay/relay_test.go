@@ -48,9 +48,13 @@ func (f *fake) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions,
 func (f *fake) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.updated = append(f.updated, o.UpdateID)
+	e := o.Args[0].(workflows.Event)
+	if o.UpdateID == e.ID { // a channel's own update may have this id: Temporal would answer it and not deliver
+		return nil, errors.New("the update id is the bare event id")
+	}
+	f.updated = append(f.updated, e.ID)
 	if f.update != nil {
-		return done{}, f.update(ctx, o.UpdateID)
+		return done{}, f.update(ctx, e.ID)
 	}
 	return done{}, nil
 }
