@@ -132,11 +132,11 @@ func TestDevPowerCut(t *testing.T) {
 // Worker and gateway are killed one after the other, on PostgreSQL.
 func TestKillWorkerAndGateway(t *testing.T) {
 	t.Parallel()
+	database, ok := pgtest.URL(t) // is dropped after the processes have ended
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
 	in.useTemporal(shared.address, takeNamespace(t))
-	database := filepath.Join(in.dir, "tabi.db")
-	if address, ok := pgtest.URL(t); ok {
-		database = address
+	if !ok {
+		database = filepath.Join(in.dir, "tabi.db")
 	}
 	in.publish(database)
 	in.startServe()

@@ -50,7 +50,7 @@ func newInstall(t testing.TB, files map[string]string) *install {
 		"TABI_WRITE_KEYS=" + writeKey + "=server," + webKey + "=web:Page Viewed", "TABI_AGENT_TOKENS=" + agentToken, "TABI_ADMIN_TOKENS=" + adminToken,
 		"TABI_WRITE_KEY=" + writeKey, "TABI_TOKEN=" + adminToken,
 		"TABI_SMTP_URL=" + in.mail.url(), "TABI_MAIL_FROM=" + mailFrom, "TABI_FCM_CREDENTIALS=" + in.push.file, "TABI_FCM_URL=" + in.push.server.URL,
-		"TABI_CONNECT_TIMEOUT=30s",
+		"TABI_CONNECT_TIMEOUT=30s", "TABI_METRICS_LISTEN=" + local(freePort()),
 	}
 	for name, text := range files {
 		in.write(name, text)

@@ -16,7 +16,7 @@ import (
 // A run terminated in Temporal says nothing any more; the reconciler closes what it left and frees what it held.
 func TestTerminatedRunLeavesNothing(t *testing.T) {
 	t.Parallel()
-	h := open(t, settings{files: folder(map[string]string{"care.yaml": care, "offer.yaml": offer})})
+	h := open(t, settings{files: folder(map[string]string{"care.yaml": care, "offer.yaml": offer}), postgres: true})
 	ctx := context.Background()
 	address := h.customer("ana")
 	h.track("ana", "Trouble", "", map[string]any{"text": "help"})

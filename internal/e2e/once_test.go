@@ -58,7 +58,7 @@ func (h *house) runs(workflowID string, want int) {
 
 func TestRelayKilledBetweenStartAndMark(t *testing.T) {
 	t.Parallel()
-	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge}), still: true})
+	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge}), still: true, postgres: true})
 
 	// The run goes on when the next relay delivers its start again.
 	address := h.customer("ana")
