@@ -17,7 +17,7 @@ import (
 func TestDev(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, shipped(t))
-	in.flags = []string{"--time-scale", "3600"}
+	in.flags = []string{"--time-scale", "1200"}
 	in.env = without(in.env, "TABI_SMTP_URL", "TABI_FCM_CREDENTIALS", "TABI_FCM_URL", "TABI_MAIL_FROM") // the sinks of dev
 	in.startDev()
 

@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a condition may take to come true.
-const patience = 40 * time.Second
+const patience = 90 * time.Second
 
 // await polls until ok gives nil, and fails with its last error.
 func await(t testing.TB, what string, ok func() error) {

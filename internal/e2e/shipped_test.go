@@ -35,7 +35,7 @@ const week = 7 * 24 * time.Hour
 // A customer who leaves the same cart twice in a month is won back twice; twice in a week, once.
 func TestCartAbandonedTwice(t *testing.T) {
 	t.Parallel()
-	h := open(t, settings{files: shipped(t), scale: 86400})
+	h := open(t, settings{files: shipped(t), scale: 43200})
 	address := h.customer("ana")
 	cart := map[string]any{"cart_id": "k1", "total": 120}
 

@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Workflow type Track is a channel's way in with nothing but a Temporal SDK: profile, event, entry.
+func TestTrack(t *testing.T) {
+	t.Parallel()
+	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
+	ctx := context.Background()
+	take := func(id string, in workflows.TrackInput) (out workflows.TrackResult, err error) {
+		run, err := h.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, workflows.TrackType, in)
+		if err == nil {
+			err = run.Get(ctx, &out)
+		}
+		return out, err
+	}
+	if _, err := take("t1", workflows.TrackInput{Type: "identify", UserID: "ana", Traits: map[string]any{"email": "ana@example.com", "first_name": "Ana"}}); err != nil {
+		t.Fatal(err)
+	}
+	// Without an id of its own the event's is the workflow's, so that a start under the same workflow id counts once.
+	entering := workflows.TrackInput{UserID: "ana", Event: "Start", Properties: map[string]any{"k": "1"}}
+	for i, duplicate := range []bool{false, true} {
+		got, err := take("t2", entering)
+		if err != nil || got.ID != "t2" || got.Customer != "ana" || got.Duplicate != duplicate {
+			t.Errorf("start %d: %+v, %v", i+1, got, err)
+		}
+	}
+	h.parked("nudge/ana/1", "reply")
+	same(t, "mails", h.mail.subjects("ana@example.com"), []string{"Hello Ana"})
+	same(t, "entries", h.entries("nudge", "ana"), 1)
+	story, err := h.Store.Timeline(ctx, "ana", 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := 0
+	for _, line := range story {
+		if line.Kind == "event" && line.Title == "Start" {
+			starts++
+		}
+	}
+	same(t, "times the event is recorded", starts, 1)
+
+	for name, in := range map[string]workflows.TrackInput{"nobody": {Event: "Start"}, "nothing": {UserID: "bob"}} {
+		_, err := take(name, in)
+		var refused *temporal.ApplicationError
+		if !errors.As(err, &refused) || refused.Type() != workflows.RejectInvalid {
+			t.Errorf("an event of %s: %v", name, err)
+		}
+	}
+	if _, err := h.Store.Customer(ctx, "bob"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("what was refused left a customer: %v", err)
+	}
+}
