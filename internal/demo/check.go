@@ -22,7 +22,7 @@ func (w *world) check(ctx context.Context, temporal string) error {
 	}
 	c, err := client.DialContext(ctx, client.Options{HostPort: temporal, Logger: quiet{}})
 	if err != nil {
-		return fmt.Errorf("Temporal at %s: %w", temporal, err)
+		return fmt.Errorf("cannot reach Temporal at %s: %w", temporal, err)
 	}
 	defer c.Close()
 	for _, run := range runs {

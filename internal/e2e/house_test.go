@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
@@ -376,20 +375,6 @@ func (h *house) update(workflowID, name string, arg any) error {
 		err = handle.Get(ctx, nil)
 	}
 	return err
-}
-
-// contacts of a customer, oldest first, as "message channel status reason".
-func (h *house) contacts(customer string) []string {
-	h.Helper()
-	all, err := h.Store.Contacts(context.Background(), store.ContactFilter{Customer: customer})
-	if err != nil {
-		h.Fatal(err)
-	}
-	out := []string{}
-	for _, c := range all {
-		out = append([]string{strings.TrimSpace(fmt.Sprintf("%s %s %s %s", c.Message, c.Channel, c.Status, c.Reason))}, out...)
-	}
-	return out
 }
 
 // settled waits until every delivery is made.

@@ -96,7 +96,6 @@ func TestResetRun(t *testing.T) {
 	reset, err := h.Temporal.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
 		Namespace: h.namespace, WorkflowExecution: &common.WorkflowExecution{WorkflowId: "nudge/ana/1"},
 		Reason: "by hand", RequestId: "reset-1", WorkflowTaskFinishEventId: firstTask(t, h, "nudge/ana/1"),
-		ResetReapplyType: enumspb.RESET_REAPPLY_TYPE_ALL_ELIGIBLE,
 	})
 	if err != nil {
 		t.Fatal(err)

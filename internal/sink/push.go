@@ -18,7 +18,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/oauth2/jws"
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
@@ -159,21 +159,25 @@ func (p *pushServer) verify(assertion string) error {
 	if strings.Count(assertion, ".") != 2 {
 		return errors.New("the assertion is not a JWT")
 	}
-	if err := jws.Verify(assertion, &p.key.PublicKey); err != nil {
-		return errors.New("the signature is not by the service account's key")
+	var claims struct {
+		jwt.RegisteredClaims
+		Scope string `json:"scope"`
 	}
-	claims, err := jws.Decode(assertion)
-	now := clock.Wall().Unix()
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}), jwt.WithoutClaimsValidation())
+	_, err := parser.ParseWithClaims(assertion, &claims, func(*jwt.Token) (any, error) { return &p.key.PublicKey, nil })
+	now := clock.Wall()
 	switch {
-	case err != nil:
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenUnverifiable):
+		return errors.New("the signature is not by the service account's key")
+	case err != nil || claims.ExpiresAt == nil || claims.IssuedAt == nil:
 		return errors.New("the claims cannot be read")
-	case claims.Iss != accountEmail:
+	case claims.Issuer != accountEmail:
 		return errors.New("iss is not the service account")
-	case claims.Aud != p.url()+"/token":
+	case len(claims.Audience) != 1 || claims.Audience[0] != p.url()+"/token":
 		return errors.New("aud is not the token server")
 	case !strings.Contains(" "+claims.Scope+" ", " "+scope+" "):
 		return errors.New("scope lacks " + scope)
-	case claims.Exp <= now, claims.Iat > now+60, claims.Exp-claims.Iat > 3700:
+	case !claims.ExpiresAt.After(now), claims.IssuedAt.After(now.Add(time.Minute)), claims.ExpiresAt.Sub(claims.IssuedAt.Time) > 3700*time.Second:
 		return errors.New("iat and exp do not fit the time")
 	}
 	return nil
