@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -99,7 +100,10 @@ func (a *Activities) WithdrawHandoff(ctx context.Context, in workflows.WithdrawH
 func (a *Activities) Record(ctx context.Context, in workflows.Record) (workflows.TrackResult, error) {
 	c := in.Call
 	if c.MessageID == "" || c.Type == "track" && c.Event == "" || c.UserID == "" && c.AnonymousID == "" {
-		return workflows.TrackResult{}, temporal.NewNonRetryableApplicationError(`an event needs "messageId", "event", and "userId" or "anonymousId"`, workflows.RejectInvalid, nil)
+		return workflows.TrackResult{}, invalid(`an event needs "messageId", "event", and "userId" or "anonymousId"`)
+	}
+	if strings.HasPrefix(c.Event, "tabi.") || strings.HasPrefix(c.MessageID, "tabi.") || strings.HasPrefix(c.UserID, "anon:") { // as the gateway
+		return workflows.TrackResult{}, invalid(`events and ids that begin with "tabi.", and user ids with "anon:", are reserved`)
 	}
 	at := a.cfg.Clock
 	if in.Clock != (journey.Clock{}) {
@@ -109,10 +113,18 @@ func (a *Activities) Record(ctx context.Context, in workflows.Record) (workflows
 		Type: c.Type, MessageID: c.MessageID, UserID: c.UserID, AnonymousID: c.AnonymousID, Event: c.Event,
 		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
 	}})
+	if store.IsInput(err) {
+		return workflows.TrackResult{}, invalid(err.Error())
+	}
 	if err != nil {
 		return workflows.TrackResult{}, err
 	}
 	return workflows.TrackResult{ID: receipts[0].ID, Customer: receipts[0].Customer, Duplicate: receipts[0].Duplicate}, nil
+}
+
+// invalid refuses an event for good: repeating it would not help.
+func invalid(words string) error {
+	return temporal.NewNonRetryableApplicationError(words, workflows.RejectInvalid, nil)
 }
 
 // mine makes ErrNotMine the typed error by which a run learns that it must end.

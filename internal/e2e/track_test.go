@@ -50,7 +50,18 @@ func TestTrack(t *testing.T) {
 	}
 	same(t, "times the event is recorded", starts, 1)
 
-	for name, in := range map[string]workflows.TrackInput{"nobody": {Event: "Start"}, "nothing": {UserID: "bob"}} {
+	// An event that nobody can record does not stop the instance it is signalled to.
+	for _, e := range []workflows.Event{{ID: "\x00", Name: "Bought"}, {ID: "x1", Name: workflows.Commanded}} {
+		if err := h.Temporal.SignalWorkflow(ctx, "nudge/ana/1", "", workflows.EventName, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.track("ana", "Answered", "", map[string]any{"k": "1"})
+	h.parked("nudge/ana/1", "last")
+
+	for name, in := range map[string]workflows.TrackInput{
+		"nobody": {Event: "Start"}, "nothing": {UserID: "bob"}, "an unknown type": {Type: "tell", UserID: "bob", Event: "Start"}, "tabi's own": {UserID: "bob", Event: "tabi.command"},
+	} {
 		_, err := take(name, in)
 		var refused *temporal.ApplicationError
 		if !errors.As(err, &refused) || refused.Type() != workflows.RejectInvalid {
