@@ -32,7 +32,7 @@ type inputError string
 func (e inputError) Error() string { return string(e) }
 
 // attempts of a transaction that lost against another one, or its connection before the commit.
-const txAttempts = 6
+const txAttempts = 12
 
 // write runs f in a transaction. Nothing of it is kept when it fails. It is repeated where the database says it lost a race;
 // never after a commit whose answer is unknown.
@@ -40,7 +40,8 @@ func (s *Store) write(ctx context.Context, f func(tx conn) error) error {
 	var err error
 	for try := range txAttempts {
 		if try > 0 {
-			pause := time.NewTimer(time.Duration(1<<try)*time.Millisecond + rand.N(5*time.Millisecond))
+			most := time.Duration(1<<min(try, 7)) * time.Millisecond // half of it by chance, or those who met would meet again
+			pause := time.NewTimer(most/2 + rand.N(most))
 			select {
 			case <-ctx.Done():
 				pause.Stop()
