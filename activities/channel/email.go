@@ -18,6 +18,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/link"
 )
 
 var emailSpec = journey.ChannelSpec{
@@ -31,9 +32,6 @@ var emailSpec = journey.ChannelSpec{
 
 // KeyHeader carries the ledger key of a mail.
 const KeyHeader = "X-Tabi-Key"
-
-// MessageID is the Message-ID, without its angle brackets, of the mail with this ledger key from a sender at domain.
-func MessageID(key, domain string) string { return digest(key) + "@" + domain }
 
 // email sends over SMTP with kept connections. SMTP has no way to drop a repeat, so what is unknown stays unknown; the
 // Message-ID, which is the same each time, lets mail readers and people see that two are one.
@@ -278,7 +276,7 @@ func (e *email) compose(m Message, to string) ([]byte, error) {
 	msg.ToMailAddress(&mail.Address{Address: to})
 	msg.Subject(m.Fields["subject"])
 	msg.SetDateWithValue(clock.Wall())
-	msg.SetMessageIDWithValue(MessageID(m.Key, e.domain))
+	msg.SetMessageIDWithValue(link.MessageID(m.Key, e.domain))
 	msg.SetGenHeader(KeyHeader, headerKey(m.Key))
 	if m.Unsubscribe != "" {
 		u, err := url.Parse(m.Unsubscribe)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
+	"github.com/tabi-journeys/tabi/internal/link"
 	"github.com/tabi-journeys/tabi/internal/sink"
 )
 
@@ -65,7 +66,7 @@ func TestEmailIsWhatWasSaid(t *testing.T) {
 		"from":        {got.From, "shop@example.com"},
 		"From":        {got.Headers["From"], `"Tabi Shop" <shop@example.com>`},
 		"key":         {got.Key, m.Key},
-		"id":          {got.MessageID, channel.MessageID(m.Key, "example.com")},
+		"id":          {got.MessageID, link.MessageID(m.Key, "example.com")},
 		"unsubscribe": {got.Headers["List-Unsubscribe"], "<" + m.Unsubscribe + ">"},
 		"one-click":   {got.Headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click"},
 	} {

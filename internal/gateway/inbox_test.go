@@ -269,7 +269,7 @@ func TestMailEvents(t *testing.T) {
 	if c := h.customer("ana/b"); len(c.Bounced) != 0 {
 		t.Errorf("a soft bounce marks the address: %v", c.Bounced)
 	}
-	h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"Permanent","key":"`+key+`","id":"b2"}`)
+	h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"Permanent","message_id":"<`+link.MessageID(key, "shop.example.com")+`>","id":"b2"}`)
 	if c := h.customer("ana/b"); c.Bounced["ana@example.com"] == "" {
 		t.Errorf("a hard bounce does not: %v", c.Bounced)
 	}
