@@ -232,7 +232,7 @@ func TestSecurityHeaders(t *testing.T) {
 	for _, path := range []string{"/login", "/inbox", "/u/AAAA", "/nothing", "/v1/track"} {
 		got := h.do("GET", path, "")
 		for name, want := range map[string]string{
-			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
 		} {
 			if got.header.Get(name) != want {
 				t.Errorf("%s: %s is %q", path, name, got.header.Get(name))

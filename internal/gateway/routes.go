@@ -170,7 +170,7 @@ func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 		head := rec.Header()
 		head.Set("X-Content-Type-Options", "nosniff")
 		head.Set("Cache-Control", "no-store")
-		head.Set("Referrer-Policy", "no-referrer")
+		head.Set("Referrer-Policy", "same-origin") // under no-referrer a browser sends its own forms with Origin: null
 		head.Set("X-Frame-Options", "DENY")
 		if !strings.HasPrefix(r.URL.Path, "/dev/") {
 			head.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")

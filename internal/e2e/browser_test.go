@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// browser starts a headless Chromium with a fresh profile. Without one the test says so and ends; in CI there must be one.
+func browser(t *testing.T) (context.Context, bool) {
+	t.Helper()
+	var program string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			program = path
+			break
+		}
+	}
+	if program == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("there is no Chromium, and CI must have one: apt-get install chromium")
+		}
+		t.Log("there is no Chromium here: the pages are not tried in a browser")
+		return nil, false
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.WindowSize(1000, 900))
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	t.Cleanup(cancel)
+	return ctx, true
+}
+
+// An agent signs in, reads a hand-off and resolves it with mouse and keyboard, in a real browser.
+func TestInboxInABrowser(t *testing.T) {
+	t.Parallel()
+	ctx, ok := browser(t)
+	if !ok {
+		return
+	}
+	h := open(t, settings{files: folder(map[string]string{"care.yaml": care})})
+	h.customer("ana")
+	h.track("ana", "Trouble", "", map[string]any{"text": "<script>document.title='owned'</script>"})
+	h.parked("care/ana", "person")
+
+	const link, main = chromedp.CSS(`a[href^="/inbox/"]`), chromedp.CSS("body")
+	do := func(steps ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, steps...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(what chromedp.Action[string]) string {
+		t.Helper()
+		text, err := chromedp.Run(ctx, what)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	do(chromedp.Navigate(h.url+"/inbox"), chromedp.SendKeys(chromedp.CSS("#name"), "Kim"), chromedp.SendKeys(chromedp.CSS("#token"), agentToken),
+		chromedp.Submit(chromedp.CSS("#token")), chromedp.WaitVisible(link))
+	list := read(chromedp.Text(main))
+	do(chromedp.Click(link), chromedp.WaitVisible(chromedp.CSS("#outcome")))
+	page, title := read(chromedp.Text(main)), read(chromedp.Title())
+	do(chromedp.SetValue(chromedp.CSS("#outcome"), "refunded"), chromedp.SendKeys(chromedp.CSS("#note"), "sent 12 back"),
+		chromedp.Submit(chromedp.CSS("#note")), chromedp.WaitNotPresent(chromedp.CSS("#outcome")))
+	answer := read(chromedp.Text(main))
+	if !strings.Contains(list, "ana") || !strings.Contains(page, "document.title") || title == "owned" {
+		t.Errorf("title %q; what the customer wrote must be shown as text\nthe list: %s\nthe page: %s", title, list, page)
+	}
+	if !strings.Contains(answer, "refunded") {
+		t.Errorf("the page does not say that it is resolved: %s", answer)
+	}
+	h.ended("care/ana", "refunded")
+}
