@@ -156,9 +156,9 @@ func (r *run) report(ctx workflow.Context, parked *Parked) error {
 	r.st.Reports++
 	passed := r.st.Passed
 	r.st.Passed = nil
-	what := "report the end"
+	what := "tell the store how it ended"
 	if parked != nil {
-		what = "report where it waits"
+		what = "tell the store where it waits"
 	}
 	err := r.local(ctx, ReportActivity, what, Report{Ref: r.ref(), Seq: r.st.Reports, Passed: passed, Parked: parked, Ended: r.st.Ended}, nil)
 	if err != nil {

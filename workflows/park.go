@@ -156,7 +156,7 @@ func (r *run) setTimer(ctx workflow.Context, deadline time.Time, p parking) {
 
 // summary is what the Temporal UI shows beside the timer.
 func summary(p parking, deadline time.Time) string {
-	text := fmt.Sprintf("%s: until %s", p.label, stamp(deadline))
+	text := fmt.Sprintf("%s, until %s", p.label, stamp(deadline))
 	if p.label == "" {
 		text = "watching until " + stamp(deadline)
 	}

@@ -74,7 +74,7 @@ func (r *run) noWait(spec *journey.Wait, until time.Time) string {
 func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error) {
 	var result EvaluateResult
 	ask := Evaluate{Ref: r.ref(), Scene: r.scene(nil), Exprs: []journey.Expr{spec.Until}, Moment: &Moment{Offset: spec.Offset, Timezone: spec.Timezone}}
-	if err := r.local(ctx, EvaluateActivity, "until when to wait", ask, &result); err != nil {
+	if err := r.local(ctx, EvaluateActivity, "the moment to wait for", ask, &result); err != nil {
 		return time.Time{}, err
 	}
 	if len(result.Values) == 0 || result.Missing[0] {

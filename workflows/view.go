@@ -79,12 +79,12 @@ func (r *run) describe(ctx workflow.Context) {
 			if !p.Until.IsZero() {
 				fmt.Fprintf(&b, ", until %s", stamp(p.Until))
 			}
-			fmt.Fprintf(&b, ". Longest life: until %s.\n", stamp(r.st.Deadline))
+			fmt.Fprintf(&b, ". It ends at the latest %s.\n", stamp(r.st.Deadline))
 		}
 	}
 	b.WriteString("\n")
-	for _, line := range r.st.Trail {
-		b.WriteString("- " + line + "\n")
+	for i := len(r.st.Trail) - 1; i >= 0; i-- { // the newest first: the UI cuts off what is long
+		b.WriteString("- " + r.st.Trail[i] + "\n")
 	}
 	workflow.SetCurrentDetails(ctx, b.String())
 }
@@ -94,7 +94,7 @@ func label(step *journey.Step) string {
 	if step.Name != "" {
 		return step.Name
 	}
-	return step.Kind + " " + step.ID
+	return step.ID + " (" + step.Kind + ")"
 }
 
 // stamp writes a moment for people.
