@@ -184,11 +184,20 @@ func TestDev(t *testing.T) {
 		t.Errorf("the same event again said %q", said)
 	}
 	eventually(t, "the instance waits", func() bool { return enrolment().Step == "pause" })
-	if said := command(0, "status", "hello/ana"); !strings.Contains(said, "the run") || strings.Contains(said, "does not answer") {
-		t.Errorf("status said %q", said)
+	said := command(0, "status", "hello/ana")
+	for _, want := range []string{"hello/ana: open", "pause (wait)", "  until ", " UTC\n", "  story\n", "entered by Signed Up"} {
+		if !strings.Contains(said, want) || strings.Contains(said, "does not answer") || strings.Contains(said, "{") {
+			t.Errorf("status does not say %q: %s", want, said)
+		}
 	}
 	command(1, "status", "hello/nobody")
 	command(1, "start", "unknown", "--customer", "bo")
+	if said := command(0, "start", "hello", "--customer", "Bo Li"); !strings.Contains(said, "hello/Bo%20Li") {
+		t.Errorf("start said %q", said)
+	}
+	if said := command(0, "exit", "hello/Bo Li"); !strings.Contains(said, "hello/Bo%20Li was told to exit") {
+		t.Errorf("exit said %q", said)
+	}
 	if said := command(0, "start", "hello", "--customer", "bo"); !strings.Contains(said, "hello/bo") {
 		t.Errorf("start said %q", said)
 	}
@@ -198,6 +207,11 @@ func TestDev(t *testing.T) {
 	eventually(t, "the instance goes on", func() bool { return !enrolment().Paused })
 	command(0, "exit", "hello/ana", "--reason", "asked to")
 	eventually(t, "the instance has ended", func() bool { return enrolment().Outcome == "cancelled" })
+	for _, want := range []string{"closed: cancelled", "asked to", "ended ", "  story\n"} {
+		if said := command(0, "status", "hello/ana"); !strings.Contains(said, want) || strings.Contains(said, "until") || strings.Contains(said, "since") {
+			t.Errorf("status of an ended one does not say %q: %s", want, said)
+		}
+	}
 	if said := command(0, "reconcile"); !strings.Contains(said, "0 closed") {
 		t.Errorf("reconcile said %q", said)
 	}

@@ -32,9 +32,13 @@ func order(c *cobra.Command, r *remote, in gateway.CommandRequest) error {
 	if err := r.load(c); err != nil {
 		return err
 	}
-	if err := r.call(c.Context(), "POST", gateway.AdminCommand, in, nil); err != nil {
+	err := byWorkflowID(in.WorkflowID, func(id string) error {
+		in.WorkflowID = id
+		return r.call(c.Context(), "POST", gateway.AdminCommand, in, nil)
+	})
+	if err != nil {
 		return err
 	}
-	(&printer{c.OutOrStdout()}).line("%s: ordered %s", in.WorkflowID, in.Kind)
+	(&printer{c.OutOrStdout()}).line("%s was told to %s", in.WorkflowID, in.Kind)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // page is how many enrolments are asked for at once.
@@ -54,9 +55,9 @@ func listCommand() *cobra.Command {
 				}
 				rows := make([]table.Row, len(all.Enrolments))
 				for i, e := range all.Enrolments {
-					rows[i] = table.Row{e.WorkflowID, stateOf(e), e.Step, stamp(e.EnteredAt), stamp(e.Until)}
+					rows[i] = table.Row{e.WorkflowID, stateOf(e), e.Step, stamp(e.EnteredAt), until(e)}
 				}
-				p.table(table.Row{"WORKFLOW ID", "STATE", "STEP", "ENTERED", "UNTIL"}, rows)
+				p.table(table.Row{"WORKFLOW ID", "STATE", "STEP", "ENTERED (UTC)", "UNTIL (UTC)"}, rows)
 				if all.Next != "" {
 					p.line("… and more: raise --limit")
 				}
@@ -72,6 +73,14 @@ func listCommand() *cobra.Command {
 	r.register(c, false, true)
 	outputFlag(c, &output)
 	return c
+}
+
+// until is when an open instance goes on by itself; a closed one waits for nothing any more.
+func until(e gateway.EnrolmentView) string {
+	if e.State == store.StateClosed {
+		return ""
+	}
+	return stamp(e.Until)
 }
 
 // stateOf says in a word or two how an enrolment is.

@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"net/url"
 	"os"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
@@ -22,7 +21,7 @@ const askTimeout = 5 * time.Second
 // statusView is what `status` knows of an instance.
 type statusView struct {
 	gateway.Status
-	State   json.RawMessage `json:"state,omitempty"`         // the run's own answer to the query `state`
+	State   *workflows.View `json:"state,omitempty"`         // the run's own answer to the query `state`
 	Silence string          `json:"state_missing,omitempty"` // why there is none
 }
 
@@ -44,13 +43,14 @@ func statusCommand() *cobra.Command {
 			cfg.DataDir = r.dataDir
 			cfg.UseDev(c.Flags())
 			var v statusView
-			if err := r.call(c.Context(), "GET", gateway.AdminStatus+"?workflow_id="+url.QueryEscape(args[0]), nil, &v.Status); err != nil {
+			err := byWorkflowID(args[0], func(id string) error {
+				return r.call(c.Context(), "GET", gateway.AdminStatus+"?workflow_id="+url.QueryEscape(id), nil, &v.Status)
+			})
+			if err != nil {
 				return err
 			}
-			if v.Enrolment.ClosedAt.IsZero() {
-				if err := v.ask(c.Context(), &cfg); err != nil {
-					v.Silence = err.Error()
-				}
+			if err := v.ask(c.Context(), &cfg); err != nil {
+				v.Silence = err.Error()
 			}
 			return show(c, output, v, v.print)
 		},
@@ -61,7 +61,7 @@ func statusCommand() *cobra.Command {
 	return c
 }
 
-// ask queries the run.
+// ask queries the run. One that has ended answers too, as long as Temporal keeps it.
 func (v *statusView) ask(ctx context.Context, cfg *app.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -75,40 +75,13 @@ func (v *statusView) ask(ctx context.Context, cfg *app.Config) error {
 	if err != nil {
 		return err
 	}
-	return answer.Get(&v.State)
-}
-
-func (v statusView) print(p *printer) {
-	e := v.Enrolment
-	p.line("%s: %s", e.WorkflowID, stateOf(e))
-	p.line("  customer   %s", e.Customer)
-	p.line("  entered    %s by %s", stamp(e.EnteredAt), e.EntryName)
-	if e.Step != "" {
-		p.line("  step       %s (%s)", e.Step, e.StepKind)
+	var state workflows.View
+	if err := answer.Get(&state); err != nil {
+		return err
 	}
-	if !e.Since.IsZero() {
-		p.line("  since      %s", stamp(e.Since))
+	if state.Enrolment != v.Enrolment.ID {
+		return errors.New("another instance is at this workflow id now")
 	}
-	if !e.Until.IsZero() {
-		p.line("  until      %s", stamp(e.Until))
-	}
-	if !e.ClosedAt.IsZero() {
-		p.line("  ended      %s", stamp(e.ClosedAt))
-	}
-	if e.Reason != "" {
-		p.line("  because    %s", e.Reason)
-	}
-	if len(v.State) > 0 {
-		p.line("  the run    %s", v.State)
-	}
-	if v.Silence != "" {
-		p.line("  the run does not answer: %s", v.Silence)
-	}
-	if len(v.Contacts) > 0 {
-		rows := make([]table.Row, len(v.Contacts))
-		for i, c := range v.Contacts {
-			rows[i] = table.Row{stamp(c.At), c.Step, c.Message, c.Channel, c.Status, c.Reason}
-		}
-		p.table(table.Row{"AT", "STEP", "MESSAGE", "CHANNEL", "STATUS", "REASON"}, rows)
-	}
+	v.State = &state
+	return nil
 }
