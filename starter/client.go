@@ -34,8 +34,8 @@ const maxAnswer = 16 << 20
 // register adds the flags; key and token say which of the two the command needs.
 func (r *remote) register(c *cobra.Command, key, token bool) {
 	f := c.Flags()
-	f.StringVar(&r.url, "url", "", "address of the gateway; default: the running `tabi dev`, or http://127.0.0.1:8080 [TABI_URL]")
-	f.StringVar(&r.dataDir, "data-dir", ".tabi", "folder in which a running `tabi dev` is looked for [TABI_DATA_DIR]")
+	f.StringVar(&r.url, "url", "", "address of the gateway; default: the running dev (see --data-dir), or http://127.0.0.1:8080 [TABI_URL]")
+	f.StringVar(&r.dataDir, "data-dir", ".tabi", "folder in which a running dev is looked for [TABI_DATA_DIR]")
 	if key {
 		f.Var(&r.writeKey, "write-key", "write key; none is needed in dev [TABI_WRITE_KEY]")
 	}
@@ -110,7 +110,7 @@ func (r *remote) call(ctx context.Context, method, path string, in, out any) err
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return app.Unreachable("cannot reach the gateway at %s: %w; start it (tabi dev, tabi serve), or give its address with --url", r.url, shorter(err))
+		return app.Unreachable("cannot reach the gateway at %s: %w; start it (tabi dev, tabi serve), give its address with --url (TABI_URL), or the data folder of a running tabi dev with --data-dir (TABI_DATA_DIR; looked in %s)", r.url, shorter(err), r.dataDir)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))

@@ -56,7 +56,11 @@ func devCommand() *cobra.Command {
 					}
 				}
 			}
-			return newDev(c, &cfg, child, dir, log).Run(c.Context())
+			err = newDev(c, &cfg, child, dir, log).Run(c.Context())
+			if err == nil {
+				(&printer{c.OutOrStdout()}).line("tabi has stopped; its data is in %s", cfg.DataDir)
+			}
+			return err
 		},
 	}
 	f := c.Flags()
@@ -111,6 +115,7 @@ func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir s
 				if r.UI != "" {
 					out.line("  temporal UI  %s", r.UI)
 				}
+				out.line("stop it with Ctrl-C")
 			})
 		},
 	}

@@ -191,6 +191,12 @@ func TestDev(t *testing.T) {
 		}
 	}
 	command(1, "status", "hello/nobody")
+	if said := command(1, "list", "--journey", "nosuch"); !strings.Contains(said, `no such journey: "nosuch"`) {
+		t.Errorf("list of an unknown journey said %q", said)
+	}
+	if said := command(0, "list", "--journey", "hello", "--customer", "nobody"); !strings.Contains(said, "nobody") {
+		t.Errorf("list of nobody said %q", said)
+	}
 	command(1, "start", "unknown", "--customer", "bo")
 	if said := command(0, "start", "hello", "--customer", "Bo Li"); !strings.Contains(said, "hello/Bo%20Li") {
 		t.Errorf("start said %q", said)
@@ -207,6 +213,9 @@ func TestDev(t *testing.T) {
 	eventually(t, "the instance goes on", func() bool { return !enrolment().Paused })
 	command(0, "exit", "hello/ana", "--reason", "asked to")
 	eventually(t, "the instance has ended", func() bool { return enrolment().Outcome == "cancelled" })
+	if said := command(0, "event", "Door Opened", "--customer", "ana"); !strings.Contains(said, "nobody entered a journey by it") {
+		t.Errorf("an event that nobody listens to said %q", said)
+	}
 	for _, want := range []string{"closed: cancelled", "asked to", "ended ", "  story\n"} {
 		if said := command(0, "status", "hello/ana"); !strings.Contains(said, want) || strings.Contains(said, "until") || strings.Contains(said, "since") {
 			t.Errorf("status of an ended one does not say %q: %s", want, said)
@@ -238,6 +247,9 @@ func TestDev(t *testing.T) {
 	if code := d.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("tabi dev ended with %d", code)
 	}
+	if said := d.out.String(); !strings.Contains(said, "stop it with Ctrl-C") || !strings.HasSuffix(said, "tabi has stopped; its data is in "+data+"\n") {
+		t.Errorf("it does not say how to stop it, and that it has stopped: %s", said)
+	}
 	if listens(d.Temporal) {
 		t.Errorf("Temporal still listens at %s", d.Temporal)
 	}
@@ -262,7 +274,7 @@ func TestDevKilled(t *testing.T) {
 	eventually(t, "Temporal went with it", func() bool { return !listens(d.Temporal) })
 
 	again := startDev(t, journeys, data)
-	if !strings.Contains(again.out.String(), "1m0s in a second, from 2026-03-02") {
+	if !strings.Contains(again.out.String(), "1m in a second, from 2026-03-02") {
 		t.Errorf("another clock: %s", again.out)
 	}
 	if again.Clock != d.Clock {

@@ -17,6 +17,7 @@ type tracked struct {
 		Customer  string   `json:"customer"`
 		Duplicate bool     `json:"duplicate"`
 		Entered   []string `json:"entered"`
+		Heard     int      `json:"heard"`
 	} `json:"receipts,omitempty"`
 }
 
@@ -60,8 +61,15 @@ func eventCommand() *cobra.Command {
 			return show(c, output, out, func(p *printer) {
 				p.line("taken: %s", id)
 				for _, got := range out.Receipts {
-					if got.Duplicate {
+					switch {
+					case got.Duplicate:
 						p.line("nothing changed: this event id was taken before")
+					case got.Heard == 1:
+						p.line("it goes to one instance under way")
+					case got.Heard > 1:
+						p.line("it goes to %d instances under way", got.Heard)
+					case len(got.Entered) == 0:
+						p.line("nobody entered a journey by it, and no instance under way listens to it")
 					}
 					for _, w := range got.Entered {
 						p.line("entered: %s", w)

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -58,7 +59,18 @@ func DescribeClock(c journey.Clock) string {
 	if c.Scale <= 1 && c.Origin.Equal(c.Epoch) {
 		return "real time"
 	}
-	return (time.Duration(max(c.Scale, 1)) * time.Second).String() + " in a second, from " + c.Origin.UTC().Format(time.RFC3339)
+	return short(time.Duration(max(c.Scale, 1)*float64(time.Second))) + " in a second, from " + c.Origin.UTC().Format(time.RFC3339)
+}
+
+// short writes a duration without the units that are zero at its end: 1h, 1m, 1m30s.
+func short(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []struct{ unit, tail string }{{"m", "0s"}, {"h", "0m"}} {
+		if cut, ok := strings.CutSuffix(text, zero.tail); ok && strings.HasSuffix(cut, zero.unit) {
+			text = cut
+		}
+	}
+	return text
 }
 
 // parseOrigin reads a date or an RFC 3339 time; empty is none.

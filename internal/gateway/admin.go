@@ -17,7 +17,7 @@ import (
 //	POST /v1/admin/start       StartRequest   → StartResponse (409 refused, 404 unknown journey)
 //	POST /v1/admin/command     CommandRequest → {"success": true} (404: nothing open at that workflow id)
 //	POST /v1/admin/pause       PauseRequest   → PauseResponse
-//	GET  /v1/admin/enrolments  ?journey= &customer= &state= &outcome= &after= &limit= → EnrolmentList
+//	GET  /v1/admin/enrolments  ?journey= &customer= &state= &outcome= &after= &limit= → EnrolmentList (404: no such journey)
 //	GET  /v1/admin/status      ?workflow_id= → Status (404: never heard of it)
 //	GET  /v1/admin/counts      → CountsView
 //
@@ -280,6 +280,12 @@ func (g *Gateway) adminEnrolments(w http.ResponseWriter, r *http.Request) {
 		g.storeFailed(w, r, err)
 		return
 	}
+	if len(rows) == 0 && q.Get("journey") != "" {
+		if f := g.knowsJourney(r, q.Get("journey")); f != nil {
+			g.refuse(w, r, f)
+			return
+		}
+	}
 	out := EnrolmentList{Enrolments: make([]EnrolmentView, 0, len(rows))}
 	for _, e := range rows {
 		out.Enrolments = append(out.Enrolments, ViewEnrolment(e))
@@ -288,6 +294,26 @@ func (g *Gateway) adminEnrolments(w http.ResponseWriter, r *http.Request) {
 		out.Next = rows[len(rows)-1].ID
 	}
 	writeJSON(w, http.StatusOK, out)
+}
+
+// knowsJourney refuses a journey that is not in the current release and was never entered.
+func (g *Gateway) knowsJourney(r *http.Request, name string) *fail {
+	_, content, err := g.cfg.Store.Content(r.Context())
+	if err != nil {
+		return g.storeFail(r, err)
+	}
+	if content != nil && content.Journeys[name] != nil {
+		return nil
+	}
+	rows, err := g.cfg.Store.Enrolments(r.Context(), store.EnrolmentFilter{Journey: name, Limit: 1})
+	if err != nil {
+		return g.storeFail(r, err)
+	}
+	if len(rows) > 0 {
+		return nil
+	}
+	return &fail{Status: http.StatusNotFound, Code: "unknown_journey", Field: "journey",
+		Message: "no such journey: " + strconv.Quote(name)}
 }
 
 func (g *Gateway) adminStatus(w http.ResponseWriter, r *http.Request) {

@@ -344,6 +344,8 @@ func TestAdmin(t *testing.T) {
 		{"GET", AdminStatus + "?workflow_id=apology/nobody", "", 404, "not_found"},
 		{"GET", AdminStatus, "", 400, "workflow_id"},
 		{"GET", AdminEnrolments + "?journey=apology&state=open", "", 200, `"customer":"ben"`},
+		{"GET", AdminEnrolments + "?journey=apology&customer=nobody", "", 200, `"enrolments":[]`},
+		{"GET", AdminEnrolments + "?journey=nothing", "", 404, "unknown_journey"},
 		{"GET", AdminEnrolments + "?limit=1", "", 200, `"next":`},
 		{"GET", AdminEnrolments + "?state=odd", "", 400, "state"},
 		{"GET", AdminEnrolments + "?limit=0", "", 400, "limit"},

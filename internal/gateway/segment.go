@@ -19,6 +19,7 @@ type receipt struct {
 	Customer  string   `json:"customer"`
 	Duplicate bool     `json:"duplicate,omitempty"`
 	Entered   []string `json:"entered,omitempty"` // workflow ids of the instances it started
+	Heard     int      `json:"heard,omitempty"`   // how many instances under way it goes to
 }
 
 // taken is the answer to accepted calls. Receipts are for server keys alone: whose an anonymous id is, is not public.
@@ -61,7 +62,7 @@ func (g *Gateway) track(kind string) http.HandlerFunc {
 		}
 		if key.Kind == ServerKey {
 			for _, got := range receipts {
-				out.Receipts = append(out.Receipts, receipt{MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Entered: got.Entered})
+				out.Receipts = append(out.Receipts, receipt{MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Entered: got.Entered, Heard: len(got.Heard)})
 			}
 		}
 		writeJSON(w, http.StatusOK, out)
