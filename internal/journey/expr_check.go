@@ -36,6 +36,9 @@ type exprUse struct {
 	expr *compiled
 }
 
+// unreadable stands for an expression with an error: it still counts as a condition. No definition comes to hold it.
+const unreadable Expr = "false"
+
 // expr reads a value that may be CEL.
 func (j *journeyCheck) expr(n *node, w want) Expr {
 	switch {
@@ -43,20 +46,20 @@ func (j *journeyCheck) expr(n *node, w want) Expr {
 		return ""
 	case n.tagged:
 		j.report(n.pos, "bad-expression", "", "YAML reads a leading ! as a tag: quote the expression")
-		return ""
+		return unreadable
 	case n.shape != scalar:
 		j.wrongType(n, "an expression is a text (if it begins with [ or {, quote the expression)")
-		return ""
+		return unreadable
 	case strings.TrimSpace(n.text) == "" || n.isNull() && !n.quoted:
 		j.report(n.pos, "bad-expression", "", "the expression is empty; if it begins with #, quote the expression")
-		return ""
+		return unreadable
 	}
 	source := Expr(n.text)
 	if !n.quoted && (n.tag == "int" || n.tag == "float") {
 		v, ok := yamlNumber(n)
 		if !ok {
 			j.report(n.pos, "bad-expression", "", "the number is not finite")
-			return ""
+			return unreadable
 		}
 		source = Expr(strconv.FormatFloat(v, 'g', -1, 64))
 	} else if !n.quoted && n.tag == "bool" {
@@ -67,14 +70,14 @@ func (j *journeyCheck) expr(n *node, w want) Expr {
 		j.report(n.at(issue.offset), "bad-expression", issue.hint, "%s", issue.message)
 	}
 	if entry.evaluator == nil {
-		return ""
+		return unreadable
 	}
 	compiled := entry.evaluator.compiled
 	kind := compiled.kind.Kind()
 	if fit := wants[w]; w != wantAny && kind != types.DynKind && kind != types.AnyKind && kind != types.TypeParamKind && !slices.Contains(fit.kinds, kind) {
 		lead := len([]rune(n.text)) - len([]rune(strings.TrimLeft(n.text, " \t\n")))
 		j.report(n.at(lead), "bad-expression", "", "%s, this gives %s", fit.words, typeWords(compiled.kind))
-		return ""
+		return unreadable
 	}
 	j.uses = append(j.uses, exprUse{n, compiled})
 	return source

@@ -2,9 +2,10 @@ package journey
 
 import "slices"
 
-// parks reports whether an instance waits at a step of this kind, so that a cycle through it is no endless loop.
+// parks reports whether an instance waits at a step of this kind, so that a cycle through it is no endless loop. Of a step
+// whose kind could not be read that is not known.
 func parks(kind string) bool {
-	return kind == "wait" || kind == "wait_for" || kind == "ask" || kind == "handoff"
+	return kind == "" || kind == "wait" || kind == "wait_for" || kind == "ask" || kind == "handoff"
 }
 
 // graph looks for cycles, dead steps and paths that nothing leads to.

@@ -23,6 +23,7 @@ func parseBranch(r *stepReader, n *node) Spec {
 	for i, item := range items {
 		m := r.fields(item, "an arm of branch")
 		if m == nil {
+			r.arm(nil, strconv.Itoa(i+1), &spec.Arms[i].Then)
 			continue
 		}
 		spec.Arms[i].When = r.expr(m.need("when", "an arm of branch has a condition"), wantBool)

@@ -31,6 +31,7 @@ func parseSplit(r *stepReader, n *node) Spec {
 		m := r.fields(item, "an arm of split")
 		if m == nil {
 			whole = false
+			r.arm(nil, strconv.Itoa(i+1), &spec.Arms[i].Then)
 			continue
 		}
 		weight := m.need("weight", "an arm of split has a share")

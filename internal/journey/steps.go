@@ -47,7 +47,7 @@ func (j *journeyCheck) steps(n *node, path, prefix string) []*stepTree {
 	return out
 }
 
-// step reads one step. Nil where it has no kind.
+// step reads one step. Nil where it is no mapping; without a kind it keeps its id, and jumps to it hold.
 func (j *journeyCheck) step(n *node, path, id string) *stepTree {
 	m := j.fields(n, "a step")
 	if m == nil {
@@ -61,11 +61,13 @@ func (j *journeyCheck) step(n *node, path, id string) *stepTree {
 		}
 	}
 	j.optionalText(m, "name", &s.Step.Name)
-	s.When = j.expr(m.get("when"), wantBool)
+	if s.When = j.expr(m.get("when"), wantBool); s.When == "" && m.near("when") {
+		s.When = unreadable
+	}
 
 	kind, at := j.kindOf(n)
 	if kind == nil {
-		return nil
+		return s
 	}
 	s.kind, s.keyAt = kind.Name, at
 	if kind.decode == nil {
@@ -87,8 +89,8 @@ func (j *journeyCheck) step(n *node, path, id string) *stepTree {
 
 // kindOf finds the kind of a step, and reports where there is none.
 func (j *journeyCheck) kindOf(n *node) (*Kind, pos) {
-	var stranger *node
-	for _, key := range n.keys {
+	var stranger, value *node
+	for i, key := range n.keys {
 		if key.shape != scalar {
 			continue
 		}
@@ -96,10 +98,14 @@ func (j *journeyCheck) kindOf(n *node) (*Kind, pos) {
 			return kind, key.pos
 		}
 		if stranger == nil && !slices.Contains(stepKeys, key.text) && !j.kinds.hasOption(key.text) {
-			stranger = key
+			stranger, value = key, n.values[i]
 		}
 	}
 	if stranger != nil {
+		j.rerouted = append(j.rerouted, value.text) // it may be a go_to, or a send
+		if message := j.messages[value.text]; message != nil {
+			message.used = true
+		}
 		j.report(stranger.pos, "unknown-step-kind", suggest(stranger.text, j.kinds.names(true)), "there is no step %q", stranger.text)
 	} else {
 		j.report(n.pos, "missing-key", "", "the step has no kind: one of %s", joinWords(j.kinds.names(false)))
