@@ -17,7 +17,11 @@ var waitForKind = Kind{
 func parseWaitFor(r *stepReader, n *node) Spec {
 	spec := &WaitFor{OnTimeout: End}
 	items := []*node{n}
-	if n.shape != mapping {
+	switch {
+	case n.isText() && n.text != "":
+		r.report(n.pos, "wrong-type", "{event: "+n.text+"}", "wait_for waits for an event: write {event: %s}", n.text)
+		items = nil
+	case n.shape != mapping:
 		list, ok := r.list(n, "wait_for")
 		if ok && len(list) == 0 {
 			r.report(n.pos, "bad-value", "", "wait_for has no arm")
@@ -25,9 +29,16 @@ func parseWaitFor(r *stepReader, n *node) Spec {
 		items = list
 	}
 	spec.Arms = make([]EventArm, len(items)) // the arms keep pointers into it
+	inside := false                          // timeout stands in an arm
 	for i, item := range items {
+		if item.isText() && item.text != "" {
+			r.report(item.pos, "wrong-type", "{event: "+item.text+"}", "an arm of wait_for waits for an event: write {event: %s}", item.text)
+			r.arm(nil, strconv.Itoa(i+1), &spec.Arms[i].Then)
+			continue
+		}
 		m := r.fields(item, "an arm of wait_for")
 		if m == nil {
+			r.arm(nil, strconv.Itoa(i+1), &spec.Arms[i].Then)
 			continue
 		}
 		event, intent := m.get("event"), m.get("intent")
@@ -43,9 +54,19 @@ func parseWaitFor(r *stepReader, n *node) Spec {
 		}
 		spec.Arms[i].When = r.expr(m.get("when"), wantBool)
 		r.arm(m.get("then"), strconv.Itoa(i+1), &spec.Arms[i].Then)
+		for _, key := range []string{"timeout", "on_timeout", "since"} {
+			if m.get(key) != nil {
+				r.report(m.key(key), "unknown-key", "", "%s stands beside wait_for, not inside it: write it under the step, as deep as wait_for", key)
+				inside = inside || key == "timeout"
+			}
+		}
 		m.done()
 	}
-	if t := r.need("timeout", "wait_for does not wait for ever"); t != nil {
+	t := r.get("timeout")
+	if t == nil && !inside {
+		t = r.need("timeout", "wait_for does not wait for ever")
+	}
+	if t != nil {
 		spec.Timeout, _ = r.duration(t, "timeout", false)
 	}
 	r.arm(r.get("on_timeout"), "on_timeout", &spec.OnTimeout)
