@@ -57,6 +57,11 @@ func (m *fields) need(key, why string) *node {
 	return value
 }
 
+// near reports whether some key looks like a misspelt one.
+func (m *fields) near(key string) bool {
+	return slices.ContainsFunc(m.node.keys, func(k *node) bool { return k.shape == scalar && suggest(k.text, []string{key}) == key })
+}
+
 // key gives the place of a key.
 func (m *fields) key(key string) pos {
 	if i := m.index(key); i >= 0 {

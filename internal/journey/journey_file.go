@@ -106,6 +106,7 @@ func (j *journeyCheck) entry(n *node) {
 		j.report(m.key("schedule"), "not-available", "", "this build has no entry by schedule yet; let customers in by an event")
 	case event != nil:
 		e.Events, _ = j.words(event, "event")
+	case when != nil && m.near("event"):
 	case when != nil:
 		j.report(m.key("when"), "not-available", "", "this build has no entry by change of state yet; let customers in by an event")
 	default:
