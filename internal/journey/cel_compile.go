@@ -189,7 +189,9 @@ func undeclaredIssue(runes []rune, offset int, name string) exprIssue {
 		issue.hint = `"'` + name + `'"`
 	} else if issue.hint == "" {
 		issue.message += "; a text needs quotes"
-		issue.hint = "'" + name + "'"
+		if len(name) > 2 {
+			issue.hint = "'" + name + "'"
+		}
 	}
 	return issue
 }

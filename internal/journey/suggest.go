@@ -17,6 +17,9 @@ func suggest(word string, known []string) string {
 		if candidate == word {
 			continue
 		}
+		if min(len([]rune(word)), len([]rune(candidate))) < 3 && !strings.EqualFold(word, candidate) {
+			continue // of names this short, any two are near
+		}
 		d := distance(strings.ToLower(word), strings.ToLower(candidate), bestDistance)
 		if d < bestDistance {
 			best, bestDistance = candidate, d
