@@ -21,6 +21,9 @@ var (
 	liquidMark = regexp.MustCompile(`\{\{-?|\{%-?\s*(\w*)`)
 	filterName = regexp.MustCompile(`\|\s*([A-Za-z_]\w*)`)
 	liquidText = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+	clockText  = regexp.MustCompile(`(?i)(?:"\s*(?:now|today)\s*"|'\s*(?:now|today)\s*')((?:\s*\|\s*(?:upcase|downcase|capitalize|strip|lstrip|rstrip))*\s*\|\s*date\b)?`)
+	assignment = regexp.MustCompile(`^\s*assign\s+(\w+)\s*=\s*$`)
+	clockUse   = regexp.MustCompile(`\b(\w+)\s*\|\s*date\b`)
 	liquidTail = regexp.MustCompile(`(?s)^Liquid error(?: \(line \d+\))?: (.*?)(?: in .*)?$`)
 )
 
@@ -74,7 +77,8 @@ func parseLiquid(source string, html bool) (message string, line int) {
 // templateMarks finds what the parser lets pass or says badly: marks that are not closed, tags and filters that do not exist.
 func (f *fileCheck) templateMarks(source string, html bool, at func(int) pos) bool {
 	found := false
-	skip := "" // inside raw or comment: up to its end tag
+	clocks := map[string]bool{} // variables that hold "now"
+	skip := ""                  // inside raw or comment: up to its end tag
 	for offset := 0; offset < len(source); {
 		mark := liquidMark.FindStringSubmatchIndex(source[offset:])
 		if mark == nil {
@@ -108,6 +112,7 @@ func (f *fileCheck) templateMarks(source string, html bool, at func(int) pos) bo
 			found = true
 		}
 		found = f.templateFilters(source, inner, inner+end, html, at) || found
+		found = f.templateClock(source, start+2, inner+end, clocks, at) || found
 		offset = inner + end + 2
 	}
 	return found
@@ -128,6 +133,28 @@ func (f *fileCheck) templateFilters(source string, from, to int, html bool, at f
 			continue
 		}
 		found = true
+	}
+	return found
+}
+
+// templateClock finds the filter date on "now" and "today", which read the wall clock in other Liquids and fail in this one.
+// clocks keeps the variables that such a text was assigned to.
+func (f *fileCheck) templateClock(source string, from, to int, clocks map[string]bool, at func(int) pos) bool {
+	const words = "write {{ now | date: … }} without quotes: now is a variable"
+	found, body := false, source[from:to]
+	for _, m := range clockText.FindAllStringSubmatchIndex(body, -1) {
+		if m[2] >= 0 {
+			f.report(at(from+m[0]), "bad-template", "", words)
+			found = true
+		} else if name := assignment.FindStringSubmatch(strings.TrimPrefix(body[:m[0]], "-")); name != nil && strings.Trim(body[m[1]:], " \t\n-") == "" {
+			clocks[name[1]] = true
+		}
+	}
+	for _, m := range clockUse.FindAllStringSubmatchIndex(body, -1) {
+		if clocks[body[m[2]:m[3]]] {
+			f.report(at(from+m[2]), "bad-template", "", words)
+			found = true
+		}
 	}
 	return found
 }
