@@ -64,6 +64,7 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 		workflows.HandoffActivity:  a.OpenHandoff,
 		workflows.WithdrawActivity: a.WithdrawHandoff,
 		workflows.RecordActivity:   a.Record,
+		workflows.DueActivity:      a.Due,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
@@ -94,6 +95,12 @@ func (a *Activities) OpenHandoff(ctx context.Context, in workflows.OpenHandoff) 
 // WithdrawHandoff takes a hand-off back.
 func (a *Activities) WithdrawHandoff(ctx context.Context, in workflows.WithdrawHandoff) error {
 	return mine(a.cfg.Store.WithdrawHandoff(ctx, clock.Now(in.Clock), in))
+}
+
+// Due lists what arrived for an instance by a moment and is still on its way to it.
+func (a *Activities) Due(ctx context.Context, in workflows.Due) (workflows.DueResult, error) {
+	ids, err := a.cfg.Store.OnTheirWay(ctx, in.Ref, in.At)
+	return workflows.DueResult{OnTheirWay: ids}, mine(err)
 }
 
 // Record takes an event into the store, as the gateway does.

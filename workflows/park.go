@@ -62,11 +62,21 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 				continue // more has come, and what has come goes before the clock
 			}
 			now := r.now(ctx)
-			if !p.until.IsZero() && !now.Before(p.until) && (p.watching || p.until.Before(r.st.Deadline)) {
-				r.woke = p.until // woken late or not, it was due before the deadline
-				return true, nil
-			}
-			if !p.watching && !now.Before(r.st.Deadline) {
+			step := !p.until.IsZero() && !now.Before(p.until) && (p.watching || p.until.Before(r.st.Deadline)) // woken late or not, it was due before the deadline
+			if life := !p.watching && !now.Before(r.st.Deadline); step || life {
+				moment := r.st.Deadline
+				if step {
+					moment = p.until
+				}
+				if more, err := r.overdue(ctx, moment); err != nil {
+					return false, err
+				} else if more {
+					continue
+				}
+				if step {
+					r.woke = p.until
+					return true, nil
+				}
 				r.end(ctx, TimedOut, "its longest life was over", 0)
 				return false, nil
 			}

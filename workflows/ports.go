@@ -16,6 +16,7 @@ const (
 	HandoffActivity  = "handoff"  // OpenHandoff → none (local)
 	WithdrawActivity = "withdraw" // WithdrawHandoff → none (local)
 	RecordActivity   = "record"   // Record → TrackResult (local)
+	DueActivity      = "due"      // Due → DueResult (local)
 )
 
 // NotMine is the type of the application error by which the store tells a run that its enrolment is closed or belongs to another chain: the run ends at once.
@@ -155,6 +156,17 @@ type WithdrawHandoff struct {
 	Ref
 	ID     string `json:"id"`
 	Reason string `json:"reason"`
+}
+
+// Due asks, before what is due by the clock happens, what arrived by then and is still on its way: arrival decides, not delivery.
+type Due struct {
+	Ref
+	At time.Time `json:"at"` // virtual
+}
+
+// DueResult lists the ids of deliveries that arrived by then and are not known to be done; at most ten.
+type DueResult struct {
+	OnTheirWay []string `json:"on_their_way,omitempty"`
 }
 
 // Record takes an event that came straight to a run, or a Track workflow, into the store.

@@ -57,6 +57,7 @@ type world struct {
 	records  []Record
 	opened   []OpenHandoff
 
+	due     [][]string                              // answers of the activity due, in order; then nothing is on its way
 	send    func(n int, s Send) (SendResult, error) // nil: sent by email; n counts from 1
 	deliver func(n int, s Send) (SendResult, error)
 	report  func(n int, r Report) error
@@ -70,10 +71,22 @@ func (w *world) register(to interface {
 }) {
 	for name, call := range map[string]any{
 		ReportActivity: w.doReport, EvaluateActivity: w.doEvaluate, AssignActivity: w.doAssign, SendActivity: w.doSend, DeliverActivity: w.doDeliver,
-		HandoffActivity: w.doHandoff, WithdrawActivity: w.doWithdraw, RecordActivity: w.doRecord,
+		HandoffActivity: w.doHandoff, WithdrawActivity: w.doWithdraw, RecordActivity: w.doRecord, DueActivity: w.doDue,
 	} {
 		to.RegisterActivityWithOptions(call, activity.RegisterOptions{Name: name})
 	}
+}
+
+// doDue answers with what the test says is on its way, once for each entry of due.
+func (w *world) doDue(_ context.Context, in Due) (DueResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.due) == 0 {
+		return DueResult{}, nil
+	}
+	answer := w.due[0]
+	w.due = w.due[1:]
+	return DueResult{OnTheirWay: answer}, nil
 }
 
 func (w *world) note(format string, args ...any) {

@@ -38,20 +38,16 @@ func run(ctx context.Context, ci bool) error {
 		return err
 	}
 	defer dev.stop()
-	w := &world{gateway: dev.gateway, scale: scale, began: clock.Wall(), ci: ci}
+	w := &world{seen: map[string]*seen{}, gateway: dev.gateway, scale: scale, began: clock.Wall(), ci: ci}
 	fmt.Printf("\n  agents' inbox  %s/inbox\n  mails          %s/dev/mail\n  pushes         %s/dev/push\n", dev.gateway, dev.gateway, dev.gateway)
 	if dev.ui != "" {
 		fmt.Printf("  Temporal       %s/namespaces/default/workflows\n", dev.ui)
 	}
 	fmt.Println()
 
-	watching, stopWatching := context.WithCancel(ctx)
-	defer stopWatching()
-	go w.watch(watching)
 	if err := w.play(ctx); err != nil {
 		return err
 	}
-	stopWatching()
 	if err := w.check(ctx, dev.temporal); err != nil {
 		return err
 	}

@@ -79,5 +79,5 @@ func (w *world) play(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return w.until(ctx, "every instance to end", func() (bool, error) { return w.told(), nil })
 }

@@ -30,57 +30,78 @@ func (w *world) status(ctx context.Context, workflow string) (s status, err erro
 	return s, w.get(ctx, "/v1/admin/status?workflow_id="+url.QueryEscape(workflow), &s)
 }
 
-// watch tells what the instances do, as they do it.
-func (w *world) watch(ctx context.Context) {
-	type seen struct {
-		step, outcome string
-		contacts      map[string]string
-	}
-	last := map[string]*seen{}
-	for ctx.Err() == nil {
-		for _, run := range runs {
-			s, err := w.status(ctx, run.workflow)
-			if err != nil {
-				continue // not entered yet
-			}
-			before := last[run.workflow]
-			if before == nil {
-				before = &seen{contacts: map[string]string{}}
-				last[run.workflow] = before
-				w.set(s.Enrolment.Entered)
-				w.tell("%-5s ▶ enters %s", run.customer, run.journey)
-			}
-			for i := len(s.Contacts) - 1; i >= 0; i-- {
-				c := s.Contacts[i]
-				if before.contacts[c.Key] == c.Status || c.Status == "sending" {
-					continue
-				}
-				before.contacts[c.Key] = c.Status
-				w.tell("%-5s ✉ %s: %s %s %s", run.customer, c.Message, c.Status, words("by", c.Channel), words("because", c.Reason))
-			}
-			if e := s.Enrolment; e.Outcome != "" && before.outcome == "" {
-				before.outcome = e.Outcome
-				w.tell("%-5s ■ %s ended: %s (%s)", run.customer, run.journey, e.Outcome, e.Reason)
-			} else if e.Outcome == "" && e.Step != "" && e.Step != before.step {
-				before.step = e.Step
-				until := ""
-				if !e.Until.IsZero() {
-					until = "until " + e.Until.Format("Mon 15:04")
-				}
-				w.tell("%-5s … waits at %s of %s %s", run.customer, e.Step, run.journey, until)
-			}
+// seen is what was told of an instance.
+type seen struct {
+	step, outcome string
+	contacts      map[string]string // by ledger key: the status that was told
+}
+
+// look tells what the instances have done since the last look.
+func (w *world) look(ctx context.Context) {
+	for _, run := range runs {
+		s, err := w.status(ctx, run.workflow)
+		if err != nil {
+			continue // not entered yet
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(250 * time.Millisecond):
+		before := w.seen[run.workflow]
+		if before == nil {
+			before = &seen{contacts: map[string]string{}}
+			w.seen[run.workflow] = before
+			w.set(s.Enrolment.Entered)
+			w.tell("%-5s ▶ enters %s", run.customer, run.journey)
+		}
+		for i := len(s.Contacts) - 1; i >= 0; i-- {
+			c := s.Contacts[i]
+			if before.contacts[c.Key] == c.Status || c.Status == "sending" {
+				continue
+			}
+			before.contacts[c.Key] = c.Status
+			w.tell("%-5s ✉ %s: %s%s%s", run.customer, c.Message, c.Status, words("by", c.Channel), words("because of", c.Reason))
+		}
+		e := s.Enrolment
+		switch {
+		case e.Outcome != "" && before.outcome == "":
+			before.outcome = e.Outcome
+			w.tell("%-5s ■ %s ended: %s (%s)", run.customer, run.journey, e.Outcome, e.Reason)
+		case e.Outcome == "" && e.Step != "" && e.Step != before.step:
+			before.step = e.Step
+			until := ""
+			if !e.Until.IsZero() {
+				until = ", until " + e.Until.Format("Mon 15:04")
+			}
+			if e.Kind == "handoff" {
+				w.tell("%-5s ☎ %s hands over to a person%s", run.customer, run.journey, until)
+				continue
+			}
+			w.tell("%-5s … %s waits at %s%s", run.customer, run.journey, e.Step, until)
 		}
 	}
 }
 
-// words puts a word before what there is.
+// toldSent reports whether the send with this ledger key was told.
+func (w *world) toldSent(key string) bool {
+	for _, s := range w.seen {
+		if s.contacts[key] == "sent" {
+			return true
+		}
+	}
+	return false
+}
+
+// told reports whether the end of every instance was told.
+func (w *world) told() bool {
+	for _, run := range runs {
+		if s := w.seen[run.workflow]; s == nil || s.outcome == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// words puts a word before what there is, if there is anything.
 func words(word, what string) string {
 	if what == "" {
 		return ""
 	}
-	return word + " " + what
+	return " " + word + " " + what
 }

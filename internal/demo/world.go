@@ -6,12 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -25,14 +26,12 @@ type world struct {
 	ci      bool
 	checks  int
 	ids     int
-	mu      sync.Mutex // guards began and first
-	first   time.Time  // by the wall, when the first event went out; zero once the clock is set
+	seen    map[string]*seen // by workflow id
+	first   time.Time        // by the wall, when the first event went out; zero once the clock is set
 }
 
 // set sets the clock of the account by the first entry, whose virtual time tabi tells.
 func (w *world) set(entered time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if !w.first.IsZero() && !entered.IsZero() {
 		w.began = w.first.Add(-time.Duration(float64(entered.Sub(origin)) / w.scale))
 		w.first = time.Time{}
@@ -41,8 +40,6 @@ func (w *world) set(entered time.Time) {
 
 // clock is the virtual time, for the account.
 func (w *world) clock() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	at := origin.Add(time.Duration(float64(clock.Wall().Sub(w.began)) * w.scale))
 	return at.Format("Mon 15:04")
 }
@@ -81,17 +78,22 @@ func (w *world) call(ctx context.Context, kind string, body map[string]any) erro
 // track sends an event and says so.
 func (w *world) track(ctx context.Context, user, event string, properties map[string]any) error {
 	w.tell("%-5s ● %s %s", user, event, short(properties))
-	w.mu.Lock()
 	if w.ids == len(people) { // the first event
 		w.first = clock.Wall()
 	}
-	w.mu.Unlock()
 	return w.call(ctx, "track", map[string]any{"userId": user, "event": event, "properties": properties})
 }
 
+// short shows properties as name=value, sorted.
 func short(properties map[string]any) string {
-	raw, _ := json.Marshal(properties)
-	return string(raw)
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		if _, list := properties[name].([]any); list {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s=%v", name, properties[name]))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // get reads JSON.
@@ -140,8 +142,10 @@ func (w *world) until(ctx context.Context, what string, ok func() (bool, error))
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
+		w.look(ctx)
 		done, err := ok()
 		if done {
+			w.look(ctx)
 			return nil
 		}
 		select {
@@ -161,7 +165,7 @@ func (w *world) mailed(ctx context.Context, to, subject string) error {
 		all, err := w.mails(ctx)
 		for _, m := range all {
 			if strings.Join(m.To, ",") == to && strings.Contains(m.Subject, subject) {
-				return true, nil
+				return w.toldSent(m.Key), nil
 			}
 		}
 		return false, err
@@ -174,7 +178,7 @@ func (w *world) pushed(ctx context.Context, to, title string) error {
 		all, err := w.pushes(ctx)
 		for _, p := range all {
 			if p.To == to && p.Title == title {
-				return true, nil
+				return w.toldSent(p.Key), nil
 			}
 		}
 		return false, err
@@ -252,7 +256,7 @@ func (w *world) resolve(ctx context.Context, queue, agent, outcome, note string)
 	if resp.StatusCode >= http.StatusBadRequest {
 		return fmt.Errorf("the inbox did not take the form: %s", resp.Status)
 	}
-	w.tell("      ☎ %s of %s resolved it: %s", agent, queue, outcome)
+	w.tell("      ☎ %s of queue %s resolved it: %s", agent, queue, outcome)
 	return nil
 }
 
@@ -266,6 +270,7 @@ func (w *world) somebodyElse(ctx context.Context, c *http.Client, queue string) 
 		case <-patience:
 			return false
 		case <-time.After(500 * time.Millisecond):
+			w.look(ctx)
 			list, err := page(ctx, c, w.gateway+"/inbox?queue="+queue)
 			if err == nil && !handoffLink.MatchString(list) {
 				w.tell("      ☎ resolved in the inbox")

@@ -79,7 +79,7 @@ func open(t testing.TB, s settings) *house {
 		}
 	}
 	cfg.Secret, cfg.TemporalAddr, cfg.TemporalNS, cfg.Listen = secret, shared.address, h.namespace, "127.0.0.1:0"
-	cfg.WriteKeys = writeKey + "=server," + webKey + "=web:Page Viewed"
+	cfg.WriteKeys = writeKey + "=server," + webKey + "=web:Page Viewed|Product Viewed"
 	cfg.AgentTokens, cfg.AdminTokens = agentToken, adminToken
 	cfg.Channels.SMTPURL, cfg.Channels.MailFrom = h.mail.url(), mailFrom
 	cfg.Channels.FCMCredentials, cfg.Channels.FCMURL = h.push.file, h.push.server.URL

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -165,4 +166,28 @@ func TestDuplicatedAndDisorderedEvents(t *testing.T) {
 	same(t, "events recorded", counts(), before+1)
 	same(t, "the goal again, over HTTP", h.track("ana", "Bought", "b1", map[string]any{"k": "1"}).Receipts[0].Duplicate, true)
 	same(t, "mails", h.mail.subjects(address), []string{"Hello ana", "Again"})
+}
+
+// What a customer did before a time-out counts before it, though nobody could bring it to the instance meanwhile.
+func TestArrivalDecides(t *testing.T) {
+	t.Parallel()
+	h := open(t, settings{files: map[string]string{"offer.yaml": `journey: offer
+entry: {event: Start}
+goal: {event: Bought}
+steps:
+  - {id: think, wait_for: {event: Answered}, timeout: 6h}
+  - exit: silence
+`}})
+	h.track("ana", "Start", "", nil)
+	parked := h.parked("offer/ana", "think")
+	h.stop("relay")
+	h.track("ana", "Bought", "", nil)
+	await(t, "the time-out to be over", func() error {
+		if now := clock.Now(h.clock); now.Before(parked.Until) {
+			return fmt.Errorf("it is %s", now)
+		}
+		return nil
+	})
+	h.relay()
+	h.ended("offer/ana", workflows.Goal)
 }

@@ -1,0 +1,164 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// greeting is entered by what Segment's libraries send, and ended by what the Temporal client sends.
+const greeting = `journey: greeting
+entry: {event: Start, reentry: always}
+goal: {event: Bought}
+steps:
+  - {id: reply, wait_for: {event: Answered}, timeout: 7d}
+  - {id: rest, wait: 7d}
+`
+
+// clients installs the real client libraries of testdata/clients, at the versions of its lock file. Without npm the test says so and ends;
+// in CI there must be one.
+func clients(t *testing.T) (folder string, ok bool) {
+	t.Helper()
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("there is no npm, and CI must have one: apt-get install npm")
+		}
+		t.Log("there is no npm here: the real client libraries are not tried")
+		return "", false
+	}
+	folder = t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(filepath.Join("testdata", "clients"))); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	defer cancel()
+	install := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	install.Dir = folder
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("npm ci: %v\n%s", err, out)
+	}
+	return folder, true
+}
+
+// node runs a script of the folder and gives the lines it prints.
+func node(t *testing.T, folder, script string, args ...string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	run := exec.CommandContext(ctx, "node", append([]string{script}, args...)...)
+	run.Dir = folder
+	out, err := run.CombinedOutput()
+	if err != nil {
+		t.Fatalf("node %s: %v\n%s", script, err, out)
+	}
+	var lines []string
+	for s := bufio.NewScanner(strings.NewReader(string(out))); s.Scan(); {
+		lines = append(lines, s.Text())
+	}
+	return lines
+}
+
+// Client libraries of others work as they come: Segment's for servers and for browsers with another host, and Temporal's for TypeScript.
+func TestRealClients(t *testing.T) {
+	t.Parallel()
+	folder, ok := clients(t)
+	if !ok {
+		return
+	}
+	h := open(t, settings{files: map[string]string{"greeting.yaml": greeting}, scale: 60})
+
+	node(t, folder, "server.mjs", h.url, writeKey)
+	await(t, "the server library's calls are taken", func() error {
+		c, err := h.Store.Customer(context.Background(), "node")
+		if err != nil {
+			return err
+		}
+		plan, _ := c.Traits["plan"].(map[string]any)
+		if plan["name"] != "gold" || !slices.Contains(c.Merged, "old-node") || !slices.Contains(c.Merged, "anon:visitor-7") {
+			return fmt.Errorf("traits %v, merged %v", c.Traits, c.Merged)
+		}
+		return nil
+	})
+	same(t, "events", h.names("node"), []string{"Start", "Customer Updated", "Start", "Page Viewed", "Screen Viewed", "Group Joined"})
+
+	t.Run("browser", func(t *testing.T) {
+		ctx, ok := browser(t)
+		if !ok {
+			return
+		}
+		files := http.NewServeMux()
+		files.Handle("/umd/", http.StripPrefix("/umd", http.FileServer(http.Dir(filepath.Join(folder, "node_modules/@segment/analytics-next/dist/umd")))))
+		files.Handle("/", http.FileServer(http.Dir(folder)))
+		site := httptest.NewServer(files)
+		defer site.Close()
+		before, err := h.Store.Counts(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		query := url.Values{"key": {webKey}, "host": {strings.TrimPrefix(h.url, "http://")}}
+		if err := chromedp.Do(ctx, chromedp.Navigate(site.URL+"/page.html?"+query.Encode())); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the browser library's events are stored", func() error {
+			counts, err := h.Store.Counts(context.Background())
+			if err != nil {
+				return err
+			}
+			title, err := chromedp.Run(ctx, chromedp.Title())
+			if counts.Events != before.Events+2 || counts.Customers != before.Customers+1 {
+				return fmt.Errorf("%d more events of %d more customers; the page says %q %v", counts.Events-before.Events, counts.Customers-before.Customers, title, err)
+			}
+			return nil
+		})
+	})
+
+	list, err := h.Store.Enrolments(context.Background(), store.EnrolmentFilter{Journey: "greeting", Live: true})
+	if err != nil || len(list) == 0 {
+		t.Fatal(list, err)
+	}
+	h.parked(list[0].WorkflowID, "reply")
+	lines := node(t, folder, "temporal.mjs", shared.address, h.namespace, list[0].WorkflowID)
+	var view workflows.View
+	if err := json.Unmarshal([]byte(lines[0]), &view); err != nil || view.Step != "reply" || view.Customer == "" {
+		t.Errorf("state: %s %v", lines[0], err)
+	}
+	if !strings.Contains(lines[1], `"id":"node-2"`) {
+		t.Errorf("Track: %s", lines[1])
+	}
+	if !strings.Contains(lines[2], `"outcome":"goal"`) {
+		t.Errorf("result: %s", lines[2])
+	}
+}
+
+// names are the events of a customer, oldest first.
+func (h *house) names(customer string) []string {
+	h.Helper()
+	all, err := h.Store.Timeline(context.Background(), customer, 100)
+	if err != nil {
+		h.Fatal(err)
+	}
+	names := []string{}
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Kind == "event" {
+			names = append(names, all[i].Title)
+		}
+	}
+	return names
+}

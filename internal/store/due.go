@@ -1,0 +1,34 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// OnTheirWay lists the ids of an instance's deliveries that arrived by at (virtual) and are not marked as done, oldest first, at most ten.
+// ErrNotMine where the enrolment is closed or another run's.
+func (s *Store) OnTheirWay(ctx context.Context, ref workflows.Ref, at time.Time) ([]string, error) {
+	var ids []string
+	err := s.read(ctx, func(tx conn) error {
+		ids = nil
+		e, err := enrolmentOf(ctx, tx, ref.Enrolment)
+		if errors.Is(err, ErrNotFound) || err == nil && (e.State == StateClosed || e.Chain != "" && e.Chain != ref.Chain) {
+			return ErrNotMine
+		}
+		if err != nil || !e.pending() {
+			return err
+		}
+		return rows(ctx, tx, func(r *sql.Rows) error {
+			var id string
+			err := r.Scan(&id)
+			ids = append(ids, id)
+			return err
+		}, `select event from deliveries where enrolment = $1 and seq >= $2 and at <= $3 and kind not in ($4, $5) order by seq limit 10`,
+			e.ID, e.head, millis(at), deliverStart, deliverEntry)
+	})
+	return ids, err
+}

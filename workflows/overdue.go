@@ -1,0 +1,58 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+)
+
+// overdueTries bounds how often what is on its way is waited for: a delivery that cannot be made must not stop the instance for ever.
+const overdueTries = 8
+
+// overdue waits, before what is due at moment happens, for what arrived by then and has not been delivered yet: arrival decides, so that an
+// outage or a slow hour does not let a time-out win over the event that came before it. It reports whether something is to be attended to first.
+func (r *run) overdue(ctx workflow.Context, moment time.Time) (bool, error) {
+	if listens := r.prog.Listens(); len(listens.Events) == 0 && !listens.Every && len(listens.Traits) == 0 {
+		return false, nil // nothing is ever delivered to it
+	}
+	pause := 250 * time.Millisecond
+	for range overdueTries {
+		var due DueResult
+		if err := r.local(ctx, DueActivity, "what came before", Due{Ref: r.ref(), At: moment}, &due); err != nil {
+			return false, err
+		}
+		if r.stirred() {
+			return true, nil
+		}
+		if !r.awaits(due.OnTheirWay) {
+			return false, nil
+		}
+		woken, err := r.nap(ctx, pause)
+		if err != nil || woken {
+			return woken, err
+		}
+		pause *= 2
+	}
+	return false, nil
+}
+
+// awaits reports whether one of the ids has not been seen: the store may not have marked yet what was delivered.
+func (r *run) awaits(ids []string) bool {
+	for _, id := range ids {
+		if !r.st.saw(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// nap sleeps until something stirs (true), or d of real time has passed.
+func (r *run) nap(ctx workflow.Context, d time.Duration) (bool, error) {
+	napping, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	over := workflow.NewTimerWithOptions(napping, d, workflow.TimerOptions{Summary: "an event is on its way"})
+	if err := workflow.Await(ctx, func() bool { return r.stirred() || over.IsReady() }); err != nil {
+		return false, err
+	}
+	return r.stirred(), nil
+}
