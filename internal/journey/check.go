@@ -68,6 +68,7 @@ type fileCheck struct {
 	role   role
 	src    *source
 	root   *node
+	hidden []span // values that YAML could not read
 	errors int
 }
 
@@ -103,35 +104,30 @@ func baseName(name string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(path.Base(name), ".yaml"), ".yml")
 }
 
-// maxMasked bounds how often a file is read again behind an expression that YAML ate.
+// maxMasked bounds how often a file is read again behind a value that YAML cannot read.
 const maxMasked = 20
 
 // read parses the file and, but for journeys, checks it.
 func (f *fileCheck) read(data []byte) {
 	src, text, problem := readSource(f.file, data)
 	f.src = src
+	src.exprs = f.role == roleJourney || f.role == roleLater
 	if problem == nil {
 		f.root, problem = parseYAML(src, text)
 	}
 	for range maxMasked {
-		if problem == nil || !problem.expr {
+		if problem == nil || problem.rest == "" {
 			break
 		}
-		masked, ok := src.mask(text, problem.at)
-		if !ok {
-			break
-		}
-		f.report(problem.at, "bad-expression", "", "%s", problem.message)
-		text = masked
-		f.root, problem = parseYAML(src, text)
+		f.syntax(problem)
+		f.hidden = append(f.hidden, problem.hidden)
+		f.root, problem = parseYAML(src, problem.rest)
 	}
-	switch {
-	case problem != nil && problem.expr:
-		f.report(problem.at, "bad-expression", "", "%s", problem.message)
-	case problem != nil:
-		f.report(problem.at, "yaml-syntax", "", "%s", problem.message)
+	if problem != nil {
+		f.syntax(problem)
 	}
-	f.unsure = f.unsure || problem != nil && f.role == roleJourney || path.Base(path.Dir(f.file)) == "actions"
+	unread := problem != nil || len(f.hidden) > 0
+	f.unsure = f.unsure || unread && f.role == roleJourney || path.Base(path.Dir(f.file)) == "actions"
 	switch {
 	case problem != nil && f.role == roleMessage:
 		f.messages[baseName(f.file)] = &messageFile{check: f, broken: true}
@@ -150,8 +146,20 @@ func (f *fileCheck) read(data []byte) {
 	}
 }
 
-// report adds a diagnostic.
+// syntax reports what is wrong with the YAML.
+func (f *fileCheck) syntax(problem *syntaxError) {
+	code := "yaml-syntax"
+	if problem.expr {
+		code = "bad-expression"
+	}
+	f.report(problem.at, code, "", "%s", problem.message)
+}
+
+// report adds a diagnostic. Of values that could not be read nothing more is said.
 func (f *fileCheck) report(at pos, code, hint, format string, args ...any) {
+	if slices.ContainsFunc(f.hidden, func(s span) bool { return s.holds(at) }) {
+		return
+	}
 	severity := severityOf(code)
 	if severity == Error {
 		f.errors++

@@ -46,6 +46,7 @@ type node struct {
 type source struct {
 	name  string
 	lines [][]rune
+	exprs bool // the file may hold expressions
 }
 
 // line gives a line by its number, from 1.
@@ -86,13 +87,16 @@ type syntaxError struct {
 	at      pos
 	message string
 	expr    bool // YAML ate an expression
+
+	rest   string // the file with something else in the place of the value at fault; empty if that cannot be
+	hidden span   // that place
 }
 
 // readSource turns bytes into lines, or says why they are no text.
 func readSource(name string, data []byte) (*source, string, *syntaxError) {
 	src := &source{name: name}
 	if len(data) > maxFile {
-		return src, "", &syntaxError{pos{1, 1}, fmt.Sprintf("the file is larger than %d KiB; split it", maxFile>>10), false}
+		return src, "", &syntaxError{at: pos{1, 1}, message: fmt.Sprintf("the file is larger than %d KiB; split it", maxFile>>10)}
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
@@ -105,11 +109,11 @@ func readSource(name string, data []byte) (*source, string, *syntaxError) {
 		r, size := utf8.DecodeRune(rest)
 		switch {
 		case r == utf8.RuneError && size == 1:
-			return src, "", &syntaxError{at, "the file is not valid UTF-8 here; save it as UTF-8", false}
+			return src, "", &syntaxError{at: at, message: "the file is not valid UTF-8 here; save it as UTF-8"}
 		case r == '\n':
 			at = pos{at.line + 1, 0}
 		case r < ' ' && r != '\t', r == 0x7f, r >= 0x80 && r < 0xa0 && r != 0x85, r == 0xfffe, r == 0xffff:
-			return src, "", &syntaxError{at, fmt.Sprintf("the control character U+%04X cannot stand in a file; remove it", r), false}
+			return src, "", &syntaxError{at: at, message: fmt.Sprintf("the control character U+%04X cannot stand in a file; remove it", r)}
 		}
 		at.col++
 		rest = rest[size:]
@@ -121,7 +125,7 @@ func readSource(name string, data []byte) (*source, string, *syntaxError) {
 func parseYAML(src *source, text string) (root *node, problem *syntaxError) {
 	defer func() {
 		if r := recover(); r != nil {
-			root, problem = nil, &syntaxError{pos{1, 1}, "this is not YAML that can be read", false}
+			root, problem = nil, &syntaxError{at: pos{1, 1}, message: "this is not YAML that can be read"}
 		}
 	}()
 	documents, err := decodeDocuments(text)
@@ -133,7 +137,7 @@ func parseYAML(src *source, text string) (root *node, problem *syntaxError) {
 	}
 	if len(documents) > 1 {
 		second := documents[1]
-		return nil, &syntaxError{pos{max(second.Line, 1), max(second.Column, 1)}, "one file is one document: remove the --- and put the rest into a file of its own", false}
+		return nil, &syntaxError{at: pos{max(second.Line, 1), max(second.Column, 1)}, message: "one file is one document: remove the --- and put the rest into a file of its own"}
 	}
 	return convert(src, documents[0].Content[0], 0)
 }
@@ -163,11 +167,11 @@ func convert(src *source, y *yaml.Node, depth int) (*node, *syntaxError) {
 	at := pos{max(y.Line, 1), max(y.Column, 1)}
 	switch {
 	case depth > maxDepth:
-		return nil, &syntaxError{at, fmt.Sprintf("nested deeper than %d levels", maxDepth), false}
+		return nil, &syntaxError{at: at, message: fmt.Sprintf("nested deeper than %d levels", maxDepth)}
 	case y.Kind == yaml.AliasNode:
-		return nil, &syntaxError{at, "aliases (*name) are not part of the journey language: write the value out", false}
+		return nil, &syntaxError{at: at, message: "aliases (*name) are not part of the journey language: write the value out"}
 	case y.Anchor != "":
-		return nil, &syntaxError{at, "anchors (&name) are not part of the journey language: write the value out", false}
+		return nil, &syntaxError{at: at, message: "anchors (&name) are not part of the journey language: write the value out"}
 	}
 	n := &node{pos: at, style: y.Style, src: src, text: y.Value, tag: strings.TrimPrefix(y.Tag, "!!")}
 	n.tagged = y.Style&yaml.TaggedStyle != 0
@@ -175,7 +179,7 @@ func convert(src *source, y *yaml.Node, depth int) (*node, *syntaxError) {
 	children := make([]*node, 0, len(y.Content))
 	for _, child := range y.Content {
 		if y.Kind == yaml.MappingNode && len(children)%2 == 0 && child.Tag == "!!merge" && child.Kind == yaml.ScalarNode {
-			return nil, &syntaxError{pos{child.Line, child.Column}, "merge keys (<<) are not part of the journey language: write the keys out", false}
+			return nil, &syntaxError{at: pos{child.Line, child.Column}, message: "merge keys (<<) are not part of the journey language: write the keys out"}
 		}
 		converted, problem := convert(src, child, depth+1)
 		if problem != nil {
@@ -195,10 +199,7 @@ func convert(src *source, y *yaml.Node, depth int) (*node, *syntaxError) {
 	return n, nil
 }
 
-var (
-	yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-	eaten    = regexp.MustCompile(`(?:^|[\s{,])(?:when|key|value|until|vars\.[\w.]+|customer\.[\w.]+)\s*:\s+([!&*%@|>"'{\[` + "`" + `])`)
-)
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
 // explainYAML turns the parser's error into a place and words. The parser's own line is often that of the context, so
 // the first line after which no prefix of the file parses any more is looked for.
@@ -212,71 +213,39 @@ func explainYAML(src *source, text string, err error) *syntaxError {
 		}
 	}
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	if len(lines) <= 1000 {
+	if len(lines) <= maxSearched {
 		line = firstBad(lines)
 	}
 	line = min(max(line, 1), len(lines))
-	content := src.line(line)
+	file := make([][]rune, len(lines))
+	for i, one := range lines {
+		file[i] = []rune(one)
+	}
+	content := file[line-1]
 	for at, r := range content {
 		if r == '\t' {
-			return &syntaxError{pos{line, at + 1}, "a tab in the indentation: YAML wants spaces", false}
+			return &syntaxError{at: pos{line, at + 1}, message: "a tab in the indentation: YAML wants spaces"}
 		}
 		if r != ' ' {
 			break
 		}
 	}
-	if m := eaten.FindStringSubmatchIndex(string(content)); m != nil {
-		at := utf8.RuneCountInString(string(content)[:m[2]])
-		return &syntaxError{pos{line, at + 1}, "YAML reads this character as its own: quote the expression", content[at] == '!'}
+	if t, value := eaten(file, line, src.exprs); value != nil {
+		problem := &syntaxError{at: value.at, message: value.words, expr: value.expr}
+		if rest := t.masked(text, value); value.mask && rest != text {
+			problem.rest, problem.hidden = rest, span{t.pos(value.from), t.pos(value.to)}
+		}
+		return problem
 	}
 	column := 1 + len(content) - len([]rune(strings.TrimLeft(string(content), " ")))
-	return &syntaxError{pos{line, min(column, len(content)+1)}, yamlWords(message), false}
+	return &syntaxError{at: pos{line, min(column, len(content)+1)}, message: yamlWords(message)}
 }
 
-// mask puts a value in the place of an expression that YAML ate, so that the rest of the file can be read: to the end of its line, or
-// inside {…} and […] to where a comma or a bracket ends it. It keeps the columns of what follows, and reports whether it could.
-func (s *source) mask(text string, at pos) (string, bool) {
-	line := s.line(at.line)
-	if at.col > len(line) {
-		return text, false
-	}
-	before, expression, after := string(line[:at.col-1]), line[at.col-1:], []rune(nil)
-	if strings.ContainsAny(before, "{[") {
-		end := flowEnd(expression)
-		expression, after = expression[:end], expression[end:]
-	}
-	value := "1" + strings.Repeat(" ", max(len(expression)-1, 0))
-	if len(expression) >= len("true") {
-		value = "true" + strings.Repeat(" ", len(expression)-len("true"))
-	}
-	lines := strings.Split(text, "\n")
-	lines[at.line-1] = before + value + string(after)
-	return strings.Join(lines, "\n"), true
-}
-
-// flowEnd is where an expression inside {…} or […] ends: at a comma or a bracket that is not its own.
-func flowEnd(expression []rune) int {
-	depth, quote := 0, rune(0)
-	for i, r := range expression {
-		switch {
-		case quote != 0:
-			if r == quote {
-				quote = 0
-			}
-		case r == '"' || r == '\'':
-			quote = r
-		case strings.ContainsRune("([{", r):
-			depth++
-		case strings.ContainsRune(")]}", r):
-			if depth--; depth < 0 {
-				return i
-			}
-		case r == ',' && depth == 0:
-			return i
-		}
-	}
-	return len(expression)
-}
+// Bounds of the search for the line at fault.
+const (
+	maxSearched = 3000 // lines of the file
+	maxAhead    = 50   // lines that braces or quotes may stay open
+)
 
 // firstBad finds the line with which the last readable prefix ends to be one.
 func firstBad(lines []string) int {
@@ -284,21 +253,24 @@ func firstBad(lines []string) int {
 		_, err := decodeDocuments(strings.Join(lines[:n], "\n"))
 		return err == nil
 	}
-	tries := 0
-	for n := len(lines) - 1; n > 0 && tries < 200; n, tries = n-1, tries+1 {
-		if good(n) {
-			return n + 1
+	low, high := 0, len(lines) // the prefix of low lines is good, that of high is not
+	for {
+		for low+1 < high {
+			if middle := (low + high) / 2; good(middle) {
+				low = middle
+			} else {
+				high = middle
+			}
 		}
-	}
-	low, high := 0, len(lines)-tries
-	for low+1 < high {
-		if middle := (low + high) / 2; good(middle) {
-			low = middle
-		} else {
-			high = middle
+		next := high + 1 // a prefix may also be bad because it ends within braces or quotes
+		for next < len(lines) && next <= high+maxAhead && !good(next) {
+			next++
 		}
+		if next >= len(lines) || next > high+maxAhead {
+			return high
+		}
+		low, high = next, len(lines)
 	}
-	return high
 }
 
 // yamlWords says in a designer's words what the parser says.

@@ -1,0 +1,446 @@
+package journey
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// eatenValue is a value, written without quotes, in which YAML reads a character as its own.
+type eatenValue struct {
+	at    pos  // the character
+	from  int  // where the value begins in the stretch
+	to    int  // where it ends, as its author meant it
+	weak  bool // only cut at a comma, which is YAML
+	mask  bool // the rest can be read with something else in its place
+	words string
+	expr  bool
+}
+
+// stretch is a part of a file, character by character.
+type stretch struct {
+	exprs bool     // the file has expressions
+	file  [][]rune // its lines
+	first int      // the first line of the stretch, from 1
+	runes []rune
+	lines []int // offset of each line's first character
+	found []eatenValue
+	depth int
+}
+
+// maxStretch bounds how many lines a value in braces is looked for.
+const maxStretch = 400
+
+// newStretch takes the lines from one on.
+func newStretch(file [][]rune, first int, exprs bool) *stretch {
+	s := &stretch{exprs: exprs, file: file, first: first}
+	for n := first; n <= len(file) && n < first+maxStretch; n++ {
+		s.lines = append(s.lines, len(s.runes))
+		s.runes = append(append(s.runes, file[n-1]...), '\n')
+	}
+	return s
+}
+
+// pos is the place of an offset.
+func (s *stretch) pos(i int) pos {
+	line, exact := slices.BinarySearch(s.lines, i)
+	if !exact {
+		line--
+	}
+	return pos{s.first + line, i - s.lines[line] + 1}
+}
+
+func (s *stretch) peek(i int) rune {
+	if i < 0 || i >= len(s.runes) {
+		return '\n'
+	}
+	return s.runes[i]
+}
+
+// lineEnd is the offset of the line break behind i.
+func (s *stretch) lineEnd(i int) int {
+	for i < len(s.runes) && s.runes[i] != '\n' {
+		i++
+	}
+	return i
+}
+
+// eaten finds the value that makes the file unreadable, on the line or in the braces that open on it.
+func eaten(file [][]rune, line int, exprs bool) (*stretch, *eatenValue) {
+	t := newStretch(file, line, exprs)
+	t.block()
+	for _, weak := range []bool{false, true} {
+		for i := range t.found {
+			if t.found[i].weak == weak {
+				return t, &t.found[i]
+			}
+		}
+	}
+	return t, nil
+}
+
+var blockKey = regexp.MustCompile(`^([\w.-]+|"[^"]*"|'[^']*')[ \t]*:(?:[ \t]+|$)`)
+
+// block reads a line of a mapping or list.
+func (s *stretch) block() {
+	i, end := 0, s.lineEnd(0)
+	for {
+		for i < end && s.runes[i] == ' ' {
+			i++
+		}
+		if s.peek(i) != '-' || s.peek(i+1) != ' ' {
+			break
+		}
+		i++
+	}
+	rest, key := string(s.runes[i:end]), ""
+	if m := blockKey.FindStringSubmatch(rest); m != nil {
+		key = strings.Trim(m[1], `"'`)
+		i += len([]rune(m[0]))
+	}
+	if i >= end || s.runes[i] == '#' {
+		return
+	}
+	expr := key != "" && s.isExpr(key, s.parentKey())
+	first := s.runes[i]
+	switch {
+	case first == '"' || first == '\'':
+		s.blockQuoted(i, end, expr)
+	case (first == '|' || first == '>') && blockHeader.MatchString(string(s.runes[i:end])):
+	case (first == '{' || first == '[') && !expr && s.peek(i+1) != '{':
+		if behind, ok := s.flow(i, key); ok && !s.blankBehind(behind) {
+			s.add(i, i, s.lineEnd(behind), false)
+		}
+	default:
+		s.plain(i, end, expr, false)
+	}
+}
+
+var blockHeader = regexp.MustCompile(`^[|>][-+0-9]*[ \t]*(#.*)?$`)
+
+// parentKey is the key of the mapping that the line stands in.
+func (s *stretch) parentKey() string {
+	own := s.keyColumn(s.file[s.first-1])
+	for n := s.first - 1; n > 0; n-- {
+		line := s.file[n-1]
+		if text := strings.TrimSpace(string(line)); text == "" || text[0] == '#' {
+			continue
+		}
+		if at := s.keyColumn(line); at < own {
+			if m := blockKey.FindStringSubmatch(string(line[at:])); m != nil {
+				return m[1]
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
+// keyColumn is where the text of a line begins, behind the dashes of lists.
+func (s *stretch) keyColumn(line []rune) int {
+	i := 0
+	for i < len(line) && (line[i] == ' ' || line[i] == '-' && i+1 < len(line) && line[i+1] == ' ') {
+		i++
+	}
+	return i
+}
+
+// blockQuoted looks at a value that begins with a quote.
+func (s *stretch) blockQuoted(i, end int, expr bool) {
+	behind, closed := s.quoted(i)
+	switch {
+	case closed && s.blankBehind(behind):
+	case closed && behind <= end:
+		s.add(i, i, end, expr)
+	default: // open on its line
+		next := ""
+		if s.first < len(s.file) {
+			next = strings.TrimSpace(string(s.file[s.first]))
+		}
+		s.found = append(s.found, eatenValue{at: s.pos(i), from: i, to: end, words: "a quote that opens here is never closed, or text stands behind its end",
+			mask: next == "" || strings.HasPrefix(next, "- ") || blockKey.MatchString(next)})
+	}
+}
+
+// blankBehind reports whether only blanks or a comment are left on the line.
+func (s *stretch) blankBehind(i int) bool {
+	for s.peek(i) == ' ' || s.peek(i) == '\t' {
+		i++
+	}
+	return s.peek(i) == '\n' || s.peek(i) == '#'
+}
+
+// quoted goes behind a quoted text.
+func (s *stretch) quoted(i int) (int, bool) {
+	quote := s.runes[i]
+	for i++; i < len(s.runes); i++ {
+		switch {
+		case quote == '"' && s.runes[i] == '\\':
+			i++
+		case quote == '\'' && s.runes[i] == quote && s.peek(i+1) == quote:
+			i++
+		case s.runes[i] == quote:
+			return i + 1, true
+		}
+	}
+	return len(s.runes), false
+}
+
+// exprParents are the keys under which every value is an expression.
+var exprParents = []string{"data", "set", "properties"}
+
+// isExpr reports whether a key's value is CEL.
+func (s *stretch) isExpr(key, parent string) bool {
+	switch {
+	case !s.exprs:
+		return false
+	case slices.Contains(exprParents, parent), strings.HasPrefix(key, "vars."), strings.HasPrefix(key, "customer."):
+		return true
+	}
+	return slices.Contains([]string{"when", "key", "value", "until"}, key) && parent != "vars"
+}
+
+// eats gives the first character of a plain value that YAML reads as its own, or -1. Weak looks for those that only cut the
+// value: what follows is YAML, too.
+func (s *stretch) eats(from, to int, expr, braces, weak bool) int {
+	for i := from; i < to; i++ {
+		r, next := s.runes[i], s.peek(i+1)
+		switch {
+		case weak:
+			if braces && (expr && r == ',' || r == '#' && i > from && unicode.IsSpace(s.runes[i-1])) {
+				return i
+			}
+		case i == from && (strings.ContainsRune("&*%@`|>!\"'{[", r) || r == '?' && next == ' '),
+			r == ':' && (unicode.IsSpace(next) || braces && strings.ContainsRune(",[]{}", next)),
+			braces && strings.ContainsRune("?[]{}", r):
+			return i
+		}
+	}
+	return -1
+}
+
+// plain keeps what YAML eats of a plain value.
+func (s *stretch) plain(from, to int, expr, braces bool) {
+	at := s.eats(from, to, expr, braces, false)
+	if at < 0 {
+		at = s.eats(from, to, expr, braces, true)
+	}
+	if at >= 0 {
+		s.add(at, from, to, expr)
+	}
+}
+
+// add keeps a value that YAML eats.
+func (s *stretch) add(at, from, to int, expr bool) {
+	words := "YAML reads this character as its own: quote the text"
+	if expr {
+		words = "YAML reads this character as its own: quote the expression"
+	}
+	for to > from && unicode.IsSpace(s.peek(to-1)) {
+		to--
+	}
+	s.found = append(s.found, eatenValue{at: s.pos(at), from: from, to: to, words: words, expr: expr, mask: true, weak: strings.ContainsRune(",#", s.peek(at))})
+}
+
+// blanks goes over blanks, line breaks and comments.
+func (s *stretch) blanks(i int) int {
+	for i < len(s.runes) {
+		switch {
+		case unicode.IsSpace(s.runes[i]):
+			i++
+		case s.runes[i] == '#' && (i == 0 || unicode.IsSpace(s.runes[i-1])):
+			i = s.lineEnd(i)
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// flow reads {…} or […] under a key and gives the offset behind it.
+func (s *stretch) flow(i int, parent string) (int, bool) {
+	if s.depth++; s.depth > maxDepth {
+		return i, false
+	}
+	defer func() { s.depth-- }()
+	inMapping := s.runes[i] == '{'
+	last, lastKey := -1, "" // the latest value
+	for i++; ; {
+		i = s.blanks(i)
+		switch r := s.peek(i); {
+		case i >= len(s.runes):
+			return i, false
+		case r == '}' || r == ']':
+			return i + 1, true
+		case r == ',':
+			i++
+			continue
+		case (r == '{' || r == '[') && !inMapping:
+			var ok bool
+			if i, ok = s.flow(i, parent); !ok {
+				return i, false
+			}
+			continue
+		}
+		key, behind, bare, ok := s.flowKey(i)
+		switch {
+		case !ok && inMapping && last >= 0: // the rest of a value that was cut at a comma
+			expr := s.isExpr(lastKey, parent)
+			end := s.plainEnd(i, expr)
+			s.add(behind, last, end, expr)
+			i = end
+		case !ok:
+			end := s.plainEnd(i, false)
+			s.add(behind, i, end, false)
+			i = max(end, i+1)
+		case bare: // without a value
+			i = behind
+		default:
+			last, lastKey = s.blanks(behind), key
+			if i, ok = s.flowValue(last, key, parent); !ok {
+				return i, false
+			}
+		}
+	}
+}
+
+// flowKey reads a key and gives the offset behind its colon, or behind itself where it is bare. Not ok: the character at
+// behind cuts it.
+func (s *stretch) flowKey(i int) (key string, behind int, bare, ok bool) {
+	from := i
+	if r := s.peek(i); r == '"' || r == '\'' {
+		end, closed := s.quoted(i)
+		if !closed {
+			return "", i, false, false
+		}
+		i = end
+		if s.peek(i) == ':' {
+			return string(s.runes[from+1 : i-1]), i + 1, false, true
+		}
+	}
+	for ; i < len(s.runes); i++ {
+		r := s.runes[i]
+		switch {
+		case r == ':' && (unicode.IsSpace(s.peek(i+1)) || strings.ContainsRune(",[]{}", s.peek(i+1))):
+			return strings.Trim(strings.TrimSpace(string(s.runes[from:i])), `"'`), i + 1, false, true
+		case r == ',' || r == '}' || r == ']':
+			return "", i, true, true
+		case strings.ContainsRune("?[{", r), i == from && strings.ContainsRune("&*%@`|>!", r):
+			return "", i, false, false
+		}
+	}
+	return "", i, true, true
+}
+
+// flowValue reads the value of a key.
+func (s *stretch) flowValue(i int, key, parent string) (int, bool) {
+	expr := s.isExpr(key, parent)
+	first := s.peek(i)
+	switch {
+	case i >= len(s.runes):
+		return i, false
+	case strings.ContainsRune(",]}", first):
+		return i, true
+	case first == '"' || first == '\'':
+		behind, closed := s.quoted(i)
+		if !closed {
+			s.found = append(s.found, eatenValue{at: s.pos(i), from: i, to: s.lineEnd(i), words: "a quote that opens here is never closed"})
+			return i, false
+		}
+		if next := s.blanks(behind); strings.ContainsRune(",]}", s.peek(next)) || next >= len(s.runes) {
+			return next, true
+		}
+	case (first == '{' || first == '[') && !expr && s.peek(i+1) != '{':
+		behind, ok := s.flow(i, key)
+		if !ok {
+			return behind, false
+		}
+		if next := s.blanks(behind); strings.ContainsRune(",]}", s.peek(next)) || next >= len(s.runes) {
+			return next, true
+		}
+	}
+	end := s.plainEnd(i, expr)
+	s.plain(i, end, expr, true)
+	return max(end, i), true
+}
+
+// plainEnd is where a plain value ends as its author meant it: at a comma or bracket that is not its own, over line breaks
+// where the next line is none of a list or mapping. Quotes count in expressions. Where they or the brackets do not come in
+// pairs, it is the next comma, bracket or line break.
+func (s *stretch) plainEnd(from int, expr bool) int {
+	open, quote := []rune(nil), rune(0)
+	for i := from; i < len(s.runes); i++ {
+		r := s.runes[i]
+		switch {
+		case r == '\n':
+			next := strings.TrimSpace(string(s.runes[min(i+1, len(s.runes)):s.lineEnd(i+1)]))
+			if next != "" && !strings.HasPrefix(next, "- ") && !blockKey.MatchString(next) && !strings.ContainsRune("]}#", rune(next[0])) && quote == 0 {
+				continue
+			}
+			if quote != 0 || len(open) > 0 {
+				return s.cut(from)
+			}
+			return i
+		case quote != 0:
+			if r == '\\' {
+				i++
+			} else if r == quote {
+				quote = 0
+			}
+		case expr && (r == '"' || r == '\''):
+			quote = r
+		case strings.ContainsRune("[{", r), expr && r == '(':
+			open = append(open, r)
+		case strings.ContainsRune("]}", r), expr && r == ')':
+			if len(open) == 0 {
+				return i
+			}
+			if strings.IndexRune("[{(", open[len(open)-1]) != strings.IndexRune("]})", r) {
+				return s.cut(from)
+			}
+			open = open[:len(open)-1]
+		case r == ',' && len(open) == 0:
+			return i
+		}
+	}
+	return s.cut(from)
+}
+
+// cut is the next comma, bracket that closes, or line break.
+func (s *stretch) cut(i int) int {
+	for i < len(s.runes) && !strings.ContainsRune(",]}\n", s.runes[i]) {
+		i++
+	}
+	return i
+}
+
+// masked gives the file with a value that YAML can read in the place of one it eats; the columns of what follows stay.
+func (s *stretch) masked(text string, v *eatenValue) string {
+	lines := strings.Split(text, "\n")
+	value := []rune("true")
+	if v.to-v.from < len(value) {
+		value = []rune("1")
+	}
+	for i := v.from; i < v.to; i++ {
+		at := s.pos(i)
+		line := []rune(lines[at.line-1])
+		if s.runes[i] == '\n' || at.col > len(line) {
+			continue
+		}
+		line[at.col-1] = ' '
+		if k := i - v.from; k < len(value) {
+			line[at.col-1] = value[k]
+		}
+		lines[at.line-1] = string(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// span is a part of a file that was not read.
+type span struct{ from, to pos }
+
+func (s span) holds(at pos) bool {
+	before := func(a, b pos) bool { return a.line < b.line || a.line == b.line && a.col < b.col }
+	return !before(at, s.from) && before(at, s.to)
+}
