@@ -213,7 +213,7 @@ func TestDev(t *testing.T) {
 	eventually(t, "the instance goes on", func() bool { return !enrolment().Paused })
 	command(0, "exit", "hello/ana", "--reason", "asked to")
 	eventually(t, "the instance has ended", func() bool { return enrolment().Outcome == "cancelled" })
-	if said := command(0, "event", "Door Opened", "--customer", "ana"); !strings.Contains(said, "nobody entered a journey by it") {
+	if said := command(0, "event", "Door Opened", "--customer", "ana"); !strings.Contains(said, "nobody has entered a journey by it") {
 		t.Errorf("an event that nobody listens to said %q", said)
 	}
 	for _, want := range []string{"closed: cancelled", "asked to", "ended ", "  story\n"} {

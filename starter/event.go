@@ -69,7 +69,7 @@ func eventCommand() *cobra.Command {
 					case got.Heard > 1:
 						p.line("it goes to %d instances under way", got.Heard)
 					case len(got.Entered) == 0:
-						p.line("nobody entered a journey by it, and no instance under way listens to it")
+						p.line("nobody has entered a journey by it, and no instance under way listens to it")
 					}
 					for _, w := range got.Entered {
 						p.line("entered: %s", w)

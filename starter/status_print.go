@@ -10,6 +10,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
 )
@@ -22,7 +23,7 @@ func (v statusView) print(p *printer) {
 	p.fact("entered", utc(e.EnteredAt)+" by "+e.EntryName)
 	if e.State == store.StateClosed {
 		p.fact("ended", utc(e.ClosedAt))
-		p.fact("because", because(e.Reason))
+		p.fact("because", gateway.Because(e.Reason))
 	} else {
 		v.printPlace(p)
 	}
@@ -67,7 +68,7 @@ func (v statusView) printPlace(p *printer) {
 	}
 	if now.Outcome != "" {
 		p.fact("ended", now.Outcome+"; the store has not heard of it yet")
-		p.fact("because", because(now.Reason))
+		p.fact("because", gateway.Because(now.Reason))
 		return
 	}
 	step := now.Step
@@ -99,17 +100,6 @@ func utc(t time.Time) string {
 		return ""
 	}
 	return stamp(t) + " UTC"
-}
-
-// because makes a sentence of the reason for an end.
-func because(reason string) string {
-	if step, ok := strings.CutPrefix(reason, "by step "); ok {
-		return fmt.Sprintf("the journey ends at its step %s", step)
-	}
-	if event, ok := strings.CutPrefix(reason, "by "); ok {
-		return fmt.Sprintf("%s came in", event)
-	}
-	return reason
 }
 
 // oneLine writes a value of a journey on one line.

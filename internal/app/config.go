@@ -32,6 +32,7 @@ type Config struct {
 	AgentTokens Secret // see ParseTokens
 	AdminTokens Secret
 	Insecure    bool
+	TemporalUI  string // see gateway.Config
 
 	Channels channel.Config
 	secrets  struct{ smtp, fcm, sms, webhook Secret }
@@ -126,6 +127,7 @@ func (c *Config) settings() []setting {
 		{HTTP, "write-keys", "TABI_WRITE_KEYS", "comma list of key=server and key=web:Event A|Event B, or @FILE with one a line", hid(&c.WriteKeys)},
 		{HTTP, "agent-tokens", "TABI_AGENT_TOKENS", "comma list of [name=]token for the inbox and metrics, or @FILE", hid(&c.AgentTokens)},
 		{HTTP, "admin-tokens", "TABI_ADMIN_TOKENS", "comma list of [name=]token for the admin API too, or @FILE", hid(&c.AdminTokens)},
+		{HTTP, "temporal-ui", "TABI_TEMPORAL_UI", "the Temporal UI's list of workflows, for links in pages: https://host/namespaces/default/workflows; empty: no links", str(&c.TemporalUI, "")},
 		{HTTP, "insecure", "TABI_INSECURE", "start without write keys and tokens: what has none is open to everyone", yes(&c.Insecure)},
 
 		{Channels, "smtp-url", "TABI_SMTP_URL", "mail server: smtp://user:password@host:port or smtps://…; ?tls=required or off", hid(&c.secrets.smtp)},

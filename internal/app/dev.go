@@ -49,6 +49,9 @@ func (d *Dev) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer server.Stop()
+	if c.TemporalUI == "" {
+		c.TemporalUI = server.UI
+	}
 	c.TemporalAddr, c.TemporalNS = server.Address, "default"
 	for _, name := range []string{"TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE", "TEMPORAL_API_KEY", "TEMPORAL_TLS"} {
 		if err := os.Unsetenv(name); err != nil { // the child needs none of it

@@ -153,7 +153,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		return nil, err
 	}
 	g, err := gateway.New(gateway.Config{
-		Store: s.Store, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL,
+		Store: s.Store, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL, TemporalUI: c.TemporalUI,
 		Dev: dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry, DevHandlers: pages,
 	})
 	if err != nil {

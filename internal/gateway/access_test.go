@@ -180,6 +180,27 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
+// The pages link to those of dev that there are, and to the Temporal UI.
+func TestDevPagesAreLinked(t *testing.T) {
+	t.Parallel()
+	none := http.NotFoundHandler()
+	for pattern, want := range map[string]bool{"/dev/": true, "GET /dev/mail": true, "GET /dev/push": false} {
+		h := newHouse(t, func(c *Config) {
+			c.Dev, c.TemporalUI = true, "http://127.0.0.1:8233/namespaces/default/workflows"
+			c.DevHandlers = map[string]http.Handler{pattern: none}
+		})
+		for _, page := range []string{"/", "/inbox"} {
+			body := h.do("GET", page, "").body
+			if got := strings.Contains(body, `<a href="/dev/mail">Mails</a>`); got != want {
+				t.Errorf("%s with %s: mails linked: %t", page, pattern, got)
+			}
+			if !strings.Contains(body, `<a href="http://127.0.0.1:8233/namespaces/default/workflows">Temporal UI</a>`) {
+				t.Errorf("%s does not link to the Temporal UI: %s", page, body)
+			}
+		}
+	}
+}
+
 func TestDevAnswersThisMachineAlone(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(c *Config) {

@@ -12,6 +12,7 @@ import (
 )
 
 const (
+	inboxRefresh  = 15  // seconds
 	inboxLimit    = 500 // hand-offs a list shows
 	timelineLimit = 100 // entries a hand-off's page shows
 	outcomeLength = 100
@@ -60,7 +61,8 @@ func (g *Gateway) inbox(w http.ResponseWriter, r *http.Request) {
 
 type handoffView struct {
 	store.Handoff
-	Known    bool // the customer has a profile
+	Known    bool   // the customer has a profile
+	Name     string // of the customer, where the profile has one
 	Profile  store.Customer
 	Journeys []store.Enrolment
 	Timeline []store.TimelineEntry
@@ -97,6 +99,7 @@ func (g *Gateway) showHandoff(w http.ResponseWriter, r *http.Request, status int
 		g.pageFailed(w, r, err)
 		return
 	}
+	v.Name, _ = v.Profile.Traits["first_name"].(string)
 	if v.Timeline, err = g.cfg.Store.Timeline(ctx, h.Customer, timelineLimit); err != nil && !errors.Is(err, store.ErrNotFound) {
 		g.pageFailed(w, r, err)
 		return

@@ -113,6 +113,14 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 			t.Errorf("the page lacks %q: %s", want, one.body)
 		}
 	}
+	for what, want := range map[string]int{`The parcel &lt;never&gt; came.`: 1, "workflow_id": 0, "<dd>" + id: 0, `name="agent"`: 0, "Claiming is optional": 1, `http-equiv="refresh"`: 0, `formaction="` + page + `/claim"`: 1} {
+		if got := strings.Count(one.body, what); got != want {
+			t.Errorf("the page has %q %d times, want %d: %s", what, got, want, one.body)
+		}
+	}
+	if !strings.Contains(list.body, `http-equiv="refresh" content="15"`) {
+		t.Error("the list does not look again by itself")
+	}
 	if got := h.post(aiko, page+"/claim", url.Values{}); got.status != http.StatusForbidden {
 		t.Errorf("claim without form token: %d", got.status)
 	}

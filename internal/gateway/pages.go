@@ -24,7 +24,9 @@ type layout struct {
 	CSRF     string
 	Open     bool // no token is asked for: agents say their names in the forms
 	Now      time.Time
-	Temporal string // address of the Temporal UI's workflows; empty: no links
+	Temporal string    // address of the Temporal UI's workflows; empty: no links
+	DevPages []devPage // in dev alone
+	Refresh  int       // seconds after which the page loads itself again; 0: never
 	Body     any
 }
 
@@ -38,6 +40,7 @@ func parsePages() (*template.Template, error) {
 		"value":    showValue,
 		"sorted":   sortedPairs,
 		"workflow": workflowURL,
+		"details":  details,
 	}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("gateway: the pages' templates: %w", err)
@@ -48,7 +51,10 @@ func parsePages() (*template.Template, error) {
 // render writes a page. It is written whole or not at all.
 func (g *Gateway) render(w http.ResponseWriter, r *http.Request, status int, name, title string, body any) {
 	p := personOf(r)
-	l := layout{Title: title, Now: g.now(), Open: g.openTo() >= roleAgent, Temporal: g.cfg.TemporalUI, Body: body}
+	l := layout{Title: title, Now: g.now(), Open: g.openTo() >= roleAgent, Temporal: g.cfg.TemporalUI, DevPages: g.linkedPages(), Body: body}
+	if name == "inbox.html" {
+		l.Refresh = inboxRefresh
+	}
 	if p.role >= roleAgent {
 		if p.session == nil && bearer(r) == "" {
 			p.session = g.signIn(w, devAgent, "") // no token is asked for here; forms still want a session
@@ -88,23 +94,35 @@ func (g *Gateway) stylesheet(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(data)
 }
 
-type homeView struct {
-	Dev  bool
-	Mail bool
-	Push bool
+// devPages are the pages of dev that may be there.
+var devPages = []devPage{
+	{"/dev/mail", "Mails", "what the built-in mail server took"},
+	{"/dev/push", "Pushes", "what the built-in push server took"},
+}
+
+type devPage struct{ Path, Name, Doc string }
+
+// linkedPages are the pages of dev that are served here.
+func (g *Gateway) linkedPages() []devPage {
+	if !g.cfg.Dev {
+		return nil
+	}
+	var out []devPage
+	for _, page := range devPages {
+		for pattern := range g.cfg.DevHandlers {
+			path := pattern[strings.IndexByte(pattern, ' ')+1:]
+			if path == page.Path || strings.HasSuffix(path, "/") && strings.HasPrefix(page.Path+"/", path) {
+				out = append(out, page)
+				break
+			}
+		}
+	}
+	return out
 }
 
 // home links to what there is.
 func (g *Gateway) home(w http.ResponseWriter, r *http.Request) {
-	has := func(path string) bool {
-		for pattern := range g.cfg.DevHandlers {
-			if strings.TrimSuffix(pattern[strings.IndexByte(pattern, ' ')+1:], "/") == path {
-				return g.cfg.Dev
-			}
-		}
-		return false
-	}
-	g.render(w, r, http.StatusOK, "home.html", "tabi", homeView{Dev: g.cfg.Dev, Mail: has("/dev/mail"), Push: has("/dev/push")})
+	g.render(w, r, http.StatusOK, "home.html", "tabi", nil)
 }
 
 // relative says how far t is from now, in words.
