@@ -102,13 +102,14 @@ func (s *stretch) block() {
 	if i >= end || s.runes[i] == '#' {
 		return
 	}
-	expr := key != "" && s.isExpr(key, s.parentKey())
+	parent := s.parentKey()
+	expr := key != "" && s.isExpr(key, parent) || key == "" && i > 0 && s.runes[i-1] == ' ' && !strings.Contains(string(s.runes[:i]), "-") && s.isExpr(parent, "") // the second line of one
 	first := s.runes[i]
 	switch {
 	case first == '"' || first == '\'':
 		s.blockQuoted(i, end, expr)
 	case (first == '|' || first == '>') && blockHeader.MatchString(string(s.runes[i:end])):
-	case (first == '{' || first == '[') && !expr && s.peek(i+1) != '{':
+	case (first == '[' || first == '{' && s.peek(i+1) != '{') && !expr:
 		if behind, ok := s.flow(i, key); ok && !s.blankBehind(behind) {
 			s.add(i, i, s.lineEnd(behind), false)
 		}
@@ -154,12 +155,8 @@ func (s *stretch) blockQuoted(i, end int, expr bool) {
 	case closed && behind <= end:
 		s.add(i, i, end, expr)
 	default: // open on its line
-		next := ""
-		if s.first < len(s.file) {
-			next = strings.TrimSpace(string(s.file[s.first]))
-		}
 		s.found = append(s.found, eatenValue{at: s.pos(i), from: i, to: end, words: "a quote that opens here is never closed, or text stands behind its end",
-			mask: next == "" || strings.HasPrefix(next, "- ") || blockKey.MatchString(next)})
+			mask: s.beginsAnew(end + 1)})
 	}
 }
 
@@ -176,6 +173,8 @@ func (s *stretch) quoted(i int) (int, bool) {
 	quote := s.runes[i]
 	for i++; i < len(s.runes); i++ {
 		switch {
+		case s.runes[i] == '\n' && s.beginsAnew(i+1):
+			return i, false
 		case quote == '"' && s.runes[i] == '\\':
 			i++
 		case quote == '\'' && s.runes[i] == quote && s.peek(i+1) == quote:
@@ -185,6 +184,15 @@ func (s *stretch) quoted(i int) (int, bool) {
 		}
 	}
 	return len(s.runes), false
+}
+
+// beginsAnew reports whether a line begins with a key or a dash, or is empty.
+func (s *stretch) beginsAnew(i int) bool {
+	if i >= len(s.runes) {
+		return true
+	}
+	line := strings.TrimSpace(string(s.runes[i:s.lineEnd(i)]))
+	return line == "" || strings.HasPrefix(line, "- ") || blockKey.MatchString(line)
 }
 
 // exprParents are the keys under which every value is an expression.
@@ -345,13 +353,13 @@ func (s *stretch) flowValue(i int, key, parent string) (int, bool) {
 	case first == '"' || first == '\'':
 		behind, closed := s.quoted(i)
 		if !closed {
-			s.found = append(s.found, eatenValue{at: s.pos(i), from: i, to: s.lineEnd(i), words: "a quote that opens here is never closed"})
+			s.openQuote(i)
 			return i, false
 		}
 		if next := s.blanks(behind); strings.ContainsRune(",]}", s.peek(next)) || next >= len(s.runes) {
 			return next, true
 		}
-	case (first == '{' || first == '[') && !expr && s.peek(i+1) != '{':
+	case (first == '[' || first == '{' && s.peek(i+1) != '{') && !expr:
 		behind, ok := s.flow(i, key)
 		if !ok {
 			return behind, false
@@ -365,6 +373,16 @@ func (s *stretch) flowValue(i int, key, parent string) (int, bool) {
 	return max(end, i), true
 }
 
+// openQuote keeps a text in braces that is never closed. Where it is the last one of its line, the braces behind it are not its own.
+func (s *stretch) openQuote(i int) {
+	to := s.lineEnd(i)
+	for n := 0; n < s.depth && to > i+1 && strings.ContainsRune("}]", s.runes[to-1]); n++ {
+		to--
+	}
+	s.found = append(s.found, eatenValue{at: s.pos(i), from: i, to: to, words: "a quote that opens here is never closed",
+		mask: s.lineEnd(i)-to == s.depth && !slices.Contains(s.runes[i:to], ',')})
+}
+
 // plainEnd is where a plain value ends as its author meant it: at a comma or bracket that is not its own, over line breaks
 // where the next line is none of a list or mapping. Quotes count in expressions. Where they or the brackets do not come in
 // pairs, it is the next comma, bracket or line break.
@@ -374,8 +392,7 @@ func (s *stretch) plainEnd(from int, expr bool) int {
 		r := s.runes[i]
 		switch {
 		case r == '\n':
-			next := strings.TrimSpace(string(s.runes[min(i+1, len(s.runes)):s.lineEnd(i+1)]))
-			if next != "" && !strings.HasPrefix(next, "- ") && !blockKey.MatchString(next) && !strings.ContainsRune("]}#", rune(next[0])) && quote == 0 {
+			if next := s.blanks(i); quote == 0 && !s.beginsAnew(i+1) && !strings.ContainsRune("\n]}#", s.peek(next)) {
 				continue
 			}
 			if quote != 0 || len(open) > 0 {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/common/types"
+	"gopkg.in/yaml.v3"
 )
 
 // want is what an expression must give.
@@ -47,8 +48,11 @@ func (j *journeyCheck) expr(n *node, w want) Expr {
 	case n.tagged:
 		j.report(n.pos, "bad-expression", "", "YAML reads a leading ! as a tag: quote the expression")
 		return unreadable
+	case n.shape != scalar && n.style&yaml.FlowStyle != 0:
+		j.report(n.pos, "bad-expression", "", "YAML reads this as %s of its own: quote the expression", n.what())
+		return unreadable
 	case n.shape != scalar:
-		j.wrongType(n, "an expression is a text (if it begins with [ or {, quote the expression)")
+		j.wrongType(n, "an expression is a text")
 		return unreadable
 	case strings.TrimSpace(n.text) == "" || n.isNull() && !n.quoted:
 		j.report(n.pos, "bad-expression", "", "the expression is empty; if it begins with #, quote the expression")

@@ -81,18 +81,36 @@ func (m *fields) done(extra ...string) {
 		if key.shape == scalar && slices.ContainsFunc(m.node.keys[:i], func(k *node) bool { return k.shape == scalar && k.text == key.text }) {
 			continue // reported as a duplicate
 		}
-		if m.node.style&yaml.FlowStyle != 0 && m.node.values[i].isNull() && i > 0 && !plainKey.MatchString(key.text) {
-			m.report(key.pos, "unknown-key", "", "%q is the rest of an expression that was cut at a comma: quote the expression", key.text)
+		hint := suggest(key.text, append(extra, m.known...))
+		if m.cut(i, hint == "") {
 			continue
 		}
-		m.report(key.pos, "unknown-key", suggest(key.text, append(extra, m.known...)), "the key %q is not known here", key.text)
+		m.report(key.pos, "unknown-key", hint, "the key %q is not known here", key.text)
 	}
+}
+
+// cut reports a key that is the rest of a value that was cut at a comma; word takes those that look like a key, too.
+func (m *fields) cut(i int, word bool) bool {
+	key := m.node.keys[i]
+	if m.node.style&yaml.FlowStyle == 0 || i == 0 || !m.node.values[i].isNull() || key.quoted || !word && plainKey.MatchString(key.text) {
+		return false
+	}
+	what, article := "text", "a text"
+	if before := m.node.keys[i-1]; slices.Contains([]string{"when", "key", "value", "until"}, before.text) || setTarget.MatchString(before.text) || !plainKey.MatchString(key.text) {
+		what, article = "expression", "an expression"
+	}
+	m.report(key.pos, "unknown-key", "", "%q is the rest of %s that was cut at a comma: quote the %s", key.text, article, what)
+	return true
 }
 
 // wrongType reports a value of the wrong shape.
 func (f *fileCheck) wrongType(n *node, want string) {
 	if n.tagged {
 		f.report(n.pos, "wrong-type", "", "%s; YAML reads a leading ! as a tag: quote the text", want)
+		return
+	}
+	if n.shape != scalar && n.style&yaml.FlowStyle != 0 && strings.HasSuffix(want, " is a text") {
+		f.report(n.pos, "wrong-type", "", "%s, this is %s: if it is meant as one, quote the text", want, n.what())
 		return
 	}
 	f.report(n.pos, "wrong-type", "", "%s, this is %s", want, n.what())

@@ -47,7 +47,7 @@ func parseSend(r *stepReader, n *node) Spec {
 			for i, key := range data.keys {
 				if key.shape == scalar && variableName.MatchString(key.text) {
 					spec.Data[key.text] = r.expr(data.values[i], wantAny)
-				} else {
+				} else if !m.cut(i, false) {
 					r.report(key.pos, "bad-value", "", "a key of data is called by letters, digits and _")
 				}
 			}

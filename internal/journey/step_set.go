@@ -30,6 +30,9 @@ func parseSet(r *stepReader, n *node) Spec {
 			continue // a duplicate
 		}
 		match := setTarget.FindStringSubmatch(key.text)
+		if match == nil && m.cut(i, false) {
+			continue
+		}
 		if match == nil {
 			hint := ""
 			if variableName.MatchString(key.text) {
