@@ -9,7 +9,7 @@ var waitKind = Kind{
 	Name: "wait",
 	Form: "`wait: 2h` · `wait: {until: customer.trial_ends_at, offset: -2d, timezone: Asia/Tokyo}`",
 	Doc: "Parks for a duration, or until a moment: a timestamp, an RFC 3339 text, or a date (midnight in `timezone`, by default the customer's). " +
-		"`offset` moves the moment. A moment that is past, missing or unreadable does not park.",
+		"`offset` moves the moment. A moment that is past, missing or unreadable does not park. No wait outlives the journey's `timeout`.",
 	Example: "- wait: 1h30m\n- wait: {until: customer.trial_ends_at, offset: -2d}\n",
 	parse:   parseWait,
 	decode:  into[Wait],
