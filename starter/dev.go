@@ -18,9 +18,9 @@ func devCommand() *cobra.Command {
 		child app.DevServerOptions
 	)
 	c := &cobra.Command{
-		Use: "dev [DIR]", Short: "Run everything on this machine: Temporal, worker, gateway, mail and push sinks",
+		Use: "dev [DIR]", Short: "Run everything on this machine: Temporal, worker, gateway, mail, push and text sinks",
 		Long: "Starts a Temporal server as a child, and gateway, worker and relay in this process, on SQLite files in the data folder. The journeys in DIR (default: journeys) " +
-			"are linted and published at start and on every save; a folder with errors changes nothing. Mails and pushes go to sinks that can be read in the browser.\n" +
+			"are linted and published at start and on every save; a folder with errors changes nothing. Mails, pushes and text messages go to sinks that can be read in the browser.\n" +
 			"It answers this machine only, and asks nobody who they are.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -111,6 +111,7 @@ func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir s
 				out.line("  inbox        %s/inbox", r.URL)
 				out.line("  mails        %s/dev/mail", r.URL)
 				out.line("  pushes       %s/dev/push", r.URL)
+				out.line("  texts        %s/dev/sms", r.URL)
 				out.line("  temporal     %s", r.Temporal)
 				if r.UI != "" {
 					out.line("  temporal UI  %s", r.UI)

@@ -99,6 +99,7 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 	if err := folder.first(ctx); err != nil {
 		return err
 	}
+	sinks.SetClock(s.Clock)
 	pages := sinks.Handler()
 	g, err := s.Gateway(true, map[string]http.Handler{"/dev/": pages})
 	if err != nil {
@@ -170,6 +171,9 @@ func (c *Config) useSinks(s *sink.Sink) error {
 			return err
 		}
 		ch.FCMCredentials, ch.FCMURL = string(account), s.FCMURL()
+	}
+	if ch.SMSURL == "" && ch.SMSSecret == "" {
+		ch.SMSURL, ch.SMSSecret = s.SMSURL(), s.SMSSecret()
 	}
 	ch.WebhookAllowPrivate = true
 	return nil

@@ -98,6 +98,7 @@ func (g *Gateway) stylesheet(w http.ResponseWriter, _ *http.Request) {
 var devPages = []devPage{
 	{"/dev/mail", "Mails", "what the built-in mail server took"},
 	{"/dev/push", "Pushes", "what the built-in push server took"},
+	{"/dev/sms", "Texts", "what the built-in provider of text messages took"},
 }
 
 type devPage struct{ Path, Name, Doc string }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 //go:embed pages/*.html pages/*.css
@@ -17,8 +19,15 @@ var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"clock": func(t time.Time) string { return t.UTC().Format("15:04:05") },
-	"day":   func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006, 15:04:05 UTC") },
-	"join":  func(s []string) string { return strings.Join(s, ", ") },
+	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"virtual": func(c journey.Clock, t time.Time) string {
+		if c.Scale <= 1 && c.Origin.Equal(c.Epoch) {
+			return ""
+		}
+		return c.At(t).UTC().Format("2 Jan 2006, 15:04:05")
+	},
+	"day":  func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006, 15:04:05 UTC") },
+	"join": func(s []string) string { return strings.Join(s, ", ") },
 	"dict": func(pairs ...any) map[string]any {
 		m := make(map[string]any, len(pairs)/2)
 		for i := 0; i+1 < len(pairs); i += 2 {
@@ -48,8 +57,8 @@ const (
 	bodyPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline' https: http:; img-src https: http: data:; font-src https: data:; frame-ancestors 'self'"
 )
 
-// Handler serves the pages /dev/mail and /dev/push, and what they hold as /dev/mail.json and /dev/push.json (oldest
-// first; to= and key= narrow both). It is for loopback: it asks nobody who they are.
+// Handler serves the pages /dev/mail, /dev/push and /dev/sms, and what they hold as /dev/mail.json, /dev/push.json and
+// /dev/sms.json (oldest first; to= and key= narrow all). It is for loopback: it asks nobody who they are.
 func (s *Sink) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /dev/mail", s.mailList)
@@ -59,6 +68,8 @@ func (s *Sink) Handler() http.Handler {
 	mux.HandleFunc("GET /dev/mail/{id}/raw", s.mailRaw)
 	mux.HandleFunc("GET /dev/push", s.pushList)
 	mux.HandleFunc("GET /dev/push.json", s.pushJSON)
+	mux.HandleFunc("GET /dev/sms", s.textList)
+	mux.HandleFunc("GET /dev/sms.json", s.textJSON)
 	mux.HandleFunc("GET /dev/sink.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, files, "pages/sink.css")
 	})
@@ -74,11 +85,13 @@ func (s *Sink) Handler() http.Handler {
 
 // list is what the list pages show.
 type list struct {
-	Page    string // mail or push
+	Page    string // mail, push or sms
+	Clock   journey.Clock
 	To, Key string // the filter
 	Count   int
 	Mails   []Mail
 	Pushes  []Push
+	Texts   []Text
 }
 
 // filterMails gives the mails that the request's to and key ask for.
@@ -99,12 +112,23 @@ func (s *Sink) filterPushes(r *http.Request) []Push {
 
 func (s *Sink) mailList(w http.ResponseWriter, r *http.Request) {
 	mails := s.filterMails(r)
-	render(w, "mails.html", list{Page: "mail", To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(mails), Mails: latest(mails)})
+	render(w, "mails.html", list{Page: "mail", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(mails), Mails: latest(mails)})
 }
 
 func (s *Sink) pushList(w http.ResponseWriter, r *http.Request) {
 	pushes := s.filterPushes(r)
-	render(w, "pushes.html", list{Page: "push", To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(pushes), Pushes: latest(pushes)})
+	render(w, "pushes.html", list{Page: "push", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(pushes), Pushes: latest(pushes)})
+}
+
+// filterTexts gives the text messages that the request's to and key ask for.
+func (s *Sink) filterTexts(r *http.Request) []Text {
+	to, key := r.FormValue("to"), r.FormValue("key")
+	return slices.DeleteFunc(s.Texts(), func(t Text) bool { return to != "" && t.To != to || key != "" && t.Key != key })
+}
+
+func (s *Sink) textList(w http.ResponseWriter, r *http.Request) {
+	texts := s.filterTexts(r)
+	render(w, "texts.html", list{Page: "sms", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(texts), Texts: latest(texts)})
 }
 
 // latest gives the last of a list, newest first.
@@ -116,6 +140,8 @@ func latest[T any](l []T) []T {
 
 func (s *Sink) mailJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterMails(r)) }
 func (s *Sink) pushJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterPushes(r)) }
+
+func (s *Sink) textJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterTexts(r)) }
 
 // writeList answers with a list, [] if it is empty.
 func writeList[T any](w http.ResponseWriter, l []T) {
@@ -153,8 +179,9 @@ func (s *Sink) mailPage(w http.ResponseWriter, r *http.Request) {
 		render(w, "mail.html", struct {
 			Mail
 			Page  string
+			Clock journey.Clock
 			Names []string
-		}{m, "mail", names})
+		}{m, "mail", *s.clock.Load(), names})
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package sink stands in for the outside world in development and tests: a mail server and a push service on loopback
-// ports, speaking the real protocols, and pages that show what they were given. All of it is in memory.
+// Package sink stands in for the outside world in development and tests: a mail server, a push service and a provider of
+// text messages on loopback ports, speaking the real protocols, and pages that show what they were given. All of it is in memory.
 package sink
 
 import (
@@ -7,27 +7,32 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // Bounds of what is kept; the oldest is dropped first.
 const (
-	MaxKept  = 10_000    // mails, and pushes
+	MaxKept  = 10_000    // mails, pushes and texts
 	maxBytes = 128 << 20 // of mail
 )
 
 // Options of Start.
 type Options struct {
-	// SMTPAddress and FCMAddress are where to listen. Default 127.0.0.1 and a free port.
-	SMTPAddress, FCMAddress string
+	// SMTPAddress, FCMAddress and SMSAddress are where to listen. Default 127.0.0.1 and a free port.
+	SMTPAddress, FCMAddress, SMSAddress string
 	// User and Password make the mail server ask for AUTH PLAIN. Default: no AUTH.
 	User, Password string
 }
 
-// Sink is a running mail server and push service.
+// Sink is a running mail server, push service and provider of text messages.
 type Sink struct {
-	mail *mailServer
-	push *pushServer
+	mail  *mailServer
+	push  *pushServer
+	texts *textServer
+	clock atomic.Pointer[journey.Clock]
 }
 
 // Start listens. Close the sink when done.
@@ -40,11 +45,20 @@ func Start(opts Options) (*Sink, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.close())
 	}
-	return &Sink{mail: m, push: p}, nil
+	t, err := startTexts(opts)
+	if err != nil {
+		return nil, errors.Join(err, m.close(), p.close())
+	}
+	s := &Sink{mail: m, push: p, texts: t}
+	s.SetClock(journey.Clock{})
+	return s, nil
 }
 
-// Close stops both servers and waits for what they were doing.
-func (s *Sink) Close() error { return errors.Join(s.mail.close(), s.push.close()) }
+// SetClock makes the pages show the virtual time of c beside the real one. What is kept has real times.
+func (s *Sink) SetClock(c journey.Clock) { s.clock.Store(&c) }
+
+// Close stops the servers and waits for what they were doing.
+func (s *Sink) Close() error { return errors.Join(s.mail.close(), s.push.close(), s.texts.close()) }
 
 // box keeps the latest of something, and wakes who waits for more.
 type box[T any] struct {
