@@ -79,7 +79,6 @@ type Input struct {
 	Enrolment   string         `json:"enrolment"`
 	Journey     string         `json:"journey"`
 	Revision    string         `json:"revision"`
-	Definition  []byte         `json:"definition"` // journey.Pack
 	Customer    string         `json:"customer"`
 	Key         string         `json:"key,omitempty"`
 	Clock       journey.Clock  `json:"clock,omitzero"`
@@ -88,6 +87,7 @@ type Input struct {
 	EntryName   string         `json:"entry_name"`         // event name
 	Entry       map[string]any `json:"entry,omitempty"`    // of its properties, those the journey reads
 	Holdout     bool           `json:"holdout,omitempty"`  // takes no step
+	Definition  []byte         `json:"definition"`         // journey.Pack; behind what people read in the Temporal UI
 	Snapshot    *Snapshot      `json:"snapshot,omitempty"` // set on continue-as-new
 }
 
