@@ -34,7 +34,7 @@ func details(line store.TimelineEntry, page store.Handoff) []pair {
 // Because puts the reason for which an instance ended into words for people.
 func Because(reason string) string {
 	if step, ok := strings.CutPrefix(reason, "by step "); ok {
-		return "the journey ends at its step " + step
+		return "an exit step of the journey (" + step + ")"
 	}
 	if event, ok := strings.CutPrefix(reason, "by "); ok {
 		return event + " came in"
