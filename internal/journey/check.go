@@ -166,7 +166,7 @@ func (f *fileCheck) report(at pos, code, hint, format string, args ...any) {
 	}
 	f.diagnostics = append(f.diagnostics, Diagnostic{
 		File: f.file, Line: max(at.line, 1), Column: max(at.col, 1), Severity: severity, Code: code,
-		Message: fmt.Sprintf(format, args...), Hint: hint, Source: string(f.src.line(max(at.line, 1))),
+		Message: fmt.Sprintf(format, args...), Hint: hint, Source: f.src.excerpt(max(at.line, 1)),
 	})
 }
 

@@ -21,9 +21,9 @@ type Diagnostic struct {
 	Column   int      `json:"column"` // from 1, in characters
 	Severity Severity `json:"severity"`
 	Code     string   `json:"code"`
-	Message  string   `json:"message"`        // what is wrong and what to do
-	Hint     string   `json:"hint,omitempty"` // did you mean "…"?
-	Source   string   `json:"source,omitempty"`
+	Message  string   `json:"message"`          // what is wrong and what to do
+	Hint     string   `json:"hint,omitempty"`   // did you mean "…"?
+	Source   string   `json:"source,omitempty"` // the line; empty where it is blank or longer than 10,000 characters
 }
 
 // Diagnostics are sorted by file and position, the same every time.

@@ -29,15 +29,19 @@ type stretch struct {
 	depth int
 }
 
-// maxStretch bounds how many lines a value in braces is looked for.
-const maxStretch = 400
+// Bounds of the search for the value at fault.
+const (
+	maxStretch = 400             // lines that braces may span
+	maxRunes   = 64 << 10        // characters, from the first line on
+	maxPlain   = 2 * maxExprSize // characters of one value
+)
 
 // newStretch takes the lines from one on.
 func newStretch(file [][]rune, first int, exprs bool) *stretch {
 	s := &stretch{exprs: exprs, file: file, first: first}
-	for n := first; n <= len(file) && n < first+maxStretch; n++ {
+	for n := first; n <= len(file) && n < first+maxStretch && len(s.runes) < maxRunes; n++ {
 		s.lines = append(s.lines, len(s.runes))
-		s.runes = append(append(s.runes, file[n-1]...), '\n')
+		s.runes = append(append(s.runes, file[n-1][:min(len(file[n-1]), maxRunes)]...), '\n')
 	}
 	return s
 }
@@ -297,7 +301,7 @@ func (s *stretch) flow(i int, parent string) (int, bool) {
 			expr := s.isExpr(lastKey, parent)
 			end := s.plainEnd(i, expr)
 			s.add(behind, last, end, expr)
-			i = end
+			i = max(end, i+1)
 		case !ok:
 			end := s.plainEnd(i, false)
 			s.add(behind, i, end, false)
@@ -388,7 +392,7 @@ func (s *stretch) openQuote(i int) {
 // pairs, it is the next comma, bracket or line break.
 func (s *stretch) plainEnd(from int, expr bool) int {
 	open, quote := []rune(nil), rune(0)
-	for i := from; i < len(s.runes); i++ {
+	for i := from; i < min(len(s.runes), from+maxPlain); i++ {
 		r := s.runes[i]
 		switch {
 		case r == '\n':
@@ -410,6 +414,9 @@ func (s *stretch) plainEnd(from int, expr bool) int {
 		case strings.ContainsRune("[{", r), expr && r == '(':
 			open = append(open, r)
 		case strings.ContainsRune("]}", r), expr && r == ')':
+			if len(open) == 0 && r == ')' { // one too many
+				continue
+			}
 			if len(open) == 0 {
 				return i
 			}
@@ -439,17 +446,23 @@ func (s *stretch) masked(text string, v *eatenValue) string {
 	if v.to-v.from < len(value) {
 		value = []rune("1")
 	}
-	for i := v.from; i < v.to; i++ {
-		at := s.pos(i)
-		line := []rune(lines[at.line-1])
-		if s.runes[i] == '\n' || at.col > len(line) {
-			continue
+	from, to := s.pos(v.from), s.pos(v.to)
+	for n := from.line; n <= to.line; n++ {
+		line := []rune(lines[n-1])
+		begin, end := 0, len(line)
+		if n == from.line {
+			begin = from.col - 1
 		}
-		line[at.col-1] = ' '
-		if k := i - v.from; k < len(value) {
-			line[at.col-1] = value[k]
+		if n == to.line {
+			end = min(end, to.col-1)
 		}
-		lines[at.line-1] = string(line)
+		for i := begin; i < end; i++ {
+			line[i] = ' '
+		}
+		if n == from.line {
+			copy(line[begin:end], value)
+		}
+		lines[n-1] = string(line)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,4 +147,31 @@ func TestRoundTrip(t *testing.T) {
 		}
 		roundTrip(t, d)
 	})
+}
+
+// TestCheckIsBounded gives files that are made to be slow.
+func TestCheckIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, source := range map[string]string{
+		"odd quotes":   "{" + strings.Repeat("when: a\", ", 60000) + "?}",
+		"eaten values": strings.Repeat("- {when: a?b, value: [1}\n", 2900),
+		"open braces":  strings.Repeat("- {a: [b?c,\n", 2900),
+		"question":     "a: {" + strings.Repeat("? ", 200000),
+		"long value":   "a: {b: " + strings.Repeat("x", 900000) + "?}",
+		"commas":       "a: {b: ?" + strings.Repeat(",c", 200000) + "]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				Check([]File{{Name: "f.yaml", Data: []byte(source)}}, testOptions())
+			}()
+			select {
+			case <-done:
+			case <-time.After(30 * time.Second):
+				t.Error("takes longer than 30 s")
+			}
+		})
+	}
 }

@@ -47,6 +47,7 @@ type source struct {
 	name  string
 	lines [][]rune
 	exprs bool // the file may hold expressions
+	shown map[int]string
 }
 
 // line gives a line by its number, from 1.
@@ -55,6 +56,25 @@ func (s *source) line(n int) []rune {
 		return nil
 	}
 	return s.lines[n-1]
+}
+
+// maxSource bounds a line that a diagnostic shows, in characters: one line may have thousands of problems.
+const maxSource = 10000
+
+// excerpt is a line as a diagnostic shows it: nothing where it is too long.
+func (s *source) excerpt(n int) string {
+	text, known := s.shown[n]
+	if known {
+		return text
+	}
+	if line := s.line(n); len(line) <= maxSource {
+		text = string(line)
+	}
+	if s.shown == nil {
+		s.shown = map[int]string{}
+	}
+	s.shown[n] = text
+	return text
 }
 
 // isNull reports whether the node is an empty or null value.
@@ -243,14 +263,21 @@ func explainYAML(src *source, text string, err error) *syntaxError {
 
 // Bounds of the search for the line at fault.
 const (
-	maxSearched = 3000 // lines of the file
-	maxAhead    = 50   // lines that braces or quotes may stay open
+	maxSearched = 3000    // lines of the file
+	maxAhead    = 50      // lines that braces or quotes may stay open
+	maxReread   = 4 << 20 // bytes that are read for it
 )
 
 // firstBad finds the line with which the last readable prefix ends to be one.
 func firstBad(lines []string) int {
+	left := maxReread
 	good := func(n int) bool {
-		_, err := decodeDocuments(strings.Join(lines[:n], "\n"))
+		if left <= 0 {
+			return false
+		}
+		prefix := strings.Join(lines[:n], "\n")
+		left -= len(prefix)
+		_, err := decodeDocuments(prefix)
 		return err == nil
 	}
 	low, high := 0, len(lines) // the prefix of low lines is good, that of high is not
