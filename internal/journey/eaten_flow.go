@@ -69,6 +69,33 @@ func (s *stretch) flow(i int, parent string) (int, bool) {
 }
 
 // flowKey reads a key and gives the offset behind its colon, or behind itself where it is bare. Not ok: the character at
+// behind cuts it.
+func (s *stretch) flowKey(i int) (key string, behind int, bare, ok bool) {
+	from := i
+	if r := s.peek(i); r == '"' || r == '\'' {
+		end, closed := s.quoted(i)
+		if !closed {
+			return "", i, false, false
+		}
+		i = end
+		if s.peek(i) == ':' {
+			return string(s.runes[from+1 : i-1]), i + 1, false, true
+		}
+	}
+	for ; i < len(s.runes); i++ {
+		r := s.runes[i]
+		switch {
+		case r == ':' && (unicode.IsSpace(s.peek(i+1)) || strings.ContainsRune(",[]{}", s.peek(i+1))):
+			return strings.Trim(strings.TrimSpace(string(s.runes[from:i])), `"'`), i + 1, false, true
+		case r == ',' || r == '}' || r == ']':
+			return "", i, true, true
+		case strings.ContainsRune("?[{", r), i == from && strings.ContainsRune("&*%@`|>!", r):
+			return "", i, false, false
+		}
+	}
+	return "", i, true, true
+}
+
 // flowValue reads the value of a key.
 func (s *stretch) flowValue(i int, key, parent string) (int, bool) {
 	expr := s.isExpr(key, parent)
@@ -112,6 +139,49 @@ func (s *stretch) openQuote(i int) {
 }
 
 // plainEnd is where a plain value ends as its author meant it: at a comma or bracket that is not its own, over line breaks
+// where the next line is none of a list or mapping. Quotes count in expressions. Where they or the brackets do not come in
+// pairs, it is the next comma, bracket or line break.
+func (s *stretch) plainEnd(from int, expr bool) int {
+	open, quote := []rune(nil), rune(0)
+	for i := from; i < min(len(s.runes), from+maxPlain); i++ {
+		r := s.runes[i]
+		switch {
+		case r == '\n':
+			if next := s.blanks(i); quote == 0 && !s.beginsAnew(i+1) && !strings.ContainsRune("\n]}#", s.peek(next)) {
+				continue
+			}
+			if quote != 0 || len(open) > 0 {
+				return s.cut(from)
+			}
+			return i
+		case quote != 0:
+			if r == '\\' {
+				i++
+			} else if r == quote {
+				quote = 0
+			}
+		case expr && (r == '"' || r == '\''):
+			quote = r
+		case strings.ContainsRune("[{", r), expr && r == '(':
+			open = append(open, r)
+		case strings.ContainsRune("]}", r), expr && r == ')':
+			if len(open) == 0 && r == ')' { // one too many
+				continue
+			}
+			if len(open) == 0 {
+				return i
+			}
+			if strings.IndexRune("[{(", open[len(open)-1]) != strings.IndexRune("]})", r) {
+				return s.cut(from)
+			}
+			open = open[:len(open)-1]
+		case r == ',' && len(open) == 0:
+			return i
+		}
+	}
+	return s.cut(from)
+}
+
 // cut is the next comma, bracket that closes, or line break.
 func (s *stretch) cut(i int) int {
 	for i < len(s.runes) && !strings.ContainsRune(",]}\n", s.runes[i]) {
