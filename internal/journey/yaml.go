@@ -195,6 +195,9 @@ func convert(src *source, y *yaml.Node, depth int) (*node, *syntaxError) {
 	}
 	n := &node{pos: at, style: y.Style, src: src, text: y.Value, tag: strings.TrimPrefix(y.Tag, "!!")}
 	n.tagged = y.Style&yaml.TaggedStyle != 0
+	if line := src.line(at.line); y.Kind == yaml.ScalarNode && at.col <= len(line) && line[at.col-1] == '!' {
+		n.tagged = true // "! x" too, which the parser takes for x
+	}
 	n.quoted = y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
 	children := make([]*node, 0, len(y.Content))
 	for _, child := range y.Content {
