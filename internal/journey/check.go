@@ -155,9 +155,14 @@ func (f *fileCheck) syntax(problem *syntaxError) {
 	f.report(problem.at, code, "", "%s", problem.message)
 }
 
+// unread reports whether a place lies in a value that YAML could not read.
+func (f *fileCheck) unread(at pos) bool {
+	return slices.ContainsFunc(f.hidden, func(s span) bool { return s.holds(at) })
+}
+
 // report adds a diagnostic. Of values that could not be read nothing more is said.
 func (f *fileCheck) report(at pos, code, hint, format string, args ...any) {
-	if slices.ContainsFunc(f.hidden, func(s span) bool { return s.holds(at) }) {
+	if f.unread(at) {
 		return
 	}
 	severity := severityOf(code)

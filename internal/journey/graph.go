@@ -25,8 +25,9 @@ func (j *journeyCheck) graph() {
 		}
 	}
 	used := j.usedPaths()
+	lost := slices.ContainsFunc(j.all, func(s *stepTree) bool { return s.kind == "go_to" && j.unread(s.targetAt) }) // it may lead anywhere
 	for _, p := range j.order {
-		if !used[p.name] {
+		if !used[p.name] && !lost {
 			j.report(p.at, "unused-path", "", "no go_to leads to the path %q", p.name)
 		}
 	}
