@@ -11,9 +11,9 @@ var goToKind = Kind{
 
 func parseGoTo(r *stepReader, n *node) Spec {
 	spec := &GoTo{To: End}
+	r.step.targetAt = n.pos
 	if target, ok := r.word(n, "the target of go_to"); ok {
 		spec.Target = target
-		r.step.targetAt = n.pos
 	}
 	return spec
 }
