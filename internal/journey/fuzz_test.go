@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 )
 
@@ -16,6 +17,15 @@ func addSeeds(f *testing.F) {
 	for _, seed := range []string{"", "\x00", "\xff\xfe", "\xef\xbb\xbf", "a: [", "- - - -", "? a\n: b", "a: &a [*a]", "steps: [{wait: {until: }}]", "--- |\n x\n...\n", "a: !!binary x",
 		"journey: f\nentry: {event: X}\nsteps: [{when: \"\\U0010ffff\\x41\\\n  q\", wait: 1h}]\n", "journey: f\nentry: {event: [X, X], when: 1e999}\nvars: {a: .nan, 1: 2}\nsteps: {}\n"} {
 		f.Add([]byte(seed))
+	}
+	for _, path := range []string{"testdata/eaten-many.txtar", "testdata/eaten-flow.txtar", "testdata/bad-template-now.txtar", "testdata/positions.txtar"} {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range splitGolden(archive) {
+			f.Add(file.Data)
+		}
 	}
 }
 
