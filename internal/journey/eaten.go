@@ -114,8 +114,14 @@ func (s *stretch) block() {
 		s.blockQuoted(i, end, expr)
 	case (first == '|' || first == '>') && blockHeader.MatchString(string(s.runes[i:end])):
 	case (first == '[' || first == '{' && s.peek(i+1) != '{') && !expr:
-		if behind, ok := s.flow(i, key); ok && !s.blankBehind(behind) {
-			s.add(i, i, s.lineEnd(behind), false)
+		behind, ok := s.flow(i, key)
+		if !ok || s.blankBehind(behind) {
+			return
+		}
+		s.add(i, i, s.lineEnd(behind), false)
+		if next := s.blanks(behind); strings.ContainsRune("]}", s.peek(next)) {
+			last := &s.found[len(s.found)-1]
+			last.at, last.words = s.pos(next), "one bracket too many: nothing is open here"
 		}
 	default:
 		s.plain(i, end, expr, false)

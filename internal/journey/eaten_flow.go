@@ -27,7 +27,7 @@ func (s *stretch) flow(i int, parent string) (int, bool) {
 		return i, false
 	}
 	defer func() { s.depth-- }()
-	inMapping := s.runes[i] == '{'
+	open, inMapping := i, s.runes[i] == '{'
 	last, lastKey := -1, "" // the latest value
 	for i++; ; {
 		i = s.blanks(i)
@@ -36,6 +36,13 @@ func (s *stretch) flow(i int, parent string) (int, bool) {
 			return i, false
 		case r == '}' || r == ']':
 			return i + 1, true
+		case r == '-' && s.peek(i+1) == ' ' && slices.Contains(s.runes[open:i], '\n'): // the next item of a list outside
+			to := i
+			for s.runes[to-1] != '\n' {
+				to--
+			}
+			s.found = append(s.found, eatenValue{at: s.pos(open), from: open, to: to - 1, mask: true, words: "a bracket that opens here is never closed"})
+			return i, false
 		case r == ',':
 			i++
 			continue
