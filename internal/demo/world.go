@@ -260,9 +260,9 @@ func (w *world) resolve(ctx context.Context, queue, agent, outcome, note string)
 	return nil
 }
 
-// somebodyElse gives a person at the screen 15 seconds to resolve it in the inbox.
+// somebodyElse gives a person at the screen ten seconds to resolve it in the inbox.
 func (w *world) somebodyElse(ctx context.Context, c *http.Client, queue string) bool {
-	patience := time.After(15 * time.Second)
+	patience := time.After(10 * time.Second)
 	for {
 		select {
 		case <-ctx.Done():
