@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/tabi-journeys/tabi/internal/app"
 )
@@ -23,6 +24,18 @@ type bookmark struct {
 
 // fingerprintBytes is how much of a file's beginning tells it from others, in bytes.
 const fingerprintBytes = 64 << 10
+
+// besides is where a file's mark is kept: beside it, or in the working folder where that cannot be written.
+func besides(file string) string {
+	path := file + ".tabi-state"
+	probe, err := os.CreateTemp(filepath.Dir(file), ".tabi-*")
+	if err != nil {
+		return filepath.Base(path)
+	}
+	_ = probe.Close()
+	_ = os.Remove(probe.Name())
+	return path
+}
 
 // openBookmark reads the mark at path; one of another file or gateway begins afresh.
 func openBookmark(path, file, url string, startOver bool) (*bookmark, error) {

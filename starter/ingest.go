@@ -41,7 +41,7 @@ func ingestCommand() *cobra.Command {
 			}
 			in.file, in.post = args[0], r.batch
 			if state == "" {
-				state = args[0] + ".tabi-state"
+				state = besides(args[0])
 			}
 			mark, err := openBookmark(state, args[0], r.url, startOver)
 			if err != nil {
@@ -71,7 +71,7 @@ func ingestCommand() *cobra.Command {
 	f.Float64Var(&in.pace, "pace", 0, "log seconds per second; 0: as fast as it goes")
 	f.IntVar(&in.batch, "batch", 500, "calls in a batch at most")
 	f.DurationVar(&in.patience, "patience", 2*time.Minute, "how long to go on trying when the gateway does not take anything")
-	f.StringVar(&state, "state", "", "file that remembers how far it went; default: FILE.tabi-state")
+	f.StringVar(&state, "state", "", "file that remembers how far it went; default: FILE.tabi-state, in the working folder where that of FILE cannot be written")
 	f.BoolVar(&startOver, "start-over", false, "forget how far it went")
 	r.register(c, true, false)
 	outputFlag(c, &output)
