@@ -10,13 +10,13 @@ import (
 )
 
 // OnTheirWay lists the ids of an instance's deliveries that arrived by at (virtual) and are not marked as done, oldest first, at most ten.
-// ErrNotMine where the enrolment is closed or another run's.
+// ErrNotMine where the enrolment is another run's.
 func (s *Store) OnTheirWay(ctx context.Context, ref workflows.Ref, at time.Time) ([]string, error) {
 	var ids []string
 	err := s.read(ctx, func(tx conn) error {
 		ids = nil
 		e, err := enrolmentOf(ctx, tx, ref.Enrolment)
-		if errors.Is(err, ErrNotFound) || err == nil && (e.State == StateClosed || e.Chain != "" && e.Chain != ref.Chain) {
+		if errors.Is(err, ErrNotFound) || err == nil && e.Chain != ref.Chain && (e.Chain != "" || e.State == StateClosed) {
 			return ErrNotMine
 		}
 		if err != nil || !e.pending() {

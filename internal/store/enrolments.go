@@ -110,6 +110,12 @@ func claimed(ctx context.Context, tx conn, id, chain string) (*enrolment, *perso
 	return e, p, claim(ctx, tx, id, chain)
 }
 
+// replayed reports whether a claim failed only because this chain has itself ended the enrolment. A run whose last workflow task was lost behind
+// its last report does that task again: what it asks once more is answered as before, and nothing new is done for it.
+func replayed(e *enrolment, chain string, claim error) bool {
+	return errors.Is(claim, ErrNotMine) && e != nil && e.State == StateClosed && e.Chain == chain
+}
+
 // lockEnrolment locks the customer of an enrolment, as the first statement of the transaction, and reads both.
 func lockEnrolment(ctx context.Context, tx conn, id string) (*enrolment, *person, error) {
 	p, err := scanPerson(tx.QueryRowContext(ctx,

@@ -38,6 +38,11 @@ func scanHandoff(r scanner) (Handoff, error) {
 func (s *Store) OpenHandoff(ctx context.Context, now time.Time, in workflows.OpenHandoff, note string) error {
 	return s.write(ctx, func(tx conn) error {
 		e, p, err := claimed(ctx, tx, in.Enrolment, in.Chain)
+		if replayed(e, in.Chain, err) {
+			if opened, failed := exists(ctx, tx, `select 1 from handoffs where id = $1`, in.ID); failed != nil || opened {
+				return failed
+			}
+		}
 		if err != nil {
 			return err
 		}

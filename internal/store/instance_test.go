@@ -165,3 +165,41 @@ func TestChainsOfEventsEnd(t *testing.T) {
 		s.same(links, maxDepth+1)
 	})
 }
+
+// A run whose last task was lost behind its last report does that task again, and must come to the same end.
+func TestTheLastTaskAgain(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes([]*journey.Definition{cart()}, reminder())
+		e := s.enters("ana", nil)
+		send := s.send(e, "sent")
+		first, err := s.Reserve(s.ctx, noon, wall, send, time.Minute, yes)
+		s.must(err)
+		s.must(s.Settle(s.ctx, noon, first, Settlement{Status: workflows.StatusSent}))
+		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
+		handoff := workflows.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}
+		s.must(s.OpenHandoff(s.ctx, noon, handoff, ""))
+		end := workflows.Report{Ref: ref(e), Seq: 1, Ended: &workflows.Ended{Outcome: "goal", At: noon}}
+		s.must(s.Report(s.ctx, noon, end))
+
+		again, err := s.Reserve(s.ctx, noon, wall, send, time.Minute, yes)
+		s.must(err)
+		s.same(again.Done.Status, workflows.StatusSent)
+		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
+		s.must(s.OpenHandoff(s.ctx, noon, handoff, ""))
+		_, err = s.OnTheirWay(s.ctx, ref(e), noon)
+		s.must(err)
+		_, err = s.View(s.ctx, noon, ref(e), workflows.Scene{})
+		s.must(err)
+		s.must(s.Report(s.ctx, noon, end))
+		s.same(s.byID(e.ID).Outcome, "goal")
+
+		// What it has not done before, it may not do any more.
+		_, err = s.Reserve(s.ctx, noon, wall, s.send(e, "new"), time.Minute, yes)
+		s.refused(err, ErrNotMine)
+		s.refused(s.Assign(s.ctx, noon, ref(e), "other", props{"stage": "lost"}), ErrNotMine)
+		handoff.ID = "other"
+		s.refused(s.OpenHandoff(s.ctx, noon, handoff, ""), ErrNotMine)
+		end.Seq = 2
+		s.refused(s.Report(s.ctx, noon, end), ErrNotMine)
+	})
+}

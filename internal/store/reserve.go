@@ -41,6 +41,14 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 	err := s.write(ctx, func(tx conn) error {
 		res = Reservation{Key: in.Key, Category: cmp.Or(in.Spec.Category, journey.Marketing)}
 		e, p, err := claimed(ctx, tx, in.Enrolment, in.Chain)
+		if replayed(e, in.Chain, err) {
+			if row, failed := ledger(ctx, tx, in.Key); failed != nil {
+				return failed
+			} else if row != nil && row.status != statusSending && row.status != workflows.StatusRetry {
+				res.Done = row.result()
+				return nil
+			}
+		}
 		if err != nil {
 			return err
 		}

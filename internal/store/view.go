@@ -26,7 +26,7 @@ func (s *Store) View(ctx context.Context, now time.Time, ref workflows.Ref, scen
 		if unclaimed = e.Chain == ""; unclaimed {
 			return nil
 		}
-		if e.State == StateClosed || e.Chain != ref.Chain {
+		if e.Chain != ref.Chain {
 			return ErrNotMine
 		}
 		p, err := scanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, e.Customer))
@@ -116,13 +116,16 @@ func eventByID(ctx context.Context, tx conn, id string) (*event, error) {
 // traits is nested, as in identify. What journeys cause so ends after ten links.
 func (s *Store) Assign(ctx context.Context, now time.Time, ref workflows.Ref, key string, traits map[string]any) error {
 	return s.change(ctx, now, func(tx conn, b *batch) error {
-		e, p, err := claimed(ctx, tx, ref.Enrolment, ref.Chain)
-		if err != nil {
-			return err
+		e, p, claim := claimed(ctx, tx, ref.Enrolment, ref.Chain)
+		if claim != nil && !replayed(e, ref.Chain, claim) {
+			return claim
 		}
 		seen, err := exists(ctx, tx, `select 1 from events where id = $1`, key)
 		if err != nil || seen {
 			return err
+		}
+		if claim != nil {
+			return claim
 		}
 		if err := b.adopt(ctx, p); err != nil {
 			return err
