@@ -227,7 +227,7 @@ func (w *world) resolve(ctx context.Context, queue, agent, outcome, note string)
 		return err
 	}
 	if !w.ci {
-		w.tell("      ☎ a customer waits in queue %s: %s%s", queue, w.gateway, link)
+		w.tell("      ☎ a customer waits in queue %s (choose %q, the story goes on from there): %s%s", queue, outcome, w.gateway, link)
 		if w.somebodyElse(ctx, c, queue) {
 			return nil
 		}
