@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
@@ -30,7 +31,7 @@ func (a *Activities) Evaluate(ctx context.Context, in workflows.Evaluate) (workf
 			}
 			value = at.Add(in.Moment.Offset)
 		}
-		result.Values[i], result.Missing[i] = carried(value), err != nil
+		result.Values[i], result.Missing[i] = journey.Plain(value), err != nil
 	}
 	return result, nil
 }
@@ -52,11 +53,11 @@ func (a *Activities) Assign(ctx context.Context, in workflows.Assign) error {
 		if err != nil {
 			continue
 		}
-		put(traits, assignment.Name, carried(value))
+		put(traits, assignment.Name, journey.Plain(value))
 		if vars.Customer == nil {
 			vars.Customer = map[string]any{}
 		}
-		put(vars.Customer, assignment.Name, carried(value)) // a later line sees an earlier one
+		put(vars.Customer, assignment.Name, journey.Plain(value)) // a later line sees an earlier one
 	}
 	return mine(a.cfg.Store.Assign(ctx, now, in.Ref, in.Key, traits))
 }
@@ -90,17 +91,6 @@ func moment(value any, zone *time.Location) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
-}
-
-// carried makes a value what JSON carries.
-func carried(value any) any {
-	switch v := value.(type) {
-	case time.Time:
-		return v.UTC().Format(time.RFC3339Nano)
-	case time.Duration:
-		return v.Seconds()
-	}
-	return value
 }
 
 // put sets the value at a dotted path, making maps on the way and touching none that others hold.

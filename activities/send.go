@@ -117,7 +117,7 @@ func (a *Activities) render(ctx context.Context, in workflows.Send, held store.R
 	data := map[string]any{}
 	for name, expr := range in.Spec.Data {
 		if value, err := prog.Eval(expr, held.Vars); err == nil { // a missing value leaves the key out
-			data[name] = carried(value)
+			data[name] = journey.Plain(value)
 		}
 	}
 	if held.Category != journey.Transactional {

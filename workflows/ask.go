@@ -89,7 +89,7 @@ func (r *run) conditions(ctx workflow.Context, e *Event, exprs []journey.Expr) (
 func (r *run) value(ctx workflow.Context, e *Event, expr journey.Expr) (value any, ok bool, err error) {
 	if !r.prog.Remote(expr) {
 		value, err := r.prog.Eval(expr, r.vars(ctx, e))
-		return plain(value), err == nil, nil
+		return journey.Plain(value), err == nil, nil
 	}
 	var result EvaluateResult
 	if err := r.local(ctx, EvaluateActivity, "a value of the customer", Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: []journey.Expr{expr}}, &result); err != nil {
@@ -106,29 +106,6 @@ func (r *run) number(ctx workflow.Context, e *Event, expr journey.Expr) (float64
 	value, _, err := r.value(ctx, e, expr)
 	n, _ := value.(float64)
 	return n, err
-}
-
-// plain makes a value what JSON carries, so that it is the same after continue-as-new.
-func plain(value any) any {
-	switch v := value.(type) {
-	case time.Time:
-		return v.UTC().Format(time.RFC3339Nano)
-	case time.Duration:
-		return v.Seconds()
-	case []any:
-		list := make([]any, len(v))
-		for i, one := range v {
-			list[i] = plain(one)
-		}
-		return list
-	case map[string]any:
-		m := make(map[string]any, len(v))
-		for _, key := range workflow.DeterministicKeys(v) {
-			m[key] = plain(v[key])
-		}
-		return m
-	}
-	return value
 }
 
 // Limits of a local activity: one try ends after localTry, which outlasts a channel's own time-out; tries go on until the world is back.

@@ -23,7 +23,7 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 			break
 		}
 		if e.ID != "" {
-			if r.taken(e.ID) {
+			if r.st.took(e.ID) {
 				continue
 			}
 			r.st.remember(e.ID)
@@ -48,15 +48,6 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 		r.end(ctx, TimedOut, "its longest life was over", 0)
 	}
 	return r.st.Ended != nil, nil
-}
-
-func (r *run) taken(id string) bool {
-	for _, seen := range r.st.Seen {
-		if seen == id {
-			return true
-		}
-	}
-	return false
 }
 
 // next removes the first thing to attend to; paused, the first order.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -63,7 +64,7 @@ func newSnapshot(in Input, p *journey.Program) *Snapshot {
 		Deadline: in.EnteredAt.Add(p.Timeout),
 	}
 	for _, name := range workflow.DeterministicKeys(p.Vars) {
-		s.Vars[name] = plain(p.Vars[name]) // a copy: the program is shared by all its instances
+		s.Vars[name] = journey.Plain(p.Vars[name]) // a copy: the program is shared by all its instances
 	}
 	if start, ok := p.Start(journey.Main); ok && start != journey.End {
 		s.Cursor = p.Steps[start].ID
@@ -92,10 +93,8 @@ func (s *Snapshot) mend() {
 
 // saw reports whether the event was taken, or waits to be attended to.
 func (s *Snapshot) saw(id string) bool {
-	for _, seen := range s.Seen {
-		if seen == id {
-			return true
-		}
+	if s.took(id) {
+		return true
 	}
 	for _, e := range s.Arrived {
 		if e.ID == id && e.Enrolment != "" {
@@ -104,6 +103,9 @@ func (s *Snapshot) saw(id string) bool {
 	}
 	return false
 }
+
+// took reports whether the event was taken.
+func (s *Snapshot) took(id string) bool { return slices.Contains(s.Seen, id) }
 
 // remember puts an id among the last seen.
 func (s *Snapshot) remember(id string) {

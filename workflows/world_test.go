@@ -124,7 +124,7 @@ func (w *world) doEvaluate(_ context.Context, in Evaluate) (EvaluateResult, erro
 			result.Missing[i] = true
 			continue
 		}
-		result.Values[i] = plain(value)
+		result.Values[i] = journey.Plain(value)
 	}
 	return result, nil
 }
