@@ -31,6 +31,24 @@ type Config struct {
 	// LocalTimeout ends a channel's attempt inside a local activity, Timeout one inside a normal activity. Defaults: 5 s and 25 s,
 	// shorter than the interpreter's own, so that an attempt is settled before it is given up.
 	LocalTimeout, Timeout time.Duration
+	// Now gives virtual time; default clock.Now. A simulation has its own.
+	Now func(journey.Clock) time.Time
+	// Call makes the requests of call steps; default: one that refuses private addresses.
+	Call Caller
+}
+
+// Caller makes one attempt at a call, rendered. An error may be repeated; a CallResult is the last word, with the whole body.
+type Caller interface {
+	Call(ctx context.Context, r CallRequest) (workflows.CallResult, error)
+}
+
+// CallRequest is a call whose templates are rendered.
+type CallRequest struct {
+	Step, Key   string
+	Method, URL string
+	Headers     map[string]string
+	Body        []byte
+	Timeout     time.Duration
 }
 
 // Activities are the methods that a worker serves; each is named as in workflows/ports.go.
@@ -49,6 +67,9 @@ func New(cfg Config) *Activities {
 	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 25 * time.Second
+	}
+	if cfg.Now == nil {
+		cfg.Now = clock.Now
 	}
 	return &Activities{cfg: cfg, specs: channel.Specs()}
 }
@@ -72,12 +93,12 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 
 // Report tells the store where an instance is.
 func (a *Activities) Report(ctx context.Context, in workflows.Report) error {
-	return mine(a.cfg.Store.Report(ctx, clock.Now(in.Clock), in))
+	return mine(a.cfg.Store.Report(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // OpenHandoff renders the note and puts the customer before the queue.
 func (a *Activities) OpenHandoff(ctx context.Context, in workflows.OpenHandoff) error {
-	now := clock.Now(in.Clock)
+	now := a.cfg.Now(in.Clock)
 	note := ""
 	if in.Spec.Note != "" {
 		vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
@@ -94,7 +115,7 @@ func (a *Activities) OpenHandoff(ctx context.Context, in workflows.OpenHandoff) 
 
 // WithdrawHandoff takes a hand-off back.
 func (a *Activities) WithdrawHandoff(ctx context.Context, in workflows.WithdrawHandoff) error {
-	return mine(a.cfg.Store.WithdrawHandoff(ctx, clock.Now(in.Clock), in))
+	return mine(a.cfg.Store.WithdrawHandoff(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // Due lists what arrived for an instance by a moment and is still on its way to it.
@@ -116,7 +137,7 @@ func (a *Activities) Record(ctx context.Context, in workflows.Record) (workflows
 	if in.Clock != (journey.Clock{}) {
 		at = in.Clock
 	}
-	receipts, err := a.cfg.Store.Ingest(ctx, clock.Now(at), []store.Call{{
+	receipts, err := a.cfg.Store.Ingest(ctx, a.cfg.Now(at), []store.Call{{
 		Type: c.Type, MessageID: c.MessageID, UserID: c.UserID, AnonymousID: c.AnonymousID, Event: c.Event,
 		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
 	}})

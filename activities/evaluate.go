@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows"
 )
@@ -16,7 +15,7 @@ func (a *Activities) Evaluate(ctx context.Context, in workflows.Evaluate) (workf
 	if err != nil {
 		return workflows.EvaluateResult{}, err
 	}
-	vars, err := a.cfg.Store.View(ctx, clock.Now(in.Clock), in.Ref, in.Scene)
+	vars, err := a.cfg.Store.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.Scene)
 	if err != nil {
 		return workflows.EvaluateResult{}, mine(err)
 	}
@@ -42,7 +41,7 @@ func (a *Activities) Assign(ctx context.Context, in workflows.Assign) error {
 	if err != nil {
 		return err
 	}
-	now := clock.Now(in.Clock)
+	now := a.cfg.Now(in.Clock)
 	vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
 	if err != nil {
 		return mine(err)

@@ -103,7 +103,7 @@ func (a *Activities) attempt(ctx context.Context, in workflows.Send) (workflows.
 
 // reserve decides the send in the customer's transaction.
 func (a *Activities) reserve(ctx context.Context, in workflows.Send) (store.Reservation, error) {
-	return a.cfg.Store.Reserve(ctx, clock.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+5*time.Second, func(st brain.Standing) brain.Verdict {
+	return a.cfg.Store.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+5*time.Second, func(st brain.Standing) brain.Verdict {
 		return brain.Permit(st, brain.Ask{Send: in.Spec, Message: st.Content.Messages[in.Spec.Message], Channels: a.specs})
 	})
 }
@@ -179,7 +179,7 @@ func (a *Activities) say(ctx context.Context, in workflows.Send, held store.Rese
 func (a *Activities) settle(in workflows.Send, held store.Reservation, s store.Settlement) (workflows.SendResult, *later, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := a.cfg.Store.Settle(ctx, clock.Now(in.Clock), held, s); err != nil {
+	if err := a.cfg.Store.Settle(ctx, a.cfg.Now(in.Clock), held, s); err != nil {
 		return workflows.SendResult{}, nil, fmt.Errorf("the outcome of send %s could not be written: %w", in.Key, err)
 	}
 	if s.Status == workflows.StatusRetry {

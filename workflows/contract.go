@@ -20,6 +20,8 @@ const (
 	ResumeUpdate = "resume"
 	SkipUpdate   = "skip"
 	GoToUpdate   = "go_to"
+	// MigrateOrder is the kind of an order to go over to another revision. It comes through the store alone, which adds the definition.
+	MigrateOrder = "migrate"
 )
 
 // Search attributes of every instance; all Keyword.
@@ -33,7 +35,7 @@ const (
 const MemoEnrolment = "enrolment"
 
 // InterpreterVersion is the version of this interpreter that new instances start with.
-const InterpreterVersion = 1
+const InterpreterVersion = 2
 
 // Event is what the signal and the update `event` carry. Channels fill ID, Name, Time and Properties; Enrolment and
 // what follows are the relay's: an event without Enrolment is recorded in the store first and comes back by the relay.
@@ -71,6 +73,10 @@ type Command struct {
 	By     string `json:"by,omitempty"`     // who gave it, for the record
 	Reason string `json:"reason,omitempty"` // shown in the Temporal UI
 	Target string `json:"target,omitempty"` // go_to: path or step id
+	// Revision, Definition and Renamed are MigrateOrder's: the revision to go over to, journey.Pack of it, and old step id → new one.
+	Revision   string            `json:"revision,omitempty"`
+	Definition []byte            `json:"definition,omitempty"`
+	Renamed    map[string]string `json:"renamed,omitempty"`
 }
 
 // Input starts an instance.
@@ -82,13 +88,15 @@ type Input struct {
 	Customer    string         `json:"customer"`
 	Key         string         `json:"key,omitempty"`
 	Clock       journey.Clock  `json:"clock,omitzero"`
-	EnteredAt   time.Time      `json:"entered_at"`         // virtual
-	EntryEvent  string         `json:"entry_event"`        // event id
-	EntryName   string         `json:"entry_name"`         // event name
-	Entry       map[string]any `json:"entry,omitempty"`    // of its properties, those the journey reads
-	Holdout     bool           `json:"holdout,omitempty"`  // takes no step
-	Definition  []byte         `json:"definition"`         // journey.Pack; behind what people read in the Temporal UI
-	Snapshot    *Snapshot      `json:"snapshot,omitempty"` // set on continue-as-new
+	EnteredAt   time.Time      `json:"entered_at"`        // virtual
+	EntryEvent  string         `json:"entry_event"`       // event id
+	EntryName   string         `json:"entry_name"`        // event name
+	Entry       map[string]any `json:"entry,omitempty"`   // of its properties, those the journey reads
+	Holdout     bool           `json:"holdout,omitempty"` // takes no step
+	// Arms makes splits go a certain way, in a simulation: split step id → arm name.
+	Arms       map[string]string `json:"arms,omitempty"`
+	Definition []byte            `json:"definition"`         // journey.Pack; behind what people read in the Temporal UI
+	Snapshot   *Snapshot         `json:"snapshot,omitempty"` // set on continue-as-new
 }
 
 // Outcomes that tabi itself gives.

@@ -17,6 +17,9 @@ const (
 	WithdrawActivity = "withdraw" // WithdrawHandoff → none (local)
 	RecordActivity   = "record"   // Record → TrackResult (local)
 	DueActivity      = "due"      // Due → DueResult (local)
+	EmitActivity     = "emit"     // Emit → none (local)
+	CallActivity     = "call"     // Call → CallResult (normal, with a retry policy)
+	MoveActivity     = "move"     // Move → MoveResult (local)
 )
 
 // NotMine is the type of the application error by which the store tells a run that its enrolment is closed or belongs to another chain: the run ends at once.
@@ -39,7 +42,13 @@ type Passage struct {
 	Visit   int       `json:"visit"` // from 1
 	At      time.Time `json:"at"`    // virtual
 	Outcome string    `json:"outcome,omitempty"`
+	// Arm is the way it went: the number of an arm (from 1, or a split arm's name), a key such as else, on_timeout, on_blocked or on_failure, an
+	// outcome of a hand-off, or ArmSkipped. Empty where a step has one way only, or goes on behind itself.
+	Arm string `json:"arm,omitempty"`
 }
+
+// ArmSkipped is the arm of a step whose `when` was not true.
+const ArmSkipped = "skipped"
 
 // Parked says where an instance waits.
 type Parked struct {
@@ -76,6 +85,7 @@ type Scene struct {
 	Vars       map[string]any            `json:"vars,omitempty"`
 	Steps      map[string]map[string]any `json:"steps,omitempty"`       // results, without the properties of events
 	StepEvents map[string]string         `json:"step_events,omitempty"` // step id → id of the event it took
+	StepCalls  map[string]string         `json:"step_calls,omitempty"`  // step id → key of the call whose response the store keeps
 }
 
 // Evaluate asks for values of expressions that read the customer. Only the answers enter history.
@@ -92,6 +102,9 @@ type Evaluate struct {
 type Moment struct {
 	Offset   time.Duration `json:"offset,omitempty"`
 	Timezone string        `json:"timezone,omitempty"`
+	// At, if set, asks for the next moment at which clocks show it, on one of Days; Exprs are then empty.
+	At   journey.LocalTime `json:"at,omitempty"`
+	Days []string          `json:"days,omitempty"`
 }
 
 // EvaluateResult has an answer per expression; Missing where it had none.
@@ -173,4 +186,46 @@ type DueResult struct {
 type Record struct {
 	Clock journey.Clock `json:"clock,omitzero"`
 	Call  TrackInput    `json:"call"`
+}
+
+// Emit makes an event of the customer, once per Key.
+type Emit struct {
+	Ref
+	Scene
+	Key  string       `json:"key"` // enrolment/step/visit
+	Spec journey.Emit `json:"spec"`
+}
+
+// Call makes an HTTP request. An attempt that another may follow ends as an error; the last word as a CallResult.
+type Call struct {
+	Ref
+	Scene
+	Key  string       `json:"key"` // enrolment/step/visit: goes out as Idempotency-Key
+	Step string       `json:"step"`
+	Spec journey.Call `json:"spec"`
+	// Reads are the fields of the response's body that the journey's expressions name ("*": all); the rest stays in the store, for templates.
+	Reads []string `json:"reads,omitempty"`
+}
+
+// CallResult is what came of it.
+type CallResult struct {
+	Status int    `json:"status,omitempty"` // HTTP status; 0: no answer
+	Body   any    `json:"body,omitempty"`   // JSON as far as it is read, else text
+	Failed bool   `json:"failed,omitempty"`
+	Reason string `json:"reason,omitempty"` // in words, without customer data
+}
+
+// Move tells the store that an instance goes over to another revision, or refuses to. From its commit on the store serves the instance by the new one.
+type Move struct {
+	Ref
+	To      string   `json:"to"`                // revision
+	Step    string   `json:"step,omitempty"`    // where it goes on
+	Refused string   `json:"refused,omitempty"` // it stays: why, in words
+	Events  []string `json:"events,omitempty"`  // ids of events whose properties are wanted as the new revision reads them
+}
+
+// MoveResult has what the new revision reads of the entry and of the events that were asked for.
+type MoveResult struct {
+	Entry  map[string]any            `json:"entry,omitempty"`
+	Events map[string]map[string]any `json:"events,omitempty"` // by id
 }

@@ -13,6 +13,7 @@ type Definition struct {
 	Vars        map[string]any `json:"vars,omitempty"` // starting values: what JSON carries
 	Goal        *Goal          `json:"goal,omitempty"`
 	Exit        []ExitRule     `json:"exit,omitempty"`
+	Reroute     []RerouteRule  `json:"reroute,omitempty"`
 	Timeout     time.Duration  `json:"timeout"` // longest life of an instance; default 90 days
 	Paths       []Path         `json:"paths"`   // main first, the others sorted by name
 	Steps       []Step         `json:"steps"`
@@ -58,14 +59,15 @@ const (
 	ReentryAfter     = "after"
 )
 
-// Entry says who enters. This build knows entry by event.
+// Entry says who enters: by an event (Events), by schedule (Schedule), or, with neither, by a change of state: when When turns true.
 type Entry struct {
-	Events  []string      `json:"events,omitempty"`
-	When    Expr          `json:"when,omitempty"`
-	Key     Expr          `json:"key,omitempty"` // a missing value means no entry
-	Reentry string        `json:"reentry"`       // one of the Reentry modes
-	After   time.Duration `json:"after,omitempty"`
-	Holdout float64       `json:"holdout,omitempty"` // percent, 0…100
+	Events   []string      `json:"events,omitempty"`
+	Schedule *Schedule     `json:"schedule,omitempty"` // at each of its moments every customer enters for whom When is true
+	When     Expr          `json:"when,omitempty"`
+	Key      Expr          `json:"key,omitempty"` // a missing value means no entry
+	Reentry  string        `json:"reentry"`       // one of the Reentry modes
+	After    time.Duration `json:"after,omitempty"`
+	Holdout  float64       `json:"holdout,omitempty"` // percent, 0…100
 }
 
 // Goal is what the journey is for.
@@ -83,8 +85,25 @@ type ExitRule struct {
 	Outcome string   `json:"outcome"` // default exited
 }
 
-// Wait parks for Duration, or until the moment Until gives plus Offset.
+// Schedule is a time of day on some days of the week.
+type Schedule struct {
+	At       LocalTime `json:"at"`
+	Days     []string  `json:"days,omitempty"`     // of Weekdays, in that order; empty: every day
+	Timezone string    `json:"timezone,omitempty"` // IANA name; empty: each customer's own
+}
+
+// RerouteRule moves an instance to another path.
+type RerouteRule struct {
+	Events []string `json:"events,omitempty"` // empty: every event of the customer
+	When   Expr     `json:"when,omitempty"`
+	GoTo   string   `json:"go_to"`            // a path
+	Repeat bool     `json:"repeat,omitempty"` // more than once per instance
+}
+
+// Wait parks for Duration, or until the moment Until gives plus Offset, or until the time of day At comes on one of Days.
 type Wait struct {
+	At       LocalTime     `json:"at,omitempty"`
+	Days     []string      `json:"days,omitempty"` // of Weekdays, in that order; empty: every day
 	Duration time.Duration `json:"duration,omitempty"`
 	Until    Expr          `json:"until,omitempty"`
 	Offset   time.Duration `json:"offset,omitempty"` // may be negative
@@ -173,6 +192,29 @@ type Set struct {
 	Assign []Assignment `json:"assign"`
 }
 
+// Emit makes an event of this customer. A property without a value is left out.
+type Emit struct {
+	Event      string          `json:"event"`
+	Properties map[string]Expr `json:"properties,omitempty"`
+}
+
+// DefaultCallTimeout bounds one attempt of a call that gives none; MaxCallTimeout is the longest that may be given.
+const (
+	DefaultCallTimeout = 10 * time.Second
+	MaxCallTimeout     = 60 * time.Second
+)
+
+// Call is an HTTP request. URL, header values, Body and the texts in JSON are Liquid.
+type Call struct {
+	Method    string            `json:"method"` // default GET, POST with a body
+	URL       string            `json:"url"`
+	Headers   map[string]string `json:"headers,omitempty"`
+	Body      string            `json:"body,omitempty"` // as written, or
+	JSON      any               `json:"json,omitempty"` // a mapping or list that is sent as JSON
+	Timeout   time.Duration     `json:"timeout"`        // of one attempt
+	OnFailure int               `json:"on_failure"`     // Next where absent
+}
+
 // GoTo jumps.
 type GoTo struct {
 	Target string `json:"target"` // as written: a path or a step id
@@ -191,5 +233,7 @@ func (*Split) Kind() string   { return "split" }
 func (*Send) Kind() string    { return "send" }
 func (*Handoff) Kind() string { return "handoff" }
 func (*Set) Kind() string     { return "set" }
+func (*Emit) Kind() string    { return "emit" }
+func (*Call) Kind() string    { return "call" }
 func (*GoTo) Kind() string    { return "go_to" }
 func (*Exit) Kind() string    { return "exit" }

@@ -1,5 +1,7 @@
 package journey
 
+import "fmt"
+
 // Treatment is what one channel says: field → Liquid source.
 type Treatment map[string]string
 
@@ -29,8 +31,21 @@ type ChannelField struct {
 	HTML     bool // what is inserted is escaped
 }
 
-// Content is all that a folder of journeys says, checked and compiled: what a release holds.
+// Content is all that a folder of journeys says, checked and compiled. Journeys and messages are what a release holds.
 type Content struct {
 	Journeys map[string]*Definition `json:"journeys"`
 	Messages map[string]*Message    `json:"messages"`
+	// Tests are the scenario files, by journey.
+	Tests map[string]*Test `json:"-"`
+	// Places says where a step stands: journey → step id → place of its mapping.
+	Places map[string]map[string]Place `json:"-"`
 }
+
+// Place is a place in a file; lines and columns (in characters) count from 1.
+type Place struct {
+	File         string
+	Line, Column int
+}
+
+// String writes file:line:col.
+func (p Place) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }

@@ -15,7 +15,7 @@ func Successors(s *Step) []int {
 		}
 	}
 	switch s.Spec.(type) {
-	case *Wait, *Set, *Send, *Handoff:
+	case *Wait, *Set, *Send, *Handoff, *Emit, *Call:
 		out = append(out, s.Next)
 	}
 	if s.When != "" {
@@ -99,6 +99,18 @@ func (s *Set) exprs() []Expr {
 	}
 	return out
 }
+
+func (*Emit) targets() []*int { return nil }
+func (e *Emit) exprs() []Expr {
+	var out []Expr
+	for _, key := range slices.Sorted(maps.Keys(e.Properties)) {
+		out = append(out, e.Properties[key])
+	}
+	return out
+}
+
+func (c *Call) targets() []*int { return []*int{&c.OnFailure} }
+func (*Call) exprs() []Expr     { return nil }
 
 func (g *GoTo) targets() []*int { return []*int{&g.To} }
 func (*GoTo) exprs() []Expr     { return nil }

@@ -28,6 +28,8 @@ type DroppedError struct{ Missing []string } // sorted: `message "x", named by j
 type Options struct {
 	URL      string // SQLite file path, ":memory:", or a postgres:// URL
 	MaxConns int    // PostgreSQL only; default 16
+	// Holdout decides who is held out; default: a hash of journey and customer below percent.
+	Holdout func(journey, customer string, percent float64) bool
 }
 
 // Call is one call of Segment's tracking API, after the gateway's checks.

@@ -1,0 +1,31 @@
+package journey
+
+import "fmt"
+
+// CanMove says whether an instance that stands at a step of p can go on at the same place in a new revision, and under which step id. renamed maps old
+// ids to new ones; an id that is not in it keeps its name. An empty step (behind the end of a path) can always move. refused says in words why it cannot.
+func (p *Program) CanMove(step string, to *Program, renamed map[string]string) (target, refused string) {
+	if p.Journey != to.Journey {
+		return "", fmt.Sprintf("revision %s is of journey %q, not of %q", to.Revision(), to.Journey, p.Journey)
+	}
+	if step == "" {
+		return "", ""
+	}
+	target = step
+	if name, ok := renamed[step]; ok {
+		target = name
+	}
+	at, known := p.Index(step)
+	there, exists := to.Index(target)
+	switch {
+	case !known:
+		return "", fmt.Sprintf("step %q is not in revision %s", step, p.Revision())
+	case !exists && target == step:
+		return "", fmt.Sprintf("step %q no longer exists: say with --step %s=<id> which step takes its place", step, step)
+	case !exists:
+		return "", fmt.Sprintf("there is no step %q in revision %s", target, to.Revision())
+	case p.Steps[at].Kind != to.Steps[there].Kind:
+		return "", fmt.Sprintf("step %q is a %s, %q would be a %s: an instance moves only to a step of its kind", step, p.Steps[at].Kind, target, to.Steps[there].Kind)
+	}
+	return target, ""
+}

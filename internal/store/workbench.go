@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+var errNotBuilt = errors.New("not built")
+
+// Seed makes a customer with traits, or merges traits into one, without an event: nobody hears of it and nobody enters by it.
+func (s *Store) Seed(ctx context.Context, now time.Time, id string, traits map[string]any) error {
+	return errNotBuilt
+}
+
+// NextSchedule is the moment (virtual) at which the next entry by schedule is due, which may be past; zero where no journey has one.
+func (s *Store) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
+	return time.Time{}, errNotBuilt
+}
+
+// RunSchedules enters customers into journeys whose scheduled moment has come by now, a bounded number at a time under a lease of wall time;
+// more reports that there is more to do at once.
+func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
+	return false, errNotBuilt
+}
+
+// Emit stores an event of an instance's customer, once per in.Key, and brings it to all journeys; it claims the enrolment. Its depth is one more
+// than that of the events it follows from.
+func (s *Store) Emit(ctx context.Context, now time.Time, in workflows.Emit, properties map[string]any) error {
+	return errNotBuilt
+}
+
+// KeepResponse keeps the response of a call as long as the instance lives, for templates; it claims the enrolment.
+func (s *Store) KeepResponse(ctx context.Context, now time.Time, in workflows.Call, r workflows.CallResult) error {
+	return errNotBuilt
+}
+
+// Move writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat changes nothing.
+func (s *Store) Move(ctx context.Context, now time.Time, in workflows.Move) (workflows.MoveResult, error) {
+	return workflows.MoveResult{}, errNotBuilt
+}
+
+// Migration asks the instances of a journey to go over to the current release's revision.
+type Migration struct {
+	Journey string
+	Renamed map[string]string // old step id → new one
+	By      string
+	DryRun  bool
+	After   string // enrolment id, for paging
+	Limit   int    // instances looked at; default 100, max 1000
+}
+
+// Verdicts on an instance of a migration.
+const (
+	MoveOrdered = "ordered" // it was told to move (in a dry run: it would be)
+	MoveDone    = "moved"
+	MoveRefused = "refused" // it stays, for Reason
+)
+
+// Moving is what a migration makes of one instance.
+type Moving struct {
+	Enrolment, WorkflowID, Customer string
+	From, To                        string // revisions
+	Step, Target                    string // where it stands, and where it goes on
+	State                           string // MoveOrdered, MoveDone or MoveRefused
+	Reason                          string
+}
+
+// MigrationPage is a page of a migration; Next is the After of the next page, empty at the end.
+type MigrationPage struct {
+	Instances []Moving
+	Next      string
+}
+
+// Migrate looks at a page of open instances that are not on the current revision, in id order, and orders those to move that can. One that was ordered
+// before and has not answered is listed as it stands, not ordered twice. ErrNotFound where the current release has no such journey.
+func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
+	return MigrationPage{}, errNotBuilt
+}
+
+// Moves lists what became of the orders of a journey's migrations to the current revision, by enrolment id.
+func (s *Store) Moves(ctx context.Context, journey, after string, limit int) ([]Moving, error) {
+	return nil, errNotBuilt
+}
