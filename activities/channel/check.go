@@ -21,7 +21,7 @@ func check(ctx context.Context, spec journey.ChannelSpec, m Message) (Receipt, b
 		return Receipt{Outcome: Refused, Reason: "the customer has no " + spec.Address}, true
 	}
 	for _, f := range spec.Fields {
-		if f.Required && strings.TrimSpace(m.Fields[f.Name]) == "" {
+		if f.Required && strings.TrimSpace(m.Fields[f.Name]) == "" && (f.Or == "" || strings.TrimSpace(m.Fields[f.Or]) == "") {
 			return Receipt{Outcome: Refused, Reason: "the " + f.Name + " came out empty"}, true
 		}
 	}

@@ -25,7 +25,7 @@ var emailSpec = journey.ChannelSpec{
 	Name: "email", Doc: "An e-mail, over SMTP.", Address: "email",
 	Fields: []journey.ChannelField{
 		{Name: "subject", Doc: "The subject: one line of plain text.", Required: true},
-		{Name: "html", Doc: "The body as HTML. What is inserted is escaped; script and links other than http, https, mailto and tel are taken out.", HTML: true, Required: true},
+		{Name: "html", Doc: "The body as HTML. What is inserted is escaped; script and links other than http, https, mailto and tel are taken out. May be missing where there is a text.", HTML: true, Required: true, Or: "text"},
 		{Name: "text", Doc: "The body as plain text, for readers without HTML. Made from html where missing."},
 	},
 }
@@ -286,11 +286,14 @@ func (e *email) compose(m Message, to string) ([]byte, error) {
 		msg.SetGenHeaderPreformatted(gomail.HeaderListUnsubscribe, "<"+u.String()+">")
 		msg.SetListUnsubscribePost()
 	}
-	if text := m.Fields["text"]; text != "" {
+	switch text, html := m.Fields["text"], m.Fields["html"]; {
+	case text == "":
+		msg.SetBodyString(gomail.TypeTextHTML, html)
+	case html == "":
 		msg.SetBodyString(gomail.TypeTextPlain, text)
-		msg.AddAlternativeString(gomail.TypeTextHTML, m.Fields["html"])
-	} else {
-		msg.SetBodyString(gomail.TypeTextHTML, m.Fields["html"])
+	default:
+		msg.SetBodyString(gomail.TypeTextPlain, text)
+		msg.AddAlternativeString(gomail.TypeTextHTML, html)
 	}
 	var raw bytes.Buffer
 	if _, err := msg.WriteTo(&raw); err != nil {

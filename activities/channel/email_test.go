@@ -86,6 +86,14 @@ func TestEmailIsWhatWasSaid(t *testing.T) {
 	if h, there := s.Mails()[1].Headers["List-Unsubscribe"]; there {
 		t.Errorf("a mail without unsubscribe link has List-Unsubscribe %q", h)
 	}
+	words := mailTo("cleo@example.com")
+	words.Fields = map[string]string{"subject": "Words", "text": "only words"}
+	if r := c.Send(t.Context(), words); r.Outcome != channel.Sent {
+		t.Fatalf("a mail of plain text: got %+v", r)
+	}
+	if got := s.Mails()[2]; strings.TrimSpace(got.Text) != "only words" || got.HTML != "" {
+		t.Errorf("a mail of plain text: text %q, html %q", got.Text, got.HTML)
+	}
 }
 
 func TestEmailReadsSMTPCodes(t *testing.T) {

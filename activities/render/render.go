@@ -77,9 +77,11 @@ func Render(ctx context.Context, spec journey.ChannelSpec, t journey.Treatment, 
 		out["html"] = mail.html
 		if strings.TrimSpace(out["text"]) == "" {
 			out["text"] = mail.text
-		} else if opts.Unsubscribe != "" && !strings.Contains(out["text"], opts.Unsubscribe) {
-			out["text"] = strings.TrimRight(out["text"], "\n") + "\n\n-- \n" + unsubscribeWord(opts.Language) + ": " + opts.Unsubscribe + "\n"
+			return out, nil
 		}
+	}
+	if text := out["text"]; html["html"] && text != "" && opts.Unsubscribe != "" && !strings.Contains(text, opts.Unsubscribe) {
+		out["text"] = strings.TrimRight(text, "\n") + "\n\n-- \n" + unsubscribeWord(opts.Language) + ": " + opts.Unsubscribe + "\n"
 	}
 	return out, nil
 }

@@ -177,6 +177,17 @@ func TestUnsubscribeLink(t *testing.T) {
 	}
 }
 
+func TestMailOfPlainText(t *testing.T) {
+	t.Parallel()
+	out, err := render.Render(t.Context(), spec(t, "email"), journey.Treatment{"subject": "S", "text": "Hi {{ event.reason }}"}, vars(), nil, render.Options{Unsubscribe: "https://u.example.com/1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "Hi late\n\n-- \nUnsubscribe: https://u.example.com/1\n"; out["text"] != want || out["html"] != "" {
+		t.Errorf("got text %q, want %q; html %q", out["text"], want, out["html"])
+	}
+}
+
 func TestTextIsMadeFromHTML(t *testing.T) {
 	t.Parallel()
 	source := `<html><head><title>T</title><style>p{}</style></head><body>

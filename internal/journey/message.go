@@ -28,7 +28,8 @@ type ChannelField struct {
 	Name     string
 	Doc      string
 	Required bool
-	HTML     bool // what is inserted is escaped
+	Or       string // a required field may be missing where this one is given
+	HTML     bool   // what is inserted is escaped
 }
 
 // Content is all that a folder of journeys says, checked and compiled. Journeys and messages are what a release holds.

@@ -100,7 +100,11 @@ func (f *fileCheck) treatment(n *node, spec ChannelSpec, whole bool) Treatment {
 	for _, field := range spec.Fields {
 		value := m.get(field.Name)
 		if value == nil {
-			if field.Required && whole {
+			switch {
+			case !field.Required || !whole || field.Or != "" && m.get(field.Or) != nil:
+			case field.Or != "":
+				m.need(field.Name, spec.Name+" needs it, or "+field.Or)
+			default:
 				m.need(field.Name, spec.Name+" needs it")
 			}
 			continue
