@@ -98,14 +98,14 @@ func (b *batch) lock(ctx context.Context, ids []string) error {
 			if i > 0 {
 				values.WriteByte(',')
 			}
-			values.WriteString("(" + list(len(args)+1, 4) + ")")
-			args = append(args, id, 1, "{}", millis(b.now))
+			values.WriteString("(" + list(len(args)+1, 6) + ")")
+			args = append(args, id, 1, "{}", millis(b.now), utc, millis(b.now))
 		}
 		return rows(ctx, b.tx, func(r *sql.Rows) error {
 			p, err := scanPerson(r)
 			found = append(found, p)
 			return err
-		}, `insert into customers (id, version, traits, created_at) values `+values.String()+`
+		}, `insert into customers (id, version, traits, created_at, timezone, timezone_at) values `+values.String()+`
 			on conflict (id) do update set version = customers.version + 1 returning id, version, traits, merged_into, created_at`, args...)
 	})
 	if err != nil {
@@ -234,10 +234,11 @@ func (b *batch) flush(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		traits = append(traits, []any{id, raw})
+		traits = append(traits, []any{id, raw, zoneOf(p.traits), millis(b.now)})
 		p.dirty = false
 	}
-	if err := update(ctx, b.tx, "customers", "id", "traits = v.column2", []string{"text", "text"}, traits); err != nil {
+	if err := update(ctx, b.tx, "customers", "id", `traits = v.column2, timezone = v.column3,
+		timezone_at = case when customers.timezone in ('', v.column3) then customers.timezone_at else v.column4 end`, []string{"text", "text", "text", "bigint"}, traits); err != nil {
 		return err
 	}
 	if err := b.flushEvents(ctx); err != nil {

@@ -166,7 +166,7 @@ func (b *batch) enter(ctx context.Context, p *person, q entry) (address, refused
 		return "", "", err
 	}
 	e.EntryEvent, e.EntryName, e.EnteredAt, e.State = q.event.id, q.event.name, moment(q.at), StateOpen
-	e.Holdout = journey.Bucket(q.journey, p.id)*100 < program.Entry.Holdout
+	e.Holdout = b.s.holdout(q.journey, p.id, program.Entry.Holdout)
 	p.open = append(p.open, e)
 	b.starts = append(b.starts, e)
 	b.deliver(e, deliverStart, q.event.id, "", millis(b.now))

@@ -29,6 +29,7 @@ type Store struct {
 	writer    *sql.DB // SQLite: one connection, so that writers queue here and not in the file's lock
 	reader    *sql.DB // the same as writer on PostgreSQL and in memory
 	committed chan struct{}
+	holdout   func(journey, customer string, percent float64) bool
 
 	mu       sync.Mutex
 	release  *release
@@ -40,7 +41,13 @@ const maxPrograms = 512
 
 // Open connects, migrates and checks. Errors do not hold the URL, which may carry a password.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{committed: make(chan struct{}, 1), programs: map[string]*program{}}
+	s := &Store{committed: make(chan struct{}, 1), programs: map[string]*program{}, holdout: o.Holdout}
+	if s.holdout == nil {
+		s.holdout = func(name, customer string, percent float64) bool { return journey.Bucket(name, customer)*100 < percent }
+	}
+	if o.URL == inMemory {
+		return s, s.openMemory(ctx)
+	}
 	var dialect goose.Dialect
 	var err error
 	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
@@ -82,10 +89,7 @@ func (s *Store) openSQLite(o Options) error {
 		return errors.New("database: no URL: give a file, :memory: or a postgres:// URL")
 	}
 	const pragmas = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)"
-	name := ":memory:"
-	if o.URL != ":memory:" {
-		name = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(strings.TrimPrefix(o.URL, "file:"))
-	}
+	name := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(strings.TrimPrefix(o.URL, "file:"))
 	var err error
 	if s.writer, err = sql.Open("sqlite", name+pragmas+"&_txlock=immediate"); err != nil {
 		return fmt.Errorf("database: %w", err)
@@ -93,10 +97,6 @@ func (s *Store) openSQLite(o Options) error {
 	s.writer.SetMaxOpenConns(1)
 	s.writer.SetConnMaxIdleTime(0)
 	s.writer.SetConnMaxLifetime(0)
-	s.reader = s.writer
-	if name == ":memory:" {
-		return nil
-	}
 	if s.reader, err = sql.Open("sqlite", name+pragmas+"&_pragma=query_only(1)"); err != nil {
 		return errors.Join(fmt.Errorf("database: %w", err), s.writer.Close())
 	}

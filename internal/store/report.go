@@ -50,12 +50,30 @@ func (s *Store) position(ctx context.Context, tx conn, r workflows.Report) (bool
 	return false, err
 }
 
+// passages writes what was passed. A report that was cancelled after its commit is told again by the next one.
 func passages(ctx context.Context, tx conn, r workflows.Report) error {
-	var values [][]any
-	for i, p := range r.Passed {
-		values = append(values, []any{r.Enrolment, r.Seq, i, p.Step, p.Kind, p.Visit, millis(p.At), clean(p.Outcome)})
+	type key struct {
+		step  string
+		visit int
+		skip  int64
 	}
-	_, err := insert(ctx, tx, "passages (enrolment, seq, n, step, kind, visit, at, outcome)", values, "on conflict (enrolment, seq, n) do nothing")
+	var values [][]any
+	at := map[key]int{}
+	for i, p := range r.Passed {
+		k := key{step: p.Step, visit: p.Visit}
+		if p.Arm == workflows.ArmSkipped {
+			k.skip = max(millis(p.At), 1)
+		}
+		row := []any{r.Enrolment, p.Step, p.Visit, k.skip, r.Seq, i, p.Kind, millis(p.At), clean(p.Arm), clean(p.Outcome)}
+		if n, twice := at[k]; twice {
+			values[n] = row
+			continue
+		}
+		at[k] = len(values)
+		values = append(values, row)
+	}
+	_, err := insert(ctx, tx, "passages (enrolment, step, visit, skip, seq, n, kind, at, arm, outcome)", values, `on conflict (enrolment, step, visit, skip) do update
+		set seq = excluded.seq, n = excluded.n, kind = excluded.kind, at = excluded.at, arm = excluded.arm, outcome = excluded.outcome`)
 	return err
 }
 
@@ -106,6 +124,11 @@ func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reaso
 			where enrolment = $1 and status in ('sending', 'retry')`, []any{e.ID, millis(at)}},
 	} {
 		if _, err := b.tx.ExecContext(ctx, statement.sql, statement.args...); err != nil {
+			return err
+		}
+	}
+	for _, statement := range []string{`delete from responses where enrolment = $1`, `delete from moves where enrolment = $1 and state = '` + MoveOrdered + `'`} {
+		if _, err := b.tx.ExecContext(ctx, statement, e.ID); err != nil {
 			return err
 		}
 	}

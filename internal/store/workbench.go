@@ -10,11 +10,6 @@ import (
 
 var errNotBuilt = errors.New("not built")
 
-// Seed makes a customer with traits, or merges traits into one, without an event: nobody hears of it and nobody enters by it.
-func (s *Store) Seed(ctx context.Context, now time.Time, id string, traits map[string]any) error {
-	return errNotBuilt
-}
-
 // NextSchedule is the moment (virtual) at which the next entry by schedule is due, which may be past; zero where no journey has one.
 func (s *Store) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
 	return time.Time{}, errNotBuilt

@@ -1,0 +1,107 @@
+-- +goose Up
+
+-- A passage is told again by the report after one that was cancelled: its key is what it is, not the report it came with. skip is 0, or for a step that
+-- was skipped the moment of it, since a skip is no visit. (seq, n) is the order.
+create table passages_of_visits (
+  enrolment text not null,
+  step      text not null,
+  visit     integer not null,
+  skip      bigint not null,
+  seq       bigint not null,
+  n         integer not null,
+  kind      text not null,
+  at        bigint not null,
+  arm       text not null,
+  outcome   text not null,
+  primary key (enrolment, step, visit, skip)
+);
+insert into passages_of_visits (enrolment, step, visit, skip, seq, n, kind, at, arm, outcome)
+  select enrolment, step, visit, 0, seq, n, kind, at, '', outcome from passages where true order by enrolment, seq, n
+  on conflict do nothing;
+drop table passages;
+alter table passages_of_visits rename to passages;
+
+-- timezone is the trait of that name, UTC where it names no zone; '' is not looked at yet. timezone_at is since when.
+alter table customers add column timezone text not null default '';
+alter table customers add column timezone_at bigint not null default 0;
+create index customers_zone on customers (timezone, id) where merged_into = '';
+
+-- moving is the revision an instance was told to go over to, until it answers.
+alter table enrolments add column moving text not null default '';
+
+create table moves (
+  enrolment text not null,
+  revision  text not null,
+  journey   text not null,
+  origin    text not null,
+  step      text not null,
+  target    text not null,
+  state     text not null,
+  reason    text not null default '',
+  by_whom   text not null,
+  at        bigint not null,
+  primary key (enrolment, revision)
+);
+create index moves_revision on moves (revision, enrolment);
+
+create table responses (
+  key       text primary key,
+  enrolment text not null,
+  status    integer not null,
+  body      text not null
+);
+create index responses_enrolment on responses (enrolment);
+
+-- What was last known of the condition by which a customer enters a journey.
+create table states (
+  customer  text not null,
+  journey   text not null,
+  condition text not null,
+  truth     integer not null,
+  primary key (customer, journey)
+);
+
+-- since_at is when the journey was published with this schedule; of each zone done_at is the last moment that was gone through, moment the one
+-- that is under way (0: none), and reached the last customer of it. lease_until is of the wall.
+create table schedules (
+  journey  text primary key,
+  spec     text not null,
+  since_at bigint not null
+);
+create table schedule_zones (
+  journey     text not null,
+  zone        text not null,
+  done_at     bigint not null,
+  moment      bigint not null default 0,
+  reached     text not null default '',
+  lease_until bigint not null default 0,
+  token       bigint not null default 0,
+  primary key (journey, zone)
+);
+
+-- +goose Down
+
+drop table schedule_zones;
+drop table schedules;
+drop table states;
+drop table responses;
+drop table moves;
+alter table enrolments drop column moving;
+drop index customers_zone;
+alter table customers drop column timezone_at;
+alter table customers drop column timezone;
+create table passages_of_reports (
+  enrolment text not null,
+  seq       bigint not null,
+  n         integer not null,
+  step      text not null,
+  kind      text not null,
+  visit     integer not null,
+  at        bigint not null,
+  outcome   text not null,
+  primary key (enrolment, seq, n)
+);
+insert into passages_of_reports (enrolment, seq, n, step, kind, visit, at, outcome)
+  select enrolment, seq, n, step, kind, visit, at, outcome from passages where skip = 0 on conflict do nothing;
+drop table passages;
+alter table passages_of_reports rename to passages;
