@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -33,7 +34,7 @@ type Config struct {
 	LocalTimeout, Timeout time.Duration
 	// Now gives virtual time; default clock.Now. A simulation has its own.
 	Now func(journey.Clock) time.Time
-	// Call makes the requests of call steps; default: one that refuses private addresses.
+	// Call makes the requests of call steps; default: call.New without an allow list, which refuses private addresses.
 	Call Caller
 }
 
@@ -43,13 +44,7 @@ type Caller interface {
 }
 
 // CallRequest is a call whose templates are rendered.
-type CallRequest struct {
-	Step, Key   string
-	Method, URL string
-	Headers     map[string]string
-	Body        []byte
-	Timeout     time.Duration
-}
+type CallRequest = call.Request
 
 // Activities are the methods that a worker serves; each is named as in workflows/ports.go.
 type Activities struct {
@@ -71,6 +66,9 @@ func New(cfg Config) *Activities {
 	if cfg.Now == nil {
 		cfg.Now = clock.Now
 	}
+	if cfg.Call == nil {
+		cfg.Call = call.New(call.Options{})
+	}
 	return &Activities{cfg: cfg, specs: channel.Specs()}
 }
 
@@ -86,6 +84,9 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 		workflows.WithdrawActivity: a.WithdrawHandoff,
 		workflows.RecordActivity:   a.Record,
 		workflows.DueActivity:      a.Due,
+		workflows.EmitActivity:     a.Emit,
+		workflows.CallActivity:     a.Call,
+		workflows.MoveActivity:     a.Move,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}

@@ -9,15 +9,23 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// Evaluate answers expressions that read the customer; only the answers leave the store's side.
+// Evaluate answers expressions that read the customer; only the answers leave the store's side. A Moment.At is answered by one value, the moment as RFC 3339 in UTC.
 func (a *Activities) Evaluate(ctx context.Context, in workflows.Evaluate) (workflows.EvaluateResult, error) {
 	prog, err := a.program(ctx, in.Revision)
 	if err != nil {
 		return workflows.EvaluateResult{}, err
 	}
-	vars, err := a.cfg.Store.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.Scene)
+	now := a.cfg.Now(in.Clock)
+	vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
 	if err != nil {
 		return workflows.EvaluateResult{}, mine(err)
+	}
+	if in.Moment != nil && in.Moment.At != "" {
+		at, ok := in.Moment.At.Next(now, zone(in.Moment.Timezone, vars.Customer), in.Moment.Days)
+		if !ok {
+			return workflows.EvaluateResult{Values: []any{nil}, Missing: []bool{true}}, nil
+		}
+		return workflows.EvaluateResult{Values: []any{journey.Plain(at)}, Missing: []bool{false}}, nil
 	}
 	result := workflows.EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
 	for i, expr := range in.Exprs {
@@ -66,7 +74,7 @@ func zone(name string, customer map[string]any) *time.Location {
 	if name == "" || name == "customer" {
 		name, _ = customer["timezone"].(string)
 	}
-	if name == "" {
+	if name == "" || name == "Local" { // the machine's own zone is nobody's
 		return time.UTC
 	}
 	location, err := time.LoadLocation(name)

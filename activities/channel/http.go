@@ -10,10 +10,11 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/tabi-journeys/tabi/activities/outbound"
 )
 
 // maxAnswer is how much of a provider's answer is read, in bytes.
@@ -91,32 +92,10 @@ func post(ctx context.Context, client *http.Client, url string, header http.Head
 // errPrivate is the refusal to connect to an address that is not public.
 var errPrivate = errors.New("the address is a private one: set TABI_WEBHOOK_ALLOW_PRIVATE if webhooks may go there")
 
-// notPublic are ranges that netip has no question for: this network, carrier NAT, protocol assignments, documentation,
-// benchmarks, reserved, and the IPv6 ranges that carry an IPv4 address in them.
-var notPublic = func() []netip.Prefix {
-	var ranges []netip.Prefix
-	for _, s := range strings.Fields("0.0.0.0/8 100.64.0.0/10 192.0.0.0/24 192.0.2.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 " +
-		"64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/32 2001:db8::/32 2002::/16 fec0::/10 ::/96") {
-		ranges = append(ranges, netip.MustParsePrefix(s))
-	}
-	return ranges
-}()
-
-// publicOnly looks at the address a connection is about to be made to, after the name was looked up, so that a name
-// cannot point one way when it is checked and another when it is used.
+// publicOnly looks at the address a connection is about to be made to, after the name was looked up.
 func publicOnly(address string) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
+	if at, err := netip.ParseAddrPort(address); err != nil || !outbound.Public(at.Addr()) {
 		return errPrivate
-	}
-	ip := at.Addr().Unmap().WithZone("")
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
-		return errPrivate
-	}
-	for _, p := range notPublic {
-		if p.Contains(ip) {
-			return errPrivate
-		}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package channel
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestCleanTakesAddressesOut(t *testing.T) {
@@ -22,19 +21,6 @@ func TestCleanTakesAddressesOut(t *testing.T) {
 	}
 	if n := len([]rune(clean(strings.Repeat("旅 ", 500), ""))); n > maxReason+1 {
 		t.Errorf("a reason of %d characters", n)
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
-	for header, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "-7": 0, "soon": 0, "999999999999": 24 * time.Hour, "99999999999999999999": 0,
-		"Mon, 02 Mar 2026 10:00:30 GMT": 30 * time.Second, "Mon, 02 Mar 2026 09:00:00 GMT": 0, "Monday, 02-Mar-26 10:01:00 GMT": time.Minute,
-	} {
-		if got := retryAfter(header, now); got != want {
-			t.Errorf("%q: got %s, want %s", header, got, want)
-		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2/google"
 
+	"github.com/tabi-journeys/tabi/activities/outbound"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -181,7 +182,7 @@ func fcmReceipt(a *answer, address string) (r Receipt, again bool) {
 	}
 	r = Receipt{
 		Outcome: Refused, Reason: clean(fmt.Sprintf("FCM: %d %s %s", a.status, code, e.Error.Message), address),
-		RetryAfter: retryAfter(a.header.Get("Retry-After"), clock.Wall()),
+		RetryAfter: outbound.RetryAfter(a.header.Get("Retry-After"), clock.Wall()),
 	}
 	switch {
 	case code == "UNREGISTERED", a.status == http.StatusNotFound && code == "NOT_FOUND":

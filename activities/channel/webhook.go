@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/activities/outbound"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -92,7 +93,7 @@ func (a *answer) receipt(address string) Receipt {
 		r.Outcome = NotSent
 	}
 	if r.Outcome != Refused {
-		r.RetryAfter = retryAfter(a.header.Get("Retry-After"), clock.Wall())
+		r.RetryAfter = outbound.RetryAfter(a.header.Get("Retry-After"), clock.Wall())
 	}
 	return r
 }

@@ -86,6 +86,16 @@ func Render(ctx context.Context, spec journey.ChannelSpec, t journey.Treatment, 
 	return out, nil
 }
 
+// Raw renders one template as it stands, for what machines read: nothing is escaped, cleaned or joined. The error is an *Error that names field.
+func Raw(ctx context.Context, field, source string, v journey.Vars) (string, error) {
+	text, err := run(ctx, source, false, bindings(v, nil, Options{}))
+	if err != nil {
+		err.Field = field
+		return "", err
+	}
+	return text, nil
+}
+
 // oneLine puts text on one line without control characters, and without those that turn its direction around.
 func oneLine(text string) string {
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {

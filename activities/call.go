@@ -1,0 +1,127 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/activities/render"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Call renders a call for this customer and makes one attempt at it. The store keeps the whole response, for templates; what is returned, and so enters
+// history, holds of the body what expressions read. An attempt that another may follow is an error.
+func (a *Activities) Call(ctx context.Context, in workflows.Call) (workflows.CallResult, error) {
+	vars, err := a.cfg.Store.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.Scene)
+	if err != nil {
+		return workflows.CallResult{}, mine(err)
+	}
+	result, err := a.request(ctx, in, vars)
+	if err != nil {
+		return workflows.CallResult{}, err
+	}
+	if result.Failed {
+		a.cfg.Logger.Info("a call failed", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("key", in.Key), zap.String("reason", result.Reason))
+	}
+	// The answer is kept on a context of its own: a request that was made must be known even when the attempt's time is over.
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.LocalTimeout)
+	defer cancel()
+	if err := a.cfg.Store.KeepResponse(keep, a.cfg.Now(in.Clock), in, result); err != nil {
+		return workflows.CallResult{}, mine(err)
+	}
+	result.Body = read(result.Body, in.Reads)
+	return result, nil
+}
+
+// request renders and calls. What cannot be rendered for this customer is the last word.
+func (a *Activities) request(ctx context.Context, in workflows.Call, vars journey.Vars) (workflows.CallResult, error) {
+	r, err := renderCall(ctx, in.Spec, vars)
+	var bad *render.Error
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return workflows.CallResult{}, ctx.Err()
+	case errors.As(err, &bad):
+		return workflows.CallResult{Failed: true, Reason: ReasonTemplate + ": " + bad.Error()}, nil
+	case err != nil:
+		return workflows.CallResult{}, err
+	}
+	r.Step, r.Key = in.Step, in.Key
+	return a.cfg.Call.Call(ctx, r)
+}
+
+// renderCall renders address, headers and body with the customer's values.
+func renderCall(ctx context.Context, spec journey.Call, vars journey.Vars) (CallRequest, error) {
+	r := CallRequest{Method: spec.Method, Timeout: spec.Timeout, Headers: make(map[string]string, len(spec.Headers)+1)}
+	var err error
+	if r.URL, err = render.Raw(ctx, "url", spec.URL, vars); err != nil {
+		return r, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(spec.Headers)) {
+		if r.Headers[name], err = render.Raw(ctx, "headers."+name, spec.Headers[name], vars); err != nil {
+			return r, err
+		}
+	}
+	if spec.JSON == nil {
+		body, err := render.Raw(ctx, "body", spec.Body, vars)
+		r.Body = []byte(body)
+		return r, err
+	}
+	filled, err := fill(ctx, "body", spec.JSON, vars)
+	if err != nil {
+		return r, err
+	}
+	if r.Body, err = json.Marshal(filled); err != nil {
+		return r, &render.Error{Field: "body", Cause: "cannot be written as JSON"}
+	}
+	if len(r.Body) > render.MaxField {
+		return r, &render.Error{Field: "body", Cause: fmt.Sprintf("comes out longer than %d KiB", render.MaxField>>10)}
+	}
+	return r, nil
+}
+
+// fill renders the texts in what is sent as JSON.
+func fill(ctx context.Context, field string, value any, vars journey.Vars) (any, error) {
+	var err error
+	switch v := value.(type) {
+	case string:
+		return render.Raw(ctx, field, v, vars)
+	case []any:
+		list := make([]any, len(v))
+		for i, one := range v {
+			if list[i], err = fill(ctx, field+"["+strconv.Itoa(i)+"]", one, vars); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if m[key], err = fill(ctx, field+"."+key, v[key], vars); err != nil {
+				return nil, err
+			}
+		}
+		return m, nil
+	}
+	return value, nil
+}
+
+// read keeps of a body what expressions read.
+func read(body any, reads []string) any {
+	if len(reads) == 0 {
+		return nil
+	}
+	if fields, ok := body.(map[string]any); ok {
+		return journey.Project(fields, reads)
+	}
+	if slices.Contains(reads, "*") {
+		return body
+	}
+	return nil // no object: the fields that are read are missing
+}

@@ -1,0 +1,196 @@
+// Package call makes the HTTP requests of call steps: one attempt each, to addresses of the open internet and to those that the configuration allows.
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/tabi-journeys/tabi/activities/outbound"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+const (
+	// MaxBody is the longest body of a response, in bytes. A longer one fails the call.
+	MaxBody = 256 << 10
+	// MaxRedirects is how many redirects are followed.
+	MaxRedirects = 5
+	// Repeatable is the type of the application errors of attempts that another may follow. Their detail is a workflows.CallResult without a body: what the call comes to if none does.
+	Repeatable = "CallFailed"
+)
+
+// Request is a call whose templates are rendered.
+type Request struct {
+	Step, Key   string // Key goes out as Idempotency-Key
+	Method, URL string
+	Headers     map[string]string
+	Body        []byte
+	Timeout     time.Duration // of the attempt; default journey.DefaultCallTimeout, at most journey.MaxCallTimeout
+}
+
+// Options of a Client.
+type Options struct {
+	// Allow lists addresses that are not public and may be called all the same; default none.
+	Allow Allow
+	// Version goes out in the User-Agent, tabi/<version>; default dev.
+	Version string
+	// Dial replaces parts of the network, in tests.
+	Dial Dial
+}
+
+// Client makes calls. It may be used by many at once.
+type Client struct {
+	http  *http.Client
+	agent string
+}
+
+// New makes a Client. Proxies of the environment are not used: behind one, nobody could tell where a name points.
+func New(opts Options) *Client {
+	if opts.Version == "" {
+		opts.Version = "dev"
+	}
+	return &Client{
+		http:  &http.Client{Transport: transport(opts), CheckRedirect: redirect},
+		agent: "tabi/" + opts.Version,
+	}
+}
+
+// Close drops the kept connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Call makes one attempt. What may do better later (no connection, no answer in time, 408, 425, 429 and 5xx) is an error of type Repeatable, which asks for as
+// long a pause as the server does. Everything else is the last word. Neither holds more of the request than its host and the names of headers.
+func (c *Client) Call(ctx context.Context, r Request) (workflows.CallResult, error) {
+	if r.Timeout <= 0 {
+		r.Timeout = journey.DefaultCallTimeout
+	}
+	attempt, cancel := context.WithTimeout(ctx, min(r.Timeout, journey.MaxCallTimeout))
+	defer cancel()
+	req, reason := c.request(attempt, r)
+	if reason != "" {
+		return failed(0, reason), nil
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.lost(ctx, req.URL, err)
+	}
+	defer resp.Body.Close()
+	host := resp.Request.URL.Hostname()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	switch {
+	case len(body) > MaxBody:
+		return failed(resp.StatusCode, fmt.Sprintf("%s: the response is longer than %d KiB", host, MaxBody>>10)), nil
+	case err != nil:
+		return c.lost(ctx, resp.Request.URL, err)
+	}
+	return answer(host, resp, body)
+}
+
+// answer says what a status means.
+func answer(host string, resp *http.Response, body []byte) (workflows.CallResult, error) {
+	status := resp.StatusCode
+	result := workflows.CallResult{Status: status, Body: parse(resp.Header.Get("Content-Type"), body)}
+	if status/100 == 2 {
+		return result, nil
+	}
+	result.Failed, result.Reason = true, strings.TrimSpace(fmt.Sprintf("%s: the answer was %d %s", host, status, http.StatusText(status)))
+	switch {
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status/100 == 5:
+		result.Body = nil
+		return workflows.CallResult{}, again(result, outbound.RetryAfter(resp.Header.Get("Retry-After"), clock.Wall()))
+	}
+	return result, nil
+}
+
+// lost says what a request without an answer means; at is how far it came.
+func (c *Client) lost(ctx context.Context, at *url.URL, err error) (workflows.CallResult, error) {
+	if ctx.Err() != nil { // the activity was given up, not the attempt
+		return workflows.CallResult{}, ctx.Err()
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) { // behind a redirect, it is another host that failed
+		if u, err := url.Parse(wrapped.URL); err == nil {
+			at = u
+		}
+	}
+	host, reason, final := at.Hostname(), outbound.Cause(err), false
+	if r, ok := refusal(err); ok {
+		host, reason, final = r.host, r.why, true
+	}
+	if host != "" {
+		reason = host + ": " + reason
+	}
+	result := failed(0, reason)
+	if final || handshake(err) {
+		return result, nil
+	}
+	return workflows.CallResult{}, again(result, 0)
+}
+
+// failed is a last word without a body.
+func failed(status int, reason string) workflows.CallResult {
+	return workflows.CallResult{Status: status, Failed: true, Reason: reason}
+}
+
+// again asks for another attempt: after the pause, or as the retry policy says. The pause is real time: the server lives in that.
+func again(r workflows.CallResult, after time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions(r.Reason, Repeatable, temporal.ApplicationErrorOptions{NextRetryDelay: after, Details: []any{r}})
+}
+
+// request builds the request; reason says what cannot be sent, and which field it is.
+func (c *Client) request(ctx context.Context, r Request) (req *http.Request, reason string) {
+	target, reason := target(r.URL)
+	if reason != "" {
+		return nil, "url: " + reason
+	}
+	method := r.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	// A plain reader that NewRequest knows lets the body be sent again after a redirect that keeps it.
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), strings.NewReader(string(r.Body)))
+	if err != nil {
+		return nil, "method: is no HTTP method"
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		value := strings.TrimSpace(r.Headers[name])
+		if reason := badHeader(name, value); reason != "" {
+			return nil, reason
+		}
+		req.Header.Set(name, value)
+	}
+	for name, value := range map[string]string{"User-Agent": c.agent, "Accept": "application/json, */*", "Idempotency-Key": r.Key} {
+		if req.Header.Get(name) == "" && value != "" {
+			req.Header.Set(name, value)
+		}
+	}
+	if len(r.Body) > 0 && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", contentType(r.Body))
+	}
+	return req, ""
+}
+
+// target reads the address of a call.
+func target(text string) (u *url.URL, reason string) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	switch {
+	case err != nil:
+		return nil, "is no address"
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, "is no http or https address"
+	case u.Hostname() == "":
+		return nil, "has no host"
+	}
+	return u, ""
+}

@@ -1,0 +1,34 @@
+package activities
+
+import (
+	"context"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Emit makes an event of the customer; its properties are evaluated where the data is. One without a value is left out.
+func (a *Activities) Emit(ctx context.Context, in workflows.Emit) error {
+	prog, err := a.program(ctx, in.Revision)
+	if err != nil {
+		return err
+	}
+	now := a.cfg.Now(in.Clock)
+	vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
+	if err != nil {
+		return mine(err)
+	}
+	properties := map[string]any{}
+	for name, expr := range in.Spec.Properties {
+		if value, err := prog.Eval(expr, vars); err == nil {
+			properties[name] = journey.Plain(value)
+		}
+	}
+	return mine(a.cfg.Store.Emit(ctx, now, in, properties))
+}
+
+// Move tells the store that an instance goes over to another revision, or refuses to.
+func (a *Activities) Move(ctx context.Context, in workflows.Move) (workflows.MoveResult, error) {
+	result, err := a.cfg.Store.Move(ctx, a.cfg.Now(in.Clock), in)
+	return result, mine(err)
+}
