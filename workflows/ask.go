@@ -16,7 +16,7 @@ func (r *run) ref() Ref {
 
 // scene is what expressions and templates may see besides the customer. Properties stay behind: the store has the events.
 func (r *run) scene(e *Event) Scene {
-	s := Scene{EntryEvent: r.in.EntryEvent, Vars: r.st.Vars, StepEvents: r.st.Taken, Steps: map[string]map[string]any{}}
+	s := Scene{EntryEvent: r.in.EntryEvent, Vars: r.st.Vars, StepEvents: r.st.Taken, StepCalls: r.st.Calls, Steps: map[string]map[string]any{}}
 	for _, id := range workflow.DeterministicKeys(r.st.Steps) {
 		result := map[string]any{}
 		for _, key := range workflow.DeterministicKeys(r.st.Steps[id]) {

@@ -6,11 +6,9 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
-
-	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// attend takes what has arrived, in order: orders, and for each event the goal, the exits, and what is left is kept for a wait_for.
+// attend takes what has arrived, in order: orders, and for each event the goal, the exits, the reroutes, and what is left is kept for a wait_for.
 // Parked, it takes one event at a time, because the step that waits sees an event before the next one is looked at.
 // It reports whether the walk must start afresh: the instance ended or was moved. Paused, it leaves the events where they are.
 func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
@@ -29,7 +27,9 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 			r.st.remember(e.ID)
 		}
 		if e.Command != nil {
-			r.obey(ctx, *e.Command)
+			if err := r.obey(ctx, *e.Command); err != nil {
+				return false, err
+			}
 			continue
 		}
 		if err := r.react(ctx, e); err != nil {
@@ -90,9 +90,12 @@ func (r *run) recordStrays(ctx workflow.Context) error {
 }
 
 // obey carries out an order of a person.
-func (r *run) obey(ctx workflow.Context, c Command) {
+func (r *run) obey(ctx workflow.Context, c Command) error {
+	if c.Kind == MigrateOrder {
+		return r.migrate(ctx, c)
+	}
 	if r.checkCommand(c, r.st.Paused) != nil {
-		return // it has become pointless since it was given
+		return nil // it has become pointless since it was given
 	}
 	by := ""
 	if c.By != "" {
@@ -114,7 +117,7 @@ func (r *run) obey(ctx workflow.Context, c Command) {
 	case SkipUpdate:
 		if c.Target != r.st.Cursor {
 			r.st.tell(at + " nothing skipped" + by + ": it had moved on")
-			return
+			return nil
 		}
 		if i, ok := r.prog.Index(r.st.Cursor); ok {
 			r.jump(r.prog.Steps[i].Next)
@@ -126,6 +129,7 @@ func (r *run) obey(ctx workflow.Context, c Command) {
 			r.st.tell(at + " sent to " + c.Target + by)
 		}
 	}
+	return nil
 }
 
 // pause halts the instance (why in words), or with empty words lets it go on; the store is told with the next report.
@@ -140,94 +144,4 @@ func (r *run) pause(why string) {
 func (r *run) jump(i int) {
 	r.st.Jump = &i
 	r.st.Silent = false
-}
-
-// react tries the goal, then the exits. What fires neither is kept for the arms of a wait_for.
-func (r *run) react(ctx workflow.Context, e Event) error {
-	if len(e.Traits) > 0 {
-		r.touched = true
-	}
-	rules := r.rules(e)
-	if len(rules) > 0 {
-		exprs := make([]journey.Expr, len(rules))
-		for i, rule := range rules {
-			exprs[i] = rule.when
-		}
-		answers, err := r.conditions(ctx, &e, exprs)
-		if err != nil {
-			return err
-		}
-		for i, rule := range rules {
-			if !answers[i] {
-				continue
-			}
-			var value float64
-			if rule.value != "" {
-				if value, err = r.number(ctx, &e, rule.value); err != nil {
-					return err
-				}
-			}
-			r.end(ctx, rule.outcome, fmt.Sprintf("by %s", e.Name), value)
-			return nil
-		}
-	}
-	if !r.st.Silent && r.awaited(e) {
-		r.st.keep(e)
-	}
-	return nil
-}
-
-// rule is a way to end that an event may fire.
-type rule struct {
-	when, value journey.Expr
-	outcome     string
-}
-
-// rules are the goal and the exits that e may fire, in the order they are tried.
-func (r *run) rules(e Event) []rule {
-	var rules []rule
-	if e.Handoff != "" {
-		return nil
-	}
-	if g := r.prog.Goal; g != nil && named(g.Events, e.Name) {
-		rules = append(rules, rule{when: g.When, value: g.Value, outcome: Goal})
-	}
-	if r.st.Silent {
-		return rules
-	}
-	for _, x := range r.prog.Exit {
-		if named(x.Events, e.Name) {
-			rules = append(rules, rule{when: x.When, outcome: x.Outcome})
-		}
-	}
-	return rules
-}
-
-// named reports whether name is in names; no names are all names.
-func named(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return len(names) == 0
-}
-
-// awaited reports whether some step could take e.
-func (r *run) awaited(e Event) bool {
-	if e.Handoff != "" {
-		return true
-	}
-	for _, step := range r.prog.Steps {
-		w, ok := step.Spec.(*journey.WaitFor)
-		if !ok {
-			continue
-		}
-		for _, arm := range w.Arms {
-			if len(arm.Events) > 0 && named(arm.Events, e.Name) {
-				return true
-			}
-		}
-	}
-	return false
 }

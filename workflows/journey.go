@@ -25,6 +25,7 @@ type run struct {
 	woke    time.Time // the deadline that woke it, until it sleeps again: a wake that comes late is no reason to time out
 	look    bool      // some wait_for looks back to the entry
 	touched bool      // an event changed a trait that the journey waits by
+	busy    string    // what an activity does that is under way, in words
 }
 
 // Journey is the workflow type of an instance: it walks the compiled journey of its input until it ends with exactly one outcome.
@@ -54,6 +55,12 @@ func newRun(ctx workflow.Context, in Input) (*run, error) {
 		r.st.tell(fmt.Sprintf("%s entered by %s", stamp(in.EnteredAt), in.EntryName))
 	}
 	r.st.mend()
+	if r.st.Moved {
+		if err := workflow.UpsertTypedSearchAttributes(ctx, temporal.NewSearchAttributeKeyKeyword(AttrRevision).ValueSet(in.Revision)); err != nil {
+			return nil, err
+		}
+		r.st.Moved = false
+	}
 	for _, step := range prog.Steps {
 		if w, ok := step.Spec.(*journey.WaitFor); ok && w.Since != "" {
 			r.look = true
@@ -142,6 +149,7 @@ func (r *run) step(ctx workflow.Context) error {
 				return err
 			}
 			if !answers[0] {
+				r.skip(ctx, step)
 				r.moveTo(step.Next)
 				return nil
 			}
@@ -176,20 +184,25 @@ func (r *run) moveTo(i int) {
 	r.st.Cursor = r.prog.Steps[i].ID
 }
 
-// pass records that a step is done, with its result.
-func (r *run) pass(ctx workflow.Context, step *journey.Step, outcome string, result map[string]any) {
+// pass records that a step is done, the arm it goes on by, and its result.
+func (r *run) pass(ctx workflow.Context, step *journey.Step, outcome, arm string, result map[string]any) {
 	now := r.now(ctx)
 	visit := r.st.Visits[step.ID]
 	if result != nil {
 		r.st.Steps[step.ID] = result
 	}
-	r.st.Passed = append(r.st.Passed, Passage{Step: step.ID, Kind: step.Kind, Visit: visit, At: now, Outcome: outcome})
+	r.st.Passed = append(r.st.Passed, Passage{Step: step.ID, Kind: step.Kind, Visit: visit, At: now, Outcome: outcome, Arm: arm})
 	r.st.Count++
 	line := stamp(now) + " " + label(step)
 	if outcome != "" {
 		line += ": " + outcome
 	}
 	r.st.tell(line)
+}
+
+// skip records that a step's condition was not true. It is no visit, and does not count as passed.
+func (r *run) skip(ctx workflow.Context, step *journey.Step) {
+	r.st.Passed = append(r.st.Passed, Passage{Step: step.ID, Kind: step.Kind, At: r.now(ctx), Outcome: ArmSkipped, Arm: ArmSkipped})
 }
 
 // afterPath is what follows the end of a path: a holdout's watch, the goal's window, or the end.
@@ -200,6 +213,8 @@ func (r *run) afterPath(ctx workflow.Context) error {
 		within = r.prog.Goal.Within
 	}
 	switch {
+	case r.st.Silent && r.midStep() && !r.st.Parking.Until.IsZero(): // continued as new, perhaps on another revision: the window stands
+		until, outcome, reason = r.st.Parking.Until, Completed, "ran to the end of its path"
 	case r.in.Holdout && within > 0:
 		until = r.in.EnteredAt.Add(within)
 	case r.in.Holdout:
@@ -274,7 +289,10 @@ func (r *run) since(ctx workflow.Context) time.Time {
 	return r.now(ctx)
 }
 
-// key names one visit of a step: the ledger's key.
+// key names one visit of a step: the ledger's key. A visit that goes on after its step was renamed keeps the key it began with.
 func (r *run) key(step *journey.Step) string {
+	if r.midStep() && r.st.Parking.Key != "" {
+		return r.st.Parking.Key
+	}
 	return fmt.Sprintf("%s/%s/%d", r.in.Enrolment, step.ID, r.st.Visits[step.ID])
 }

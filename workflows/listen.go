@@ -109,6 +109,10 @@ func (r *run) checkCommand(c Command, paused bool) error {
 		return reject(RejectInvalid, "it is not paused")
 	case c.Kind == PauseUpdate && paused:
 		return reject(RejectInvalid, "it is paused already")
+	case c.Kind == MigrateOrder:
+		if _, _, refused := r.checkMove(c); refused != "" {
+			return reject(RejectInvalid, refused)
+		}
 	case c.Kind == SkipUpdate && r.st.Cursor == "":
 		return reject(RejectInvalid, "there is no step to skip: its path has ended")
 	case (c.Kind == SkipUpdate || c.Kind == GoToUpdate) && r.in.Holdout:
@@ -160,8 +164,10 @@ func (r *run) drain(ctx workflow.Context) {
 		}
 		err := r.validateEvent(e)
 		var app *temporal.ApplicationError
-		late := errors.As(err, &app) && app.Type() == RejectEnded && e.Enrolment == ""
-		if err != nil && !late {
+		refused := errors.As(err, &app)
+		late := refused && app.Type() == RejectEnded && e.Enrolment == ""
+		stays := refused && app.Type() == RejectInvalid && e.ID != "" && e.Command != nil && e.Command.Kind == MigrateOrder // the store is told why
+		if err != nil && !late && !stays {
 			workflow.GetLogger(ctx).Debug("signal dropped", "event", e.ID, "reason", err)
 			continue
 		}

@@ -15,6 +15,7 @@ type parking struct {
 	until    time.Time
 	watching bool                                          // behind its path: until alone ends it, not the instance's deadline
 	words    []string                                      // what it waits for, for people
+	key      string                                        // of the visit, where the world knows the visit by it
 	look     func(ctx workflow.Context) (bool, error)      // takes a kept event; nil: none will do
 	yields   bool                                          // being paused ends it
 	wake     func() bool                                   // something else that look must see at once
@@ -96,11 +97,12 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 	}
 }
 
-// settle makes p the place where the instance is parked, keeping since over continue-as-new.
+// settle makes p the place where the instance is parked, keeping since, until and the key over continue-as-new.
 func (r *run) settle(ctx workflow.Context, p parking) {
 	if r.st.Parking == nil || r.st.Parking.Step != p.step || r.st.Parking.Kind != p.kind {
-		r.st.Parking = &Parking{Parked: Parked{Step: p.step, Kind: p.kind, Since: r.now(ctx), Until: p.until, For: p.words, Silent: r.st.Silent, Paused: r.st.Paused}}
+		r.st.Parking = &Parking{Parked: Parked{Step: p.step, Kind: p.kind, Since: r.now(ctx), Until: p.until, For: p.words, Silent: r.st.Silent, Paused: r.st.Paused}, Key: p.key}
 	}
+	r.st.Parking.For = p.words // another revision may wait for more
 }
 
 // stirred reports whether there is something to attend to.
@@ -155,7 +157,7 @@ func (r *run) setTimer(ctx workflow.Context, deadline time.Time, p parking) {
 	if deadline.IsZero() {
 		return
 	}
-	wait := r.in.Clock.Real(deadline.Sub(r.now(ctx)))
+	wait := r.in.Clock.Until(workflow.Now(ctx), deadline)
 	if wait < time.Millisecond {
 		wait = time.Millisecond
 	}
@@ -197,6 +199,9 @@ func (r *run) renew(ctx workflow.Context, p parking) error {
 		return nil
 	}
 	r.drain(ctx)
+	if r.st.moving() {
+		return nil // the order comes first: it continues as new itself
+	}
 	r.st.Hot = 0
 	in := r.in
 	in.Interpreter = InterpreterVersion

@@ -47,8 +47,14 @@ type Passage struct {
 	Arm string `json:"arm,omitempty"`
 }
 
-// ArmSkipped is the arm of a step whose `when` was not true.
-const ArmSkipped = "skipped"
+// Arms that are not numbered or named by the designer.
+const (
+	ArmSkipped = "skipped" // of a step whose `when` was not true
+	ArmElse    = "else"
+	ArmTimeout = "on_timeout"
+	ArmBlocked = "on_blocked"
+	ArmFailure = "on_failure"
+)
 
 // Parked says where an instance waits.
 type Parked struct {

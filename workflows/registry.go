@@ -22,6 +22,8 @@ var kinds = []struct {
 	{"send", (*run).send},
 	{"handoff", (*run).handoff},
 	{"set", (*run).set},
+	{"emit", (*run).emit},
+	{"call", (*run).call},
 	{"go_to", (*run).goTo},
 	{"exit", (*run).exit},
 }

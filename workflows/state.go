@@ -22,7 +22,9 @@ type Snapshot struct {
 	Steps    map[string]map[string]any `json:"steps,omitempty"`       // results by step id, with the properties the journey reads
 	Taken    map[string]string         `json:"taken,omitempty"`       // step id → id of the event it took
 	Last     *Event                    `json:"last,omitempty"`        // the last event a step took
+	Calls    map[string]string         `json:"calls,omitempty"`       // step id → key of the call whose response the store keeps
 	Visits   map[string]int            `json:"visits,omitempty"`      // by step id
+	Rerouted []string                  `json:"rerouted,omitempty"`    // reroute rules that have fired, by content
 	Arrived  []Event                   `json:"arrived,omitempty"`     // not yet attended to
 	Kept     []Kept                    `json:"kept,omitempty"`        // attended to, and free for a wait_for
 	Seen     []string                  `json:"seen,omitempty"`        // the last ids taken, oldest first
@@ -38,6 +40,7 @@ type Snapshot struct {
 	Silent   bool                      `json:"silent,omitempty"`      // its path has ended; only the goal is watched
 	Ended    *Ended                    `json:"ended,omitempty"`       // set once
 	Jump     *int                      `json:"-"`                     // a person or a rule moves it: index of the step
+	Moved    bool                      `json:"moved,omitempty"`       // it has just come over from another revision
 	Replaced string                    `json:"replaced_by,omitempty"` // NotMine: it ends without a word
 }
 
@@ -51,7 +54,8 @@ type Kept struct {
 // Parking is where an instance is parked.
 type Parking struct {
 	Parked
-	Reported bool `json:"reported,omitempty"` // the store knows
+	Reported bool   `json:"reported,omitempty"` // the store knows
+	Key      string `json:"key,omitempty"`      // of the visit: a hand-off or a held send keeps its own when its step is renamed
 }
 
 // newSnapshot is the state an instance begins with.
@@ -60,6 +64,7 @@ func newSnapshot(in Input, p *journey.Program) *Snapshot {
 		Vars:     map[string]any{},
 		Steps:    map[string]map[string]any{},
 		Taken:    map[string]string{},
+		Calls:    map[string]string{},
 		Visits:   map[string]int{},
 		Deadline: in.EnteredAt.Add(p.Timeout),
 	}
@@ -85,6 +90,9 @@ func (s *Snapshot) mend() {
 	}
 	if s.Taken == nil {
 		s.Taken = map[string]string{}
+	}
+	if s.Calls == nil {
+		s.Calls = map[string]string{}
 	}
 	if s.Visits == nil {
 		s.Visits = map[string]int{}

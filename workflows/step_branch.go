@@ -21,10 +21,10 @@ func (r *run) branch(ctx workflow.Context, step *journey.Step) (int, error) {
 	}
 	for i, yes := range answers {
 		if yes {
-			r.pass(ctx, step, "arm "+strconv.Itoa(i), map[string]any{"arm": float64(i)})
+			r.pass(ctx, step, "arm "+strconv.Itoa(i), strconv.Itoa(i+1), map[string]any{"arm": float64(i)})
 			return spec.Arms[i].Then, nil
 		}
 	}
-	r.pass(ctx, step, "else", map[string]any{"arm": float64(-1)})
+	r.pass(ctx, step, "else", ArmElse, map[string]any{"arm": float64(-1)})
 	return spec.Else, nil
 }

@@ -12,7 +12,7 @@ import (
 func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Handoff)
 	id := r.key(step)
-	p := parking{kind: step.Kind, step: step.ID, label: label(step), words: []string{"an agent of " + spec.Queue}}
+	p := parking{kind: step.Kind, step: step.ID, label: label(step), key: id, words: []string{"an agent of " + spec.Queue}}
 	resolved := &resolution{run: r, id: id}
 	p.look = resolved.look
 	switch {
@@ -37,12 +37,12 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 		if err := r.withdraw(ctx, id, "it timed out"); err != nil {
 			return 0, err
 		}
-		r.pass(ctx, step, "timed out", map[string]any{"timed_out": true})
+		r.pass(ctx, step, "timed out", ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	case resolved.event != nil:
 		outcome, _ := resolved.event.Properties["outcome"].(string)
 		agent, _ := resolved.event.Properties["agent"].(string)
-		r.pass(ctx, step, fmt.Sprintf("%s by %s", outcome, agent), map[string]any{"outcome": outcome, "agent": agent, "timed_out": false})
+		r.pass(ctx, step, fmt.Sprintf("%s by %s", outcome, agent), outcome, map[string]any{"outcome": outcome, "agent": agent, "timed_out": false})
 		if to, ok := spec.Outcomes[outcome]; ok {
 			return to, nil
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// RetriesEnded is the reason of a send that no attempt of a whole day brought out.
+// RetriesEnded is the reason of a send that no attempt of a whole day brought out, and of a call that no attempt of an hour did.
 const RetriesEnded = "RETRIES_ENDED"
 
 // sendPatience is how long a send is repeated, in virtual time.
@@ -23,7 +23,7 @@ func (r *run) send(ctx workflow.Context, step *journey.Step) (int, error) {
 	held := r.midStep() // a run before this one was held here: a send under way is never continued as new
 	for {
 		if held {
-			if err := r.hold(ctx, step); err != nil || r.st.Ended != nil || r.st.Jump != nil {
+			if err := r.hold(ctx, step, order.Key); err != nil || r.st.Ended != nil || r.st.Jump != nil {
 				return step.Next, err
 			}
 		}
@@ -49,20 +49,20 @@ func (r *run) send(ctx workflow.Context, step *journey.Step) (int, error) {
 			held = true
 			continue
 		case StatusSuppressed:
-			r.passSend(ctx, step, result)
+			r.passSend(ctx, step, result, ArmBlocked)
 			return spec.OnBlocked, nil
 		case StatusSent:
-			r.passSend(ctx, step, result)
+			r.passSend(ctx, step, result, "")
 			return step.Next, nil
 		}
 		result.Status = StatusFailed // also where the answer is none that a send may have
-		r.passSend(ctx, step, result)
+		r.passSend(ctx, step, result, ArmFailure)
 		return spec.OnFailure, nil
 	}
 }
 
 // passSend records what came of a send.
-func (r *run) passSend(ctx workflow.Context, step *journey.Step, result SendResult) {
+func (r *run) passSend(ctx workflow.Context, step *journey.Step, result SendResult, arm string) {
 	shown := result.Status
 	if result.Channel != "" {
 		shown += " by " + result.Channel
@@ -70,7 +70,7 @@ func (r *run) passSend(ctx workflow.Context, step *journey.Step, result SendResu
 	if result.Reason != "" {
 		shown += " (" + result.Reason + ")"
 	}
-	r.pass(ctx, step, shown, map[string]any{"status": result.Status, "reason": result.Reason, "channel": result.Channel})
+	r.pass(ctx, step, shown, arm, map[string]any{"status": result.Status, "reason": result.Reason, "channel": result.Channel})
 }
 
 // sendNow tries at once, in a local activity. It is tried once only: what it leaves open is deliver's.
@@ -94,51 +94,20 @@ func (r *run) sendNow(ctx workflow.Context, step *journey.Step, order Send) (Sen
 
 // deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it.
 func (r *run) deliver(ctx workflow.Context, step *journey.Step, order Send) (SendResult, error) {
-	patience := r.in.Clock.Real(sendPatience)
-	if patience < time.Minute {
-		patience = time.Minute
-	}
-	activityCtx, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout:    30 * time.Second,
-		ScheduleToCloseTimeout: patience,
-		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 10 * time.Minute, NonRetryableErrorTypes: []string{NotMine}},
-		Summary:                "send " + order.Spec.Message,
-	}))
-	defer cancel()
-	done := workflow.ExecuteActivity(activityCtx, DeliverActivity, order)
-	look := func(workflow.Context) (bool, error) { return done.IsReady(), nil }
-	_, err := r.park(ctx, parking{kind: step.Kind, step: step.ID, label: label(step), words: []string{"the channel to take it"}, look: look, wake: done.IsReady, yields: true})
-	if err != nil {
-		return SendResult{}, err
-	}
-	if !done.IsReady() { // it ended, was moved or paused: nothing more of it goes out
-		if r.st.Paused {
-			r.st.Parking = nil
-			return SendResult{Status: StatusPaused}, nil
-		}
-		return SendResult{}, nil
-	}
-	r.st.Parking = nil
+	options := r.options(effort{try: 30 * time.Second, patience: sendPatience, interval: time.Second, pause: 10 * time.Minute}, "send "+order.Spec.Message)
+	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}
 	var result SendResult
-	err = done.Get(ctx, &result)
+	answered, err := r.underway(ctx, waiting, options, DeliverActivity, order, &result)
 	var app *temporal.ApplicationError
 	switch {
-	case err == nil:
+	case err == nil && answered:
 		return result, nil
-	case errors.As(err, &app) && app.Type() == NotMine, temporal.IsCanceledError(err):
+	case err == nil && r.st.Paused: // nothing more of it goes out
+		return SendResult{Status: StatusPaused}, nil
+	case !answered, errors.As(err, &app) && app.Type() == NotMine, temporal.IsCanceledError(err):
 		return SendResult{}, err
 	}
 	order.GiveUp = RetriesEnded
 	err = r.local(ctx, SendActivity, "give up "+order.Spec.Message, order, &result)
 	return result, err
-}
-
-// hold parks at a send of a paused journey until it is resumed.
-func (r *run) hold(ctx workflow.Context, step *journey.Step) error {
-	_, err := r.park(ctx, parking{kind: step.Kind, step: step.ID, label: label(step), words: []string{"the journey to be resumed"},
-		look: func(workflow.Context) (bool, error) { return true, nil }})
-	if r.st.Jump == nil {
-		r.st.Parking = nil
-	}
-	return err
 }

@@ -36,7 +36,7 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 		}
 		i = end
 	}
-	r.pass(ctx, step, "", nil)
+	r.pass(ctx, step, "", "", nil)
 	return step.Next, nil
 }
 

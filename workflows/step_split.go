@@ -9,13 +9,29 @@ import (
 )
 
 // split goes a way that hangs on journey, step and customer alone: the same customer, the same way, every time.
+// A simulation may say which way instead.
 func (r *run) split(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Split)
+	chosen, forced := forced(spec, r.in.Arms[step.ID])
+	if !forced {
+		chosen = drawn(spec, journey.Bucket(r.in.Journey, step.ID, r.in.Customer))
+	}
+	name := spec.Arms[chosen].Name
+	shown := name
+	if shown == "" {
+		shown = "arm " + strconv.Itoa(chosen)
+	}
+	r.pass(ctx, step, shown, splitArm(spec, chosen), map[string]any{"arm": float64(chosen), "name": name})
+	return spec.Arms[chosen].Then, nil
+}
+
+// drawn is the arm at a place from 0 to 1 of the whole weight.
+func drawn(spec *journey.Split, place float64) int {
 	total := 0.0
 	for _, arm := range spec.Arms {
 		total += arm.Weight
 	}
-	at := journey.Bucket(r.in.Journey, step.ID, r.in.Customer) * total
+	at := place * total
 	chosen := len(spec.Arms) - 1
 	for i, arm := range spec.Arms {
 		if at < arm.Weight {
@@ -27,11 +43,23 @@ func (r *run) split(ctx workflow.Context, step *journey.Step) (int, error) {
 	for chosen > 0 && spec.Arms[chosen].Weight == 0 {
 		chosen-- // rounding must not choose an arm of no weight
 	}
-	name := spec.Arms[chosen].Name
-	shown := name
-	if shown == "" {
-		shown = "arm " + strconv.Itoa(chosen)
+	return chosen
+}
+
+// forced finds the arm that a simulation asked for.
+func forced(spec *journey.Split, want string) (int, bool) {
+	for i := range spec.Arms {
+		if want != "" && splitArm(spec, i) == want {
+			return i, true
+		}
 	}
-	r.pass(ctx, step, shown, map[string]any{"arm": float64(chosen), "name": name})
-	return spec.Arms[chosen].Then, nil
+	return 0, false
+}
+
+// splitArm is what an arm is called: its name, or its number from 1.
+func splitArm(spec *journey.Split, i int) string {
+	if name := spec.Arms[i].Name; name != "" {
+		return name
+	}
+	return strconv.Itoa(i + 1)
 }

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -9,14 +10,15 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// wait parks for a duration, or until a moment that may move while it waits.
+// wait parks for a duration, until a time of day, or until a moment that may move while it waits.
 func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Wait)
-	p := parking{kind: step.Kind, step: step.ID, label: label(step)}
+	p := parking{kind: step.Kind, step: step.ID, label: label(step), words: clockWords(spec)}
+	timed := spec.Until != "" || spec.At != ""
 	switch {
 	case r.midStep():
 		p.until = r.st.Parking.Until
-	case spec.Until == "":
+	case !timed:
 		p.until = r.now(ctx).Add(spec.Duration)
 	default:
 		until, err := r.moment(ctx, spec)
@@ -25,13 +27,14 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 		}
 		p.until = until
 	}
-	if spec.Until != "" {
+	if spec.Until != "" || spec.At != "" && local(spec.Timezone) {
 		recast := recast{run: r, spec: spec}
 		p.recast = recast.moment
 		r.touched = false
 	}
-	if !p.until.After(r.now(ctx)) {
-		r.pass(ctx, step, r.noWait(spec, p.until), nil)
+	resumed := r.midStep() && r.in.Interpreter > 1 // it has waited, and parks to be woken as any other: it may be paused
+	if !resumed && !p.until.After(r.now(ctx)) {
+		r.pass(ctx, step, r.noWait(spec, p.until), "", nil)
 		return step.Next, nil
 	}
 	due, err := r.park(ctx, p)
@@ -40,9 +43,27 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	}
 	r.st.age(r.look)
 	if due {
-		r.pass(ctx, step, "", nil)
+		r.pass(ctx, step, "", "", nil)
 	}
 	return step.Next, nil
+}
+
+// local reports whether a time zone is each customer's own.
+func local(timezone string) bool { return timezone == "" || timezone == "customer" }
+
+// clockWords say what a wait until a time of day waits for: 09:00 on mon, tue, customer's time.
+func clockWords(spec *journey.Wait) []string {
+	if spec.At == "" {
+		return nil
+	}
+	text := string(spec.At)
+	if len(spec.Days) > 0 {
+		text += " on " + strings.Join(spec.Days, ", ")
+	}
+	if local(spec.Timezone) {
+		return []string{text + ", customer's time"}
+	}
+	return []string{text + ", " + spec.Timezone}
 }
 
 // recast reads the moment of a wait anew. One that has gone missing is now: the wait is over.
@@ -52,6 +73,10 @@ type recast struct {
 }
 
 func (c recast) moment(ctx workflow.Context) (time.Time, error) {
+	now := c.run.now(ctx)
+	if due := c.run.st.Parking.Until; c.spec.At != "" && !now.Before(due) {
+		return due, nil // that time of day has come: the next one would be another
+	}
 	until, err := c.run.moment(ctx, c.spec)
 	if until.IsZero() {
 		until = c.run.now(ctx)
@@ -62,6 +87,8 @@ func (c recast) moment(ctx workflow.Context) (time.Time, error) {
 // noWait says in words why a wait did not wait.
 func (r *run) noWait(spec *journey.Wait, until time.Time) string {
 	switch {
+	case spec.At != "":
+		return fmt.Sprintf("went on at once: no clock shows %q", clip(string(spec.At), 80))
 	case spec.Until == "":
 		return ""
 	case until.IsZero():
@@ -74,10 +101,13 @@ func (r *run) noWait(spec *journey.Wait, until time.Time) string {
 func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error) {
 	var result EvaluateResult
 	ask := Evaluate{Ref: r.ref(), Scene: r.scene(nil), Exprs: []journey.Expr{spec.Until}, Moment: &Moment{Offset: spec.Offset, Timezone: spec.Timezone}}
+	if spec.At != "" {
+		ask.Exprs, ask.Moment = nil, &Moment{At: spec.At, Days: spec.Days, Timezone: spec.Timezone}
+	}
 	if err := r.local(ctx, EvaluateActivity, "the moment to wait for", ask, &result); err != nil {
 		return time.Time{}, err
 	}
-	if len(result.Values) == 0 || result.Missing[0] {
+	if len(result.Values) == 0 || len(result.Missing) > 0 && result.Missing[0] {
 		return time.Time{}, nil
 	}
 	text, _ := result.Values[0].(string)

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"strconv"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -23,7 +25,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	r.st.age(r.look)
 	if due {
 		delete(r.st.Taken, step.ID) // what an earlier visit took
-		r.pass(ctx, step, "timed out", map[string]any{"timed_out": true})
+		r.pass(ctx, step, "timed out", ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	}
 	if taking.event == nil { // it ended, or was moved
@@ -36,7 +38,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	if properties == nil {
 		properties = map[string]any{}
 	}
-	r.pass(ctx, step, e.Name, map[string]any{"event": e.Name, "properties": properties, "timed_out": false})
+	r.pass(ctx, step, e.Name, strconv.Itoa(taking.arm+1), map[string]any{"event": e.Name, "properties": properties, "timed_out": false})
 	return spec.Arms[taking.arm].Then, nil
 }
 

@@ -49,7 +49,7 @@ func TestWait(t *testing.T) {
 		},
 		"skipped by its condition": {
 			steps:  "  - {id: w, wait: 2h, when: entry.total > 500}\n  - {id: v, wait: 1h, when: entry.total > 50}\n",
-			parked: []string{"v wait until 1h"}, passed: []string{"v@1h"},
+			parked: []string{"v wait until 1h"}, passed: []string{"w@0s: skipped", "v@1h"},
 		},
 	}
 	for name, test := range tests {

@@ -56,11 +56,20 @@ type world struct {
 	tries    int // of reports
 	records  []Record
 	opened   []OpenHandoff
+	emits    []Emit
+	calls    []Call
+	moves    []Move
+	events   map[string]map[string]any // whole properties of events, for moves: by id
+	next     *journey.Program          // the revision that moves go to
 
 	due     [][]string                              // answers of the activity due, in order; then nothing is on its way
 	send    func(n int, s Send) (SendResult, error) // nil: sent by email; n counts from 1
 	deliver func(n int, s Send) (SendResult, error)
 	report  func(n int, r Report) error
+	call    func(n int, c Call) (CallResult, error) // nil: 200; n counts the attempts
+	moved   func(n int, m Move) error
+	emitted func(e Emit)
+	now     func() time.Time // what the clock on the wall shows
 	refuse  func(r Record) error
 	block   func(ctx context.Context, s Send) // before a delivery answers
 }
@@ -72,6 +81,7 @@ func (w *world) register(to interface {
 	for name, call := range map[string]any{
 		ReportActivity: w.doReport, EvaluateActivity: w.doEvaluate, AssignActivity: w.doAssign, SendActivity: w.doSend, DeliverActivity: w.doDeliver,
 		HandoffActivity: w.doHandoff, WithdrawActivity: w.doWithdraw, RecordActivity: w.doRecord, DueActivity: w.doDue,
+		EmitActivity: w.doEmit, CallActivity: w.doCall, MoveActivity: w.doMove,
 	} {
 		to.RegisterActivityWithOptions(call, activity.RegisterOptions{Name: name})
 	}
@@ -111,6 +121,9 @@ func (w *world) doEvaluate(_ context.Context, in Evaluate) (EvaluateResult, erro
 	defer w.mu.Unlock()
 	w.evals++
 	w.scenes = append(w.scenes, in.Scene)
+	if in.Moment != nil && in.Moment.At != "" {
+		return w.onClock(in)
+	}
 	vars := journey.Vars{Customer: w.customer, Entry: w.entry, Event: map[string]any{}, Vars: in.Vars, Steps: in.Steps}
 	result := EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
 	for i, expr := range in.Exprs {

@@ -1,0 +1,192 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// checkMove loads the revision of a migrate order and finds the step at which the instance would go on. refused says in words why it stays.
+func (r *run) checkMove(c Command) (to *journey.Program, step, refused string) {
+	switch {
+	case c.Revision == "" || len(c.Definition) == 0:
+		return nil, "", "an order to migrate needs a revision and its definition: it comes through the store alone"
+	case c.Revision == r.in.Revision:
+		return nil, "", fmt.Sprintf("it is on revision %s already", c.Revision)
+	case r.in.Holdout:
+		return nil, "", "the customer is held out as control group and takes no step"
+	case r.busy != "":
+		return nil, "", fmt.Sprintf("%s is under way; try again later", r.busy)
+	}
+	to, err := journey.Load(c.Definition, c.Revision)
+	if err != nil {
+		return nil, "", fmt.Sprintf("revision %s cannot be loaded: %v", c.Revision, err)
+	}
+	step, refused = r.prog.CanMove(r.st.Cursor, to, c.Renamed)
+	return to, step, refused
+}
+
+// migrate goes over to another revision: the store switches first, and from then on serves the instance by the new one; then the instance continues
+// as new on it, at once, where it stands. Where it cannot, the store is told why.
+func (r *run) migrate(ctx workflow.Context, c Command) error {
+	to, step, refused := r.checkMove(c)
+	move := Move{Ref: r.ref(), To: c.Revision, Step: step, Refused: refused}
+	by := ""
+	if c.By != "" {
+		by = " by " + c.By
+	}
+	if refused != "" {
+		r.st.tell(fmt.Sprintf("%s stays on revision %s%s: %s", stamp(r.now(ctx)), r.in.Revision, by, clip(refused, 200)))
+		return r.local(ctx, MoveActivity, "refuse to move to revision "+c.Revision, move, nil)
+	}
+	in := r.in
+	in.Interpreter, in.Revision, in.Definition = InterpreterVersion, c.Revision, c.Definition
+	read := map[string]map[string]any{}
+	asked := []string{}
+	for first := true; ; first = false {
+		move.Events = r.st.unread(asked)
+		if !first && len(move.Events) == 0 {
+			break
+		}
+		var result MoveResult // again for what came meanwhile: the relay may have read it for the old revision
+		if err := r.local(ctx, MoveActivity, "move to revision "+c.Revision, move, &result); err != nil {
+			return err
+		}
+		in.Entry = result.Entry
+		for _, id := range move.Events {
+			if properties, ok := result.Events[id]; ok {
+				read[id] = properties
+			}
+		}
+		asked = append(asked, move.Events...)
+		if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+			return err
+		}
+		r.drain(ctx)
+	}
+	r.st.tell(fmt.Sprintf("%s moved from revision %s to %s%s", stamp(r.now(ctx)), r.in.Revision, c.Revision, by))
+	r.st.move(to, step, c.Renamed, read)
+	in.Snapshot = r.st
+	return workflow.NewContinueAsNewError(ctx, JourneyType, in)
+}
+
+// moving reports whether an order to migrate waits to be carried out.
+func (s *Snapshot) moving() bool {
+	return slices.ContainsFunc(s.Arrived, func(e Event) bool { return e.Command != nil && e.Command.Kind == MigrateOrder })
+}
+
+// unread lists the events that the instance holds with properties as a revision reads them, but for those asked for already.
+func (s *Snapshot) unread(asked []string) []string {
+	ids := []string{}
+	add := func(id string) {
+		if id != "" && !slices.Contains(asked, id) && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	for _, step := range workflow.DeterministicKeys(s.Taken) {
+		add(s.Taken[step])
+	}
+	if s.Last != nil {
+		add(s.Last.ID)
+	}
+	for _, k := range s.Kept {
+		if k.Event.projected() {
+			add(k.Event.ID)
+		}
+	}
+	for _, e := range s.Arrived {
+		if e.projected() {
+			add(e.ID)
+		}
+	}
+	return ids
+}
+
+// projected reports whether the event came by the relay, with those properties that a revision reads.
+func (e Event) projected() bool {
+	return e.Enrolment != "" && e.Command == nil && e.Handoff == ""
+}
+
+// move makes the state one of another revision: names of steps are the new ones, properties are as it reads them, and it stands at step.
+// Where an instance waits, until when, and how long it may live stay as they are; what it sent stays sent.
+func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]string, read map[string]map[string]any) {
+	s.Cursor = step
+	if s.Parking != nil {
+		if s.Parking.Step != "" {
+			s.Parking.Step = step
+		}
+		s.Parking.Reported = false
+	}
+	name := renaming(renamed)
+	s.Steps, s.Taken, s.Calls = renameKeys(s.Steps, name), renameKeys(s.Taken, name), renameKeys(s.Calls, name)
+	s.Visits = countsOf(s.Visits, name)
+	for i := range s.Passed {
+		s.Passed[i].Step = name.of(s.Passed[i].Step)
+	}
+	for _, variable := range workflow.DeterministicKeys(to.Vars) {
+		if _, has := s.Vars[variable]; !has {
+			s.Vars[variable] = journey.Plain(to.Vars[variable])
+		}
+	}
+	reread := func(e *Event) {
+		if properties, ok := read[e.ID]; ok {
+			e.Properties = properties
+		}
+	}
+	if s.Last != nil {
+		reread(s.Last)
+	}
+	for i := range s.Kept {
+		reread(&s.Kept[i].Event)
+		s.Kept[i].Tried = "" // the arms may be others
+	}
+	for i := range s.Arrived {
+		if s.Arrived[i].projected() {
+			reread(&s.Arrived[i])
+		}
+	}
+	for _, id := range workflow.DeterministicKeys(s.Taken) {
+		result, has := s.Steps[id]
+		if properties, ok := read[s.Taken[id]]; ok && has {
+			s.Steps[id] = with(result, []string{"properties"}, properties)
+		}
+	}
+	s.Moved = true
+}
+
+// renaming maps step ids of a revision to those of another.
+type renaming map[string]string
+
+func (n renaming) of(id string) string {
+	if name, ok := n[id]; ok {
+		return name
+	}
+	return id
+}
+
+// renameKeys is m under the new ids. What was renamed to an id goes before what had it.
+func renameKeys[V any](m map[string]V, name renaming) map[string]V {
+	out := make(map[string]V, len(m))
+	for _, renamed := range []bool{false, true} {
+		for _, id := range workflow.DeterministicKeys(m) {
+			if (name.of(id) != id) == renamed {
+				out[name.of(id)] = m[id]
+			}
+		}
+	}
+	return out
+}
+
+// countsOf is how often each step was visited, under old and new ids: a step that is given the id of another counts on from there, so that a key under
+// which something was sent is not used again.
+func countsOf(visits map[string]int, name renaming) map[string]int {
+	out := make(map[string]int, len(visits))
+	for _, id := range workflow.DeterministicKeys(visits) {
+		out[id] = max(out[id], visits[id])
+		out[name.of(id)] = max(out[name.of(id)], visits[id])
+	}
+	return out
+}

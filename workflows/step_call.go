@@ -1,0 +1,87 @@
+package workflows
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// callSlack is what an attempt may take beside its request: to render it, and to write its response down.
+const callSlack = 10 * time.Second
+
+// call makes an HTTP request, and repeats it for an hour where another attempt may bring more.
+func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
+	spec := step.Spec.(*journey.Call)
+	order := Call{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec}
+	held := r.midStep() // a run before this one was held here: a call under way is never continued as new
+	for {
+		if held {
+			if err := r.hold(ctx, step, order.Key); err != nil || r.st.Ended != nil || r.st.Jump != nil {
+				return step.Next, err
+			}
+		}
+		result, answered, err := r.request(ctx, step, order)
+		if err != nil {
+			return 0, err
+		}
+		if r.st.Ended != nil || r.st.Jump != nil {
+			return step.Next, nil
+		}
+		if !answered { // paused: it is made afresh after resume, under the same key
+			held = true
+			continue
+		}
+		r.st.Calls[step.ID] = order.Key
+		kept := map[string]any{"status": float64(result.Status)}
+		if result.Body != nil {
+			kept["body"] = result.Body
+		}
+		shown := "no answer"
+		if result.Status != 0 {
+			shown = strconv.Itoa(result.Status)
+		}
+		if !result.Failed {
+			r.pass(ctx, step, shown, "", kept)
+			return step.Next, nil
+		}
+		if result.Reason != "" {
+			shown += " (" + clip(result.Reason, 200) + ")"
+		}
+		r.pass(ctx, step, "failed: "+shown, ArmFailure, kept)
+		return spec.OnFailure, nil
+	}
+}
+
+// request makes the call. answered is false where something came first. Where the attempts have ended, the last one's answer is the answer.
+func (r *run) request(ctx workflow.Context, step *journey.Step, order Call) (result CallResult, answered bool, err error) {
+	timeout := order.Spec.Timeout
+	if timeout <= 0 {
+		timeout = journey.DefaultCallTimeout
+	}
+	options := r.options(effort{try: timeout + callSlack, patience: time.Hour, interval: time.Second, pause: 5 * time.Minute}, "call of "+label(step))
+	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"an answer to its call"}}
+	answered, err = r.underway(ctx, waiting, options, CallActivity, order, &result)
+	var app *temporal.ApplicationError
+	switch {
+	case err == nil:
+		return result, answered, nil
+	case !answered, errors.As(err, &app) && app.Type() == NotMine, temporal.IsCanceledError(err):
+		return CallResult{}, false, err
+	}
+	result = CallResult{}
+	if app != nil && app.HasDetails() {
+		if bad := app.Details(&result); bad != nil {
+			result = CallResult{}
+		}
+	}
+	result.Failed = true
+	if result.Reason == "" {
+		result.Reason = RetriesEnded
+	}
+	return result, true, nil
+}

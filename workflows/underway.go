@@ -1,0 +1,64 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// effort says how long, and how often, an activity is repeated. But for try, times are virtual where the clock is slower than the wall:
+// a simulation shall not repeat what fails a thousand times as often.
+type effort struct {
+	try, patience   time.Duration // of one attempt, of all: at least a minute on the wall
+	interval, pause time.Duration // between attempts: the first, and the longest
+}
+
+// options of an activity that this effort is made for.
+func (r *run) options(e effort, summary string) workflow.ActivityOptions {
+	clock := r.in.Clock
+	return workflow.ActivityOptions{
+		StartToCloseTimeout:    e.try,
+		ScheduleToCloseTimeout: max(clock.Real(e.patience), time.Minute, 2*e.try),
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: max(clock.Real(e.interval), e.interval), BackoffCoefficient: 2, MaximumInterval: max(clock.Real(e.pause), e.pause),
+			NonRetryableErrorTypes: []string{NotMine},
+		},
+		Summary: summary,
+	}
+}
+
+// underway runs a normal activity while events, orders and the instance's deadline race it. answered is false where one of those came first, or
+// a pause: it is cancelled then. An error with answered is the activity's.
+func (r *run) underway(ctx workflow.Context, p parking, options workflow.ActivityOptions, name string, in, out any) (answered bool, err error) {
+	activityCtx, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
+	defer cancel()
+	done := workflow.ExecuteActivity(activityCtx, name, in)
+	p.look = func(workflow.Context) (bool, error) { return done.IsReady(), nil }
+	p.wake, p.yields = done.IsReady, true
+	r.busy = p.label
+	defer func() { r.busy = "" }()
+	if _, err := r.park(ctx, p); err != nil {
+		return false, err
+	}
+	if !done.IsReady() {
+		if r.st.Paused {
+			r.st.Parking = nil
+		}
+		return false, nil
+	}
+	r.st.Parking = nil
+	return true, done.Get(ctx, out)
+}
+
+// hold parks at a step that a pause interrupted, until it is resumed.
+func (r *run) hold(ctx workflow.Context, step *journey.Step, key string) error {
+	_, err := r.park(ctx, parking{kind: step.Kind, step: step.ID, label: label(step), key: key, words: []string{"the journey to be resumed"},
+		look: func(workflow.Context) (bool, error) { return true, nil }})
+	if r.st.Jump == nil {
+		r.st.Parking = nil
+	}
+	return err
+}

@@ -1,0 +1,84 @@
+package workflows
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// arms is the arm by which every step was left, as the store was told: "b else".
+func (w *world) arms() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []string
+	for _, r := range w.reports {
+		for _, p := range r.Passed {
+			all = append(all, strings.TrimSpace(p.Step+" "+p.Arm))
+		}
+	}
+	return all
+}
+
+// onClock answers with the next moment at which the clocks of the zone show a time. now is what the test says it is.
+func (w *world) onClock(in Evaluate) (EvaluateResult, error) {
+	name := in.Moment.Timezone
+	if name == "" || name == "customer" {
+		name, _ = w.customer["timezone"].(string)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return EvaluateResult{}, err
+	}
+	at, ok := in.Moment.At.Next(in.Clock.At(w.now()), zone, in.Moment.Days)
+	return EvaluateResult{Values: []any{at.UTC().Format(time.RFC3339Nano)}, Missing: []bool{!ok}}, nil
+}
+
+func (w *world) doEmit(_ context.Context, in Emit) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.emits = append(w.emits, in)
+	w.note("emit %s (%s)", in.Spec.Event, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+	if w.emitted != nil {
+		w.emitted(in)
+	}
+	return nil
+}
+
+func (w *world) doCall(ctx context.Context, in Call) (CallResult, error) {
+	n := int(activity.GetInfo(ctx).Attempt)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, in)
+	w.note("call %s (%s)", in.Spec.URL, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+	if w.call != nil {
+		return w.call(n, in)
+	}
+	return CallResult{Status: 200}, nil
+}
+
+// doMove switches the revision, and gives properties as the new one reads them.
+func (w *world) doMove(_ context.Context, in Move) (MoveResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.moves = append(w.moves, in)
+	if w.moved != nil {
+		if err := w.moved(len(w.moves), in); err != nil {
+			return MoveResult{}, err
+		}
+	}
+	if in.Refused != "" || w.next == nil {
+		return MoveResult{}, nil
+	}
+	reads := w.next.Reads()
+	out := MoveResult{Entry: journey.Project(w.entry, reads.Entry), Events: map[string]map[string]any{}}
+	for _, id := range in.Events {
+		if properties, known := w.events[id]; known {
+			out.Events[id] = journey.Project(properties, reads.Event)
+		}
+	}
+	return out, nil
+}
