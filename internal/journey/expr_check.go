@@ -129,8 +129,8 @@ func (j *journeyCheck) checkStepUse(n *node, u reading, steps map[string]*stepTr
 		return
 	}
 	if len(results) == 0 {
-		j.report(n.at(u[2].offset), "bad-expression", "", "a %s leaves no result", step.kind)
+		j.report(n.at(u[2].offset), "bad-expression", "", "%s leaves no result", step.kind)
 		return
 	}
-	j.report(n.at(u[2].offset), "bad-expression", suggest(u[2].name, results), "a %s has no result %q, only %s", step.kind, u[2].name, strings.Join(results, ", "))
+	j.report(n.at(u[2].offset), "bad-expression", suggest(u[2].name, results), "%s has no result %q, only %s", step.kind, u[2].name, strings.Join(results, ", "))
 }

@@ -41,6 +41,7 @@ type History interface {
 type Reads struct {
 	Entry []string // of entry
 	Event []string // of event, and of steps.<id>.properties
+	Body  []string // of steps.<id>.body, of calls
 }
 
 // Project keeps of properties what names lists ("*" keeps all).

@@ -41,7 +41,13 @@ func (n names) list() []string {
 
 // reads collects the properties that expressions name. Those of entry.when and entry.key count too: they are cheap to keep.
 func (d *Definition) reads(exprs map[Expr]*evaluator) Reads {
-	entry, event := names{}, names{}
+	entry, event, body := names{}, names{}, names{}
+	calls := map[string]bool{}
+	for i := range d.Steps {
+		if d.Steps[i].Kind == "call" {
+			calls[stepKey(d.Steps[i].ID)] = true
+		}
+	}
 	for _, e := range exprs {
 		entry.add(e.refs.properties("entry")...)
 		event.add(e.refs.properties("event")...)
@@ -49,6 +55,7 @@ func (d *Definition) reads(exprs map[Expr]*evaluator) Reads {
 			if use[0].name != "steps" {
 				continue
 			}
+			body.add(bodyReads(use, calls)...)
 			switch {
 			case len(use) < 3:
 				event.add("*") // all of a result may hold properties
@@ -59,7 +66,20 @@ func (d *Definition) reads(exprs map[Expr]*evaluator) Reads {
 			}
 		}
 	}
-	return Reads{Entry: entry.list(), Event: event.list()}
+	return Reads{Entry: entry.list(), Event: event.list(), Body: body.list()}
+}
+
+// bodyReads are the fields of a call's response that a use of steps names.
+func bodyReads(use reading, calls map[string]bool) []string {
+	switch {
+	case len(use) == 1 && len(calls) > 0, len(use) == 2 && calls[stepKey(use[1].name)]:
+		return []string{"*"}
+	case len(use) < 3 || !calls[stepKey(use[1].name)] || use[2].name != "body":
+		return nil
+	case len(use) == 3:
+		return []string{"*"}
+	}
+	return []string{use[3].name}
 }
 
 // listens collects the events that goal, exit rules and wait_for arms name.

@@ -29,6 +29,8 @@ var Kinds = []Kind{
 	sendKind,
 	handoffKind,
 	setKind,
+	emitKind,
+	callKind,
 	goToKind,
 	exitKind,
 }
@@ -37,8 +39,6 @@ var Kinds = []Kind{
 var laterKinds = []Kind{
 	{Name: "decide", Results: []string{"action", "channel", "propensity", "priority", "status", "reason"}, Options: []string{"send", "via", "none"}},
 	{Name: "ask", Results: []string{"text", "intent", "confidence", "timed_out"}, Options: []string{"via", "timeout", "replies", "on_timeout"}},
-	{Name: "emit", Options: []string{"properties"}},
-	{Name: "call", Results: []string{"status", "body"}, Options: []string{"on_failure"}},
 }
 
 // kindSet is what a check knows of kinds: those of this build first. Parsing an arm leads back to the kinds, so they
