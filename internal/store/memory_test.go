@@ -44,7 +44,9 @@ func TestMemoriesAreIndependent(t *testing.T) {
 
 func TestSeed(t *testing.T) {
 	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) { d.Entry = journey.Entry{When: `customer.tier == "gold"`, Reentry: journey.ReentryAlways} })}, reminder())
+		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) {
+			d.Entry = journey.Entry{When: `customer.tier == "gold"`, Reentry: journey.ReentryAlways}
+		})}, reminder())
 		s.must(s.Seed(s.ctx, noon, "ana", props{"tier": "gold", "consent": props{"marketing": true}}))
 		s.must(s.Seed(s.ctx, noon, "ana", props{"consent": props{"email": false}}))
 		s.same(s.customer("ana").Traits, props{"tier": "gold", "consent": props{"marketing": true, "email": false}})

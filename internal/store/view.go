@@ -77,7 +77,9 @@ func (s *Store) vars(ctx context.Context, tx conn, e *enrolment, p *person, scen
 		v.Event, v.EventName = ev.properties, ev.name
 	}
 	for id, result := range scene.Steps {
-		v.Steps[id] = maps.Clone(result)
+		if v.Steps[id] = maps.Clone(result); v.Steps[id] == nil {
+			v.Steps[id] = map[string]any{}
+		}
 	}
 	for id, from := range scene.StepEvents {
 		if v.Steps[id] == nil {
@@ -89,7 +91,7 @@ func (s *Store) vars(ctx context.Context, tx conn, e *enrolment, p *person, scen
 		}
 		v.Steps[id]["properties"] = properties
 	}
-	return v, nil
+	return v, responses(ctx, tx, e.ID, scene.StepCalls, v.Steps)
 }
 
 const eventColumns = `id, customer, name, at, received_at, properties, source, depth`

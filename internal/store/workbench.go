@@ -21,17 +21,6 @@ func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more boo
 	return false, errNotBuilt
 }
 
-// Emit stores an event of an instance's customer, once per in.Key, and brings it to all journeys; it claims the enrolment. Its depth is one more
-// than that of the events it follows from.
-func (s *Store) Emit(ctx context.Context, now time.Time, in workflows.Emit, properties map[string]any) error {
-	return errNotBuilt
-}
-
-// KeepResponse keeps the response of a call as long as the instance lives, for templates; it claims the enrolment.
-func (s *Store) KeepResponse(ctx context.Context, now time.Time, in workflows.Call, r workflows.CallResult) error {
-	return errNotBuilt
-}
-
 // Move writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat changes nothing.
 func (s *Store) Move(ctx context.Context, now time.Time, in workflows.Move) (workflows.MoveResult, error) {
 	return workflows.MoveResult{}, errNotBuilt

@@ -1,0 +1,31 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Standing is how many open instances of a revision stand at a step.
+type Standing struct {
+	Journey, Revision string
+	Step              string // empty: behind the end of its path, or not yet at its first step
+	State             string // StateOpen or StateWatching
+	Instances         int64
+}
+
+// Standings counts open instances by journey, revision and step, in that order. An empty journey counts all.
+func (s *Store) Standings(ctx context.Context, journey string) ([]Standing, error) {
+	var out []Standing
+	err := s.read(ctx, func(tx conn) error {
+		w := where{}
+		w.raw("state <> 'closed'")
+		w.equals("journey", journey)
+		return rows(ctx, tx, func(r *sql.Rows) error {
+			var one Standing
+			err := r.Scan(&one.Journey, &one.Revision, &one.Step, &one.State, &one.Instances)
+			out = append(out, one)
+			return err
+		}, `select journey, revision, step, state, count(*) from enrolments`+w.sql()+` group by journey, revision, step, state order by journey, revision, step, state`, w.args...)
+	})
+	return out, err
+}
