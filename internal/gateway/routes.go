@@ -59,6 +59,9 @@ func (g *Gateway) routes() []route {
 		{"GET", AdminEnrolments, admin, false, g.adminEnrolments},
 		{"GET", AdminStatus, admin, false, g.adminStatus},
 		{"GET", AdminCounts, admin, false, g.adminCounts},
+		{"GET", AdminStanding, admin, false, g.adminStanding},
+		{"POST", AdminMigrate, admin, false, g.adminMigrate},
+		{"GET", AdminMoves, admin, false, g.adminMoves},
 
 		{"GET", "/healthz", anyone, false, g.healthz},
 		{"GET", "/readyz", anyone, false, g.readyz},
