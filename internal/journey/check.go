@@ -26,13 +26,15 @@ func Check(files []File, opts Options) (*Content, Diagnostics) {
 	c := &checker{
 		opts:     opts,
 		kinds:    allKinds(),
-		content:  &Content{Journeys: map[string]*Definition{}, Messages: map[string]*Message{}},
+		content:  &Content{Journeys: map[string]*Definition{}, Messages: map[string]*Message{}, Tests: map[string]*Test{}},
 		messages: map[string]*messageFile{},
 		journeys: map[string]string{},
+
+		journeyFiles: map[string]bool{},
 	}
 	files = slices.Clone(files)
 	slices.SortStableFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	var journeys []*fileCheck
+	var journeys, tests []*fileCheck
 	for _, file := range files {
 		f := &fileCheck{checker: c, file: file.Name}
 		switch f.role = roleOf(file); f.role {
@@ -40,11 +42,17 @@ func Check(files []File, opts Options) (*Content, Diagnostics) {
 			continue
 		case roleJourney:
 			journeys = append(journeys, f)
+			c.journeyFiles[baseName(f.file)] = true
+		case roleTest:
+			tests = append(tests, f)
 		}
 		f.read(file.Data)
 	}
 	for _, f := range journeys { // after the messages, which they name
 		f.journeyFile()
+	}
+	for _, f := range tests { // after the journeys, whose steps they name
+		f.testFile()
 	}
 	c.unusedMessages()
 	return c.content, c.diagnostics.sorted()
@@ -58,7 +66,9 @@ type checker struct {
 	diagnostics Diagnostics
 	messages    map[string]*messageFile
 	journeys    map[string]string // name → file
-	unsure      bool              // something that may send messages could not be read
+
+	journeyFiles map[string]bool // base names: what the journeys of this folder are called, sound or not
+	unsure       bool            // something that may send messages could not be read
 }
 
 // fileCheck is the check of one file.
@@ -132,7 +142,6 @@ func (f *fileCheck) read(data []byte) {
 	case problem != nil && f.role == roleMessage:
 		f.messages[baseName(f.file)] = &messageFile{check: f, broken: true}
 	case problem != nil:
-	case f.root == nil && f.role == roleTest:
 	case f.root == nil:
 		f.report(pos{1, 1}, "missing-key", "", "the file is empty")
 	case f.role == roleMessage:
