@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
@@ -77,13 +78,15 @@ func (c *Client) Call(ctx context.Context, r Request) (workflows.CallResult, err
 	}
 	attempt, cancel := context.WithTimeout(ctx, min(r.Timeout, journey.MaxCallTimeout))
 	defer cancel()
+	var tls handshake
+	attempt = httptrace.WithClientTrace(attempt, &httptrace.ClientTrace{TLSHandshakeDone: tls.done})
 	req, reason := c.request(attempt, r)
 	if reason != "" {
 		return failed(0, reason), nil
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.lost(ctx, req.URL, err)
+		return lost(ctx, req.URL, err, tls.reason())
 	}
 	defer resp.Body.Close()
 	host := resp.Request.URL.Hostname()
@@ -92,7 +95,7 @@ func (c *Client) Call(ctx context.Context, r Request) (workflows.CallResult, err
 	case len(body) > MaxBody:
 		return failed(resp.StatusCode, fmt.Sprintf("%s: the response is longer than %d KiB", host, MaxBody>>10)), nil
 	case err != nil:
-		return c.lost(ctx, resp.Request.URL, err)
+		return lost(ctx, resp.Request.URL, err, "")
 	}
 	return answer(host, resp, body)
 }
@@ -113,8 +116,8 @@ func answer(host string, resp *http.Response, body []byte) (workflows.CallResult
 	return result, nil
 }
 
-// lost says what a request without an answer means; at is how far it came.
-func (c *Client) lost(ctx context.Context, at *url.URL, err error) (workflows.CallResult, error) {
+// lost says what a request without an answer means; at is how far it came, final why no other attempt will do better.
+func lost(ctx context.Context, at *url.URL, err error, final string) (workflows.CallResult, error) {
 	if ctx.Err() != nil { // the activity was given up, not the attempt
 		return workflows.CallResult{}, ctx.Err()
 	}
@@ -124,18 +127,14 @@ func (c *Client) lost(ctx context.Context, at *url.URL, err error) (workflows.Ca
 			at = u
 		}
 	}
-	host, reason, final := at.Hostname(), outbound.Cause(err), false
+	host := at.Hostname()
 	if r, ok := refusal(err); ok {
-		host, reason, final = r.host, r.why, true
+		host, final = r.host, r.why
 	}
-	if host != "" {
-		reason = host + ": " + reason
+	if final != "" {
+		return failed(0, host+": "+final), nil
 	}
-	result := failed(0, reason)
-	if final || handshake(err) {
-		return result, nil
-	}
-	return workflows.CallResult{}, again(result, 0)
+	return workflows.CallResult{}, again(failed(0, host+": "+outbound.Cause(err)), 0)
 }
 
 // failed is a last word without a body.

@@ -6,11 +6,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -85,13 +87,29 @@ func refusal(err error) (*refused, bool) {
 	return r, errors.As(err, &r)
 }
 
-// handshake reports whether TLS failed, which no repeat makes better.
-func handshake(err error) bool {
-	var (
-		record tls.RecordHeaderError
-		alert  tls.AlertError
-	)
-	return outbound.Untrusted(err) || errors.As(err, &record) || errors.As(err, &alert)
+// handshake watches for a TLS handshake that came to a bad end: not one that broke off or ran out of time, which a repeat may make better.
+type handshake struct{ err atomic.Pointer[error] }
+
+func (h *handshake) done(_ tls.ConnectionState, err error) {
+	var timeout net.Error
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	default:
+		h.err.Store(&err)
+	}
+}
+
+// reason puts it in words; empty where there is nothing to say.
+func (h *handshake) reason() string {
+	switch err := h.err.Load(); {
+	case err == nil:
+		return ""
+	case outbound.Untrusted(*err):
+		return outbound.Cause(*err)
+	default:
+		return "the TLS handshake failed"
+	}
 }
 
 // transport connects to public and allowed addresses only. It looks at each address as the connection is made, after the name was looked up, so a redirect

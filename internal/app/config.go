@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 )
@@ -34,8 +35,9 @@ type Config struct {
 	Insecure    bool
 	TemporalUI  string // see gateway.Config
 
-	Channels channel.Config
-	secrets  struct{ smtp, fcm, sms, webhook Secret }
+	Channels  channel.Config
+	CallAllow string // see call.ParseAllow
+	secrets   struct{ smtp, fcm, sms, webhook Secret }
 
 	RelayWorkers    int
 	WorkflowTasks   int
@@ -77,7 +79,7 @@ const (
 	Logging
 	Temporal // how to reach it
 	HTTP     // the gateway's
-	Channels // e-mail, push, sms, webhook
+	Channels // e-mail, push, sms, webhook, calls
 	Work     // the worker's sizes
 	Relay
 	Time // the virtual clock
@@ -142,6 +144,8 @@ func (c *Config) settings() []setting {
 		{Channels, "webhook-allow-private", "TABI_WEBHOOK_ALLOW_PRIVATE", "let webhooks go to loopback and private addresses", yes(&ch.WebhookAllowPrivate)},
 		{Channels, "send-timeout", "TABI_SEND_TIMEOUT", "longest attempt to send", dur(&ch.Timeout, channel.DefaultTimeout)},
 
+		{Channels, "call-allow", "TABI_CALL_ALLOW", "hosts, IP addresses and CIDR ranges that call steps may reach although they are private: comma list", str(&c.CallAllow, "")},
+
 		{Relay, "relay-workers", "TABI_RELAY_WORKERS", "instances that are delivered to at once", num(&c.RelayWorkers, 32)},
 		{Work, "workflow-tasks", "TABI_WORKFLOW_TASKS", "workflow tasks at once", num(&c.WorkflowTasks, 200)},
 		{Work, "activities", "TABI_ACTIVITIES", "activities at once", num(&c.Activities, 100)},
@@ -188,12 +192,24 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	case c.TimeScale < 0 || c.TimeScale > 1e6:
 		return Usage("--time-scale is %v: give virtual seconds per second, at most 1000000", c.TimeScale)
 	}
+	if _, err := c.callAllow(); err != nil {
+		return err
+	}
 	for flag, n := range map[string]int{"relay-workers": c.RelayWorkers, "workflow-tasks": c.WorkflowTasks, "activities": c.Activities, "local-activities": c.LocalActivities, "sticky-cache": c.StickyCache} {
 		if fs.Lookup(flag) != nil && (n < 1 || flag == "workflow-tasks" && n < 2) {
 			return Usage("--%s is %d: it is too small", flag, n)
 		}
 	}
 	return nil
+}
+
+// callAllow reads the list of what calls may reach.
+func (c *Config) callAllow() (call.Allow, error) {
+	allow, err := call.ParseAllow(c.CallAllow)
+	if err != nil {
+		return allow, Usage("--call-allow (TABI_CALL_ALLOW): %w", err)
+	}
+	return allow, nil
 }
 
 func hideIf(v pflag.Value, err error) error {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -102,6 +103,12 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		}
 	}()
 	c := s.Config
+	allow, err := c.callAllow()
+	if err != nil {
+		return err
+	}
+	calls := call.New(call.Options{Allow: allow, Version: Version})
+	defer calls.Close()
 	worker.SetStickyWorkflowCacheSize(c.StickyCache)
 	fatal := make(chan error, 1)
 	w := worker.New(s.Temporal, workflows.TaskQueue, worker.Options{
@@ -123,7 +130,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	workflows.Register(w)
 	activities.Register(w, activities.New(activities.Config{
 		Store: s.Store, Channels: channels, Clock: s.Clock, Logger: s.Log.Named("activities"),
-		Links: link.Links{PublicURL: c.PublicURL, Secret: s.Secret},
+		Links: link.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
 	}))
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("the worker does not start: %w", err)
