@@ -21,6 +21,9 @@ type person struct {
 	created int64
 	dirty   bool         // traits to be written
 	open    []*enrolment // open and watching, oldest first
+
+	recalled bool             // truths were read
+	truths   map[string]truth // by journey
 }
 
 func scanPerson(r scanner) (*person, error) {
@@ -35,12 +38,17 @@ func scanPerson(r scanner) (*person, error) {
 }
 
 // vars are the traits as expressions and templates see them: with the customer's id, where no trait has that name.
-func (p *person) vars() map[string]any {
-	traits := maps.Clone(p.traits)
-	if _, given := traits["id"]; !given {
-		traits["id"] = p.id
+func (p *person) vars() map[string]any { return traitsOf(p.id, p.traits) }
+
+func traitsOf(id string, traits map[string]any) map[string]any {
+	out := maps.Clone(traits)
+	if out == nil {
+		out = map[string]any{}
 	}
-	return traits
+	if _, given := out["id"]; !given {
+		out["id"] = id
+	}
+	return out
 }
 
 // event is a row of events.
@@ -51,6 +59,7 @@ type event struct {
 	properties                 map[string]any
 	text                       string // properties as stored
 	depth                      int
+	lazy                       bool // stored only if somebody enters by it
 }
 
 // batch collects what a transaction writes, so that it goes out in few statements.
@@ -242,6 +251,9 @@ func (b *batch) flush(ctx context.Context) error {
 		return err
 	}
 	if err := b.flushEvents(ctx); err != nil {
+		return err
+	}
+	if err := b.flushTruths(ctx); err != nil {
 		return err
 	}
 	var starts [][]any

@@ -45,20 +45,22 @@ func (b *batch) publish(ctx context.Context, p *person, ev *event, changed []str
 	if err != nil {
 		return err
 	}
-	names := rel.byEvent[ev.name]
+	names := rel.byEvent[ev.name] // shared: not to be appended to
 	if only != "" {
-		names = []string{only}
-	}
-	for _, name := range names {
-		address, refused, err := b.enter(ctx, p, entry{journey: name, event: ev, forced: only != "", at: ev.received})
+		address, refused, err := b.enter(ctx, p, entry{journey: only, event: ev, forced: true, at: ev.received})
 		if err != nil {
 			return err
 		}
-		if address != "" {
+		if receipt.Refused = refused; address != "" {
 			receipt.Entered = append(receipt.Entered, address)
 		}
-		if only != "" {
-			receipt.Refused = refused
+	} else {
+		turned, err := b.turned(ctx, p, ev)
+		if err != nil {
+			return err
+		}
+		if err := b.enterAll(ctx, p, slices.Concat(names, turned), ev, receipt); err != nil {
+			return err
 		}
 	}
 	// A deferred entry stands in the queue before the event it comes from: an event does not re-open what it has just ended.
@@ -78,6 +80,20 @@ func (b *batch) publish(ctx context.Context, p *person, ev *event, changed []str
 		}
 		b.deliver(e, deliverEvent, ev.id, body, millis(b.now))
 		receipt.Heard = append(receipt.Heard, e.ID)
+	}
+	return nil
+}
+
+// enterAll asks for entry into journeys by one event.
+func (b *batch) enterAll(ctx context.Context, p *person, names []string, ev *event, receipt *Receipt) error {
+	for _, name := range names {
+		address, _, err := b.enter(ctx, p, entry{journey: name, event: ev, at: ev.received})
+		if err != nil {
+			return err
+		}
+		if address != "" {
+			receipt.Entered = append(receipt.Entered, address)
+		}
 	}
 	return nil
 }
@@ -167,10 +183,19 @@ func (b *batch) enter(ctx context.Context, p *person, q entry) (address, refused
 	}
 	e.EntryEvent, e.EntryName, e.EnteredAt, e.State = q.event.id, q.event.name, moment(q.at), StateOpen
 	e.Holdout = b.s.holdout(q.journey, p.id, program.Entry.Holdout)
+	b.keep(q.event)
 	p.open = append(p.open, e)
 	b.starts = append(b.starts, e)
 	b.deliver(e, deliverStart, q.event.id, "", millis(b.now))
 	return e.WorkflowID, "", nil
+}
+
+// keep stores an event that waited for somebody to enter by it.
+func (b *batch) keep(ev *event) {
+	if ev.lazy {
+		ev.lazy = false
+		b.store(ev)
+	}
 }
 
 // reentry applies the journey's re-entry rule. blockers are set where only open instances are in the way that still have deliveries to take: one of those may end them.
@@ -219,6 +244,7 @@ func (b *batch) deferEntry(blockers []*enrolment, q entry, key string) error {
 	if err != nil {
 		return err
 	}
+	b.keep(q.event)
 	b.deliver(blockers[len(blockers)-1], deliverEntry, q.event.id, body, q.at)
 	return nil
 }

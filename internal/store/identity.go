@@ -145,6 +145,9 @@ func (b *batch) join(ctx context.Context, names map[string]string, c *Call) (cha
 				return nil, err
 			}
 		default:
+			if err := b.unite(ctx, b.people[from], survivor); err != nil {
+				return nil, err
+			}
 			more, err := b.merge(ctx, b.people[from], survivor)
 			if err != nil {
 				return nil, err

@@ -139,6 +139,9 @@ func (b *batch) take(ctx context.Context, p *person, c *Call, changed []string) 
 	if ev.properties, ev.text, err = normal(ev.properties); err != nil {
 		return receipt, err
 	}
+	if err := b.recall(ctx, p, p.traits); err != nil {
+		return receipt, err
+	}
 	consequences, dead := consequence(ev.name, ev.properties, p.traits)
 	if consequences != nil {
 		patch = overlay(patch, consequences)
@@ -160,7 +163,7 @@ func (b *batch) take(ctx context.Context, p *person, c *Call, changed []string) 
 	}
 	b.store(ev)
 	if ev.name == eventNone {
-		return receipt, nil
+		return receipt, b.united(ctx, p, ev, changed, &receipt)
 	}
 	return receipt, b.publish(ctx, p, ev, changed, c.Enter, &receipt)
 }

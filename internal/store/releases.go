@@ -27,6 +27,7 @@ type release struct {
 	content  *journey.Content
 	programs map[string]*journey.Program // by journey
 	byEvent  map[string][]string         // entry event → journeys, sorted
+	watched  []watched                   // entered by a change of state, sorted
 }
 
 // manifest is a release as the database keeps it: definitions by revision, messages in full. Its JSON is canonical (maps are sorted).
@@ -210,6 +211,9 @@ func (s *Store) loadRelease(ctx context.Context, tx conn, number int) (*release,
 		r.programs[name] = p.Program
 		for _, event := range sorted(p.Entry.Events) {
 			r.byEvent[event] = append(r.byEvent[event], name)
+		}
+		if w, ok := watches(p.Program); ok {
+			r.watched = append(r.watched, w)
 		}
 	}
 	return r, nil
