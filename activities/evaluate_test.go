@@ -59,6 +59,32 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+// The clocks of the zone say when: the customer's, a named one, UTC where neither is known.
+func TestEvaluateLocalTime(t *testing.T) {
+	b := setup(t, map[string]any{"timezone": "Asia/Tokyo"})
+	now := time.Date(2026, 3, 2, 0, 30, 0, 0, time.UTC) // Monday, 09:30 in Tokyo
+	b.activities.cfg.Now = func(journey.Clock) time.Time { return now }
+	for _, c := range []struct {
+		moment workflows.Moment
+		want   any
+	}{
+		{workflows.Moment{At: "10:00"}, "2026-03-02T01:00:00Z"},
+		{workflows.Moment{At: "09:30"}, "2026-03-03T00:30:00Z"}, // now means the next day
+		{workflows.Moment{At: "09:00", Timezone: "customer"}, "2026-03-03T00:00:00Z"},
+		{workflows.Moment{At: "09:00", Days: []string{"mon"}}, "2026-03-09T00:00:00Z"},
+		{workflows.Moment{At: "09:00", Days: []string{"wed", "sat"}}, "2026-03-04T00:00:00Z"},
+		{workflows.Moment{At: "09:00", Timezone: "Europe/Lisbon"}, "2026-03-02T09:00:00Z"},
+		{workflows.Moment{At: "02:30", Timezone: "America/New_York", Days: []string{"sun"}}, "2026-03-08T07:00:00Z"}, // skipped by summer time
+		{workflows.Moment{At: "09:00", Timezone: "Mars/Olympus"}, "2026-03-02T09:00:00Z"},
+		{workflows.Moment{At: "noon"}, nil},
+	} {
+		got, err := b.activities.Evaluate(t.Context(), workflows.Evaluate{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event}, Moment: &c.moment})
+		if err != nil || len(got.Values) != 1 || got.Values[0] != c.want || got.Missing[0] != (c.want == nil) {
+			t.Errorf("%+v: got %+v %v, want %v", c.moment, got, err, c.want)
+		}
+	}
+}
+
 func TestAssign(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12, "address": map[string]any{"city": "Kyoto", "zip": "600"}})
 	in := workflows.Assign{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event}, Key: b.ref.Enrolment + "/set/1", Assign: []journey.Assignment{

@@ -1,0 +1,169 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// fakeCaller answers with what it is given, and remembers what it was asked.
+type fakeCaller struct {
+	answer workflows.CallResult
+	err    error
+	got    []CallRequest
+}
+
+func (f *fakeCaller) Call(_ context.Context, r CallRequest) (workflows.CallResult, error) {
+	f.got = append(f.got, r)
+	return f.answer, f.err
+}
+
+// call is an order of step rate, at a Caller that answers so.
+func (b *bundle) call(spec journey.Call, answer workflows.CallResult, err error) (workflows.Call, *fakeCaller) {
+	f := &fakeCaller{answer: answer, err: err}
+	b.activities.cfg.Call = f
+	return workflows.Call{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
+		Key: b.ref.Enrolment + "/rate/1", Step: "rate", Spec: spec}, f
+}
+
+func TestCallIsRendered(t *testing.T) {
+	b := setup(t, map[string]any{"token": "a&b", "address": map[string]any{"city": "Kyoto\nJapan"}})
+	in, f := b.call(journey.Call{
+		Method: "POST", URL: "https://api.example.com/{{ customer.first_name | url_encode }}?t={{ customer.token }}", Timeout: 3 * time.Second,
+		Headers: map[string]string{"Authorization": "Bearer {{ customer.token }}", "X-None": "{{ customer.nothing }}"},
+		JSON:    map[string]any{"who": "{{ customer.first_name }}", "n": 1.0, "list": []any{"{{ vars.tries }}", true, nil}, "deep": map[string]any{"city": "{{ customer.address.city }}"}},
+	}, workflows.CallResult{Status: 200, Body: map[string]any{"score": 7.0, "secret": "x"}}, nil)
+	in.Reads = []string{"score", "other"}
+	got, err := b.activities.Call(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(workflows.CallResult{Status: 200, Body: map[string]any{"score": 7.0}}, got); diff != "" {
+		t.Error(diff)
+	}
+	r := f.got[0]
+	var body any
+	if err := json.Unmarshal(r.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"who": "Ana", "n": 1.0, "list": []any{"2", true, nil}, "deep": map[string]any{"city": "Kyoto\nJapan"}}
+	if diff := cmp.Diff(any(want), body); diff != "" {
+		t.Error(diff)
+	}
+	r.Body = nil
+	if diff := cmp.Diff(CallRequest{Step: "rate", Key: in.Key, Method: "POST", URL: "https://api.example.com/Ana?t=a&b", Timeout: 3 * time.Second,
+		Headers: map[string]string{"Authorization": "Bearer a&b", "X-None": ""}}, r); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The whole response stays in the store, where the templates and expressions of later steps find it.
+func TestCallIsKept(t *testing.T) {
+	b := setup(t, nil)
+	in, _ := b.call(journey.Call{URL: "https://api.example.com/"}, workflows.CallResult{Status: 200, Body: map[string]any{"score": 7.0, "name": "Kyoto"}}, nil)
+	for range 2 { // a repeat changes nothing
+		if got, err := b.activities.Call(t.Context(), in); err != nil || got.Body != nil {
+			t.Fatal(got, err)
+		}
+	}
+	scene := in.Scene
+	scene.Steps, scene.StepCalls = map[string]map[string]any{"rate": {"status": 200.0}}, map[string]string{"rate": in.Key}
+	values, err := b.activities.Evaluate(t.Context(), workflows.Evaluate{Ref: b.ref, Scene: scene, Exprs: []journey.Expr{"steps.rate.body.score + 1", "steps.rate.body.name"}})
+	if err != nil || !cmp.Equal(values.Values, []any{8.0, "Kyoto"}) {
+		t.Error(values, err)
+	}
+}
+
+func TestCallReads(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		body  any
+		reads []string
+		want  any
+	}{
+		{map[string]any{"a": 1.0, "b": 2.0}, []string{"*"}, map[string]any{"a": 1.0, "b": 2.0}},
+		{map[string]any{"a": 1.0, "b": 2.0}, []string{"b", "c"}, map[string]any{"b": 2.0}},
+		{map[string]any{"a": 1.0}, []string{"c"}, map[string]any{}},
+		{map[string]any{"a": 1.0}, nil, nil},
+		{"hello", []string{"*"}, "hello"},
+		{"hello", []string{"a"}, nil},
+		{[]any{1.0}, []string{"*"}, []any{1.0}},
+		{nil, []string{"*"}, nil},
+	} {
+		if diff := cmp.Diff(c.want, read(c.body, c.reads)); diff != "" {
+			t.Errorf("%v of %v: %s", c.reads, c.body, diff)
+		}
+	}
+}
+
+func TestCallTemplatesThatFail(t *testing.T) {
+	b := setup(t, map[string]any{"divisor": 0, "first_name": "secret-ana"})
+	bad := "{{ customer.first_name }}{{ 1 | divided_by: customer.divisor }}"
+	for field, spec := range map[string]journey.Call{
+		"url":                      {URL: "https://api.example.com/" + bad},
+		"headers.X-Name":           {URL: "https://api.example.com/", Headers: map[string]string{"A": "b", "X-Name": bad}},
+		"body":                     {URL: "https://api.example.com/", Body: "hello\n" + bad},
+		"body.customer.list[1].of": {URL: "https://api.example.com/", JSON: map[string]any{"customer": map[string]any{"list": []any{"x", map[string]any{"of": bad}}}}},
+	} {
+		in, f := b.call(spec, workflows.CallResult{}, nil)
+		in.Key = b.ref.Enrolment + "/" + field
+		got, err := b.activities.Call(t.Context(), in)
+		if err != nil || !got.Failed || got.Status != 0 || !strings.HasPrefix(got.Reason, "TEMPLATE: "+field) || strings.Contains(got.Reason, "secret-ana") || len(f.got) != 0 {
+			t.Errorf("%s: %+v %v", field, got, err)
+		}
+	}
+}
+
+// An attempt that may be repeated reaches Temporal as it is, and nothing is kept of it.
+func TestCallAgain(t *testing.T) {
+	b := setup(t, nil)
+	in, f := b.call(journey.Call{URL: "https://api.example.com/"}, workflows.CallResult{},
+		temporal.NewApplicationErrorWithOptions("api.example.com: the answer was 503", "CallFailed", temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute}))
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	Register(env, b.activities)
+	_, err := env.ExecuteActivity(workflows.CallActivity, in)
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) || app.NextRetryDelay() != time.Minute || !strings.Contains(app.Message(), "503") || len(f.got) != 1 {
+		t.Error(err)
+	}
+}
+
+// Without a Caller of its own, the activity reaches the open internet only.
+func TestCallDefault(t *testing.T) {
+	b := setup(t, nil)
+	in, _ := b.call(journey.Call{URL: "http://169.254.169.254/latest/meta-data"}, workflows.CallResult{}, nil)
+	b.activities = New(Config{Store: b.store})
+	got, err := b.activities.Call(t.Context(), in)
+	if err != nil || !got.Failed || !strings.Contains(got.Reason, "TABI_CALL_ALLOW") {
+		t.Error(got, err)
+	}
+}
+
+func TestCallNotMine(t *testing.T) {
+	b := setup(t, nil)
+	if _, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil {
+		t.Fatal(err)
+	}
+	in, f := b.call(journey.Call{URL: "https://api.example.com/"}, workflows.CallResult{Status: 200}, nil)
+	in.Chain = "another"
+	emit := workflows.Emit{Ref: b.ref, Scene: in.Scene, Key: in.Key, Spec: journey.Emit{Event: "Hello"}}
+	emit.Chain = "another"
+	_, called := b.activities.Call(t.Context(), in)
+	for what, err := range map[string]error{"call": called, "emit": b.activities.Emit(t.Context(), emit)} {
+		var app *temporal.ApplicationError
+		if !errors.As(err, &app) || app.Type() != workflows.NotMine || !app.NonRetryable() || len(f.got) != 0 {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
