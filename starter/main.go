@@ -50,9 +50,10 @@ func newRoot() *cobra.Command {
 		return app.Usage("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(
-		devCommand(), publishCommand(), lintCommand(), serveCommand(),
+		devCommand(), publishCommand(), lintCommand(), testCommand(), serveCommand(),
 		startCommand(), eventCommand(), ingestCommand(),
 		listCommand(), statusCommand(), exitCommand(), pauseCommand(), resumeCommand(), reconcileCommand(),
+		diffCommand(),
 		versionCommand(),
 	)
 	strict(root)

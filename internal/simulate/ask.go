@@ -1,0 +1,29 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ask has an activity done, and lets the world see it.
+func (w *world) ask(name string, local bool, args []any) done {
+	ctx := w.ctx
+	if w.ending { // what is said on leaving is heard whatever the time
+		ctx = context.WithoutCancel(ctx)
+	} else if w.work++; w.work > w.opts.Work {
+		w.stop(fmt.Errorf("the journeys asked more than %d things of the world without an end: is there a loop that nothing leaves?", w.opts.Work))
+	} else if ctx.Err() != nil {
+		w.stop(context.Cause(ctx))
+	}
+	d := w.doings.do(ctx, name, local, args)
+	w.observe(d)
+	if w.committed() {
+		w.wake()
+	}
+	var p *panicked
+	if errors.As(d.err, &p) {
+		w.stop(fmt.Errorf("activity %s: %w%s", name, p, where(p.stack)))
+	}
+	return d
+}

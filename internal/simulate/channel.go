@@ -1,0 +1,83 @@
+package simulate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// recorder is a channel that takes everything, but what the scenario makes fail.
+type recorder struct {
+	world *world
+	spec  journey.ChannelSpec
+}
+
+func (r *recorder) Spec() journey.ChannelSpec { return r.spec }
+func (r *recorder) Dedupes() bool             { return true }
+func (r *recorder) Close() error              { return nil }
+
+// Send answers at once. What it is given is not kept: the ledger and the activities' answers tell what was sent.
+func (r *recorder) Send(_ context.Context, m channel.Message) channel.Receipt {
+	w := r.world
+	for i, f := range w.faults {
+		if f.Via != "" && f.Via != r.spec.Name {
+			continue
+		}
+		if w.faults[i].Times--; w.faults[i].Times <= 0 {
+			w.faults = append(w.faults[:i:i], w.faults[i+1:]...)
+		}
+		if f.Permanent {
+			return channel.Receipt{Outcome: channel.Refused, Reason: "the scenario makes " + r.spec.Name + " refuse it"}
+		}
+		return channel.Receipt{Outcome: channel.NotSent, Reason: "the scenario makes " + r.spec.Name + " fail"}
+	}
+	return channel.Receipt{Outcome: channel.Sent, ProviderID: m.Key}
+}
+
+// answers are what a scenario's calls get, by step id.
+type answers map[string]journey.CallAnswer
+
+// Call answers at once. A call that the scenario says nothing of gets 200 and {}; a status of 400 or more fails it.
+func (a answers) Call(_ context.Context, r activities.CallRequest) (workflows.CallResult, error) {
+	answer, given := a[r.Step]
+	if !given {
+		answer.Body = map[string]any{}
+	}
+	if answer.Status == 0 {
+		answer.Status = 200
+	}
+	body, err := plain(answer.Body)
+	if err != nil {
+		return workflows.CallResult{}, err
+	}
+	result := workflows.CallResult{Status: answer.Status, Body: body}
+	if answer.Status >= 400 {
+		result.Failed, result.Reason = true, fmt.Sprintf("it answered %d", answer.Status)
+	}
+	return result, nil
+}
+
+// plain is a copy of what JSON carries.
+func plain(v any) (any, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, errors.New("the value is not what JSON carries")
+	}
+	var out any
+	return out, json.Unmarshal(raw, &out)
+}
+
+// text writes a value as JSON.
+func text(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(raw)
+}

@@ -1,0 +1,135 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/tabi-journeys/tabi/activities"
+)
+
+// doings are the activities by name, ready to be done at once: a scenario has one thread of time, in which the world takes none.
+type doings struct {
+	byName map[string]reflect.Value
+	normal *testsuite.TestActivityEnvironment // gives normal activities the context they expect; made at first use
+}
+
+func newDoings(a *activities.Activities) *doings {
+	d := &doings{byName: map[string]reflect.Value{}}
+	activities.Register(d, a)
+	return d
+}
+
+// doings is the registry that activities.Register fills.
+var _ worker.ActivityRegistry = (*doings)(nil)
+
+func (d *doings) RegisterActivity(any) { panic("activities are registered by name") }
+
+func (d *doings) RegisterActivityWithOptions(a any, o activity.RegisterOptions) {
+	d.byName[o.Name] = reflect.ValueOf(a)
+}
+
+func (d *doings) RegisterDynamicActivity(any, activity.DynamicRegisterOptions) {
+	panic("activities are registered by name")
+}
+
+// done is what an activity was given and what came of it.
+type done struct {
+	in, out any // out is nil where there is none
+	result  *commonpb.Payloads
+	err     error // as a workflow sees it
+}
+
+// do runs an activity once, on copies of its input and output, as if they had been to the server and back.
+func (d *doings) do(ctx context.Context, name string, local bool, args []any) done {
+	f, known := d.byName[name]
+	if !known || len(args) != 1 {
+		return done{err: seen(temporal.NewNonRetryableApplicationError(fmt.Sprintf("there is no activity %q that takes %d values", name, len(args)), "NoActivity", nil))}
+	}
+	payloads, err := converter.GetDefaultDataConverter().ToPayloads(args...)
+	if err != nil {
+		return done{err: seen(err)}
+	}
+	in := reflect.New(f.Type().In(1))
+	if err := converter.GetDefaultDataConverter().FromPayloads(payloads, in.Interface()); err != nil {
+		return done{err: seen(err)}
+	}
+	answer := done{in: in.Elem().Interface()}
+	if local {
+		answer.out, answer.err = call(ctx, f, in.Elem())
+	} else {
+		answer.out, answer.err = d.callNormal(ctx, f, answer.in)
+	}
+	if answer.err == nil && answer.out != nil {
+		answer.result, answer.err = converter.GetDefaultDataConverter().ToPayloads(answer.out)
+	}
+	answer.err = seen(answer.err)
+	return answer
+}
+
+// call makes a call and gives what it returned; a panic is an error.
+func call(ctx context.Context, f, in reflect.Value) (out any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &panicked{fmt.Sprint(r), string(debug.Stack())}
+		}
+	}()
+	results := f.Call([]reflect.Value{reflect.ValueOf(ctx), in})
+	err, _ = results[len(results)-1].Interface().(error)
+	if len(results) == 2 && err == nil {
+		out = results[0].Interface()
+	}
+	return out, err
+}
+
+// callNormal makes a call in the context of a normal activity.
+func (d *doings) callNormal(ctx context.Context, f reflect.Value, in any) (any, error) {
+	if d.normal == nil {
+		suite := &testsuite.WorkflowTestSuite{}
+		suite.SetLogger(silent)
+		d.normal = suite.NewTestActivityEnvironment()
+		d.normal.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
+		for name, known := range d.byName {
+			d.normal.RegisterActivityWithOptions(known.Interface(), activity.RegisterOptions{Name: name})
+		}
+	}
+	value, err := d.normal.ExecuteActivity(f.Interface(), in)
+	if err != nil || f.Type().NumOut() == 1 {
+		var wrapped *temporal.ActivityError
+		if errors.As(err, &wrapped) && wrapped.Unwrap() != nil {
+			err = wrapped.Unwrap()
+		}
+		return nil, err
+	}
+	out := reflect.New(f.Type().Out(0))
+	if err := value.Get(out.Interface()); err != nil {
+		return nil, err
+	}
+	return out.Elem().Interface(), nil
+}
+
+// panicked is a panic of an activity.
+type panicked struct{ words, stack string }
+
+func (p *panicked) Error() string { return "panic: " + p.words }
+
+// seen is an error as a workflow sees it that waited for the activity.
+func seen(err error) error {
+	if err == nil {
+		return nil
+	}
+	var p *panicked
+	if errors.As(err, &p) {
+		return p
+	}
+	return temporal.GetDefaultFailureConverter().FailureToError(temporal.GetDefaultFailureConverter().ErrorToFailure(err))
+}

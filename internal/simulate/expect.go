@@ -1,0 +1,215 @@
+package simulate
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// look compares what an expectation says with what is so. end is for the one behind the timeline, whose time is told from where the scenario stands.
+func (w *world) look(e *journey.Expect, end bool) {
+	check := &check{world: w, expect: e}
+	check.instance()
+	if e.Latest != nil {
+		check.latest(*e.Latest)
+	}
+	if e.Sent != nil {
+		check.list("sent", *e.Sent, w.those(workflows.StatusSent), false)
+	}
+	for n, message := range e.NotSent {
+		for _, s := range w.those(workflows.StatusSent) {
+			if s.Message == message {
+				check.wrong("not_sent", fmt.Sprintf("not_sent[%d]", n), "not "+message, "it was sent by "+s.Via)
+				break
+			}
+		}
+	}
+	if e.Blocked != nil {
+		check.list("blocked", *e.Blocked, w.those(workflows.StatusSuppressed), true)
+	}
+	if e.Handoffs != nil && !slices.Equal(*e.Handoffs, w.handoffs) {
+		check.wrong("handoffs", "", brackets(*e.Handoffs), brackets(w.handoffs))
+	}
+}
+
+// check is one expectation being compared.
+type check struct {
+	world  *world
+	expect *journey.Expect
+}
+
+// wrong notes what is not as expected, at the place of its value.
+func (c *check) wrong(what, place, expected, actual string) {
+	at, known := c.expect.Places[place]
+	if !known {
+		if at, known = c.expect.Places[what]; !known {
+			at = c.expect.Place
+		}
+	}
+	c.world.fail(Failure{Place: at, At: c.world.since(), What: what, Expected: expected, Actual: actual})
+}
+
+// instance looks at one instance: where it is, and how it ended.
+func (c *check) instance() {
+	e := c.expect
+	if e.Key == nil && e.Outcome == "" && e.Step == "" && len(e.Visited) == 0 && len(e.Vars) == 0 {
+		return
+	}
+	i := c.world.subject(e.Key)
+	if i == nil {
+		c.nobody()
+		return
+	}
+	v, err := i.look()
+	if err != nil {
+		c.wrong("step", "", "an instance that runs", err.Error())
+		return
+	}
+	if e.Outcome != "" && v.Outcome != e.Outcome {
+		c.wrong("outcome", "", e.Outcome, standing(v))
+	}
+	if e.Step != "" && (v.Outcome != "" || v.Step != e.Step) {
+		c.wrong("step", "", e.Step, standing(v))
+	}
+	if n, ok := subsequence(e.Visited, i.visited); !ok {
+		c.wrong("visited", fmt.Sprintf("visited[%d]", n), brackets(e.Visited), fmt.Sprintf("%s: no %s%s", brackets(i.visited), e.Visited[n], behind(e.Visited[:n])))
+	}
+	for _, name := range sorted(e.Vars) {
+		got, have := v.Vars[name]
+		switch {
+		case !have:
+			c.wrong("vars", "vars."+name, name+": "+text(e.Vars[name]), name+" has no value")
+		case !reflect.DeepEqual(journey.Plain(e.Vars[name]), journey.Plain(got)):
+			c.wrong("vars", "vars."+name, name+": "+text(e.Vars[name]), name+": "+text(got))
+		}
+	}
+}
+
+// nobody says that there is no instance to look at.
+func (c *check) nobody() {
+	what, actual := "outcome", "nobody entered "+c.world.test.Journey
+	switch e := c.expect; {
+	case e.Key != nil:
+		var keys []string
+		for _, i := range c.world.instances {
+			if i.journey == c.world.test.Journey && !slices.Contains(keys, i.key) {
+				keys = append(keys, i.key)
+			}
+		}
+		what = "key"
+		if len(keys) > 0 {
+			actual = "there are " + brackets(keys)
+		}
+		c.wrong(what, "", "an instance of key "+*e.Key, actual)
+		return
+	case e.Outcome != "":
+	case e.Step != "":
+		what = "step"
+	case len(e.Visited) > 0:
+		what = "visited"
+	default:
+		what = "vars"
+	}
+	expected := map[string]string{"outcome": c.expect.Outcome, "step": c.expect.Step, "visited": brackets(c.expect.Visited), "vars": text(c.expect.Vars)}[what]
+	c.wrong(what, "", expected, actual)
+}
+
+// standing says where an instance is, or how it ended.
+func standing(v workflows.View) string {
+	switch {
+	case v.Outcome != "":
+		return fmt.Sprintf("%s (%s)", v.Outcome, v.Reason)
+	case v.Step != "":
+		return "it is at " + v.Step
+	case v.Holdout:
+		return "it is held out, and watched"
+	}
+	return "its path has ended; its goal is watched for"
+}
+
+// those are the messages of the journey under test with a status, in time order.
+func (w *world) those(status string) []journey.Said {
+	var out []journey.Said
+	for _, s := range w.sends {
+		if s.journey == w.test.Journey && s.status == status {
+			out = append(out, s.said)
+		}
+	}
+	return out
+}
+
+// latest compares the latest message sent so far.
+func (c *check) latest(want journey.Said) {
+	sent := c.world.those(workflows.StatusSent)
+	switch {
+	case len(sent) == 0:
+		c.wrong("sent", "", said(want, false), "nothing was sent")
+	case !fits(want, sent[len(sent)-1]):
+		got := sent[len(sent)-1]
+		c.wrong("sent", "", said(want, false), said(journey.Said{Message: got.Message, Via: got.Via}, false))
+	}
+}
+
+// list compares a whole list, in order.
+func (c *check) list(what string, want, got []journey.Said, reasons bool) {
+	if len(want) == len(got) {
+		n := 0
+		for n < len(want) && fits(want[n], got[n]) {
+			n++
+		}
+		if n == len(want) {
+			return
+		}
+	}
+	c.wrong(what, "", all(want, reasons), all(got, reasons))
+}
+
+// fits reports whether what was said is as wanted. Empty fields are not looked at.
+func fits(want, got journey.Said) bool {
+	return (want.Message == "" || want.Message == got.Message) && (want.Via == "" || want.Via == got.Via) && (want.Reason == "" || want.Reason == got.Reason)
+}
+
+// subsequence reports whether want stands in got in this order, and else which is the first that does not.
+func subsequence(want, got []string) (int, bool) {
+	n := 0
+	for _, one := range got {
+		if n < len(want) && one == want[n] {
+			n++
+		}
+	}
+	return n, n == len(want)
+}
+
+// behind says after what something was missed.
+func behind(steps []string) string {
+	if len(steps) == 0 {
+		return ""
+	}
+	return " behind " + steps[len(steps)-1]
+}
+
+func brackets(list []string) string { return "[" + strings.Join(list, ", ") + "]" }
+
+func all(list []journey.Said, reasons bool) string {
+	out := make([]string, len(list))
+	for n, s := range list {
+		out[n] = said(s, reasons)
+	}
+	return brackets(out)
+}
+
+// said writes a message with its channel; of a blocked one the reason.
+func said(s journey.Said, reasons bool) string {
+	out := s.Message
+	if s.Via != "" {
+		out += " by " + s.Via
+	}
+	if reasons && s.Reason != "" {
+		out += " (" + s.Reason + ")"
+	}
+	return out
+}

@@ -1,0 +1,89 @@
+package simulate
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// happen does what a line says.
+func (w *world) happen(line *journey.Line) error {
+	switch {
+	case line.Event != nil:
+		return w.event(line)
+	case line.Customer != nil:
+		w.tell(line.At, line.Place, "customer: %s", names(line.Customer))
+		return w.ingest(line, store.Call{Type: "identify", Traits: line.Customer})
+	case line.Fail != nil:
+		f := *line.Fail
+		f.Times = max(f.Times, 1)
+		w.faults = append(w.faults, f)
+		how := "not sent"
+		if f.Permanent {
+			how = "refused for good"
+		}
+		w.tell(line.At, line.Place, "fail: the next %d by %s: %s", f.Times, cmp.Or(f.Via, "any channel"), how)
+		return nil
+	case line.Resolve != nil:
+		return w.resolve(line)
+	case line.Intent != nil:
+		w.fail(Failure{Place: line.Place, At: line.At, What: "intent", Message: "intents are not in this build"})
+	}
+	return nil
+}
+
+func (w *world) event(line *journey.Line) error {
+	e := line.Event
+	w.tell(line.At, line.Place, "event %s", e.Name)
+	return w.ingest(line, store.Call{Type: "track", MessageID: e.ID, Event: e.Name, Properties: e.Properties})
+}
+
+// ingest brings a call of the customer to the store, as the gateway does.
+func (w *world) ingest(line *journey.Line, c store.Call) error {
+	w.events++
+	c.UserID, c.Source = w.scenario.ID, "scenario"
+	if c.MessageID == "" {
+		c.MessageID = fmt.Sprintf("scenario/%d", w.events)
+	}
+	_, err := w.store.Ingest(w.ctx, w.now(), []store.Call{c})
+	if store.IsInput(err) {
+		w.fail(Failure{Place: line.Place, At: line.At, Message: err.Error()})
+		return nil
+	}
+	return err
+}
+
+// resolve is an agent's word on the oldest open hand-off of a queue.
+func (w *world) resolve(line *journey.Line) error {
+	r := line.Resolve
+	agent := cmp.Or(r.Agent, "agent")
+	w.tell(line.At, line.Place, "%s resolves %s: %s", agent, cmp.Or(r.Queue, "the oldest hand-off"), r.Outcome)
+	open, err := w.store.Handoffs(w.ctx, store.HandoffFilter{Queue: r.Queue, Customer: w.scenario.ID, Limit: 1000})
+	if err != nil {
+		return err
+	}
+	var oldest *store.Handoff
+	for i := range open { // they come by priority first
+		if h := &open[i]; oldest == nil || h.OpenedAt.Before(oldest.OpenedAt) {
+			oldest = h
+		}
+	}
+	if oldest == nil {
+		queue := "any queue"
+		if r.Queue != "" {
+			queue = "queue " + r.Queue
+		}
+		w.fail(Failure{Place: line.Place, At: line.At, What: "resolve", Expected: "an open hand-off of " + queue, Actual: "none is open"})
+		return nil
+	}
+	if err := w.store.ClaimHandoff(w.ctx, w.now(), oldest.ID, agent); err != nil {
+		return err
+	}
+	return w.store.ResolveHandoff(w.ctx, w.now(), oldest.ID, agent, r.Outcome, r.Note)
+}
+
+// names are the keys of a map, in order.
+func names[T any](m map[string]T) string { return strings.Join(sorted(m), ", ") }

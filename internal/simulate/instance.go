@@ -1,0 +1,243 @@
+package simulate
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// instance is one entry into a journey.
+type instance struct {
+	world     *world
+	enrolment store.Enrolment
+	workflow  string
+	journey   string
+	key       string
+	holdout   bool
+	future    workflow.ChildWorkflowFuture
+	cancel    workflow.CancelFunc
+	view      func() (workflows.View, error)
+	over      bool // its run is
+
+	visited []string // step ids in the order they were entered
+	parked  string   // the last of visited, where it waits there
+	ended   *workflows.Ended
+	untold  map[string]string // step → what it did, until it is reported
+}
+
+// sending is a message that went out or was held back.
+type sending struct {
+	journey string
+	said    journey.Said
+	status  string
+}
+
+// at is the instance that was last started under a workflow id.
+func (w *world) at(workflowID string) *instance {
+	for n := len(w.instances) - 1; n >= 0; n-- {
+		if w.instances[n].workflow == workflowID {
+			return w.instances[n]
+		}
+	}
+	return nil
+}
+
+// of is the instance of an enrolment.
+func (w *world) of(enrolment string) *instance {
+	for _, i := range w.instances {
+		if i.enrolment.ID == enrolment {
+			return i
+		}
+	}
+	return nil
+}
+
+// name is what people call it.
+func (i *instance) name() string {
+	if i.key != "" {
+		return i.journey + " (" + i.key + ")"
+	}
+	return i.journey
+}
+
+// who begins a line of the story: nothing where only one journey runs, with one instance at a time.
+func (i *instance) who() string {
+	if i.journey != i.world.test.Journey || i.key != "" {
+		return i.name() + ": "
+	}
+	return ""
+}
+
+func (w *world) entered(i *instance, in workflows.Input) {
+	held := ""
+	if in.Holdout {
+		held = ", held out"
+	}
+	w.tell(w.since(), journey.Place{}, "%s entered by %s%s", i.name(), in.EntryName, held)
+}
+
+// observe sees what an instance asked of the world, and what came of it.
+func (w *world) observe(d done) {
+	if d.err != nil {
+		return
+	}
+	switch in := d.in.(type) {
+	case workflows.Report:
+		if i := w.of(in.Enrolment); i != nil {
+			i.reported(in)
+		}
+	case workflows.Send:
+		if out, ok := d.out.(workflows.SendResult); ok {
+			w.said(in, out)
+		}
+	case workflows.OpenHandoff:
+		if in.Journey == w.test.Journey {
+			w.handoffs = append(w.handoffs, in.Spec.Queue)
+		}
+		if i := w.of(in.Enrolment); i != nil {
+			i.untold[in.Step] = "given to " + in.Spec.Queue
+		}
+	}
+}
+
+// said notes what came of a send.
+func (w *world) said(in workflows.Send, out workflows.SendResult) {
+	i := w.of(in.Enrolment)
+	if i == nil {
+		return
+	}
+	switch out.Status {
+	case workflows.StatusSent, workflows.StatusSuppressed, workflows.StatusFailed:
+		w.sends = append(w.sends, sending{journey: in.Journey, status: out.Status,
+			said: journey.Said{Message: in.Spec.Message, Via: out.Channel, Reason: out.Reason}})
+	}
+	switch out.Status {
+	case workflows.StatusSent:
+		i.untold[in.Step] = fmt.Sprintf("sent %s by %s", in.Spec.Message, out.Channel)
+	case workflows.StatusSuppressed:
+		i.untold[in.Step] = fmt.Sprintf("blocked %s: %s", in.Spec.Message, out.Reason)
+	case workflows.StatusFailed:
+		i.untold[in.Step] = fmt.Sprintf("failed to send %s: %s", in.Spec.Message, out.Reason)
+	}
+}
+
+// reported follows the instance on its way.
+func (i *instance) reported(r workflows.Report) {
+	w := i.world
+	for _, p := range r.Passed {
+		w.visit(i.journey, p.Step, p.Arm)
+		if p.Arm == workflows.ArmSkipped {
+			w.tell(p.At.Sub(w.clock.Origin), journey.Place{}, "%sskipped %s", i.who(), p.Step)
+			continue
+		}
+		if i.parked != p.Step {
+			i.visited = append(i.visited, p.Step)
+		}
+		i.parked = ""
+		w.tell(p.At.Sub(w.clock.Origin), journey.Place{}, "%s%s", i.who(), i.passed(p))
+	}
+	if p := r.Parked; p != nil && p.Step != "" && i.parked != p.Step {
+		i.parked = p.Step
+		i.visited = append(i.visited, p.Step)
+		w.visit(i.journey, p.Step, "")
+		if text, ok := i.untold[p.Step]; ok && p.Kind == "handoff" {
+			delete(i.untold, p.Step)
+			w.tell(w.since(), journey.Place{}, "%s%s", i.who(), text)
+		}
+		w.tell(w.since(), journey.Place{}, "%swaits at %s%s", i.who(), p.Step, until(p, w.clock.Origin))
+	}
+	if r.Ended != nil {
+		i.ended = r.Ended
+		if v, err := i.look(); err == nil && v.Step != "" && i.parked != v.Step && len(r.Passed) == 0 {
+			w.visit(i.journey, v.Step, "")
+		}
+		w.tell(r.Ended.At.Sub(w.clock.Origin), journey.Place{}, "%sended: %s (%s)", i.who(), r.Ended.Outcome, r.Ended.Reason)
+	}
+}
+
+// passed tells of a step that was passed. What a send did was noted when it was done, and is told here, in the order of the steps.
+func (i *instance) passed(p workflows.Passage) string {
+	if text, ok := i.untold[p.Step]; ok {
+		delete(i.untold, p.Step)
+		return text + " (" + p.Step + ")"
+	}
+	text := "passed " + p.Step
+	if p.Outcome != "" {
+		text += ": " + p.Outcome
+	}
+	if p.Arm != "" && p.Arm != p.Outcome {
+		text += " → " + p.Arm
+	}
+	return text
+}
+
+// until says how long and for what it waits.
+func until(p *workflows.Parked, origin time.Time) string {
+	text := ""
+	if !p.Until.IsZero() {
+		text = " until " + Offset(p.Until.Sub(origin))
+	}
+	if len(p.For) > 0 {
+		text += " for " + strings.Join(p.For, " or ")
+	}
+	return text
+}
+
+// visit counts a way that was taken; the empty arm is the step itself.
+func (w *world) visit(name, step, arm string) {
+	if w.visited[name] == nil {
+		w.visited[name] = map[string]map[string]int{}
+	}
+	if w.visited[name][step] == nil {
+		w.visited[name][step] = map[string]int{}
+	}
+	w.visited[name][step][arm]++
+}
+
+// look asks the instance where it is.
+func (i *instance) look() (workflows.View, error) {
+	if i.view == nil {
+		return workflows.View{}, fmt.Errorf("%s has not begun", i.name())
+	}
+	return i.view()
+}
+
+// subject is the instance of the journey under test that an expectation means: that of a key, else the one entered last.
+func (w *world) subject(key *string) *instance {
+	for n := len(w.instances) - 1; n >= 0; n-- {
+		if i := w.instances[n]; i.journey == w.test.Journey && (key == nil || i.key == *key) {
+			return i
+		}
+	}
+	return nil
+}
+
+func sorted[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Offset writes a time from the start as a journey would: 61m is 1h1m, 0 is 0m.
+func Offset(d time.Duration) string {
+	sign := ""
+	if d < 0 {
+		sign, d = "-", -d
+	}
+	text := ""
+	for _, unit := range []struct {
+		name string
+		size time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond}} {
+		if n := d / unit.size; n > 0 {
+			text += fmt.Sprintf("%d%s", n, unit.name)
+			d %= unit.size
+		}
+	}
+	return sign + cmp.Or(text, "0m")
+}

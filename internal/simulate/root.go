@@ -1,0 +1,284 @@
+package simulate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// play is the root workflow: it plays the timeline, brings what the store has for the instances, as the relay does, and waits for their end.
+func (w *world) play(ctx workflow.Context) error {
+	w.root = ctx
+	defer func() { w.root = nil }()
+	err := w.timeline(ctx)
+	if err == nil {
+		err = w.finish(ctx)
+	}
+	if err != nil && w.stopped == nil {
+		w.stopped = err
+	}
+	w.sendHome(ctx)
+	return nil
+}
+
+// timeline does the lines in written order, each at its moment, and the entries by schedule between them.
+func (w *world) timeline(ctx workflow.Context) error {
+	for i := range w.scenario.Timeline {
+		line := &w.scenario.Timeline[i]
+		room := beforeTimers
+		if line.Expect != nil {
+			room = behindTimers
+		}
+		moment := w.clock.Origin.Add(line.At)
+		if err := w.reach(ctx, w.clock.Wall(moment).Add(room), moment); err != nil {
+			return err
+		}
+		if err := w.do(line); err != nil {
+			return err
+		}
+		if err := w.pump(ctx); err != nil {
+			return err
+		}
+	}
+	if n := len(w.scenario.Timeline); n > 0 {
+		last := w.clock.Origin.Add(w.scenario.Timeline[n-1].At)
+		return w.reach(ctx, w.clock.Wall(last), last)
+	}
+	return nil
+}
+
+// reach lets time run to a point of the environment's clock, with the entries by schedule up to the last moment that lie before that point.
+func (w *world) reach(ctx workflow.Context, point, last time.Time) error {
+	for {
+		if err := w.pump(ctx); err != nil {
+			return err
+		}
+		var next time.Time
+		if w.schedules {
+			var err error
+			if next, err = w.store.NextSchedule(w.ctx, w.now()); err != nil {
+				return err
+			}
+		}
+		scheduled := !next.IsZero() && !next.After(last) && !w.clock.Wall(next).Add(beforeSchedule).After(point)
+		stop := point
+		if scheduled {
+			stop = w.clock.Wall(next).Add(beforeSchedule)
+		}
+		arrived, err := w.sleep(ctx, stop)
+		switch {
+		case err != nil:
+			return err
+		case !arrived: // something was committed, which may have moved the schedule
+		case !scheduled:
+			return nil
+		default:
+			for more := true; more; {
+				var err error
+				if more, err = w.store.RunSchedules(w.ctx, next, w.env.Now()); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// sleep waits until a point of the environment's clock (true), or until there is something to bring (false).
+// The clock moves only when nothing is under way: at the point everything due before is over and done.
+func (w *world) sleep(ctx workflow.Context, point time.Time) (bool, error) {
+	d := max(point.Sub(workflow.Now(ctx)), time.Nanosecond)
+	timing, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	timer := workflow.NewTimer(timing, d)
+	err := workflow.Await(ctx, func() bool { return timer.IsReady() || w.stirred || w.stopped != nil })
+	w.rouse(ctx)
+	if err == nil {
+		err = w.stopped
+	}
+	return !w.stirred, err
+}
+
+// rouse takes the wake that brought the root here.
+func (w *world) rouse(ctx workflow.Context) {
+	if workflow.GetSignalChannel(ctx, wakeSignal).ReceiveAsync(nil) {
+		w.waking = false
+	}
+}
+
+// rest lets everything that is under way come to rest; the moment stays the same.
+func (w *world) rest(ctx workflow.Context) error {
+	if err := workflow.Sleep(ctx, time.Nanosecond); err != nil {
+		return err
+	}
+	w.rouse(ctx)
+	return w.stopped
+}
+
+// leaseTime is longer than any scenario.
+const leaseTime = 200 * 365 * 24 * time.Hour
+
+// pump brings what the store has for the instances until there is no more: one after the other, the oldest first, each at rest before the next.
+func (w *world) pump(ctx workflow.Context) error {
+	for {
+		if err := w.rest(ctx); err != nil {
+			return err
+		}
+		w.stirred = false
+		leases, err := w.store.Lease(w.ctx, w.env.Now(), 1, leaseTime)
+		if err != nil {
+			return err
+		}
+		if len(leases) == 0 {
+			if w.stirred = w.stirred || w.committed(); w.stirred { // a deferred entry was decided
+				continue
+			}
+			return nil
+		}
+		for _, l := range leases {
+			if err := w.serve(ctx, l); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// committed reports whether the store has new deliveries since it was last asked.
+func (w *world) committed() bool {
+	select {
+	case <-w.store.Committed():
+		return true
+	default:
+		return false
+	}
+}
+
+// serve brings the deliveries of one instance.
+func (w *world) serve(ctx workflow.Context, l store.Lease) error {
+	for _, d := range l.Deliveries {
+		switch {
+		case d.Start != nil:
+			if err := w.start(ctx, l.Enrolment, *d.Start); err != nil {
+				return err
+			}
+		case d.Event != nil:
+			i := w.at(l.Enrolment.WorkflowID)
+			if i == nil || i.over {
+				break // it has ended: there is nobody to tell
+			}
+			if err := i.future.SignalChildWorkflow(ctx, workflows.EventName, *d.Event).Get(ctx, nil); err != nil && !i.over {
+				return fmt.Errorf("an event could not be brought to %s: %w", i.name(), err)
+			}
+		}
+		if err := w.rest(ctx); err != nil {
+			return err
+		}
+	}
+	if n := len(l.Deliveries); n > 0 {
+		if err := w.store.Delivered(w.ctx, l, l.Deliveries[n-1].Seq); err != nil && !errors.Is(err, store.ErrNotMine) {
+			return err
+		}
+	}
+	if err := w.store.Unlease(w.ctx, l, "", time.Time{}); err != nil && !errors.Is(err, store.ErrNotMine) {
+		return err
+	}
+	return nil
+}
+
+// start starts an instance and waits until it runs.
+func (w *world) start(ctx workflow.Context, e store.Enrolment, in workflows.Input) error {
+	if len(w.instances) >= w.opts.Instances {
+		return fmt.Errorf("more than %d instances were started: does a journey enter itself, or others, without end?", w.opts.Instances)
+	}
+	if in.Journey == w.test.Journey {
+		in.Arms = w.scenario.Arms
+	}
+	i := &instance{world: w, enrolment: e, workflow: e.WorkflowID, journey: in.Journey, key: in.Key, holdout: in.Holdout, untold: map[string]string{}}
+	w.instances = append(w.instances, i)
+	w.entered(i, in)
+	var child workflow.Context
+	child, i.cancel = workflow.WithCancel(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: i.workflow, WaitForCancellation: true}))
+	i.future = workflow.ExecuteChildWorkflow(child, workflows.JourneyType, in)
+	w.running++
+	if err := i.future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+		return fmt.Errorf("%s could not be started: %w", i.name(), err)
+	}
+	workflow.Go(ctx, i.await)
+	return nil
+}
+
+// await waits for the instance's end.
+func (i *instance) await(ctx workflow.Context) {
+	err := i.future.Get(ctx, nil)
+	i.over = true
+	i.world.running--
+	if err != nil && !i.world.ending {
+		i.world.stop(fmt.Errorf("%s broke: %w", i.name(), err))
+	}
+}
+
+// finish lets time run until every instance has ended. Nobody enters by schedule any more.
+func (w *world) finish(ctx workflow.Context) error {
+	for {
+		if err := w.pump(ctx); err != nil {
+			return err
+		}
+		if w.running == 0 {
+			return nil
+		}
+		if w.since() > horizon {
+			return fmt.Errorf("%s had not ended after %d years", w.waiting(), horizon/(365*24*time.Hour))
+		}
+		timing, cancel := workflow.WithCancel(ctx)
+		year := workflow.NewTimer(timing, slow*365*24*time.Hour)
+		err := workflow.Await(ctx, func() bool { return w.stirred || w.stopped != nil || w.running == 0 || year.IsReady() })
+		cancel()
+		if err != nil {
+			return err
+		}
+		w.rouse(ctx)
+		if w.stopped != nil {
+			return w.stopped
+		}
+	}
+}
+
+// sendHome cancels what still runs, so that it ends in order and leaves nothing behind.
+func (w *world) sendHome(ctx workflow.Context) {
+	w.ending = true
+	for _, i := range w.instances {
+		if !i.over && i.cancel != nil {
+			i.cancel()
+		}
+	}
+	for range 10 { // each has a few things to say
+		if w.running == 0 {
+			return
+		}
+		_ = workflow.Sleep(ctx, time.Nanosecond)
+	}
+}
+
+// waiting names the instances that have not ended.
+func (w *world) waiting() string {
+	for _, i := range w.instances {
+		if !i.over {
+			return i.name()
+		}
+	}
+	return "nobody"
+}
+
+// do makes a line of the timeline happen.
+func (w *world) do(line *journey.Line) error {
+	if line.Expect != nil {
+		w.look(line.Expect, false)
+		return nil
+	}
+	return w.happen(line)
+}

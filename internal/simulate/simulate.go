@@ -1,0 +1,106 @@
+// Package simulate runs scenarios: the journeys' own interpreter, activities, store and templates in simulated time, with channels that only remember.
+// What the relay and Temporal do otherwise is done by the SDK's time-skipping environment and a root workflow, one of each per scenario.
+package simulate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Options bound a scenario.
+type Options struct {
+	// Wall is the longest a scenario may take in real time; default 30 s.
+	Wall time.Duration
+	// Instances is how many may be started in one scenario; default 1,000.
+	Instances int
+	// Work is how often the journeys may ask something of the world (decide, send, report) in one scenario; default 200,000.
+	Work int
+}
+
+func (o Options) withDefaults() Options {
+	o.Wall = cmp.Or(o.Wall, 30*time.Second)
+	o.Instances = cmp.Or(o.Instances, 1000)
+	o.Work = cmp.Or(o.Work, 200_000)
+	return o
+}
+
+// Result is what came of a scenario.
+type Result struct {
+	Journey  string
+	File     string
+	Name     string
+	Place    journey.Place
+	Passed   bool
+	Failures []Failure
+	Story    []Entry // in the order it happened
+	// Visited are the ways that were taken: journey → step → arm (empty: the step was entered) → how often.
+	Visited  map[string]map[string]map[string]int
+	Duration time.Duration // real
+}
+
+// Failure is what was not as the scenario says.
+type Failure struct {
+	Place    journey.Place // in the scenario file; its Line is 0 where there is none
+	At       time.Duration // in scenario time, from the start
+	What     string        // what was looked at: outcome, sent, …; empty where the scenario could not go on
+	Expected string
+	Actual   string
+	Message  string // in words
+}
+
+// Entry is one thing that happened.
+type Entry struct {
+	At    time.Duration // in scenario time, from the start
+	Text  string
+	Place journey.Place // of the line that caused it; its Line is 0 where none did
+}
+
+// Run runs one scenario of a test. It shares nothing with other runs, and may run beside them. content must be checked without errors. A panic anywhere
+// below becomes a failure of the scenario.
+func Run(ctx context.Context, content *journey.Content, test *journey.Test, scenario int, opts Options) (result Result) {
+	opts = opts.withDefaults()
+	s := &test.Scenarios[scenario]
+	began := clock.Wall()
+	result = Result{Journey: test.Journey, File: test.File, Name: s.Name, Place: s.Place}
+	ctx, cancel := context.WithTimeoutCause(ctx, opts.Wall, fmt.Errorf("it was not over after %s of real time", opts.Wall))
+	defer cancel()
+	w := &world{ctx: ctx, opts: opts, test: test, scenario: s, content: content, visited: map[string]map[string]map[string]int{}}
+	func() {
+		defer func() {
+			if r := recover(); r != nil {
+				w.broke(fmt.Sprintf("the simulation broke: %v", r), string(debug.Stack()))
+			}
+		}()
+		w.run()
+	}()
+	result.Failures, result.Story, result.Visited = w.failures, w.story, w.visited
+	result.Passed = len(w.failures) == 0
+	result.Duration = clock.Wall().Sub(began)
+	return result
+}
+
+// broke notes that the scenario could not go on.
+func (w *world) broke(words, stack string) {
+	w.fail(Failure{Place: w.scenario.Place, Message: words + where(stack)})
+}
+
+// where tells of a stack the lines of this module, but those of the simulation.
+func where(stack string) string {
+	var own []string
+	for line := range strings.Lines(stack) {
+		if line = strings.TrimSpace(line); strings.Contains(line, "tabi-journeys/tabi/") && strings.Contains(line, "(") && !strings.Contains(line, "/internal/simulate.") {
+			own = append(own, line[strings.LastIndex(line, "/")+1:])
+		}
+	}
+	if len(own) == 0 {
+		return ""
+	}
+	return " in " + strings.Join(own[:min(len(own), 3)], " < ")
+}

@@ -1,0 +1,190 @@
+package simulate
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// watcher stands between the interpreter and the SDK. It has activities done at once, in the interpreter's own turn (nothing is replayed here), so that
+// the environment never waits for another goroutine and its clock moves by skipping alone: the same scenario takes the same course every time.
+type watcher struct {
+	interceptor.WorkerInterceptorBase
+	world *world
+}
+
+// InterceptWorkflow watches the journeys; the root is let through.
+func (w *watcher) InterceptWorkflow(ctx workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	if workflow.GetInfo(ctx).WorkflowType.Name != workflows.JourneyType {
+		return next
+	}
+	return &inbound{WorkflowInboundInterceptorBase: interceptor.WorkflowInboundInterceptorBase{Next: next}, world: w.world}
+}
+
+type inbound struct {
+	interceptor.WorkflowInboundInterceptorBase
+	world *world
+}
+
+func (i *inbound) Init(next interceptor.WorkflowOutboundInterceptor) error {
+	return i.Next.Init(&outbound{WorkflowOutboundInterceptorBase: interceptor.WorkflowOutboundInterceptorBase{Next: next}, world: i.world})
+}
+
+// outbound is what a journey asks of the SDK.
+type outbound struct {
+	interceptor.WorkflowOutboundInterceptorBase
+	world *world
+}
+
+// GetInfo names the first run, which the environment leaves out and the store tells runs apart by.
+func (o *outbound) GetInfo(ctx workflow.Context) *workflow.Info {
+	info := *o.Next.GetInfo(ctx)
+	if info.FirstRunID == "" {
+		info.FirstRunID = info.WorkflowExecution.RunID
+	}
+	return &info
+}
+
+// NewTimerWithOptions sets a timer for the very moment that a virtual time has on the environment's clock.
+func (o *outbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, options workflow.TimerOptions) workflow.Future {
+	now := o.Next.Now(ctx)
+	if d > 0 {
+		c := o.world.clock
+		if exact := c.Wall(c.At(now.Add(d))).Sub(now); exact > 0 {
+			d = exact
+		}
+	}
+	if now.Add(d).Sub(epoch)/slow > horizon || now.Add(d).Sub(epoch) < 0 {
+		o.world.stop(fmt.Errorf("an instance waits beyond %d years from the start, which no simulation reaches", horizon/(365*24*time.Hour)))
+	}
+	return o.Next.NewTimerWithOptions(ctx, d, options)
+}
+
+// SetQueryHandlerWithOptions keeps the answer to the query state, by which the world looks at an instance.
+func (o *outbound) SetQueryHandlerWithOptions(ctx workflow.Context, name string, handler any, options workflow.QueryHandlerOptions) error {
+	if view, ok := handler.(func() (workflows.View, error)); ok && name == workflows.StateQuery {
+		if i := o.world.at(o.Next.GetInfo(ctx).WorkflowExecution.ID); i != nil {
+			i.view = view
+		}
+	}
+	return o.Next.SetQueryHandlerWithOptions(ctx, name, handler, options)
+}
+
+func (o *outbound) ExecuteLocalActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
+	policy := workflow.GetLocalActivityOptions(ctx).RetryPolicy
+	return o.perform(ctx, attempts{name: name, local: true, args: args, policy: policy})
+}
+
+func (o *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
+	options := workflow.GetActivityOptions(ctx)
+	a := attempts{name: name, args: args, policy: options.RetryPolicy}
+	if options.ScheduleToCloseTimeout > 0 {
+		a.until = o.Next.Now(ctx).Add(options.ScheduleToCloseTimeout)
+	}
+	return o.perform(ctx, a)
+}
+
+// localTries is how often a local activity is tried: what the store refuses for so long it will refuse for ever, as nothing goes on beside it.
+const localTries = 5
+
+// attempts are the tries of one activity, paced as the interpreter says.
+type attempts struct {
+	name   string
+	local  bool
+	args   []any
+	policy *temporal.RetryPolicy
+	until  time.Time
+	tried  int
+	last   error
+}
+
+// perform does the activity at once; what must be repeated is repeated in a coroutine of its own, which the interpreter's cancellation ends.
+func (o *outbound) perform(ctx workflow.Context, a attempts) workflow.Future {
+	future, settle := workflow.NewFuture(ctx)
+	if !o.try(&a, settle) {
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			for {
+				wait, again := a.backoff(o.Next.Now(ctx))
+				if !again {
+					settle.SetError(a.last)
+					return
+				}
+				if err := workflow.Sleep(ctx, wait); err != nil {
+					settle.SetError(err)
+					return
+				}
+				if o.try(&a, settle) {
+					return
+				}
+			}
+		})
+	}
+	return future
+}
+
+// try makes one attempt; false asks for another.
+func (o *outbound) try(a *attempts, settle workflow.Settable) bool {
+	w := o.world
+	a.tried++
+	if a.tried == 2 {
+		a.again()
+	}
+	answer := w.ask(a.name, a.local, a.args)
+	switch {
+	case answer.err == nil:
+		settle.Set(answer.result, nil)
+		return true
+	case w.stopped != nil, a.final(answer.err):
+		settle.SetError(answer.err)
+		return true
+	case a.local && a.tried >= localTries:
+		w.stop(fmt.Errorf("activity %s keeps failing: %w", a.name, answer.err))
+		settle.SetError(answer.err)
+		return true
+	}
+	a.last = answer.err
+	return false
+}
+
+// again leaves out of the input what concerns the first attempt alone: a provider's wish to be left alone.
+func (a *attempts) again() {
+	if send, ok := a.args[0].(workflows.Send); ok {
+		send.After, send.Why = 0, ""
+		a.args = []any{send}
+	}
+}
+
+// final reports whether an error is not to be repeated.
+func (a *attempts) final(err error) bool {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) && (app.NonRetryable() || a.policy != nil && slices.Contains(a.policy.NonRetryableErrorTypes, app.Type())) {
+		return true
+	}
+	return a.policy != nil && a.policy.MaximumAttempts > 0 && a.tried >= int(a.policy.MaximumAttempts)
+}
+
+// backoff is how long to rest, on the environment's clock, before the next attempt; false where its time would be over by then.
+func (a *attempts) backoff(now time.Time) (time.Duration, bool) {
+	wait, coefficient, most := time.Second, 2.0, 100*time.Second
+	if p := a.policy; p != nil {
+		wait = cmp.Or(p.InitialInterval, wait)
+		coefficient = cmp.Or(p.BackoffCoefficient, coefficient)
+		most = cmp.Or(p.MaximumInterval, 100*wait)
+	}
+	for n := 1; n < a.tried && wait < most; n++ {
+		wait = time.Duration(float64(wait) * coefficient)
+	}
+	var app *temporal.ApplicationError
+	if wait = min(wait, most); errors.As(a.last, &app) && app.NextRetryDelay() > 0 {
+		wait = app.NextRetryDelay()
+	}
+	return wait, a.until.IsZero() || now.Add(wait).Before(a.until)
+}

@@ -1,0 +1,193 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/interceptor"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// slow is how many units of the environment's clock a virtual unit takes: a virtual millisecond is 100 ms there, in the middle of which it has its moment.
+// So there is room before it for what goes before timers, and behind it for what looks at what they did; and 290 years of waiting at a time, two of them virtual.
+const slow = 100
+
+// Where things are done in the room around a virtual moment, on the environment's clock.
+const (
+	beforeTimers   = -40 * time.Millisecond // lines of a timeline that make something happen: an event beats a timer due at the same moment
+	beforeSchedule = -20 * time.Millisecond // entries by schedule
+	behindTimers   = 10 * time.Millisecond  // expectations
+)
+
+// epoch is when scenarios start on the environment's clock. Nothing reads the wall beside it but leases of sends, which are never held over.
+var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// horizon bounds virtual time: behind it the environment's clock would leave the years that timestamps can carry.
+const horizon = 60 * 365 * 24 * time.Hour
+
+// world is one scenario under way.
+type world struct {
+	ctx      context.Context
+	opts     Options
+	test     *journey.Test
+	scenario *journey.Scenario
+	content  *journey.Content
+
+	schedules bool // some journey is entered by schedule
+	clock     journey.Clock
+	store     *store.Store
+	env       *testsuite.TestWorkflowEnvironment
+	doings    *doings
+	faults    []journey.Fault
+	root      workflow.Context // of the root workflow
+	stirred   bool             // something was committed since the pump last ran
+	waking    bool             // a wake for the root is under way
+	stopped   error            // why the scenario cannot go on
+	ending    bool             // everybody is sent home; what they still ask for is done
+
+	instances []*instance // in the order of their entry
+	running   int
+	work      int
+	events    int
+
+	sends    []sending
+	handoffs []string
+
+	failures []Failure
+	story    []Entry
+	visited  map[string]map[string]map[string]int
+}
+
+// run sets the world up, lets the root workflow play the timeline, and looks at the end.
+func (w *world) run() {
+	start := w.scenario.Start.Round(time.Millisecond)
+	w.clock = journey.Clock{Origin: start.UTC(), Epoch: epoch, Slow: slow}
+	if err := w.open(start); err != nil {
+		w.broke(err.Error(), "")
+		return
+	}
+	defer func() {
+		if err := w.store.Close(); err != nil {
+			w.broke(err.Error(), "")
+		}
+	}()
+	w.env.ExecuteWorkflow(w.play)
+	if err := w.env.GetWorkflowError(); err != nil && w.stopped == nil {
+		w.broke("the simulation broke: "+err.Error(), "")
+	}
+	if w.stopped != nil {
+		w.broke(w.stopped.Error(), "")
+		return
+	}
+	if w.scenario.Expect != nil {
+		w.look(w.scenario.Expect, true)
+	}
+}
+
+// open makes the store, the customer in it, the activities and the environment.
+func (w *world) open(start time.Time) (err error) {
+	w.store, err = store.Open(w.ctx, store.Options{URL: ":memory:", Holdout: func(name, _ string, _ float64) bool {
+		return w.scenario.Holdout && name == w.test.Journey
+	}})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.store.Close())
+		}
+	}()
+	if err := w.store.SetClock(w.ctx, w.clock); err != nil {
+		return err
+	}
+	released := *w.content
+	released.Journeys = map[string]*journey.Definition{}
+	for _, name := range slices.Concat([]string{w.test.Journey}, w.scenario.With) {
+		if released.Journeys[name] = w.content.Journeys[name]; released.Journeys[name] == nil {
+			return fmt.Errorf("there is no journey %q", name)
+		}
+		w.schedules = w.schedules || released.Journeys[name].Entry.Schedule != nil
+	}
+	before := start.Add(-time.Second) // so that what is due at the start is ahead
+	if _, err := w.store.Publish(w.ctx, before, &released); err != nil {
+		return err
+	}
+	if err := w.store.Seed(w.ctx, before, w.scenario.ID, maps.Clone(w.scenario.Customer)); err != nil {
+		return err
+	}
+	w.doings = newDoings(activities.New(activities.Config{
+		Store: w.store, Channels: w.channels(), Clock: w.clock, Now: w.virtual, Call: answers(w.scenario.Calls),
+		LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall,
+	}))
+	suite := &testsuite.WorkflowTestSuite{}
+	suite.SetLogger(silent)
+	w.env = suite.NewTestWorkflowEnvironment()
+	w.env.SetStartTime(epoch)
+	w.env.SetTestTimeout(w.opts.Wall + 5*time.Second)
+	w.env.SetWorkflowRunTimeout(0) // the default would end it after some days of virtual time
+	w.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&watcher{world: w}}, DeadlockDetectionTimeout: w.opts.Wall + 5*time.Second})
+	w.env.RegisterWorkflowWithOptions(workflows.Journey, workflow.RegisterOptions{Name: workflows.JourneyType})
+	return nil
+}
+
+var silent = sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+
+// virtual is the scenario's time.
+func (w *world) virtual(c journey.Clock) time.Time { return c.At(w.env.Now()) }
+
+// now is the scenario's time, and since how long after the start it is.
+func (w *world) now() time.Time       { return w.virtual(w.clock) }
+func (w *world) since() time.Duration { return w.now().Sub(w.clock.Origin) }
+
+// stop ends the scenario early; the first reason counts.
+func (w *world) stop(err error) {
+	if w.stopped == nil {
+		w.stopped = err
+	}
+	w.wake()
+}
+
+// wake lets the root look at what there is to do. There is one wake at a time: the environment's queue is bounded.
+func (w *world) wake() {
+	w.stirred = true
+	if !w.waking {
+		w.waking = true
+		w.env.SignalWorkflow(wakeSignal, nil)
+	}
+}
+
+const wakeSignal = "wake"
+
+// channels are all channels of this build, as recorders.
+func (w *world) channels() map[string]channel.Channel {
+	out := map[string]channel.Channel{}
+	for _, spec := range channel.Specs() {
+		out[spec.Name] = &recorder{world: w, spec: spec}
+	}
+	return out
+}
+
+func (w *world) fail(f Failure) {
+	if f.At == 0 && w.env != nil {
+		f.At = w.since()
+	}
+	w.failures = append(w.failures, f)
+}
+
+func (w *world) tell(at time.Duration, place journey.Place, format string, args ...any) {
+	w.story = append(w.story, Entry{At: at, Text: fmt.Sprintf(format, args...), Place: place})
+}
