@@ -49,6 +49,20 @@ func newPlay(t testing.TB, source string) *play {
 	return playOf(t, &world{prog: prog, start: testStart, customer: map[string]any{}}, nil, testStart)
 }
 
+// altered prepares an instance of a journey whose definition is changed by hand first.
+func altered(t testing.TB, source string, alter func(d *journey.Definition)) *play {
+	t.Helper()
+	prog, err := compile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alter(prog.Definition)
+	if prog, err = journey.NewProgram(prog.Definition); err != nil {
+		t.Fatal(err)
+	}
+	return playOf(t, &world{prog: prog, start: testStart, customer: map[string]any{}}, nil, testStart)
+}
+
 func playOf(t testing.TB, w *world, in *Input, start time.Time) *play {
 	t.Helper()
 	prog := w.prog

@@ -17,7 +17,7 @@ const callSlack = 10 * time.Second
 // call makes an HTTP request, and repeats it for an hour where another attempt may bring more.
 func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Call)
-	order := Call{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec}
+	order := Call{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec, Reads: r.prog.Reads().Body}
 	held := r.midStep() // a run before this one was held here: a call under way is never continued as new
 	for {
 		if held {

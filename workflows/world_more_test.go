@@ -41,6 +41,11 @@ func (w *world) doEmit(_ context.Context, in Emit) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.emits = append(w.emits, in)
+	if w.refuseEmit != nil {
+		if err := w.refuseEmit(len(w.emits)); err != nil {
+			return err
+		}
+	}
 	w.note("emit %s (%s)", in.Spec.Event, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
 	if w.emitted != nil {
 		w.emitted(in)

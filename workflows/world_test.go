@@ -62,17 +62,18 @@ type world struct {
 	events   map[string]map[string]any // whole properties of events, for moves: by id
 	next     *journey.Program          // the revision that moves go to
 
-	due      [][]string                              // answers of the activity due, in order; then nothing is on its way
-	send     func(n int, s Send) (SendResult, error) // nil: sent by email; n counts from 1
-	deliver  func(n int, s Send) (SendResult, error)
-	report   func(n int, r Report) error
-	call     func(n int, c Call) (CallResult, error) // nil: 200; n counts the attempts
-	moved    func(n int, m Move) error
-	emitted  func(e Emit)
-	assigned func()           // while traits are set
-	now      func() time.Time // what the clock on the wall shows
-	refuse   func(r Record) error
-	block    func(ctx context.Context, s Send) // before a delivery answers
+	due        [][]string                              // answers of the activity due, in order; then nothing is on its way
+	send       func(n int, s Send) (SendResult, error) // nil: sent by email; n counts from 1
+	deliver    func(n int, s Send) (SendResult, error)
+	report     func(n int, r Report) error
+	call       func(n int, c Call) (CallResult, error) // nil: 200; n counts the attempts
+	moved      func(n int, m Move) error
+	emitted    func(e Emit)
+	refuseEmit func(n int) error
+	assigned   func()           // while traits are set
+	now        func() time.Time // what the clock on the wall shows
+	refuse     func(r Record) error
+	block      func(ctx context.Context, s Send) // before a delivery answers
 }
 
 // register serves the activities under their names.
