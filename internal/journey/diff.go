@@ -105,7 +105,7 @@ func CompareJourneys(old, new *Definition, renamed map[string]string) (JourneyDi
 	if err != nil {
 		return d, err
 	}
-	m := matchSteps(newOutline(old), newOutline(new))
+	m := matchSteps(newOutline(old), newOutline(new), renamed)
 	d.Changes, d.Steps = headChanges(old, new), m.steps()
 	if len(d.Changes)+len(d.Steps) == 0 { // what the language has no word for, as the order in which a step writes its variables
 		d.Changes = []Change{{"definition", "revision " + d.Old, "revision " + d.New}}

@@ -69,11 +69,17 @@ type match struct {
 	queue        []int                     // old steps, paired, whose arms are to be looked at
 }
 
-// matchSteps pairs steps by the ids they were given, and those without one, or with another one than before, by what they say at their place.
-func matchSteps(old, new *outline) *match {
+// matchSteps pairs steps as renamed says, then by the ids they were given, and those without one, or with another one than before, by what they say at
+// their place.
+func matchSteps(old, new *outline, renamed map[string]string) *match {
 	m := &match{old: old, new: new, toNew: fill(len(old.def.Steps)), toOld: fill(len(new.def.Steps)), arms: map[int]map[string]string{}}
 	for i, s := range old.def.Steps {
-		if j, ok := new.index[s.ID]; ok && !unnamed(s.ID) {
+		if j, ok := new.index[renamed[s.ID]]; ok && m.toOld[j] < 0 {
+			m.pair(i, j)
+		}
+	}
+	for i, s := range old.def.Steps {
+		if j, ok := new.index[s.ID]; ok && !unnamed(s.ID) && m.toNew[i] < 0 && m.toOld[j] < 0 {
 			m.pair(i, j)
 		}
 	}
