@@ -26,7 +26,7 @@ func Check(files []File, opts Options) (*Content, Diagnostics) {
 	c := &checker{
 		opts:     opts,
 		kinds:    allKinds(),
-		content:  &Content{Journeys: map[string]*Definition{}, Messages: map[string]*Message{}, Tests: map[string]*Test{}},
+		content:  &Content{Journeys: map[string]*Definition{}, Messages: map[string]*Message{}, Tests: map[string]*Test{}, Places: map[string]map[string]Place{}},
 		messages: map[string]*messageFile{},
 		journeys: map[string]string{},
 

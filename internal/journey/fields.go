@@ -211,6 +211,15 @@ func (f *fileCheck) number(n *node, what string, low, high float64) (float64, bo
 	return v, true
 }
 
+// boolean reads true or false.
+func (f *fileCheck) boolean(n *node, what string) bool {
+	if n.shape != scalar || n.tagged || n.quoted || n.tag != "bool" {
+		f.wrongType(n, what+" is true or false")
+		return false
+	}
+	return strings.EqualFold(n.text, "true")
+}
+
 // yamlNumber gives the value of a YAML number, if it is finite.
 func yamlNumber(n *node) (float64, bool) {
 	text := strings.ReplaceAll(n.text, "_", "")

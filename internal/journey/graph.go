@@ -27,8 +27,8 @@ func (j *journeyCheck) graph() {
 	used := j.usedPaths()
 	lost := slices.ContainsFunc(j.all, func(s *stepTree) bool { return s.kind == "go_to" && j.unread(s.targetAt) }) // it may lead anywhere
 	for _, p := range j.order {
-		if !used[p.name] && !lost {
-			j.report(p.at, "unused-path", "", "no go_to leads to the path %q", p.name)
+		if !used[p.name] && !lost && !j.astray {
+			j.report(p.at, "unused-path", "", "no go_to and no reroute leads to the path %q", p.name)
 		}
 	}
 	j.cycles(edges)
@@ -43,11 +43,14 @@ func (j *journeyCheck) graph() {
 	}
 }
 
-// usedPaths finds the paths that a go_to from elsewhere leads to, at its beginning or into its middle.
+// usedPaths finds the paths that a reroute leads to, or a go_to from elsewhere, at its beginning or into its middle.
 func (j *journeyCheck) usedPaths() map[string]bool {
 	used := map[string]bool{Main: true}
 	for _, name := range j.rerouted {
 		used[name] = true
+	}
+	for _, rule := range j.def.Reroute {
+		used[rule.GoTo] = true
 	}
 	for _, s := range j.all {
 		spec, ok := s.Spec.(*GoTo)

@@ -16,7 +16,9 @@ type journeyCheck struct {
 	paths    map[string]*pathTree
 	order    []*pathTree // as in Definition.Paths
 	all      []*stepTree // in the order of the program
-	rerouted []string    // paths that reroute rules name, or a misspelt go_to means
+	targets  []rerouteTree
+	astray   bool     // a reroute could not be read: it may lead anywhere
+	rerouted []string // paths that a misspelt go_to means
 }
 
 // pathTree is a path while it is read.
@@ -39,7 +41,7 @@ func (f *fileCheck) journeyFile() {
 	j.def.Journey = f.name(m.need("journey", "a journey says its name"), "journey")
 	j.optionalText(m, "description", &j.def.Description)
 	j.optionalText(m, "owner", &j.def.Owner)
-	if n := m.need("entry", "it says which event lets a customer in"); n != nil {
+	if n := m.need("entry", "it says what lets a customer in"); n != nil {
 		j.entry(n)
 	}
 	j.vars(m.get("vars"))
@@ -52,8 +54,7 @@ func (f *fileCheck) journeyFile() {
 		j.exits(n)
 	}
 	if n := m.get("reroute"); n != nil {
-		f.report(m.key("reroute"), "not-available", "", "this build has no reroute yet")
-		j.rerouteTargets(n)
+		j.reroute(n)
 	}
 	if n := m.get("timeout"); n != nil {
 		if d, ok := f.duration(n, "timeout", false); ok && d == 0 {
@@ -70,13 +71,17 @@ func (f *fileCheck) journeyFile() {
 // finish compiles what was read and looks at the whole.
 func (j *journeyCheck) finish() {
 	j.flatten()
+	j.reroutes()
 	j.checkUses()
 	j.graph()
-	if j.errors > 0 {
+	if other, taken := j.journeys[j.def.Journey]; taken {
+		if j.errors == 0 {
+			j.report(j.root.pos, "duplicate-id", "", "the journey %q is also in %s", j.def.Journey, other)
+		}
 		return
 	}
-	if other, taken := j.journeys[j.def.Journey]; taken {
-		j.report(j.root.pos, "duplicate-id", "", "the journey %q is also in %s", j.def.Journey, other)
+	j.places()
+	if j.errors > 0 {
 		return
 	}
 	if err := j.def.validate(); err != nil {
@@ -86,6 +91,17 @@ func (j *journeyCheck) finish() {
 	j.size()
 	j.journeys[j.def.Journey] = j.file
 	j.content.Journeys[j.def.Journey] = j.def
+}
+
+// places says where the steps stand, also of a journey with errors.
+func (j *journeyCheck) places() {
+	at := map[string]Place{}
+	for _, s := range j.all {
+		if _, taken := at[s.id]; !taken {
+			at[s.id] = Place{File: j.file, Line: s.at.line, Column: s.at.col}
+		}
+	}
+	j.content.Places[j.def.Journey] = at
 }
 
 func (f *fileCheck) optionalText(m *fields, key string, to *string) {
@@ -103,14 +119,14 @@ func (j *journeyCheck) entry(n *node) {
 	event, when, schedule := m.get("event"), m.get("when"), m.get("schedule")
 	switch {
 	case schedule != nil:
-		j.report(m.key("schedule"), "not-available", "", "this build has no entry by schedule yet; let customers in by an event")
+		if event != nil {
+			j.report(m.key("event"), "unknown-key", "", "an entry by schedule has no event: a journey is entered by the one or the other")
+		}
+		e.Schedule = j.schedule(schedule)
 	case event != nil:
 		e.Events, _ = j.words(event, "event")
-	case when != nil && m.near("event"):
-	case when != nil:
-		j.report(m.key("when"), "not-available", "", "this build has no entry by change of state yet; let customers in by an event")
-	default:
-		j.report(n.pos, "missing-key", "", "%q is missing: it says which event lets a customer in", "event")
+	case when == nil:
+		j.report(n.pos, "missing-key", "", "%q is missing: what lets a customer in is an event, a condition that turns true (when), or a schedule", "event")
 	}
 	e.When = j.expr(when, wantBool)
 	e.Key = j.expr(m.get("key"), wantKey)
@@ -214,17 +230,6 @@ func (j *journeyCheck) exits(n *node) {
 		}
 		m.done()
 		j.def.Exit = append(j.def.Exit, rule)
-	}
-}
-
-// rerouteTargets keeps paths that only reroute leads to from being called unused.
-func (j *journeyCheck) rerouteTargets(n *node) {
-	for _, item := range n.items {
-		for i, key := range item.keys {
-			if key.shape == scalar && key.text == "go_to" {
-				j.rerouted = append(j.rerouted, item.values[i].text)
-			}
-		}
 	}
 }
 

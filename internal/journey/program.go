@@ -62,7 +62,7 @@ func Project(properties map[string]any, names []string) map[string]any {
 type Listens struct {
 	Events map[string]bool // goal, exit, reroute and wait_for arms
 	Every  bool            // some rule has no event: every event counts
-	Traits []string        // top-level traits that a `wait: {until: customer.x}` names: a change of one counts, as event "Customer Updated"
+	Traits []string        // top-level traits that a `wait: {until: customer.x}` names, and timezone where a wait is in the customer's: a change of one counts, as event "Customer Updated"
 }
 
 // Hears reports whether an event of this name, that changed these top-level traits, must be delivered.

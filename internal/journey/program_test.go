@@ -38,7 +38,7 @@ steps:
 		t.Error(diff)
 	}
 	l := p.Listens()
-	if diff := cmp.Diff(Listens{Events: map[string]bool{"Won": true, "Bought": true, "Gone": true, "Came": true}, Traits: []string{"a", "ends_at"}}, l); diff != "" {
+	if diff := cmp.Diff(Listens{Events: map[string]bool{"Won": true, "Bought": true, "Gone": true, "Came": true}, Traits: []string{"a", "ends_at", "timezone"}}, l); diff != "" {
 		t.Error(diff)
 	}
 	for event, traits := range map[string][]string{"Won": nil, "Came": nil, "Other": {"x", "ends_at"}} {

@@ -3,6 +3,8 @@ package journey
 import (
 	"maps"
 	"slices"
+
+	"cel.dev/cel-go/common/types"
 )
 
 // expressions lists every expression of a definition.
@@ -12,6 +14,9 @@ func (d *Definition) expressions() []Expr {
 		out = append(out, d.Goal.When, d.Goal.Value)
 	}
 	for _, rule := range d.Exit {
+		out = append(out, rule.When)
+	}
+	for _, rule := range d.Reroute {
 		out = append(out, rule.When)
 	}
 	for i := range d.Steps {
@@ -82,7 +87,7 @@ func bodyReads(use reading, calls map[string]bool) []string {
 	return []string{use[3].name}
 }
 
-// listens collects the events that goal, exit rules and wait_for arms name.
+// listens collects the events that goal, exit and reroute rules and wait_for arms name, and the traits that move waits.
 func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
 	l := Listens{Events: map[string]bool{}}
 	hear := func(events []string) {
@@ -97,7 +102,10 @@ func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
 	for _, rule := range d.Exit {
 		hear(rule.Events)
 	}
-	traits := names{}
+	for _, rule := range d.Reroute {
+		hear(rule.Events)
+	}
+	traits, dated := names{}, false
 	for i := range d.Steps {
 		switch spec := d.Steps[i].Spec.(type) {
 		case *WaitFor:
@@ -105,11 +113,22 @@ func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
 				hear(arm.Events)
 			}
 		case *Wait:
+			if spec.At != "" && spec.Timezone == "" {
+				traits.add(zoneTrait)
+			}
 			if e := exprs[spec.Until]; e != nil {
 				traits.add(e.refs.properties("customer")...)
+				dated = dated || spec.Timezone == "" && e.compiled.kind.Kind() != types.TimestampKind
 			}
 		}
+	}
+	// An instance that is told of nothing else asks for nothing either (workflows/overdue.go): histories of the first interpreter rely on that.
+	if dated && (l.Every || len(l.Events)+len(traits) > 0) {
+		traits.add(zoneTrait)
 	}
 	l.Traits = traits.list()
 	return l
 }
+
+// zoneTrait is the trait that holds a customer's time zone.
+const zoneTrait = "timezone"

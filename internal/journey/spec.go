@@ -131,6 +131,9 @@ func (d *Definition) validate() error {
 			return fmt.Errorf("path %q starts at step %d of %d", p.Name, p.Start, len(d.Steps))
 		}
 	}
+	if err := d.validRules(); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for i := range d.Steps {
 		s := &d.Steps[i]
@@ -142,6 +145,9 @@ func (d *Definition) validate() error {
 			return fmt.Errorf("step %q: no spec of kind %q", s.ID, s.Kind)
 		case !inside(s.Next):
 			return fmt.Errorf("step %q leads to step %d of %d", s.ID, s.Next, len(d.Steps))
+		}
+		if err := validSpec(s.Spec); err != nil {
+			return fmt.Errorf("step %q: %w", s.ID, err)
 		}
 		seen[s.ID] = true
 		for _, to := range Successors(s) {

@@ -1,22 +1,15 @@
 package journey
 
-import (
-	"regexp"
-	"time"
-)
-
 var waitKind = Kind{
 	Name: "wait",
-	Form: "`wait: 2h` · `wait: {until: customer.trial_ends_at, offset: -2d, timezone: Asia/Tokyo}`",
-	Doc: "Parks for a duration, or until a moment: a timestamp, an RFC 3339 text, or a date (midnight in `timezone`, by default the customer's). " +
-		"`offset` moves the moment. A moment that is past, missing or unreadable does not park. No wait outlives the journey's `timeout`.",
-	Example: "- wait: 1h30m\n- wait: {until: customer.trial_ends_at, offset: -2d}\n",
+	Form: "`wait: 2h` · `wait: {until: \"09:00\", days: [mon, tue], timezone: customer}` · `wait: {until: customer.trial_ends_at, offset: -2d}`",
+	Doc: "Parks for a duration, until a time of day on some days of the week, or until a moment: a timestamp, an RFC 3339 text, or a date " +
+		"(midnight in `timezone`, by default the customer's). `offset` moves the moment. A moment that is past, missing or unreadable does not park. " +
+		"No wait outlives the journey's `timeout`.",
+	Example: "- wait: 1h30m\n- wait: {until: \"09:00\", days: [mon, tue, wed, thu, fri]}\n- wait: {until: customer.trial_ends_at, offset: -2d}\n",
 	parse:   parseWait,
 	decode:  into[Wait],
 }
-
-// clockTime is a time of day as `until` takes it.
-var clockTime = regexp.MustCompile(`^\d{1,2}:\d{2}(:\d{2})?$`)
 
 func parseWait(r *stepReader, n *node) Spec {
 	spec := &Wait{}
@@ -32,25 +25,32 @@ func parseUntil(r *stepReader, m *fields, spec *Wait) Spec {
 		return spec
 	}
 	until := m.need("until", "a wait is a duration, or says until when")
-	if days := m.get("days"); days != nil && (until == nil || !clockTime.MatchString(until.text)) {
-		r.report(m.key("days"), "not-available", "", "days belong to a clock time, which this build does not wait for yet")
-	}
-	if until != nil && until.shape == scalar && clockTime.MatchString(until.text) {
-		r.report(until.pos, "not-available", "", "this build does not wait for a clock time yet")
-	} else {
+	text := until != nil && until.isText()
+	clock := text && clockLike.MatchString(until.text)
+	switch {
+	case clock:
+		spec.At, _ = r.localTime(until, "until")
+	case text && !until.quoted && dateLike.MatchString(until.text):
+		r.report(until.pos, "bad-expression", `"'`+until.text+`'"`, "a date needs quotes inside the quotes")
+	default:
 		spec.Until = r.expr(until, wantMoment)
 	}
+	if n := m.get("days"); n != nil {
+		if until != nil && !clock {
+			r.report(m.key("days"), "unknown-key", "", "days belongs to a time of day, such as until: \"09:00\"; this wait is until a moment")
+		} else {
+			spec.Days = r.days(n)
+		}
+	}
 	if n := m.get("offset"); n != nil {
-		spec.Offset, _ = r.duration(n, "offset", true)
+		if clock {
+			r.report(m.key("offset"), "unknown-key", "", "offset moves a moment such as customer.trial_ends_at; write the time of day that you mean")
+		} else {
+			spec.Offset, _ = r.duration(n, "offset", true)
+		}
 	}
 	if n := m.get("timezone"); n != nil {
-		if zone, ok := r.word(n, "timezone"); ok && zone != "customer" {
-			if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
-				r.report(n.pos, "bad-value", "", "%q is no time zone: write customer or an IANA name such as Asia/Tokyo", zone)
-			} else {
-				spec.Timezone = zone
-			}
-		}
+		spec.Timezone = r.zone(n)
 	}
 	m.done()
 	return spec

@@ -1,0 +1,81 @@
+package journey
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// validRules looks at what stands beside the steps of a definition.
+func (d *Definition) validRules() error {
+	if s := d.Entry.Schedule; s != nil {
+		if len(d.Entry.Events) > 0 {
+			return errors.New("the entry is by schedule and by event")
+		}
+		if err := validClock(s.At, s.Days); err != nil {
+			return fmt.Errorf("the schedule: %w", err)
+		}
+	}
+	for i, rule := range d.Reroute {
+		if !slices.ContainsFunc(d.Paths, func(p Path) bool { return p.Name == rule.GoTo }) {
+			return fmt.Errorf("reroute %d leads to %q, which is no path", i+1, rule.GoTo)
+		}
+	}
+	return nil
+}
+
+// validClock looks at a time of day on some days.
+func validClock(at LocalTime, days []string) error {
+	if _, _, _, err := at.parse(); err != nil {
+		return err
+	}
+	for _, day := range days {
+		if !slices.Contains(Weekdays, day) {
+			return fmt.Errorf("%q is no day of the week", day)
+		}
+	}
+	return nil
+}
+
+// validSpec looks at what a spec would do beyond its jumps.
+func validSpec(spec Spec) error {
+	switch s := spec.(type) {
+	case *Wait:
+		switch {
+		case s.At == "" && len(s.Days) > 0:
+			return errors.New("days without a time of day")
+		case s.At != "" && (s.Until != "" || s.Duration != 0 || s.Offset != 0):
+			return errors.New("a time of day beside another moment")
+		case s.At != "":
+			return validClock(s.At, s.Days)
+		}
+	case *Emit:
+		if strings.TrimSpace(s.Event) == "" {
+			return errors.New("an event without a name")
+		}
+	case *Call:
+		return s.valid()
+	}
+	return nil
+}
+
+// valid looks at the fixed parts of a call; its templates are looked at when they are rendered.
+func (c *Call) valid() error {
+	switch {
+	case !slices.Contains(callMethods, c.Method):
+		return fmt.Errorf("the method %q", c.Method)
+	case !webAddress.MatchString(c.URL) && !liquidStart.MatchString(c.URL):
+		return errors.New("the url is no web address")
+	case c.Timeout <= 0 || c.Timeout > MaxCallTimeout:
+		return fmt.Errorf("the timeout is %s", c.Timeout)
+	case c.Body != "" && c.JSON != nil:
+		return errors.New("a body of text and one of JSON")
+	}
+	for name, value := range c.Headers {
+		if !headerName.MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) || strings.ContainsAny(value, "\r\n\x00") {
+			return fmt.Errorf("the header %q", name)
+		}
+	}
+	return nil
+}
