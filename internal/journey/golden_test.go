@@ -16,7 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens anew")
 
-// goldens are folders of journeys with what Check says of them: `want` the diagnostics, `<journey>.json` the definition.
+// goldens are folders of journeys with what Check says of them: `want` the diagnostics, `<journey>.json` the definition,
+// `<journey>.test.json` the scenarios.
 func goldens(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*.txtar")
@@ -29,7 +30,7 @@ func goldens(t *testing.T) []string {
 // splitGolden gives the files of a golden that Check reads. In them, ␍ stands for a carriage return and ⇥ for a tab.
 func splitGolden(archive *txtar.Archive) (files []File) {
 	for _, file := range archive.Files {
-		if strings.HasSuffix(file.Name, ".yaml") {
+		if ext := filepath.Ext(file.Name); ext == ".yaml" || ext == ".yml" {
 			data := bytes.ReplaceAll(file.Data, []byte("␍\n"), []byte("\r\n"))
 			files = append(files, File{Name: file.Name, Data: bytes.ReplaceAll(data, []byte("⇥"), []byte("\t"))})
 		}
@@ -52,7 +53,11 @@ func TestGolden(t *testing.T) {
 			seen := false
 			for _, file := range archive.Files {
 				if name, ok := strings.CutSuffix(file.Name, ".json"); ok {
-					data, err := json.MarshalIndent(content.Journeys[name], "", " ")
+					var what any = content.Journeys[name]
+					if tested, ok := strings.CutSuffix(name, ".test"); ok {
+						what = content.Tests[tested]
+					}
+					data, err := json.MarshalIndent(what, "", " ")
 					if err != nil {
 						t.Fatal(err)
 					}

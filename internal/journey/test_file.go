@@ -119,22 +119,17 @@ func (t *testCheck) traits(n *node) map[string]any {
 // mergeTraits lays own over base, mapping by mapping; null takes a trait away. Neither is changed.
 func mergeTraits(base, own map[string]any) map[string]any {
 	out := make(map[string]any, len(base)+len(own))
-	for key, value := range base {
-		if value != nil {
-			out[key] = value
-		}
-	}
-	for key, value := range own {
-		inner, ok := value.(map[string]any)
-		switch below, both := out[key].(map[string]any); {
-		case value == nil:
-			delete(out, key)
-		case ok && both:
-			out[key] = mergeTraits(below, inner)
-		case ok:
-			out[key] = mergeTraits(nil, inner)
-		default:
-			out[key] = value
+	for _, layer := range []map[string]any{base, own} {
+		for key, value := range layer {
+			below, _ := out[key].(map[string]any)
+			switch inner, ok := value.(map[string]any); {
+			case value == nil:
+				delete(out, key)
+			case ok:
+				out[key] = mergeTraits(below, inner)
+			default:
+				out[key] = value
+			}
 		}
 	}
 	return out
