@@ -26,54 +26,41 @@ func (l LocalTime) parse() (hour, minute, second int, err error) {
 }
 
 // Next is the first moment behind after at which the clocks of zone show l on one of days (empty: any). A time that the change to summer time skips
-// is the next that exists; one that comes twice is the first. ok is false where l is no time of day or no day is one of the week.
+// is the next that exists; one that comes twice is the first. A day that the calendar of zone leaves out does not come. ok is false where l is no time of
+// day or no day is one of the week.
 func (l LocalTime) Next(after time.Time, zone *time.Location, days []string) (at time.Time, ok bool) {
 	hour, minute, second, err := l.parse()
 	if err != nil {
 		return time.Time{}, false
 	}
 	local := after.In(zone)
-	for n := -1; n <= 8; n++ {
-		day := time.Date(local.Year(), local.Month(), local.Day()+n, 12, 0, 0, 0, time.UTC)
-		if len(days) > 0 && !slices.Contains(days, weekday(day.Weekday())) {
+	for n := -1; n <= 15; n++ { // two weeks: the one permitted day of a week may be left out
+		clocks := time.Date(local.Year(), local.Month(), local.Day()+n, hour, minute, second, 0, time.UTC)
+		if len(days) > 0 && !slices.Contains(days, weekday(clocks.Weekday())) {
 			continue
 		}
-		if at := onClock(day, hour, minute, second, zone); at.After(after) {
-			return at, true
+		if at, ok := onClock(clocks, zone); ok && at.After(after) {
+			return at.UTC(), true
 		}
 	}
 	return time.Time{}, false
 }
 
-// onClock is the first moment at which the clocks of zone show a time on a day, or the moment at which they jump over it.
-func onClock(day time.Time, hour, minute, second int, zone *time.Location) time.Time {
-	naive := time.Date(day.Year(), day.Month(), day.Day(), hour, minute, second, 0, time.UTC)
-	var best time.Time
-	_, before := naive.Add(-36 * time.Hour).In(zone).Zone()
-	_, behind := naive.Add(36 * time.Hour).In(zone).Zone()
-	for _, offset := range []int{before, behind} {
-		at := naive.Add(-time.Duration(offset) * time.Second)
-		_, have := at.In(zone).Zone()
-		if have == offset && (best.IsZero() || at.Before(best)) {
-			best = at
+// onClock is the first moment at which the clocks of zone show what UTC's show at the moment clocks, or at which they jump over it; not ok where they jump
+// over the whole day.
+func onClock(clocks time.Time, zone *time.Location) (at time.Time, ok bool) {
+	period := clocks.Add(-36 * time.Hour).In(zone) // no zone is that far from UTC
+	for {
+		_, offset := period.Zone()
+		start, end := period.ZoneBounds()
+		at = clocks.Add(-time.Duration(offset) * time.Second)
+		switch {
+		case !start.IsZero() && at.Before(start):
+			day := clocks.Format(time.DateOnly)
+			return start, start.Format(time.DateOnly) == day || start.Add(-time.Nanosecond).In(zone).Format(time.DateOnly) == day
+		case end.IsZero() || at.Before(end):
+			return at, true
 		}
+		period = end
 	}
-	if !best.IsZero() {
-		return best
-	}
-	// Skipped: the clocks jump between the moments that the two offsets give.
-	low, high := naive.Add(-time.Duration(behind)*time.Second), naive.Add(-time.Duration(before)*time.Second)
-	if low.After(high) {
-		low, high = high, low
-	}
-	_, from := low.In(zone).Zone()
-	for high.Sub(low) > time.Second {
-		middle := low.Add(high.Sub(low) / 2)
-		if _, offset := middle.In(zone).Zone(); offset == from {
-			low = middle
-		} else {
-			high = middle
-		}
-	}
-	return high.Truncate(time.Second)
 }
