@@ -167,7 +167,9 @@ func (c *Client) request(ctx context.Context, r Request) (req *http.Request, rea
 		if reason := badHeader(name, value); reason != "" {
 			return nil, reason
 		}
-		req.Header.Set(name, value)
+		if !hops[http.CanonicalHeaderKey(name)] {
+			req.Header.Set(name, value)
+		}
 	}
 	for name, value := range map[string]string{"User-Agent": c.agent, "Accept": "application/json, */*", "Idempotency-Key": r.Key} {
 		if req.Header.Get(name) == "" && value != "" {

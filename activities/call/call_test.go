@@ -124,8 +124,8 @@ func TestWhatGoesOut(t *testing.T) {
 		{Request{URL: " " + at + "/a?b=c\n", Key: "e1/rate/1"}, map[string]string{"User-Agent": "tabi/1.2.3", "Idempotency-Key": "e1/rate/1", "Accept": "application/json, */*", "Content-Type": ""}},
 		{Request{URL: at, Method: "POST", Body: []byte(`{"a":1}`)}, map[string]string{"Content-Type": "application/json", "Content-Length": "7"}},
 		{Request{URL: at, Method: "PUT", Body: []byte("hello")}, map[string]string{"Content-Type": "text/plain; charset=utf-8"}},
-		{Request{URL: at, Method: "PATCH", Key: "k", Body: []byte("a=b"), Headers: map[string]string{"content-type": "application/x-www-form-urlencoded", "Idempotency-Key": "mine", "User-Agent": "shop", "Accept": "text/csv", "X-Key": "s3cret\n"}},
-			map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": "mine", "User-Agent": "shop", "Accept": "text/csv", "X-Key": "s3cret"}},
+		{Request{URL: at, Method: "PATCH", Key: "k", Body: []byte("a=b"), Headers: map[string]string{"content-type": "application/x-www-form-urlencoded", "User-Agent": "shop", "Accept": "text/csv", "X-Key": "s3cret\n", "accept-encoding": "br", "Expect": "100-continue"}},
+			map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": "k", "Accept-Encoding": "gzip", "Expect": "", "User-Agent": "shop", "Accept": "text/csv", "X-Key": "s3cret"}},
 	} {
 		result, err := c.Call(t.Context(), test.r)
 		if err != nil || result.Failed {
@@ -162,6 +162,7 @@ func TestWhatCannotGoOut(t *testing.T) {
 		"headers.X-Tab: holds a con":   {URL: at, Headers: map[string]string{"X-Tab": "ana\x00"}},
 		"headers: a name":              {URL: at, Headers: map[string]string{"X-Ana\r\nX-Admin": "yes"}},
 		"headers.Host":                 {URL: at, Headers: map[string]string{"Host": "ana"}},
+		"headers.Idempotency-Key":      {URL: at, Headers: map[string]string{"Idempotency-Key": "ana"}},
 		"headers.transfer-encoding":    {URL: at, Headers: map[string]string{"transfer-encoding": "ana"}},
 	} {
 		got, err := c.Call(t.Context(), r)

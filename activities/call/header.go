@@ -13,11 +13,13 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// own are headers that make up the connection; a call does not give them.
+// own are headers that a journey cannot give; lint refuses them, too.
 var own = map[string]bool{
-	"Host": true, "Connection": true, "Content-Length": true, "Transfer-Encoding": true, "Trailer": true, "Te": true, "Upgrade": true, "Expect": true,
-	"Keep-Alive": true, "Proxy-Connection": true, "Proxy-Authorization": true, "Accept-Encoding": true,
+	"Host": true, "Connection": true, "Content-Length": true, "Transfer-Encoding": true, "Trailer": true, "Te": true, "Upgrade": true, "Idempotency-Key": true,
 }
+
+// hops are headers that concern the connection, and mean nothing to who is called: they are left out.
+var hops = map[string]bool{"Accept-Encoding": true, "Expect": true, "Keep-Alive": true, "Proxy-Authorization": true, "Proxy-Connection": true}
 
 // badHeader says what is wrong with a header, without its value.
 func badHeader(name, value string) string {
@@ -25,7 +27,7 @@ func badHeader(name, value string) string {
 	case !httpguts.ValidHeaderFieldName(name):
 		return "headers: a name is not one a header can have"
 	case own[http.CanonicalHeaderKey(name)]:
-		return fmt.Sprintf("headers.%s: is set by the connection itself", name)
+		return fmt.Sprintf("headers.%s: is set by the request itself", name)
 	case strings.ContainsAny(value, "\r\n"):
 		return fmt.Sprintf("headers.%s: holds a line break", name)
 	case !httpguts.ValidHeaderFieldValue(value):
