@@ -1,0 +1,385 @@
+// Package graph draws journeys: as Mermaid, and as SVG laid out and written here. The same drawing carries live numbers where they are given.
+package graph
+
+import (
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Kinds of nodes that are no steps; a step's node has the step's kind.
+const (
+	KindEntry = "entry"
+	KindEnd   = "end"
+	// Rules are drawn beside the journey: they hold wherever an instance is.
+	KindGoal    = "goal"
+	KindExit    = "leave"
+	KindReroute = "reroute"
+	KindTimeout = "limit"
+)
+
+// Keys of ways out of a step that are no arms of the file.
+const (
+	ArmNext  = ""            // it goes on behind the step
+	ArmOther = "\x00another" // a hand-off's outcomes that the journey does not name
+)
+
+// Edge kinds.
+const (
+	EdgeNext    = "next"    // to the step behind, or into an arm
+	EdgeJump    = "jump"    // a go_to
+	EdgeReroute = "reroute" // a rule that moves instances to a path
+)
+
+// Node is a card of the drawing.
+type Node struct {
+	ID    string // unique: the step's id, or one of this package's with a leading "#"
+	Step  string // the step's id; empty for others
+	Kind  string
+	Title string   // what it is, in words
+	Lines []string // more about it
+	When  string   // a step's condition; empty: none
+	End   string   // outcome, where an instance ends here: of an exit step and of the end of a path
+	Full  string   // everything, unshortened
+	named bool     // Step is an id that the designer gave
+}
+
+// Edge leads from one node to another. Nodes are given by index.
+type Edge struct {
+	From, To int
+	Kind     string
+	Arm      string // as workflows.Passage.Arm
+	Label    string
+	Full     string // the label, unshortened
+}
+
+// Graph is a journey as nodes and edges, in a fixed order: entry, steps as they stand in the file, ends of paths, rules.
+type Graph struct {
+	Journey, Description, Owner, Revision string
+	Nodes                                 []Node
+	Edges                                 []Edge
+
+	lanes []lane // the same, nested as in the file
+	rules []int  // nodes beside the journey
+}
+
+// lane is a path.
+type lane struct {
+	name  string
+	nodes []int // its steps and its end
+	body  sequence
+	entry int // the entry's node, before the main path; else -1
+	end   int // the node of its end; -1: nothing runs off it
+}
+
+// sequence is a list of steps with what they hold.
+type sequence []*block
+
+// block is a step with its arms.
+type block struct {
+	node   int
+	step   int
+	skip   *way  // set where a condition may skip the step
+	arms   []arm // in the order of the file; those that go on behind the step are one
+	jump   int   // node that a go_to leads to; -1: none
+	frame  frame
+	behind bool // an instance can come to what stands behind it
+}
+
+// arm is a list of steps below a step, and the ways into it; of those that go on behind the step the list is empty.
+type arm struct {
+	ways   []way
+	body   sequence
+	jump   int // of an arm that leads elsewhere: the node; else -1
+	goesOn bool
+	frame  frame
+}
+
+// way is one way out of a step.
+type way struct {
+	Arm   string
+	Label string
+	Full  string
+	to    int
+}
+
+// New makes the graph of a definition that Check made, or that NewProgram took.
+func New(d *journey.Definition) *Graph {
+	g := &Graph{Journey: d.Journey, Description: d.Description, Owner: d.Owner, Revision: d.Revision()}
+	g.add(entryNode(d))
+	for i := range d.Steps {
+		g.add(stepNode(&d.Steps[i]))
+	}
+	used := reachable(d)
+	for i, p := range d.Paths {
+		l := lane{name: p.Name, entry: -1, end: -1}
+		if i == 0 {
+			l.entry = 0
+		}
+		from, to := pathRange(d, p.Name)
+		l.body = g.sequence(d, from, to)
+		for n := from; n < to; n++ {
+			l.nodes = append(l.nodes, n+1)
+		}
+		if runsOff(d, from, to, used) || p.Start == journey.End {
+			l.end = g.add(endNode(p.Name))
+			l.nodes = append(l.nodes, l.end)
+		}
+		g.lanes = append(g.lanes, l)
+	}
+	g.connect(d)
+	g.addRules(d)
+	return g
+}
+
+func (g *Graph) add(n Node) int {
+	g.Nodes = append(g.Nodes, n)
+	return len(g.Nodes) - 1
+}
+
+// pathRange is where the steps of a path stand: they are one run.
+func pathRange(d *journey.Definition, path string) (from, to int) {
+	from = slices.IndexFunc(d.Steps, func(s journey.Step) bool { return s.Path == path })
+	if from < 0 {
+		return 0, 0
+	}
+	for to = from; to < len(d.Steps) && d.Steps[to].Path == path; to++ {
+	}
+	return from, to
+}
+
+// reachable are the steps that an instance can come to.
+func reachable(d *journey.Definition) []bool {
+	seen := make([]bool, len(d.Steps))
+	var visit func(i int)
+	visit = func(i int) {
+		if i < 0 || i >= len(seen) || seen[i] {
+			return
+		}
+		seen[i] = true
+		for _, w := range ways(&d.Steps[i]) {
+			visit(w.to)
+		}
+		if d.Steps[i].When != "" {
+			visit(d.Steps[i].Next)
+		}
+	}
+	for _, p := range d.Paths {
+		visit(p.Start)
+	}
+	return seen
+}
+
+// runsOff reports whether a step of the run can end its path.
+func runsOff(d *journey.Definition, from, to int, reached []bool) bool {
+	for i := from; i < to; i++ {
+		s := &d.Steps[i]
+		if !reached[i] {
+			continue
+		}
+		if s.When != "" && s.Next == journey.End {
+			return true
+		}
+		if slices.ContainsFunc(ways(s), func(w way) bool { return w.to == journey.End }) {
+			return true
+		}
+	}
+	return false
+}
+
+// sequence nests the run of steps from…to again as the file had it: a step stands before its arms, and those before the step behind it.
+func (g *Graph) sequence(d *journey.Definition, from, to int) sequence {
+	var out sequence
+	for i := from; i < to; {
+		s := &d.Steps[i]
+		end := to
+		if s.Next > i && s.Next < to {
+			end = s.Next
+		}
+		b := &block{node: i + 1, step: i, jump: -1}
+		if s.When != "" {
+			b.skip = &way{Arm: armSkipped, Label: "otherwise", Full: "the step is skipped", to: s.Next}
+		}
+		g.arms(d, b, ways(s), i, end)
+		out = append(out, b)
+		i = end
+	}
+	for _, b := range out {
+		b.behind = b.falls()
+	}
+	return out
+}
+
+// arms gives b its arms: lists of steps that lie in (step, end), ways on behind it, and jumps.
+func (g *Graph) arms(d *journey.Definition, b *block, out []way, step, end int) {
+	if goTo, ok := d.Steps[step].Spec.(*journey.GoTo); ok {
+		b.jump = g.nodeOf(goTo.To, d, d.Steps[step].Path)
+		return
+	}
+	var starts []int
+	for _, w := range out {
+		if w.to > step && w.to < end {
+			starts = append(starts, w.to)
+		}
+	}
+	slices.Sort(starts)
+	starts = slices.Compact(starts)
+	for _, w := range out {
+		a := arm{ways: []way{w}, jump: -1}
+		same := -1
+		switch k, inside := slices.BinarySearch(starts, w.to); {
+		case inside:
+			until := end
+			if k+1 < len(starts) {
+				until = starts[k+1]
+			}
+			same = slices.IndexFunc(b.arms, func(o arm) bool { return !o.goesOn && o.jump < 0 && o.ways[0].to == w.to })
+			if same < 0 {
+				a.body = g.sequence(d, w.to, until)
+			}
+		case w.to == d.Steps[step].Next:
+			a.goesOn = true
+			same = slices.IndexFunc(b.arms, func(o arm) bool { return o.goesOn })
+		default:
+			a.jump = g.nodeOf(w.to, d, d.Steps[step].Path)
+		}
+		if same >= 0 {
+			b.arms[same].ways = append(b.arms[same].ways, w)
+			continue
+		}
+		b.arms = append(b.arms, a)
+	}
+}
+
+// nodeOf is the node of a jump target.
+func (g *Graph) nodeOf(step int, d *journey.Definition, path string) int {
+	if step >= 0 {
+		return step + 1
+	}
+	return -2 // the end of its path, which is not known yet
+}
+
+// falls reports whether an instance can come to what stands behind a block.
+func (b *block) falls() bool {
+	if b.skip != nil {
+		return true
+	}
+	return slices.ContainsFunc(b.arms, arm.falls)
+}
+
+func (a arm) falls() bool {
+	if a.goesOn {
+		return true
+	}
+	if a.jump != -1 || len(a.body) == 0 {
+		return false
+	}
+	return a.body[len(a.body)-1].behind
+}
+
+// split reports whether the ways of a block lie side by side.
+func (b *block) split() bool {
+	return slices.ContainsFunc(b.arms, func(a arm) bool { return !a.goesOn })
+}
+
+// connect makes the edges.
+func (g *Graph) connect(d *journey.Definition) {
+	ends := map[string]int{}
+	for _, l := range g.lanes {
+		ends[l.name] = l.end
+	}
+	target := func(to int, path string) int {
+		if to >= 0 {
+			return to + 1
+		}
+		return ends[path]
+	}
+	join := func(e Edge) {
+		if e.To >= 0 {
+			g.Edges = append(g.Edges, e)
+		}
+	}
+	if len(d.Paths) > 0 {
+		join(Edge{From: 0, To: target(d.Paths[0].Start, d.Paths[0].Name), Kind: EdgeNext})
+	}
+	for i := range d.Steps {
+		s := &d.Steps[i]
+		all := ways(s)
+		labels := len(all) > 1 || s.Kind == "wait_for" || s.Kind == "branch" || s.Kind == "split" || s.Kind == "handoff"
+		for _, w := range all {
+			e := Edge{From: i + 1, To: target(w.to, s.Path), Kind: EdgeNext, Arm: w.Arm}
+			if labels {
+				e.Label, e.Full = w.Label, w.Full
+			}
+			if s.Kind == "go_to" {
+				e.Kind = EdgeJump
+				path := s.Path
+				if p := slices.IndexFunc(d.Paths, func(p journey.Path) bool { return p.Name == s.Spec.(*journey.GoTo).Target }); p >= 0 {
+					path = d.Paths[p].Name
+				}
+				e.To = target(w.to, path)
+			}
+			join(e)
+		}
+		if s.When != "" {
+			join(Edge{From: i + 1, To: target(s.Next, s.Path), Kind: EdgeNext, Arm: armSkipped, Label: "otherwise", Full: "the step is skipped"})
+		}
+	}
+	for _, l := range g.lanes {
+		g.resolve(d, l.body, ends)
+	}
+}
+
+// resolve points jumps to the end of a path at its node.
+func (g *Graph) resolve(d *journey.Definition, list sequence, ends map[string]int) {
+	for _, b := range list {
+		s := &d.Steps[b.step]
+		path := s.Path
+		if spec, ok := s.Spec.(*journey.GoTo); ok {
+			if _, known := ends[spec.Target]; known {
+				path = spec.Target
+			}
+		}
+		if b.jump == -2 {
+			b.jump = ends[path]
+		}
+		for i := range b.arms {
+			if b.arms[i].jump == -2 {
+				b.arms[i].jump = ends[s.Path]
+			}
+			g.resolve(d, b.arms[i].body, ends)
+		}
+	}
+}
+
+// addRules puts goal, exits, reroutes and the longest life beside the journey.
+func (g *Graph) addRules(d *journey.Definition) {
+	for _, n := range ruleNodes(d) {
+		g.rules = append(g.rules, g.add(n))
+	}
+	for k, rule := range d.Reroute {
+		from := slices.IndexFunc(g.Nodes, func(n Node) bool { return n.ID == rerouteID(k) })
+		p := slices.IndexFunc(d.Paths, func(p journey.Path) bool { return p.Name == rule.GoTo })
+		if p < 0 {
+			continue
+		}
+		to := g.lanes[p].end
+		if d.Paths[p].Start >= 0 {
+			to = d.Paths[p].Start + 1
+		}
+		if to >= 0 {
+			g.Edges = append(g.Edges, Edge{From: from, To: to, Kind: EdgeReroute})
+		}
+	}
+}
+
+// Ways are the edges out of a step, in the order of the file.
+func (g *Graph) Ways(step string) []Edge {
+	var out []Edge
+	for _, e := range g.Edges {
+		if g.Nodes[e.From].Step == step && step != "" {
+			out = append(out, e)
+		}
+	}
+	return out
+}

@@ -1,0 +1,72 @@
+package graph
+
+import (
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/journeys"
+)
+
+var update = flag.Bool("update", false, "write the golden drawings again")
+
+// drawn are the journeys that the goldens show: those in testdata and those that are shipped.
+func drawn(t *testing.T) map[string]*journey.Definition {
+	t.Helper()
+	out := map[string]*journey.Definition{}
+	var files []journey.File
+	err := fs.WalkDir(journeys.Files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, ".test.yaml") {
+			return err
+		}
+		data, err := journeys.Files.ReadFile(path)
+		files = append(files, journey.File{Root: "j", Name: "j/" + path, Data: data})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, found := journey.Check(files, journey.Options{Channels: channel.Specs()})
+	if found.Failed(false) {
+		t.Fatalf("the shipped journeys: %v", found)
+	}
+	for name, d := range content.Journeys {
+		out[name] = d
+	}
+	paths, err := filepath.Glob("testdata/*.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no journeys in testdata: %v", err)
+	}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := compiled(t, string(data))
+		out[d.Journey] = d
+	}
+	return out
+}
+
+// compiled checks one journey; the messages it sends are made up.
+func compiled(t *testing.T, source string) *journey.Definition {
+	t.Helper()
+	name := strings.TrimSpace(strings.TrimPrefix(strings.SplitN(source[strings.Index(source, "journey:"):], "\n", 2)[0], "journey:"))
+	files := []journey.File{{Root: "j", Name: "j/" + name + ".yaml", Data: []byte(source)}}
+	for i := range 10 {
+		message := fmt.Sprintf("m%d", i)
+		files = append(files, journey.File{Root: "j", Name: "j/messages/" + message + ".yaml",
+			Data: []byte("message: " + message + "\nemail: {subject: s, html: h}\npush: {title: t, body: b}\n")})
+	}
+	content, found := journey.Check(files, journey.Options{Channels: channel.Specs()})
+	if found.Failed(false) {
+		t.Fatalf("%s: %v", name, found)
+	}
+	return content.Journeys[name]
+}

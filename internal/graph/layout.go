@@ -1,0 +1,409 @@
+package graph
+
+import "slices"
+
+// Measures of the drawing, in pixels.
+const (
+	cardWidth  = 240.0
+	ruleWidth  = 220.0
+	pillHeight = 20.0
+	pillGap    = 5.0
+	pillMost   = 210.0 // width of a label
+	columnGap  = 30.0
+	stepGap    = 36.0 // between a step and the next
+	busGap     = 16.0 // from a card to the line that spreads to its arms
+	headGap    = 18.0 // from there, or from the labels, to the first card of an arm
+	joinGap    = 14.0
+	skipGap    = 18.0 // above a card that may be skipped
+	skipAside  = 10.0 // beside it
+	margin     = 24.0
+	lanePad    = 30.0
+	laneGap    = 34.0
+	laneHead   = 34.0
+	headroom   = 44.0 // above the lanes, where rules lead to other paths
+)
+
+// frame is where a block or an arm lies. left and right are how far it reaches from its axis.
+type frame struct {
+	left, right float64
+}
+
+type point struct{ x, y float64 }
+
+type box struct{ x, y, w, h float64 }
+
+func (b box) right() float64  { return b.x + b.w }
+func (b box) bottom() float64 { return b.y + b.h }
+
+// card is a node with its place and its text, cut to fit.
+type card struct {
+	box
+	node   int
+	when   []string
+	title  []string
+	lines  []string
+	left   string // at the foot
+	right2 string
+	alert  string
+	here   bool
+}
+
+// pill is the label of a way.
+type pill struct {
+	box
+	text, share, full string
+	quiet             bool
+}
+
+// line is an edge of straight pieces.
+type line struct {
+	points []point
+	kind   string // EdgeNext, EdgeJump, EdgeReroute, or a way past a step
+	arrow  bool
+	full   string
+}
+
+const lineSkip = "skip"
+
+// scene is a drawing with everything in its place.
+type scene struct {
+	g       *Graph
+	overlay *Overlay
+	cards   []card
+	byNode  map[int]int // index into cards
+	pills   []pill
+	lines   []line
+	panels  []panel
+	jumps   []jump
+	width   float64
+	height  float64
+}
+
+// panel is the ground of a path or of the rules.
+type panel struct {
+	box
+	title string
+}
+
+// jump is an edge that is routed once all boxes have their place.
+type jump struct {
+	from int   // node; or
+	at   point // where no card ends
+	to   int
+	kind string
+}
+
+// arrange gives everything its place. top is left free for a heading.
+func (g *Graph) arrange(o *Overlay, top float64) *scene {
+	s := &scene{g: g, overlay: o, byNode: map[int]int{}}
+	x, y := margin, margin+top
+	if slices.ContainsFunc(g.Edges, func(e Edge) bool { return e.Kind == EdgeReroute }) {
+		y += headroom
+	}
+	bottom := y
+	if len(g.rules) > 0 {
+		at := len(s.panels)
+		s.panels = append(s.panels, panel{title: "anywhere on the way"})
+		cy := y + laneHead
+		for _, n := range g.rules {
+			c := s.put(n, x+14, cy, ruleWidth)
+			cy = c.bottom() + 14
+		}
+		s.panels[at].box = box{x, y, ruleWidth + 28, cy - y}
+		bottom = max(bottom, cy)
+		x += ruleWidth + 28 + laneGap
+	}
+	for i, l := range g.lanes {
+		left, right := cardWidth/2, cardWidth/2
+		s.measure(l.body, &left, &right)
+		titled := len(g.lanes) > 1
+		axis := x + lanePad + left
+		cy := y
+		if titled {
+			cy += laneHead
+		}
+		at := len(s.panels)
+		if titled {
+			s.panels = append(s.panels, panel{title: "path " + l.name})
+		}
+		end := s.lane(l, axis, cy)
+		if titled {
+			s.panels[at].box = box{x, y, left + right + 2*lanePad, end + lanePad/2 - y}
+		}
+		x += left + right + 2*lanePad
+		if i+1 < len(g.lanes) {
+			x += laneGap
+		}
+		bottom = max(bottom, end+lanePad/2)
+	}
+	s.width, s.height = x+margin, bottom+margin
+	for _, e := range g.Edges {
+		if e.Kind == EdgeReroute {
+			s.jumps = append(s.jumps, jump{from: e.From, to: e.To, kind: EdgeReroute})
+		}
+	}
+	s.route()
+	return s
+}
+
+// lane places a path and gives where it ends.
+func (s *scene) lane(l lane, axis, y float64) float64 {
+	from := -1.0 // where a line comes from
+	if l.entry >= 0 {
+		c := s.put(l.entry, axis-cardWidth/2, y, cardWidth)
+		from = c.bottom()
+		y = from + stepGap
+	}
+	bottom, falls := s.sequence(l.body, axis, y, from)
+	if len(l.body) == 0 {
+		bottom, falls = y-stepGap, from >= 0
+	}
+	if l.end >= 0 {
+		ey := bottom + stepGap
+		if len(l.body) == 0 && from < 0 {
+			ey = y
+		}
+		c := s.put(l.end, axis-cardWidth/2, ey, cardWidth)
+		if falls {
+			s.line(EdgeNext, true, "", point{axis, bottom}, point{axis, ey})
+		}
+		bottom = c.bottom()
+	}
+	return bottom
+}
+
+// measure gives how far a list of steps reaches from its axis.
+func (s *scene) measure(list sequence, left, right *float64) {
+	for _, b := range list {
+		s.measureBlock(b)
+		*left, *right = max(*left, b.frame.left), max(*right, b.frame.right)
+	}
+}
+
+func (s *scene) measureBlock(b *block) {
+	l, r := cardWidth/2, cardWidth/2
+	n := &s.g.Nodes[b.node]
+	shares := s.overlay.shares(n, b)
+	if b.split() {
+		axes, total := s.columns(b, shares)
+		middle := (axes[0] + axes[len(axes)-1]) / 2
+		l, r = max(l, middle), max(r, total-middle)
+	} else if s.labelled(b) {
+		for _, w := range b.arms[0].ways {
+			half := pillWidth(w, shares) / 2
+			l, r = max(l, half), max(r, half)
+		}
+	}
+	if b.skip != nil {
+		r += skipAside + pillWidth(*b.skip, shares)
+	}
+	b.frame.left, b.frame.right = l, r
+}
+
+// columns measures the arms of a block and gives their axes, from the left rim, and the whole width.
+func (s *scene) columns(b *block, shares map[string]float64) (axes []float64, total float64) {
+	for i := range b.arms {
+		a := &b.arms[i]
+		l, r := 20.0, 20.0
+		for _, w := range a.ways {
+			half := pillWidth(w, shares) / 2
+			l, r = max(l, half), max(r, half)
+		}
+		s.measure(a.body, &l, &r)
+		a.frame.left, a.frame.right = l, r
+		if i > 0 {
+			total += columnGap
+		}
+		axes = append(axes, total+l)
+		total += l + r
+	}
+	return axes, total
+}
+
+// labelled reports whether the one way on of a block says what it is.
+func (s *scene) labelled(b *block) bool {
+	if len(b.arms) != 1 {
+		return false
+	}
+	switch s.g.Nodes[b.node].Kind {
+	case "wait_for", "branch", "split", "handoff", "ask", "decide":
+		return true
+	}
+	return false
+}
+
+func pillWidth(w way, shares map[string]float64) float64 {
+	text := fit(w.Label, pillMost, 11.5, false)
+	if share, ok := shares[w.Arm]; ok {
+		text += "  " + Percent(share)
+	}
+	return measure(text, 11.5, true) + 18
+}
+
+// sequence places a list of steps under its axis. from is where a line to its first step comes from; negative: none. It gives the bottom, and whether a line goes on from there.
+func (s *scene) sequence(list sequence, axis, y, from float64) (bottom float64, falls bool) {
+	bottom = y
+	for i, b := range list {
+		if i > 0 {
+			y = bottom + stepGap
+			from = bottom
+			if !falls {
+				from = -1
+			}
+		}
+		bottom = s.block(b, axis, y, from)
+		falls = b.behind
+	}
+	return bottom, falls
+}
+
+// block places a step and its arms; it gives the bottom, on its axis.
+func (s *scene) block(b *block, axis, y, from float64) float64 {
+	n := &s.g.Nodes[b.node]
+	shares := s.overlay.shares(n, b)
+	cy := y
+	if b.skip != nil {
+		cy += skipGap
+	}
+	c := s.put(b.node, axis-cardWidth/2, cy, cardWidth)
+	if from >= 0 {
+		s.line(EdgeNext, true, "", point{axis, from}, point{axis, cy})
+	}
+	bottom := c.bottom()
+	inner := slices.ContainsFunc(b.arms, arm.falls)
+	switch {
+	case b.jump >= 0:
+		s.jumps = append(s.jumps, jump{from: b.node, to: b.jump, kind: EdgeJump})
+	case b.split():
+		bottom = s.arms(b, axis, bottom, shares)
+	case s.labelled(b):
+		start := bottom
+		bottom = s.pillStack(b.arms[0].ways, shares, axis, bottom+12)
+		s.line(EdgeNext, false, "", point{axis, start}, point{axis, bottom})
+	}
+	if b.skip != nil {
+		w := pillWidth(*b.skip, shares)
+		bx := axis + b.frame.right - w/2
+		join := bottom + joinGap
+		s.line(lineSkip, false, b.skip.Full, point{axis, y + 2}, point{bx, y + 2}, point{bx, join}, point{axis, join})
+		if inner {
+			s.line(EdgeNext, false, "", point{axis, bottom}, point{axis, join})
+		}
+		s.pillStack([]way{*b.skip}, shares, bx, y+14)
+		s.pills[len(s.pills)-1].quiet = true
+		bottom = join
+	}
+	return bottom
+}
+
+// arms places the arms of a block side by side.
+func (s *scene) arms(b *block, axis, from float64, shares map[string]float64) float64 {
+	axes, _ := s.columns(b, shares)
+	middle := (axes[0] + axes[len(axes)-1]) / 2
+	bus := from + busGap
+	most := 0
+	for _, a := range b.arms {
+		most = max(most, len(a.ways))
+	}
+	top := bus + 10 + float64(most)*(pillHeight+pillGap) + headGap - pillGap
+	bottoms := make([]float64, len(b.arms))
+	deepest := top
+	for i := range b.arms {
+		a := &b.arms[i]
+		cx := axis - middle + axes[i]
+		after := s.pillStack(a.ways, shares, cx, bus+10)
+		points := []point{{axis, from}, {axis, bus}, {cx, bus}}
+		switch {
+		case a.goesOn:
+			bottoms[i] = after
+		case a.jump >= 0:
+			s.line(EdgeNext, false, a.ways[0].Full, append(points, point{cx, after + 4})...)
+			s.jumps = append(s.jumps, jump{from: -1, at: point{cx, after + 4}, to: a.jump, kind: EdgeJump})
+			bottoms[i] = after + 4
+		default:
+			head := top
+			if len(a.body) > 0 && a.body[0].skip != nil {
+				head += skipGap
+			}
+			s.line(EdgeNext, true, a.ways[0].Full, append(points, point{cx, head})...)
+			bottoms[i], _ = s.sequence(a.body, cx, top, -1)
+		}
+		deepest = max(deepest, bottoms[i])
+	}
+	if !slices.ContainsFunc(b.arms, arm.falls) {
+		return deepest
+	}
+	join := deepest + joinGap
+	for i, a := range b.arms {
+		cx := axis - middle + axes[i]
+		switch {
+		case a.goesOn:
+			s.line(EdgeNext, false, a.ways[0].Full, point{axis, from}, point{axis, bus}, point{cx, bus}, point{cx, join}, point{axis, join})
+		case a.falls():
+			s.line(EdgeNext, false, "", point{cx, bottoms[i]}, point{cx, join}, point{axis, join})
+		}
+	}
+	return join
+}
+
+// pillStack puts labels one under the other on a vertical line, and gives where they end.
+func (s *scene) pillStack(ways []way, shares map[string]float64, cx, y float64) float64 {
+	for _, w := range ways {
+		width := pillWidth(w, shares)
+		p := pill{box: box{cx - width/2, y, width, pillHeight}, text: fit(w.Label, pillMost, 11.5, false), full: w.Full}
+		if share, ok := shares[w.Arm]; ok {
+			p.share = Percent(share)
+		}
+		s.pills = append(s.pills, p)
+		y += pillHeight + pillGap
+	}
+	return y - pillGap
+}
+
+func (s *scene) line(kind string, arrow bool, full string, points ...point) {
+	s.lines = append(s.lines, line{points: points, kind: kind, arrow: arrow, full: full})
+}
+
+// put makes the card of a node.
+func (s *scene) put(node int, x, y, w float64) card {
+	n := &s.g.Nodes[node]
+	c := card{box: box{x, y, w, 0}, node: node}
+	inner := w - 24
+	c.h = headHeight + 8
+	if n.When != "" {
+		c.when = wrap("if "+n.When, inner, 11.5, false, 2)
+		c.h += float64(len(c.when)) * smallLine
+	}
+	c.title = wrap(n.Title, inner, 13.5, true, 2)
+	c.h += float64(len(c.title)) * titleLine
+	for _, l := range n.Lines {
+		room := min(2, maxLines-len(c.lines))
+		if room <= 0 {
+			c.lines[len(c.lines)-1] = fit(c.lines[len(c.lines)-1]+" …", inner, 12, false)
+			break
+		}
+		c.lines = append(c.lines, wrap(l, inner, 12, false, room)...)
+	}
+	c.h += float64(len(c.lines))*textLine + 8
+	c.left, c.right2, c.alert = s.overlay.foot(n)
+	c.here = s.overlay.here(n)
+	if c.left+c.right2 != "" {
+		c.h += footHeight
+	}
+	if c.alert != "" {
+		c.h += footHeight - 4
+	}
+	s.byNode[node] = len(s.cards)
+	s.cards = append(s.cards, c)
+	return c
+}
+
+// Heights within a card.
+const (
+	headHeight = 24.0
+	titleLine  = 18.0
+	textLine   = 16.0
+	smallLine  = 15.0
+	footHeight = 24.0
+	maxLines   = 5
+)

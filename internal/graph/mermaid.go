@@ -1,0 +1,117 @@
+package graph
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Mermaid writes the graph as a Mermaid flowchart. Node ids are made here; labels are quoted, with everything that Mermaid or HTML could read as its own escaped.
+func (g *Graph) Mermaid() string {
+	var out strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
+	line("%%%% %s", mermaidComment(g.Journey))
+	line("flowchart TD")
+	inLane := map[int]bool{}
+	for i, l := range g.lanes {
+		indent := "  "
+		if len(g.lanes) > 1 {
+			line("  subgraph p%d[\"%s\"]", i, mermaidText(l.name, 60))
+			line("    direction TB")
+			indent = "    "
+		}
+		nodes := l.nodes
+		if l.entry >= 0 {
+			nodes = append([]int{l.entry}, nodes...)
+		}
+		for _, n := range nodes {
+			inLane[n] = true
+			line("%s%s", indent, g.mermaidNode(n))
+		}
+		if len(g.lanes) > 1 {
+			line("  end")
+		}
+	}
+	if len(g.rules) > 0 {
+		line("  subgraph rules[\"anywhere on the way\"]")
+		line("    direction TB")
+		for _, n := range g.rules {
+			line("    %s", g.mermaidNode(n))
+		}
+		line("  end")
+	}
+	for _, e := range g.Edges {
+		arrow := "-->"
+		if e.Kind != EdgeNext {
+			arrow = "-.->"
+		}
+		if e.Label != "" {
+			arrow += "|\"" + mermaidText(e.Label, exprLength) + "\"|"
+		}
+		line("  n%d %s n%d", e.From, arrow, e.To)
+	}
+	classes := map[string][]string{}
+	var order []string
+	for i, n := range g.Nodes {
+		hue := hueOf(n.Kind)
+		if classes[hue] == nil {
+			order = append(order, hue)
+		}
+		classes[hue] = append(classes[hue], fmt.Sprintf("n%d", i))
+	}
+	for _, hue := range order {
+		c := hues[hue]
+		line("  classDef %s fill:%s,stroke:%s,color:#1d2733", hue, c.ground, c.light)
+		line("  class %s %s", strings.Join(classes[hue], ","), hue)
+	}
+	return out.String()
+}
+
+func (g *Graph) mermaidNode(i int) string {
+	n := &g.Nodes[i]
+	text := "<b>" + mermaidText(label(n.Kind), 40) + "</b>"
+	if n.Step != "" && n.named {
+		text += " " + mermaidText(n.Step, 60)
+	}
+	if n.When != "" {
+		text += "<br/><i>if " + mermaidText(n.When, exprLength) + "</i>"
+	}
+	for _, l := range append([]string{n.Title}, n.Lines...) {
+		if l != "" {
+			text += "<br/>" + mermaidText(l, 80)
+		}
+	}
+	open, shut := "[", "]"
+	switch n.Kind {
+	case KindEntry, KindEnd, "exit":
+		open, shut = "([", "])"
+	case "branch", "split":
+		open, shut = "{{", "}}"
+	case KindGoal, KindExit, KindReroute, KindTimeout:
+		open, shut = "[/", "/]"
+	}
+	return fmt.Sprintf("n%d%s\"%s\"%s", i, open, text, shut)
+}
+
+// mermaidText escapes by Mermaid's own codes: all but letters, digits and what is harmless between quotes.
+func mermaidText(text string, n int) string {
+	var out strings.Builder
+	for _, r := range shorten(text, n) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(" .,:!?+-/_()='’…%", r), r > 0x7f:
+			out.WriteRune(r)
+		default:
+			fmt.Fprintf(&out, "#%d;", r)
+		}
+	}
+	return out.String()
+}
+
+// mermaidComment keeps what cannot end a comment or begin a directive.
+func mermaidComment(text string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("{}%\"<>", r) {
+			return ' '
+		}
+		return r
+	}, shorten(text, 100))
+}

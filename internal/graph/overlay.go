@@ -1,0 +1,121 @@
+package graph
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Overlay are live numbers for a drawing.
+type Overlay struct {
+	Entered int64            // instances that entered; on the entry
+	HeldOut int64            // of them, held out
+	Steps   map[string]Count // by step id
+	Ends    map[string]int64 // instances that ended, by outcome
+}
+
+// Count is what is known of a step.
+type Count struct {
+	Now    int64            // instances that are there
+	Passed int64            // passages: an instance that came twice counts twice
+	Arms   map[string]int64 // passages by arm, as workflows.Passage.Arm names them
+	Alert  string           // what someone should look at, in a few words; empty: nothing
+}
+
+// Shares are the parts of the passages of a step that went each way, by arm; what is not known (passages of an earlier build) is left out.
+// ways are the arms of its ways out, of Graph.Ways.
+func (c Count) Shares(ways []string) map[string]float64 {
+	own := map[string]int64{}
+	total := int64(0)
+	named := map[string]bool{}
+	other := false
+	for _, w := range ways {
+		named[w], other = true, other || w == ArmOther
+	}
+	for arm, n := range c.Arms {
+		switch {
+		case named[arm]:
+			own[arm] += n
+		case other && arm != "":
+			own[ArmOther] += n
+		default:
+			continue
+		}
+		total += n
+	}
+	out := map[string]float64{}
+	for _, w := range ways {
+		if total > 0 {
+			out[w] = float64(own[w]) / float64(total)
+		}
+	}
+	return out
+}
+
+// Percent writes a share for people: whole percents, "<1 %" and ">99 %" at the rims.
+func Percent(share float64) string {
+	switch p := 100 * share; {
+	case p > 0 && p < 0.5:
+		return "<1 %"
+	case p < 100 && p >= 99.5:
+		return ">99 %"
+	default:
+		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+	}
+}
+
+// Number writes a count with its thousands apart.
+func Number(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	sign := ""
+	if strings.HasPrefix(text, "-") {
+		sign, text = "-", text[1:]
+	}
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return sign + text
+}
+
+// foot is what stands at the foot of a node's card: left, right.
+func (o *Overlay) foot(n *Node) (left, right, alert string) {
+	if o == nil {
+		return "", "", ""
+	}
+	switch {
+	case n.Kind == KindEntry:
+		left = Number(o.Entered) + " entered"
+		if o.HeldOut > 0 {
+			right = Number(o.HeldOut) + " held out"
+		}
+	case n.Step != "":
+		c := o.Steps[n.Step]
+		right = Number(c.Passed) + " passed"
+		if n.Kind != "exit" && n.Kind != "go_to" {
+			left = Number(c.Now) + " here now"
+		}
+		alert = c.Alert
+	case n.End != "":
+		left = Number(o.Ends[n.End]) + " ended as " + n.End
+	}
+	return left, right, alert
+}
+
+// here reports whether instances stand at a node.
+func (o *Overlay) here(n *Node) bool { return o != nil && n.Step != "" && o.Steps[n.Step].Now > 0 }
+
+// shares of the ways out of a block; nil without numbers.
+func (o *Overlay) shares(n *Node, b *block) map[string]float64 {
+	if o == nil || n.Step == "" {
+		return nil
+	}
+	var all []string
+	for _, a := range b.arms {
+		for _, w := range a.ways {
+			all = append(all, w.Arm)
+		}
+	}
+	if b.skip != nil {
+		all = append(all, b.skip.Arm)
+	}
+	return o.Steps[n.Step].Shares(all)
+}

@@ -1,0 +1,428 @@
+package graph
+
+import (
+	"container/heap"
+	"math"
+	"slices"
+)
+
+// Costs of a routed edge, in pixels of way.
+const (
+	bendCost  = 45.0
+	crossCost = 30.0
+	alongCost = 4.0     // times the length that lies on another edge
+	maxVisits = 800_000 // in a drawing; what is left then goes along the rim
+	clear     = 8.0     // no edge comes nearer to a card
+	aside     = 14.0    // where edges pass cards
+)
+
+// grid are the places where routed edges may run: beside every box, between which nothing stands.
+type grid struct {
+	xs, ys     []float64
+	right      [][]float64 // cost per pixel of the piece from (i, j) to (i+1, j); +Inf: blocked
+	down       [][]float64
+	crossRight [][]float64 // what crossing other edges on that piece costs
+	crossDown  [][]float64
+	visits     int
+	seen       []int32 // the search that last came to a spot
+	search     int32
+}
+
+// route draws the jumps around everything else, in the order of the file.
+func (s *scene) route() {
+	if len(s.jumps) == 0 {
+		return
+	}
+	g := s.newGrid()
+	for _, l := range s.lines {
+		g.mark(l.points)
+	}
+	for _, j := range s.jumps {
+		to := s.cards[s.byNode[j.to]]
+		var points []point
+		if g != nil {
+			points = g.find(s.starts(j), s.ends(j, to))
+		}
+		if points == nil {
+			points = s.plain(j, to)
+		}
+		s.lines = append(s.lines, line{points: points, kind: j.kind, arrow: true, full: s.jumpTitle(j)})
+		g.mark(points)
+	}
+}
+
+func (s *scene) jumpTitle(j jump) string {
+	to := s.g.Nodes[j.to]
+	name := to.Step
+	if name == "" {
+		name = to.Title
+	}
+	if j.kind == EdgeReroute {
+		return "reroute to " + name
+	}
+	return "go to " + name
+}
+
+// port is where an edge leaves or enters a card, and the place on the grid beside it.
+type port struct {
+	rim, near point
+}
+
+func sides(c box) []port {
+	cy := c.y + headHeight/2
+	return []port{
+		{point{c.x, cy}, point{c.x - aside, cy}},
+		{point{c.right(), cy}, point{c.right() + aside, cy}},
+	}
+}
+
+func (s *scene) starts(j jump) []port {
+	if j.from < 0 {
+		return []port{{j.at, j.at}}
+	}
+	c := s.cards[s.byNode[j.from]]
+	out := sides(c.box)
+	if j.kind == EdgeJump { // nothing stands behind a go_to on its axis
+		cx := c.x + c.w/2
+		out = append(out, port{point{cx, c.bottom()}, point{cx, c.bottom() + aside}})
+	}
+	return out
+}
+
+func (s *scene) ends(j jump, to card) []port {
+	out := sides(to.box)
+	for _, l := range s.g.lanes[min(1, len(s.g.lanes)):] { // the first card of another path has nothing above it
+		if len(l.nodes) > 0 && l.nodes[0] == j.to {
+			cx := to.x + to.w/2
+			out = append(out, port{point{cx, to.y}, point{cx, to.y - aside}})
+		}
+	}
+	return out
+}
+
+// plain goes along the right rim of the drawing, where there was no better way.
+func (s *scene) plain(j jump, to card) []point {
+	from := s.starts(j)[0].rim
+	if j.from >= 0 {
+		from = sides(s.cards[s.byNode[j.from]].box)[1].rim
+	}
+	end := sides(to.box)[1].rim
+	rim := s.width - margin/2
+	return []point{from, {rim, from.y}, {rim, end.y}, end}
+}
+
+func (s *scene) newGrid() *grid {
+	g := &grid{}
+	var blocks []box
+	grow := func(b box, by float64) box { return box{b.x - by, b.y - by, b.w + 2*by, b.h + 2*by} }
+	for _, c := range s.cards {
+		blocks = append(blocks, grow(c.box, clear))
+		g.xs = append(g.xs, c.x-aside, c.right()+aside, c.x+c.w/2)
+		g.ys = append(g.ys, c.y-aside, c.bottom()+aside, c.y+headHeight/2)
+	}
+	for _, p := range s.pills {
+		blocks = append(blocks, grow(p.box, 3))
+		g.ys = append(g.ys, p.bottom()+5)
+		g.xs = append(g.xs, p.x-8, p.right()+8)
+	}
+	for _, p := range s.panels {
+		blocks = append(blocks, box{p.x, p.y + 4, min(p.w, measure(p.title, 12, true)+24), laneHead - 14}) // the title
+		for k := range 3 {
+			d := 8 + 8*float64(k)
+			g.xs = append(g.xs, p.x-d, p.right()+d, p.x+d/2+4, p.right()-d/2-4)
+			g.ys = append(g.ys, p.y-d)
+		}
+	}
+	for _, j := range s.jumps {
+		if j.from < 0 {
+			g.xs, g.ys = append(g.xs, j.at.x), append(g.ys, j.at.y)
+		}
+	}
+	for k := range 3 {
+		d := margin/2 - 6*float64(k-1)
+		g.xs, g.ys = append(g.xs, d, s.width-d), append(g.ys, s.height-d)
+	}
+	g.xs, g.ys = thin(g.xs), thin(g.ys)
+	if len(g.xs)*len(g.ys) > 4_000_000 {
+		return nil
+	}
+	make2 := func(base float64) [][]float64 {
+		out := make([][]float64, len(g.xs))
+		for i := range out {
+			out[i] = make([]float64, len(g.ys))
+			for j := range out[i] {
+				out[i][j] = base
+			}
+		}
+		return out
+	}
+	g.right, g.down, g.crossRight, g.crossDown = make2(1), make2(1), make2(0), make2(0)
+	for _, b := range blocks {
+		g.block(b)
+	}
+	return g
+}
+
+// thin sorts and drops what is all but the same.
+func thin(v []float64) []float64 {
+	slices.Sort(v)
+	var out []float64
+	for _, x := range v {
+		if len(out) == 0 || x-out[len(out)-1] > 0.5 {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// pieces gives the pieces of v that may touch from…to: those that begin at index i, first ≤ i < last.
+func pieces(v []float64, from, to float64) (first, last int) {
+	first, _ = slices.BinarySearch(v, from)
+	last, _ = slices.BinarySearch(v, to)
+	return max(first-1, 0), min(last+1, len(v))
+}
+
+// block keeps edges out of a box.
+func (g *grid) block(b box) {
+	i0, i1 := pieces(g.xs, b.x, b.right())
+	j0, j1 := pieces(g.ys, b.y, b.bottom())
+	for i := i0; i < i1; i++ {
+		for j := j0; j < j1; j++ {
+			x, y := g.xs[i], g.ys[j]
+			if y > b.y && y < b.bottom() && i+1 < len(g.xs) && x < b.right() && g.xs[i+1] > b.x {
+				g.right[i][j] = math.Inf(1)
+			}
+			if x > b.x && x < b.right() && j+1 < len(g.ys) && y < b.bottom() && g.ys[j+1] > b.y {
+				g.down[i][j] = math.Inf(1)
+			}
+		}
+	}
+}
+
+// mark makes it dear to run along an edge, or to cross it.
+func (g *grid) mark(points []point) {
+	if g == nil {
+		return
+	}
+	const near = 6.0
+	for k := 0; k+1 < len(points); k++ {
+		a, b := points[k], points[k+1]
+		x1, x2, y1, y2 := min(a.x, b.x), max(a.x, b.x), min(a.y, b.y), max(a.y, b.y)
+		level := y1 == y2
+		i0, i1 := pieces(g.xs, x1-near, x2+near)
+		j0, j1 := pieces(g.ys, y1-near, y2+near)
+		for i := i0; i < i1; i++ {
+			for j := j0; j < j1; j++ {
+				x, y := g.xs[i], g.ys[j]
+				if i+1 < len(g.xs) && x < x2 && g.xs[i+1] > x1 {
+					if level && math.Abs(y-y1) < near {
+						g.right[i][j] += alongCost
+					} else if !level && y > y1 && y < y2 {
+						g.crossRight[i][j] += crossCost
+					}
+				}
+				if j+1 < len(g.ys) && y < y2 && g.ys[j+1] > y1 {
+					if !level && math.Abs(x-x1) < near {
+						g.down[i][j] += alongCost
+					} else if level && x > x1 && x < x2 {
+						g.crossDown[i][j] += crossCost
+					}
+				}
+			}
+		}
+	}
+}
+
+// spot is a place on the grid, and the direction it was reached in: 0 right, 1 down, 2 left, 3 up.
+type spot struct{ i, j, dir int }
+
+type visit struct {
+	spot
+	cost, guess float64
+	from        int // index into the visits before; -1: a start
+	port        int
+	order       int
+}
+
+type frontier []visit
+
+func (f frontier) Len() int { return len(f) }
+func (f frontier) Less(a, b int) bool {
+	if f[a].guess != f[b].guess {
+		return f[a].guess < f[b].guess
+	}
+	return f[a].order < f[b].order
+}
+func (f frontier) Swap(a, b int) { f[a], f[b] = f[b], f[a] }
+func (f *frontier) Push(v any)   { *f = append(*f, v.(visit)) }
+func (f *frontier) Pop() any {
+	old := *f
+	last := old[len(old)-1]
+	*f = old[:len(old)-1]
+	return last
+}
+
+func (g *grid) at(p point) (i, j int, ok bool) {
+	i = nearest(g.xs, p.x)
+	j = nearest(g.ys, p.y)
+	return i, j, math.Abs(g.xs[i]-p.x) < 1 && math.Abs(g.ys[j]-p.y) < 1
+}
+
+func nearest(v []float64, x float64) int {
+	i, _ := slices.BinarySearch(v, x)
+	switch {
+	case i == len(v):
+		return i - 1
+	case i > 0 && x-v[i-1] < v[i]-x:
+		return i - 1
+	}
+	return i
+}
+
+// heading is the direction from a to b.
+func heading(a, b point) int {
+	switch {
+	case b.x > a.x:
+		return 0
+	case b.x < a.x:
+		return 2
+	case b.y < a.y:
+		return 3
+	}
+	return 1
+}
+
+// find gives the cheapest way from one of the starts to one of the ends (A*); nil where there is none.
+func (g *grid) find(starts, ends []port) []point {
+	type goal struct{ dir, port int }
+	goals := map[[2]int][]goal{}
+	var targets []point
+	for k, e := range ends {
+		if i, j, ok := g.at(e.near); ok {
+			goals[[2]int{i, j}] = append(goals[[2]int{i, j}], goal{heading(e.near, e.rim), k})
+			targets = append(targets, e.near)
+		}
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	guess := func(i, j int) float64 {
+		best := math.Inf(1)
+		for _, t := range targets {
+			best = min(best, math.Abs(g.xs[i]-t.x)+math.Abs(g.ys[j]-t.y))
+		}
+		return best
+	}
+	open := &frontier{}
+	order := 0
+	push := func(v visit) {
+		order++
+		v.order, v.guess = order, v.cost+guess(v.i, v.j)
+		heap.Push(open, v)
+	}
+	for k, p := range starts {
+		if i, j, ok := g.at(p.near); ok {
+			push(visit{spot: spot{i, j, heading(p.rim, p.near)}, from: -1, port: k})
+		}
+	}
+	var trail []visit
+	if g.search++; g.seen == nil {
+		g.seen = make([]int32, 4*len(g.xs)*len(g.ys))
+	}
+	place := func(s spot) int { return (s.i*len(g.ys)+s.j)*4 + s.dir }
+	for open.Len() > 0 {
+		v := heap.Pop(open).(visit)
+		if g.seen[place(v.spot)] == g.search {
+			continue
+		}
+		g.seen[place(v.spot)] = g.search
+		trail = append(trail, v)
+		if g.visits++; g.visits > maxVisits {
+			return nil
+		}
+		for _, end := range goals[[2]int{v.i, v.j}] {
+			if end.dir == v.dir {
+				return g.trace(trail, starts, ends[end.port])
+			}
+		}
+		for dir := range 4 {
+			if (dir+2)%4 == v.dir {
+				continue
+			}
+			n, cost := g.step(v.spot, dir)
+			if cost < 0 || g.seen[place(n)] == g.search {
+				continue
+			}
+			if dir != v.dir {
+				cost += bendCost
+			}
+			push(visit{spot: n, cost: v.cost + cost, from: len(trail) - 1, port: v.port})
+		}
+	}
+	return nil
+}
+
+// step goes one place on; a negative cost says that it cannot.
+func (g *grid) step(s spot, dir int) (spot, float64) {
+	i, j := s.i, s.j
+	var perPixel, cross, length float64
+	switch dir {
+	case 0, 2:
+		if dir == 2 {
+			i--
+		}
+		if i < 0 || i+1 >= len(g.xs) {
+			return s, -1
+		}
+		perPixel, cross, length = g.right[i][j], g.crossRight[i][j], g.xs[i+1]-g.xs[i]
+		if dir == 0 {
+			i++
+		}
+	default:
+		if dir == 3 {
+			j--
+		}
+		if j < 0 || j+1 >= len(g.ys) {
+			return s, -1
+		}
+		perPixel, cross, length = g.down[i][j], g.crossDown[i][j], g.ys[j+1]-g.ys[j]
+		if dir == 1 {
+			j++
+		}
+	}
+	if math.IsInf(perPixel, 1) {
+		return s, -1
+	}
+	return spot{i, j, dir}, perPixel*length + cross
+}
+
+// trace walks back from the last visit.
+func (g *grid) trace(trail []visit, starts []port, end port) []point {
+	points := []point{end.rim}
+	last := trail[len(trail)-1]
+	for v := last; ; v = trail[v.from] {
+		points = append(points, point{g.xs[v.i], g.ys[v.j]})
+		if v.from < 0 {
+			points = append(points, starts[v.port].rim)
+			break
+		}
+	}
+	slices.Reverse(points)
+	return straight(points)
+}
+
+// straight drops the points on the way of a straight piece.
+func straight(points []point) []point {
+	var out []point
+	for _, p := range points {
+		if n := len(out); n > 0 && out[n-1] == p {
+			continue
+		}
+		if n := len(out); n > 1 && (math.Abs(out[n-1].x-out[n-2].x) < 0.6 && math.Abs(p.x-out[n-1].x) < 0.6 || math.Abs(out[n-1].y-out[n-2].y) < 0.6 && math.Abs(p.y-out[n-1].y) < 0.6) {
+			out[n-1] = p
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}

@@ -1,0 +1,142 @@
+package graph
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// hue is the colour of a family of kinds: light stands on white and on ground, dark on the dark card and on night.
+type hue struct{ light, ground, dark, night string }
+
+var hues = map[string]hue{
+	"green":  {"#14693d", "#e3f3ea", "#6fdba6", "#173527"},
+	"amber":  {"#7a4f00", "#fcf0d4", "#f1c76b", "#3a2e12"},
+	"violet": {"#5b3bb0", "#eee8fb", "#c0aaf7", "#2c2444"},
+	"blue":   {"#0b5394", "#e1eefa", "#7cc0f5", "#152f47"},
+	"rose":   {"#a11d33", "#fce8ec", "#f59bac", "#431d26"},
+	"teal":   {"#0b615a", "#dcf1ef", "#68d2c7", "#123430"},
+	"plum":   {"#8a2478", "#f9e6f5", "#ee9ddf", "#3d1b37"},
+	"slate":  {"#414c58", "#e8ecf0", "#b4bfca", "#2a333c"},
+}
+
+// hueOf is the colour of a kind.
+func hueOf(kind string) string {
+	switch kind {
+	case KindEntry, KindGoal:
+		return "green"
+	case "wait", "wait_for":
+		return "amber"
+	case "branch", "split", "decide":
+		return "violet"
+	case "send", "ask":
+		return "blue"
+	case "handoff":
+		return "rose"
+	case "set", "emit", "call":
+		return "teal"
+	case "go_to", KindReroute:
+		return "plum"
+	}
+	return "slate"
+}
+
+// icons are drawn in strokes on 16 by 16.
+var icons = map[string]string{
+	"wait":      "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M8 4.8V8l2.4 1.6",
+	"wait_for":  "M4 2h8M4 14h8M5 2c0 4 6 4 6 6s-6 2-6 6M11 2c0 4-6 4-6 6s6 2 6 6",
+	"branch":    "M8 2l6 6-6 6-6-6z",
+	"split":     "M8 14V9L3 4M8 9l5-5M3 7.500V4h3.500M13 7.500V4H9.500",
+	"send":      "M2 4h12v8.500H2zM2 4.500l6 4.500 6-4.500",
+	"handoff":   "M8 8a2.700 2.700 0 1 0 0-5.400A2.700 2.700 0 1 0 8 8M3 14c0-3 2-4.500 5-4.500s5 1.500 5 4.500",
+	"set":       "M3 13l.8-3L11 2.800l2.200 2.200L6 12.200z",
+	"emit":      "M9 2L4 9h4l-1 5 5-7H8z",
+	"call":      "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M2 8h12M8 2c-3.600 4-3.600 8 0 12M8 2c3.600 4 3.600 8 0 12",
+	"go_to":     "M3 3v5a3 3 0 0 0 3 3h7M10 8l3 3-3 3",
+	"exit":      "M6 3H3v10h3M6 8h8M11 5l3 3-3 3",
+	KindEntry:   "M10 3h3v10h-3M2 8h8M7 5l3 3-3 3",
+	KindEnd:     "M4 4h8v8H4z",
+	KindGoal:    "M4 14V2.500h8.500L10.500 6l2 3.500H4",
+	KindExit:    "M6 3H3v10h3M6 8h8M11 5l3 3-3 3",
+	KindReroute: "M2 5h3l6 6h3M12 9l2 2-2 2M2 11h3l2-2M9 7l2-2h3M12 3l2 2-2 2",
+	KindTimeout: "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M8 4.800V8l2.400 1.600",
+}
+
+func icon(kind string) string {
+	if d := icons[kind]; d != "" {
+		return d
+	}
+	return "M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10"
+}
+
+// shades are the colours that are no hue's: light, dark.
+var shades = map[string][2]string{
+	"ground": {"#f6f7f9", "#12171c"},
+	"card":   {"#ffffff", "#1b2229"},
+	"panel":  {"#eef1f4", "#171d23"},
+	"border": {"#c6ced6", "#3d4853"},
+	"text":   {"#1d2733", "#e4e9ee"},
+	"dim":    {"#55626f", "#a3afba"},
+	"line":   {"#7d8a97", "#7f8d9a"},
+	"alert":  {"#a5130a", "#ffb4a8"},
+}
+
+// Style are the styles of a drawing, in light and in dark, for the page it is put into.
+func Style() string {
+	var out strings.Builder
+	out.WriteString(`.tabi-graph{font:12px "Helvetica Neue",Helvetica,Arial,"Liberation Sans","Noto Sans CJK JP",sans-serif}` +
+		`.tabi-graph path{fill:none}.tabi-graph .card .body{stroke-width:1}.tabi-graph .card .icon{stroke-width:1.5;stroke-linejoin:round;stroke-linecap:round}` +
+		`.tabi-graph .edge path{stroke-width:1.6;stroke-linejoin:round}.tabi-graph .edge .head{stroke:none}` +
+		`.tabi-graph .edge.skip path{stroke-dasharray:2 4;stroke-linecap:round}.tabi-graph .edge.jump path,.tabi-graph .edge.reroute path{stroke-width:1.8;stroke-dasharray:7 4}` +
+		`.tabi-graph .edge .head{stroke-dasharray:none}.tabi-graph .way text{text-anchor:middle;font-size:11.5px}.tabi-graph .way.quiet text{font-style:italic}` +
+		`.tabi-graph .share,.tabi-graph .now{font-weight:700}.tabi-graph .card.here .body{stroke-width:2}` +
+		`.tabi-graph .name{font-size:18px;font-weight:700}.tabi-graph .about{font-size:13px}.tabi-graph .lane{font-size:12px;font-weight:700}` +
+		`.tabi-graph .kind{font-size:11px;font-weight:700;letter-spacing:.05em}.tabi-graph .id{font-size:11px;text-anchor:end}` +
+		`.tabi-graph .title{font-size:13.5px;font-weight:600}.tabi-graph .when{font-size:11.5px;font-style:italic}` +
+		`.tabi-graph .passed{text-anchor:end}.tabi-graph .alarm{font-weight:700}`)
+	out.WriteString(colours(0))
+	out.WriteString("@media (prefers-color-scheme:dark){" + colours(1) + "}")
+	return out.String()
+}
+
+func colours(dark int) string {
+	shade := func(name string) string { return shades[name][dark] }
+	var out strings.Builder
+	rule := func(selector, property, value string) {
+		fmt.Fprintf(&out, ".tabi-graph %s{%s:%s}", selector, property, value)
+	}
+	rule("text", "fill", shade("text"))
+	rule(".ground", "fill", shade("ground"))
+	rule(".panel", "fill", shade("panel"))
+	for _, class := range []string{"about", "lane", "id", "more", "passed", "when"} {
+		rule("."+class, "fill", shade("dim"))
+	}
+	rule(".card .body", "fill", shade("card"))
+	rule(".card .body", "stroke", shade("border"))
+	rule(".card .rule", "stroke", shade("border"))
+	rule(".edge path", "stroke", shade("line"))
+	rule(".edge .head", "fill", shade("line"))
+	rule(".way rect", "fill", shade("card"))
+	rule(".way rect", "stroke", shade("border"))
+	rule(".alarm", "fill", shade("alert"))
+	for _, name := range slices.Sorted(maps.Keys(hues)) {
+		h := hues[name]
+		ink, ground := h.light, h.ground
+		if dark == 1 {
+			ink, ground = h.dark, h.night
+		}
+		rule("."+name+" .strip", "fill", ground)
+		rule("."+name+" .icon", "stroke", ink)
+		rule("."+name+" .kind", "fill", ink)
+		rule("."+name+".here .body", "stroke", ink)
+		rule("."+name+".here .now", "fill", ink)
+	}
+	plum := hues["plum"]
+	ink := []string{plum.light, plum.dark}[dark]
+	for _, kind := range []string{EdgeJump, EdgeReroute} {
+		rule(".edge."+kind+" path", "stroke", ink)
+		rule(".edge."+kind+" .head", "fill", ink)
+	}
+	return out.String()
+}

@@ -1,0 +1,398 @@
+package graph
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+const armSkipped = workflows.ArmSkipped
+
+// exprLength is how much of a condition is shown, in characters.
+const exprLength = 64
+
+// words says of a spec what it does: a title, more lines, and its ways out.
+func words(s *journey.Step) (title string, lines []string, out []way) {
+	next := way{Arm: ArmNext, to: s.Next}
+	switch spec := s.Spec.(type) {
+	case *journey.Wait:
+		return waitWords(spec), nil, []way{next}
+	case *journey.WaitFor:
+		return waitForWords(spec)
+	case *journey.Branch:
+		for i, a := range spec.Arms {
+			out = append(out, way{strconv.Itoa(i + 1), condition(a.When), string(a.When), a.Then})
+		}
+		return "which is true first?", nil, append(out, way{"else", "else", "none of the conditions is true", spec.Else})
+	case *journey.Split:
+		return splitWords(spec)
+	case *journey.Send:
+		return sendWords(s, spec)
+	case *journey.Handoff:
+		return handoffWords(s, spec)
+	case *journey.Set:
+		for _, a := range spec.Assign {
+			lines = append(lines, a.Target+"."+a.Name+" = "+condition(a.Value))
+		}
+		if len(lines) == 1 {
+			return lines[0], nil, []way{next}
+		}
+		return "set " + plural(len(spec.Assign), "value", "values"), lines, []way{next}
+	case *journey.Emit:
+		return "event " + spec.Event, listed("with ", slices.Sorted(maps.Keys(spec.Properties))), []way{next}
+	case *journey.Call:
+		next.Label, next.Full = "answered", "the request was answered"
+		return spec.Method + " " + address(spec.URL), []string{"at most " + span(spec.Timeout) + " a try"},
+			[]way{next, {"on_failure", "failed", "the request failed for good", spec.OnFailure}}
+	case *journey.GoTo:
+		return spec.Target, nil, []way{{Arm: ArmNext, to: spec.To}}
+	case *journey.Exit:
+		return spec.Outcome, nil, nil
+	}
+	return s.Kind, nil, []way{next}
+}
+
+// ways are the ways out of a step, in the order of the file, without the one past a step whose condition is not true.
+func ways(s *journey.Step) []way {
+	_, _, out := words(s)
+	return out
+}
+
+func waitWords(spec *journey.Wait) string {
+	zone := spec.Timezone
+	switch {
+	case spec.At != "":
+		text := "until " + string(spec.At)
+		if len(spec.Days) > 0 {
+			text += " on " + strings.Join(spec.Days, ", ")
+		}
+		if zone == "" || zone == "customer" {
+			zone = "the customer's time"
+		}
+		return text + ", " + zone
+	case spec.Until != "":
+		text := "until " + string(spec.Until)
+		if spec.Offset < 0 {
+			text = span(-spec.Offset) + " before " + string(spec.Until)
+		} else if spec.Offset > 0 {
+			text = span(spec.Offset) + " after " + string(spec.Until)
+		}
+		return text
+	}
+	return "for " + span(spec.Duration)
+}
+
+func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []way) {
+	var all []string
+	for i, a := range spec.Arms {
+		label := strings.Join(a.Events, " or ")
+		all = append(all, a.Events...)
+		full := label
+		if a.When != "" {
+			full += ", if " + string(a.When)
+		}
+		out = append(out, way{strconv.Itoa(i + 1), label, full, a.Then})
+	}
+	slices.Sort(all)
+	lines = append(lines, "at most "+span(spec.Timeout))
+	if spec.Since == "entry" {
+		lines[0] += ", events since entry count"
+	}
+	timeout := way{"on_timeout", "after " + span(spec.Timeout), "nothing came within " + span(spec.Timeout), spec.OnTimeout}
+	return "for " + strings.Join(slices.Compact(all), " or "), lines, append(out, timeout)
+}
+
+func splitWords(spec *journey.Split) (title string, lines []string, out []way) {
+	sum := 0.0
+	for _, a := range spec.Arms {
+		sum += a.Weight
+	}
+	for i, a := range spec.Arms {
+		key, share := strconv.Itoa(i+1), ""
+		if sum > 0 {
+			share = strconv.FormatFloat(100*a.Weight/sum, 'f', -1, 64)
+			if f := 100 * a.Weight / sum; f != float64(int(f)) {
+				share = strconv.FormatFloat(f, 'f', 1, 64)
+			}
+			share += " %"
+		}
+		label := share
+		if a.Name != "" {
+			key, label = a.Name, a.Name+" "+share
+		}
+		out = append(out, way{key, label, label + " of the customers", a.Then})
+	}
+	return "by chance, " + plural(len(spec.Arms), "way", "ways"), nil, out
+}
+
+func sendWords(s *journey.Step, spec *journey.Send) (title string, lines []string, out []way) {
+	via := strings.Join(spec.Via, ", else ")
+	if via == "" {
+		via = "any of its channels"
+	}
+	lines = append(lines, "via "+via)
+	var more []string
+	if spec.Category == journey.Transactional {
+		more = append(more, spec.Category)
+	}
+	if spec.Topic != "" {
+		more = append(more, "topic "+spec.Topic)
+	}
+	if spec.Tone != "" {
+		more = append(more, spec.Tone+" tone")
+	}
+	if len(more) > 0 {
+		lines = append(lines, strings.Join(more, ", "))
+	}
+	return "message " + spec.Message, lines, []way{
+		{ArmNext, "sent", "it was sent", s.Next},
+		{"on_blocked", "blocked", "the contact policy does not permit it", spec.OnBlocked},
+		{"on_failure", "failed", "it could not be delivered", spec.OnFailure},
+	}
+}
+
+func handoffWords(s *journey.Step, spec *journey.Handoff) (title string, lines []string, out []way) {
+	if spec.Priority != "" && spec.Priority != "normal" {
+		lines = append(lines, spec.Priority+" priority")
+	}
+	type outcome struct {
+		name string
+		to   int
+	}
+	var all []outcome
+	for _, name := range slices.Sorted(maps.Keys(spec.Outcomes)) {
+		all = append(all, outcome{name, spec.Outcomes[name]})
+	}
+	slices.SortStableFunc(all, func(a, b outcome) int { // those that have steps in the order of the file
+		switch {
+		case a.to == s.Next || b.to == s.Next:
+			return 0
+		default:
+			return a.to - b.to
+		}
+	})
+	for _, o := range all {
+		out = append(out, way{o.name, o.name, "the agent resolved it as " + o.name, o.to})
+	}
+	out = append(out, way{ArmOther, "other outcome", "the agent resolved it in other words", s.Next})
+	if spec.Timeout > 0 {
+		lines = append(lines, "at most "+span(spec.Timeout))
+		out = append(out, way{"on_timeout", "after " + span(spec.Timeout), "nobody resolved it within " + span(spec.Timeout), spec.OnTimeout})
+	}
+	return "queue " + spec.Queue, lines, out
+}
+
+// stepNode describes a step.
+func stepNode(s *journey.Step) Node {
+	title, lines, _ := words(s)
+	n := Node{ID: s.ID, Step: s.ID, Kind: s.Kind, Title: title, Lines: lines, named: !strings.HasPrefix(s.ID, s.Path+".")}
+	if s.Name != "" && s.Kind != "exit" {
+		n.Title, n.Lines = s.Name, append([]string{title}, lines...)
+	}
+	if s.Kind == "branch" && s.Name != "" {
+		n.Lines = nil
+	}
+	if spec, ok := s.Spec.(*journey.Exit); ok {
+		n.End = spec.Outcome
+	}
+	full := []string{label(s.Kind) + " " + s.ID}
+	if s.Name != "" {
+		full = append(full, s.Name)
+	}
+	if s.Kind != "set" {
+		full = append(append(full, title), lines...)
+	}
+	if s.When != "" {
+		n.When = condition(s.When)
+		full = append(full, "only if "+string(s.When))
+	}
+	if spec, ok := s.Spec.(*journey.Set); ok {
+		for _, a := range spec.Assign {
+			full = append(full, a.Target+"."+a.Name+" = "+string(a.Value))
+		}
+	}
+	n.Full = strings.Join(full, "\n")
+	return n
+}
+
+func entryNode(d *journey.Definition) Node {
+	e := d.Entry
+	n := Node{ID: "#entry", Kind: KindEntry}
+	switch {
+	case len(e.Events) > 0:
+		n.Title = strings.Join(e.Events, " or ")
+	case e.Schedule != nil:
+		n.Title = "at " + string(e.Schedule.At)
+		if len(e.Schedule.Days) > 0 {
+			n.Title += " on " + strings.Join(e.Schedule.Days, ", ")
+		}
+		zone := e.Schedule.Timezone
+		if zone == "" || zone == "customer" {
+			zone = "the customer's time"
+		}
+		n.Title += ", " + zone
+	default:
+		n.Title = "when it turns true"
+	}
+	full := []string{"entry", n.Title}
+	if e.When != "" {
+		n.Lines = append(n.Lines, "if "+condition(e.When))
+		full = append(full, "if "+string(e.When))
+	}
+	if e.Key != "" {
+		n.Lines = append(n.Lines, "one per "+condition(e.Key))
+		full = append(full, "one instance per customer and "+string(e.Key))
+	}
+	again := map[string]string{
+		journey.ReentryNever: "once in a lifetime", journey.ReentryAlways: "again at any time", journey.ReentryAfterExit: "again once it has ended",
+		journey.ReentryAfter: "again after " + span(e.After),
+	}[e.Reentry]
+	if again != "" {
+		n.Lines = append(n.Lines, again)
+		full = append(full, again)
+	}
+	if e.Holdout > 0 {
+		held := strconv.FormatFloat(e.Holdout, 'f', -1, 64) + " % held out as control group"
+		n.Lines = append(n.Lines, held)
+		full = append(full, held)
+	}
+	n.Full = strings.Join(full, "\n")
+	return n
+}
+
+func endNode(path string) Node {
+	return Node{ID: "#end " + path, Kind: KindEnd, Title: workflows.Completed, End: workflows.Completed, Full: "the end of the path " + path}
+}
+
+func rerouteID(k int) string { return fmt.Sprintf("#reroute %d", k+1) }
+
+// ruleNodes are the rules that hold wherever an instance is.
+func ruleNodes(d *journey.Definition) []Node {
+	var out []Node
+	rule := func(id, kind, title, end string, when journey.Expr, lines ...string) {
+		n := Node{ID: id, Kind: kind, Title: title, End: end}
+		full := []string{label(kind), title}
+		if when != "" {
+			n.Lines = append(n.Lines, "if "+condition(when))
+			full = append(full, "if "+string(when))
+		}
+		n.Lines = append(n.Lines, lines...)
+		n.Full = strings.Join(append(full, lines...), "\n")
+		out = append(out, n)
+	}
+	if g := d.Goal; g != nil {
+		var lines []string
+		if g.Value != "" {
+			lines = append(lines, "worth "+condition(g.Value))
+		}
+		if g.Within > 0 {
+			lines = append(lines, "watched for "+span(g.Within)+" from entry")
+		}
+		rule("#goal", KindGoal, events(g.Events), workflows.Goal, g.When, lines...)
+	}
+	for i, r := range d.Exit {
+		rule(fmt.Sprintf("#exit %d", i+1), KindExit, events(r.Events), r.Outcome, r.When, "ends as "+r.Outcome)
+	}
+	for i, r := range d.Reroute {
+		line := "go to " + r.GoTo
+		if r.Repeat {
+			line += ", also repeatedly"
+		}
+		rule(rerouteID(i), KindReroute, events(r.Events), "", r.When, line)
+	}
+	rule("#timeout", KindTimeout, "after "+span(d.Timeout), workflows.TimedOut, "", "ends as "+workflows.TimedOut)
+	return out
+}
+
+// span writes a duration in days, hours, minutes and seconds: 30d says more than 4w2d.
+func span(d time.Duration) string {
+	if d < 0 {
+		return "-" + span(-d)
+	}
+	const day = 24 * time.Hour
+	switch days, rest := d/day, d%day; {
+	case days > 0 && rest == 0:
+		return strconv.FormatInt(int64(days), 10) + "d"
+	case days > 0:
+		return strconv.FormatInt(int64(days), 10) + "d" + journey.FormatDuration(rest)
+	}
+	return journey.FormatDuration(d)
+}
+
+func events(names []string) string {
+	if len(names) == 0 {
+		return "any event"
+	}
+	return strings.Join(names, " or ")
+}
+
+// labels are the kinds in words.
+var labels = map[string]string{
+	"wait": "wait", "wait_for": "wait for", "branch": "branch", "split": "split", "send": "send", "handoff": "hand-off", "set": "set", "emit": "emit",
+	"call": "call", "go_to": "go to", "exit": "exit",
+	KindEntry: "entry", KindEnd: "end", KindGoal: "goal", KindExit: "exit when", KindReroute: "reroute when", KindTimeout: "longest life",
+}
+
+func label(kind string) string {
+	if text := labels[kind]; text != "" {
+		return text
+	}
+	return strings.ReplaceAll(kind, "_", " ")
+}
+
+// condition is an expression on one line, shortened.
+func condition(e journey.Expr) string { return shorten(string(e), exprLength) }
+
+// shorten gives text on one line, of at most n characters.
+func shorten(text string, n int) string {
+	text = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))), " ")
+	if runes := []rune(text); len(runes) > n {
+		return strings.TrimRight(string(runes[:n-1]), " ") + "…"
+	}
+	return text
+}
+
+// address is host and path of a URL: what stands behind may be a secret.
+func address(raw string) string {
+	if u, err := url.Parse(raw); err == nil && u.Host != "" && !strings.Contains(raw, "{{") && !strings.Contains(raw, "{%") {
+		return u.Host + u.Path
+	}
+	raw, _, _ = strings.Cut(raw, "?")
+	if _, rest, ok := strings.Cut(raw, "://"); ok {
+		raw = rest
+	}
+	if host, rest, ok := strings.Cut(raw, "/"); strings.Contains(host, "@") {
+		host = host[strings.LastIndexByte(host, '@')+1:]
+		if raw = host; ok {
+			raw += "/" + rest
+		}
+	}
+	return raw
+}
+
+func listed(before string, words []string) []string {
+	if len(words) == 0 {
+		return nil
+	}
+	return []string{before + strings.Join(words, ", ")}
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
