@@ -23,11 +23,12 @@ func (e *DroppedError) Error() string {
 
 // release is a numbered release as it is kept in memory.
 type release struct {
-	number   int
-	content  *journey.Content
-	programs map[string]*journey.Program // by journey
-	byEvent  map[string][]string         // entry event → journeys, sorted
-	watched  []watched                   // entered by a change of state, sorted
+	number    int
+	content   *journey.Content
+	programs  map[string]*journey.Program // by journey
+	byEvent   map[string][]string         // entry event → journeys, sorted
+	watched   []watched                   // entered by a change of state, sorted
+	scheduled []timetable                 // entered by schedule, sorted
 }
 
 // manifest is a release as the database keeps it: definitions by revision, messages in full. Its JSON is canonical (maps are sorted).
@@ -85,6 +86,9 @@ func (s *Store) Publish(ctx context.Context, now time.Time, c *journey.Content) 
 				next.Journeys[name], name, packed[name], millis(now)); err != nil {
 				return err
 			}
+		}
+		if err := s.publishSchedules(ctx, tx, now, c); err != nil {
+			return err
 		}
 		number++
 		if _, err := tx.ExecContext(ctx, `insert into releases (number, content, at) values ($1, $2, $3)`, number, content, millis(now)); err != nil {
@@ -214,6 +218,11 @@ func (s *Store) loadRelease(ctx context.Context, tx conn, number int) (*release,
 		}
 		if w, ok := watches(p.Program); ok {
 			r.watched = append(r.watched, w)
+		}
+		if t, ok, err := scheduled(p.Program); err != nil {
+			return nil, err
+		} else if ok {
+			r.scheduled = append(r.scheduled, t)
 		}
 	}
 	return r, nil

@@ -10,17 +10,6 @@ import (
 
 var errNotBuilt = errors.New("not built")
 
-// NextSchedule is the moment (virtual) at which the next entry by schedule is due, which may be past; zero where no journey has one.
-func (s *Store) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
-	return time.Time{}, errNotBuilt
-}
-
-// RunSchedules enters customers into journeys whose scheduled moment has come by now, a bounded number at a time under a lease of wall time;
-// more reports that there is more to do at once.
-func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
-	return false, errNotBuilt
-}
-
 // Move writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat changes nothing.
 func (s *Store) Move(ctx context.Context, now time.Time, in workflows.Move) (workflows.MoveResult, error) {
 	return workflows.MoveResult{}, errNotBuilt

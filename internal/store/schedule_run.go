@@ -1,0 +1,230 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// RunSchedules enters customers into journeys whose scheduled moment has come by now, a bounded number at a time under a lease of wall time;
+// more reports that there is more to do at once.
+func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
+	rel, err := s.current(ctx, s.reader)
+	if err != nil {
+		return false, databaseError(err)
+	}
+	if len(rel.scheduled) == 0 {
+		return false, nil
+	}
+	if slices.ContainsFunc(rel.scheduled, timetable.own) {
+		var unknown bool
+		if unknown, err = exists(ctx, s.reader, `select 1 from customers where timezone = '' and merged_into = '' limit 1`); err != nil {
+			return false, databaseError(err)
+		}
+		if unknown {
+			err := s.write(ctx, func(tx conn) error {
+				var err error
+				more, err = s.learnZones(ctx, tx)
+				return err
+			})
+			return more, err
+		}
+	}
+	idle := true
+	if err := s.read(ctx, func(tx conn) error {
+		all, err := s.plan(ctx, tx, now)
+		for _, p := range all {
+			idle = idle && !p.unknown && !p.free(now, wall)
+		}
+		return err
+	}); err != nil || idle {
+		return false, err
+	}
+	p, more, err := s.takeMoment(ctx, now, wall)
+	if err != nil || p == nil {
+		return more, err
+	}
+	finished := false
+	for range schedulePages {
+		if finished, err = s.schedulePage(ctx, now, p); err != nil || finished {
+			break
+		}
+	}
+	if errors.Is(err, ErrNotMine) { // another took it over
+		return true, nil
+	}
+	if err == nil && !finished {
+		err = s.write(ctx, func(tx conn) error {
+			_, err := tx.ExecContext(ctx, `update schedule_zones set lease_until = 0 where journey = $1 and zone = $2 and token = $3`, p.journey, p.zone, p.token)
+			return err
+		})
+	}
+	return err == nil && (more || !finished), err
+}
+
+// takeMoment leases the first moment that has come and nobody holds; more reports that there are others.
+func (s *Store) takeMoment(ctx context.Context, now, wall time.Time) (taken *progress, more bool, err error) {
+	err = s.write(ctx, func(tx conn) error {
+		taken, more = nil, false
+		rel, err := s.current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, t := range rel.scheduled {
+			if _, err := tx.ExecContext(ctx, `insert into schedules (journey, spec, since_at) values ($1, $2, $3) on conflict (journey) do nothing`, t.name, t.spec, millis(now)); err != nil {
+				return err
+			}
+		}
+		all, err := s.plan(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			p := &all[i]
+			if !p.free(now, wall) {
+				continue
+			}
+			if taken != nil {
+				more = true
+				break
+			}
+			n, err := affected(ctx, tx, `insert into schedule_zones (journey, zone, done_at, moment, lease_until, token) values ($1, $2, $3, $4, $5, 1)
+				on conflict (journey, zone) do update set done_at = excluded.done_at, moment = excluded.moment, lease_until = excluded.lease_until,
+					reached = case when schedule_zones.moment = excluded.moment then schedule_zones.reached else '' end, token = schedule_zones.token + 1
+				where schedule_zones.token = $6 and schedule_zones.lease_until <= $7`,
+				p.journey, p.zone, p.done, millis(p.next), millis(wall.Add(scheduleLease)), p.token, millis(wall))
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				p.moment, p.token = millis(p.next), p.token+1
+				taken = p
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return taken, more, nil
+}
+
+// candidate is a customer as a moment finds it.
+type candidate struct {
+	id     string
+	traits map[string]any
+}
+
+// schedulePage enters a page of customers, in the order of their ids, and notes how far it came: all in one transaction.
+func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (finished bool, err error) {
+	reached := p.reached
+	err = s.change(ctx, now, func(tx conn, b *batch) error {
+		finished, reached = false, p.reached
+		n, err := affected(ctx, tx, `update schedule_zones set token = token where journey = $1 and zone = $2 and token = $3 and moment = $4`, p.journey, p.zone, p.token, p.moment)
+		if err != nil {
+			return err
+		}
+		rel, err := b.release(ctx)
+		if err != nil {
+			return err
+		}
+		program := rel.programs[p.journey]
+		if n == 0 || program == nil || program.Entry.Schedule == nil {
+			return ErrNotMine // published anew, or another's
+		}
+		paused, err := b.pausedJourney(ctx, p.journey)
+		if err != nil {
+			return err
+		}
+		looked := 0
+		if !paused {
+			if looked, err = b.enterPage(ctx, p, program, &reached); err != nil {
+				return err
+			}
+		}
+		if finished = looked < schedulePage; finished {
+			_, err = tx.ExecContext(ctx, `update schedule_zones set done_at = moment, moment = 0, reached = '', lease_until = 0 where journey = $1 and zone = $2`, p.journey, p.zone)
+		} else {
+			_, err = tx.ExecContext(ctx, `update schedule_zones set reached = $3 where journey = $1 and zone = $2`, p.journey, p.zone, reached)
+		}
+		return err
+	})
+	if err == nil {
+		p.reached = reached
+	}
+	return finished, err
+}
+
+// enterPage looks at customers behind reached, who were there and in the zone at the moment, and enters those for whom the journey's condition is true.
+func (b *batch) enterPage(ctx context.Context, p *progress, program *journey.Program, reached *string) (looked int, err error) {
+	query, args := `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2 order by id limit $3`, []any{*reached, p.moment, schedulePage}
+	if p.zone != everybody {
+		query = `select id, traits from customers where merged_into = '' and timezone = $4 and id > $1 and timezone_at <= $2 order by id limit $3`
+		args = append(args, p.zone)
+	}
+	at := moment(p.moment)
+	ev := event{name: eventScheduled, source: "schedule", at: p.moment, received: millis(b.now), lazy: true}
+	if ev.properties, ev.text, err = normal(map[string]any{"scheduled_at": at.Format(time.RFC3339)}); err != nil {
+		return 0, err
+	}
+	var page []candidate
+	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
+		var c candidate
+		var raw string
+		if err := r.Scan(&c.id, &raw); err != nil {
+			return err
+		}
+		c.traits, err = object(raw)
+		page = append(page, c)
+		return err
+	}, query, args...); err != nil || len(page) == 0 {
+		return 0, err
+	}
+	var ids []string
+	for _, c := range page {
+		*reached = c.id
+		vars := journey.Vars{Customer: traitsOf(c.id, c.traits), Entry: ev.properties, Event: ev.properties, EventName: ev.name, Now: b.now, Intent: map[string]float64{},
+			Vars: program.Vars, History: &history{ctx: ctx, tx: b.tx, customer: c.id, now: b.now}}
+		if program.Test(program.Entry.When, vars) {
+			ids = append(ids, c.id)
+		}
+	}
+	return len(page), b.enterScheduled(ctx, p, ev, ids)
+}
+
+// enterScheduled locks those who may enter, and asks again.
+func (b *batch) enterScheduled(ctx context.Context, p *progress, ev event, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := b.lock(ctx, ids); err != nil {
+		return err
+	}
+	prefix := "tabi.schedule/" + p.journey + "/" + moment(p.moment).Format(time.RFC3339) + "/"
+	before := map[string]bool{} // who entered at this moment, also under another id
+	if err := within(ctx, b.tx, `select customer from events where name = $1 and at = $2 and substr(id, 1, length($3)) = $3 and customer in (%s)`, ids, func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		before[id] = true
+		return err
+	}, eventScheduled, p.moment, prefix); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.people)) {
+		person := b.people[id]
+		if person.merged != "" || before[id] {
+			continue
+		}
+		own := ev
+		own.id, own.customer = prefix+id, id
+		if _, _, err := b.enter(ctx, person, entry{journey: p.journey, event: &own, at: own.received}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,246 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// eventScheduled is the entry event of those who enter by schedule.
+const eventScheduled = "Journey Scheduled"
+
+const (
+	makeUp        = 24 * time.Hour   // a moment that was missed is made up for while it is younger
+	schedulePage  = 200              // customers looked at in one transaction
+	schedulePages = 5                // of them under one lease
+	scheduleLease = 30 * time.Second // wall
+	everybody     = "*"              // the zone of a schedule that has one for all: its row, not a zone's name
+)
+
+// timetable is a journey's schedule.
+type timetable struct {
+	name, spec string
+	program    *journey.Program
+}
+
+// zone is the one that a moment is reckoned in.
+func (t timetable) zone(name string) *time.Location {
+	if name == everybody {
+		name = t.program.Entry.Schedule.Timezone
+	}
+	zone, ok := location(name)
+	if !ok {
+		return time.UTC
+	}
+	return zone
+}
+
+// own reports whether each customer's own zone counts.
+func (t timetable) own() bool {
+	zone := t.program.Entry.Schedule.Timezone
+	return zone == "" || zone == "customer"
+}
+
+func scheduled(p *journey.Program) (timetable, bool, error) {
+	if p.Entry.Schedule == nil {
+		return timetable{}, false, nil
+	}
+	spec, err := jsonText(p.Entry.Schedule)
+	return timetable{name: p.Journey, spec: spec, program: p}, true, err
+}
+
+// progress is how far the moments of a journey in a zone were gone through.
+type progress struct {
+	journey, zone     string
+	done, moment      int64
+	reached           string
+	leaseUntil, token int64
+	table             timetable
+	next              time.Time // the moment to go through now or next
+	unknown           bool      // its schedule has no row yet
+}
+
+// free reports whether its moment has come and nobody goes through it.
+func (p *progress) free(now, wall time.Time) bool {
+	return !p.next.After(now) && p.leaseUntil <= millis(wall)
+}
+
+// plan gives, for every schedule and every zone that counts, what is next.
+func (s *Store) plan(ctx context.Context, tx conn, now time.Time) ([]progress, error) {
+	rel, err := s.current(ctx, tx)
+	if err != nil || len(rel.scheduled) == 0 {
+		return nil, err
+	}
+	since := map[string]int64{}
+	if err := rows(ctx, tx, func(r *sql.Rows) error {
+		var name, spec string
+		var at int64
+		err := r.Scan(&name, &spec, &at)
+		since[name+"\x00"+spec] = at
+		return err
+	}, `select journey, spec, since_at from schedules`); err != nil {
+		return nil, err
+	}
+	have := map[[2]string]progress{}
+	if err := rows(ctx, tx, func(r *sql.Rows) error {
+		var p progress
+		err := r.Scan(&p.journey, &p.zone, &p.done, &p.moment, &p.reached, &p.leaseUntil, &p.token)
+		have[[2]string{p.journey, p.zone}] = p
+		return err
+	}, `select journey, zone, done_at, moment, reached, lease_until, token from schedule_zones`); err != nil {
+		return nil, err
+	}
+	var zones []string
+	if slices.ContainsFunc(rel.scheduled, timetable.own) {
+		if zones, err = zonesInUse(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	var out []progress
+	for _, t := range rel.scheduled {
+		start, published := since[t.name+"\x00"+t.spec]
+		if !published { // by a build that kept no schedules
+			start = millis(now)
+		}
+		in := []string{everybody}
+		if t.own() {
+			in = zones
+		}
+		for _, zone := range in {
+			p, known := have[[2]string{t.name, zone}]
+			if !known {
+				p = progress{journey: t.name, zone: zone, done: start}
+			}
+			p.table, p.unknown = t, !published
+			if p.moment != 0 && p.moment <= millis(now.Add(-makeUp)) { // given up
+				p.done, p.moment, p.reached = p.moment, 0, ""
+			}
+			if p.moment != 0 {
+				p.next = moment(p.moment)
+			} else if p.next, known = t.next(zone, max(p.done, start), now); !known {
+				continue
+			}
+			out = append(out, p)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b progress) int { return a.next.Compare(b.next) })
+	return out, nil
+}
+
+// next is the moment behind done that is to be gone through: of those that are past the latest, if it can be made up for.
+func (t timetable) next(zone string, done int64, now time.Time) (time.Time, bool) {
+	schedule := t.program.Entry.Schedule
+	from := moment(max(done, millis(now.Add(-makeUp))))
+	at, ok := schedule.At.Next(from, t.zone(zone), schedule.Days)
+	for ok && !at.After(now) {
+		later, more := schedule.At.Next(at, t.zone(zone), schedule.Days)
+		if !more || later.After(now) {
+			break
+		}
+		at = later
+	}
+	return at, ok
+}
+
+// zonesInUse are the time zones that customers are in, by a step through the index for each; UTC is always one.
+func zonesInUse(ctx context.Context, tx conn) ([]string, error) {
+	found := []string{utc}
+	err := rows(ctx, tx, func(r *sql.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		if name != "" {
+			found = append(found, name)
+		}
+		return err
+	}, `with recursive z(name) as (
+		select min(timezone) from customers where merged_into = ''
+		union all
+		select (select min(timezone) from customers where merged_into = '' and timezone > z.name) from z where z.name is not null
+	) select name from z where name is not null`)
+	return sorted(found), err
+}
+
+// learnZones notes the time zones of customers that were written by a build that did not; more reports that there may be others.
+func (s *Store) learnZones(ctx context.Context, tx conn) (more bool, err error) {
+	var values [][]any
+	err = rows(ctx, tx, func(r *sql.Rows) error {
+		var id, raw string
+		if err := r.Scan(&id, &raw); err != nil {
+			return err
+		}
+		traits, err := object(raw)
+		values = append(values, []any{id, zoneOf(traits)})
+		return err
+	}, `select id, traits from customers where timezone = '' and merged_into = '' order by id limit 500`)
+	if err != nil || len(values) == 0 {
+		return false, err
+	}
+	// One that is written meanwhile notes its own: then the name is not empty any more.
+	return true, update(ctx, tx, "customers", "id", "timezone = case when customers.timezone = '' then v.column2 else customers.timezone end", []string{"text", "text"}, values)
+}
+
+// NextSchedule is the moment (virtual) at which the next entry by schedule is due, which may be past; zero where no journey has one.
+func (s *Store) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
+	var next time.Time
+	err := s.read(ctx, func(tx conn) error {
+		all, err := s.plan(ctx, tx, now)
+		if err == nil && len(all) > 0 {
+			next = all[0].next
+		}
+		return err
+	})
+	return next, err
+}
+
+// publishSchedules notes since when the journeys of a release have their schedules: a new one starts at its next moment.
+func (s *Store) publishSchedules(ctx context.Context, tx conn, now time.Time, c *journey.Content) error {
+	keep := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(c.Journeys)) {
+		schedule := c.Journeys[name].Entry.Schedule
+		if schedule == nil {
+			continue
+		}
+		keep[name] = true
+		spec, err := jsonText(schedule)
+		if err != nil {
+			return err
+		}
+		same, err := exists(ctx, tx, `select 1 from schedules where journey = $1 and spec = $2`, name, spec)
+		if err != nil {
+			return err
+		}
+		if same {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, `delete from schedule_zones where journey = $1`, name); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `insert into schedules (journey, spec, since_at) values ($1, $2, $3)
+			on conflict (journey) do update set spec = excluded.spec, since_at = excluded.since_at`, name, spec, millis(now)); err != nil {
+			return err
+		}
+	}
+	var gone []string
+	if err := rows(ctx, tx, func(r *sql.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		if !keep[name] {
+			gone = append(gone, name)
+		}
+		return err
+	}, `select journey from schedules`); err != nil {
+		return err
+	}
+	for _, name := range gone {
+		for _, table := range []string{"schedules", "schedule_zones"} {
+			if _, err := tx.ExecContext(ctx, `delete from `+table+` where journey = $1`, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
