@@ -1,0 +1,292 @@
+package workflows
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	tlog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/journeys"
+)
+
+// shape is a journey and what happens to one instance of it. do is called when the instance is parked for the nth time.
+type shape struct {
+	name    string
+	source  string
+	shipped string
+	world   func(w *world)
+	do      []func(s *session)
+	renews  bool // the server suggests to continue as new
+}
+
+// session is one instance on a real server.
+type session struct {
+	t      *testing.T
+	c      client.Client
+	id     string
+	in     Input
+	world  *world
+	events int
+}
+
+func (s *session) event(name string, properties map[string]any) {
+	s.events++
+	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: name, Properties: properties, Enrolment: s.in.Enrolment})
+}
+
+func (s *session) resolve(step, outcome string) {
+	s.events++
+	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: HandoffResolved, Enrolment: s.in.Enrolment,
+		Handoff: s.in.Enrolment + "/" + step + "/1", Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
+}
+
+func (s *session) update(name string, arg any) {
+	h, err := s.c.UpdateWorkflow(context.Background(), client.UpdateWorkflowOptions{WorkflowID: s.id, UpdateName: name, Args: []any{arg}, WaitForStage: client.WorkflowUpdateStageCompleted})
+	if err == nil {
+		err = h.Get(context.Background(), nil)
+	}
+	if err != nil {
+		s.t.Errorf("%s: %s: %v", s.id, name, err)
+	}
+}
+
+// migrate orders the instance to go over to another revision.
+func (s *session) migrate(source string, renamed map[string]string) {
+	next, err := compile(source)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	packed, err := journey.Pack(next.Definition)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.world.mu.Lock()
+	s.world.next = next
+	s.world.mu.Unlock()
+	s.events++
+	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: Commanded, Enrolment: s.in.Enrolment,
+		Command: &Command{Kind: MigrateOrder, By: "mia", Revision: next.Revision(), Definition: packed, Renamed: renamed}})
+}
+
+func event(name string, properties map[string]any) func(*session) {
+	return func(s *session) { s.event(name, properties) }
+}
+
+func give(kind string, c Command) func(*session) {
+	return func(s *session) { s.update(kind, c) }
+}
+
+func stay(*session) {}
+
+func shapes() []shape {
+	k1 := map[string]any{"cart_id": "k1", "total": 120.0}
+	retry := func(w *world) { w.send, w.deliver = answer(StatusRetry, ""), failing(1) }
+	return []shape{
+		{name: "cart-recovery", shipped: "cart-recovery", do: []func(*session){stay, event("Checkout Started", k1), event("Order Completed", k1)}},
+		{name: "cart-recovery-silence", shipped: "cart-recovery"},
+		{name: "delivery-apology", shipped: "delivery-apology", do: []func(*session){event("Message Received", map[string]any{"text": "never again"}), func(s *session) { s.resolve("care", "refunded") }}},
+		{name: "assisted-purchase", shipped: "assisted-purchase", do: []func(*session){stay, event("Help Requested", nil), func(s *session) { s.resolve("advisor", "discount") }, event("Order Completed", k1)}},
+		{name: "coupon-nudge", shipped: "coupon-nudge", do: []func(*session){stay, event("Coupon Redeemed", map[string]any{"campaign_id": "c1"})}},
+		{name: "wait", source: journeyOf("  - {id: w, wait: 1h}\n")},
+		{name: "wait_for", source: journeyOf(twoArms), do: []func(*session){event("Bought", map[string]any{"n": 1.0})}},
+		{name: "branch-on-customer", source: journeyOf("  - {id: b, branch: [{when: customer.tier == \"gold\", then: [{exit: gold}]}], else: [{exit: tin}]}\n")},
+		{name: "split", source: journeyOf("  - {id: ab, split: [{weight: 1, name: a, then: [{exit: a}]}, {weight: 1, name: b, then: [{exit: b}]}]}\n")},
+		{name: "send-repeated", source: journeyOf(oneSend), world: retry},
+		{name: "handoff-timed-out", source: journeyOf(oneHandoff)},
+		{name: "set-and-go-to", source: journeyOf("  - {id: w, wait: 1h}\n  - {id: n, set: {vars.n: vars.n + 1, customer.n: vars.n}}\n  - {id: back, go_to: w, when: vars.n < 2}\n", "vars: {n: 0}")},
+		{name: "paused-resumed", source: journeyOf("  - {id: w, wait_for: {event: A}, timeout: 9h}\n"), do: []func(*session){give(PauseUpdate, Command{By: "kim"}), func(s *session) {
+			s.event("A", nil)
+			s.update(ResumeUpdate, Command{})
+		}}},
+		{name: "skipped", source: journeyOf("  - {id: w, wait: 9d}\n  - {id: v, wait: 1h}\n"), do: []func(*session){give(SkipUpdate, Command{By: "kim"})}},
+		{name: "cancelled", source: journeyOf("  - {id: w, wait: 9d}\n"), do: []func(*session){func(s *session) {
+			if err := s.c.CancelWorkflow(context.Background(), s.id, ""); err != nil {
+				s.t.Error(err)
+			}
+		}}},
+		{name: "stray-signal", source: journeyOf("  - {id: w, wait: 5h}\n", "goal: {event: Bought}"), do: []func(*session){func(s *session) {
+			if err := s.c.SignalWorkflow(context.Background(), s.id, "", EventName, Event{ID: "s1", Name: "Bought"}); err != nil {
+				s.t.Error(err)
+			}
+		}}},
+		{name: "clock-wait", source: journeyOf("  - {id: w, wait: {until: \"09:00\", days: [mon, tue, fri], timezone: Asia/Tokyo}}\n")},
+		{name: "emit", source: journeyOf("  - {id: e, emit: Ping, properties: {n: 1}}\n  - {id: w, wait: 1h}\n")},
+		{name: "call", source: journeyOf(oneCall), world: func(w *world) { w.call = ok(200, map[string]any{"risk": 0.9}) }},
+		{name: "call-repeated", source: journeyOf(oneCall), world: func(w *world) { w.call = broken(1) }},
+		{name: "call-failed", source: journeyOf(oneCall), world: func(w *world) { w.call = refused(404, "not found") }},
+		{name: "call-left", source: journeyOf(oneCall, "exit: [{event: Left}]"), world: func(w *world) { w.call = broken(1000) }, do: []func(*session){event("Left", nil)}},
+		{name: "skipped-step", source: journeyOf("  - {id: a, wait: 1h, when: customer.vip == true}\n  - {id: b, wait: 1h}\n")},
+		{name: "reroute", source: journeyOf("  - {id: h, handoff: care, timeout: 9d}\npaths:\n  recovery:\n    - {id: r, wait: 1h}\n", "reroute: [{event: Failed, go_to: recovery}]"), do: []func(*session){event("Failed", nil)}},
+		{name: "migrated", source: journeyOf(strings.ReplaceAll(before, "5h", "9d"), "vars: {kept: 1}"), do: []func(*session){event("A", map[string]any{"n": 1.0}), func(s *session) {
+			s.migrate(journeyOf(after, "vars: {fresh: 3}"), map[string]string{"first": "one", "second": "two"})
+		}, event("B", map[string]any{"n": 2.0})}},
+		{name: "migrated-handoff", source: journeyOf(strings.ReplaceAll(oneHandoff, "4h", "9d")), do: []func(*session){func(s *session) {
+			s.migrate(journeyOf("  - {id: desk, handoff: care, timeout: 4h}\n"), map[string]string{"h": "desk"})
+		}, func(s *session) { s.resolve("h", "refunded") }}},
+		{name: "renewed", renews: true, source: journeyOf("  - {id: a, wait_for: {event: A}, timeout: 9d}\n  - {id: b, wait_for: {event: B}, timeout: 9d}\n  - {id: w, wait: 1h}\n"), do: []func(*session){event("A", nil), event("B", nil)}},
+		{name: "goal-within", source: journeyOf("  - {id: w, wait: 1h}\n", "goal: {event: Bought, within: 5h}")},
+	}
+}
+
+// program compiles the shape's journey.
+func (s shape) program() (*journey.Program, error) {
+	if s.shipped == "" {
+		return compile(s.source)
+	}
+	var files []journey.File
+	err := fs.WalkDir(journeys.Files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := journeys.Files.ReadFile(path)
+		files = append(files, journey.File{Name: path, Data: data})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	content, _ := journey.Check(files, journey.Options{Channels: testChannels})
+	return journey.NewProgram(content.Journeys[s.shipped])
+}
+
+// TestRecordHistories runs every shape on a real server and saves its history. It does so only when asked, because what it saves is
+// the record of what workers in the field have run.
+func TestRecordHistories(t *testing.T) {
+	t.Parallel()
+	if !*record {
+		return
+	}
+	plain, eager := devServer(t), devServer(t, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=8")
+	for _, s := range shapes() {
+		t.Run(s.name, func(t *testing.T) {
+			if s.renews {
+				s.record(t, eager)
+				return
+			}
+			s.record(t, plain)
+		})
+	}
+}
+
+// devServer starts a server that ends with the test.
+func devServer(t *testing.T, args ...string) client.Client {
+	t.Helper()
+	server, err := testsuite.StartDevServer(context.Background(), testsuite.DevServerOptions{
+		ExistingPath: *binary, LogLevel: "error", ExtraArgs: append([]string{"--search-attribute", AttrRevision + "=Keyword"}, args...),
+		ClientOptions: &client.Options{Logger: tlog.NewStructuredLogger(slog.New(slog.DiscardHandler))},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	return server.Client()
+}
+
+func (s shape) record(t *testing.T, c client.Client) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	prog, err := s.program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := journey.Pack(prog.Definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parked := make(chan struct{}, 100)
+	w := &world{prog: prog, start: testStart, customer: map[string]any{}, events: map[string]map[string]any{"ev-1": {"n": 1.0, "m": 7.0}}, now: time.Now} //nolint:forbidigo // the server's own time
+	w.report = func(_ int, r Report) error {
+		if r.Parked != nil {
+			parked <- struct{}{}
+		}
+		return nil
+	}
+	if s.world != nil {
+		s.world(w)
+	}
+	serving := worker.New(c, "record-"+s.name, worker.Options{})
+	Register(serving)
+	w.register(serving)
+	if err := serving.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer serving.Stop()
+	now := time.Now() //nolint:forbidigo // the record begins at the server's own time
+	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: Input{
+		Interpreter: InterpreterVersion, Enrolment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
+		Clock: journey.Clock{Origin: now, Epoch: now, Scale: 28800}, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
+		Entry: map[string]any{"cart_id": "k1", "total": 120.0, "order_id": "o1", "campaign_id": "c1", "end": now.Add(96 * time.Hour).UTC().Format(time.RFC3339)},
+	}}
+	w.entry = one.in.Entry
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: one.id, TaskQueue: "record-" + s.name}, JourneyType, one.in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, do := range s.do {
+		select {
+		case <-parked:
+		case <-ctx.Done():
+			t.Fatal("it was not parked")
+		}
+		do(one)
+	}
+	if s.name == "stray-signal" {
+		one.update(EventName, Event{ID: "s1", Name: "Bought", Enrolment: "e-1"})
+	}
+	first := run.GetRunID() // Get goes on to the last of the chain
+	err = run.Get(ctx, nil)
+	if (err != nil) != (s.name == "cancelled") {
+		t.Fatalf("ended with %v", err)
+	}
+	for n, next := 1, first; next != ""; n++ {
+		name := fmt.Sprintf("v%d-%s.json", InterpreterVersion, s.name)
+		if n > 1 {
+			name = fmt.Sprintf("v%d-%s-%d.json", InterpreterVersion, s.name, n)
+		}
+		next = save(ctx, t, c, one.id, next, filepath.Join(histories, name))
+	}
+}
+
+// save writes the history of one run to a file, and gives the run it continued as.
+func save(ctx context.Context, t *testing.T, c client.Client, id, run, file string) (next string) {
+	t.Helper()
+	history := &history.History{}
+	events := c.GetWorkflowHistory(ctx, id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		history.Events = append(history.Events, e)
+		if continued := e.GetWorkflowExecutionContinuedAsNewEventAttributes(); continued != nil {
+			next = continued.GetNewExecutionRunId()
+		}
+	}
+	data, err := protojson.Marshal(history)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compact json.RawMessage = data
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, compact, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
