@@ -127,6 +127,11 @@ func (p *progress) say(text string) { _, _ = fmt.Fprintln(p.w, text) }
 
 // show is given the calls acknowledged, the part of the file that is, and calls per second.
 func (p *progress) show(events int, part, rate float64) {
+	p.draw(part, fmt.Sprintf("%d events, %.0f/s", events, rate))
+}
+
+// draw shows how much is done, with words.
+func (p *progress) draw(part float64, words string) {
 	now := clock.Wall()
 	if p.last.IsZero() && !p.tty {
 		p.last = now
@@ -140,7 +145,7 @@ func (p *progress) show(events int, part, rate float64) {
 	}
 	p.last = now
 	if !p.tty {
-		p.say(fmt.Sprintf("%3.0f%%  %d events, %.0f/s", part*100, events, rate))
+		p.say(fmt.Sprintf("%3.0f%%  %s", part*100, words))
 		return
 	}
 	const cells = 30
@@ -152,7 +157,7 @@ func (p *progress) show(events int, part, rate float64) {
 		}
 	}
 	p.drawn = true
-	_, _ = fmt.Fprintf(p.w, "\r%s %3.0f%%  %d events, %.0f/s   ", string(bar), part*100, events, rate)
+	_, _ = fmt.Fprintf(p.w, "\r%s %3.0f%%  %s\033[K", string(bar), part*100, words)
 }
 
 func (p *progress) end() {
