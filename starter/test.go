@@ -3,14 +3,12 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -71,7 +69,7 @@ func (f testFlags) test(c *cobra.Command, paths []string) error {
 		}
 		return &app.ExitError{Code: app.ExitBad, Err: errors.New("nothing was run: mend the errors first")}
 	}
-	report := &testReport{flags: f, sources: found.line, out: c.OutOrStdout()}
+	report := &testReport{flags: f, found: found, out: c.OutOrStdout()}
 	var jobs []simulate.Job
 	for _, t := range found.tests {
 		for n, s := range t.test.Scenarios {
@@ -84,14 +82,21 @@ func (f testFlags) test(c *cobra.Command, paths []string) error {
 	results := simulate.RunAll(c.Context(), jobs, f.jobs, simulate.Options{}, report.add)
 	report.took = clock.Wall().Sub(began)
 	report.left = len(results) - report.passed - report.failed
-	return report.end(found)
+	return report.end()
 }
 
 // testFolder is what there is to run.
 type foundTests struct {
-	errors  journey.Diagnostics
-	tests   []foundTest
-	sources map[string][]byte
+	errors   journey.Diagnostics
+	tests    []foundTest
+	journeys []foundJourneys
+	sources  map[string][]byte
+}
+
+// foundJourneys are those of a folder whose coverage is asked for.
+type foundJourneys struct {
+	content *journey.Content
+	names   []string
 }
 
 type foundTest struct {
@@ -141,10 +146,11 @@ func findTests(paths []string) (*foundTests, error) {
 			}
 		}
 		content := folders[root].content
+		out.cover(content, only)
 		if _, known := content.Journeys[only]; only != "" && !known && len(out.errors) == 0 {
 			return nil, app.Usage("%s is neither a journey nor its scenarios", path)
 		}
-		for _, name := range slices.Sorted(mapKeys(content.Tests)) {
+		for _, name := range slices.Sorted(maps.Keys(content.Tests)) {
 			if only != "" && name != only || seen[root+"\x00"+name] {
 				continue
 			}
@@ -156,12 +162,16 @@ func findTests(paths []string) (*foundTests, error) {
 	return out, nil
 }
 
-func mapKeys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
+// cover adds a journey, or all of a folder, to those whose coverage is asked for.
+func (f *foundTests) cover(content *journey.Content, only string) {
+	i := slices.IndexFunc(f.journeys, func(j foundJourneys) bool { return j.content == content })
+	if i < 0 {
+		i = len(f.journeys)
+		f.journeys = append(f.journeys, foundJourneys{content: content})
+	}
+	for name := range content.Journeys {
+		if (only == "" || name == only) && !slices.Contains(f.journeys[i].names, name) {
+			f.journeys[i].names = append(f.journeys[i].names, name)
 		}
 	}
 }
@@ -173,85 +183,4 @@ func (f *foundTests) line(file string, line int) string {
 		return ""
 	}
 	return strings.TrimSuffix(string(lines[line-1]), "\r")
-}
-
-// testReport tells of scenarios as they end, file by file.
-type testReport struct {
-	flags          testFlags
-	sources        simulate.Sources
-	out            io.Writer
-	passed, failed int
-	left           int
-	took           time.Duration
-	results        []simulate.Result
-	file           []simulate.Result // of the file at hand
-}
-
-func (r *testReport) add(_ int, result simulate.Result) {
-	if len(r.file) > 0 && r.file[0].File != result.File {
-		r.flush()
-	}
-	r.file = append(r.file, result)
-	r.results = append(r.results, result)
-	if result.Passed {
-		r.passed++
-	} else {
-		r.failed++
-	}
-}
-
-// flush tells of the file at hand.
-func (r *testReport) flush() {
-	if len(r.file) == 0 || r.flags.output == "json" {
-		return
-	}
-	var passed, failed int
-	var took time.Duration
-	for _, one := range r.file {
-		took += one.Duration
-		if one.Passed {
-			passed++
-		} else {
-			failed++
-		}
-	}
-	word, count := "ok  ", fmt.Sprintf("%d passed", passed)
-	if failed > 0 {
-		word, count = "FAIL", fmt.Sprintf("%d passed, %d failed", passed, failed)
-	}
-	p := &printer{r.out}
-	p.line("%s  %s  %s  %.2fs", word, r.file[0].File, count, took.Seconds())
-	for _, one := range r.file {
-		switch {
-		case !one.Passed:
-			_ = one.PrintFailures(r.out, r.sources)
-		case r.flags.verbose:
-			p.line("--- ok: %s (%.2fs)", one.Name, one.Duration.Seconds())
-			_ = one.PrintStory(r.out)
-		}
-	}
-	r.file = nil
-}
-
-// end tells of the rest, and gives the verdict.
-func (r *testReport) end(found *foundTests) error {
-	r.flush()
-	p := &printer{r.out}
-	if r.passed+r.failed+r.left == 0 {
-		if len(found.tests) == 0 {
-			p.line("there are no scenarios here: write some in <journey>.test.yaml, beside the journey")
-		} else {
-			p.line("no scenario has a name that --run matches")
-		}
-	}
-	if r.flags.output == "text" {
-		p.line("%d passed, %d failed", r.passed, r.failed)
-	}
-	switch {
-	case r.left > 0:
-		return &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("interrupted: %d scenarios were not run", r.left)}
-	case r.failed > 0:
-		return app.Quiet(app.ExitBad)
-	}
-	return nil
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// look compares what an expectation says with what is so. end is for the one behind the timeline, whose time is told from where the scenario stands.
+// look compares what an expectation says with what is so. end is for the one behind the timeline.
 func (w *world) look(e *journey.Expect, end bool) {
-	check := &check{world: w, expect: e}
+	check := &check{world: w, expect: e, end: end}
 	check.instance()
 	if e.Latest != nil {
 		check.latest(*e.Latest)
@@ -32,7 +32,11 @@ func (w *world) look(e *journey.Expect, end bool) {
 		check.list("blocked", *e.Blocked, w.those(workflows.StatusSuppressed), true)
 	}
 	if e.Handoffs != nil && !slices.Equal(*e.Handoffs, w.handoffs) {
-		check.wrong("handoffs", "", brackets(*e.Handoffs), brackets(w.handoffs))
+		n := 0
+		for n < len(w.handoffs) && n < len(*e.Handoffs) && (*e.Handoffs)[n] == w.handoffs[n] {
+			n++
+		}
+		check.wrong("handoffs", fmt.Sprintf("handoffs[%d]", n), brackets(*e.Handoffs), brackets(w.handoffs))
 	}
 }
 
@@ -40,6 +44,7 @@ func (w *world) look(e *journey.Expect, end bool) {
 type check struct {
 	world  *world
 	expect *journey.Expect
+	end    bool
 }
 
 // wrong notes what is not as expected, at the place of its value.
@@ -50,7 +55,7 @@ func (c *check) wrong(what, place, expected, actual string) {
 			at = c.expect.Place
 		}
 	}
-	c.world.fail(Failure{Place: at, At: c.world.since(), What: what, Expected: expected, Actual: actual})
+	c.world.fail(Failure{Place: at, At: c.world.since(), End: c.end, What: what, Expected: expected, Actual: actual})
 }
 
 // instance looks at one instance: where it is, and how it ended.
@@ -156,16 +161,14 @@ func (c *check) latest(want journey.Said) {
 
 // list compares a whole list, in order.
 func (c *check) list(what string, want, got []journey.Said, reasons bool) {
-	if len(want) == len(got) {
-		n := 0
-		for n < len(want) && fits(want[n], got[n]) {
-			n++
-		}
-		if n == len(want) {
-			return
-		}
+	n := 0
+	for n < len(want) && n < len(got) && fits(want[n], got[n]) {
+		n++
 	}
-	c.wrong(what, "", all(want, reasons), all(got, reasons))
+	if n == len(want) && n == len(got) {
+		return
+	}
+	c.wrong(what, fmt.Sprintf("%s[%d]", what, n), all(want, reasons), all(got, reasons))
 }
 
 // fits reports whether what was said is as wanted. Empty fields are not looked at.

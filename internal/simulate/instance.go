@@ -22,7 +22,7 @@ type instance struct {
 	workflow  string
 	journey   string
 	key       string
-	holdout   bool
+	number    int // of its journey and key, from 1
 	future    workflow.ChildWorkflowFuture
 	cancel    workflow.CancelFunc
 	view      func() (workflows.View, error)
@@ -30,6 +30,7 @@ type instance struct {
 
 	visited []string // step ids in the order they were entered
 	parked  string   // the last of visited, where it waits there
+	since   time.Time
 	ended   *workflows.Ended
 	untold  map[string]string // step → what it did, until it is reported
 }
@@ -61,17 +62,21 @@ func (w *world) of(enrolment string) *instance {
 	return nil
 }
 
-// name is what people call it.
+// name is what people call it: journey, key, and from the second with these on its number.
 func (i *instance) name() string {
+	text := i.journey
 	if i.key != "" {
-		return i.journey + " (" + i.key + ")"
+		text += " (" + i.key + ")"
 	}
-	return i.journey
+	if i.number > 1 {
+		text += fmt.Sprintf(" #%d", i.number)
+	}
+	return text
 }
 
-// who begins a line of the story: nothing where only one journey runs, with one instance at a time.
+// who begins a line of the story: nothing for the first instance of the journey under test.
 func (i *instance) who() string {
-	if i.journey != i.world.test.Journey || i.key != "" {
+	if i.journey != i.world.test.Journey || i.key != "" || i.number > 1 {
 		return i.name() + ": "
 	}
 	return ""
@@ -134,7 +139,9 @@ func (w *world) said(in workflows.Send, out workflows.SendResult) {
 func (i *instance) reported(r workflows.Report) {
 	w := i.world
 	for _, p := range r.Passed {
-		w.visit(i.journey, p.Step, p.Arm)
+		if p.Arm != "" || i.parked != p.Step {
+			w.visit(i.journey, p.Step, p.Arm)
+		}
 		if p.Arm == workflows.ArmSkipped {
 			w.tell(p.At.Sub(w.clock.Origin), journey.Place{}, "%sskipped %s", i.who(), p.Step)
 			continue
@@ -145,8 +152,8 @@ func (i *instance) reported(r workflows.Report) {
 		i.parked = ""
 		w.tell(p.At.Sub(w.clock.Origin), journey.Place{}, "%s%s", i.who(), i.passed(p))
 	}
-	if p := r.Parked; p != nil && p.Step != "" && i.parked != p.Step {
-		i.parked = p.Step
+	if p := r.Parked; p != nil && p.Step != "" && (i.parked != p.Step || !i.since.Equal(p.Since)) {
+		i.parked, i.since = p.Step, p.Since
 		i.visited = append(i.visited, p.Step)
 		w.visit(i.journey, p.Step, "")
 		if text, ok := i.untold[p.Step]; ok && p.Kind == "handoff" {
@@ -157,9 +164,6 @@ func (i *instance) reported(r workflows.Report) {
 	}
 	if r.Ended != nil {
 		i.ended = r.Ended
-		if v, err := i.look(); err == nil && v.Step != "" && i.parked != v.Step && len(r.Passed) == 0 {
-			w.visit(i.journey, v.Step, "")
-		}
 		w.tell(r.Ended.At.Sub(w.clock.Origin), journey.Place{}, "%sended: %s (%s)", i.who(), r.Ended.Outcome, r.Ended.Reason)
 	}
 }

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -14,74 +15,79 @@ type Sources func(file string, line int) string
 
 // diagnostic is a failure as lint would write it.
 func (f Failure) diagnostic(source Sources) journey.Diagnostic {
-	code := f.What
-	if code == "" {
-		code = "scenario"
-	}
-	d := journey.Diagnostic{File: f.Place.File, Line: max(f.Place.Line, 1), Column: max(f.Place.Column, 1), Severity: journey.Error, Code: code, Message: f.Words()}
+	d := journey.Diagnostic{File: f.Place.File, Line: max(f.Place.Line, 1), Column: max(f.Place.Column, 1), Severity: journey.Error, Code: f.code(), Message: f.Words()}
 	if source != nil {
 		d.Source = source(d.File, d.Line)
 	}
 	return d
 }
 
+// code is what was looked at.
+func (f Failure) code() string { return cmp.Or(f.What, "scenario") }
+
 // Words say what was wrong.
 func (f Failure) Words() string {
 	if f.Message != "" {
 		return f.Message
 	}
-	return fmt.Sprintf("at %s: expected %s, got %s", Offset(f.At), f.Expected, f.Actual)
+	when := "at " + Offset(f.At)
+	if f.End {
+		when = "at the end, " + when[3:]
+	}
+	return fmt.Sprintf("%s: expected %s, got %s", when, f.Expected, f.Actual)
 }
 
 // around is how many entries of the story are shown before the moment of a failure.
 const around = 20
 
-// PrintFailures writes what a scenario failed by, each at its line, and what had happened until then.
-func (r Result) PrintFailures(w io.Writer, source Sources) error {
-	if _, err := fmt.Fprintf(w, "--- FAIL: %s (%s)\n", r.Name, seconds(r.Duration)); err != nil {
-		return err
-	}
+// PrintFailures writes what a scenario failed by, each at its line, and what had happened until then; whole tells everything that happened.
+func (r Result) PrintFailures(w io.Writer, source Sources, whole bool) error {
+	var out strings.Builder
+	fmt.Fprintf(&out, "--- FAIL: %s (%s)\n", r.Name, seconds(r.Duration))
 	last := time.Duration(0)
 	for _, f := range r.Failures {
 		last = max(last, f.At)
-		if err := (journey.Diagnostics{f.diagnostic(source)}).Text(w); err != nil {
+		if err := (journey.Diagnostics{f.diagnostic(source)}).Text(&out); err != nil {
 			return err
 		}
 	}
-	story := r.Story
-	for n, e := range story {
-		if e.At > last {
-			story = story[:n]
-			break
-		}
+	until := len(r.Story)
+	for until > 0 && r.Story[until-1].At > last {
+		until--
 	}
-	if len(r.Story) == len(story) {
-		return r.tell(w, story, "")
+	from := max(until-around, 0)
+	if whole {
+		from, until = 0, len(r.Story)
 	}
-	return r.tell(w, story, fmt.Sprintf("… and %d more behind the failure (--verbose shows them)", len(r.Story)-len(story)))
+	if from > 0 {
+		fmt.Fprintf(&out, "    … %d before (--verbose tells all)\n", from)
+	}
+	tell(&out, r.Story[from:until])
+	if rest := len(r.Story) - until; rest > 0 {
+		fmt.Fprintf(&out, "    … %d behind the failure (--verbose tells all)\n", rest)
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
-// PrintStory writes all that happened.
-func (r Result) PrintStory(w io.Writer) error { return r.tell(w, r.Story, "") }
-
-func (r Result) tell(w io.Writer, story []Entry, rest string) error {
+// PrintStory writes everything that happened in a scenario that passed.
+func (r Result) PrintStory(w io.Writer) error {
 	var out strings.Builder
-	if len(r.Failures) > 0 && len(story) > around {
-		fmt.Fprintf(&out, "    … %d before\n", len(story)-around)
-		story = story[len(story)-around:]
-	}
+	fmt.Fprintf(&out, "--- ok: %s (%s)\n", r.Name, seconds(r.Duration))
+	tell(&out, r.Story)
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// tell writes what happened, with its offsets from the start.
+func tell(out *strings.Builder, story []Entry) {
 	width := 0
 	for _, e := range story {
 		width = max(width, len(Offset(e.At)))
 	}
 	for _, e := range story {
-		fmt.Fprintf(&out, "    %*s  %s\n", width, Offset(e.At), e.Text)
+		fmt.Fprintf(out, "    %*s  %s\n", width, Offset(e.At), e.Text)
 	}
-	if rest != "" {
-		fmt.Fprintf(&out, "    %s\n", rest)
-	}
-	_, err := io.WriteString(w, out.String())
-	return err
 }
 
 // seconds writes how long something took.

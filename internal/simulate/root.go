@@ -198,7 +198,12 @@ func (w *world) start(ctx workflow.Context, e store.Enrolment, in workflows.Inpu
 	if in.Journey == w.test.Journey {
 		in.Arms = w.scenario.Arms
 	}
-	i := &instance{world: w, enrolment: e, workflow: e.WorkflowID, journey: in.Journey, key: in.Key, holdout: in.Holdout, untold: map[string]string{}}
+	i := &instance{world: w, enrolment: e, workflow: e.WorkflowID, journey: in.Journey, key: in.Key, number: 1, untold: map[string]string{}}
+	for _, other := range w.instances {
+		if other.journey == i.journey && other.key == i.key {
+			i.number++
+		}
+	}
 	w.instances = append(w.instances, i)
 	w.entered(i, in)
 	var child workflow.Context

@@ -49,6 +49,7 @@ type Result struct {
 type Failure struct {
 	Place    journey.Place // in the scenario file; its Line is 0 where there is none
 	At       time.Duration // in scenario time, from the start
+	End      bool          // behind the timeline, when every instance had ended
 	What     string        // what was looked at: outcome, sent, …; empty where the scenario could not go on
 	Expected string
 	Actual   string

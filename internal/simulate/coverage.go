@@ -1,0 +1,136 @@
+package simulate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Coverage says which ways of a journey scenarios took. A way is a step, or an arm of one: every arm of wait_for, branch and split, an optional arm
+// (else, on_timeout, on_blocked, on_failure, an outcome) where it has steps of its own, and being skipped where a step has a `when`.
+type Coverage struct {
+	Journey string   `json:"journey"`
+	Visited int      `json:"visited"`
+	All     int      `json:"all"`
+	Missing []Missed `json:"missing"` // in the order of the file
+}
+
+// Missed is a way that no scenario took; of a step that was never entered the arms are not listed.
+type Missed struct {
+	Place journey.Place `json:"-"`
+	Step  string        `json:"step"`
+	Arm   string        `json:"arm,omitempty"` // empty: the step itself
+}
+
+// String writes where it stands, and what was missed.
+func (m Missed) String() string {
+	if m.Arm == "" {
+		return fmt.Sprintf("%s: step %s is not visited", m.Place, m.Step)
+	}
+	return fmt.Sprintf("%s: step %s: arm %s is not visited", m.Place, m.Step, m.Arm)
+}
+
+// Percent is how much of the journey was visited, 0…100; 100 where there is nothing to visit.
+func (c Coverage) Percent() float64 {
+	if c.All == 0 {
+		return 100
+	}
+	return 100 * float64(c.Visited) / float64(c.All)
+}
+
+// Cover sums up results for some journeys of a folder, by name.
+func Cover(content *journey.Content, names []string, results []Result) []Coverage {
+	out := make([]Coverage, 0, len(names))
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		definition := content.Journeys[name]
+		if definition == nil {
+			continue
+		}
+		taken := map[string]map[string]bool{}
+		for _, r := range results {
+			for step, arms := range r.Visited[name] {
+				if taken[step] == nil {
+					taken[step] = map[string]bool{}
+				}
+				for arm := range arms {
+					taken[step][arm] = true
+				}
+			}
+		}
+		out = append(out, cover(definition, content.Places[name], taken))
+	}
+	return out
+}
+
+func cover(d *journey.Definition, places map[string]journey.Place, taken map[string]map[string]bool) Coverage {
+	c := Coverage{Journey: d.Journey, Missing: []Missed{}}
+	for i := range d.Steps {
+		s := &d.Steps[i]
+		entered := false
+		for arm := range taken[s.ID] {
+			entered = entered || arm != workflows.ArmSkipped
+		}
+		count := func(arm string, visited bool) {
+			c.All++
+			if visited {
+				c.Visited++
+			} else if arm == "" || arm == workflows.ArmSkipped || entered {
+				c.Missing = append(c.Missing, Missed{Place: places[s.ID], Step: s.ID, Arm: arm})
+			}
+		}
+		count("", entered)
+		for _, arm := range armsOf(s) {
+			count(arm, taken[s.ID][arm])
+		}
+	}
+	slices.SortStableFunc(c.Missing, func(a, b Missed) int { return a.Place.Line - b.Place.Line })
+	return c
+}
+
+// armsOf names the arms of a step as passages do.
+func armsOf(s *journey.Step) []string {
+	var arms []string
+	optional := func(name string, to int) {
+		if to != s.Next {
+			arms = append(arms, name)
+		}
+	}
+	switch spec := s.Spec.(type) {
+	case *journey.WaitFor:
+		for n := range spec.Arms {
+			arms = append(arms, strconv.Itoa(n+1))
+		}
+		optional(workflows.ArmTimeout, spec.OnTimeout)
+	case *journey.Branch:
+		for n := range spec.Arms {
+			arms = append(arms, strconv.Itoa(n+1))
+		}
+		optional(workflows.ArmElse, spec.Else)
+	case *journey.Split:
+		for n, arm := range spec.Arms {
+			if arm.Name != "" {
+				arms = append(arms, arm.Name)
+			} else {
+				arms = append(arms, strconv.Itoa(n+1))
+			}
+		}
+	case *journey.Send:
+		optional(workflows.ArmBlocked, spec.OnBlocked)
+		optional(workflows.ArmFailure, spec.OnFailure)
+	case *journey.Call:
+		optional(workflows.ArmFailure, spec.OnFailure)
+	case *journey.Handoff:
+		for _, outcome := range slices.Sorted(maps.Keys(spec.Outcomes)) {
+			optional(outcome, spec.Outcomes[outcome])
+		}
+		optional(workflows.ArmTimeout, spec.OnTimeout)
+	}
+	if s.When != "" {
+		arms = append(arms, workflows.ArmSkipped)
+	}
+	return arms
+}
