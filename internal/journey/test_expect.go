@@ -78,11 +78,7 @@ func (e *expectation) read() {
 	if n := e.get("handoffs"); n != nil {
 		list := []string{}
 		for _, item := range e.each("handoffs", n) {
-			defs, known := []*Definition{}, e.subject.def != nil
-			if known {
-				defs = append(defs, e.subject.def)
-			}
-			list = append(list, e.queue(item, defs, known))
+			list = append(list, e.queue(item, e.subject.tested(), e.subject.def != nil))
 		}
 		e.out.Handoffs = &list
 	}
@@ -137,7 +133,7 @@ func (e *expectation) outcome(n *node) {
 func (e *expectation) stepID(n *node) string {
 	id, ok := e.word(n, "a step id")
 	if def := e.subject.def; ok && def != nil && def.step(id) == nil {
-		e.report(n.pos, "unknown-step", suggest(id, namedSteps([]*Definition{def}, "")), "the journey %q has no step %q", def.Journey, id)
+		e.report(n.pos, "unknown-step", suggest(id, namedSteps(e.subject.tested(), "")), "the journey %q has no step %q", def.Journey, id)
 	}
 	return id
 }

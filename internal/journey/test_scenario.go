@@ -86,10 +86,10 @@ func (f *fileCheck) flag(n *node, what string) bool {
 	return on
 }
 
-// stepNamed finds a step of the journeys that run, of a kind, by the key that names it. Nil where there is none, or none is known.
-func (s *scenarioCheck) stepNamed(key *node, kind string) *Step {
+// stepNamed finds a step of a kind by the key that names it. Nil where there is none; sure tells whether all journeys that may have it are known.
+func (s *scenarioCheck) stepNamed(key *node, kind string, defs []*Definition, sure bool) *Step {
 	var other *Step
-	for _, def := range s.subject.all() {
+	for _, def := range defs {
 		step := def.step(key.text)
 		if step != nil && step.Kind == kind {
 			return step
@@ -99,16 +99,16 @@ func (s *scenarioCheck) stepNamed(key *node, kind string) *Step {
 		}
 	}
 	switch {
-	case !s.subject.sure:
+	case !sure:
 	case other != nil:
 		s.report(key.pos, "bad-value", "", "the step %q is a %s, no %s", key.text, other.Kind, kind)
 	default:
-		s.report(key.pos, "unknown-step", suggest(key.text, namedSteps(s.subject.all(), kind)), "the journey has no step %q", key.text)
+		s.report(key.pos, "unknown-step", suggest(key.text, namedSteps(defs, kind)), "the journey has no step %q", key.text)
 	}
 	return nil
 }
 
-// arms reads which way splits go.
+// arms reads which way splits of the journey under test go.
 func (s *scenarioCheck) arms(n *node) {
 	if s.fields(n, "arms") == nil {
 		return
@@ -119,7 +119,7 @@ func (s *scenarioCheck) arms(n *node) {
 			s.wrongType(key, "a step id is a text")
 			continue
 		}
-		step := s.stepNamed(key, "split")
+		step := s.stepNamed(key, "split", s.subject.tested(), s.subject.def != nil)
 		value := n.values[i]
 		if value.shape != scalar || value.tagged || value.tag == "null" || value.tag == "bool" {
 			s.wrongType(value, "an arm is a name, or the number of one without")
@@ -135,7 +135,7 @@ func (s *scenarioCheck) arms(n *node) {
 	}
 }
 
-// calls reads what calls get.
+// calls reads what calls get, in whichever journey.
 func (s *scenarioCheck) calls(n *node) {
 	if s.fields(n, "calls") == nil {
 		return
@@ -146,7 +146,7 @@ func (s *scenarioCheck) calls(n *node) {
 			s.wrongType(key, "a step id is a text")
 			continue
 		}
-		s.stepNamed(key, "call")
+		s.stepNamed(key, "call", s.subject.all(), s.subject.sure)
 		m := s.fields(n.values[i], "what a call gets")
 		if m == nil {
 			continue

@@ -39,13 +39,16 @@ func (c *checker) beside(s *subject, with []string) *subject {
 	return out
 }
 
-// all are the journeys that run, the one under test first.
-func (s *subject) all() []*Definition {
+// tested is the journey under test, if it compiled.
+func (s *subject) tested() []*Definition {
 	if s.def == nil {
-		return s.with
+		return nil
 	}
-	return append([]*Definition{s.def}, s.with...)
+	return []*Definition{s.def}
 }
+
+// all are the journeys that run, the one under test first.
+func (s *subject) all() []*Definition { return append(s.tested(), s.with...) }
 
 // step finds a step of a journey.
 func (d *Definition) step(id string) *Step {
