@@ -26,7 +26,7 @@ func (r *Relay) deliver(ctx context.Context, l store.Lease, d store.Delivery) er
 	case d.Start != nil:
 		return r.start(ctx, l.Enrolment, d.Start)
 	case d.Event != nil:
-		return r.event(ctx, l.Enrolment.WorkflowID, *d.Event)
+		return r.event(ctx, l.Enrolment, *d.Event)
 	}
 	return nil
 }
@@ -64,7 +64,8 @@ func (r *Relay) start(ctx context.Context, e store.Enrolment, in *workflows.Inpu
 }
 
 // event brings an event: by update, and where no worker answers in time, by signal. The instance drops what comes twice.
-func (r *Relay) event(ctx context.Context, workflowID string, e workflows.Event) error {
+func (r *Relay) event(ctx context.Context, to store.Enrolment, e workflows.Event) error {
+	workflowID := to.WorkflowID
 	if r.routes.signalOnly(clock.Wall()) {
 		return r.signal(ctx, workflowID, e)
 	}
@@ -84,8 +85,10 @@ func (r *Relay) event(ctx context.Context, workflowID string, e workflows.Event)
 	case err == nil:
 		r.routes.answered()
 		return nil
-	case gone(err), errors.As(err, &rejected):
-		return nil // it has ended, or will never take this: there is nobody to tell
+	case gone(err):
+		return nil // it has ended: there is nobody to tell
+	case errors.As(err, &rejected):
+		return r.rejected(ctx, to, e, rejected) // it will never take this
 	case updating.Err() != nil, timedOut(err):
 		r.routes.silent(clock.Wall())
 		return r.signal(ctx, workflowID, e)
@@ -93,6 +96,18 @@ func (r *Relay) event(ctx context.Context, workflowID string, e workflows.Event)
 		return r.signal(ctx, workflowID, e)
 	}
 	return err
+}
+
+// rejected notes what an instance refused for good, where somebody waits for the answer: an order to move to another revision.
+func (r *Relay) rejected(ctx context.Context, to store.Enrolment, e workflows.Event, why *temporal.ApplicationError) error {
+	if e.Command == nil || e.Command.Kind != workflows.MigrateOrder {
+		return nil
+	}
+	switch why.Type() {
+	case workflows.RejectDuplicate, workflows.RejectStranger, workflows.RejectEnded: // it was taken before, or goes with the instance
+		return nil
+	}
+	return r.cfg.Store.MoveRefused(ctx, clock.Now(r.cfg.Clock), to.ID, e.Command.Revision, why.Message())
 }
 
 func (r *Relay) signal(ctx context.Context, workflowID string, e workflows.Event) error {

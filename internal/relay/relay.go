@@ -28,6 +28,7 @@ type Config struct {
 	LeaseTime      time.Duration // default 30 s
 	UpdateTimeout  time.Duration // after it an event goes by signal; default 2 s
 	ReconcileEvery time.Duration // default 1 min; negative: never
+	ScheduleEvery  time.Duration // how often schedules of other processes' releases are looked for; default 1 s; negative: schedules are not run
 }
 
 // Relay delivers until its context ends.
@@ -57,6 +58,9 @@ func New(cfg Config) *Relay {
 	if cfg.ReconcileEvery == 0 {
 		cfg.ReconcileEvery = time.Minute
 	}
+	if cfg.ScheduleEvery == 0 {
+		cfg.ScheduleEvery = time.Second
+	}
 	return &Relay{cfg: cfg, wake: make(chan struct{}, 1)}
 }
 
@@ -66,6 +70,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	defer background.Wait()
 	if r.cfg.ReconcileEvery > 0 {
 		background.Go(func() { r.reconcileForEver(ctx) })
+	}
+	if r.cfg.ScheduleEvery > 0 {
+		background.Go(func() { r.scheduleForEver(ctx) })
 	}
 	free := make(chan struct{}, r.cfg.Workers)
 	tick := time.NewTicker(r.cfg.Poll)

@@ -197,3 +197,35 @@ type Counts struct {
 	Handoffs          int64            // open and claimed
 	PausedJourneys    []string
 }
+
+// Migration asks the instances of a journey to go over to the current release's revision.
+type Migration struct {
+	Journey string
+	Renamed map[string]string // old step id → new one
+	By      string
+	DryRun  bool
+	After   string // enrolment id, for paging
+	Limit   int    // instances looked at; default 100, max 1000
+}
+
+// Verdicts on an instance of a migration.
+const (
+	MoveOrdered = "ordered" // it was told to move (in a dry run: it would be)
+	MoveDone    = "moved"
+	MoveRefused = "refused" // it stays, for Reason
+)
+
+// Moving is what a migration makes of one instance.
+type Moving struct {
+	Enrolment, WorkflowID, Customer string
+	From, To                        string // revisions
+	Step, Target                    string // where it stands, and where it goes on
+	State                           string // MoveOrdered, MoveDone or MoveRefused
+	Reason                          string
+}
+
+// MigrationPage is a page of a migration; Next is the After of the next page, empty at the end.
+type MigrationPage struct {
+	Instances []Moving
+	Next      string
+}

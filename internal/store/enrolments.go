@@ -15,7 +15,8 @@ type enrolment struct {
 	head, tail int64 // first delivery that is not done; last one written
 	attempts   int
 	token      int64
-	fresh      bool // not in the database yet
+	fresh      bool   // not in the database yet
+	moving     string // the revision it was told to go over to
 	queuedAt   int64
 }
 
@@ -23,7 +24,15 @@ type enrolment struct {
 func (e *enrolment) pending() bool { return e.head <= e.tail }
 
 const enrolmentColumns = `id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, closed_at, state, outcome, reason, value, holdout,
-	chain, report_seq, step, step_kind, since_at, until_at, paused, head, tail, attempts, lease_token`
+	chain, report_seq, step, step_kind, since_at, until_at, paused, head, tail, attempts, lease_token, moving`
+
+// revisions are those by which an instance may take what is delivered now: its own, and the one it was told to go over to.
+func (e *enrolment) revisions() []string {
+	if e.moving == "" || e.moving == e.Revision {
+		return []string{e.Revision}
+	}
+	return []string{e.Revision, e.moving}
+}
 
 // scanner is a row or rows.
 type scanner interface{ Scan(dest ...any) error }
@@ -33,7 +42,7 @@ func scanEnrolment(r scanner) (*enrolment, error) {
 	var entered, closed, since, until int64
 	var holdout, paused int
 	err := r.Scan(&e.ID, &e.WorkflowID, &e.Journey, &e.Revision, &e.Customer, &e.Key, &e.EntryEvent, &e.EntryName, &e.depth, &entered, &closed, &e.State, &e.Outcome, &e.Reason,
-		&e.Value, &holdout, &e.Chain, &e.reportSeq, &e.Step, &e.StepKind, &since, &until, &paused, &e.head, &e.tail, &e.attempts, &e.token)
+		&e.Value, &holdout, &e.Chain, &e.reportSeq, &e.Step, &e.StepKind, &since, &until, &paused, &e.head, &e.tail, &e.attempts, &e.token, &e.moving)
 	e.EnteredAt, e.ClosedAt, e.Since, e.Until = moment(entered), moment(closed), moment(since), moment(until)
 	e.Holdout, e.Paused = holdout != 0, paused != 0
 	return &e, err

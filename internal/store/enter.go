@@ -98,29 +98,34 @@ func (b *batch) enterAll(ctx context.Context, p *person, names []string, ev *eve
 	return nil
 }
 
-// hears reports whether an instance must be told of an event, and which of the changed traits it waits on.
+// hears reports whether an instance must be told of an event, and which of the changed traits it waits on. One that was told to go over to another
+// revision hears what either listens to: it may take the event by this one or by that.
 func (b *batch) hears(ctx context.Context, e *enrolment, name string, changed []string) (bool, []string, error) {
-	p, err := b.s.program(ctx, b.tx, e.Revision)
-	if err != nil {
-		return false, nil, err
-	}
-	if e.State == StateWatching || e.Holdout { // neither is on a step
-		hears := p.Goal != nil && names(p.Goal.Events, name)
-		if e.State != StateWatching {
-			for _, rule := range p.Exit {
-				hears = hears || names(rule.Events, name)
+	hears := false
+	var traits []string
+	for _, revision := range e.revisions() {
+		p, err := b.s.program(ctx, b.tx, revision)
+		if err != nil {
+			return false, nil, err
+		}
+		if e.State == StateWatching || e.Holdout { // neither is on a step
+			hears = hears || p.Goal != nil && names(p.Goal.Events, name)
+			if e.State != StateWatching {
+				for _, rule := range p.Exit {
+					hears = hears || names(rule.Events, name)
+				}
+			}
+			continue
+		}
+		listens := p.Listens()
+		for _, t := range changed {
+			if slices.Contains(listens.Traits, t) && !slices.Contains(traits, t) {
+				traits = append(traits, t)
 			}
 		}
-		return hears, nil, nil
+		hears = hears || listens.Hears(name, changed)
 	}
-	listens := p.Listens()
-	var traits []string
-	for _, t := range changed {
-		if slices.Contains(listens.Traits, t) {
-			traits = append(traits, t)
-		}
-	}
-	return listens.Hears(name, changed), traits, nil
+	return hears, traits, nil
 }
 
 // names reports whether a rule's events include name; a rule without events is for every event.

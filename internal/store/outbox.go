@@ -138,6 +138,14 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrolment, queue []q
 		return nil, err
 	}
 	reads := p.Reads()
+	if to := e.revisions(); len(to) > 1 { // what stands behind the order may be read by the new revision
+		next, err := s.program(ctx, tx, to[1])
+		if err != nil {
+			return nil, err
+		}
+		more := next.Reads()
+		reads.Entry, reads.Event = slices.Concat(reads.Entry, more.Entry), slices.Concat(reads.Event, more.Event)
+	}
 	var out []Delivery
 	for _, q := range queue {
 		properties, err := object(q.properties)
@@ -162,6 +170,13 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrolment, queue []q
 			d.Event = &workflows.Event{}
 			if err := json.Unmarshal([]byte(q.body), d.Event); err != nil {
 				return nil, err
+			}
+			if order := d.Event.Command; order != nil && order.Kind == workflows.MigrateOrder {
+				to, err := s.program(ctx, tx, order.Revision)
+				if err != nil {
+					return nil, err
+				}
+				order.Definition = to.packed
 			}
 		}
 		out = append(out, d)

@@ -115,7 +115,9 @@ func (s *Store) checkDropped(ctx context.Context, tx conn, current, c *journey.C
 		err := r.Scan(&o.revision, &o.n)
 		all = append(all, o)
 		return err
-	}, `select revision, count(*) from enrolments where state <> 'closed' group by revision`)
+	}, `select revision, count(*) from (
+		select revision from enrolments where state <> 'closed' union all select moving from enrolments where state <> 'closed' and moving <> '' and moving <> revision
+	) as named group by revision`)
 	if err != nil {
 		return err
 	}

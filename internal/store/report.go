@@ -116,7 +116,7 @@ func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reaso
 		sql  string
 		args []any
 	}{
-		{`update enrolments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, head = tail + 1, lease_until = 0, attempts = 0, due_at = 0, last_error = '' where id = $1`,
+		{`update enrolments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, head = tail + 1, lease_until = 0, attempts = 0, due_at = 0, last_error = '', moving = '' where id = $1`,
 			[]any{e.ID, outcome, clean(reason), value, millis(at)}},
 		{`update handoffs set state = 'withdrawn', reason = $2, closed_at = $3 where enrolment = $1 and state in ('open', 'claimed')`,
 			[]any{e.ID, "its journey ended: " + outcome, millis(at)}},
@@ -127,8 +127,11 @@ func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reaso
 			return err
 		}
 	}
-	for _, statement := range []string{`delete from responses where enrolment = $1`, `delete from moves where enrolment = $1 and state = '` + MoveOrdered + `'`} {
-		if _, err := b.tx.ExecContext(ctx, statement, e.ID); err != nil {
+	if _, err := b.tx.ExecContext(ctx, `delete from responses where enrolment = $1`, e.ID); err != nil {
+		return err
+	}
+	if e.moving != "" {
+		if _, err := b.tx.ExecContext(ctx, `delete from moves where enrolment = $1 and state = $2`, e.ID, MoveOrdered); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,237 @@
+package store
+
+import (
+	"database/sql"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Funnel compares the customers who were treated with those who were held out, by the standards of a randomised trial:
+//
+//   - The unit is the customer, whom chance put into a group: each counts once, by the first of the entries that are looked at. (Entries would not do: a treated
+//     customer whose instance has ended may enter again while a held-out one is still watched, and entries of one customer are not independent.)
+//   - Everybody counts who entered, whatever became of the instance (intention to treat).
+//   - Both groups are watched over the same window from entry: the goal's `within`, else the journey's `timeout`, of the revision they are on.
+//     Only customers whose window is over count (a matured cohort); the others are maturing.
+//   - A goal that was reached in the window counts, also after the instance had ended, or left by an exit rule: the events of the goal in the log
+//     are held against its condition, of which `entry`, `event`, `event_name`, `now`, the starting `vars`, and `customer`, `count` and `last` as they are
+//     today, have a value; `steps` and `intent` have none. Otherwise the control group, who are watched to the end of the window, would win by default.
+type Funnel struct {
+	Goal       bool // the current release's journey, or the latest entered revision, has one
+	Treated    Group
+	HeldOut    Group
+	Milestones []Milestone // sends, in the order of the file; of the treated
+	// Difference of the rates (treated less held-out), and Lift, the difference relative to the held-out's rate. Compared is false where a group is
+	// empty, Lifted where the held-out's rate is 0.
+	Compared   bool
+	Difference Difference
+	Lifted     bool
+	Lift       float64
+}
+
+// Group is one side of the comparison.
+type Group struct {
+	Maturing  int64 // customers whose window is not over
+	Customers int64 // whose window is over: the base of everything below
+	Converted int64 // of them, those who reached the goal within their window
+	Late      int64 // of Converted, those found in the event log, after their instance had ended
+	Value     float64
+	Rate      Rate
+	PerHead   float64 // Value / Customers
+}
+
+// Milestone is a send, and how many of the treated whose window is over it was delivered to.
+type Milestone struct {
+	Step, Message string
+	Customers     int64
+}
+
+// member is a customer's first entry.
+type member struct {
+	revision  string
+	entered   int64
+	end       int64 // of the window
+	holdout   bool
+	converted bool
+	late      bool
+	value     float64
+}
+
+func (c *count) funnel() error {
+	f := &c.n.Funnel
+	programs := map[string]*program{}
+	for revision := range c.revisions {
+		p, err := c.s.program(c.ctx, c.tx, revision)
+		if err != nil {
+			return err
+		}
+		programs[revision] = p
+	}
+	shown := c.n.Current
+	if shown == "" {
+		shown = c.n.Revisions[0].Revision
+	}
+	p, err := c.s.program(c.ctx, c.tx, shown)
+	if err != nil {
+		return err
+	}
+	f.Goal = p.Goal != nil
+	members, err := c.members(programs)
+	if err != nil {
+		return err
+	}
+	for revision, p := range programs {
+		if p.Goal != nil {
+			if err := c.late(revision, p, members); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range members {
+		g := &f.Treated
+		if m.holdout {
+			g = &f.HeldOut
+		}
+		if m.end > millis(c.n.At) {
+			g.Maturing++
+			continue
+		}
+		g.Customers++
+		if m.converted {
+			g.Converted++
+			g.Value += m.value
+		}
+		if m.late {
+			g.Late++
+		}
+	}
+	for _, g := range []*Group{&f.Treated, &f.HeldOut} {
+		g.Rate = Wilson(g.Converted, g.Customers)
+		if g.Customers > 0 {
+			g.PerHead = g.Value / float64(g.Customers)
+		}
+	}
+	if f.Compared = f.Goal && f.Treated.Customers > 0 && f.HeldOut.Customers > 0; f.Compared {
+		f.Difference = Newcombe(f.Treated.Rate, f.HeldOut.Rate)
+		if f.Lifted = f.HeldOut.Converted > 0; f.Lifted {
+			f.Lift = f.Difference.Share / f.HeldOut.Rate.Share
+		}
+	}
+	return c.milestones(p.Definition, members)
+}
+
+// window is how long an entry is watched for the goal.
+func window(d *journey.Definition) time.Duration {
+	if d.Goal != nil && d.Goal.Within > 0 {
+		return d.Goal.Within
+	}
+	return d.Timeout
+}
+
+// members are the customers' first entries, by enrolment.
+func (c *count) members(programs map[string]*program) (map[string]*member, error) {
+	out := map[string]*member{}
+	err := c.rows(func(r *sql.Rows) error {
+		var m member
+		var id, state, outcome string
+		var closed int64
+		var holdout int
+		if err := r.Scan(&id, &m.revision, &m.entered, &closed, &state, &outcome, &m.value, &holdout); err != nil {
+			return err
+		}
+		m.holdout = holdout != 0
+		m.end = m.entered + window(programs[m.revision].Definition).Milliseconds()
+		m.converted = state == StateClosed && outcome == workflows.Goal && closed <= m.end
+		if !m.converted {
+			m.value = 0
+		}
+		out[id] = &m
+		return nil
+	}, latest+`select id, revision, entered_at, closed_at, state, outcome, value, holdout from latest where id in (select min(id) from latest group by customer)`)
+	return out, err
+}
+
+// late looks in the event log for goals of members whose instance did not see them.
+func (c *count) late(revision string, p *program, members map[string]*member) error {
+	reads := p.Remote(p.Goal.When) || p.Remote(p.Goal.Value)
+	traits, join, filter := `''`, ``, ``
+	if reads {
+		traits, join = `u.traits`, ` join customers u on u.id = l.customer`
+	}
+	args := []any{revision, window(p.Definition).Milliseconds(), millis(c.n.At), maxDepth}
+	if len(p.Goal.Events) > 0 {
+		names := sorted(p.Goal.Events)
+		filter = ` and e.name in (` + list(7, len(names)) + `)`
+		for _, name := range names {
+			args = append(args, name)
+		}
+	}
+	return c.rows(func(r *sql.Rows) error {
+		var id, customer, name, properties, entry, own string
+		var received int64
+		if err := r.Scan(&id, &customer, &name, &received, &properties, &entry, &own); err != nil {
+			return err
+		}
+		m := members[id]
+		if m == nil || m.converted {
+			return nil
+		}
+		vars := journey.Vars{Now: moment(received), EventName: name, Vars: p.Vars, Intent: map[string]float64{}}
+		var err error
+		if vars.Event, err = object(properties); err != nil {
+			return err
+		}
+		if vars.Entry, err = object(entry); err != nil {
+			return err
+		}
+		if reads {
+			stored, err := object(own)
+			if err != nil {
+				return err
+			}
+			vars.Customer = traitsOf(customer, stored)
+			vars.History = &history{ctx: c.ctx, tx: c.s.reader, customer: customer, now: vars.Now}
+		}
+		if !p.Test(p.Goal.When, vars) {
+			return nil
+		}
+		m.converted, m.late = true, true
+		if p.Goal.Value != "" {
+			if value, err := p.Eval(p.Goal.Value, vars); err == nil {
+				m.value, _ = value.(float64)
+			}
+		}
+		return nil
+	}, latest+`select l.id, l.customer, e.name, e.received_at, e.properties, n.properties, `+traits+` from latest l join events n on n.id = l.entry_event`+join+`
+		join events e on e.customer = l.customer and e.at <= l.entered_at + cast($4 as bigint)`+filter+`
+		where l.revision = $3 and not (l.state = 'closed' and l.outcome = 'goal' and l.closed_at <= l.entered_at + cast($4 as bigint))
+		and e.received_at <= l.entered_at + cast($4 as bigint) and e.received_at <= cast($5 as bigint) and e.depth <= $6 and e.name <> ''
+		and (e.received_at > l.entered_at or e.received_at = l.entered_at and e.n > n.n) and e.id <> n.id
+		and l.id in (select min(id) from latest group by customer)
+		order by l.id, e.received_at, e.n`, args...)
+}
+
+// milestones counts to whom sends were delivered.
+func (c *count) milestones(d *journey.Definition, members map[string]*member) error {
+	reached := map[string]int64{}
+	if err := c.rows(func(r *sql.Rows) error {
+		var id, step string
+		if err := r.Scan(&id, &step); err != nil {
+			return err
+		}
+		if m := members[id]; m != nil && !m.holdout && m.end <= millis(c.n.At) {
+			reached[step]++
+		}
+		return nil
+	}, latest+`select distinct c.enrolment, c.step from latest l join contacts c on c.enrolment = l.id where c.status = 'sent'`); err != nil {
+		return err
+	}
+	for i := range d.Steps {
+		if send, ok := d.Steps[i].Spec.(*journey.Send); ok {
+			c.n.Funnel.Milestones = append(c.n.Funnel.Milestones, Milestone{Step: d.Steps[i].ID, Message: send.Message, Customers: reached[d.Steps[i].ID]})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,270 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+const movingQuery = `select m.enrolment, e.workflow_id, e.customer, m.origin, m.revision, m.step, m.target, m.state, m.reason from moves m join enrolments e on e.id = m.enrolment`
+
+func scanMoving(r scanner) (Moving, error) {
+	var m Moving
+	err := r.Scan(&m.Enrolment, &m.WorkflowID, &m.Customer, &m.From, &m.To, &m.Step, &m.Target, &m.State, &m.Reason)
+	return m, err
+}
+
+// Migrate looks at a page of open instances that are not on the current revision, in id order, and orders those to move that can. One that was ordered
+// before and has not answered is listed as it stands, not ordered twice. ErrNotFound where the current release has no such journey.
+func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
+	var page MigrationPage
+	look := func(tx conn, b *batch) error {
+		page = MigrationPage{Instances: []Moving{}}
+		rel, err := s.current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		to := rel.programs[m.Journey]
+		if to == nil {
+			return ErrNotFound
+		}
+		var all []*enrolment
+		var ids, customers []string
+		limit := bounded(m.Limit)
+		if err := rows(ctx, tx, func(r *sql.Rows) error {
+			e, err := scanEnrolment(r)
+			all, ids, customers = append(all, e), append(ids, e.ID), append(customers, e.Customer)
+			return err
+		}, `select `+enrolmentColumns+` from enrolments where journey = $1 and state <> 'closed' and revision <> $2 and id > $3 order by id limit $4`,
+			m.Journey, to.Revision(), m.After, limit); err != nil {
+			return err
+		}
+		if len(all) == limit {
+			page.Next = all[limit-1].ID
+		}
+		if b != nil { // as they stand under their customers' locks
+			if err := b.lock(ctx, customers); err != nil {
+				return err
+			}
+			if all, err = b.still(all, to.Revision()); err != nil {
+				return err
+			}
+		}
+		before := map[string]Moving{}
+		if err := within(ctx, tx, movingQuery+` where m.revision = $1 and m.enrolment in (%s)`, ids, func(r *sql.Rows) error {
+			one, err := scanMoving(r)
+			before[one.Enrolment] = one
+			return err
+		}, to.Revision()); err != nil {
+			return err
+		}
+		for _, e := range all {
+			if ordered, ok := before[e.ID]; ok && ordered.State == MoveOrdered {
+				page.Instances = append(page.Instances, ordered)
+				continue
+			}
+			one, err := s.moving(ctx, tx, e, to, m.Renamed)
+			if err != nil {
+				return err
+			}
+			page.Instances = append(page.Instances, one)
+			if b == nil {
+				continue
+			}
+			if err := b.orderMove(ctx, e, one, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var err error
+	if m.DryRun {
+		err = s.read(ctx, func(tx conn) error { return look(tx, nil) })
+	} else {
+		err = s.change(ctx, now, look)
+	}
+	if err != nil {
+		return MigrationPage{}, err
+	}
+	return page, nil
+}
+
+// still gives the batch's own copies of enrolments, of those that are open and not on a revision.
+func (b *batch) still(all []*enrolment, revision string) ([]*enrolment, error) {
+	var out []*enrolment
+	for _, e := range all {
+		p := b.people[e.Customer]
+		if p.merged != "" { // while we waited for the lock
+			return nil, errAgain
+		}
+		for _, own := range p.open {
+			if own.ID == e.ID && own.Revision != revision {
+				out = append(out, own)
+			}
+		}
+	}
+	return out, nil
+}
+
+// moving says whether an enrolment can move, and where to.
+func (s *Store) moving(ctx context.Context, tx conn, e *enrolment, to *journey.Program, renamed map[string]string) (Moving, error) {
+	one := Moving{Enrolment: e.ID, WorkflowID: e.WorkflowID, Customer: e.Customer, From: e.Revision, To: to.Revision(), Step: e.Step, State: MoveOrdered}
+	from, err := s.program(ctx, tx, e.Revision)
+	if err != nil {
+		one.State, one.Reason = MoveRefused, fmt.Sprintf("its revision %s does not load in this build", e.Revision)
+		if transient(err) || ctx.Err() != nil {
+			return one, err
+		}
+		return one, nil
+	}
+	if one.Target, one.Reason = from.CanMove(e.Step, to, renamed); one.Reason != "" {
+		one.State = MoveRefused
+	}
+	return one, nil
+}
+
+// orderMove writes what a migration decided of an instance, and the order.
+func (b *batch) orderMove(ctx context.Context, e *enrolment, one Moving, m Migration) error {
+	if _, err := b.tx.ExecContext(ctx, `insert into moves (enrolment, revision, journey, origin, step, target, state, reason, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		on conflict (enrolment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = excluded.reason,
+			by_whom = excluded.by_whom, at = excluded.at`,
+		e.ID, one.To, e.Journey, one.From, one.Step, clean(one.Target), one.State, clean(one.Reason), clean(m.By), millis(b.now)); err != nil || one.State != MoveOrdered {
+		return err
+	}
+	if _, err := b.tx.ExecContext(ctx, `update enrolments set moving = $2 where id = $1`, e.ID, one.To); err != nil {
+		return err
+	}
+	e.moving = one.To
+	return b.command(ctx, e, workflows.Command{Kind: workflows.MigrateOrder, By: m.By, Reason: "migrated to revision " + one.To, Revision: one.To, Renamed: m.Renamed})
+}
+
+// Moves lists what became of the orders of a journey's migrations to the current revision, by enrolment id. limit: default 100, max 1000.
+// ErrNotFound where the current release has no such journey.
+func (s *Store) Moves(ctx context.Context, name, after string, limit int) ([]Moving, error) {
+	var out []Moving
+	err := s.read(ctx, func(tx conn) error {
+		rel, err := s.current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		to := rel.programs[name]
+		if to == nil {
+			return ErrNotFound
+		}
+		return rows(ctx, tx, func(r *sql.Rows) error {
+			one, err := scanMoving(r)
+			out = append(out, one)
+			return err
+		}, movingQuery+` where m.revision = $1 and m.enrolment > $2 order by m.enrolment limit $3`, to.Revision(), after, bounded(limit))
+	})
+	return out, err
+}
+
+// Move writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat changes nothing.
+func (s *Store) Move(ctx context.Context, now time.Time, in workflows.Move) (workflows.MoveResult, error) {
+	var result workflows.MoveResult
+	err := s.write(ctx, func(tx conn) error {
+		result = workflows.MoveResult{}
+		e, _, claim := claimed(ctx, tx, in.Enrolment, in.Chain)
+		again := replayed(e, in.Chain, claim)
+		if claim != nil && !again {
+			return claim
+		}
+		if in.Refused != "" {
+			if again {
+				return nil
+			}
+			return refuseMove(ctx, tx, e.ID, in.To, in.Refused, now)
+		}
+		to, err := s.program(ctx, tx, in.To)
+		if err != nil {
+			return err
+		}
+		if to.Journey != e.Journey {
+			return inputError(fmt.Sprintf("revision %s is of journey %q, not of %q", in.To, to.Journey, e.Journey))
+		}
+		if !again && e.Revision != in.To {
+			if err := moved(ctx, tx, e, to.Program, in, now); err != nil {
+				return err
+			}
+		}
+		result, err = projected(ctx, tx, e, to.Program, in.Events)
+		return err
+	})
+	return result, err
+}
+
+// moved writes the new revision and where the instance stands in it.
+func moved(ctx context.Context, tx conn, e *enrolment, to *journey.Program, in workflows.Move, now time.Time) error {
+	target := clean(in.Step)
+	if e.Step != "" && target != "" && target != e.Step {
+		if _, err := tx.ExecContext(ctx, `update handoffs set step = $3 where enrolment = $1 and step = $2 and state in ('open', 'claimed')`, e.ID, e.Step, target); err != nil {
+			return err
+		}
+	}
+	kind := e.StepKind
+	if at, ok := to.Index(target); ok {
+		kind = to.Steps[at].Kind
+	}
+	if _, err := tx.ExecContext(ctx, `update enrolments set revision = $2, step = $3, step_kind = $4, moving = case when moving = $2 then '' else moving end where id = $1`,
+		e.ID, in.To, target, kind); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `insert into moves (enrolment, revision, journey, origin, step, target, state, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, '', $8)
+		on conflict (enrolment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = '', at = excluded.at`,
+		e.ID, in.To, e.Journey, e.Revision, e.Step, target, MoveDone, millis(now))
+	return err
+}
+
+// projected are the properties of an instance's entry event and of others as a program reads them.
+func projected(ctx context.Context, tx conn, e *enrolment, to *journey.Program, ids []string) (workflows.MoveResult, error) {
+	reads := to.Reads()
+	result := workflows.MoveResult{Entry: map[string]any{}, Events: map[string]map[string]any{}}
+	wanted := map[string]bool{}
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	err := within(ctx, tx, `select `+eventColumns+` from events where id in (%s)`, sorted(append([]string{e.EntryEvent}, ids...)), func(r *sql.Rows) error {
+		ev, err := scanEvent(r)
+		if err != nil {
+			return err
+		}
+		if ev.id == e.EntryEvent {
+			result.Entry = journey.Project(ev.properties, reads.Entry)
+		}
+		if wanted[ev.id] {
+			result.Events[ev.id] = journey.Project(ev.properties, reads.Event)
+		}
+		return nil
+	})
+	return result, err
+}
+
+// MoveRefused notes that an instance did not take an order to move to a revision, which it refused before it took it. No effect where the order is not open.
+func (s *Store) MoveRefused(ctx context.Context, now time.Time, enrolment, revision, reason string) error {
+	return s.write(ctx, func(tx conn) error {
+		e, _, err := lockEnrolment(ctx, tx, enrolment)
+		if errors.Is(err, ErrNotFound) || err == nil && e.State == StateClosed {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return refuseMove(ctx, tx, e.ID, revision, reason, now)
+	})
+}
+
+func refuseMove(ctx context.Context, tx conn, enrolment, revision, reason string, now time.Time) error {
+	n, err := affected(ctx, tx, `update moves set state = $3, reason = $4, at = $5 where enrolment = $1 and revision = $2 and state = $6`,
+		enrolment, revision, MoveRefused, clean(reason), millis(now), MoveOrdered)
+	if err != nil || n == 0 {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `update enrolments set moving = '' where id = $1 and moving = $2`, enrolment, revision)
+	return err
+}
