@@ -1,9 +1,11 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -39,8 +41,7 @@ func (r *run) migrate(ctx workflow.Context, c Command) error {
 		by = " by " + c.By
 	}
 	if refused != "" {
-		r.st.tell(fmt.Sprintf("%s stays on revision %s%s: %s", stamp(r.now(ctx)), r.in.Revision, by, clip(refused, 200)))
-		return r.local(ctx, MoveActivity, "refuse to move to revision "+c.Revision, move, nil)
+		return r.stay(ctx, move, by)
 	}
 	in := r.in
 	in.Interpreter, in.Revision, in.Definition = InterpreterVersion, c.Revision, c.Definition
@@ -53,6 +54,11 @@ func (r *run) migrate(ctx workflow.Context, c Command) error {
 		}
 		var result MoveResult // again for what came meanwhile: the relay may have read it for the old revision
 		if err := r.local(ctx, MoveActivity, "move to revision "+c.Revision, move, &result); err != nil {
+			var app *temporal.ApplicationError
+			if first && errors.As(err, &app) && app.Type() != NotMine { // the store will have none of it: no reason to end
+				move.Refused, move.Events = clip(app.Message(), 200), nil
+				return r.stay(ctx, move, by)
+			}
 			return err
 		}
 		in.Entry = result.Entry
@@ -71,6 +77,12 @@ func (r *run) migrate(ctx workflow.Context, c Command) error {
 	r.st.move(to, step, c.Renamed, read)
 	in.Snapshot = r.st
 	return workflow.NewContinueAsNewError(ctx, JourneyType, in)
+}
+
+// stay tells the store why an instance does not move.
+func (r *run) stay(ctx workflow.Context, move Move, by string) error {
+	r.st.tell(fmt.Sprintf("%s stays on revision %s%s: %s", stamp(r.now(ctx)), r.in.Revision, by, clip(move.Refused, 200)))
+	return r.local(ctx, MoveActivity, "refuse to move to revision "+move.To, move, nil)
 }
 
 // moving reports whether an order to migrate waits to be carried out.

@@ -116,6 +116,7 @@ func TestMigrateRefused(t *testing.T) {
 		"mapped to nothing":         {to: other, renamed: map[string]string{"w": "nowhere"}, refused: `there is no step "nowhere"`},
 		"mapped to another kind":    {to: other, renamed: map[string]string{"w": "x"}, refused: "an instance moves only to a step of its kind"},
 		"of another journey":        {to: strings.Replace(other, "journey: j", "journey: k", 1), refused: `is of journey "k"`},
+		"while a call is under way": {steps: oneCall, to: journeyOf(oneCall, "timeout: 9d"), refused: "c (call) is under way; try again later", outcome: "no-score"},
 		"while a send is under way": {steps: oneSend, to: journeyOf(oneSend, "timeout: 9d"), refused: "s (send) is under way; try again later", outcome: "failed-send"},
 	}
 	for name, test := range tests {
@@ -129,7 +130,7 @@ func TestMigrateRefused(t *testing.T) {
 					test.outcome = "old"
 				}
 				p := newPlay(t, journeyOf(test.steps))
-				p.send, p.deliver = answer(StatusRetry, ""), failing(1000)
+				p.send, p.deliver, p.call = answer(StatusRetry, ""), failing(1000), broken(1000)
 				order := p.to(test.to, test.renamed)
 				if test.spoil != nil {
 					test.spoil(p, &order)
@@ -199,6 +200,16 @@ func TestMigrateWhereItStands(t *testing.T) {
 			then:  func(p *play) { p.order(time.Hour, ResumeUpdate, Command{}) }, outcome: "done",
 			account: []string{"send hello (s/1)", "send hello (s/1)"}, passed: []string{"hail@2h: sent", "done@2h: done"},
 			parked: []string{"s send paused", "hail send paused"},
+		},
+		"a call held by a pause keeps its key": {
+			steps: oneCall, to: "  - {id: ring, call: {url: \"https://b.example\"}}\n  - {id: done, exit: done}\n", renamed: map[string]string{"c": "ring"}, at: time.Hour,
+			first: func(p *play) {
+				p.call = broken(1)
+				p.order(500*time.Millisecond, PauseUpdate, Command{})
+			},
+			then: func(p *play) { p.call = ok(200, nil); p.order(time.Hour, ResumeUpdate, Command{}) }, outcome: "done",
+			account: []string{theCall, "call https://b.example (c/1)"}, passed: []string{"ring@2h: 200", "done@2h: done"},
+			parked: []string{"c call", "c call paused", "ring call paused", "ring call"},
 		},
 		"between two steps": {
 			steps: "  - {id: a, wait: 1h}\n", to: "  - {id: z, exit: early, when: false}\n  - {id: b, wait: 2h}\n", renamed: map[string]string{"a": "b"},
@@ -301,6 +312,23 @@ func TestMigrateIsRepeatedUntilTheStoreIsBack(t *testing.T) {
 	p.moveTo(time.Hour, order)
 	n := p.renewed()
 	n.expect(Completed, n.run(), "w@5h")
+}
+
+func TestMigrateThatTheStoreRefusesEndsNobody(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
+	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
+	p.moved = func(_ int, m Move) error {
+		if m.Refused == "" {
+			return temporal.NewNonRetryableApplicationError("no such revision", RejectInvalid, nil)
+		}
+		return nil
+	}
+	p.moveTo(time.Hour, order)
+	p.expect(Completed, p.run(), "w@5h")
+	if len(p.moves) != 2 || p.moves[1].Refused != "no such revision" {
+		t.Errorf("moves %+v", p.moves)
+	}
 }
 
 func TestMigrateOfAClosedEnrolmentEndsWithoutAWord(t *testing.T) {

@@ -141,6 +141,11 @@ func TestReroute(t *testing.T) {
 			},
 			outcome: Completed, passed: []string{"r@10h", "rest@12h: timed out"},
 		},
+		"between two steps: the one behind is not begun": {
+			steps: "  - {id: a, set: {customer.x: 1}}\n  - {id: s, send: hello, via: email}\n", rules: []journey.RerouteRule{on("Failed", "recovery")},
+			play:    func(p *play) { p.assigned = func() { p.env.SignalWorkflow(EventName, p.own("e1", "Failed", n)) } },
+			outcome: Completed, account: []string{"assign customer.x=1 (a/1)"}, passed: []string{"a@0s", "r@0s", "rest@2h: timed out"},
+		},
 		"at the moment its wait is over": {
 			rules: []journey.RerouteRule{on("Failed", "recovery")},
 			play: func(p *play) {
