@@ -114,8 +114,8 @@ func (s *Store) takeMoment(ctx context.Context, now, wall time.Time) (taken *pro
 	return taken, more, nil
 }
 
-// candidate is a customer as a moment finds it.
-type candidate struct {
+// prospect is a customer as a moment finds it.
+type prospect struct {
 	id     string
 	traits map[string]any
 }
@@ -172,9 +172,9 @@ func (b *batch) enterPage(ctx context.Context, p *progress, program *journey.Pro
 	if ev.properties, ev.text, err = normal(map[string]any{"scheduled_at": at.Format(time.RFC3339)}); err != nil {
 		return 0, err
 	}
-	var page []candidate
+	var page []prospect
 	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
-		var c candidate
+		var c prospect
 		var raw string
 		if err := r.Scan(&c.id, &raw); err != nil {
 			return err
