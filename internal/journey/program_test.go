@@ -32,8 +32,9 @@ steps:
   - when: steps.w_1.properties.p1 == 1
     wait: {until: customer.ends_at}
   - wait: {until: "timestamp(customer.a.b)"}
+  - branch: [{when: event.seen == 1, then: [{set: {vars.x: event.told}}]}]
 `)
-	want := Reads{Entry: []string{"e1", "list"}, Event: []string{"a", "h", "k-1", "opt", "p1"}}
+	want := Reads{Entry: []string{"e1", "list", "seen", "told"}, Event: []string{"a", "h", "k-1", "opt", "p1", "seen", "told"}}
 	if diff := cmp.Diff(want, p.Reads()); diff != "" {
 		t.Error(diff)
 	}

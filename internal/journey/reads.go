@@ -44,13 +44,24 @@ func (n names) list() []string {
 	return slices.Sorted(maps.Keys(n))
 }
 
-// reads collects the properties that expressions name. Those of entry.when and entry.key count too: they are cheap to keep.
+// reads collects the properties that expressions name: of the entry also what steps name as event's. Those of entry.when and entry.key count too: they are cheap to keep.
 func (d *Definition) reads(exprs map[Expr]*evaluator) Reads {
 	entry, event, body := names{}, names{}, names{}
 	calls := map[string]bool{}
 	for i := range d.Steps {
-		if d.Steps[i].Kind == "call" {
-			calls[stepKey(d.Steps[i].ID)] = true
+		s := &d.Steps[i]
+		if s.Kind == "call" {
+			calls[stepKey(s.ID)] = true
+		}
+		// Until a step takes an event, the one at hand is the entry's.
+		atHand := []Expr{s.When}
+		if spec, ok := s.Spec.(program); ok && s.Kind != "wait_for" {
+			atHand = append(atHand, spec.exprs()...)
+		}
+		for _, e := range atHand {
+			if e != "" {
+				entry.add(exprs[e].refs.properties("event")...)
+			}
 		}
 	}
 	for _, e := range exprs {
