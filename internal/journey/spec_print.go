@@ -1,0 +1,148 @@
+package journey
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// Every spec writes its kind and the keys beside it; arm gives the steps of an arm, and is asked in the order of the program.
+
+func (w *Wait) yaml(out *yamlMap, _ func(string, int) []yamlMap) {
+	switch {
+	case w.At != "":
+		*out = append(*out, yamlField{key: "wait", fields: clockYAML("until", w.At, w.Days, w.Timezone)})
+	case w.Until != "":
+		var m yamlMap
+		m.expr("until", w.Until)
+		if w.Offset != 0 {
+			m.plain("offset", FormatDuration(w.Offset))
+		}
+		if w.Timezone != "" {
+			m.plain("timezone", quoteYAML(w.Timezone))
+		}
+		*out = append(*out, yamlField{key: "wait", fields: m})
+	default:
+		out.plain("wait", FormatDuration(w.Duration))
+	}
+}
+
+func (w *WaitFor) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
+	var arms []yamlMap
+	for i, a := range w.Arms {
+		m := rule(a.Events, a.When)
+		m.arm("then", arm(strconv.Itoa(i+1), a.Then))
+		arms = append(arms, m)
+	}
+	*out = append(*out, yamlField{key: "wait_for", items: arms})
+	out.plain("timeout", FormatDuration(w.Timeout))
+	if w.Since != "" {
+		out.plain("since", w.Since)
+	}
+	out.arm("on_timeout", arm("on_timeout", w.OnTimeout))
+}
+
+func (b *Branch) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
+	var arms []yamlMap
+	for i, a := range b.Arms {
+		m := rule(nil, a.When)
+		m.arm("then", arm(strconv.Itoa(i+1), a.Then))
+		arms = append(arms, m)
+	}
+	*out = append(*out, yamlField{key: "branch", items: arms})
+	out.arm("else", arm("else", b.Else))
+}
+
+func (s *Split) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
+	var arms []yamlMap
+	for i, a := range s.Arms {
+		m := yamlMap{{key: "weight", inline: numberYAML(a.Weight)}}
+		m.text("name", a.Name)
+		m.arm("then", arm(strconv.Itoa(i+1), a.Then))
+		arms = append(arms, m)
+	}
+	*out = append(*out, yamlField{key: "split", items: arms})
+}
+
+func (s *Send) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
+	out.plain("send", quoteYAML(s.Message))
+	if len(s.Via) > 0 {
+		out.plain("via", wordsYAML(s.Via))
+	}
+	if s.Data != nil {
+		*out = append(*out, yamlField{key: "data", fields: exprsYAML(s.Data)})
+	}
+	if s.Category != Marketing {
+		out.plain("category", s.Category)
+	}
+	out.text("topic", s.Topic)
+	out.text("tone", s.Tone)
+	out.arm("on_blocked", arm("on_blocked", s.OnBlocked))
+	out.arm("on_failure", arm("on_failure", s.OnFailure))
+}
+
+func (h *Handoff) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
+	out.plain("handoff", quoteYAML(h.Queue))
+	if h.Priority != "normal" {
+		out.plain("priority", h.Priority)
+	}
+	out.text("note", h.Note)
+	if h.Timeout != 0 {
+		out.plain("timeout", FormatDuration(h.Timeout))
+	}
+	if len(h.Outcomes) > 0 {
+		// Those with steps stand in the order of the program; of those without, any order is the same.
+		var arms yamlMap
+		for _, outcome := range slices.SortedFunc(maps.Keys(h.Outcomes), func(a, b string) int {
+			return cmp.Or(cmp.Compare(h.Outcomes[a], h.Outcomes[b]), cmp.Compare(a, b))
+		}) {
+			arms.steps(outcome, arm(outcome, h.Outcomes[outcome]))
+		}
+		*out = append(*out, yamlField{key: "outcomes", fields: arms})
+	}
+	out.arm("on_timeout", arm("on_timeout", h.OnTimeout))
+}
+
+func (s *Set) yaml(out *yamlMap, _ func(string, int) []yamlMap) {
+	var m yamlMap
+	for _, a := range s.Assign {
+		m.expr(a.Target+"."+a.Name, a.Value)
+	}
+	*out = append(*out, yamlField{key: "set", fields: m})
+}
+
+func (e *Emit) yaml(out *yamlMap, _ func(string, int) []yamlMap) {
+	out.plain("emit", quoteYAML(e.Event))
+	if e.Properties != nil {
+		*out = append(*out, yamlField{key: "properties", fields: exprsYAML(e.Properties)})
+	}
+}
+
+func (c *Call) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
+	m := yamlMap{{key: "method", inline: c.Method}, {key: "url", inline: quoteYAML(c.URL)}}
+	if len(c.Headers) > 0 {
+		var headers yamlMap
+		for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+			headers.plain(name, quoteYAML(c.Headers[name]))
+		}
+		m = append(m, yamlField{key: "headers", fields: headers})
+	}
+	m.text("body", c.Body)
+	if c.JSON != nil {
+		m.plain("body", flowYAML(c.JSON))
+	}
+	if c.Timeout != DefaultCallTimeout {
+		m.plain("timeout", FormatDuration(c.Timeout))
+	}
+	*out = append(*out, yamlField{key: "call", fields: m})
+	out.arm("on_failure", arm("on_failure", c.OnFailure))
+}
+
+func (g *GoTo) yaml(out *yamlMap, _ func(string, int) []yamlMap) {
+	out.plain("go_to", quoteYAML(g.Target))
+}
+
+func (e *Exit) yaml(out *yamlMap, _ func(string, int) []yamlMap) {
+	out.plain("exit", quoteYAML(e.Outcome))
+}
