@@ -54,6 +54,7 @@ type member struct {
 	entered   int64
 	end       int64 // of the window
 	holdout   bool
+	closed    bool
 	converted bool
 	late      bool
 	value     float64
@@ -141,9 +142,9 @@ func (c *count) members(programs map[string]*program) (map[string]*member, error
 		if err := r.Scan(&id, &m.revision, &m.entered, &closed, &state, &outcome, &m.value, &holdout); err != nil {
 			return err
 		}
-		m.holdout = holdout != 0
+		m.holdout, m.closed = holdout != 0, state == StateClosed
 		m.end = m.entered + window(programs[m.revision].Definition).Milliseconds()
-		m.converted = state == StateClosed && outcome == workflows.Goal && closed <= m.end
+		m.converted = m.closed && outcome == workflows.Goal && closed <= m.end
 		if !m.converted {
 			m.value = 0
 		}
@@ -168,49 +169,71 @@ func (c *count) late(revision string, p *program, members map[string]*member) er
 			args = append(args, name)
 		}
 	}
-	return c.rows(func(r *sql.Rows) error {
-		var id, customer, name, properties, entry, own string
-		var received int64
-		if err := r.Scan(&id, &customer, &name, &received, &properties, &entry, &own); err != nil {
+	var later []sighting // what reads the customer waits until the query is through: it may need the connection
+	if err := c.rows(func(r *sql.Rows) error {
+		var k sighting
+		var own, entry, properties string
+		if err := r.Scan(&k.enrolment, &k.customer, &k.name, &k.received, &properties, &entry, &own); err != nil {
 			return err
 		}
-		m := members[id]
-		if m == nil || m.converted {
+		if m := members[k.enrolment]; m == nil || m.converted {
 			return nil
 		}
-		vars := journey.Vars{Now: moment(received), EventName: name, Vars: p.Vars, Intent: map[string]float64{}}
 		var err error
-		if vars.Event, err = object(properties); err != nil {
+		if k.properties, err = object(properties); err != nil {
 			return err
 		}
-		if vars.Entry, err = object(entry); err != nil {
+		if k.entry, err = object(entry); err != nil {
 			return err
 		}
-		if reads {
-			stored, err := object(own)
-			if err != nil {
-				return err
-			}
-			vars.Customer = traitsOf(customer, stored)
-			vars.History = &history{ctx: c.ctx, tx: c.s.reader, customer: customer, now: vars.Now}
-		}
-		if !p.Test(p.Goal.When, vars) {
+		if !reads {
+			c.judge(p, members[k.enrolment], k)
 			return nil
 		}
-		m.converted, m.late = true, true
-		if p.Goal.Value != "" {
-			if value, err := p.Eval(p.Goal.Value, vars); err == nil {
-				m.value, _ = value.(float64)
-			}
-		}
-		return nil
+		k.traits, err = object(own)
+		later = append(later, k)
+		return err
 	}, latest+`select l.id, l.customer, e.name, e.received_at, e.properties, n.properties, `+traits+` from latest l join events n on n.id = l.entry_event`+join+`
 		join events e on e.customer = l.customer and e.at <= l.entered_at + cast($4 as bigint)`+filter+`
 		where l.revision = $3 and not (l.state = 'closed' and l.outcome = 'goal' and l.closed_at <= l.entered_at + cast($4 as bigint))
 		and e.received_at <= l.entered_at + cast($4 as bigint) and e.received_at <= cast($5 as bigint) and e.depth <= $6 and e.name <> ''
 		and (e.received_at > l.entered_at or e.received_at = l.entered_at and e.n > n.n) and e.id <> n.id
 		and l.id in (select min(id) from latest group by customer)
-		order by l.id, e.received_at, e.n`, args...)
+		order by l.id, e.received_at, e.n`, args...); err != nil {
+		return err
+	}
+	for _, k := range later {
+		if m := members[k.enrolment]; !m.converted {
+			c.judge(p, m, k)
+		}
+	}
+	return nil
+}
+
+// sighting is an event that may be the goal of an enrolment.
+type sighting struct {
+	enrolment, customer, name string
+	received                  int64
+	properties, entry, traits map[string]any
+}
+
+// judge holds an event against the goal.
+func (c *count) judge(p *program, m *member, k sighting) {
+	vars := journey.Vars{Entry: k.entry, Event: k.properties, EventName: k.name, Now: moment(k.received), Vars: p.Vars, Intent: map[string]float64{}}
+	if k.traits != nil {
+		vars.Customer = traitsOf(k.customer, k.traits)
+		vars.History = &history{ctx: c.ctx, tx: c.tx, customer: k.customer, now: vars.Now}
+	}
+	if !p.Test(p.Goal.When, vars) {
+		return
+	}
+	m.converted, m.late = true, m.closed
+	if p.Goal.Value == "" {
+		return
+	}
+	if value, err := p.Eval(p.Goal.Value, vars); err == nil {
+		m.value, _ = value.(float64)
+	}
 }
 
 // milestones counts to whom sends were delivered.
