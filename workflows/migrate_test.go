@@ -123,6 +123,7 @@ func TestMigrateRefused(t *testing.T) {
 		for _, signal := range []bool{false, true} {
 			t.Run(name+map[bool]string{true: " by signal"}[signal], func(t *testing.T) {
 				t.Parallel()
+				test := test // two run at once
 				if test.steps == "" {
 					test.steps = steps
 				}
