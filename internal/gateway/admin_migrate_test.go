@@ -1,0 +1,149 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// release publishes a journey of these steps beside apology, and gives its revision.
+func (h *house) release(steps string) string {
+	h.t.Helper()
+	content, diagnostics := journey.Check([]journey.File{
+		{Root: "j", Name: "j/nudge.yaml", Data: []byte("journey: nudge\nentry: {event: Start}\ngoal: {event: Bought}\nsteps:\n" + steps)},
+	}, journey.Options{})
+	if diagnostics.Failed(false) {
+		h.t.Fatal(diagnostics)
+	}
+	if _, err := h.store.Publish(context.Background(), instant, content); err != nil {
+		h.t.Fatal(err)
+	}
+	return content.Journeys["nudge"].Revision()
+}
+
+func (h *house) asks(method, path, body string, into any) {
+	h.t.Helper()
+	got := h.do(method, path, body, "Authorization: Bearer "+adminToken)
+	if err := json.Unmarshal([]byte(got.body), into); err != nil || got.status != 200 {
+		h.t.Fatalf("%s %s: %d %s", method, path, got.status, got.body)
+	}
+}
+
+func TestAdminMigrate(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	ctx := context.Background()
+	first := h.release("  - {id: reply, wait_for: {event: Answered}, timeout: 1d}\n")
+	for _, c := range []string{"ana", "ben", "cid"} {
+		if got := h.call("/v1/track", `{"userId":"`+c+`","event":"Start"}`); got.status != 200 {
+			t.Fatal(got.body)
+		}
+	}
+	var list EnrolmentList
+	h.asks("GET", AdminEnrolments+"?journey=nudge", "", &list)
+	refs := map[string]workflows.Ref{}
+	for _, e := range list.Enrolments {
+		refs[e.Customer] = workflows.Ref{Enrolment: e.ID, Chain: "run-" + e.Customer, Journey: "nudge", Revision: first, Customer: e.Customer}
+		if e.Customer == "cid" {
+			continue // not at its first step yet
+		}
+		if err := h.store.Report(ctx, instant, workflows.Report{Ref: refs[e.Customer], Seq: 1, Parked: &workflows.Parked{Step: "reply", Kind: "wait_for", Since: instant}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := h.release("  - {id: tick, set: {vars.a: 1}}\n  - {id: answer, wait_for: {event: Answered}, timeout: 1d}\n")
+
+	var standing StandingList
+	h.asks("GET", AdminStanding+"?journey=nudge", "", &standing)
+	if len(standing.Journeys) != 1 || standing.Journeys[0].Current != second || len(standing.Journeys[0].Revisions) != 2 {
+		t.Fatalf("standing: %+v", standing)
+	}
+	old := standing.Journeys[0].Revisions[1]
+	if old.Revision != first || len(old.Steps) != 2 || old.Steps[0] != (StepStanding{Instances: 1}) || old.Steps[1] != (StepStanding{Step: "reply", Instances: 2}) {
+		t.Errorf("where they stand: %+v", old.Steps)
+	}
+	for _, rev := range standing.Journeys[0].Revisions {
+		if d, err := journey.Unpack(rev.Definition); err != nil || d.Revision() != rev.Revision {
+			t.Errorf("the definition of %s is not its own: %v", rev.Revision, err)
+		}
+	}
+
+	// Without the new name nobody who waits could move; a dry run changes nothing.
+	var page MigratePage
+	h.asks("POST", AdminMigrate, `{"journey":"nudge","dry_run":true}`, &page)
+	refused := 0
+	for _, m := range page.Instances {
+		if m.State == "refused" && strings.Contains(m.Reason, "no longer exists") {
+			refused++
+		}
+	}
+	if len(page.Instances) != 3 || refused != 2 {
+		t.Errorf("dry run: %+v", page)
+	}
+	var moves MovePage
+	h.asks("GET", AdminMoves+"?journey=nudge", "", &moves)
+	if len(moves.Moves) != 0 {
+		t.Errorf("a dry run left orders: %+v", moves)
+	}
+
+	// Page by page, each ordered once.
+	seen := 0
+	for after := ""; ; after = page.Next {
+		page = MigratePage{}
+		h.asks("POST", AdminMigrate, `{"journey":"nudge","renamed":{"reply":"answer"},"limit":2,"after":"`+after+`"}`, &page)
+		seen += len(page.Instances)
+		if page.Next == "" {
+			break
+		}
+	}
+	h.asks("POST", AdminMigrate, `{"journey":"nudge","renamed":{"reply":"answer"}}`, &page)
+	if seen != 3 || len(page.Instances) != 3 {
+		t.Errorf("%d were seen page by page, then %+v", seen, page)
+	}
+	if _, err := h.store.Move(ctx, instant, workflows.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.store.Move(ctx, instant, workflows.Move{Ref: refs["ben"], To: second, Refused: "a send is under way"}); err != nil {
+		t.Fatal(err)
+	}
+	h.asks("GET", AdminMoves+"?journey=nudge&limit=2", "", &moves)
+	if len(moves.Moves) != 2 || moves.Next != moves.Moves[1].Enrolment {
+		t.Errorf("the first page of moves: %+v", moves)
+	}
+	h.asks("GET", AdminMoves+"?journey=nudge", "", &moves)
+	states := map[string]string{}
+	for _, m := range moves.Moves {
+		states[m.Customer] = m.State + " " + m.Target + " " + m.Reason
+	}
+	if states["ana"] != "moved answer " || states["ben"] != "refused answer a send is under way" || states["cid"] != "ordered  " {
+		t.Errorf("what became of the orders: %q", states)
+	}
+
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		{"POST", AdminMigrate, `{}`, 400, "journey"},
+		{"POST", AdminMigrate, `{"journey":"nothing"}`, 404, "publish"},
+		{"POST", AdminMigrate, `{"journey":"nudge","limit":1001}`, 400, "limit"},
+		{"POST", AdminMigrate, `{"journey":"nudge","renamed":{"reply":"anser"}}`, 400, "renamed.reply"},
+		{"POST", AdminMigrate, `{"journey":"nudge","renmaed":{}}`, 400, "unknown_key"},
+		{"GET", AdminMoves, "", 400, "journey"},
+		{"GET", AdminMoves + "?journey=nothing", "", 404, "unknown_journey"},
+		{"GET", AdminMoves + "?journey=nudge&limit=none", "", 400, "limit"},
+		{"GET", AdminStanding + "?journey=nothing", "", 404, "unknown_journey"},
+		{"GET", AdminStanding, "", 200, `"journey":"nudge"`},
+	} {
+		if got := h.do(c.method, c.path, c.body, "Authorization: Bearer "+adminToken); got.status != c.status || !strings.Contains(got.body, c.says) {
+			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, got.status, got.body)
+		}
+		if got := h.do(c.method, c.path, c.body, "Authorization: Bearer "+agentToken); got.status != 401 && got.status != 403 {
+			t.Errorf("an agent may %s %s: %d", c.method, c.path, got.status)
+		}
+	}
+}
