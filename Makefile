@@ -62,8 +62,9 @@ rules: ## Check the rules of the house: imports, clock, file sizes, registries
 	$(GO) test -count=1 ./internal/house
 
 .PHONY: lint-journeys
-lint-journeys: build ## Lint the journeys that ship
-	bin/tabi lint journeys
+lint-journeys: build ## Lint the journeys that ship, and run their scenarios
+	bin/tabi lint --strict journeys
+	bin/tabi test journeys
 
 .PHONY: clean
 clean: ## Remove what make built

@@ -3,7 +3,7 @@ package journeys
 
 import "embed"
 
-// Files are the shipped journeys and their messages.
+// Files are the shipped journeys, their messages and their scenarios (*.test.yaml), which no release holds.
 //
 //go:embed *.yaml messages/*.yaml
 var Files embed.FS
