@@ -45,7 +45,7 @@ func (t *testCheck) scenario(n *node, defaults testDefaults) {
 		s.calls(v)
 	}
 	if v := m.get("holdout"); v != nil {
-		s.out.Holdout = s.flag(v, "holdout")
+		s.out.Holdout = s.boolean(v, "holdout")
 	}
 	if v := m.get("timeline"); v != nil {
 		items, _ := s.list(v, "timeline")
@@ -74,16 +74,6 @@ func (s *scenarioCheck) name(m *fields) {
 		s.report(n.pos, "duplicate-id", "", "another scenario is called %q", text)
 	}
 	s.names[text], s.out.Name = true, text
-}
-
-// flag reads true or false.
-func (f *fileCheck) flag(n *node, what string) bool {
-	if n.shape != scalar || n.tagged || n.quoted || n.tag != "bool" {
-		f.wrongType(n, what+" is true or false")
-		return false
-	}
-	on, _ := f.value(n).(bool)
-	return on
 }
 
 // stepNamed finds a step of a kind by the key that names it. Nil where there is none; sure tells whether all journeys that may have it are known.
@@ -291,12 +281,12 @@ func (s *scenarioCheck) fault(n *node) *Fault {
 		out.Via = s.via(v, "")
 	}
 	if v := m.get("times"); v != nil {
-		if times, ok := s.whole(v, "times", 1, 10_000); ok {
+		if times, ok := s.whole(v, "times", 1, 1_000_000_000); ok {
 			out.Times = times
 		}
 	}
 	if v := m.get("permanent"); v != nil {
-		out.Permanent = s.flag(v, "permanent")
+		out.Permanent = s.boolean(v, "permanent")
 	}
 	m.done()
 	return out
