@@ -19,8 +19,9 @@ type person struct {
 	traits  map[string]any
 	merged  string // another customer it was merged into
 	created int64
-	dirty   bool         // traits to be written
-	open    []*enrolment // open and watching, oldest first
+	stored  map[string]any // traits as the database has them; a change makes a new map
+	dirty   bool           // traits to be written
+	open    []*enrolment   // open and watching, oldest first
 
 	recalled bool             // truths were read
 	truths   map[string]truth // by journey
@@ -34,6 +35,7 @@ func scanPerson(r scanner) (*person, error) {
 	}
 	var err error
 	p.traits, err = object(traits)
+	p.stored = p.traits
 	return &p, err
 }
 
@@ -107,14 +109,14 @@ func (b *batch) lock(ctx context.Context, ids []string) error {
 			if i > 0 {
 				values.WriteByte(',')
 			}
-			values.WriteString("(" + list(len(args)+1, 6) + ")")
-			args = append(args, id, 1, "{}", millis(b.now), utc, millis(b.now))
+			values.WriteString("(" + list(len(args)+1, 4) + ")")
+			args = append(args, id, 1, "{}", millis(b.now))
 		}
 		return rows(ctx, b.tx, func(r *sql.Rows) error {
 			p, err := scanPerson(r)
 			found = append(found, p)
 			return err
-		}, `insert into customers (id, version, traits, created_at, timezone, timezone_at) values `+values.String()+`
+		}, `insert into customers (id, version, traits, created_at) values `+values.String()+`
 			on conflict (id) do update set version = customers.version + 1 returning id, version, traits, merged_into, created_at`, args...)
 	})
 	if err != nil {
@@ -233,7 +235,7 @@ func (b *batch) flushEvents(ctx context.Context) error {
 
 // flush writes everything.
 func (b *batch) flush(ctx context.Context) error {
-	var traits [][]any
+	var traits, zones [][]any
 	for _, id := range slices.Sorted(maps.Keys(b.people)) {
 		p := b.people[id]
 		if !p.dirty {
@@ -243,11 +245,17 @@ func (b *batch) flush(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		traits = append(traits, []any{id, raw, zoneOf(p.traits), millis(b.now)})
-		p.dirty = false
+		traits = append(traits, []any{id, raw})
+		if zone := zoneOf(p.traits); zone != p.zone() {
+			zones = append(zones, []any{id, zone, millis(b.now)})
+		}
+		p.dirty, p.stored = false, p.traits
 	}
-	if err := update(ctx, b.tx, "customers", "id", `traits = v.column2, timezone = v.column3,
-		timezone_at = case when customers.timezone in ('', v.column3) then customers.timezone_at else v.column4 end`, []string{"text", "text", "text", "bigint"}, traits); err != nil {
+	if _, err := insert(ctx, b.tx, "customer_zones (customer, timezone, since_at)", zones,
+		"on conflict (customer) do update set timezone = excluded.timezone, since_at = excluded.since_at"); err != nil {
+		return err
+	}
+	if err := update(ctx, b.tx, "customers", "id", "traits = v.column2", []string{"text", "text"}, traits); err != nil {
 		return err
 	}
 	if err := b.flushEvents(ctx); err != nil {

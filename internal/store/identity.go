@@ -180,6 +180,9 @@ func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []st
 	if _, err := b.tx.ExecContext(ctx, `update customers set merged_into = $2, traits = '{}' where id = $1 or merged_into = $1`, gone.id, survivor.id); err != nil {
 		return nil, err
 	}
+	if _, err := b.tx.ExecContext(ctx, `delete from customer_zones where customer = $1`, gone.id); err != nil {
+		return nil, err
+	}
 	survivor.created = min(survivor.created, gone.created)
 	if _, err := b.tx.ExecContext(ctx, `update customers set created_at = $2 where id = $1`, survivor.id, survivor.created); err != nil {
 		return nil, err
@@ -193,7 +196,7 @@ func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []st
 	}
 	survivor.open = append(survivor.open, gone.open...)
 	survivor.sort()
-	gone.open, gone.traits, gone.merged, gone.dirty = nil, map[string]any{}, survivor.id, false
+	gone.open, gone.traits, gone.stored, gone.merged, gone.dirty = nil, map[string]any{}, nil, survivor.id, false
 	return changed, b.endYounger(ctx, survivor, gone.id)
 }
 

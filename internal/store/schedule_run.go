@@ -22,17 +22,17 @@ func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more boo
 		return false, nil
 	}
 	if slices.ContainsFunc(rel.scheduled, timetable.own) {
-		var unknown bool
-		if unknown, err = exists(ctx, s.reader, `select 1 from customers where timezone = '' and merged_into = '' limit 1`); err != nil {
+		unknown, err := exists(ctx, s.reader, `select 1 from settings where key = 'zones'`)
+		if err != nil {
 			return false, databaseError(err)
 		}
 		if unknown {
 			err := s.write(ctx, func(tx conn) error {
 				var err error
-				more, err = s.learnZones(ctx, tx)
+				more, err = learnZones(ctx, tx)
 				return err
 			})
-			return more, err
+			return err == nil, err
 		}
 	}
 	idle := true
@@ -162,9 +162,17 @@ func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (f
 
 // enterPage looks at customers behind reached, who were there and in the zone at the moment, and enters those for whom the journey's condition is true.
 func (b *batch) enterPage(ctx context.Context, p *progress, program *journey.Program, reached *string) (looked int, err error) {
-	query, args := `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2 order by id limit $3`, []any{*reached, p.moment, schedulePage}
-	if p.zone != everybody {
-		query = `select id, traits from customers where merged_into = '' and timezone = $4 and id > $1 and timezone_at <= $2 order by id limit $3`
+	args := []any{*reached, p.moment, schedulePage}
+	var query string
+	switch p.zone {
+	case everybody:
+		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2 order by id limit $3`
+	case utc: // also of those of whom no other was ever known
+		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2
+			and not exists (select 1 from customer_zones z where z.customer = customers.id and (z.timezone <> '` + utc + `' or z.since_at > $2)) order by id limit $3`
+	default:
+		query = `select c.id, c.traits from customer_zones z join customers c on c.id = z.customer
+			where z.timezone = $4 and z.customer > $1 and z.since_at <= $2 and c.merged_into = '' order by z.customer limit $3`
 		args = append(args, p.zone)
 	}
 	at := moment(p.moment)

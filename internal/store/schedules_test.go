@@ -171,8 +171,10 @@ func TestSchedulesOfOldRowsAndMerged(t *testing.T) {
 		for _, id := range []string{"ana", "ben", "old"} {
 			s.must(s.Seed(s.ctx, noon, id, props{"timezone": "Asia/Tokyo"}))
 		}
-		_, err := s.writer.ExecContext(s.ctx, `update customers set timezone = '', timezone_at = 0 where id = 'old'`)
-		s.must(err)
+		for _, statement := range []string{`delete from customer_zones where customer = 'old'`, `insert into settings (key, value) values ('zones', '')`} {
+			_, err := s.writer.ExecContext(s.ctx, statement)
+			s.must(err)
+		}
 		tokyo := utcTime("2026-03-03T04:00:00Z")
 		s.same(s.runs(tokyo), []string{"ana", "ben", "old"})
 		s.ingest(tokyo, Call{Type: "alias", MessageID: "j", UserID: "zoe", PreviousID: "ana"})

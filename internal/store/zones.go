@@ -27,6 +27,9 @@ func location(name string) (*time.Location, bool) {
 	return zone, true
 }
 
+// zone is the time zone that the database has of a customer.
+func (p *person) zone() string { return zoneOf(p.stored) }
+
 // zoneOf is the name of a customer's time zone; UTC where it is not known.
 func zoneOf(traits map[string]any) string {
 	name, _ := traits["timezone"].(string)

@@ -21,10 +21,15 @@ insert into passages_of_visits (enrolment, step, visit, skip, seq, n, kind, at, 
 drop table passages;
 alter table passages_of_visits rename to passages;
 
--- timezone is the trait of that name, UTC where it names no zone; '' is not looked at yet. timezone_at is since when.
-alter table customers add column timezone text not null default '';
-alter table customers add column timezone_at bigint not null default 0;
-create index customers_zone on customers (timezone, id) where merged_into = '';
+-- Customers whose time zone is another than UTC, or was: timezone is the trait of that name, UTC where it names no zone, since_at since when.
+create table customer_zones (
+  customer text primary key,
+  timezone text not null,
+  since_at bigint not null
+);
+create index customer_zones_zone on customer_zones (timezone, customer);
+-- Customers of older builds are looked at when a schedule needs it; the value is how far that came.
+insert into settings (key, value) select 'zones', '' where exists (select 1 from customers);
 
 -- moving is the revision an instance was told to go over to, until it answers.
 alter table enrolments add column moving text not null default '';
@@ -87,9 +92,8 @@ drop table states;
 drop table responses;
 drop table moves;
 alter table enrolments drop column moving;
-drop index customers_zone;
-alter table customers drop column timezone_at;
-alter table customers drop column timezone;
+drop table customer_zones;
+delete from settings where key = 'zones';
 create table passages_of_reports (
   enrolment text not null,
   seq       bigint not null,
