@@ -3,8 +3,11 @@ package journey
 import (
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // File is one file of a journeys folder. Name is the path as the user knows it, with slashes; its place under the
@@ -34,52 +37,87 @@ func Check(files []File, opts Options) (*Content, Diagnostics) {
 	}
 	files = slices.Clone(files)
 	slices.SortStableFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	var journeys, tests []*fileCheck
+	var all, messages, journeys, tests []*fileCheck
 	for _, file := range files {
-		f := &fileCheck{checker: c, file: file.Name}
+		f := &fileCheck{checker: c, file: file.Name, data: file.Data}
 		switch f.role = roleOf(file); f.role {
 		case roleNone:
 			continue
+		case roleMessage:
+			messages = append(messages, f)
 		case roleJourney:
 			journeys = append(journeys, f)
 			c.journeyFiles[baseName(f.file)] = true
 		case roleTest:
 			tests = append(tests, f)
 		}
-		f.read(file.Data)
+		all = append(all, f)
 	}
-	for _, f := range journeys { // after the messages, which they name
-		f.journeyFile()
+	inParallel(all, (*fileCheck).read)
+	for _, f := range messages {
+		f.claimMessage()
+	}
+	inParallel(messages, (*fileCheck).messageFile)
+	for _, f := range messages {
+		f.keepMessage()
+	}
+	inParallel(journeys, (*fileCheck).journeyFile) // after the messages, which they name
+	for _, f := range journeys {
+		f.keepJourney()
 	}
 	for _, f := range tests { // after the journeys, whose steps they name
 		f.testFile()
 	}
-	c.unusedMessages()
-	return c.content, c.diagnostics.sorted()
+	if !slices.ContainsFunc(all, func(f *fileCheck) bool { return f.unsure }) {
+		c.unusedMessages()
+	}
+	var diagnostics Diagnostics
+	for _, f := range all {
+		diagnostics = append(diagnostics, f.diagnostics...)
+	}
+	return c.content, diagnostics.sorted()
 }
 
-// checker collects what all files say.
+// inParallel does something to every file, as many at a time as there are processors. What is done to one must not change what others see.
+func inParallel(files []*fileCheck, do func(*fileCheck)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(files)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
+				do(files[i])
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// checker is what the files know of each other. While files are checked in parallel it is only read, but for messageFile.used.
 type checker struct {
-	opts        Options
-	kinds       kindSet
-	content     *Content
-	diagnostics Diagnostics
-	messages    map[string]*messageFile
-	journeys    map[string]string // name → file
+	opts     Options
+	kinds    kindSet
+	content  *Content
+	messages map[string]*messageFile
+	journeys map[string]string // name → file
 
 	journeyFiles map[string]bool // base names: what the journeys of this folder are called, sound or not
-	unsure       bool            // something that may send messages could not be read
 }
 
 // fileCheck is the check of one file.
 type fileCheck struct {
 	*checker
-	file   string
-	role   role
-	src    *source
-	root   *node
-	hidden []span // values that YAML could not read
-	errors int
+	file    string
+	data    []byte
+	role    role
+	src     *source
+	root    *node
+	hidden  []span // values that YAML could not read
+	message *messageFile
+	journey *journeyCheck
+
+	diagnostics Diagnostics
+	errors      int
+	unsure      bool // what may send messages could not be read
 }
 
 // role is what a file is.
@@ -117,8 +155,9 @@ func baseName(name string) string {
 // maxMasked bounds how often a file is read again behind a value that YAML cannot read.
 const maxMasked = 20
 
-// read parses the file and, but for journeys, checks it.
-func (f *fileCheck) read(data []byte) {
+// read parses the file.
+func (f *fileCheck) read() {
+	data := f.data
 	src, text, problem := readSource(f.file, data)
 	f.src = src
 	src.exprs = f.role == roleJourney || f.role == roleLater
@@ -137,15 +176,12 @@ func (f *fileCheck) read(data []byte) {
 		f.syntax(problem)
 	}
 	unread := problem != nil || len(f.hidden) > 0
-	f.unsure = f.unsure || unread && f.role == roleJourney || path.Base(path.Dir(f.file)) == "actions"
+	f.unsure = unread && f.role == roleJourney || path.Base(path.Dir(f.file)) == "actions"
 	switch {
-	case problem != nil && f.role == roleMessage:
-		f.messages[baseName(f.file)] = &messageFile{check: f, broken: true}
 	case problem != nil:
+		f.root = nil
 	case f.root == nil:
 		f.report(pos{1, 1}, "missing-key", "", "the file is empty")
-	case f.role == roleMessage:
-		f.messageFile()
 	case f.role == roleLater:
 		at := f.root.pos
 		if len(f.root.keys) > 0 {

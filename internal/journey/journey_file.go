@@ -74,23 +74,34 @@ func (j *journeyCheck) finish() {
 	j.reroutes()
 	j.checkUses()
 	j.graph()
-	if other, taken := j.journeys[j.def.Journey]; taken {
-		if j.errors == 0 {
-			j.report(j.root.pos, "duplicate-id", "", "the journey %q is also in %s", j.def.Journey, other)
+	if j.errors == 0 {
+		if err := j.def.validate(); err != nil {
+			j.report(j.root.pos, "bad-value", "", "%v", err)
+			return
+		}
+		j.size()
+	}
+	j.journey = j
+}
+
+// keepJourney puts a journey that compiled into the content.
+func (f *fileCheck) keepJourney() {
+	j := f.journey
+	if j == nil || j.def.Journey == "" {
+		return
+	}
+	if other, taken := f.journeys[j.def.Journey]; taken {
+		if f.errors == 0 {
+			f.report(f.root.pos, "duplicate-id", "", "the journey %q is also in %s", j.def.Journey, other)
 		}
 		return
 	}
 	j.places()
-	if j.errors > 0 {
+	if f.errors > 0 {
 		return
 	}
-	if err := j.def.validate(); err != nil {
-		j.report(j.root.pos, "bad-value", "", "%v", err)
-		return
-	}
-	j.size()
-	j.journeys[j.def.Journey] = j.file
-	j.content.Journeys[j.def.Journey] = j.def
+	f.journeys[j.def.Journey] = f.file
+	f.content.Journeys[j.def.Journey] = j.def
 }
 
 // places says where the steps stand, also of a journey with errors.

@@ -3,6 +3,7 @@ package journey
 import (
 	"maps"
 	"slices"
+	"sync/atomic"
 )
 
 // messageFile is what the check knows of a message.
@@ -11,20 +12,39 @@ type messageFile struct {
 	at       pos
 	channels []string // with a treatment, in the order of the channel registry
 	broken   bool     // the file could not be read: nothing is said about its treatments
-	used     bool
+	used     atomic.Bool
+	message  *Message // what compiled
 }
 
 func (c *checker) messageNames() []string { return slices.Sorted(maps.Keys(c.messages)) }
 
+// claimMessage makes a message known under its file's name.
+func (f *fileCheck) claimMessage() {
+	info := &messageFile{check: f, broken: f.root == nil}
+	base := baseName(f.file)
+	if f.root != nil {
+		info.at = f.root.pos
+		if other := f.messages[base]; other != nil {
+			f.report(f.root.pos, "duplicate-id", "", "the message %q is also in %s", base, other.check.file)
+			return
+		}
+	}
+	f.messages[base], f.message = info, info
+}
+
+// keepMessage puts a message that compiled into the content.
+func (f *fileCheck) keepMessage() {
+	if f.message != nil && f.message.message != nil {
+		f.content.Messages[f.message.message.Name] = f.message.message
+	}
+}
+
 // messageFile checks a message.
 func (f *fileCheck) messageFile() {
-	info := &messageFile{check: f, at: f.root.pos}
-	base := baseName(f.file)
-	if other := f.messages[base]; other != nil {
-		f.report(f.root.pos, "duplicate-id", "", "the message %q is also in %s", base, other.check.file)
+	info := f.message
+	if info == nil || info.broken {
 		return
 	}
-	f.messages[base] = info
 	m := f.fields(f.root, "a message")
 	if m == nil {
 		info.broken = true
@@ -46,7 +66,7 @@ func (f *fileCheck) messageFile() {
 	message.Languages = f.variants(m, "languages", "a language")
 	m.done()
 	if f.errors == 0 {
-		f.content.Messages[message.Name] = message
+		info.message = message
 	}
 }
 
@@ -125,11 +145,8 @@ func (f *fileCheck) treatment(n *node, spec ChannelSpec, whole bool) Treatment {
 
 // unusedMessages warns of messages that no journey sends.
 func (c *checker) unusedMessages() {
-	if c.unsure {
-		return
-	}
 	for _, name := range c.messageNames() {
-		if info := c.messages[name]; !info.used && !info.broken {
+		if info := c.messages[name]; !info.used.Load() && !info.broken {
 			info.check.report(info.at, "unused-message", "", "no journey sends the message %q", name)
 		}
 	}

@@ -27,11 +27,11 @@ func parseSend(r *stepReader, n *node) Spec {
 		if message == nil {
 			hint := suggest(name, r.messageNames())
 			if meant := r.messages[hint]; meant != nil {
-				meant.used = true // once the name is mended
+				meant.used.Store(true) // once the name is mended
 			}
 			r.report(n.pos, "unknown-message", hint, "there is no message %q (messages/%s.yaml)", name, name)
 		} else {
-			message.used = true
+			message.used.Store(true)
 		}
 	}
 	if via := r.get("via"); via != nil {

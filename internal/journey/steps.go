@@ -104,7 +104,7 @@ func (j *journeyCheck) kindOf(n *node) (*Kind, pos) {
 	if stranger != nil {
 		j.rerouted = append(j.rerouted, value.text) // it may be a go_to, or a send
 		if message := j.messages[value.text]; message != nil {
-			message.used = true
+			message.used.Store(true)
 		}
 		j.report(stranger.pos, "unknown-step-kind", suggest(stranger.text, j.kinds.names(true)), "there is no step %q", stranger.text)
 	} else {
