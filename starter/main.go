@@ -53,7 +53,7 @@ func newRoot() *cobra.Command {
 		devCommand(), publishCommand(), lintCommand(), testCommand(), serveCommand(),
 		startCommand(), eventCommand(), ingestCommand(),
 		listCommand(), statusCommand(), exitCommand(), pauseCommand(), resumeCommand(), reconcileCommand(),
-		diffCommand(), migrateCommand(), replayCommand(),
+		graphCommand(), diffCommand(), migrateCommand(), replayCommand(),
 		versionCommand(),
 	)
 	strict(root)
