@@ -202,9 +202,9 @@ func (f *fileCheck) number(n *node, what string, low, high float64) (float64, bo
 	v, ok := yamlNumber(n)
 	if !ok || v < low || v > high {
 		if math.IsInf(high, 1) {
-			f.report(n.pos, "bad-value", "", "%s is a number from %v", what, low)
+			f.report(n.pos, "bad-value", "", "%s is a number from %s", what, digits(low))
 		} else {
-			f.report(n.pos, "bad-value", "", "%s is a number from %v to %v", what, low, high)
+			f.report(n.pos, "bad-value", "", "%s is a number from %s to %s", what, digits(low), digits(high))
 		}
 		return 0, false
 	}
@@ -302,3 +302,6 @@ func (f *fileCheck) value(n *node) any {
 	}
 	return n.text
 }
+
+// digits writes a number without an exponent.
+func digits(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

@@ -281,7 +281,7 @@ func (s *scenarioCheck) fault(n *node) *Fault {
 		out.Via = s.via(v, "")
 	}
 	if v := m.get("times"); v != nil {
-		if times, ok := s.whole(v, "times", 1, 1_000_000_000); ok {
+		if times, ok := s.whole(v, "times", 1, 1_000_000); ok {
 			out.Times = times
 		}
 	}
