@@ -50,7 +50,7 @@ func newRoot() *cobra.Command {
 		return app.Usage("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(
-		devCommand(), publishCommand(), lintCommand(), testCommand(), serveCommand(),
+		devCommand(), publishCommand(), lintCommand(), testCommand(), schemaCommand(), serveCommand(),
 		startCommand(), eventCommand(), ingestCommand(),
 		listCommand(), statusCommand(), exitCommand(), pauseCommand(), resumeCommand(), reconcileCommand(),
 		graphCommand(), diffCommand(), migrateCommand(), replayCommand(),

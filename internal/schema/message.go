@@ -1,0 +1,51 @@
+package schema
+
+import "github.com/tabi-journeys/tabi/internal/journey"
+
+// message is the schema of messages/<message>.yaml.
+func (b *builder) message() *Schema {
+	whole, part := keys{}, keys{}
+	var channels []string
+	for _, c := range b.channels {
+		if c.Any {
+			continue // it takes the treatment of another
+		}
+		channels = append(channels, c.Name)
+		whole[c.Name] = b.treatment(c, true)
+		part[c.Name] = b.treatment(c, false)
+	}
+	variant := object(part)
+	named := &Schema{MinLength: 1}
+	s := object(and(whole, keys{
+		"message":   b.label().with("The message's name: that of its file."),
+		"about":     text().with("What it is about, for people."),
+		"tones":     mapOf(named, variant).with("The same message, said otherwise: by tone, what differs."),
+		"languages": mapOf(named, variant).with("The same message in other languages: by customer.language, what differs."),
+	}), "message")
+	s.AnyOf = need(channels...)
+	return s
+}
+
+// treatment is what a channel says; whole asks for what it needs.
+func (b *builder) treatment(c journey.ChannelSpec, whole bool) *Schema {
+	s := object(keys{})
+	s.Description = c.Doc
+	if c.Address != "" {
+		s.Description += " Goes to customer." + c.Address + "."
+	}
+	for _, f := range c.Fields {
+		value := text()
+		if f.Required {
+			value.MinLength = 1
+		}
+		s.Properties[f.Name] = value.with("Liquid. " + f.Doc)
+		switch {
+		case !whole || !f.Required:
+		case f.Or != "":
+			s.AnyOf = need(f.Name, f.Or)
+		default:
+			s.Required = append(s.Required, f.Name)
+		}
+	}
+	return s
+}

@@ -1,0 +1,174 @@
+package schema
+
+import (
+	"maps"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Patterns of texts.
+const (
+	notBlank  = `\S`
+	kebab     = `^[a-z0-9]+(-[a-z0-9]+)*$`
+	variable  = `^[A-Za-z_][A-Za-z0-9_]*$`
+	target    = `^(vars|customer)\.[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`
+	span      = `^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$`
+	offset    = `^[+-]?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$`
+	timeOfDay = `^\s*([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\s*$`
+	clockLike = `^\s*[0-9]{1,2}\s*(:.*|[aApP]\.?[mM]\.?)\s*$`
+	moment    = `^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)? ?(Z|[+-][0-9]{2}:[0-9]{2})?)?\s*$`
+	address   = `^([hH][tT][tT][pP][sS]?://[^\s/?#]|\s*(\{\{|\{%))`
+	header    = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+)
+
+func number(v float64) *float64 { return &v }
+
+// keys are the properties of a mapping.
+type keys = map[string]*Schema
+
+// with puts what a key is for beside its value's schema. A reference may have neighbours in this draft.
+func (s *Schema) with(doc string) *Schema {
+	out := *s
+	out.Description = doc
+	return &out
+}
+
+// object is a mapping that knows these keys and no others.
+func object(properties keys, required ...string) *Schema {
+	return &Schema{Type: "object", Properties: properties, Required: required, Others: false}
+}
+
+// mapOf is a mapping of names to values of one form.
+func mapOf(names, values *Schema) *Schema {
+	return &Schema{Type: "object", PropertyNames: names, Others: values}
+}
+
+func list(of *Schema, atLeast int) *Schema {
+	return &Schema{Type: "array", Items: of, MinItems: atLeast}
+}
+
+func anyOf(of ...*Schema) *Schema { return &Schema{AnyOf: of} }
+
+// need asks for one of the keys at least.
+func need(names ...string) []*Schema {
+	var out []*Schema
+	for _, name := range names {
+		out = append(out, &Schema{Required: []string{name}})
+	}
+	return out
+}
+
+func enum(words ...string) *Schema {
+	s := &Schema{Type: "string"}
+	for _, word := range words {
+		s.Enum = append(s.Enum, word)
+	}
+	return s
+}
+
+// anything is what JSON carries.
+func anything() *Schema { return &Schema{} }
+
+// text is a text for people; a number stands for its digits.
+func text() *Schema { return &Schema{Type: []string{"string", "number"}} }
+
+// word is a text that is not blank.
+func word() *Schema { return &Schema{Type: "string", Pattern: notBlank} }
+
+// id is a text that is not blank, or a number.
+func id() *Schema { return &Schema{Type: []string{"string", "number"}, Pattern: notBlank} }
+
+func flag() *Schema { return &Schema{Type: "boolean"} }
+
+// amount is a number from low on.
+func amount(low float64) *Schema { return &Schema{Type: "number", Minimum: number(low)} }
+
+// within is a number in a range.
+func within(low, high float64) *Schema {
+	return &Schema{Type: "number", Minimum: number(low), Maximum: number(high)}
+}
+
+// whole is a whole number in a range.
+func whole(low, high float64) *Schema {
+	return &Schema{Type: "integer", Minimum: number(low), Maximum: number(high)}
+}
+
+// label is a name that a designer gives.
+func (b *builder) label() *Schema {
+	return b.def("label", func() *Schema {
+		return &Schema{Description: "A name: small letters, digits and single hyphens.", Type: []string{"string", "integer"}, Pattern: kebab, MaxLength: 100, Minimum: number(0)}
+	})
+}
+
+// names are those of labels, as keys of a mapping.
+func names() *Schema { return &Schema{Pattern: kebab, MaxLength: 100} }
+
+// reference is the name of something that stands elsewhere.
+func reference() *Schema { return &Schema{Type: "string", Pattern: kebab} }
+
+func (b *builder) duration() *Schema {
+	return b.def("duration", func() *Schema {
+		return &Schema{Description: "A duration: 90s, 15m, 2h, 3d, 1w, or 1h30m. A day is 24 hours.", Type: "string", Pattern: span, MinLength: 2, Examples: []any{"90s", "15m", "2h", "3d", "1w", "2d12h"}}
+	})
+}
+
+// cel is an expression; a number or boolean is itself.
+func (b *builder) cel() *Schema {
+	return b.def("expression", func() *Schema {
+		return &Schema{
+			Description: "A CEL expression over customer, entry, event, event_name, vars, steps and now. A number or a boolean is itself; a text needs quotes inside the quotes: \"'trial'\".",
+			Type:        []string{"string", "number", "boolean"}, Pattern: notBlank,
+		}
+	})
+}
+
+// events is the name of an event, or a list.
+func (b *builder) events() *Schema {
+	return b.def("events", func() *Schema {
+		return &Schema{Description: "The name of an event, exactly as the channel sends it, or a list of names.", AnyOf: []*Schema{word(), {Type: "array", Items: word(), MinItems: 1, UniqueItems: true}}}
+	})
+}
+
+func localTime() *Schema {
+	return &Schema{Type: "string", Pattern: timeOfDay, Examples: []any{"09:00", "18:30"}}
+}
+
+func (b *builder) days() *Schema {
+	return b.def("days", func() *Schema {
+		day := enum(journey.Weekdays...)
+		return &Schema{Description: "Days of the week; without it every day.", AnyOf: []*Schema{day, {Type: "array", Items: day, MinItems: 1, UniqueItems: true}}}
+	})
+}
+
+func (b *builder) zone() *Schema {
+	return b.def("timezone", func() *Schema {
+		return &Schema{Description: "`customer` (the trait timezone; UTC where unknown; the default) or an IANA name.", Type: "string", Pattern: notBlank, Examples: []any{"customer", "Asia/Tokyo", "Europe/Berlin"}}
+	})
+}
+
+// channel is one of the channels of the build.
+func (b *builder) channel() *Schema {
+	return b.def("channel", func() *Schema {
+		s := &Schema{Description: "A channel."}
+		for _, c := range b.channels {
+			one := enum(c.Name)
+			one.Description = c.Doc
+			s.AnyOf = append(s.AnyOf, one)
+		}
+		return s
+	})
+}
+
+// via is a channel or a list of them.
+func (b *builder) via() *Schema {
+	return anyOf(b.channel(), &Schema{Type: "array", Items: b.channel(), MinItems: 1, UniqueItems: true})
+}
+
+// and joins properties.
+func and(some ...keys) keys {
+	out := keys{}
+	for _, one := range some {
+		maps.Copy(out, one)
+	}
+	return out
+}

@@ -1,0 +1,186 @@
+package schema
+
+import (
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// form is how a kind of step is written.
+type form struct {
+	value   *Schema
+	options keys
+	needs   []string // options that must be there
+}
+
+// forms has one line per kind of journey.Kinds.
+func forms() map[string]func(*builder) form {
+	return map[string]func(*builder) form{
+		"wait":     (*builder).wait,
+		"wait_for": (*builder).waitFor,
+		"branch":   (*builder).branch,
+		"split":    (*builder).split,
+		"send":     (*builder).send,
+		"handoff":  (*builder).handoff,
+		"set":      (*builder).set,
+		"emit":     (*builder).emit,
+		"call":     (*builder).call,
+		"go_to":    func(*builder) form { return form{value: word()} },
+		"exit":     func(*builder) form { return form{value: word()} },
+	}
+}
+
+// steps is a list of steps.
+func (b *builder) steps() *Schema {
+	return b.def("steps", func() *Schema { return list(b.step(), 0) })
+}
+
+// arm is a nested list of steps, behind which the journey goes on.
+func (b *builder) arm(when string) *Schema {
+	return b.steps().with("Steps " + when + "; then the journey goes on behind the step.")
+}
+
+// step is a mapping with exactly one kind.
+func (b *builder) step() *Schema {
+	return b.def("step", func() *Schema {
+		s := &Schema{Description: "A step: one kind, and optionally id, name and when."}
+		for _, kind := range journey.Kinds {
+			s.OneOf = append(s.OneOf, b.def("step_"+kind.Name, func() *Schema { return b.kind(kind) }))
+		}
+		return s
+	})
+}
+
+// kind is a step of one kind: its key, the options beside it, and what every step may have.
+func (b *builder) kind(kind journey.Kind) *Schema {
+	build, known := forms()[kind.Name]
+	if !known {
+		return object(keys{kind.Name: anything()}, kind.Name) // a test names the kind that has no line in forms
+	}
+	f := build(b)
+	doc := kind.Doc
+	if len(kind.Results) > 0 {
+		doc += "\n\nLeaves in steps.<id>: " + strings.Join(kind.Results, ", ") + "."
+	}
+	properties := and(f.options, keys{
+		kind.Name: f.value.with(doc),
+		"id":      b.label().with("The step's name in the journey, in expressions (- as _), in scenarios and for go_to. Give one to what you may move."),
+		"name":    text().with("What people see."),
+		"when":    b.cel().with("Skip the step unless this is true."),
+	})
+	s := object(properties, append([]string{kind.Name}, f.needs...)...)
+	s.Title, s.Description = kind.Name, strings.ReplaceAll(kind.Form, "`", "")
+	return s
+}
+
+func (b *builder) wait() form {
+	moment := b.cel()
+	moment.Not = &Schema{Type: "string", Pattern: clockLike}
+	return form{value: anyOf(
+		b.duration(),
+		object(keys{
+			"until":    localTime().with("A time of day; now or past means the next permitted day."),
+			"days":     b.days(),
+			"timezone": b.zone(),
+		}, "until"),
+		object(keys{
+			"until":    moment.with("An expression that gives a timestamp, an RFC 3339 text, or a date (midnight in timezone)."),
+			"offset":   (&Schema{Type: "string", Pattern: offset, MinLength: 2, Examples: []any{"-2d", "1h"}}).with("Moves the moment: -2d is two days before."),
+			"timezone": b.zone(),
+		}, "until"),
+	)}
+}
+
+func (b *builder) waitFor() form {
+	arm := b.def("event_arm", func() *Schema {
+		return object(keys{
+			"event": b.events(),
+			"when":  b.cel().with("A condition on the event."),
+			"then":  b.arm("to take when the event comes"),
+		}, "event")
+	})
+	return form{
+		value: anyOf(arm, list(arm, 1)),
+		options: keys{
+			"timeout":    b.duration().with("How long at most."),
+			"on_timeout": b.arm("to take when no event came in time"),
+			"since":      enum("entry").with("Events since the entry count, not only those since the last wait."),
+		},
+		needs: []string{"timeout"},
+	}
+}
+
+func (b *builder) branch() form {
+	return form{
+		value: list(object(keys{
+			"when": b.cel().with("The arm is taken if this is true, and no arm above was."),
+			"then": b.arm("of the arm"),
+		}, "when"), 1),
+		options: keys{"else": b.arm("to take when no arm is true")},
+	}
+}
+
+func (b *builder) split() form {
+	return form{value: list(object(keys{
+		"weight": amount(0).with("The arm's share of the sum of all."),
+		"name":   b.label().with("What the arm is called in reports and scenarios."),
+		"then":   b.arm("of the arm"),
+	}, "weight"), 1)}
+}
+
+func (b *builder) send() form {
+	return form{
+		value: reference(),
+		options: keys{
+			"via":        b.via().with("A channel, or a list: the first that is permitted."),
+			"data":       mapOf(&Schema{Pattern: variable}, b.cel()).with("Values for the message, as data.x."),
+			"category":   enum(journey.Marketing, journey.Transactional).with("Default marketing."),
+			"topic":      word().with("What it is about, for limits."),
+			"tone":       word().with("Which of the message's tones."),
+			"on_blocked": b.arm("to take when the policy forbids it on every channel"),
+			"on_failure": b.arm("to take when it could not be delivered"),
+		},
+	}
+}
+
+func (b *builder) handoff() form {
+	return form{
+		value: word(),
+		options: keys{
+			"priority":   enum(journey.Priorities...).with("Default normal."),
+			"note":       text().with("Liquid: what the people of the queue read."),
+			"timeout":    b.duration().with("How long at most; default as long as the instance."),
+			"outcomes":   mapOf(&Schema{MinLength: 1}, b.arm("to take on this outcome")).with("What happens by outcome. Others go on behind the step."),
+			"on_timeout": b.arm("to take when nobody answered in time"),
+		},
+	}
+}
+
+func (b *builder) set() form {
+	s := mapOf(&Schema{Pattern: target}, b.cel())
+	s.MinProperties = 1
+	return form{value: s}
+}
+
+func (b *builder) emit() form {
+	return form{
+		value:   word(),
+		options: keys{"properties": mapOf(&Schema{MinLength: 1}, b.cel()).with("Properties of the event. A missing value is left out.")},
+	}
+}
+
+// methods are those of a call.
+var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
+
+func (b *builder) call() form {
+	return form{
+		value: object(keys{
+			"url":     (&Schema{Type: "string", Pattern: address}).with("Liquid: where to; http or https."),
+			"method":  enum(methods...).with("Default GET, POST with a body."),
+			"headers": mapOf(&Schema{Pattern: header}, text()).with("Liquid."),
+			"body":    (&Schema{Type: []string{"string", "number", "object", "array"}}).with("Liquid: a text as it is written, or a mapping or list that is sent as JSON."),
+			"timeout": b.duration().with("Of one attempt; default 10s, at most 60s."),
+		}, "url"),
+		options: keys{"on_failure": b.arm("to take when it failed for good")},
+	}
+}
