@@ -59,6 +59,7 @@ type settings struct {
 	scale    float64
 	postgres bool
 	still    bool // relay and worker are not started
+	more     func(*app.Config)
 }
 
 // open makes an installation. Everything it started ends with the test.
@@ -83,6 +84,9 @@ func open(t testing.TB, s settings) *house {
 	cfg.AgentTokens, cfg.AdminTokens = agentToken, adminToken
 	cfg.Channels.SMTPURL, cfg.Channels.MailFrom = h.mail.url(), mailFrom
 	cfg.Channels.FCMCredentials, cfg.Channels.FCMURL = h.push.file, h.push.server.URL
+	if s.more != nil {
+		s.more(cfg)
+	}
 	log := zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel))
 	if testing.Verbose() {
 		log = zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
