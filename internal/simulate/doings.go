@@ -20,6 +20,7 @@ import (
 // doings are the activities by name, ready to be done at once: a scenario has one thread of time, in which the world takes none.
 type doings struct {
 	byName map[string]reflect.Value
+	before func(name string)                  // set by tests
 	normal *testsuite.TestActivityEnvironment // gives normal activities the context they expect; made at first use
 }
 
@@ -65,7 +66,7 @@ func (d *doings) do(ctx context.Context, name string, local bool, args []any) do
 	}
 	answer := done{in: in.Elem().Interface()}
 	if local {
-		answer.out, answer.err = call(ctx, f, in.Elem())
+		answer.out, answer.err = d.call(ctx, name, f, in.Elem())
 	} else {
 		answer.out, answer.err = d.callNormal(ctx, f, answer.in)
 	}
@@ -77,12 +78,15 @@ func (d *doings) do(ctx context.Context, name string, local bool, args []any) do
 }
 
 // call makes a call and gives what it returned; a panic is an error.
-func call(ctx context.Context, f, in reflect.Value) (out any, err error) {
+func (d *doings) call(ctx context.Context, name string, f, in reflect.Value) (out any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &panicked{fmt.Sprint(r), string(debug.Stack())}
 		}
 	}()
+	if d.before != nil {
+		d.before(name)
+	}
 	results := f.Call([]reflect.Value{reflect.ValueOf(ctx), in})
 	err, _ = results[len(results)-1].Interface().(error)
 	if len(results) == 2 && err == nil {

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -13,6 +14,12 @@ import (
 // look compares what an expectation says with what is so. end is for the one behind the timeline.
 func (w *world) look(e *journey.Expect, end bool) {
 	check := &check{world: w, expect: e, end: end}
+	before := len(w.failures)
+	defer func() {
+		slices.SortStableFunc(w.failures[before:], func(a, b Failure) int {
+			return cmp.Or(a.Place.Line-b.Place.Line, a.Place.Column-b.Place.Column)
+		})
+	}()
 	check.instance()
 	if e.Latest != nil {
 		check.latest(*e.Latest)

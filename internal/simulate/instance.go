@@ -175,13 +175,16 @@ func (i *instance) passed(p workflows.Passage) string {
 		return text + " (" + p.Step + ")"
 	}
 	text := "passed " + p.Step
-	if p.Outcome != "" {
+	if p.Outcome != "" && p.Kind != "branch" && p.Outcome != p.Arm {
 		text += ": " + p.Outcome
 	}
-	if p.Arm != "" && p.Arm != p.Outcome {
-		text += " → " + p.Arm
+	if p.Arm == "" {
+		return text
 	}
-	return text
+	if p.Arm[0] >= '1' && p.Arm[0] <= '9' {
+		return text + " → arm " + p.Arm
+	}
+	return text + " → " + p.Arm
 }
 
 // until says how long and for what it waits.

@@ -75,7 +75,7 @@ func (w *world) reach(ctx workflow.Context, point, last time.Time) error {
 		switch {
 		case err != nil:
 			return err
-		case !arrived: // something was committed, which may have moved the schedule
+		case !arrived: // something was committed, which may have moved the schedule; or it is a long way
 		case !scheduled:
 			return nil
 		default:
@@ -101,7 +101,7 @@ func (w *world) sleep(ctx workflow.Context, point time.Time) (bool, error) {
 	if err == nil {
 		err = w.stopped
 	}
-	return !w.stirred, err
+	return !w.stirred && !workflow.Now(ctx).Before(point), err // a timer reaches 292 years of the environment's clock, not further
 }
 
 // rouse takes the wake that brought the root here.
@@ -121,7 +121,7 @@ func (w *world) rest(ctx workflow.Context) error {
 }
 
 // leaseTime is longer than any scenario.
-const leaseTime = 200 * 365 * 24 * time.Hour
+const leaseTime = 200 * year
 
 // pump brings what the store has for the instances until there is no more: one after the other, the oldest first, each at rest before the next.
 func (w *world) pump(ctx workflow.Context) error {
@@ -198,6 +198,9 @@ func (w *world) start(ctx workflow.Context, e store.Enrolment, in workflows.Inpu
 	if in.Journey == w.test.Journey {
 		in.Arms = w.scenario.Arms
 	}
+	if w.opts.tamper != nil {
+		w.opts.tamper(&in)
+	}
 	i := &instance{world: w, enrolment: e, workflow: e.WorkflowID, journey: in.Journey, key: in.Key, number: 1, untold: map[string]string{}}
 	for _, other := range w.instances {
 		if other.journey == i.journey && other.key == i.key {
@@ -237,11 +240,11 @@ func (w *world) finish(ctx workflow.Context) error {
 			return nil
 		}
 		if w.since() > horizon {
-			return fmt.Errorf("%s had not ended after %d years", w.waiting(), horizon/(365*24*time.Hour))
+			return fmt.Errorf("%s had not ended after %d years", w.waiting(), horizon/year)
 		}
 		timing, cancel := workflow.WithCancel(ctx)
-		year := workflow.NewTimer(timing, slow*365*24*time.Hour)
-		err := workflow.Await(ctx, func() bool { return w.stirred || w.stopped != nil || w.running == 0 || year.IsReady() })
+		later := workflow.NewTimer(timing, slow*year)
+		err := workflow.Await(ctx, func() bool { return w.stirred || w.stopped != nil || w.running == 0 || later.IsReady() })
 		cancel()
 		if err != nil {
 			return err

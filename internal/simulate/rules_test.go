@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"context"
 	"strings"
 	"testing"
 )
@@ -43,5 +42,3 @@ func told(r Result) string {
 	tell(&out, r.Story)
 	return out.String()
 }
-
-var background = context.Background()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
 )
 
 // Options bound a scenario.
@@ -22,6 +23,9 @@ type Options struct {
 	Instances int
 	// Work is how often the journeys may ask something of the world (decide, send, report) in one scenario; default 200,000.
 	Work int
+
+	tamper func(*workflows.Input) // tests break what starts,
+	before func(activity string)  // and what is done
 }
 
 func (o Options) withDefaults() Options {
@@ -89,6 +93,9 @@ func Run(ctx context.Context, content *journey.Content, test *journey.Test, scen
 
 // broke notes that the scenario could not go on.
 func (w *world) broke(words, stack string) {
+	if w.ctx.Err() != nil {
+		words = context.Cause(w.ctx).Error()
+	}
 	w.fail(Failure{Place: w.scenario.Place, Message: words + where(stack)})
 }
 

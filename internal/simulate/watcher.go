@@ -62,8 +62,8 @@ func (o *outbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, op
 			d = exact
 		}
 	}
-	if now.Add(d).Sub(epoch)/slow > horizon || now.Add(d).Sub(epoch) < 0 {
-		o.world.stop(fmt.Errorf("an instance waits beyond %d years from the start, which no simulation reaches", horizon/(365*24*time.Hour)))
+	if o.world.clock.At(now.Add(d)).Sub(o.world.clock.Origin) > horizon {
+		o.world.stop(fmt.Errorf("an instance waits beyond %d years from the start, where no simulation goes", horizon/year))
 	}
 	return o.Next.NewTimerWithOptions(ctx, d, options)
 }

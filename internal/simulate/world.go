@@ -22,22 +22,26 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// slow is how many units of the environment's clock a virtual unit takes: a virtual millisecond is 100 ms there, in the middle of which it has its moment.
-// So there is room before it for what goes before timers, and behind it for what looks at what they did; and 290 years of waiting at a time, two of them virtual.
-const slow = 100
+// slow is how many units of the environment's clock a virtual unit takes: a virtual millisecond is 50 ms there, in the middle of which it has its moment.
+// So there is room before it for what goes before timers, and behind it for what looks at what they did.
+const slow = 50
 
 // Where things are done in the room around a virtual moment, on the environment's clock.
 const (
-	beforeTimers   = -40 * time.Millisecond // lines of a timeline that make something happen: an event beats a timer due at the same moment
-	beforeSchedule = -20 * time.Millisecond // entries by schedule
+	beforeTimers   = -20 * time.Millisecond // lines of a timeline that make something happen: an event beats a timer due at the same moment
+	beforeSchedule = -10 * time.Millisecond // entries by schedule
 	behindTimers   = 10 * time.Millisecond  // expectations
 )
 
 // epoch is when scenarios start on the environment's clock. Nothing reads the wall beside it but leases of sends, which are never held over.
 var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// horizon bounds virtual time: behind it the environment's clock would leave the years that timestamps can carry.
-const horizon = 60 * 365 * 24 * time.Hour
+// year is about as long as one.
+const year = 365 * 24 * time.Hour
+
+// horizon bounds virtual time, a little beyond the longest duration of the language: behind it the environment's clock would leave the years that
+// timestamps can carry.
+const horizon = 110 * year
 
 // world is one scenario under way.
 type world struct {
@@ -133,6 +137,7 @@ func (w *world) open(start time.Time) (err error) {
 		Store: w.store, Channels: w.channels(), Clock: w.clock, Now: w.virtual, Call: answers(w.scenario.Calls),
 		LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall,
 	}))
+	w.doings.before = w.opts.before
 	suite := &testsuite.WorkflowTestSuite{}
 	suite.SetLogger(silent)
 	w.env = suite.NewTestWorkflowEnvironment()
