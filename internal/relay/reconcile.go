@@ -18,9 +18,11 @@ import (
 type Report struct {
 	Checked int      `json:"checked"` // open enrolments looked up in Temporal
 	Closed  []Closed `json:"closed"`  // those whose run is gone
+	// Terminated are those that were closed while their run was still open in Temporal.
+	Terminated []Closed `json:"terminated"`
 }
 
-// Closed is an enrolment that was closed because its run is gone.
+// Closed is an enrolment that is closed, and why.
 type Closed struct {
 	WorkflowID string `json:"workflow_id"`
 	Enrolment  string `json:"enrolment"`
@@ -36,6 +38,7 @@ func (r *Relay) reconcileForEver(ctx context.Context) {
 	tick := time.NewTicker(r.cfg.ReconcileEvery)
 	defer tick.Stop()
 	after := ""
+	var page []byte
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,26 +47,41 @@ func (r *Relay) reconcileForEver(ctx context.Context) {
 		}
 		var report Report
 		next, err := r.reconcilePage(ctx, after, &report)
+		if err == nil {
+			after = next
+			page, err = r.straysPage(ctx, page, &report) // after an error from the beginning: a page's token may have become old
+		}
 		if err != nil && ctx.Err() == nil {
 			r.cfg.Logger.Warn("the reconciler could not finish; it goes on later", zap.Error(err))
-			continue
 		}
-		after = next
 		for _, c := range report.Closed {
 			r.cfg.Logger.Info("closed an enrolment whose run is gone", zap.String("workflow", c.WorkflowID), zap.String("reason", c.Reason))
+		}
+		for _, c := range report.Terminated {
+			r.cfg.Logger.Info("terminated a run whose enrolment is closed", zap.String("workflow", c.WorkflowID), zap.String("reason", c.Reason))
 		}
 	}
 }
 
 // Reconcile compares every open enrolment with Temporal, closes those whose run is gone (terminated, failed or lost), and frees what they held.
+// Then it goes through the open runs, and terminates those whose enrolment is closed.
 func (r *Relay) Reconcile(ctx context.Context) (Report, error) {
-	report := Report{Closed: []Closed{}}
+	report := Report{Closed: []Closed{}, Terminated: []Closed{}}
 	for after := ""; ; {
 		next, err := r.reconcilePage(ctx, after, &report)
-		if err != nil || next == "" {
+		if err != nil {
 			return report, err
 		}
-		after = next
+		if after = next; after == "" {
+			break
+		}
+	}
+	for page := []byte(nil); ; {
+		next, err := r.straysPage(ctx, page, &report)
+		if err != nil || len(next) == 0 {
+			return report, err
+		}
+		page = next
 	}
 }
 

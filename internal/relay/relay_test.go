@@ -3,7 +3,10 @@ package relay
 import (
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,10 +32,39 @@ type fake struct {
 	started []string // enrolments
 	updated []string // event ids
 	signals []string
+	orders  []workflows.Command // of the updates
+	ended   []string            // terminated: workflow id/run id
 	start   func() error
 	update  func(ctx context.Context, id string) error
 	signal  func() error
 	runs    map[string]*workflowpb.WorkflowExecutionInfo // by workflow id
+	busy    map[string]bool                              // workflow ids with a workflow task at hand
+}
+
+// ListWorkflow lists the runs, one a page.
+func (f *fake) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if in.GetQuery() != "WorkflowType = 'Journey' AND ExecutionStatus = 'Running'" {
+		return nil, serviceerror.NewInvalidArgument("another query: " + in.GetQuery())
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.runs)) {
+		if id <= string(in.GetNextPageToken()) {
+			continue
+		}
+		info := f.runs[id]
+		info.Execution = &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run"}
+		return &workflowservice.ListWorkflowExecutionsResponse{Executions: []*workflowpb.WorkflowExecutionInfo{info}, NextPageToken: []byte(id)}, nil
+	}
+	return &workflowservice.ListWorkflowExecutionsResponse{}, nil
+}
+
+func (f *fake) TerminateWorkflow(_ context.Context, id, runID, _ string, _ ...any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = append(f.ended, id+"/"+runID)
+	delete(f.runs, id)
+	return nil
 }
 
 func (f *fake) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
@@ -53,6 +85,9 @@ func (f *fake) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOption
 		return nil, errors.New("the update id is the bare event id")
 	}
 	f.updated = append(f.updated, e.ID)
+	if e.Command != nil {
+		f.orders = append(f.orders, *e.Command)
+	}
 	if f.update != nil {
 		return done{}, f.update(ctx, e.ID)
 	}
@@ -73,7 +108,11 @@ func (f *fake) DescribeWorkflowExecution(_ context.Context, id, _ string) (*work
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if info := f.runs[id]; info != nil {
-		return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
+		out := &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}
+		if f.busy[id] {
+			out.PendingWorkflowTask = &workflowpb.PendingWorkflowTaskInfo{}
+		}
+		return out, nil
 	}
 	return nil, serviceerror.NewNotFound("no run")
 }
@@ -110,7 +149,7 @@ type bundle struct {
 	relay *Relay
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t *testing.T, journeys ...string) *bundle {
 	t.Helper()
 	t.Parallel()
 	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
@@ -118,19 +157,29 @@ func setup(t *testing.T) *bundle {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	content, problems := journey.Check([]journey.File{{Name: "greeting.yaml", Data: []byte(greeting)}}, journey.Options{})
-	if problems.Failed(false) {
-		t.Fatal(problems)
-	}
-	if _, err := s.Publish(t.Context(), at, content); err != nil {
-		t.Fatal(err)
-	}
-	b := &bundle{t: t, store: s, fake: &fake{runs: map[string]*workflowpb.WorkflowExecutionInfo{}}}
+	b := &bundle{t: t, store: s, fake: &fake{runs: map[string]*workflowpb.WorkflowExecutionInfo{}, busy: map[string]bool{}}}
+	b.publish(append([]string{greeting}, journeys...)...)
 	b.relay = New(Config{Store: s, Client: b.fake, Poll: 5 * time.Millisecond, UpdateTimeout: 50 * time.Millisecond, ReconcileEvery: -1})
 	return b
 }
 
 var at = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+func (b *bundle) publish(journeys ...string) {
+	b.t.Helper()
+	var files []journey.File
+	for _, text := range journeys {
+		first, _, _ := strings.Cut(text, "\n")
+		files = append(files, journey.File{Name: strings.TrimPrefix(first, "journey: ") + ".yaml", Data: []byte(text)})
+	}
+	content, problems := journey.Check(files, journey.Options{})
+	if problems.Failed(false) {
+		b.t.Fatal(problems)
+	}
+	if _, err := b.store.Publish(b.t.Context(), at, content); err != nil {
+		b.t.Fatal(err)
+	}
+}
 
 // event takes an event of ana into the store and gives what became of it.
 func (b *bundle) event(id, name string, properties map[string]any) store.Receipt {
@@ -296,67 +345,6 @@ func TestStartedBefore(t *testing.T) {
 	b.fake.runs[entered[0]] = run(list[0].ID, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
 	b.fake.mu.Unlock()
 	b.play("the start to be known as done", b.settled)
-}
-
-func TestReconcile(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		claimed bool
-		run     func(enrolment string) *workflowpb.WorkflowExecutionInfo
-		outcome string // empty: left alone
-	}{
-		{"running", true, func(e string) *workflowpb.WorkflowExecutionInfo {
-			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
-		}, ""},
-		{"terminated", true, func(e string) *workflowpb.WorkflowExecutionInfo {
-			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED)
-		}, workflows.Cancelled},
-		{"failed", true, func(e string) *workflowpb.WorkflowExecutionInfo {
-			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED)
-		}, workflows.Failed},
-		{"lost", true, func(string) *workflowpb.WorkflowExecutionInfo { return nil }, workflows.Failed},
-		{"replaced", true, func(string) *workflowpb.WorkflowExecutionInfo {
-			return run("another", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
-		}, workflows.Failed},
-		{"not started yet", false, func(string) *workflowpb.WorkflowExecutionInfo { return nil }, ""},
-		{"terminated before its first task", false, func(e string) *workflowpb.WorkflowExecutionInfo {
-			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED)
-		}, workflows.Cancelled},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			b := setup(t)
-			id := b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0]
-			list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id})
-			if err != nil {
-				t.Fatal(err)
-			}
-			e := list[0]
-			if c.claimed {
-				report := workflows.Report{Ref: workflows.Ref{Enrolment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, Seq: 1,
-					Parked: &workflows.Parked{Step: "main.1", Kind: "wait_for", Since: at}}
-				if err := b.store.Report(t.Context(), at, report); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if info := c.run(e.ID); info != nil {
-				b.fake.runs[id] = info
-			}
-			report, err := b.relay.Reconcile(t.Context())
-			if err != nil || report.Checked != 1 {
-				t.Fatal(report, err)
-			}
-			list, err = b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := list[0].Outcome; got != c.outcome || (c.outcome != "") != (list[0].State == store.StateClosed) {
-				t.Errorf("state %s, outcome %q, want %q", list[0].State, got, c.outcome)
-			}
-			if (c.outcome != "") != (len(report.Closed) == 1) {
-				t.Errorf("reported %v", report.Closed)
-			}
-		})
-	}
 }
 
 func TestBackoff(t *testing.T) {

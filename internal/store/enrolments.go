@@ -90,6 +90,17 @@ func (s *Store) Enrolments(ctx context.Context, f EnrolmentFilter) ([]Enrolment,
 	return out, err
 }
 
+// ClosedOf gives those of some enrolments, by id, that are closed. Ids that are not known are left out.
+func (s *Store) ClosedOf(ctx context.Context, ids []string) ([]Enrolment, error) {
+	var out []Enrolment
+	err := within(ctx, s.reader, `select `+enrolmentColumns+` from enrolments where state = 'closed' and id in (%s)`, sorted(ids), func(r *sql.Rows) error {
+		e, err := scanEnrolment(r)
+		out = append(out, e.Enrolment)
+		return err
+	})
+	return out, databaseError(err)
+}
+
 // filtered is the customer a filter means; an empty one does not narrow.
 func filtered(ctx context.Context, tx conn, id string) (string, error) {
 	if id == "" {

@@ -1,0 +1,116 @@
+package relay
+
+import (
+	"testing"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+func TestReconcile(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		claimed bool
+		run     func(enrolment string) *workflowpb.WorkflowExecutionInfo
+		outcome string // empty: left alone
+	}{
+		{"running", true, func(e string) *workflowpb.WorkflowExecutionInfo {
+			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
+		}, ""},
+		{"terminated", true, func(e string) *workflowpb.WorkflowExecutionInfo {
+			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED)
+		}, workflows.Cancelled},
+		{"failed", true, func(e string) *workflowpb.WorkflowExecutionInfo {
+			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED)
+		}, workflows.Failed},
+		{"lost", true, func(string) *workflowpb.WorkflowExecutionInfo { return nil }, workflows.Failed},
+		{"replaced", true, func(string) *workflowpb.WorkflowExecutionInfo {
+			return run("another", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
+		}, workflows.Failed},
+		{"not started yet", false, func(string) *workflowpb.WorkflowExecutionInfo { return nil }, ""},
+		{"terminated before its first task", false, func(e string) *workflowpb.WorkflowExecutionInfo {
+			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED)
+		}, workflows.Cancelled},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := setup(t)
+			id := b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0]
+			list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := list[0]
+			if c.claimed {
+				report := workflows.Report{Ref: workflows.Ref{Enrolment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, Seq: 1,
+					Parked: &workflows.Parked{Step: "main.1", Kind: "wait_for", Since: at}}
+				if err := b.store.Report(t.Context(), at, report); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if info := c.run(e.ID); info != nil {
+				b.fake.runs[id] = info
+			}
+			report, err := b.relay.Reconcile(t.Context())
+			if err != nil || report.Checked != 1 {
+				t.Fatal(report, err)
+			}
+			list, err = b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := list[0].Outcome; got != c.outcome || (c.outcome != "") != (list[0].State == store.StateClosed) {
+				t.Errorf("state %s, outcome %q, want %q", list[0].State, got, c.outcome)
+			}
+			if (c.outcome != "") != (len(report.Closed) == 1) {
+				t.Errorf("reported %v", report.Closed)
+			}
+		})
+	}
+}
+
+// A run that is open though its enrolment is closed is terminated, if it is at rest.
+func TestReconcileStrays(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		closed, busy bool
+		memo         string // default: the enrolment
+		terminated   int
+		status       enumspb.WorkflowExecutionStatus
+	}{
+		{name: "a stray", closed: true, terminated: 1, status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
+		{name: "about to end", closed: true, busy: true, status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
+		{name: "ended since it was listed", closed: true, status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED},
+		{name: "in good hands", status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
+		{name: "another installation's", closed: true, memo: "unknown", status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := setup(t)
+			id := b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0]
+			list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.closed {
+				if err := b.store.CloseLost(t.Context(), at, list[0].ID, workflows.Failed, "lost"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			memo := c.memo
+			if memo == "" {
+				memo = list[0].ID
+			}
+			b.fake.runs["a first page"] = run("", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
+			b.fake.runs[id], b.fake.busy[id] = run(memo, c.status), c.busy
+			report, err := b.relay.Reconcile(t.Context())
+			if err != nil || len(report.Terminated) != c.terminated || len(report.Closed) != 0 {
+				t.Fatal(report, err)
+			}
+			if ended := b.fake.seen(&b.fake.ended); len(ended) != c.terminated || c.terminated > 0 && ended[0] != id+"/run" {
+				t.Errorf("terminated %v", ended)
+			}
+		})
+	}
+}
