@@ -105,21 +105,26 @@ func (s *Store) openSQLite(o Options) error {
 	return nil
 }
 
-// migrate brings the schema to this build's version, one process at a time.
-func (s *Store) migrate(ctx context.Context, dialect goose.Dialect) error {
+// schema is what changes this database's schema.
+func (s *Store) schema(dialect goose.Dialect) (*goose.Provider, error) {
 	folder, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if dialect == goose.DialectPostgres {
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	provider, err := goose.NewProvider(dialect, s.writer, folder, options...)
+	return goose.NewProvider(dialect, s.writer, folder, options...)
+}
+
+// migrate brings the schema to this build's version, one process at a time.
+func (s *Store) migrate(ctx context.Context, dialect goose.Dialect) error {
+	provider, err := s.schema(dialect)
 	if err != nil {
 		return err
 	}
