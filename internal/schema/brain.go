@@ -70,7 +70,7 @@ func (b *builder) policy() *Schema {
 			"to":               localTime().with("Until this time of day, exclusive."),
 			"timezone":         b.zone(),
 			"missing_timezone": (&Schema{Type: "string", Pattern: notBlank}).with("An IANA name for customers without one; default UTC."),
-			"on_blocked":       anyOf(enum("queue").with("The send waits until the end, where everything is decided afresh."), enum("drop").with("The send is not made.")),
+			"on_blocked":       anyOf(enum("queue").with("The send waits until the end, where everything is decided afresh."), enum("drop").with("The send is not made.")).with("What becomes of a send; default queue."),
 		}, "from", "to").with("When nothing but transactional messages is sent."),
 		"consent": object(consent).with("Conditions; one that is false or missing means no."),
 		"suppress": list(object(keys{

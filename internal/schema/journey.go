@@ -73,7 +73,7 @@ func (b *builder) reroute() *Schema {
 		"event":  b.events(),
 		"when":   b.cel().with("A condition. Without an event it is asked on every event of the customer."),
 		"go_to":  word().with("The path."),
-		"repeat": flag().with("More than once per instance; default false."),
+		"repeat": boolean().with("More than once per instance; default false."),
 	}, "go_to")
 	s.AnyOf = need("event", "when")
 	return s

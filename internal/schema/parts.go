@@ -78,7 +78,7 @@ func word() *Schema { return &Schema{Type: "string", Pattern: notBlank} }
 // id is a text that is not blank, or a number.
 func id() *Schema { return &Schema{Type: []string{"string", "number"}, Pattern: notBlank} }
 
-func flag() *Schema { return &Schema{Type: "boolean"} }
+func boolean() *Schema { return &Schema{Type: "boolean"} }
 
 // amount is a number from low on.
 func amount(low float64) *Schema { return &Schema{Type: "number", Minimum: number(low)} }

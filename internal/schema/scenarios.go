@@ -32,7 +32,7 @@ func (b *builder) scenario() *Schema {
 			"status": whole(100, 599).with("Default 200. From 400 on the call fails."),
 			"body":   anything().with("The response."),
 		})).with("Id of a call → what it gets. Nothing is called in a scenario."),
-		"holdout":  flag().with("The customer is in the control group; default false."),
+		"holdout":  boolean().with("The customer is in the control group; default false."),
 		"timeline": list(b.line(), 0).with("What happens, in this order."),
 		"expect":   b.expect().with("What must be so when every instance has ended."),
 	}, "name")
@@ -64,8 +64,8 @@ func (b *builder) line() *Schema {
 		{"customer": (&Schema{Type: "object", Not: &Schema{Required: []string{"id"}}}).with("Traits that change; null takes one away.")},
 		{"fail": object(keys{
 			"via":       b.channel(),
-			"times":     whole(1, 10000).with("How many sends; default 1."),
-			"permanent": flag().with("Refused for good; default false: tried again."),
+			"times":     whole(1, 1_000_000).with("How many sends; default 1."),
+			"permanent": boolean().with("Refused for good; default false: tried again."),
 		}).with("The next sends fail.")},
 		{"resolve": object(keys{
 			"queue":   word().with("Default any."),

@@ -1,0 +1,191 @@
+package schema
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"gopkg.in/yaml.v3"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// agree holds the schema against lint for one file of a folder: what lint takes the schema takes, and what lint refuses for its shape the schema
+// refuses. Of what lint refuses for its meaning alone, the schema may say either.
+func agree(t *testing.T, files []journey.File, name string, document any) bool {
+	t.Helper()
+	shape, failed, words := verdict(files, name)
+	why := refused(t, kindOf(name), document)
+	switch {
+	case !failed && why != nil:
+		t.Errorf("%s: lint takes it, the schema does not: %v", name, why)
+	case shape && why == nil:
+		t.Errorf("%s: the schema takes it, lint does not:\n%s", name, words)
+	default:
+		return true
+	}
+	return false
+}
+
+// checked reports whether lint reads files of a kind in this build.
+func checked(kind string) bool { return kind == "journey" || kind == "message" || kind == "test" }
+
+// The files that ship, and those that show every key, are taken by both.
+func TestGoodFiles(t *testing.T) {
+	t.Parallel()
+	for _, root := range []string{"../../journeys", "testdata/whole"} {
+		files := folder(t, root)
+		for _, file := range files {
+			_, document, ok := parse(file.Data)
+			if !ok {
+				t.Errorf("%s/%s cannot be read", root, file.Name)
+				continue
+			}
+			if _, failed, words := verdict(files, file.Name); failed {
+				t.Errorf("%s: lint: %s", root, words)
+			}
+			if why := refused(t, kindOf(file.Name), document); why != nil {
+				t.Errorf("%s/%s: %v", root, file.Name, why)
+			}
+		}
+	}
+}
+
+// Lint's own goldens: good files and bad ones.
+func TestGoldens(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("../journey/testdata/*.txtar")
+	if err != nil || len(paths) < 40 {
+		t.Fatal("no goldens", err)
+	}
+	both := [2]int{}
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files []journey.File
+		for _, file := range archive.Files {
+			if ext := filepath.Ext(file.Name); ext == ".yaml" || ext == ".yml" {
+				files = append(files, journey.File{Name: file.Name, Data: file.Data})
+			}
+		}
+		for _, file := range files {
+			_, document, ok := parse(file.Data)
+			if !ok || !checked(kindOf(file.Name)) {
+				continue
+			}
+			if !agree(t, files, file.Name, document) {
+				t.Logf("in %s", path)
+			}
+			if shape, failed, _ := verdict(files, file.Name); shape {
+				both[1]++
+			} else if !failed {
+				both[0]++
+			}
+		}
+	}
+	if both[0] < 40 || both[1] < 25 {
+		t.Errorf("only %d good files and %d bad ones were compared", both[0], both[1])
+	}
+}
+
+// edit is a change of a document that can be taken back.
+type edit struct {
+	what string
+	make func() (undo func())
+}
+
+// edits are all small mistakes in a value: every key missing, one too many in every mapping, every value one of another type.
+func edits(n *yaml.Node, path string) []edit {
+	var out []edit
+	swap := func(what string, content []*yaml.Node) {
+		out = append(out, edit{path + ": " + what, func() func() {
+			old := n.Content
+			n.Content = content
+			return func() { n.Content = old }
+		}})
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return edits(n.Content[0], "")
+	case yaml.MappingNode:
+		one := func(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }
+		swap("a key too many", append([]*yaml.Node{one("zzz"), one("1")}, n.Content...))
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i].Value
+			swap("without "+key, append(append([]*yaml.Node{}, n.Content[:i]...), n.Content[i+2:]...))
+			out = append(out, replaced(&n.Content[i+1], path+"."+key)...)
+			out = append(out, edits(n.Content[i+1], path+"."+key)...)
+		}
+	case yaml.SequenceNode:
+		for i := range n.Content {
+			at := fmt.Sprintf("%s[%d]", path, i)
+			out = append(out, replaced(&n.Content[i], at)...)
+			out = append(out, edits(n.Content[i], at)...)
+		}
+	}
+	return out
+}
+
+// replaced puts other values in the place of one.
+func replaced(at **yaml.Node, path string) []edit {
+	var out []edit
+	for _, other := range []string{"~", "true", "5", "word", `" "`, "1h", "[]", "[word]", "{}", "{zzz: 1}"} {
+		var n yaml.Node
+		if err := yaml.Unmarshal([]byte(other), &n); err != nil {
+			panic(err)
+		}
+		out = append(out, edit{path + ": " + other, func() func() {
+			old := *at
+			*at = n.Content[0]
+			return func() { *at = old }
+		}})
+	}
+	return out
+}
+
+// TestEveryMistake makes every small mistake in files that show every key, and asks lint and schema.
+func TestEveryMistake(t *testing.T) {
+	t.Parallel()
+	files := folder(t, "testdata/whole")
+	for _, file := range files {
+		t.Run(strings.ReplaceAll(file.Name, "/", "-"), func(t *testing.T) {
+			t.Parallel()
+			root, _, ok := parse(file.Data)
+			if !ok {
+				t.Fatal("cannot be read")
+			}
+			changed := []journey.File{{Name: file.Name}} // and what it needs: scenarios need journeys, and these messages
+			kind := kindOf(file.Name)
+			for _, other := range files {
+				if k := kindOf(other.Name); other.Name != file.Name && (kind == "test" && k != "test" || kind == "journey" && k == "message") {
+					changed = append(changed, other)
+				}
+			}
+			refusals := 0
+			all := edits(root, "")
+			for _, e := range all {
+				undo := e.make()
+				data, err := yaml.Marshal(root)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, document, ok := parse(data)
+				changed[0].Data = data
+				if ok && !agree(t, changed, file.Name, document) {
+					t.Log(e.what)
+				}
+				if ok && refused(t, kind, document) != nil {
+					refusals++
+				}
+				undo()
+			}
+			if refusals < len(all)/2 || refusals == len(all) {
+				t.Errorf("of %d mistakes %d were refused", len(all), refusals)
+			}
+		})
+	}
+}
