@@ -20,6 +20,7 @@ import (
 //	GET  /v1/admin/enrolments  ?journey= &customer= &state= &outcome= &after= &limit= → EnrolmentList (404: no such journey)
 //	GET  /v1/admin/status      ?workflow_id= → Status (404: never heard of it)
 //	GET  /v1/admin/counts      → CountsView
+//	GET  /v1/admin/journeys/<name> → JourneyNumbers (404: no such journey)
 //	GET  /v1/admin/standing, POST /v1/admin/migrate, GET /v1/admin/moves: admin_migrate.go
 //
 // Times are virtual, RFC 3339, UTC.

@@ -88,19 +88,20 @@ var protectedEvents = map[string]bool{Unsubscribed: true, emailBounced: true, em
 
 // Gateway serves HTTP.
 type Gateway struct {
-	cfg      Config
-	log      *zap.Logger
-	now      func() time.Time // virtual
-	wall     func() time.Time
-	keys     []namedKey
-	sealer   sealer
-	links    link.Links
-	pages    *template.Template
-	registry *prometheus.Registry
-	requests *prometheus.HistogramVec
-	calls    *prometheus.CounterVec
-	counts   *countsCache
-	handler  http.Handler
+	cfg            Config
+	log            *zap.Logger
+	now            func() time.Time // virtual
+	wall           func() time.Time
+	keys           []namedKey
+	sealer         sealer
+	links          link.Links
+	pages          *template.Template
+	registry       *prometheus.Registry
+	requests       *prometheus.HistogramVec
+	calls          *prometheus.CounterVec
+	counts         *countsCache
+	journeyNumbers numbersCache
+	handler        http.Handler
 }
 
 // New checks the configuration and builds a Gateway. Outside Dev it fails without write keys, agent and admin tokens,

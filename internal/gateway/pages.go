@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/graph"
 )
 
 //go:embed pages
@@ -41,6 +43,10 @@ func parsePages() (*template.Template, error) {
 		"sorted":   sortedPairs,
 		"workflow": workflowURL,
 		"details":  details,
+		"number":   graph.Number,
+		"percent":  percent1,
+		"amount":   amount,
+		"brief":    brief,
 	}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("gateway: the pages' templates: %w", err)
@@ -54,6 +60,8 @@ func (g *Gateway) render(w http.ResponseWriter, r *http.Request, status int, nam
 	l := layout{Title: title, Now: g.now(), Open: g.openTo() >= roleAgent, Temporal: g.cfg.TemporalUI, DevPages: g.linkedPages(), Body: body}
 	if name == "inbox.html" {
 		l.Refresh = inboxRefresh
+	} else if v, ok := body.(journeyView); ok && v.Live {
+		l.Refresh = liveRefresh
 	}
 	if p.role >= roleAgent {
 		if p.session == nil && bearer(r) == "" {
@@ -91,7 +99,7 @@ func (g *Gateway) stylesheet(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	w.Header().Set("Cache-Control", "max-age=300")
-	_, _ = w.Write(data)
+	_, _ = w.Write(append(data, graph.Style()...))
 }
 
 // devPages are the pages of dev that may be there.

@@ -46,6 +46,8 @@ func (g *Gateway) routes() []route {
 		{"GET", "/inbox/{id}", page, false, g.handoff},
 		{"POST", "/inbox/{id}/claim", form, false, g.claim},
 		{"POST", "/inbox/{id}/resolve", form, false, g.resolve},
+		{"GET", "/journeys", page, false, g.journeys},
+		{"GET", "/journeys/{name}", page, false, g.journey},
 
 		{"GET", "/u/{token}", anyone, false, g.unsubscribePage},
 		{"POST", "/u/{token}", anyone, false, g.unsubscribe},
@@ -59,6 +61,7 @@ func (g *Gateway) routes() []route {
 		{"GET", AdminEnrolments, admin, false, g.adminEnrolments},
 		{"GET", AdminStatus, admin, false, g.adminStatus},
 		{"GET", AdminCounts, admin, false, g.adminCounts},
+		{"GET", AdminJourneys + "/{name}", admin, false, g.adminJourney},
 		{"GET", AdminStanding, admin, false, g.adminStanding},
 		{"POST", AdminMigrate, admin, false, g.adminMigrate},
 		{"GET", AdminMoves, admin, false, g.adminMoves},

@@ -210,7 +210,7 @@ func (s *scene) block(b *block, axis, y, from float64) float64 {
 		bottom = s.arms(b, axis, bottom, shares)
 	case s.labelled(b):
 		start := bottom
-		bottom = s.pillStack(b.arms[0].ways, shares, axis, bottom+12)
+		bottom = s.pillStack(s.onward(b), shares, axis, bottom+12)
 		s.line(EdgeNext, false, "", point{axis, start}, point{axis, bottom})
 	}
 	if b.skip != nil {

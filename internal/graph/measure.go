@@ -17,7 +17,7 @@ func (s *scene) measureBlock(b *block) {
 		middle := (axes[0] + axes[len(axes)-1]) / 2
 		l, r = max(l, middle), max(r, total-middle)
 	} else if s.labelled(b) {
-		for _, w := range b.arms[0].ways {
+		for _, w := range s.onward(b) {
 			half := pillWidth(w, shares) / 2
 			l, r = max(l, half), max(r, half)
 		}
@@ -49,15 +49,32 @@ func (s *scene) columns(b *block, shares map[string]float64) (axes []float64, to
 }
 
 // labelled reports whether the one way on of a block says what it is.
-func (s *scene) labelled(b *block) bool {
+func (s *scene) labelled(b *block) bool { return len(s.onward(b)) > 0 }
+
+// onward are the labels of the one way on of a block. A send and a call, which go on whatever came of them, say so only with numbers, and where there is something to say.
+func (s *scene) onward(b *block) []way {
 	if len(b.arms) != 1 {
-		return false
+		return nil
 	}
-	switch s.g.Nodes[b.node].Kind {
+	n := &s.g.Nodes[b.node]
+	switch n.Kind {
 	case "wait_for", "branch", "split", "handoff", "ask", "decide":
-		return true
+		return b.arms[0].ways
 	}
-	return false
+	if s.overlay == nil || len(b.arms[0].ways) < 2 {
+		return nil
+	}
+	arms := s.overlay.Steps[n.Step].Arms
+	var out []way
+	for _, w := range b.arms[0].ways {
+		if arms[w.Arm] > 0 {
+			out = append(out, w)
+		}
+	}
+	if len(out) == 1 && out[0].Arm == ArmNext {
+		return nil
+	}
+	return out
 }
 
 func pillWidth(w way, shares map[string]float64) float64 {

@@ -90,7 +90,7 @@ func Style() string {
 		`.tabi-graph .edge path{stroke-width:1.6;stroke-linejoin:round}.tabi-graph .edge .head{stroke:none}` +
 		`.tabi-graph .edge.skip path{stroke-dasharray:2 4;stroke-linecap:round}.tabi-graph .edge.jump path,.tabi-graph .edge.reroute path{stroke-width:1.8;stroke-dasharray:7 4}` +
 		`.tabi-graph .edge .head{stroke-dasharray:none}.tabi-graph .way text{text-anchor:middle;font-size:11.5px}.tabi-graph .way.quiet text{font-style:italic}` +
-		`.tabi-graph .share,.tabi-graph .now{font-weight:700}.tabi-graph .card.here .body{stroke-width:2}` +
+		`.tabi-graph .share,.tabi-graph .here .now,.tabi-graph .green .now{font-weight:700}.tabi-graph .card.here .body{stroke-width:2}` +
 		`.tabi-graph .name{font-size:18px;font-weight:700}.tabi-graph .about{font-size:13px}.tabi-graph .lane{font-size:12px;font-weight:700}` +
 		`.tabi-graph .kind{font-size:11px;font-weight:700;letter-spacing:.05em}.tabi-graph .id{font-size:11px;text-anchor:end}` +
 		`.tabi-graph .title{font-size:13.5px;font-weight:600}.tabi-graph .when{font-size:11.5px;font-style:italic}` +
@@ -109,7 +109,7 @@ func colours(dark int) string {
 	rule("text", "fill", shade("text"))
 	rule(".ground", "fill", shade("ground"))
 	rule(".panel", "fill", shade("panel"))
-	for _, class := range []string{"about", "lane", "id", "more", "passed", "when"} {
+	for _, class := range []string{"about", "lane", "id", "more", "now", "passed", "when"} {
 		rule("."+class, "fill", shade("dim"))
 	}
 	rule(".card .body", "fill", shade("card"))
@@ -132,6 +132,7 @@ func colours(dark int) string {
 		rule("."+name+".here .body", "stroke", ink)
 		rule("."+name+".here .now", "fill", ink)
 	}
+	rule(".green .now", "fill", shade("text"))
 	plum := hues["plum"]
 	ink := []string{plum.light, plum.dark}[dark]
 	for _, kind := range []string{EdgeJump, EdgeReroute} {

@@ -50,7 +50,7 @@ func words(s *journey.Step) (title string, lines []string, out []way) {
 		return "event " + spec.Event, listed("with ", slices.Sorted(maps.Keys(spec.Properties))), []way{next}
 	case *journey.Call:
 		next.Label, next.Full = "answered", "the request was answered"
-		return spec.Method + " " + address(spec.URL), []string{"at most " + span(spec.Timeout) + " a try"},
+		return spec.Method + " " + address(spec.URL), []string{"at most " + Span(spec.Timeout) + " a try"},
 			[]way{next, {"on_failure", "failed", "the request failed for good", spec.OnFailure}}
 	case *journey.GoTo:
 		return spec.Target, nil, []way{{Arm: ArmNext, to: spec.To}}
@@ -81,13 +81,13 @@ func waitWords(spec *journey.Wait) string {
 	case spec.Until != "":
 		text := "until " + string(spec.Until)
 		if spec.Offset < 0 {
-			text = span(-spec.Offset) + " before " + string(spec.Until)
+			text = Span(-spec.Offset) + " before " + string(spec.Until)
 		} else if spec.Offset > 0 {
-			text = span(spec.Offset) + " after " + string(spec.Until)
+			text = Span(spec.Offset) + " after " + string(spec.Until)
 		}
 		return text
 	}
-	return "for " + span(spec.Duration)
+	return "for " + Span(spec.Duration)
 }
 
 func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []way) {
@@ -102,11 +102,11 @@ func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []wa
 		out = append(out, way{strconv.Itoa(i + 1), label, full, a.Then})
 	}
 	slices.Sort(all)
-	lines = append(lines, "at most "+span(spec.Timeout))
+	lines = append(lines, "at most "+Span(spec.Timeout))
 	if spec.Since == "entry" {
 		lines[0] += ", events since entry count"
 	}
-	timeout := way{"on_timeout", "after " + span(spec.Timeout), "nothing came within " + span(spec.Timeout), spec.OnTimeout}
+	timeout := way{"on_timeout", "after " + Span(spec.Timeout), "nothing came within " + Span(spec.Timeout), spec.OnTimeout}
 	return "for " + strings.Join(slices.Compact(all), " or "), lines, append(out, timeout)
 }
 
@@ -184,8 +184,8 @@ func handoffWords(s *journey.Step, spec *journey.Handoff) (title string, lines [
 	}
 	out = append(out, way{ArmOther, "other outcome", "the agent resolved it in other words", s.Next})
 	if spec.Timeout > 0 {
-		lines = append(lines, "at most "+span(spec.Timeout))
-		out = append(out, way{"on_timeout", "after " + span(spec.Timeout), "nobody resolved it within " + span(spec.Timeout), spec.OnTimeout})
+		lines = append(lines, "at most "+Span(spec.Timeout))
+		out = append(out, way{"on_timeout", "after " + Span(spec.Timeout), "nobody resolved it within " + Span(spec.Timeout), spec.OnTimeout})
 	}
 	return "queue " + spec.Queue, lines, out
 }
@@ -253,7 +253,7 @@ func entryNode(d *journey.Definition) Node {
 	}
 	again := map[string]string{
 		journey.ReentryNever: "once in a lifetime", journey.ReentryAlways: "again at any time", journey.ReentryAfterExit: "again once it has ended",
-		journey.ReentryAfter: "again after " + span(e.After),
+		journey.ReentryAfter: "again after " + Span(e.After),
 	}[e.Reentry]
 	if again != "" {
 		n.Lines = append(n.Lines, again)
@@ -294,7 +294,7 @@ func ruleNodes(d *journey.Definition) []Node {
 			lines = append(lines, "worth "+condition(g.Value))
 		}
 		if g.Within > 0 {
-			lines = append(lines, "watched for "+span(g.Within)+" from entry")
+			lines = append(lines, "watched for "+Span(g.Within)+" from entry")
 		}
 		rule("#goal", KindGoal, events(g.Events), workflows.Goal, g.When, lines...)
 	}
@@ -308,14 +308,14 @@ func ruleNodes(d *journey.Definition) []Node {
 		}
 		rule(rerouteID(i), KindReroute, events(r.Events), "", r.When, line)
 	}
-	rule("#timeout", KindTimeout, "after "+span(d.Timeout), workflows.TimedOut, "", "ends as "+workflows.TimedOut)
+	rule("#timeout", KindTimeout, "after "+Span(d.Timeout), workflows.TimedOut, "", "ends as "+workflows.TimedOut)
 	return out
 }
 
-// span writes a duration in days, hours, minutes and seconds: 30d says more than 4w2d.
-func span(d time.Duration) string {
+// Span writes a duration in days, hours, minutes and seconds: 30d says more than 4w2d.
+func Span(d time.Duration) string {
 	if d < 0 {
-		return "-" + span(-d)
+		return "-" + Span(-d)
 	}
 	const day = 24 * time.Hour
 	switch days, rest := d/day, d%day; {

@@ -1,0 +1,199 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// page loads one with the agent's token.
+func (h *house) page(path string) answer {
+	h.t.Helper()
+	return h.do("GET", path, "", "Authorization: Bearer "+agentToken, "Accept: text/html")
+}
+
+// later lets time pass, so that numbers are read anew.
+func (h *house) later(d time.Duration) {
+	at := h.g.now().Add(d)
+	h.g.now = func() time.Time { return at }
+	h.g.wall = h.g.now
+}
+
+func TestJourneyPages(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	if got := h.page("/journeys"); got.status != http.StatusOK || !strings.Contains(got.body, "There is no journey yet") {
+		t.Errorf("no journey: %d %s", got.status, got.body)
+	}
+	e, ref := h.enter()
+	h.later(time.Minute)
+	ctx := context.Background()
+	r, err := h.store.Reserve(ctx, instant, instant, workflows.Send{Ref: ref, Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: "k", Step: "note", Visit: 1,
+		Spec: journey.Send{Message: "sorry", Via: []string{"email"}, Category: journey.Marketing}}, time.Minute, func(brain.Standing) brain.Verdict { return brain.Verdict{Reason: brain.NoConsent} })
+	if err != nil || r.Done == nil {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if err := h.store.Report(ctx, instant, workflows.Report{Ref: ref, Seq: 1, Parked: &workflows.Parked{Step: "call", Kind: "handoff", Since: instant},
+		Passed: []workflows.Passage{{Step: "note", Kind: "send", Visit: 1, At: instant, Arm: workflows.ArmBlocked}}}); err != nil {
+		t.Fatal(err)
+	}
+
+	list := h.page("/journeys")
+	for _, want := range []string{`href="/journeys/apology"`, `<td class="num">1</td>`, "Reached the goal"} {
+		if !strings.Contains(list.body, want) {
+			t.Errorf("the list lacks %q:\n%s", want, list.body)
+		}
+	}
+	got := h.page("/journeys/apology")
+	if got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	for _, want := range []string{`class="tabi-graph"`, "1 here now", "1 passed", "1 entered", "NO_CONSENT", "other outcome", "There is no control group", `id="step-call"`} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("the page lacks %q:\n%s", want, got.body)
+		}
+	}
+	if strings.Contains(got.body, "style=") || strings.Contains(got.body, "<style") || strings.Contains(got.body, "<script") {
+		t.Error("the page has what its content security policy forbids")
+	}
+	if strings.Contains(got.body, `http-equiv="refresh"`) || !strings.Contains(h.page("/journeys/apology?live=1").body, `http-equiv="refresh" content="30"`) {
+		t.Error("the page loads itself again, or does not where it was asked to")
+	}
+	if css := h.do("GET", "/static/style.css", ""); !strings.Contains(css.body, ".tabi-graph ") {
+		t.Error("the styles of the drawing are missing")
+	}
+	wellFormed(t, got.body)
+
+	// Another revision: the old one's instances are told of, and can be looked at.
+	edited := strings.Replace(apologyYAML, "id: call", "id: phone", 1)
+	content, diagnostics := journey.Check([]journey.File{{Root: "j", Name: "j/apology.yaml", Data: []byte(edited)}, {Root: "j", Name: "j/messages/sorry.yaml", Data: []byte(sorryYAML)}},
+		journey.Options{Channels: []journey.ChannelSpec{{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject"}, {Name: "html", HTML: true}}}, {Name: "app", Fields: []journey.ChannelField{{Name: "title"}, {Name: "body"}, {Name: "link"}}}}})
+	if diagnostics.Failed(false) {
+		t.Fatal(diagnostics)
+	}
+	if _, err := h.store.Publish(ctx, instant, content); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(h.page("/journeys/apology").body, "id=\"step-phone\"") {
+		t.Error("the numbers are read at every look")
+	}
+	h.later(time.Minute)
+	got = h.page("/journeys/apology")
+	for _, want := range []string{"1 instances are at steps that this drawing does not have", `id="step-phone"`, `id="step-call"`, "Not in this drawing", e.Revision[:10]} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("the page of the new revision lacks %q:\n%s", want, got.body)
+		}
+	}
+	got = h.page("/journeys/apology?revision=" + e.Revision)
+	if !strings.Contains(got.body, "1 here now") || strings.Contains(got.body, "step-phone") || strings.Contains(got.body, "does not have") {
+		t.Errorf("the page of the old revision:\n%s", got.body)
+	}
+	for path, status := range map[string]int{
+		"/journeys/nowhere": http.StatusNotFound, "/journeys/apology?revision=zzz": http.StatusNotFound,
+		"/journeys/apology?revision=" + content.Journeys["apology"].Revision(): http.StatusOK, "/journeys/%3Cscript%3E": http.StatusNotFound,
+	} {
+		if got := h.page(path); got.status != status || strings.Contains(got.body, "<script") {
+			t.Errorf("%s: %d, want %d\n%s", path, got.status, status, got.body)
+		}
+	}
+	if got := h.do("GET", "/journeys/apology", "", "Accept: text/html"); got.status != http.StatusSeeOther {
+		t.Errorf("a stranger gets %d", got.status)
+	}
+}
+
+// wellFormed reads the drawing of a page as XML.
+func wellFormed(t *testing.T, page string) {
+	t.Helper()
+	from, to := strings.Index(page, "<svg xmlns"), strings.Index(page, "</svg>")
+	reader := xml.NewDecoder(strings.NewReader(page[from : to+len("</svg>")]))
+	for {
+		if _, err := reader.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatalf("the drawing: %v", err)
+		}
+	}
+}
+
+func TestJourneyNumbersAsJSON(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	e, ref := h.enter()
+	if err := h.store.Report(context.Background(), instant, workflows.Report{Ref: ref, Seq: 1, Parked: &workflows.Parked{Step: "call", Kind: "handoff"},
+		Passed: []workflows.Passage{{Step: "note", Kind: "send", Visit: 1, At: instant}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{agentToken, "nobody"} {
+		if got := h.do("GET", AdminJourneys+"/apology", "", "Authorization: Bearer "+token); got.status != http.StatusUnauthorized {
+			t.Errorf("%s: %d", token, got.status)
+		}
+	}
+	if got := h.do("GET", AdminJourneys+"/nowhere", "", "Authorization: Bearer "+adminToken); got.status != http.StatusNotFound {
+		t.Errorf("no such journey: %d %s", got.status, got.body)
+	}
+	got := h.do("GET", AdminJourneys+"/apology", "", "Authorization: Bearer "+adminToken)
+	var n JourneyNumbers
+	if err := json.Unmarshal([]byte(got.body), &n); err != nil || got.status != http.StatusOK {
+		t.Fatalf("%d %s: %v", got.status, got.body, err)
+	}
+	if n.Journey != "apology" || n.Revision != e.Revision || n.Entries != 1 || len(n.Revisions) != 1 || n.Revisions[0].Open != 1 || len(n.Steps) != 2 ||
+		n.Steps[0].Step != "call" || n.Steps[0].Here != 1 || n.Steps[1].Arms[""] != 1 || !n.Funnel.Goal || n.Funnel.Treated.Maturing != 1 || n.Funnel.Difference != nil {
+		t.Errorf("%s", got.body)
+	}
+}
+
+// The comparison in words, and where its intervals are drawn.
+func TestFunnelInWords(t *testing.T) {
+	t.Parallel()
+	d := &journey.Definition{Journey: "j", Timeout: 14 * 24 * time.Hour, Goal: &journey.Goal{}, Paths: []journey.Path{{Name: journey.Main, Start: journey.End}}}
+	compare := func(a, n, b, m int64) journeyView {
+		f := store.Funnel{Goal: true, Compared: true, Treated: store.Group{Customers: n, Converted: a, Rate: store.Wilson(a, n)}, HeldOut: store.Group{Customers: m, Converted: b, Rate: store.Wilson(b, m)}}
+		f.Difference = store.Newcombe(f.Treated.Rate, f.HeldOut.Rate)
+		f.Lifted, f.Lift = b > 0, f.Difference.Share/f.HeldOut.Rate.Share
+		return viewJourney(store.Numbers{Current: d.Revision(), Funnel: f}, d, "")
+	}
+	for _, want := range []struct {
+		a, n, b, m int64
+		words      string
+	}{
+		{56, 70, 48, 80, "Treated customers reach the goal more often: +20.0 percentage points (95 %: +5.2 to +33.4), a relative lift of +33 %."},
+		{48, 80, 56, 70, "Treated customers reach the goal less often: −20.0 percentage points (95 %: −33.4 to −5.2), a relative lift of -25 %."},
+		{5, 56, 0, 29, "No difference can be told yet: +8.9 percentage points (95 %: −3.8 to +19.3). The interval holds 0, so both groups may well be the same."},
+	} {
+		v := compare(want.a, want.n, want.b, want.m)
+		if v.Verdict != want.words {
+			t.Errorf("%d/%d, %d/%d: %q", want.a, want.n, want.b, want.m, v.Verdict)
+		}
+		if len(v.Groups) != 2 || len(v.Stages) != 2 || v.Window != "14d" {
+			t.Errorf("%+v", v)
+		}
+		for _, g := range v.Groups {
+			if g.Low < 0 || g.Low > g.At || g.At > g.High || g.High > 100.0001 {
+				t.Errorf("an interval is drawn at %v…%v…%v", g.Low, g.At, g.High)
+			}
+		}
+	}
+}
+
+func TestAlert(t *testing.T) {
+	t.Parallel()
+	got := alert([]store.SendNumbers{{Status: "failed", Reason: "REFUSED", Count: 2}, {Status: "failed", Reason: "RETRIES_ENDED", Count: 12}, {Status: "failed", Reason: reasonEnded, Count: 99},
+		{Status: "retry", Count: 3}, {Status: "sent", Count: 5, InDoubt: 1}})
+	if want := "14 failed: RETRIES_ENDED, 3 being repeated, 1 in doubt"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := alert([]store.SendNumbers{{Status: "sent", Count: 5}}); got != "" {
+		t.Errorf("nothing is wrong: %q", got)
+	}
+}
