@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -154,4 +155,37 @@ func BenchmarkIngest(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+}
+
+// A caller who gives up in the middle leaves the database as it was: its one connection is not thrown away.
+func TestMemoryOutlivesItsCallers(t *testing.T) {
+	t.Parallel()
+	s := opened(t, inMemory)
+	s.publishes([]*journey.Definition{cart()}, reminder())
+	s.enters("ana", nil)
+	for i := range 20 {
+		ctx, cancel := context.WithCancel(s.ctx)
+		err := s.change(ctx, noon, func(tx conn, b *batch) error {
+			if i%2 == 0 {
+				cancel()
+			}
+			if err := b.lock(ctx, []string{"ben"}); err != nil {
+				return err
+			}
+			cancel()
+			_, err := b.release(ctx)
+			return err
+		})
+		if err == nil {
+			t.Fatal("it was not given up")
+		}
+		gone, cancel := context.WithCancel(s.ctx)
+		cancel()
+		if _, err := s.Counts(gone); err == nil {
+			t.Fatal("it was not given up")
+		}
+	}
+	c, err := s.Counts(s.ctx)
+	s.must(err)
+	s.same([]int64{c.Events, c.Customers, c.Open["cart"]}, []int64{1, 1, 1})
 }
