@@ -164,6 +164,14 @@ func mine(err error) error {
 	return err
 }
 
+// final is mine for what a journey, and not a channel, puts into the store: repeating what it refuses would not help.
+func final(err error) error {
+	if store.IsInput(err) {
+		return invalid(err.Error())
+	}
+	return mine(err)
+}
+
 // program is the compiled revision of an instance.
 func (a *Activities) program(ctx context.Context, revision string) (*journey.Program, error) {
 	p, err := a.cfg.Store.Program(ctx, revision)

@@ -34,7 +34,7 @@ func (a *Activities) Call(ctx context.Context, in workflows.Call) (workflows.Cal
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.LocalTimeout)
 	defer cancel()
 	if err := a.cfg.Store.KeepResponse(keep, a.cfg.Now(in.Clock), in, result); err != nil {
-		return workflows.CallResult{}, mine(err)
+		return workflows.CallResult{}, final(err)
 	}
 	result.Body = read(result.Body, in.Reads)
 	return result, nil

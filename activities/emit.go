@@ -24,11 +24,11 @@ func (a *Activities) Emit(ctx context.Context, in workflows.Emit) error {
 			properties[name] = journey.Plain(value)
 		}
 	}
-	return mine(a.cfg.Store.Emit(ctx, now, in, properties))
+	return final(a.cfg.Store.Emit(ctx, now, in, properties))
 }
 
 // Move tells the store that an instance goes over to another revision, or refuses to.
 func (a *Activities) Move(ctx context.Context, in workflows.Move) (workflows.MoveResult, error) {
 	result, err := a.cfg.Store.Move(ctx, a.cfg.Now(in.Clock), in)
-	return result, mine(err)
+	return result, final(err)
 }

@@ -99,7 +99,7 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 	}
 	got, err := s.Ingest(t.Context(), now, []store.Call{
 		{Type: "identify", MessageID: "i1", UserID: "ana", Traits: all},
-		{Type: "track", MessageID: "e1", UserID: "ana", Event: "Subscribed"},
+		{Type: "track", MessageID: "e1", UserID: "ana", Event: "Subscribed", Properties: map[string]any{"plan": "pro", "note": "x"}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,70 @@
+package activities
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// publish gives the journeys another release, and the revision of news in it.
+func (b *bundle) publish(news, other string) (revision, foreign string) {
+	b.t.Helper()
+	content, problems := journey.Check([]journey.File{
+		{Name: "news.yaml", Data: []byte(news)}, {Name: "other.yaml", Data: []byte(other)}, {Name: "messages/hello.yaml", Data: []byte(helloMessage)},
+	}, journey.Options{Channels: channel.Specs()})
+	if problems.Failed(false) {
+		b.t.Fatal(problems)
+	}
+	if _, err := b.store.Publish(b.t.Context(), time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC), content); err != nil {
+		b.t.Fatal(err)
+	}
+	return content.Journeys["news"].Revision(), content.Journeys["other"].Revision()
+}
+
+// From the move on the store serves the instance by the new revision, which reads more of its entry; a repeat tells the same.
+func TestMove(t *testing.T) {
+	b := setup(t, nil)
+	if _, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil { // claims the enrolment
+		t.Fatal(err)
+	}
+	to, foreign := b.publish(strings.Replace(newsJourney, "- wait: 1d", "- {id: rest, when: entry.plan == \"pro\", wait: 2d}", 1),
+		"journey: other\nentry: {event: Other}\ngoal: {event: Bought}\nsteps: [{wait: 1d}]\n")
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	Register(env, b.activities)
+	in := workflows.Move{Ref: b.ref, To: to, Step: "rest", Events: []string{b.event}}
+	for range 2 {
+		value, err := env.ExecuteActivity(workflows.MoveActivity, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got workflows.MoveResult
+		if err := value.Get(&got); err != nil || !cmp.Equal(got.Entry, map[string]any{"plan": "pro"}) {
+			t.Errorf("%+v %v", got, err)
+		}
+		list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{Journey: "news"})
+		if err != nil || list[0].Revision != to || list[0].Step != "rest" {
+			t.Errorf("%+v %v", list, err)
+		}
+	}
+	in.To = foreign
+	_, err := b.activities.Move(t.Context(), in)
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) || !app.NonRetryable() || !strings.Contains(app.Message(), `"other"`) {
+		t.Errorf("to a revision of another journey: %v", err)
+	}
+	in.Chain = "another"
+	if _, err = b.activities.Move(t.Context(), in); !errors.As(err, &app) || app.Type() != workflows.NotMine {
+		t.Errorf("by another chain: %v", err)
+	}
+}
