@@ -1,8 +1,6 @@
 package journey
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"testing"
 
@@ -25,12 +23,8 @@ func FuzzDefinition(f *testing.F) {
 	f.Add([]byte(`{"journey":"a","paths":[{"name":"main","start":0}],"steps":[{"id":"x","kind":"call","next":-1,"spec":null}]}`))
 	f.Add([]byte(`{"journey":"a","paths":[{"name":"main","start":0}],"steps":[{"id":"x","kind":"wait","next":0,"spec":{"at":"9:0","days":["x"]}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var packed bytes.Buffer
-		w := gzip.NewWriter(&packed)
-		_, _ = w.Write(data)
-		_ = w.Close()
-		d, err := Unpack(packed.Bytes())
-		if err != nil {
+		d := &Definition{}
+		if err := json.Unmarshal(data, d); err != nil {
 			return
 		}
 		p, err := NewProgram(d)
