@@ -40,7 +40,7 @@ func text(t *testing.T, patterns ...string) string {
 func TestStepKindsAreWhole(t *testing.T) {
 	t.Parallel()
 	runs := workflows.Kinds()
-	tests := text(t, "workflows/*_test.go")
+	tests, schema := text(t, "workflows/*_test.go"), text(t, "docs/schema/journey.schema.json")
 	var known []string
 	for _, k := range journey.Kinds {
 		known = append(known, k.Name)
@@ -52,6 +52,7 @@ func TestStepKindsAreWhole(t *testing.T) {
 			"its grammar in internal/journey/step_x.go": exists(t, "internal/journey/step_"+k.Name+".go"),
 			"its run in workflows/step_x.go":            exists(t, "workflows/step_"+k.Name+".go"),
 			"a test in package workflows":               regexp.MustCompile(`\b` + k.Name + `:`).MatchString(tests),
+			"a part of docs/schema/journey.schema.json": strings.Contains(schema, `"step_`+k.Name+`": {`),
 		} {
 			if !there {
 				t.Errorf("step kind %s lacks %s", k.Name, what)
@@ -69,12 +70,15 @@ func TestStepKindsAreWhole(t *testing.T) {
 func TestChannelsAreWhole(t *testing.T) {
 	t.Parallel()
 	manual, tests := text(t, "docs/*.md", "docs/language/*.md"), text(t, "activities/channel/*_test.go")
+	via, message := text(t, "docs/schema/journey.schema.json"), text(t, "docs/schema/message.schema.json")
 	for _, c := range channel.Specs() {
 		for what, there := range map[string]bool{
 			"fields in its spec":                     len(c.Fields) > 0,
 			"its own file in activities/channel":     exists(t, "activities/channel/"+c.Name+".go"),
 			"a mention in docs/":                     regexp.MustCompile("\\b" + c.Name + "\\b").MatchString(manual),
 			"a test that names it in its package":    strings.Contains(tests, `"`+c.Name+`"`),
+			"a line of via in the journey's schema":   strings.Contains(via, `"description": "`+c.Doc+`"`),
+			"a treatment in the message's schema":    c.Any || strings.Contains(message, `"`+c.Name+`": {`),
 			"a name that a journey can write in via": regexp.MustCompile(`^[a-z_]+$`).MatchString(c.Name),
 		} {
 			if !there && !(c.Name == "log" && what == "fields in its spec") { // log prints any treatment
