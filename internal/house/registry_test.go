@@ -77,7 +77,7 @@ func TestChannelsAreWhole(t *testing.T) {
 			"its own file in activities/channel":     exists(t, "activities/channel/"+c.Name+".go"),
 			"a mention in docs/":                     regexp.MustCompile("\\b" + c.Name + "\\b").MatchString(manual),
 			"a test that names it in its package":    strings.Contains(tests, `"`+c.Name+`"`),
-			"a line of via in the journey's schema":   strings.Contains(via, `"description": "`+c.Doc+`"`),
+			"a line of via in the journey's schema":  strings.Contains(via, `"description": "`+c.Doc+`"`),
 			"a treatment in the message's schema":    c.Any || strings.Contains(message, `"`+c.Name+`": {`),
 			"a name that a journey can write in via": regexp.MustCompile(`^[a-z_]+$`).MatchString(c.Name),
 		} {
