@@ -2,7 +2,10 @@ package schema
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,10 +36,10 @@ func agree(t *testing.T, files []journey.File, name string, document any) (refus
 // checked reports whether lint reads files of a kind in this build.
 func checked(kind string) bool { return kind == "journey" || kind == "message" || kind == "test" }
 
-// The files that ship, and those that show every key, are taken by both.
+// The files that ship, those that show every key, and those that the simulator plays are taken by both.
 func TestGoodFiles(t *testing.T) {
 	t.Parallel()
-	for _, root := range []string{"../../journeys", "testdata/whole"} {
+	for _, root := range []string{"../../journeys", "testdata/whole", "../simulate/testdata/language", "../simulate/testdata/rules"} {
 		files := folder(t, root)
 		for _, file := range files {
 			_, document, ok := parse(file.Data)
@@ -190,5 +193,58 @@ func TestEveryMistake(t *testing.T) {
 				t.Errorf("of %d mistakes %d were refused", len(all), refusals)
 			}
 		})
+	}
+}
+
+var example = regexp.MustCompile("(?ms)^```yaml *([a-z-]*)\n(.*?)^```$")
+
+// The examples of the manual: those that lint, and those that it shows as mistakes.
+func TestManual(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../docs/language/*.md")
+	if err != nil || len(pages) < len(journey.Kinds) {
+		t.Fatalf("%d pages (%v)", len(pages), err)
+	}
+	good, bad := 0, 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range example.FindAllStringSubmatch(string(text), -1) {
+			code, source := m[1], m[2]
+			_, document, ok := parse([]byte(source))
+			if !ok {
+				if code == "" {
+					t.Errorf("%s: cannot be read:\n%s", page, source)
+				}
+				continue
+			}
+			kind := "journey"
+			switch d := document.(type) {
+			case []any: // steps
+				document = map[string]any{"journey": "j", "entry": map[string]any{"event": "E"}, "steps": d}
+			case map[string]any:
+				for _, name := range []string{"test", "message"} {
+					if d[name] != nil {
+						kind = name
+					}
+				}
+			}
+			why := refused(t, kind, document)
+			switch {
+			case code == "" && why != nil:
+				t.Errorf("%s: the manual shows it, the schema refuses it: %v\n%s", page, why, source)
+			case slices.Contains(structural, code) && why == nil:
+				t.Errorf("%s: the manual says %s, the schema takes it:\n%s", page, code, source)
+			case code == "":
+				good++
+			case why != nil:
+				bad++
+			}
+		}
+	}
+	if good < 30 || bad < 5 {
+		t.Errorf("only %d good examples and %d bad ones were looked at", good, bad)
 	}
 }
