@@ -22,22 +22,34 @@ func (r *recorder) Spec() journey.ChannelSpec { return r.spec }
 func (r *recorder) Dedupes() bool             { return true }
 func (r *recorder) Close() error              { return nil }
 
-// Send answers at once. What it is given is not kept: the ledger and the activities' answers tell what was sent.
+// Send answers at once. What it is given is not kept: the ledger and the activities' answers tell what was sent. All addresses of one attempt fare alike.
 func (r *recorder) Send(_ context.Context, m channel.Message) channel.Receipt {
 	w := r.world
-	for i, f := range w.faults {
-		if f.Via != "" && f.Via != r.spec.Name {
+	if w.attempt.work != w.work {
+		w.attempt.work, w.attempt.fault = w.work, w.fault(r.spec.Name)
+	}
+	switch f := w.attempt.fault; {
+	case f == nil:
+		return channel.Receipt{Outcome: channel.Sent, ProviderID: m.Key}
+	case f.Permanent:
+		return channel.Receipt{Outcome: channel.Refused, Reason: "the scenario makes " + r.spec.Name + " refuse it"}
+	}
+	return channel.Receipt{Outcome: channel.NotSent, Reason: "the scenario makes " + r.spec.Name + " fail"}
+}
+
+// fault takes one failure of a channel from those that the scenario asked for, the first first.
+func (w *world) fault(via string) *journey.Fault {
+	for i := range w.faults {
+		f := w.faults[i]
+		if f.Via != "" && f.Via != via {
 			continue
 		}
 		if w.faults[i].Times--; w.faults[i].Times <= 0 {
 			w.faults = append(w.faults[:i:i], w.faults[i+1:]...)
 		}
-		if f.Permanent {
-			return channel.Receipt{Outcome: channel.Refused, Reason: "the scenario makes " + r.spec.Name + " refuse it"}
-		}
-		return channel.Receipt{Outcome: channel.NotSent, Reason: "the scenario makes " + r.spec.Name + " fail"}
+		return &f
 	}
-	return channel.Receipt{Outcome: channel.Sent, ProviderID: m.Key}
+	return nil
 }
 
 // answers are what a scenario's calls get, by step id.

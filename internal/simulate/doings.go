@@ -65,11 +65,15 @@ func (d *doings) do(ctx context.Context, name string, local bool, args []any) do
 		return done{err: seen(err)}
 	}
 	answer := done{in: in.Elem().Interface()}
-	if local {
-		answer.out, answer.err = d.call(ctx, name, f, in.Elem())
-	} else {
-		answer.out, answer.err = d.callNormal(ctx, f, answer.in)
-	}
+	answer.out, answer.err = guarded(func() (any, error) {
+		if d.before != nil {
+			d.before(name)
+		}
+		if local {
+			return call(ctx, f, in.Elem())
+		}
+		return d.callNormal(ctx, f, answer.in)
+	})
 	if answer.err == nil && answer.out != nil {
 		answer.result, answer.err = converter.GetDefaultDataConverter().ToPayloads(answer.out)
 	}
@@ -77,16 +81,18 @@ func (d *doings) do(ctx context.Context, name string, local bool, args []any) do
 	return answer
 }
 
-// call makes a call and gives what it returned; a panic is an error.
-func (d *doings) call(ctx context.Context, name string, f, in reflect.Value) (out any, err error) {
+// guarded makes a panic an error.
+func guarded(f func() (any, error)) (out any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &panicked{fmt.Sprint(r), string(debug.Stack())}
 		}
 	}()
-	if d.before != nil {
-		d.before(name)
-	}
+	return f()
+}
+
+// call makes a call and gives what it returned.
+func call(ctx context.Context, f, in reflect.Value) (out any, err error) {
 	results := f.Call([]reflect.Value{reflect.ValueOf(ctx), in})
 	err, _ = results[len(results)-1].Interface().(error)
 	if len(results) == 2 && err == nil {
@@ -108,6 +114,10 @@ func (d *doings) callNormal(ctx context.Context, f reflect.Value, in any) (any, 
 	}
 	value, err := d.normal.ExecuteActivity(f.Interface(), in)
 	if err != nil || f.Type().NumOut() == 1 {
+		var panic *temporal.PanicError
+		if errors.As(err, &panic) {
+			return nil, &panicked{panic.Error(), panic.StackTrace()}
+		}
 		var wrapped *temporal.ActivityError
 		if errors.As(err, &wrapped) && wrapped.Unwrap() != nil {
 			err = wrapped.Unwrap()

@@ -63,6 +63,11 @@ func TestScenariosThatCannotGoOn(t *testing.T) {
 				panic("no more paper")
 			}
 		}}, want: "activity report: panic: no more paper"},
+		{name: "an activity that is repeated panics", opts: Options{before: func(name string) {
+			if name == workflows.CallActivity {
+				panic("no line")
+			}
+		}}, definition: strings.Replace(napping, "wait: 1h", `call: {url: "https://shop.example/"}`, 1), want: "activity call: panic: no line"},
 		{name: "too much work", opts: Options{Work: 1}, want: "more than 1 things"},
 		{name: "too many instances", opts: Options{Instances: -1}, want: "more than -1 instances"},
 		{name: "time is over", opts: Options{Wall: time.Nanosecond}, want: "not over after 1ns of real time"},

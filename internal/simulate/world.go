@@ -57,11 +57,15 @@ type world struct {
 	env       *testsuite.TestWorkflowEnvironment
 	doings    *doings
 	faults    []journey.Fault
-	root      workflow.Context // of the root workflow
-	stirred   bool             // something was committed since the pump last ran
-	waking    bool             // a wake for the root is under way
-	stopped   error            // why the scenario cannot go on
-	ending    bool             // everybody is sent home; what they still ask for is done
+	attempt   struct { // to send, by the number of the activity's call
+		work  int
+		fault *journey.Fault
+	}
+	root    workflow.Context // of the root workflow
+	stirred bool             // something was committed since the pump last ran
+	waking  bool             // a wake for the root is under way
+	stopped error            // why the scenario cannot go on
+	ending  bool             // everybody is sent home; what they still ask for is done
 
 	instances []*instance // in the order of their entry
 	running   int
@@ -191,6 +195,9 @@ func (w *world) fail(f Failure) {
 		f.At = w.since()
 	}
 	w.failures = append(w.failures, f)
+	if f.Expected != "" && !f.End {
+		w.tell(f.At, f.Place, "✗ %s: expected %s, got %s", f.What, f.Expected, f.Actual)
+	}
 }
 
 func (w *world) tell(at time.Duration, place journey.Place, format string, args ...any) {
