@@ -284,7 +284,10 @@ func (f *fileCheck) value(n *node) any {
 		m := f.fields(n, "a value")
 		out := map[string]any{}
 		for i, key := range n.keys {
-			if m != nil && key.shape == scalar {
+			switch {
+			case key.shape != scalar || key.tagged:
+				f.wrongType(key, "a key is a text")
+			case m != nil:
 				out[key.text] = f.value(n.values[i])
 			}
 		}
