@@ -11,8 +11,8 @@ var (
 	// clockTime is a time of day as it is written; clockLike is one that somebody meant to write, and no expression.
 	clockTime = regexp.MustCompile(`^\d{1,2}:\d{2}(:\d{2})?$`)
 	clockLike = regexp.MustCompile(`(?i)^\s*\d{1,2}\s*(:.*|[ap]\.?m\.?)\s*$`)
-	// dateLike is a date or timestamp that stands where an expression belongs.
-	dateLike = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}([Tt ].*)?$`)
+	// dateLike is a date that stands where an expression belongs, and would be read as a subtraction.
+	dateLike = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
 )
 
 // localTime reads a time of day.

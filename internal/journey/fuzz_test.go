@@ -146,7 +146,7 @@ func TestRoundTrip(t *testing.T) {
 			case 2:
 				spec = &Branch{Arms: []BranchArm{{When: exprs.Draw(t, "when"), Then: to.Draw(t, "then")}}, Else: to.Draw(t, "else")}
 			case 3:
-				spec = &Split{Arms: []SplitArm{{Weight: rapid.Float64Range(0, 1e6).Draw(t, "weight"), Then: to.Draw(t, "then")}}}
+				spec = &Split{Arms: []SplitArm{{Weight: rapid.Float64Range(0.5, 1e6).Draw(t, "weight"), Then: to.Draw(t, "then")}}}
 			case 4:
 				spec = &Send{Message: "m", Via: []string{"email"}, Data: map[string]Expr{"b": exprs.Draw(t, "b"), "a": "1"}, OnBlocked: to.Draw(t, "b"), OnFailure: to.Draw(t, "f")}
 			case 5:

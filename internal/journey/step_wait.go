@@ -30,8 +30,8 @@ func parseUntil(r *stepReader, m *fields, spec *Wait) Spec {
 	switch {
 	case clock:
 		spec.At, _ = r.localTime(until, "until")
-	case text && !until.quoted && dateLike.MatchString(until.text):
-		r.report(until.pos, "bad-expression", `"'`+until.text+`'"`, "a date needs quotes inside the quotes")
+	case text && dateLike.MatchString(until.text):
+		r.report(until.at(0), "bad-expression", `"'`+until.text+`'"`, "a date needs quotes inside the quotes")
 	default:
 		spec.Until = r.expr(until, wantMoment)
 	}

@@ -3,6 +3,7 @@ package journey
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -49,6 +50,17 @@ func validSpec(spec Spec) error {
 			return errors.New("a time of day beside another moment")
 		case s.At != "":
 			return validClock(s.At, s.Days)
+		}
+	case *Split:
+		sum := 0.0
+		for _, arm := range s.Arms {
+			if !(arm.Weight >= 0) {
+				return fmt.Errorf("the weight %v", arm.Weight)
+			}
+			sum += arm.Weight
+		}
+		if !(sum > 0) || math.IsInf(sum, 0) {
+			return errors.New("the weights have no sum above 0")
 		}
 	case *Emit:
 		if strings.TrimSpace(s.Event) == "" {
