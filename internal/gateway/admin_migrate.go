@@ -202,7 +202,8 @@ func (g *Gateway) checkRenamed(r *http.Request, name string, renamed map[string]
 	for _, old := range slices.Sorted(maps.Keys(renamed)) {
 		known := slices.ContainsFunc(content.Journeys[name].Steps, func(s journey.Step) bool { return s.ID == renamed[old] })
 		if !known {
-			return bad("renamed."+old, "leads to "+strconv.Quote(renamed[old])+", which is no step of the current revision")
+			return &fail{Status: http.StatusBadRequest, Code: "bad_value", Field: top("renamed." + old),
+				Message: strconv.Quote(renamed[old]) + " is no step of the current revision; is the edit published?"}
 		}
 	}
 	return nil
