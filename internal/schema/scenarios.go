@@ -101,7 +101,10 @@ func (b *builder) expect() *Schema {
 			"blocked":  anyOf(blocked, list(blocked, 0)).with("Exactly these sends were refused, in this order."),
 			"handoffs": names().with("Exactly these queues got a hand-off, in this order."),
 		})
-		s.Dependent = map[string]*Schema{"via": {Required: []string{"sent"}, Properties: keys{"sent": {Not: &Schema{Type: "array"}}}}}
+		s.AnyOf = []*Schema{ // via stands beside a single message
+			{Not: &Schema{Required: []string{"via"}}},
+			{Required: []string{"sent"}, Properties: keys{"sent": {Not: &Schema{Type: "array"}}}},
+		}
 		return s
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Schema is a JSON Schema of draft 2020-12, as far as this package needs it.
+// Schema is a JSON Schema of draft 2020-12, as far as this package needs it: by keywords that draft 7 has, too, since editors may know no later one.
 type Schema struct {
 	Dialect     string `json:"$schema,omitempty"`
 	Ref         string `json:"$ref,omitempty"`
@@ -37,7 +37,6 @@ type Schema struct {
 	Others        any                `json:"additionalProperties,omitempty"` // false: no keys but Properties; a *Schema: their values
 	PropertyNames *Schema            `json:"propertyNames,omitempty"`
 	MinProperties int                `json:"minProperties,omitempty"`
-	Dependent     map[string]*Schema `json:"dependentSchemas,omitempty"`
 	AnyOf         []*Schema          `json:"anyOf,omitempty"`
 	OneOf         []*Schema          `json:"oneOf,omitempty"`
 	AllOf         []*Schema          `json:"allOf,omitempty"`
