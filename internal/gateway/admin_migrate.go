@@ -48,6 +48,7 @@ type RevisionStanding struct {
 type StepStanding struct {
 	Step      string `json:"step,omitempty"`
 	Watching  bool   `json:"watching,omitempty"` // its path has ended; it waits silently for its goal
+	Holdout   bool   `json:"holdout,omitempty"`  // the control group, which takes no step
 	Instances int64  `json:"instances"`
 }
 
@@ -135,7 +136,7 @@ func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 			at = len(j.Revisions)
 			j.Revisions = append(j.Revisions, RevisionStanding{Revision: c.Revision})
 		}
-		j.Revisions[at].Steps = append(j.Revisions[at].Steps, StepStanding{Step: c.Step, Watching: c.State == store.StateWatching, Instances: c.Instances})
+		j.Revisions[at].Steps = append(j.Revisions[at].Steps, StepStanding{Step: c.Step, Watching: c.State == store.StateWatching, Holdout: c.Holdout, Instances: c.Instances})
 	}
 	out := StandingList{Journeys: []JourneyStanding{}}
 	for _, key := range slices.Sorted(maps.Keys(found)) {

@@ -63,6 +63,9 @@ func (s *scene) newGrid() *grid {
 		return out
 	}
 	g.right, g.down, g.crossRight, g.crossDown = make2(1), make2(1), make2(0), make2(0)
+	for _, p := range s.panels {
+		g.dear(p.box)
+	}
 	for _, b := range blocks {
 		g.block(b)
 	}
@@ -86,6 +89,18 @@ func pieces(v []float64, from, to float64) (first, last int) {
 	first, _ = slices.BinarySearch(v, from)
 	last, _ = slices.BinarySearch(v, to)
 	return max(first-1, 0), min(last+1, len(v))
+}
+
+// dear makes ways within a box cost more, so that long ones lead around it.
+func (g *grid) dear(b box) {
+	for i := range g.xs {
+		for j := range g.ys {
+			if x, y := g.xs[i], g.ys[j]; x > b.x && x < b.right() && y > b.y && y < b.bottom() {
+				g.right[i][j] += insideCost
+				g.down[i][j] += insideCost
+			}
+		}
+	}
 }
 
 // block keeps edges out of a box.

@@ -20,7 +20,7 @@ const (
 	lanePad    = 30.0
 	laneGap    = 34.0
 	laneHead   = 34.0
-	headroom   = 44.0 // above the lanes, where rules lead to other paths
+	headroom   = 44.0 // above the paths, for the edges between them
 )
 
 // frame is where a block or an arm lies. left and right are how far it reaches from its axis.
@@ -97,8 +97,11 @@ type jump struct {
 func (g *Graph) arrange(o *Overlay, top float64) *scene {
 	s := &scene{g: g, overlay: o, byNode: map[int]int{}}
 	x, y := margin, margin+top
-	if slices.ContainsFunc(g.Edges, func(e Edge) bool { return e.Kind == EdgeReroute }) {
+	switch {
+	case slices.ContainsFunc(g.Edges, func(e Edge) bool { return e.Kind == EdgeReroute }):
 		y += headroom
+	case len(g.lanes) > 1:
+		y += headroom / 2
 	}
 	bottom := y
 	if len(g.rules) > 0 {

@@ -8,15 +8,16 @@ import (
 
 // Costs of a routed edge, in pixels of way.
 const (
-	bendCost  = 45.0
-	crossCost = 30.0
-	alongCost = 4.0     // times the length that lies on another edge
-	maxVisits = 200_000 // in a drawing; what is left then goes along the rim
-	clear     = 8.0     // no edge comes nearer to a card
-	aside     = 14.0    // where edges pass cards
+	bendCost   = 45.0
+	crossCost  = 60.0
+	insideCost = 0.8     // more per pixel on the ground of a path
+	alongCost  = 4.0     // times the length that lies on another edge
+	maxVisits  = 200_000 // in a drawing; what is left then goes along the rim
+	clear      = 8.0     // no edge comes nearer to a card
+	aside      = 14.0    // where edges pass cards
 )
 
-// route draws the jumps around everything else, in the order of the file.
+// route draws the jumps around everything else: those to the same card together, for they may share their way.
 func (s *scene) route() {
 	if len(s.jumps) == 0 {
 		return
@@ -25,7 +26,9 @@ func (s *scene) route() {
 	for _, l := range s.lines {
 		g.mark(l.points)
 	}
-	for _, j := range s.jumps {
+	slices.SortStableFunc(s.jumps, func(a, b jump) int { return a.to - b.to })
+	var together [][]point
+	for i, j := range s.jumps {
 		to := s.cards[s.byNode[j.to]]
 		var points []point
 		if g != nil {
@@ -35,7 +38,13 @@ func (s *scene) route() {
 			points = s.plain(j, to)
 		}
 		s.lines = append(s.lines, line{points: points, kind: j.kind, arrow: true, full: s.jumpTitle(j)})
-		g.mark(points)
+		together = append(together, points)
+		if i+1 == len(s.jumps) || s.jumps[i+1].to != j.to || s.jumps[i+1].kind != j.kind {
+			for _, points := range together {
+				g.mark(points)
+			}
+			together = nil
+		}
 	}
 }
 

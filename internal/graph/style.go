@@ -18,6 +18,7 @@ var hues = map[string]hue{
 	"rose":   {"#a11d33", "#fce8ec", "#f59bac", "#431d26"},
 	"teal":   {"#0b615a", "#dcf1ef", "#68d2c7", "#123430"},
 	"plum":   {"#8a2478", "#f9e6f5", "#ee9ddf", "#3d1b37"},
+	"orange": {"#8f3d00", "#fdeadb", "#f7ad73", "#40260f"},
 	"slate":  {"#414c58", "#e8ecf0", "#b4bfca", "#2a333c"},
 }
 
@@ -36,8 +37,10 @@ func hueOf(kind string) string {
 		return "rose"
 	case "set", "emit", "call":
 		return "teal"
-	case "go_to", KindReroute:
+	case "go_to":
 		return "plum"
+	case KindReroute:
+		return "orange"
 	}
 	return "slate"
 }
@@ -88,7 +91,7 @@ func Style() string {
 	out.WriteString(`.tabi-graph{font:12px "Helvetica Neue",Helvetica,Arial,"Liberation Sans","Noto Sans CJK JP",sans-serif}` +
 		`.tabi-graph path{fill:none}.tabi-graph .card .body{stroke-width:1}.tabi-graph .card .icon{stroke-width:1.5;stroke-linejoin:round;stroke-linecap:round}` +
 		`.tabi-graph .edge path{stroke-width:1.6;stroke-linejoin:round}.tabi-graph .edge .head{stroke:none}` +
-		`.tabi-graph .edge.skip path{stroke-dasharray:2 4;stroke-linecap:round}.tabi-graph .edge.jump path,.tabi-graph .edge.reroute path{stroke-width:1.8;stroke-dasharray:7 4}` +
+		`.tabi-graph .edge.skip path{stroke-dasharray:2 4;stroke-linecap:round}.tabi-graph .edge.reroute path{stroke-width:1.8;stroke-dasharray:7 4}` +
 		`.tabi-graph .edge .head{stroke-dasharray:none}.tabi-graph .way text{text-anchor:middle;font-size:11.5px}.tabi-graph .way.quiet text{font-style:italic}` +
 		`.tabi-graph .share,.tabi-graph .here .now,.tabi-graph .green .now{font-weight:700}.tabi-graph .card.here .body{stroke-width:2}` +
 		`.tabi-graph .name{font-size:18px;font-weight:700}.tabi-graph .about{font-size:13px}.tabi-graph .lane{font-size:12px;font-weight:700}` +
@@ -133,11 +136,10 @@ func colours(dark int) string {
 		rule("."+name+".here .now", "fill", ink)
 	}
 	rule(".green .now", "fill", shade("text"))
-	plum := hues["plum"]
-	ink := []string{plum.light, plum.dark}[dark]
-	for _, kind := range []string{EdgeJump, EdgeReroute} {
-		rule(".edge."+kind+" path", "stroke", ink)
-		rule(".edge."+kind+" .head", "fill", ink)
+	for _, edge := range [][2]string{{EdgeJump, "plum"}, {EdgeReroute, "orange"}} {
+		ink := []string{hues[edge[1]].light, hues[edge[1]].dark}[dark]
+		rule(".edge."+edge[0]+" path", "stroke", ink)
+		rule(".edge."+edge[0]+" .head", "fill", ink)
 	}
 	return out.String()
 }

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -98,6 +97,9 @@ func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []wa
 		full := label
 		if a.When != "" {
 			full += ", if " + string(a.When)
+			if twin := slices.IndexFunc(spec.Arms, func(o journey.EventArm) bool { return slices.Equal(o.Events, a.Events) }); twin != i || slices.ContainsFunc(spec.Arms[i+1:], func(o journey.EventArm) bool { return slices.Equal(o.Events, a.Events) }) {
+				label += " if " + condition(a.When) // the event alone does not tell the arms apart
+			}
 		}
 		out = append(out, way{strconv.Itoa(i + 1), label, full, a.Then})
 	}
@@ -190,128 +192,6 @@ func handoffWords(s *journey.Step, spec *journey.Handoff) (title string, lines [
 	return "queue " + spec.Queue, lines, out
 }
 
-// stepNode describes a step.
-func stepNode(s *journey.Step) Node {
-	title, lines, _ := words(s)
-	n := Node{ID: s.ID, Step: s.ID, Kind: s.Kind, Title: title, Lines: lines, named: !strings.HasPrefix(s.ID, s.Path+".")}
-	if s.Name != "" && s.Kind != "exit" {
-		n.Title, n.Lines = s.Name, append([]string{title}, lines...)
-	}
-	if s.Kind == "branch" && s.Name != "" {
-		n.Lines = nil
-	}
-	if spec, ok := s.Spec.(*journey.Exit); ok {
-		n.End = spec.Outcome
-	}
-	full := []string{label(s.Kind) + " " + s.ID}
-	if s.Name != "" {
-		full = append(full, s.Name)
-	}
-	if s.Kind != "set" {
-		full = append(append(full, title), lines...)
-	}
-	if s.When != "" {
-		n.When = condition(s.When)
-		full = append(full, "only if "+string(s.When))
-	}
-	if spec, ok := s.Spec.(*journey.Set); ok {
-		for _, a := range spec.Assign {
-			full = append(full, a.Target+"."+a.Name+" = "+string(a.Value))
-		}
-	}
-	n.Full = strings.Join(full, "\n")
-	return n
-}
-
-func entryNode(d *journey.Definition) Node {
-	e := d.Entry
-	n := Node{ID: "#entry", Kind: KindEntry}
-	switch {
-	case len(e.Events) > 0:
-		n.Title = strings.Join(e.Events, " or ")
-	case e.Schedule != nil:
-		n.Title = "at " + string(e.Schedule.At)
-		if len(e.Schedule.Days) > 0 {
-			n.Title += " on " + strings.Join(e.Schedule.Days, ", ")
-		}
-		zone := e.Schedule.Timezone
-		if zone == "" || zone == "customer" {
-			zone = "the customer's time"
-		}
-		n.Title += ", " + zone
-	default:
-		n.Title = "when it turns true"
-	}
-	full := []string{"entry", n.Title}
-	if e.When != "" {
-		n.Lines = append(n.Lines, "if "+condition(e.When))
-		full = append(full, "if "+string(e.When))
-	}
-	if e.Key != "" {
-		n.Lines = append(n.Lines, "one per "+condition(e.Key))
-		full = append(full, "one instance per customer and "+string(e.Key))
-	}
-	again := map[string]string{
-		journey.ReentryNever: "once in a lifetime", journey.ReentryAlways: "again at any time", journey.ReentryAfterExit: "again once it has ended",
-		journey.ReentryAfter: "again after " + Span(e.After),
-	}[e.Reentry]
-	if again != "" {
-		n.Lines = append(n.Lines, again)
-		full = append(full, again)
-	}
-	if e.Holdout > 0 {
-		held := strconv.FormatFloat(e.Holdout, 'f', -1, 64) + " % held out as control group"
-		n.Lines = append(n.Lines, held)
-		full = append(full, held)
-	}
-	n.Full = strings.Join(full, "\n")
-	return n
-}
-
-func endNode(path string) Node {
-	return Node{ID: "#end " + path, Kind: KindEnd, Title: workflows.Completed, End: workflows.Completed, Full: "the end of the path " + path}
-}
-
-func rerouteID(k int) string { return fmt.Sprintf("#reroute %d", k+1) }
-
-// ruleNodes are the rules that hold wherever an instance is.
-func ruleNodes(d *journey.Definition) []Node {
-	var out []Node
-	rule := func(id, kind, title, end string, when journey.Expr, lines ...string) {
-		n := Node{ID: id, Kind: kind, Title: title, End: end}
-		full := []string{label(kind), title}
-		if when != "" {
-			n.Lines = append(n.Lines, "if "+condition(when))
-			full = append(full, "if "+string(when))
-		}
-		n.Lines = append(n.Lines, lines...)
-		n.Full = strings.Join(append(full, lines...), "\n")
-		out = append(out, n)
-	}
-	if g := d.Goal; g != nil {
-		var lines []string
-		if g.Value != "" {
-			lines = append(lines, "worth "+condition(g.Value))
-		}
-		if g.Within > 0 {
-			lines = append(lines, "watched for "+Span(g.Within)+" from entry")
-		}
-		rule("#goal", KindGoal, events(g.Events), workflows.Goal, g.When, lines...)
-	}
-	for i, r := range d.Exit {
-		rule(fmt.Sprintf("#exit %d", i+1), KindExit, events(r.Events), r.Outcome, r.When, "ends as "+r.Outcome)
-	}
-	for i, r := range d.Reroute {
-		line := "go to " + r.GoTo
-		if r.Repeat {
-			line += ", also repeatedly"
-		}
-		rule(rerouteID(i), KindReroute, events(r.Events), "", r.When, line)
-	}
-	rule("#timeout", KindTimeout, "after "+Span(d.Timeout), workflows.TimedOut, "", "ends as "+workflows.TimedOut)
-	return out
-}
-
 // Span writes a duration in days, hours, minutes and seconds: 30d says more than 4w2d.
 func Span(d time.Duration) string {
 	if d < 0 {
@@ -325,13 +205,6 @@ func Span(d time.Duration) string {
 		return strconv.FormatInt(int64(days), 10) + "d" + journey.FormatDuration(rest)
 	}
 	return journey.FormatDuration(d)
-}
-
-func events(names []string) string {
-	if len(names) == 0 {
-		return "any event"
-	}
-	return strings.Join(names, " or ")
 }
 
 // labels are the kinds in words.
