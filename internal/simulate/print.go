@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -43,7 +44,7 @@ const around = 20
 // PrintFailures writes what a scenario failed by, each at its line, and what had happened until then; whole tells everything that happened.
 func (r Result) PrintFailures(w io.Writer, source Sources, whole bool) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "--- FAIL: %s (%s)\n", r.Name, seconds(r.Duration))
+	fmt.Fprintf(&out, "--- FAIL: %s (%s)\n", visible(r.Name), seconds(r.Duration))
 	last := time.Duration(0)
 	for _, f := range r.Failures {
 		last = max(last, f.At)
@@ -73,7 +74,7 @@ func (r Result) PrintFailures(w io.Writer, source Sources, whole bool) error {
 // PrintStory writes everything that happened in a scenario that passed.
 func (r Result) PrintStory(w io.Writer) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "--- ok: %s (%s)\n", r.Name, seconds(r.Duration))
+	fmt.Fprintf(&out, "--- ok: %s (%s)\n", visible(r.Name), seconds(r.Duration))
 	tell(&out, r.Story)
 	_, err := io.WriteString(w, out.String())
 	return err
@@ -86,8 +87,18 @@ func tell(out *strings.Builder, story []Entry) {
 		width = max(width, len(Offset(e.At)))
 	}
 	for _, e := range story {
-		fmt.Fprintf(out, "    %*s  %s\n", width, Offset(e.At), e.Text)
+		fmt.Fprintf(out, "    %*s  %s\n", width, Offset(e.At), visible(e.Text))
 	}
+}
+
+// visible keeps what files and events say on its line, and away from the terminal's controls.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return '�'
+		}
+		return r
+	}, text)
 }
 
 // seconds writes how long something took.
