@@ -191,6 +191,13 @@ func TestReadFolder(t *testing.T) {
 	if diff := cmp.Diff([]string{"a.yaml", "b.yaml", "messages/m.yaml"}, names); diff != "" {
 		t.Error(diff)
 	}
+	linked := filepath.Join(t.TempDir(), "linked")
+	if err := os.Symlink(dir, linked); err != nil {
+		t.Fatal(err)
+	}
+	if through, err := ReadFolder(linked); err != nil || len(through) != 3 || through[2].Name != filepath.ToSlash(linked)+"/messages/m.yaml" {
+		t.Errorf("through a link: %v, %v", through, err)
+	}
 	before := Fingerprint(files)
 	files[0].Data = []byte("changed")
 	if Fingerprint(files) == before {

@@ -30,11 +30,12 @@ func ReadFolder(dir string) ([]journey.File, error) {
 	}
 	root := filepath.ToSlash(filepath.Clean(dir))
 	var files []journey.File
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	top := filepath.Clean(dir) + string(filepath.Separator) // which leads through a link
+	err = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if strings.HasPrefix(d.Name(), ".") && path != dir {
+		if strings.HasPrefix(d.Name(), ".") && path != top {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
