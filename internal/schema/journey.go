@@ -15,7 +15,7 @@ func (b *builder) journey() *Schema {
 		"reroute":     list(b.reroute(), 0).with("Rules that move an instance to another path, mid-flight; each once, unless repeat is true."),
 		"timeout":     b.duration().with("The longest life of an instance; default 90d."),
 		"steps":       b.steps().with("The main path, called main."),
-		"paths":       mapOf(&Schema{Pattern: kebab, MaxLength: 100, Not: enum(journey.Main)}, b.steps()).with("Other paths, reached by go_to or reroute."),
+		"paths":       mapOf(&Schema{Pattern: kebab, Words: kebabWords, MaxLength: 100, Not: enum(journey.Main)}, b.steps()).with("Other paths, reached by go_to or reroute."),
 	}, "journey", "entry", "steps")
 }
 

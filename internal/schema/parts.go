@@ -21,6 +21,12 @@ const (
 	header    = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 )
 
+// What editors say of texts that do not match.
+const (
+	kebabWords = "A name is small letters, digits and single hyphens: order-follow-up."
+	spanWords  = "A duration is written like 90s, 15m, 2h, 3d, 1w or 1h30m, the largest unit first."
+)
+
 func number(v float64) *float64 { return &v }
 
 // keys are the properties of a mapping.
@@ -73,7 +79,7 @@ func anything() *Schema { return &Schema{} }
 func text() *Schema { return &Schema{Type: []string{"string", "number"}} }
 
 // word is a text that is not blank.
-func word() *Schema { return &Schema{Type: "string", Pattern: notBlank} }
+func word() *Schema { return &Schema{Type: "string", Pattern: notBlank, Words: "This is empty."} }
 
 // id is a text that is not blank, or a number.
 func id() *Schema { return &Schema{Type: []string{"string", "number"}, Pattern: notBlank} }
@@ -96,19 +102,19 @@ func whole(low, high float64) *Schema {
 // label is a name that a designer gives.
 func (b *builder) label() *Schema {
 	return b.def("label", func() *Schema {
-		return &Schema{Description: "A name: small letters, digits and single hyphens.", Type: []string{"string", "integer"}, Pattern: kebab, MaxLength: 100, Minimum: number(0)}
+		return &Schema{Description: "A name: small letters, digits and single hyphens.", Type: []string{"string", "integer"}, Pattern: kebab, Words: kebabWords, MaxLength: 100, Minimum: number(0)}
 	})
 }
 
 // names are those of labels, as keys of a mapping.
-func names() *Schema { return &Schema{Pattern: kebab, MaxLength: 100} }
+func names() *Schema { return &Schema{Pattern: kebab, Words: kebabWords, MaxLength: 100} }
 
 // reference is the name of something that stands elsewhere.
-func reference() *Schema { return &Schema{Type: "string", Pattern: kebab} }
+func reference() *Schema { return &Schema{Type: "string", Pattern: kebab, Words: kebabWords} }
 
 func (b *builder) duration() *Schema {
 	return b.def("duration", func() *Schema {
-		return &Schema{Description: "A duration: 90s, 15m, 2h, 3d, 1w, or 1h30m. A day is 24 hours.", Type: "string", Pattern: span, MinLength: 2, Examples: []any{"90s", "15m", "2h", "3d", "1w", "2d12h"}}
+		return &Schema{Description: "A duration: 90s, 15m, 2h, 3d, 1w, or 1h30m. A day is 24 hours.", Type: "string", Pattern: span, Words: spanWords, MinLength: 2, Examples: []any{"90s", "15m", "2h", "3d", "1w", "2d12h"}}
 	})
 }
 
@@ -130,7 +136,7 @@ func (b *builder) events() *Schema {
 }
 
 func localTime() *Schema {
-	return &Schema{Type: "string", Pattern: timeOfDay, Examples: []any{"09:00", "18:30"}}
+	return &Schema{Type: "string", Pattern: timeOfDay, Words: "A time of day is written like 09:00.", Examples: []any{"09:00", "18:30"}}
 }
 
 func (b *builder) days() *Schema {

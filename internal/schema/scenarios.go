@@ -14,7 +14,7 @@ func (b *builder) test() *Schema {
 func customer() *Schema { return &Schema{Type: "object", Properties: keys{"id": id()}} }
 
 func start() *Schema {
-	return &Schema{Type: "string", Pattern: moment, Examples: []any{"2026-03-02T10:00:00+09:00", "2026-03-02"}}
+	return &Schema{Type: "string", Pattern: moment, Words: "A moment is written like 2026-03-02T10:00:00+09:00 or 2026-03-02.", Examples: []any{"2026-03-02T10:00:00+09:00", "2026-03-02"}}
 }
 
 func (b *builder) with() *Schema {

@@ -21,7 +21,8 @@ type Schema struct {
 	Default     any    `json:"default,omitempty"`
 	Examples    []any  `json:"examples,omitempty"`
 
-	Pattern   string   `json:"pattern,omitempty"` // RE2 and ECMAScript read it alike
+	Pattern   string   `json:"pattern,omitempty"`             // RE2 and ECMAScript read it alike
+	Words     string   `json:"patternErrorMessage,omitempty"` // what editors say where Pattern does not match
 	MinLength int      `json:"minLength,omitempty"`
 	MaxLength int      `json:"maxLength,omitempty"`
 	Minimum   *float64 `json:"minimum,omitempty"`

@@ -85,7 +85,7 @@ func (b *builder) wait() form {
 		}, "until"),
 		object(keys{
 			"until":    moment.with("An expression that gives a timestamp, an RFC 3339 text, or a date (midnight in timezone)."),
-			"offset":   (&Schema{Type: "string", Pattern: offset, MinLength: 2, Examples: []any{"-2d", "1h"}}).with("Moves the moment: -2d is two days before."),
+			"offset":   (&Schema{Type: "string", Pattern: offset, Words: spanWords, MinLength: 2, Examples: []any{"-2d", "1h"}}).with("Moves the moment: -2d is two days before."),
 			"timezone": b.zone(),
 		}, "until"),
 	)}
@@ -157,7 +157,7 @@ func (b *builder) handoff() form {
 }
 
 func (b *builder) set() form {
-	s := mapOf(&Schema{Pattern: target}, b.cel())
+	s := mapOf(&Schema{Pattern: target, Words: "set knows vars.x and customer.x."}, b.cel())
 	s.MinProperties = 1
 	return form{value: s}
 }
@@ -175,7 +175,7 @@ var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
 func (b *builder) call() form {
 	return form{
 		value: object(keys{
-			"url":     (&Schema{Type: "string", Pattern: address}).with("Liquid: where to; http or https."),
+			"url":     (&Schema{Type: "string", Pattern: address, Words: "An address begins with https:// or http:// and a host."}).with("Liquid: where to; http or https."),
 			"method":  enum(methods...).with("Default GET, POST with a body."),
 			"headers": mapOf(&Schema{Pattern: header}, text()).with("Liquid."),
 			"body":    (&Schema{Type: []string{"string", "number", "object", "array"}}).with("Liquid: a text as it is written, or a mapping or list that is sent as JSON."),
