@@ -37,6 +37,7 @@ type liveRevision struct {
 type liveStep struct {
 	journey.StepMove
 	Watching  bool  `json:"watching,omitempty"`
+	Holdout   bool  `json:"holdout,omitempty"`
 	Instances int64 `json:"instances"`
 }
 
@@ -99,7 +100,7 @@ func (r *compared) judge(s gateway.JourneyStanding, renamed map[string]string) (
 			out.Diff = &d
 		}
 		for _, step := range rev.Steps {
-			one := liveStep{StepMove: moves[step.Step], Watching: step.Watching, Instances: step.Instances}
+			one := liveStep{StepMove: moves[step.Step], Watching: step.Watching, Holdout: step.Holdout, Instances: step.Instances}
 			out.Instances += step.Instances
 			if one.Refused != "" {
 				stuck += step.Instances
@@ -188,7 +189,11 @@ func (j liveJourney) print(p *printer) {
 		}
 		rows := make([]table.Row, len(rev.Steps))
 		for i, s := range rev.Steps {
-			rows[i] = table.Row{"    " + placeName(s.Step, s.Watching), s.Instances, verdict(s.StepMove, rev.Revision == j.New, j.New == "")}
+			where, says := placeName(s.Step, s.Watching), verdict(s.StepMove, rev.Revision == j.New, j.New == "")
+			if s.Holdout {
+				where, says = "(held out)", "stays, as control group"
+			}
+			rows[i] = table.Row{"    " + where, s.Instances, says}
 		}
 		p.table(table.Row{"    STEP", "OPEN", "IF MOVED"}, rows)
 	}

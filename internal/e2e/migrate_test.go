@@ -58,6 +58,7 @@ func waiting(hours int) (old, new string) {
 // move is a migration under test.
 type move struct {
 	*install
+	patience  time.Duration // grows with the crowd
 	customers []string
 	until     map[string]time.Time // when each one's wait ends
 }
@@ -75,6 +76,14 @@ func (m *move) all() map[string]gateway.EnrolmentView {
 		if after = list.Next; after == "" {
 			return out
 		}
+	}
+}
+
+// await is as the one of all tests, with the patience that a crowd needs.
+func (m *move) await(what string, ok func() error) {
+	m.Helper()
+	if err := poll(m.patience, ok); err != nil {
+		m.Fatalf("%s: %v", what, err)
 	}
 }
 
@@ -112,7 +121,7 @@ func (m *move) enter() {
 	m.batch(m.customers, func(c string) map[string]any {
 		return map[string]any{"type": "track", "userId": c, "event": "Start", "messageId": "start-" + c}
 	})
-	await(m, "all wait for an answer", func() error {
+	m.await("all wait for an answer", func() error {
 		var s gateway.StandingList
 		m.ask(gateway.AdminStanding+"?journey=wait", &s)
 		for _, step := range s.Journeys[0].Revisions[0].Steps {
@@ -191,7 +200,7 @@ func TestMigrateCrowd(t *testing.T) {
 	}
 	before, after := waiting(40 + n/8)
 	database, ok := pgtest.URL(t)
-	m := &move{install: newInstall(t, folder(map[string]string{"wait.yaml": before}))}
+	m := &move{install: newInstall(t, folder(map[string]string{"wait.yaml": before})), patience: patience + time.Duration(n)*300*time.Millisecond}
 	for i := range n {
 		m.customers = append(m.customers, fmt.Sprintf("c%04d", i))
 	}
@@ -222,7 +231,7 @@ func TestMigrateCrowd(t *testing.T) {
 	began = clock.Wall()
 	migrating := m.run("migrate", tabi(m), "migrate", "wait", "--step", "reply=answer", "--yes", "--rate", "500", "-o", "json")
 	m.batch(m.customers[:third/2], anAnswer)
-	await(t, "some have moved", func() error {
+	m.await("some have moved", func() error {
 		if got := m.moved(); got < n/10 {
 			return fmt.Errorf("%d have", got)
 		}
@@ -231,7 +240,7 @@ func TestMigrateCrowd(t *testing.T) {
 	m.procs["worker"].kill()
 	m.batch(m.customers[third/2:third], anAnswer)
 	m.startWorker()
-	await(t, "the migration ends", func() error {
+	m.await("the migration ends", func() error {
 		if migrating.running() {
 			return fmt.Errorf("%d have moved", m.moved())
 		}
@@ -283,7 +292,7 @@ func (m *move) ends(first int) {
 		}
 	}
 	m.batch(m.customers[first:late], anAnswer)
-	await(m, "all have ended", func() error {
+	m.await("all have ended", func() error {
 		open := 0
 		now = m.all()
 		for _, e := range now {

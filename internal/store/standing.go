@@ -10,6 +10,7 @@ type Standing struct {
 	Journey, Revision string
 	Step              string // empty: behind the end of its path, or not yet at its first step
 	State             string // StateOpen or StateWatching
+	Holdout           bool   // the control group, which takes no step
 	Instances         int64
 }
 
@@ -22,10 +23,12 @@ func (s *Store) Standings(ctx context.Context, journey string) ([]Standing, erro
 		w.equals("journey", journey)
 		return rows(ctx, tx, func(r *sql.Rows) error {
 			var one Standing
-			err := r.Scan(&one.Journey, &one.Revision, &one.Step, &one.State, &one.Instances)
+			var holdout int
+			err := r.Scan(&one.Journey, &one.Revision, &one.Step, &one.State, &holdout, &one.Instances)
+			one.Holdout = holdout != 0
 			out = append(out, one)
 			return err
-		}, `select journey, revision, step, state, count(*) from enrolments`+w.sql()+` group by journey, revision, step, state order by journey, revision, step, state`, w.args...)
+		}, `select journey, revision, step, state, holdout, count(*) from enrolments`+w.sql()+` group by journey, revision, step, state, holdout order by journey, revision, step, state, holdout`, w.args...)
 	})
 	return out, err
 }
