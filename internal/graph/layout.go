@@ -91,6 +91,8 @@ type jump struct {
 	at   point // where no card ends
 	to   int
 	kind string
+	// below: nothing stands behind the card on its axis, so that the edge may leave there.
+	below bool
 }
 
 // arrange gives everything its place. top is left free for a heading.
@@ -208,7 +210,7 @@ func (s *scene) block(b *block, axis, y, from float64) float64 {
 	inner := slices.ContainsFunc(b.arms, arm.falls)
 	switch {
 	case b.jump >= 0:
-		s.jumps = append(s.jumps, jump{from: b.node, to: b.jump, kind: EdgeJump})
+		s.jumps = append(s.jumps, jump{from: b.node, to: b.jump, kind: EdgeJump, below: b.skip == nil})
 	case b.split():
 		bottom = s.arms(b, axis, bottom, shares)
 	case s.labelled(b):

@@ -39,13 +39,13 @@ func (g *Graph) Mermaid() string {
 		}
 		line("  end")
 	}
-	for _, e := range g.Edges {
+	for _, e := range g.merged() {
 		arrow := "-->"
 		if e.Kind != EdgeNext {
 			arrow = "-.->"
 		}
 		if e.Label != "" {
-			arrow += "|\"" + mermaidText(e.Label, exprLength) + "\"|"
+			arrow += "|\"" + mermaidText(e.Label, 2*exprLength) + "\"|"
 		}
 		line("  n%d %s n%d", e.From, arrow, e.To)
 	}
@@ -64,6 +64,33 @@ func (g *Graph) Mermaid() string {
 		line("  class %s %s", strings.Join(classes[hue], ","), hue)
 	}
 	return out.String()
+}
+
+// merged are the edges, those between the same two nodes as one; a send, say, that goes the same way whatever came of it says nothing of it.
+func (g *Graph) merged() []Edge {
+	var out []Edge
+	at := map[[2]int]int{}
+	ways := map[int]int{}
+	for _, e := range g.Edges {
+		i, met := at[[2]int{e.From, e.To}]
+		if !met {
+			at[[2]int{e.From, e.To}] = len(out)
+			out = append(out, e)
+			ways[e.From]++
+			continue
+		}
+		out[i].Label = strings.Trim(out[i].Label+" / "+e.Label, " /")
+	}
+	for i, e := range out {
+		switch g.Nodes[e.From].Kind {
+		case "wait_for", "branch", "split", "handoff":
+		default:
+			if ways[e.From] == 1 {
+				out[i].Label = ""
+			}
+		}
+	}
+	return out
 }
 
 func (g *Graph) mermaidNode(i int) string {

@@ -79,7 +79,7 @@ func (s *scene) starts(j jump) []port {
 	}
 	c := s.cards[s.byNode[j.from]]
 	out := sides(c.box)
-	if j.kind == EdgeJump { // nothing stands behind a go_to on its axis
+	if j.below {
 		cx := c.x + c.w/2
 		out = append(out, port{point{cx, c.bottom()}, point{cx, c.bottom() + aside}})
 	}
