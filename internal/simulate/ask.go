@@ -6,6 +6,16 @@ import (
 	"fmt"
 )
 
+// interrupted is why the scenario's context is over, and how far it was.
+func (w *world) interrupted() error {
+	cause := context.Cause(w.ctx)
+	if w.env == nil || !errors.Is(w.ctx.Err(), context.DeadlineExceeded) {
+		return cause
+	}
+	return fmt.Errorf("%w: it was at %s by then, and %d instances had asked %d things of the world; is there a loop that nothing leaves?",
+		cause, Offset(w.since()), len(w.instances), w.work)
+}
+
 // ask has an activity done, and lets the world see it.
 func (w *world) ask(name string, local bool, args []any) done {
 	ctx := w.ctx
@@ -14,7 +24,7 @@ func (w *world) ask(name string, local bool, args []any) done {
 	} else if w.work++; w.work > w.opts.Work {
 		w.stop(fmt.Errorf("the journeys asked more than %d things of the world without an end: is there a loop that nothing leaves?", w.opts.Work))
 	} else if ctx.Err() != nil {
-		w.stop(context.Cause(ctx))
+		w.stop(w.interrupted())
 	}
 	d := w.doings.do(ctx, name, local, args)
 	w.observe(d)

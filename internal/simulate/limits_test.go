@@ -71,6 +71,13 @@ func TestScenariosThatCannotGoOn(t *testing.T) {
 		{name: "too much work", opts: Options{Work: 1}, want: "more than 1 things"},
 		{name: "too many instances", opts: Options{Instances: -1}, want: "more than -1 instances"},
 		{name: "time is over", opts: Options{Wall: time.Nanosecond}, want: "not over after 1ns of real time"},
+		{name: "time is over on the way", opts: Options{Wall: 300 * time.Millisecond}, definition: `
+entry: {event: Go}
+goal: {event: Done}
+steps:
+  - {id: nap, wait: 1m}
+  - {go_to: nap}
+`, want: "1 instances had asked"},
 		{name: "it is interrupted", ctx: cancelled, want: "somebody pressed Ctrl-C"},
 		{name: "it waits for ages", definition: strings.Replace(napping, "1h", "5000w", 1) + "timeout: 5200w\n", scenarios: `
 scenarios:

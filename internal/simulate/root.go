@@ -46,11 +46,11 @@ func (w *world) timeline(ctx workflow.Context) error {
 			return err
 		}
 	}
+	last := w.clock.Origin // without a line: who enters by schedule at the start does
 	if n := len(w.scenario.Timeline); n > 0 {
-		last := w.clock.Origin.Add(w.scenario.Timeline[n-1].At)
-		return w.reach(ctx, w.clock.Wall(last), last)
+		last = last.Add(w.scenario.Timeline[n-1].At)
 	}
-	return nil
+	return w.reach(ctx, w.clock.Wall(last), last)
 }
 
 // reach lets time run to a point of the environment's clock, with the entries by schedule up to the last moment that lie before that point.

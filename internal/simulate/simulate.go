@@ -94,7 +94,7 @@ func Run(ctx context.Context, content *journey.Content, test *journey.Test, scen
 // broke notes that the scenario could not go on.
 func (w *world) broke(words, stack string) {
 	if w.ctx.Err() != nil {
-		words = context.Cause(w.ctx).Error()
+		words, stack = w.interrupted().Error(), ""
 	}
 	w.fail(Failure{Place: w.scenario.Place, Message: words + where(stack)})
 }
