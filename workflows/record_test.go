@@ -102,6 +102,10 @@ func shapes() []shape {
 		{name: "delivery-apology", shipped: "delivery-apology", do: []func(*session){event("Message Received", map[string]any{"text": "never again"}), func(s *session) { s.resolve("care", "refunded") }}},
 		{name: "assisted-purchase", shipped: "assisted-purchase", do: []func(*session){stay, event("Help Requested", nil), func(s *session) { s.resolve("advisor", "discount") }, event("Order Completed", k1)}},
 		{name: "coupon-nudge", shipped: "coupon-nudge", do: []func(*session){stay, event("Coupon Redeemed", map[string]any{"campaign_id": "c1"})}},
+		{name: "trip-rebooking", shipped: "trip-rebooking", do: []func(*session){
+			event("Flight Cancelled", map[string]any{"trip_id": "t1", "flight": "f1", "alternative": map[string]any{"flight": "f2", "departs": "2999-01-01T00:00:00Z"}}),
+			event("Rebooking Accepted", map[string]any{"trip_id": "t1"}), event("Trip Completed", map[string]any{"trip_id": "t1"})}},
+		{name: "onboarding", shipped: "onboarding", do: []func(*session){stay, event("Project Created", nil), stay, event("Survey Answered", map[string]any{"score": 10.0}), event("Order Completed", k1)}},
 		{name: "wait", source: journeyOf("  - {id: w, wait: 1h}\n")},
 		{name: "wait_for", source: journeyOf(twoArms), do: []func(*session){event("Bought", map[string]any{"n": 1.0})}},
 		{name: "branch-on-customer", source: journeyOf("  - {id: b, branch: [{when: customer.tier == \"gold\", then: [{exit: gold}]}], else: [{exit: tin}]}\n")},
@@ -230,7 +234,7 @@ func (s shape) record(t *testing.T, c client.Client) {
 	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: Input{
 		Interpreter: InterpreterVersion, Enrolment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
 		Clock: journey.Clock{Origin: now, Epoch: now, Scale: 28800}, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
-		Entry: map[string]any{"cart_id": "k1", "total": 120.0, "order_id": "o1", "campaign_id": "c1", "end": now.Add(96 * time.Hour).UTC().Format(time.RFC3339)},
+		Entry: map[string]any{"cart_id": "k1", "total": 120.0, "order_id": "o1", "campaign_id": "c1", "trip_id": "t1", "flight": "f1", "departs": "2998-01-01T00:00:00Z", "end": now.Add(96 * time.Hour).UTC().Format(time.RFC3339)},
 	}}
 	w.entry = one.in.Entry
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: one.id, TaskQueue: "record-" + s.name}, JourneyType, one.in)

@@ -19,6 +19,8 @@ var testChannels = []journey.ChannelSpec{
 	{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true}, {Name: "text"}}},
 	{Name: "push", Address: "push_token", Fields: []journey.ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
 	{Name: "app", Fields: []journey.ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
+	{Name: "sms", Address: "phone", Fields: []journey.ChannelField{{Name: "text", Required: true}}},
+	{Name: "webhook", Fields: []journey.ChannelField{{Name: "url", Required: true}, {Name: "body"}}},
 	{Name: "log", Any: true},
 }
 
