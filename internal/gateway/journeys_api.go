@@ -18,7 +18,7 @@ type JourneyNumbers struct {
 	At        time.Time         `json:"at"`                 // virtual
 	Revision  string            `json:"revision,omitempty"` // of the current release
 	Paused    bool              `json:"paused"`
-	Entries   int64             `json:"entries"` // the latest, at most 100,000
+	Entries   int64             `json:"entries"` // the latest, at most store.NumbersLimit
 	HeldOut   int64             `json:"held_out"`
 	Cut       bool              `json:"cut"` // there were more before them
 	Since     time.Time         `json:"since,omitzero"`
