@@ -20,7 +20,6 @@ type writer struct {
 	steps int
 	ids   []string
 	paths []string
-	rests bool // something on the way here waits
 }
 
 var (

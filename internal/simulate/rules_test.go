@@ -5,24 +5,20 @@ import (
 	"testing"
 )
 
-// The scenarios of these folders are written to the language's page, one rule each, and pass.
-func TestScenariosHold(t *testing.T) {
+// The rules of the timeline and of expectations, one scenario each.
+func TestRules(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{"testdata/language", "testdata/rules"} {
-		jobs := everything(load(t, dir))
-		if len(jobs) < 25 {
-			t.Errorf("%s has %d scenarios", dir, len(jobs))
-		}
-		for _, j := range jobs {
-			s := j.Test.Scenarios[j.Scenario]
-			t.Run(j.Test.Journey+"/"+s.Name, func(t *testing.T) {
-				t.Parallel()
-				result := Run(t.Context(), j.Content, j.Test, j.Scenario, Options{})
-				if !result.Passed {
-					t.Error(printed(t, result))
-				}
-			})
-		}
+	jobs := append(everything(load(t, "testdata/rules")), everything(load(t, "testdata/promo"))...)
+	if len(jobs) < 30 {
+		t.Errorf("there are %d scenarios", len(jobs))
+	}
+	for _, j := range jobs {
+		t.Run(j.Test.Journey+"/"+j.Test.Scenarios[j.Scenario].Name, func(t *testing.T) {
+			t.Parallel()
+			if result := Run(t.Context(), j.Content, j.Test, j.Scenario, Options{}); !result.Passed {
+				t.Error(printed(t, result))
+			}
+		})
 	}
 }
 

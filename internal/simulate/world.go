@@ -194,6 +194,7 @@ func (w *world) fail(f Failure) {
 	if f.At == 0 && w.env != nil {
 		f.At = w.since()
 	}
+	f.Message = f.Words()
 	w.failures = append(w.failures, f)
 	if f.Expected != "" && !f.End {
 		w.tell(f.At, f.Place, "✗ %s: expected %s, got %s", f.What, f.Expected, f.Actual)
