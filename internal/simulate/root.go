@@ -120,9 +120,6 @@ func (w *world) rest(ctx workflow.Context) error {
 	return w.stopped
 }
 
-// leaseTime is longer than any scenario.
-const leaseTime = 200 * year
-
 // pump brings what the store has for the instances until there is no more: one after the other, the oldest first, each at rest before the next.
 func (w *world) pump(ctx workflow.Context) error {
 	if err := w.rest(ctx); err != nil {
@@ -130,7 +127,7 @@ func (w *world) pump(ctx workflow.Context) error {
 	}
 	for w.stirred || w.committed() {
 		w.stirred = false
-		leases, err := w.store.Lease(w.ctx, w.env.Now(), 1, leaseTime)
+		leases, err := w.store.Lease(w.ctx, w.env.Now(), 1, 0) // nobody else asks: a lease that is over at once need not be given back
 		if err != nil {
 			return err
 		}
@@ -179,9 +176,6 @@ func (w *world) serve(ctx workflow.Context, l store.Lease) error {
 		if err := w.store.Delivered(w.ctx, l, l.Deliveries[n-1].Seq); err != nil && !errors.Is(err, store.ErrNotMine) {
 			return err
 		}
-	}
-	if err := w.store.Unlease(w.ctx, l, "", time.Time{}); err != nil && !errors.Is(err, store.ErrNotMine) {
-		return err
 	}
 	return nil
 }
