@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -36,13 +37,13 @@ func reconcileCommand() *cobra.Command {
 				return app.Unreachable("not finished: %w", err)
 			}
 			return show(c, output, report, func(p *printer) {
-				p.line("%d open, %d closed because their run is gone", report.Checked, len(report.Closed))
-				if len(report.Closed) == 0 {
-					return
+				p.line("%d open, %d closed because their run is gone, %d runs terminated because they were closed", report.Checked, len(report.Closed), len(report.Terminated))
+				var rows []table.Row
+				for _, e := range slices.Concat(report.Closed, report.Terminated) {
+					rows = append(rows, table.Row{e.WorkflowID, e.Outcome, e.Reason})
 				}
-				rows := make([]table.Row, len(report.Closed))
-				for i, e := range report.Closed {
-					rows[i] = table.Row{e.WorkflowID, e.Outcome, e.Reason}
+				if len(rows) == 0 {
+					return
 				}
 				p.table(table.Row{"WORKFLOW ID", "OUTCOME", "REASON"}, rows)
 			})

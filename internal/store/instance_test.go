@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -15,11 +16,16 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 		parked := workflows.Report{Ref: ref(e), Seq: 1, Parked: &workflows.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
 			Passed: []workflows.Passage{{Step: "split", Kind: "split", Visit: 1, At: noon, Outcome: "a"}}}
 		s.must(s.Report(s.ctx, noon, parked))
-		again := parked
-		again.Parked = &workflows.Parked{Step: "elsewhere"}
-		s.must(s.Report(s.ctx, noon, again)) // a repeat changes nothing
+		s.must(s.Report(s.ctx, noon, parked)) // a repeat changes nothing
+		early := parked
+		early.Seq, early.Parked = 0, &workflows.Parked{Step: "elsewhere"}
+		s.must(s.Report(s.ctx, noon, early)) // nor does one that was overtaken
 		got := s.byID(e.ID)
 		s.same([]any{got.Step, got.StepKind, got.Since, got.Until, got.Chain}, []any{"response", "wait_for", noon, noon.Add(time.Hour), "run-" + e.ID})
+		again := parked
+		again.Parked = &workflows.Parked{Step: "elsewhere"}
+		s.must(s.Report(s.ctx, noon, again)) // a task that was lost and done again, with what had come meanwhile
+		s.same(s.byID(e.ID).Step, "elsewhere")
 		stranger := again
 		stranger.Chain, stranger.Seq = "another", 7
 		s.refused(s.Report(s.ctx, noon, stranger), ErrNotMine)
@@ -30,6 +36,23 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 		var n int
 		s.must(s.writer.QueryRowContext(s.ctx, `select count(*) from passages where enrolment = $1`, e.ID).Scan(&n))
 		s.same(n, 3)
+	})
+}
+
+// A worker may die between a report and the end of its workflow task. The task is done again, and with what has arrived meanwhile it may end
+// under a number that the store has seen.
+func TestTheEndCountsThoughItsNumberWasSeen(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes([]*journey.Definition{cart()})
+		for seq := 1; seq <= 2; seq++ {
+			e := s.enters("ana", map[string]any{"cart_id": fmt.Sprint("k", seq)})
+			for n := 1; n <= 2; n++ {
+				s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: n, Parked: &workflows.Parked{Step: "response", Kind: "wait_for", Since: noon}}))
+			}
+			s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: seq, Ended: &workflows.Ended{Outcome: "goal", At: noon}}))
+			got := s.byID(e.ID)
+			s.same([]any{got.State, got.Outcome}, []any{StateClosed, "goal"})
+		}
 	})
 }
 

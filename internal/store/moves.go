@@ -20,7 +20,7 @@ func scanMoving(r scanner) (Moving, error) {
 }
 
 // Migrate looks at a page of open instances that are not on the current revision, in id order, and orders those to move that can. One that was ordered
-// before and has not answered is listed as it stands, not ordered twice. ErrNotFound where the current release has no such journey.
+// before and has not answered is listed as it stands, not ordered twice. The control group takes no step, and keeps its revision. ErrNotFound where the current release has no such journey.
 func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
 	var page MigrationPage
 	look := func(tx conn, b *batch) error {
@@ -40,7 +40,7 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 			e, err := scanEnrolment(r)
 			all, ids, customers = append(all, e), append(ids, e.ID), append(customers, e.Customer)
 			return err
-		}, `select `+enrolmentColumns+` from enrolments where journey = $1 and state <> 'closed' and revision <> $2 and id > $3 order by id limit $4`,
+		}, `select `+enrolmentColumns+` from enrolments where journey = $1 and state <> 'closed' and holdout = 0 and revision <> $2 and id > $3 order by id limit $4`,
 			m.Journey, to.Revision(), m.After, limit); err != nil {
 			return err
 		}

@@ -44,6 +44,16 @@ func lines(all []Moving) []string {
 	return out
 }
 
+func TestTheControlGroupKeepsItsRevision(t *testing.T) {
+	each(t, func(s *suite) {
+		held := func(d *journey.Definition) { d.Entry.Holdout = 100 }
+		s.publishes([]*journey.Definition{cart(held)}, reminder())
+		s.parks(s.enters("ana", nil), "", 1)
+		s.publishes([]*journey.Definition{cart(held, renewed)}, reminder())
+		s.same(s.migrates(Migration{}), []string(nil))
+	})
+}
+
 func TestMigrate(t *testing.T) {
 	each(t, func(s *suite) {
 		_, err := s.Migrate(s.ctx, noon, Migration{Journey: "cart"})

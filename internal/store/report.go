@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// Report records where an instance is, claiming the enrolment; ErrNotMine ends the run. A report whose Seq was seen changes nothing.
+// Report records where an instance is, claiming the enrolment; ErrNotMine ends the run. Of reports with one Seq the last counts; one that was overtaken changes nothing.
 func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) error {
 	if r.Ended != nil {
 		return s.ended(ctx, now, r)
@@ -36,7 +36,7 @@ func (s *Store) position(ctx context.Context, tx conn, r workflows.Report) (bool
 		set = `, step = $4, step_kind = $5, since_at = $6, until_at = $7, state = $8`
 		args = append(args, p.Step, p.Kind, millis(p.Since), millis(p.Until), state)
 	}
-	n, err := affected(ctx, tx, `update enrolments set chain = $2, report_seq = $3`+set+` where id = $1 and state <> 'closed' and (chain = '' or chain = $2) and report_seq < $3`, args...)
+	n, err := affected(ctx, tx, `update enrolments set chain = $2, report_seq = $3`+set+` where id = $1 and state <> 'closed' and (chain = '' or chain = $2) and report_seq <= $3`, args...)
 	if err != nil || n > 0 {
 		return n > 0, err
 	}
@@ -87,8 +87,10 @@ func (s *Store) ended(ctx context.Context, now time.Time, r workflows.Report) er
 		if err != nil {
 			return err
 		}
+		// A run whose workflow task was lost behind its reports does that task again, with what has arrived meanwhile: its end may come under a
+		// number that told of a place, and counts all the same.
 		new, err := s.position(ctx, tx, r)
-		if err != nil || !new {
+		if err != nil || !new && e.State == StateClosed {
 			return err
 		}
 		if err := passages(ctx, tx, r); err != nil {

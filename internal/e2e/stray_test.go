@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// A run that is open though the store has closed its enrolment has nothing left to do.
+func TestStrayRunIsTerminated(t *testing.T) {
+	t.Parallel()
+	h := open(t, settings{files: folder(map[string]string{"care.yaml": care})})
+	ctx := context.Background()
+	h.customer("ana")
+	h.track("ana", "Trouble", "", map[string]any{"text": "help"})
+	h.parked("care/ana", "person")
+	list, err := h.Store.Enrolments(ctx, store.EnrolmentFilter{WorkflowID: "care/ana"})
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	if err := h.Store.CloseLost(ctx, list[0].EnteredAt, list[0].ID, "failed", "seemed lost"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the stray to be found", func() error {
+		if len(h.reconcile().Terminated) > 0 {
+			return nil
+		}
+		run, err := h.Temporal.DescribeWorkflowExecution(ctx, "care/ana", "")
+		if err != nil {
+			return err
+		}
+		if run.WorkflowExecutionInfo.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+	run, err := h.Temporal.DescribeWorkflowExecution(ctx, "care/ana", "")
+	if err != nil || run.WorkflowExecutionInfo.Status != enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
+		t.Fatal(run, err)
+	}
+}
