@@ -228,7 +228,6 @@ func TestMigrateCrowd(t *testing.T) {
 
 	// A third answers while the rest is told to move; the worker dies in the middle and comes back.
 	third := n / 3
-	began = clock.Wall()
 	migrating := m.run("migrate", tabi(m), "migrate", "wait", "--step", "reply=answer", "--yes", "--rate", "500", "-o", "json")
 	m.batch(m.customers[:third/2], anAnswer)
 	m.await("some have moved", func() error {
