@@ -3,6 +3,7 @@ package journey
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -84,8 +85,8 @@ func (c *Call) valid() error {
 	case c.Body != "" && c.JSON != nil:
 		return errors.New("a body of text and one of JSON")
 	}
-	for name, value := range c.Headers {
-		if !headerName.MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) || strings.ContainsAny(value, "\r\n\x00") {
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		if !headerName.MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) || strings.ContainsAny(c.Headers[name], "\r\n\x00") {
 			return fmt.Errorf("the header %q", name)
 		}
 	}
