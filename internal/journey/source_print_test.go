@@ -29,25 +29,34 @@ func printAgain(t interface{ Fatalf(string, ...any) }, d *Definition, others []F
 	return source
 }
 
+// printsBack is the property: a journey of any form of the language that is compiled, printed and compiled is the same.
+func printsBack(t *rapid.T) *Definition {
+	g := &generator{T: t}
+	source := g.journey().bytes()
+	content, diagnostics := Check(append(exampleFiles(), File{Name: "gen.yaml", Data: source}), testOptions())
+	if diagnostics.Failed(false) {
+		t.Fatalf("the journey does not lint: %v\n%s", diagnostics, source)
+	}
+	d := content.Journeys["gen"]
+	roundTrip(t, d)
+	again := printAgain(t, d, exampleFiles())
+	if twice := printAgain(t, d, exampleFiles()); !bytes.Equal(again, twice) {
+		t.Fatalf("printed otherwise the second time")
+	}
+	return d
+}
+
+func FuzzPrint(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { printsBack(t) }))
+}
+
 // TestPrintIsTheInverse draws journeys with every form of the language.
 func TestPrintIsTheInverse(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	rapid.Check(t, func(t *rapid.T) {
-		g := &generator{T: t}
-		source := g.journey().bytes()
-		content, diagnostics := Check(append(exampleFiles(), File{Name: "gen.yaml", Data: source}), testOptions())
-		if diagnostics.Failed(false) {
-			t.Fatalf("the journey does not lint: %v\n%s", diagnostics, source)
-		}
-		d := content.Journeys["gen"]
-		for _, s := range d.Steps {
+		for _, s := range printsBack(t).Steps {
 			seen[s.Kind] = true
-		}
-		roundTrip(t, d)
-		again := printAgain(t, d, exampleFiles())
-		if twice := printAgain(t, d, exampleFiles()); !bytes.Equal(again, twice) {
-			t.Fatalf("printed otherwise the second time")
 		}
 	})
 	for _, kind := range Kinds {

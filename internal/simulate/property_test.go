@@ -209,36 +209,47 @@ func bounded(r Result) bool {
 	return len(r.Failures) == 1 && (strings.Contains(r.Failures[0].Message, "instances were started") || strings.Contains(r.Failures[0].Message, "is there a loop that nothing leaves?"))
 }
 
+// runsAndEnds is the property: a journey that lints runs in simulation without a panic, and ends. It reports whether what was drawn lints.
+func runsAndEnds(t *rapid.T) bool {
+	w := &writer{t: t}
+	definition := w.journey()
+	scenarios := w.scenario()
+	content, found := journey.Check([]journey.File{
+		{Name: "drawn.yaml", Data: []byte(definition)},
+		{Name: "drawn.test.yaml", Data: []byte(scenarios)},
+		{Name: "messages/note.yaml", Data: []byte("message: note\nemail: {subject: \"{{ data.a }}\", text: \"{{ data.b }} {{ vars.n }}\"}\npush: {title: a, body: \"{{ data.b }}\"}\n" +
+			"app: {title: a, body: b}\nwebhook: {url: \"https://hook.example/{{ customer.id }}\", body: \"{}\"}\n")},
+		{Name: "messages/never.yaml", Data: []byte("message: never\napp: {title: a, body: b}\n")},
+	}, journey.Options{Channels: channel.Specs()})
+	for _, d := range found {
+		if d.Severity == journey.Error && d.Code != "endless-loop" {
+			t.Fatalf("the generator wrote what does not lint: %v\n%s\n%s", d, definition, scenarios)
+		}
+	}
+	if found.Failed(false) {
+		return false // a loop without a wait is lint's to refuse
+	}
+	r := Run(t.Context(), content, content.Tests["drawn"], 0, Options{Instances: 50, Work: 3000, Wall: 5 * time.Minute})
+	if !r.Passed && !bounded(r) {
+		t.Fatalf("%s\n%s\n%s\n%+v", told(r), definition, scenarios, r.Failures)
+	}
+	return true
+}
+
 // Any journey that lints runs in simulation without a panic, and ends.
 func TestWhatLintsRunsAndEnds(t *testing.T) {
 	t.Parallel()
 	ran := 0
 	rapid.Check(t, func(t *rapid.T) {
-		w := &writer{t: t}
-		definition := w.journey()
-		scenarios := w.scenario()
-		content, found := journey.Check([]journey.File{
-			{Name: "drawn.yaml", Data: []byte(definition)},
-			{Name: "drawn.test.yaml", Data: []byte(scenarios)},
-			{Name: "messages/note.yaml", Data: []byte("message: note\nemail: {subject: \"{{ data.a }}\", text: \"{{ data.b }} {{ vars.n }}\"}\npush: {title: a, body: \"{{ data.b }}\"}\n" +
-				"app: {title: a, body: b}\nwebhook: {url: \"https://hook.example/{{ customer.id }}\", body: \"{}\"}\n")},
-			{Name: "messages/never.yaml", Data: []byte("message: never\napp: {title: a, body: b}\n")},
-		}, journey.Options{Channels: channel.Specs()})
-		for _, d := range found {
-			if d.Severity == journey.Error && d.Code != "endless-loop" {
-				t.Fatalf("the generator wrote what does not lint: %v\n%s\n%s", d, definition, scenarios)
-			}
-		}
-		if found.Failed(false) {
-			return // a loop without a wait is lint's to refuse
-		}
-		ran++
-		r := Run(t.Context(), content, content.Tests["drawn"], 0, Options{Instances: 50, Work: 3000, Wall: 5 * time.Minute})
-		if !r.Passed && !bounded(r) {
-			t.Fatalf("%s\n%s\n%s\n%+v", told(r), definition, scenarios, r.Failures)
+		if runsAndEnds(t) {
+			ran++
 		}
 	})
 	if ran < 20 {
 		t.Errorf("only %d of the drawn journeys lint", ran)
 	}
+}
+
+func FuzzWhatLintsRunsAndEnds(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { runsAndEnds(t) }))
 }
