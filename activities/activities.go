@@ -180,3 +180,13 @@ func (a *Activities) program(ctx context.Context, revision string) (*journey.Pro
 	}
 	return p, nil
 }
+
+// seen is the revision of an instance, and what its expressions may see now.
+func (a *Activities) seen(ctx context.Context, ref workflows.Ref, scene workflows.Scene) (*journey.Program, journey.Vars, error) {
+	prog, err := a.program(ctx, ref.Revision)
+	if err != nil {
+		return nil, journey.Vars{}, err
+	}
+	vars, err := a.cfg.Store.View(ctx, a.cfg.Now(ref.Clock), ref, scene)
+	return prog, vars, mine(err)
+}

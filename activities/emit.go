@@ -9,14 +9,9 @@ import (
 
 // Emit makes an event of the customer; its properties are evaluated where the data is. One without a value is left out.
 func (a *Activities) Emit(ctx context.Context, in workflows.Emit) error {
-	prog, err := a.program(ctx, in.Revision)
+	prog, vars, err := a.seen(ctx, in.Ref, in.Scene)
 	if err != nil {
 		return err
-	}
-	now := a.cfg.Now(in.Clock)
-	vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
-	if err != nil {
-		return mine(err)
 	}
 	properties := map[string]any{}
 	for name, expr := range in.Spec.Properties {
@@ -24,7 +19,7 @@ func (a *Activities) Emit(ctx context.Context, in workflows.Emit) error {
 			properties[name] = journey.Plain(value)
 		}
 	}
-	return final(a.cfg.Store.Emit(ctx, now, in, properties))
+	return final(a.cfg.Store.Emit(ctx, vars.Now, in, properties))
 }
 
 // Move tells the store that an instance goes over to another revision, or refuses to.

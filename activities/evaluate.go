@@ -11,17 +11,12 @@ import (
 
 // Evaluate answers expressions that read the customer; only the answers leave the store's side. A Moment.At is answered by one value, the moment as RFC 3339 in UTC.
 func (a *Activities) Evaluate(ctx context.Context, in workflows.Evaluate) (workflows.EvaluateResult, error) {
-	prog, err := a.program(ctx, in.Revision)
+	prog, vars, err := a.seen(ctx, in.Ref, in.Scene)
 	if err != nil {
 		return workflows.EvaluateResult{}, err
 	}
-	now := a.cfg.Now(in.Clock)
-	vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
-	if err != nil {
-		return workflows.EvaluateResult{}, mine(err)
-	}
 	if in.Moment != nil && in.Moment.At != "" {
-		at, ok := in.Moment.At.Next(now, zone(in.Moment.Timezone, vars.Customer), in.Moment.Days)
+		at, ok := in.Moment.At.Next(vars.Now, zone(in.Moment.Timezone, vars.Customer), in.Moment.Days)
 		if !ok {
 			return workflows.EvaluateResult{Values: []any{nil}, Missing: []bool{true}}, nil
 		}
@@ -45,14 +40,9 @@ func (a *Activities) Evaluate(ctx context.Context, in workflows.Evaluate) (workf
 
 // Assign evaluates where the data is, and sets what has a value.
 func (a *Activities) Assign(ctx context.Context, in workflows.Assign) error {
-	prog, err := a.program(ctx, in.Revision)
+	prog, vars, err := a.seen(ctx, in.Ref, in.Scene)
 	if err != nil {
 		return err
-	}
-	now := a.cfg.Now(in.Clock)
-	vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
-	if err != nil {
-		return mine(err)
 	}
 	traits := map[string]any{}
 	for _, assignment := range in.Assign {
@@ -66,7 +56,7 @@ func (a *Activities) Assign(ctx context.Context, in workflows.Assign) error {
 		}
 		put(vars.Customer, assignment.Name, journey.Plain(value)) // a later line sees an earlier one
 	}
-	return mine(a.cfg.Store.Assign(ctx, now, in.Ref, in.Key, traits))
+	return mine(a.cfg.Store.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
 }
 
 // zone is the time zone of a step: named, or the customer's; UTC where unknown.
