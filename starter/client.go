@@ -72,13 +72,14 @@ func (r *remote) load(c *cobra.Command) error {
 // refusal is an answer that is no success.
 type refusal struct {
 	status     int
+	code       string
 	field      string
 	message    string
 	retryAfter time.Duration
 }
 
 func (e *refusal) Error() string {
-	if e.field != "" {
+	if e.field != "" && !strings.Contains(e.message, strings.ReplaceAll(e.field, "_", " ")) {
 		return e.field + ": " + e.message
 	}
 	return e.message
@@ -142,12 +143,13 @@ func refused(answer *http.Response, data []byte) error {
 	e := &refusal{status: answer.StatusCode}
 	var said struct {
 		Error struct {
+			Code    string `json:"code"`
 			Field   string `json:"field"`
 			Message string `json:"message"`
 		} `json:"error"`
 	}
 	if json.Unmarshal(data, &said) == nil {
-		e.field, e.message = said.Error.Field, said.Error.Message
+		e.code, e.field, e.message = said.Error.Code, said.Error.Field, said.Error.Message
 	}
 	if e.message == "" {
 		e.message = "the gateway answered " + answer.Status
@@ -160,6 +162,8 @@ func refused(answer *http.Response, data []byte) error {
 		e.message += " (--write-key or --token)"
 	case e.passing():
 		return &app.ExitError{Code: app.ExitUnreachable, Err: e}
+	case e.code == "unknown_journey", strings.HasPrefix(e.field, "renamed."): // a name that was mistyped
+		return &app.ExitError{Code: app.ExitUsage, Err: e}
 	}
 	return &app.ExitError{Code: app.ExitBad, Err: e}
 }
@@ -180,7 +184,9 @@ func object(flag, text string) (map[string]any, error) {
 	}
 	var out map[string]any
 	if err := json.Unmarshal([]byte(text), &out); err != nil || out == nil {
-		if err == nil {
+		if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
+			err = fmt.Errorf("it is a JSON %s", kind.Value)
+		} else if err == nil {
 			err = errors.New("it is null")
 		}
 		return nil, app.Usage(`--%s is no JSON object, as {"cart_id": "k1"}: %w`, flag, err)

@@ -191,13 +191,13 @@ func TestDev(t *testing.T) {
 		}
 	}
 	command(1, "status", "hello/nobody")
-	if said := command(1, "list", "--journey", "nosuch"); !strings.Contains(said, `no such journey: "nosuch"`) {
+	if said := command(2, "list", "--journey", "nosuch"); !strings.Contains(said, `no such journey: "nosuch"`) {
 		t.Errorf("list of an unknown journey said %q", said)
 	}
 	if said := command(0, "list", "--journey", "hello", "--customer", "nobody"); !strings.Contains(said, "nobody") {
 		t.Errorf("list of nobody said %q", said)
 	}
-	command(1, "start", "unknown", "--customer", "bo")
+	command(2, "start", "unknown", "--customer", "bo")
 	if said := command(0, "start", "hello", "--customer", "Bo Li"); !strings.Contains(said, "hello/Bo%20Li") {
 		t.Errorf("start said %q", said)
 	}

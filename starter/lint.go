@@ -39,7 +39,7 @@ func lintCommand() *cobra.Command {
 			}
 			errors, warnings := tally(found)
 			if format == "text" {
-				(&printer{c.OutOrStdout()}).line("%d files, %d errors, %d warnings", n, errors, warnings)
+				(&printer{c.OutOrStdout()}).line("%s, %s, %s", several(n, "file"), several(errors, "error"), several(warnings, "warning"))
 			}
 			if found.Failed(warn) {
 				return app.Quiet(app.ExitBad)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -26,6 +27,9 @@ func listCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			if limit < 1 {
 				return app.Usage("--limit is %d: give at least 1", limit)
+			}
+			if state != "" && !slices.Contains([]string{store.StateOpen, store.StateWatching, store.StateClosed}, state) {
+				return app.Usage("--state is %q: give open, watching or closed", state)
 			}
 			if err := r.load(c); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,7 @@ func newRoot() *cobra.Command {
 		Use:   "tabi",
 		Short: "Durable customer journeys on Temporal",
 		Long: "tabi runs customer journeys: a YAML file says what happens, and each customer's journey runs as one durable workflow on Temporal.\n" +
-			"Every flag can be set in the environment, by the variable in brackets; the flag wins.\n\n" +
+			"A flag can also be set in the environment, by the variable in brackets; the flag wins.\n\n" +
 			"Exit status: 0 good, 1 the thing checked is bad, 2 wrong usage, 3 cannot reach a database, Temporal or the gateway.",
 		SilenceUsage: true, SilenceErrors: true, Version: app.Version,
 	}
@@ -64,10 +65,16 @@ func newRoot() *cobra.Command {
 func strict(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return app.Usage("%w; see %s --help", err, c.CommandPath())
+			if check(c, args) == nil {
+				return nil
 			}
-			return nil
+			form := strings.TrimSuffix(c.UseLine(), " [flags]")
+			for n, arg := range args {
+				if check(c, args[:n]) == nil && check(c, args[:n+1]) != nil {
+					return app.Usage("%q is one argument too many: write %s; see %s --help", arg, form, c.CommandPath())
+				}
+			}
+			return app.Usage("an argument is missing: write %s; see %s --help", form, c.CommandPath())
 		}
 	} else if c.HasSubCommands() {
 		c.Args = func(c *cobra.Command, args []string) error {

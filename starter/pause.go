@@ -36,7 +36,7 @@ func pauser(kind, short, long string) *cobra.Command {
 			if err := r.call(c.Context(), "POST", gateway.AdminPause, in, &out); err != nil {
 				return err
 			}
-			(&printer{c.OutOrStdout()}).line("journey %s: %sd, %d open instances told", journey, kind, out.Instances)
+			(&printer{c.OutOrStdout()}).line("journey %s: %sd, %s told", journey, kind, several(out.Instances, "open instance"))
 			return nil
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -31,7 +32,9 @@ func (p *printer) table(head table.Row, rows []table.Row) {
 	t.SetStyle(style)
 	t.AppendHeader(head)
 	t.AppendRows(rows)
-	p.line("%s", t.Render())
+	for line := range strings.SplitSeq(t.Render(), "\n") {
+		p.line("%s", strings.TrimRight(line, " "))
+	}
 }
 
 // show writes v as JSON, or as text for people.
@@ -55,4 +58,12 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// several is a number of things, in words.
+func several[N int | int64](n N, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }

@@ -251,7 +251,7 @@ func (g *Gateway) adminPause(w http.ResponseWriter, r *http.Request) {
 	n, err := g.cfg.Store.PauseJourney(r.Context(), g.now(), in.Journey, g.actor(r, in.By), in.Paused)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "unknown_journey", Field: "journey", Message: "no such journey"})
+		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "unknown_journey", Field: "journey", Message: "no such journey: " + strconv.Quote(in.Journey)})
 	case err != nil:
 		g.storeFailed(w, r, err)
 	default:
