@@ -39,6 +39,7 @@ type StepDiff struct {
 	From    string   `json:"from,omitempty"` // where it stood, in words; with To: it moved
 	To      string   `json:"to,omitempty"`
 	Changes []Change `json:"changes,omitempty"`
+	told    bool     // the caller said that it was renamed
 }
 
 // StepMove says what a migration could do with an instance that stands at a step.

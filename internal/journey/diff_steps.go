@@ -64,6 +64,7 @@ func unnamed(id string) bool { return strings.Contains(id, ".") }
 // match pairs the steps of two outlines.
 type match struct {
 	old, new     *outline
+	renamed      map[string]string         // as the caller says, old id to new
 	toNew, toOld []int                     // -1: none
 	arms         map[int]map[string]string // old step → its arms → those of the new step
 	queue        []int                     // old steps, paired, whose arms are to be looked at
@@ -72,7 +73,7 @@ type match struct {
 // matchSteps pairs steps as renamed says, then by the ids they were given, and those without one, or with another one than before, by what they say at
 // their place.
 func matchSteps(old, new *outline, renamed map[string]string) *match {
-	m := &match{old: old, new: new, toNew: fill(len(old.def.Steps)), toOld: fill(len(new.def.Steps)), arms: map[int]map[string]string{}}
+	m := &match{old: old, new: new, renamed: renamed, toNew: fill(len(old.def.Steps)), toOld: fill(len(new.def.Steps)), arms: map[int]map[string]string{}}
 	for i, s := range old.def.Steps {
 		if j, ok := new.index[renamed[s.ID]]; ok && m.toOld[j] < 0 {
 			m.pair(i, j)
@@ -143,7 +144,7 @@ func (m *match) likeness(i, j int) float64 {
 		return 4 + common
 	case common >= 0.5, old.Name != "" && old.Name == new.Name:
 		return 2 + common
-	case unnamed(old.ID) && unnamed(new.ID):
+	case unnamed(old.ID): // counted anew, or given an id by the way
 		return 1 + common
 	}
 	return 0
@@ -225,7 +226,7 @@ func (m *match) steps() []StepDiff {
 			continue
 		}
 		was := &m.old.def.Steps[i]
-		d := StepDiff{Old: was.ID, New: s.ID, Kind: s.Kind, Changes: partChanges(m.old.parts[i], m.new.parts[j])}
+		d := StepDiff{Old: was.ID, New: s.ID, Kind: s.Kind, told: m.renamed[was.ID] == s.ID, Changes: partChanges(m.old.parts[i], m.new.parts[j])}
 		if was.Kind != s.Kind {
 			d.Changes = append([]Change{{"kind", was.Kind, s.Kind}}, d.Changes...)
 		}

@@ -66,10 +66,17 @@ func (s StepDiff) text(out *strings.Builder, journey string) {
 	case s.New == "":
 		fmt.Fprintf(out, "  - %s (%s), was in %s\n", s.Old, s.Kind, s.From)
 		return
-	case s.Old != s.New && unnamed(s.Old):
-		fmt.Fprintf(out, "  ~ %s → %s (%s): the step that was counted %s; tabi migrate %s --step %s=%s\n", s.Old, s.New, s.Kind, s.Old, journey, s.Old, s.New)
 	case s.Old != s.New:
-		fmt.Fprintf(out, "  ~ %s → %s (%s): looks renamed; tabi migrate %s --step %s=%s\n", s.Old, s.New, s.Kind, journey, s.Old, s.New)
+		how := "looks renamed"
+		if s.told {
+			how = "renamed, as you say"
+		} else if unnamed(s.Old) {
+			how = "the step that was counted " + s.Old
+		}
+		if holds(s.Kind) {
+			how += fmt.Sprintf("; tabi migrate %s --step %s=%s", journey, s.Old, s.New)
+		}
+		fmt.Fprintf(out, "  ~ %s → %s (%s): %s\n", s.Old, s.New, s.Kind, how)
 	}
 	if s.From != "" {
 		fmt.Fprintf(out, "  ~ %s: moved from (%s) to (%s)\n", s.New, s.From, s.To)
@@ -123,4 +130,13 @@ func around(old, new string) (string, string) {
 		return before + string(r[start:end]) + behind
 	}
 	return cut(a), cut(b)
+}
+
+// holds reports whether customers stand at steps of a kind for more than a moment: only these are worth a migration.
+func holds(kind string) bool {
+	switch kind {
+	case "branch", "split", "set", "emit", "go_to", "exit":
+		return false
+	}
+	return true
 }
