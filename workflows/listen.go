@@ -11,7 +11,9 @@ import (
 
 // listen opens the signal, the query and the updates. Handlers validate, append and return; the walk does the rest.
 func (r *run) listen(ctx workflow.Context) error {
-	r.signals = workflow.GetSignalChannel(ctx, EventName)
+	r.signals = workflow.GetSignalChannelWithOptions(ctx, EventName, workflow.SignalChannelOptions{
+		Description: `an event of this customer: {"id","name","time","properties"}; the update of this name answers when it was taken`,
+	})
 	if err := workflow.SetQueryHandlerWithOptions(ctx, StateQuery, r.view, workflow.QueryHandlerOptions{
 		Description: "where the instance is, since when, until when, and what it waits for",
 	}); err != nil {

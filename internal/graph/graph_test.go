@@ -262,3 +262,12 @@ func TestManySteps(t *testing.T) {
 		t.Errorf("%d jumps are drawn, want 30", strings.Count(string(svg), `class="edge jump"`))
 	}
 }
+
+// What a wait is for stands in the order of the file, each event once.
+func TestWaitForInOrder(t *testing.T) {
+	t.Parallel()
+	title, _, _ := waitForWords(&journey.WaitFor{Arms: []journey.EventArm{{Events: []string{"Project Created", "Help Asked"}}, {Events: []string{"Call Ended", "Help Asked"}}}})
+	if want := "for Project Created or Help Asked or Call Ended"; title != want {
+		t.Errorf("%q, want %q", title, want)
+	}
+}

@@ -93,7 +93,11 @@ func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []wa
 	var all []string
 	for i, a := range spec.Arms {
 		label := strings.Join(a.Events, " or ")
-		all = append(all, a.Events...)
+		for _, name := range a.Events {
+			if !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
 		full := label
 		if a.When != "" {
 			full += ", if " + string(a.When)
@@ -103,13 +107,12 @@ func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []wa
 		}
 		out = append(out, way{strconv.Itoa(i + 1), label, full, a.Then})
 	}
-	slices.Sort(all)
 	lines = append(lines, "at most "+Span(spec.Timeout))
 	if spec.Since == "entry" {
 		lines[0] += ", events since entry count"
 	}
 	timeout := way{"on_timeout", "after " + Span(spec.Timeout), "nothing came within " + Span(spec.Timeout), spec.OnTimeout}
-	return "for " + strings.Join(slices.Compact(all), " or "), lines, append(out, timeout)
+	return "for " + strings.Join(all, " or "), lines, append(out, timeout)
 }
 
 func splitWords(spec *journey.Split) (title string, lines []string, out []way) {

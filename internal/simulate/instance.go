@@ -174,7 +174,7 @@ func (i *instance) passed(p workflows.Passage) string {
 		delete(i.untold, p.Step)
 		return text + " (" + p.Step + ")"
 	}
-	text := "passed " + p.Step
+	text := "passed " + p.Step + " (" + p.Kind + ")"
 	if p.Outcome != "" && p.Kind != "branch" && p.Outcome != p.Arm {
 		text += ": " + p.Outcome
 	}
