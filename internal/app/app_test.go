@@ -198,6 +198,14 @@ func TestReadFolder(t *testing.T) {
 	if through, err := ReadFolder(linked); err != nil || len(through) != 3 || through[2].Name != filepath.ToSlash(linked)+"/messages/m.yaml" {
 		t.Errorf("through a link: %v, %v", through, err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "c.yaml"), make([]byte, MaxFile+5), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if large, err := ReadFolder(dir); err != nil || len(large) != 4 {
+		t.Errorf("a file too large hides the others: %v, %v", len(large), err)
+	} else if _, found := Check(large[2:3]); len(found) != 1 || !strings.Contains(found[0].Message, "larger than") {
+		t.Errorf("of a file too large: %v", found)
+	}
 	before := Fingerprint(files)
 	files[0].Data = []byte("changed")
 	if Fingerprint(files) == before {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// MaxFile is the largest journey file that is read, in bytes; larger ones are refused by their name.
+// MaxFile is how much of a journey file is read, in bytes: more than the check lets pass, which names the file beside all other problems.
 const MaxFile = 4 << 20
 
 // ReadFolder reads all YAML files of a journeys folder, by name. Folders and files whose name begins with a dot are left out.
@@ -67,10 +68,15 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > MaxFile {
-		return nil, Usage("%s has %d bytes; a journey file has at most %d", path, info.Size(), MaxFile)
+	if !info.Mode().IsRegular() { // a pipe would never end
+		return nil, Usage("cannot read %s: it is no file", path)
 	}
-	return os.ReadFile(path)
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(io.LimitReader(file, MaxFile))
 }
 
 // Fingerprint is the same as long as names and bytes are.

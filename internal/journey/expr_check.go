@@ -92,7 +92,9 @@ func (j *journeyCheck) checkUses() {
 	results := map[string]*stepTree{}
 	var ids, names []string
 	for _, step := range j.all {
-		results[stepKey(step.id)] = step
+		if key := stepKey(step.id); results[key] == nil { // of two with one id the later is at fault
+			results[key] = step
+		}
 		if step.named {
 			ids = append(ids, stepKey(step.id))
 		}

@@ -15,7 +15,9 @@ func (j *journeyCheck) flatten() {
 	}
 	byID := map[string]int{}
 	for _, s := range j.all {
-		byID[s.id] = s.index
+		if _, taken := byID[s.id]; !taken { // of two with one id the later is at fault
+			byID[s.id] = s.index
+		}
 	}
 	for _, s := range j.all {
 		if spec, ok := s.Spec.(*GoTo); ok && spec.Target != "" {

@@ -36,6 +36,7 @@ func (f *fileCheck) journeyFile() {
 	j := &journeyCheck{fileCheck: f, def: &Definition{Timeout: DefaultTimeout}, varNames: map[string]bool{}, paths: map[string]*pathTree{}}
 	m := f.fields(f.root, "a journey")
 	if m == nil {
+		f.unsure = true
 		return
 	}
 	j.def.Journey = f.name(m.need("journey", "a journey says its name"), "journey")
@@ -261,11 +262,14 @@ func (j *journeyCheck) readPaths(m *fields) {
 			for i, key := range n.keys {
 				name, ok := j.label(key, "path")
 				switch {
-				case !ok:
+				case name == "":
 				case name == Main:
 					j.report(key.pos, "duplicate-id", "", "main is the path under steps; call this one otherwise")
 				case j.paths[name] == nil:
 					add(name, key.pos, n.values[i])
+					if !ok { // whether anything leads to it is asked once it has a name
+						j.rerouted = append(j.rerouted, name)
+					}
 				}
 			}
 		}

@@ -11,7 +11,7 @@ func TestPlaces(t *testing.T) {
 	source := "journey: a\nentry: {event: X}\nsteps:\n  - wait: 1h\n  - {id: asked, wait_for: [{event: A, then: [{exit: x}]}], timeout: 1h}\n  - go_to: nowhere\npaths:\n  side:\n    - id: 旅\n      wait: 1h\n    -   exit: y\n"
 	content, _ := Check([]File{{Name: "dir/a.yaml", Data: []byte(source)}}, testOptions())
 	want := map[string]Place{}
-	for id, at := range map[string][2]int{"main.1": {4, 5}, "asked": {5, 5}, "main.2.1.1": {5, 46}, "main.3": {6, 5}, "side.1": {9, 7}, "side.2": {11, 9}} {
+	for id, at := range map[string][2]int{"main.1": {4, 5}, "asked": {5, 5}, "main.2.1.1": {5, 46}, "main.3": {6, 5}, "旅": {9, 7}, "side.2": {11, 9}} {
 		want[id] = Place{File: "dir/a.yaml", Line: at[0], Column: at[1]}
 	}
 	if content.Journeys["a"] != nil {

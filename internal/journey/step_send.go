@@ -1,8 +1,8 @@
 package journey
 
 import (
+	"fmt"
 	"slices"
-	"strings"
 )
 
 var sendKind = Kind{
@@ -82,7 +82,15 @@ func (r *stepReader) channel(channel string, at pos, name string, message *messa
 	if message == nil || message.broken || r.opts.Channels[i].Any || slices.Contains(message.channels, channel) {
 		return
 	}
-	r.report(at, "unknown-channel", suggest(channel, message.channels), "the message %q has no treatment for %s, only for %s", name, channel, strings.Join(message.channels, ", "))
+	r.report(at, "unknown-channel", suggest(channel, message.channels), "%s", noTreatment(name, channel, message.channels))
+}
+
+// noTreatment says that a message has nothing for a channel, and what it has.
+func noTreatment(message, channel string, channels []string) string {
+	if len(channels) == 0 {
+		return fmt.Sprintf("the message %q has no treatment for %s, nor for any other channel", message, channel)
+	}
+	return fmt.Sprintf("the message %q has no treatment for %s, only for %s", message, channel, joinWords(channels))
 }
 
 func (c *checker) channelNames() []string {

@@ -36,6 +36,7 @@ var stepKeys = []string{"id", "name", "when"}
 func (j *journeyCheck) steps(n *node, path, prefix string) []*stepTree {
 	items, ok := j.list(n, "a path of steps")
 	if !ok {
+		j.unsure = true // it may send messages
 		return nil
 	}
 	var out []*stepTree
@@ -56,7 +57,7 @@ func (j *journeyCheck) step(n *node, path, id string) *stepTree {
 	s := &stepTree{id: id, at: n.pos, path: path, Step: Step{Path: path}}
 	place := id
 	if v := m.get("id"); v != nil {
-		if label, ok := j.label(v, "step"); ok {
+		if label, _ := j.label(v, "step"); label != "" { // one that is ill-formed is still what others call it
 			s.id, s.named, s.idAt = label, true, v.pos
 		}
 	}

@@ -42,6 +42,10 @@ func (f *fileCheck) template(n *node, html bool) {
 	if message == "" {
 		return
 	}
+	if offset, message, hint := templateFault(source, html); message != "" {
+		f.report(at(offset), "bad-template", hint, "%s", message)
+		return
+	}
 	offset := 0
 	for ; line > 1; line-- {
 		next := strings.IndexByte(source[offset:], '\n')

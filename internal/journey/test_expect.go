@@ -210,7 +210,7 @@ func (s *scenarioCheck) via(n *node, message string) string {
 		return name
 	}
 	if info := s.messages[message]; info != nil && !info.broken && !s.opts.Channels[i].Any && !slices.Contains(info.channels, name) {
-		s.report(n.pos, "unknown-channel", suggest(name, info.channels), "the message %q has no treatment for %s, only for %s", message, name, joinWords(info.channels))
+		s.report(n.pos, "unknown-channel", suggest(name, info.channels), "%s", noTreatment(message, name, info.channels))
 	}
 	return name
 }
