@@ -271,3 +271,75 @@ func TestWaitForInOrder(t *testing.T) {
 		t.Errorf("%q, want %q", title, want)
 	}
 }
+
+// TestJumpsApart: jumps to different cards share no piece of their way, or the one would seem to lead where the other does.
+func TestJumpsApart(t *testing.T) {
+	t.Parallel()
+	all := drawn(t)
+	all["two-ways"] = compiled(t, `
+journey: two-ways
+entry: {event: E}
+goal: {event: G}
+vars: {n: 0}
+reroute: [{event: Complaint Made, go_to: care}]
+steps:
+  - id: project
+    wait_for:
+      - {event: Project Created}
+      - {event: Help Asked, then: [{go_to: care}]}
+    timeout: 3d
+    on_timeout:
+      - set: {vars.n: vars.n + 1}
+      - send: m1
+        via: push
+        on_blocked: [{send: m1, via: email}]
+      - {when: vars.n < 2, go_to: project}
+  - id: worth
+    branch:
+      - {when: vars.n > 80, then: [{go_to: care}]}
+      - {when: vars.n > 10, then: [{emit: Big}]}
+    else:
+      - wait: 1d
+  - id: rest
+    wait: 1d
+paths:
+  care:
+    - handoff: sales
+      timeout: 1d
+      outcomes: {extend: [{set: {vars.n: 0}}, {go_to: rest}], lost: [{exit: lost}]}
+      on_timeout: [{send: m2, via: email}]
+    - wait: 2d
+`)
+	for name, d := range all {
+		s := New(d).arrange(nil, 52)
+		var jumps []line
+		for _, l := range s.lines {
+			if l.kind == EdgeJump || l.kind == EdgeReroute {
+				jumps = append(jumps, l)
+			}
+		}
+		for i, a := range jumps {
+			for _, b := range jumps[i+1:] {
+				if n := shared(a.points, b.points); n > 1 && a.full != b.full {
+					t.Errorf("%s: %q and %q share %.0f pixels", name, a.full, b.full, n)
+				}
+			}
+		}
+	}
+}
+
+// shared is how long two edges lie on each other.
+func shared(a, b []point) (n float64) {
+	for i := 0; i+1 < len(a); i++ {
+		for k := 0; k+1 < len(b); k++ {
+			p, q, u, v := a[i], a[i+1], b[k], b[k+1]
+			if p.x == q.x && u.x == v.x && p.x == u.x {
+				n += max(0, min(max(p.y, q.y), max(u.y, v.y))-max(min(p.y, q.y), min(u.y, v.y)))
+			}
+			if p.y == q.y && u.y == v.y && p.y == u.y {
+				n += max(0, min(max(p.x, q.x), max(u.x, v.x))-max(min(p.x, q.x), min(u.x, v.x)))
+			}
+		}
+	}
+	return n
+}

@@ -11,7 +11,7 @@ const (
 	bendCost   = 45.0
 	crossCost  = 60.0
 	insideCost = 0.8     // more per pixel on the ground of a path
-	alongCost  = 4.0     // times the length that lies on another edge
+	alongCost  = 16.0    // times the length that lies on another edge
 	maxVisits  = 200_000 // in a drawing; what is left then goes along the rim
 	clear      = 8.0     // no edge comes nearer to a card
 	aside      = 14.0    // where edges pass cards
