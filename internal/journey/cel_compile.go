@@ -18,6 +18,7 @@ type exprIssue struct {
 	offset  int
 	message string
 	hint    string
+	syntax  bool // it could not be parsed
 }
 
 // compiled is an expression that parsed and type-checked. It is immutable.
@@ -89,7 +90,7 @@ var (
 
 // syntaxIssues keeps the first error of the parser: those that follow come from it.
 func syntaxIssues(runes []rune, failed *cel.Issues) []exprIssue {
-	first := exprIssue{offset: len(runes) + 1, message: "this is not an expression"}
+	first := exprIssue{offset: len(runes) + 1, message: "this is not an expression", syntax: true}
 	for _, problem := range failed.Errors() {
 		if offset := offsetOf(runes, problem.Location.Line(), problem.Location.Column()); offset < first.offset {
 			first.offset, first.message = offset, problem.Message
@@ -152,7 +153,7 @@ func typeIssues(runes []rune, tree *ast.AST, failed *cel.Issues, issues []exprIs
 		}
 		issues = append(issues, issue)
 	}
-	return sortIssues(issues)
+	return sortIssues(dashIssues(string(runes), issues))
 }
 
 // callOffset goes from the parenthesis of a call, where CEL places it, back to the name.
@@ -178,10 +179,10 @@ func undeclaredIssue(runes []rune, offset int, name string) exprIssue {
 	name = strings.TrimPrefix(name, ".")
 	if offset < len(runes) && runes[offset] == '(' {
 		offset = callOffset(runes, offset)
-		return exprIssue{offset, fmt.Sprintf("there is no function %s()", strings.TrimPrefix(name, "@")), suggest(name, exprFunctions)}
+		return exprIssue{offset: offset, message: fmt.Sprintf("there is no function %s()", strings.TrimPrefix(name, "@")), hint: suggest(name, exprFunctions)}
 	}
 	if slices.Contains(exprFunctions, name) {
-		return exprIssue{offset, fmt.Sprintf("%s is a function: call it with ()", name), ""}
+		return exprIssue{offset: offset, message: fmt.Sprintf("%s is a function: call it with ()", name)}
 	}
 	issue := exprIssue{offset: offset, message: fmt.Sprintf("there is no variable %s", name), hint: suggest(name, exprVariables)}
 	if issue.hint == "" && strings.TrimSpace(string(runes)) == name {
@@ -202,7 +203,12 @@ var operatorNames = map[string]string{"@eq": "==", "@ne": "!=", "@lt": "<", "@le
 
 func overloadWords(function, arguments string) string {
 	name := operatorNames[function]
-	if name == "" {
+	switch name {
+	case "count":
+		return `count takes the name of an event, and how far back if you like: count("Order Completed", "30d")`
+	case "last":
+		return `last takes the name of an event: last("Order Completed")`
+	case "":
 		if text, ok := operators.FindReverse(function); ok && text != "" {
 			name = text
 		} else {

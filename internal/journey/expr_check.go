@@ -71,6 +71,9 @@ func (j *journeyCheck) expr(n *node, w want) Expr {
 	}
 	entry := cachedExpr(source)
 	for _, issue := range entry.issues {
+		if j.cutAtHash(n, issue) {
+			issue.message += "; YAML reads what follows # as a comment: quote the expression"
+		}
 		j.report(n.at(issue.offset), "bad-expression", issue.hint, "%s", issue.message)
 	}
 	if entry.evaluator == nil {
