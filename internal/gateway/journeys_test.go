@@ -90,7 +90,7 @@ func TestJourneyPages(t *testing.T) {
 	}
 	h.later(time.Minute)
 	got = h.page("/journeys/apology")
-	for _, want := range []string{"1 instances are at steps that this drawing does not have", `id="step-phone"`, `id="step-call"`, "Not in this drawing", e.Revision[:10]} {
+	for _, want := range []string{"1 instance is at a step that this drawing does not have", `id="step-phone"`, `id="step-call"`, "Not in this drawing", e.Revision[:10]} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page of the new revision lacks %q:\n%s", want, got.body)
 		}

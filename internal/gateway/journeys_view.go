@@ -161,7 +161,11 @@ func row(step, kind, title string, s store.StepNumbers, edges []graph.Edge) step
 	if _, other := labels[graph.ArmOther]; other || len(edges) == 0 { // in words of the agent's own; and of steps that are no more
 		for _, arm := range slices.Sorted(maps.Keys(s.Arms)) {
 			if arm != "" && !counted[arm] {
-				r.Ways = append(r.Ways, wayRow{Label: arm, Count: s.Arms[arm]})
+				label := arm
+				if arm[0] >= '1' && arm[0] <= '9' {
+					label = "arm " + arm
+				}
+				r.Ways = append(r.Ways, wayRow{Label: label, Count: s.Arms[arm]})
 			}
 		}
 	}

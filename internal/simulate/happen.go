@@ -37,7 +37,7 @@ func (w *world) happen(line *journey.Line) error {
 
 func (w *world) event(line *journey.Line) error {
 	e := line.Event
-	w.tell(line.At, line.Place, "event %s", e.Name)
+	w.tell(line.At, line.Place, "event %s%s", e.Name, w.unheard(e.Name))
 	return w.ingest(line, store.Call{Type: "track", MessageID: e.ID, Event: e.Name, Properties: e.Properties})
 }
 
