@@ -79,7 +79,7 @@ func (j *journeyCheck) step(n *node, path, id string) *stepTree {
 	spec := kind.parse(&stepReader{journeyCheck: j, keys: m, step: s, place: place}, m.get(kind.Name))
 	for i, key := range n.keys {
 		if key.shape == scalar && key.text != kind.Name && j.kinds.byName(key.text) != nil && m.index(key.text) == i {
-			j.report(key.pos, "unknown-key", "", "a step has one kind, this one is a %s: put %s into a step of its own", kind.Name, key.text)
+			j.report(key.pos, "unknown-key", "", "a step has one kind, %s here: put %s into a step of its own", kind.Name, key.text)
 			m.known = append(m.known, key.text)
 		}
 	}
