@@ -65,8 +65,8 @@ func (e *expectation) read() {
 	}
 	if n := e.get("blocked"); n != nil {
 		list := []Said{}
-		for _, item := range e.each("blocked", n) {
-			list = append(list, e.said(item, true))
+		for i, item := range e.each("blocked", n) {
+			list = append(list, e.said(item, "blocked", i))
 		}
 		e.out.Blocked = &list
 	}
@@ -143,8 +143,8 @@ func (e *expectation) sent(n *node) {
 	via := e.get("via")
 	if n.shape == sequence {
 		list := []Said{}
-		for _, item := range e.each("sent", n) {
-			list = append(list, e.said(item, false))
+		for i, item := range e.each("sent", n) {
+			list = append(list, e.said(item, "sent", i))
 		}
 		e.out.Sent = &list
 		if via != nil {
@@ -152,8 +152,9 @@ func (e *expectation) sent(n *node) {
 		}
 		return
 	}
-	one := e.said(n, false)
+	one := e.said(n, "sent", 0)
 	if via != nil {
+		e.out.Places["sent[0].via"] = e.place(via.pos)
 		one.Via = e.via(via, one.Message)
 	}
 	if e.final {
@@ -163,8 +164,8 @@ func (e *expectation) sent(n *node) {
 	}
 }
 
-// said reads a message: its name, or a mapping that tells more.
-func (e *expectation) said(n *node, blocked bool) Said {
+// said reads a message: its name, or a mapping that tells more. Of the mapping it keeps the places, too.
+func (e *expectation) said(n *node, list string, i int) Said {
 	if n.shape != mapping {
 		return Said{Message: e.message(n)}
 	}
@@ -179,13 +180,27 @@ func (e *expectation) said(n *node, blocked bool) Said {
 	if v := m.get("via"); v != nil {
 		out.Via = e.via(v, out.Message)
 	}
-	if blocked {
+	if list == "blocked" {
 		if v := m.get("reason"); v != nil {
 			out.Reason, _ = e.word(v, "reason")
 		}
 	}
 	m.done()
+	e.inner(list+"["+strconv.Itoa(i)+"]", n)
 	return out
+}
+
+// inner keeps the places of the values inside a value, at every depth.
+func (e *expectation) inner(path string, n *node) {
+	for i, key := range n.keys {
+		e.out.Places[path+"."+key.text] = e.place(n.values[i].pos)
+		e.inner(path+"."+key.text, n.values[i])
+	}
+	for i, item := range n.items {
+		at := path + "[" + strconv.Itoa(i) + "]"
+		e.out.Places[at] = e.place(item.pos)
+		e.inner(at, item)
+	}
 }
 
 // message reads the name of a message.
@@ -227,6 +242,7 @@ func (e *expectation) vars(n *node) {
 			continue
 		}
 		e.out.Places["vars."+key.text] = e.place(n.values[i].pos)
+		e.inner("vars."+key.text, n.values[i])
 		if def := e.subject.def; def != nil {
 			if known := varsOf(def); !slices.Contains(known, key.text) {
 				e.report(key.pos, "bad-value", suggest(key.text, known), "the journey %q has no variable %q", def.Journey, key.text)

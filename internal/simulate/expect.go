@@ -30,7 +30,7 @@ func (w *world) look(e *journey.Expect, end bool) {
 	for n, message := range e.NotSent {
 		for _, s := range w.those(workflows.StatusSent) {
 			if s.Message == message {
-				check.wrong("not_sent", fmt.Sprintf("not_sent[%d]", n), "not "+message, "it was sent by "+s.Via)
+				check.wrong("not_sent", "not "+message, "it was sent by "+s.Via, fmt.Sprintf("not_sent[%d]", n))
 				break
 			}
 		}
@@ -43,7 +43,7 @@ func (w *world) look(e *journey.Expect, end bool) {
 		for n < len(w.handoffs) && n < len(*e.Handoffs) && (*e.Handoffs)[n] == w.handoffs[n] {
 			n++
 		}
-		check.wrong("handoffs", fmt.Sprintf("handoffs[%d]", n), brackets(*e.Handoffs), brackets(w.handoffs))
+		check.wrong("handoffs", brackets(*e.Handoffs), brackets(w.handoffs), fmt.Sprintf("handoffs[%d]", n))
 	}
 }
 
@@ -54,12 +54,13 @@ type check struct {
 	end    bool
 }
 
-// wrong notes what is not as expected, at the place of its value.
-func (c *check) wrong(what, place, expected, actual string) {
-	at, known := c.expect.Places[place]
-	if !known {
-		if at, known = c.expect.Places[what]; !known {
-			at = c.expect.Place
+// wrong notes what is not as expected, at the first of the places that is written; else at that of what.
+func (c *check) wrong(what, expected, actual string, places ...string) {
+	at := c.expect.Place
+	for _, place := range append(places, what) {
+		if written, known := c.expect.Places[place]; known {
+			at = written
+			break
 		}
 	}
 	c.world.fail(Failure{Place: at, At: c.world.since(), End: c.end, What: what, Expected: expected, Actual: actual})
@@ -78,25 +79,26 @@ func (c *check) instance() {
 	}
 	v, err := i.look()
 	if err != nil {
-		c.wrong("step", "", "an instance that runs", err.Error())
+		c.wrong("step", "an instance that runs", err.Error())
 		return
 	}
 	if e.Outcome != "" && v.Outcome != e.Outcome {
-		c.wrong("outcome", "", e.Outcome, standing(v))
+		c.wrong("outcome", e.Outcome, standing(v))
 	}
 	if e.Step != "" && (v.Outcome != "" || v.Step != e.Step) {
-		c.wrong("step", "", e.Step, standing(v))
+		c.wrong("step", e.Step, standing(v))
 	}
 	if n, ok := subsequence(e.Visited, i.visited); !ok {
-		c.wrong("visited", fmt.Sprintf("visited[%d]", n), brackets(e.Visited), fmt.Sprintf("%s: no %s%s", brackets(i.visited), e.Visited[n], behind(e.Visited[:n])))
+		c.wrong("visited", brackets(e.Visited), fmt.Sprintf("%s: no %s%s", brackets(i.visited), e.Visited[n], behind(e.Visited[:n])), fmt.Sprintf("visited[%d]", n))
 	}
 	for _, name := range sorted(e.Vars) {
 		got, have := v.Vars[name]
 		switch {
 		case !have:
-			c.wrong("vars", "vars."+name, name+": "+text(e.Vars[name]), name+" has no value")
+			c.wrong("vars", name+": "+text(e.Vars[name]), name+" has no value", "vars."+name)
 		case !reflect.DeepEqual(journey.Plain(e.Vars[name]), journey.Plain(got)):
-			c.wrong("vars", "vars."+name, name+": "+text(e.Vars[name]), name+": "+text(got))
+			inner := differs(journey.Plain(e.Vars[name]), journey.Plain(got))
+			c.wrong("vars", name+": "+text(e.Vars[name]), name+": "+text(got), "vars."+name+inner, "vars."+name)
 		}
 	}
 }
@@ -116,7 +118,7 @@ func (c *check) nobody() {
 		if len(keys) > 0 {
 			actual = "there are " + brackets(keys)
 		}
-		c.wrong(what, "", "an instance of key "+*e.Key, actual)
+		c.wrong(what, "an instance of key "+*e.Key, actual)
 		return
 	case e.Outcome != "":
 	case e.Step != "":
@@ -127,7 +129,7 @@ func (c *check) nobody() {
 		what = "vars"
 	}
 	expected := map[string]string{"outcome": c.expect.Outcome, "step": c.expect.Step, "visited": brackets(c.expect.Visited), "vars": text(c.expect.Vars)}[what]
-	c.wrong(what, "", expected, actual)
+	c.wrong(what, expected, actual)
 }
 
 // standing says where an instance is, or how it ended.
@@ -159,10 +161,10 @@ func (c *check) latest(want journey.Said) {
 	sent := c.world.those(workflows.StatusSent)
 	switch {
 	case len(sent) == 0:
-		c.wrong("sent", "", said(want, false), "nothing was sent")
+		c.wrong("sent", said(want, false), "nothing was sent")
 	case !fits(want, sent[len(sent)-1]):
 		got := sent[len(sent)-1]
-		c.wrong("sent", "", said(want, false), said(journey.Said{Message: got.Message, Via: got.Via}, false))
+		c.wrong("sent", said(want, false), said(journey.Said{Message: got.Message, Via: got.Via}, false), "sent[0]"+misfit(want, got))
 	}
 }
 
@@ -175,12 +177,48 @@ func (c *check) list(what string, want, got []journey.Said, reasons bool) {
 	if n == len(want) && n == len(got) {
 		return
 	}
-	c.wrong(what, fmt.Sprintf("%s[%d]", what, n), all(want, reasons), all(got, reasons))
+	place, part := fmt.Sprintf("%s[%d]", what, n), ""
+	if n < len(want) && n < len(got) {
+		part = misfit(want[n], got[n])
+	}
+	c.wrong(what, all(want, reasons), all(got, reasons), place+part, place)
 }
 
 // fits reports whether what was said is as wanted. Empty fields are not looked at.
-func fits(want, got journey.Said) bool {
-	return (want.Message == "" || want.Message == got.Message) && (want.Via == "" || want.Via == got.Via) && (want.Reason == "" || want.Reason == got.Reason)
+func fits(want, got journey.Said) bool { return misfit(want, got) == "" }
+
+// misfit is the place, inside a message that is wanted, of the first that is not as it was said; empty where it fits.
+func misfit(want, got journey.Said) string {
+	switch {
+	case want.Message != "" && want.Message != got.Message:
+		return ".message"
+	case want.Via != "" && want.Via != got.Via:
+		return ".via"
+	case want.Reason != "" && want.Reason != got.Reason:
+		return ".reason"
+	}
+	return ""
+}
+
+// differs is the place, inside a value that is wanted, of the first that is not as it is; empty where that is the whole.
+func differs(want, got any) string {
+	switch want := want.(type) {
+	case map[string]any:
+		got, _ := got.(map[string]any)
+		for _, key := range sorted(want) {
+			if there, have := got[key]; have && !reflect.DeepEqual(want[key], there) {
+				return "." + key + differs(want[key], there)
+			}
+		}
+	case []any:
+		got, _ := got.([]any)
+		for i := 0; i < len(want) && i < len(got); i++ {
+			if !reflect.DeepEqual(want[i], got[i]) {
+				return fmt.Sprintf("[%d]", i) + differs(want[i], got[i])
+			}
+		}
+	}
+	return ""
 }
 
 // subsequence reports whether want stands in got in this order, and else which is the first that does not.
