@@ -120,10 +120,14 @@ func (w *world) said(in workflows.Send, out workflows.SendResult) {
 	if i == nil {
 		return
 	}
+	via := out.Channel
+	if via == "" && len(in.Spec.Via) == 1 { // refused by the only channel there was
+		via = in.Spec.Via[0]
+	}
 	switch out.Status {
 	case workflows.StatusSent, workflows.StatusSuppressed, workflows.StatusFailed:
 		w.sends = append(w.sends, sending{journey: in.Journey, status: out.Status,
-			said: journey.Said{Message: in.Spec.Message, Via: out.Channel, Reason: out.Reason}})
+			said: journey.Said{Message: in.Spec.Message, Via: via, Reason: out.Reason}})
 	}
 	switch out.Status {
 	case workflows.StatusSent:
