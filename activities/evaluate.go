@@ -64,14 +64,10 @@ func zone(name string, customer map[string]any) *time.Location {
 	if name == "" || name == "customer" {
 		name, _ = customer["timezone"].(string)
 	}
-	if name == "" || name == "Local" { // the machine's own zone is nobody's
-		return time.UTC
+	if found, ok := journey.Zone(name); ok {
+		return found
 	}
-	location, err := time.LoadLocation(name)
-	if err != nil {
-		return time.UTC
-	}
-	return location
+	return time.UTC
 }
 
 // moment reads a timestamp, an RFC 3339 string or a date (midnight in zone).

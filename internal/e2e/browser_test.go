@@ -39,6 +39,24 @@ func browser(t *testing.T) (context.Context, bool) {
 	return ctx, true
 }
 
+// browse takes steps in a page.
+func browse(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read looks something up in a page.
+func read[T any](t *testing.T, ctx context.Context, what chromedp.Action[T]) T {
+	t.Helper()
+	out, err := chromedp.Run(ctx, what)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // An agent signs in, reads a hand-off and resolves it with mouse and keyboard, in a real browser.
 func TestInboxInABrowser(t *testing.T) {
 	t.Parallel()
@@ -52,28 +70,14 @@ func TestInboxInABrowser(t *testing.T) {
 	h.parked("care/ana", "person")
 
 	const link, main = chromedp.CSS(`a[href^="/inbox/"]`), chromedp.CSS("body")
-	do := func(steps ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if err := chromedp.Do(ctx, steps...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	read := func(what chromedp.Action[string]) string {
-		t.Helper()
-		text, err := chromedp.Run(ctx, what)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
-	do(chromedp.Navigate(h.url+"/inbox"), chromedp.SendKeys(chromedp.CSS("#name"), "Kim"), chromedp.SendKeys(chromedp.CSS("#token"), agentToken),
+	browse(t, ctx, chromedp.Navigate(h.url+"/inbox"), chromedp.SendKeys(chromedp.CSS("#name"), "Kim"), chromedp.SendKeys(chromedp.CSS("#token"), agentToken),
 		chromedp.Submit(chromedp.CSS("#token")), chromedp.WaitVisible(link))
-	list := read(chromedp.Text(main))
-	do(chromedp.Click(link), chromedp.WaitVisible(chromedp.CSS("#outcome")))
-	page, title := read(chromedp.Text(main)), read(chromedp.Title())
-	do(chromedp.SetValue(chromedp.CSS("#outcome"), "refunded"), chromedp.SendKeys(chromedp.CSS("#note"), "sent 12 back"),
+	list := read(t, ctx, chromedp.Text(main))
+	browse(t, ctx, chromedp.Click(link), chromedp.WaitVisible(chromedp.CSS("#outcome")))
+	page, title := read(t, ctx, chromedp.Text(main)), read(t, ctx, chromedp.Title())
+	browse(t, ctx, chromedp.SetValue(chromedp.CSS("#outcome"), "refunded"), chromedp.SendKeys(chromedp.CSS("#note"), "sent 12 back"),
 		chromedp.Submit(chromedp.CSS("#note")), chromedp.WaitNotPresent(chromedp.CSS("#outcome")))
-	answer := read(chromedp.Text(main))
+	answer := read(t, ctx, chromedp.Text(main))
 	if !strings.Contains(list, "ana") || !strings.Contains(page, "document.title") || title == "owned" {
 		t.Errorf("title %q; what the customer wrote must be shown as text\nthe list: %s\nthe page: %s", title, list, page)
 	}

@@ -23,14 +23,8 @@ func TestJourneyInABrowser(t *testing.T) {
 	h.track("ana", "Trouble", "", map[string]any{"text": "hello"})
 	e := h.parked("care/ana", "person")
 
-	do := func(steps ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if err := chromedp.Do(ctx, steps...); err != nil {
-			t.Fatal(err)
-		}
-	}
 	const card, row = `svg.tabi-graph g.card.rose`, "#step-person"
-	do(chromedp.Navigate(h.url+"/journeys"), chromedp.SendKeys(chromedp.CSS("#name"), "Kim"), chromedp.SendKeys(chromedp.CSS("#token"), agentToken),
+	browse(t, ctx, chromedp.Navigate(h.url+"/journeys"), chromedp.SendKeys(chromedp.CSS("#name"), "Kim"), chromedp.SendKeys(chromedp.CSS("#token"), agentToken),
 		chromedp.Submit(chromedp.CSS("#token")), chromedp.WaitVisible(chromedp.CSS(`a.cover[href="/journeys/care"]`)),
 		chromedp.Click(chromedp.CSS(`a.cover[href="/journeys/care"]`)), chromedp.WaitVisible(chromedp.CSS(row)))
 	drawn, table := read(t, ctx, chromedp.TextContent(chromedp.CSS(card))), read(t, ctx, chromedp.Text(chromedp.CSS(row)))
@@ -50,21 +44,11 @@ func TestJourneyInABrowser(t *testing.T) {
 	}
 	h.ended("care/ana", "helped")
 	await(t, "the page counts the passage", func() error {
-		do(chromedp.Navigate(h.url+"/journeys/care"), chromedp.WaitVisible(chromedp.CSS(row)))
+		browse(t, ctx, chromedp.Navigate(h.url+"/journeys/care"), chromedp.WaitVisible(chromedp.CSS(row)))
 		drawn, svg := read(t, ctx, chromedp.TextContent(chromedp.CSS(card))), read(t, ctx, chromedp.TextContent(chromedp.CSS("svg.tabi-graph")))
 		if !strings.Contains(drawn, "0 here now") || !strings.Contains(drawn, "1 passed") || !strings.Contains(svg, "resolved100 %") {
 			return fmt.Errorf("the card says %q, the drawing %q", drawn, svg)
 		}
 		return nil
 	})
-}
-
-// read looks something up in a page.
-func read[T any](t *testing.T, ctx context.Context, what chromedp.Action[T]) T {
-	t.Helper()
-	out, err := chromedp.Run(ctx, what)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -261,14 +262,10 @@ func (g *Gateway) adminPause(w http.ResponseWriter, r *http.Request) {
 
 func (g *Gateway) adminEnrolments(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	limit := 100
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 1000 {
-			g.refuse(w, r, bad("limit", "is a number from 1 to 1000"))
-			return
-		}
-		limit = n
+	limit, f := pageLimit(q, 100)
+	if f != nil {
+		g.refuse(w, r, f)
+		return
 	}
 	if s := q.Get("state"); s != "" && s != store.StateOpen && s != store.StateWatching && s != store.StateClosed {
 		g.refuse(w, r, bad("state", "is open, watching or closed"))
@@ -296,6 +293,19 @@ func (g *Gateway) adminEnrolments(w http.ResponseWriter, r *http.Request) {
 		out.Next = rows[len(rows)-1].ID
 	}
 	writeJSON(w, http.StatusOK, out)
+}
+
+// pageLimit reads how many a page may hold.
+func pageLimit(q url.Values, absent int) (int, *fail) {
+	text := q.Get("limit")
+	if text == "" {
+		return absent, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1000 {
+		return 0, bad("limit", "is a number from 1 to 1000")
+	}
+	return n, nil
 }
 
 // knowsJourney refuses a journey that is not in the current release and was never entered.

@@ -216,14 +216,10 @@ func (g *Gateway) adminMoves(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, f)
 		return
 	}
-	limit := 1000
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 1000 {
-			g.refuse(w, r, bad("limit", "is a number from 1 to 1000"))
-			return
-		}
-		limit = n
+	limit, f := pageLimit(q, 1000)
+	if f != nil {
+		g.refuse(w, r, f)
+		return
 	}
 	moves, err := g.cfg.Store.Moves(r.Context(), q.Get("journey"), q.Get("after"), limit)
 	switch {

@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 )
 
 var (
@@ -54,7 +53,7 @@ func (f *fileCheck) zone(n *node) string {
 	if !ok || zone == "customer" {
 		return ""
 	}
-	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
+	if _, ok := Zone(zone); !ok {
 		f.report(n.pos, "bad-value", "", "%q is no time zone: write customer or an IANA name such as Asia/Tokyo", zone)
 		return ""
 	}

@@ -33,7 +33,7 @@ func (t timetable) zone(name string) *time.Location {
 	if name == everybody {
 		name = t.program.Entry.Schedule.Timezone
 	}
-	zone, ok := location(name)
+	zone, ok := journey.Zone(name)
 	if !ok {
 		return time.UTC
 	}
