@@ -90,8 +90,10 @@ func (r *run) rules(e Event) []rule {
 		return rules
 	}
 	for _, x := range r.prog.Reroute {
-		content := contentOf(x)
-		if named(x.Events, e.Name) && x.GoTo != r.prog.Steps[at].Path && !slices.Contains(r.st.Rerouted, content) {
+		if !named(x.Events, e.Name) || x.GoTo == r.prog.Steps[at].Path {
+			continue
+		}
+		if content := contentOf(x); !slices.Contains(r.st.Rerouted, content) {
 			rules = append(rules, rule{when: x.When, path: x.GoTo, repeat: x.Repeat, content: content})
 		}
 	}
