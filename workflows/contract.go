@@ -56,6 +56,7 @@ type Event struct {
 // Names of deliveries that are not a customer's events.
 const (
 	HandoffResolved = "tabi.handoff_resolved"
+	IntentChanged   = "tabi.intent_changed" // a score changed without an event of the customer: it was set by hand, or its definition changed
 	Commanded       = "tabi.command"
 )
 

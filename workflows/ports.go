@@ -20,6 +20,9 @@ const (
 	EmitActivity     = "emit"     // Emit → none (local)
 	CallActivity     = "call"     // Call → CallResult (normal, with a retry policy)
 	MoveActivity     = "move"     // Move → MoveResult (local)
+	DecideActivity   = "decide"   // Decide → DecideResult (local)
+	LevelsActivity   = "levels"   // Levels → LevelsResult (local)
+	ReplyActivity    = "reply"    // Reply → ReplyResult (local)
 )
 
 // NotMine is the type of the application error by which the store tells a run that its enrolment is closed or belongs to another chain: the run ends at once.
@@ -135,6 +138,10 @@ type Send struct {
 	Step  string       `json:"step"`
 	Visit int          `json:"visit"`
 	Spec  journey.Send `json:"spec"`
+	// Action is the next best action whose message it is: what a decision left to be delivered, by the channel it won with.
+	Action string `json:"action,omitempty"`
+	// Keep has what was said kept for people, for a conversation (ask).
+	Keep bool `json:"keep,omitempty"`
 	// GiveUp settles the send as failed with this reason: its retries have ended.
 	GiveUp string `json:"give_up,omitempty"`
 	// After is how long the provider asked to be left alone at the try before, and Why what it said (DeliverActivity).
@@ -149,6 +156,8 @@ const (
 	StatusFailed     = "failed"
 	StatusRetry      = "retry"  // the local activity could not; run DeliverActivity
 	StatusPaused     = "paused" // the journey is paused: ask again after resume
+	StatusHeld       = "held"   // by quiet hours: ask again at Until
+	StatusChosen     = "chosen" // of a decision that only chooses
 )
 
 // SendResult is what came of it.
@@ -158,6 +167,58 @@ type SendResult struct {
 	Channel string `json:"channel,omitempty"`
 	// RetryAfter is how long the provider asked to be left alone, with StatusRetry; 0: not said.
 	RetryAfter time.Duration `json:"retry_after,omitempty"`
+	// Until is the end of the quiet hours, virtual, with StatusHeld.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Decide asks for the next best action, and has its message sent at once. A repeat under one Key answers as before.
+type Decide struct {
+	Ref
+	Scene
+	Key   string         `json:"key"` // enrolment/step/visit
+	Step  string         `json:"step"`
+	Visit int            `json:"visit"`
+	Spec  journey.Decide `json:"spec"`
+}
+
+// DecideResult is the decision, and what came of its send. Action is empty where nothing was chosen; Reason then says why, by the candidate that came furthest.
+// With StatusRetry the send is left to DeliverActivity, as Message by Channel.
+type DecideResult struct {
+	SendResult
+	Action     string  `json:"action,omitempty"`
+	Message    string  `json:"message,omitempty"`
+	Propensity float64 `json:"propensity,omitempty"`
+	Priority   float64 `json:"priority,omitempty"`
+}
+
+// Levels asks which levels of the customer's intents hold now.
+type Levels struct {
+	Ref
+	Levels []journey.Level `json:"levels"`
+}
+
+// LevelsResult has an answer per level, and when the next of those with Below that do not hold will by fading; zero: none will.
+type LevelsResult struct {
+	Hold []bool    `json:"hold"`
+	Fade time.Time `json:"fade,omitzero"` // virtual
+}
+
+// Reply asks which arm of a question takes a message of the customer.
+type Reply struct {
+	Ref
+	Event string             `json:"event"` // id
+	Step  string             `json:"step"`  // that asked
+	Arms  []journey.ReplyArm `json:"arms"`
+	// Text asks for the text too: the journey's expressions name it.
+	Text bool `json:"text,omitempty"`
+}
+
+// ReplyResult says which arm takes it; -1: none, or it is no reply to this question.
+type ReplyResult struct {
+	Arm        int     `json:"arm"`
+	Intent     string  `json:"intent,omitempty"` // empty: none of the intents
+	Confidence float64 `json:"confidence,omitempty"`
+	Text       string  `json:"text,omitempty"`
 }
 
 // OpenHandoff puts the customer before a queue. ID is enrolment/step/visit.

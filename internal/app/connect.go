@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
@@ -74,7 +75,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*store.Store, 
 		limit = 0 // a file is there or it is not
 	}
 	err := reach(ctx, log, where, limit, func(ctx context.Context) (err error) {
-		st, err = store.Open(ctx, store.Options{URL: c.DatabaseURL()})
+		st, err = store.Open(ctx, store.Options{URL: c.DatabaseURL(), Channels: channel.Specs()})
 		return err
 	})
 	if err != nil {

@@ -1,7 +1,11 @@
 // Package brain decides: pure functions over a customer's standing, called inside the store's transaction for that customer.
 package brain
 
-import "github.com/tabi-journeys/tabi/internal/journey"
+import (
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
 
 // Reasons a send is suppressed for (LANGUAGE: Contact policy).
 const (
@@ -20,6 +24,16 @@ type Standing struct {
 	Bounced     func(channel, address string) bool // a hard bounce or a dead token on this address
 	Release     int
 	Content     *journey.Content
+
+	Rules *journey.Rulebook // of the release
+	Scope *journey.Scope    // what its expressions may see of this customer, and of the journey where one asks
+	Now   time.Time         // virtual
+	// Contacted counts the contacts that a limit bounds: reserved or sent within its window, those of transactional messages too.
+	Contacted func(limit journey.Limit) int
+	// Reach is how likely the customer answers on a channel, 0…1, as learned.
+	Reach func(channel string) float64
+	// Scenario: a consent property that is not given counts as given, and nothing is explored.
+	Scenario bool
 }
 
 // Ask is a send to be decided.

@@ -109,7 +109,10 @@ func orEmpty(m map[string]any) map[string]any {
 }
 
 // eval runs the expression. It never panics.
-func (e *evaluator) eval(v Vars) (value any, err error) {
+func (e *evaluator) eval(v Vars) (value any, err error) { return e.evalIn(activation(v)) }
+
+// evalIn is eval over variables that are ready for CEL.
+func (e *evaluator) evalIn(variables map[string]any) (value any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			value, err = nil, errors.New("the expression cannot be evaluated")
@@ -119,7 +122,7 @@ func (e *evaluator) eval(v Vars) (value any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	result, _, err := program.Eval(activation(v))
+	result, _, err := program.Eval(variables)
 	if err != nil {
 		return nil, err
 	}

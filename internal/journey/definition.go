@@ -92,9 +92,25 @@ type Schedule struct {
 	Timezone string    `json:"timezone,omitempty"` // IANA name; empty: each customer's own
 }
 
+// Level is a threshold of an intent's score. One of Above and Below is set.
+type Level struct {
+	Intent string   `json:"intent"`
+	Above  *float64 `json:"above,omitempty"` // holds while the score is greater
+	Below  *float64 `json:"below,omitempty"` // holds while the score is less
+}
+
+// Holds reports whether a score is beyond the threshold.
+func (l *Level) Holds(score float64) bool {
+	if l.Above != nil {
+		return score > *l.Above
+	}
+	return l.Below != nil && score < *l.Below
+}
+
 // RerouteRule moves an instance to another path.
 type RerouteRule struct {
 	Events []string `json:"events,omitempty"` // empty: every event of the customer
+	Level  *Level   `json:"level,omitempty"`  // an intent must be there; checked on every event, and when fading crosses Below
 	When   Expr     `json:"when,omitempty"`
 	GoTo   string   `json:"go_to"`            // a path
 	Repeat bool     `json:"repeat,omitempty"` // more than once per instance
@@ -110,9 +126,10 @@ type Wait struct {
 	Timezone string        `json:"timezone,omitempty"`
 }
 
-// EventArm is an arm of wait_for.
+// EventArm is an arm of wait_for: it waits for an event, or, with Level, for an intent.
 type EventArm struct {
 	Events []string `json:"events"`
+	Level  *Level   `json:"level,omitempty"` // Events and When are then empty
 	When   Expr     `json:"when,omitempty"`
 	Then   int      `json:"then"` // index of the first step, or the step's Next
 }
@@ -155,7 +172,7 @@ const (
 	Transactional = "transactional"
 )
 
-// Send says a message on the first permitted channel of Via; Via empty means: the message's channels in the order of the channel registry.
+// Send says a message on the first permitted channel of Via; Via empty means best: of the message's permitted channels the one that the customer answers most.
 type Send struct {
 	Message   string          `json:"message"`
 	Via       []string        `json:"via,omitempty"`
@@ -165,6 +182,31 @@ type Send struct {
 	Tone      string          `json:"tone,omitempty"`
 	OnBlocked int             `json:"on_blocked"` // Next where absent
 	OnFailure int             `json:"on_failure"` // Next where absent
+}
+
+// Decide chooses the next best of some actions, and sends its message on the channel it won with, unless it only chooses.
+type Decide struct {
+	Group   string   `json:"group,omitempty"`   // a group of actions, as the current release has it; or
+	Actions []string `json:"actions,omitempty"` // actions by name
+	Via     []string `json:"via,omitempty"`     // narrows the channels; empty: each action's own
+	Choose  bool     `json:"choose,omitempty"`  // only chooses: `send: false`
+	None    int      `json:"none"`              // Next where absent
+}
+
+// ReplyArm is an arm of ask; exactly one of Intent, Matches and Any is set.
+type ReplyArm struct {
+	Intent  string `json:"intent,omitempty"`  // what the reply is classified as
+	Matches string `json:"matches,omitempty"` // RE2 syntax; found anywhere in the text
+	Any     bool   `json:"any,omitempty"`
+	Then    int    `json:"then"`
+}
+
+// Ask says a message and waits for the customer's reply: the first `Message Received` behind it that an arm takes.
+type Ask struct {
+	Question  Send          `json:"question"` // its OnBlocked and OnFailure lead to OnTimeout's way where they are absent
+	Timeout   time.Duration `json:"timeout"`  // counted from when it was asked
+	Replies   []ReplyArm    `json:"replies"`
+	OnTimeout int           `json:"on_timeout"`
 }
 
 // Priorities of a handoff, lowest first.
@@ -231,6 +273,8 @@ func (*WaitFor) Kind() string { return "wait_for" }
 func (*Branch) Kind() string  { return "branch" }
 func (*Split) Kind() string   { return "split" }
 func (*Send) Kind() string    { return "send" }
+func (*Decide) Kind() string  { return "decide" }
+func (*Ask) Kind() string     { return "ask" }
 func (*Handoff) Kind() string { return "handoff" }
 func (*Set) Kind() string     { return "set" }
 func (*Emit) Kind() string    { return "emit" }

@@ -32,10 +32,11 @@ type ChannelField struct {
 	HTML     bool   // what is inserted is escaped
 }
 
-// Content is all that a folder of journeys says, checked and compiled. Journeys and messages are what a release holds.
+// Content is all that a folder of journeys says, checked and compiled. Journeys, messages and rules are what a release holds.
 type Content struct {
 	Journeys map[string]*Definition `json:"journeys"`
 	Messages map[string]*Message    `json:"messages"`
+	Rules
 	// Tests are the scenario files, by journey.
 	Tests map[string]*Test `json:"-"`
 	// Places says where a step stands: journey → step id → place of its mapping.

@@ -60,9 +60,10 @@ func Project(properties map[string]any, names []string) map[string]any {
 
 // Listens says which of a customer's events an instance must be told of.
 type Listens struct {
-	Events map[string]bool // goal, exit, reroute and wait_for arms
+	Events map[string]bool // goal, exit, reroute and wait_for arms; MessageReceived where a step asks
 	Every  bool            // some rule has no event: every event counts
 	Traits []string        // top-level traits that a `wait: {until: customer.x}` names, and timezone where a wait is in the customer's: a change of one counts, as event "Customer Updated"
+	Levels []Level         // of reroute rules and of arms of wait_for: the instance is told of every event while one holds
 }
 
 // Hears reports whether an event of this name, that changed these top-level traits, must be delivered.

@@ -108,7 +108,7 @@ func (w *world) run() {
 
 // open makes the store, the customer in it, the activities and the environment.
 func (w *world) open(start time.Time) (err error) {
-	w.store, err = store.Open(w.ctx, store.Options{URL: ":memory:", Holdout: func(name, _ string, _ float64) bool {
+	w.store, err = store.Open(w.ctx, store.Options{URL: ":memory:", Channels: channel.Specs(), Scenario: true, Holdout: func(name, _ string, _ float64) bool {
 		return w.scenario.Holdout && name == w.test.Journey
 	}})
 	if err != nil {

@@ -28,6 +28,10 @@ type DroppedError struct{ Missing []string } // sorted: `message "x", named by j
 type Options struct {
 	URL      string // SQLite file path, ":memory:", or a postgres:// URL
 	MaxConns int    // PostgreSQL only; default 16
+	// Channels are those of this build, in the registry's order (activities/channel.Specs); the brain chooses among them.
+	Channels []journey.ChannelSpec
+	// Scenario makes decisions those of a scenario: a consent property that is not given counts as given, and nothing is explored.
+	Scenario bool
 	// Holdout decides who is held out; default: a hash of journey and customer below percent.
 	Holdout func(journey, customer string, percent float64) bool
 }
@@ -47,6 +51,15 @@ type Call struct {
 	Untrusted   bool      // from a web key: protected traits and aliases of identified users are refused by the gateway before this
 	Enter       string    // tabi start: consider entry into this journey alone, without its entry event and when
 	Depth       int       // emit chains
+
+	classified *classification // of a message, before the transaction
+}
+
+// classification is what a text of the customer was taken for.
+type classification struct {
+	intent     string // empty: none of the intents
+	confidence float64
+	version    int // of the classifier
 }
 
 // Receipt is what became of a Call.

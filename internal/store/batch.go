@@ -62,6 +62,7 @@ type event struct {
 	text                       string // properties as stored
 	depth                      int
 	lazy                       bool // stored only if somebody enters by it
+	classified                 *classification
 }
 
 // batch collects what a transaction writes, so that it goes out in few statements.

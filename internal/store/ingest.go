@@ -127,7 +127,7 @@ func (b *batch) known(ctx context.Context, calls []Call) (map[string]bool, error
 // take stores one call of a customer and brings it to the journeys. changed are traits that a merge changed before.
 func (b *batch) take(ctx context.Context, p *person, c *Call, changed []string) (Receipt, error) {
 	receipt := Receipt{ID: c.MessageID, Customer: p.id}
-	ev := &event{id: c.MessageID, customer: p.id, source: c.Source, depth: c.Depth, received: millis(b.now), at: millis(c.Timestamp)}
+	ev := &event{id: c.MessageID, customer: p.id, source: c.Source, depth: c.Depth, classified: c.classified, received: millis(b.now), at: millis(c.Timestamp)}
 	if ev.at == 0 || ev.at > ev.received {
 		ev.at = ev.received
 	}

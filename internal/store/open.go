@@ -29,6 +29,8 @@ type Store struct {
 	writer    *sql.DB // SQLite: one connection, so that writers queue here and not in the file's lock
 	reader    *sql.DB // the same as writer on PostgreSQL and in memory
 	committed chan struct{}
+	channels  []journey.ChannelSpec
+	scenario  bool
 	holdout   func(journey, customer string, percent float64) bool
 
 	mu       sync.Mutex
@@ -41,7 +43,7 @@ const maxPrograms = 512
 
 // Open connects, migrates and checks. Errors do not hold the URL, which may carry a password.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{committed: make(chan struct{}, 1), programs: map[string]*program{}, holdout: o.Holdout}
+	s := &Store{committed: make(chan struct{}, 1), programs: map[string]*program{}, holdout: o.Holdout, channels: o.Channels, scenario: o.Scenario}
 	if s.holdout == nil {
 		s.holdout = func(name, customer string, percent float64) bool { return journey.Bucket(name, customer)*100 < percent }
 	}

@@ -25,26 +25,28 @@ func (e *DroppedError) Error() string {
 type release struct {
 	number    int
 	content   *journey.Content
+	rules     *journey.Rulebook
 	programs  map[string]*journey.Program // by journey
 	byEvent   map[string][]string         // entry event → journeys, sorted
 	watched   []watched                   // entered by a change of state, sorted
 	scheduled []timetable                 // entered by schedule, sorted
 }
 
-// manifest is a release as the database keeps it: definitions by revision, messages in full. Its JSON is canonical (maps are sorted).
+// manifest is a release as the database keeps it: definitions by revision, messages and rules in full. Its JSON is canonical (maps are sorted).
 type manifest struct {
 	Journeys map[string]string           `json:"journeys"`
 	Messages map[string]*journey.Message `json:"messages"`
+	journey.Rules
 }
 
 func emptyRelease() *release {
-	return &release{content: &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}}}
+	return &release{content: &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}}, rules: &journey.Rulebook{}}
 }
 
 // Publish makes c the next release, in one transaction; nothing changes where its content equals the current release's.
 // A *DroppedError says what open instances still need of the current release.
 func (s *Store) Publish(ctx context.Context, now time.Time, c *journey.Content) (number int, err error) {
-	next := manifest{Journeys: map[string]string{}, Messages: map[string]*journey.Message{}}
+	next := manifest{Journeys: map[string]string{}, Messages: map[string]*journey.Message{}, Rules: c.Rules}
 	maps.Copy(next.Messages, c.Messages)
 	packed := map[string]string{}
 	for name, d := range c.Journeys {
@@ -207,6 +209,11 @@ func (s *Store) loadRelease(ctx context.Context, tx conn, number int) (*release,
 	r.programs, r.byEvent = map[string]*journey.Program{}, map[string][]string{}
 	if m.Messages != nil {
 		r.content.Messages = m.Messages
+	}
+	r.content.Rules = m.Rules
+	var err error
+	if r.rules, err = journey.NewRulebook(m.Rules); err != nil {
+		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Journeys)) {
 		p, err := s.program(ctx, tx, m.Journeys[name])

@@ -1,0 +1,133 @@
+package journey
+
+import (
+	"time"
+)
+
+// Rules are what the brain decides by: how intent is inferred, the next best actions, and the contact policy.
+type Rules struct {
+	Intents map[string]*Intent  `json:"intents,omitempty"` // by name
+	Groups  map[string][]string `json:"groups,omitempty"`  // group → its actions, in the order of the file
+	Actions map[string]*Action  `json:"actions,omitempty"` // by name, unique in the project
+	Policy  *Policy             `json:"policy,omitempty"`  // nil: no limits, quiet hours or consent rules
+}
+
+// Intent says how an intent is inferred (intents.yaml). Its strength is Σ weight · 2^(−age/HalfLife) over the customer's events, its score 1 − e^(−max(0, strength)).
+type Intent struct {
+	Name     string        `json:"intent"`
+	HalfLife time.Duration `json:"half_life"`
+	Evidence []Evidence    `json:"evidence,omitempty"`
+	Examples []string      `json:"examples,omitempty"` // what people write: trains the text classifier
+}
+
+// Evidence is an event that speaks for an intent, or with a weight below 0 against it.
+type Evidence struct {
+	Events []string `json:"events"`
+	When   Expr     `json:"when,omitempty"`
+	Weight float64  `json:"weight"`
+}
+
+// TextWeight is what a message adds to the strength of the intent it is classified as, times the confidence.
+const TextWeight = 2
+
+// MessageReceived is the event of a message of the customer; TextProperty is its property that holds what was written.
+const (
+	MessageReceived = "Message Received"
+	TextProperty    = "text"
+)
+
+// Action is a next best action (actions/<group>.yaml). Its priority is P × C × V × L.
+type Action struct {
+	Name       string          `json:"action"`
+	Group      string          `json:"group"`
+	Message    string          `json:"message,omitempty"` // empty: it can only be chosen, not sent
+	Via        []string        `json:"via,omitempty"`     // empty: the message's channels
+	Value      Expr            `json:"value"`             // V = value − cost, not below 0; a missing value is 0
+	Cost       Expr            `json:"cost,omitempty"`    // default 0
+	Lever      Expr            `json:"lever,omitempty"`   // L, default 1
+	Eligible   Expr            `json:"eligible,omitempty"`
+	Applicable Expr            `json:"applicable,omitempty"`
+	Suitable   Expr            `json:"suitable,omitempty"`
+	Context    []ContextWeight `json:"context,omitempty"`
+	Propensity float64         `json:"propensity"` // starting belief, above 0 and below 1; default 0.5
+	Accept     *Accept         `json:"accept,omitempty"`
+}
+
+// ContextWeight is a factor of C that counts where When is true.
+type ContextWeight struct {
+	When   Expr    `json:"when"`
+	Weight float64 `json:"weight"`
+}
+
+// Accept is the event by which a customer accepts an offer.
+type Accept struct {
+	Events []string      `json:"events"`
+	When   Expr          `json:"when,omitempty"`
+	Within time.Duration `json:"within"` // from the offer; default DefaultAcceptWindow
+}
+
+// Defaults of an action.
+const (
+	DefaultPropensity   = 0.5
+	DefaultAcceptWindow = 7 * 24 * time.Hour
+)
+
+// Policy is the contact policy (policy.yaml).
+type Policy struct {
+	Limits     []Limit         `json:"limits,omitempty"`
+	QuietHours *QuietHours     `json:"quiet_hours,omitempty"`
+	Consent    map[string]Expr `json:"consent,omitempty"` // "all", "marketing", "transactional" or a channel → condition; false or missing means no
+	Suppress   []Suppression   `json:"suppress,omitempty"`
+	Tone       []ToneRule      `json:"tone,omitempty"` // the first that is true; a step's tone beats it
+	// ControlGroups are the percentages of customers for whom arbitration is made worse on purpose, to measure what it brings: of Controls, summing to 100 at most.
+	ControlGroups map[string]float64 `json:"control_groups,omitempty"`
+}
+
+// The standing control tests of arbitration (Pega's Impact Analyzer).
+const (
+	ControlRandom          = "random"           // a random one of those that the contact policy leaves
+	ControlPropensityOnly  = "propensity_only"  // by P alone
+	ControlNoLevers        = "no_levers"        // by P × C × V
+	ControlEligibilityOnly = "eligibility_only" // those that are eligible, relevant or not, by P × C × V × L
+)
+
+// Controls are the names of the control tests.
+var Controls = []string{ControlRandom, ControlPropensityOnly, ControlNoLevers, ControlEligibilityOnly}
+
+// Limit bounds the contacts of one customer in a rolling window.
+type Limit struct {
+	Channel string        `json:"channel,omitempty"` // empty: all channels together
+	Topic   string        `json:"topic,omitempty"`   // empty: whatever the topic
+	Max     int           `json:"max"`
+	Per     time.Duration `json:"per"`
+}
+
+// What becomes of a send in quiet hours.
+const (
+	Queue = "queue" // it waits for their end, where everything is decided afresh
+	Drop  = "drop"
+)
+
+// QuietHours are when only transactional messages go out: from From until To, exclusive, also over midnight.
+type QuietHours struct {
+	From            LocalTime `json:"from"`
+	To              LocalTime `json:"to"`
+	Timezone        string    `json:"timezone,omitempty"`         // IANA name; empty: each customer's own
+	MissingTimezone string    `json:"missing_timezone,omitempty"` // for customers without one; empty: UTC
+	OnBlocked       string    `json:"on_blocked"`                 // Queue (default) or Drop
+}
+
+// Suppression forbids marketing while When is true.
+type Suppression struct {
+	When     Expr   `json:"when"`
+	Category string `json:"category,omitempty"` // empty: whatever the category; transactional messages ignore suppression all the same
+	Channel  string `json:"channel,omitempty"`  // empty: every channel
+	Topic    string `json:"topic,omitempty"`    // empty: whatever the topic
+	Reason   string `json:"reason"`             // default SUPPRESSED
+}
+
+// ToneRule says how to speak while When is true.
+type ToneRule struct {
+	When Expr   `json:"when"`
+	Use  string `json:"use"`
+}

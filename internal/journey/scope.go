@@ -1,0 +1,122 @@
+package journey
+
+import (
+	"fmt"
+)
+
+// Rulebook is rules ready to decide by: every expression compiled. It is immutable and safe for concurrent use.
+type Rulebook struct {
+	Rules
+	exprs map[Expr]*evaluator
+}
+
+// NewRulebook compiles rules. It fails only for rules that Check did not make.
+func NewRulebook(r Rules) (*Rulebook, error) {
+	b := &Rulebook{Rules: r, exprs: map[Expr]*evaluator{}}
+	for _, e := range r.expressions() {
+		if e == "" || b.exprs[e] != nil {
+			continue
+		}
+		evaluator, err := newEvaluator(e)
+		if err != nil {
+			return nil, fmt.Errorf("the rules: %w", err)
+		}
+		b.exprs[e] = evaluator
+	}
+	return b, nil
+}
+
+// Scope is what expressions may see, made ready once for all that one decision asks. It remembers answers, so that what many actions ask alike is
+// evaluated once. It is not safe for concurrent use.
+type Scope struct {
+	vars       Vars
+	activation map[string]any
+	answers    map[Expr]answer
+}
+
+type answer struct {
+	value any
+	err   error
+}
+
+// NewScope makes a scope of v. v is not to be changed afterwards.
+func NewScope(v Vars) *Scope {
+	return &Scope{vars: v, activation: activation(v), answers: map[Expr]answer{}}
+}
+
+// Vars are what the scope was made of.
+func (s *Scope) Vars() Vars { return s.vars }
+
+// Eval evaluates an expression of the rules, as Program.Eval does.
+func (b *Rulebook) Eval(e Expr, s *Scope) (any, error) {
+	if e == "" {
+		return nil, errMissing
+	}
+	if known, ok := s.answers[e]; ok {
+		return known.value, known.err
+	}
+	evaluator := b.exprs[e]
+	if evaluator == nil {
+		var err error
+		if evaluator, err = newEvaluator(e); err != nil {
+			return nil, err
+		}
+	}
+	value, err := evaluator.evalIn(s.activation)
+	s.answers[e] = answer{value, err}
+	return value, err
+}
+
+// Test evaluates a condition: absent is true, any error or non-boolean is false.
+func (b *Rulebook) Test(e Expr, s *Scope) bool {
+	if e == "" {
+		return true
+	}
+	value, err := b.Eval(e, s)
+	truth, ok := value.(bool)
+	return err == nil && ok && truth
+}
+
+// Number evaluates a number: absent is fallback, missing or another type is 0.
+func (b *Rulebook) Number(e Expr, s *Scope, fallback float64) float64 {
+	if e == "" {
+		return fallback
+	}
+	value, err := b.Eval(e, s)
+	n, ok := value.(float64)
+	if err != nil || !ok {
+		return 0
+	}
+	return n
+}
+
+// expressions lists every expression of the rules.
+func (r Rules) expressions() []Expr {
+	var out []Expr
+	for _, intent := range r.Intents {
+		for _, evidence := range intent.Evidence {
+			out = append(out, evidence.When)
+		}
+	}
+	for _, a := range r.Actions {
+		out = append(out, a.Value, a.Cost, a.Lever, a.Eligible, a.Applicable, a.Suitable)
+		for _, c := range a.Context {
+			out = append(out, c.When)
+		}
+		if a.Accept != nil {
+			out = append(out, a.Accept.When)
+		}
+	}
+	if p := r.Policy; p != nil {
+		for _, e := range p.Consent {
+			out = append(out, e)
+		}
+		for _, s := range p.Suppress {
+			out = append(out, s.When)
+		}
+		for _, t := range p.Tone {
+			out = append(out, t.When)
+		}
+	}
+	return out
+}
