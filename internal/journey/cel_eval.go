@@ -94,7 +94,7 @@ func activation(v Vars) map[string]any {
 		vars["event_name"] = v.EventName
 	}
 	if v.Intent != nil {
-		vars["intent"] = v.Intent
+		vars["intent"] = intentVars(v.Intent)
 	} else {
 		vars["intent"] = map[string]any{}
 	}

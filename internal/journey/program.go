@@ -24,7 +24,7 @@ type Vars struct {
 	Entry     map[string]any
 	Event     map[string]any // nil: no event at hand; reading it is an error (which makes a condition false)
 	EventName string
-	Intent    map[string]float64
+	Intent    map[string]float64 // by name as written (expressions write - as _): every intent of the release, 0 without evidence
 	Vars      map[string]any
 	Steps     map[string]map[string]any // by step id as written; expressions write - as _
 	Now       time.Time

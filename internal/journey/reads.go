@@ -114,14 +114,18 @@ func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
 		hear(rule.Events)
 	}
 	for _, rule := range d.Reroute {
-		hear(rule.Events)
+		if rule.Level == nil {
+			hear(rule.Events)
+		}
 	}
 	traits, dated := names{}, false
 	for i := range d.Steps {
 		switch spec := d.Steps[i].Spec.(type) {
 		case *WaitFor:
 			for _, arm := range spec.Arms {
-				hear(arm.Events)
+				if arm.Level == nil {
+					hear(arm.Events)
+				}
 			}
 		case *Wait:
 			if spec.At != "" && spec.Timezone == "" {
@@ -134,7 +138,8 @@ func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
 		}
 	}
 	// An instance that is told of nothing else asks for nothing either (workflows/overdue.go): histories of the first interpreter rely on that.
-	if dated && (l.Every || len(l.Events)+len(traits) > 0) {
+	l.Levels = d.levels()
+	if dated && (l.Every || len(l.Events)+len(traits)+len(l.Levels) > 0) {
 		traits.add(zoneTrait)
 	}
 	l.Traits = traits.list()
