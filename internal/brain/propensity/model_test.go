@@ -1,0 +1,43 @@
+package propensity
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// Customers with an open cart accept often, others seldom: the model finds out.
+func TestLearns(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	m := New(Start{Propensity: 0.1})
+	for range 4000 {
+		open := r.Float64() < 0.3
+		age := r.Float64() * 100
+		p := 0.05
+		if open {
+			p = 0.4
+		}
+		if age > 80 {
+			p /= 2
+		}
+		m.Learn(Features{Flag("cart", open), Number("age", age), Number("noise", r.NormFloat64())}, r.Float64() < p)
+	}
+	young, old := m.Estimate(Features{Flag("cart", true), Number("age", 40)}), m.Estimate(Features{Flag("cart", false), Number("age", 90)})
+	if young.Propensity < 0.32 || young.Propensity > 0.48 || old.Propensity > 0.06 || young.Performance < 0.65 {
+		t.Errorf("got %+v and %+v", young, old)
+	}
+	data, err := m.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again Model
+	if err := again.UnmarshalBinary(data); err != nil {
+		t.Fatal(err)
+	}
+	if got := NewSet(&again).Prepare(Features{Flag("cart", true), Number("age", 40)}).Estimate(0); got != young {
+		t.Errorf("read back: %+v, was %+v", got, young)
+	}
+	if got := m.Explain(Features{Flag("cart", true)}); len(got) != 3 || got[0].Predictor != "cart" {
+		t.Errorf("explained by %+v", got)
+	}
+}
