@@ -22,10 +22,14 @@ type run struct {
 	chain   string
 	signals workflow.ReceiveChannel
 	timer   *timer
-	woke    time.Time // the deadline that woke it, until it sleeps again: a wake that comes late is no reason to time out
-	look    bool      // some wait_for looks back to the entry
-	touched bool      // an event changed a trait that the journey waits by
-	busy    string    // what an activity does that is under way, in words
+	woke    time.Time       // the deadline that woke it, until it sleeps again: a wake that comes late is no reason to time out
+	look    bool            // some wait_for looks back to the entry
+	touched bool            // an event changed a trait that the journey waits by
+	waits   []journey.Level // levels that the step it is parked at waits for
+	holds   map[string]bool // the answers of the last look at levels, by their words
+	stale   bool            // scores may have changed since
+	hand    *Event          // the event at hand, while the step it is parked at looks
+	busy    string          // what an activity does that is under way, in words
 }
 
 // Journey is the workflow type of an instance: it walks the compiled journey of its input until it ends with exactly one outcome.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -119,13 +120,13 @@ func (s *Snapshot) unread(asked []string) []string {
 
 // projected reports whether the event came by the relay, with those properties that a revision reads.
 func (e Event) projected() bool {
-	return e.Enrolment != "" && e.Command == nil && e.Handoff == ""
+	return e.Enrolment != "" && e.Command == nil && e.Handoff == "" && e.Name != IntentChanged
 }
 
 // move makes the state one of another revision: names of steps are the new ones, properties are as it reads them, and it stands at step.
 // Where an instance waits, until when, and how long it may live stay as they are; what it sent stays sent.
 func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]string, read map[string]map[string]any) {
-	s.Cursor = step
+	s.Cursor, s.Fade = step, time.Time{} // its levels may be others
 	if s.Parking != nil {
 		if s.Parking.Step != "" {
 			s.Parking.Step = step
@@ -161,7 +162,8 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 		}
 	}
 	for _, id := range workflow.DeterministicKeys(s.Taken) {
-		result, has := s.Steps[id]
+		result := s.Steps[id]
+		_, has := result["properties"] // a reply has none
 		if properties, ok := read[s.Taken[id]]; ok && has {
 			s.Steps[id] = with(result, []string{"properties"}, properties)
 		}

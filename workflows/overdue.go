@@ -12,7 +12,7 @@ const overdueTries = 8
 // overdue waits, before what is due at moment happens, for what arrived by then and has not been delivered yet: arrival decides, so that an
 // outage or a slow hour does not let a time-out win over the event that came before it. It reports whether something is to be attended to first.
 func (r *run) overdue(ctx workflow.Context, moment time.Time) (bool, error) {
-	if listens := r.prog.Listens(); len(listens.Events) == 0 && !listens.Every && len(listens.Traits) == 0 {
+	if listens := r.prog.Listens(); len(listens.Events) == 0 && !listens.Every && len(listens.Traits) == 0 && len(listens.Levels) == 0 {
 		return false, nil // nothing is ever delivered to it
 	}
 	pause := 250 * time.Millisecond

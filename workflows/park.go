@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // parking says how an instance waits.
@@ -14,6 +16,8 @@ type parking struct {
 	label    string // what people call the step
 	until    time.Time
 	watching bool                                          // behind its path: until alone ends it, not the instance's deadline
+	asked    bool                                          // it is for a reply: its question is out
+	levels   []journey.Level                               // of intents that it waits for, beside what look takes
 	words    []string                                      // what it waits for, for people
 	key      string                                        // of the visit, where the world knows the visit by it
 	look     func(ctx workflow.Context) (bool, error)      // takes a kept event; nil: none will do
@@ -33,18 +37,27 @@ type timer struct {
 }
 
 // park waits until p.until (true), or until look takes an event (false), or until the instance ends or moves on (false, with Ended or Jump set).
-// On waking, events are looked at before the clock; the instance's own deadline wins over a step due at the same moment.
+// On waking, events are looked at before the clock; the instance's own deadline wins over a step due at the same moment, and a score that falls below a
+// level then goes before both.
 func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 	r.settle(ctx, p)
+	r.waits, r.stale = p.levels, true
+	defer r.unwatch()
 	for {
+		r.hand = nil
 		moved, err := r.attend(ctx)
-		if err != nil || moved || r.st.Ended != nil || r.st.Jump != nil {
+		if err != nil || moved || r.leaves() {
 			return false, err
 		}
 		if r.st.Paused && p.yields {
 			return false, nil
 		}
 		if !r.st.Paused {
+			if r.stale {
+				if err := r.gauge(ctx, false); err != nil {
+					return false, err
+				}
+			}
 			if p.look != nil {
 				if took, err := p.look(ctx); err != nil || took {
 					return false, err
@@ -62,22 +75,24 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 			if r.stirred() {
 				continue // more has come, and what has come goes before the clock
 			}
-			now := r.now(ctx)
-			step := !p.until.IsZero() && !now.Before(p.until) && (p.watching || p.until.Before(r.st.Deadline)) // woken late or not, it was due before the deadline
-			if life := !p.watching && !now.Before(r.st.Deadline); step || life {
-				moment := r.st.Deadline
-				if step {
-					moment = p.until
-				}
+			moment, what := r.dueNow(ctx, p)
+			if what != nothing {
 				if more, err := r.overdue(ctx, moment); err != nil {
 					return false, err
 				} else if more {
 					continue
 				}
-				if step {
-					r.woke = p.until
-					return true, nil
+			}
+			switch what {
+			case fading:
+				if err := r.faded(ctx); err != nil || r.st.Jump != nil {
+					return false, err
 				}
+				continue
+			case itsTime:
+				r.woke = p.until
+				return true, nil
+			case itsLife:
 				r.end(ctx, TimedOut, "its longest life was over", 0)
 				return false, nil
 			}
@@ -97,10 +112,36 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 	}
 }
 
+// What may be due at a moment.
+const (
+	nothing = iota
+	fading  // a score falls below a level
+	itsTime // the parking's own time is over
+	itsLife // the instance's is
+)
+
+// dueNow says what has become due first, and when. Woken late or not, what was due before the deadline goes before it.
+func (r *run) dueNow(ctx workflow.Context, p parking) (moment time.Time, what int) {
+	now := r.now(ctx)
+	step := !p.until.IsZero() && !now.Before(p.until) && (p.watching || p.until.Before(r.st.Deadline))
+	switch {
+	case r.crossed(ctx) && !p.watching && r.st.Fade.Before(r.st.Deadline) && !(step && p.until.Before(r.st.Fade)):
+		return r.st.Fade, fading
+	case step:
+		return p.until, itsTime
+	case !p.watching && !now.Before(r.st.Deadline):
+		return r.st.Deadline, itsLife
+	}
+	return time.Time{}, nothing
+}
+
+// unwatch forgets what a parking waited for besides events.
+func (r *run) unwatch() { r.waits, r.hand = nil, nil }
+
 // settle makes p the place where the instance is parked, keeping since, until and the key over continue-as-new.
 func (r *run) settle(ctx workflow.Context, p parking) {
-	if r.st.Parking == nil || r.st.Parking.Step != p.step || r.st.Parking.Kind != p.kind {
-		r.st.Parking = &Parking{Parked: Parked{Step: p.step, Kind: p.kind, Since: r.now(ctx), Until: p.until, For: p.words, Silent: r.st.Silent, Paused: r.st.Paused}, Key: p.key}
+	if r.st.Parking == nil || r.st.Parking.Step != p.step || r.st.Parking.Kind != p.kind || r.st.Parking.Asked != p.asked {
+		r.st.Parking = &Parking{Parked: Parked{Step: p.step, Kind: p.kind, Since: r.now(ctx), Until: p.until, For: p.words, Silent: r.st.Silent, Paused: r.st.Paused}, Key: p.key, Asked: p.asked}
 	}
 	r.st.Parking.For = p.words // another revision may wait for more
 }
@@ -128,6 +169,10 @@ func (r *run) await(ctx workflow.Context, p parking) error {
 	if !p.watching && (deadline.IsZero() || r.st.Deadline.Before(deadline)) {
 		deadline = r.st.Deadline
 	}
+	fades := !p.watching && !r.st.Fade.IsZero() && r.st.Fade.Before(deadline)
+	if fades {
+		deadline = r.st.Fade
+	}
 	if r.st.Paused {
 		deadline = time.Time{}
 	}
@@ -135,7 +180,7 @@ func (r *run) await(ctx workflow.Context, p parking) error {
 		return err
 	}
 	r.st.Hot = 0
-	r.setTimer(ctx, deadline, p)
+	r.setTimer(ctx, deadline, summary(p, deadline, fades))
 	r.describe(ctx)
 	if err := workflow.Await(ctx, func() bool {
 		return r.stirred() || (p.wake != nil && !r.st.Paused && p.wake()) || (r.timer != nil && r.timer.future.IsReady())
@@ -146,7 +191,7 @@ func (r *run) await(ctx workflow.Context, p parking) error {
 }
 
 // setTimer keeps the one timer at deadline: the one that runs already, where it is for the same moment.
-func (r *run) setTimer(ctx workflow.Context, deadline time.Time, p parking) {
+func (r *run) setTimer(ctx workflow.Context, deadline time.Time, summary string) {
 	if r.timer != nil && r.timer.at.Equal(deadline) && !r.timer.future.IsReady() {
 		return
 	}
@@ -162,12 +207,15 @@ func (r *run) setTimer(ctx workflow.Context, deadline time.Time, p parking) {
 		wait = time.Millisecond
 	}
 	timerCtx, cancel := workflow.WithCancel(ctx)
-	future := workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: summary(p, deadline)})
+	future := workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: summary})
 	r.timer = &timer{at: deadline, future: future, cancel: cancel}
 }
 
 // summary is what the Temporal UI shows beside the timer.
-func summary(p parking, deadline time.Time) string {
+func summary(p parking, deadline time.Time, fades bool) string {
+	if fades {
+		return clip(fmt.Sprintf("%s, an intent may have faded at %s", p.label, stamp(deadline)), 200)
+	}
 	text := fmt.Sprintf("%s, until %s", p.label, stamp(deadline))
 	if p.label == "" {
 		text = "watching until " + stamp(deadline)
@@ -188,7 +236,7 @@ func summary(p parking, deadline time.Time) string {
 // rest parks a paused instance between two steps.
 func (r *run) rest(ctx workflow.Context) error {
 	_, err := r.park(ctx, parking{kind: pausedKind, step: r.st.Cursor, label: "paused", words: []string{"resume"},
-		look: func(workflow.Context) (bool, error) { return true, nil }}) // looked at only once it is not paused any more
+		look: resumed})
 	r.st.Parking = nil
 	return err
 }

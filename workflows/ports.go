@@ -45,7 +45,7 @@ type Passage struct {
 	Visit   int       `json:"visit"` // from 1
 	At      time.Time `json:"at"`    // virtual
 	Outcome string    `json:"outcome,omitempty"`
-	// Arm is the way it went: the number of an arm (from 1, or a split arm's name), a key such as else, on_timeout, on_blocked or on_failure, an
+	// Arm is the way it went: the number of an arm (from 1, or a split arm's name), a key such as else, none, on_timeout, on_blocked or on_failure, an
 	// outcome of a hand-off, or ArmSkipped. Empty where a step has one way only, or goes on behind itself.
 	Arm string `json:"arm,omitempty"`
 }
@@ -57,6 +57,7 @@ const (
 	ArmTimeout = "on_timeout"
 	ArmBlocked = "on_blocked"
 	ArmFailure = "on_failure"
+	ArmNone    = "none"
 )
 
 // Parked says where an instance waits.

@@ -9,37 +9,74 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// react tries the goal, then the exits, then the reroutes. What fires none of them is kept for the arms of a wait_for.
+// react tries the goal, then the exits, then the reroutes. What fires none of them is kept for the arms of a wait_for, and for a question.
 func (r *run) react(ctx workflow.Context, e Event) error {
 	if len(e.Traits) > 0 {
 		r.touched = true
 	}
+	r.stale = r.stale || e.Handoff == "" // scores may have changed
 	rules := r.rules(e)
 	if len(rules) > 0 {
-		exprs := make([]journey.Expr, len(rules))
-		for i, rule := range rules {
-			exprs[i] = rule.when
-		}
-		answers, err := r.conditions(ctx, &e, exprs)
+		i, err := r.first(ctx, r.atHand(e), rules)
 		if err != nil {
 			return err
 		}
-		if i := slices.Index(answers, true); i >= 0 {
-			return r.fire(ctx, e, rules[i])
+		if i >= 0 {
+			return r.fire(ctx, r.atHand(e), rules[i])
 		}
 	}
+	r.hand = r.atHand(e)
 	if !r.st.Silent && r.awaited(e) {
 		r.st.keep(e)
 	}
 	return nil
 }
 
-// fire lets an event end the instance, or move it to another path. Either takes the event.
-func (r *run) fire(ctx workflow.Context, e Event, rule rule) (err error) {
+// atHand is e as expressions see it: nil where it is no event of the customer.
+func (r *run) atHand(e Event) *Event {
+	if e.Name == IntentChanged || e.Handoff != "" {
+		return nil
+	}
+	return &e
+}
+
+// first is the first of the rules that fires, -1 if none does: its condition is true and its level holds. Conditions are asked about in one go, levels
+// only where it comes to them.
+func (r *run) first(ctx workflow.Context, e *Event, rules []rule) (int, error) {
+	exprs := make([]journey.Expr, len(rules))
+	for i, rule := range rules {
+		exprs[i] = rule.when
+	}
+	answers, err := r.conditions(ctx, e, exprs)
+	if err != nil {
+		return -1, err
+	}
+	asked := false
+	for i, rule := range rules {
+		switch {
+		case !answers[i]:
+			continue
+		case rule.level == nil:
+			return i, nil
+		case !asked:
+			if err := r.gauge(ctx, true); err != nil {
+				return -1, err
+			}
+			asked = true
+		}
+		if r.holds[levelWords(rule.level)] {
+			return i, nil
+		}
+	}
+	return -1, nil
+}
+
+// fire lets an event end the instance, or move it to another path. Either takes the event. e is nil where an intent does it without an event.
+func (r *run) fire(ctx workflow.Context, e *Event, rule rule) (err error) {
 	if rule.path == "" {
 		var value float64
 		if rule.value != "" {
-			if value, err = r.number(ctx, &e, rule.value); err != nil {
+			if value, err = r.number(ctx, e, rule.value); err != nil {
 				return err
 			}
 		}
@@ -51,53 +88,75 @@ func (r *run) fire(ctx workflow.Context, e Event, rule rule) (err error) {
 		return nil // lint lets no such rule through
 	}
 	r.jump(start)
-	r.st.Last = &e // the event at hand on the new path
+	if e != nil {
+		r.st.Last = e // the event at hand on the new path
+	}
 	if !rule.repeat {
 		r.st.Rerouted = append(r.st.Rerouted, rule.content)
 	}
-	r.st.tell(stamp(r.now(ctx)) + " rerouted to " + rule.path + " by " + clip(e.Name, 80))
+	by := levelWords(rule.level)
+	if rule.level == nil {
+		by = clip(e.Name, 80)
+	}
+	r.st.tell(stamp(r.now(ctx)) + " rerouted to " + rule.path + " by " + by)
 	return nil
 }
 
 // rule is what an event may fire: a way to end, or, with path, a way elsewhere.
 type rule struct {
 	when, value journey.Expr
+	level       *journey.Level
 	outcome     string
 	path        string
 	repeat      bool
 	content     string // names a reroute rule over revisions, which may put it elsewhere
 }
 
-// rules are what e may fire, in the order they are tried: the goal, the exits, the reroutes.
+// rules are what e may fire, in the order they are tried: the goal, the exits, the reroutes. A score that changed without an event of the customer
+// fires reroutes by level alone.
 func (r *run) rules(e Event) []rule {
 	var rules []rule
 	if e.Handoff != "" {
 		return nil
 	}
-	if g := r.prog.Goal; g != nil && named(g.Events, e.Name) {
+	scored := e.Name == IntentChanged
+	if g := r.prog.Goal; g != nil && !scored && named(g.Events, e.Name) {
 		rules = append(rules, rule{when: g.When, value: g.Value, outcome: Goal})
 	}
 	if r.st.Silent {
 		return rules
 	}
 	for _, x := range r.prog.Exit {
-		if named(x.Events, e.Name) {
+		if !scored && named(x.Events, e.Name) {
 			rules = append(rules, rule{when: x.When, outcome: x.Outcome})
 		}
 	}
-	at, onPath := r.prog.Index(r.st.Cursor)
-	if !onPath || r.in.Holdout {
-		return rules
-	}
-	for _, x := range r.prog.Reroute {
-		if !named(x.Events, e.Name) || x.GoTo == r.prog.Steps[at].Path {
-			continue
-		}
-		if content := contentOf(x); !slices.Contains(r.st.Rerouted, content) {
-			rules = append(rules, rule{when: x.When, path: x.GoTo, repeat: x.Repeat, content: content})
+	for _, x := range r.mayReroute() {
+		if scored && x.Level != nil && len(x.Events) == 0 || !scored && named(x.Events, e.Name) {
+			rules = append(rules, rerouting(x))
 		}
 	}
 	return rules
+}
+
+// mayReroute are the reroute rules that are not used up, and lead away from the path it is on.
+func (r *run) mayReroute() []journey.RerouteRule {
+	at, onPath := r.prog.Index(r.st.Cursor)
+	if !onPath || r.in.Holdout || r.st.Silent {
+		return nil
+	}
+	var rules []journey.RerouteRule
+	for _, x := range r.prog.Reroute {
+		if x.GoTo != r.prog.Steps[at].Path && !slices.Contains(r.st.Rerouted, contentOf(x)) {
+			rules = append(rules, x)
+		}
+	}
+	return rules
+}
+
+// rerouting is a reroute rule as one of the rules that fire.
+func rerouting(x journey.RerouteRule) rule {
+	return rule{when: x.When, level: x.Level, path: x.GoTo, repeat: x.Repeat, content: contentOf(x)}
 }
 
 // contentOf names a reroute rule by what it says.
@@ -117,19 +176,28 @@ func named(names []string, name string) bool {
 
 // awaited reports whether some step could take e.
 func (r *run) awaited(e Event) bool {
-	if e.Handoff != "" {
+	switch {
+	case e.Handoff != "":
 		return true
+	case e.Name == IntentChanged:
+		return false
 	}
 	for _, step := range r.prog.Steps {
-		w, ok := step.Spec.(*journey.WaitFor)
-		if !ok {
-			continue
-		}
-		for _, arm := range w.Arms {
-			if len(arm.Events) > 0 && named(arm.Events, e.Name) {
+		switch spec := step.Spec.(type) {
+		case *journey.Ask:
+			if e.Name == journey.MessageReceived {
+				return true
+			}
+		case *journey.WaitFor:
+			if slices.ContainsFunc(spec.Arms, func(arm journey.EventArm) bool { return takes(arm, e.Name) }) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// takes reports whether an arm may take an event of this name. One by level takes none.
+func takes(arm journey.EventArm, name string) bool {
+	return arm.Level == nil && slices.Contains(arm.Events, name)
 }

@@ -20,6 +20,8 @@ var kinds = []struct {
 	{"branch", (*run).branch},
 	{"split", (*run).split},
 	{"send", (*run).send},
+	{"decide", (*run).decide},
+	{"ask", (*run).ask},
 	{"handoff", (*run).handoff},
 	{"set", (*run).set},
 	{"emit", (*run).emit},

@@ -30,6 +30,7 @@ type Snapshot struct {
 	Seen     []string                  `json:"seen,omitempty"`        // the last ids taken, oldest first
 	Deadline time.Time                 `json:"deadline"`              // of the instance, virtual
 	Parking  *Parking                  `json:"parking,omitempty"`     // where it is parked
+	Fade     time.Time                 `json:"fade,omitzero"`         // when the next score will have fallen below a level that counts, virtual
 	Paused   bool                      `json:"paused,omitempty"`      //
 	PausedBy string                    `json:"paused_by,omitempty"`   // in words
 	Reports  int                       `json:"reports,omitempty"`     // sent so far
@@ -55,6 +56,7 @@ type Kept struct {
 type Parking struct {
 	Parked
 	Reported bool   `json:"reported,omitempty"` // the store knows
+	Asked    bool   `json:"asked,omitempty"`    // its question is out: it is for a reply
 	Key      string `json:"key,omitempty"`      // of the visit: a hand-off or a held send keeps its own when its step is renamed
 }
 
@@ -136,6 +138,15 @@ func (s *Snapshot) take(i int) Event {
 	e := s.Kept[i].Event
 	s.Kept = append(s.Kept[:i:i], s.Kept[i+1:]...)
 	return e
+}
+
+// outdate marks the messages that came before a question was out as old: they are no replies to it.
+func (s *Snapshot) outdate() {
+	for i := range s.Kept {
+		if s.Kept[i].Event.Name == journey.MessageReceived {
+			s.Kept[i].Old = true
+		}
+	}
 }
 
 // age marks what was kept as old: a parking step has ended. Unless some step looks back to the entry, old events are dropped.

@@ -21,7 +21,7 @@ func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 	held := r.midStep() // a run before this one was held here: a call under way is never continued as new
 	for {
 		if held {
-			if err := r.hold(ctx, step, order.Key); err != nil || r.st.Ended != nil || r.st.Jump != nil {
+			if err := r.hold(ctx, step, order.Key, time.Time{}); err != nil || r.leaves() {
 				return step.Next, err
 			}
 		}
@@ -29,7 +29,7 @@ func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if r.st.Ended != nil || r.st.Jump != nil {
+		if r.leaves() {
 			return step.Next, nil
 		}
 		if !answered { // paused: it is made afresh after resume, under the same key

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"strconv"
 
 	"go.temporal.io/sdk/workflow"
@@ -11,8 +12,8 @@ import (
 // waitFor parks until an event of an arm has come, or its time is over.
 func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.WaitFor)
-	taking := &taking{run: r, spec: spec, key: r.key(step)}
-	p := parking{kind: step.Kind, step: step.ID, label: label(step), words: taking.words(), look: taking.look}
+	taking := &taking{run: r, spec: spec, key: r.key(step), arm: -1}
+	p := parking{kind: step.Kind, step: step.ID, label: label(step), words: taking.words(), look: taking.look, levels: taking.levels()}
 	if r.midStep() {
 		p.until = r.st.Parking.Until
 	} else {
@@ -28,41 +29,69 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 		r.pass(ctx, step, "timed out", ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	}
-	if taking.event == nil { // it ended, or was moved
+	if taking.arm < 0 { // it ended, or was moved
 		return step.Next, nil
 	}
-	e := *taking.event
-	r.st.Taken[step.ID] = e.ID
-	r.st.Last = &e
-	properties := e.Properties
+	arm := spec.Arms[taking.arm]
+	if taking.event != nil {
+		e := *taking.event
+		r.st.Last = &e
+	}
+	if arm.Level != nil {
+		delete(r.st.Taken, step.ID) // an intent took it there, not an event
+		result := map[string]any{"event": "", "properties": map[string]any{}, "timed_out": false, "intent": arm.Level.Intent}
+		r.pass(ctx, step, levelWords(arm.Level), strconv.Itoa(taking.arm+1), result)
+		return arm.Then, nil
+	}
+	r.st.Taken[step.ID] = r.st.Last.ID
+	properties := r.st.Last.Properties
 	if properties == nil {
 		properties = map[string]any{}
 	}
-	r.pass(ctx, step, e.Name, strconv.Itoa(taking.arm+1), map[string]any{"event": e.Name, "properties": properties, "timed_out": false})
-	return spec.Arms[taking.arm].Then, nil
+	r.pass(ctx, step, r.st.Last.Name, strconv.Itoa(taking.arm+1), map[string]any{"event": r.st.Last.Name, "properties": properties, "timed_out": false})
+	return arm.Then, nil
 }
 
-// taking looks for an event that an arm takes.
+// taking looks for an event that an arm takes, or an intent that has come to where one waits for it.
 type taking struct {
 	run   *run
 	spec  *journey.WaitFor
 	key   string // of this visit
-	event *Event
-	arm   int
+	event *Event // taken; of an arm by level the one at hand, if any
+	arm   int    // from 0; -1: none yet
 }
 
 // words name what is waited for.
 func (t *taking) words() []string {
 	var words []string
 	for _, arm := range t.spec.Arms {
+		if arm.Level != nil {
+			words = append(words, levelWords(arm.Level))
+		}
 		words = append(words, arm.Events...)
 	}
 	return words
 }
 
-// look tries the kept events, oldest first; in each, the first arm that fits takes it.
+// levels are those that are waited for.
+func (t *taking) levels() []journey.Level {
+	var levels []journey.Level
+	for _, arm := range t.spec.Arms {
+		if arm.Level != nil {
+			levels = append(levels, *arm.Level)
+		}
+	}
+	return levels
+}
+
+// look tries the kept events, oldest first; in each, the first arm that fits takes it. An arm whose level holds goes before those behind it.
 func (t *taking) look(ctx workflow.Context) (bool, error) {
 	r := t.run
+	level := slices.IndexFunc(t.spec.Arms, t.holds)
+	before := t.spec.Arms
+	if level >= 0 {
+		before = before[:level]
+	}
 	for i := 0; i < len(r.st.Kept); i++ {
 		kept := r.st.Kept[i]
 		if kept.Event.Handoff != "" || kept.Tried == t.key || kept.Old && t.spec.Since == "" {
@@ -70,8 +99,8 @@ func (t *taking) look(ctx workflow.Context) (bool, error) {
 		}
 		var arms []int
 		var exprs []journey.Expr
-		for a, arm := range t.spec.Arms {
-			if named(arm.Events, kept.Event.Name) {
+		for a, arm := range before {
+			if takes(arm, kept.Event.Name) {
 				arms, exprs = append(arms, a), append(exprs, arm.When)
 			}
 		}
@@ -91,5 +120,20 @@ func (t *taking) look(ctx workflow.Context) (bool, error) {
 		}
 		r.st.Kept[i].Tried = t.key
 	}
-	return false, nil
+	if level < 0 {
+		return false, nil
+	}
+	t.event, t.arm = r.hand, level
+	if r.hand != nil {
+		r.st.Kept = slices.DeleteFunc(r.st.Kept, t.atHand) // it takes the event that brought it
+	}
+	return true, nil
 }
+
+// holds reports whether an arm waits for a level that holds.
+func (t *taking) holds(arm journey.EventArm) bool {
+	return arm.Level != nil && t.run.holds[levelWords(arm.Level)]
+}
+
+// atHand reports whether a kept event is the one at hand.
+func (t *taking) atHand(k Kept) bool { return k.Event.ID == t.run.hand.ID }

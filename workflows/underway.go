@@ -53,12 +53,19 @@ func (r *run) underway(ctx workflow.Context, p parking, options workflow.Activit
 	return true, done.Get(ctx, out)
 }
 
-// hold parks at a step that a pause interrupted, until it is resumed.
-func (r *run) hold(ctx workflow.Context, step *journey.Step, key string) error {
-	_, err := r.park(ctx, parking{kind: step.Kind, step: step.ID, label: label(step), key: key, words: []string{"the journey to be resumed"},
-		look: func(workflow.Context) (bool, error) { return true, nil }})
+// hold parks at a step that a pause interrupted, until it is resumed; with until, at one that quiet hours hold back, until they end.
+func (r *run) hold(ctx workflow.Context, step *journey.Step, key string, until time.Time) error {
+	p := parking{kind: step.Kind, step: step.ID, label: label(step), key: key, until: until, words: []string{"quiet hours to end"}}
+	if until.IsZero() {
+		p.words = []string{"the journey to be resumed"}
+		p.look = resumed
+	}
+	_, err := r.park(ctx, p)
 	if r.st.Jump == nil {
 		r.st.Parking = nil
 	}
 	return err
 }
+
+// resumed looks for the end of a pause: it is asked only once it is over.
+func resumed(workflow.Context) (bool, error) { return true, nil }

@@ -42,6 +42,7 @@ type Reads struct {
 	Entry []string // of entry
 	Event []string // of event, and of steps.<id>.properties
 	Body  []string // of steps.<id>.body, of calls
+	Text  bool     // some expression names the text of an ask
 }
 
 // Project keeps of properties what names lists ("*" keeps all).

@@ -1,0 +1,159 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// RetriesEnded is the reason of a send that no attempt of a whole day brought out, and of a call that no attempt of an hour did.
+const RetriesEnded = "RETRIES_ENDED"
+
+// sendPatience is how long a send is repeated, in virtual time.
+const sendPatience = 24 * time.Hour
+
+// heldAgain is how long a send is held whose answer gives no moment to come.
+const heldAgain = time.Minute
+
+// utterance is something to say: a message that the journey names, or that of an action yet to be chosen.
+type utterance interface {
+	// speak tries at once. With StatusRetry the order is what is left to deliver.
+	speak(ctx workflow.Context) (SendResult, Send, error)
+}
+
+// say says something once under one key: at once by a local activity, and if that does not do it, by a normal one that is repeated and that support
+// staff see. Held by quiet hours or by a pause, it is parked, and asks afresh. said is false where the instance ended or moves on before.
+func (r *run) say(ctx workflow.Context, step *journey.Step, key string, u utterance) (result SendResult, said bool, err error) {
+	held, until := r.midStep(), time.Time{} // a run before this one was held here: a send under way is never continued as new
+	if held {
+		until = r.st.Parking.Until
+	}
+	for {
+		if held {
+			if err := r.hold(ctx, step, key, until); err != nil || r.leaves() {
+				return SendResult{}, false, err
+			}
+		}
+		result, order, err := u.speak(ctx)
+		if err == nil && result.Status == StatusRetry {
+			order.After, order.Why = result.RetryAfter, result.Reason
+			result, err = r.deliver(ctx, step, order)
+		}
+		if err != nil || r.leaves() {
+			return SendResult{}, false, err
+		}
+		switch result.Status {
+		case StatusPaused: // the journey's kill switch; its order to resume wakes the instance
+			if !r.st.Paused {
+				r.pause("the journey is paused")
+				r.st.tell(stamp(r.now(ctx)) + " the journey is paused")
+			}
+			held, until = true, time.Time{}
+		case StatusHeld:
+			held, until = true, result.Until
+			if now := r.now(ctx); !until.After(now) {
+				until = now.Add(heldAgain)
+			}
+			r.st.tell(stamp(r.now(ctx)) + " " + label(step) + ": held by quiet hours until " + stamp(until))
+		default:
+			return result, true, nil
+		}
+	}
+}
+
+// leaves reports whether the instance has ended, or moves elsewhere.
+func (r *run) leaves() bool { return r.st.Ended != nil || r.st.Jump != nil }
+
+// message is an utterance that the journey names.
+type message struct {
+	run   *run
+	order Send
+}
+
+// message makes the send of a step.
+func (r *run) message(step *journey.Step, spec journey.Send) *message {
+	return &message{run: r, order: Send{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.st.Visits[step.ID], Spec: spec}}
+}
+
+// speak is tried once only: what it leaves open is deliver's.
+func (m *message) speak(ctx workflow.Context) (SendResult, Send, error) {
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: localTry,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
+		Summary:             "send " + m.order.Spec.Message,
+	})
+	var result SendResult
+	err := workflow.ExecuteLocalActivity(ctx, SendActivity, m.order).Get(ctx, &result)
+	var app *temporal.ApplicationError
+	switch {
+	case err == nil:
+		return result, m.order, nil
+	case errors.As(err, &app) && app.Type() == NotMine, temporal.IsCanceledError(err):
+		return SendResult{}, m.order, err
+	}
+	return SendResult{Status: StatusRetry}, m.order, nil
+}
+
+// deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it.
+func (r *run) deliver(ctx workflow.Context, step *journey.Step, order Send) (SendResult, error) {
+	options := r.options(effort{try: 30 * time.Second, patience: sendPatience, interval: time.Second, pause: 10 * time.Minute}, "send "+order.Spec.Message)
+	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}
+	var result SendResult
+	answered, err := r.underway(ctx, waiting, options, DeliverActivity, order, &result)
+	var app *temporal.ApplicationError
+	switch {
+	case err == nil && answered:
+		return result, nil
+	case err == nil && r.st.Paused: // nothing more of it goes out
+		return SendResult{Status: StatusPaused}, nil
+	case !answered, errors.As(err, &app) && app.Type() == NotMine, temporal.IsCanceledError(err):
+		return SendResult{}, err
+	}
+	order.GiveUp = RetriesEnded
+	err = r.local(ctx, SendActivity, "give up "+order.Spec.Message, order, &result)
+	return result, err
+}
+
+// settled gives the arm of what came of a send: empty where it went out. An answer that a send cannot have is a failure.
+func (s *SendResult) settled() (arm string) {
+	switch s.Status {
+	case StatusSent:
+		return ""
+	case StatusSuppressed:
+		return ArmBlocked
+	}
+	s.Status = StatusFailed
+	return ArmFailure
+}
+
+// behind gives the index of the step behind a send that was left by an arm.
+func behind(spec *journey.Send, arm string, next int) int {
+	switch arm {
+	case ArmBlocked:
+		return spec.OnBlocked
+	case ArmFailure:
+		return spec.OnFailure
+	}
+	return next
+}
+
+// words say what came of a send, for people.
+func (s SendResult) words() string {
+	text := s.Status
+	if s.Channel != "" {
+		text += " by " + s.Channel
+	}
+	if s.Reason != "" {
+		text += " (" + s.Reason + ")"
+	}
+	return text
+}
+
+// fields are what expressions see of a send.
+func (s SendResult) fields() map[string]any {
+	return map[string]any{"status": s.Status, "reason": s.Reason, "channel": s.Channel}
+}

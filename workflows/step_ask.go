@@ -1,0 +1,117 @@
+package workflows
+
+import (
+	"maps"
+	"strconv"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// ask says a question, and waits for the reply: the first message of the customer behind it that an arm takes. Its time runs from when it was asked.
+func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
+	spec := step.Spec.(*journey.Ask)
+	reading := &reading{run: r, spec: spec, step: step.ID, key: r.key(step)}
+	p := parking{kind: step.Kind, step: step.ID, label: label(step), key: reading.key, asked: true, words: []string{"a reply to " + spec.Question.Message}, look: reading.look}
+	if r.midStep() && r.st.Parking.Asked {
+		p.until = r.st.Parking.Until
+	} else {
+		question := r.message(step, spec.Question)
+		question.order.Keep = true
+		result, said, err := r.say(ctx, step, reading.key, question)
+		if err != nil || !said {
+			return step.Next, err
+		}
+		delete(r.st.Taken, step.ID) // what an earlier visit took
+		arm := result.settled()
+		r.st.Steps[step.ID] = result.fields()
+		if arm != "" {
+			next := behind(&spec.Question, arm, step.Next)
+			r.pass(ctx, step, "not asked: "+result.words(), arm, r.resultOf(step, map[string]any{"timed_out": next == spec.OnTimeout}))
+			return next, nil
+		}
+		r.st.outdate()
+		r.st.tell(stamp(r.now(ctx)) + " " + label(step) + ": asked " + spec.Question.Message + by(result.Channel))
+		p.until = r.now(ctx).Add(spec.Timeout)
+	}
+	due, err := r.park(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	r.st.age(r.look)
+	if due {
+		r.pass(ctx, step, "timed out", ArmTimeout, r.resultOf(step, map[string]any{"timed_out": true}))
+		return spec.OnTimeout, nil
+	}
+	if reading.event == nil { // it ended, or was moved
+		return step.Next, nil
+	}
+	r.st.Taken[step.ID], r.st.Last = reading.event.ID, reading.event
+	reply := reading.reply
+	result := map[string]any{"intent": reply.Intent, "confidence": reply.Confidence, "timed_out": false}
+	if r.prog.Reads().Text {
+		result["text"] = reply.Text
+	}
+	r.pass(ctx, step, reply.words(), strconv.Itoa(reply.Arm+1), r.resultOf(step, result))
+	return spec.Replies[reply.Arm].Then, nil
+}
+
+// resultOf is what a step left so far, and more.
+func (r *run) resultOf(step *journey.Step, more map[string]any) map[string]any {
+	result := maps.Clone(r.st.Steps[step.ID])
+	if result == nil {
+		result = map[string]any{}
+	}
+	maps.Copy(result, more)
+	return result
+}
+
+// reading looks for a reply that an arm takes.
+type reading struct {
+	run   *run
+	spec  *journey.Ask
+	step  string
+	key   string // of this visit
+	event *Event // taken
+	reply ReplyResult
+}
+
+// look has the messages read that came behind the question, oldest first. The text stays in the store, unless the journey names it.
+func (x *reading) look(ctx workflow.Context) (bool, error) {
+	r := x.run
+	for i := 0; i < len(r.st.Kept); i++ {
+		kept := r.st.Kept[i]
+		if kept.Event.Name != journey.MessageReceived || kept.Old || kept.Tried == x.key {
+			continue
+		}
+		order := Reply{Ref: r.ref(), Event: kept.Event.ID, Step: x.step, Arms: x.spec.Replies, Text: r.prog.Reads().Text}
+		var reply ReplyResult
+		if err := r.local(ctx, ReplyActivity, "read a reply", order, &reply); err != nil {
+			return false, err
+		}
+		if reply.Arm >= 0 && reply.Arm < len(x.spec.Replies) {
+			e := r.st.take(i)
+			x.event, x.reply = &e, reply
+			return true, nil
+		}
+		r.st.Kept[i].Tried = x.key
+	}
+	return false, nil
+}
+
+// words say how a reply was understood, for people; never what was written: answered: refund (0.83).
+func (a ReplyResult) words() string {
+	if a.Intent == "" {
+		return "answered"
+	}
+	return "answered: " + a.Intent + " (" + strconv.FormatFloat(a.Confidence, 'f', 2, 64) + ")"
+}
+
+// by names a channel in a sentence.
+func by(channel string) string {
+	if channel == "" {
+		return ""
+	}
+	return " by " + channel
+}

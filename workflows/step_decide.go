@@ -1,0 +1,85 @@
+package workflows
+
+import (
+	"fmt"
+	"strconv"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// decide has the next best action chosen, and its message sent in the same breath. What could not be sent at once is delivered as any send.
+func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
+	spec := step.Spec.(*journey.Decide)
+	key := r.key(step)
+	made := &decision{run: r, order: Decide{Ref: r.ref(), Scene: r.scene(nil), Key: key, Step: step.ID, Visit: r.st.Visits[step.ID], Spec: *spec}}
+	sent, said, err := r.say(ctx, step, key, made)
+	if err != nil || !said {
+		return step.Next, err
+	}
+	d := made.result
+	if sent.Channel == "" {
+		sent.Channel = d.Channel
+	}
+	d.SendResult = sent
+	arm, next := "", step.Next
+	switch {
+	case d.Action == "":
+		d.Status, arm, next = StatusSuppressed, ArmNone, spec.None
+	case d.Status != StatusChosen && d.Status != StatusSuppressed && d.Status != StatusSent:
+		d.Status = StatusFailed // also where the answer is none that a decision may have
+	}
+	r.pass(ctx, step, d.words(), arm, map[string]any{
+		"action": d.Action, "channel": d.Channel, "propensity": d.Propensity, "priority": d.Priority, "status": d.Status, "reason": d.Reason,
+	})
+	return next, nil
+}
+
+// decision is an utterance that is chosen first.
+type decision struct {
+	run    *run
+	order  Decide
+	result DecideResult
+}
+
+// speak asks for the decision until it is made. Asked again under its key, it is the same.
+func (d *decision) speak(ctx workflow.Context) (SendResult, Send, error) {
+	d.result = DecideResult{}
+	err := d.run.local(ctx, DecideActivity, "decide "+d.what(), d.order, &d.result)
+	o := d.order
+	return d.result.SendResult, Send{
+		Ref: o.Ref, Scene: o.Scene, Key: o.Key, Step: o.Step, Visit: o.Visit, Action: d.result.Action,
+		Spec: journey.Send{Message: d.result.Message, Via: []string{d.result.Channel}, Category: journey.Marketing},
+	}, err
+}
+
+// what is decided on: the group, or how many actions.
+func (d *decision) what() string {
+	if d.order.Spec.Group != "" {
+		return d.order.Spec.Group
+	}
+	return fmt.Sprintf("between %d actions", len(d.order.Spec.Actions))
+}
+
+// words say what was decided, and what came of it, for people: decided loyalty-discount by email (priority 3.2).
+func (d DecideResult) words() string {
+	if d.Action == "" {
+		if d.Reason == "" {
+			return "decided nothing"
+		}
+		return "decided nothing (" + d.Reason + ")"
+	}
+	text := "decided " + d.Action
+	if d.Channel != "" {
+		text += " by " + d.Channel
+	}
+	text += " (priority " + strconv.FormatFloat(d.Priority, 'g', 3, 64) + ")"
+	if d.Status != StatusSent {
+		text += ", " + d.Status
+		if d.Reason != "" {
+			text += " (" + d.Reason + ")"
+		}
+	}
+	return text
+}
