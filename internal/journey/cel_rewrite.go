@@ -105,7 +105,7 @@ func (r *rewriter) call(e ast.Expr) {
 	switch {
 	case indexed && len(args) == 2 && args[1].Kind() != ast.LiteralKind:
 		r.wrap(args[1], "dyn")
-	case indexed && len(args) == 2 && args[0].Kind() == ast.IdentKind && args[0].AsIdent() == "steps":
+	case indexed && len(args) == 2 && args[0].Kind() == ast.IdentKind && (args[0].AsIdent() == "steps" || args[0].AsIdent() == "intent"):
 		if id, ok := args[1].AsLiteral().(types.String); ok {
 			args[1].SetKindCase(r.factory.NewLiteral(args[1].ID(), types.String(stepKey(string(id)))))
 		}

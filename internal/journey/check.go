@@ -32,19 +32,28 @@ func Check(files []File, opts Options) (*Content, Diagnostics) {
 		content:  &Content{Journeys: map[string]*Definition{}, Messages: map[string]*Message{}, Tests: map[string]*Test{}, Places: map[string]map[string]Place{}},
 		messages: map[string]*messageFile{},
 		journeys: map[string]string{},
+		intents:  &intentSet{},
+		groups:   map[string]*groupInfo{},
+		actions:  map[string]*actionInfo{},
 
 		journeyFiles: map[string]bool{},
 	}
 	files = slices.Clone(files)
 	slices.SortStableFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	var all, messages, journeys, tests []*fileCheck
+	var all, messages, intents, actions, policies, journeys, tests []*fileCheck
 	for _, file := range files {
-		f := &fileCheck{checker: c, file: file.Name, data: file.Data}
+		f := &fileCheck{checker: c, folder: file.Root, file: file.Name, data: file.Data}
 		switch f.role = roleOf(file); f.role {
 		case roleNone:
 			continue
 		case roleMessage:
 			messages = append(messages, f)
+		case roleIntents:
+			intents = append(intents, f)
+		case roleActions:
+			actions = append(actions, f)
+		case rolePolicy:
+			policies = append(policies, f)
 		case roleJourney:
 			journeys = append(journeys, f)
 			c.journeyFiles[baseName(f.file)] = true
@@ -54,20 +63,22 @@ func Check(files []File, opts Options) (*Content, Diagnostics) {
 		all = append(all, f)
 	}
 	inParallel(all, (*fileCheck).read)
-	for _, f := range messages {
-		f.claimMessage()
+	if f := rootFile(intents); f != nil {
+		f.claimIntents()
+		f.intentsFile()
 	}
+	if f := rootFile(policies); f != nil {
+		f.policyFile()
+	}
+	each(messages, (*fileCheck).claimMessage)
 	inParallel(messages, (*fileCheck).messageFile)
-	for _, f := range messages {
-		f.keepMessage()
-	}
-	inParallel(journeys, (*fileCheck).journeyFile) // after the messages, which they name
-	for _, f := range journeys {
-		f.keepJourney()
-	}
-	for _, f := range tests { // after the journeys, whose steps they name
-		f.testFile()
-	}
+	each(messages, (*fileCheck).keepMessage)
+	each(actions, (*fileCheck).claimActions)
+	inParallel(actions, (*fileCheck).actionsFile)  // after the messages, which they name
+	inParallel(journeys, (*fileCheck).journeyFile) // after messages, intents and actions
+	each(journeys, (*fileCheck).keepJourney)
+	each(actions, (*fileCheck).keepActions) // after the journeys: what they send needs a message
+	each(tests, (*fileCheck).testFile)      // after the journeys, whose steps they name
 	if !slices.ContainsFunc(all, func(f *fileCheck) bool { return f.unsure }) {
 		c.unusedMessages()
 	}
@@ -76,6 +87,13 @@ func Check(files []File, opts Options) (*Content, Diagnostics) {
 		diagnostics = append(diagnostics, f.diagnostics...)
 	}
 	return c.content, diagnostics.sorted()
+}
+
+// each does something to every file, in order.
+func each(files []*fileCheck, do func(*fileCheck)) {
+	for _, f := range files {
+		do(f)
+	}
 }
 
 // inParallel does something to every file, as many at a time as there are processors. What is done to one must not change what others see.
@@ -92,13 +110,18 @@ func inParallel(files []*fileCheck, do func(*fileCheck)) {
 	workers.Wait()
 }
 
-// checker is what the files know of each other. While files are checked in parallel it is only read, but for messageFile.used.
+// checker is what the files know of each other. While files are checked in parallel it is only read, but for messageFile.used and actionInfo.sent.
 type checker struct {
 	opts     Options
 	kinds    kindSet
 	content  *Content
 	messages map[string]*messageFile
 	journeys map[string]string // name → file
+	intents  *intentSet
+	groups   map[string]*groupInfo
+	actions  map[string]*actionInfo // by name
+
+	lostActions bool // a file of actions could not be read: it may have any
 
 	journeyFiles map[string]bool // base names: what the journeys of this folder are called, sound or not
 }
@@ -106,6 +129,7 @@ type checker struct {
 // fileCheck is the check of one file.
 type fileCheck struct {
 	*checker
+	folder  string // the folder's root
 	file    string
 	data    []byte
 	role    role
@@ -113,6 +137,7 @@ type fileCheck struct {
 	root    *node
 	hidden  []span // values that YAML could not read
 	message *messageFile
+	group   *groupInfo
 	journey *journeyCheck
 
 	diagnostics Diagnostics
@@ -128,7 +153,9 @@ const (
 	roleJourney
 	roleMessage
 	roleTest
-	roleLater // of the language, not of this build
+	roleIntents
+	roleActions
+	rolePolicy
 )
 
 // roleOf tells a file's role by its place.
@@ -139,8 +166,12 @@ func roleOf(file File) role {
 	switch base := baseName(file.Name); {
 	case path.Base(path.Dir(file.Name)) == "messages":
 		return roleMessage
-	case path.Base(path.Dir(file.Name)) == "actions", base == "intents", base == "policy":
-		return roleLater
+	case path.Base(path.Dir(file.Name)) == "actions":
+		return roleActions
+	case base == "intents":
+		return roleIntents
+	case base == "policy":
+		return rolePolicy
 	case strings.HasSuffix(base, ".test"):
 		return roleTest
 	}
@@ -160,7 +191,7 @@ func (f *fileCheck) read() {
 	data := f.data
 	src, text, problem := readSource(f.file, data)
 	f.src = src
-	src.exprs = f.role == roleJourney || f.role == roleLater
+	src.exprs = f.role != roleMessage && f.role != roleTest
 	if problem == nil {
 		f.root, problem = parseYAML(src, text)
 	}
@@ -176,18 +207,12 @@ func (f *fileCheck) read() {
 		f.syntax(problem)
 	}
 	unread := problem != nil || len(f.hidden) > 0
-	f.unsure = unread && f.role == roleJourney || path.Base(path.Dir(f.file)) == "actions"
+	f.unsure = unread && (f.role == roleJourney || f.role == roleActions)
 	switch {
 	case problem != nil:
 		f.root = nil
 	case f.root == nil:
 		f.report(pos{1, 1}, "missing-key", "", "the file is empty")
-	case f.role == roleLater:
-		at := f.root.pos
-		if len(f.root.keys) > 0 {
-			at = f.root.keys[0].pos
-		}
-		f.report(at, "not-available", "", "this build does not use %s yet; remove the file", path.Base(f.file))
 	}
 }
 

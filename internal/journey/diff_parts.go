@@ -35,9 +35,12 @@ type partArm struct {
 }
 
 // partNames are names that differ from those of the definition's JSON.
-var partNames = map[string]string{"events": "event", "duration": "wait", "assign": "set", "message": "send"}
+var partNames = map[string]string{"events": "event", "duration": "wait", "assign": "set", "message": "send", "group": "decide", "actions": "decide", "replies": "arms"}
 
-var durationType = reflect.TypeFor[time.Duration]()
+var (
+	durationType = reflect.TypeFor[time.Duration]()
+	levelType    = reflect.TypeFor[*Level]()
+)
 
 // partsOf reads a value by its type: an int is where an arm begins, by the convention of all specs.
 func partsOf(v any) *parts {
@@ -62,6 +65,8 @@ func (p *parts) add(name, value string) {
 func (p *parts) read(name string, v reflect.Value) {
 	switch {
 	case !v.IsValid():
+	case v.Type() == levelType:
+		p.level(v.Interface().(*Level))
 	case v.Type() == durationType:
 		if v.Int() != 0 {
 			p.add(name, inDays(time.Duration(v.Int())))
@@ -114,6 +119,8 @@ func sortedKeys(m reflect.Value) []string {
 
 // readStruct reads the fields under the names of their JSON. What a go_to leads to stands in its target already.
 func (p *parts) readStruct(prefix string, v reflect.Value) {
+	var shared []partArm // of a question, which may lead into another arm: whose steps those are comes first
+	defer func() { p.arms = append(p.arms, shared...) }()
 	for i := range v.NumField() {
 		name := partName(v.Type().Field(i))
 		if prefix != "" {
@@ -121,11 +128,32 @@ func (p *parts) readStruct(prefix string, v reflect.Value) {
 		}
 		switch f := v.Field(i); {
 		case name == "to":
+		case name == "question": // what is asked stands beside the replies
+			ask := f.Interface().(Send)
+			p.add("ask", ask.Message)
+			ask.Message = ""
+			asked := partsOf(ask)
+			p.fields, shared = append(p.fields, asked.fields...), asked.arms
+		case name == "choose":
+			if f.Bool() {
+				p.add("send", "false")
+			}
 		case f.Kind() == reflect.Int:
 			p.arms = append(p.arms, partArm{name, int(f.Int())})
 		default:
 			p.read(name, f)
 		}
+	}
+}
+
+// level writes a threshold as one value.
+func (p *parts) level(l *Level) {
+	switch {
+	case l == nil:
+	case l.Above != nil:
+		p.add("intent", l.Intent+" above "+number(*l.Above))
+	case l.Below != nil:
+		p.add("intent", l.Intent+" below "+number(*l.Below))
 	}
 }
 

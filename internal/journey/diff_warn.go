@@ -83,7 +83,7 @@ func lostMessages(old *Definition, new *Content) []string {
 	}
 	var out []string
 	for i := range old.Steps {
-		if send, ok := old.Steps[i].Spec.(*Send); ok && new.Messages[send.Message] == nil {
+		if send := SendOf(&old.Steps[i]); send != nil && new.Messages[send.Message] == nil {
 			out = append(out, fmt.Sprintf("message %s is gone, and step %s of the old revision says it: publish refuses that while such instances are open; keep the message until they have ended or moved",
 				send.Message, old.Steps[i].ID))
 		}

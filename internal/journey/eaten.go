@@ -206,7 +206,10 @@ func (s *stretch) beginsAnew(i int) bool {
 }
 
 // exprParents are the keys under which every value is an expression.
-var exprParents = []string{"data", "set", "properties"}
+var exprParents = []string{"data", "set", "properties", "consent"}
+
+// exprKeys are the keys whose value is one.
+var exprKeys = []string{"when", "key", "value", "until", "cost", "lever", "eligible", "applicable", "suitable"}
 
 // isExpr reports whether a key's value is CEL.
 func (s *stretch) isExpr(key, parent string) bool {
@@ -216,7 +219,7 @@ func (s *stretch) isExpr(key, parent string) bool {
 	case slices.Contains(exprParents, parent), strings.HasPrefix(key, "vars."), strings.HasPrefix(key, "customer."):
 		return true
 	}
-	return slices.Contains([]string{"when", "key", "value", "until"}, key) && parent != "vars"
+	return slices.Contains(exprKeys, key) && parent != "vars"
 }
 
 // eats gives the first character of a plain value that YAML reads as its own, or -1. Weak looks for those that only cut the

@@ -37,32 +37,38 @@ type exprUse struct {
 	expr *compiled
 }
 
+// exprCheck reads the expressions of a file.
+type exprCheck struct {
+	*fileCheck
+	uses []exprUse
+}
+
 // unreadable stands for an expression with an error: it still counts as a condition. No definition comes to hold it.
 const unreadable Expr = "false"
 
 // expr reads a value that may be CEL.
-func (j *journeyCheck) expr(n *node, w want) Expr {
+func (f *exprCheck) expr(n *node, w want) Expr {
 	switch {
 	case n == nil:
 		return ""
 	case n.tagged:
-		j.report(n.pos, "bad-expression", "", "YAML reads a leading ! as a tag: quote the expression")
+		f.report(n.pos, "bad-expression", "", "YAML reads a leading ! as a tag: quote the expression")
 		return unreadable
 	case n.shape != scalar && n.style&yaml.FlowStyle != 0:
-		j.report(n.pos, "bad-expression", "", "YAML reads this as %s of its own: quote the expression", n.what())
+		f.report(n.pos, "bad-expression", "", "YAML reads this as %s of its own: quote the expression", n.what())
 		return unreadable
 	case n.shape != scalar:
-		j.wrongType(n, "an expression is a text")
+		f.wrongType(n, "an expression is a text")
 		return unreadable
 	case strings.TrimSpace(n.text) == "" || n.isNull() && !n.quoted:
-		j.report(n.pos, "bad-expression", "", "the expression is empty; if it begins with #, quote the expression")
+		f.report(n.pos, "bad-expression", "", "the expression is empty; if it begins with #, quote the expression")
 		return unreadable
 	}
 	source := Expr(n.text)
 	if !n.quoted && (n.tag == "int" || n.tag == "float") {
 		v, ok := yamlNumber(n)
 		if !ok {
-			j.report(n.pos, "bad-expression", "", "the number is not finite")
+			f.report(n.pos, "bad-expression", "", "the number is not finite")
 			return unreadable
 		}
 		source = Expr(strconv.FormatFloat(v, 'g', -1, 64))
@@ -71,10 +77,10 @@ func (j *journeyCheck) expr(n *node, w want) Expr {
 	}
 	entry := cachedExpr(source)
 	for _, issue := range entry.issues {
-		if j.cutAtHash(n, issue) {
+		if f.cutAtHash(n, issue) {
 			issue.message += "; YAML reads what follows # as a comment: quote the expression"
 		}
-		j.report(n.at(issue.offset), "bad-expression", issue.hint, "%s", issue.message)
+		f.report(n.at(issue.offset), "bad-expression", issue.hint, "%s", issue.message)
 	}
 	if entry.evaluator == nil {
 		return unreadable
@@ -83,10 +89,10 @@ func (j *journeyCheck) expr(n *node, w want) Expr {
 	kind := compiled.kind.Kind()
 	if fit := wants[w]; w != wantAny && kind != types.DynKind && kind != types.AnyKind && kind != types.TypeParamKind && !slices.Contains(fit.kinds, kind) {
 		lead := len([]rune(n.text)) - len([]rune(strings.TrimLeft(n.text, " \t\n")))
-		j.report(n.at(lead), "bad-expression", "", "%s, this gives %s", fit.words, typeWords(compiled.kind))
+		f.report(n.at(lead), "bad-expression", "", "%s, this gives %s", fit.words, typeWords(compiled.kind))
 		return unreadable
 	}
-	j.uses = append(j.uses, exprUse{n, compiled})
+	f.uses = append(f.uses, exprUse{n, compiled})
 	return source
 }
 
@@ -109,7 +115,7 @@ func (j *journeyCheck) checkUses() {
 		for _, u := range use.expr.refs.uses {
 			switch root := u[0]; {
 			case root.name == "intent":
-				j.report(use.node.at(root.offset), "not-available", "", "this build has no intents yet")
+				j.intentUse(use.node, u)
 			case len(u) < 2:
 			case root.name == "steps":
 				j.checkStepUse(use.node, u, results, ids)

@@ -96,7 +96,7 @@ func (m *fields) cut(i int, word bool) bool {
 		return false
 	}
 	what, article := "text", "a text"
-	if before := m.node.keys[i-1]; slices.Contains([]string{"when", "key", "value", "until"}, before.text) || setTarget.MatchString(before.text) || !plainKey.MatchString(key.text) {
+	if before := m.node.keys[i-1]; slices.Contains(exprKeys, before.text) || setTarget.MatchString(before.text) || !plainKey.MatchString(key.text) {
 		what, article = "expression", "an expression"
 	}
 	m.report(key.pos, "unknown-key", "", "%q is the rest of %s that was cut at a comma: quote the %s", key.text, article, what)

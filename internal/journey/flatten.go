@@ -47,6 +47,9 @@ func (j *journeyCheck) link(list []*stepTree, behind int) {
 		}
 		for _, a := range s.arms {
 			*a.into = s.Next
+			if a.instead != nil {
+				*a.into = *a.instead
+			}
 			if len(a.steps) > 0 {
 				*a.into = a.steps[0].index
 			}

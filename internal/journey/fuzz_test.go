@@ -35,7 +35,7 @@ func addSeeds(f *testing.F) {
 
 // checkAnywhere checks bytes in every role and looks at what must hold of the diagnostics.
 func checkAnywhere(t interface{ Fatalf(string, ...any) }, data []byte) {
-	for _, name := range []string{"f.yaml", "messages/f.yaml", "f.test.yaml", "intents.yaml"} {
+	for _, name := range []string{"f.yaml", "messages/f.yaml", "f.test.yaml", "intents.yaml", "policy.yaml", "actions/f.yaml"} {
 		content, diagnostics := Check([]File{{Name: name, Data: data}}, testOptions())
 		for i, d := range diagnostics {
 			if d.Line < 1 || d.Column < 1 || d.Message == "" || d.Code == "" || d.File != name {

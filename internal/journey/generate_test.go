@@ -54,7 +54,7 @@ func (g *generator) journey() yamlMap {
 	}
 	if n := rapid.IntRange(0, 2).Draw(g.T, "reroutes"); n > 0 {
 		file = append(file, yamlField{key: "reroute", items: g.repeat(n, func() yamlMap {
-			m := g.rule()
+			m := g.level(g.rule)
 			m.plain("go_to", rapid.SampledFrom([]string{"main", "other", "third-path"}).Draw(g.T, "to"))
 			if g.maybe("repeat") {
 				m.plain("repeat", strconv.FormatBool(g.maybe("again")))
@@ -206,6 +206,9 @@ func (g *generator) kind(out *yamlMap, kind string, depth int) {
 		g.wait(out)
 	case "wait_for":
 		arms(func() yamlMap {
+			if g.maybe("of an intent") {
+				return g.level(func() yamlMap { return nil })
+			}
 			m := yamlMap{{key: "event", inline: quotedYAML(genWords.Draw(g.T, "event"))}}
 			if g.maybe("when") {
 				m.expr("when", genConds.Draw(g.T, "when"))
@@ -229,19 +232,30 @@ func (g *generator) kind(out *yamlMap, kind string, depth int) {
 			}
 			return m
 		})
-	case "send":
-		out.plain("send", "cart-reminder")
+	case "decide":
+		out.plain("decide", rapid.SampledFrom([]string{"retention", "[loyalty-discount]", "[loyalty-discount, cart-help]"}).Draw(g.T, "among"))
+		if g.maybe("send") {
+			out.plain("send", strconv.FormatBool(g.maybe("sends")))
+		}
 		if g.maybe("via") {
-			out.plain("via", "[push, email, log]")
+			out.plain("via", rapid.SampledFrom([]string{"email", "[push, email, log]", "best"}).Draw(g.T, "narrow"))
 		}
-		if g.maybe("data") {
-			*out = append(*out, yamlField{key: "data", fields: g.exprs()})
+		g.arm(out, "none", depth)
+	case "send":
+		g.say(out, kind)
+		g.arm(out, "on_blocked", depth)
+		g.arm(out, "on_failure", depth)
+	case "ask":
+		g.say(out, kind)
+		out.plain("timeout", "24h")
+		if g.maybe("replies") {
+			*out = append(*out, yamlField{key: "replies", items: g.repeat(rapid.IntRange(1, 3).Draw(g.T, "arms"), func() yamlMap {
+				m := yamlMap{rapid.SampledFrom([]yamlField{{key: "intent", inline: "complaint"}, {key: "intent", inline: "price-sensitive"}, {key: "matches", inline: `"(?i)^y\\b|はい"`}, {key: "any", inline: "true"}}).Draw(g.T, "reply")}
+				g.arm(&m, "then", depth)
+				return m
+			})})
 		}
-		for key, value := range map[string]string{"category": "transactional", "topic": "offers", "tone": "empathetic"} {
-			if g.maybe(key) {
-				out.plain(key, value)
-			}
-		}
+		g.arm(out, "on_timeout", depth)
 		g.arm(out, "on_blocked", depth)
 		g.arm(out, "on_failure", depth)
 	case "handoff":
@@ -264,6 +278,37 @@ func (g *generator) kind(out *yamlMap, kind string, depth int) {
 	default:
 		g.Fatalf("the generator does not know the kind %s", kind)
 	}
+}
+
+// say draws what is said, and how.
+func (g *generator) say(out *yamlMap, kind string) {
+	out.plain(kind, "cart-reminder")
+	if g.maybe("via") {
+		out.plain("via", rapid.SampledFrom([]string{"[push, email, log]", "best"}).Draw(g.T, "channels"))
+	}
+	if g.maybe("data") {
+		*out = append(*out, yamlField{key: "data", fields: g.exprs()})
+	}
+	for _, option := range [][2]string{{"category", "transactional"}, {"topic", "offers"}, {"tone", "empathetic"}} {
+		if g.maybe(option[0]) {
+			out.plain(option[0], option[1])
+		}
+	}
+}
+
+// level draws a threshold of an intent, beside a rule or alone.
+func (g *generator) level(rule func() yamlMap) (out yamlMap) {
+	if g.maybe("no level") {
+		if out = rule(); out != nil {
+			return out
+		}
+	}
+	out.plain("intent", rapid.SampledFrom([]string{"complaint", "price-sensitive"}).Draw(g.T, "intent"))
+	out.plain(rapid.SampledFrom([]string{"above", "below"}).Draw(g.T, "side"), numberYAML(rapid.Float64Range(0, 1).Draw(g.T, "score")))
+	if g.maybe("level only") {
+		return out
+	}
+	return append(out, rule()...)
 }
 
 func (g *generator) wait(out *yamlMap) {

@@ -12,7 +12,7 @@ func parks(kind string) bool {
 func (j *journeyCheck) graph() {
 	edges := make([][]int, len(j.all))
 	for i, s := range j.all {
-		if s.Spec == nil { // a kind of a later build: it may go anywhere it can
+		if s.Spec == nil { // a kind that could not be read: it may go anywhere
 			edges[i] = []int{s.Next}
 			continue
 		}

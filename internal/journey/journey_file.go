@@ -9,9 +9,8 @@ import (
 
 // journeyCheck is the check of one journey file.
 type journeyCheck struct {
-	*fileCheck
+	exprCheck
 	def      *Definition
-	uses     []exprUse
 	varNames map[string]bool // declared, or set by a step
 	paths    map[string]*pathTree
 	order    []*pathTree // as in Definition.Paths
@@ -33,7 +32,7 @@ func (f *fileCheck) journeyFile() {
 	if f.root == nil {
 		return
 	}
-	j := &journeyCheck{fileCheck: f, def: &Definition{Timeout: DefaultTimeout}, varNames: map[string]bool{}, paths: map[string]*pathTree{}}
+	j := &journeyCheck{exprCheck: exprCheck{fileCheck: f}, def: &Definition{Timeout: DefaultTimeout}, varNames: map[string]bool{}, paths: map[string]*pathTree{}}
 	m := f.fields(f.root, "a journey")
 	if m == nil {
 		f.unsure = true

@@ -11,9 +11,13 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// exampleFiles are the messages that the examples send.
+// exampleFiles are what the examples name: a message, actions and intents.
 func exampleFiles() []File {
-	return []File{{Name: "messages/cart-reminder.yaml", Data: []byte(reminder)}}
+	return []File{
+		{Name: "messages/cart-reminder.yaml", Data: []byte(reminder)},
+		{Name: "actions/retention.yaml", Data: []byte("group: retention\nactions:\n  loyalty-discount: {message: cart-reminder, value: customer.mrr * 0.3}\n  cart-help: {message: cart-reminder, via: [push, email], value: 1}\n")},
+		{Name: "intents.yaml", Data: []byte("intents:\n  complaint: {half_life: 7d}\n  price-sensitive: {half_life: 3d}\n")},
+	}
 }
 
 // indent moves lines to the right.
@@ -69,7 +73,7 @@ func TestKinds(t *testing.T) {
 
 func TestUnknownKindIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, data := range []string{`{"id":"a","kind":"teleport","spec":{}}`, `{"id":"a","kind":"ask","spec":{}}`, `{"id":"a","kind":"wait","spec":5}`, `[]`} {
+	for _, data := range []string{`{"id":"a","kind":"teleport","spec":{}}`, `{"id":"a","kind":"ask","spec":5}`, `{"id":"a","kind":"wait","spec":5}`, `[]`} {
 		var s Step
 		if err := json.Unmarshal([]byte(data), &s); err == nil {
 			t.Errorf("%s is taken: %+v", data, s)

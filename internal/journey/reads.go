@@ -47,11 +47,14 @@ func (n names) list() []string {
 // reads collects the properties that expressions name: of the entry also what steps name as event's. Those of entry.when and entry.key count too: they are cheap to keep.
 func (d *Definition) reads(exprs map[Expr]*evaluator) Reads {
 	entry, event, body := names{}, names{}, names{}
-	calls := map[string]bool{}
+	calls, asks, text := map[string]bool{}, map[string]bool{}, false
 	for i := range d.Steps {
 		s := &d.Steps[i]
-		if s.Kind == "call" {
+		switch s.Kind {
+		case "call":
 			calls[stepKey(s.ID)] = true
+		case "ask":
+			asks[stepKey(s.ID)] = true
 		}
 		// Until a step takes an event, the one at hand is the entry's.
 		atHand := []Expr{s.When}
@@ -72,6 +75,7 @@ func (d *Definition) reads(exprs map[Expr]*evaluator) Reads {
 				continue
 			}
 			body.add(bodyReads(use, calls)...)
+			text = text || textRead(use, asks)
 			switch {
 			case len(use) < 3:
 				event.add("*") // all of a result may hold properties
@@ -82,7 +86,18 @@ func (d *Definition) reads(exprs map[Expr]*evaluator) Reads {
 			}
 		}
 	}
-	return Reads{Entry: entry.list(), Event: event.list(), Body: body.list()}
+	return Reads{Entry: entry.list(), Event: event.list(), Body: body.list(), Text: text}
+}
+
+// textRead reports whether a use of steps names what a customer replied.
+func textRead(use reading, asks map[string]bool) bool {
+	switch len(use) {
+	case 1:
+		return len(asks) > 0
+	case 2:
+		return asks[stepKey(use[1].name)]
+	}
+	return asks[stepKey(use[1].name)] && use[2].name == TextProperty
 }
 
 // bodyReads are the fields of a call's response that a use of steps names.
@@ -98,7 +113,7 @@ func bodyReads(use reading, calls map[string]bool) []string {
 	return []string{use[3].name}
 }
 
-// listens collects the events that goal, exit and reroute rules and wait_for arms name, and the traits that move waits.
+// listens collects the events that goal, exit and reroute rules and wait_for arms name and that answer a question, the traits that move waits, and the levels.
 func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
 	l := Listens{Events: map[string]bool{}}
 	hear := func(events []string) {
@@ -114,7 +129,7 @@ func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
 		hear(rule.Events)
 	}
 	for _, rule := range d.Reroute {
-		if rule.Level == nil {
+		if rule.Level == nil || len(rule.Events) > 0 {
 			hear(rule.Events)
 		}
 	}
@@ -127,6 +142,8 @@ func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
 					hear(arm.Events)
 				}
 			}
+		case *Ask:
+			l.Events[MessageReceived] = true
 		case *Wait:
 			if spec.At != "" && spec.Timezone == "" {
 				traits.add(zoneTrait)

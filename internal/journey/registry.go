@@ -17,7 +17,7 @@ type Kind struct {
 	Options []string // keys beside the kind's own
 
 	parse  func(r *stepReader, value *node) Spec    // from YAML
-	decode func(data json.RawMessage) (Spec, error) // from the JSON of a definition; nil: not in this build
+	decode func(data json.RawMessage) (Spec, error) // from the JSON of a definition
 }
 
 // Kinds are the kinds of step, in the order of the manual. A new kind is its file and one line here.
@@ -27,6 +27,8 @@ var Kinds = []Kind{
 	branchKind,
 	splitKind,
 	sendKind,
+	decideKind,
+	askKind,
 	handoffKind,
 	setKind,
 	emitKind,
@@ -35,17 +37,11 @@ var Kinds = []Kind{
 	exitKind,
 }
 
-// laterKinds are in the language and not in this build.
-var laterKinds = []Kind{
-	{Name: "decide", Results: []string{"action", "channel", "propensity", "priority", "status", "reason"}, Options: []string{"send", "via", "none"}},
-	{Name: "ask", Results: []string{"text", "intent", "confidence", "timed_out"}, Options: []string{"via", "timeout", "replies", "on_timeout"}},
-}
-
-// kindSet is what a check knows of kinds: those of this build first. Parsing an arm leads back to the kinds, so they
-// travel with the check; the registry itself could not be initialized otherwise.
+// kindSet is what a check knows of kinds. Parsing an arm leads back to the kinds, so they travel with the check; the
+// registry itself could not be initialized otherwise.
 type kindSet []Kind
 
-func allKinds() kindSet { return slices.Concat(Kinds, laterKinds) }
+func allKinds() kindSet { return Kinds }
 
 func (s kindSet) byName(name string) *Kind {
 	for i := range s {
@@ -64,13 +60,11 @@ func (s kindSet) results(name string) []string {
 	return nil
 }
 
-// names lists the kinds of this build; all adds those of later builds.
-func (s kindSet) names(all bool) []string {
+// names lists the kinds.
+func (s kindSet) names() []string {
 	var names []string
 	for _, kind := range s {
-		if all || kind.decode != nil {
-			names = append(names, kind.Name)
-		}
+		names = append(names, kind.Name)
 	}
 	return names
 }
@@ -106,7 +100,7 @@ func (s *Step) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	kind := kindSet(Kinds).byName(s.Kind)
-	if kind == nil || kind.decode == nil {
+	if kind == nil {
 		return fmt.Errorf("step %q: this build does not know the kind %q", s.ID, s.Kind)
 	}
 	spec, err := kind.decode(shadow.Spec)

@@ -22,11 +22,9 @@ func (j *journeyCheck) reroute(n *node) {
 		event, when, intent := m.get("event"), m.get("when"), m.get("intent")
 		switch {
 		case intent != nil:
-			j.report(m.key("intent"), "not-available", "", "this build has no intents yet; reroute by an event or a condition")
-			m.get("above")
-			m.get("below")
+			rule.Level = j.level(m, intent, "a reroute")
 		case event == nil && when == nil:
-			j.report(item.pos, "missing-key", "", "%q is missing: a reroute rule has an event, a condition or both", "event")
+			j.report(item.pos, "missing-key", "", "%q is missing: a reroute rule has an event, a condition, or an intent", "event")
 		}
 		if event != nil {
 			rule.Events, _ = j.words(event, "event")

@@ -83,7 +83,7 @@ func (d *Definition) exits() (out []yamlMap) {
 
 func (d *Definition) reroutes() (out []yamlMap) {
 	for _, r := range d.Reroute {
-		m := rule(r.Events, r.When)
+		m := append(r.Level.yaml(), rule(r.Events, r.When)...)
 		m.plain("go_to", quoteYAML(r.GoTo))
 		if r.Repeat {
 			m.plain("repeat", "true")

@@ -75,15 +75,15 @@ func TestPrintGoldens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var messages []File
+		var named []File
 		for _, file := range splitGolden(archive) {
-			if strings.HasPrefix(file.Name, "messages/") {
-				messages = append(messages, file)
+			if role := roleOf(file); role != roleJourney && role != roleTest {
+				named = append(named, file)
 			}
 		}
 		content, _ := Check(splitGolden(archive), testOptions())
 		for _, d := range content.Journeys {
-			printAgain(t, d, messages)
+			printAgain(t, d, named)
 			printed++
 		}
 	}

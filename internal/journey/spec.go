@@ -15,7 +15,7 @@ func Successors(s *Step) []int {
 		}
 	}
 	switch s.Spec.(type) {
-	case *Wait, *Set, *Send, *Handoff, *Emit, *Call:
+	case *Wait, *Set, *Send, *Decide, *Handoff, *Emit, *Call:
 		out = append(out, s.Next)
 	}
 	if s.When != "" {
@@ -26,6 +26,17 @@ func Successors(s *Step) []int {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// SendOf is what a step says itself: a send, or the question of an ask; nil where it names no message.
+func SendOf(s *Step) *Send {
+	switch spec := s.Spec.(type) {
+	case *Send:
+		return spec
+	case *Ask:
+		return &spec.Question
+	}
+	return nil
 }
 
 // program is what every spec says of itself, for the passes over a whole definition.
@@ -87,6 +98,18 @@ func (s *Send) exprs() []Expr {
 	}
 	return out
 }
+
+func (d *Decide) targets() []*int { return []*int{&d.None} }
+func (*Decide) exprs() []Expr     { return nil }
+
+func (a *Ask) targets() []*int {
+	out := append(a.Question.targets(), &a.OnTimeout)
+	for i := range a.Replies {
+		out = append(out, &a.Replies[i].Then)
+	}
+	return out
+}
+func (a *Ask) exprs() []Expr { return a.Question.exprs() }
 
 func (h *Handoff) targets() []*int { return []*int{&h.OnTimeout} }
 func (*Handoff) exprs() []Expr     { return nil }

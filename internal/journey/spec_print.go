@@ -31,7 +31,8 @@ func (w *Wait) yaml(out *yamlMap, _ func(string, int) []yamlMap) {
 func (w *WaitFor) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
 	var arms []yamlMap
 	for i, a := range w.Arms {
-		m := rule(a.Events, a.When)
+		m := a.Level.yaml()
+		m = append(m, rule(a.Events, a.When)...)
 		m.arm("then", arm(strconv.Itoa(i+1), a.Then))
 		arms = append(arms, m)
 	}
@@ -65,8 +66,30 @@ func (s *Split) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
 	*out = append(*out, yamlField{key: "split", items: arms})
 }
 
+// yaml are the keys of a level; none where there is no level.
+func (l *Level) yaml() (out yamlMap) {
+	if l == nil {
+		return nil
+	}
+	out.text("intent", l.Intent)
+	if l.Above != nil {
+		out.plain("above", numberYAML(*l.Above))
+	}
+	if l.Below != nil {
+		out.plain("below", numberYAML(*l.Below))
+	}
+	return out
+}
+
 func (s *Send) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
-	out.plain("send", quoteYAML(s.Message))
+	s.said(out, "send")
+	out.arm("on_blocked", arm("on_blocked", s.OnBlocked))
+	out.arm("on_failure", arm("on_failure", s.OnFailure))
+}
+
+// said writes what is said, and how.
+func (s *Send) said(out *yamlMap, kind string) {
+	out.plain(kind, quoteYAML(s.Message))
 	if len(s.Via) > 0 {
 		out.plain("via", wordsYAML(s.Via))
 	}
@@ -78,8 +101,49 @@ func (s *Send) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
 	}
 	out.text("topic", s.Topic)
 	out.text("tone", s.Tone)
-	out.arm("on_blocked", arm("on_blocked", s.OnBlocked))
-	out.arm("on_failure", arm("on_failure", s.OnFailure))
+}
+
+func (d *Decide) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
+	if d.Group != "" {
+		out.plain("decide", quoteYAML(d.Group))
+	} else {
+		out.plain("decide", listYAML(d.Actions))
+	}
+	if d.Choose {
+		out.plain("send", "false")
+	}
+	if len(d.Via) > 0 {
+		out.plain("via", wordsYAML(d.Via))
+	}
+	out.arm("none", arm("none", d.None))
+}
+
+func (a *Ask) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
+	a.Question.said(out, "ask")
+	out.plain("timeout", FormatDuration(a.Timeout))
+	var replies []yamlMap
+	for i, r := range a.Replies {
+		var m yamlMap
+		m.text("intent", r.Intent)
+		if r.Matches != "" {
+			m.plain("matches", quotedYAML(r.Matches))
+		}
+		if r.Any {
+			m.plain("any", "true")
+		}
+		m.arm("then", arm(strconv.Itoa(i+1), r.Then))
+		replies = append(replies, m)
+	}
+	*out = append(*out, yamlField{key: "replies", items: replies})
+	out.arm("on_timeout", arm("on_timeout", a.OnTimeout))
+	for _, way := range []struct {
+		key string
+		to  int
+	}{{"on_blocked", a.Question.OnBlocked}, {"on_failure", a.Question.OnFailure}} {
+		if way.to != a.OnTimeout { // without steps, it leads behind the step
+			out.steps(way.key, arm(way.key, way.to))
+		}
+	}
 }
 
 func (h *Handoff) yaml(out *yamlMap, arm func(string, int) []yamlMap) {

@@ -7,9 +7,10 @@ import (
 
 var sendKind = Kind{
 	Name: "send",
-	Form: "`send: <message>`, `via:` a channel or a list (the first permitted); optional `data: {k: <CEL>}`, `category: marketing` (default) or `transactional`, `topic:`, `tone:`, `on_blocked: [...]`, `on_failure: [...]`",
-	Doc: "Says a message on the first channel that is permitted. `on_blocked` runs where the policy forbids it on every channel, `on_failure` where it could not be delivered; " +
-		"otherwise the journey goes on behind the step. Without `via` the message's channels are tried in the order of the channel list.",
+	Form: "`send: <message>`, `via:` a channel, `best` (default: the channel the customer answers most, of those permitted) or a list (the first permitted); optional `data: {k: <CEL>}`, `category: marketing` (default) or `transactional`, `topic:`, `tone:`, `on_blocked: [...]`, `on_failure: [...]`",
+	Doc: "Says a message on one channel: the first of a list that is permitted, or, with `best` and without `via`, the one that the customer answers most of those permitted. " +
+		"In quiet hours it waits for their end, if the policy says so. `on_blocked` runs where the policy forbids it on every channel, `on_failure` where it could not be delivered; " +
+		"otherwise the journey goes on behind the step.",
 	Example: "- id: nudge\n  send: cart-reminder\n  via: [push, email]\n  data: {left: size(entry.items)}\n  on_failure: [{exit: unreachable}]\n",
 	Results: []string{"status", "reason", "channel"},
 	Options: []string{"via", "data", "category", "topic", "tone", "on_blocked", "on_failure"},
@@ -19,24 +20,23 @@ var sendKind = Kind{
 
 func parseSend(r *stepReader, n *node) Spec {
 	spec := &Send{Category: Marketing, OnBlocked: End, OnFailure: End}
-	name, ok := r.word(n, "the message of send")
+	r.saying(n, "send", spec)
+	r.arm(r.get("on_blocked"), "on_blocked", &spec.OnBlocked)
+	r.arm(r.get("on_failure"), "on_failure", &spec.OnFailure)
+	return spec
+}
+
+// saying reads what is said, and how: the message and the keys beside it.
+func (r *stepReader) saying(n *node, kind string, spec *Send) {
+	name, ok := r.word(n, "the message of "+kind)
 	spec.Message = name
 	var message *messageFile
 	if ok {
-		message = r.messages[name]
-		if message == nil {
-			hint := suggest(name, r.messageNames())
-			if meant := r.messages[hint]; meant != nil {
-				meant.used.Store(true) // once the name is mended
-			}
-			r.report(n.pos, "unknown-message", hint, "there is no message %q (messages/%s.yaml)", name, name)
-		} else {
-			message.used.Store(true)
-		}
+		message = r.messageNamed(n, name)
 	}
 	if via := r.get("via"); via != nil {
 		var places []*node
-		spec.Via, places = r.words(via, "via")
+		spec.Via, places = r.channels(via)
 		for i, channel := range spec.Via {
 			r.channel(channel, places[i].pos, name, message)
 		}
@@ -62,27 +62,59 @@ func parseSend(r *stepReader, n *node) Spec {
 	if t := r.get("tone"); t != nil {
 		spec.Tone, _ = r.word(t, "tone")
 	}
-	r.arm(r.get("on_blocked"), "on_blocked", &spec.OnBlocked)
-	r.arm(r.get("on_failure"), "on_failure", &spec.OnFailure)
-	return spec
+}
+
+// messageNamed finds a message that is to be sent, and reports where there is none.
+func (f *fileCheck) messageNamed(n *node, name string) *messageFile {
+	message := f.messages[name]
+	if message != nil {
+		message.used.Store(true)
+		return message
+	}
+	hint := suggest(name, f.messageNames())
+	if meant := f.messages[hint]; meant != nil {
+		meant.used.Store(true) // once the name is mended
+	}
+	f.report(n.pos, "unknown-message", hint, "there is no message %q (messages/%s.yaml)", name, name)
+	return nil
+}
+
+// best is the word for the channel that the customer answers most, of those permitted.
+const best = "best"
+
+// channels reads via: a channel, a list, or best, which is none.
+func (f *fileCheck) channels(n *node) ([]string, []*node) {
+	if n.isText() && n.text == best {
+		return nil, nil
+	}
+	names, places := f.words(n, "via")
+	for i, name := range names {
+		if name == best {
+			f.report(places[i].pos, "bad-value", "", "best stands for all channels: write via: best, without a list")
+			return nil, nil
+		}
+	}
+	return names, places
+}
+
+// channelSpec finds a channel, and reports where there is none.
+func (f *fileCheck) channelSpec(channel string, at pos) *ChannelSpec {
+	known := f.channelNames()
+	i := slices.Index(known, channel)
+	if i < 0 {
+		f.report(at, "unknown-channel", suggest(channel, append(known, best)), "there is no channel %q, only %s", channel, joinWords(known))
+		return nil
+	}
+	return &f.opts.Channels[i]
 }
 
 // channel checks one channel of via.
-func (r *stepReader) channel(channel string, at pos, name string, message *messageFile) {
-	if channel == "best" {
-		r.report(at, "not-available", "", "this build does not choose the best channel yet; name the channels in order")
+func (f *fileCheck) channel(channel string, at pos, name string, message *messageFile) {
+	spec := f.channelSpec(channel, at)
+	if spec == nil || message == nil || message.broken || spec.Any || slices.Contains(message.channels, channel) {
 		return
 	}
-	known := r.channelNames()
-	i := slices.IndexFunc(r.opts.Channels, func(c ChannelSpec) bool { return c.Name == channel })
-	if i < 0 {
-		r.report(at, "unknown-channel", suggest(channel, known), "there is no channel %q, only %s", channel, joinWords(known))
-		return
-	}
-	if message == nil || message.broken || r.opts.Channels[i].Any || slices.Contains(message.channels, channel) {
-		return
-	}
-	r.report(at, "unknown-channel", suggest(channel, message.channels), "%s", noTreatment(name, channel, message.channels))
+	f.report(at, "unknown-channel", suggest(channel, message.channels), "%s", noTreatment(name, channel, message.channels))
 }
 
 // noTreatment says that a message has nothing for a channel, and what it has.

@@ -4,9 +4,10 @@ import "strconv"
 
 var waitForKind = Kind{
 	Name: "wait_for",
-	Form: "list of arms `{event: NAME or list, when:, then: [...]}`, or one bare arm; beside it `timeout:` (required), `on_timeout: [...]`, `since: entry`",
+	Form: "list of arms `{event: NAME or list, when:, then: [...]}`, `{intent: NAME, above: X, then: [...]}`, `{intent: NAME, below: X, then: [...]}`, or one bare arm; beside it `timeout:` (required), `on_timeout: [...]`, `since: entry`",
 	Doc: "Parks until an event of an arm comes, or until the timeout. Events that came since the last wait ended count; " +
-		"`since: entry` looks back to the entry. Each event is used once.",
+		"`since: entry` looks back to the entry. Each event is used once. An arm of an intent is a level: it is taken when the score is above or below its threshold, " +
+		"when the wait begins, on an event, or when the score fades below.",
 	Example: "- id: response\n  wait_for:\n    - {event: Order Completed, then: [{exit: bought}]}\n    - {event: Email Link Clicked, when: event.message == \"cart-reminder\"}\n  timeout: 24h\n  on_timeout:\n    - wait: 1h\n",
 	Results: []string{"event", "properties", "timed_out"},
 	Options: []string{"timeout", "on_timeout", "since"},
@@ -41,18 +42,7 @@ func parseWaitFor(r *stepReader, n *node) Spec {
 			r.arm(nil, strconv.Itoa(i+1), &spec.Arms[i].Then)
 			continue
 		}
-		event, intent := m.get("event"), m.get("intent")
-		switch {
-		case intent != nil && event == nil:
-			r.report(m.key("intent"), "not-available", "", "this build has no intents yet; wait for an event")
-			m.get("above")
-			m.get("below")
-		case event == nil:
-			r.report(item.pos, "missing-key", "", "%q is missing: an arm of wait_for waits for an event", "event")
-		default:
-			spec.Arms[i].Events, _ = r.words(event, "event")
-		}
-		spec.Arms[i].When = r.expr(m.get("when"), wantBool)
+		r.await(m, &spec.Arms[i])
 		r.arm(m.get("then"), strconv.Itoa(i+1), &spec.Arms[i].Then)
 		for _, key := range []string{"timeout", "on_timeout", "since"} {
 			if m.get(key) != nil {
@@ -74,4 +64,24 @@ func parseWaitFor(r *stepReader, n *node) Spec {
 		spec.Since, _ = r.oneOf(s, "since", "entry")
 	}
 	return spec
+}
+
+// await reads what an arm of wait_for waits for: an event, or an intent.
+func (r *stepReader) await(m *fields, arm *EventArm) {
+	event, intent, when := m.get("event"), m.get("intent"), m.get("when")
+	if intent != nil {
+		arm.Level = r.level(m, intent, "an arm")
+		for _, key := range []string{"event", "when"} {
+			if m.index(key) >= 0 {
+				r.report(m.key(key), "unknown-key", "", "an arm of wait_for waits for an intent or for an event: put %s into an arm of its own", key)
+			}
+		}
+		return
+	}
+	if event == nil {
+		r.report(m.node.pos, "missing-key", "", "%q is missing: an arm of wait_for waits for an event, or for an intent", "event")
+	} else {
+		arm.Events, _ = r.words(event, "event")
+	}
+	arm.When = r.expr(when, wantBool)
 }

@@ -27,6 +27,8 @@ type armTree struct {
 	steps []*stepTree
 	at    pos
 	into  *int // the jump target in the spec
+
+	instead *int // the jump target that an absent arm shares; nil: it goes on behind the step
 }
 
 // stepKeys are those of every step.
@@ -71,14 +73,9 @@ func (j *journeyCheck) step(n *node, path, id string) *stepTree {
 		return s
 	}
 	s.kind, s.keyAt = kind.Name, at
-	if kind.decode == nil {
-		j.report(at, "not-available", "", "this build has no step %q yet", kind.Name)
-		j.unsure = true // it may send messages, or go to paths
-		return s
-	}
 	spec := kind.parse(&stepReader{journeyCheck: j, keys: m, step: s, place: place}, m.get(kind.Name))
 	for i, key := range n.keys {
-		if key.shape == scalar && key.text != kind.Name && j.kinds.byName(key.text) != nil && m.index(key.text) == i {
+		if key.shape == scalar && key.text != kind.Name && j.kinds.byName(key.text) != nil && m.index(key.text) == i && !slices.Contains(m.known, key.text) {
 			j.report(key.pos, "unknown-key", "", "a step has one kind, %s here: put %s into a step of its own", kind.Name, key.text)
 			m.known = append(m.known, key.text)
 		}
@@ -90,28 +87,40 @@ func (j *journeyCheck) step(n *node, path, id string) *stepTree {
 
 // kindOf finds the kind of a step, and reports where there is none.
 func (j *journeyCheck) kindOf(n *node) (*Kind, pos) {
+	var first *Kind
+	var at pos
 	var stranger, value *node
 	for i, key := range n.keys {
 		if key.shape != scalar {
 			continue
 		}
-		if kind := j.kinds.byName(key.text); kind != nil {
-			return kind, key.pos
-		}
-		if stranger == nil && !slices.Contains(stepKeys, key.text) && !j.kinds.hasOption(key.text) {
+		kind := j.kinds.byName(key.text)
+		switch {
+		case kind != nil && first == nil, kind != nil && optionOf(kind, first, n):
+			first, at = kind, key.pos
+		case kind == nil && stranger == nil && !slices.Contains(stepKeys, key.text) && !j.kinds.hasOption(key.text):
 			stranger, value = key, n.values[i]
 		}
+	}
+	if first != nil {
+		return first, at
 	}
 	if stranger != nil {
 		j.rerouted = append(j.rerouted, value.text) // it may be a go_to, or a send
 		if message := j.messages[value.text]; message != nil {
 			message.used.Store(true)
 		}
-		j.report(stranger.pos, "unknown-step-kind", suggest(stranger.text, j.kinds.names(true)), "there is no step %q", stranger.text)
+		j.report(stranger.pos, "unknown-step-kind", suggest(stranger.text, j.kinds.names()), "there is no step %q", stranger.text)
 	} else {
-		j.report(n.pos, "missing-key", "", "the step has no kind: one of %s", joinWords(j.kinds.names(false)))
+		j.report(n.pos, "missing-key", "", "the step has no kind: one of %s", joinWords(j.kinds.names()))
 	}
 	return nil, pos{}
+}
+
+// optionOf reports whether the kind that stands first in a step is only an option of another: `send: false` before decide.
+func optionOf(kind, first *Kind, n *node) bool {
+	i := slices.IndexFunc(n.keys, func(k *node) bool { return k.shape == scalar && k.text == first.Name })
+	return slices.Contains(kind.Options, first.Name) && !secondKind(n.values[i])
 }
 
 // stepReader is what a kind's parse works with.
@@ -129,9 +138,15 @@ func (r *stepReader) get(key string) *node { return r.keys.get(key) }
 func (r *stepReader) need(key, why string) *node { return r.keys.need(key, why) }
 
 // arm reads a nested list of steps; into receives its first step. An absent arm goes on behind the step.
-func (r *stepReader) arm(n *node, token string, into *int) {
+func (r *stepReader) arm(n *node, token string, into *int) { r.armOr(n, token, into, nil) }
+
+// armOr is arm; where it is absent, it leads where another arm of the step does that was read before.
+func (r *stepReader) armOr(n *node, token string, into, instead *int) {
 	*into = End
 	a := &armTree{into: into}
+	if n == nil {
+		a.instead = instead
+	}
 	if n != nil {
 		a.at = n.pos
 		a.steps = r.steps(n, r.step.path, r.place+"."+token)

@@ -192,7 +192,7 @@ func (s *scenarioCheck) line(n *node) {
 		s.act(m, key, value, &line)
 	}
 	if kind == "" && len(m.strangers()) == 0 {
-		s.report(n.pos, "missing-key", "", "the line does nothing: one of event, customer, fail, resolve, expect")
+		s.report(n.pos, "missing-key", "", "the line does nothing: one of event, intent, customer, fail, resolve, expect")
 	}
 	m.done(slices.Sorted(maps.Keys(lineKinds))...)
 	s.out.Timeline = append(s.out.Timeline, line)
@@ -230,7 +230,7 @@ func (s *scenarioCheck) act(m *fields, key, value *node, line *Line) {
 	case "event":
 		line.Event = s.event(m, value)
 	case "intent":
-		s.report(key.pos, "not-available", "", "this build has no intents yet")
+		line.Intent = s.scores(value)
 	case "customer":
 		line.Customer = map[string]any{}
 		if c := s.fields(value, "customer"); c != nil {
@@ -246,6 +246,33 @@ func (s *scenarioCheck) act(m *fields, key, value *node, line *Line) {
 	case "expect":
 		line.Expect = s.expect(value, false)
 	}
+}
+
+// topScore is what a score of 1 counts as: only evidence without end would reach it, and it would never fade.
+const topScore = 0.999999
+
+// scores reads what the scores of intents are set to.
+func (s *scenarioCheck) scores(n *node) map[string]float64 {
+	out := map[string]float64{}
+	m := s.fields(n, "intent")
+	if m == nil {
+		return out
+	}
+	if len(n.keys) == 0 {
+		s.report(n.pos, "bad-value", "", "intent sets no score")
+	}
+	for i, key := range n.keys {
+		if key.shape != scalar {
+			s.wrongType(key, "the name of an intent is a text")
+			continue
+		}
+		if !s.intents.has(key.text) {
+			s.report(key.pos, "unknown-intent", suggest(key.text, s.intents.names), "%s", s.intents.unknown(key.text))
+		}
+		score, _ := s.number(n.values[i], "the score of "+key.text, 0, 1)
+		out[key.text] = min(score, topScore)
+	}
+	return out
 }
 
 // event reads an event of the customer.

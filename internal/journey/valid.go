@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -20,6 +21,11 @@ func (d *Definition) validRules() error {
 		}
 	}
 	for i, rule := range d.Reroute {
+		if rule.Level != nil {
+			if err := rule.Level.valid(); err != nil {
+				return fmt.Errorf("reroute %d: %w", i+1, err)
+			}
+		}
 		if !slices.ContainsFunc(d.Paths, func(p Path) bool { return p.Name == rule.GoTo }) {
 			return fmt.Errorf("reroute %d leads to %q, which is no path", i+1, rule.GoTo)
 		}
@@ -52,6 +58,24 @@ func validSpec(spec Spec) error {
 		case s.At != "":
 			return validClock(s.At, s.Days)
 		}
+	case *WaitFor:
+		for i, arm := range s.Arms {
+			if arm.Level == nil {
+				continue
+			}
+			if err := arm.Level.valid(); err != nil {
+				return fmt.Errorf("arm %d: %w", i+1, err)
+			}
+			if len(arm.Events) > 0 || arm.When != "" {
+				return fmt.Errorf("arm %d waits for an intent and for an event", i+1)
+			}
+		}
+	case *Decide:
+		if (s.Group == "") == (len(s.Actions) == 0) {
+			return errors.New("it decides among a group, or among actions")
+		}
+	case *Ask:
+		return s.valid()
 	case *Split:
 		sum := 0.0
 		for _, arm := range s.Arms {
@@ -69,6 +93,50 @@ func validSpec(spec Spec) error {
 		}
 	case *Call:
 		return s.valid()
+	}
+	return nil
+}
+
+// valid looks at a threshold.
+func (l *Level) valid() error {
+	threshold := l.Above
+	if threshold == nil {
+		threshold = l.Below
+	}
+	switch {
+	case l.Intent == "":
+		return errors.New("a level without an intent")
+	case (l.Above == nil) == (l.Below == nil):
+		return errors.New("a level is above or below a score")
+	case !(*threshold >= 0 && *threshold <= 1):
+		return fmt.Errorf("the level %v", *threshold)
+	}
+	return nil
+}
+
+// valid looks at the arms of a question.
+func (a *Ask) valid() error {
+	switch {
+	case a.Question.Message == "":
+		return errors.New("a question without a message")
+	case a.Timeout <= 0:
+		return fmt.Errorf("the timeout is %s", a.Timeout)
+	case len(a.Replies) == 0:
+		return errors.New("a question without an arm for replies")
+	}
+	for i, arm := range a.Replies {
+		said := 0
+		for _, given := range []bool{arm.Intent != "", arm.Matches != "", arm.Any} {
+			if given {
+				said++
+			}
+		}
+		if said != 1 {
+			return fmt.Errorf("arm %d has not one condition", i+1)
+		}
+		if _, err := regexp.Compile(arm.Matches); err != nil {
+			return fmt.Errorf("arm %d: %w", i+1, err)
+		}
 	}
 	return nil
 }

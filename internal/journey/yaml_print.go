@@ -138,6 +138,11 @@ func wordsYAML(words []string) string {
 	if len(words) == 1 {
 		return quoteYAML(words[0])
 	}
+	return listYAML(words)
+}
+
+// listYAML writes a list of texts.
+func listYAML(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
 		quoted[i] = quoteYAML(word)
