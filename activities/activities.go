@@ -87,6 +87,7 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 		workflows.EmitActivity:     a.Emit,
 		workflows.CallActivity:     a.Call,
 		workflows.MoveActivity:     a.Move,
+		workflows.LevelsActivity:   a.Levels,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}

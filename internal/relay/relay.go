@@ -29,6 +29,7 @@ type Config struct {
 	UpdateTimeout  time.Duration // after it an event goes by signal; default 2 s
 	ReconcileEvery time.Duration // default 1 min; negative: never
 	ScheduleEvery  time.Duration // how often schedules of other processes' releases are looked for; default 1 s; negative: schedules are not run
+	IntentEvery    time.Duration // how often releases of other processes that define intents otherwise are looked for; default 1 s; negative: intents are not summed up anew
 }
 
 // Relay delivers until its context ends.
@@ -61,6 +62,9 @@ func New(cfg Config) *Relay {
 	if cfg.ScheduleEvery == 0 {
 		cfg.ScheduleEvery = time.Second
 	}
+	if cfg.IntentEvery == 0 {
+		cfg.IntentEvery = time.Second
+	}
 	return &Relay{cfg: cfg, wake: make(chan struct{}, 1)}
 }
 
@@ -73,6 +77,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	}
 	if r.cfg.ScheduleEvery > 0 {
 		background.Go(func() { r.scheduleForEver(ctx) })
+	}
+	if r.cfg.IntentEvery > 0 {
+		background.Go(func() { r.refreshIntents(ctx) })
 	}
 	free := make(chan struct{}, r.cfg.Workers)
 	tick := time.NewTicker(r.cfg.Poll)

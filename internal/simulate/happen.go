@@ -3,6 +3,7 @@ package simulate
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -30,7 +31,7 @@ func (w *world) happen(line *journey.Line) error {
 	case line.Resolve != nil:
 		return w.resolve(line)
 	case line.Intent != nil:
-		w.fail(Failure{Place: line.Place, At: line.At, What: "intent", Message: "intents are not in this build"})
+		return w.intent(line)
 	}
 	return nil
 }
@@ -51,6 +52,21 @@ func (w *world) ingest(line *journey.Line, c store.Call) error {
 	_, err := w.store.Ingest(w.ctx, w.now(), []store.Call{c})
 	if store.IsInput(err) {
 		w.fail(Failure{Place: line.Place, At: line.At, Message: err.Error()})
+		return nil
+	}
+	return err
+}
+
+// intent sets scores of the customer; nothing has happened by it.
+func (w *world) intent(line *journey.Line) error {
+	var said []string
+	for _, name := range sorted(line.Intent) {
+		said = append(said, name+" "+strconv.FormatFloat(line.Intent[name], 'g', -1, 64))
+	}
+	w.tell(line.At, line.Place, "intent: %s", strings.Join(said, ", "))
+	err := w.store.SetIntents(w.ctx, w.now(), w.scenario.ID, line.Intent)
+	if store.IsInput(err) {
+		w.fail(Failure{Place: line.Place, At: line.At, What: "intent", Message: err.Error()})
 		return nil
 	}
 	return err

@@ -23,6 +23,8 @@ type person struct {
 	dirty   bool           // traits to be written
 	open    []*enrolment   // open and watching, oldest first
 
+	leanings *leanings // nil: not read
+
 	recalled bool             // truths were read
 	truths   map[string]truth // by journey
 }
@@ -78,6 +80,7 @@ type batch struct {
 	starts  []*enrolment
 	touched map[string]*enrolment
 	rows    [][]any // deliveries
+	traces  [][]any // evidence of intents
 	wake    bool
 }
 
@@ -265,6 +268,9 @@ func (b *batch) flush(ctx context.Context) error {
 	if err := b.flushTruths(ctx); err != nil {
 		return err
 	}
+	if err := b.flushIntents(ctx); err != nil {
+		return err
+	}
 	var starts [][]any
 	for _, e := range b.starts {
 		e.fresh = false
@@ -296,6 +302,8 @@ type history struct {
 	before   func(ctx context.Context) error // writes what the query must see; may be nil
 	customer string
 	now      time.Time
+	received int64 // events that came after this one do not count; 0: all do
+	n        int
 	counts   map[string]float64
 	lasts    map[string]int64
 }
@@ -307,6 +315,15 @@ func (h *history) flush() error {
 		return nil
 	}
 	return h.before(h.ctx)
+}
+
+// known narrows a query to the events that had come by then.
+func (h *history) known(args ...any) (clause string, all []any) {
+	if h.received == 0 {
+		return "", args
+	}
+	received, n := list(len(args)+1, 1), list(len(args)+2, 1)
+	return ` and (received_at < ` + received + ` or received_at = ` + received + ` and n <= ` + n + `)`, append(args, h.received, h.n)
 }
 
 // Count is how many events of that name the customer had within the time up to now; 0 is all time.
@@ -323,7 +340,8 @@ func (h *history) Count(name string, span time.Duration) (float64, error) {
 		since = millis(h.now.Add(-span))
 	}
 	var n float64
-	err := h.tx.QueryRowContext(h.ctx, `select count(*) from events where customer = $1 and name = $2 and at > $3`, h.customer, name, since).Scan(&n)
+	clause, args := h.known(h.customer, name, since)
+	err := h.tx.QueryRowContext(h.ctx, `select count(*) from events where customer = $1 and name = $2 and at > $3`+clause, args...).Scan(&n)
 	if err == nil {
 		if h.counts == nil {
 			h.counts = map[string]float64{}
@@ -340,7 +358,8 @@ func (h *history) Last(name string) (at time.Time, found bool, err error) {
 		if err := h.flush(); err != nil {
 			return time.Time{}, false, err
 		}
-		if err := h.tx.QueryRowContext(h.ctx, `select coalesce(max(at), 0) from events where customer = $1 and name = $2`, h.customer, name).Scan(&last); err != nil {
+		clause, args := h.known(h.customer, name)
+		if err := h.tx.QueryRowContext(h.ctx, `select coalesce(max(at), 0) from events where customer = $1 and name = $2`+clause, args...).Scan(&last); err != nil {
 			return time.Time{}, false, databaseError(err)
 		}
 		if h.lasts == nil {

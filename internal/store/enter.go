@@ -70,6 +70,11 @@ func (b *batch) publish(ctx context.Context, p *person, ev *event, changed []str
 			return err
 		}
 		if !hears {
+			if hears, err = b.concerns(ctx, p, e); err != nil {
+				return err
+			}
+		}
+		if !hears {
 			continue
 		}
 		body := ""
@@ -154,8 +159,12 @@ func (b *batch) enter(ctx context.Context, p *person, q entry) (address, refused
 	if q.key != nil {
 		key = *q.key
 	} else {
+		intents, err := b.intents(ctx, p, program, program.Entry.When, program.Entry.Key)
+		if err != nil {
+			return "", "", err
+		}
 		vars := journey.Vars{
-			Customer: p.vars(), Entry: q.event.properties, Event: q.event.properties, EventName: q.event.name, Now: b.now, Intent: map[string]float64{},
+			Customer: p.vars(), Entry: q.event.properties, Event: q.event.properties, EventName: q.event.name, Now: b.now, Intent: intents,
 			Vars: program.Vars, History: &history{ctx: ctx, tx: b.tx, before: b.flushEvents, customer: p.id, now: b.now},
 		}
 		if !q.forced && !program.Test(program.Entry.When, vars) {

@@ -16,8 +16,8 @@ import (
 //   - Both groups are watched over the same window from entry: the goal's `within`, else the journey's `timeout`, of the revision they are on.
 //     Only customers whose window is over count (a matured cohort); the others are maturing.
 //   - A goal that was reached in the window counts, also after the instance had ended, or left by an exit rule: the events of the goal in the log
-//     are held against its condition, of which `entry`, `event`, `event_name`, `now`, the starting `vars`, and `customer`, `count` and `last` as they are
-//     today, have a value; `steps` and `intent` have none. Otherwise the control group, who are watched to the end of the window, would win by default.
+//     are held against its condition, of which `entry`, `event`, `event_name`, `now`, the starting `vars`, `intent` as it was then, and `customer`, `count` and
+//     `last` as they are today, have a value; `steps` has none. Otherwise the control group, who are watched to the end of the window, would win by default.
 type Funnel struct {
 	Goal       bool // the current release's journey, or the latest entered revision, has one
 	Treated    Group
@@ -187,8 +187,7 @@ func (c *count) late(revision string, p *program, members map[string]*member) er
 			return err
 		}
 		if !reads {
-			c.judge(p, members[k.enrolment], k)
-			return nil
+			return c.judge(p, members[k.enrolment], k)
 		}
 		k.traits, err = object(own)
 		later = append(later, k)
@@ -204,7 +203,9 @@ func (c *count) late(revision string, p *program, members map[string]*member) er
 	}
 	for _, k := range later {
 		if m := members[k.enrolment]; !m.converted {
-			c.judge(p, m, k)
+			if err := c.judge(p, m, k); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -218,22 +219,32 @@ type sighting struct {
 }
 
 // judge holds an event against the goal.
-func (c *count) judge(p *program, m *member, k sighting) {
+func (c *count) judge(p *program, m *member, k sighting) error {
 	vars := journey.Vars{Entry: k.entry, Event: k.properties, EventName: k.name, Now: moment(k.received), Vars: p.Vars, Intent: map[string]float64{}}
 	if k.traits != nil {
 		vars.Customer = traitsOf(k.customer, k.traits)
 		vars.History = &history{ctx: c.ctx, tx: c.tx, customer: k.customer, now: vars.Now}
 	}
+	if p.ReadsIntent(p.Goal.When) || p.ReadsIntent(p.Goal.Value) {
+		rel, err := c.s.current(c.ctx, c.tx)
+		if err != nil {
+			return err
+		}
+		if vars.Intent, err = scoresThen(c.ctx, c.tx, rel.intents, k.customer, vars.Now); err != nil {
+			return err
+		}
+	}
 	if !p.Test(p.Goal.When, vars) {
-		return
+		return nil
 	}
 	m.converted, m.late = true, m.closed
 	if p.Goal.Value == "" {
-		return
+		return nil
 	}
 	if value, err := p.Eval(p.Goal.Value, vars); err == nil {
 		m.value, _ = value.(float64)
 	}
+	return nil
 }
 
 // milestones counts to whom sends were delivered.

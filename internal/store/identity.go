@@ -168,6 +168,9 @@ func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []st
 	if err := b.flush(ctx); err != nil {
 		return nil, err
 	}
+	if err := b.joinIntents(ctx, gone, survivor); err != nil {
+		return nil, err
+	}
 	if gone.version > 1 || len(gone.open) > 0 { // otherwise it was made a moment ago and holds nothing
 		for _, table := range []string{"events", "enrolments", "contacts", "handoffs"} {
 			if _, err := b.tx.ExecContext(ctx, `update `+table+` set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {

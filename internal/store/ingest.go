@@ -161,9 +161,16 @@ func (b *batch) take(ctx context.Context, p *person, c *Call, changed []string) 
 			return receipt, err
 		}
 	}
+	clues, err := b.suspect(ctx, p, ev)
+	if err != nil {
+		return receipt, err
+	}
 	b.store(ev)
 	if ev.name == eventNone {
 		return receipt, b.united(ctx, p, ev, changed, &receipt)
+	}
+	if err := b.weigh(ctx, p, ev, clues); err != nil {
+		return receipt, err
 	}
 	return receipt, b.publish(ctx, p, ev, changed, c.Enter, &receipt)
 }

@@ -26,6 +26,7 @@ type release struct {
 	number    int
 	content   *journey.Content
 	rules     *journey.Rulebook
+	intents   *intentRules                // nil: there are none
 	programs  map[string]*journey.Program // by journey
 	byEvent   map[string][]string         // entry event → journeys, sorted
 	watched   []watched                   // entered by a change of state, sorted
@@ -93,7 +94,16 @@ func (s *Store) Publish(ctx context.Context, now time.Time, c *journey.Content) 
 			return err
 		}
 		number++
-		if _, err := tx.ExecContext(ctx, `insert into releases (number, content, at) values ($1, $2, $3)`, number, content, millis(now)); err != nil {
+		since, redefined, err := nextDefinitions(current, c, number)
+		if err != nil {
+			return err
+		}
+		if redefined {
+			if err := redefine(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `insert into releases (number, content, at, intents) values ($1, $2, $3, $4)`, number, content, millis(now), since); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'release'`, strconv.Itoa(number))
@@ -129,12 +139,15 @@ func (s *Store) checkDropped(ctx context.Context, tx conn, current, c *journey.C
 		if err != nil {
 			return err
 		}
+		by := fmt.Sprintf("named by journey %s (revision %s, %d open)", p.Journey, o.revision, o.n)
+		for _, name := range droppedIntents(p.Program, current, c) {
+			missing[fmt.Sprintf("intent %q, %s", name, by)] = true
+		}
 		for _, step := range p.Steps {
 			send, ok := step.Spec.(*journey.Send)
 			if !ok {
 				continue
 			}
-			by := fmt.Sprintf("named by journey %s (revision %s, %d open)", p.Journey, o.revision, o.n)
 			message := c.Messages[send.Message]
 			if message == nil {
 				missing[fmt.Sprintf("message %q, %s", send.Message, by)] = true
@@ -196,8 +209,8 @@ func (s *Store) current(ctx context.Context, tx conn) (*release, error) {
 }
 
 func (s *Store) loadRelease(ctx context.Context, tx conn, number int) (*release, error) {
-	var raw string
-	if err := tx.QueryRowContext(ctx, `select content from releases where number = $1`, number).Scan(&raw); err != nil {
+	var raw, defined string
+	if err := tx.QueryRowContext(ctx, `select content, intents from releases where number = $1`, number).Scan(&raw, &defined); err != nil {
 		return nil, err
 	}
 	var m manifest
@@ -215,6 +228,13 @@ func (s *Store) loadRelease(ctx context.Context, tx conn, number int) (*release,
 	if r.rules, err = journey.NewRulebook(m.Rules); err != nil {
 		return nil, err
 	}
+	since := map[string]int64{}
+	if defined != "" {
+		if err := json.Unmarshal([]byte(defined), &since); err != nil {
+			return nil, err
+		}
+	}
+	r.intents = newIntentRules(r.rules, since)
 	for _, name := range slices.Sorted(maps.Keys(m.Journeys)) {
 		p, err := s.program(ctx, tx, m.Journeys[name])
 		if err != nil {

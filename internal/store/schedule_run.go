@@ -193,10 +193,14 @@ func (b *batch) enterPage(ctx context.Context, p *progress, program *journey.Pro
 	}, query, args...); err != nil || len(page) == 0 {
 		return 0, err
 	}
+	scores, err := b.scoresOfPage(ctx, program, page)
+	if err != nil {
+		return 0, err
+	}
 	var ids []string
 	for _, c := range page {
 		*reached = c.id
-		vars := journey.Vars{Customer: traitsOf(c.id, c.traits), Entry: ev.properties, Event: ev.properties, EventName: ev.name, Now: b.now, Intent: map[string]float64{},
+		vars := journey.Vars{Customer: traitsOf(c.id, c.traits), Entry: ev.properties, Event: ev.properties, EventName: ev.name, Now: b.now, Intent: scores[c.id],
 			Vars: program.Vars, History: &history{ctx: ctx, tx: b.tx, customer: c.id, now: b.now}}
 		if program.Test(program.Entry.When, vars) {
 			ids = append(ids, c.id)

@@ -82,22 +82,31 @@ func (b *batch) watched(ctx context.Context) ([]watched, error) {
 }
 
 // holds evaluates a condition. ev may be nil.
-func (b *batch) holds(ctx context.Context, p *person, traits map[string]any, w watched, ev *event) bool {
-	vars := journey.Vars{Customer: traitsOf(p.id, traits), Now: b.now, Intent: map[string]float64{}, Vars: w.program.Vars,
+func (b *batch) holds(ctx context.Context, p *person, traits map[string]any, w watched, ev *event) (bool, error) {
+	intents, err := b.intents(ctx, p, w.program, w.program.Entry.When)
+	if err != nil {
+		return false, err
+	}
+	vars := journey.Vars{Customer: traitsOf(p.id, traits), Now: b.now, Intent: intents, Vars: w.program.Vars,
 		History: &history{ctx: ctx, tx: b.tx, before: b.flushEvents, customer: p.id, now: b.now}}
 	if ev != nil {
 		vars.Entry, vars.Event, vars.EventName = ev.properties, ev.properties, ev.name
 	}
-	return w.program.Test(w.program.Entry.When, vars)
+	return w.program.Test(w.program.Entry.When, vars), nil
 }
 
 // recall finds out, before an event is stored, what was true without it, where that is not known. traits are those before the event.
 func (b *batch) recall(ctx context.Context, p *person, traits map[string]any) error {
 	all, err := b.watched(ctx)
 	for _, w := range all {
-		if _, known := p.known(w); !known {
-			p.learn(w, b.holds(ctx, p, traits, w, nil))
+		if _, known := p.known(w); known {
+			continue
 		}
+		held, err := b.holds(ctx, p, traits, w, nil)
+		if err != nil {
+			return err
+		}
+		p.learn(w, held)
 	}
 	return err
 }
@@ -108,7 +117,10 @@ func (b *batch) turned(ctx context.Context, p *person, ev *event) ([]string, err
 	var names []string
 	for _, w := range all {
 		was, known := p.known(w)
-		is := b.holds(ctx, p, p.traits, w, ev)
+		is, err := b.holds(ctx, p, p.traits, w, ev)
+		if err != nil {
+			return nil, err
+		}
 		if !known || is != was {
 			p.learn(w, is)
 		}
@@ -133,7 +145,9 @@ func (b *batch) unite(ctx context.Context, gone, survivor *person) error {
 			}
 			was, known := p.known(w)
 			if !known {
-				was = b.holds(ctx, p, p.traits, w, nil)
+				if was, err = b.holds(ctx, p, p.traits, w, nil); err != nil {
+					return err
+				}
 			}
 			held = held || was
 		}

@@ -14,6 +14,15 @@ import (
 // View reads what expressions and templates of an instance may see, claiming the enrolment. The history it gives reads the database when it is asked, with this ctx.
 func (s *Store) View(ctx context.Context, now time.Time, ref workflows.Ref, scene workflows.Scene) (journey.Vars, error) {
 	var vars journey.Vars
+	err := s.look(ctx, ref, func(tx conn, e *enrolment, p *person) (err error) {
+		vars, err = s.vars(ctx, tx, e, p, scene, now)
+		return err
+	})
+	return vars, err
+}
+
+// look reads on behalf of an instance, claiming the enrolment.
+func (s *Store) look(ctx context.Context, ref workflows.Ref, f func(tx conn, e *enrolment, p *person) error) error {
 	unclaimed := false
 	look := func(tx conn) error {
 		e, err := enrolmentOf(ctx, tx, ref.Enrolment)
@@ -33,8 +42,7 @@ func (s *Store) View(ctx context.Context, now time.Time, ref workflows.Ref, scen
 		if err != nil {
 			return err
 		}
-		vars, err = s.vars(ctx, tx, e, p, scene, now)
-		return err
+		return f(tx, e, p)
 	}
 	err := s.read(ctx, look)
 	if err == nil && unclaimed {
@@ -42,7 +50,7 @@ func (s *Store) View(ctx context.Context, now time.Time, ref workflows.Ref, scen
 			err = s.read(ctx, look)
 		}
 	}
-	return vars, err
+	return err
 }
 
 // vars puts together what an instance may see.
@@ -65,8 +73,16 @@ func (s *Store) vars(ctx context.Context, tx conn, e *enrolment, p *person, scen
 	}); err != nil {
 		return journey.Vars{}, err
 	}
+	rel, err := s.current(ctx, tx)
+	if err != nil {
+		return journey.Vars{}, err
+	}
+	intents, err := lookLeanings(ctx, tx, rel.intents, p.id, p.traits)
+	if err != nil {
+		return journey.Vars{}, err
+	}
 	v := journey.Vars{
-		Customer: p.vars(), Entry: map[string]any{}, Intent: map[string]float64{}, Vars: map[string]any{}, Steps: map[string]map[string]any{}, Now: now,
+		Customer: p.vars(), Entry: map[string]any{}, Intent: intents.scores(now), Vars: map[string]any{}, Steps: map[string]map[string]any{}, Now: now,
 		History: &history{ctx: ctx, tx: s.reader, customer: p.id, now: now},
 	}
 	maps.Copy(v.Vars, scene.Vars)

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// levelled reports whether some level that an instance listens to meets a test. It is not asked of one that is on no step.
+func (b *batch) levelled(ctx context.Context, p *person, e *enrolment, test func(level journey.Level, holds bool) bool) (bool, error) {
+	if e.State != StateOpen || e.Holdout {
+		return false, nil
+	}
+	for _, revision := range e.revisions() {
+		program, err := b.s.program(ctx, b.tx, revision)
+		if err != nil {
+			return false, err
+		}
+		levels := program.Listens().Levels
+		if len(levels) == 0 {
+			continue
+		}
+		l, err := b.leanings(ctx, p)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(levels, func(level journey.Level) bool {
+			return test(level, level.Holds(l.strength(level.Intent).ScoreAt(b.now)))
+		}) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// concerns reports whether an event must be told to an instance for its levels: one holds after it, or one is to hold by fading and the event has brought that nearer.
+func (b *batch) concerns(ctx context.Context, p *person, e *enrolment) (bool, error) {
+	return b.levelled(ctx, p, e, func(level journey.Level, holds bool) bool {
+		return holds || level.Below != nil && p.leanings.lowered[level.Intent]
+	})
+}
+
+// Levels says which levels of the customer's intents hold, and when the next of those with Below will by fading alone, claiming the enrolment. It only reads.
+func (s *Store) Levels(ctx context.Context, now time.Time, in workflows.Levels) (workflows.LevelsResult, error) {
+	var result workflows.LevelsResult
+	err := s.look(ctx, in.Ref, func(tx conn, e *enrolment, p *person) error {
+		result = workflows.LevelsResult{Hold: make([]bool, len(in.Levels))}
+		rel, err := s.current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		l, err := lookLeanings(ctx, tx, rel.intents, p.id, p.traits)
+		if err != nil {
+			return err
+		}
+		for i, level := range in.Levels {
+			strength := l.strength(level.Intent)
+			if result.Hold[i] = level.Holds(strength.ScoreAt(now)); result.Hold[i] {
+				continue
+			}
+			if at, ok := fades(strength, level, now); ok && (result.Fade.IsZero() || at.Before(result.Fade)) {
+				result.Fade = at
+			}
+		}
+		return nil
+	})
+	return result, err
+}
+
+// lookLeanings reads a customer's intents without writing; what is stale is summed up for the look.
+func lookLeanings(ctx context.Context, tx conn, rules *intentRules, id string, traits map[string]any) (*leanings, error) {
+	found, stale, err := readLeanings(ctx, tx, rules, []string{id})
+	if err != nil {
+		return nil, err
+	}
+	l := found[id]
+	if len(stale) > 0 {
+		if l.of, _, err = resummed(ctx, tx, rules, id, traitsOf(id, traits), nil); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}

@@ -1,0 +1,220 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// IntentScore is a customer's intent, with what it rests on.
+type IntentScore struct {
+	Intent   string
+	Score    float64 // from 0 to 1
+	Strength float64
+	HalfLife time.Duration
+	Evidence []IntentEvidence // what is left of it the most first, at most 20
+}
+
+// IntentEvidence is an event that speaks for an intent or against it.
+type IntentEvidence struct {
+	Event  string // id
+	Name   string // of the event; "set" where it was set by hand
+	At     time.Time
+	Weight float64
+	Left   float64 // of Weight, now
+	Text   bool    // it was classified by its words
+}
+
+// evidenceShown is how much evidence of an intent is listed.
+const evidenceShown = 20
+
+// Intents are all intents of the release, by name, as a customer's events speak for them now; ErrNotFound.
+func (s *Store) Intents(ctx context.Context, now time.Time, customer string) ([]IntentScore, error) {
+	var out []IntentScore
+	err := s.read(ctx, func(tx conn) error {
+		id, err := canonical(ctx, tx, customer)
+		if errors.Is(err, ErrNotFound) {
+			id, err = canonical(ctx, tx, anonymous(customer))
+		}
+		if err != nil {
+			return err
+		}
+		rel, err := s.current(ctx, tx)
+		if err != nil || rel.intents == nil {
+			return err
+		}
+		rules := rel.intents
+		found, stale, err := readLeanings(ctx, tx, rules, []string{id})
+		if err != nil {
+			return err
+		}
+		l := found[id]
+		var traces []trace
+		if len(stale) > 0 {
+			p, err := scanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, id))
+			if err != nil {
+				return err
+			}
+			if l.of, traces, err = resummed(ctx, tx, rules, id, p.vars(), nil); err != nil {
+				return err
+			}
+		} else if traces, err = evidenceOf(ctx, tx, id, math.MaxInt64); err != nil {
+			return err
+		}
+		byIntent := map[string][]IntentEvidence{}
+		for _, t := range traces {
+			left := brain.Decay(t.weight, now.Sub(moment(t.at)), rules.none(t.intent).HalfLife)
+			byIntent[t.intent] = append(byIntent[t.intent], IntentEvidence{Event: t.event, Name: t.name, At: moment(t.at), Weight: t.weight, Left: left, Text: t.kind == evidenceText})
+		}
+		for _, name := range rules.names {
+			strength := l.strength(name)
+			evidence := byIntent[name]
+			slices.SortFunc(evidence, func(a, b IntentEvidence) int {
+				return cmp.Or(cmp.Compare(math.Abs(b.Left), math.Abs(a.Left)), b.At.Compare(a.At), cmp.Compare(a.Event, b.Event))
+			})
+			out = append(out, IntentScore{Intent: name, Score: strength.ScoreAt(now), Strength: strength.ValueAt(now), HalfLife: strength.HalfLife,
+				Evidence: slices.Clone(evidence[:min(len(evidence), evidenceShown)])})
+		}
+		return nil
+	})
+	return out, err
+}
+
+// evidenceOf is what is kept of a customer's evidence up to a moment.
+func evidenceOf(ctx context.Context, tx conn, id string, until int64) ([]trace, error) {
+	var out []trace
+	err := rows(ctx, tx, func(r *sql.Rows) error {
+		var t trace
+		err := r.Scan(&t.intent, &t.event, &t.n, &t.kind, &t.name, &t.at, &t.weight)
+		out = append(out, t)
+		return err
+	}, `select intent, event, n, kind, name, at, weight from intent_evidence where customer = $1 and at <= $2`, id, until)
+	return out, err
+}
+
+// scoresThen are a customer's scores as they were at a moment that is past, by the evidence that is kept.
+func scoresThen(ctx context.Context, tx conn, rules *intentRules, id string, then time.Time) (map[string]float64, error) {
+	l := newLeanings(rules)
+	if rules == nil {
+		return l.scores(then), nil
+	}
+	traces, err := evidenceOf(ctx, tx, id, millis(then))
+	for _, t := range traces {
+		l.add(t.intent, t.weight, t.at)
+	}
+	return l.scores(then), err
+}
+
+// scoresOfPage are the scores of customers that are not locked, where a journey's entry condition asks for them.
+func (b *batch) scoresOfPage(ctx context.Context, program *journey.Program, page []prospect) (map[string]map[string]float64, error) {
+	rules, err := b.intentRules(ctx)
+	if err != nil || rules == nil || !program.ReadsIntent(program.Entry.When) {
+		return nil, err
+	}
+	var ids []string
+	traits := map[string]map[string]any{}
+	for _, c := range page {
+		ids = append(ids, c.id)
+		traits[c.id] = c.traits
+	}
+	found, stale, err := readLeanings(ctx, b.tx, rules, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range stale {
+		if found[id].of, _, err = resummed(ctx, b.tx, rules, id, traitsOf(id, traits[id]), nil); err != nil {
+			return nil, err
+		}
+	}
+	out := map[string]map[string]float64{}
+	for _, id := range ids {
+		out[id] = found[id].scores(b.now)
+	}
+	return out, nil
+}
+
+// fades is when a level with Below that does not hold will, by fading alone: in whole milliseconds, the first of which it is true.
+func fades(s brain.Strength, level journey.Level, now time.Time) (time.Time, bool) {
+	if level.Below == nil || level.Above != nil {
+		return time.Time{}, false
+	}
+	after, ok := brain.FadesBelow(s.ValueAt(now), s.HalfLife, *level.Below)
+	if !ok {
+		return time.Time{}, false
+	}
+	at := now.Add(after).Truncate(time.Millisecond)
+	for range 1000 {
+		if at.After(now) && level.Holds(s.ScoreAt(at)) {
+			return at, true
+		}
+		at = at.Add(time.Millisecond)
+	}
+	return at, true
+}
+
+// setEvent is what the ids of what is set by hand begin with.
+const setEvent = "tabi.intent/"
+
+// SetIntents replaces scores of a customer, which fade from now on, and wakes the instances that wait for them. Whoever enters by a change of state that this makes
+// true enters now. An error for which IsInput is true names an intent that the release does not have.
+func (s *Store) SetIntents(ctx context.Context, now time.Time, customer string, scores map[string]float64) error {
+	customer = clean(customer)
+	if customer == "" {
+		return inputError("the customer is missing")
+	}
+	return s.change(ctx, now, func(tx conn, b *batch) error {
+		names, err := b.identify(ctx, []Call{{Type: "track", UserID: customer}})
+		if err != nil {
+			return err
+		}
+		p := b.people[names[customer]]
+		rules, err := b.intentRules(ctx)
+		if err != nil {
+			return err
+		}
+		if err := b.recall(ctx, p, p.traits); err != nil {
+			return err
+		}
+		l, err := b.leanings(ctx, p)
+		if err != nil {
+			return err
+		}
+		key, err := newID(millis(now))
+		if err != nil {
+			return err
+		}
+		moved := map[string]bool{}
+		for _, name := range slices.Sorted(maps.Keys(scores)) {
+			if rules == nil || rules.book.Intents[name] == nil {
+				return inputError(fmt.Sprintf("there is no intent %q in the current release", name))
+			}
+			if _, err := tx.ExecContext(ctx, `delete from intent_evidence where customer = $1 and intent = $2`, p.id, name); err != nil {
+				return err
+			}
+			t := trace{intent: name, event: setEvent + key, n: setLine, kind: evidenceSet, name: evidenceSet, at: millis(now), weight: brain.StrengthOf(scores[name])}
+			l.of[name] = rules.none(name)
+			l.add(name, t.weight, t.at)
+			b.traces = append(b.traces, t.row(p.id))
+			moved[name] = true
+		}
+		open := slices.Clone(p.open)
+		ev := &event{id: setEvent + key, customer: p.id, name: eventUpdated, source: "set", at: millis(now), received: millis(now), properties: map[string]any{}, text: "{}", lazy: true}
+		turned, err := b.turned(ctx, p, ev)
+		if err != nil {
+			return err
+		}
+		if err := b.enterAll(ctx, p, turned, ev, &Receipt{}); err != nil {
+			return err
+		}
+		return b.intentsMoved(ctx, p, open, moved)
+	})
+}

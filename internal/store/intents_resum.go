@@ -1,0 +1,288 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// resum sums a customer's intents up anew, from the events that the current definitions name. What was classified or set by hand is kept.
+func (b *batch) resum(ctx context.Context, p *person) error {
+	l := p.leanings
+	of, traces, err := resummed(ctx, b.tx, l.rules, p.id, p.vars(), b.flushEvents)
+	if err != nil {
+		return err
+	}
+	if _, err := b.tx.ExecContext(ctx, `delete from intent_evidence where customer = $1 and kind = 'event'`, p.id); err != nil {
+		return err
+	}
+	l.of = of
+	for _, name := range l.rules.names {
+		l.dirty[name] = true
+	}
+	for _, t := range traces {
+		if t.kind == evidenceEvent {
+			b.traces = append(b.traces, t.row(p.id))
+		}
+	}
+	return nil
+}
+
+// resummed takes a customer's events in the order in which they came, as ingest did, and gives the strengths and their evidence. Of the profile,
+// evidence sees what it is now: what it was then is not kept.
+func resummed(ctx context.Context, tx conn, rules *intentRules, id string, customer map[string]any, flush func(context.Context) error) (map[string]brain.Strength, []trace, error) {
+	l := newLeanings(rules)
+	kept, err := keptEvidence(ctx, tx, rules, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	var events []*event
+	if err := within(ctx, tx, `select `+eventColumns+`, n from events where customer = $1 and name in (%s)`, rules.events, func(r *sql.Rows) error {
+		var ev event
+		if err := r.Scan(&ev.id, &ev.customer, &ev.name, &ev.at, &ev.received, &ev.text, &ev.source, &ev.depth, &ev.n); err != nil {
+			return err
+		}
+		if ev.made() {
+			return nil
+		}
+		var err error
+		ev.properties, err = object(ev.text)
+		events = append(events, &ev)
+		return err
+	}, id); err != nil {
+		return nil, nil, err
+	}
+	slices.SortFunc(events, func(a, b *event) int {
+		if a.received != b.received {
+			return int(min(1, max(-1, a.received-b.received)))
+		}
+		return a.n - b.n
+	})
+	var traces []trace
+	count := func(t trace) {
+		if t.kind == evidenceSet { // nothing before it counts
+			l.of[t.intent] = rules.none(t.intent)
+			traces = slices.DeleteFunc(traces, func(other trace) bool { return other.intent == t.intent })
+		}
+		l.add(t.intent, t.weight, t.at)
+		traces = append(traces, t)
+	}
+	for _, ev := range events {
+		for len(kept) > 0 && kept[0].at <= ev.received {
+			count(kept[0])
+			kept = kept[1:]
+		}
+		now := moment(ev.received)
+		past := &history{ctx: ctx, tx: tx, before: flush, customer: id, now: now, received: ev.received, n: ev.n}
+		for _, t := range rules.proof(l, rules.clues[ev.name], ev, customer, now, past) {
+			count(t)
+		}
+	}
+	for _, t := range kept {
+		count(t)
+	}
+	return l.of, traces, nil
+}
+
+// made reports whether an event was made for an entry that no event of the customer caused: it is no evidence.
+func (ev *event) made() bool {
+	return ev.source == "schedule" || strings.HasPrefix(ev.id, "tabi.merge/") || strings.HasPrefix(ev.id, setEvent)
+}
+
+// keptEvidence is what no definition changes, in the order of time.
+func keptEvidence(ctx context.Context, tx conn, rules *intentRules, id string) ([]trace, error) {
+	var out []trace
+	err := rows(ctx, tx, func(r *sql.Rows) error {
+		var t trace
+		err := r.Scan(&t.intent, &t.event, &t.n, &t.kind, &t.name, &t.at, &t.weight)
+		if rules.book.Intents[t.intent] != nil {
+			out = append(out, t)
+		}
+		return err
+	}, `select intent, event, n, kind, name, at, weight from intent_evidence where customer = $1 and kind <> 'event' order by at, event, n`, id)
+	return out, err
+}
+
+// nextDefinitions says since which release each intent is defined as it is in c. changed: one is new, or was defined otherwise.
+func nextDefinitions(current *release, c *journey.Content, number int) (text string, changed bool, err error) {
+	since := map[string]int64{}
+	for name, intent := range c.Intents {
+		since[name] = int64(number)
+		before := current.content.Intents[name]
+		if before == nil || current.intents == nil {
+			changed = true
+			continue
+		}
+		was, err := jsonText([]any{before.HalfLife, before.Evidence})
+		if err != nil {
+			return "", false, err
+		}
+		is, err := jsonText([]any{intent.HalfLife, intent.Evidence})
+		if err != nil {
+			return "", false, err
+		}
+		if was == is {
+			since[name] = current.intents.since[name]
+		} else {
+			changed = true
+		}
+	}
+	if len(since) == 0 {
+		return "", false, nil
+	}
+	text, err = jsonText(since)
+	return text, changed, err
+}
+
+// droppedIntents are those that instances of a revision need, and that c has no more.
+func droppedIntents(p *journey.Program, current, c *journey.Content) []string {
+	has := func(all map[string]*journey.Intent, key string) string {
+		for name := range all {
+			if journey.IntentKey(name) == key {
+				return name
+			}
+		}
+		return ""
+	}
+	var out []string
+	for _, key := range p.Intents() {
+		if name := has(current.Intents, key); name != "" && has(c.Intents, key) == "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// redefine has the customers that there are summed up anew.
+func redefine(ctx context.Context, tx conn) error {
+	there, err := exists(ctx, tx, `select 1 from customers limit 1`)
+	if err != nil || !there {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `insert into settings (key, value) values ('intents', '') on conflict (key) do update set value = excluded.value`)
+	return err
+}
+
+// RefreshIntents sums up anew, after a release that defined intents otherwise, those of at most limit customers, and wakes the instances that wait for one
+// that moved; more reports that there is more to do at once. A customer who is heard of meanwhile does not wait for it.
+func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (more bool, err error) {
+	there, err := exists(ctx, s.reader, `select 1 from settings where key = 'intents'`)
+	if err != nil || !there {
+		return false, databaseError(err)
+	}
+	err = s.change(ctx, now, func(tx conn, b *batch) error {
+		more = false
+		// Two who refresh, and one who publishes, wait for each other here.
+		n, err := affected(ctx, tx, `update settings set value = value where key = 'intents'`)
+		if err != nil || n == 0 {
+			return err
+		}
+		rules, err := b.intentRules(ctx)
+		if err != nil {
+			return err
+		}
+		if rules == nil {
+			_, err := tx.ExecContext(ctx, `delete from settings where key = 'intents'`)
+			return err
+		}
+		reached, err := setting(ctx, tx, "intents")
+		if err != nil {
+			return err
+		}
+		looked, err := b.refreshPage(ctx, rules, &reached, limit)
+		if err != nil {
+			return err
+		}
+		if more = looked >= limit; more {
+			_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'intents'`, reached)
+		} else {
+			_, err = tx.ExecContext(ctx, `delete from settings where key = 'intents'`)
+		}
+		return err
+	})
+	return more && err == nil, err
+}
+
+// refreshPage looks at the customers behind reached, in the order of their ids. Those of whom there is no evidence are not locked.
+func (b *batch) refreshPage(ctx context.Context, rules *intentRules, reached *string, limit int) (looked int, err error) {
+	var page, concerned []string
+	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
+		err := r.Scan(reached)
+		page = append(page, *reached)
+		return err
+	}, `select id from customers where merged_into = '' and id > $1 order by id limit $2`, *reached, limit); err != nil {
+		return 0, err
+	}
+	collect := func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		concerned = append(concerned, id)
+		return err
+	}
+	if err := within(ctx, b.tx, `select distinct customer from intents where customer in (%s)`, page, collect); err != nil {
+		return 0, err
+	}
+	if len(rules.events) > 0 {
+		first := make([]any, len(rules.events))
+		for i, name := range rules.events {
+			first[i] = name
+		}
+		if err := within(ctx, b.tx, `select distinct customer from events where name in (`+list(1, len(first))+`) and customer in (%s)`, page, collect, first...); err != nil {
+			return 0, err
+		}
+	}
+	if err := b.lock(ctx, concerned); err != nil {
+		return 0, err
+	}
+	for _, id := range sorted(concerned) {
+		p := b.people[id]
+		if p.merged != "" {
+			continue
+		}
+		l, err := b.leanings(ctx, p)
+		if err != nil {
+			return 0, err
+		}
+		moved := map[string]bool{}
+		for _, name := range rules.names {
+			before, known := l.before[name]
+			if !known {
+				before = rules.none(name)
+			}
+			moved[name] = math.Abs(before.ScoreAt(b.now)-l.strength(name).ScoreAt(b.now)) > 1e-9 || before.HalfLife != l.strength(name).HalfLife
+		}
+		if err := b.intentsMoved(ctx, p, slices.Clone(p.open), moved); err != nil {
+			return 0, err
+		}
+	}
+	return len(page), nil
+}
+
+// intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a level of such an intent that holds now, or that will
+// hold by fading, at another moment than they know of.
+func (b *batch) intentsMoved(ctx context.Context, p *person, open []*enrolment, moved map[string]bool) error {
+	for _, e := range open {
+		wakes, err := b.levelled(ctx, p, e, func(level journey.Level, holds bool) bool {
+			return moved[level.Intent] && (holds || level.Below != nil)
+		})
+		if err != nil {
+			return err
+		}
+		if !wakes {
+			continue
+		}
+		id := "intent/" + e.ID + "/" + strconv.FormatInt(e.tail+1, 10)
+		if err := b.message(e, workflows.Event{ID: id, Name: workflows.IntentChanged, Time: b.now, Enrolment: e.ID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
