@@ -9,11 +9,11 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// renderTreatment picks the treatment for the channel, tone and language, and renders it.
-func renderTreatment(ctx context.Context, spec journey.ChannelSpec, held store.Reservation, tone string, data map[string]any, unsubscribe string) (map[string]string, error) {
-	treatment := render.Pick(held.Message, spec.Name, tone, held.Language)
+// renderTreatment picks the treatment for the channel, the tone that was decided and the language, and renders it.
+func renderTreatment(ctx context.Context, spec journey.ChannelSpec, held store.Reservation, data map[string]any, unsubscribe string) (map[string]string, error) {
+	treatment := render.Pick(held.Message, spec.Name, held.Verdict.Tone, held.Language)
 	if treatment == nil && spec.Any {
-		treatment = render.PickAny(held.Message, spec.Name, channel.Specs(), tone, held.Language)
+		treatment = render.PickAny(held.Message, spec.Name, channel.Specs(), held.Verdict.Tone, held.Language)
 	}
 	return render.Render(ctx, spec, treatment, held.Vars, data, render.Options{Unsubscribe: unsubscribe, Language: held.Language})
 }

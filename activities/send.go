@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/internal/brain"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/link"
@@ -103,9 +102,7 @@ func (a *Activities) attempt(ctx context.Context, in workflows.Send) (workflows.
 
 // reserve decides the send in the customer's transaction.
 func (a *Activities) reserve(ctx context.Context, in workflows.Send) (store.Reservation, error) {
-	return a.cfg.Store.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+5*time.Second, func(st brain.Standing) brain.Verdict {
-		return brain.Permit(st, brain.Ask{Send: in.Spec, Message: st.Content.Messages[in.Spec.Message], Channels: a.specs})
-	})
+	return a.cfg.Store.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+5*time.Second)
 }
 
 // render makes the treatment for this customer.
@@ -123,7 +120,7 @@ func (a *Activities) render(ctx context.Context, in workflows.Send, held store.R
 	if held.Category != journey.Transactional {
 		unsubscribe = a.cfg.Links.Unsubscribe(link.Mail{Customer: in.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key})
 	}
-	fields, err = renderTreatment(ctx, spec, held, in.Spec.Tone, data, unsubscribe)
+	fields, err = renderTreatment(ctx, spec, held, data, unsubscribe)
 	return fields, unsubscribe, err
 }
 
@@ -134,8 +131,8 @@ func (a *Activities) say(ctx context.Context, in workflows.Send, held store.Rese
 		addresses = []string{""}
 	}
 	sum := store.Settlement{Status: workflows.StatusFailed}
-	if ch.Spec().Name == "app" {
-		sum.App = fields
+	if ch.Spec().Name == "app" || in.Keep {
+		sum.Said = fields
 	}
 	unknown, again := false, false
 	var after time.Duration

@@ -78,7 +78,7 @@ type bundle struct {
 func setup(t *testing.T, traits map[string]any) *bundle {
 	t.Helper()
 	t.Parallel()
-	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
+	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channel.Specs()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func (g *Gateway) appMessages(w http.ResponseWriter, r *http.Request) {
 	for _, c := range rows {
 		out = append(out, AppMessage{
 			Key: c.Key, Journey: c.Journey, Step: c.Step, Message: c.Message,
-			Title: c.App["title"], Body: c.App["body"], Link: c.App["link"], SentAt: c.At,
+			Title: c.Said["title"], Body: c.Said["body"], Link: c.Said["link"], SentAt: c.At,
 		})
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"messages": out})

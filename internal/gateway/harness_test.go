@@ -38,7 +38,7 @@ type house struct {
 // newHouse opens one; change may alter the configuration. The gateway's time stands at instant.
 func newHouse(t testing.TB, change func(*Config)) *house {
 	t.Helper()
-	s, err := store.Open(context.Background(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
+	s, err := store.Open(context.Background(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channels})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/link"
 	"github.com/tabi-journeys/tabi/internal/store"
@@ -33,16 +32,18 @@ email: {subject: Sorry, html: <p>Sorry</p>}
 app: {title: Sorry, body: We are sorry, link: /help}
 `
 
+var channels = []journey.ChannelSpec{
+	{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject"}, {Name: "html", HTML: true}}},
+	{Name: "app", Fields: []journey.ChannelField{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
+}
+
 // enter publishes the journey and enters ana; it gives the enrolment and on whose behalf its activities act.
 func (h *house) enter() (store.Enrolment, workflows.Ref) {
 	h.t.Helper()
 	ctx := context.Background()
 	content, diagnostics := journey.Check([]journey.File{
 		{Root: "j", Name: "j/apology.yaml", Data: []byte(apologyYAML)}, {Root: "j", Name: "j/messages/sorry.yaml", Data: []byte(sorryYAML)},
-	}, journey.Options{Channels: []journey.ChannelSpec{
-		{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject"}, {Name: "html", HTML: true}}},
-		{Name: "app", Fields: []journey.ChannelField{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
-	}})
+	}, journey.Options{Channels: channels})
 	if diagnostics.Failed(false) {
 		h.t.Fatal(diagnostics)
 	}
@@ -206,9 +207,7 @@ func (h *house) sent(ref workflows.Ref, channel string, o store.Settlement) stri
 	r, err := h.store.Reserve(context.Background(), instant, instant, workflows.Send{
 		Ref: ref, Scene: workflows.Scene{EntryEvent: "e1"}, Key: key, Step: "note", Visit: 1,
 		Spec: journey.Send{Message: "sorry", Via: []string{channel}, Category: journey.Marketing},
-	}, time.Minute, func(brain.Standing) brain.Verdict {
-		return brain.Verdict{Channel: channel, Addresses: []string{"ana@example.com"}}
-	})
+	}, time.Minute)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -296,7 +295,7 @@ func TestAppMessages(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	_, ref := h.enter()
-	h.sent(ref, "app", store.Settlement{Status: workflows.StatusSent, App: map[string]string{"title": "Sorry", "body": "We are sorry", "link": "/help"}})
+	h.sent(ref, "app", store.Settlement{Status: workflows.StatusSent, Said: map[string]string{"title": "Sorry", "body": "We are sorry", "link": "/help"}})
 	var made struct{ Token string }
 	got := h.call("/v1/inbox/ana%2Fb/token", `{}`)
 	if err := json.Unmarshal([]byte(got.body), &made); err != nil || made.Token == "" {

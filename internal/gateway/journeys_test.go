@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
@@ -39,8 +38,11 @@ func TestJourneyPages(t *testing.T) {
 	e, ref := h.enter()
 	h.later(time.Minute)
 	ctx := context.Background()
+	if err := h.store.Seed(ctx, instant, e.Customer, map[string]any{"consent": map[string]any{"marketing": false}}); err != nil {
+		t.Fatal(err)
+	}
 	r, err := h.store.Reserve(ctx, instant, instant, workflows.Send{Ref: ref, Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: "k", Step: "note", Visit: 1,
-		Spec: journey.Send{Message: "sorry", Via: []string{"email"}, Category: journey.Marketing}}, time.Minute, func(brain.Standing) brain.Verdict { return brain.Verdict{Reason: brain.NoConsent} })
+		Spec: journey.Send{Message: "sorry", Via: []string{"email"}, Category: journey.Marketing}}, time.Minute)
 	if err != nil || r.Done == nil {
 		t.Fatalf("%+v, %v", r, err)
 	}

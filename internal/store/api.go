@@ -120,12 +120,12 @@ type Delivery struct {
 type Reservation struct {
 	Key       string
 	Token     int64
-	Done      *workflows.SendResult // set: it was settled before (or suppressed, or the journey is paused); nothing to do
+	Done      *workflows.SendResult // set: it was settled before (or is suppressed or held, or the journey is paused); nothing to do
 	Unsettled bool                  // an earlier attempt took the lease and never settled: it may have gone out
 	Release   int
 	Message   *journey.Message
 	Verdict   brain.Verdict
-	Vars      journey.Vars // for the templates: customer, entry, event, steps (with their events' properties), vars, now
+	Vars      journey.Vars // for the templates: customer, entry, event, steps (with their events' properties), vars, intent, now
 	Language  string       // customer.language
 	Category  string
 }
@@ -138,17 +138,22 @@ type Settlement struct {
 	Unknown    bool              // it may or may not have gone out
 	RetryAfter time.Duration     // with StatusRetry: the provider's wish, for the activity
 	Gone       []string          // addresses that are dead
-	App        map[string]string // app channel: the rendered treatment, kept for GET /v1/inbox
+	Said       map[string]string // the rendered treatment, where it is kept: of the app channel for GET /v1/inbox, of a question for the conversation
 }
 
 // Contact is a row of the ledger.
 type Contact struct {
 	Key, Enrolment, Journey, Step, Message, Customer string
-	Channel, Category, Status, Reason, ProviderID    string
+	Channel, Category, Topic, Status, Reason         string
+	ProviderID                                       string
+	Action                                           string // the next best action whose message it is
+	Tone                                             string // empty: plain
 	Unknown                                          bool
 	Attempts, Release                                int
 	At                                               time.Time // virtual, of the last change
-	App                                              map[string]string
+	Until                                            time.Time // of a send that is held: the end of the quiet hours
+	Said                                             map[string]string
+	Tried                                            []brain.Tried // what the policy said to each channel
 }
 
 // Handoff states.

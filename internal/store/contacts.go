@@ -9,17 +9,21 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-const contactColumns = `key, enrolment, journey, step, message, customer, channel, category, status, reason, provider_id, in_doubt, attempts, release, at, app`
+const contactColumns = `key, enrolment, journey, step, message, customer, channel, category, topic, status, reason, provider_id, action, tone, in_doubt, attempts, release, at, until_at, app, trace`
 
 func scanContact(r scanner) (Contact, error) {
 	var c Contact
 	var doubt int
-	var at int64
-	var app string
-	err := r.Scan(&c.Key, &c.Enrolment, &c.Journey, &c.Step, &c.Message, &c.Customer, &c.Channel, &c.Category, &c.Status, &c.Reason, &c.ProviderID, &doubt, &c.Attempts, &c.Release, &at, &app)
-	c.Unknown, c.At = doubt != 0, moment(at)
-	if err == nil && app != "" {
-		err = json.Unmarshal([]byte(app), &c.App)
+	var at, until int64
+	var said, trace string
+	err := r.Scan(&c.Key, &c.Enrolment, &c.Journey, &c.Step, &c.Message, &c.Customer, &c.Channel, &c.Category, &c.Topic, &c.Status, &c.Reason, &c.ProviderID,
+		&c.Action, &c.Tone, &doubt, &c.Attempts, &c.Release, &at, &until, &said, &trace)
+	c.Unknown, c.At, c.Until = doubt != 0, moment(at), moment(until)
+	if err == nil && said != "" {
+		err = json.Unmarshal([]byte(said), &c.Said)
+	}
+	if err == nil && trace != "" {
+		err = json.Unmarshal([]byte(trace), &c.Tried)
 	}
 	return c, err
 }

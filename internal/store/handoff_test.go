@@ -33,7 +33,7 @@ func TestHandoffs(t *testing.T) {
 		s.same(order, []string{"urgent", "normal", "later"})
 		s.same(list[1], Handoff{ID: "normal", Enrolment: e.ID, WorkflowID: "cart/ana", Journey: "cart", Step: "help", Customer: "ana", Queue: "support", Priority: "normal", Note: "call normal",
 			Outcomes: []string{"refunded", "resolved"}, State: HandoffOpen, OpenedAt: noon, Until: noon.Add(time.Hour)})
-		s.reserves(e, "k", wall, func(st brain.Standing) brain.Verdict { s.same(st.AgentActive, true); return no(st) })
+		s.same(s.reserves(e, "k", wall, yes).Done, &workflows.SendResult{Status: "suppressed", Reason: brain.AgentActive})
 
 		s.must(s.ClaimHandoff(s.ctx, noon, "urgent", "eve"))
 		s.must(s.ClaimHandoff(s.ctx, noon, "urgent", "eve"))

@@ -177,6 +177,9 @@ func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []st
 				return nil, err
 			}
 		}
+		if err := uniteReach(ctx, b.tx, gone.id, survivor.id); err != nil {
+			return nil, err
+		}
 	} else if _, err := b.tx.ExecContext(ctx, `update events set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 		apart := enters("ana", "", "k2", noon.Add(time.Minute))
 		h := workflows.OpenHandoff{Ref: ref(older), ID: "h1", Spec: journey.Handoff{Queue: "support"}}
 		s.must(s.OpenHandoff(s.ctx, noon, h, ""))
-		_, err := s.Reserve(s.ctx, noon, wall, s.send(older, "k"), time.Minute, yes)
+		_, err := s.asks(wall, s.send(older, "k"), yes)
 		s.must(err)
 		s.ingest(noon.Add(time.Hour), Call{Type: "identify", MessageID: "merge", UserID: "ana", AnonymousID: "a1"})
 		s.same(s.drain(), []string{"exit cart/ana/k1"}) // the journey that lets in always keeps both of its own

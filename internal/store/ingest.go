@@ -165,6 +165,9 @@ func (b *batch) take(ctx context.Context, p *person, c *Call, changed []string) 
 	if err != nil {
 		return receipt, err
 	}
+	if err := b.react(ctx, p, ev); err != nil {
+		return receipt, err
+	}
 	b.store(ev)
 	if ev.name == eventNone {
 		return receipt, b.united(ctx, p, ev, changed, &receipt)

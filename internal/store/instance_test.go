@@ -60,14 +60,14 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
-		s.must(s.OpenHandoff(s.ctx, noon, workflows.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
 		for _, key := range []string{"retry", "sent", "sending"} {
-			r, err := s.Reserve(s.ctx, noon, wall, s.send(e, key), time.Minute, yes)
+			r, err := s.asks(wall, s.send(e, key), yes)
 			s.must(err)
 			if key != "sending" {
 				s.must(s.Settle(s.ctx, noon, r, Settlement{Status: key}))
 			}
 		}
+		s.must(s.OpenHandoff(s.ctx, noon, workflows.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
 		s.ingest(noon, s.track("ana", "Order Completed", nil))
 		s.ends(e, "goal", noon.Add(time.Hour))
 		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: "other"}})) // a repeat changes nothing
@@ -195,7 +195,7 @@ func TestTheLastTaskAgain(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
 		send := s.send(e, "sent")
-		first, err := s.Reserve(s.ctx, noon, wall, send, time.Minute, yes)
+		first, err := s.asks(wall, send, yes)
 		s.must(err)
 		s.must(s.Settle(s.ctx, noon, first, Settlement{Status: workflows.StatusSent}))
 		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
@@ -204,7 +204,7 @@ func TestTheLastTaskAgain(t *testing.T) {
 		end := workflows.Report{Ref: ref(e), Seq: 1, Ended: &workflows.Ended{Outcome: "goal", At: noon}}
 		s.must(s.Report(s.ctx, noon, end))
 
-		again, err := s.Reserve(s.ctx, noon, wall, send, time.Minute, yes)
+		again, err := s.asks(wall, send, yes)
 		s.must(err)
 		s.same(again.Done.Status, workflows.StatusSent)
 		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
@@ -217,7 +217,7 @@ func TestTheLastTaskAgain(t *testing.T) {
 		s.same(s.byID(e.ID).Outcome, "goal")
 
 		// What it has not done before, it may not do any more.
-		_, err = s.Reserve(s.ctx, noon, wall, s.send(e, "new"), time.Minute, yes)
+		_, err = s.asks(wall, s.send(e, "new"), yes)
 		s.refused(err, ErrNotMine)
 		s.refused(s.Assign(s.ctx, noon, ref(e), "other", props{"stage": "lost"}), ErrNotMine)
 		handoff.ID = "other"

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows"
 )
@@ -184,7 +183,7 @@ func TestNumbers(t *testing.T) {
 		s.must(s.Settle(s.ctx, noon, b2, Settlement{Status: workflows.StatusSent}))
 		s.reports(noon, b, 2, at, pass("response", "wait_for", "on_timeout", 2), pass("nudge", "send", workflows.ArmSkipped, 0))
 		c := s.comes(noon, "c")
-		s.reserves(c, "kc", wall, func(brain.Standing) brain.Verdict { return brain.Verdict{Reason: brain.NoConsent} })
+		s.reserves(c, "kc", wall, no)
 		s.reports(noon, c, 1, nil, pass("response", "wait_for", "on_timeout", 1), pass("nudge", "send", workflows.ArmBlocked, 1))
 		s.ended(noon, c, workflows.Completed, 0)
 		s.comes(noon, "h")

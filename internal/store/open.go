@@ -26,12 +26,13 @@ var migrations embed.FS
 
 // Store is the database. It is safe for concurrent use, also by several processes.
 type Store struct {
-	writer    *sql.DB // SQLite: one connection, so that writers queue here and not in the file's lock
-	reader    *sql.DB // the same as writer on PostgreSQL and in memory
-	committed chan struct{}
-	channels  []journey.ChannelSpec
-	scenario  bool
-	holdout   func(journey, customer string, percent float64) bool
+	writer     *sql.DB // SQLite: one connection, so that writers queue here and not in the file's lock
+	reader     *sql.DB // the same as writer on PostgreSQL and in memory
+	committed  chan struct{}
+	channels   []journey.ChannelSpec
+	scenario   bool
+	holdout    func(journey, customer string, percent float64) bool
+	population population
 
 	mu       sync.Mutex
 	release  *release

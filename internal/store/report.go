@@ -124,6 +124,7 @@ func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reaso
 			[]any{e.ID, "its journey ended: " + outcome, millis(at)}},
 		{`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end, status = 'failed', reason = '` + reasonEnded + `', at = $2
 			where enrolment = $1 and status in ('sending', 'retry')`, []any{e.ID, millis(at)}},
+		{`update contacts set status = 'suppressed', reason = '` + reasonEnded + `', at = $2, until_at = 0 where enrolment = $1 and status = 'held'`, []any{e.ID, millis(at)}},
 	} {
 		if _, err := b.tx.ExecContext(ctx, statement.sql, statement.args...); err != nil {
 			return err

@@ -25,26 +25,46 @@ const (
 
 // ledgerRow is what a reservation must know of an earlier attempt.
 type ledgerRow struct {
-	status, reason, channel, verdict string
-	token, leaseUntil                int64
-	doubt                            int
+	status, reason, customer, channel, verdict string
+	token, leaseUntil                          int64
+	doubt                                      int
 }
 
 func (l *ledgerRow) result() *workflows.SendResult {
 	return &workflows.SendResult{Status: l.status, Reason: l.reason, Channel: l.channel}
 }
 
-// Reserve decides a send in the customer's transaction and takes its ledger row, claiming the enrolment. decide is pure.
-// ErrBusy while another attempt holds the lease. A paused journey keeps no row and answers StatusPaused.
-func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.Send, ttl time.Duration, decide func(brain.Standing) brain.Verdict) (Reservation, error) {
+// decided reports whether the row is the last word on its send: it waits for no attempt and no hour.
+func (l *ledgerRow) decided() bool {
+	switch l.status {
+	case statusSending, workflows.StatusRetry, workflows.StatusHeld:
+		return false
+	}
+	return true
+}
+
+// unsettled reports whether an earlier attempt may have gone out, of which nothing is known.
+func (l *ledgerRow) unsettled() bool {
+	return l.status == statusSending || l.status == workflows.StatusHeld && l.doubt != 0
+}
+
+// Reserve has the brain decide a send in the customer's transaction and takes its ledger row, claiming the enrolment. The row is the reservation: it counts for
+// the policy's limits until it is settled as not sent. ErrBusy while another attempt holds the lease. A paused journey keeps no row and answers StatusPaused;
+// quiet hours keep one that counts for nothing and answer StatusHeld.
+func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.Send, ttl time.Duration) (Reservation, error) {
 	var res Reservation
+	if len(in.Spec.Via) == 0 {
+		if err := s.learnPopulation(ctx, now, wall); err != nil {
+			return res, err
+		}
+	}
 	err := s.write(ctx, func(tx conn) error {
 		res = Reservation{Key: in.Key, Category: cmp.Or(in.Spec.Category, journey.Marketing)}
 		e, p, err := claimed(ctx, tx, in.Enrolment, in.Chain)
 		if replayed(e, in.Chain, err) {
 			if row, failed := ledger(ctx, tx, in.Key); failed != nil {
 				return failed
-			} else if row != nil && row.status != statusSending && row.status != workflows.StatusRetry {
+			} else if row != nil && row.decided() {
 				res.Done = row.result()
 				return nil
 			}
@@ -63,13 +83,13 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 		}
 		if row != nil {
 			switch {
-			case row.status != statusSending && row.status != workflows.StatusRetry:
+			case row.decided():
 				res.Done = row.result()
 				return nil
 			case row.status == statusSending && row.leaseUntil > millis(wall):
 				return ErrBusy
 			}
-			res.Unsettled = row.status == statusSending
+			res.Unsettled = row.unsettled()
 		}
 		paused, err := exists(ctx, tx, `select 1 from controls where journey = $1 and paused = 1`, e.Journey)
 		if err != nil {
@@ -79,6 +99,10 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 			res.Done = &workflows.SendResult{Status: workflows.StatusPaused}
 			return nil
 		}
+		if res.Vars, err = s.vars(ctx, tx, e, p, in.Scene, now); err != nil {
+			return err
+		}
+		res.Language, _ = p.traits["language"].(string)
 		status, reason := statusSending, ""
 		res.Message = rel.content.Messages[in.Spec.Message]
 		switch {
@@ -87,19 +111,19 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 		case res.Message == nil:
 			status, reason = workflows.StatusFailed, reasonNoMessage
 		default:
-			if res.Verdict, err = s.verdict(ctx, tx, p, rel, row, res.Unsettled, decide); err != nil {
+			if res.Verdict, err = s.verdict(ctx, tx, p, rel, row, in, &res, now); err != nil {
 				return err
 			}
-			if res.Verdict.Channel == "" {
+			switch {
+			case !res.Verdict.HeldUntil.IsZero():
+				status, reason = workflows.StatusHeld, res.Verdict.Reason
+			case res.Verdict.Channel == "":
 				status, reason = workflows.StatusSuppressed, res.Verdict.Reason
 			}
 		}
 		if status != statusSending {
-			res.Done = &workflows.SendResult{Status: status, Reason: reason}
-		} else if res.Vars, err = s.vars(ctx, tx, e, p, in.Scene, now); err != nil {
-			return err
+			res.Done = &workflows.SendResult{Status: status, Reason: reason, Until: res.Verdict.HeldUntil}
 		}
-		res.Language, _ = p.traits["language"].(string)
 		return s.take(ctx, tx, e, in, &res, status, reason, now, wall.Add(ttl))
 	})
 	return res, err
@@ -107,56 +131,67 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 
 func ledger(ctx context.Context, tx conn, key string) (*ledgerRow, error) {
 	var l ledgerRow
-	err := tx.QueryRowContext(ctx, `select status, reason, channel, verdict, token, lease_until, in_doubt from contacts where key = $1`, key).
-		Scan(&l.status, &l.reason, &l.channel, &l.verdict, &l.token, &l.leaseUntil, &l.doubt)
+	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, verdict, token, lease_until, in_doubt from contacts where key = $1`, key).
+		Scan(&l.status, &l.reason, &l.customer, &l.channel, &l.verdict, &l.token, &l.leaseUntil, &l.doubt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	return &l, err
 }
 
-// verdict asks the brain. An attempt that may have gone out keeps its channel, while its address lives: another channel would say it twice.
-func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, row *ledgerRow, unsettled bool, decide func(brain.Standing) brain.Verdict) (brain.Verdict, error) {
-	active, err := exists(ctx, tx, `select 1 from handoffs h join enrolments e on e.id = h.enrolment
-		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, p.id)
+// way is where a send that may have gone out was going.
+type way struct {
+	Channel   string
+	Addresses []string
+}
+
+// verdict asks the brain. An attempt that may have gone out keeps its channel, while its address lives: another channel would say it twice. A send that is given
+// up is not held any more.
+func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, row *ledgerRow, in workflows.Send, res *Reservation, now time.Time) (brain.Verdict, error) {
+	st, q, err := s.standing(ctx, tx, p, rel, res.Vars, now, in.Key)
 	if err != nil {
 		return brain.Verdict{}, err
 	}
-	var failed error
-	bounced := func(channel, address string) bool {
-		dead, err := exists(ctx, tx, `select 1 from bounces where channel = $1 and address = $2`, channel, clean(address))
-		failed = errors.Join(failed, err)
-		return dead
+	v := brain.Permit(st, brain.Ask{Send: in.Spec, Message: res.Message, Channels: s.channels})
+	if in.GiveUp != "" && !v.HeldUntil.IsZero() && row != nil {
+		v.Channel, v.HeldUntil = row.channel, time.Time{}
 	}
-	v := decide(brain.Standing{Customer: p.id, Traits: p.traits, AgentActive: active, Bounced: bounced, Release: rel.number, Content: rel.content})
-	if unsettled && v.Channel != "" && v.Channel != row.channel && row.verdict != "" {
-		var before brain.Verdict
+	if res.Unsettled && v.Channel != "" && v.Channel != row.channel && row.verdict != "" {
+		var before way
 		if err := json.Unmarshal([]byte(row.verdict), &before); err != nil {
 			return v, err
 		}
-		if !slices.ContainsFunc(before.Addresses, func(a string) bool { return bounced(before.Channel, a) }) {
-			v = before
+		if !slices.ContainsFunc(before.Addresses, func(a string) bool { return q.bounced(before.Channel, a) }) {
+			v.Channel, v.Addresses = before.Channel, before.Addresses
 		}
 	}
-	return v, failed
+	return v, q.err
 }
 
-// take writes the ledger row, under the next token. A row that may have gone out before and is not sent now stays in doubt.
+// take writes the ledger row, under the next token. A row that may have gone out before and is not sent now stays in doubt; one that is held keeps the way it went.
 func (s *Store) take(ctx context.Context, tx conn, e *enrolment, in workflows.Send, res *Reservation, status, reason string, now, until time.Time) error {
-	verdict := ""
+	verdict, trace := "", ""
+	var err error
 	if status == statusSending {
-		var err error
-		if verdict, err = jsonText(res.Verdict); err != nil {
+		if verdict, err = jsonText(way{res.Verdict.Channel, res.Verdict.Addresses}); err != nil {
 			return err
 		}
 	}
-	return tx.QueryRowContext(ctx, `insert into contacts (key, enrolment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until, verdict)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15)
+	if len(res.Verdict.Tried) > 0 {
+		if trace, err = jsonText(res.Verdict.Tried); err != nil {
+			return err
+		}
+	}
+	return tx.QueryRowContext(ctx, `insert into contacts (key, enrolment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until, verdict,
+			action, tone, trace, until_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19)
 		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release = excluded.release, at = excluded.at,
 			in_doubt = case when contacts.status = 'sending' then 1 else contacts.in_doubt end,
-			token = contacts.token + 1, lease_until = excluded.lease_until, verdict = excluded.verdict
+			token = contacts.token + 1, lease_until = excluded.lease_until, verdict = case when excluded.status = 'held' then contacts.verdict else excluded.verdict end,
+			tone = excluded.tone, trace = excluded.trace, until_at = excluded.until_at
 		returning token`,
-		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason, res.Release, millis(now), millis(until), verdict).Scan(&res.Token)
+		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason, res.Release, millis(now), millis(until), verdict,
+		in.Action, res.Verdict.Tone, trace, millis(res.Verdict.HeldUntil)).Scan(&res.Token)
 }
 
 // Settle writes what came of a Reservation. ErrNotMine where its token is no longer the row's; settled so before is fine.
@@ -190,15 +225,20 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 			status, reason = workflows.StatusFailed, reasonEnded
 		}
 		doubt := o.Unknown || row.doubt != 0 && status != workflows.StatusSent // an earlier attempt's doubt stays until it is surely sent
-		app := ""
-		if o.App != nil {
-			if app, err = jsonText(o.App); err != nil {
+		said := ""
+		if o.Said != nil {
+			if said, err = jsonText(o.Said); err != nil {
 				return err
 			}
 		}
 		if _, err := tx.ExecContext(ctx, `update contacts set status = $2, reason = $3, provider_id = $4, in_doubt = $5, attempts = attempts + 1, at = $6, lease_until = 0, app = $7, verdict = '' where key = $1`,
-			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), app); err != nil {
+			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), said); err != nil {
 			return err
+		}
+		if status == workflows.StatusSent {
+			if err := reached(ctx, tx, row.customer, row.channel, now, 1, 0); err != nil {
+				return err
+			}
 		}
 		b := &batch{s: s, tx: tx, now: now}
 		for _, address := range sorted(o.Gone) {

@@ -13,21 +13,34 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// yes permits every send by e-mail.
-func yes(brain.Standing) brain.Verdict {
-	return brain.Verdict{Channel: "email", Addresses: []string{"a@example.com"}}
-}
-
-func no(brain.Standing) brain.Verdict { return brain.Verdict{Reason: brain.NoConsent} }
+// Traits by which a customer may be written to, by e-mail or by push, or may not.
+var (
+	yes  = props{"email": "a@example.com", "push_token": nil, "consent": props{"marketing": true}}
+	push = props{"email": nil, "push_token": "t1", "consent": props{"marketing": true}}
+	no   = props{"email": "a@example.com", "consent": props{"marketing": false}}
+)
 
 func (s *suite) send(e Enrolment, key string) workflows.Send {
 	return workflows.Send{Ref: ref(e), Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: key, Step: "nudge", Visit: 1,
-		Spec: journey.Send{Message: "reminder", Via: []string{"email"}, Category: journey.Marketing, Topic: "news"}}
+		Spec: journey.Send{Message: "reminder", Via: []string{"email", "push"}, Category: journey.Marketing, Topic: "news"}}
 }
 
-func (s *suite) reserves(e Enrolment, key string, at time.Time, decide func(brain.Standing) brain.Verdict) Reservation {
+// has gives the customer traits, without an event.
+func (s *suite) has(customer string, traits props) {
 	s.Helper()
-	r, err := s.Reserve(s.ctx, noon, at, s.send(e, key), time.Minute, decide)
+	s.must(s.Seed(s.ctx, noon, customer, traits))
+}
+
+// asks reserves a send to a customer with these traits.
+func (s *suite) asks(at time.Time, in workflows.Send, traits props) (Reservation, error) {
+	s.Helper()
+	s.has(in.Customer, traits)
+	return s.Reserve(s.ctx, noon, at, in, time.Minute)
+}
+
+func (s *suite) reserves(e Enrolment, key string, at time.Time, traits props) Reservation {
+	s.Helper()
+	r, err := s.asks(at, s.send(e, key), traits)
 	s.must(err)
 	return r
 }
@@ -50,17 +63,14 @@ func TestReserveAndSettle(t *testing.T) {
 		release := s.publishes([]*journey.Definition{cart()}, reminder())
 		s.ingest(noon, s.identify("ana", props{"language": "ja"}))
 		e := s.enters("ana", props{"cart_id": "k1"})
-		r := s.reserves(e, "k", wall, func(st brain.Standing) brain.Verdict {
-			s.same([]any{st.Customer, st.Traits["language"], st.AgentActive, st.Release, st.Content.Messages["reminder"].Name, st.Bounced("email", "a@example.com")},
-				[]any{"ana", "ja", false, release, "reminder", false})
-			return yes(st)
-		})
+		r := s.reserves(e, "k", wall, yes)
 		s.same([]any{r.Done == nil, r.Unsettled, r.Release, r.Message.Name, r.Language, r.Category, r.Verdict.Channel}, []any{true, false, release, "reminder", "ja", "marketing", "email"})
 		s.same(r.Vars.Entry, props{"cart_id": "k1"})
-		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: workflows.StatusSent, ProviderID: "p1", App: map[string]string{"title": "Hi"}}))
+		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: workflows.StatusSent, ProviderID: "p1", Said: map[string]string{"title": "Hi"}}))
 		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: workflows.StatusSent})) // said twice
-		s.same(s.contact("k"), Contact{Key: "k", Enrolment: e.ID, Journey: "cart", Step: "nudge", Message: "reminder", Customer: "ana", Channel: "email", Category: "marketing",
-			Status: "sent", ProviderID: "p1", Attempts: 1, Release: release, At: noon.Add(time.Second), App: map[string]string{"title": "Hi"}})
+		s.same(s.contact("k"), Contact{Key: "k", Enrolment: e.ID, Journey: "cart", Step: "nudge", Message: "reminder", Customer: "ana", Channel: "email", Category: "marketing", Topic: "news",
+			Status: "sent", ProviderID: "p1", Attempts: 1, Release: release, At: noon.Add(time.Second), Said: map[string]string{"title": "Hi"},
+			Tried: []brain.Tried{{Channel: "email"}, {Channel: "push", Reason: "NO_ADDRESS"}}})
 		s.same(s.reserves(e, "k", wall, no).Done, &workflows.SendResult{Status: "sent", Channel: "email"})
 		s.refused(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusFailed}), ErrNotMine)
 	})
@@ -71,9 +81,8 @@ func TestReserveLease(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
 		first := s.reserves(e, "k", wall, yes)
-		_, err := s.Reserve(s.ctx, noon, wall.Add(time.Second), s.send(e, "k"), time.Minute, yes)
+		_, err := s.asks(wall.Add(time.Second), s.send(e, "k"), yes)
 		s.refused(err, ErrBusy)
-		push := func(brain.Standing) brain.Verdict { return brain.Verdict{Channel: "push"} }
 		second := s.reserves(e, "k", wall.Add(2*time.Minute), push)
 		s.same([]any{second.Unsettled, second.Verdict.Channel}, []any{true, "email"}) // it may have gone out there
 		s.refused(s.Settle(s.ctx, noon, first, Settlement{Status: workflows.StatusSent}), ErrNotMine)
@@ -108,12 +117,12 @@ func TestReserveRefusals(t *testing.T) {
 		s.same(s.reserves(e, "s", wall, yes).Done, &workflows.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}) // decided
 		missing := s.send(e, "m")
 		missing.Spec.Message = "gone"
-		r, err := s.Reserve(s.ctx, noon, wall, missing, time.Minute, yes)
+		r, err := s.asks(wall, missing, yes)
 		s.must(err)
 		s.same(r.Done, &workflows.SendResult{Status: "failed", Reason: "NO_MESSAGE"})
 		other := s.send(e, "o")
 		other.Chain = "another"
-		_, err = s.Reserve(s.ctx, noon, wall, other, time.Minute, yes)
+		_, err = s.asks(wall, other, yes)
 		s.refused(err, ErrNotMine)
 	})
 }
@@ -122,13 +131,14 @@ func TestReserveRaceHasOneWinner(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
+		s.has("ana", yes)
 		var won atomic.Int64
 		var wg sync.WaitGroup
 		for range 16 {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				switch _, err := s.Reserve(s.ctx, noon, wall, s.send(e, "k"), time.Minute, yes); {
+				switch _, err := s.Reserve(s.ctx, noon, wall, s.send(e, "k"), time.Minute); {
 				case err == nil:
 					won.Add(1)
 				case !errors.Is(err, ErrBusy):
@@ -147,10 +157,9 @@ func TestGoneAddressesBounce(t *testing.T) {
 		e := s.enters("ana", nil)
 		r := s.reserves(e, "k", wall, yes)
 		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusFailed, Reason: "550 no such user", Gone: []string{"a@example.com"}}))
-		s.reserves(e, "k2", wall, func(st brain.Standing) brain.Verdict {
-			s.same([]bool{st.Bounced("email", "a@example.com"), st.Bounced("push", "a@example.com"), st.Bounced("email", "b@example.com")}, []bool{true, false, false})
-			return no(st)
-		})
+		s.same(s.reserves(e, "k2", wall, yes).Done, &workflows.SendResult{Status: "suppressed", Reason: "BOUNCED"})
+		s.same(s.reserves(e, "k3", wall, push).Verdict.Channel, "push")
+		s.same(s.reserves(e, "k4", wall, props{"email": "b@example.com"}).Verdict.Channel, "email")
 	})
 }
 
@@ -172,13 +181,22 @@ func TestAppMessages(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
 		for i := range 3 {
-			r := s.reserves(e, strconv.Itoa(i), wall, func(brain.Standing) brain.Verdict { return brain.Verdict{Channel: "app"} })
-			s.must(s.Settle(s.ctx, noon.Add(time.Duration(i)*time.Second), r, Settlement{Status: workflows.StatusSent, App: map[string]string{"title": strconv.Itoa(i)}}))
+			r := s.inApp(e, strconv.Itoa(i))
+			s.must(s.Settle(s.ctx, noon.Add(time.Duration(i)*time.Second), r, Settlement{Status: workflows.StatusSent, Said: map[string]string{"title": strconv.Itoa(i)}}))
 		}
-		s.reserves(e, "pending", wall, func(brain.Standing) brain.Verdict { return brain.Verdict{Channel: "app"} })
+		s.inApp(e, "pending")
 		got, err := s.AppMessages(s.ctx, "ana", 2)
 		s.must(err)
-		s.same([]string{got[0].App["title"], got[1].App["title"]}, []string{"2", "1"})
+		s.same([]string{got[0].Said["title"], got[1].Said["title"]}, []string{"2", "1"})
 		s.same(len(got), 2)
 	})
+}
+
+func (s *suite) inApp(e Enrolment, key string) Reservation {
+	s.Helper()
+	in := s.send(e, key)
+	in.Spec.Via = []string{"app"}
+	r, err := s.asks(wall, in, yes)
+	s.must(err)
+	return r
 }

@@ -23,6 +23,11 @@ var (
 	wall = time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
 )
 
+// channels are some, as a build may have them.
+var channels = []journey.ChannelSpec{
+	{Name: "email", Address: "email"}, {Name: "push", Address: "push_token"}, {Name: "sms", Address: "phone"}, {Name: "app"}, {Name: "log", Any: true},
+}
+
 // suite is a store under test with short forms for what the tests do.
 type suite struct {
 	*testing.T
@@ -49,7 +54,7 @@ func each(t *testing.T, f func(s *suite)) {
 
 func opened(t *testing.T, url string) *suite {
 	t.Helper()
-	s, err := Open(t.Context(), Options{URL: url})
+	s, err := Open(t.Context(), Options{URL: url, Channels: channels})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +160,8 @@ func named(name string) func(*journey.Definition) {
 }
 
 func reminder() *journey.Message {
-	return &journey.Message{Name: "reminder", Treatments: map[string]journey.Treatment{"email": {"subject": "Your cart", "html": "<p>Hello</p>"}}}
+	return &journey.Message{Name: "reminder", Treatments: map[string]journey.Treatment{
+		"email": {"subject": "Your cart", "html": "<p>Hello</p>"}, "push": {"title": "Your cart"}, "sms": {"text": "Your cart"}, "app": {"title": "Your cart"}}}
 }
 
 // enters opens an instance of cart and takes its start from the outbox.

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// inquiry is what the brain may ask the deciding transaction about a customer. It reads what it is asked for, once; err is to be looked at when the brain has decided.
+type inquiry struct {
+	s   *Store
+	ctx context.Context
+	tx  conn
+	p   *person
+	rel *release
+	now time.Time
+	key string // of the send under decision, which does not count against itself
+	err error
+
+	contacts map[journey.Limit]int
+	reached  map[string]brain.Reached
+}
+
+// standing is what the brain decides by. p is locked. vars are what the rules may see: the customer, and the journey where one asks.
+func (s *Store) standing(ctx context.Context, tx conn, p *person, rel *release, vars journey.Vars, now time.Time, key string) (brain.Standing, *inquiry, error) {
+	q := &inquiry{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: key}
+	active, err := exists(ctx, tx, `select 1 from handoffs h join enrolments e on e.id = h.enrolment
+		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, p.id)
+	vars.History = &history{ctx: ctx, tx: tx, customer: p.id, now: now} // this transaction holds the only connection there may be
+	return brain.Standing{
+		Customer: p.id, Traits: p.traits, AgentActive: active, Bounced: q.bounced, Release: rel.number, Content: rel.content,
+		Rules: rel.rules, Scope: journey.NewScope(vars), Now: now, Contacted: q.contacted, Reach: q.reach, Scenario: s.scenario,
+	}, q, err
+}
+
+func (q *inquiry) bounced(channel, address string) bool {
+	dead, err := exists(q.ctx, q.tx, `select 1 from bounces where channel = $1 and address = $2`, channel, clean(address))
+	q.err = errors.Join(q.err, err)
+	return dead
+}
+
+// contacted counts for a limit. One query counts for all of them.
+func (q *inquiry) contacted(limit journey.Limit) int {
+	if q.contacts == nil {
+		limits := []journey.Limit{limit}
+		if policy := q.rel.rules.Policy; policy != nil {
+			limits = policy.Limits
+		}
+		q.err = errors.Join(q.err, q.count(limits))
+	}
+	if _, known := q.contacts[limit]; !known {
+		q.err = errors.Join(q.err, q.count([]journey.Limit{limit}))
+	}
+	return q.contacts[limit]
+}
+
+// counting are the rows of the ledger that are contacts: they went out, may have, or are about to.
+const counting = `(status in ('` + statusSending + `', '` + workflows.StatusRetry + `', '` + workflows.StatusSent + `') or in_doubt = 1)`
+
+func (q *inquiry) count(limits []journey.Limit) error {
+	if q.contacts == nil {
+		q.contacts = map[journey.Limit]int{}
+	}
+	since := millis(q.now)
+	var sums []string
+	args := []any{q.p.id, q.key, int64(0)}
+	param := func(v any) string { args = append(args, v); return list(len(args), 1) }
+	for _, l := range limits {
+		from := millis(q.now.Add(-l.Per))
+		since = min(since, from)
+		when := "at > " + param(from)
+		if l.Channel != "" {
+			when += " and channel = " + param(l.Channel)
+		}
+		if l.Topic != "" {
+			when += " and topic = " + param(l.Topic)
+		}
+		sums = append(sums, "count(case when "+when+" then 1 end)")
+	}
+	args[2] = since
+	counts := make([]int, len(limits))
+	into := make([]any, len(limits))
+	for i := range counts {
+		into[i] = &counts[i]
+	}
+	err := q.tx.QueryRowContext(q.ctx, `select `+strings.Join(sums, ", ")+` from contacts where customer = $1 and key <> $2 and at > $3 and `+counting, args...).Scan(into...)
+	for i, l := range limits {
+		q.contacts[l] = counts[i]
+	}
+	return err
+}
+
+// reach is how likely the customer answers on a channel.
+func (q *inquiry) reach(channel string) float64 {
+	if q.reached == nil {
+		q.reached = map[string]brain.Reached{}
+		q.err = errors.Join(q.err, rows(q.ctx, q.tx, func(r *sql.Rows) error {
+			var name string
+			var own brain.Reached
+			err := r.Scan(&name, &own.Sends, &own.Answers)
+			q.reached[name] = own
+			return err
+		}, `select channel, sends, answers from reach where customer = $1`, q.p.id))
+	}
+	return brain.Reach(q.reached[channel], q.s.population.rate(channel), q.now)
+}

@@ -1,0 +1,156 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// reaction is an event by which a customer answers a send, or by which a send is known not to have reached them.
+type reaction struct {
+	channel string  // where the event does not say
+	worth   float64 // 0: a bounce
+}
+
+var reactions = map[string]reaction{
+	"Email Opened":          {"email", brain.AnswerOpen},
+	"Email Link Clicked":    {"email", brain.AnswerClick},
+	"Push Clicked":          {"push", brain.AnswerClick},
+	"Email Bounced":         {"email", 0},
+	journey.MessageReceived: {"", brain.AnswerReply},
+}
+
+// react learns from an event how the customer answers. It is credited to the send that the event names, else to the latest on its channel: the best answer to one
+// send counts, once. An answer to a send that the ledger does not know (of another system, or to none) counts as one send, answered.
+func (b *batch) react(ctx context.Context, p *person, ev *event) error {
+	r, known := reactions[ev.name]
+	if !known {
+		return nil
+	}
+	str := func(name string) string { s, _ := ev.properties[name].(string); return strings.TrimSpace(s) }
+	if said := str("channel"); said != "" {
+		r.channel = said
+	}
+	if !b.s.hasChannel(r.channel) {
+		return nil
+	}
+	at := moment(ev.at)
+	if r.worth == 0 {
+		return reached(ctx, b.tx, p.id, r.channel, at, 1, 0)
+	}
+	w := where{}
+	w.equals("customer", p.id)
+	w.equals("channel", r.channel)
+	w.equals("status", workflows.StatusSent)
+	for _, name := range []string{"journey", "step", "message"} {
+		w.equals(name, clean(str(name)))
+	}
+	var key string
+	var sent int64
+	var before float64
+	err := b.tx.QueryRowContext(ctx, `select key, at, answered from contacts`+w.sql()+` order by at desc limit 1`, w.args...).Scan(&key, &sent, &before)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return reached(ctx, b.tx, p.id, r.channel, at, 1, r.worth)
+	case err != nil || r.worth <= before:
+		return err
+	}
+	if _, err := b.tx.ExecContext(ctx, `update contacts set answered = $2 where key = $1`, key, r.worth); err != nil {
+		return err
+	}
+	return reached(ctx, b.tx, p.id, r.channel, moment(sent), 0, r.worth-before)
+}
+
+// hasChannel reports whether this build has a channel.
+func (s *Store) hasChannel(name string) bool {
+	for i := range s.channels {
+		if s.channels[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// reached adds to what is known of a customer's channel. The customer is locked.
+func reached(ctx context.Context, tx conn, customer, channel string, at time.Time, sends, answers float64) error {
+	weight := brain.ReachWeight(at)
+	_, err := tx.ExecContext(ctx, `insert into reach (customer, channel, sends, answers) values ($1, $2, $3, $4)
+		on conflict (customer, channel) do update set sends = reach.sends + excluded.sends, answers = reach.answers + excluded.answers`,
+		customer, channel, sends*weight, answers*weight)
+	return err
+}
+
+// uniteReach adds what is known of one customer's channels to another's.
+func uniteReach(ctx context.Context, tx conn, gone, survivor string) error {
+	if _, err := tx.ExecContext(ctx, `insert into reach (customer, channel, sends, answers) select cast($2 as text), channel, sends, answers from reach where customer = $1
+		on conflict (customer, channel) do update set sends = reach.sends + excluded.sends, answers = reach.answers + excluded.answers`, gone, survivor); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `delete from reach where customer = $1`, gone)
+	return err
+}
+
+// population is how customers answer on the channels, all together. No row is kept for it, which every sender would have to write: each process looks at the
+// latest sends of the ledger from time to time.
+type population struct {
+	mu    sync.Mutex
+	next  time.Time // of the wall
+	rates map[string]float64
+	other float64
+}
+
+const (
+	populationEvery = 10 * time.Minute
+	populationSends = 20_000         // looked at
+	populationRest  = 24 * time.Hour // younger sends may still be answered
+)
+
+// rate is how often customers answer on a channel, 0…1.
+func (p *population) rate(channel string) float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if rate, known := p.rates[channel]; known {
+		return rate
+	}
+	return p.other
+}
+
+// learnPopulation looks at the ledger where the last look is some time ago. It is called outside of transactions. Scenarios know one customer alone.
+func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error {
+	p := &s.population
+	p.mu.Lock()
+	due := !s.scenario && !wall.Before(p.next)
+	if due {
+		p.next = wall.Add(populationEvery) // one looks, the others decide by what was known
+	}
+	p.mu.Unlock()
+	if !due {
+		return nil
+	}
+	channels := map[string]brain.Reached{}
+	err := s.read(ctx, func(tx conn) error {
+		return rows(ctx, tx, func(r *sql.Rows) error {
+			var name string
+			var c brain.Reached
+			err := r.Scan(&name, &c.Sends, &c.Answers)
+			channels[name] = c
+			return err
+		}, `select channel, count(*), sum(answered) from (select channel, answered from contacts where at <= $1 and status = 'sent' order by at desc limit $2) as latest group by channel`,
+			millis(now.Add(-populationRest)), populationSends)
+	})
+	if err != nil {
+		return err
+	}
+	rates, other := brain.Population(channels)
+	p.mu.Lock()
+	p.rates, p.other = rates, other
+	p.mu.Unlock()
+	return nil
+}
