@@ -33,9 +33,6 @@ func agree(t *testing.T, files []journey.File, name string, document any) (refus
 	return refusal, false
 }
 
-// checked reports whether lint reads files of a kind in this build.
-func checked(kind string) bool { return kind == "journey" || kind == "message" || kind == "test" }
-
 // The files that ship, those that show every key, and those that the simulator plays are taken by both.
 func TestGoodFiles(t *testing.T) {
 	t.Parallel()
@@ -78,7 +75,7 @@ func TestGoldens(t *testing.T) {
 		}
 		for _, file := range files {
 			_, document, ok := parse(file.Data)
-			if !ok || !checked(kindOf(file.Name)) {
+			if !ok {
 				continue
 			}
 			if _, same := agree(t, files, file.Name, document); !same {
@@ -151,6 +148,11 @@ func replaced(at **yaml.Node, path string) []edit {
 	return out
 }
 
+// named are the kinds of file that files of a kind name.
+var named = map[string][]string{
+	"test": {"journey", "message", "actions", "intents"}, "journey": {"message", "actions", "intents"}, "actions": {"message", "intents"}, "policy": {"intents"},
+}
+
 // TestEveryMistake makes every small mistake in files that show every key, and asks lint and schema.
 func TestEveryMistake(t *testing.T) {
 	t.Parallel()
@@ -162,10 +164,10 @@ func TestEveryMistake(t *testing.T) {
 			if !ok {
 				t.Fatal("cannot be read")
 			}
-			changed := []journey.File{{Name: file.Name}} // and what it needs: scenarios need journeys, and these messages
+			changed := []journey.File{{Name: file.Name}} // and what it needs: scenarios need journeys, and these what they name
 			kind := kindOf(file.Name)
 			for _, other := range files {
-				if k := kindOf(other.Name); other.Name != file.Name && (kind == "test" && k != "test" || kind == "journey" && k == "message") {
+				if other.Name != file.Name && slices.Contains(named[kind], kindOf(other.Name)) {
 					changed = append(changed, other)
 				}
 			}
@@ -196,6 +198,8 @@ func TestEveryMistake(t *testing.T) {
 	}
 }
 
+var fileTop = regexp.MustCompile(`^# ([\w./-]+\.yaml)\n`)
+
 var example = regexp.MustCompile("(?ms)^```yaml *([a-z-]*)\n(.*?)^```$")
 
 // The examples of the manual: those that lint, and those that it shows as mistakes.
@@ -221,12 +225,16 @@ func TestManual(t *testing.T) {
 				continue
 			}
 			kind := "journey"
+			if m := fileTop.FindStringSubmatch(source); m != nil {
+				kind = kindOf(m[1])
+			}
 			switch d := document.(type) {
 			case []any: // steps
 				document = map[string]any{"journey": "j", "entry": map[string]any{"event": "E"}, "steps": d}
 			case map[string]any:
-				for _, name := range []string{"test", "message"} {
-					if d[name] != nil {
+				for key, name := range map[string]string{"test": "test", "message": "message", "group": "actions", "intents": "intents", "limits": "policy", "quiet_hours": "policy", "consent": "policy",
+					"suppress": "policy", "control_groups": "policy"} {
+					if d[key] != nil {
 						kind = name
 					}
 				}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What lint does not read yet is held against the contract of the language: good files, and the mistakes that a schema can see.
+// The examples of the contract of the language, and the mistakes that a schema can see.
 const (
 	goodActions = `
 group: retention
@@ -67,7 +67,7 @@ func TestActionsIntentsPolicy(t *testing.T) {
 		{"actions", "group: retention", "group: retention\nowner: x"},
 		{"actions", "    value: customer.mrr * 0.3\n", ""},
 		{"actions", "value: customer.mrr * 0.3", "value: [1]"},
-		{"actions", "    message: loyalty-discount\n", ""},
+		{"actions", "message: loyalty-discount", "message: [loyalty-discount]"},
 		{"actions", "[email, push, app]", "[email, fax]"},
 		{"actions", "[email, push, app]", "[email, email]"},
 		{"actions", "lever: 1.2", "levre: 1.2"},
@@ -100,6 +100,9 @@ func TestActionsIntentsPolicy(t *testing.T) {
 		{"policy", "when: intent.complaint > 0.6, ", ""},
 		{"policy", "category: marketing", "category: advertising"},
 		{"policy", "use: empathetic", "tone: empathetic"},
+		{"policy", "reason: UPSET", "chanel: email"},
+		{"policy", "tone: [", "control_groups: {random: 200}\ntone: ["},
+		{"policy", "tone: [", "control_groups: {randomly: 2}\ntone: ["},
 		{"policy", "limits:", "limit:"},
 	} {
 		source := strings.Replace(good[c.kind], c.old, c.new, 1)

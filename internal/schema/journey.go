@@ -68,13 +68,15 @@ func (b *builder) exitRule() *Schema {
 	return s
 }
 
+// reroute is a rule by an event or a condition, or by an intent.
 func (b *builder) reroute() *Schema {
-	s := object(keys{
+	common := keys{
 		"event":  b.events(),
 		"when":   b.cel().with("A condition. Without an event it is asked on every event of the customer."),
 		"go_to":  word().with("The path."),
 		"repeat": boolean().with("More than once per instance; default false."),
-	}, "go_to")
+	}
+	s := object(common, "go_to")
 	s.AnyOf = need("event", "when")
-	return s
+	return anyOf(s, object(and(common, level()), "intent", "go_to").levelled())
 }

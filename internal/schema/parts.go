@@ -122,7 +122,7 @@ func (b *builder) duration() *Schema {
 func (b *builder) cel() *Schema {
 	return b.def("expression", func() *Schema {
 		return &Schema{
-			Description: "A CEL expression over customer, entry, event, event_name, vars, steps and now. A number or a boolean is itself; a text needs quotes inside the quotes: \"'trial'\".",
+			Description: "A CEL expression over customer, entry, event, event_name, intent, vars, steps and now. A number or a boolean is itself; a text needs quotes inside the quotes: \"'trial'\".",
 			Type:        []string{"string", "number", "boolean"}, Pattern: notBlank,
 		}
 	})
@@ -165,9 +165,26 @@ func (b *builder) channel() *Schema {
 	})
 }
 
-// via is a channel or a list of them.
+// via is a channel, best, or a list of channels.
 func (b *builder) via() *Schema {
-	return anyOf(b.channel(), &Schema{Type: "array", Items: b.channel(), MinItems: 1, UniqueItems: true})
+	return b.def("via", func() *Schema {
+		return anyOf(enum("best").with("The channel that the customer answers most, of those permitted: the default."), b.channel(), &Schema{Type: "array", Items: b.channel(), MinItems: 1, UniqueItems: true})
+	})
+}
+
+// level are the keys of a threshold of an intent.
+func level() keys {
+	return keys{
+		"intent": word().with("The name of an intent of intents.yaml."),
+		"above":  within(0, 1).with("The score is greater."),
+		"below":  within(0, 1).with("The score is less."),
+	}
+}
+
+// levelled asks for exactly one threshold.
+func (s *Schema) levelled() *Schema {
+	s.OneOf = need("above", "below")
+	return s
 }
 
 // and joins properties.

@@ -61,6 +61,7 @@ func (b *builder) line() *Schema {
 			"properties": (&Schema{Type: "object"}).with("Its properties."),
 			"id":         id().with("Its id: an event counts once. Default one of its own."),
 		},
+		{"intent": scores().with("The scores of intents, replaced: {complaint: 0.9}. They then decay.")},
 		{"customer": (&Schema{Type: "object", Not: &Schema{Required: []string{"id"}}}).with("Traits that change; null takes one away.")},
 		{"fail": object(keys{
 			"via":       b.channel(),
@@ -76,11 +77,17 @@ func (b *builder) line() *Schema {
 		{"expect": b.expect().with("What must be so now.")},
 	}
 	s := &Schema{Description: "A moment, and one thing that happens then."}
-	for i, name := range []string{"event", "customer", "fail", "resolve", "expect"} {
+	for i, name := range []string{"event", "intent", "customer", "fail", "resolve", "expect"} {
 		one := object(and(acts[i], keys{"at": b.duration().with("When, counted from the start. Never decreases.")}), "at", name)
 		one.Title = name
 		s.OneOf = append(s.OneOf, one)
 	}
+	return s
+}
+
+func scores() *Schema {
+	s := mapOf(nil, within(0, 1))
+	s.MinProperties = 1
 	return s
 }
 

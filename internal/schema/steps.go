@@ -21,6 +21,8 @@ func forms() map[string]func(*builder) form {
 		"branch":   (*builder).branch,
 		"split":    (*builder).split,
 		"send":     (*builder).send,
+		"decide":   (*builder).decide,
+		"ask":      (*builder).ask,
 		"handoff":  (*builder).handoff,
 		"set":      (*builder).set,
 		"emit":     (*builder).emit,
@@ -99,8 +101,11 @@ func (b *builder) waitFor() form {
 			"then":  b.arm("to take when the event comes"),
 		}, "event")
 	})
+	one := anyOf(arm, b.def("intent_arm", func() *Schema {
+		return object(and(level(), keys{"then": b.arm("to take when the score is there")}), "intent").levelled()
+	}))
 	return form{
-		value: anyOf(arm, list(arm, 1)),
+		value: anyOf(one, list(one, 1)),
 		options: keys{
 			"timeout":    b.duration().with("How long at most."),
 			"on_timeout": b.arm("to take when no event came in time"),
@@ -128,18 +133,51 @@ func (b *builder) split() form {
 	}, "weight"), 1)}
 }
 
-func (b *builder) send() form {
+// saying are the keys of what is said: of send and ask.
+func (b *builder) saying() keys {
+	return keys{
+		"via":        b.via().with("A channel, best (default: the one that the customer answers most), or a list: the first that is permitted."),
+		"data":       mapOf(&Schema{Pattern: variable}, b.cel()).with("Values for the message, as data.x."),
+		"category":   enum(journey.Marketing, journey.Transactional).with("Default marketing."),
+		"topic":      word().with("What it is about, for limits."),
+		"tone":       word().with("Which of the message's tones."),
+		"on_blocked": b.arm("to take when the policy forbids it on every channel"),
+		"on_failure": b.arm("to take when it could not be delivered"),
+	}
+}
+
+func (b *builder) send() form { return form{value: reference(), options: b.saying()} }
+
+func (b *builder) decide() form {
+	return form{
+		value: anyOf(word().with("A group of actions."), (&Schema{Type: "array", Items: word(), MinItems: 1, UniqueItems: true}).with("Actions.")),
+		options: keys{
+			"send": boolean().with("False: only chooses. Default true."),
+			"via":  b.via().with("Narrows the channels that the actions may be offered by."),
+			"none": b.arm("to take when nothing is chosen"),
+		},
+	}
+}
+
+func (b *builder) ask() form {
+	arm := func(key string, value *Schema) *Schema {
+		return object(keys{key: value, "then": b.arm("to take when the reply fits")}, key)
+	}
+	reply := b.def("reply_arm", func() *Schema {
+		return &Schema{OneOf: []*Schema{
+			arm("intent", word().with("The reply is classified as this intent.")),
+			arm("matches", word().with("This regular expression (RE2) is found in the text.")),
+			arm("any", (&Schema{Enum: []any{true}}).with("Any reply.")),
+		}}
+	})
 	return form{
 		value: reference(),
-		options: keys{
-			"via":        b.via().with("A channel, or a list: the first that is permitted."),
-			"data":       mapOf(&Schema{Pattern: variable}, b.cel()).with("Values for the message, as data.x."),
-			"category":   enum(journey.Marketing, journey.Transactional).with("Default marketing."),
-			"topic":      word().with("What it is about, for limits."),
-			"tone":       word().with("Which of the message's tones."),
-			"on_blocked": b.arm("to take when the policy forbids it on every channel"),
-			"on_failure": b.arm("to take when it could not be delivered"),
-		},
+		options: and(b.saying(), keys{
+			"timeout":    b.duration().with("How long at most, from when it was asked."),
+			"replies":    list(reply, 1).with("The first arm that a reply fits is taken. Without any, every reply goes on behind the step."),
+			"on_timeout": b.arm("to take when no reply that fits came in time"),
+		}),
+		needs: []string{"timeout"},
 	}
 }
 
