@@ -20,6 +20,13 @@ func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) e
 		if err != nil || !new {
 			return err
 		}
+		if r.Parked != nil {
+			// A reroute or a person took it away from a send that quiet hours held.
+			if _, err := tx.ExecContext(ctx, `update contacts set status = 'suppressed', reason = '`+reasonMovedOn+`', until_at = 0 where enrolment = $1 and status = 'held' and step <> $2`,
+				r.Enrolment, r.Parked.Step); err != nil {
+				return err
+			}
+		}
 		return passages(ctx, tx, r)
 	})
 }
@@ -103,8 +110,11 @@ func (s *Store) ended(ctx context.Context, now time.Time, r workflows.Report) er
 	})
 }
 
-// reasonEnded is why a send was given up when its instance ended.
-const reasonEnded = "ENDED"
+// Why a send was given up: its instance ended, or went on elsewhere while quiet hours held it.
+const (
+	reasonEnded   = "ENDED"
+	reasonMovedOn = "MOVED_ON"
+)
 
 // closeEnrolment ends an enrolment of an adopted customer: frees what it held, drops its deliveries and decides the entries that waited for it.
 func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reason string, value float64, at time.Time) error {
