@@ -76,7 +76,7 @@ func resummed(ctx context.Context, tx conn, rules *intentRules, id string, custo
 		traces = append(traces, t)
 	}
 	for _, ev := range events {
-		for len(kept) > 0 && kept[0].at <= ev.received {
+		for len(kept) > 0 && kept[0].at < ev.received {
 			count(kept[0])
 			kept = kept[1:]
 		}
