@@ -88,6 +88,7 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 		workflows.CallActivity:     a.Call,
 		workflows.MoveActivity:     a.Move,
 		workflows.LevelsActivity:   a.Levels,
+		workflows.ReplyActivity:    a.Reply,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}

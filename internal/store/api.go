@@ -3,6 +3,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -32,9 +33,15 @@ type Options struct {
 	Channels []journey.ChannelSpec
 	// Scenario makes decisions those of a scenario: a consent property that is not given counts as given, and nothing is explored.
 	Scenario bool
+	// Classifier is asked before the built-in one what a customer's message is about; nil: nothing is.
+	Classifier TextClassifier
 	// Holdout decides who is held out; default: a hash of journey and customer below percent.
 	Holdout func(journey, customer string, percent float64) bool
 }
+
+// TextClassifier says which of the intents, sorted, a customer's message is about: none of them is empty; the confidence is from 0 to 1. It keeps to a
+// time limit of its own. On an error the built-in classifier is asked.
+type TextClassifier func(ctx context.Context, text string, intents []string) (intent string, confidence float64, err error)
 
 // Call is one call of Segment's tracking API, after the gateway's checks.
 type Call struct {

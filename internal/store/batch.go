@@ -233,6 +233,9 @@ func (b *batch) flushEvents(ctx context.Context) error {
 	if err == nil && n != int64(len(values)) {
 		err = errAgain
 	}
+	if err == nil {
+		err = b.keepClassifications(ctx, b.events)
+	}
 	b.events = nil
 	return err
 }

@@ -19,13 +19,16 @@ func (s *Store) Emit(ctx context.Context, now time.Time, in workflows.Emit, prop
 	if name == "" {
 		return inputError("the event's name is missing")
 	}
+	calls := []Call{{Type: "track", MessageID: emitted + clean(in.Key), Event: name, Properties: properties, Source: "step"}}
+	if err := s.classify(ctx, calls); err != nil {
+		return err
+	}
 	return s.change(ctx, now, func(tx conn, b *batch) error {
 		e, p, claim := claimed(ctx, tx, in.Enrolment, in.Chain)
 		if claim != nil && !replayed(e, in.Chain, claim) {
 			return claim
 		}
-		id := emitted + clean(in.Key)
-		seen, err := exists(ctx, tx, `select 1 from events where id = $1`, id)
+		seen, err := exists(ctx, tx, `select 1 from events where id = $1`, calls[0].MessageID)
 		if err != nil || seen {
 			return err
 		}
@@ -44,7 +47,9 @@ func (s *Store) Emit(ctx context.Context, now time.Time, in workflows.Emit, prop
 		if err := b.adopt(ctx, p); err != nil {
 			return err
 		}
-		_, err = b.take(ctx, p, &Call{Type: "track", MessageID: id, Event: name, Properties: properties, Source: "step", Depth: depth + 1}, nil)
+		call := calls[0]
+		call.Depth = depth + 1
+		_, err = b.take(ctx, p, &call, nil)
 		return err
 	})
 }

@@ -37,6 +37,9 @@ func (s *Store) Ingest(ctx context.Context, now time.Time, calls []Call) ([]Rece
 		}
 		cleaned[i] = c
 	}
+	if err := s.classify(ctx, cleaned); err != nil {
+		return nil, err
+	}
 	var receipts []Receipt
 	err := s.change(ctx, now, func(tx conn, b *batch) error {
 		receipts = nil

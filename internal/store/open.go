@@ -31,11 +31,13 @@ type Store struct {
 	committed  chan struct{}
 	channels   []journey.ChannelSpec
 	scenario   bool
+	asks       TextClassifier // before the built-in one; may be nil
 	holdout    func(journey, customer string, percent float64) bool
 	population population
 
 	mu       sync.Mutex
 	release  *release
+	reads    *Classifier         // the latest that was read
 	programs map[string]*program // by revision
 }
 
@@ -44,7 +46,7 @@ const maxPrograms = 512
 
 // Open connects, migrates and checks. Errors do not hold the URL, which may carry a password.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{committed: make(chan struct{}, 1), programs: map[string]*program{}, holdout: o.Holdout, channels: o.Channels, scenario: o.Scenario}
+	s := &Store{committed: make(chan struct{}, 1), programs: map[string]*program{}, holdout: o.Holdout, channels: o.Channels, scenario: o.Scenario, asks: o.Classifier}
 	if s.holdout == nil {
 		s.holdout = func(name, customer string, percent float64) bool { return journey.Bucket(name, customer)*100 < percent }
 	}

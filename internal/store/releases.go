@@ -62,6 +62,10 @@ func (s *Store) Publish(ctx context.Context, now time.Time, c *journey.Content) 
 	if err != nil {
 		return 0, inputError("the content is not JSON: " + err.Error())
 	}
+	lesson, err := learn(c.Rules)
+	if err != nil {
+		return 0, err
+	}
 	err = s.write(ctx, func(tx conn) error {
 		// Two publishers wait for each other here.
 		if _, err := tx.ExecContext(ctx, `update settings set value = value where key = 'release'`); err != nil {
@@ -91,6 +95,9 @@ func (s *Store) Publish(ctx context.Context, now time.Time, c *journey.Content) 
 			}
 		}
 		if err := s.publishSchedules(ctx, tx, now, c); err != nil {
+			return err
+		}
+		if err := s.publishClassifier(ctx, tx, now, lesson); err != nil {
 			return err
 		}
 		number++

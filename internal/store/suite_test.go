@@ -33,6 +33,7 @@ type suite struct {
 	*testing.T
 	*Store
 	ctx context.Context
+	url string
 	n   int
 }
 
@@ -63,7 +64,7 @@ func opened(t *testing.T, url string) *suite {
 			t.Error(err)
 		}
 	})
-	return &suite{T: t, Store: s, ctx: t.Context()}
+	return &suite{T: t, Store: s, ctx: t.Context(), url: url}
 }
 
 // must fails the test on an error.

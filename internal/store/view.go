@@ -104,6 +104,9 @@ func (s *Store) vars(ctx context.Context, tx conn, e *enrolment, p *person, scen
 		properties := map[string]any{}
 		if ev := events[from]; ev != nil {
 			properties = ev.properties
+			if said := written(ev.name, properties); said != "" {
+				v.Steps[id]["text"] = said
+			}
 		}
 		v.Steps[id]["properties"] = properties
 	}

@@ -1,0 +1,57 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Reply reads a message of the customer as the reply to a question, and tries the arms in order: what it was classified as when it came in, a pattern found
+// in its text, anything. One that says it belongs to another journey or step is no reply. The text is answered only where the journey names it.
+func (a *Activities) Reply(ctx context.Context, in workflows.Reply) (workflows.ReplyResult, error) {
+	none := workflows.ReplyResult{Arm: -1}
+	heard, err := a.cfg.Store.Heard(ctx, in.Ref, in.Event)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return none, nil
+	case err != nil:
+		return none, mine(err)
+	case heard.Journey != "" && heard.Journey != in.Journey, heard.Step != "" && heard.Step != in.Step:
+		return none, nil
+	}
+	for i, arm := range in.Arms {
+		fits, err := fits(arm, heard)
+		if err != nil {
+			return none, invalid(fmt.Sprintf("step %s, arm %d of replies: %v", in.Step, i+1, err))
+		}
+		if !fits {
+			continue
+		}
+		result := workflows.ReplyResult{Arm: i, Intent: heard.Intent, Confidence: heard.Confidence}
+		if in.Text {
+			result.Text = heard.Text
+		}
+		return result, nil
+	}
+	return none, nil
+}
+
+// fits reports whether an arm takes what was heard.
+func fits(arm journey.ReplyArm, heard store.Understood) (bool, error) {
+	switch {
+	case arm.Intent != "":
+		return heard.Intent == arm.Intent, nil
+	case arm.Matches != "":
+		pattern, err := regexp.Compile(arm.Matches) // lint has compiled it too
+		if err != nil {
+			return false, err
+		}
+		return pattern.MatchString(heard.Text), nil
+	}
+	return arm.Any, nil
+}

@@ -1,0 +1,3 @@
+package text
+
+func (c *corpus) background(uint64) {}

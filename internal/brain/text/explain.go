@@ -1,0 +1,79 @@
+package text
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Reason is an n-gram of a text and what it adds to the margin of an intent.
+type Reason struct {
+	Gram   string  `json:"gram"` // as it was read; _ is a space
+	Kind   string  `json:"kind"` // word or characters
+	Weight float64 `json:"weight"`
+}
+
+// Explanation says why a text is taken for what it is.
+type Explanation struct {
+	Label     Label
+	Best      string  // the likeliest intent, also where Label has none
+	Threshold float64 // confidence below which it is none of the intents
+	Exact     bool    // the very text was an example
+	Unknown   float64 // share of the text that no example has, 0 to 1
+	Scores    []Score // the likeliest first
+	For       []Reason
+	Against   []Reason // the strongest first, both
+}
+
+// maxReasons is how many n-grams are given for and against.
+const maxReasons = 10
+
+// Explain classifies a text and gives the n-grams that spoke for and against the likeliest intent.
+func (m *Model) Explain(text string) Explanation {
+	r := m.read(text)
+	e := Explanation{Label: m.label(&r), Threshold: m.threshold, Exact: r.known != unseen, Unknown: r.clues[trustUnknown], Scores: m.Scores(text)}
+	if r.empty {
+		return e
+	}
+	e.Best = m.intents[r.best]
+	clean := normal(text)
+	s := m.words.scratch.Get().(*sheet)
+	defer m.words.scratch.Put(s)
+	m.words.vector(clean, s)
+	value := map[int32]float64{}
+	for n, i := range s.index {
+		value[i] = float64(s.value[n])
+	}
+	var all []Reason
+	each(clean, func(g gram) {
+		i := m.words.find(g.hash)
+		v, first := value[i]
+		if i < 0 || !first {
+			return
+		}
+		delete(value, i)
+		w := v * float64(m.scale[i]) * float64(m.weights[int(i)*len(m.intents)+r.best])
+		all = append(all, Reason{Gram: shown(clean[g.from:g.to]), Kind: [kinds]string{words: "word", chars: "characters"}[g.kind], Weight: w})
+	})
+	slices.SortStableFunc(all, func(a, b Reason) int { return cmp.Compare(math.Abs(b.Weight), math.Abs(a.Weight)) })
+	for _, one := range all {
+		to := &e.For
+		if one.Weight < 0 {
+			to = &e.Against
+		}
+		if len(*to) < maxReasons && one.Weight != 0 {
+			*to = append(*to, one)
+		}
+	}
+	return e
+}
+
+func shown(gram []rune) string {
+	out := slices.Clone(gram)
+	for i, r := range out {
+		if r == ' ' {
+			out[i] = '_'
+		}
+	}
+	return string(out)
+}

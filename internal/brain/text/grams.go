@@ -1,0 +1,87 @@
+package text
+
+// Kinds of n-grams. Each kind is a block of features with a norm of its own.
+const (
+	words = iota // of one or two words
+	chars        // of characters
+	kinds
+)
+
+// n-grams of characters: within all scripts from minChars to maxChars, and below minChars where they are of a script without spaces.
+const (
+	minChars = 3
+	maxChars = 5
+	maxDense = 4
+)
+
+// gram is an n-gram of a text.
+type gram struct {
+	hash     uint32
+	kind     uint8
+	from, to int32 // in the normalised text
+	count    float32
+}
+
+const (
+	basis = 0x9e3779b97f4a7c15
+	prime = 0xff51afd7ed558ccd
+)
+
+func mix(h uint64, r rune) uint64 {
+	h = (h ^ uint64(r)) * prime
+	return h ^ h>>29
+}
+
+// fold is the hash of an n-gram; its lowest bit is the kind.
+func fold(h uint64, kind uint8) uint32 {
+	h = (h ^ h>>32) * 0xc4ceb9fe1a85ec53
+	return uint32(h>>32)&^1 | uint32(kind)
+}
+
+// each gives every n-gram of a normalised text, repeated ones again.
+func each(text []rune, f func(g gram)) {
+	n := len(text)
+	for i := 0; i < n; i++ {
+		h := uint64(basis)
+		top := maxChars
+		if dense(text[i]) {
+			top = maxDense
+		}
+		allDense := true
+		for j := i; j < n && j < i+top; j++ {
+			r := text[j]
+			h = mix(h, r)
+			allDense = allDense && dense(r)
+			if size := j - i + 1; size >= minChars || allDense {
+				f(gram{hash: fold(h, chars), kind: chars, from: int32(i), to: int32(j + 1), count: 1})
+			}
+		}
+	}
+	var before uint64 // hash of the word before, to go on with
+	start := int32(0)
+	beforeStart := int32(-1)
+	in := false
+	var h uint64
+	for i := 0; i <= n; i++ {
+		if i < n && wordly(text[i]) || in && i < n && text[i] == '\'' && i+1 < n && wordly(text[i+1]) {
+			if !in {
+				in, start, h = true, int32(i), basis
+			}
+			h = mix(h, text[i])
+			continue
+		}
+		if !in {
+			continue
+		}
+		in = false
+		f(gram{hash: fold(h, words), kind: words, from: start, to: int32(i), count: 1})
+		if beforeStart >= 0 {
+			two := mix(before, ' ')
+			for _, r := range text[start:i] {
+				two = mix(two, r)
+			}
+			f(gram{hash: fold(two, words), kind: words, from: beforeStart, to: int32(i), count: 1})
+		}
+		before, beforeStart = h, start
+	}
+}

@@ -1,0 +1,232 @@
+// Package text tells what a customer's message is about: a linear classifier on n-grams of words and characters, for any language, trained in seconds
+// on a CSV, or at once on a handful of examples, with a calibrated confidence and an answer for "none of these". It is pure: no I/O, no clock, no chance.
+package text
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"unicode"
+)
+
+// Example is a text and what it is about; an empty Intent is out of scope: none of the intents.
+type Example struct{ Text, Intent string }
+
+// Label is what a text is taken for.
+type Label struct {
+	Intent     string  // empty: none of the intents
+	Confidence float64 // of the likeliest intent that it is right, 0 to 1, also where that is too little and Intent is empty
+}
+
+// Score is an intent with the share of confidence it has.
+type Score struct {
+	Intent     string
+	Confidence float64
+	Margin     float64 // of the linear classifier: 1 is clearly it, −1 clearly not
+}
+
+// Model is a trained classifier. It is safe for concurrent use, and never changes.
+type Model struct {
+	intents   []string // sorted
+	words     *vocabulary
+	weights   []int8    // by feature, then intent
+	scale     []float32 // by feature: what a weight of 1 stands for
+	bias      []float32 // by intent
+	heat      float64   // divides the margins' differences to make shares of them
+	trust     [trusts]float64
+	threshold float64 // confidence below which it is none of the intents
+	known     []known // the training texts themselves, sorted by hash
+	likes     *likes  // of few examples: their vectors; nil with many
+}
+
+// known is a training text by its hash.
+type known struct {
+	hash  uint64
+	class int32 // below 0: out of scope, or of several intents
+}
+
+// What the confidence is reckoned from.
+const (
+	trustBase    = iota
+	trustMargin  // the highest margin
+	trustGap     // its lead over the next
+	trustUnknown // share of the text that is of unknown n-grams
+	trustLike    // likeness to the nearest example of the intent
+	trusts
+)
+
+// knownConfidence is that of a text the model was trained with.
+const knownConfidence = 0.98
+
+// reading is what a model sees in a text.
+type reading struct {
+	margins []float64
+	best    int
+	clues   [trusts]float64
+	known   int32 // class of the very text; −1: out of scope; unseen: it is new
+	empty   bool  // there is nothing to read
+}
+
+const unseen = -2
+
+// unit is what margins are summed up in.
+const unit = 1 << 22
+
+// Classify tells what a text is about.
+func (m *Model) Classify(text string) Label {
+	r := m.read(text)
+	return m.label(&r)
+}
+
+func (m *Model) label(r *reading) Label {
+	p := m.confidence(r)
+	switch {
+	case r.empty || r.known == -1:
+		return Label{}
+	case p < m.threshold:
+		return Label{Confidence: p}
+	}
+	return Label{Intent: m.intents[r.best], Confidence: p}
+}
+
+// confidence is the probability that the best intent is right.
+func (m *Model) confidence(r *reading) float64 {
+	switch {
+	case r.empty || r.known == -1:
+		return 0
+	case r.known >= 0:
+		return max(knownConfidence, m.threshold)
+	}
+	z := 0.0
+	for i, c := range r.clues {
+		z += m.trust[i] * c
+	}
+	return 1 / (1 + math.Exp(-z))
+}
+
+// Scores gives every intent, the likeliest first. Their confidences sum to that of Classify plus what the others share.
+func (m *Model) Scores(text string) []Score {
+	r := m.read(text)
+	out := make([]Score, len(m.intents))
+	if r.empty {
+		for i, name := range m.intents {
+			out[i] = Score{Intent: name}
+		}
+		return out
+	}
+	p := m.confidence(&r)
+	rest := 0.0
+	for i, name := range m.intents {
+		out[i] = Score{Intent: name, Margin: r.margins[i], Confidence: p}
+		if i != r.best {
+			out[i].Confidence = math.Exp((r.margins[i] - r.margins[r.best]) / m.heat)
+			rest += out[i].Confidence
+		}
+	}
+	for i := range out {
+		if i != r.best && rest > 0 { // never more than the best, nor more than is left
+			out[i].Confidence *= min(p, (1-p)/max(1, rest))
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Score) int {
+		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(b.Margin, a.Margin))
+	})
+	return out
+}
+
+// Intents are the names a text can be taken for, sorted.
+func (m *Model) Intents() []string { return slices.Clone(m.intents) }
+
+// Threshold is the confidence below which a text is none of the intents.
+func (m *Model) Threshold() float64 { return m.threshold }
+
+// read reckons margins and clues.
+func (m *Model) read(text string) reading {
+	clean := normal(text)
+	r := reading{margins: make([]float64, len(m.intents)), known: unseen, empty: !spoken(clean)}
+	if r.empty {
+		return r
+	}
+	s := m.words.scratch.Get().(*sheet)
+	defer m.words.scratch.Put(s)
+	unknown := m.words.vector(clean, s)
+	m.sum(s, r.margins)
+	like := m.likes.add(s, r.margins)
+	if i, found := slices.BinarySearchFunc(m.known, digest(clean), func(k known, h uint64) int { return cmp.Compare(k.hash, h) }); found {
+		r.known = m.known[i].class
+	}
+	r.clues, r.best = clues(r.margins, unknown, like)
+	if r.known >= 0 {
+		r.best = int(r.known)
+	}
+	return r
+}
+
+// sum adds the margins of the linear classifier.
+func (m *Model) sum(s *sheet, margins []float64) {
+	classes := len(m.intents)
+	if cap(s.sums) < classes {
+		s.sums = make([]int32, classes)
+	}
+	sums := s.sums[:classes]
+	clear(sums)
+	for n, i := range s.index {
+		q := int32(s.value[n] * m.scale[i] * unit)
+		if q == 0 {
+			continue
+		}
+		row := m.weights[int(i)*classes:][:classes]
+		for c := range sums {
+			sums[c] += q * int32(row[c])
+		}
+	}
+	for c, sum := range sums {
+		margins[c] = float64(sum)/unit + float64(m.bias[c])
+	}
+}
+
+// clues sums up margins. like gives the likeness to each intent's nearest example, nil where there are none.
+func clues(margins []float64, unknown float64, like []float64) (c [trusts]float64, best int) {
+	first, second := math.Inf(-1), math.Inf(-1)
+	for i, v := range margins {
+		switch {
+		case v > first:
+			first, second, best = v, first, i
+		case v > second:
+			second = v
+		}
+	}
+	if len(margins) == 1 {
+		second = -1
+	}
+	c = [trusts]float64{trustBase: 1, trustMargin: first, trustGap: first - second, trustUnknown: unknown}
+	if like != nil {
+		c[trustLike] = like[best]
+	}
+	return c, best
+}
+
+// digest is the hash of what a text says, without its punctuation.
+func digest(text []rune) uint64 {
+	h, gap := uint64(basis), true
+	for _, r := range text {
+		switch {
+		case wordly(r) || symbol(r):
+			h, gap = mix(h, r), false
+		case r == ' ' && !gap:
+			h, gap = mix(h, r), true
+		}
+	}
+	if !gap {
+		h = mix(h, ' ')
+	}
+	return h
+}
+
+// symbol reports whether a character that is no part of a word says something all the same, such as an emoji.
+func symbol(r rune) bool { return r >= 0x2190 && unicode.IsSymbol(r) }
+
+// spoken reports whether there is anything but punctuation and space.
+func spoken(text []rune) bool {
+	return slices.ContainsFunc(text, func(r rune) bool { return wordly(r) || symbol(r) })
+}

@@ -1,0 +1,173 @@
+package text
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Options of Train; zero values take the defaults.
+type Options struct {
+	Seed    uint64 // of the order of training; the same seed and examples make the same model. Default 1.
+	MaxSize int    // of the model, in bytes; default and most 15.5 million. With many intents, rare n-grams are left out for it.
+	Folds   int    // held out one after another to calibrate; default 3
+}
+
+// Method changes whenever the same examples make another model.
+const Method = 1
+
+const (
+	maxSize     = 15_500_000
+	featureCost = 16 // bytes of a feature beside its weights, in memory and in the saved form
+	// fewTexts is up to how many examples a text is also compared with each of them.
+	fewTexts = 600
+	// maxIntents bounds the intents of a model.
+	maxIntents = 2000
+)
+
+// Train makes a model. It needs an intent with a text; examples with nothing to read are passed over. The order of examples does not matter.
+func Train(examples []Example, o Options) (*Model, error) {
+	o.Seed, o.Folds = cmp.Or(o.Seed, 1), cmp.Or(o.Folds, 3)
+	if o.MaxSize <= 0 || o.MaxSize > maxSize {
+		o.MaxSize = maxSize
+	}
+	if o.Folds < 2 {
+		return nil, fmt.Errorf("folds is %d: give at least 2", o.Folds)
+	}
+	c, err := gather(examples)
+	if err != nil {
+		return nil, err
+	}
+	few := c.own <= fewTexts
+	if few {
+		c.background(o.Seed)
+	}
+	m := &Model{intents: c.intents, known: c.known, heat: defaultHeat}
+	m.words = newVocabulary(c.texts, o.MaxSize/(len(c.intents)+featureCost), 1)
+	x, unknown := c.vectors(m.words)
+	how := fit{cost: 1, positive: 3, bias: 1, passes: 30, eps: 0.1, seed: o.Seed}
+	m.trust, m.threshold = calibrate(c, x, unknown, few, how, o.Folds)
+	rows := make([]int32, x.rows())
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	m.quantise(svm(x, rows, c.labels, len(c.intents), how))
+	if few {
+		m.likes = newLikes(c, x, rows)
+	}
+	return m, nil
+}
+
+// corpus are the texts to train on, by label and text.
+type corpus struct {
+	intents []string
+	texts   [][]rune
+	labels  []int32 // class; −1: out of scope
+	known   []known
+	own     int // texts that were given; those behind them are background
+}
+
+func gather(examples []Example) (*corpus, error) {
+	c := &corpus{}
+	for _, e := range examples {
+		if e.Intent != "" {
+			c.intents = append(c.intents, e.Intent)
+		}
+	}
+	slices.Sort(c.intents)
+	c.intents = slices.Compact(c.intents)
+	if len(c.intents) > maxIntents {
+		return nil, fmt.Errorf("there are %d intents: at most %d can be told apart", len(c.intents), maxIntents)
+	}
+	type line struct {
+		text  string
+		label int32
+	}
+	lines := make([]line, 0, len(examples))
+	for _, e := range examples {
+		clean := normal(e.Text)
+		if !spoken(clean) {
+			continue
+		}
+		label := int32(-1)
+		if e.Intent != "" {
+			at, _ := slices.BinarySearch(c.intents, e.Intent)
+			label = int32(at)
+		}
+		lines = append(lines, line{string(clean), label})
+	}
+	slices.SortFunc(lines, func(a, b line) int { return cmp.Or(cmp.Compare(a.label, b.label), cmp.Compare(a.text, b.text)) })
+	lines = slices.Compact(lines)
+	trained := map[int32]bool{}
+	seen := map[uint64]int32{}
+	for _, l := range lines {
+		text := []rune(l.text)
+		c.texts, c.labels = append(c.texts, text), append(c.labels, l.label)
+		trained[l.label] = true
+		h := digest(text)
+		if before, twice := seen[h]; twice && before != l.label {
+			seen[h] = unseen // it is of several: what it is like decides
+		} else {
+			seen[h] = l.label
+		}
+	}
+	c.own = len(lines)
+	for h, label := range seen {
+		if label != unseen {
+			c.known = append(c.known, known{h, label})
+		}
+	}
+	slices.SortFunc(c.known, func(a, b known) int { return cmp.Compare(a.hash, b.hash) })
+	for i, name := range c.intents {
+		if !trained[int32(i)] {
+			return nil, fmt.Errorf("intent %q has no example with words in it", name)
+		}
+	}
+	if len(c.intents) == 0 {
+		return nil, errors.New("there are no examples of an intent")
+	}
+	return c, nil
+}
+
+// vectors are those of all texts, with the share of each that is unknown.
+func (c *corpus) vectors(v *vocabulary) (*matrix, []float64) {
+	m := &matrix{start: make([]int32, 1, len(c.texts)+1), width: len(v.keys)}
+	unknown := make([]float64, len(c.texts))
+	s := v.scratch.Get().(*sheet)
+	for i, t := range c.texts {
+		unknown[i] = v.vector(t, s)
+		m.index, m.value = append(m.index, s.index...), append(m.value, s.value...)
+		m.start = append(m.start, int32(len(m.index)))
+	}
+	v.scratch.Put(s)
+	return m, unknown
+}
+
+// quantise keeps the weights in a byte each; a feature's largest is ±127.
+func (m *Model) quantise(w [][]float32) {
+	features, classes := len(m.words.keys), len(m.intents)
+	m.weights, m.scale, m.bias = make([]int8, features*classes), make([]float32, features), make([]float32, classes)
+	for f := range features {
+		top := float32(0)
+		for c := range classes {
+			top = max(top, w[c][f], -w[c][f])
+		}
+		if top == 0 {
+			continue
+		}
+		m.scale[f] = top / 127
+		for c := range classes {
+			q := w[c][f] / m.scale[f]
+			if q < 0 {
+				q -= 0.5
+			} else {
+				q += 0.5
+			}
+			m.weights[f*classes+c] = int8(q)
+		}
+	}
+	for c := range classes {
+		m.bias[c] = w[c][features]
+	}
+}

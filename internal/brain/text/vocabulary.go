@@ -1,0 +1,142 @@
+package text
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync"
+)
+
+// vocabulary are the n-grams that a model knows. An n-gram it does not know has no weight, but counts in the norm of its text: what is mostly unknown scores low.
+type vocabulary struct {
+	keys    []uint32  // sorted
+	idf     []float32 // ln((1+n)/(1+df)) + 1, n texts of which df hold it
+	unknown float32   // idf of what is not known
+
+	slots   []int32 // open addressing: where a key lies in keys, or -1
+	mask    uint32
+	scratch *sync.Pool
+}
+
+// maxCount is where repetitions of an n-gram stop to count.
+const maxCount = 64
+
+// sublinear is 1 + ln(count).
+var sublinear = func() (t [maxCount + 1]float32) {
+	for i := 1; i <= maxCount; i++ {
+		t[i] = float32(1 + math.Log(float64(i)))
+	}
+	return t
+}()
+
+// share is the weight of each kind of n-gram in the vector of a text; its parts have this norm.
+var share = [kinds]float64{words: 1, chars: 1}
+
+// newVocabulary takes the n-grams of the texts that most of them hold, up to a number, and at least in a number of texts.
+func newVocabulary(texts [][]rune, most, least int) *vocabulary {
+	df := map[uint32]int32{}
+	for _, t := range texts {
+		in := make([]uint32, 0, 4*len(t))
+		each(t, func(g gram) { in = append(in, g.hash) })
+		slices.Sort(in)
+		for _, h := range slices.Compact(in) {
+			df[h]++
+		}
+	}
+	keys := make([]uint32, 0, len(df))
+	for h, n := range df {
+		if int(n) >= least {
+			keys = append(keys, h)
+		}
+	}
+	slices.SortFunc(keys, func(a, b uint32) int { return cmp.Or(cmp.Compare(df[b], df[a]), cmp.Compare(a, b)) })
+	if len(keys) > most {
+		keys = keys[:most]
+	}
+	slices.Sort(keys)
+	v := &vocabulary{keys: keys, idf: make([]float32, len(keys)), unknown: float32(math.Log(float64(1+len(texts))) + 1)}
+	for i, h := range keys {
+		v.idf[i] = float32(math.Log(float64(1+len(texts))/float64(1+df[h])) + 1)
+	}
+	v.index()
+	return v
+}
+
+// index makes what look-ups need.
+func (v *vocabulary) index() {
+	size := uint32(16)
+	for int(size) < 3*len(v.keys) {
+		size *= 2
+	}
+	v.mask = size - 1
+	v.slots = make([]int32, size)
+	for i := range v.slots {
+		v.slots[i] = -1
+	}
+	for i, h := range v.keys {
+		at := h & v.mask
+		for v.slots[at] >= 0 {
+			at = (at + 1) & v.mask
+		}
+		v.slots[at] = int32(i)
+	}
+	v.scratch = &sync.Pool{New: func() any { return &sheet{count: make([]uint8, len(v.keys))} }}
+}
+
+func (v *vocabulary) find(h uint32) int32 {
+	for at := h & v.mask; ; at = (at + 1) & v.mask {
+		i := v.slots[at]
+		if i < 0 || v.keys[i] == h {
+			return i
+		}
+	}
+}
+
+// sheet is what the vector of one text is reckoned on.
+type sheet struct {
+	count []uint8 // by feature; all zero between two texts
+	index []int32
+	value []float32
+	sums  []int32
+}
+
+// vector writes the features of a text to the sheet, sorted as they first appear, and gives the share of it that is unknown, 0 to 1.
+func (v *vocabulary) vector(text []rune, s *sheet) (unknown float64) {
+	s.index, s.value = s.index[:0], s.value[:0]
+	var square, strange [kinds]float64
+	each(text, func(g gram) {
+		i := v.find(g.hash)
+		if i < 0 {
+			strange[g.kind] += float64(v.unknown) * float64(v.unknown)
+			return
+		}
+		if s.count[i] == 0 {
+			s.index = append(s.index, i)
+		}
+		if s.count[i] < maxCount {
+			s.count[i]++
+		}
+	})
+	for _, i := range s.index {
+		x := sublinear[s.count[i]] * v.idf[i]
+		s.count[i] = 0
+		s.value = append(s.value, x)
+		square[v.keys[i]&1] += float64(x) * float64(x)
+	}
+	var factor [kinds]float32
+	var all, new float64
+	for k := range kinds {
+		if sum := square[k] + strange[k]; sum > 0 {
+			factor[k] = float32(share[k] / math.Sqrt(sum))
+			all += share[k]
+			new += share[k] * strange[k] / sum
+		}
+	}
+	for n, i := range s.index {
+		s.value[n] *= factor[v.keys[i]&1]
+	}
+	if all == 0 {
+		return 1
+	}
+	return new / all
+}

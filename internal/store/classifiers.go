@@ -1,0 +1,174 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	words "github.com/tabi-journeys/tabi/internal/brain/text"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Sources of a classifier.
+const (
+	FromExamples = "examples" // of the intents of a release: trained anew whenever they change
+	FromCSV      = "csv"      // by hand: stays until another is saved
+)
+
+// Classifier is a trained text classifier as the database has it.
+type Classifier struct {
+	Version int
+	Source  string // FromExamples or FromCSV
+	Digest  string // of what it was trained with
+	At      time.Time
+	Metrics json.RawMessage // what was measured when it was trained; null: nothing
+	Model   *words.Model    // shared: it never changes
+}
+
+// keptClassifiers is how many versions before the latest are kept.
+const keptClassifiers = 5
+
+// SaveClassifier makes a model the one that counts, in every process from its next message on, and gives its version.
+// One that is saved by hand stays when a release changes its examples; one of FromExamples goes with them.
+func (s *Store) SaveClassifier(ctx context.Context, now time.Time, source, digest string, m *words.Model, metrics any) (version int, err error) {
+	if source != FromCSV && source != FromExamples {
+		return 0, inputError(fmt.Sprintf("a classifier comes from %s or %s, not from %q", FromCSV, FromExamples, source))
+	}
+	raw, err := m.Marshal()
+	if err != nil {
+		return 0, err
+	}
+	measured, err := jsonText(metrics)
+	if err != nil {
+		return 0, inputError("the metrics are not JSON: " + err.Error())
+	}
+	model := base64.StdEncoding.EncodeToString(raw)
+	err = s.write(ctx, func(tx conn) error {
+		version, err = insertClassifier(ctx, tx, now, source, digest, model, measured)
+		return err
+	})
+	return version, err
+}
+
+// insertClassifier writes a version and makes it count. It waits for others that do the same.
+func insertClassifier(ctx context.Context, tx conn, now time.Time, source, digest, model, metrics string) (version int, err error) {
+	if _, err := tx.ExecContext(ctx, `insert into settings (key, value) values ('classifier', '0') on conflict (key) do update set value = settings.value`); err != nil {
+		return 0, err
+	}
+	if err := tx.QueryRowContext(ctx, `select coalesce(max(version), 0) + 1 from classifiers`).Scan(&version); err != nil {
+		return 0, err
+	}
+	if _, err := tx.ExecContext(ctx, `insert into classifiers (version, source, digest, model, metrics, at) values ($1, $2, $3, $4, $5, $6)`,
+		version, source, digest, model, metrics, millis(now)); err != nil {
+		return 0, err
+	}
+	if _, err := tx.ExecContext(ctx, `delete from classifiers where version < $1`, version-keptClassifiers); err != nil {
+		return 0, err
+	}
+	return version, countClassifier(ctx, tx, version)
+}
+
+func countClassifier(ctx context.Context, tx conn, version int) error {
+	_, err := tx.ExecContext(ctx, `update settings set value = $1 where key = 'classifier'`, strconv.Itoa(version))
+	return err
+}
+
+// Classifier is the one that counts; ErrNotFound where there is none.
+func (s *Store) Classifier(ctx context.Context) (Classifier, error) {
+	c, err := s.classifier(ctx, s.reader)
+	if err == nil && c == nil {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Classifier{}, databaseError(err)
+	}
+	return *c, nil
+}
+
+// classifier gives the one that counts, nil where there is none: one short query, the rest from memory.
+func (s *Store) classifier(ctx context.Context, tx conn) (*Classifier, error) {
+	value, err := setting(ctx, tx, "classifier")
+	if err != nil {
+		return nil, err
+	}
+	version, err := strconv.Atoi(cmp.Or(value, "0"))
+	if err != nil {
+		return nil, errors.New("the version of the classifier is unreadable")
+	}
+	if version == 0 {
+		return nil, nil
+	}
+	s.mu.Lock()
+	cached := s.reads
+	s.mu.Unlock()
+	if cached != nil && cached.Version == version {
+		return cached, nil
+	}
+	c := &Classifier{Version: version}
+	var model, metrics string
+	var at int64
+	if err := tx.QueryRowContext(ctx, `select source, digest, model, metrics, at from classifiers where version = $1`, version).Scan(&c.Source, &c.Digest, &model, &metrics, &at); err != nil {
+		return nil, fmt.Errorf("classifier %d: %w", version, err)
+	}
+	c.At, c.Metrics = moment(at), json.RawMessage(metrics)
+	if known := lessons.find(c.Digest); known != nil && c.Source == FromExamples {
+		c.Model = known.model
+	} else {
+		raw, err := base64.StdEncoding.DecodeString(model)
+		if err == nil {
+			c.Model, err = words.Unmarshal(raw)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("classifier %d: %w", version, err)
+		}
+	}
+	s.mu.Lock()
+	s.reads = c
+	s.mu.Unlock()
+	return c, nil
+}
+
+// learn trains on the examples of a release's intents; nil where they have none.
+func learn(rules journey.Rules) (*lesson, error) {
+	var examples []words.Example
+	for name, i := range rules.Intents {
+		for _, e := range i.Examples {
+			examples = append(examples, words.Example{Text: e, Intent: name})
+		}
+	}
+	if len(examples) == 0 {
+		return nil, nil
+	}
+	return lessons.learn(examples)
+}
+
+// publishClassifier keeps what was learned of a release's examples, and makes it count unless one counts that was saved by hand.
+func (s *Store) publishClassifier(ctx context.Context, tx conn, now time.Time, l *lesson) error {
+	current := struct {
+		version        int
+		source, digest string
+	}{}
+	err := tx.QueryRowContext(ctx, `select c.version, c.source, c.digest from classifiers c where cast(c.version as text) = (select value from settings where key = 'classifier')`).
+		Scan(&current.version, &current.source, &current.digest)
+	switch {
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return err
+	case current.source == FromCSV:
+		return nil
+	case l == nil:
+		if current.version == 0 {
+			return nil
+		}
+		return countClassifier(ctx, tx, 0)
+	case current.digest == l.digest:
+		return nil
+	}
+	_, err = insertClassifier(ctx, tx, now, FromExamples, l.digest, l.packed, "null")
+	return err
+}
