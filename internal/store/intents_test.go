@@ -191,23 +191,23 @@ func TestIntentsOfMergedCustomers(t *testing.T) {
 	})
 }
 
-// counting counts the statements of a transaction.
-type counting struct {
+// tally counts the statements of a transaction.
+type tally struct {
 	conn
 	n int
 }
 
-func (c *counting) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (c *tally) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	c.n++
 	return c.conn.ExecContext(ctx, query, args...)
 }
 
-func (c *counting) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (c *tally) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	c.n++
 	return c.conn.QueryContext(ctx, query, args...)
 }
 
-func (c *counting) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (c *tally) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	c.n++
 	return c.conn.QueryRowContext(ctx, query, args...)
 }
@@ -217,7 +217,7 @@ func (s *suite) statements(calls ...Call) int {
 	s.Helper()
 	n := 0
 	s.must(s.write(s.ctx, func(tx conn) error {
-		c := &counting{conn: tx}
+		c := &tally{conn: tx}
 		b := &batch{s: s.Store, tx: c, now: noon, people: map[string]*person{}, touched: map[string]*enrolment{}}
 		names, err := b.identify(s.ctx, calls)
 		s.must(err)
