@@ -5,33 +5,19 @@ import "math"
 const (
 	scoreBins = 64
 	scoreSpan = 8.0 // scores beyond ±8 (log-odds) are counted at the ends
+	// blockShare of all outcomes makes a block: with fewer a rate says little.
+	blockShare = 0.02
 )
 
-// calibration counts what came of each score the model gave, before it learned from it.
-type calibration struct {
-	Bins [scoreBins]struct{ Pos, Neg float32 }
-}
-
-func scoreBin(score float64) int {
-	if math.IsNaN(score) {
-		return scoreBins / 2
-	}
-	return int(max(0, min((score+scoreSpan)/(2*scoreSpan)*scoreBins, scoreBins-1)))
-}
+// calibration counts what came of each score the model gave before it learned from the outcome.
+type calibration [scoreBins]struct{ Pos, Neg float32 }
 
 func (c *calibration) count(score float64, accepted bool, unit float32) {
-	b := &c.Bins[scoreBin(score)]
+	b := &c[int(max(0, min((score+scoreSpan)/(2*scoreSpan)*scoreBins, scoreBins-1)))]
 	if accepted {
 		b.Pos += unit
 	} else {
 		b.Neg += unit
-	}
-}
-
-func (c *calibration) scale(by float32) {
-	for i := range c.Bins {
-		c.Bins[i].Pos *= by
-		c.Bins[i].Neg *= by
 	}
 }
 
@@ -41,65 +27,69 @@ type block struct {
 	at       float64 // the mean score
 }
 
+// value is Pega's (0.5 + pos) / (1 + pos + neg), with what is known of all customers in place of 0.5.
 func (b block) value(belief float64) float64 { return (belief + b.pos) / (1 + b.pos + b.neg) }
 
-// curve turns scores into propensities, rising.
-type curve struct {
-	at, propensity, evidence []float64
-	positives, performance   float64
+func (b block) with(o block) block {
+	n, k := b.pos+b.neg, o.pos+o.neg
+	return block{b.pos + o.pos, b.neg + o.neg, (b.at*n + o.at*k) / (n + k)}
 }
 
-// pool is isotonic regression by pooling adjacent violators (PAVA): neighbours are joined until the propensities rise.
+// pool is isotonic regression by pooling adjacent violators (PAVA): neighbours are joined until propensities rise with the score.
 func pool(blocks []block, belief float64) []block {
-	out := blocks[:0:0]
+	var out []block
 	for _, b := range blocks {
-		out = append(out, b)
-		for len(out) > 1 && out[len(out)-2].value(belief) >= out[len(out)-1].value(belief) {
-			x, y := out[len(out)-2], out[len(out)-1]
-			n, o := x.pos+x.neg, y.pos+y.neg
-			out = append(out[:len(out)-2], block{x.pos + y.pos, x.neg + y.neg, (x.at*n + y.at*o) / (n + o)})
+		for len(out) > 0 && out[len(out)-1].value(belief) >= b.value(belief) {
+			b = out[len(out)-1].with(b)
+			out = out[:len(out)-1]
 		}
+		out = append(out, b)
 	}
 	return out
 }
 
-// curve is the calibration at this moment.
-func (c *calibration) curve(m *Model) *curve {
+// curve turns scores into propensities, rising with them: linear between the blocks' middles, so that customers in one block still differ.
+type curve struct {
+	at                     []float64
+	propensity, evidence   []float64
+	positives, performance float64
+}
+
+// curve is the calibration at this moment, smoothed by the starting belief as if it had been that many outcomes more.
+func (m *Model) curve() *curve {
+	pos, all := float64(m.pos)/m.weight, float64(m.pos+m.neg)/m.weight
 	var blocks []block
 	var rising []bin
-	all := float64(m.pos+m.neg) / m.weight
-	for i, b := range c.Bins {
-		pos, neg := float64(b.Pos)/m.weight, float64(b.Neg)/m.weight
-		if pos+neg == 0 {
+	for i, b := range m.scores {
+		one := block{float64(b.Pos) / m.weight, float64(b.Neg) / m.weight, ((float64(i)+0.5)/scoreBins*2 - 1) * scoreSpan}
+		if one.pos+one.neg == 0 {
 			continue
 		}
 		rising = append(rising, bin{pos: b.Pos, neg: b.Neg})
-		at := (float64(i)+0.5)/scoreBins*2*scoreSpan - scoreSpan
-		next := block{pos, neg, at}
-		if k := len(blocks) - 1; k >= 0 && (blocks[k].pos+blocks[k].neg < all/50 || pos+neg < all/50) {
-			x := blocks[k]
-			n, o := x.pos+x.neg, pos+neg
-			blocks[k] = block{x.pos + pos, x.neg + neg, (x.at*n + at*o) / (n + o)}
-			continue
+		if last := len(blocks) - 1; last >= 0 && blocks[last].pos+blocks[last].neg < blockShare*all {
+			blocks[last] = blocks[last].with(one)
+		} else {
+			blocks = append(blocks, one)
 		}
-		blocks = append(blocks, next)
 	}
-	s := m.start
-	base := (s.Evidence*s.Propensity + float64(m.pos)/m.weight) / (s.Evidence + all)
-	out := &curve{positives: float64(m.pos) / m.weight, performance: max(0.5, areaUnder(rising))}
-	for _, b := range pool(blocks, base) {
-		p := (s.Evidence*s.Propensity + all*b.value(base)) / (s.Evidence + all)
-		out.at = append(out.at, b.at)
-		out.propensity = append(out.propensity, p)
-		out.evidence = append(out.evidence, s.Evidence+b.pos+b.neg)
+	if last := len(blocks) - 1; last > 0 && blocks[last].pos+blocks[last].neg < blockShare*all {
+		blocks[last-1] = blocks[last-1].with(blocks[last])
+		blocks = blocks[:last]
 	}
-	if len(out.at) == 0 {
-		out.at, out.propensity, out.evidence = []float64{0}, []float64{s.Propensity}, []float64{s.Evidence}
+	start := m.start
+	belief := (start.Evidence*start.Propensity + pos) / (start.Evidence + all)
+	c := &curve{positives: pos, performance: max(0.5, areaUnder(rising))}
+	for _, b := range pool(blocks, belief) {
+		c.at = append(c.at, b.at)
+		c.propensity = append(c.propensity, (start.Evidence*start.Propensity+all*b.value(belief))/(start.Evidence+all))
+		c.evidence = append(c.evidence, start.Evidence+b.pos+b.neg)
 	}
-	return out
+	if len(c.at) == 0 {
+		c.at, c.propensity, c.evidence = []float64{0}, []float64{start.Propensity}, []float64{start.Evidence}
+	}
+	return c
 }
 
-// estimate is linear between the blocks' middles.
 func (c *curve) estimate(score float64) Estimate {
 	e := Estimate{Positives: c.positives, Performance: c.performance}
 	last := len(c.at) - 1
@@ -117,5 +107,9 @@ func (c *curve) estimate(score float64) Estimate {
 		e.Propensity = c.propensity[i] + t*(c.propensity[i+1]-c.propensity[i])
 		e.Evidence = c.evidence[i] + t*(c.evidence[i+1]-c.evidence[i])
 	}
+	e.Propensity = max(smallest, min(e.Propensity, 1-smallest))
 	return e
 }
+
+// finite reports whether v is a number to count with.
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

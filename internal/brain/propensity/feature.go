@@ -41,15 +41,17 @@ type value struct {
 	name   string
 	number bool
 	x      float32 // of a number
-	hash   uint64  // of a symbol
+	hash   uint32  // of a name
 }
 
-// key orders predictors: by name, then symbols before numbers.
-func compareKey(a string, aNumber bool, b string, bNumber bool) int {
-	if c := strings.Compare(a, b); c != 0 || aNumber == bNumber {
-		return c
-	}
-	if aNumber {
+// compareKey orders predictors: names before numbers, each by name.
+func compareKey(v value, p *predictor) int { return compareKeys(v.name, v.number, p.name, p.number) }
+
+func compareKeys(a string, aNumber bool, b string, bNumber bool) int {
+	switch {
+	case aNumber == bNumber:
+		return strings.Compare(a, b)
+	case aNumber:
 		return 1
 	}
 	return -1
@@ -64,35 +66,32 @@ func (f Features) values(into []value) []value {
 			v.name = strings.ToValidUTF8(v.name[:maxName], "")
 		}
 		switch {
-		case one.Name == "", !one.IsNumber && one.Symbol == "":
+		case one.Name == "", !one.IsNumber && one.Symbol == "", one.IsNumber && (math.IsNaN(one.Number) || math.IsInf(one.Number, 0)):
 			continue
-		case !one.IsNumber:
-			v.hash = hash(one.Symbol)
-		case math.IsNaN(one.Number) || math.IsInf(one.Number, 0):
-			continue
+		case one.IsNumber:
+			v.x = float32(max(-maxNumber, min(one.Number, maxNumber))) + 0 // + 0: no negative zero
 		default:
-			v.x = float32(max(-math.MaxFloat32, min(one.Number, math.MaxFloat32)))
-			v.x += 0 // no negative zero
+			v.hash = hash(one.Symbol)
 		}
 		out = append(out, v)
 	}
 	slices.SortFunc(out, func(a, b value) int {
-		if c := compareKey(a.name, a.number, b.name, b.number); c != 0 {
+		if c := compareKeys(a.name, a.number, b.name, b.number); c != 0 {
 			return c
 		}
-		if c := cmp.Compare(a.x, b.x); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.hash, b.hash)
+		return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.hash, b.hash))
 	})
 	return slices.CompactFunc(out, func(a, b value) bool { return a.name == b.name && a.number == b.number })
 }
 
+// maxNumber leaves room to add two of them; larger ones count as it.
+const maxNumber = 1e38
+
 // hash is FNV-1a: a model holds no customer's words, only numbers that stand for them.
-func hash(s string) uint64 {
-	h := uint64(14695981039346656037)
+func hash(s string) uint32 {
+	h := uint32(2166136261)
 	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
+		h = (h ^ uint32(s[i])) * 16777619
 	}
 	return h
 }

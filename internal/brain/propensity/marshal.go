@@ -1,111 +1,154 @@
 package propensity
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 )
 
-// version of the binary form.
-const version = 1
+// form of the binary encoding. Another one is learned anew.
+const form = 1
 
-var errDamaged = errors.New("propensity: the model is damaged: it ends early or is no model; learn it anew")
+// MaxSize is how many bytes a model with that many predictors takes at most: 55,165 for 100.
+func MaxSize(predictors int) int {
+	return fixedSize + predictors*(1+maxName+headSize+maxBins*numberSize)
+}
 
-// MarshalBinary writes the model: little-endian, versioned, at most MaxSize(predictors) bytes.
+const (
+	fixedSize  = 1 + 4*8 + 8 + 4*4 + scoreBins*8 + 2
+	headSize   = 2 + 5*4 + 1 // flags, area, missing, slope, number of bins
+	numberSize = 7 * 4       // a bin of numbers; one of names is smaller, with that of rare names too
+)
+
+var errDamaged = errors.New("propensity: the model is damaged: drop it, and it is learned anew")
+
+// MarshalBinary writes the model: versioned, little-endian, at most MaxSize bytes.
 func (m *Model) MarshalBinary() ([]byte, error) {
-	w := &writer{}
-	w.put(uint8(version), m.start.Propensity, m.start.Evidence, m.start.HalfLife, m.outcomes, m.weight, m.pos, m.neg, m.bias.w, m.bias.v)
-	w.put(m.scores)
-	w.put(uint16(len(m.predictors)))
+	w := append(make(writer, 0, MaxSize(len(m.predictors))), form)
+	w.f64(m.start.Propensity, m.start.Evidence, m.start.HalfLife, m.weight)
+	w = binary.LittleEndian.AppendUint64(w, m.outcomes)
+	w.f32(m.pos, m.neg, m.bias.mean, m.bias.variance)
+	for _, s := range m.scores {
+		w.f32(s.Pos, s.Neg)
+	}
+	w = binary.LittleEndian.AppendUint16(w, uint16(len(m.predictors)))
 	for i := range m.predictors {
 		p := &m.predictors[i]
-		w.put(uint8(len(p.name)), []byte(p.name), p.number, p.active, p.auc, p.missing.w, p.missing.v, uint8(len(p.bins)))
+		w = append(w, byte(len(p.name)))
+		w = append(w, p.name...)
+		w.flag(p.number)
+		w.flag(p.active)
+		w.f32(p.auc, p.missing.weight.mean, p.missing.weight.variance, p.slope.mean, p.slope.variance)
+		w = append(w, byte(len(p.bins)))
 		for _, b := range p.bins {
-			w.put(b.pos, b.neg, b.w, b.v)
+			w.bin(b)
 			if p.number {
-				w.put(b.lo, b.hi, b.mean)
+				w.f32(b.lo, b.hi, b.mean)
 			} else {
-				w.put(b.hash)
+				w = binary.LittleEndian.AppendUint32(w, b.hash)
 			}
 		}
 		if !p.number {
-			w.put(p.other.pos, p.other.neg, p.other.w, p.other.v)
+			w.bin(p.other)
 		}
 	}
-	return w.Bytes(), nil
+	return w, nil
 }
 
-// MaxSize is how many bytes a model with that many predictors takes at most.
-func MaxSize(predictors int) int { return 1024 + predictors*(1+maxName+15+maxNumberBins*28) }
-
-// UnmarshalBinary reads what MarshalBinary wrote. After an error the model is unchanged.
+// UnmarshalBinary reads what MarshalBinary wrote. After an error the model is as it was.
 func (m *Model) UnmarshalBinary(data []byte) error {
-	if len(data) == 0 {
-		return errDamaged
+	r := reader{rest: data}
+	if got := r.byte(); got != form && !r.short {
+		return fmt.Errorf("propensity: the model has form %d, this build reads form %d: drop it, and it is learned anew", got, form)
 	}
-	if data[0] != version {
-		return fmt.Errorf("propensity: the model has form %d, this build reads form %d: learn it anew", data[0], version)
+	n := Model{start: Start{r.f64(), r.f64(), r.f64()}, weight: r.f64(), outcomes: binary.LittleEndian.Uint64(r.take(8)), pos: r.f32(), neg: r.f32(), bias: r.belief()}
+	for i := range n.scores {
+		n.scores[i].Pos, n.scores[i].Neg = r.f32(), r.f32()
 	}
-	r := &reader{Reader: bytes.NewReader(data[1:])}
-	n := &Model{}
-	var count uint16
-	r.get(&n.start.Propensity, &n.start.Evidence, &n.start.HalfLife, &n.outcomes, &n.weight, &n.pos, &n.neg, &n.bias.w, &n.bias.v)
-	r.get(&n.scores)
-	r.get(&count)
-	if r.err != nil || count > maxPredictors {
+	count := binary.LittleEndian.Uint16(r.take(2))
+	if r.short || count > MaxPredictors || n.start != n.start.filled() || !(n.weight >= 1) || !finite(n.weight) {
 		return errDamaged
 	}
 	for range count {
-		var p predictor
-		var length, bins uint8
-		r.get(&length)
-		name := make([]byte, length)
-		r.get(name, &p.number, &p.active, &p.auc, &p.missing.w, &p.missing.v, &bins)
-		p.name = string(name)
-		if r.err != nil || bins > max(maxNumberBins, maxSymbolBins) {
+		p := predictor{name: string(r.take(int(r.byte()))), number: r.byte() == 1, active: r.byte() == 1, auc: r.f32()}
+		p.missing.weight, p.slope = r.belief(), r.belief()
+		bins := int(r.byte())
+		if bins > maxBins {
 			return errDamaged
 		}
+		p.bins = make([]bin, 0, bins)
 		for range bins {
-			var b bin
-			r.get(&b.pos, &b.neg, &b.w, &b.v)
+			b := r.bin()
 			if p.number {
-				r.get(&b.lo, &b.hi, &b.mean)
+				b.lo, b.hi, b.mean = r.f32(), r.f32(), r.f32()
 			} else {
-				r.get(&b.hash)
+				b.hash = binary.LittleEndian.Uint32(r.take(4))
 			}
 			p.bins = append(p.bins, b)
 		}
 		if !p.number {
-			r.get(&p.other.pos, &p.other.neg, &p.other.w, &p.other.v)
+			p.other = r.bin()
 		}
 		n.predictors = append(n.predictors, p)
 	}
-	if r.err != nil || r.Len() > 0 || !(n.weight > 0) || math.IsInf(n.weight, 1) {
+	if r.short || len(r.rest) > 0 {
 		return errDamaged
 	}
-	*m = *n
+	*m = n
 	return nil
 }
 
-type writer struct{ bytes.Buffer }
+type writer []byte
 
-func (w *writer) put(vs ...any) {
+func (w *writer) f64(vs ...float64) {
 	for _, v := range vs {
-		_ = binary.Write(&w.Buffer, binary.LittleEndian, v) // a buffer takes everything
+		*w = binary.LittleEndian.AppendUint64(*w, math.Float64bits(v))
 	}
 }
 
+func (w *writer) f32(vs ...float32) {
+	for _, v := range vs {
+		*w = binary.LittleEndian.AppendUint32(*w, math.Float32bits(v))
+	}
+}
+
+func (w *writer) flag(v bool) {
+	if v {
+		*w = append(*w, 1)
+	} else {
+		*w = append(*w, 0)
+	}
+}
+
+func (w *writer) bin(b bin) { w.f32(b.pos, b.neg, b.weight.mean, b.weight.variance) }
+
+// reader gives zeros where the data end early, and remembers it.
 type reader struct {
-	*bytes.Reader
-	err error
+	rest  []byte
+	short bool
 }
 
-func (r *reader) get(vs ...any) {
-	for _, v := range vs {
-		if r.err == nil {
-			r.err = binary.Read(r.Reader, binary.LittleEndian, v)
-		}
+func (r *reader) take(n int) []byte {
+	if len(r.rest) < n {
+		r.short, r.rest = true, nil
+		return make([]byte, n)
 	}
+	out := r.rest[:n]
+	r.rest = r.rest[n:]
+	return out
+}
+
+func (r *reader) byte() byte     { return r.take(1)[0] }
+func (r *reader) f64() float64   { return math.Float64frombits(binary.LittleEndian.Uint64(r.take(8))) }
+func (r *reader) belief() belief { return belief{r.f32(), r.f32()} }
+func (r *reader) bin() bin       { return bin{pos: r.f32(), neg: r.f32(), weight: r.belief()} }
+
+// f32 takes what is no number as damage.
+func (r *reader) f32() float32 {
+	v := math.Float32frombits(binary.LittleEndian.Uint32(r.take(4)))
+	if !finite(float64(v)) {
+		r.short = true
+	}
+	return v
 }

@@ -25,11 +25,10 @@ type Start struct {
 // DefaultHalfLife in outcomes.
 const DefaultHalfLife = 20000
 
-const (
-	maxEvidence   = 200
-	maxPredictors = 128
-	priorVariance = 0.25
-)
+// MaxPredictors a model keeps; of features that come later it learns nothing.
+const MaxPredictors = 256
+
+const maxEvidence = 200
 
 func (s Start) filled() Start {
 	if !(s.Propensity > 0 && s.Propensity < 1) {
@@ -52,68 +51,60 @@ type Estimate struct {
 	Performance float64 // area under the ROC curve of what it foretold, 0.5…1
 }
 
-// Model learns one action on one channel. It is not safe for concurrent use while it learns.
+// Model learns one action on one channel. It is not safe for concurrent use; a Set is.
 type Model struct {
 	start      Start
 	outcomes   uint64
-	weight     float64 // of the next outcome; counts are divided by it. Growing it fades all that was counted before.
+	weight     float64 // of the next outcome, which grows: that fades all that was counted before. Counts are in units of it.
 	pos, neg   float32
-	bias       bin // of the regression
-	predictors []predictor
+	bias       belief
+	predictors []predictor // by key
 	scores     calibration
-	scratch    []value
-	hits       []*bin
+
+	// Room to work in.
+	values []value
+	hits   []*bin
+	ranks  []float64
+	sorted []bin
 }
 
 // New is a model that knows nothing but where it starts.
 func New(start Start) *Model {
 	start = start.filled()
-	m := &Model{start: start, weight: 1}
-	m.bias.w = float32(logit(start.Propensity))
-	m.bias.v = 1
-	return m
+	return &Model{start: start, weight: 1, bias: belief{float32(logit(start.Propensity)), biasVariance}}
 }
 
 // Learn counts one outcome.
 func (m *Model) Learn(f Features, accepted bool) {
-	m.scratch = f.values(m.scratch)
-	m.meet(m.scratch)
-	score, lr := m.score(m.scratch)
-	unit := float32(m.weight)
-	m.scores.count(score, accepted, unit)
+	m.values = m.meet(f.values(m.values))
+	unit, total := float32(m.weight), m.pos+m.neg
+	m.scores.count(m.score(m.values), accepted, unit) // what it foretold, before it knew
 
-	total := m.pos + m.neg
 	m.hits = m.hits[:0]
-	i := 0
-	for j := range m.predictors {
-		p := &m.predictors[j]
-		if i < len(m.scratch) && compareKey(m.scratch[i].name, m.scratch[i].number, p.name, p.number) == 0 {
-			b := p.place(m.scratch[i], total)
-			m.hits = append(m.hits, b)
-			i++
+	vs := m.values
+	for i := range m.predictors {
+		p := &m.predictors[i]
+		if len(vs) > 0 && compareKey(vs[0], p) == 0 {
+			m.hits = append(m.hits, p.place(vs[0], total))
+			vs = vs[1:]
 		} else {
 			m.hits = append(m.hits, &p.missing)
 		}
 	}
-	m.regress(lr, accepted)
-	i = 0
-	for j := range m.predictors {
-		p, b := &m.predictors[j], m.hits[j]
+	m.regress(accepted)
+
+	vs = m.values
+	for i, b := range m.hits {
+		p := &m.predictors[i]
 		if b == &p.missing {
 			continue
 		}
-		for m.scratch[i].name != p.name || m.scratch[i].number != p.number {
-			i++
-		}
-		if accepted {
-			b.pos += unit
-		} else {
-			b.neg += unit
-		}
+		b.count(accepted, unit)
 		if p.number {
-			b.mean += (m.scratch[i].x - b.mean) * unit / b.mass()
-			b.mean = max(b.lo, min(b.mean, b.hi))
+			b.mean = max(b.lo, min(b.mean+(vs[0].x-b.mean)*(unit/b.mass()), b.hi))
+			p.halve(total + unit)
 		}
+		vs = vs[1:]
 	}
 	if accepted {
 		m.pos += unit
@@ -121,31 +112,40 @@ func (m *Model) Learn(f Features, accepted bool) {
 		m.neg += unit
 	}
 	m.outcomes++
-	for j := range m.predictors {
-		if p := &m.predictors[j]; p.number {
-			p.halve(m.pos + m.neg)
-		}
-	}
 	m.fade()
-	if m.outcomes < 64 || m.outcomes%32 == 0 {
+	if m.outcomes%refreshEvery(m.outcomes) == 0 {
 		m.refresh()
 	}
 }
 
-// meet makes predictors of features not seen before, as far as there is room.
-func (m *Model) meet(vs []value) {
-	for _, v := range vs {
-		i, ok := slices.BinarySearchFunc(m.predictors, v, func(p predictor, v value) int { return compareKey(p.name, p.number, v.name, v.number) })
-		if ok || len(m.predictors) == maxPredictors {
-			continue
-		}
-		p := predictor{name: v.name, number: v.number, auc: 0.5}
-		p.missing.v, p.other.v = priorVariance, priorVariance
-		m.predictors = slices.Insert(m.predictors, i, p)
+// refreshEvery so many outcomes: a sixteenth of those seen, as a power of two, 256 at most.
+func refreshEvery(outcomes uint64) uint64 {
+	every := uint64(1)
+	for every < 256 && every*32 <= outcomes {
+		every *= 2
 	}
-	m.scratch = slices.DeleteFunc(vs, func(v value) bool {
-		_, ok := slices.BinarySearchFunc(m.predictors, v, func(p predictor, v value) int { return compareKey(p.name, p.number, v.name, v.number) })
-		return !ok
+	return every
+}
+
+// meet makes predictors of features not seen before, as far as there is room, and leaves out the others.
+func (m *Model) meet(vs []value) []value {
+	i := 0 // the first predictor that is not before the value
+	return slices.DeleteFunc(vs, func(v value) bool {
+		behind := -1
+		for i < len(m.predictors) {
+			if behind = compareKey(v, &m.predictors[i]); behind <= 0 {
+				break
+			}
+			i++
+		}
+		switch {
+		case i < len(m.predictors) && behind == 0:
+			return false
+		case len(m.predictors) == MaxPredictors:
+			return true
+		}
+		m.predictors = slices.Insert(m.predictors, i, newPredictor(v.name, v.number))
+		return false
 	})
 }
 
@@ -168,15 +168,16 @@ func (m *Model) fade() {
 		p.other.pos *= by
 		p.other.neg *= by
 	}
-	m.scores.scale(by)
+	for i := range m.scores {
+		m.scores[i].Pos *= by
+		m.scores[i].Neg *= by
+	}
 }
 
-// Estimate is what the model expects of a customer.
+// Outcomes is how many the model has learned from.
+func (m *Model) Outcomes() uint64 { return m.outcomes }
+
+// Estimate is what the model expects of a customer. To ask many models, or one often, use a Set.
 func (m *Model) Estimate(f Features) Estimate {
-	score, _ := m.score(f.values(nil))
-	return m.scores.curve(m).estimate(score)
+	return m.curve().estimate(m.score(f.values(nil)))
 }
-
-func logit(p float64) float64 { return math.Log(p / (1 - p)) }
-
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

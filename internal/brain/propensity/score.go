@@ -5,131 +5,119 @@ import (
 	"slices"
 )
 
-const (
-	activeAUC = 0.52 // Pega's threshold: a predictor below it says nothing
-)
+// bayesShare is the naive Bayes's part in the score; the regression has the rest. Measured in docs/learning.md.
+const bayesShare = 0.25
 
-// lost is what the predictor's bins leave of the model's totals: outcomes where the feature was missing.
-func (p *predictor) lost(pos, neg float32) (float32, float32) {
-	for i := range p.bins {
-		pos -= p.bins[i].pos
-		neg -= p.bins[i].neg
-	}
-	pos, neg = pos-p.other.pos, neg-p.other.neg
-	return max(0, pos), max(0, neg)
-}
+// activeAUC is Pega's threshold: a predictor that alone does not reach it says nothing in the naive Bayes.
+const activeAUC = 0.52
 
-// contribution is a bin's evidence in log-odds (Pega, ADM explained): ln(Pos_i + 1/nBins) − ln(Neg_i + 1/nBins) − ln(1 + ΣPos) + ln(1 + ΣNeg).
-func contribution(pos, neg float64, bins int, allPos, allNeg float64) float64 {
+// contribution is the evidence of a bin in log-odds (Pega, "ADM explained"):
+// ln(Pos_i + 1/nBins) − ln(Neg_i + 1/nBins) − ln(1 + ΣPos) + ln(1 + ΣNeg).
+// The last two are the same for all bins: prior.
+func contribution(pos, neg float64, bins int, prior float64) float64 {
 	n := 1 / float64(bins)
-	return math.Log(pos+n) - math.Log(neg+n) - math.Log(1+allPos) + math.Log(1+allNeg)
+	return math.Log((pos+n)/(neg+n)) + prior
 }
 
-// size is the number of the predictor's bins, those of rare names and of missing values among them.
+// size is nBins: those of rare names and of missing values are among them.
 func (p *predictor) size() int {
-	n := len(p.bins) + 1
-	if !p.number {
-		n++
+	if p.number {
+		return len(p.bins) + 1
 	}
-	return n
+	return len(p.bins) + 2
 }
 
-// parts hands each predictor's bin for a customer to visit, with what it says to either half, in log-odds.
-func (m *Model) parts(vs []value, visit func(p *predictor, b *bin, nb, lr float64)) {
-	allPos, allNeg := float64(m.pos)/m.weight, float64(m.neg)/m.weight
-	i := 0
-	for j := range m.predictors {
-		p := &m.predictors[j]
-		for i < len(vs) && compareKey(vs[i].name, vs[i].number, p.name, p.number) < 0 {
-			i++
-		}
-		b := &p.missing
-		if i < len(vs) && vs[i].name == p.name && vs[i].number == p.number {
-			if b = p.find(vs[i]); b == nil {
-				continue // never seen: says nothing
-			}
-		}
-		nb := 0.0
-		if p.active {
-			pos, neg := b.pos, b.neg
-			if b == &p.missing {
-				pos, neg = p.lost(m.pos, m.neg)
-			}
-			nb = contribution(float64(pos)/m.weight, float64(neg)/m.weight, p.size(), allPos, allNeg)
-		}
-		visit(p, b, nb, float64(b.w))
-	}
+// sums are what all predictors share in a score.
+type sums struct {
+	pos, neg float64 // outcomes, faded
+	share    float64 // of each active predictor's contribution: Pega divides by 1 + active predictors
+	base     float64 // of the score: what is true of every customer
+	prior    float64 // −ln(1 + ΣPos) + ln(1 + ΣNeg)
 }
 
-func (m *Model) score(vs []value) (score, regression float64) {
-	lr := float64(m.bias.w)
-	nb, active := math.Log(1+float64(m.pos)/m.weight)-math.Log(1+float64(m.neg)/m.weight), 0
-	m.parts(vs, func(p *predictor, _ *bin, n, l float64) {
-		nb, lr = nb+n, lr+l
-		if p.active {
+func (m *Model) sums() sums {
+	s := sums{pos: float64(m.pos) / m.weight, neg: float64(m.neg) / m.weight}
+	active := 0
+	for i := range m.predictors {
+		if m.predictors[i].active {
 			active++
 		}
-	})
-	return (nb/float64(1+active) + lr) / 2, lr
+	}
+	s.share = bayesShare / float64(1+active)
+	s.prior = math.Log((1 + s.neg) / (1 + s.pos))
+	s.base = -s.prior*s.share + float64(m.bias.mean)*(1-bayesShare)
+	return s
 }
 
-// regress moves the regression's weights by one outcome: a Kalman filter with a diagonal covariance, on the logistic's linearisation.
-func (m *Model) regress(lr float64, accepted bool) {
-	p := sigmoid(lr)
-	s := float64(m.bias.v)
-	for _, b := range m.hits {
-		s += float64(b.v)
+// says is what a bin of this rank adds to the score, in log-odds. A value never seen (nil) says nothing.
+func (m *Model) says(p *predictor, b *bin, rank float64, s *sums) float32 {
+	if b == nil {
+		return 0
 	}
-	slope := p * (1 - p)
-	y := 0.0
-	if accepted {
-		y = 1
+	sum := (float64(b.weight.mean) + float64(p.slope.mean)*rank) * (1 - bayesShare)
+	if p.active {
+		pos, neg := b.pos, b.neg
+		if b == &p.missing {
+			pos, neg = p.lost(m.pos, m.neg)
+		}
+		if pos+neg > 0 {
+			sum += s.share * contribution(float64(pos)/m.weight, float64(neg)/m.weight, p.size(), s.prior)
+		}
 	}
-	gain := 1 / (1 + slope*s)
-	step := func(b *bin, most float64) {
-		v := float64(b.v)
-		b.w += float32(v * gain * (y - p))
-		v -= v * v * slope * gain
-		b.v = float32(min(most, v*math.Exp2(1/m.start.HalfLife)))
+	return float32(sum)
+}
+
+// each visits the predictors with the bin that speaks for a customer; nil where the value was never seen.
+func (m *Model) each(vs []value, visit func(p *predictor, b *bin)) {
+	for i := range m.predictors {
+		p := &m.predictors[i]
+		behind := -1
+		for len(vs) > 0 {
+			if behind = compareKey(vs[0], p); behind >= 0 {
+				break
+			}
+			vs = vs[1:]
+		}
+		if behind == 0 {
+			visit(p, p.find(vs[0]))
+		} else {
+			visit(p, &p.missing)
+		}
 	}
-	step(&m.bias, 1)
-	for _, b := range m.hits {
-		step(b, priorVariance)
-	}
+}
+
+// score is the base and what every predictor says, in log-odds.
+func (m *Model) score(vs []value) float64 {
+	s := m.sums()
+	sum := s.base
+	m.each(vs, func(p *predictor, b *bin) { sum += float64(m.says(p, b, p.rank(b), &s)) })
+	return sum
 }
 
 // refresh looks which predictors say something.
 func (m *Model) refresh() {
 	for i := range m.predictors {
 		p := &m.predictors[i]
-		p.auc = p.performance(m)
+		all := append(m.sorted[:0], p.bins...)
+		pos, neg := p.lost(m.pos, m.neg)
+		all = append(all, p.other, bin{pos: pos, neg: neg})
+		slices.SortStableFunc(all, func(a, b bin) int {
+			x, y := a.pos*b.neg, b.pos*a.neg
+			switch {
+			case x < y:
+				return -1
+			case x > y:
+				return 1
+			}
+			return 0
+		})
+		p.auc = float32(areaUnder(all))
 		p.active = p.auc >= activeAUC
+		m.sorted = all
 	}
 }
 
-// performance is the area under the ROC curve of the predictor alone, over its bins.
-func (p *predictor) performance(m *Model) float32 {
-	all := append([]bin(nil), p.bins...)
-	if p.other.mass() > 0 {
-		all = append(all, p.other)
-	}
-	if pos, neg := p.lost(m.pos, m.neg); pos+neg > 0 {
-		all = append(all, bin{pos: pos, neg: neg})
-	}
-	slices.SortStableFunc(all, func(a, b bin) int {
-		x, y := a.pos*b.mass(), b.pos*a.mass()
-		switch {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
-	})
-	return float32(areaUnder(all))
-}
-
-// areaUnder of bins in rising order of what was foretold; within a bin, half.
+// areaUnder is that under the ROC curve of bins in rising order; within a bin it is half.
 func areaUnder(bins []bin) float64 {
 	var area, pos, neg float64
 	for _, b := range bins {
@@ -141,3 +129,7 @@ func areaUnder(bins []bin) float64 {
 	}
 	return area / (pos * neg)
 }
+
+func logit(p float64) float64 { return math.Log(p / (1 - p)) }
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
