@@ -1,0 +1,131 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+const (
+	loadCustomers = 1000
+	loadDeciders  = 64
+	loadDecisions = 3000 // where TABI_LOAD names no duration
+)
+
+// Many deciders at once never contact a customer more often than the limit allows. TABI_LOAD=1m decides for as long; -v shows how fast.
+func TestLimitsUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	each(t, func(s *suite) {
+		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
+		ids := s.crowd()
+		span, err := time.ParseDuration(cmp.Or(os.Getenv("TABI_LOAD"), "0s"))
+		s.must(err)
+		ctx, cancel := context.WithCancel(s.ctx)
+		if span > 0 {
+			ctx, cancel = context.WithTimeout(s.ctx, span)
+		}
+		defer cancel()
+
+		// A day passes while every customer is decided for some four times.
+		var n, sent atomic.Int64
+		now := func() time.Time {
+			return noon.Add(time.Duration(n.Add(1)) * day / (4 * loadCustomers))
+		}
+		taken := make([][]time.Duration, loadDeciders)
+		var wg sync.WaitGroup
+		began := time.Now()
+		for d := range loadDeciders {
+			wg.Go(func() {
+				random := rand.New(rand.NewPCG(1, uint64(d)))
+				for i := 0; ctx.Err() == nil && (span > 0 || n.Load() < loadDecisions); i++ {
+					at := now()
+					in := s.send(ids[random.IntN(len(ids))], fmt.Sprintf("%d/%d", d, i))
+					start := time.Now()
+					r, err := s.Reserve(s.ctx, at, wall, in, time.Minute)
+					taken[d] = append(taken[d], time.Since(start))
+					if err != nil {
+						s.Error(err)
+						return
+					}
+					if r.Done != nil {
+						continue
+					}
+					status := workflows.StatusSent
+					if random.IntN(10) == 0 {
+						status = workflows.StatusFailed
+					} else {
+						sent.Add(1)
+					}
+					if err := s.Settle(s.ctx, at, r, Settlement{Status: status}); err != nil {
+						s.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		lasted := time.Since(began)
+		s.apart(sent.Load())
+		all := slices.Sorted(slices.Values(slices.Concat(taken...)))
+		s.Logf("deciders  customers  decisions  contacts  seconds  decisions/s     p50     p99\n%8d %10d %10d %9d %8.1f %12.0f %7.1fms %5.1fms", loadDeciders, loadCustomers, len(all), sent.Load(),
+			lasted.Seconds(), float64(len(all))/lasted.Seconds(), ms(all[len(all)/2]), ms(all[len(all)*99/100]))
+	})
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// crowd enters every customer into two journeys.
+func (s *suite) crowd() []Enrolment {
+	s.Helper()
+	var calls []Call
+	for i := range loadCustomers {
+		id := fmt.Sprintf("c%03d", i)
+		calls = append(calls, s.identify(id, props{"email": id + "@example.com"}), s.track(id, "Cart Updated", nil))
+	}
+	for part := range slices.Chunk(calls, 200) {
+		s.ingest(noon, part...)
+	}
+	var out []Enrolment
+	s.must(rows(s.ctx, s.reader, func(r *sql.Rows) error {
+		e, err := scanEnrolment(r)
+		out = append(out, e.Enrolment)
+		return err
+	}, `select `+enrolmentColumns+` from enrolments order by id`))
+	s.same(len(out), 2*loadCustomers)
+	return out
+}
+
+// apart fails the test if two contacts of a customer are less than a day from each other, or if one was lost.
+func (s *suite) apart(sent int64) {
+	s.Helper()
+	last := map[string]int64{}
+	found := int64(0)
+	s.must(rows(s.ctx, s.reader, func(r *sql.Rows) error {
+		var customer string
+		var at int64
+		err := r.Scan(&customer, &at)
+		if before, known := last[customer]; known && at-before < day.Milliseconds() {
+			s.Errorf("%s was contacted twice within %s", customer, time.Duration(at-before)*time.Millisecond)
+		}
+		last[customer] = at
+		found++
+		return err
+	}, `select customer, at from contacts where status = 'sent' order by customer, at`))
+	s.same(found, sent)
+	if found < loadCustomers/4 {
+		s.Errorf("only %d contacts: the limit is not what was tested", found)
+	}
+}
