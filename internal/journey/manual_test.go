@@ -10,8 +10,11 @@ import (
 	"testing"
 )
 
-// manual is the folder of the reference manual: README.md, a page for each kind, and the page on scenarios.
+// manual is the folder of the reference manual: README.md, a page for each kind, for each file of rules, and the page on scenarios.
 const manual = "../../docs/language"
+
+// rulePages are the pages of the files of rules.
+var rulePages = []string{"intents.md", "actions.md", "policy.md"}
 
 // results says what a kind leaves in steps.<id>.
 func results(kind Kind) string {
@@ -117,7 +120,9 @@ func manualExamples(t *testing.T, page string) (out []manualExample) {
 		name, _, _ := strings.Cut(rest, "\n")
 		switch top := fileTop.FindStringSubmatch(source); {
 		case top != nil:
-			e.whole, e.file = true, File{Name: top[1], Data: []byte(source)}
+			e.whole, e.file = e.code == "", File{Name: top[1], Data: []byte(source)}
+		case slices.Contains([]string{"limits", "quiet_hours", "consent", "suppress", "tone", "control_groups"}, first):
+			e.file = File{Name: "policy.yaml", Data: []byte(source)}
 		case first == "journey":
 			e.file = File{Name: name + ".yaml", Data: []byte(source)}
 		case first == "message":
@@ -126,7 +131,7 @@ func manualExamples(t *testing.T, page string) (out []manualExample) {
 			source = "journey: example\nentry: {event: X}\ngoal: {event: Y}\nvars: {tries: 0}\nsteps:\n" + indent(source, "  ")
 			e.file = File{Name: "example.yaml", Data: []byte(source)}
 		default:
-			t.Errorf("%s: the example is neither journey, message nor a list of steps, and names no file:\n%s", e.at, source)
+			t.Errorf("%s: the example is neither journey, message, policy nor a list of steps, and names no file:\n%s", e.at, source)
 			continue
 		}
 		out = append(out, e)
@@ -137,7 +142,7 @@ func manualExamples(t *testing.T, page string) (out []manualExample) {
 // TestManualExamples lints every YAML of the manual. A sound example has no error; one that is marked with a code shows that diagnostic and no other error.
 func TestManualExamples(t *testing.T) {
 	t.Parallel()
-	pages := []string{"README.md"}
+	pages := append([]string{"README.md"}, rulePages...)
 	for _, kind := range Kinds {
 		pages = append(pages, kind.Name+".md")
 	}
