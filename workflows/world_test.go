@@ -24,10 +24,10 @@ var testChannels = []journey.ChannelSpec{
 	{Name: "log", Any: true},
 }
 
-// compile compiles one journey beside a message `hello` and `bye`. It fails for what lint would call an error.
+// compile compiles one journey beside messages `hello` and `bye`, intents and actions. It fails for what lint would call an error.
 func compile(source string) (*journey.Program, error) {
 	name := strings.TrimSpace(strings.TrimPrefix(strings.SplitN(strings.TrimSpace(source), "\n", 2)[0], "journey:"))
-	files := []journey.File{{Name: name + ".yaml", Data: []byte(source)}}
+	files := append(brainFiles[:len(brainFiles):len(brainFiles)], journey.File{Name: name + ".yaml", Data: []byte(source)})
 	for _, message := range []string{"hello", "bye"} {
 		files = append(files, journey.File{Name: "messages/" + message + ".yaml",
 			Data: []byte("message: " + message + "\nemail: {subject: s, html: h}\npush: {title: t, body: b}\n")})
@@ -75,7 +75,8 @@ type world struct {
 	assigned   func()           // while traits are set
 	now        func() time.Time // what the clock on the wall shows
 	refuse     func(r Record) error
-	block      func(ctx context.Context, s Send) // before a delivery answers
+	brain
+	block func(ctx context.Context, s Send) // before a delivery answers
 }
 
 // register serves the activities under their names.
@@ -85,7 +86,7 @@ func (w *world) register(to interface {
 	for name, call := range map[string]any{
 		ReportActivity: w.doReport, EvaluateActivity: w.doEvaluate, AssignActivity: w.doAssign, SendActivity: w.doSend, DeliverActivity: w.doDeliver,
 		HandoffActivity: w.doHandoff, WithdrawActivity: w.doWithdraw, RecordActivity: w.doRecord, DueActivity: w.doDue,
-		EmitActivity: w.doEmit, CallActivity: w.doCall, MoveActivity: w.doMove,
+		EmitActivity: w.doEmit, CallActivity: w.doCall, MoveActivity: w.doMove, DecideActivity: w.doDecide, LevelsActivity: w.doLevels, ReplyActivity: w.doReply,
 	} {
 		to.RegisterActivityWithOptions(call, activity.RegisterOptions{Name: name})
 	}
