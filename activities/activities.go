@@ -89,6 +89,7 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 		workflows.MoveActivity:     a.Move,
 		workflows.LevelsActivity:   a.Levels,
 		workflows.ReplyActivity:    a.Reply,
+		workflows.DecideActivity:   a.Decide,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}

@@ -58,6 +58,9 @@ func (a *Activities) Deliver(ctx context.Context, in workflows.Send) (workflows.
 	return result, mine(err)
 }
 
+// leaseMargin is how much longer than an attempt its lease lasts.
+const leaseMargin = 5 * time.Second
+
 // later asks for another attempt.
 type later struct {
 	reason string
@@ -69,7 +72,7 @@ func notSent(l later) error {
 	return temporal.NewApplicationErrorWithOptions("not sent: "+l.reason, "NotSent", temporal.ApplicationErrorOptions{NextRetryDelay: l.after})
 }
 
-// attempt reserves, renders, sends and settles.
+// attempt reserves, and says what it may.
 func (a *Activities) attempt(ctx context.Context, in workflows.Send) (workflows.SendResult, *later, error) {
 	held, err := a.reserve(ctx, in)
 	switch {
@@ -80,6 +83,11 @@ func (a *Activities) attempt(ctx context.Context, in workflows.Send) (workflows.
 	case held.Done != nil:
 		return *held.Done, nil, nil
 	}
+	return a.carryOut(ctx, in, held)
+}
+
+// carryOut renders, sends and settles what is reserved.
+func (a *Activities) carryOut(ctx context.Context, in workflows.Send, held store.Reservation) (workflows.SendResult, *later, error) {
 	ch, ok := a.cfg.Channels[held.Verdict.Channel]
 	if !ok {
 		return a.settle(in, held, store.Settlement{Status: workflows.StatusFailed, Reason: "channel " + held.Verdict.Channel + " is not in this build"})
@@ -102,7 +110,7 @@ func (a *Activities) attempt(ctx context.Context, in workflows.Send) (workflows.
 
 // reserve decides the send in the customer's transaction.
 func (a *Activities) reserve(ctx context.Context, in workflows.Send) (store.Reservation, error) {
-	return a.cfg.Store.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+5*time.Second)
+	return a.cfg.Store.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
 }
 
 // render makes the treatment for this customer.

@@ -104,6 +104,10 @@ func (w *world) observe(d done) {
 		if out, ok := d.out.(workflows.SendResult); ok {
 			w.said(in, out)
 		}
+	case workflows.Decide:
+		if out, ok := d.out.(workflows.DecideResult); ok && out.Action != "" {
+			w.said(workflows.Send{Ref: in.Ref, Step: in.Step, Spec: journey.Send{Message: out.Message, Via: []string{out.Channel}}}, out.SendResult)
+		}
 	case workflows.OpenHandoff:
 		if in.Journey == w.test.Journey {
 			w.handoffs = append(w.handoffs, in.Spec.Queue)

@@ -201,7 +201,8 @@ type TimelineEntry struct {
 // ContactFilter narrows Contacts; empty fields do not.
 type ContactFilter struct {
 	Journey, Customer, Enrolment, Channel, Status string
-	Limit                                         int // default 100, max 1000
+	Limit                                         int  // default 100, max 1000
+	said                                          bool // what was said is kept
 }
 
 // HandoffFilter narrows Handoffs.

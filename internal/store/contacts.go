@@ -45,6 +45,9 @@ func (s *Store) Contacts(ctx context.Context, f ContactFilter) ([]Contact, error
 		w.equals("enrolment", f.Enrolment)
 		w.equals("channel", f.Channel)
 		w.equals("status", f.Status)
+		if f.said {
+			w.raw("app <> ''")
+		}
 		query := `select ` + contactColumns + ` from contacts` + w.sql() + ` order by at desc, key desc limit ` + w.param(bounded(f.Limit))
 		return rows(ctx, tx, func(r *sql.Rows) error {
 			c, err := scanContact(r)
@@ -55,7 +58,7 @@ func (s *Store) Contacts(ctx context.Context, f ContactFilter) ([]Contact, error
 	return out, err
 }
 
-// AppMessages are what the app channel said to a customer, newest first. limit: default 100, max 1000.
+// AppMessages are what the app channel said to a customer, newest first; not what the app showed of itself, by an inbound decision. limit: default 100, max 1000.
 func (s *Store) AppMessages(ctx context.Context, customer string, limit int) ([]Contact, error) {
-	return s.Contacts(ctx, ContactFilter{Customer: customer, Channel: "app", Status: workflows.StatusSent, Limit: limit})
+	return s.Contacts(ctx, ContactFilter{Customer: customer, Channel: "app", Status: workflows.StatusSent, Limit: limit, said: true})
 }

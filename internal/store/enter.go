@@ -37,6 +37,9 @@ type deferred struct {
 
 // publish brings an event to the customer's open instances and to the journeys it may enter. changed are the top-level traits it changed.
 func (b *batch) publish(ctx context.Context, p *person, ev *event, changed []string, only string, receipt *Receipt) error {
+	if err := b.accepted(ctx, p, ev); err != nil {
+		return err
+	}
 	if ev.depth > maxDepth {
 		return nil
 	}

@@ -172,7 +172,7 @@ func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []st
 		return nil, err
 	}
 	if gone.version > 1 || len(gone.open) > 0 { // otherwise it was made a moment ago and holds nothing
-		for _, table := range []string{"events", "enrolments", "contacts", "handoffs"} {
+		for _, table := range []string{"events", "enrolments", "contacts", "handoffs", "decisions", "offers"} {
 			if _, err := b.tx.ExecContext(ctx, `update `+table+` set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
 				return nil, err
 			}

@@ -32,8 +32,11 @@ type Store struct {
 	channels   []journey.ChannelSpec
 	scenario   bool
 	asks       TextClassifier // before the built-in one; may be nil
+	certain    bool           // nothing is explored; set by tests
 	holdout    func(journey, customer string, percent float64) bool
 	population population
+
+	models modelCache
 
 	mu       sync.Mutex
 	release  *release

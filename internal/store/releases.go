@@ -26,11 +26,12 @@ type release struct {
 	number    int
 	content   *journey.Content
 	rules     *journey.Rulebook
-	intents   *intentRules                // nil: there are none
-	programs  map[string]*journey.Program // by journey
-	byEvent   map[string][]string         // entry event → journeys, sorted
-	watched   []watched                   // entered by a change of state, sorted
-	scheduled []timetable                 // entered by schedule, sorted
+	intents   *intentRules                 // nil: there are none
+	programs  map[string]*journey.Program  // by journey
+	accepts   map[string][]*journey.Action // by the events that accept them
+	byEvent   map[string][]string          // entry event → journeys, sorted
+	watched   []watched                    // entered by a change of state, sorted
+	scheduled []timetable                  // entered by schedule, sorted
 }
 
 // manifest is a release as the database keeps it: definitions by revision, messages and rules in full. Its JSON is canonical (maps are sorted).
@@ -151,23 +152,8 @@ func (s *Store) checkDropped(ctx context.Context, tx conn, current, c *journey.C
 			missing[fmt.Sprintf("intent %q, %s", name, by)] = true
 		}
 		for _, step := range p.Steps {
-			send, ok := step.Spec.(*journey.Send)
-			if !ok {
-				continue
-			}
-			message := c.Messages[send.Message]
-			if message == nil {
-				missing[fmt.Sprintf("message %q, %s", send.Message, by)] = true
-				continue
-			}
-			before := current.Messages[send.Message]
-			if before == nil {
-				continue
-			}
-			for _, via := range send.Via {
-				if before.Treatments[via] != nil && message.Treatments[via] == nil {
-					missing[fmt.Sprintf("the %s treatment of message %q, %s", via, send.Message, by)] = true
-				}
+			for _, what := range dropped(current, c, step.Spec) {
+				missing[what+", "+by] = true
 			}
 		}
 	}
@@ -175,6 +161,41 @@ func (s *Store) checkDropped(ctx context.Context, tx conn, current, c *journey.C
 		return nil
 	}
 	return &DroppedError{Missing: slices.Sorted(maps.Keys(missing))}
+}
+
+// dropped is what a step names and c does not hold.
+func dropped(current, c *journey.Content, spec journey.Spec) (missing []string) {
+	var send *journey.Send
+	switch spec := spec.(type) {
+	case *journey.Send:
+		send = spec
+	case *journey.Ask:
+		send = &spec.Question
+	case *journey.Decide:
+		if spec.Group != "" && c.Groups[spec.Group] == nil {
+			missing = append(missing, fmt.Sprintf("group %q", spec.Group))
+		}
+		for _, name := range spec.Actions {
+			if c.Actions[name] == nil {
+				missing = append(missing, fmt.Sprintf("action %q", name))
+			}
+		}
+		return missing
+	default:
+		return nil
+	}
+	message := c.Messages[send.Message]
+	if message == nil {
+		return []string{fmt.Sprintf("message %q", send.Message)}
+	}
+	if before := current.Messages[send.Message]; before != nil {
+		for _, via := range send.Via {
+			if before.Treatments[via] != nil && message.Treatments[via] == nil {
+				missing = append(missing, fmt.Sprintf("the %s treatment of message %q", via, send.Message))
+			}
+		}
+	}
+	return missing
 }
 
 // Content is the current release; number 0 and empty content before the first. The content is shared: read it only.
@@ -242,6 +263,7 @@ func (s *Store) loadRelease(ctx context.Context, tx conn, number int) (*release,
 		}
 	}
 	r.intents = newIntentRules(r.rules, since)
+	r.accepts = accepts(r.rules)
 	for _, name := range slices.Sorted(maps.Keys(m.Journeys)) {
 		p, err := s.program(ctx, tx, m.Journeys[name])
 		if err != nil {

@@ -25,9 +25,9 @@ const (
 
 // ledgerRow is what a reservation must know of an earlier attempt.
 type ledgerRow struct {
-	status, reason, customer, channel, verdict string
-	token, leaseUntil                          int64
-	doubt                                      int
+	status, reason, customer, channel, action, verdict string
+	token, leaseUntil                                  int64
+	doubt                                              int
 }
 
 func (l *ledgerRow) result() *workflows.SendResult {
@@ -131,8 +131,8 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 
 func ledger(ctx context.Context, tx conn, key string) (*ledgerRow, error) {
 	var l ledgerRow
-	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, verdict, token, lease_until, in_doubt from contacts where key = $1`, key).
-		Scan(&l.status, &l.reason, &l.customer, &l.channel, &l.verdict, &l.token, &l.leaseUntil, &l.doubt)
+	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, action, verdict, token, lease_until, in_doubt from contacts where key = $1`, key).
+		Scan(&l.status, &l.reason, &l.customer, &l.channel, &l.action, &l.verdict, &l.token, &l.leaseUntil, &l.doubt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -153,6 +153,9 @@ func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, r
 		return brain.Verdict{}, err
 	}
 	v := brain.Permit(st, brain.Ask{Send: in.Spec, Message: res.Message, Channels: s.channels})
+	if in.Action != "" {
+		v.HeldUntil = time.Time{} // what a decision left to be sent is dropped in quiet hours, as the decision itself would be
+	}
 	if in.GiveUp != "" && !v.HeldUntil.IsZero() && row != nil {
 		v.Channel, v.HeldUntil = row.channel, time.Time{}
 	}
@@ -179,6 +182,11 @@ func (s *Store) take(ctx context.Context, tx conn, e *enrolment, in workflows.Se
 	}
 	if len(res.Verdict.Tried) > 0 {
 		if trace, err = jsonText(res.Verdict.Tried); err != nil {
+			return err
+		}
+	}
+	if in.Action != "" {
+		if err := settleOffer(ctx, tx, in.Key, status, now); err != nil {
 			return err
 		}
 	}
@@ -234,6 +242,11 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 		if _, err := tx.ExecContext(ctx, `update contacts set status = $2, reason = $3, provider_id = $4, in_doubt = $5, attempts = attempts + 1, at = $6, lease_until = 0, app = $7, verdict = '' where key = $1`,
 			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), said); err != nil {
 			return err
+		}
+		if row.action != "" {
+			if err := settleOffer(ctx, tx, r.Key, status, now); err != nil {
+				return err
+			}
 		}
 		if status == workflows.StatusSent {
 			if err := reached(ctx, tx, row.customer, row.channel, now, 1, 0); err != nil {

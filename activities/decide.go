@@ -1,0 +1,54 @@
+package activities
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Decide chooses the next best action and has its message sent at once, as Send does; what asks to be repeated is left to Deliver under the same key.
+func (a *Activities) Decide(ctx context.Context, in workflows.Decide) (workflows.DecideResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.LocalTimeout)
+	defer cancel()
+	d, err := a.cfg.Store.Decide(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
+	if err != nil {
+		return workflows.DecideResult{}, mine(err)
+	}
+	if d.Paused {
+		return workflows.DecideResult{SendResult: workflows.SendResult{Status: workflows.StatusPaused}}, nil
+	}
+	result := chosen(&d.Decision)
+	if d.Send == nil {
+		return result, nil
+	}
+	var again *later
+	if d.Reservation != nil {
+		result.SendResult, again, err = a.carryOut(ctx, *d.Send, *d.Reservation)
+	} else {
+		result.SendResult, again, err = a.attempt(ctx, *d.Send)
+	}
+	if again != nil {
+		a.cfg.Logger.Info("the send of a decision will be repeated", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("key", in.Key), zap.String("reason", again.reason))
+		result.SendResult = workflows.SendResult{Status: workflows.StatusRetry, Reason: again.reason, RetryAfter: again.after}
+	}
+	if result.Channel == "" {
+		result.Channel = d.Decision.Slots[0].Channel
+	}
+	return result, mine(err)
+}
+
+// chosen is a decision of which nothing is to be sent.
+func chosen(d *store.Decision) workflows.DecideResult {
+	if len(d.Slots) == 0 {
+		return workflows.DecideResult{SendResult: workflows.SendResult{Status: workflows.StatusSuppressed, Reason: d.Reason}}
+	}
+	won := d.Slots[0]
+	return workflows.DecideResult{
+		SendResult: workflows.SendResult{Status: workflows.StatusChosen, Channel: won.Channel},
+		Action:     won.Action, Message: won.Message, Propensity: won.Propensity, Priority: won.Priority,
+	}
+}

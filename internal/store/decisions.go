@@ -1,0 +1,173 @@
+package store
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/brain"
+)
+
+// Directions of decisions.
+const (
+	DirectionOutbound = "outbound" // a journey reaches out
+	DirectionInbound  = "inbound"  // the customer is here
+	DirectionPreview  = "preview"  // nothing was kept of it
+)
+
+// Decision is a choice among next best actions, with its trace.
+type Decision struct {
+	Key, Customer            string
+	Journey, Enrolment, Step string // of an outbound one
+	Asked                    string // the group, or the actions with commas
+	Direction                string
+	At                       time.Time // virtual
+	Release                  int
+	Control                  string // the control group it was made for; empty: none
+	Reason                   string // why nothing was chosen
+	Slots                    []Slot // what was chosen, best first
+	Candidates               []brain.Candidate
+}
+
+// Slot is an action that was chosen.
+type Slot struct {
+	Key        string  `json:"key,omitempty"` // of its ledger row and its offer; empty where it was only chosen
+	Action     string  `json:"action"`
+	Message    string  `json:"message,omitempty"`
+	Channel    string  `json:"channel,omitempty"`
+	Propensity float64 `json:"propensity"`
+	Priority   float64 `json:"priority"`
+}
+
+// first is the winner; empty where nothing was chosen.
+func (d *Decision) first() Slot {
+	if len(d.Slots) == 0 {
+		return Slot{}
+	}
+	return d.Slots[0]
+}
+
+// DecisionFilter narrows Decisions; empty fields do not.
+type DecisionFilter struct {
+	Customer, Journey, Enrolment, Action string // Action: the winner
+	Before                               time.Time
+	Limit                                int // default 100, max 1000
+}
+
+const decisionColumns = `key, customer, journey, enrolment, step, asked, direction, at, release, control, reason, slots, trace`
+
+func scanDecision(r scanner) (*Decision, error) {
+	var d Decision
+	var at int64
+	var slots, trace string
+	if err := r.Scan(&d.Key, &d.Customer, &d.Journey, &d.Enrolment, &d.Step, &d.Asked, &d.Direction, &at, &d.Release, &d.Control, &d.Reason, &slots, &trace); err != nil {
+		return nil, err
+	}
+	d.At = moment(at)
+	if err := json.Unmarshal([]byte(slots), &d.Slots); err != nil {
+		return nil, err
+	}
+	var err error
+	d.Candidates, err = unpackTrace(trace)
+	return &d, err
+}
+
+// decisionOf reads a decision by its key; nil where there is none.
+func decisionOf(ctx context.Context, tx conn, key string) (*Decision, error) {
+	d, err := scanDecision(tx.QueryRowContext(ctx, `select `+decisionColumns+` from decisions where key = $1`, key))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return d, err
+}
+
+// keepDecision writes a decision.
+func keepDecision(ctx context.Context, tx conn, d *Decision) error {
+	slots, err := jsonText(d.Slots)
+	if err != nil {
+		return err
+	}
+	trace, err := packTrace(d.Candidates)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `insert into decisions (key, customer, journey, enrolment, step, asked, direction, at, release, control, winner, reason, slots, trace)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		d.Key, d.Customer, d.Journey, d.Enrolment, d.Step, d.Asked, d.Direction, millis(d.At), d.Release, d.Control, d.first().Action, d.Reason, slots, trace)
+	return err
+}
+
+// Decisions are what was decided, newest first, with traces.
+func (s *Store) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error) {
+	var out []Decision
+	err := s.read(ctx, func(tx conn) error {
+		customer, err := filtered(ctx, tx, f.Customer)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		w := where{}
+		w.equals("customer", customer)
+		w.equals("journey", f.Journey)
+		w.equals("enrolment", f.Enrolment)
+		w.equals("winner", f.Action)
+		if !f.Before.IsZero() {
+			w.and("at < ", millis(f.Before))
+		}
+		query := `select ` + decisionColumns + ` from decisions` + w.sql() + ` order by at desc, key desc limit ` + w.param(bounded(f.Limit))
+		return rows(ctx, tx, func(r *sql.Rows) error {
+			d, err := scanDecision(r)
+			if err == nil {
+				out = append(out, *d)
+			}
+			return err
+		}, query, w.args...)
+	})
+	return out, err
+}
+
+// packed marks a trace that is compressed: a decision among a thousand actions has a trace of some hundred kilobytes.
+const packed = "z:"
+
+func packTrace(all []brain.Candidate) (string, error) {
+	if len(all) == 0 {
+		return "[]", nil
+	}
+	raw, err := json.Marshal(all)
+	if err != nil || len(raw) < 4<<10 {
+		return string(raw), err
+	}
+	var b bytes.Buffer
+	b.WriteString(packed)
+	text := base64.NewEncoder(base64.RawStdEncoding, &b)
+	z, err := flate.NewWriter(text, flate.BestSpeed)
+	if err != nil {
+		return "", err
+	}
+	if _, err := z.Write(raw); err != nil {
+		return "", err
+	}
+	if err := errors.Join(z.Close(), text.Close()); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+func unpackTrace(trace string) (all []brain.Candidate, err error) {
+	raw := []byte(trace)
+	if z, ok := strings.CutPrefix(trace, packed); ok {
+		if raw, err = io.ReadAll(flate.NewReader(base64.NewDecoder(base64.RawStdEncoding, strings.NewReader(z)))); err != nil {
+			return nil, err
+		}
+	}
+	return all, json.Unmarshal(raw, &all)
+}

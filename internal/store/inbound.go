@@ -1,0 +1,177 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Inbound asks for the next best actions of a customer who is here: on the page, in the app, on the phone.
+type Inbound struct {
+	UserID, AnonymousID string         // one of them
+	Group               string         // a group of actions, or
+	Actions             []string       // actions by name
+	Channel             string         // on which the customer is; default app
+	Slots               int            // how many different actions there is room for; default 1, max MaxSlots
+	Context             map[string]any // what is known of the moment: `event` in the actions' conditions
+	RequestID           string         // a repeat under one id, for one customer, answers as before
+	Preview             bool           // nothing is kept, nothing explored, no customer made
+}
+
+// MaxSlots is how many actions a decision may choose.
+const MaxSlots = 20
+
+// DecideInbound chooses for a customer who is present. What is returned counts as shown: each slot is a contact of the ledger, and its offer is open from now
+// on. Quiet hours and addresses do not matter; consent, suppression, agents and limits do, slot by slot.
+func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
+	in.Channel, in.Slots = cmp.Or(clean(in.Channel), "app"), cmp.Or(in.Slots, 1)
+	id := cmp.Or(clean(in.UserID), anonymous(clean(in.AnonymousID)))
+	switch {
+	case id == "":
+		return Decision{}, inputError("a decision needs a customer: give a user id or an anonymous id")
+	case in.Slots < 1 || in.Slots > MaxSlots:
+		return Decision{}, inputError(fmt.Sprintf("slots is %d: give 1 to %d", in.Slots, MaxSlots))
+	case in.RequestID == "" && !in.Preview:
+		return Decision{}, inputError("a decision needs a request id, so that a repeat answers the same")
+	}
+	properties, _, err := normal(in.Context)
+	if err != nil {
+		return Decision{}, err
+	}
+	c := choice{group: in.Group, actions: in.Actions, via: []string{in.Channel}, slots: in.Slots, present: true, preview: in.Preview}
+	var d Decision
+	if in.Preview {
+		err := s.read(ctx, func(tx conn) (err error) {
+			d, err = s.preview(ctx, tx, id, now, c, properties)
+			return err
+		})
+		return d, err
+	}
+	err = s.write(ctx, func(tx conn) error {
+		p, err := s.meet(ctx, tx, id, now)
+		if err != nil {
+			return err
+		}
+		key := "inbound/" + p.id + "/" + clean(in.RequestID)
+		if before, err := decisionOf(ctx, tx, key); err != nil {
+			return err
+		} else if before != nil {
+			d = *before
+			return nil
+		}
+		rel, err := s.current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		vars, err := s.present(ctx, tx, p, rel, properties, now)
+		if err != nil {
+			return err
+		}
+		d = Decision{Key: key, Customer: p.id, Direction: DirectionInbound, At: now, Release: rel.number}
+		result, err := s.choose(ctx, tx, p, rel, vars, now, c, &d)
+		if err != nil {
+			return err
+		}
+		if err := keepDecision(ctx, tx, &d); err != nil {
+			return err
+		}
+		if err := shown(ctx, tx, &d); err != nil {
+			return err
+		}
+		return s.offer(ctx, tx, rel, &d, result, now, millis(now))
+	})
+	return d, err
+}
+
+// Explain previews the decision among a group's actions, or some by name, as a journey would ask for it now: nothing is kept, and nothing explored.
+// channel narrows; empty: each action's own.
+func (s *Store) Explain(ctx context.Context, now time.Time, customer, group string, actions []string, channel string) (Decision, error) {
+	c := choice{group: group, actions: actions, choose: true, preview: true, slots: 1}
+	if channel != "" {
+		c.via = []string{channel}
+	}
+	var d Decision
+	err := s.read(ctx, func(tx conn) error {
+		id, err := canonical(ctx, tx, customer)
+		if err != nil {
+			return err
+		}
+		d, err = s.preview(ctx, tx, id, now, c, nil)
+		return err
+	})
+	return d, err
+}
+
+// preview decides on a snapshot. Somebody who is not known yet has no traits and no past.
+func (s *Store) preview(ctx context.Context, tx conn, id string, now time.Time, c choice, properties map[string]any) (Decision, error) {
+	d := Decision{Direction: DirectionPreview, At: now}
+	own, err := canonical(ctx, tx, id)
+	p := &person{id: id, traits: map[string]any{}}
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return d, err
+	default:
+		if p, err = scanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own)); err != nil {
+			return d, err
+		}
+	}
+	rel, err := s.current(ctx, tx)
+	if err != nil {
+		return d, err
+	}
+	vars, err := s.present(ctx, tx, p, rel, properties, now)
+	if err != nil {
+		return d, err
+	}
+	d.Customer, d.Release = p.id, rel.number
+	_, err = s.choose(ctx, tx, p, rel, vars, now, c, &d)
+	return d, err
+}
+
+// meet locks a customer, who is made where there is none of this id.
+func (s *Store) meet(ctx context.Context, tx conn, id string, now time.Time) (*person, error) {
+	own, err := canonical(ctx, tx, id)
+	if errors.Is(err, ErrNotFound) {
+		own, err = id, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := scanPerson(tx.QueryRowContext(ctx, `insert into customers (id, version, traits, created_at) values ($1, 1, '{}', $2)
+		on conflict (id) do update set version = customers.version + 1 returning id, version, traits, merged_into, created_at`, own, millis(now)))
+	if err == nil && p.merged != "" { // merged while we waited
+		err = errAgain
+	}
+	return p, err
+}
+
+// present is what expressions see of a customer outside of journeys.
+func (s *Store) present(ctx context.Context, tx conn, p *person, rel *release, properties map[string]any, now time.Time) (journey.Vars, error) {
+	if properties == nil {
+		properties = map[string]any{}
+	}
+	intents, err := lookLeanings(ctx, tx, rel.intents, p.id, p.traits)
+	if err != nil {
+		return journey.Vars{}, err
+	}
+	return journey.Vars{
+		Customer: p.vars(), Entry: map[string]any{}, Event: properties, Intent: intents.scores(now), Vars: map[string]any{}, Steps: map[string]map[string]any{}, Now: now,
+		History: &history{ctx: ctx, tx: tx, customer: p.id, now: now},
+	}, nil
+}
+
+// shown writes the ledger rows of an inbound decision.
+func shown(ctx context.Context, tx conn, d *Decision) error {
+	var values [][]any
+	for _, slot := range d.Slots {
+		values = append(values, []any{slot.Key, "", "", "", slot.Message, d.Customer, slot.Channel, journey.Marketing, "", workflows.StatusSent, d.Release, millis(d.At), 1, 0, slot.Action})
+	}
+	_, err := insert(ctx, tx, "contacts (key, enrolment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action)", values, "")
+	return err
+}

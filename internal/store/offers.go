@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// Outcomes of offers; an open one has none.
+const (
+	OfferAccepted = "accepted"
+	OfferIgnored  = "ignored" // not accepted within its window
+)
+
+// offer keeps what a decision's actions are to learn from. said is when they were put before the customer; 0: they are still to be sent, and Settle says when.
+// An action that nothing accepts has no offers: nothing can be learned of it.
+func (s *Store) offer(ctx context.Context, tx conn, rel *release, d *Decision, c chosen, now time.Time, said int64) error {
+	snapshot := ""
+	var values [][]any
+	for i, slot := range d.Slots {
+		accept := rel.rules.Actions[slot.Action].Accept
+		if accept == nil || slot.Key == "" {
+			continue
+		}
+		if snapshot == "" {
+			var err error
+			if snapshot, err = c.predictors.text(); err != nil {
+				return err
+			}
+		}
+		expires := int64(0)
+		if said != 0 {
+			expires = said + accept.Within.Milliseconds()
+		}
+		w := &c.Candidates[c.Chosen[i]]
+		values = append(values, []any{slot.Key, d.Customer, slot.Action, slot.Channel, d.Control, millis(now), accept.Within.Milliseconds(), said, expires, w.Propensity, w.Worth, w.Cost, snapshot})
+	}
+	_, err := insert(ctx, tx, "offers (key, customer, action, channel, control, decided_at, within_ms, offered_at, expires_at, propensity, worth, cost, features)", values, "on conflict (key) do nothing")
+	return err
+}
+
+// settleOffer opens the offer of a send that went out, and drops that of one that did not.
+func settleOffer(ctx context.Context, tx conn, key, status string, now time.Time) error {
+	var err error
+	switch status {
+	case workflows.StatusSent:
+		_, err = tx.ExecContext(ctx, `update offers set offered_at = $2, expires_at = $2 + within_ms where key = $1 and offered_at = 0`, key, millis(now))
+	case workflows.StatusFailed, workflows.StatusSuppressed:
+		_, err = tx.ExecContext(ctx, `delete from offers where key = $1 and offered_at = 0`, key)
+	}
+	return err
+}
+
+// accepts are the actions of a release by the events that accept them.
+func accepts(rules *journey.Rulebook) map[string][]*journey.Action {
+	out := map[string][]*journey.Action{}
+	for _, name := range slices.Sorted(maps.Keys(rules.Actions)) {
+		if a := rules.Actions[name]; a.Accept != nil {
+			for _, event := range sorted(a.Accept.Events) {
+				out[event] = append(out[event], a)
+			}
+		}
+	}
+	return out
+}
+
+// accepted credits an event of the customer to the last offer of each action that it accepts, while that offer's window is open: until its last
+// millisecond, by arrival. One that was accepted before is not accepted again, and the offers before it are not either.
+func (b *batch) accepted(ctx context.Context, p *person, ev *event) error {
+	rel, err := b.release(ctx)
+	if err != nil {
+		return err
+	}
+	var scope *journey.Scope
+	for _, a := range rel.accepts[ev.name] {
+		var key, outcome string
+		var expires int64
+		err := b.tx.QueryRowContext(ctx, `select key, outcome, expires_at from offers where customer = $1 and action = $2 and offered_at > 0
+			order by offered_at desc, decided_at desc, key desc limit 1`, p.id, a.Name).Scan(&key, &outcome, &expires)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if outcome != "" || expires < millis(b.now) {
+			continue
+		}
+		if scope == nil && a.Accept.When != "" {
+			intents, err := b.leanings(ctx, p)
+			if err != nil {
+				return err
+			}
+			scope = journey.NewScope(journey.Vars{Customer: p.vars(), Event: ev.properties, EventName: ev.name, Now: b.now, Intent: intents.scores(b.now),
+				History: &history{ctx: ctx, tx: b.tx, before: b.flushEvents, customer: p.id, now: b.now}})
+		}
+		if !rel.rules.Test(a.Accept.When, scope) {
+			continue
+		}
+		if _, err := b.tx.ExecContext(ctx, `update offers set outcome = $2, resolved_at = $3, accepted_by = $4 where key = $1 and outcome = ''`, key, OfferAccepted, millis(b.now), ev.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
