@@ -17,7 +17,6 @@ import (
 // TestKindsHaveWords walks the registry: a kind of step that this package does not know would be drawn as a blank.
 func TestKindsHaveWords(t *testing.T) {
 	t.Parallel()
-	later := regexp.MustCompile(`not-available`)
 	for _, kind := range journey.Kinds {
 		t.Run(kind.Name, func(t *testing.T) {
 			t.Parallel()
@@ -27,9 +26,6 @@ func TestKindsHaveWords(t *testing.T) {
 			source := "journey: k\nentry: {event: E}\ngoal: {event: G}\nvars: {tries: 0}\nsteps:\n  " +
 				strings.ReplaceAll(strings.ReplaceAll(strings.TrimRight(kind.Example, "\n"), "cart-reminder", "m1"), "\n", "\n  ") + "\n"
 			d := compiled(t, source)
-			if later.MatchString(source) {
-				t.Fatal("the example does not run")
-			}
 			for i := range d.Steps {
 				title, _, _ := words(&d.Steps[i])
 				if title == "" || title == d.Steps[i].Kind {

@@ -54,7 +54,7 @@ func drawn(t *testing.T) map[string]*journey.Definition {
 	return out
 }
 
-// compiled checks one journey; the messages it sends are made up.
+// compiled checks one journey; the messages it sends, and what it decides by, are made up.
 func compiled(t *testing.T, source string) *journey.Definition {
 	t.Helper()
 	name := strings.TrimSpace(strings.TrimPrefix(strings.SplitN(source[strings.Index(source, "journey:"):], "\n", 2)[0], "journey:"))
@@ -64,6 +64,9 @@ func compiled(t *testing.T, source string) *journey.Definition {
 		files = append(files, journey.File{Root: "j", Name: "j/messages/" + message + ".yaml",
 			Data: []byte("message: " + message + "\nemail: {subject: s, html: h}\npush: {title: t, body: b}\n")})
 	}
+	files = append(files,
+		journey.File{Root: "j", Name: "j/intents.yaml", Data: []byte("intents:\n  complaint: {half_life: 7d}\n  price-sensitive: {half_life: 3d}\n")},
+		journey.File{Root: "j", Name: "j/actions/retention.yaml", Data: []byte("group: retention\nactions:\n  loyalty-discount: {message: m1, value: 5}\n  cart-help: {message: m2, value: 1}\n")})
 	content, found := journey.Check(files, journey.Options{Channels: channel.Specs()})
 	if found.Failed(false) {
 		t.Fatalf("%s: %v", name, found)

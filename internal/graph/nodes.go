@@ -125,7 +125,14 @@ func ruleNodes(d *journey.Definition) []Node {
 		if r.Repeat {
 			line += ", also repeatedly"
 		}
-		rule(rerouteID(i), KindReroute, events(r.Events), "", r.When, line)
+		title := events(r.Events)
+		switch {
+		case r.Level != nil && len(r.Events) > 0:
+			title = level(r.Level) + " on " + title
+		case r.Level != nil:
+			title = level(r.Level)
+		}
+		rule(rerouteID(i), KindReroute, title, "", r.When, line)
 	}
 	rule("#timeout", KindTimeout, "after "+Span(d.Timeout), workflows.TimedOut, "", "ends as "+workflows.TimedOut)
 	return out

@@ -35,6 +35,10 @@ func words(s *journey.Step) (title string, lines []string, out []way) {
 		return splitWords(spec)
 	case *journey.Send:
 		return sendWords(s, spec)
+	case *journey.Decide:
+		return decideWords(s, spec)
+	case *journey.Ask:
+		return askWords(spec)
 	case *journey.Handoff:
 		return handoffWords(s, spec)
 	case *journey.Set:
@@ -93,7 +97,12 @@ func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []wa
 	var all []string
 	for i, a := range spec.Arms {
 		label := strings.Join(a.Events, " or ")
-		for _, name := range a.Events {
+		waited := a.Events
+		if a.Level != nil {
+			label = level(a.Level)
+			waited = []string{label}
+		}
+		for _, name := range waited {
 			if !slices.Contains(all, name) {
 				all = append(all, name)
 			}
@@ -138,10 +147,27 @@ func splitWords(spec *journey.Split) (title string, lines []string, out []way) {
 	return "by chance, " + plural(len(spec.Arms), "way", "ways"), nil, out
 }
 
+// level is a threshold of an intent in words.
+func level(l *journey.Level) string {
+	if l.Above != nil {
+		return l.Intent + " above " + strconv.FormatFloat(*l.Above, 'f', -1, 64)
+	}
+	return l.Intent + " below " + strconv.FormatFloat(*l.Below, 'f', -1, 64)
+}
+
 func sendWords(s *journey.Step, spec *journey.Send) (title string, lines []string, out []way) {
+	return "message " + spec.Message, saidWords(spec), []way{
+		{ArmNext, "sent", "it was sent", s.Next},
+		{"on_blocked", "blocked", "the contact policy does not permit it", spec.OnBlocked},
+		{"on_failure", "failed", "it could not be delivered", spec.OnFailure},
+	}
+}
+
+// saidWords say how something is said.
+func saidWords(spec *journey.Send) (lines []string) {
 	via := strings.Join(spec.Via, ", else ")
 	if via == "" {
-		via = "any of its channels"
+		via = "the channel answered most"
 	}
 	lines = append(lines, "via "+via)
 	var more []string
@@ -157,11 +183,42 @@ func sendWords(s *journey.Step, spec *journey.Send) (title string, lines []strin
 	if len(more) > 0 {
 		lines = append(lines, strings.Join(more, ", "))
 	}
-	return "message " + spec.Message, lines, []way{
-		{ArmNext, "sent", "it was sent", s.Next},
-		{"on_blocked", "blocked", "the contact policy does not permit it", spec.OnBlocked},
-		{"on_failure", "failed", "it could not be delivered", spec.OnFailure},
+	return lines
+}
+
+func decideWords(s *journey.Step, spec *journey.Decide) (title string, lines []string, out []way) {
+	title = "the best of " + spec.Group
+	if spec.Group == "" {
+		title = "the best of " + plural(len(spec.Actions), "action", "actions")
+		lines = append(lines, strings.Join(spec.Actions, ", "))
 	}
+	if len(spec.Via) > 0 {
+		lines = append(lines, "via "+strings.Join(spec.Via, " or "))
+	}
+	chosen := way{ArmNext, "chosen", "the best was chosen, and its message sent", s.Next}
+	if spec.Choose {
+		lines = append(lines, "only chooses")
+		chosen.Full = "the best was chosen; nothing is sent"
+	}
+	return title, lines, []way{chosen, {workflows.ArmNone, "none", "nothing was chosen", spec.None}}
+}
+
+func askWords(spec *journey.Ask) (title string, lines []string, out []way) {
+	for i, r := range spec.Replies {
+		w := way{strconv.Itoa(i + 1), "any reply", "any reply", r.Then}
+		switch {
+		case r.Intent != "":
+			w.Label, w.Full = r.Intent, "a reply with the intent "+r.Intent
+		case r.Matches != "":
+			w.Label, w.Full = "/"+shorten(r.Matches, exprLength/2)+"/", "a reply that matches "+r.Matches
+		}
+		out = append(out, w)
+	}
+	question := &spec.Question
+	return "question " + question.Message, append(saidWords(question), "at most "+Span(spec.Timeout)), append(out,
+		way{"on_timeout", "after " + Span(spec.Timeout), "no reply that fits came within " + Span(spec.Timeout), spec.OnTimeout},
+		way{"on_blocked", "blocked", "the contact policy does not permit it", question.OnBlocked},
+		way{"on_failure", "failed", "it could not be delivered", question.OnFailure})
 }
 
 func handoffWords(s *journey.Step, spec *journey.Handoff) (title string, lines []string, out []way) {
@@ -212,7 +269,7 @@ func Span(d time.Duration) string {
 
 // labels are the kinds in words.
 var labels = map[string]string{
-	"wait": "wait", "wait_for": "wait for", "branch": "branch", "split": "split", "send": "send", "handoff": "hand-off", "set": "set", "emit": "emit",
+	"wait": "wait", "wait_for": "wait for", "branch": "branch", "split": "split", "send": "send", "decide": "decide", "ask": "ask", "handoff": "hand-off", "set": "set", "emit": "emit",
 	"call": "call", "go_to": "go to", "exit": "exit",
 	KindEntry: "entry", KindEnd: "end", KindGoal: "goal", KindExit: "exit when", KindReroute: "reroute when", KindTimeout: "longest life",
 }

@@ -121,6 +121,19 @@ func armsOf(s *journey.Step) []string {
 	case *journey.Send:
 		optional(workflows.ArmBlocked, spec.OnBlocked)
 		optional(workflows.ArmFailure, spec.OnFailure)
+	case *journey.Decide:
+		optional(workflows.ArmNone, spec.None)
+	case *journey.Ask:
+		for n := range spec.Replies {
+			arms = append(arms, strconv.Itoa(n+1))
+		}
+		optional(workflows.ArmTimeout, spec.OnTimeout)
+		if to := spec.Question.OnBlocked; to != spec.OnTimeout { // which an absent one shares
+			optional(workflows.ArmBlocked, to)
+		}
+		if to := spec.Question.OnFailure; to != spec.OnTimeout {
+			optional(workflows.ArmFailure, to)
+		}
 	case *journey.Call:
 		optional(workflows.ArmFailure, spec.OnFailure)
 	case *journey.Handoff:

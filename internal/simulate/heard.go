@@ -9,6 +9,9 @@ import (
 
 // unheard says of an event that no journey of the scenario names it, as where it is misspelt; nothing of any other.
 func (w *world) unheard(event string) string {
+	if namedByRules(&w.content.Rules, event) {
+		return ""
+	}
 	for _, name := range append([]string{w.test.Journey}, w.scenario.With...) {
 		if d := w.content.Journeys[name]; d == nil || mentions(d, event) {
 			return ""
@@ -30,13 +33,20 @@ func mentions(d *journey.Definition, event string) bool {
 		rules = append(rules, r.Events)
 	}
 	for _, r := range d.Reroute {
-		rules = append(rules, r.Events)
+		if r.Level == nil || len(r.Events) > 0 {
+			rules = append(rules, r.Events)
+		}
 	}
 	for i := range d.Steps {
-		if spec, ok := d.Steps[i].Spec.(*journey.WaitFor); ok {
+		switch spec := d.Steps[i].Spec.(type) {
+		case *journey.WaitFor:
 			for _, arm := range spec.Arms {
-				rules = append(rules, arm.Events)
+				if arm.Level == nil {
+					rules = append(rules, arm.Events)
+				}
 			}
+		case *journey.Ask:
+			rules = append(rules, []string{journey.MessageReceived})
 		}
 	}
 	if slices.ContainsFunc(rules, func(events []string) bool { return len(events) == 0 || slices.Contains(events, event) }) {
@@ -44,4 +54,22 @@ func mentions(d *journey.Definition, event string) bool {
 	}
 	text, err := d.YAML() // in an expression, as count("Order Completed")
 	return err != nil || strings.Contains(string(text), event)
+}
+
+// namedByRules reports whether an event is evidence of an intent, or the acceptance of an action.
+func namedByRules(r *journey.Rules, event string) bool {
+	if len(r.Intents) > 0 && event == journey.MessageReceived {
+		return true
+	}
+	for _, intent := range r.Intents {
+		if slices.ContainsFunc(intent.Evidence, func(e journey.Evidence) bool { return slices.Contains(e.Events, event) }) {
+			return true
+		}
+	}
+	for _, action := range r.Actions {
+		if action.Accept != nil && slices.Contains(action.Accept.Events, event) {
+			return true
+		}
+	}
+	return false
 }

@@ -263,7 +263,7 @@ func (c *count) milestones(d *journey.Definition, members map[string]*member) er
 		return err
 	}
 	for i := range d.Steps {
-		if send, ok := d.Steps[i].Spec.(*journey.Send); ok {
+		if send := journey.SendOf(&d.Steps[i]); send != nil {
 			c.n.Funnel.Milestones = append(c.n.Funnel.Milestones, Milestone{Step: d.Steps[i].ID, Message: send.Message, Customers: reached[d.Steps[i].ID]})
 		}
 	}
