@@ -48,8 +48,7 @@ type CallRequest = call.Request
 
 // Activities are the methods that a worker serves; each is named as in workflows/ports.go.
 type Activities struct {
-	cfg   Config
-	specs []journey.ChannelSpec
+	cfg Config
 }
 
 // New makes the activities.
@@ -69,7 +68,7 @@ func New(cfg Config) *Activities {
 	if cfg.Call == nil {
 		cfg.Call = call.New(call.Options{})
 	}
-	return &Activities{cfg: cfg, specs: channel.Specs()}
+	return &Activities{cfg: cfg}
 }
 
 // Register makes a worker serve the activities under the names of workflows/ports.go.
