@@ -171,7 +171,7 @@ func TestSetIntents(t *testing.T) {
 		s.same(s.at("gold/ben").EntryName, "Customer Updated")
 		err = s.SetIntents(s.ctx, noon, "ana", map[string]float64{"weather": 0.5})
 		if !IsInput(err) {
-			t.Fatal(err)
+			s.Fatal(err)
 		}
 	})
 }
@@ -221,7 +221,7 @@ func TestReleaseMayNotDropAnIntentThatIsNeeded(t *testing.T) {
 		_, err := s.Publish(s.ctx, noon, content([]*journey.Definition{cart()}, reminder()))
 		var dropped *DroppedError
 		if !errors.As(err, &dropped) {
-			t.Fatal(err)
+			s.Fatal(err)
 		}
 		by := fmt.Sprintf("named by journey levelled (revision %s, 1 open)", d.Revision())
 		s.same(dropped.Missing, []string{`intent "buy-now", ` + by, `intent "complaint", ` + by})

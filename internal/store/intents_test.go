@@ -73,7 +73,7 @@ func TestIntents(t *testing.T) {
 		s.ingest(noon.Add(7*day), s.track("ana", "Call Ended", props{"wait_minutes": 3}), s.track("ana", "Chat Ended", nil), s.track("ana", "Order Completed", nil))
 		s.same(s.strengths(noon.Add(7*day), "ana"), map[string]float64{"buy-now": rounded(0.6*math.Exp2(-7./3) - 10), "complaint": 1})
 
-		message := s.track("ben", "Message Received", props{"text": "never again"})
+		message := s.track("ben", "Message Received", nil)
 		message.classified = &classification{intent: "complaint", confidence: 0.75, version: 1}
 		unclear := s.track("ben", "Message Received", nil)
 		unclear.classified = &classification{confidence: 0.2}
@@ -106,7 +106,7 @@ func TestIntentsAreTheSum(t *testing.T) {
 	each(t, func(s *suite) {
 		s.believes(wishes())
 		n := 0
-		rapid.Check(t, func(t *rapid.T) {
+		rapid.Check(s.T, func(t *rapid.T) {
 			n++
 			who := fmt.Sprintf("c%d", n)
 			now, sums := noon, map[string]float64{}
