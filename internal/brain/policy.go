@@ -12,7 +12,7 @@ func (p *Permits) look(k kind, spec *journey.ChannelSpec) verdict {
 	if reason := p.suppressed(k); reason != "" {
 		return verdict{Tried: Tried{Reason: reason}, stage: stageWhole}
 	}
-	if !k.transactional && !(p.given(spec.Name) && !denied(p.st.Traits, spec.Name)) {
+	if !k.transactional && p.refused(spec.Name) {
 		return verdict{Tried: Tried{Reason: NoConsent}, stage: stageChannel}
 	}
 	addresses, reason := p.addresses(spec)
@@ -38,32 +38,39 @@ func (p *Permits) customer(k kind) string {
 	if known {
 		return reason
 	}
-	traits := p.st.Traits
 	switch {
-	case denied(traits, "all") || !p.given("all"):
+	case p.refused("all"):
 		reason = NoConsent
 	case k.transactional:
-		if !p.given(journey.Transactional) {
+		if _, asked := p.rule(journey.Transactional); asked && p.refused(journey.Transactional) {
 			reason = NoConsent
 		}
 	case p.st.AgentActive:
 		reason = AgentActive
-	case denied(traits, journey.Marketing) || !p.given(journey.Marketing) || k.topic != "" && denied(traits, "topics", k.topic):
+	case p.refused(journey.Marketing) || k.topic != "" && denied(p.st.Traits, "topics", k.topic):
 		reason = NoConsent
 	}
 	p.whole[k] = reason
 	return reason
 }
 
-// given reports whether the policy's rule for a consent is true, or there is none.
-func (p *Permits) given(name string) bool {
-	policy := p.policy()
-	if policy == nil {
+// rule is the policy's condition for a consent.
+func (p *Permits) rule(name string) (rule journey.Expr, asked bool) {
+	if policy := p.policy(); policy != nil {
+		rule, asked = policy.Consent[name]
+	}
+	return rule, asked
+}
+
+// refused reports whether a consent is missing: the policy's rule for it is not true, or the customer has withdrawn it (customer.consent.<name> is false) and
+// no rule minds that, so that unsubscribing works whatever the rule looks at.
+func (p *Permits) refused(name string) bool {
+	rule, asked := p.rule(name)
+	if denied(p.st.Traits, name) && !(asked && p.st.Rules.Names(rule, "customer", "consent", name)) {
 		return true
 	}
-	rule, asked := policy.Consent[name]
 	if !asked {
-		return true
+		return false
 	}
 	yes, known := p.consent[name]
 	if !known {
@@ -74,7 +81,7 @@ func (p *Permits) given(name string) bool {
 		}
 		p.consent[name] = yes
 	}
-	return yes
+	return !yes
 }
 
 // suppressed is the reason of the first rule that is true of marketing on this channel and topic.

@@ -124,6 +124,8 @@ func TestPolicy(t *testing.T) {
 		{"channel missing, another is left", consent, without("email", nil), journey.Send{Via: []string{"email", "push"}}, nil, "push"},
 		{"channel refused, transactional", consent, without("email", false), receipt, nil, "email"},
 		{"an opt-out counts beside a rule that is true", &journey.Policy{Consent: map[string]journey.Expr{"marketing": "true"}}, without("marketing", false), byMail, nil, "NO_CONSENT"},
+		{"a rule that minds the opt-out decides", &journey.Policy{Consent: map[string]journey.Expr{"email": "customer.consent.email || customer.email != ''"}}, without("email", false), byMail, nil, "email"},
+		{"a property that is no consent is not given in a scenario", &journey.Policy{Consent: map[string]journey.Expr{"email": "customer.consent.email && customer.country == 'PT'"}}, without("email", nil), byMail, []func(*Standing){scenario}, "NO_CONSENT"},
 		{"an opt-out of a channel without a rule", consent, without("push", false), byPush, nil, "NO_CONSENT"},
 		{"missing in a scenario", consent, traits{"email": "a@example.com"}, byMail, []func(*Standing){scenario}, "email"},
 		{"refused in a scenario", consent, without("marketing", false), byMail, []func(*Standing){scenario}, "NO_CONSENT"},

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"fmt"
+	"slices"
 )
 
 // Rulebook is rules ready to decide by: every expression compiled. It is immutable and safe for concurrent use.
@@ -75,6 +76,22 @@ func (b *Rulebook) Test(e Expr, s *Scope) bool {
 	value, err := b.Eval(e, s)
 	truth, ok := value.(bool)
 	return err == nil && ok && truth
+}
+
+// Names reports whether an expression names the value at a path, or one around it: Names(e, "customer", "consent", "email").
+func (b *Rulebook) Names(e Expr, path ...string) bool {
+	evaluator, err := newEvaluator(e)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(evaluator.refs.uses, func(use reading) bool {
+		for i := range min(len(use), len(path)) {
+			if use[i].name != path[i] {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // Number evaluates a number: absent is fallback, missing or another type is 0.
