@@ -245,6 +245,19 @@ func TestAHeldRepeatKeepsItsDoubt(t *testing.T) {
 	})
 }
 
+func TestTheSendOfADecisionIsNotHeld(t *testing.T) {
+	each(t, func(s *suite) {
+		s.governed(journey.Policy{QuietHours: &quiet})
+		a, _ := s.both("ana")
+		in := s.send(a, "a1")
+		in.Action = "discount"
+		r, err := s.Reserve(s.ctx, night, wall, in, time.Minute)
+		s.must(err)
+		s.same(r.Done, &workflows.SendResult{Status: "suppressed", Reason: brain.QuietHours})
+		s.same(s.contact("a1").Action, "discount")
+	})
+}
+
 func TestASendThatIsGivenUpIsNotHeld(t *testing.T) {
 	each(t, func(s *suite) {
 		s.governed(journey.Policy{QuietHours: &quiet})

@@ -146,7 +146,7 @@ type way struct {
 }
 
 // verdict asks the brain. An attempt that may have gone out keeps its channel, while its address lives: another channel would say it twice. A send that is given
-// up is not held any more.
+// up is not held any more, and that of a decision is dropped where another would be held: by morning something else may be best.
 func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, row *ledgerRow, in workflows.Send, res *Reservation, now time.Time) (brain.Verdict, error) {
 	st, q, err := s.standing(ctx, tx, p, rel, res.Vars, now, in.Key)
 	if err != nil {
@@ -156,8 +156,12 @@ func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, r
 	if in.Action != "" {
 		v.HeldUntil = time.Time{} // what a decision left to be sent is dropped in quiet hours, as the decision itself would be
 	}
-	if in.GiveUp != "" && !v.HeldUntil.IsZero() && row != nil {
+	switch {
+	case v.HeldUntil.IsZero():
+	case in.GiveUp != "" && row != nil:
 		v.Channel, v.HeldUntil = row.channel, time.Time{}
+	case in.Action != "":
+		v.HeldUntil = time.Time{}
 	}
 	if res.Unsettled && v.Channel != "" && v.Channel != row.channel && row.verdict != "" {
 		var before way
