@@ -7,6 +7,8 @@ const (
 	scoreSpan = 8.0 // scores beyond ±8 (log-odds) are counted at the ends
 	// blockShare of all outcomes makes a block: with fewer a rate says little.
 	blockShare = 0.02
+	// trendWeight is how many outcomes of a block its trend is worth.
+	trendWeight = 200
 )
 
 // calibration counts what came of each score the model gave before it learned from the outcome.
@@ -27,8 +29,35 @@ type block struct {
 	at       float64 // the mean score
 }
 
-// value is Pega's (0.5 + pos) / (1 + pos + neg), with what is known of all customers in place of 0.5.
-func (b block) value(belief float64) float64 { return (belief + b.pos) / (1 + b.pos + b.neg) }
+// trend is the logistic curve that fits all blocks best: what a block is believed to be before its own outcomes count.
+type trend struct {
+	a, b   float64 // propensity = 1 / (1 + e^−(a + b·score))
+	weight float64 // outcomes that the belief is worth
+}
+
+// value is Pega's (0.5 + pos) / (1 + pos + neg), with the trend in place of 0.5 and its weight in place of 1.
+func (t trend) value(b block) float64 {
+	return (t.weight*sigmoid(t.a+t.b*b.at) + b.pos) / (t.weight + b.pos + b.neg)
+}
+
+// follow fits the trend (Platt 1999) by Newton's method, drawn to the scores as they are: a near 0, b near 1.
+func follow(blocks []block, weight float64) trend {
+	t := trend{0, 1, weight}
+	const drawA, drawB = 1, 10
+	for range 8 {
+		ga, gb, haa, hab, hbb := -drawA*t.a, -drawB*(t.b-1), float64(drawA), 0.0, float64(drawB)
+		for _, b := range blocks {
+			p, n := sigmoid(t.a+t.b*b.at), b.pos+b.neg
+			d, v := b.pos-n*p, n*p*(1-p)
+			ga, gb = ga+d, gb+d*b.at
+			haa, hab, hbb = haa+v, hab+v*b.at, hbb+v*b.at*b.at
+		}
+		det := haa*hbb - hab*hab
+		t.a = max(-20, min(t.a+(ga*hbb-gb*hab)/det, 20))
+		t.b = max(0.05, min(t.b+(gb*haa-ga*hab)/det, 5))
+	}
+	return t
+}
 
 func (b block) with(o block) block {
 	n, k := b.pos+b.neg, o.pos+o.neg
@@ -36,10 +65,10 @@ func (b block) with(o block) block {
 }
 
 // pool is isotonic regression by pooling adjacent violators (PAVA): neighbours are joined until propensities rise with the score.
-func pool(blocks []block, belief float64) []block {
+func pool(blocks []block, t trend) []block {
 	var out []block
 	for _, b := range blocks {
-		for len(out) > 0 && out[len(out)-1].value(belief) >= b.value(belief) {
+		for len(out) > 0 && t.value(out[len(out)-1]) >= t.value(b) {
 			b = out[len(out)-1].with(b)
 			out = out[:len(out)-1]
 		}
@@ -77,11 +106,11 @@ func (m *Model) curve() *curve {
 		blocks = blocks[:last]
 	}
 	start := m.start
-	belief := (start.Evidence*start.Propensity + pos) / (start.Evidence + all)
+	t := follow(blocks, trendWeight)
 	c := &curve{positives: pos, performance: max(0.5, areaUnder(rising))}
-	for _, b := range pool(blocks, belief) {
+	for _, b := range pool(blocks, t) {
 		c.at = append(c.at, b.at)
-		c.propensity = append(c.propensity, (start.Evidence*start.Propensity+all*b.value(belief))/(start.Evidence+all))
+		c.propensity = append(c.propensity, (start.Evidence*start.Propensity+all*t.value(b))/(start.Evidence+all))
 		c.evidence = append(c.evidence, start.Evidence+b.pos+b.neg)
 	}
 	if len(c.at) == 0 {
