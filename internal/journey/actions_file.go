@@ -201,7 +201,7 @@ func (f *fileCheck) keepActions() {
 	}
 	for _, a := range f.group.actions {
 		if a.sent.Load() && a.silent {
-			f.report(a.at, "missing-key", "", "%q is missing: a journey decides among the actions with %q, and sends what it chooses; give it a message, or write send: false there", "message", a.name)
+			f.report(a.at, "missing-key", "", "%q is missing: a journey decides and sends what it chooses, which may be %q; give it a message, or write send: false beside that decide", "message", a.name)
 		}
 	}
 	if f.errors > 0 || f.root == nil {

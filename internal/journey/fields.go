@@ -201,7 +201,9 @@ func (f *fileCheck) number(n *node, what string, low, high float64) (float64, bo
 	}
 	v, ok := yamlNumber(n)
 	if !ok || v < low || v > high {
-		if math.IsInf(high, 1) {
+		if math.IsInf(low, -1) {
+			f.report(n.pos, "bad-value", "", "%s is a finite number", what)
+		} else if math.IsInf(high, 1) {
 			f.report(n.pos, "bad-value", "", "%s is a number from %s", what, digits(low))
 		} else {
 			f.report(n.pos, "bad-value", "", "%s is a number from %s to %s", what, digits(low), digits(high))

@@ -19,7 +19,9 @@ func addSeeds(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	for _, path := range []string{"testdata/eaten-many.txtar", "testdata/eaten-flow.txtar", "testdata/bad-template-now.txtar", "testdata/positions.txtar", "testdata/emit-call.txtar",
-		"testdata/clock-wait.txtar", "testdata/reroute.txtar", "testdata/entries.txtar"} {
+		"testdata/clock-wait.txtar", "testdata/reroute.txtar", "testdata/entries.txtar",
+		"testdata/brain.txtar", "testdata/decide.txtar", "testdata/ask.txtar", "testdata/levels.txtar", "testdata/intents-bad.txtar", "testdata/intents-eaten.txtar", "testdata/actions-bad.txtar",
+		"testdata/actions-eaten.txtar", "testdata/policy-bad.txtar", "testdata/policy-eaten.txtar"} {
 		archive, err := txtar.ParseFile(path)
 		if err != nil {
 			f.Fatal(err)

@@ -142,7 +142,7 @@ func (r *ruleCheck) evidence(n *node) (out Evidence) {
 	}
 	out.When = r.cel(m.get("when"), wantBool, seesEvent)
 	if v := m.need("weight", "how much the event counts; below 0 against the intent"); v != nil {
-		out.Weight, _ = r.number(v, "weight", -math.MaxFloat64, math.MaxFloat64)
+		out.Weight, _ = r.number(v, "weight", math.Inf(-1), math.Inf(1))
 	}
 	m.done()
 	return out

@@ -17,6 +17,15 @@ func (j *journeyCheck) level(m *fields, intent *node, what string) *Level {
 	return level
 }
 
+// threshold reports whether a rule without an intent has a threshold.
+func (j *journeyCheck) threshold(m *fields) bool {
+	if m.index("above") < 0 && m.index("below") < 0 || m.near("intent") {
+		return false
+	}
+	m.known = append(m.known, "above", "below")
+	return true
+}
+
 // score reads a score of an intent; nil where there is none.
 func (f *fileCheck) score(n *node, what string) *float64 {
 	if n == nil {

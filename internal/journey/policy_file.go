@@ -63,13 +63,22 @@ func (r *ruleCheck) limit(n *node) (out Limit) {
 		out.Topic, _ = r.word(v, "topic")
 	}
 	if v := m.need("max", "how many contacts at most"); v != nil {
-		out.Max, _ = r.whole(v, "max", 0, math.MaxInt32)
+		out.Max = r.most(v)
 	}
 	if v := m.need("per", "the length of the window, which rolls along"); v != nil {
 		out.Per = r.above0(v, "per")
 	}
 	m.done()
 	return out
+}
+
+// most reads a number of contacts.
+func (r *ruleCheck) most(n *node) int {
+	v, ok := r.number(n, "max", 0, math.Inf(1))
+	if ok && v != math.Trunc(v) {
+		r.report(n.pos, "bad-value", "", "max is a whole number from 0")
+	}
+	return int(min(v, math.MaxInt32))
 }
 
 func (r *ruleCheck) quietHours(n *node) *QuietHours {

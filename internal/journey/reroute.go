@@ -23,6 +23,8 @@ func (j *journeyCheck) reroute(n *node) {
 		switch {
 		case intent != nil:
 			rule.Level = j.level(m, intent, "a reroute")
+		case j.threshold(m):
+			j.report(item.pos, "missing-key", "", "%q is missing: above and below are scores of an intent", "intent")
 		case event == nil && when == nil:
 			j.report(item.pos, "missing-key", "", "%q is missing: a reroute rule has an event, a condition, or an intent", "event")
 		}

@@ -88,11 +88,9 @@ func (f *fileCheck) channels(n *node) ([]string, []*node) {
 		return nil, nil
 	}
 	names, places := f.words(n, "via")
-	for i, name := range names {
-		if name == best {
-			f.report(places[i].pos, "bad-value", "", "best stands for all channels: write via: best, without a list")
-			return nil, nil
-		}
+	if i := slices.Index(names, best); i >= 0 {
+		f.report(places[i].pos, "bad-value", "", "best stands for all channels: write via: best, without a list")
+		names, places = slices.Delete(names, i, i+1), slices.Delete(places, i, i+1)
 	}
 	return names, places
 }

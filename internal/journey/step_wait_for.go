@@ -78,9 +78,12 @@ func (r *stepReader) await(m *fields, arm *EventArm) {
 		}
 		return
 	}
-	if event == nil {
+	switch {
+	case event == nil && r.threshold(m):
+		r.report(m.node.pos, "missing-key", "", "%q is missing: above and below are scores of an intent", "intent")
+	case event == nil:
 		r.report(m.node.pos, "missing-key", "", "%q is missing: an arm of wait_for waits for an event, or for an intent", "event")
-	} else {
+	default:
 		arm.Events, _ = r.words(event, "event")
 	}
 	arm.When = r.expr(when, wantBool)
