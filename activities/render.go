@@ -26,3 +26,17 @@ func renderNote(ctx context.Context, source string, vars journey.Vars) (string, 
 	fields, err := render.Render(ctx, noteSpec, journey.Treatment{"note": source}, vars, nil, render.Options{})
 	return fields["note"], err
 }
+
+// RenderNow makes what a message says on a channel, for a customer who is there; nothing where it says nothing there.
+func RenderNow(ctx context.Context, on string, m *journey.Message, tone, language string, vars journey.Vars) (map[string]string, error) {
+	treatment := render.Pick(m, on, tone, language)
+	if treatment == nil {
+		return nil, nil
+	}
+	for _, spec := range channel.Specs() {
+		if spec.Name == on {
+			return render.Render(ctx, spec, treatment, vars, nil, render.Options{Language: language})
+		}
+	}
+	return nil, nil
+}

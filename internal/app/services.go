@@ -161,12 +161,17 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	}
 	g, err := gateway.New(gateway.Config{
 		Store: s.Store, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL, TemporalUI: c.TemporalUI,
-		Dev: dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry, DevHandlers: pages,
+		Dev: dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry, DevHandlers: pages, Render: rendered,
 	})
 	if err != nil {
 		return nil, &ExitError{Code: ExitUsage, Err: err}
 	}
 	return g, nil
+}
+
+// rendered makes the message of an action that is shown to a customer who is here.
+func rendered(ctx context.Context, r gateway.Rendering) (map[string]string, error) {
+	return activities.RenderNow(ctx, r.Channel, r.Message, r.Tone, r.Language, r.Vars)
 }
 
 // CheckServe names everything that serve lacks to start closed to strangers, before anything is connected to.

@@ -70,6 +70,9 @@ type Config struct {
 	// http://localhost:8233/namespaces/default/workflows. Empty: no links.
 	TemporalUI string
 
+	// Render makes a message for a customer who is here (POST /v1/decide); nil: its name is answered alone.
+	Render func(context.Context, Rendering) (map[string]string, error)
+
 	Logger *zap.Logger // default: none
 	// Ready reports whether Temporal can be reached; nil leaves it out of /readyz.
 	Ready func(context.Context) error

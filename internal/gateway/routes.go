@@ -16,7 +16,7 @@ type access int
 const (
 	anyone access = iota // reads nothing of a customer, changes nobody; or the link itself is the permission
 	writer               // a write key; the handler looks at it, for it may stand in the body
-	reader               // a server key, or a token of the user whose messages are read; the handler looks
+	reader               // a server key, or a token of the user whose messages are read, or for whom is decided; the handler looks
 	secret               // a server write key
 	page                 // an agent: session or bearer; browsers are sent to sign in
 	form                 // as page, and the form's own token
@@ -54,6 +54,7 @@ func (g *Gateway) routes() []route {
 		{"POST", "/v1/mail/events", secret, false, g.mailEvents},
 		{"GET", "/v1/inbox/{user}", reader, true, g.appMessages},
 		{"POST", "/v1/inbox/{user}/token", secret, false, g.userToken},
+		{"POST", "/v1/decide", reader, true, g.decide},
 
 		{"POST", AdminStart, admin, false, g.adminStart},
 		{"POST", AdminCommand, admin, false, g.adminCommand},
@@ -65,6 +66,7 @@ func (g *Gateway) routes() []route {
 		{"GET", AdminStanding, admin, false, g.adminStanding},
 		{"POST", AdminMigrate, admin, false, g.adminMigrate},
 		{"GET", AdminMoves, admin, false, g.adminMoves},
+		{"GET", AdminDecide, admin, false, g.adminDecide},
 
 		{"GET", "/healthz", anyone, false, g.healthz},
 		{"GET", "/readyz", anyone, false, g.readyz},

@@ -29,6 +29,7 @@ type Config struct {
 	UpdateTimeout  time.Duration // after it an event goes by signal; default 2 s
 	ReconcileEvery time.Duration // default 1 min; negative: never
 	ScheduleEvery  time.Duration // how often schedules of other processes' releases are looked for; default 1 s; negative: schedules are not run
+	LearnEvery     time.Duration // how often outcomes of offers are learned; default 5 s; negative: never
 	IntentEvery    time.Duration // how often releases of other processes that define intents otherwise are looked for; default 1 s; negative: intents are not summed up anew
 }
 
@@ -62,6 +63,9 @@ func New(cfg Config) *Relay {
 	if cfg.ScheduleEvery == 0 {
 		cfg.ScheduleEvery = time.Second
 	}
+	if cfg.LearnEvery == 0 {
+		cfg.LearnEvery = 5 * time.Second
+	}
 	if cfg.IntentEvery == 0 {
 		cfg.IntentEvery = time.Second
 	}
@@ -80,6 +84,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	}
 	if r.cfg.IntentEvery > 0 {
 		background.Go(func() { r.refreshIntents(ctx) })
+	}
+	if r.cfg.LearnEvery > 0 {
+		background.Go(func() { r.learnForEver(ctx) })
 	}
 	free := make(chan struct{}, r.cfg.Workers)
 	tick := time.NewTicker(r.cfg.Poll)

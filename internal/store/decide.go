@@ -166,7 +166,7 @@ func (s *Store) choose(ctx context.Context, tx conn, p *person, rel *release, va
 	d.Slots = make([]Slot, len(out.Chosen))
 	for i, at := range out.Chosen {
 		w := &out.Candidates[at]
-		d.Slots[i] = Slot{Action: w.Action, Message: rel.rules.Actions[w.Action].Message, Channel: w.Channel, Propensity: w.Propensity, Priority: w.Priority}
+		d.Slots[i] = Slot{Action: w.Action, Message: rel.rules.Actions[w.Action].Message, Channel: w.Channel, Tone: out.Verdict(at).Tone, Propensity: w.Propensity, Priority: w.Priority}
 		if !c.choose && !c.preview {
 			d.Slots[i].Key = slotKey(d.Key, i)
 		}

@@ -42,6 +42,7 @@ type Slot struct {
 	Action     string  `json:"action"`
 	Message    string  `json:"message,omitempty"`
 	Channel    string  `json:"channel,omitempty"`
+	Tone       string  `json:"tone,omitempty"` // as the contact policy wants it; empty: plain
 	Propensity float64 `json:"propensity"`
 	Priority   float64 `json:"priority"`
 }

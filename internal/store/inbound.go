@@ -98,6 +98,9 @@ func (s *Store) Explain(ctx context.Context, now time.Time, customer, group stri
 	var d Decision
 	err := s.read(ctx, func(tx conn) error {
 		id, err := canonical(ctx, tx, customer)
+		if errors.Is(err, ErrNotFound) {
+			id, err = canonical(ctx, tx, anonymous(customer))
+		}
 		if err != nil {
 			return err
 		}
@@ -107,19 +110,12 @@ func (s *Store) Explain(ctx context.Context, now time.Time, customer, group stri
 	return d, err
 }
 
-// preview decides on a snapshot. Somebody who is not known yet has no traits and no past.
+// preview decides on a snapshot.
 func (s *Store) preview(ctx context.Context, tx conn, id string, now time.Time, c choice, properties map[string]any) (Decision, error) {
 	d := Decision{Direction: DirectionPreview, At: now}
-	own, err := canonical(ctx, tx, id)
-	p := &person{id: id, traits: map[string]any{}}
-	switch {
-	case errors.Is(err, ErrNotFound):
-	case err != nil:
+	p, err := look(ctx, tx, id)
+	if err != nil {
 		return d, err
-	default:
-		if p, err = scanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own)); err != nil {
-			return d, err
-		}
 	}
 	rel, err := s.current(ctx, tx)
 	if err != nil {
@@ -151,6 +147,39 @@ func (s *Store) meet(ctx context.Context, tx conn, id string, now time.Time) (*p
 	return p, err
 }
 
+// Scenery is what the templates of an inbound decision's messages see: the customer, the event at hand, intents and the time. Somebody who is not known has none.
+func (s *Store) Scenery(ctx context.Context, now time.Time, customer string, properties map[string]any) (journey.Vars, error) {
+	var vars journey.Vars
+	err := s.read(ctx, func(tx conn) error {
+		p, err := look(ctx, tx, customer)
+		if err != nil {
+			return err
+		}
+		rel, err := s.current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if vars, err = s.present(ctx, tx, p, rel, properties, now); err != nil {
+			return err
+		}
+		vars.History = nil // its snapshot ends here
+		return nil
+	})
+	return vars, err
+}
+
+// look reads a customer without a lock. Somebody who is not known yet has no traits and no past.
+func look(ctx context.Context, tx conn, id string) (*person, error) {
+	own, err := canonical(ctx, tx, id)
+	if errors.Is(err, ErrNotFound) {
+		return &person{id: clean(id), traits: map[string]any{}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return scanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own))
+}
+
 // present is what expressions see of a customer outside of journeys.
 func (s *Store) present(ctx context.Context, tx conn, p *person, rel *release, properties map[string]any, now time.Time) (journey.Vars, error) {
 	if properties == nil {
@@ -170,8 +199,8 @@ func (s *Store) present(ctx context.Context, tx conn, p *person, rel *release, p
 func shown(ctx context.Context, tx conn, d *Decision) error {
 	var values [][]any
 	for _, slot := range d.Slots {
-		values = append(values, []any{slot.Key, "", "", "", slot.Message, d.Customer, slot.Channel, journey.Marketing, "", workflows.StatusSent, d.Release, millis(d.At), 1, 0, slot.Action})
+		values = append(values, []any{slot.Key, "", "", "", slot.Message, d.Customer, slot.Channel, journey.Marketing, "", workflows.StatusSent, d.Release, millis(d.At), 1, 0, slot.Action, slot.Tone})
 	}
-	_, err := insert(ctx, tx, "contacts (key, enrolment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action)", values, "")
+	_, err := insert(ctx, tx, "contacts (key, enrolment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action, tone)", values, "")
 	return err
 }
