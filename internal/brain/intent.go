@@ -3,6 +3,8 @@ package brain
 import (
 	"math"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // Strength is how strongly a customer's events speak for an intent (LANGUAGE: Intents): Σ weight · 2^(−age/half-life), kept as its value at a moment, from which
@@ -63,6 +65,47 @@ func StrengthOf(score float64) float64 {
 		return -math.Log1p(-score)
 	}
 	return 0
+}
+
+// Tolerances of levels: a score that was set is what was set, and what fades to a threshold is below it from that moment on, whatever the last bits of the sums say.
+const (
+	scoreFuzz = 1e-12
+	fadeFuzz  = time.Microsecond
+)
+
+// Holds reports whether a level holds at a moment, in whole milliseconds. A score that is at the threshold is neither above nor below it; one that has faded to it is below.
+func (s Strength) Holds(level journey.Level, now time.Time) bool {
+	now = now.Truncate(time.Millisecond)
+	score := s.ScoreAt(now)
+	switch {
+	case level.Above != nil:
+		return score > *level.Above+scoreFuzz
+	case level.Below == nil || !(*level.Below > 0):
+		return false
+	case score < *level.Below-scoreFuzz:
+		return true
+	case !now.After(s.At):
+		return false
+	}
+	after, ok := FadesBelow(s.ValueAt(now), s.HalfLife, *level.Below)
+	return ok && after <= fadeFuzz
+}
+
+// Fades is the next moment, in whole milliseconds, at which a level with Below that does not hold will by fading alone; ok is false where none comes.
+func (s Strength) Fades(level journey.Level, now time.Time) (at time.Time, ok bool) {
+	if level.Below == nil || level.Above != nil {
+		return time.Time{}, false
+	}
+	now = now.Truncate(time.Millisecond)
+	after, ok := FadesBelow(s.ValueAt(now), s.HalfLife, *level.Below)
+	if !ok {
+		return time.Time{}, false
+	}
+	at = now.Add(max(after-fadeFuzz, 0)).Truncate(time.Millisecond)
+	for !at.After(now) || !s.Holds(level, at) { // one step or two: the sums are exact to less than a millisecond
+		at = at.Add(time.Millisecond)
+	}
+	return at, true
 }
 
 // longest is the furthest that is looked ahead.

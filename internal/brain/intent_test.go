@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 var began = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -99,6 +101,51 @@ func TestFadesBelow(t *testing.T) {
 	}
 }
 
+func TestLevels(t *testing.T) {
+	t.Parallel()
+	level := func(above bool, x float64) journey.Level {
+		if above {
+			return journey.Level{Intent: "x", Above: &x}
+		}
+		return journey.Level{Intent: "x", Below: &x}
+	}
+	for _, c := range []struct {
+		name  string
+		score float64
+		after time.Duration // since it was set
+		level journey.Level
+		holds bool
+		fades time.Duration // since it was set; 0: never
+	}{
+		{"above", 0.71, 0, level(true, 0.7), true, 0},
+		{"at it is not above", 0.7, 0, level(true, 0.7), false, 0},
+		{"no longer above", 0.71, day, level(true, 0.7), false, 0},
+		{"below", 0.29, 0, level(false, 0.3), true, 0},
+		{"at it is not below", 0.3, 0, level(false, 0.3), false, time.Millisecond},
+		{"faded to it is below", 0.75, 3 * day, level(false, 0.5), true, 0},
+		{"not a millisecond before", 0.75, 3*day - time.Millisecond, level(false, 0.5), false, 3 * day},
+		{"to the millisecond", 0.51, 0, level(false, 0.3), false, 3 * day},
+		{"asked between two", 0.51, 10*time.Millisecond + 300, level(false, 0.3), false, 3 * day},
+		{"nothing is below nothing", 0, day, level(false, 0), false, 0},
+		{"one is never reached", 1, 0, level(true, 1), false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := Strength{Value: StrengthOf(c.score), At: began, HalfLife: 3 * day}
+			now := began.Add(c.after)
+			if got := s.Holds(c.level, now); got != c.holds {
+				t.Errorf("holds: %v, want %v", got, c.holds)
+			}
+			if c.holds {
+				return
+			}
+			if at, ok := s.Fades(c.level, now); ok != (c.fades > 0) || ok && at.Sub(began) != c.fades {
+				t.Errorf("fades %s after it was set (%v), want %s", at.Sub(began), ok, c.fades)
+			}
+		})
+	}
+}
+
 // A sum that is kept is the sum over the events, whatever their order, and it is below a threshold right after it fades below, not before.
 func TestStrengthProperties(t *testing.T) {
 	t.Parallel()
@@ -125,6 +172,10 @@ func TestStrengthProperties(t *testing.T) {
 		}
 		if got := Score(Decay(value, after+time.Millisecond, halfLife)); got >= x {
 			t.Fatalf("score %v after %s, not below %v", got, after, x)
+		}
+		level := journey.Level{Below: &x}
+		if at, ok := s.Fades(level, now); !s.Holds(level, now) && (!ok || !s.Holds(level, at) || s.Holds(level, at.Add(-time.Millisecond))) {
+			t.Fatalf("fades below %v at %v (%v): not to the millisecond", x, at, ok)
 		}
 		if before := after - time.Millisecond; before > 0 && Score(Decay(value, before, halfLife)) < x {
 			t.Fatalf("below %v before %s", x, after)

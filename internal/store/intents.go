@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -84,12 +85,12 @@ func (l *leanings) strength(name string) brain.Strength {
 	return l.rules.none(name)
 }
 
-// scores are those of every intent of the release at a moment.
+// scores are those of every intent of the release at a moment, to twelve digits: a score that was set is what was set.
 func (l *leanings) scores(now time.Time) map[string]float64 {
 	out := map[string]float64{}
 	if l.rules != nil {
 		for _, name := range l.rules.names {
-			out[name] = l.strength(name).ScoreAt(now)
+			out[name] = math.Round(l.strength(name).ScoreAt(now)*1e12) / 1e12
 		}
 	}
 	return out

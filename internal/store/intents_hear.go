@@ -28,7 +28,7 @@ func (b *batch) levelled(ctx context.Context, p *person, e *enrolment, test func
 			return false, err
 		}
 		if slices.ContainsFunc(levels, func(level journey.Level) bool {
-			return test(level, level.Holds(l.strength(level.Intent).ScoreAt(b.now)))
+			return test(level, l.strength(level.Intent).Holds(level, b.now))
 		}) {
 			return true, nil
 		}
@@ -58,10 +58,10 @@ func (s *Store) Levels(ctx context.Context, now time.Time, in workflows.Levels) 
 		}
 		for i, level := range in.Levels {
 			strength := l.strength(level.Intent)
-			if result.Hold[i] = level.Holds(strength.ScoreAt(now)); result.Hold[i] {
+			if result.Hold[i] = strength.Holds(level, now); result.Hold[i] {
 				continue
 			}
-			if at, ok := fades(strength, level, now); ok && (result.Fade.IsZero() || at.Before(result.Fade)) {
+			if at, ok := strength.Fades(level, now); ok && (result.Fade.IsZero() || at.Before(result.Fade)) {
 				result.Fade = at
 			}
 		}

@@ -142,25 +142,6 @@ func (b *batch) scoresOfPage(ctx context.Context, program *journey.Program, page
 	return out, nil
 }
 
-// fades is when a level with Below that does not hold will, by fading alone: in whole milliseconds, the first of which it is true.
-func fades(s brain.Strength, level journey.Level, now time.Time) (time.Time, bool) {
-	if level.Below == nil || level.Above != nil {
-		return time.Time{}, false
-	}
-	after, ok := brain.FadesBelow(s.ValueAt(now), s.HalfLife, *level.Below)
-	if !ok {
-		return time.Time{}, false
-	}
-	at := now.Add(after).Truncate(time.Millisecond)
-	for range 1000 {
-		if at.After(now) && level.Holds(s.ScoreAt(at)) {
-			return at, true
-		}
-		at = at.Add(time.Millisecond)
-	}
-	return at, true
-}
-
 // setEvent is what the ids of what is set by hand begin with.
 const setEvent = "tabi.intent/"
 
