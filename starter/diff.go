@@ -125,7 +125,7 @@ func compareSides(c *cobra.Command, args []string, live bool, renamed map[string
 		return nil, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s has errors: mend them first", to.label)}
 	}
 	out := &compared{to: to, nobase: live && len(args) == 0}
-	out.New, out.Diff = to.label, journey.Diff{Journeys: []journey.JourneyDiff{}, Messages: []journey.MessageDiff{}}
+	out.New, out.Diff = to.label, journey.Diff{Journeys: []journey.JourneyDiff{}, Messages: []journey.MessageDiff{}, Rules: []journey.RuleDiff{}}
 	if out.nobase {
 		return out, nil
 	}
@@ -164,6 +164,7 @@ func (r *compared) narrow(name string, message bool) {
 	r.to.only = name
 	r.Journeys = slices.DeleteFunc(r.Journeys, func(d journey.JourneyDiff) bool { return message || d.Journey != name })
 	r.Messages = slices.DeleteFunc(r.Messages, func(d journey.MessageDiff) bool { return !message || d.Message != name })
+	r.Rules = []journey.RuleDiff{}
 	r.Unread = slices.DeleteFunc(r.Unread, func(other string) bool { return other != name })
 }
 

@@ -11,6 +11,7 @@ import (
 type Diff struct {
 	Journeys []JourneyDiff `json:"journeys"` // sorted by name; those that did not change are left out
 	Messages []MessageDiff `json:"messages"`
+	Rules    []RuleDiff    `json:"rules"` // intents, actions and policy
 }
 
 // Change is a value that differs. An empty one was, or is, not there.
@@ -63,11 +64,11 @@ type MessageDiff struct {
 }
 
 // Empty reports that nothing changed in meaning.
-func (d Diff) Empty() bool { return len(d.Journeys) == 0 && len(d.Messages) == 0 }
+func (d Diff) Empty() bool { return len(d.Journeys) == 0 && len(d.Messages) == 0 && len(d.Rules) == 0 }
 
 // Compare says what changed in meaning. renamed maps old step ids to new ones, as for a migration; it counts in every journey that has them.
 func Compare(old, new *Content, renamed map[string]string) (Diff, error) {
-	d := Diff{Journeys: []JourneyDiff{}, Messages: []MessageDiff{}}
+	d := Diff{Journeys: []JourneyDiff{}, Messages: []MessageDiff{}, Rules: compareRules(old.Rules, new.Rules)}
 	for _, name := range bothKeys(old.Journeys, new.Journeys) {
 		one, err := CompareJourneys(old.Journeys[name], new.Journeys[name], renamed)
 		if err != nil {

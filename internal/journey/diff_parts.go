@@ -14,6 +14,8 @@ type parts struct {
 	fields []part
 	lists  []partList
 	arms   []partArm
+
+	ownNames bool // keys are called as in the JSON: of rules
 }
 
 // part is one value. One that is absent, or the zero of its type, has no part.
@@ -122,7 +124,7 @@ func (p *parts) readStruct(prefix string, v reflect.Value) {
 	var shared []partArm // of a question, which may lead into another arm: whose steps those are comes first
 	defer func() { p.arms = append(p.arms, shared...) }()
 	for i := range v.NumField() {
-		name := partName(v.Type().Field(i))
+		name := partName(v.Type().Field(i), p.ownNames)
 		if prefix != "" {
 			name = prefix + "." + name
 		}
@@ -138,6 +140,8 @@ func (p *parts) readStruct(prefix string, v reflect.Value) {
 			if f.Bool() {
 				p.add("send", "false")
 			}
+		case f.Kind() == reflect.Int && p.ownNames: // of rules it is a number
+			p.add(name, strconv.FormatInt(f.Int(), 10))
 		case f.Kind() == reflect.Int:
 			p.arms = append(p.arms, partArm{name, int(f.Int())})
 		default:
@@ -157,8 +161,11 @@ func (p *parts) level(l *Level) {
 	}
 }
 
-func partName(f reflect.StructField) string {
+func partName(f reflect.StructField, own bool) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	if own && name != "events" {
+		return name
+	}
 	if other, ok := partNames[name]; ok {
 		return other
 	}
@@ -179,12 +186,15 @@ func (p *parts) readList(name string, v reflect.Value) {
 				item.text += ", name " + it.Name
 			}
 		default:
-			inner := partsOf(it)
+			inner := &parts{ownNames: p.ownNames}
+			inner.read("", reflect.ValueOf(it))
 			item.text = inner.text(", ")
 			item.key = item.text
 		}
-		for _, arm := range partsOf(v.Index(i).Interface()).arms {
-			p.arms = append(p.arms, partArm{armKey(i), arm.first})
+		if !p.ownNames {
+			for _, arm := range partsOf(v.Index(i).Interface()).arms {
+				p.arms = append(p.arms, partArm{armKey(i), arm.first})
+			}
 		}
 		list.items = append(list.items, item)
 	}

@@ -25,6 +25,19 @@ func (d Diff) Text(w io.Writer) error {
 			}
 		}
 	}
+	for _, one := range d.Rules {
+		switch {
+		case one.Added:
+			fmt.Fprintf(&out, "%s: added\n", one.title())
+		case one.Removed:
+			fmt.Fprintf(&out, "%s: removed\n", one.title())
+		default:
+			fmt.Fprintf(&out, "%s: counts for everyone from the next decision on\n", one.title())
+			for _, c := range one.Changes {
+				fmt.Fprintf(&out, "  ~ %s\n", c)
+			}
+		}
+	}
 	_, err := io.WriteString(w, out.String())
 	return err
 }
