@@ -202,12 +202,18 @@ func TestCancelled(t *testing.T) {
 		"wait":     "  - {id: x, wait: 3d}\n",
 		"wait_for": "  - {id: x, wait_for: {event: A}, timeout: 3d}\n",
 		"handoff":  "  - {id: x, handoff: care}\n",
+		"held":     "  - {id: x, send: hello, via: email}\n",
+		"ask":      "  - {id: x, ask: bye, via: email, timeout: 3d}\n",
+		"level":    "  - {id: x, wait_for: {intent: complaint, above: 0.5}, timeout: 3d}\n",
 		"watch":    "  - {id: x, set: {vars.a: 1}}\n",
 	} {
 		for _, paused := range []bool{false, true} {
 			t.Run(name+map[bool]string{true: " paused"}[paused], func(t *testing.T) {
 				t.Parallel()
 				p := newPlay(t, journeyOf(steps, "goal: {event: Bought, within: 10d}"))
+				if name == "held" {
+					p.send = heldUntil(9 * time.Hour)
+				}
 				if paused {
 					p.order(time.Minute, PauseUpdate, Command{})
 				}

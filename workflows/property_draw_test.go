@@ -19,6 +19,11 @@ func (d *drawer) hours() int                            { return rapid.IntRange(
 // name of an event: what the script sends, and what emit makes.
 func (d *drawer) name() string { return d.pick("name", "A", "B", "C", "E") }
 
+// level of an intent.
+func (d *drawer) level() string {
+	return d.pick("level", "intent: complaint, above: 0.5", "intent: complaint, below: 0.3", "intent: purchase, above: 0.7", "intent: purchase, below: 0.6")
+}
+
 // journey draws a whole journey.
 func (d *drawer) journey() string {
 	head := []string{
@@ -29,12 +34,12 @@ func (d *drawer) journey() string {
 	}
 	var rules []string
 	for range rapid.IntRange(0, 3).Draw(d.T, "rules") {
-		rules = append(rules, "{"+d.pick("on", "event: "+d.name(), "event: [A, E]", "when: event.n > 5")+d.pick("if", "", ", when: customer.vip == false")+
+		rules = append(rules, "{"+d.pick("on", "event: "+d.name(), "event: [A, E]", "when: event.n > 5", d.level(), d.level())+d.pick("if", "", ", when: customer.vip == false")+
 			", go_to: "+d.pick("to", "p1", "p2")+d.pick("again", "", ", repeat: true")+"}")
 	}
 	if len(rules) > 0 {
 		for i, rule := range rules { // one `when` is enough
-			if strings.Count(rule, "when:") > 1 {
+			if strings.Count(rule, "when:") > 1 || strings.Contains(rule, "intent:") {
 				rules[i] = strings.Replace(rule, ", when: customer.vip == false", "", 1)
 			}
 		}
@@ -72,7 +77,7 @@ func (d *drawer) step(b *strings.Builder, indent string, depth int) {
 	if when := d.pick("when", "", "", "", "vars.n > 1", "customer.vip == true", "event.n < 3"); when != "" {
 		add("when: %s", when)
 	}
-	switch d.pick("kind", "wait", "clock", "date", "wait_for", "wait_for", "branch", "split", "send", "handoff", "set", "emit", "call", "go_to", "exit") {
+	switch d.pick("kind", "wait", "clock", "date", "wait_for", "wait_for", "branch", "split", "send", "decide", "ask", "handoff", "set", "emit", "call", "go_to", "exit") {
 	case "wait":
 		add("wait: %dh", d.hours())
 	case "clock":
@@ -80,7 +85,8 @@ func (d *drawer) step(b *strings.Builder, indent string, depth int) {
 	case "date":
 		add("wait: {until: %s}", d.pick("date", "customer.ends_at", "entry.nothing"))
 	case "wait_for":
-		add("wait_for:\n%s    - event: %s\n%s      then: %s\n%s    - {event: %s, when: event.n > 4}", indent, d.name(), indent, arm(), indent, d.name())
+		more := d.pick("arm", "event: "+d.name()+", when: event.n > 4", d.level())
+		add("wait_for:\n%s    - event: %s\n%s      then: %s\n%s    - {%s}", indent, d.name(), indent, arm(), indent, more)
 		add("timeout: %dh", d.hours())
 		if rapid.Bool().Draw(d.T, "since") {
 			add("since: entry")
@@ -96,6 +102,19 @@ func (d *drawer) step(b *strings.Builder, indent string, depth int) {
 		add("via: email")
 		key("on_blocked")
 		key("on_failure")
+	case "decide":
+		add("decide: %s", d.pick("decide", "offers", "[discount]"))
+		if rapid.Bool().Draw(d.T, "choose") {
+			add("send: false")
+		}
+		key("none")
+	case "ask":
+		add("ask: hello")
+		add("via: email")
+		add("timeout: %dh", d.hours())
+		add("replies:\n%s    - intent: refund\n%s      then: %s\n%s    - {matches: \"^yes\"}", indent, indent, arm(), indent)
+		key("on_timeout")
+		key("on_blocked")
 	case "handoff":
 		add("handoff: care")
 		if rapid.Bool().Draw(d.T, "timed") {

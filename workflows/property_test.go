@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,7 +34,7 @@ func script(t *rapid.T, source string, steps int) []happening {
 			add(at, func(p *play) { p.env.UpdateWorkflow(kind, fmt.Sprintf("%s-%d", kind, i), p.callbacks(kind), c) })
 		}
 		id, step := fmt.Sprintf("e%d", i), fmt.Sprintf("s%d", rapid.IntRange(1, steps).Draw(t, "step"))
-		switch rapid.IntRange(0, 19).Draw(t, "what") {
+		switch rapid.IntRange(0, 21).Draw(t, "what") {
 		case 0, 1:
 			order(at, PauseUpdate, Command{})
 			order(at+time.Duration(rapid.IntRange(0, 9).Draw(t, "for"))*time.Hour, ResumeUpdate, Command{})
@@ -64,6 +65,12 @@ func script(t *rapid.T, source string, steps int) []happening {
 				e.Traits = []string{"timezone", "ends_at"}
 				p.update(id, e)
 			})
+		case 12:
+			add(at, func(p *play) { p.update(id, p.own(id, journey.MessageReceived, nil)) })
+		case 13:
+			intent := rapid.SampledFrom([]string{"complaint", "purchase"}).Draw(t, "intent")
+			value, name := float64(rapid.IntRange(0, 9).Draw(t, "value"))/10, rapid.SampledFrom([]string{"A", IntentChanged}).Draw(t, "by")
+			add(at, func(p *play) { p.feels(intent, value); p.update(id, p.own(id, name, map[string]any{"n": 1.0})) })
 		default:
 			name := rapid.SampledFrom([]string{"A", "A", "B", "B", "C", "E", "G", "X"}).Draw(t, "name")
 			n := float64(rapid.IntRange(0, 9).Draw(t, "n"))
@@ -146,18 +153,31 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 		p.in.Holdout = rapid.IntRange(0, 9).Draw(rt, "holdout") == 0
 		twice := ""
 		settled := map[string]bool{}
-		answers := rapid.SliceOfN(rapid.SampledFrom([]string{StatusSent, StatusRetry, StatusFailed, StatusSuppressed, StatusPaused}), 1, 5).Draw(rt, "answers")
-		p.send = func(n int, s Send) (SendResult, error) {
-			if settled[s.Key] {
-				twice = s.Key
+		answers := rapid.SliceOfN(rapid.SampledFrom([]string{StatusSent, StatusRetry, StatusFailed, StatusSuppressed, StatusPaused, StatusHeld}), 1, 5).Draw(rt, "answers")
+		say := func(n int, key string, answers []string) SendResult {
+			if settled[key] {
+				twice = key
 			}
-			status := answers[n%len(answers)]
-			if status == StatusPaused && p.now().Sub(testStart) > 900*time.Hour {
-				status = StatusSent // nobody resumes it any more
+			result, at := SendResult{Status: answers[n%len(answers)]}, p.now().Sub(testStart)
+			switch {
+			case result.Status == StatusHeld:
+				result.Until = testStart.Add(at.Truncate(12*time.Hour) + 12*time.Hour)
+			case result.Status == StatusPaused && at > 900*time.Hour:
+				result.Status = StatusSent // nobody resumes it any more
 			}
-			settled[s.Key] = status != StatusRetry && status != StatusPaused
-			return SendResult{Status: status}, nil
+			settled[key] = !slices.Contains([]string{StatusRetry, StatusPaused, StatusHeld}, result.Status)
+			return result
 		}
+		p.send = func(n int, s Send) (SendResult, error) { return say(n, s.Key, answers), nil }
+		choices := rapid.SliceOfN(rapid.SampledFrom([]string{StatusSent, StatusRetry, StatusFailed, StatusSuppressed, StatusPaused, StatusChosen}), 1, 5).Draw(rt, "choices")
+		p.decide = func(n int, d Decide) (DecideResult, error) {
+			result := DecideResult{SendResult: say(n, d.Key, choices)}
+			if result.Status != StatusSuppressed {
+				result.Action, result.Message, result.Channel = "discount", "hello", "email"
+			}
+			return result, nil
+		}
+		p.reply = func(in Reply) ReplyResult { return ReplyResult{Arm: len(in.Event)%3 - 1, Intent: "refund"} }
 		stubborn := rapid.IntRange(0, 12).Draw(rt, "stubborn")
 		p.deliver = func(attempt int, _ Send) (SendResult, error) { return failing(stubborn)(attempt, Send{}) }
 		p.call = func(attempt int, c Call) (CallResult, error) {

@@ -3,6 +3,7 @@ package workflows
 import (
 	"maps"
 	"strconv"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -12,7 +13,7 @@ import (
 // ask says a question, and waits for the reply: the first message of the customer behind it that an arm takes. Its time runs from when it was asked.
 func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Ask)
-	reading := &reading{run: r, spec: spec, step: step.ID, key: r.key(step)}
+	reading := &reading{run: r, spec: spec, key: r.key(step)}
 	p := parking{kind: step.Kind, step: step.ID, label: label(step), key: reading.key, asked: true, words: []string{"a reply to " + spec.Question.Message}, look: reading.look}
 	if r.midStep() && r.st.Parking.Asked {
 		p.until = r.st.Parking.Until
@@ -71,7 +72,6 @@ func (r *run) resultOf(step *journey.Step, more map[string]any) map[string]any {
 type reading struct {
 	run   *run
 	spec  *journey.Ask
-	step  string
 	key   string // of this visit
 	event *Event // taken
 	reply ReplyResult
@@ -85,7 +85,7 @@ func (x *reading) look(ctx workflow.Context) (bool, error) {
 		if kept.Event.Name != journey.MessageReceived || kept.Old || kept.Tried == x.key {
 			continue
 		}
-		order := Reply{Ref: r.ref(), Event: kept.Event.ID, Step: x.step, Arms: x.spec.Replies, Text: r.prog.Reads().Text}
+		order := Reply{Ref: r.ref(), Event: kept.Event.ID, Step: stepOf(x.key), Arms: x.spec.Replies, Text: r.prog.Reads().Text}
 		var reply ReplyResult
 		if err := r.local(ctx, ReplyActivity, "read a reply", order, &reply); err != nil {
 			return false, err
@@ -98,6 +98,12 @@ func (x *reading) look(ctx workflow.Context) (bool, error) {
 		r.st.Kept[i].Tried = x.key
 	}
 	return false, nil
+}
+
+// stepOf is the id of the step when the visit of this key began: what was sent names it so, though the step may have been renamed since.
+func stepOf(key string) string {
+	parts := strings.Split(key, "/")
+	return parts[max(len(parts)-2, 0)]
 }
 
 // words say how a reply was understood, for people; never what was written: answered: refund (0.83).
