@@ -35,7 +35,7 @@ const (
 const MemoEnrolment = "enrolment"
 
 // InterpreterVersion is the version of this interpreter that new instances start with.
-const InterpreterVersion = 2
+const InterpreterVersion = 3
 
 // Event is what the signal and the update `event` carry. Channels fill ID, Name, Time and Properties; Enrolment and
 // what follows are the relay's: an event without Enrolment is recorded in the store first and comes back by the relay.

@@ -176,7 +176,7 @@ func TestRecordHistories(t *testing.T) {
 		return
 	}
 	plain, eager := devServer(t), devServer(t, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=8")
-	for _, s := range shapes() {
+	for _, s := range append(shapes(), brainShapes()...) {
 		t.Run(s.name, func(t *testing.T) {
 			if s.renews {
 				s.record(t, eager)
@@ -220,6 +220,8 @@ func (s shape) record(t *testing.T, c client.Client) {
 		}
 		return nil
 	}
+	now := time.Now() //nolint:forbidigo // the record begins at the server's own time
+	w.clock = journey.Clock{Origin: now, Epoch: now, Scale: 28800}
 	if s.world != nil {
 		s.world(w)
 	}
@@ -230,10 +232,9 @@ func (s shape) record(t *testing.T, c client.Client) {
 		t.Fatal(err)
 	}
 	defer serving.Stop()
-	now := time.Now() //nolint:forbidigo // the record begins at the server's own time
 	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: Input{
 		Interpreter: InterpreterVersion, Enrolment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
-		Clock: journey.Clock{Origin: now, Epoch: now, Scale: 28800}, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
+		Clock: w.clock, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
 		Entry: map[string]any{"cart_id": "k1", "total": 120.0, "order_id": "o1", "campaign_id": "c1", "trip_id": "t1", "flight": "f1", "departs": "2998-01-01T00:00:00Z", "end": now.Add(96 * time.Hour).UTC().Format(time.RFC3339)},
 	}}
 	w.entry = one.in.Entry

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"maps"
 	"strconv"
 	"strings"
 
@@ -60,11 +59,12 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 
 // resultOf is what a step left so far, and more.
 func (r *run) resultOf(step *journey.Step, more map[string]any) map[string]any {
-	result := maps.Clone(r.st.Steps[step.ID])
-	if result == nil {
-		result = map[string]any{}
+	result := map[string]any{}
+	for _, part := range []map[string]any{r.st.Steps[step.ID], more} {
+		for _, key := range workflow.DeterministicKeys(part) {
+			result[key] = part[key]
+		}
 	}
-	maps.Copy(result, more)
 	return result
 }
 

@@ -17,6 +17,7 @@ type brain struct {
 	decided  []Decide
 	reply    func(r Reply) ReplyResult // nil: the first arm
 	replies  []Reply
+	clock    journey.Clock // that scores go by
 	misfades time.Duration // what the world tells of fading comes so much too early
 }
 
@@ -47,7 +48,7 @@ func (w *world) feels(intent string, value float64) {
 	if w.scores == nil {
 		w.scores = map[string]score{}
 	}
-	w.scores[intent] = score{value, w.now(), 24 * time.Hour}
+	w.scores[intent] = score{value, w.clock.At(w.now()), 24 * time.Hour}
 }
 
 func (w *world) doLevels(_ context.Context, in Levels) (LevelsResult, error) {
