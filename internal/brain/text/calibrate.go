@@ -13,6 +13,9 @@ const (
 	enough = 100
 )
 
+// cautious is the threshold of small sets: of three examples an intent, two in three messages like them are told, and one in ten that is not is taken for one.
+const cautious = 0.6
+
 // outcome is what became of a held-out text.
 type outcome struct {
 	clues   [trusts]float64
@@ -21,16 +24,16 @@ type outcome struct {
 }
 
 // prior is the confidence of small sets: found on many small ones drawn from several corpora (docs/intents-text.md).
-var prior = [trusts]float64{-1.2, 2.5, 1.5, -1, 0}
+var prior = [trusts]float64{-0.11, 0, 3.9, -2.0, -1.62, 0.96}
 
 // calibrate finds what the confidence makes of the clues, and the threshold, on folds held out one after another. Where there are too few out-of-scope
 // examples, a part of the intents is left out of each fold as well, and its texts stand for them.
 func calibrate(c *corpus, x *matrix, unknown []float64, few bool, how fit, folds int) (trust [trusts]float64, threshold float64) {
 	if c.own < enough || len(c.intents) < 2 {
-		return prior, 0.5
+		return prior, cautious
 	}
 	seen := outcomes(c, x, unknown, few, how, folds)
-	trust = logistic(seen)
+	trust = logistic(seen, strangeShare)
 	return trust, cut(seen, trust)
 }
 
@@ -87,7 +90,7 @@ func outcomes(c *corpus, x *matrix, unknown []float64, few bool, how fit, folds 
 		w := svm(x, rows, labels, classes, how)
 		var near *likes
 		if few {
-			near = newLikes(&corpus{intents: make([]string, classes), labels: labels}, x, rows)
+			near = newLikes(labels, classes, x, rows)
 		}
 		for i := range c.own {
 			if fold[i] != k {
@@ -138,13 +141,7 @@ func hold(x *matrix, i int, w [][]float32, near *likes, known []bool, unknown fl
 	if all > 0 {
 		unknown += (1 - unknown) * strange / all
 	}
-	var like []float64
-	if near != nil {
-		like, _ = near.of(xs, vs, kinds)
-		for c, v := range like {
-			margins[c] += v
-		}
-	}
+	like := near.add(xs, vs, margins)
 	var o outcome
 	var best int
 	o.clues, best = clues(margins, unknown, like)
@@ -152,59 +149,78 @@ func hold(x *matrix, i int, w [][]float32, near *likes, known []bool, unknown fl
 	return o
 }
 
-// logistic fits the confidence to outcomes by Newton's method, held near the prior where they say little.
-func logistic(seen []outcome) [trusts]float64 {
-	const hold = 1.0 // strength of the prior, in texts
+// logistic fits the confidence to outcomes by Newton's method with halved steps, held near the prior where they say little.
+func logistic(seen []outcome, strangeShare float64) [trusts]float64 {
 	strange := 0
 	for _, o := range seen {
 		if o.strange {
 			strange++
 		}
 	}
-	weight := [2]float64{1, 1}
+	weight := 1.0 // of a text out of scope
 	if inside := len(seen) - strange; strange > 0 && inside > 0 {
-		weight[1] = strangeShare / (1 - strangeShare) * float64(inside) / float64(strange)
+		weight = strangeShare / (1 - strangeShare) * float64(inside) / float64(strange)
 	}
 	b := prior
-	for range 25 {
-		var slope [trusts]float64
-		var curve [trusts][trusts]float64
-		for i := range trusts {
-			slope[i] = -hold * (b[i] - prior[i])
-			curve[i][i] = hold
-		}
-		for _, o := range seen {
-			z := 0.0
-			for i, v := range o.clues {
-				z += b[i] * v
-			}
-			p := 1 / (1 + math.Exp(-z))
-			w := weight[0]
-			if o.strange {
-				w = weight[1]
-			}
-			want := 0.0
-			if o.right {
-				want = 1
-			}
-			for i, v := range o.clues {
-				slope[i] += w * (want - p) * v
-				for j, u := range o.clues {
-					curve[i][j] += w * p * (1 - p) * v * u
-				}
-			}
-		}
+	loss, slope, curve := regret(seen, weight, b)
+	for range 50 {
 		step := solve(curve, slope)
-		most := 0.0
-		for i := range b {
-			b[i] += step[i]
-			most = max(most, math.Abs(step[i]))
+		size := 1.0
+		for size > 1e-6 {
+			next := b
+			for i := range next {
+				next[i] -= size * step[i]
+			}
+			if l, s, c := regret(seen, weight, next); l < loss {
+				if loss-l < 1e-9*loss {
+					return next
+				}
+				b, loss, slope, curve = next, l, s, c
+				break
+			}
+			size /= 2
 		}
-		if most < 1e-6 {
+		if size <= 1e-6 {
 			break
 		}
 	}
 	return b
+}
+
+// regret is the log loss of a confidence on outcomes, with its derivatives; weight is that of texts out of scope.
+func regret(seen []outcome, weight float64, b [trusts]float64) (loss float64, slope [trusts]float64, curve [trusts][trusts]float64) {
+	const hold = 0.5 // of the prior
+	for i := range trusts {
+		d := b[i] - prior[i]
+		loss += hold * d * d / 2
+		slope[i], curve[i][i] = hold*d, hold
+	}
+	for _, o := range seen {
+		z := 0.0
+		for i, v := range o.clues {
+			z += b[i] * v
+		}
+		w, want := 1.0, 0.0
+		if o.strange {
+			w = weight
+		}
+		if o.right {
+			want = 1
+		}
+		p := 1 / (1 + math.Exp(-z))
+		if o.right {
+			loss += w * math.Log1p(math.Exp(-z))
+		} else {
+			loss += w * math.Log1p(math.Exp(z))
+		}
+		for i, v := range o.clues {
+			slope[i] += w * (p - want) * v
+			for j, u := range o.clues {
+				curve[i][j] += w * p * (1 - p) * v * u
+			}
+		}
+	}
+	return loss, slope, curve
 }
 
 // solve gives x of a·x = y by elimination; a is positive definite.

@@ -110,6 +110,7 @@ func Unmarshal(data []byte) (*Model, error) {
 				m.likes.where[f] = append(m.likes.where[f], post{s.LikeOf[k], s.LikeValue[k]})
 			}
 		}
+		m.likes.measure()
 	}
 	return m, nil
 }

@@ -57,31 +57,32 @@ func each(text []rune, f func(g gram)) {
 			}
 		}
 	}
-	var before uint64 // hash of the word before, to go on with
-	start := int32(0)
-	beforeStart := int32(-1)
-	in := false
-	var h uint64
-	for i := 0; i <= n; i++ {
-		if i < n && wordly(text[i]) || in && i < n && text[i] == '\'' && i+1 < n && wordly(text[i+1]) {
-			if !in {
-				in, start, h = true, int32(i), basis
-			}
-			h = mix(h, text[i])
-			continue
-		}
-		if !in {
-			continue
-		}
-		in = false
-		f(gram{hash: fold(h, words), kind: words, from: start, to: int32(i), count: 1})
+	var before, h uint64 // hashes of the word before, to go on with, and of the one under way
+	start, beforeStart := -1, -1
+	end := func(i int) {
+		f(gram{hash: fold(h, words), kind: words, from: int32(start), to: int32(i), count: 1})
 		if beforeStart >= 0 {
 			two := mix(before, ' ')
 			for _, r := range text[start:i] {
 				two = mix(two, r)
 			}
-			f(gram{hash: fold(two, words), kind: words, from: beforeStart, to: int32(i), count: 1})
+			f(gram{hash: fold(two, words), kind: words, from: int32(beforeStart), to: int32(i), count: 1})
 		}
-		before, beforeStart = h, start
+		before, beforeStart, start = h, start, -1
+	}
+	for i, r := range text {
+		if !wordly(r) && !(start >= 0 && r == '\'' && i+1 < n && wordly(text[i+1])) {
+			if start >= 0 {
+				end(i)
+			}
+			continue
+		}
+		if start < 0 {
+			start, h = i, basis
+		}
+		h = mix(h, r)
+	}
+	if start >= 0 {
+		end(n)
 	}
 }

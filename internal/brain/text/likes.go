@@ -2,8 +2,9 @@ package text
 
 // likes compares a text with every example, where they are few.
 type likes struct {
-	class   []int32 // of each example; −1: background
-	where   [][]post
+	class   []int32 // of each example; −1: out of scope
+	size    []float32
+	where   [][]post // by feature
 	classes int
 }
 
@@ -13,46 +14,62 @@ type post struct {
 	value   float32
 }
 
-func newLikes(c *corpus, x *matrix, rows []int32) *likes {
-	l := &likes{where: make([][]post, x.width), classes: len(c.intents)}
+// nearness is how near a text comes to examples, 0 to 1.
+type nearness struct {
+	like []float64 // by class: the cosine with its nearest example
+	hold []float64 // by class: the share of an example that the text holds
+}
+
+func newLikes(labels []int32, classes int, x *matrix, rows []int32) *likes {
+	l := &likes{where: make([][]post, x.width), classes: classes}
 	for n, r := range rows {
-		l.class = append(l.class, c.labels[r])
+		l.class = append(l.class, labels[r])
 		xs, vs := x.row(int(r))
 		for k, f := range xs {
 			l.where[f] = append(l.where[f], post{int32(n), vs[k]})
 		}
 	}
+	l.measure()
 	return l
 }
 
-// of gives, by class, the cosine of a text with the nearest example, and with the nearest of the background.
-func (l *likes) of(xs []int32, vs []float32, norm float64) (like []float64, other float64) {
-	sums := make([]float32, len(l.class))
-	for k, f := range xs {
-		for _, p := range l.where[f] {
-			sums[p.example] += vs[k] * p.value
+// measure sums up the squares of each example.
+func (l *likes) measure() {
+	l.size = make([]float32, len(l.class))
+	for _, posts := range l.where {
+		for _, p := range posts {
+			l.size[p.example] += p.value * p.value
 		}
 	}
-	like = make([]float64, l.classes)
-	for n, sum := range sums {
-		cos := float64(sum) / norm
-		if c := l.class[n]; c < 0 {
-			other = max(other, cos)
-		} else {
-			like[c] = max(like[c], cos)
-		}
-	}
-	return like, other
 }
 
-// add raises the margins of the intents that a text is like an example of, and gives the likenesses; nil where examples are not kept.
-func (l *likes) add(s *sheet, margins []float64) []float64 {
+// of compares a text with all examples.
+func (l *likes) of(xs []int32, vs []float32) *nearness {
+	product, held := make([]float32, len(l.class)), make([]float32, len(l.class))
+	for k, f := range xs {
+		for _, p := range l.where[f] {
+			product[p.example] += vs[k] * p.value
+			held[p.example] += p.value * p.value
+		}
+	}
+	n := &nearness{like: make([]float64, l.classes), hold: make([]float64, l.classes)}
+	for e, c := range l.class {
+		if c < 0 || l.size[e] == 0 {
+			continue
+		}
+		n.like[c], n.hold[c] = max(n.like[c], float64(product[e])/kinds), max(n.hold[c], float64(held[e]/l.size[e]))
+	}
+	return n
+}
+
+// add raises the margins of the intents that a text is like an example of, and says how like; nil where examples are not kept.
+func (l *likes) add(xs []int32, vs []float32, margins []float64) *nearness {
 	if l == nil {
 		return nil
 	}
-	like, _ := l.of(s.index, s.value, kinds)
-	for c, v := range like {
-		margins[c] += v
+	n := l.of(xs, vs)
+	for c := range margins {
+		margins[c] += n.like[c] + n.hold[c]
 	}
-	return like
+	return n
 }

@@ -51,12 +51,16 @@ const (
 	trustMargin  // the highest margin
 	trustGap     // its lead over the next
 	trustUnknown // share of the text that is of unknown n-grams
-	trustLike    // likeness to the nearest example of the intent
+	trustLike    // likeness to the nearest example of the intent (cosine), where examples are kept
+	trustHold    // share of such an example that the text holds
 	trusts
 )
 
 // knownConfidence is that of a text the model was trained with.
-const knownConfidence = 0.98
+const knownConfidence = 0.99
+
+// mostConfidence is that of any other.
+const mostConfidence = 0.98
 
 // reading is what a model sees in a text.
 type reading struct {
@@ -101,7 +105,7 @@ func (m *Model) confidence(r *reading) float64 {
 	for i, c := range r.clues {
 		z += m.trust[i] * c
 	}
-	return 1 / (1 + math.Exp(-z))
+	return min(1/(1+math.Exp(-z)), mostConfidence)
 }
 
 // Scores gives every intent, the likeliest first. Their confidences sum to that of Classify plus what the others share.
@@ -151,11 +155,11 @@ func (m *Model) read(text string) reading {
 	defer m.words.scratch.Put(s)
 	unknown := m.words.vector(clean, s)
 	m.sum(s, r.margins)
-	like := m.likes.add(s, r.margins)
+	near := m.likes.add(s.index, s.value, r.margins)
 	if i, found := slices.BinarySearchFunc(m.known, digest(clean), func(k known, h uint64) int { return cmp.Compare(k.hash, h) }); found {
 		r.known = m.known[i].class
 	}
-	r.clues, r.best = clues(r.margins, unknown, like)
+	r.clues, r.best = clues(r.margins, unknown, near)
 	if r.known >= 0 {
 		r.best = int(r.known)
 	}
@@ -185,8 +189,8 @@ func (m *Model) sum(s *sheet, margins []float64) {
 	}
 }
 
-// clues sums up margins. like gives the likeness to each intent's nearest example, nil where there are none.
-func clues(margins []float64, unknown float64, like []float64) (c [trusts]float64, best int) {
+// clues sums up margins. near is nil where examples are not kept.
+func clues(margins []float64, unknown float64, near *nearness) (c [trusts]float64, best int) {
 	first, second := math.Inf(-1), math.Inf(-1)
 	for i, v := range margins {
 		switch {
@@ -200,8 +204,8 @@ func clues(margins []float64, unknown float64, like []float64) (c [trusts]float6
 		second = -1
 	}
 	c = [trusts]float64{trustBase: 1, trustMargin: first, trustGap: first - second, trustUnknown: unknown}
-	if like != nil {
-		c[trustLike] = like[best]
+	if near != nil {
+		c[trustLike], c[trustHold] = near.like[best], near.hold[best]
 	}
 	return c, best
 }

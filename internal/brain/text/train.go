@@ -41,10 +41,10 @@ func Train(examples []Example, o Options) (*Model, error) {
 	}
 	few := c.own <= fewTexts
 	if few {
-		c.background(o.Seed)
+		c.background()
 	}
 	m := &Model{intents: c.intents, known: c.known, heat: defaultHeat}
-	m.words = newVocabulary(c.texts, o.MaxSize/(len(c.intents)+featureCost), 1)
+	m.words = newVocabulary(c.texts, c.own, o.MaxSize/(len(c.intents)+featureCost))
 	x, unknown := c.vectors(m.words)
 	how := fit{cost: 1, positive: 3, bias: 1, passes: 30, eps: 0.1, seed: o.Seed}
 	m.trust, m.threshold = calibrate(c, x, unknown, few, how, o.Folds)
@@ -54,7 +54,7 @@ func Train(examples []Example, o Options) (*Model, error) {
 	}
 	m.quantise(svm(x, rows, c.labels, len(c.intents), how))
 	if few {
-		m.likes = newLikes(c, x, rows)
+		m.likes = newLikes(c.labels, len(c.intents), x, rows)
 	}
 	return m, nil
 }

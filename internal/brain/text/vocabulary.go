@@ -29,25 +29,28 @@ var sublinear = func() (t [maxCount + 1]float32) {
 	return t
 }()
 
+// plain is how much less an n-gram of everyday sentences says.
+const plain = 1.2
+
 // share is the weight of each kind of n-gram in the vector of a text; its parts have this norm.
 var share = [kinds]float64{words: 1, chars: 1}
 
-// newVocabulary takes the n-grams of the texts that most of them hold, up to a number, and at least in a number of texts.
-func newVocabulary(texts [][]rune, most, least int) *vocabulary {
-	df := map[uint32]int32{}
-	for _, t := range texts {
+// newVocabulary takes the n-grams of the texts that most of them hold, up to a number. Those behind the first own are everyday ones: what they hold says less.
+func newVocabulary(texts [][]rune, own, most int) *vocabulary {
+	df, everyday := map[uint32]int32{}, map[uint32]int32{}
+	for n, t := range texts {
 		in := make([]uint32, 0, 4*len(t))
 		each(t, func(g gram) { in = append(in, g.hash) })
 		slices.Sort(in)
 		for _, h := range slices.Compact(in) {
-			df[h]++
+			if df[h]++; n >= own {
+				everyday[h]++
+			}
 		}
 	}
 	keys := make([]uint32, 0, len(df))
-	for h, n := range df {
-		if int(n) >= least {
-			keys = append(keys, h)
-		}
+	for h := range df {
+		keys = append(keys, h)
 	}
 	slices.SortFunc(keys, func(a, b uint32) int { return cmp.Or(cmp.Compare(df[b], df[a]), cmp.Compare(a, b)) })
 	if len(keys) > most {
@@ -56,7 +59,7 @@ func newVocabulary(texts [][]rune, most, least int) *vocabulary {
 	slices.Sort(keys)
 	v := &vocabulary{keys: keys, idf: make([]float32, len(keys)), unknown: float32(math.Log(float64(1+len(texts))) + 1)}
 	for i, h := range keys {
-		v.idf[i] = float32(math.Log(float64(1+len(texts))/float64(1+df[h])) + 1)
+		v.idf[i] = float32((math.Log(float64(1+len(texts))/float64(1+df[h])) + 1) * math.Pow(float64(1+everyday[h]), -plain))
 	}
 	v.index()
 	return v
