@@ -11,6 +11,8 @@ const (
 	strangeShare = 0.2
 	// enough is from how many held-out texts on the confidence is fitted to them; with fewer it stays what was found for small sets of many kinds.
 	enough = 100
+	// enoughStrange is from how many out-of-scope examples on they alone set the threshold.
+	enoughStrange = 50
 )
 
 // cautious is the threshold of small sets: of three examples an intent, two in three messages like them are told, and one in ten that is not is taken for one.
@@ -55,22 +57,24 @@ func outcomes(c *corpus, x *matrix, unknown []float64, few bool, how fit, folds 
 			strange++
 		}
 	}
-	group := make([]int, len(c.intents)) // the fold that an intent is left out of
+	left := make([]int, len(c.intents)) // the fold that an intent is left out of; −1: of none
 	spread := make([]int, len(c.intents))
 	for i := range spread {
-		spread[i] = i
+		spread[i], left[i] = i, -1
 	}
 	random.shuffle(len(spread), func(a, b int) { spread[a], spread[b] = spread[b], spread[a] })
-	leave := strange < 50 && len(c.intents) > 2
-	for n, k := range spread {
-		group[k] = n % folds
+	if strange < enoughStrange && len(c.intents) > 2 {
+		each := max(1, len(c.intents)/10)
+		for n, k := range spread[:min(len(spread)-1, each*folds)] {
+			left[k] = n / each
+		}
 	}
 	var out []outcome
 	for k := range folds {
 		var rows []int32
 		gone := make([]bool, len(c.intents))
 		for i := range c.intents {
-			gone[i] = leave && group[i] == k || size[int32(i)] == 1
+			gone[i] = left[i] == k
 		}
 		known := make([]bool, x.width)
 		for i, l := range c.labels {
@@ -93,7 +97,7 @@ func outcomes(c *corpus, x *matrix, unknown []float64, few bool, how fit, folds 
 			near = newLikes(labels, classes, x, rows)
 		}
 		for i := range c.own {
-			if fold[i] != k {
+			if l := c.labels[i]; fold[i] != k && !(l >= 0 && gone[l]) {
 				continue
 			}
 			out = append(out, hold(x, i, w, near, known, unknown[i], labels[i]))
@@ -244,7 +248,7 @@ func solve(a [trusts][trusts]float64, y [trusts]float64) [trusts]float64 {
 }
 
 // lose is the share of rightly told texts that the threshold may take for none of the intents.
-const lose = 0.015
+const lose = 0.01
 
 // cut gives the confidence below which a text is none of the intents.
 func cut(seen []outcome, trust [trusts]float64) float64 {
