@@ -64,7 +64,7 @@ func devCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	cfg.Register(f, app.Storage|app.Logging|app.HTTP|app.Channels|app.Work|app.Relay|app.Time)
+	cfg.Register(f, app.Storage|app.Logging|app.HTTP|app.Channels|app.Work|app.Relay|app.Time|app.Words)
 	f.IntVar(&child.Port, "temporal-port", 0, "port of Temporal; 0: 7233, or a free one")
 	f.IntVar(&child.UIPort, "ui-port", 0, "port of the Temporal UI; 0: 8233, or a free one")
 	f.BoolVar(&child.Headless, "headless", false, "without the Temporal UI")

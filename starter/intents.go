@@ -49,7 +49,7 @@ func intentsTrainCommand() *cobra.Command {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err
 			}
-			if err := checkSplit(split); err != nil {
+			if err := from.check(c, split); err != nil {
 				return err
 			}
 			t, err := train(c, from, split, save)
@@ -67,7 +67,6 @@ func intentsTrainCommand() *cobra.Command {
 	from.register(c, "csv")
 	c.Flags().Float64Var(&split, "split", 0, "share of the texts of each intent that is held out to measure with: 0.2; 0 measures nothing")
 	c.Flags().BoolVar(&save, "save", false, "save it in the database as the one that counts")
-	c.MarkFlagsMutuallyExclusive("examples", "csv")
 	cfg.Register(c.Flags(), app.Storage)
 	outputFlag(c, &output)
 	return c
@@ -94,8 +93,11 @@ func intentsEvalCommand() *cobra.Command {
 			if file == "" {
 				return app.Usage("--csv is missing: give a file of text,intent")
 			}
-			if err := checkSplit(split); err != nil {
+			if err := from.check(c, split); err != nil {
 				return err
+			}
+			if split > 0 && from.given() {
+				return app.Usage("--split trains on the rest of the file: leave out --train and --examples")
 			}
 			t, err := evaluate(c, &cfg, from, file, split)
 			if err != nil {
@@ -115,7 +117,6 @@ func intentsEvalCommand() *cobra.Command {
 	f.StringVar(&file, "csv", "", "texts to measure with: lines of text,intent")
 	f.Float64Var(&split, "split", 0, "share of the file to measure with, of each intent; the classifier is trained on the rest")
 	f.Float64Var(&atLeast, "at-least", 0, "accuracy in scope below which the exit status is 1")
-	c.MarkFlagsMutuallyExclusive("examples", "train", "split")
 	cfg.Register(f, app.Storage)
 	outputFlag(c, &output)
 	return c
@@ -136,6 +137,9 @@ func intentsExplainCommand() *cobra.Command {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err
 			}
+			if err := from.check(c, 0); err != nil {
+				return err
+			}
 			if len(args) == 0 && customer == "" {
 				return app.Usage(`a text is missing: write tabi intents explain "what somebody wrote"; or give --customer`)
 			}
@@ -148,15 +152,18 @@ func intentsExplainCommand() *cobra.Command {
 	}
 	from.register(c, "csv")
 	c.Flags().StringVar(&customer, "customer", "", "whose intents to list, with their evidence")
-	c.MarkFlagsMutuallyExclusive("examples", "csv")
 	cfg.Register(c.Flags(), app.Storage)
 	outputFlag(c, &output)
 	return c
 }
 
-func checkSplit(share float64) error {
-	if !(share >= 0 && share < 1) {
-		return app.Usage("--split is %v: give a share below 1, such as 0.2", share)
+// check refuses a share that is none, and more than one thing to train on.
+func (l *lessonFlags) check(c *cobra.Command, split float64) error {
+	if !(split >= 0 && split < 1) {
+		return app.Usage("--split is %v: give a share below 1, such as 0.2", split)
+	}
+	if l.examples != "" && l.csv != "" {
+		return app.Usage("what to train on is given twice, by --examples and by a CSV; see %s --help", c.CommandPath())
 	}
 	return nil
 }

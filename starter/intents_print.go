@@ -29,7 +29,7 @@ func sayTrained(p *printer, t *trained) {
 	p.line("")
 	p.line("measured with %s, %d of them out of scope", several(r.Texts, "text"), r.OutOfScope)
 	if t.Stranger > 0 {
-		p.line("%s are of intents that the classifier does not know: they count as wrong", several(t.Stranger, "text"))
+		p.line("of intents that the classifier does not know, and so wrong: %s", several(t.Stranger, "text"))
 	}
 	rows := []table.Row{}
 	if r.InScope > 0 {

@@ -53,6 +53,6 @@ func serveCommand() *cobra.Command {
 			)
 		},
 	}
-	cfg.Register(c.Flags(), app.Storage|app.Logging|app.Temporal|app.HTTP|app.Relay)
+	cfg.Register(c.Flags(), app.Storage|app.Logging|app.Temporal|app.HTTP|app.Relay|app.Words)
 	return c
 }

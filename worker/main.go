@@ -51,7 +51,7 @@ func command() *cobra.Command {
 		},
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.Usage("%w; see --help", err) })
-	cfg.Register(c.Flags(), app.Storage|app.Logging|app.Temporal|app.Channels|app.Work|app.Relay)
+	cfg.Register(c.Flags(), app.Storage|app.Logging|app.Temporal|app.Channels|app.Work|app.Relay|app.Words)
 	return c
 }
 

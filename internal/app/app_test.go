@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-const every = Storage | Logging | Temporal | HTTP | Channels | Work | Relay | Time
+const every = Storage | Logging | Temporal | HTTP | Channels | Work | Relay | Time | Words
 
 func load(t *testing.T, env map[string]string, args ...string) (*Config, error) {
 	t.Helper()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/classify"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 )
 
@@ -37,7 +38,9 @@ type Config struct {
 
 	Channels  channel.Config
 	CallAllow string // see call.ParseAllow
-	secrets   struct{ smtp, fcm, sms, webhook Secret }
+
+	Classifier classify.Options // asked before the built-in classifier; without a URL nothing is
+	secrets    struct{ smtp, fcm, sms, webhook, classifier, classifierURL Secret }
 
 	RelayWorkers    int
 	WorkflowTasks   int
@@ -82,7 +85,8 @@ const (
 	Channels // e-mail, push, sms, webhook, calls
 	Work     // the worker's sizes
 	Relay
-	Time // the virtual clock
+	Time  // the virtual clock
+	Words // what tells intent from words
 )
 
 // setting is a line of the one table of settings.
@@ -153,6 +157,11 @@ func (c *Config) settings() []setting {
 		{Work, "sticky-cache", "TABI_STICKY_CACHE", "runs kept in memory", num(&c.StickyCache, 5000)},
 		{Work, "metrics-listen", "TABI_METRICS_LISTEN", "address of the worker's /healthz, /readyz and /metrics; empty: none", str(&c.MetricsListen, ":9090")},
 
+		{Words, "classifier-url", "TABI_CLASSIFIER_URL", "server asked what customers' messages are about before the built-in classifier: …/chat/completions in OpenAI's form, any other gets {text, intents}; empty: none", hid(&c.secrets.classifierURL)},
+		{Words, "classifier-token", "TABI_CLASSIFIER_TOKEN", "its bearer token", hid(&c.secrets.classifier)},
+		{Words, "classifier-model", "TABI_CLASSIFIER_MODEL", "model of a chat; empty: gpt-4o-mini", str(&c.Classifier.Model, "")},
+		{Words, "classifier-timeout", "TABI_CLASSIFIER_TIMEOUT", "how long its answer may take; then, and where it fails, the built-in one is asked", dur(&c.Classifier.Timeout, classify.DefaultTimeout)},
+
 		{Time, "time-scale", "TABI_TIME_SCALE", "virtual seconds per second: 3600 runs an hour in a second; 0: as the data has it", func(fs *pflag.FlagSet, n, u string) { fs.Float64Var(&c.TimeScale, n, 0, u) }},
 		{Time, "time-origin", "TABI_TIME_ORIGIN", "date or RFC 3339 time at which virtual time starts; empty: now, or as the data has it", str(&c.TimeOrigin, "")},
 	}
@@ -186,6 +195,10 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	ch := &c.Channels
 	ch.SMTPURL, ch.FCMCredentials = string(c.secrets.smtp), string(c.secrets.fcm)
 	ch.SMSSecret, ch.WebhookSecret = string(c.secrets.sms), string(c.secrets.webhook)
+	c.Classifier.URL, c.Classifier.Token = string(c.secrets.classifierURL), string(c.secrets.classifier)
+	if _, err := c.classifier(); err != nil {
+		return err
+	}
 	switch {
 	case fs.Lookup("log-format") != nil && c.LogFormat != "" && c.LogFormat != "console" && c.LogFormat != "json":
 		return Usage("--log-format is %q: give console or json", c.LogFormat)

@@ -74,8 +74,12 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*store.Store, 
 	if !c.Postgres() {
 		limit = 0 // a file is there or it is not
 	}
-	err := reach(ctx, log, where, limit, func(ctx context.Context) (err error) {
-		st, err = store.Open(ctx, store.Options{URL: c.DatabaseURL(), Channels: channel.Specs()})
+	ask, err := c.classifier()
+	if err != nil {
+		return nil, err
+	}
+	err = reach(ctx, log, where, limit, func(ctx context.Context) (err error) {
+		st, err = store.Open(ctx, store.Options{URL: c.DatabaseURL(), Channels: channel.Specs(), Classifier: asked(ask, log)})
 		return err
 	})
 	if err != nil {

@@ -1,0 +1,43 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/classify"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// classifier is the server that is asked before the built-in one; nil: none.
+func (c *Config) classifier() (*classify.Client, error) {
+	if c.Classifier.URL == "" {
+		return nil, nil
+	}
+	o := c.Classifier
+	o.Version, o.Now = Version, clock.Wall
+	if o.Timeout < 0 {
+		return nil, Usage("--classifier-timeout is %v: give a time above 0", o.Timeout)
+	}
+	client, err := classify.New(o)
+	if err != nil {
+		return nil, Usage("--classifier-url (TABI_CLASSIFIER_URL): %w", err)
+	}
+	return client, nil
+}
+
+// asked tells the log why the built-in classifier had to stand in. What was written stays out of it.
+func asked(client *classify.Client, log *zap.Logger) store.TextClassifier {
+	if client == nil {
+		return nil
+	}
+	return func(ctx context.Context, text string, intents []string) (string, float64, error) {
+		intent, confidence, err := client.Classify(ctx, text, intents)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, classify.ErrResting) {
+			log.Warn("the built-in classifier stands in for the configured one", zap.Error(err))
+		}
+		return intent, confidence, err
+	}
+}
