@@ -54,7 +54,7 @@ type Candidate struct {
 
 	action    int // index in the question
 	positives float64
-	verdict   Verdict
+	verdict   *Verdict
 }
 
 // Question is what is to be decided.
@@ -85,7 +85,7 @@ type Decision struct {
 }
 
 // Verdict is what the contact policy said to a candidate that was chosen.
-func (d *Decision) Verdict(at int) Verdict { return d.Candidates[at].verdict }
+func (d *Decision) Verdict(at int) Verdict { return *d.Candidates[at].verdict }
 
 // Arbitrate decides: eligible → applicable → suitable → contact policy → the highest priority P × C × V × L. Of equals wins the one whose action stands
 // first, then the channel that its action names first, then the one that the registry names first. Nothing is chosen where the best priority is 0.
@@ -150,12 +150,12 @@ type funnel struct {
 	scope    *journey.Scope
 	specs    []journey.ChannelSpec // of this build, and those that only the question knows
 	permits  *Permits
-	verdicts map[string]Verdict // of the contact policy, by channel: it is the same for all actions that have a treatment
+	verdicts map[string]*Verdict // of the contact policy, by channel: it is the same for all actions that have a treatment
 	taken    []string           // channels of what was chosen
 }
 
 func newFunnel(st Standing, q Question) *funnel {
-	f := &funnel{st: st, q: q, rules: st.Rules, scope: st.Scope, specs: slices.Clone(q.Channels), verdicts: map[string]Verdict{}}
+	f := &funnel{st: st, q: q, rules: st.Rules, scope: st.Scope, specs: slices.Clone(q.Channels), verdicts: map[string]*Verdict{}}
 	for _, name := range q.Via { // where the customer is present, it may be one unknown to this build: an agent's desk, a kiosk
 		if spec := f.spec(name); st.Present && !slices.ContainsFunc(q.Channels, func(s journey.ChannelSpec) bool { return s.Name == name }) {
 			f.specs = append(f.specs, spec)
@@ -182,25 +182,25 @@ func (f *funnel) consider(out []Candidate, i int, a *journey.Action) []Candidate
 	case relevant && !f.rules.Test(a.Suitable, f.scope):
 		return drop(StageSuitable, NotSuitable)
 	}
-	specs := f.channels(a)
-	if len(specs) == 0 {
+	channels := f.channels(a)
+	if len(channels) == 0 {
 		return drop(StagePolicy, NoTreatment)
 	}
 	weighed := false
-	for _, spec := range specs {
-		v := f.permit(a, spec)
+	for _, channel := range channels {
+		v := f.permit(a, channel)
 		if v.Reason != "" {
-			out = append(out, Candidate{Action: a.Name, Channel: spec.Name, Stage: StagePolicy, Reason: v.Reason, C: 1, L: 1, action: i})
+			out = append(out, Candidate{Action: a.Name, Channel: channel, Stage: StagePolicy, Reason: v.Reason, C: 1, L: 1, action: i})
 			continue
 		}
 		if !weighed {
 			f.weigh(a, &c)
 			weighed = true
 		}
-		c.Channel, c.Stage, c.verdict = spec.Name, StageArbitration, v
+		c.Channel, c.Stage, c.verdict = channel, StageArbitration, v
 		e := propensity.Estimate{Propensity: a.Propensity}
 		if f.q.Estimate != nil {
-			e = f.q.Estimate(a, spec.Name)
+			e = f.q.Estimate(a, channel)
 		}
 		c.Propensity, c.Evidence, c.positives = finite(e.Propensity), e.Evidence, e.Positives
 		c.P = c.Propensity
@@ -260,48 +260,50 @@ func (f *funnel) best(all []Candidate) int {
 
 // channels are those of an action, as far as the question lets it: in the order of its own via, or else of the registry. Who is present is reached by the
 // channels of the question: it is the caller who shows the action.
-func (f *funnel) channels(a *journey.Action) []journey.ChannelSpec {
+func (f *funnel) channels(a *journey.Action) []string {
 	message, wanted := f.st.Content.Messages[a.Message], func(name string) bool { return slices.Contains(f.q.Via, name) }
-	var out []journey.ChannelSpec
+	var out []string
 	switch {
+	case a.Message == "" && !f.q.Choose && !f.st.Present:
+	case len(a.Via) > 0 && len(f.q.Via) == 0:
+		return a.Via
 	case len(a.Via) > 0:
 		for _, name := range a.Via {
-			if len(f.q.Via) == 0 || wanted(name) {
-				out = append(out, f.spec(name))
+			if wanted(name) {
+				out = append(out, name)
 			}
 		}
 	case f.st.Present:
-		for _, name := range f.q.Via {
-			out = append(out, f.spec(name))
-		}
+		return f.q.Via
 	case a.Message == "" && len(f.q.Via) == 0:
-		out = append(out, journey.ChannelSpec{Any: true})
+		return nowhere
 	default:
-		for _, spec := range f.q.Channels {
-			treated := message != nil && message.Treatments[spec.Name] != nil
-			if len(f.q.Via) == 0 && treated || wanted(spec.Name) && (treated || spec.Any || a.Message == "") {
-				out = append(out, spec)
+		for i := range f.q.Channels {
+			name := f.q.Channels[i].Name
+			treated := message != nil && message.Treatments[name] != nil
+			if len(f.q.Via) == 0 && treated || wanted(name) && (treated || f.q.Channels[i].Any || a.Message == "") {
+				out = append(out, name)
 			}
 		}
-	}
-	if a.Message == "" && !f.q.Choose && !f.st.Present {
-		return nil
 	}
 	return out
 }
 
+// nowhere is the channel of an action that is only chosen.
+var nowhere = []string{""}
+
 // permit asks the contact policy for an action on a channel. A decision is dropped in quiet hours, never held.
-func (f *funnel) permit(a *journey.Action, spec journey.ChannelSpec) Verdict {
+func (f *funnel) permit(a *journey.Action, channel string) *Verdict {
 	message := f.st.Content.Messages[a.Message]
-	if !f.st.Present && a.Message != "" && (message == nil || message.Treatments[spec.Name] == nil && !spec.Any) {
-		return Verdict{Reason: NoTreatment}
+	if !f.st.Present && a.Message != "" && (message == nil || message.Treatments[channel] == nil && !f.spec(channel).Any) {
+		return &Verdict{Reason: NoTreatment}
 	}
-	if v, known := f.verdicts[spec.Name]; known {
+	if v, known := f.verdicts[channel]; known {
 		return v
 	}
-	v := f.permits.Permit(Ask{Send: journey.Send{Message: a.Message, Via: []string{spec.Name}, Category: journey.Marketing}})
-	f.verdicts[spec.Name] = v
-	return v
+	v := f.permits.Permit(Ask{Send: journey.Send{Message: a.Message, Via: []string{channel}, Category: journey.Marketing}})
+	f.verdicts[channel] = &v
+	return &v
 }
 
 // again asks the contact policy once more, with what was chosen counted.
@@ -325,7 +327,7 @@ func (f *funnel) again(all []Candidate) {
 		if !c.alive() {
 			continue
 		}
-		v := f.permit(f.q.Actions[c.action], f.spec(c.Channel))
+		v := f.permit(f.q.Actions[c.action], c.Channel)
 		if c.verdict = v; v.Reason != "" {
 			c.Stage, c.Reason = StagePolicy, v.Reason
 		}

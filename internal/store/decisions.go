@@ -1,15 +1,10 @@
 package store
 
 import (
-	"bytes"
-	"compress/flate"
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/brain"
@@ -134,41 +129,4 @@ func (s *Store) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, er
 		}, query, w.args...)
 	})
 	return out, err
-}
-
-// packed marks a trace that is compressed: a decision among a thousand actions has a trace of some hundred kilobytes.
-const packed = "z:"
-
-func packTrace(all []brain.Candidate) (string, error) {
-	if len(all) == 0 {
-		return "[]", nil
-	}
-	raw, err := json.Marshal(all)
-	if err != nil || len(raw) < 4<<10 {
-		return string(raw), err
-	}
-	var b bytes.Buffer
-	b.WriteString(packed)
-	text := base64.NewEncoder(base64.RawStdEncoding, &b)
-	z, err := flate.NewWriter(text, flate.BestSpeed)
-	if err != nil {
-		return "", err
-	}
-	if _, err := z.Write(raw); err != nil {
-		return "", err
-	}
-	if err := errors.Join(z.Close(), text.Close()); err != nil {
-		return "", err
-	}
-	return b.String(), nil
-}
-
-func unpackTrace(trace string) (all []brain.Candidate, err error) {
-	raw := []byte(trace)
-	if z, ok := strings.CutPrefix(trace, packed); ok {
-		if raw, err = io.ReadAll(flate.NewReader(base64.NewDecoder(base64.RawStdEncoding, strings.NewReader(z)))); err != nil {
-			return nil, err
-		}
-	}
-	return all, json.Unmarshal(raw, &all)
 }
