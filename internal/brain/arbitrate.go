@@ -151,7 +151,7 @@ type funnel struct {
 	specs    []journey.ChannelSpec // of this build, and those that only the question knows
 	permits  *Permits
 	verdicts map[string]*Verdict // of the contact policy, by channel: it is the same for all actions that have a treatment
-	taken    []string           // channels of what was chosen
+	taken    []string            // channels of what was chosen
 }
 
 func newFunnel(st Standing, q Question) *funnel {

@@ -153,9 +153,6 @@ func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, r
 		return brain.Verdict{}, err
 	}
 	v := brain.Permit(st, brain.Ask{Send: in.Spec, Message: res.Message, Channels: s.channels})
-	if in.Action != "" {
-		v.HeldUntil = time.Time{} // what a decision left to be sent is dropped in quiet hours, as the decision itself would be
-	}
 	switch {
 	case v.HeldUntil.IsZero():
 	case in.GiveUp != "" && row != nil:
