@@ -161,10 +161,12 @@ func (i *instance) reported(r workflows.Report) {
 		w.tell(p.At.Sub(w.clock.Origin), journey.Place{}, "%s%s", i.who(), i.passed(p))
 	}
 	if p := r.Parked; p != nil && p.Step != "" && (i.parked != p.Step || !i.since.Equal(p.Since)) {
+		if says := p.Kind == "send" || p.Kind == "ask"; i.parked != p.Step || !says { // held, and then held again or asked, is one visit
+			i.visited = append(i.visited, p.Step)
+			w.visit(i.journey, p.Step, "")
+		}
 		i.parked, i.since = p.Step, p.Since
-		i.visited = append(i.visited, p.Step)
-		w.visit(i.journey, p.Step, "")
-		if text, ok := i.untold[p.Step]; ok && p.Kind == "handoff" {
+		if text, ok := i.untold[p.Step]; ok && (p.Kind == "handoff" || p.Kind == "ask") {
 			delete(i.untold, p.Step)
 			w.tell(w.since(), journey.Place{}, "%s%s", i.who(), text)
 		}
@@ -180,7 +182,10 @@ func (i *instance) reported(r workflows.Report) {
 func (i *instance) passed(p workflows.Passage) string {
 	if text, ok := i.untold[p.Step]; ok {
 		delete(i.untold, p.Step)
-		return text + " (" + p.Step + ")"
+		if text += " (" + p.Step + ")"; p.Kind == "decide" {
+			text += ": " + p.Outcome
+		}
+		return text
 	}
 	text := "passed " + p.Step + " (" + p.Kind + ")"
 	if p.Outcome != "" && p.Kind != "branch" && p.Outcome != p.Arm {
