@@ -30,7 +30,7 @@ func TestADatabaseOfTheFirstRelease(t *testing.T) {
 }
 
 func goesOn(t *testing.T, url string, dialect goose.Dialect) {
-	old := &Store{committed: make(chan struct{}, 1), programs: map[string]*program{}}
+	old := &Store{turns: make(chan struct{}, 1), committed: make(chan struct{}, 1), programs: map[string]*program{}}
 	s := &suite{T: t, Store: old, ctx: t.Context()}
 	if dialect == goose.DialectPostgres {
 		s.must(old.openPostgres(Options{URL: url}))

@@ -26,8 +26,9 @@ var migrations embed.FS
 
 // Store is the database. It is safe for concurrent use, also by several processes.
 type Store struct {
-	writer     *sql.DB // SQLite: one connection, so that writers queue here and not in the file's lock
-	reader     *sql.DB // the same as writer on PostgreSQL and in memory
+	writer     *sql.DB       // SQLite: one connection, so that writers queue here and not in the file's lock
+	reader     *sql.DB       // the same as writer on PostgreSQL and in memory
+	turns      chan struct{} // writers take turns, in the order they came: the pool would give a connection to any one of those who wait
 	committed  chan struct{}
 	channels   []journey.ChannelSpec
 	scenario   bool
@@ -49,7 +50,7 @@ const maxPrograms = 512
 
 // Open connects, migrates and checks. Errors do not hold the URL, which may carry a password.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{committed: make(chan struct{}, 1), programs: map[string]*program{}, holdout: o.Holdout, channels: o.Channels, scenario: o.Scenario, asks: o.Classifier}
+	s := &Store{turns: make(chan struct{}, 1), committed: make(chan struct{}, 1), programs: map[string]*program{}, holdout: o.Holdout, channels: o.Channels, scenario: o.Scenario, asks: o.Classifier}
 	if s.holdout == nil {
 		s.holdout = func(name, customer string, percent float64) bool { return journey.Bucket(name, customer)*100 < percent }
 	}
@@ -83,6 +84,7 @@ func (s *Store) openPostgres(o Options) error {
 	s.writer = stdlib.OpenDB(*config)
 	conns := cmp.Or(o.MaxConns, 16)
 	s.writer.SetMaxOpenConns(conns)
+	s.turns = make(chan struct{}, conns)
 	s.writer.SetMaxIdleConns(conns)
 	s.writer.SetConnMaxIdleTime(5 * time.Minute)
 	s.reader = s.writer

@@ -58,6 +58,12 @@ func (s *Store) write(ctx context.Context, f func(tx conn) error) error {
 }
 
 func (s *Store) once(ctx context.Context, f func(tx conn) error) (again bool, err error) {
+	select {
+	case s.turns <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	defer func() { <-s.turns }()
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return transient(err), err
