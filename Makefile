@@ -25,7 +25,7 @@ bin/temporal:
 	else echo "building $(TEMPORAL_CLI), once (3 minutes on 2 cores)"; GOBIN=$(CURDIR)/bin GOFLAGS= $(GO) install $(TEMPORAL_CLI); fi
 
 .PHONY: demo
-demo: build ## Play three customers through the journeys, live; CI=1 asserts it and exits
+demo: build ## Play four customers through the journeys, live; CI=1 asserts it and exits
 	@CI=$(CI) $(GO) run ./internal/demo
 
 .PHONY: test

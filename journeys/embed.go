@@ -3,7 +3,7 @@ package journeys
 
 import "embed"
 
-// Files are the shipped journeys, their messages and their scenarios (*.test.yaml), which no release holds.
+// Files are the shipped journeys with their messages, intents, actions and policy, and their scenarios (*.test.yaml), which no release holds.
 //
-//go:embed *.yaml messages/*.yaml
+//go:embed *.yaml messages/*.yaml actions/*.yaml
 var Files embed.FS

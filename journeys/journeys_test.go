@@ -91,6 +91,10 @@ func TestHeads(t *testing.T) {
 		switch {
 		case path.Dir(name) == "messages":
 			kind, opening = "../../docs/schema/message", "message: "+strings.TrimSuffix(path.Base(name), ".yaml")
+		case path.Dir(name) == "actions":
+			kind = "../../docs/schema/actions"
+		case name == "intents.yaml", name == "policy.yaml":
+			kind = "../docs/schema/" + strings.TrimSuffix(name, ".yaml")
 		case strings.HasSuffix(name, ".test.yaml"):
 			kind, opening = "../docs/schema/test", "# Scenarios of "+strings.TrimSuffix(name, ".test.yaml")
 		}

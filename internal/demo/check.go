@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/client"
@@ -36,11 +37,11 @@ func (w *world) check(ctx context.Context, temporal string) error {
 	mails, err := w.mails(ctx)
 	hold(err == nil, "the mails cannot be read: %v", err)
 	want := map[string]string{ // subject → reader
-		"2 items are waiting":              "ana@example.com",
-		"Your coupons end on 2026-03-06":   "ana@example.com",
-		"We are sorry about your delivery": "ben@example.com",
-		"Your refund is on its way":        "ben@example.com",
-		"10 % off your cart":               "chie@example.com",
+		"2 items are waiting":            "ana@example.com",
+		"Your coupons end on 2026-03-06": "ana@example.com",
+		"This should not have happened":  "ben@example.com", // said with empathy: the policy sees that something went wrong
+		"Your refund is on its way":      "ben@example.com",
+		"10 % off your cart":             "chie@example.com",
 	}
 	hold(len(mails) == len(want), "%d mails, want %d", len(mails), len(want))
 	keys := map[string]bool{}
@@ -48,7 +49,7 @@ func (w *world) check(ctx context.Context, temporal string) error {
 		hold(want[m.Subject] == strings.Join(m.To, ","), "a mail %q to %v", m.Subject, m.To)
 		hold(m.Key != "" && !keys[m.Key], "mail %q has no key of its own", m.Subject)
 		keys[m.Key] = true
-		marketing := !strings.Contains(m.Subject, "sorry") && !strings.Contains(m.Subject, "refund")
+		marketing := !strings.Contains(m.Subject, "should not") && !strings.Contains(m.Subject, "refund")
 		hold(marketing == (m.Headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"), "mail %q: List-Unsubscribe-Post is %q", m.Subject, m.Headers["List-Unsubscribe-Post"])
 		if strings.HasPrefix(m.Subject, "2 items") {
 			hold(strings.Contains(m.HTML, "Rug &lt;3"), "what is inserted into html is not escaped: %s", m.HTML)
@@ -57,6 +58,14 @@ func (w *world) check(ctx context.Context, temporal string) error {
 	}
 	pushes, err := w.pushes(ctx)
 	hold(err == nil && len(pushes) == 1, "%d pushes (%v), want 1", len(pushes), err)
+	for user, want := range map[string][]string{"chie": {"ご用件をどうぞ"}, "dora": {"Thank you for staying", "A month on us"}} {
+		all, err := w.messages(ctx, user)
+		var titles []string
+		for _, m := range all {
+			titles = append(titles, m.Title)
+		}
+		hold(err == nil && slices.Equal(titles, want), "the app shows %s %q (%v), want %q", user, titles, err, want)
+	}
 	return errors.Join(wrong...)
 }
 

@@ -1,4 +1,4 @@
-// Demo plays a story of three customers through the journeys that ship, on the real thing: `tabi dev` with Temporal, mail and push sinks
+// Demo plays a story of four customers through the journeys that ship, on the real thing: `tabi dev` with Temporal, mail and push sinks
 // and the agents' inbox. With CI set it plays faster, checks everything that came of it, and exits; without, it goes on running.
 package main
 

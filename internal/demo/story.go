@@ -15,6 +15,7 @@ var people = []person{
 	{"ana", map[string]any{"first_name": "Ana", "email": "ana@example.com", "push_token": "token-ana", "timezone": "Europe/Lisbon"}},
 	{"ben", map[string]any{"first_name": "Ben", "email": "ben@example.com", "push_token": "token-ben", "timezone": "America/New_York"}},
 	{"chie", map[string]any{"first_name": "千恵", "email": "chie@example.com", "push_token": "token-chie", "timezone": "Asia/Tokyo", "language": "ja"}},
+	{"dora", map[string]any{"first_name": "Dora", "timezone": "Europe/Berlin", "monthly_fee": 30, "tenure_days": 400}},
 }
 
 // runs are the instances of the story, with the outcome that each must come to.
@@ -23,11 +24,12 @@ var runs = []struct{ workflow, customer, journey, outcome string }{
 	{"coupon-nudge/ana/c24", "ana", "coupon-nudge", "goal"},
 	{"delivery-apology/ben/o7", "ben", "delivery-apology", "completed"},
 	{"assisted-purchase/chie/k9", "chie", "assisted-purchase", "goal"},
+	{"retention-or-reward/dora", "dora", "retention-or-reward", "goal"},
 }
 
 // play is the story: what the three do, and what tabi does about it.
 func (w *world) play(ctx context.Context) error {
-	say("Ana leaves a cart behind, Ben's delivery fails, and Chie cannot decide about an expensive cart.\n")
+	say("Ana leaves a cart behind, Ben's delivery fails, Chie cannot decide about an expensive cart, and Dora looks for the way out.\n")
 	for _, p := range people {
 		if err := w.call(ctx, "identify", map[string]any{"userId": p.id, "traits": p.traits}); err != nil {
 			return err
@@ -46,7 +48,15 @@ func (w *world) play(ctx context.Context) error {
 		func(ctx context.Context) error {
 			return w.track(ctx, "chie", "Cart Updated", map[string]any{"cart_id": "k9", "total": 2400})
 		},
-		func(ctx context.Context) error { return w.mailed(ctx, "ben@example.com", "sorry about your delivery") },
+		// Dora's clicks in the app raise her intent to leave; while she is still there, the best reason to stay is decided.
+		func(ctx context.Context) error {
+			return w.track(ctx, "dora", "Screen Viewed", map[string]any{"name": "Cancel Contract"})
+		},
+		func(ctx context.Context) error {
+			return w.track(ctx, "dora", "Screen Viewed", map[string]any{"name": "Cancel Contract"})
+		},
+		func(ctx context.Context) error { return w.shown(ctx, "dora", "A month on us") },
+		func(ctx context.Context) error { return w.mailed(ctx, "ben@example.com", "should not have happened") },
 		func(ctx context.Context) error {
 			return w.track(ctx, "ben", "Message Received", map[string]any{"text": "This is the second time!"})
 		},
@@ -62,12 +72,25 @@ func (w *world) play(ctx context.Context) error {
 		func(ctx context.Context) error {
 			return w.track(ctx, "chie", "Push Clicked", map[string]any{"message": "purchase-help"})
 		},
+		// A bot asks, and understands in Japanese that she wants a person.
+		func(ctx context.Context) error { return w.shown(ctx, "chie", "ご用件をどうぞ") },
+		func(ctx context.Context) error {
+			return w.track(ctx, "chie", "Message Received", map[string]any{"text": "担当者と話したいです"})
+		},
 		func(ctx context.Context) error {
 			return w.resolve(ctx, "sales", "Ken", "discount", "Gave 10 %.")
 		},
 		func(ctx context.Context) error { return w.mailed(ctx, "chie@example.com", "10 % off your cart") },
 		func(ctx context.Context) error {
 			return w.track(ctx, "chie", "Order Completed", map[string]any{"cart_id": "k9", "total": 2160})
+		},
+		// Dora buys: nobody is leaving, so the best thing to say is another.
+		func(ctx context.Context) error {
+			return w.track(ctx, "dora", "Order Completed", map[string]any{"total": 80})
+		},
+		func(ctx context.Context) error { return w.shown(ctx, "dora", "Thank you for staying") },
+		func(ctx context.Context) error {
+			return w.track(ctx, "dora", "Offer Accepted", map[string]any{"action": "reward-points"})
 		},
 		func(ctx context.Context) error { return w.mailed(ctx, "ana@example.com", "Your coupons end on") },
 		func(ctx context.Context) error {

@@ -123,10 +123,25 @@ type mail struct {
 	Key     string            `json:"key"`
 }
 
+// message is one of the app channel's.
+type message struct {
+	Title string `json:"title"`
+	Key   string `json:"key"`
+}
+
 type push struct {
 	To    string `json:"to"`
 	Title string `json:"title"`
 	Key   string `json:"key"`
+}
+
+// messages are what the app channel said to somebody.
+func (w *world) messages(ctx context.Context, user string) ([]message, error) {
+	var list struct {
+		Messages []message `json:"messages"`
+	}
+	err := w.get(ctx, "/v1/inbox/"+user, &list)
+	return list.Messages, err
 }
 
 func (w *world) mails(ctx context.Context) (all []mail, err error) {
@@ -165,6 +180,19 @@ func (w *world) mailed(ctx context.Context, to, subject string) error {
 		all, err := w.mails(ctx)
 		for _, m := range all {
 			if strings.Join(m.To, ",") == to && strings.Contains(m.Subject, subject) {
+				return w.toldSent(m.Key), nil
+			}
+		}
+		return false, err
+	})
+}
+
+// shown waits for a message in the app.
+func (w *world) shown(ctx context.Context, user, title string) error {
+	return w.until(ctx, fmt.Sprintf("a message %q in the app", title), func() (bool, error) {
+		all, err := w.messages(ctx, user)
+		for _, m := range all {
+			if m.Title == title {
 				return w.toldSent(m.Key), nil
 			}
 		}
