@@ -59,6 +59,7 @@ type settings struct {
 	scale    float64
 	postgres bool
 	still    bool // relay and worker are not started
+	log      *zap.Logger
 	more     func(*app.Config)
 }
 
@@ -90,6 +91,9 @@ func open(t testing.TB, s settings) *house {
 	log := zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel))
 	if testing.Verbose() {
 		log = zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
+	}
+	if s.log != nil {
+		log = s.log
 	}
 	var err error
 	if h.app, err = cfg.Connect(ctx, log); err != nil {
