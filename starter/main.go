@@ -55,6 +55,8 @@ func newRoot() *cobra.Command {
 		startCommand(), eventCommand(), ingestCommand(),
 		listCommand(), statusCommand(), decideCommand(), exitCommand(), pauseCommand(), resumeCommand(), reconcileCommand(),
 		graphCommand(), diffCommand(), migrateCommand(), replayCommand(), intentsCommand(),
+		graphCommand(), diffCommand(), migrateCommand(), replayCommand(),
+		reportCommand(),
 		versionCommand(),
 	)
 	strict(root)

@@ -61,17 +61,13 @@ func (g *Gateway) inbox(w http.ResponseWriter, r *http.Request) {
 
 type handoffView struct {
 	store.Handoff
-	Known    bool   // the customer has a profile
-	Name     string // of the customer, where the profile has one
-	Profile  store.Customer
-	Journeys []store.Enrolment
-	Timeline []store.TimelineEntry
-	Problem  string // why the last form was not taken
-	Chosen   string // what the form had, to be shown again
-	Other    string
-	Draft    string
-	Mine     bool
-	Closed   bool
+	Story   story
+	Problem string // why the last form was not taken
+	Chosen  string // what the form had, to be shown again
+	Other   string
+	Draft   string
+	Mine    bool
+	Closed  bool
 }
 
 func (g *Gateway) handoff(w http.ResponseWriter, r *http.Request) {
@@ -93,18 +89,7 @@ func (g *Gateway) showHandoff(w http.ResponseWriter, r *http.Request, status int
 	v.Handoff = h
 	v.Closed = h.State == store.HandoffResolved || h.State == store.HandoffWithdrawn
 	v.Mine = h.State == store.HandoffClaimed && h.Agent == g.agent(r)
-	v.Profile, err = g.cfg.Store.Customer(ctx, h.Customer)
-	v.Known = err == nil
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		g.pageFailed(w, r, err)
-		return
-	}
-	v.Name, _ = v.Profile.Traits["first_name"].(string)
-	if v.Timeline, err = g.cfg.Store.Timeline(ctx, h.Customer, timelineLimit); err != nil && !errors.Is(err, store.ErrNotFound) {
-		g.pageFailed(w, r, err)
-		return
-	}
-	if v.Journeys, err = g.cfg.Store.Enrolments(ctx, store.EnrolmentFilter{Customer: h.Customer, State: store.StateOpen}); err != nil {
+	if v.Story, err = g.tell(ctx, h.Customer); err != nil {
 		g.pageFailed(w, r, err)
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/graph"
+	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 //go:embed pages
@@ -47,6 +48,12 @@ func parsePages() (*template.Template, error) {
 		"percent":  percent1,
 		"amount":   amount,
 		"brief":    brief,
+		"figure":   figure,
+		"told":     func(s story, now time.Time) toldStory { return toldStory{story: s, Now: now} },
+		"tolds":    func(s story, now time.Time, h store.Handoff) toldStory { return toldStory{s, now, h} },
+		"number64": func(n int) string { return graph.Number(int64(n)) },
+		"periods":  func() []pair { return periods },
+		"round":    func(v float64) string { return graph.Number(int64(v + 0.5)) },
 	}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("gateway: the pages' templates: %w", err)

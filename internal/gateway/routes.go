@@ -48,6 +48,9 @@ func (g *Gateway) routes() []route {
 		{"POST", "/inbox/{id}/resolve", form, false, g.resolve},
 		{"GET", "/journeys", page, false, g.journeys},
 		{"GET", "/journeys/{name}", page, false, g.journey},
+		{"GET", "/customers", page, false, g.customers},
+		{"GET", "/customers/{id}", page, false, g.customer},
+		{"GET", "/report", page, false, g.reportPage},
 
 		{"GET", "/u/{token}", anyone, false, g.unsubscribePage},
 		{"POST", "/u/{token}", anyone, false, g.unsubscribe},
@@ -67,6 +70,7 @@ func (g *Gateway) routes() []route {
 		{"POST", AdminMigrate, admin, false, g.adminMigrate},
 		{"GET", AdminMoves, admin, false, g.adminMoves},
 		{"GET", AdminDecide, admin, false, g.adminDecide},
+		{"GET", AdminReport, admin, false, g.adminReport},
 
 		{"GET", "/healthz", anyone, false, g.healthz},
 		{"GET", "/readyz", anyone, false, g.readyz},
