@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/tabi-journeys/tabi/workflows"
 )
 
 // interrupted is why the scenario's context is over, and how far it was.
@@ -16,6 +18,15 @@ func (w *world) interrupted() error {
 		cause, Offset(w.since()), len(w.instances), w.work)
 }
 
+// learn lets the models learn, before a decision, from every offer whose outcome is known by then: elsewhere that is done in the background.
+func (w *world) learn(ctx context.Context) error {
+	for {
+		if n, err := w.store.Learn(ctx, w.now(), 1000); err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
 // ask has an activity done, and lets the world see it.
 func (w *world) ask(name string, local bool, args []any) done {
 	ctx := w.ctx
@@ -25,6 +36,11 @@ func (w *world) ask(name string, local bool, args []any) done {
 		w.stop(fmt.Errorf("the journeys asked more than %d things of the world without an end: is there a loop that nothing leaves?", w.opts.Work))
 	} else if ctx.Err() != nil {
 		w.stop(w.interrupted())
+	}
+	if name == workflows.DecideActivity {
+		if err := w.learn(ctx); err != nil {
+			w.stop(err)
+		}
 	}
 	d := w.doings.do(ctx, name, local, args)
 	w.observe(d)

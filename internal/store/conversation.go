@@ -73,7 +73,7 @@ func (s *Store) Conversation(ctx context.Context, customer string, limit int) ([
 			if err := json.Unmarshal([]byte(said), &fields); err != nil {
 				return err
 			}
-			u.Text = words(fields)
+			u.Text = readable(fields)
 			out = append(out, u)
 			return nil
 		}, `select at, channel, journey, step, message, app from contacts where customer = $1 and status = 'sent' and app <> '' order by at desc limit $2`, id, limit)
@@ -85,8 +85,8 @@ func (s *Store) Conversation(ctx context.Context, customer string, limit int) ([
 	return out[max(0, len(out)-limit):], nil
 }
 
-// words are what a reader of a rendered treatment sees: of a mail its subject and text.
-func words(fields map[string]string) string {
+// readable is what a reader of a rendered treatment sees: of a mail its subject and text.
+func readable(fields map[string]string) string {
 	var lines []string
 	for _, name := range []string{"subject", "title", "text", "body"} {
 		if text := strings.TrimSpace(fields[name]); text != "" && !slices.Contains(lines, text) {

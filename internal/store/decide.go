@@ -151,12 +151,12 @@ func (s *Store) choose(ctx context.Context, tx conn, p *person, rel *release, va
 	}
 	if !s.scenario {
 		q.Control = brain.ControlGroup(rel.rules.Policy, p.id)
-		if out.predictors, err = predict(ctx, tx, p.id, vars, now); err != nil {
-			return out, err
-		}
-		if q.Estimate, err = s.estimates(ctx, tx, out.predictors); err != nil {
-			return out, err
-		}
+	}
+	if out.predictors, err = predict(ctx, tx, p.id, vars, now); err != nil {
+		return out, err
+	}
+	if q.Estimate, err = s.estimates(ctx, tx, out.predictors); err != nil {
+		return out, err
 	}
 	out.Decision = brain.Arbitrate(standing, q)
 	if inquiry.err != nil {
