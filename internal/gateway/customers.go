@@ -83,7 +83,7 @@ func (g *Gateway) tell(ctx context.Context, id string) (story, error) {
 		return s, err
 	}
 	for _, d := range decisions {
-		s.Decisions = append(s.Decisions, viewDecision(d))
+		s.Decisions = append(s.Decisions, tellDecision(d))
 	}
 	if s.Conversation, err = g.cfg.Store.Conversation(ctx, id, turnsShown); err != nil {
 		return s, err
@@ -95,8 +95,8 @@ func (g *Gateway) tell(ctx context.Context, id string) (story, error) {
 	return s, err
 }
 
-// viewDecision puts a decision into rows.
-func viewDecision(d store.Decision) decisionRow {
+// tellDecision puts a decision into rows.
+func tellDecision(d store.Decision) decisionRow {
 	row := decisionRow{Decision: d, Title: "nothing: " + d.Reason, Rows: d.Candidates}
 	for i, slot := range d.Slots {
 		if i == 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// The journey and the test that the project's first page shows are good, with the messages that ship.
+// The journey and the test that the project's first page shows are good, with the messages that ship; so are the intents, the action and the journey that goes by them.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../README.md")
@@ -19,18 +19,29 @@ func TestReadme(t *testing.T) {
 	var files []journey.File
 	for _, block := range strings.Split(string(page), "```yaml\n")[1:] {
 		source, _, _ := strings.Cut(block, "```")
-		kind, name, _ := strings.Cut(strings.SplitN(source, "\n", 2)[0], ": ")
-		if kind == "test" {
+		first, _, _ := strings.Cut(strings.SplitN(source, "\n", 2)[0], " #")
+		kind, name, _ := strings.Cut(first, ":")
+		name = strings.TrimSpace(name)
+		switch kind {
+		case "test":
 			name += ".test"
+		case "intents":
+			name = "intents"
+		case "group":
+			name = "actions/" + name
 		}
 		files = append(files, journey.File{Name: name + ".yaml", Data: []byte(source)})
 	}
-	if len(files) != 2 {
-		t.Fatalf("the page shows %d files, not a journey and its test", len(files))
+	if len(files) != 5 {
+		t.Fatalf("the page shows %d files, not a journey and its test, intents, actions and a journey by them", len(files))
 	}
-	messages, err := filepath.Glob("../../journeys/messages/cart-*.yaml")
-	if err != nil {
-		t.Fatal(err)
+	var messages []string
+	for _, names := range []string{"cart-*", "stay-discount"} {
+		found, err := filepath.Glob("../../journeys/messages/" + names + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages = append(messages, found...)
 	}
 	for _, path := range messages {
 		data, err := os.ReadFile(path)
