@@ -55,7 +55,6 @@ func newRoot() *cobra.Command {
 		startCommand(), eventCommand(), ingestCommand(),
 		listCommand(), statusCommand(), decideCommand(), exitCommand(), pauseCommand(), resumeCommand(), reconcileCommand(),
 		graphCommand(), diffCommand(), migrateCommand(), replayCommand(), intentsCommand(),
-		graphCommand(), diffCommand(), migrateCommand(), replayCommand(),
 		reportCommand(),
 		versionCommand(),
 	)
