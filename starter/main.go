@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 		devCommand(), publishCommand(), lintCommand(), testCommand(), schemaCommand(), serveCommand(),
 		startCommand(), eventCommand(), ingestCommand(),
 		listCommand(), statusCommand(), decideCommand(), exitCommand(), pauseCommand(), resumeCommand(), reconcileCommand(),
-		graphCommand(), diffCommand(), migrateCommand(), replayCommand(), intentsCommand(),
+		graphCommand(), diffCommand(), migrateCommand(), replayCommand(), intentsCommand(), propensityCommand(),
 		reportCommand(),
 		versionCommand(),
 	)

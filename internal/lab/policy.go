@@ -26,26 +26,29 @@ type Trial struct {
 
 // Interval is an estimate with the middle 95 % of its bootstrap.
 type Interval struct {
-	Mean, Low, High float64
+	Mean float64 `json:"mean"`
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
 }
 
 // Verdict is what a policy is worth on customers that it was not learned from.
 type Verdict struct {
-	Policy string
-	Share  map[string]float64 // of customers, by action
-	Rate   Interval           // of answers
-	Net    Interval           // value of answers less cost of actions, per customer
+	Policy string             `json:"policy"`
+	Share  map[string]float64 `json:"share"` // of customers, by action
+	Rate   Interval           `json:"rate"`  // of answers
+	Net    Interval           `json:"net"`   // value of answers less cost of actions, per customer
 	// RateGain and NetGain are over the best single action, on the same customers; nothing for single actions.
-	RateGain, NetGain *Interval
+	RateGain *Interval `json:"rate_gain,omitempty"`
+	NetGain  *Interval `json:"net_gain,omitempty"`
 }
 
 // Result of a trial.
 type Result struct {
-	Customers int
-	Actions   []string // sorted
-	BestRate  string   // the single action with the highest rate
-	BestNet   string   // the single action with the highest net value
-	Policies  []Verdict
+	Customers int       `json:"customers"`
+	Actions   []string  `json:"actions"`   // sorted
+	BestRate  string    `json:"best_rate"` // the single action with the highest rate
+	BestNet   string    `json:"best_net"`  // the single action with the highest net value
+	Policies  []Verdict `json:"policies"`
 }
 
 // Run learns the policies and weighs them by inverse-propensity scoring, self-normalised: a customer counts for a policy where chance gave what the

@@ -1,7 +1,5 @@
 package propensity
 
-import "math"
-
 const (
 	scoreBins = 64
 	scoreSpan = 8.0 // scores beyond ±8 (log-odds) are counted at the ends
@@ -86,11 +84,14 @@ type curve struct {
 
 // curve is the calibration at this moment, smoothed by the starting belief as if it had been that many outcomes more.
 func (m *Model) curve() *curve {
-	pos, all := float64(m.pos)/m.weight, float64(m.pos+m.neg)/m.weight
+	all := 0.0
+	for _, b := range m.scores {
+		all += float64(b.Pos+b.Neg) / m.scoreUnit
+	}
 	var blocks []block
 	var rising []bin
 	for i, b := range m.scores {
-		one := block{float64(b.Pos) / m.weight, float64(b.Neg) / m.weight, ((float64(i)+0.5)/scoreBins*2 - 1) * scoreSpan}
+		one := block{float64(b.Pos) / m.scoreUnit, float64(b.Neg) / m.scoreUnit, ((float64(i)+0.5)/scoreBins*2 - 1) * scoreSpan}
 		if one.pos+one.neg == 0 {
 			continue
 		}
@@ -107,7 +108,7 @@ func (m *Model) curve() *curve {
 	}
 	start := m.start
 	t := follow(blocks, trendWeight)
-	c := &curve{positives: pos, performance: max(0.5, areaUnder(rising))}
+	c := &curve{positives: float64(m.pos) / m.weight, performance: max(0.5, areaUnder(rising))}
 	for _, b := range pool(blocks, t) {
 		c.at = append(c.at, b.at)
 		c.propensity = append(c.propensity, (start.Evidence*start.Propensity+all*t.value(b))/(start.Evidence+all))
@@ -139,6 +140,3 @@ func (c *curve) estimate(score float64) Estimate {
 	e.Propensity = max(smallest, min(e.Propensity, 1-smallest))
 	return e
 }
-
-// finite reports whether v is a number to count with.
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

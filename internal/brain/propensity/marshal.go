@@ -4,29 +4,30 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math"
 )
 
 // form of the binary encoding. Another one is learned anew.
 const form = 1
 
-// MaxSize is how many bytes a model with that many predictors takes at most: 55,165 for 100.
+// MaxSize is how many bytes a model with that many predictors takes at most: 54,183 for 100.
 func MaxSize(predictors int) int {
 	return fixedSize + predictors*(1+maxName+headSize+maxBins*numberSize)
 }
 
 const (
-	fixedSize  = 1 + 4*8 + 8 + 4*4 + scoreBins*8 + 2
+	fixedSize  = 1 + 5*8 + 8 + 4*4 + scoreBins*8 + 2 + 4
 	headSize   = 2 + 5*4 + 1 // flags, area, missing, slope, number of bins
 	numberSize = 7 * 4       // a bin of numbers; one of names is smaller, with that of rare names too
 )
 
 var errDamaged = errors.New("propensity: the model is damaged: drop it, and it is learned anew")
 
-// MarshalBinary writes the model: versioned, little-endian, at most MaxSize bytes.
+// MarshalBinary writes the model: versioned, little-endian, with a checksum, at most MaxSize bytes.
 func (m *Model) MarshalBinary() ([]byte, error) {
 	w := append(make(writer, 0, MaxSize(len(m.predictors))), form)
-	w.f64(m.start.Propensity, m.start.Evidence, m.start.HalfLife, m.weight)
+	w.f64(m.start.Propensity, m.start.Evidence, m.start.HalfLife, m.weight, m.scoreUnit)
 	w = binary.LittleEndian.AppendUint64(w, m.outcomes)
 	w.f32(m.pos, m.neg, m.bias.mean, m.bias.variance)
 	for _, s := range m.scores {
@@ -53,21 +54,28 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 			w.bin(p.other)
 		}
 	}
-	return w, nil
+	return binary.LittleEndian.AppendUint32(w, crc32.ChecksumIEEE(w)), nil
 }
 
 // UnmarshalBinary reads what MarshalBinary wrote. After an error the model is as it was.
 func (m *Model) UnmarshalBinary(data []byte) error {
-	r := reader{rest: data}
-	if got := r.byte(); got != form && !r.short {
+	if len(data) < fixedSize {
+		return errDamaged
+	}
+	body, sum := data[:len(data)-4], binary.LittleEndian.Uint32(data[len(data)-4:])
+	if crc32.ChecksumIEEE(body) != sum {
+		return errDamaged
+	}
+	r := reader{rest: body}
+	if got := r.byte(); got != form {
 		return fmt.Errorf("propensity: the model has form %d, this build reads form %d: drop it, and it is learned anew", got, form)
 	}
-	n := Model{start: Start{r.f64(), r.f64(), r.f64()}, weight: r.f64(), outcomes: binary.LittleEndian.Uint64(r.take(8)), pos: r.f32(), neg: r.f32(), bias: r.belief()}
+	n := Model{start: Start{r.f64(), r.f64(), r.f64()}, weight: r.f64(), scoreUnit: r.f64(), outcomes: binary.LittleEndian.Uint64(r.take(8)), pos: r.f32(), neg: r.f32(), bias: r.belief()}
 	for i := range n.scores {
 		n.scores[i].Pos, n.scores[i].Neg = r.f32(), r.f32()
 	}
 	count := binary.LittleEndian.Uint16(r.take(2))
-	if r.short || count > MaxPredictors || n.start != n.start.filled() || !(n.weight >= 1) || !finite(n.weight) {
+	if r.short || count > MaxPredictors || n.start != n.start.filled() || !(n.weight >= 1 && n.weight <= maxUnit && n.scoreUnit >= 1 && n.scoreUnit <= maxUnit) {
 		return errDamaged
 	}
 	for range count {
@@ -144,11 +152,4 @@ func (r *reader) f64() float64   { return math.Float64frombits(binary.LittleEndi
 func (r *reader) belief() belief { return belief{r.f32(), r.f32()} }
 func (r *reader) bin() bin       { return bin{pos: r.f32(), neg: r.f32(), weight: r.belief()} }
 
-// f32 takes what is no number as damage.
-func (r *reader) f32() float32 {
-	v := math.Float32frombits(binary.LittleEndian.Uint32(r.take(4)))
-	if !finite(float64(v)) {
-		r.short = true
-	}
-	return v
-}
+func (r *reader) f32() float32 { return math.Float32frombits(binary.LittleEndian.Uint32(r.take(4))) }

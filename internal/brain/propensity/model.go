@@ -16,26 +16,28 @@ import (
 // Start is what is believed of an action before anything is known of it.
 type Start struct {
 	Propensity float64 // 0…1; outside of it, or 0: 0.5
-	// Evidence is how many outcomes the belief is worth. 0: as many as hold one acceptance, or one refusal where that is the rarer (2 at 0.5, 20 at 0.05), 200 at most.
+	// Evidence is how many outcomes the belief is worth. 0: 2, which is Beta(1, 1), any propensity alike, at 0.5. The less, the more a new action is tried.
 	Evidence float64
-	// HalfLife is the number of outcomes after which one counts half: how fast the model forgets. 0: DefaultHalfLife. Infinite: never.
+	// HalfLife is how fast the model forgets: the number of outcomes of the rarer kind (mostly acceptances) after which one counts half. At a rate of
+	// 10 % the default of 2,000 is 20,000 outcomes. So what is rare is remembered longer. 0: DefaultHalfLife. Infinite: nothing is forgotten.
 	HalfLife float64
 }
 
-// DefaultHalfLife in outcomes.
-const DefaultHalfLife = 20000
+// DefaultHalfLife in outcomes of the rarer kind.
+const DefaultHalfLife = 2000
 
 // MaxPredictors a model keeps; of features that come later it learns nothing.
 const MaxPredictors = 256
 
-const maxEvidence = 200
+// levelFades so many times faster than the rest: the calibration follows drift of the level, while who differs from whom is kept longer.
+const levelFades = 5
 
 func (s Start) filled() Start {
 	if !(s.Propensity > 0 && s.Propensity < 1) {
 		s.Propensity = 0.5
 	}
 	if !(s.Evidence > 0) || math.IsInf(s.Evidence, 1) {
-		s.Evidence = min(maxEvidence, 1/min(s.Propensity, 1-s.Propensity))
+		s.Evidence = 2
 	}
 	if !(s.HalfLife > 0) {
 		s.HalfLife = DefaultHalfLife
@@ -60,6 +62,7 @@ type Model struct {
 	bias       belief
 	predictors []predictor // by key
 	scores     calibration
+	scoreUnit  float64 // of the next outcome in scores, as weight
 
 	// Room to work in.
 	values []value
@@ -71,14 +74,14 @@ type Model struct {
 // New is a model that knows nothing but where it starts.
 func New(start Start) *Model {
 	start = start.filled()
-	return &Model{start: start, weight: 1, bias: belief{float32(logit(start.Propensity)), biasVariance}}
+	return &Model{start: start, weight: 1, scoreUnit: 1, bias: belief{float32(logit(start.Propensity)), biasVariance}}
 }
 
 // Learn counts one outcome.
 func (m *Model) Learn(f Features, accepted bool) {
 	m.values = m.meet(f.values(m.values))
 	unit, total := float32(m.weight), m.pos+m.neg
-	m.scores.count(m.score(m.values), accepted, unit) // what it foretold, before it knew
+	m.scores.count(m.score(m.values), accepted, float32(m.scoreUnit)) // what it foretold, before it knew
 
 	m.hits = m.hits[:0]
 	vs := m.values
@@ -149,10 +152,24 @@ func (m *Model) meet(vs []value) []value {
 	})
 }
 
+// maxUnit is where counts are brought down again.
+const maxUnit = 1024
+
 // fade lets what was counted weigh less than what comes.
 func (m *Model) fade() {
-	m.weight *= math.Exp2(1 / m.start.HalfLife)
-	if m.weight < 1024 {
+	n := float64(m.pos+m.neg) / m.weight
+	rarer := (float64(min(m.pos, m.neg))/m.weight + 1) / (n + 2)
+	m.scoreUnit *= math.Exp2(levelFades * rarer / m.start.HalfLife)
+	if m.scoreUnit >= maxUnit {
+		by := float32(1 / m.scoreUnit)
+		m.scoreUnit = 1
+		for i := range m.scores {
+			m.scores[i].Pos *= by
+			m.scores[i].Neg *= by
+		}
+	}
+	m.weight *= math.Exp2(rarer / m.start.HalfLife)
+	if m.weight < maxUnit {
 		return
 	}
 	by := float32(1 / m.weight)
@@ -167,10 +184,6 @@ func (m *Model) fade() {
 		}
 		p.other.pos *= by
 		p.other.neg *= by
-	}
-	for i := range m.scores {
-		m.scores[i].Pos *= by
-		m.scores[i].Neg *= by
 	}
 }
 

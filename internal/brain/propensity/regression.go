@@ -26,7 +26,7 @@ func (m *Model) regress(accepted bool) {
 		push = (1 - p) * gain
 	}
 	// Old certainty fades, so that a weight can follow what changes.
-	fade := math.Exp2(1 / m.start.HalfLife)
+	fade := math.Exp2(min(p, 1-p) / m.start.HalfLife)
 	move := func(w *belief, x, most float64) {
 		v := float64(w.variance)
 		w.mean = max(-maxWeight, min(w.mean+float32(v*x*push), maxWeight))
