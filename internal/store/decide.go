@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows"
 )
@@ -27,6 +26,30 @@ type Decided struct {
 // and prepares its offer, claiming the enrolment. A repeat under one key answers as before. A paused journey keeps nothing.
 func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.Decide, ttl time.Duration) (Decided, error) {
 	var out Decided
+	decide := func(tx conn, e *enrolment, p *person, rel *release) (*draft, error) {
+		vars, err := s.vars(ctx, tx, e, p, in.Scene, now)
+		if err != nil {
+			return nil, err
+		}
+		d := Decision{Key: in.Key, Customer: p.id, Journey: e.Journey, Enrolment: e.ID, Step: in.Step, Direction: DirectionOutbound, At: now, Release: rel.number}
+		c := choice{group: in.Spec.Group, actions: in.Spec.Actions, via: in.Spec.Via, choose: in.Spec.Choose, slots: 1, ramp: true}
+		return s.draft(ctx, tx, p, rel, vars, now, c, d)
+	}
+	ahead := s.ahead(ctx, func(tx conn) (*draft, error) {
+		e, err := enrolmentOf(ctx, tx, in.Enrolment)
+		if err != nil || e.Holdout {
+			return nil, err
+		}
+		p, err := look(ctx, tx, e.Customer)
+		if err != nil {
+			return nil, err
+		}
+		rel, err := s.current(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		return decide(tx, e, p, rel)
+	})
 	err := s.write(ctx, func(tx conn) error {
 		out = Decided{}
 		e, p, claim := claimed(ctx, tx, in.Enrolment, in.Chain)
@@ -52,34 +75,32 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.De
 		if err != nil {
 			return err
 		}
-		out.Decision = Decision{Key: in.Key, Customer: p.id, Journey: e.Journey, Enrolment: e.ID, Step: in.Step, Direction: DirectionOutbound, At: now, Release: rel.number}
 		if e.Holdout {
-			out.Decision.Asked, out.Decision.Reason = asked(in.Spec.Group, in.Spec.Actions), reasonHoldout
-			return keepDecision(ctx, tx, &out.Decision)
+			held := &draft{Decision: Decision{Key: in.Key, Customer: p.id, Journey: e.Journey, Enrolment: e.ID, Step: in.Step, Direction: DirectionOutbound, At: now, Release: rel.number,
+				Asked: asked(in.Spec.Group, in.Spec.Actions), Reason: reasonHoldout}}
+			out.Decision = held.Decision
+			return held.keep(ctx, tx)
 		}
-		vars, err := s.vars(ctx, tx, e, p, in.Scene, now)
-		if err != nil {
+		d := ahead
+		if !d.fits(p, rel) {
+			if d, err = decide(tx, e, p, rel); err != nil {
+				return err
+			}
+		}
+		if err := d.keep(ctx, tx); err != nil {
 			return err
 		}
-		c := choice{group: in.Spec.Group, actions: in.Spec.Actions, via: in.Spec.Via, choose: in.Spec.Choose, slots: 1, ramp: true}
-		result, err := s.choose(ctx, tx, p, rel, vars, now, c, &out.Decision)
-		if err != nil {
-			return err
-		}
-		if err := keepDecision(ctx, tx, &out.Decision); err != nil {
-			return err
-		}
+		out.Decision = d.Decision
 		if out.Send = said(&out.Decision, in); out.Send == nil {
 			return nil
 		}
-		res := Reservation{Key: in.Key, Category: journey.Marketing, Release: rel.number, Message: rel.content.Messages[out.Send.Spec.Message], Vars: vars}
+		res := Reservation{Key: in.Key, Category: journey.Marketing, Release: rel.number, Message: rel.content.Messages[out.Send.Spec.Message], Vars: d.vars, Verdict: d.verdicts[0]}
 		res.Language, _ = p.traits["language"].(string)
-		res.Verdict = result.verdicts[0]
 		out.Reservation = &res
 		if err := s.take(ctx, tx, e, *out.Send, &res, statusSending, "", now, wall.Add(ttl)); err != nil {
 			return err
 		}
-		return s.offer(ctx, tx, rel, &out.Decision, result, now, 0)
+		return d.offer(ctx, tx, rel, now, 0)
 	})
 	return out, err
 }
@@ -114,13 +135,6 @@ type choice struct {
 	ramp    bool
 }
 
-// chosen is what came of it, beside the decision.
-type chosen struct {
-	brain.Decision
-	verdicts   []brain.Verdict // by slot
-	predictors predictors
-}
-
 // among are the actions of a choice that the release holds.
 func (c *choice) among(rules *journey.Rulebook) []*journey.Action {
 	names := c.actions
@@ -134,45 +148,6 @@ func (c *choice) among(rules *journey.Rulebook) []*journey.Action {
 		}
 	}
 	return out
-}
-
-// choose decides, and fills d. vars are those of the customer and, in a journey, of the instance.
-func (s *Store) choose(ctx context.Context, tx conn, p *person, rel *release, vars journey.Vars, now time.Time, c choice, d *Decision) (chosen, error) {
-	vars.History = &history{ctx: ctx, tx: tx, customer: p.id, now: now} // the transaction may hold the only connection
-	standing, inquiry, err := s.standing(ctx, tx, p, rel, vars, now, d.Key)
-	if err != nil {
-		return chosen{}, err
-	}
-	standing.Present = c.present
-	out := chosen{}
-	q := brain.Question{
-		Actions: c.among(rel.rules), Via: c.via, Channels: s.channels, Choose: c.choose, Slots: c.slots, Ramp: c.ramp,
-		Random: chance(d.Key), Explore: !s.scenario && !s.certain && !c.preview,
-	}
-	if !s.scenario {
-		q.Control = brain.ControlGroup(rel.rules.Policy, p.id)
-	}
-	if out.predictors, err = predict(ctx, tx, p.id, vars, now); err != nil {
-		return out, err
-	}
-	if q.Estimate, err = s.estimates(ctx, tx, out.predictors); err != nil {
-		return out, err
-	}
-	out.Decision = brain.Arbitrate(standing, q)
-	if inquiry.err != nil {
-		return out, inquiry.err
-	}
-	d.Asked, d.Control, d.Reason, d.Candidates = asked(c.group, c.actions), out.Control, out.Reason, out.Candidates
-	d.Slots = make([]Slot, len(out.Chosen))
-	for i, at := range out.Chosen {
-		w := &out.Candidates[at]
-		d.Slots[i] = Slot{Action: w.Action, Message: rel.rules.Actions[w.Action].Message, Channel: w.Channel, Tone: out.Verdict(at).Tone, Propensity: w.Propensity, Priority: w.Priority}
-		if !c.choose && !c.preview {
-			d.Slots[i].Key = slotKey(d.Key, i)
-		}
-		out.verdicts = append(out.verdicts, out.Verdict(at))
-	}
-	return out, nil
 }
 
 // slotKey is the key of a slot's ledger row and offer: the decision's own, for further ones with a number.

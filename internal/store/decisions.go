@@ -84,22 +84,6 @@ func decisionOf(ctx context.Context, tx conn, key string) (*Decision, error) {
 	return d, err
 }
 
-// keepDecision writes a decision.
-func keepDecision(ctx context.Context, tx conn, d *Decision) error {
-	slots, err := jsonText(d.Slots)
-	if err != nil {
-		return err
-	}
-	trace, err := packTrace(d.Candidates)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `insert into decisions (key, customer, journey, enrolment, step, asked, direction, at, release, control, winner, reason, slots, trace)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		d.Key, d.Customer, d.Journey, d.Enrolment, d.Step, d.Asked, d.Direction, millis(d.At), d.Release, d.Control, d.first().Action, d.Reason, slots, trace)
-	return err
-}
-
 // Decisions are what was decided, newest first, with traces.
 func (s *Store) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error) {
 	var out []Decision

@@ -44,48 +44,64 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 		return Decision{}, err
 	}
 	c := choice{group: in.Group, actions: in.Actions, via: []string{in.Channel}, slots: in.Slots, present: true, preview: in.Preview}
-	var d Decision
+	var out Decision
 	if in.Preview {
 		err := s.read(ctx, func(tx conn) (err error) {
-			d, err = s.preview(ctx, tx, id, now, c, properties)
+			out, err = s.preview(ctx, tx, id, now, c, properties)
 			return err
 		})
-		return d, err
+		return out, err
 	}
+	keyOf := func(p *person) string { return "inbound/" + p.id + "/" + clean(in.RequestID) }
+	decide := func(tx conn, p *person, rel *release) (*draft, error) {
+		vars, err := s.present(ctx, tx, p, rel, properties, now)
+		if err != nil {
+			return nil, err
+		}
+		return s.draft(ctx, tx, p, rel, vars, now, c, Decision{Key: keyOf(p), Customer: p.id, Direction: DirectionInbound, At: now, Release: rel.number})
+	}
+	ahead := s.ahead(ctx, func(tx conn) (*draft, error) {
+		p, err := look(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		rel, err := s.current(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		return decide(tx, p, rel)
+	})
 	err = s.write(ctx, func(tx conn) error {
 		p, err := s.meet(ctx, tx, id, now)
 		if err != nil {
 			return err
 		}
-		key := "inbound/" + p.id + "/" + clean(in.RequestID)
-		if before, err := decisionOf(ctx, tx, key); err != nil {
+		if before, err := decisionOf(ctx, tx, keyOf(p)); err != nil {
 			return err
 		} else if before != nil {
-			d = *before
+			out = *before
 			return nil
 		}
 		rel, err := s.current(ctx, tx)
 		if err != nil {
 			return err
 		}
-		vars, err := s.present(ctx, tx, p, rel, properties, now)
-		if err != nil {
+		d := ahead
+		if !d.fits(p, rel) {
+			if d, err = decide(tx, p, rel); err != nil {
+				return err
+			}
+		}
+		if err := d.keep(ctx, tx); err != nil {
 			return err
 		}
-		d = Decision{Key: key, Customer: p.id, Direction: DirectionInbound, At: now, Release: rel.number}
-		result, err := s.choose(ctx, tx, p, rel, vars, now, c, &d)
-		if err != nil {
+		out = d.Decision
+		if err := shown(ctx, tx, &out); err != nil {
 			return err
 		}
-		if err := keepDecision(ctx, tx, &d); err != nil {
-			return err
-		}
-		if err := shown(ctx, tx, &d); err != nil {
-			return err
-		}
-		return s.offer(ctx, tx, rel, &d, result, now, millis(now))
+		return d.offer(ctx, tx, rel, now, millis(now))
 	})
-	return d, err
+	return out, err
 }
 
 // Explain previews the decision among a group's actions, or some by name, as a journey would ask for it now: nothing is kept, and nothing explored.
@@ -112,22 +128,23 @@ func (s *Store) Explain(ctx context.Context, now time.Time, customer, group stri
 
 // preview decides on a snapshot.
 func (s *Store) preview(ctx context.Context, tx conn, id string, now time.Time, c choice, properties map[string]any) (Decision, error) {
-	d := Decision{Direction: DirectionPreview, At: now}
 	p, err := look(ctx, tx, id)
 	if err != nil {
-		return d, err
+		return Decision{}, err
 	}
 	rel, err := s.current(ctx, tx)
 	if err != nil {
-		return d, err
+		return Decision{}, err
 	}
 	vars, err := s.present(ctx, tx, p, rel, properties, now)
 	if err != nil {
-		return d, err
+		return Decision{}, err
 	}
-	d.Customer, d.Release = p.id, rel.number
-	_, err = s.choose(ctx, tx, p, rel, vars, now, c, &d)
-	return d, err
+	d, err := s.draft(ctx, tx, p, rel, vars, now, c, Decision{Customer: p.id, Direction: DirectionPreview, At: now, Release: rel.number})
+	if err != nil {
+		return Decision{}, err
+	}
+	return d.Decision, nil
 }
 
 // meet locks a customer, who is made where there is none of this id.

@@ -104,7 +104,7 @@ func TestLearnOnce(t *testing.T) {
 		s.models.models = nil
 		second := s.chooses(s.question(e, "after2"), over)
 		got := first.Decision.Candidates[0]
-		if got.Propensity == 0.5 || got.Evidence < 5 {
+		if got.Propensity == 0.5 || got.Evidence <= 2 {
 			s.Errorf("nothing was learned: the estimate is %g of %g outcomes", got.Propensity, got.Evidence)
 		}
 		s.same(second.Decision.Candidates[0].Propensity, got.Propensity)

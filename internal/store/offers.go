@@ -20,7 +20,7 @@ const (
 
 // offer keeps what a decision's actions are to learn from. said is when they were put before the customer; 0: they are still to be sent, and Settle says when.
 // An action that nothing accepts has no offers: nothing can be learned of it.
-func (s *Store) offer(ctx context.Context, tx conn, rel *release, d *Decision, c chosen, now time.Time, said int64) error {
+func (d *draft) offer(ctx context.Context, tx conn, rel *release, now time.Time, said int64) error {
 	snapshot := ""
 	var values [][]any
 	for i, slot := range d.Slots {
@@ -30,7 +30,7 @@ func (s *Store) offer(ctx context.Context, tx conn, rel *release, d *Decision, c
 		}
 		if snapshot == "" {
 			var err error
-			if snapshot, err = c.predictors.text(); err != nil {
+			if snapshot, err = d.predictors.text(); err != nil {
 				return err
 			}
 		}
@@ -38,7 +38,7 @@ func (s *Store) offer(ctx context.Context, tx conn, rel *release, d *Decision, c
 		if said != 0 {
 			expires = said + accept.Within.Milliseconds()
 		}
-		w := &c.Candidates[c.Chosen[i]]
+		w := &d.Candidates[d.chosen[i]]
 		values = append(values, []any{slot.Key, d.Customer, slot.Action, slot.Channel, d.Control, millis(now), accept.Within.Milliseconds(), said, expires, w.Propensity, w.Worth, w.Cost, snapshot})
 	}
 	_, err := insert(ctx, tx, "offers (key, customer, action, channel, control, decided_at, within_ms, offered_at, expires_at, propensity, worth, cost, features)", values, "on conflict (key) do nothing")
