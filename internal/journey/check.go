@@ -66,6 +66,8 @@ func Check(files []File, opts Options) (*Content, Diagnostics) {
 	if f := rootFile(intents); f != nil {
 		f.claimIntents()
 		f.intentsFile()
+	} else {
+		c.intents.broken = len(intents) > 0 // in the wrong folder: their names are meant
 	}
 	if f := rootFile(policies); f != nil {
 		f.policyFile()

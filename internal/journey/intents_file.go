@@ -41,7 +41,7 @@ func rootFile(files []*fileCheck) *fileCheck {
 		switch {
 		case path.Dir(path.Clean(f.file)) != root:
 			if root == "." {
-				root = "the folder that is named"
+				root = "the journeys folder"
 			}
 			f.report(at, "bad-value", "", "%s counts only in %s itself, for all journeys: move it there", path.Base(f.file), root)
 		case chosen != nil:
