@@ -11,6 +11,8 @@ const (
 	strangeShare = 0.2
 	// enough is from how many held-out texts on the confidence is fitted to them; with fewer it stays what was found for small sets of many kinds.
 	enough = 100
+	// plenty is from how many texts on not every fold is held out.
+	plenty = 5000
 	// enoughStrange is from how many out-of-scope examples on they alone set the threshold.
 	enoughStrange = 50
 )
@@ -30,17 +32,17 @@ var prior = [trusts]float64{-0.11, 0, 3.9, -2.0, -1.62, 0.96}
 
 // calibrate finds what the confidence makes of the clues, and the threshold, on folds held out one after another. Where there are too few out-of-scope
 // examples, a part of the intents is left out of each fold as well, and its texts stand for them.
-func calibrate(c *corpus, x *matrix, unknown []float64, few bool, how fit, folds int) (trust [trusts]float64, threshold float64) {
+func calibrate(c *corpus, x *matrix, unknown []float64, few bool, weigh trainer, how fit, folds int) (trust [trusts]float64, threshold float64) {
 	if c.own < enough || len(c.intents) < 2 {
 		return prior, cautious
 	}
-	seen := outcomes(c, x, unknown, few, how, folds)
+	seen := outcomes(c, x, unknown, few, weigh, how, folds)
 	trust = logistic(seen, strangeShare)
 	return trust, cut(seen, trust)
 }
 
 // outcomes trains without each fold in turn, and reads what was held out.
-func outcomes(c *corpus, x *matrix, unknown []float64, few bool, how fit, folds int) []outcome {
+func outcomes(c *corpus, x *matrix, unknown []float64, few bool, weigh trainer, how fit, folds int) []outcome {
 	fold := make([]int, len(c.texts))
 	random := dice(how.seed)
 	size, strange := map[int32]int{}, 0
@@ -70,7 +72,11 @@ func outcomes(c *corpus, x *matrix, unknown []float64, few bool, how fit, folds 
 		}
 	}
 	var out []outcome
-	for k := range folds {
+	held := folds
+	if c.own > plenty {
+		held = 2 // more would say no more
+	}
+	for k := range held {
 		var rows []int32
 		gone := make([]bool, len(c.intents))
 		for i := range c.intents {
@@ -91,7 +97,7 @@ func outcomes(c *corpus, x *matrix, unknown []float64, few bool, how fit, folds 
 		if classes < 1 {
 			continue
 		}
-		w := svm(x, rows, labels, classes, how)
+		w := weigh(x, rows, labels, classes, how)
 		var near *likes
 		if few {
 			near = newLikes(labels, classes, x, rows)
@@ -248,7 +254,7 @@ func solve(a [trusts][trusts]float64, y [trusts]float64) [trusts]float64 {
 }
 
 // lose is the share of rightly told texts that the threshold may take for none of the intents.
-const lose = 0.01
+const lose = 0.003
 
 // cut gives the confidence below which a text is none of the intents.
 func cut(seen []outcome, trust [trusts]float64) float64 {

@@ -25,6 +25,7 @@ type saved struct {
 	Keys      []uint32
 	IDF       []float32
 	Unknown   float32
+	Pairs     bool
 	Weights   []byte
 	Scale     []float32
 	Bias      []float32
@@ -42,7 +43,7 @@ type saved struct {
 // Marshal gives the model in a form of its own: magic, CRC-32 and a packed body.
 func (m *Model) Marshal() ([]byte, error) {
 	s := saved{
-		Intents: m.intents, Keys: m.words.keys, IDF: m.words.idf, Unknown: m.words.unknown, Weights: make([]byte, len(m.weights)), Scale: m.scale, Bias: m.bias,
+		Intents: m.intents, Keys: m.words.keys, IDF: m.words.idf, Unknown: m.words.unknown, Pairs: m.words.pairs, Weights: make([]byte, len(m.weights)), Scale: m.scale, Bias: m.bias,
 		Heat: m.heat, Trust: m.trust[:], Threshold: m.threshold,
 	}
 	for i, w := range m.weights {
@@ -94,7 +95,7 @@ func Unmarshal(data []byte) (*Model, error) {
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("the saved classifier contradicts itself: %w", err)
 	}
-	m := &Model{intents: s.Intents, words: &vocabulary{keys: s.Keys, idf: s.IDF, unknown: s.Unknown}, weights: make([]int8, len(s.Weights)), scale: s.Scale, bias: s.Bias,
+	m := &Model{intents: s.Intents, words: &vocabulary{keys: s.Keys, idf: s.IDF, unknown: s.Unknown, pairs: s.Pairs}, weights: make([]int8, len(s.Weights)), scale: s.Scale, bias: s.Bias,
 		heat: s.Heat, trust: [trusts]float64(s.Trust), threshold: s.Threshold}
 	m.words.index()
 	for i, w := range s.Weights {

@@ -9,7 +9,7 @@ import (
 // Reason is an n-gram of a text and what it adds to the margin of an intent.
 type Reason struct {
 	Gram   string  `json:"gram"` // as it was read; _ is a space
-	Kind   string  `json:"kind"` // word or characters
+	Kind   string  `json:"kind"` // word, characters, or first and last word
 	Weight float64 `json:"weight"`
 }
 
@@ -45,7 +45,7 @@ func (m *Model) Explain(text string) Explanation {
 		value[i] = float64(s.value[n])
 	}
 	var all []Reason
-	each(clean, func(g gram) {
+	each(clean, m.words.pairs, func(g gram) {
 		i := m.words.find(g.hash)
 		v, first := value[i]
 		if i < 0 || !first {
@@ -53,7 +53,11 @@ func (m *Model) Explain(text string) Explanation {
 		}
 		delete(value, i)
 		w := v * float64(m.scale[i]) * float64(m.weights[int(i)*len(m.intents)+r.best])
-		all = append(all, Reason{Gram: shown(clean[g.from:g.to]), Kind: [kinds]string{words: "word", chars: "characters"}[g.kind], Weight: w})
+		kind := [kinds]string{words: "word", chars: "characters"}[g.kind]
+		if g.apart {
+			kind = "first and last word"
+		}
+		all = append(all, Reason{Gram: shown(clean[g.from:g.to]), Kind: kind, Weight: w})
 	})
 	slices.SortStableFunc(all, func(a, b Reason) int { return cmp.Compare(math.Abs(b.Weight), math.Abs(a.Weight)) })
 	for _, one := range all {

@@ -19,7 +19,7 @@ type gram struct {
 	hash     uint32
 	kind     uint8
 	from, to int32 // in the normalised text
-	count    float32
+	apart    bool  // two words near each other
 }
 
 const (
@@ -38,8 +38,11 @@ func fold(h uint64, kind uint8) uint32 {
 	return uint32(h>>32)&^1 | uint32(kind)
 }
 
-// each gives every n-gram of a normalised text, repeated ones again.
-func each(text []rune, f func(g gram)) {
+// reach is how far apart two words may stand that make a pair, in words.
+const reach = 8
+
+// each gives every n-gram of a normalised text, repeated ones again; with pairs also each two words near each other, in whatever order.
+func each(text []rune, pairs bool, f func(g gram)) {
 	n := len(text)
 	for i := 0; i < n; i++ {
 		h := uint64(basis)
@@ -53,25 +56,43 @@ func each(text []rune, f func(g gram)) {
 			h = mix(h, r)
 			allDense = allDense && dense(r)
 			if size := j - i + 1; size >= minChars || allDense {
-				f(gram{hash: fold(h, chars), kind: chars, from: int32(i), to: int32(j + 1), count: 1})
+				f(gram{hash: fold(h, chars), kind: chars, from: int32(i), to: int32(j + 1)})
 			}
 		}
 	}
+	eachWord(text, pairs, f)
+}
+
+// eachWord gives the words, each two that follow each other, and the pairs.
+func eachWord(text []rune, pairs bool, f func(g gram)) {
+	var near [reach]struct {
+		hash uint64
+		from int32
+	}
+	said := 0
 	var before, h uint64 // hashes of the word before, to go on with, and of the one under way
 	start, beforeStart := -1, -1
 	end := func(i int) {
-		f(gram{hash: fold(h, words), kind: words, from: int32(start), to: int32(i), count: 1})
+		f(gram{hash: fold(h, words), kind: words, from: int32(start), to: int32(i)})
 		if beforeStart >= 0 {
 			two := mix(before, ' ')
 			for _, r := range text[start:i] {
 				two = mix(two, r)
 			}
-			f(gram{hash: fold(two, words), kind: words, from: int32(beforeStart), to: int32(i), count: 1})
+			f(gram{hash: fold(two, words), kind: words, from: int32(beforeStart), to: int32(i)})
+		}
+		if pairs {
+			for k := max(0, said-reach); k < said; k++ {
+				other := near[k%reach]
+				f(gram{hash: fold(pair(other.hash, h), words), kind: words, apart: true, from: other.from, to: int32(i)})
+			}
+			near[said%reach].hash, near[said%reach].from = h, int32(start)
+			said++
 		}
 		before, beforeStart, start = h, start, -1
 	}
 	for i, r := range text {
-		if !wordly(r) && !(start >= 0 && r == '\'' && i+1 < n && wordly(text[i+1])) {
+		if !wordly(r) && !(start >= 0 && r == '\'' && i+1 < len(text) && wordly(text[i+1])) {
 			if start >= 0 {
 				end(i)
 			}
@@ -83,6 +104,11 @@ func each(text []rune, f func(g gram)) {
 		h = mix(h, r)
 	}
 	if start >= 0 {
-		end(n)
+		end(len(text))
 	}
+}
+
+// pair is the hash of two words in whatever order.
+func pair(a, b uint64) uint64 {
+	return (min(a, b)*prime ^ max(a, b)) * basis
 }

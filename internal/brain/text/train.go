@@ -15,7 +15,7 @@ type Options struct {
 }
 
 // Method changes whenever the same examples make another model.
-const Method = 1
+const Method = 2
 
 const (
 	maxSize     = 15_500_000
@@ -44,15 +44,19 @@ func Train(examples []Example, o Options) (*Model, error) {
 		c.background()
 	}
 	m := &Model{intents: c.intents, known: c.known, heat: defaultHeat}
-	m.words = newVocabulary(c.texts, c.own, o.MaxSize/(len(c.intents)+featureCost))
+	m.words = newVocabulary(c.texts, c.own, o.MaxSize/(len(c.intents)+featureCost), !few)
 	x, unknown := c.vectors(m.words)
 	how := fit{cost: 1, positive: 3, bias: 1, passes: 30, eps: 0.1, seed: o.Seed}
-	m.trust, m.threshold = calibrate(c, x, unknown, few, how, o.Folds)
+	weigh := svm
+	if !few {
+		weigh = m.words.blend
+	}
+	m.trust, m.threshold = calibrate(c, x, unknown, few, weigh, how, o.Folds)
 	rows := make([]int32, x.rows())
 	for i := range rows {
 		rows[i] = int32(i)
 	}
-	m.quantise(svm(x, rows, c.labels, len(c.intents), how))
+	m.quantise(weigh(x, rows, c.labels, len(c.intents), how))
 	if few {
 		m.likes = newLikes(c.labels, len(c.intents), x, rows)
 	}

@@ -12,6 +12,7 @@ type vocabulary struct {
 	keys    []uint32  // sorted
 	idf     []float32 // ln((1+n)/(1+df)) + 1, n texts of which df hold it
 	unknown float32   // idf of what is not known
+	pairs   bool      // it holds pairs of words
 
 	slots   []int32 // open addressing: where a key lies in keys, or -1
 	mask    uint32
@@ -36,11 +37,11 @@ const plain = 1.2
 var share = [kinds]float64{words: 1, chars: 1}
 
 // newVocabulary takes the n-grams of the texts that most of them hold, up to a number. Those behind the first own are everyday ones: what they hold says less.
-func newVocabulary(texts [][]rune, own, most int) *vocabulary {
+func newVocabulary(texts [][]rune, own, most int, pairs bool) *vocabulary {
 	df, everyday := map[uint32]int32{}, map[uint32]int32{}
 	for n, t := range texts {
 		in := make([]uint32, 0, 4*len(t))
-		each(t, func(g gram) { in = append(in, g.hash) })
+		each(t, pairs, func(g gram) { in = append(in, g.hash) })
 		slices.Sort(in)
 		for _, h := range slices.Compact(in) {
 			if df[h]++; n >= own {
@@ -57,7 +58,7 @@ func newVocabulary(texts [][]rune, own, most int) *vocabulary {
 		keys = keys[:most]
 	}
 	slices.Sort(keys)
-	v := &vocabulary{keys: keys, idf: make([]float32, len(keys)), unknown: float32(math.Log(float64(1+len(texts))) + 1)}
+	v := &vocabulary{keys: keys, idf: make([]float32, len(keys)), unknown: float32(math.Log(float64(1+len(texts))) + 1), pairs: pairs}
 	for i, h := range keys {
 		v.idf[i] = float32((math.Log(float64(1+len(texts))/float64(1+df[h])) + 1) * math.Pow(float64(1+everyday[h]), -plain))
 	}
@@ -107,7 +108,7 @@ type sheet struct {
 func (v *vocabulary) vector(text []rune, s *sheet) (unknown float64) {
 	s.index, s.value = s.index[:0], s.value[:0]
 	var square, strange [kinds]float64
-	each(text, func(g gram) {
+	each(text, v.pairs, func(g gram) {
 		i := v.find(g.hash)
 		if i < 0 {
 			strange[g.kind] += float64(v.unknown) * float64(v.unknown)
