@@ -7,8 +7,8 @@ type trainer func(m *matrix, rows []int32, label []int32, classes int, o fit) []
 
 // What is blended, beside the classifier of all n-grams, which counts 1.
 const (
-	wordsPart  = 1.0 // the classifier of words alone
-	centrePart = 1.0 // the middle of each class, of length 1
+	wordsPart  = 0.5 // the classifier of words alone
+	centrePart = 0.3 // the middle of each class, of length 1
 )
 
 // blend trains one classifier on all n-grams and one on words alone, and adds the middle of each class. All three are linear, so that their sum is
@@ -54,7 +54,7 @@ func (v *vocabulary) blend(m *matrix, rows []int32, label []int32, classes int, 
 			if f < m.width {
 				sum += float32(far * middle[f])
 			}
-			out[c][f] = sum / 2
+			out[c][f] = sum / (1 + wordsPart)
 		}
 	}
 	return out
