@@ -19,10 +19,11 @@ type actionInfo struct {
 	at      pos // of its mapping
 	message string
 	via     []string
-	read    bool // it could be read
-	silent  bool // it has no message
-	sent    atomic.Bool
-	action  *Action // what compiled
+	read    bool        // it could be read
+	silent  bool        // it has no message
+	sent    atomic.Bool // a decide may send it
+	chosen  atomic.Bool // a decide only chooses it
+	action  *Action     // what compiled
 }
 
 // channels are those that an action can be offered by; known is false where that cannot be told.
@@ -194,14 +195,18 @@ func (r *ruleCheck) accept(n *node) *Accept {
 	return out
 }
 
-// keepActions puts a group that compiled into the content. An action that a journey sends needs a message.
+// keepActions puts a group that compiled into the content. An action has a message, unless journeys only choose it.
 func (f *fileCheck) keepActions() {
 	if f.group == nil {
 		return
 	}
 	for _, a := range f.group.actions {
-		if a.sent.Load() && a.silent {
+		switch {
+		case !a.silent:
+		case a.sent.Load():
 			f.report(a.at, "missing-key", "", "%q is missing: a journey decides and sends what it chooses, which may be %q; give it a message, or write send: false beside that decide", "message", a.name)
+		case !a.chosen.Load() && !f.vague:
+			f.report(a.at, "missing-key", "", "%q is missing: what is said where %q is chosen; only what every decide merely chooses (send: false) needs none", "message", a.name)
 		}
 	}
 	if f.errors > 0 || f.root == nil {

@@ -79,9 +79,10 @@ func Check(files []File, opts Options) (*Content, Diagnostics) {
 	inParallel(actions, (*fileCheck).actionsFile)  // after the messages, which they name
 	inParallel(journeys, (*fileCheck).journeyFile) // after messages, intents and actions
 	each(journeys, (*fileCheck).keepJourney)
+	c.vague = slices.ContainsFunc(all, func(f *fileCheck) bool { return f.unsure })
 	each(actions, (*fileCheck).keepActions) // after the journeys: what they send needs a message
 	each(tests, (*fileCheck).testFile)      // after the journeys, whose steps they name
-	if !slices.ContainsFunc(all, func(f *fileCheck) bool { return f.unsure }) {
+	if !c.vague {
 		c.unusedMessages()
 	}
 	var diagnostics Diagnostics
@@ -112,7 +113,7 @@ func inParallel(files []*fileCheck, do func(*fileCheck)) {
 	workers.Wait()
 }
 
-// checker is what the files know of each other. While files are checked in parallel it is only read, but for messageFile.used and actionInfo.sent.
+// checker is what the files know of each other. While files are checked in parallel it is only read, but for messageFile.used, actionInfo.sent and actionInfo.chosen.
 type checker struct {
 	opts     Options
 	kinds    kindSet
@@ -125,6 +126,7 @@ type checker struct {
 
 	lostActions bool // a file of actions could not be read: it may have any
 
+	vague        bool            // what may send messages, or name actions, could not all be read
 	journeyFiles map[string]bool // base names: what the journeys of this folder are called, sound or not
 }
 

@@ -24,8 +24,10 @@ func parseDecide(r *stepReader, n *node) Spec {
 	if s := r.keys.node.values; r.keys.index("send") >= 0 && !secondKind(s[r.keys.index("send")]) {
 		spec.Choose = !r.boolean(r.get("send"), "send")
 	}
-	if !spec.Choose {
-		for _, a := range actions {
+	for _, a := range actions {
+		if spec.Choose {
+			a.chosen.Store(true)
+		} else {
 			a.sent.Store(true)
 		}
 	}
