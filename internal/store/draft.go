@@ -73,11 +73,18 @@ func (d *draft) pack() (err error) {
 }
 
 // ahead decides before the transaction, where all writers wait for one another (a SQLite file): only the reading counts then, which others may do meanwhile.
+// As many are made at once as there are processors, in the order they came: more would only take turns on them, and the connections from other readers.
 // What it gives holds if nothing of the customer has changed when the lock is there; nil, and so do errors, has it decided under the lock.
 func (s *Store) ahead(ctx context.Context, decide func(tx conn) (*draft, error)) *draft {
 	if s.reader == s.writer {
 		return nil
 	}
+	select {
+	case s.drafts <- struct{}{}:
+	case <-ctx.Done():
+		return nil
+	}
+	defer func() { <-s.drafts }()
 	var d *draft
 	if err := s.read(ctx, func(tx conn) (err error) {
 		d, err = decide(tx)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type Store struct {
 	writer     *sql.DB       // SQLite: one connection, so that writers queue here and not in the file's lock
 	reader     *sql.DB       // the same as writer on PostgreSQL and in memory
 	turns      chan struct{} // writers take turns, in the order they came: the pool would give a connection to any one of those who wait
+	drafts     chan struct{} // decisions that are made ahead of the writers' turn
 	committed  chan struct{}
 	channels   []journey.ChannelSpec
 	scenario   bool
@@ -110,6 +112,7 @@ func (s *Store) openSQLite(o Options) error {
 	if s.reader, err = sql.Open("sqlite", name+pragmas+"&_pragma=query_only(1)"); err != nil {
 		return errors.Join(fmt.Errorf("database: %w", err), s.writer.Close())
 	}
+	s.drafts = make(chan struct{}, min(runtime.GOMAXPROCS(0), sqliteReaders-1))
 	s.reader.SetMaxOpenConns(sqliteReaders)
 	s.reader.SetMaxIdleConns(sqliteReaders)
 	return nil
