@@ -8,7 +8,7 @@ import (
 const (
 	defaultHeat = 0.3
 	// Out-of-scope texts weigh so much of the whole when the confidence is fitted, however many there are.
-	strangeShare = 0.5
+	strangeShare = 0.3
 	// enough is from how many held-out texts on the confidence is fitted to them; with fewer it stays what was found for small sets of many kinds.
 	enough = 100
 	// plenty is from how many texts on not every fold is held out.
@@ -254,7 +254,7 @@ func solve(a [trusts][trusts]float64, y [trusts]float64) [trusts]float64 {
 }
 
 // lose is the share of rightly told texts that the threshold may take for none of the intents.
-const lose = 0.004
+const lose = 0.002
 
 // cut gives the confidence below which a text is none of the intents.
 func cut(seen []outcome, trust [trusts]float64) float64 {

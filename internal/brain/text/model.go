@@ -179,7 +179,7 @@ func (m *Model) sum(s *sheet, margins []float64) {
 		if q == 0 {
 			continue
 		}
-		row := m.weights[int(i)*classes:][:classes]
+		row := m.weights[int(i)*classes:][:len(sums)]
 		for c := range sums {
 			sums[c] += q * int32(row[c])
 		}
