@@ -131,11 +131,18 @@ func Arbitrate(st Standing, q Question) Decision {
 // alive reports whether a candidate may still be chosen.
 func (c *Candidate) alive() bool { return c.Stage == StageArbitration && c.Reason == "" }
 
-// furthest is the reason of the candidate that came furthest.
+// furthest is the reason of the candidate that came furthest; within the contact policy, quiet hours and then limits are asked last, as of a send.
 func furthest(all []Candidate) string {
 	reason, far := NoAction, -1
 	for i := range all {
-		if at := slices.Index(stages, all[i].Stage); at > far {
+		at := 3 * slices.Index(stages, all[i].Stage)
+		switch all[i].Reason {
+		case QuietHours:
+			at++
+		case CapReached:
+			at += 2
+		}
+		if at > far {
 			reason, far = all[i].Reason, at
 		}
 	}

@@ -110,6 +110,11 @@ func TestArbitrate(t *testing.T) {
 		{"no channel is left", []*journey.Action{act("a", func(a *journey.Action) { a.Via = []string{"email"} })}, nil,
 			func(_ *Standing, q *Question) { q.Via = []string{"push"} }, "nothing: NO_TREATMENT"},
 		{"no address", []*journey.Action{act("a", func(a *journey.Action) { a.Message = "mail" })}, nil, func(st *Standing, _ *Question) { delete(st.Traits, "email") }, "nothing: NO_ADDRESS"},
+		{"of channels the one that came furthest", []*journey.Action{act("a", func(a *journey.Action) { a.Via = []string{"push", "email"} })},
+			&journey.Policy{Limits: []journey.Limit{{Max: 1, Per: time.Hour}}}, func(st *Standing, _ *Question) {
+				delete(st.Traits, "push_token")
+				st.Contacted = func(journey.Limit) int { return 1 }
+			}, "nothing: CAP_REACHED"},
 		{"without a message it cannot be sent", []*journey.Action{act("a", func(a *journey.Action) { a.Message = "" })}, nil, nil, "nothing: NO_TREATMENT"},
 		{"without a message it can be chosen", []*journey.Action{act("a", func(a *journey.Action) { a.Message = "" })}, nil, func(_ *Standing, q *Question) { q.Choose = true }, "a by  at 5;"},
 		{"none are there", nil, nil, nil, "nothing: NO_ACTION"},
