@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -68,7 +69,7 @@ func propensityEvalCommand() *cobra.Command {
 	c.Flags().StringVar(&target, "target", "", "the column to foretell (required)")
 	c.Flags().StringSliceVar(&without, "without", nil, "columns not to learn from")
 	c.Flags().BoolVar(&batch, "batch", true, "fit the batch logistic regressions too")
-	startFlags(c, &start)
+	startFlags(c, &start, propensity.DefaultHalfLife)
 	outputFlag(c, &output)
 	_ = c.MarkFlagRequired("target")
 	return c
@@ -89,7 +90,7 @@ func propensityPolicyCommand() *cobra.Command {
 		Long: "Reads a CSV file (gzipped or not) of customers who were each given one action at random. One model per action learns who answers it; each customer is then given the action he answers most, " +
 			"or that is worth most after its cost (chance × value − cost; doing nothing is free), by models that have not seen him (folds). " +
 			"The policies are weighed by inverse-propensity scoring, self-normalised, with 95 % bootstrap intervals, against every single action given to all.\n\n" +
-			"A visit is worth 1 and an action costs 0.05 of it unless you say otherwise.\n\n" +
+			"An answer is worth 1 and an action costs 0.02 of it unless you say otherwise. A trial is of one time: nothing is forgotten unless you give a --half-life.\n\n" +
 			"Exit status: 0 good, 2 the file cannot be read or has no such column, or wrong usage.",
 		Example: "  tabi propensity policy hillstrom.csv.gz --action segment --outcome visit --none \"No E-Mail\" --without conversion,spend",
 		Args:    cobra.ExactArgs(1),
@@ -112,11 +113,11 @@ func propensityPolicyCommand() *cobra.Command {
 	c.Flags().StringVar(&t.None, "none", "", "the action that is doing nothing: it costs nothing")
 	c.Flags().StringSliceVar(&t.Without, "without", nil, "columns not to learn from, such as other outcomes")
 	c.Flags().Float64Var(&t.Value, "value", 1, "of an answer")
-	c.Flags().Float64Var(&t.Cost, "cost", 0.05, "of an action, in the same unit")
+	c.Flags().Float64Var(&t.Cost, "cost", 0.02, "of an action, in the same unit")
 	c.Flags().IntVar(&t.Folds, "folds", 5, "each is decided by models that learned from the others")
 	c.Flags().IntVar(&t.Rounds, "rounds", 1000, "of the bootstrap")
 	c.Flags().Uint64Var(&t.Seed, "seed", 1, "of folds and bootstrap")
-	startFlags(c, &t.Start)
+	startFlags(c, &t.Start, math.Inf(1))
 	outputFlag(c, &output)
 	_, _ = c.MarkFlagRequired("action"), c.MarkFlagRequired("outcome")
 	return c
@@ -180,9 +181,9 @@ func propensityPlotsCommand() *cobra.Command {
 	return c
 }
 
-func startFlags(c *cobra.Command, start *propensity.Start) {
+func startFlags(c *cobra.Command, start *propensity.Start, halfLife float64) {
 	c.Flags().Float64Var(&start.Propensity, "belief", 0.5, "starting belief, above 0 and below 1")
-	c.Flags().Float64Var(&start.HalfLife, "half-life", propensity.DefaultHalfLife, "outcomes of the rarer kind after which one counts half; inf: never")
+	c.Flags().Float64Var(&start.HalfLife, "half-life", halfLife, "outcomes of the rarer kind after which one counts half; inf: never")
 }
 
 func readTable(file string) (*lab.Table, error) {
