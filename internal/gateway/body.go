@@ -101,6 +101,10 @@ func (g *Gateway) readInto(w http.ResponseWriter, r *http.Request, into any) *fa
 	if f != nil {
 		return f
 	}
+	return decodeInto(data, into)
+}
+
+func decodeInto(data []byte, into any) *fail {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {

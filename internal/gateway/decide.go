@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -34,7 +35,6 @@ type DecideRequest struct {
 	Context     map[string]any `json:"context,omitempty"`   // of the moment: `event` in the actions' conditions
 	RequestID   string         `json:"requestId,omitempty"` // a repeat under one id answers the same; default: a random one
 	Preview     bool           `json:"preview,omitempty"`   // keep nothing: no contact, no offer, no decision
-	WriteKey    string         `json:"writeKey,omitempty"`
 }
 
 // DecideResponse is the answer. Actions is empty where nothing is of value now; Reason then says why.
@@ -61,15 +61,23 @@ const maxActions = 1000
 
 // decide serves POST /v1/decide. A server key decides for everybody, a user token for its user.
 func (g *Gateway) decide(w http.ResponseWriter, r *http.Request) {
-	var in DecideRequest
-	if f := g.readInto(w, r, &in); f != nil {
-		if denied := g.mayRead(r, ""); denied != nil && bearer(r) == "" { // what is wrong with a body is said to those who have a key
-			f = denied
-		}
+	body, f := g.readBody(w, r)
+	if f != nil {
 		g.refuse(w, r, f)
 		return
 	}
-	if f := firstFail(g.mayRead(r, in.UserID), g.checkDecide(&in)); f != nil {
+	var whose struct {
+		UserID string `json:"userId"`
+	}
+	_ = json.Unmarshal(body, &whose) // what is wrong with the body is said to those alone who may ask
+	f = g.mayRead(r, whose.UserID)
+	var in DecideRequest
+	if f == nil {
+		if f = decodeInto(body, &in); f == nil {
+			f = g.checkDecide(&in)
+		}
+	}
+	if f != nil {
 		g.refuse(w, r, f)
 		return
 	}
