@@ -67,7 +67,7 @@ func (s *Store) modelsNow(ctx context.Context, tx conn) (*models, error) {
 	if err != nil {
 		return nil, err
 	}
-	next.set = propensity.NewSet(next.list...)
+	next.set = have.set.Next(next.list...)
 	s.models.Lock()
 	if now := s.models.models; now == nil || now.version < version {
 		s.models.models = next

@@ -41,3 +41,24 @@ func TestLearns(t *testing.T) {
 		t.Errorf("explained by %+v", got)
 	}
 }
+
+// A set that follows another says the same as one made anew, also of models that came, learned or were replaced.
+func TestNextSet(t *testing.T) {
+	t.Parallel()
+	models := []*Model{taught(1, 6, 80), taught(2, 8, 80), taught(3, 6, 80)}
+	before := NewSet(models...)
+	f := customer(rand.New(rand.NewPCG(1, 1)), 10)
+	was := before.Prepare(f).Estimate(1)
+	models[0].Learn(Features{Number("something new", 4)}, true)
+	models[1] = taught(9, 10, 80)
+	models = append(models, New(Start{}))
+	after, anew := before.Next(models...), NewSet(models...)
+	for i := range models {
+		if got, want := after.Prepare(f).Estimate(i), anew.Prepare(f).Estimate(i); got != want {
+			t.Errorf("model %d says %+v, made anew %+v", i, got, want)
+		}
+	}
+	if after.models[2] != before.models[2] || before.Prepare(f).Estimate(1) != was || before.Len() != 3 {
+		t.Error("what did not change was made again, or the set before changed")
+	}
+}
