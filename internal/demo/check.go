@@ -58,13 +58,15 @@ func (w *world) check(ctx context.Context, temporal string) error {
 	}
 	pushes, err := w.pushes(ctx)
 	hold(err == nil && len(pushes) == 1, "%d pushes (%v), want 1", len(pushes), err)
-	for user, want := range map[string][]string{"chie": {"ご用件をどうぞ"}, "dora": {"Thank you for staying", "A month on us"}} {
+	for user, want := range map[string][][]string{"chie": {{"ご用件をどうぞ"}}, "dora": {{"Thank you for staying"}, offers}} { // newest first
 		all, err := w.messages(ctx, user)
 		var titles []string
-		for _, m := range all {
+		fits := err == nil && len(all) == len(want)
+		for i, m := range all {
 			titles = append(titles, m.Title)
+			fits = fits && slices.Contains(want[i], m.Title)
 		}
-		hold(err == nil && slices.Equal(titles, want), "the app shows %s %q (%v), want %q", user, titles, err, want)
+		hold(fits, "the app shows %s %q (%v), want of each %q", user, titles, err, want)
 	}
 	return errors.Join(wrong...)
 }

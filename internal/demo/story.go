@@ -27,6 +27,9 @@ var runs = []struct{ workflow, customer, journey, outcome string }{
 	{"retention-or-reward/dora", "dora", "retention-or-reward", "goal"},
 }
 
+// offers are the reasons to stay that may be put before Dora: which it is, is decided, and now and then the other one is tried.
+var offers = []string{"A month on us", "Is this still the right plan for you?"}
+
 // play is the story: what the three do, and what tabi does about it.
 func (w *world) play(ctx context.Context) error {
 	say("Ana leaves a cart behind, Ben's delivery fails, Chie cannot decide about an expensive cart, and Dora looks for the way out.\n")
@@ -55,7 +58,7 @@ func (w *world) play(ctx context.Context) error {
 		func(ctx context.Context) error {
 			return w.track(ctx, "dora", "Screen Viewed", map[string]any{"name": "Cancel Contract"})
 		},
-		func(ctx context.Context) error { return w.shown(ctx, "dora", "A month on us") },
+		func(ctx context.Context) error { return w.shown(ctx, "dora", offers...) },
 		func(ctx context.Context) error { return w.mailed(ctx, "ben@example.com", "should not have happened") },
 		func(ctx context.Context) error {
 			return w.track(ctx, "ben", "Message Received", map[string]any{"text": "This is the second time!"})

@@ -187,12 +187,12 @@ func (w *world) mailed(ctx context.Context, to, subject string) error {
 	})
 }
 
-// shown waits for a message in the app.
-func (w *world) shown(ctx context.Context, user, title string) error {
-	return w.until(ctx, fmt.Sprintf("a message %q in the app", title), func() (bool, error) {
+// shown waits for a message in the app: one of some titles.
+func (w *world) shown(ctx context.Context, user string, titles ...string) error {
+	return w.until(ctx, fmt.Sprintf("a message of %q in the app", titles), func() (bool, error) {
 		all, err := w.messages(ctx, user)
 		for _, m := range all {
-			if m.Title == title {
+			if slices.Contains(titles, m.Title) {
 				return w.toldSent(m.Key), nil
 			}
 		}
