@@ -42,6 +42,12 @@ type toldStory struct {
 	Handoff store.Handoff
 }
 
+// At is the story as it is told at a moment.
+func (s story) At(now time.Time) toldStory { return toldStory{story: s, Now: now} }
+
+// Beside is the story as it is told on the page of a hand-off.
+func (s story) Beside(now time.Time, h store.Handoff) toldStory { return toldStory{s, now, h} }
+
 type intentRow struct {
 	store.IntentScore
 	Width float64 // of its bar, percent

@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/graph"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 //go:embed pages
@@ -49,8 +48,6 @@ func parsePages() (*template.Template, error) {
 		"amount":   amount,
 		"brief":    brief,
 		"figure":   figure,
-		"told":     func(s story, now time.Time) toldStory { return toldStory{story: s, Now: now} },
-		"tolds":    func(s story, now time.Time, h store.Handoff) toldStory { return toldStory{s, now, h} },
 		"number64": func(n int) string { return graph.Number(int64(n)) },
 		"periods":  func() []pair { return periods },
 		"round":    func(v float64) string { return graph.Number(int64(v + 0.5)) },

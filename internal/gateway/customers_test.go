@@ -1,0 +1,104 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// holds fails for what a page lacks.
+func holds(t *testing.T, page answer, wants ...string) {
+	t.Helper()
+	if page.status != http.StatusOK {
+		t.Fatalf("%d %s", page.status, page.body)
+	}
+	text := strings.Join(strings.Fields(page.body), " ")
+	for _, want := range wants {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q:\n%s", want, page.body)
+		}
+	}
+}
+
+// A customer's page tells what they want and why, what was decided and why, what was held back, and what was said.
+func TestCustomerPage(t *testing.T) {
+	t.Parallel()
+	h := deciding(t)
+	_, content, err := h.store.Content(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := *content
+	more.Intents = map[string]*journey.Intent{
+		"keen": {Name: "keen", HalfLife: time.Hour, Evidence: []journey.Evidence{{Events: []string{"Product Viewed"}, Weight: 0.9}}},
+		"sad":  {Name: "sad", HalfLife: time.Hour},
+	}
+	if _, err := h.store.Publish(context.Background(), instant, &more); err != nil {
+		t.Fatal(err)
+	}
+	h.call("/v1/track", `{"userId": "ana", "event": "Product Viewed"}`)
+	h.call("/v1/track", `{"userId": "ana", "event": "Message Received", "properties": {"text": "<b>Hello?</b>", "channel": "app"}}`)
+	h.decides(`{"userId": "ana", "group": "offers"}`)
+	h.decides(`{"userId": "ana", "actions": ["upgrade"]}`)
+	holds(t, h.page("/customers/ana"),
+		`<h1>Ana <small>ana</small></h1>`,
+		`<span class="intent">keen</span> <strong>59.3 %</strong>`, `<td>Product Viewed</td>`, `Nothing speaks for it.`, // 1 − e^(−0.9)
+		`<strong>gift by app</strong>`, `<strong>2</strong> asked for → <strong>2</strong> eligible → <strong>1</strong> applicable`, `NOT_APPLICABLE`, `class="won"`,
+		`<strong>nothing: NOT_APPLICABLE</strong>`,
+		`they wrote by app`, `&lt;b&gt;Hello?&lt;/b&gt;`,
+		`<td>gift</td><td>app</td>`, `<dt>plan</dt><dd>basic</dd>`)
+	if got := h.page("/customers/nobody"); got.status != http.StatusNotFound || !strings.Contains(got.body, "No such customer") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := h.page("/customers?id=" + url.QueryEscape("ana/b c")); got.status != http.StatusSeeOther || got.header.Get("Location") != "/customers/ana%2Fb%20c" {
+		t.Errorf("%d %s", got.status, got.header.Get("Location"))
+	}
+	holds(t, h.page("/customers"), `name="id"`)
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	h := deciding(t)
+	holds(t, h.page("/report"), "No action was offered in this time")
+	h.decides(`{"userId": "ana", "group": "offers"}`)
+	h.call("/v1/track", `{"userId": "ana", "event": "Product Viewed"}`)
+	holds(t, h.page("/report?since=all"), `<th scope="row">gift</th><td>app</td>`, "asked by a channel", "full arbitration", `100.0 %`)
+	got := h.do("GET", AdminReport+"?since=7d", "", "Authorization: Bearer "+adminToken)
+	var report Report
+	if err := json.Unmarshal([]byte(got.body), &report); err != nil || got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if len(report.Actions) != 1 || report.Actions[0].Accepted != 1 || report.Actions[0].Value != 10 || report.Actions[0].Net != 10 {
+		t.Errorf("%+v", report.Actions)
+	}
+	for _, since := range []string{"-1d", "0s", "yesterday"} {
+		if got := h.do("GET", AdminReport+"?since="+since, "", "Authorization: Bearer "+adminToken); got.status != http.StatusBadRequest || !strings.Contains(got.body, `"field":"since"`) {
+			t.Errorf("since=%s: %d %s", since, got.status, got.body)
+		}
+	}
+}
+
+// Each action counts once in the funnel, by the channel that came furthest.
+func TestFunnelOf(t *testing.T) {
+	t.Parallel()
+	got := funnelOf([]brain.Candidate{
+		{Action: "a", Channel: "email", Stage: brain.StagePolicy}, {Action: "a", Channel: "app", Stage: brain.StageChosen},
+		{Action: "b", Channel: "app", Stage: brain.StageArbitration}, {Action: "c", Stage: brain.StageEligible}, {Action: "d", Channel: "sms", Stage: brain.StagePolicy},
+	})
+	var left []int
+	for _, s := range got {
+		left = append(left, s.Left)
+	}
+	for i, want := range []int{4, 3, 3, 3, 2, 1} { // asked for, eligible, applicable, suitable, permitted, chosen
+		if left[i] != want {
+			t.Fatalf("left %v, want 4 3 3 3 2 1", left)
+		}
+	}
+}
