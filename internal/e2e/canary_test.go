@@ -73,7 +73,7 @@ var canaries = map[string]string{
 	),
 	"messages/question.yaml": lines(
 		`message: question`,
-		`app: {title: "{{ customer.first_name }}?", body: Would you like it?}`,
+		`app: {title: "{{ customer.first_name }}?", body: "Would you like it?"}`,
 	),
 }
 
@@ -88,7 +88,7 @@ func TestCanaries(t *testing.T) {
 	h.parked("talk/ana", "question")
 	h.track("ana", "Message Received", "", map[string]any{"text": "yes please", "signature": canary + "-signature"})
 	h.parked("talk/ana", "rest")
-	h.track("ana", "Thing", "", map[string]any{"kind": "another", "secret": canary + "-thing"})
+	h.track("ana", "Thing", "", map[string]any{"kind": named + ", almost", "secret": canary + "-thing"})
 	h.track("ana", "Message Received", "", map[string]any{"text": canary + " is what I write"})
 	h.track("ana", "Complaint Filed", "", map[string]any{"secret": canary + "-complaint"})
 	h.parked("talk/ana", "person")

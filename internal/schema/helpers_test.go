@@ -128,7 +128,7 @@ func verdict(files []journey.File, name string) (shape, failed bool, words strin
 	var all strings.Builder
 	for _, d := range diagnostics {
 		if d.File == name && d.Severity == journey.Error {
-			across := strings.Contains(d.Message, "a journey decides and sends") // what one file asks of another
+			across := strings.Contains(d.Message, "a journey decides and sends") || strings.Contains(d.Message, "every decide merely chooses") // what one file asks of another
 			failed, shape = true, shape || slices.Contains(structural, d.Code) && !across
 			all.WriteString(d.String() + "\n")
 		}
