@@ -23,15 +23,23 @@ const (
 	loadDecisions = 3000 // where TABI_LOAD names no duration
 )
 
-// Many deciders at once never contact a customer more often than the limit allows. TABI_LOAD=1m decides for as long; -v shows how fast.
+// Many deciders at once, by sends, decisions of journeys and decisions for customers who are present, never contact a customer more often than the limit
+// allows. TABI_LOAD=1m decides for as long; -v shows how fast.
 func TestLimitsUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
 	each(t, func(s *suite) {
-		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
+		s.channels, s.certain = emailAndApp, true
+		c := offering(func(c *journey.Content) {
+			c.Journeys["other"] = cart(named("other"))
+			c.Policy = &journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}}
+		})
+		_, err := s.Publish(s.ctx, noon, c)
+		s.must(err)
 		ids := s.crowd()
-		span, err := time.ParseDuration(cmp.Or(os.Getenv("TABI_LOAD"), "0s"))
+		var span time.Duration
+		span, err = time.ParseDuration(cmp.Or(os.Getenv("TABI_LOAD"), "0s"))
 		s.must(err)
 		ctx, cancel := context.WithCancel(s.ctx)
 		if span > 0 {
@@ -52,15 +60,15 @@ func TestLimitsUnderLoad(t *testing.T) {
 				random := rand.New(rand.NewPCG(1, uint64(d)))
 				for i := 0; ctx.Err() == nil && (span > 0 || n.Load() < loadDecisions); i++ {
 					at := now()
-					in := s.send(ids[random.IntN(len(ids))], fmt.Sprintf("%d/%d", d, i))
+					e, key := ids[random.IntN(len(ids))], fmt.Sprintf("%d/%d", d, i)
 					start := time.Now()
-					r, err := s.Reserve(s.ctx, at, wall, in, time.Minute)
+					r, shown, err := s.approach(i, e, key, at)
 					taken[d] = append(taken[d], time.Since(start))
 					if err != nil {
 						s.Error(err)
 						return
 					}
-					if r.Done != nil {
+					if sent.Add(shown); r == nil {
 						continue
 					}
 					status := workflows.StatusSent
@@ -69,7 +77,7 @@ func TestLimitsUnderLoad(t *testing.T) {
 					} else {
 						sent.Add(1)
 					}
-					if err := s.Settle(s.ctx, at, r, Settlement{Status: status}); err != nil {
+					if err := s.Settle(s.ctx, at, *r, Settlement{Status: status}); err != nil {
 						s.Error(err)
 						return
 					}
@@ -83,6 +91,23 @@ func TestLimitsUnderLoad(t *testing.T) {
 		s.Logf("deciders  customers  decisions  contacts  seconds  decisions/s     p50     p99\n%8d %10d %10d %9d %8.1f %12.0f %7.1fms %5.1fms", loadDeciders, loadCustomers, len(all), sent.Load(),
 			lasted.Seconds(), float64(len(all))/lasted.Seconds(), ms(all[len(all)/2]), ms(all[len(all)*99/100]))
 	})
+}
+
+// approach asks for a contact in one of three ways: by a send, by a decision of a journey, or by one for a customer who is present, which counts at once.
+func (s *suite) approach(way int, e Enrolment, key string, at time.Time) (r *Reservation, shown int64, err error) {
+	switch way % 3 {
+	case 0:
+		sent, err := s.Reserve(s.ctx, at, wall, s.send(e, key), time.Minute)
+		if err != nil || sent.Done != nil {
+			return nil, 0, err
+		}
+		return &sent, 0, nil
+	case 1:
+		d, err := s.Store.Decide(s.ctx, at, wall, s.question(e, key), time.Minute)
+		return d.Reservation, 0, err
+	}
+	d, err := s.DecideInbound(s.ctx, at, Inbound{UserID: e.Customer, Group: "offers", RequestID: key})
+	return nil, int64(len(d.Slots)), err
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
