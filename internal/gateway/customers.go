@@ -76,6 +76,9 @@ func (g *Gateway) tell(ctx context.Context, id string) (story, error) {
 	if s.Known = err == nil; err != nil && !errors.Is(err, store.ErrNotFound) {
 		return s, err
 	}
+	if s.Known {
+		id, s.Customer = s.Profile.ID, s.Profile.ID // they may have been asked for by another id of theirs
+	}
 	s.Name, _ = s.Profile.Traits["first_name"].(string)
 	scores, err := g.cfg.Store.Intents(ctx, g.now(), id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -177,7 +180,7 @@ func (g *Gateway) customer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := customerView{story: s}
-	if v.Contacts, err = g.cfg.Store.Contacts(r.Context(), store.ContactFilter{Customer: id, Limit: contactsShown}); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if v.Contacts, err = g.cfg.Store.Contacts(r.Context(), store.ContactFilter{Customer: s.Customer, Limit: contactsShown}); err != nil && !errors.Is(err, store.ErrNotFound) {
 		g.pageFailed(w, r, err)
 		return
 	}

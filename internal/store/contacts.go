@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 
 	"github.com/tabi-journeys/tabi/workflows"
 )
@@ -31,14 +30,7 @@ func scanContact(r scanner) (Contact, error) {
 // Contacts are ledger rows, newest first.
 func (s *Store) Contacts(ctx context.Context, f ContactFilter) ([]Contact, error) {
 	var out []Contact
-	err := s.read(ctx, func(tx conn) error {
-		customer, err := filtered(ctx, tx, f.Customer)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := s.readOf(ctx, f.Customer, func(tx conn, customer string) error {
 		w := where{}
 		w.equals("journey", f.Journey)
 		w.equals("customer", customer)

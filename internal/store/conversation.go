@@ -31,10 +31,7 @@ func (s *Store) Conversation(ctx context.Context, customer string, limit int) ([
 	limit = bounded(limit)
 	var out []Utterance
 	err := s.read(ctx, func(tx conn) error {
-		id, err := canonical(ctx, tx, customer)
-		if errors.Is(err, ErrNotFound) {
-			id, err = canonical(ctx, tx, anonymous(customer))
-		}
+		id, err := whom(ctx, tx, customer)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}

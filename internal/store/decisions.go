@@ -87,14 +87,7 @@ func decisionOf(ctx context.Context, tx conn, key string) (*Decision, error) {
 // Decisions are what was decided, newest first, with traces.
 func (s *Store) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error) {
 	var out []Decision
-	err := s.read(ctx, func(tx conn) error {
-		customer, err := filtered(ctx, tx, f.Customer)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := s.readOf(ctx, f.Customer, func(tx conn, customer string) error {
 		w := where{}
 		w.equals("customer", customer)
 		w.equals("journey", f.Journey)

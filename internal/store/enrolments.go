@@ -60,14 +60,7 @@ func enrolmentOf(ctx context.Context, tx conn, id string) (*enrolment, error) {
 // Enrolments in id order.
 func (s *Store) Enrolments(ctx context.Context, f EnrolmentFilter) ([]Enrolment, error) {
 	var out []Enrolment
-	err := s.read(ctx, func(tx conn) error {
-		customer, err := filtered(ctx, tx, f.Customer)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := s.readOf(ctx, f.Customer, func(tx conn, customer string) error {
 		w := where{}
 		w.equals("journey", f.Journey)
 		w.equals("customer", customer)
@@ -99,6 +92,20 @@ func (s *Store) ClosedOf(ctx context.Context, ids []string) ([]Enrolment, error)
 		return err
 	})
 	return out, databaseError(err)
+}
+
+// readOf reads with a filter's customer, as filtered gives it; f is not called, and nothing is found, for one that is not known.
+func (s *Store) readOf(ctx context.Context, customer string, f func(tx conn, customer string) error) error {
+	return s.read(ctx, func(tx conn) error {
+		id, err := filtered(ctx, tx, customer)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return f(tx, id)
+	})
 }
 
 // filtered is the customer a filter means; an empty one does not narrow.

@@ -83,14 +83,7 @@ func (s *Store) WithdrawHandoff(ctx context.Context, now time.Time, in workflows
 // Handoffs are sorted by priority, the most urgent first, then age, the oldest first.
 func (s *Store) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff, error) {
 	var out []Handoff
-	err := s.read(ctx, func(tx conn) error {
-		customer, err := filtered(ctx, tx, f.Customer)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := s.readOf(ctx, f.Customer, func(tx conn, customer string) error {
 		w := where{}
 		if f.State == "" {
 			w.raw("h.state in ('open', 'claimed')")

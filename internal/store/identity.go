@@ -248,10 +248,7 @@ func (b *batch) message(e *enrolment, m workflows.Event) error {
 func (s *Store) Customer(ctx context.Context, id string) (Customer, error) {
 	var c Customer
 	err := s.read(ctx, func(tx conn) error {
-		own, err := canonical(ctx, tx, id)
-		if errors.Is(err, ErrNotFound) {
-			own, err = canonical(ctx, tx, anonymous(id))
-		}
+		own, err := whom(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -295,4 +292,13 @@ func addresses(traits map[string]any) []string {
 	}
 	out = sorted(out)
 	return slices.Clip(out)
+}
+
+// whom is the customer that an id of people means: a user id, or else an anonymous one; ErrNotFound.
+func whom(ctx context.Context, tx conn, id string) (string, error) {
+	found, err := canonical(ctx, tx, id)
+	if errors.Is(err, ErrNotFound) {
+		return canonical(ctx, tx, anonymous(id))
+	}
+	return found, err
 }

@@ -19,10 +19,7 @@ func (s *Store) Timeline(ctx context.Context, customer string, limit int) ([]Tim
 	limit = bounded(limit)
 	var lines []line
 	err := s.read(ctx, func(tx conn) error {
-		id, err := canonical(ctx, tx, customer)
-		if errors.Is(err, ErrNotFound) {
-			id, err = canonical(ctx, tx, anonymous(customer))
-		}
+		id, err := whom(ctx, tx, customer)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}
