@@ -4,6 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -11,6 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/brain/text"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -88,10 +93,30 @@ func saveClassifier(c *cobra.Command, cfg *app.Config, t *trained) (version int,
 		if err != nil {
 			return err
 		}
-		version, err = st.SaveClassifier(c.Context(), clock.Now(clk), t.Source, t.digest, t.model, t.Report)
+		if version, err = st.SaveClassifier(c.Context(), clock.Now(clk), t.Source, t.digest, t.model, t.Report); err != nil {
+			return err
+		}
+		_, release, err := st.Content(c.Context())
+		if err != nil {
+			return err
+		}
+		if missing := unheard(release.Intents, t.model.Intents()); len(missing) > 0 {
+			_, err = fmt.Fprintf(c.ErrOrStderr(), "tabi: from now on no text counts for %s: the release has examples of it, this classifier has none; give the examples their say again with tabi intents train --examples DIR --save\n", strings.Join(missing, ", "))
+		}
 		return err
 	})
 	return version, err
+}
+
+// unheard are the intents of a release that have examples, and that a classifier does not tell.
+func unheard(intents map[string]*journey.Intent, told []string) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(intents)) {
+		if len(intents[name].Examples) > 0 && !slices.Contains(told, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func withStore(ctx context.Context, cfg *app.Config, f func(*store.Store) error) (err error) {
