@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -52,7 +53,9 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 		})
 		return out, err
 	}
-	keyOf := func(p *person) string { return "inbound/" + p.id + "/" + clean(in.RequestID) }
+	keyOf := func(p *person) string {
+		return "inbound/" + url.PathEscape(p.id) + "/" + url.PathEscape(clean(in.RequestID))
+	}
 	decide := func(tx conn, p *person, rel *release) (*draft, error) {
 		vars, err := s.present(ctx, tx, p, rel, properties, now)
 		if err != nil {

@@ -211,3 +211,18 @@ func TestDroppedActions(t *testing.T) {
 		}
 	})
 }
+
+// The key of an inbound decision tells customer, request and slot apart, whatever signs the ids hold.
+func TestInboundKeys(t *testing.T) {
+	each(t, func(s *suite) {
+		s.brainy()
+		for _, in := range []Inbound{{UserID: "a/b", RequestID: "r"}, {UserID: "a", RequestID: "b/r"}, {UserID: "a", RequestID: "r/2"}, {UserID: "a", RequestID: "r", Slots: 2}} {
+			in.Group = "offers"
+			d, err := s.DecideInbound(s.ctx, noon, in)
+			s.must(err)
+			if d.Customer != in.UserID || len(d.Slots) == 0 {
+				t.Errorf("%+v: a decision for %q with %d slots", in, d.Customer, len(d.Slots))
+			}
+		}
+	})
+}
