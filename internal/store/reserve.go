@@ -45,7 +45,7 @@ func (l *ledgerRow) decided() bool {
 
 // unsettled reports whether an earlier attempt may have gone out, of which nothing is known.
 func (l *ledgerRow) unsettled() bool {
-	return l.status == statusSending || l.status == workflows.StatusHeld && l.doubt != 0
+	return l.status == statusSending || l.doubt != 0 && (l.status == workflows.StatusHeld || l.status == workflows.StatusRetry)
 }
 
 // Reserve has the brain decide a send in the customer's transaction and takes its ledger row, claiming the enrolment. The row is the reservation: it counts for
@@ -166,7 +166,14 @@ func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, r
 			return v, err
 		}
 		if !slices.ContainsFunc(before.Addresses, func(a string) bool { return q.bounced(before.Channel, a) }) {
-			v.Channel, v.Addresses = before.Channel, before.Addresses
+			only := in.Spec
+			only.Via = []string{before.Channel}
+			switch again := brain.Permit(st, brain.Ask{Send: only, Message: res.Message, Channels: s.channels}); {
+			case again.Channel == "" && again.Reason != brain.NoAddress && again.Reason != brain.Bounced:
+				v = again // the policy forbids that channel now, and no other one says it either
+			default: // to the addresses it went to, though the profile may name others by now
+				v.Channel, v.Addresses = before.Channel, before.Addresses
+			}
 		}
 	}
 	return v, q.err
@@ -240,8 +247,9 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `update contacts set status = $2, reason = $3, provider_id = $4, in_doubt = $5, attempts = attempts + 1, at = $6, lease_until = 0, app = $7, verdict = '' where key = $1`,
-			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), said); err != nil {
+		if _, err := tx.ExecContext(ctx, `update contacts set status = $2, reason = $3, provider_id = $4, in_doubt = $5, attempts = attempts + 1, at = $6, lease_until = 0, app = $7,
+			verdict = case when $8 = 1 then verdict else '' end where key = $1`,
+			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), said, flag(doubt && status == workflows.StatusRetry)); err != nil {
 			return err
 		}
 		if row.action != "" {

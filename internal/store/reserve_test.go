@@ -89,10 +89,10 @@ func TestReserveLease(t *testing.T) {
 		s.must(s.Settle(s.ctx, noon, second, Settlement{Status: workflows.StatusRetry, Reason: "421"}))
 		s.same(s.contact("k").Unknown, true)
 		third := s.reserves(e, "k", wall, push)
-		s.same([]any{third.Unsettled, third.Verdict.Channel}, []any{false, "push"})
+		s.same([]any{third.Unsettled, third.Verdict.Channel}, []any{true, "email"}) // the second surely failed; the first may still have gone out
 		s.must(s.Settle(s.ctx, noon, third, Settlement{Status: workflows.StatusSent}))
 		got := s.contact("k")
-		s.same([]any{got.Unknown, got.Attempts, got.Channel}, []any{false, 2, "push"})
+		s.same([]any{got.Unknown, got.Attempts, got.Channel}, []any{false, 2, "email"})
 	})
 }
 
@@ -199,4 +199,29 @@ func (s *suite) inApp(e Enrolment, key string) Reservation {
 	r, err := s.asks(wall, in, yes)
 	s.must(err)
 	return r
+}
+
+// A send of unknown fate that is repeated keeps its channel, though another would be chosen by now; where the policy forbids that channel, no other one says it.
+func TestDoubtKeepsItsChannel(t *testing.T) {
+	each(t, func(s *suite) {
+		s.governed(journey.Policy{})
+		s.has("ana", props{"push_token": "t1"})
+		e := s.enters2("ana")
+		in := s.send(e, "k")
+		r, err := s.Reserve(s.ctx, noon, wall, in, time.Minute)
+		s.must(err)
+		s.same(r.Verdict.Channel, "push")
+		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusRetry, Unknown: true}))
+		s.has("ana", props{"push_token": "t1", "email": "a@example.com"})
+		r, err = s.Reserve(s.ctx, noon, wall, in, time.Minute)
+		s.must(err)
+		s.same([]any{r.Unsettled, r.Verdict.Channel}, []any{true, "push"})
+		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusRetry, Unknown: true}))
+		s.has("ana", props{"push_token": "t1", "email": "a@example.com", "consent": props{"push": false}})
+		r, err = s.Reserve(s.ctx, noon, wall, in, time.Minute)
+		s.must(err)
+		if r.Done == nil || r.Done.Status != workflows.StatusSuppressed || r.Done.Reason != "NO_CONSENT" {
+			t.Errorf("said by another channel: %+v", r)
+		}
+	})
 }
