@@ -293,3 +293,27 @@ func TestPolicyRulesSeeHistory(t *testing.T) {
 		s.same(got, "suppressed TICKET")
 	})
 }
+
+// A send that was being repeated when its instance went elsewhere gives its place in the limits back, unless it may have gone out.
+func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
+	each(t, func(s *suite) {
+		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
+		for id, unknown := range map[string]bool{"ana": false, "ben": true} {
+			a, b := s.both(id)
+			r, got := s.decides(a, id+"/a", noon)
+			s.same(got, permitted)
+			s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusRetry, Unknown: unknown}))
+			_, got = s.decides(b, id+"/b1", noon)
+			s.same(got, "suppressed "+brain.CapReached)
+			s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(a), Seq: 1, Parked: &workflows.Parked{Step: "response", Kind: "wait_for", Since: noon}}))
+			left := s.contact(id + "/a")
+			s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "MOVED_ON", unknown})
+			want := permitted
+			if unknown {
+				want = "suppressed " + brain.CapReached
+			}
+			_, got = s.decides(b, id+"/b2", noon)
+			s.same(got, want)
+		}
+	})
+}

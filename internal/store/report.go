@@ -21,14 +21,27 @@ func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) e
 			return err
 		}
 		if r.Parked != nil {
-			// A reroute or a person took it away from a send that quiet hours held.
-			if _, err := tx.ExecContext(ctx, `update contacts set status = 'suppressed', reason = '`+reasonMovedOn+`', until_at = 0 where enrolment = $1 and status = 'held' and step <> $2`,
-				r.Enrolment, r.Parked.Step); err != nil {
+			if err := leftBehind(ctx, tx, r.Enrolment, r.Parked.Step); err != nil {
 				return err
 			}
 		}
 		return passages(ctx, tx, r)
 	})
+}
+
+// leftBehind gives up the sends that a reroute or a person took an instance away from: one that quiet hours held, and one that was being repeated, which
+// gives its place in the limits back unless it may have gone out.
+func leftBehind(ctx context.Context, tx conn, enrolment, step string) error {
+	for _, statement := range []string{
+		`update contacts set status = 'suppressed', reason = '` + reasonMovedOn + `', until_at = 0 where enrolment = $1 and status = 'held' and step <> $2`,
+		`delete from offers where offered_at = 0 and key in (select key from contacts where enrolment = $1 and status = 'retry' and step <> $2 and action <> '')`,
+		`update contacts set status = 'failed', reason = '` + reasonMovedOn + `' where enrolment = $1 and status = 'retry' and step <> $2`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement, enrolment, step); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // position writes the instance's place; it answers false where the report was seen before.
