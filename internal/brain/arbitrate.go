@@ -219,13 +219,13 @@ func (f *funnel) consider(out []Candidate, i int, a *journey.Action) []Candidate
 
 // weigh evaluates what is the same on every channel.
 func (f *funnel) weigh(a *journey.Action, c *Candidate) {
-	c.Worth, c.Cost = finite(f.rules.Number(a.Value, f.scope, 0)), finite(f.rules.Number(a.Cost, f.scope, 0))
+	c.Worth, c.Cost = bounded(f.rules.Number(a.Value, f.scope, 0)), bounded(f.rules.Number(a.Cost, f.scope, 0))
 	c.V = max(0, c.Worth-c.Cost)
-	c.L = max(0, finite(f.rules.Number(a.Lever, f.scope, 1)))
+	c.L = max(0, bounded(f.rules.Number(a.Lever, f.scope, 1)))
 	c.C = 1
 	for _, w := range a.Context {
 		if f.rules.Test(w.When, f.scope) {
-			c.C *= w.Weight
+			c.C = bounded(c.C * w.Weight)
 		}
 	}
 }
@@ -358,3 +358,9 @@ func finite(n float64) float64 {
 	}
 	return n
 }
+
+// mostFactor bounds a value, a cost and each weight: beyond it sums and products of reports and traces would overflow.
+const mostFactor = 1e12
+
+// bounded is a number within ±mostFactor; what is none is 0.
+func bounded(n float64) float64 { return max(-mostFactor, min(finite(n), mostFactor)) }

@@ -259,3 +259,13 @@ func TestControlGroup(t *testing.T) {
 		t.Errorf("without a policy there is %q", got)
 	}
 }
+
+// Values and weights beyond all measure stay numbers that a trace and a report can hold.
+func TestFactorsAreBounded(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[float64]float64{1e200: 1e12, -1e200: -1e12, 3: 3, math.Inf(1): 0, math.NaN(): 0} {
+		if got := bounded(n); got != want {
+			t.Errorf("%v: %v, want %v", n, got, want)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
-	"slices"
 	"strconv"
 	"time"
 
@@ -41,7 +40,12 @@ func (s *Store) Learn(ctx context.Context, now time.Time, limit int) (n int, err
 		if _, err := tx.ExecContext(ctx, `delete from offers where offered_at = 0 and decided_at < $1`, millis(now.Add(-unsaidFor))); err != nil {
 			return err
 		}
-		all, err := resolvedOffers(ctx, tx, now, limit)
+		// Only what nobody has accepted by now, under its lock: an acceptance that is being committed wins.
+		if _, err := tx.ExecContext(ctx, `update offers set outcome = '`+OfferIgnored+`', resolved_at = expires_at where outcome = '' and offered_at > 0 and expires_at < $1
+			and key in (select key from offers where outcome = '' and offered_at > 0 and expires_at < $1 order by expires_at, key limit $2)`, millis(now), limit); err != nil {
+			return err
+		}
+		all, err := resolvedOffers(ctx, tx, limit)
 		if err != nil || len(all) == 0 {
 			return err
 		}
@@ -65,26 +69,17 @@ func (s *Store) unlearned(ctx context.Context, tx conn, now time.Time) (bool, er
 }
 
 // resolvedOffers are the outcomes to be learned, oldest first.
-func resolvedOffers(ctx context.Context, tx conn, now time.Time, limit int) ([]resolved, error) {
+func resolvedOffers(ctx context.Context, tx conn, limit int) ([]resolved, error) {
 	var out []resolved
-	scan := func(r *sql.Rows) error {
+	err := rows(ctx, tx, func(r *sql.Rows) error {
 		var l resolved
 		var outcome string
 		err := r.Scan(&l.key, &l.action, &l.channel, &l.features, &outcome, &l.at)
 		l.accepted = outcome == OfferAccepted
 		out = append(out, l)
 		return err
-	}
-	if err := rows(ctx, tx, scan, `select key, action, channel, features, outcome, resolved_at from offers where outcome <> '' and learned = 0
-		order by resolved_at, key limit $1`, limit); err != nil {
-		return nil, err
-	}
-	if err := rows(ctx, tx, scan, `select key, action, channel, features, outcome, expires_at from offers where outcome = '' and offered_at > 0 and expires_at < $1
-		order by expires_at, key limit $2`, millis(now), limit); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(out, func(a, b resolved) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.key, b.key)) })
-	return out[:min(len(out), limit)], nil
+	}, `select key, action, channel, features, outcome, resolved_at from offers where outcome <> '' and learned = 0 order by resolved_at, key limit $1`, limit)
+	return out, err
 }
 
 // teach changes the models by some outcomes, and marks these as learned. The transaction holds the learners' lock.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -77,19 +76,26 @@ func (b *batch) accepted(ctx context.Context, p *person, ev *event) error {
 	if err != nil {
 		return err
 	}
+	if len(rel.accepts[ev.name]) == 0 {
+		return nil
+	}
+	// The last offer of each action, if it is open: one query, however many actions the event may accept.
+	last := map[string]string{}
+	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
+		var action, key string
+		err := r.Scan(&action, &key)
+		last[action] = key
+		return err
+	}, `select o.action, o.key from offers o where o.customer = $1 and o.offered_at > 0 and o.outcome = '' and o.expires_at >= $2
+		and not exists (select 1 from offers n where n.customer = o.customer and n.action = o.action and n.offered_at > 0 and
+			(n.offered_at > o.offered_at or n.offered_at = o.offered_at and (n.decided_at > o.decided_at or n.decided_at = o.decided_at and n.key > o.key)))
+		`, p.id, millis(b.now)); err != nil {
+		return err
+	}
 	var scope *journey.Scope
 	for _, a := range rel.accepts[ev.name] {
-		var key, outcome string
-		var expires int64
-		err := b.tx.QueryRowContext(ctx, `select key, outcome, expires_at from offers where customer = $1 and action = $2 and offered_at > 0
-			order by offered_at desc, decided_at desc, key desc limit 1`, p.id, a.Name).Scan(&key, &outcome, &expires)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if outcome != "" || expires < millis(b.now) {
+		key, open := last[a.Name]
+		if !open {
 			continue
 		}
 		if scope == nil && a.Accept.When != "" {
