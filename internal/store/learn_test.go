@@ -226,3 +226,27 @@ func TestInboundKeys(t *testing.T) {
 		}
 	})
 }
+
+// A model that this build cannot read stops neither decisions nor learning: it is learned anew.
+func TestAnUnreadableModelIsLearnedAnew(t *testing.T) {
+	each(t, func(s *suite) {
+		s.brainy()
+		e := s.enters("ana", nil)
+		slot := s.offers(e, "k1", noon)
+		_, err := s.Learn(s.ctx, noon.Add(2*day), 0)
+		s.must(err)
+		s.must(s.write(s.ctx, func(tx conn) error {
+			if _, err := tx.ExecContext(s.ctx, `update models set state = 'of another build', version = version + 1`); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(s.ctx, `update settings set value = '2' where key = 'models'`)
+			return err
+		}))
+		if again := s.offers(e, "k2", noon.Add(2*day)); again.Action == "" {
+			t.Errorf("after %s nothing is decided: %+v", slot.Action, again)
+		}
+		n, err := s.Learn(s.ctx, noon.Add(4*day), 0)
+		s.must(err)
+		s.same(n, 1)
+	})
+}

@@ -53,7 +53,7 @@ func (s *Store) modelsNow(ctx context.Context, tx conn) (*models, error) {
 	next := &models{version: version, at: maps.Clone(have.at), list: slices.Clone(have.list)}
 	err = rows(ctx, tx, func(r *sql.Rows) error {
 		k, m, err := scanModel(r)
-		if err != nil {
+		if err != nil || m == nil {
 			return err
 		}
 		if i, known := next.at[k]; known {
@@ -76,6 +76,7 @@ func (s *Store) modelsNow(ctx context.Context, tx conn) (*models, error) {
 	return next, nil
 }
 
+// scanModel reads a model; nil where its state is not one of this build's, as of a newer one: it is learned anew, and must not stop decisions meanwhile.
 func scanModel(r scanner) (modelKey, *propensity.Model, error) {
 	var k modelKey
 	var state string
@@ -84,11 +85,11 @@ func scanModel(r scanner) (modelKey, *propensity.Model, error) {
 	}
 	raw, err := base64.StdEncoding.DecodeString(state)
 	if err != nil {
-		return k, nil, fmt.Errorf("the model of action %q by %s: %w", k.action, k.channel, err)
+		return k, nil, nil
 	}
 	m := &propensity.Model{}
 	if err := m.UnmarshalBinary(raw); err != nil {
-		return k, nil, fmt.Errorf("the model of action %q by %s: %w", k.action, k.channel, err)
+		return k, nil, nil
 	}
 	return k, m, nil
 }
