@@ -5,6 +5,7 @@ SHELL := /bin/bash
 GO   ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
 TEMPORAL_CLI := github.com/temporalio/cli/cmd/temporal@v1.5.1
+TEMPORAL_SERVER := v1.29.1
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X github.com/tabi-journeys/tabi/internal/app.Version=$(VERSION)
 
@@ -23,6 +24,14 @@ bin/temporal:
 	@mkdir -p bin
 	@if found=$$(command -v temporal); then ln -sf "$$found" $@; \
 	else echo "building $(TEMPORAL_CLI), once (3 minutes on 2 cores)"; GOBIN=$(CURDIR)/bin GOFLAGS= $(GO) install $(TEMPORAL_CLI); fi
+
+# Temporal on PostgreSQL, for measurements and crash runs, with the tool for its schema.
+bin/temporal-server:
+	@mkdir -p bin/build
+	@echo "building Temporal's server $(TEMPORAL_SERVER), once (3 minutes on 2 cores)"
+	@GOBIN=$(CURDIR)/bin/build GOFLAGS= $(GO) install go.temporal.io/server/cmd/server@$(TEMPORAL_SERVER)
+	@GOBIN=$(CURDIR)/bin/build GOFLAGS= $(GO) install go.temporal.io/server/cmd/tools/sql@$(TEMPORAL_SERVER)
+	@mv bin/build/sql bin/temporal-sql-tool && mv bin/build/server $@ && rmdir bin/build
 
 .PHONY: demo
 demo: build ## Play four customers through the journeys, live; CI=1 asserts it and exits

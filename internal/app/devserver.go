@@ -2,15 +2,14 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/process"
 )
 
 // DevServer is a Temporal development server that runs as a child of this process.
@@ -19,7 +18,7 @@ type DevServer struct {
 	UI      string // URL; empty without
 	LogFile string
 	Done    <-chan struct{} // closed when it has ended
-	cmd     *exec.Cmd
+	process *process.Process
 }
 
 // DevServerOptions of StartDevServer.
@@ -91,30 +90,18 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 		args = append(args, "--ui-port", strconv.Itoa(ui))
 		d.UI = "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ui)) + "/namespaces/default/workflows"
 	}
-	logFile, err := os.Create(d.LogFile)
+	logFile, err := os.OpenFile(d.LogFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, Unreachable("cannot write the log of Temporal: %w; choose another --data-dir", err)
 	}
-	d.cmd = exec.Command(binary, args...)
-	d.cmd.Stdout, d.cmd.Stderr = logFile, logFile
-	d.cmd.SysProcAttr = childAttributes()
-	d.cmd.Env = childEnvironment(os.Environ())
-	done := make(chan struct{})
-	d.Done = done
-	started := make(chan error, 1)
-	go func() {
-		lockThread() // the child's death signal is tied to the thread that started it
-		err := d.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = d.cmd.Wait()
-		}
-		_ = logFile.Close()
-		close(done)
-	}()
-	if err := <-started; err != nil {
+	defer logFile.Close()
+	cmd := exec.Command(binary, args...)
+	cmd.Stdout, cmd.Stderr = logFile, logFile
+	cmd.Env = process.Environment(os.Environ())
+	if d.process, err = process.Start(cmd); err != nil {
 		return nil, Unreachable("cannot start %s: %w", binary, err)
 	}
+	d.Done = d.process.Done
 	return d, nil
 }
 
@@ -122,15 +109,13 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 const stopGrace = 8 * time.Second
 
 // Stop ends the server and all it started, and waits for it.
-func (d *DevServer) Stop() {
-	_ = signalGroup(d.cmd, syscall.SIGTERM)
-	select {
-	case <-d.Done:
-	case <-time.After(stopGrace):
-		_ = signalGroup(d.cmd, syscall.SIGKILL)
-		<-d.Done
-	}
-}
+func (d *DevServer) Stop() { d.process.Stop(stopGrace) }
+
+// Kill is kill -9: what it had not written is lost. Another one may be started on the same folder and port.
+func (d *DevServer) Kill() { d.process.Kill() }
+
+// PID of the server.
+func (d *DevServer) PID() int { return d.process.PID() }
 
 // Watch ends with an error when the server ends before ctx does.
 func (d *DevServer) Watch(ctx context.Context) error {
@@ -160,27 +145,4 @@ func choosePort(asked, usual int, flag string) (int, error) {
 		return port, l.Close()
 	}
 	return 0, Unreachable("no free port on 127.0.0.1: give one with %s", flag)
-}
-
-// childEnvironment is ours without what would point the child elsewhere, and without our secrets.
-func childEnvironment(env []string) []string {
-	var out []string
-	for _, kv := range env {
-		if !hasAnyPrefix(kv, "TEMPORAL_", "TABI_") {
-			out = append(out, kv)
-		}
-	}
-	return out
-}
-
-var errNoGroup = errors.New("the process has not started")
-
-func signalGroup(cmd *exec.Cmd, sig syscall.Signal) error {
-	if cmd.Process == nil {
-		return errNoGroup
-	}
-	if err := syscall.Kill(-cmd.Process.Pid, sig); err != nil {
-		return fmt.Errorf("signal %d: %w", sig, err)
-	}
-	return nil
 }

@@ -1,12 +1,12 @@
-package app
+package process
 
 import (
 	"runtime"
 	"syscall"
 )
 
-// childAttributes put a child into its own group, so that Ctrl-C reaches it through us only, and end it if we are killed.
-func childAttributes() *syscall.SysProcAttr {
+// attributes put a child into its own group, so that Ctrl-C reaches it through us only, and end it if we are killed.
+func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }
 
