@@ -17,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/limit"
 	"github.com/tabi-journeys/tabi/internal/link"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
@@ -32,6 +33,8 @@ type Config struct {
 	// LocalTimeout ends a channel's attempt inside a local activity, Timeout one inside a normal activity. Defaults: 5 s and 25 s,
 	// shorter than the interpreter's own, so that an attempt is settled before it is given up.
 	LocalTimeout, Timeout time.Duration
+	// Limits hold sends and calls back by rate, and while a provider asks to be left alone; nil: nothing does.
+	Limits *limit.Limiter
 	// Now gives virtual time; default clock.Now. A simulation has its own.
 	Now func(journey.Clock) time.Time
 	// Call makes the requests of call steps; default: call.New without an allow list, which refuses private addresses.

@@ -53,7 +53,7 @@ func (a *Activities) request(ctx context.Context, in workflows.Call, vars journe
 		return workflows.CallResult{}, err
 	}
 	r.Step, r.Key = in.Step, in.Key
-	return a.cfg.Call.Call(ctx, r)
+	return a.callOut(ctx, r)
 }
 
 // renderCall renders address, headers and body with the customer's values.

@@ -105,6 +105,9 @@ func (a *Activities) carryOut(ctx context.Context, in workflows.Send, held store
 			zap.String("workflow", in.Enrolment), zap.String("message", in.Spec.Message), zap.Error(err))
 		return a.settle(in, held, store.Settlement{Status: workflows.StatusFailed, Reason: ReasonTemplate + ": " + err.Error()})
 	}
+	if waits := a.turn(ctx, held, ch, fields); waits != nil {
+		return a.settle(in, held, *waits)
+	}
 	return a.settle(in, held, a.say(ctx, in, held, ch, fields, unsubscribe))
 }
 
@@ -155,6 +158,9 @@ func (a *Activities) say(ctx context.Context, in workflows.Send, held store.Rese
 		})
 		if receipt.Gone {
 			sum.Gone = append(sum.Gone, address)
+		}
+		if receipt.Busy {
+			a.pause(ctx, lane(ch, channel.Message{Fields: fields}), receipt.RetryAfter)
 		}
 		switch receipt.Outcome {
 		case channel.Sent:

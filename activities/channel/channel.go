@@ -38,7 +38,14 @@ type Receipt struct {
 	ProviderID string        // the provider's own id for it, where it gives one
 	Reason     string        // for people, without customer data: "550 5.1.1 mailbox unavailable" without the address
 	RetryAfter time.Duration // the provider's wish; 0: none
+	Busy       bool          // the wish is the provider's for all that is sent to it, not for this message alone
 	Gone       bool          // with Refused: the address is dead (hard bounce, token unregistered)
+}
+
+// Sender is a channel whose messages are limited by more than the channel's name.
+type Sender interface {
+	// Sender names who a message is sent by, or where it goes. Apart makes that a provider of its own: where one asks to be left alone, the others are not.
+	Sender(m Message) (name string, apart bool)
 }
 
 // Channel sends rendered messages. Send must be safe for concurrent use and honour ctx's deadline.

@@ -71,6 +71,9 @@ func openEmail(spec journey.ChannelSpec, cfg Config) (Channel, error) {
 func (e *email) Spec() journey.ChannelSpec { return e.spec }
 func (e *email) Dedupes() bool             { return false }
 
+// Sender is the address in From.
+func (e *email) Sender(Message) (string, bool) { return e.from.Address, false }
+
 // Close hangs up.
 func (e *email) Close() error {
 	e.pool.close()

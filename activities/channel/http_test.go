@@ -197,7 +197,7 @@ func TestWebhookReadsAnswers(t *testing.T) {
 			w.Header().Set("Location", "http://127.0.0.1:1/")
 			w.WriteHeader(test.status)
 		})
-		if got := c.Send(t.Context(), hook(r.URL, "x")); got.Outcome != test.want || got.RetryAfter != test.retry {
+		if got := c.Send(t.Context(), hook(r.URL, "x")); got.Outcome != test.want || got.RetryAfter != test.retry || got.Busy != (test.retry > 0) {
 			t.Errorf("%d: got %+v, want %s after %s", test.status, got, test.want, test.retry)
 		}
 	}

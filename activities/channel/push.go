@@ -184,6 +184,7 @@ func fcmReceipt(a *answer, address string) (r Receipt, again bool) {
 		Outcome: Refused, Reason: clean(fmt.Sprintf("FCM: %d %s %s", a.status, code, e.Error.Message), address),
 		RetryAfter: outbound.RetryAfter(a.header.Get("Retry-After"), clock.Wall()),
 	}
+	r.Busy = r.RetryAfter > 0 && a.busy()
 	switch {
 	case code == "UNREGISTERED", a.status == http.StatusNotFound && code == "NOT_FOUND":
 		r.Gone, r.RetryAfter = true, 0

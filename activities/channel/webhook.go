@@ -44,6 +44,14 @@ func openWebhook(spec journey.ChannelSpec, cfg Config) (Channel, error) {
 func (w *webhook) Spec() journey.ChannelSpec { return w.spec }
 func (w *webhook) Dedupes() bool             { return true }
 
+// Sender is the host: each is a provider of its own.
+func (w *webhook) Sender(m Message) (string, bool) {
+	if target, err := url.Parse(strings.TrimSpace(m.Fields["url"])); err == nil {
+		return target.Hostname(), true
+	}
+	return "", true
+}
+
 // Close drops the kept connections.
 func (w *webhook) Close() error {
 	w.client.CloseIdleConnections()
@@ -94,6 +102,12 @@ func (a *answer) receipt(address string) Receipt {
 	}
 	if r.Outcome != Refused {
 		r.RetryAfter = outbound.RetryAfter(a.header.Get("Retry-After"), clock.Wall())
+		r.Busy = r.RetryAfter > 0 && a.busy()
 	}
 	return r
+}
+
+// busy reports whether the answer is of a provider that has too much to do.
+func (a *answer) busy() bool {
+	return a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/classify"
 	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/limit"
 )
 
 // Config is all that can be set, by flag or by environment; the flag wins. Groups.Register says which of it a command knows.
@@ -38,6 +39,7 @@ type Config struct {
 
 	Channels  channel.Config
 	CallAllow string // see call.ParseAllow
+	Rates     string // see limit.Parse
 
 	Classifier classify.Options // asked before the built-in classifier; without a URL nothing is
 	secrets    struct{ smtp, fcm, sms, webhook, classifier, classifierURL Secret }
@@ -150,6 +152,8 @@ func (c *Config) settings() []setting {
 
 		{Channels, "call-allow", "TABI_CALL_ALLOW", "hosts, IP addresses and CIDR ranges that call steps may reach although they are private: comma list", str(&c.CallAllow, "")},
 
+		{Channels, "rates", "TABI_RATES", "what providers are sent at most, all workers together: comma list of channel=number/s, /m or /h, channel:sender=… or webhook:host=…; call for call steps: email=50/s,email:shop@example.com=10/s", str(&c.Rates, "")},
+
 		{Relay, "relay-workers", "TABI_RELAY_WORKERS", "instances that are delivered to at once", num(&c.RelayWorkers, 32)},
 		{Work, "workflow-tasks", "TABI_WORKFLOW_TASKS", "workflow tasks at once", num(&c.WorkflowTasks, 200)},
 		{Work, "activities", "TABI_ACTIVITIES", "activities at once", num(&c.Activities, 100)},
@@ -208,6 +212,9 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	if _, err := c.callAllow(); err != nil {
 		return err
 	}
+	if _, err := c.rates(); err != nil {
+		return err
+	}
 	for flag, n := range map[string]int{"relay-workers": c.RelayWorkers, "workflow-tasks": c.WorkflowTasks, "activities": c.Activities, "local-activities": c.LocalActivities, "sticky-cache": c.StickyCache} {
 		if fs.Lookup(flag) != nil && (n < 1 || flag == "workflow-tasks" && n < 2) {
 			return Usage("--%s is %d: it is too small", flag, n)
@@ -223,6 +230,19 @@ func (c *Config) callAllow() (call.Allow, error) {
 		return allow, Usage("--call-allow (TABI_CALL_ALLOW): %w", err)
 	}
 	return allow, nil
+}
+
+// rates reads what providers are sent at most.
+func (c *Config) rates() (limit.Rates, error) {
+	known := []string{limit.Call}
+	for _, spec := range channel.Specs() {
+		known = append(known, spec.Name)
+	}
+	rates, err := limit.Parse(c.Rates, known)
+	if err != nil {
+		return nil, Usage("--rates (TABI_RATES): %w", err)
+	}
+	return rates, nil
 }
 
 func hideIf(v pflag.Value, err error) error {

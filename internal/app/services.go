@@ -16,8 +16,10 @@ import (
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/limit"
 	"github.com/tabi-journeys/tabi/internal/link"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/store"
@@ -109,6 +111,10 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	}
 	calls := call.New(call.Options{Allow: allow, Version: Version})
 	defer calls.Close()
+	rates, err := c.rates()
+	if err != nil {
+		return err
+	}
 	worker.SetStickyWorkflowCacheSize(c.StickyCache)
 	fatal := make(chan error, 1)
 	w := worker.New(s.Temporal, workflows.TaskQueue, worker.Options{
@@ -131,6 +137,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	activities.Register(w, activities.New(activities.Config{
 		Store: s.Store, Channels: channels, Clock: s.Clock, Logger: s.Log.Named("activities"),
 		Links: link.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
+		Limits: limit.New(s.Store, clock.Wall, rates, s.metrics.registry),
 	}))
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("the worker does not start: %w", err)

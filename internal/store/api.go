@@ -129,6 +129,7 @@ type Reservation struct {
 	Token     int64
 	Done      *workflows.SendResult // set: it was settled before (or is suppressed or held, or the journey is paused); nothing to do
 	Unsettled bool                  // an earlier attempt took the lease and never settled: it may have gone out
+	Slot      time.Time             // wall: when it may go by its provider's rate, as an earlier attempt was told; zero: it asks
 	Release   int
 	Message   *journey.Message
 	Verdict   brain.Verdict
@@ -143,6 +144,8 @@ type Settlement struct {
 	Reason     string
 	ProviderID string
 	Unknown    bool              // it may or may not have gone out
+	Waits      bool              // with StatusRetry: the provider was not called, which is no attempt
+	Slot       time.Time         // with Waits: when it may go by its provider's rate (wall)
 	RetryAfter time.Duration     // with StatusRetry: the provider's wish, for the activity
 	Gone       []string          // addresses that are dead
 	Said       map[string]string // the rendered treatment, where it is kept: of the app channel for GET /v1/inbox, of a question for the conversation

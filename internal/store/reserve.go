@@ -26,7 +26,7 @@ const (
 // ledgerRow is what a reservation must know of an earlier attempt.
 type ledgerRow struct {
 	status, reason, customer, channel, action, verdict string
-	token, leaseUntil                                  int64
+	token, leaseUntil, slot                            int64
 	doubt                                              int
 }
 
@@ -89,7 +89,7 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 			case row.status == statusSending && row.leaseUntil > millis(wall):
 				return ErrBusy
 			}
-			res.Unsettled = row.unsettled()
+			res.Unsettled, res.Slot = row.unsettled(), moment(row.slot)
 		}
 		paused, err := exists(ctx, tx, `select 1 from controls where journey = $1 and paused = 1`, e.Journey)
 		if err != nil {
@@ -131,8 +131,8 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 
 func ledger(ctx context.Context, tx conn, key string) (*ledgerRow, error) {
 	var l ledgerRow
-	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, action, verdict, token, lease_until, in_doubt from contacts where key = $1`, key).
-		Scan(&l.status, &l.reason, &l.customer, &l.channel, &l.action, &l.verdict, &l.token, &l.leaseUntil, &l.doubt)
+	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, action, verdict, token, lease_until, in_doubt, slot_at from contacts where key = $1`, key).
+		Scan(&l.status, &l.reason, &l.customer, &l.channel, &l.action, &l.verdict, &l.token, &l.leaseUntil, &l.doubt, &l.slot)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -247,9 +247,10 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `update contacts set status = $2, reason = $3, provider_id = $4, in_doubt = $5, attempts = attempts + 1, at = $6, lease_until = 0, app = $7,
-			verdict = case when $8 = 1 then verdict else '' end where key = $1`,
-			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), said, flag(doubt && status == workflows.StatusRetry)); err != nil {
+		if _, err := tx.ExecContext(ctx, `update contacts set status = $2, reason = $3, provider_id = $4, in_doubt = $5, attempts = attempts + $9, at = $6, lease_until = 0, app = $7,
+			verdict = case when $8 = 1 then verdict else '' end, slot_at = $10 where key = $1`,
+			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), said, flag(doubt && status == workflows.StatusRetry),
+			flag(!o.Waits), millis(o.Slot)); err != nil {
 			return err
 		}
 		if row.action != "" {
