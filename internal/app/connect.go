@@ -79,7 +79,9 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*store.Store, 
 		return nil, err
 	}
 	err = reach(ctx, log, where, limit, func(ctx context.Context) (err error) {
-		st, err = store.Open(ctx, store.Options{URL: c.DatabaseURL(), Channels: channel.Specs(), Classifier: asked(ask, log)})
+		st, err = store.Open(ctx, store.Options{URL: c.DatabaseURL(), Channels: channel.Specs(), Classifier: asked(ask, log), Notice: func(text string, err error) {
+			log.Error(text, zap.Error(err))
+		}})
 		return err
 	})
 	if err != nil {

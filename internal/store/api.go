@@ -35,6 +35,8 @@ type Options struct {
 	Scenario bool
 	// Classifier is asked before the built-in one what a customer's message is about; nil: nothing is.
 	Classifier TextClassifier
+	// Notice hears of what is wrong in the database and stopped nothing, once; it is not to block. Nil: nobody does. No text of a customer is in it.
+	Notice func(text string, err error)
 	// Holdout decides who is held out; default: a hash of journey and customer below percent.
 	Holdout func(journey, customer string, percent float64) bool
 }

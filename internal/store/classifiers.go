@@ -29,6 +29,7 @@ type Classifier struct {
 	At      time.Time
 	Metrics json.RawMessage // what was measured when it was trained; null: nothing
 	Model   *words.Model    // shared: it never changes
+	broken  error           // why there is no Model
 }
 
 // keptClassifiers is how many versions before the latest are kept.
@@ -79,11 +80,15 @@ func countClassifier(ctx context.Context, tx conn, version int) error {
 	return err
 }
 
-// Classifier is the one that counts; ErrNotFound where there is none.
+// Classifier is the one that counts; ErrNotFound where there is none. One that this build cannot read is an error here, and stops nothing else.
 func (s *Store) Classifier(ctx context.Context) (Classifier, error) {
 	c, err := s.classifier(ctx, s.reader)
-	if err == nil && c == nil {
+	switch {
+	case err != nil:
+	case c == nil:
 		err = ErrNotFound
+	case c.Model == nil:
+		return Classifier{}, fmt.Errorf("the classifier cannot be read: %w; train one with this build", c.broken)
 	}
 	if err != nil {
 		return Classifier{}, databaseError(err)
@@ -91,7 +96,8 @@ func (s *Store) Classifier(ctx context.Context) (Classifier, error) {
 	return *c, nil
 }
 
-// classifier gives the one that counts, nil where there is none: one short query, the rest from memory.
+// classifier gives the one that counts, nil where there is none: one short query, the rest from memory. One that cannot be read, as of a newer build, has no
+// Model: messages are taken without it, and that is said once.
 func (s *Store) classifier(ctx context.Context, tx conn) (*Classifier, error) {
 	value, err := setting(ctx, tx, "classifier")
 	if err != nil {
@@ -99,7 +105,7 @@ func (s *Store) classifier(ctx context.Context, tx conn) (*Classifier, error) {
 	}
 	version, err := strconv.Atoi(cmp.Or(value, "0"))
 	if err != nil {
-		return nil, errors.New("the version of the classifier is unreadable")
+		version = -1 // there is one, and no row has this number
 	}
 	if version == 0 {
 		return nil, nil
@@ -113,25 +119,36 @@ func (s *Store) classifier(ctx context.Context, tx conn) (*Classifier, error) {
 	c := &Classifier{Version: version}
 	var model, metrics string
 	var at int64
-	if err := tx.QueryRowContext(ctx, `select source, digest, model, metrics, at from classifiers where version = $1`, version).Scan(&c.Source, &c.Digest, &model, &metrics, &at); err != nil {
+	switch err := tx.QueryRowContext(ctx, `select source, digest, model, metrics, at from classifiers where version = $1`, version).Scan(&c.Source, &c.Digest, &model, &metrics, &at); {
+	case errors.Is(err, sql.ErrNoRows):
+		c.broken = fmt.Errorf("there is none of version %q", value)
+	case err != nil:
 		return nil, fmt.Errorf("classifier %d: %w", version, err)
 	}
 	c.At, c.Metrics = moment(at), json.RawMessage(metrics)
 	if known := lessons.find(c.Digest); known != nil && c.Source == FromExamples {
 		c.Model = known.model
-	} else {
-		raw, err := base64.StdEncoding.DecodeString(model)
-		if err == nil {
-			c.Model, err = words.Unmarshal(raw)
+	} else if c.broken == nil {
+		if c.Model, c.broken = readClassifier(model); c.broken != nil {
+			c.broken = fmt.Errorf("version %d: %w", version, c.broken)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("classifier %d: %w", version, err)
-		}
+	}
+	if c.Model == nil {
+		s.notice("the text classifier cannot be read: messages are taken, and what they are about is not known until another is trained or published", c.broken)
 	}
 	s.mu.Lock()
 	s.reads = c
 	s.mu.Unlock()
 	return c, nil
+}
+
+// readClassifier unpacks a model.
+func readClassifier(model string) (*words.Model, error) {
+	raw, err := base64.StdEncoding.DecodeString(model)
+	if err != nil {
+		return nil, err
+	}
+	return words.Unmarshal(raw)
 }
 
 // learn trains on the examples of a release's intents; nil where they have none.
@@ -151,11 +168,11 @@ func learn(rules journey.Rules) (*lesson, error) {
 // publishClassifier keeps what was learned of a release's examples, and makes it count unless one counts that was saved by hand.
 func (s *Store) publishClassifier(ctx context.Context, tx conn, now time.Time, l *lesson) error {
 	current := struct {
-		version        int
-		source, digest string
+		version               int
+		source, digest, model string
 	}{}
-	err := tx.QueryRowContext(ctx, `select c.version, c.source, c.digest from classifiers c where cast(c.version as text) = (select value from settings where key = 'classifier')`).
-		Scan(&current.version, &current.source, &current.digest)
+	err := tx.QueryRowContext(ctx, `select c.version, c.source, c.digest, c.model from classifiers c where cast(c.version as text) = (select value from settings where key = 'classifier')`).
+		Scan(&current.version, &current.source, &current.digest, &current.model)
 	switch {
 	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return err
@@ -167,7 +184,9 @@ func (s *Store) publishClassifier(ctx context.Context, tx conn, now time.Time, l
 		}
 		return countClassifier(ctx, tx, 0)
 	case current.digest == l.digest:
-		return nil
+		if _, err := readClassifier(current.model); err == nil {
+			return nil
+		}
 	}
 	_, err = insertClassifier(ctx, tx, now, FromExamples, l.digest, l.packed, "null")
 	return err

@@ -192,3 +192,45 @@ func TestWhatIsHeardIsReadOnBehalfOfAnInstance(t *testing.T) {
 		s.refused(err, ErrNotMine)
 	})
 }
+
+// A classifier of a newer build, or one that is damaged, stops no message; it is said once, and the next one counts.
+func TestAnUnreadableClassifierStopsNothing(t *testing.T) {
+	each(t, func(s *suite) {
+		var said []string
+		s.Store.notice = func(text string, err error) { said = append(said, err.Error()) }
+		_, err := s.Publish(s.ctx, noon, intending(map[string][]string{"complaint": {"der Brief kam nie"}, "purchase": {"ich nehme zwei"}}))
+		s.must(err)
+		spoil := func(what string) {
+			_, err := s.writer.ExecContext(s.ctx, what)
+			s.must(err)
+			s.Store.mu.Lock()
+			s.Store.reads = nil
+			s.Store.mu.Unlock()
+		}
+		spoil(`update classifiers set model = 'bmV3ZXI=', digest = 'other'`)
+		unheard := func() {
+			s.Helper()
+			id := s.says("ana", "der Brief kam nie")
+			if found, err := exists(s.ctx, s.reader, `select 1 from classifications where event = $1`, id); err != nil || found {
+				s.Errorf("it was classified (%v)", err)
+			}
+			if kept, err := exists(s.ctx, s.reader, `select 1 from events where id = $1`, id); err != nil || !kept {
+				s.Errorf("the message was lost (%v)", err)
+			}
+		}
+		unheard()
+		unheard()
+		s.same(len(said), 1)
+		if _, err := s.Classifier(s.ctx); err == nil || errors.Is(err, ErrNotFound) {
+			s.Errorf("whoever asks for it is told %v", err)
+		}
+		spoil(`update settings set value = '77' where key = 'classifier'`)
+		unheard()
+		s.same(len(said), 2)
+		_, err = s.Publish(s.ctx, noon, intending(shopTalk))
+		s.must(err)
+		if intent, _, _ := s.took(s.says("ana", "my parcel never came")); intent != "complaint" {
+			s.Errorf("after the next release it was taken for %q", intent)
+		}
+	})
+}

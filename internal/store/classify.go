@@ -88,7 +88,7 @@ func (s *Store) understand(ctx context.Context, own *Classifier, text string, in
 			return classified(intent, confidence, 0)
 		}
 	}
-	if own == nil {
+	if own == nil || own.Model == nil {
 		return nil
 	}
 	label := own.Model.Classify(text)

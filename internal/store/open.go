@@ -35,7 +35,8 @@ type Store struct {
 	channels   []journey.ChannelSpec
 	scenario   bool
 	asks       TextClassifier // before the built-in one; may be nil
-	certain    bool           // nothing is explored; set by tests
+	notice     func(text string, err error)
+	certain    bool // nothing is explored; set by tests
 	holdout    func(journey, customer string, percent float64) bool
 	population population
 
@@ -52,7 +53,10 @@ const maxPrograms = 512
 
 // Open connects, migrates and checks. Errors do not hold the URL, which may carry a password.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{turns: make(chan struct{}, 1), committed: make(chan struct{}, 1), programs: map[string]*program{}, holdout: o.Holdout, channels: o.Channels, scenario: o.Scenario, asks: o.Classifier}
+	s := &Store{turns: make(chan struct{}, 1), committed: make(chan struct{}, 1), programs: map[string]*program{}, holdout: o.Holdout, channels: o.Channels, scenario: o.Scenario, asks: o.Classifier, notice: o.Notice}
+	if s.notice == nil {
+		s.notice = func(string, error) {}
+	}
 	if s.holdout == nil {
 		s.holdout = func(name, customer string, percent float64) bool { return journey.Bucket(name, customer)*100 < percent }
 	}
