@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -53,9 +54,8 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 		})
 		return out, err
 	}
-	keyOf := func(p *person) string {
-		return "inbound/" + url.PathEscape(p.id) + "/" + url.PathEscape(clean(in.RequestID))
-	}
+	keyFor := func(id string) string { return "inbound/" + url.PathEscape(id) + "/" + url.PathEscape(clean(in.RequestID)) }
+	keyOf := func(p *person) string { return keyFor(p.id) }
 	decide := func(tx conn, p *person, rel *release) (*draft, error) {
 		vars, err := s.present(ctx, tx, p, rel, properties, now)
 		if err != nil {
@@ -79,11 +79,13 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 		if err != nil {
 			return err
 		}
-		if before, err := decisionOf(ctx, tx, keyOf(p)); err != nil {
-			return err
-		} else if before != nil {
-			out = *before
-			return nil
+		for _, key := range slices.Compact([]string{keyFor(id), keyOf(p)}) { // before the merge it was decided under the id that asks
+			if before, err := decisionOf(ctx, tx, key); err != nil {
+				return err
+			} else if before != nil && before.Customer == p.id {
+				out = *before
+				return nil
+			}
 		}
 		rel, err := s.current(ctx, tx)
 		if err != nil {

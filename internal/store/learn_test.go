@@ -250,3 +250,33 @@ func TestAnUnreadableModelIsLearnedAnew(t *testing.T) {
 		s.same(n, 1)
 	})
 }
+
+// A repeat under the id that asked answers as before, also when that id was joined to another meanwhile.
+func TestARepeatAfterAMergeIsARepeat(t *testing.T) {
+	each(t, func(s *suite) {
+		s.brainy()
+		ask := func(in Inbound) Decision {
+			s.Helper()
+			in.Group, in.RequestID = "offers", "r1"
+			d, err := s.DecideInbound(s.ctx, noon, in)
+			s.must(err)
+			return d
+		}
+		first := ask(Inbound{AnonymousID: "a1"})
+		join := s.identify("ana", nil)
+		join.AnonymousID = "a1"
+		s.ingest(noon, join)
+		s.same(ask(Inbound{AnonymousID: "a1"}).Key, first.Key)
+		own := ask(Inbound{UserID: "ana"})
+		if own.Key == first.Key || own.Customer != "ana" {
+			s.Errorf("ana's own request was answered by %+v", own)
+		}
+		// The anonymous id is somebody else's now, whose request it was not.
+		join = s.identify("ben", nil)
+		join.AnonymousID = "a1"
+		s.ingest(noon, join)
+		if d := ask(Inbound{AnonymousID: "a1"}); d.Customer != "ben" || d.Key == first.Key {
+			s.Errorf("ben's request was answered by %+v", d)
+		}
+	})
+}
