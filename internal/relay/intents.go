@@ -9,8 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// intentPage is how many customers' intents are summed up anew in one transaction.
-const intentPage = 200
+// intentPage is how many customers' intents are summed up anew in one transaction: who acts meanwhile waits for it.
+const intentPage = 10
 
 // refreshIntents sums intents up anew when a release has defined them otherwise. Between two looks it rests for IntentEvery, since another process may publish.
 func (r *Relay) refreshIntents(ctx context.Context) {

@@ -24,6 +24,8 @@ type person struct {
 	open    []*enrolment   // open and watching, oldest first
 
 	leanings *leanings // nil: not read
+	locked   bool      // what a decision finds stale of the customer is to be stored
+	drafted  bool      // a decision is made ahead of the lock: what is stale waits for it
 
 	recalled bool             // truths were read
 	truths   map[string]truth // by journey

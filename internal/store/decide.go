@@ -44,6 +44,7 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.De
 		if err != nil {
 			return nil, err
 		}
+		p.drafted = true
 		rel, err := s.current(ctx, tx)
 		if err != nil {
 			return nil, err

@@ -153,6 +153,7 @@ func lockEnrolment(ctx context.Context, tx conn, id string) (*enrolment, *person
 	if err != nil {
 		return nil, nil, err
 	}
+	p.locked = true
 	e, err := enrolmentOf(ctx, tx, id)
 	if err != nil {
 		return nil, nil, err

@@ -68,6 +68,7 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 		if err != nil {
 			return nil, err
 		}
+		p.drafted = true
 		rel, err := s.current(ctx, tx)
 		if err != nil {
 			return nil, err
@@ -79,6 +80,7 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 		if err != nil {
 			return err
 		}
+		p.locked = true
 		for _, key := range slices.Compact([]string{keyFor(id), keyOf(p)}) { // before the merge it was decided under the id that asks
 			if before, err := decisionOf(ctx, tx, key); err != nil {
 				return err
@@ -207,7 +209,7 @@ func (s *Store) present(ctx context.Context, tx conn, p *person, rel *release, p
 	if properties == nil {
 		properties = map[string]any{}
 	}
-	intents, err := lookLeanings(ctx, tx, rel.intents, p.id, p.traits)
+	intents, err := s.lookLeanings(ctx, tx, rel.intents, p, now)
 	if err != nil {
 		return journey.Vars{}, err
 	}

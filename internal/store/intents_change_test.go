@@ -86,7 +86,7 @@ func TestRedefinedIntents(t *testing.T) {
 			more, err = s.RefreshIntents(s.ctx, noon, 2)
 			s.must(err)
 		}
-		s.same(pages, 3)
+		s.same(pages, 2) // nothing is known of eve
 		s.same(s.drain(), []string{"event tabi.intent_changed levelled/ana", "event tabi.intent_changed levelled/cem", "event tabi.intent_changed levelled/dan"})
 		s.same(s.strengths(noon, "cem"), want(2, 1.5, 1))
 		for _, id := range []string{"ana", "ben", "cem", "dan"} {
@@ -129,6 +129,42 @@ func (s *suite) kept(id string) (fresh, stale int) {
 		return err
 	}))
 	return fresh, stale
+}
+
+// A decision and a send find what is stale under the customer's lock: they store it, once, and the instances that wait for it hear of it.
+func TestDecisionsStoreWhatTheySumUp(t *testing.T) {
+	each(t, func(s *suite) {
+		s.channels, s.certain = emailAndApp, true
+		believe := func(weight float64) {
+			c := offering()
+			c.Journeys["levelled"] = levelled(above("buy-now", 0.8))
+			c.Intents = wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = weight })
+			_, err := s.Publish(s.ctx, noon, c)
+			s.must(err)
+		}
+		believe(0.1)
+		for _, id := range []string{"ana", "ben"} {
+			s.ingest(noon, s.identify(id, props{"email": id + "@example.com"}), s.track(id, "Cart Updated", nil), s.track(id, "Product Viewed", nil))
+		}
+		s.drain()
+		believe(2)
+		ask := Inbound{UserID: "ana", Group: "offers", RequestID: "r", Preview: true}
+		_, err := s.DecideInbound(s.ctx, noon, ask)
+		s.must(err)
+		if _, stale := s.kept("ana"); stale != 1 {
+			s.Fatal("a preview stored something")
+		}
+		ask.Preview = false
+		_, err = s.DecideInbound(s.ctx, noon, ask)
+		s.must(err)
+		fresh, stale := s.kept("ana")
+		s.same([]int{fresh, stale}, []int{2, 0})
+		s.same(s.drain(), []string{"event tabi.intent_changed levelled/ana"})
+		_, err = s.Reserve(s.ctx, noon, wall, s.send(s.at("levelled/ben"), "k"), time.Minute)
+		s.must(err)
+		fresh, stale = s.kept("ben")
+		s.same([]int{fresh, stale}, []int{2, 0})
+	})
 }
 
 // Redefined while two are still to become one: both histories count, by the new definition.

@@ -52,7 +52,7 @@ func (s *Store) Levels(ctx context.Context, now time.Time, in workflows.Levels) 
 		if err != nil {
 			return err
 		}
-		l, err := lookLeanings(ctx, tx, rel.intents, p.id, p.traits)
+		l, err := s.lookLeanings(ctx, tx, rel.intents, p, now)
 		if err != nil {
 			return err
 		}
@@ -70,17 +70,29 @@ func (s *Store) Levels(ctx context.Context, now time.Time, in workflows.Levels) 
 	return result, err
 }
 
-// lookLeanings reads a customer's intents without writing; what is stale is summed up for the look.
-func lookLeanings(ctx context.Context, tx conn, rules *intentRules, id string, traits map[string]any) (*leanings, error) {
-	found, stale, err := readLeanings(ctx, tx, rules, []string{id})
+// lookLeanings reads a customer's intents. What is stale is summed up: for the look alone, and stored where the transaction has locked the customer.
+func (s *Store) lookLeanings(ctx context.Context, tx conn, rules *intentRules, p *person, now time.Time) (*leanings, error) {
+	found, stale, err := readLeanings(ctx, tx, rules, []string{p.id})
 	if err != nil {
 		return nil, err
 	}
-	l := found[id]
-	if len(stale) > 0 {
-		if l.of, _, err = resummed(ctx, tx, rules, id, traitsOf(id, traits), nil); err != nil {
+	l := found[p.id]
+	switch {
+	case len(stale) == 0:
+		return l, nil
+	case p.drafted:
+		return nil, errAgain
+	case p.locked:
+		b := &batch{s: s, tx: tx, now: now, people: map[string]*person{}, touched: map[string]*enrolment{}}
+		own := *p
+		if err := b.adopt(ctx, &own); err != nil {
 			return nil, err
 		}
+		if err := b.settleIntents(ctx, &own); err != nil {
+			return nil, err
+		}
+		return own.leanings, b.flush(ctx)
 	}
-	return l, nil
+	l.of, _, err = resummed(ctx, tx, rules, p.id, p.vars(), nil)
+	return l, err
 }

@@ -171,8 +171,11 @@ func redefine(ctx context.Context, tx conn) error {
 	return err
 }
 
-// RefreshIntents sums up anew, after a release that defined intents otherwise, those of at most limit customers, and wakes the instances that wait for one
-// that moved; more reports that there is more to do at once. A customer who is heard of meanwhile does not wait for it.
+// refreshLooks is how many customers are looked at for each that may be summed up.
+const refreshLooks = 20
+
+// RefreshIntents sums up anew, after a release that defined intents otherwise, those of at most limit customers, who are locked meanwhile, and wakes the
+// instances that wait for one that moved; more reports that there is more to do at once. A customer who is heard of meanwhile does not wait for it.
 func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (more bool, err error) {
 	there, err := exists(ctx, s.reader, `select 1 from settings where key = 'intents'`)
 	if err != nil || !there {
@@ -197,11 +200,10 @@ func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (m
 		if err != nil {
 			return err
 		}
-		looked, err := b.refreshPage(ctx, rules, &reached, limit)
-		if err != nil {
+		if more, err = b.refreshPage(ctx, rules, &reached, limit); err != nil {
 			return err
 		}
-		if more = looked >= limit; more {
+		if more {
 			_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'intents'`, reached)
 		} else {
 			_, err = tx.ExecContext(ctx, `delete from settings where key = 'intents'`)
@@ -212,23 +214,25 @@ func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (m
 }
 
 // refreshPage looks at the customers behind reached, in the order of their ids. Those of whom there is no evidence are not locked.
-func (b *batch) refreshPage(ctx context.Context, rules *intentRules, reached *string, limit int) (looked int, err error) {
-	var page, concerned []string
+func (b *batch) refreshPage(ctx context.Context, rules *intentRules, reached *string, limit int) (more bool, err error) {
+	var page []string
+	concerned := map[string]bool{}
 	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
 		err := r.Scan(reached)
 		page = append(page, *reached)
 		return err
-	}, `select id from customers where merged_into = '' and id > $1 order by id limit $2`, *reached, limit); err != nil {
-		return 0, err
+	}, `select id from customers where merged_into = '' and id > $1 order by id limit $2`, *reached, limit*refreshLooks); err != nil {
+		return false, err
 	}
+	more = len(page) >= limit*refreshLooks
 	collect := func(r *sql.Rows) error {
 		var id string
 		err := r.Scan(&id)
-		concerned = append(concerned, id)
+		concerned[id] = true
 		return err
 	}
 	if err := within(ctx, b.tx, `select distinct customer from intents where customer in (%s)`, page, collect); err != nil {
-		return 0, err
+		return false, err
 	}
 	if len(rules.events) > 0 {
 		first := make([]any, len(rules.events))
@@ -236,34 +240,42 @@ func (b *batch) refreshPage(ctx context.Context, rules *intentRules, reached *st
 			first[i] = name
 		}
 		if err := within(ctx, b.tx, `select distinct customer from events where name in (`+list(1, len(first))+`) and customer in (%s)`, page, collect, first...); err != nil {
-			return 0, err
+			return false, err
 		}
 	}
-	if err := b.lock(ctx, concerned); err != nil {
-		return 0, err
+	ids := slices.DeleteFunc(page, func(id string) bool { return !concerned[id] }) // in the database's order, which reached goes by
+	if len(ids) > limit {
+		ids, more = ids[:limit], true
+		*reached = ids[limit-1]
 	}
-	for _, id := range sorted(concerned) {
-		p := b.people[id]
-		if p.merged != "" {
-			continue
-		}
-		l, err := b.leanings(ctx, p)
-		if err != nil {
-			return 0, err
-		}
-		moved := map[string]bool{}
-		for _, name := range rules.names {
-			before, known := l.before[name]
-			if !known {
-				before = rules.none(name)
+	if err := b.lock(ctx, ids); err != nil {
+		return false, err
+	}
+	for _, id := range sorted(ids) {
+		if p := b.people[id]; p.merged == "" {
+			if err := b.settleIntents(ctx, p); err != nil {
+				return false, err
 			}
-			moved[name] = math.Abs(before.ScoreAt(b.now)-l.strength(name).ScoreAt(b.now)) > 1e-9 || before.HalfLife != l.strength(name).HalfLife
-		}
-		if err := b.intentsMoved(ctx, p, slices.Clone(p.open), moved); err != nil {
-			return 0, err
 		}
 	}
-	return len(page), nil
+	return more, nil
+}
+
+// settleIntents sums a customer's intents up, where they are stale, and tells the instances that wait for one that moved by it.
+func (b *batch) settleIntents(ctx context.Context, p *person) error {
+	l, err := b.leanings(ctx, p)
+	if err != nil || l.rules == nil {
+		return err
+	}
+	moved := map[string]bool{}
+	for _, name := range l.rules.names {
+		before, known := l.before[name]
+		if !known {
+			before = l.rules.none(name)
+		}
+		moved[name] = math.Abs(before.ScoreAt(b.now)-l.strength(name).ScoreAt(b.now)) > 1e-9 || before.HalfLife != l.strength(name).HalfLife
+	}
+	return b.intentsMoved(ctx, p, slices.Clone(p.open), moved)
 }
 
 // intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a level of such an intent that holds now, or that will

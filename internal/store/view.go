@@ -77,7 +77,7 @@ func (s *Store) vars(ctx context.Context, tx conn, e *enrolment, p *person, scen
 	if err != nil {
 		return journey.Vars{}, err
 	}
-	intents, err := lookLeanings(ctx, tx, rel.intents, p.id, p.traits)
+	intents, err := s.lookLeanings(ctx, tx, rel.intents, p, now)
 	if err != nil {
 		return journey.Vars{}, err
 	}
