@@ -181,6 +181,24 @@ func TestRedefinedAndMerged(t *testing.T) {
 	})
 }
 
+// Merged under a release without intents, they are one when it has some again: also what was set, which no event tells.
+func TestMergedWithoutIntents(t *testing.T) {
+	each(t, func(s *suite) {
+		s.believes(wishes())
+		s.ingest(noon, s.track("ana", "Product Viewed", nil), s.track("old", "Product Viewed", nil))
+		s.must(s.SetIntents(s.ctx, noon, "old", map[string]float64{"complaint": 0.75}))
+		s.publishes(nil, reminder())
+		s.ingest(noon, Call{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "old"})
+		for _, table := range []string{"intents", "intent_evidence"} {
+			stranded, err := exists(s.ctx, s.reader, `select 1 from `+table+` where customer = 'old'`)
+			s.must(err)
+			s.same(stranded, false)
+		}
+		s.believes(wishes())
+		s.same(s.strengths(noon, "ana"), map[string]float64{"buy-now": 0.8, "complaint": rounded(math.Log(4))})
+	})
+}
+
 func TestSetIntents(t *testing.T) {
 	each(t, func(s *suite) {
 		s.believes(wishes(), levelled(above("buy-now", 0.5)), gold("intent.buy_now > 0.8"))

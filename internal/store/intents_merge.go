@@ -8,8 +8,11 @@ import (
 // It is to be called before the events move.
 func (b *batch) joinIntents(ctx context.Context, gone, survivor *person) error {
 	rules, err := b.intentRules(ctx)
-	if err != nil || rules == nil {
+	if err != nil {
 		return err
+	}
+	if rules == nil { // what is kept is summed up anew when a release has intents again
+		return b.moveIntents(ctx, gone, survivor)
 	}
 	into, err := b.leanings(ctx, survivor)
 	if err != nil {
@@ -32,9 +35,14 @@ func (b *batch) joinIntents(ctx context.Context, gone, survivor *person) error {
 	if gone.version == 1 && len(from.of) == 0 {
 		return nil
 	}
+	return b.moveIntents(ctx, gone, survivor)
+}
+
+// moveIntents gives a customer's evidence to another, and forgets the strengths that rested on it.
+func (b *batch) moveIntents(ctx context.Context, gone, survivor *person) error {
 	if _, err := b.tx.ExecContext(ctx, `update intent_evidence set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
 		return err
 	}
-	_, err = b.tx.ExecContext(ctx, `delete from intents where customer = $1`, gone.id)
+	_, err := b.tx.ExecContext(ctx, `delete from intents where customer = $1`, gone.id)
 	return err
 }

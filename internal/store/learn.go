@@ -20,7 +20,7 @@ type resolved struct {
 	at            int64 // when it was known: of an acceptance, or the end of its window
 }
 
-// unsaidFor is how long an offer whose message never went out is kept.
+// unsaidFor is how long an offer whose message is not being sent, and never went out, is kept.
 const unsaidFor = 7 * 24 * time.Hour
 
 // Learn lets the models learn the outcomes of up to limit offers (default 500): those that were accepted, and those whose window is over, which were ignored.
@@ -37,7 +37,8 @@ func (s *Store) Learn(ctx context.Context, now time.Time, limit int) (n int, err
 		if _, err := tx.ExecContext(ctx, `update settings set value = value where key = 'models'`); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `delete from offers where offered_at = 0 and decided_at < $1`, millis(now.Add(-unsaidFor))); err != nil {
+		if _, err := tx.ExecContext(ctx, `delete from offers where offered_at = 0 and decided_at < $1
+			and not exists (select 1 from contacts c where c.key = offers.key and c.status in ('sending', 'retry', 'held'))`, millis(now.Add(-unsaidFor))); err != nil {
 			return err
 		}
 		// Only what nobody has accepted by now, under its lock: an acceptance that is being committed wins.

@@ -70,7 +70,8 @@ func accepts(rules *journey.Rulebook) map[string][]*journey.Action {
 }
 
 // accepted credits an event of the customer to the last offer of each action that it accepts, while that offer's window is open: until its last
-// millisecond, by arrival. One that was accepted before is not accepted again, and the offers before it are not either.
+// millisecond, by arrival. One that was accepted before is not accepted again, and the offers before it are not either. An offer that is on its way, or may
+// have gone out, is one: who accepts may be faster than the word of the provider.
 func (b *batch) accepted(ctx context.Context, p *person, ev *event) error {
 	rel, err := b.release(ctx)
 	if err != nil {
@@ -83,13 +84,17 @@ func (b *batch) accepted(ctx context.Context, p *person, ev *event) error {
 	last := map[string]string{}
 	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
 		var action, key string
-		err := r.Scan(&action, &key)
+		var newer int64
+		err := r.Scan(&action, &key, &newer)
 		last[action] = key
 		return err
-	}, `select o.action, o.key from offers o where o.customer = $1 and o.offered_at > 0 and o.outcome = '' and o.expires_at >= $2
+	}, `select o.action, o.key, 0 as newer from offers o where o.customer = $1 and o.offered_at > 0 and o.outcome = '' and o.expires_at >= $2
 		and not exists (select 1 from offers n where n.customer = o.customer and n.action = o.action and n.offered_at > 0 and
 			(n.offered_at > o.offered_at or n.offered_at = o.offered_at and (n.decided_at > o.decided_at or n.decided_at = o.decided_at and n.key > o.key)))
-		`, p.id, millis(b.now)); err != nil {
+		union all select o.action, o.key, o.decided_at from offers o join contacts c on c.key = o.key where o.customer = $1 and o.offered_at = 0 and o.outcome = ''
+			and (c.status = 'sending' or c.in_doubt = 1 and c.status in ('retry', 'held'))
+			and not exists (select 1 from offers n where n.customer = o.customer and n.action = o.action and n.offered_at > o.decided_at)
+		order by newer`, p.id, millis(b.now)); err != nil {
 		return err
 	}
 	var scope *journey.Scope
@@ -109,7 +114,9 @@ func (b *batch) accepted(ctx context.Context, p *person, ev *event) error {
 		if !rel.rules.Test(a.Accept.When, scope) {
 			continue
 		}
-		if _, err := b.tx.ExecContext(ctx, `update offers set outcome = $2, resolved_at = $3, accepted_by = $4 where key = $1 and outcome = ''`, key, OfferAccepted, millis(b.now), ev.id); err != nil {
+		if _, err := b.tx.ExecContext(ctx, `update offers set outcome = $2, resolved_at = $3, accepted_by = $4,
+			offered_at = case when offered_at = 0 then $3 else offered_at end, expires_at = case when offered_at = 0 then $3 + within_ms else expires_at end
+			where key = $1 and outcome = ''`, key, OfferAccepted, millis(b.now), ev.id); err != nil {
 			return err
 		}
 	}

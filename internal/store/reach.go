@@ -28,7 +28,8 @@ var reactions = map[string]reaction{
 }
 
 // react learns from an event how the customer answers. It is credited to the send that the event names, else to the latest on its channel: the best answer to one
-// send counts, once. An answer to a send that the ledger does not know (of another system, or to none) counts as one send, answered.
+// send counts, once. An answer to a send that the ledger does not know (of another system, or to none) counts as one send, answered. What was shown to a customer
+// who was here reached nobody: an answer to that says nothing of the channel.
 func (b *batch) react(ctx context.Context, p *person, ev *event) error {
 	r, known := reactions[ev.name]
 	if !known {
@@ -52,14 +53,14 @@ func (b *batch) react(ctx context.Context, p *person, ev *event) error {
 	for _, name := range []string{"journey", "step", "message"} {
 		w.equals(name, clean(str(name)))
 	}
-	var key string
+	var key, enrolment string
 	var sent int64
 	var before float64
-	err := b.tx.QueryRowContext(ctx, `select key, at, answered from contacts`+w.sql()+` order by at desc limit 1`, w.args...).Scan(&key, &sent, &before)
+	err := b.tx.QueryRowContext(ctx, `select key, enrolment, at, answered from contacts`+w.sql()+` order by case when enrolment = '' then 1 else 0 end, at desc limit 1`, w.args...).Scan(&key, &enrolment, &sent, &before)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return reached(ctx, b.tx, p.id, r.channel, at, 1, r.worth)
-	case err != nil || r.worth <= before:
+	case err != nil || enrolment == "" || r.worth <= before:
 		return err
 	}
 	if _, err := b.tx.ExecContext(ctx, `update contacts set answered = $2 where key = $1`, key, r.worth); err != nil {
@@ -142,7 +143,7 @@ func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error 
 			err := r.Scan(&name, &c.Sends, &c.Answers)
 			channels[name] = c
 			return err
-		}, `select channel, count(*), sum(answered) from (select channel, answered from contacts where at <= $1 and status = 'sent' order by at desc limit $2) as latest group by channel`,
+		}, `select channel, count(*), sum(answered) from (select channel, answered from contacts where at <= $1 and status = 'sent' and enrolment <> '' order by at desc limit $2) as latest group by channel`,
 			millis(now.Add(-populationRest)), populationSends)
 	})
 	if err != nil {

@@ -68,6 +68,27 @@ func TestAnAnswerCountsOncePerSend(t *testing.T) {
 	})
 }
 
+// What a page shows a customer who is there says nothing of how they are reached.
+func TestWhatIsShownIsNoReach(t *testing.T) {
+	each(t, func(s *suite) {
+		s.brainy()
+		s.channels = append(s.channels, journey.ChannelSpec{Name: "push", Address: "push_token"})
+		show := func(channel, id string) {
+			_, err := s.writer.ExecContext(s.ctx, `insert into contacts (key, enrolment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until)
+				values ($1, '', '', '', 'offer', 'ana', $2, 'marketing', '', 'sent', '', 1, $3, 1, 0)`, id, channel, millis(noon.Add(time.Hour)))
+			s.must(err)
+		}
+		show("push", "s1")
+		s.ingest(noon, s.track("ana", "Push Clicked", props{"message": "offer"}))
+		s.same(s.reachOf("ana", "push"), [2]float64{0, 0})
+		e := s.enters("ana", nil)
+		s.offers(e, "k", noon)
+		show("email", "s2")
+		s.ingest(noon, s.track("ana", "Email Link Clicked", nil))
+		s.same(s.reachOf("ana", "email"), [2]float64{1, 1})
+	})
+}
+
 func TestReachIsMerged(t *testing.T) {
 	each(t, func(s *suite) {
 		s.governed(journey.Policy{})
