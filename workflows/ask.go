@@ -134,10 +134,11 @@ func (r *run) report(ctx workflow.Context, parked *Parked) error {
 	passed := r.st.Passed
 	r.st.Passed = nil
 	what := "tell the store how it ended"
+	out := Report{Ref: r.ref(), Seq: r.st.Reports, Passed: passed, Parked: parked, Ended: r.st.Ended}
 	if parked != nil {
-		what = "tell the store where it waits"
+		what, out.Key = "tell the store where it waits", r.st.Parking.Key
 	}
-	err := r.local(ctx, ReportActivity, what, Report{Ref: r.ref(), Seq: r.st.Reports, Passed: passed, Parked: parked, Ended: r.st.Ended}, nil)
+	err := r.local(ctx, ReportActivity, what, out, nil)
 	if err != nil {
 		r.st.Passed = append(passed, r.st.Passed...) // the next report tells it
 	}

@@ -77,6 +77,7 @@ type Report struct {
 	Seq    int       `json:"seq"` // from 1, rising within the chain: a repeat changes nothing
 	Passed []Passage `json:"passed,omitempty"`
 	Parked *Parked   `json:"parked,omitempty"`
+	Key    string    `json:"key,omitempty"` // of the visit it is parked at, where the world knows the visit by one: enrolment/step/visit
 	Ended  *Ended    `json:"ended,omitempty"`
 }
 

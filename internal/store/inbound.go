@@ -54,7 +54,9 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 		})
 		return out, err
 	}
-	keyFor := func(id string) string { return "inbound/" + url.PathEscape(id) + "/" + url.PathEscape(clean(in.RequestID)) }
+	keyFor := func(id string) string {
+		return "inbound/" + url.PathEscape(id) + "/" + url.PathEscape(clean(in.RequestID))
+	}
 	keyOf := func(p *person) string { return keyFor(p.id) }
 	decide := func(tx conn, p *person, rel *release) (*draft, error) {
 		vars, err := s.present(ctx, tx, p, rel, properties, now)

@@ -317,3 +317,25 @@ func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
 		}
 	})
 }
+
+// Back at the same step, it is another visit: what the earlier one left is given up, and what its attempt did may still come to light.
+func TestAnEarlierVisitIsLeftBehind(t *testing.T) {
+	each(t, func(s *suite) {
+		s.governed(journey.Policy{QuietHours: &quiet})
+		a, b := s.both("ana")
+		key := func(e Enrolment, visit int) string { return fmt.Sprintf("%s/nudge/%d", e.ID, visit) }
+		sending, _ := s.decides(b, key(b, 1), noon)
+		s.decides(a, key(a, 1), night)
+		s.decides(a, key(a, 2), night)
+		for _, e := range []Enrolment{a, b} {
+			s.must(s.Report(s.ctx, night, workflows.Report{Ref: ref(e), Seq: 1, Parked: &workflows.Parked{Step: "nudge", Kind: "send", Since: night}, Key: key(e, 2)}))
+		}
+		held, left := s.contact(key(a, 2)), s.contact(key(a, 1))
+		s.same([]any{held.Status, left.Status, left.Reason}, []any{"held", "suppressed", "MOVED_ON"})
+		left = s.contact(key(b, 1))
+		s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "MOVED_ON", true})
+		s.settles(sending, night, workflows.StatusSent)
+		left = s.contact(key(b, 1))
+		s.same([]any{left.Status, left.Unknown}, []any{"sent", false})
+	})
+}

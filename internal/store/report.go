@@ -21,7 +21,7 @@ func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) e
 			return err
 		}
 		if r.Parked != nil {
-			if err := leftBehind(ctx, tx, r.Enrolment, r.Parked.Step); err != nil {
+			if err := leftBehind(ctx, tx, r.Enrolment, r.Parked.Step, r.Key); err != nil {
 				return err
 			}
 		}
@@ -29,15 +29,18 @@ func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) e
 	})
 }
 
-// leftBehind gives up the sends that a reroute or a person took an instance away from: one that quiet hours held, and one that was being repeated, which
-// gives its place in the limits back unless it may have gone out.
-func leftBehind(ctx context.Context, tx conn, enrolment, step string) error {
+// leftBehind gives up the sends that a reroute or a person took an instance away from: one that quiet hours held; one that was being repeated, which gives its
+// place in the limits back unless it may have gone out; and one whose attempt told nothing, which may have. key is of the visit that it is at, if known: an
+// earlier visit of the same step is left too.
+func leftBehind(ctx context.Context, tx conn, enrolment, step, key string) error {
+	const left = ` and (step <> $2 or $3 <> '' and key <> $3)`
 	for _, statement := range []string{
-		`update contacts set status = 'suppressed', reason = '` + reasonMovedOn + `', until_at = 0 where enrolment = $1 and status = 'held' and step <> $2`,
-		`delete from offers where offered_at = 0 and key in (select key from contacts where enrolment = $1 and status = 'retry' and step <> $2 and action <> '')`,
-		`update contacts set status = 'failed', reason = '` + reasonMovedOn + `' where enrolment = $1 and status = 'retry' and step <> $2`,
+		`update contacts set status = 'suppressed', reason = '` + reasonMovedOn + `', until_at = 0 where enrolment = $1 and status = 'held'` + left,
+		`delete from offers where offered_at = 0 and key in (select key from contacts where enrolment = $1 and status = 'retry'` + left + ` and action <> '')`,
+		`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end, status = 'failed', reason = '` + reasonMovedOn + `'
+			where enrolment = $1 and status in ('retry', 'sending')` + left,
 	} {
-		if _, err := tx.ExecContext(ctx, statement, enrolment, step); err != nil {
+		if _, err := tx.ExecContext(ctx, statement, enrolment, step, key); err != nil {
 			return err
 		}
 	}

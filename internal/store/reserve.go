@@ -228,17 +228,18 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 			return err
 		case n == 0 || row == nil || row.token != r.Token:
 			return ErrNotMine
-		case row.status == o.Status && o.Status != statusSending && !(row.status == workflows.StatusFailed && row.reason == reasonEnded):
+		}
+		// What was given up when its instance ended or went on elsewhere may still turn out to have been sent.
+		gaveUp := row.status == workflows.StatusFailed && (row.reason == reasonEnded || row.reason == reasonMovedOn)
+		if row.status == o.Status && !gaveUp {
 			return nil
 		}
-		// What its instance's end had given up may still turn out to have been sent.
-		gaveUp := row.status == workflows.StatusFailed && row.reason == reasonEnded
 		if row.status != statusSending && !gaveUp {
 			return ErrNotMine
 		}
 		status, reason := o.Status, o.Reason
 		if status == workflows.StatusRetry && gaveUp {
-			status, reason = workflows.StatusFailed, reasonEnded
+			status, reason = workflows.StatusFailed, row.reason
 		}
 		doubt := o.Unknown || row.doubt != 0 && status != workflows.StatusSent // an earlier attempt's doubt stays until it is surely sent
 		said := ""
