@@ -14,25 +14,19 @@ import (
 const inMemory = ":memory:"
 
 // memory opens an empty database in memory: one connection, no file, nothing to sync.
-func memory() (*sql.DB, error) {
-	db, err := sql.Open("sqlite", inMemory+"?_pragma=foreign_keys(1)&_pragma=journal_mode(MEMORY)&_pragma=synchronous(OFF)&_pragma=temp_store(MEMORY)&_txlock=immediate")
-	if err != nil {
-		return nil, fmt.Errorf("database: %w", err)
-	}
+func memory() *sql.DB {
+	db := openLite(inMemory + "?_pragma=foreign_keys(1)&_pragma=journal_mode(MEMORY)&_pragma=synchronous(OFF)&_pragma=temp_store(MEMORY)&_txlock=immediate")
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
 	db.SetConnMaxIdleTime(0)
 	db.SetConnMaxLifetime(0)
-	return db, nil
+	return db
 }
 
 // image is an empty database of this build's schema, migrated once per process: hundreds of simulations open one each.
 var image = sync.OnceValues(func() (raw []byte, err error) {
 	ctx := context.Background()
-	s := &Store{}
-	if s.writer, err = memory(); err != nil {
-		return nil, err
-	}
+	s := &Store{writer: memory()}
 	s.reader = s.writer
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := s.migrate(ctx, goose.DialectSQLite3); err != nil {
@@ -72,9 +66,7 @@ func (s *Store) openMemory(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	if s.writer, err = memory(); err != nil {
-		return err
-	}
+	s.writer = memory()
 	s.reader = s.writer
 	if err := rawSQLite(ctx, s.writer, func(c sqliteConn) error { return c.Deserialize(schema) }); err != nil {
 		return errors.Join(fmt.Errorf("database: %w", err), s.Close())

@@ -17,7 +17,6 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-	_ "modernc.org/sqlite" // the embedded database
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -106,16 +105,11 @@ func (s *Store) openSQLite(o Options) error {
 	}
 	const pragmas = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)"
 	name := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(strings.TrimPrefix(o.URL, "file:"))
-	var err error
-	if s.writer, err = sql.Open("sqlite", name+pragmas+"&_txlock=immediate"); err != nil {
-		return fmt.Errorf("database: %w", err)
-	}
+	s.writer = openLite(name + pragmas + "&_txlock=immediate")
 	s.writer.SetMaxOpenConns(1)
 	s.writer.SetConnMaxIdleTime(0)
 	s.writer.SetConnMaxLifetime(0)
-	if s.reader, err = sql.Open("sqlite", name+pragmas+"&_pragma=query_only(1)"); err != nil {
-		return errors.Join(fmt.Errorf("database: %w", err), s.writer.Close())
-	}
+	s.reader = openLite(name + pragmas + "&_pragma=query_only(1)")
 	s.drafts = make(chan struct{}, min(runtime.GOMAXPROCS(0), sqliteReaders-1))
 	s.reader.SetMaxOpenConns(sqliteReaders)
 	s.reader.SetMaxIdleConns(sqliteReaders)
