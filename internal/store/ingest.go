@@ -19,7 +19,8 @@ const (
 )
 
 // Ingest takes calls, in order, in one transaction: dedupes, resolves identity, changes profiles, stores events, and writes the deliveries
-// they cause and the enrolments they open. A call that cannot be taken (no id, no name) fails all of them.
+// they cause and the enrolments they open. A call that cannot be taken (no id, no name) fails all of them. Callers that come while a
+// transaction is under way share the next one; what one of them is refused for does not concern the others.
 //
 // identify becomes the event "Customer Updated" with the given traits as properties, page "Page Viewed" and screen "Screen Viewed" (Event, if given, as property
 // name), group "Group Joined" with group_id (from property groupId or group_id) and the group's traits, which are kept as trait groups.<group id>. alias becomes none.
@@ -40,19 +41,24 @@ func (s *Store) Ingest(ctx context.Context, now time.Time, calls []Call) ([]Rece
 	if err := s.classify(ctx, cleaned); err != nil {
 		return nil, err
 	}
+	return s.intake.take(ctx, now, cleaned, s.ingest)
+}
+
+// ingest is Ingest of calls that are checked and classified.
+func (s *Store) ingest(ctx context.Context, now time.Time, calls []Call) ([]Receipt, error) {
 	var receipts []Receipt
 	err := s.change(ctx, now, func(tx conn, b *batch) error {
 		receipts = nil
-		names, err := b.identify(ctx, cleaned)
+		names, err := b.identify(ctx, calls)
 		if err != nil {
 			return err
 		}
-		seen, err := b.known(ctx, cleaned)
+		seen, err := b.known(ctx, calls)
 		if err != nil {
 			return err
 		}
-		for i := range cleaned {
-			c := &cleaned[i]
+		for i := range calls {
+			c := &calls[i]
 			p := b.people[names[c.subject()]]
 			if seen[c.MessageID] {
 				receipts = append(receipts, Receipt{ID: c.MessageID, Customer: p.id, Duplicate: true})

@@ -40,6 +40,7 @@ type Store struct {
 	population population
 
 	models modelCache
+	intake intake
 
 	mu       sync.Mutex
 	release  *release
@@ -90,6 +91,7 @@ func (s *Store) openPostgres(o Options) error {
 	conns := cmp.Or(o.MaxConns, 16)
 	s.writer.SetMaxOpenConns(conns)
 	s.turns = make(chan struct{}, conns)
+	s.intake.limit = min(conns, postgresIntakes)
 	s.writer.SetMaxIdleConns(conns)
 	s.writer.SetConnMaxIdleTime(5 * time.Minute)
 	s.reader = s.writer

@@ -148,8 +148,8 @@ func list(from, n int) string {
 	return b.String()
 }
 
-// chunkSizes keep the number of statement texts small, so that the driver's statement cache holds them all.
-var chunkSizes = []int{128, 32, 8, 1}
+// chunkSizes, each half of the one before it, keep the number of statement texts small, so that the driver's statement cache holds them all.
+var chunkSizes = []int{128, 64, 32, 16, 8, 4, 2, 1}
 
 // chunks cuts n rows into pieces of those sizes.
 func chunks(n int, f func(from, to int) error) error {
@@ -222,13 +222,23 @@ func update(ctx context.Context, tx conn, table, key, set string, kinds []string
 
 // within runs a query whose text holds %s for a list of ids, in pieces, and scans every row. The parameters of first come before the ids.
 func within(ctx context.Context, tx conn, query string, ids []string, scan func(*sql.Rows) error, first ...any) error {
-	return chunks(len(ids), func(from, to int) error {
+	for piece := range slices.Chunk(ids, chunkSizes[0]) {
 		args := slices.Clone(first)
-		for _, id := range ids[from:to] {
+		for _, id := range piece {
 			args = append(args, id)
 		}
-		return rows(ctx, tx, scan, fmt.Sprintf(query, list(len(first)+1, to-from)), args...)
-	})
+		size := 1
+		for size < len(piece) {
+			size *= 2
+		}
+		for range size - len(piece) {
+			args = append(args, piece[0]) // to be in the list twice changes nothing
+		}
+		if err := rows(ctx, tx, scan, fmt.Sprintf(query, list(len(first)+1, size)), args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rows scans every row of a query.
