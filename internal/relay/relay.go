@@ -163,6 +163,9 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 			return
 		}
 		l.Attempts = 0
+		if cause == nil {
+			return // the lease went back with it
+		}
 	}
 	words, retry := "", time.Time{}
 	if cause != nil {

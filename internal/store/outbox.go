@@ -184,8 +184,8 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrolment, queue []q
 	return out, nil
 }
 
-// advance is the set clause that makes everything up to $2 done.
-const advance = `head = $2 + 1, attempts = 0, last_error = '', due_at = 0,
+// advance is the set clause that makes everything up to $2 done, and gives the lease back.
+const advance = `lease_until = 0, head = $2 + 1, attempts = 0, last_error = '', due_at = 0,
 	queued_at = coalesce((select min(d.at) from deliveries d where d.enrolment = $1 and d.seq > $2), enrolments.queued_at)`
 
 // decideEntries decides the deferred entries at the head of an enrolment's queue: the customer enters where the instance that was in the way is so no more.
@@ -221,8 +221,7 @@ func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error
 				return err
 			}
 		}
-		_, err = tx.ExecContext(ctx, `update enrolments set lease_until = 0 where id = $1`, e.ID)
-		return err
+		return nil
 	})
 	if err == nil {
 		s.wake() // what stands behind it is due now
@@ -242,7 +241,7 @@ func (b *batch) done(ctx context.Context, id string, seq, token int64) error {
 	return err
 }
 
-// Delivered marks deliveries up to seq as done. ErrNotMine where the lease was lost.
+// Delivered marks deliveries up to seq as done and gives the lease back. ErrNotMine where the lease was lost.
 func (s *Store) Delivered(ctx context.Context, l Lease, seq int64) error {
 	return s.write(ctx, func(tx conn) error {
 		b := &batch{s: s, tx: tx}
@@ -251,29 +250,29 @@ func (s *Store) Delivered(ctx context.Context, l Lease, seq int64) error {
 			return err
 		}
 		// Done before, or dropped because the instance has ended: both are fine for the one who holds the lease.
-		held, err := exists(ctx, tx, `select 1 from enrolments where id = $1 and lease_token = $2`, l.Enrolment.ID, l.Token)
-		if err == nil && !held {
-			err = ErrNotMine
-		}
-		return err
+		return unlease(ctx, tx, `update enrolments set lease_until = 0 where id = $1 and lease_token = $2`, l)
 	})
 }
 
 // maxCause bounds the reason that is kept of a failed delivery, in bytes.
 const maxCause = 500
 
-// Unlease gives a lease back. With a cause, its first delivery is tried again at retry (wall). ErrNotMine where the lease was lost.
+// Unlease gives a lease back of which nothing, or nothing more, was delivered. With a cause, its first delivery is tried again at retry (wall).
+// ErrNotMine where the lease was lost.
 func (s *Store) Unlease(ctx context.Context, l Lease, cause string, retry time.Time) error {
 	return s.write(ctx, func(tx conn) error {
-		query, args := `update enrolments set lease_until = 0 where id = $1 and lease_token = $2`, []any{l.Enrolment.ID, l.Token}
-		if cause != "" {
-			query = `update enrolments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token = $2`
-			args = append(args, clean(cause[:min(len(cause), maxCause)]), millis(retry))
+		if cause == "" {
+			return unlease(ctx, tx, `update enrolments set lease_until = 0 where id = $1 and lease_token = $2`, l)
 		}
-		n, err := affected(ctx, tx, query, args...)
-		if err == nil && n == 0 {
-			err = ErrNotMine
-		}
-		return err
+		return unlease(ctx, tx, `update enrolments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token = $2`,
+			l, clean(cause[:min(len(cause), maxCause)]), millis(retry))
 	})
+}
+
+func unlease(ctx context.Context, tx conn, query string, l Lease, more ...any) error {
+	n, err := affected(ctx, tx, query, append([]any{l.Enrolment.ID, l.Token}, more...)...)
+	if err == nil && n == 0 {
+		err = ErrNotMine
+	}
+	return err
 }
