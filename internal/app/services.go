@@ -93,6 +93,20 @@ func (s *Services) Relay() *relay.Relay {
 // workerStop is how long a worker lets activities under way finish; the process ends within ten seconds.
 const workerStop = 8 * time.Second
 
+// WorkerOptions are those of every worker of tabi.
+func (c *Config) WorkerOptions() worker.Options {
+	return worker.Options{
+		// Fixed pollers let some first tasks wait for seconds; these follow the load.
+		WorkflowTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		MaxConcurrentWorkflowTaskExecutionSize:  c.WorkflowTasks,
+		MaxConcurrentActivityExecutionSize:      c.Activities,
+		MaxConcurrentLocalActivityExecutionSize: c.LocalActivities,
+		DisableRegistrationAliasing:             true,
+		WorkerStopTimeout:                       workerStop,
+	}
+}
+
 // RunWorker serves workflows and activities until ctx ends, then lets what is under way finish.
 func (s *Services) RunWorker(ctx context.Context) error {
 	channels, err := channel.Open(s.Config.Channels)
@@ -117,22 +131,14 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	}
 	worker.SetStickyWorkflowCacheSize(c.StickyCache)
 	fatal := make(chan error, 1)
-	w := worker.New(s.Temporal, workflows.TaskQueue, worker.Options{
-		// Fixed pollers let some first tasks wait for seconds; these follow the load.
-		WorkflowTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		ActivityTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		MaxConcurrentWorkflowTaskExecutionSize:  c.WorkflowTasks,
-		MaxConcurrentActivityExecutionSize:      c.Activities,
-		MaxConcurrentLocalActivityExecutionSize: c.LocalActivities,
-		DisableRegistrationAliasing:             true,
-		WorkerStopTimeout:                       workerStop,
-		OnFatalError: func(err error) {
-			select {
-			case fatal <- err:
-			default:
-			}
-		},
-	})
+	options := c.WorkerOptions()
+	options.OnFatalError = func(err error) {
+		select {
+		case fatal <- err:
+		default:
+		}
+	}
+	w := worker.New(s.Temporal, workflows.TaskQueue, options)
 	workflows.Register(w)
 	activities.Register(w, activities.New(activities.Config{
 		Store: s.Store, Channels: channels, Clock: s.Clock, Logger: s.Log.Named("activities"),

@@ -31,9 +31,9 @@ func (r *Relay) deliver(ctx context.Context, l store.Lease, d store.Delivery) er
 	return nil
 }
 
-// start starts an instance. It may be repeated: the run that is not the enrolment's first ends at once.
-func (r *Relay) start(ctx context.Context, e store.Enrolment, in *workflows.Input) error {
-	_, err := r.cfg.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+// StartOptions are those by which the instance of an enrolment is started.
+func StartOptions(e store.Enrolment) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
 		ID:                                       e.WorkflowID,
 		TaskQueue:                                workflows.TaskQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
@@ -48,7 +48,12 @@ func (r *Relay) start(ctx context.Context, e store.Enrolment, in *workflows.Inpu
 		StaticSummary: fmt.Sprintf("%s of customer %s", e.Journey, e.Customer),
 		StaticDetails: fmt.Sprintf("Entered by **%s** at %s (virtual time), on revision `%s`. The current details tell where it is; the query `state` tells more.",
 			e.EntryName, e.EnteredAt.UTC().Format(time.RFC3339), e.Revision),
-	}, workflows.JourneyType, in)
+	}
+}
+
+// start starts an instance. It may be repeated: the run that is not the enrolment's first ends at once.
+func (r *Relay) start(ctx context.Context, e store.Enrolment, in *workflows.Input) error {
+	_, err := r.cfg.Client.ExecuteWorkflow(ctx, StartOptions(e), workflows.JourneyType, in)
 	var taken *serviceerror.WorkflowExecutionAlreadyStarted
 	if !errors.As(err, &taken) {
 		return err

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+)
+
+// journeysPart counts journeys by the second, by turns: plain, tuned, tabi, and again.
+func journeysPart(ctx context.Context, b *bench, s *server, out *section) error {
+	for _, duties := range []bool{true, false} {
+		if err := race(ctx, b, s, out, duties); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func race(ctx context.Context, b *bench, s *server, out *section, duties bool) error {
+	label := "with duties"
+	if !duties {
+		label = "without duties"
+	}
+	w, err := openWorld(ctx, s, "journeys-"+map[bool]string{true: "d", false: "b"}[duties])
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	all, err := w.variants(duties)
+	if err != nil {
+		return err
+	}
+	rates := map[string][]float64{}
+	for round := range b.rounds + 1 { // the first is for warming up
+		n := b.journeys
+		if round == 0 {
+			n = min(n, 2*b.slots)
+		}
+		for _, v := range all {
+			rate, err := b.turn(ctx, w, v, n, b.profiling(v, duties, round))
+			if err != nil {
+				return err
+			}
+			if round > 0 {
+				rates[v.name] = append(rates[v.name], rate)
+				b.say("%s, %s, round %d: %s %.0f journeys/s", s.name, label, round, v.name, rate)
+			}
+		}
+	}
+	out.compare("tabi, "+label, rates["tabi"], "journeys/s", "plain", rates["plain"])
+	out.compare("tabi, "+label, rates["tabi"], "journeys/s", "tuned", rates["tuned"])
+	out.compare("tuned, "+label, rates["tuned"], "journeys/s", "plain", rates["plain"])
+	out.rounds("plain, "+label, rates["plain"], "journeys/s")
+	return nil
+}
+
+// turn is one measurement: n journeys of a variant. Opening their enrolments is not measured; it is the same for all.
+func (b *bench) turn(ctx context.Context, w *world, v variant, n int, profile string) (rate float64, err error) {
+	entrants, err := w.enrol(ctx, n, "Bench Started", "Bench Answered")
+	if err != nil {
+		return 0, err
+	}
+	before := w.stub.sent.Load()
+	stop, err := profiled(profile)
+	if err != nil {
+		return 0, err
+	}
+	took, err := drive(ctx, v, entrants, b.slots)
+	stop()
+	if err != nil {
+		return 0, err
+	}
+	// Without a ledger, the local activities of a workflow task that is done again send again.
+	if sent := w.stub.sent.Load() - before; v.duties && sent != int64(2*n) || sent < int64(2*n) {
+		return 0, fmt.Errorf("%s: %d journeys made %d sends, not two each", v.name, n, sent)
+	}
+	return float64(n) / took.Seconds(), nil
+}
+
+// profiling is where the CPU profile of a turn goes: of the last round, where one was asked for.
+func (b *bench) profiling(v variant, duties bool, round int) string {
+	if b.profiles == "" || round != b.rounds {
+		return ""
+	}
+	return filepath.Join(b.profiles, fmt.Sprintf("%s-duties=%t.cpu", v.name, duties))
+}
+
+// profiled writes a CPU profile to a file until stop; without a path it does nothing.
+func profiled(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
+}

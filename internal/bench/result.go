@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+)
+
+// Result is one figure. Ratio and Interval are of rounds: the median over rounds of the ratio within each, and an interval for it.
+type Result struct {
+	Part     string    `json:"part"`
+	Server   string    `json:"server,omitempty"` // dev or postgres; empty: it needs none
+	Name     string    `json:"name"`
+	Value    float64   `json:"value"` // median over rounds, where there are rounds
+	Unit     string    `json:"unit"`
+	Ratio    float64   `json:"ratio,omitempty"`
+	RatioTo  string    `json:"ratio_to,omitempty"`
+	Interval *Interval `json:"interval,omitempty"` // of the ratio
+	Rounds   []float64 `json:"rounds,omitempty"`   // the value of each round
+}
+
+// Book is what bench.json holds.
+type Book struct {
+	Machine  Machine           `json:"machine"`
+	Versions map[string]string `json:"versions"`
+	Commands []string          `json:"commands"`
+	Seconds  float64           `json:"seconds"` // how long it took
+	Notes    []string          `json:"notes,omitempty"`
+	Results  []Result          `json:"results"`
+}
+
+// section takes the figures of one part on one server.
+type section struct {
+	book         *Book
+	part, server string
+}
+
+// put adds a figure that stands for itself.
+func (s *section) put(name string, value float64, unit string) {
+	s.add(Result{Name: name, Value: value, Unit: unit})
+}
+
+// against adds a figure and its ratio to another one, of one measurement each.
+func (s *section) against(name string, value float64, unit string, to string, base float64) {
+	r := Result{Name: name, Value: value, Unit: unit, RatioTo: to}
+	if base != 0 {
+		r.Ratio = value / base
+	}
+	s.add(r)
+}
+
+// rounds adds the median of rounds.
+func (s *section) rounds(name string, values []float64, unit string) {
+	s.add(Result{Name: name, Value: median(values), Unit: unit, Rounds: values})
+}
+
+// compare adds the median of rounds, and how it stands to another's, round by round.
+func (s *section) compare(name string, values []float64, unit, to string, base []float64) {
+	r := ratios(values, base)
+	s.add(Result{Name: name, Value: median(values), Unit: unit, Ratio: median(r), RatioTo: to, Interval: interval(r), Rounds: values})
+}
+
+func (s *section) add(r Result) {
+	r.Part, r.Server = s.part, s.server
+	s.book.Results = append(s.book.Results, r)
+}
+
+// print draws the figures as a table.
+func (b *Book) print(w io.Writer) {
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"part", "server", "figure", "value", "unit", "ratio", "to", "interval"})
+	part := ""
+	for _, r := range b.Results {
+		if where := r.Part + r.Server; where != part {
+			if part != "" {
+				t.AppendSeparator()
+			}
+			part = where
+		}
+		ratio, between := "", ""
+		if r.RatioTo != "" {
+			ratio = fmt.Sprintf("%.2f", r.Ratio)
+		}
+		if r.Interval != nil {
+			between = fmt.Sprintf("%.2f – %.2f", r.Interval.Low, r.Interval.High)
+		}
+		t.AppendRow(table.Row{r.Part, r.Server, r.Name, figure(r.Value), r.Unit, ratio, r.RatioTo, between})
+	}
+	t.Render()
+}
+
+// figure prints three digits that count.
+func figure(v float64) string {
+	switch a := math.Abs(v); {
+	case v == math.Trunc(v) && a < 1e15:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case a >= 100:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case a >= 10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	default:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+}
+
+// save writes bench.json.
+func (b *Book) save(path string) error {
+	data, err := json.MarshalIndent(b, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644)
+}

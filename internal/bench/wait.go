@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+)
+
+// patience is how long something may take that should take moments.
+const patience = 2 * time.Minute
+
+var errLate = errors.New("it did not come about")
+
+// until asks every few milliseconds whether something has come about.
+func until(ctx context.Context, ok func() (bool, error)) error { return within(ctx, patience, ok) }
+
+func within(ctx context.Context, limit time.Duration, ok func() (bool, error)) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	end := clock.Wall().Add(limit)
+	for {
+		done, err := ok()
+		if err != nil || done {
+			return err
+		}
+		if clock.Wall().After(end) {
+			return fmt.Errorf("%w within %s", errLate, limit)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
