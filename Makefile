@@ -46,6 +46,10 @@ test: build ## Vet and test everything
 test-race: build ## Test what is concurrent under the race detector
 	$(GO) test -race -p 2 ./activities/... ./internal/gateway/... ./internal/relay/... ./internal/store/... ./workflows/...
 
+.PHONY: bench
+bench: build bin/temporal-server ## Measure what the product promises; BENCH="--parts journeys --server dev" narrows it, BENCH=--long is the long form
+	@$(GO) run ./internal/bench $(BENCH)
+
 .PHONY: lint
 lint: fmt vet staticcheck workflowcheck rules lint-journeys ## Format, vet, staticcheck, workflowcheck, house rules, journeys
 

@@ -32,51 +32,59 @@ func race(ctx context.Context, b *bench, s *server, out *section, duties bool) e
 	if err != nil {
 		return err
 	}
-	rates := map[string][]float64{}
+	rates, costs := map[string][]float64{}, map[string][]float64{}
 	for round := range b.rounds + 1 { // the first is for warming up
 		n := b.journeys
 		if round == 0 {
 			n = min(n, 2*b.slots)
 		}
 		for _, v := range all {
-			rate, err := b.turn(ctx, w, v, n, b.profiling(v, duties, round))
+			rate, cpu, err := b.turn(ctx, w, v, n, b.profiling(v, duties, round))
 			if err != nil {
 				return err
 			}
 			if round > 0 {
-				rates[v.name] = append(rates[v.name], rate)
-				b.say("%s, %s, round %d: %s %.0f journeys/s", s.name, label, round, v.name, rate)
+				rates[v.name], costs[v.name] = append(rates[v.name], rate), append(costs[v.name], cpu)
+				b.say("%s, %s, round %d: %s %.0f journeys/s, %.1f ms of CPU each", s.name, label, round, v.name, rate, cpu)
 			}
 		}
 	}
-	out.compare("tabi, "+label, rates["tabi"], "journeys/s", "plain", rates["plain"])
-	out.compare("tabi, "+label, rates["tabi"], "journeys/s", "tuned", rates["tuned"])
-	out.compare("tuned, "+label, rates["tuned"], "journeys/s", "plain", rates["plain"])
-	out.rounds("plain, "+label, rates["plain"], "journeys/s")
+	for _, f := range []struct {
+		unit   string
+		values map[string][]float64
+	}{{"journeys/s", rates}, {"ms CPU/journey", costs}} {
+		out.compare("tabi, "+label, f.values["tabi"], f.unit, "plain", f.values["plain"])
+		out.compare("tabi, "+label, f.values["tabi"], f.unit, "tuned", f.values["tuned"])
+		out.compare("tuned, "+label, f.values["tuned"], f.unit, "plain", f.values["plain"])
+		out.rounds("plain, "+label, f.values["plain"], f.unit)
+	}
 	return nil
 }
 
-// turn is one measurement: n journeys of a variant. Opening their enrolments is not measured; it is the same for all.
-func (b *bench) turn(ctx context.Context, w *world, v variant, n int, profile string) (rate float64, err error) {
+// turn is one measurement: n journeys of a variant, by the second, and the CPU time of each in milliseconds, that of the servers and of the one who drives
+// included. Opening their enrolments is not measured; it is the same for all.
+func (b *bench) turn(ctx context.Context, w *world, v variant, n int, profile string) (rate, cpu float64, err error) {
 	entrants, err := w.enrol(ctx, n, "Bench Started", "Bench Answered")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	before := w.stub.sent.Load()
 	stop, err := profiled(profile)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	used := spent(w.server.pids())
 	took, err := drive(ctx, v, entrants, b.slots)
+	used = spent(w.server.pids()) - used
 	stop()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	// Without a ledger, the local activities of a workflow task that is done again send again.
 	if sent := w.stub.sent.Load() - before; v.duties && sent != int64(2*n) || sent < int64(2*n) {
-		return 0, fmt.Errorf("%s: %d journeys made %d sends, not two each", v.name, n, sent)
+		return 0, 0, fmt.Errorf("%s: %d journeys made %d sends, not two each", v.name, n, sent)
 	}
-	return float64(n) / took.Seconds(), nil
+	return float64(n) / took.Seconds(), milliseconds(used) / float64(n), nil
 }
 
 // profiling is where the CPU profile of a turn goes: of the last round, where one was asked for.

@@ -2,9 +2,12 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/servers"
 )
 
 // Machine is what the figures were taken on.
@@ -23,6 +26,17 @@ func thisMachine() Machine {
 		m.Load = strings.Join(words[:3], " ")
 	}
 	return m
+}
+
+// said is the first line that a program of make, or in PATH, says; empty where there is none.
+func said(name string, args ...string) string {
+	path, err := servers.Find(name)
+	if err != nil {
+		return ""
+	}
+	out, _ := exec.Command(path, args...).Output()
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
 }
 
 func firstLine(path string) string {
@@ -53,6 +67,10 @@ func versions() map[string]string {
 		if s.Key == "vcs.revision" {
 			out["tabi"] = s.Value
 		}
+	}
+	if out["tabi"] == "" { // go run does not stamp it
+		described, _ := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
+		out["tabi"] = strings.TrimSpace(string(described))
 	}
 	for _, d := range info.Deps {
 		switch d.Path {

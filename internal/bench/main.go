@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -58,10 +59,10 @@ func main() {
 	b := &bench{out: os.Stderr}
 	fs := pflag.NewFlagSet("bench", pflag.ContinueOnError)
 	fs.StringSliceVar(&b.parts, "parts", partNames(), "what to measure")
-	fs.StringSliceVar(&b.servers, "server", []string{"dev"}, "what to measure on: dev (Temporal's development server, SQLite), postgres (Temporal and tabi on PostgreSQL)")
-	fs.IntVar(&b.rounds, "rounds", 5, "rounds in which the compared take turns")
+	fs.StringSliceVar(&b.servers, "server", serverNames, "what to measure on: dev (Temporal's development server, SQLite), postgres (Temporal and tabi on PostgreSQL)")
+	fs.IntVar(&b.rounds, "rounds", 7, "rounds in which the compared take turns")
 	fs.IntVar(&b.slots, "slots", 40, "journeys at a time")
-	fs.IntVar(&b.journeys, "journeys", 400, "journeys of each turn")
+	fs.IntVar(&b.journeys, "journeys", 160, "journeys of each turn")
 	fs.BoolVar(&b.long, "long", false, "let growth go on to 100,000 waiting instances, instead of 5,000")
 	fs.StringVar(&b.output, "output", "bench.json", "where the figures go")
 	fs.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of the last round of part journeys")
@@ -119,12 +120,12 @@ func (b *bench) on(ctx context.Context, name string, chosen []part, book *Book) 
 		return nil
 	}
 	b.say("starting server %s", name)
-	s, err := startServer(ctx, name, b.dir)
+	s, err := startServer(ctx, name, filepath.Join(b.dir, name))
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	for key, v := range s.version {
+	for key, v := range s.versions {
 		book.Versions[key] = v
 	}
 	for _, p := range chosen {

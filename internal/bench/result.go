@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // Result is one figure. Ratio and Interval are of rounds: the median over rounds of the ratio within each, and an interval for it.
@@ -75,6 +76,7 @@ func (b *Book) print(w io.Writer) {
 	t := table.NewWriter()
 	t.SetOutputMirror(w)
 	t.SetStyle(table.StyleLight)
+	t.SetColumnConfigs([]table.ColumnConfig{{Name: "value", Align: text.AlignRight}, {Name: "ratio", Align: text.AlignRight}})
 	t.AppendHeader(table.Row{"part", "server", "figure", "value", "unit", "ratio", "to", "interval"})
 	part := ""
 	for _, r := range b.Results {
@@ -85,7 +87,7 @@ func (b *Book) print(w io.Writer) {
 			part = where
 		}
 		ratio, between := "", ""
-		if r.RatioTo != "" {
+		if r.Ratio != 0 {
 			ratio = fmt.Sprintf("%.2f", r.Ratio)
 		}
 		if r.Interval != nil {

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/servers"
 )
 
 // server is a Temporal to run on, and where databases can be made.
@@ -14,31 +17,85 @@ type server struct {
 	name     string
 	temporal string                            // address
 	database func(name string) (string, error) // makes an empty one
-	version  map[string]string
+	versions map[string]string
+	pids     func() []int // of its processes, those they start included
 	stop     func()
 }
 
+// serverNames are what --server takes.
+var serverNames = []string{"dev", "postgres"}
+
+// startServer starts a server by its name. Its files are in dir.
+func startServer(ctx context.Context, name, dir string) (*server, error) {
+	switch name {
+	case "dev":
+		return startDevelopment(ctx, dir)
+	case "postgres":
+		return startPostgres(ctx, dir)
+	}
+	return nil, fmt.Errorf("--server: there is no %q; there are %s", name, strings.Join(serverNames, " and "))
+}
+
 // startDevelopment starts Temporal's development server as `tabi dev` does, with databases in SQLite files.
-func startDevelopment(ctx context.Context, dir string) (*server, error) {
+func startDevelopment(_ context.Context, dir string) (*server, error) {
 	d, err := app.StartDevServer(app.DevServerOptions{DataDir: filepath.Join(dir, "temporal"), Headless: true})
 	if err != nil {
 		return nil, err
 	}
-	_ = ctx
-	return &server{name: "dev", temporal: d.Address, stop: d.Stop, database: func(name string) (string, error) {
+	s := &server{name: "dev", temporal: d.Address, stop: d.Stop, versions: map[string]string{"temporal dev": said("temporal", "--version")}}
+	s.pids = func() []int { return []int{d.PID()} }
+	s.database = func(name string) (string, error) {
 		path := filepath.Join(dir, name+".db")
 		if _, err := os.Stat(path); err == nil {
 			return "", fmt.Errorf("database %s is there already", name)
 		}
 		return path, nil
-	}}, nil
+	}
+	return s, nil
 }
 
-// startServer starts a server by its name.
-func startServer(ctx context.Context, name, dir string) (*server, error) {
-	switch name {
-	case "dev":
-		return startDevelopment(ctx, filepath.Join(dir, name))
+// startPostgres starts Temporal on PostgreSQL as in production: commits reach the disk.
+func startPostgres(ctx context.Context, dir string) (*server, error) {
+	pg, err := servers.NewPostgres("", servers.PostgresOptions{Durable: true})
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("--server: there is no %q; there are dev and postgres", name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		pg.Remove()
+		return nil, err
+	}
+	t, err := servers.NewTemporal(ctx, dir, pg)
+	if err != nil {
+		pg.Remove()
+		return nil, err
+	}
+	s := &server{name: "postgres", temporal: t.Address, versions: map[string]string{}}
+	s.stop = func() {
+		t.Stop()
+		pg.Remove()
+	}
+	s.pids = func() []int {
+		pids := []int{t.PID()}
+		if pid, err := pg.PID(); err == nil {
+			pids = append(pids, pid)
+		}
+		return pids
+	}
+	s.database = func(name string) (string, error) { return pg.Create("bench_" + strings.ReplaceAll(name, "-", "_")) }
+	if s.versions["postgresql"], err = versionOf(ctx, pg.URL("postgres")); err != nil {
+		s.stop()
+		return nil, err
+	}
+	s.versions["temporal on postgresql"] = said(servers.TemporalBinary, "--version")
+	return s, nil
+}
+
+func versionOf(ctx context.Context, url string) (version string, err error) {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = db.Close() }()
+	err = db.QueryRowContext(ctx, "show server_version").Scan(&version)
+	return version, err
 }

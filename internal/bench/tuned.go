@@ -48,11 +48,9 @@ func (t *tuned) claim() error {
 	return workflow.ExecuteLocalActivity(t.ctx, "Claim", t.order, t.run).Get(t.ctx, nil)
 }
 
-// wait for the answer; false where the time is over.
+// wait for the answer; false where the time is over. The timer is left to run: it goes with the run, whose end is near, and giving it up would be an event.
 func (t *tuned) wait(limit time.Duration) (bool, error) {
-	timing, cancel := workflow.WithCancel(t.ctx)
-	defer cancel()
-	timer := workflow.NewTimer(timing, limit)
+	timer := workflow.NewTimer(t.ctx, limit)
 	err := workflow.Await(t.ctx, func() bool { return t.answer != nil || timer.IsReady() })
 	t.pass("answer", "wait_for", "1", "")
 	return t.answer != nil, err

@@ -49,6 +49,7 @@ func content() (*journey.Content, error) {
 
 // world is one installation: a store of its own, and a client of the server's Temporal. Parts of tabi run in this process, beside what they are held against.
 type world struct {
+	server   *server
 	config   *app.Config
 	store    *store.Store
 	temporal client.Client
@@ -61,7 +62,7 @@ type world struct {
 
 // openWorld makes a store on the server, publishes the content, and connects.
 func openWorld(ctx context.Context, s *server, name string) (w *world, err error) {
-	w = &world{config: &app.Config{}, stub: newStub(), prefix: fmt.Sprintf("%s-%x-", name, clock.Wall().UnixMilli())}
+	w = &world{server: s, config: &app.Config{}, stub: newStub(), prefix: fmt.Sprintf("%s-%x-", name, clock.Wall().UnixMilli())}
 	w.config.Register(pflag.NewFlagSet("", pflag.ContinueOnError), app.Storage|app.Logging|app.Temporal|app.HTTP|app.Channels|app.Work|app.Relay)
 	w.config.TemporalAddr = s.temporal
 	if w.config.Database, err = s.database(name); err != nil {
