@@ -21,6 +21,7 @@ func listCommand() *cobra.Command {
 		r                                         remote
 		journey, customer, state, outcome, output string
 		limit                                     int
+		aside                                     bool
 	)
 	c := &cobra.Command{
 		Use: "list", Short: "List who is, or was, in which journey", Args: cobra.NoArgs,
@@ -31,8 +32,14 @@ func listCommand() *cobra.Command {
 			if state != "" && !slices.Contains([]string{store.StateOpen, store.StateWatching, store.StateClosed}, state) {
 				return app.Usage("--state is %q: give open, watching or closed", state)
 			}
+			if aside && (journey != "" || customer != "" || state != "" || outcome != "") {
+				return app.Usage("--set-aside lists all that is set aside: give it alone, or with --limit")
+			}
 			if err := r.load(c); err != nil {
 				return err
+			}
+			if aside {
+				return listAside(c, &r, limit, output)
 			}
 			all := gateway.EnrolmentList{Enrolments: []gateway.EnrolmentView{}}
 			for {
@@ -73,6 +80,7 @@ func listCommand() *cobra.Command {
 	f.StringVar(&customer, "customer", "", "of this customer only")
 	f.StringVar(&state, "state", "", "open, watching or closed")
 	f.StringVar(&outcome, "outcome", "", "that ended so: goal, timeout, …")
+	f.BoolVar(&aside, "set-aside", false, "what could not be delivered to instances, and why (tabi retry)")
 	f.IntVar(&limit, "limit", 100, "how many at most")
 	r.register(c, false, true)
 	outputFlag(c, &output)

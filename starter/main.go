@@ -53,7 +53,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		devCommand(), publishCommand(), lintCommand(), testCommand(), schemaCommand(), serveCommand(),
 		startCommand(), eventCommand(), ingestCommand(),
-		listCommand(), statusCommand(), decideCommand(), exitCommand(), pauseCommand(), resumeCommand(), reconcileCommand(),
+		listCommand(), statusCommand(), decideCommand(), exitCommand(), pauseCommand(), resumeCommand(), retryCommand(), reconcileCommand(),
 		graphCommand(), diffCommand(), migrateCommand(), replayCommand(), intentsCommand(), propensityCommand(),
 		reportCommand(),
 		versionCommand(),

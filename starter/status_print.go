@@ -49,6 +49,9 @@ func (v statusView) print(p *printer) {
 			p.line("  the run does not answer: %s", v.Silence)
 		}
 	}
+	for _, a := range v.SetAside {
+		p.fact("set aside", fmt.Sprintf("%s, %s: %s (tabi retry)", whatAside(a), utc(a.At), a.Error))
+	}
 	if len(v.Contacts) > 0 {
 		rows := make([]table.Row, len(v.Contacts))
 		for i, c := range v.Contacts {

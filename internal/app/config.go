@@ -36,6 +36,7 @@ type Config struct {
 	AdminTokens Secret
 	Insecure    bool
 	TemporalUI  string // see gateway.Config
+	MaxPending  int    // see gateway.Config
 
 	Channels  channel.Config
 	CallAllow string // see call.ParseAllow
@@ -136,6 +137,7 @@ func (c *Config) settings() []setting {
 		{HTTP, "agent-tokens", "TABI_AGENT_TOKENS", "comma list of [name=]token for the inbox and metrics, or @FILE", hid(&c.AgentTokens)},
 		{HTTP, "admin-tokens", "TABI_ADMIN_TOKENS", "comma list of [name=]token for the admin API too, or @FILE", hid(&c.AdminTokens)},
 		{HTTP, "temporal-ui", "TABI_TEMPORAL_UI", "the Temporal UI's list of workflows, for links in pages: https://host/namespaces/default/workflows; empty: no links", str(&c.TemporalUI, "")},
+		{HTTP, "max-pending", "TABI_MAX_PENDING", "deliveries to journeys that may wait before events are answered 429; 0: any number", num(&c.MaxPending, 100_000)},
 		{HTTP, "insecure", "TABI_INSECURE", "start without write keys and tokens: what has none is open to everyone", yes(&c.Insecure)},
 
 		{Channels, "smtp-url", "TABI_SMTP_URL", "mail server: smtp://user:password@host:port or smtps://…; ?tls=required or off", hid(&c.secrets.smtp)},
@@ -208,6 +210,9 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 		return Usage("--log-format is %q: give console or json", c.LogFormat)
 	case c.TimeScale < 0 || c.TimeScale > 1e6:
 		return Usage("--time-scale is %v: give virtual seconds per second, at most 1000000", c.TimeScale)
+	}
+	if c.MaxPending < 0 {
+		return Usage("--max-pending is %d: give a number of deliveries, or 0 for any", c.MaxPending)
 	}
 	if _, err := c.callAllow(); err != nil {
 		return err

@@ -175,6 +175,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	g, err := gateway.New(gateway.Config{
 		Store: s.Store, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL, TemporalUI: c.TemporalUI,
 		Dev: dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry, DevHandlers: pages, Render: rendered,
+		MaxPending: c.MaxPending,
 	})
 	if err != nil {
 		return nil, &ExitError{Code: ExitUsage, Err: err}

@@ -22,6 +22,7 @@ import (
 //	GET  /v1/admin/status      ?workflow_id= → Status (404: never heard of it)
 //	GET  /v1/admin/counts      → CountsView
 //	GET  /v1/admin/journeys/<name> → JourneyNumbers (404: no such journey)
+//	GET  /v1/admin/aside, POST /v1/admin/retry: admin_aside.go
 //	GET  /v1/admin/standing, POST /v1/admin/migrate, GET /v1/admin/moves: admin_migrate.go
 //
 // Times are virtual, RFC 3339, UTC.
@@ -126,6 +127,7 @@ type ContactView struct {
 type Status struct {
 	Enrolment EnrolmentView `json:"enrolment"`
 	Contacts  []ContactView `json:"contacts"`
+	SetAside  []AsideView   `json:"set_aside,omitempty"` // deliveries to it that are refused for good
 }
 
 // CountsView are the store's counts.
@@ -140,6 +142,7 @@ type CountsView struct {
 	Contacts       map[string]int64            `json:"contacts"` // "channel/status"
 	Handoffs       int64                       `json:"handoffs"`
 	PausedJourneys []string                    `json:"paused_journeys"`
+	SetAside       int64                       `json:"set_aside"` // deliveries that Temporal or an instance refuses (tabi list --set-aside)
 }
 
 // ViewEnrolment gives the JSON form of an enrolment.
@@ -354,7 +357,12 @@ func (g *Gateway) adminStatus(w http.ResponseWriter, r *http.Request) {
 		g.storeFailed(w, r, err)
 		return
 	}
-	out := Status{Enrolment: ViewEnrolment(latest), Contacts: make([]ContactView, 0, len(contacts))}
+	asides, err := g.cfg.Store.Asides(r.Context(), store.AsideFilter{WorkflowID: id})
+	if err != nil {
+		g.storeFailed(w, r, err)
+		return
+	}
+	out := Status{Enrolment: ViewEnrolment(latest), Contacts: make([]ContactView, 0, len(contacts)), SetAside: viewAsides(asides)}
 	for _, c := range contacts {
 		out.Contacts = append(out.Contacts, ViewContact(c))
 	}

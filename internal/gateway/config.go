@@ -81,6 +81,8 @@ type Config struct {
 	// DevHandlers are served in Dev alone, under their patterns of http.ServeMux; every path must begin with /dev/.
 	DevHandlers map[string]http.Handler
 	Limits      Limits
+	// MaxPending is how many deliveries may wait before the tracking API answers 429 with Retry-After; 0: any number. Inbox, links, decisions and the admin API go on.
+	MaxPending int
 }
 
 // protected traits are addresses and permissions: only a server key may set them.
@@ -103,6 +105,8 @@ type Gateway struct {
 	requests       *prometheus.HistogramVec
 	calls          *prometheus.CounterVec
 	counts         *countsCache
+	pressure       *pressure
+	pushedBack     prometheus.Counter
 	journeyNumbers numbersCache
 	handler        http.Handler
 }
@@ -132,6 +136,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	g.pages = pages
+	g.pressure = &pressure{g: g}
 	g.setUpMetrics()
 	g.handler = g.build()
 	return g, nil

@@ -68,6 +68,11 @@ type journeyRow struct {
 	Gone, Paused         bool       // not in the current release
 }
 
+type journeysView struct {
+	Rows     []journeyRow
+	SetAside int64 // deliveries that are refused for good
+}
+
 // journeys lists the journeys of the current release, and those that were entered before it.
 func (g *Gateway) journeys(w http.ResponseWriter, r *http.Request) {
 	_, content, err := g.cfg.Store.Content(r.Context())
@@ -104,7 +109,7 @@ func (g *Gateway) journeys(w http.ResponseWriter, r *http.Request) {
 		row.HasGoal = row.HasGoal || counts.Outcomes[name][workflows.Goal] > 0
 		list = append(list, row)
 	}
-	g.render(w, r, http.StatusOK, "journeys.html", "Journeys", list)
+	g.render(w, r, http.StatusOK, "journeys.html", "Journeys", journeysView{Rows: list, SetAside: counts.SetAside})
 }
 
 // journey shows one journey, drawn, with what is known of it.

@@ -25,8 +25,11 @@ func (g *Gateway) setUpMetrics() {
 	g.calls = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tabi_calls_total", Help: "Calls of the tracking API that were taken, duplicates included.",
 	}, []string{"type"})
+	g.pushedBack = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tabi_pushed_back_total", Help: "Requests of the tracking API that were answered 429, since too many deliveries wait.",
+	})
 	g.counts = &countsCache{g: g}
-	g.registry.MustRegister(g.requests, g.calls, g.counts)
+	g.registry.MustRegister(g.requests, g.calls, g.pushedBack, g.counts)
 }
 
 // metrics serves the gateway's own metrics, the store's counts and what Config.Gatherer adds.
@@ -53,6 +56,7 @@ var (
 	descPending   = prometheus.NewDesc("tabi_deliveries_pending", "Deliveries to instances that are not done.", nil, nil)
 	descLag       = prometheus.NewDesc("tabi_deliveries_oldest_seconds", "Age of the oldest delivery that is not done, in virtual seconds.", nil, nil)
 	descStuck     = prometheus.NewDesc("tabi_enrolments_stuck", "Instances whose next delivery failed five times or more.", nil, nil)
+	descAside     = prometheus.NewDesc("tabi_deliveries_set_aside", "Deliveries that Temporal or an instance refuses for good: tabi list --set-aside, tabi retry.", nil, nil)
 	descOpen      = prometheus.NewDesc("tabi_enrolments_open", "Open instances.", []string{"journey"}, nil)
 	descOutcomes  = prometheus.NewDesc("tabi_enrolments_closed", "Ended instances by outcome.", []string{"journey", "outcome"}, nil)
 	descContacts  = prometheus.NewDesc("tabi_contacts", "Sends in the ledger, by channel/status.", []string{"kind"}, nil)
@@ -63,7 +67,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *countsCache) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descEvents, descCustomers, descPending, descLag, descStuck, descOpen, descOutcomes, descContacts, descHandoffs, descPaused, descUp} {
+	for _, d := range []*prometheus.Desc{descEvents, descCustomers, descPending, descLag, descStuck, descAside, descOpen, descOutcomes, descContacts, descHandoffs, descPaused, descUp} {
 		out <- d
 	}
 }
@@ -88,6 +92,7 @@ func (c *countsCache) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(descLag, lag)
 	gauge(descStuck, float64(counts.Stuck))
+	gauge(descAside, float64(counts.SetAside))
 	for journey, n := range counts.Open {
 		gauge(descOpen, float64(n), journey)
 	}

@@ -69,6 +69,8 @@ func (g *Gateway) routes() []route {
 		{"GET", AdminStanding, admin, false, g.adminStanding},
 		{"POST", AdminMigrate, admin, false, g.adminMigrate},
 		{"GET", AdminMoves, admin, false, g.adminMoves},
+		{"GET", AdminAside, admin, false, g.adminAside},
+		{"POST", AdminRetry, admin, false, g.adminRetry},
 		{"GET", AdminDecide, admin, false, g.adminDecide},
 		{"GET", AdminReport, admin, false, g.adminReport},
 
@@ -293,4 +295,4 @@ func (h *header) Write(b []byte) (int, error) {
 }
 
 // shutdownGrace is how long requests under way may take once the server is told to stop (wall time).
-const shutdownGrace = 10 * time.Second
+const shutdownGrace = 8 * time.Second

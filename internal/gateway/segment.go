@@ -32,6 +32,10 @@ type taken struct {
 // track serves the calls of Segment's tracking API of one type; kind "" is batch.
 func (g *Gateway) track(kind string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if f := g.pressure.check(); f != nil {
+			g.refuse(w, r, f)
+			return
+		}
 		body, f := g.readBody(w, r)
 		if f != nil {
 			g.refuse(w, r, f)

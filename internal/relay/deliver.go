@@ -112,7 +112,10 @@ func (r *Relay) rejected(ctx context.Context, to store.Enrolment, e workflows.Ev
 	case workflows.RejectDuplicate, workflows.RejectStranger, workflows.RejectEnded: // it was taken before, or goes with the instance
 		return nil
 	}
-	return r.cfg.Store.MoveRefused(ctx, clock.Now(r.cfg.Clock), to.ID, e.Command.Revision, why.Message())
+	if err := r.cfg.Store.MoveRefused(ctx, clock.Now(r.cfg.Clock), to.ID, e.Command.Revision, why.Message()); err != nil {
+		return errors.Join(errStore, err)
+	}
+	return nil
 }
 
 func (r *Relay) signal(ctx context.Context, workflowID string, e workflows.Event) error {

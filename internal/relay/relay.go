@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -38,6 +39,8 @@ type Relay struct {
 	cfg    Config
 	routes routes
 	wake   chan struct{}
+	// through is when something was delivered last, in milliseconds: that others get through tells a poison from an outage.
+	through atomic.Int64
 }
 
 // New makes a relay.
@@ -137,23 +140,40 @@ func (r *Relay) stir() {
 	}
 }
 
+const (
+	stopPatience = 4 * time.Second // a delivery under way may still take when the relay is told to stop; with markTime it ends within eight seconds
+	markTime     = 4 * time.Second // of telling the store what became of deliveries
+)
+
 // serve brings the deliveries of one lease, in order, and marks how far it came.
 func (r *Relay) serve(ctx context.Context, l store.Lease) {
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.LeaseTime*8/10)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopPatience, cancel) })() // told to stop: what is under way has this long
 	var done int64
 	var cause error
 	for _, d := range l.Deliveries {
 		if cause = r.deliver(patience, l, d); cause != nil {
-			break
+			if done > 0 {
+				l.Attempts = 0 // those were of the first
+			}
+			if !r.poison(l.Attempts+1, cause) {
+				break
+			}
+			if !r.setAside(ctx, l, d, cause) {
+				return
+			}
+			cause, done, l.Attempts = nil, 0, 0
+			continue
 		}
+		r.through.Store(clock.Wall().UnixMilli())
 		done = d.Seq
 		if ctx.Err() != nil {
 			break // told to stop: the rest is another relay's
 		}
 	}
 	// What was delivered is marked whatever has become of the delivery's own time.
-	marking, cancelMarking := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	marking, cancelMarking := context.WithTimeout(context.WithoutCancel(ctx), markTime)
 	defer cancelMarking()
 	if done > 0 {
 		if err := r.cfg.Store.Delivered(marking, l, done); err != nil {

@@ -227,6 +227,7 @@ type Counts struct {
 	Contacts          map[string]int64 // "channel/status"
 	Handoffs          int64            // open and claimed
 	PausedJourneys    []string
+	SetAside          int64 // deliveries that were set aside
 }
 
 // Migration asks the instances of a journey to go over to the current release's revision.

@@ -12,8 +12,9 @@ func (s *Store) Counts(ctx context.Context) (Counts, error) {
 		var oldest int64
 		if err := tx.QueryRowContext(ctx, `select (select count(*) from events), (select count(*) from customers where merged_into = ''),
 			(select coalesce(sum(tail - head + 1), 0) from enrolments where head <= tail), (select coalesce(min(queued_at), 0) from enrolments where head <= tail),
-			(select count(*) from enrolments where head <= tail and attempts >= 5), (select count(*) from handoffs where state in ('open', 'claimed'))`).
-			Scan(&c.Events, &c.Customers, &c.Pending, &oldest, &c.Stuck, &c.Handoffs); err != nil {
+			(select count(*) from enrolments where head <= tail and attempts >= 5), (select count(*) from handoffs where state in ('open', 'claimed')),
+			(select count(*) from set_aside a join enrolments e on e.id = a.enrolment where e.state <> 'closed')`).
+			Scan(&c.Events, &c.Customers, &c.Pending, &oldest, &c.Stuck, &c.Handoffs, &c.SetAside); err != nil {
 			return err
 		}
 		c.OldestPending = moment(oldest)

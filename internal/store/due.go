@@ -32,3 +32,10 @@ func (s *Store) OnTheirWay(ctx context.Context, ref workflows.Ref, at time.Time)
 	})
 	return ids, err
 }
+
+// Depth counts the deliveries that are not done, up to limit: it reads no more than that.
+func (s *Store) Depth(ctx context.Context, limit int) (int, error) {
+	var n int
+	err := s.reader.QueryRowContext(ctx, `select count(*) from (select 1 from deliveries limit $1) as waiting`, limit).Scan(&n)
+	return n, databaseError(err)
+}

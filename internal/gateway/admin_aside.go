@@ -1,0 +1,130 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// What was set aside: deliveries that Temporal or an instance refuses for good.
+//
+//	GET  /v1/admin/aside  ?workflow_id= &after= &limit= → AsideList
+//	POST /v1/admin/retry  RetryRequest → RetryResponse
+const (
+	AdminAside = "/v1/admin/aside"
+	AdminRetry = "/v1/admin/retry"
+)
+
+// AsideView is a delivery that was set aside.
+type AsideView struct {
+	WorkflowID string    `json:"workflow_id"`
+	Enrolment  string    `json:"enrolment"`
+	Journey    string    `json:"journey"`
+	Customer   string    `json:"customer"`
+	Seq        int64     `json:"seq"`  // its place in the instance's queue
+	Kind       string    `json:"kind"` // start, event or order
+	Event      string    `json:"event"`
+	Name       string    `json:"name,omitempty"` // of the event
+	Error      string    `json:"error"`
+	Attempts   int       `json:"attempts"`
+	At         time.Time `json:"at"`
+}
+
+// AsideList is a page of what is set aside; Next, if set, is the next page's after.
+type AsideList struct {
+	SetAside []AsideView `json:"set_aside"`
+	Next     string      `json:"next,omitempty"`
+}
+
+// RetryRequest has what is set aside delivered again: of one instance, or All. Drop gives it up instead.
+type RetryRequest struct {
+	WorkflowID string `json:"workflow_id,omitempty"`
+	All        bool   `json:"all,omitempty"`
+	Drop       bool   `json:"drop,omitempty"`
+}
+
+// RetryResponse says how many deliveries it was.
+type RetryResponse struct {
+	Deliveries int `json:"deliveries"`
+}
+
+// asidePage is how many are retried at once.
+const asidePage = 200
+
+func viewAsides(list []store.Aside) []AsideView {
+	out := make([]AsideView, len(list))
+	for i, a := range list {
+		out[i] = AsideView{
+			WorkflowID: a.WorkflowID, Enrolment: a.Enrolment, Journey: a.Journey, Customer: a.Customer, Seq: a.Seq, Kind: a.Kind, Event: a.Event, Name: a.Name,
+			Error: a.Error, Attempts: a.Attempts, At: a.At,
+		}
+	}
+	return out
+}
+
+func (g *Gateway) adminAside(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	limit, f := pageLimit(q, 100)
+	filter := store.AsideFilter{WorkflowID: q.Get("workflow_id"), Limit: limit}
+	if after := q.Get("after"); f == nil && after != "" {
+		id, seq, _ := strings.Cut(after, "/")
+		n, err := strconv.ParseInt(seq, 10, 64)
+		if err != nil {
+			f = bad("after", "is the next of a page before")
+		}
+		filter.After, filter.AfterSeq = id, n
+	}
+	if f != nil {
+		g.refuse(w, r, f)
+		return
+	}
+	rows, err := g.cfg.Store.Asides(r.Context(), filter)
+	if err != nil {
+		g.storeFailed(w, r, err)
+		return
+	}
+	out := AsideList{SetAside: viewAsides(rows)}
+	if len(rows) == limit {
+		last := rows[len(rows)-1]
+		out.Next = last.Enrolment + "/" + strconv.FormatInt(last.Seq, 10)
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+func (g *Gateway) adminRetry(w http.ResponseWriter, r *http.Request) {
+	var in RetryRequest
+	if f := g.readInto(w, r, &in); f != nil {
+		g.refuse(w, r, f)
+		return
+	}
+	if in.All == (in.WorkflowID != "") {
+		g.refuse(w, r, bad("workflow_id", "or all must be given, and not both"))
+		return
+	}
+	out := RetryResponse{}
+	filter := store.AsideFilter{WorkflowID: in.WorkflowID, Limit: asidePage}
+	for {
+		rows, err := g.cfg.Store.Asides(r.Context(), filter)
+		if err == nil {
+			var n int
+			n, err = g.cfg.Store.RetryAside(r.Context(), g.now(), rows, in.Drop)
+			out.Deliveries += n
+		}
+		if err != nil {
+			g.storeFailed(w, r, err)
+			return
+		}
+		if len(rows) < asidePage {
+			break
+		}
+		filter.After, filter.AfterSeq = rows[len(rows)-1].Enrolment, rows[len(rows)-1].Seq
+	}
+	if out.Deliveries == 0 && !in.All {
+		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "not_found", Field: "workflow_id", Message: "nothing of an open instance at this workflow id is set aside"})
+		return
+	}
+	writeJSON(w, http.StatusOK, out)
+}

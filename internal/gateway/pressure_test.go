@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// enters publishes a journey and lets n customers enter it; their starts wait in the outbox.
+func (h *house) enters(n int) {
+	h.t.Helper()
+	content, problems := journey.Check([]journey.File{{Name: "hello.yaml", Data: []byte("journey: hello\nentry: {event: Hello}\nsteps:\n  - wait: 1d\n")}}, journey.Options{Channels: channels})
+	if problems.Failed(false) {
+		h.t.Fatal(problems)
+	}
+	if _, err := h.store.Publish(context.Background(), instant, content); err != nil {
+		h.t.Fatal(err)
+	}
+	for i := range n {
+		if got := h.call("/v1/track", fmt.Sprintf(`{"userId":"u%d","event":"Hello"}`, i)); got.status != http.StatusOK {
+			h.t.Fatal(got)
+		}
+	}
+}
+
+// bring marks all that waits as delivered, or has it set aside.
+func (h *house) bring(cause string) {
+	h.t.Helper()
+	ctx := context.Background()
+	leases, err := h.store.Lease(ctx, time.Now(), 100, time.Minute)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, l := range leases {
+		seq := l.Deliveries[0].Seq
+		if cause != "" {
+			err = h.store.SetAside(ctx, instant, l, seq, cause)
+		} else if err = h.store.Delivered(ctx, l, seq); err == nil {
+			err = h.store.Unlease(ctx, l, "", time.Time{})
+		}
+		if err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
+func TestTooManyPending(t *testing.T) {
+	t.Parallel()
+	now := instant
+	h := newHouse(t, func(c *Config) { c.MaxPending = 2 })
+	h.g.wall = func() time.Time { return now }
+	h.enters(3)
+	now = now.Add(depthAge)
+	h.g.pressure.read(2) // as the next call's reading in the background
+	for _, path := range []string{"/v1/track", "/v1/t", "/v1/identify", "/v1/batch"} {
+		got := h.call(path, `{"userId":"late","event":"Hello"}`)
+		code, _, message := got.problem()
+		if got.status != http.StatusTooManyRequests || code != "too_many_pending" || got.header.Get("Retry-After") != "5" || !strings.Contains(message, "send it again") {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+	if got := h.do("GET", "/metrics", "", "Authorization: Bearer "+adminToken); !strings.Contains(got.body, "tabi_pushed_back_total 4") {
+		t.Error("the metric does not count them")
+	}
+	// What people and links ask for goes on.
+	if got := h.do("GET", "/inbox", "", "Authorization: Bearer "+agentToken); got.status != http.StatusOK {
+		t.Error("the inbox:", got.status)
+	}
+	if got := h.do("GET", AdminCounts, "", "Authorization: Bearer "+adminToken); got.status != http.StatusOK {
+		t.Error("the admin API:", got.status)
+	}
+	h.bring("")
+	h.g.pressure.read(2)
+	if got := h.call("/v1/track", `{"userId":"late","event":"Hello"}`); got.status != http.StatusOK {
+		t.Error(got)
+	}
+}
+
+func TestDepthIsReadOnceASecond(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(c *Config) { c.MaxPending = 2 })
+	h.enters(3) // the first call read that nothing waits, and the clock stands
+	if got := h.call("/v1/track", `{"userId":"late","event":"Hello"}`); got.status != http.StatusOK {
+		t.Error(got)
+	}
+}
+
+func TestSetAside(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.enters(3)
+	h.bring("Temporal: the input is too large")
+	auth := "Authorization: Bearer " + adminToken
+	got := h.do("GET", AdminAside+"?limit=2", "", auth)
+	if got.status != http.StatusOK || strings.Count(got.body, "too large") != 2 || !strings.Contains(got.body, `"next"`) {
+		t.Fatal(got)
+	}
+	if got := h.do("GET", AdminAside+"?workflow_id=hello%2Fu1", "", auth); strings.Count(got.body, `"kind":"start"`) != 1 {
+		t.Error(got)
+	}
+	if got := h.do("GET", AdminStatus+"?workflow_id=hello%2Fu1", "", auth); !strings.Contains(got.body, `"set_aside":[{"workflow_id":"hello/u1"`) {
+		t.Error(got)
+	}
+	if got := h.do("GET", "/metrics", "", auth); !strings.Contains(got.body, "tabi_deliveries_set_aside 3") {
+		t.Error("the metric is not there")
+	}
+	if got := h.do("GET", "/journeys", "", "Authorization: Bearer "+agentToken); !strings.Contains(got.body, "Set aside: 3 deliveries") {
+		t.Error("the page does not say it")
+	}
+	for body, want := range map[string]int{`{}`: 400, `{"all":true,"workflow_id":"x"}`: 400, `{"workflow_id":"hello/nobody"}`: 404} {
+		if got := h.do("POST", AdminRetry, body, auth); got.status != want {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+	if got := h.do("POST", AdminRetry, `{"workflow_id":"hello/u0","drop":true}`, auth); got.body != "{\"deliveries\":1}\n" {
+		t.Error(got)
+	}
+	if got := h.do("POST", AdminRetry, `{"all":true}`, auth); got.body != "{\"deliveries\":2}\n" {
+		t.Error(got)
+	}
+	closed, err := h.store.Enrolments(context.Background(), store.EnrolmentFilter{State: store.StateClosed})
+	if err != nil || len(closed) != 1 || closed[0].WorkflowID != "hello/u0" {
+		t.Error(closed, err)
+	}
+	if n, err := h.store.Depth(context.Background(), 10); err != nil || n != 2 {
+		t.Error(n, err)
+	}
+}

@@ -1,0 +1,168 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]fault{
+		serviceerror.NewInvalidArgument("BlobSizeLimitError"):                                                                     final,
+		fmt.Errorf("wrapped: %w", serviceerror.NewInvalidArgument("no")):                                                          final,
+		serviceerror.NewInvalidArgument("exceeded workflow execution limit for signal events"):                                    passing,
+		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_UNSPECIFIED, "trying to send message larger than max"): final,
+		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "namespace rate limit exceeded"):            passing,
+		serviceerror.NewUnavailable("away"):                                                                                       passing,
+		serviceerror.NewDeadlineExceeded("slow"):                                                                                  passing,
+		serviceerror.NewPermissionDenied("no", "no"):                                                                              passing,
+		context.DeadlineExceeded:                    passing,
+		errAddressTaken:                             passing,
+		errors.Join(errStore, errors.New("full")):   passing,
+		serviceerror.NewInternal("a bug"):           doubtful,
+		errors.New("the payload cannot be encoded"): doubtful,
+	} {
+		if got := faultOf(err); got != want {
+			t.Errorf("%v: got %d, want %d", err, got, want)
+		}
+	}
+}
+
+func TestAnOutageIsNoPoison(t *testing.T) {
+	t.Parallel()
+	r := New(Config{})
+	refusal, bug, away := serviceerror.NewInvalidArgument("no"), serviceerror.NewInternal("no"), serviceerror.NewUnavailable("no")
+	type ask struct {
+		attempts int
+		err      error
+	}
+	check := func(when string, want map[ask]bool) {
+		t.Helper()
+		for a, poison := range want {
+			if got := r.poison(a.attempts, a.err); got != poison {
+				t.Errorf("%s, attempt %d, %v: poison %t", when, a.attempts, a.err, got)
+			}
+		}
+	}
+	check("nothing gets through", map[ask]bool{{3, refusal}: false, {25, refusal}: true, {25, bug}: false, {500, bug}: true, {9999, away}: false})
+	r.through.Store(clock.Wall().UnixMilli())
+	check("others get through", map[ask]bool{{2, refusal}: false, {3, refusal}: true, {24, bug}: false, {25, bug}: true, {9999, away}: false})
+}
+
+// An event that Temporal refuses is set aside after a few tries; those behind it, and other instances, go on.
+func TestAPoisonEventIsSetAside(t *testing.T) {
+	b := setup(t)
+	b.fake.update = func(_ context.Context, id string) error {
+		if id == "a2" {
+			return serviceerror.NewInvalidArgument("the payload is too large")
+		}
+		return nil
+	}
+	b.event("e1", "Hello", map[string]any{"n": "1"})
+	b.event("e2", "Hello", map[string]any{"n": "2"})
+	for _, id := range []string{"a1", "a2", "a3"} {
+		b.event(id, "Answer", nil)
+	}
+	b.play("all but the poison to be delivered", b.settled)
+	asides, err := b.store.Asides(t.Context(), store.AsideFilter{})
+	if err != nil || len(asides) != 2 || asides[0].Event != "a2" || asides[0].Attempts != finalAttempts {
+		t.Fatalf("set aside: %+v %v", asides, err)
+	}
+	last := map[string]bool{}
+	for _, id := range b.fake.seen(&b.fake.updated) {
+		last[id] = true
+	}
+	if !last["a3"] {
+		t.Errorf("updated %v", b.fake.seen(&b.fake.updated))
+	}
+	// Mended, it is tried again by order.
+	b.fake.mu.Lock()
+	b.fake.update = nil
+	before := len(b.fake.updated)
+	b.fake.mu.Unlock()
+	if n, err := b.store.RetryAside(t.Context(), at, asides, false); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	b.play("the retries to be delivered", b.settled)
+	if got := b.fake.seen(&b.fake.updated)[before:]; len(got) != 2 || got[0] != "a2" {
+		t.Errorf("updated again %v", got)
+	}
+}
+
+func TestAPoisonStartIsSetAside(t *testing.T) {
+	b := setup(t)
+	poisoned := true
+	var first string
+	b.fake.start = func() error {
+		if first == "" {
+			first = b.fake.started[0]
+		}
+		if poisoned && b.fake.started[len(b.fake.started)-1] == first {
+			return serviceerror.NewInvalidArgument("the input is too large")
+		}
+		return nil
+	}
+	b.event("e1", "Hello", map[string]any{"n": "1"})
+	b.event("e2", "Hello", map[string]any{"n": "2"})
+	b.event("a1", "Answer", nil)
+	list := func() []store.Aside {
+		got, err := b.store.Asides(t.Context(), store.AsideFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	b.play("the start to be set aside", func() bool { return len(list()) == 1 && b.pending() == 2 })
+	if got := list()[0]; got.Kind != store.AsideStart || got.Enrolment != first {
+		t.Fatalf("%+v", got)
+	}
+	b.fake.mu.Lock()
+	poisoned = false
+	b.fake.mu.Unlock()
+	if n, err := b.store.RetryAside(t.Context(), at, list(), false); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	b.play("all to be delivered", b.settled)
+	if got := b.fake.seen(&b.fake.updated); len(got) != 2 {
+		t.Errorf("updated %v", got)
+	}
+}
+
+// Told to stop, a relay does not wait for a Temporal that hangs.
+func TestStopsInTime(t *testing.T) {
+	b := setup(t)
+	hangs := make(chan struct{})
+	b.relay.cfg.UpdateTimeout = time.Hour
+	b.fake.update = func(ctx context.Context, _ string) error {
+		close(hangs)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	b.fake.signal = func() error { return serviceerror.NewUnavailable("away") }
+	b.event("e1", "Hello", map[string]any{"n": "1"})
+	b.event("a1", "Answer", nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.relay.Run(ctx) }()
+	<-hangs
+	began := clock.Wall()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if took := clock.Wall().Sub(began); took > 8*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if b.pending() != 1 {
+		t.Error("the delivery is lost")
+	}
+}
