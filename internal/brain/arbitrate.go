@@ -266,7 +266,7 @@ func (f *funnel) best(all []Candidate) int {
 }
 
 // channels are those of an action, as far as the question lets it: in the order of its own via, or else of the registry. Who is present is reached by the
-// channels of the question: it is the caller who shows the action.
+// channels of the question: it is the caller who shows the action. One that goes to an address shows a message, so the action needs one that it can show.
 func (f *funnel) channels(a *journey.Action) []string {
 	message, wanted := f.st.Content.Messages[a.Message], func(name string) bool { return slices.Contains(f.q.Via, name) }
 	var out []string
@@ -281,7 +281,11 @@ func (f *funnel) channels(a *journey.Action) []string {
 			}
 		}
 	case f.st.Present:
-		return f.q.Via
+		for _, name := range f.q.Via {
+			if f.spec(name).Address == "" || message != nil && message.Treatments[name] != nil {
+				out = append(out, name)
+			}
+		}
 	case a.Message == "" && len(f.q.Via) == 0:
 		return nowhere
 	default:

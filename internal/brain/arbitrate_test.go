@@ -120,6 +120,8 @@ func TestArbitrate(t *testing.T) {
 		{"none are there", nil, nil, nil, "nothing: NO_ACTION"},
 		{"who is present needs no address, and no hour is quiet", []*journey.Action{act("a")}, &journey.Policy{QuietHours: &journey.QuietHours{From: "11:00", To: "13:00"}},
 			func(st *Standing, q *Question) { st.Present, q.Via = true, []string{"phone"}; clear(st.Traits) }, "a by phone at 5;"},
+		{"who is present at an address is shown what there is for it", []*journey.Action{act("a", func(a *journey.Action) { a.Message = "mail" })}, nil,
+			func(st *Standing, q *Question) { st.Present, q.Via = true, []string{"push"} }, "nothing: NO_TREATMENT"},
 		{"slots take different actions", []*journey.Action{act("a"), act("b", value("20")), act("c", value("1"))}, nil, func(_ *Standing, q *Question) { q.Slots = 2 }, "b by email at 10;a by email at 5;"},
 		{"what a slot takes counts for the next", []*journey.Action{act("a"), act("b"), act("c")}, &journey.Policy{Limits: []journey.Limit{{Channel: "email", Max: 1, Per: time.Hour}, {Max: 2, Per: time.Hour}}},
 			func(_ *Standing, q *Question) { q.Slots = 3 }, "a by email at 5;b by push at 5;"},

@@ -58,7 +58,7 @@ type EvidenceView struct {
 func (g *Gateway) adminDecide(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	customer, group, actions := q.Get("customer"), q.Get("group"), q["actions"]
-	if f := firstFail(need("customer", customer), checkID("customer", customer), checkAsked(group, actions)); f != nil {
+	if f := firstFail(need("customer", customer), checkID("customer", customer), checkAsked(group, actions), g.checkChannel(q.Get("channel"))); f != nil {
 		g.refuse(w, r, f)
 		return
 	}

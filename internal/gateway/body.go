@@ -10,6 +10,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -85,7 +86,7 @@ func badJSON(field string, err error) *fail {
 	case errors.As(err, &syntax):
 		f.Message += " at byte " + strconv.FormatInt(syntax.Offset, 10) + ": " + syntax.Error()
 	case errors.As(err, &kind):
-		f.Code, f.Message = "bad_value", "a "+kind.Value+" stands where another kind of value belongs"
+		f.Code, f.Message = "bad_value", jsonKind(kind.Value)+" stands where "+wantedKind(kind.Type)+" belongs"
 		if kind.Field != "" {
 			f.Field = join(field, kind.Field)
 		}
@@ -93,6 +94,41 @@ func badJSON(field string, err error) *fail {
 		f.Message += ": it ends early"
 	}
 	return f
+}
+
+// jsonKind names a kind of value as encoding/json does, with its article.
+func jsonKind(value string) string {
+	kind, _, _ := strings.Cut(value, " ") // "number 1.5"
+	switch kind {
+	case "bool":
+		return "true or false"
+	case "string":
+		return "a text"
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	}
+	return "a " + kind
+}
+
+// wantedKind names the kind of value that a Go type takes.
+func wantedKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	}
+	return "another kind of value"
 }
 
 // readInto reads a JSON object into a struct; unknown keys are refused.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
@@ -66,14 +68,14 @@ func (g *Gateway) decide(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, f)
 		return
 	}
-	var whose struct {
-		UserID string `json:"userId"`
-	}
-	_ = json.Unmarshal(body, &whose) // what is wrong with the body is said to those alone who may ask
-	f = g.mayRead(r, whose.UserID)
+	given := map[string]json.RawMessage{}
+	var user string
+	broken := json.Unmarshal(body, &given) // what is wrong with the body is said to those alone who may ask
+	_ = json.Unmarshal(given["userId"], &user)
+	f = g.mayRead(r, user)
 	var in DecideRequest
 	if f == nil {
-		if f = decodeInto(body, &in); f == nil {
+		if f = g.readDecide(body, given, broken, &in); f == nil {
 			f = g.checkDecide(&in)
 		}
 	}
@@ -109,6 +111,35 @@ func (g *Gateway) decide(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, out)
 }
 
+// decideKeys are the keys of a DecideRequest.
+var decideKeys = []string{"userId", "anonymousId", "group", "actions", "channel", "slots", "context", "requestId", "preview"}
+
+// readDecide makes the request of a body whose keys are given. As in the tracking API a key is what it is to the letter, and of two the last counts.
+func (g *Gateway) readDecide(body []byte, given map[string]json.RawMessage, broken error, in *DecideRequest) *fail {
+	switch {
+	case len(body) > g.cfg.Limits.Event:
+		return &fail{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("the request has %d bytes; at most %d are taken", len(body), g.cfg.Limits.Event)}
+	case broken != nil:
+		return badJSON("", broken)
+	}
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if !slices.Contains(decideKeys, key) {
+			return &fail{Status: http.StatusBadRequest, Code: "unknown_key", Field: top(key), Message: "no such key: " + strconv.Quote(top(key))}
+		}
+	}
+	once, err := json.Marshal(given)
+	if err != nil {
+		return badJSON("", err)
+	}
+	if f := decodeInto(once, in); f != nil {
+		return f
+	}
+	if raw := given["slots"]; in.Slots == 0 && raw != nil && string(raw) != "null" {
+		return bad("slots", fmt.Sprintf("is a number from 1 to %d", store.MaxSlots))
+	}
+	return nil
+}
+
 func (g *Gateway) checkDecide(in *DecideRequest) *fail {
 	if in.UserID == "" && in.AnonymousID == "" {
 		return &fail{Status: http.StatusBadRequest, Code: "missing", Field: "userId", Message: "userId is missing, and anonymousId too; give one of them"}
@@ -120,8 +151,19 @@ func (g *Gateway) checkDecide(in *DecideRequest) *fail {
 		checkID("channel", in.Channel), checkAsked(in.Group, in.Actions), g.checkTree("context", in.Context)); f != nil {
 		return f
 	}
+	if f := g.checkChannel(in.Channel); f != nil {
+		return f
+	}
 	if in.Slots < 0 || in.Slots > store.MaxSlots {
 		return bad("slots", fmt.Sprintf("is a number from 1 to %d", store.MaxSlots))
+	}
+	return nil
+}
+
+// checkChannel wants a channel that there is, or none.
+func (g *Gateway) checkChannel(name string) *fail {
+	if known := g.cfg.Store.InboundChannels(); name != "" && !slices.Contains(known, name) {
+		return bad("channel", "is not one that a customer can be on: give one of "+strings.Join(known, ", "))
 	}
 	return nil
 }

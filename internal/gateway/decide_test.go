@@ -77,6 +77,8 @@ func TestDecide(t *testing.T) {
 		{`{"userId": "ana", "actions": ["gift"], "channel": "phone"}`, "gift by phone"},
 		{`{"userId": "ana", "actions": ["gift"]}`, "CAP_REACHED"},
 		{`{"anonymousId": "a1", "group": "offers"}`, "gift by app gift for"},
+		{`{"anonymousId": "a2", "group": "others", "group": "offers", "context": {"page": "account"}, "context": {}}`, "gift by app gift for"}, // of two the last
+		{`{"anonymousId": "a3", "actions": ["gift"], "channel": "email"}`, "NO_TREATMENT"},
 	} {
 		if got := shows(h.decides(c.body)); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.body, got, c.want)
@@ -112,6 +114,13 @@ func TestDecideRefuses(t *testing.T) {
 		{`{"userId": "ana", "actions": ["gift", "rift"]}`, "unknown_action", "actions[1]", 404},
 		{`{"userId": "ana", "group": "offers", "slots": 21}`, "bad_value", "slots", 400},
 		{`{"userId": "ana", "group": "offers", "slots": "many"}`, "bad_value", "slots", 400},
+		{`{"userId": "ana", "group": "offers", "slots": 0}`, "bad_value", "slots", 400},
+		{`{"userId": "ana", "group": "offers", "slots": [1]}`, "bad_value", "slots", 400},
+		{`{"userId": "ana", "group": "offers", "channel": "fone"}`, "bad_value", "channel", 400},
+		{`{"userId": "ana", "group": "offers", "channel": "App"}`, "bad_value", "channel", 400},
+		{`{"userid": "ana", "group": "offers"}`, "unknown_key", "userid", 400},
+		{`["ana"]`, "bad_value", "", 400},
+		{`{"userId": "ana", "group": "offers", "context": {"a": "` + pad(33<<10) + `"}}`, "too_large", "", 413},
 		{`{"userId": "anon:ana", "group": "offers"}`, "bad_value", "userId", 400},
 		{`{"userId": "ana", "group": "offers", "context": {"a": "\u0000"}}`, "bad_value", "context.a", 400},
 		{`{"userId": "ana", "group": "offers", "kontext": {}}`, "unknown_key", "kontext", 400},
@@ -126,6 +135,23 @@ func TestDecideRefuses(t *testing.T) {
 	all, err := h.store.Decisions(context.Background(), store.DecisionFilter{})
 	if err != nil || len(all) != 0 {
 		t.Errorf("%d decisions (%v): nothing of a refused body is stored", len(all), err)
+	}
+}
+
+// A refusal names what stands there, what belongs there, and what there is to choose from.
+func TestDecideRefusesInWords(t *testing.T) {
+	t.Parallel()
+	h := deciding(t)
+	for body, want := range map[string]string{
+		`{"userId": "ana", "group": "offers", "slots": [1]}`:       "a list stands where a whole number belongs",
+		`{"userId": "ana", "group": "offers", "slots": 1.5}`:       "a number stands where a whole number belongs",
+		`{"userId": "ana", "group": {}}`:                           "an object stands where a text belongs",
+		`{"userId": "ana", "group": "offers", "channel": "fone"}`:  "channel is not one that a customer can be on: give one of app, chat, email, kiosk, phone, store, web",
+		`{"userId": "ana", "group": "offers", "preview": "never"}`: "a text stands where true or false belongs",
+	} {
+		if _, _, message := h.call("/v1/decide", body).problem(); message != want {
+			t.Errorf("%s: got %q, want %q", body, message, want)
+		}
 	}
 }
 

@@ -28,6 +28,18 @@ type Inbound struct {
 // MaxSlots is how many actions a decision may choose.
 const MaxSlots = 20
 
+// presences are the channels on which a customer may be though tabi does not send by them.
+var presences = []string{"chat", "kiosk", "phone", "store", "web"}
+
+// InboundChannels are those that a decision may be asked for, sorted: where a customer may be.
+func (s *Store) InboundChannels() []string {
+	out := slices.Clone(presences)
+	for _, c := range s.channels {
+		out = append(out, c.Name)
+	}
+	return sorted(out)
+}
+
 // DecideInbound chooses for a customer who is present. What is returned counts as shown: each slot is a contact of the ledger, and its offer is open from now
 // on. Quiet hours and addresses do not matter; consent, suppression, agents and limits do, slot by slot.
 func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
