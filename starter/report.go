@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 func reportCommand() *cobra.Command {
@@ -22,6 +25,11 @@ func reportCommand() *cobra.Command {
 			"against the control tests of policy.yaml (control_groups). Intervals are of 95 %.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if since != "" && since != "all" {
+				if d, err := journey.ParseDuration(since); err != nil || d <= 0 {
+					return app.Usage("--since is %q: give a duration such as 30d, or all", since)
+				}
+			}
 			if err := r.load(c); err != nil {
 				return err
 			}
@@ -48,39 +56,45 @@ func printReport(p *printer, r gateway.Report) {
 		}
 		p.table(table.Row{"ACTION", "CHANNEL", "OFFERED", "ACCEPTED", "RATE", "95 %", "OPEN", "VALUE", "COST", "NET"}, rows)
 	}
+	if len(r.NoAccept) > 0 {
+		p.line("without `accept`, so nothing is counted or learned of them: " + strings.Join(r.NoAccept, ", "))
+	}
 	var rows []table.Row
 	for _, j := range r.Journeys {
-		row := table.Row{j.Journey, "", "", "", "", "", "", j.Offers.Offers, j.Offers.Accepted, ""}
+		row := table.Row{j.Journey, "", "", "", "", "", "", "", j.Offers.Offers, j.Offers.Accepted, ""}
 		if j.Journey == "" {
 			row[0] = "(asked by a channel)"
 		}
 		if j.Treated != nil && j.Goal {
-			row[1], row[3] = j.Treated.Customers, j.HeldOut.Customers
+			row[1], row[3], row[5] = j.Treated.Customers, j.HeldOut.Customers, j.Maturing()
 			if j.Treated.Customers > 0 {
-				row[2], row[9] = share(j.Treated.Rate.Estimate), money(j.NetPerCustomer)
+				row[2], row[10] = share(j.Treated.Rate.Estimate), money(j.NetPerCustomer)
 			}
 			if j.HeldOut.Customers > 0 {
 				row[4] = share(j.HeldOut.Rate.Estimate)
 			}
 		}
 		if d := j.Difference; d != nil {
-			row[5] = fmt.Sprintf("%s (%s to %s)", share(d.Estimate), share(d.Low), share(d.High))
+			row[6] = fmt.Sprintf("%s (%s to %s)", share(d.Estimate), share(d.Low), share(d.High))
 		}
 		if j.Lift != nil {
-			row[6] = share(*j.Lift)
+			row[7] = share(*j.Lift)
 		}
 		rows = append(rows, row)
 	}
 	if len(rows) > 0 {
 		p.line("")
-		p.table(table.Row{"JOURNEY", "TREATED", "GOAL", "HELD OUT", "GOAL", "DIFFERENCE", "LIFT", "OFFERS", "ACCEPTED", "NET A CUSTOMER"}, rows)
+		p.table(table.Row{"JOURNEY", "TREATED", "GOAL", "HELD OUT", "GOAL", "MATURING", "DIFFERENCE", "LIFT", "OFFERS", "ACCEPTED", "NET A CUSTOMER"}, rows)
 	}
 	if len(r.Controls) == 0 {
 		return
 	}
 	rows = nil
 	for _, c := range r.Controls {
-		row := append(append(table.Row{c.Name()}, offersRow(c.OfferNumbers)...), money(c.ValuePerOffer.Estimate), "", "")
+		row := append(append(table.Row{c.Name()}, offersRow(c.OfferNumbers)...), "", "", "")
+		if v := c.ValuePerOffer; c.Accepted+c.Ignored > 0 {
+			row[len(row)-3] = fmt.Sprintf("%s (%s to %s)", money(v.Estimate), money(v.Low), money(v.High))
+		}
 		if c.RateLift != nil {
 			row[len(row)-2] = share(*c.RateLift)
 		}

@@ -69,11 +69,17 @@ func TestReport(t *testing.T) {
 	holds(t, h.page("/report"), "No action was offered in this time")
 	h.decides(`{"userId": "ana", "group": "offers"}`)
 	h.call("/v1/track", `{"userId": "ana", "event": "Product Viewed"}`)
-	holds(t, h.page("/report?since=all"), `<th scope="row">gift</th><td>app</td>`, "asked by a channel", "full arbitration", `100.0 %`)
+	holds(t, h.page("/report?since=all"), `<th scope="row">gift</th><td>app</td>`, `nothing is counted or learned of them: upgrade.`, "Maturing", "asked by a channel", "full arbitration", `100.0 %`)
 	got := h.do("GET", AdminReport+"?since=7d", "", "Authorization: Bearer "+adminToken)
 	var report Report
 	if err := json.Unmarshal([]byte(got.body), &report); err != nil || got.status != http.StatusOK {
 		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if v := report.Controls[0].ValuePerOffer; v.Estimate != 10 || v.Low > 5 {
+		t.Errorf("of one offer: %+v", v)
+	}
+	if len(report.NoAccept) != 1 || report.NoAccept[0] != "upgrade" {
+		t.Errorf("without accept: %v", report.NoAccept)
 	}
 	if len(report.Actions) != 1 || report.Actions[0].Accepted != 1 || report.Actions[0].Value != 10 || report.Actions[0].Net != 10 {
 		t.Errorf("%+v", report.Actions)

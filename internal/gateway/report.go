@@ -24,6 +24,7 @@ type Report struct {
 	At       time.Time       `json:"at"` // virtual
 	Since    time.Time       `json:"since,omitzero"`
 	Actions  []ActionReport  `json:"actions"`
+	NoAccept []string        `json:"no_accept"` // actions of the current release that nothing accepts: they make no offers, and nothing is learned of them
 	Journeys []JourneyReport `json:"journeys"`
 	Controls []ControlReport `json:"controls"` // full arbitration first, with control ""
 }
@@ -109,7 +110,7 @@ func (g *Gateway) report(ctx context.Context, since time.Time) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	out := Report{At: a.At, Since: since, Actions: []ActionReport{}, Journeys: []JourneyReport{}, Controls: []ControlReport{}}
+	out := Report{At: a.At, Since: since, Actions: []ActionReport{}, NoAccept: []string{}, Journeys: []JourneyReport{}, Controls: []ControlReport{}}
 	for _, one := range a.Actions {
 		out.Actions = append(out.Actions, ActionReport{Action: one.Action, Channel: one.Channel, OfferNumbers: viewOffers(one.Offers), Evidence: one.Evidence, Positives: one.Positives})
 	}
@@ -123,6 +124,11 @@ func (g *Gateway) report(ctx context.Context, since time.Time) (Report, error) {
 	_, content, err := g.cfg.Store.Content(ctx)
 	if err != nil {
 		return Report{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(content.Actions)) {
+		if content.Actions[name].Accept == nil {
+			out.NoAccept = append(out.NoAccept, name)
+		}
 	}
 	names := map[string]bool{}
 	for name := range content.Journeys {
@@ -145,6 +151,14 @@ func (g *Gateway) report(ctx context.Context, since time.Time) (Report, error) {
 		out.Journeys = append(out.Journeys, j)
 	}
 	return out, nil
+}
+
+// Maturing are the customers of both groups whose time to reach the goal is not over.
+func (j JourneyReport) Maturing() int64 {
+	if j.Treated == nil || j.HeldOut == nil {
+		return 0
+	}
+	return j.Treated.Maturing + j.HeldOut.Maturing
 }
 
 // compare takes over how the treated fared against the control group.

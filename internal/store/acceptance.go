@@ -38,7 +38,8 @@ type JourneyAcceptance struct {
 }
 
 // ControlAcceptance are the offers made to the customers of a control test. Value is the mean of an offer's worth, if accepted, less its cost, with its interval
-// of 95 % (normal approximation). Against compares full arbitration with it: what of the rate, and of the value, arbitration brings. Lifted is false where this group has nothing to divide by.
+// of 95 %: the wider of the normal approximation and of what the rate's interval makes of the mean worth, since few outcomes that are alike say nothing of their
+// spread. Against compares full arbitration with it: what of the rate, and of the value, arbitration brings. Lifted is false where this group has nothing to divide by.
 type ControlAcceptance struct {
 	Control string
 	Offers
@@ -89,13 +90,14 @@ func (s *Store) Acceptance(ctx context.Context, now, since time.Time) (Acceptanc
 		}
 		return rows(ctx, tx, func(r *sql.Rows) error {
 			var c ControlAcceptance
-			var sum, squares float64
-			o, err := scanOffers(r, &c.Control, &sum, &squares)
+			var sum, squares, worth, cost float64
+			o, err := scanOffers(r, &c.Control, &sum, &squares, &worth, &cost)
 			c.Offers = o
-			c.Value = meanOf(sum, squares, o.Accepted+o.Ignored)
+			c.Value = meanOf(sum, squares, o.Accepted+o.Ignored).widened(o.Rate, worth, cost)
 			out.Controls = append(out.Controls, c)
 			return err
-		}, `select o.control, sum(case when o.outcome = '' then 0 else `+offerValue+` end), sum(case when o.outcome = '' then 0 else `+offerValue+` * `+offerValue+` end), `+acceptanceColumns+`
+		}, `select o.control, sum(case when o.outcome = '' then 0 else `+offerValue+` end), sum(case when o.outcome = '' then 0 else `+offerValue+` * `+offerValue+` end),
+				sum(case when o.outcome = '' then 0 else o.worth end), sum(case when o.outcome = '' then 0 else o.cost end), `+acceptanceColumns+`
 			from offers o where o.offered_at > 0 and o.offered_at >= $1 group by o.control order by o.control`, millis(since))
 	})
 	if err != nil {
@@ -131,6 +133,17 @@ func meanOf(sum, squares float64, n int64) Mean {
 	return Mean{Mean: mean, Low: mean - half, High: mean + half}
 }
 
+// widened is the mean's interval, widened to what the interval of the rate makes of the offers' mean worth and cost, given their sums.
+func (m Mean) widened(r Rate, worth, cost float64) Mean {
+	if r.N == 0 {
+		return m
+	}
+	n := float64(r.N)
+	m.Low = min(m.Low, (r.Low*worth-cost)/n)
+	m.High = max(m.High, (r.High*worth-cost)/n)
+	return m
+}
+
 // compare holds full arbitration against each control group.
 func (a *Acceptance) compare() {
 	if len(a.Controls) == 0 || a.Controls[0].Control != "" {
@@ -152,7 +165,10 @@ func (a *Acceptance) compare() {
 			c.Against.RateZ = c.Against.Rate.Share / spread
 		}
 		d := full.Value.Mean - c.Value.Mean
-		half := math.Hypot(full.Value.High-full.Value.Mean, c.Value.High-c.Value.Mean)
-		c.Against.Value = Difference{Share: d, Low: d - half, High: d + half}
+		c.Against.Value = Difference{
+			Share: d,
+			Low:   d - math.Hypot(full.Value.Mean-full.Value.Low, c.Value.High-c.Value.Mean),
+			High:  d + math.Hypot(full.Value.High-full.Value.Mean, c.Value.Mean-c.Value.Low),
+		}
 	}
 }

@@ -79,6 +79,13 @@ func TestMeanOf(t *testing.T) {
 	if m := meanOf(3, 9, 1); m != (Mean{3, 3, 3}) {
 		t.Errorf("of one %+v", m)
 	}
+	// One offer worth 4 at a cost of 1, accepted: its value may be that of any rate that one acceptance leaves possible.
+	if r := Wilson(1, 1); meanOf(3, 9, 1).widened(r, 4, 1) != (Mean{3, 4*r.Low - 1, 3}) || r.Low > 0.3 {
+		t.Errorf("of one, widened %+v", meanOf(3, 9, 1).widened(r, 4, 1))
+	}
+	if m := (Mean{2, 1, 3}).widened(Wilson(50, 100), 400, 0); m != (Mean{2, 1, 3}) {
+		t.Errorf("it was narrowed: %+v", m)
+	}
 }
 
 // A conversation is what a customer wrote and what was said whose words were kept, oldest first.
