@@ -37,8 +37,8 @@ func diffCommand() *cobra.Command {
 			"a YAML file, or a git revision: REV (the same folder in it) or REV:path/from/the/root. NEW is journeys unless it is named, OLD is HEAD; " +
 			"a folder or file wins over a revision of its name.\n\n" +
 			"With --live it asks the gateway where the open instances stand, on whatever revisions, and says for each step whether they could move to NEW: " +
-			"kept, moved to another id, or why not. Temporal's own count stands beside the store's where they differ. Without OLD, --live compares NEW with the revisions that have open instances.\n\n" +
-			"Exit status: 0 nothing changed or nobody is in the way, 1 instances stand on steps that they could not go on from (--live) or NEW has errors, 2 wrong usage, 3 cannot reach the gateway.",
+			"kept, moved to another id, or why not. Temporal's own count stands beside the store's where they differ. Without OLD, --live compares NEW with the revisions that have open instances, and its intents, actions and policy with those of the current release.\n\n" +
+			"Exit status: 0 nothing changed or nobody is in the way, 1 instances stand on steps that they could not go on from (--live), NEW has errors, or errors of OLD kept something from being compared, 2 wrong usage, 3 cannot reach the gateway.",
 		Example: "  tabi diff                      # the working tree with the last commit\n  tabi diff main --live\n  tabi diff v1.2:shop/journeys shop/journeys\n  tabi diff old/nudge.yaml journeys/nudge.yaml --step reply=answer",
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -67,7 +67,7 @@ func diffCommand() *cobra.Command {
 			if err := show(c, output, report, report.print); err != nil {
 				return err
 			}
-			if stuck > 0 {
+			if stuck > 0 || len(report.Unread) > 0 {
 				return app.Quiet(app.ExitBad)
 			}
 			return nil
@@ -144,8 +144,12 @@ func compareSides(c *cobra.Command, args []string, live bool, renamed map[string
 	if one == "" {
 		one = to.only
 	}
-	old, now := from.content, *to.content
+	old, now := *from.content, *to.content
 	now.Journeys, now.Messages = maps.Clone(now.Journeys), maps.Clone(now.Messages)
+	for _, rules := range from.brokenRules() {
+		out.Unread = append(out.Unread, rules)
+		old.Rules = now.Rules
+	}
 	for _, name := range from.broken() {
 		if now.Journeys[name] != nil && old.Journeys[name] == nil || now.Messages[name] != nil && old.Messages[name] == nil {
 			out.Unread = append(out.Unread, name)
@@ -153,7 +157,7 @@ func compareSides(c *cobra.Command, args []string, live bool, renamed map[string
 			delete(now.Messages, name)
 		}
 	}
-	if out.Diff, err = journey.Compare(old, &now, renamed); err == nil && one != "" {
+	if out.Diff, err = journey.Compare(&old, &now, renamed); err == nil && one != "" {
 		out.narrow(one, from.message || to.message)
 	}
 	return out, err
@@ -169,12 +173,15 @@ func (r *compared) narrow(name string, message bool) {
 }
 
 func (r *compared) print(p *printer) {
-	if !r.nobase {
-		if r.Empty() {
-			p.line("%s → %s: no change in meaning", r.Old, r.New)
-		}
-		_ = r.Diff.Text(p.w)
+	switch {
+	case r.nobase && len(r.Rules) > 0:
+		p.line("%s → %s", r.Old, r.New)
+	case !r.nobase && r.Empty() && len(r.Unread) > 0:
+		p.line("%s → %s: not known, since %s cannot be read in full; no change in the rest", r.Old, r.New, r.Old)
+	case !r.nobase && r.Empty():
+		p.line("%s → %s: no change in meaning", r.Old, r.New)
 	}
+	_ = r.Diff.Text(p.w)
 	for _, name := range r.Unread {
 		p.line("%s: not compared, %s has errors in it", name, r.Old)
 	}

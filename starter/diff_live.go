@@ -41,15 +41,14 @@ type liveStep struct {
 	Instances int64 `json:"instances"`
 }
 
-// standing asks the gateway where open instances stand; an empty journey asks for all.
-func (r *remote) standing(ctx context.Context, name string) ([]gateway.JourneyStanding, error) {
-	var list gateway.StandingList
+// standing asks the gateway where open instances stand; an empty journey asks for all, and for the rules of the current release.
+func (r *remote) standing(ctx context.Context, name string) (list gateway.StandingList, err error) {
 	path := gateway.AdminStanding
 	if name != "" {
 		path += "?journey=" + url.QueryEscape(name)
 	}
-	err := r.call(ctx, "GET", path, nil, &list)
-	return list.Journeys, err
+	err = r.call(ctx, "GET", path, nil, &list)
+	return list, err
 }
 
 // ask fills Live, and counts the instances that could not move.
@@ -59,7 +58,11 @@ func (r *compared) ask(ctx context.Context, gw *remote, cfg *app.Config, renamed
 		return 0, err
 	}
 	r.Live = []liveJourney{}
-	for _, one := range all {
+	if r.nobase && all.Rules != nil && r.to.only == "" { // an older gateway does not tell them
+		r.Rules = journey.CompareRules(*all.Rules, r.to.content.Rules)
+		r.Old = fmt.Sprintf("release %d", all.Release)
+	}
+	for _, one := range all.Journeys {
 		if r.to.only != "" && one.Journey != r.to.only {
 			continue
 		}

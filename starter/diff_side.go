@@ -78,6 +78,21 @@ func (s *diffSide) broken() []string {
 	return slices.Compact(out)
 }
 
+// brokenRules are the files of intents, actions and policy that do not compile. Whatever of them did would look as if the rest had been added.
+func (s *diffSide) brokenRules() []string {
+	var out []string
+	for _, d := range s.errors {
+		switch dir, base := path.Base(path.Dir(d.File)), path.Base(d.File); {
+		case dir == "actions":
+			out = append(out, "actions/"+base)
+		case base == "intents.yaml", base == "policy.yaml":
+			out = append(out, base)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // folderOf is the folder that belongs to the other side of a comparison.
 func folderOf(arg string) string {
 	if info, err := os.Stat(arg); err == nil && info.IsDir() {

@@ -39,10 +39,11 @@ const askPause = 250 * time.Millisecond
 // survey says what would happen, and to whom; nothing changes.
 func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 	r := migrateReport{Journey: m.journey, DryRun: m.dryRun, Impact: []impact{}, Stayed: []gateway.MoveView{}}
-	standing, err := m.remote.standing(ctx, m.journey)
+	list, err := m.remote.standing(ctx, m.journey)
 	if err != nil {
 		return r, err
 	}
+	standing := list.Journeys
 	if len(standing) == 0 || standing[0].Current == "" {
 		return r, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("the current release has no journey %q: publish the revision to move to first", m.journey)}
 	}

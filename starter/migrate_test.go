@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/gateway"
@@ -61,7 +64,7 @@ func (g *moveGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case gateway.AdminStanding:
 		old, _ := journey.Pack(g.from)
 		new, _ := journey.Pack(g.to)
-		out = gateway.StandingList{Journeys: []gateway.JourneyStanding{{Journey: "nudge", Current: g.to.Revision(), Revisions: []gateway.RevisionStanding{
+		out = gateway.StandingList{Release: 7, Rules: &journey.Rules{Intents: map[string]*journey.Intent{"purchase": {Name: "purchase", HalfLife: time.Hour}}}, Journeys: []gateway.JourneyStanding{{Journey: "nudge", Current: g.to.Revision(), Revisions: []gateway.RevisionStanding{
 			{Revision: g.to.Revision(), Definition: new},
 			{Revision: g.from.Revision(), Definition: old, Steps: []gateway.StepStanding{{Step: "reply", Instances: int64(len(g.all))}}},
 		}}}}
@@ -204,6 +207,38 @@ func TestMigrateUsage(t *testing.T) {
 		code, _, errs := tabiSays(t, append([]string{"migrate", "nudge", "--url", url}, args...)...)
 		if code != 2 || !strings.Contains(errs, want) {
 			t.Errorf("%v: exit %d: %s", args, code, errs)
+		}
+	}
+}
+
+// Without an old side, what is live stands for it: the revisions, and the rules of the current release.
+func TestDiffLiveTellsOfRules(t *testing.T) {
+	t.Parallel()
+	_, url := newMoveGateway(t, "ana")
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"nudge.yaml":   "journey: nudge\nentry: {event: Start}\nsteps:\n  - {id: answer, wait_for: {event: A}, timeout: 1h}\n",
+		"intents.yaml": "intents:\n  purchase:\n    half_life: 2h\n    evidence: [{event: Product Viewed, weight: 1}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to, err := readSide(t.Context(), dir, dir)
+	if err != nil || len(to.errors) > 0 {
+		t.Fatal(err, to.errors)
+	}
+	r := compared{to: to, nobase: true}
+	r.New = "journeys"
+	cfg := app.Config{TemporalAddr: "127.0.0.1:1"}
+	if _, err := r.ask(t.Context(), &remote{url: url}, &cfg, nil); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	r.print(&printer{w: &said})
+	for _, want := range []string{"release 7 → journeys\n", "intent purchase: counts for everyone from the next decision on\n  ~ half_life: 1h → 2h\n"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("it lacks %q:\n%s", want, said.String())
 		}
 	}
 }

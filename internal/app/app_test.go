@@ -220,11 +220,17 @@ func TestReadFolder(t *testing.T) {
 
 func TestPublishedTellsWhatChanged(t *testing.T) {
 	t.Parallel()
-	old := &journey.Content{Journeys: map[string]*journey.Definition{"a": {Journey: "a"}, "b": {Journey: "b"}}, Messages: map[string]*journey.Message{}}
-	now := &journey.Content{Journeys: map[string]*journey.Definition{"b": {Journey: "b", Owner: "x"}, "c": {Journey: "c"}}, Messages: map[string]*journey.Message{"m": {}}}
+	old := &journey.Content{
+		Journeys: map[string]*journey.Definition{"a": {Journey: "a"}, "b": {Journey: "b"}}, Messages: map[string]*journey.Message{},
+		Rules: journey.Rules{Intents: map[string]*journey.Intent{"i": {Name: "i", HalfLife: 1}}, Actions: map[string]*journey.Action{"x": {Name: "x"}}},
+	}
+	now := &journey.Content{
+		Journeys: map[string]*journey.Definition{"b": {Journey: "b", Owner: "x"}, "c": {Journey: "c"}}, Messages: map[string]*journey.Message{"m": {}},
+		Rules: journey.Rules{Intents: map[string]*journey.Intent{"i": {Name: "i", HalfLife: 2}}, Policy: &journey.Policy{}},
+	}
 	var p Published
 	p.compare(old, now)
-	want := Published{Added: []string{"journey c", "message m"}, Changed: []string{"journey b"}, Removed: []string{"journey a"}}
+	want := Published{Added: []string{"journey c", "message m", "policy"}, Changed: []string{"journey b", "intent i"}, Removed: []string{"journey a", "action x"}}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Error(diff)
 	}

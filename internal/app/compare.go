@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -19,6 +20,17 @@ func (p *Published) compare(old, content *journey.Content) {
 	}
 	changes(p, "journey", old.Journeys, content.Journeys)
 	changes(p, "message", old.Messages, content.Messages)
+	changes(p, "intent", old.Intents, content.Intents)
+	changes(p, "action", old.Actions, content.Actions)
+	changes(p, "policy", only(old.Policy), only(content.Policy))
+}
+
+// only is what there is one of, if there is.
+func only(policy *journey.Policy) map[string]*journey.Policy {
+	if policy == nil {
+		return nil
+	}
+	return map[string]*journey.Policy{"": policy}
 }
 
 func changes[T any](p *Published, kind string, old, now map[string]T) {
@@ -33,7 +45,7 @@ func changes[T any](p *Published, kind string, old, now map[string]T) {
 	for _, n := range slices.Compact(names) {
 		was, had := old[n]
 		is, has := now[n]
-		switch label := kind + " " + n; {
+		switch label := strings.TrimSpace(kind + " " + n); {
 		case !had:
 			p.Added = append(p.Added, label)
 		case !has:

@@ -98,7 +98,7 @@ func Check(files []journey.File) (*journey.Content, journey.Diagnostics) {
 type Published struct {
 	Release  int      `json:"release"`
 	Previous int      `json:"previous"`
-	Added    []string `json:"added,omitempty"` // "journey x", "message y"
+	Added    []string `json:"added,omitempty"` // "journey x", "message y", "intent z", "action a", "policy"
 	Changed  []string `json:"changed,omitempty"`
 	Removed  []string `json:"removed,omitempty"`
 }

@@ -24,9 +24,12 @@ const (
 	AdminMoves    = "/v1/admin/moves"
 )
 
-// StandingList says where the open instances of journeys stand; sorted by journey.
+// StandingList says where the open instances of journeys stand; sorted by journey. Release and Rules are the current ones; Rules only where all journeys
+// were asked for.
 type StandingList struct {
 	Journeys []JourneyStanding `json:"journeys"`
+	Release  int               `json:"release"`
+	Rules    *journey.Rules    `json:"rules,omitempty"`
 }
 
 // JourneyStanding is where a journey's open instances stand. Current is the revision that new ones enter, empty where nobody can any more; it is listed
@@ -106,7 +109,7 @@ func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 		g.storeFailed(w, r, err)
 		return
 	}
-	_, content, err := g.cfg.Store.Content(r.Context())
+	release, content, err := g.cfg.Store.Content(r.Context())
 	if err != nil {
 		g.storeFailed(w, r, err)
 		return
@@ -138,7 +141,10 @@ func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 		}
 		j.Revisions[at].Steps = append(j.Revisions[at].Steps, StepStanding{Step: c.Step, Watching: c.State == store.StateWatching, Holdout: c.Holdout, Instances: c.Instances})
 	}
-	out := StandingList{Journeys: []JourneyStanding{}}
+	out := StandingList{Journeys: []JourneyStanding{}, Release: release}
+	if content != nil && name == "" {
+		out.Rules = &content.Rules
+	}
 	for _, key := range slices.Sorted(maps.Keys(found)) {
 		j := found[key]
 		for i := range j.Revisions {

@@ -62,6 +62,10 @@ func TestAdminMigrate(t *testing.T) {
 	if len(standing.Journeys) != 1 || standing.Journeys[0].Current != second || len(standing.Journeys[0].Revisions) != 2 {
 		t.Fatalf("standing: %+v", standing)
 	}
+	var all StandingList
+	if h.asks("GET", AdminStanding, "", &all); standing.Rules != nil || all.Rules == nil || all.Release != standing.Release || all.Release < 2 {
+		t.Errorf("the rules of the release: %+v, of one journey %+v", all, standing)
+	}
 	old := standing.Journeys[0].Revisions[1]
 	if old.Revision != first || len(old.Steps) != 2 || old.Steps[0] != (StepStanding{Instances: 1}) || old.Steps[1] != (StepStanding{Step: "reply", Instances: 2}) {
 		t.Errorf("where they stand: %+v", old.Steps)

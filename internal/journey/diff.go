@@ -68,7 +68,7 @@ func (d Diff) Empty() bool { return len(d.Journeys) == 0 && len(d.Messages) == 0
 
 // Compare says what changed in meaning. renamed maps old step ids to new ones, as for a migration; it counts in every journey that has them.
 func Compare(old, new *Content, renamed map[string]string) (Diff, error) {
-	d := Diff{Journeys: []JourneyDiff{}, Messages: []MessageDiff{}, Rules: compareRules(old.Rules, new.Rules)}
+	d := Diff{Journeys: []JourneyDiff{}, Messages: []MessageDiff{}, Rules: CompareRules(old.Rules, new.Rules)}
 	for _, name := range bothKeys(old.Journeys, new.Journeys) {
 		one, err := CompareJourneys(old.Journeys[name], new.Journeys[name], renamed)
 		if err != nil {

@@ -14,8 +14,8 @@ type RuleDiff struct {
 	Changes []Change `json:"changes,omitempty"` // half_life, value, accept.within, limits 2, quiet_hours.to
 }
 
-// compareRules compares intents, actions and policy, in this order.
-func compareRules(old, new Rules) []RuleDiff {
+// CompareRules compares intents, actions and policy, in this order.
+func CompareRules(old, new Rules) []RuleDiff {
 	out := []RuleDiff{}
 	add := func(kind, name string, before, after any) {
 		a, b := reflect.ValueOf(before), reflect.ValueOf(after)
