@@ -37,6 +37,10 @@ bin/temporal-server:
 demo: build ## Play four customers through the journeys, live; CI=1 asserts it and exits
 	@CI=$(CI) $(GO) run ./internal/demo
 
+.PHONY: chaos
+chaos: build ## Kill, fill and break everything under 1,000 journeys, and reconcile; ARGS="--long" for 10,000 on PostgreSQL
+	@$(GO) run ./internal/chaos $(ARGS)
+
 .PHONY: test
 test: build ## Vet and test everything
 	$(GO) vet ./...

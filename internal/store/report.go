@@ -148,7 +148,8 @@ func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reaso
 			[]any{e.ID, outcome, clean(reason), value, millis(at)}},
 		{`update handoffs set state = 'withdrawn', reason = $2, closed_at = $3 where enrolment = $1 and state in ('open', 'claimed')`,
 			[]any{e.ID, "its journey ended: " + outcome, millis(at)}},
-		{`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end, status = 'failed', reason = '` + reasonEnded + `', at = $2
+		{`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end,
+			doubts = doubts + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '` + reasonEnded + `', at = $2
 			where enrolment = $1 and status in ('sending', 'retry')`, []any{e.ID, millis(at)}},
 		{`update contacts set status = 'suppressed', reason = '` + reasonEnded + `', at = $2, until_at = 0 where enrolment = $1 and status = 'held'`, []any{e.ID, millis(at)}},
 	} {

@@ -202,7 +202,7 @@ func (s *Store) take(ctx context.Context, tx conn, e *enrolment, in workflows.Se
 			action, tone, trace, until_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19)
 		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release = excluded.release, at = excluded.at,
-			in_doubt = case when contacts.status = 'sending' then 1 else contacts.in_doubt end,
+			in_doubt = case when contacts.status = 'sending' then 1 else contacts.in_doubt end, doubts = contacts.doubts + case when contacts.status = 'sending' then 1 else 0 end,
 			token = contacts.token + 1, lease_until = excluded.lease_until, verdict = case when excluded.status = 'held' then contacts.verdict else excluded.verdict end,
 			tone = excluded.tone, trace = excluded.trace, until_at = excluded.until_at
 		returning token`,
@@ -249,9 +249,9 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 			}
 		}
 		if _, err := tx.ExecContext(ctx, `update contacts set status = $2, reason = $3, provider_id = $4, in_doubt = $5, attempts = attempts + $9, at = $6, lease_until = 0, app = $7,
-			verdict = case when $8 = 1 then verdict else '' end, slot_at = $10 where key = $1`,
+			verdict = case when $8 = 1 then verdict else '' end, slot_at = $10, doubts = doubts + $11 where key = $1`,
 			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), said, flag(doubt && status == workflows.StatusRetry),
-			flag(!o.Waits), millis(o.Slot)); err != nil {
+			flag(!o.Waits), millis(o.Slot), flag(o.Unknown)); err != nil {
 			return err
 		}
 		if row.action != "" {

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+)
+
+// deed is something that is done to the running system. It returns when everything runs again.
+type deed struct {
+	name string
+	do   func(ctx context.Context, g *ground, dark time.Duration) error
+}
+
+// history is what the deeds came to.
+type history struct {
+	outage    time.Duration // the longest time that something was away
+	published time.Time     // when the second release was published
+}
+
+func killed(names ...string) deed {
+	return deed{"kill -9 " + strings.Join(names, " and "), func(ctx context.Context, g *ground, dark time.Duration) error {
+		for _, name := range names {
+			g.kill(name)
+		}
+		pause(ctx, dark)
+		for _, name := range names {
+			if err := g.start(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+// repeated are the deeds that are done in every turn.
+var repeated = []deed{
+	killed("worker-1"),
+	killed("worker-2"),
+	killed("worker-1", "worker-2"),
+	killed("serve"), // gateway and its relay; the workers' relays go on
+	killed("serve", "worker-1", "worker-2"),
+	{"kill -9 Temporal", func(ctx context.Context, g *ground, dark time.Duration) error {
+		g.temporal.Kill()
+		pause(ctx, dark)
+		return g.temporal.Start(ctx)
+	}},
+	{"kill -9 PostgreSQL", func(ctx context.Context, g *ground, dark time.Duration) error {
+		if err := g.postgres.Kill(); err != nil {
+			return err
+		}
+		pause(ctx, dark)
+		return g.postgres.Start()
+	}},
+	{"kill -9 of everything", func(ctx context.Context, g *ground, dark time.Duration) error {
+		g.temporal.Kill()
+		if err := g.postgres.Kill(); err != nil {
+			return err
+		}
+		if g.behind != nil {
+			if err := g.behind.Kill(); err != nil {
+				return err
+			}
+		}
+		for _, name := range []string{"serve", "worker-1", "worker-2"} {
+			g.kill(name)
+		}
+		pause(ctx, dark)
+		if g.behind != nil {
+			if err := g.behind.Start(); err != nil {
+				return err
+			}
+		}
+		if err := g.postgres.Start(); err != nil {
+			return err
+		}
+		if err := g.temporal.Start(ctx); err != nil {
+			return err
+		}
+		for _, name := range []string{"serve", "worker-1", "worker-2"} {
+			if err := g.start(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"the store's disk is full", func(ctx context.Context, g *ground, dark time.Duration) error {
+		if err := g.disk.fill(); err != nil {
+			return err
+		}
+		pause(ctx, 2*dark)
+		if err := g.disk.free(); err != nil {
+			return err
+		}
+		return g.postgresAgain(ctx)
+	}},
+}
+
+// once are the deploys.
+var once = []deed{
+	{"deploy of a new journey revision", func(ctx context.Context, g *ground, _ time.Duration) error { return g.publish(ctx, true) }},
+	{"deploy of a new binary", func(ctx context.Context, g *ground, _ time.Duration) error {
+		g.mu.Lock()
+		g.next = true
+		g.mu.Unlock()
+		for _, name := range []string{"worker-1", "serve", "worker-2"} {
+			if took := g.stop(name); took > 10*time.Second {
+				return fmt.Errorf("%s took %s to end after SIGTERM, more than ten seconds", name, took)
+			}
+			if err := g.start(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+}
+
+// deeds does them all, in an order that is drawn, and lets the system breathe between them.
+func (g *ground) deeds(ctx context.Context, o options, began time.Time) (*history, error) {
+	r := rand.New(rand.NewPCG(o.seed, 4))
+	h := &history{}
+	var list []deed
+	for range o.turns {
+		turn := append([]deed(nil), repeated...)
+		r.Shuffle(len(turn), func(i, j int) { turn[i], turn[j] = turn[j], turn[i] })
+		list = append(list, turn...)
+	}
+	for _, d := range once { // in the middle half
+		at := len(list)/4 + r.IntN(len(list)/2+1)
+		list = append(list[:at], append([]deed{d}, list[at:]...)...)
+	}
+	gap := o.spread / time.Duration(len(list))
+	for i, d := range list {
+		pause(ctx, began.Add(gap*time.Duration(i)+gap/2).Sub(clock.Wall()))
+		dark := time.Duration(500+r.IntN(2500)) * time.Millisecond
+		from := clock.Wall()
+		if err := d.do(ctx, g, dark); err != nil {
+			return h, fmt.Errorf("%s: %w", d.name, err)
+		}
+		if strings.Contains(d.name, "revision") {
+			h.published = clock.Wall()
+		}
+		if err := g.ready(ctx); err != nil {
+			return h, fmt.Errorf("after %s: %w", d.name, err)
+		}
+		took := clock.Wall().Sub(from)
+		h.outage = max(h.outage, took)
+		say("%s: serving again after %s", d.name, took.Round(10*time.Millisecond))
+		if ctx.Err() != nil {
+			return h, ctx.Err()
+		}
+	}
+	return h, nil
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

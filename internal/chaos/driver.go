@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+)
+
+// senders is how many channels talk to the gateway at once; batchOf how many calls one of them puts into a batch at most.
+const senders, batchOf = 24, 12
+
+// patience is how long a channel waits for an answer.
+const patience = 5 * time.Second
+
+// driver sends what is planned, and repeats what was not acknowledged, as a channel that keeps its own outbox does.
+type driver struct {
+	url      string
+	client   *http.Client
+	scale    float64
+	attempts atomic.Int64
+	failed   atomic.Int64
+
+	mu     sync.Mutex
+	random *rand.Rand
+	queue  agenda
+	flying int
+}
+
+// task is one sending of an event.
+type task struct {
+	*happening
+	at    time.Duration
+	again bool
+}
+
+// agenda is a heap of tasks by time.
+type agenda []task
+
+func (a agenda) Len() int           { return len(a) }
+func (a agenda) Less(i, j int) bool { return a[i].at < a[j].at }
+func (a agenda) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
+
+// Push implements heap.Interface.
+func (a *agenda) Push(x any) { *a = append(*a, x.(task)) }
+
+// Pop implements heap.Interface.
+func (a *agenda) Pop() any {
+	last := (*a)[len(*a)-1]
+	*a = (*a)[:len(*a)-1]
+	return last
+}
+
+func newDriver(url string, p *plan, seed uint64) *driver {
+	d := &driver{url: url, random: rand.New(rand.NewPCG(seed, 3)), client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: senders}}}
+	for _, h := range p.events {
+		d.queue = append(d.queue, task{happening: h, at: h.due})
+	}
+	heap.Init(&d.queue)
+	return d
+}
+
+// run ends when everything is acknowledged.
+func (d *driver) run(ctx context.Context) error {
+	began := clock.Wall()
+	ended := make(chan error, senders)
+	for range senders {
+		go func() { ended <- d.send(ctx, began) }()
+	}
+	var first error
+	for range senders {
+		if err := <-ended; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// send takes what is due until nothing is left.
+func (d *driver) send(ctx context.Context, began time.Time) error {
+	for {
+		tasks, over := d.next(clock.Wall().Sub(began))
+		if over {
+			return nil
+		}
+		if len(tasks) == 0 {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(20 * time.Millisecond):
+			}
+			continue
+		}
+		wait, err := d.post(ctx, tasks)
+		if err != nil {
+			return err
+		}
+		d.settle(tasks, clock.Wall().Sub(began), wait)
+	}
+}
+
+// next takes tasks that are due, shuffled; over is true when there will be none any more.
+func (d *driver) next(now time.Duration) (tasks []task, over bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	most := 1
+	if d.random.Float64() < 0.5 {
+		most = 1 + d.random.IntN(batchOf)
+	}
+	var waiting []task
+	for len(tasks) < most && len(d.queue) > 0 && d.queue[0].at <= now {
+		t := heap.Pop(&d.queue).(task)
+		if t.needs != nil && !t.needs.acknowledged.Load() {
+			t.at = now + 200*time.Millisecond
+			waiting = append(waiting, t)
+			continue
+		}
+		tasks = append(tasks, t)
+	}
+	for _, t := range waiting {
+		heap.Push(&d.queue, t)
+	}
+	d.random.Shuffle(len(tasks), func(i, j int) { tasks[i], tasks[j] = tasks[j], tasks[i] })
+	d.flying += len(tasks)
+	return tasks, len(tasks) == 0 && len(d.queue) == 0 && d.flying == 0
+}
+
+// settle takes acknowledged tasks off the list (wait < 0), or puts them back for later.
+func (d *driver) settle(tasks []task, now, wait time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.flying -= len(tasks)
+	for _, t := range tasks {
+		switch {
+		case wait >= 0:
+			t.at = now + wait + time.Duration(d.random.IntN(500))*time.Millisecond
+			heap.Push(&d.queue, t)
+		case !t.again && t.twice > 0:
+			t.acknowledged.Store(true)
+			t.again, t.at = true, now+t.twice
+			heap.Push(&d.queue, t)
+		default:
+			t.acknowledged.Store(true)
+		}
+	}
+}
+
+// post sends tasks in one call. wait is negative where they were acknowledged, else how long to leave the gateway alone.
+func (d *driver) post(ctx context.Context, tasks []task) (wait time.Duration, err error) {
+	calls := make([]map[string]any, len(tasks))
+	for i, t := range tasks {
+		calls[i] = map[string]any{"messageId": t.id, "userId": t.customer}
+		for k, v := range t.body {
+			calls[i][k] = v
+		}
+		if t.early > 0 {
+			calls[i]["timestamp"] = clock.Wall().Add(-t.early).Format(time.RFC3339Nano)
+		}
+	}
+	var body any = map[string]any{"batch": calls}
+	path := "/v1/batch"
+	if len(calls) == 1 {
+		body, path = calls[0], "/v1/"+calls[0]["type"].(string)
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return 0, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url+path, bytes.NewReader(raw))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.SetBasicAuth("chaos", "")
+	d.attempts.Add(1)
+	resp, err := d.client.Do(req)
+	if err != nil {
+		d.failed.Add(1)
+		return 300 * time.Millisecond, ctx.Err()
+	}
+	defer func() { _ = resp.Body.Close() }()
+	said, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	switch {
+	case resp.StatusCode/100 == 2:
+		return -1, nil
+	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode/100 == 5:
+		d.failed.Add(1)
+		return 500 * time.Millisecond, nil
+	}
+	return 0, fmt.Errorf("the gateway refuses %s: %s: %s", path, resp.Status, said)
+}

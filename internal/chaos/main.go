@@ -1,0 +1,138 @@
+// Chaos plays journeys on real processes while it kills them with kill -9, fills their disk, breaks the providers and deploys, and then
+// reconciles every event, enrolment, ledger row and provider record. docs/reliability.md says what is held against what.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+)
+
+// form is how much of it there is.
+type form struct {
+	long     bool
+	journeys int
+	rounds   int           // most rounds of the journey that has them
+	scale    float64       // virtual seconds per second
+	spread   time.Duration // in which customers enter
+	turns    int           // how often every deed is done
+	drain    time.Duration // how long it may take to become quiet once nothing is broken any more
+	disk     int64         // size of the store's disk, in bytes
+}
+
+var (
+	shortForm = form{journeys: 1000, rounds: 3, scale: 240, spread: 70 * time.Second, turns: 1, drain: 2 * time.Minute, disk: 768 << 20}
+	longForm  = form{long: true, journeys: 10_000, rounds: 12, scale: 60, spread: 15 * time.Minute, turns: 8, drain: 10 * time.Minute, disk: 6 << 30}
+)
+
+// options of a run.
+type options struct {
+	form
+	seed uint64
+	keep bool
+	dir  string
+}
+
+func main() {
+	o := options{form: shortForm}
+	long := flag.Bool("long", false, "10,000 journeys and about 100,000 sends on Temporal with PostgreSQL; otherwise 1,000 on the development server")
+	journeys := flag.Int("journeys", 0, "how many journeys; 0: as the form says")
+	flag.Uint64Var(&o.seed, "seed", 0, "of everything that is drawn; 0: another one each time")
+	flag.BoolVar(&o.keep, "keep", false, "keep logs and databases")
+	flag.Parse()
+	if *long {
+		o.form = longForm
+	}
+	if *journeys > 0 {
+		o.journeys = *journeys
+	}
+	if o.seed == 0 {
+		o.seed = uint64(clock.Wall().UnixNano())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	good, err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+	}
+	if err != nil || !good {
+		os.Exit(1)
+	}
+}
+
+// run is one run from the first process to the last line.
+func run(ctx context.Context, o options) (good bool, err error) {
+	if o.dir, err = os.MkdirTemp("", "tabi-chaos-"); err != nil {
+		return false, err
+	}
+	if err := os.Chmod(o.dir, 0o755); err != nil { // user postgres goes through it
+		return false, err
+	}
+	say("seed %d; logs in %s", o.seed, o.dir)
+	p := startProviders(o.seed)
+	defer p.close()
+	g, err := build(ctx, o, p)
+	defer func() {
+		g.end()
+		if good && !o.keep {
+			_ = os.RemoveAll(o.dir)
+			return
+		}
+		say("logs: %s (repeat with --seed %d)", o.dir, o.seed)
+	}()
+	if err != nil {
+		return false, err
+	}
+	plan := makePlan(o, p.hookURL())
+	drive := newDriver(g.gatewayURL(), plan, o.seed)
+	began := clock.Wall()
+	say("%d journeys, %d events, in %s; %v virtual seconds a second", o.journeys, len(plan.events), o.spread, o.scale)
+	driving, stopDriving := context.WithCancel(ctx)
+	defer stopDriving()
+	driven := make(chan error, 1)
+	go func() { driven <- drive.run(driving) }()
+	weather, calm := context.WithCancel(ctx)
+	defer calm()
+	go p.weather(weather)
+	done, err := g.deeds(ctx, o, began)
+	calm()
+	p.calm()
+	if err != nil {
+		stopDriving()
+		<-driven
+		return false, err
+	}
+	if err := <-driven; err != nil {
+		return false, err
+	}
+	say("all %d events are acknowledged (%d attempts, %d of them failed); nothing is broken any more", len(plan.events), drive.attempts.Load(), drive.failed.Load())
+	quiet := g.drain(ctx, o)
+	if quiet != nil && ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	f, err := gather(ctx, g)
+	if err != nil {
+		return false, err
+	}
+	r := reconcile(f, plan, p, g, done)
+	if quiet != nil {
+		r.unexplained("%v", quiet)
+	}
+	if err := r.histories(ctx, g, f); err != nil {
+		return false, errors.Join(errors.New("the histories cannot be replayed"), err)
+	}
+	say("took %s", clock.Wall().Sub(began).Round(time.Second))
+	return r.print(), nil
+}
+
+// say prints one line of the account.
+func say(format string, args ...any) {
+	fmt.Printf("%s  %s\n", clock.Wall().Format("15:04:05"), fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// happening is an event that a channel will send: until it is acknowledged, and some of them once more after that.
+type happening struct {
+	id, customer, name, order string
+	rounds                    int           // of an entry into cart
+	due                       time.Duration // from the beginning of the drive
+	needs                     *happening    // must be acknowledged before
+	twice                     time.Duration // sent again that long after it was acknowledged; 0: not
+	early                     time.Duration // its timestamp lies that far back, in virtual time
+	body                      map[string]any
+	acknowledged              atomic.Bool
+}
+
+// passage through a journey that is planned: what ought to come of it hangs on when the events arrive.
+type passage struct {
+	journey, customer, order string
+	entry, again             *happening // again: a second entry with the same key, which must not be one
+	answer                   *happening // of wait_for; nil: never
+	goal                     *happening
+	rounds                   int
+}
+
+// plan is all that will happen, drawn beforehand.
+type plan struct {
+	events   []*happening
+	byID     map[string]*happening
+	passages []*passage
+	byOrder  map[string]*passage
+}
+
+// perCustomer is how many passages a customer has on average.
+const perCustomer = 2.5
+
+// names of the events of each journey.
+var names = map[string]struct{ entry, answer, goal string }{
+	"order": {entry: "Order Placed", answer: "Order Shipped"},
+	"cart":  {entry: "Cart Left", goal: "Order Completed"},
+	"trial": {entry: "Trial Started", answer: "Trial Used"},
+}
+
+func makePlan(o options, hook string) *plan {
+	r := rand.New(rand.NewPCG(o.seed, 2))
+	p := &plan{byID: map[string]*happening{}, byOrder: map[string]*passage{}}
+	customers := make([]*happening, max(1, int(float64(o.journeys)/perCustomer)))
+	real := func(virtual time.Duration) time.Duration { return time.Duration(float64(virtual) / o.scale) }
+	for i := range customers {
+		id := fmt.Sprintf("customer-%05d", i)
+		customers[i] = p.add(&happening{id: "identify-" + id, customer: id, name: "Customer Updated", due: time.Duration(r.Float64() * float64(o.spread) / 2), body: map[string]any{
+			"type": "identify", "traits": map[string]any{
+				"email": id + "@example.com", "phone": fmt.Sprintf("+4930%07d", i), "push_token": "token-" + id, "hook": hook, "consent": map[string]any{"marketing": true},
+			},
+		}})
+	}
+	for i := range o.journeys {
+		who := customers[r.IntN(len(customers))]
+		journey := "cart"
+		switch draw := r.Float64(); {
+		case draw < 0.35:
+			journey = "order"
+		case draw < 0.5:
+			journey = "trial"
+		}
+		pass := &passage{journey: journey, customer: who.customer, order: fmt.Sprintf("o%06d", i), rounds: 1 + r.IntN(o.rounds)}
+		begins := who.due + time.Duration(r.Float64()*float64(o.spread-who.due))
+		track := func(part, name string, due time.Duration) *happening {
+			h := &happening{id: fmt.Sprintf("%s-%s", pass.order, part), customer: who.customer, name: name, order: pass.order, rounds: pass.rounds, due: max(0, due)}
+			properties := map[string]any{"order": pass.order}
+			if part == "entry" || part == "again" {
+				properties["rounds"] = pass.rounds
+				h.needs = who
+			}
+			h.body = map[string]any{"type": "track", "event": name, "properties": properties}
+			if r.Float64() < 0.1 {
+				h.twice = time.Duration(r.IntN(20_000)) * time.Millisecond
+			}
+			if r.Float64() < 0.2 {
+				h.early = time.Duration(r.IntN(6*60)) * time.Minute
+			}
+			return p.add(h)
+		}
+		n := names[journey]
+		pass.entry = track("entry", n.entry, begins)
+		if r.Float64() < 0.08 {
+			pass.again = track("again", n.entry, begins+real(time.Duration(r.IntN(120))*time.Minute))
+		}
+		if n.answer != "" {
+			at := begins + real(time.Duration(5+r.IntN(110))*time.Minute) // at times in time, at times late
+			if r.Float64() < 0.1 {
+				at = begins - 2*time.Second // before what it answers
+			}
+			if r.Float64() < 0.7 {
+				pass.answer = track("answer", n.answer, at)
+			}
+		}
+		if n.goal != "" && r.Float64() < 0.35 {
+			pass.goal = track("goal", n.goal, begins+real(time.Duration(r.IntN(10*pass.rounds+15))*time.Minute))
+		}
+		p.passages = append(p.passages, pass)
+		p.byOrder[pass.order] = pass
+	}
+	return p
+}
+
+func (p *plan) add(h *happening) *happening {
+	p.events = append(p.events, h)
+	p.byID[h.id] = h
+	return h
+}
