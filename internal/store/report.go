@@ -37,7 +37,7 @@ func leftBehind(ctx context.Context, tx conn, enrolment, step, key string) error
 	for _, statement := range []string{
 		`update contacts set status = 'suppressed', reason = '` + reasonMovedOn + `', until_at = 0 where enrolment = $1 and status = 'held'` + left,
 		`delete from offers where offered_at = 0 and key in (select key from contacts where enrolment = $1 and status = 'retry'` + left + ` and action <> '')`,
-		`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end, status = 'failed', reason = '` + reasonMovedOn + `'
+		`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end, doubts = doubts + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '` + reasonMovedOn + `'
 			where enrolment = $1 and status in ('retry', 'sending')` + left,
 	} {
 		if _, err := tx.ExecContext(ctx, statement, enrolment, step, key); err != nil {
