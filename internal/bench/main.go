@@ -43,6 +43,7 @@ type part struct {
 var parts = []part{
 	{"journeys", false, journeysPart},
 	{"cost", false, costPart},
+	{"latency", false, latencyPart},
 }
 
 func partNames() []string {

@@ -112,6 +112,8 @@ func figure(v float64) string {
 	}
 }
 
+func itoa(n int) string { return strconv.Itoa(n) }
+
 // save writes bench.json.
 func (b *Book) save(path string) error {
 	data, err := json.MarshalIndent(b, "", "  ")
