@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"strings"
 )
 
 // journeysPart counts journeys by the second, by turns: plain, tuned, tabi, and again.
@@ -39,7 +40,7 @@ func race(ctx context.Context, b *bench, s *server, out *section, duties bool) e
 			n = min(n, 2*b.slots)
 		}
 		for _, v := range all {
-			rate, cpu, err := b.turn(ctx, w, v, n, b.profiling(v, duties, round))
+			rate, cpu, err := b.turn(ctx, w, v, n, b.profile(round, fmt.Sprintf("%s-duties=%t", v.name, duties)))
 			if err != nil {
 				return err
 			}
@@ -87,12 +88,12 @@ func (b *bench) turn(ctx context.Context, w *world, v variant, n int, profile st
 	return float64(n) / took.Seconds(), milliseconds(used) / float64(n), nil
 }
 
-// profiling is where the CPU profile of a turn goes: of the last round, where one was asked for.
-func (b *bench) profiling(v variant, duties bool, round int) string {
+// profile is where a CPU profile of the last round goes, where one was asked for.
+func (b *bench) profile(round int, name string) string {
 	if b.profiles == "" || round != b.rounds {
 		return ""
 	}
-	return filepath.Join(b.profiles, fmt.Sprintf("%s-duties=%t.cpu", v.name, duties))
+	return filepath.Join(b.profiles, strings.ReplaceAll(name, " ", "-")+".cpu")
 }
 
 // profiled writes a CPU profile to a file until stop; without a path it does nothing.

@@ -44,6 +44,7 @@ var parts = []part{
 	{"journeys", false, journeysPart},
 	{"cost", false, costPart},
 	{"latency", false, latencyPart},
+	{"intake", false, intakePart},
 }
 
 func partNames() []string {
@@ -66,7 +67,7 @@ func main() {
 	fs.IntVar(&b.journeys, "journeys", 160, "journeys of each turn")
 	fs.BoolVar(&b.long, "long", false, "let growth go on to 100,000 waiting instances, instead of 5,000")
 	fs.StringVar(&b.output, "output", "bench.json", "where the figures go")
-	fs.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of the last round of part journeys")
+	fs.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of the last round of parts journeys and intake")
 	if err := fs.Parse(os.Args[1:]); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+)
+
+// What comes in: events of many customers, most of which no journey hears.
+const (
+	intakeCustomers = 10_000
+	intakeBatch     = 250
+	batchClients    = 8 // that send batches at once
+	singleClients   = 64
+	heardEvery      = 20 // one event in so many is heard: 5 %
+	intakeTurn      = 2 * time.Second
+)
+
+// incoming is an event as both sides take it.
+type incoming struct {
+	id, customer, name string
+	properties         map[string]any
+	enters             bool // it opens an enrolment; else, if it is heard, an instance that is open hears it
+	heard              bool
+	hears              string // enrolment that hears it, for the plain side
+	seq                int64  // of its delivery
+}
+
+// taker is what is measured: it answers when what it was given is committed.
+type taker interface {
+	batch(ctx context.Context, client int, events []incoming) error
+	single(ctx context.Context, client int, e incoming) error
+	close() error
+}
+
+// supply makes the events of one client. Heard events go to customers of its own, so that it knows who has entered.
+type supply struct {
+	name    string // different for every supply
+	client  int
+	clients int
+	draw    *rand.Rand
+	ids     []string
+	n       int
+	entered map[int]int64 // by customer: last delivery
+}
+
+func newSupply(name string, ids []string, client, clients int) *supply {
+	return &supply{name: name, client: client, clients: clients, ids: ids, draw: rand.New(rand.NewPCG(1, uint64(client))), entered: map[int]int64{}}
+}
+
+func (s *supply) next() incoming {
+	s.n++
+	e := incoming{id: fmt.Sprintf("%s-%02d-%08d", s.name, s.client, s.n), name: "Product Viewed", properties: map[string]any{
+		"plan": "gold", "product_id": s.draw.IntN(100_000), "price": float64(s.draw.IntN(10_000)) / 100, "category": "tea", "url": "https://shop.example.com/tea/green"}}
+	at := s.draw.IntN(len(s.ids))
+	if s.n%heardEvery == 0 {
+		at = at/s.clients*s.clients + s.client // of this client
+		at %= len(s.ids)
+		e.heard = true
+		last, in := s.entered[at]
+		e.enters = !in
+		e.name = "Bench Answered"
+		if e.enters {
+			e.name = "Bench Started"
+		}
+		s.entered[at] = last + 1
+		e.seq, e.hears = last+1, s.name+"/"+s.ids[at]
+	}
+	e.customer = s.ids[at]
+	return e
+}
+
+// intakePart counts events that are committed by the second, in batches and one by one, beside the same rows written by plain SQL.
+func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
+	w, err := openWorld(ctx, s, "intake")
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	ids := w.customers(intakeCustomers)
+	if err := w.enter(ctx, ids); err != nil {
+		return err
+	}
+	g, err := w.gateway(singleClients)
+	if err != nil {
+		return err
+	}
+	defer g.stop()
+	takers := []struct {
+		name string
+		t    taker
+	}{{"tabi", &overHTTP{g}}, {"plain SQL", nil}, {"plain SQL, events alone", nil}}
+	for i, whole := range []bool{true, false} {
+		t, err := openSQL(ctx, s, fmt.Sprintf("intake-sql-%d", i), ids, whole)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = t.close() }()
+		takers[i+1].t = t
+	}
+	forms := []struct {
+		name, label   string
+		clients, size int
+		rates, costs  map[string][]float64
+	}{
+		{"batch", fmt.Sprintf("batches of %d from %d clients", intakeBatch, batchClients), batchClients, intakeBatch, map[string][]float64{}, map[string][]float64{}},
+		{"single", fmt.Sprintf("single calls from %d connections", singleClients), singleClients, 1, map[string][]float64{}, map[string][]float64{}},
+	}
+	for round := range b.rounds + 1 { // the first is for warming up
+		for _, t := range takers {
+			for _, f := range forms {
+				stop, err := profiled(b.profile(round, t.name+"-intake-"+f.name))
+				if err != nil {
+					return err
+				}
+				used := spent(s.pids())
+				taken, took, err := intake(ctx, t.t, ids, fmt.Sprintf("%s%d%s", w.prefix, round, f.name), f.clients, f.size)
+				used = spent(s.pids()) - used
+				stop()
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", t.name, f.label, err)
+				}
+				if round > 0 {
+					rate, cpu := float64(taken)/took.Seconds(), 1000*milliseconds(used)/float64(taken)
+					f.rates[t.name], f.costs[t.name] = append(f.rates[t.name], rate), append(f.costs[t.name], cpu)
+					b.say("%s, %s, round %d: %s %.0f events/s, %.0f µs of CPU each", s.name, f.label, round, t.name, rate, cpu)
+				}
+			}
+		}
+	}
+	for _, f := range forms {
+		for _, to := range takers[1:] {
+			out.compare("tabi, "+f.label, f.rates["tabi"], "events/s", to.name, f.rates[to.name])
+		}
+		out.compare("tabi, "+f.label, f.costs["tabi"], "µs CPU/event", "plain SQL", f.costs["plain SQL"])
+		for _, to := range takers[1:] {
+			out.rounds(to.name+", "+f.label, f.rates[to.name], "events/s")
+		}
+	}
+	return nil
+}
+
+// intake has clients bring events for a while, size at a time each, and gives how many were committed, and how long it took.
+func intake(ctx context.Context, t taker, ids []string, stock string, clients, size int) (int64, time.Duration, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var taken atomic.Int64
+	var busy sync.WaitGroup
+	began := clock.Wall()
+	for client := range clients {
+		busy.Go(func() {
+			from := newSupply(stock, ids, client, clients)
+			for clock.Wall().Sub(began) < intakeTurn && ctx.Err() == nil {
+				events := make([]incoming, size)
+				for i := range events {
+					events[i] = from.next()
+				}
+				var err error
+				if size == 1 {
+					err = t.single(ctx, client, events[0])
+				} else {
+					err = t.batch(ctx, client, events)
+				}
+				if err != nil {
+					cancel(err)
+					return
+				}
+				taken.Add(int64(size))
+			}
+		})
+	}
+	busy.Wait()
+	took := clock.Wall().Sub(began)
+	if err := context.Cause(ctx); err != nil {
+		return 0, 0, err
+	}
+	return taken.Load(), took, nil
+}
+
+// overHTTP brings events as channels do.
+type overHTTP struct{ gate *gate }
+
+func (o *overHTTP) batch(ctx context.Context, _ int, events []incoming) error {
+	calls := make([]call, len(events))
+	for i, e := range events {
+		calls[i] = call{Type: "track", MessageID: e.id, UserID: e.customer, Event: e.name, Properties: e.properties}
+	}
+	return o.gate.batch(ctx, calls)
+}
+
+func (o *overHTTP) single(ctx context.Context, _ int, e incoming) error {
+	return o.gate.track(ctx, call{MessageID: e.id, UserID: e.customer, Event: e.name, Properties: e.properties})
+}
+
+func (o *overHTTP) close() error { return nil }
