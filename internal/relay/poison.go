@@ -83,8 +83,8 @@ func (r *Relay) poison(attempts int, cause error) bool {
 	return false
 }
 
-// setAside takes a poison out of the way of what stands behind it. It reports whether the lease can go on: behind a start it cannot.
-func (r *Relay) setAside(ctx context.Context, l store.Lease, d store.Delivery, cause error) bool {
+// setAside takes a poison out of the way of what stands behind it, and gives the lease back.
+func (r *Relay) setAside(ctx context.Context, l store.Lease, d store.Delivery, cause error) {
 	marking, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
 	defer cancel()
 	what := "start"
@@ -96,8 +96,7 @@ func (r *Relay) setAside(ctx context.Context, l store.Lease, d store.Delivery, c
 		if !errors.Is(err, store.ErrNotMine) {
 			r.cfg.Logger.Warn("a delivery could not be set aside; it will be repeated", append(fields, zap.NamedError("store", err))...)
 		}
-		return false
+		return
 	}
 	r.cfg.Logger.Error("a delivery is set aside: it is refused for good; see tabi list --set-aside, and tabi retry", fields...)
-	return d.Start == nil
 }

@@ -160,11 +160,8 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 			if !r.poison(l.Attempts+1, cause) {
 				break
 			}
-			if !r.setAside(ctx, l, d, cause) {
-				return
-			}
-			cause, done, l.Attempts = nil, 0, 0
-			continue
+			r.setAside(ctx, l, d, cause)
+			return
 		}
 		r.through.Store(clock.Wall().UnixMilli())
 		done = d.Seq

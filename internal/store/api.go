@@ -116,6 +116,8 @@ type Lease struct {
 	Token      int64
 	Deliveries []Delivery // in order; the start first
 	Attempts   int        // failed attempts on the first delivery
+
+	at int64 // when it was taken (wall)
 }
 
 // Delivery is one thing to bring to an instance.

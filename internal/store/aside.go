@@ -41,7 +41,7 @@ type AsideFilter struct {
 const frozen = math.MaxInt64
 
 // SetAside takes a delivery of a lease out of its queue, so that those behind it go on; everything before it must have been brought. Behind a start nothing can: the
-// whole queue waits until it is retried. ErrNotMine where the lease was lost. What was set aside goes with its instance's end.
+// whole queue waits until it is retried. ErrNotMine where the lease was lost. What was set aside goes with its instance's end. The lease goes back with it.
 func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, cause string) error {
 	return s.write(ctx, func(tx conn) error {
 		held, err := exists(ctx, tx, `select 1 from enrolments where id = $1 and lease_token = $2 and head <= $3 and state <> 'closed'`, l.Enrolment.ID, l.Token, seq)
@@ -71,7 +71,7 @@ func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64,
 			return err
 		}
 		b := &batch{s: s, tx: tx}
-		return b.done(ctx, l.Enrolment.ID, seq, l.Token)
+		return b.done(ctx, l.Enrolment.ID, seq, l.Token, l.at)
 	})
 }
 

@@ -5,13 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
 func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart()}, reminder())
+		s.publishes(carts(), reminder())
 		e := s.enters("ana", props{"cart_id": "c1"})
 		s.ingest(noon, s.track("ana", "Cart Viewed", nil), s.track("ana", "Order Completed", props{"cart_id": "c1"}))
 		l := s.lease()[0]
@@ -50,7 +49,7 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 
 func TestASetAsideStartHoldsItsOwnQueueAlone(t *testing.T) {
 	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart()}, reminder())
+		s.publishes(carts(), reminder())
 		start := func(customer string) []Aside {
 			s.Helper()
 			s.ingest(noon, s.track(customer, "Cart Updated", props{"cart_id": "c1"}))
@@ -86,7 +85,7 @@ func TestASetAsideStartHoldsItsOwnQueueAlone(t *testing.T) {
 
 func TestWhatIsSetAsideGoesWithItsInstance(t *testing.T) {
 	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart()}, reminder())
+		s.publishes(carts(), reminder())
 		e := s.enters("ana", props{"cart_id": "c1"})
 		s.ingest(noon, s.track("ana", "Cart Viewed", nil))
 		l := s.lease()[0]

@@ -276,23 +276,25 @@ func (b *batch) flush(ctx context.Context) error {
 	if err := b.flushIntents(ctx); err != nil {
 		return err
 	}
+	lane := b.lanes()
 	var starts [][]any
 	for _, e := range b.starts {
 		e.fresh = false
-		starts = append(starts, []any{e.ID, e.WorkflowID, e.Journey, e.Revision, e.Customer, e.Key, e.EntryEvent, e.EntryName, e.depth, millis(e.EnteredAt), e.State, flag(e.Holdout), e.tail, e.queuedAt})
+		starts = append(starts, []any{e.ID, e.WorkflowID, e.Journey, e.Revision, e.Customer, e.Key, e.EntryEvent, e.EntryName, e.depth, millis(e.EnteredAt), e.State, flag(e.Holdout), e.tail, e.queuedAt, lane(e)})
 	}
 	b.starts = nil
-	if _, err := insert(ctx, b.tx, "enrolments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, tail, queued_at)", starts, ""); err != nil {
+	if _, err := insert(ctx, b.tx, "enrolments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, tail, queued_at, due_at)", starts, ""); err != nil {
 		return err
 	}
 	var tails [][]any
 	for _, id := range slices.Sorted(maps.Keys(b.touched)) {
 		e := b.touched[id]
-		tails = append(tails, []any{id, e.tail, millis(b.now)})
+		tails = append(tails, []any{id, e.tail, millis(b.now), lane(e)})
 	}
 	clear(b.touched)
-	if err := update(ctx, b.tx, "enrolments", "id", "tail = v.column2, queued_at = case when enrolments.head > enrolments.tail then v.column3 else enrolments.queued_at end",
-		[]string{"text", "bigint", "bigint"}, tails); err != nil {
+	if err := update(ctx, b.tx, "enrolments", "id", "tail = v.column2, queued_at = case when enrolments.head > enrolments.tail then v.column3 else enrolments.queued_at end, "+
+		"due_at = case when enrolments.head > enrolments.tail then v.column4 else enrolments.due_at end",
+		[]string{"text", "bigint", "bigint", "bigint"}, tails); err != nil {
 		return err
 	}
 	_, err := insert(ctx, b.tx, "deliveries (enrolment, seq, kind, event, body, at)", b.rows, "")

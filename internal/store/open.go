@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,6 +39,7 @@ type Store struct {
 	certain    bool // nothing is explored; set by tests
 	holdout    func(journey, customer string, percent float64) bool
 	population population
+	leased     atomic.Int64 // leases that were asked for
 
 	models modelCache
 	intake intake

@@ -18,17 +18,11 @@ const leaseDeliveries = 50
 // unreadable is how long an enrolment rests whose deliveries cannot be made (its revision does not load).
 const unreadable = time.Minute
 
-// Lease takes up to limit enrolments with deliveries due, oldest first, for ttl of wall time. Those that failed come after the others,
-// when they are due. Deferred entries whose turn it is are decided here; they bring nothing to deliver.
+// Lease takes up to limit enrolments with deliveries due, for ttl of wall time, each with a bounded part of its queue: the oldest first of those that have not had
+// a turn, then the instances of customers with very many, then those that had a turn or failed, the longest ago first. Deferred entries whose turn it is are decided here; they bring nothing to deliver.
 func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
 	now := millis(wall)
-	var ids []string
-	err := rows(ctx, s.reader, func(r *sql.Rows) error {
-		var id string
-		err := r.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}, `select id from enrolments where head <= tail and due_at <= $1 and lease_until <= $1 order by due_at, queued_at, id limit $2`, now, limit)
+	ids, err := s.due(ctx, now, limit)
 	if err != nil || len(ids) == 0 {
 		return nil, databaseError(err)
 	}
@@ -62,7 +56,7 @@ func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.D
 			if e == nil {
 				continue
 			}
-			l := Lease{Enrolment: e.Enrolment, Token: e.token, Attempts: e.attempts}
+			l := Lease{Enrolment: e.Enrolment, Token: e.token, Attempts: e.attempts, at: now}
 			if q := queues[id]; len(q) > 0 && q[0].kind == deliverEntry {
 				decide = append(decide, l)
 				continue
@@ -184,8 +178,8 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrolment, queue []q
 	return out, nil
 }
 
-// advance is the set clause that makes everything up to $2 done, and gives the lease back.
-const advance = `lease_until = 0, head = $2 + 1, attempts = 0, last_error = '', due_at = 0,
+// advance is the set clause that makes everything up to $2 done, and gives the lease back. What is left had a turn at $4.
+const advance = `lease_until = 0, head = $2 + 1, attempts = 0, last_error = '', due_at = case when tail > $2 then cast($4 as bigint) else 0 end,
 	queued_at = coalesce((select min(d.at) from deliveries d where d.enrolment = $1 and d.seq > $2), enrolments.queued_at)`
 
 // decideEntries decides the deferred entries at the head of an enrolment's queue: the customer enters where the instance that was in the way is so no more.
@@ -210,7 +204,7 @@ func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error
 			if q.kind != deliverEntry {
 				break
 			}
-			if err := b.done(ctx, e.ID, q.seq, l.Token); err != nil {
+			if err := b.done(ctx, e.ID, q.seq, l.Token, laneFresh); err != nil {
 				return err
 			}
 			own.head = q.seq + 1
@@ -229,8 +223,8 @@ func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error
 	return err
 }
 
-func (b *batch) done(ctx context.Context, id string, seq, token int64) error {
-	n, err := affected(ctx, b.tx, `update enrolments set `+advance+` where id = $1 and lease_token = $3 and head <= $2`, id, seq, token)
+func (b *batch) done(ctx context.Context, id string, seq, token, turn int64) error {
+	n, err := affected(ctx, b.tx, `update enrolments set `+advance+` where id = $1 and lease_token = $3 and head <= $2`, id, seq, token, turn)
 	if err != nil {
 		return err
 	}
@@ -245,7 +239,7 @@ func (b *batch) done(ctx context.Context, id string, seq, token int64) error {
 func (s *Store) Delivered(ctx context.Context, l Lease, seq int64) error {
 	return s.write(ctx, func(tx conn) error {
 		b := &batch{s: s, tx: tx}
-		err := b.done(ctx, l.Enrolment.ID, seq, l.Token)
+		err := b.done(ctx, l.Enrolment.ID, seq, l.Token, l.at)
 		if !errors.Is(err, ErrNotMine) {
 			return err
 		}

@@ -150,6 +150,11 @@ func cart(change ...func(*journey.Definition)) *journey.Definition {
 	return d
 }
 
+// carts is cart alone, as what is published.
+func carts(change ...func(*journey.Definition)) []*journey.Definition {
+	return []*journey.Definition{cart(change...)}
+}
+
 func keyed(d *journey.Definition) { d.Entry.Key = "event.cart_id" }
 
 func reentry(mode string, after time.Duration) func(*journey.Definition) {
