@@ -126,7 +126,11 @@ func (a *Activities) WithdrawHandoff(ctx context.Context, in workflows.WithdrawH
 
 // Due lists what arrived for an instance by a moment and is still on its way to it.
 func (a *Activities) Due(ctx context.Context, in workflows.Due) (workflows.DueResult, error) {
-	ids, err := a.cfg.Store.OnTheirWay(ctx, in.Ref, in.At)
+	at := in.At
+	if now := a.cfg.Now(in.Clock); now.After(at) {
+		at = now
+	}
+	ids, err := a.cfg.Store.OnTheirWay(ctx, in.Ref, at)
 	return workflows.DueResult{OnTheirWay: ids}, mine(err)
 }
 
@@ -163,6 +167,10 @@ func invalid(words string) error {
 
 // mine makes ErrNotMine the typed error by which a run learns that it must end.
 func mine(err error) error {
+	var ended *store.EndedError
+	if errors.As(err, &ended) {
+		return temporal.NewNonRetryableApplicationError(err.Error(), workflows.NotMine, nil, ended.Ended)
+	}
 	if errors.Is(err, store.ErrNotMine) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), workflows.NotMine, nil)
 	}

@@ -276,6 +276,11 @@ func (r *run) close(ctx workflow.Context) error {
 func (r *run) replaced(err error) bool {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) && app.Type() == NotMine {
+		var ended Ended
+		if app.HasDetails() && app.Details(&ended) == nil && ended.Outcome != "" {
+			r.st.Ended = &ended // by this very run, whose task was lost behind it
+			return true
+		}
 		r.st.Replaced = "its enrolment is closed, or belongs to another run: " + app.Message()
 		return true
 	}

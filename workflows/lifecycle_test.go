@@ -267,6 +267,20 @@ func TestNotMineAtTheLastReport(t *testing.T) {
 	}
 }
 
+// Its last task was lost behind its end: it is done again without the event that ended it, and the store tells.
+func TestARunLearnsHowItHasEnded(t *testing.T) {
+	t.Parallel()
+	for name, yaml := range map[string]string{"where it waits": "  - {id: w, wait: 1h}\n", "at another end": "  - {id: x, set: {vars.a: 1}}\n"} {
+		p := newPlay(t, journeyOf(yaml))
+		p.report = func(int, Report) error {
+			return temporal.NewNonRetryableApplicationError("closed", NotMine, nil, Ended{Outcome: Goal, Reason: "it came", Value: 7, At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)})
+		}
+		if result := p.run(); result.Outcome != Goal || result.Reason != "it came" || result.Value != 7 {
+			t.Errorf("%s: %+v", name, result)
+		}
+	}
+}
+
 func TestWhatTheWorldRefusesForGoodEndsAsFailed(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))

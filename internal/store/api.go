@@ -22,6 +22,16 @@ var (
 	ErrBusy       = errors.New("another attempt of this send is under way")
 )
 
+// EndedError is ErrNotMine where the chain that asks has ended the enrolment itself, or somebody for it: how it ended. A run learns it whose last workflow
+// task was lost behind that end.
+type EndedError struct{ Ended workflows.Ended }
+
+// Error implements error.
+func (e *EndedError) Error() string { return "the enrolment is closed: it ended as " + e.Ended.Outcome }
+
+// Is makes it an ErrNotMine.
+func (e *EndedError) Is(target error) bool { return target == ErrNotMine }
+
 // DroppedError says what a release would drop that a revision with open instances still names.
 type DroppedError struct{ Missing []string } // sorted: `message "x", named by journey y (revision …, n open)`
 

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows"
 )
 
 // enrolment is a row with what only the store needs.
@@ -134,7 +136,15 @@ func claimed(ctx context.Context, tx conn, id, chain string) (*enrolment, *perso
 	if err != nil {
 		return nil, nil, err
 	}
-	return e, p, claim(ctx, tx, id, chain)
+	return e, p, notMine(e, chain, claim(ctx, tx, id, chain))
+}
+
+// notMine tells a chain that has ended how it did.
+func notMine(e *enrolment, chain string, err error) error {
+	if !replayed(e, chain, err) {
+		return err
+	}
+	return &EndedError{workflows.Ended{Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, At: e.ClosedAt}}
 }
 
 // replayed reports whether a claim failed only because this chain has itself ended the enrolment. A run whose last workflow task was lost behind

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -70,8 +71,19 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 		s.must(s.OpenHandoff(s.ctx, noon, workflows.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
 		s.ingest(noon, s.track("ana", "Order Completed", nil))
 		s.ends(e, "goal", noon.Add(time.Hour))
-		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: "other"}})) // a repeat changes nothing
-		s.refused(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 100, Ended: &workflows.Ended{Outcome: "other"}}), ErrNotMine)
+		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: "goal"}})) // a repeat changes nothing
+		for _, lost := range []workflows.Report{                                                                        // what a run says whose last task was lost behind its end: it is told how it ended
+			{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: "other"}},
+			{Ref: ref(e), Seq: 100, Ended: &workflows.Ended{Outcome: "other"}},
+			{Ref: ref(e), Seq: 99, Parked: &workflows.Parked{Step: "response", Kind: "wait_for"}},
+		} {
+			err := s.Report(s.ctx, noon, lost)
+			s.refused(err, ErrNotMine)
+			var ended *EndedError
+			if !errors.As(err, &ended) || ended.Ended.Outcome != "goal" || !ended.Ended.At.Equal(noon.Add(time.Hour)) {
+				s.Errorf("%+v: %v does not tell how it ended", lost, err)
+			}
+		}
 		got := s.byID(e.ID)
 		s.same([]any{got.State, got.Outcome, got.ClosedAt}, []any{StateClosed, "goal", noon.Add(time.Hour)})
 		s.same(len(s.lease()), 0) // what it had not taken is dropped

@@ -67,8 +67,9 @@ func (s *Store) position(ctx context.Context, tx conn, r workflows.Report) (bool
 	if errors.Is(err, ErrNotFound) {
 		return false, ErrNotMine
 	}
-	if err == nil && (e.Chain != r.Chain || e.reportSeq < int64(r.Seq)) {
-		err = ErrNotMine
+	again := err == nil && e.Chain == r.Chain && e.reportSeq >= int64(r.Seq)
+	if err == nil && (!again || e.State == StateClosed && (r.Ended == nil || r.Ended.Outcome != e.Outcome)) {
+		err = notMine(e, r.Chain, ErrNotMine)
 	}
 	return false, err
 }
