@@ -249,3 +249,18 @@ func TestRunAllStopsAllWhenOneFails(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A signal to all processes may reach Temporal first: that it ends is no failure then. One that ends alone is.
+func TestAServerThatEndsWithUsIsNoFailure(t *testing.T) {
+	t.Parallel()
+	done := make(chan struct{})
+	close(done)
+	ctx, stop := context.WithTimeout(t.Context(), stopMeets/10)
+	defer stop()
+	if err := (&DevServer{Done: done}).Watch(ctx); err != nil {
+		t.Errorf("stopped with us: %v", err)
+	}
+	if err := (&DevServer{Done: done, LogFile: "x.log"}).Watch(t.Context()); ExitCode(err) != ExitUnreachable {
+		t.Errorf("ended alone: %v", err)
+	}
+}

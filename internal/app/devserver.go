@@ -117,12 +117,22 @@ func (d *DevServer) Kill() { d.process.Kill() }
 // PID of the server.
 func (d *DevServer) PID() int { return d.process.PID() }
 
-// Watch ends with an error when the server ends before ctx does.
+// stopMeets is how long a server that has ended waits for word that all was to end: a signal to all processes reaches the one before the other.
+const stopMeets = time.Second
+
+// Watch ends with an error when the server ends and ctx does not.
 func (d *DevServer) Watch(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-d.Done:
+	}
+	wait := time.NewTimer(stopMeets)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-wait.C:
 		return Unreachable("the Temporal server ended; its log is %s", d.LogFile)
 	}
 }
