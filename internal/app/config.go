@@ -14,6 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/classify"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/limit"
+	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // Config is all that can be set, by flag or by environment; the flag wins. Groups.Register says which of it a command knows.
@@ -46,6 +47,7 @@ type Config struct {
 	secrets    struct{ smtp, fcm, sms, webhook, classifier, classifierURL Secret }
 
 	RelayWorkers    int
+	KeepDays        int // virtual days that decisions are kept; 0: for ever
 	WorkflowTasks   int
 	Activities      int
 	LocalActivities int
@@ -157,6 +159,7 @@ func (c *Config) settings() []setting {
 		{Channels, "rates", "TABI_RATES", "what providers are sent at most, all workers together: comma list of channel=number/s, /m or /h, channel:sender=… or webhook:host=…; call for call steps: email=50/s,email:shop@example.com=10/s", str(&c.Rates, "")},
 
 		{Relay, "relay-workers", "TABI_RELAY_WORKERS", "instances that are delivered to at once", num(&c.RelayWorkers, 32)},
+		{Relay, "keep-decisions", "TABI_KEEP_DECISIONS", "days that decisions are kept, in virtual time; 0: for ever", num(&c.KeepDays, int(store.DefaultKeep/(24*time.Hour)))},
 		{Work, "workflow-tasks", "TABI_WORKFLOW_TASKS", "workflow tasks at once", num(&c.WorkflowTasks, 200)},
 		{Work, "activities", "TABI_ACTIVITIES", "activities at once", num(&c.Activities, 100)},
 		{Work, "local-activities", "TABI_LOCAL_ACTIVITIES", "local activities at once", num(&c.LocalActivities, 200)},
@@ -210,6 +213,9 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 		return Usage("--log-format is %q: give console or json", c.LogFormat)
 	case c.TimeScale < 0 || c.TimeScale > 1e6:
 		return Usage("--time-scale is %v: give virtual seconds per second, at most 1000000", c.TimeScale)
+	}
+	if c.KeepDays < 0 {
+		return Usage("--keep-decisions is %d: give a number of days, or 0 to keep them for ever", c.KeepDays)
 	}
 	if c.MaxPending < 0 {
 		return Usage("--max-pending is %d: give a number of deliveries, or 0 for any", c.MaxPending)

@@ -11,6 +11,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/opentelemetry"
 	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // metrics carries the SDK's figures, and Go's own, to Prometheus.
@@ -38,3 +40,26 @@ func newMetrics(log *zap.Logger) (*metrics, error) {
 }
 
 func (m *metrics) close(ctx context.Context) error { return m.provider.Shutdown(ctx) }
+
+var (
+	descDecided = prometheus.NewDesc("tabi_decisions_total", "Decisions of next best actions that this process made, by direction (outbound, inbound) and outcome: chosen, or the reason for which nothing was.", []string{"direction", "outcome"}, nil)
+	descBroken  = prometheus.NewDesc("tabi_classifier_unreadable", "Whether the text classifier that counts could not be read, so that messages are not understood: 1 or 0.", nil, nil)
+)
+
+// brainMetrics are what the store of this process knows of its own work.
+type brainMetrics struct{ store *store.Store }
+
+// Describe implements prometheus.Collector.
+func (b brainMetrics) Describe(out chan<- *prometheus.Desc) { out <- descDecided; out <- descBroken }
+
+// Collect implements prometheus.Collector.
+func (b brainMetrics) Collect(out chan<- prometheus.Metric) {
+	for kind, n := range b.store.Decided() {
+		out <- prometheus.MustNewConstMetric(descDecided, prometheus.CounterValue, float64(n), kind.Direction, kind.Outcome)
+	}
+	broken := 0.0
+	if b.store.ClassifierBroken() {
+		broken = 1
+	}
+	out <- prometheus.MustNewConstMetric(descBroken, prometheus.GaugeValue, broken)
+}

@@ -53,6 +53,7 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 	if s.metrics, err = newMetrics(log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.metrics.registry.MustRegister(brainMetrics{s.Store})
 	if s.Temporal, _, err = c.DialTemporal(ctx, log, s.metrics.handler); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -87,7 +88,7 @@ func (s *Services) TemporalReady(ctx context.Context) error {
 
 // Relay delivers and reconciles until ctx ends.
 func (s *Services) Relay() *relay.Relay {
-	return relay.New(relay.Config{Store: s.Store, Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("relay"), Workers: s.Config.RelayWorkers})
+	return relay.New(relay.Config{Store: s.Store, Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("relay"), Workers: s.Config.RelayWorkers, Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour})
 }
 
 // workerStop is how long a worker lets activities under way finish; the process ends within ten seconds.

@@ -31,6 +31,8 @@ type Config struct {
 	ReconcileEvery time.Duration // default 1 min; negative: never
 	ScheduleEvery  time.Duration // how often schedules of other processes' releases are looked for; default 1 s; negative: schedules are not run
 	LearnEvery     time.Duration // how often outcomes of offers are learned; default 5 s; negative: never
+	Keep           time.Duration // how long decisions are kept, in virtual time; 0: for ever
+	PruneEvery     time.Duration // how often what is older is looked for; default 1 min
 	IntentEvery    time.Duration // how often releases of other processes that define intents otherwise are looked for; default 1 s; negative: intents are not summed up anew
 }
 
@@ -69,6 +71,9 @@ func New(cfg Config) *Relay {
 	if cfg.LearnEvery == 0 {
 		cfg.LearnEvery = 5 * time.Second
 	}
+	if cfg.PruneEvery <= 0 {
+		cfg.PruneEvery = time.Minute
+	}
 	if cfg.IntentEvery == 0 {
 		cfg.IntentEvery = time.Second
 	}
@@ -90,6 +95,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	}
 	if r.cfg.LearnEvery > 0 {
 		background.Go(func() { r.learnForEver(ctx) })
+	}
+	if r.cfg.Keep > 0 {
+		background.Go(func() { r.pruneForEver(ctx) })
 	}
 	free := make(chan struct{}, r.cfg.Workers)
 	tick := time.NewTicker(r.cfg.Poll)

@@ -51,8 +51,9 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.De
 		}
 		return decide(tx, e, p, rel)
 	})
+	fresh := false
 	err := s.write(ctx, func(tx conn) error {
-		out = Decided{}
+		out, fresh = Decided{}, false
 		e, p, claim := claimed(ctx, tx, in.Enrolment, in.Chain)
 		if claim != nil && !replayed(e, in.Chain, claim) {
 			return claim
@@ -79,7 +80,7 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.De
 		if e.Holdout {
 			held := &draft{Decision: Decision{Key: in.Key, Customer: p.id, Journey: e.Journey, Enrolment: e.ID, Step: in.Step, Direction: DirectionOutbound, At: now, Release: rel.number,
 				Asked: asked(in.Spec.Group, in.Spec.Actions), Reason: reasonHoldout}}
-			out.Decision = held.Decision
+			out.Decision, fresh = held.Decision, true
 			return held.keep(ctx, tx)
 		}
 		d := ahead
@@ -91,7 +92,7 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.De
 		if err := d.keep(ctx, tx); err != nil {
 			return err
 		}
-		out.Decision = d.Decision
+		out.Decision, fresh = d.Decision, true
 		if out.Send = said(&out.Decision, in); out.Send == nil {
 			return nil
 		}
@@ -103,6 +104,9 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.De
 		}
 		return d.offer(ctx, tx, rel, now, 0)
 	})
+	if err == nil && fresh {
+		s.tally.add(&out.Decision)
+	}
 	return out, err
 }
 

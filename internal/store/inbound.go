@@ -89,7 +89,9 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 		}
 		return decide(tx, p, rel)
 	})
+	fresh := false
 	err = s.write(ctx, func(tx conn) error {
+		fresh = false
 		p, err := s.meet(ctx, tx, id, now)
 		if err != nil {
 			return err
@@ -116,12 +118,15 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 		if err := d.keep(ctx, tx); err != nil {
 			return err
 		}
-		out = d.Decision
+		out, fresh = d.Decision, true
 		if err := shown(ctx, tx, &out); err != nil {
 			return err
 		}
 		return d.offer(ctx, tx, rel, now, millis(now))
 	})
+	if err == nil && fresh {
+		s.tally.add(&out)
+	}
 	return out, err
 }
 

@@ -42,6 +42,7 @@ type Store struct {
 	leased     atomic.Int64 // leases that were asked for
 
 	models modelCache
+	tally  decided
 	intake intake
 
 	mu       sync.Mutex

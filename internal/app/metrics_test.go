@@ -1,0 +1,48 @@
+package app
+
+import (
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+func TestBrainMetrics(t *testing.T) {
+	t.Parallel()
+	st, err := store.Open(t.Context(), store.Options{URL: ":memory:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = st.Close() }()
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	content := &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}, Rules: journey.Rules{
+		Groups: map[string][]string{"offers": {"gift"}}, Actions: map[string]*journey.Action{"gift": {Name: "gift", Group: "offers", Value: "1", Propensity: 0.5}},
+	}}
+	if _, err := st.Publish(t.Context(), now, content); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.DecideInbound(t.Context(), now, store.Inbound{UserID: "ana", Group: "offers", RequestID: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := newMetrics(zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.registry.MustRegister(brainMetrics{st})
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, f := range families {
+		if f.GetName() == "tabi_decisions_total" || f.GetName() == "tabi_classifier_unreadable" {
+			got[f.GetName()] = f.GetMetric()[0].String()
+		}
+	}
+	if len(got) != 2 {
+		t.Errorf("got %v", got)
+	}
+}
