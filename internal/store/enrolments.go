@@ -136,6 +136,9 @@ func claimed(ctx context.Context, tx conn, id, chain string) (*enrolment, *perso
 	if err != nil {
 		return nil, nil, err
 	}
+	if e.Chain == chain && chain != "" && e.State != StateClosed {
+		return e, p, nil // claimed before
+	}
 	return e, p, notMine(e, chain, claim(ctx, tx, id, chain))
 }
 
