@@ -34,6 +34,9 @@ func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) e
 // earlier visit of the same step is left too.
 func leftBehind(ctx context.Context, tx conn, enrolment, step, key string) error {
 	const left = ` and (step <> $2 or $3 <> '' and key <> $3)`
+	if any, err := exists(ctx, tx, `select 1 from contacts where enrolment = $1 and status in ('held', 'retry', 'sending')`+left+` limit 1`, enrolment, step, key); err != nil || !any {
+		return err
+	}
 	for _, statement := range []string{
 		`update contacts set status = 'suppressed', reason = '` + reasonMovedOn + `', until_at = 0 where enrolment = $1 and status = 'held'` + left,
 		`delete from offers where offered_at = 0 and key in (select key from contacts where enrolment = $1 and status = 'retry'` + left + ` and action <> '')`,
