@@ -375,5 +375,8 @@ func (g *Gateway) adminCounts(w http.ResponseWriter, r *http.Request) {
 		g.storeFailed(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, CountsView(c))
+	writeJSON(w, http.StatusOK, CountsView{
+		Events: c.Events, Customers: c.Customers, Pending: c.Pending, OldestPending: c.OldestPending, Stuck: c.Stuck, Open: c.Open, Outcomes: c.Outcomes,
+		Contacts: c.Contacts, Handoffs: c.Handoffs, PausedJourneys: c.PausedJourneys, SetAside: c.SetAside,
+	})
 }

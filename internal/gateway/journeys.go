@@ -85,6 +85,7 @@ func (g *Gateway) journeys(w http.ResponseWriter, r *http.Request) {
 		g.pageFailed(w, r, errors.New("the counts could not be read"))
 		return
 	}
+	totals, _ := g.counts.readTotals() // of a while ago where there are many
 	names := map[string]bool{}
 	for name := range content.Journeys {
 		names[name] = true
@@ -101,12 +102,12 @@ func (g *Gateway) journeys(w http.ResponseWriter, r *http.Request) {
 		if d := content.Journeys[name]; d != nil {
 			row.Description, row.Gone, row.HasGoal = d.Description, false, d.Goal != nil
 		}
-		for _, n := range counts.Outcomes[name] {
+		for _, n := range totals.Outcomes[name] {
 			row.Ended += n
 		}
 		row.Entries = row.Ended + row.Open
-		row.Goal = store.Wilson(counts.Outcomes[name][workflows.Goal], row.Ended)
-		row.HasGoal = row.HasGoal || counts.Outcomes[name][workflows.Goal] > 0
+		row.Goal = store.Wilson(totals.Outcomes[name][workflows.Goal], row.Ended)
+		row.HasGoal = row.HasGoal || totals.Outcomes[name][workflows.Goal] > 0
 		list = append(list, row)
 	}
 	g.render(w, r, http.StatusOK, "journeys.html", "Journeys", journeysView{Rows: list, SetAside: counts.SetAside})

@@ -13,8 +13,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// countsAge is how old the counts of the store may be when they are scraped (wall time).
-const countsAge = 5 * time.Second
+const (
+	// countsAge is how old the counts of the store may be when they are scraped (wall time).
+	countsAge = 5 * time.Second
+	// totalsShare bounds what counting the totals takes of the time: they grow with the years, and are read anew the less often the longer that took.
+	totalsShare = 0.01
+	// totalsTimeout bounds one count of them.
+	totalsTimeout = 5 * time.Minute
+)
 
 func (g *Gateway) setUpMetrics() {
 	g.registry = prometheus.NewRegistry()
@@ -41,13 +47,19 @@ func (g *Gateway) metrics(w http.ResponseWriter, r *http.Request) {
 	promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, r)
 }
 
-// countsCache collects the store's counts, at most every countsAge.
+// countsCache collects the store's counts: what happens now at most every countsAge, the totals in the background.
 type countsCache struct {
 	g    *Gateway
 	mu   sync.Mutex
 	at   time.Time // wall
-	last store.Counts
+	last store.Live
 	ok   bool
+
+	totalsMu sync.Mutex
+	totals   store.Totals
+	counted  bool      // totals were read once
+	counting bool      // they are being read
+	next     time.Time // wall: when they are to be read again
 }
 
 var (
@@ -78,13 +90,23 @@ func (c *countsCache) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
+	if totals, counted := c.readTotals(); counted {
+		gauge(descEvents, float64(totals.Events))
+		gauge(descCustomers, float64(totals.Customers))
+		for journey, outcomes := range totals.Outcomes {
+			for outcome, n := range outcomes {
+				gauge(descOutcomes, float64(n), journey, outcome)
+			}
+		}
+		for kind, n := range totals.Contacts {
+			gauge(descContacts, float64(n), kind)
+		}
+	}
 	if !ok {
 		gauge(descUp, 0)
 		return
 	}
 	gauge(descUp, 1)
-	gauge(descEvents, float64(counts.Events))
-	gauge(descCustomers, float64(counts.Customers))
 	gauge(descPending, float64(counts.Pending))
 	lag := 0.0
 	if !counts.OldestPending.IsZero() {
@@ -96,30 +118,62 @@ func (c *countsCache) Collect(out chan<- prometheus.Metric) {
 	for journey, n := range counts.Open {
 		gauge(descOpen, float64(n), journey)
 	}
-	for journey, outcomes := range counts.Outcomes {
-		for outcome, n := range outcomes {
-			gauge(descOutcomes, float64(n), journey, outcome)
-		}
-	}
-	for kind, n := range counts.Contacts {
-		gauge(descContacts, float64(n), kind)
-	}
 	gauge(descHandoffs, float64(counts.Handoffs))
 	gauge(descPaused, float64(len(counts.PausedJourneys)))
 }
 
-// read gives the counts, fresh or cached. A failure is cached too: a database in trouble is not asked more often.
-func (c *countsCache) read() (store.Counts, bool) {
+// read gives what happens now, fresh or cached. A failure is cached too: a database in trouble is not asked more often.
+func (c *countsCache) read() (store.Live, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if wall := c.g.wall(); c.at.IsZero() || wall.Sub(c.at) >= countsAge {
 		ctx, cancel := context.WithTimeout(context.Background(), countsAge)
 		defer cancel()
-		counts, err := c.g.cfg.Store.Counts(ctx)
+		live, err := c.g.cfg.Store.Live(ctx)
 		if err != nil {
 			c.g.log.Warn("the counts could not be read", zap.Error(err))
 		}
-		c.at, c.last, c.ok = wall, counts, err == nil
+		c.at, c.last, c.ok = wall, live, err == nil
 	}
 	return c.last, c.ok
+}
+
+// readTotals gives the totals as they were counted last, and has them counted anew in the background when it is time; false before the first time.
+func (c *countsCache) readTotals() (store.Totals, bool) {
+	c.totalsMu.Lock()
+	due := !c.counting && !c.g.wall().Before(c.next)
+	c.counting = c.counting || due
+	c.totalsMu.Unlock()
+	if due {
+		done := make(chan struct{})
+		go c.count(done)
+		patience := time.NewTimer(countsAge / 10) // a small store has counted before anybody notices
+		defer patience.Stop()
+		select {
+		case <-done:
+		case <-patience.C:
+		}
+	}
+	c.totalsMu.Lock()
+	defer c.totalsMu.Unlock()
+	return c.totals, c.counted
+}
+
+// count reads the totals.
+func (c *countsCache) count(done chan<- struct{}) {
+	defer close(done)
+	ctx, cancel := context.WithTimeout(context.Background(), totalsTimeout)
+	defer cancel()
+	began := c.g.wall()
+	totals, err := c.g.cfg.Store.Totals(ctx)
+	took := c.g.wall().Sub(began)
+	if err != nil {
+		c.g.log.Warn("the totals could not be counted", zap.Error(err))
+	}
+	c.totalsMu.Lock()
+	defer c.totalsMu.Unlock()
+	if err == nil {
+		c.totals, c.counted = totals, true
+	}
+	c.counting, c.next = false, began.Add(max(countsAge, time.Duration(float64(took)/totalsShare)))
 }

@@ -228,18 +228,28 @@ type HandoffFilter struct {
 	Limit                  int
 }
 
+// Live is what happens now, which costs the same whatever the store has gathered over the years.
+type Live struct {
+	Pending        int64            // deliveries not yet done
+	OldestPending  time.Time        // virtual; zero: none
+	Stuck          int64            // enrolments whose first delivery failed five times or more
+	Open           map[string]int64 // by journey
+	Handoffs       int64            // open and claimed
+	PausedJourneys []string
+	SetAside       int64 // deliveries that were set aside
+}
+
+// Totals are over all time; they take the longer to count the more there is.
+type Totals struct {
+	Events, Customers int64
+	Outcomes          map[string]map[string]int64 // of closed enrolments, by journey
+	Contacts          map[string]int64            // "channel/status"
+}
+
 // Counts for metrics and lists.
 type Counts struct {
-	Events, Customers int64
-	Pending           int64            // deliveries not yet done
-	OldestPending     time.Time        // virtual; zero: none
-	Stuck             int64            // enrolments whose first delivery failed five times or more
-	Open              map[string]int64 // by journey
-	Outcomes          map[string]map[string]int64
-	Contacts          map[string]int64 // "channel/status"
-	Handoffs          int64            // open and claimed
-	PausedJourneys    []string
-	SetAside          int64 // deliveries that were set aside
+	Live
+	Totals
 }
 
 // Migration asks the instances of a journey to go over to the current release's revision.
