@@ -33,6 +33,8 @@ type Config struct {
 	// LocalTimeout ends a channel's attempt inside a local activity, Timeout one inside a normal activity. Defaults: 5 s and 25 s,
 	// shorter than the interpreter's own, so that an attempt is settled before it is given up.
 	LocalTimeout, Timeout time.Duration
+	// Ends is done when attempts under way must end, though their time is not over: the process stops. Default: never.
+	Ends context.Context
 	// Limits hold sends and calls back by rate, and while a provider asks to be left alone; nil: nothing does.
 	Limits *limit.Limiter
 	// Now gives virtual time; default clock.Now. A simulation has its own.
@@ -65,6 +67,9 @@ func New(cfg Config) *Activities {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 25 * time.Second
 	}
+	if cfg.Ends == nil {
+		cfg.Ends = context.Background()
+	}
 	if cfg.Now == nil {
 		cfg.Now = clock.Now
 	}
@@ -72,6 +77,16 @@ func New(cfg Config) *Activities {
 		cfg.Call = call.New(call.Options{})
 	}
 	return &Activities{cfg: cfg}
+}
+
+// attemptTime bounds an attempt, by its time and by the process's end.
+func (a *Activities) attemptTime(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	stop := context.AfterFunc(a.cfg.Ends, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }
 
 // Register makes a worker serve the activities under the names of workflows/ports.go.

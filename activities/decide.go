@@ -12,7 +12,7 @@ import (
 
 // Decide chooses the next best action and has its message sent at once, as Send does; what asks to be repeated is left to Deliver under the same key.
 func (a *Activities) Decide(ctx context.Context, in workflows.Decide) (workflows.DecideResult, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.LocalTimeout)
+	ctx, cancel := a.attemptTime(ctx, a.cfg.LocalTimeout)
 	defer cancel()
 	d, err := a.cfg.Store.Decide(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 
 // Send tries once and at once, as a local activity; with GiveUp it settles what could not be sent.
 func (a *Activities) Send(ctx context.Context, in workflows.Send) (workflows.SendResult, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.LocalTimeout)
+	ctx, cancel := a.attemptTime(ctx, a.cfg.LocalTimeout)
 	defer cancel()
 	if in.GiveUp != "" {
 		return a.giveUp(ctx, in)
@@ -43,7 +43,7 @@ func (a *Activities) Send(ctx context.Context, in workflows.Send) (workflows.Sen
 // Deliver is Send as a normal activity: what asks to be repeated is an error, so that Temporal repeats it and shows it as pending.
 // Where the provider asked the try before to be left alone, the first attempt only says so: Temporal waits as long.
 func (a *Activities) Deliver(ctx context.Context, in workflows.Send) (workflows.SendResult, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+	ctx, cancel := a.attemptTime(ctx, a.cfg.Timeout)
 	defer cancel()
 	if in.After > 0 && activity.GetInfo(ctx).Attempt == 1 {
 		return workflows.SendResult{}, notSent(later{reason: in.Why, after: in.After})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/limit"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
@@ -65,7 +66,13 @@ func (a *Activities) callOut(ctx context.Context, r CallRequest) (workflows.Call
 		result := workflows.CallResult{Failed: true, Reason: l.Part + ": " + answer.Reason}
 		return workflows.CallResult{}, temporal.NewApplicationErrorWithOptions(result.Reason, call.Repeatable, temporal.ApplicationErrorOptions{NextRetryDelay: answer.Wait, Details: []any{result}})
 	}
-	result, err := a.cfg.Call.Call(ctx, r)
+	calling, cancel := a.attemptTime(ctx, journey.MaxCallTimeout)
+	defer cancel()
+	result, err := a.cfg.Call.Call(calling, r)
+	if err != nil && a.cfg.Ends.Err() != nil && ctx.Err() == nil { // else Temporal would wait for the attempt's time to be over
+		stopped := workflows.CallResult{Failed: true, Reason: l.Part + ": the worker stopped before the answer came"}
+		return workflows.CallResult{}, temporal.NewApplicationErrorWithOptions(stopped.Reason, call.Repeatable, temporal.ApplicationErrorOptions{Details: []any{stopped}})
+	}
 	if wish := busy(err); wish > 0 {
 		a.pause(ctx, l, wish)
 	}

@@ -56,6 +56,7 @@ func command() *cobra.Command {
 }
 
 func run(ctx context.Context, cfg *app.Config, log *zap.Logger) (err error) {
+	defer app.StopWithin(ctx, log)()
 	if cfg.PublicURL == "" {
 		return app.Usage("mails need links that lead back: give --public-url, the address of the gateway as customers reach it")
 	}

@@ -79,10 +79,8 @@ func newPool(s *server, size int) *pool {
 
 // get gives a connection that is ready for MAIL, and says whether it was used before. Give it back with put or drop.
 func (p *pool) get(ctx context.Context) (s *session, reused bool, err error) {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, false, fmt.Errorf("all connections to the mail server are busy: %w", ctx.Err())
+	if err := p.slot(ctx); err != nil {
+		return nil, false, err
 	}
 	for {
 		s, err := p.pop()
@@ -103,6 +101,22 @@ func (p *pool) get(ctx context.Context) (s *session, reused bool, err error) {
 		return nil, false, err
 	}
 	return s, false, nil
+}
+
+// slot waits until a connection may be opened or used, for half of the time at most: a mail that is begun when its time is nearly over would be cut off where nobody
+// knows whether it went out, while one that is not begun is surely not sent.
+func (p *pool) slot(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, deadline.Sub(clock.Wall())/2)
+		defer cancel()
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("all connections to the mail server are busy: %w", ctx.Err())
+	}
 }
 
 // pop takes the idle connection that was used last; nil if there is none.

@@ -35,6 +35,7 @@ const readyTimeout = time.Minute
 
 // Run starts everything and runs until ctx ends. What it started has ended when it returns.
 func (d *Dev) Run(ctx context.Context) (err error) {
+	defer StopWithin(ctx, d.Log)()
 	c := d.Config
 	if err := loopback(c.Listen); err != nil {
 		return err

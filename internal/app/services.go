@@ -91,8 +91,14 @@ func (s *Services) Relay() *relay.Relay {
 	return relay.New(relay.Config{Store: s.Store, Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("relay"), Workers: s.Config.RelayWorkers, Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour})
 }
 
-// workerStop is how long a worker lets activities under way finish; the process ends within ten seconds.
-const workerStop = 8 * time.Second
+const (
+	// attemptGrace is how long attempts to send under way may take when the process is told to stop; then they are cut off, and settled as what they are: not sent,
+	// or unknown.
+	attemptGrace = 5 * time.Second
+	// workerStop is how long a worker waits for what is under way, attempts with their settling included. The SDK waits so long for each of its parts in turn, so
+	// that it may become more; StopWithin has the last word.
+	workerStop = 7 * time.Second
+)
 
 // WorkerOptions are those of every worker of tabi.
 func (c *Config) WorkerOptions() worker.Options {
@@ -124,6 +130,9 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ends, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(attemptGrace, end) })()
 	calls := call.New(call.Options{Allow: allow, Version: Version})
 	defer calls.Close()
 	rates, err := c.rates()
@@ -144,6 +153,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	activities.Register(w, activities.New(activities.Config{
 		Store: s.Store, Channels: channels, Clock: s.Clock, Logger: s.Log.Named("activities"),
 		Links: link.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
+		Ends:   ends,
 		Limits: limit.New(s.Store, clock.Wall, rates, s.metrics.registry),
 	}))
 	if err := w.Start(); err != nil {
