@@ -129,3 +129,20 @@ func TestSendHeldByQuietHoursInWords(t *testing.T) {
 	})
 	p.run()
 }
+
+// A report names the visit whose send is held: what an earlier visit of the step left can be told from it.
+func TestAReportNamesTheVisit(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf(oneSend))
+	p.send = heldUntil(9 * time.Hour)
+	p.run()
+	for _, r := range p.reports {
+		if r.Parked != nil && r.Parked.Kind == "send" {
+			if r.Key == "" || r.Key != p.sends[0].Key {
+				t.Errorf("key %q, want %q", r.Key, p.sends[0].Key)
+			}
+			return
+		}
+	}
+	t.Errorf("it never reported that it is held: %+v", p.reports)
+}
