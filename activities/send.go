@@ -96,10 +96,15 @@ func (a *Activities) carryOut(ctx context.Context, in workflows.Send, held store
 		// An earlier attempt may have brought it out, and the provider would not notice a second one: marketing is not said twice.
 		return a.settle(in, held, store.Settlement{Status: workflows.StatusSent, Reason: ReasonUnknown, Unknown: true})
 	}
-	fields, unsubscribe, err := a.render(ctx, in, held, ch.Spec())
+	prog, err := a.program(ctx, in.Revision)
+	if err != nil { // the store cannot be read just now, or another build can read it: nothing is wrong with the message, and it has not gone out
+		a.cfg.Logger.Warn("a send waits, for its journey cannot be read", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
+		return a.settle(in, held, store.Settlement{Status: workflows.StatusRetry, Reason: "its journey cannot be read from the store"})
+	}
+	fields, unsubscribe, err := a.render(ctx, in, held, prog, ch.Spec())
 	if err != nil {
 		if ctx.Err() != nil {
-			return workflows.SendResult{}, nil, err
+			return a.settle(in, held, store.Settlement{Status: workflows.StatusRetry, Reason: "its time was over before it was rendered"})
 		}
 		a.cfg.Logger.Warn("a message could not be rendered for a customer", zap.String("journey", in.Journey), zap.String("step", in.Step),
 			zap.String("workflow", in.Enrolment), zap.String("message", in.Spec.Message), zap.Error(err))
@@ -117,11 +122,7 @@ func (a *Activities) reserve(ctx context.Context, in workflows.Send) (store.Rese
 }
 
 // render makes the treatment for this customer.
-func (a *Activities) render(ctx context.Context, in workflows.Send, held store.Reservation, spec journey.ChannelSpec) (fields map[string]string, unsubscribe string, err error) {
-	prog, err := a.program(ctx, in.Revision)
-	if err != nil {
-		return nil, "", err
-	}
+func (a *Activities) render(ctx context.Context, in workflows.Send, held store.Reservation, prog *journey.Program, spec journey.ChannelSpec) (fields map[string]string, unsubscribe string, err error) {
 	data := map[string]any{}
 	for name, expr := range in.Spec.Data {
 		if value, err := prog.Eval(expr, held.Vars); err == nil { // a missing value leaves the key out

@@ -184,6 +184,22 @@ func TestSendOutcomes(t *testing.T) {
 	}
 }
 
+// What the store cannot tell just now is no fault of the message: it is repeated, and not in doubt.
+func TestASendOutlivesTheStore(t *testing.T) {
+	b := setup(t, nil)
+	order := b.order(journey.Marketing)
+	order.Revision = "0123456789ab"
+	if got, err := b.activities.Send(t.Context(), order); err != nil || got.Status != workflows.StatusRetry {
+		t.Fatal(got, err)
+	}
+	if row := b.contact(); row.Unknown || row.Status != workflows.StatusRetry || len(b.email.got) > 0 {
+		t.Errorf("%+v", row)
+	}
+	if got, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil || got.Status != workflows.StatusSent {
+		t.Error(got, err)
+	}
+}
+
 func TestSendTwiceIsSaidOnce(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12})
 	for range 3 {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -92,12 +94,30 @@ var repeated = []deed{
 		if err := g.disk.fill(); err != nil {
 			return err
 		}
-		pause(ctx, 2*dark)
-		if err := g.disk.free(); err != nil {
+		err := g.feelsFull(ctx)
+		pause(ctx, dark)
+		if err := errors.Join(err, g.disk.free()); err != nil {
 			return err
 		}
 		return g.postgresAgain(ctx)
 	}},
+}
+
+// feelsFull writes into the store until that fails: before, the disk is full in name only.
+func (g *ground) feelsFull(ctx context.Context) error {
+	db, err := sql.Open("pgx", g.database)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	for range 200 {
+		_, err := db.ExecContext(ctx, `create table if not exists ballast (b text); insert into ballast select repeat(md5(random()::text), 1000) from generate_series(1, 100)`)
+		if err != nil {
+			say("the store's disk is full: %v", err)
+			return nil
+		}
+	}
+	return errors.New("6 MB after 6 MB went onto a full disk")
 }
 
 // once are the deploys.

@@ -198,12 +198,25 @@ func (w *walk) end() {
 // ahead allows the sends between the last passage and the next wait: a task that was cut off behind them was done again, and heard the goal before
 // them. What they said stands in the ledger alone.
 func (w *walk) ahead() {
-	for at := w.at; at != journey.End; at = w.def.Steps[at].Next {
+	round := w.round
+	for at := w.at; at != journey.End; {
 		step := w.def.Steps[at]
-		if step.Kind == "wait" || step.Kind == "wait_for" || step.Kind == "branch" {
+		at = step.Next
+		switch spec := step.Spec.(type) {
+		case *journey.Wait, *journey.WaitFor, *journey.Exit:
 			return
+		case *journey.Set:
+			round++
+		case *journey.GoTo:
+			at = spec.To
+		case *journey.Branch:
+			at = spec.Else
+			if round < w.pass.rounds {
+				at = spec.Arms[0].Then
+			}
+		case *journey.Send:
+			w.sends[fmt.Sprintf("%s/%s/%d", w.e.id, step.ID, w.visits[step.ID]+1)] = true
 		}
-		w.sends[fmt.Sprintf("%s/%s/%d", w.e.id, step.ID, w.visits[step.ID]+1)] = true
 	}
 }
 

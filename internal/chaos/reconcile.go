@@ -44,8 +44,8 @@ func (r *result) unexplained(format string, args ...any) {
 	r.unknowns = append(r.unknowns, fmt.Sprintf(format, args...))
 }
 
-// margin is what a send may be late by, beside twice the longest outage: a lease of a worker that was killed (30 s) and a repeat.
-const margin = 40 * time.Second
+// margin is what a send may be late by, beside twice the longest outage: three attempts that die with their workers, whose leases last 30 s each.
+const margin = 90 * time.Second
 
 // reconcile holds everything against everything: what was acknowledged, what the store has, and what the providers took.
 func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history) *result {
