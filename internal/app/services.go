@@ -35,11 +35,16 @@ type Services struct {
 	Clock    journey.Clock // of the installation
 	Secret   []byte
 	metrics  *metrics
+	limits   *limit.Limiter
 }
 
 // Connect reaches database and Temporal, in this order. The caller closes the Services.
 func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error) {
 	secret, err := c.SecretBytes()
+	if err != nil {
+		return nil, err
+	}
+	rates, err := c.rates()
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +59,7 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 		return nil, errors.Join(err, s.Close())
 	}
 	s.metrics.registry.MustRegister(brainMetrics{s.Store})
+	s.limits = limit.New(s.Store, clock.Wall, rates, s.metrics.registry)
 	if s.Temporal, _, err = c.DialTemporal(ctx, log, s.metrics.handler); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -135,10 +141,6 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(attemptGrace, end) })()
 	calls := call.New(call.Options{Allow: allow, Version: Version})
 	defer calls.Close()
-	rates, err := c.rates()
-	if err != nil {
-		return err
-	}
 	worker.SetStickyWorkflowCacheSize(c.StickyCache)
 	fatal := make(chan error, 1)
 	options := c.WorkerOptions()
@@ -154,7 +156,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		Store: s.Store, Channels: channels, Clock: s.Clock, Logger: s.Log.Named("activities"),
 		Links: link.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
 		Ends:   ends,
-		Limits: limit.New(s.Store, clock.Wall, rates, s.metrics.registry),
+		Limits: s.limits,
 	}))
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("the worker does not start: %w", err)
