@@ -127,7 +127,10 @@ func (h *hops) bareHop(ctx context.Context, n int) (*way, error) {
 
 // parked waits until n instances of a journey wait.
 func (w *world) parked(ctx context.Context, journey string, n int) error {
-	return within(ctx, 10*patience, func() (bool, error) {
+	return within(ctx, time.Hour, 200*time.Millisecond, func() (bool, error) {
+		if c, err := w.store.Counts(ctx); err != nil || c.Pending > 0 {
+			return false, err
+		}
 		after, found := "", 0
 		for {
 			page, err := w.store.Enrolments(ctx, store.EnrolmentFilter{Journey: journey, State: store.StateOpen, After: after, Limit: 1000})

@@ -26,11 +26,14 @@ type bench struct {
 	rounds   int
 	slots    int
 	journeys int
-	long     bool
-	output   string
-	profiles string
-	dir      string // scratch
-	out      *os.File
+	// simulated is how many customers each round of part simulation takes.
+	simulated int
+	long      bool
+	sizes     []int // of growth; nil: those of its short or long form
+	output    string
+	profiles  string
+	dir       string // scratch
+	out       *os.File
 }
 
 // part is a line of --parts.
@@ -45,6 +48,8 @@ var parts = []part{
 	{"cost", false, costPart},
 	{"latency", false, latencyPart},
 	{"intake", false, intakePart},
+	{"growth", false, growthPart},
+	{"simulation", true, simulationPart},
 }
 
 func partNames() []string {
@@ -65,7 +70,9 @@ func main() {
 	fs.IntVar(&b.rounds, "rounds", 7, "rounds in which the compared take turns")
 	fs.IntVar(&b.slots, "slots", 40, "journeys at a time")
 	fs.IntVar(&b.journeys, "journeys", 160, "journeys of each turn")
+	fs.IntVar(&b.simulated, "simulated", 300, "customers of each round of part simulation")
 	fs.BoolVar(&b.long, "long", false, "let growth go on to 100,000 waiting instances, instead of 5,000")
+	fs.IntSliceVar(&b.sizes, "sizes", nil, "how many instances wait in part growth, one after the other, instead of those of its short or long form")
 	fs.StringVar(&b.output, "output", "bench.json", "where the figures go")
 	fs.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of the last round of parts journeys and intake")
 	if err := fs.Parse(os.Args[1:]); err != nil {

@@ -32,41 +32,46 @@ type variant struct {
 	tell   func(ctx context.Context, in instance, e workflows.Event) error
 }
 
+// suffix of the task queues of variants.
+func suffix(duties bool) string {
+	if duties {
+		return "-duties"
+	}
+	return "-bare"
+}
+
 // variants serves all three, each on a task queue of its own, and gives them in the order in which they take turns.
 func (w *world) variants(duties bool) ([]variant, error) {
-	suffix := "-duties"
-	if !duties {
-		suffix = "-bare"
+	byHand, end := &dutiesOf{w}, suffix(duties)
+	if err := w.serve("plain"+end, func(k worker.Worker) {
+		byHand.register(k, map[string]any{"answered": plainAnswered, "reminded": plainReminded, "replied": plainReplied, "ten-steps": plainTen})
+	}); err != nil {
+		return nil, err
 	}
-	byHand := &dutiesOf{w}
-	for _, of := range []struct {
-		name     string
-		register func(worker.Worker)
-	}{
-		{"tabi", func(k worker.Worker) {
-			workflows.Register(k)
-			if duties {
-				activities.Register(k, w.acts)
-			} else {
-				(&idle{w.stub}).register(k)
-			}
-		}},
-		{"plain", func(k worker.Worker) {
-			byHand.register(k, map[string]any{"answered": plainAnswered, "reminded": plainReminded, "replied": plainReplied, "ten-steps": plainTen, "hop": plainHop})
-		}},
-		{"tuned", func(k worker.Worker) {
-			byHand.register(k, map[string]any{"answered": tunedAnswered, "reminded": tunedReminded, "replied": tunedReplied, "ten-steps": tunedTen})
-		}},
-	} {
-		if err := w.serve(of.name+suffix, of.register); err != nil {
-			return nil, err
-		}
+	if err := w.serve("tuned"+end, func(k worker.Worker) {
+		byHand.register(k, map[string]any{"answered": tunedAnswered, "reminded": tunedReminded, "replied": tunedReplied, "ten-steps": tunedTen})
+	}); err != nil {
+		return nil, err
 	}
+	tabi, err := w.tabi(duties)
 	return []variant{
-		{"plain", duties, w.startByHand("plain"+suffix, duties), w.signal},
-		{"tuned", duties, w.startByHand("tuned"+suffix, duties), w.updateByHand},
-		{"tabi", duties, w.startTabi("tabi" + suffix), w.update},
-	}, nil
+		{"plain", duties, w.startByHand("plain"+end, duties), w.signal},
+		{"tuned", duties, w.startByHand("tuned"+end, duties), w.updateByHand},
+		tabi,
+	}, err
+}
+
+// tabi serves tabi itself, on a task queue that no relay knows.
+func (w *world) tabi(duties bool) (variant, error) {
+	queue := "tabi" + suffix(duties)
+	return variant{"tabi", duties, w.startTabi(queue), w.update}, w.serve(queue, func(k worker.Worker) {
+		workflows.Register(k)
+		if duties {
+			activities.Register(k, w.acts)
+		} else {
+			(&idle{w.stub}).register(k)
+		}
+	})
 }
 
 type dutiesOf struct{ w *world }

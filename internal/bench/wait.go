@@ -15,10 +15,13 @@ const patience = 2 * time.Minute
 var errLate = errors.New("it did not come about")
 
 // until asks every few milliseconds whether something has come about.
-func until(ctx context.Context, ok func() (bool, error)) error { return within(ctx, patience, ok) }
+func until(ctx context.Context, ok func() (bool, error)) error {
+	return within(ctx, patience, 5*time.Millisecond, ok)
+}
 
-func within(ctx context.Context, limit time.Duration, ok func() (bool, error)) error {
-	tick := time.NewTicker(5 * time.Millisecond)
+// within asks at intervals, for no longer than limit.
+func within(ctx context.Context, limit, every time.Duration, ok func() (bool, error)) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	end := clock.Wall().Add(limit)
 	for {

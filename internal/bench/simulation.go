@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"runtime"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/simulate"
+	"github.com/tabi-journeys/tabi/journeys"
+)
+
+// simulationPart counts simulated customers of the shipped journey cart-recovery by the second, beside a workflow that is written by hand in the SDK's test
+// environment, which is what a simulation is made of.
+func simulationPart(ctx context.Context, b *bench, _ *server, out *section) error {
+	c, err := shipped()
+	if err != nil {
+		return err
+	}
+	var simulated, bare, used []float64
+	for round := range b.rounds + 1 { // the first is for warming up
+		jobs := customersOf(c, b.simulated)
+		began, cpu := clock.Wall(), ownTime()
+		for _, r := range simulate.RunAll(ctx, jobs, runtime.GOMAXPROCS(0), simulate.Options{}, nil) {
+			switch {
+			case r == nil:
+				return context.Cause(ctx)
+			case !r.Passed || len(r.Visited["cart-recovery"]) == 0:
+				return fmt.Errorf("customer %s was not simulated", r.Name)
+			}
+		}
+		rate := float64(b.simulated) / clock.Wall().Sub(began).Seconds()
+		each := milliseconds(ownTime()-cpu) / float64(b.simulated)
+		began = clock.Wall()
+		if err := eachOf(ctx, jobs, runtime.GOMAXPROCS(0), func(context.Context, simulate.Job) error { return bareSimulation() }); err != nil {
+			return err
+		}
+		base := float64(b.simulated) / clock.Wall().Sub(began).Seconds()
+		if round > 0 {
+			simulated, bare, used = append(simulated, rate), append(bare, base), append(used, each)
+			b.say("simulation, round %d: %.0f customers/s, %.1f ms of CPU each, bare %.0f", round, rate, each, base)
+		}
+	}
+	const hand = "by hand in the SDK's test environment"
+	out.compare("simulated customers of cart-recovery", simulated, "customers/s", hand, bare)
+	out.rounds("simulated customers of cart-recovery", used, "ms CPU/customer")
+	out.rounds(hand, bare, "customers/s")
+	return nil
+}
+
+// shipped are the journeys of this tree.
+func shipped() (*journey.Content, error) {
+	var files []journey.File
+	err := fs.WalkDir(journeys.Files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".yaml") {
+			return err
+		}
+		data, err := journeys.Files.ReadFile(path)
+		files = append(files, journey.File{Root: ".", Name: path, Data: data})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, found := app.Check(files)
+	if found.Failed(false) {
+		return nil, errors.New("the shipped journeys do not lint: see tabi lint")
+	}
+	return c, nil
+}
+
+// customersOf makes customers, each a scenario of its own: a third goes on to the end, a third orders after the reminder, a third empties the cart.
+func customersOf(c *journey.Content, n int) []simulate.Job {
+	event := func(at time.Duration, name string, total float64) journey.Line {
+		return journey.Line{At: at, Event: &journey.TestEvent{Name: name, Properties: map[string]any{"cart_id": "k", "total": total, "items": []any{"tea", "cup"}}}}
+	}
+	test := &journey.Test{Journey: "cart-recovery", File: "cart-recovery.test.yaml"}
+	jobs := make([]simulate.Job, n)
+	for i := range jobs {
+		id := fmt.Sprintf("c%06d", i)
+		about := traits(id)
+		about["timezone"] = "Asia/Tokyo"
+		s := journey.Scenario{Name: id, ID: id, Start: journey.DefaultStart, Customer: about, Timeline: []journey.Line{event(0, "Cart Updated", float64(60+i%200))}}
+		switch i % 3 {
+		case 1:
+			s.Timeline = append(s.Timeline, event(2*time.Hour, "Order Completed", 90))
+		case 2:
+			s.Timeline = append(s.Timeline, event(30*time.Minute, "Cart Emptied", 0))
+		}
+		test.Scenarios = append(test.Scenarios, s)
+		jobs[i] = simulate.Job{Content: c, Test: test, Scenario: i}
+	}
+	return jobs
+}
+
+// bareSimulation runs journey `ten-steps` by hand: five delays with an activity behind each.
+func bareSimulation() error {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestWorkflowEnvironment()
+	env.RegisterWorkflowWithOptions(plainTen, workflow.RegisterOptions{Name: "ten-steps"})
+	env.RegisterActivityWithOptions(func(context.Context, message) (string, error) { return "sent", nil }, activity.RegisterOptions{Name: "Send"})
+	env.ExecuteWorkflow("ten-steps", order{})
+	return env.GetWorkflowError()
+}
