@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +39,12 @@ func killed(names ...string) deed {
 	}}
 }
 
+// Names of the deeds that are not possible everywhere.
+const (
+	killPostgres = "kill -9 PostgreSQL"
+	fullDisk     = "the store's disk is full"
+)
+
 // repeated are the deeds that are done in every turn.
 var repeated = []deed{
 	killed("worker-1"),
@@ -51,16 +57,16 @@ var repeated = []deed{
 		pause(ctx, dark)
 		return g.temporal.Start(ctx)
 	}},
-	{"kill -9 PostgreSQL", func(ctx context.Context, g *ground, dark time.Duration) error {
-		if err := g.postgres.Kill(); err != nil {
+	{killPostgres, func(ctx context.Context, g *ground, dark time.Duration) error {
+		if err := g.database.kill(); err != nil {
 			return err
 		}
 		pause(ctx, dark)
-		return g.postgres.Start()
+		return g.database.start()
 	}},
 	{"kill -9 of everything", func(ctx context.Context, g *ground, dark time.Duration) error {
 		g.temporal.Kill()
-		if err := g.postgres.Kill(); err != nil {
+		if err := g.database.kill(); err != nil {
 			return err
 		}
 		if g.behind != nil {
@@ -77,7 +83,7 @@ var repeated = []deed{
 				return err
 			}
 		}
-		if err := g.postgres.Start(); err != nil {
+		if err := g.database.start(); err != nil {
 			return err
 		}
 		if err := g.temporal.Start(ctx); err != nil {
@@ -90,34 +96,17 @@ var repeated = []deed{
 		}
 		return nil
 	}},
-	{"the store's disk is full", func(ctx context.Context, g *ground, dark time.Duration) error {
+	{fullDisk, func(ctx context.Context, g *ground, dark time.Duration) error {
 		if err := g.disk.fill(); err != nil {
 			return err
 		}
-		err := g.feelsFull(ctx)
+		err := g.database.feelsFull(ctx)
 		pause(ctx, dark)
 		if err := errors.Join(err, g.disk.free()); err != nil {
 			return err
 		}
-		return g.postgresAgain(ctx)
+		return g.database.recover(ctx)
 	}},
-}
-
-// feelsFull writes into the store until that fails: before, the disk is full in name only.
-func (g *ground) feelsFull(ctx context.Context) error {
-	db, err := sql.Open("pgx", g.database)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	for range 200 {
-		_, err := db.ExecContext(ctx, `create table if not exists ballast (b text); insert into ballast select repeat(md5(random()::text), 1000) from generate_series(1, 100)`)
-		if err != nil {
-			say("the store's disk is full: %v", err)
-			return nil
-		}
-	}
-	return errors.New("6 MB after 6 MB went onto a full disk")
 }
 
 // once are the deploys.
@@ -144,8 +133,11 @@ func (g *ground) deeds(ctx context.Context, o options, began time.Time) (*histor
 	r := rand.New(rand.NewPCG(o.seed, 4))
 	h := &history{}
 	var list []deed
+	possible := slices.DeleteFunc(slices.Clone(repeated), func(d deed) bool {
+		return d.name == killPostgres && g.database.server == nil || d.name == fullDisk && !g.disk.small
+	})
 	for range o.turns {
-		turn := append([]deed(nil), repeated...)
+		turn := slices.Clone(possible)
 		r.Shuffle(len(turn), func(i, j int) { turn[i], turn[j] = turn[j], turn[i] })
 		list = append(list, turn...)
 	}

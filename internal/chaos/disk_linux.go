@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -11,19 +12,20 @@ import (
 
 // disk is the small disk of the store, a tmpfs, which can be filled.
 type disk struct {
-	dir  string
-	size int64
+	dir   string
+	small bool // it could be mounted
 }
 
-// newDisk mounts it. It needs the right to mount, or a user namespace of one's own.
+// newDisk mounts it. Where that is not allowed it is a folder on the machine's own disk, which must not be filled.
 func newDisk(dir string, size int64) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if said, err := exec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,mode=0755", size), "tmpfs", dir).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("a small disk for the store cannot be mounted (run as root, or under `unshare --map-root-user --mount`): %w: %s", err, said)
+	said, err := exec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,mode=0755", size), "tmpfs", dir).CombinedOutput()
+	if err != nil {
+		say("left out: the full disk, since no small one may be mounted here (root may): %s", bytes.TrimSpace(said))
 	}
-	return &disk{dir: dir, size: size}, nil
+	return &disk{dir: dir, small: err == nil}, nil
 }
 
 func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast") }
@@ -57,4 +59,8 @@ func (d *disk) fill() error {
 // free gives the room back.
 func (d *disk) free() error { return os.Remove(d.ballast()) }
 
-func (d *disk) close() { _ = syscall.Unmount(d.dir, syscall.MNT_DETACH) }
+func (d *disk) close() {
+	if d.small {
+		_ = syscall.Unmount(d.dir, syscall.MNT_DETACH)
+	}
+}

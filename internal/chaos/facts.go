@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // driver pgx
-
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/workflows"
 )
@@ -42,7 +40,7 @@ type ledgerRow struct {
 
 // gather reads them.
 func gather(ctx context.Context, g *ground) (*facts, error) {
-	db, err := sql.Open("pgx", g.database)
+	db, err := g.database.open()
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +113,7 @@ func each(ctx context.Context, db *sql.DB, query string, take func(*sql.Rows) er
 
 // drain waits until no instance is open and nothing is to be delivered.
 func (g *ground) drain(ctx context.Context, o options) error {
-	db, err := sql.Open("pgx", g.database)
+	db, err := g.database.open()
 	if err != nil {
 		return err
 	}

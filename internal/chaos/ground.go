@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -31,8 +30,7 @@ type ground struct {
 	o         options
 	providers *providers
 	disk      *disk
-	postgres  *servers.Postgres // the store's
-	database  string            // its URL
+	database  *database
 	temporal  temporalServer
 	behind    *servers.Postgres // Temporal's own, in the long form
 	gateway   int               // port
@@ -70,12 +68,7 @@ func build(ctx context.Context, o options, p *providers) (g *ground, err error) 
 	if g.disk, err = newDisk(filepath.Join(o.dir, "disk"), o.disk); err != nil {
 		return g, err
 	}
-	// Little of the write-ahead log, so that a full disk is one of data.
-	settings := []string{"max_wal_size=128MB", "min_wal_size=80MB", "wal_recycle=off", "wal_init_zero=off"}
-	if g.postgres, err = servers.NewPostgres(g.disk.dir, servers.PostgresOptions{Durable: true, Settings: settings}); err != nil {
-		return g, err
-	}
-	if g.database, err = g.postgres.Create("tabi"); err != nil {
+	if g.database, err = newDatabase(g.disk.dir, o.store); err != nil {
 		return g, err
 	}
 	if g.temporal, err = g.newTemporal(ctx); err != nil {
@@ -159,7 +152,7 @@ func (g *ground) folder(next bool) (string, error) {
 }
 
 func (g *ground) setClock(ctx context.Context) error {
-	st, err := store.Open(ctx, store.Options{URL: g.database})
+	st, err := store.Open(ctx, store.Options{URL: g.database.url})
 	if err != nil {
 		return err
 	}
@@ -174,7 +167,7 @@ func (g *ground) publish(ctx context.Context, next bool) error {
 	if err != nil {
 		return err
 	}
-	said, err := exec.CommandContext(ctx, g.programs[0].tabi, "publish", dir, "--database", g.database).CombinedOutput()
+	said, err := exec.CommandContext(ctx, g.programs[0].tabi, "publish", dir, "--database", g.database.url).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("tabi publish: %w: %s", err, said)
 	}
@@ -191,7 +184,7 @@ func (g *ground) start(name string) error {
 	if g.next {
 		build = g.programs[1]
 	}
-	args := []string{"--database", g.database, "--secret", "chaos-chaos-chaos-chaos", "--public-url", g.gatewayURL(), "--connect-timeout", "2m", "--log-format", "json"}
+	args := []string{"--database", g.database.url, "--secret", "chaos-chaos-chaos-chaos", "--public-url", g.gatewayURL(), "--connect-timeout", "2m", "--log-format", "json"}
 	path := build.worker
 	if name == "serve" {
 		path = build.tabi
@@ -286,32 +279,13 @@ func (g *ground) end() {
 	if g.temporal != nil {
 		g.temporal.Stop()
 	}
-	for _, pg := range []*servers.Postgres{g.behind, g.postgres} {
-		if pg != nil {
-			pg.Remove()
-		}
+	if g.behind != nil {
+		g.behind.Remove()
+	}
+	if g.database != nil {
+		g.database.remove()
 	}
 	if g.disk != nil {
 		g.disk.close()
 	}
-}
-
-// postgresAgain waits until the store's PostgreSQL answers, and starts it again where a full disk has ended it.
-func (g *ground) postgresAgain(ctx context.Context) error {
-	db, err := sql.Open("pgx", g.database)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	for range 600 {
-		if err = db.PingContext(ctx); err == nil {
-			return nil
-		}
-		if _, gone := g.postgres.PID(); gone != nil {
-			g.postgres.Stop()
-			return g.postgres.Start()
-		}
-		pause(ctx, 50*time.Millisecond)
-	}
-	return fmt.Errorf("PostgreSQL does not recover: %w", err)
 }

@@ -35,9 +35,10 @@ var (
 // options of a run.
 type options struct {
 	form
-	seed uint64
-	keep bool
-	dir  string
+	seed  uint64
+	keep  bool
+	store string // onPostgres, onSQLite; empty: PostgreSQL where it is installed
+	dir   string
 }
 
 func main() {
@@ -46,7 +47,12 @@ func main() {
 	journeys := flag.Int("journeys", 0, "how many journeys; 0: as the form says")
 	flag.Uint64Var(&o.seed, "seed", 0, "of everything that is drawn; 0: another one each time")
 	flag.BoolVar(&o.keep, "keep", false, "keep logs and databases")
+	flag.StringVar(&o.store, "store", "", "postgres or sqlite; empty: PostgreSQL where it is installed")
 	flag.Parse()
+	if o.store != "" && o.store != onPostgres && o.store != onSQLite {
+		fmt.Fprintf(os.Stderr, "chaos: --store is %q: give postgres or sqlite\n", o.store)
+		os.Exit(2)
+	}
 	if *long {
 		o.form = longForm
 	}

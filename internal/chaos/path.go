@@ -195,15 +195,22 @@ func (w *walk) end() {
 	w.strangers()
 }
 
-// ahead allows the sends between the last passage and the next wait: a task that was cut off behind them was done again, and heard the goal before
-// them. What they said stands in the ledger alone.
+// ahead allows the sends behind the last passage, as far as the instance may have come before the goal did: a task that was cut off behind them was
+// done again, and heard the goal before them. What they said stands in the ledger alone.
 func (w *walk) ahead() {
-	round := w.round
+	round, due, goal := w.round, w.moment, w.goal(-w.doubt())
+	if goal == nil {
+		return
+	}
 	for at := w.at; at != journey.End; {
 		step := w.def.Steps[at]
 		at = step.Next
 		switch spec := step.Spec.(type) {
-		case *journey.Wait, *journey.WaitFor, *journey.Exit:
+		case *journey.Wait:
+			if due = due.Add(spec.Duration); due.After(time.UnixMilli(goal.received).Add(w.doubt())) {
+				return
+			}
+		case *journey.WaitFor, *journey.Exit:
 			return
 		case *journey.Set:
 			round++
@@ -215,7 +222,8 @@ func (w *walk) ahead() {
 				at = spec.Arms[0].Then
 			}
 		case *journey.Send:
-			w.sends[fmt.Sprintf("%s/%s/%d", w.e.id, step.ID, w.visits[step.ID]+1)] = true
+			w.visits[step.ID]++
+			w.sends[fmt.Sprintf("%s/%s/%d", w.e.id, step.ID, w.visits[step.ID])] = true
 		}
 	}
 }
