@@ -45,6 +45,7 @@ func main() {
 	o := options{form: shortForm}
 	long := flag.Bool("long", false, "10,000 journeys and about 100,000 sends on Temporal with PostgreSQL; otherwise 1,000 on the development server")
 	journeys := flag.Int("journeys", 0, "how many journeys; 0: as the form says")
+	spread := flag.Duration("spread", 0, "in which time customers enter and everything is done to the system; 0: as the form says")
 	flag.Uint64Var(&o.seed, "seed", 0, "of everything that is drawn; 0: another one each time")
 	flag.BoolVar(&o.keep, "keep", false, "keep logs and databases")
 	flag.StringVar(&o.store, "store", "", "postgres or sqlite; empty: PostgreSQL where it is installed")
@@ -58,6 +59,9 @@ func main() {
 	}
 	if *journeys > 0 {
 		o.journeys = *journeys
+	}
+	if *spread > 0 {
+		o.spread = *spread
 	}
 	if o.seed == 0 {
 		o.seed = uint64(clock.Wall().UnixNano())
