@@ -86,6 +86,7 @@ func (r *Relay) event(ctx context.Context, to store.Enrolment, e workflows.Event
 	}
 	var rejected *temporal.ApplicationError
 	var exhausted *serviceerror.ResourceExhausted
+	var notReady *serviceerror.WorkflowNotReady
 	switch {
 	case err == nil:
 		r.routes.answered()
@@ -97,7 +98,7 @@ func (r *Relay) event(ctx context.Context, to store.Enrolment, e workflows.Event
 	case updating.Err() != nil, timedOut(err):
 		r.routes.silent(clock.Wall())
 		return r.signal(ctx, workflowID, e)
-	case errors.As(err, &exhausted): // too many updates in this run
+	case errors.As(err, &exhausted), errors.As(err, &notReady): // too many updates in this run, or its workflow tasks fail: a signal waits until they do not
 		return r.signal(ctx, workflowID, e)
 	}
 	return err

@@ -37,6 +37,7 @@ func faultOf(err error) fault {
 		namespace   *serviceerror.NamespaceNotFound
 		state       *serviceerror.NamespaceInvalidState
 		missing     *serviceerror.NotFound
+		notReady    *serviceerror.WorkflowNotReady
 		client      *serviceerror.ClientVersionNotSupported
 	)
 	switch {
@@ -47,12 +48,9 @@ func faultOf(err error) fault {
 			return passing
 		}
 		return final
-	case errors.As(err, &exhausted):
-		if strings.Contains(exhausted.Error(), "larger than max") { // gRPC's word for a message that is too long
-			return final
-		}
-		return passing
-	case errors.As(err, &unavailable), errors.As(err, &deadline), errors.As(err, &cancelled), errors.As(err, &denied), errors.As(err, &namespace), errors.As(err, &state),
+	case strings.Contains(err.Error(), "grpc: ") && strings.Contains(err.Error(), "larger than max"): // the SDK's type is its own
+		return final
+	case errors.As(err, &exhausted), errors.As(err, &notReady), errors.As(err, &unavailable), errors.As(err, &deadline), errors.As(err, &cancelled), errors.As(err, &denied), errors.As(err, &namespace), errors.As(err, &state),
 		errors.As(err, &missing), errors.As(err, &client):
 		return passing
 	}

@@ -17,14 +17,15 @@ import (
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]fault{
-		serviceerror.NewInvalidArgument("BlobSizeLimitError"):                                                                     final,
-		fmt.Errorf("wrapped: %w", serviceerror.NewInvalidArgument("no")):                                                          final,
-		serviceerror.NewInvalidArgument("exceeded workflow execution limit for signal events"):                                    passing,
-		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_UNSPECIFIED, "trying to send message larger than max"): final,
-		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "namespace rate limit exceeded"):            passing,
-		serviceerror.NewUnavailable("away"):                                                                                       passing,
-		serviceerror.NewDeadlineExceeded("slow"):                                                                                  passing,
-		serviceerror.NewPermissionDenied("no", "no"):                                                                              passing,
+		serviceerror.NewInvalidArgument("BlobSizeLimitError"):                                                                       final,
+		fmt.Errorf("wrapped: %w", serviceerror.NewInvalidArgument("no")):                                                            final,
+		serviceerror.NewInvalidArgument("exceeded workflow execution limit for signal events"):                                      passing,
+		errors.New("rpc error: code = ResourceExhausted desc = grpc: received message after decompression larger than max 4194304"): final,
+		serviceerror.NewWorkflowNotReady("its workflow task failed"):                                                                passing,
+		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "namespace rate limit exceeded"):              passing,
+		serviceerror.NewUnavailable("away"):                                                                                         passing,
+		serviceerror.NewDeadlineExceeded("slow"):                                                                                    passing,
+		serviceerror.NewPermissionDenied("no", "no"):                                                                                passing,
 		context.DeadlineExceeded:                    passing,
 		errAddressTaken:                             passing,
 		errors.Join(errStore, errors.New("full")):   passing,
