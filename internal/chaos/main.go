@@ -61,6 +61,7 @@ func main() {
 		o.journeys = *journeys
 	}
 	if *spread > 0 {
+		o.turns = max(1, o.turns*int(*spread)/int(o.spread))
 		o.spread = *spread
 	}
 	if o.seed == 0 {

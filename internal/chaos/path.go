@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -132,6 +133,9 @@ func (w *walk) answered(step journey.Step, spec *journey.WaitFor, p workflows.Pa
 		w.wrong("%s was answered, and nothing had come in time", step.ID)
 	} else {
 		w.taken[possible.id] = true
+		if came := time.UnixMilli(possible.received); came.After(due.Add(-w.doubt())) { // the time may have run out before, in a task that was lost
+			w.allow(spec.OnTimeout, came)
+		}
 	}
 	w.opened = p.At
 	return spec.Arms[0].Then
@@ -195,19 +199,23 @@ func (w *walk) end() {
 	w.strangers()
 }
 
-// ahead allows the sends behind the last passage, as far as the instance may have come before the goal did: a task that was cut off behind them was
-// done again, and heard the goal before them. What they said stands in the ledger alone.
+// ahead allows the sends behind the last passage, as far as the instance may have come before the goal did.
 func (w *walk) ahead() {
-	round, due, goal := w.round, w.moment, w.goal(-w.doubt())
-	if goal == nil {
-		return
+	if goal := w.goal(-w.doubt()); goal != nil {
+		w.allow(w.at, time.UnixMilli(goal.received).Add(w.doubt()))
 	}
-	for at := w.at; at != journey.End; {
+}
+
+// allow allows the sends from a step on, through waits that are over by a moment. A task that a crash cut off behind them was done again, and heard
+// before them of what had come meanwhile: what they said stands in the ledger, and is not on the instance's way.
+func (w *walk) allow(at int, by time.Time) {
+	round, due, visits := w.round, w.moment, maps.Clone(w.visits)
+	for at != journey.End {
 		step := w.def.Steps[at]
 		at = step.Next
 		switch spec := step.Spec.(type) {
 		case *journey.Wait:
-			if due = due.Add(spec.Duration); due.After(time.UnixMilli(goal.received).Add(w.doubt())) {
+			if due = due.Add(spec.Duration); due.After(by) {
 				return
 			}
 		case *journey.WaitFor, *journey.Exit:
@@ -222,8 +230,8 @@ func (w *walk) ahead() {
 				at = spec.Arms[0].Then
 			}
 		case *journey.Send:
-			w.visits[step.ID]++
-			w.sends[fmt.Sprintf("%s/%s/%d", w.e.id, step.ID, w.visits[step.ID])] = true
+			visits[step.ID]++
+			w.sends[fmt.Sprintf("%s/%s/%d", w.e.id, step.ID, visits[step.ID])] = true
 		}
 	}
 }

@@ -28,7 +28,7 @@ type result struct {
 	gaps       int      // mails that did not come, as admitted
 	doubted    int      // marketing mails that count as sent, of unknown fate
 	rejected   int      // sends that the provider refused for good
-	ended      int      // sends that the end of their instance gave up
+	ended      int      // sends that were given up: their instance had ended, or gone elsewhere
 	mails      int
 	worst      time.Duration
 	replayed   int
@@ -213,9 +213,8 @@ func (r *result) said(row *ledgerRow, record *record) {
 
 // unsaid checks a row that says failed.
 func (r *result) unsaid(row *ledgerRow, record *record) {
-	ended := row.reason == "ENDED"
 	switch {
-	case ended:
+	case row.reason == "ENDED", row.reason == "MOVED_ON":
 		r.ended++
 	case record.rejected == 0:
 		r.unexplained("%s failed (%s), and the provider did not refuse it for good", row.key, row.reason)
@@ -269,7 +268,7 @@ func (r *result) print() bool {
 	}
 	fmt.Printf("over SMTP: %d mails, %d of them once more after a doubt (transactional), %d in doubt and not repeated (marketing), of which %d never came; each has its ledger row\n",
 		r.mails, r.repeated, r.doubted, r.gaps)
-	fmt.Printf("refused for good: %d, given up with their instance: %d; latest send %s after it was due (bound %s); %d histories replayed\n",
+	fmt.Printf("refused for good: %d, given up since their instance had ended or gone elsewhere: %d; latest send %s after it was due (bound %s); %d histories replayed\n",
 		r.rejected, r.ended, r.worst.Round(time.Second), r.bound.Round(time.Second), r.replayed)
 	fmt.Printf("journeys=%d sends=%d lost=%d duplicate=%d late=%d unexplained=%d\n", len(r.f.enrolments), r.sends, len(r.lost), len(r.duplicates), len(r.late), len(r.unknowns))
 	return len(r.lost)+len(r.duplicates)+len(r.unknowns) == 0
