@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -108,21 +107,16 @@ func (s *Store) change(ctx context.Context, now time.Time, f func(tx conn, b *ba
 func (b *batch) lock(ctx context.Context, ids []string) error {
 	ids = sorted(ids)
 	var found []*person
-	err := chunks(len(ids), func(from, to int) error {
-		var values strings.Builder
-		var args []any
-		for i, id := range ids[from:to] {
-			if i > 0 {
-				values.WriteByte(',')
-			}
-			values.WriteString("(" + list(len(args)+1, 4) + ")")
-			args = append(args, id, 1, "{}", millis(b.now))
-		}
+	var values [][]any
+	for _, id := range ids {
+		values = append(values, []any{id, 1, "{}", millis(b.now)})
+	}
+	err := pieces(b.tx, nil, values, func(source, _ string, args []any) error {
 		return rows(ctx, b.tx, func(r *sql.Rows) error {
 			p, err := scanPerson(r)
 			found = append(found, p)
 			return err
-		}, `insert into customers (id, version, traits, created_at) values `+values.String()+`
+		}, `insert into customers (id, version, traits, created_at) `+source+`
 			on conflict (id) do update set version = customers.version + 1 returning id, version, traits, merged_into, created_at`, args...)
 	})
 	if err != nil {

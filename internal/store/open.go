@@ -32,6 +32,7 @@ type Store struct {
 	turns      chan struct{} // writers take turns, in the order they came: the pool would give a connection to any one of those who wait
 	drafts     chan struct{} // decisions that are made ahead of the writers' turn
 	committed  chan struct{}
+	postgres   bool
 	channels   []journey.ChannelSpec
 	scenario   bool
 	asks       TextClassifier // before the built-in one; may be nil
@@ -90,7 +91,7 @@ func (s *Store) openPostgres(o Options) error {
 	if err != nil {
 		return errors.New("database: the URL is not a PostgreSQL URL: want postgres://user:password@host:port/database")
 	}
-	s.writer = stdlib.OpenDB(*config)
+	s.writer, s.postgres = stdlib.OpenDB(*config), true
 	conns := cmp.Or(o.MaxConns, 16)
 	s.writer.SetMaxOpenConns(conns)
 	s.turns = make(chan struct{}, conns)

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -68,7 +66,7 @@ func (s *Store) once(ctx context.Context, f func(tx conn) error) (again bool, er
 	if err != nil {
 		return transient(err), err
 	}
-	if err := f(tx); err != nil {
+	if err := f(s.engine(tx)); err != nil {
 		_ = tx.Rollback() // the first error is the one to tell
 		return transient(err), err
 	}
@@ -85,7 +83,7 @@ func (s *Store) read(ctx context.Context, f func(tx conn) error) error {
 		return databaseError(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	return databaseError(f(tx))
+	return databaseError(f(s.engine(tx)))
 }
 
 // databaseError marks what is the database's fault; the store's own errors stay as they are.
@@ -133,152 +131,4 @@ func transient(err error) bool {
 		return false // the server is not there: say so at once
 	}
 	return pgconn.SafeToRetry(err)
-}
-
-// list gives "$from, $from+1, …" for n parameters.
-func list(from, n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(from + i))
-	}
-	return b.String()
-}
-
-// chunkSizes, each half of the one before it, keep the number of statement texts small, so that the driver's statement cache holds them all.
-var chunkSizes = []int{128, 64, 32, 16, 8, 4, 2, 1}
-
-// chunks cuts n rows into pieces of those sizes.
-func chunks(n int, f func(from, to int) error) error {
-	for from := 0; from < n; {
-		size := 1
-		for _, c := range chunkSizes {
-			if n-from >= c {
-				size = c
-				break
-			}
-		}
-		if err := f(from, from+size); err != nil {
-			return err
-		}
-		from += size
-	}
-	return nil
-}
-
-// insert writes rows into table (…columns), many per statement. tail follows the values.
-func insert(ctx context.Context, tx conn, into string, rows [][]any, tail string) (int64, error) {
-	var done int64
-	err := chunks(len(rows), func(from, to int) error {
-		var b strings.Builder
-		b.WriteString("insert into " + into + " values ")
-		var args []any
-		for i, row := range rows[from:to] {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString("(" + list(len(args)+1, len(row)) + ")")
-			args = append(args, row...)
-		}
-		result, err := tx.ExecContext(ctx, b.String()+" "+tail, args...)
-		if err != nil {
-			return err
-		}
-		n, err := result.RowsAffected()
-		done += n
-		return err
-	})
-	return done, err
-}
-
-// update sets, in one statement for many rows, columns of table by key; a row holds the key first. set is the set clause over v.column2 and following.
-func update(ctx context.Context, tx conn, table, key, set string, kinds []string, rows [][]any) error {
-	return chunks(len(rows), func(from, to int) error {
-		var b strings.Builder
-		b.WriteString("update " + table + " set " + set + " from (values ")
-		var args []any
-		for i, row := range rows[from:to] {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteByte('(')
-			for j, v := range row {
-				if j > 0 {
-					b.WriteByte(',')
-				}
-				args = append(args, v)
-				b.WriteString("cast($" + strconv.Itoa(len(args)) + " as " + kinds[j] + ")")
-			}
-			b.WriteByte(')')
-		}
-		b.WriteString(") as v where " + table + "." + key + " = v.column1")
-		_, err := tx.ExecContext(ctx, b.String(), args...)
-		return err
-	})
-}
-
-// within runs a query whose text holds %s for a list of ids, in pieces, and scans every row. The parameters of first come before the ids.
-func within(ctx context.Context, tx conn, query string, ids []string, scan func(*sql.Rows) error, first ...any) error {
-	for piece := range slices.Chunk(ids, chunkSizes[0]) {
-		args := slices.Clone(first)
-		for _, id := range piece {
-			args = append(args, id)
-		}
-		size := 1
-		for size < len(piece) {
-			size *= 2
-		}
-		for range size - len(piece) {
-			args = append(args, piece[0]) // to be in the list twice changes nothing
-		}
-		if err := rows(ctx, tx, scan, fmt.Sprintf(query, list(len(first)+1, size)), args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rows scans every row of a query.
-func rows(ctx context.Context, tx conn, scan func(*sql.Rows) error, query string, args ...any) error {
-	r, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for r.Next() {
-		if err := scan(r); err != nil {
-			return err
-		}
-	}
-	return r.Err()
-}
-
-// affected runs a statement and counts its rows.
-func affected(ctx context.Context, tx conn, query string, args ...any) (int64, error) {
-	result, err := tx.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-// exists reports whether a query has a row.
-func exists(ctx context.Context, tx conn, query string, args ...any) (bool, error) {
-	found := false
-	err := rows(ctx, tx, func(*sql.Rows) error { found = true; return nil }, query, args...)
-	return found, err
-}
-
-// sorted gives the distinct strings in order, without the empty one.
-func sorted(ids []string) []string {
-	out := slices.Clone(ids)
-	slices.Sort(out)
-	out = slices.Compact(out)
-	if len(out) > 0 && out[0] == "" {
-		out = out[1:]
-	}
-	return out
 }
