@@ -42,6 +42,7 @@ func killed(names ...string) deed {
 // Names of the deeds that are not possible everywhere.
 const (
 	killPostgres = "kill -9 PostgreSQL"
+	killBehind   = "kill -9 Temporal's PostgreSQL"
 	fullDisk     = "the store's disk is full"
 )
 
@@ -63,6 +64,13 @@ var repeated = []deed{
 		}
 		pause(ctx, dark)
 		return g.database.start()
+	}},
+	{killBehind, func(ctx context.Context, g *ground, dark time.Duration) error {
+		if err := g.behind.Kill(); err != nil {
+			return err
+		}
+		pause(ctx, dark)
+		return g.behind.Start()
 	}},
 	{"kill -9 of everything", func(ctx context.Context, g *ground, dark time.Duration) error {
 		g.temporal.Kill()
@@ -134,7 +142,7 @@ func (g *ground) deeds(ctx context.Context, o options, began time.Time) (*histor
 	h := &history{}
 	var list []deed
 	possible := slices.DeleteFunc(slices.Clone(repeated), func(d deed) bool {
-		return d.name == killPostgres && g.database.server == nil || d.name == fullDisk && !g.disk.small
+		return d.name == killPostgres && g.database.server == nil || d.name == killBehind && g.behind == nil || d.name == fullDisk && !g.disk.small
 	})
 	for range o.turns {
 		turn := slices.Clone(possible)
