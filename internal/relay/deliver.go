@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -71,7 +72,7 @@ func (r *Relay) start(ctx context.Context, e store.Enrolment, in *workflows.Inpu
 // event brings an event: by update, and where no worker answers in time, by signal. The instance drops what comes twice.
 func (r *Relay) event(ctx context.Context, to store.Enrolment, e workflows.Event) error {
 	workflowID := to.WorkflowID
-	if r.routes.signalOnly(clock.Wall()) {
+	if r.routes.signalOnly(clock.Wall()) || large(e) {
 		return r.signal(ctx, workflowID, e)
 	}
 	updating, cancel := context.WithTimeout(ctx, r.cfg.UpdateTimeout)
@@ -102,6 +103,15 @@ func (r *Relay) event(ctx context.Context, to store.Enrolment, e workflows.Event
 		return r.signal(ctx, workflowID, e)
 	}
 	return err
+}
+
+// maxUpdate is the size, in bytes of JSON, up to which an event goes by update. An update whose acceptance is too large for Temporal ends the whole run (server
+// 1.29: its workflow task fails, and it is terminated), while a signal that is too large is refused, and harms nobody.
+const maxUpdate = 256 << 10
+
+func large(e workflows.Event) bool {
+	body, err := json.Marshal(e)
+	return err != nil || len(body) > maxUpdate
 }
 
 // rejected notes what an instance refused for good, where somebody waits for the answer: an order to move to another revision.
