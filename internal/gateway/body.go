@@ -167,6 +167,11 @@ func (g *Gateway) object(field string, data []byte) (map[string]any, *fail) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, &fail{Status: http.StatusBadRequest, Code: "malformed_json", Field: field, Message: "malformed JSON: something follows the object"}
 	}
+	return g.fields(field, value)
+}
+
+// fields checks a decoded object, and makes its numbers what object says.
+func (g *Gateway) fields(field string, value any) (map[string]any, *fail) {
 	fields, ok := value.(map[string]any)
 	if !ok {
 		return nil, &fail{Status: http.StatusBadRequest, Code: "bad_value", Field: field, Message: "a JSON object belongs here"}

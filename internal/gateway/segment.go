@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -82,57 +80,49 @@ func (g *Gateway) parse(kind string, body []byte) ([]store.Call, *fail) {
 		}
 		return []store.Call{c}, nil
 	}
-	var envelope map[string]json.RawMessage
-	if err := json.Unmarshal(body, &envelope); err != nil {
-		return nil, badJSON("", err)
+	b, f := g.readBatch(body)
+	if f != nil {
+		return nil, f
 	}
-	var batch []json.RawMessage
-	raw, ok := envelope["batch"]
-	if !ok || bytes.Equal(raw, []byte("null")) {
-		return nil, need("batch", "")
-	}
-	if err := json.Unmarshal(raw, &batch); err != nil {
-		return nil, bad("batch", "is not a list of calls")
-	}
-	if len(batch) == 0 {
-		return nil, bad("batch", "is empty")
-	}
-	if len(batch) > g.cfg.Limits.Batch {
-		return nil, &fail{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Field: "batch",
-			Message: fmt.Sprintf("batch has %d calls; at most %d are taken at once", len(batch), g.cfg.Limits.Batch)}
-	}
-	var sentText any
-	if raw, ok := envelope["sentAt"]; ok {
-		if err := json.Unmarshal(raw, &sentText); err != nil {
-			return nil, badJSON("sentAt", err)
-		}
-	}
-	p := picker{in: map[string]any{"sentAt": sentText}}
+	p := picker{in: map[string]any{"sentAt": b.sentAt}}
 	sentAt := p.time("sentAt")
 	if p.fail != nil {
 		return nil, p.fail
 	}
-	calls := make([]store.Call, len(batch))
-	for i, one := range batch {
-		c, f := g.parseCall("batch["+strconv.Itoa(i)+"]", "", one, sentAt)
+	calls := make([]store.Call, len(b.calls))
+	for i, one := range b.calls {
+		field := "batch[" + strconv.Itoa(i) + "]"
+		if f := g.checkSize(field, b.sizes[i]); f != nil {
+			return nil, f
+		}
+		in, f := g.fields(field, one)
 		if f != nil {
 			return nil, f
 		}
-		calls[i] = c
+		if calls[i], f = g.call(field, "", in, sentAt); f != nil {
+			return nil, f
+		}
 	}
 	return calls, nil
 }
 
 func (g *Gateway) parseCall(field, kind string, raw []byte, sentAt time.Time) (store.Call, *fail) {
-	if len(raw) > g.cfg.Limits.Event {
-		return store.Call{}, &fail{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Field: field,
-			Message: fmt.Sprintf("the call has %d bytes; at most %d are taken", len(raw), g.cfg.Limits.Event)}
+	if f := g.checkSize(field, len(raw)); f != nil {
+		return store.Call{}, f
 	}
 	in, f := g.object(field, raw)
 	if f != nil {
 		return store.Call{}, f
 	}
 	return g.call(field, kind, in, sentAt)
+}
+
+func (g *Gateway) checkSize(field string, size int) *fail {
+	if size > g.cfg.Limits.Event {
+		return &fail{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Field: field,
+			Message: fmt.Sprintf("the call has %d bytes; at most %d are taken", size, g.cfg.Limits.Event)}
+	}
+	return nil
 }
 
 // authorize holds the calls against the key.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // millis is a time as the database keeps it: unix milliseconds, 0 for none.
@@ -62,14 +63,60 @@ func object(raw string) (map[string]any, error) {
 	return m, nil
 }
 
-// normal gives m as it will be read back, with its text: numbers become float64, what is no JSON is an error.
+// normal gives m as it will be read back, with its text: numbers become float64, what is no JSON is an error. The result shares nothing with m.
 func normal(m map[string]any) (map[string]any, string, error) {
 	raw, err := text(m)
 	if err != nil {
 		return nil, "", err
 	}
+	if len(m) == 0 {
+		return map[string]any{}, raw, nil
+	}
+	if same, ok := copied(m).(map[string]any); ok {
+		return same, raw, nil
+	}
 	m, err = object(raw)
 	return m, raw, err
+}
+
+// copied is a deep copy of what reads back from JSON as it is, which is what the gateway hands over; nil where something in it would not.
+func copied(v any) any {
+	switch v := v.(type) {
+	case string:
+		if utf8.ValidString(v) {
+			return v
+		}
+	case float64, bool:
+		return v
+	case map[string]any:
+		if v == nil {
+			return nil // reads back as null
+		}
+		out := make(map[string]any, len(v))
+		for key, inner := range v {
+			if inner == nil {
+				out[key] = nil
+			} else if out[key] = copied(inner); out[key] == nil || !utf8.ValidString(key) {
+				return nil
+			}
+		}
+		return out
+	case []any:
+		if v == nil {
+			return nil // so does this
+		}
+		out := make([]any, len(v))
+		for i, inner := range v {
+			if inner == nil {
+				continue
+			}
+			if out[i] = copied(inner); out[i] == nil {
+				return nil
+			}
+		}
+		return out
+	}
+	return nil
 }
 
 // jsonText is any value as JSON; v holds nothing that JSON cannot carry.
