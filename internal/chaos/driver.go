@@ -26,7 +26,6 @@ const patience = 5 * time.Second
 type driver struct {
 	url      string
 	client   *http.Client
-	scale    float64
 	attempts atomic.Int64
 	failed   atomic.Int64
 

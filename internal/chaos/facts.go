@@ -119,6 +119,7 @@ func (g *ground) drain(ctx context.Context, o options) error {
 	}
 	defer func() { _ = db.Close() }()
 	end := clock.Wall().Add(o.drain)
+	deaf := time.Time{} // since when Temporal does not answer
 	for told := clock.Wall(); ; {
 		var open, pending int
 		err := db.QueryRowContext(ctx, `select count(*) filter (where state <> 'closed'), count(*) filter (where head <= tail) from enrolments`).Scan(&open, &pending)
@@ -131,6 +132,18 @@ func (g *ground) drain(ctx context.Context, o options) error {
 		if clock.Wall().Sub(told) > 10*time.Second {
 			told = clock.Wall()
 			say("%d instances open, %d with deliveries", open, pending)
+			if g.hears(ctx) {
+				deaf = time.Time{}
+			} else if deaf.IsZero() {
+				deaf = clock.Wall()
+			} else {
+				say("Temporal has not answered since %s; it is killed and started again, as an operator would", deaf.Format(time.TimeOnly))
+				g.temporal.Kill()
+				if err := g.temporal.Start(ctx); err != nil {
+					return err
+				}
+				deaf = time.Time{}
+			}
 		}
 		pause(ctx, 250*time.Millisecond)
 		if ctx.Err() != nil {

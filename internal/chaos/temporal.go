@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/tabi-journeys/tabi/internal/app"
@@ -68,6 +69,20 @@ func (g *ground) temporalAddress() string {
 	return ""
 }
 
+// hears reports whether Temporal can read what it has stored. The development server may come to stand still by itself when it is starved: then each of
+// its queries ends as "interrupted", for good.
+func (g *ground) hears(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	_, err = c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: client.DefaultNamespace})
+	return err == nil
+}
+
 // Start starts it and waits until it serves tabi's search attributes.
 func (d *devServer) Start(ctx context.Context) error {
 	log, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -91,9 +106,9 @@ func (d *devServer) Start(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("Temporal does not start: %w; its log is %s", err, d.log)
+			return fmt.Errorf("the server of Temporal does not start: %w; its log is %s", err, d.log)
 		case <-d.process.Done:
-			return fmt.Errorf("Temporal has ended: %w; its log is %s", err, d.log)
+			return fmt.Errorf("the server of Temporal has ended: %w; its log is %s", err, d.log)
 		case <-tick.C:
 		}
 	}
