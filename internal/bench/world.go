@@ -186,7 +186,7 @@ func (w *world) instances(ctx context.Context) ([]instance, error) {
 			}
 			out = append(out, in)
 			last := l.Deliveries[len(l.Deliveries)-1].Seq
-			if err := errors.Join(w.store.Delivered(ctx, l, last), w.store.Unlease(ctx, l, "", time.Time{})); err != nil {
+			if err := w.store.Delivered(ctx, l, last); err != nil {
 				return nil, err
 			}
 		}

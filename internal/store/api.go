@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/brain"
@@ -49,6 +50,8 @@ type Options struct {
 	Notice func(text string, err error)
 	// Holdout decides who is held out; default: a hash of journey and customer below percent.
 	Holdout func(journey, customer string, percent float64) bool
+	// Statements counts the statements that go to the database, begin and commit left out, for measurements. Nil: nothing counts them.
+	Statements *atomic.Int64
 }
 
 // TextClassifier says which of the intents, sorted, a customer's message is about: none of them is empty; the confidence is from 0 to 1. It keeps to a

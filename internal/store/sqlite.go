@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"sync/atomic"
 
 	"modernc.org/sqlite"
 )
@@ -15,9 +16,14 @@ const maxStatements = 400
 
 // openLite opens a pool of connections to SQLite, each of which keeps the statements it has prepared: to prepare one costs more than to run it.
 // pgx does the same for PostgreSQL by itself.
-func openLite(name string) *sql.DB { return sql.OpenDB(liteConnector{name: name}) }
+func openLite(name string, count *atomic.Int64) *sql.DB {
+	return sql.OpenDB(liteConnector{name, count})
+}
 
-type liteConnector struct{ name string }
+type liteConnector struct {
+	name  string
+	count *atomic.Int64 // of statements; may be nil
+}
 
 func (c liteConnector) Driver() driver.Driver { return &sqlite.Driver{} }
 
@@ -30,7 +36,7 @@ func (c liteConnector) Connect(context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("the SQLite driver's connection is a %T, which lacks what tabi needs of it", opened)
 	}
-	return &liteConn{plainLite: inner, kept: map[string]*recent.Element{}, order: recent.New()}, nil
+	return &liteConn{plainLite: inner, count: c.count, kept: map[string]*recent.Element{}, order: recent.New()}, nil
 }
 
 // plainLite is the driver's connection.
@@ -49,6 +55,7 @@ type plainLite interface {
 // liteConn is the driver's connection with the statements it has prepared, the latest used first. database/sql uses it from one goroutine at a time.
 type liteConn struct {
 	plainLite
+	count *atomic.Int64
 	kept  map[string]*recent.Element
 	order *recent.List // of *liteStmt
 }
@@ -101,6 +108,7 @@ func (c *liteConn) trim() error {
 }
 
 func (c *liteConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	counted(c.count)
 	if len(args) == 0 {
 		return c.plainLite.ExecContext(ctx, query, args) // may be a script, as migrations are
 	}
@@ -115,6 +123,7 @@ func (c *liteConn) ExecContext(ctx context.Context, query string, args []driver.
 }
 
 func (c *liteConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	counted(c.count)
 	s, err := c.statement(ctx, query)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 // A statement whose rows are being read may be run again meanwhile, and more texts than are kept do no harm.
 func TestKeptStatements(t *testing.T) {
 	t.Parallel()
-	db := openLite("file:" + t.TempDir() + "/kept.db?_pragma=journal_mode(WAL)")
+	db := openLite("file:"+t.TempDir()+"/kept.db?_pragma=journal_mode(WAL)", nil)
 	t.Cleanup(func() { _ = db.Close() })
 	db.SetMaxOpenConns(1)
 	if _, err := db.Exec("create table n (a int); insert into n values (1); insert into n values (2)"); err != nil {

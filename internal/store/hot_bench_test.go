@@ -1,0 +1,157 @@
+package store
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/pgtest"
+	"github.com/tabi-journeys/tabi/workflows"
+)
+
+// hot is a store whose statements are counted.
+type hot struct {
+	*testing.B
+	*Store
+	statements atomic.Int64
+	n          int
+}
+
+// hotly benchmarks f on both engines: of each operation it reports the statements too, begin and commit left out.
+func hotly(b *testing.B, f func(h *hot)) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		b.Run(engine, func(b *testing.B) {
+			url := filepath.Join(b.TempDir(), "tabi.db")
+			if engine == "postgres" {
+				var ok bool
+				if url, ok = pgtest.URL(b); !ok {
+					b.Skip("no PostgreSQL")
+				}
+			}
+			h := &hot{B: b}
+			var err error
+			h.Store, err = Open(b.Context(), Options{URL: url, Channels: channels, Statements: &h.statements})
+			h.must(err)
+			defer func() { h.must(h.Store.Close()) }()
+			_, err = h.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder()))
+			h.must(err)
+			b.ReportAllocs()
+			f(h)
+		})
+	}
+}
+
+func (h *hot) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// measure runs an operation, and before each, unmeasured, what it needs.
+func (h *hot) measure(prepare, operate func()) {
+	var used int64
+	h.ResetTimer()
+	for range h.N {
+		h.StopTimer()
+		prepare()
+		before := h.statements.Load()
+		h.StartTimer()
+		operate()
+		used += h.statements.Load() - before
+	}
+	h.StopTimer()
+	h.ReportMetric(float64(used)/float64(h.N), "statements/op")
+}
+
+// calls makes n calls of different customers.
+func (h *hot) calls(event string, n int) []Call {
+	out := make([]Call, n)
+	for i := range out {
+		h.n++
+		out[i] = Call{Type: "track", MessageID: fmt.Sprintf("hot-%d", h.n), UserID: fmt.Sprintf("hot%d", h.n), Event: event, Properties: props{"cart_id": "k", "total": 12.5, "url": "https://shop.example.com/tea"}}
+	}
+	return out
+}
+
+// enrolment is one that has been started.
+func (h *hot) enrolment() (Enrolment, Lease) {
+	h.Helper()
+	calls := h.calls("Cart Updated", 1)
+	_, err := h.Ingest(h.Context(), noon, append([]Call{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}}, calls...))
+	h.must(err)
+	leases, err := h.Lease(h.Context(), wall, 1, time.Minute)
+	h.must(err)
+	if len(leases) != 1 {
+		h.Fatalf("%d leases, want one", len(leases))
+	}
+	return leases[0].Enrolment, leases[0]
+}
+
+// BenchmarkIntake takes events that nobody hears, by themselves and in batches, of customers that are new.
+func BenchmarkIntake(b *testing.B) {
+	for _, size := range []int{1, 250} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			hotly(b, func(h *hot) {
+				var calls []Call
+				h.measure(func() { calls = h.calls("Product Viewed", size) }, func() {
+					_, err := h.Ingest(h.Context(), noon, calls)
+					h.must(err)
+				})
+			})
+		})
+	}
+}
+
+// BenchmarkDelivery leases the one delivery that is due, and marks it as brought.
+func BenchmarkDelivery(b *testing.B) {
+	hotly(b, func(h *hot) {
+		h.measure(func() {
+			_, err := h.Ingest(h.Context(), noon, h.calls("Cart Updated", 1))
+			h.must(err)
+		}, func() {
+			leases, err := h.Lease(h.Context(), wall, 32, time.Minute)
+			h.must(err)
+			for _, l := range leases {
+				h.must(h.Delivered(h.Context(), l, l.Deliveries[len(l.Deliveries)-1].Seq))
+			}
+		})
+	})
+}
+
+// BenchmarkSend reserves a send and settles it as sent.
+func BenchmarkSend(b *testing.B) {
+	hotly(b, func(h *hot) {
+		var e Enrolment
+		h.measure(func() { e, _ = h.enrolment() }, func() {
+			r, err := h.Reserve(h.Context(), noon, wall, workflows.Send{Ref: ref(e), Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1", Step: "nudge", Visit: 1,
+				Spec: journey.Send{Message: "reminder", Via: []string{"email"}}}, time.Minute)
+			h.must(err)
+			h.must(h.Settle(h.Context(), noon, r, Settlement{Status: workflows.StatusSent}))
+		})
+	})
+}
+
+// BenchmarkReport tells where an instance waits, and how it ended.
+func BenchmarkReport(b *testing.B) {
+	for _, end := range []bool{false, true} {
+		name := map[bool]string{false: "parked", true: "ended"}[end]
+		b.Run(name, func(b *testing.B) {
+			hotly(b, func(h *hot) {
+				var r workflows.Report
+				h.measure(func() {
+					e, _ := h.enrolment()
+					r = workflows.Report{Ref: ref(e), Seq: 1, Parked: &workflows.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)}}
+					if end {
+						h.must(h.Report(h.Context(), noon, r))
+						r = workflows.Report{Ref: ref(e), Seq: 2, Ended: &workflows.Ended{Outcome: workflows.Completed, At: noon},
+							Passed: []workflows.Passage{{Step: "response", Kind: "wait_for", Visit: 1, At: noon, Arm: "1"}, {Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"}}}
+					}
+				}, func() { h.must(h.Report(h.Context(), noon, r)) })
+			})
+		})
+	}
+}
