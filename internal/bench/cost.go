@@ -29,11 +29,24 @@ func costPart(ctx context.Context, b *bench, s *server, out *section) error {
 	if err != nil {
 		return err
 	}
+	var runs []costRun
+	for _, shape := range shapes {
+		for _, v := range all {
+			entrants, err := w.enrol(ctx, 1, shape.events...)
+			if err != nil {
+				return fmt.Errorf("%s: %w", shape.name, err)
+			}
+			runs = append(runs, costRun{shape: shape.name, variant: v, in: entrants[0], cost: new(cost)})
+		}
+	}
+	if err := eachOf(ctx, runs, len(runs), w.count); err != nil {
+		return err
+	}
 	for _, shape := range shapes {
 		costs := map[string]cost{}
-		for _, v := range all {
-			if costs[v.name], err = w.count(ctx, v, shape.events); err != nil {
-				return fmt.Errorf("%s: %w", shape.name, err)
+		for _, r := range runs {
+			if r.shape == shape.name {
+				costs[r.variant.name] = *r.cost
 			}
 		}
 		for i, unit := range costUnits {
@@ -46,6 +59,54 @@ func costPart(ctx context.Context, b *bench, s *server, out *section) error {
 		}
 		b.say("%s, %s: tabi %v, plain %v, tuned %v", s.name, shape.name, costs["tabi"], costs["plain"], costs["tuned"])
 	}
+	return w.countStatements(ctx, out, all)
+}
+
+// countStatements counts the SQL statements of each way into the store, begin and commit left out: in the one transaction of each that nothing else shares.
+func (w *world) countStatements(ctx context.Context, out *section, all []variant) error {
+	counted := func(name, unit string, each int, f func() error) error {
+		before := w.statements.Load()
+		err := f()
+		out.put(name, float64(w.statements.Load()-before)/float64(each), unit)
+		return err
+	}
+	ids := w.customers(batchSize + 1)
+	if err := w.enter(ctx, ids); err != nil {
+		return err
+	}
+	const unit = "SQL statements"
+	view := func(ids []string) func() error {
+		return func() error { return w.track(ctx, ids, "Product Viewed") }
+	}
+	if err := view(ids)(); err != nil { // what is read once is read now
+		return err
+	}
+	if err := counted("an event that nobody hears, alone", unit, 1, view(ids[:1])); err != nil {
+		return err
+	}
+	if err := counted("an event that nobody hears, of a batch of "+itoa(batchSize), unit, batchSize, view(ids[1:])); err != nil {
+		return err
+	}
+	if err := counted("an entry, alone", unit, 1, func() error { return w.track(ctx, ids[:1], "Bench Started") }); err != nil {
+		return err
+	}
+	if err := counted("an event that an instance hears, alone", unit, 1, func() error { return w.track(ctx, ids[:1], "Bench Answered") }); err != nil {
+		return err
+	}
+	var entrants []instance
+	if err := counted("relay: a start and an event brought together", unit, 1, func() (err error) {
+		entrants, err = w.instances(ctx)
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, v := range all {
+		if v.name == "tabi" {
+			return counted("tabi, parked wait → two sends, claim to end", unit, 1, func() error {
+				return w.count(ctx, costRun{variant: v, in: entrants[0], cost: new(cost)})
+			})
+		}
+	}
 	return nil
 }
 
@@ -54,34 +115,38 @@ type cost [3]int64
 
 var costUnits = [3]string{"history events", "history bytes", "state transitions"}
 
-// count takes one instance to its end, alone: its event comes when nothing is under way any more.
-func (w *world) count(ctx context.Context, v variant, events []string) (cost, error) {
-	entrants, err := w.enrol(ctx, 1, events...)
+// costRun is one run to be counted.
+type costRun struct {
+	shape   string
+	variant variant
+	in      instance
+	cost    *cost
+}
+
+// count takes one instance to its end: its event comes when nothing is under way any more.
+func (w *world) count(ctx context.Context, r costRun) error {
+	run, err := r.variant.start(ctx, r.in)
 	if err != nil {
-		return cost{}, err
+		return err
 	}
-	in := entrants[0]
-	run, err := v.start(ctx, in)
-	if err != nil {
-		return cost{}, err
-	}
-	for _, e := range in.events {
+	for _, e := range r.in.events {
 		if err := w.rests(ctx, run); err != nil {
-			return cost{}, err
+			return err
 		}
-		if err := v.tell(ctx, in, e); err != nil {
-			return cost{}, err
+		if err := r.variant.tell(ctx, r.in, e); err != nil {
+			return err
 		}
 	}
-	if err := ended(ctx, run, v); err != nil {
-		return cost{}, err
+	if err := ended(ctx, run, r.variant); err != nil {
+		return err
 	}
 	d, err := w.temporal.DescribeWorkflowExecution(ctx, run.GetID(), run.GetRunID())
 	if err != nil {
-		return cost{}, err
+		return err
 	}
 	i := d.GetWorkflowExecutionInfo()
-	return cost{i.GetHistoryLength(), i.GetHistorySizeBytes(), i.GetStateTransitionCount()}, nil
+	*r.cost = cost{i.GetHistoryLength(), i.GetHistorySizeBytes(), i.GetStateTransitionCount()}
+	return nil
 }
 
 // rests waits until a run has nothing to do: no workflow task and no activity is pending, and something has happened since its start.

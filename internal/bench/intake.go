@@ -13,12 +13,10 @@ import (
 
 // What comes in: events of many customers, most of which no journey hears.
 const (
-	intakeCustomers = 10_000
-	intakeBatch     = 250
-	batchClients    = 8 // that send batches at once
-	singleClients   = 64
-	heardEvery      = 20 // one event in so many is heard: 5 %
-	intakeTurn      = 2 * time.Second
+	intakeBatch   = 250
+	batchClients  = 8 // that send batches at once
+	singleClients = 64
+	heardEvery    = 20 // one event in so many is heard: 5 %
 )
 
 // incoming is an event as both sides take it.
@@ -82,7 +80,7 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 		return err
 	}
 	defer w.close()
-	ids := w.customers(intakeCustomers)
+	ids := w.customers(b.customers)
 	if err := w.enter(ctx, ids); err != nil {
 		return err
 	}
@@ -119,7 +117,7 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 					return err
 				}
 				used := spent(s.pids())
-				taken, took, err := intake(ctx, t.t, ids, fmt.Sprintf("%s%d%s", w.prefix, round, f.name), f.clients, f.size)
+				taken, took, err := intake(ctx, b.turnTime, t.t, ids, fmt.Sprintf("%s%d%s", w.prefix, round, f.name), f.clients, f.size)
 				used = spent(s.pids()) - used
 				stop()
 				if err != nil {
@@ -146,7 +144,7 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 }
 
 // intake has clients bring events for a while, size at a time each, and gives how many were committed, and how long it took.
-func intake(ctx context.Context, t taker, ids []string, stock string, clients, size int) (int64, time.Duration, error) {
+func intake(ctx context.Context, limit time.Duration, t taker, ids []string, stock string, clients, size int) (int64, time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var taken atomic.Int64
@@ -155,7 +153,7 @@ func intake(ctx context.Context, t taker, ids []string, stock string, clients, s
 	for client := range clients {
 		busy.Go(func() {
 			from := newSupply(stock, ids, client, clients)
-			for clock.Wall().Sub(began) < intakeTurn && ctx.Err() == nil {
+			for clock.Wall().Sub(began) < limit && ctx.Err() == nil {
 				events := make([]incoming, size)
 				for i := range events {
 					events[i] = from.next()

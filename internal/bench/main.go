@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -28,6 +29,8 @@ type bench struct {
 	journeys int
 	// simulated is how many customers each round of part simulation takes.
 	simulated int
+	customers int           // whose events come in, in part intake
+	turnTime  time.Duration // of part intake
 	long      bool
 	sizes     []int // of growth; nil: those of its short or long form
 	output    string
@@ -71,6 +74,8 @@ func main() {
 	fs.IntVar(&b.slots, "slots", 40, "journeys at a time")
 	fs.IntVar(&b.journeys, "journeys", 160, "journeys of each turn")
 	fs.IntVar(&b.simulated, "simulated", 300, "customers of each round of part simulation")
+	fs.IntVar(&b.customers, "customers", 10_000, "customers whose events come in, in part intake")
+	fs.DurationVar(&b.turnTime, "turn", 2*time.Second, "how long events come in, in each turn of part intake")
 	fs.BoolVar(&b.long, "long", false, "let growth go on to 100,000 waiting instances, instead of 5,000")
 	fs.IntSliceVar(&b.sizes, "sizes", nil, "how many instances wait in part growth, one after the other, instead of those of its short or long form")
 	fs.StringVar(&b.output, "output", "bench.json", "where the figures go")
@@ -89,21 +94,29 @@ func main() {
 	}
 }
 
-// run measures the parts on the servers, and prints and writes what came of it; what was measured before a failure too.
-func (b *bench) run(ctx context.Context) (err error) {
+// run measures, and prints what came of it.
+func (b *bench) run(ctx context.Context) error {
+	book, err := b.measure(ctx)
+	if book != nil {
+		book.print(os.Stdout)
+	}
+	return err
+}
+
+// measure measures the parts on the servers and writes what came of it, of what was measured before a failure too.
+func (b *bench) measure(ctx context.Context) (book *Book, err error) {
 	chosen, err := b.chosen()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if b.dir, err = os.MkdirTemp("", "tabi-bench-"); err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 	began := clock.Wall()
-	book := &Book{Machine: thisMachine(), Versions: versions(), Commands: []string{"go run ./internal/bench " + strings.Join(os.Args[1:], " ")}}
+	book = &Book{Machine: thisMachine(), Versions: versions(), Commands: []string{strings.TrimSpace("go run ./internal/bench " + strings.Join(os.Args[1:], " "))}}
 	defer func() {
 		book.Seconds = clock.Wall().Sub(began).Seconds()
-		book.print(os.Stdout)
 		if b.output != "" {
 			err = errors.Join(err, book.save(b.output))
 		}
@@ -111,16 +124,16 @@ func (b *bench) run(ctx context.Context) (err error) {
 	for _, p := range chosen {
 		if p.alone {
 			if err := p.run(ctx, b, nil, &section{book: book, part: p.name}); err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
+				return book, fmt.Errorf("%s: %w", p.name, err)
 			}
 		}
 	}
 	for _, name := range b.servers {
 		if err := b.on(ctx, name, chosen, book); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return book, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return nil
+	return book, nil
 }
 
 // on measures on one server.

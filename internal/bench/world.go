@@ -57,7 +57,10 @@ type world struct {
 	acts     *activities.Activities
 	prefix   string // of customers, so that worlds on one server do not meet
 	next     atomic.Int64
-	workers  []worker.Worker
+	// statements are those that the store has sent to its database.
+	statements atomic.Int64
+	sent       atomic.Int64 // events of track
+	workers    []worker.Worker
 }
 
 // openWorld makes a store on the server, publishes the content, and connects.
@@ -73,7 +76,7 @@ func openWorld(ctx context.Context, s *server, name string) (w *world, err error
 			w.close()
 		}
 	}()
-	if w.store, err = store.Open(ctx, store.Options{URL: w.config.Database, Channels: channel.Specs()}); err != nil {
+	if w.store, err = store.Open(ctx, store.Options{URL: w.config.Database, Channels: channel.Specs(), Statements: &w.statements}); err != nil {
 		return nil, err
 	}
 	if err := w.publish(ctx); err != nil {
@@ -161,6 +164,16 @@ func (w *world) enter(ctx context.Context, ids []string, events ...string) error
 		}
 	}
 	return flush()
+}
+
+// track has each of the customers do one more thing, in one transaction.
+func (w *world) track(ctx context.Context, ids []string, event string) error {
+	calls := make([]store.Call, len(ids))
+	for i, id := range ids {
+		calls[i] = store.Call{Type: "track", MessageID: fmt.Sprintf("%s+%d", id, w.sent.Add(1)), UserID: id, Event: event, Properties: map[string]any{"plan": "gold"}, Source: "http"}
+	}
+	_, err := w.store.Ingest(ctx, clock.Wall(), calls)
+	return err
 }
 
 // instances gives what the relay would bring of everything that is due now, and marks it as brought: the bench brings it itself.
