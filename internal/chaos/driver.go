@@ -118,7 +118,7 @@ func (d *driver) next(now time.Duration) (tasks []task, over bool) {
 	var waiting []task
 	for len(tasks) < most && len(d.queue) > 0 && d.queue[0].at <= now {
 		t := heap.Pop(&d.queue).(task)
-		if t.needs != nil && !t.needs.acknowledged.Load() {
+		if t.needs != nil && t.needs.acknowledged.Load() == nil {
 			t.at = now + 200*time.Millisecond
 			waiting = append(waiting, t)
 			continue
@@ -138,17 +138,18 @@ func (d *driver) settle(tasks []task, now, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.flying -= len(tasks)
+	at := clock.Wall()
 	for _, t := range tasks {
+		if wait < 0 {
+			t.acknowledged.CompareAndSwap(nil, &at)
+		}
 		switch {
 		case wait >= 0:
 			t.at = now + wait + time.Duration(d.random.IntN(500))*time.Millisecond
 			heap.Push(&d.queue, t)
 		case !t.again && t.twice > 0:
-			t.acknowledged.Store(true)
 			t.again, t.at = true, now+t.twice
 			heap.Push(&d.queue, t)
-		default:
-			t.acknowledged.Store(true)
 		}
 	}
 }

@@ -21,7 +21,8 @@ type facts struct {
 
 type storedEvent struct {
 	id, customer, name, order string
-	received, n               int64
+	n                         int64
+	from, by                  time.Time // virtual: it was committed between the call it came by and the first acknowledgement
 }
 
 type enrolment struct {
@@ -49,9 +50,12 @@ func gather(ctx context.Context, g *ground) (*facts, error) {
 	err = each(ctx, db, `select id, customer, name, received_at, n, properties from events`, func(r *sql.Rows) error {
 		var e storedEvent
 		var properties string
-		if err := r.Scan(&e.id, &e.customer, &e.name, &e.received, &e.n, &properties); err != nil {
+		var received int64
+		if err := r.Scan(&e.id, &e.customer, &e.name, &received, &e.n, &properties); err != nil {
 			return err
 		}
+		e.from = time.UnixMilli(received)
+		e.by = e.from
 		var of struct{ Order string }
 		_ = json.Unmarshal([]byte(properties), &of)
 		e.order = of.Order

@@ -289,3 +289,8 @@ func (g *ground) end() {
 		g.disk.close()
 	}
 }
+
+// wall is when a virtual moment was.
+func (g *ground) wall(virtual time.Time) time.Time {
+	return g.clock.Epoch.Add(g.clock.Real(virtual.Sub(g.clock.Origin)))
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -18,6 +19,7 @@ type walk struct {
 	pass    *passage
 	def     *journey.Definition
 	events  []*storedEvent // of this passage, in order of arrival
+	entered *storedEvent   // the one it entered by
 	at      int            // index of the step that comes next
 	visits  map[string]int
 	round   int
@@ -26,12 +28,15 @@ type walk struct {
 	sends   map[string]bool
 	taken   map[string]bool // events used up
 	outcome string          // of an exit
+	told    bool
 }
 
-// slack is how far the moments of the store, of Temporal and of the workflow may lie apart: a second of the wall, in virtual time. An event's moment
-// is that of the call it came by, which may take as long as its client waits until it is committed: that is the doubt.
+// slack is how far the moments of the store, of Temporal and of the workflow may lie apart: a second of the wall, in virtual time.
 func (w *walk) slack() time.Duration { return w.r.virtual(time.Second) }
-func (w *walk) doubt() time.Duration { return w.r.virtual(patience + time.Second) }
+
+// surely reports whether a lies before b beyond slack; perhaps, whether it may.
+func (w *walk) surely(a, b time.Time) bool  { return a.Add(w.slack()).Before(b) }
+func (w *walk) perhaps(a, b time.Time) bool { return !w.surely(b, a) }
 
 // follow walks until the passages end.
 func (w *walk) follow() {
@@ -43,6 +48,9 @@ func (w *walk) follow() {
 			return
 		}
 		step := w.def.Steps[w.at]
+		if p.Step != step.ID && w.sends[fmt.Sprintf("%s/%s/%d", w.e.id, p.Step, p.Visit)] {
+			continue // of a task that was lost, which told the store all the same
+		}
 		if p.Step != step.ID {
 			w.wrong("passage %d is %s, the journey goes to %s", i+1, p.Step, step.ID)
 			return
@@ -99,7 +107,7 @@ func (w *walk) waited(step journey.Step, p workflows.Passage, due time.Time) {
 	if p.At.Before(due.Add(-w.slack())) {
 		w.wrong("%s was over at %s, before it was due at %s", step.ID, p.At, due)
 	}
-	if g := w.goal(w.slack()); g != nil && due.After(time.UnixMilli(g.received).Add(w.doubt())) {
+	if g := w.goal(true); g != nil && w.surely(g.by, due) {
 		w.wrong("%s was waited out until %s, though the goal %s had come before", step.ID, due, g.id)
 	}
 }
@@ -112,12 +120,11 @@ func (w *walk) answered(step journey.Step, spec *journey.WaitFor, p workflows.Pa
 		if !slices.Contains(spec.Arms[0].Events, e.name) || w.taken[e.id] {
 			continue
 		}
-		came := time.UnixMilli(e.received)
 		// Events go before the clock: one that came while nobody was there to see the time run out counts.
-		if came.After(w.opened.Add(-w.doubt())) && came.Before(later(due, p.At).Add(w.slack())) {
+		if w.perhaps(w.opened, e.by) && w.perhaps(e.from, later(due, p.At)) {
 			possible = e
 		}
-		if came.After(w.opened.Add(w.slack())) && came.Before(due.Add(-w.doubt())) {
+		if w.surely(w.opened, e.from) && w.surely(e.by, due) {
 			inTime = e
 		}
 	}
@@ -133,8 +140,8 @@ func (w *walk) answered(step journey.Step, spec *journey.WaitFor, p workflows.Pa
 		w.wrong("%s was answered, and nothing had come in time", step.ID)
 	} else {
 		w.taken[possible.id] = true
-		if came := time.UnixMilli(possible.received); came.After(due.Add(-w.doubt())) { // the time may have run out before, in a task that was lost
-			w.allow(spec.OnTimeout, came)
+		if w.perhaps(due, possible.by) { // the time may have run out before, in a task that was lost
+			w.allow(spec.OnTimeout, possible.by)
 		}
 	}
 	w.opened = p.At
@@ -166,10 +173,13 @@ func (w *walk) sent(step journey.Step, spec *journey.Send, p workflows.Passage) 
 	return step.Next
 }
 
-// goal is the goal's event that came at least so long after the entry, if any.
-func (w *walk) goal(behind time.Duration) *storedEvent {
+// goal is the goal's event that came behind the entry, surely or perhaps, if any.
+func (w *walk) goal(surely bool) *storedEvent {
 	for _, e := range w.events {
-		if w.def.Goal != nil && slices.Contains(w.def.Goal.Events, e.name) && time.UnixMilli(e.received).Sub(time.UnixMilli(w.e.entered)) >= behind {
+		if w.def.Goal == nil || !slices.Contains(w.def.Goal.Events, e.name) {
+			continue
+		}
+		if w.surely(w.entered.by, e.from) || !surely && w.perhaps(w.entered.from, e.by) {
 			return e
 		}
 	}
@@ -179,14 +189,14 @@ func (w *walk) goal(behind time.Duration) *storedEvent {
 // end holds the outcome against where the instance came to.
 func (w *walk) end() {
 	if w.e.outcome == workflows.Goal {
-		if w.goal(-w.doubt()) == nil {
+		if w.goal(false) == nil {
 			w.wrong("it ended by its goal, and no event was one")
 		}
 		w.ahead()
 		w.strangers()
 		return
 	}
-	if goal := w.goal(w.slack()); goal != nil && time.UnixMilli(goal.received).Before(w.moment.Add(-w.doubt())) {
+	if goal := w.goal(true); goal != nil && w.surely(goal.by, w.moment) {
 		w.wrong("it ended as %s at %s, though the goal %s had come before", w.e.outcome, w.moment, goal.id)
 	}
 	want := w.outcome
@@ -201,8 +211,8 @@ func (w *walk) end() {
 
 // ahead allows the sends behind the last passage, as far as the instance may have come before the goal did.
 func (w *walk) ahead() {
-	if goal := w.goal(-w.doubt()); goal != nil {
-		w.allow(w.at, time.UnixMilli(goal.received).Add(w.doubt()))
+	if goal := w.goal(false); goal != nil {
+		w.allow(w.at, goal.by.Add(w.slack()))
 	}
 }
 
@@ -253,5 +263,28 @@ func (w *walk) strangers() {
 }
 
 func (w *walk) wrong(format string, args ...any) {
-	w.r.unexplained("%s (%s): %s", w.e.workflow, w.e.id, fmt.Sprintf(format, args...))
+	w.r.unexplained("%s (%s): %s%s", w.e.workflow, w.e.id, fmt.Sprintf(format, args...), w.story())
+}
+
+// story is all that is known of an instance, in seconds of the wall from its entry, told once.
+func (w *walk) story() string {
+	if w.told {
+		return ""
+	}
+	w.told = true
+	var b strings.Builder
+	since := func(at time.Time) string {
+		return fmt.Sprintf("%7.1fs", w.r.g.clock.Real(at.Sub(time.UnixMilli(w.e.entered))).Seconds())
+	}
+	for _, e := range w.events {
+		fmt.Fprintf(&b, "\n    %s event %s (%s), acknowledged %s", since(e.from), e.id, e.name, since(e.by))
+	}
+	for _, p := range w.e.passed {
+		fmt.Fprintf(&b, "\n    %s passed %s/%d %s %s", since(p.At), p.Step, p.Visit, p.Arm, p.Outcome)
+	}
+	for _, row := range w.e.rows {
+		fmt.Fprintf(&b, "\n    %s ledger %s/%s %s, %d attempts, %d doubts", since(time.UnixMilli(row.at)), row.step, row.status, row.reason, row.attempts, row.doubts)
+	}
+	fmt.Fprintf(&b, "\n    %s %s; entered at %s", since(time.UnixMilli(w.e.closed)), w.e.outcome, w.r.g.wall(time.UnixMilli(w.e.entered)).Format(time.TimeOnly))
+	return b.String()
 }

@@ -16,7 +16,7 @@ type happening struct {
 	twice                     time.Duration // sent again that long after it was acknowledged; 0: not
 	early                     time.Duration // its timestamp lies that far back, in virtual time
 	body                      map[string]any
-	acknowledged              atomic.Bool
+	acknowledged              atomic.Pointer[time.Time] // by the wall, the first time; nil: not yet
 }
 
 // passage through a journey that is planned: what ought to come of it hangs on when the events arrive.

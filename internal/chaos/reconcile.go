@@ -56,7 +56,11 @@ func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history
 		if e == nil {
 			continue
 		}
-		w := &walk{r: r, e: e, pass: pass, def: g.revisions[e.revision], events: byPassage[pass.order], visits: map[string]int{}, sends: map[string]bool{}, taken: map[string]bool{}}
+		w := &walk{r: r, e: e, pass: pass, def: g.revisions[e.revision], events: byPassage[pass.order], entered: f.events[e.entryEvent], visits: map[string]int{}, sends: map[string]bool{}, taken: map[string]bool{}}
+		if w.entered == nil {
+			r.unexplained("%s was entered by %s, which is not in the store", e.workflow, e.entryEvent)
+			continue
+		}
 		if w.def == nil {
 			r.unexplained("%s is on revision %s, which no release holds", e.workflow, e.revision)
 			continue
@@ -80,13 +84,14 @@ func (r *result) eventsAndEntries() map[string][]*storedEvent {
 	for _, h := range r.plan.events {
 		e := r.f.events[h.id]
 		switch {
-		case !h.acknowledged.Load():
+		case h.acknowledged.Load() == nil:
 			r.unexplained("event %s was never acknowledged", h.id)
 		case e == nil:
 			r.lose("event %s was acknowledged, and is not in the store", h.id)
 		case e.customer != h.customer || e.name != h.name || e.order != h.order:
 			r.unexplained("event %s is stored as another: %s of %s (%s)", h.id, e.name, e.customer, e.order)
 		case h.order != "":
+			e.by = later(e.from, r.g.clock.At(*h.acknowledged.Load()))
 			of[h.order] = append(of[h.order], e)
 		}
 	}
@@ -96,7 +101,7 @@ func (r *result) eventsAndEntries() map[string][]*storedEvent {
 		}
 	}
 	for _, events := range of {
-		slices.SortFunc(events, func(a, b *storedEvent) int { return cmp.Or(cmp.Compare(a.received, b.received), cmp.Compare(a.n, b.n)) })
+		slices.SortFunc(events, func(a, b *storedEvent) int { return cmp.Or(a.from.Compare(b.from), cmp.Compare(a.n, b.n)) })
 	}
 	return of
 }
@@ -122,7 +127,7 @@ func (r *result) entry(pass *passage, events []*storedEvent, done *history) *enr
 		if event.name != names[pass.journey].entry || event.id == e.entryEvent {
 			continue
 		}
-		if before := time.UnixMilli(e.entered).Sub(time.UnixMilli(event.received)); before > r.virtual(patience+time.Second) {
+		if event.by.Before(time.UnixMilli(e.entered)) {
 			r.unexplained("%s was entered by %s, and %s had come first", e.workflow, e.entryEvent, event.id)
 		}
 	}

@@ -39,8 +39,10 @@ func tell(t *testing.T) *tale {
 		facts: &facts{events: map[string]*storedEvent{}, enrolments: map[string]*enrolment{}, rows: map[string]*ledgerRow{}}}
 	for i, name := range []string{"Order Placed", "Order Shipped"} {
 		h := s.plan.add(&happening{id: name, customer: "ana", name: name, order: "o1"})
-		h.acknowledged.Store(true)
-		s.facts.events[name] = &storedEvent{id: name, customer: "ana", name: name, order: "o1", received: at(time.Duration(i) * 30 * time.Minute)}
+		came := began.Add(time.Duration(i) * 30 * time.Minute)
+		wall := began.Add(time.Duration(i) * 30 * time.Minute / 240)
+		h.acknowledged.Store(&wall)
+		s.facts.events[name] = &storedEvent{id: name, customer: "ana", name: name, order: "o1", from: came, by: came}
 	}
 	s.plan.byOrder["o1"] = &passage{journey: "order", customer: "ana", order: "o1"}
 	s.plan.passages = append(s.plan.passages, s.plan.byOrder["o1"])
@@ -101,7 +103,7 @@ func TestReconcile(t *testing.T) {
 		"another way":              {func(s *tale) { s.e.passed[3].Step = "delayed" }, "the journey goes to underway", "unexplained"},
 		"another outcome":          {func(s *tale) { s.e.outcome = "given-up" }, "it ended as", "unexplained"},
 		"an answer not heard":      {func(s *tale) { s.e.passed[2].Arm = workflows.ArmTimeout }, "had come in time", "unexplained"},
-		"an answer out of nowhere": {func(s *tale) { s.facts.events["Order Shipped"].received = began.Add(5 * time.Hour).UnixMilli() }, "nothing had come in time", "unexplained"},
+		"an answer out of nowhere": {func(s *tale) { s.facts.events["Order Shipped"].from = began.Add(5 * time.Hour) }, "nothing had come in time", "unexplained"},
 		"late":                     {func(s *tale) { row(s, "rate").at = began.Add(20 * time.Hour).UnixMilli() }, "after it was due", "late"},
 	} {
 		t.Run(name, func(t *testing.T) {
