@@ -68,7 +68,7 @@ func install(w *world, binaries, log string) (*installation, error) {
 	in.health = servers.Local(healthPort)
 	in.gate = newGate("http://"+servers.Local(gatewayPort), batchClients)
 	in.env = append(process.Environment(os.Environ()),
-		"TABI_DATABASE="+w.config.Database, "TABI_DATA_DIR="+log, "TABI_SECRET=a-secret-of-the-bench", "TABI_LOG_LEVEL=warn", "TABI_LOG_FORMAT=console",
+		"TABI_DATABASE="+w.config.Database, "TABI_DATA_DIR="+log, "TABI_SECRET=a-secret-of-the-bench", "TABI_LOG_LEVEL=warn", "TABI_LOG_FORMAT=console", "TABI_MAX_PENDING=0",
 		"TEMPORAL_ADDRESS="+w.server.temporal, "TABI_PUBLIC_URL="+in.gate.url, "TABI_LISTEN="+servers.Local(gatewayPort), "TABI_METRICS_LISTEN="+in.health,
 		"TABI_WRITE_KEYS="+writeKey+"=server", "TABI_AGENT_TOKENS=an-agent-token-of-the-bench", "TABI_ADMIN_TOKENS=an-admin-token-of-the-bench",
 		"TABI_SMS_URL="+in.provider.URL, "TABI_SMS_SECRET=whsec_YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNo",

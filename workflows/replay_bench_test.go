@@ -1,0 +1,43 @@
+package workflows
+
+import (
+	"log/slog"
+	"os"
+	"testing"
+
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/temporalproto"
+	tlog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+)
+
+// BenchmarkReplay takes the interpreter through whole runs: a parked wait that an event ends, and a shipped journey. It is what a worker does that has
+// lost a run from its cache, and what it costs to interpret.
+func BenchmarkReplay(b *testing.B) {
+	for _, name := range []string{"v1-wait_for", "v2-cart-recovery"} {
+		b.Run(name, func(b *testing.B) {
+			data, err := os.ReadFile(histories + "/" + name + ".json")
+			if err != nil {
+				b.Fatal(err)
+			}
+			var h historypb.History
+			if err := (temporalproto.CustomJSONUnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, &h); err != nil {
+				b.Fatal(err)
+			}
+			r, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DisableDeadlockDetection: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.RegisterWorkflowWithOptions(Journey, workflow.RegisterOptions{Name: JourneyType})
+			silent := tlog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := r.ReplayWorkflowHistory(silent, &h); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(h.Events)), "events/run")
+		})
+	}
+}
