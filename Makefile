@@ -38,7 +38,7 @@ demo: build ## Play four customers through the journeys, live; CI=1 asserts it a
 	@CI=$(CI) $(GO) run ./internal/demo
 
 .PHONY: chaos
-chaos: build ## Kill, fill and break everything under 1,000 journeys, and reconcile; ARGS="--long" for 10,000 on PostgreSQL
+chaos: build $(if $(findstring --long,$(ARGS)),bin/temporal-server) ## Kill, fill and break everything under 1,000 journeys, and reconcile; ARGS="--long" for 10,000 on PostgreSQL
 	@$(GO) run ./internal/chaos $(ARGS)
 
 .PHONY: test
