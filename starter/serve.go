@@ -30,6 +30,7 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			app.TuneGateway()
 			defer app.StopWithin(c.Context(), log)()
 			listener, err := cfg.ListenHTTP()
 			if err != nil {

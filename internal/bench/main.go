@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/tabi-journeys/tabi/internal/app"
+
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
@@ -66,6 +68,7 @@ func partNames() []string {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	app.TuneGateway() // one runs in here, as it does in serve
 	b := &bench{out: os.Stderr}
 	fs := pflag.NewFlagSet("bench", pflag.ContinueOnError)
 	fs.StringSliceVar(&b.parts, "parts", partNames(), "what to measure")

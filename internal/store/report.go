@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -144,24 +145,11 @@ func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reaso
 	}
 	p.open = slices.DeleteFunc(p.open, func(other *enrolment) bool { return other.ID == e.ID })
 	e.State, e.head = StateClosed, e.tail+1
-	for _, statement := range []struct {
-		sql  string
-		args []any
-	}{
-		{`update enrolments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, head = tail + 1, lease_until = 0, attempts = 0, due_at = 0, last_error = '', moving = '' where id = $1`,
-			[]any{e.ID, outcome, clean(reason), value, millis(at)}},
-		{`update handoffs set state = 'withdrawn', reason = $2, closed_at = $3 where enrolment = $1 and state in ('open', 'claimed')`,
-			[]any{e.ID, "its journey ended: " + outcome, millis(at)}},
-		{`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end,
-			doubts = doubts + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '` + reasonEnded + `', at = $2
-			where enrolment = $1 and status in ('sending', 'retry')`, []any{e.ID, millis(at)}},
-		{`update contacts set status = 'suppressed', reason = '` + reasonEnded + `', at = $2, until_at = 0 where enrolment = $1 and status = 'held'`, []any{e.ID, millis(at)}},
-	} {
-		if _, err := b.tx.ExecContext(ctx, statement.sql, statement.args...); err != nil {
-			return err
-		}
+	if _, err := b.tx.ExecContext(ctx, `update enrolments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, head = tail + 1, lease_until = 0, attempts = 0, due_at = 0,
+		last_error = '', moving = '' where id = $1`, e.ID, outcome, clean(reason), value, millis(at)); err != nil {
+		return err
 	}
-	if _, err := b.tx.ExecContext(ctx, `delete from responses where enrolment = $1`, e.ID); err != nil {
+	if err := b.free(ctx, e, outcome, at); err != nil {
 		return err
 	}
 	if e.moving != "" {
@@ -172,17 +160,44 @@ func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reaso
 	var waiting []queued
 	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
 		q := queued{}
-		err := r.Scan(&q.event, &q.body, &q.at)
-		waiting = append(waiting, q)
+		err := r.Scan(&q.seq, &q.kind, &q.event, &q.body, &q.at)
+		if q.kind == deliverEntry {
+			waiting = append(waiting, q)
+		}
 		return err
-	}, `select event, body, at from deliveries where enrolment = $1 and kind = 'entry' order by seq`, e.ID); err != nil {
+	}, `delete from deliveries where enrolment = $1 returning seq, kind, event, body, at`, e.ID); err != nil {
 		return err
 	}
-	if _, err := b.tx.ExecContext(ctx, `delete from deliveries where enrolment = $1`, e.ID); err != nil {
-		return err
-	}
+	slices.SortFunc(waiting, func(a, b queued) int { return cmp.Compare(a.seq, b.seq) })
 	for _, q := range waiting {
 		if err := b.reconsider(ctx, p, q.event, q.body, q.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// free gives up what an enrolment that ends still holds, which most do not: hand-offs, sends under way, repeated or held, responses of calls.
+func (b *batch) free(ctx context.Context, e *enrolment, outcome string, at time.Time) error {
+	holds, err := exists(ctx, b.tx, `select 1 from handoffs where enrolment = $1 and state in ('open', 'claimed')
+		union all select 1 from contacts where enrolment = $1 and status in ('sending', 'retry', 'held')
+		union all select 1 from responses where enrolment = $1 limit 1`, e.ID)
+	if err != nil || !holds {
+		return err
+	}
+	for _, statement := range []struct {
+		sql  string
+		args []any
+	}{
+		{`update handoffs set state = 'withdrawn', reason = $2, closed_at = $3 where enrolment = $1 and state in ('open', 'claimed')`,
+			[]any{e.ID, "its journey ended: " + outcome, millis(at)}},
+		{`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end,
+			doubts = doubts + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '` + reasonEnded + `', at = $2
+			where enrolment = $1 and status in ('sending', 'retry')`, []any{e.ID, millis(at)}},
+		{`update contacts set status = 'suppressed', reason = '` + reasonEnded + `', at = $2, until_at = 0 where enrolment = $1 and status = 'held'`, []any{e.ID, millis(at)}},
+		{`delete from responses where enrolment = $1`, []any{e.ID}},
+	} {
+		if _, err := b.tx.ExecContext(ctx, statement.sql, statement.args...); err != nil {
 			return err
 		}
 	}
