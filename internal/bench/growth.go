@@ -49,6 +49,8 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 	}
 	defer large.close()
 	first := map[string]float64{}
+	var taken disk
+	was := 0
 	for i, size := range sizes {
 		label := figure(float64(size)) + " waiting"
 		rate, err := large.grow(ctx, size)
@@ -56,6 +58,12 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 			return err
 		}
 		out.put("entries into "+label, rate, "instances/s")
+		now, err := large.w.disk(ctx)
+		if err != nil {
+			return err
+		}
+		putDisk(out, now, taken, size, was)
+		taken, was = now, size
 		for _, p := range []struct {
 			name string
 			of   *process.Process

@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 

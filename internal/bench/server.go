@@ -17,6 +17,7 @@ type server struct {
 	name     string
 	temporal string                            // address
 	database func(name string) (string, error) // makes an empty one
+	file     string                            // of Temporal's database, where it is SQLite
 	versions map[string]string
 	pids     func() []int // of its processes, those they start included
 	stop     func()
@@ -42,7 +43,7 @@ func startDevelopment(_ context.Context, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{name: "dev", temporal: d.Address, stop: d.Stop, versions: map[string]string{"temporal dev": said("temporal", "--version")}}
+	s := &server{name: "dev", temporal: d.Address, file: filepath.Join(dir, "temporal", "temporal.db"), stop: d.Stop, versions: map[string]string{"temporal dev": said("temporal", "--version")}}
 	s.pids = func() []int { return []int{d.PID()} }
 	s.database = func(name string) (string, error) {
 		path := filepath.Join(dir, name+".db")

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// disk is how large the databases are, in bytes: tabi's, and Temporal's.
+type disk struct{ tabi, temporal float64 }
+
+// disk measures the databases of a world.
+func (w *world) disk(ctx context.Context) (disk, error) {
+	if !strings.HasPrefix(w.config.Database, "postgres") {
+		return disk{tabi: fileSize(w.config.Database), temporal: fileSize(w.server.file)}, nil
+	}
+	db, err := sql.Open("pgx", w.config.Database)
+	if err != nil {
+		return disk{}, err
+	}
+	defer func() { _ = db.Close() }()
+	var d disk
+	err = db.QueryRowContext(ctx, `select pg_database_size(current_database()), pg_database_size('temporal') + pg_database_size('temporal_visibility')`).Scan(&d.tabi, &d.temporal)
+	return d, err
+}
+
+// fileSize is that of a SQLite database with what it has not moved into its file yet.
+func fileSize(path string) float64 {
+	all, _ := filepath.Glob(path + "*")
+	total := 0.0
+	for _, p := range all {
+		if info, err := os.Stat(p); err == nil {
+			total += float64(info.Size())
+		}
+	}
+	return total
+}
+
+// putDisk tells the databases' sizes with so many instances waiting, and what each that came since takes.
+func putDisk(out *section, now, before disk, size, was int) {
+	label := figure(float64(size)) + " waiting"
+	const mib = 1 << 20
+	out.put("tabi's database, "+label, now.tabi/mib, "MiB")
+	out.put("Temporal's databases, "+label, now.temporal/mib, "MiB")
+	if more := float64(size - was); was > 0 && more > 0 {
+		each := fmt.Sprintf(", each from %s to %s", figure(float64(was)), label)
+		out.put("tabi's database"+each, (now.tabi-before.tabi)/more, "bytes/instance")
+		out.put("Temporal's databases"+each, (now.temporal-before.temporal)/more, "bytes/instance")
+	}
+}
