@@ -127,26 +127,18 @@ func (h *hops) bareHop(ctx context.Context, n int) (*way, error) {
 
 // parked waits until n instances of a journey wait.
 func (w *world) parked(ctx context.Context, journey string, n int) error {
-	return within(ctx, time.Hour, 200*time.Millisecond, func() (bool, error) {
-		if c, err := w.store.Counts(ctx); err != nil || c.Pending > 0 {
+	return within(ctx, time.Hour, time.Second, func() (bool, error) {
+		if l, err := w.store.Live(ctx); err != nil || l.Pending > 0 {
 			return false, err
 		}
-		after, found := "", 0
-		for {
-			page, err := w.store.Enrolments(ctx, store.EnrolmentFilter{Journey: journey, State: store.StateOpen, After: after, Limit: 1000})
-			if err != nil {
-				return false, err
-			}
-			for _, e := range page {
-				after = e.ID
-				if e.Step != "" {
-					found++
-				}
-			}
-			if len(page) < 1000 {
-				return found >= n, nil
+		at, err := w.store.Standings(ctx, journey)
+		found := int64(0)
+		for _, s := range at {
+			if s.Step != "" && s.State == store.StateOpen {
+				found += s.Instances
 			}
 		}
+		return found >= int64(n), err
 	})
 }
 
