@@ -17,7 +17,6 @@ import (
 type hops struct {
 	w       *world
 	gate    *gate
-	bare    func(ctx context.Context, customer string) error
 	mu      sync.Mutex
 	began   map[string]time.Time
 	arrived map[string]chan time.Duration
