@@ -141,7 +141,7 @@ func (s *Store) schema(dialect goose.Dialect) (*goose.Provider, error) {
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if dialect == goose.DialectPostgres {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks every second
 		if err != nil {
 			return nil, err
 		}
@@ -156,12 +156,17 @@ func (s *Store) migrate(ctx context.Context, dialect goose.Dialect) error {
 	if err != nil {
 		return err
 	}
-	have, err := provider.GetDBVersion(ctx)
-	if err != nil {
+	sources := provider.ListSources()
+	want := sources[len(sources)-1].Version
+	// Where there is nothing to do, processes that start together need not wait for each other's lock, which goose takes to read the version too.
+	var have int64
+	if s.writer.QueryRowContext(ctx, `select max(version_id) from goose_db_version where is_applied`).Scan(&have) == nil && have == want {
+		return nil
+	}
+	if have, err = provider.GetDBVersion(ctx); err != nil {
 		return fmt.Errorf("cannot read the schema's version: %w", err)
 	}
-	sources := provider.ListSources()
-	if want := sources[len(sources)-1].Version; have > want {
+	if have > want {
 		return fmt.Errorf("its schema has version %d, this build knows %d: run a newer tabi", have, want)
 	}
 	if _, err := provider.Up(ctx); err != nil {
