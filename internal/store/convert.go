@@ -94,9 +94,12 @@ func copied(v any) any {
 		}
 		out := make(map[string]any, len(v))
 		for key, inner := range v {
+			if !utf8.ValidString(key) {
+				return nil
+			}
 			if inner == nil {
 				out[key] = nil
-			} else if out[key] = copied(inner); out[key] == nil || !utf8.ValidString(key) {
+			} else if out[key] = copied(inner); out[key] == nil {
 				return nil
 			}
 		}
