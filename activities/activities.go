@@ -141,11 +141,7 @@ func (a *Activities) WithdrawHandoff(ctx context.Context, in workflows.WithdrawH
 
 // Due lists what arrived for an instance by a moment and is still on its way to it.
 func (a *Activities) Due(ctx context.Context, in workflows.Due) (workflows.DueResult, error) {
-	at := in.At
-	if now := a.cfg.Now(in.Clock); now.After(at) {
-		at = now
-	}
-	ids, err := a.cfg.Store.OnTheirWay(ctx, in.Ref, at)
+	ids, err := a.cfg.Store.OnTheirWay(ctx, in.Ref, in.At)
 	return workflows.DueResult{OnTheirWay: ids}, mine(err)
 }
 
