@@ -121,7 +121,8 @@ func (w *walk) answered(step journey.Step, spec *journey.WaitFor, p workflows.Pa
 			continue
 		}
 		// Events go before the clock: one that came while nobody was there to see the time run out counts.
-		if w.perhaps(w.opened, e.by) && w.perhaps(e.from, later(due, p.At)) {
+		// One whose relay died with it is brought when the lease is over, to the step that is waiting by then.
+		if w.perhaps(w.opened.Add(-w.r.virtual(w.r.bound)), e.by) && w.perhaps(e.from, later(due, p.At)) {
 			possible = e
 		}
 		if w.surely(w.opened, e.from) && w.surely(e.by, due) {
