@@ -27,6 +27,7 @@ type DevServerOptions struct {
 	Port     int  // 0: 7233, or a free one where that is taken
 	UIPort   int  // 0: 8233, or a free one
 	Headless bool // without the UI
+	KeepLog  bool // go on writing to the log of the server before it
 }
 
 // FindTemporal gives the Temporal command line: beside this executable, in bin of the working folder, or in PATH.
@@ -90,7 +91,11 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 		args = append(args, "--ui-port", strconv.Itoa(ui))
 		d.UI = "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ui)) + "/namespaces/default/workflows"
 	}
-	logFile, err := os.OpenFile(d.LogFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	how := os.O_TRUNC
+	if o.KeepLog {
+		how = os.O_APPEND
+	}
+	logFile, err := os.OpenFile(d.LogFile, os.O_CREATE|os.O_WRONLY|how, 0o600)
 	if err != nil {
 		return nil, Unreachable("cannot write the log of Temporal: %w; choose another --data-dir", err)
 	}
@@ -110,6 +115,11 @@ const stopGrace = 8 * time.Second
 
 // Stop ends the server and all it started, and waits for it.
 func (d *DevServer) Stop() { d.process.Stop(stopGrace) }
+
+// Await asks until ready says that it serves, it has ended, or ctx is over.
+func (d *DevServer) Await(ctx context.Context, every time.Duration, ready func(context.Context) error) error {
+	return d.process.Await(ctx, every, ready)
+}
 
 // Kill is kill -9: what it had not written is lost. Another one may be started on the same folder and port.
 func (d *DevServer) Kill() { d.process.Kill() }

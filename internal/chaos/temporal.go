@@ -3,10 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"go.temporal.io/api/operatorservice/v1"
@@ -14,16 +10,13 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/process"
 	"github.com/tabi-journeys/tabi/internal/servers"
 )
 
-// devServer is Temporal's development server on a file.
+// devServer is Temporal's development server on a file, as `tabi dev` starts it.
 type devServer struct {
-	address string
-	cmd     func() *exec.Cmd
-	log     string
-	process *process.Process
+	*app.DevServer
+	options app.DevServerOptions
 }
 
 // newTemporal starts Temporal: the development server, or in the long form the production server on a PostgreSQL of its own.
@@ -35,34 +28,18 @@ func (g *ground) newTemporal(ctx context.Context) (temporalServer, error) {
 		}
 		return servers.NewTemporal(ctx, g.o.dir, g.behind)
 	}
-	binary, err := app.FindTemporal()
-	if err != nil {
-		return nil, err
-	}
 	port, err := servers.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", strconv.Itoa(port), "--log-level", "warn",
-		"--db-filename", filepath.Join(g.o.dir, "temporal.db"), "--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"}
-	for _, value := range []string{"history.transferProcessorMaxPollRPS=200", "history.timerProcessorMaxPollRPS=200", `history.workflowIdReuseMinimalInterval="0s"`} {
-		args = append(args, "--dynamic-config-value", value)
-	}
-	for _, name := range []string{"Journey", "CustomerId", "JourneyRevision"} {
-		args = append(args, "--search-attribute", name+"=Keyword")
-	}
-	d := &devServer{address: servers.Local(port), log: filepath.Join(g.o.dir, "temporal.log"), cmd: func() *exec.Cmd {
-		c := exec.Command(binary, args...)
-		c.Env = process.Environment(os.Environ())
-		return c
-	}}
+	d := &devServer{options: app.DevServerOptions{DataDir: g.o.dir, Port: port, Headless: true, KeepLog: true}}
 	return d, d.Start(ctx)
 }
 
 func (g *ground) temporalAddress() string {
 	switch t := g.temporal.(type) {
 	case *devServer:
-		return t.address
+		return t.Address
 	case *servers.Temporal:
 		return t.Address
 	}
@@ -85,39 +62,23 @@ func (g *ground) hears(ctx context.Context) bool {
 
 // Start starts it and waits until it serves tabi's search attributes.
 func (d *devServer) Start(ctx context.Context) error {
-	log, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	started, err := app.StartDevServer(d.options)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }()
-	cmd := d.cmd()
-	cmd.Stdout, cmd.Stderr = log, log
-	if d.process, err = process.Start(cmd); err != nil {
-		return err
-	}
+	d.DevServer = started
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := d.serves(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the server of Temporal does not start: %w; its log is %s", err, d.log)
-		case <-d.process.Done:
-			return fmt.Errorf("the server of Temporal has ended: %w; its log is %s", err, d.log)
-		case <-tick.C:
-		}
+	if err := d.Await(ctx, 100*time.Millisecond, d.serves); err != nil {
+		return fmt.Errorf("the server of Temporal does not start: %w; its log is %s", err, d.LogFile)
 	}
+	return nil
 }
 
 func (d *devServer) serves(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	c, err := client.DialContext(ctx, client.Options{HostPort: d.address, Logger: quiet{}})
+	c, err := client.DialContext(ctx, client.Options{HostPort: d.Address, Logger: quiet{}})
 	if err != nil {
 		return err
 	}
@@ -128,12 +89,6 @@ func (d *devServer) serves(ctx context.Context) error {
 	}
 	return err
 }
-
-// Kill is kill -9.
-func (d *devServer) Kill() { d.process.Kill() }
-
-// Stop ends it in good order.
-func (d *devServer) Stop() { d.process.Stop(8 * time.Second) }
 
 // quiet is a logger of the SDK that says nothing.
 type quiet struct{}

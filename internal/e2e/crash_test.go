@@ -3,7 +3,6 @@ package e2e
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,13 +133,7 @@ func TestKillWorkerAndGateway(t *testing.T) {
 	t.Parallel()
 	database, ok := pgtest.URL(t) // is dropped after the processes have ended
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
-	in.useTemporal(shared.address, takeNamespace(t))
-	if !ok {
-		database = filepath.Join(in.dir, "tabi.db")
-	}
-	in.publish(database)
-	in.startServe()
-	in.startWorker()
+	in.deploy(database, ok)
 	all := names("kim")
 	in.enter(all)
 	in.first(all, 1)

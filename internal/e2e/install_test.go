@@ -78,6 +78,19 @@ func (in *install) write(name, text string) {
 	}
 }
 
+// deploy puts the installation on the shared Temporal, in a namespace of its own, and on a database that is PostgreSQL where there is one, publishes the
+// journeys, and starts the processes. database and ok are pgtest.URL's, asked for before the installation was made: it is dropped after its processes have ended.
+func (in *install) deploy(database string, ok bool) {
+	in.Helper()
+	in.useTemporal(shared.address, takeNamespace(in))
+	if !ok {
+		database = filepath.Join(in.dir, "tabi.db")
+	}
+	in.publish(database)
+	in.startServe()
+	in.startWorker()
+}
+
 // useTemporal points the installation at a server.
 func (in *install) useTemporal(address, namespace string) {
 	in.temporal, in.space = address, namespace

@@ -3,7 +3,6 @@ package e2e
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/tabi-journeys/tabi/internal/pgtest"
+	"github.com/tabi-journeys/tabi/internal/servers"
 )
 
 // shared is the one Temporal server that most tests use; each takes a namespace of its own on it.
@@ -110,24 +110,15 @@ func binary(t testing.TB, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// ports handed out by this process, so that two tests never get the same one while neither has bound it yet.
-var ports sync.Map
-
 func freePort() int {
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			panic(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if _, taken := ports.LoadOrStore(port, true); !taken {
-			return port
-		}
+	port, err := servers.FreePort()
+	if err != nil {
+		panic(err)
 	}
+	return port
 }
 
-func local(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+func local(port int) string { return servers.Local(port) }
 
 // lines joins lines, for files in tests.
 func lines(all ...string) string { return strings.Join(all, "\n") + "\n" }

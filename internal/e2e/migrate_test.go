@@ -204,13 +204,7 @@ func TestMigrateCrowd(t *testing.T) {
 	for i := range n {
 		m.customers = append(m.customers, fmt.Sprintf("c%04d", i))
 	}
-	m.useTemporal(shared.address, takeNamespace(t))
-	if !ok {
-		database = filepath.Join(m.dir, "tabi.db")
-	}
-	m.publish(database)
-	m.startServe()
-	m.startWorker()
+	m.deploy(database, ok)
 	began := clock.Wall()
 	m.enter()
 	t.Logf("%d instances entered, had their mail and wait: %.1f s", n, clock.Wall().Sub(began).Seconds())

@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -53,13 +52,7 @@ func TestARateIsOneForAllWorkers(t *testing.T) {
 	database, ok := pgtest.URL(t)
 	in := newInstall(t, folder(map[string]string{"shout.yaml": shout}))
 	in.env = append(in.env, fmt.Sprintf("TABI_RATES=push=%d/s", rate))
-	in.useTemporal(shared.address, takeNamespace(t))
-	if !ok {
-		database = filepath.Join(in.dir, "tabi.db")
-	}
-	in.publish(database)
-	in.startServe()
-	in.startWorker()
+	in.deploy(database, ok)
 	in.run("worker2", tabiWorker(in), "--metrics-listen", "")
 	var calls moments
 	for i := range crowd {

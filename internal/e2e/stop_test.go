@@ -3,7 +3,6 @@ package e2e
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -76,13 +75,7 @@ func TestGracefulStop(t *testing.T) {
 	t.Parallel()
 	database, ok := pgtest.URL(t)
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
-	in.useTemporal(shared.address, takeNamespace(t))
-	if !ok {
-		database = filepath.Join(in.dir, "tabi.db")
-	}
-	in.publish(database)
-	in.startServe()
-	in.startWorker()
+	in.deploy(database, ok)
 	all := names("tim")
 	for _, c := range all {
 		in.mail.answer(c+"@example.com", slowly)

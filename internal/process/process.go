@@ -2,6 +2,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -47,6 +48,25 @@ func (p *Process) Running() bool {
 		return false
 	default:
 		return true
+	}
+}
+
+// Await asks every so often whether it serves, until it does, has ended, or ctx is over. The error is ready's last one, or how it ended.
+func (p *Process) Await(ctx context.Context, every time.Duration, ready func(context.Context) error) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		err := ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.Done:
+			return fmt.Errorf("it has ended: %w", errors.Join(p.err, err))
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
 	}
 }
 

@@ -9,10 +9,10 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// What PostgreSQL has committed is there after kill -9.
-func TestPostgresKilled(t *testing.T) {
-	t.Parallel()
-	p, err := NewPostgres("", PostgresOptions{Durable: true, Settings: []string{"application_name=it's"}})
+// durable is a PostgreSQL whose commits survive kill -9; a machine without any skips the test, but not in CI.
+func durable(t *testing.T, settings ...string) *Postgres {
+	t.Helper()
+	p, err := NewPostgres("", PostgresOptions{Durable: true, Settings: settings})
 	if errors.Is(err, ErrNoPostgres) && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
@@ -20,6 +20,13 @@ func TestPostgresKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Remove)
+	return p
+}
+
+// What PostgreSQL has committed is there after kill -9.
+func TestPostgresKilled(t *testing.T) {
+	t.Parallel()
+	p := durable(t, "application_name=it's")
 	address, err := p.Create("kept")
 	if err != nil {
 		t.Fatal(err)
@@ -63,11 +70,7 @@ func TestTemporalKilled(t *testing.T) {
 	if _, err := Find(TemporalBinary); err != nil {
 		t.Skip(err) // it takes minutes to build: make bin/temporal-server
 	}
-	pg, err := NewPostgres("", PostgresOptions{Durable: true})
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(pg.Remove)
+	pg := durable(t)
 	server, err := NewTemporal(t.Context(), t.TempDir(), pg)
 	if err != nil {
 		t.Fatal(err)

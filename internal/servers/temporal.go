@@ -87,23 +87,11 @@ func (t *Temporal) Start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := t.namespace(ctx)
-		if err == nil {
-			return nil
-		}
-		if !t.process.Running() {
-			return fmt.Errorf("Temporal has ended: %w; its log is %s", t.process.Err(), t.LogFile)
-		}
-		select {
-		case <-ctx.Done():
-			t.Kill()
-			return fmt.Errorf("Temporal does not start: %w; its log is %s", err, t.LogFile)
-		case <-tick.C:
-		}
+	if err := t.process.Await(ctx, 100*time.Millisecond, t.namespace); err != nil {
+		t.Kill()
+		return fmt.Errorf("Temporal does not start: %w; its log is %s", err, t.LogFile)
 	}
+	return nil
 }
 
 // namespace sees to it that namespace default is there and served.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/brain/propensity"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/pgtest"
 )
 
 const (
@@ -24,21 +23,12 @@ const (
 
 // BenchmarkDecide decides among 1,000 actions, each with a model of 100 predictors, for 1,000 customers, by 1, 8 and 64 deciders at once.
 func BenchmarkDecide(b *testing.B) {
-	for _, engine := range []string{"sqlite", "postgres"} {
-		b.Run(engine, func(b *testing.B) {
-			url := b.TempDir() + "/tabi.db"
-			if engine == "postgres" {
-				var ok bool
-				if url, ok = pgtest.URL(b); !ok {
-					b.Skip("there is no PostgreSQL")
-				}
-			}
-			s := crowded(b, url)
-			for _, deciders := range []int{1, 8, 64} {
-				b.Run(strconv.Itoa(deciders), func(b *testing.B) { benchmarkDeciders(b, s, deciders) })
-			}
-		})
-	}
+	engines(b, func(b *testing.B, url string) {
+		s := crowded(b, url)
+		for _, deciders := range []int{1, 8, 64} {
+			b.Run(strconv.Itoa(deciders), func(b *testing.B) { benchmarkDeciders(b, s, deciders) })
+		}
+	})
 }
 
 var benchRun atomic.Int64

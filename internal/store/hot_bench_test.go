@@ -2,13 +2,11 @@ package store
 
 import (
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/pgtest"
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
@@ -22,26 +20,17 @@ type hot struct {
 
 // hotly benchmarks f on both engines: of each operation it reports the statements too, begin and commit left out.
 func hotly(b *testing.B, f func(h *hot)) {
-	for _, engine := range []string{"sqlite", "postgres"} {
-		b.Run(engine, func(b *testing.B) {
-			url := filepath.Join(b.TempDir(), "tabi.db")
-			if engine == "postgres" {
-				var ok bool
-				if url, ok = pgtest.URL(b); !ok {
-					b.Skip("no PostgreSQL")
-				}
-			}
-			h := &hot{B: b}
-			var err error
-			h.Store, err = Open(b.Context(), Options{URL: url, Channels: channels, Statements: &h.statements})
-			h.must(err)
-			defer func() { h.must(h.Store.Close()) }()
-			_, err = h.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder()))
-			h.must(err)
-			b.ReportAllocs()
-			f(h)
-		})
-	}
+	engines(b, func(b *testing.B, url string) {
+		h := &hot{B: b}
+		var err error
+		h.Store, err = Open(b.Context(), Options{URL: url, Channels: channels, Statements: &h.statements})
+		h.must(err)
+		defer func() { h.must(h.Store.Close()) }()
+		_, err = h.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder()))
+		h.must(err)
+		b.ReportAllocs()
+		f(h)
+	})
 }
 
 func (h *hot) must(err error) {

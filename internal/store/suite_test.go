@@ -53,6 +53,18 @@ func each(t *testing.T, f func(s *suite)) {
 	})
 }
 
+// engines benchmarks f on the URL of an empty SQLite file, and of a PostgreSQL database where there is one.
+func engines(b *testing.B, f func(b *testing.B, url string)) {
+	b.Run("sqlite", func(b *testing.B) { f(b, filepath.Join(b.TempDir(), "tabi.db")) })
+	b.Run("postgres", func(b *testing.B) {
+		url, ok := pgtest.URL(b)
+		if !ok {
+			b.Skip("no PostgreSQL")
+		}
+		f(b, url)
+	})
+}
+
 func opened(t *testing.T, url string) *suite {
 	t.Helper()
 	s, err := Open(t.Context(), Options{URL: url, Channels: channels})
