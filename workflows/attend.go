@@ -44,7 +44,14 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 		r.st.Jump = nil
 		return true, nil
 	}
-	if r.st.Parking == nil && !r.st.Paused && !r.st.Silent && !r.in.Holdout && !r.since(ctx).Before(r.st.Deadline) {
+	if r.st.Ended == nil && r.st.Parking == nil && !r.st.Paused && !r.st.Silent && !r.in.Holdout && !r.since(ctx).Before(r.st.Deadline) {
+		if r.in.Interpreter > 3 {
+			if more, err := r.overdue(ctx, r.st.Deadline, r.now(ctx)); err != nil {
+				return false, err
+			} else if more {
+				return r.attend(ctx)
+			}
+		}
 		r.end(ctx, TimedOut, "its longest life was over", 0)
 	}
 	return r.st.Ended != nil, nil

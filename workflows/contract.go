@@ -35,7 +35,7 @@ const (
 const MemoEnrolment = "enrolment"
 
 // InterpreterVersion is the version of this interpreter that new instances start with.
-const InterpreterVersion = 3
+const InterpreterVersion = 4
 
 // Event is what the signal and the update `event` carry. Channels fill ID, Name, Time and Properties; Enrolment and
 // what follows are the relay's: an event without Enrolment is recorded in the store first and comes back by the relay.
@@ -45,6 +45,8 @@ type Event struct {
 	Time       time.Time      `json:"time,omitzero"`
 	Properties map[string]any `json:"properties,omitempty"`
 	Enrolment  string         `json:"enrolment,omitempty"`
+	// Received is when the store took it in, in virtual time; zero where that is not known.
+	Received time.Time `json:"received,omitzero"`
 	// Traits are the top-level traits this event changed, of those the journey listens to.
 	Traits []string `json:"traits,omitempty"`
 	// Handoff is set on the resolution of a hand-off; Name is then HandoffResolved, Properties hold outcome, agent and note-free data.

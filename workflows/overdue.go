@@ -9,9 +9,12 @@ import (
 // overdueTries bounds how often what is on its way is waited for: a delivery that cannot be made must not stop the instance for ever.
 const overdueTries = 8
 
-// overdue waits, before what is due at moment happens, for what arrived by then and has not been delivered yet: arrival decides, so that an
-// outage or a slow hour does not let a time-out win over the event that came before it. It reports whether something is to be attended to first.
-func (r *run) overdue(ctx workflow.Context, moment time.Time) (bool, error) {
+// overdue waits, before what was due at moment and is noticed now happens, for what has arrived and has not been delivered yet: an outage or a slow hour
+// does not let a time-out, or a message that is late, win over the event that came before it. It reports whether something is to be attended to first.
+func (r *run) overdue(ctx workflow.Context, moment, noticed time.Time) (bool, error) {
+	if r.in.Interpreter > 3 && noticed.After(moment) {
+		moment = noticed
+	}
 	if listens := r.prog.Listens(); len(listens.Events) == 0 && !listens.Every && len(listens.Traits) == 0 && len(listens.Levels) == 0 {
 		return false, nil // nothing is ever delivered to it
 	}

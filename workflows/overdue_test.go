@@ -59,3 +59,60 @@ func TestOnTheirWay(t *testing.T) {
 		})
 	}
 }
+
+// An instance that is woken late takes what has come by then first; what came once its step was due is the next step's.
+func TestWokenLate(t *testing.T) {
+	t.Parallel()
+	const (
+		waits   = "  - wait: 1h\n  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - exit: silence\n"
+		answers = "  - wait_for: {event: Asked, then: [{exit: asked}]}\n    timeout: 1h\n" + "  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - exit: silence\n"
+	)
+	for name, c := range map[string]struct {
+		steps       string
+		head        []string
+		interpreter int
+		received    time.Duration // behind the moment the first step was due
+		outcome     string
+	}{
+		"behind a wait":                          {steps: waits, interpreter: InterpreterVersion, received: time.Millisecond, outcome: "answered"},
+		"at the moment the wait was due":         {steps: waits, interpreter: InterpreterVersion, outcome: "silence"},
+		"before the wait was due":                {steps: waits, interpreter: InterpreterVersion, received: -time.Millisecond, outcome: "silence"},
+		"behind a wait_for that ran out":         {steps: answers, interpreter: InterpreterVersion, received: time.Millisecond, outcome: "answered"},
+		"before the wait_for ran out":            {steps: answers, interpreter: InterpreterVersion, received: -time.Millisecond, outcome: "silence"},
+		"an older instance goes on as it did":    {steps: waits, interpreter: 3, received: time.Millisecond, outcome: "silence"},
+		"the goal, though it came after the due": {steps: waits, head: []string{"goal: {event: Answered}"}, interpreter: InterpreterVersion, received: time.Millisecond, outcome: Goal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf(c.steps, c.head...))
+			p.in.Interpreter = c.interpreter
+			p.due = [][]string{{"e1"}, {"e1"}}
+			late := p.own("e1", "Answered", nil)
+			late.Received = testStart.Add(time.Hour + c.received)
+			p.at(time.Hour+100*time.Millisecond, func() { p.update("e1", late) })
+			if got := p.run(); got.Outcome != c.outcome {
+				t.Errorf("outcome %q (%s), want %q", got.Outcome, got.Reason, c.outcome)
+			}
+		})
+	}
+}
+
+// What is asked for is what has come until the instance noticed that it was due, once: what goes on coming does not hold it up.
+func TestAskedForUntilItWasNoticed(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - wait: 1h\n", "goal: {event: Bought}"))
+	var asked []time.Duration
+	p.onDue = func(in Due) { asked = append(asked, in.At.Sub(testStart)) }
+	p.due = [][]string{{"e1"}, {"e2"}, {"e2"}}
+	p.event(time.Hour+100*time.Millisecond, "e1", "Looked", nil)
+	p.event(time.Hour+400*time.Millisecond, "e2", "Looked", nil)
+	p.run()
+	for _, at := range asked {
+		if at != time.Hour {
+			t.Errorf("asked for what came until %s after the start", at)
+		}
+	}
+	if len(asked) < 3 {
+		t.Errorf("asked %d times", len(asked))
+	}
+}

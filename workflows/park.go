@@ -43,6 +43,7 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 	r.settle(ctx, p)
 	r.waits, r.stale = p.levels, true
 	defer r.unwatch()
+	var noticed time.Time // when something was first seen to be due
 	for {
 		r.hand = nil
 		moved, err := r.attend(ctx)
@@ -76,8 +77,13 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 				continue // more has come, and what has come goes before the clock
 			}
 			moment, what := r.dueNow(ctx, p)
-			if what != nothing {
-				if more, err := r.overdue(ctx, moment); err != nil {
+			if what == nothing {
+				noticed = time.Time{}
+			} else {
+				if noticed.IsZero() {
+					noticed = r.now(ctx)
+				}
+				if more, err := r.overdue(ctx, moment, noticed); err != nil {
 					return false, err
 				} else if more {
 					continue
@@ -133,6 +139,15 @@ func (r *run) dueNow(ctx workflow.Context, p parking) (moment time.Time, what in
 		return r.st.Deadline, itsLife
 	}
 	return time.Time{}, nothing
+}
+
+// age makes old what was kept for the parking step that has ended: by its time, or otherwise.
+func (r *run) age(due bool) {
+	var moment time.Time
+	if due && r.in.Interpreter > 3 {
+		moment = r.woke
+	}
+	r.st.age(r.look, moment)
 }
 
 // unwatch forgets what a parking waited for besides events.

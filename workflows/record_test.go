@@ -128,6 +128,9 @@ func shapes() []shape {
 				s.t.Error(err)
 			}
 		}}},
+		{name: "woken-late", source: journeyOf("  - {id: w, wait: 1h}\n  - {id: f, wait_for: {event: A}, timeout: 9d}\n"), do: []func(*session){func(s *session) {
+			s.update(EventName, Event{ID: "ev-1", Name: "A", Enrolment: s.in.Enrolment, Received: s.in.EnteredAt.AddDate(1, 0, 0)}) // behind the moment the wait was due
+		}}},
 		{name: "clock-wait", source: journeyOf("  - {id: w, wait: {until: \"09:00\", days: [mon, tue, fri], timezone: Asia/Tokyo}}\n")},
 		{name: "emit", source: journeyOf("  - {id: e, emit: Ping, properties: {n: 1}}\n  - {id: w, wait: 1h}\n")},
 		{name: "call", source: journeyOf(oneCall), world: func(w *world) { w.call = ok(200, map[string]any{"risk": 0.9}) }},

@@ -149,15 +149,19 @@ func (s *Snapshot) outdate() {
 	}
 }
 
-// age marks what was kept as old: a parking step has ended. Unless some step looks back to the entry, old events are dropped.
-func (s *Snapshot) age(lookBack bool) {
-	if !lookBack {
-		s.Kept = nil
-		return
+// age marks what was kept as old: a parking step has ended. Unless some step looks back to the entry, old events are dropped. Where its time ended it,
+// what came after that moment (zero: none) came to the step behind it, however late the instance was woken.
+func (s *Snapshot) age(lookBack bool, due time.Time) {
+	var kept []Kept
+	for _, k := range s.Kept {
+		if due.IsZero() || !k.Event.Received.After(due) {
+			k.Old = true
+		}
+		if lookBack || !k.Old {
+			kept = append(kept, k)
+		}
 	}
-	for i := range s.Kept {
-		s.Kept[i].Old = true
-	}
+	s.Kept = kept
 }
 
 // trailLimit is how many lines of its story an instance shows.

@@ -64,7 +64,8 @@ type world struct {
 	events   map[string]map[string]any // whole properties of events, for moves: by id
 	next     *journey.Program          // the revision that moves go to
 
-	due        [][]string                              // answers of the activity due, in order; then nothing is on its way
+	due        [][]string // answers of the activity due, in order; then nothing is on its way
+	onDue      func(in Due)
 	send       func(n int, s Send) (SendResult, error) // nil: sent by email; n counts from 1
 	deliver    func(n int, s Send) (SendResult, error)
 	report     func(n int, r Report) error
@@ -96,6 +97,9 @@ func (w *world) register(to interface {
 func (w *world) doDue(_ context.Context, in Due) (DueResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.onDue != nil {
+		w.onDue(in)
+	}
 	if len(w.due) == 0 {
 		return DueResult{}, nil
 	}

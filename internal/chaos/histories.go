@@ -7,21 +7,36 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/tabi-journeys/tabi/internal/process"
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// histories holds the results of the runs in Temporal against the store, and replays every history on both builds' interpreter.
+// histories holds the results of the runs in Temporal against the store, replays every history on the new build, and keeps those of instances that did
+// what nobody can explain.
 func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
-	if err := r.results(ctx, g, f); err != nil {
+	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
+	if err != nil {
 		return err
+	}
+	defer c.Close()
+	if err := r.results(ctx, c, f); err != nil {
+		return err
+	}
+	for _, e := range r.strange {
+		if err := keepHistory(ctx, c, e, g.o.dir); err != nil {
+			say("the history of %s cannot be kept: %v", e.workflow, err)
+		}
 	}
 	cmd := exec.CommandContext(ctx, g.programs[1].tabi, "replay", "--from-server", "--limit", strconv.Itoa(4*len(f.enrolments)+1), "--output", "json")
 	cmd.Env = append(process.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress())
@@ -56,12 +71,7 @@ func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
 }
 
 // results asks Temporal for the outcome of every enrolment.
-func (r *result) results(ctx context.Context, g *ground, f *facts) error {
-	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
+func (r *result) results(ctx context.Context, c client.Client, f *facts) error {
 	todo := make(chan *enrolment)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -93,4 +103,21 @@ func ended(ctx context.Context, c client.Client, e *enrolment) (string, error) {
 	var result workflows.Result
 	err := c.GetWorkflow(ctx, e.workflow, e.chain).Get(ctx, &result)
 	return result.Outcome, err
+}
+
+// keepHistory writes the history of an instance's run beside the logs, as `tabi replay` and Temporal's own tools read it.
+func keepHistory(ctx context.Context, c client.Client, e *enrolment, dir string) error {
+	var h historypb.History
+	for events := c.GetWorkflowHistory(ctx, e.workflow, e.chain, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+		event, err := events.Next()
+		if err != nil {
+			return err
+		}
+		h.Events = append(h.Events, event)
+	}
+	text, err := protojson.Marshal(&h)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "history-"+e.id+".json"), text, 0o600)
 }

@@ -24,7 +24,8 @@ type walk struct {
 	visits  map[string]int
 	round   int
 	moment  time.Time // virtual: when the instance came to that step
-	opened  time.Time // since when events count for the next wait_for
+	opened  time.Time // since when events may count for the next wait_for
+	behind  time.Time // since when they must: the instance had gone on from its last wait, and had asked what was on its way
 	sends   map[string]bool
 	taken   map[string]bool // events used up
 	outcome string          // of an exit
@@ -41,7 +42,7 @@ func (w *walk) perhaps(a, b time.Time) bool { return !w.surely(b, a) }
 // follow walks until the passages end.
 func (w *walk) follow() {
 	w.moment = time.UnixMilli(w.e.entered)
-	w.opened = w.moment
+	w.opened, w.behind = w.moment, w.moment
 	for i, p := range w.e.passed {
 		if w.at == journey.End {
 			w.wrong("passed %s behind the end of its path", p.Step)
@@ -82,7 +83,6 @@ func (w *walk) pace(step journey.Step, p workflows.Passage) int {
 		w.outcome = spec.Outcome
 	case *journey.Wait:
 		w.waited(step, p, w.moment.Add(spec.Duration))
-		w.opened = p.At
 	case *journey.Branch:
 		more := w.round < w.pass.rounds
 		if more != (p.Arm == "1") {
@@ -110,6 +110,8 @@ func (w *walk) waited(step journey.Step, p workflows.Passage, due time.Time) {
 	if g := w.goal(true); g != nil && w.surely(g.by, due) {
 		w.wrong("%s was waited out until %s, though the goal %s had come before", step.ID, due, g.id)
 	}
+	// It was over when it was due, however late that was noticed; an instance that came to it late was due later.
+	w.opened, w.behind = due, p.At
 }
 
 // answered holds the way a wait_for went against the events that came.
@@ -121,11 +123,10 @@ func (w *walk) answered(step journey.Step, spec *journey.WaitFor, p workflows.Pa
 			continue
 		}
 		// Events go before the clock: one that came while nobody was there to see the time run out counts.
-		// One whose relay died with it is brought when the lease is over, to the step that is waiting by then.
-		if w.perhaps(w.opened.Add(-w.r.virtual(w.r.bound)), e.by) && w.perhaps(e.from, later(due, p.At)) {
+		if w.perhaps(w.opened, e.by) && w.perhaps(e.from, later(due, p.At)) {
 			possible = e
 		}
-		if w.surely(w.opened, e.from) && w.surely(e.by, due) {
+		if w.surely(w.behind, e.from) && w.surely(e.by, due) {
 			inTime = e
 		}
 	}
@@ -134,7 +135,6 @@ func (w *walk) answered(step journey.Step, spec *journey.WaitFor, p workflows.Pa
 			w.wrong("%s timed out, though %s had come in time", step.ID, inTime.id)
 		}
 		w.waited(step, p, due)
-		w.opened = p.At
 		return spec.OnTimeout
 	}
 	if possible == nil {
@@ -145,7 +145,7 @@ func (w *walk) answered(step journey.Step, spec *journey.WaitFor, p workflows.Pa
 			w.allow(spec.OnTimeout, possible.by)
 		}
 	}
-	w.opened = p.At
+	w.opened, w.behind = p.At, p.At
 	return spec.Arms[0].Then
 }
 
@@ -197,7 +197,8 @@ func (w *walk) end() {
 		w.strangers()
 		return
 	}
-	if goal := w.goal(true); goal != nil && w.surely(goal.by, w.moment) {
+	// What comes behind the last wait is heard between the steps, if a relay is there to bring it.
+	if goal := w.goal(true); goal != nil && (w.surely(goal.by, w.behind) || w.surely(goal.by.Add(w.r.virtual(w.r.bound)), w.moment)) {
 		w.wrong("it ended as %s at %s, though the goal %s had come before", w.e.outcome, w.moment, goal.id)
 	}
 	want := w.outcome
@@ -273,6 +274,7 @@ func (w *walk) story() string {
 		return ""
 	}
 	w.told = true
+	w.r.strange = append(w.r.strange, w.e)
 	var b strings.Builder
 	since := func(at time.Time) string {
 		return fmt.Sprintf("%7.1fs", w.r.g.clock.Real(at.Sub(time.UnixMilli(w.e.entered))).Seconds())

@@ -24,11 +24,12 @@ type result struct {
 	duplicates []string
 	late       []string
 	unknowns   []string // unexplained
-	repeated   int      // mails that came twice, as admitted
-	gaps       int      // mails that did not come, as admitted
-	doubted    int      // marketing mails that count as sent, of unknown fate
-	rejected   int      // sends that the provider refused for good
-	ended      int      // sends that were given up: their instance had ended, or gone elsewhere
+	strange    []*enrolment
+	repeated   int // mails that came twice, as admitted
+	gaps       int // mails that did not come, as admitted
+	doubted    int // marketing mails that count as sent, of unknown fate
+	rejected   int // sends that the provider refused for good
+	ended      int // sends that were given up: their instance had ended, or gone elsewhere
 	mails      int
 	worst      time.Duration
 	replayed   int

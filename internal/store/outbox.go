@@ -102,19 +102,19 @@ type queued struct {
 	seq               int64
 	kind, event, body string
 	name, properties  string
-	at                int64
+	at, received      int64
 }
 
 // queues reads the first deliveries of enrolments, up to the first deferred entry behind something else.
 func (s *Store) queues(ctx context.Context, tx conn, ids []string) (map[string][]queued, error) {
 	out := map[string][]queued{}
 	ends := map[string]bool{}
-	err := within(ctx, tx, `select d.enrolment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0)
+	err := within(ctx, tx, `select d.enrolment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0), coalesce(e.received_at, 0)
 		from deliveries d join enrolments n on n.id = d.enrolment left join events e on e.id = d.event
 		where d.enrolment in (%s) and d.seq >= n.head and d.seq < n.head + $1 order by d.enrolment, d.seq`, ids, func(r *sql.Rows) error {
 		var id string
 		var q queued
-		if err := r.Scan(&id, &q.seq, &q.kind, &q.event, &q.body, &q.name, &q.properties, &q.at); err != nil {
+		if err := r.Scan(&id, &q.seq, &q.kind, &q.event, &q.body, &q.name, &q.properties, &q.at, &q.received); err != nil {
 			return err
 		}
 		if ends[id] = ends[id] || q.kind == deliverEntry && len(out[id]) > 0; !ends[id] {
@@ -154,7 +154,7 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrolment, queue []q
 				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName, Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
 			}
 		case deliverEvent:
-			d.Event = &workflows.Event{ID: q.event, Name: q.name, Time: moment(q.at), Properties: journey.Project(properties, reads.Event), Enrolment: e.ID}
+			d.Event = &workflows.Event{ID: q.event, Name: q.name, Time: moment(q.at), Received: moment(q.received), Properties: journey.Project(properties, reads.Event), Enrolment: e.ID}
 			if q.body != "" {
 				if err := json.Unmarshal([]byte(q.body), &d.Event.Traits); err != nil {
 					return nil, err
