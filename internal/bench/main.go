@@ -115,6 +115,11 @@ func (b *bench) measure(ctx context.Context) (book *Book, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	if b.profiles != "" {
+		if err := os.MkdirAll(b.profiles, 0o755); err != nil {
+			return nil, err
+		}
+	}
 	began := clock.Wall()
 	book = &Book{Machine: thisMachine(), Versions: versions(), Commands: []string{strings.TrimSpace("go run ./internal/bench " + strings.Join(os.Args[1:], " "))}}
 	defer func() {
