@@ -53,7 +53,7 @@ func TestTemporalGoesAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { server.kill() }()
+	defer func() { server.Kill() }()
 	in.useTemporal(server.address, "default")
 	in.publish(filepath.Join(in.dir, "tabi.db"))
 	in.startServe()
@@ -61,7 +61,7 @@ func TestTemporalGoesAway(t *testing.T) {
 	in.enter([]string{"ana"})
 	in.arrive([]string{"ana"}, "reply", "Hello NAME")
 
-	server.kill()
+	server.Kill()
 	await(t, "the gateway says that it is not ready", func() error {
 		if in.isReady() == nil {
 			return errors.New("it is")
@@ -71,7 +71,7 @@ func TestTemporalGoesAway(t *testing.T) {
 	in.tell([]string{"ana"}, "Answered")
 	in.enter([]string{"ben"})
 	for _, name := range []string{"serve", "worker"} {
-		if !in.procs[name].running() {
+		if !in.procs[name].Running() {
 			t.Fatalf("%s has ended", name)
 		}
 	}

@@ -137,19 +137,19 @@ func TestKillWorkerAndGateway(t *testing.T) {
 	all := names("kim")
 	in.enter(all)
 	in.first(all, 1)
-	in.procs["worker"].kill()
+	in.procs["worker"].Kill()
 
 	// Without a worker events are taken all the same.
 	in.tell(all, "Ignored")
 	in.startWorker()
 	in.arrive(all, "reply", "Hello NAME")
 	in.tell(all[:crowd/2], "Answered")
-	in.procs["serve"].kill()
+	in.procs["serve"].Kill()
 	in.startServe()
 	in.tell(all, "Answered") // the first half again: a channel that got no answer repeats
 	in.first(all, 2)
-	in.procs["worker"].kill()
-	in.procs["serve"].kill()
+	in.procs["worker"].Kill()
+	in.procs["serve"].Kill()
 	in.startWorker()
 	in.startServe()
 	in.arrive(all, "last", "Hello NAME", "Again")

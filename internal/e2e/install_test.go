@@ -37,13 +37,13 @@ type install struct {
 	flags    []string // of dev
 	mail     *mailSink
 	push     *fcm
-	procs    map[string]*process
+	procs    map[string]*child
 }
 
 // newInstall lays out an installation with the journeys given as name → text; nothing runs yet.
 func newInstall(t testing.TB, files map[string]string) *install {
 	t.Helper()
-	in := &install{TB: t, dir: t.TempDir(), port: freePort(), mail: newMailSink(t), push: newFCM(t), procs: map[string]*process{}}
+	in := &install{TB: t, dir: t.TempDir(), port: freePort(), mail: newMailSink(t), push: newFCM(t), procs: map[string]*child{}}
 	in.url = "http://" + local(in.port)
 	in.env = []string{
 		"TABI_DATA_DIR=" + filepath.Join(in.dir, "data"), "TABI_SECRET=" + secret, "TABI_LISTEN=" + local(in.port), "TABI_PUBLIC_URL=" + in.url, "TABI_URL=" + in.url,
@@ -57,7 +57,7 @@ func newInstall(t testing.TB, files map[string]string) *install {
 	}
 	t.Cleanup(func() {
 		for name, p := range in.procs {
-			p.stop()
+			p.Stop(stopPatience)
 			if t.Failed() {
 				t.Logf("%s said:\n%s", name, &p.out)
 			}
@@ -98,9 +98,9 @@ func (in *install) useTemporal(address, namespace string) {
 }
 
 // run starts a binary and keeps it under a name.
-func (in *install) run(name, binary string, args ...string) *process {
+func (in *install) run(name, binary string, args ...string) *child {
 	in.Helper()
-	if old := in.procs[name]; old != nil && old.running() {
+	if old := in.procs[name]; old != nil && old.Running() {
 		in.Fatalf("%s runs already", name)
 	}
 	p, err := launch(in.dir, in.env, binary, args...)
@@ -127,7 +127,7 @@ func (in *install) startDev() {
 func (in *install) ready(name string) {
 	in.Helper()
 	await(in, name+" is ready", func() error {
-		if !in.procs[name].running() {
+		if !in.procs[name].Running() {
 			return errors.New("it has ended")
 		}
 		return in.isReady()
@@ -177,14 +177,14 @@ func (in *install) startWorker() {
 func (in *install) killDev() {
 	in.Helper()
 	p := in.procs["dev"]
-	children := childrenOf(in, p.cmd.Process.Pid)
+	children := childrenOf(in, p.PID())
 	if len(children) == 0 {
 		in.Fatal("tabi dev has no child: where is its Temporal?")
 	}
 	for _, pid := range children {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	p.kill()
+	p.Kill()
 	await(in, "the port of Temporal is free", func() error {
 		conn, err := client.Dial(client.Options{HostPort: in.temporal, Logger: quiet{}})
 		if err == nil {

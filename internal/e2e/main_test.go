@@ -48,7 +48,7 @@ func run(m *testing.M, dir string) int {
 		fmt.Fprintln(os.Stderr, "the Temporal server does not start:", err)
 		return 1
 	}
-	defer server.stop()
+	defer server.Stop(stopPatience)
 	shared.address = server.address
 	return pgtest.Run(m)
 }

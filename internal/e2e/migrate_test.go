@@ -230,11 +230,11 @@ func TestMigrateCrowd(t *testing.T) {
 		}
 		return nil
 	})
-	m.procs["worker"].kill()
+	m.procs["worker"].Kill()
 	m.batch(m.customers[third/2:third], anAnswer)
 	m.startWorker()
 	m.await("the migration ends", func() error {
-		if migrating.running() {
+		if migrating.Running() {
 			return fmt.Errorf("%d have moved", m.moved())
 		}
 		return nil
@@ -244,8 +244,8 @@ func TestMigrateCrowd(t *testing.T) {
 		Stayed                         []gateway.MoveView
 		Seconds                        float64
 	}
-	if err := json.Unmarshal(object(migrating.out.String()), &report); err != nil || migrating.code != 0 {
-		t.Fatalf("tabi migrate: exit %d, %v\n%s", migrating.code, err, &migrating.out)
+	if err := json.Unmarshal(object(migrating.out.String()), &report); err != nil || migrating.code() != 0 {
+		t.Fatalf("tabi migrate: exit %d, %v\n%s", migrating.code(), err, &migrating.out)
 	}
 	t.Logf("%d moved in %.1f s, with a worker killed in the middle: %.0f instances/s; %d had answered before", report.Moved, report.Seconds, float64(report.Moved)/report.Seconds, report.Ended)
 	if report.Waiting != 0 || len(report.Stayed) != 0 || report.Moved < n/4 || report.Ordered != report.Moved+report.Ended {

@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/sdk/client"
+
+	"github.com/tabi-journeys/tabi/internal/process"
 )
 
 // patience is how long a condition may take to come true.
@@ -63,37 +63,36 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// process is a child in a process group of its own.
-type process struct {
-	cmd     *exec.Cmd
+// child is a process of a test, with what it has said.
+type child struct {
+	*process.Process
 	out     output
-	ended   chan struct{}
-	code    int
 	address string // of a server
 }
 
 // launch starts a process; env is added to what a shell has, without any setting of tabi or Temporal.
-func launch(dir string, env []string, name string, args ...string) (*process, error) {
-	p := &process{cmd: exec.Command(name, args...), ended: make(chan struct{})}
-	p.cmd.Dir = dir
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "TABI_") && !strings.HasPrefix(v, "TEMPORAL_") {
-			p.cmd.Env = append(p.cmd.Env, v)
-		}
+func launch(dir string, env []string, name string, args ...string) (*child, error) {
+	c := &child{}
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(process.Environment(os.Environ()), env...)
+	cmd.Stdout, cmd.Stderr = &c.out, &c.out
+	cmd.WaitDelay = time.Second
+	var err error
+	c.Process, err = process.Start(cmd)
+	return c, err
+}
+
+// code is its exit status, once it has ended.
+func (c *child) code() int {
+	var exit *exec.ExitError
+	switch err := c.Err(); {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
 	}
-	p.cmd.Env = append(p.cmd.Env, env...)
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	p.cmd.WaitDelay = time.Second
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		defer close(p.ended)
-		_ = p.cmd.Wait()
-		p.code = p.cmd.ProcessState.ExitCode()
-	}()
-	return p, nil
+	return -1
 }
 
 // run runs a process to its end and gives its exit status and output.
@@ -104,38 +103,16 @@ func runProcess(t testing.TB, limit time.Duration, env []string, name string, ar
 		t.Fatal(err)
 	}
 	select {
-	case <-p.ended:
+	case <-p.Done:
 	case <-time.After(limit):
-		p.kill()
+		p.Kill()
 		t.Fatalf("%s %v does not end within %s; it said:\n%s", name, args, limit, &p.out)
 	}
-	return p.code, p.out.String()
+	return p.code(), p.out.String()
 }
 
-// kill ends the whole group at once, as kill -9 does.
-func (p *process) kill() {
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	<-p.ended
-}
-
-// stop asks the process to end, and ends its group where it does not.
-func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-p.ended:
-	case <-time.After(15 * time.Second):
-	}
-	p.kill()
-}
-
-func (p *process) running() bool {
-	select {
-	case <-p.ended:
-		return false
-	default:
-		return true
-	}
-}
+// stopPatience is how long a process may take to end when it is asked to.
+const stopPatience = 15 * time.Second
 
 // dynamic is the configuration of the development servers; docs/architecture.md says why.
 var dynamic = []string{
@@ -145,7 +122,7 @@ var dynamic = []string{
 }
 
 // startTemporal starts a development server; file empty keeps it in memory.
-func startTemporal(dir string, port int, file string, namespaces []string) (*process, error) {
+func startTemporal(dir string, port int, file string, namespaces []string) (*child, error) {
 	binary, err := temporalBinary()
 	if err != nil {
 		return nil, err
@@ -173,13 +150,13 @@ func startTemporal(dir string, port int, file string, namespaces []string) (*pro
 		last = namespaces[len(namespaces)-1]
 	}
 	err = poll(patience, func() error {
-		if !p.running() {
+		if !p.Running() {
 			return errors.New("it has ended")
 		}
 		return knowsAttributes(p.address, last)
 	})
 	if err != nil {
-		p.kill()
+		p.Kill()
 		return nil, fmt.Errorf("%w; it said:\n%s", err, &p.out)
 	}
 	return p, nil

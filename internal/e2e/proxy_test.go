@@ -120,7 +120,7 @@ func TestDatabaseGoesAway(t *testing.T) {
 	in.arrive([]string{"ana"}, "last", "Hello NAME", "Again")
 	in.arrive([]string{"ben", "cam"}, "reply", "Hello NAME")
 	for _, name := range []string{"serve", "worker"} {
-		if !in.procs[name].running() {
+		if !in.procs[name].Running() {
 			t.Errorf("%s has ended", name)
 		}
 	}

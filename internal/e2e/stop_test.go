@@ -25,16 +25,16 @@ func (in *install) terminate(name string) {
 	in.Helper()
 	p := in.procs[name]
 	began := clock.Wall()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		in.Fatal(err)
 	}
 	select {
-	case <-p.ended:
+	case <-p.Done:
 	case <-time.After(2 * stopTime):
 		in.Fatalf("%s does not end; it said:\n%s", name, &p.out)
 	}
-	if took := clock.Wall().Sub(began); took > stopTime || p.code != 0 {
-		in.Errorf("%s took %s to end, status %d; it said:\n%s", name, took, p.code, &p.out)
+	if took := clock.Wall().Sub(began); took > stopTime || p.code() != 0 {
+		in.Errorf("%s took %s to end, status %d; it said:\n%s", name, took, p.code(), &p.out)
 	} else {
 		in.Logf("%s took %s to end", name, took)
 	}
