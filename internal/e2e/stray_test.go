@@ -21,7 +21,7 @@ func TestStrayRunIsTerminated(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
-	if err := h.Store.CloseLost(ctx, list[0].EnteredAt, list[0].ID, "failed", "seemed lost"); err != nil {
+	if _, err := h.Store.CloseLost(ctx, list[0].EnteredAt, list[0].ID, "failed", "seemed lost"); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "the stray to be found", func() error {

@@ -100,8 +100,12 @@ func (r *Relay) reconcilePage(ctx context.Context, after string, report *Report)
 		if outcome == "" {
 			continue
 		}
-		if err := r.cfg.Store.CloseLost(ctx, clock.Now(r.cfg.Clock), e.ID, outcome, reason); err != nil {
+		closed, err := r.cfg.Store.CloseLost(ctx, clock.Now(r.cfg.Clock), e.ID, outcome, reason)
+		if err != nil {
 			return "", err
+		}
+		if !closed {
+			continue // it ended by itself since the page was read
 		}
 		report.Closed = append(report.Closed, Closed{WorkflowID: e.WorkflowID, Enrolment: e.ID, Outcome: outcome, Reason: reason})
 	}

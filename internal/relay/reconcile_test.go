@@ -71,6 +71,32 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
+// An enrolment that is closed by its own run between being listed and being looked up is none that the reconciler closed.
+func TestReconcileWhatEndsMeanwhile(t *testing.T) {
+	b := setup(t)
+	id := b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0]
+	list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := list[0]
+	b.fake.runs[id] = run(e.ID, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)
+	b.fake.asked = func(string) {
+		report := workflows.Report{Ref: workflows.Ref{Enrolment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, Seq: 1,
+			Ended: &workflows.Ended{Outcome: workflows.Goal, At: at}}
+		if err := b.store.Report(t.Context(), at, report); err != nil {
+			t.Error(err)
+		}
+	}
+	report, err := b.relay.Reconcile(t.Context())
+	if err != nil || report.Checked != 1 || len(report.Closed) != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if list, err = b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id}); err != nil || list[0].Outcome != workflows.Goal {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 // A run that is open though its enrolment is closed is terminated, if it is at rest.
 func TestReconcileStrays(t *testing.T) {
 	for _, c := range []struct {
@@ -94,7 +120,7 @@ func TestReconcileStrays(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.closed {
-				if err := b.store.CloseLost(t.Context(), at, list[0].ID, workflows.Failed, "lost"); err != nil {
+				if _, err := b.store.CloseLost(t.Context(), at, list[0].ID, workflows.Failed, "lost"); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -39,6 +39,7 @@ type fake struct {
 	signal  func() error
 	runs    map[string]*workflowpb.WorkflowExecutionInfo // by workflow id
 	busy    map[string]bool                              // workflow ids with a workflow task at hand
+	asked   func(id string)                              // before a run is described
 }
 
 // ListWorkflow lists the runs, one a page.
@@ -107,6 +108,9 @@ func (f *fake) SignalWorkflow(_ context.Context, _, _, _ string, arg any) error 
 func (f *fake) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.asked != nil {
+		f.asked(id)
+	}
 	if info := f.runs[id]; info != nil {
 		out := &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}
 		if f.busy[id] {

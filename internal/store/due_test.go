@@ -29,7 +29,7 @@ func TestOnTheirWay(t *testing.T) {
 		ids, err = s.OnTheirWay(s.ctx, ref(e), noon.Add(2*time.Hour))
 		s.must(err)
 		s.same(len(ids), 0)
-		s.must(s.CloseLost(s.ctx, noon, e.ID, "failed", "lost"))
+		s.loses(e.ID, "failed", "lost")
 		_, err = s.OnTheirWay(s.ctx, ref(e), noon)
 		s.refused(err, ErrNotMine)
 	})

@@ -222,9 +222,10 @@ func bounded(limit int) int {
 	return min(limit, 1000)
 }
 
-// CloseLost closes an enrolment whose run is gone, and frees what it held; no effect on a closed one.
-func (s *Store) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) error {
-	return s.change(ctx, now, func(tx conn, b *batch) error {
+// CloseLost closes an enrolment whose run is gone, and frees what it held. closed is false, and nothing changes, where it was closed before.
+func (s *Store) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error) {
+	err = s.change(ctx, now, func(tx conn, b *batch) error {
+		closed = false
 		e, p, err := lockEnrolment(ctx, tx, id)
 		if err != nil || e.State == StateClosed {
 			return err
@@ -232,6 +233,8 @@ func (s *Store) CloseLost(ctx context.Context, now time.Time, id, outcome, reaso
 		if err := b.adopt(ctx, p); err != nil {
 			return err
 		}
+		closed = true
 		return b.closeEnrolment(ctx, b.enrolment(e), outcome, reason, 0, now)
 	})
+	return closed && err == nil, err
 }

@@ -188,7 +188,7 @@ func TestDeferredEntryOfAnInstanceThatIsGone(t *testing.T) {
 		s.ingest(noon, s.track("ana", "Cart Updated", nil)) // its start is not delivered yet
 		e := s.at("cart/ana")
 		s.ingest(noon, s.track("ana", "Cart Updated", nil), s.track("ana", "Cart Updated", nil))
-		s.must(s.CloseLost(s.ctx, noon, e.ID, "cancelled", "terminated"))
+		s.loses(e.ID, "cancelled", "terminated")
 		again := s.at("cart/ana")
 		if again.ID == e.ID {
 			s.Fatal("the lost instance is still open")

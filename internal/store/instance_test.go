@@ -109,12 +109,16 @@ func TestCloseLost(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()})
 		e := s.enters("ana", nil)
-		s.must(s.CloseLost(s.ctx, noon.Add(time.Hour), e.ID, "cancelled", "terminated in Temporal"))
-		s.must(s.CloseLost(s.ctx, noon.Add(2*time.Hour), e.ID, "failed", "again"))
+		for n, reason := range []string{"terminated in Temporal", "again"} {
+			closed, err := s.CloseLost(s.ctx, noon.Add(time.Duration(n+1)*time.Hour), e.ID, "cancelled", reason)
+			s.must(err)
+			s.same(closed, n == 0)
+		}
 		got := s.byID(e.ID)
 		s.same([]any{got.State, got.Outcome, got.Reason, got.ClosedAt}, []any{StateClosed, "cancelled", "terminated in Temporal", noon.Add(time.Hour)})
-		s.refused(s.CloseLost(s.ctx, noon, "none", "failed", ""), ErrNotFound)
-		_, err := s.View(s.ctx, noon, ref(e), workflows.Scene{})
+		_, err := s.CloseLost(s.ctx, noon, "none", "failed", "")
+		s.refused(err, ErrNotFound)
+		_, err = s.View(s.ctx, noon, ref(e), workflows.Scene{})
 		s.refused(err, ErrNotMine)
 	})
 }

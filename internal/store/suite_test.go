@@ -95,6 +95,13 @@ func (s *suite) refused(err, want error) {
 	}
 }
 
+// loses closes an enrolment whose run is gone.
+func (s *suite) loses(id, outcome, reason string) {
+	s.Helper()
+	_, err := s.CloseLost(s.ctx, noon, id, outcome, reason)
+	s.must(err)
+}
+
 // same compares what is with what should be.
 func (s *suite) same(got, want any) {
 	s.Helper()
