@@ -64,7 +64,19 @@ const leaseMargin = 5 * time.Second
 // later asks for another attempt.
 type later struct {
 	reason string
-	after  time.Duration // 0: as the retry policy says
+	after  time.Duration // the provider's wish; 0: as tries say
+	tries  int           // how often the provider was asked
+}
+
+// rest is how long a send rests whose provider was asked n times. The retry policy would count attempts that asked nobody too: those that came while another
+// was under way, or waited for a rate.
+func rest(c journey.Clock, n int) time.Duration {
+	d := workflows.SendInterval
+	for ; n > 1 && d < workflows.SendPause; n-- {
+		d *= 2
+	}
+	d = min(d, workflows.SendPause)
+	return max(c.Real(d), d)
 }
 
 // notSent is the error by which Temporal repeats a send, and that it shows meanwhile.
@@ -83,7 +95,11 @@ func (a *Activities) attempt(ctx context.Context, in workflows.Send) (workflows.
 	case held.Done != nil:
 		return *held.Done, nil, nil
 	}
-	return a.carryOut(ctx, in, held)
+	result, again, err := a.carryOut(ctx, in, held)
+	if again != nil && again.after == 0 {
+		again.after = rest(in.Clock, again.tries)
+	}
+	return result, again, err
 }
 
 // carryOut renders, sends and settles what is reserved.
@@ -195,7 +211,11 @@ func (a *Activities) settle(in workflows.Send, held store.Reservation, s store.S
 		return workflows.SendResult{}, nil, fmt.Errorf("the outcome of send %s could not be written: %w", in.Key, err)
 	}
 	if s.Status == workflows.StatusRetry {
-		return workflows.SendResult{}, &later{reason: s.Reason, after: s.RetryAfter}, nil
+		tries := held.Attempts
+		if !s.Waits {
+			tries++
+		}
+		return workflows.SendResult{}, &later{reason: s.Reason, after: s.RetryAfter, tries: tries}, nil
 	}
 	return workflows.SendResult{Status: s.Status, Reason: s.Reason, Channel: held.Verdict.Channel}, nil, nil
 }

@@ -149,10 +149,10 @@ func TestSendOutcomes(t *testing.T) {
 	}{
 		{"sent", nil, journey.Marketing, nil, false, workflows.SendResult{Status: "sent", Channel: "email"}, false},
 		{"refused", nil, journey.Marketing, receipt(channel.Refused, "550 no such user"), false, workflows.SendResult{Status: "failed", Reason: "550 no such user", Channel: "email"}, false},
-		{"not sent", nil, journey.Marketing, receipt(channel.NotSent, "451 later"), false, workflows.SendResult{Status: "retry", Reason: "451 later"}, false},
+		{"not sent", nil, journey.Marketing, receipt(channel.NotSent, "451 later"), false, workflows.SendResult{Status: "retry", Reason: "451 later", RetryAfter: workflows.SendInterval}, false},
 		{"unknown, marketing", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), false, workflows.SendResult{Status: "sent", Reason: ReasonUnknown, Channel: "email"}, true},
-		{"unknown, transactional", nil, journey.Transactional, receipt(channel.Unknown, "gone silent"), false, workflows.SendResult{Status: "retry", Reason: "gone silent"}, true},
-		{"unknown, but the provider drops repeats", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), true, workflows.SendResult{Status: "retry", Reason: "gone silent"}, true},
+		{"unknown, transactional", nil, journey.Transactional, receipt(channel.Unknown, "gone silent"), false, workflows.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: workflows.SendInterval}, true},
+		{"unknown, but the provider drops repeats", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), true, workflows.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: workflows.SendInterval}, true},
 		{"no address", map[string]any{"email": nil}, journey.Marketing, nil, false, workflows.SendResult{Status: "suppressed", Reason: "NO_ADDRESS"}, false},
 		{"opted out", map[string]any{"consent": map[string]any{"marketing": false}}, journey.Marketing, nil, false, workflows.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}, false},
 		{"a template that fails for this customer", map[string]any{"divisor": 0}, journey.Marketing, nil, false, workflows.SendResult{Status: "failed", Channel: "email"}, false},
@@ -252,6 +252,47 @@ func TestDeliverShowsWhyItWaits(t *testing.T) {
 	got, err := b.activities.Send(t.Context(), order)
 	if err != nil || got.Status != workflows.StatusFailed || got.Reason != workflows.RetriesEnded {
 		t.Errorf("given up: %+v %v", got, err)
+	}
+}
+
+// A send rests twice as long each time its provider was asked, and no longer for attempts that asked nobody.
+func TestRestOfASend(t *testing.T) {
+	b := setup(t, nil)
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	b.email.answers = nil
+	for range 12 {
+		b.email.answers = append(b.email.answers, channel.Receipt{Outcome: channel.NotSent, Reason: "451 later"})
+	}
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	Register(env, b.activities)
+	deliver := func() time.Duration {
+		t.Helper()
+		_, err := env.ExecuteActivity(workflows.DeliverActivity, b.order(journey.Marketing))
+		var app *temporal.ApplicationError
+		if !errors.As(err, &app) {
+			t.Fatal(err)
+		}
+		return app.NextRetryDelay()
+	}
+	want := time.Second
+	for n := range 12 {
+		if got := deliver(); got != min(want, workflows.SendPause) {
+			t.Errorf("it rests %s after it was asked %d times, want %s", got, n+1, want)
+		}
+		want *= 2
+		held, err := b.store.Reserve(t.Context(), at, time.Now(), b.order(journey.Marketing), time.Hour) // another worker has it for a while
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if got := deliver(); got != 5*time.Second {
+				t.Errorf("while another attempt is under way it rests %s", got)
+			}
+		}
+		if err := b.store.Settle(t.Context(), at, held, store.Settlement{Status: workflows.StatusRetry, Waits: true}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

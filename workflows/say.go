@@ -98,9 +98,16 @@ func (m *message) speak(ctx workflow.Context) (SendResult, Send, error) {
 	return SendResult{Status: StatusRetry}, m.order, nil
 }
 
+// How long a send rests that did not go out: from SendInterval, twice as long each time its provider was asked, to SendPause. On the wall; longer where the
+// clock is slower.
+const (
+	SendInterval = time.Second
+	SendPause    = 10 * time.Minute
+)
+
 // deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it.
 func (r *run) deliver(ctx workflow.Context, step *journey.Step, order Send) (SendResult, error) {
-	options := r.options(effort{try: 30 * time.Second, patience: sendPatience, interval: time.Second, pause: 10 * time.Minute}, "send "+order.Spec.Message)
+	options := r.options(effort{try: 30 * time.Second, patience: sendPatience, interval: SendInterval, pause: SendPause}, "send "+order.Spec.Message)
 	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}
 	var result SendResult
 	answered, err := r.underway(ctx, waiting, options, DeliverActivity, order, &result)

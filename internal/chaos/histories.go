@@ -22,8 +22,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
+// keptLate is how many histories are kept of instances whose sends were late.
+const keptLate = 5
+
 // histories holds the results of the runs in Temporal against the store, replays every history on the new build, and keeps those of instances that did
-// what nobody can explain.
+// what nobody can explain, or were the latest.
 func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
 	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
 	if err != nil {
@@ -32,6 +35,10 @@ func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
 	defer c.Close()
 	if err := r.results(ctx, c, f); err != nil {
 		return err
+	}
+	r.latest()
+	for _, l := range r.late[:min(len(r.late), keptLate)] {
+		r.strange = append(r.strange, l.e)
 	}
 	for _, e := range r.strange {
 		if err := keepHistory(ctx, c, e, g.o.dir); err != nil {

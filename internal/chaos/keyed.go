@@ -111,7 +111,7 @@ func (k *keyed) answer(w http.ResponseWriter, r *http.Request, channel, key, con
 	}
 	k.take(key, content)
 	switch m {
-	case late:
+	case tardy:
 		linger(r.Context())
 	case cuts:
 		panic(http.ErrAbortHandler)

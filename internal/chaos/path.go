@@ -161,7 +161,7 @@ func (w *walk) sent(step journey.Step, spec *journey.Send, p workflows.Passage) 
 	if row.channel != spec.Via[0] || row.category != spec.Category {
 		w.wrong("%s went by %s as %s, the journey says by %s as %s", key, row.channel, row.category, spec.Via[0], spec.Category)
 	}
-	w.r.due(key, w.moment, time.UnixMilli(row.at))
+	w.r.due(w.e, row, w.moment)
 	if p.Arm == workflows.ArmFailure {
 		if row.status != workflows.StatusFailed {
 			w.wrong("%s went on as failed, and its row says %s", key, row.status)

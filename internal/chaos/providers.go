@@ -18,7 +18,7 @@ const (
 	hangs        // never answers; nothing is taken
 	refuses      // says that it cannot now; nothing is taken
 	rejects      // says no for good; nothing is taken
-	late         // takes it, and answers when the client has given up
+	tardy        // takes it, and answers when the client has given up
 	cuts         // takes it, and hangs up without an answer
 	breaks       // hangs up before it has taken it
 	moods

@@ -22,7 +22,7 @@ type result struct {
 	sends      int // that the ledger says went out
 	lost       []string
 	duplicates []string
-	late       []string
+	late       []late
 	unknowns   []string // unexplained
 	strange    []*enrolment
 	repeated   int // mails that came twice, as admitted
@@ -160,13 +160,34 @@ func trialExit(d *journey.Definition) string {
 	return exit.Outcome
 }
 
+// late is a send that was late.
+type late struct {
+	took time.Duration // of the wall
+	e    *enrolment
+	row  *ledgerRow
+}
+
+func (l late) String() string {
+	return fmt.Sprintf("%s was said %s after it was due, with %d attempts, %d doubts", l.row.key, l.took.Round(time.Second), l.row.attempts, l.row.doubts)
+}
+
 // due counts a send that was late.
-func (r *result) due(key string, due, settled time.Time) {
-	took := r.g.clock.Real(settled.Sub(due))
+func (r *result) due(e *enrolment, row *ledgerRow, due time.Time) {
+	took := r.g.clock.Real(time.UnixMilli(row.at).Sub(due))
 	r.worst = max(r.worst, took)
 	if took > r.bound {
-		r.late = append(r.late, fmt.Sprintf("%s was said %s after it was due", key, took.Round(time.Second)))
+		r.late = append(r.late, late{took, e, row})
 	}
+}
+
+// latest are the lines of those that were late, the worst first.
+func (r *result) latest() []string {
+	slices.SortFunc(r.late, func(a, b late) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.row.key, b.row.key)) })
+	var lines []string
+	for _, l := range r.late {
+		lines = append(lines, l.String())
+	}
+	return lines
 }
 
 // ledger holds each row against what its provider knows.
@@ -262,8 +283,7 @@ func (r *result) print() bool {
 	for _, part := range []struct {
 		name  string
 		lines []string
-	}{{"lost", r.lost}, {"duplicate", r.duplicates}, {"late", r.late}, {"unexplained", r.unknowns}} {
-		slices.Sort(part.lines)
+	}{{"lost", sorted(r.lost)}, {"duplicate", sorted(r.duplicates)}, {"late", r.latest()}, {"unexplained", sorted(r.unknowns)}} {
 		for i, line := range part.lines {
 			if i == shown {
 				fmt.Printf("  %s: … and %d more\n", part.name, len(part.lines)-shown)
@@ -278,6 +298,11 @@ func (r *result) print() bool {
 		r.rejected, r.ended, r.worst.Round(time.Second), r.bound.Round(time.Second), r.replayed)
 	fmt.Printf("journeys=%d sends=%d lost=%d duplicate=%d late=%d unexplained=%d\n", len(r.f.enrolments), r.sends, len(r.lost), len(r.duplicates), len(r.late), len(r.unknowns))
 	return len(r.lost)+len(r.duplicates)+len(r.unknowns) == 0
+}
+
+func sorted(lines []string) []string {
+	slices.Sort(lines)
+	return lines
 }
 
 // virtual is as much virtual time as d is of the wall.

@@ -111,7 +111,7 @@ func TestReconcile(t *testing.T) {
 			s := tell(t)
 			c.spoil(s)
 			r := reconcile(s.facts, s.plan, s.providers, s.ground, &history{})
-			all := map[string][]string{"lost": r.lost, "duplicate": r.duplicates, "late": r.late, "unexplained": r.unknowns}
+			all := map[string][]string{"lost": r.lost, "duplicate": r.duplicates, "late": r.latest(), "unexplained": r.unknowns}
 			if c.want == "" {
 				for kind, lines := range all {
 					if len(lines) > 0 {

@@ -84,7 +84,7 @@ func (s *mailSession) Data(r io.Reader) error {
 	}
 	s.server.take(key, message.Header.Get("Subject"))
 	switch m {
-	case late: // the answer goes to nobody
+	case tardy: // the answer goes to nobody
 		time.Sleep(2 * sendTimeout)
 	case cuts:
 		return s.hangUp()

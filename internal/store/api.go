@@ -146,6 +146,7 @@ type Reservation struct {
 	Token     int64
 	Done      *workflows.SendResult // set: it was settled before (or is suppressed or held, or the journey is paused); nothing to do
 	Unsettled bool                  // an earlier attempt took the lease and never settled: it may have gone out
+	Attempts  int                   // how often its provider was asked before, and answered
 	Slot      time.Time             // wall: when it may go by its provider's rate, as an earlier attempt was told; zero: it asks
 	Release   int
 	Message   *journey.Message

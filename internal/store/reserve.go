@@ -27,7 +27,7 @@ const (
 type ledgerRow struct {
 	status, reason, customer, channel, action, verdict string
 	token, leaseUntil, slot                            int64
-	doubt                                              int
+	doubt, attempts                                    int
 }
 
 func (l *ledgerRow) result() *workflows.SendResult {
@@ -89,7 +89,7 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 			case row.status == statusSending && row.leaseUntil > millis(wall):
 				return ErrBusy
 			}
-			res.Unsettled, res.Slot = row.unsettled(), moment(row.slot)
+			res.Unsettled, res.Attempts, res.Slot = row.unsettled(), row.attempts, moment(row.slot)
 		}
 		paused, err := exists(ctx, tx, `select 1 from controls where journey = $1 and paused = 1`, e.Journey)
 		if err != nil {
@@ -131,8 +131,8 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 
 func ledger(ctx context.Context, tx conn, key string) (*ledgerRow, error) {
 	var l ledgerRow
-	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, action, verdict, token, lease_until, in_doubt, slot_at from contacts where key = $1`, key).
-		Scan(&l.status, &l.reason, &l.customer, &l.channel, &l.action, &l.verdict, &l.token, &l.leaseUntil, &l.doubt, &l.slot)
+	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, action, verdict, token, lease_until, in_doubt, attempts, slot_at from contacts where key = $1`, key).
+		Scan(&l.status, &l.reason, &l.customer, &l.channel, &l.action, &l.verdict, &l.token, &l.leaseUntil, &l.doubt, &l.attempts, &l.slot)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
