@@ -64,8 +64,7 @@ const leaseMargin = 5 * time.Second
 // later asks for another attempt.
 type later struct {
 	reason string
-	after  time.Duration // the provider's wish; 0: as tries say
-	tries  int           // how often the provider was asked
+	after  time.Duration
 }
 
 // rest is how long a send rests whose provider was asked n times. The retry policy would count attempts that asked nobody too: those that came while another
@@ -95,11 +94,7 @@ func (a *Activities) attempt(ctx context.Context, in workflows.Send) (workflows.
 	case held.Done != nil:
 		return *held.Done, nil, nil
 	}
-	result, again, err := a.carryOut(ctx, in, held)
-	if again != nil && again.after == 0 {
-		again.after = rest(in.Clock, again.tries)
-	}
-	return result, again, err
+	return a.carryOut(ctx, in, held)
 }
 
 // carryOut renders, sends and settles what is reserved.
@@ -115,12 +110,12 @@ func (a *Activities) carryOut(ctx context.Context, in workflows.Send, held store
 	prog, err := a.program(ctx, in.Revision)
 	if err != nil { // the store cannot be read just now, or another build can read it: nothing is wrong with the message, and it has not gone out
 		a.cfg.Logger.Warn("a send waits, for its journey cannot be read", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
-		return a.settle(in, held, store.Settlement{Status: workflows.StatusRetry, Reason: "its journey cannot be read from the store"})
+		return a.settle(in, held, store.Settlement{Status: workflows.StatusRetry, Reason: "its journey cannot be read from the store", Waits: true, Slot: held.Slot})
 	}
 	fields, unsubscribe, err := a.render(ctx, in, held, prog, ch.Spec())
 	if err != nil {
 		if ctx.Err() != nil {
-			return a.settle(in, held, store.Settlement{Status: workflows.StatusRetry, Reason: "its time was over before it was rendered"})
+			return a.settle(in, held, store.Settlement{Status: workflows.StatusRetry, Reason: "its time was over before it was rendered", Waits: true, Slot: held.Slot})
 		}
 		a.cfg.Logger.Warn("a message could not be rendered for a customer", zap.String("journey", in.Journey), zap.String("step", in.Step),
 			zap.String("workflow", in.Enrolment), zap.String("message", in.Spec.Message), zap.Error(err))
@@ -211,11 +206,15 @@ func (a *Activities) settle(in workflows.Send, held store.Reservation, s store.S
 		return workflows.SendResult{}, nil, fmt.Errorf("the outcome of send %s could not be written: %w", in.Key, err)
 	}
 	if s.Status == workflows.StatusRetry {
-		tries := held.Attempts
+		asked := held.Attempts
 		if !s.Waits {
-			tries++
+			asked++
 		}
-		return workflows.SendResult{}, &later{reason: s.Reason, after: s.RetryAfter, tries: tries}, nil
+		after := s.RetryAfter // the provider's wish
+		if after == 0 {
+			after = rest(in.Clock, asked)
+		}
+		return workflows.SendResult{}, &later{reason: s.Reason, after: after}, nil
 	}
 	return workflows.SendResult{Status: s.Status, Reason: s.Reason, Channel: held.Verdict.Channel}, nil, nil
 }

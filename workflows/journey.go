@@ -23,6 +23,9 @@ type run struct {
 	signals workflow.ReceiveChannel
 	timer   *timer
 	woke    time.Time       // the deadline that woke it, until it sleeps again: a wake that comes late is no reason to time out
+	noticed time.Time       // until when it has asked for what has come, since it slept
+	asks    int             // how often it has, since then
+	over    time.Time       // when the clock ended what it was parked at; zero: something else did
 	look    bool            // some wait_for looks back to the entry
 	touched bool            // an event changed a trait that the journey waits by
 	waits   []journey.Level // levels that the step it is parked at waits for

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -97,22 +98,65 @@ func TestWokenLate(t *testing.T) {
 	}
 }
 
-// What is asked for is what has come until the instance noticed that it was due, once: what goes on coming does not hold it up.
-func TestAskedForUntilItWasNoticed(t *testing.T) {
+// What has come by now is asked for, and not for ever: what goes on coming does not hold the instance up.
+func TestWhatGoesOnComing(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - wait: 1h\n", "goal: {event: Bought}"))
 	var asked []time.Duration
 	p.onDue = func(in Due) { asked = append(asked, in.At.Sub(testStart)) }
-	p.due = [][]string{{"e1"}, {"e2"}, {"e2"}}
-	p.event(time.Hour+100*time.Millisecond, "e1", "Looked", nil)
-	p.event(time.Hour+400*time.Millisecond, "e2", "Looked", nil)
+	const events = 3 * overdueTries
+	for i := range events {
+		id := fmt.Sprintf("e%d", i)
+		p.due = append(p.due, []string{id})
+		p.event(time.Hour+time.Duration(i+1)*100*time.Millisecond, id, "Looked", nil)
+	}
 	p.run()
-	for _, at := range asked {
-		if at != time.Hour {
-			t.Errorf("asked for what came until %s after the start", at)
+	if len(asked) != events+1 || asked[0] != time.Hour {
+		t.Fatalf("asked for what came until %v", asked)
+	}
+	last := asked[overdueTries-1]
+	if want := time.Hour + (overdueTries-1)*100*time.Millisecond; last != want {
+		t.Errorf("the last time that it asked until now it asked until %s, want %s", last, want)
+	}
+	for _, at := range asked[overdueTries:] {
+		if at != last {
+			t.Errorf("behind that it asked until %s", at)
 		}
 	}
-	if len(asked) < 3 {
-		t.Errorf("asked %d times", len(asked))
+}
+
+// A wait that a trait moves into the past is over when that trait came: what came during the wait is not the next step's.
+func TestAWaitThatIsMovedIntoThePast(t *testing.T) {
+	t.Parallel()
+	const steps = "  - wait: {until: customer.end}\n  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - exit: silence\n"
+	for name, c := range map[string]struct {
+		answered time.Duration
+		outcome  string
+	}{
+		"an answer before":   {10 * time.Hour, "silence"},
+		"an answer after it": {20*time.Hour + time.Minute, "answered"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf(steps))
+			p.customer["end"] = testStart.Add(48 * time.Hour).Format(time.RFC3339)
+			comes := func(d time.Duration, id, name string, traits ...string) {
+				e := p.own(id, name, nil)
+				e.Received, e.Traits = testStart.Add(d), traits
+				p.at(d, func() {
+					if len(traits) > 0 {
+						p.mu.Lock()
+						p.customer["end"] = testStart.Add(time.Hour).Format(time.RFC3339)
+						p.mu.Unlock()
+					}
+					p.update(id, e)
+				})
+			}
+			comes(c.answered, "e1", "Answered")
+			comes(20*time.Hour, "e2", "Customer Updated", "end")
+			if got := p.run(); got.Outcome != c.outcome {
+				t.Errorf("outcome %q (%s), want %q", got.Outcome, got.Reason, c.outcome)
+			}
+		})
 	}
 }

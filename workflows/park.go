@@ -43,7 +43,8 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 	r.settle(ctx, p)
 	r.waits, r.stale = p.levels, true
 	defer r.unwatch()
-	var noticed time.Time // when something was first seen to be due
+	r.over = time.Time{}
+	var recast time.Time // when until was last cast anew
 	for {
 		r.hand = nil
 		moved, err := r.attend(ctx)
@@ -52,6 +53,9 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 		}
 		if r.st.Paused && p.yields {
 			return false, nil
+		}
+		if r.hand != nil {
+			r.over = time.Time{}
 		}
 		if !r.st.Paused {
 			if r.stale {
@@ -71,19 +75,15 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 				}
 				if !p.until.Equal(r.st.Parking.Until) {
 					r.st.Parking.Until, r.st.Parking.Reported = p.until, false
+					recast = r.arrival(ctx)
 				}
 			}
 			if r.stirred() {
 				continue // more has come, and what has come goes before the clock
 			}
 			moment, what := r.dueNow(ctx, p)
-			if what == nothing {
-				noticed = time.Time{}
-			} else {
-				if noticed.IsZero() {
-					noticed = r.now(ctx)
-				}
-				if more, err := r.overdue(ctx, moment, noticed); err != nil {
+			if what != nothing {
+				if more, err := r.overdue(ctx, moment, what != fading); err != nil {
 					return false, err
 				} else if more {
 					continue
@@ -91,12 +91,13 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 			}
 			switch what {
 			case fading:
+				r.over = moment
 				if err := r.faded(ctx); err != nil || r.st.Jump != nil {
 					return false, err
 				}
 				continue
 			case itsTime:
-				r.woke = p.until
+				r.woke, r.over = p.until, later(p.until, recast)
 				return true, nil
 			case itsLife:
 				r.end(ctx, TimedOut, "its longest life was over", 0)
@@ -141,13 +142,29 @@ func (r *run) dueNow(ctx workflow.Context, p parking) (moment time.Time, what in
 	return time.Time{}, nothing
 }
 
-// age makes old what was kept for the parking step that has ended: by its time, or otherwise.
-func (r *run) age(due bool) {
-	var moment time.Time
-	if due && r.in.Interpreter > 3 {
-		moment = r.woke
+// arrival is when the event at hand arrived, now where that is not known.
+func (r *run) arrival(ctx workflow.Context) time.Time {
+	if r.hand == nil || r.hand.Received.IsZero() {
+		return r.now(ctx)
 	}
-	r.st.age(r.look, moment)
+	return r.hand.Received
+}
+
+// age makes old what was kept for the parking step that has ended.
+func (r *run) age() {
+	if r.in.Interpreter < 4 {
+		r.st.age(r.look, time.Time{})
+		return
+	}
+	r.st.age(r.look, r.over)
+}
+
+// later is the later of two moments.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // unwatch forgets what a parking waited for besides events.
@@ -179,7 +196,7 @@ func (r *run) stirred() bool {
 
 // await sleeps until something stirs or the earliest deadline has come. Paused, it sleeps until an order comes.
 func (r *run) await(ctx workflow.Context, p parking) error {
-	r.woke = time.Time{}
+	r.woke, r.over, r.noticed, r.asks = time.Time{}, time.Time{}, time.Time{}, 0
 	deadline := p.until
 	if !p.watching && (deadline.IsZero() || r.st.Deadline.Before(deadline)) {
 		deadline = r.st.Deadline

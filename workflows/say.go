@@ -105,9 +105,10 @@ const (
 	SendPause    = 10 * time.Minute
 )
 
-// deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it.
+// deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it. What the provider says carries its own rest; the
+// policy is for what died with its worker, or met a store that was away, and grows slowly, since it counts attempts that asked nobody.
 func (r *run) deliver(ctx workflow.Context, step *journey.Step, order Send) (SendResult, error) {
-	options := r.options(effort{try: 30 * time.Second, patience: sendPatience, interval: SendInterval, pause: SendPause}, "send "+order.Spec.Message)
+	options := r.options(effort{try: 30 * time.Second, patience: sendPatience, interval: SendInterval, pause: SendPause, growth: 1.2}, "send "+order.Spec.Message)
 	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}
 	var result SendResult
 	answered, err := r.underway(ctx, waiting, options, DeliverActivity, order, &result)

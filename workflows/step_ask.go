@@ -39,7 +39,7 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.age(due)
+	r.age()
 	if due {
 		r.pass(ctx, step, "timed out", ArmTimeout, r.resultOf(step, map[string]any{"timed_out": true}))
 		return spec.OnTimeout, nil

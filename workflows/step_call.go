@@ -63,7 +63,7 @@ func (r *run) request(ctx workflow.Context, step *journey.Step, order Call) (res
 	if timeout <= 0 {
 		timeout = journey.DefaultCallTimeout
 	}
-	options := r.options(effort{try: timeout + callSlack, patience: time.Hour, interval: time.Second, pause: 5 * time.Minute}, "call of "+label(step))
+	options := r.options(effort{try: timeout + callSlack, patience: time.Hour, interval: time.Second, pause: 5 * time.Minute, growth: 2}, "call of "+label(step))
 	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"an answer to its call"}}
 	answered, err = r.underway(ctx, waiting, options, CallActivity, order, &result)
 	var app *temporal.ApplicationError

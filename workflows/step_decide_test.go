@@ -53,7 +53,7 @@ func TestDecide(t *testing.T) {
 		"delivered later, by the channel it won with": {
 			decide: offered(StatusRetry, "down"), deliver: failing(2), outcome: "done",
 			account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)", "deliver hello (d/1)"},
-			passed:  []string{"d@3s: decided discount by push (priority 3.2)", "done@3s: done"},
+			passed:  []string{"d@2s: decided discount by push (priority 3.2)", "done@2s: done"},
 		},
 		"suppressed when it was to be delivered": {
 			decide: offered(StatusRetry, ""), deliver: answer(StatusSuppressed, "CAP_REACHED"), outcome: "done", account: []string{once[0], "deliver hello (d/1)"},

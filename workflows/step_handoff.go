@@ -31,7 +31,7 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.age(due)
+	r.age()
 	switch {
 	case due:
 		if err := r.withdraw(ctx, id, "it timed out"); err != nil {

@@ -58,7 +58,7 @@ func TestSend(t *testing.T) {
 		"not at once, but at the third attempt": {
 			send: answer(StatusRetry, ""), deliver: failing(2), outcome: "done",
 			account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
-			passed:  []string{"s@3s: sent by push", "done@3s: done"},
+			passed:  []string{"s@2s: sent by push", "done@2s: done"},
 		},
 		"an error at once is tried again too": {
 			send: func(int, Send) (SendResult, error) { return SendResult{}, errDown }, outcome: "done",

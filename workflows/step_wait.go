@@ -41,7 +41,7 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.age(due)
+	r.age()
 	if due {
 		r.pass(ctx, step, "", "", nil)
 	}

@@ -23,7 +23,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.age(due)
+	r.age()
 	if due {
 		delete(r.st.Taken, step.ID) // what an earlier visit took
 		r.pass(ctx, step, "timed out", ArmTimeout, map[string]any{"timed_out": true})

@@ -101,7 +101,7 @@ func TestWaitFor(t *testing.T) {
 				}
 				p.event(2*time.Second, "e1", "A", nil)
 			},
-			passed: []string{"s@7s: sent by email", "a@7s: A"},
+			passed: []string{"s@4s: sent by email", "a@4s: A"},
 		},
 		"the entering event is not seen again": {
 			steps: "  - {id: a, wait_for: {event: Start}, timeout: 5h}\n",

@@ -14,6 +14,7 @@ import (
 type effort struct {
 	try, patience   time.Duration // of one attempt, of all: at least a minute on the wall
 	interval, pause time.Duration // between attempts: the first, and the longest
+	growth          float64       // by which one interval is longer than that before
 }
 
 // options of an activity that this effort is made for.
@@ -23,7 +24,7 @@ func (r *run) options(e effort, summary string) workflow.ActivityOptions {
 		StartToCloseTimeout:    e.try,
 		ScheduleToCloseTimeout: max(clock.Real(e.patience), time.Minute, 2*e.try),
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: max(clock.Real(e.interval), e.interval), BackoffCoefficient: 2, MaximumInterval: max(clock.Real(e.pause), e.pause),
+			InitialInterval: max(clock.Real(e.interval), e.interval), BackoffCoefficient: e.growth, MaximumInterval: max(clock.Real(e.pause), e.pause),
 			NonRetryableErrorTypes: []string{NotMine},
 		},
 		Summary: summary,

@@ -90,9 +90,10 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	p := startProviders(o.seed)
 	defer p.close()
 	g, err := build(ctx, o, p)
+	asks := true // some of it asks to be looked into
 	defer func() {
 		g.end()
-		if good && !o.keep {
+		if !asks && !o.keep {
 			_ = os.RemoveAll(o.dir)
 			return
 		}
@@ -140,7 +141,9 @@ func run(ctx context.Context, o options) (good bool, err error) {
 		return false, errors.Join(errors.New("the histories cannot be replayed"), err)
 	}
 	say("took %s", clock.Wall().Sub(began).Round(time.Second))
-	return r.print(), nil
+	good = r.print()
+	asks = !good || len(r.late) > 0
+	return good, nil
 }
 
 // say prints one line of the account.

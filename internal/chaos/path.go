@@ -35,6 +35,9 @@ type walk struct {
 // slack is how far the moments of the store, of Temporal and of the workflow may lie apart: a second of the wall, in virtual time.
 func (w *walk) slack() time.Duration { return w.r.virtual(time.Second) }
 
+// naps are how long an instance waits for what is on its way to it (workflows: eight naps from 250 ms on, each twice as long), a little less of it.
+const naps = time.Minute
+
 // surely reports whether a lies before b beyond slack; perhaps, whether it may.
 func (w *walk) surely(a, b time.Time) bool  { return a.Add(w.slack()).Before(b) }
 func (w *walk) perhaps(a, b time.Time) bool { return !w.surely(b, a) }
@@ -110,8 +113,12 @@ func (w *walk) waited(step journey.Step, p workflows.Passage, due time.Time) {
 	if g := w.goal(true); g != nil && w.surely(g.by, due) {
 		w.wrong("%s was waited out until %s, though the goal %s had come before", step.ID, due, g.id)
 	}
-	// It was over when it was due, however late that was noticed; an instance that came to it late was due later.
+	// It was over when it was due, however late that was noticed; an instance that came to it late was due later. What could not be brought for a
+	// minute is not waited for longer, and comes to the next step.
 	w.opened, w.behind = due, p.At
+	if p.At.After(due.Add(w.r.virtual(naps))) {
+		w.opened = due.Add(-w.r.virtual(w.r.bound))
+	}
 }
 
 // answered holds the way a wait_for went against the events that came.
@@ -146,6 +153,9 @@ func (w *walk) answered(step journey.Step, spec *journey.WaitFor, p workflows.Pa
 		}
 	}
 	w.opened, w.behind = p.At, p.At
+	if possible != nil {
+		w.opened = possible.from // it ended when that came
+	}
 	return spec.Arms[0].Then
 }
 
