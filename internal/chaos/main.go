@@ -29,7 +29,7 @@ type form struct {
 
 var (
 	shortForm = form{journeys: 1000, rounds: 3, scale: 240, spread: 70 * time.Second, turns: 1, drain: 2 * time.Minute, disk: 768 << 20}
-	longForm  = form{long: true, journeys: 10_000, rounds: 17, scale: 60, spread: 15 * time.Minute, turns: 8, drain: 10 * time.Minute, disk: 6 << 30}
+	longForm  = form{long: true, journeys: 10_000, rounds: 21, scale: 60, spread: 20 * time.Minute, turns: 8, drain: 10 * time.Minute, disk: 6 << 30}
 )
 
 // options of a run.
