@@ -158,7 +158,7 @@ func (p *Postgres) answers() error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for seen := false; ; {
-		if err = db.PingContext(ctx); err == nil {
+		if err = ping(ctx, db); err == nil {
 			return nil
 		}
 		_, missing := os.Stat(filepath.Join(p.data(), "postmaster.pid"))
@@ -172,6 +172,13 @@ func (p *Postgres) answers() error {
 		case <-tick.C:
 		}
 	}
+}
+
+// ping has a short time of its own: a call that the backends of a killed server still listen for, and nobody takes, would last as long as it may.
+func ping(ctx context.Context, db *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return db.PingContext(ctx)
 }
 
 // URL of one of its databases.
