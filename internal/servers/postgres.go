@@ -146,6 +146,9 @@ func (p *Postgres) launch(log *os.File) (err error) {
 	return c.Start()
 }
 
+// lockTime is how long a server may take, at the most, to write its lock file, which it does first of all. One that gave up at once has removed it again.
+const lockTime = 2 * time.Second
+
 // answers waits until the server answers, or has ended.
 func (p *Postgres) answers() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -157,12 +160,13 @@ func (p *Postgres) answers() error {
 	defer db.Close()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	began := clock.Wall()
 	for seen := false; ; {
 		if err = ping(ctx, db); err == nil {
 			return nil
 		}
 		_, missing := os.Stat(filepath.Join(p.data(), "postmaster.pid"))
-		if seen && missing != nil {
+		if missing != nil && (seen || clock.Wall().Sub(began) > lockTime) {
 			return fmt.Errorf("it has ended: %w", err)
 		}
 		seen = seen || missing == nil
