@@ -36,7 +36,6 @@ func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
 	if err := r.results(ctx, c, f); err != nil {
 		return err
 	}
-	r.latest()
 	for _, l := range r.late[:min(len(r.late), keptLate)] {
 		r.strange = append(r.strange, l.e)
 	}

@@ -22,14 +22,14 @@ type result struct {
 	sends      int // that the ledger says went out
 	lost       []string
 	duplicates []string
-	late       []late
-	unknowns   []string // unexplained
-	strange    []*enrolment
-	repeated   int // mails that came twice, as admitted
-	gaps       int // mails that did not come, as admitted
-	doubted    int // marketing mails that count as sent, of unknown fate
-	rejected   int // sends that the provider refused for good
-	ended      int // sends that were given up: their instance had ended, or gone elsewhere
+	late       []late       // the worst first
+	unknowns   []string     // unexplained
+	strange    []*enrolment // whose histories are kept
+	repeated   int          // mails that came twice, as admitted
+	gaps       int          // mails that did not come, as admitted
+	doubted    int          // marketing mails that count as sent, of unknown fate
+	rejected   int          // sends that the provider refused for good
+	ended      int          // sends that were given up: their instance had ended, or gone elsewhere
 	mails      int
 	worst      time.Duration
 	replayed   int
@@ -76,6 +76,7 @@ func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history
 	}
 	r.ledger()
 	r.providers()
+	slices.SortFunc(r.late, func(a, b late) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.row.key, b.row.key)) })
 	return r
 }
 
@@ -180,9 +181,8 @@ func (r *result) due(e *enrolment, row *ledgerRow, due time.Time) {
 	}
 }
 
-// latest are the lines of those that were late, the worst first.
+// latest are the lines of those that were late.
 func (r *result) latest() []string {
-	slices.SortFunc(r.late, func(a, b late) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.row.key, b.row.key)) })
 	var lines []string
 	for _, l := range r.late {
 		lines = append(lines, l.String())

@@ -149,12 +149,9 @@ func startTemporal(dir string, port int, file string, namespaces []string) (*chi
 	if len(namespaces) > 0 {
 		last = namespaces[len(namespaces)-1]
 	}
-	err = poll(patience, func() error {
-		if !p.Running() {
-			return errors.New("it has ended")
-		}
-		return knowsAttributes(p.address, last)
-	})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err = p.Await(ctx, 20*time.Millisecond, func(context.Context) error { return knowsAttributes(p.address, last) })
 	if err != nil {
 		p.Kill()
 		return nil, fmt.Errorf("%w; it said:\n%s", err, &p.out)

@@ -37,32 +37,20 @@ func TestReconcile(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := setup(t)
-			id := b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0]
-			list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id})
-			if err != nil {
-				t.Fatal(err)
-			}
-			e := list[0]
+			e := b.enters()
 			if c.claimed {
-				report := workflows.Report{Ref: workflows.Ref{Enrolment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, Seq: 1,
-					Parked: &workflows.Parked{Step: "main.1", Kind: "wait_for", Since: at}}
-				if err := b.store.Report(t.Context(), at, report); err != nil {
-					t.Fatal(err)
-				}
+				b.reports(e, workflows.Report{Parked: &workflows.Parked{Step: "main.1", Kind: "wait_for", Since: at}})
 			}
 			if info := c.run(e.ID); info != nil {
-				b.fake.runs[id] = info
+				b.fake.runs[e.WorkflowID] = info
 			}
 			report, err := b.relay.Reconcile(t.Context())
 			if err != nil || report.Checked != 1 {
 				t.Fatal(report, err)
 			}
-			list, err = b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := list[0].Outcome; got != c.outcome || (c.outcome != "") != (list[0].State == store.StateClosed) {
-				t.Errorf("state %s, outcome %q, want %q", list[0].State, got, c.outcome)
+			e = b.enrolment(e.WorkflowID)
+			if got := e.Outcome; got != c.outcome || (c.outcome != "") != (e.State == store.StateClosed) {
+				t.Errorf("state %s, outcome %q, want %q", e.State, got, c.outcome)
 			}
 			if (c.outcome != "") != (len(report.Closed) == 1) {
 				t.Errorf("reported %v", report.Closed)
@@ -74,26 +62,15 @@ func TestReconcile(t *testing.T) {
 // An enrolment that is closed by its own run between being listed and being looked up is none that the reconciler closed.
 func TestReconcileWhatEndsMeanwhile(t *testing.T) {
 	b := setup(t)
-	id := b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0]
-	list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := list[0]
-	b.fake.runs[id] = run(e.ID, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)
-	b.fake.asked = func(string) {
-		report := workflows.Report{Ref: workflows.Ref{Enrolment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, Seq: 1,
-			Ended: &workflows.Ended{Outcome: workflows.Goal, At: at}}
-		if err := b.store.Report(t.Context(), at, report); err != nil {
-			t.Error(err)
-		}
-	}
+	e := b.enters()
+	b.fake.runs[e.WorkflowID] = run(e.ID, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)
+	b.fake.asked = func(string) { b.reports(e, workflows.Report{Ended: &workflows.Ended{Outcome: workflows.Goal, At: at}}) }
 	report, err := b.relay.Reconcile(t.Context())
 	if err != nil || report.Checked != 1 || len(report.Closed) != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	if list, err = b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id}); err != nil || list[0].Outcome != workflows.Goal {
-		t.Errorf("%+v, %v", list, err)
+	if e = b.enrolment(e.WorkflowID); e.Outcome != workflows.Goal {
+		t.Errorf("%+v", e)
 	}
 }
 
@@ -114,19 +91,16 @@ func TestReconcileStrays(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := setup(t)
-			id := b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0]
-			list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: id})
-			if err != nil {
-				t.Fatal(err)
-			}
+			e := b.enters()
+			id := e.WorkflowID
 			if c.closed {
-				if _, err := b.store.CloseLost(t.Context(), at, list[0].ID, workflows.Failed, "lost"); err != nil {
+				if _, err := b.store.CloseLost(t.Context(), at, e.ID, workflows.Failed, "lost"); err != nil {
 					t.Fatal(err)
 				}
 			}
 			memo := c.memo
 			if memo == "" {
-				memo = list[0].ID
+				memo = e.ID
 			}
 			b.fake.runs["a first page"] = run("", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
 			b.fake.runs[id], b.fake.busy[id] = run(memo, c.status), c.busy

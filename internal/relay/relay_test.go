@@ -195,6 +195,31 @@ func (b *bundle) event(id, name string, properties map[string]any) store.Receipt
 	return got[0]
 }
 
+// enters is the enrolment of a customer who has just entered.
+func (b *bundle) enters() store.Enrolment {
+	b.t.Helper()
+	return b.enrolment(b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0])
+}
+
+// enrolment is the latest one at an address.
+func (b *bundle) enrolment(workflowID string) store.Enrolment {
+	b.t.Helper()
+	list, err := b.store.Enrolments(b.t.Context(), store.EnrolmentFilter{WorkflowID: workflowID})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return list[0]
+}
+
+// reports sends the first report of an enrolment's run.
+func (b *bundle) reports(e store.Enrolment, r workflows.Report) {
+	b.t.Helper()
+	r.Ref, r.Seq = workflows.Ref{Enrolment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, 1
+	if err := b.store.Report(b.t.Context(), at, r); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // play runs the relay until ok.
 func (b *bundle) play(what string, ok func() bool) {
 	b.t.Helper()
