@@ -33,7 +33,7 @@ func (b *bundle) call(spec journey.Call, answer workflows.CallResult, err error)
 	f := &fakeCaller{answer: answer, err: err}
 	b.activities.cfg.Call = f
 	return workflows.Call{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
-		Key: b.ref.Enrolment + "/rate/1", Step: "rate", Spec: spec}, f
+		Key: b.ref.Enrollment + "/rate/1", Step: "rate", Spec: spec}, f
 }
 
 func TestCallIsRendered(t *testing.T) {
@@ -116,7 +116,7 @@ func TestCallTemplatesThatFail(t *testing.T) {
 		"body.customer.list[1].of": {URL: "https://api.example.com/", JSON: map[string]any{"customer": map[string]any{"list": []any{"x", map[string]any{"of": bad}}}}},
 	} {
 		in, f := b.call(spec, workflows.CallResult{}, nil)
-		in.Key = b.ref.Enrolment + "/" + field
+		in.Key = b.ref.Enrollment + "/" + field
 		got, err := b.activities.Call(t.Context(), in)
 		if err != nil || !got.Failed || got.Status != 0 || !strings.HasPrefix(got.Reason, "TEMPLATE: "+field) || strings.Contains(got.Reason, "secret-ana") || len(f.got) != 0 {
 			t.Errorf("%s: %+v %v", field, got, err)

@@ -87,7 +87,7 @@ func TestEvaluateLocalTime(t *testing.T) {
 
 func TestAssign(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12, "address": map[string]any{"city": "Kyoto", "zip": "600"}})
-	in := workflows.Assign{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event}, Key: b.ref.Enrolment + "/set/1", Assign: []journey.Assignment{
+	in := workflows.Assign{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event}, Key: b.ref.Enrollment + "/set/1", Assign: []journey.Assignment{
 		{Target: "customer", Name: "points", Value: "customer.points + 1"},
 		{Target: "customer", Name: "double", Value: "customer.points * 2"},
 		{Target: "customer", Name: "address.city", Value: `"Nara"`},

@@ -34,7 +34,7 @@ func (b *bundle) publish(news, other string) (revision, foreign string) {
 // From the move on the store serves the instance by the new revision, which reads more of its entry; a repeat tells the same.
 func TestMove(t *testing.T) {
 	b := setup(t, nil)
-	if _, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil { // claims the enrolment
+	if _, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil { // claims the enrollment
 		t.Fatal(err)
 	}
 	to, foreign := b.publish(strings.Replace(newsJourney, "- wait: 1d", "- {id: rest, when: entry.plan == \"pro\", wait: 2d}", 1),
@@ -52,7 +52,7 @@ func TestMove(t *testing.T) {
 		if err := value.Get(&got); err != nil || !cmp.Equal(got.Entry, map[string]any{"plan": "pro"}) {
 			t.Errorf("%+v %v", got, err)
 		}
-		list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{Journey: "news"})
+		list, err := b.store.Enrollments(t.Context(), store.EnrollmentFilter{Journey: "news"})
 		if err != nil || list[0].Revision != to || list[0].Step != "rest" {
 			t.Errorf("%+v %v", list, err)
 		}

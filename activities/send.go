@@ -118,7 +118,7 @@ func (a *Activities) carryOut(ctx context.Context, in workflows.Send, held store
 			return a.settle(in, held, store.Settlement{Status: workflows.StatusRetry, Reason: "its time was over before it was rendered", Waits: true, Slot: held.Slot})
 		}
 		a.cfg.Logger.Warn("a message could not be rendered for a customer", zap.String("journey", in.Journey), zap.String("step", in.Step),
-			zap.String("workflow", in.Enrolment), zap.String("message", in.Spec.Message), zap.Error(err))
+			zap.String("workflow", in.Enrollment), zap.String("message", in.Spec.Message), zap.Error(err))
 		return a.settle(in, held, store.Settlement{Status: workflows.StatusFailed, Reason: ReasonTemplate + ": " + err.Error()})
 	}
 	if waits := a.turn(ctx, held, ch, fields); waits != nil {

@@ -104,7 +104,7 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := s.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: got[1].Entered[0]})
+	list, err := s.Enrollments(t.Context(), store.EnrollmentFilter{WorkflowID: got[1].Entered[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 	}
 	b.activities = New(Config{Store: s, Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
 		Links: link.Links{PublicURL: "https://tabi.example.com", Secret: []byte("0123456789abcdef")}})
-	b.ref = workflows.Ref{Enrolment: list[0].ID, Chain: "chain", Journey: "news", Revision: list[0].Revision, Customer: "ana"}
+	b.ref = workflows.Ref{Enrollment: list[0].ID, Chain: "chain", Journey: "news", Revision: list[0].Revision, Customer: "ana"}
 	return b
 }
 
@@ -122,12 +122,12 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 func (b *bundle) order(category string) workflows.Send {
 	spec := journey.Send{Message: "hello", Via: []string{"email", "push"}, Category: category,
 		Data: map[string]journey.Expr{"points": "customer.points", "missing": "customer.nothing"}}
-	return workflows.Send{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event, Event: b.event}, Key: b.ref.Enrolment + "/hello/1", Step: "hello", Visit: 1, Spec: spec}
+	return workflows.Send{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event, Event: b.event}, Key: b.ref.Enrollment + "/hello/1", Step: "hello", Visit: 1, Spec: spec}
 }
 
 func (b *bundle) contact() store.Contact {
 	b.t.Helper()
-	rows, err := b.store.Contacts(b.t.Context(), store.ContactFilter{Enrolment: b.ref.Enrolment})
+	rows, err := b.store.Contacts(b.t.Context(), store.ContactFilter{Enrollment: b.ref.Enrollment})
 	if err != nil || len(rows) != 1 {
 		b.t.Fatal(rows, err)
 	}
@@ -212,7 +212,7 @@ func TestSendTwiceIsSaidOnce(t *testing.T) {
 		t.Fatalf("the provider was called %d times", len(b.email.got))
 	}
 	m := b.email.got[0]
-	if m.Fields["subject"] != "Hello Ana12" || m.Address != "ana@example.com" || !strings.HasPrefix(m.Unsubscribe, "https://tabi.example.com/u/") || m.Key != b.ref.Enrolment+"/hello/1" {
+	if m.Fields["subject"] != "Hello Ana12" || m.Address != "ana@example.com" || !strings.HasPrefix(m.Unsubscribe, "https://tabi.example.com/u/") || m.Key != b.ref.Enrollment+"/hello/1" {
 		t.Errorf("%+v", m)
 	}
 }

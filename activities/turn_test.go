@@ -52,7 +52,7 @@ func TestSendWaitsForItsRate(t *testing.T) {
 		t.Fatal(got)
 	}
 	again := b.order(journey.Marketing)
-	again.Key, again.Visit, again.Spec.Via = b.ref.Enrolment+"/hello/2", 2, []string{"email"}
+	again.Key, again.Visit, again.Spec.Via = b.ref.Enrollment+"/hello/2", 2, []string{"email"}
 	first, err := b.activities.Send(t.Context(), again)
 	if err != nil || first.Status != workflows.StatusRetry || first.RetryAfter != time.Second || !strings.Contains(first.Reason, "rate") || len(b.email.got) != 1 {
 		t.Fatalf("%+v %v, %d calls", first, err, len(b.email.got))
@@ -92,7 +92,7 @@ func TestABusyProviderIsLeftAloneByAll(t *testing.T) {
 		t.Error("another process:", got, err)
 	}
 	other := b.order(journey.Marketing)
-	other.Key, other.Visit, other.Spec.Via = b.ref.Enrolment+"/hello/2", 2, []string{"email"}
+	other.Key, other.Visit, other.Spec.Via = b.ref.Enrollment+"/hello/2", 2, []string{"email"}
 	if got, err := b.activities.Send(t.Context(), other); err != nil || got.RetryAfter < time.Minute-time.Second || len(b.email.got) != 1 {
 		t.Fatalf("%+v %v, %d calls", got, err, len(b.email.got))
 	}

@@ -162,16 +162,16 @@ func TestDev(t *testing.T) {
 		}
 		return out + errs
 	}
-	enrolment := func() gateway.EnrolmentView {
+	enrollment := func() gateway.EnrollmentView {
 		t.Helper()
-		var list gateway.EnrolmentList
+		var list gateway.EnrollmentList
 		if err := json.Unmarshal([]byte(command(0, "list", "--customer", "ana", "-o", "json")), &list); err != nil {
 			t.Fatal(err)
 		}
-		if len(list.Enrolments) != 1 {
-			t.Fatalf("%d enrolments, want one", len(list.Enrolments))
+		if len(list.Enrollments) != 1 {
+			t.Fatalf("%d enrollments, want one", len(list.Enrollments))
 		}
-		return list.Enrolments[0]
+		return list.Enrollments[0]
 	}
 
 	if said := command(0, "event", "Signed Up", "--customer", "ana", "--id", "e1"); !strings.Contains(said, "entered: hello/ana") {
@@ -180,7 +180,7 @@ func TestDev(t *testing.T) {
 	if said := command(0, "event", "Signed Up", "--customer", "ana", "--id", "e1"); !strings.Contains(said, "taken before") {
 		t.Errorf("the same event again said %q", said)
 	}
-	eventually(t, "the instance waits", func() bool { return enrolment().Step == "pause" })
+	eventually(t, "the instance waits", func() bool { return enrollment().Step == "pause" })
 	said := ""
 	eventually(t, "the run answers", func() bool { // not while its worker does a task again, as on a slow machine
 		said = command(0, "status", "hello/ana")
@@ -209,11 +209,11 @@ func TestDev(t *testing.T) {
 		t.Errorf("start said %q", said)
 	}
 	command(0, "pause", "hello/ana")
-	eventually(t, "the instance is paused", func() bool { return enrolment().Paused })
+	eventually(t, "the instance is paused", func() bool { return enrollment().Paused })
 	command(0, "resume", "hello/ana")
-	eventually(t, "the instance goes on", func() bool { return !enrolment().Paused })
+	eventually(t, "the instance goes on", func() bool { return !enrollment().Paused })
 	command(0, "exit", "hello/ana", "--reason", "asked to")
-	eventually(t, "the instance has ended", func() bool { return enrolment().Outcome == "cancelled" })
+	eventually(t, "the instance has ended", func() bool { return enrollment().Outcome == "cancelled" })
 	if said := command(0, "event", "Door Opened", "--customer", "ana"); !strings.Contains(said, "nobody has entered a journey by it") {
 		t.Errorf("an event that nobody listens to said %q", said)
 	}

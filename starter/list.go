@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// page is how many enrolments are asked for at once.
+// page is how many enrollments are asked for at once.
 const page = 1000
 
 func listCommand() *cobra.Command {
@@ -41,7 +41,7 @@ func listCommand() *cobra.Command {
 			if aside {
 				return listAside(c, &r, limit, output)
 			}
-			all := gateway.EnrolmentList{Enrolments: []gateway.EnrolmentView{}}
+			all := gateway.EnrollmentList{Enrollments: []gateway.EnrollmentView{}}
 			for {
 				q := url.Values{}
 				for k, v := range map[string]string{"journey": journey, "customer": customer, "state": state, "outcome": outcome, "after": all.Next} {
@@ -49,23 +49,23 @@ func listCommand() *cobra.Command {
 						q.Set(k, v)
 					}
 				}
-				q.Set("limit", strconv.Itoa(min(page, limit-len(all.Enrolments))))
-				var got gateway.EnrolmentList
-				if err := r.call(c.Context(), "GET", gateway.AdminEnrolments+"?"+q.Encode(), nil, &got); err != nil {
+				q.Set("limit", strconv.Itoa(min(page, limit-len(all.Enrollments))))
+				var got gateway.EnrollmentList
+				if err := r.call(c.Context(), "GET", gateway.AdminEnrollments+"?"+q.Encode(), nil, &got); err != nil {
 					return err
 				}
-				all.Enrolments, all.Next = append(all.Enrolments, got.Enrolments...), got.Next
-				if got.Next == "" || len(all.Enrolments) >= limit {
+				all.Enrollments, all.Next = append(all.Enrollments, got.Enrollments...), got.Next
+				if got.Next == "" || len(all.Enrollments) >= limit {
 					break
 				}
 			}
 			return show(c, output, all, func(p *printer) {
-				if len(all.Enrolments) == 0 {
+				if len(all.Enrollments) == 0 {
 					p.line("nobody")
 					return
 				}
-				rows := make([]table.Row, len(all.Enrolments))
-				for i, e := range all.Enrolments {
+				rows := make([]table.Row, len(all.Enrollments))
+				for i, e := range all.Enrollments {
 					rows[i] = table.Row{e.WorkflowID, stateOf(e), e.Step, stamp(e.EnteredAt), until(e)}
 				}
 				p.table(table.Row{"WORKFLOW ID", "STATE", "STEP", "ENTERED (UTC)", "UNTIL (UTC)"}, rows)
@@ -88,15 +88,15 @@ func listCommand() *cobra.Command {
 }
 
 // until is when an open instance goes on by itself; a closed one waits for nothing any more.
-func until(e gateway.EnrolmentView) string {
+func until(e gateway.EnrollmentView) string {
 	if e.State == store.StateClosed {
 		return ""
 	}
 	return stamp(e.Until)
 }
 
-// stateOf says in a word or two how an enrolment is.
-func stateOf(e gateway.EnrolmentView) string {
+// stateOf says in a word or two how an enrollment is.
+func stateOf(e gateway.EnrollmentView) string {
 	s := e.State
 	if e.Outcome != "" {
 		s += ": " + e.Outcome

@@ -30,7 +30,7 @@ type migration struct {
 	progress *progress
 
 	warnings []string
-	waiting  map[string]gateway.MoveView // told to move, by enrolment, until they answer
+	waiting  map[string]gateway.MoveView // told to move, by enrollment, until they answer
 }
 
 // askPause is how long it is between two looks at what became of the orders.
@@ -146,7 +146,7 @@ func (m *migration) run(ctx context.Context, r *migrateReport) error {
 				r.Stayed = append(r.Stayed, one)
 				continue
 			}
-			m.waiting[one.Enrolment] = one
+			m.waiting[one.Enrollment] = one
 		}
 		r.Ordered = len(m.waiting)
 		m.progress.draw(min(float64(r.Ordered)/float64(max(total, 1)), 1), fmt.Sprintf("%d of %d told to move", r.Ordered, total))
@@ -200,7 +200,7 @@ func (m *migration) answers(ctx context.Context, r *migrateReport) error {
 	return nil
 }
 
-// look reads what became of the orders behind an enrolment, and gives up to where all is settled. An order that is gone is that of an instance which ended.
+// look reads what became of the orders behind an enrollment, and gives up to where all is settled. An order that is gone is that of an instance which ended.
 func (m *migration) look(ctx context.Context, behind string, r *migrateReport) (string, error) {
 	expected := slices.Sorted(maps.Keys(m.waiting))
 	settled, at := true, behind
@@ -214,21 +214,21 @@ func (m *migration) look(ctx context.Context, behind string, r *migrateReport) (
 			return behind, err
 		}
 		for _, one := range got.Moves {
-			expected = m.gone(expected, one.Enrolment, r)
-			_, mine := m.waiting[one.Enrolment]
+			expected = m.gone(expected, one.Enrollment, r)
+			_, mine := m.waiting[one.Enrollment]
 			switch {
 			case !mine:
 			case one.State == store.MoveDone:
 				r.Moved++
-				delete(m.waiting, one.Enrolment)
+				delete(m.waiting, one.Enrollment)
 			case one.State == store.MoveRefused:
 				r.Stayed = append(r.Stayed, one)
-				delete(m.waiting, one.Enrolment)
+				delete(m.waiting, one.Enrollment)
 			default:
 				settled = false
 			}
 			if settled {
-				behind = one.Enrolment
+				behind = one.Enrollment
 			}
 		}
 		if at = got.Next; at == "" {

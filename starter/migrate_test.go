@@ -49,7 +49,7 @@ func newMoveGateway(t *testing.T, customers ...string) (*moveGateway, string) {
 		orders: map[string]int{},
 	}
 	for i, c := range customers {
-		g.all = append(g.all, &gateway.MoveView{Enrolment: fmt.Sprintf("e%03d", i), WorkflowID: "nudge/" + c, Customer: c, From: g.from.Revision(), To: g.to.Revision(), Step: "reply"})
+		g.all = append(g.all, &gateway.MoveView{Enrollment: fmt.Sprintf("e%03d", i), WorkflowID: "nudge/" + c, Customer: c, From: g.from.Revision(), To: g.to.Revision(), Step: "reply"})
 	}
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
@@ -86,11 +86,11 @@ func (g *moveGateway) migrate(r *http.Request) gateway.MigratePage {
 	to, _ := journey.NewProgram(g.to)
 	var page gateway.MigratePage
 	for _, one := range g.all {
-		if one.Enrolment <= in.After || one.State == store.MoveDone || one.State == "ended" {
+		if one.Enrollment <= in.After || one.State == store.MoveDone || one.State == "ended" {
 			continue
 		}
 		if len(page.Instances) == in.Limit {
-			page.Next = page.Instances[in.Limit-1].Enrolment
+			page.Next = page.Instances[in.Limit-1].Enrollment
 			return page
 		}
 		said := *one
@@ -124,11 +124,11 @@ func (g *moveGateway) moves(r *http.Request) gateway.MovePage {
 				one.State = store.MoveDone
 			}
 		}
-		if one.Enrolment <= r.URL.Query().Get("after") || one.State == "" || one.State == "ended" {
+		if one.Enrollment <= r.URL.Query().Get("after") || one.State == "" || one.State == "ended" {
 			continue
 		}
 		if page.Moves = append(page.Moves, *one); len(page.Moves) == limit {
-			page.Next = one.Enrolment
+			page.Next = one.Enrollment
 			return page
 		}
 	}

@@ -71,7 +71,7 @@ func (v *statusView) ask(ctx context.Context, cfg *app.Config) error {
 		return err
 	}
 	defer tc.Close()
-	answer, err := tc.QueryWorkflow(ctx, v.Enrolment.WorkflowID, "", workflows.StateQuery)
+	answer, err := tc.QueryWorkflow(ctx, v.Enrollment.WorkflowID, "", workflows.StateQuery)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (v *statusView) ask(ctx context.Context, cfg *app.Config) error {
 	if err := answer.Get(&state); err != nil {
 		return err
 	}
-	if state.Enrolment != v.Enrolment.ID {
+	if state.Enrollment != v.Enrollment.ID {
 		return errors.New("another instance is at this workflow id now")
 	}
 	v.State = &state

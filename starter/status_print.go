@@ -17,7 +17,7 @@ import (
 
 // print tells people about an instance: where it is, or how it ended, then its story and what was said to the customer.
 func (v statusView) print(p *printer) {
-	e := v.Enrolment
+	e := v.Enrollment
 	p.line("%s: %s", e.WorkflowID, stateOf(e))
 	p.fact("customer", e.Customer)
 	p.fact("entered", utc(e.EnteredAt)+" by "+e.EntryName)
@@ -63,7 +63,7 @@ func (v statusView) print(p *printer) {
 
 // printPlace says where an open instance is. The run knows it best; the store's word is shown where the run does not answer.
 func (v statusView) printPlace(p *printer) {
-	e, now := v.Enrolment, workflows.View{}
+	e, now := v.Enrollment, workflows.View{}
 	if v.State != nil {
 		now = *v.State
 	} else {

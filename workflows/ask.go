@@ -11,7 +11,7 @@ import (
 
 // ref says on whose behalf an activity acts.
 func (r *run) ref() Ref {
-	return Ref{Enrolment: r.in.Enrolment, Chain: r.chain, Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Clock: r.in.Clock}
+	return Ref{Enrollment: r.in.Enrollment, Chain: r.chain, Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Clock: r.in.Clock}
 }
 
 // scene is what expressions and templates may see besides the customer. Properties stay behind: the store has the events.

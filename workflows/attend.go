@@ -75,7 +75,7 @@ func (r *run) recordStrays(ctx workflow.Context) error {
 	for {
 		r.drain(ctx)
 		i := 0
-		for i < len(r.st.Arrived) && r.st.Arrived[i].Enrolment != "" {
+		for i < len(r.st.Arrived) && r.st.Arrived[i].Enrollment != "" {
 			i++
 		}
 		if i == len(r.st.Arrived) {

@@ -31,20 +31,20 @@ const (
 	AttrRevision = "JourneyRevision"
 )
 
-// MemoEnrolment is the memo field that holds the enrolment id.
-const MemoEnrolment = "enrolment"
+// MemoEnrollment is the memo field that holds the enrollment id.
+const MemoEnrollment = "enrollment"
 
 // InterpreterVersion is the version of this interpreter that new instances start with.
 const InterpreterVersion = 4
 
-// Event is what the signal and the update `event` carry. Channels fill ID, Name, Time and Properties; Enrolment and
-// what follows are the relay's: an event without Enrolment is recorded in the store first and comes back by the relay.
+// Event is what the signal and the update `event` carry. Channels fill ID, Name, Time and Properties; Enrollment and
+// what follows are the relay's: an event without Enrollment is recorded in the store first and comes back by the relay.
 type Event struct {
 	ID         string         `json:"id"`
 	Name       string         `json:"name"`
 	Time       time.Time      `json:"time,omitzero"`
 	Properties map[string]any `json:"properties,omitempty"`
-	Enrolment  string         `json:"enrolment,omitempty"`
+	Enrollment string         `json:"enrollment,omitempty"`
 	// Received is when the store took it in, in virtual time; zero where that is not known.
 	Received time.Time `json:"received,omitzero"`
 	// Traits are the top-level traits this event changed, of those the journey listens to.
@@ -65,7 +65,7 @@ const (
 // Rejection types: typed application errors with which an update is refused for good; the relay counts them as delivered.
 const (
 	RejectDuplicate = "Duplicate" // the event was taken before
-	RejectStranger  = "Stranger"  // for another enrolment
+	RejectStranger  = "Stranger"  // for another enrollment
 	RejectInvalid   = "Invalid"   // no id, no name, unknown command or step
 	RejectEnded     = "Ended"
 )
@@ -85,7 +85,7 @@ type Command struct {
 // Input starts an instance.
 type Input struct {
 	Interpreter int            `json:"interpreter"`
-	Enrolment   string         `json:"enrolment"`
+	Enrollment  string         `json:"enrollment"`
 	Journey     string         `json:"journey"`
 	Revision    string         `json:"revision"`
 	Customer    string         `json:"customer"`

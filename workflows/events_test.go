@@ -15,11 +15,11 @@ func TestDuplicatesStrangersAndNonsense(t *testing.T) {
 	p.at(2*time.Hour, func() { p.update("e1 again", p.own("e1", "A", nil)) })
 	p.at(150*time.Minute, func() { p.env.SignalWorkflow(EventName, p.own("e1", "A", nil)) })
 	p.at(3*time.Hour, func() {
-		p.update("x1", Event{ID: "x1", Name: "A", Enrolment: "e-2"})
-		p.update("x2", Event{ID: "x2", Enrolment: "e-1"})
-		p.update("x3", Event{Name: "A", Enrolment: "e-1"})
-		p.update("x4", Event{ID: "x4", Name: Commanded, Enrolment: "e-1", Command: &Command{Kind: "dance"}})
-		p.env.SignalWorkflow(EventName, Event{ID: "x5", Name: "A", Enrolment: "e-2"})
+		p.update("x1", Event{ID: "x1", Name: "A", Enrollment: "e-2"})
+		p.update("x2", Event{ID: "x2", Enrollment: "e-1"})
+		p.update("x3", Event{Name: "A", Enrollment: "e-1"})
+		p.update("x4", Event{ID: "x4", Name: Commanded, Enrollment: "e-1", Command: &Command{Kind: "dance"}})
+		p.env.SignalWorkflow(EventName, Event{ID: "x5", Name: "A", Enrollment: "e-2"})
 		p.env.SignalWorkflow(EventName, "no event at all")
 		p.env.SignalWorkflow(EventName, []byte{0xff, 0xfe})
 		p.env.SignalWorkflow(EventName, nil)
@@ -185,7 +185,7 @@ func TestOrders(t *testing.T) {
 				p.at(time.Hour, func() {
 					for i, kind := range []string{PauseUpdate, ResumeUpdate} {
 						id := fmt.Sprint("c", i)
-						p.env.SignalWorkflowSkippingWorkflowTask(EventName, Event{ID: id, Name: Commanded, Enrolment: "e-1", Command: &Command{Kind: kind}})
+						p.env.SignalWorkflowSkippingWorkflowTask(EventName, Event{ID: id, Name: Commanded, Enrollment: "e-1", Command: &Command{Kind: kind}})
 					}
 					p.update("n", p.own("n", "Nothing", nil))
 				})

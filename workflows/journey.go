@@ -275,7 +275,7 @@ func (r *run) close(ctx workflow.Context) error {
 	return r.recordStrays(ctx)
 }
 
-// replaced reports whether err says that the enrolment is not this run's any more, and notes it.
+// replaced reports whether err says that the enrollment is not this run's any more, and notes it.
 func (r *run) replaced(err error) bool {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) && app.Type() == NotMine {
@@ -284,7 +284,7 @@ func (r *run) replaced(err error) bool {
 			r.st.Ended = &ended // by this very run, whose task was lost behind it
 			return true
 		}
-		r.st.Replaced = "its enrolment is closed, or belongs to another run: " + app.Message()
+		r.st.Replaced = "its enrollment is closed, or belongs to another run: " + app.Message()
 		return true
 	}
 	return false
@@ -306,5 +306,5 @@ func (r *run) key(step *journey.Step) string {
 	if r.midStep() && r.st.Parking.Key != "" {
 		return r.st.Parking.Key
 	}
-	return fmt.Sprintf("%s/%s/%d", r.in.Enrolment, step.ID, r.st.Visits[step.ID])
+	return fmt.Sprintf("%s/%s/%d", r.in.Enrollment, step.ID, r.st.Visits[step.ID])
 }

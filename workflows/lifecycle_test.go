@@ -253,7 +253,7 @@ func TestNotMineEndsAtOnceWithoutAWord(t *testing.T) {
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n  - {id: s, send: hello, via: email}\n"))
 	p.report = func(int, Report) error { return notMine() }
 	result := p.run()
-	if result.Outcome != "" || !strings.Contains(result.Reason, "enrolment") || p.tries != 1 || len(p.sends) > 0 {
+	if result.Outcome != "" || !strings.Contains(result.Reason, "enrollment") || p.tries != 1 || len(p.sends) > 0 {
 		t.Errorf("%+v after %d reports, %d sends", result, p.tries, len(p.sends))
 	}
 }

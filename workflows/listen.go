@@ -56,7 +56,7 @@ func (o order) take(ctx workflow.Context, c Command) error {
 	if c.Kind == SkipUpdate { // what is meant is the step it is at now
 		c.Target = o.run.st.Cursor
 	}
-	o.run.st.Arrived = append(o.run.st.Arrived, Event{Name: Commanded, Enrolment: o.run.in.Enrolment, Command: &c})
+	o.run.st.Arrived = append(o.run.st.Arrived, Event{Name: Commanded, Enrollment: o.run.in.Enrollment, Command: &c})
 	return nil
 }
 
@@ -75,13 +75,13 @@ func (r *run) validateEvent(e Event) error {
 	switch {
 	case e.ID == "" || e.Name == "":
 		return reject(RejectInvalid, `an event needs "id" and "name"`)
-	case e.Enrolment != "" && e.Enrolment != r.in.Enrolment:
-		return reject(RejectStranger, "the event is for another enrolment")
+	case e.Enrollment != "" && e.Enrollment != r.in.Enrollment:
+		return reject(RejectStranger, "the event is for another enrollment")
 	case r.st.Ended != nil || r.st.Replaced != "":
 		return reject(RejectEnded, "the instance has ended")
 	case r.st.saw(e.ID):
 		return reject(RejectDuplicate, fmt.Sprintf("event %q was taken before", e.ID))
-	case e.Command != nil && e.Enrolment != "":
+	case e.Command != nil && e.Enrollment != "":
 		return r.validateCommand(*e.Command)
 	}
 	return nil
@@ -92,7 +92,7 @@ func (r *run) validateCommand(c Command) error {
 	paused := r.st.Paused
 	for _, e := range r.st.Arrived {
 		switch {
-		case e.Command == nil || e.Enrolment == "":
+		case e.Command == nil || e.Enrollment == "":
 		case e.Command.Kind == PauseUpdate:
 			paused = true
 		case e.Command.Kind == ResumeUpdate:
@@ -167,7 +167,7 @@ func (r *run) drain(ctx workflow.Context) {
 		err := r.validateEvent(e)
 		var app *temporal.ApplicationError
 		refused := errors.As(err, &app)
-		late := refused && app.Type() == RejectEnded && e.Enrolment == ""
+		late := refused && app.Type() == RejectEnded && e.Enrollment == ""
 		stays := refused && app.Type() == RejectInvalid && e.ID != "" && e.Command != nil && e.Command.Kind == MigrateOrder // the store is told why
 		if err != nil && !late && !stays {
 			workflow.GetLogger(ctx).Debug("signal dropped", "event", e.ID, "reason", err)

@@ -120,7 +120,7 @@ func (s *Snapshot) unread(asked []string) []string {
 
 // projected reports whether the event came by the relay, with those properties that a revision reads.
 func (e Event) projected() bool {
-	return e.Enrolment != "" && e.Command == nil && e.Handoff == "" && e.Name != IntentChanged
+	return e.Enrollment != "" && e.Command == nil && e.Handoff == "" && e.Name != IntentChanged
 }
 
 // move makes the state one of another revision: names of steps are the new ones, properties are as it reads them, and it stands at step.

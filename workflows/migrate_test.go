@@ -24,7 +24,7 @@ func (p *play) to(source string, renamed map[string]string) Event {
 		p.t.Fatal(err)
 	}
 	p.next = prog
-	return Event{ID: "m1", Name: Commanded, Enrolment: p.in.Enrolment,
+	return Event{ID: "m1", Name: Commanded, Enrollment: p.in.Enrollment,
 		Command: &Command{Kind: MigrateOrder, By: "mia", Revision: prog.Revision(), Definition: packed, Renamed: renamed}}
 }
 
@@ -332,13 +332,13 @@ func TestMigrateThatTheStoreRefusesEndsNobody(t *testing.T) {
 	}
 }
 
-func TestMigrateOfAClosedEnrolmentEndsWithoutAWord(t *testing.T) {
+func TestMigrateOfAClosedEnrollmentEndsWithoutAWord(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
 	p.moved = func(int, Move) error { return notMine() }
 	p.moveTo(time.Hour, order)
-	if result := p.run(); result.Outcome != "" || !strings.Contains(result.Reason, "enrolment") {
+	if result := p.run(); result.Outcome != "" || !strings.Contains(result.Reason, "enrollment") {
 		t.Errorf("%+v", result)
 	}
 }

@@ -187,7 +187,7 @@ func (r *run) stirred() bool {
 		return len(r.st.Arrived) > 0
 	}
 	for _, e := range r.st.Arrived { // paused: orders and what the store does not know yet
-		if e.Command != nil || e.Enrolment == "" {
+		if e.Command != nil || e.Enrollment == "" {
 			return true
 		}
 	}

@@ -85,7 +85,7 @@ func playOf(t testing.TB, w *world, in *Input, start time.Time) *play {
 		t.Fatal(err)
 	}
 	p.in = Input{
-		Interpreter: InterpreterVersion, Enrolment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
+		Interpreter: InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
 		EnteredAt: testStart, EntryEvent: "entry-1", EntryName: "Start", Entry: map[string]any{"cart_id": "k1", "total": 120.0},
 	}
 	return p
@@ -123,7 +123,7 @@ func rejection(err error) string {
 
 // own is an event for this instance.
 func (p *play) own(id, name string, properties map[string]any) Event {
-	return Event{ID: id, Name: name, Properties: properties, Enrolment: p.in.Enrolment}
+	return Event{ID: id, Name: name, Properties: properties, Enrollment: p.in.Enrollment}
 }
 
 // event comes at a moment, by the relay.
@@ -141,7 +141,7 @@ func (p *play) order(d time.Duration, kind string, c Command) {
 // resolve is the word of an agent.
 func (p *play) resolve(d time.Duration, id, handoff, outcome string) {
 	p.at(d, func() {
-		p.update(id, Event{ID: id, Name: HandoffResolved, Enrolment: p.in.Enrolment, Handoff: p.in.Enrolment + "/" + handoff,
+		p.update(id, Event{ID: id, Name: HandoffResolved, Enrollment: p.in.Enrollment, Handoff: p.in.Enrollment + "/" + handoff,
 			Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
 	})
 }

@@ -25,17 +25,17 @@ const (
 	ReplyActivity    = "reply"    // Reply → ReplyResult (local)
 )
 
-// NotMine is the type of the application error by which the store tells a run that its enrolment is closed or belongs to another chain: the run ends at once.
+// NotMine is the type of the application error by which the store tells a run that its enrollment is closed or belongs to another chain: the run ends at once.
 const NotMine = "NotMine"
 
-// Ref says on whose behalf an activity acts. The first activity of a chain claims the enrolment.
+// Ref says on whose behalf an activity acts. The first activity of a chain claims the enrollment.
 type Ref struct {
-	Enrolment string        `json:"enrolment"`
-	Chain     string        `json:"chain"` // first run id of the chain
-	Journey   string        `json:"journey"`
-	Revision  string        `json:"revision"`
-	Customer  string        `json:"customer"`
-	Clock     journey.Clock `json:"clock,omitzero"`
+	Enrollment string        `json:"enrollment"`
+	Chain      string        `json:"chain"` // first run id of the chain
+	Journey    string        `json:"journey"`
+	Revision   string        `json:"revision"`
+	Customer   string        `json:"customer"`
+	Clock      journey.Clock `json:"clock,omitzero"`
 }
 
 // Passage is a step that was passed.
@@ -77,7 +77,7 @@ type Report struct {
 	Seq    int       `json:"seq"` // from 1, rising within the chain: a repeat changes nothing
 	Passed []Passage `json:"passed,omitempty"`
 	Parked *Parked   `json:"parked,omitempty"`
-	Key    string    `json:"key,omitempty"` // of the visit it is parked at, where the world knows the visit by one: enrolment/step/visit
+	Key    string    `json:"key,omitempty"` // of the visit it is parked at, where the world knows the visit by one: enrollment/step/visit
 	Ended  *Ended    `json:"ended,omitempty"`
 }
 
@@ -128,7 +128,7 @@ type EvaluateResult struct {
 type Assign struct {
 	Ref
 	Scene
-	Key    string               `json:"key"` // enrolment/step/visit: a repeat changes nothing
+	Key    string               `json:"key"` // enrollment/step/visit: a repeat changes nothing
 	Assign []journey.Assignment `json:"assign"`
 }
 
@@ -136,7 +136,7 @@ type Assign struct {
 type Send struct {
 	Ref
 	Scene
-	Key   string       `json:"key"` // enrolment/step/visit
+	Key   string       `json:"key"` // enrollment/step/visit
 	Step  string       `json:"step"`
 	Visit int          `json:"visit"`
 	Spec  journey.Send `json:"spec"`
@@ -177,7 +177,7 @@ type SendResult struct {
 type Decide struct {
 	Ref
 	Scene
-	Key   string         `json:"key"` // enrolment/step/visit
+	Key   string         `json:"key"` // enrollment/step/visit
 	Step  string         `json:"step"`
 	Visit int            `json:"visit"`
 	Spec  journey.Decide `json:"spec"`
@@ -223,7 +223,7 @@ type ReplyResult struct {
 	Text       string  `json:"text,omitempty"`
 }
 
-// OpenHandoff puts the customer before a queue. ID is enrolment/step/visit.
+// OpenHandoff puts the customer before a queue. ID is enrollment/step/visit.
 type OpenHandoff struct {
 	Ref
 	Scene
@@ -261,7 +261,7 @@ type Record struct {
 type Emit struct {
 	Ref
 	Scene
-	Key  string       `json:"key"` // enrolment/step/visit
+	Key  string       `json:"key"` // enrollment/step/visit
 	Spec journey.Emit `json:"spec"`
 }
 
@@ -269,7 +269,7 @@ type Emit struct {
 type Call struct {
 	Ref
 	Scene
-	Key  string       `json:"key"` // enrolment/step/visit: goes out as Idempotency-Key
+	Key  string       `json:"key"` // enrollment/step/visit: goes out as Idempotency-Key
 	Step string       `json:"step"`
 	Spec journey.Call `json:"spec"`
 	// Reads are the fields of the response's body that the journey's expressions name ("*": all); the rest stays in the store, for templates.

@@ -45,7 +45,7 @@ func script(t *rapid.T, source string, steps int) []happening {
 		case 4, 5:
 			outcome := rapid.SampledFrom([]string{"refunded", "done"}).Draw(t, "outcome")
 			add(at, func(p *play) {
-				p.update(id, Event{ID: id, Name: HandoffResolved, Enrolment: p.in.Enrolment, Handoff: p.in.Enrolment + "/" + step + "/1",
+				p.update(id, Event{ID: id, Name: HandoffResolved, Enrollment: p.in.Enrollment, Handoff: p.in.Enrollment + "/" + step + "/1",
 					Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
 			})
 		case 6, 7:
@@ -94,7 +94,7 @@ func (p *play) migrates(id, source string, renamed map[string]string, signal boo
 	p.mu.Lock()
 	p.next = next
 	p.mu.Unlock()
-	e := Event{ID: id, Name: Commanded, Enrolment: p.in.Enrolment, Command: &Command{Kind: MigrateOrder, Revision: next.Revision(), Definition: packed, Renamed: renamed}}
+	e := Event{ID: id, Name: Commanded, Enrollment: p.in.Enrollment, Command: &Command{Kind: MigrateOrder, Revision: next.Revision(), Definition: packed, Renamed: renamed}}
 	if signal {
 		p.env.SignalWorkflow(EventName, e)
 		return

@@ -46,13 +46,13 @@ type session struct {
 
 func (s *session) event(name string, properties map[string]any) {
 	s.events++
-	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: name, Properties: properties, Enrolment: s.in.Enrolment})
+	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: name, Properties: properties, Enrollment: s.in.Enrollment})
 }
 
 func (s *session) resolve(step, outcome string) {
 	s.events++
-	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: HandoffResolved, Enrolment: s.in.Enrolment,
-		Handoff: s.in.Enrolment + "/" + step + "/1", Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
+	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: HandoffResolved, Enrollment: s.in.Enrollment,
+		Handoff: s.in.Enrollment + "/" + step + "/1", Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
 }
 
 func (s *session) update(name string, arg any) {
@@ -79,7 +79,7 @@ func (s *session) migrate(source string, renamed map[string]string) {
 	s.world.next = next
 	s.world.mu.Unlock()
 	s.events++
-	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: Commanded, Enrolment: s.in.Enrolment,
+	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: Commanded, Enrollment: s.in.Enrollment,
 		Command: &Command{Kind: MigrateOrder, By: "mia", Revision: next.Revision(), Definition: packed, Renamed: renamed}})
 }
 
@@ -129,7 +129,7 @@ func shapes() []shape {
 			}
 		}}},
 		{name: "woken-late", source: journeyOf("  - {id: w, wait: 1h}\n  - {id: f, wait_for: {event: A}, timeout: 9d}\n"), do: []func(*session){func(s *session) {
-			s.update(EventName, Event{ID: "ev-1", Name: "A", Enrolment: s.in.Enrolment, Received: s.in.EnteredAt.AddDate(1, 0, 0)}) // behind the moment the wait was due
+			s.update(EventName, Event{ID: "ev-1", Name: "A", Enrollment: s.in.Enrollment, Received: s.in.EnteredAt.AddDate(1, 0, 0)}) // behind the moment the wait was due
 		}}},
 		{name: "clock-wait", source: journeyOf("  - {id: w, wait: {until: \"09:00\", days: [mon, tue, fri], timezone: Asia/Tokyo}}\n")},
 		{name: "emit", source: journeyOf("  - {id: e, emit: Ping, properties: {n: 1}}\n  - {id: w, wait: 1h}\n")},
@@ -236,7 +236,7 @@ func (s shape) record(t *testing.T, c client.Client) {
 	}
 	defer serving.Stop()
 	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: Input{
-		Interpreter: InterpreterVersion, Enrolment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
+		Interpreter: InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
 		Clock: w.clock, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
 		Entry: map[string]any{"cart_id": "k1", "total": 120.0, "order_id": "o1", "campaign_id": "c1", "trip_id": "t1", "flight": "f1", "departs": "2998-01-01T00:00:00Z", "end": now.Add(96 * time.Hour).UTC().Format(time.RFC3339)},
 	}}
@@ -254,7 +254,7 @@ func (s shape) record(t *testing.T, c client.Client) {
 		do(one)
 	}
 	if s.name == "stray-signal" {
-		one.update(EventName, Event{ID: "s1", Name: "Bought", Enrolment: "e-1"})
+		one.update(EventName, Event{ID: "s1", Name: "Bought", Enrollment: "e-1"})
 	}
 	first := run.GetRunID() // Get goes on to the last of the chain
 	err = run.Get(ctx, nil)

@@ -219,7 +219,7 @@ func TestRerouteIsRememberedOverRevisions(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.next = next.prog
-	p.moveTo(2*time.Hour, Event{ID: "m1", Name: Commanded, Enrolment: "e-1", Command: &Command{Kind: MigrateOrder, Revision: next.prog.Revision(), Definition: packed}})
+	p.moveTo(2*time.Hour, Event{ID: "m1", Name: Commanded, Enrollment: "e-1", Command: &Command{Kind: MigrateOrder, Revision: next.prog.Revision(), Definition: packed}})
 	n := p.renewed()
 	n.event(time.Hour, "e2", "Failed", nil)
 	n.event(2*time.Hour, "e3", "Lost", nil)

@@ -107,7 +107,7 @@ func (s *Snapshot) saw(id string) bool {
 		return true
 	}
 	for _, e := range s.Arrived {
-		if e.ID == id && e.Enrolment != "" {
+		if e.ID == id && e.Enrollment != "" {
 			return true
 		}
 	}

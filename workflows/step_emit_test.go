@@ -41,7 +41,7 @@ func TestEmitIsRepeatedUntilTheStoreIsBack(t *testing.T) {
 	}
 }
 
-func TestEmitOfAClosedEnrolment(t *testing.T) {
+func TestEmitOfAClosedEnrollment(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: e, emit: Ping}\n"))
 	p.refuseEmit = func(int) error { return notMine() }

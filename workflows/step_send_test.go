@@ -101,7 +101,7 @@ func TestSend(t *testing.T) {
 			play: func(p *play) {
 				p.order(time.Minute, SkipUpdate+"x", Command{}) // no such update: refused
 				p.at(time.Hour, func() {
-					p.update("c1", Event{ID: "c1", Name: Commanded, Enrolment: p.in.Enrolment, Command: &Command{Kind: ResumeUpdate}})
+					p.update("c1", Event{ID: "c1", Name: Commanded, Enrollment: p.in.Enrollment, Command: &Command{Kind: ResumeUpdate}})
 				})
 			},
 			outcome: "done", account: []string{"send hello (s/1)", "send hello (s/1)"}, passed: []string{"s@1h: sent", "done@1h: done"},

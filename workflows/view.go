@@ -15,7 +15,7 @@ type View struct {
 	Journey    string         `json:"journey"`
 	Revision   string         `json:"revision"`
 	Customer   string         `json:"customer"`
-	Enrolment  string         `json:"enrolment"`
+	Enrollment string         `json:"enrollment"`
 	Step       string         `json:"step,omitempty"`
 	Kind       string         `json:"kind,omitempty"`
 	Since      time.Time      `json:"since,omitzero"`    // virtual
@@ -36,7 +36,7 @@ type View struct {
 // view is where the instance is.
 func (r *run) view() (View, error) {
 	v := View{
-		Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Enrolment: r.in.Enrolment,
+		Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Enrollment: r.in.Enrollment,
 		Step: r.st.Cursor, WaitingFor: []string{}, Paused: r.st.Paused, Holdout: r.in.Holdout,
 		Deadline: r.st.Deadline, EnteredAt: r.in.EnteredAt, EntryEvent: r.in.EntryName, Steps: r.st.Count, Vars: r.st.Vars, Story: r.st.Trail,
 	}

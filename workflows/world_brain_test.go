@@ -79,7 +79,7 @@ func (w *world) doDecide(_ context.Context, in Decide) (DecideResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.decided = append(w.decided, in)
-	w.note("decide %s (%s)", in.Spec.Group, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+	w.note("decide %s (%s)", in.Spec.Group, strings.TrimPrefix(in.Key, in.Enrollment+"/"))
 	if w.decide != nil {
 		return w.decide(len(w.decided), in)
 	}

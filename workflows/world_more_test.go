@@ -46,7 +46,7 @@ func (w *world) doEmit(_ context.Context, in Emit) error {
 			return err
 		}
 	}
-	w.note("emit %s (%s)", in.Spec.Event, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+	w.note("emit %s (%s)", in.Spec.Event, strings.TrimPrefix(in.Key, in.Enrollment+"/"))
 	if w.emitted != nil {
 		w.emitted(in)
 	}
@@ -58,7 +58,7 @@ func (w *world) doCall(ctx context.Context, in Call) (CallResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls = append(w.calls, in)
-	w.note("call %s (%s)", in.Spec.URL, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+	w.note("call %s (%s)", in.Spec.URL, strings.TrimPrefix(in.Key, in.Enrollment+"/"))
 	if w.call != nil {
 		return w.call(n, in)
 	}

@@ -162,7 +162,7 @@ func (w *world) doAssign(_ context.Context, in Assign) error {
 		if err == nil {
 			w.customer = with(w.customer, strings.Split(a.Name, "."), value)
 		}
-		w.note("assign %s.%s=%v (%s)", a.Target, a.Name, value, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+		w.note("assign %s.%s=%v (%s)", a.Target, a.Name, value, strings.TrimPrefix(in.Key, in.Enrollment+"/"))
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (w *world) doSend(_ context.Context, in Send) (SendResult, error) {
 		return SendResult{Status: StatusFailed, Reason: in.GiveUp}, nil
 	}
 	w.sends = append(w.sends, in)
-	w.note("send %s (%s)", in.Spec.Message, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+	w.note("send %s (%s)", in.Spec.Message, strings.TrimPrefix(in.Key, in.Enrollment+"/"))
 	if w.send != nil {
 		return w.send(len(w.sends), in)
 	}
@@ -185,7 +185,7 @@ func (w *world) doSend(_ context.Context, in Send) (SendResult, error) {
 func (w *world) doDeliver(ctx context.Context, in Send) (SendResult, error) {
 	n := int(activity.GetInfo(ctx).Attempt)
 	w.mu.Lock()
-	w.note("deliver %s (%s)", in.Spec.Message, strings.TrimPrefix(in.Key, in.Enrolment+"/"))
+	w.note("deliver %s (%s)", in.Spec.Message, strings.TrimPrefix(in.Key, in.Enrollment+"/"))
 	answer := w.deliver
 	w.mu.Unlock()
 	if w.block != nil {
@@ -201,14 +201,14 @@ func (w *world) doHandoff(_ context.Context, in OpenHandoff) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.opened = append(w.opened, in)
-	w.note("open %s (%s)", in.Spec.Queue, strings.TrimPrefix(in.ID, in.Enrolment+"/"))
+	w.note("open %s (%s)", in.Spec.Queue, strings.TrimPrefix(in.ID, in.Enrollment+"/"))
 	return nil
 }
 
 func (w *world) doWithdraw(_ context.Context, in WithdrawHandoff) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.note("withdraw (%s): %s", strings.TrimPrefix(in.ID, in.Enrolment+"/"), in.Reason)
+	w.note("withdraw (%s): %s", strings.TrimPrefix(in.ID, in.Enrollment+"/"), in.Reason)
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 
 // order is the input of a journey that is written by hand.
 type order struct {
-	Enrolment  string
+	Enrollment string
 	Journey    string
 	Revision   string
 	Customer   string
@@ -62,10 +62,10 @@ type duties struct {
 }
 
 func (o order) ref(run string) workflows.Ref {
-	return workflows.Ref{Enrolment: o.Enrolment, Chain: run, Journey: o.Journey, Revision: o.Revision, Customer: o.Customer}
+	return workflows.Ref{Enrollment: o.Enrollment, Chain: run, Journey: o.Journey, Revision: o.Revision, Customer: o.Customer}
 }
 
-// Claim makes the enrolment this run's, and tells where it waits.
+// Claim makes the enrollment this run's, and tells where it waits.
 func (d *duties) Claim(ctx context.Context, o order, run string) error {
 	now := clock.Wall()
 	return d.world.Report(ctx, workflows.Report{Ref: o.ref(run), Seq: 1,
@@ -83,7 +83,7 @@ func (d *duties) Send(ctx context.Context, m message) (string, error) {
 		scene.StepEvents = map[string]string{"answer": m.AnswerID}
 	}
 	result, err := d.world.Send(ctx, workflows.Send{
-		Ref: m.Order.ref(m.Run), Scene: scene, Key: m.Order.Enrolment + "/" + m.Step + "/1", Step: m.Step, Visit: 1,
+		Ref: m.Order.ref(m.Run), Scene: scene, Key: m.Order.Enrollment + "/" + m.Step + "/1", Step: m.Step, Visit: 1,
 		Spec: journey.Send{Message: m.Name, Via: []string{m.Via}},
 	})
 	if err == nil && result.Status == workflows.StatusRetry {

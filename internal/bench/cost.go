@@ -32,7 +32,7 @@ func costPart(ctx context.Context, b *bench, s *server, out *section) error {
 	var runs []costRun
 	for _, shape := range shapes {
 		for _, v := range all {
-			entrants, err := w.enrol(ctx, 1, shape.events...)
+			entrants, err := w.enroll(ctx, 1, shape.events...)
 			if err != nil {
 				return fmt.Errorf("%s: %w", shape.name, err)
 			}

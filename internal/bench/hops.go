@@ -112,7 +112,7 @@ func (h *hops) bareHop(ctx context.Context, n int) (*way, error) {
 	start := h.w.startByHand(queue, false)
 	v := &way{name: "bare hop", customers: h.w.customers(n)}
 	at := func(customer string) instance {
-		return instance{enrolment: store.Enrolment{ID: customer, WorkflowID: "bare/" + customer, Journey: "hop", Customer: customer}}
+		return instance{enrollment: store.Enrollment{ID: customer, WorkflowID: "bare/" + customer, Journey: "hop", Customer: customer}}
 	}
 	v.send = func(ctx context.Context, customer string) error {
 		h.accepted(customer)

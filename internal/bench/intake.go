@@ -23,9 +23,9 @@ const (
 type incoming struct {
 	id, customer, name string
 	properties         map[string]any
-	enters             bool // it opens an enrolment; else, if it is heard, an instance that is open hears it
+	enters             bool // it opens an enrollment; else, if it is heard, an instance that is open hears it
 	heard              bool
-	hears              string // enrolment that hears it, for the plain side
+	hears              string // enrollment that hears it, for the plain side
 	seq                int64  // of its delivery
 }
 

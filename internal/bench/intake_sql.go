@@ -15,7 +15,7 @@ import (
 )
 
 // openSQL makes a database with tabi's schema and customers, to be written by plain SQL: the fastest that is known for each engine. whole writes all rows that
-// tabi writes for an event: its customer's lock, the event, and where it is heard the enrolment and the delivery; else the event alone.
+// tabi writes for an event: its customer's lock, the event, and where it is heard the enrollment and the delivery; else the event alone.
 func openSQL(ctx context.Context, s *server, name string, ids []string, whole bool) (taker, error) {
 	url, err := s.database(name)
 	if err != nil {
@@ -75,10 +75,10 @@ const (
 	// Arrays let one prepared statement insert any number of rows.
 	insertEvents = `insert into events (id, customer, name, at, received_at, n, properties, source, depth)
 		select unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), $5::bigint, $5::bigint, 1, unnest($4::text[]), 'http', 0`
-	insertEnrolment = `insert into enrolments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, tail, queued_at)
+	insertEnrollment = `insert into enrollments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, tail, queued_at)
 		values ($1, $1, 'answered', '0123456789ab', $2, '', $3, 'Bench Started', 0, $4, 'open', 0, 1, $4)`
-	queueMore      = `update enrolments set tail = $2 where id = $1`
-	insertDelivery = `insert into deliveries (enrolment, seq, kind, event, body, at) values ($1, $2, $3, $4, '', $5)`
+	queueMore      = `update enrollments set tail = $2 where id = $1`
+	insertDelivery = `insert into deliveries (enrollment, seq, kind, event, body, at) values ($1, $2, $3, $4, '', $5)`
 )
 
 // plainPostgres has a connection for every client, and sends each transaction in one piece where the protocol lets it. Events of a batch go by COPY.
@@ -97,7 +97,7 @@ func (p *plainPostgres) close() error {
 // rest queues what an event causes besides itself.
 func (p *plainPostgres) rest(b *pgx.Batch, c columns, now int64) {
 	for _, e := range c.enters {
-		b.Queue(insertEnrolment, e.hears, e.customer, e.id, now)
+		b.Queue(insertEnrollment, e.hears, e.customer, e.id, now)
 	}
 	for _, e := range c.queued {
 		kind := "start"
@@ -183,7 +183,7 @@ func openPlainSQLite(ctx context.Context, path string, whole bool) (taker, error
 			return nil, err
 		}
 	}
-	for _, text := range []string{insertEnrolment, queueMore, insertDelivery} {
+	for _, text := range []string{insertEnrollment, queueMore, insertDelivery} {
 		if p.one[text], err = db.PrepareContext(ctx, text); err != nil {
 			return nil, err
 		}
@@ -217,7 +217,7 @@ func (p *plainSQLite) batch(ctx context.Context, _ int, events []incoming) error
 		for _, e := range c.queued {
 			kind := "start"
 			if e.enters {
-				_, err = tx.StmtContext(ctx, p.one[insertEnrolment]).ExecContext(ctx, e.hears, e.customer, e.id, now)
+				_, err = tx.StmtContext(ctx, p.one[insertEnrollment]).ExecContext(ctx, e.hears, e.customer, e.id, now)
 			} else {
 				kind = "event"
 				_, err = tx.StmtContext(ctx, p.one[queueMore]).ExecContext(ctx, e.hears, e.seq)

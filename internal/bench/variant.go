@@ -17,11 +17,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// instance is an enrolment, and what is to be brought to its run.
+// instance is an enrollment, and what is to be brought to its run.
 type instance struct {
-	enrolment store.Enrolment
-	start     *workflows.Input
-	events    []workflows.Event
+	enrollment store.Enrollment
+	start      *workflows.Input
+	events     []workflows.Event
 }
 
 // variant is a way of running the journeys: tabi, or one of those that are written by hand.
@@ -89,7 +89,7 @@ func (d *dutiesOf) register(k worker.Worker, journeys map[string]any) {
 // startTabi starts as the relay does.
 func (w *world) startTabi(queue string) func(context.Context, instance) (client.WorkflowRun, error) {
 	return func(ctx context.Context, in instance) (client.WorkflowRun, error) {
-		options := relay.StartOptions(in.enrolment)
+		options := relay.StartOptions(in.enrollment)
 		options.TaskQueue = queue
 		return w.temporal.ExecuteWorkflow(ctx, options, workflows.JourneyType, in.start)
 	}
@@ -98,12 +98,12 @@ func (w *world) startTabi(queue string) func(context.Context, instance) (client.
 func (w *world) startByHand(queue string, duties bool) func(context.Context, instance) (client.WorkflowRun, error) {
 	return func(ctx context.Context, in instance) (client.WorkflowRun, error) {
 		return w.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-			ID: in.enrolment.WorkflowID, TaskQueue: queue,
+			ID: in.enrollment.WorkflowID, TaskQueue: queue,
 			WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 			WorkflowExecutionErrorWhenAlreadyStarted: true,
-		}, in.enrolment.Journey, order{
-			Enrolment: in.enrolment.ID, Journey: in.enrolment.Journey, Revision: in.enrolment.Revision,
-			Customer: in.enrolment.Customer, EntryEvent: in.enrolment.EntryEvent, Duties: duties,
+		}, in.enrollment.Journey, order{
+			Enrollment: in.enrollment.ID, Journey: in.enrollment.Journey, Revision: in.enrollment.Revision,
+			Customer: in.enrollment.Customer, EntryEvent: in.enrollment.EntryEvent, Duties: duties,
 		})
 	}
 }
@@ -111,12 +111,12 @@ func (w *world) startByHand(queue string, duties bool) func(context.Context, ins
 // update brings an event as the relay does.
 func (w *world) update(ctx context.Context, in instance, e workflows.Event) error {
 	return w.completed(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: in.enrolment.WorkflowID, UpdateID: e.Enrolment + "/" + e.ID, UpdateName: workflows.EventName, Args: []any{e},
+		WorkflowID: in.enrollment.WorkflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: workflows.EventName, Args: []any{e},
 	})
 }
 
 func (w *world) updateByHand(ctx context.Context, in instance, e workflows.Event) error {
-	return w.completed(ctx, client.UpdateWorkflowOptions{WorkflowID: in.enrolment.WorkflowID, UpdateID: e.ID, UpdateName: "answer", Args: []any{answerOf(e)}})
+	return w.completed(ctx, client.UpdateWorkflowOptions{WorkflowID: in.enrollment.WorkflowID, UpdateID: e.ID, UpdateName: "answer", Args: []any{answerOf(e)}})
 }
 
 func (w *world) completed(ctx context.Context, o client.UpdateWorkflowOptions) error {
@@ -129,7 +129,7 @@ func (w *world) completed(ctx context.Context, o client.UpdateWorkflowOptions) e
 }
 
 func (w *world) signal(ctx context.Context, in instance, e workflows.Event) error {
-	return w.temporal.SignalWorkflow(ctx, in.enrolment.WorkflowID, "", "answer", answerOf(e))
+	return w.temporal.SignalWorkflow(ctx, in.enrollment.WorkflowID, "", "answer", answerOf(e))
 }
 
 func answerOf(e workflows.Event) answer {

@@ -185,7 +185,7 @@ func (w *world) instances(ctx context.Context) ([]instance, error) {
 			return out, err
 		}
 		for _, l := range leases {
-			in := instance{enrolment: l.Enrolment}
+			in := instance{enrollment: l.Enrollment}
 			for _, d := range l.Deliveries {
 				switch {
 				case d.Start != nil:
@@ -206,8 +206,8 @@ func (w *world) instances(ctx context.Context) ([]instance, error) {
 	}
 }
 
-// enrol opens n enrolments and gives what is to be brought: the start by the first event, then the rest.
-func (w *world) enrol(ctx context.Context, n int, events ...string) ([]instance, error) {
+// enroll opens n enrollments and gives what is to be brought: the start by the first event, then the rest.
+func (w *world) enroll(ctx context.Context, n int, events ...string) ([]instance, error) {
 	if err := w.enter(ctx, w.customers(n), events...); err != nil {
 		return nil, err
 	}

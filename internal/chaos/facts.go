@@ -14,9 +14,9 @@ import (
 
 // facts are what the store holds at the end. Times are virtual, in unix milliseconds.
 type facts struct {
-	events     map[string]*storedEvent // by id
-	enrolments map[string]*enrolment   // by id
-	rows       map[string]*ledgerRow   // by key
+	events      map[string]*storedEvent // by id
+	enrollments map[string]*enrollment  // by id
+	rows        map[string]*ledgerRow   // by key
 }
 
 type storedEvent struct {
@@ -25,7 +25,7 @@ type storedEvent struct {
 	from, by                  time.Time // virtual: it was committed between the call it came by and the first acknowledgement
 }
 
-type enrolment struct {
+type enrollment struct {
 	id, workflow, journey, revision, customer, key, entryEvent, state, outcome, chain string
 	entered, closed                                                                   int64
 	passed                                                                            []workflows.Passage
@@ -33,10 +33,10 @@ type enrolment struct {
 }
 
 type ledgerRow struct {
-	key, enrolment, step, channel, category, status, reason string
-	unknown                                                 bool
-	doubts, attempts                                        int
-	at                                                      int64
+	key, enrollment, step, channel, category, status, reason string
+	unknown                                                  bool
+	doubts, attempts                                         int
+	at                                                       int64
 }
 
 // gather reads them.
@@ -46,7 +46,7 @@ func gather(ctx context.Context, g *ground) (*facts, error) {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
-	f := &facts{events: map[string]*storedEvent{}, enrolments: map[string]*enrolment{}, rows: map[string]*ledgerRow{}}
+	f := &facts{events: map[string]*storedEvent{}, enrollments: map[string]*enrollment{}, rows: map[string]*ledgerRow{}}
 	err = each(ctx, db, `select id, customer, name, received_at, n, properties from events`, func(r *sql.Rows) error {
 		var e storedEvent
 		var properties string
@@ -65,24 +65,24 @@ func gather(ctx context.Context, g *ground) (*facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, db, `select id, workflow_id, journey, revision, customer, entry_key, entry_event, state, outcome, chain, entered_at, closed_at from enrolments`, func(r *sql.Rows) error {
-		var e enrolment
-		f.enrolments[""] = nil
+	err = each(ctx, db, `select id, workflow_id, journey, revision, customer, entry_key, entry_event, state, outcome, chain, entered_at, closed_at from enrollments`, func(r *sql.Rows) error {
+		var e enrollment
+		f.enrollments[""] = nil
 		err := r.Scan(&e.id, &e.workflow, &e.journey, &e.revision, &e.customer, &e.key, &e.entryEvent, &e.state, &e.outcome, &e.chain, &e.entered, &e.closed)
-		f.enrolments[e.id] = &e
+		f.enrollments[e.id] = &e
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	delete(f.enrolments, "")
-	err = each(ctx, db, `select enrolment, step, visit, kind, at, arm, outcome from passages order by enrolment, seq, n`, func(r *sql.Rows) error {
+	delete(f.enrollments, "")
+	err = each(ctx, db, `select enrollment, step, visit, kind, at, arm, outcome from passages order by enrollment, seq, n`, func(r *sql.Rows) error {
 		var id string
 		var p workflows.Passage
 		var at int64
 		err := r.Scan(&id, &p.Step, &p.Visit, &p.Kind, &at, &p.Arm, &p.Outcome)
 		p.At = time.UnixMilli(at)
-		if e := f.enrolments[id]; e != nil {
+		if e := f.enrollments[id]; e != nil {
 			e.passed = append(e.passed, p)
 		}
 		return err
@@ -90,11 +90,11 @@ func gather(ctx context.Context, g *ground) (*facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f, each(ctx, db, `select key, enrolment, step, channel, category, status, reason, in_doubt, doubts, attempts, at from contacts`, func(r *sql.Rows) error {
+	return f, each(ctx, db, `select key, enrollment, step, channel, category, status, reason, in_doubt, doubts, attempts, at from contacts`, func(r *sql.Rows) error {
 		var c ledgerRow
-		err := r.Scan(&c.key, &c.enrolment, &c.step, &c.channel, &c.category, &c.status, &c.reason, &c.unknown, &c.doubts, &c.attempts, &c.at)
+		err := r.Scan(&c.key, &c.enrollment, &c.step, &c.channel, &c.category, &c.status, &c.reason, &c.unknown, &c.doubts, &c.attempts, &c.at)
 		f.rows[c.key] = &c
-		if e := f.enrolments[c.enrolment]; e != nil {
+		if e := f.enrollments[c.enrollment]; e != nil {
 			e.rows = append(e.rows, &c)
 		}
 		return err
@@ -126,7 +126,7 @@ func (g *ground) drain(ctx context.Context, o options) error {
 	deaf := time.Time{} // since when Temporal does not answer
 	for told := clock.Wall(); ; {
 		var open, pending int
-		err := db.QueryRowContext(ctx, `select count(*) filter (where state <> 'closed'), count(*) filter (where head <= tail) from enrolments`).Scan(&open, &pending)
+		err := db.QueryRowContext(ctx, `select count(*) filter (where state <> 'closed'), count(*) filter (where head <= tail) from enrollments`).Scan(&open, &pending)
 		if err == nil && open == 0 && pending == 0 {
 			return nil
 		}

@@ -44,7 +44,7 @@ func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
 			say("the history of %s cannot be kept: %v", e.workflow, err)
 		}
 	}
-	cmd := exec.CommandContext(ctx, g.programs[1].tabi, "replay", "--from-server", "--limit", strconv.Itoa(4*len(f.enrolments)+1), "--output", "json")
+	cmd := exec.CommandContext(ctx, g.programs[1].tabi, "replay", "--from-server", "--limit", strconv.Itoa(4*len(f.enrollments)+1), "--output", "json")
 	cmd.Env = append(process.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress())
 	cmd.Dir = g.o.dir
 	var said strings.Builder
@@ -70,15 +70,15 @@ func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
 			r.unexplained("the history of %s does not replay: %s", h.Name, h.Reason)
 		}
 	}
-	if report.Passed < len(f.enrolments) {
-		r.unexplained("%d histories replay, and there are %d enrolments", report.Passed, len(f.enrolments))
+	if report.Passed < len(f.enrollments) {
+		r.unexplained("%d histories replay, and there are %d enrollments", report.Passed, len(f.enrollments))
 	}
 	return nil
 }
 
-// results asks Temporal for the outcome of every enrolment.
+// results asks Temporal for the outcome of every enrollment.
 func (r *result) results(ctx context.Context, c client.Client, f *facts) error {
-	todo := make(chan *enrolment)
+	todo := make(chan *enrollment)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for range 8 {
@@ -93,7 +93,7 @@ func (r *result) results(ctx context.Context, c client.Client, f *facts) error {
 			}
 		})
 	}
-	for _, e := range f.enrolments {
+	for _, e := range f.enrollments {
 		if e.state == "closed" {
 			todo <- e
 		}
@@ -103,7 +103,7 @@ func (r *result) results(ctx context.Context, c client.Client, f *facts) error {
 	return ctx.Err()
 }
 
-func ended(ctx context.Context, c client.Client, e *enrolment) (string, error) {
+func ended(ctx context.Context, c client.Client, e *enrollment) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	var result workflows.Result
@@ -112,7 +112,7 @@ func ended(ctx context.Context, c client.Client, e *enrolment) (string, error) {
 }
 
 // keepHistory writes the history of an instance's run beside the logs, as `tabi replay` and Temporal's own tools read it.
-func keepHistory(ctx context.Context, c client.Client, e *enrolment, dir string) error {
+func keepHistory(ctx context.Context, c client.Client, e *enrollment, dir string) error {
 	var h historypb.History
 	for events := c.GetWorkflowHistory(ctx, e.workflow, e.chain, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
 		event, err := events.Next()

@@ -1,5 +1,5 @@
 // Chaos plays journeys on real processes while it kills them with kill -9, fills their disk, breaks the providers and deploys, and then
-// reconciles every event, enrolment, ledger row and provider record. docs/reliability.md says what is held against what.
+// reconciles every event, enrollment, ledger row and provider record. docs/reliability.md says what is held against what.
 package main
 
 import (

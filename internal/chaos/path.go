@@ -15,7 +15,7 @@ import (
 // the kinds of steps that the journeys of this package have.
 type walk struct {
 	r       *result
-	e       *enrolment
+	e       *enrollment
 	pass    *passage
 	def     *journey.Definition
 	events  []*storedEvent // of this passage, in order of arrival

@@ -22,14 +22,14 @@ type result struct {
 	sends      int // that the ledger says went out
 	lost       []string
 	duplicates []string
-	late       []late       // the worst first
-	unknowns   []string     // unexplained
-	strange    []*enrolment // whose histories are kept
-	repeated   int          // mails that came twice, as admitted
-	gaps       int          // mails that did not come, as admitted
-	doubted    int          // marketing mails that count as sent, of unknown fate
-	rejected   int          // sends that the provider refused for good
-	ended      int          // sends that were given up: their instance had ended, or gone elsewhere
+	late       []late        // the worst first
+	unknowns   []string      // unexplained
+	strange    []*enrollment // whose histories are kept
+	repeated   int           // mails that came twice, as admitted
+	gaps       int           // mails that did not come, as admitted
+	doubted    int           // marketing mails that count as sent, of unknown fate
+	rejected   int           // sends that the provider refused for good
+	ended      int           // sends that were given up: their instance had ended, or gone elsewhere
 	mails      int
 	worst      time.Duration
 	replayed   int
@@ -68,10 +68,10 @@ func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history
 		}
 		w.follow()
 	}
-	for _, e := range f.enrolments {
+	for _, e := range f.enrollments {
 		pass := p.byOrder[e.key]
 		if pass == nil || pass.journey != e.journey || pass.customer != e.customer {
-			r.unexplained("enrolment %s (%s) is of no event that was sent", e.id, e.workflow)
+			r.unexplained("enrollment %s (%s) is of no event that was sent", e.id, e.workflow)
 		}
 	}
 	r.ledger()
@@ -108,20 +108,20 @@ func (r *result) eventsAndEntries() map[string][]*storedEvent {
 	return of
 }
 
-// entry finds the one enrolment of a passage.
-func (r *result) entry(pass *passage, events []*storedEvent, done *history) *enrolment {
-	var found []*enrolment
-	for _, e := range r.f.enrolments {
+// entry finds the one enrollment of a passage.
+func (r *result) entry(pass *passage, events []*storedEvent, done *history) *enrollment {
+	var found []*enrollment
+	for _, e := range r.f.enrollments {
 		if e.key == pass.order {
 			found = append(found, e)
 		}
 	}
 	switch {
 	case len(found) == 0:
-		r.lose("passage %s of %s: no enrolment", pass.order, pass.journey)
+		r.lose("passage %s of %s: no enrollment", pass.order, pass.journey)
 		return nil
 	case len(found) > 1:
-		r.duplicate("passage %s of %s: %d enrolments", pass.order, pass.journey, len(found))
+		r.duplicate("passage %s of %s: %d enrollments", pass.order, pass.journey, len(found))
 		return nil
 	}
 	e := found[0]
@@ -164,7 +164,7 @@ func trialExit(d *journey.Definition) string {
 // late is a send that was late.
 type late struct {
 	took time.Duration // of the wall
-	e    *enrolment
+	e    *enrollment
 	row  *ledgerRow
 }
 
@@ -173,7 +173,7 @@ func (l late) String() string {
 }
 
 // due counts a send that was late.
-func (r *result) due(e *enrolment, row *ledgerRow, due time.Time) {
+func (r *result) due(e *enrollment, row *ledgerRow, due time.Time) {
 	took := r.g.clock.Real(time.UnixMilli(row.at).Sub(due))
 	r.worst = max(r.worst, took)
 	if took > r.bound {
@@ -296,7 +296,7 @@ func (r *result) print() bool {
 		r.mails, r.repeated, r.doubted, r.gaps)
 	fmt.Printf("refused for good: %d, given up since their instance had ended or gone elsewhere: %d; latest send %s after it was due (bound %s); %d histories replayed\n",
 		r.rejected, r.ended, r.worst.Round(time.Second), r.bound.Round(time.Second), r.replayed)
-	fmt.Printf("journeys=%d sends=%d lost=%d duplicate=%d late=%d unexplained=%d\n", len(r.f.enrolments), r.sends, len(r.lost), len(r.duplicates), len(r.late), len(r.unknowns))
+	fmt.Printf("journeys=%d sends=%d lost=%d duplicate=%d late=%d unexplained=%d\n", len(r.f.enrollments), r.sends, len(r.lost), len(r.duplicates), len(r.late), len(r.unknowns))
 	return len(r.lost)+len(r.duplicates)+len(r.unknowns) == 0
 }
 

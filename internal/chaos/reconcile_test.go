@@ -18,7 +18,7 @@ type tale struct {
 	plan      *plan
 	providers *providers
 	ground    *ground
-	e         *enrolment
+	e         *enrollment
 }
 
 func tell(t *testing.T) *tale {
@@ -36,7 +36,7 @@ func tell(t *testing.T) *tale {
 	g.revisions[def.Revision()] = def
 	at := func(d time.Duration) int64 { return began.Add(d).UnixMilli() }
 	s := &tale{ground: g, plan: &plan{byID: map[string]*happening{}, byOrder: map[string]*passage{}}, providers: &providers{records: map[string]*record{}},
-		facts: &facts{events: map[string]*storedEvent{}, enrolments: map[string]*enrolment{}, rows: map[string]*ledgerRow{}}}
+		facts: &facts{events: map[string]*storedEvent{}, enrollments: map[string]*enrollment{}, rows: map[string]*ledgerRow{}}}
 	for i, name := range []string{"Order Placed", "Order Shipped"} {
 		h := s.plan.add(&happening{id: name, customer: "ana", name: name, order: "o1"})
 		came := began.Add(time.Duration(i) * 30 * time.Minute)
@@ -46,9 +46,9 @@ func tell(t *testing.T) *tale {
 	}
 	s.plan.byOrder["o1"] = &passage{journey: "order", customer: "ana", order: "o1"}
 	s.plan.passages = append(s.plan.passages, s.plan.byOrder["o1"])
-	s.e = &enrolment{id: "e", workflow: "order/ana/o1", journey: "order", revision: def.Revision(), customer: "ana", key: "o1", entryEvent: "Order Placed",
+	s.e = &enrollment{id: "e", workflow: "order/ana/o1", journey: "order", revision: def.Revision(), customer: "ana", key: "o1", entryEvent: "Order Placed",
 		state: "closed", outcome: workflows.Completed, entered: at(0), closed: at(time.Hour)}
-	s.facts.enrolments["e"] = s.e
+	s.facts.enrollments["e"] = s.e
 	for _, p := range []struct {
 		step, kind, arm string
 		at              time.Duration
@@ -59,7 +59,7 @@ func tell(t *testing.T) *tale {
 		s.e.passed = append(s.e.passed, workflows.Passage{Step: p.step, Kind: p.kind, Visit: 1, Arm: p.arm, At: began.Add(p.at)})
 		for _, step := range def.Steps {
 			if send, ok := step.Spec.(*journey.Send); ok && step.ID == p.step {
-				row := &ledgerRow{key: "e/" + p.step + "/1", enrolment: "e", step: p.step, channel: send.Via[0], category: send.Category, status: workflows.StatusSent, at: at(p.at)}
+				row := &ledgerRow{key: "e/" + p.step + "/1", enrollment: "e", step: p.step, channel: send.Via[0], category: send.Category, status: workflows.StatusSent, at: at(p.at)}
 				s.facts.rows[row.key] = row
 				s.e.rows = append(s.e.rows, row)
 				s.providers.records[row.key] = &record{calls: 1, taken: 1, content: map[string]bool{p.step: true}, channel: row.channel}
@@ -82,8 +82,8 @@ func TestReconcile(t *testing.T) {
 		"all is well":            {func(*tale) {}, "", ""},
 		"an event is gone":       {func(s *tale) { delete(s.facts.events, "Order Shipped") }, "is not in the store", "lost"},
 		"an event of nobody":     {func(s *tale) { s.facts.events["x"] = &storedEvent{id: "x"} }, "that nobody sent", "unexplained"},
-		"no enrolment":           {func(s *tale) { delete(s.facts.enrolments, "e") }, "no enrolment", "lost"},
-		"two enrolments":         {func(s *tale) { other := *s.e; other.id = "f"; s.facts.enrolments["f"] = &other }, "2 enrolments", "duplicate"},
+		"no enrollment":          {func(s *tale) { delete(s.facts.enrollments, "e") }, "no enrollment", "lost"},
+		"two enrollments":        {func(s *tale) { other := *s.e; other.id = "f"; s.facts.enrollments["f"] = &other }, "2 enrollments", "duplicate"},
 		"it is still open":       {func(s *tale) { s.e.state = "open" }, "has not ended", "lost"},
 		"a ledger row is gone":   {func(s *tale) { delete(s.facts.rows, "e/ping/1") }, "has no ledger row", "lost"},
 		"a row is left":          {func(s *tale) { row(s, "ping").status = "sending" }, "at the end", "lost"},

@@ -31,7 +31,7 @@ func (w *world) check(ctx context.Context, temporal string) error {
 		err := c.GetWorkflow(ctx, run.workflow, "").Get(ctx, &result)
 		hold(err == nil && result.Outcome == run.outcome, "%s: Temporal says outcome %q (%v), want %q", run.workflow, result.Outcome, err, run.outcome)
 		s, err := w.status(ctx, run.workflow)
-		hold(err == nil && s.Enrolment.Outcome == run.outcome && s.Enrolment.State == "closed", "%s: the store says %s, %q (%v), want %q", run.workflow, s.Enrolment.State, s.Enrolment.Outcome, err, run.outcome)
+		hold(err == nil && s.Enrollment.Outcome == run.outcome && s.Enrollment.State == "closed", "%s: the store says %s, %q (%v), want %q", run.workflow, s.Enrollment.State, s.Enrollment.Outcome, err, run.outcome)
 	}
 
 	mails, err := w.mails(ctx)

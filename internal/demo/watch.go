@@ -8,7 +8,7 @@ import (
 
 // status is what the admin API tells of an instance.
 type status struct {
-	Enrolment struct {
+	Enrollment struct {
 		Entered time.Time `json:"entered_at"`
 		State   string    `json:"state"`
 		Outcome string    `json:"outcome"`
@@ -16,7 +16,7 @@ type status struct {
 		Step    string    `json:"step"`
 		Kind    string    `json:"step_kind"`
 		Until   time.Time `json:"until"`
-	} `json:"enrolment"`
+	} `json:"enrollment"`
 	Contacts []struct {
 		Key     string `json:"key"`
 		Message string `json:"message"`
@@ -47,7 +47,7 @@ func (w *world) look(ctx context.Context) {
 		if before == nil {
 			before = &seen{contacts: map[string]string{}}
 			w.seen[run.workflow] = before
-			w.set(s.Enrolment.Entered)
+			w.set(s.Enrollment.Entered)
 			w.tell("%-5s ▶ enters %s", run.customer, run.journey)
 		}
 		for i := len(s.Contacts) - 1; i >= 0; i-- {
@@ -58,7 +58,7 @@ func (w *world) look(ctx context.Context) {
 			before.contacts[c.Key] = c.Status
 			w.tell("%-5s ✉ %s: %s%s%s", run.customer, c.Message, c.Status, words("by", c.Channel), words("because of", c.Reason))
 		}
-		e := s.Enrolment
+		e := s.Enrollment
 		switch {
 		case e.Outcome != "" && before.outcome == "":
 			before.outcome = e.Outcome

@@ -108,7 +108,7 @@ func TestStrangers(t *testing.T) {
 		{"POST", "/v1/track", event}, {"POST", "/v1/t", event}, {"POST", "/v1/identify", event}, {"POST", "/v1/page", event}, {"POST", "/v1/screen", event},
 		{"POST", "/v1/alias", event}, {"POST", "/v1/group", event}, {"POST", "/v1/batch", `{"batch":[` + event + `]}`},
 		{"POST", gateway.AdminStart, `{"journey":"nudge","customer":"ana"}`}, {"POST", gateway.AdminCommand, "{}"}, {"POST", gateway.AdminPause, `{"journey":"nudge","paused":true}`},
-		{"GET", gateway.AdminEnrolments, ""}, {"GET", gateway.AdminStatus + "?workflow_id=x", ""}, {"GET", gateway.AdminCounts, ""},
+		{"GET", gateway.AdminEnrollments, ""}, {"GET", gateway.AdminStatus + "?workflow_id=x", ""}, {"GET", gateway.AdminCounts, ""},
 	} {
 		for _, header := range []string{"", "Bearer " + writeKey + "x", "Bearer " + webKey} {
 			if header == "Bearer "+webKey && strings.HasPrefix(c.body, event[:9]) && c.path != "/v1/track" {

@@ -139,7 +139,7 @@ func TestRealClients(t *testing.T) {
 		})
 	})
 
-	list, err := h.Store.Enrolments(context.Background(), store.EnrolmentFilter{Journey: "greeting", Live: true})
+	list, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{Journey: "greeting", Live: true})
 	if err != nil || len(list) == 0 {
 		t.Fatal(list, err)
 	}

@@ -118,13 +118,13 @@ func TestDevPowerCut(t *testing.T) {
 		id := fmt.Sprintf("nudge/late/%d", late)
 		in.track("late", "Start", "", map[string]any{"k": strconv.Itoa(late)})
 		got, err := in.status(id)
-		if err == nil && got.Enrolment.Revision == before.Enrolment.Revision {
+		if err == nil && got.Enrollment.Revision == before.Enrollment.Revision {
 			err = errors.New("it is on the old revision")
 		}
 		return err
 	})
-	if after := in.parked("nudge/"+fresh[0]+"/1", "final"); after.Enrolment.Revision != before.Enrolment.Revision {
-		t.Errorf("an instance that waits was moved from revision %s to %s", before.Enrolment.Revision, after.Enrolment.Revision)
+	if after := in.parked("nudge/"+fresh[0]+"/1", "final"); after.Enrollment.Revision != before.Enrollment.Revision {
+		t.Errorf("an instance that waits was moved from revision %s to %s", before.Enrollment.Revision, after.Enrollment.Revision)
 	}
 }
 

@@ -102,12 +102,12 @@ func TestDev(t *testing.T) {
 			if err := way.again(); err != nil {
 				t.Errorf("sent again: %v", err)
 			}
-			var list gateway.EnrolmentList
+			var list gateway.EnrollmentList
 			if err := json.Unmarshal([]byte(in.cli("list", "--customer", way.customer, "--output", "json")), &list); err != nil {
 				t.Fatal(err)
 			}
-			if len(list.Enrolments) != 1 || list.Enrolments[0].Outcome != "goal" {
-				t.Errorf("after the event was sent again: %+v", list.Enrolments)
+			if len(list.Enrollments) != 1 || list.Enrollments[0].Outcome != "goal" {
+				t.Errorf("after the event was sent again: %+v", list.Enrollments)
 			}
 			same(t, "mails at the end", in.devMails(address), []string{"Your cart is waiting"})
 		})

@@ -172,9 +172,9 @@ func (h *house) pending(workflowID, why string) {
 	})
 }
 
-// last says whether the latest enrolment of a customer in a journey has ended so.
+// last says whether the latest enrollment of a customer in a journey has ended so.
 func (h *house) last(journey, customer, outcome string) error {
-	all, err := h.Store.Enrolments(context.Background(), store.EnrolmentFilter{Journey: journey, Customer: customer})
+	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{Journey: journey, Customer: customer})
 	if err != nil {
 		return err
 	}

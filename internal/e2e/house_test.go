@@ -290,29 +290,29 @@ func do(t testing.TB, req *http.Request) (int, []byte) {
 	return resp.StatusCode, data
 }
 
-// enrolments at a workflow id, oldest first.
-func (h *house) enrolments(workflowID string) []store.Enrolment {
+// enrollments at a workflow id, oldest first.
+func (h *house) enrollments(workflowID string) []store.Enrollment {
 	h.Helper()
-	all, err := h.Store.Enrolments(context.Background(), store.EnrolmentFilter{WorkflowID: workflowID})
+	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{WorkflowID: workflowID})
 	if err != nil {
 		h.Fatal(err)
 	}
 	return all
 }
 
-// latest is the last enrolment at a workflow id.
-func (h *house) latest(workflowID string) (store.Enrolment, error) {
-	all := h.enrolments(workflowID)
+// latest is the last enrollment at a workflow id.
+func (h *house) latest(workflowID string) (store.Enrollment, error) {
+	all := h.enrollments(workflowID)
 	if len(all) == 0 {
-		return store.Enrolment{}, fmt.Errorf("nobody entered %s", workflowID)
+		return store.Enrollment{}, fmt.Errorf("nobody entered %s", workflowID)
 	}
 	return all[len(all)-1], nil
 }
 
 // parked waits until the instance has reported that it waits at a step.
-func (h *house) parked(workflowID, step string) store.Enrolment {
+func (h *house) parked(workflowID, step string) store.Enrollment {
 	h.Helper()
-	var e store.Enrolment
+	var e store.Enrollment
 	await(h, workflowID+" waits at "+step, func() (err error) {
 		if e, err = h.latest(workflowID); err != nil {
 			return err
@@ -326,9 +326,9 @@ func (h *house) parked(workflowID, step string) store.Enrolment {
 }
 
 // ended waits until the instance has ended so.
-func (h *house) ended(workflowID, outcome string) store.Enrolment {
+func (h *house) ended(workflowID, outcome string) store.Enrollment {
 	h.Helper()
-	var e store.Enrolment
+	var e store.Enrollment
 	await(h, workflowID+" ends "+outcome, func() (err error) {
 		if e, err = h.latest(workflowID); err != nil {
 			return err
@@ -400,7 +400,7 @@ func (h *house) settled() {
 // entries is how often anyone entered under a workflow id or one of its later numbers.
 func (h *house) entries(journey, customer string) int {
 	h.Helper()
-	all, err := h.Store.Enrolments(context.Background(), store.EnrolmentFilter{Journey: journey, Customer: customer})
+	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{Journey: journey, Customer: customer})
 	if err != nil {
 		h.Fatal(err)
 	}

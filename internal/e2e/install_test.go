@@ -288,8 +288,8 @@ func (in *install) parked(workflowID, step string) gateway.Status {
 		if s, err = in.status(workflowID); err != nil {
 			return err
 		}
-		if s.Enrolment.State != "open" || s.Enrolment.Step != step {
-			return fmt.Errorf("it is %s at %q (%s %s)", s.Enrolment.State, s.Enrolment.Step, s.Enrolment.Outcome, s.Enrolment.Reason)
+		if s.Enrollment.State != "open" || s.Enrollment.Step != step {
+			return fmt.Errorf("it is %s at %q (%s %s)", s.Enrollment.State, s.Enrollment.Step, s.Enrollment.Outcome, s.Enrollment.Reason)
 		}
 		return nil
 	})
@@ -303,13 +303,13 @@ func (in *install) ended(workflowID, outcome string) gateway.Status {
 		if s, err = in.status(workflowID); err != nil {
 			return err
 		}
-		if s.Enrolment.State != "closed" {
-			return fmt.Errorf("it is %s at %q", s.Enrolment.State, s.Enrolment.Step)
+		if s.Enrollment.State != "closed" {
+			return fmt.Errorf("it is %s at %q", s.Enrollment.State, s.Enrollment.Step)
 		}
 		return nil
 	})
-	if s.Enrolment.Outcome != outcome {
-		in.Fatalf("%s ended %s (%s), want %s", workflowID, s.Enrolment.Outcome, s.Enrolment.Reason, outcome)
+	if s.Enrollment.Outcome != outcome {
+		in.Fatalf("%s ended %s (%s), want %s", workflowID, s.Enrollment.Outcome, s.Enrollment.Reason, outcome)
 	}
 	return s
 }

@@ -63,14 +63,14 @@ type move struct {
 	until     map[string]time.Time // when each one's wait ends
 }
 
-// all reads the enrolments of the journey.
-func (m *move) all() map[string]gateway.EnrolmentView {
+// all reads the enrollments of the journey.
+func (m *move) all() map[string]gateway.EnrollmentView {
 	m.Helper()
-	out := map[string]gateway.EnrolmentView{}
+	out := map[string]gateway.EnrollmentView{}
 	for after := ""; ; {
-		var list gateway.EnrolmentList
-		m.ask(gateway.AdminEnrolments+"?limit=1000&journey=wait&after="+url.QueryEscape(after), &list)
-		for _, e := range list.Enrolments {
+		var list gateway.EnrollmentList
+		m.ask(gateway.AdminEnrollments+"?limit=1000&journey=wait&after="+url.QueryEscape(after), &list)
+		for _, e := range list.Enrollments {
 			out[e.Customer] = e
 		}
 		if after = list.Next; after == "" {
@@ -304,7 +304,7 @@ func (m *move) ends(first int) {
 		return nil
 	})
 	if len(now) != len(m.customers) {
-		m.Errorf("%d entered, %d enrolments", len(m.customers), len(now))
+		m.Errorf("%d entered, %d enrollments", len(m.customers), len(now))
 	}
 	outcomes := map[string]int{}
 	for i, c := range m.customers {

@@ -20,14 +20,14 @@ import (
 // startAsRelay does what a relay does with a start, as one that is killed before it marks the delivery.
 func (h *house) startAsRelay(l store.Lease) (runID string, err error) {
 	run, err := h.Temporal.ExecuteWorkflow(context.Background(), client.StartWorkflowOptions{
-		ID: l.Enrolment.WorkflowID, TaskQueue: workflows.TaskQueue,
+		ID: l.Enrollment.WorkflowID, TaskQueue: workflows.TaskQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		Memo:                                     map[string]any{workflows.MemoEnrolment: l.Enrolment.ID},
+		Memo:                                     map[string]any{workflows.MemoEnrollment: l.Enrollment.ID},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
-			temporal.NewSearchAttributeKeyKeyword(workflows.AttrJourney).ValueSet(l.Enrolment.Journey),
-			temporal.NewSearchAttributeKeyKeyword(workflows.AttrCustomer).ValueSet(l.Enrolment.Customer),
-			temporal.NewSearchAttributeKeyKeyword(workflows.AttrRevision).ValueSet(l.Enrolment.Revision)),
+			temporal.NewSearchAttributeKeyKeyword(workflows.AttrJourney).ValueSet(l.Enrollment.Journey),
+			temporal.NewSearchAttributeKeyKeyword(workflows.AttrCustomer).ValueSet(l.Enrollment.Customer),
+			temporal.NewSearchAttributeKeyKeyword(workflows.AttrRevision).ValueSet(l.Enrollment.Revision)),
 	}, workflows.JourneyType, l.Deliveries[0].Start)
 	if err != nil {
 		return "", err
@@ -74,7 +74,7 @@ func TestRelayKilledBetweenStartAndMark(t *testing.T) {
 	same(t, "mails of one start, delivered twice", h.mail.subjects(address), []string{"Hello ana"})
 	h.runs("nudge/ana/1", 1)
 
-	// The run has ended when a slow relay delivers its start again: the second run finds the enrolment closed.
+	// The run has ended when a slow relay delivers its start again: the second run finds the enrollment closed.
 	h.stop("relay")
 	address = h.customer("bea")
 	h.track("bea", "Start", "", map[string]any{"k": "1"})
@@ -101,7 +101,7 @@ func TestRelayKilledBetweenStartAndMark(t *testing.T) {
 	h.relay()
 	h.settled()
 	same(t, "mails", h.mail.subjects(address), []string{"Hello bea"})
-	same(t, "the enrolment", h.ended("nudge/bea/1", workflows.Cancelled), before)
+	same(t, "the enrollment", h.ended("nudge/bea/1", workflows.Cancelled), before)
 	same(t, "entries", h.entries("nudge", "bea"), 1)
 
 	// A start that two relays deliver at once while the run goes on: one run.

@@ -57,9 +57,9 @@ func TestCartAbandonedTwice(t *testing.T) {
 		}
 		return nil
 	})
-	var second store.Enrolment
+	var second store.Enrollment
 	await(t, "the second time ends", func() error {
-		all := h.enrolments("cart-recovery/ana/k1")
+		all := h.enrollments("cart-recovery/ana/k1")
 		if second = all[len(all)-1]; len(all) != 2 || second.State != store.StateClosed {
 			return fmt.Errorf("%d entries, the last is %s at %q since %s until %s", len(all), second.State, second.Step, second.Since, second.Until)
 		}
@@ -91,7 +91,7 @@ func TestFlightCancelled(t *testing.T) {
 	same(t, "pushes", h.push.sent("device-dora"), []string{"Flight TP1 is cancelled", "You are on TP3", "Check-in is open"})
 	h.track("dora", "Trip Completed", "", map[string]any{"trip_id": "t1"})
 	if end := h.ended(trip, "goal"); end.ID != run.ID {
-		t.Errorf("another enrolment ended: %s, not %s", end.ID, run.ID)
+		t.Errorf("another enrollment ended: %s, not %s", end.ID, run.ID)
 	}
 }
 

@@ -95,8 +95,8 @@ func TestGracefulStop(t *testing.T) {
 	// What hung may have gone out: it is settled as that, and marketing is not said again.
 	await(t, "the hung send to be settled", func() error {
 		s, err := in.status("nudge/hung/1")
-		if err == nil && s.Enrolment.Step != "reply" {
-			err = errors.New("it is at " + s.Enrolment.Step)
+		if err == nil && s.Enrollment.Step != "reply" {
+			err = errors.New("it is at " + s.Enrollment.Step)
 		}
 		return err
 	})

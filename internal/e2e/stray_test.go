@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// A run that is open though the store has closed its enrolment has nothing left to do.
+// A run that is open though the store has closed its enrollment has nothing left to do.
 func TestStrayRunIsTerminated(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"care.yaml": care})})
@@ -17,7 +17,7 @@ func TestStrayRunIsTerminated(t *testing.T) {
 	h.customer("ana")
 	h.track("ana", "Trouble", "", map[string]any{"text": "help"})
 	h.parked("care/ana", "person")
-	list, err := h.Store.Enrolments(ctx, store.EnrolmentFilter{WorkflowID: "care/ana"})
+	list, err := h.Store.Enrollments(ctx, store.EnrollmentFilter{WorkflowID: "care/ana"})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

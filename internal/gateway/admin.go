@@ -18,7 +18,7 @@ import (
 //	POST /v1/admin/start       StartRequest   → StartResponse (409 refused, 404 unknown journey)
 //	POST /v1/admin/command     CommandRequest → {"success": true} (404: nothing open at that workflow id)
 //	POST /v1/admin/pause       PauseRequest   → PauseResponse
-//	GET  /v1/admin/enrolments  ?journey= &customer= &state= &outcome= &after= &limit= → EnrolmentList (404: no such journey)
+//	GET  /v1/admin/enrollments  ?journey= &customer= &state= &outcome= &after= &limit= → EnrollmentList (404: no such journey)
 //	GET  /v1/admin/status      ?workflow_id= → Status (404: never heard of it)
 //	GET  /v1/admin/counts      → CountsView
 //	GET  /v1/admin/journeys/<name> → JourneyNumbers (404: no such journey)
@@ -29,12 +29,12 @@ import (
 
 // Paths of the admin API.
 const (
-	AdminStart      = "/v1/admin/start"
-	AdminCommand    = "/v1/admin/command"
-	AdminPause      = "/v1/admin/pause"
-	AdminEnrolments = "/v1/admin/enrolments"
-	AdminStatus     = "/v1/admin/status"
-	AdminCounts     = "/v1/admin/counts"
+	AdminStart       = "/v1/admin/start"
+	AdminCommand     = "/v1/admin/command"
+	AdminPause       = "/v1/admin/pause"
+	AdminEnrollments = "/v1/admin/enrollments"
+	AdminStatus      = "/v1/admin/status"
+	AdminCounts      = "/v1/admin/counts"
 )
 
 // StartedByHand is the event by which a customer enters a journey through the admin API.
@@ -77,8 +77,8 @@ type PauseResponse struct {
 	Instances int  `json:"instances"`
 }
 
-// EnrolmentView is one entry of a customer into a journey.
-type EnrolmentView struct {
+// EnrollmentView is one entry of a customer into a journey.
+type EnrollmentView struct {
 	ID         string    `json:"id"`
 	WorkflowID string    `json:"workflow_id"`
 	Journey    string    `json:"journey"`
@@ -102,10 +102,10 @@ type EnrolmentView struct {
 	Paused     bool      `json:"paused,omitempty"`
 }
 
-// EnrolmentList is a page of enrolments in id order; Next, if set, is the next page's after.
-type EnrolmentList struct {
-	Enrolments []EnrolmentView `json:"enrolments"`
-	Next       string          `json:"next,omitempty"`
+// EnrollmentList is a page of enrollments in id order; Next, if set, is the next page's after.
+type EnrollmentList struct {
+	Enrollments []EnrollmentView `json:"enrollments"`
+	Next        string           `json:"next,omitempty"`
 }
 
 // ContactView is one row of the ledger.
@@ -123,11 +123,11 @@ type ContactView struct {
 	At       time.Time `json:"at"`
 }
 
-// Status is the latest enrolment at a workflow id and what was said in it, newest first.
+// Status is the latest enrollment at a workflow id and what was said in it, newest first.
 type Status struct {
-	Enrolment EnrolmentView `json:"enrolment"`
-	Contacts  []ContactView `json:"contacts"`
-	SetAside  []AsideView   `json:"set_aside,omitempty"` // deliveries to it that are refused for good
+	Enrollment EnrollmentView `json:"enrollment"`
+	Contacts   []ContactView  `json:"contacts"`
+	SetAside   []AsideView    `json:"set_aside,omitempty"` // deliveries to it that are refused for good
 }
 
 // CountsView are the store's counts.
@@ -145,9 +145,9 @@ type CountsView struct {
 	SetAside       int64                       `json:"set_aside"` // deliveries that Temporal or an instance refuses (tabi list --set-aside)
 }
 
-// ViewEnrolment gives the JSON form of an enrolment.
-func ViewEnrolment(e store.Enrolment) EnrolmentView {
-	return EnrolmentView{
+// ViewEnrollment gives the JSON form of an enrollment.
+func ViewEnrollment(e store.Enrollment) EnrollmentView {
+	return EnrollmentView{
 		ID: e.ID, WorkflowID: e.WorkflowID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer, Key: e.Key,
 		EntryEvent: e.EntryEvent, EntryName: e.EntryName, EnteredAt: e.EnteredAt, ClosedAt: e.ClosedAt,
 		State: e.State, Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, Holdout: e.Holdout, RunID: e.Chain,
@@ -263,7 +263,7 @@ func (g *Gateway) adminPause(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (g *Gateway) adminEnrolments(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) adminEnrollments(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	limit, f := pageLimit(q, 100)
 	if f != nil {
@@ -274,7 +274,7 @@ func (g *Gateway) adminEnrolments(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, bad("state", "is open, watching or closed"))
 		return
 	}
-	rows, err := g.cfg.Store.Enrolments(r.Context(), store.EnrolmentFilter{
+	rows, err := g.cfg.Store.Enrollments(r.Context(), store.EnrollmentFilter{
 		Journey: q.Get("journey"), Customer: q.Get("customer"), State: q.Get("state"), Outcome: q.Get("outcome"),
 		After: q.Get("after"), Limit: limit,
 	})
@@ -288,9 +288,9 @@ func (g *Gateway) adminEnrolments(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	out := EnrolmentList{Enrolments: make([]EnrolmentView, 0, len(rows))}
+	out := EnrollmentList{Enrollments: make([]EnrollmentView, 0, len(rows))}
 	for _, e := range rows {
-		out.Enrolments = append(out.Enrolments, ViewEnrolment(e))
+		out.Enrollments = append(out.Enrollments, ViewEnrollment(e))
 	}
 	if len(rows) == limit {
 		out.Next = rows[len(rows)-1].ID
@@ -320,7 +320,7 @@ func (g *Gateway) knowsJourney(r *http.Request, name string) *fail {
 	if content != nil && content.Journeys[name] != nil {
 		return nil
 	}
-	rows, err := g.cfg.Store.Enrolments(r.Context(), store.EnrolmentFilter{Journey: name, Limit: 1})
+	rows, err := g.cfg.Store.Enrollments(r.Context(), store.EnrollmentFilter{Journey: name, Limit: 1})
 	if err != nil {
 		return g.storeFail(r, err)
 	}
@@ -337,7 +337,7 @@ func (g *Gateway) adminStatus(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, f)
 		return
 	}
-	rows, err := g.cfg.Store.Enrolments(r.Context(), store.EnrolmentFilter{WorkflowID: id, Limit: 1000})
+	rows, err := g.cfg.Store.Enrollments(r.Context(), store.EnrollmentFilter{WorkflowID: id, Limit: 1000})
 	if err != nil {
 		g.storeFailed(w, r, err)
 		return
@@ -352,7 +352,7 @@ func (g *Gateway) adminStatus(w http.ResponseWriter, r *http.Request) {
 			latest = e
 		}
 	}
-	contacts, err := g.cfg.Store.Contacts(r.Context(), store.ContactFilter{Enrolment: latest.ID})
+	contacts, err := g.cfg.Store.Contacts(r.Context(), store.ContactFilter{Enrollment: latest.ID})
 	if err != nil {
 		g.storeFailed(w, r, err)
 		return
@@ -362,7 +362,7 @@ func (g *Gateway) adminStatus(w http.ResponseWriter, r *http.Request) {
 		g.storeFailed(w, r, err)
 		return
 	}
-	out := Status{Enrolment: ViewEnrolment(latest), Contacts: make([]ContactView, 0, len(contacts)), SetAside: viewAsides(asides)}
+	out := Status{Enrollment: ViewEnrollment(latest), Contacts: make([]ContactView, 0, len(contacts)), SetAside: viewAsides(asides)}
 	for _, c := range contacts {
 		out.Contacts = append(out.Contacts, ViewContact(c))
 	}

@@ -21,7 +21,7 @@ const (
 // AsideView is a delivery that was set aside.
 type AsideView struct {
 	WorkflowID string    `json:"workflow_id"`
-	Enrolment  string    `json:"enrolment"`
+	Enrollment string    `json:"enrollment"`
 	Journey    string    `json:"journey"`
 	Customer   string    `json:"customer"`
 	Seq        int64     `json:"seq"`  // its place in the instance's queue
@@ -58,7 +58,7 @@ func viewAsides(list []store.Aside) []AsideView {
 	out := make([]AsideView, len(list))
 	for i, a := range list {
 		out[i] = AsideView{
-			WorkflowID: a.WorkflowID, Enrolment: a.Enrolment, Journey: a.Journey, Customer: a.Customer, Seq: a.Seq, Kind: a.Kind, Event: a.Event, Name: a.Name,
+			WorkflowID: a.WorkflowID, Enrollment: a.Enrollment, Journey: a.Journey, Customer: a.Customer, Seq: a.Seq, Kind: a.Kind, Event: a.Event, Name: a.Name,
 			Error: a.Error, Attempts: a.Attempts, At: a.At,
 		}
 	}
@@ -89,7 +89,7 @@ func (g *Gateway) adminAside(w http.ResponseWriter, r *http.Request) {
 	out := AsideList{SetAside: viewAsides(rows)}
 	if len(rows) == limit {
 		last := rows[len(rows)-1]
-		out.Next = last.Enrolment + "/" + strconv.FormatInt(last.Seq, 10)
+		out.Next = last.Enrollment + "/" + strconv.FormatInt(last.Seq, 10)
 	}
 	writeJSON(w, http.StatusOK, out)
 }
@@ -120,7 +120,7 @@ func (g *Gateway) adminRetry(w http.ResponseWriter, r *http.Request) {
 		if len(rows) < asidePage {
 			break
 		}
-		filter.After, filter.AfterSeq = rows[len(rows)-1].Enrolment, rows[len(rows)-1].Seq
+		filter.After, filter.AfterSeq = rows[len(rows)-1].Enrollment, rows[len(rows)-1].Seq
 	}
 	if out.Deliveries == 0 && !in.All {
 		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "not_found", Field: "workflow_id", Message: "nothing of an open instance at this workflow id is set aside"})

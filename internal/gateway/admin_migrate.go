@@ -67,7 +67,7 @@ type MigrateRequest struct {
 
 // MoveView is what a migration makes of one instance.
 type MoveView struct {
-	Enrolment  string `json:"enrolment"`
+	Enrollment string `json:"enrollment"`
 	WorkflowID string `json:"workflow_id"`
 	Customer   string `json:"customer"`
 	From       string `json:"from"` // revision
@@ -91,7 +91,7 @@ type MovePage struct {
 }
 
 func viewMove(m store.Moving) MoveView {
-	return MoveView{Enrolment: m.Enrolment, WorkflowID: m.WorkflowID, Customer: m.Customer, From: m.From, To: m.To, Step: m.Step, Target: m.Target, State: m.State, Reason: m.Reason}
+	return MoveView{Enrollment: m.Enrollment, WorkflowID: m.WorkflowID, Customer: m.Customer, From: m.From, To: m.To, Step: m.Step, Target: m.Target, State: m.State, Reason: m.Reason}
 }
 
 func viewMoves(all []store.Moving) []MoveView {
@@ -238,7 +238,7 @@ func (g *Gateway) adminMoves(w http.ResponseWriter, r *http.Request) {
 	}
 	out := MovePage{Moves: viewMoves(moves)}
 	if len(moves) == limit {
-		out.Next = moves[len(moves)-1].Enrolment
+		out.Next = moves[len(moves)-1].Enrollment
 	}
 	writeJSON(w, http.StatusOK, out)
 }

@@ -43,11 +43,11 @@ func TestAdminMigrate(t *testing.T) {
 			t.Fatal(got.body)
 		}
 	}
-	var list EnrolmentList
-	h.asks("GET", AdminEnrolments+"?journey=nudge", "", &list)
+	var list EnrollmentList
+	h.asks("GET", AdminEnrollments+"?journey=nudge", "", &list)
 	refs := map[string]workflows.Ref{}
-	for _, e := range list.Enrolments {
-		refs[e.Customer] = workflows.Ref{Enrolment: e.ID, Chain: "run-" + e.Customer, Journey: "nudge", Revision: first, Customer: e.Customer}
+	for _, e := range list.Enrollments {
+		refs[e.Customer] = workflows.Ref{Enrollment: e.ID, Chain: "run-" + e.Customer, Journey: "nudge", Revision: first, Customer: e.Customer}
 		if e.Customer == "cid" {
 			continue // not at its first step yet
 		}
@@ -115,7 +115,7 @@ func TestAdminMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.asks("GET", AdminMoves+"?journey=nudge&limit=2", "", &moves)
-	if len(moves.Moves) != 2 || moves.Next != moves.Moves[1].Enrolment {
+	if len(moves.Moves) != 2 || moves.Next != moves.Moves[1].Enrollment {
 		t.Errorf("the first page of moves: %+v", moves)
 	}
 	h.asks("GET", AdminMoves+"?journey=nudge", "", &moves)

@@ -31,7 +31,7 @@ type story struct {
 	Intents      []intentRow
 	Decisions    []decisionRow
 	Conversation []store.Utterance
-	Journeys     []store.Enrolment // under way
+	Journeys     []store.Enrollment // under way
 	Timeline     []store.TimelineEntry
 }
 
@@ -100,7 +100,7 @@ func (g *Gateway) tell(ctx context.Context, id string) (story, error) {
 	if s.Timeline, err = g.cfg.Store.Timeline(ctx, id, timelineLimit); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return s, err
 	}
-	s.Journeys, err = g.cfg.Store.Enrolments(ctx, store.EnrolmentFilter{Customer: id, Live: true})
+	s.Journeys, err = g.cfg.Store.Enrollments(ctx, store.EnrollmentFilter{Customer: id, Live: true})
 	return s, err
 }
 

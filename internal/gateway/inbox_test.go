@@ -37,8 +37,8 @@ var channels = []journey.ChannelSpec{
 	{Name: "app", Fields: []journey.ChannelField{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
 }
 
-// enter publishes the journey and enters ana; it gives the enrolment and on whose behalf its activities act.
-func (h *house) enter() (store.Enrolment, workflows.Ref) {
+// enter publishes the journey and enters ana; it gives the enrollment and on whose behalf its activities act.
+func (h *house) enter() (store.Enrollment, workflows.Ref) {
 	h.t.Helper()
 	ctx := context.Background()
 	content, diagnostics := journey.Check([]journey.File{
@@ -54,12 +54,12 @@ func (h *house) enter() (store.Enrolment, workflows.Ref) {
 	if got := h.call("/v1/track", `{"userId":"ana/b","event":"Delivery Failed","messageId":"e1","properties":{"order":"o1"}}`); got.status != http.StatusOK {
 		h.t.Fatal(got.body)
 	}
-	rows, err := h.store.Enrolments(ctx, store.EnrolmentFilter{Customer: "ana/b"})
+	rows, err := h.store.Enrollments(ctx, store.EnrollmentFilter{Customer: "ana/b"})
 	if err != nil || len(rows) != 1 {
 		h.t.Fatalf("%v, %v", rows, err)
 	}
 	e := rows[0]
-	return e, workflows.Ref{Enrolment: e.ID, Chain: "run-1", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
+	return e, workflows.Ref{Enrollment: e.ID, Chain: "run-1", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
 }
 
 // handoff opens one for ana and gives its id.
@@ -203,7 +203,7 @@ func TestDevAgentsNameThemselves(t *testing.T) {
 // sent puts a settled send of the journey's message into the ledger and gives its key.
 func (h *house) sent(ref workflows.Ref, channel string, o store.Settlement) string {
 	h.t.Helper()
-	key := ref.Enrolment + "/note/" + channel
+	key := ref.Enrollment + "/note/" + channel
 	r, err := h.store.Reserve(context.Background(), instant, instant, workflows.Send{
 		Ref: ref, Scene: workflows.Scene{EntryEvent: "e1"}, Key: key, Step: "note", Visit: 1,
 		Spec: journey.Send{Message: "sorry", Via: []string{channel}, Category: journey.Marketing},
@@ -221,7 +221,7 @@ func TestUnsubscribe(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	_, ref := h.enter()
-	address := h.g.links.Unsubscribe(link.Mail{Customer: "ana/b", Journey: "apology", Step: "note", Message: "sorry", Key: ref.Enrolment + "/note/1"})
+	address := h.g.links.Unsubscribe(link.Mail{Customer: "ana/b", Journey: "apology", Step: "note", Message: "sorry", Key: ref.Enrollment + "/note/1"})
 	path := strings.TrimPrefix(address, "http://tabi.example.com")
 	consent := func() any {
 		c, _ := h.customer("ana/b").Traits["consent"].(map[string]any)
@@ -350,12 +350,12 @@ func TestAdmin(t *testing.T) {
 		{"GET", AdminStatus + "?workflow_id=apology/ben", "", 200, `"entry_name":"Journey Started"`},
 		{"GET", AdminStatus + "?workflow_id=apology/nobody", "", 404, "not_found"},
 		{"GET", AdminStatus, "", 400, "workflow_id"},
-		{"GET", AdminEnrolments + "?journey=apology&state=open", "", 200, `"customer":"ben"`},
-		{"GET", AdminEnrolments + "?journey=apology&customer=nobody", "", 200, `"enrolments":[]`},
-		{"GET", AdminEnrolments + "?journey=nothing", "", 404, "unknown_journey"},
-		{"GET", AdminEnrolments + "?limit=1", "", 200, `"next":`},
-		{"GET", AdminEnrolments + "?state=odd", "", 400, "state"},
-		{"GET", AdminEnrolments + "?limit=0", "", 400, "limit"},
+		{"GET", AdminEnrollments + "?journey=apology&state=open", "", 200, `"customer":"ben"`},
+		{"GET", AdminEnrollments + "?journey=apology&customer=nobody", "", 200, `"enrollments":[]`},
+		{"GET", AdminEnrollments + "?journey=nothing", "", 404, "unknown_journey"},
+		{"GET", AdminEnrollments + "?limit=1", "", 200, `"next":`},
+		{"GET", AdminEnrollments + "?state=odd", "", 400, "state"},
+		{"GET", AdminEnrollments + "?limit=0", "", 400, "limit"},
 		{"POST", AdminCommand, `{"workflow_id":"apology/ben","kind":"pause"}`, 200, "true"},
 		{"POST", AdminCommand, `{"workflow_id":"apology/nobody","kind":"exit"}`, 404, "not_found"},
 		{"POST", AdminCommand, `{"workflow_id":"apology/ben","kind":"explode"}`, 400, "kind"},
@@ -368,7 +368,7 @@ func TestAdmin(t *testing.T) {
 		}
 	}
 	metrics := h.do("GET", "/metrics", "", "Authorization: Bearer "+adminToken).body
-	for _, want := range []string{`tabi_enrolments_open{journey="apology"} 2`, "tabi_store_up 1", "tabi_http_request_seconds_bucket", `tabi_calls_total{type="track"} 1`, "tabi_journeys_paused 1"} {
+	for _, want := range []string{`tabi_enrollments_open{journey="apology"} 2`, "tabi_store_up 1", "tabi_http_request_seconds_bucket", `tabi_calls_total{type="track"} 1`, "tabi_journeys_paused 1"} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics lack %q", want)
 		}

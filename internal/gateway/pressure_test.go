@@ -124,7 +124,7 @@ func TestSetAside(t *testing.T) {
 	if got := h.do("POST", AdminRetry, `{"all":true}`, auth); got.body != "{\"deliveries\":2}\n" {
 		t.Error(got)
 	}
-	closed, err := h.store.Enrolments(context.Background(), store.EnrolmentFilter{State: store.StateClosed})
+	closed, err := h.store.Enrollments(context.Background(), store.EnrollmentFilter{State: store.StateClosed})
 	if err != nil || len(closed) != 1 || closed[0].WorkflowID != "hello/u0" {
 		t.Error(closed, err)
 	}

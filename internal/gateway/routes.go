@@ -62,7 +62,7 @@ func (g *Gateway) routes() []route {
 		{"POST", AdminStart, admin, false, g.adminStart},
 		{"POST", AdminCommand, admin, false, g.adminCommand},
 		{"POST", AdminPause, admin, false, g.adminPause},
-		{"GET", AdminEnrolments, admin, false, g.adminEnrolments},
+		{"GET", AdminEnrollments, admin, false, g.adminEnrollments},
 		{"GET", AdminStatus, admin, false, g.adminStatus},
 		{"GET", AdminCounts, admin, false, g.adminCounts},
 		{"GET", AdminJourneys + "/{name}", admin, false, g.adminJourney},

@@ -25,22 +25,22 @@ var errAddressTaken = errors.New("another instance still runs under this workflo
 func (r *Relay) deliver(ctx context.Context, l store.Lease, d store.Delivery) error {
 	switch {
 	case d.Start != nil:
-		return r.start(ctx, l.Enrolment, d.Start)
+		return r.start(ctx, l.Enrollment, d.Start)
 	case d.Event != nil:
-		return r.event(ctx, l.Enrolment, *d.Event)
+		return r.event(ctx, l.Enrollment, *d.Event)
 	}
 	return nil
 }
 
-// StartOptions are those by which the instance of an enrolment is started.
-func StartOptions(e store.Enrolment) client.StartWorkflowOptions {
+// StartOptions are those by which the instance of an enrollment is started.
+func StartOptions(e store.Enrollment) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                                       e.WorkflowID,
 		TaskQueue:                                workflows.TaskQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		Memo:                                     map[string]any{workflows.MemoEnrolment: e.ID},
+		Memo:                                     map[string]any{workflows.MemoEnrollment: e.ID},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			temporal.NewSearchAttributeKeyKeyword(workflows.AttrJourney).ValueSet(e.Journey),
 			temporal.NewSearchAttributeKeyKeyword(workflows.AttrCustomer).ValueSet(e.Customer),
@@ -52,8 +52,8 @@ func StartOptions(e store.Enrolment) client.StartWorkflowOptions {
 	}
 }
 
-// start starts an instance. It may be repeated: the run that is not the enrolment's first ends at once.
-func (r *Relay) start(ctx context.Context, e store.Enrolment, in *workflows.Input) error {
+// start starts an instance. It may be repeated: the run that is not the enrollment's first ends at once.
+func (r *Relay) start(ctx context.Context, e store.Enrollment, in *workflows.Input) error {
 	_, err := r.cfg.Client.ExecuteWorkflow(ctx, StartOptions(e), workflows.JourneyType, in)
 	var taken *serviceerror.WorkflowExecutionAlreadyStarted
 	if !errors.As(err, &taken) {
@@ -63,14 +63,14 @@ func (r *Relay) start(ctx context.Context, e store.Enrolment, in *workflows.Inpu
 	if err != nil {
 		return err
 	}
-	if enrolmentOf(run.WorkflowExecutionInfo.GetMemo()) == e.ID {
+	if enrollmentOf(run.WorkflowExecutionInfo.GetMemo()) == e.ID {
 		return nil // started before, and not marked
 	}
 	return errAddressTaken
 }
 
 // event brings an event: by update, and where no worker answers in time, by signal. The instance drops what comes twice.
-func (r *Relay) event(ctx context.Context, to store.Enrolment, e workflows.Event) error {
+func (r *Relay) event(ctx context.Context, to store.Enrollment, e workflows.Event) error {
 	workflowID := to.WorkflowID
 	if r.routes.signalOnly(clock.Wall()) || large(e) {
 		return r.signal(ctx, workflowID, e)
@@ -79,7 +79,7 @@ func (r *Relay) event(ctx context.Context, to store.Enrolment, e workflows.Event
 	defer cancel()
 	handle, err := r.cfg.Client.UpdateWorkflow(updating, client.UpdateWorkflowOptions{
 		// Not the bare event id: a channel may have updated the run itself under that, and Temporal would answer with that update's result.
-		WorkflowID: workflowID, UpdateID: e.Enrolment + "/" + e.ID, UpdateName: workflows.EventName, Args: []any{e},
+		WorkflowID: workflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: workflows.EventName, Args: []any{e},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
@@ -115,7 +115,7 @@ func large(e workflows.Event) bool {
 }
 
 // rejected notes what an instance refused for good, where somebody waits for the answer: an order to move to another revision.
-func (r *Relay) rejected(ctx context.Context, to store.Enrolment, e workflows.Event, why *temporal.ApplicationError) error {
+func (r *Relay) rejected(ctx context.Context, to store.Enrollment, e workflows.Event, why *temporal.ApplicationError) error {
 	if e.Command == nil || e.Command.Kind != workflows.MigrateOrder {
 		return nil
 	}

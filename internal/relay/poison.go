@@ -89,7 +89,7 @@ func (r *Relay) setAside(ctx context.Context, l store.Lease, d store.Delivery, c
 	if d.Event != nil {
 		what = d.Event.ID
 	}
-	fields := []zap.Field{zap.String("workflow", l.Enrolment.WorkflowID), zap.String("delivery", what), zap.Error(cause)}
+	fields := []zap.Field{zap.String("workflow", l.Enrollment.WorkflowID), zap.String("delivery", what), zap.Error(cause)}
 	if err := r.cfg.Store.SetAside(marking, clock.Now(r.cfg.Clock), l, d.Seq, cause.Error()); err != nil {
 		if !errors.Is(err, store.ErrNotMine) {
 			r.cfg.Logger.Warn("a delivery could not be set aside; it will be repeated", append(fields, zap.NamedError("store", err))...)

@@ -123,7 +123,7 @@ func TestAPoisonStartIsSetAside(t *testing.T) {
 		return got
 	}
 	b.play("the start to be set aside", func() bool { return len(list()) == 1 && b.pending() == 2 })
-	if got := list()[0]; got.Kind != store.AsideStart || got.Enrolment != first {
+	if got := list()[0]; got.Kind != store.AsideStart || got.Enrollment != first {
 		t.Fatalf("%+v", got)
 	}
 	b.fake.mu.Lock()

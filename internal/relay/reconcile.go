@@ -16,24 +16,24 @@ import (
 
 // Report is what a reconciliation found.
 type Report struct {
-	Checked int      `json:"checked"` // open enrolments looked up in Temporal
+	Checked int      `json:"checked"` // open enrollments looked up in Temporal
 	Closed  []Closed `json:"closed"`  // those whose run is gone
 	// Terminated are those that were closed while their run was still open in Temporal.
 	Terminated []Closed `json:"terminated"`
 }
 
-// Closed is an enrolment that is closed, and why.
+// Closed is an enrollment that is closed, and why.
 type Closed struct {
 	WorkflowID string `json:"workflow_id"`
-	Enrolment  string `json:"enrolment"`
+	Enrollment string `json:"enrollment"`
 	Outcome    string `json:"outcome"`
 	Reason     string `json:"reason"`
 }
 
-// reconcilePage is how many enrolments are looked up between two rests of the standing reconciler.
+// reconcilePage is how many enrollments are looked up between two rests of the standing reconciler.
 const reconcilePage = 200
 
-// reconcileForEver goes through the open enrolments page by page, so that a large installation is gone through slowly.
+// reconcileForEver goes through the open enrollments page by page, so that a large installation is gone through slowly.
 func (r *Relay) reconcileForEver(ctx context.Context) {
 	tick := time.NewTicker(r.cfg.ReconcileEvery)
 	defer tick.Stop()
@@ -55,16 +55,16 @@ func (r *Relay) reconcileForEver(ctx context.Context) {
 			r.cfg.Logger.Warn("the reconciler could not finish; it goes on later", zap.Error(err))
 		}
 		for _, c := range report.Closed {
-			r.cfg.Logger.Info("closed an enrolment whose run is gone", zap.String("workflow", c.WorkflowID), zap.String("reason", c.Reason))
+			r.cfg.Logger.Info("closed an enrollment whose run is gone", zap.String("workflow", c.WorkflowID), zap.String("reason", c.Reason))
 		}
 		for _, c := range report.Terminated {
-			r.cfg.Logger.Info("terminated a run whose enrolment is closed", zap.String("workflow", c.WorkflowID), zap.String("reason", c.Reason))
+			r.cfg.Logger.Info("terminated a run whose enrollment is closed", zap.String("workflow", c.WorkflowID), zap.String("reason", c.Reason))
 		}
 	}
 }
 
-// Reconcile compares every open enrolment with Temporal, closes those whose run is gone (terminated, failed or lost), and frees what they held.
-// Then it goes through the open runs, and terminates those whose enrolment is closed.
+// Reconcile compares every open enrollment with Temporal, closes those whose run is gone (terminated, failed or lost), and frees what they held.
+// Then it goes through the open runs, and terminates those whose enrollment is closed.
 func (r *Relay) Reconcile(ctx context.Context) (Report, error) {
 	report := Report{Closed: []Closed{}, Terminated: []Closed{}}
 	for after := ""; ; {
@@ -87,7 +87,7 @@ func (r *Relay) Reconcile(ctx context.Context) (Report, error) {
 
 // reconcilePage looks up one page; next is empty after the last.
 func (r *Relay) reconcilePage(ctx context.Context, after string, report *Report) (next string, err error) {
-	page, err := r.cfg.Store.Enrolments(ctx, store.EnrolmentFilter{After: after, Limit: reconcilePage, Live: true})
+	page, err := r.cfg.Store.Enrollments(ctx, store.EnrollmentFilter{After: after, Limit: reconcilePage, Live: true})
 	if err != nil {
 		return "", err
 	}
@@ -107,7 +107,7 @@ func (r *Relay) reconcilePage(ctx context.Context, after string, report *Report)
 		if !closed {
 			continue // it ended by itself since the page was read
 		}
-		report.Closed = append(report.Closed, Closed{WorkflowID: e.WorkflowID, Enrolment: e.ID, Outcome: outcome, Reason: reason})
+		report.Closed = append(report.Closed, Closed{WorkflowID: e.WorkflowID, Enrollment: e.ID, Outcome: outcome, Reason: reason})
 	}
 	if len(page) < reconcilePage {
 		return "", nil
@@ -115,8 +115,8 @@ func (r *Relay) reconcilePage(ctx context.Context, after string, report *Report)
 	return page[len(page)-1].ID, nil
 }
 
-// fate says how an enrolment must be closed; an empty outcome: it is in good hands.
-func (r *Relay) fate(ctx context.Context, e store.Enrolment) (outcome, reason string, err error) {
+// fate says how an enrollment must be closed; an empty outcome: it is in good hands.
+func (r *Relay) fate(ctx context.Context, e store.Enrollment) (outcome, reason string, err error) {
 	run, err := r.cfg.Client.DescribeWorkflowExecution(ctx, e.WorkflowID, "")
 	switch {
 	case gone(err) && e.Chain == "":
@@ -127,7 +127,7 @@ func (r *Relay) fate(ctx context.Context, e store.Enrolment) (outcome, reason st
 		return "", "", err
 	}
 	info := run.WorkflowExecutionInfo
-	if enrolmentOf(info.GetMemo()) != e.ID {
+	if enrollmentOf(info.GetMemo()) != e.ID {
 		if e.Chain == "" {
 			return "", "", nil // the address is another's still; the relay waits for it
 		}
@@ -144,10 +144,10 @@ func (r *Relay) fate(ctx context.Context, e store.Enrolment) (outcome, reason st
 	return workflows.Failed, "its run ended in Temporal without a word: " + info.GetStatus().String(), nil
 }
 
-// enrolmentOf reads the enrolment id from a run's memo.
-func enrolmentOf(memo *commonpb.Memo) string {
+// enrollmentOf reads the enrollment id from a run's memo.
+func enrollmentOf(memo *commonpb.Memo) string {
 	var id string
-	payload, ok := memo.GetFields()[workflows.MemoEnrolment]
+	payload, ok := memo.GetFields()[workflows.MemoEnrollment]
 	if !ok || converter.GetDefaultDataConverter().FromPayload(payload, &id) != nil {
 		return ""
 	}

@@ -14,7 +14,7 @@ func TestReconcile(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		claimed bool
-		run     func(enrolment string) *workflowpb.WorkflowExecutionInfo
+		run     func(enrollment string) *workflowpb.WorkflowExecutionInfo
 		outcome string // empty: left alone
 	}{
 		{"running", true, func(e string) *workflowpb.WorkflowExecutionInfo {
@@ -48,7 +48,7 @@ func TestReconcile(t *testing.T) {
 			if err != nil || report.Checked != 1 {
 				t.Fatal(report, err)
 			}
-			e = b.enrolment(e.WorkflowID)
+			e = b.enrollment(e.WorkflowID)
 			if got := e.Outcome; got != c.outcome || (c.outcome != "") != (e.State == store.StateClosed) {
 				t.Errorf("state %s, outcome %q, want %q", e.State, got, c.outcome)
 			}
@@ -59,7 +59,7 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
-// An enrolment that is closed by its own run between being listed and being looked up is none that the reconciler closed.
+// An enrollment that is closed by its own run between being listed and being looked up is none that the reconciler closed.
 func TestReconcileWhatEndsMeanwhile(t *testing.T) {
 	b := setup(t)
 	e := b.enters()
@@ -69,17 +69,17 @@ func TestReconcileWhatEndsMeanwhile(t *testing.T) {
 	if err != nil || report.Checked != 1 || len(report.Closed) != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	if e = b.enrolment(e.WorkflowID); e.Outcome != workflows.Goal {
+	if e = b.enrollment(e.WorkflowID); e.Outcome != workflows.Goal {
 		t.Errorf("%+v", e)
 	}
 }
 
-// A run that is open though its enrolment is closed is terminated, if it is at rest.
+// A run that is open though its enrollment is closed is terminated, if it is at rest.
 func TestReconcileStrays(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		closed, busy bool
-		memo         string // default: the enrolment
+		memo         string // default: the enrollment
 		terminated   int
 		status       enumspb.WorkflowExecutionStatus
 	}{

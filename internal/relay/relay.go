@@ -183,7 +183,7 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 	if done > 0 {
 		if err := r.cfg.Store.Delivered(marking, l, done); err != nil {
 			if !errors.Is(err, store.ErrNotMine) {
-				r.cfg.Logger.Warn("a delivery could not be marked; it will be repeated", zap.String("workflow", l.Enrolment.WorkflowID), zap.Error(err))
+				r.cfg.Logger.Warn("a delivery could not be marked; it will be repeated", zap.String("workflow", l.Enrollment.WorkflowID), zap.Error(err))
 			}
 			return
 		}
@@ -195,10 +195,10 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 	words, retry := "", time.Time{}
 	if cause != nil {
 		words, retry = cause.Error(), clock.Wall().Add(backoff(l.Attempts, cause))
-		r.cfg.Logger.Warn("a delivery failed; it will be repeated", zap.String("workflow", l.Enrolment.WorkflowID), zap.Int("attempts", l.Attempts+1), zap.Error(cause))
+		r.cfg.Logger.Warn("a delivery failed; it will be repeated", zap.String("workflow", l.Enrollment.WorkflowID), zap.Int("attempts", l.Attempts+1), zap.Error(cause))
 	}
 	if err := r.cfg.Store.Unlease(marking, l, words, retry); err != nil && !errors.Is(err, store.ErrNotMine) {
-		r.cfg.Logger.Warn("a lease could not be given back; it ends by itself", zap.String("workflow", l.Enrolment.WorkflowID), zap.Error(err))
+		r.cfg.Logger.Warn("a lease could not be given back; it ends by itself", zap.String("workflow", l.Enrollment.WorkflowID), zap.Error(err))
 	}
 }
 

@@ -29,7 +29,7 @@ import (
 type fake struct {
 	client.Client
 	mu      sync.Mutex
-	started []string // enrolments
+	started []string // enrollments
 	updated []string // event ids
 	signals []string
 	orders  []workflows.Command // of the updates
@@ -71,7 +71,7 @@ func (f *fake) TerminateWorkflow(_ context.Context, id, runID, _ string, _ ...an
 func (f *fake) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.started = append(f.started, args[0].(*workflows.Input).Enrolment)
+	f.started = append(f.started, args[0].(*workflows.Input).Enrollment)
 	if f.start != nil {
 		return nil, f.start()
 	}
@@ -127,10 +127,10 @@ func (f *fake) seen(list *[]string) []string {
 	return append([]string(nil), *list...)
 }
 
-// run is a run of an enrolment as Temporal describes it.
-func run(enrolment string, status enumspb.WorkflowExecutionStatus) *workflowpb.WorkflowExecutionInfo {
-	payload, _ := converter.GetDefaultDataConverter().ToPayload(enrolment)
-	return &workflowpb.WorkflowExecutionInfo{Status: status, Memo: &commonpb.Memo{Fields: map[string]*commonpb.Payload{workflows.MemoEnrolment: payload}}}
+// run is a run of an enrollment as Temporal describes it.
+func run(enrollment string, status enumspb.WorkflowExecutionStatus) *workflowpb.WorkflowExecutionInfo {
+	payload, _ := converter.GetDefaultDataConverter().ToPayload(enrollment)
+	return &workflowpb.WorkflowExecutionInfo{Status: status, Memo: &commonpb.Memo{Fields: map[string]*commonpb.Payload{workflows.MemoEnrollment: payload}}}
 }
 
 // done is an update that was carried out.
@@ -195,26 +195,26 @@ func (b *bundle) event(id, name string, properties map[string]any) store.Receipt
 	return got[0]
 }
 
-// enters is the enrolment of a customer who has just entered.
-func (b *bundle) enters() store.Enrolment {
+// enters is the enrollment of a customer who has just entered.
+func (b *bundle) enters() store.Enrollment {
 	b.t.Helper()
-	return b.enrolment(b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0])
+	return b.enrollment(b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0])
 }
 
-// enrolment is the latest one at an address.
-func (b *bundle) enrolment(workflowID string) store.Enrolment {
+// enrollment is the latest one at an address.
+func (b *bundle) enrollment(workflowID string) store.Enrollment {
 	b.t.Helper()
-	list, err := b.store.Enrolments(b.t.Context(), store.EnrolmentFilter{WorkflowID: workflowID})
+	list, err := b.store.Enrollments(b.t.Context(), store.EnrollmentFilter{WorkflowID: workflowID})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	return list[0]
 }
 
-// reports sends the first report of an enrolment's run.
-func (b *bundle) reports(e store.Enrolment, r workflows.Report) {
+// reports sends the first report of an enrollment's run.
+func (b *bundle) reports(e store.Enrollment, r workflows.Report) {
 	b.t.Helper()
-	r.Ref, r.Seq = workflows.Ref{Enrolment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, 1
+	r.Ref, r.Seq = workflows.Ref{Enrollment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, 1
 	if err := b.store.Report(b.t.Context(), at, r); err != nil {
 		b.t.Fatal(err)
 	}
@@ -362,7 +362,7 @@ func TestStartedBefore(t *testing.T) {
 	if len(entered) != 1 {
 		t.Fatalf("entered %v", entered)
 	}
-	list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{WorkflowID: entered[0]})
+	list, err := b.store.Enrollments(t.Context(), store.EnrollmentFilter{WorkflowID: entered[0]})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

@@ -46,7 +46,7 @@ func TestRelayWakesForASchedule(t *testing.T) {
 	b.seed(3)
 	b.relay.cfg.Clock, b.relay.cfg.ScheduleEvery = soon(), time.Hour
 	b.play("three to start by schedule", func() bool { return len(b.fake.seen(&b.fake.started)) == 3 })
-	list, err := b.store.Enrolments(t.Context(), store.EnrolmentFilter{Journey: "digest"})
+	list, err := b.store.Enrollments(t.Context(), store.EnrollmentFilter{Journey: "digest"})
 	if err != nil || len(list) != 3 || list[0].EntryName != "Journey Scheduled" || list[0].EnteredAt.Before(at.Add(30*time.Minute)) {
 		t.Fatal(list, err)
 	}

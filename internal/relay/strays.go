@@ -13,7 +13,7 @@ import (
 // openRuns is the visibility query for runs of journeys that have not ended.
 const openRuns = "WorkflowType = '" + workflows.JourneyType + "' AND ExecutionStatus = 'Running'"
 
-// straysPage looks at one page of the open runs and terminates those whose enrolment the store has closed: they have nothing left to do, and would be
+// straysPage looks at one page of the open runs and terminates those whose enrollment the store has closed: they have nothing left to do, and would be
 // told so only when they next ask for something, which may be weeks away. next is empty after the last page.
 func (r *Relay) straysPage(ctx context.Context, page []byte, report *Report) (next []byte, err error) {
 	list, err := r.cfg.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: openRuns, PageSize: reconcilePage, NextPageToken: page})
@@ -23,7 +23,7 @@ func (r *Relay) straysPage(ctx context.Context, page []byte, report *Report) (ne
 	runs := map[string][]*workflowpb.WorkflowExecutionInfo{}
 	var ids []string
 	for _, run := range list.GetExecutions() {
-		if id := enrolmentOf(run.GetMemo()); id != "" {
+		if id := enrollmentOf(run.GetMemo()); id != "" {
 			ids = append(ids, id)
 			runs[id] = append(runs[id], run)
 		}
@@ -41,17 +41,17 @@ func (r *Relay) straysPage(ctx context.Context, page []byte, report *Report) (ne
 			if !stray {
 				continue
 			}
-			reason := "tabi has closed its enrolment: " + e.Outcome
+			reason := "tabi has closed its enrollment: " + e.Outcome
 			if err := r.cfg.Client.TerminateWorkflow(ctx, run.GetExecution().GetWorkflowId(), run.GetExecution().GetRunId(), reason); err != nil && !gone(err) {
 				return nil, err
 			}
-			report.Terminated = append(report.Terminated, Closed{WorkflowID: e.WorkflowID, Enrolment: e.ID, Outcome: e.Outcome, Reason: reason})
+			report.Terminated = append(report.Terminated, Closed{WorkflowID: e.WorkflowID, Enrollment: e.ID, Outcome: e.Outcome, Reason: reason})
 		}
 	}
 	return list.GetNextPageToken(), nil
 }
 
-// idle reports whether a run, of an enrolment that was found closed, is open and at rest. One that ends right now closes its enrolment in a workflow task: with
+// idle reports whether a run, of an enrollment that was found closed, is open and at rest. One that ends right now closes its enrollment in a workflow task: with
 // none at hand, nothing is to come of it.
 func (r *Relay) idle(ctx context.Context, run *workflowpb.WorkflowExecutionInfo) (bool, error) {
 	now, err := r.cfg.Client.DescribeWorkflowExecution(ctx, run.GetExecution().GetWorkflowId(), run.GetExecution().GetRunId())

@@ -17,16 +17,16 @@ import (
 
 // instance is one entry into a journey.
 type instance struct {
-	world     *world
-	enrolment store.Enrolment
-	workflow  string
-	journey   string
-	key       string
-	number    int // of its journey and key, from 1
-	future    workflow.ChildWorkflowFuture
-	cancel    workflow.CancelFunc
-	view      func() (workflows.View, error)
-	over      bool // its run is
+	world      *world
+	enrollment store.Enrollment
+	workflow   string
+	journey    string
+	key        string
+	number     int // of its journey and key, from 1
+	future     workflow.ChildWorkflowFuture
+	cancel     workflow.CancelFunc
+	view       func() (workflows.View, error)
+	over       bool // its run is
 
 	visited []string // step ids in the order they were entered
 	parked  string   // the last of visited, where it waits there
@@ -52,10 +52,10 @@ func (w *world) at(workflowID string) *instance {
 	return nil
 }
 
-// of is the instance of an enrolment.
-func (w *world) of(enrolment string) *instance {
+// of is the instance of an enrollment.
+func (w *world) of(enrollment string) *instance {
 	for _, i := range w.instances {
-		if i.enrolment.ID == enrolment {
+		if i.enrollment.ID == enrollment {
 			return i
 		}
 	}
@@ -97,7 +97,7 @@ func (w *world) observe(d done) {
 	}
 	switch in := d.in.(type) {
 	case workflows.Report:
-		if i := w.of(in.Enrolment); i != nil {
+		if i := w.of(in.Enrollment); i != nil {
 			i.reported(in)
 		}
 	case workflows.Send:
@@ -112,7 +112,7 @@ func (w *world) observe(d done) {
 		if in.Journey == w.test.Journey {
 			w.handoffs = append(w.handoffs, in.Spec.Queue)
 		}
-		if i := w.of(in.Enrolment); i != nil {
+		if i := w.of(in.Enrollment); i != nil {
 			i.untold[in.Step] = "given to " + in.Spec.Queue
 		}
 	}
@@ -120,7 +120,7 @@ func (w *world) observe(d done) {
 
 // said notes what came of a send.
 func (w *world) said(in workflows.Send, out workflows.SendResult) {
-	i := w.of(in.Enrolment)
+	i := w.of(in.Enrollment)
 	if i == nil {
 		return
 	}

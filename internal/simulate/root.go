@@ -156,11 +156,11 @@ func (w *world) serve(ctx workflow.Context, l store.Lease) error {
 	for _, d := range l.Deliveries {
 		switch {
 		case d.Start != nil:
-			if err := w.start(ctx, l.Enrolment, *d.Start); err != nil {
+			if err := w.start(ctx, l.Enrollment, *d.Start); err != nil {
 				return err
 			}
 		case d.Event != nil:
-			i := w.at(l.Enrolment.WorkflowID)
+			i := w.at(l.Enrollment.WorkflowID)
 			if i == nil || i.over {
 				break // it has ended: there is nobody to tell
 			}
@@ -181,7 +181,7 @@ func (w *world) serve(ctx workflow.Context, l store.Lease) error {
 }
 
 // start starts an instance and waits until it runs.
-func (w *world) start(ctx workflow.Context, e store.Enrolment, in workflows.Input) error {
+func (w *world) start(ctx workflow.Context, e store.Enrollment, in workflows.Input) error {
 	if len(w.instances) >= w.opts.Instances {
 		return fmt.Errorf("more than %d instances were started: does a journey enter itself, or others, without end?", w.opts.Instances)
 	}
@@ -191,7 +191,7 @@ func (w *world) start(ctx workflow.Context, e store.Enrolment, in workflows.Inpu
 	if w.opts.tamper != nil {
 		w.opts.tamper(&in)
 	}
-	i := &instance{world: w, enrolment: e, workflow: e.WorkflowID, journey: in.Journey, key: in.Key, number: 1, untold: map[string]string{}}
+	i := &instance{world: w, enrollment: e, workflow: e.WorkflowID, journey: in.Journey, key: in.Key, number: 1, untold: map[string]string{}}
 	for _, other := range w.instances {
 		if other.journey == i.journey && other.key == i.key {
 			i.number++

@@ -1,4 +1,4 @@
-// Package store keeps what tabi must not lose: profiles, events, the outbox, enrolments, the ledger of contacts, hand-offs and releases,
+// Package store keeps what tabi must not lose: profiles, events, the outbox, enrollments, the ledger of contacts, hand-offs and releases,
 // on SQLite (embedded) or PostgreSQL with one SQL text. Every method is one transaction. now is virtual time; leases use wall time.
 package store
 
@@ -16,19 +16,21 @@ import (
 // Errors that callers tell apart.
 var (
 	ErrNotFound   = errors.New("not found")
-	ErrNotMine    = errors.New("the enrolment is closed or belongs to another run")
+	ErrNotMine    = errors.New("the enrollment is closed or belongs to another run")
 	ErrClockFixed = errors.New("the clock cannot change once there are events")
 	ErrTooLate    = errors.New("too late: it was resolved, withdrawn or timed out before")
 	ErrTaken      = errors.New("claimed by another agent")
 	ErrBusy       = errors.New("another attempt of this send is under way")
 )
 
-// EndedError is ErrNotMine where the chain that asks has ended the enrolment itself, or somebody for it: how it ended. A run learns it whose last workflow
+// EndedError is ErrNotMine where the chain that asks has ended the enrollment itself, or somebody for it: how it ended. A run learns it whose last workflow
 // task was lost behind that end.
 type EndedError struct{ Ended workflows.Ended }
 
 // Error implements error.
-func (e *EndedError) Error() string { return "the enrolment is closed: it ended as " + e.Ended.Outcome }
+func (e *EndedError) Error() string {
+	return "the enrollment is closed: it ended as " + e.Ended.Outcome
+}
 
 // Is makes it an ErrNotMine.
 func (e *EndedError) Is(target error) bool { return target == ErrNotMine }
@@ -89,20 +91,20 @@ type Receipt struct {
 	ID        string
 	Customer  string
 	Duplicate bool
-	Heard     []string // enrolments it goes to
+	Heard     []string // enrollments it goes to
 	Entered   []string // workflow ids of the instances it started
 	Refused   string   // with Enter: why there was no entry
 }
 
-// Enrolment states.
+// Enrollment states.
 const (
 	StateOpen     = "open"
 	StateWatching = "watching" // its path has ended; it waits silently for its goal
 	StateClosed   = "closed"
 )
 
-// Enrolment is one entry of a customer into a journey.
-type Enrolment struct {
+// Enrollment is one entry of a customer into a journey.
+type Enrollment struct {
 	ID, WorkflowID, Journey, Revision, Customer, Key string
 	EntryEvent, EntryName                            string
 	EnteredAt, ClosedAt                              time.Time // virtual
@@ -115,17 +117,17 @@ type Enrolment struct {
 	Paused                                           bool
 }
 
-// EnrolmentFilter narrows Enrolments; empty fields do not.
-type EnrolmentFilter struct {
+// EnrollmentFilter narrows Enrollments; empty fields do not.
+type EnrollmentFilter struct {
 	Journey, Customer, State, Outcome, WorkflowID string
 	Live                                          bool   // open and watching alone
 	After                                         string // id; for paging in id order
 	Limit                                         int    // default 100, max 1000
 }
 
-// Lease is a batch of deliveries for one enrolment, held by one relay.
+// Lease is a batch of deliveries for one enrollment, held by one relay.
 type Lease struct {
-	Enrolment  Enrolment
+	Enrollment Enrollment
 	Token      int64
 	Deliveries []Delivery // in order; the start first
 	Attempts   int        // failed attempts on the first delivery
@@ -171,17 +173,17 @@ type Settlement struct {
 
 // Contact is a row of the ledger.
 type Contact struct {
-	Key, Enrolment, Journey, Step, Message, Customer string
-	Channel, Category, Topic, Status, Reason         string
-	ProviderID                                       string
-	Action                                           string // the next best action whose message it is
-	Tone                                             string // empty: plain
-	Unknown                                          bool
-	Attempts, Release                                int
-	At                                               time.Time // virtual, of the last change
-	Until                                            time.Time // of a send that is held: the end of the quiet hours
-	Said                                             map[string]string
-	Tried                                            []brain.Tried // what the policy said to each channel
+	Key, Enrollment, Journey, Step, Message, Customer string
+	Channel, Category, Topic, Status, Reason          string
+	ProviderID                                        string
+	Action                                            string // the next best action whose message it is
+	Tone                                              string // empty: plain
+	Unknown                                           bool
+	Attempts, Release                                 int
+	At                                                time.Time // virtual, of the last change
+	Until                                             time.Time // of a send that is held: the end of the quiet hours
+	Said                                              map[string]string
+	Tried                                             []brain.Tried // what the policy said to each channel
 }
 
 // Handoff states.
@@ -194,11 +196,11 @@ const (
 
 // Handoff is a customer before a queue.
 type Handoff struct {
-	ID, Enrolment, WorkflowID, Journey, Step, Customer string
-	Queue, Priority, Note                              string
-	Outcomes                                           []string // what the journey expects, sorted; free text is allowed too
-	State, Agent, Outcome, AgentNote, Reason           string
-	OpenedAt, ClaimedAt, ClosedAt, Until               time.Time
+	ID, Enrollment, WorkflowID, Journey, Step, Customer string
+	Queue, Priority, Note                               string
+	Outcomes                                            []string // what the journey expects, sorted; free text is allowed too
+	State, Agent, Outcome, AgentNote, Reason            string
+	OpenedAt, ClaimedAt, ClosedAt, Until                time.Time
 }
 
 // Customer is a profile.
@@ -221,9 +223,9 @@ type TimelineEntry struct {
 
 // ContactFilter narrows Contacts; empty fields do not.
 type ContactFilter struct {
-	Journey, Customer, Enrolment, Channel, Status string
-	Limit                                         int  // default 100, max 1000
-	said                                          bool // what was said is kept
+	Journey, Customer, Enrollment, Channel, Status string
+	Limit                                          int  // default 100, max 1000
+	said                                           bool // what was said is kept
 }
 
 // HandoffFilter narrows Handoffs.
@@ -236,7 +238,7 @@ type HandoffFilter struct {
 type Live struct {
 	Pending        int64            // deliveries not yet done
 	OldestPending  time.Time        // virtual; zero: none
-	Stuck          int64            // enrolments whose first delivery failed five times or more
+	Stuck          int64            // enrollments whose first delivery failed five times or more
 	Open           map[string]int64 // by journey
 	Handoffs       int64            // open and claimed
 	PausedJourneys []string
@@ -246,7 +248,7 @@ type Live struct {
 // Totals are over all time; they take the longer to count the more there is.
 type Totals struct {
 	Events, Customers int64
-	Outcomes          map[string]map[string]int64 // of closed enrolments, by journey
+	Outcomes          map[string]map[string]int64 // of closed enrollments, by journey
 	Contacts          map[string]int64            // "channel/status"
 }
 
@@ -262,7 +264,7 @@ type Migration struct {
 	Renamed map[string]string // old step id → new one
 	By      string
 	DryRun  bool
-	After   string // enrolment id, for paging
+	After   string // enrollment id, for paging
 	Limit   int    // instances looked at; default 100, max 1000
 }
 
@@ -275,11 +277,11 @@ const (
 
 // Moving is what a migration makes of one instance.
 type Moving struct {
-	Enrolment, WorkflowID, Customer string
-	From, To                        string // revisions
-	Step, Target                    string // where it stands, and where it goes on
-	State                           string // MoveOrdered, MoveDone or MoveRefused
-	Reason                          string
+	Enrollment, WorkflowID, Customer string
+	From, To                         string // revisions
+	Step, Target                     string // where it stands, and where it goes on
+	State                            string // MoveOrdered, MoveDone or MoveRefused
+	Reason                           string
 }
 
 // MigrationPage is a page of a migration; Next is the After of the next page, empty at the end.

@@ -12,14 +12,14 @@ import (
 
 // Aside is a delivery that was set aside: Temporal or its instance refuses it for good.
 type Aside struct {
-	Enrolment, WorkflowID, Journey, Customer string
-	Seq                                      int64
-	Kind                                     string // start, event or order
-	Event                                    string // id; of an order, the order's kind
-	Name                                     string // of the event
-	Error                                    string
-	Attempts                                 int
-	At                                       time.Time // virtual
+	Enrollment, WorkflowID, Journey, Customer string
+	Seq                                       int64
+	Kind                                      string // start, event or order
+	Event                                     string // id; of an order, the order's kind
+	Name                                      string // of the event
+	Error                                     string
+	Attempts                                  int
+	At                                        time.Time // virtual
 }
 
 // Kinds of an Aside.
@@ -32,50 +32,50 @@ const (
 // AsideFilter narrows Asides; empty fields do not.
 type AsideFilter struct {
 	WorkflowID string
-	After      string // enrolment and seq of the last of the page before
+	After      string // enrollment and seq of the last of the page before
 	AfterSeq   int64
 	Limit      int // default 100, max 1000
 }
 
-// frozen is the due_at of an enrolment whose start was set aside: nothing else can be brought to it.
+// frozen is the due_at of an enrollment whose start was set aside: nothing else can be brought to it.
 const frozen = math.MaxInt64
 
 // SetAside takes a delivery of a lease out of its queue, so that those behind it go on; everything before it must have been brought. Behind a start nothing can: the
 // whole queue waits until it is retried. ErrNotMine where the lease was lost. What was set aside goes with its instance's end. The lease goes back with it.
 func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, cause string) error {
 	return s.write(ctx, func(tx conn) error {
-		held, err := exists(ctx, tx, `select 1 from enrolments where id = $1 and lease_token = $2 and head <= $3 and state <> 'closed'`, l.Enrolment.ID, l.Token, seq)
+		held, err := exists(ctx, tx, `select 1 from enrollments where id = $1 and lease_token = $2 and head <= $3 and state <> 'closed'`, l.Enrollment.ID, l.Token, seq)
 		if err == nil && !held {
 			err = ErrNotMine
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `delete from set_aside where enrolment in (select id from enrolments where state = 'closed')`); err != nil {
+		if _, err := tx.ExecContext(ctx, `delete from set_aside where enrollment in (select id from enrollments where state = 'closed')`); err != nil {
 			return err
 		}
 		cause = clean(cause[:min(len(cause), maxCause)])
-		if _, err := tx.ExecContext(ctx, `insert into set_aside (enrolment, seq, kind, event, body, at, error, attempts, set_at)
-			select d.enrolment, d.seq, d.kind, d.event, d.body, d.at, cast($3 as text), e.attempts + 1, cast($4 as bigint)
-			from deliveries d join enrolments e on e.id = d.enrolment where d.enrolment = $1 and d.seq = $2
-			on conflict (enrolment, seq) do update set error = excluded.error, attempts = excluded.attempts, set_at = excluded.set_at`,
-			l.Enrolment.ID, seq, cause, millis(now)); err != nil {
+		if _, err := tx.ExecContext(ctx, `insert into set_aside (enrollment, seq, kind, event, body, at, error, attempts, set_at)
+			select d.enrollment, d.seq, d.kind, d.event, d.body, d.at, cast($3 as text), e.attempts + 1, cast($4 as bigint)
+			from deliveries d join enrollments e on e.id = d.enrollment where d.enrollment = $1 and d.seq = $2
+			on conflict (enrollment, seq) do update set error = excluded.error, attempts = excluded.attempts, set_at = excluded.set_at`,
+			l.Enrollment.ID, seq, cause, millis(now)); err != nil {
 			return err
 		}
-		started, err := exists(ctx, tx, `select 1 from deliveries where enrolment = $1 and seq = $2 and kind = $3`, l.Enrolment.ID, seq, deliverStart)
+		started, err := exists(ctx, tx, `select 1 from deliveries where enrollment = $1 and seq = $2 and kind = $3`, l.Enrollment.ID, seq, deliverStart)
 		if err != nil {
 			return err
 		}
 		if started {
-			_, err := tx.ExecContext(ctx, `update enrolments set due_at = $2, attempts = attempts + 1, last_error = $3, lease_until = 0 where id = $1`, l.Enrolment.ID, int64(frozen), cause)
+			_, err := tx.ExecContext(ctx, `update enrollments set due_at = $2, attempts = attempts + 1, last_error = $3, lease_until = 0 where id = $1`, l.Enrollment.ID, int64(frozen), cause)
 			return err
 		}
 		b := &batch{s: s, tx: tx}
-		return b.done(ctx, l.Enrolment.ID, seq, l.Token, l.at)
+		return b.done(ctx, l.Enrollment.ID, seq, l.Token, l.at)
 	})
 }
 
-// Asides lists what is set aside of instances that are not closed, by enrolment and order of arrival.
+// Asides lists what is set aside of instances that are not closed, by enrollment and order of arrival.
 func (s *Store) Asides(ctx context.Context, f AsideFilter) ([]Aside, error) {
 	limit := f.Limit
 	if limit <= 0 {
@@ -86,7 +86,7 @@ func (s *Store) Asides(ctx context.Context, f AsideFilter) ([]Aside, error) {
 		var a Aside
 		var kind, body string
 		var at int64
-		if err := r.Scan(&a.Enrolment, &a.WorkflowID, &a.Journey, &a.Customer, &a.Seq, &kind, &a.Event, &body, &a.Name, &a.Error, &a.Attempts, &at); err != nil {
+		if err := r.Scan(&a.Enrollment, &a.WorkflowID, &a.Journey, &a.Customer, &a.Seq, &kind, &a.Event, &body, &a.Name, &a.Error, &a.Attempts, &at); err != nil {
 			return err
 		}
 		a.At, a.Kind = moment(at), AsideEvent
@@ -98,10 +98,10 @@ func (s *Store) Asides(ctx context.Context, f AsideFilter) ([]Aside, error) {
 		}
 		out = append(out, a)
 		return nil
-	}, `select a.enrolment, e.workflow_id, e.journey, e.customer, a.seq, a.kind, a.event, a.body, coalesce(v.name, ''), a.error, a.attempts, a.set_at
-		from set_aside a join enrolments e on e.id = a.enrolment left join events v on v.id = a.event
-		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id = $1) and (a.enrolment > $2 or a.enrolment = $2 and a.seq > $3)
-		order by a.enrolment, a.seq limit $4`, clean(f.WorkflowID), clean(f.After), f.AfterSeq, min(limit, 1000))
+	}, `select a.enrollment, e.workflow_id, e.journey, e.customer, a.seq, a.kind, a.event, a.body, coalesce(v.name, ''), a.error, a.attempts, a.set_at
+		from set_aside a join enrollments e on e.id = a.enrollment left join events v on v.id = a.event
+		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id = $1) and (a.enrollment > $2 or a.enrollment = $2 and a.seq > $3)
+		order by a.enrollment, a.seq limit $4`, clean(f.WorkflowID), clean(f.After), f.AfterSeq, min(limit, 1000))
 	return out, databaseError(err)
 }
 
@@ -126,7 +126,7 @@ func (s *Store) RetryAside(ctx context.Context, now time.Time, list []Aside, dro
 }
 
 func (b *batch) retryAside(ctx context.Context, a Aside, drop bool) error {
-	e, p, err := lockEnrolment(ctx, b.tx, a.Enrolment)
+	e, p, err := lockEnrollment(ctx, b.tx, a.Enrollment)
 	if err != nil {
 		return err
 	}
@@ -137,19 +137,19 @@ func (b *batch) retryAside(ctx context.Context, a Aside, drop bool) error {
 		return err
 	}
 	var kind, event, body string
-	err = b.tx.QueryRowContext(ctx, `delete from set_aside where enrolment = $1 and seq = $2 returning kind, event, body`, a.Enrolment, a.Seq).Scan(&kind, &event, &body)
+	err = b.tx.QueryRowContext(ctx, `delete from set_aside where enrollment = $1 and seq = $2 returning kind, event, body`, a.Enrollment, a.Seq).Scan(&kind, &event, &body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}
 	if err != nil {
 		return err
 	}
-	own := b.enrolment(e)
+	own := b.enrollment(e)
 	switch {
 	case kind == deliverStart && drop:
-		return b.closeEnrolment(ctx, own, workflows.Failed, "it could not be started, and was given up", 0, b.now)
+		return b.closeEnrollment(ctx, own, workflows.Failed, "it could not be started, and was given up", 0, b.now)
 	case kind == deliverStart:
-		_, err := b.tx.ExecContext(ctx, `update enrolments set due_at = 0, attempts = 0, last_error = '' where id = $1`, e.ID)
+		_, err := b.tx.ExecContext(ctx, `update enrollments set due_at = 0, attempts = 0, last_error = '' where id = $1`, e.ID)
 		return err
 	case drop:
 		return nil

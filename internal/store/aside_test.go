@@ -26,7 +26,7 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 			s.Fatalf("%+v", got)
 		}
 		got[0].Error = ""
-		s.same(got[0], Aside{Enrolment: e.ID, WorkflowID: "cart/ana", Journey: "cart", Customer: "ana", Seq: poison.Seq, Kind: AsideEvent, Event: poison.Event.ID, Name: "Cart Viewed", Attempts: 1, At: noon})
+		s.same(got[0], Aside{Enrollment: e.ID, WorkflowID: "cart/ana", Journey: "cart", Customer: "ana", Seq: poison.Seq, Kind: AsideEvent, Event: poison.Event.ID, Name: "Cart Viewed", Attempts: 1, At: noon})
 		c, err := s.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.SetAside, c.Pending}, []int64{1, 0})
@@ -76,7 +76,7 @@ func TestASetAsideStartHoldsItsOwnQueueAlone(t *testing.T) {
 		n, err = s.RetryAside(s.ctx, noon, bea, true)
 		s.must(err)
 		s.same(n, 1)
-		given := s.byID(bea[0].Enrolment)
+		given := s.byID(bea[0].Enrollment)
 		s.same([]string{given.State, given.Outcome}, []string{StateClosed, workflows.Failed})
 		s.ingest(noon, s.track("bea", "Cart Updated", props{"cart_id": "c2"}))
 		s.same(s.drain(), []string{"start cart/bea"})

@@ -20,7 +20,7 @@ type person struct {
 	created int64
 	stored  map[string]any // traits as the database has them; a change makes a new map
 	dirty   bool           // traits to be written
-	open    []*enrolment   // open and watching, oldest first
+	open    []*enrollment  // open and watching, oldest first
 
 	leanings *leanings // nil: not read
 	locked   bool      // what a decision finds stale of the customer is to be stored
@@ -78,8 +78,8 @@ type batch struct {
 	paused  map[string]bool
 	n       int
 	events  []*event
-	starts  []*enrolment
-	touched map[string]*enrolment
+	starts  []*enrollment
+	touched map[string]*enrollment
 	rows    [][]any // deliveries
 	traces  [][]any // evidence of intents
 	wake    bool
@@ -89,7 +89,7 @@ type batch struct {
 func (s *Store) change(ctx context.Context, now time.Time, f func(tx conn, b *batch) error) error {
 	wake := false
 	err := s.write(ctx, func(tx conn) error {
-		b := &batch{s: s, tx: tx, now: now, people: map[string]*person{}, touched: map[string]*enrolment{}}
+		b := &batch{s: s, tx: tx, now: now, people: map[string]*person{}, touched: map[string]*enrollment{}}
 		if err := f(tx, b); err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (b *batch) lock(ctx context.Context, ids []string) error {
 	return b.adopt(ctx, found...)
 }
 
-// adopt makes locked customers part of the batch, with their open enrolments.
+// adopt makes locked customers part of the batch, with their open enrollments.
 func (b *batch) adopt(ctx context.Context, people ...*person) error {
 	var ids []string
 	for _, p := range people {
@@ -134,8 +134,8 @@ func (b *batch) adopt(ctx context.Context, people ...*person) error {
 			ids = append(ids, p.id)
 		}
 	}
-	err := within(ctx, b.tx, `select `+enrolmentColumns+` from enrolments where customer in (%s) and state <> 'closed'`, ids, func(r *sql.Rows) error {
-		e, err := scanEnrolment(r)
+	err := within(ctx, b.tx, `select `+enrollmentColumns+` from enrollments where customer in (%s) and state <> 'closed'`, ids, func(r *sql.Rows) error {
+		e, err := scanEnrollment(r)
 		if err == nil {
 			p := b.people[e.Customer]
 			p.open = append(p.open, e)
@@ -148,13 +148,13 @@ func (b *batch) adopt(ctx context.Context, people ...*person) error {
 	return err
 }
 
-// sort puts the oldest enrolment first.
+// sort puts the oldest enrollment first.
 func (p *person) sort() {
-	slices.SortFunc(p.open, func(a, b *enrolment) int { return cmp.Or(a.EnteredAt.Compare(b.EnteredAt), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(p.open, func(a, b *enrollment) int { return cmp.Or(a.EnteredAt.Compare(b.EnteredAt), cmp.Compare(a.ID, b.ID)) })
 }
 
-// enrolment gives the batch's own copy of an enrolment that is not closed.
-func (b *batch) enrolment(e *enrolment) *enrolment {
+// enrollment gives the batch's own copy of an enrollment that is not closed.
+func (b *batch) enrollment(e *enrollment) *enrollment {
 	for _, own := range b.people[e.Customer].open {
 		if own.ID == e.ID {
 			return own
@@ -199,8 +199,8 @@ const (
 	deliverEntry   = "entry" // a deferred entry: nothing to deliver
 )
 
-// deliver puts something at the end of an enrolment's queue.
-func (b *batch) deliver(e *enrolment, kind, event, body string, at int64) {
+// deliver puts something at the end of an enrollment's queue.
+func (b *batch) deliver(e *enrollment, kind, event, body string, at int64) {
 	if !e.pending() {
 		e.queuedAt = at
 	}
@@ -277,7 +277,7 @@ func (b *batch) flush(ctx context.Context) error {
 		starts = append(starts, []any{e.ID, e.WorkflowID, e.Journey, e.Revision, e.Customer, e.Key, e.EntryEvent, e.EntryName, e.depth, millis(e.EnteredAt), e.State, flag(e.Holdout), e.tail, e.queuedAt, lane(e)})
 	}
 	b.starts = nil
-	if _, err := insert(ctx, b.tx, "enrolments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, tail, queued_at, due_at)", starts, ""); err != nil {
+	if _, err := insert(ctx, b.tx, "enrollments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, tail, queued_at, due_at)", starts, ""); err != nil {
 		return err
 	}
 	var tails [][]any
@@ -286,12 +286,12 @@ func (b *batch) flush(ctx context.Context) error {
 		tails = append(tails, []any{id, e.tail, millis(b.now), lane(e)})
 	}
 	clear(b.touched)
-	if err := update(ctx, b.tx, "enrolments", "id", "tail = v.column2, queued_at = case when enrolments.head > enrolments.tail then v.column3 else enrolments.queued_at end, "+
-		"due_at = case when enrolments.head > enrolments.tail then v.column4 else enrolments.due_at end",
+	if err := update(ctx, b.tx, "enrollments", "id", "tail = v.column2, queued_at = case when enrollments.head > enrollments.tail then v.column3 else enrollments.queued_at end, "+
+		"due_at = case when enrollments.head > enrollments.tail then v.column4 else enrollments.due_at end",
 		[]string{"text", "bigint", "bigint", "bigint"}, tails); err != nil {
 		return err
 	}
-	_, err := insert(ctx, b.tx, "deliveries (enrolment, seq, kind, event, body, at)", b.rows, "")
+	_, err := insert(ctx, b.tx, "deliveries (enrollment, seq, kind, event, body, at)", b.rows, "")
 	b.rows = nil
 	return err
 }

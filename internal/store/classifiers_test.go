@@ -188,7 +188,7 @@ func TestWhatIsHeardIsReadOnBehalfOfAnInstance(t *testing.T) {
 		_, err = s.Heard(s.ctx, ref(e), "nobody-said-that")
 		s.refused(err, ErrNotFound)
 		s.ends(e, "exited", noon)
-		_, err = s.Heard(s.ctx, workflows.Ref{Enrolment: e.ID, Chain: "another"}, c.MessageID)
+		_, err = s.Heard(s.ctx, workflows.Ref{Enrollment: e.ID, Chain: "another"}, c.MessageID)
 		s.refused(err, ErrNotMine)
 	})
 }

@@ -127,10 +127,10 @@ type Understood struct {
 	Journey, Step string // it says it replies to; empty: it does not say
 }
 
-// Heard reads a message of an instance's customer, claiming the enrolment; ErrNotFound where there is none of that id.
+// Heard reads a message of an instance's customer, claiming the enrollment; ErrNotFound where there is none of that id.
 func (s *Store) Heard(ctx context.Context, ref workflows.Ref, event string) (Understood, error) {
 	var u Understood
-	err := s.look(ctx, ref, func(tx conn, e *enrolment, _ *person) error {
+	err := s.look(ctx, ref, func(tx conn, e *enrollment, _ *person) error {
 		ev, err := eventByID(ctx, tx, event)
 		if err != nil {
 			return err

@@ -13,14 +13,14 @@ import (
 func (s *Store) Command(ctx context.Context, now time.Time, workflowID string, c workflows.Command) error {
 	return s.change(ctx, now, func(tx conn, b *batch) error {
 		var id string
-		err := tx.QueryRowContext(ctx, `select id from enrolments where workflow_id = $1 and state <> 'closed'`, workflowID).Scan(&id)
+		err := tx.QueryRowContext(ctx, `select id from enrollments where workflow_id = $1 and state <> 'closed'`, workflowID).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNotFound
 		}
 		if err != nil {
 			return err
 		}
-		e, p, err := lockEnrolment(ctx, tx, id)
+		e, p, err := lockEnrollment(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -30,23 +30,23 @@ func (s *Store) Command(ctx context.Context, now time.Time, workflowID string, c
 		if err := b.adopt(ctx, p); err != nil {
 			return err
 		}
-		return b.command(ctx, b.enrolment(e), c)
+		return b.command(ctx, b.enrollment(e), c)
 	})
 }
 
 // command delivers an order and notes what it says about pausing.
-func (b *batch) command(ctx context.Context, e *enrolment, c workflows.Command) error {
+func (b *batch) command(ctx context.Context, e *enrollment, c workflows.Command) error {
 	id, err := newID(millis(b.now))
 	if err != nil {
 		return err
 	}
 	c.By, c.Reason, c.Target = clean(c.By), clean(c.Reason), clean(c.Target)
 	if c.Kind == workflows.PauseUpdate || c.Kind == workflows.ResumeUpdate {
-		if _, err := b.tx.ExecContext(ctx, `update enrolments set paused = $2 where id = $1`, e.ID, flag(c.Kind == workflows.PauseUpdate)); err != nil {
+		if _, err := b.tx.ExecContext(ctx, `update enrollments set paused = $2 where id = $1`, e.ID, flag(c.Kind == workflows.PauseUpdate)); err != nil {
 			return err
 		}
 	}
-	return b.message(e, workflows.Event{ID: "command/" + id, Name: workflows.Commanded, Time: b.now, Enrolment: e.ID, Command: &c})
+	return b.message(e, workflows.Event{ID: "command/" + id, Name: workflows.Commanded, Time: b.now, Enrollment: e.ID, Command: &c})
 }
 
 // PauseJourney is the kill switch: from its commit on nothing of the journey is sent, and nobody enters it; open instances get the order too. It returns how many.
@@ -61,7 +61,7 @@ func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string
 			err := r.Scan(&id)
 			customers = append(customers, id)
 			return err
-		}, `select distinct customer from enrolments where journey = $1 and state <> 'closed'`, name); err != nil {
+		}, `select distinct customer from enrollments where journey = $1 and state <> 'closed'`, name); err != nil {
 			return err
 		}
 		rel, err := b.release(ctx)
@@ -69,7 +69,7 @@ func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string
 			return err
 		}
 		if rel.programs[name] == nil && len(customers) == 0 {
-			known, err := exists(ctx, tx, `select 1 from enrolments where journey = $1 limit 1`, name)
+			known, err := exists(ctx, tx, `select 1 from enrollments where journey = $1 limit 1`, name)
 			if err != nil {
 				return err
 			}
@@ -84,7 +84,7 @@ func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string
 			on conflict (journey) do update set paused = excluded.paused, by_whom = excluded.by_whom, at = excluded.at`, name, flag(paused), clean(by), millis(now)); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `update enrolments set paused = $2 where journey = $1 and state <> 'closed'`, name, flag(paused)); err != nil {
+		if _, err := tx.ExecContext(ctx, `update enrollments set paused = $2 where journey = $1 and state <> 'closed'`, name, flag(paused)); err != nil {
 			return err
 		}
 		order := workflows.Command{Kind: workflows.PauseUpdate, By: clean(by), Reason: "the journey is paused"}
@@ -100,7 +100,7 @@ func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string
 				if err != nil {
 					return err
 				}
-				if err := b.message(e, workflows.Event{ID: "command/" + event, Name: workflows.Commanded, Time: now, Enrolment: e.ID, Command: &order}); err != nil {
+				if err := b.message(e, workflows.Event{ID: "command/" + event, Name: workflows.Commanded, Time: now, Enrollment: e.ID, Command: &order}); err != nil {
 					return err
 				}
 				ordered++

@@ -8,14 +8,14 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-const contactColumns = `key, enrolment, journey, step, message, customer, channel, category, topic, status, reason, provider_id, action, tone, in_doubt, attempts, release, at, until_at, app, trace`
+const contactColumns = `key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, provider_id, action, tone, in_doubt, attempts, release, at, until_at, app, trace`
 
 func scanContact(r scanner) (Contact, error) {
 	var c Contact
 	var doubt int
 	var at, until int64
 	var said, trace string
-	err := r.Scan(&c.Key, &c.Enrolment, &c.Journey, &c.Step, &c.Message, &c.Customer, &c.Channel, &c.Category, &c.Topic, &c.Status, &c.Reason, &c.ProviderID,
+	err := r.Scan(&c.Key, &c.Enrollment, &c.Journey, &c.Step, &c.Message, &c.Customer, &c.Channel, &c.Category, &c.Topic, &c.Status, &c.Reason, &c.ProviderID,
 		&c.Action, &c.Tone, &doubt, &c.Attempts, &c.Release, &at, &until, &said, &trace)
 	c.Unknown, c.At, c.Until = doubt != 0, moment(at), moment(until)
 	if err == nil && said != "" {
@@ -34,7 +34,7 @@ func (s *Store) Contacts(ctx context.Context, f ContactFilter) ([]Contact, error
 		w := where{}
 		w.equals("journey", f.Journey)
 		w.equals("customer", customer)
-		w.equals("enrolment", f.Enrolment)
+		w.equals("enrollment", f.Enrollment)
 		w.equals("channel", f.Channel)
 		w.equals("status", f.Status)
 		if f.said {

@@ -18,9 +18,9 @@ func (s *Store) Live(ctx context.Context) (Live, error) {
 	l := Live{Open: map[string]int64{}}
 	err := s.read(ctx, func(tx conn) error {
 		var oldest int64
-		if err := tx.QueryRowContext(ctx, `select (select coalesce(sum(tail - head + 1), 0) from enrolments where head <= tail), (select coalesce(min(queued_at), 0) from enrolments where head <= tail),
-			(select count(*) from enrolments where head <= tail and attempts >= 5), (select count(*) from handoffs where state in ('open', 'claimed')),
-			(select count(*) from set_aside a join enrolments e on e.id = a.enrolment where e.state <> 'closed')`).
+		if err := tx.QueryRowContext(ctx, `select (select coalesce(sum(tail - head + 1), 0) from enrollments where head <= tail), (select coalesce(min(queued_at), 0) from enrollments where head <= tail),
+			(select count(*) from enrollments where head <= tail and attempts >= 5), (select count(*) from handoffs where state in ('open', 'claimed')),
+			(select count(*) from set_aside a join enrollments e on e.id = a.enrollment where e.state <> 'closed')`).
 			Scan(&l.Pending, &oldest, &l.Stuck, &l.Handoffs, &l.SetAside); err != nil {
 			return err
 		}
@@ -31,7 +31,7 @@ func (s *Store) Live(ctx context.Context) (Live, error) {
 			err := r.Scan(&journey, &n)
 			l.Open[journey] = n
 			return err
-		}, `select journey, count(*) from enrolments where state <> 'closed' group by journey`); err != nil {
+		}, `select journey, count(*) from enrollments where state <> 'closed' group by journey`); err != nil {
 			return err
 		}
 		return rows(ctx, tx, func(r *sql.Rows) error {
@@ -60,7 +60,7 @@ func (s *Store) Totals(ctx context.Context) (Totals, error) {
 			}
 			t.Outcomes[journey][outcome] = n
 			return err
-		}, `select journey, outcome, count(*) from enrolments where state = 'closed' group by journey, outcome`); err != nil {
+		}, `select journey, outcome, count(*) from enrollments where state = 'closed' group by journey, outcome`); err != nil {
 			return err
 		}
 		return rows(ctx, tx, func(r *sql.Rows) error {

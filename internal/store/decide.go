@@ -23,20 +23,20 @@ type Decided struct {
 }
 
 // Decide chooses the next best action in the customer's transaction, keeps the decision with its trace, takes the ledger row of the winner's message
-// and prepares its offer, claiming the enrolment. A repeat under one key answers as before. A paused journey keeps nothing.
+// and prepares its offer, claiming the enrollment. A repeat under one key answers as before. A paused journey keeps nothing.
 func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.Decide, ttl time.Duration) (Decided, error) {
 	var out Decided
-	decide := func(tx conn, e *enrolment, p *person, rel *release) (*draft, error) {
+	decide := func(tx conn, e *enrollment, p *person, rel *release) (*draft, error) {
 		vars, err := s.vars(ctx, tx, e, p, in.Scene, now)
 		if err != nil {
 			return nil, err
 		}
-		d := Decision{Key: in.Key, Customer: p.id, Journey: e.Journey, Enrolment: e.ID, Step: in.Step, Direction: DirectionOutbound, At: now, Release: rel.number}
+		d := Decision{Key: in.Key, Customer: p.id, Journey: e.Journey, Enrollment: e.ID, Step: in.Step, Direction: DirectionOutbound, At: now, Release: rel.number}
 		c := choice{group: in.Spec.Group, actions: in.Spec.Actions, via: in.Spec.Via, choose: in.Spec.Choose, slots: 1, ramp: true}
 		return s.draft(ctx, tx, p, rel, vars, now, c, d)
 	}
 	ahead := s.ahead(ctx, func(tx conn) (*draft, error) {
-		e, err := enrolmentOf(ctx, tx, in.Enrolment)
+		e, err := enrollmentOf(ctx, tx, in.Enrollment)
 		if err != nil || e.Holdout {
 			return nil, err
 		}
@@ -54,7 +54,7 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.De
 	fresh := false
 	err := s.write(ctx, func(tx conn) error {
 		out, fresh = Decided{}, false
-		e, p, claim := claimed(ctx, tx, in.Enrolment, in.Chain)
+		e, p, claim := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if claim != nil && !replayed(e, in.Chain, claim) {
 			return claim
 		}
@@ -78,7 +78,7 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.De
 			return err
 		}
 		if e.Holdout {
-			held := &draft{Decision: Decision{Key: in.Key, Customer: p.id, Journey: e.Journey, Enrolment: e.ID, Step: in.Step, Direction: DirectionOutbound, At: now, Release: rel.number,
+			held := &draft{Decision: Decision{Key: in.Key, Customer: p.id, Journey: e.Journey, Enrollment: e.ID, Step: in.Step, Direction: DirectionOutbound, At: now, Release: rel.number,
 				Asked: asked(in.Spec.Group, in.Spec.Actions), Reason: reasonHoldout}}
 			out.Decision, fresh = held.Decision, true
 			return held.keep(ctx, tx)

@@ -38,7 +38,7 @@ func (s *suite) brainy(change ...func(*journey.Content)) {
 	s.ingest(noon.Add(-time.Hour), s.identify("ana", props{"email": "ana@example.com", "tier": "gold", "mrr": 30.0}))
 }
 
-func (s *suite) question(e Enrolment, key string) workflows.Decide {
+func (s *suite) question(e Enrollment, key string) workflows.Decide {
 	return workflows.Decide{Ref: ref(e), Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: key, Step: "best", Visit: 1, Spec: journey.Decide{Group: "offers"}}
 }
 
@@ -50,7 +50,7 @@ func (s *suite) chooses(in workflows.Decide, at time.Time) Decided {
 }
 
 // offers decides and sends.
-func (s *suite) offers(e Enrolment, key string, at time.Time) Slot {
+func (s *suite) offers(e Enrollment, key string, at time.Time) Slot {
 	s.Helper()
 	d := s.chooses(s.question(e, key), at)
 	if d.Reservation == nil {

@@ -19,16 +19,16 @@ const (
 
 // Decision is a choice among next best actions, with its trace.
 type Decision struct {
-	Key, Customer            string
-	Journey, Enrolment, Step string // of an outbound one
-	Asked                    string // the group, or the actions with commas
-	Direction                string
-	At                       time.Time // virtual
-	Release                  int
-	Control                  string // the control group it was made for; empty: none
-	Reason                   string // why nothing was chosen
-	Slots                    []Slot // what was chosen, best first
-	Candidates               []brain.Candidate
+	Key, Customer             string
+	Journey, Enrollment, Step string // of an outbound one
+	Asked                     string // the group, or the actions with commas
+	Direction                 string
+	At                        time.Time // virtual
+	Release                   int
+	Control                   string // the control group it was made for; empty: none
+	Reason                    string // why nothing was chosen
+	Slots                     []Slot // what was chosen, best first
+	Candidates                []brain.Candidate
 }
 
 // Slot is an action that was chosen.
@@ -52,18 +52,18 @@ func (d *Decision) first() Slot {
 
 // DecisionFilter narrows Decisions; empty fields do not.
 type DecisionFilter struct {
-	Customer, Journey, Enrolment, Action string // Action: the winner
-	Before                               time.Time
-	Limit                                int // default 100, max 1000
+	Customer, Journey, Enrollment, Action string // Action: the winner
+	Before                                time.Time
+	Limit                                 int // default 100, max 1000
 }
 
-const decisionColumns = `key, customer, journey, enrolment, step, asked, direction, at, release, control, reason, slots, trace`
+const decisionColumns = `key, customer, journey, enrollment, step, asked, direction, at, release, control, reason, slots, trace`
 
 func scanDecision(r scanner) (*Decision, error) {
 	var d Decision
 	var at int64
 	var slots, trace string
-	if err := r.Scan(&d.Key, &d.Customer, &d.Journey, &d.Enrolment, &d.Step, &d.Asked, &d.Direction, &at, &d.Release, &d.Control, &d.Reason, &slots, &trace); err != nil {
+	if err := r.Scan(&d.Key, &d.Customer, &d.Journey, &d.Enrollment, &d.Step, &d.Asked, &d.Direction, &at, &d.Release, &d.Control, &d.Reason, &slots, &trace); err != nil {
 		return nil, err
 	}
 	d.At = moment(at)
@@ -91,7 +91,7 @@ func (s *Store) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, er
 		w := where{}
 		w.equals("customer", customer)
 		w.equals("journey", f.Journey)
-		w.equals("enrolment", f.Enrolment)
+		w.equals("enrollment", f.Enrollment)
 		w.equals("winner", f.Action)
 		if !f.Before.IsZero() {
 			w.and("at < ", millis(f.Before))

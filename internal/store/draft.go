@@ -107,8 +107,8 @@ func (d *draft) keep(ctx context.Context, tx conn) error {
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, `insert into decisions (key, customer, journey, enrolment, step, asked, direction, at, release, control, winner, reason, slots, trace)
+	_, err := tx.ExecContext(ctx, `insert into decisions (key, customer, journey, enrollment, step, asked, direction, at, release, control, winner, reason, slots, trace)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		d.Key, d.Customer, d.Journey, d.Enrolment, d.Step, d.Asked, d.Direction, millis(d.At), d.Release, d.Control, d.first().Action, d.Reason, d.slots, d.trace)
+		d.Key, d.Customer, d.Journey, d.Enrollment, d.Step, d.Asked, d.Direction, millis(d.At), d.Release, d.Control, d.first().Action, d.Reason, d.slots, d.trace)
 	return err
 }

@@ -10,12 +10,12 @@ import (
 )
 
 // OnTheirWay lists the ids of an instance's deliveries that arrived by at (virtual) and are not marked as done, oldest first, at most ten.
-// ErrNotMine where the enrolment is another run's.
+// ErrNotMine where the enrollment is another run's.
 func (s *Store) OnTheirWay(ctx context.Context, ref workflows.Ref, at time.Time) ([]string, error) {
 	var ids []string
 	err := s.read(ctx, func(tx conn) error {
 		ids = nil
-		e, err := enrolmentOf(ctx, tx, ref.Enrolment)
+		e, err := enrollmentOf(ctx, tx, ref.Enrollment)
 		if errors.Is(err, ErrNotFound) || err == nil && e.Chain != ref.Chain && (e.Chain != "" || e.State == StateClosed) {
 			return ErrNotMine
 		}
@@ -27,7 +27,7 @@ func (s *Store) OnTheirWay(ctx context.Context, ref workflows.Ref, at time.Time)
 			err := r.Scan(&id)
 			ids = append(ids, id)
 			return err
-		}, `select event from deliveries where enrolment = $1 and seq >= $2 and at <= $3 and kind not in ($4, $5) order by seq limit 10`,
+		}, `select event from deliveries where enrollment = $1 and seq >= $2 and at <= $3 and kind not in ($4, $5) order by seq limit 10`,
 			e.ID, e.head, millis(at), deliverStart, deliverEntry)
 	})
 	return ids, err

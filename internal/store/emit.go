@@ -12,7 +12,7 @@ import (
 // emitted is what the id of an event that a step made begins with; the step's visit follows.
 const emitted = "tabi.emit/"
 
-// Emit stores an event of an instance's customer, once per in.Key, and brings it to all journeys; it claims the enrolment. Its depth is one more
+// Emit stores an event of an instance's customer, once per in.Key, and brings it to all journeys; it claims the enrollment. Its depth is one more
 // than that of the events it follows from: the entry event, and the event at hand.
 func (s *Store) Emit(ctx context.Context, now time.Time, in workflows.Emit, properties map[string]any) error {
 	name := clean(in.Spec.Event)
@@ -24,7 +24,7 @@ func (s *Store) Emit(ctx context.Context, now time.Time, in workflows.Emit, prop
 		return err
 	}
 	return s.change(ctx, now, func(tx conn, b *batch) error {
-		e, p, claim := claimed(ctx, tx, in.Enrolment, in.Chain)
+		e, p, claim := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if claim != nil && !replayed(e, in.Chain, claim) {
 			return claim
 		}
@@ -54,25 +54,25 @@ func (s *Store) Emit(ctx context.Context, now time.Time, in workflows.Emit, prop
 	})
 }
 
-// KeepResponse keeps the response of a call as long as the instance lives, for templates; it claims the enrolment. The last response of a key counts.
+// KeepResponse keeps the response of a call as long as the instance lives, for templates; it claims the enrollment. The last response of a key counts.
 func (s *Store) KeepResponse(ctx context.Context, now time.Time, in workflows.Call, r workflows.CallResult) error {
 	body, err := json.Marshal(r.Body)
 	if err != nil {
 		return inputError("the response's body is not JSON: " + err.Error())
 	}
 	return s.write(ctx, func(tx conn) error {
-		e, _, err := claimed(ctx, tx, in.Enrolment, in.Chain)
+		e, _, err := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `insert into responses (key, enrolment, status, body) values ($1, $2, $3, $4)
+		_, err = tx.ExecContext(ctx, `insert into responses (key, enrollment, status, body) values ($1, $2, $3, $4)
 			on conflict (key) do update set status = excluded.status, body = excluded.body`, clean(in.Key), e.ID, r.Status, string(body))
 		return err
 	})
 }
 
 // responses puts what calls brought into the results of their steps.
-func responses(ctx context.Context, tx conn, enrolment string, calls map[string]string, steps map[string]map[string]any) error {
+func responses(ctx context.Context, tx conn, enrollment string, calls map[string]string, steps map[string]map[string]any) error {
 	if len(calls) == 0 {
 		return nil
 	}
@@ -85,7 +85,7 @@ func responses(ctx context.Context, tx conn, enrolment string, calls map[string]
 	for _, key := range calls {
 		keys = append(keys, clean(key))
 	}
-	if err := within(ctx, tx, `select key, status, body from responses where enrolment = $1 and key in (%s)`, sorted(keys), func(r *sql.Rows) error {
+	if err := within(ctx, tx, `select key, status, body from responses where enrollment = $1 and key in (%s)`, sorted(keys), func(r *sql.Rows) error {
 		var key, body string
 		var one response
 		if err := r.Scan(&key, &one.status, &body); err != nil {
@@ -94,7 +94,7 @@ func responses(ctx context.Context, tx conn, enrolment string, calls map[string]
 		err := json.Unmarshal([]byte(body), &one.body)
 		kept[key] = one
 		return err
-	}, enrolment); err != nil {
+	}, enrollment); err != nil {
 		return err
 	}
 	for step, key := range calls {

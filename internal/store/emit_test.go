@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-func emit(e Enrolment, step string, visit int, event string) workflows.Emit {
+func emit(e Enrollment, step string, visit int, event string) workflows.Emit {
 	return workflows.Emit{Ref: ref(e), Key: fmt.Sprintf("%s/%s/%d", e.ID, step, visit), Spec: journey.Emit{Event: event}}
 }
 
@@ -59,7 +59,7 @@ func TestChainsOfEmittedEventsEnd(t *testing.T) {
 			if links++; links > 20 {
 				s.Fatal("the chain has no end")
 			}
-			all, err := s.Enrolments(s.ctx, EnrolmentFilter{Journey: "ping", State: StateOpen})
+			all, err := s.Enrollments(s.ctx, EnrollmentFilter{Journey: "ping", State: StateOpen})
 			s.must(err)
 			e := all[len(all)-1]
 			s.must(s.Emit(s.ctx, noon, emit(e, "ping", 1, "Ping"), nil))

@@ -108,7 +108,7 @@ func (b *batch) enterAll(ctx context.Context, p *person, names []string, ev *eve
 
 // hears reports whether an instance must be told of an event, and which of the changed traits it waits on. One that was told to go over to another
 // revision hears what either listens to: it may take the event by this one or by that.
-func (b *batch) hears(ctx context.Context, e *enrolment, name string, changed []string) (bool, []string, error) {
+func (b *batch) hears(ctx context.Context, e *enrollment, name string, changed []string) (bool, []string, error) {
 	hears := false
 	var traits []string
 	for _, revision := range e.revisions() {
@@ -141,7 +141,7 @@ func names(events []string, name string) bool {
 	return len(events) == 0 || slices.Contains(events, name)
 }
 
-// enter opens an enrolment where the journey lets the customer in. Otherwise refused says why, in words.
+// enter opens an enrollment where the journey lets the customer in. Otherwise refused says why, in words.
 func (b *batch) enter(ctx context.Context, p *person, q entry) (address, refused string, err error) {
 	rel, err := b.release(ctx)
 	if err != nil {
@@ -190,7 +190,7 @@ func (b *batch) enter(ctx context.Context, p *person, q entry) (address, refused
 		}
 		return "", refused, err
 	}
-	e := &enrolment{fresh: true, head: 1, depth: q.event.depth}
+	e := &enrollment{fresh: true, head: 1, depth: q.event.depth}
 	e.Journey, e.Revision, e.Customer, e.Key = q.journey, program.Revision(), p.id, key
 	if e.WorkflowID = p.address(q.journey, key); len(e.WorkflowID) > maxAddress {
 		return "", fmt.Sprintf("its address would be %d bytes long, at most %d fit: shorten the customer id or the key", len(e.WorkflowID), maxAddress), nil
@@ -216,12 +216,12 @@ func (b *batch) keep(ev *event) {
 }
 
 // reentry applies the journey's re-entry rule. blockers are set where only open instances are in the way that still have deliveries to take: one of those may end them.
-func (b *batch) reentry(ctx context.Context, p *person, program *journey.Program, key string, at int64) (refused string, blockers []*enrolment, err error) {
+func (b *batch) reentry(ctx context.Context, p *person, program *journey.Program, key string, at int64) (refused string, blockers []*enrollment, err error) {
 	mode := program.Entry.Reentry
 	if mode == journey.ReentryAlways {
 		return "", nil, nil
 	}
-	var open []*enrolment
+	var open []*enrollment
 	var last int64
 	for _, e := range p.open {
 		if e.Journey != program.Journey || e.Key != key {
@@ -234,7 +234,7 @@ func (b *batch) reentry(ctx context.Context, p *person, program *journey.Program
 	}
 	if mode == journey.ReentryNever || mode == journey.ReentryAfter {
 		var stored int64
-		if err := b.tx.QueryRowContext(ctx, `select coalesce(max(entered_at), 0) from enrolments where customer = $1 and journey = $2 and entry_key = $3`, p.id, program.Journey, key).Scan(&stored); err != nil {
+		if err := b.tx.QueryRowContext(ctx, `select coalesce(max(entered_at), 0) from enrollments where customer = $1 and journey = $2 and entry_key = $3`, p.id, program.Journey, key).Scan(&stored); err != nil {
 			return "", nil, err
 		}
 		last = max(last, stored)
@@ -256,7 +256,7 @@ func (b *batch) reentry(ctx context.Context, p *person, program *journey.Program
 }
 
 // deferEntry puts the question at the end of the queue of the instance that is in the way.
-func (b *batch) deferEntry(blockers []*enrolment, q entry, key string) error {
+func (b *batch) deferEntry(blockers []*enrollment, q entry, key string) error {
 	body, err := jsonText(deferred{Journey: q.journey, Key: key})
 	if err != nil {
 		return err
@@ -280,11 +280,11 @@ func (b *batch) reconsider(ctx context.Context, p *person, eventID, body string,
 	return err
 }
 
-// address is the workflow id with the smallest number that none of the customer's open enrolments has.
+// address is the workflow id with the smallest number that none of the customer's open enrollments has.
 func (p *person) address(name, key string) string {
 	for n := 1; ; n++ {
 		id := journey.WorkflowID(name, p.id, key, n)
-		if !slices.ContainsFunc(p.open, func(e *enrolment) bool { return e.WorkflowID == id }) {
+		if !slices.ContainsFunc(p.open, func(e *enrollment) bool { return e.WorkflowID == id }) {
 			return id
 		}
 	}

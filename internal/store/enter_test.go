@@ -155,7 +155,7 @@ func TestDeferredEntry(t *testing.T) {
 				for range 10 {
 					for _, l := range s.lease() {
 						for _, d := range l.Deliveries {
-							if d.Event == nil || l.Enrolment.ID != e.ID {
+							if d.Event == nil || l.Enrollment.ID != e.ID {
 								continue
 							}
 							if taken++; taken == c.ended {
@@ -167,7 +167,7 @@ func TestDeferredEntry(t *testing.T) {
 						s.must(s.Unlease(s.ctx, l, "", time.Time{}))
 					}
 				}
-				all, err := s.Enrolments(s.ctx, EnrolmentFilter{State: StateOpen})
+				all, err := s.Enrollments(s.ctx, EnrollmentFilter{State: StateOpen})
 				s.must(err)
 				var open []string
 				for _, other := range all {
@@ -195,7 +195,7 @@ func TestDeferredEntryOfAnInstanceThatIsGone(t *testing.T) {
 		}
 		// The second one waits for the first to pass, and finds it in the way.
 		s.same(s.drain(), []string{"start cart/ana"})
-		all, err := s.Enrolments(s.ctx, EnrolmentFilter{})
+		all, err := s.Enrollments(s.ctx, EnrollmentFilter{})
 		s.must(err)
 		s.same(len(all), 2)
 	})

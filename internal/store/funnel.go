@@ -131,7 +131,7 @@ func window(d *journey.Definition) time.Duration {
 	return d.Timeout
 }
 
-// members are the customers' first entries, by enrolment.
+// members are the customers' first entries, by enrollment.
 func (c *count) members(programs map[string]*program) (map[string]*member, error) {
 	out := map[string]*member{}
 	err := c.rows(func(r *sql.Rows) error {
@@ -173,10 +173,10 @@ func (c *count) late(revision string, p *program, members map[string]*member) er
 	if err := c.rows(func(r *sql.Rows) error {
 		var k sighting
 		var own, entry, properties string
-		if err := r.Scan(&k.enrolment, &k.customer, &k.name, &k.received, &properties, &entry, &own); err != nil {
+		if err := r.Scan(&k.enrollment, &k.customer, &k.name, &k.received, &properties, &entry, &own); err != nil {
 			return err
 		}
-		if m := members[k.enrolment]; m == nil || m.converted {
+		if m := members[k.enrollment]; m == nil || m.converted {
 			return nil
 		}
 		var err error
@@ -187,7 +187,7 @@ func (c *count) late(revision string, p *program, members map[string]*member) er
 			return err
 		}
 		if !reads {
-			return c.judge(p, members[k.enrolment], k)
+			return c.judge(p, members[k.enrollment], k)
 		}
 		k.traits, err = object(own)
 		later = append(later, k)
@@ -202,7 +202,7 @@ func (c *count) late(revision string, p *program, members map[string]*member) er
 		return err
 	}
 	for _, k := range later {
-		if m := members[k.enrolment]; !m.converted {
+		if m := members[k.enrollment]; !m.converted {
 			if err := c.judge(p, m, k); err != nil {
 				return err
 			}
@@ -211,11 +211,11 @@ func (c *count) late(revision string, p *program, members map[string]*member) er
 	return nil
 }
 
-// sighting is an event that may be the goal of an enrolment.
+// sighting is an event that may be the goal of an enrollment.
 type sighting struct {
-	enrolment, customer, name string
-	received                  int64
-	properties, entry, traits map[string]any
+	enrollment, customer, name string
+	received                   int64
+	properties, entry, traits  map[string]any
 }
 
 // judge holds an event against the goal.
@@ -259,7 +259,7 @@ func (c *count) milestones(d *journey.Definition, members map[string]*member) er
 			reached[step]++
 		}
 		return nil
-	}, latest+`select distinct c.enrolment, c.step from latest l join contacts c on c.enrolment = l.id where c.status = 'sent'`); err != nil {
+	}, latest+`select distinct c.enrollment, c.step from latest l join contacts c on c.enrollment = l.id where c.status = 'sent'`); err != nil {
 		return err
 	}
 	for i := range d.Steps {

@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-func (s *suite) hands(e Enrolment, id, priority string, at time.Time) {
+func (s *suite) hands(e Enrollment, id, priority string, at time.Time) {
 	s.Helper()
 	s.must(s.OpenHandoff(s.ctx, at, workflows.OpenHandoff{Ref: ref(e), ID: id, Step: "help", Until: at.Add(time.Hour),
 		Spec: journey.Handoff{Queue: "support", Priority: priority, Outcomes: map[string]int{"resolved": 1, "refunded": 2}}}, "call "+id))
@@ -31,7 +31,7 @@ func TestHandoffs(t *testing.T) {
 			order = append(order, h.ID)
 		}
 		s.same(order, []string{"urgent", "normal", "later"})
-		s.same(list[1], Handoff{ID: "normal", Enrolment: e.ID, WorkflowID: "cart/ana", Journey: "cart", Step: "help", Customer: "ana", Queue: "support", Priority: "normal", Note: "call normal",
+		s.same(list[1], Handoff{ID: "normal", Enrollment: e.ID, WorkflowID: "cart/ana", Journey: "cart", Step: "help", Customer: "ana", Queue: "support", Priority: "normal", Note: "call normal",
 			Outcomes: []string{"refunded", "resolved"}, State: HandoffOpen, OpenedAt: noon, Until: noon.Add(time.Hour)})
 		s.same(s.reserves(e, "k", wall, yes).Done, &workflows.SendResult{Status: "suppressed", Reason: brain.AgentActive})
 
@@ -42,7 +42,7 @@ func TestHandoffs(t *testing.T) {
 		s.refused(s.ClaimHandoff(s.ctx, noon, "none", "eve"), ErrNotFound)
 		s.must(s.ResolveHandoff(s.ctx, noon.Add(time.Hour), "urgent", "eve", "refunded", "was angry"))
 		d := s.lease()[0].Deliveries[0].Event
-		s.same(*d, workflows.Event{ID: "handoff/urgent", Name: workflows.HandoffResolved, Time: noon.Add(time.Hour), Enrolment: e.ID, Handoff: "urgent", Properties: props{"outcome": "refunded", "agent": "eve"}})
+		s.same(*d, workflows.Event{ID: "handoff/urgent", Name: workflows.HandoffResolved, Time: noon.Add(time.Hour), Enrollment: e.ID, Handoff: "urgent", Properties: props{"outcome": "refunded", "agent": "eve"}})
 		h, err := s.Handoff(s.ctx, "urgent")
 		s.must(err)
 		s.same([]any{h.State, h.Agent, h.Outcome, h.AgentNote, h.ClosedAt}, []any{HandoffResolved, "eve", "refunded", "was angry", noon.Add(time.Hour)})

@@ -14,15 +14,15 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-const handoffQuery = `select h.id, h.enrolment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes, h.state, h.agent, h.outcome, h.agent_note, h.reason,
-	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrolments e on e.id = h.enrolment`
+const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes, h.state, h.agent, h.outcome, h.agent_note, h.reason,
+	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrollments e on e.id = h.enrollment`
 
 func scanHandoff(r scanner) (Handoff, error) {
 	var h Handoff
 	var priority int
 	var outcomes string
 	var opened, claimed, closed, until int64
-	err := r.Scan(&h.ID, &h.Enrolment, &h.WorkflowID, &h.Journey, &h.Step, &h.Customer, &h.Queue, &priority, &h.Note, &outcomes, &h.State, &h.Agent, &h.Outcome, &h.AgentNote, &h.Reason,
+	err := r.Scan(&h.ID, &h.Enrollment, &h.WorkflowID, &h.Journey, &h.Step, &h.Customer, &h.Queue, &priority, &h.Note, &outcomes, &h.State, &h.Agent, &h.Outcome, &h.AgentNote, &h.Reason,
 		&opened, &claimed, &closed, &until)
 	if err != nil {
 		return h, err
@@ -34,10 +34,10 @@ func scanHandoff(r scanner) (Handoff, error) {
 	return h, json.Unmarshal([]byte(outcomes), &h.Outcomes)
 }
 
-// OpenHandoff is idempotent by id, claiming the enrolment; note is rendered.
+// OpenHandoff is idempotent by id, claiming the enrollment; note is rendered.
 func (s *Store) OpenHandoff(ctx context.Context, now time.Time, in workflows.OpenHandoff, note string) error {
 	return s.write(ctx, func(tx conn) error {
-		e, p, err := claimed(ctx, tx, in.Enrolment, in.Chain)
+		e, p, err := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if replayed(e, in.Chain, err) {
 			if opened, failed := exists(ctx, tx, `select 1 from handoffs where id = $1`, in.ID); failed != nil || opened {
 				return failed
@@ -54,17 +54,17 @@ func (s *Store) OpenHandoff(ctx context.Context, now time.Time, in workflows.Ope
 		if priority < 0 {
 			priority = slices.Index(journey.Priorities, "normal")
 		}
-		_, err = tx.ExecContext(ctx, `insert into handoffs (id, enrolment, journey, step, customer, queue, priority, note, outcomes, state, opened_at, until_at)
+		_, err = tx.ExecContext(ctx, `insert into handoffs (id, enrollment, journey, step, customer, queue, priority, note, outcomes, state, opened_at, until_at)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (id) do nothing`,
 			in.ID, e.ID, e.Journey, in.Step, p.id, in.Spec.Queue, priority, clean(note), outcomes, HandoffOpen, millis(now), millis(in.Until))
 		return err
 	})
 }
 
-// WithdrawHandoff takes back what is still open, claiming the enrolment; one that has ended took it back before.
+// WithdrawHandoff takes back what is still open, claiming the enrollment; one that has ended took it back before.
 func (s *Store) WithdrawHandoff(ctx context.Context, now time.Time, in workflows.WithdrawHandoff) error {
 	return s.write(ctx, func(tx conn) error {
-		e, _, err := lockEnrolment(ctx, tx, in.Enrolment)
+		e, _, err := lockEnrollment(ctx, tx, in.Enrollment)
 		if errors.Is(err, ErrNotFound) {
 			return ErrNotMine
 		}
@@ -74,7 +74,7 @@ func (s *Store) WithdrawHandoff(ctx context.Context, now time.Time, in workflows
 		if err := claim(ctx, tx, e.ID, in.Chain); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `update handoffs set state = 'withdrawn', reason = $3, closed_at = $4 where id = $1 and enrolment = $2 and state in ('open', 'claimed')`,
+		_, err = tx.ExecContext(ctx, `update handoffs set state = 'withdrawn', reason = $3, closed_at = $4 where id = $1 and enrollment = $2 and state in ('open', 'claimed')`,
 			in.ID, e.ID, clean(in.Reason), millis(now))
 		return err
 	})
@@ -175,8 +175,8 @@ func (s *Store) ResolveHandoff(ctx context.Context, now time.Time, id, agent, ou
 			return err
 		}
 		for _, e := range p.open {
-			if e.ID == h.Enrolment {
-				return b.message(e, workflows.Event{ID: "handoff/" + id, Name: workflows.HandoffResolved, Time: now, Enrolment: e.ID, Handoff: id,
+			if e.ID == h.Enrollment {
+				return b.message(e, workflows.Event{ID: "handoff/" + id, Name: workflows.HandoffResolved, Time: now, Enrollment: e.ID, Handoff: id,
 					Properties: map[string]any{"outcome": outcome, "agent": agent}})
 			}
 		}

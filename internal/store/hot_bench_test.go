@@ -66,8 +66,8 @@ func (h *hot) calls(event string, n int) []Call {
 	return out
 }
 
-// enrolment is one that has been started.
-func (h *hot) enrolment() (Enrolment, Lease) {
+// enrollment is one that has been started.
+func (h *hot) enrollment() (Enrollment, Lease) {
 	h.Helper()
 	calls := h.calls("Cart Updated", 1)
 	_, err := h.Ingest(h.Context(), noon, append([]Call{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}}, calls...))
@@ -77,7 +77,7 @@ func (h *hot) enrolment() (Enrolment, Lease) {
 	if len(leases) != 1 {
 		h.Fatalf("%d leases, want one", len(leases))
 	}
-	return leases[0].Enrolment, leases[0]
+	return leases[0].Enrollment, leases[0]
 }
 
 // BenchmarkIntake takes events that nobody hears, by themselves and in batches, of customers that are new.
@@ -114,8 +114,8 @@ func BenchmarkDelivery(b *testing.B) {
 // BenchmarkSend reserves a send and settles it as sent.
 func BenchmarkSend(b *testing.B) {
 	hotly(b, func(h *hot) {
-		var e Enrolment
-		h.measure(func() { e, _ = h.enrolment() }, func() {
+		var e Enrollment
+		h.measure(func() { e, _ = h.enrollment() }, func() {
 			r, err := h.Reserve(h.Context(), noon, wall, workflows.Send{Ref: ref(e), Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1", Step: "nudge", Visit: 1,
 				Spec: journey.Send{Message: "reminder", Via: []string{"email"}}}, time.Minute)
 			h.must(err)
@@ -132,7 +132,7 @@ func BenchmarkReport(b *testing.B) {
 			hotly(b, func(h *hot) {
 				var r workflows.Report
 				h.measure(func() {
-					e, _ := h.enrolment()
+					e, _ := h.enrollment()
 					r = workflows.Report{Ref: ref(e), Seq: 1, Parked: &workflows.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)}}
 					if end {
 						h.must(h.Report(h.Context(), noon, r))

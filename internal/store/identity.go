@@ -172,7 +172,7 @@ func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []st
 		return nil, err
 	}
 	if gone.version > 1 || len(gone.open) > 0 { // otherwise it was made a moment ago and holds nothing
-		for _, table := range []string{"events", "enrolments", "contacts", "handoffs", "decisions", "offers"} {
+		for _, table := range []string{"events", "enrollments", "contacts", "handoffs", "decisions", "offers"} {
 			if _, err := b.tx.ExecContext(ctx, `update `+table+` set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
 				return nil, err
 			}
@@ -226,7 +226,7 @@ func (b *batch) endYounger(ctx context.Context, p *person, gone string) error {
 			older[at] = true
 			continue
 		}
-		order := workflows.Event{ID: "merge/" + e.ID, Name: workflows.Commanded, Time: b.now, Enrolment: e.ID,
+		order := workflows.Event{ID: "merge/" + e.ID, Name: workflows.Commanded, Time: b.now, Enrollment: e.ID,
 			Command: &workflows.Command{Kind: "exit", By: "tabi", Reason: "merged with " + gone}}
 		if err := b.message(e, order); err != nil {
 			return err
@@ -236,7 +236,7 @@ func (b *batch) endYounger(ctx context.Context, p *person, gone string) error {
 }
 
 // message delivers what is no event of the customer.
-func (b *batch) message(e *enrolment, m workflows.Event) error {
+func (b *batch) message(e *enrollment, m workflows.Event) error {
 	body, err := jsonText(m)
 	if err == nil {
 		b.deliver(e, deliverMessage, m.ID, body, millis(b.now))

@@ -83,7 +83,7 @@ func TestAliasMergesAnyTwo(t *testing.T) {
 func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart(keyed), cart(named("other"), reentry(journey.ReentryAlways, 0))}, reminder())
-		enters := func(user, anonymous, key string, at time.Time) Enrolment {
+		enters := func(user, anonymous, key string, at time.Time) Enrollment {
 			call := s.track(user, "Cart Updated", props{"cart_id": key})
 			call.AnonymousID = anonymous
 			e := s.at(s.ingest(at, call)[0].Entered[0])
@@ -99,7 +99,7 @@ func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 		s.must(err)
 		s.ingest(noon.Add(time.Hour), Call{Type: "identify", MessageID: "merge", UserID: "ana", AnonymousID: "a1"})
 		s.same(s.drain(), []string{"exit cart/ana/k1"}) // the journey that lets in always keeps both of its own
-		for _, e := range []Enrolment{older, younger, apart} {
+		for _, e := range []Enrollment{older, younger, apart} {
 			s.same(s.byID(e.ID).Customer, "ana")
 		}
 		r := s.ingest(noon.Add(time.Hour), s.track("ana", "Order Completed", props{"cart_id": "k1"}))
@@ -142,7 +142,7 @@ func TestMergesAtOnce(t *testing.T) {
 		s.same(s.customer("u2").ID, c.ID)
 		s.same(s.customer("anon:u1").ID, c.ID)
 		s.same(len(c.Traits), 16)
-		all, err := s.Enrolments(s.ctx, EnrolmentFilter{})
+		all, err := s.Enrollments(s.ctx, EnrollmentFilter{})
 		s.must(err)
 		for _, e := range all {
 			s.same(e.Customer, c.ID)

@@ -244,6 +244,6 @@ func shown(ctx context.Context, tx conn, d *Decision) error {
 	for _, slot := range d.Slots {
 		values = append(values, []any{slot.Key, "", "", "", slot.Message, d.Customer, slot.Channel, journey.Marketing, "", workflows.StatusSent, d.Release, millis(d.At), 1, 0, slot.Action, slot.Tone})
 	}
-	_, err := insert(ctx, tx, "contacts (key, enrolment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action, tone)", values, "")
+	_, err := insert(ctx, tx, "contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action, tone)", values, "")
 	return err
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // Ingest takes calls, in order, in one transaction: dedupes, resolves identity, changes profiles, stores events, and writes the deliveries
-// they cause and the enrolments they open. A call that cannot be taken (no id, no name) fails all of them. Callers that come while a
+// they cause and the enrollments they open. A call that cannot be taken (no id, no name) fails all of them. Callers that come while a
 // transaction is under way share the next one; what one of them is refused for does not concern the others.
 //
 // identify becomes the event "Customer Updated" with the given traits as properties, page "Page Viewed" and screen "Screen Viewed" (Event, if given, as property

@@ -31,11 +31,11 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 		stranger.Chain, stranger.Seq = "another", 7
 		s.refused(s.Report(s.ctx, noon, stranger), ErrNotMine)
 		nobody := again
-		nobody.Enrolment = "none"
+		nobody.Enrollment = "none"
 		s.refused(s.Report(s.ctx, noon, nobody), ErrNotMine)
 		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 2, Passed: []workflows.Passage{{Step: "response", Kind: "wait_for", Visit: 1, At: noon}, {Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"}}}))
 		var n int
-		s.must(s.writer.QueryRowContext(s.ctx, `select count(*) from passages where enrolment = $1`, e.ID).Scan(&n))
+		s.must(s.writer.QueryRowContext(s.ctx, `select count(*) from passages where enrollment = $1`, e.ID).Scan(&n))
 		s.same(n, 3)
 	})
 }
@@ -196,7 +196,7 @@ func TestChainsOfEventsEnd(t *testing.T) {
 				break
 			}
 			links++
-			e := l[0].Enrolment
+			e := l[0].Enrollment
 			s.must(s.Delivered(s.ctx, l[0], l[0].Deliveries[0].Seq))
 			s.must(s.Assign(s.ctx, noon, ref(e), e.ID+"/set/1", props{"n": links}))
 			s.ends(e, "completed", noon)

@@ -10,7 +10,7 @@ import (
 )
 
 // levelled reports whether some level that an instance listens to meets a test. It is not asked of one that is on no step.
-func (b *batch) levelled(ctx context.Context, p *person, e *enrolment, test func(level journey.Level, holds bool) bool) (bool, error) {
+func (b *batch) levelled(ctx context.Context, p *person, e *enrollment, test func(level journey.Level, holds bool) bool) (bool, error) {
 	if e.State != StateOpen || e.Holdout {
 		return false, nil
 	}
@@ -37,16 +37,16 @@ func (b *batch) levelled(ctx context.Context, p *person, e *enrolment, test func
 }
 
 // concerns reports whether an event must be told to an instance for its levels: one holds after it, or one is to hold by fading and the event has brought that nearer.
-func (b *batch) concerns(ctx context.Context, p *person, e *enrolment) (bool, error) {
+func (b *batch) concerns(ctx context.Context, p *person, e *enrollment) (bool, error) {
 	return b.levelled(ctx, p, e, func(level journey.Level, holds bool) bool {
 		return holds || level.Below != nil && p.leanings.lowered[level.Intent]
 	})
 }
 
-// Levels says which levels of the customer's intents hold, and when the next of those with Below will by fading alone, claiming the enrolment. It only reads.
+// Levels says which levels of the customer's intents hold, and when the next of those with Below will by fading alone, claiming the enrollment. It only reads.
 func (s *Store) Levels(ctx context.Context, now time.Time, in workflows.Levels) (workflows.LevelsResult, error) {
 	var result workflows.LevelsResult
-	err := s.look(ctx, in.Ref, func(tx conn, e *enrolment, p *person) error {
+	err := s.look(ctx, in.Ref, func(tx conn, e *enrollment, p *person) error {
 		result = workflows.LevelsResult{Hold: make([]bool, len(in.Levels))}
 		rel, err := s.current(ctx, tx)
 		if err != nil {
@@ -83,7 +83,7 @@ func (s *Store) lookLeanings(ctx context.Context, tx conn, rules *intentRules, p
 	case p.drafted:
 		return nil, errAgain
 	case p.locked:
-		b := &batch{s: s, tx: tx, now: now, people: map[string]*person{}, touched: map[string]*enrolment{}}
+		b := &batch{s: s, tx: tx, now: now, people: map[string]*person{}, touched: map[string]*enrollment{}}
 		own := *p
 		if err := b.adopt(ctx, &own); err != nil {
 			return nil, err

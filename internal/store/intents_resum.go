@@ -280,7 +280,7 @@ func (b *batch) settleIntents(ctx context.Context, p *person) error {
 
 // intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a level of such an intent that holds now, or that will
 // hold by fading, at another moment than they know of.
-func (b *batch) intentsMoved(ctx context.Context, p *person, open []*enrolment, moved map[string]bool) error {
+func (b *batch) intentsMoved(ctx context.Context, p *person, open []*enrollment, moved map[string]bool) error {
 	for _, e := range open {
 		wakes, err := b.levelled(ctx, p, e, func(level journey.Level, holds bool) bool {
 			return moved[level.Intent] && (holds || level.Below != nil)
@@ -292,7 +292,7 @@ func (b *batch) intentsMoved(ctx context.Context, p *person, open []*enrolment, 
 			continue
 		}
 		id := "intent/" + e.ID + "/" + strconv.FormatInt(e.tail+1, 10)
-		if err := b.message(e, workflows.Event{ID: id, Name: workflows.IntentChanged, Time: b.now, Enrolment: e.ID}); err != nil {
+		if err := b.message(e, workflows.Event{ID: id, Name: workflows.IntentChanged, Time: b.now, Enrollment: e.ID}); err != nil {
 			return err
 		}
 	}

@@ -218,7 +218,7 @@ func (s *suite) statements(calls ...Call) int {
 	n := 0
 	s.must(s.write(s.ctx, func(tx conn) error {
 		c := &tally{conn: tx}
-		b := &batch{s: s.Store, tx: c, now: noon, people: map[string]*person{}, touched: map[string]*enrolment{}}
+		b := &batch{s: s.Store, tx: c, now: noon, people: map[string]*person{}, touched: map[string]*enrollment{}}
 		names, err := b.identify(s.ctx, calls)
 		s.must(err)
 		for i := range calls {
@@ -257,7 +257,7 @@ func TestIntentsCostNothingWhereThereAreNone(t *testing.T) {
 	})
 }
 
-func (s *suite) levels(now time.Time, e Enrolment, levels ...journey.Level) workflows.LevelsResult {
+func (s *suite) levels(now time.Time, e Enrollment, levels ...journey.Level) workflows.LevelsResult {
 	s.Helper()
 	r, err := s.Levels(s.ctx, now, workflows.Levels{Ref: ref(e), Levels: levels})
 	s.must(err)
@@ -282,7 +282,7 @@ func TestLevels(t *testing.T) {
 		s.same(s.levels(r.Fade, e, below("complaint", 0.7)).Hold, []bool{true})
 		s.same(s.levels(r.Fade.Add(-time.Millisecond), e, below("complaint", 0.7)), workflows.LevelsResult{Hold: []bool{false}, Fade: r.Fade})
 		s.same(s.levels(noon, e), workflows.LevelsResult{Hold: []bool{}})
-		_, err := s.Levels(s.ctx, noon, workflows.Levels{Ref: workflows.Ref{Enrolment: e.ID, Chain: "another"}})
+		_, err := s.Levels(s.ctx, noon, workflows.Levels{Ref: workflows.Ref{Enrollment: e.ID, Chain: "another"}})
 		s.refused(err, ErrNotMine)
 	})
 }

@@ -16,7 +16,7 @@ const (
 // turnOfTheOthers is how often a lease begins with those that come last otherwise, so that nobody starves.
 const turnOfTheOthers = 4
 
-// due lists enrolments to lease, in the order of their turn.
+// due lists enrollments to lease, in the order of their turn.
 func (s *Store) due(ctx context.Context, now int64, limit int) ([]string, error) {
 	var ids []string
 	read := func(from int) error {
@@ -27,7 +27,7 @@ func (s *Store) due(ctx context.Context, now int64, limit int) ([]string, error)
 				ids = append(ids, id)
 			}
 			return err
-		}, `select id from enrolments where head <= tail and due_at >= $3 and due_at <= $1 and lease_until <= $1 order by due_at, queued_at, id limit $2`, now, limit, from)
+		}, `select id from enrollments where head <= tail and due_at >= $3 and due_at <= $1 and lease_until <= $1 order by due_at, queued_at, id limit $2`, now, limit, from)
 	}
 	switch n := s.leased.Add(1); {
 	case n%(2*turnOfTheOthers) == 0:
@@ -50,10 +50,10 @@ func (s *Store) due(ctx context.Context, now int64, limit int) ([]string, error)
 // crowd is how many instances of a customer may wait for deliveries at once before they come behind everybody else's.
 const crowd = 8
 
-// lanes gives the lane of an enrolment whose queue was empty: one customer's many instances are not served before others' few.
-func (b *batch) lanes() func(e *enrolment) int64 {
+// lanes gives the lane of an enrollment whose queue was empty: one customer's many instances are not served before others' few.
+func (b *batch) lanes() func(e *enrollment) int64 {
 	waiting := map[string]int{}
-	return func(e *enrolment) int64 {
+	return func(e *enrollment) int64 {
 		n, counted := waiting[e.Customer]
 		if !counted {
 			if p := b.people[e.Customer]; p != nil {

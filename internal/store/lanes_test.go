@@ -16,7 +16,7 @@ func (s *suite) serve(n int) []string {
 		if len(l.Deliveries) > leaseDeliveries {
 			s.Fatalf("a lease holds %d deliveries", len(l.Deliveries))
 		}
-		out = append(out, l.Enrolment.Customer)
+		out = append(out, l.Enrollment.Customer)
 		s.must(s.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
 	}
 	return out

@@ -30,7 +30,7 @@ type inquiry struct {
 // standing is what the brain decides by. p is locked. vars are what the rules may see: the customer, and the journey where one asks.
 func (s *Store) standing(ctx context.Context, tx conn, p *person, rel *release, vars journey.Vars, now time.Time, key string) (brain.Standing, *inquiry, error) {
 	q := &inquiry{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: key}
-	active, err := exists(ctx, tx, `select 1 from handoffs h join enrolments e on e.id = h.enrolment
+	active, err := exists(ctx, tx, `select 1 from handoffs h join enrollments e on e.id = h.enrollment
 		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, p.id)
 	vars.History = &history{ctx: ctx, tx: tx, customer: p.id, now: now} // this transaction holds the only connection there may be
 	return brain.Standing{

@@ -22,7 +22,7 @@ func (s *suite) governed(p journey.Policy) {
 }
 
 // both enters cart and other.
-func (s *suite) both(customer string) (cart, other Enrolment) {
+func (s *suite) both(customer string) (cart, other Enrollment) {
 	s.Helper()
 	s.has(customer, props{"email": "a@example.com", "push_token": "t1"})
 	r := s.ingest(noon, s.track(customer, "Cart Updated", nil))
@@ -31,7 +31,7 @@ func (s *suite) both(customer string) (cart, other Enrolment) {
 }
 
 // decides reserves a send at a moment, and gives its status and reason.
-func (s *suite) decides(e Enrolment, key string, at time.Time, change ...func(*journey.Send)) (Reservation, string) {
+func (s *suite) decides(e Enrollment, key string, at time.Time, change ...func(*journey.Send)) (Reservation, string) {
 	s.Helper()
 	in := s.send(e, key)
 	in.Spec.Via = []string{"email"}
@@ -146,7 +146,7 @@ func TestConcurrentDecidersShareALimit(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 12 {
 			wg.Go(func() {
-				e := []Enrolment{a, b}[i%2]
+				e := []Enrollment{a, b}[i%2]
 				in := s.send(e, fmt.Sprintf("k%d", i))
 				r, err := s.Reserve(s.ctx, noon, wall, in, time.Minute)
 				if err != nil {
@@ -323,11 +323,11 @@ func TestAnEarlierVisitIsLeftBehind(t *testing.T) {
 	each(t, func(s *suite) {
 		s.governed(journey.Policy{QuietHours: &quiet})
 		a, b := s.both("ana")
-		key := func(e Enrolment, visit int) string { return fmt.Sprintf("%s/nudge/%d", e.ID, visit) }
+		key := func(e Enrollment, visit int) string { return fmt.Sprintf("%s/nudge/%d", e.ID, visit) }
 		sending, _ := s.decides(b, key(b, 1), noon)
 		s.decides(a, key(a, 1), night)
 		s.decides(a, key(a, 2), night)
-		for _, e := range []Enrolment{a, b} {
+		for _, e := range []Enrollment{a, b} {
 			s.must(s.Report(s.ctx, night, workflows.Report{Ref: ref(e), Seq: 1, Parked: &workflows.Parked{Step: "nudge", Kind: "send", Since: night}, Key: key(e, 2)}))
 		}
 		held, left := s.contact(key(a, 2)), s.contact(key(a, 1))

@@ -94,7 +94,7 @@ func TestLimitsUnderLoad(t *testing.T) {
 }
 
 // approach asks for a contact in one of three ways: by a send, by a decision of a journey, or by one for a customer who is present, which counts at once.
-func (s *suite) approach(way int, e Enrolment, key string, at time.Time) (r *Reservation, shown int64, err error) {
+func (s *suite) approach(way int, e Enrollment, key string, at time.Time) (r *Reservation, shown int64, err error) {
 	switch way % 3 {
 	case 0:
 		sent, err := s.Reserve(s.ctx, at, wall, s.send(e, key), time.Minute)
@@ -113,7 +113,7 @@ func (s *suite) approach(way int, e Enrolment, key string, at time.Time) (r *Res
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // crowd enters every customer into two journeys.
-func (s *suite) crowd() []Enrolment {
+func (s *suite) crowd() []Enrollment {
 	s.Helper()
 	var calls []Call
 	for i := range loadCustomers {
@@ -123,12 +123,12 @@ func (s *suite) crowd() []Enrolment {
 	for part := range slices.Chunk(calls, 200) {
 		s.ingest(noon, part...)
 	}
-	var out []Enrolment
+	var out []Enrollment
 	s.must(rows(s.ctx, s.reader, func(r *sql.Rows) error {
-		e, err := scanEnrolment(r)
-		out = append(out, e.Enrolment)
+		e, err := scanEnrollment(r)
+		out = append(out, e.Enrollment)
 		return err
-	}, `select `+enrolmentColumns+` from enrolments order by id`))
+	}, `select `+enrollmentColumns+` from enrollments order by id`))
 	s.same(len(out), 2*loadCustomers)
 	return out
 }

@@ -96,22 +96,22 @@ func firstRelease(s *suite) {
 	for i, name := range []string{"Cart Updated", "Cart Viewed"} {
 		exec(`insert into events (id, customer, name, at, received_at, n, properties, source, depth) values ($1, 'ana', $2, $3, $3, 1, '{"cart_id":"1"}', 'http', 0)`, fmt.Sprint("old", i), name, millis(noon))
 	}
-	exec(`insert into enrolments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, chain, report_seq, step, step_kind, since_at, until_at, head, tail)
+	exec(`insert into enrollments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, chain, report_seq, step, step_kind, since_at, until_at, head, tail)
 		values ('e1', 'cart/ana', 'cart', $1, 'ana', '', 'old0', 'Cart Updated', 0, $2, 'open', 0, 'run-e1', 2, 'response', 'wait_for', $2, $3, 2, 2)`, cart().Revision(), millis(noon), millis(noon.Add(time.Hour)))
-	exec(`insert into deliveries (enrolment, seq, kind, event, body, at) values ('e1', 2, 'event', 'old1', '', $1)`, millis(noon))
+	exec(`insert into deliveries (enrollment, seq, kind, event, body, at) values ('e1', 2, 'event', 'old1', '', $1)`, millis(noon))
 	for _, p := range []struct {
 		seq, n, visit int
 		step, outcome string
 	}{{1, 0, 1, "split", "a"}, {1, 1, 1, "response", ""}, {2, 0, 1, "response", ""}, {2, 1, 2, "split", "b"}} { // a report that was cancelled behind its commit was told twice
-		exec(`insert into passages (enrolment, seq, n, step, kind, visit, at, outcome) values ('e1', $1, $2, $3, 'x', $4, $5, $6)`, p.seq, p.n, p.step, p.visit, millis(noon), p.outcome)
+		exec(`insert into passages (enrollment, seq, n, step, kind, visit, at, outcome) values ('e1', $1, $2, $3, 'x', $4, $5, $6)`, p.seq, p.n, p.step, p.visit, millis(noon), p.outcome)
 	}
 }
 
 // passages are an instance's, in order.
-func (s *suite) passages(enrolment string) []string {
+func (s *suite) passages(enrollment string) []string {
 	s.Helper()
 	var out []string
-	r, err := s.writer.QueryContext(s.ctx, `select step, visit, arm, outcome from passages where enrolment = $1 order by seq, n`, enrolment)
+	r, err := s.writer.QueryContext(s.ctx, `select step, visit, arm, outcome from passages where enrollment = $1 order by seq, n`, enrollment)
 	s.must(err)
 	defer r.Close()
 	for r.Next() {

@@ -11,11 +11,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-const movingQuery = `select m.enrolment, e.workflow_id, e.customer, m.origin, m.revision, m.step, m.target, m.state, m.reason from moves m join enrolments e on e.id = m.enrolment`
+const movingQuery = `select m.enrollment, e.workflow_id, e.customer, m.origin, m.revision, m.step, m.target, m.state, m.reason from moves m join enrollments e on e.id = m.enrollment`
 
 func scanMoving(r scanner) (Moving, error) {
 	var m Moving
-	err := r.Scan(&m.Enrolment, &m.WorkflowID, &m.Customer, &m.From, &m.To, &m.Step, &m.Target, &m.State, &m.Reason)
+	err := r.Scan(&m.Enrollment, &m.WorkflowID, &m.Customer, &m.From, &m.To, &m.Step, &m.Target, &m.State, &m.Reason)
 	return m, err
 }
 
@@ -33,14 +33,14 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 		if to == nil {
 			return ErrNotFound
 		}
-		var all []*enrolment
+		var all []*enrollment
 		var ids, customers []string
 		limit := bounded(m.Limit)
 		if err := rows(ctx, tx, func(r *sql.Rows) error {
-			e, err := scanEnrolment(r)
+			e, err := scanEnrollment(r)
 			all, ids, customers = append(all, e), append(ids, e.ID), append(customers, e.Customer)
 			return err
-		}, `select `+enrolmentColumns+` from enrolments where journey = $1 and state <> 'closed' and holdout = 0 and revision <> $2 and id > $3 order by id limit $4`,
+		}, `select `+enrollmentColumns+` from enrollments where journey = $1 and state <> 'closed' and holdout = 0 and revision <> $2 and id > $3 order by id limit $4`,
 			m.Journey, to.Revision(), m.After, limit); err != nil {
 			return err
 		}
@@ -56,9 +56,9 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 			}
 		}
 		before := map[string]Moving{}
-		if err := within(ctx, tx, movingQuery+` where m.revision = $1 and m.enrolment in (%s)`, ids, func(r *sql.Rows) error {
+		if err := within(ctx, tx, movingQuery+` where m.revision = $1 and m.enrollment in (%s)`, ids, func(r *sql.Rows) error {
 			one, err := scanMoving(r)
-			before[one.Enrolment] = one
+			before[one.Enrollment] = one
 			return err
 		}, to.Revision()); err != nil {
 			return err
@@ -94,9 +94,9 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 	return page, nil
 }
 
-// still gives the batch's own copies of enrolments, of those that are open and not on a revision.
-func (b *batch) still(all []*enrolment, revision string) ([]*enrolment, error) {
-	var out []*enrolment
+// still gives the batch's own copies of enrollments, of those that are open and not on a revision.
+func (b *batch) still(all []*enrollment, revision string) ([]*enrollment, error) {
+	var out []*enrollment
 	for _, e := range all {
 		p := b.people[e.Customer]
 		if p.merged != "" { // while we waited for the lock
@@ -111,9 +111,9 @@ func (b *batch) still(all []*enrolment, revision string) ([]*enrolment, error) {
 	return out, nil
 }
 
-// moving says whether an enrolment can move, and where to.
-func (s *Store) moving(ctx context.Context, tx conn, e *enrolment, to *journey.Program, renamed map[string]string) (Moving, error) {
-	one := Moving{Enrolment: e.ID, WorkflowID: e.WorkflowID, Customer: e.Customer, From: e.Revision, To: to.Revision(), Step: e.Step, State: MoveOrdered}
+// moving says whether an enrollment can move, and where to.
+func (s *Store) moving(ctx context.Context, tx conn, e *enrollment, to *journey.Program, renamed map[string]string) (Moving, error) {
+	one := Moving{Enrollment: e.ID, WorkflowID: e.WorkflowID, Customer: e.Customer, From: e.Revision, To: to.Revision(), Step: e.Step, State: MoveOrdered}
 	from, err := s.program(ctx, tx, e.Revision)
 	if err != nil {
 		one.State, one.Reason = MoveRefused, fmt.Sprintf("its revision %s does not load in this build", e.Revision)
@@ -129,21 +129,21 @@ func (s *Store) moving(ctx context.Context, tx conn, e *enrolment, to *journey.P
 }
 
 // orderMove writes what a migration decided of an instance, and the order.
-func (b *batch) orderMove(ctx context.Context, e *enrolment, one Moving, m Migration) error {
-	if _, err := b.tx.ExecContext(ctx, `insert into moves (enrolment, revision, journey, origin, step, target, state, reason, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		on conflict (enrolment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = excluded.reason,
+func (b *batch) orderMove(ctx context.Context, e *enrollment, one Moving, m Migration) error {
+	if _, err := b.tx.ExecContext(ctx, `insert into moves (enrollment, revision, journey, origin, step, target, state, reason, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = excluded.reason,
 			by_whom = excluded.by_whom, at = excluded.at`,
 		e.ID, one.To, e.Journey, one.From, one.Step, clean(one.Target), one.State, clean(one.Reason), clean(m.By), millis(b.now)); err != nil || one.State != MoveOrdered {
 		return err
 	}
-	if _, err := b.tx.ExecContext(ctx, `update enrolments set moving = $2 where id = $1`, e.ID, one.To); err != nil {
+	if _, err := b.tx.ExecContext(ctx, `update enrollments set moving = $2 where id = $1`, e.ID, one.To); err != nil {
 		return err
 	}
 	e.moving = one.To
 	return b.command(ctx, e, workflows.Command{Kind: workflows.MigrateOrder, By: m.By, Reason: "migrated to revision " + one.To, Revision: one.To, Renamed: m.Renamed})
 }
 
-// Moves lists what became of the orders of a journey's migrations to the current revision, by enrolment id. limit: default 100, max 1000.
+// Moves lists what became of the orders of a journey's migrations to the current revision, by enrollment id. limit: default 100, max 1000.
 // ErrNotFound where the current release has no such journey.
 func (s *Store) Moves(ctx context.Context, name, after string, limit int) ([]Moving, error) {
 	var out []Moving
@@ -160,7 +160,7 @@ func (s *Store) Moves(ctx context.Context, name, after string, limit int) ([]Mov
 			one, err := scanMoving(r)
 			out = append(out, one)
 			return err
-		}, movingQuery+` where m.revision = $1 and m.enrolment > $2 order by m.enrolment limit $3`, to.Revision(), after, bounded(limit))
+		}, movingQuery+` where m.revision = $1 and m.enrollment > $2 order by m.enrollment limit $3`, to.Revision(), after, bounded(limit))
 	})
 	return out, err
 }
@@ -170,7 +170,7 @@ func (s *Store) Move(ctx context.Context, now time.Time, in workflows.Move) (wor
 	var result workflows.MoveResult
 	err := s.write(ctx, func(tx conn) error {
 		result = workflows.MoveResult{}
-		e, _, claim := claimed(ctx, tx, in.Enrolment, in.Chain)
+		e, _, claim := claimed(ctx, tx, in.Enrollment, in.Chain)
 		again := replayed(e, in.Chain, claim)
 		if claim != nil && !again {
 			return claim
@@ -200,10 +200,10 @@ func (s *Store) Move(ctx context.Context, now time.Time, in workflows.Move) (wor
 }
 
 // moved writes the new revision and where the instance stands in it.
-func moved(ctx context.Context, tx conn, e *enrolment, to *journey.Program, in workflows.Move, now time.Time) error {
+func moved(ctx context.Context, tx conn, e *enrollment, to *journey.Program, in workflows.Move, now time.Time) error {
 	target := clean(in.Step)
 	if e.Step != "" && target != "" && target != e.Step {
-		if _, err := tx.ExecContext(ctx, `update handoffs set step = $3 where enrolment = $1 and step = $2 and state in ('open', 'claimed')`, e.ID, e.Step, target); err != nil {
+		if _, err := tx.ExecContext(ctx, `update handoffs set step = $3 where enrollment = $1 and step = $2 and state in ('open', 'claimed')`, e.ID, e.Step, target); err != nil {
 			return err
 		}
 	}
@@ -211,18 +211,18 @@ func moved(ctx context.Context, tx conn, e *enrolment, to *journey.Program, in w
 	if at, ok := to.Index(target); ok {
 		kind = to.Steps[at].Kind
 	}
-	if _, err := tx.ExecContext(ctx, `update enrolments set revision = $2, step = $3, step_kind = $4, moving = case when moving = $2 then '' else moving end where id = $1`,
+	if _, err := tx.ExecContext(ctx, `update enrollments set revision = $2, step = $3, step_kind = $4, moving = case when moving = $2 then '' else moving end where id = $1`,
 		e.ID, in.To, target, kind); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `insert into moves (enrolment, revision, journey, origin, step, target, state, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, '', $8)
-		on conflict (enrolment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = '', at = excluded.at`,
+	_, err := tx.ExecContext(ctx, `insert into moves (enrollment, revision, journey, origin, step, target, state, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, '', $8)
+		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = '', at = excluded.at`,
 		e.ID, in.To, e.Journey, e.Revision, e.Step, target, MoveDone, millis(now))
 	return err
 }
 
 // projected are the properties of an instance's entry event and of others as a program reads them.
-func projected(ctx context.Context, tx conn, e *enrolment, to *journey.Program, ids []string) (workflows.MoveResult, error) {
+func projected(ctx context.Context, tx conn, e *enrollment, to *journey.Program, ids []string) (workflows.MoveResult, error) {
 	reads := to.Reads()
 	result := workflows.MoveResult{Entry: map[string]any{}, Events: map[string]map[string]any{}}
 	wanted := map[string]bool{}
@@ -246,9 +246,9 @@ func projected(ctx context.Context, tx conn, e *enrolment, to *journey.Program, 
 }
 
 // MoveRefused notes that an instance did not take an order to move to a revision, which it refused before it took it. No effect where the order is not open.
-func (s *Store) MoveRefused(ctx context.Context, now time.Time, enrolment, revision, reason string) error {
+func (s *Store) MoveRefused(ctx context.Context, now time.Time, enrollment, revision, reason string) error {
 	return s.write(ctx, func(tx conn) error {
-		e, _, err := lockEnrolment(ctx, tx, enrolment)
+		e, _, err := lockEnrollment(ctx, tx, enrollment)
 		if errors.Is(err, ErrNotFound) || err == nil && e.State == StateClosed {
 			return nil
 		}
@@ -259,12 +259,12 @@ func (s *Store) MoveRefused(ctx context.Context, now time.Time, enrolment, revis
 	})
 }
 
-func refuseMove(ctx context.Context, tx conn, enrolment, revision, reason string, now time.Time) error {
-	n, err := affected(ctx, tx, `update moves set state = $3, reason = $4, at = $5 where enrolment = $1 and revision = $2 and state = $6`,
-		enrolment, revision, MoveRefused, clean(reason), millis(now), MoveOrdered)
+func refuseMove(ctx context.Context, tx conn, enrollment, revision, reason string, now time.Time) error {
+	n, err := affected(ctx, tx, `update moves set state = $3, reason = $4, at = $5 where enrollment = $1 and revision = $2 and state = $6`,
+		enrollment, revision, MoveRefused, clean(reason), millis(now), MoveOrdered)
 	if err != nil || n == 0 {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `update enrolments set moving = '' where id = $1 and moving = $2`, enrolment, revision)
+	_, err = tx.ExecContext(ctx, `update enrollments set moving = '' where id = $1 and moving = $2`, enrollment, revision)
 	return err
 }

@@ -19,7 +19,7 @@ func renewed(d *journey.Definition) {
 }
 
 // parks reports that an instance waits at a step.
-func (s *suite) parks(e Enrolment, step string, seq int) {
+func (s *suite) parks(e Enrollment, step string, seq int) {
 	s.Helper()
 	s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: seq, Parked: &workflows.Parked{Step: step, Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)}}))
 }
@@ -84,12 +84,12 @@ func TestMigrate(t *testing.T) {
 		s.same(len(leases), 2)
 		for _, l := range leases {
 			order := l.Deliveries[0].Event
-			s.same([]any{order.Command.Kind, order.Command.Revision, order.Command.Renamed, order.Command.By, order.Enrolment == l.Enrolment.ID},
+			s.same([]any{order.Command.Kind, order.Command.Revision, order.Command.Renamed, order.Command.By, order.Enrollment == l.Enrollment.ID},
 				[]any{workflows.MigrateOrder, next.Revision(), rename.Renamed, "me", true})
 			loaded, err := journey.Load(order.Command.Definition, next.Revision())
 			s.must(err)
 			s.same(loaded.Revision(), next.Revision())
-			if l.Enrolment.Customer == "ana" {
+			if l.Enrollment.Customer == "ana" {
 				s.same([]any{l.Deliveries[1].Event.Name, l.Deliveries[1].Event.Properties, l.Deliveries[2].Event.Name}, []any{"Answered", props{"mood": "good", "cart_id": "1"}, "Cart Viewed"})
 			}
 			s.must(s.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
@@ -191,7 +191,7 @@ func fixArms(d *journey.Definition) {
 func TestEventRacesAMove(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
-		var all []Enrolment
+		var all []Enrollment
 		for i := range 16 {
 			e := s.enters(fmt.Sprint("c", i), nil)
 			s.parks(e, "response", 1)

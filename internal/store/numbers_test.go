@@ -25,7 +25,7 @@ func measured(d *journey.Definition) {
 }
 
 // comes enters a customer with a cart of their own at a moment.
-func (s *suite) comes(at time.Time, customer string) Enrolment {
+func (s *suite) comes(at time.Time, customer string) Enrollment {
 	s.Helper()
 	r := s.ingest(at, s.track(customer, "Cart Updated", props{"cart_id": "of " + customer}))
 	if len(r[0].Entered) != 1 {
@@ -43,7 +43,7 @@ func (s *suite) buys(at time.Time, customer, cart string, total float64) {
 	s.drain()
 }
 
-func (s *suite) reports(at time.Time, e Enrolment, seq int, parked *workflows.Parked, passed ...workflows.Passage) {
+func (s *suite) reports(at time.Time, e Enrollment, seq int, parked *workflows.Parked, passed ...workflows.Passage) {
 	s.Helper()
 	for i := range passed {
 		passed[i].At = at
@@ -51,7 +51,7 @@ func (s *suite) reports(at time.Time, e Enrolment, seq int, parked *workflows.Pa
 	s.must(s.Report(s.ctx, at, workflows.Report{Ref: ref(e), Seq: seq, Passed: passed, Parked: parked}))
 }
 
-func (s *suite) ended(at time.Time, e Enrolment, outcome string, value float64) {
+func (s *suite) ended(at time.Time, e Enrollment, outcome string, value float64) {
 	s.Helper()
 	s.must(s.Report(s.ctx, at, workflows.Report{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: outcome, At: at, Value: value}}))
 }

@@ -202,7 +202,7 @@ func TestAClosedStore(t *testing.T) {
 	}
 }
 
-func TestEnrolmentsArePaged(t *testing.T) {
+func TestEnrollmentsArePaged(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart(keyed)})
 		var calls []Call
@@ -213,7 +213,7 @@ func TestEnrolmentsArePaged(t *testing.T) {
 		var got []string
 		after := ""
 		for range 10 {
-			page, err := s.Enrolments(s.ctx, EnrolmentFilter{Customer: "ana", Journey: "cart", State: StateOpen, After: after, Limit: 10})
+			page, err := s.Enrollments(s.ctx, EnrollmentFilter{Customer: "ana", Journey: "cart", State: StateOpen, After: after, Limit: 10})
 			s.must(err)
 			if len(page) == 0 {
 				break
@@ -225,7 +225,7 @@ func TestEnrolmentsArePaged(t *testing.T) {
 		}
 		s.same(len(got), 25)
 		s.same([]string{got[0], got[24]}, []string{"0", "24"}) // in the order of entry
-		none, err := s.Enrolments(s.ctx, EnrolmentFilter{Customer: "nobody"})
+		none, err := s.Enrollments(s.ctx, EnrollmentFilter{Customer: "nobody"})
 		s.must(err)
 		s.same(len(none), 0)
 	})

@@ -12,13 +12,13 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// leaseDeliveries is how many deliveries a lease brings for one enrolment.
+// leaseDeliveries is how many deliveries a lease brings for one enrollment.
 const leaseDeliveries = 50
 
-// unreadable is how long an enrolment rests whose deliveries cannot be made (its revision does not load).
+// unreadable is how long an enrollment rests whose deliveries cannot be made (its revision does not load).
 const unreadable = time.Minute
 
-// Lease takes up to limit enrolments with deliveries due, for ttl of wall time, each with a bounded part of its queue: the oldest first of those that have not had
+// Lease takes up to limit enrollments with deliveries due, for ttl of wall time, each with a bounded part of its queue: the oldest first of those that have not had
 // a turn, then the instances of customers with very many, then those that had a turn or failed, the longest ago first. Deferred entries whose turn it is are decided here; they bring nothing to deliver.
 func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
 	now := millis(wall)
@@ -31,11 +31,11 @@ func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.D
 	var decide, failed []Lease
 	err = s.write(ctx, func(tx conn) error {
 		leases, decide, failed = nil, nil, nil
-		held := map[string]*enrolment{}
+		held := map[string]*enrollment{}
 		var mine []string
-		err := within(ctx, tx, `update enrolments set lease_token = lease_token + 1, lease_until = $2
-			where id in (%s) and head <= tail and due_at <= $1 and lease_until <= $1 returning `+enrolmentColumns, sorted(ids), func(r *sql.Rows) error {
-			e, err := scanEnrolment(r)
+		err := within(ctx, tx, `update enrollments set lease_token = lease_token + 1, lease_until = $2
+			where id in (%s) and head <= tail and due_at <= $1 and lease_until <= $1 returning `+enrollmentColumns, sorted(ids), func(r *sql.Rows) error {
+			e, err := scanEnrollment(r)
 			held[e.ID] = e
 			mine = append(mine, e.ID)
 			return err
@@ -56,7 +56,7 @@ func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.D
 			if e == nil {
 				continue
 			}
-			l := Lease{Enrolment: e.Enrolment, Token: e.token, Attempts: e.attempts, at: now}
+			l := Lease{Enrollment: e.Enrollment, Token: e.token, Attempts: e.attempts, at: now}
 			if q := queues[id]; len(q) > 0 && q[0].kind == deliverEntry {
 				decide = append(decide, l)
 				continue
@@ -105,13 +105,13 @@ type queued struct {
 	at, received      int64
 }
 
-// queues reads the first deliveries of enrolments, up to the first deferred entry behind something else.
+// queues reads the first deliveries of enrollments, up to the first deferred entry behind something else.
 func (s *Store) queues(ctx context.Context, tx conn, ids []string) (map[string][]queued, error) {
 	out := map[string][]queued{}
 	ends := map[string]bool{}
-	err := within(ctx, tx, `select d.enrolment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0), coalesce(e.received_at, 0)
-		from deliveries d join enrolments n on n.id = d.enrolment left join events e on e.id = d.event
-		where d.enrolment in (%s) and d.seq >= n.head and d.seq < n.head + $1 order by d.enrolment, d.seq`, ids, func(r *sql.Rows) error {
+	err := within(ctx, tx, `select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0), coalesce(e.received_at, 0)
+		from deliveries d join enrollments n on n.id = d.enrollment left join events e on e.id = d.event
+		where d.enrollment in (%s) and d.seq >= n.head and d.seq < n.head + $1 order by d.enrollment, d.seq`, ids, func(r *sql.Rows) error {
 		var id string
 		var q queued
 		if err := r.Scan(&id, &q.seq, &q.kind, &q.event, &q.body, &q.name, &q.properties, &q.at, &q.received); err != nil {
@@ -126,7 +126,7 @@ func (s *Store) queues(ctx context.Context, tx conn, ids []string) (map[string][
 }
 
 // deliveries makes what the relay brings of what is stored.
-func (s *Store) deliveries(ctx context.Context, tx conn, e *enrolment, queue []queued, clock journey.Clock) ([]Delivery, error) {
+func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []queued, clock journey.Clock) ([]Delivery, error) {
 	p, err := s.program(ctx, tx, e.Revision)
 	if err != nil {
 		return nil, err
@@ -150,11 +150,11 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrolment, queue []q
 		switch q.kind {
 		case deliverStart:
 			d.Start = &workflows.Input{
-				Interpreter: workflows.InterpreterVersion, Enrolment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.packed, Customer: e.Customer, Key: e.Key,
+				Interpreter: workflows.InterpreterVersion, Enrollment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.packed, Customer: e.Customer, Key: e.Key,
 				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName, Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
 			}
 		case deliverEvent:
-			d.Event = &workflows.Event{ID: q.event, Name: q.name, Time: moment(q.at), Received: moment(q.received), Properties: journey.Project(properties, reads.Event), Enrolment: e.ID}
+			d.Event = &workflows.Event{ID: q.event, Name: q.name, Time: moment(q.at), Received: moment(q.received), Properties: journey.Project(properties, reads.Event), Enrollment: e.ID}
 			if q.body != "" {
 				if err := json.Unmarshal([]byte(q.body), &d.Event.Traits); err != nil {
 					return nil, err
@@ -180,12 +180,12 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrolment, queue []q
 
 // advance is the set clause that makes everything up to $2 done, and gives the lease back. What is left had a turn at $4.
 const advance = `lease_until = 0, head = $2 + 1, attempts = 0, last_error = '', due_at = case when tail > $2 then cast($4 as bigint) else 0 end,
-	queued_at = coalesce((select min(d.at) from deliveries d where d.enrolment = $1 and d.seq > $2), enrolments.queued_at)`
+	queued_at = coalesce((select min(d.at) from deliveries d where d.enrollment = $1 and d.seq > $2), enrollments.queued_at)`
 
-// decideEntries decides the deferred entries at the head of an enrolment's queue: the customer enters where the instance that was in the way is so no more.
+// decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters where the instance that was in the way is so no more.
 func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error {
 	err := s.change(ctx, now, func(tx conn, b *batch) error {
-		e, p, err := lockEnrolment(ctx, tx, l.Enrolment.ID)
+		e, p, err := lockEnrollment(ctx, tx, l.Enrollment.ID)
 		if err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error
 		if err := b.adopt(ctx, p); err != nil {
 			return err
 		}
-		own := b.enrolment(e)
+		own := b.enrollment(e)
 		queues, err := s.queues(ctx, tx, []string{e.ID})
 		if err != nil {
 			return err
@@ -224,14 +224,14 @@ func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error
 }
 
 func (b *batch) done(ctx context.Context, id string, seq, token, turn int64) error {
-	n, err := affected(ctx, b.tx, `update enrolments set `+advance+` where id = $1 and lease_token = $3 and head <= $2`, id, seq, token, turn)
+	n, err := affected(ctx, b.tx, `update enrollments set `+advance+` where id = $1 and lease_token = $3 and head <= $2`, id, seq, token, turn)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
 		return ErrNotMine
 	}
-	_, err = b.tx.ExecContext(ctx, `delete from deliveries where enrolment = $1 and seq <= $2`, id, seq)
+	_, err = b.tx.ExecContext(ctx, `delete from deliveries where enrollment = $1 and seq <= $2`, id, seq)
 	return err
 }
 
@@ -239,12 +239,12 @@ func (b *batch) done(ctx context.Context, id string, seq, token, turn int64) err
 func (s *Store) Delivered(ctx context.Context, l Lease, seq int64) error {
 	return s.write(ctx, func(tx conn) error {
 		b := &batch{s: s, tx: tx}
-		err := b.done(ctx, l.Enrolment.ID, seq, l.Token, l.at)
+		err := b.done(ctx, l.Enrollment.ID, seq, l.Token, l.at)
 		if !errors.Is(err, ErrNotMine) {
 			return err
 		}
 		// Done before, or dropped because the instance has ended: both are fine for the one who holds the lease.
-		return unlease(ctx, tx, `update enrolments set lease_until = 0 where id = $1 and lease_token = $2`, l)
+		return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)
 	})
 }
 
@@ -256,15 +256,15 @@ const maxCause = 500
 func (s *Store) Unlease(ctx context.Context, l Lease, cause string, retry time.Time) error {
 	return s.write(ctx, func(tx conn) error {
 		if cause == "" {
-			return unlease(ctx, tx, `update enrolments set lease_until = 0 where id = $1 and lease_token = $2`, l)
+			return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)
 		}
-		return unlease(ctx, tx, `update enrolments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token = $2`,
+		return unlease(ctx, tx, `update enrollments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token = $2`,
 			l, clean(cause[:min(len(cause), maxCause)]), millis(retry))
 	})
 }
 
 func unlease(ctx context.Context, tx conn, query string, l Lease, more ...any) error {
-	n, err := affected(ctx, tx, query, append([]any{l.Enrolment.ID, l.Token}, more...)...)
+	n, err := affected(ctx, tx, query, append([]any{l.Enrollment.ID, l.Token}, more...)...)
 	if err == nil && n == 0 {
 		err = ErrNotMine
 	}

@@ -25,7 +25,7 @@ func TestLeaseBringsTheStartFirst(t *testing.T) {
 		in := *l[0].Deliveries[0].Start
 		definition := in.Definition
 		in.Definition = nil
-		s.same(in, workflows.Input{Interpreter: workflows.InterpreterVersion, Enrolment: l[0].Enrolment.ID, Journey: "cart", Revision: d.Revision(), Customer: "ana", Key: "k1", Clock: clock,
+		s.same(in, workflows.Input{Interpreter: workflows.InterpreterVersion, Enrollment: l[0].Enrollment.ID, Journey: "cart", Revision: d.Revision(), Customer: "ana", Key: "k1", Clock: clock,
 			EnteredAt: noon, EntryEvent: "m1", EntryName: "Cart Updated", Entry: props{"cart_id": "k1"}})
 		if _, err := journey.Load(definition, d.Revision()); err != nil {
 			s.Fatal(err)
@@ -56,7 +56,7 @@ func TestTwoRelaysLeaseDisjointly(t *testing.T) {
 					}
 					mu.Lock()
 					for _, one := range l {
-						held[one.Enrolment.ID]++
+						held[one.Enrollment.ID]++
 					}
 					mu.Unlock()
 				}
@@ -105,7 +105,7 @@ func TestPoisonBlocksNobodyElse(t *testing.T) {
 		s.ingest(noon.Add(time.Hour), s.track("good", "Cart Updated", nil))
 		l, err := s.Lease(s.ctx, wall, 1, time.Minute)
 		s.must(err)
-		s.same(l[0].Enrolment.Customer, "good") // though the others are older and due
+		s.same(l[0].Enrollment.Customer, "good") // though the others are older and due
 		c, err := s.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.Stuck, c.Pending}, []int64{5, 6})
@@ -174,7 +174,7 @@ func TestCommands(t *testing.T) {
 		s.same(s.byID(e.ID).Paused, true)
 		l := s.lease()[0]
 		s.same(l.Deliveries[0].Event.Command, &workflows.Command{Kind: "pause", By: "eve", Reason: "holiday"})
-		s.same(l.Deliveries[0].Event.Enrolment, e.ID)
+		s.same(l.Deliveries[0].Event.Enrollment, e.ID)
 		s.ends(e, "cancelled", noon)
 		s.refused(s.Command(s.ctx, noon, "cart/ana", workflows.Command{Kind: "exit"}), ErrNotFound)
 	})
@@ -213,7 +213,7 @@ func TestPauseJourney(t *testing.T) {
 }
 
 // enters2 enters cart where other journeys are entered too.
-func (s *suite) enters2(customer string) Enrolment {
+func (s *suite) enters2(customer string) Enrollment {
 	s.Helper()
 	s.ingest(noon, s.track(customer, "Cart Updated", nil))
 	s.drain()

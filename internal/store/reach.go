@@ -53,14 +53,14 @@ func (b *batch) react(ctx context.Context, p *person, ev *event) error {
 	for _, name := range []string{"journey", "step", "message"} {
 		w.equals(name, clean(str(name)))
 	}
-	var key, enrolment string
+	var key, enrollment string
 	var sent int64
 	var before float64
-	err := b.tx.QueryRowContext(ctx, `select key, enrolment, at, answered from contacts`+w.sql()+` order by case when enrolment = '' then 1 else 0 end, at desc limit 1`, w.args...).Scan(&key, &enrolment, &sent, &before)
+	err := b.tx.QueryRowContext(ctx, `select key, enrollment, at, answered from contacts`+w.sql()+` order by case when enrollment = '' then 1 else 0 end, at desc limit 1`, w.args...).Scan(&key, &enrollment, &sent, &before)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return reached(ctx, b.tx, p.id, r.channel, at, 1, r.worth)
-	case err != nil || enrolment == "" || r.worth <= before:
+	case err != nil || enrollment == "" || r.worth <= before:
 		return err
 	}
 	if _, err := b.tx.ExecContext(ctx, `update contacts set answered = $2 where key = $1`, key, r.worth); err != nil {
@@ -143,7 +143,7 @@ func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error 
 			err := r.Scan(&name, &c.Sends, &c.Answers)
 			channels[name] = c
 			return err
-		}, `select channel, count(*), sum(answered) from (select channel, answered from contacts where at <= $1 and status = 'sent' and enrolment <> '' order by at desc limit $2) as latest group by channel`,
+		}, `select channel, count(*), sum(answered) from (select channel, answered from contacts where at <= $1 and status = 'sent' and enrollment <> '' order by at desc limit $2) as latest group by channel`,
 			millis(now.Add(-populationRest)), populationSends)
 	})
 	if err != nil {

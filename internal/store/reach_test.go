@@ -12,7 +12,7 @@ import (
 )
 
 // best sends by the best channel and says which it was.
-func (s *suite) best(e Enrolment, key string, at time.Time) string {
+func (s *suite) best(e Enrollment, key string, at time.Time) string {
 	s.Helper()
 	r, got := s.decides(e, key, at, func(m *journey.Send) { m.Via = nil })
 	if got != permitted {
@@ -74,7 +74,7 @@ func TestWhatIsShownIsNoReach(t *testing.T) {
 		s.brainy()
 		s.channels = append(s.channels, journey.ChannelSpec{Name: "push", Address: "push_token"})
 		show := func(channel, id string) {
-			_, err := s.writer.ExecContext(s.ctx, `insert into contacts (key, enrolment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until)
+			_, err := s.writer.ExecContext(s.ctx, `insert into contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until)
 				values ($1, '', '', '', 'offer', 'ana', $2, 'marketing', '', 'sent', '', 1, $3, 1, 0)`, id, channel, millis(noon.Add(time.Hour)))
 			s.must(err)
 		}

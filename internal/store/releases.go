@@ -136,7 +136,7 @@ func (s *Store) checkDropped(ctx context.Context, tx conn, current, c *journey.C
 		all = append(all, o)
 		return err
 	}, `select revision, count(*) from (
-		select revision from enrolments where state <> 'closed' union all select moving from enrolments where state <> 'closed' and moving <> '' and moving <> revision
+		select revision from enrollments where state <> 'closed' union all select moving from enrollments where state <> 'closed' and moving <> '' and moving <> revision
 	) as named group by revision`)
 	if err != nil {
 		return err

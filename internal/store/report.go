@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// Report records where an instance is, claiming the enrolment; ErrNotMine ends the run. Of reports with one Seq the last counts; one that was overtaken changes nothing.
+// Report records where an instance is, claiming the enrollment; ErrNotMine ends the run. Of reports with one Seq the last counts; one that was overtaken changes nothing.
 func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) error {
 	if r.Ended != nil {
 		return s.ended(ctx, now, r)
@@ -22,7 +22,7 @@ func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) e
 			return err
 		}
 		if r.Parked != nil {
-			if err := leftBehind(ctx, tx, r.Enrolment, r.Parked.Step, r.Key); err != nil {
+			if err := leftBehind(ctx, tx, r.Enrollment, r.Parked.Step, r.Key); err != nil {
 				return err
 			}
 		}
@@ -33,18 +33,18 @@ func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) e
 // leftBehind gives up the sends that a reroute or a person took an instance away from: one that quiet hours held; one that was being repeated, which gives its
 // place in the limits back unless it may have gone out; and one whose attempt told nothing, which may have. key is of the visit that it is at, if known: an
 // earlier visit of the same step is left too.
-func leftBehind(ctx context.Context, tx conn, enrolment, step, key string) error {
+func leftBehind(ctx context.Context, tx conn, enrollment, step, key string) error {
 	const left = ` and (step <> $2 or $3 <> '' and key <> $3)`
-	if any, err := exists(ctx, tx, `select 1 from contacts where enrolment = $1 and status in ('held', 'retry', 'sending')`+left+` limit 1`, enrolment, step, key); err != nil || !any {
+	if any, err := exists(ctx, tx, `select 1 from contacts where enrollment = $1 and status in ('held', 'retry', 'sending')`+left+` limit 1`, enrollment, step, key); err != nil || !any {
 		return err
 	}
 	for _, statement := range []string{
-		`update contacts set status = 'suppressed', reason = '` + reasonMovedOn + `', until_at = 0 where enrolment = $1 and status = 'held'` + left,
-		`delete from offers where offered_at = 0 and key in (select key from contacts where enrolment = $1 and status = 'retry'` + left + ` and action <> '')`,
+		`update contacts set status = 'suppressed', reason = '` + reasonMovedOn + `', until_at = 0 where enrollment = $1 and status = 'held'` + left,
+		`delete from offers where offered_at = 0 and key in (select key from contacts where enrollment = $1 and status = 'retry'` + left + ` and action <> '')`,
 		`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end, doubts = doubts + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '` + reasonMovedOn + `'
-			where enrolment = $1 and status in ('retry', 'sending')` + left,
+			where enrollment = $1 and status in ('retry', 'sending')` + left,
 	} {
-		if _, err := tx.ExecContext(ctx, statement, enrolment, step, key); err != nil {
+		if _, err := tx.ExecContext(ctx, statement, enrollment, step, key); err != nil {
 			return err
 		}
 	}
@@ -54,7 +54,7 @@ func leftBehind(ctx context.Context, tx conn, enrolment, step, key string) error
 // position writes the instance's place; it answers false where the report was seen before.
 func (s *Store) position(ctx context.Context, tx conn, r workflows.Report) (bool, error) {
 	set := ``
-	args := []any{r.Enrolment, r.Chain, r.Seq}
+	args := []any{r.Enrollment, r.Chain, r.Seq}
 	if p := r.Parked; p != nil {
 		state := StateOpen
 		if p.Silent {
@@ -63,11 +63,11 @@ func (s *Store) position(ctx context.Context, tx conn, r workflows.Report) (bool
 		set = `, step = $4, step_kind = $5, since_at = $6, until_at = $7, state = $8`
 		args = append(args, p.Step, p.Kind, millis(p.Since), millis(p.Until), state)
 	}
-	n, err := affected(ctx, tx, `update enrolments set chain = $2, report_seq = $3`+set+` where id = $1 and state <> 'closed' and (chain = '' or chain = $2) and report_seq <= $3`, args...)
+	n, err := affected(ctx, tx, `update enrollments set chain = $2, report_seq = $3`+set+` where id = $1 and state <> 'closed' and (chain = '' or chain = $2) and report_seq <= $3`, args...)
 	if err != nil || n > 0 {
 		return n > 0, err
 	}
-	e, err := enrolmentOf(ctx, tx, r.Enrolment)
+	e, err := enrollmentOf(ctx, tx, r.Enrollment)
 	if errors.Is(err, ErrNotFound) {
 		return false, ErrNotMine
 	}
@@ -92,7 +92,7 @@ func passages(ctx context.Context, tx conn, r workflows.Report) error {
 		if p.Arm == workflows.ArmSkipped {
 			k.skip = max(millis(p.At), 1)
 		}
-		row := []any{r.Enrolment, p.Step, p.Visit, k.skip, r.Seq, i, p.Kind, millis(p.At), clean(p.Arm), clean(p.Outcome)}
+		row := []any{r.Enrollment, p.Step, p.Visit, k.skip, r.Seq, i, p.Kind, millis(p.At), clean(p.Arm), clean(p.Outcome)}
 		if n, twice := at[k]; twice {
 			values[n] = row
 			continue
@@ -100,15 +100,15 @@ func passages(ctx context.Context, tx conn, r workflows.Report) error {
 		at[k] = len(values)
 		values = append(values, row)
 	}
-	_, err := insert(ctx, tx, "passages (enrolment, step, visit, skip, seq, n, kind, at, arm, outcome)", values, `on conflict (enrolment, step, visit, skip) do update
+	_, err := insert(ctx, tx, "passages (enrollment, step, visit, skip, seq, n, kind, at, arm, outcome)", values, `on conflict (enrollment, step, visit, skip) do update
 		set seq = excluded.seq, n = excluded.n, kind = excluded.kind, at = excluded.at, arm = excluded.arm, outcome = excluded.outcome`)
 	return err
 }
 
-// ended closes the enrolment. Its customer is locked: an entry may have waited for this.
+// ended closes the enrollment. Its customer is locked: an entry may have waited for this.
 func (s *Store) ended(ctx context.Context, now time.Time, r workflows.Report) error {
 	return s.change(ctx, now, func(tx conn, b *batch) error {
-		e, p, err := lockEnrolment(ctx, tx, r.Enrolment)
+		e, p, err := lockEnrollment(ctx, tx, r.Enrollment)
 		if errors.Is(err, ErrNotFound) {
 			return ErrNotMine
 		}
@@ -127,7 +127,7 @@ func (s *Store) ended(ctx context.Context, now time.Time, r workflows.Report) er
 		if err := b.adopt(ctx, p); err != nil {
 			return err
 		}
-		return b.closeEnrolment(ctx, b.enrolment(e), r.Ended.Outcome, r.Ended.Reason, r.Ended.Value, r.Ended.At)
+		return b.closeEnrollment(ctx, b.enrollment(e), r.Ended.Outcome, r.Ended.Reason, r.Ended.Value, r.Ended.At)
 	})
 }
 
@@ -137,15 +137,15 @@ const (
 	reasonMovedOn = "MOVED_ON"
 )
 
-// closeEnrolment ends an enrolment of an adopted customer: frees what it held, drops its deliveries and decides the entries that waited for it.
-func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reason string, value float64, at time.Time) error {
+// closeEnrollment ends an enrollment of an adopted customer: frees what it held, drops its deliveries and decides the entries that waited for it.
+func (b *batch) closeEnrollment(ctx context.Context, e *enrollment, outcome, reason string, value float64, at time.Time) error {
 	p := b.people[e.Customer]
 	if at.IsZero() {
 		at = b.now
 	}
-	p.open = slices.DeleteFunc(p.open, func(other *enrolment) bool { return other.ID == e.ID })
+	p.open = slices.DeleteFunc(p.open, func(other *enrollment) bool { return other.ID == e.ID })
 	e.State, e.head = StateClosed, e.tail+1
-	if _, err := b.tx.ExecContext(ctx, `update enrolments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, head = tail + 1, lease_until = 0, attempts = 0, due_at = 0,
+	if _, err := b.tx.ExecContext(ctx, `update enrollments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, head = tail + 1, lease_until = 0, attempts = 0, due_at = 0,
 		last_error = '', moving = '' where id = $1`, e.ID, outcome, clean(reason), value, millis(at)); err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reaso
 		return err
 	}
 	if e.moving != "" {
-		if _, err := b.tx.ExecContext(ctx, `delete from moves where enrolment = $1 and state = $2`, e.ID, MoveOrdered); err != nil {
+		if _, err := b.tx.ExecContext(ctx, `delete from moves where enrollment = $1 and state = $2`, e.ID, MoveOrdered); err != nil {
 			return err
 		}
 	}
@@ -165,7 +165,7 @@ func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reaso
 			waiting = append(waiting, q)
 		}
 		return err
-	}, `delete from deliveries where enrolment = $1 returning seq, kind, event, body, at`, e.ID); err != nil {
+	}, `delete from deliveries where enrollment = $1 returning seq, kind, event, body, at`, e.ID); err != nil {
 		return err
 	}
 	slices.SortFunc(waiting, func(a, b queued) int { return cmp.Compare(a.seq, b.seq) })
@@ -177,11 +177,11 @@ func (b *batch) closeEnrolment(ctx context.Context, e *enrolment, outcome, reaso
 	return nil
 }
 
-// free gives up what an enrolment that ends still holds, which most do not: hand-offs, sends under way, repeated or held, responses of calls.
-func (b *batch) free(ctx context.Context, e *enrolment, outcome string, at time.Time) error {
-	holds, err := exists(ctx, b.tx, `select 1 from handoffs where enrolment = $1 and state in ('open', 'claimed')
-		union all select 1 from contacts where enrolment = $1 and status in ('sending', 'retry', 'held')
-		union all select 1 from responses where enrolment = $1 limit 1`, e.ID)
+// free gives up what an enrollment that ends still holds, which most do not: hand-offs, sends under way, repeated or held, responses of calls.
+func (b *batch) free(ctx context.Context, e *enrollment, outcome string, at time.Time) error {
+	holds, err := exists(ctx, b.tx, `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')
+		union all select 1 from contacts where enrollment = $1 and status in ('sending', 'retry', 'held')
+		union all select 1 from responses where enrollment = $1 limit 1`, e.ID)
 	if err != nil || !holds {
 		return err
 	}
@@ -189,13 +189,13 @@ func (b *batch) free(ctx context.Context, e *enrolment, outcome string, at time.
 		sql  string
 		args []any
 	}{
-		{`update handoffs set state = 'withdrawn', reason = $2, closed_at = $3 where enrolment = $1 and state in ('open', 'claimed')`,
+		{`update handoffs set state = 'withdrawn', reason = $2, closed_at = $3 where enrollment = $1 and state in ('open', 'claimed')`,
 			[]any{e.ID, "its journey ended: " + outcome, millis(at)}},
 		{`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end,
 			doubts = doubts + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '` + reasonEnded + `', at = $2
-			where enrolment = $1 and status in ('sending', 'retry')`, []any{e.ID, millis(at)}},
-		{`update contacts set status = 'suppressed', reason = '` + reasonEnded + `', at = $2, until_at = 0 where enrolment = $1 and status = 'held'`, []any{e.ID, millis(at)}},
-		{`delete from responses where enrolment = $1`, []any{e.ID}},
+			where enrollment = $1 and status in ('sending', 'retry')`, []any{e.ID, millis(at)}},
+		{`update contacts set status = 'suppressed', reason = '` + reasonEnded + `', at = $2, until_at = 0 where enrollment = $1 and status = 'held'`, []any{e.ID, millis(at)}},
+		{`delete from responses where enrollment = $1`, []any{e.ID}},
 	} {
 		if _, err := b.tx.ExecContext(ctx, statement.sql, statement.args...); err != nil {
 			return err

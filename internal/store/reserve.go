@@ -48,7 +48,7 @@ func (l *ledgerRow) unsettled() bool {
 	return l.status == statusSending || l.doubt != 0 && (l.status == workflows.StatusHeld || l.status == workflows.StatusRetry)
 }
 
-// Reserve has the brain decide a send in the customer's transaction and takes its ledger row, claiming the enrolment. The row is the reservation: it counts for
+// Reserve has the brain decide a send in the customer's transaction and takes its ledger row, claiming the enrollment. The row is the reservation: it counts for
 // the policy's limits until it is settled as not sent. ErrBusy while another attempt holds the lease. A paused journey keeps no row and answers StatusPaused;
 // quiet hours keep one that counts for nothing and answer StatusHeld.
 func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.Send, ttl time.Duration) (Reservation, error) {
@@ -60,7 +60,7 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 	}
 	err := s.write(ctx, func(tx conn) error {
 		res = Reservation{Key: in.Key, Category: cmp.Or(in.Spec.Category, journey.Marketing)}
-		e, p, err := claimed(ctx, tx, in.Enrolment, in.Chain)
+		e, p, err := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if replayed(e, in.Chain, err) {
 			if row, failed := ledger(ctx, tx, in.Key); failed != nil {
 				return failed
@@ -180,7 +180,7 @@ func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, r
 }
 
 // take writes the ledger row, under the next token. A row that may have gone out before and is not sent now stays in doubt; one that is held keeps the way it went.
-func (s *Store) take(ctx context.Context, tx conn, e *enrolment, in workflows.Send, res *Reservation, status, reason string, now, until time.Time) error {
+func (s *Store) take(ctx context.Context, tx conn, e *enrollment, in workflows.Send, res *Reservation, status, reason string, now, until time.Time) error {
 	verdict, trace := "", ""
 	var err error
 	if status == statusSending {
@@ -198,7 +198,7 @@ func (s *Store) take(ctx context.Context, tx conn, e *enrolment, in workflows.Se
 			return err
 		}
 	}
-	return tx.QueryRowContext(ctx, `insert into contacts (key, enrolment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until, verdict,
+	return tx.QueryRowContext(ctx, `insert into contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until, verdict,
 			action, tone, trace, until_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19)
 		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release = excluded.release, at = excluded.at,

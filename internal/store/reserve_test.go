@@ -20,7 +20,7 @@ var (
 	no   = props{"email": "a@example.com", "consent": props{"marketing": false}}
 )
 
-func (s *suite) send(e Enrolment, key string) workflows.Send {
+func (s *suite) send(e Enrollment, key string) workflows.Send {
 	return workflows.Send{Ref: ref(e), Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: key, Step: "nudge", Visit: 1,
 		Spec: journey.Send{Message: "reminder", Via: []string{"email", "push"}, Category: journey.Marketing, Topic: "news"}}
 }
@@ -38,7 +38,7 @@ func (s *suite) asks(at time.Time, in workflows.Send, traits props) (Reservation
 	return s.Reserve(s.ctx, noon, at, in, time.Minute)
 }
 
-func (s *suite) reserves(e Enrolment, key string, at time.Time, traits props) Reservation {
+func (s *suite) reserves(e Enrollment, key string, at time.Time, traits props) Reservation {
 	s.Helper()
 	r, err := s.asks(at, s.send(e, key), traits)
 	s.must(err)
@@ -68,7 +68,7 @@ func TestReserveAndSettle(t *testing.T) {
 		s.same(r.Vars.Entry, props{"cart_id": "k1"})
 		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: workflows.StatusSent, ProviderID: "p1", Said: map[string]string{"title": "Hi"}}))
 		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: workflows.StatusSent})) // said twice
-		s.same(s.contact("k"), Contact{Key: "k", Enrolment: e.ID, Journey: "cart", Step: "nudge", Message: "reminder", Customer: "ana", Channel: "email", Category: "marketing", Topic: "news",
+		s.same(s.contact("k"), Contact{Key: "k", Enrollment: e.ID, Journey: "cart", Step: "nudge", Message: "reminder", Customer: "ana", Channel: "email", Category: "marketing", Topic: "news",
 			Status: "sent", ProviderID: "p1", Attempts: 1, Release: release, At: noon.Add(time.Second), Said: map[string]string{"title": "Hi"},
 			Tried: []brain.Tried{{Channel: "email"}, {Channel: "push", Reason: "NO_ADDRESS"}}})
 		s.same(s.reserves(e, "k", wall, no).Done, &workflows.SendResult{Status: "sent", Channel: "email"})
@@ -192,7 +192,7 @@ func TestAppMessages(t *testing.T) {
 	})
 }
 
-func (s *suite) inApp(e Enrolment, key string) Reservation {
+func (s *suite) inApp(e Enrollment, key string) Reservation {
 	s.Helper()
 	in := s.send(e, key)
 	in.Spec.Via = []string{"app"}

@@ -28,7 +28,7 @@ func (s *Store) Standings(ctx context.Context, journey string) ([]Standing, erro
 			one.Holdout = holdout != 0
 			out = append(out, one)
 			return err
-		}, `select journey, revision, step, state, holdout, count(*) from enrolments`+w.sql()+` group by journey, revision, step, state, holdout order by journey, revision, step, state, holdout`, w.args...)
+		}, `select journey, revision, step, state, holdout, count(*) from enrollments`+w.sql()+` group by journey, revision, step, state, holdout order by journey, revision, step, state, holdout`, w.args...)
 	})
 	return out, err
 }

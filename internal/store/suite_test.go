@@ -95,7 +95,7 @@ func (s *suite) refused(err, want error) {
 	}
 }
 
-// loses closes an enrolment whose run is gone.
+// loses closes an enrollment whose run is gone.
 func (s *suite) loses(id, outcome, reason string) {
 	s.Helper()
 	_, err := s.CloseLost(s.ctx, noon, id, outcome, reason)
@@ -190,7 +190,7 @@ func reminder() *journey.Message {
 }
 
 // enters opens an instance of cart and takes its start from the outbox.
-func (s *suite) enters(customer string, p props) Enrolment {
+func (s *suite) enters(customer string, p props) Enrollment {
 	s.Helper()
 	r := s.ingest(noon, s.track(customer, "Cart Updated", p))
 	if len(r[0].Entered) != 1 {
@@ -201,10 +201,10 @@ func (s *suite) enters(customer string, p props) Enrolment {
 	return e
 }
 
-// at is the enrolment that is not closed at an address.
-func (s *suite) at(workflowID string) Enrolment {
+// at is the enrollment that is not closed at an address.
+func (s *suite) at(workflowID string) Enrollment {
 	s.Helper()
-	all, err := s.Enrolments(s.ctx, EnrolmentFilter{WorkflowID: workflowID})
+	all, err := s.Enrollments(s.ctx, EnrollmentFilter{WorkflowID: workflowID})
 	s.must(err)
 	for _, e := range all {
 		if e.State != StateClosed {
@@ -212,14 +212,14 @@ func (s *suite) at(workflowID string) Enrolment {
 		}
 	}
 	s.Fatalf("nothing is open at %s", workflowID)
-	return Enrolment{}
+	return Enrollment{}
 }
 
-func (s *suite) byID(id string) Enrolment {
+func (s *suite) byID(id string) Enrollment {
 	s.Helper()
-	e, err := enrolmentOf(s.ctx, s.reader, id)
+	e, err := enrollmentOf(s.ctx, s.reader, id)
 	s.must(err)
-	return e.Enrolment
+	return e.Enrollment
 }
 
 // lease takes everything that is due.
@@ -255,20 +255,20 @@ func (s *suite) drain() []string {
 
 func told(l Lease, d Delivery) string {
 	if d.Start != nil {
-		return "start " + l.Enrolment.WorkflowID
+		return "start " + l.Enrollment.WorkflowID
 	}
 	if d.Event.Command != nil {
-		return d.Event.Command.Kind + " " + l.Enrolment.WorkflowID
+		return d.Event.Command.Kind + " " + l.Enrollment.WorkflowID
 	}
-	return "event " + d.Event.Name + " " + l.Enrolment.WorkflowID
+	return "event " + d.Event.Name + " " + l.Enrollment.WorkflowID
 }
 
-func ref(e Enrolment) workflows.Ref {
-	return workflows.Ref{Enrolment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
+func ref(e Enrollment) workflows.Ref {
+	return workflows.Ref{Enrollment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
 }
 
 // ends reports the end of an instance.
-func (s *suite) ends(e Enrolment, outcome string, at time.Time) {
+func (s *suite) ends(e Enrollment, outcome string, at time.Time) {
 	s.Helper()
 	s.must(s.Report(s.ctx, at, workflows.Report{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: outcome, At: at}}))
 }

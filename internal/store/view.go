@@ -11,21 +11,21 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// View reads what expressions and templates of an instance may see, claiming the enrolment. The history it gives reads the database when it is asked, with this ctx.
+// View reads what expressions and templates of an instance may see, claiming the enrollment. The history it gives reads the database when it is asked, with this ctx.
 func (s *Store) View(ctx context.Context, now time.Time, ref workflows.Ref, scene workflows.Scene) (journey.Vars, error) {
 	var vars journey.Vars
-	err := s.look(ctx, ref, func(tx conn, e *enrolment, p *person) (err error) {
+	err := s.look(ctx, ref, func(tx conn, e *enrollment, p *person) (err error) {
 		vars, err = s.vars(ctx, tx, e, p, scene, now)
 		return err
 	})
 	return vars, err
 }
 
-// look reads on behalf of an instance, claiming the enrolment.
-func (s *Store) look(ctx context.Context, ref workflows.Ref, f func(tx conn, e *enrolment, p *person) error) error {
+// look reads on behalf of an instance, claiming the enrollment.
+func (s *Store) look(ctx context.Context, ref workflows.Ref, f func(tx conn, e *enrollment, p *person) error) error {
 	unclaimed := false
 	look := func(tx conn) error {
-		e, err := enrolmentOf(ctx, tx, ref.Enrolment)
+		e, err := enrollmentOf(ctx, tx, ref.Enrollment)
 		if errors.Is(err, ErrNotFound) {
 			return ErrNotMine
 		}
@@ -46,7 +46,7 @@ func (s *Store) look(ctx context.Context, ref workflows.Ref, f func(tx conn, e *
 	}
 	err := s.read(ctx, look)
 	if err == nil && unclaimed {
-		if err = s.write(ctx, func(tx conn) error { return claim(ctx, tx, ref.Enrolment, ref.Chain) }); err == nil {
+		if err = s.write(ctx, func(tx conn) error { return claim(ctx, tx, ref.Enrollment, ref.Chain) }); err == nil {
 			err = s.read(ctx, look)
 		}
 	}
@@ -54,7 +54,7 @@ func (s *Store) look(ctx context.Context, ref workflows.Ref, f func(tx conn, e *
 }
 
 // vars puts together what an instance may see.
-func (s *Store) vars(ctx context.Context, tx conn, e *enrolment, p *person, scene workflows.Scene, now time.Time) (journey.Vars, error) {
+func (s *Store) vars(ctx context.Context, tx conn, e *enrollment, p *person, scene workflows.Scene, now time.Time) (journey.Vars, error) {
 	entry := scene.EntryEvent
 	if entry == "" {
 		entry = e.EntryEvent
@@ -133,11 +133,11 @@ func eventByID(ctx context.Context, tx conn, id string) (*event, error) {
 	return ev, err
 }
 
-// Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens, claiming the enrolment.
+// Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens, claiming the enrollment.
 // traits is nested, as in identify. What journeys cause so ends after ten links.
 func (s *Store) Assign(ctx context.Context, now time.Time, ref workflows.Ref, key string, traits map[string]any) error {
 	return s.change(ctx, now, func(tx conn, b *batch) error {
-		e, p, claim := claimed(ctx, tx, ref.Enrolment, ref.Chain)
+		e, p, claim := claimed(ctx, tx, ref.Enrollment, ref.Chain)
 		if claim != nil && !replayed(e, ref.Chain, claim) {
 			return claim
 		}

@@ -52,7 +52,7 @@ create table controls (
   at      bigint not null
 );
 
-create table enrolments (
+create table enrollments (
   id          text primary key,
   workflow_id text not null,
   journey     text not null,
@@ -85,25 +85,25 @@ create table enrolments (
   attempts    integer not null default 0,
   last_error  text not null default ''
 );
-create index enrolments_customer on enrolments (customer, journey, entry_key);
-create index enrolments_open on enrolments (customer) where state <> 'closed';
-create unique index enrolments_address on enrolments (workflow_id) where state <> 'closed';
-create index enrolments_workflow on enrolments (workflow_id);
-create index enrolments_journey on enrolments (journey, state);
-create index enrolments_due on enrolments (due_at, queued_at, id) where head <= tail;
+create index enrollments_customer on enrollments (customer, journey, entry_key);
+create index enrollments_open on enrollments (customer) where state <> 'closed';
+create unique index enrollments_address on enrollments (workflow_id) where state <> 'closed';
+create index enrollments_workflow on enrollments (workflow_id);
+create index enrollments_journey on enrollments (journey, state);
+create index enrollments_due on enrollments (due_at, queued_at, id) where head <= tail;
 
 create table deliveries (
-  enrolment text not null,
+  enrollment text not null,
   seq       bigint not null,
   kind      text not null,
   event     text not null,
   body      text not null,
   at        bigint not null,
-  primary key (enrolment, seq)
+  primary key (enrollment, seq)
 );
 
 create table passages (
-  enrolment text not null,
+  enrollment text not null,
   seq       bigint not null,
   n         integer not null,
   step      text not null,
@@ -111,12 +111,12 @@ create table passages (
   visit     integer not null,
   at        bigint not null,
   outcome   text not null,
-  primary key (enrolment, seq, n)
+  primary key (enrollment, seq, n)
 );
 
 create table contacts (
   key         text primary key,
-  enrolment   text not null,
+  enrollment   text not null,
   journey     text not null,
   step        text not null,
   message     text not null,
@@ -137,7 +137,7 @@ create table contacts (
   app         text not null default ''
 );
 create index contacts_limits on contacts (customer, channel, at);
-create index contacts_enrolment on contacts (enrolment);
+create index contacts_enrollment on contacts (enrollment);
 create index contacts_time on contacts (at);
 
 create table bounces (
@@ -151,7 +151,7 @@ create index bounces_address on bounces (address);
 
 create table handoffs (
   id         text primary key,
-  enrolment  text not null,
+  enrollment  text not null,
   journey    text not null,
   step       text not null,
   customer   text not null,
@@ -170,7 +170,7 @@ create table handoffs (
   until_at   bigint not null default 0
 );
 create index handoffs_customer on handoffs (customer, state);
-create index handoffs_enrolment on handoffs (enrolment);
+create index handoffs_enrollment on handoffs (enrollment);
 create index handoffs_state on handoffs (state, queue);
 
 -- +goose Down
@@ -179,7 +179,7 @@ drop table bounces;
 drop table contacts;
 drop table passages;
 drop table deliveries;
-drop table enrolments;
+drop table enrollments;
 drop table controls;
 drop table definitions;
 drop table releases;

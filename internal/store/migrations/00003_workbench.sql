@@ -3,7 +3,7 @@
 -- A passage is told again by the report after one that was cancelled: its key is what it is, not the report it came with. skip is 0, or for a step that
 -- was skipped the moment of it, since a skip is no visit. (seq, n) is the order.
 create table passages_of_visits (
-  enrolment text not null,
+  enrollment text not null,
   step      text not null,
   visit     integer not null,
   skip      bigint not null,
@@ -13,10 +13,10 @@ create table passages_of_visits (
   at        bigint not null,
   arm       text not null,
   outcome   text not null,
-  primary key (enrolment, step, visit, skip)
+  primary key (enrollment, step, visit, skip)
 );
-insert into passages_of_visits (enrolment, step, visit, skip, seq, n, kind, at, arm, outcome)
-  select enrolment, step, visit, 0, seq, n, kind, at, '', outcome from passages where true order by enrolment, seq, n
+insert into passages_of_visits (enrollment, step, visit, skip, seq, n, kind, at, arm, outcome)
+  select enrollment, step, visit, 0, seq, n, kind, at, '', outcome from passages where true order by enrollment, seq, n
   on conflict do nothing;
 drop table passages;
 alter table passages_of_visits rename to passages;
@@ -32,10 +32,10 @@ create index customer_zones_zone on customer_zones (timezone, customer);
 insert into settings (key, value) select 'zones', '' where exists (select 1 from customers);
 
 -- moving is the revision an instance was told to go over to, until it answers.
-alter table enrolments add column moving text not null default '';
+alter table enrollments add column moving text not null default '';
 
 create table moves (
-  enrolment text not null,
+  enrollment text not null,
   revision  text not null,
   journey   text not null,
   origin    text not null,
@@ -45,17 +45,17 @@ create table moves (
   reason    text not null default '',
   by_whom   text not null,
   at        bigint not null,
-  primary key (enrolment, revision)
+  primary key (enrollment, revision)
 );
-create index moves_revision on moves (revision, enrolment);
+create index moves_revision on moves (revision, enrollment);
 
 create table responses (
   key       text primary key,
-  enrolment text not null,
+  enrollment text not null,
   status    integer not null,
   body      text not null
 );
-create index responses_enrolment on responses (enrolment);
+create index responses_enrollment on responses (enrollment);
 
 -- What was last known of the condition by which a customer enters a journey.
 create table states (
@@ -91,11 +91,11 @@ drop table schedules;
 drop table states;
 drop table responses;
 drop table moves;
-alter table enrolments drop column moving;
+alter table enrollments drop column moving;
 drop table customer_zones;
 delete from settings where key = 'zones';
 create table passages_of_reports (
-  enrolment text not null,
+  enrollment text not null,
   seq       bigint not null,
   n         integer not null,
   step      text not null,
@@ -103,9 +103,9 @@ create table passages_of_reports (
   visit     integer not null,
   at        bigint not null,
   outcome   text not null,
-  primary key (enrolment, seq, n)
+  primary key (enrollment, seq, n)
 );
-insert into passages_of_reports (enrolment, seq, n, step, kind, visit, at, outcome)
-  select enrolment, seq, n, step, kind, visit, at, outcome from passages where skip = 0 on conflict do nothing;
+insert into passages_of_reports (enrollment, seq, n, step, kind, visit, at, outcome)
+  select enrollment, seq, n, step, kind, visit, at, outcome from passages where skip = 0 on conflict do nothing;
 drop table passages;
 alter table passages_of_reports rename to passages;

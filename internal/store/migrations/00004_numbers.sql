@@ -1,8 +1,8 @@
 -- +goose Up
 
--- The latest entries of a journey: enrolment ids sort by time.
-create index enrolments_entries on enrolments (journey, id);
+-- The latest entries of a journey: enrollment ids sort by time.
+create index enrollments_entries on enrollments (journey, id);
 
 -- +goose Down
 
-drop index enrolments_entries;
+drop index enrollments_entries;

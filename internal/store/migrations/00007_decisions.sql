@@ -5,7 +5,7 @@ create table decisions (
   key       text primary key,
   customer  text not null,
   journey   text not null,
-  enrolment text not null,
+  enrollment text not null,
   step      text not null,
   asked     text not null,
   direction text not null,
@@ -19,7 +19,7 @@ create table decisions (
 );
 create index decisions_customer on decisions (customer, at);
 create index decisions_time on decisions (at);
-create index decisions_enrolment on decisions (enrolment) where enrolment <> '';
+create index decisions_enrollment on decisions (enrollment) where enrollment <> '';
 
 -- An offer is an action that was put before a customer, by the key of its ledger row. It is open from offered_at (0: not said yet) until expires_at, and an
 -- outcome is learned once. features is what was known of the customer when it was decided.

@@ -10,7 +10,7 @@ create table rates (
 
 -- Deliveries that Temporal or an instance refuses for good: out of the queue, kept for people. kind, event, body and at are as in deliveries; set_at is virtual.
 create table set_aside (
-  enrolment text not null,
+  enrollment text not null,
   seq       bigint not null,
   kind      text not null,
   event     text not null,
@@ -19,7 +19,7 @@ create table set_aside (
   error     text not null,
   attempts  integer not null,
   set_at    bigint not null,
-  primary key (enrolment, seq)
+  primary key (enrollment, seq)
 );
 
 -- When a send that waits for its rate may go, in milliseconds of the wall: its token is taken.

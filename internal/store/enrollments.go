@@ -9,9 +9,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// enrolment is a row with what only the store needs.
-type enrolment struct {
-	Enrolment
+// enrollment is a row with what only the store needs.
+type enrollment struct {
+	Enrollment
 	depth      int
 	reportSeq  int64
 	head, tail int64 // first delivery that is not done; last one written
@@ -23,13 +23,13 @@ type enrolment struct {
 }
 
 // pending reports whether deliveries are waiting.
-func (e *enrolment) pending() bool { return e.head <= e.tail }
+func (e *enrollment) pending() bool { return e.head <= e.tail }
 
-const enrolmentColumns = `id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, closed_at, state, outcome, reason, value, holdout,
+const enrollmentColumns = `id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, closed_at, state, outcome, reason, value, holdout,
 	chain, report_seq, step, step_kind, since_at, until_at, paused, head, tail, attempts, lease_token, moving`
 
 // revisions are those by which an instance may take what is delivered now: its own, and the one it was told to go over to.
-func (e *enrolment) revisions() []string {
+func (e *enrollment) revisions() []string {
 	if e.moving == "" || e.moving == e.Revision {
 		return []string{e.Revision}
 	}
@@ -39,8 +39,8 @@ func (e *enrolment) revisions() []string {
 // scanner is a row or rows.
 type scanner interface{ Scan(dest ...any) error }
 
-func scanEnrolment(r scanner) (*enrolment, error) {
-	var e enrolment
+func scanEnrollment(r scanner) (*enrollment, error) {
+	var e enrollment
 	var entered, closed, since, until int64
 	var holdout, paused int
 	err := r.Scan(&e.ID, &e.WorkflowID, &e.Journey, &e.Revision, &e.Customer, &e.Key, &e.EntryEvent, &e.EntryName, &e.depth, &entered, &closed, &e.State, &e.Outcome, &e.Reason,
@@ -50,18 +50,18 @@ func scanEnrolment(r scanner) (*enrolment, error) {
 	return &e, err
 }
 
-// enrolmentOf reads one; ErrNotFound.
-func enrolmentOf(ctx context.Context, tx conn, id string) (*enrolment, error) {
-	e, err := scanEnrolment(tx.QueryRowContext(ctx, `select `+enrolmentColumns+` from enrolments where id = $1`, id))
+// enrollmentOf reads one; ErrNotFound.
+func enrollmentOf(ctx context.Context, tx conn, id string) (*enrollment, error) {
+	e, err := scanEnrollment(tx.QueryRowContext(ctx, `select `+enrollmentColumns+` from enrollments where id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
 	return e, err
 }
 
-// Enrolments in id order.
-func (s *Store) Enrolments(ctx context.Context, f EnrolmentFilter) ([]Enrolment, error) {
-	var out []Enrolment
+// Enrollments in id order.
+func (s *Store) Enrollments(ctx context.Context, f EnrollmentFilter) ([]Enrollment, error) {
+	var out []Enrollment
 	err := s.readOf(ctx, f.Customer, func(tx conn, customer string) error {
 		w := where{}
 		w.equals("journey", f.Journey)
@@ -75,22 +75,22 @@ func (s *Store) Enrolments(ctx context.Context, f EnrolmentFilter) ([]Enrolment,
 		if f.After != "" {
 			w.and("id > ", f.After)
 		}
-		query := `select ` + enrolmentColumns + ` from enrolments` + w.sql() + ` order by id limit ` + w.param(bounded(f.Limit))
+		query := `select ` + enrollmentColumns + ` from enrollments` + w.sql() + ` order by id limit ` + w.param(bounded(f.Limit))
 		return rows(ctx, tx, func(r *sql.Rows) error {
-			e, err := scanEnrolment(r)
-			out = append(out, e.Enrolment)
+			e, err := scanEnrollment(r)
+			out = append(out, e.Enrollment)
 			return err
 		}, query, w.args...)
 	})
 	return out, err
 }
 
-// ClosedOf gives those of some enrolments, by id, that are closed. Ids that are not known are left out.
-func (s *Store) ClosedOf(ctx context.Context, ids []string) ([]Enrolment, error) {
-	var out []Enrolment
-	err := within(ctx, s.reader, `select `+enrolmentColumns+` from enrolments where state = 'closed' and id in (%s)`, sorted(ids), func(r *sql.Rows) error {
-		e, err := scanEnrolment(r)
-		out = append(out, e.Enrolment)
+// ClosedOf gives those of some enrollments, by id, that are closed. Ids that are not known are left out.
+func (s *Store) ClosedOf(ctx context.Context, ids []string) ([]Enrollment, error) {
+	var out []Enrollment
+	err := within(ctx, s.reader, `select `+enrollmentColumns+` from enrollments where state = 'closed' and id in (%s)`, sorted(ids), func(r *sql.Rows) error {
+		e, err := scanEnrollment(r)
+		out = append(out, e.Enrollment)
 		return err
 	})
 	return out, databaseError(err)
@@ -118,18 +118,18 @@ func filtered(ctx context.Context, tx conn, id string) (string, error) {
 	return canonical(ctx, tx, id)
 }
 
-// claim makes the enrolment this chain's; ErrNotMine where it is closed or another's.
+// claim makes the enrollment this chain's; ErrNotMine where it is closed or another's.
 func claim(ctx context.Context, tx conn, id, chain string) error {
-	n, err := affected(ctx, tx, `update enrolments set chain = $2 where id = $1 and state <> 'closed' and (chain = '' or chain = $2)`, id, chain)
+	n, err := affected(ctx, tx, `update enrollments set chain = $2 where id = $1 and state <> 'closed' and (chain = '' or chain = $2)`, id, chain)
 	if err == nil && n == 0 {
 		err = ErrNotMine
 	}
 	return err
 }
 
-// claimed reads an enrolment under its customer's lock and claims it.
-func claimed(ctx context.Context, tx conn, id, chain string) (*enrolment, *person, error) {
-	e, p, err := lockEnrolment(ctx, tx, id)
+// claimed reads an enrollment under its customer's lock and claims it.
+func claimed(ctx context.Context, tx conn, id, chain string) (*enrollment, *person, error) {
+	e, p, err := lockEnrollment(ctx, tx, id)
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil, ErrNotMine
 	}
@@ -143,23 +143,23 @@ func claimed(ctx context.Context, tx conn, id, chain string) (*enrolment, *perso
 }
 
 // notMine tells a chain that has ended how it did.
-func notMine(e *enrolment, chain string, err error) error {
+func notMine(e *enrollment, chain string, err error) error {
 	if !replayed(e, chain, err) {
 		return err
 	}
 	return &EndedError{workflows.Ended{Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, At: e.ClosedAt}}
 }
 
-// replayed reports whether a claim failed only because this chain has itself ended the enrolment. A run whose last workflow task was lost behind
+// replayed reports whether a claim failed only because this chain has itself ended the enrollment. A run whose last workflow task was lost behind
 // its last report does that task again: what it asks once more is answered as before, and nothing new is done for it.
-func replayed(e *enrolment, chain string, claim error) bool {
+func replayed(e *enrollment, chain string, claim error) bool {
 	return errors.Is(claim, ErrNotMine) && e != nil && e.State == StateClosed && e.Chain == chain
 }
 
-// lockEnrolment locks the customer of an enrolment, as the first statement of the transaction, and reads both.
-func lockEnrolment(ctx context.Context, tx conn, id string) (*enrolment, *person, error) {
+// lockEnrollment locks the customer of an enrollment, as the first statement of the transaction, and reads both.
+func lockEnrollment(ctx context.Context, tx conn, id string) (*enrollment, *person, error) {
 	p, err := scanPerson(tx.QueryRowContext(ctx,
-		`update customers set version = version + 1 where id = (select customer from enrolments where id = $1) returning id, version, traits, merged_into, created_at`, id))
+		`update customers set version = version + 1 where id = (select customer from enrollments where id = $1) returning id, version, traits, merged_into, created_at`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, ErrNotFound
 	}
@@ -167,7 +167,7 @@ func lockEnrolment(ctx context.Context, tx conn, id string) (*enrolment, *person
 		return nil, nil, err
 	}
 	p.locked = true
-	e, err := enrolmentOf(ctx, tx, id)
+	e, err := enrollmentOf(ctx, tx, id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -222,11 +222,11 @@ func bounded(limit int) int {
 	return min(limit, 1000)
 }
 
-// CloseLost closes an enrolment whose run is gone, and frees what it held. closed is false, and nothing changes, where it was closed before.
+// CloseLost closes an enrollment whose run is gone, and frees what it held. closed is false, and nothing changes, where it was closed before.
 func (s *Store) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error) {
 	err = s.change(ctx, now, func(tx conn, b *batch) error {
 		closed = false
-		e, p, err := lockEnrolment(ctx, tx, id)
+		e, p, err := lockEnrollment(ctx, tx, id)
 		if err != nil || e.State == StateClosed {
 			return err
 		}
@@ -234,7 +234,7 @@ func (s *Store) CloseLost(ctx context.Context, now time.Time, id, outcome, reaso
 			return err
 		}
 		closed = true
-		return b.closeEnrolment(ctx, b.enrolment(e), outcome, reason, 0, now)
+		return b.closeEnrollment(ctx, b.enrollment(e), outcome, reason, 0, now)
 	})
 	return closed && err == nil, err
 }
