@@ -35,11 +35,11 @@ bin/temporal-server:
 
 .PHONY: demo
 demo: build ## Play four customers through the journeys, live; CI=1 asserts it and exits
-	@CI=$(CI) $(GO) run ./internal/demo
+	@CI=$(CI) $(GO) run ./internal/dev/demo
 
 .PHONY: chaos
 chaos: build $(if $(findstring --long,$(ARGS)),bin/temporal-server) ## Kill, fill and break everything under 1,000 journeys, and reconcile; ARGS="--long" for 10,000 on PostgreSQL
-	@$(GO) run ./internal/chaos $(ARGS)
+	@$(GO) run ./internal/dev/chaos $(ARGS)
 
 .PHONY: test
 test: build ## Vet and test everything
@@ -52,7 +52,7 @@ test-race: build ## Test what is concurrent under the race detector
 
 .PHONY: bench
 bench: build bin/temporal-server ## Measure what the product promises; BENCH="--parts journeys --server dev" narrows it, BENCH=--long is the long form
-	@$(GO) run ./internal/bench $(BENCH)
+	@$(GO) run ./internal/dev/bench $(BENCH)
 
 .PHONY: lint
 lint: fmt vet staticcheck workflowcheck rules lint-journeys ## Format, vet, staticcheck, workflowcheck, house rules, journeys
@@ -76,7 +76,7 @@ workflowcheck: ## Look for what is not deterministic in workflow code
 
 .PHONY: rules
 rules: ## Check the rules of the house: imports, clock, file sizes, registries
-	$(GO) test -count=1 ./internal/house
+	$(GO) test -count=1 ./internal/dev/archtest
 
 .PHONY: lint-journeys
 lint-journeys: build ## Lint the journeys that ship, and run their scenarios

@@ -17,17 +17,17 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/limit"
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/ratelimit"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Config is what the activities need.
 type Config struct {
 	Store    *store.Store
 	Channels map[string]channel.Channel // channel.Open
-	Links    link.Links                 // of unsubscribe pages
+	Links    signedlink.Links           // of unsubscribe pages
 	Clock    journey.Clock              // of the installation, for Track, whose input carries none
 	Logger   *zap.Logger                // default: none
 	// LocalTimeout ends a channel's attempt inside a local activity, Timeout one inside a normal activity. Defaults: 5 s and 25 s,
@@ -36,7 +36,7 @@ type Config struct {
 	// Ends is done when attempts under way must end, though their time is not over: the process stops. Default: never.
 	Ends context.Context
 	// Limits hold sends and calls back by rate, and while a provider asks to be left alone; nil: nothing does.
-	Limits *limit.Limiter
+	Limits *ratelimit.Limiter
 	// Now gives virtual time; default clock.Now. A simulation has its own.
 	Now func(journey.Clock) time.Time
 	// Call makes the requests of call steps; default: call.New without an allow list, which refuses private addresses.
@@ -45,7 +45,7 @@ type Config struct {
 
 // Caller makes one attempt at a call, rendered. An error may be repeated; a CallResult is the last word, with the whole body.
 type Caller interface {
-	Call(ctx context.Context, r CallRequest) (workflows.CallResult, error)
+	Call(ctx context.Context, r CallRequest) (contract.CallResult, error)
 }
 
 // CallRequest is a call whose templates are rendered.
@@ -92,33 +92,33 @@ func (a *Activities) attemptTime(ctx context.Context, limit time.Duration) (cont
 // Register makes a worker serve the activities under the names of workflows/ports.go.
 func Register(w worker.ActivityRegistry, a *Activities) {
 	for name, f := range map[string]any{
-		workflows.ReportActivity:   a.Report,
-		workflows.EvaluateActivity: a.Evaluate,
-		workflows.AssignActivity:   a.Assign,
-		workflows.SendActivity:     a.Send,
-		workflows.DeliverActivity:  a.Deliver,
-		workflows.HandoffActivity:  a.OpenHandoff,
-		workflows.WithdrawActivity: a.WithdrawHandoff,
-		workflows.RecordActivity:   a.Record,
-		workflows.DueActivity:      a.Due,
-		workflows.EmitActivity:     a.Emit,
-		workflows.CallActivity:     a.Call,
-		workflows.MoveActivity:     a.Move,
-		workflows.LevelsActivity:   a.Levels,
-		workflows.ReplyActivity:    a.Reply,
-		workflows.DecideActivity:   a.Decide,
+		contract.ReportActivity:   a.Report,
+		contract.EvaluateActivity: a.Evaluate,
+		contract.AssignActivity:   a.Assign,
+		contract.SendActivity:     a.Send,
+		contract.DeliverActivity:  a.Deliver,
+		contract.HandoffActivity:  a.OpenHandoff,
+		contract.WithdrawActivity: a.WithdrawHandoff,
+		contract.RecordActivity:   a.Record,
+		contract.DueActivity:      a.Due,
+		contract.EmitActivity:     a.Emit,
+		contract.CallActivity:     a.Call,
+		contract.MoveActivity:     a.Move,
+		contract.LevelsActivity:   a.Levels,
+		contract.ReplyActivity:    a.Reply,
+		contract.DecideActivity:   a.Decide,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
 }
 
 // Report tells the store where an instance is.
-func (a *Activities) Report(ctx context.Context, in workflows.Report) error {
+func (a *Activities) Report(ctx context.Context, in contract.Report) error {
 	return mine(a.cfg.Store.Report(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // OpenHandoff renders the note and puts the customer before the queue.
-func (a *Activities) OpenHandoff(ctx context.Context, in workflows.OpenHandoff) error {
+func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) error {
 	now := a.cfg.Now(in.Clock)
 	note := ""
 	if in.Spec.Note != "" {
@@ -135,24 +135,24 @@ func (a *Activities) OpenHandoff(ctx context.Context, in workflows.OpenHandoff) 
 }
 
 // WithdrawHandoff takes a hand-off back.
-func (a *Activities) WithdrawHandoff(ctx context.Context, in workflows.WithdrawHandoff) error {
+func (a *Activities) WithdrawHandoff(ctx context.Context, in contract.WithdrawHandoff) error {
 	return mine(a.cfg.Store.WithdrawHandoff(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // Due lists what arrived for an instance by a moment and is still on its way to it.
-func (a *Activities) Due(ctx context.Context, in workflows.Due) (workflows.DueResult, error) {
+func (a *Activities) Due(ctx context.Context, in contract.Due) (contract.DueResult, error) {
 	ids, err := a.cfg.Store.OnTheirWay(ctx, in.Ref, in.At)
-	return workflows.DueResult{OnTheirWay: ids}, mine(err)
+	return contract.DueResult{OnTheirWay: ids}, mine(err)
 }
 
 // Record takes an event into the store, as the gateway does.
-func (a *Activities) Record(ctx context.Context, in workflows.Record) (workflows.TrackResult, error) {
+func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.TrackResult, error) {
 	c := in.Call
 	if c.MessageID == "" || c.Type == "track" && c.Event == "" || c.UserID == "" && c.AnonymousID == "" {
-		return workflows.TrackResult{}, invalid(`an event needs "messageId", "event", and "userId" or "anonymousId"`)
+		return contract.TrackResult{}, invalid(`an event needs "messageId", "event", and "userId" or "anonymousId"`)
 	}
 	if strings.HasPrefix(c.Event, "tabi.") || strings.HasPrefix(c.MessageID, "tabi.") || strings.HasPrefix(c.UserID, "anon:") { // as the gateway
-		return workflows.TrackResult{}, invalid(`events and ids that begin with "tabi.", and user ids with "anon:", are reserved`)
+		return contract.TrackResult{}, invalid(`events and ids that begin with "tabi.", and user ids with "anon:", are reserved`)
 	}
 	at := a.cfg.Clock
 	if in.Clock != (journey.Clock{}) {
@@ -163,27 +163,27 @@ func (a *Activities) Record(ctx context.Context, in workflows.Record) (workflows
 		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
 	}})
 	if store.IsInput(err) {
-		return workflows.TrackResult{}, invalid(err.Error())
+		return contract.TrackResult{}, invalid(err.Error())
 	}
 	if err != nil {
-		return workflows.TrackResult{}, err
+		return contract.TrackResult{}, err
 	}
-	return workflows.TrackResult{ID: receipts[0].ID, Customer: receipts[0].Customer, Duplicate: receipts[0].Duplicate}, nil
+	return contract.TrackResult{ID: receipts[0].ID, Customer: receipts[0].Customer, Duplicate: receipts[0].Duplicate}, nil
 }
 
 // invalid refuses an event for good: repeating it would not help.
 func invalid(words string) error {
-	return temporal.NewNonRetryableApplicationError(words, workflows.RejectInvalid, nil)
+	return temporal.NewNonRetryableApplicationError(words, contract.RejectInvalid, nil)
 }
 
 // mine makes ErrNotMine the typed error by which a run learns that it must end.
 func mine(err error) error {
 	var ended *store.EndedError
 	if errors.As(err, &ended) {
-		return temporal.NewNonRetryableApplicationError(err.Error(), workflows.NotMine, nil, ended.Ended)
+		return temporal.NewNonRetryableApplicationError(err.Error(), contract.NotMine, nil, ended.Ended)
 	}
 	if errors.Is(err, store.ErrNotMine) {
-		return temporal.NewNonRetryableApplicationError(err.Error(), workflows.NotMine, nil)
+		return temporal.NewNonRetryableApplicationError(err.Error(), contract.NotMine, nil)
 	}
 	return err
 }
@@ -206,7 +206,7 @@ func (a *Activities) program(ctx context.Context, revision string) (*journey.Pro
 }
 
 // seen is the revision of an instance, and what its expressions may see now.
-func (a *Activities) seen(ctx context.Context, ref workflows.Ref, scene workflows.Scene) (*journey.Program, journey.Vars, error) {
+func (a *Activities) seen(ctx context.Context, ref contract.Ref, scene contract.Scene) (*journey.Program, journey.Vars, error) {
 	prog, err := a.program(ctx, ref.Revision)
 	if err != nil {
 		return nil, journey.Vars{}, err

@@ -13,19 +13,19 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/render"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Call renders a call for this customer and makes one attempt at it. The store keeps the whole response, for templates; what is returned, and so enters
 // history, holds of the body what expressions read. An attempt that another may follow is an error.
-func (a *Activities) Call(ctx context.Context, in workflows.Call) (workflows.CallResult, error) {
+func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallResult, error) {
 	vars, err := a.cfg.Store.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.Scene)
 	if err != nil {
-		return workflows.CallResult{}, mine(err)
+		return contract.CallResult{}, mine(err)
 	}
 	result, err := a.request(ctx, in, vars)
 	if err != nil {
-		return workflows.CallResult{}, err
+		return contract.CallResult{}, err
 	}
 	if result.Failed {
 		a.cfg.Logger.Info("a call failed", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("key", in.Key), zap.String("reason", result.Reason))
@@ -34,23 +34,23 @@ func (a *Activities) Call(ctx context.Context, in workflows.Call) (workflows.Cal
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.LocalTimeout)
 	defer cancel()
 	if err := a.cfg.Store.KeepResponse(keep, a.cfg.Now(in.Clock), in, result); err != nil {
-		return workflows.CallResult{}, final(err)
+		return contract.CallResult{}, final(err)
 	}
 	result.Body = read(result.Body, in.Reads)
 	return result, nil
 }
 
 // request renders and calls. What cannot be rendered for this customer is the last word.
-func (a *Activities) request(ctx context.Context, in workflows.Call, vars journey.Vars) (workflows.CallResult, error) {
+func (a *Activities) request(ctx context.Context, in contract.Call, vars journey.Vars) (contract.CallResult, error) {
 	r, err := renderCall(ctx, in.Spec, vars)
 	var bad *render.Error
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return workflows.CallResult{}, ctx.Err()
+		return contract.CallResult{}, ctx.Err()
 	case errors.As(err, &bad):
-		return workflows.CallResult{Failed: true, Reason: ReasonTemplate + ": " + bad.Error()}, nil
+		return contract.CallResult{Failed: true, Reason: ReasonTemplate + ": " + bad.Error()}, nil
 	case err != nil:
-		return workflows.CallResult{}, err
+		return contract.CallResult{}, err
 	}
 	r.Step, r.Key = in.Step, in.Key
 	return a.callOut(ctx, r)

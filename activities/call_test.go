@@ -13,26 +13,26 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // fakeCaller answers with what it is given, and remembers what it was asked.
 type fakeCaller struct {
-	answer workflows.CallResult
+	answer contract.CallResult
 	err    error
 	got    []CallRequest
 }
 
-func (f *fakeCaller) Call(_ context.Context, r CallRequest) (workflows.CallResult, error) {
+func (f *fakeCaller) Call(_ context.Context, r CallRequest) (contract.CallResult, error) {
 	f.got = append(f.got, r)
 	return f.answer, f.err
 }
 
 // call is an order of step rate, at a Caller that answers so.
-func (b *bundle) call(spec journey.Call, answer workflows.CallResult, err error) (workflows.Call, *fakeCaller) {
+func (b *bundle) call(spec journey.Call, answer contract.CallResult, err error) (contract.Call, *fakeCaller) {
 	f := &fakeCaller{answer: answer, err: err}
 	b.activities.cfg.Call = f
-	return workflows.Call{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
+	return contract.Call{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
 		Key: b.ref.Enrollment + "/rate/1", Step: "rate", Spec: spec}, f
 }
 
@@ -42,13 +42,13 @@ func TestCallIsRendered(t *testing.T) {
 		Method: "POST", URL: "https://api.example.com/{{ customer.first_name | url_encode }}?t={{ customer.token }}", Timeout: 3 * time.Second,
 		Headers: map[string]string{"Authorization": "Bearer {{ customer.token }}", "X-None": "{{ customer.nothing }}"},
 		JSON:    map[string]any{"who": "{{ customer.first_name }}", "n": 1.0, "list": []any{"{{ vars.tries }}", true, nil}, "deep": map[string]any{"city": "{{ customer.address.city }}"}},
-	}, workflows.CallResult{Status: 200, Body: map[string]any{"score": 7.0, "secret": "x"}}, nil)
+	}, contract.CallResult{Status: 200, Body: map[string]any{"score": 7.0, "secret": "x"}}, nil)
 	in.Reads = []string{"score", "other"}
 	got, err := b.activities.Call(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(workflows.CallResult{Status: 200, Body: map[string]any{"score": 7.0}}, got); diff != "" {
+	if diff := cmp.Diff(contract.CallResult{Status: 200, Body: map[string]any{"score": 7.0}}, got); diff != "" {
 		t.Error(diff)
 	}
 	r := f.got[0]
@@ -70,7 +70,7 @@ func TestCallIsRendered(t *testing.T) {
 // The whole response stays in the store, where the templates and expressions of later steps find it.
 func TestCallIsKept(t *testing.T) {
 	b := setup(t, nil)
-	in, _ := b.call(journey.Call{URL: "https://api.example.com/"}, workflows.CallResult{Status: 200, Body: map[string]any{"score": 7.0, "name": "Kyoto"}}, nil)
+	in, _ := b.call(journey.Call{URL: "https://api.example.com/"}, contract.CallResult{Status: 200, Body: map[string]any{"score": 7.0, "name": "Kyoto"}}, nil)
 	for range 2 { // a repeat changes nothing
 		if got, err := b.activities.Call(t.Context(), in); err != nil || got.Body != nil {
 			t.Fatal(got, err)
@@ -78,7 +78,7 @@ func TestCallIsKept(t *testing.T) {
 	}
 	scene := in.Scene
 	scene.Steps, scene.StepCalls = map[string]map[string]any{"rate": {"status": 200.0}}, map[string]string{"rate": in.Key}
-	values, err := b.activities.Evaluate(t.Context(), workflows.Evaluate{Ref: b.ref, Scene: scene, Exprs: []journey.Expr{"steps.rate.body.score + 1", "steps.rate.body.name"}})
+	values, err := b.activities.Evaluate(t.Context(), contract.Evaluate{Ref: b.ref, Scene: scene, Exprs: []journey.Expr{"steps.rate.body.score + 1", "steps.rate.body.name"}})
 	if err != nil || !cmp.Equal(values.Values, []any{8.0, "Kyoto"}) {
 		t.Error(values, err)
 	}
@@ -115,7 +115,7 @@ func TestCallTemplatesThatFail(t *testing.T) {
 		"body":                     {URL: "https://api.example.com/", Body: "hello\n" + bad},
 		"body.customer.list[1].of": {URL: "https://api.example.com/", JSON: map[string]any{"customer": map[string]any{"list": []any{"x", map[string]any{"of": bad}}}}},
 	} {
-		in, f := b.call(spec, workflows.CallResult{}, nil)
+		in, f := b.call(spec, contract.CallResult{}, nil)
 		in.Key = b.ref.Enrollment + "/" + field
 		got, err := b.activities.Call(t.Context(), in)
 		if err != nil || !got.Failed || got.Status != 0 || !strings.HasPrefix(got.Reason, "TEMPLATE: "+field) || strings.Contains(got.Reason, "secret-ana") || len(f.got) != 0 {
@@ -127,12 +127,12 @@ func TestCallTemplatesThatFail(t *testing.T) {
 // An attempt that may be repeated reaches Temporal as it is, and nothing is kept of it.
 func TestCallAgain(t *testing.T) {
 	b := setup(t, nil)
-	in, f := b.call(journey.Call{URL: "https://api.example.com/"}, workflows.CallResult{},
+	in, f := b.call(journey.Call{URL: "https://api.example.com/"}, contract.CallResult{},
 		temporal.NewApplicationErrorWithOptions("api.example.com: the answer was 503", "CallFailed", temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute}))
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	Register(env, b.activities)
-	_, err := env.ExecuteActivity(workflows.CallActivity, in)
+	_, err := env.ExecuteActivity(contract.CallActivity, in)
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) || app.NextRetryDelay() != time.Minute || !strings.Contains(app.Message(), "503") || len(f.got) != 1 {
 		t.Error(err)
@@ -142,7 +142,7 @@ func TestCallAgain(t *testing.T) {
 // Without a Caller of its own, the activity reaches the open internet only.
 func TestCallDefault(t *testing.T) {
 	b := setup(t, nil)
-	in, _ := b.call(journey.Call{URL: "http://169.254.169.254/latest/meta-data"}, workflows.CallResult{}, nil)
+	in, _ := b.call(journey.Call{URL: "http://169.254.169.254/latest/meta-data"}, contract.CallResult{}, nil)
 	b.activities = New(Config{Store: b.store})
 	got, err := b.activities.Call(t.Context(), in)
 	if err != nil || !got.Failed || !strings.Contains(got.Reason, "TABI_CALL_ALLOW") {
@@ -155,14 +155,14 @@ func TestCallNotMine(t *testing.T) {
 	if _, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil {
 		t.Fatal(err)
 	}
-	in, f := b.call(journey.Call{URL: "https://api.example.com/"}, workflows.CallResult{Status: 200}, nil)
+	in, f := b.call(journey.Call{URL: "https://api.example.com/"}, contract.CallResult{Status: 200}, nil)
 	in.Chain = "another"
-	emit := workflows.Emit{Ref: b.ref, Scene: in.Scene, Key: in.Key, Spec: journey.Emit{Event: "Hello"}}
+	emit := contract.Emit{Ref: b.ref, Scene: in.Scene, Key: in.Key, Spec: journey.Emit{Event: "Hello"}}
 	emit.Chain = "another"
 	_, called := b.activities.Call(t.Context(), in)
 	for what, err := range map[string]error{"call": called, "emit": b.activities.Emit(t.Context(), emit)} {
 		var app *temporal.ApplicationError
-		if !errors.As(err, &app) || app.Type() != workflows.NotMine || !app.NonRetryable() || len(f.got) != 0 {
+		if !errors.As(err, &app) || app.Type() != contract.NotMine || !app.NonRetryable() || len(f.got) != 0 {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

@@ -7,19 +7,19 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Decide chooses the next best action and has its message sent at once, as Send does; what asks to be repeated is left to Deliver under the same key.
-func (a *Activities) Decide(ctx context.Context, in workflows.Decide) (workflows.DecideResult, error) {
+func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.DecideResult, error) {
 	ctx, cancel := a.attemptTime(ctx, a.cfg.LocalTimeout)
 	defer cancel()
 	d, err := a.cfg.Store.Decide(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
 	if err != nil {
-		return workflows.DecideResult{}, mine(err)
+		return contract.DecideResult{}, mine(err)
 	}
 	if d.Paused {
-		return workflows.DecideResult{SendResult: workflows.SendResult{Status: workflows.StatusPaused}}, nil
+		return contract.DecideResult{SendResult: contract.SendResult{Status: contract.StatusPaused}}, nil
 	}
 	result := chosen(&d.Decision)
 	if d.Send == nil {
@@ -33,7 +33,7 @@ func (a *Activities) Decide(ctx context.Context, in workflows.Decide) (workflows
 	}
 	if again != nil {
 		a.cfg.Logger.Info("the send of a decision will be repeated", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("key", in.Key), zap.String("reason", again.reason))
-		result.SendResult = workflows.SendResult{Status: workflows.StatusRetry, Reason: again.reason, RetryAfter: again.after}
+		result.SendResult = contract.SendResult{Status: contract.StatusRetry, Reason: again.reason, RetryAfter: again.after}
 	}
 	if result.Channel == "" {
 		result.Channel = d.Decision.Slots[0].Channel
@@ -42,13 +42,13 @@ func (a *Activities) Decide(ctx context.Context, in workflows.Decide) (workflows
 }
 
 // chosen is a decision of which nothing is to be sent.
-func chosen(d *store.Decision) workflows.DecideResult {
+func chosen(d *store.Decision) contract.DecideResult {
 	if len(d.Slots) == 0 {
-		return workflows.DecideResult{SendResult: workflows.SendResult{Status: workflows.StatusSuppressed, Reason: d.Reason}}
+		return contract.DecideResult{SendResult: contract.SendResult{Status: contract.StatusSuppressed, Reason: d.Reason}}
 	}
 	won := d.Slots[0]
-	return workflows.DecideResult{
-		SendResult: workflows.SendResult{Status: workflows.StatusChosen, Channel: won.Channel},
+	return contract.DecideResult{
+		SendResult: contract.SendResult{Status: contract.StatusChosen, Channel: won.Channel},
 		Action:     won.Action, Message: won.Message, Propensity: won.Propensity, Priority: won.Priority,
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // A time-out that is noticed late waits for what came before it was due, and for nothing that came since: that is for the step behind it.
@@ -21,7 +21,7 @@ func TestALateTimeoutWaitsForWhatCameBeforeIt(t *testing.T) {
 		}
 	}
 	b.activities.cfg.Now = func(journey.Clock) time.Time { return due.Add(time.Hour) }
-	got, err := b.activities.Due(t.Context(), workflows.Due{Ref: b.ref, At: due})
+	got, err := b.activities.Due(t.Context(), contract.Due{Ref: b.ref, At: due})
 	if want := []string{"b1"}; err != nil || !cmp.Equal(got.OnTheirWay, want) {
 		t.Errorf("%v, %v, want %v", got.OnTheirWay, err, want)
 	}

@@ -4,11 +4,11 @@ import (
 	"context"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Emit makes an event of the customer; its properties are evaluated where the data is. One without a value is left out.
-func (a *Activities) Emit(ctx context.Context, in workflows.Emit) error {
+func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
 	prog, vars, err := a.seen(ctx, in.Ref, in.Scene)
 	if err != nil {
 		return err
@@ -23,7 +23,7 @@ func (a *Activities) Emit(ctx context.Context, in workflows.Emit) error {
 }
 
 // Move tells the store that an instance goes over to another revision, or refuses to.
-func (a *Activities) Move(ctx context.Context, in workflows.Move) (workflows.MoveResult, error) {
+func (a *Activities) Move(ctx context.Context, in contract.Move) (contract.MoveResult, error) {
 	result, err := a.cfg.Store.Move(ctx, a.cfg.Now(in.Clock), in)
 	return result, final(err)
 }

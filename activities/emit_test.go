@@ -6,12 +6,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestEmit(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12})
-	in := workflows.Emit{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}}, Key: b.ref.Enrollment + "/tell/1",
+	in := contract.Emit{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}}, Key: b.ref.Enrollment + "/tell/1",
 		Spec: journey.Emit{Event: "Points Counted", Properties: map[string]journey.Expr{
 			"points": "customer.points + vars.tries", "at": `timestamp("2026-03-02T09:00:00Z")`, "nothing": "customer.nothing", "bad": "customer.first_name / 2"}}}
 	for range 2 { // a repeat changes nothing

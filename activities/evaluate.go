@@ -6,23 +6,23 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Evaluate answers expressions that read the customer; only the answers leave the store's side. A Moment.At is answered by one value, the moment as RFC 3339 in UTC.
-func (a *Activities) Evaluate(ctx context.Context, in workflows.Evaluate) (workflows.EvaluateResult, error) {
+func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contract.EvaluateResult, error) {
 	prog, vars, err := a.seen(ctx, in.Ref, in.Scene)
 	if err != nil {
-		return workflows.EvaluateResult{}, err
+		return contract.EvaluateResult{}, err
 	}
 	if in.Moment != nil && in.Moment.At != "" {
 		at, ok := in.Moment.At.Next(vars.Now, zone(in.Moment.Timezone, vars.Customer), in.Moment.Days)
 		if !ok {
-			return workflows.EvaluateResult{Values: []any{nil}, Missing: []bool{true}}, nil
+			return contract.EvaluateResult{Values: []any{nil}, Missing: []bool{true}}, nil
 		}
-		return workflows.EvaluateResult{Values: []any{journey.Plain(at)}, Missing: []bool{false}}, nil
+		return contract.EvaluateResult{Values: []any{journey.Plain(at)}, Missing: []bool{false}}, nil
 	}
-	result := workflows.EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
+	result := contract.EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
 	for i, expr := range in.Exprs {
 		value, err := prog.Eval(expr, vars)
 		if err == nil && in.Moment != nil {
@@ -39,7 +39,7 @@ func (a *Activities) Evaluate(ctx context.Context, in workflows.Evaluate) (workf
 }
 
 // Assign evaluates where the data is, and sets what has a value.
-func (a *Activities) Assign(ctx context.Context, in workflows.Assign) error {
+func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
 	prog, vars, err := a.seen(ctx, in.Ref, in.Scene)
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestMoment(t *testing.T) {
@@ -43,17 +43,17 @@ func TestMoment(t *testing.T) {
 
 func TestEvaluate(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12, "ends": "2026-05-01", "timezone": "Asia/Tokyo"})
-	in := workflows.Evaluate{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event, Vars: map[string]any{"tries": 2}},
+	in := contract.Evaluate{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event, Vars: map[string]any{"tries": 2}},
 		Exprs: []journey.Expr{"customer.points * 2 + vars.tries", "customer.nothing == 1", `count("Subscribed") > 0`}}
 	got, err := b.activities.Evaluate(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := workflows.EvaluateResult{Values: []any{26.0, nil, true}, Missing: []bool{false, true, false}}
+	want := contract.EvaluateResult{Values: []any{26.0, nil, true}, Missing: []bool{false, true, false}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	in.Exprs, in.Moment = []journey.Expr{"customer.ends"}, &workflows.Moment{Offset: -48 * time.Hour}
+	in.Exprs, in.Moment = []journey.Expr{"customer.ends"}, &contract.Moment{Offset: -48 * time.Hour}
 	if got, err = b.activities.Evaluate(t.Context(), in); err != nil || got.Values[0] != "2026-04-28T15:00:00Z" {
 		t.Error(got, err)
 	}
@@ -65,20 +65,20 @@ func TestEvaluateLocalTime(t *testing.T) {
 	now := time.Date(2026, 3, 2, 0, 30, 0, 0, time.UTC) // Monday, 09:30 in Tokyo
 	b.activities.cfg.Now = func(journey.Clock) time.Time { return now }
 	for _, c := range []struct {
-		moment workflows.Moment
+		moment contract.Moment
 		want   any
 	}{
-		{workflows.Moment{At: "10:00"}, "2026-03-02T01:00:00Z"},
-		{workflows.Moment{At: "09:30"}, "2026-03-03T00:30:00Z"}, // now means the next day
-		{workflows.Moment{At: "09:00", Timezone: "customer"}, "2026-03-03T00:00:00Z"},
-		{workflows.Moment{At: "09:00", Days: []string{"mon"}}, "2026-03-09T00:00:00Z"},
-		{workflows.Moment{At: "09:00", Days: []string{"wed", "sat"}}, "2026-03-04T00:00:00Z"},
-		{workflows.Moment{At: "09:00", Timezone: "Europe/Lisbon"}, "2026-03-02T09:00:00Z"},
-		{workflows.Moment{At: "02:30", Timezone: "America/New_York", Days: []string{"sun"}}, "2026-03-08T07:00:00Z"}, // skipped by summer time
-		{workflows.Moment{At: "09:00", Timezone: "Mars/Olympus"}, "2026-03-02T09:00:00Z"},
-		{workflows.Moment{At: "noon"}, nil},
+		{contract.Moment{At: "10:00"}, "2026-03-02T01:00:00Z"},
+		{contract.Moment{At: "09:30"}, "2026-03-03T00:30:00Z"}, // now means the next day
+		{contract.Moment{At: "09:00", Timezone: "customer"}, "2026-03-03T00:00:00Z"},
+		{contract.Moment{At: "09:00", Days: []string{"mon"}}, "2026-03-09T00:00:00Z"},
+		{contract.Moment{At: "09:00", Days: []string{"wed", "sat"}}, "2026-03-04T00:00:00Z"},
+		{contract.Moment{At: "09:00", Timezone: "Europe/Lisbon"}, "2026-03-02T09:00:00Z"},
+		{contract.Moment{At: "02:30", Timezone: "America/New_York", Days: []string{"sun"}}, "2026-03-08T07:00:00Z"}, // skipped by summer time
+		{contract.Moment{At: "09:00", Timezone: "Mars/Olympus"}, "2026-03-02T09:00:00Z"},
+		{contract.Moment{At: "noon"}, nil},
 	} {
-		got, err := b.activities.Evaluate(t.Context(), workflows.Evaluate{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event}, Moment: &c.moment})
+		got, err := b.activities.Evaluate(t.Context(), contract.Evaluate{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event}, Moment: &c.moment})
 		if err != nil || len(got.Values) != 1 || got.Values[0] != c.want || got.Missing[0] != (c.want == nil) {
 			t.Errorf("%+v: got %+v %v, want %v", c.moment, got, err, c.want)
 		}
@@ -87,7 +87,7 @@ func TestEvaluateLocalTime(t *testing.T) {
 
 func TestAssign(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12, "address": map[string]any{"city": "Kyoto", "zip": "600"}})
-	in := workflows.Assign{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event}, Key: b.ref.Enrollment + "/set/1", Assign: []journey.Assignment{
+	in := contract.Assign{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event}, Key: b.ref.Enrollment + "/set/1", Assign: []journey.Assignment{
 		{Target: "customer", Name: "points", Value: "customer.points + 1"},
 		{Target: "customer", Name: "double", Value: "customer.points * 2"},
 		{Target: "customer", Name: "address.city", Value: `"Nara"`},

@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // publish gives the journeys another release, and the revision of news in it.
@@ -42,13 +42,13 @@ func TestMove(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	Register(env, b.activities)
-	in := workflows.Move{Ref: b.ref, To: to, Step: "rest", Events: []string{b.event}}
+	in := contract.Move{Ref: b.ref, To: to, Step: "rest", Events: []string{b.event}}
 	for range 2 {
-		value, err := env.ExecuteActivity(workflows.MoveActivity, in)
+		value, err := env.ExecuteActivity(contract.MoveActivity, in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got workflows.MoveResult
+		var got contract.MoveResult
 		if err := value.Get(&got); err != nil || !cmp.Equal(got.Entry, map[string]any{"plan": "pro"}) {
 			t.Errorf("%+v %v", got, err)
 		}
@@ -64,7 +64,7 @@ func TestMove(t *testing.T) {
 		t.Errorf("to a revision of another journey: %v", err)
 	}
 	in.Chain = "another"
-	if _, err = b.activities.Move(t.Context(), in); !errors.As(err, &app) || app.Type() != workflows.NotMine {
+	if _, err = b.activities.Move(t.Context(), in); !errors.As(err, &app) || app.Type() != contract.NotMine {
 		t.Errorf("by another chain: %v", err)
 	}
 }

@@ -8,13 +8,13 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Reply reads a message of the customer as the reply to a question, and tries the arms in order: what it was classified as when it came in, a pattern found
 // in its text, anything. One that says it belongs to another journey or step is no reply. The text is answered only where the journey names it.
-func (a *Activities) Reply(ctx context.Context, in workflows.Reply) (workflows.ReplyResult, error) {
-	none := workflows.ReplyResult{Arm: -1}
+func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.ReplyResult, error) {
+	none := contract.ReplyResult{Arm: -1}
 	heard, err := a.cfg.Store.Heard(ctx, in.Ref, in.Event)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -32,7 +32,7 @@ func (a *Activities) Reply(ctx context.Context, in workflows.Reply) (workflows.R
 		if !fits {
 			continue
 		}
-		result := workflows.ReplyResult{Arm: i, Intent: heard.Intent, Confidence: heard.Confidence}
+		result := contract.ReplyResult{Arm: i, Intent: heard.Intent, Confidence: heard.Confidence}
 		if in.Text {
 			result.Text = heard.Text
 		}

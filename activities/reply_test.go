@@ -10,7 +10,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestReply(t *testing.T) {
@@ -32,26 +32,26 @@ func TestReply(t *testing.T) {
 		customer   string
 		properties map[string]any
 		arms       []journey.ReplyArm
-		want       workflows.ReplyResult
+		want       contract.ReplyResult
 	}{
-		"as an intent":        {"ana", map[string]any{"text": "Yes please!"}, arms, workflows.ReplyResult{Arm: 0, Intent: "accept"}},
-		"in another language": {"ana", map[string]any{"text": "いいえ。"}, arms, workflows.ReplyResult{Arm: 2, Intent: "decline"}},
-		"by a pattern":        {"ana", map[string]any{"text": "Hm, maybe"}, arms, workflows.ReplyResult{Arm: 1}},
-		"of none":             {"ana", map[string]any{"text": "zzz"}, arms, workflows.ReplyResult{Arm: -1}},
-		"anything":            {"ana", map[string]any{"text": "zzz"}, []journey.ReplyArm{{Intent: "accept"}, {Any: true}}, workflows.ReplyResult{Arm: 1}},
-		"without text":        {"ana", map[string]any{"photo": "p1"}, []journey.ReplyArm{{Any: true}}, workflows.ReplyResult{Arm: 0}},
-		"to this step":        {"ana", map[string]any{"text": "no thanks", "journey": "news", "step": "question"}, arms, workflows.ReplyResult{Arm: 2, Intent: "decline"}},
-		"to another step":     {"ana", map[string]any{"text": "no thanks", "step": "hello"}, arms, workflows.ReplyResult{Arm: -1}},
-		"to another journey":  {"ana", map[string]any{"text": "no thanks", "journey": "shop"}, arms, workflows.ReplyResult{Arm: -1}},
-		"of somebody else":    {"ben", map[string]any{"text": "no thanks"}, arms, workflows.ReplyResult{Arm: -1}},
-		"first arm that fits": {"ana", map[string]any{"text": "yes please"}, []journey.ReplyArm{{Matches: "yes"}, {Intent: "accept"}}, workflows.ReplyResult{Arm: 0, Intent: "accept"}},
+		"as an intent":        {"ana", map[string]any{"text": "Yes please!"}, arms, contract.ReplyResult{Arm: 0, Intent: "accept"}},
+		"in another language": {"ana", map[string]any{"text": "いいえ。"}, arms, contract.ReplyResult{Arm: 2, Intent: "decline"}},
+		"by a pattern":        {"ana", map[string]any{"text": "Hm, maybe"}, arms, contract.ReplyResult{Arm: 1}},
+		"of none":             {"ana", map[string]any{"text": "zzz"}, arms, contract.ReplyResult{Arm: -1}},
+		"anything":            {"ana", map[string]any{"text": "zzz"}, []journey.ReplyArm{{Intent: "accept"}, {Any: true}}, contract.ReplyResult{Arm: 1}},
+		"without text":        {"ana", map[string]any{"photo": "p1"}, []journey.ReplyArm{{Any: true}}, contract.ReplyResult{Arm: 0}},
+		"to this step":        {"ana", map[string]any{"text": "no thanks", "journey": "news", "step": "question"}, arms, contract.ReplyResult{Arm: 2, Intent: "decline"}},
+		"to another step":     {"ana", map[string]any{"text": "no thanks", "step": "hello"}, arms, contract.ReplyResult{Arm: -1}},
+		"to another journey":  {"ana", map[string]any{"text": "no thanks", "journey": "shop"}, arms, contract.ReplyResult{Arm: -1}},
+		"of somebody else":    {"ben", map[string]any{"text": "no thanks"}, arms, contract.ReplyResult{Arm: -1}},
+		"first arm that fits": {"ana", map[string]any{"text": "yes please"}, []journey.ReplyArm{{Matches: "yes"}, {Intent: "accept"}}, contract.ReplyResult{Arm: 0, Intent: "accept"}},
 	} {
 		t.Run(id, func(t *testing.T) {
 			call := store.Call{Type: "track", MessageID: id, UserID: c.customer, Event: journey.MessageReceived, Properties: c.properties}
 			if _, err := b.store.Ingest(t.Context(), now, []store.Call{call}); err != nil {
 				t.Fatal(err)
 			}
-			in := workflows.Reply{Ref: b.ref, Event: id, Step: "question", Arms: c.arms}
+			in := contract.Reply{Ref: b.ref, Event: id, Step: "question", Arms: c.arms}
 			for _, text := range []bool{false, true} {
 				in.Text = text
 				got, err := b.activities.Reply(t.Context(), in)
@@ -71,13 +71,13 @@ func TestReply(t *testing.T) {
 			}
 		})
 	}
-	if got, err := b.activities.Reply(t.Context(), workflows.Reply{Ref: b.ref, Event: "unknown", Step: "question", Arms: arms}); err != nil || got.Arm != -1 {
+	if got, err := b.activities.Reply(t.Context(), contract.Reply{Ref: b.ref, Event: "unknown", Step: "question", Arms: arms}); err != nil || got.Arm != -1 {
 		t.Errorf("a message that is not there: %v, %v", got, err)
 	}
 	stranger := b.ref
 	stranger.Chain = "another"
 	var typed *temporal.ApplicationError
-	if _, err := b.activities.Reply(t.Context(), workflows.Reply{Ref: stranger, Event: "of none", Step: "question", Arms: arms}); !errors.As(err, &typed) || typed.Type() != workflows.NotMine {
+	if _, err := b.activities.Reply(t.Context(), contract.Reply{Ref: stranger, Event: "of none", Step: "question", Arms: arms}); !errors.As(err, &typed) || typed.Type() != contract.NotMine {
 		t.Errorf("on behalf of another run: %v", err)
 	}
 }

@@ -9,9 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // govern publishes the journey again, with a contact policy and a message in tones.
@@ -41,7 +42,7 @@ languages:
 	}
 }
 
-func (b *bundle) mail(change func(*workflows.Send)) workflows.SendResult {
+func (b *bundle) mail(change func(*contract.Send)) contract.SendResult {
 	b.t.Helper()
 	in := b.order(journey.Marketing)
 	in.Spec.Via = []string{"email"}
@@ -74,7 +75,7 @@ func TestTones(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := setup(t, c.traits)
 			b.govern(policy)
-			b.mail(func(in *workflows.Send) { in.Spec.Tone = c.tone })
+			b.mail(func(in *contract.Send) { in.Spec.Tone = c.tone })
 			if got := b.email.got[0].Fields["subject"]; got != c.want {
 				t.Errorf("subject %q, want %q", got, c.want)
 			}
@@ -92,12 +93,12 @@ func TestWhatIsKeptOfASend(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		t.Run(strconv.FormatBool(keep), func(t *testing.T) {
 			b := setup(t, nil)
-			b.mail(func(in *workflows.Send) { in.Keep = keep })
+			b.mail(func(in *contract.Send) { in.Keep = keep })
 			row := b.contact()
 			if keep != (row.Said["subject"] == "Hello Ana" && row.Said["html"] != "") {
 				t.Errorf("kept: %v", row.Said)
 			}
-			if diff := cmp.Diff([]brain.Tried{{Channel: "email"}}, row.Tried); diff != "" {
+			if diff := cmp.Diff([]decisioning.Tried{{Channel: "email"}}, row.Tried); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -110,14 +111,14 @@ func TestASendInQuietHours(t *testing.T) {
 	now := time.Date(2026, 3, 2, 13, 0, 0, 0, time.UTC)
 	b.activities.cfg.Now = func(journey.Clock) time.Time { return now }
 	got := b.mail(nil)
-	if diff := cmp.Diff(workflows.SendResult{Status: workflows.StatusHeld, Reason: brain.QuietHours, Until: now.Add(10 * time.Hour)}, got); diff != "" {
+	if diff := cmp.Diff(contract.SendResult{Status: contract.StatusHeld, Reason: decisioning.QuietHours, Until: now.Add(10 * time.Hour)}, got); diff != "" {
 		t.Error(diff)
 	}
 	if len(b.email.got) != 0 {
 		t.Error("it went out")
 	}
 	now = now.Add(10 * time.Hour)
-	if got := b.mail(nil); got.Status != workflows.StatusSent || b.contact().Attempts != 1 {
+	if got := b.mail(nil); got.Status != contract.StatusSent || b.contact().Attempts != 1 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -129,12 +130,12 @@ func TestGivingUpInQuietHours(t *testing.T) {
 	now := time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC)
 	b.activities.cfg.Now = func(journey.Clock) time.Time { return now }
 	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "451 later"}}
-	if got := b.mail(nil); got.Status != workflows.StatusRetry {
+	if got := b.mail(nil); got.Status != contract.StatusRetry {
 		t.Fatal(got)
 	}
 	now = now.Add(3 * time.Hour)
-	got := b.mail(func(in *workflows.Send) { in.GiveUp = workflows.RetriesEnded })
-	if diff := cmp.Diff(workflows.SendResult{Status: workflows.StatusFailed, Reason: workflows.RetriesEnded, Channel: "email"}, got); diff != "" {
+	got := b.mail(func(in *contract.Send) { in.GiveUp = workflows.RetriesEnded })
+	if diff := cmp.Diff(contract.SendResult{Status: contract.StatusFailed, Reason: workflows.RetriesEnded, Channel: "email"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -14,9 +14,10 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const (
@@ -71,7 +72,7 @@ type bundle struct {
 	email      *fakeChannel
 	push       *fakeChannel
 	activities *Activities
-	ref        workflows.Ref
+	ref        contract.Ref
 	event      string
 }
 
@@ -113,16 +114,16 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 		push:  &fakeChannel{name: "push", answers: []channel.Receipt{{Outcome: channel.Sent, ProviderID: "p2"}}},
 	}
 	b.activities = New(Config{Store: s, Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
-		Links: link.Links{PublicURL: "https://tabi.example.com", Secret: []byte("0123456789abcdef")}})
-	b.ref = workflows.Ref{Enrollment: list[0].ID, Chain: "chain", Journey: "news", Revision: list[0].Revision, Customer: "ana"}
+		Links: signedlink.Links{PublicURL: "https://tabi.example.com", Secret: []byte("0123456789abcdef")}})
+	b.ref = contract.Ref{Enrollment: list[0].ID, Chain: "chain", Journey: "news", Revision: list[0].Revision, Customer: "ana"}
 	return b
 }
 
 // order is the send of step hello.
-func (b *bundle) order(category string) workflows.Send {
+func (b *bundle) order(category string) contract.Send {
 	spec := journey.Send{Message: "hello", Via: []string{"email", "push"}, Category: category,
 		Data: map[string]journey.Expr{"points": "customer.points", "missing": "customer.nothing"}}
-	return workflows.Send{Ref: b.ref, Scene: workflows.Scene{EntryEvent: b.event, Event: b.event}, Key: b.ref.Enrollment + "/hello/1", Step: "hello", Visit: 1, Spec: spec}
+	return contract.Send{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event, Event: b.event}, Key: b.ref.Enrollment + "/hello/1", Step: "hello", Visit: 1, Spec: spec}
 }
 
 func (b *bundle) contact() store.Contact {
@@ -144,18 +145,18 @@ func TestSendOutcomes(t *testing.T) {
 		category string
 		email    []channel.Receipt
 		dedupes  bool
-		want     workflows.SendResult
+		want     contract.SendResult
 		unknown  bool
 	}{
-		{"sent", nil, journey.Marketing, nil, false, workflows.SendResult{Status: "sent", Channel: "email"}, false},
-		{"refused", nil, journey.Marketing, receipt(channel.Refused, "550 no such user"), false, workflows.SendResult{Status: "failed", Reason: "550 no such user", Channel: "email"}, false},
-		{"not sent", nil, journey.Marketing, receipt(channel.NotSent, "451 later"), false, workflows.SendResult{Status: "retry", Reason: "451 later", RetryAfter: workflows.SendInterval}, false},
-		{"unknown, marketing", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), false, workflows.SendResult{Status: "sent", Reason: ReasonUnknown, Channel: "email"}, true},
-		{"unknown, transactional", nil, journey.Transactional, receipt(channel.Unknown, "gone silent"), false, workflows.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: workflows.SendInterval}, true},
-		{"unknown, but the provider drops repeats", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), true, workflows.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: workflows.SendInterval}, true},
-		{"no address", map[string]any{"email": nil}, journey.Marketing, nil, false, workflows.SendResult{Status: "suppressed", Reason: "NO_ADDRESS"}, false},
-		{"opted out", map[string]any{"consent": map[string]any{"marketing": false}}, journey.Marketing, nil, false, workflows.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}, false},
-		{"a template that fails for this customer", map[string]any{"divisor": 0}, journey.Marketing, nil, false, workflows.SendResult{Status: "failed", Channel: "email"}, false},
+		{"sent", nil, journey.Marketing, nil, false, contract.SendResult{Status: "sent", Channel: "email"}, false},
+		{"refused", nil, journey.Marketing, receipt(channel.Refused, "550 no such user"), false, contract.SendResult{Status: "failed", Reason: "550 no such user", Channel: "email"}, false},
+		{"not sent", nil, journey.Marketing, receipt(channel.NotSent, "451 later"), false, contract.SendResult{Status: "retry", Reason: "451 later", RetryAfter: workflows.SendInterval}, false},
+		{"unknown, marketing", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), false, contract.SendResult{Status: "sent", Reason: ReasonUnknown, Channel: "email"}, true},
+		{"unknown, transactional", nil, journey.Transactional, receipt(channel.Unknown, "gone silent"), false, contract.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: workflows.SendInterval}, true},
+		{"unknown, but the provider drops repeats", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), true, contract.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: workflows.SendInterval}, true},
+		{"no address", map[string]any{"email": nil}, journey.Marketing, nil, false, contract.SendResult{Status: "suppressed", Reason: "NO_ADDRESS"}, false},
+		{"opted out", map[string]any{"consent": map[string]any{"marketing": false}}, journey.Marketing, nil, false, contract.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}, false},
+		{"a template that fails for this customer", map[string]any{"divisor": 0}, journey.Marketing, nil, false, contract.SendResult{Status: "failed", Channel: "email"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := setup(t, c.traits)
@@ -189,13 +190,13 @@ func TestASendOutlivesTheStore(t *testing.T) {
 	b := setup(t, nil)
 	order := b.order(journey.Marketing)
 	order.Revision = "0123456789ab"
-	if got, err := b.activities.Send(t.Context(), order); err != nil || got.Status != workflows.StatusRetry {
+	if got, err := b.activities.Send(t.Context(), order); err != nil || got.Status != contract.StatusRetry {
 		t.Fatal(got, err)
 	}
-	if row := b.contact(); row.Unknown || row.Status != workflows.StatusRetry || len(b.email.got) > 0 {
+	if row := b.contact(); row.Unknown || row.Status != contract.StatusRetry || len(b.email.got) > 0 {
 		t.Errorf("%+v", row)
 	}
-	if got, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil || got.Status != workflows.StatusSent {
+	if got, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil || got.Status != contract.StatusSent {
 		t.Error(got, err)
 	}
 }
@@ -204,7 +205,7 @@ func TestSendTwiceIsSaidOnce(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12})
 	for range 3 {
 		got, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
-		if err != nil || got.Status != workflows.StatusSent {
+		if err != nil || got.Status != contract.StatusSent {
 			t.Fatal(got, err)
 		}
 	}
@@ -220,18 +221,18 @@ func TestSendTwiceIsSaidOnce(t *testing.T) {
 func TestRepeatAfterNotSent(t *testing.T) {
 	b := setup(t, nil)
 	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "451 later", RetryAfter: 30 * time.Second}, {Outcome: channel.Sent}}
-	if got, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil || got.Status != workflows.StatusRetry {
+	if got, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil || got.Status != contract.StatusRetry {
 		t.Fatal(got, err)
 	}
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	Register(env, b.activities)
-	value, err := env.ExecuteActivity(workflows.DeliverActivity, b.order(journey.Marketing))
+	value, err := env.ExecuteActivity(contract.DeliverActivity, b.order(journey.Marketing))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got workflows.SendResult
-	if err := value.Get(&got); err != nil || got.Status != workflows.StatusSent || b.contact().Attempts != 2 {
+	var got contract.SendResult
+	if err := value.Get(&got); err != nil || got.Status != contract.StatusSent || b.contact().Attempts != 2 {
 		t.Errorf("%+v %v %+v", got, err, b.contact())
 	}
 }
@@ -242,7 +243,7 @@ func TestDeliverShowsWhyItWaits(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	Register(env, b.activities)
-	_, err := env.ExecuteActivity(workflows.DeliverActivity, b.order(journey.Marketing))
+	_, err := env.ExecuteActivity(contract.DeliverActivity, b.order(journey.Marketing))
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) || !strings.Contains(app.Message(), "451 later") || app.NonRetryable() || app.NextRetryDelay() != 30*time.Second {
 		t.Errorf("%v", err)
@@ -250,7 +251,7 @@ func TestDeliverShowsWhyItWaits(t *testing.T) {
 	order := b.order(journey.Marketing)
 	order.GiveUp = workflows.RetriesEnded
 	got, err := b.activities.Send(t.Context(), order)
-	if err != nil || got.Status != workflows.StatusFailed || got.Reason != workflows.RetriesEnded {
+	if err != nil || got.Status != contract.StatusFailed || got.Reason != workflows.RetriesEnded {
 		t.Errorf("given up: %+v %v", got, err)
 	}
 }
@@ -268,7 +269,7 @@ func TestRestOfASend(t *testing.T) {
 	Register(env, b.activities)
 	deliver := func() time.Duration {
 		t.Helper()
-		_, err := env.ExecuteActivity(workflows.DeliverActivity, b.order(journey.Marketing))
+		_, err := env.ExecuteActivity(contract.DeliverActivity, b.order(journey.Marketing))
 		var app *temporal.ApplicationError
 		if !errors.As(err, &app) {
 			t.Fatal(err)
@@ -290,7 +291,7 @@ func TestRestOfASend(t *testing.T) {
 				t.Errorf("while another attempt is under way it rests %s", got)
 			}
 		}
-		if err := b.store.Settle(t.Context(), at, held, store.Settlement{Status: workflows.StatusRetry, Waits: true}); err != nil {
+		if err := b.store.Settle(t.Context(), at, held, store.Settlement{Status: contract.StatusRetry, Waits: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -309,7 +310,7 @@ func TestDeliverLeavesTheProviderAlone(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	Register(env, b.activities)
-	_, err = env.ExecuteActivity(workflows.DeliverActivity, order)
+	_, err = env.ExecuteActivity(contract.DeliverActivity, order)
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) || !strings.Contains(app.Message(), "429 slow down") || app.NextRetryDelay() != 30*time.Second {
 		t.Errorf("%v", err)
@@ -342,7 +343,7 @@ func TestUnsettled(t *testing.T) {
 			}
 			a.cfg.Timeout = 25 * time.Second
 			got, err := a.Send(t.Context(), order)
-			if err != nil || got.Status != workflows.StatusSent || got.Reason != c.reason || len(b.email.got) != c.calls {
+			if err != nil || got.Status != contract.StatusSent || got.Reason != c.reason || len(b.email.got) != c.calls {
 				t.Errorf("%+v %v, %d calls", got, err, len(b.email.got))
 			}
 		})
@@ -355,7 +356,7 @@ func TestBusyIsRepeated(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
-	if err != nil || got.Status != workflows.StatusRetry || len(b.email.got) != 0 {
+	if err != nil || got.Status != contract.StatusRetry || len(b.email.got) != 0 {
 		t.Errorf("%+v %v", got, err)
 	}
 }
@@ -364,7 +365,7 @@ func TestSeveralTokens(t *testing.T) {
 	b := setup(t, map[string]any{"email": nil, "push_token": []any{"t1", "t2", "t3"}})
 	b.push.answers = []channel.Receipt{{Outcome: channel.Refused, Gone: true, Reason: "UNREGISTERED"}, {Outcome: channel.Sent, ProviderID: "p"}, {Outcome: channel.NotSent}}
 	got, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
-	if err != nil || got.Status != workflows.StatusSent || got.Channel != "push" {
+	if err != nil || got.Status != contract.StatusSent || got.Channel != "push" {
 		t.Fatal(got, err)
 	}
 	if keys := []string{b.push.got[0].Key, b.push.got[1].Key}; keys[0] == keys[1] {
@@ -385,7 +386,7 @@ func TestNotMine(t *testing.T) {
 	other.Chain = "another"
 	_, err := b.activities.Send(t.Context(), other)
 	var app *temporal.ApplicationError
-	if !errors.As(err, &app) || app.Type() != workflows.NotMine || !app.NonRetryable() {
+	if !errors.As(err, &app) || app.Type() != contract.NotMine || !app.NonRetryable() {
 		t.Errorf("%v", err)
 	}
 }

@@ -14,30 +14,30 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/limit"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/internal/ratelimit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // limited gives the activities a limiter whose wall clock the test moves.
 func (b *bundle) limited(rates string) (wall *time.Time) {
 	b.t.Helper()
-	parsed, err := limit.Parse(rates, []string{"email", "push", limit.Call})
+	parsed, err := ratelimit.Parse(rates, []string{"email", "push", ratelimit.Call})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	now := clock.Wall().Truncate(time.Millisecond)
-	b.activities.cfg.Limits = limit.New(b.store, func() time.Time { return now }, parsed, nil)
+	b.activities.cfg.Limits = ratelimit.New(b.store, func() time.Time { return now }, parsed, nil)
 	return &now
 }
 
 // deliver runs the normal activity once.
-func (b *bundle) deliver(order workflows.Send) (workflows.SendResult, error) {
+func (b *bundle) deliver(order contract.Send) (contract.SendResult, error) {
 	b.t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	Register(env, b.activities)
-	value, err := env.ExecuteActivity(workflows.DeliverActivity, order)
-	var got workflows.SendResult
+	value, err := env.ExecuteActivity(contract.DeliverActivity, order)
+	var got contract.SendResult
 	if err == nil {
 		err = value.Get(&got)
 	}
@@ -48,17 +48,17 @@ func (b *bundle) deliver(order workflows.Send) (workflows.SendResult, error) {
 func TestSendWaitsForItsRate(t *testing.T) {
 	b := setup(t, nil)
 	wall := b.limited("email=1/s")
-	if got := b.mail(nil); got.Status != workflows.StatusSent {
+	if got := b.mail(nil); got.Status != contract.StatusSent {
 		t.Fatal(got)
 	}
 	again := b.order(journey.Marketing)
 	again.Key, again.Visit, again.Spec.Via = b.ref.Enrollment+"/hello/2", 2, []string{"email"}
 	first, err := b.activities.Send(t.Context(), again)
-	if err != nil || first.Status != workflows.StatusRetry || first.RetryAfter != time.Second || !strings.Contains(first.Reason, "rate") || len(b.email.got) != 1 {
+	if err != nil || first.Status != contract.StatusRetry || first.RetryAfter != time.Second || !strings.Contains(first.Reason, "rate") || len(b.email.got) != 1 {
 		t.Fatalf("%+v %v, %d calls", first, err, len(b.email.got))
 	}
 	row, err := b.store.Contact(t.Context(), again.Key)
-	if err != nil || row.Status != workflows.StatusRetry || row.Attempts != 0 || row.Unknown {
+	if err != nil || row.Status != contract.StatusRetry || row.Attempts != 0 || row.Unknown {
 		t.Fatalf("%+v %v", row, err)
 	}
 	again.After, again.Why = first.RetryAfter, first.Reason
@@ -71,7 +71,7 @@ func TestSendWaitsForItsRate(t *testing.T) {
 		t.Fatalf("too early: %v", err)
 	}
 	*wall = wall.Add(time.Second)
-	if got, err := b.deliver(again); err != nil || got.Status != workflows.StatusSent || len(b.email.got) != 2 {
+	if got, err := b.deliver(again); err != nil || got.Status != contract.StatusSent || len(b.email.got) != 2 {
 		t.Fatalf("%+v %v", got, err)
 	}
 	if row, err := b.store.Contact(t.Context(), again.Key); err != nil || row.Attempts != 1 {
@@ -84,11 +84,11 @@ func TestABusyProviderIsLeftAloneByAll(t *testing.T) {
 	b := setup(t, nil)
 	wall := b.limited("")
 	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "429", RetryAfter: time.Minute, Busy: true}, {Outcome: channel.Sent}}
-	if got := b.mail(nil); got.Status != workflows.StatusRetry || got.RetryAfter != time.Minute {
+	if got := b.mail(nil); got.Status != contract.StatusRetry || got.RetryAfter != time.Minute {
 		t.Fatal(got)
 	}
-	another := limit.New(b.store, func() time.Time { return *wall }, nil, nil)
-	if got, err := another.Ask(t.Context(), limit.Lane{Provider: "email"}, 1, time.Time{}); err != nil || got.Wait < time.Minute-time.Second {
+	another := ratelimit.New(b.store, func() time.Time { return *wall }, nil, nil)
+	if got, err := another.Ask(t.Context(), ratelimit.Lane{Provider: "email"}, 1, time.Time{}); err != nil || got.Wait < time.Minute-time.Second {
 		t.Error("another process:", got, err)
 	}
 	other := b.order(journey.Marketing)
@@ -97,7 +97,7 @@ func TestABusyProviderIsLeftAloneByAll(t *testing.T) {
 		t.Fatalf("%+v %v, %d calls", got, err, len(b.email.got))
 	}
 	*wall = wall.Add(2 * time.Minute)
-	if got := b.mail(nil); got.Status != workflows.StatusSent {
+	if got := b.mail(nil); got.Status != contract.StatusSent {
 		t.Error(got)
 	}
 }
@@ -105,10 +105,10 @@ func TestABusyProviderIsLeftAloneByAll(t *testing.T) {
 // busyServer is a Caller that asks to be left alone.
 type busyServer struct{ calls int }
 
-func (s *busyServer) Call(context.Context, CallRequest) (workflows.CallResult, error) {
+func (s *busyServer) Call(context.Context, CallRequest) (contract.CallResult, error) {
 	s.calls++
-	return workflows.CallResult{}, temporal.NewApplicationErrorWithOptions("busy", call.Repeatable,
-		temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute, Details: []any{workflows.CallResult{Status: 503, Failed: true}}})
+	return contract.CallResult{}, temporal.NewApplicationErrorWithOptions("busy", call.Repeatable,
+		temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute, Details: []any{contract.CallResult{Status: 503, Failed: true}}})
 }
 
 func TestCallsLeaveABusyHostAlone(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 )
 
@@ -81,7 +81,7 @@ func printDecision(p *printer, v *gateway.DecisionView, explain bool) {
 	rows := make([]table.Row, len(v.Candidates))
 	for i, c := range v.Candidates {
 		rows[i] = table.Row{c.Action, c.Channel, c.Stage, c.Reason}
-		if c.Stage == brain.StageArbitration || c.Stage == brain.StageChosen {
+		if c.Stage == decisioning.StageArbitration || c.Stage == decisioning.StageChosen {
 			rows[i] = append(rows[i], figure(c.P), figure(c.C), figure(c.V), figure(c.L), figure(c.Priority))
 		}
 	}

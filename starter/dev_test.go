@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 	"github.com/tabi-journeys/tabi/internal/gateway"
-	"github.com/tabi-journeys/tabi/internal/servers"
 )
 
 // limit is the longest that anything here may take, on a busy machine.
@@ -68,7 +68,7 @@ type devProcess struct {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	port, err := servers.FreePort()
+	port, err := testservers.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}

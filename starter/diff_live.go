@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // liveJourney is where a journey's open instances stand, and what moving them to the new side would mean.
@@ -163,7 +163,7 @@ func countRunning(ctx context.Context, tc client.Client, namespace, name, revisi
 	answer, err := tc.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
 		Namespace: namespace,
 		Query: fmt.Sprintf(`WorkflowType = %q AND ExecutionStatus = "Running" AND %s = %q AND %s = %q`,
-			workflows.JourneyType, workflows.AttrJourney, name, workflows.AttrRevision, revision),
+			contract.JourneyType, contract.AttrJourney, name, contract.AttrRevision, revision),
 	})
 	if err != nil {
 		return 0, err

@@ -5,7 +5,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/gateway"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func exitCommand() *cobra.Command {
@@ -16,7 +16,7 @@ func exitCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "exit WORKFLOW_ID", Short: "End an open instance; its outcome is cancelled", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return order(c, &r, gateway.CommandRequest{WorkflowID: args[0], Kind: workflows.ExitUpdate, Reason: reason})
+			return order(c, &r, gateway.CommandRequest{WorkflowID: args[0], Kind: contract.ExitUpdate, Reason: reason})
 		},
 	}
 	c.Flags().StringVar(&reason, "reason", "", "why, for the record")

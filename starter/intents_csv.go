@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/brain/text"
+	"github.com/tabi-journeys/tabi/internal/decisioning/text"
 )
 
 // maxCSV bounds what is read of a file of texts, in bytes.

@@ -5,11 +5,11 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/gateway"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func pauseCommand() *cobra.Command {
-	return pauser(workflows.PauseUpdate, "Pause an instance, or a whole journey",
+	return pauser(contract.PauseUpdate, "Pause an instance, or a whole journey",
 		"Paused: deadlines run on, events are kept, nothing is sent. With --journey this is the kill switch: from its answer on, nothing of the journey is sent.")
 }
 
@@ -32,7 +32,7 @@ func pauser(kind, short, long string) *cobra.Command {
 				return err
 			}
 			var out gateway.PauseResponse
-			in := gateway.PauseRequest{Journey: journey, Paused: kind == workflows.PauseUpdate}
+			in := gateway.PauseRequest{Journey: journey, Paused: kind == contract.PauseUpdate}
 			if err := r.call(c.Context(), "POST", gateway.AdminPause, in, &out); err != nil {
 				return err
 			}

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/brain/propensity"
-	"github.com/tabi-journeys/tabi/internal/lab"
+	"github.com/tabi-journeys/tabi/internal/decisioning/eval"
+	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 )
 
 func propensityCommand() *cobra.Command {
@@ -43,7 +43,7 @@ func propensityEvalCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := lab.Evaluate(t, target, without, start, batch)
+			e, err := eval.Evaluate(t, target, without, start, batch)
 			if err != nil {
 				return app.Usage("%s: %w", args[0], err)
 			}
@@ -75,7 +75,7 @@ func propensityEvalCommand() *cobra.Command {
 	return c
 }
 
-func scoreRow(name string, s *lab.Score) table.Row {
+func scoreRow(name string, s *eval.Score) table.Row {
 	if s == nil {
 		return table.Row{name}
 	}
@@ -83,7 +83,7 @@ func scoreRow(name string, s *lab.Score) table.Row {
 }
 
 func propensityPolicyCommand() *cobra.Command {
-	var t lab.Trial
+	var t eval.Trial
 	var output string
 	c := &cobra.Command{
 		Use: "policy FILE", Short: "Learn whom to give which action from a randomised trial, and weigh it on customers not learned from",
@@ -123,7 +123,7 @@ func propensityPolicyCommand() *cobra.Command {
 	return c
 }
 
-func printPolicies(p *printer, r *lab.Result, t lab.Trial) {
+func printPolicies(p *printer, r *eval.Result, t eval.Trial) {
 	p.line("%s; value of an answer %g, cost of an action %g\n", several(r.Customers, "customer"), t.Value, t.Cost)
 	var rows []table.Row
 	for _, v := range r.Policies {
@@ -145,7 +145,7 @@ func printPolicies(p *printer, r *lab.Result, t lab.Trial) {
 }
 
 // within is an estimate with its interval.
-func within(i *lab.Interval, format string) string {
+func within(i *eval.Interval, format string) string {
 	return fmt.Sprintf(format+" ("+format+" to "+format+")", i.Mean, i.Low, i.High)
 }
 
@@ -159,7 +159,7 @@ func propensityPlotsCommand() *cobra.Command {
 		Example: "  tabi propensity plots --out docs/images",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r := lab.Simulate(lab.World{Seed: seed})
+			r := eval.Simulate(eval.World{Seed: seed})
 			for name, svg := range r.Plots() {
 				file := filepath.Join(out, name)
 				if err := os.WriteFile(file, svg, 0o644); err != nil {
@@ -186,13 +186,13 @@ func startFlags(c *cobra.Command, start *propensity.Start, halfLife float64) {
 	c.Flags().Float64Var(&start.HalfLife, "half-life", halfLife, "outcomes of the rarer kind after which one counts half; inf: never")
 }
 
-func readTable(file string) (*lab.Table, error) {
+func readTable(file string) (*eval.Table, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, app.Usage("cannot read %s: %w", file, err)
 	}
 	defer func() { _ = f.Close() }()
-	t, err := lab.ReadTable(f)
+	t, err := eval.ReadTable(f)
 	if err != nil {
 		return nil, app.Usage("%s: %w", file, err)
 	}

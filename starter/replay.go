@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // recordedHistories is where the project keeps what its interpreters have run.
@@ -155,7 +155,7 @@ func readHistory(file string) (*history.History, error) {
 
 // liveQuery is the list filter for --from-server.
 func liveQuery(query string, openOnly bool) string {
-	filter := fmt.Sprintf("WorkflowType IN (%q, %q)", workflows.JourneyType, workflows.TrackType)
+	filter := fmt.Sprintf("WorkflowType IN (%q, %q)", contract.JourneyType, contract.TrackType)
 	if openOnly {
 		filter += ` AND ExecutionStatus = "Running"`
 	}

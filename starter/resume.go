@@ -3,9 +3,9 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func resumeCommand() *cobra.Command {
-	return pauser(workflows.ResumeUpdate, "Resume what was paused", "What came due while it was paused happens now.")
+	return pauser(contract.ResumeUpdate, "Resume what was paused", "What came due while it was paused happens now.")
 }

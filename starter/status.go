@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // askTimeout bounds the question to Temporal: what the store knows is shown without it too.
@@ -71,7 +72,7 @@ func (v *statusView) ask(ctx context.Context, cfg *app.Config) error {
 		return err
 	}
 	defer tc.Close()
-	answer, err := tc.QueryWorkflow(ctx, v.Enrollment.WorkflowID, "", workflows.StateQuery)
+	answer, err := tc.QueryWorkflow(ctx, v.Enrollment.WorkflowID, "", contract.StateQuery)
 	if err != nil {
 		return err
 	}

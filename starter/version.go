@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func versionCommand() *cobra.Command {
@@ -18,7 +18,7 @@ func versionCommand() *cobra.Command {
 				Version     string `json:"version"`
 				Interpreter int    `json:"interpreter"`
 				Go          string `json:"go"`
-			}{app.Version, workflows.InterpreterVersion, runtime.Version()}
+			}{app.Version, contract.InterpreterVersion, runtime.Version()}
 			return show(c, output, v, func(p *printer) {
 				p.line("tabi %s (interpreter %d, %s)", v.Version, v.Interpreter, v.Go)
 			})

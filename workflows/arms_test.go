@@ -3,6 +3,8 @@ package workflows
 import (
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // The store is told by which arm every step was left.
@@ -34,8 +36,8 @@ func TestArms(t *testing.T) {
 		"hand-off":            {steps: oneHandoff, play: func(p *play) { p.resolve(time.Hour, "r1", "h/1", "laughed") }, arms: []string{"h laughed", "done"}},
 		"hand-off, timed out": {steps: oneHandoff, arms: []string{"h on_timeout", "late"}},
 		"sent":                {steps: oneSend, arms: []string{"s", "done"}},
-		"send blocked":        {steps: oneSend, play: func(p *play) { p.send = answer(StatusSuppressed, "X") }, arms: []string{"s on_blocked", "blocked"}},
-		"send failed":         {steps: oneSend, play: func(p *play) { p.send = answer(StatusFailed, "X") }, arms: []string{"s on_failure", "failed"}},
+		"send blocked":        {steps: oneSend, play: func(p *play) { p.send = answer(contract.StatusSuppressed, "X") }, arms: []string{"s on_blocked", "blocked"}},
+		"send failed":         {steps: oneSend, play: func(p *play) { p.send = answer(contract.StatusFailed, "X") }, arms: []string{"s on_failure", "failed"}},
 		"call failed":         {steps: oneCall, play: func(p *play) { p.call = refused(404, "") }, arms: []string{"c on_failure", "sorry"}},
 		"called, and skipped": {steps: oneCall, arms: []string{"c", "risky skipped", "done"}},
 		"wait, set, go to":    {steps: "  - {id: w, wait: 1h}\n  - {id: s, set: {vars.x: 1}}\n  - {id: g, go_to: z}\n  - {id: z, emit: Done}\n", arms: []string{"w", "s", "g", "z"}},
@@ -51,7 +53,7 @@ func TestArms(t *testing.T) {
 			p.same("arms", test.arms, p.arms())
 			for _, r := range p.reports {
 				for _, passed := range r.Passed {
-					if skipped := passed.Arm == ArmSkipped; skipped != (passed.Visit == 0) || skipped != (passed.Outcome == ArmSkipped) {
+					if skipped := passed.Arm == contract.ArmSkipped; skipped != (passed.Visit == 0) || skipped != (passed.Outcome == contract.ArmSkipped) {
 						t.Errorf("passed %+v", passed)
 					}
 				}
@@ -75,5 +77,5 @@ paths:
 `, "vars: {n: 0}"))
 	p.event(time.Hour, "e1", "A", nil)
 	p.event(4*time.Hour, "e2", "A", nil)
-	p.expect(Completed, p.run(), "outer@1h: A", "inner@1h: arm 0", "n@1h", "w@2h", "back@2h: outer", "outer@4h: A", "inner@4h: else", "out@4h: tail", "tail-1@5h", "tail-2@5h: skipped")
+	p.expect(contract.Completed, p.run(), "outer@1h: A", "inner@1h: arm 0", "n@1h", "w@2h", "back@2h: outer", "outer@4h: A", "inner@4h: else", "out@4h: tail", "tail-1@5h", "tail-2@5h: skipped")
 }

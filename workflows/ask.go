@@ -7,16 +7,17 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // ref says on whose behalf an activity acts.
-func (r *run) ref() Ref {
-	return Ref{Enrollment: r.in.Enrollment, Chain: r.chain, Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Clock: r.in.Clock}
+func (r *run) ref() contract.Ref {
+	return contract.Ref{Enrollment: r.in.Enrollment, Chain: r.chain, Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Clock: r.in.Clock}
 }
 
 // scene is what expressions and templates may see besides the customer. Properties stay behind: the store has the events.
-func (r *run) scene(e *Event) Scene {
-	s := Scene{EntryEvent: r.in.EntryEvent, Vars: r.st.Vars, StepEvents: r.st.Taken, StepCalls: r.st.Calls, Steps: map[string]map[string]any{}}
+func (r *run) scene(e *contract.Event) contract.Scene {
+	s := contract.Scene{EntryEvent: r.in.EntryEvent, Vars: r.st.Vars, StepEvents: r.st.Taken, StepCalls: r.st.Calls, Steps: map[string]map[string]any{}}
 	for _, id := range workflow.DeterministicKeys(r.st.Steps) {
 		result := map[string]any{}
 		for _, key := range workflow.DeterministicKeys(r.st.Steps[id]) {
@@ -38,7 +39,7 @@ func (r *run) scene(e *Event) Scene {
 }
 
 // vars are what expressions without the customer may see.
-func (r *run) vars(ctx workflow.Context, e *Event) journey.Vars {
+func (r *run) vars(ctx workflow.Context, e *contract.Event) journey.Vars {
 	v := journey.Vars{Entry: r.in.Entry, Vars: r.st.Vars, Steps: r.st.Steps, Now: r.now(ctx)}
 	if e == nil {
 		e = r.st.Last
@@ -59,7 +60,7 @@ func (r *run) vars(ctx workflow.Context, e *Event) journey.Vars {
 
 // conditions answers each expression: here where it can be, and all that read the customer in one local activity, where the data is.
 // An absent expression is true; one without an answer is false.
-func (r *run) conditions(ctx workflow.Context, e *Event, exprs []journey.Expr) ([]bool, error) {
+func (r *run) conditions(ctx workflow.Context, e *contract.Event, exprs []journey.Expr) ([]bool, error) {
 	answers := make([]bool, len(exprs))
 	var remote []journey.Expr
 	var places []int
@@ -73,8 +74,8 @@ func (r *run) conditions(ctx workflow.Context, e *Event, exprs []journey.Expr) (
 	if len(remote) == 0 {
 		return answers, nil
 	}
-	var result EvaluateResult
-	if err := r.local(ctx, EvaluateActivity, "conditions on the customer", Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: remote}, &result); err != nil {
+	var result contract.EvaluateResult
+	if err := r.local(ctx, contract.EvaluateActivity, "conditions on the customer", contract.Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: remote}, &result); err != nil {
 		return nil, err
 	}
 	for i, place := range places {
@@ -86,13 +87,13 @@ func (r *run) conditions(ctx workflow.Context, e *Event, exprs []journey.Expr) (
 }
 
 // value evaluates one expression; ok is false where it has no value.
-func (r *run) value(ctx workflow.Context, e *Event, expr journey.Expr) (value any, ok bool, err error) {
+func (r *run) value(ctx workflow.Context, e *contract.Event, expr journey.Expr) (value any, ok bool, err error) {
 	if !r.prog.Remote(expr) {
 		value, err := r.prog.Eval(expr, r.vars(ctx, e))
 		return journey.Plain(value), err == nil, nil
 	}
-	var result EvaluateResult
-	if err := r.local(ctx, EvaluateActivity, "a value of the customer", Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: []journey.Expr{expr}}, &result); err != nil {
+	var result contract.EvaluateResult
+	if err := r.local(ctx, contract.EvaluateActivity, "a value of the customer", contract.Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: []journey.Expr{expr}}, &result); err != nil {
 		return nil, false, err
 	}
 	if len(result.Values) == 0 || result.Missing[0] {
@@ -102,7 +103,7 @@ func (r *run) value(ctx workflow.Context, e *Event, expr journey.Expr) (value an
 }
 
 // number evaluates a number; a missing or other value is 0.
-func (r *run) number(ctx workflow.Context, e *Event, expr journey.Expr) (float64, error) {
+func (r *run) number(ctx workflow.Context, e *contract.Event, expr journey.Expr) (float64, error) {
 	value, _, err := r.value(ctx, e, expr)
 	n, _ := value.(float64)
 	return n, err
@@ -121,7 +122,7 @@ func (r *run) local(ctx workflow.Context, name, summary string, in, out any) err
 		ScheduleToCloseTimeout: localPatience,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Minute,
-			NonRetryableErrorTypes: []string{NotMine},
+			NonRetryableErrorTypes: []string{contract.NotMine},
 		},
 		Summary: summary,
 	})
@@ -129,16 +130,16 @@ func (r *run) local(ctx workflow.Context, name, summary string, in, out any) err
 }
 
 // report tells the store what was passed, and where the instance is parked or how it ended.
-func (r *run) report(ctx workflow.Context, parked *Parked) error {
+func (r *run) report(ctx workflow.Context, parked *contract.Parked) error {
 	r.st.Reports++
 	passed := r.st.Passed
 	r.st.Passed = nil
 	what := "tell the store how it ended"
-	out := Report{Ref: r.ref(), Seq: r.st.Reports, Passed: passed, Parked: parked, Ended: r.st.Ended}
+	out := contract.Report{Ref: r.ref(), Seq: r.st.Reports, Passed: passed, Parked: parked, Ended: r.st.Ended}
 	if parked != nil {
 		what, out.Key = "tell the store where it waits", r.st.Parking.Key
 	}
-	err := r.local(ctx, ReportActivity, what, out, nil)
+	err := r.local(ctx, contract.ReportActivity, what, out, nil)
 	if err != nil {
 		r.st.Passed = append(passed, r.st.Passed...) // the next report tells it
 	}

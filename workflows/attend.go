@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 )
@@ -52,13 +53,13 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 				return r.attend(ctx) // as often as there is something that had come when it was asked for last
 			}
 		}
-		r.end(ctx, TimedOut, "its longest life was over", 0)
+		r.end(ctx, contract.TimedOut, "its longest life was over", 0)
 	}
 	return r.st.Ended != nil, nil
 }
 
 // next removes the first thing to attend to; paused, the first order.
-func (r *run) next() (Event, bool) {
+func (r *run) next() (contract.Event, bool) {
 	for i, e := range r.st.Arrived {
 		if r.st.Paused && e.Command == nil {
 			continue
@@ -66,7 +67,7 @@ func (r *run) next() (Event, bool) {
 		r.st.Arrived = append(r.st.Arrived[:i:i], r.st.Arrived[i+1:]...)
 		return e, true
 	}
-	return Event{}, false
+	return contract.Event{}, false
 }
 
 // recordStrays takes events that came straight to the run into the store. They come back by the relay, in the order of their arrival there.
@@ -82,8 +83,8 @@ func (r *run) recordStrays(ctx workflow.Context) error {
 			return nil
 		}
 		e := r.st.Arrived[i]
-		call := TrackInput{Type: "track", UserID: r.in.Customer, Event: e.Name, MessageID: e.ID, Timestamp: e.Time, Properties: e.Properties}
-		err := r.local(ctx, RecordActivity, "record "+e.Name, Record{Clock: r.in.Clock, Call: call}, nil)
+		call := contract.TrackInput{Type: "track", UserID: r.in.Customer, Event: e.Name, MessageID: e.ID, Timestamp: e.Time, Properties: e.Properties}
+		err := r.local(ctx, contract.RecordActivity, "record "+e.Name, contract.Record{Clock: r.in.Clock, Call: call}, nil)
 		var refused *temporal.ApplicationError
 		switch {
 		case errors.As(err, &refused): // for good: one bad event must not stop the instance
@@ -97,8 +98,8 @@ func (r *run) recordStrays(ctx workflow.Context) error {
 }
 
 // obey carries out an order of a person.
-func (r *run) obey(ctx workflow.Context, c Command) error {
-	if c.Kind == MigrateOrder {
+func (r *run) obey(ctx workflow.Context, c contract.Command) error {
+	if c.Kind == contract.MigrateOrder {
 		return r.migrate(ctx, c)
 	}
 	if r.checkCommand(c, r.st.Paused) != nil {
@@ -113,15 +114,15 @@ func (r *run) obey(ctx workflow.Context, c Command) error {
 	}
 	at := stamp(r.now(ctx))
 	switch c.Kind {
-	case ExitUpdate:
-		r.end(ctx, Cancelled, "cancelled"+by, 0)
-	case PauseUpdate:
+	case contract.ExitUpdate:
+		r.end(ctx, contract.Cancelled, "cancelled"+by, 0)
+	case contract.PauseUpdate:
 		r.pause("paused" + by)
 		r.st.tell(at + " paused" + by)
-	case ResumeUpdate:
+	case contract.ResumeUpdate:
 		r.pause("")
 		r.st.tell(at + " resumed" + by)
-	case SkipUpdate:
+	case contract.SkipUpdate:
 		if c.Target != r.st.Cursor {
 			r.st.tell(at + " nothing skipped" + by + ": it had moved on")
 			return nil
@@ -130,7 +131,7 @@ func (r *run) obey(ctx workflow.Context, c Command) error {
 			r.jump(r.prog.Steps[i].Next)
 			r.st.tell(at + " skipped " + label(&r.prog.Steps[i]) + by)
 		}
-	case GoToUpdate:
+	case contract.GoToUpdate:
 		if i, ok := r.target(c.Target); ok {
 			r.jump(i)
 			r.st.tell(at + " sent to " + c.Target + by)

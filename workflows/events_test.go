@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/temporal"
 )
 
@@ -13,28 +14,28 @@ func TestDuplicatesStrangersAndNonsense(t *testing.T) {
 	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: A}, timeout: 5h}\n"))
 	p.event(time.Hour, "e1", "A", nil)
 	p.at(2*time.Hour, func() { p.update("e1 again", p.own("e1", "A", nil)) })
-	p.at(150*time.Minute, func() { p.env.SignalWorkflow(EventName, p.own("e1", "A", nil)) })
+	p.at(150*time.Minute, func() { p.env.SignalWorkflow(contract.EventName, p.own("e1", "A", nil)) })
 	p.at(3*time.Hour, func() {
-		p.update("x1", Event{ID: "x1", Name: "A", Enrollment: "e-2"})
-		p.update("x2", Event{ID: "x2", Enrollment: "e-1"})
-		p.update("x3", Event{Name: "A", Enrollment: "e-1"})
-		p.update("x4", Event{ID: "x4", Name: Commanded, Enrollment: "e-1", Command: &Command{Kind: "dance"}})
-		p.env.SignalWorkflow(EventName, Event{ID: "x5", Name: "A", Enrollment: "e-2"})
-		p.env.SignalWorkflow(EventName, "no event at all")
-		p.env.SignalWorkflow(EventName, []byte{0xff, 0xfe})
-		p.env.SignalWorkflow(EventName, nil)
+		p.update("x1", contract.Event{ID: "x1", Name: "A", Enrollment: "e-2"})
+		p.update("x2", contract.Event{ID: "x2", Enrollment: "e-1"})
+		p.update("x3", contract.Event{Name: "A", Enrollment: "e-1"})
+		p.update("x4", contract.Event{ID: "x4", Name: contract.Commanded, Enrollment: "e-1", Command: &contract.Command{Kind: "dance"}})
+		p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "x5", Name: "A", Enrollment: "e-2"})
+		p.env.SignalWorkflow(contract.EventName, "no event at all")
+		p.env.SignalWorkflow(contract.EventName, []byte{0xff, 0xfe})
+		p.env.SignalWorkflow(contract.EventName, nil)
 	})
 	p.at(4*time.Hour, func() {
-		if got := p.answers["e1 again"]; got != RejectDuplicate {
+		if got := p.answers["e1 again"]; got != contract.RejectDuplicate {
 			t.Errorf("the duplicate was answered with %s", got)
 		}
-		for id, want := range map[string]string{"x1": RejectStranger, "x2": RejectInvalid, "x3": RejectInvalid, "x4": RejectInvalid} {
+		for id, want := range map[string]string{"x1": contract.RejectStranger, "x2": contract.RejectInvalid, "x3": contract.RejectInvalid, "x4": contract.RejectInvalid} {
 			if p.answers[id] != want {
 				t.Errorf("%s was answered with %s, want %s", id, p.answers[id], want)
 			}
 		}
 	})
-	p.expect(Completed, p.run(), "a@1h: A", "b@6h: timed out")
+	p.expect(contract.Completed, p.run(), "a@1h: A", "b@6h: timed out")
 	if len(p.records) > 0 {
 		t.Errorf("recorded %v", p.records)
 	}
@@ -44,10 +45,10 @@ func TestTheSameEventByTwoWaysInOneTaskCountsOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: A}, timeout: 5h}\n"))
 	p.at(time.Hour, func() {
-		p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "A", nil))
+		p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "A", nil))
 		p.update("e1", p.own("e1", "A", nil))
 	})
-	p.expect(Completed, p.run(), "a@1h: A", "b@6h: timed out")
+	p.expect(contract.Completed, p.run(), "a@1h: A", "b@6h: timed out")
 }
 
 func TestAnEventStraightToTheRunIsRecordedFirstAndComesBack(t *testing.T) {
@@ -56,16 +57,16 @@ func TestAnEventStraightToTheRunIsRecordedFirstAndComesBack(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n", "goal: {event: Bought}"))
-			stray := Event{ID: "s1", Name: "Bought", Properties: map[string]any{"total": 3.0}}
+			stray := contract.Event{ID: "s1", Name: "Bought", Properties: map[string]any{"total": 3.0}}
 			p.at(time.Hour, func() {
 				if way == "signal" {
-					p.env.SignalWorkflow(EventName, stray)
+					p.env.SignalWorkflow(contract.EventName, stray)
 				} else {
 					p.update("from the channel", stray)
 				}
 			})
 			p.event(2*time.Hour, "s1", "Bought", nil)
-			p.expect(Goal, p.run())
+			p.expect(contract.Goal, p.run())
 			p.same("account", []string{"record s1 Bought"}, p.account)
 			if call := p.records[0].Call; call.UserID != "ana" || call.Type != "track" || call.Properties["total"] != 3.0 {
 				t.Errorf("recorded %+v", call)
@@ -82,30 +83,30 @@ func TestStraysAreNotLostWhenTheRunEnds(t *testing.T) {
 	tests := map[string]func(p *play){
 		"in the task of the end": func(p *play) {
 			p.at(time.Hour, func() {
-				p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "Bought", nil))
-				p.env.SignalWorkflow(EventName, Event{ID: "s1", Name: "Seen"})
+				p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "Bought", nil))
+				p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "s1", Name: "Seen"})
 			})
 		},
 		"while the end is reported": func(p *play) {
-			p.report = func(n int, r Report) error {
+			p.report = func(n int, r contract.Report) error {
 				if r.Ended != nil && n < 4 {
 					return errDown
 				}
 				return nil
 			}
 			p.event(time.Hour, "e1", "Bought", nil)
-			p.at(time.Hour+50*time.Millisecond, func() { p.env.SignalWorkflow(EventName, Event{ID: "s1", Name: "Seen"}) })
+			p.at(time.Hour+50*time.Millisecond, func() { p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "s1", Name: "Seen"}) })
 		},
 		"in the task of a cancellation": func(p *play) {
 			p.at(time.Hour, func() {
-				p.env.SignalWorkflowSkippingWorkflowTask(EventName, Event{ID: "s1", Name: "Seen"})
+				p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, contract.Event{ID: "s1", Name: "Seen"})
 				p.env.CancelWorkflow()
 			})
 		},
 		"paused": func(p *play) {
-			p.order(time.Minute, PauseUpdate, Command{})
-			p.at(time.Hour, func() { p.env.SignalWorkflow(EventName, Event{ID: "s1", Name: "Seen"}) })
-			p.order(2*time.Hour, ExitUpdate, Command{})
+			p.order(time.Minute, contract.PauseUpdate, contract.Command{})
+			p.at(time.Hour, func() { p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "s1", Name: "Seen"}) })
+			p.order(2*time.Hour, contract.ExitUpdate, contract.Command{})
 		},
 	}
 	for name, play := range tests {
@@ -131,27 +132,27 @@ func TestStraysAreNotLostWhenTheRunEnds(t *testing.T) {
 func TestAStrayThatTheStoreRefusesStopsNothing(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
-	p.refuse = func(Record) error {
-		return temporal.NewNonRetryableApplicationError("bad", RejectInvalid, nil)
+	p.refuse = func(contract.Record) error {
+		return temporal.NewNonRetryableApplicationError("bad", contract.RejectInvalid, nil)
 	}
-	p.at(time.Hour, func() { p.env.SignalWorkflow(EventName, Event{ID: "s1", Name: "Seen"}) })
-	p.expect(Completed, p.run(), "w@5h")
+	p.at(time.Hour, func() { p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "s1", Name: "Seen"}) })
+	p.expect(contract.Completed, p.run(), "w@5h")
 }
 
 func TestAfterTheEndUpdatesAreRefused(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
-	p.report = func(n int, r Report) error {
+	p.report = func(n int, r contract.Report) error {
 		if r.Ended != nil && n < 4 {
 			return errDown
 		}
 		return nil
 	}
 	p.at(time.Hour+50*time.Millisecond, func() { p.update("e9", p.own("e9", "A", nil)) })
-	p.order(time.Hour+60*time.Millisecond, PauseUpdate, Command{})
-	p.expect(Completed, p.run(), "w@1h")
+	p.order(time.Hour+60*time.Millisecond, contract.PauseUpdate, contract.Command{})
+	p.expect(contract.Completed, p.run(), "w@1h")
 	for _, id := range []string{"e9", "pause-1"} {
-		if p.answers[id] != RejectEnded {
+		if p.answers[id] != contract.RejectEnded {
 			t.Errorf("%s was answered with %s", id, p.answers[id])
 		}
 	}
@@ -166,47 +167,47 @@ func TestOrders(t *testing.T) {
 		passed  []string
 		answers map[string]string
 	}{
-		"exit":                      {play: func(p *play) { p.order(time.Hour, ExitUpdate, Command{By: "kim", Reason: "asked"}) }, outcome: Cancelled, answers: map[string]string{"exit-1": "completed"}},
-		"skip":                      {play: func(p *play) { p.order(time.Hour, SkipUpdate, Command{}) }, outcome: Completed, passed: []string{"v@6h"}, answers: map[string]string{"skip-1": "completed"}},
-		"go to a path":              {play: func(p *play) { p.order(time.Hour, GoToUpdate, Command{Target: "aside"}) }, outcome: "aside", passed: []string{"a@1h: aside"}},
-		"go to a step":              {play: func(p *play) { p.order(time.Hour, GoToUpdate, Command{Target: "v"}) }, outcome: Completed, passed: []string{"v@6h"}},
-		"go nowhere":                {play: func(p *play) { p.order(time.Hour, GoToUpdate, Command{Target: "x"}) }, outcome: Completed, passed: []string{"w@5h", "v@10h"}, answers: map[string]string{"go_to-1": RejectInvalid}},
-		"resume what is not paused": {play: func(p *play) { p.order(time.Hour, ResumeUpdate, Command{}) }, outcome: Completed, passed: []string{"w@5h", "v@10h"}, answers: map[string]string{"resume-1": RejectInvalid}},
+		"exit":                      {play: func(p *play) { p.order(time.Hour, contract.ExitUpdate, contract.Command{By: "kim", Reason: "asked"}) }, outcome: contract.Cancelled, answers: map[string]string{"exit-1": "completed"}},
+		"skip":                      {play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: contract.Completed, passed: []string{"v@6h"}, answers: map[string]string{"skip-1": "completed"}},
+		"go to a path":              {play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "aside"}) }, outcome: "aside", passed: []string{"a@1h: aside"}},
+		"go to a step":              {play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "v"}) }, outcome: contract.Completed, passed: []string{"v@6h"}},
+		"go nowhere":                {play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "x"}) }, outcome: contract.Completed, passed: []string{"w@5h", "v@10h"}, answers: map[string]string{"go_to-1": contract.RejectInvalid}},
+		"resume what is not paused": {play: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) }, outcome: contract.Completed, passed: []string{"w@5h", "v@10h"}, answers: map[string]string{"resume-1": contract.RejectInvalid}},
 		"paused: deadlines run on, what is due happens on resume": {
 			play: func(p *play) {
-				p.order(time.Hour, PauseUpdate, Command{})
-				p.order(2*time.Hour, PauseUpdate, Command{})
-				p.order(7*time.Hour, ResumeUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
+				p.order(2*time.Hour, contract.PauseUpdate, contract.Command{})
+				p.order(7*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
-			outcome: Completed, passed: []string{"w@7h", "v@12h"}, answers: map[string]string{"pause-1": "completed", "pause-2": RejectInvalid, "resume-3": "completed"},
+			outcome: contract.Completed, passed: []string{"w@7h", "v@12h"}, answers: map[string]string{"pause-1": "completed", "pause-2": contract.RejectInvalid, "resume-3": "completed"},
 		},
 		"pause and resume in one task": {
 			play: func(p *play) {
 				p.at(time.Hour, func() {
-					for i, kind := range []string{PauseUpdate, ResumeUpdate} {
+					for i, kind := range []string{contract.PauseUpdate, contract.ResumeUpdate} {
 						id := fmt.Sprint("c", i)
-						p.env.SignalWorkflowSkippingWorkflowTask(EventName, Event{ID: id, Name: Commanded, Enrollment: "e-1", Command: &Command{Kind: kind}})
+						p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, contract.Event{ID: id, Name: contract.Commanded, Enrollment: "e-1", Command: &contract.Command{Kind: kind}})
 					}
 					p.update("n", p.own("n", "Nothing", nil))
 				})
 			},
-			outcome: Completed, passed: []string{"w@5h", "v@10h"},
+			outcome: contract.Completed, passed: []string{"w@5h", "v@10h"},
 		},
 		"skip while paused, then its longest life is long over": {
 			play: func(p *play) {
-				p.order(time.Hour, PauseUpdate, Command{})
-				p.order(2*time.Hour, SkipUpdate, Command{})
-				p.order(90*24*time.Hour+time.Hour, ResumeUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
+				p.order(2*time.Hour, contract.SkipUpdate, contract.Command{})
+				p.order(90*24*time.Hour+time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
-			outcome: TimedOut,
+			outcome: contract.TimedOut,
 		},
 		"events are kept while paused": {
 			play: func(p *play) {
-				p.order(time.Hour, PauseUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
 				p.event(2*time.Hour, "e1", "Bought", nil)
-				p.order(3*time.Hour, ResumeUpdate, Command{})
+				p.order(3*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
-			outcome: Goal, answers: map[string]string{"e1": "completed"},
+			outcome: contract.Goal, answers: map[string]string{"e1": "completed"},
 		},
 	}
 	for name, test := range tests {
@@ -227,8 +228,8 @@ func TestOrders(t *testing.T) {
 func TestTrack(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
-	p.env.ExecuteWorkflow(Track, TrackInput{UserID: "ana", Event: "Seen"})
-	var out TrackResult
+	p.env.ExecuteWorkflow(Track, contract.TrackInput{UserID: "ana", Event: "Seen"})
+	var out contract.TrackResult
 	if err := p.env.GetWorkflowResult(&out); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package workflows
 import (
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // A send that quiet hours hold is parked at its step, and asks afresh, under the same key, when they end.
@@ -13,7 +15,7 @@ func TestSendHeldByQuietHours(t *testing.T) {
 	twice := []string{"send hello (s/1)", "send hello (s/1)"}
 	tests := map[string]struct {
 		head          string
-		send, deliver func(int, Send) (SendResult, error)
+		send, deliver func(int, contract.Send) (contract.SendResult, error)
 		play          func(p *play)
 		outcome       string
 		account       []string
@@ -28,65 +30,65 @@ func TestSendHeldByQuietHours(t *testing.T) {
 			passed: []string{"s@33h: sent by push", "done@33h: done"}, parked: []string{"s send until 9h", "s send until 33h"},
 		},
 		"blocked when it asks afresh": {
-			send: func(n int, s Send) (SendResult, error) {
+			send: func(n int, s contract.Send) (contract.SendResult, error) {
 				if n > 1 {
-					return SendResult{Status: StatusSuppressed, Reason: "CAP_REACHED"}, nil
+					return contract.SendResult{Status: contract.StatusSuppressed, Reason: "CAP_REACHED"}, nil
 				}
 				return heldUntil(9*time.Hour)(n, s)
 			},
 			outcome: "blocked", account: twice, passed: []string{"s@9h: suppressed (CAP_REACHED)", "blocked@9h: blocked"},
 		},
 		"an answer without a moment": {
-			send: answerThen(StatusHeld, StatusSent), outcome: "done", account: twice, passed: []string{"s@1m: sent", "done@1m: done"},
+			send: answerThen(contract.StatusHeld, contract.StatusSent), outcome: "done", account: twice, passed: []string{"s@1m: sent", "done@1m: done"},
 		},
 		"when it is delivered, which is later": {
-			send: answerThen(StatusRetry, StatusSent), deliver: func(int, Send) (SendResult, error) {
-				return SendResult{Status: StatusHeld, Until: testStart.Add(9 * time.Hour)}, nil
+			send: answerThen(contract.StatusRetry, contract.StatusSent), deliver: func(int, contract.Send) (contract.SendResult, error) {
+				return contract.SendResult{Status: contract.StatusHeld, Until: testStart.Add(9 * time.Hour)}, nil
 			},
 			outcome: "done", account: []string{"send hello (s/1)", "deliver hello (s/1)", "send hello (s/1)"}, passed: []string{"s@9h: sent", "done@9h: done"},
 		},
 		"the goal ends it": {
-			head: "goal: {event: Bought}", play: func(p *play) { p.event(time.Hour, "e1", "Bought", n) }, outcome: Goal, account: once,
+			head: "goal: {event: Bought}", play: func(p *play) { p.event(time.Hour, "e1", "Bought", n) }, outcome: contract.Goal, account: once,
 		},
 		"an exit ends it": {
-			head: "exit: [{event: Left}]", play: func(p *play) { p.event(time.Hour, "e1", "Left", n) }, outcome: Exited, account: once,
+			head: "exit: [{event: Left}]", play: func(p *play) { p.event(time.Hour, "e1", "Left", n) }, outcome: contract.Exited, account: once,
 		},
-		"its longest life ends it":                    {head: "timeout: 8h", outcome: TimedOut, account: once},
-		"its longest life ends it at the same moment": {head: "timeout: 9h", outcome: TimedOut, account: once},
+		"its longest life ends it":                    {head: "timeout: 8h", outcome: contract.TimedOut, account: once},
+		"its longest life ends it at the same moment": {head: "timeout: 9h", outcome: contract.TimedOut, account: once},
 		"another path": {
 			head: "reroute: [{event: Failed, go_to: away}]\npaths: {away: [{id: a, exit: away}]}",
 			play: func(p *play) { p.event(time.Hour, "e1", "Failed", n) }, outcome: "away", account: once, passed: []string{"a@1h: away"},
 		},
-		"a person ends it":  {play: func(p *play) { p.order(time.Hour, ExitUpdate, Command{}) }, outcome: Cancelled, account: once},
-		"a person skips it": {play: func(p *play) { p.order(time.Hour, SkipUpdate, Command{}) }, outcome: "done", account: once, passed: []string{"done@1h: done"}},
-		"a person moves it": {play: func(p *play) { p.order(time.Hour, GoToUpdate, Command{Target: "done"}) }, outcome: "done", account: once, passed: []string{"done@1h: done"}},
+		"a person ends it":  {play: func(p *play) { p.order(time.Hour, contract.ExitUpdate, contract.Command{}) }, outcome: contract.Cancelled, account: once},
+		"a person skips it": {play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: "done", account: once, passed: []string{"done@1h: done"}},
+		"a person moves it": {play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "done"}) }, outcome: "done", account: once, passed: []string{"done@1h: done"}},
 		"sent back to itself": {
-			play: func(p *play) { p.order(time.Hour, GoToUpdate, Command{Target: "s"}) }, outcome: "done", account: []string{"send hello (s/1)", "send hello (s/2)"},
+			play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "s"}) }, outcome: "done", account: []string{"send hello (s/1)", "send hello (s/2)"},
 			passed: []string{"s@1h: sent by push", "done@1h: done"},
 		},
 		"paused and resumed before they end": {
 			play: func(p *play) {
-				p.order(time.Hour, PauseUpdate, Command{})
-				p.order(2*time.Hour, ResumeUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
+				p.order(2*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "done", account: twice, passed: []string{"s@9h: sent by push", "done@9h: done"},
 			parked: []string{"s send until 9h", "s send until 9h paused", "s send until 9h"},
 		},
 		"paused until after": {
 			play: func(p *play) {
-				p.order(time.Hour, PauseUpdate, Command{})
-				p.order(12*time.Hour, ResumeUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
+				p.order(12*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "done", account: twice, passed: []string{"s@12h: sent by push", "done@12h: done"},
 		},
 		"the journey is paused when they end": {
-			send: func(n int, s Send) (SendResult, error) {
+			send: func(n int, s contract.Send) (contract.SendResult, error) {
 				if n == 2 {
-					return SendResult{Status: StatusPaused}, nil
+					return contract.SendResult{Status: contract.StatusPaused}, nil
 				}
 				return heldUntil(9*time.Hour)(n, s)
 			},
-			play:    func(p *play) { p.order(12*time.Hour, ResumeUpdate, Command{}) },
+			play:    func(p *play) { p.order(12*time.Hour, contract.ResumeUpdate, contract.Command{}) },
 			outcome: "done", account: append(twice, once...), passed: []string{"s@12h: sent by push", "done@12h: done"}, parked: []string{"s send until 9h", "s send paused"},
 		},
 		"an event meanwhile is kept for what is behind": {

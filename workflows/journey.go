@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // hotLimit is how many steps may run without waiting; an instance that passes it fails, because its journey never rests.
@@ -31,23 +32,23 @@ type run struct {
 	waits   []journey.Level // levels that the step it is parked at waits for
 	holds   map[string]bool // the answers of the last look at levels, by their words
 	stale   bool            // scores may have changed since
-	hand    *Event          // the event at hand, while the step it is parked at looks
+	hand    *contract.Event // the event at hand, while the step it is parked at looks
 	busy    string          // what an activity does that is under way, in words
 }
 
 // Journey is the workflow type of an instance: it walks the compiled journey of its input until it ends with exactly one outcome.
-func Journey(ctx workflow.Context, in Input) (Result, error) {
+func Journey(ctx workflow.Context, in Input) (contract.Result, error) {
 	r, err := newRun(ctx, in)
 	if err != nil {
-		return Result{}, err
+		return contract.Result{}, err
 	}
 	return r.run(ctx)
 }
 
 // newRun loads the pinned definition and opens the ears.
 func newRun(ctx workflow.Context, in Input) (*run, error) {
-	if in.Interpreter > InterpreterVersion { // blocks the task until a newer worker takes it
-		panic(fmt.Sprintf("the instance runs on interpreter %d, this worker has %d: deploy the newer worker", in.Interpreter, InterpreterVersion))
+	if in.Interpreter > contract.InterpreterVersion { // blocks the task until a newer worker takes it
+		panic(fmt.Sprintf("the instance runs on interpreter %d, this worker has %d: deploy the newer worker", in.Interpreter, contract.InterpreterVersion))
 	}
 	prog, err := journey.Load(in.Definition, in.Revision)
 	if err != nil {
@@ -63,7 +64,7 @@ func newRun(ctx workflow.Context, in Input) (*run, error) {
 	}
 	r.st.mend()
 	if r.st.Moved {
-		if err := workflow.UpsertTypedSearchAttributes(ctx, temporal.NewSearchAttributeKeyKeyword(AttrRevision).ValueSet(in.Revision)); err != nil {
+		if err := workflow.UpsertTypedSearchAttributes(ctx, temporal.NewSearchAttributeKeyKeyword(contract.AttrRevision).ValueSet(in.Revision)); err != nil {
 			return nil, err
 		}
 		r.st.Moved = false
@@ -77,32 +78,32 @@ func newRun(ctx workflow.Context, in Input) (*run, error) {
 }
 
 // run walks, and always leaves the store knowing how it ended.
-func (r *run) run(ctx workflow.Context) (Result, error) {
+func (r *run) run(ctx workflow.Context) (contract.Result, error) {
 	err := r.walk(ctx)
 	var next *workflow.ContinueAsNewError
 	switch {
 	case errors.As(err, &next):
-		return Result{}, err
+		return contract.Result{}, err
 	case temporal.IsCanceledError(err):
-		r.end(ctx, Cancelled, "cancelled in Temporal", 0)
+		r.end(ctx, contract.Cancelled, "cancelled in Temporal", 0)
 		if closing := r.close(ctx); closing != nil {
-			return Result{}, closing
+			return contract.Result{}, closing
 		}
-		return Result{}, err
+		return contract.Result{}, err
 	case err != nil && !r.replaced(err):
 		var refused *temporal.ApplicationError
 		if !errors.As(err, &refused) {
-			return Result{}, err
+			return contract.Result{}, err
 		}
-		r.end(ctx, Failed, clip(refused.Message(), 200), 0) // the world refused for good what the journey asked
+		r.end(ctx, contract.Failed, clip(refused.Message(), 200), 0) // the world refused for good what the journey asked
 	}
 	if err := r.close(ctx); err != nil {
-		return Result{}, err
+		return contract.Result{}, err
 	}
 	if r.st.Replaced != "" {
-		return Result{Reason: r.st.Replaced, Steps: r.st.Count}, nil
+		return contract.Result{Reason: r.st.Replaced, Steps: r.st.Count}, nil
 	}
-	return Result{Outcome: r.st.Ended.Outcome, Reason: r.st.Ended.Reason, Value: r.st.Ended.Value, Steps: r.st.Count}, nil
+	return contract.Result{Outcome: r.st.Ended.Outcome, Reason: r.st.Ended.Reason, Value: r.st.Ended.Value, Steps: r.st.Count}, nil
 }
 
 // walk is the loop over the flat program.
@@ -141,13 +142,13 @@ func (r *run) midStep() bool {
 func (r *run) step(ctx workflow.Context) error {
 	at, ok := r.prog.Index(r.st.Cursor)
 	if !ok {
-		r.end(ctx, Failed, fmt.Sprintf("step %q is not in revision %s", r.st.Cursor, r.prog.Revision()), 0)
+		r.end(ctx, contract.Failed, fmt.Sprintf("step %q is not in revision %s", r.st.Cursor, r.prog.Revision()), 0)
 		return nil
 	}
 	step := &r.prog.Steps[at]
 	if !r.midStep() {
 		if r.st.Hot++; r.st.Hot > hotLimit {
-			r.end(ctx, Failed, fmt.Sprintf("%d steps without waiting; the last was %q", hotLimit, step.ID), 0)
+			r.end(ctx, contract.Failed, fmt.Sprintf("%d steps without waiting; the last was %q", hotLimit, step.ID), 0)
 			return nil
 		}
 		if step.When != "" {
@@ -165,7 +166,7 @@ func (r *run) step(ctx workflow.Context) error {
 	}
 	perform, ok := performer(step.Kind)
 	if !ok {
-		r.end(ctx, Failed, fmt.Sprintf("step %q: this worker does not know the kind %q", step.ID, step.Kind), 0)
+		r.end(ctx, contract.Failed, fmt.Sprintf("step %q: this worker does not know the kind %q", step.ID, step.Kind), 0)
 		return nil
 	}
 	next, err := perform(r, ctx, step)
@@ -198,7 +199,7 @@ func (r *run) pass(ctx workflow.Context, step *journey.Step, outcome, arm string
 	if result != nil {
 		r.st.Steps[step.ID] = result
 	}
-	r.st.Passed = append(r.st.Passed, Passage{Step: step.ID, Kind: step.Kind, Visit: visit, At: now, Outcome: outcome, Arm: arm})
+	r.st.Passed = append(r.st.Passed, contract.Passage{Step: step.ID, Kind: step.Kind, Visit: visit, At: now, Outcome: outcome, Arm: arm})
 	r.st.Count++
 	line := stamp(now) + " " + label(step)
 	if outcome != "" {
@@ -209,27 +210,27 @@ func (r *run) pass(ctx workflow.Context, step *journey.Step, outcome, arm string
 
 // skip records that a step's condition was not true. It is no visit, and does not count as passed.
 func (r *run) skip(ctx workflow.Context, step *journey.Step) {
-	r.st.Passed = append(r.st.Passed, Passage{Step: step.ID, Kind: step.Kind, At: r.now(ctx), Outcome: ArmSkipped, Arm: ArmSkipped})
+	r.st.Passed = append(r.st.Passed, contract.Passage{Step: step.ID, Kind: step.Kind, At: r.now(ctx), Outcome: contract.ArmSkipped, Arm: contract.ArmSkipped})
 }
 
 // afterPath is what follows the end of a path: a holdout's watch, the goal's window, or the end.
 func (r *run) afterPath(ctx workflow.Context) error {
-	until, outcome, reason := r.st.Deadline, TimedOut, "the watch of the control group ended"
+	until, outcome, reason := r.st.Deadline, contract.TimedOut, "the watch of the control group ended"
 	within := time.Duration(0)
 	if r.prog.Goal != nil {
 		within = r.prog.Goal.Within
 	}
 	switch {
 	case r.st.Silent && r.midStep() && !r.st.Parking.Until.IsZero(): // continued as new, perhaps on another revision: the window stands
-		until, outcome, reason = r.st.Parking.Until, Completed, "ran to the end of its path"
+		until, outcome, reason = r.st.Parking.Until, contract.Completed, "ran to the end of its path"
 	case r.in.Holdout && within > 0:
 		until = r.in.EnteredAt.Add(within)
 	case r.in.Holdout:
 	case within > 0:
-		until, outcome, reason = r.in.EnteredAt.Add(within), Completed, "ran to the end of its path"
+		until, outcome, reason = r.in.EnteredAt.Add(within), contract.Completed, "ran to the end of its path"
 		r.st.Silent = true
 	default:
-		r.end(ctx, Completed, "ran to the end of its path", 0)
+		r.end(ctx, contract.Completed, "ran to the end of its path", 0)
 		return nil
 	}
 	what := "the goal"
@@ -255,7 +256,7 @@ func (r *run) end(ctx workflow.Context, outcome, reason string, value float64) {
 		return
 	}
 	now := r.now(ctx)
-	r.st.Ended = &Ended{Outcome: outcome, Reason: reason, Value: value, At: now}
+	r.st.Ended = &contract.Ended{Outcome: outcome, Reason: reason, Value: value, At: now}
 	r.st.tell(fmt.Sprintf("%s ended: %s (%s)", stamp(now), outcome, reason))
 }
 
@@ -278,8 +279,8 @@ func (r *run) close(ctx workflow.Context) error {
 // replaced reports whether err says that the enrollment is not this run's any more, and notes it.
 func (r *run) replaced(err error) bool {
 	var app *temporal.ApplicationError
-	if errors.As(err, &app) && app.Type() == NotMine {
-		var ended Ended
+	if errors.As(err, &app) && app.Type() == contract.NotMine {
+		var ended contract.Ended
 		if app.HasDetails() && app.Details(&ended) == nil && ended.Outcome != "" {
 			r.st.Ended = &ended // by this very run, whose task was lost behind it
 			return true

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // levelWords names a level for people, and from others: complaint above 0.7.
@@ -47,8 +48,8 @@ func (r *run) gauge(ctx workflow.Context, all bool) error {
 		r.st.Fade = time.Time{}
 		return nil
 	}
-	var result LevelsResult
-	if err := r.local(ctx, LevelsActivity, "intents", Levels{Ref: r.ref(), Levels: asked}, &result); err != nil {
+	var result contract.LevelsResult
+	if err := r.local(ctx, contract.LevelsActivity, "intents", contract.Levels{Ref: r.ref(), Levels: asked}, &result); err != nil {
 		return err
 	}
 	for i, level := range asked {

@@ -3,6 +3,8 @@ package workflows
 import (
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const oneLevel = `  - id: w
@@ -31,7 +33,7 @@ func TestWaitForLevel(t *testing.T) {
 			first: map[string]float64{"complaint": 0.6}, outcome: "complained", passed: []string{"w@0s: complaint above 0.5", "two@0s: complained"}, gauges: 1,
 		},
 		"exactly at the threshold it does not": {
-			steps: "  - {id: w, wait_for: {intent: complaint, above: 0.0}, timeout: 2h}\n", outcome: Completed, passed: []string{"w@2h: timed out"},
+			steps: "  - {id: w, wait_for: {intent: complaint, above: 0.0}, timeout: 2h}\n", outcome: contract.Completed, passed: []string{"w@2h: timed out"},
 		},
 		"below holds when the wait begins": {
 			first: map[string]float64{"purchase": 0.1}, outcome: "cooled", passed: []string{"w@0s: purchase below 0.5", "four@0s: cooled"},
@@ -64,7 +66,7 @@ func TestWaitForLevel(t *testing.T) {
 		"a score that is set without an event": {
 			first: map[string]float64{"purchase": high},
 			play: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.own("i1", IntentChanged, nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.own("i1", contract.IntentChanged, nil)) })
 			},
 			outcome: "complained", passed: []string{"w@1h: complaint above 0.5", "two@1h: complained"},
 		},
@@ -93,7 +95,7 @@ func TestWaitForLevel(t *testing.T) {
 		"at the moment of an event the event goes first": {
 			first: map[string]float64{"purchase": 0.75},
 			play: func(p *play) {
-				p.at(24*time.Hour+time.Second-time.Millisecond, func() { p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "A", nil)) })
+				p.at(24*time.Hour+time.Second-time.Millisecond, func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "A", nil)) })
 			},
 			outcome: "event", passed: []string{"w@24h0m1s: A", "one@24h0m1s: event"},
 		},
@@ -106,27 +108,27 @@ func TestWaitForLevel(t *testing.T) {
 			outcome: "event", passed: []string{"w@24h0m1s: A", "one@24h0m1s: event"},
 		},
 		"the end of its life goes before what fades later": {
-			head: "timeout: 20h", first: map[string]float64{"purchase": 0.75}, outcome: TimedOut,
+			head: "timeout: 20h", first: map[string]float64{"purchase": 0.75}, outcome: contract.TimedOut,
 		},
 		"paused while it fades: on resume": {
 			first: map[string]float64{"purchase": 0.75},
 			play: func(p *play) {
-				p.order(time.Hour, PauseUpdate, Command{})
-				p.order(30*time.Hour, ResumeUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
+				p.order(30*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "cooled", passed: []string{"w@30h: purchase below 0.5", "four@30h: cooled"},
 		},
 		"resumed behind both, what was due first happens first": {
 			first: map[string]float64{"purchase": 0.75},
 			play: func(p *play) {
-				p.order(time.Hour, PauseUpdate, Command{})
-				p.order(50*time.Hour, ResumeUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
+				p.order(50*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "cooled", passed: []string{"w@50h: purchase below 0.5", "four@50h: cooled"},
 		},
 		"a kept event goes before a level behind it": {
 			steps: "  - {id: s, set: {customer.x: 1}}\n" + oneLevel, first: map[string]float64{"complaint": 0.6, "purchase": high},
-			play:   func(p *play) { p.assigned = func() { p.env.SignalWorkflow(EventName, p.own("e1", "A", nil)) } },
+			play:   func(p *play) { p.assigned = func() { p.env.SignalWorkflow(contract.EventName, p.own("e1", "A", nil)) } },
 			passed: []string{"s@0s", "w@0s: A", "one@0s: event"}, outcome: "event",
 		},
 		"the event that brought it is used up": {
@@ -134,7 +136,7 @@ func TestWaitForLevel(t *testing.T) {
 			play: func(p *play) {
 				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.own("e1", "B", nil)) })
 			},
-			outcome: Completed, passed: []string{"w@1h: complaint above 0.5", "v@4h: timed out"},
+			outcome: contract.Completed, passed: []string{"w@1h: complaint above 0.5", "v@4h: timed out"},
 		},
 	}
 	for name, test := range tests {
@@ -207,19 +209,19 @@ func TestRerouteByLevel(t *testing.T) {
 			head: above, first: map[string]float64{"complaint": 0.9}, play: func(p *play) { p.event(3*time.Hour, "e1", "Looked", nil) },
 			outcome: "recovered", passed: []string{"r@4h", "end@4h: recovered"}, gauges: 1,
 		},
-		"not while no event comes": {head: above, first: map[string]float64{"complaint": 0.9}, outcome: Completed, passed: []string{"w@40h"}},
+		"not while no event comes": {head: above, first: map[string]float64{"complaint": 0.9}, outcome: contract.Completed, passed: []string{"w@40h"}},
 		"by a score that is set": {
 			head: above, play: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.own("i1", IntentChanged, nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.own("i1", contract.IntentChanged, nil)) })
 			},
 			outcome: "recovered", passed: []string{"r@2h", "end@2h: recovered"},
 		},
 		"a score that is set is no event: not of exits, goals and rules without one": {
 			head: "exit: [{when: true, outcome: out}]\ngoal: {event: G}\nreroute: [{when: true, go_to: other}, {intent: complaint, above: 0.9, go_to: recovery}]",
 			play: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.own("i1", IntentChanged, nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.own("i1", contract.IntentChanged, nil)) })
 			},
-			outcome: Completed, passed: []string{"w@40h"}, gauges: 1,
+			outcome: contract.Completed, passed: []string{"w@40h"}, gauges: 1,
 		},
 		"in the order of the file": {
 			head: "reroute: [{event: Looked, go_to: other}, {intent: complaint, above: 0.5, go_to: recovery}, {event: Call Ended, go_to: other}]",
@@ -238,7 +240,7 @@ func TestRerouteByLevel(t *testing.T) {
 		},
 		"with the arms of a wait_for in one look": {
 			steps: "  - {id: w, wait_for: {intent: complaint, above: 0.5}, timeout: 9h}\n", head: "reroute: [{intent: complaint, above: 0.8, go_to: recovery}]",
-			play: complain(time.Hour, "Call Ended"), outcome: Completed, passed: []string{"w@1h: complaint above 0.5"}, gauges: 2,
+			play: complain(time.Hour, "Call Ended"), outcome: contract.Completed, passed: []string{"w@1h: complaint above 0.5"}, gauges: 2,
 		},
 		"when fading crosses below": {
 			head: below, first: map[string]float64{"purchase": 0.75}, outcome: "recovered", passed: []string{"r@25h0m1s", "end@25h0m1s: recovered"},
@@ -269,36 +271,36 @@ func TestRerouteByLevel(t *testing.T) {
 		"once": {
 			head: above + "\ntimeout: 9d", play: func(p *play) {
 				complain(time.Hour, "Call Ended")(p)
-				p.order(90*time.Minute, GoToUpdate, Command{Target: "w"})
+				p.order(90*time.Minute, contract.GoToUpdate, contract.Command{Target: "w"})
 				p.event(2*time.Hour, "e2", "Looked", nil)
 			},
-			outcome: Completed, passed: []string{"w@41h30m"},
+			outcome: contract.Completed, passed: []string{"w@41h30m"},
 		},
 		"again where it repeats": {
 			head: "reroute: [{intent: complaint, above: 0.5, go_to: recovery, repeat: true}]", play: func(p *play) {
 				complain(time.Hour, "Call Ended")(p)
-				p.order(90*time.Minute, GoToUpdate, Command{Target: "w"})
+				p.order(90*time.Minute, contract.GoToUpdate, contract.Command{Target: "w"})
 				p.event(2*time.Hour, "e2", "Looked", nil)
 			},
 			outcome: "recovered", passed: []string{"r@3h", "end@3h: recovered"},
 		},
 		"not when silent": {
-			steps: "  - {id: w, wait: 1h}\n", head: "goal: {event: G, within: 60h}\n" + below, first: map[string]float64{"purchase": 0.75}, outcome: Completed, passed: []string{"w@1h"}, gauges: 1,
+			steps: "  - {id: w, wait: 1h}\n", head: "goal: {event: G, within: 60h}\n" + below, first: map[string]float64{"purchase": 0.75}, outcome: contract.Completed, passed: []string{"w@1h"}, gauges: 1,
 		},
 		"not when held out": {
-			head: below + "\ntimeout: 60h", first: map[string]float64{"purchase": 0.75}, play: func(p *play) { p.in.Holdout = true; complain(time.Hour, "Call Ended")(p) }, outcome: TimedOut,
+			head: below + "\ntimeout: 60h", first: map[string]float64{"purchase": 0.75}, play: func(p *play) { p.in.Holdout = true; complain(time.Hour, "Call Ended")(p) }, outcome: contract.TimedOut,
 		},
 		"paused while it fades: on resume": {
 			head: below, first: map[string]float64{"purchase": 0.75}, play: func(p *play) {
-				p.order(time.Hour, PauseUpdate, Command{})
-				p.order(30*time.Hour, ResumeUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
+				p.order(30*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "recovered", passed: []string{"r@31h", "end@31h: recovered"},
 		},
 		"both past on resume: what fell first goes first": {
 			head: below, first: map[string]float64{"purchase": 0.75}, play: func(p *play) {
-				p.order(time.Hour, PauseUpdate, Command{})
-				p.order(50*time.Hour, ResumeUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
+				p.order(50*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "recovered", passed: []string{"r@51h", "end@51h: recovered"},
 		},

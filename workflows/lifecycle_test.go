@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/temporal"
 )
 
@@ -25,11 +26,11 @@ timeout: 2d`
 	}{
 		"goal, with its value": {
 			play:    func(p *play) { p.event(time.Hour, "e1", "Bought", map[string]any{"cart_id": "k1", "total": 99.5}) },
-			outcome: Goal, value: 99.5, reason: "by Bought",
+			outcome: contract.Goal, value: 99.5, reason: "by Bought",
 		},
 		"goal without a value": {
 			play:    func(p *play) { p.event(time.Hour, "e1", "Bought", map[string]any{"cart_id": "k1"}) },
-			outcome: Goal, reason: "by Bought",
+			outcome: contract.Goal, reason: "by Bought",
 		},
 		"exit where the goal does not fit": {
 			play:    func(p *play) { p.event(time.Hour, "e1", "Bought", map[string]any{"cart_id": "k2", "total": 9.0}) },
@@ -37,7 +38,7 @@ timeout: 2d`
 		},
 		"exit without a label": {
 			play:    func(p *play) { p.event(time.Hour, "e1", "Emptied", map[string]any{"cart_id": "k1"}) },
-			outcome: Exited, reason: "by Emptied",
+			outcome: contract.Exited, reason: "by Emptied",
 		},
 		"exit without an event is checked on every event": {
 			play: func(p *play) {
@@ -51,23 +52,23 @@ timeout: 2d`
 			},
 			outcome: "staff", reason: "by Looked",
 		},
-		"its longest life": {outcome: TimedOut, reason: "its longest life was over"},
+		"its longest life": {outcome: contract.TimedOut, reason: "its longest life was over"},
 		"the goal at the very last moment": {
 			play: func(p *play) {
 				p.at(48*time.Hour-time.Millisecond, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
 				})
 			},
-			outcome: Goal, value: 1, reason: "by Bought",
+			outcome: contract.Goal, value: 1, reason: "by Bought",
 		},
 		"two ends at once: the first to come": {
 			play: func(p *play) {
 				p.at(time.Hour, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "Emptied", map[string]any{"cart_id": "k1"}))
-					p.env.SignalWorkflow(EventName, p.own("e2", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "Emptied", map[string]any{"cart_id": "k1"}))
+					p.env.SignalWorkflow(contract.EventName, p.own("e2", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
 				})
 			},
-			outcome: Exited, reason: "by Emptied",
+			outcome: contract.Exited, reason: "by Emptied",
 		},
 	}
 	for name, test := range tests {
@@ -89,7 +90,7 @@ timeout: 2d`
 func TestTimeoutWinsOverAStepDueAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 2d}\n  - {id: s, send: hello, via: email}\n", "timeout: 2d"))
-	p.expect(TimedOut, p.run())
+	p.expect(contract.TimedOut, p.run())
 	if len(p.sends) > 0 {
 		t.Error("it sent when its life was over")
 	}
@@ -107,11 +108,11 @@ func TestGoalWithin(t *testing.T) {
 		parked      []string
 	}{
 		"silent after the end of its path: no exit, no timeout": {
-			play: func(p *play) { p.event(2*time.Hour, "e1", "Left", nil) }, outcome: Completed, end: 72 * time.Hour,
+			play: func(p *play) { p.event(2*time.Hour, "e1", "Left", nil) }, outcome: contract.Completed, end: 72 * time.Hour,
 			parked: []string{"w wait until 1h", " watch until 72h silent"},
 		},
 		"bought while silent": {
-			play: func(p *play) { p.event(50*time.Hour, "e1", "Bought", nil) }, outcome: Goal, end: 50 * time.Hour,
+			play: func(p *play) { p.event(50*time.Hour, "e1", "Bought", nil) }, outcome: contract.Goal, end: 50 * time.Hour,
 			parked: []string{"w wait until 1h", " watch until 72h silent"},
 		},
 		"other ends do not wait": {
@@ -122,16 +123,16 @@ func TestGoalWithin(t *testing.T) {
 			steps: "  - {id: w, wait: 1h}\n  - exit: early\n", outcome: "early", end: time.Hour, parked: []string{"w wait until 1h"},
 		},
 		"over before its path has ended": {
-			head: "goal: {event: Bought, within: 30m}", outcome: Completed, end: time.Hour, parked: []string{"w wait until 1h"},
+			head: "goal: {event: Bought, within: 30m}", outcome: contract.Completed, end: time.Hour, parked: []string{"w wait until 1h"},
 		},
 		"cancelled while silent": {
-			play: func(p *play) { p.order(2*time.Hour, ExitUpdate, Command{}) }, outcome: Cancelled, end: 2 * time.Hour,
+			play: func(p *play) { p.order(2*time.Hour, contract.ExitUpdate, contract.Command{}) }, outcome: contract.Cancelled, end: 2 * time.Hour,
 			parked: []string{"w wait until 1h", " watch until 72h silent"},
 		},
 		"sent back while silent": {
 			head:    "goal: {event: Bought, within: 3d}",
-			play:    func(p *play) { p.order(2*time.Hour, GoToUpdate, Command{Target: "w"}) },
-			outcome: Completed, end: 72 * time.Hour,
+			play:    func(p *play) { p.order(2*time.Hour, contract.GoToUpdate, contract.Command{Target: "w"}) },
+			outcome: contract.Completed, end: 72 * time.Hour,
 			parked: []string{"w wait until 1h", " watch until 72h silent", "w wait until 3h", " watch until 72h silent"},
 		},
 	}
@@ -168,14 +169,14 @@ func TestHoldout(t *testing.T) {
 		outcome string
 		end     time.Duration
 	}{
-		"takes no step, until its longest life is over": {head: "goal: {event: Bought}\ntimeout: 2d", outcome: TimedOut, end: 48 * time.Hour},
-		"until watching ends":                           {head: "goal: {event: Bought, within: 3d}\ntimeout: 2d", outcome: TimedOut, end: 72 * time.Hour},
-		"goal":                                          {head: "goal: {event: Bought, within: 3d}\ntimeout: 2d", play: func(p *play) { p.event(60*time.Hour, "e1", "Bought", nil) }, outcome: Goal, end: 60 * time.Hour},
+		"takes no step, until its longest life is over": {head: "goal: {event: Bought}\ntimeout: 2d", outcome: contract.TimedOut, end: 48 * time.Hour},
+		"until watching ends":                           {head: "goal: {event: Bought, within: 3d}\ntimeout: 2d", outcome: contract.TimedOut, end: 72 * time.Hour},
+		"goal":                                          {head: "goal: {event: Bought, within: 3d}\ntimeout: 2d", play: func(p *play) { p.event(60*time.Hour, "e1", "Bought", nil) }, outcome: contract.Goal, end: 60 * time.Hour},
 		"exit":                                          {head: "exit: [{event: Left, outcome: left}]", play: func(p *play) { p.event(time.Hour, "e1", "Left", nil) }, outcome: "left", end: time.Hour},
 		"nobody sends it anywhere": {head: "timeout: 2d", play: func(p *play) {
-			p.order(time.Hour, GoToUpdate, Command{Target: "s"})
-			p.order(time.Hour, SkipUpdate, Command{})
-		}, outcome: TimedOut, end: 48 * time.Hour},
+			p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "s"})
+			p.order(time.Hour, contract.SkipUpdate, contract.Command{})
+		}, outcome: contract.TimedOut, end: 48 * time.Hour},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -215,14 +216,14 @@ func TestCancelled(t *testing.T) {
 					p.send = heldUntil(9 * time.Hour)
 				}
 				if paused {
-					p.order(time.Minute, PauseUpdate, Command{})
+					p.order(time.Minute, contract.PauseUpdate, contract.Command{})
 				}
 				p.at(time.Hour, p.env.CancelWorkflow)
 				p.env.ExecuteWorkflow(Journey, p.in)
 				if err := p.env.GetWorkflowError(); !temporal.IsCanceledError(err) {
 					t.Errorf("ended with %v, not as cancelled", err)
 				}
-				p.same("ends", []string{Cancelled}, p.ends())
+				p.same("ends", []string{contract.Cancelled}, p.ends())
 			})
 		}
 	}
@@ -231,7 +232,7 @@ func TestCancelled(t *testing.T) {
 func TestCancelledWhileItReports(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, set: {vars.a: 1}}\n  - {id: x, wait: 3d}\n"))
-	p.report = func(n int, _ Report) error {
+	p.report = func(n int, _ contract.Report) error {
 		if n < 4 {
 			return errDown
 		}
@@ -243,7 +244,7 @@ func TestCancelledWhileItReports(t *testing.T) {
 		t.Errorf("ended with %v, not as cancelled", err)
 	}
 	last := p.reports[len(p.reports)-1]
-	if last.Ended == nil || last.Ended.Outcome != Cancelled || len(last.Passed) != 1 || last.Passed[0].Step != "a" {
+	if last.Ended == nil || last.Ended.Outcome != contract.Cancelled || len(last.Passed) != 1 || last.Passed[0].Step != "a" {
 		t.Errorf("the last report: %+v", last)
 	}
 }
@@ -251,7 +252,7 @@ func TestCancelledWhileItReports(t *testing.T) {
 func TestNotMineEndsAtOnceWithoutAWord(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n  - {id: s, send: hello, via: email}\n"))
-	p.report = func(int, Report) error { return notMine() }
+	p.report = func(int, contract.Report) error { return notMine() }
 	result := p.run()
 	if result.Outcome != "" || !strings.Contains(result.Reason, "enrollment") || p.tries != 1 || len(p.sends) > 0 {
 		t.Errorf("%+v after %d reports, %d sends", result, p.tries, len(p.sends))
@@ -261,7 +262,7 @@ func TestNotMineEndsAtOnceWithoutAWord(t *testing.T) {
 func TestNotMineAtTheLastReport(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: x, set: {vars.a: 1}}\n"))
-	p.report = func(int, Report) error { return notMine() }
+	p.report = func(int, contract.Report) error { return notMine() }
 	if result := p.run(); result.Outcome != "" || result.Reason == "" {
 		t.Errorf("%+v", result)
 	}
@@ -272,10 +273,10 @@ func TestARunLearnsHowItHasEnded(t *testing.T) {
 	t.Parallel()
 	for name, yaml := range map[string]string{"where it waits": "  - {id: w, wait: 1h}\n", "at another end": "  - {id: x, set: {vars.a: 1}}\n"} {
 		p := newPlay(t, journeyOf(yaml))
-		p.report = func(int, Report) error {
-			return temporal.NewNonRetryableApplicationError("closed", NotMine, nil, Ended{Outcome: Goal, Reason: "it came", Value: 7, At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)})
+		p.report = func(int, contract.Report) error {
+			return temporal.NewNonRetryableApplicationError("closed", contract.NotMine, nil, contract.Ended{Outcome: contract.Goal, Reason: "it came", Value: 7, At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)})
 		}
-		if result := p.run(); result.Outcome != Goal || result.Reason != "it came" || result.Value != 7 {
+		if result := p.run(); result.Outcome != contract.Goal || result.Reason != "it came" || result.Value != 7 {
 			t.Errorf("%s: %+v", name, result)
 		}
 	}
@@ -284,16 +285,16 @@ func TestARunLearnsHowItHasEnded(t *testing.T) {
 func TestWhatTheWorldRefusesForGoodEndsAsFailed(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
-	p.report = func(n int, _ Report) error {
+	p.report = func(n int, _ contract.Report) error {
 		if n == 1 {
 			return temporal.NewNonRetryableApplicationError("no such place", "Broken", nil)
 		}
 		return nil
 	}
-	if result := p.run(); result.Outcome != Failed || result.Reason != "no such place" {
+	if result := p.run(); result.Outcome != contract.Failed || result.Reason != "no such place" {
 		t.Errorf("%+v", result)
 	}
-	p.same("ends", []string{Failed}, p.ends())
+	p.same("ends", []string{contract.Failed}, p.ends())
 }
 
 func TestABadDefinitionIsRefused(t *testing.T) {
@@ -317,7 +318,7 @@ func TestABadDefinitionIsRefused(t *testing.T) {
 func TestANewerInterpreterBlocksTheTask(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
-	p.in.Interpreter = InterpreterVersion + 1
+	p.in.Interpreter = contract.InterpreterVersion + 1
 	p.env.ExecuteWorkflow(Journey, p.in)
 	if err := p.env.GetWorkflowError(); err == nil || !strings.Contains(err.Error(), "deploy the newer worker") {
 		t.Errorf("got %v", err)
@@ -329,10 +330,10 @@ func TestLateWake(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ timeout, outcome string }{
 		"the step was due before the deadline": {"2d", "late"},
-		"the deadline was before the step":     {"20h", TimedOut},
-		"both were due at the same moment":     {"1d", TimedOut},
+		"the deadline was before the step":     {"20h", contract.TimedOut},
+		"both were due at the same moment":     {"1d", contract.TimedOut},
 		"the deadline is still to come":        {"9d", "late"},
-		"the deadline is behind the next park": {"8d", TimedOut},
+		"the deadline is behind the next park": {"8d", contract.TimedOut},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -341,8 +342,8 @@ func TestLateWake(t *testing.T) {
 				steps = "  - wait_for: {event: Never}\n    timeout: 1d\n  - {id: after, set: {vars.x: 1}}\n  - wait: 9d\n  - exit: late\n"
 			}
 			p := newPlay(t, journeyOf(steps, "timeout: "+c.timeout, "vars: {x: 0}"))
-			p.order(12*time.Hour, PauseUpdate, Command{})
-			p.order(72*time.Hour, ResumeUpdate, Command{})
+			p.order(12*time.Hour, contract.PauseUpdate, contract.Command{})
+			p.order(72*time.Hour, contract.ResumeUpdate, contract.Command{})
 			if got := p.run(); got.Outcome != c.outcome {
 				t.Errorf("outcome %q (%s), want %q", got.Outcome, got.Reason, c.outcome)
 			}

@@ -10,10 +10,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // checkMove loads the revision of a migrate order and finds the step at which the instance would go on. refused says in words why it stays.
-func (r *run) checkMove(c Command) (to *journey.Program, step, refused string) {
+func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused string) {
 	switch {
 	case c.Revision == "" || len(c.Definition) == 0:
 		return nil, "", "an order to migrate needs a revision and its definition: it comes through the store alone"
@@ -34,9 +35,9 @@ func (r *run) checkMove(c Command) (to *journey.Program, step, refused string) {
 
 // migrate goes over to another revision: the store switches first, and from then on serves the instance by the new one; then the instance continues
 // as new on it, at once, where it stands. Where it cannot, the store is told why.
-func (r *run) migrate(ctx workflow.Context, c Command) error {
+func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 	to, step, refused := r.checkMove(c)
-	move := Move{Ref: r.ref(), To: c.Revision, Step: step, Refused: refused}
+	move := contract.Move{Ref: r.ref(), To: c.Revision, Step: step, Refused: refused}
 	by := ""
 	if c.By != "" {
 		by = " by " + c.By
@@ -45,7 +46,7 @@ func (r *run) migrate(ctx workflow.Context, c Command) error {
 		return r.stay(ctx, move, by)
 	}
 	in := r.in
-	in.Interpreter, in.Revision, in.Definition = InterpreterVersion, c.Revision, c.Definition
+	in.Interpreter, in.Revision, in.Definition = contract.InterpreterVersion, c.Revision, c.Definition
 	read := map[string]map[string]any{}
 	asked := []string{}
 	for first := true; ; first = false {
@@ -53,10 +54,10 @@ func (r *run) migrate(ctx workflow.Context, c Command) error {
 		if !first && len(move.Events) == 0 {
 			break
 		}
-		var result MoveResult // again for what came meanwhile: the relay may have read it for the old revision
-		if err := r.local(ctx, MoveActivity, "move to revision "+c.Revision, move, &result); err != nil {
+		var result contract.MoveResult // again for what came meanwhile: the relay may have read it for the old revision
+		if err := r.local(ctx, contract.MoveActivity, "move to revision "+c.Revision, move, &result); err != nil {
 			var app *temporal.ApplicationError
-			if first && errors.As(err, &app) && app.Type() != NotMine { // the store will have none of it: no reason to end
+			if first && errors.As(err, &app) && app.Type() != contract.NotMine { // the store will have none of it: no reason to end
 				move.Refused, move.Events = clip(app.Message(), 200), nil
 				return r.stay(ctx, move, by)
 			}
@@ -77,18 +78,18 @@ func (r *run) migrate(ctx workflow.Context, c Command) error {
 	r.st.tell(fmt.Sprintf("%s moved from revision %s to %s%s", stamp(r.now(ctx)), r.in.Revision, c.Revision, by))
 	r.st.move(to, step, c.Renamed, read)
 	in.Snapshot = r.st
-	return workflow.NewContinueAsNewError(ctx, JourneyType, in)
+	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
 }
 
 // stay tells the store why an instance does not move.
-func (r *run) stay(ctx workflow.Context, move Move, by string) error {
+func (r *run) stay(ctx workflow.Context, move contract.Move, by string) error {
 	r.st.tell(fmt.Sprintf("%s stays on revision %s%s: %s", stamp(r.now(ctx)), r.in.Revision, by, clip(move.Refused, 200)))
-	return r.local(ctx, MoveActivity, "refuse to move to revision "+move.To, move, nil)
+	return r.local(ctx, contract.MoveActivity, "refuse to move to revision "+move.To, move, nil)
 }
 
 // moving reports whether an order to migrate waits to be carried out.
 func (s *Snapshot) moving() bool {
-	return slices.ContainsFunc(s.Arrived, func(e Event) bool { return e.Command != nil && e.Command.Kind == MigrateOrder })
+	return slices.ContainsFunc(s.Arrived, func(e contract.Event) bool { return e.Command != nil && e.Command.Kind == contract.MigrateOrder })
 }
 
 // unread lists the events that the instance holds with properties as a revision reads them, but for those asked for already.
@@ -106,12 +107,12 @@ func (s *Snapshot) unread(asked []string) []string {
 		add(s.Last.ID)
 	}
 	for _, k := range s.Kept {
-		if k.Event.projected() {
+		if projected(k.Event) {
 			add(k.Event.ID)
 		}
 	}
 	for _, e := range s.Arrived {
-		if e.projected() {
+		if projected(e) {
 			add(e.ID)
 		}
 	}
@@ -119,8 +120,8 @@ func (s *Snapshot) unread(asked []string) []string {
 }
 
 // projected reports whether the event came by the relay, with those properties that a revision reads.
-func (e Event) projected() bool {
-	return e.Enrollment != "" && e.Command == nil && e.Handoff == "" && e.Name != IntentChanged
+func projected(e contract.Event) bool {
+	return e.Enrollment != "" && e.Command == nil && e.Handoff == "" && e.Name != contract.IntentChanged
 }
 
 // move makes the state one of another revision: names of steps are the new ones, properties are as it reads them, and it stands at step.
@@ -144,7 +145,7 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 			s.Vars[variable] = journey.Plain(to.Vars[variable])
 		}
 	}
-	reread := func(e *Event) {
+	reread := func(e *contract.Event) {
 		if properties, ok := read[e.ID]; ok {
 			e.Properties = properties
 		}
@@ -157,7 +158,7 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 		s.Kept[i].Tried = "" // the arms may be others
 	}
 	for i := range s.Arrived {
-		if s.Arrived[i].projected() {
+		if projected(s.Arrived[i]) {
 			reread(&s.Arrived[i])
 		}
 	}

@@ -10,10 +10,11 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // to is the order to go over to another revision of the journey, as the store gives it.
-func (p *play) to(source string, renamed map[string]string) Event {
+func (p *play) to(source string, renamed map[string]string) contract.Event {
 	p.t.Helper()
 	prog, err := compile(source)
 	if err != nil {
@@ -24,12 +25,12 @@ func (p *play) to(source string, renamed map[string]string) Event {
 		p.t.Fatal(err)
 	}
 	p.next = prog
-	return Event{ID: "m1", Name: Commanded, Enrollment: p.in.Enrollment,
-		Command: &Command{Kind: MigrateOrder, By: "mia", Revision: prog.Revision(), Definition: packed, Renamed: renamed}}
+	return contract.Event{ID: "m1", Name: contract.Commanded, Enrollment: p.in.Enrollment,
+		Command: &contract.Command{Kind: contract.MigrateOrder, By: "mia", Revision: prog.Revision(), Definition: packed, Renamed: renamed}}
 }
 
 // moveTo gives the order at a moment.
-func (p *play) moveTo(d time.Duration, e Event) { p.at(d, func() { p.update(e.ID, e) }) }
+func (p *play) moveTo(d time.Duration, e contract.Event) { p.at(d, func() { p.update(e.ID, e) }) }
 
 const before = `  - {id: first, wait_for: {event: A}, timeout: 5h}
   - {id: s, send: hello, via: email}
@@ -58,11 +59,11 @@ func TestMigrate(t *testing.T) {
 	if p.answers["m1"] != "completed" {
 		t.Errorf("the order was answered with %s", p.answers["m1"])
 	}
-	if n.in.Revision != n.next.Revision() || n.in.Interpreter != InterpreterVersion || fmt.Sprint(n.in.Entry) != "map[total:120]" {
+	if n.in.Revision != n.next.Revision() || n.in.Interpreter != contract.InterpreterVersion || fmt.Sprint(n.in.Entry) != "map[total:120]" {
 		t.Errorf("goes on with revision %s of interpreter %d, entry %v", n.in.Revision, n.in.Interpreter, n.in.Entry)
 	}
 	n.env.OnUpsertTypedSearchAttributes(mock.Anything).Run(func(args mock.Arguments) {
-		have, _ := args.Get(0).(temporal.SearchAttributes).GetKeyword(temporal.NewSearchAttributeKeyKeyword(AttrRevision))
+		have, _ := args.Get(0).(temporal.SearchAttributes).GetKeyword(temporal.NewSearchAttributeKeyKeyword(contract.AttrRevision))
 		if have != n.next.Revision() {
 			t.Errorf("the search attribute says %s", have)
 		}
@@ -78,10 +79,10 @@ func TestMigrate(t *testing.T) {
 			t.Errorf("story %q", view.Story)
 		}
 	})
-	n.expect(Completed, n.run(), "first@1h: A", "s@1h: sent by email", "two@5h: B", "seen@5h", "then@6h")
+	n.expect(contract.Completed, n.run(), "first@1h: A", "s@1h: sent by email", "two@5h: B", "seen@5h", "then@6h")
 	n.same("account", []string{"send hello (s/1)"}, n.account)
 	n.same("parked", []string{"first wait_for until 5h", "second wait_for until 6h", "two wait_for until 6h", "then wait until 6h"}, n.parked())
-	if n.answers["m1"] != RejectDuplicate {
+	if n.answers["m1"] != contract.RejectDuplicate {
 		t.Errorf("the order, brought again, was answered with %s", n.answers["m1"])
 	}
 	if len(n.moves) != 1 || n.moves[0].Step != "two" || fmt.Sprint(n.moves[0].Events) != "[e1 e2]" || n.moves[0].Refused != "" {
@@ -99,18 +100,20 @@ func TestMigrateRefused(t *testing.T) {
 	tests := map[string]struct {
 		steps, to string
 		renamed   map[string]string
-		spoil     func(p *play, e *Event)
+		spoil     func(p *play, e *contract.Event)
 		refused   string
 		outcome   string
 	}{
 		"a definition that does not load": {
-			to: other, spoil: func(_ *play, e *Event) { e.Command.Definition, e.Command.Revision = []byte("no gzip"), "badbadbad000" },
+			to: other, spoil: func(_ *play, e *contract.Event) {
+				e.Command.Definition, e.Command.Revision = []byte("no gzip"), "badbadbad000"
+			},
 			refused: "revision badbadbad000 cannot be loaded",
 		},
-		"no definition":     {to: other, spoil: func(_ *play, e *Event) { e.Command.Definition = nil }, refused: "through the store alone"},
+		"no definition":     {to: other, spoil: func(_ *play, e *contract.Event) { e.Command.Definition = nil }, refused: "through the store alone"},
 		"the same revision": {to: journeyOf(steps), refused: "already"},
 		"held out": {
-			to: other, spoil: func(p *play, _ *Event) { p.in.Holdout = true }, refused: "control group", outcome: TimedOut,
+			to: other, spoil: func(p *play, _ *contract.Event) { p.in.Holdout = true }, refused: "control group", outcome: contract.TimedOut,
 		},
 		"its step is gone":          {to: journeyOf("  - {id: v, wait: 5h}\n"), refused: `step "w" no longer exists`},
 		"mapped to nothing":         {to: other, renamed: map[string]string{"w": "nowhere"}, refused: `there is no step "nowhere"`},
@@ -131,14 +134,14 @@ func TestMigrateRefused(t *testing.T) {
 					test.outcome = "old"
 				}
 				p := newPlay(t, journeyOf(test.steps))
-				p.send, p.deliver, p.call = answer(StatusRetry, ""), failing(1000), broken(1000)
+				p.send, p.deliver, p.call = answer(contract.StatusRetry, ""), failing(1000), broken(1000)
 				order := p.to(test.to, test.renamed)
 				if test.spoil != nil {
 					test.spoil(p, &order)
 				}
 				p.at(2*time.Second, func() {
 					if signal {
-						p.env.SignalWorkflow(EventName, order)
+						p.env.SignalWorkflow(contract.EventName, order)
 						return
 					}
 					p.update("m1", order)
@@ -147,7 +150,7 @@ func TestMigrateRefused(t *testing.T) {
 					t.Errorf("outcome %q", result.Outcome)
 				}
 				if !signal {
-					if p.answers["m1"] != RejectInvalid || len(p.moves) > 0 {
+					if p.answers["m1"] != contract.RejectInvalid || len(p.moves) > 0 {
 						t.Errorf("answered with %s, moves %+v", p.answers["m1"], p.moves)
 					}
 					return
@@ -165,7 +168,7 @@ func TestMigrateRefusedWhenItsTurnComes(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, set: {customer.x: 1}}\n  - {id: w, wait: 5h}\n  - {id: x, exit: old}\n"))
 	order := p.to(journeyOf("  - {id: a, set: {customer.x: 1}}\n  - {id: v, wait: 5h}\n"), nil)
-	p.assigned = func() { p.env.UpdateWorkflow(EventName, "m1", p.callbacks("m1"), order) }
+	p.assigned = func() { p.env.UpdateWorkflow(contract.EventName, "m1", p.callbacks("m1"), order) }
 	p.expect("old", p.run(), "a@0s", "w@5h", "x@5h: old")
 	if p.answers["m1"] != "completed" || len(p.moves) != 1 || !strings.Contains(p.moves[0].Refused, `step "w" no longer exists`) {
 		t.Errorf("answered with %s, moves %+v", p.answers["m1"], p.moves)
@@ -197,8 +200,8 @@ func TestMigrateWhereItStands(t *testing.T) {
 		},
 		"a held send keeps its key": {
 			steps: oneSend, to: sends, renamed: map[string]string{"s": "hail"}, at: time.Hour,
-			first: func(p *play) { p.send = answerThen(StatusPaused, StatusSent) },
-			then:  func(p *play) { p.order(time.Hour, ResumeUpdate, Command{}) }, outcome: "done",
+			first: func(p *play) { p.send = answerThen(contract.StatusPaused, contract.StatusSent) },
+			then:  func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) }, outcome: "done",
 			account: []string{"send hello (s/1)", "send hello (s/1)"}, passed: []string{"hail@2h: sent", "done@2h: done"},
 			parked: []string{"s send paused", "hail send paused"},
 		},
@@ -206,45 +209,45 @@ func TestMigrateWhereItStands(t *testing.T) {
 			steps: oneCall, to: "  - {id: ring, call: {url: \"https://b.example\"}}\n  - {id: done, exit: done}\n", renamed: map[string]string{"c": "ring"}, at: time.Hour,
 			first: func(p *play) {
 				p.call = broken(1)
-				p.order(500*time.Millisecond, PauseUpdate, Command{})
+				p.order(500*time.Millisecond, contract.PauseUpdate, contract.Command{})
 			},
-			then: func(p *play) { p.call = ok(200, nil); p.order(time.Hour, ResumeUpdate, Command{}) }, outcome: "done",
+			then: func(p *play) { p.call = ok(200, nil); p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) }, outcome: "done",
 			account: []string{theCall, "call https://b.example (c/1)"}, passed: []string{"ring@2h: 200", "done@2h: done"},
 			parked: []string{"c call", "c call paused", "ring call paused", "ring call"},
 		},
 		"between two steps": {
 			steps: "  - {id: a, wait: 1h}\n", to: "  - {id: z, exit: early, when: false}\n  - {id: b, wait: 2h}\n", renamed: map[string]string{"a": "b"},
-			outcome: Completed, passed: []string{"b@2h"}, parked: []string{"b wait until 2h"},
+			outcome: contract.Completed, passed: []string{"b@2h"}, parked: []string{"b wait until 2h"},
 		},
 		"paused between two steps": {
 			steps: "  - {id: a, set: {vars.a: 1}}\n  - {id: w, wait: 1h}\n", to: "  - {id: b, set: {vars.a: 2}}\n  - {id: v, wait: 2h}\n", renamed: map[string]string{"a": "b"}, at: time.Hour,
-			first: func(p *play) { p.order(0, PauseUpdate, Command{}) }, then: func(p *play) { p.order(time.Hour, ResumeUpdate, Command{}) },
-			outcome: Completed, passed: []string{"b@2h", "v@4h"}, parked: []string{"a paused paused", "b paused paused", "v wait until 4h"},
+			first: func(p *play) { p.order(0, contract.PauseUpdate, contract.Command{}) }, then: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
+			outcome: contract.Completed, passed: []string{"b@2h", "v@4h"}, parked: []string{"a paused paused", "b paused paused", "v wait until 4h"},
 		},
 		"paused at its step, which is overdue": {
 			steps: "  - {id: w, wait: 2h}\n", to: "  - {id: v, wait: 9h}\n", renamed: map[string]string{"w": "v"}, at: 3 * time.Hour,
-			first: func(p *play) { p.order(time.Hour, PauseUpdate, Command{}) }, then: func(p *play) { p.order(time.Hour, ResumeUpdate, Command{}) },
-			outcome: Completed, passed: []string{"v@4h"}, parked: []string{"w wait until 2h", "w wait until 2h paused", "v wait until 2h paused"},
+			first: func(p *play) { p.order(time.Hour, contract.PauseUpdate, contract.Command{}) }, then: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
+			outcome: contract.Completed, passed: []string{"v@4h"}, parked: []string{"w wait until 2h", "w wait until 2h paused", "v wait until 2h paused"},
 		},
 		"watching for its goal: the window stands": {
 			steps: "  - {id: w, wait: 1h}\n", head: "goal: {event: G, within: 9h}", to: "  - {id: v, wait: 1h}\n", toHead: "goal: {event: H, within: 20h}", at: 2 * time.Hour,
-			outcome: Completed, passed: []string{"w@1h"}, parked: []string{"w wait until 1h", " watch until 9h silent", " watch until 9h silent"},
+			outcome: contract.Completed, passed: []string{"w@1h"}, parked: []string{"w wait until 1h", " watch until 9h silent", " watch until 9h silent"},
 		},
 		"watching for a goal that is no more": {
 			steps: "  - {id: w, wait: 1h}\n", head: "goal: {event: G, within: 9h}", to: "  - {id: v, wait: 1h}\n", at: 2 * time.Hour,
-			outcome: Completed, passed: []string{"w@1h"}, parked: []string{"w wait until 1h", " watch until 9h silent", " watch until 9h silent"},
+			outcome: contract.Completed, passed: []string{"w@1h"}, parked: []string{"w wait until 1h", " watch until 9h silent", " watch until 9h silent"},
 		},
 		"a new step of an old id is sent, though the old one was": {
 			steps: "  - {id: s, send: hello, via: email}\n  - {id: w, wait: 1h}\n", at: 30 * time.Minute,
 			to:      "  - {id: old, send: hello, via: email}\n  - {id: w, wait: 1h}\n  - {id: s, send: bye, via: email}\n",
-			renamed: map[string]string{"s": "old"}, outcome: Completed,
+			renamed: map[string]string{"s": "old"}, outcome: contract.Completed,
 			account: []string{"send hello (s/1)", "send bye (s/2)"}, passed: []string{"s@0s: sent by email", "w@1h", "s@1h: sent by email"},
 			parked: []string{"w wait until 1h", "w wait until 1h"},
 		},
 		"a step sent before goes out again only under a key of its own": {
 			steps: "  - {id: s, send: hello, via: email}\n  - {id: w, wait: 1h}\n", at: 30 * time.Minute,
 			to:      "  - {id: t, send: hello, via: email}\n  - {id: w, wait: 1h}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: back, go_to: t, when: vars.n < 2}\n",
-			renamed: map[string]string{"s": "t"}, toHead: "vars: {n: 0}", outcome: Completed,
+			renamed: map[string]string{"s": "t"}, toHead: "vars: {n: 0}", outcome: contract.Completed,
 			account: []string{"send hello (s/1)", "send hello (t/2)"},
 			passed:  []string{"s@0s: sent by email", "w@1h", "n@1h", "back@1h: t", "t@1h: sent by email", "w@2h", "n@2h", "back@2h: skipped"},
 			parked:  []string{"w wait until 1h", "w wait until 1h", "w wait until 2h"},
@@ -252,7 +255,7 @@ func TestMigrateWhereItStands(t *testing.T) {
 		"an event tried in vain fits the new arms": {
 			steps: "  - {id: w, wait_for: {event: A, when: event.n > 5}, timeout: 9h}\n", at: 2 * time.Hour,
 			to:    "  - {id: w, wait_for: {event: A}, timeout: 9h}\n",
-			first: func(p *play) { p.event(time.Hour, "e1", "A", map[string]any{"n": 1.0}) }, outcome: Completed,
+			first: func(p *play) { p.event(time.Hour, "e1", "A", map[string]any{"n": 1.0}) }, outcome: contract.Completed,
 			passed: []string{"w@2h: A"}, parked: []string{"w wait_for until 9h"},
 		},
 	}
@@ -286,15 +289,15 @@ func TestMigrateReadsWhatCameMeanwhile(t *testing.T) {
 	p := newPlay(t, journeyOf("  - {id: w, wait_for: {event: A, when: event.n > 5}, timeout: 9h}\n"))
 	p.events = map[string]map[string]any{"e1": {"n": 1.0, "k": 8.0}}
 	order := p.to(journeyOf("  - {id: w, wait_for: {event: A, when: event.k > 5}, timeout: 9h}\n"), nil)
-	p.moved = func(n int, _ Move) error {
+	p.moved = func(n int, _ contract.Move) error {
 		if n == 1 {
-			p.env.SignalWorkflow(EventName, p.own("e1", "A", map[string]any{"n": 1.0}))
+			p.env.SignalWorkflow(contract.EventName, p.own("e1", "A", map[string]any{"n": 1.0}))
 		}
 		return nil
 	}
 	p.moveTo(time.Hour, order)
 	n := p.renewed()
-	n.expect(Completed, n.run(), "w@1h: A")
+	n.expect(contract.Completed, n.run(), "w@1h: A")
 	if len(p.moves) != 2 || fmt.Sprint(p.moves[1].Events) != "[e1]" {
 		t.Errorf("moves %+v", p.moves)
 	}
@@ -304,7 +307,7 @@ func TestMigrateIsRepeatedUntilTheStoreIsBack(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
-	p.moved = func(n int, _ Move) error {
+	p.moved = func(n int, _ contract.Move) error {
 		if n < 3 {
 			return errDown
 		}
@@ -312,21 +315,21 @@ func TestMigrateIsRepeatedUntilTheStoreIsBack(t *testing.T) {
 	}
 	p.moveTo(time.Hour, order)
 	n := p.renewed()
-	n.expect(Completed, n.run(), "w@5h")
+	n.expect(contract.Completed, n.run(), "w@5h")
 }
 
 func TestMigrateThatTheStoreRefusesEndsNobody(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
-	p.moved = func(_ int, m Move) error {
+	p.moved = func(_ int, m contract.Move) error {
 		if m.Refused == "" {
-			return temporal.NewNonRetryableApplicationError("no such revision", RejectInvalid, nil)
+			return temporal.NewNonRetryableApplicationError("no such revision", contract.RejectInvalid, nil)
 		}
 		return nil
 	}
 	p.moveTo(time.Hour, order)
-	p.expect(Completed, p.run(), "w@5h")
+	p.expect(contract.Completed, p.run(), "w@5h")
 	if len(p.moves) != 2 || p.moves[1].Refused != "no such revision" {
 		t.Errorf("moves %+v", p.moves)
 	}
@@ -336,7 +339,7 @@ func TestMigrateOfAClosedEnrollmentEndsWithoutAWord(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
-	p.moved = func(int, Move) error { return notMine() }
+	p.moved = func(int, contract.Move) error { return notMine() }
 	p.moveTo(time.Hour, order)
 	if result := p.run(); result.Outcome != "" || !strings.Contains(result.Reason, "enrollment") {
 		t.Errorf("%+v", result)
@@ -349,8 +352,8 @@ func TestMigrateGoesBeforeARenewal(t *testing.T) {
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
 	p.env.SetContinueAsNewSuggested(true)
-	p.report = func(int, Report) error {
-		p.env.SignalWorkflow(EventName, order)
+	p.report = func(int, contract.Report) error {
+		p.env.SignalWorkflow(contract.EventName, order)
 		return nil
 	}
 	n := p.renewed()
@@ -358,14 +361,14 @@ func TestMigrateGoesBeforeARenewal(t *testing.T) {
 	if n.in.Revision != p.next.Revision() || n.in.Snapshot.moving() {
 		t.Errorf("it continued on revision %s with %v", n.in.Revision, n.in.Snapshot.Arrived)
 	}
-	n.expect(Completed, n.run(), "w@5h")
+	n.expect(contract.Completed, n.run(), "w@5h")
 }
 
 func TestNobodyMigratesAnInstancePastTheStore(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
-	p.order(time.Hour, MigrateOrder, Command{Revision: "x"})
-	p.expect(Completed, p.run(), "w@5h")
+	p.order(time.Hour, contract.MigrateOrder, contract.Command{Revision: "x"})
+	p.expect(contract.Completed, p.run(), "w@5h")
 	if got := p.answers["migrate-1"]; got == "completed" || got == "lost" {
 		t.Errorf("answered with %s", got)
 	}

@@ -3,6 +3,7 @@ package workflows
 import (
 	"time"
 
+	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/workflow"
 )
 
@@ -26,8 +27,8 @@ func (r *run) overdue(ctx workflow.Context, moment time.Time, late bool) (bool, 
 			r.asks++
 			at = later(moment, r.noticed)
 		}
-		var due DueResult
-		if err := r.local(ctx, DueActivity, "what came before", Due{Ref: r.ref(), At: at}, &due); err != nil {
+		var due contract.DueResult
+		if err := r.local(ctx, contract.DueActivity, "what came before", contract.Due{Ref: r.ref(), At: at}, &due); err != nil {
 			return false, err
 		}
 		if r.stirred() {

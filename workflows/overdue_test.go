@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // What arrived before a time-out and is still on its way goes before it.
@@ -31,7 +33,7 @@ func TestOnTheirWay(t *testing.T) {
 			head:    []string{"goal: {event: Bought}", "timeout: 30m"},
 			due:     [][]string{{"e1"}},
 			play:    func(p *play) { p.event(30*time.Minute+100*time.Millisecond, "e1", "Bought", nil) },
-			outcome: Goal,
+			outcome: contract.Goal,
 		},
 		"it was taken before, and is only not marked": {
 			due:     [][]string{{"e1"}},
@@ -75,13 +77,13 @@ func TestWokenLate(t *testing.T) {
 		received    time.Duration // behind the moment the first step was due
 		outcome     string
 	}{
-		"behind a wait":                          {steps: waits, interpreter: InterpreterVersion, received: time.Millisecond, outcome: "answered"},
-		"at the moment the wait was due":         {steps: waits, interpreter: InterpreterVersion, outcome: "silence"},
-		"before the wait was due":                {steps: waits, interpreter: InterpreterVersion, received: -time.Millisecond, outcome: "silence"},
-		"behind a wait_for that ran out":         {steps: answers, interpreter: InterpreterVersion, received: time.Millisecond, outcome: "answered"},
-		"before the wait_for ran out":            {steps: answers, interpreter: InterpreterVersion, received: -time.Millisecond, outcome: "silence"},
+		"behind a wait":                          {steps: waits, interpreter: contract.InterpreterVersion, received: time.Millisecond, outcome: "answered"},
+		"at the moment the wait was due":         {steps: waits, interpreter: contract.InterpreterVersion, outcome: "silence"},
+		"before the wait was due":                {steps: waits, interpreter: contract.InterpreterVersion, received: -time.Millisecond, outcome: "silence"},
+		"behind a wait_for that ran out":         {steps: answers, interpreter: contract.InterpreterVersion, received: time.Millisecond, outcome: "answered"},
+		"before the wait_for ran out":            {steps: answers, interpreter: contract.InterpreterVersion, received: -time.Millisecond, outcome: "silence"},
 		"an older instance goes on as it did":    {steps: waits, interpreter: 3, received: time.Millisecond, outcome: "silence"},
-		"the goal, though it came after the due": {steps: waits, head: []string{"goal: {event: Answered}"}, interpreter: InterpreterVersion, received: time.Millisecond, outcome: Goal},
+		"the goal, though it came after the due": {steps: waits, head: []string{"goal: {event: Answered}"}, interpreter: contract.InterpreterVersion, received: time.Millisecond, outcome: contract.Goal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,7 +105,7 @@ func TestWhatGoesOnComing(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - wait: 1h\n", "goal: {event: Bought}"))
 	var asked []time.Duration
-	p.onDue = func(in Due) { asked = append(asked, in.At.Sub(testStart)) }
+	p.onDue = func(in contract.Due) { asked = append(asked, in.At.Sub(testStart)) }
 	const events = 3 * overdueTries
 	for i := range events {
 		id := fmt.Sprintf("e%d", i)

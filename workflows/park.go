@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // parking says how an instance waits.
@@ -100,7 +101,7 @@ func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 				r.woke, r.over = p.until, later(p.until, recast)
 				return true, nil
 			case itsLife:
-				r.end(ctx, TimedOut, "its longest life was over", 0)
+				r.end(ctx, contract.TimedOut, "its longest life was over", 0)
 				return false, nil
 			}
 		}
@@ -173,7 +174,7 @@ func (r *run) unwatch() { r.waits, r.hand = nil, nil }
 // settle makes p the place where the instance is parked, keeping since, until and the key over continue-as-new.
 func (r *run) settle(ctx workflow.Context, p parking) {
 	if r.st.Parking == nil || r.st.Parking.Step != p.step || r.st.Parking.Kind != p.kind || r.st.Parking.Asked != p.asked {
-		r.st.Parking = &Parking{Parked: Parked{Step: p.step, Kind: p.kind, Since: r.now(ctx), Until: p.until, For: p.words, Silent: r.st.Silent, Paused: r.st.Paused}, Key: p.key, Asked: p.asked}
+		r.st.Parking = &Parking{Parked: contract.Parked{Step: p.step, Kind: p.kind, Since: r.now(ctx), Until: p.until, For: p.words, Silent: r.st.Silent, Paused: r.st.Paused}, Key: p.key, Asked: p.asked}
 	}
 	r.st.Parking.For = p.words // another revision may wait for more
 }
@@ -284,7 +285,7 @@ func (r *run) renew(ctx workflow.Context, p parking) error {
 	}
 	r.st.Hot = 0
 	in := r.in
-	in.Interpreter = InterpreterVersion
+	in.Interpreter = contract.InterpreterVersion
 	in.Snapshot = r.st
-	return workflow.NewContinueAsNewError(ctx, JourneyType, in)
+	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Wherever it is parked by what the brain decides, it goes on where it was: as a new run, and on another revision, where its step has another id.
@@ -33,9 +34,9 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 		"a held send that is paused": {
 			steps: oneSend, step: "s", first: func(p *play) {
 				p.send = heldUntil(9 * time.Hour)
-				p.order(time.Hour, PauseUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
 			},
-			then:    func(p *play) { p.order(20*time.Hour, ResumeUpdate, Command{}) },
+			then:    func(p *play) { p.order(20*time.Hour, contract.ResumeUpdate, contract.Command{}) },
 			outcome: "done", account: []string{once, once}, passed: []string{"s@22h: sent by push", "done@22h: done"},
 		},
 		"a held send that a reroute leaves": {
@@ -46,8 +47,8 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 			outcome: "away", account: []string{once}, passed: []string{"gone@3h: away"},
 		},
 		"a decision that a pause holds": {
-			steps: oneDecision, step: "d", first: func(p *play) { p.decide = offered(StatusPaused, "") },
-			then:    func(p *play) { p.decide = nil; p.order(time.Hour, ResumeUpdate, Command{}) },
+			steps: oneDecision, step: "d", first: func(p *play) { p.decide = offered(contract.StatusPaused, "") },
+			then:    func(p *play) { p.decide = nil; p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
 			outcome: "steps.d.status", account: []string{"decide offers (d/1)", "decide offers (d/1)"},
 			passed: []string{"d@3h: decided discount by email (priority 3.2)", "done@3h: steps.d.status"},
 		},
@@ -67,7 +68,7 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 		"what came before the question stays no reply": {
 			steps: "  - {id: s, set: {customer.x: 1}}\n" + oneQuestion, step: "q",
 			first: func(p *play) {
-				p.assigned = func() { p.env.SignalWorkflow(EventName, p.own("t2", journey.MessageReceived, nil)) }
+				p.assigned = func() { p.env.SignalWorkflow(contract.EventName, p.own("t2", journey.MessageReceived, nil)) }
 			},
 			outcome: "late", account: []string{"assign customer.x=1 (s/1)", "send hello (q/1)"}, passed: []string{"s@0s", "q@4h: timed out", "late@4h: late"},
 		},
@@ -76,11 +77,11 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 			then: func(p *play) {
 				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.own("e1", "Call Ended", nil)) })
 			},
-			outcome: Completed, passed: []string{"w@3h: complaint above 0.5"},
+			outcome: contract.Completed, passed: []string{"w@3h: complaint above 0.5"},
 		},
 		"a wait for a level that fades": {
 			steps: "  - {id: w, wait_for: {intent: purchase, below: 0.5}, timeout: 40h}\n", step: "w", first: func(p *play) { p.feels("purchase", 0.75) },
-			outcome: Completed, passed: []string{"w@24h0m1s: purchase below 0.5"},
+			outcome: contract.Completed, passed: []string{"w@24h0m1s: purchase below 0.5"},
 		},
 		"a wait that a fading level reroutes": {
 			steps: "  - {id: w, wait: 40h}\n" + gone, head: "reroute: [{intent: purchase, below: 0.5, go_to: away}]", step: "w", first: func(p *play) { p.feels("purchase", 0.75) },
@@ -97,7 +98,7 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 				if id == test.step {
 					p.at(2*time.Hour, func() {
 						p.env.SetContinueAsNewSuggested(true)
-						p.env.SignalWorkflow(EventName, p.own("x1", "Noise", nil))
+						p.env.SignalWorkflow(contract.EventName, p.own("x1", "Noise", nil))
 					})
 				} else {
 					renamed := strings.ReplaceAll(test.steps, "id: "+test.step+"\n", "id: z\n")

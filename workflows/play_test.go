@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 var testStart = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
@@ -84,10 +85,10 @@ func playOf(t testing.TB, w *world, in *Input, start time.Time) *play {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.in = Input{
-		Interpreter: InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
+	p.in = Input{Input: contract.Input{
+		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
 		EnteredAt: testStart, EntryEvent: "entry-1", EntryName: "Start", Entry: map[string]any{"cart_id": "k1", "total": 120.0},
-	}
+	}}
 	return p
 }
 
@@ -95,8 +96,8 @@ func playOf(t testing.TB, w *world, in *Input, start time.Time) *play {
 func (p *play) at(d time.Duration, do func()) { p.env.RegisterDelayedCallback(do, d) }
 
 // update delivers by update, as the relay does.
-func (p *play) update(id string, e Event) {
-	p.env.UpdateWorkflow(EventName, id, p.callbacks(id), e)
+func (p *play) update(id string, e contract.Event) {
+	p.env.UpdateWorkflow(contract.EventName, id, p.callbacks(id), e)
 }
 
 func (p *play) callbacks(id string) *testsuite.TestUpdateCallback {
@@ -122,8 +123,8 @@ func rejection(err error) string {
 }
 
 // own is an event for this instance.
-func (p *play) own(id, name string, properties map[string]any) Event {
-	return Event{ID: id, Name: name, Properties: properties, Enrollment: p.in.Enrollment}
+func (p *play) own(id, name string, properties map[string]any) contract.Event {
+	return contract.Event{ID: id, Name: name, Properties: properties, Enrollment: p.in.Enrollment}
 }
 
 // event comes at a moment, by the relay.
@@ -132,7 +133,7 @@ func (p *play) event(d time.Duration, id, name string, properties map[string]any
 }
 
 // order is given by a person at a moment.
-func (p *play) order(d time.Duration, kind string, c Command) {
+func (p *play) order(d time.Duration, kind string, c contract.Command) {
 	p.updates++
 	id := fmt.Sprintf("%s-%d", kind, p.updates)
 	p.at(d, func() { p.env.UpdateWorkflow(kind, id, p.callbacks(id), c) })
@@ -141,7 +142,7 @@ func (p *play) order(d time.Duration, kind string, c Command) {
 // resolve is the word of an agent.
 func (p *play) resolve(d time.Duration, id, handoff, outcome string) {
 	p.at(d, func() {
-		p.update(id, Event{ID: id, Name: HandoffResolved, Enrollment: p.in.Enrollment, Handoff: p.in.Enrollment + "/" + handoff,
+		p.update(id, contract.Event{ID: id, Name: contract.HandoffResolved, Enrollment: p.in.Enrollment, Handoff: p.in.Enrollment + "/" + handoff,
 			Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
 	})
 }
@@ -149,7 +150,7 @@ func (p *play) resolve(d time.Duration, id, handoff, outcome string) {
 // view asks where the instance is.
 func (p *play) view() View {
 	p.t.Helper()
-	value, err := p.env.QueryWorkflow(StateQuery)
+	value, err := p.env.QueryWorkflow(contract.StateQuery)
 	if err != nil {
 		p.t.Errorf("query: %v", err)
 		return View{}
@@ -162,7 +163,7 @@ func (p *play) view() View {
 }
 
 // run runs to the end.
-func (p *play) run() Result {
+func (p *play) run() contract.Result {
 	p.t.Helper()
 	p.env.ExecuteWorkflow(Journey, p.in)
 	if !p.env.IsWorkflowCompleted() {
@@ -171,7 +172,7 @@ func (p *play) run() Result {
 	if err := p.env.GetWorkflowError(); err != nil {
 		p.t.Fatalf("the run failed: %v", err)
 	}
-	var result Result
+	var result contract.Result
 	if err := p.env.GetWorkflowResult(&result); err != nil {
 		p.t.Fatal(err)
 	}
@@ -190,14 +191,14 @@ func (p *play) renewed() *play {
 	if err := converter.GetDefaultDataConverter().FromPayloads(next.Input, &in); err != nil {
 		p.t.Fatal(err)
 	}
-	if next.WorkflowType.Name != JourneyType {
+	if next.WorkflowType.Name != contract.JourneyType {
 		p.t.Errorf("continues as workflow type %s", next.WorkflowType.Name)
 	}
 	return playOf(p.t, p.world, &in, p.env.Now())
 }
 
 // expect compares what the store knows with what should be.
-func (p *play) expect(outcome string, result Result, passed ...string) {
+func (p *play) expect(outcome string, result contract.Result, passed ...string) {
 	p.t.Helper()
 	if result.Outcome != outcome {
 		p.t.Errorf("outcome %q (%s), want %q", result.Outcome, result.Reason, outcome)
@@ -208,7 +209,7 @@ func (p *play) expect(outcome string, result Result, passed ...string) {
 	p.same("steps passed", passed, p.passed())
 	skipped := 0
 	for _, line := range passed {
-		if strings.HasSuffix(line, ": "+ArmSkipped) {
+		if strings.HasSuffix(line, ": "+contract.ArmSkipped) {
 			skipped++
 		}
 	}

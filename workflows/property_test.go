@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // happening is what comes to an instance at a moment after its entry, in whichever run it then is.
@@ -30,22 +31,22 @@ func script(t *rapid.T, source string, steps int) []happening {
 	for i := range rapid.IntRange(0, 14).Draw(t, "happenings") {
 		at := time.Duration(rapid.IntRange(0, 40*4).Draw(t, "at")) * 15 * time.Minute
 		add := func(at time.Duration, do func(p *play)) { all = append(all, happening{at, do}) }
-		order := func(at time.Duration, kind string, c Command) {
+		order := func(at time.Duration, kind string, c contract.Command) {
 			add(at, func(p *play) { p.env.UpdateWorkflow(kind, fmt.Sprintf("%s-%d", kind, i), p.callbacks(kind), c) })
 		}
 		id, step := fmt.Sprintf("e%d", i), fmt.Sprintf("s%d", rapid.IntRange(1, steps).Draw(t, "step"))
 		switch rapid.IntRange(0, 21).Draw(t, "what") {
 		case 0, 1:
-			order(at, PauseUpdate, Command{})
-			order(at+time.Duration(rapid.IntRange(0, 9).Draw(t, "for"))*time.Hour, ResumeUpdate, Command{})
+			order(at, contract.PauseUpdate, contract.Command{})
+			order(at+time.Duration(rapid.IntRange(0, 9).Draw(t, "for"))*time.Hour, contract.ResumeUpdate, contract.Command{})
 		case 2:
-			order(at, SkipUpdate, Command{})
+			order(at, contract.SkipUpdate, contract.Command{})
 		case 3:
-			order(at, GoToUpdate, Command{Target: rapid.SampledFrom([]string{"p1", "p2", step, "nowhere"}).Draw(t, "target")})
+			order(at, contract.GoToUpdate, contract.Command{Target: rapid.SampledFrom([]string{"p1", "p2", step, "nowhere"}).Draw(t, "target")})
 		case 4, 5:
 			outcome := rapid.SampledFrom([]string{"refunded", "done"}).Draw(t, "outcome")
 			add(at, func(p *play) {
-				p.update(id, Event{ID: id, Name: HandoffResolved, Enrollment: p.in.Enrollment, Handoff: p.in.Enrollment + "/" + step + "/1",
+				p.update(id, contract.Event{ID: id, Name: contract.HandoffResolved, Enrollment: p.in.Enrollment, Handoff: p.in.Enrollment + "/" + step + "/1",
 					Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
 			})
 		case 6, 7:
@@ -58,7 +59,7 @@ func script(t *rapid.T, source string, steps int) []happening {
 				add(at, func(p *play) { p.env.CancelWorkflow() })
 			}
 		case 10:
-			add(at, func(p *play) { p.env.SignalWorkflow(EventName, Event{ID: id, Name: "Stray"}) })
+			add(at, func(p *play) { p.env.SignalWorkflow(contract.EventName, contract.Event{ID: id, Name: "Stray"}) })
 		case 11:
 			add(at, func(p *play) {
 				e := p.own(id, "Customer Updated", nil)
@@ -69,7 +70,7 @@ func script(t *rapid.T, source string, steps int) []happening {
 			add(at, func(p *play) { p.update(id, p.own(id, journey.MessageReceived, nil)) })
 		case 13:
 			intent := rapid.SampledFrom([]string{"complaint", "purchase"}).Draw(t, "intent")
-			value, name := float64(rapid.IntRange(0, 9).Draw(t, "value"))/10, rapid.SampledFrom([]string{"A", IntentChanged}).Draw(t, "by")
+			value, name := float64(rapid.IntRange(0, 9).Draw(t, "value"))/10, rapid.SampledFrom([]string{"A", contract.IntentChanged}).Draw(t, "by")
 			add(at, func(p *play) { p.feels(intent, value); p.update(id, p.own(id, name, map[string]any{"n": 1.0})) })
 		default:
 			name := rapid.SampledFrom([]string{"A", "A", "B", "B", "C", "E", "G", "X"}).Draw(t, "name")
@@ -78,7 +79,9 @@ func script(t *rapid.T, source string, steps int) []happening {
 		}
 	}
 	// A pause may outlive its resume, which is refused where another pause is still on.
-	return append(all, happening{1000 * time.Hour, func(p *play) { p.env.UpdateWorkflow(ResumeUpdate, "last", p.callbacks("last"), Command{}) }})
+	return append(all, happening{1000 * time.Hour, func(p *play) {
+		p.env.UpdateWorkflow(contract.ResumeUpdate, "last", p.callbacks("last"), contract.Command{})
+	}})
 }
 
 // migrates gives the order to move to a revision, unless lint refuses that one.
@@ -94,9 +97,9 @@ func (p *play) migrates(id, source string, renamed map[string]string, signal boo
 	p.mu.Lock()
 	p.next = next
 	p.mu.Unlock()
-	e := Event{ID: id, Name: Commanded, Enrollment: p.in.Enrollment, Command: &Command{Kind: MigrateOrder, Revision: next.Revision(), Definition: packed, Renamed: renamed}}
+	e := contract.Event{ID: id, Name: contract.Commanded, Enrollment: p.in.Enrollment, Command: &contract.Command{Kind: contract.MigrateOrder, Revision: next.Revision(), Definition: packed, Renamed: renamed}}
 	if signal {
-		p.env.SignalWorkflow(EventName, e)
+		p.env.SignalWorkflow(contract.EventName, e)
 		return
 	}
 	p.update(id, e)
@@ -113,10 +116,10 @@ func (p *play) through(all []happening) (last *play, err error) {
 			}
 		}
 		env, depth := p.env, map[string]int{}
-		p.emitted = func(e Emit) { // as the store does: chains end after ten
+		p.emitted = func(e contract.Emit) { // as the store does: chains end after ten
 			id := "tabi.emit/" + e.Key
 			if depth[id] = 1 + max(depth[e.EntryEvent], depth[e.Event]); depth[id] <= 10 {
-				env.SignalWorkflow(EventName, p.own(id, e.Spec.Event, map[string]any{"n": 1.0}))
+				env.SignalWorkflow(contract.EventName, p.own(id, e.Spec.Event, map[string]any{"n": 1.0}))
 			}
 		}
 		p.env.ExecuteWorkflow(Journey, p.in)
@@ -153,38 +156,42 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 		p.in.Holdout = rapid.IntRange(0, 9).Draw(rt, "holdout") == 0
 		twice := ""
 		settled := map[string]bool{}
-		answers := rapid.SliceOfN(rapid.SampledFrom([]string{StatusSent, StatusRetry, StatusFailed, StatusSuppressed, StatusPaused, StatusHeld}), 1, 5).Draw(rt, "answers")
-		say := func(n int, key string, answers []string) SendResult {
+		answers := rapid.SliceOfN(rapid.SampledFrom([]string{contract.StatusSent, contract.StatusRetry, contract.StatusFailed, contract.StatusSuppressed, contract.StatusPaused, contract.StatusHeld}), 1, 5).Draw(rt, "answers")
+		say := func(n int, key string, answers []string) contract.SendResult {
 			if settled[key] {
 				twice = key
 			}
-			result, at := SendResult{Status: answers[n%len(answers)]}, p.now().Sub(testStart)
+			result, at := contract.SendResult{Status: answers[n%len(answers)]}, p.now().Sub(testStart)
 			switch {
-			case result.Status == StatusHeld:
+			case result.Status == contract.StatusHeld:
 				result.Until = testStart.Add(at.Truncate(12*time.Hour) + 12*time.Hour)
-			case result.Status == StatusPaused && at > 900*time.Hour:
-				result.Status = StatusSent // nobody resumes it any more
+			case result.Status == contract.StatusPaused && at > 900*time.Hour:
+				result.Status = contract.StatusSent // nobody resumes it any more
 			}
-			settled[key] = !slices.Contains([]string{StatusRetry, StatusPaused, StatusHeld}, result.Status)
+			settled[key] = !slices.Contains([]string{contract.StatusRetry, contract.StatusPaused, contract.StatusHeld}, result.Status)
 			return result
 		}
-		p.send = func(n int, s Send) (SendResult, error) { return say(n, s.Key, answers), nil }
-		choices := rapid.SliceOfN(rapid.SampledFrom([]string{StatusSent, StatusRetry, StatusFailed, StatusSuppressed, StatusPaused, StatusChosen}), 1, 5).Draw(rt, "choices")
-		p.decide = func(n int, d Decide) (DecideResult, error) {
-			result := DecideResult{SendResult: say(n, d.Key, choices)}
-			if result.Status != StatusSuppressed {
+		p.send = func(n int, s contract.Send) (contract.SendResult, error) { return say(n, s.Key, answers), nil }
+		choices := rapid.SliceOfN(rapid.SampledFrom([]string{contract.StatusSent, contract.StatusRetry, contract.StatusFailed, contract.StatusSuppressed, contract.StatusPaused, contract.StatusChosen}), 1, 5).Draw(rt, "choices")
+		p.decide = func(n int, d contract.Decide) (contract.DecideResult, error) {
+			result := contract.DecideResult{SendResult: say(n, d.Key, choices)}
+			if result.Status != contract.StatusSuppressed {
 				result.Action, result.Message, result.Channel = "discount", "hello", "email"
 			}
 			return result, nil
 		}
-		p.reply = func(in Reply) ReplyResult { return ReplyResult{Arm: len(in.Event)%3 - 1, Intent: "refund"} }
+		p.reply = func(in contract.Reply) contract.ReplyResult {
+			return contract.ReplyResult{Arm: len(in.Event)%3 - 1, Intent: "refund"}
+		}
 		stubborn := rapid.IntRange(0, 12).Draw(rt, "stubborn")
-		p.deliver = func(attempt int, _ Send) (SendResult, error) { return failing(stubborn)(attempt, Send{}) }
-		p.call = func(attempt int, c Call) (CallResult, error) {
-			return []func(int, Call) (CallResult, error){broken(stubborn), refused(404, "no"), ok(200, map[string]any{"n": 1.0})}[len(c.Key)%3](attempt, c)
+		p.deliver = func(attempt int, _ contract.Send) (contract.SendResult, error) {
+			return failing(stubborn)(attempt, contract.Send{})
+		}
+		p.call = func(attempt int, c contract.Call) (contract.CallResult, error) {
+			return []func(int, contract.Call) (contract.CallResult, error){broken(stubborn), refused(404, "no"), ok(200, map[string]any{"n": 1.0})}[len(c.Key)%3](attempt, c)
 		}
 		flaky := rapid.IntRange(0, 3).Draw(rt, "flaky")
-		p.report = func(n int, _ Report) error {
+		p.report = func(n int, _ contract.Report) error {
 			if flaky > 0 && n%(flaky+1) == 0 {
 				return errDown
 			}
@@ -195,16 +202,16 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 			rt.Fatalf("%v\n%s", err, source)
 		}
 		ends := p.ends()
-		if len(ends) != 1 || ends[0] == "" || err != nil && ends[0] != Cancelled {
+		if len(ends) != 1 || ends[0] == "" || err != nil && ends[0] != contract.Cancelled {
 			rt.Fatalf("ends %v, error %v\n%s", ends, err, source)
 		}
-		var result Result
+		var result contract.Result
 		if err == nil {
 			if bad := p.env.GetWorkflowResult(&result); bad != nil || result.Outcome != ends[0] {
 				rt.Fatalf("result %+v, reported %v, %v", result, ends, bad)
 			}
 		}
-		if ends[0] == Failed && !strings.Contains(result.Reason, "without waiting") {
+		if ends[0] == contract.Failed && !strings.Contains(result.Reason, "without waiting") {
 			rt.Fatalf("failed: %s\n%s", result.Reason, source)
 		}
 		if twice != "" {
@@ -224,7 +231,7 @@ func (p *play) consistent(t *rapid.T, source string) {
 			t.Fatalf("report %d has number %d\n%s", i+1, r.Seq, source)
 		}
 		for _, passed := range r.Passed {
-			if (passed.Visit == 0) != (passed.Arm == ArmSkipped) {
+			if (passed.Visit == 0) != (passed.Arm == contract.ArmSkipped) {
 				t.Fatalf("passed %+v\n%s", passed, source)
 			}
 		}

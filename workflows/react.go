@@ -7,10 +7,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // react tries the goal, then the exits, then the reroutes. What fires none of them is kept for the arms of a wait_for, and for a question.
-func (r *run) react(ctx workflow.Context, e Event) error {
+func (r *run) react(ctx workflow.Context, e contract.Event) error {
 	if len(e.Traits) > 0 {
 		r.touched = true
 	}
@@ -33,8 +34,8 @@ func (r *run) react(ctx workflow.Context, e Event) error {
 }
 
 // atHand is e as expressions see it: nil where it is no event of the customer.
-func (r *run) atHand(e Event) *Event {
-	if e.Name == IntentChanged || e.Handoff != "" {
+func (r *run) atHand(e contract.Event) *contract.Event {
+	if e.Name == contract.IntentChanged || e.Handoff != "" {
 		return nil
 	}
 	return &e
@@ -42,7 +43,7 @@ func (r *run) atHand(e Event) *Event {
 
 // first is the first of the rules that fires, -1 if none does: its condition is true and its level holds. Conditions are asked about in one go, levels
 // only where it comes to them.
-func (r *run) first(ctx workflow.Context, e *Event, rules []rule) (int, error) {
+func (r *run) first(ctx workflow.Context, e *contract.Event, rules []rule) (int, error) {
 	exprs := make([]journey.Expr, len(rules))
 	for i, rule := range rules {
 		exprs[i] = rule.when
@@ -72,7 +73,7 @@ func (r *run) first(ctx workflow.Context, e *Event, rules []rule) (int, error) {
 }
 
 // fire lets an event end the instance, or move it to another path. Either takes the event. e is nil where an intent does it without an event.
-func (r *run) fire(ctx workflow.Context, e *Event, rule rule) (err error) {
+func (r *run) fire(ctx workflow.Context, e *contract.Event, rule rule) (err error) {
 	if rule.path == "" {
 		var value float64
 		if rule.value != "" {
@@ -114,14 +115,14 @@ type rule struct {
 
 // rules are what e may fire, in the order they are tried: the goal, the exits, the reroutes. A score that changed without an event of the customer
 // fires reroutes by level alone.
-func (r *run) rules(e Event) []rule {
+func (r *run) rules(e contract.Event) []rule {
 	var rules []rule
 	if e.Handoff != "" {
 		return nil
 	}
-	scored := e.Name == IntentChanged
+	scored := e.Name == contract.IntentChanged
 	if g := r.prog.Goal; g != nil && !scored && named(g.Events, e.Name) {
-		rules = append(rules, rule{when: g.When, value: g.Value, outcome: Goal})
+		rules = append(rules, rule{when: g.When, value: g.Value, outcome: contract.Goal})
 	}
 	if r.st.Silent {
 		return rules
@@ -175,11 +176,11 @@ func named(names []string, name string) bool {
 }
 
 // awaited reports whether some step could take e.
-func (r *run) awaited(e Event) bool {
+func (r *run) awaited(e contract.Event) bool {
 	switch {
 	case e.Handoff != "":
 		return true
-	case e.Name == IntentChanged:
+	case e.Name == contract.IntentChanged:
 		return false
 	}
 	for _, step := range r.prog.Steps {

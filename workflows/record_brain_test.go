@@ -5,21 +5,22 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // brainShapes are journeys by what the brain decides: levels of intents, decisions, questions, quiet hours.
 func brainShapes() []shape {
 	held := func(d time.Duration) func(w *world) {
 		return func(w *world) {
-			w.send = func(n int, s Send) (SendResult, error) {
+			w.send = func(n int, s contract.Send) (contract.SendResult, error) {
 				if n > 1 {
-					return SendResult{Status: StatusSent, Channel: "push"}, nil
+					return contract.SendResult{Status: contract.StatusSent, Channel: "push"}, nil
 				}
-				return SendResult{Status: StatusHeld, Until: s.Clock.At(w.now()).Add(d)}, nil
+				return contract.SendResult{Status: contract.StatusHeld, Until: s.Clock.At(w.now()).Add(d)}, nil
 			}
 		}
 	}
-	decides := func(decide func(int, Decide) (DecideResult, error)) func(w *world) {
+	decides := func(decide func(int, contract.Decide) (contract.DecideResult, error)) func(w *world) {
 		return func(w *world) { w.decide, w.deliver = decide, failing(1) }
 	}
 	answers := func(arms map[string]int) func(w *world) {
@@ -42,8 +43,8 @@ func brainShapes() []shape {
 	return []shape{
 		{name: "decide", source: journeyOf(oneDecision)},
 		{name: "decide-none", source: journeyOf(oneDecision), world: decides(nobody("NOT_ELIGIBLE"))},
-		{name: "decide-chosen", source: journeyOf("  - {id: d, decide: [discount, gift], send: false}\n"), world: decides(offered(StatusChosen, ""))},
-		{name: "decide-delivered", source: journeyOf(oneDecision), world: decides(offered(StatusRetry, ""))},
+		{name: "decide-chosen", source: journeyOf("  - {id: d, decide: [discount, gift], send: false}\n"), world: decides(offered(contract.StatusChosen, ""))},
+		{name: "decide-delivered", source: journeyOf(oneDecision), world: decides(offered(contract.StatusRetry, ""))},
 		{name: "ask-answered", source: journeyOf(long), world: answers(map[string]int{"ev-2": 0}), do: []func(*session){func(s *session) { writes(s); writes(s) }}},
 		{name: "ask-timed-out", source: journeyOf(oneQuestion)},
 		{name: "ask-second-try", source: journeyOf("  - {id: first, wait: 1h}\n"+tired, "vars: {n: 0}")},
@@ -61,7 +62,7 @@ func brainShapes() []shape {
 			feels("complaint", 0.2, "Viewed")(s)
 			feels("complaint", 0.6, "Call Ended")(s)
 		}}},
-		{name: "level-set", source: journeyOf("  - {id: w, wait_for: {intent: complaint, above: 0.5}, timeout: 9d}\n"), do: []func(*session){feels("complaint", 0.6, IntentChanged)}},
+		{name: "level-set", source: journeyOf("  - {id: w, wait_for: {intent: complaint, above: 0.5}, timeout: 9d}\n"), do: []func(*session){feels("complaint", 0.6, contract.IntentChanged)}},
 		{name: "level-faded", source: journeyOf(oneLevel), world: felt("purchase", 0.75)},
 		{name: "reroute-level", source: journeyOf(away, "reroute: [{intent: complaint, above: 0.5, go_to: away}]"), do: []func(*session){feels("complaint", 0.6, "Call Ended")}},
 		{name: "reroute-faded", source: journeyOf(away, "reroute: [{intent: purchase, below: 0.5, go_to: away}]"), world: felt("purchase", 0.75)},

@@ -22,6 +22,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/journeys"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // shape is a journey and what happens to one instance of it. do is called when the instance is parked for the nth time.
@@ -39,19 +40,19 @@ type session struct {
 	t      *testing.T
 	c      client.Client
 	id     string
-	in     Input
+	in     contract.Input
 	world  *world
 	events int
 }
 
 func (s *session) event(name string, properties map[string]any) {
 	s.events++
-	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: name, Properties: properties, Enrollment: s.in.Enrollment})
+	s.update(contract.EventName, contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: name, Properties: properties, Enrollment: s.in.Enrollment})
 }
 
 func (s *session) resolve(step, outcome string) {
 	s.events++
-	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: HandoffResolved, Enrollment: s.in.Enrollment,
+	s.update(contract.EventName, contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: contract.HandoffResolved, Enrollment: s.in.Enrollment,
 		Handoff: s.in.Enrollment + "/" + step + "/1", Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
 }
 
@@ -79,15 +80,15 @@ func (s *session) migrate(source string, renamed map[string]string) {
 	s.world.next = next
 	s.world.mu.Unlock()
 	s.events++
-	s.update(EventName, Event{ID: fmt.Sprintf("ev-%d", s.events), Name: Commanded, Enrollment: s.in.Enrollment,
-		Command: &Command{Kind: MigrateOrder, By: "mia", Revision: next.Revision(), Definition: packed, Renamed: renamed}})
+	s.update(contract.EventName, contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: contract.Commanded, Enrollment: s.in.Enrollment,
+		Command: &contract.Command{Kind: contract.MigrateOrder, By: "mia", Revision: next.Revision(), Definition: packed, Renamed: renamed}})
 }
 
 func event(name string, properties map[string]any) func(*session) {
 	return func(s *session) { s.event(name, properties) }
 }
 
-func give(kind string, c Command) func(*session) {
+func give(kind string, c contract.Command) func(*session) {
 	return func(s *session) { s.update(kind, c) }
 }
 
@@ -95,7 +96,7 @@ func stay(*session) {}
 
 func shapes() []shape {
 	k1 := map[string]any{"cart_id": "k1", "total": 120.0}
-	retry := func(w *world) { w.send, w.deliver = answer(StatusRetry, ""), failing(1) }
+	retry := func(w *world) { w.send, w.deliver = answer(contract.StatusRetry, ""), failing(1) }
 	return []shape{
 		{name: "cart-recovery", shipped: "cart-recovery", do: []func(*session){stay, event("Checkout Started", k1), event("Order Completed", k1)}},
 		{name: "cart-recovery-silence", shipped: "cart-recovery"},
@@ -113,23 +114,23 @@ func shapes() []shape {
 		{name: "send-repeated", source: journeyOf(oneSend), world: retry},
 		{name: "handoff-timed-out", source: journeyOf(oneHandoff)},
 		{name: "set-and-go-to", source: journeyOf("  - {id: w, wait: 1h}\n  - {id: n, set: {vars.n: vars.n + 1, customer.n: vars.n}}\n  - {id: back, go_to: w, when: vars.n < 2}\n", "vars: {n: 0}")},
-		{name: "paused-resumed", source: journeyOf("  - {id: w, wait_for: {event: A}, timeout: 9h}\n"), do: []func(*session){give(PauseUpdate, Command{By: "kim"}), func(s *session) {
+		{name: "paused-resumed", source: journeyOf("  - {id: w, wait_for: {event: A}, timeout: 9h}\n"), do: []func(*session){give(contract.PauseUpdate, contract.Command{By: "kim"}), func(s *session) {
 			s.event("A", nil)
-			s.update(ResumeUpdate, Command{})
+			s.update(contract.ResumeUpdate, contract.Command{})
 		}}},
-		{name: "skipped", source: journeyOf("  - {id: w, wait: 9d}\n  - {id: v, wait: 1h}\n"), do: []func(*session){give(SkipUpdate, Command{By: "kim"})}},
+		{name: "skipped", source: journeyOf("  - {id: w, wait: 9d}\n  - {id: v, wait: 1h}\n"), do: []func(*session){give(contract.SkipUpdate, contract.Command{By: "kim"})}},
 		{name: "cancelled", source: journeyOf("  - {id: w, wait: 9d}\n"), do: []func(*session){func(s *session) {
 			if err := s.c.CancelWorkflow(context.Background(), s.id, ""); err != nil {
 				s.t.Error(err)
 			}
 		}}},
 		{name: "stray-signal", source: journeyOf("  - {id: w, wait: 5h}\n", "goal: {event: Bought}"), do: []func(*session){func(s *session) {
-			if err := s.c.SignalWorkflow(context.Background(), s.id, "", EventName, Event{ID: "s1", Name: "Bought"}); err != nil {
+			if err := s.c.SignalWorkflow(context.Background(), s.id, "", contract.EventName, contract.Event{ID: "s1", Name: "Bought"}); err != nil {
 				s.t.Error(err)
 			}
 		}}},
 		{name: "woken-late", source: journeyOf("  - {id: w, wait: 1h}\n  - {id: f, wait_for: {event: A}, timeout: 9d}\n"), do: []func(*session){func(s *session) {
-			s.update(EventName, Event{ID: "ev-1", Name: "A", Enrollment: s.in.Enrollment, Received: s.in.EnteredAt.AddDate(1, 0, 0)}) // behind the moment the wait was due
+			s.update(contract.EventName, contract.Event{ID: "ev-1", Name: "A", Enrollment: s.in.Enrollment, Received: s.in.EnteredAt.AddDate(1, 0, 0)}) // behind the moment the wait was due
 		}}},
 		{name: "clock-wait", source: journeyOf("  - {id: w, wait: {until: \"09:00\", days: [mon, tue, fri], timezone: Asia/Tokyo}}\n")},
 		{name: "emit", source: journeyOf("  - {id: e, emit: Ping, properties: {n: 1}}\n  - {id: w, wait: 1h}\n")},
@@ -194,7 +195,7 @@ func TestRecordHistories(t *testing.T) {
 func devServer(t *testing.T, args ...string) client.Client {
 	t.Helper()
 	server, err := testsuite.StartDevServer(context.Background(), testsuite.DevServerOptions{
-		ExistingPath: *binary, LogLevel: "error", ExtraArgs: append([]string{"--search-attribute", AttrRevision + "=Keyword"}, args...),
+		ExistingPath: *binary, LogLevel: "error", ExtraArgs: append([]string{"--search-attribute", contract.AttrRevision + "=Keyword"}, args...),
 		ClientOptions: &client.Options{Logger: tlog.NewStructuredLogger(slog.New(slog.DiscardHandler))},
 	})
 	if err != nil {
@@ -217,7 +218,7 @@ func (s shape) record(t *testing.T, c client.Client) {
 	}
 	parked := make(chan struct{}, 100)
 	w := &world{prog: prog, start: testStart, customer: map[string]any{}, events: map[string]map[string]any{"ev-1": {"n": 1.0, "m": 7.0}}, now: time.Now} //nolint:forbidigo // the server's own time
-	w.report = func(_ int, r Report) error {
+	w.report = func(_ int, r contract.Report) error {
 		if r.Parked != nil {
 			parked <- struct{}{}
 		}
@@ -235,13 +236,13 @@ func (s shape) record(t *testing.T, c client.Client) {
 		t.Fatal(err)
 	}
 	defer serving.Stop()
-	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: Input{
-		Interpreter: InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
+	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: contract.Input{
+		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
 		Clock: w.clock, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
 		Entry: map[string]any{"cart_id": "k1", "total": 120.0, "order_id": "o1", "campaign_id": "c1", "trip_id": "t1", "flight": "f1", "departs": "2998-01-01T00:00:00Z", "end": now.Add(96 * time.Hour).UTC().Format(time.RFC3339)},
 	}}
 	w.entry = one.in.Entry
-	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: one.id, TaskQueue: "record-" + s.name}, JourneyType, one.in)
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: one.id, TaskQueue: "record-" + s.name}, contract.JourneyType, one.in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +255,7 @@ func (s shape) record(t *testing.T, c client.Client) {
 		do(one)
 	}
 	if s.name == "stray-signal" {
-		one.update(EventName, Event{ID: "s1", Name: "Bought", Enrollment: "e-1"})
+		one.update(contract.EventName, contract.Event{ID: "s1", Name: "Bought", Enrollment: "e-1"})
 	}
 	first := run.GetRunID() // Get goes on to the last of the chain
 	err = run.Get(ctx, nil)
@@ -262,9 +263,9 @@ func (s shape) record(t *testing.T, c client.Client) {
 		t.Fatalf("ended with %v", err)
 	}
 	for n, next := 1, first; next != ""; n++ {
-		name := fmt.Sprintf("v%d-%s.json", InterpreterVersion, s.name)
+		name := fmt.Sprintf("v%d-%s.json", contract.InterpreterVersion, s.name)
 		if n > 1 {
-			name = fmt.Sprintf("v%d-%s-%d.json", InterpreterVersion, s.name, n)
+			name = fmt.Sprintf("v%d-%s-%d.json", contract.InterpreterVersion, s.name, n)
 		}
 		next = save(ctx, t, c, one.id, next, filepath.Join(histories, name))
 	}

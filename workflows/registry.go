@@ -5,6 +5,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // perform runs a step and gives the index of the next one. Every step is a named method, because workflowcheck looks into those.
@@ -51,6 +52,6 @@ func performer(kind string) (perform, bool) {
 
 // Register makes a worker serve the workflow types of this package.
 func Register(w worker.WorkflowRegistry) {
-	w.RegisterWorkflowWithOptions(Journey, workflow.RegisterOptions{Name: JourneyType})
-	w.RegisterWorkflowWithOptions(Track, workflow.RegisterOptions{Name: TrackType})
+	w.RegisterWorkflowWithOptions(Journey, workflow.RegisterOptions{Name: contract.JourneyType})
+	w.RegisterWorkflowWithOptions(Track, workflow.RegisterOptions{Name: contract.TrackType})
 }

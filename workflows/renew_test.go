@@ -3,6 +3,8 @@ package workflows
 import (
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Every way of parking is continued as new at once, and goes on as if nothing had been.
@@ -15,10 +17,10 @@ func TestContinueAsNew(t *testing.T) {
 		account     []string
 		passed      []string
 	}{
-		"wait": {steps: "  - {id: x, wait: 5h}\n", outcome: Completed, passed: []string{"x@5h"}},
+		"wait": {steps: "  - {id: x, wait: 5h}\n", outcome: contract.Completed, passed: []string{"x@5h"}},
 		"wait until": {
 			steps: "  - {id: x, wait: {until: customer.ends_at}}\n", first: func(p *play) { p.customer["ends_at"] = "2026-03-03T10:00:00Z" },
-			then: func(p *play) { p.at(time.Hour, func() { p.move("u1", "2026-03-02T14:00:00Z") }) }, outcome: Completed, passed: []string{"x@4h"},
+			then: func(p *play) { p.at(time.Hour, func() { p.move("u1", "2026-03-02T14:00:00Z") }) }, outcome: contract.Completed, passed: []string{"x@4h"},
 		},
 		"wait_for": {
 			steps: twoArms, then: func(p *play) { p.event(time.Hour, "e1", "Bought", map[string]any{"n": 1.0}) },
@@ -29,16 +31,16 @@ func TestContinueAsNew(t *testing.T) {
 			steps: oneHandoff, then: func(p *play) { p.resolve(time.Hour, "r1", "h/1", "refunded") }, outcome: "money",
 			account: []string{"open care (h/1)"}, passed: []string{"h@1h: refunded by kim", "money@1h: money"},
 		},
-		"watch":   {steps: "  - {id: x, set: {vars.a: 1}}\n", head: "goal: {event: Bought, within: 3d}", outcome: Completed, passed: []string{"x@0s"}},
-		"holdout": {steps: "  - {id: x, set: {vars.a: 1}}\n", head: "timeout: 3d", first: func(p *play) { p.in.Holdout = true }, outcome: TimedOut},
+		"watch":   {steps: "  - {id: x, set: {vars.a: 1}}\n", head: "goal: {event: Bought, within: 3d}", outcome: contract.Completed, passed: []string{"x@0s"}},
+		"holdout": {steps: "  - {id: x, set: {vars.a: 1}}\n", head: "timeout: 3d", first: func(p *play) { p.in.Holdout = true }, outcome: contract.TimedOut},
 		"held at a send of a paused journey, under the same key": {
-			steps: oneSend, first: func(p *play) { p.send = answerThen(StatusPaused, StatusSent) },
-			then: func(p *play) { p.order(time.Hour, ResumeUpdate, Command{}) }, outcome: "done",
+			steps: oneSend, first: func(p *play) { p.send = answerThen(contract.StatusPaused, contract.StatusSent) },
+			then: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) }, outcome: "done",
 			account: []string{"send hello (s/1)", "send hello (s/1)"}, passed: []string{"s@1h: sent", "done@1h: done"},
 		},
 		"an event that came before is dropped after": {
 			steps: "  - {id: a, wait_for: {event: A}, timeout: 5h}\n", then: func(p *play) { p.event(time.Hour, "entry-1", "A", nil) },
-			outcome: Completed, passed: []string{"a@5h: timed out"},
+			outcome: contract.Completed, passed: []string{"a@5h: timed out"},
 		},
 	}
 	for name, test := range tests {
@@ -62,19 +64,19 @@ func TestContinueAsNew(t *testing.T) {
 func TestContinueAsNewWhilePausedCarriesEvents(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: B}, timeout: 5h}\n"))
-	p.order(time.Minute, PauseUpdate, Command{By: "kim"})
+	p.order(time.Minute, contract.PauseUpdate, contract.Command{By: "kim"})
 	p.event(time.Hour, "e1", "A", nil)
 	p.event(2*time.Hour, "e2", "B", nil)
 	p.at(3*time.Hour, func() {
 		p.env.SetContinueAsNewSuggested(true)
-		p.env.SignalWorkflow(EventName, Event{ID: "s1", Name: "Seen"})
+		p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "s1", Name: "Seen"})
 	})
 	n := p.renewed()
 	n.event(time.Minute, "e1", "A", nil) // the relay knows of no new run
-	n.order(time.Hour, ResumeUpdate, Command{})
-	n.expect(Completed, n.run(), "a@4h: A", "b@4h: B")
+	n.order(time.Hour, contract.ResumeUpdate, contract.Command{})
+	n.expect(contract.Completed, n.run(), "a@4h: A", "b@4h: B")
 	n.same("account", []string{"record s1 Seen"}, n.account)
-	if n.answers["e1"] != RejectDuplicate {
+	if n.answers["e1"] != contract.RejectDuplicate {
 		t.Errorf("the duplicate was answered with %s", n.answers["e1"])
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/tabi-journeys/tabi/workflows/contract"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
 	tlog "go.temporal.io/sdk/log"
@@ -29,7 +30,7 @@ func BenchmarkReplay(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			r.RegisterWorkflowWithOptions(Journey, workflow.RegisterOptions{Name: JourneyType})
+			r.RegisterWorkflowWithOptions(Journey, workflow.RegisterOptions{Name: contract.JourneyType})
 			silent := tlog.NewStructuredLogger(slog.New(slog.DiscardHandler))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/workflows/contract"
 	tlog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -43,7 +44,7 @@ func TestReplay(t *testing.T) {
 			}
 		})
 	}
-	for v := 1; v <= InterpreterVersion; v++ {
+	for v := 1; v <= contract.InterpreterVersion; v++ {
 		if name := fmt.Sprintf("v%d", v); of[name] == 0 {
 			t.Errorf("no history of interpreter version %d in %s: record one with -run TestRecordHistories -record", v, histories)
 		}
@@ -55,12 +56,12 @@ func replay(file string, as any) error {
 	if err != nil {
 		return err
 	}
-	r.RegisterWorkflowWithOptions(as, workflow.RegisterOptions{Name: JourneyType})
+	r.RegisterWorkflowWithOptions(as, workflow.RegisterOptions{Name: contract.JourneyType})
 	return r.ReplayWorkflowHistoryFromJSONFile(tlog.NewStructuredLogger(slog.New(slog.DiscardHandler)), file)
 }
 
 // hasty is an interpreter that was changed: it orders a timer before all else.
-func hasty(ctx workflow.Context, in Input) (Result, error) {
+func hasty(ctx workflow.Context, in Input) (contract.Result, error) {
 	workflow.NewTimer(ctx, time.Minute)
 	return Journey(ctx, in)
 }

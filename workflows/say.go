@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // RetriesEnded is the reason of a send that no attempt of a whole day brought out, and of a call that no attempt of an hour did.
@@ -22,12 +23,12 @@ const heldAgain = time.Minute
 // utterance is something to say: a message that the journey names, or that of an action yet to be chosen.
 type utterance interface {
 	// speak tries at once. With StatusRetry the order is what is left to deliver.
-	speak(ctx workflow.Context) (SendResult, Send, error)
+	speak(ctx workflow.Context) (contract.SendResult, contract.Send, error)
 }
 
 // say says something once under one key: at once by a local activity, and if that does not do it, by a normal one that is repeated and that support
 // staff see. Held by quiet hours or by a pause, it is parked, and asks afresh. said is false where the instance ended or moves on before.
-func (r *run) say(ctx workflow.Context, step *journey.Step, key string, u utterance) (result SendResult, said bool, err error) {
+func (r *run) say(ctx workflow.Context, step *journey.Step, key string, u utterance) (result contract.SendResult, said bool, err error) {
 	held, until := r.midStep(), time.Time{} // a run before this one was held here: a send under way is never continued as new
 	if held {
 		until = r.st.Parking.Until
@@ -35,25 +36,25 @@ func (r *run) say(ctx workflow.Context, step *journey.Step, key string, u uttera
 	for {
 		if held {
 			if err := r.hold(ctx, step, key, until); err != nil || r.leaves() {
-				return SendResult{}, false, err
+				return contract.SendResult{}, false, err
 			}
 		}
 		result, order, err := u.speak(ctx)
-		if err == nil && result.Status == StatusRetry {
+		if err == nil && result.Status == contract.StatusRetry {
 			order.After, order.Why = result.RetryAfter, result.Reason
 			result, err = r.deliver(ctx, step, order)
 		}
 		if err != nil || r.leaves() {
-			return SendResult{}, false, err
+			return contract.SendResult{}, false, err
 		}
 		switch result.Status {
-		case StatusPaused: // the journey's kill switch; its order to resume wakes the instance
+		case contract.StatusPaused: // the journey's kill switch; its order to resume wakes the instance
 			if !r.st.Paused {
 				r.pause("the journey is paused")
 				r.st.tell(stamp(r.now(ctx)) + " the journey is paused")
 			}
 			held, until = true, time.Time{}
-		case StatusHeld:
+		case contract.StatusHeld:
 			held, until = true, result.Until
 			if now := r.now(ctx); !until.After(now) {
 				until = now.Add(heldAgain)
@@ -71,31 +72,31 @@ func (r *run) leaves() bool { return r.st.Ended != nil || r.st.Jump != nil }
 // message is an utterance that the journey names.
 type message struct {
 	run   *run
-	order Send
+	order contract.Send
 }
 
 // message makes the send of a step.
 func (r *run) message(step *journey.Step, spec journey.Send) *message {
-	return &message{run: r, order: Send{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.st.Visits[step.ID], Spec: spec}}
+	return &message{run: r, order: contract.Send{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.st.Visits[step.ID], Spec: spec}}
 }
 
 // speak is tried once only: what it leaves open is deliver's.
-func (m *message) speak(ctx workflow.Context) (SendResult, Send, error) {
+func (m *message) speak(ctx workflow.Context) (contract.SendResult, contract.Send, error) {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: localTry,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 		Summary:             "send " + m.order.Spec.Message,
 	})
-	var result SendResult
-	err := workflow.ExecuteLocalActivity(ctx, SendActivity, m.order).Get(ctx, &result)
+	var result contract.SendResult
+	err := workflow.ExecuteLocalActivity(ctx, contract.SendActivity, m.order).Get(ctx, &result)
 	var app *temporal.ApplicationError
 	switch {
 	case err == nil:
 		return result, m.order, nil
-	case errors.As(err, &app) && app.Type() == NotMine, temporal.IsCanceledError(err):
-		return SendResult{}, m.order, err
+	case errors.As(err, &app) && app.Type() == contract.NotMine, temporal.IsCanceledError(err):
+		return contract.SendResult{}, m.order, err
 	}
-	return SendResult{Status: StatusRetry}, m.order, nil
+	return contract.SendResult{Status: contract.StatusRetry}, m.order, nil
 }
 
 // How long a send rests that did not go out: from SendInterval, twice as long each time its provider was asked, to SendPause. On the wall; longer where the
@@ -107,50 +108,50 @@ const (
 
 // deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it. What the provider says carries its own rest; the
 // policy is for what died with its worker, or met a store that was away, and grows slowly, since it counts attempts that asked nobody.
-func (r *run) deliver(ctx workflow.Context, step *journey.Step, order Send) (SendResult, error) {
+func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.Send) (contract.SendResult, error) {
 	options := r.options(effort{try: 30 * time.Second, patience: sendPatience, interval: SendInterval, pause: SendPause, growth: 1.2}, "send "+order.Spec.Message)
 	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}
-	var result SendResult
-	answered, err := r.underway(ctx, waiting, options, DeliverActivity, order, &result)
+	var result contract.SendResult
+	answered, err := r.underway(ctx, waiting, options, contract.DeliverActivity, order, &result)
 	var app *temporal.ApplicationError
 	switch {
 	case err == nil && answered:
 		return result, nil
 	case err == nil && r.st.Paused: // nothing more of it goes out
-		return SendResult{Status: StatusPaused}, nil
-	case !answered, errors.As(err, &app) && app.Type() == NotMine, temporal.IsCanceledError(err):
-		return SendResult{}, err
+		return contract.SendResult{Status: contract.StatusPaused}, nil
+	case !answered, errors.As(err, &app) && app.Type() == contract.NotMine, temporal.IsCanceledError(err):
+		return contract.SendResult{}, err
 	}
 	order.GiveUp = RetriesEnded
-	err = r.local(ctx, SendActivity, "give up "+order.Spec.Message, order, &result)
+	err = r.local(ctx, contract.SendActivity, "give up "+order.Spec.Message, order, &result)
 	return result, err
 }
 
 // settled gives the arm of what came of a send: empty where it went out. An answer that a send cannot have is a failure.
-func (s *SendResult) settled() (arm string) {
+func settleArm(s *contract.SendResult) (arm string) {
 	switch s.Status {
-	case StatusSent:
+	case contract.StatusSent:
 		return ""
-	case StatusSuppressed:
-		return ArmBlocked
+	case contract.StatusSuppressed:
+		return contract.ArmBlocked
 	}
-	s.Status = StatusFailed
-	return ArmFailure
+	s.Status = contract.StatusFailed
+	return contract.ArmFailure
 }
 
 // behind gives the index of the step behind a send that was left by an arm.
 func behind(spec *journey.Send, arm string, next int) int {
 	switch arm {
-	case ArmBlocked:
+	case contract.ArmBlocked:
 		return spec.OnBlocked
-	case ArmFailure:
+	case contract.ArmFailure:
 		return spec.OnFailure
 	}
 	return next
 }
 
 // words say what came of a send, for people.
-func (s SendResult) words() string {
+func sendWords(s contract.SendResult) string {
 	text := s.Status
 	if s.Channel != "" {
 		text += " by " + s.Channel
@@ -162,6 +163,6 @@ func (s SendResult) words() string {
 }
 
 // fields are what expressions see of a send.
-func (s SendResult) fields() map[string]any {
+func sendFields(s contract.SendResult) map[string]any {
 	return map[string]any{"status": s.Status, "reason": s.Reason, "channel": s.Channel}
 }

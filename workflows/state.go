@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // seenLimit is how many event ids an instance remembers, to drop what is delivered twice.
@@ -15,17 +16,23 @@ const seenLimit = 256
 // keptLimit bounds the events kept for a later wait_for; the oldest go first.
 const keptLimit = 500
 
+// Input is what a run starts with: the contract's input, and after a continue-as-new the state so far.
+type Input struct {
+	contract.Input
+	Snapshot *Snapshot `json:"snapshot,omitempty"`
+}
+
 // Snapshot is all of an instance's state. It survives continue-as-new as it is.
 type Snapshot struct {
 	Cursor   string                    `json:"cursor,omitempty"` // step id; empty behind the end of a path
 	Vars     map[string]any            `json:"vars,omitempty"`
 	Steps    map[string]map[string]any `json:"steps,omitempty"`       // results by step id, with the properties the journey reads
 	Taken    map[string]string         `json:"taken,omitempty"`       // step id → id of the event it took
-	Last     *Event                    `json:"last,omitempty"`        // the last event a step took
+	Last     *contract.Event           `json:"last,omitempty"`        // the last event a step took
 	Calls    map[string]string         `json:"calls,omitempty"`       // step id → key of the call whose response the store keeps
 	Visits   map[string]int            `json:"visits,omitempty"`      // by step id
 	Rerouted []string                  `json:"rerouted,omitempty"`    // reroute rules that have fired, by content
-	Arrived  []Event                   `json:"arrived,omitempty"`     // not yet attended to
+	Arrived  []contract.Event          `json:"arrived,omitempty"`     // not yet attended to
 	Kept     []Kept                    `json:"kept,omitempty"`        // attended to, and free for a wait_for
 	Seen     []string                  `json:"seen,omitempty"`        // the last ids taken, oldest first
 	Deadline time.Time                 `json:"deadline"`              // of the instance, virtual
@@ -34,12 +41,12 @@ type Snapshot struct {
 	Paused   bool                      `json:"paused,omitempty"`      //
 	PausedBy string                    `json:"paused_by,omitempty"`   // in words
 	Reports  int                       `json:"reports,omitempty"`     // sent so far
-	Passed   []Passage                 `json:"passed,omitempty"`      // not yet reported
+	Passed   []contract.Passage        `json:"passed,omitempty"`      // not yet reported
 	Count    int                       `json:"count,omitempty"`       // steps passed in all
 	Hot      int                       `json:"hot,omitempty"`         // steps since it last parked
 	Trail    []string                  `json:"trail,omitempty"`       // the last lines of its story, for people
 	Silent   bool                      `json:"silent,omitempty"`      // its path has ended; only the goal is watched
-	Ended    *Ended                    `json:"ended,omitempty"`       // set once
+	Ended    *contract.Ended           `json:"ended,omitempty"`       // set once
 	Jump     *int                      `json:"-"`                     // a person or a rule moves it: index of the step
 	Moved    bool                      `json:"moved,omitempty"`       // it has just come over from another revision
 	Replaced string                    `json:"replaced_by,omitempty"` // NotMine: it ends without a word
@@ -47,14 +54,14 @@ type Snapshot struct {
 
 // Kept is an event free for a wait_for.
 type Kept struct {
-	Event Event  `json:"event"`
-	Tried string `json:"tried,omitempty"` // key of the last wait_for whose arms it did not fit
-	Old   bool   `json:"old,omitempty"`   // came before the last parking step ended: only `since: entry` sees it
+	Event contract.Event `json:"event"`
+	Tried string         `json:"tried,omitempty"` // key of the last wait_for whose arms it did not fit
+	Old   bool           `json:"old,omitempty"`   // came before the last parking step ended: only `since: entry` sees it
 }
 
 // Parking is where an instance is parked.
 type Parking struct {
-	Parked
+	contract.Parked
 	Reported bool   `json:"reported,omitempty"` // the store knows
 	Asked    bool   `json:"asked,omitempty"`    // its question is out: it is for a reply
 	Key      string `json:"key,omitempty"`      // of the visit: a hand-off or a held send keeps its own when its step is renamed
@@ -126,7 +133,7 @@ func (s *Snapshot) remember(id string) {
 }
 
 // keep holds an event for a wait_for.
-func (s *Snapshot) keep(e Event) {
+func (s *Snapshot) keep(e contract.Event) {
 	s.Kept = append(s.Kept, Kept{Event: e})
 	if len(s.Kept) > keptLimit {
 		s.Kept = s.Kept[len(s.Kept)-keptLimit:]
@@ -134,7 +141,7 @@ func (s *Snapshot) keep(e Event) {
 }
 
 // take removes the kept event at i and hands it out.
-func (s *Snapshot) take(i int) Event {
+func (s *Snapshot) take(i int) contract.Event {
 	e := s.Kept[i].Event
 	s.Kept = append(s.Kept[:i:i], s.Kept[i+1:]...)
 	return e

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // ask says a question, and waits for the reply: the first message of the customer behind it that an arm takes. Its time runs from when it was asked.
@@ -24,11 +25,11 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 			return step.Next, err
 		}
 		delete(r.st.Taken, step.ID) // what an earlier visit took
-		arm := result.settled()
-		r.st.Steps[step.ID] = result.fields()
+		arm := settleArm(&result)
+		r.st.Steps[step.ID] = sendFields(result)
 		if arm != "" {
 			next := behind(&spec.Question, arm, step.Next)
-			r.pass(ctx, step, "not asked: "+result.words(), arm, r.resultOf(step, map[string]any{"timed_out": next == spec.OnTimeout}))
+			r.pass(ctx, step, "not asked: "+sendWords(result), arm, r.resultOf(step, map[string]any{"timed_out": next == spec.OnTimeout}))
 			return next, nil
 		}
 		r.st.outdate()
@@ -41,7 +42,7 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	}
 	r.age()
 	if due {
-		r.pass(ctx, step, "timed out", ArmTimeout, r.resultOf(step, map[string]any{"timed_out": true}))
+		r.pass(ctx, step, "timed out", contract.ArmTimeout, r.resultOf(step, map[string]any{"timed_out": true}))
 		return spec.OnTimeout, nil
 	}
 	if reading.event == nil { // it ended, or was moved
@@ -53,7 +54,7 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	if r.prog.Reads().Text {
 		result["text"] = reply.Text
 	}
-	r.pass(ctx, step, reply.words(), strconv.Itoa(reply.Arm+1), r.resultOf(step, result))
+	r.pass(ctx, step, replyWords(reply), strconv.Itoa(reply.Arm+1), r.resultOf(step, result))
 	return spec.Replies[reply.Arm].Then, nil
 }
 
@@ -72,9 +73,9 @@ func (r *run) resultOf(step *journey.Step, more map[string]any) map[string]any {
 type reading struct {
 	run   *run
 	spec  *journey.Ask
-	key   string // of this visit
-	event *Event // taken
-	reply ReplyResult
+	key   string          // of this visit
+	event *contract.Event // taken
+	reply contract.ReplyResult
 }
 
 // look has the messages read that came behind the question, oldest first. The text stays in the store, unless the journey names it.
@@ -85,9 +86,9 @@ func (x *reading) look(ctx workflow.Context) (bool, error) {
 		if kept.Event.Name != journey.MessageReceived || kept.Old || kept.Tried == x.key {
 			continue
 		}
-		order := Reply{Ref: r.ref(), Event: kept.Event.ID, Step: stepOf(x.key), Arms: x.spec.Replies, Text: r.prog.Reads().Text}
-		var reply ReplyResult
-		if err := r.local(ctx, ReplyActivity, "read a reply", order, &reply); err != nil {
+		order := contract.Reply{Ref: r.ref(), Event: kept.Event.ID, Step: stepOf(x.key), Arms: x.spec.Replies, Text: r.prog.Reads().Text}
+		var reply contract.ReplyResult
+		if err := r.local(ctx, contract.ReplyActivity, "read a reply", order, &reply); err != nil {
 			return false, err
 		}
 		if reply.Arm >= 0 && reply.Arm < len(x.spec.Replies) {
@@ -107,7 +108,7 @@ func stepOf(key string) string {
 }
 
 // words say how a reply was understood, for people; never what was written: answered: refund (0.83).
-func (a ReplyResult) words() string {
+func replyWords(a contract.ReplyResult) string {
 	if a.Intent == "" {
 		return "answered"
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const oneQuestion = `  - id: q
@@ -32,7 +33,7 @@ func TestAsk(t *testing.T) {
 	again := "  - {id: first, wait: 1h}\n" + strings.Replace(strings.Replace(oneQuestion, "{id: late, exit: late}", "{id: n, set: {vars.n: vars.n + 1}}, {id: back, go_to: q, when: vars.n < 2}, {id: late, exit: late}", 1), "timeout: 4h", "timeout: 4h", 1)
 	tests := map[string]struct {
 		steps, head   string
-		send, deliver func(int, Send) (SendResult, error)
+		send, deliver func(int, contract.Send) (contract.SendResult, error)
 		reply         map[string]int
 		play          func(p *play)
 		outcome       string
@@ -62,7 +63,7 @@ func TestAsk(t *testing.T) {
 			steps: "  - {id: w, wait_for: {event: A}, timeout: 1h}\n  - {id: s, set: {customer.x: 1}}\n" + oneQuestion,
 			play: func(p *play) {
 				p.says(30*time.Minute, "m1") // goes with the wait
-				p.assigned = func() { p.env.SignalWorkflow(EventName, p.own("m2", journey.MessageReceived, nil)) }
+				p.assigned = func() { p.env.SignalWorkflow(contract.EventName, p.own("m2", journey.MessageReceived, nil)) }
 			},
 			outcome: "late", account: []string{"assign customer.x=1 (s/1)", sent}, passed: []string{"w@1h: timed out", "s@1h", "q@5h: timed out", "late@5h: late"},
 		},
@@ -75,39 +76,39 @@ func TestAsk(t *testing.T) {
 			send: heldUntil(2 * time.Hour), outcome: "late", account: []string{sent, sent}, passed: []string{"q@6h: timed out", "late@6h: late"}, parked: []string{"q ask until 2h", "q ask until 6h"},
 		},
 		"asked at the second attempt": {
-			send: answer(StatusRetry, ""), deliver: failing(1), outcome: "late", account: []string{sent, "deliver hello (q/1)", "deliver hello (q/1)"},
+			send: answer(contract.StatusRetry, ""), deliver: failing(1), outcome: "late", account: []string{sent, "deliver hello (q/1)", "deliver hello (q/1)"},
 			passed: []string{"q@4h0m1s: timed out", "late@4h0m1s: late"},
 		},
 		"blocked": {
-			steps: handled, send: answer(StatusSuppressed, "NO_CONSENT"), outcome: "blocked", account: []string{sent},
+			steps: handled, send: answer(contract.StatusSuppressed, "NO_CONSENT"), outcome: "blocked", account: []string{sent},
 			passed: []string{"q@0s: not asked: suppressed (NO_CONSENT)", "blocked@0s: blocked"}, arms: []string{"q on_blocked", "blocked"},
 		},
 		"failed": {
-			steps: handled, send: answer(StatusFailed, "BOUNCED"), outcome: "not-asked", account: []string{sent},
+			steps: handled, send: answer(contract.StatusFailed, "BOUNCED"), outcome: "not-asked", account: []string{sent},
 			passed: []string{"q@0s: not asked: failed (BOUNCED)", "failed@0s: not-asked"}, arms: []string{"q on_failure", "failed"},
 		},
 		"blocked, and no way for it: the way of the timeout": {
-			send: answer(StatusSuppressed, "NO_CONSENT"), outcome: "late", account: []string{sent}, passed: []string{"q@0s: not asked: suppressed (NO_CONSENT)", "late@0s: late"},
+			send: answer(contract.StatusSuppressed, "NO_CONSENT"), outcome: "late", account: []string{sent}, passed: []string{"q@0s: not asked: suppressed (NO_CONSENT)", "late@0s: late"},
 		},
 		"the journey is paused before it is asked": {
-			send: answerThen(StatusPaused, StatusSent), play: func(p *play) { p.order(time.Hour, ResumeUpdate, Command{}) },
+			send: answerThen(contract.StatusPaused, contract.StatusSent), play: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
 			outcome: "late", account: []string{sent, sent}, passed: []string{"q@5h: timed out", "late@5h: late"}, parked: []string{"q ask paused", "q ask until 5h"},
 		},
 		"answered while paused: counts on resume, even past its time": {
 			reply: map[string]int{"m1": 0}, play: func(p *play) {
-				p.order(time.Minute, PauseUpdate, Command{})
+				p.order(time.Minute, contract.PauseUpdate, contract.Command{})
 				p.says(time.Hour, "m1")
-				p.order(6*time.Hour, ResumeUpdate, Command{})
+				p.order(6*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "money", account: []string{sent, "read m1 for q"}, passed: []string{"q@6h: answered: refund (0.83)", "money@6h: money"},
 		},
 		"skipped before it is asked": {
-			send: heldUntil(2 * time.Hour), play: func(p *play) { p.order(time.Hour, SkipUpdate, Command{}) }, outcome: "done", account: []string{sent}, passed: []string{"done@1h: done"},
+			send: heldUntil(2 * time.Hour), play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: "done", account: []string{sent}, passed: []string{"done@1h: done"},
 		},
-		"skipped while it waits": {play: func(p *play) { p.order(time.Hour, SkipUpdate, Command{}) }, outcome: "done", account: []string{sent}, passed: []string{"done@1h: done"}},
-		"the goal ends it":       {head: "goal: {event: Bought}", play: func(p *play) { p.event(time.Hour, "e1", "Bought", nil) }, outcome: Goal, account: []string{sent}},
+		"skipped while it waits": {play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: "done", account: []string{sent}, passed: []string{"done@1h: done"}},
+		"the goal ends it":       {head: "goal: {event: Bought}", play: func(p *play) { p.event(time.Hour, "e1", "Bought", nil) }, outcome: contract.Goal, account: []string{sent}},
 		"the goal takes the message": {
-			head: "goal: {event: Message Received}", play: func(p *play) { p.says(time.Hour, "m1") }, outcome: Goal, account: []string{sent},
+			head: "goal: {event: Message Received}", play: func(p *play) { p.says(time.Hour, "m1") }, outcome: contract.Goal, account: []string{sent},
 		},
 		"a second try: another question, and another reply": {
 			steps: again, head: "vars: {n: 0}", reply: map[string]int{"m1": -1, "m2": 0}, play: func(p *play) { p.says(2*time.Hour, "m1"); p.says(6*time.Hour, "m2") },
@@ -117,15 +118,15 @@ func TestAsk(t *testing.T) {
 		"two that answer at once: the first": {
 			reply: map[string]int{"m1": 1, "m2": 0}, play: func(p *play) {
 				p.at(time.Hour, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("m1", journey.MessageReceived, nil))
-					p.env.SignalWorkflow(EventName, p.own("m2", journey.MessageReceived, nil))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("m1", journey.MessageReceived, nil))
+					p.env.SignalWorkflow(contract.EventName, p.own("m2", journey.MessageReceived, nil))
 				})
 			},
 			outcome: "stopped", account: []string{sent, "read m1 for q"}, passed: []string{"q@1h: answered", "stop@1h: stopped"},
 		},
 		"a reply is used up": {
 			steps: "  - {id: q, ask: hello, timeout: 4h}\n  - {id: v, wait_for: {event: Message Received}, timeout: 1h, since: entry}\n", reply: map[string]int{"m1": 0},
-			play: func(p *play) { p.says(time.Hour, "m1") }, outcome: Completed, account: []string{sent, "read m1 for q"}, passed: []string{"q@1h: answered", "v@2h: timed out"},
+			play: func(p *play) { p.says(time.Hour, "m1") }, outcome: contract.Completed, account: []string{sent, "read m1 for q"}, passed: []string{"q@1h: answered", "v@2h: timed out"},
 		},
 	}
 	for name, test := range tests {

@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // branch goes the way of the first true arm.
@@ -25,6 +26,6 @@ func (r *run) branch(ctx workflow.Context, step *journey.Step) (int, error) {
 			return spec.Arms[i].Then, nil
 		}
 	}
-	r.pass(ctx, step, "else", ArmElse, map[string]any{"arm": float64(-1)})
+	r.pass(ctx, step, "else", contract.ArmElse, map[string]any{"arm": float64(-1)})
 	return spec.Else, nil
 }

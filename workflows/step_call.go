@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // callSlack is what an attempt may take beside its request: to render it, and to write its response down.
@@ -17,7 +18,7 @@ const callSlack = 10 * time.Second
 // call makes an HTTP request, and repeats it for an hour where another attempt may bring more.
 func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Call)
-	order := Call{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec, Reads: r.prog.Reads().Body}
+	order := contract.Call{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec, Reads: r.prog.Reads().Body}
 	held := r.midStep() // a run before this one was held here: a call under way is never continued as new
 	for {
 		if held {
@@ -52,31 +53,31 @@ func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 		if result.Reason != "" {
 			shown += " (" + clip(result.Reason, 200) + ")"
 		}
-		r.pass(ctx, step, "failed: "+shown, ArmFailure, kept)
+		r.pass(ctx, step, "failed: "+shown, contract.ArmFailure, kept)
 		return spec.OnFailure, nil
 	}
 }
 
 // request makes the call. answered is false where something came first. Where the attempts have ended, the last one's answer is the answer.
-func (r *run) request(ctx workflow.Context, step *journey.Step, order Call) (result CallResult, answered bool, err error) {
+func (r *run) request(ctx workflow.Context, step *journey.Step, order contract.Call) (result contract.CallResult, answered bool, err error) {
 	timeout := order.Spec.Timeout
 	if timeout <= 0 {
 		timeout = journey.DefaultCallTimeout
 	}
 	options := r.options(effort{try: timeout + callSlack, patience: time.Hour, interval: time.Second, pause: 5 * time.Minute, growth: 2}, "call of "+label(step))
 	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"an answer to its call"}}
-	answered, err = r.underway(ctx, waiting, options, CallActivity, order, &result)
+	answered, err = r.underway(ctx, waiting, options, contract.CallActivity, order, &result)
 	var app *temporal.ApplicationError
 	switch {
 	case err == nil:
 		return result, answered, nil
-	case !answered, errors.As(err, &app) && app.Type() == NotMine, temporal.IsCanceledError(err):
-		return CallResult{}, false, err
+	case !answered, errors.As(err, &app) && app.Type() == contract.NotMine, temporal.IsCanceledError(err):
+		return contract.CallResult{}, false, err
 	}
-	result = CallResult{}
+	result = contract.CallResult{}
 	if app != nil && app.HasDetails() {
 		if bad := app.Details(&result); bad != nil {
-			result = CallResult{}
+			result = contract.CallResult{}
 		}
 	}
 	result.Failed = true

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/temporal"
 )
 
@@ -15,23 +16,25 @@ const oneCall = `  - id: c
   - {id: done, exit: done}
 `
 
-func ok(status int, body any) func(int, Call) (CallResult, error) {
-	return func(int, Call) (CallResult, error) { return CallResult{Status: status, Body: body}, nil }
+func ok(status int, body any) func(int, contract.Call) (contract.CallResult, error) {
+	return func(int, contract.Call) (contract.CallResult, error) {
+		return contract.CallResult{Status: status, Body: body}, nil
+	}
 }
 
-func refused(status int, reason string) func(int, Call) (CallResult, error) {
-	return func(int, Call) (CallResult, error) {
-		return CallResult{Status: status, Failed: true, Reason: reason}, nil
+func refused(status int, reason string) func(int, contract.Call) (contract.CallResult, error) {
+	return func(int, contract.Call) (contract.CallResult, error) {
+		return contract.CallResult{Status: status, Failed: true, Reason: reason}, nil
 	}
 }
 
 // broken fails the first n attempts, with details where the activity says what the last of them came to.
-func broken(n int, details ...any) func(int, Call) (CallResult, error) {
-	return func(attempt int, _ Call) (CallResult, error) {
+func broken(n int, details ...any) func(int, contract.Call) (contract.CallResult, error) {
+	return func(attempt int, _ contract.Call) (contract.CallResult, error) {
 		if attempt <= n {
-			return CallResult{}, temporal.NewApplicationError("no luck", "Call", details...)
+			return contract.CallResult{}, temporal.NewApplicationError("no luck", "Call", details...)
 		}
-		return CallResult{Status: 201}, nil
+		return contract.CallResult{Status: 201}, nil
 	}
 }
 
@@ -40,7 +43,7 @@ const theCall = "call https://api.example.com/score (c/1)"
 func TestCall(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		call    func(int, Call) (CallResult, error)
+		call    func(int, contract.Call) (contract.CallResult, error)
 		play    func(p *play)
 		head    string
 		outcome string
@@ -68,30 +71,30 @@ func TestCall(t *testing.T) {
 		},
 		"an event while it is under way is kept, a goal ends it": {
 			call: broken(1000), head: "goal: {event: Bought}", play: func(p *play) { p.event(2*time.Second, "e1", "Bought", nil) },
-			outcome: Goal, calls: 2,
+			outcome: contract.Goal, calls: 2,
 		},
 		"an exit ends it": {
 			call: broken(1000), head: "exit: [{event: Left, outcome: left}]", play: func(p *play) { p.event(2*time.Second, "e1", "Left", nil) },
 			outcome: "left", calls: 2,
 		},
-		"the longest life ends it": {call: broken(1000), head: "timeout: 2s", outcome: TimedOut, calls: 2},
+		"the longest life ends it": {call: broken(1000), head: "timeout: 2s", outcome: contract.TimedOut, calls: 2},
 		"a person skips it": {
-			call: broken(1000), play: func(p *play) { p.order(2*time.Second, SkipUpdate, Command{}) }, outcome: "done", calls: 2,
+			call: broken(1000), play: func(p *play) { p.order(2*time.Second, contract.SkipUpdate, contract.Command{}) }, outcome: "done", calls: 2,
 			passed: []string{"risky@2s: skipped", "done@2s: done"},
 		},
 		"an order to go elsewhere takes it along": {
-			call: broken(1000), play: func(p *play) { p.order(2*time.Second, GoToUpdate, Command{Target: "done"}) }, outcome: "done", calls: 2,
+			call: broken(1000), play: func(p *play) { p.order(2*time.Second, contract.GoToUpdate, contract.Command{Target: "done"}) }, outcome: "done", calls: 2,
 			passed: []string{"done@2s: done"},
 		},
 		"paused while under way, it is made afresh after resume, under the same key": {
 			call: broken(2), play: func(p *play) {
-				p.order(2*time.Second, PauseUpdate, Command{})
+				p.order(2*time.Second, contract.PauseUpdate, contract.Command{})
 				p.at(time.Minute, func() { p.mu.Lock(); p.call = ok(200, nil); p.mu.Unlock() })
-				p.order(time.Hour, ResumeUpdate, Command{})
+				p.order(time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "done", calls: 3, passed: []string{"c@1h: 200", "risky@1h: skipped", "done@1h: done"},
 		},
-		"closed by the store": {call: func(int, Call) (CallResult, error) { return CallResult{}, notMine() }, calls: 1},
+		"closed by the store": {call: func(int, contract.Call) (contract.CallResult, error) { return contract.CallResult{}, notMine() }, calls: 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +134,7 @@ func TestCallWhoseRetriesEnd(t *testing.T) {
 	}{
 		"without an answer": {first: "failed: no answer (RETRIES_ENDED)"},
 		"with the last answer": {
-			details: []any{CallResult{Status: 503, Reason: "it answered 503"}}, first: "failed: 503 (it answered 503)", status: 503,
+			details: []any{contract.CallResult{Status: 503, Reason: "it answered 503"}}, first: "failed: 503 (it answered 503)", status: 503,
 		},
 		"with what cannot be read": {details: []any{"nothing"}, first: "failed: no answer (RETRIES_ENDED)"},
 	} {
@@ -145,7 +148,7 @@ func TestCallWhoseRetriesEnd(t *testing.T) {
 				}
 			})
 			p.run()
-			if got := p.reports[1].Passed[0]; got.Outcome != c.first || got.Arm != ArmFailure {
+			if got := p.reports[1].Passed[0]; got.Outcome != c.first || got.Arm != contract.ArmFailure {
 				t.Errorf("passed as %+v", got)
 			}
 		})
@@ -156,7 +159,7 @@ func TestCallIsKnownToTemplates(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - id: c\n    call: {method: POST, url: \"https://a.example\", body: {a: 1}}\n  - {id: big, set: {vars.r: steps.c.body.risk, vars.s: steps.c.status + 1}}\n  - {id: s, send: hello, via: email}\n"))
 	p.call = ok(200, map[string]any{"risk": 0.5})
-	p.expect(Completed, p.run(), "c@0s: 200", "big@0s", "s@0s: sent by email")
+	p.expect(contract.Completed, p.run(), "c@0s: 200", "big@0s", "s@0s: sent by email")
 	if got := fmt.Sprint(p.calls[0].Reads); got != "[risk]" {
 		t.Errorf("reads %s of the body", got)
 	}
@@ -172,7 +175,7 @@ func TestCallOfASimulation(t *testing.T) {
 	p := newPlay(t, journeyOf("  - id: c\n    call: {url: \"https://a.example\"}\n"))
 	p.in.Clock.Slow, p.in.Clock.Origin, p.in.Clock.Epoch = 1000, testStart, testStart
 	p.call = broken(3)
-	p.expect(Completed, p.run(), "c@7s: 201")
+	p.expect(contract.Completed, p.run(), "c@7s: 201")
 	if got := p.env.Now().Sub(testStart); got != 7000*time.Second {
 		t.Errorf("it took %s on the wall", got)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // until prepares a journey whose one wait is until a time of day. The moment counts from 2026-03-02T10:00Z, a Monday.
@@ -66,9 +67,9 @@ func TestWaitUntilATimeOfDay(t *testing.T) {
 		},
 		"moving while paused over the moment does not add a day": {
 			wait: journey.Wait{At: "12:00"}, zone: "UTC", play: func(p *play) {
-				p.order(time.Hour, PauseUpdate, Command{})
+				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
 				p.travel(3*time.Hour, "Asia/Tokyo")
-				p.order(4*time.Hour, ResumeUpdate, Command{})
+				p.order(4*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			passed: "w@4h", parked: []string{"w wait until 2h", "w wait until 2h paused"},
 		},
@@ -85,7 +86,7 @@ func TestWaitUntilATimeOfDay(t *testing.T) {
 			if test.play != nil {
 				test.play(p)
 			}
-			p.expect(Completed, p.run(), test.passed)
+			p.expect(contract.Completed, p.run(), test.passed)
 			p.same("parked", test.parked, p.parked())
 		})
 	}
@@ -99,7 +100,7 @@ func (p *play) travel(d time.Duration, zone string) {
 		p.mu.Unlock()
 		e := p.own("z1", "Customer Updated", nil)
 		e.Traits = []string{"timezone"}
-		p.env.SignalWorkflow(EventName, e)
+		p.env.SignalWorkflow(contract.EventName, e)
 	})
 }
 
@@ -126,7 +127,7 @@ func TestWaitOnASlowClock(t *testing.T) {
 	p.env.SetWorkflowRunTimeout(0) // the test environment's is ten years of the wall
 	var timers []time.Duration
 	p.env.SetOnTimerScheduledListener(func(_ string, d time.Duration) { timers = append(timers, d) })
-	p.expect(Completed, p.run(), "w@9600h", "v@9600h1m30s")
+	p.expect(contract.Completed, p.run(), "w@9600h", "v@9600h1m30s")
 	if len(timers) != 5 {
 		t.Errorf("timers %v", timers)
 	}

@@ -7,13 +7,14 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // decide has the next best action chosen, and its message sent in the same breath. What could not be sent at once is delivered as any send.
 func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Decide)
 	key := r.key(step)
-	made := &decision{run: r, order: Decide{Ref: r.ref(), Scene: r.scene(nil), Key: key, Step: step.ID, Visit: r.st.Visits[step.ID], Spec: *spec}}
+	made := &decision{run: r, order: contract.Decide{Ref: r.ref(), Scene: r.scene(nil), Key: key, Step: step.ID, Visit: r.st.Visits[step.ID], Spec: *spec}}
 	sent, said, err := r.say(ctx, step, key, made)
 	if err != nil || !said {
 		return step.Next, err
@@ -26,11 +27,11 @@ func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	arm, next := "", step.Next
 	switch {
 	case d.Action == "":
-		d.Status, arm, next = StatusSuppressed, ArmNone, spec.None
-	case d.Status != StatusChosen && d.Status != StatusSuppressed && d.Status != StatusSent:
-		d.Status = StatusFailed // also where the answer is none that a decision may have
+		d.Status, arm, next = contract.StatusSuppressed, contract.ArmNone, spec.None
+	case d.Status != contract.StatusChosen && d.Status != contract.StatusSuppressed && d.Status != contract.StatusSent:
+		d.Status = contract.StatusFailed // also where the answer is none that a decision may have
 	}
-	r.pass(ctx, step, d.words(), arm, map[string]any{
+	r.pass(ctx, step, decideWords(d), arm, map[string]any{
 		"action": d.Action, "channel": d.Channel, "propensity": d.Propensity, "priority": d.Priority, "status": d.Status, "reason": d.Reason,
 	})
 	return next, nil
@@ -39,16 +40,16 @@ func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 // decision is an utterance that is chosen first.
 type decision struct {
 	run    *run
-	order  Decide
-	result DecideResult
+	order  contract.Decide
+	result contract.DecideResult
 }
 
 // speak asks for the decision until it is made. Asked again under its key, it is the same.
-func (d *decision) speak(ctx workflow.Context) (SendResult, Send, error) {
-	d.result = DecideResult{}
-	err := d.run.local(ctx, DecideActivity, "decide "+d.what(), d.order, &d.result)
+func (d *decision) speak(ctx workflow.Context) (contract.SendResult, contract.Send, error) {
+	d.result = contract.DecideResult{}
+	err := d.run.local(ctx, contract.DecideActivity, "decide "+d.what(), d.order, &d.result)
 	o := d.order
-	return d.result.SendResult, Send{
+	return d.result.SendResult, contract.Send{
 		Ref: o.Ref, Scene: o.Scene, Key: o.Key, Step: o.Step, Visit: o.Visit, Action: d.result.Action,
 		Spec: journey.Send{Message: d.result.Message, Via: []string{d.result.Channel}, Category: journey.Marketing},
 	}, err
@@ -63,7 +64,7 @@ func (d *decision) what() string {
 }
 
 // words say what was decided, and what came of it, for people: decided loyalty-discount by email (priority 3.2).
-func (d DecideResult) words() string {
+func decideWords(d contract.DecideResult) string {
 	if d.Action == "" {
 		if d.Reason == "" {
 			return "decided nothing"
@@ -75,7 +76,7 @@ func (d DecideResult) words() string {
 		text += " by " + d.Channel
 	}
 	text += " (priority " + strconv.FormatFloat(d.Priority, 'g', 3, 64) + ")"
-	if d.Status != StatusSent {
+	if d.Status != contract.StatusSent {
 		text += ", " + d.Status
 		if d.Reason != "" {
 			text += " (" + d.Reason + ")"

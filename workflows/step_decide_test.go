@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const oneDecision = `  - id: d
@@ -18,8 +20,8 @@ func TestDecide(t *testing.T) {
 	once := []string{"decide offers (d/1)"}
 	tests := map[string]struct {
 		steps, head string
-		decide      func(int, Decide) (DecideResult, error)
-		deliver     func(int, Send) (SendResult, error)
+		decide      func(int, contract.Decide) (contract.DecideResult, error)
+		deliver     func(int, contract.Send) (contract.SendResult, error)
 		play        func(p *play)
 		outcome     string
 		account     []string
@@ -31,66 +33,66 @@ func TestDecide(t *testing.T) {
 			decide: nobody("NOT_ELIGIBLE"), outcome: "silent", account: once, passed: []string{"d@0s: decided nothing (NOT_ELIGIBLE)", "silent@0s: silent"}, arms: []string{"d none", "silent"},
 		},
 		"nothing, and no way for it": {
-			steps: "  - {id: d, decide: offers}\n", decide: nobody(""), outcome: Completed, account: once, passed: []string{"d@0s: decided nothing"},
+			steps: "  - {id: d, decide: offers}\n", decide: nobody(""), outcome: contract.Completed, account: once, passed: []string{"d@0s: decided nothing"},
 		},
 		"only chosen": {
-			steps: "  - {id: d, decide: [discount, gift], send: false}\n", decide: offered(StatusChosen, ""), outcome: Completed, account: []string{"decide  (d/1)"},
+			steps: "  - {id: d, decide: [discount, gift], send: false}\n", decide: offered(contract.StatusChosen, ""), outcome: contract.Completed, account: []string{"decide  (d/1)"},
 			passed: []string{"d@0s: " + prio + ", chosen"}, arms: []string{"d"},
 		},
 		"chosen, and not sent": {
-			decide: offered(StatusFailed, "BOUNCED"), outcome: "done", account: once, passed: []string{"d@0s: " + prio + ", failed (BOUNCED)", "done@0s: done"}, arms: []string{"d", "done"},
+			decide: offered(contract.StatusFailed, "BOUNCED"), outcome: "done", account: once, passed: []string{"d@0s: " + prio + ", failed (BOUNCED)", "done@0s: done"}, arms: []string{"d", "done"},
 		},
 		"an answer that is none": {decide: offered("queued", ""), outcome: "done", account: once, passed: []string{"d@0s: " + prio + ", failed", "done@0s: done"}},
 		"asked until it is made": {
-			decide: func(n int, d Decide) (DecideResult, error) {
+			decide: func(n int, d contract.Decide) (contract.DecideResult, error) {
 				if n < 4 {
-					return DecideResult{}, errDown
+					return contract.DecideResult{}, errDown
 				}
-				return offered(StatusSent, "")(n, d)
+				return offered(contract.StatusSent, "")(n, d)
 			},
 			outcome: "done", account: []string{once[0], once[0], once[0], once[0]}, passed: []string{"d@1s: " + prio, "done@1s: done"},
 		},
 		"delivered later, by the channel it won with": {
-			decide: offered(StatusRetry, "down"), deliver: failing(2), outcome: "done",
+			decide: offered(contract.StatusRetry, "down"), deliver: failing(2), outcome: "done",
 			account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)", "deliver hello (d/1)"},
 			passed:  []string{"d@2s: decided discount by push (priority 3.2)", "done@2s: done"},
 		},
 		"suppressed when it was to be delivered": {
-			decide: offered(StatusRetry, ""), deliver: answer(StatusSuppressed, "CAP_REACHED"), outcome: "done", account: []string{once[0], "deliver hello (d/1)"},
+			decide: offered(contract.StatusRetry, ""), deliver: answer(contract.StatusSuppressed, "CAP_REACHED"), outcome: "done", account: []string{once[0], "deliver hello (d/1)"},
 			passed: []string{"d@0s: " + prio + ", suppressed (CAP_REACHED)", "done@0s: done"},
 		},
 		"the goal ends a delivery": {
-			head: "goal: {event: Bought}", decide: offered(StatusRetry, ""), deliver: failing(1000), play: func(p *play) { p.event(2*time.Second, "e1", "Bought", nil) },
-			outcome: Goal, account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)"},
+			head: "goal: {event: Bought}", decide: offered(contract.StatusRetry, ""), deliver: failing(1000), play: func(p *play) { p.event(2*time.Second, "e1", "Bought", nil) },
+			outcome: contract.Goal, account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)"},
 		},
 		"skipped while it is delivered": {
-			decide: offered(StatusRetry, ""), deliver: failing(1000), play: func(p *play) { p.order(2*time.Second, SkipUpdate, Command{}) },
+			decide: offered(contract.StatusRetry, ""), deliver: failing(1000), play: func(p *play) { p.order(2*time.Second, contract.SkipUpdate, contract.Command{}) },
 			outcome: "done", account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)"}, passed: []string{"done@2s: done"},
 		},
 		"paused while it is delivered: asked again under the same key": {
-			decide: func(n int, d Decide) (DecideResult, error) {
-				return offered([]string{StatusRetry, StatusSent}[n-1], "")(n, d)
+			decide: func(n int, d contract.Decide) (contract.DecideResult, error) {
+				return offered([]string{contract.StatusRetry, contract.StatusSent}[n-1], "")(n, d)
 			},
 			deliver: failing(1000), play: func(p *play) {
-				p.order(2*time.Second, PauseUpdate, Command{})
-				p.order(time.Hour, ResumeUpdate, Command{})
+				p.order(2*time.Second, contract.PauseUpdate, contract.Command{})
+				p.order(time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "done", account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)", once[0]}, passed: []string{"d@1h: " + prio, "done@1h: done"},
 		},
 		"the journey is paused": {
-			decide: func(n int, d Decide) (DecideResult, error) {
-				return offered([]string{StatusPaused, StatusSent}[n-1], "")(n, d)
+			decide: func(n int, d contract.Decide) (contract.DecideResult, error) {
+				return offered([]string{contract.StatusPaused, contract.StatusSent}[n-1], "")(n, d)
 			},
-			play: func(p *play) { p.order(time.Hour, ResumeUpdate, Command{}) }, outcome: "done", account: []string{once[0], once[0]},
+			play: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) }, outcome: "done", account: []string{once[0], once[0]},
 			passed: []string{"d@1h: " + prio, "done@1h: done"},
 		},
 		"a second visit is another decision": {
 			steps: "  - {id: d, decide: offers}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: w, wait: 1h}\n  - {id: back, go_to: d, when: vars.n < 2}\n", head: "vars: {n: 0}",
-			outcome: Completed, account: []string{"decide offers (d/1)", "decide offers (d/2)"},
+			outcome: contract.Completed, account: []string{"decide offers (d/1)", "decide offers (d/2)"},
 			passed: []string{"d@0s: " + prio, "n@0s", "w@1h", "back@1h: d", "d@1h: " + prio, "n@1h", "w@2h", "back@2h: skipped"},
 		},
 		"closed by the store": {
-			decide: func(int, Decide) (DecideResult, error) { return DecideResult{}, notMine() }, account: once,
+			decide: func(int, contract.Decide) (contract.DecideResult, error) { return contract.DecideResult{}, notMine() }, account: once,
 		},
 	}
 	for name, test := range tests {
@@ -123,15 +125,15 @@ func TestDecide(t *testing.T) {
 func TestDecideResult(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: d, decide: offers, via: [email, push]}\n  - {id: x, set: {vars.a: steps.d.action, vars.c: steps.d.channel, vars.p: steps.d.propensity, vars.q: steps.d.priority, vars.s: steps.d.status, vars.r: steps.d.reason}}\n  - {id: stay, wait: 1h}\n"))
-	p.decide, p.deliver = offered(StatusRetry, "down"), failing(1)
+	p.decide, p.deliver = offered(contract.StatusRetry, "down"), failing(1)
 	p.at(time.Minute, func() {
 		vars := p.view().Vars
-		if vars["a"] != "discount" || vars["c"] != "push" || vars["p"] != 0.25 || vars["q"] != 3.2 || vars["s"] != StatusSent || vars["r"] != "" {
+		if vars["a"] != "discount" || vars["c"] != "push" || vars["p"] != 0.25 || vars["q"] != 3.2 || vars["s"] != contract.StatusSent || vars["r"] != "" {
 			t.Errorf("vars %v", vars)
 		}
 	})
-	var left Send
-	p.deliver = func(n int, s Send) (SendResult, error) { left = s; return failing(1)(n, s) }
+	var left contract.Send
+	p.deliver = func(n int, s contract.Send) (contract.SendResult, error) { left = s; return failing(1)(n, s) }
 	p.run()
 	if d := p.decided[0]; d.Key != "e-1/d/1" || d.Step != "d" || d.Visit != 1 || d.Spec.Group != "offers" || len(d.Spec.Via) != 2 {
 		t.Errorf("decide %+v", d)

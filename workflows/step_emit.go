@@ -4,13 +4,14 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // emit makes an event of the customer. The store hears it as any other, and brings it back to those that listen, this instance included.
 func (r *run) emit(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Emit)
-	order := Emit{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Spec: *spec}
-	if err := r.local(ctx, EmitActivity, "emit "+clip(spec.Event, 80), order, nil); err != nil {
+	order := contract.Emit{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Spec: *spec}
+	if err := r.local(ctx, contract.EmitActivity, "emit "+clip(spec.Event, 80), order, nil); err != nil {
 		return 0, err
 	}
 	r.pass(ctx, step, spec.Event, "", nil)

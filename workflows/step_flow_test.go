@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestBranch(t *testing.T) {
@@ -95,7 +96,7 @@ func TestSet(t *testing.T) {
 				t.Errorf("vars %s, want %s", got, want)
 			}
 		})
-		p.expect(Completed, p.run(), "x@0s", "stay@1h")
+		p.expect(contract.Completed, p.run(), "x@0s", "stay@1h")
 		p.same("account", []string{"assign customer.stage=new (x/1/stage)", "assign customer.level=2 (x/1/stage)", "assign customer.last=z (x/1/last)"}, p.account)
 	}
 	if fmt.Sprint(prog.Vars) != "map[deep:map[outer:1] gone:kept tries:1]" {
@@ -121,16 +122,16 @@ func TestThousandStepsWithoutWaitingFail(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: {until: entry.nothing}}\n  - {id: back, go_to: w}\n"))
 	result := p.run()
-	if result.Outcome != Failed || result.Steps != hotLimit {
+	if result.Outcome != contract.Failed || result.Steps != hotLimit {
 		t.Errorf("%+v", result)
 	}
-	p.same("ends", []string{Failed}, p.ends())
+	p.same("ends", []string{contract.Failed}, p.ends())
 }
 
 func TestMoreThanAThousandStepsWithWaitsDoNotFail(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1m}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: back, go_to: w, when: vars.n < 600}\n", "vars: {n: 0}"))
-	if result := p.run(); result.Outcome != Completed || result.Steps != 600*3-1 {
+	if result := p.run(); result.Outcome != contract.Completed || result.Steps != 600*3-1 {
 		t.Errorf("%+v", result)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // handoff gives the customer to a person, and waits for what the person makes of it. Before the next step runs it is closed.
@@ -22,8 +23,8 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 		if spec.Timeout > 0 {
 			p.until = r.now(ctx).Add(spec.Timeout)
 		}
-		open := OpenHandoff{Ref: r.ref(), Scene: r.scene(nil), ID: id, Step: step.ID, Until: p.until, Spec: *spec}
-		if err := r.local(ctx, HandoffActivity, "hand over to "+spec.Queue, open, nil); err != nil {
+		open := contract.OpenHandoff{Ref: r.ref(), Scene: r.scene(nil), ID: id, Step: step.ID, Until: p.until, Spec: *spec}
+		if err := r.local(ctx, contract.HandoffActivity, "hand over to "+spec.Queue, open, nil); err != nil {
 			return 0, err
 		}
 	}
@@ -37,7 +38,7 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 		if err := r.withdraw(ctx, id, "it timed out"); err != nil {
 			return 0, err
 		}
-		r.pass(ctx, step, "timed out", ArmTimeout, map[string]any{"timed_out": true})
+		r.pass(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	case resolved.event != nil:
 		outcome, _ := resolved.event.Properties["outcome"].(string)
@@ -55,14 +56,14 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 
 // withdraw takes a hand-off back.
 func (r *run) withdraw(ctx workflow.Context, id, reason string) error {
-	return r.local(ctx, WithdrawActivity, "withdraw the hand-off", WithdrawHandoff{Ref: r.ref(), ID: id, Reason: reason}, nil)
+	return r.local(ctx, contract.WithdrawActivity, "withdraw the hand-off", contract.WithdrawHandoff{Ref: r.ref(), ID: id, Reason: reason}, nil)
 }
 
 // resolution looks for the word of the agent.
 type resolution struct {
 	run   *run
 	id    string
-	event *Event
+	event *contract.Event
 }
 
 func (x *resolution) look(workflow.Context) (bool, error) {

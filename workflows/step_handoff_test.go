@@ -3,6 +3,8 @@ package workflows
 import (
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const oneHandoff = `  - id: h
@@ -40,17 +42,17 @@ func TestHandoff(t *testing.T) {
 			account: []string{"open care (h/1)", "withdraw (h/1): it timed out"}, passed: []string{"h@4h: timed out", "late@4h: late"},
 		},
 		"the goal ends it, and the last report closes the hand-off": {
-			head: "goal: {event: Bought}", play: func(p *play) { p.event(time.Hour, "e1", "Bought", nil) }, outcome: Goal,
+			head: "goal: {event: Bought}", play: func(p *play) { p.event(time.Hour, "e1", "Bought", nil) }, outcome: contract.Goal,
 			account: []string{"open care (h/1)"},
 		},
 		"skipped: withdrawn before the next step": {
 			steps: oneHandoff[:len(oneHandoff)-len("  - {id: done, exit: done}\n")] + "  - {id: s, send: hello, via: email}\n",
-			play:  func(p *play) { p.order(time.Hour, SkipUpdate, Command{}) }, outcome: Completed,
+			play:  func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: contract.Completed,
 			account: []string{"open care (h/1)", "withdraw (h/1): the journey moved on", "send hello (s/1)"}, passed: []string{"s@1h: sent by email"},
 		},
 		"sent back to itself: a new hand-off": {
 			play: func(p *play) {
-				p.order(time.Hour, GoToUpdate, Command{Target: "h"})
+				p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "h"})
 				p.resolve(90*time.Minute, "r1", "h/1", "refunded") // of the old one: too late
 				p.resolve(2*time.Hour, "r2", "h/2", "refunded")
 			},
@@ -58,13 +60,13 @@ func TestHandoff(t *testing.T) {
 			passed: []string{"h@2h: refunded by kim", "money@2h: money"},
 		},
 		"without a timeout it waits for its longest life": {
-			steps: "  - {id: h, handoff: care}\n", head: "timeout: 3d", outcome: TimedOut, account: []string{"open care (h/1)"},
+			steps: "  - {id: h, handoff: care}\n", head: "timeout: 3d", outcome: contract.TimedOut, account: []string{"open care (h/1)"},
 		},
 		"resolved while paused: counts on resume, even past its timeout": {
 			play: func(p *play) {
-				p.order(time.Minute, PauseUpdate, Command{})
+				p.order(time.Minute, contract.PauseUpdate, contract.Command{})
 				p.resolve(time.Hour, "r1", "h/1", "refunded")
-				p.order(6*time.Hour, ResumeUpdate, Command{})
+				p.order(6*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "money", account: []string{"open care (h/1)"}, passed: []string{"h@6h: refunded by kim", "money@6h: money"},
 		},

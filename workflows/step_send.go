@@ -14,7 +14,7 @@ func (r *run) send(ctx workflow.Context, step *journey.Step) (int, error) {
 	if err != nil || !said {
 		return step.Next, err
 	}
-	arm := result.settled()
-	r.pass(ctx, step, result.words(), arm, result.fields())
+	arm := settleArm(&result)
+	r.pass(ctx, step, sendWords(result), arm, sendFields(result))
 	return behind(spec, arm, step.Next), nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const oneSend = `  - id: s
@@ -14,26 +16,26 @@ const oneSend = `  - id: s
   - {id: done, exit: done}
 `
 
-func answer(status, reason string) func(int, Send) (SendResult, error) {
-	return func(int, Send) (SendResult, error) {
-		return SendResult{Status: status, Reason: reason}, nil
+func answer(status, reason string) func(int, contract.Send) (contract.SendResult, error) {
+	return func(int, contract.Send) (contract.SendResult, error) {
+		return contract.SendResult{Status: status, Reason: reason}, nil
 	}
 }
 
 // failing fails the first n times.
-func failing(n int) func(int, Send) (SendResult, error) {
-	return func(attempt int, _ Send) (SendResult, error) {
+func failing(n int) func(int, contract.Send) (contract.SendResult, error) {
+	return func(attempt int, _ contract.Send) (contract.SendResult, error) {
 		if attempt <= n {
-			return SendResult{}, errDown
+			return contract.SendResult{}, errDown
 		}
-		return SendResult{Status: StatusSent, Channel: "push"}, nil
+		return contract.SendResult{Status: contract.StatusSent, Channel: "push"}, nil
 	}
 }
 
 func TestSend(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		send, deliver func(int, Send) (SendResult, error)
+		send, deliver func(int, contract.Send) (contract.SendResult, error)
 		play          func(p *play)
 		head          string
 		outcome       string
@@ -44,11 +46,11 @@ func TestSend(t *testing.T) {
 			outcome: "done", account: []string{"send hello (s/1)"}, passed: []string{"s@0s: sent by email", "done@0s: done"},
 		},
 		"suppressed": {
-			send: answer(StatusSuppressed, "NO_CONSENT"), outcome: "blocked", account: []string{"send hello (s/1)"},
+			send: answer(contract.StatusSuppressed, "NO_CONSENT"), outcome: "blocked", account: []string{"send hello (s/1)"},
 			passed: []string{"s@0s: suppressed (NO_CONSENT)", "blocked@0s: blocked"},
 		},
 		"failed": {
-			send: answer(StatusFailed, "BOUNCED"), outcome: "failed-send", account: []string{"send hello (s/1)"},
+			send: answer(contract.StatusFailed, "BOUNCED"), outcome: "failed-send", account: []string{"send hello (s/1)"},
 			passed: []string{"s@0s: failed (BOUNCED)", "failed@0s: failed-send"},
 		},
 		"an answer that is none": {
@@ -56,69 +58,69 @@ func TestSend(t *testing.T) {
 			passed: []string{"s@0s: failed", "failed@0s: failed-send"},
 		},
 		"not at once, but at the third attempt": {
-			send: answer(StatusRetry, ""), deliver: failing(2), outcome: "done",
+			send: answer(contract.StatusRetry, ""), deliver: failing(2), outcome: "done",
 			account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
 			passed:  []string{"s@2s: sent by push", "done@2s: done"},
 		},
 		"an error at once is tried again too": {
-			send: func(int, Send) (SendResult, error) { return SendResult{}, errDown }, outcome: "done",
+			send: func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, errDown }, outcome: "done",
 			account: []string{"send hello (s/1)", "deliver hello (s/1)"}, passed: []string{"s@0s: sent by push", "done@0s: done"},
 		},
 		"suppressed at the second look": {
-			send: answer(StatusRetry, ""), deliver: answer(StatusSuppressed, "CAP_REACHED"), outcome: "blocked",
+			send: answer(contract.StatusRetry, ""), deliver: answer(contract.StatusSuppressed, "CAP_REACHED"), outcome: "blocked",
 			account: []string{"send hello (s/1)", "deliver hello (s/1)"}, passed: []string{"s@0s: suppressed (CAP_REACHED)", "blocked@0s: blocked"},
 		},
 		"the goal ends a send that is under way": {
-			send: answer(StatusRetry, ""), deliver: failing(1000), head: "goal: {event: Bought, value: event.total}",
+			send: answer(contract.StatusRetry, ""), deliver: failing(1000), head: "goal: {event: Bought, value: event.total}",
 			play:    func(p *play) { p.event(2*time.Second, "e1", "Bought", map[string]any{"total": 7.0}) },
-			outcome: Goal, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
+			outcome: contract.Goal, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
 		},
 		"the longest life ends a send that is under way": {
-			send: answer(StatusRetry, ""), deliver: failing(1000), head: "timeout: 2s",
-			outcome: TimedOut, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
+			send: answer(contract.StatusRetry, ""), deliver: failing(1000), head: "timeout: 2s",
+			outcome: contract.TimedOut, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
 		},
 		"a person ends a send that is under way": {
-			send: answer(StatusRetry, ""), deliver: failing(1000),
-			play:    func(p *play) { p.order(2*time.Second, ExitUpdate, Command{By: "kim"}) },
-			outcome: Cancelled, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
+			send: answer(contract.StatusRetry, ""), deliver: failing(1000),
+			play:    func(p *play) { p.order(2*time.Second, contract.ExitUpdate, contract.Command{By: "kim"}) },
+			outcome: contract.Cancelled, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
 		},
 		"a person skips a send that is under way": {
-			send: answer(StatusRetry, ""), deliver: failing(1000),
-			play:    func(p *play) { p.order(2*time.Second, SkipUpdate, Command{}) },
+			send: answer(contract.StatusRetry, ""), deliver: failing(1000),
+			play:    func(p *play) { p.order(2*time.Second, contract.SkipUpdate, contract.Command{}) },
 			outcome: "done", account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"}, passed: []string{"done@2s: done"},
 		},
 		"paused while under way, nothing goes out until it is resumed, under the same key": {
-			send: answerThen(StatusRetry, StatusSent), deliver: failing(1000),
+			send: answerThen(contract.StatusRetry, contract.StatusSent), deliver: failing(1000),
 			play: func(p *play) {
-				p.order(2*time.Second, PauseUpdate, Command{})
-				p.order(time.Hour, ResumeUpdate, Command{})
+				p.order(2*time.Second, contract.PauseUpdate, contract.Command{})
+				p.order(time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "done", account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)", "send hello (s/1)"},
 			passed: []string{"s@1h: sent", "done@1h: done"},
 		},
 		"the journey is paused: asked again after resume, under the same key": {
-			send: answerThen(StatusPaused, StatusSent),
+			send: answerThen(contract.StatusPaused, contract.StatusSent),
 			play: func(p *play) {
-				p.order(time.Minute, SkipUpdate+"x", Command{}) // no such update: refused
+				p.order(time.Minute, contract.SkipUpdate+"x", contract.Command{}) // no such update: refused
 				p.at(time.Hour, func() {
-					p.update("c1", Event{ID: "c1", Name: Commanded, Enrollment: p.in.Enrollment, Command: &Command{Kind: ResumeUpdate}})
+					p.update("c1", contract.Event{ID: "c1", Name: contract.Commanded, Enrollment: p.in.Enrollment, Command: &contract.Command{Kind: contract.ResumeUpdate}})
 				})
 			},
 			outcome: "done", account: []string{"send hello (s/1)", "send hello (s/1)"}, passed: []string{"s@1h: sent", "done@1h: done"},
 		},
 		"the journey is paused: skipped by a person": {
-			send: answerThen(StatusPaused, StatusSent),
+			send: answerThen(contract.StatusPaused, contract.StatusSent),
 			play: func(p *play) {
-				p.order(time.Hour, SkipUpdate, Command{})
-				p.order(2*time.Hour, ResumeUpdate, Command{})
+				p.order(time.Hour, contract.SkipUpdate, contract.Command{})
+				p.order(2*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
 			outcome: "done", account: []string{"send hello (s/1)"}, passed: []string{"done@2h: done"},
 		},
 		"closed by the store": {
-			send: func(int, Send) (SendResult, error) { return SendResult{}, notMine() }, account: []string{"send hello (s/1)"},
+			send: func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, notMine() }, account: []string{"send hello (s/1)"},
 		},
 		"closed by the store while it is repeated": {
-			send: answer(StatusRetry, ""), deliver: func(int, Send) (SendResult, error) { return SendResult{}, notMine() },
+			send: answer(contract.StatusRetry, ""), deliver: func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, notMine() },
 			account: []string{"send hello (s/1)", "deliver hello (s/1)"},
 		},
 	}
@@ -144,9 +146,9 @@ func TestSend(t *testing.T) {
 }
 
 // answerThen gives one status after the other.
-func answerThen(statuses ...string) func(int, Send) (SendResult, error) {
-	return func(n int, _ Send) (SendResult, error) {
-		return SendResult{Status: statuses[min(n, len(statuses))-1]}, nil
+func answerThen(statuses ...string) func(int, contract.Send) (contract.SendResult, error) {
+	return func(n int, _ contract.Send) (contract.SendResult, error) {
+		return contract.SendResult{Status: statuses[min(n, len(statuses))-1]}, nil
 	}
 }
 
@@ -154,7 +156,7 @@ func answerThen(statuses ...string) func(int, Send) (SendResult, error) {
 func TestSendGivesUpWhenRetriesEnd(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf(oneSend))
-	p.send, p.deliver = answer(StatusRetry, ""), failing(1_000_000)
+	p.send, p.deliver = answer(contract.StatusRetry, ""), failing(1_000_000)
 	result := p.run()
 	if result.Outcome != "failed-send" {
 		t.Errorf("outcome %q", result.Outcome)
@@ -167,13 +169,13 @@ func TestSendGivesUpWhenRetriesEnd(t *testing.T) {
 func TestSendUnderWayIsCancelledWithItsRun(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf(oneSend))
-	p.send = answer(StatusRetry, "")
+	p.send = answer(contract.StatusRetry, "")
 	p.deliver = failing(1000)
-	p.block = func(context.Context, Send) {}
+	p.block = func(context.Context, contract.Send) {}
 	p.at(2*time.Second, p.env.CancelWorkflow)
 	p.env.ExecuteWorkflow(Journey, p.in)
 	if err := p.env.GetWorkflowError(); err == nil {
 		t.Error("a cancelled run must return as cancelled")
 	}
-	p.same("ends", []string{Cancelled}, p.ends())
+	p.same("ends", []string{contract.Cancelled}, p.ends())
 }

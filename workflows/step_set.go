@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // set assigns in the order of the file; a missing value leaves the variable alone. Neighbouring traits are assigned together.
@@ -31,7 +32,7 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 		if i > 0 {
 			key += "/" + assign[i].Name // a second group of the same step
 		}
-		if err := r.local(ctx, AssignActivity, label(step), Assign{Ref: r.ref(), Scene: r.scene(nil), Key: key, Assign: assign[i:end]}, nil); err != nil {
+		if err := r.local(ctx, contract.AssignActivity, label(step), contract.Assign{Ref: r.ref(), Scene: r.scene(nil), Key: key, Assign: assign[i:end]}, nil); err != nil {
 			return 0, err
 		}
 		i = end

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // wait parks for a duration, until a time of day, or until a moment that may move while it waits.
@@ -99,12 +100,12 @@ func (r *run) noWait(spec *journey.Wait, until time.Time) string {
 
 // moment reads the until of a wait where the customer is; the zero time where it is missing or unreadable.
 func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error) {
-	var result EvaluateResult
-	ask := Evaluate{Ref: r.ref(), Scene: r.scene(nil), Exprs: []journey.Expr{spec.Until}, Moment: &Moment{Offset: spec.Offset, Timezone: spec.Timezone}}
+	var result contract.EvaluateResult
+	ask := contract.Evaluate{Ref: r.ref(), Scene: r.scene(nil), Exprs: []journey.Expr{spec.Until}, Moment: &contract.Moment{Offset: spec.Offset, Timezone: spec.Timezone}}
 	if spec.At != "" {
-		ask.Exprs, ask.Moment = nil, &Moment{At: spec.At, Days: spec.Days, Timezone: spec.Timezone}
+		ask.Exprs, ask.Moment = nil, &contract.Moment{At: spec.At, Days: spec.Days, Timezone: spec.Timezone}
 	}
-	if err := r.local(ctx, EvaluateActivity, "the moment to wait for", ask, &result); err != nil {
+	if err := r.local(ctx, contract.EvaluateActivity, "the moment to wait for", ask, &result); err != nil {
 		return time.Time{}, err
 	}
 	if len(result.Values) == 0 || len(result.Missing) > 0 && result.Missing[0] {

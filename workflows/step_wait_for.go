@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // waitFor parks until an event of an arm has come, or its time is over.
@@ -26,7 +27,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	r.age()
 	if due {
 		delete(r.st.Taken, step.ID) // what an earlier visit took
-		r.pass(ctx, step, "timed out", ArmTimeout, map[string]any{"timed_out": true})
+		r.pass(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	}
 	if taking.arm < 0 { // it ended, or was moved
@@ -56,9 +57,9 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 type taking struct {
 	run   *run
 	spec  *journey.WaitFor
-	key   string // of this visit
-	event *Event // taken; of an arm by level the one at hand, if any
-	arm   int    // from 0; -1: none yet
+	key   string          // of this visit
+	event *contract.Event // taken; of an arm by level the one at hand, if any
+	arm   int             // from 0; -1: none yet
 }
 
 // words name what is waited for.

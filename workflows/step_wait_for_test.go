@@ -3,6 +3,8 @@ package workflows
 import (
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const twoArms = `  - id: w
@@ -43,7 +45,7 @@ func TestWaitFor(t *testing.T) {
 		"an event beats a timer due at the same moment": {
 			steps: twoArms, play: func(p *play) {
 				p.at(10*time.Hour-time.Millisecond, func() { // seen in the task of the timer
-					p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "Bought", n(1)))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "Bought", n(1)))
 				})
 			},
 			passed: []string{"w@10h: Bought", "two@10h", "end@10h: steps.w"},
@@ -55,8 +57,8 @@ func TestWaitFor(t *testing.T) {
 		"two events at once, one for each step": {
 			steps: inARow, play: func(p *play) {
 				p.at(time.Hour, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "A", nil))
-					p.env.SignalWorkflow(EventName, p.own("e2", "B", nil))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "A", nil))
+					p.env.SignalWorkflow(contract.EventName, p.own("e2", "B", nil))
 				})
 			},
 			passed: []string{"a@1h: A", "b@1h: B"},
@@ -64,8 +66,8 @@ func TestWaitFor(t *testing.T) {
 		"two events at once in the other order: the first came before its step": {
 			steps: inARow, play: func(p *play) {
 				p.at(time.Hour, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(EventName, p.own("e1", "B", nil))
-					p.env.SignalWorkflow(EventName, p.own("e2", "A", nil))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "B", nil))
+					p.env.SignalWorkflow(contract.EventName, p.own("e2", "A", nil))
 				})
 			},
 			passed: []string{"a@1h: A", "b@6h: timed out"},
@@ -92,12 +94,14 @@ func TestWaitFor(t *testing.T) {
 		},
 		"what came during a send is kept": {
 			steps: afterSend, play: func(p *play) {
-				p.send = func(int, Send) (SendResult, error) { return SendResult{Status: StatusRetry}, nil }
-				p.deliver = func(n int, _ Send) (SendResult, error) {
+				p.send = func(int, contract.Send) (contract.SendResult, error) {
+					return contract.SendResult{Status: contract.StatusRetry}, nil
+				}
+				p.deliver = func(n int, _ contract.Send) (contract.SendResult, error) {
 					if n < 4 {
-						return SendResult{}, errDown
+						return contract.SendResult{}, errDown
 					}
-					return SendResult{Status: StatusSent, Channel: "email"}, nil
+					return contract.SendResult{Status: contract.StatusSent, Channel: "email"}, nil
 				}
 				p.event(2*time.Second, "e1", "A", nil)
 			},
@@ -161,7 +165,7 @@ func TestWaitForAConditionOnTheCustomerIsAskedOncePerEvent(t *testing.T) {
 		p.mu.Unlock()
 		p.update("e2", p.own("e2", "B", nil))
 	})
-	p.expect(Completed, p.run(), "w@5h: timed out")
+	p.expect(contract.Completed, p.run(), "w@5h: timed out")
 	if p.evals != 1 {
 		t.Errorf("asked %d times", p.evals)
 	}

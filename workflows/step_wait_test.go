@@ -3,6 +3,8 @@ package workflows
 import (
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestWait(t *testing.T) {
@@ -62,7 +64,7 @@ func TestWait(t *testing.T) {
 			if test.play != nil {
 				test.play(p)
 			}
-			p.expect(Completed, p.run(), test.passed...)
+			p.expect(contract.Completed, p.run(), test.passed...)
 			p.same("parked", test.parked, p.parked())
 		})
 	}
@@ -88,7 +90,7 @@ func TestWaitKeepsOneTimer(t *testing.T) {
 	for i := range 5 {
 		p.event(time.Duration(i+1)*time.Hour, string(rune('a'+i)), "Other", nil)
 	}
-	p.expect(Completed, p.run(), "w@10h")
+	p.expect(contract.Completed, p.run(), "w@10h")
 	if timers != 1 {
 		t.Errorf("%d timers for one wait", timers)
 	}

@@ -3,13 +3,14 @@ package workflows
 import (
 	"time"
 
+	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 )
 
 // Track is the workflow type for a channel that has only a Temporal SDK: it takes one event for the store and ends.
 // The event's id is MessageID, else the workflow id, so that starting it twice changes nothing.
-func Track(ctx workflow.Context, in TrackInput) (TrackResult, error) {
+func Track(ctx workflow.Context, in contract.TrackInput) (contract.TrackResult, error) {
 	if in.MessageID == "" {
 		in.MessageID = workflow.GetInfo(ctx).WorkflowExecution.ID
 	}
@@ -18,10 +19,10 @@ func Track(ctx workflow.Context, in TrackInput) (TrackResult, error) {
 	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute, NonRetryableErrorTypes: []string{RejectInvalid}},
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute, NonRetryableErrorTypes: []string{contract.RejectInvalid}},
 		Summary:             "record " + in.Event,
 	})
-	var out TrackResult
-	err := workflow.ExecuteActivity(ctx, RecordActivity, Record{Call: in}).Get(ctx, &out)
+	var out contract.TrackResult
+	err := workflow.ExecuteActivity(ctx, contract.RecordActivity, contract.Record{Call: in}).Get(ctx, &out)
 	return out, err
 }

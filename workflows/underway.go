@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // effort says how long, and how often, an activity is repeated. But for try, times are virtual where the clock is slower than the wall:
@@ -25,7 +26,7 @@ func (r *run) options(e effort, summary string) workflow.ActivityOptions {
 		ScheduleToCloseTimeout: max(clock.Real(e.patience), time.Minute, 2*e.try),
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: max(clock.Real(e.interval), e.interval), BackoffCoefficient: e.growth, MaximumInterval: max(clock.Real(e.pause), e.pause),
-			NonRetryableErrorTypes: []string{NotMine},
+			NonRetryableErrorTypes: []string{contract.NotMine},
 		},
 		Summary: summary,
 	}

@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // brain is what the world knows of intents, actions and replies.
 type brain struct {
 	scores   map[string]score
-	gauges   []Levels
-	decide   func(n int, d Decide) (DecideResult, error) // nil: the first action, by email; n counts from 1
-	decided  []Decide
-	reply    func(r Reply) ReplyResult // nil: the first arm
-	replies  []Reply
+	gauges   []contract.Levels
+	decide   func(n int, d contract.Decide) (contract.DecideResult, error) // nil: the first action, by email; n counts from 1
+	decided  []contract.Decide
+	reply    func(r contract.Reply) contract.ReplyResult // nil: the first arm
+	replies  []contract.Reply
 	clock    journey.Clock // that scores go by
 	misfades time.Duration // what the world tells of fading comes so much too early
 }
@@ -51,12 +52,12 @@ func (w *world) feels(intent string, value float64) {
 	w.scores[intent] = score{value, w.clock.At(w.now()), 24 * time.Hour}
 }
 
-func (w *world) doLevels(_ context.Context, in Levels) (LevelsResult, error) {
+func (w *world) doLevels(_ context.Context, in contract.Levels) (contract.LevelsResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.gauges = append(w.gauges, in)
 	now := in.Clock.At(w.now())
-	result := LevelsResult{Hold: make([]bool, len(in.Levels))}
+	result := contract.LevelsResult{Hold: make([]bool, len(in.Levels))}
 	for i, level := range in.Levels {
 		s, known := w.scores[level.Intent]
 		value := 0.0
@@ -75,7 +76,7 @@ func (w *world) doLevels(_ context.Context, in Levels) (LevelsResult, error) {
 	return result, nil
 }
 
-func (w *world) doDecide(_ context.Context, in Decide) (DecideResult, error) {
+func (w *world) doDecide(_ context.Context, in contract.Decide) (contract.DecideResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.decided = append(w.decided, in)
@@ -83,24 +84,24 @@ func (w *world) doDecide(_ context.Context, in Decide) (DecideResult, error) {
 	if w.decide != nil {
 		return w.decide(len(w.decided), in)
 	}
-	return offered(StatusSent, "")(0, in)
+	return offered(contract.StatusSent, "")(0, in)
 }
 
 // offered is a decision for the discount by email, of which came status.
-func offered(status, reason string) func(int, Decide) (DecideResult, error) {
-	return func(int, Decide) (DecideResult, error) {
-		return DecideResult{SendResult: SendResult{Status: status, Reason: reason, Channel: "email"}, Action: "discount", Message: "hello", Propensity: 0.25, Priority: 3.2}, nil
+func offered(status, reason string) func(int, contract.Decide) (contract.DecideResult, error) {
+	return func(int, contract.Decide) (contract.DecideResult, error) {
+		return contract.DecideResult{SendResult: contract.SendResult{Status: status, Reason: reason, Channel: "email"}, Action: "discount", Message: "hello", Propensity: 0.25, Priority: 3.2}, nil
 	}
 }
 
 // nobody is a decision for nothing.
-func nobody(reason string) func(int, Decide) (DecideResult, error) {
-	return func(int, Decide) (DecideResult, error) {
-		return DecideResult{SendResult: SendResult{Status: StatusSuppressed, Reason: reason}}, nil
+func nobody(reason string) func(int, contract.Decide) (contract.DecideResult, error) {
+	return func(int, contract.Decide) (contract.DecideResult, error) {
+		return contract.DecideResult{SendResult: contract.SendResult{Status: contract.StatusSuppressed, Reason: reason}}, nil
 	}
 }
 
-func (w *world) doReply(_ context.Context, in Reply) (ReplyResult, error) {
+func (w *world) doReply(_ context.Context, in contract.Reply) (contract.ReplyResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.replies = append(w.replies, in)
@@ -108,17 +109,17 @@ func (w *world) doReply(_ context.Context, in Reply) (ReplyResult, error) {
 	if w.reply != nil {
 		return w.reply(in), nil
 	}
-	return ReplyResult{Arm: 0, Intent: in.Arms[0].Intent, Confidence: 0.83}, nil
+	return contract.ReplyResult{Arm: 0, Intent: in.Arms[0].Intent, Confidence: 0.83}, nil
 }
 
 // understands reads replies by the ids of their events: the number of the arm, from 0.
-func understands(arms map[string]int) func(Reply) ReplyResult {
-	return func(in Reply) ReplyResult {
+func understands(arms map[string]int) func(contract.Reply) contract.ReplyResult {
+	return func(in contract.Reply) contract.ReplyResult {
 		arm, ok := arms[in.Event]
 		if !ok || arm < 0 {
-			return ReplyResult{Arm: -1}
+			return contract.ReplyResult{Arm: -1}
 		}
-		result := ReplyResult{Arm: arm, Intent: in.Arms[arm].Intent}
+		result := contract.ReplyResult{Arm: arm, Intent: in.Arms[arm].Intent}
 		if result.Intent != "" {
 			result.Confidence = 0.83
 		}
@@ -130,12 +131,12 @@ func understands(arms map[string]int) func(Reply) ReplyResult {
 }
 
 // heldUntil answers that quiet hours hold the send until some moments after the start, one after the other; then it is sent.
-func heldUntil(moments ...time.Duration) func(int, Send) (SendResult, error) {
-	return func(n int, _ Send) (SendResult, error) {
+func heldUntil(moments ...time.Duration) func(int, contract.Send) (contract.SendResult, error) {
+	return func(n int, _ contract.Send) (contract.SendResult, error) {
 		if n > len(moments) {
-			return SendResult{Status: StatusSent, Channel: "push"}, nil
+			return contract.SendResult{Status: contract.StatusSent, Channel: "push"}, nil
 		}
-		return SendResult{Status: StatusHeld, Until: testStart.Add(moments[n-1])}, nil
+		return contract.SendResult{Status: contract.StatusHeld, Until: testStart.Add(moments[n-1])}, nil
 	}
 }
 

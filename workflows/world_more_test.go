@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // arms is the arm by which every step was left, as the store was told: "b else".
@@ -24,20 +25,20 @@ func (w *world) arms() []string {
 }
 
 // onClock answers with the next moment at which the clocks of the zone show a time. now is what the test says it is.
-func (w *world) onClock(in Evaluate) (EvaluateResult, error) {
+func (w *world) onClock(in contract.Evaluate) (contract.EvaluateResult, error) {
 	name := in.Moment.Timezone
 	if name == "" || name == "customer" {
 		name, _ = w.customer["timezone"].(string)
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return EvaluateResult{}, err
+		return contract.EvaluateResult{}, err
 	}
 	at, ok := in.Moment.At.Next(in.Clock.At(w.now()), zone, in.Moment.Days)
-	return EvaluateResult{Values: []any{at.UTC().Format(time.RFC3339Nano)}, Missing: []bool{!ok}}, nil
+	return contract.EvaluateResult{Values: []any{at.UTC().Format(time.RFC3339Nano)}, Missing: []bool{!ok}}, nil
 }
 
-func (w *world) doEmit(_ context.Context, in Emit) error {
+func (w *world) doEmit(_ context.Context, in contract.Emit) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.emits = append(w.emits, in)
@@ -53,7 +54,7 @@ func (w *world) doEmit(_ context.Context, in Emit) error {
 	return nil
 }
 
-func (w *world) doCall(ctx context.Context, in Call) (CallResult, error) {
+func (w *world) doCall(ctx context.Context, in contract.Call) (contract.CallResult, error) {
 	n := int(activity.GetInfo(ctx).Attempt)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,24 +63,24 @@ func (w *world) doCall(ctx context.Context, in Call) (CallResult, error) {
 	if w.call != nil {
 		return w.call(n, in)
 	}
-	return CallResult{Status: 200}, nil
+	return contract.CallResult{Status: 200}, nil
 }
 
 // doMove switches the revision, and gives properties as the new one reads them.
-func (w *world) doMove(_ context.Context, in Move) (MoveResult, error) {
+func (w *world) doMove(_ context.Context, in contract.Move) (contract.MoveResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.moves = append(w.moves, in)
 	if w.moved != nil {
 		if err := w.moved(len(w.moves), in); err != nil {
-			return MoveResult{}, err
+			return contract.MoveResult{}, err
 		}
 	}
 	if in.Refused != "" || w.next == nil {
-		return MoveResult{}, nil
+		return contract.MoveResult{}, nil
 	}
 	reads := w.next.Reads()
-	out := MoveResult{Entry: journey.Project(w.entry, reads.Entry), Events: map[string]map[string]any{}}
+	out := contract.MoveResult{Entry: journey.Project(w.entry, reads.Entry), Events: map[string]map[string]any{}}
 	for _, id := range in.Events {
 		if properties, known := w.events[id]; known {
 			out.Events[id] = journey.Project(properties, reads.Event)

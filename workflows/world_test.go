@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // testChannels are channels as the channel registry gives them.
@@ -51,33 +52,33 @@ type world struct {
 	customer map[string]any
 	entry    map[string]any
 	account  []string // calls in order, but for reports and evaluations
-	reports  []Report
-	sends    []Send
-	scenes   []Scene
+	reports  []contract.Report
+	sends    []contract.Send
+	scenes   []contract.Scene
 	evals    int
 	tries    int // of reports
-	records  []Record
-	opened   []OpenHandoff
-	emits    []Emit
-	calls    []Call
-	moves    []Move
+	records  []contract.Record
+	opened   []contract.OpenHandoff
+	emits    []contract.Emit
+	calls    []contract.Call
+	moves    []contract.Move
 	events   map[string]map[string]any // whole properties of events, for moves: by id
 	next     *journey.Program          // the revision that moves go to
 
 	due        [][]string // answers of the activity due, in order; then nothing is on its way
-	onDue      func(in Due)
-	send       func(n int, s Send) (SendResult, error) // nil: sent by email; n counts from 1
-	deliver    func(n int, s Send) (SendResult, error)
-	report     func(n int, r Report) error
-	call       func(n int, c Call) (CallResult, error) // nil: 200; n counts the attempts
-	moved      func(n int, m Move) error
-	emitted    func(e Emit)
+	onDue      func(in contract.Due)
+	send       func(n int, s contract.Send) (contract.SendResult, error) // nil: sent by email; n counts from 1
+	deliver    func(n int, s contract.Send) (contract.SendResult, error)
+	report     func(n int, r contract.Report) error
+	call       func(n int, c contract.Call) (contract.CallResult, error) // nil: 200; n counts the attempts
+	moved      func(n int, m contract.Move) error
+	emitted    func(e contract.Emit)
 	refuseEmit func(n int) error
 	assigned   func()           // while traits are set
 	now        func() time.Time // what the clock on the wall shows
-	refuse     func(r Record) error
+	refuse     func(r contract.Record) error
 	brain
-	block func(ctx context.Context, s Send) // before a delivery answers
+	block func(ctx context.Context, s contract.Send) // before a delivery answers
 }
 
 // register serves the activities under their names.
@@ -85,34 +86,34 @@ func (w *world) register(to interface {
 	RegisterActivityWithOptions(any, activity.RegisterOptions)
 }) {
 	for name, call := range map[string]any{
-		ReportActivity: w.doReport, EvaluateActivity: w.doEvaluate, AssignActivity: w.doAssign, SendActivity: w.doSend, DeliverActivity: w.doDeliver,
-		HandoffActivity: w.doHandoff, WithdrawActivity: w.doWithdraw, RecordActivity: w.doRecord, DueActivity: w.doDue,
-		EmitActivity: w.doEmit, CallActivity: w.doCall, MoveActivity: w.doMove, DecideActivity: w.doDecide, LevelsActivity: w.doLevels, ReplyActivity: w.doReply,
+		contract.ReportActivity: w.doReport, contract.EvaluateActivity: w.doEvaluate, contract.AssignActivity: w.doAssign, contract.SendActivity: w.doSend, contract.DeliverActivity: w.doDeliver,
+		contract.HandoffActivity: w.doHandoff, contract.WithdrawActivity: w.doWithdraw, contract.RecordActivity: w.doRecord, contract.DueActivity: w.doDue,
+		contract.EmitActivity: w.doEmit, contract.CallActivity: w.doCall, contract.MoveActivity: w.doMove, contract.DecideActivity: w.doDecide, contract.LevelsActivity: w.doLevels, contract.ReplyActivity: w.doReply,
 	} {
 		to.RegisterActivityWithOptions(call, activity.RegisterOptions{Name: name})
 	}
 }
 
 // doDue answers with what the test says is on its way, once for each entry of due.
-func (w *world) doDue(_ context.Context, in Due) (DueResult, error) {
+func (w *world) doDue(_ context.Context, in contract.Due) (contract.DueResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.onDue != nil {
 		w.onDue(in)
 	}
 	if len(w.due) == 0 {
-		return DueResult{}, nil
+		return contract.DueResult{}, nil
 	}
 	answer := w.due[0]
 	w.due = w.due[1:]
-	return DueResult{OnTheirWay: answer}, nil
+	return contract.DueResult{OnTheirWay: answer}, nil
 }
 
 func (w *world) note(format string, args ...any) {
 	w.account = append(w.account, fmt.Sprintf(format, args...))
 }
 
-func (w *world) doReport(_ context.Context, in Report) error {
+func (w *world) doReport(_ context.Context, in contract.Report) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tries++
@@ -125,7 +126,7 @@ func (w *world) doReport(_ context.Context, in Report) error {
 	return nil
 }
 
-func (w *world) doEvaluate(_ context.Context, in Evaluate) (EvaluateResult, error) {
+func (w *world) doEvaluate(_ context.Context, in contract.Evaluate) (contract.EvaluateResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.evals++
@@ -134,7 +135,7 @@ func (w *world) doEvaluate(_ context.Context, in Evaluate) (EvaluateResult, erro
 		return w.onClock(in)
 	}
 	vars := journey.Vars{Customer: w.customer, Entry: w.entry, Event: map[string]any{}, Vars: in.Vars, Steps: in.Steps}
-	result := EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
+	result := contract.EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
 	for i, expr := range in.Exprs {
 		value, err := w.prog.Eval(expr, vars)
 		if err == nil && in.Moment != nil {
@@ -151,7 +152,7 @@ func (w *world) doEvaluate(_ context.Context, in Evaluate) (EvaluateResult, erro
 	return result, nil
 }
 
-func (w *world) doAssign(_ context.Context, in Assign) error {
+func (w *world) doAssign(_ context.Context, in contract.Assign) error {
 	if w.assigned != nil {
 		w.assigned()
 	}
@@ -167,22 +168,22 @@ func (w *world) doAssign(_ context.Context, in Assign) error {
 	return nil
 }
 
-func (w *world) doSend(_ context.Context, in Send) (SendResult, error) {
+func (w *world) doSend(_ context.Context, in contract.Send) (contract.SendResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if in.GiveUp != "" {
 		w.note("give up %s: %s", in.Spec.Message, in.GiveUp)
-		return SendResult{Status: StatusFailed, Reason: in.GiveUp}, nil
+		return contract.SendResult{Status: contract.StatusFailed, Reason: in.GiveUp}, nil
 	}
 	w.sends = append(w.sends, in)
 	w.note("send %s (%s)", in.Spec.Message, strings.TrimPrefix(in.Key, in.Enrollment+"/"))
 	if w.send != nil {
 		return w.send(len(w.sends), in)
 	}
-	return SendResult{Status: StatusSent, Channel: "email"}, nil
+	return contract.SendResult{Status: contract.StatusSent, Channel: "email"}, nil
 }
 
-func (w *world) doDeliver(ctx context.Context, in Send) (SendResult, error) {
+func (w *world) doDeliver(ctx context.Context, in contract.Send) (contract.SendResult, error) {
 	n := int(activity.GetInfo(ctx).Attempt)
 	w.mu.Lock()
 	w.note("deliver %s (%s)", in.Spec.Message, strings.TrimPrefix(in.Key, in.Enrollment+"/"))
@@ -194,10 +195,10 @@ func (w *world) doDeliver(ctx context.Context, in Send) (SendResult, error) {
 	if answer != nil {
 		return answer(n, in)
 	}
-	return SendResult{Status: StatusSent, Channel: "push"}, nil
+	return contract.SendResult{Status: contract.StatusSent, Channel: "push"}, nil
 }
 
-func (w *world) doHandoff(_ context.Context, in OpenHandoff) error {
+func (w *world) doHandoff(_ context.Context, in contract.OpenHandoff) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.opened = append(w.opened, in)
@@ -205,24 +206,24 @@ func (w *world) doHandoff(_ context.Context, in OpenHandoff) error {
 	return nil
 }
 
-func (w *world) doWithdraw(_ context.Context, in WithdrawHandoff) error {
+func (w *world) doWithdraw(_ context.Context, in contract.WithdrawHandoff) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.note("withdraw (%s): %s", strings.TrimPrefix(in.ID, in.Enrollment+"/"), in.Reason)
 	return nil
 }
 
-func (w *world) doRecord(_ context.Context, in Record) (TrackResult, error) {
+func (w *world) doRecord(_ context.Context, in contract.Record) (contract.TrackResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.records = append(w.records, in)
 	w.note("record %s %s", in.Call.MessageID, in.Call.Event)
 	if w.refuse != nil {
 		if err := w.refuse(in); err != nil {
-			return TrackResult{}, err
+			return contract.TrackResult{}, err
 		}
 	}
-	return TrackResult{ID: in.Call.MessageID, Customer: in.Call.UserID}, nil
+	return contract.TrackResult{ID: in.Call.MessageID, Customer: in.Call.UserID}, nil
 }
 
 // passed is every step the store was told of, with its time since the start: "nudge@1h0m0s: sent by email".
@@ -293,5 +294,5 @@ func brief(d time.Duration) string {
 var errDown = errors.New("the provider is down")
 
 func notMine() error {
-	return temporal.NewNonRetryableApplicationError("closed", NotMine, nil)
+	return temporal.NewNonRetryableApplicationError("closed", contract.NotMine, nil)
 }

@@ -16,10 +16,10 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/tabi-journeys/tabi/activities/outbound"
+	"github.com/tabi-journeys/tabi/activities/httpclient"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const (
@@ -72,7 +72,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Call makes one attempt. What may do better later (no connection, no answer in time, 408, 425, 429 and 5xx) is an error of type Repeatable, which asks for as
 // long a pause as the server does. Everything else is the last word. Neither holds more of the request than its host and the names of headers.
-func (c *Client) Call(ctx context.Context, r Request) (workflows.CallResult, error) {
+func (c *Client) Call(ctx context.Context, r Request) (contract.CallResult, error) {
 	if r.Timeout <= 0 {
 		r.Timeout = journey.DefaultCallTimeout
 	}
@@ -101,9 +101,9 @@ func (c *Client) Call(ctx context.Context, r Request) (workflows.CallResult, err
 }
 
 // answer says what a status means.
-func answer(host string, resp *http.Response, body []byte) (workflows.CallResult, error) {
+func answer(host string, resp *http.Response, body []byte) (contract.CallResult, error) {
 	status := resp.StatusCode
-	result := workflows.CallResult{Status: status, Body: parse(resp.Header.Get("Content-Type"), body)}
+	result := contract.CallResult{Status: status, Body: parse(resp.Header.Get("Content-Type"), body)}
 	if status/100 == 2 {
 		return result, nil
 	}
@@ -111,15 +111,15 @@ func answer(host string, resp *http.Response, body []byte) (workflows.CallResult
 	switch {
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status/100 == 5:
 		result.Body = nil
-		return workflows.CallResult{}, again(result, outbound.RetryAfter(resp.Header.Get("Retry-After"), clock.Wall()))
+		return contract.CallResult{}, again(result, httpclient.RetryAfter(resp.Header.Get("Retry-After"), clock.Wall()))
 	}
 	return result, nil
 }
 
 // lost says what a request without an answer means; at is how far it came, final why no other attempt will do better.
-func lost(ctx context.Context, at *url.URL, err error, final string) (workflows.CallResult, error) {
+func lost(ctx context.Context, at *url.URL, err error, final string) (contract.CallResult, error) {
 	if ctx.Err() != nil { // the activity was given up, not the attempt
-		return workflows.CallResult{}, ctx.Err()
+		return contract.CallResult{}, ctx.Err()
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) { // behind a redirect, it is another host that failed
@@ -134,16 +134,16 @@ func lost(ctx context.Context, at *url.URL, err error, final string) (workflows.
 	if final != "" {
 		return failed(0, host+": "+final), nil
 	}
-	return workflows.CallResult{}, again(failed(0, host+": "+outbound.Cause(err)), 0)
+	return contract.CallResult{}, again(failed(0, host+": "+httpclient.Cause(err)), 0)
 }
 
 // failed is a last word without a body.
-func failed(status int, reason string) workflows.CallResult {
-	return workflows.CallResult{Status: status, Failed: true, Reason: reason}
+func failed(status int, reason string) contract.CallResult {
+	return contract.CallResult{Status: status, Failed: true, Reason: reason}
 }
 
 // again asks for another attempt: after the pause, or as the retry policy says. The pause is real time: the server lives in that.
-func again(r workflows.CallResult, after time.Duration) error {
+func again(r contract.CallResult, after time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(r.Reason, Repeatable, temporal.ApplicationErrorOptions{NextRetryDelay: after, Details: []any{r}})
 }
 

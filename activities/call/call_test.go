@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // client may call loopback, where the tests' servers are.
@@ -44,10 +44,10 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 }
 
 // repeatable gives the error of an attempt that may be repeated, and checks that it carries what the call comes to without one.
-func repeatable(t *testing.T, err error) (*temporal.ApplicationError, workflows.CallResult) {
+func repeatable(t *testing.T, err error) (*temporal.ApplicationError, contract.CallResult) {
 	t.Helper()
 	var app *temporal.ApplicationError
-	var last workflows.CallResult
+	var last contract.CallResult
 	if !errors.As(err, &app) || app.Type() != Repeatable || app.NonRetryable() {
 		t.Fatalf("not an error that asks for another attempt: %v", err)
 	}
@@ -323,7 +323,7 @@ func TestRedirects(t *testing.T) {
 		note(r)
 	})
 	c := client(t, "127.0.0.1")
-	post := func(path string) workflows.CallResult {
+	post := func(path string) contract.CallResult {
 		last = seen{}
 		got, err := c.Call(t.Context(), Request{Method: "POST", URL: at + path, Key: "k", Body: []byte("hello"),
 			Headers: map[string]string{"X-Api-Key": "s3cret", "Authorization": "Bearer s3cret", "Cookie": "a=s3cret"}})

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/tabi-journeys/tabi/activities/outbound"
+	"github.com/tabi-journeys/tabi/activities/httpclient"
 )
 
 // Allow is a list of addresses that may be called although they are not public.
@@ -58,7 +58,7 @@ func plainHost(host string) string { return strings.ToLower(strings.TrimSuffix(h
 
 // address reports whether a connection to ip may be made.
 func (a Allow) address(ip netip.Addr) bool {
-	if outbound.Public(ip) {
+	if httpclient.Public(ip) {
 		return true
 	}
 	ip = ip.Unmap().WithZone("")
@@ -105,8 +105,8 @@ func (h *handshake) reason() string {
 	switch err := h.err.Load(); {
 	case err == nil:
 		return ""
-	case outbound.Untrusted(*err):
-		return outbound.Cause(*err)
+	case httpclient.Untrusted(*err):
+		return httpclient.Cause(*err)
 	default:
 		return "the TLS handshake failed"
 	}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
 var emailSpec = journey.ChannelSpec{
@@ -279,7 +279,7 @@ func (e *email) compose(m Message, to string) ([]byte, error) {
 	msg.ToMailAddress(&mail.Address{Address: to})
 	msg.Subject(m.Fields["subject"])
 	msg.SetDateWithValue(clock.Wall())
-	msg.SetMessageIDWithValue(link.MessageID(m.Key, e.domain))
+	msg.SetMessageIDWithValue(signedlink.MessageID(m.Key, e.domain))
 	msg.SetGenHeader(KeyHeader, headerKey(m.Key))
 	if m.Unsubscribe != "" {
 		u, err := url.Parse(m.Unsubscribe)

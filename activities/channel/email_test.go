@@ -11,8 +11,8 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
-	"github.com/tabi-journeys/tabi/internal/link"
-	"github.com/tabi-journeys/tabi/internal/sink"
+	"github.com/tabi-journeys/tabi/internal/devsinks"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
 func mailTo(address string) channel.Message {
@@ -22,13 +22,13 @@ func mailTo(address string) channel.Message {
 	}
 }
 
-func openMail(t *testing.T, s *sink.Sink) channel.Channel {
+func openMail(t *testing.T, s *devsinks.Sink) channel.Channel {
 	return open(t, "email", channel.Config{SMTPURL: s.SMTPURL(), MailFrom: "Tabi Shop <shop@example.com>"})
 }
 
 func TestEmailConforms(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{})
+	s := start(t, devsinks.Options{})
 	channeltest.Exercise(t, channeltest.Provider{
 		Open: func(t *testing.T) channel.Channel { return openMail(t, s) }, Message: mailTo("ana@example.com"),
 		Received: func(key string) (n int) {
@@ -40,18 +40,20 @@ func TestEmailConforms(t *testing.T) {
 			return n
 		},
 		Refuse: func() {
-			s.FailMail(sink.Fault{Stage: "rcpt", Code: 550, Text: "5.7.1 relaying to ana@example.com denied"})
+			s.FailMail(devsinks.Fault{Stage: "rcpt", Code: 550, Text: "5.7.1 relaying to ana@example.com denied"})
 		},
-		NotNow:     func() { s.FailMail(sink.Fault{Stage: "rcpt", Code: 450, Text: "4.2.1 <ana@example.com> try later"}) },
-		LoseAnswer: func() { s.FailMail(sink.Fault{Stage: "end", Drop: true}) },
-		Hang:       func() { s.FailMail(sink.Fault{Stage: "end", Hang: true}) },
+		NotNow: func() {
+			s.FailMail(devsinks.Fault{Stage: "rcpt", Code: 450, Text: "4.2.1 <ana@example.com> try later"})
+		},
+		LoseAnswer: func() { s.FailMail(devsinks.Fault{Stage: "end", Drop: true}) },
+		Hang:       func() { s.FailMail(devsinks.Fault{Stage: "end", Hang: true}) },
 		Hung:       s.MailHangs(), Clear: s.Clear,
 	})
 }
 
 func TestEmailIsWhatWasSaid(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{})
+	s := start(t, devsinks.Options{})
 	c := openMail(t, s)
 	m := mailTo("ana@example.com")
 	m.Key, m.Unsubscribe = "0192/main.2/1", "https://shop.example.com/u/abc?x=1&y=2"
@@ -66,7 +68,7 @@ func TestEmailIsWhatWasSaid(t *testing.T) {
 		"from":        {got.From, "shop@example.com"},
 		"From":        {got.Headers["From"], `"Tabi Shop" <shop@example.com>`},
 		"key":         {got.Key, m.Key},
-		"id":          {got.MessageID, link.MessageID(m.Key, "example.com")},
+		"id":          {got.MessageID, signedlink.MessageID(m.Key, "example.com")},
 		"unsubscribe": {got.Headers["List-Unsubscribe"], "<" + m.Unsubscribe + ">"},
 		"one-click":   {got.Headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click"},
 	} {
@@ -99,34 +101,34 @@ func TestEmailIsWhatWasSaid(t *testing.T) {
 func TestEmailReadsSMTPCodes(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		fault sink.Fault
+		fault devsinks.Fault
 		want  channel.Outcome
 		gone  bool
 	}{
-		{sink.Fault{Stage: "connect", Code: 554, Text: "no service"}, channel.NotSent, false},
-		{sink.Fault{Stage: "connect", Drop: true}, channel.NotSent, false},
-		{sink.Fault{Stage: "mail", Code: 550, Text: "5.7.1 sender not allowed"}, channel.Refused, false},
-		{sink.Fault{Stage: "mail", Code: 451, Text: "4.3.0 busy"}, channel.NotSent, false},
-		{sink.Fault{Stage: "mail", Drop: true}, channel.NotSent, false},
-		{sink.Fault{Stage: "rcpt", Code: 550, Text: "5.1.1 no such mailbox"}, channel.Refused, true},
-		{sink.Fault{Stage: "rcpt", Code: 551, Text: "5.1.6 moved"}, channel.Refused, true},
-		{sink.Fault{Stage: "rcpt", Code: 553, Text: "5.1.3 bad address"}, channel.Refused, true},
-		{sink.Fault{Stage: "rcpt", Code: 550, Text: "5.2.1 disabled"}, channel.Refused, true},
-		{sink.Fault{Stage: "rcpt", Code: 550, Text: "5.1.8 sender's domain does not exist"}, channel.Refused, false},
-		{sink.Fault{Stage: "rcpt", Code: 552, Text: "5.2.2 mailbox full"}, channel.Refused, false},
-		{sink.Fault{Stage: "rcpt", Code: 550, Text: "No such user here"}, channel.Refused, true},
-		{sink.Fault{Stage: "rcpt", Code: 550, Text: "Relaying denied"}, channel.Refused, false},
-		{sink.Fault{Stage: "rcpt", Code: 452, Text: "4.2.2 mailbox full"}, channel.NotSent, false},
-		{sink.Fault{Stage: "rcpt", Drop: true}, channel.NotSent, false},
-		{sink.Fault{Stage: "data", Code: 554, Text: "5.6.0 content refused"}, channel.Refused, false},
-		{sink.Fault{Stage: "end", Code: 550, Text: "5.1.1 no such mailbox"}, channel.Refused, true},
-		{sink.Fault{Stage: "end", Code: 554, Text: "5.7.1 looks like spam"}, channel.Refused, false},
-		{sink.Fault{Stage: "end", Code: 421, Text: "4.3.2 shutting down"}, channel.NotSent, false},
-		{sink.Fault{Stage: "end", Drop: true}, channel.Unknown, false},
+		{devsinks.Fault{Stage: "connect", Code: 554, Text: "no service"}, channel.NotSent, false},
+		{devsinks.Fault{Stage: "connect", Drop: true}, channel.NotSent, false},
+		{devsinks.Fault{Stage: "mail", Code: 550, Text: "5.7.1 sender not allowed"}, channel.Refused, false},
+		{devsinks.Fault{Stage: "mail", Code: 451, Text: "4.3.0 busy"}, channel.NotSent, false},
+		{devsinks.Fault{Stage: "mail", Drop: true}, channel.NotSent, false},
+		{devsinks.Fault{Stage: "rcpt", Code: 550, Text: "5.1.1 no such mailbox"}, channel.Refused, true},
+		{devsinks.Fault{Stage: "rcpt", Code: 551, Text: "5.1.6 moved"}, channel.Refused, true},
+		{devsinks.Fault{Stage: "rcpt", Code: 553, Text: "5.1.3 bad address"}, channel.Refused, true},
+		{devsinks.Fault{Stage: "rcpt", Code: 550, Text: "5.2.1 disabled"}, channel.Refused, true},
+		{devsinks.Fault{Stage: "rcpt", Code: 550, Text: "5.1.8 sender's domain does not exist"}, channel.Refused, false},
+		{devsinks.Fault{Stage: "rcpt", Code: 552, Text: "5.2.2 mailbox full"}, channel.Refused, false},
+		{devsinks.Fault{Stage: "rcpt", Code: 550, Text: "No such user here"}, channel.Refused, true},
+		{devsinks.Fault{Stage: "rcpt", Code: 550, Text: "Relaying denied"}, channel.Refused, false},
+		{devsinks.Fault{Stage: "rcpt", Code: 452, Text: "4.2.2 mailbox full"}, channel.NotSent, false},
+		{devsinks.Fault{Stage: "rcpt", Drop: true}, channel.NotSent, false},
+		{devsinks.Fault{Stage: "data", Code: 554, Text: "5.6.0 content refused"}, channel.Refused, false},
+		{devsinks.Fault{Stage: "end", Code: 550, Text: "5.1.1 no such mailbox"}, channel.Refused, true},
+		{devsinks.Fault{Stage: "end", Code: 554, Text: "5.7.1 looks like spam"}, channel.Refused, false},
+		{devsinks.Fault{Stage: "end", Code: 421, Text: "4.3.2 shutting down"}, channel.NotSent, false},
+		{devsinks.Fault{Stage: "end", Drop: true}, channel.Unknown, false},
 	} {
 		t.Run(fmt.Sprintf("%s %d %s", test.fault.Stage, test.fault.Code, test.fault.Text), func(t *testing.T) {
 			t.Parallel()
-			s := start(t, sink.Options{})
+			s := start(t, devsinks.Options{})
 			c := openMail(t, s)
 			s.FailMail(test.fault)
 			r := c.Send(t.Context(), mailTo("ana@example.com"))
@@ -146,9 +148,9 @@ func TestEmailHangsNowhere(t *testing.T) {
 	for _, stage := range []string{"connect", "ehlo", "mail", "rcpt", "data", "end"} {
 		t.Run(stage, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, sink.Options{})
+			s := start(t, devsinks.Options{})
 			c := openMail(t, s)
-			s.FailMail(sink.Fault{Stage: stage, Hang: true, Times: 1})
+			s.FailMail(devsinks.Fault{Stage: stage, Hang: true, Times: 1})
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second) // enough to come to the stage on a busy machine
 			defer cancel()
 			want := channel.NotSent
@@ -167,14 +169,14 @@ func TestEmailHangsNowhere(t *testing.T) {
 
 func TestEmailKeepsConnections(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{})
+	s := start(t, devsinks.Options{})
 	c := openMail(t, s)
 	for range 10 {
 		if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
 			t.Fatalf("got %+v", r)
 		}
 	}
-	s.FailMail(sink.Fault{Stage: "rcpt", Code: 550, Text: "5.1.1 no", Times: 1})
+	s.FailMail(devsinks.Fault{Stage: "rcpt", Code: 550, Text: "5.1.1 no", Times: 1})
 	c.Send(t.Context(), mailTo("gone@example.com"))
 	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
 		t.Fatalf("after a refusal: %+v", r)
@@ -183,7 +185,7 @@ func TestEmailKeepsConnections(t *testing.T) {
 		t.Errorf("%d connections were opened, want 1", n)
 	}
 	// A connection that the server hangs up in the middle of the next mail's first command is replaced at once.
-	s.FailMail(sink.Fault{Stage: "mail", Drop: true, Times: 1})
+	s.FailMail(devsinks.Fault{Stage: "mail", Drop: true, Times: 1})
 	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
 		t.Fatalf("after the server hung up: %+v", r)
 	}
@@ -194,7 +196,7 @@ func TestEmailKeepsConnections(t *testing.T) {
 
 func TestEmailSurvivesARestartOfTheServer(t *testing.T) {
 	t.Parallel()
-	first, err := sink.Start(sink.Options{})
+	first, err := devsinks.Start(devsinks.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +211,7 @@ func TestEmailSurvivesARestartOfTheServer(t *testing.T) {
 	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.NotSent {
 		t.Errorf("with the server gone: %+v", r)
 	}
-	second := start(t, sink.Options{SMTPAddress: address})
+	second := start(t, devsinks.Options{SMTPAddress: address})
 	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent || len(second.Mails()) != 1 {
 		t.Errorf("with the server back: %+v", r)
 	}
@@ -217,9 +219,9 @@ func TestEmailSurvivesARestartOfTheServer(t *testing.T) {
 
 func TestEmailBoundsItsConnections(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{})
+	s := start(t, devsinks.Options{})
 	c := open(t, "email", channel.Config{SMTPURL: s.SMTPURL(), MailFrom: "shop@example.com", SMTPConnections: 1})
-	s.FailMail(sink.Fault{Stage: "rcpt", Hang: true, Times: 1})
+	s.FailMail(devsinks.Fault{Stage: "rcpt", Hang: true, Times: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan channel.Receipt, 1)
 	go func() { done <- c.Send(ctx, mailTo("slow@example.com")) }()
@@ -240,7 +242,7 @@ func TestEmailBoundsItsConnections(t *testing.T) {
 
 func TestEmailLogsIn(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{User: "tabi", Password: "p@ss/word"})
+	s := start(t, devsinks.Options{User: "tabi", Password: "p@ss/word"})
 	host := s.SMTPAddress()
 	at := func(user, password string) string {
 		return (&url.URL{Scheme: "smtp", User: url.UserPassword(user, password), Host: host}).String()
@@ -278,7 +280,7 @@ func TestEmailNeverBegins(t *testing.T) {
 
 func TestEmailRefusesInjection(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{})
+	s := start(t, devsinks.Options{})
 	c := openMail(t, s)
 	for name, change := range map[string]func(*channel.Message){
 		"subject":     func(m *channel.Message) { m.Fields["subject"] = "Hi\r\nBcc: eve@example.com" },

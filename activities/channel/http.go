@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/tabi-journeys/tabi/activities/outbound"
+	"github.com/tabi-journeys/tabi/activities/httpclient"
 )
 
 // maxAnswer is how much of a provider's answer is read, in bytes.
@@ -94,7 +94,7 @@ var errPrivate = errors.New("the address is a private one: set TABI_WEBHOOK_ALLO
 
 // publicOnly looks at the address a connection is about to be made to, after the name was looked up.
 func publicOnly(address string) error {
-	if at, err := netip.ParseAddrPort(address); err != nil || !outbound.Public(at.Addr()) {
+	if at, err := netip.ParseAddrPort(address); err != nil || !httpclient.Public(at.Addr()) {
 		return errPrivate
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/activities/outbound"
+	"github.com/tabi-journeys/tabi/activities/httpclient"
 )
 
 // maxReason is the longest reason in characters.
@@ -35,7 +35,7 @@ func trouble(err error) string {
 	if errors.Is(err, errPrivate) {
 		return errPrivate.Error()
 	}
-	return outbound.Cause(err)
+	return httpclient.Cause(err)
 }
 
 // digest is a short name for a key: 32 hex digits, the same each time.

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/oauth2/google"
 
-	"github.com/tabi-journeys/tabi/activities/outbound"
+	"github.com/tabi-journeys/tabi/activities/httpclient"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -182,7 +182,7 @@ func fcmReceipt(a *answer, address string) (r Receipt, again bool) {
 	}
 	r = Receipt{
 		Outcome: Refused, Reason: clean(fmt.Sprintf("FCM: %d %s %s", a.status, code, e.Error.Message), address),
-		RetryAfter: outbound.RetryAfter(a.header.Get("Retry-After"), clock.Wall()),
+		RetryAfter: httpclient.RetryAfter(a.header.Get("Retry-After"), clock.Wall()),
 	}
 	r.Busy = r.RetryAfter > 0 && a.busy()
 	switch {

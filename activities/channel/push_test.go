@@ -12,7 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
-	"github.com/tabi-journeys/tabi/internal/sink"
+	"github.com/tabi-journeys/tabi/internal/devsinks"
 )
 
 const device = "fKx2:APA91bGQ-device-of-ana"
@@ -24,7 +24,7 @@ func pushTo(token string) channel.Message {
 	}
 }
 
-func openPush(t *testing.T, s *sink.Sink) channel.Channel {
+func openPush(t *testing.T, s *devsinks.Sink) channel.Channel {
 	t.Helper()
 	account, err := s.ServiceAccount()
 	if err != nil {
@@ -35,7 +35,7 @@ func openPush(t *testing.T, s *sink.Sink) channel.Channel {
 
 func TestPushConforms(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{})
+	s := start(t, devsinks.Options{})
 	channeltest.Exercise(t, channeltest.Provider{
 		Open: func(t *testing.T) channel.Channel { return openPush(t, s) }, Message: pushTo(device),
 		Received: func(key string) (n int) {
@@ -46,17 +46,17 @@ func TestPushConforms(t *testing.T) {
 			}
 			return n
 		},
-		Refuse:     func() { s.FailPush(sink.Fault{Stage: "send", Code: 400, Text: "INVALID_ARGUMENT"}) },
-		NotNow:     func() { s.FailPush(sink.Fault{Stage: "send", Code: 503, Text: "UNAVAILABLE"}) },
-		LoseAnswer: func() { s.FailPush(sink.Fault{Stage: "send", Drop: true}) },
-		Hang:       func() { s.FailPush(sink.Fault{Stage: "send", Hang: true}) },
+		Refuse:     func() { s.FailPush(devsinks.Fault{Stage: "send", Code: 400, Text: "INVALID_ARGUMENT"}) },
+		NotNow:     func() { s.FailPush(devsinks.Fault{Stage: "send", Code: 503, Text: "UNAVAILABLE"}) },
+		LoseAnswer: func() { s.FailPush(devsinks.Fault{Stage: "send", Drop: true}) },
+		Hang:       func() { s.FailPush(devsinks.Fault{Stage: "send", Hang: true}) },
 		Hung:       s.PushHangs(), Clear: s.Clear,
 	})
 }
 
 func TestPushIsWhatWasSaid(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{})
+	s := start(t, devsinks.Options{})
 	c := openPush(t, s)
 	m := pushTo(device)
 	first, second := c.Send(t.Context(), m), c.Send(t.Context(), m)
@@ -94,29 +94,29 @@ func TestPushIsWhatWasSaid(t *testing.T) {
 func TestPushReadsFCMCodes(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		fault sink.Fault
+		fault devsinks.Fault
 		want  channel.Outcome
 		gone  bool
 		retry time.Duration
 	}{
-		"token gone":        {sink.Fault{Stage: "send", Code: 404, Text: "UNREGISTERED"}, channel.Refused, true, 0},
-		"bad token":         {sink.Fault{Stage: "send", Code: 400, Text: "INVALID_ARGUMENT"}, channel.Refused, false, 0},
-		"other sender":      {sink.Fault{Stage: "send", Code: 403, Text: "SENDER_ID_MISMATCH"}, channel.Refused, false, 0},
-		"not permitted":     {sink.Fault{Stage: "send", Code: 403, Text: "PERMISSION_DENIED"}, channel.NotSent, false, 0},
-		"unauthenticated":   {sink.Fault{Stage: "send", Code: 401, Text: "UNAUTHENTICATED"}, channel.NotSent, false, 0},
-		"apns certificate":  {sink.Fault{Stage: "send", Code: 401, Text: "THIRD_PARTY_AUTH_ERROR"}, channel.NotSent, false, 0},
-		"too many":          {sink.Fault{Stage: "send", Code: 429, Text: "QUOTA_EXCEEDED", RetryAfter: "7"}, channel.NotSent, false, 7 * time.Second},
-		"too many, no wish": {sink.Fault{Stage: "send", Code: 429, Text: "QUOTA_EXCEEDED"}, channel.NotSent, false, time.Minute},
-		"unavailable":       {sink.Fault{Stage: "send", Code: 503, Text: "UNAVAILABLE", RetryAfter: "3"}, channel.NotSent, false, 3 * time.Second},
-		"internal":          {sink.Fault{Stage: "send", Code: 500, Text: "INTERNAL"}, channel.Unknown, false, 0},
-		"token refused":     {sink.Fault{Stage: "token", Code: 400, Text: "invalid_grant"}, channel.NotSent, false, 0},
-		"token server down": {sink.Fault{Stage: "token", Code: 503, Text: "unavailable"}, channel.NotSent, false, 0},
-		"token server cut":  {sink.Fault{Stage: "token", Drop: true}, channel.NotSent, false, 0},
-		"not found":         {sink.Fault{Stage: "send", Code: 404, Text: ""}, channel.Refused, true, 0},
+		"token gone":        {devsinks.Fault{Stage: "send", Code: 404, Text: "UNREGISTERED"}, channel.Refused, true, 0},
+		"bad token":         {devsinks.Fault{Stage: "send", Code: 400, Text: "INVALID_ARGUMENT"}, channel.Refused, false, 0},
+		"other sender":      {devsinks.Fault{Stage: "send", Code: 403, Text: "SENDER_ID_MISMATCH"}, channel.Refused, false, 0},
+		"not permitted":     {devsinks.Fault{Stage: "send", Code: 403, Text: "PERMISSION_DENIED"}, channel.NotSent, false, 0},
+		"unauthenticated":   {devsinks.Fault{Stage: "send", Code: 401, Text: "UNAUTHENTICATED"}, channel.NotSent, false, 0},
+		"apns certificate":  {devsinks.Fault{Stage: "send", Code: 401, Text: "THIRD_PARTY_AUTH_ERROR"}, channel.NotSent, false, 0},
+		"too many":          {devsinks.Fault{Stage: "send", Code: 429, Text: "QUOTA_EXCEEDED", RetryAfter: "7"}, channel.NotSent, false, 7 * time.Second},
+		"too many, no wish": {devsinks.Fault{Stage: "send", Code: 429, Text: "QUOTA_EXCEEDED"}, channel.NotSent, false, time.Minute},
+		"unavailable":       {devsinks.Fault{Stage: "send", Code: 503, Text: "UNAVAILABLE", RetryAfter: "3"}, channel.NotSent, false, 3 * time.Second},
+		"internal":          {devsinks.Fault{Stage: "send", Code: 500, Text: "INTERNAL"}, channel.Unknown, false, 0},
+		"token refused":     {devsinks.Fault{Stage: "token", Code: 400, Text: "invalid_grant"}, channel.NotSent, false, 0},
+		"token server down": {devsinks.Fault{Stage: "token", Code: 503, Text: "unavailable"}, channel.NotSent, false, 0},
+		"token server cut":  {devsinks.Fault{Stage: "token", Drop: true}, channel.NotSent, false, 0},
+		"not found":         {devsinks.Fault{Stage: "send", Code: 404, Text: ""}, channel.Refused, true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, sink.Options{})
+			s := start(t, devsinks.Options{})
 			c := openPush(t, s)
 			s.FailPush(test.fault)
 			r := c.Send(t.Context(), pushTo(device))
@@ -133,7 +133,7 @@ func TestPushReadsFCMCodes(t *testing.T) {
 
 func TestPushAsksForANewTokenOnce(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{})
+	s := start(t, devsinks.Options{})
 	c := openPush(t, s)
 	c.Send(t.Context(), pushTo(device))
 	s.RevokeTokens()
@@ -147,9 +147,9 @@ func TestPushAsksForANewTokenOnce(t *testing.T) {
 
 func TestPushHangsNowhere(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{})
+	s := start(t, devsinks.Options{})
 	c := openPush(t, s)
-	s.FailPush(sink.Fault{Stage: "token", Hang: true, Times: 1})
+	s.FailPush(devsinks.Fault{Stage: "token", Hang: true, Times: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan channel.Receipt, 2)
 	go func() { done <- c.Send(ctx, pushTo(device)) }()
@@ -168,7 +168,7 @@ func TestPushHangsNowhere(t *testing.T) {
 
 func TestPushDoesNotKillTokensOverAWrongURL(t *testing.T) {
 	t.Parallel()
-	s := start(t, sink.Options{})
+	s := start(t, devsinks.Options{})
 	account, err := s.ServiceAccount()
 	if err != nil {
 		t.Fatal(err)

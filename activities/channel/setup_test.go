@@ -6,15 +6,15 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/internal/sink"
+	"github.com/tabi-journeys/tabi/internal/devsinks"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start starts a sink for one test.
-func start(t *testing.T, opts sink.Options) *sink.Sink {
+func start(t *testing.T, opts devsinks.Options) *devsinks.Sink {
 	t.Helper()
-	s, err := sink.Start(opts)
+	s, err := devsinks.Start(opts)
 	if err != nil {
 		t.Fatal(err)
 	}

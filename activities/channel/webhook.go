@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/activities/outbound"
+	"github.com/tabi-journeys/tabi/activities/httpclient"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -101,7 +101,7 @@ func (a *answer) receipt(address string) Receipt {
 		r.Outcome = NotSent
 	}
 	if r.Outcome != Refused {
-		r.RetryAfter = outbound.RetryAfter(a.header.Get("Retry-After"), clock.Wall())
+		r.RetryAfter = httpclient.RetryAfter(a.header.Get("Retry-After"), clock.Wall())
 		r.Busy = r.RetryAfter > 0 && a.busy()
 	}
 	return r

@@ -6,13 +6,13 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/tabi-journeys/tabi/internal/classify"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/httpclassifier"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // classifier is the server that is asked before the built-in one; nil: none.
-func (c *Config) classifier() (*classify.Client, error) {
+func (c *Config) classifier() (*httpclassifier.Client, error) {
 	if c.Classifier.URL == "" {
 		return nil, nil
 	}
@@ -21,7 +21,7 @@ func (c *Config) classifier() (*classify.Client, error) {
 	if o.Timeout < 0 {
 		return nil, Usage("--classifier-timeout is %v: give a time above 0", o.Timeout)
 	}
-	client, err := classify.New(o)
+	client, err := httpclassifier.New(o)
 	if err != nil {
 		return nil, Usage("--classifier-url (TABI_CLASSIFIER_URL): %w", err)
 	}
@@ -29,13 +29,13 @@ func (c *Config) classifier() (*classify.Client, error) {
 }
 
 // asked tells the log why the built-in classifier had to stand in. What was written stays out of it.
-func asked(client *classify.Client, log *zap.Logger) store.TextClassifier {
+func asked(client *httpclassifier.Client, log *zap.Logger) store.TextClassifier {
 	if client == nil {
 		return nil
 	}
 	return func(ctx context.Context, text string, intents []string) (string, float64, error) {
 		intent, confidence, err := client.Classify(ctx, text, intents)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, classify.ErrResting) {
+		if err != nil && ctx.Err() == nil && !errors.Is(err, httpclassifier.ErrResting) {
 			log.Warn("the built-in classifier stands in for the configured one", zap.Error(err))
 		}
 		return intent, confidence, err

@@ -11,9 +11,9 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/internal/classify"
 	"github.com/tabi-journeys/tabi/internal/gateway"
-	"github.com/tabi-journeys/tabi/internal/limit"
+	"github.com/tabi-journeys/tabi/internal/httpclassifier"
+	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -43,7 +43,7 @@ type Config struct {
 	CallAllow string // see call.ParseAllow
 	Rates     string // see limit.Parse
 
-	Classifier classify.Options // asked before the built-in classifier; without a URL nothing is
+	Classifier httpclassifier.Options // asked before the built-in classifier; without a URL nothing is
 	secrets    struct{ smtp, fcm, sms, webhook, classifier, classifierURL Secret }
 
 	RelayWorkers    int
@@ -169,7 +169,7 @@ func (c *Config) settings() []setting {
 		{Words, "classifier-url", "TABI_CLASSIFIER_URL", "server asked what customers' messages are about before the built-in classifier: …/chat/completions in OpenAI's form, any other gets {text, intents}; empty: none", hid(&c.secrets.classifierURL)},
 		{Words, "classifier-token", "TABI_CLASSIFIER_TOKEN", "its bearer token", hid(&c.secrets.classifier)},
 		{Words, "classifier-model", "TABI_CLASSIFIER_MODEL", "model of a chat; empty: gpt-4o-mini", str(&c.Classifier.Model, "")},
-		{Words, "classifier-timeout", "TABI_CLASSIFIER_TIMEOUT", "how long its answer may take; then, and where it fails, the built-in one is asked", dur(&c.Classifier.Timeout, classify.DefaultTimeout)},
+		{Words, "classifier-timeout", "TABI_CLASSIFIER_TIMEOUT", "how long its answer may take; then, and where it fails, the built-in one is asked", dur(&c.Classifier.Timeout, httpclassifier.DefaultTimeout)},
 
 		{Time, "time-scale", "TABI_TIME_SCALE", "virtual seconds per second: 3600 runs an hour in a second; 0: as the data has it", func(fs *pflag.FlagSet, n, u string) { fs.Float64Var(&c.TimeScale, n, 0, u) }},
 		{Time, "time-origin", "TABI_TIME_ORIGIN", "date or RFC 3339 time at which virtual time starts; empty: now, or as the data has it", str(&c.TimeOrigin, "")},
@@ -244,12 +244,12 @@ func (c *Config) callAllow() (call.Allow, error) {
 }
 
 // rates reads what providers are sent at most.
-func (c *Config) rates() (limit.Rates, error) {
-	known := []string{limit.Call}
+func (c *Config) rates() (ratelimit.Rates, error) {
+	known := []string{ratelimit.Call}
 	for _, spec := range channel.Specs() {
 		known = append(known, spec.Name)
 	}
-	rates, err := limit.Parse(c.Rates, known)
+	rates, err := ratelimit.Parse(c.Rates, known)
 	if err != nil {
 		return nil, Usage("--rates (TABI_RATES): %w", err)
 	}

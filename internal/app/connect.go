@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Pauses between two attempts to reach what a process needs, and between two lines of log about it.
@@ -148,7 +148,7 @@ func (c *Config) DialTemporal(ctx context.Context, log *zap.Logger, handler clie
 }
 
 // attributes are the search attributes of an instance.
-var attributes = []string{workflows.AttrJourney, workflows.AttrCustomer, workflows.AttrRevision}
+var attributes = []string{contract.AttrJourney, contract.AttrCustomer, contract.AttrRevision}
 
 // ensureAttributes adds the search attributes that the namespace lacks, and fails until the server knows them all:
 // a start with one that is unknown would be refused.

@@ -12,9 +12,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/devsinks"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/sink"
 )
 
 // Dev is everything in one process, with Temporal as a child: for a designer's own machine.
@@ -76,7 +76,7 @@ func (d *Dev) Run(ctx context.Context) (err error) {
 // serve runs the parts beside the server.
 func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServer) (err error) {
 	c := d.Config
-	sinks, err := sink.Start(sink.Options{})
+	sinks, err := devsinks.Start(devsinks.Options{})
 	if err != nil {
 		return fmt.Errorf("the mail and push sinks do not start: %w", err)
 	}
@@ -158,7 +158,7 @@ func answers(ctx context.Context, client *http.Client, url string) bool {
 }
 
 // useSinks points the channels that have no setting of their own at the sinks.
-func (c *Config) useSinks(s *sink.Sink) error {
+func (c *Config) useSinks(s *devsinks.Sink) error {
 	ch := &c.Channels
 	if ch.SMTPURL == "" {
 		ch.SMTPURL = s.SMTPURL()

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/process"
+	"github.com/tabi-journeys/tabi/internal/childproc"
 )
 
 // DevServer is a Temporal development server that runs as a child of this process.
@@ -18,7 +18,7 @@ type DevServer struct {
 	UI      string // URL; empty without
 	LogFile string
 	Done    <-chan struct{} // closed when it has ended
-	process *process.Process
+	process *childproc.Process
 }
 
 // DevServerOptions of StartDevServer.
@@ -102,8 +102,8 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 	defer logFile.Close()
 	cmd := exec.Command(binary, args...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
-	cmd.Env = process.Environment(os.Environ())
-	if d.process, err = process.Start(cmd); err != nil {
+	cmd.Env = childproc.Environment(os.Environ())
+	if d.process, err = childproc.Start(cmd); err != nil {
 		return nil, Unreachable("cannot start %s: %w", binary, err)
 	}
 	d.Done = d.process.Done

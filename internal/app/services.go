@@ -19,11 +19,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/limit"
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/relay"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Services is one process's share of tabi: connected, and ready to run its parts.
@@ -35,7 +36,7 @@ type Services struct {
 	Clock    journey.Clock // of the installation
 	Secret   []byte
 	metrics  *metrics
-	limits   *limit.Limiter
+	limits   *ratelimit.Limiter
 }
 
 // Connect reaches database and Temporal, in this order. The caller closes the Services.
@@ -59,7 +60,7 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 		return nil, errors.Join(err, s.Close())
 	}
 	s.metrics.registry.MustRegister(brainMetrics{s.Store})
-	s.limits = limit.New(s.Store, clock.Wall, rates, s.metrics.registry)
+	s.limits = ratelimit.New(s.Store, clock.Wall, rates, s.metrics.registry)
 	if s.Temporal, _, err = c.DialTemporal(ctx, log, s.metrics.handler); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -150,11 +151,11 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		default:
 		}
 	}
-	w := worker.New(s.Temporal, workflows.TaskQueue, options)
+	w := worker.New(s.Temporal, contract.TaskQueue, options)
 	workflows.Register(w)
 	activities.Register(w, activities.New(activities.Config{
 		Store: s.Store, Channels: channels, Clock: s.Clock, Logger: s.Log.Named("activities"),
-		Links: link.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
+		Links: signedlink.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
 		Ends:   ends,
 		Limits: s.limits,
 	}))

@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
 // Roles of people; each may do what those before it may.
@@ -80,12 +80,12 @@ func (s sealer) cookie(in session) string {
 	if err != nil {
 		return "" // texts and numbers always marshal
 	}
-	return link.Seal(s.secret, "session v1", data)
+	return signedlink.Seal(s.secret, "session v1", data)
 }
 
 func (s sealer) open(cookie string) (session, bool) {
 	var out session
-	data, err := link.Unseal(s.secret, "session v1", cookie)
+	data, err := signedlink.Unseal(s.secret, "session v1", cookie)
 	if err != nil || json.Unmarshal(data, &out) != nil {
 		return session{}, false
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // The admin API: JSON over HTTP with an admin token as bearer. In dev no token is needed.
@@ -225,13 +225,13 @@ func (g *Gateway) adminCommand(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch in.Kind {
-	case workflows.ExitUpdate, workflows.PauseUpdate, workflows.ResumeUpdate:
+	case contract.ExitUpdate, contract.PauseUpdate, contract.ResumeUpdate:
 	default:
 		g.refuse(w, r, bad("kind", "is exit, pause or resume"))
 		return
 	}
 	err := g.cfg.Store.Command(r.Context(), g.now(), in.WorkflowID,
-		workflows.Command{Kind: in.Kind, By: g.actor(r, in.By), Reason: in.Reason})
+		contract.Command{Kind: in.Kind, By: g.actor(r, in.By), Reason: in.Reason})
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "not_found", Field: "workflow_id", Message: "no open instance at this workflow id"})

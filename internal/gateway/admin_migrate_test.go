@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // release publishes a journey of these steps beside apology, and gives its revision.
@@ -45,13 +45,13 @@ func TestAdminMigrate(t *testing.T) {
 	}
 	var list EnrollmentList
 	h.asks("GET", AdminEnrollments+"?journey=nudge", "", &list)
-	refs := map[string]workflows.Ref{}
+	refs := map[string]contract.Ref{}
 	for _, e := range list.Enrollments {
-		refs[e.Customer] = workflows.Ref{Enrollment: e.ID, Chain: "run-" + e.Customer, Journey: "nudge", Revision: first, Customer: e.Customer}
+		refs[e.Customer] = contract.Ref{Enrollment: e.ID, Chain: "run-" + e.Customer, Journey: "nudge", Revision: first, Customer: e.Customer}
 		if e.Customer == "cid" {
 			continue // not at its first step yet
 		}
-		if err := h.store.Report(ctx, instant, workflows.Report{Ref: refs[e.Customer], Seq: 1, Parked: &workflows.Parked{Step: "reply", Kind: "wait_for", Since: instant}}); err != nil {
+		if err := h.store.Report(ctx, instant, contract.Report{Ref: refs[e.Customer], Seq: 1, Parked: &contract.Parked{Step: "reply", Kind: "wait_for", Since: instant}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -108,10 +108,10 @@ func TestAdminMigrate(t *testing.T) {
 	if seen != 3 || len(page.Instances) != 3 {
 		t.Errorf("%d were seen page by page, then %+v", seen, page)
 	}
-	if _, err := h.store.Move(ctx, instant, workflows.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
+	if _, err := h.store.Move(ctx, instant, contract.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.store.Move(ctx, instant, workflows.Move{Ref: refs["ben"], To: second, Refused: "a send is under way"}); err != nil {
+	if _, err := h.store.Move(ctx, instant, contract.Move{Ref: refs["ben"], To: second, Refused: "a send is under way"}); err != nil {
 		t.Fatal(err)
 	}
 	h.asks("GET", AdminMoves+"?journey=nudge&limit=2", "", &moves)

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -65,7 +65,7 @@ func (g *Gateway) mayRead(r *http.Request, user string) *fail {
 		switch err := g.links.CheckUserToken(token, user, g.wall()); {
 		case err == nil:
 			return nil
-		case errors.Is(err, link.ErrExpired):
+		case errors.Is(err, signedlink.ErrExpired):
 			return unauthorized("the user token has expired; get a new one from your own server")
 		}
 	}

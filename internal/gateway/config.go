@@ -17,7 +17,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -99,7 +99,7 @@ type Gateway struct {
 	wall           func() time.Time
 	keys           []namedKey
 	sealer         sealer
-	links          link.Links
+	links          signedlink.Links
 	pages          *template.Template
 	registry       *prometheus.Registry
 	requests       *prometheus.HistogramVec
@@ -126,7 +126,7 @@ func New(cfg Config) (*Gateway, error) {
 		wall:   clock.Wall,
 		keys:   digestKeys(cfg.Keys),
 		sealer: newSealer(cfg.Secret),
-		links:  link.Links{PublicURL: cfg.PublicURL, Secret: cfg.Secret},
+		links:  signedlink.Links{PublicURL: cfg.PublicURL, Secret: cfg.Secret},
 	}
 	if g.log == nil {
 		g.log = zap.NewNop()

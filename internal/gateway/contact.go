@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -15,7 +15,7 @@ func (g *Gateway) contact(r *http.Request, key, messageID string) (store.Contact
 	if key != "" {
 		return g.cfg.Store.Contact(r.Context(), key)
 	}
-	if key, ok := link.MessageKey(messageID); ok {
+	if key, ok := signedlink.MessageKey(messageID); ok {
 		if c, err := g.cfg.Store.Contact(r.Context(), key); !errors.Is(err, store.ErrNotFound) {
 			return c, err
 		}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -57,9 +57,9 @@ type decisionRow struct {
 	store.Decision
 	Title   string
 	Funnel  []stageCount
-	Rows    []brain.Candidate // the first funnelShown
-	Hidden  int               // candidates that are not shown
-	Weighed bool              // some candidate came to arbitration
+	Rows    []decisioning.Candidate // the first funnelShown
+	Hidden  int                     // candidates that are not shown
+	Weighed bool                    // some candidate came to arbitration
 }
 
 // stageCount is how many actions came as far as a stage.
@@ -129,8 +129,8 @@ func tellDecision(d store.Decision) decisionRow {
 }
 
 // funnelOf counts the distinct actions that are left behind each stage.
-func funnelOf(all []brain.Candidate) []stageCount {
-	order := []string{brain.StageEligible, brain.StageApplicable, brain.StageSuitable, brain.StagePolicy, brain.StageArbitration, brain.StageChosen}
+func funnelOf(all []decisioning.Candidate) []stageCount {
+	order := []string{decisioning.StageEligible, decisioning.StageApplicable, decisioning.StageSuitable, decisioning.StagePolicy, decisioning.StageArbitration, decisioning.StageChosen}
 	far := map[string]int{} // action → how many stages it passed
 	for _, c := range all {
 		for at, stage := range order {

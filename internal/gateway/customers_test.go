@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -94,9 +94,9 @@ func TestReport(t *testing.T) {
 // Each action counts once in the funnel, by the channel that came furthest.
 func TestFunnelOf(t *testing.T) {
 	t.Parallel()
-	got := funnelOf([]brain.Candidate{
-		{Action: "a", Channel: "email", Stage: brain.StagePolicy}, {Action: "a", Channel: "app", Stage: brain.StageChosen},
-		{Action: "b", Channel: "app", Stage: brain.StageArbitration}, {Action: "c", Stage: brain.StageEligible}, {Action: "d", Channel: "sms", Stage: brain.StagePolicy},
+	got := funnelOf([]decisioning.Candidate{
+		{Action: "a", Channel: "email", Stage: decisioning.StagePolicy}, {Action: "a", Channel: "app", Stage: decisioning.StageChosen},
+		{Action: "b", Channel: "app", Stage: decisioning.StageArbitration}, {Action: "c", Stage: decisioning.StageEligible}, {Action: "d", Channel: "sms", Stage: decisioning.StagePolicy},
 	})
 	var left []int
 	for _, s := range got {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -159,7 +159,7 @@ func TestDecideAccess(t *testing.T) {
 	t.Parallel()
 	h := deciding(t)
 	token := func(user string) string {
-		links := link.Links{Secret: h.g.cfg.Secret}
+		links := signedlink.Links{Secret: h.g.cfg.Secret}
 		return links.UserToken(user, instant.Add(time.Hour))
 	}
 	body := `{"userId": "ana", "group": "offers"}`

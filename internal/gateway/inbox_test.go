@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const apologyYAML = `journey: apology
@@ -38,7 +38,7 @@ var channels = []journey.ChannelSpec{
 }
 
 // enter publishes the journey and enters ana; it gives the enrollment and on whose behalf its activities act.
-func (h *house) enter() (store.Enrollment, workflows.Ref) {
+func (h *house) enter() (store.Enrollment, contract.Ref) {
 	h.t.Helper()
 	ctx := context.Background()
 	content, diagnostics := journey.Check([]journey.File{
@@ -59,15 +59,15 @@ func (h *house) enter() (store.Enrollment, workflows.Ref) {
 		h.t.Fatalf("%v, %v", rows, err)
 	}
 	e := rows[0]
-	return e, workflows.Ref{Enrollment: e.ID, Chain: "run-1", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
+	return e, contract.Ref{Enrollment: e.ID, Chain: "run-1", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
 }
 
 // handoff opens one for ana and gives its id.
-func (h *house) handoff() (string, workflows.Ref) {
+func (h *house) handoff() (string, contract.Ref) {
 	h.t.Helper()
 	e, ref := h.enter()
 	id := e.ID + "/call/1"
-	err := h.store.OpenHandoff(context.Background(), instant.Add(-90*time.Minute), workflows.OpenHandoff{
+	err := h.store.OpenHandoff(context.Background(), instant.Add(-90*time.Minute), contract.OpenHandoff{
 		Ref: ref, ID: id, Step: "call", Until: instant.Add(150 * time.Minute),
 		Spec: journey.Handoff{Queue: "support", Priority: "high", Outcomes: map[string]int{"refunded": 0, "resolved": 0}},
 	}, "The parcel <never> came.")
@@ -168,7 +168,7 @@ func TestWithdrawnSaysWhy(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	id, ref := h.handoff()
-	if err := h.store.WithdrawHandoff(context.Background(), instant, workflows.WithdrawHandoff{Ref: ref, ID: id, Reason: "the customer bought"}); err != nil {
+	if err := h.store.WithdrawHandoff(context.Background(), instant, contract.WithdrawHandoff{Ref: ref, ID: id, Reason: "the customer bought"}); err != nil {
 		t.Fatal(err)
 	}
 	aiko, page := h.signedIn("Aiko"), "/inbox/"+url.PathEscape(id)
@@ -201,11 +201,11 @@ func TestDevAgentsNameThemselves(t *testing.T) {
 }
 
 // sent puts a settled send of the journey's message into the ledger and gives its key.
-func (h *house) sent(ref workflows.Ref, channel string, o store.Settlement) string {
+func (h *house) sent(ref contract.Ref, channel string, o store.Settlement) string {
 	h.t.Helper()
 	key := ref.Enrollment + "/note/" + channel
-	r, err := h.store.Reserve(context.Background(), instant, instant, workflows.Send{
-		Ref: ref, Scene: workflows.Scene{EntryEvent: "e1"}, Key: key, Step: "note", Visit: 1,
+	r, err := h.store.Reserve(context.Background(), instant, instant, contract.Send{
+		Ref: ref, Scene: contract.Scene{EntryEvent: "e1"}, Key: key, Step: "note", Visit: 1,
 		Spec: journey.Send{Message: "sorry", Via: []string{channel}, Category: journey.Marketing},
 	}, time.Minute)
 	if err != nil {
@@ -221,7 +221,7 @@ func TestUnsubscribe(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	_, ref := h.enter()
-	address := h.g.links.Unsubscribe(link.Mail{Customer: "ana/b", Journey: "apology", Step: "note", Message: "sorry", Key: ref.Enrollment + "/note/1"})
+	address := h.g.links.Unsubscribe(signedlink.Mail{Customer: "ana/b", Journey: "apology", Step: "note", Message: "sorry", Key: ref.Enrollment + "/note/1"})
 	path := strings.TrimPrefix(address, "http://tabi.example.com")
 	consent := func() any {
 		c, _ := h.customer("ana/b").Traits["consent"].(map[string]any)
@@ -253,7 +253,7 @@ func TestMailEvents(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	_, ref := h.enter()
-	key := h.sent(ref, "email", store.Settlement{Status: workflows.StatusSent, ProviderID: "4F00A1"})
+	key := h.sent(ref, "email", store.Settlement{Status: contract.StatusSent, ProviderID: "4F00A1"})
 	body := `[{"type":"delivered","key":"` + key + `","id":"p1"},{"type":"opened","message_id":"<4F00A1@mail.example.com>","id":"p2"},
 		{"type":"click","message_id":"4F00A1","url":"https://x.example","id":"p3"},{"type":"processed","key":"` + key + `"},{"type":"open","key":"not/mine/1"}]`
 	before := h.stored()
@@ -276,7 +276,7 @@ func TestMailEvents(t *testing.T) {
 	if c := h.customer("ana/b"); len(c.Bounced) != 0 {
 		t.Errorf("a soft bounce marks the address: %v", c.Bounced)
 	}
-	h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"Permanent","message_id":"<`+link.MessageID(key, "shop.example.com")+`>","id":"b2"}`)
+	h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"Permanent","message_id":"<`+signedlink.MessageID(key, "shop.example.com")+`>","id":"b2"}`)
 	if c := h.customer("ana/b"); c.Bounced["ana@example.com"] == "" {
 		t.Errorf("a hard bounce does not: %v", c.Bounced)
 	}
@@ -295,7 +295,7 @@ func TestAppMessages(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	_, ref := h.enter()
-	h.sent(ref, "app", store.Settlement{Status: workflows.StatusSent, Said: map[string]string{"title": "Sorry", "body": "We are sorry", "link": "/help"}})
+	h.sent(ref, "app", store.Settlement{Status: contract.StatusSent, Said: map[string]string{"title": "Sorry", "body": "We are sorry", "link": "/help"}})
 	var made struct{ Token string }
 	got := h.call("/v1/inbox/ana%2Fb/token", `{}`)
 	if err := json.Unmarshal([]byte(got.body), &made); err != nil || made.Token == "" {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const (
@@ -106,8 +106,8 @@ func (g *Gateway) journeys(w http.ResponseWriter, r *http.Request) {
 			row.Ended += n
 		}
 		row.Entries = row.Ended + row.Open
-		row.Goal = store.Wilson(totals.Outcomes[name][workflows.Goal], row.Ended)
-		row.HasGoal = row.HasGoal || totals.Outcomes[name][workflows.Goal] > 0
+		row.Goal = store.Wilson(totals.Outcomes[name][contract.Goal], row.Ended)
+		row.HasGoal = row.HasGoal || totals.Outcomes[name][contract.Goal] > 0
 		list = append(list, row)
 	}
 	g.render(w, r, http.StatusOK, "journeys.html", "Journeys", journeysView{Rows: list, SetAside: counts.SetAside})

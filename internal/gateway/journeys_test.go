@@ -13,7 +13,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // page loads one with the agent's token.
@@ -41,13 +41,13 @@ func TestJourneyPages(t *testing.T) {
 	if err := h.store.Seed(ctx, instant, e.Customer, map[string]any{"consent": map[string]any{"marketing": false}}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := h.store.Reserve(ctx, instant, instant, workflows.Send{Ref: ref, Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: "k", Step: "note", Visit: 1,
+	r, err := h.store.Reserve(ctx, instant, instant, contract.Send{Ref: ref, Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: "k", Step: "note", Visit: 1,
 		Spec: journey.Send{Message: "sorry", Via: []string{"email"}, Category: journey.Marketing}}, time.Minute)
 	if err != nil || r.Done == nil {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if err := h.store.Report(ctx, instant, workflows.Report{Ref: ref, Seq: 1, Parked: &workflows.Parked{Step: "call", Kind: "handoff", Since: instant},
-		Passed: []workflows.Passage{{Step: "note", Kind: "send", Visit: 1, At: instant, Arm: workflows.ArmBlocked}}}); err != nil {
+	if err := h.store.Report(ctx, instant, contract.Report{Ref: ref, Seq: 1, Parked: &contract.Parked{Step: "call", Kind: "handoff", Since: instant},
+		Passed: []contract.Passage{{Step: "note", Kind: "send", Visit: 1, At: instant, Arm: contract.ArmBlocked}}}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -132,8 +132,8 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	e, ref := h.enter()
-	if err := h.store.Report(context.Background(), instant, workflows.Report{Ref: ref, Seq: 1, Parked: &workflows.Parked{Step: "call", Kind: "handoff"},
-		Passed: []workflows.Passage{{Step: "note", Kind: "send", Visit: 1, At: instant}}}); err != nil {
+	if err := h.store.Report(context.Background(), instant, contract.Report{Ref: ref, Seq: 1, Parked: &contract.Parked{Step: "call", Kind: "handoff"},
+		Passed: []contract.Passage{{Step: "note", Kind: "send", Visit: 1, At: instant}}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, token := range []string{agentToken, "nobody"} {

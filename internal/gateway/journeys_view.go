@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/graph"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // journeyView is what the page of a journey shows.
@@ -117,11 +117,11 @@ func viewJourney(n store.Numbers, d *journey.Definition, chosen string) journeyV
 		for _, send := range of[id].Sends {
 			r := reasonRow{Step: id, Channel: send.Channel, Reason: send.Reason, Count: send.Count}
 			switch send.Status {
-			case workflows.StatusSuppressed:
+			case contract.StatusSuppressed:
 				v.Blocked = append(v.Blocked, r)
-			case workflows.StatusFailed:
+			case contract.StatusFailed:
 				v.Failing = append(v.Failing, r)
-			case workflows.StatusRetry:
+			case contract.StatusRetry:
 				r.Reason = "being repeated"
 				v.Failing = append(v.Failing, r)
 			}
@@ -190,9 +190,9 @@ func alert(sends []store.SendNumbers) string {
 	for _, s := range sends {
 		doubt += s.InDoubt
 		switch {
-		case s.Status == workflows.StatusRetry:
+		case s.Status == contract.StatusRetry:
 			repeated += s.Count
-		case s.Status == workflows.StatusFailed && s.Reason != reasonEnded:
+		case s.Status == contract.StatusFailed && s.Reason != reasonEnded:
 			failed += s.Count
 			if s.Count > worst.Count {
 				worst = s

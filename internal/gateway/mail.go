@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/tabi-journeys/tabi/internal/link"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -70,7 +70,7 @@ func optedOut(c store.Customer) bool {
 	return ok && consent["marketing"] == false
 }
 
-func about(m link.Mail) map[string]any {
+func about(m signedlink.Mail) map[string]any {
 	out := map[string]any{}
 	for key, value := range map[string]string{"journey": m.Journey, "step": m.Step, "message": m.Message} {
 		if value != "" {

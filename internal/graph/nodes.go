@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // stepNode describes a step.
@@ -88,7 +88,7 @@ func entryNode(d *journey.Definition) Node {
 }
 
 func endNode(path string) Node {
-	return Node{ID: "#end " + path, Kind: KindEnd, Title: workflows.Completed, End: workflows.Completed, Full: "the end of the path " + path}
+	return Node{ID: "#end " + path, Kind: KindEnd, Title: contract.Completed, End: contract.Completed, Full: "the end of the path " + path}
 }
 
 func rerouteID(k int) string { return fmt.Sprintf("#reroute %d", k+1) }
@@ -115,7 +115,7 @@ func ruleNodes(d *journey.Definition) []Node {
 		if g.Within > 0 {
 			lines = append(lines, "watched for "+Span(g.Within)+" from entry")
 		}
-		rule("#goal", KindGoal, events(g.Events), workflows.Goal, g.When, lines...)
+		rule("#goal", KindGoal, events(g.Events), contract.Goal, g.When, lines...)
 	}
 	for i, r := range d.Exit {
 		rule(fmt.Sprintf("#exit %d", i+1), KindExit, events(r.Events), r.Outcome, r.When, "ends as "+r.Outcome)
@@ -134,7 +134,7 @@ func ruleNodes(d *journey.Definition) []Node {
 		}
 		rule(rerouteID(i), KindReroute, title, "", r.When, line)
 	}
-	rule("#timeout", KindTimeout, "after "+Span(d.Timeout), workflows.TimedOut, "", "ends as "+workflows.TimedOut)
+	rule("#timeout", KindTimeout, "after "+Span(d.Timeout), contract.TimedOut, "", "ends as "+contract.TimedOut)
 	return out
 }
 

@@ -10,10 +10,10 @@ import (
 	"unicode"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-const armSkipped = workflows.ArmSkipped
+const armSkipped = contract.ArmSkipped
 
 // exprLength is how much of a condition is shown, in characters.
 const exprLength = 64
@@ -200,7 +200,7 @@ func decideWords(s *journey.Step, spec *journey.Decide) (title string, lines []s
 		lines = append(lines, "only chooses")
 		chosen.Full = "the best was chosen; nothing is sent"
 	}
-	return title, lines, []way{chosen, {workflows.ArmNone, "none", "nothing was chosen", spec.None}}
+	return title, lines, []way{chosen, {contract.ArmNone, "none", "nothing was chosen", spec.None}}
 }
 
 func askWords(spec *journey.Ask) (title string, lines []string, out []way) {

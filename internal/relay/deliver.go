@@ -15,7 +15,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // errAddressTaken: another instance still holds the workflow id.
@@ -36,15 +36,15 @@ func (r *Relay) deliver(ctx context.Context, l store.Lease, d store.Delivery) er
 func StartOptions(e store.Enrollment) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                                       e.WorkflowID,
-		TaskQueue:                                workflows.TaskQueue,
+		TaskQueue:                                contract.TaskQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		Memo:                                     map[string]any{workflows.MemoEnrollment: e.ID},
+		Memo:                                     map[string]any{contract.MemoEnrollment: e.ID},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
-			temporal.NewSearchAttributeKeyKeyword(workflows.AttrJourney).ValueSet(e.Journey),
-			temporal.NewSearchAttributeKeyKeyword(workflows.AttrCustomer).ValueSet(e.Customer),
-			temporal.NewSearchAttributeKeyKeyword(workflows.AttrRevision).ValueSet(e.Revision),
+			temporal.NewSearchAttributeKeyKeyword(contract.AttrJourney).ValueSet(e.Journey),
+			temporal.NewSearchAttributeKeyKeyword(contract.AttrCustomer).ValueSet(e.Customer),
+			temporal.NewSearchAttributeKeyKeyword(contract.AttrRevision).ValueSet(e.Revision),
 		),
 		StaticSummary: fmt.Sprintf("%s of customer %s", e.Journey, e.Customer),
 		StaticDetails: fmt.Sprintf("Entered by **%s** at %s (virtual time), on revision `%s`. The current details tell where it is; the query `state` tells more.",
@@ -53,8 +53,8 @@ func StartOptions(e store.Enrollment) client.StartWorkflowOptions {
 }
 
 // start starts an instance. It may be repeated: the run that is not the enrollment's first ends at once.
-func (r *Relay) start(ctx context.Context, e store.Enrollment, in *workflows.Input) error {
-	_, err := r.cfg.Client.ExecuteWorkflow(ctx, StartOptions(e), workflows.JourneyType, in)
+func (r *Relay) start(ctx context.Context, e store.Enrollment, in *contract.Input) error {
+	_, err := r.cfg.Client.ExecuteWorkflow(ctx, StartOptions(e), contract.JourneyType, in)
 	var taken *serviceerror.WorkflowExecutionAlreadyStarted
 	if !errors.As(err, &taken) {
 		return err
@@ -70,7 +70,7 @@ func (r *Relay) start(ctx context.Context, e store.Enrollment, in *workflows.Inp
 }
 
 // event brings an event: by update, and where no worker answers in time, by signal. The instance drops what comes twice.
-func (r *Relay) event(ctx context.Context, to store.Enrollment, e workflows.Event) error {
+func (r *Relay) event(ctx context.Context, to store.Enrollment, e contract.Event) error {
 	workflowID := to.WorkflowID
 	if r.routes.signalOnly(clock.Wall()) || large(e) {
 		return r.signal(ctx, workflowID, e)
@@ -79,7 +79,7 @@ func (r *Relay) event(ctx context.Context, to store.Enrollment, e workflows.Even
 	defer cancel()
 	handle, err := r.cfg.Client.UpdateWorkflow(updating, client.UpdateWorkflowOptions{
 		// Not the bare event id: a channel may have updated the run itself under that, and Temporal would answer with that update's result.
-		WorkflowID: workflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: workflows.EventName, Args: []any{e},
+		WorkflowID: workflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.EventName, Args: []any{e},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
@@ -109,18 +109,18 @@ func (r *Relay) event(ctx context.Context, to store.Enrollment, e workflows.Even
 // 1.29: its workflow task fails, and it is terminated), while a signal that is too large is refused, and harms nobody.
 const maxUpdate = 256 << 10
 
-func large(e workflows.Event) bool {
+func large(e contract.Event) bool {
 	body, err := json.Marshal(e)
 	return err != nil || len(body) > maxUpdate
 }
 
 // rejected notes what an instance refused for good, where somebody waits for the answer: an order to move to another revision.
-func (r *Relay) rejected(ctx context.Context, to store.Enrollment, e workflows.Event, why *temporal.ApplicationError) error {
-	if e.Command == nil || e.Command.Kind != workflows.MigrateOrder {
+func (r *Relay) rejected(ctx context.Context, to store.Enrollment, e contract.Event, why *temporal.ApplicationError) error {
+	if e.Command == nil || e.Command.Kind != contract.MigrateOrder {
 		return nil
 	}
 	switch why.Type() {
-	case workflows.RejectDuplicate, workflows.RejectStranger, workflows.RejectEnded: // it was taken before, or goes with the instance
+	case contract.RejectDuplicate, contract.RejectStranger, contract.RejectEnded: // it was taken before, or goes with the instance
 		return nil
 	}
 	if err := r.cfg.Store.MoveRefused(ctx, clock.Now(r.cfg.Clock), to.ID, e.Command.Revision, why.Message()); err != nil {
@@ -129,8 +129,8 @@ func (r *Relay) rejected(ctx context.Context, to store.Enrollment, e workflows.E
 	return nil
 }
 
-func (r *Relay) signal(ctx context.Context, workflowID string, e workflows.Event) error {
-	err := r.cfg.Client.SignalWorkflow(ctx, workflowID, "", workflows.EventName, e)
+func (r *Relay) signal(ctx context.Context, workflowID string, e contract.Event) error {
+	err := r.cfg.Client.SignalWorkflow(ctx, workflowID, "", contract.EventName, e)
 	if gone(err) {
 		return nil
 	}

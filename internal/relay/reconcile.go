@@ -11,7 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Report is what a reconciliation found.
@@ -122,7 +122,7 @@ func (r *Relay) fate(ctx context.Context, e store.Enrollment) (outcome, reason s
 	case gone(err) && e.Chain == "":
 		return "", "", nil // its start is still to be delivered
 	case gone(err):
-		return workflows.Failed, "its run is not in Temporal any more", nil
+		return contract.Failed, "its run is not in Temporal any more", nil
 	case err != nil:
 		return "", "", err
 	}
@@ -131,23 +131,23 @@ func (r *Relay) fate(ctx context.Context, e store.Enrollment) (outcome, reason s
 		if e.Chain == "" {
 			return "", "", nil // the address is another's still; the relay waits for it
 		}
-		return workflows.Failed, "another instance runs at its address", nil
+		return contract.Failed, "another instance runs at its address", nil
 	}
 	switch info.GetStatus() {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
 		return "", "", nil
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
-		return workflows.Cancelled, "terminated in Temporal", nil
+		return contract.Cancelled, "terminated in Temporal", nil
 	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
-		return workflows.Cancelled, "cancelled in Temporal", nil
+		return contract.Cancelled, "cancelled in Temporal", nil
 	}
-	return workflows.Failed, "its run ended in Temporal without a word: " + info.GetStatus().String(), nil
+	return contract.Failed, "its run ended in Temporal without a word: " + info.GetStatus().String(), nil
 }
 
 // enrollmentOf reads the enrollment id from a run's memo.
 func enrollmentOf(memo *commonpb.Memo) string {
 	var id string
-	payload, ok := memo.GetFields()[workflows.MemoEnrollment]
+	payload, ok := memo.GetFields()[contract.MemoEnrollment]
 	if !ok || converter.GetDefaultDataConverter().FromPayload(payload, &id) != nil {
 		return ""
 	}

@@ -7,7 +7,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestReconcile(t *testing.T) {
@@ -22,24 +22,24 @@ func TestReconcile(t *testing.T) {
 		}, ""},
 		{"terminated", true, func(e string) *workflowpb.WorkflowExecutionInfo {
 			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED)
-		}, workflows.Cancelled},
+		}, contract.Cancelled},
 		{"failed", true, func(e string) *workflowpb.WorkflowExecutionInfo {
 			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED)
-		}, workflows.Failed},
-		{"lost", true, func(string) *workflowpb.WorkflowExecutionInfo { return nil }, workflows.Failed},
+		}, contract.Failed},
+		{"lost", true, func(string) *workflowpb.WorkflowExecutionInfo { return nil }, contract.Failed},
 		{"replaced", true, func(string) *workflowpb.WorkflowExecutionInfo {
 			return run("another", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
-		}, workflows.Failed},
+		}, contract.Failed},
 		{"not started yet", false, func(string) *workflowpb.WorkflowExecutionInfo { return nil }, ""},
 		{"terminated before its first task", false, func(e string) *workflowpb.WorkflowExecutionInfo {
 			return run(e, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED)
-		}, workflows.Cancelled},
+		}, contract.Cancelled},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := setup(t)
 			e := b.enters()
 			if c.claimed {
-				b.reports(e, workflows.Report{Parked: &workflows.Parked{Step: "main.1", Kind: "wait_for", Since: at}})
+				b.reports(e, contract.Report{Parked: &contract.Parked{Step: "main.1", Kind: "wait_for", Since: at}})
 			}
 			if info := c.run(e.ID); info != nil {
 				b.fake.runs[e.WorkflowID] = info
@@ -64,12 +64,12 @@ func TestReconcileWhatEndsMeanwhile(t *testing.T) {
 	b := setup(t)
 	e := b.enters()
 	b.fake.runs[e.WorkflowID] = run(e.ID, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)
-	b.fake.asked = func(string) { b.reports(e, workflows.Report{Ended: &workflows.Ended{Outcome: workflows.Goal, At: at}}) }
+	b.fake.asked = func(string) { b.reports(e, contract.Report{Ended: &contract.Ended{Outcome: contract.Goal, At: at}}) }
 	report, err := b.relay.Reconcile(t.Context())
 	if err != nil || report.Checked != 1 || len(report.Closed) != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	if e = b.enrollment(e.WorkflowID); e.Outcome != workflows.Goal {
+	if e = b.enrollment(e.WorkflowID); e.Outcome != contract.Goal {
 		t.Errorf("%+v", e)
 	}
 }
@@ -94,7 +94,7 @@ func TestReconcileStrays(t *testing.T) {
 			e := b.enters()
 			id := e.WorkflowID
 			if c.closed {
-				if _, err := b.store.CloseLost(t.Context(), at, e.ID, workflows.Failed, "lost"); err != nil {
+				if _, err := b.store.CloseLost(t.Context(), at, e.ID, contract.Failed, "lost"); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -22,7 +22,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // fake is a Temporal that remembers what it was given, and answers as it is told to.
@@ -32,8 +32,8 @@ type fake struct {
 	started []string // enrollments
 	updated []string // event ids
 	signals []string
-	orders  []workflows.Command // of the updates
-	ended   []string            // terminated: workflow id/run id
+	orders  []contract.Command // of the updates
+	ended   []string           // terminated: workflow id/run id
 	start   func() error
 	update  func(ctx context.Context, id string) error
 	signal  func() error
@@ -71,7 +71,7 @@ func (f *fake) TerminateWorkflow(_ context.Context, id, runID, _ string, _ ...an
 func (f *fake) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.started = append(f.started, args[0].(*workflows.Input).Enrollment)
+	f.started = append(f.started, args[0].(*contract.Input).Enrollment)
 	if f.start != nil {
 		return nil, f.start()
 	}
@@ -81,7 +81,7 @@ func (f *fake) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions,
 func (f *fake) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e := o.Args[0].(workflows.Event)
+	e := o.Args[0].(contract.Event)
 	if o.UpdateID == e.ID { // a channel's own update may have this id: Temporal would answer it and not deliver
 		return nil, errors.New("the update id is the bare event id")
 	}
@@ -98,7 +98,7 @@ func (f *fake) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOption
 func (f *fake) SignalWorkflow(_ context.Context, _, _, _ string, arg any) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.signals = append(f.signals, arg.(workflows.Event).ID)
+	f.signals = append(f.signals, arg.(contract.Event).ID)
 	if f.signal != nil {
 		return f.signal()
 	}
@@ -130,7 +130,7 @@ func (f *fake) seen(list *[]string) []string {
 // run is a run of an enrollment as Temporal describes it.
 func run(enrollment string, status enumspb.WorkflowExecutionStatus) *workflowpb.WorkflowExecutionInfo {
 	payload, _ := converter.GetDefaultDataConverter().ToPayload(enrollment)
-	return &workflowpb.WorkflowExecutionInfo{Status: status, Memo: &commonpb.Memo{Fields: map[string]*commonpb.Payload{workflows.MemoEnrollment: payload}}}
+	return &workflowpb.WorkflowExecutionInfo{Status: status, Memo: &commonpb.Memo{Fields: map[string]*commonpb.Payload{contract.MemoEnrollment: payload}}}
 }
 
 // done is an update that was carried out.
@@ -212,9 +212,9 @@ func (b *bundle) enrollment(workflowID string) store.Enrollment {
 }
 
 // reports sends the first report of an enrollment's run.
-func (b *bundle) reports(e store.Enrollment, r workflows.Report) {
+func (b *bundle) reports(e store.Enrollment, r contract.Report) {
 	b.t.Helper()
-	r.Ref, r.Seq = workflows.Ref{Enrollment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, 1
+	r.Ref, r.Seq = contract.Ref{Enrollment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, 1
 	if err := b.store.Report(b.t.Context(), at, r); err != nil {
 		b.t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func TestUpdateAnswers(t *testing.T) {
 		signals int
 	}{
 		{"rejected for good", func(context.Context, string) error {
-			return temporal.NewNonRetryableApplicationError("taken before", workflows.RejectDuplicate, nil)
+			return temporal.NewNonRetryableApplicationError("taken before", contract.RejectDuplicate, nil)
 		}, nil, 0},
 		{"nobody there", func(context.Context, string) error { return serviceerror.NewNotFound("ended") }, nil, 0},
 		{"no worker answers", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, nil, 1},

@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const digest = `journey: digest
@@ -106,9 +106,9 @@ func TestOrdersToMove(t *testing.T) {
 		state, reason string
 	}{
 		{"taken", nil, store.MoveOrdered, ""},
-		{"taken before", rejects("taken before", workflows.RejectDuplicate), store.MoveOrdered, ""},
-		{"ended meanwhile", rejects("the instance has ended", workflows.RejectEnded), store.MoveOrdered, ""},
-		{"refused", rejects("step \"x\" is a send", workflows.RejectInvalid), store.MoveRefused, `step "x" is a send`},
+		{"taken before", rejects("taken before", contract.RejectDuplicate), store.MoveOrdered, ""},
+		{"ended meanwhile", rejects("the instance has ended", contract.RejectEnded), store.MoveOrdered, ""},
+		{"refused", rejects("step \"x\" is a send", contract.RejectInvalid), store.MoveRefused, `step "x" is a send`},
 		{"refused in another way", rejects("not now", "CannotMove"), store.MoveRefused, "not now"},
 		{"nobody answers", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, store.MoveOrdered, ""},
 	} {
@@ -126,7 +126,7 @@ func TestOrdersToMove(t *testing.T) {
 			b.fake.mu.Lock()
 			order := b.fake.orders[0]
 			b.fake.mu.Unlock()
-			if p, err := journey.Load(order.Definition, page.Instances[0].To); err != nil || p.Revision() != order.Revision || order.Kind != workflows.MigrateOrder {
+			if p, err := journey.Load(order.Definition, page.Instances[0].To); err != nil || p.Revision() != order.Revision || order.Kind != contract.MigrateOrder {
 				t.Error(order, err)
 			}
 			moves, err := b.store.Moves(t.Context(), "greeting", "", 0)

@@ -7,11 +7,11 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // openRuns is the visibility query for runs of journeys that have not ended.
-const openRuns = "WorkflowType = '" + workflows.JourneyType + "' AND ExecutionStatus = 'Running'"
+const openRuns = "WorkflowType = '" + contract.JourneyType + "' AND ExecutionStatus = 'Running'"
 
 // straysPage looks at one page of the open runs and terminates those whose enrollment the store has closed: they have nothing left to do, and would be
 // told so only when they next ask for something, which may be weeks away. next is empty after the last page.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // interrupted is why the scenario's context is over, and how far it was.
@@ -37,7 +37,7 @@ func (w *world) ask(name string, local bool, args []any) done {
 	} else if ctx.Err() != nil {
 		w.stop(w.interrupted())
 	}
-	if name == workflows.DecideActivity {
+	if name == contract.DecideActivity {
 		if err := w.learn(ctx); err != nil {
 			w.stop(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/activities/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // recorder is a channel that takes everything, but what the scenario makes fail.
@@ -56,7 +56,7 @@ func (w *world) fault(via string) *journey.Fault {
 type answers map[string]journey.CallAnswer
 
 // Call answers at once. A call that the scenario says nothing of gets 200 and {}; a status of 400 or more fails it.
-func (a answers) Call(_ context.Context, r activities.CallRequest) (workflows.CallResult, error) {
+func (a answers) Call(_ context.Context, r activities.CallRequest) (contract.CallResult, error) {
 	answer, given := a[r.Step]
 	if !given {
 		answer.Body = map[string]any{}
@@ -66,9 +66,9 @@ func (a answers) Call(_ context.Context, r activities.CallRequest) (workflows.Ca
 	}
 	body, err := plain(answer.Body)
 	if err != nil {
-		return workflows.CallResult{}, err
+		return contract.CallResult{}, err
 	}
-	result := workflows.CallResult{Status: answer.Status, Body: body}
+	result := contract.CallResult{Status: answer.Status, Body: body}
 	if answer.Status >= 400 {
 		result.Failed, result.Reason = true, fmt.Sprintf("it answered %d", answer.Status)
 	}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Coverage says which ways of a journey scenarios took. A way is a step, or an arm of one: every arm of wait_for, branch and split, an optional arm
@@ -72,13 +72,13 @@ func cover(d *journey.Definition, places map[string]journey.Place, taken map[str
 		s := &d.Steps[i]
 		entered := false
 		for arm := range taken[s.ID] {
-			entered = entered || arm != workflows.ArmSkipped
+			entered = entered || arm != contract.ArmSkipped
 		}
 		count := func(arm string, visited bool) {
 			c.All++
 			if visited {
 				c.Visited++
-			} else if arm == "" || arm == workflows.ArmSkipped || entered {
+			} else if arm == "" || arm == contract.ArmSkipped || entered {
 				c.Missing = append(c.Missing, Missed{Place: places[s.ID], Step: s.ID, Arm: arm})
 			}
 		}
@@ -104,12 +104,12 @@ func armsOf(s *journey.Step) []string {
 		for n := range spec.Arms {
 			arms = append(arms, strconv.Itoa(n+1))
 		}
-		optional(workflows.ArmTimeout, spec.OnTimeout)
+		optional(contract.ArmTimeout, spec.OnTimeout)
 	case *journey.Branch:
 		for n := range spec.Arms {
 			arms = append(arms, strconv.Itoa(n+1))
 		}
-		optional(workflows.ArmElse, spec.Else)
+		optional(contract.ArmElse, spec.Else)
 	case *journey.Split:
 		for n, arm := range spec.Arms {
 			if arm.Name != "" {
@@ -119,31 +119,31 @@ func armsOf(s *journey.Step) []string {
 			}
 		}
 	case *journey.Send:
-		optional(workflows.ArmBlocked, spec.OnBlocked)
-		optional(workflows.ArmFailure, spec.OnFailure)
+		optional(contract.ArmBlocked, spec.OnBlocked)
+		optional(contract.ArmFailure, spec.OnFailure)
 	case *journey.Decide:
-		optional(workflows.ArmNone, spec.None)
+		optional(contract.ArmNone, spec.None)
 	case *journey.Ask:
 		for n := range spec.Replies {
 			arms = append(arms, strconv.Itoa(n+1))
 		}
-		optional(workflows.ArmTimeout, spec.OnTimeout)
+		optional(contract.ArmTimeout, spec.OnTimeout)
 		if to := spec.Question.OnBlocked; to != spec.OnTimeout { // which an absent one shares
-			optional(workflows.ArmBlocked, to)
+			optional(contract.ArmBlocked, to)
 		}
 		if to := spec.Question.OnFailure; to != spec.OnTimeout {
-			optional(workflows.ArmFailure, to)
+			optional(contract.ArmFailure, to)
 		}
 	case *journey.Call:
-		optional(workflows.ArmFailure, spec.OnFailure)
+		optional(contract.ArmFailure, spec.OnFailure)
 	case *journey.Handoff:
 		for _, outcome := range slices.Sorted(maps.Keys(spec.Outcomes)) {
 			optional(outcome, spec.Outcomes[outcome])
 		}
-		optional(workflows.ArmTimeout, spec.OnTimeout)
+		optional(contract.ArmTimeout, spec.OnTimeout)
 	}
 	if s.When != "" {
-		arms = append(arms, workflows.ArmSkipped)
+		arms = append(arms, contract.ArmSkipped)
 	}
 	return arms
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // look compares what an expectation says with what is so. end is for the one behind the timeline.
@@ -25,10 +26,10 @@ func (w *world) look(e *journey.Expect, end bool) {
 		check.latest(*e.Latest)
 	}
 	if e.Sent != nil {
-		check.list("sent", *e.Sent, w.those(workflows.StatusSent), false)
+		check.list("sent", *e.Sent, w.those(contract.StatusSent), false)
 	}
 	for n, message := range e.NotSent {
-		for _, s := range w.those(workflows.StatusSent) {
+		for _, s := range w.those(contract.StatusSent) {
 			if s.Message == message {
 				check.wrong("not_sent", "not "+message, "it was sent by "+s.Via, fmt.Sprintf("not_sent[%d]", n))
 				break
@@ -36,7 +37,7 @@ func (w *world) look(e *journey.Expect, end bool) {
 		}
 	}
 	if e.Blocked != nil {
-		check.list("blocked", *e.Blocked, w.those(workflows.StatusSuppressed), true)
+		check.list("blocked", *e.Blocked, w.those(contract.StatusSuppressed), true)
 	}
 	if e.Handoffs != nil && !slices.Equal(*e.Handoffs, w.handoffs) {
 		n := 0
@@ -158,7 +159,7 @@ func (w *world) those(status string) []journey.Said {
 
 // latest compares the latest message sent so far.
 func (c *check) latest(want journey.Said) {
-	sent := c.world.those(workflows.StatusSent)
+	sent := c.world.those(contract.StatusSent)
 	switch {
 	case len(sent) == 0:
 		c.wrong("sent", said(want, false), "nothing was sent")

@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // instance is one entry into a journey.
@@ -31,7 +32,7 @@ type instance struct {
 	visited []string // step ids in the order they were entered
 	parked  string   // the last of visited, where it waits there
 	since   time.Time
-	ended   *workflows.Ended
+	ended   *contract.Ended
 	untold  map[string]string // step → what it did, until it is reported
 }
 
@@ -82,7 +83,7 @@ func (i *instance) who() string {
 	return ""
 }
 
-func (w *world) entered(i *instance, in workflows.Input) {
+func (w *world) entered(i *instance, in contract.Input) {
 	held := ""
 	if in.Holdout {
 		held = ", held out"
@@ -96,19 +97,19 @@ func (w *world) observe(d done) {
 		return
 	}
 	switch in := d.in.(type) {
-	case workflows.Report:
+	case contract.Report:
 		if i := w.of(in.Enrollment); i != nil {
 			i.reported(in)
 		}
-	case workflows.Send:
-		if out, ok := d.out.(workflows.SendResult); ok {
+	case contract.Send:
+		if out, ok := d.out.(contract.SendResult); ok {
 			w.said(in, out)
 		}
-	case workflows.Decide:
-		if out, ok := d.out.(workflows.DecideResult); ok && out.Action != "" {
-			w.said(workflows.Send{Ref: in.Ref, Step: in.Step, Spec: journey.Send{Message: out.Message, Via: []string{out.Channel}}}, out.SendResult)
+	case contract.Decide:
+		if out, ok := d.out.(contract.DecideResult); ok && out.Action != "" {
+			w.said(contract.Send{Ref: in.Ref, Step: in.Step, Spec: journey.Send{Message: out.Message, Via: []string{out.Channel}}}, out.SendResult)
 		}
-	case workflows.OpenHandoff:
+	case contract.OpenHandoff:
 		if in.Journey == w.test.Journey {
 			w.handoffs = append(w.handoffs, in.Spec.Queue)
 		}
@@ -119,7 +120,7 @@ func (w *world) observe(d done) {
 }
 
 // said notes what came of a send.
-func (w *world) said(in workflows.Send, out workflows.SendResult) {
+func (w *world) said(in contract.Send, out contract.SendResult) {
 	i := w.of(in.Enrollment)
 	if i == nil {
 		return
@@ -129,28 +130,28 @@ func (w *world) said(in workflows.Send, out workflows.SendResult) {
 		via = in.Spec.Via[0]
 	}
 	switch out.Status {
-	case workflows.StatusSent, workflows.StatusSuppressed, workflows.StatusFailed:
+	case contract.StatusSent, contract.StatusSuppressed, contract.StatusFailed:
 		w.sends = append(w.sends, sending{journey: in.Journey, status: out.Status,
 			said: journey.Said{Message: in.Spec.Message, Via: via, Reason: out.Reason}})
 	}
 	switch out.Status {
-	case workflows.StatusSent:
+	case contract.StatusSent:
 		i.untold[in.Step] = fmt.Sprintf("sent %s by %s", in.Spec.Message, out.Channel)
-	case workflows.StatusSuppressed:
+	case contract.StatusSuppressed:
 		i.untold[in.Step] = fmt.Sprintf("blocked %s: %s", in.Spec.Message, out.Reason)
-	case workflows.StatusFailed:
+	case contract.StatusFailed:
 		i.untold[in.Step] = fmt.Sprintf("failed to send %s: %s", in.Spec.Message, out.Reason)
 	}
 }
 
 // reported follows the instance on its way.
-func (i *instance) reported(r workflows.Report) {
+func (i *instance) reported(r contract.Report) {
 	w := i.world
 	for _, p := range r.Passed {
 		if p.Arm != "" || i.parked != p.Step {
 			w.visit(i.journey, p.Step, p.Arm)
 		}
-		if p.Arm == workflows.ArmSkipped {
+		if p.Arm == contract.ArmSkipped {
 			w.tell(p.At.Sub(w.clock.Origin), journey.Place{}, "%sskipped %s", i.who(), p.Step)
 			continue
 		}
@@ -179,7 +180,7 @@ func (i *instance) reported(r workflows.Report) {
 }
 
 // passed tells of a step that was passed. What a send did was noted when it was done, and is told here, in the order of the steps.
-func (i *instance) passed(p workflows.Passage) string {
+func (i *instance) passed(p contract.Passage) string {
 	if text, ok := i.untold[p.Step]; ok {
 		delete(i.untold, p.Step)
 		if text += " (" + p.Step + ")"; p.Kind == "decide" {
@@ -201,7 +202,7 @@ func (i *instance) passed(p workflows.Passage) string {
 }
 
 // until says how long and for what it waits.
-func until(p *workflows.Parked, origin time.Time) string {
+func until(p *contract.Parked, origin time.Time) string {
 	text := ""
 	if !p.Until.IsZero() {
 		text = " until " + Offset(p.Until.Sub(origin))

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -56,15 +56,15 @@ func TestScenariosThatCannotGoOn(t *testing.T) {
 		opts       Options
 		want       string
 	}{
-		{name: "the interpreter panics", opts: Options{tamper: func(in *workflows.Input) { in.Interpreter = 99 }}, want: "interpreter 99"},
-		{name: "the definition is broken", opts: Options{tamper: func(in *workflows.Input) { in.Definition, in.Revision = []byte("?"), "none" }}, want: "cannot be loaded"},
+		{name: "the interpreter panics", opts: Options{tamper: func(in *contract.Input) { in.Interpreter = 99 }}, want: "interpreter 99"},
+		{name: "the definition is broken", opts: Options{tamper: func(in *contract.Input) { in.Definition, in.Revision = []byte("?"), "none" }}, want: "cannot be loaded"},
 		{name: "an activity panics", opts: Options{before: func(name string) {
-			if name == workflows.ReportActivity {
+			if name == contract.ReportActivity {
 				panic("no more paper")
 			}
 		}}, want: "activity report: panic: no more paper"},
 		{name: "an activity that is repeated panics", opts: Options{before: func(name string) {
-			if name == workflows.CallActivity {
+			if name == contract.CallActivity {
 				panic("no line")
 			}
 		}}, definition: strings.Replace(napping, "wait: 1h", `call: {url: "https://shop.example/"}`, 1), want: "activity call: panic: no line"},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // play is the root workflow: it plays the timeline, brings what the store has for the instances, as the relay does, and waits for their end.
@@ -164,7 +164,7 @@ func (w *world) serve(ctx workflow.Context, l store.Lease) error {
 			if i == nil || i.over {
 				break // it has ended: there is nobody to tell
 			}
-			if err := i.future.SignalChildWorkflow(ctx, workflows.EventName, *d.Event).Get(ctx, nil); err != nil && !i.over {
+			if err := i.future.SignalChildWorkflow(ctx, contract.EventName, *d.Event).Get(ctx, nil); err != nil && !i.over {
 				return fmt.Errorf("an event could not be brought to %s: %w", i.name(), err)
 			}
 		}
@@ -181,7 +181,7 @@ func (w *world) serve(ctx workflow.Context, l store.Lease) error {
 }
 
 // start starts an instance and waits until it runs.
-func (w *world) start(ctx workflow.Context, e store.Enrollment, in workflows.Input) error {
+func (w *world) start(ctx workflow.Context, e store.Enrollment, in contract.Input) error {
 	if len(w.instances) >= w.opts.Instances {
 		return fmt.Errorf("more than %d instances were started: does a journey enter itself, or others, without end?", w.opts.Instances)
 	}
@@ -201,7 +201,7 @@ func (w *world) start(ctx workflow.Context, e store.Enrollment, in workflows.Inp
 	w.entered(i, in)
 	var child workflow.Context
 	child, i.cancel = workflow.WithCancel(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: i.workflow, WaitForCancellation: true}))
-	i.future = workflow.ExecuteChildWorkflow(child, workflows.JourneyType, in)
+	i.future = workflow.ExecuteChildWorkflow(child, contract.JourneyType, in)
 	w.running++
 	if err := i.future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
 		return fmt.Errorf("%s could not be started: %w", i.name(), err)

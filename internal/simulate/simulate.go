@@ -12,7 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Options bound a scenario.
@@ -24,8 +24,8 @@ type Options struct {
 	// Work is how often the journeys may ask something of the world (decide, send, report) in one scenario; default 200,000.
 	Work int
 
-	tamper func(*workflows.Input) // tests break what starts,
-	before func(activity string)  // and what is done
+	tamper func(*contract.Input) // tests break what starts,
+	before func(activity string) // and what is done
 }
 
 func (o Options) withDefaults() Options {

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // watcher stands between the interpreter and the SDK. It has activities done at once, in the interpreter's own turn (nothing is replayed here), so that
@@ -23,7 +24,7 @@ type watcher struct {
 
 // InterceptWorkflow watches the journeys; the root is let through.
 func (w *watcher) InterceptWorkflow(ctx workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
-	if workflow.GetInfo(ctx).WorkflowType.Name != workflows.JourneyType {
+	if workflow.GetInfo(ctx).WorkflowType.Name != contract.JourneyType {
 		return next
 	}
 	return &inbound{WorkflowInboundInterceptorBase: interceptor.WorkflowInboundInterceptorBase{Next: next}, world: w.world}
@@ -70,7 +71,7 @@ func (o *outbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, op
 
 // SetQueryHandlerWithOptions keeps the answer to the query state, by which the world looks at an instance.
 func (o *outbound) SetQueryHandlerWithOptions(ctx workflow.Context, name string, handler any, options workflow.QueryHandlerOptions) error {
-	if view, ok := handler.(func() (workflows.View, error)); ok && name == workflows.StateQuery {
+	if view, ok := handler.(func() (workflows.View, error)); ok && name == contract.StateQuery {
 		if i := o.world.at(o.Next.GetInfo(ctx).WorkflowExecution.ID); i != nil {
 			i.view = view
 		}
@@ -156,7 +157,7 @@ func (o *outbound) try(a *attempts, settle workflow.Settable) bool {
 
 // again leaves out of the input what concerns the first attempt alone: a provider's wish to be left alone.
 func (a *attempts) again() {
-	if send, ok := a.args[0].(workflows.Send); ok {
+	if send, ok := a.args[0].(contract.Send); ok {
 		send.After, send.Why = 0, ""
 		a.args = []any{send}
 	}

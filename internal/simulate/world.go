@@ -20,6 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // slow is how many units of the environment's clock a virtual unit takes: a virtual millisecond is 50 ms there, in the middle of which it has its moment.
@@ -149,7 +150,7 @@ func (w *world) open(start time.Time) (err error) {
 	w.env.SetTestTimeout(w.opts.Wall + 5*time.Second)
 	w.env.SetWorkflowRunTimeout(0) // the default would end it after some days of virtual time
 	w.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&watcher{world: w}}, DeadlockDetectionTimeout: w.opts.Wall + 5*time.Second})
-	w.env.RegisterWorkflowWithOptions(workflows.Journey, workflow.RegisterOptions{Name: workflows.JourneyType})
+	w.env.RegisterWorkflowWithOptions(workflows.Journey, workflow.RegisterOptions{Name: contract.JourneyType})
 	return nil
 }
 

@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Errors that callers tell apart.
@@ -25,7 +25,7 @@ var (
 
 // EndedError is ErrNotMine where the chain that asks has ended the enrollment itself, or somebody for it: how it ended. A run learns it whose last workflow
 // task was lost behind that end.
-type EndedError struct{ Ended workflows.Ended }
+type EndedError struct{ Ended contract.Ended }
 
 // Error implements error.
 func (e *EndedError) Error() string {
@@ -138,21 +138,21 @@ type Lease struct {
 // Delivery is one thing to bring to an instance.
 type Delivery struct {
 	Seq   int64
-	Start *workflows.Input // set on the start
-	Event *workflows.Event // set on everything else, already projected to what the journey reads
+	Start *contract.Input // set on the start
+	Event *contract.Event // set on everything else, already projected to what the journey reads
 }
 
 // Reservation is a permitted send, leased under a fencing token.
 type Reservation struct {
 	Key       string
 	Token     int64
-	Done      *workflows.SendResult // set: it was settled before (or is suppressed or held, or the journey is paused); nothing to do
-	Unsettled bool                  // an earlier attempt took the lease and never settled: it may have gone out
-	Attempts  int                   // how often its provider was asked before, and answered
-	Slot      time.Time             // wall: when it may go by its provider's rate, as an earlier attempt was told; zero: it asks
+	Done      *contract.SendResult // set: it was settled before (or is suppressed or held, or the journey is paused); nothing to do
+	Unsettled bool                 // an earlier attempt took the lease and never settled: it may have gone out
+	Attempts  int                  // how often its provider was asked before, and answered
+	Slot      time.Time            // wall: when it may go by its provider's rate, as an earlier attempt was told; zero: it asks
 	Release   int
 	Message   *journey.Message
-	Verdict   brain.Verdict
+	Verdict   decisioning.Verdict
 	Vars      journey.Vars // for the templates: customer, entry, event, steps (with their events' properties), vars, intent, now
 	Language  string       // customer.language
 	Category  string
@@ -183,7 +183,7 @@ type Contact struct {
 	At                                                time.Time // virtual, of the last change
 	Until                                             time.Time // of a send that is held: the end of the quiet hours
 	Said                                              map[string]string
-	Tried                                             []brain.Tried // what the policy said to each channel
+	Tried                                             []decisioning.Tried // what the policy said to each channel
 }
 
 // Handoff states.

@@ -7,7 +7,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Aside is a delivery that was set aside: Temporal or its instance refuses it for good.
@@ -147,7 +147,7 @@ func (b *batch) retryAside(ctx context.Context, a Aside, drop bool) error {
 	own := b.enrollment(e)
 	switch {
 	case kind == deliverStart && drop:
-		return b.closeEnrollment(ctx, own, workflows.Failed, "it could not be started, and was given up", 0, b.now)
+		return b.closeEnrollment(ctx, own, contract.Failed, "it could not be started, and was given up", 0, b.now)
 	case kind == deliverStart:
 		_, err := b.tx.ExecContext(ctx, `update enrollments set due_at = 0, attempts = 0, last_error = '' where id = $1`, e.ID)
 		return err

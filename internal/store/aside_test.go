@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
@@ -77,7 +77,7 @@ func TestASetAsideStartHoldsItsOwnQueueAlone(t *testing.T) {
 		s.must(err)
 		s.same(n, 1)
 		given := s.byID(bea[0].Enrollment)
-		s.same([]string{given.State, given.Outcome}, []string{StateClosed, workflows.Failed})
+		s.same([]string{given.State, given.Outcome}, []string{StateClosed, contract.Failed})
 		s.ingest(noon, s.track("bea", "Cart Updated", props{"cart_id": "c2"}))
 		s.same(s.drain(), []string{"start cart/bea"})
 	})
@@ -92,7 +92,7 @@ func TestWhatIsSetAsideGoesWithItsInstance(t *testing.T) {
 		s.must(s.SetAside(s.ctx, noon, l, l.Deliveries[0].Seq, "refused"))
 		got, err := s.Asides(s.ctx, AsideFilter{})
 		s.must(err)
-		s.ends(e, workflows.Completed, noon)
+		s.ends(e, contract.Completed, noon)
 		c, err := s.Counts(s.ctx)
 		s.must(err)
 		s.same(c.SetAside, int64(0))

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	words "github.com/tabi-journeys/tabi/internal/brain/text"
+	words "github.com/tabi-journeys/tabi/internal/decisioning/text"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 

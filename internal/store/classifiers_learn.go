@@ -9,7 +9,7 @@ import (
 	"slices"
 	"sync"
 
-	words "github.com/tabi-journeys/tabi/internal/brain/text"
+	words "github.com/tabi-journeys/tabi/internal/decisioning/text"
 )
 
 // lesson is a model that was trained on examples.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	words "github.com/tabi-journeys/tabi/internal/brain/text"
+	words "github.com/tabi-journeys/tabi/internal/decisioning/text"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // intending is a release whose intents have examples.
@@ -179,7 +179,7 @@ func TestWhatIsHeardIsReadOnBehalfOfAnInstance(t *testing.T) {
 		}
 		got.Confidence = 0
 		s.same(got, Understood{Text: "My parcel never came", Intent: "complaint", Version: 1, Journey: "cart", Step: "nudge"})
-		vars, err := s.View(s.ctx, noon, ref(e), workflows.Scene{StepEvents: map[string]string{"question": c.MessageID}})
+		vars, err := s.View(s.ctx, noon, ref(e), contract.Scene{StepEvents: map[string]string{"question": c.MessageID}})
 		s.must(err)
 		s.same(vars.Steps["question"]["text"], any("My parcel never came"))
 
@@ -188,7 +188,7 @@ func TestWhatIsHeardIsReadOnBehalfOfAnInstance(t *testing.T) {
 		_, err = s.Heard(s.ctx, ref(e), "nobody-said-that")
 		s.refused(err, ErrNotFound)
 		s.ends(e, "exited", noon)
-		_, err = s.Heard(s.ctx, workflows.Ref{Enrollment: e.ID, Chain: "another"}, c.MessageID)
+		_, err = s.Heard(s.ctx, contract.Ref{Enrollment: e.ID, Chain: "another"}, c.MessageID)
 		s.refused(err, ErrNotMine)
 	})
 }

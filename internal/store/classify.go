@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // classifyAtOnce is how many messages of a batch are asked about at once.
@@ -128,7 +128,7 @@ type Understood struct {
 }
 
 // Heard reads a message of an instance's customer, claiming the enrollment; ErrNotFound where there is none of that id.
-func (s *Store) Heard(ctx context.Context, ref workflows.Ref, event string) (Understood, error) {
+func (s *Store) Heard(ctx context.Context, ref contract.Ref, event string) (Understood, error) {
 	var u Understood
 	err := s.look(ctx, ref, func(tx conn, e *enrollment, _ *person) error {
 		ev, err := eventByID(ctx, tx, event)

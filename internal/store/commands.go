@@ -6,11 +6,11 @@ import (
 	"errors"
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Command writes an order as a delivery to an open instance; ErrNotFound where none is open at that workflow id.
-func (s *Store) Command(ctx context.Context, now time.Time, workflowID string, c workflows.Command) error {
+func (s *Store) Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error {
 	return s.change(ctx, now, func(tx conn, b *batch) error {
 		var id string
 		err := tx.QueryRowContext(ctx, `select id from enrollments where workflow_id = $1 and state <> 'closed'`, workflowID).Scan(&id)
@@ -35,18 +35,18 @@ func (s *Store) Command(ctx context.Context, now time.Time, workflowID string, c
 }
 
 // command delivers an order and notes what it says about pausing.
-func (b *batch) command(ctx context.Context, e *enrollment, c workflows.Command) error {
+func (b *batch) command(ctx context.Context, e *enrollment, c contract.Command) error {
 	id, err := newID(millis(b.now))
 	if err != nil {
 		return err
 	}
 	c.By, c.Reason, c.Target = clean(c.By), clean(c.Reason), clean(c.Target)
-	if c.Kind == workflows.PauseUpdate || c.Kind == workflows.ResumeUpdate {
-		if _, err := b.tx.ExecContext(ctx, `update enrollments set paused = $2 where id = $1`, e.ID, flag(c.Kind == workflows.PauseUpdate)); err != nil {
+	if c.Kind == contract.PauseUpdate || c.Kind == contract.ResumeUpdate {
+		if _, err := b.tx.ExecContext(ctx, `update enrollments set paused = $2 where id = $1`, e.ID, flag(c.Kind == contract.PauseUpdate)); err != nil {
 			return err
 		}
 	}
-	return b.message(e, workflows.Event{ID: "command/" + id, Name: workflows.Commanded, Time: b.now, Enrollment: e.ID, Command: &c})
+	return b.message(e, contract.Event{ID: "command/" + id, Name: contract.Commanded, Time: b.now, Enrollment: e.ID, Command: &c})
 }
 
 // PauseJourney is the kill switch: from its commit on nothing of the journey is sent, and nobody enters it; open instances get the order too. It returns how many.
@@ -87,9 +87,9 @@ func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string
 		if _, err := tx.ExecContext(ctx, `update enrollments set paused = $2 where journey = $1 and state <> 'closed'`, name, flag(paused)); err != nil {
 			return err
 		}
-		order := workflows.Command{Kind: workflows.PauseUpdate, By: clean(by), Reason: "the journey is paused"}
+		order := contract.Command{Kind: contract.PauseUpdate, By: clean(by), Reason: "the journey is paused"}
 		if !paused {
-			order.Kind, order.Reason = workflows.ResumeUpdate, "the journey is resumed"
+			order.Kind, order.Reason = contract.ResumeUpdate, "the journey is resumed"
 		}
 		for _, id := range sorted(customers) {
 			for _, e := range b.people[id].open {
@@ -100,7 +100,7 @@ func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string
 				if err != nil {
 					return err
 				}
-				if err := b.message(e, workflows.Event{ID: "command/" + event, Name: workflows.Commanded, Time: now, Enrollment: e.ID, Command: &order}); err != nil {
+				if err := b.message(e, contract.Event{ID: "command/" + event, Name: contract.Commanded, Time: now, Enrollment: e.ID, Command: &order}); err != nil {
 					return err
 				}
 				ordered++

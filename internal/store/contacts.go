@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const contactColumns = `key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, provider_id, action, tone, in_doubt, attempts, release, at, until_at, app, trace`
@@ -52,5 +52,5 @@ func (s *Store) Contacts(ctx context.Context, f ContactFilter) ([]Contact, error
 
 // AppMessages are what the app channel said to a customer, newest first; not what the app showed of itself, by an inbound decision. limit: default 100, max 1000.
 func (s *Store) AppMessages(ctx context.Context, customer string, limit int) ([]Contact, error) {
-	return s.Contacts(ctx, ContactFilter{Customer: customer, Channel: "app", Status: workflows.StatusSent, Limit: limit, said: true})
+	return s.Contacts(ctx, ContactFilter{Customer: customer, Channel: "app", Status: contract.StatusSent, Limit: limit, said: true})
 }

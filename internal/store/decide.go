@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Decided is the answer to a decide step.
@@ -17,14 +17,14 @@ type Decided struct {
 	Decision Decision
 	Paused   bool // the journey is: nothing was decided
 	// Send is the winner's message, to be sent under the decision's key; nil: there is nothing to send.
-	Send *workflows.Send
+	Send *contract.Send
 	// Reservation is Send's, where it was made with the decision. Nil: the decision was made before, and its send goes on as any other, by Reserve.
 	Reservation *Reservation
 }
 
 // Decide chooses the next best action in the customer's transaction, keeps the decision with its trace, takes the ledger row of the winner's message
 // and prepares its offer, claiming the enrollment. A repeat under one key answers as before. A paused journey keeps nothing.
-func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.Decide, ttl time.Duration) (Decided, error) {
+func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (Decided, error) {
 	var out Decided
 	decide := func(tx conn, e *enrollment, p *person, rel *release) (*draft, error) {
 		vars, err := s.vars(ctx, tx, e, p, in.Scene, now)
@@ -111,12 +111,12 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in workflows.De
 }
 
 // said is the send of a decision's winner; nil where nothing is to be sent.
-func said(d *Decision, in workflows.Decide) *workflows.Send {
+func said(d *Decision, in contract.Decide) *contract.Send {
 	won := d.first()
 	if won.Action == "" || won.Key == "" {
 		return nil
 	}
-	return &workflows.Send{Ref: in.Ref, Scene: in.Scene, Key: in.Key, Step: in.Step, Visit: in.Visit, Action: won.Action,
+	return &contract.Send{Ref: in.Ref, Scene: in.Scene, Key: in.Key, Step: in.Step, Visit: in.Visit, Action: won.Action,
 		Spec: journey.Send{Message: won.Message, Via: []string{won.Channel}, Category: journey.Marketing}}
 }
 

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 var emailAndApp = []journey.ChannelSpec{{Name: "email", Address: "email"}, {Name: "app"}}
@@ -38,11 +38,11 @@ func (s *suite) brainy(change ...func(*journey.Content)) {
 	s.ingest(noon.Add(-time.Hour), s.identify("ana", props{"email": "ana@example.com", "tier": "gold", "mrr": 30.0}))
 }
 
-func (s *suite) question(e Enrollment, key string) workflows.Decide {
-	return workflows.Decide{Ref: ref(e), Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: key, Step: "best", Visit: 1, Spec: journey.Decide{Group: "offers"}}
+func (s *suite) question(e Enrollment, key string) contract.Decide {
+	return contract.Decide{Ref: ref(e), Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: key, Step: "best", Visit: 1, Spec: journey.Decide{Group: "offers"}}
 }
 
-func (s *suite) chooses(in workflows.Decide, at time.Time) Decided {
+func (s *suite) chooses(in contract.Decide, at time.Time) Decided {
 	s.Helper()
 	d, err := s.Store.Decide(s.ctx, at, wall, in, time.Minute)
 	s.must(err)
@@ -56,7 +56,7 @@ func (s *suite) offers(e Enrollment, key string, at time.Time) Slot {
 	if d.Reservation == nil {
 		s.Fatalf("nothing was reserved: %+v", d.Decision)
 	}
-	s.must(s.Settle(s.ctx, at, *d.Reservation, Settlement{Status: workflows.StatusSent}))
+	s.must(s.Settle(s.ctx, at, *d.Reservation, Settlement{Status: contract.StatusSent}))
 	return d.Decision.Slots[0]
 }
 
@@ -107,11 +107,11 @@ func TestDecide(t *testing.T) {
 		_, err := s.Reserve(s.ctx, noon, wall, *again.Send, time.Minute)
 		s.refused(err, ErrBusy)
 
-		s.must(s.Settle(s.ctx, noon.Add(time.Second), *d.Reservation, Settlement{Status: workflows.StatusSent}))
+		s.must(s.Settle(s.ctx, noon.Add(time.Second), *d.Reservation, Settlement{Status: contract.StatusSent}))
 		s.same(s.outcomes(), []string{"k discount by email: "})
 		all, err := s.Decisions(s.ctx, DecisionFilter{Customer: "ana", Action: "discount"})
 		s.must(err)
-		if len(all) != 1 || len(all[0].Candidates) != 4 || all[0].Candidates[1].Reason != brain.LowerPriority {
+		if len(all) != 1 || len(all[0].Candidates) != 4 || all[0].Candidates[1].Reason != decisioning.LowerPriority {
 			s.Fatalf("got %+v", all)
 		}
 	})
@@ -124,8 +124,8 @@ func TestDecideNothing(t *testing.T) {
 		})
 		e := s.enters("ana", nil)
 		d := s.chooses(s.question(e, "k"), noon)
-		s.same([]any{d.Send == nil, d.Decision.Reason, len(d.Decision.Slots)}, []any{true, brain.NotSuitable, 0})
-		s.same(s.chooses(s.question(e, "k"), noon).Decision.Reason, brain.NotSuitable)
+		s.same([]any{d.Send == nil, d.Decision.Reason, len(d.Decision.Slots)}, []any{true, decisioning.NotSuitable, 0})
+		s.same(s.chooses(s.question(e, "k"), noon).Decision.Reason, decisioning.NotSuitable)
 		all, err := s.Contacts(s.ctx, ContactFilter{Customer: "ana"})
 		s.must(err)
 		s.same(len(all), 0)
@@ -152,8 +152,8 @@ func TestDecideReserves(t *testing.T) {
 		e := s.enters("ana", nil)
 		first := s.chooses(s.question(e, "k1"), noon) // not sent yet: the reservation counts
 		s.same(s.chooses(s.question(e, "k2"), noon).Decision.Slots[0].Channel, "app")
-		s.same(s.chooses(s.question(e, "k3"), noon).Decision.Reason, brain.CapReached)
-		s.must(s.Settle(s.ctx, noon, *first.Reservation, Settlement{Status: workflows.StatusFailed})) // given back
+		s.same(s.chooses(s.question(e, "k3"), noon).Decision.Reason, decisioning.CapReached)
+		s.must(s.Settle(s.ctx, noon, *first.Reservation, Settlement{Status: contract.StatusFailed})) // given back
 		s.same(s.chooses(s.question(e, "k4"), noon).Decision.Slots[0].Channel, "email")
 		s.same(s.outcomes(), []string{"k2 discount by app: unsaid", "k4 discount by email: unsaid"})
 	})
@@ -201,15 +201,15 @@ func TestDecideRetry(t *testing.T) {
 		})
 		e := s.enters("ana", nil)
 		d := s.chooses(s.question(e, "k"), noon)
-		s.must(s.Settle(s.ctx, noon, *d.Reservation, Settlement{Status: workflows.StatusRetry, Reason: "421"}))
+		s.must(s.Settle(s.ctx, noon, *d.Reservation, Settlement{Status: contract.StatusRetry, Reason: "421"}))
 		s.same(s.outcomes(), []string{"k discount by email: unsaid"})
 		r, err := s.Reserve(s.ctx, noon.Add(time.Minute), wall, *d.Send, time.Minute)
 		s.must(err)
 		s.same([]any{r.Done == nil, r.Verdict.Channel}, []any{true, "email"})
-		s.must(s.Settle(s.ctx, noon.Add(time.Minute), r, Settlement{Status: workflows.StatusRetry, Reason: "421"}))
+		s.must(s.Settle(s.ctx, noon.Add(time.Minute), r, Settlement{Status: contract.StatusRetry, Reason: "421"}))
 		r, err = s.Reserve(s.ctx, noon.Add(10*time.Hour), wall, *d.Send, time.Minute) // a decision is dropped in quiet hours, not held
 		s.must(err)
-		s.same([]any{r.Done.Status, r.Done.Reason}, []any{"suppressed", brain.QuietHours})
+		s.same([]any{r.Done.Status, r.Done.Reason}, []any{"suppressed", decisioning.QuietHours})
 		s.same(len(s.outcomes()), 0)
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 )
 
 // Directions of decisions.
@@ -28,7 +28,7 @@ type Decision struct {
 	Control                   string // the control group it was made for; empty: none
 	Reason                    string // why nothing was chosen
 	Slots                     []Slot // what was chosen, best first
-	Candidates                []brain.Candidate
+	Candidates                []decisioning.Candidate
 }
 
 // Slot is an action that was chosen.

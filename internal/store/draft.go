@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -13,7 +13,7 @@ type draft struct {
 	Decision
 	version    int64 // of the customer that it was made for, before the lock
 	chosen     []int // candidates, by slot
-	verdicts   []brain.Verdict
+	verdicts   []decisioning.Verdict
 	predictors predictors
 	vars       journey.Vars
 	slots      string // as JSON
@@ -29,12 +29,12 @@ func (s *Store) draft(ctx context.Context, tx conn, p *person, rel *release, var
 		return nil, err
 	}
 	standing.Present = c.present
-	q := brain.Question{
+	q := decisioning.Question{
 		Actions: c.among(rel.rules), Via: c.via, Channels: s.channels, Choose: c.choose, Slots: c.slots, Ramp: c.ramp,
 		Random: chance(d.Key), Explore: !s.scenario && !s.certain && !c.preview,
 	}
 	if !s.scenario {
-		q.Control = brain.ControlGroup(rel.rules.Policy, p.id)
+		q.Control = decisioning.ControlGroup(rel.rules.Policy, p.id)
 	}
 	if out.predictors, err = predict(ctx, tx, p.id, vars, now); err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (s *Store) draft(ctx context.Context, tx conn, p *person, rel *release, var
 	if q.Estimate, err = s.estimates(ctx, tx, out.predictors); err != nil {
 		return nil, err
 	}
-	answer := brain.Arbitrate(standing, q)
+	answer := decisioning.Arbitrate(standing, q)
 	if inquiry.err != nil {
 		return nil, inquiry.err
 	}

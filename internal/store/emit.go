@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // emitted is what the id of an event that a step made begins with; the step's visit follows.
@@ -14,7 +14,7 @@ const emitted = "tabi.emit/"
 
 // Emit stores an event of an instance's customer, once per in.Key, and brings it to all journeys; it claims the enrollment. Its depth is one more
 // than that of the events it follows from: the entry event, and the event at hand.
-func (s *Store) Emit(ctx context.Context, now time.Time, in workflows.Emit, properties map[string]any) error {
+func (s *Store) Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error {
 	name := clean(in.Spec.Event)
 	if name == "" {
 		return inputError("the event's name is missing")
@@ -55,7 +55,7 @@ func (s *Store) Emit(ctx context.Context, now time.Time, in workflows.Emit, prop
 }
 
 // KeepResponse keeps the response of a call as long as the instance lives, for templates; it claims the enrollment. The last response of a key counts.
-func (s *Store) KeepResponse(ctx context.Context, now time.Time, in workflows.Call, r workflows.CallResult) error {
+func (s *Store) KeepResponse(ctx context.Context, now time.Time, in contract.Call, r contract.CallResult) error {
 	body, err := json.Marshal(r.Body)
 	if err != nil {
 		return inputError("the response's body is not JSON: " + err.Error())

@@ -5,11 +5,11 @@ import (
 	"testing"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-func emit(e Enrollment, step string, visit int, event string) workflows.Emit {
-	return workflows.Emit{Ref: ref(e), Key: fmt.Sprintf("%s/%s/%d", e.ID, step, visit), Spec: journey.Emit{Event: event}}
+func emit(e Enrollment, step string, visit int, event string) contract.Emit {
+	return contract.Emit{Ref: ref(e), Key: fmt.Sprintf("%s/%s/%d", e.ID, step, visit), Spec: journey.Emit{Event: event}}
 }
 
 func TestEmit(t *testing.T) {
@@ -36,7 +36,7 @@ func TestEmit(t *testing.T) {
 		again := in
 		again.Key = e.ID + "/tell/3"
 		s.refused(s.Emit(s.ctx, noon, again, nil), ErrNotMine)
-		if err := s.Emit(s.ctx, noon, workflows.Emit{Ref: in.Ref, Key: "x"}, nil); !IsInput(err) {
+		if err := s.Emit(s.ctx, noon, contract.Emit{Ref: in.Ref, Key: "x"}, nil); !IsInput(err) {
 			s.Fatalf("got %v", err)
 		}
 	})
@@ -89,10 +89,10 @@ func TestResponses(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
-		in := workflows.Call{Ref: ref(e), Key: e.ID + "/ask/1", Step: "ask"}
-		s.must(s.KeepResponse(s.ctx, noon, in, workflows.CallResult{Status: 500, Body: "no"}))
-		s.must(s.KeepResponse(s.ctx, noon, in, workflows.CallResult{Status: 200, Body: props{"name": "Ana\u0000", "n": []any{1, true, nil}}}))
-		scene := workflows.Scene{Steps: map[string]map[string]any{"ask": {"status": 200.0}, "send": nil}, StepCalls: map[string]string{"ask": in.Key, "late": e.ID + "/late/1"}}
+		in := contract.Call{Ref: ref(e), Key: e.ID + "/ask/1", Step: "ask"}
+		s.must(s.KeepResponse(s.ctx, noon, in, contract.CallResult{Status: 500, Body: "no"}))
+		s.must(s.KeepResponse(s.ctx, noon, in, contract.CallResult{Status: 200, Body: props{"name": "Ana\u0000", "n": []any{1, true, nil}}}))
+		scene := contract.Scene{Steps: map[string]map[string]any{"ask": {"status": 200.0}, "send": nil}, StepCalls: map[string]string{"ask": in.Key, "late": e.ID + "/late/1"}}
 		vars, err := s.View(s.ctx, noon, ref(e), scene)
 		s.must(err)
 		s.same(vars.Steps, map[string]map[string]any{"ask": {"status": 200.0, "body": props{"name": "Ana\u0000", "n": []any{1.0, true, nil}}}, "send": {}})
@@ -105,12 +105,12 @@ func TestResponses(t *testing.T) {
 		s.same(vars.Steps["ask"], props{"status": 200.0})
 		stranger := in
 		stranger.Chain = "another"
-		s.refused(s.KeepResponse(s.ctx, noon, stranger, workflows.CallResult{}), ErrNotMine)
+		s.refused(s.KeepResponse(s.ctx, noon, stranger, contract.CallResult{}), ErrNotMine)
 
 		s.ends(e, "goal", noon)
 		left, err := exists(s.ctx, s.reader, `select 1 from responses`)
 		s.must(err)
 		s.same(left, false)
-		s.refused(s.KeepResponse(s.ctx, noon, in, workflows.CallResult{}), ErrNotMine)
+		s.refused(s.KeepResponse(s.ctx, noon, in, contract.CallResult{}), ErrNotMine)
 	})
 }

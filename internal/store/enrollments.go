@@ -6,7 +6,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // enrollment is a row with what only the store needs.
@@ -147,7 +147,7 @@ func notMine(e *enrollment, chain string, err error) error {
 	if !replayed(e, chain, err) {
 		return err
 	}
-	return &EndedError{workflows.Ended{Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, At: e.ClosedAt}}
+	return &EndedError{contract.Ended{Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, At: e.ClosedAt}}
 }
 
 // replayed reports whether a claim failed only because this chain has itself ended the enrollment. A run whose last workflow task was lost behind

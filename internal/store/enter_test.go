@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestReentry(t *testing.T) {
@@ -67,7 +67,7 @@ func TestWatchingIsNotInTheWay(t *testing.T) {
 			d.Exit = []journey.ExitRule{{Events: []string{"Cart Emptied"}, Outcome: "emptied"}}
 		})})
 		e := s.enters("ana", nil)
-		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 1, Parked: &workflows.Parked{Silent: true, Since: noon}}))
+		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Parked{Silent: true, Since: noon}}))
 		s.same(s.byID(e.ID).State, StateWatching)
 		r := s.ingest(noon, s.track("ana", "Cart Viewed", nil), s.track("ana", "Cart Emptied", nil), s.track("ana", "Order Completed", nil), s.track("ana", "Cart Updated", nil))
 		s.same(r[0].Heard, []string(nil))

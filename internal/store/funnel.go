@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Funnel compares the customers who were treated with those who were held out, by the standards of a randomised trial:
@@ -144,7 +144,7 @@ func (c *count) members(programs map[string]*program) (map[string]*member, error
 		}
 		m.holdout, m.closed = holdout != 0, state == StateClosed
 		m.end = m.entered + window(programs[m.revision].Definition).Milliseconds()
-		m.converted = m.closed && outcome == workflows.Goal && closed <= m.end
+		m.converted = m.closed && outcome == contract.Goal && closed <= m.end
 		if !m.converted {
 			m.value = 0
 		}

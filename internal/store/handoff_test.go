@@ -5,14 +5,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func (s *suite) hands(e Enrollment, id, priority string, at time.Time) {
 	s.Helper()
-	s.must(s.OpenHandoff(s.ctx, at, workflows.OpenHandoff{Ref: ref(e), ID: id, Step: "help", Until: at.Add(time.Hour),
+	s.must(s.OpenHandoff(s.ctx, at, contract.OpenHandoff{Ref: ref(e), ID: id, Step: "help", Until: at.Add(time.Hour),
 		Spec: journey.Handoff{Queue: "support", Priority: priority, Outcomes: map[string]int{"resolved": 1, "refunded": 2}}}, "call "+id))
 }
 
@@ -33,7 +33,7 @@ func TestHandoffs(t *testing.T) {
 		s.same(order, []string{"urgent", "normal", "later"})
 		s.same(list[1], Handoff{ID: "normal", Enrollment: e.ID, WorkflowID: "cart/ana", Journey: "cart", Step: "help", Customer: "ana", Queue: "support", Priority: "normal", Note: "call normal",
 			Outcomes: []string{"refunded", "resolved"}, State: HandoffOpen, OpenedAt: noon, Until: noon.Add(time.Hour)})
-		s.same(s.reserves(e, "k", wall, yes).Done, &workflows.SendResult{Status: "suppressed", Reason: brain.AgentActive})
+		s.same(s.reserves(e, "k", wall, yes).Done, &contract.SendResult{Status: "suppressed", Reason: decisioning.AgentActive})
 
 		s.must(s.ClaimHandoff(s.ctx, noon, "urgent", "eve"))
 		s.must(s.ClaimHandoff(s.ctx, noon, "urgent", "eve"))
@@ -42,17 +42,17 @@ func TestHandoffs(t *testing.T) {
 		s.refused(s.ClaimHandoff(s.ctx, noon, "none", "eve"), ErrNotFound)
 		s.must(s.ResolveHandoff(s.ctx, noon.Add(time.Hour), "urgent", "eve", "refunded", "was angry"))
 		d := s.lease()[0].Deliveries[0].Event
-		s.same(*d, workflows.Event{ID: "handoff/urgent", Name: workflows.HandoffResolved, Time: noon.Add(time.Hour), Enrollment: e.ID, Handoff: "urgent", Properties: props{"outcome": "refunded", "agent": "eve"}})
+		s.same(*d, contract.Event{ID: "handoff/urgent", Name: contract.HandoffResolved, Time: noon.Add(time.Hour), Enrollment: e.ID, Handoff: "urgent", Properties: props{"outcome": "refunded", "agent": "eve"}})
 		h, err := s.Handoff(s.ctx, "urgent")
 		s.must(err)
 		s.same([]any{h.State, h.Agent, h.Outcome, h.AgentNote, h.ClosedAt}, []any{HandoffResolved, "eve", "refunded", "was angry", noon.Add(time.Hour)})
 		s.refused(s.ResolveHandoff(s.ctx, noon, "urgent", "eve", "refunded", ""), ErrTooLate)
 
-		s.must(s.WithdrawHandoff(s.ctx, noon, workflows.WithdrawHandoff{Ref: ref(e), ID: "later", Reason: "timed out"}))
+		s.must(s.WithdrawHandoff(s.ctx, noon, contract.WithdrawHandoff{Ref: ref(e), ID: "later", Reason: "timed out"}))
 		s.refused(s.ResolveHandoff(s.ctx, noon, "later", "eve", "refunded", ""), ErrTooLate)
 		s.ends(e, "goal", noon)
 		s.refused(s.ClaimHandoff(s.ctx, noon, "normal", "eve"), ErrTooLate)
-		s.must(s.WithdrawHandoff(s.ctx, noon, workflows.WithdrawHandoff{Ref: ref(e), ID: "normal", Reason: "ended"}))
+		s.must(s.WithdrawHandoff(s.ctx, noon, contract.WithdrawHandoff{Ref: ref(e), ID: "normal", Reason: "ended"}))
 		_, err = s.Handoff(s.ctx, "none")
 		s.refused(err, ErrNotFound)
 		c, err := s.Counts(s.ctx)
@@ -88,7 +88,7 @@ func TestTimeline(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", props{"cart_id": "k1"})
 		r := s.reserves(e, "k", wall, yes)
-		s.must(s.Settle(s.ctx, noon.Add(time.Minute), r, Settlement{Status: workflows.StatusSent}))
+		s.must(s.Settle(s.ctx, noon.Add(time.Minute), r, Settlement{Status: contract.StatusSent}))
 		s.hands(e, "h", "", noon.Add(2*time.Minute))
 		s.ends(e, "goal", noon.Add(3*time.Minute))
 		story, err := s.Timeline(s.ctx, "ana", 0)

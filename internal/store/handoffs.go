@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes, h.state, h.agent, h.outcome, h.agent_note, h.reason,
@@ -35,7 +35,7 @@ func scanHandoff(r scanner) (Handoff, error) {
 }
 
 // OpenHandoff is idempotent by id, claiming the enrollment; note is rendered.
-func (s *Store) OpenHandoff(ctx context.Context, now time.Time, in workflows.OpenHandoff, note string) error {
+func (s *Store) OpenHandoff(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error {
 	return s.write(ctx, func(tx conn) error {
 		e, p, err := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if replayed(e, in.Chain, err) {
@@ -62,7 +62,7 @@ func (s *Store) OpenHandoff(ctx context.Context, now time.Time, in workflows.Ope
 }
 
 // WithdrawHandoff takes back what is still open, claiming the enrollment; one that has ended took it back before.
-func (s *Store) WithdrawHandoff(ctx context.Context, now time.Time, in workflows.WithdrawHandoff) error {
+func (s *Store) WithdrawHandoff(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error {
 	return s.write(ctx, func(tx conn) error {
 		e, _, err := lockEnrollment(ctx, tx, in.Enrollment)
 		if errors.Is(err, ErrNotFound) {
@@ -176,7 +176,7 @@ func (s *Store) ResolveHandoff(ctx context.Context, now time.Time, id, agent, ou
 		}
 		for _, e := range p.open {
 			if e.ID == h.Enrollment {
-				return b.message(e, workflows.Event{ID: "handoff/" + id, Name: workflows.HandoffResolved, Time: now, Enrollment: e.ID, Handoff: id,
+				return b.message(e, contract.Event{ID: "handoff/" + id, Name: contract.HandoffResolved, Time: now, Enrollment: e.ID, Handoff: id,
 					Properties: map[string]any{"outcome": outcome, "agent": agent}})
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // hot is a store whose statements are counted.
@@ -116,10 +116,10 @@ func BenchmarkSend(b *testing.B) {
 	hotly(b, func(h *hot) {
 		var e Enrollment
 		h.measure(func() { e, _ = h.enrollment() }, func() {
-			r, err := h.Reserve(h.Context(), noon, wall, workflows.Send{Ref: ref(e), Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1", Step: "nudge", Visit: 1,
+			r, err := h.Reserve(h.Context(), noon, wall, contract.Send{Ref: ref(e), Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1", Step: "nudge", Visit: 1,
 				Spec: journey.Send{Message: "reminder", Via: []string{"email"}}}, time.Minute)
 			h.must(err)
-			h.must(h.Settle(h.Context(), noon, r, Settlement{Status: workflows.StatusSent}))
+			h.must(h.Settle(h.Context(), noon, r, Settlement{Status: contract.StatusSent}))
 		})
 	})
 }
@@ -130,14 +130,14 @@ func BenchmarkReport(b *testing.B) {
 		name := map[bool]string{false: "parked", true: "ended"}[end]
 		b.Run(name, func(b *testing.B) {
 			hotly(b, func(h *hot) {
-				var r workflows.Report
+				var r contract.Report
 				h.measure(func() {
 					e, _ := h.enrollment()
-					r = workflows.Report{Ref: ref(e), Seq: 1, Parked: &workflows.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)}}
+					r = contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)}}
 					if end {
 						h.must(h.Report(h.Context(), noon, r))
-						r = workflows.Report{Ref: ref(e), Seq: 2, Ended: &workflows.Ended{Outcome: workflows.Completed, At: noon},
-							Passed: []workflows.Passage{{Step: "response", Kind: "wait_for", Visit: 1, At: noon, Arm: "1"}, {Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"}}}
+						r = contract.Report{Ref: ref(e), Seq: 2, Ended: &contract.Ended{Outcome: contract.Completed, At: noon},
+							Passed: []contract.Passage{{Step: "response", Kind: "wait_for", Visit: 1, At: noon, Arm: "1"}, {Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"}}}
 					}
 				}, func() { h.must(h.Report(h.Context(), noon, r)) })
 			})

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // anonymous is the customer id of an anonymous id.
@@ -226,8 +226,8 @@ func (b *batch) endYounger(ctx context.Context, p *person, gone string) error {
 			older[at] = true
 			continue
 		}
-		order := workflows.Event{ID: "merge/" + e.ID, Name: workflows.Commanded, Time: b.now, Enrollment: e.ID,
-			Command: &workflows.Command{Kind: "exit", By: "tabi", Reason: "merged with " + gone}}
+		order := contract.Event{ID: "merge/" + e.ID, Name: contract.Commanded, Time: b.now, Enrollment: e.ID,
+			Command: &contract.Command{Kind: "exit", By: "tabi", Reason: "merged with " + gone}}
 		if err := b.message(e, order); err != nil {
 			return err
 		}
@@ -236,7 +236,7 @@ func (b *batch) endYounger(ctx context.Context, p *person, gone string) error {
 }
 
 // message delivers what is no event of the customer.
-func (b *batch) message(e *enrollment, m workflows.Event) error {
+func (b *batch) message(e *enrollment, m contract.Event) error {
 	body, err := jsonText(m)
 	if err == nil {
 		b.deliver(e, deliverMessage, m.ID, body, millis(b.now))

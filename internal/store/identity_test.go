@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestIdentifyMergesTheAnonymous(t *testing.T) {
@@ -93,7 +93,7 @@ func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 		older := enters("", "a1", "k1", noon)
 		younger := enters("ana", "", "k1", noon.Add(time.Minute))
 		apart := enters("ana", "", "k2", noon.Add(time.Minute))
-		h := workflows.OpenHandoff{Ref: ref(older), ID: "h1", Spec: journey.Handoff{Queue: "support"}}
+		h := contract.OpenHandoff{Ref: ref(older), ID: "h1", Spec: journey.Handoff{Queue: "support"}}
 		s.must(s.OpenHandoff(s.ctx, noon, h, ""))
 		_, err := s.asks(wall, s.send(older, "k"), yes)
 		s.must(err)
@@ -110,7 +110,7 @@ func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 		open, err := s.Handoffs(s.ctx, HandoffFilter{Customer: "ana"})
 		s.must(err)
 		s.same(len(open), 1)
-		v, err := s.View(s.ctx, noon, ref(older), workflows.Scene{})
+		v, err := s.View(s.ctx, noon, ref(older), contract.Scene{})
 		s.must(err)
 		s.same(v.Customer["id"], any("ana"))
 	})

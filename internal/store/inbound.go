@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Inbound asks for the next best actions of a customer who is here: on the page, in the app, on the phone.
@@ -242,7 +242,7 @@ func (s *Store) present(ctx context.Context, tx conn, p *person, rel *release, p
 func shown(ctx context.Context, tx conn, d *Decision) error {
 	var values [][]any
 	for _, slot := range d.Slots {
-		values = append(values, []any{slot.Key, "", "", "", slot.Message, d.Customer, slot.Channel, journey.Marketing, "", workflows.StatusSent, d.Release, millis(d.At), 1, 0, slot.Action, slot.Tone})
+		values = append(values, []any{slot.Key, "", "", "", slot.Message, d.Customer, slot.Channel, journey.Marketing, "", contract.StatusSent, d.Release, millis(d.At), 1, 0, slot.Action, slot.Tone})
 	}
 	_, err := insert(ctx, tx, "contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action, tone)", values, "")
 	return err

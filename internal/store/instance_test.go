@@ -7,24 +7,24 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()})
 		e := s.enters("ana", nil)
-		parked := workflows.Report{Ref: ref(e), Seq: 1, Parked: &workflows.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
-			Passed: []workflows.Passage{{Step: "split", Kind: "split", Visit: 1, At: noon, Outcome: "a"}}}
+		parked := contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+			Passed: []contract.Passage{{Step: "split", Kind: "split", Visit: 1, At: noon, Outcome: "a"}}}
 		s.must(s.Report(s.ctx, noon, parked))
 		s.must(s.Report(s.ctx, noon, parked)) // a repeat changes nothing
 		early := parked
-		early.Seq, early.Parked = 0, &workflows.Parked{Step: "elsewhere"}
+		early.Seq, early.Parked = 0, &contract.Parked{Step: "elsewhere"}
 		s.must(s.Report(s.ctx, noon, early)) // nor does one that was overtaken
 		got := s.byID(e.ID)
 		s.same([]any{got.Step, got.StepKind, got.Since, got.Until, got.Chain}, []any{"response", "wait_for", noon, noon.Add(time.Hour), "run-" + e.ID})
 		again := parked
-		again.Parked = &workflows.Parked{Step: "elsewhere"}
+		again.Parked = &contract.Parked{Step: "elsewhere"}
 		s.must(s.Report(s.ctx, noon, again)) // a task that was lost and done again, with what had come meanwhile
 		s.same(s.byID(e.ID).Step, "elsewhere")
 		stranger := again
@@ -33,7 +33,7 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 		nobody := again
 		nobody.Enrollment = "none"
 		s.refused(s.Report(s.ctx, noon, nobody), ErrNotMine)
-		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 2, Passed: []workflows.Passage{{Step: "response", Kind: "wait_for", Visit: 1, At: noon}, {Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"}}}))
+		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 2, Passed: []contract.Passage{{Step: "response", Kind: "wait_for", Visit: 1, At: noon}, {Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"}}}))
 		var n int
 		s.must(s.writer.QueryRowContext(s.ctx, `select count(*) from passages where enrollment = $1`, e.ID).Scan(&n))
 		s.same(n, 3)
@@ -48,9 +48,9 @@ func TestTheEndCountsThoughItsNumberWasSeen(t *testing.T) {
 		for seq := 1; seq <= 2; seq++ {
 			e := s.enters("ana", map[string]any{"cart_id": fmt.Sprint("k", seq)})
 			for n := 1; n <= 2; n++ {
-				s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: n, Parked: &workflows.Parked{Step: "response", Kind: "wait_for", Since: noon}}))
+				s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: n, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon}}))
 			}
-			s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: seq, Ended: &workflows.Ended{Outcome: "goal", At: noon}}))
+			s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: seq, Ended: &contract.Ended{Outcome: "goal", At: noon}}))
 			got := s.byID(e.ID)
 			s.same([]any{got.State, got.Outcome}, []any{StateClosed, "goal"})
 		}
@@ -68,14 +68,14 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 				s.must(s.Settle(s.ctx, noon, r, Settlement{Status: key}))
 			}
 		}
-		s.must(s.OpenHandoff(s.ctx, noon, workflows.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
+		s.must(s.OpenHandoff(s.ctx, noon, contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
 		s.ingest(noon, s.track("ana", "Order Completed", nil))
 		s.ends(e, "goal", noon.Add(time.Hour))
-		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: "goal"}})) // a repeat changes nothing
-		for _, lost := range []workflows.Report{                                                                        // what a run says whose last task was lost behind its end: it is told how it ended
-			{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: "other"}},
-			{Ref: ref(e), Seq: 100, Ended: &workflows.Ended{Outcome: "other"}},
-			{Ref: ref(e), Seq: 99, Parked: &workflows.Parked{Step: "response", Kind: "wait_for"}},
+		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "goal"}})) // a repeat changes nothing
+		for _, lost := range []contract.Report{                                                                       // what a run says whose last task was lost behind its end: it is told how it ended
+			{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "other"}},
+			{Ref: ref(e), Seq: 100, Ended: &contract.Ended{Outcome: "other"}},
+			{Ref: ref(e), Seq: 99, Parked: &contract.Parked{Step: "response", Kind: "wait_for"}},
 		} {
 			err := s.Report(s.ctx, noon, lost)
 			s.refused(err, ErrNotMine)
@@ -118,7 +118,7 @@ func TestCloseLost(t *testing.T) {
 		s.same([]any{got.State, got.Outcome, got.Reason, got.ClosedAt}, []any{StateClosed, "cancelled", "terminated in Temporal", noon.Add(time.Hour)})
 		_, err := s.CloseLost(s.ctx, noon, "none", "failed", "")
 		s.refused(err, ErrNotFound)
-		_, err = s.View(s.ctx, noon, ref(e), workflows.Scene{})
+		_, err = s.View(s.ctx, noon, ref(e), contract.Scene{})
 		s.refused(err, ErrNotMine)
 	})
 }
@@ -130,7 +130,7 @@ func TestView(t *testing.T) {
 		e := s.enters("ana", props{"cart_id": "k1", "items": []any{"x"}})
 		order := s.track("ana", "Order Completed", props{"cart_id": "k1", "total": 12})
 		s.ingest(noon.Add(time.Minute), order)
-		v, err := s.View(s.ctx, noon.Add(time.Hour), ref(e), workflows.Scene{
+		v, err := s.View(s.ctx, noon.Add(time.Hour), ref(e), contract.Scene{
 			EntryEvent: e.EntryEvent, Event: order.MessageID, Vars: props{"tries": 2.0},
 			Steps: map[string]map[string]any{"response": {"timed_out": false}}, StepEvents: map[string]string{"response": order.MessageID, "later": "gone"},
 		})
@@ -157,7 +157,7 @@ func TestView(t *testing.T) {
 		s.same(s.byID(e.ID).Chain, ref(e).Chain) // claimed
 		other := ref(e)
 		other.Chain = "another"
-		_, err = s.View(s.ctx, noon, other, workflows.Scene{})
+		_, err = s.View(s.ctx, noon, other, contract.Scene{})
 		s.refused(err, ErrNotMine)
 	})
 }
@@ -213,21 +213,21 @@ func TestTheLastTaskAgain(t *testing.T) {
 		send := s.send(e, "sent")
 		first, err := s.asks(wall, send, yes)
 		s.must(err)
-		s.must(s.Settle(s.ctx, noon, first, Settlement{Status: workflows.StatusSent}))
+		s.must(s.Settle(s.ctx, noon, first, Settlement{Status: contract.StatusSent}))
 		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
-		handoff := workflows.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}
+		handoff := contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}
 		s.must(s.OpenHandoff(s.ctx, noon, handoff, ""))
-		end := workflows.Report{Ref: ref(e), Seq: 1, Ended: &workflows.Ended{Outcome: "goal", At: noon}}
+		end := contract.Report{Ref: ref(e), Seq: 1, Ended: &contract.Ended{Outcome: "goal", At: noon}}
 		s.must(s.Report(s.ctx, noon, end))
 
 		again, err := s.asks(wall, send, yes)
 		s.must(err)
-		s.same(again.Done.Status, workflows.StatusSent)
+		s.same(again.Done.Status, contract.StatusSent)
 		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
 		s.must(s.OpenHandoff(s.ctx, noon, handoff, ""))
 		_, err = s.OnTheirWay(s.ctx, ref(e), noon)
 		s.must(err)
-		_, err = s.View(s.ctx, noon, ref(e), workflows.Scene{})
+		_, err = s.View(s.ctx, noon, ref(e), contract.Scene{})
 		s.must(err)
 		s.must(s.Report(s.ctx, noon, end))
 		s.same(s.byID(e.ID).Outcome, "goal")

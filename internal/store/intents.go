@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -56,8 +56,8 @@ func newIntentRules(book *journey.Rulebook, since map[string]int64) *intentRules
 }
 
 // none is the strength of an intent of which there is no evidence.
-func (r *intentRules) none(name string) brain.Strength {
-	s := brain.Strength{}
+func (r *intentRules) none(name string) decisioning.Strength {
+	s := decisioning.Strength{}
 	if r != nil && r.book.Intents[name] != nil {
 		s.HalfLife = r.book.Intents[name].HalfLife
 	}
@@ -67,18 +67,18 @@ func (r *intentRules) none(name string) brain.Strength {
 // leanings are what is known of a customer's intents.
 type leanings struct {
 	rules   *intentRules
-	of      map[string]brain.Strength // by intent; those without evidence may be missing
-	before  map[string]brain.Strength // as they were stored, where they are summed up anew
-	dirty   map[string]bool           // to be written
-	lowered map[string]bool           // by the event at hand
+	of      map[string]decisioning.Strength // by intent; those without evidence may be missing
+	before  map[string]decisioning.Strength // as they were stored, where they are summed up anew
+	dirty   map[string]bool                 // to be written
+	lowered map[string]bool                 // by the event at hand
 }
 
 func newLeanings(rules *intentRules) *leanings {
-	return &leanings{rules: rules, of: map[string]brain.Strength{}, before: map[string]brain.Strength{}, dirty: map[string]bool{}, lowered: map[string]bool{}}
+	return &leanings{rules: rules, of: map[string]decisioning.Strength{}, before: map[string]decisioning.Strength{}, dirty: map[string]bool{}, lowered: map[string]bool{}}
 }
 
 // strength of an intent.
-func (l *leanings) strength(name string) brain.Strength {
+func (l *leanings) strength(name string) decisioning.Strength {
 	if s, ok := l.of[name]; ok {
 		return s
 	}
@@ -132,7 +132,7 @@ func readLeanings(ctx context.Context, tx conn, rules *intentRules, ids []string
 		if intent == nil {
 			return nil
 		}
-		s := brain.Strength{Value: value, At: moment(at), HalfLife: intent.HalfLife}
+		s := decisioning.Strength{Value: value, At: moment(at), HalfLife: intent.HalfLife}
 		found[id].before[name] = s
 		if definition == rules.since[name] {
 			found[id].of[name] = s

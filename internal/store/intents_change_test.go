@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // levelled is a journey that waits for levels alone.
@@ -239,7 +239,7 @@ func TestExpressionsSeeIntents(t *testing.T) {
 		s.same(s.entered(s.track("ana", "Product Viewed", nil), s.track("ana", "Product Viewed", nil), s.track("ana", "Cart Updated", nil)), []int{0, 0, 1})
 		e := s.at("cart/ana")
 		s.same(s.entered(s.track("ana", "Product Viewed", nil), s.track("ana", "Product Viewed", nil)), []int{1, 0})
-		vars, err := s.View(s.ctx, noon.Add(3*day), ref(e), workflows.Scene{})
+		vars, err := s.View(s.ctx, noon.Add(3*day), ref(e), contract.Scene{})
 		s.must(err)
 		for name, score := range vars.Intent {
 			vars.Intent[name] = rounded(score)
@@ -279,7 +279,7 @@ func TestReleaseMayNotDropAnIntentThatIsNeeded(t *testing.T) {
 		}
 		by := fmt.Sprintf("named by journey levelled (revision %s, 1 open)", d.Revision())
 		s.same(dropped.Missing, []string{`intent "buy-now", ` + by, `intent "complaint", ` + by})
-		s.ends(s.at("levelled/ana"), workflows.Completed, noon)
+		s.ends(s.at("levelled/ana"), contract.Completed, noon)
 		s.publishes([]*journey.Definition{cart()}, reminder())
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // levelled reports whether some level that an instance listens to meets a test. It is not asked of one that is on no step.
@@ -44,10 +44,10 @@ func (b *batch) concerns(ctx context.Context, p *person, e *enrollment) (bool, e
 }
 
 // Levels says which levels of the customer's intents hold, and when the next of those with Below will by fading alone, claiming the enrollment. It only reads.
-func (s *Store) Levels(ctx context.Context, now time.Time, in workflows.Levels) (workflows.LevelsResult, error) {
-	var result workflows.LevelsResult
+func (s *Store) Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error) {
+	var result contract.LevelsResult
 	err := s.look(ctx, in.Ref, func(tx conn, e *enrollment, p *person) error {
-		result = workflows.LevelsResult{Hold: make([]bool, len(in.Levels))}
+		result = contract.LevelsResult{Hold: make([]bool, len(in.Levels))}
 		rel, err := s.current(ctx, tx)
 		if err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -72,7 +72,7 @@ func (s *Store) Intents(ctx context.Context, now time.Time, customer string) ([]
 		}
 		byIntent := map[string][]IntentEvidence{}
 		for _, t := range traces {
-			left := brain.Decay(t.weight, now.Sub(moment(t.at)), rules.none(t.intent).HalfLife)
+			left := decisioning.Decay(t.weight, now.Sub(moment(t.at)), rules.none(t.intent).HalfLife)
 			byIntent[t.intent] = append(byIntent[t.intent], IntentEvidence{Event: t.event, Name: t.name, At: moment(t.at), Weight: t.weight, Left: left, Text: t.kind == evidenceText})
 		}
 		for _, name := range rules.names {
@@ -181,7 +181,7 @@ func (s *Store) SetIntents(ctx context.Context, now time.Time, customer string, 
 			if _, err := tx.ExecContext(ctx, `delete from intent_evidence where customer = $1 and intent = $2`, p.id, name); err != nil {
 				return err
 			}
-			t := trace{intent: name, event: setEvent + key, n: setLine, kind: evidenceSet, name: evidenceSet, at: millis(now), weight: brain.StrengthOf(scores[name])}
+			t := trace{intent: name, event: setEvent + key, n: setLine, kind: evidenceSet, name: evidenceSet, at: millis(now), weight: decisioning.StrengthOf(scores[name])}
 			l.of[name] = rules.none(name)
 			l.add(name, t.weight, t.at)
 			b.traces = append(b.traces, t.row(p.id))

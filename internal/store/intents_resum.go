@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // resum sums a customer's intents up anew, from the events that the current definitions name. What was classified or set by hand is kept.
@@ -38,7 +38,7 @@ func (b *batch) resum(ctx context.Context, p *person) error {
 
 // resummed takes a customer's events in the order in which they came, as ingest did, and gives the strengths and their evidence. Of the profile,
 // evidence sees what it is now: what it was then is not kept.
-func resummed(ctx context.Context, tx conn, rules *intentRules, id string, customer map[string]any, flush func(context.Context) error) (map[string]brain.Strength, []trace, error) {
+func resummed(ctx context.Context, tx conn, rules *intentRules, id string, customer map[string]any, flush func(context.Context) error) (map[string]decisioning.Strength, []trace, error) {
 	l := newLeanings(rules)
 	kept, err := keptEvidence(ctx, tx, rules, id)
 	if err != nil {
@@ -292,7 +292,7 @@ func (b *batch) intentsMoved(ctx context.Context, p *person, open []*enrollment,
 			continue
 		}
 		id := "intent/" + e.ID + "/" + strconv.FormatInt(e.tail+1, 10)
-		if err := b.message(e, workflows.Event{ID: id, Name: workflows.IntentChanged, Time: b.now, Enrollment: e.ID}); err != nil {
+		if err := b.message(e, contract.Event{ID: id, Name: contract.IntentChanged, Time: b.now, Enrollment: e.ID}); err != nil {
 			return err
 		}
 	}

@@ -10,9 +10,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // wishes are intents as the tests have them.
@@ -47,7 +47,7 @@ func (s *suite) strengths(now time.Time, customer string) map[string]float64 {
 	out := map[string]float64{}
 	for _, one := range all {
 		out[one.Intent] = rounded(one.Strength)
-		if score := brain.Score(one.Strength); score != one.Score {
+		if score := decisioning.Score(one.Strength); score != one.Score {
 			s.Fatalf("strength %v has score %v", one.Strength, one.Score)
 		}
 	}
@@ -83,7 +83,7 @@ func TestIntents(t *testing.T) {
 		all, err := s.Intents(s.ctx, noon.Add(7*day), "ben")
 		s.must(err)
 		s.same(all, []IntentScore{{Intent: "buy-now", HalfLife: 3 * day},
-			{Intent: "complaint", Score: brain.Score(0.75), Strength: 0.75, HalfLife: 7 * day, Evidence: []IntentEvidence{
+			{Intent: "complaint", Score: decisioning.Score(0.75), Strength: 0.75, HalfLife: 7 * day, Evidence: []IntentEvidence{
 				{Event: message.MessageID, Name: "Message Received", At: noon, Weight: 1.5, Left: 0.75, Text: true}}}})
 
 		all, err = s.Intents(s.ctx, noon, "ana")
@@ -143,7 +143,7 @@ func TestIntentsAreTheSum(t *testing.T) {
 			}
 			s.ingest(now, Call{Type: "alias", MessageID: "join " + who, UserID: who, AnonymousID: who})
 			for _, e := range all {
-				sums[e.intent] += brain.Decay(e.weight, now.Sub(e.at), wishes()[e.intent].HalfLife)
+				sums[e.intent] += decisioning.Decay(e.weight, now.Sub(e.at), wishes()[e.intent].HalfLife)
 			}
 			s.must(s.read(s.ctx, func(tx conn) error {
 				rel, err := s.current(s.ctx, tx)
@@ -155,7 +155,7 @@ func TestIntentsAreTheSum(t *testing.T) {
 				then, err := scoresThen(s.ctx, tx, rel.intents, who, now)
 				for name, sum := range sums {
 					kept, again := found[who].strength(name).ValueAt(now), anew[name].ValueAt(now)
-					if len(stale) > 0 || math.Abs(kept-sum) > 1e-9 || math.Abs(again-sum) > 1e-9 || math.Abs(then[name]-brain.Score(sum)) > 1e-9 {
+					if len(stale) > 0 || math.Abs(kept-sum) > 1e-9 || math.Abs(again-sum) > 1e-9 || math.Abs(then[name]-decisioning.Score(sum)) > 1e-9 {
 						t.Fatalf("%s: kept %v, anew %v, by its evidence %v, the sum is %v (stale: %v)", name, kept, again, then[name], sum, stale)
 					}
 				}
@@ -257,9 +257,9 @@ func TestIntentsCostNothingWhereThereAreNone(t *testing.T) {
 	})
 }
 
-func (s *suite) levels(now time.Time, e Enrollment, levels ...journey.Level) workflows.LevelsResult {
+func (s *suite) levels(now time.Time, e Enrollment, levels ...journey.Level) contract.LevelsResult {
 	s.Helper()
-	r, err := s.Levels(s.ctx, now, workflows.Levels{Ref: ref(e), Levels: levels})
+	r, err := s.Levels(s.ctx, now, contract.Levels{Ref: ref(e), Levels: levels})
 	s.must(err)
 	return r
 }
@@ -271,7 +271,7 @@ func TestLevels(t *testing.T) {
 	each(t, func(s *suite) {
 		s.believes(wishes(), cart())
 		e := s.enters("ana", nil)
-		s.same(s.levels(noon, e, above("buy-now", 0.5), below("buy-now", 0.3), below("weather", 0.1)), workflows.LevelsResult{Hold: []bool{false, true, true}})
+		s.same(s.levels(noon, e, above("buy-now", 0.5), below("buy-now", 0.3), below("weather", 0.1)), contract.LevelsResult{Hold: []bool{false, true, true}})
 		s.same(s.byID(e.ID).Chain, ref(e).Chain)
 		s.ingest(noon, s.track("ana", "Product Viewed", nil), s.track("ana", "Product Viewed", nil), s.track("ana", "Call Ended", props{"wait_minutes": 20}))
 		r := s.levels(noon, e, above("buy-now", 0.5), below("buy-now", 0.3), below("complaint", 0.7), below("buy-now", 0))
@@ -280,9 +280,9 @@ func TestLevels(t *testing.T) {
 		exact := 7 * 24 * 3600_000 * math.Log2(1.5/-math.Log(0.3))
 		s.same(r.Fade, noon.Add(time.Duration(math.Ceil(exact))*time.Millisecond))
 		s.same(s.levels(r.Fade, e, below("complaint", 0.7)).Hold, []bool{true})
-		s.same(s.levels(r.Fade.Add(-time.Millisecond), e, below("complaint", 0.7)), workflows.LevelsResult{Hold: []bool{false}, Fade: r.Fade})
-		s.same(s.levels(noon, e), workflows.LevelsResult{Hold: []bool{}})
-		_, err := s.Levels(s.ctx, noon, workflows.Levels{Ref: workflows.Ref{Enrollment: e.ID, Chain: "another"}})
+		s.same(s.levels(r.Fade.Add(-time.Millisecond), e, below("complaint", 0.7)), contract.LevelsResult{Hold: []bool{false}, Fade: r.Fade})
+		s.same(s.levels(noon, e), contract.LevelsResult{Hold: []bool{}})
+		_, err := s.Levels(s.ctx, noon, contract.Levels{Ref: contract.Ref{Enrollment: e.ID, Chain: "another"}})
 		s.refused(err, ErrNotMine)
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain/propensity"
+	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func (s *suite) learns(at time.Time) int {
@@ -52,17 +52,17 @@ func TestAnAcceptanceMayComeBeforeTheSendIsSettled(t *testing.T) {
 		accept := func(at time.Time) { s.ingest(at, s.track("ana", "Offer Accepted", props{"action": "discount"})) }
 		accept(noon.Add(time.Hour + time.Second))
 		s.same(s.outcomes(), []string{"k1 discount by email: ", "k2 discount by email: accepted"})
-		s.must(s.Settle(s.ctx, noon.Add(2*time.Hour), *d.Reservation, Settlement{Status: workflows.StatusSent}))
+		s.must(s.Settle(s.ctx, noon.Add(2*time.Hour), *d.Reservation, Settlement{Status: contract.StatusSent}))
 		s.same(s.outcomes(), []string{"k1 discount by email: ", "k2 discount by email: accepted"})
 
 		// One that surely did not go out is none; one of which nobody knows is.
 		d = s.chooses(s.question(e, "k3"), noon.Add(3*time.Hour))
-		s.must(s.Settle(s.ctx, noon.Add(3*time.Hour), *d.Reservation, Settlement{Status: workflows.StatusRetry}))
+		s.must(s.Settle(s.ctx, noon.Add(3*time.Hour), *d.Reservation, Settlement{Status: contract.StatusRetry}))
 		accept(noon.Add(4 * time.Hour))
 		s.same(s.outcomes()[2], "k3 discount by email: unsaid")
 		r, err := s.Reserve(s.ctx, noon.Add(5*time.Hour), wall, *d.Send, time.Minute)
 		s.must(err)
-		s.must(s.Settle(s.ctx, noon.Add(5*time.Hour), r, Settlement{Status: workflows.StatusRetry, Unknown: true}))
+		s.must(s.Settle(s.ctx, noon.Add(5*time.Hour), r, Settlement{Status: contract.StatusRetry, Unknown: true}))
 		accept(noon.Add(6 * time.Hour))
 		s.same(s.outcomes()[2], "k3 discount by email: accepted")
 	})
@@ -74,7 +74,7 @@ func TestOffersThatWaitToBeSaidAreKept(t *testing.T) {
 		s.brainy()
 		e := s.enters("ana", nil)
 		d := s.chooses(s.question(e, "k"), noon)
-		s.must(s.Settle(s.ctx, noon, *d.Reservation, Settlement{Status: workflows.StatusRetry}))
+		s.must(s.Settle(s.ctx, noon, *d.Reservation, Settlement{Status: contract.StatusRetry}))
 		s.offers(s.enters("ben", nil), "b", noon) // there is something to learn
 		_, err := s.writer.ExecContext(s.ctx, `insert into offers (key, customer, action, channel, control, decided_at, within_ms, propensity, worth, cost, features)
 			values ('lost', 'ana', 'points', 'email', '', 1, 1, 0, 0, 0, '')`)
@@ -84,7 +84,7 @@ func TestOffersThatWaitToBeSaidAreKept(t *testing.T) {
 		s.same(s.outcomes(), []string{"b discount by app: ignored, learned", "k discount by email: unsaid"})
 		r, err := s.Reserve(s.ctx, later, wall, *d.Send, time.Minute)
 		s.must(err)
-		s.must(s.Settle(s.ctx, later, r, Settlement{Status: workflows.StatusSent}))
+		s.must(s.Settle(s.ctx, later, r, Settlement{Status: contract.StatusSent}))
 		s.same(s.outcomes()[1], "k discount by email: ")
 	})
 }

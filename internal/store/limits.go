@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // inquiry is what the brain may ask the deciding transaction about a customer. It reads what it is asked for, once; err is to be looked at when the brain has decided.
@@ -24,16 +24,16 @@ type inquiry struct {
 	err error
 
 	contacts map[journey.Limit]int
-	reached  map[string]brain.Reached
+	reached  map[string]decisioning.Reached
 }
 
 // standing is what the brain decides by. p is locked. vars are what the rules may see: the customer, and the journey where one asks.
-func (s *Store) standing(ctx context.Context, tx conn, p *person, rel *release, vars journey.Vars, now time.Time, key string) (brain.Standing, *inquiry, error) {
+func (s *Store) standing(ctx context.Context, tx conn, p *person, rel *release, vars journey.Vars, now time.Time, key string) (decisioning.Standing, *inquiry, error) {
 	q := &inquiry{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: key}
 	active, err := exists(ctx, tx, `select 1 from handoffs h join enrollments e on e.id = h.enrollment
 		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, p.id)
 	vars.History = &history{ctx: ctx, tx: tx, customer: p.id, now: now} // this transaction holds the only connection there may be
-	return brain.Standing{
+	return decisioning.Standing{
 		Customer: p.id, Traits: p.traits, AgentActive: active, Bounced: q.bounced, Release: rel.number, Content: rel.content,
 		Rules: rel.rules, Scope: journey.NewScope(vars), Now: now, Contacted: q.contacted, Reach: q.reach, Scenario: s.scenario,
 	}, q, err
@@ -61,7 +61,7 @@ func (q *inquiry) contacted(limit journey.Limit) int {
 }
 
 // counting are the rows of the ledger that are contacts: they went out, may have, or are about to.
-const counting = `(status in ('` + statusSending + `', '` + workflows.StatusRetry + `', '` + workflows.StatusSent + `') or in_doubt = 1)`
+const counting = `(status in ('` + statusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent + `') or in_doubt = 1)`
 
 func (q *inquiry) count(limits []journey.Limit) error {
 	if q.contacts == nil {
@@ -99,14 +99,14 @@ func (q *inquiry) count(limits []journey.Limit) error {
 // reach is how likely the customer answers on a channel.
 func (q *inquiry) reach(channel string) float64 {
 	if q.reached == nil {
-		q.reached = map[string]brain.Reached{}
+		q.reached = map[string]decisioning.Reached{}
 		q.err = errors.Join(q.err, rows(q.ctx, q.tx, func(r *sql.Rows) error {
 			var name string
-			var own brain.Reached
+			var own decisioning.Reached
 			err := r.Scan(&name, &own.Sends, &own.Answers)
 			q.reached[name] = own
 			return err
 		}, `select channel, sends, answers from reach where customer = $1`, q.p.id))
 	}
-	return brain.Reach(q.reached[channel], q.s.population.rate(channel), q.now)
+	return decisioning.Reach(q.reached[channel], q.s.population.rate(channel), q.now)
 }

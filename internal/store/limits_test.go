@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // governed publishes two journeys, cart and other, under a contact policy.
@@ -61,7 +62,7 @@ func transactional(m *journey.Send) { m.Category = journey.Transactional }
 
 const (
 	permitted = "permitted"
-	capped    = "suppressed " + brain.CapReached
+	capped    = "suppressed " + decisioning.CapReached
 )
 
 func TestALimitHoldsOverJourneys(t *testing.T) {
@@ -72,15 +73,15 @@ func TestALimitHoldsOverJourneys(t *testing.T) {
 		s.same(got, permitted)
 		_, got = s.decides(b, "b1", noon) // the first is not sent yet, and counts
 		s.same(got, capped)
-		s.settles(first, noon, workflows.StatusFailed)
+		s.settles(first, noon, contract.StatusFailed)
 		second, got := s.decides(b, "b2", noon) // given back
 		s.same(got, permitted)
-		s.settles(second, noon, workflows.StatusRetry)
+		s.settles(second, noon, contract.StatusRetry)
 		_, got = s.decides(a, "a2", noon)
 		s.same(got, capped)
 		second, got = s.decides(b, "b2", noon) // the repeat does not count against itself
 		s.same(got, permitted)
-		s.settles(second, noon.Add(time.Minute), workflows.StatusSent)
+		s.settles(second, noon.Add(time.Minute), contract.StatusSent)
 		_, got = s.decides(a, "a3", noon.Add(day+time.Minute-time.Millisecond))
 		s.same(got, capped)
 		_, got = s.decides(a, "a4", noon.Add(day+time.Minute)) // a window later it is out of it
@@ -101,7 +102,7 @@ func TestLimitsCountByChannelTopicAndCategory(t *testing.T) {
 			r, got := s.decides(a, fmt.Sprintf("k%d", n), noon, change...)
 			s.same(got, want)
 			if got == permitted {
-				s.settles(r, noon, workflows.StatusSent)
+				s.settles(r, noon, contract.StatusSent)
 			}
 		}
 		says(permitted, by("email"), transactional) // counts, though it asks no limit
@@ -119,7 +120,7 @@ func TestLimitsAreOfTheReleaseThatCounts(t *testing.T) {
 		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
 		a, _ := s.both("ana")
 		r, _ := s.decides(a, "k1", noon)
-		s.settles(r, noon, workflows.StatusSent)
+		s.settles(r, noon, contract.StatusSent)
 		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 2, Per: day}}})
 		_, got := s.decides(a, "k2", noon)
 		s.same(got, permitted)
@@ -132,7 +133,7 @@ func TestADoubtfulContactCounts(t *testing.T) {
 		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
 		a, b := s.both("ana")
 		r, _ := s.decides(a, "a1", noon)
-		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusFailed, Unknown: true}))
+		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusFailed, Unknown: true}))
 		_, got := s.decides(b, "b1", noon)
 		s.same(got, capped)
 	})
@@ -168,7 +169,7 @@ var (
 	quiet   = journey.QuietHours{From: "21:00", To: "08:00", OnBlocked: journey.Queue}
 )
 
-const held = "held " + brain.QuietHours
+const held = "held " + decisioning.QuietHours
 
 func TestASendHeldByQuietHours(t *testing.T) {
 	each(t, func(s *suite) {
@@ -178,15 +179,15 @@ func TestASendHeldByQuietHours(t *testing.T) {
 		s.same(got, held)
 		s.same(r.Done.Until, morning)
 		row := s.contact("a1")
-		s.same([]any{row.Status, row.Reason, row.Channel, row.Until, row.Tried}, []any{workflows.StatusHeld, brain.QuietHours, "", morning,
-			[]brain.Tried{{Channel: "email", Reason: brain.QuietHours, HeldUntil: morning}}})
+		s.same([]any{row.Status, row.Reason, row.Channel, row.Until, row.Tried}, []any{contract.StatusHeld, decisioning.QuietHours, "", morning,
+			[]decisioning.Tried{{Channel: "email", Reason: decisioning.QuietHours, HeldUntil: morning}}})
 		_, got = s.decides(a, "a1", morning.Add(-time.Millisecond)) // asked again too soon
 		s.same(got, held)
 		other, got := s.decides(b, "b1", morning) // what is held reserves nothing
 		s.same(got, permitted)
 		_, got = s.decides(a, "a1", morning) // where it ends, everything is decided afresh
 		s.same(got, capped)
-		s.settles(other, morning, workflows.StatusSent)
+		s.settles(other, morning, contract.StatusSent)
 		s.same(s.contact("a1").Until, time.Time{})
 		_, got = s.decides(b, "receipt", night, transactional)
 		s.same(got, permitted)
@@ -198,10 +199,10 @@ func TestQuietHoursAreTheCustomers(t *testing.T) {
 		s.governed(journey.Policy{QuietHours: &journey.QuietHours{From: "21:00", To: "08:00", MissingTimezone: "Asia/Tokyo", OnBlocked: journey.Drop}})
 		a, b := s.both("ana")
 		_, got := s.decides(a, "a1", noon) // 21:00 in Tokyo
-		s.same(got, "suppressed "+brain.QuietHours)
+		s.same(got, "suppressed "+decisioning.QuietHours)
 		s.has("ana", props{"timezone": "America/New_York"})
 		_, got = s.decides(b, "b1", noon) // 07:00 there
-		s.same(got, "suppressed "+brain.QuietHours)
+		s.same(got, "suppressed "+decisioning.QuietHours)
 		_, got = s.decides(b, "b2", noon.Add(time.Hour))
 		s.same(got, permitted)
 	})
@@ -214,10 +215,10 @@ func TestAHeldSendEndsWithItsInstance(t *testing.T) {
 		s.decides(a, "a1", night)
 		s.decides(b, "b1", night)
 		parked := func(seq int, step string) {
-			s.must(s.Report(s.ctx, night, workflows.Report{Ref: ref(b), Seq: seq, Parked: &workflows.Parked{Step: step, Kind: "send", Since: night, Until: morning}}))
+			s.must(s.Report(s.ctx, night, contract.Report{Ref: ref(b), Seq: seq, Parked: &contract.Parked{Step: step, Kind: "send", Since: night, Until: morning}}))
 		}
 		parked(1, "nudge")
-		s.same(s.contact("b1").Status, workflows.StatusHeld)
+		s.same(s.contact("b1").Status, contract.StatusHeld)
 		parked(2, "response") // rerouted
 		got := s.contact("b1")
 		s.same([]any{got.Status, got.Reason, got.Until}, []any{"suppressed", "MOVED_ON", time.Time{}})
@@ -237,7 +238,7 @@ func TestAHeldRepeatKeepsItsDoubt(t *testing.T) {
 		in := s.send(a, "a1")
 		r, err := s.Reserve(s.ctx, night, wall.Add(time.Hour), in, time.Minute)
 		s.must(err)
-		s.same(r.Done.Status, workflows.StatusHeld)
+		s.same(r.Done.Status, contract.StatusHeld)
 		s.has("ana", props{"email": nil})
 		r, err = s.Reserve(s.ctx, morning, wall.Add(2*time.Hour), in, time.Minute)
 		s.must(err)
@@ -253,7 +254,7 @@ func TestTheSendOfADecisionIsNotHeld(t *testing.T) {
 		in.Action = "discount"
 		r, err := s.Reserve(s.ctx, night, wall, in, time.Minute)
 		s.must(err)
-		s.same(r.Done, &workflows.SendResult{Status: "suppressed", Reason: brain.QuietHours})
+		s.same(r.Done, &contract.SendResult{Status: "suppressed", Reason: decisioning.QuietHours})
 		s.same(s.contact("a1").Action, "discount")
 	})
 }
@@ -263,13 +264,13 @@ func TestASendThatIsGivenUpIsNotHeld(t *testing.T) {
 		s.governed(journey.Policy{QuietHours: &quiet})
 		a, _ := s.both("ana")
 		r, _ := s.decides(a, "a1", noon)
-		s.settles(r, noon, workflows.StatusRetry)
+		s.settles(r, noon, contract.StatusRetry)
 		in := s.send(a, "a1")
 		in.GiveUp = workflows.RetriesEnded
 		r, err := s.Reserve(s.ctx, night, wall, in, time.Minute)
 		s.must(err)
 		s.same([]any{r.Done == nil, r.Verdict.Channel}, []any{true, "email"})
-		s.settles(r, night, workflows.StatusFailed)
+		s.settles(r, night, contract.StatusFailed)
 	})
 }
 
@@ -302,15 +303,15 @@ func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
 			a, b := s.both(id)
 			r, got := s.decides(a, id+"/a", noon)
 			s.same(got, permitted)
-			s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusRetry, Unknown: unknown}))
+			s.must(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusRetry, Unknown: unknown}))
 			_, got = s.decides(b, id+"/b1", noon)
-			s.same(got, "suppressed "+brain.CapReached)
-			s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(a), Seq: 1, Parked: &workflows.Parked{Step: "response", Kind: "wait_for", Since: noon}}))
+			s.same(got, "suppressed "+decisioning.CapReached)
+			s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(a), Seq: 1, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon}}))
 			left := s.contact(id + "/a")
 			s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "MOVED_ON", unknown})
 			want := permitted
 			if unknown {
-				want = "suppressed " + brain.CapReached
+				want = "suppressed " + decisioning.CapReached
 			}
 			_, got = s.decides(b, id+"/b2", noon)
 			s.same(got, want)
@@ -328,13 +329,13 @@ func TestAnEarlierVisitIsLeftBehind(t *testing.T) {
 		s.decides(a, key(a, 1), night)
 		s.decides(a, key(a, 2), night)
 		for _, e := range []Enrollment{a, b} {
-			s.must(s.Report(s.ctx, night, workflows.Report{Ref: ref(e), Seq: 1, Parked: &workflows.Parked{Step: "nudge", Kind: "send", Since: night}, Key: key(e, 2)}))
+			s.must(s.Report(s.ctx, night, contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Parked{Step: "nudge", Kind: "send", Since: night}, Key: key(e, 2)}))
 		}
 		held, left := s.contact(key(a, 2)), s.contact(key(a, 1))
 		s.same([]any{held.Status, left.Status, left.Reason}, []any{"held", "suppressed", "MOVED_ON"})
 		left = s.contact(key(b, 1))
 		s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "MOVED_ON", true})
-		s.settles(sending, night, workflows.StatusSent)
+		s.settles(sending, night, contract.StatusSent)
 		left = s.contact(key(b, 1))
 		s.same([]any{left.Status, left.Unknown}, []any{"sent", false})
 	})

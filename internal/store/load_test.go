@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const (
@@ -71,9 +71,9 @@ func TestLimitsUnderLoad(t *testing.T) {
 					if sent.Add(shown); r == nil {
 						continue
 					}
-					status := workflows.StatusSent
+					status := contract.StatusSent
 					if random.IntN(10) == 0 {
-						status = workflows.StatusFailed
+						status = contract.StatusFailed
 					} else {
 						sent.Add(1)
 					}

@@ -9,9 +9,9 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/pgtest"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // A database of the first release, with data, goes on in this build: nothing is lost, and what is new works with what was there.
@@ -66,7 +66,7 @@ func goesOn(t *testing.T, url string, dialect goose.Dialect) {
 	s.publishes([]*journey.Definition{cart(renewed), weekly(everyDay("09:00", "")), gold(`customer.tier == "gold"`)}, reminder())
 	s.same(s.migrates(Migration{Renamed: map[string]string{"response": "answer"}}), []string{"ana ordered response>answer"})
 	s.same(s.drain(), []string{"migrate cart/ana"})
-	_, err = s.Move(s.ctx, noon, workflows.Move{Ref: ref(s.byID("e1")), To: cart(renewed).Revision(), Step: "answer"})
+	_, err = s.Move(s.ctx, noon, contract.Move{Ref: ref(s.byID("e1")), To: cart(renewed).Revision(), Step: "answer"})
 	s.must(err)
 	s.same(s.byID("e1").Step, "answer")
 	// Zones that older builds did not note are found; whoever was in a state before has not turned.
@@ -129,12 +129,12 @@ func TestPassagesAreWrittenOnce(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
-		pass := func(step string, visit int, arm string, at time.Time) workflows.Passage {
-			return workflows.Passage{Step: step, Kind: "branch", Visit: visit, At: at, Arm: arm}
+		pass := func(step string, visit int, arm string, at time.Time) contract.Passage {
+			return contract.Passage{Step: step, Kind: "branch", Visit: visit, At: at, Arm: arm}
 		}
-		first := []workflows.Passage{pass("a", 1, "1", noon), pass("b", 0, workflows.ArmSkipped, noon), pass("a", 2, "else", noon.Add(time.Second)), pass("b", 0, workflows.ArmSkipped, noon.Add(time.Second))}
-		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 1, Passed: first}))
-		s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: 2, Passed: append(first, pass("b", 1, "2", noon.Add(2*time.Second)), pass("b", 1, "2", noon.Add(2*time.Second)))}))
+		first := []contract.Passage{pass("a", 1, "1", noon), pass("b", 0, contract.ArmSkipped, noon), pass("a", 2, "else", noon.Add(time.Second)), pass("b", 0, contract.ArmSkipped, noon.Add(time.Second))}
+		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Passed: first}))
+		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 2, Passed: append(first, pass("b", 1, "2", noon.Add(2*time.Second)), pass("b", 1, "2", noon.Add(2*time.Second)))}))
 		s.same(s.passages(e.ID), []string{"a/1 1", "b/0 skipped", "a/2 else", "b/0 skipped", "b/1 2"})
 	})
 }

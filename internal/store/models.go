@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/tabi-journeys/tabi/internal/brain/propensity"
+	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 

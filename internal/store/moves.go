@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const movingQuery = `select m.enrollment, e.workflow_id, e.customer, m.origin, m.revision, m.step, m.target, m.state, m.reason from moves m join enrollments e on e.id = m.enrollment`
@@ -140,7 +140,7 @@ func (b *batch) orderMove(ctx context.Context, e *enrollment, one Moving, m Migr
 		return err
 	}
 	e.moving = one.To
-	return b.command(ctx, e, workflows.Command{Kind: workflows.MigrateOrder, By: m.By, Reason: "migrated to revision " + one.To, Revision: one.To, Renamed: m.Renamed})
+	return b.command(ctx, e, contract.Command{Kind: contract.MigrateOrder, By: m.By, Reason: "migrated to revision " + one.To, Revision: one.To, Renamed: m.Renamed})
 }
 
 // Moves lists what became of the orders of a journey's migrations to the current revision, by enrollment id. limit: default 100, max 1000.
@@ -166,10 +166,10 @@ func (s *Store) Moves(ctx context.Context, name, after string, limit int) ([]Mov
 }
 
 // Move writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat changes nothing.
-func (s *Store) Move(ctx context.Context, now time.Time, in workflows.Move) (workflows.MoveResult, error) {
-	var result workflows.MoveResult
+func (s *Store) Move(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error) {
+	var result contract.MoveResult
 	err := s.write(ctx, func(tx conn) error {
-		result = workflows.MoveResult{}
+		result = contract.MoveResult{}
 		e, _, claim := claimed(ctx, tx, in.Enrollment, in.Chain)
 		again := replayed(e, in.Chain, claim)
 		if claim != nil && !again {
@@ -200,7 +200,7 @@ func (s *Store) Move(ctx context.Context, now time.Time, in workflows.Move) (wor
 }
 
 // moved writes the new revision and where the instance stands in it.
-func moved(ctx context.Context, tx conn, e *enrollment, to *journey.Program, in workflows.Move, now time.Time) error {
+func moved(ctx context.Context, tx conn, e *enrollment, to *journey.Program, in contract.Move, now time.Time) error {
 	target := clean(in.Step)
 	if e.Step != "" && target != "" && target != e.Step {
 		if _, err := tx.ExecContext(ctx, `update handoffs set step = $3 where enrollment = $1 and step = $2 and state in ('open', 'claimed')`, e.ID, e.Step, target); err != nil {
@@ -222,9 +222,9 @@ func moved(ctx context.Context, tx conn, e *enrollment, to *journey.Program, in 
 }
 
 // projected are the properties of an instance's entry event and of others as a program reads them.
-func projected(ctx context.Context, tx conn, e *enrollment, to *journey.Program, ids []string) (workflows.MoveResult, error) {
+func projected(ctx context.Context, tx conn, e *enrollment, to *journey.Program, ids []string) (contract.MoveResult, error) {
 	reads := to.Reads()
-	result := workflows.MoveResult{Entry: map[string]any{}, Events: map[string]map[string]any{}}
+	result := contract.MoveResult{Entry: map[string]any{}, Events: map[string]map[string]any{}}
 	wanted := map[string]bool{}
 	for _, id := range ids {
 		wanted[id] = true

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // renewed is cart with a step before, the wait renamed, another event that it waits for, and more that it reads.
@@ -21,7 +21,7 @@ func renewed(d *journey.Definition) {
 // parks reports that an instance waits at a step.
 func (s *suite) parks(e Enrollment, step string, seq int) {
 	s.Helper()
-	s.must(s.Report(s.ctx, noon, workflows.Report{Ref: ref(e), Seq: seq, Parked: &workflows.Parked{Step: step, Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)}}))
+	s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: seq, Parked: &contract.Parked{Step: step, Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)}}))
 }
 
 func (s *suite) migrates(m Migration) []string {
@@ -85,7 +85,7 @@ func TestMigrate(t *testing.T) {
 		for _, l := range leases {
 			order := l.Deliveries[0].Event
 			s.same([]any{order.Command.Kind, order.Command.Revision, order.Command.Renamed, order.Command.By, order.Enrollment == l.Enrollment.ID},
-				[]any{workflows.MigrateOrder, next.Revision(), rename.Renamed, "me", true})
+				[]any{contract.MigrateOrder, next.Revision(), rename.Renamed, "me", true})
 			loaded, err := journey.Load(order.Command.Definition, next.Revision())
 			s.must(err)
 			s.same(loaded.Revision(), next.Revision())
@@ -96,7 +96,7 @@ func TestMigrate(t *testing.T) {
 			s.must(s.Unlease(s.ctx, l, "", time.Time{}))
 		}
 
-		in := workflows.Move{Ref: ref(ana), To: next.Revision(), Step: "answer", Events: []string{"m4", "nobody's"}}
+		in := contract.Move{Ref: ref(ana), To: next.Revision(), Step: "answer", Events: []string{"m4", "nobody's"}}
 		stranger := in
 		stranger.Chain = "another"
 		_, err = s.Move(s.ctx, noon, stranger)
@@ -104,7 +104,7 @@ func TestMigrate(t *testing.T) {
 		for range 2 {
 			got, err := s.Move(s.ctx, noon, in)
 			s.must(err)
-			s.same(got, workflows.MoveResult{Entry: props{"cart_id": "1", "shop": "north"}, Events: map[string]map[string]any{"m4": {"mood": "good", "cart_id": "1"}}})
+			s.same(got, contract.MoveResult{Entry: props{"cart_id": "1", "shop": "north"}, Events: map[string]map[string]any{"m4": {"mood": "good", "cart_id": "1"}}})
 		}
 		e := s.byID(ana.ID)
 		s.same([]any{e.Revision, e.Step, e.StepKind, e.Until}, []any{next.Revision(), "answer", "wait_for", noon.Add(time.Hour)})
@@ -121,7 +121,7 @@ func TestMigrate(t *testing.T) {
 		}
 		s.same(moves(), []string{"ana moved response>answer", "ben refused response>answer: not now"})
 		s.same(s.migrates(rename), []string{"ben ordered response>answer"}) // one that refused may be asked again
-		_, err = s.Move(s.ctx, noon, workflows.Move{Ref: ref(ben), To: next.Revision(), Refused: "mid-air"})
+		_, err = s.Move(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "mid-air"})
 		s.must(err)
 		s.same(moves(), []string{"ana moved response>answer", "ben refused response>answer: mid-air"})
 		s.same(s.byID(ben.ID).Revision, ben.Revision)
@@ -130,7 +130,7 @@ func TestMigrate(t *testing.T) {
 		s.same(s.migrates(rename), []string{"ben ordered response>answer"})
 		s.ends(s.byID(ben.ID), "goal", noon)
 		s.same(moves(), []string{"ana moved response>answer"})
-		_, err = s.Move(s.ctx, noon, workflows.Move{Ref: ref(ben), To: next.Revision(), Refused: "again"})
+		_, err = s.Move(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "again"})
 		s.must(err)
 		s.same(moves(), []string{"ana moved response>answer"})
 		_, err = s.Moves(s.ctx, "nothing", "", 0)
@@ -204,7 +204,7 @@ func TestEventRacesAMove(t *testing.T) {
 		done := make(chan error, 32)
 		for i, e := range all {
 			go func() {
-				_, err := s.Move(s.ctx, noon, workflows.Move{Ref: ref(e), To: next.Revision(), Step: "answer"})
+				_, err := s.Move(s.ctx, noon, contract.Move{Ref: ref(e), To: next.Revision(), Step: "answer"})
 				done <- err
 			}()
 			go func() {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // NumbersLimit is how many entries of a journey, the latest, Numbers looks at.
@@ -213,7 +213,7 @@ func (c *count) passed() error {
 		}
 		s := c.step(revision, step, kind)
 		s.Arms[arm] += n
-		if arm == workflows.ArmSkipped {
+		if arm == contract.ArmSkipped {
 			s.Skipped += n
 		} else {
 			s.Passed += n

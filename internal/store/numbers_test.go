@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 const day = 24 * time.Hour
@@ -43,17 +43,17 @@ func (s *suite) buys(at time.Time, customer, cart string, total float64) {
 	s.drain()
 }
 
-func (s *suite) reports(at time.Time, e Enrollment, seq int, parked *workflows.Parked, passed ...workflows.Passage) {
+func (s *suite) reports(at time.Time, e Enrollment, seq int, parked *contract.Parked, passed ...contract.Passage) {
 	s.Helper()
 	for i := range passed {
 		passed[i].At = at
 	}
-	s.must(s.Report(s.ctx, at, workflows.Report{Ref: ref(e), Seq: seq, Passed: passed, Parked: parked}))
+	s.must(s.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: seq, Passed: passed, Parked: parked}))
 }
 
 func (s *suite) ended(at time.Time, e Enrollment, outcome string, value float64) {
 	s.Helper()
-	s.must(s.Report(s.ctx, at, workflows.Report{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: outcome, At: at, Value: value}}))
+	s.must(s.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at, Value: value}}))
 }
 
 func (s *suite) numbersOf(now time.Time, name string) Numbers {
@@ -72,31 +72,31 @@ func TestFunnel(t *testing.T) {
 		s.buys(noon.Add(-time.Hour), "a6", "of a6", 10) // before entry: does not count
 		a1 := s.comes(noon, "a1")
 		r := s.reserves(a1, "k1", wall, yes)
-		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusSent}))
+		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusSent}))
 		s.buys(noon.Add(day), "a1", "of a1", 100)
-		s.ended(noon.Add(day), a1, workflows.Goal, 100)
+		s.ended(noon.Add(day), a1, contract.Goal, 100)
 		a2 := s.comes(noon, "a2")
 		r = s.reserves(a2, "k2", wall, yes)
-		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusFailed, Reason: "REFUSED"}))
-		s.ended(noon.Add(2*day), a2, workflows.Completed, 0)
+		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusFailed, Reason: "REFUSED"}))
+		s.ended(noon.Add(2*day), a2, contract.Completed, 0)
 		s.buys(noon.Add(5*day), "a2", "of a2", 40) // late, and in the window
 		s.buys(noon.Add(6*day), "a2", "of a2", 60) // the first counts
 		a3 := s.comes(noon, "a3")
-		s.ended(noon.Add(2*day), a3, workflows.Completed, 0)
+		s.ended(noon.Add(2*day), a3, contract.Completed, 0)
 		s.buys(noon.Add(10*day+time.Millisecond), "a3", "of a3", 70) // the window is over
 		a4 := s.comes(noon, "a4")
 		s.buys(noon.Add(day), "a4", "another", 80) // not their cart
-		s.ended(noon.Add(2*day), a4, workflows.TimedOut, 0)
+		s.ended(noon.Add(2*day), a4, contract.TimedOut, 0)
 		a6 := s.comes(noon, "a6")
-		s.ended(noon.Add(2*day), a6, workflows.Completed, 0)
+		s.ended(noon.Add(2*day), a6, contract.Completed, 0)
 		s.comes(noon.Add(12*day), "a5") // maturing
 		s.comes(noon.Add(12*day), "a1") // a second entry
 
 		h1 := s.comes(noon, "h1")
 		s.buys(noon.Add(9*day), "h1", "of h1", 30)
-		s.ended(noon.Add(9*day), h1, workflows.Goal, 30)
+		s.ended(noon.Add(9*day), h1, contract.Goal, 30)
 		h2 := s.comes(noon, "h2")
-		s.ended(noon.Add(10*day), h2, workflows.TimedOut, 0)
+		s.ended(noon.Add(10*day), h2, contract.TimedOut, 0)
 		h3 := s.comes(noon, "h3")
 		s.ended(noon.Add(day), h3, "emptied", 0)
 		s.buys(noon.Add(3*day), "h3", "of h3", 20) // left by an exit, and bought all the same
@@ -130,10 +130,10 @@ func TestFunnelWithin(t *testing.T) {
 		s.publishes([]*journey.Definition{cart(measured, func(d *journey.Definition) { d.Goal.Within = 3 * day })}, reminder())
 		a := s.comes(noon, "a")
 		s.buys(noon.Add(4*day), "a", "of a", 10)
-		s.ended(noon.Add(4*day), a, workflows.Goal, 10)
+		s.ended(noon.Add(4*day), a, contract.Goal, 10)
 		b := s.comes(noon, "b")
 		s.buys(noon.Add(3*day), "b", "of b", 20) // the last moment
-		s.ended(noon.Add(3*day+time.Second), b, workflows.Completed, 0)
+		s.ended(noon.Add(3*day+time.Second), b, contract.Completed, 0)
 		s.comes(noon, "c") // still open, as nobody has told of the order that came in time
 		s.ingest(noon.Add(2*day), s.track("c", "Order Completed", props{"cart_id": "of c", "total": 5}))
 		f := s.numbersOf(noon.Add(3*day), "cart").Funnel
@@ -152,7 +152,7 @@ func TestFunnelReadsTheCustomer(t *testing.T) {
 		})}, reminder())
 		for _, customer := range []string{"ana", "bea"} {
 			e := s.comes(noon, customer)
-			s.ended(noon.Add(day), e, workflows.Completed, 0)
+			s.ended(noon.Add(day), e, contract.Completed, 0)
 			s.buys(noon.Add(2*day), customer, "x", 1)
 			s.buys(noon.Add(3*day), customer, "x", 1)
 		}
@@ -171,21 +171,21 @@ func TestNumbers(t *testing.T) {
 		old := cart(measured).Revision()
 		s.same(s.numbersOf(noon, "cart").Current, old)
 
-		pass := func(step, kind, arm string, visit int) workflows.Passage {
-			return workflows.Passage{Step: step, Kind: kind, Arm: arm, Visit: visit}
+		pass := func(step, kind, arm string, visit int) contract.Passage {
+			return contract.Passage{Step: step, Kind: kind, Arm: arm, Visit: visit}
 		}
-		at := &workflows.Parked{Step: "response", Kind: "wait_for"}
+		at := &contract.Parked{Step: "response", Kind: "wait_for"}
 		a := s.comes(noon, "a")
 		s.reports(noon, a, 1, at)
 		b := s.comes(noon, "b")
 		s.reports(noon, b, 1, at, pass("response", "wait_for", "1", 1), pass("nudge", "send", "", 1))
 		b2 := s.reserves(b, "kb", wall, yes)
-		s.must(s.Settle(s.ctx, noon, b2, Settlement{Status: workflows.StatusSent}))
-		s.reports(noon, b, 2, at, pass("response", "wait_for", "on_timeout", 2), pass("nudge", "send", workflows.ArmSkipped, 0))
+		s.must(s.Settle(s.ctx, noon, b2, Settlement{Status: contract.StatusSent}))
+		s.reports(noon, b, 2, at, pass("response", "wait_for", "on_timeout", 2), pass("nudge", "send", contract.ArmSkipped, 0))
 		c := s.comes(noon, "c")
 		s.reserves(c, "kc", wall, no)
-		s.reports(noon, c, 1, nil, pass("response", "wait_for", "on_timeout", 1), pass("nudge", "send", workflows.ArmBlocked, 1))
-		s.ended(noon, c, workflows.Completed, 0)
+		s.reports(noon, c, 1, nil, pass("response", "wait_for", "on_timeout", 1), pass("nudge", "send", contract.ArmBlocked, 1))
+		s.ended(noon, c, contract.Completed, 0)
 		s.comes(noon, "h")
 		s.comes(noon, "starting")
 
@@ -195,7 +195,7 @@ func TestNumbers(t *testing.T) {
 		d := s.comes(noon.Add(time.Hour), "d")
 		s.reports(noon.Add(time.Hour), d, 1, at)
 		w := s.comes(noon.Add(time.Hour), "w")
-		s.reports(noon.Add(time.Hour), w, 1, &workflows.Parked{Silent: true})
+		s.reports(noon.Add(time.Hour), w, 1, &contract.Parked{Silent: true})
 		_, err = s.PauseJourney(s.ctx, noon.Add(time.Hour), "cart", "sam", true)
 		s.must(err)
 
@@ -211,7 +211,7 @@ func TestNumbers(t *testing.T) {
 				Sends: []SendNumbers{{Status: "suppressed", Reason: "NO_CONSENT", Count: 1}, {Channel: "email", Status: "sent", Count: 1}}},
 		})
 		s.same(n.Of("")["response"].Here, int64(3))
-		s.same(n.Ends, []EndNumbers{{Revision: old, Outcome: workflows.Completed, Count: 1}})
+		s.same(n.Ends, []EndNumbers{{Revision: old, Outcome: contract.Completed, Count: 1}})
 	})
 }
 
@@ -221,7 +221,7 @@ func TestNumbersAreBounded(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		for i := range 5 {
 			e := s.comes(noon.Add(time.Duration(i)*time.Minute), fmt.Sprintf("c%d", i))
-			s.reports(noon, e, 1, &workflows.Parked{Step: "response", Kind: "wait_for"}, workflows.Passage{Step: "before", Kind: "wait", Visit: 1})
+			s.reports(noon, e, 1, &contract.Parked{Step: "response", Kind: "wait_for"}, contract.Passage{Step: "before", Kind: "wait", Visit: 1})
 		}
 		n, err := s.numbers(s.ctx, noon, "cart", 3)
 		s.must(err)
@@ -244,7 +244,7 @@ func TestNumbersInMemory(t *testing.T) {
 		d.Timeout = day
 	})}, reminder())
 	e := s.comes(noon, "ana")
-	s.ended(noon.Add(time.Hour), e, workflows.Completed, 0)
+	s.ended(noon.Add(time.Hour), e, contract.Completed, 0)
 	s.buys(noon.Add(2*time.Hour), "ana", "x", 1)
 	s.same(s.numbersOf(noon.Add(2*day), "cart").Funnel.Treated.Late, int64(1))
 }

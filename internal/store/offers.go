@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Outcomes of offers; an open one has none.
@@ -48,9 +48,9 @@ func (d *draft) offer(ctx context.Context, tx conn, rel *release, now time.Time,
 func settleOffer(ctx context.Context, tx conn, key, status string, now time.Time) error {
 	var err error
 	switch status {
-	case workflows.StatusSent:
+	case contract.StatusSent:
 		_, err = tx.ExecContext(ctx, `update offers set offered_at = $2, expires_at = $2 + within_ms where key = $1 and offered_at = 0`, key, millis(now))
-	case workflows.StatusFailed, workflows.StatusSuppressed:
+	case contract.StatusFailed, contract.StatusSuppressed:
 		_, err = tx.ExecContext(ctx, `delete from offers where key = $1 and offered_at = 0`, key)
 	}
 	return err

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/pgtest"
 )
 
 func TestPublish(t *testing.T) {

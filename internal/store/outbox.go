@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // leaseDeliveries is how many deliveries a lease brings for one enrollment.
@@ -149,23 +149,23 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []
 		d := Delivery{Seq: q.seq}
 		switch q.kind {
 		case deliverStart:
-			d.Start = &workflows.Input{
-				Interpreter: workflows.InterpreterVersion, Enrollment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.packed, Customer: e.Customer, Key: e.Key,
+			d.Start = &contract.Input{
+				Interpreter: contract.InterpreterVersion, Enrollment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.packed, Customer: e.Customer, Key: e.Key,
 				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName, Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
 			}
 		case deliverEvent:
-			d.Event = &workflows.Event{ID: q.event, Name: q.name, Time: moment(q.at), Received: moment(q.received), Properties: journey.Project(properties, reads.Event), Enrollment: e.ID}
+			d.Event = &contract.Event{ID: q.event, Name: q.name, Time: moment(q.at), Received: moment(q.received), Properties: journey.Project(properties, reads.Event), Enrollment: e.ID}
 			if q.body != "" {
 				if err := json.Unmarshal([]byte(q.body), &d.Event.Traits); err != nil {
 					return nil, err
 				}
 			}
 		default:
-			d.Event = &workflows.Event{}
+			d.Event = &contract.Event{}
 			if err := json.Unmarshal([]byte(q.body), d.Event); err != nil {
 				return nil, err
 			}
-			if order := d.Event.Command; order != nil && order.Kind == workflows.MigrateOrder {
+			if order := d.Event.Command; order != nil && order.Kind == contract.MigrateOrder {
 				to, err := s.program(ctx, tx, order.Revision)
 				if err != nil {
 					return nil, err

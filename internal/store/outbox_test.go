@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestLeaseBringsTheStartFirst(t *testing.T) {
@@ -25,7 +25,7 @@ func TestLeaseBringsTheStartFirst(t *testing.T) {
 		in := *l[0].Deliveries[0].Start
 		definition := in.Definition
 		in.Definition = nil
-		s.same(in, workflows.Input{Interpreter: workflows.InterpreterVersion, Enrollment: l[0].Enrollment.ID, Journey: "cart", Revision: d.Revision(), Customer: "ana", Key: "k1", Clock: clock,
+		s.same(in, contract.Input{Interpreter: contract.InterpreterVersion, Enrollment: l[0].Enrollment.ID, Journey: "cart", Revision: d.Revision(), Customer: "ana", Key: "k1", Clock: clock,
 			EnteredAt: noon, EntryEvent: "m1", EntryName: "Cart Updated", Entry: props{"cart_id": "k1"}})
 		if _, err := journey.Load(definition, d.Revision()); err != nil {
 			s.Fatal(err)
@@ -168,15 +168,15 @@ func TestCommittedWakesTheRelay(t *testing.T) {
 func TestCommands(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()})
-		s.refused(s.Command(s.ctx, noon, "cart/ana", workflows.Command{Kind: "exit"}), ErrNotFound)
+		s.refused(s.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "exit"}), ErrNotFound)
 		e := s.enters("ana", nil)
-		s.must(s.Command(s.ctx, noon, "cart/ana", workflows.Command{Kind: "pause", By: "eve", Reason: "holiday"}))
+		s.must(s.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "pause", By: "eve", Reason: "holiday"}))
 		s.same(s.byID(e.ID).Paused, true)
 		l := s.lease()[0]
-		s.same(l.Deliveries[0].Event.Command, &workflows.Command{Kind: "pause", By: "eve", Reason: "holiday"})
+		s.same(l.Deliveries[0].Event.Command, &contract.Command{Kind: "pause", By: "eve", Reason: "holiday"})
 		s.same(l.Deliveries[0].Event.Enrollment, e.ID)
 		s.ends(e, "cancelled", noon)
-		s.refused(s.Command(s.ctx, noon, "cart/ana", workflows.Command{Kind: "exit"}), ErrNotFound)
+		s.refused(s.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "exit"}), ErrNotFound)
 	})
 }
 
@@ -191,7 +191,7 @@ func TestPauseJourney(t *testing.T) {
 		s.same(s.drain(), []string{"pause cart/ana", "pause cart/ben"})
 		res, err := s.asks(wall, s.send(e, "k"), yes)
 		s.must(err)
-		s.same(res.Done, &workflows.SendResult{Status: workflows.StatusPaused})
+		s.same(res.Done, &contract.SendResult{Status: contract.StatusPaused})
 		rows, err := s.Contacts(s.ctx, ContactFilter{})
 		s.must(err)
 		s.same(len(rows), 0)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Old decisions go, a page at a time, but those of instances that are open; young ones stay.
@@ -37,7 +37,7 @@ func TestOldDecisionsArePruned(t *testing.T) {
 			s.same(got, want)
 		}
 		s.same(left(), []string{"open"})
-		s.ends(e, workflows.Completed, later)
+		s.ends(e, contract.Completed, later)
 		got, err = s.Prune(s.ctx, later, DefaultKeep, "", 2)
 		s.must(err)
 		s.same(got.Decisions, int64(1))

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // reaction is an event by which a customer answers a send, or by which a send is known not to have reached them.
@@ -20,11 +20,11 @@ type reaction struct {
 }
 
 var reactions = map[string]reaction{
-	"Email Opened":          {"email", brain.AnswerOpen},
-	"Email Link Clicked":    {"email", brain.AnswerClick},
-	"Push Clicked":          {"push", brain.AnswerClick},
+	"Email Opened":          {"email", decisioning.AnswerOpen},
+	"Email Link Clicked":    {"email", decisioning.AnswerClick},
+	"Push Clicked":          {"push", decisioning.AnswerClick},
 	"Email Bounced":         {"email", 0},
-	journey.MessageReceived: {"", brain.AnswerReply},
+	journey.MessageReceived: {"", decisioning.AnswerReply},
 }
 
 // react learns from an event how the customer answers. It is credited to the send that the event names, else to the latest on its channel: the best answer to one
@@ -49,7 +49,7 @@ func (b *batch) react(ctx context.Context, p *person, ev *event) error {
 	w := where{}
 	w.equals("customer", p.id)
 	w.equals("channel", r.channel)
-	w.equals("status", workflows.StatusSent)
+	w.equals("status", contract.StatusSent)
 	for _, name := range []string{"journey", "step", "message"} {
 		w.equals(name, clean(str(name)))
 	}
@@ -81,7 +81,7 @@ func (s *Store) hasChannel(name string) bool {
 
 // reached adds to what is known of a customer's channel. The customer is locked.
 func reached(ctx context.Context, tx conn, customer, channel string, at time.Time, sends, answers float64) error {
-	weight := brain.ReachWeight(at)
+	weight := decisioning.ReachWeight(at)
 	_, err := tx.ExecContext(ctx, `insert into reach (customer, channel, sends, answers) values ($1, $2, $3, $4)
 		on conflict (customer, channel) do update set sends = reach.sends + excluded.sends, answers = reach.answers + excluded.answers`,
 		customer, channel, sends*weight, answers*weight)
@@ -135,11 +135,11 @@ func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error 
 	if !due {
 		return nil
 	}
-	channels := map[string]brain.Reached{}
+	channels := map[string]decisioning.Reached{}
 	err := s.read(ctx, func(tx conn) error {
 		return rows(ctx, tx, func(r *sql.Rows) error {
 			var name string
-			var c brain.Reached
+			var c decisioning.Reached
 			err := r.Scan(&name, &c.Sends, &c.Answers)
 			channels[name] = c
 			return err
@@ -149,7 +149,7 @@ func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error 
 	if err != nil {
 		return err
 	}
-	rates, other := brain.Population(channels)
+	rates, other := decisioning.Population(channels)
 	p.mu.Lock()
 	p.rates, p.other = rates, other
 	p.mu.Unlock()

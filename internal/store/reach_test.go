@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // best sends by the best channel and says which it was.
@@ -18,7 +18,7 @@ func (s *suite) best(e Enrollment, key string, at time.Time) string {
 	if got != permitted {
 		return got
 	}
-	s.settles(r, at, workflows.StatusSent)
+	s.settles(r, at, contract.StatusSent)
 	return r.Verdict.Channel
 }
 
@@ -27,7 +27,7 @@ func (s *suite) reachOf(customer, channel string) [2]float64 {
 	s.Helper()
 	var sends, answers float64
 	s.must(s.reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from reach where customer = $1 and channel = $2`, customer, channel).Scan(&sends, &answers))
-	w := brain.ReachWeight(noon)
+	w := decisioning.ReachWeight(noon)
 	return [2]float64{math.Round(sends/w*100) / 100, math.Round(answers/w*100) / 100}
 }
 
@@ -38,7 +38,7 @@ func TestBestIsTheChannelThatIsAnsweredMost(t *testing.T) {
 		s.same(s.best(a, "k1", noon), "email") // nothing is known: the registry's order
 		s.same(s.best(a, "k2", noon), "email") // nor does silence alone speak for another
 		r, _ := s.decides(a, "k3", noon, by("push"))
-		s.settles(r, noon, workflows.StatusSent)
+		s.settles(r, noon, contract.StatusSent)
 		click := s.track("ana", "Push Clicked", props{"message": "reminder", "step": "nudge", "journey": "cart", "channel": "push"})
 		s.ingest(noon, click, click) // an event counts once
 		s.same(s.reachOf("ana", "push"), [2]float64{1, 1})
@@ -56,7 +56,7 @@ func TestAnAnswerCountsOncePerSend(t *testing.T) {
 		s.best(a, "k1", noon)
 		of := props{"message": "reminder", "step": "nudge", "journey": "cart"}
 		s.ingest(noon, s.track("ana", "Email Opened", of), s.track("ana", "Email Opened", of))
-		s.same(s.reachOf("ana", "email"), [2]float64{1, brain.AnswerOpen})
+		s.same(s.reachOf("ana", "email"), [2]float64{1, decisioning.AnswerOpen})
 		s.ingest(noon, s.track("ana", "Email Link Clicked", of), s.track("ana", "Email Opened", of))
 		s.same(s.reachOf("ana", "email"), [2]float64{1, 1}) // the best answer
 		s.ingest(noon, s.track("ana", "Email Bounced", props{"type": "soft"}))
@@ -99,7 +99,7 @@ func TestReachIsMerged(t *testing.T) {
 		}
 		s.ingest(noon, click("", "a1", "Push Clicked"), click("", "a1", "Email Opened"), click("ana", "", "Push Clicked"))
 		s.ingest(noon, Call{Type: "identify", MessageID: "merge", UserID: "ana", AnonymousID: "a1"})
-		s.same([2][2]float64{s.reachOf("ana", "push"), s.reachOf("ana", "email")}, [2][2]float64{{2, 2}, {1, brain.AnswerOpen}})
+		s.same([2][2]float64{s.reachOf("ana", "push"), s.reachOf("ana", "email")}, [2][2]float64{{2, 2}, {1, decisioning.AnswerOpen}})
 		s.same(s.reachOf("anon:a1", "push"), [2]float64{})
 	})
 }
@@ -113,7 +113,7 @@ func TestBestLearnsFromOthers(t *testing.T) {
 			a, _ := s.both(id)
 			for _, channel := range []string{"email", "push"} {
 				r, _ := s.decides(a, id+channel, noon, by(channel))
-				s.settles(r, noon, workflows.StatusSent)
+				s.settles(r, noon, contract.StatusSent)
 			}
 			s.ingest(noon, s.track(id, "Push Clicked", nil))
 		}

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Report records where an instance is, claiming the enrollment; ErrNotMine ends the run. Of reports with one Seq the last counts; one that was overtaken changes nothing.
-func (s *Store) Report(ctx context.Context, now time.Time, r workflows.Report) error {
+func (s *Store) Report(ctx context.Context, now time.Time, r contract.Report) error {
 	if r.Ended != nil {
 		return s.ended(ctx, now, r)
 	}
@@ -52,7 +52,7 @@ func leftBehind(ctx context.Context, tx conn, enrollment, step, key string) erro
 }
 
 // position writes the instance's place; it answers false where the report was seen before.
-func (s *Store) position(ctx context.Context, tx conn, r workflows.Report) (bool, error) {
+func (s *Store) position(ctx context.Context, tx conn, r contract.Report) (bool, error) {
 	set := ``
 	args := []any{r.Enrollment, r.Chain, r.Seq}
 	if p := r.Parked; p != nil {
@@ -79,7 +79,7 @@ func (s *Store) position(ctx context.Context, tx conn, r workflows.Report) (bool
 }
 
 // passages writes what was passed. A report that was cancelled after its commit is told again by the next one.
-func passages(ctx context.Context, tx conn, r workflows.Report) error {
+func passages(ctx context.Context, tx conn, r contract.Report) error {
 	type key struct {
 		step  string
 		visit int
@@ -89,7 +89,7 @@ func passages(ctx context.Context, tx conn, r workflows.Report) error {
 	at := map[key]int{}
 	for i, p := range r.Passed {
 		k := key{step: p.Step, visit: p.Visit}
-		if p.Arm == workflows.ArmSkipped {
+		if p.Arm == contract.ArmSkipped {
 			k.skip = max(millis(p.At), 1)
 		}
 		row := []any{r.Enrollment, p.Step, p.Visit, k.skip, r.Seq, i, p.Kind, millis(p.At), clean(p.Arm), clean(p.Outcome)}
@@ -106,7 +106,7 @@ func passages(ctx context.Context, tx conn, r workflows.Report) error {
 }
 
 // ended closes the enrollment. Its customer is locked: an entry may have waited for this.
-func (s *Store) ended(ctx context.Context, now time.Time, r workflows.Report) error {
+func (s *Store) ended(ctx context.Context, now time.Time, r contract.Report) error {
 	return s.change(ctx, now, func(tx conn, b *batch) error {
 		e, p, err := lockEnrollment(ctx, tx, r.Enrollment)
 		if errors.Is(err, ErrNotFound) {

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // statusSending is a ledger row whose lease is held: the provider may be called.
@@ -30,14 +30,14 @@ type ledgerRow struct {
 	doubt, attempts                                    int
 }
 
-func (l *ledgerRow) result() *workflows.SendResult {
-	return &workflows.SendResult{Status: l.status, Reason: l.reason, Channel: l.channel}
+func (l *ledgerRow) result() *contract.SendResult {
+	return &contract.SendResult{Status: l.status, Reason: l.reason, Channel: l.channel}
 }
 
 // decided reports whether the row is the last word on its send: it waits for no attempt and no hour.
 func (l *ledgerRow) decided() bool {
 	switch l.status {
-	case statusSending, workflows.StatusRetry, workflows.StatusHeld:
+	case statusSending, contract.StatusRetry, contract.StatusHeld:
 		return false
 	}
 	return true
@@ -45,13 +45,13 @@ func (l *ledgerRow) decided() bool {
 
 // unsettled reports whether an earlier attempt may have gone out, of which nothing is known.
 func (l *ledgerRow) unsettled() bool {
-	return l.status == statusSending || l.doubt != 0 && (l.status == workflows.StatusHeld || l.status == workflows.StatusRetry)
+	return l.status == statusSending || l.doubt != 0 && (l.status == contract.StatusHeld || l.status == contract.StatusRetry)
 }
 
 // Reserve has the brain decide a send in the customer's transaction and takes its ledger row, claiming the enrollment. The row is the reservation: it counts for
 // the policy's limits until it is settled as not sent. ErrBusy while another attempt holds the lease. A paused journey keeps no row and answers StatusPaused;
 // quiet hours keep one that counts for nothing and answer StatusHeld.
-func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.Send, ttl time.Duration) (Reservation, error) {
+func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (Reservation, error) {
 	var res Reservation
 	if len(in.Spec.Via) == 0 {
 		if err := s.learnPopulation(ctx, now, wall); err != nil {
@@ -96,7 +96,7 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 			return err
 		}
 		if paused {
-			res.Done = &workflows.SendResult{Status: workflows.StatusPaused}
+			res.Done = &contract.SendResult{Status: contract.StatusPaused}
 			return nil
 		}
 		if res.Vars, err = s.vars(ctx, tx, e, p, in.Scene, now); err != nil {
@@ -107,22 +107,22 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in workflows.S
 		res.Message = rel.content.Messages[in.Spec.Message]
 		switch {
 		case e.Holdout:
-			status, reason = workflows.StatusSuppressed, reasonHoldout
+			status, reason = contract.StatusSuppressed, reasonHoldout
 		case res.Message == nil:
-			status, reason = workflows.StatusFailed, reasonNoMessage
+			status, reason = contract.StatusFailed, reasonNoMessage
 		default:
 			if res.Verdict, err = s.verdict(ctx, tx, p, rel, row, in, &res, now); err != nil {
 				return err
 			}
 			switch {
 			case !res.Verdict.HeldUntil.IsZero():
-				status, reason = workflows.StatusHeld, res.Verdict.Reason
+				status, reason = contract.StatusHeld, res.Verdict.Reason
 			case res.Verdict.Channel == "":
-				status, reason = workflows.StatusSuppressed, res.Verdict.Reason
+				status, reason = contract.StatusSuppressed, res.Verdict.Reason
 			}
 		}
 		if status != statusSending {
-			res.Done = &workflows.SendResult{Status: status, Reason: reason, Until: res.Verdict.HeldUntil}
+			res.Done = &contract.SendResult{Status: status, Reason: reason, Until: res.Verdict.HeldUntil}
 		}
 		return s.take(ctx, tx, e, in, &res, status, reason, now, wall.Add(ttl))
 	})
@@ -147,12 +147,12 @@ type way struct {
 
 // verdict asks the brain. An attempt that may have gone out keeps its channel, while its address lives: another channel would say it twice. A send that is given
 // up is not held any more, and that of a decision is dropped where another would be held: by morning something else may be best.
-func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, row *ledgerRow, in workflows.Send, res *Reservation, now time.Time) (brain.Verdict, error) {
+func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, row *ledgerRow, in contract.Send, res *Reservation, now time.Time) (decisioning.Verdict, error) {
 	st, q, err := s.standing(ctx, tx, p, rel, res.Vars, now, in.Key)
 	if err != nil {
-		return brain.Verdict{}, err
+		return decisioning.Verdict{}, err
 	}
-	v := brain.Permit(st, brain.Ask{Send: in.Spec, Message: res.Message, Channels: s.channels})
+	v := decisioning.Permit(st, decisioning.Ask{Send: in.Spec, Message: res.Message, Channels: s.channels})
 	switch {
 	case v.HeldUntil.IsZero():
 	case in.GiveUp != "" && row != nil:
@@ -168,8 +168,8 @@ func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, r
 		if !slices.ContainsFunc(before.Addresses, func(a string) bool { return q.bounced(before.Channel, a) }) {
 			only := in.Spec
 			only.Via = []string{before.Channel}
-			switch again := brain.Permit(st, brain.Ask{Send: only, Message: res.Message, Channels: s.channels}); {
-			case again.Channel == "" && again.Reason != brain.NoAddress && again.Reason != brain.Bounced:
+			switch again := decisioning.Permit(st, decisioning.Ask{Send: only, Message: res.Message, Channels: s.channels}); {
+			case again.Channel == "" && again.Reason != decisioning.NoAddress && again.Reason != decisioning.Bounced:
 				v = again // the policy forbids that channel now, and no other one says it either
 			default: // to the addresses it went to, though the profile may name others by now
 				v.Channel, v.Addresses = before.Channel, before.Addresses
@@ -180,7 +180,7 @@ func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, r
 }
 
 // take writes the ledger row, under the next token. A row that may have gone out before and is not sent now stays in doubt; one that is held keeps the way it went.
-func (s *Store) take(ctx context.Context, tx conn, e *enrollment, in workflows.Send, res *Reservation, status, reason string, now, until time.Time) error {
+func (s *Store) take(ctx context.Context, tx conn, e *enrollment, in contract.Send, res *Reservation, status, reason string, now, until time.Time) error {
 	verdict, trace := "", ""
 	var err error
 	if status == statusSending {
@@ -213,7 +213,7 @@ func (s *Store) take(ctx context.Context, tx conn, e *enrollment, in workflows.S
 // Settle writes what came of a Reservation. ErrNotMine where its token is no longer the row's; settled so before is fine.
 func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Settlement) error {
 	switch o.Status {
-	case workflows.StatusSent, workflows.StatusFailed, workflows.StatusRetry, workflows.StatusSuppressed:
+	case contract.StatusSent, contract.StatusFailed, contract.StatusRetry, contract.StatusSuppressed:
 	default:
 		return inputError("a send cannot be settled as " + o.Status)
 	}
@@ -230,7 +230,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 			return ErrNotMine
 		}
 		// What was given up when its instance ended or went on elsewhere may still turn out to have been sent.
-		gaveUp := row.status == workflows.StatusFailed && (row.reason == reasonEnded || row.reason == reasonMovedOn)
+		gaveUp := row.status == contract.StatusFailed && (row.reason == reasonEnded || row.reason == reasonMovedOn)
 		if row.status == o.Status && !gaveUp {
 			return nil
 		}
@@ -238,10 +238,10 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 			return ErrNotMine
 		}
 		status, reason := o.Status, o.Reason
-		if status == workflows.StatusRetry && gaveUp {
-			status, reason = workflows.StatusFailed, row.reason
+		if status == contract.StatusRetry && gaveUp {
+			status, reason = contract.StatusFailed, row.reason
 		}
-		doubt := o.Unknown || row.doubt != 0 && status != workflows.StatusSent // an earlier attempt's doubt stays until it is surely sent
+		doubt := o.Unknown || row.doubt != 0 && status != contract.StatusSent // an earlier attempt's doubt stays until it is surely sent
 		said := ""
 		if o.Said != nil {
 			if said, err = jsonText(o.Said); err != nil {
@@ -250,7 +250,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 		}
 		if _, err := tx.ExecContext(ctx, `update contacts set status = $2, reason = $3, provider_id = $4, in_doubt = $5, attempts = attempts + $9, at = $6, lease_until = 0, app = $7,
 			verdict = case when $8 = 1 then verdict else '' end, slot_at = $10, doubts = doubts + $11 where key = $1`,
-			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), said, flag(doubt && status == workflows.StatusRetry),
+			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), said, flag(doubt && status == contract.StatusRetry),
 			flag(!o.Waits), millis(o.Slot), flag(o.Unknown)); err != nil {
 			return err
 		}
@@ -259,7 +259,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 				return err
 			}
 		}
-		if status == workflows.StatusSent {
+		if status == contract.StatusSent {
 			if err := reached(ctx, tx, row.customer, row.channel, now, 1, 0); err != nil {
 				return err
 			}

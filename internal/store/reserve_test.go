@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Traits by which a customer may be written to, by e-mail or by push, or may not.
@@ -20,8 +20,8 @@ var (
 	no   = props{"email": "a@example.com", "consent": props{"marketing": false}}
 )
 
-func (s *suite) send(e Enrollment, key string) workflows.Send {
-	return workflows.Send{Ref: ref(e), Scene: workflows.Scene{EntryEvent: e.EntryEvent}, Key: key, Step: "nudge", Visit: 1,
+func (s *suite) send(e Enrollment, key string) contract.Send {
+	return contract.Send{Ref: ref(e), Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: key, Step: "nudge", Visit: 1,
 		Spec: journey.Send{Message: "reminder", Via: []string{"email", "push"}, Category: journey.Marketing, Topic: "news"}}
 }
 
@@ -32,7 +32,7 @@ func (s *suite) has(customer string, traits props) {
 }
 
 // asks reserves a send to a customer with these traits.
-func (s *suite) asks(at time.Time, in workflows.Send, traits props) (Reservation, error) {
+func (s *suite) asks(at time.Time, in contract.Send, traits props) (Reservation, error) {
 	s.Helper()
 	s.has(in.Customer, traits)
 	return s.Reserve(s.ctx, noon, at, in, time.Minute)
@@ -66,13 +66,13 @@ func TestReserveAndSettle(t *testing.T) {
 		r := s.reserves(e, "k", wall, yes)
 		s.same([]any{r.Done == nil, r.Unsettled, r.Release, r.Message.Name, r.Language, r.Category, r.Verdict.Channel}, []any{true, false, release, "reminder", "ja", "marketing", "email"})
 		s.same(r.Vars.Entry, props{"cart_id": "k1"})
-		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: workflows.StatusSent, ProviderID: "p1", Said: map[string]string{"title": "Hi"}}))
-		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: workflows.StatusSent})) // said twice
+		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: contract.StatusSent, ProviderID: "p1", Said: map[string]string{"title": "Hi"}}))
+		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: contract.StatusSent})) // said twice
 		s.same(s.contact("k"), Contact{Key: "k", Enrollment: e.ID, Journey: "cart", Step: "nudge", Message: "reminder", Customer: "ana", Channel: "email", Category: "marketing", Topic: "news",
 			Status: "sent", ProviderID: "p1", Attempts: 1, Release: release, At: noon.Add(time.Second), Said: map[string]string{"title": "Hi"},
-			Tried: []brain.Tried{{Channel: "email"}, {Channel: "push", Reason: "NO_ADDRESS"}}})
-		s.same(s.reserves(e, "k", wall, no).Done, &workflows.SendResult{Status: "sent", Channel: "email"})
-		s.refused(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusFailed}), ErrNotMine)
+			Tried: []decisioning.Tried{{Channel: "email"}, {Channel: "push", Reason: "NO_ADDRESS"}}})
+		s.same(s.reserves(e, "k", wall, no).Done, &contract.SendResult{Status: "sent", Channel: "email"})
+		s.refused(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusFailed}), ErrNotMine)
 	})
 }
 
@@ -85,12 +85,12 @@ func TestReserveLease(t *testing.T) {
 		s.refused(err, ErrBusy)
 		second := s.reserves(e, "k", wall.Add(2*time.Minute), push)
 		s.same([]any{second.Unsettled, second.Verdict.Channel}, []any{true, "email"}) // it may have gone out there
-		s.refused(s.Settle(s.ctx, noon, first, Settlement{Status: workflows.StatusSent}), ErrNotMine)
-		s.must(s.Settle(s.ctx, noon, second, Settlement{Status: workflows.StatusRetry, Reason: "421"}))
+		s.refused(s.Settle(s.ctx, noon, first, Settlement{Status: contract.StatusSent}), ErrNotMine)
+		s.must(s.Settle(s.ctx, noon, second, Settlement{Status: contract.StatusRetry, Reason: "421"}))
 		s.same(s.contact("k").Unknown, true)
 		third := s.reserves(e, "k", wall, push)
 		s.same([]any{third.Unsettled, third.Verdict.Channel}, []any{true, "email"}) // the second surely failed; the first may still have gone out
-		s.must(s.Settle(s.ctx, noon, third, Settlement{Status: workflows.StatusSent}))
+		s.must(s.Settle(s.ctx, noon, third, Settlement{Status: contract.StatusSent}))
 		got := s.contact("k")
 		s.same([]any{got.Unknown, got.Attempts, got.Channel}, []any{false, 2, "email"})
 	})
@@ -101,7 +101,7 @@ func TestReserveOfAnUnsettledSendThatIsNoLongerPermitted(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
 		s.reserves(e, "k", wall, yes)
-		s.same(s.reserves(e, "k", wall.Add(time.Hour), no).Done, &workflows.SendResult{Status: "suppressed", Reason: "NO_CONSENT"})
+		s.same(s.reserves(e, "k", wall.Add(time.Hour), no).Done, &contract.SendResult{Status: "suppressed", Reason: "NO_CONSENT"})
 		s.same(s.contact("k").Unknown, true)
 	})
 }
@@ -110,16 +110,16 @@ func TestReserveRefusals(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) { d.Entry.Holdout = 100 })}, reminder())
 		held := s.enters("held", nil)
-		s.same(s.reserves(held, "h", wall, yes).Done, &workflows.SendResult{Status: "suppressed", Reason: "HOLDOUT"})
+		s.same(s.reserves(held, "h", wall, yes).Done, &contract.SendResult{Status: "suppressed", Reason: "HOLDOUT"})
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
-		s.same(s.reserves(e, "s", wall, no).Done, &workflows.SendResult{Status: "suppressed", Reason: "NO_CONSENT"})
-		s.same(s.reserves(e, "s", wall, yes).Done, &workflows.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}) // decided
+		s.same(s.reserves(e, "s", wall, no).Done, &contract.SendResult{Status: "suppressed", Reason: "NO_CONSENT"})
+		s.same(s.reserves(e, "s", wall, yes).Done, &contract.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}) // decided
 		missing := s.send(e, "m")
 		missing.Spec.Message = "gone"
 		r, err := s.asks(wall, missing, yes)
 		s.must(err)
-		s.same(r.Done, &workflows.SendResult{Status: "failed", Reason: "NO_MESSAGE"})
+		s.same(r.Done, &contract.SendResult{Status: "failed", Reason: "NO_MESSAGE"})
 		other := s.send(e, "o")
 		other.Chain = "another"
 		_, err = s.asks(wall, other, yes)
@@ -156,8 +156,8 @@ func TestGoneAddressesBounce(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
 		r := s.reserves(e, "k", wall, yes)
-		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusFailed, Reason: "550 no such user", Gone: []string{"a@example.com"}}))
-		s.same(s.reserves(e, "k2", wall, yes).Done, &workflows.SendResult{Status: "suppressed", Reason: "BOUNCED"})
+		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusFailed, Reason: "550 no such user", Gone: []string{"a@example.com"}}))
+		s.same(s.reserves(e, "k2", wall, yes).Done, &contract.SendResult{Status: "suppressed", Reason: "BOUNCED"})
 		s.same(s.reserves(e, "k3", wall, push).Verdict.Channel, "push")
 		s.same(s.reserves(e, "k4", wall, props{"email": "b@example.com"}).Verdict.Channel, "email")
 	})
@@ -166,7 +166,7 @@ func TestGoneAddressesBounce(t *testing.T) {
 func TestASendThatOutlivesItsInstance(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
-		for i, c := range []struct{ settled, want string }{{workflows.StatusSent, "sent"}, {workflows.StatusRetry, "failed"}, {workflows.StatusFailed, "failed"}} {
+		for i, c := range []struct{ settled, want string }{{contract.StatusSent, "sent"}, {contract.StatusRetry, "failed"}, {contract.StatusFailed, "failed"}} {
 			e := s.enters("c"+strconv.Itoa(i), nil)
 			r := s.reserves(e, e.ID, wall, yes)
 			s.ends(e, "goal", noon)
@@ -182,7 +182,7 @@ func TestAppMessages(t *testing.T) {
 		e := s.enters("ana", nil)
 		for i := range 3 {
 			r := s.inApp(e, strconv.Itoa(i))
-			s.must(s.Settle(s.ctx, noon.Add(time.Duration(i)*time.Second), r, Settlement{Status: workflows.StatusSent, Said: map[string]string{"title": strconv.Itoa(i)}}))
+			s.must(s.Settle(s.ctx, noon.Add(time.Duration(i)*time.Second), r, Settlement{Status: contract.StatusSent, Said: map[string]string{"title": strconv.Itoa(i)}}))
 		}
 		s.inApp(e, "pending")
 		got, err := s.AppMessages(s.ctx, "ana", 2)
@@ -211,16 +211,16 @@ func TestDoubtKeepsItsChannel(t *testing.T) {
 		r, err := s.Reserve(s.ctx, noon, wall, in, time.Minute)
 		s.must(err)
 		s.same(r.Verdict.Channel, "push")
-		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusRetry, Unknown: true}))
+		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusRetry, Unknown: true}))
 		s.has("ana", props{"push_token": "t1", "email": "a@example.com"})
 		r, err = s.Reserve(s.ctx, noon, wall, in, time.Minute)
 		s.must(err)
 		s.same([]any{r.Unsettled, r.Verdict.Channel}, []any{true, "push"})
-		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: workflows.StatusRetry, Unknown: true}))
+		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusRetry, Unknown: true}))
 		s.has("ana", props{"push_token": "t1", "email": "a@example.com", "consent": props{"push": false}})
 		r, err = s.Reserve(s.ctx, noon, wall, in, time.Minute)
 		s.must(err)
-		if r.Done == nil || r.Done.Status != workflows.StatusSuppressed || r.Done.Reason != "NO_CONSENT" {
+		if r.Done == nil || r.Done.Status != contract.StatusSuppressed || r.Done.Reason != "NO_CONSENT" {
 			t.Errorf("said by another channel: %+v", r)
 		}
 	})

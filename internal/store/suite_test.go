@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/pgtest"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -263,14 +263,14 @@ func told(l Lease, d Delivery) string {
 	return "event " + d.Event.Name + " " + l.Enrollment.WorkflowID
 }
 
-func ref(e Enrollment) workflows.Ref {
-	return workflows.Ref{Enrollment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
+func ref(e Enrollment) contract.Ref {
+	return contract.Ref{Enrollment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
 }
 
 // ends reports the end of an instance.
 func (s *suite) ends(e Enrollment, outcome string, at time.Time) {
 	s.Helper()
-	s.must(s.Report(s.ctx, at, workflows.Report{Ref: ref(e), Seq: 99, Ended: &workflows.Ended{Outcome: outcome, At: at}}))
+	s.must(s.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at}}))
 }
 
 func (s *suite) customer(id string) Customer {

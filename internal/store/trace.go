@@ -8,7 +8,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/internal/brain"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
 )
 
 // A trace is kept as JSON. That of a decision among many actions is packed, or it would be some hundred kilobytes that take longer to write than to decide:
@@ -20,7 +20,7 @@ const (
 
 var errTrace = errors.New("the trace of a decision is damaged")
 
-func packTrace(all []brain.Candidate) (string, error) {
+func packTrace(all []decisioning.Candidate) (string, error) {
 	if len(all) == 0 {
 		return "[]", nil
 	}
@@ -65,7 +65,7 @@ func (p *packer) word(w string) {
 	p.body = binary.AppendUvarint(p.body, at)
 }
 
-func unpackTrace(trace string) (all []brain.Candidate, err error) {
+func unpackTrace(trace string) (all []decisioning.Candidate, err error) {
 	packed, ok := strings.CutPrefix(trace, packedTrace)
 	if !ok {
 		return all, json.Unmarshal([]byte(trace), &all)
@@ -83,7 +83,7 @@ func unpackTrace(trace string) (all []brain.Candidate, err error) {
 	if n > uint64(len(u.raw)) {
 		return nil, errTrace
 	}
-	all = make([]brain.Candidate, n)
+	all = make([]decisioning.Candidate, n)
 	for i := range all {
 		c := &all[i]
 		for _, word := range [...]*string{&c.Action, &c.Channel, &c.Stage, &c.Reason} {

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // View reads what expressions and templates of an instance may see, claiming the enrollment. The history it gives reads the database when it is asked, with this ctx.
-func (s *Store) View(ctx context.Context, now time.Time, ref workflows.Ref, scene workflows.Scene) (journey.Vars, error) {
+func (s *Store) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.Scene) (journey.Vars, error) {
 	var vars journey.Vars
 	err := s.look(ctx, ref, func(tx conn, e *enrollment, p *person) (err error) {
 		vars, err = s.vars(ctx, tx, e, p, scene, now)
@@ -22,7 +22,7 @@ func (s *Store) View(ctx context.Context, now time.Time, ref workflows.Ref, scen
 }
 
 // look reads on behalf of an instance, claiming the enrollment.
-func (s *Store) look(ctx context.Context, ref workflows.Ref, f func(tx conn, e *enrollment, p *person) error) error {
+func (s *Store) look(ctx context.Context, ref contract.Ref, f func(tx conn, e *enrollment, p *person) error) error {
 	unclaimed := false
 	look := func(tx conn) error {
 		e, err := enrollmentOf(ctx, tx, ref.Enrollment)
@@ -54,7 +54,7 @@ func (s *Store) look(ctx context.Context, ref workflows.Ref, f func(tx conn, e *
 }
 
 // vars puts together what an instance may see.
-func (s *Store) vars(ctx context.Context, tx conn, e *enrollment, p *person, scene workflows.Scene, now time.Time) (journey.Vars, error) {
+func (s *Store) vars(ctx context.Context, tx conn, e *enrollment, p *person, scene contract.Scene, now time.Time) (journey.Vars, error) {
 	entry := scene.EntryEvent
 	if entry == "" {
 		entry = e.EntryEvent
@@ -135,7 +135,7 @@ func eventByID(ctx context.Context, tx conn, id string) (*event, error) {
 
 // Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens, claiming the enrollment.
 // traits is nested, as in identify. What journeys cause so ends after ten links.
-func (s *Store) Assign(ctx context.Context, now time.Time, ref workflows.Ref, key string, traits map[string]any) error {
+func (s *Store) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
 	return s.change(ctx, now, func(tx conn, b *batch) error {
 		e, p, claim := claimed(ctx, tx, ref.Enrollment, ref.Chain)
 		if claim != nil && !replayed(e, ref.Chain, claim) {

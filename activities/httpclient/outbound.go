@@ -1,0 +1,101 @@
+// Package httpclient is what channels and calls share when they reach out: which addresses are public, what a failed connection means in words, and how long
+// a server asks to be left alone.
+package httpclient
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// notPublic are ranges that netip has no question for: this network, carrier NAT, protocol assignments, relays, documentation, benchmarks, reserved, a
+// cloud's metadata at an address that looks public, and the IPv6 ranges that carry an IPv4 address in them.
+var notPublic = func() []netip.Prefix {
+	var ranges []netip.Prefix
+	for _, s := range strings.Fields("0.0.0.0/8 100.64.0.0/10 168.63.129.16/32 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 " +
+		"64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/32 2001:db8::/32 2002::/16 fec0::/10 ::/96") {
+		ranges = append(ranges, netip.MustParsePrefix(s))
+	}
+	return ranges
+}()
+
+// Public reports whether ip is an address of the open internet: not private, loopback, link-local, multicast, unspecified, carrier NAT, metadata or reserved. Ask it of
+// the address a connection is about to be made to, after the name was looked up: a name can point one way when it is checked and another when it is used.
+func Public(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+		return false
+	}
+	for _, p := range notPublic {
+		if p.Contains(ip) {
+			return false
+		}
+	}
+	return true
+}
+
+// Cause says in words why a connection failed, without the address it was to, which may be a customer's.
+func Cause(err error) string {
+	var (
+		dns    *net.DNSError
+		record tls.RecordHeaderError
+		alert  tls.AlertError
+		nerr   net.Error
+	)
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "the host name is not known"
+	case errors.As(err, &dns):
+		return "the host name could not be looked up"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case Untrusted(err):
+		return "the server's certificate is not trusted"
+	case errors.As(err, &record), errors.As(err, &alert):
+		return "the TLS handshake failed"
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &nerr) && nerr.Timeout():
+		return "no answer in time"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+		return "the connection was lost"
+	default:
+		return "the connection failed"
+	}
+}
+
+// Untrusted reports whether the server's certificate was not accepted, which no repeat makes better.
+func Untrusted(err error) bool {
+	var verify *tls.CertificateVerificationError
+	return errors.As(err, &verify)
+}
+
+// MaxRetryAfter is the longest that RetryAfter believes.
+const MaxRetryAfter = 24 * time.Hour
+
+// RetryAfter reads a Retry-After header, seconds or an HTTP date, against now. What is unreadable or past is 0; more than a day is a day.
+func RetryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	var wait time.Duration
+	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
+		if seconds > int64(MaxRetryAfter/time.Second) {
+			return MaxRetryAfter
+		}
+		wait = time.Duration(seconds) * time.Second
+	} else {
+		for _, layout := range []string{time.RFC1123, time.RFC850, time.ANSIC} {
+			if at, err := time.Parse(layout, header); err == nil {
+				wait = at.Sub(now)
+				break
+			}
+		}
+	}
+	return min(max(wait, 0), MaxRetryAfter)
+}

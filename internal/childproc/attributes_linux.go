@@ -1,0 +1,14 @@
+package childproc
+
+import (
+	"runtime"
+	"syscall"
+)
+
+// attributes put a child into its own group, so that Ctrl-C reaches it through us only, and end it if we are killed.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}
+
+// lockThread keeps the calling goroutine, and with it the parent of its children, on one thread until it ends.
+func lockThread() { runtime.LockOSThread() }

@@ -1,0 +1,370 @@
+package decisioning
+
+import (
+	"math"
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Stages of a decision, in the order a candidate goes through them (Pega's engagement policies, then constraints, then arbitration).
+const (
+	StageEligible    = "eligible"    // may they have it
+	StageApplicable  = "applicable"  // is it relevant now
+	StageSuitable    = "suitable"    // is it good for them
+	StagePolicy      = "policy"      // the contact policy
+	StageArbitration = "arbitration" // P × C × V × L
+	StageChosen      = "chosen"
+)
+
+// stages says how far a stage lies in the funnel.
+var stages = []string{StageEligible, StageApplicable, StageSuitable, StagePolicy, StageArbitration, StageChosen}
+
+// Reasons by which a decision drops a candidate, beside those of the contact policy.
+const (
+	NotEligible   = "NOT_ELIGIBLE"
+	NotApplicable = "NOT_APPLICABLE"
+	NotSuitable   = "NOT_SUITABLE"
+	LowerPriority = "LOWER_PRIORITY"
+	NoValue       = "NO_VALUE"  // its priority is 0: it costs what it is worth, or a weight or its lever is 0
+	NoAction      = "NO_ACTION" // the current release holds none of the actions asked for
+)
+
+// Candidate is an action on a channel, and how far it came. One that was dropped before the contact policy stands once, without a channel.
+type Candidate struct {
+	Action  string `json:"action"`
+	Channel string `json:"channel,omitempty"`
+	Stage   string `json:"stage"`            // where it was dropped, or StageChosen
+	Reason  string `json:"reason,omitempty"` // empty where it was chosen
+
+	P float64 `json:"p"` // propensity as it was weighed: the estimate, or a draw from what is known of it where one explores
+	C float64 `json:"c"` // product of the matching context weights
+	V float64 `json:"v"` // value − cost, not below 0
+	L float64 `json:"l"` // lever
+
+	Priority   float64 `json:"priority"`
+	Propensity float64 `json:"propensity"` // the estimate itself
+	Evidence   float64 `json:"evidence"`   // outcomes it stands on
+	Explored   bool    `json:"explored,omitempty"`
+	Held       bool    `json:"held,omitempty"` // young, and kept back this time because others were there
+
+	Worth float64 `json:"worth"` // value before the cost
+	Cost  float64 `json:"cost"`
+
+	action    int // index in the question
+	positives float64
+	verdict   *Verdict
+}
+
+// Question is what is to be decided.
+type Question struct {
+	Actions  []*journey.Action     // in the order of their file, or of the step's list
+	Via      []string              // narrows the channels; empty: each action's own
+	Channels []journey.ChannelSpec // of this build, in the registry's order
+	// Choose: nothing is to be sent; an action without a message takes part.
+	Choose bool
+	Slots  int // how many different actions at most; 0 is 1
+	// Estimate is what is known of an action on a channel; nil: its starting belief.
+	Estimate func(a *journey.Action, channel string) propensity.Estimate
+	// Random is the chance of this one decision; needed with Explore, and where Standing is in control group ControlRandom.
+	Random  propensity.Random
+	Explore bool
+	// Ramp keeps young actions to a share of the decisions, as outbound ones are.
+	Ramp bool
+	// Control is the control group that the decision is made for; empty: none.
+	Control string
+}
+
+// Decision is the answer: Chosen are indices into Candidates, best first.
+type Decision struct {
+	Candidates []Candidate
+	Chosen     []int
+	Control    string
+	Reason     string // where nothing was chosen: of the candidate that came furthest, the first of them
+}
+
+// Verdict is what the contact policy said to a candidate that was chosen.
+func (d *Decision) Verdict(at int) Verdict { return *d.Candidates[at].verdict }
+
+// Arbitrate decides: eligible → applicable → suitable → contact policy → the highest priority P × C × V × L. Of equals wins the one whose action stands
+// first, then the channel that its action names first, then the one that the registry names first. Nothing is chosen where the best priority is 0.
+func Arbitrate(st Standing, q Question) Decision {
+	f := newFunnel(st, q)
+	d := Decision{Control: q.Control}
+	d.Candidates = make([]Candidate, 0, len(q.Actions))
+	for i, a := range q.Actions {
+		d.Candidates = f.consider(d.Candidates, i, a)
+	}
+	f.explore(d.Candidates)
+	for range max(q.Slots, 1) {
+		if len(d.Chosen) > 0 {
+			f.again(d.Candidates)
+		}
+		best := f.best(d.Candidates)
+		if best < 0 {
+			break
+		}
+		c := &d.Candidates[best]
+		c.Stage, c.Reason = StageChosen, ""
+		d.Chosen = append(d.Chosen, best)
+		f.taken = append(f.taken, c.Channel)
+		for i := range d.Candidates { // its other channels are out
+			if o := &d.Candidates[i]; o.action == c.action && i != best && o.alive() {
+				o.Reason = LowerPriority
+			}
+		}
+	}
+	for i := range d.Candidates {
+		if o := &d.Candidates[i]; o.alive() {
+			if o.Reason = LowerPriority; o.Priority <= 0 {
+				o.Reason = NoValue
+			}
+		}
+	}
+	if len(d.Chosen) == 0 {
+		d.Reason = furthest(d.Candidates)
+	}
+	return d
+}
+
+// alive reports whether a candidate may still be chosen.
+func (c *Candidate) alive() bool { return c.Stage == StageArbitration && c.Reason == "" }
+
+// furthest is the reason of the candidate that came furthest; within the contact policy, quiet hours and then limits are asked last, as of a send.
+func furthest(all []Candidate) string {
+	reason, far := NoAction, -1
+	for i := range all {
+		at := 3 * slices.Index(stages, all[i].Stage)
+		switch all[i].Reason {
+		case QuietHours:
+			at++
+		case CapReached:
+			at += 2
+		}
+		if at > far {
+			reason, far = all[i].Reason, at
+		}
+	}
+	return reason
+}
+
+// funnel is a decision under way.
+type funnel struct {
+	st       Standing
+	q        Question
+	rules    *journey.Rulebook
+	scope    *journey.Scope
+	specs    []journey.ChannelSpec // of this build, and those that only the question knows
+	permits  *Permits
+	verdicts map[string]*Verdict // of the contact policy, by channel: it is the same for all actions that have a treatment
+	taken    []string            // channels of what was chosen
+}
+
+func newFunnel(st Standing, q Question) *funnel {
+	f := &funnel{st: st, q: q, rules: st.Rules, scope: st.Scope, specs: slices.Clone(q.Channels), verdicts: map[string]*Verdict{}}
+	for _, name := range q.Via { // where the customer is present, it may be one unknown to this build: an agent's desk, a kiosk
+		if spec := f.spec(name); st.Present && !slices.ContainsFunc(q.Channels, func(s journey.ChannelSpec) bool { return s.Name == name }) {
+			f.specs = append(f.specs, spec)
+		}
+	}
+	f.specs = append(f.specs, journey.ChannelSpec{Any: true}) // of actions that are only chosen
+	f.permits = NewPermits(st, f.specs)
+	return f
+}
+
+// consider takes one action through the funnel, up to its priority on every channel.
+func (f *funnel) consider(out []Candidate, i int, a *journey.Action) []Candidate {
+	c := Candidate{Action: a.Name, action: i, C: 1, L: 1}
+	drop := func(stage, reason string) []Candidate {
+		c.Stage, c.Reason = stage, reason
+		return append(out, c)
+	}
+	relevant := f.q.Control != journey.ControlEligibilityOnly
+	switch {
+	case !f.rules.Test(a.Eligible, f.scope):
+		return drop(StageEligible, NotEligible)
+	case relevant && !f.rules.Test(a.Applicable, f.scope):
+		return drop(StageApplicable, NotApplicable)
+	case relevant && !f.rules.Test(a.Suitable, f.scope):
+		return drop(StageSuitable, NotSuitable)
+	}
+	channels := f.channels(a)
+	if len(channels) == 0 {
+		return drop(StagePolicy, NoTreatment)
+	}
+	weighed := false
+	for _, channel := range channels {
+		v := f.permit(a, channel)
+		if v.Reason != "" {
+			out = append(out, Candidate{Action: a.Name, Channel: channel, Stage: StagePolicy, Reason: v.Reason, C: 1, L: 1, action: i})
+			continue
+		}
+		if !weighed {
+			f.weigh(a, &c)
+			weighed = true
+		}
+		c.Channel, c.Stage, c.verdict = channel, StageArbitration, v
+		e := propensity.Estimate{Propensity: a.Propensity}
+		if f.q.Estimate != nil {
+			e = f.q.Estimate(a, channel)
+		}
+		c.Propensity, c.Evidence, c.positives = finite(e.Propensity), e.Evidence, e.Positives
+		c.P = c.Propensity
+		c.Priority = f.priority(&c)
+		out = append(out, c)
+	}
+	return out
+}
+
+// weigh evaluates what is the same on every channel.
+func (f *funnel) weigh(a *journey.Action, c *Candidate) {
+	c.Worth, c.Cost = bounded(f.rules.Number(a.Value, f.scope, 0)), bounded(f.rules.Number(a.Cost, f.scope, 0))
+	c.V = max(0, c.Worth-c.Cost)
+	c.L = max(0, bounded(f.rules.Number(a.Lever, f.scope, 1)))
+	c.C = 1
+	for _, w := range a.Context {
+		if f.rules.Test(w.When, f.scope) {
+			c.C = bounded(c.C * w.Weight)
+		}
+	}
+}
+
+// priority is P × C × V × L.
+func (f *funnel) priority(c *Candidate) float64 { return max(0, finite(c.P*c.C*c.V*c.L)) }
+
+// rank is what the best is chosen by: the priority, or what a control group has in its place.
+func (f *funnel) rank(c *Candidate) float64 {
+	switch f.q.Control {
+	case journey.ControlPropensityOnly:
+		return c.P
+	case journey.ControlNoLevers:
+		return finite(c.P * c.C * c.V)
+	}
+	return c.Priority
+}
+
+// best is the index of the candidate to choose; −1: none. A priority of 0 is not chosen in a control group either.
+func (f *funnel) best(all []Candidate) int {
+	best := -1
+	held := f.onlyHeld(all)
+	var urn []int
+	for i := range all {
+		c := &all[i]
+		if !c.alive() || c.Priority <= 0 || c.Held && !held {
+			continue
+		}
+		urn = append(urn, i)
+		if best < 0 || f.rank(c) > f.rank(&all[best]) {
+			best = i
+		}
+	}
+	if f.q.Control == journey.ControlRandom && f.q.Random != nil && len(urn) > 0 {
+		return urn[min(int(f.q.Random.Float64()*float64(len(urn))), len(urn)-1)]
+	}
+	return best
+}
+
+// channels are those of an action, as far as the question lets it: in the order of its own via, or else of the registry. Who is present is reached by the
+// channels of the question: it is the caller who shows the action. One that goes to an address shows a message, so the action needs one that it can show.
+func (f *funnel) channels(a *journey.Action) []string {
+	message, wanted := f.st.Content.Messages[a.Message], func(name string) bool { return slices.Contains(f.q.Via, name) }
+	var out []string
+	switch {
+	case a.Message == "" && !f.q.Choose && !f.st.Present:
+	case len(a.Via) > 0 && len(f.q.Via) == 0:
+		return a.Via
+	case len(a.Via) > 0:
+		for _, name := range a.Via {
+			if wanted(name) {
+				out = append(out, name)
+			}
+		}
+	case f.st.Present:
+		for _, name := range f.q.Via {
+			if f.spec(name).Address == "" || message != nil && message.Treatments[name] != nil {
+				out = append(out, name)
+			}
+		}
+	case a.Message == "" && len(f.q.Via) == 0:
+		return nowhere
+	default:
+		for i := range f.q.Channels {
+			name := f.q.Channels[i].Name
+			treated := message != nil && message.Treatments[name] != nil
+			if len(f.q.Via) == 0 && treated || wanted(name) && (treated || f.q.Channels[i].Any || a.Message == "") {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// nowhere is the channel of an action that is only chosen.
+var nowhere = []string{""}
+
+// permit asks the contact policy for an action on a channel. A decision is dropped in quiet hours, never held.
+func (f *funnel) permit(a *journey.Action, channel string) *Verdict {
+	message := f.st.Content.Messages[a.Message]
+	if !f.st.Present && a.Message != "" && (message == nil || message.Treatments[channel] == nil && !f.spec(channel).Any) {
+		return &Verdict{Reason: NoTreatment}
+	}
+	if v, known := f.verdicts[channel]; known {
+		return v
+	}
+	v := f.permits.Permit(Ask{Send: journey.Send{Message: a.Message, Via: []string{channel}, Category: journey.Marketing}})
+	f.verdicts[channel] = &v
+	return &v
+}
+
+// again asks the contact policy once more, with what was chosen counted.
+func (f *funnel) again(all []Candidate) {
+	clear(f.verdicts)
+	st, taken := f.st, f.taken
+	if before := f.st.Contacted; before != nil {
+		st.Contacted = func(l journey.Limit) int {
+			n := before(l)
+			for _, channel := range taken {
+				if l.Topic == "" && (l.Channel == "" || l.Channel == channel) {
+					n++
+				}
+			}
+			return n
+		}
+	}
+	f.permits = NewPermits(st, f.specs)
+	for i := range all {
+		c := &all[i]
+		if !c.alive() {
+			continue
+		}
+		v := f.permit(f.q.Actions[c.action], c.Channel)
+		if c.verdict = v; v.Reason != "" {
+			c.Stage, c.Reason = StagePolicy, v.Reason
+		}
+	}
+}
+
+// spec is the channel of this name: of this build, or one that only the caller knows.
+func (f *funnel) spec(name string) journey.ChannelSpec {
+	for _, spec := range f.specs {
+		if spec.Name == name {
+			return spec
+		}
+	}
+	return journey.ChannelSpec{Name: name, Any: true}
+}
+
+// finite is n, or 0 where it is no number.
+func finite(n float64) float64 {
+	if math.IsNaN(n) || math.IsInf(n, 0) {
+		return 0
+	}
+	return n
+}
+
+// mostFactor bounds a value, a cost and each weight: beyond it sums and products of reports and traces would overflow.
+const mostFactor = 1e12
+
+// bounded is a number within ±mostFactor; what is none is 0.
+func bounded(n float64) float64 { return max(-mostFactor, min(finite(n), mostFactor)) }

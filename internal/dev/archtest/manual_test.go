@@ -1,0 +1,56 @@
+package archtest
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/simulate"
+)
+
+// file is an example that names its file in its first line.
+var file = regexp.MustCompile("(?ms)^```yaml\n# ([\\w./-]+\\.yaml)\n(.*?)^```$")
+
+// The files that a page of the manual shows are a folder that lints, and whose scenarios pass.
+func TestManualIsPlayed(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob(filepath.Join(root(t), "docs/language/*.md"))
+	if err != nil || len(pages) < len(journey.Kinds) {
+		t.Fatalf("%d pages (%v)", len(pages), err)
+	}
+	for _, page := range pages {
+		name := filepath.Base(page)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var files []journey.File
+			for _, m := range file.FindAllStringSubmatch(string(data), -1) {
+				files = append(files, journey.File{Name: m[1], Data: []byte("#\n" + m[2])})
+			}
+			content, diagnostics := journey.Check(files, journey.Options{Channels: channel.Specs()})
+			if diagnostics.Failed(false) {
+				var words strings.Builder
+				_ = diagnostics.Text(&words)
+				t.Fatalf("the page's files do not lint:\n%s", words.String())
+			}
+			if len(content.Tests) == 0 {
+				t.Error("the page shows no scenario")
+			}
+			for _, test := range content.Tests {
+				for n := range test.Scenarios {
+					result := simulate.Run(t.Context(), content, test, n, simulate.Options{})
+					for _, failure := range result.Failures {
+						t.Errorf("%s: %s: %s", test.Scenarios[n].Name, failure.Place, failure.Message)
+					}
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/tabi-journeys/tabi/internal/childproc"
+	"github.com/tabi-journeys/tabi/internal/clock"
+)
+
+// sizes are how many instances wait: first of a small installation, then of one that grows.
+var (
+	shortSizes = []int{1_000, 5_000}
+	longSizes  = []int{1_000, 20_000, 100_000}
+)
+
+// growthPart counts journeys by the second while more and more instances wait, in turns with an installation of its own server where few do; and what the
+// processes need, and how soon they are back.
+func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
+	sizes := shortSizes
+	if b.long {
+		sizes = longSizes
+	}
+	if b.sizes != nil {
+		sizes = b.sizes
+	}
+	binaries := filepath.Join(b.dir, "binaries")
+	if err := build(ctx, binaries); err != nil {
+		return err
+	}
+	other, err := startServer(ctx, s.name, filepath.Join(b.dir, s.name+"-small"))
+	if err != nil {
+		return err
+	}
+	defer other.stop()
+	small, err := newGrown(ctx, other, "small", sizes[0], binaries, filepath.Join(b.dir, "log", s.name+"-small"))
+	if err != nil {
+		return err
+	}
+	defer small.close()
+	if _, err := small.grow(ctx, sizes[0]); err != nil {
+		return err
+	}
+	small.in.stop()
+	large, err := newGrown(ctx, s, "large", sizes[len(sizes)-1], binaries, filepath.Join(b.dir, "log", s.name+"-large"))
+	if err != nil {
+		return err
+	}
+	defer large.close()
+	first := map[string]float64{}
+	var taken disk
+	was := 0
+	for i, size := range sizes {
+		label := figure(float64(size)) + " waiting"
+		rate, err := large.grow(ctx, size)
+		if err != nil {
+			return err
+		}
+		out.put("entries into "+label, rate, "instances/s")
+		now, err := large.w.disk(ctx)
+		if err != nil {
+			return err
+		}
+		putDisk(out, now, taken, size, was)
+		taken, was = now, size
+		for _, p := range []struct {
+			name string
+			of   *childproc.Process
+		}{{"worker", large.in.worker}, {"gateway", large.in.gateway}} {
+			name, mib := p.name, resident(p.of)
+			if i == 0 {
+				first[name] = mib
+			}
+			out.against(name+", "+label, mib, "MiB", figure(float64(sizes[0]))+" waiting", first[name])
+			b.say("%s, %s: %s %.0f MiB", s.name, label, name, mib)
+		}
+		if i == 0 {
+			large.in.stop()
+			continue
+		}
+		if size == sizes[len(sizes)-1] {
+			ready, answered, err := large.restart(ctx)
+			if err != nil {
+				return err
+			}
+			out.put("kill -9 to ready, "+label, ready, "s")
+			out.put("kill -9 to the first event answered, "+label, answered, "s")
+			b.say("%s, %s: ready %.2f s after kill -9, an event answered after %.2f s", s.name, label, ready, answered)
+		}
+		large.in.stop()
+		if err := b.beside(ctx, out, small, large, figure(float64(sizes[0]))+" waiting", label); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beside races the installation that has grown and the one that has not.
+func (b *bench) beside(ctx context.Context, out *section, small, large *grown, few, many string) error {
+	rates, costs := map[string][]float64{}, map[string][]float64{}
+	for round := range b.rounds + 1 {
+		for _, side := range []struct {
+			name string
+			g    *grown
+		}{{few, small}, {many, large}} {
+			name, g, n := side.name, side.g, b.journeys
+			if round == 0 { // to warm up
+				n = min(n, b.slots)
+			}
+			rate, cpu, err := b.turn(ctx, g.w, g.tabi, n, "")
+			if err != nil {
+				return err
+			}
+			if round > 0 {
+				rates[name], costs[name] = append(rates[name], rate), append(costs[name], cpu)
+				b.say("round %d, %s: %.0f journeys/s, %.1f ms of CPU each", round, name, rate, cpu)
+			}
+		}
+	}
+	out.compare("tabi, with duties, "+many, rates[many], "journeys/s", few, rates[few])
+	out.compare("tabi, with duties, "+many, costs[many], "ms CPU/journey", few, costs[few])
+	return nil
+}
+
+// grown is an installation in which instances wait.
+type grown struct {
+	w    *world
+	in   *installation
+	tabi variant
+	ids  []string
+	size int
+}
+
+func newGrown(ctx context.Context, s *server, name string, most int, binaries, log string) (*grown, error) {
+	w, err := openWorld(ctx, s, "growth-"+name)
+	if err != nil {
+		return nil, err
+	}
+	g := &grown{w: w, ids: w.customers(most)}
+	if g.in, err = install(w, binaries, log); err != nil {
+		w.close()
+		return nil, err
+	}
+	if g.tabi, err = w.tabi(true); err != nil {
+		g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+// grow starts the processes and lets instances enter until so many wait; it gives how many entered by the second. The processes go on.
+func (g *grown) grow(ctx context.Context, size int) (float64, error) {
+	if err := g.in.start(ctx); err != nil {
+		return 0, err
+	}
+	began := clock.Wall()
+	if err := g.in.settle(ctx, g.ids, g.size, size); err != nil {
+		return 0, fmt.Errorf("%d instances were to wait: %w", size, err)
+	}
+	rate := float64(size-g.size) / clock.Wall().Sub(began).Seconds()
+	g.size = size
+	return rate, nil
+}
+
+// restart kills both processes, starts them anew, and gives after how many seconds both were ready, and after how many an instance that waited had answered
+// an event.
+func (g *grown) restart(ctx context.Context) (ready, answered float64, err error) {
+	g.in.kill()
+	began := clock.Wall()
+	if err := g.in.start(ctx); err != nil {
+		return 0, 0, err
+	}
+	ready = clock.Wall().Sub(began).Seconds()
+	if err := g.in.ring(ctx, g.ids, 0); err != nil {
+		return 0, 0, err
+	}
+	return ready, clock.Wall().Sub(began).Seconds(), nil
+}
+
+func (g *grown) close() {
+	g.in.close()
+	g.w.close()
+}

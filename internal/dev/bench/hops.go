@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/worker"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// hops times the way from an event to the channel, for instances that wait: each customer has one instance, and takes one event.
+type hops struct {
+	w       *world
+	gate    *gate
+	mu      sync.Mutex
+	began   map[string]time.Time
+	arrived map[string]chan time.Duration
+}
+
+func newHops(w *world, g *gate) *hops {
+	h := &hops{w: w, gate: g, began: map[string]time.Time{}, arrived: map[string]chan time.Duration{}}
+	sent, accepted := h.sent, h.accepted
+	w.stub.heed.Store(&sent)
+	g.accepted.Store(&accepted)
+	return h
+}
+
+func (h *hops) accepted(customer string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, known := h.arrived[customer]; known {
+		h.began[customer] = clock.Wall()
+	}
+}
+
+func (h *hops) sent(customer string) {
+	now := clock.Wall()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c := h.arrived[customer]; c != nil {
+		c <- now.Sub(h.began[customer])
+		delete(h.arrived, customer)
+	}
+}
+
+// expect makes the timing of a customer's hop ready.
+func (h *hops) expect(customer string) <-chan time.Duration {
+	c := make(chan time.Duration, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.arrived[customer] = c
+	return c
+}
+
+// way is one of the two that are compared.
+type way struct {
+	name      string
+	customers []string // whose instances wait, and have had no event yet
+	send      func(ctx context.Context, customer string) error
+}
+
+// take gives n customers that have had no event.
+func (w *way) take(n int) []string {
+	out := w.customers[:n]
+	w.customers = w.customers[n:]
+	return out
+}
+
+// hop sends a customer's event and gives how long it took to the channel.
+func (h *hops) hop(ctx context.Context, v *way, customer string) (time.Duration, error) {
+	done := h.expect(customer)
+	if err := v.send(ctx, customer); err != nil {
+		return 0, fmt.Errorf("%s: %w", v.name, err)
+	}
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	select {
+	case d := <-done:
+		return d, nil
+	case <-limit.C:
+		return 0, fmt.Errorf("%s: the event did not lead to a send: %w within %s", v.name, errLate, patience)
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+}
+
+// product is tabi's way: the gateway takes the event, the store, the relay, the instance, the ledger, the channel.
+func (h *hops) product(ctx context.Context, n int) (*way, error) {
+	ids := h.w.customers(n)
+	if err := h.w.enter(ctx, ids, "Bench Readied"); err != nil {
+		return nil, err
+	}
+	if err := h.w.parked(ctx, "hop", n); err != nil {
+		return nil, err
+	}
+	return &way{name: "tabi", customers: ids, send: func(ctx context.Context, customer string) error {
+		return h.gate.track(ctx, call{UserID: customer, Event: "Bench Pinged", Properties: map[string]any{"plan": "gold"}})
+	}}, nil
+}
+
+// bareHop is Temporal's alone: a signal to a workflow that waits for it, and an activity, which is the channel.
+func (h *hops) bareHop(ctx context.Context, n int) (*way, error) {
+	const queue = "hop-bare"
+	if err := h.w.serve(queue, func(k worker.Worker) { (&dutiesOf{h.w}).register(k, map[string]any{"hop": plainHop}) }); err != nil {
+		return nil, err
+	}
+	start := h.w.startByHand(queue, false)
+	v := &way{name: "bare hop", customers: h.w.customers(n)}
+	at := func(customer string) instance {
+		return instance{enrollment: store.Enrollment{ID: customer, WorkflowID: "bare/" + customer, Journey: "hop", Customer: customer}}
+	}
+	v.send = func(ctx context.Context, customer string) error {
+		h.accepted(customer)
+		return h.w.signal(ctx, at(customer), contract.Event{ID: customer, Properties: map[string]any{"plan": "gold"}})
+	}
+	return v, eachOf(ctx, v.customers, 20, func(ctx context.Context, customer string) error {
+		_, err := start(ctx, at(customer))
+		return err
+	})
+}
+
+// parked waits until n instances of a journey wait.
+func (w *world) parked(ctx context.Context, journey string, n int) error {
+	return within(ctx, time.Hour, time.Second, func() (bool, error) {
+		if l, err := w.store.Live(ctx); err != nil || l.Pending > 0 {
+			return false, err
+		}
+		at, err := w.store.Standings(ctx, journey)
+		found := int64(0)
+		for _, s := range at {
+			if s.Step != "" && s.State == store.StateOpen {
+				found += s.Instances
+			}
+		}
+		return found >= int64(n), err
+	})
+}
+
+// eachOf runs f for every item, some at a time, until one fails.
+func eachOf[T any](ctx context.Context, items []T, slots int, f func(context.Context, T) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	todo := make(chan T)
+	var busy sync.WaitGroup
+	for range min(slots, len(items)) {
+		busy.Go(func() {
+			for item := range todo {
+				if err := f(ctx, item); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for _, item := range items {
+		if ctx.Err() != nil {
+			break
+		}
+		todo <- item
+	}
+	close(todo)
+	busy.Wait()
+	return context.Cause(ctx)
+}

@@ -1,0 +1,183 @@
+// Bench measures what the product promises: journeys a second, the cost of one, the way from an event to a send, intake, growth and simulation, each beside
+// something to hold it against in the same run, by turns, so that the ratios stand on a machine that others use too. It starts what it needs, prints a table and
+// writes bench.json. docs/performance.md explains the figures.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/clock"
+)
+
+// bench is a run of it.
+type bench struct {
+	parts    []string
+	servers  []string
+	rounds   int
+	slots    int
+	journeys int
+	// simulated is how many customers each round of part simulation takes.
+	simulated int
+	customers int           // whose events come in, in part intake
+	turnTime  time.Duration // of part intake
+	long      bool
+	sizes     []int // of growth; nil: those of its short or long form
+	output    string
+	profiles  string
+	dir       string // scratch
+	out       *os.File
+}
+
+// part is a line of --parts.
+type part struct {
+	name  string
+	alone bool // needs no server
+	run   func(ctx context.Context, b *bench, s *server, out *section) error
+}
+
+var parts = []part{
+	{"journeys", false, journeysPart},
+	{"cost", false, costPart},
+	{"latency", false, latencyPart},
+	{"intake", false, intakePart},
+	{"growth", false, growthPart},
+	{"simulation", true, simulationPart},
+}
+
+func partNames() []string {
+	var out []string
+	for _, p := range parts {
+		out = append(out, p.name)
+	}
+	return out
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	app.TuneGateway() // one runs in here, as it does in serve
+	b := &bench{out: os.Stderr}
+	fs := pflag.NewFlagSet("bench", pflag.ContinueOnError)
+	fs.StringSliceVar(&b.parts, "parts", partNames(), "what to measure")
+	fs.StringSliceVar(&b.servers, "server", serverNames, "what to measure on: dev (Temporal's development server, SQLite), postgres (Temporal and tabi on PostgreSQL)")
+	fs.IntVar(&b.rounds, "rounds", 7, "rounds in which the compared take turns")
+	fs.IntVar(&b.slots, "slots", 40, "journeys at a time")
+	fs.IntVar(&b.journeys, "journeys", 160, "journeys of each turn")
+	fs.IntVar(&b.simulated, "simulated", 300, "customers of each round of part simulation")
+	fs.IntVar(&b.customers, "customers", 10_000, "customers whose events come in, in part intake")
+	fs.DurationVar(&b.turnTime, "turn", 2*time.Second, "how long events come in, in each turn of part intake")
+	fs.BoolVar(&b.long, "long", false, "let growth go on to 100,000 waiting instances, instead of 5,000")
+	fs.IntSliceVar(&b.sizes, "sizes", nil, "how many instances wait in part growth, one after the other, instead of those of its short or long form")
+	fs.StringVar(&b.output, "output", "bench.json", "where the figures go")
+	fs.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of the last round of parts journeys and intake")
+	if err := fs.Parse(os.Args[1:]); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return
+		}
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	if err := b.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// run measures, and prints what came of it.
+func (b *bench) run(ctx context.Context) error {
+	book, err := b.measure(ctx)
+	if book != nil {
+		book.print(os.Stdout)
+	}
+	return err
+}
+
+// measure measures the parts on the servers and writes what came of it, of what was measured before a failure too.
+func (b *bench) measure(ctx context.Context) (book *Book, err error) {
+	chosen, err := b.chosen()
+	if err != nil {
+		return nil, err
+	}
+	if b.dir, err = os.MkdirTemp("", "tabi-bench-"); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	if b.profiles != "" {
+		if err := os.MkdirAll(b.profiles, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	began := clock.Wall()
+	book = &Book{Machine: thisMachine(), Versions: versions(), Commands: []string{strings.TrimSpace("go run ./internal/dev/bench " + strings.Join(os.Args[1:], " "))}}
+	defer func() {
+		book.Seconds = clock.Wall().Sub(began).Seconds()
+		if b.output != "" {
+			err = errors.Join(err, book.save(b.output))
+		}
+	}()
+	for _, p := range chosen {
+		if p.alone {
+			if err := p.run(ctx, b, nil, &section{book: book, part: p.name}); err != nil {
+				return book, fmt.Errorf("%s: %w", p.name, err)
+			}
+		}
+	}
+	for _, name := range b.servers {
+		if err := b.on(ctx, name, chosen, book); err != nil {
+			return book, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return book, nil
+}
+
+// on measures on one server.
+func (b *bench) on(ctx context.Context, name string, chosen []part, book *Book) error {
+	if !slices.ContainsFunc(chosen, func(p part) bool { return !p.alone }) {
+		return nil
+	}
+	b.say("starting server %s", name)
+	s, err := startServer(ctx, name, filepath.Join(b.dir, name))
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	for key, v := range s.versions {
+		book.Versions[key] = v
+	}
+	for _, p := range chosen {
+		if p.alone {
+			continue
+		}
+		b.say("%s, %s", name, p.name)
+		if err := p.run(ctx, b, s, &section{book: book, part: p.name, server: name}); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// chosen are the parts that were asked for, in the table's order.
+func (b *bench) chosen() ([]part, error) {
+	for _, name := range b.parts {
+		if !slices.Contains(partNames(), name) {
+			return nil, fmt.Errorf("--parts: there is no %q; there are %s", name, strings.Join(partNames(), ", "))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return !slices.Contains(b.parts, p.name) }), nil
+}
+
+// say tells what is going on, on standard error.
+func (b *bench) say(format string, args ...any) { _, _ = fmt.Fprintf(b.out, format+"\n", args...) }

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"go.temporal.io/sdk/worker"
+
+	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/relay"
+	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// writeKey opens the gateways of the bench.
+const writeKey = "a-server-key-of-the-bench"
+
+// gate is a gateway on loopback, in this process.
+type gate struct {
+	url      string
+	client   *http.Client
+	accepted atomic.Pointer[func(customer string)] // told of each request before anything is done with it
+	stop     func()
+}
+
+// customerHeader says whose request it is, for accepted.
+const customerHeader = "X-Bench-Customer"
+
+// gateway opens the HTTP side of the world, for up to conns clients at a time.
+func (w *world) gateway(conns int) (*gate, error) {
+	g, err := gateway.New(gateway.Config{
+		Store: w.store, Keys: map[string]gateway.Key{writeKey: {Kind: gateway.ServerKey}}, AgentTokens: []gateway.Token{{Value: "an-agent-token-of-the-bench"}},
+		AdminTokens: []gateway.Token{{Value: "an-admin-token-of-the-bench"}}, Secret: []byte("a secret of the bench"), PublicURL: "http://127.0.0.1",
+	})
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	out := newGate("http://"+l.Addr().String(), conns)
+	served := g.Handler()
+	srv := gateway.Server("", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if heed := out.accepted.Load(); heed != nil {
+			(*heed)(r.Header.Get(customerHeader))
+		}
+		served.ServeHTTP(rw, r)
+	}))
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = srv.Serve(l) })
+	out.stop = func() {
+		_ = srv.Close()
+		serving.Wait()
+	}
+	return out, nil
+}
+
+// newGate talks to a gateway.
+func newGate(url string, conns int) *gate {
+	return &gate{url: url, stop: func() {}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}}}
+}
+
+// call is one call of Segment's tracking API.
+type call struct {
+	Type       string         `json:"type,omitempty"`
+	MessageID  string         `json:"messageId,omitempty"`
+	UserID     string         `json:"userId"`
+	Event      string         `json:"event,omitempty"`
+	Properties map[string]any `json:"properties,omitempty"`
+	Traits     map[string]any `json:"traits,omitempty"`
+}
+
+// batch sends calls in one request.
+func (g *gate) batch(ctx context.Context, calls []call) error {
+	return g.post(ctx, "/v1/batch", "", map[string]any{"batch": calls})
+}
+
+// track sends one.
+func (g *gate) track(ctx context.Context, c call) error {
+	return g.post(ctx, "/v1/track", c.UserID, c)
+}
+
+func (g *gate) post(ctx context.Context, path, customer string, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url+path, bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	r.SetBasicAuth(writeKey, "")
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set(customerHeader, customer)
+	answer, err := g.client.Do(r)
+	if err != nil {
+		return err
+	}
+	said, err := io.ReadAll(answer.Body)
+	_ = answer.Body.Close()
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("POST %s: %s: %.300s", path, answer.Status, said)
+	}
+	return err
+}
+
+// product runs all of tabi in this process, as `tabi dev` does: gateway, relay and worker, with the stub for a channel.
+func (w *world) product(ctx context.Context, conns int) (*gate, error) {
+	g, err := w.gateway(conns)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.serve(contract.TaskQueue, func(k worker.Worker) {
+		workflows.Register(k)
+		activities.Register(k, w.acts)
+	}); err != nil {
+		g.stop()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var relaying sync.WaitGroup
+	relaying.Go(func() {
+		_ = relay.New(relay.Config{Store: w.store, Client: w.temporal, Workers: w.config.RelayWorkers}).Run(ctx)
+	})
+	stop := g.stop
+	g.stop = func() {
+		stop()
+		cancel()
+		relaying.Wait()
+	}
+	return g, nil
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"sync/atomic"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// stub is the channel of all that is compared: it takes everything at once, and counts.
+type stub struct {
+	sent atomic.Int64
+	heed atomic.Pointer[func(customer string)] // told of each send; nil: nobody is
+}
+
+func newStub() *stub { return &stub{} }
+
+// said counts a send.
+func (s *stub) said(customer string) {
+	s.sent.Add(1)
+	if heed := s.heed.Load(); heed != nil {
+		(*heed)(customer)
+	}
+}
+
+// channels are email and push of this stub.
+func (s *stub) channels() map[string]channel.Channel {
+	out := map[string]channel.Channel{}
+	for _, spec := range channel.Specs() {
+		if spec.Name == "email" || spec.Name == "push" {
+			out[spec.Name] = &stubChannel{stub: s, spec: spec}
+		}
+	}
+	return out
+}
+
+type stubChannel struct {
+	stub *stub
+	spec journey.ChannelSpec
+}
+
+func (c *stubChannel) Spec() journey.ChannelSpec { return c.spec }
+func (c *stubChannel) Dedupes() bool             { return true }
+func (c *stubChannel) Close() error              { return nil }
+
+func (c *stubChannel) Send(_ context.Context, m channel.Message) channel.Receipt {
+	c.stub.said(m.Customer)
+	return channel.Receipt{Outcome: channel.Sent}
+}
+
+// idle is a world without duties: it answers what a journey asks at once, and keeps nothing.
+type idle struct{ stub *stub }
+
+func (i *idle) register(w worker.ActivityRegistry) {
+	for name, f := range map[string]any{
+		contract.ReportActivity: i.report,
+		contract.SendActivity:   i.send,
+		contract.DueActivity:    i.due,
+	} {
+		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
+}
+
+func (i *idle) report(context.Context, contract.Report) error { return nil }
+
+func (i *idle) due(context.Context, contract.Due) (contract.DueResult, error) {
+	return contract.DueResult{}, nil
+}
+
+func (i *idle) send(_ context.Context, in contract.Send) (contract.SendResult, error) {
+	i.stub.said(in.Customer)
+	return contract.SendResult{Status: contract.StatusSent, Channel: in.Spec.Via[0]}, nil
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/internal/relay"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// instance is an enrollment, and what is to be brought to its run.
+type instance struct {
+	enrollment store.Enrollment
+	start      *contract.Input
+	events     []contract.Event
+}
+
+// variant is a way of running the journeys: tabi, or one of those that are written by hand.
+type variant struct {
+	name   string
+	duties bool
+	start  func(ctx context.Context, in instance) (client.WorkflowRun, error)
+	tell   func(ctx context.Context, in instance, e contract.Event) error
+}
+
+// suffix of the task queues of variants.
+func suffix(duties bool) string {
+	if duties {
+		return "-duties"
+	}
+	return "-bare"
+}
+
+// variants serves all three, each on a task queue of its own, and gives them in the order in which they take turns.
+func (w *world) variants(duties bool) ([]variant, error) {
+	byHand, end := &dutiesOf{w}, suffix(duties)
+	if err := w.serve("plain"+end, func(k worker.Worker) {
+		byHand.register(k, map[string]any{"answered": plainAnswered, "reminded": plainReminded, "replied": plainReplied, "ten-steps": plainTen})
+	}); err != nil {
+		return nil, err
+	}
+	if err := w.serve("tuned"+end, func(k worker.Worker) {
+		byHand.register(k, map[string]any{"answered": tunedAnswered, "reminded": tunedReminded, "replied": tunedReplied, "ten-steps": tunedTen})
+	}); err != nil {
+		return nil, err
+	}
+	tabi, err := w.tabi(duties)
+	return []variant{
+		{"plain", duties, w.startByHand("plain"+end, duties), w.signal},
+		{"tuned", duties, w.startByHand("tuned"+end, duties), w.updateByHand},
+		tabi,
+	}, err
+}
+
+// tabi serves tabi itself, on a task queue that no relay knows.
+func (w *world) tabi(duties bool) (variant, error) {
+	queue := "tabi" + suffix(duties)
+	return variant{"tabi", duties, w.startTabi(queue), w.update}, w.serve(queue, func(k worker.Worker) {
+		workflows.Register(k)
+		if duties {
+			activities.Register(k, w.acts)
+		} else {
+			(&idle{w.stub}).register(k)
+		}
+	})
+}
+
+type dutiesOf struct{ w *world }
+
+func (d *dutiesOf) register(k worker.Worker, journeys map[string]any) {
+	for name, f := range journeys {
+		k.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
+	}
+	acts := &duties{world: d.w.acts, said: d.w.stub.said}
+	for name, f := range map[string]any{"Claim": acts.Claim, "Send": acts.Send, "Finish": acts.Finish} {
+		k.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
+}
+
+// startTabi starts as the relay does.
+func (w *world) startTabi(queue string) func(context.Context, instance) (client.WorkflowRun, error) {
+	return func(ctx context.Context, in instance) (client.WorkflowRun, error) {
+		options := relay.StartOptions(in.enrollment)
+		options.TaskQueue = queue
+		return w.temporal.ExecuteWorkflow(ctx, options, contract.JourneyType, in.start)
+	}
+}
+
+func (w *world) startByHand(queue string, duties bool) func(context.Context, instance) (client.WorkflowRun, error) {
+	return func(ctx context.Context, in instance) (client.WorkflowRun, error) {
+		return w.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+			ID: in.enrollment.WorkflowID, TaskQueue: queue,
+			WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+			WorkflowExecutionErrorWhenAlreadyStarted: true,
+		}, in.enrollment.Journey, order{
+			Enrollment: in.enrollment.ID, Journey: in.enrollment.Journey, Revision: in.enrollment.Revision,
+			Customer: in.enrollment.Customer, EntryEvent: in.enrollment.EntryEvent, Duties: duties,
+		})
+	}
+}
+
+// update brings an event as the relay does.
+func (w *world) update(ctx context.Context, in instance, e contract.Event) error {
+	return w.completed(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: in.enrollment.WorkflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.EventName, Args: []any{e},
+	})
+}
+
+func (w *world) updateByHand(ctx context.Context, in instance, e contract.Event) error {
+	return w.completed(ctx, client.UpdateWorkflowOptions{WorkflowID: in.enrollment.WorkflowID, UpdateID: e.ID, UpdateName: "answer", Args: []any{answerOf(e)}})
+}
+
+func (w *world) completed(ctx context.Context, o client.UpdateWorkflowOptions) error {
+	o.WaitForStage = client.WorkflowUpdateStageCompleted
+	handle, err := w.temporal.UpdateWorkflow(ctx, o)
+	if err != nil {
+		return err
+	}
+	return handle.Get(ctx, nil)
+}
+
+func (w *world) signal(ctx context.Context, in instance, e contract.Event) error {
+	return w.temporal.SignalWorkflow(ctx, in.enrollment.WorkflowID, "", "answer", answerOf(e))
+}
+
+func answerOf(e contract.Event) answer {
+	plan, _ := e.Properties["plan"].(string)
+	return answer{ID: e.ID, Plan: plan}
+}
+
+// ended waits for the end of a run, which must be that of its whole path.
+func ended(ctx context.Context, run client.WorkflowRun, v variant) error {
+	outcome := ""
+	var err error
+	if v.name == "tabi" {
+		var r contract.Result
+		err = run.Get(ctx, &r)
+		outcome = r.Outcome
+	} else {
+		err = run.Get(ctx, &outcome)
+	}
+	if err == nil && outcome != contract.Completed {
+		err = errors.New("it ended " + outcome)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", run.GetID(), err)
+	}
+	return nil
+}

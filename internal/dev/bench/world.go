@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/pflag"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+//go:embed content
+var contentFiles embed.FS
+
+// content is what the bench publishes.
+func content() (*journey.Content, error) {
+	var files []journey.File
+	err := fs.WalkDir(contentFiles, "content", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := contentFiles.ReadFile(path)
+		files = append(files, journey.File{Root: "content", Name: path, Data: data})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, found := app.Check(files)
+	if found.Failed(false) {
+		return nil, fmt.Errorf("the journeys of the bench do not lint: %+v", found)
+	}
+	return c, nil
+}
+
+// world is one installation: a store of its own, and a client of the server's Temporal. Parts of tabi run in this process, beside what they are held against.
+type world struct {
+	server   *server
+	config   *app.Config
+	store    *store.Store
+	temporal client.Client
+	stub     *stub
+	acts     *activities.Activities
+	prefix   string // of customers, so that worlds on one server do not meet
+	next     atomic.Int64
+	// statements are those that the store has sent to its database.
+	statements atomic.Int64
+	sent       atomic.Int64 // events of track
+	workers    []worker.Worker
+}
+
+// openWorld makes a store on the server, publishes the content, and connects.
+func openWorld(ctx context.Context, s *server, name string) (w *world, err error) {
+	w = &world{server: s, config: &app.Config{}, stub: newStub(), prefix: fmt.Sprintf("%s-%x-", name, clock.Wall().UnixMilli())}
+	w.config.Register(pflag.NewFlagSet("", pflag.ContinueOnError), app.Storage|app.Logging|app.Temporal|app.HTTP|app.Channels|app.Work|app.Relay)
+	w.config.TemporalAddr = s.temporal
+	if w.config.Database, err = s.database(name); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	if w.store, err = store.Open(ctx, store.Options{URL: w.config.Database, Channels: channel.Specs(), Statements: &w.statements}); err != nil {
+		return nil, err
+	}
+	if err := w.publish(ctx); err != nil {
+		return nil, err
+	}
+	if w.temporal, _, err = w.config.DialTemporal(ctx, zap.NewNop(), nil); err != nil {
+		return nil, err
+	}
+	worker.SetStickyWorkflowCacheSize(w.config.StickyCache)
+	w.acts = activities.New(activities.Config{Store: w.store, Channels: w.stub.channels(), Links: signedlink.Links{PublicURL: "http://127.0.0.1", Secret: []byte("a secret of the bench")}})
+	return w, nil
+}
+
+func (w *world) publish(ctx context.Context) error {
+	c, err := content()
+	if err != nil {
+		return err
+	}
+	_, err = app.Publish(ctx, w.store, c)
+	return err
+}
+
+// serve starts a worker with tabi's options on a task queue.
+func (w *world) serve(queue string, register func(worker.Worker)) error {
+	k := worker.New(w.temporal, queue, w.config.WorkerOptions())
+	register(k)
+	if err := k.Start(); err != nil {
+		return err
+	}
+	w.workers = append(w.workers, k)
+	return nil
+}
+
+func (w *world) close() {
+	for _, k := range w.workers {
+		k.Stop()
+	}
+	if w.temporal != nil {
+		w.temporal.Close()
+	}
+	if w.store != nil {
+		_ = w.store.Close()
+	}
+}
+
+// customers gives n ids that nobody had.
+func (w *world) customers(n int) []string {
+	last := w.next.Add(int64(n))
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%s%07d", w.prefix, last-int64(n)+int64(i))
+	}
+	return ids
+}
+
+// traits are a customer's: an address of each kind, a name, consent.
+func traits(id string) map[string]any {
+	return map[string]any{"email": id + "@example.com", "push_token": "token-" + id, "first_name": "Ana", "consent": map[string]any{"marketing": true}}
+}
+
+// batchSize is how many calls enter the store at once.
+const batchSize = 200
+
+// enter lets customers happen: each is identified, then all get the events, in turn.
+func (w *world) enter(ctx context.Context, ids []string, events ...string) error {
+	var calls []store.Call
+	flush := func() error {
+		if len(calls) == 0 {
+			return nil
+		}
+		_, err := w.store.Ingest(ctx, clock.Wall(), calls)
+		calls = nil
+		return err
+	}
+	for _, id := range ids {
+		calls = append(calls, store.Call{Type: "identify", MessageID: id + "-0", UserID: id, Traits: traits(id), Source: "http"})
+		for n, name := range events {
+			calls = append(calls, store.Call{Type: "track", MessageID: fmt.Sprintf("%s-%d", id, n+1), UserID: id, Event: name,
+				Properties: map[string]any{"plan": "gold", "source": "bench"}, Source: "http"})
+		}
+		if len(calls) >= batchSize {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// track has each of the customers do one more thing, in one transaction.
+func (w *world) track(ctx context.Context, ids []string, event string) error {
+	calls := make([]store.Call, len(ids))
+	for i, id := range ids {
+		calls[i] = store.Call{Type: "track", MessageID: fmt.Sprintf("%s+%d", id, w.sent.Add(1)), UserID: id, Event: event, Properties: map[string]any{"plan": "gold"}, Source: "http"}
+	}
+	_, err := w.store.Ingest(ctx, clock.Wall(), calls)
+	return err
+}
+
+// instances gives what the relay would bring of everything that is due now, and marks it as brought: the bench brings it itself.
+func (w *world) instances(ctx context.Context) ([]instance, error) {
+	var out []instance
+	for {
+		leases, err := w.store.Lease(ctx, clock.Wall(), 100, time.Minute)
+		if err != nil || len(leases) == 0 {
+			return out, err
+		}
+		for _, l := range leases {
+			in := instance{enrollment: l.Enrollment}
+			for _, d := range l.Deliveries {
+				switch {
+				case d.Start != nil:
+					in.start = d.Start
+				case d.Event != nil:
+					in.events = append(in.events, *d.Event)
+				}
+			}
+			if in.start == nil {
+				return nil, errors.New("a lease without a start: something else uses the bench's store")
+			}
+			out = append(out, in)
+			last := l.Deliveries[len(l.Deliveries)-1].Seq
+			if err := w.store.Delivered(ctx, l, last); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// enroll opens n enrollments and gives what is to be brought: the start by the first event, then the rest.
+func (w *world) enroll(ctx context.Context, n int, events ...string) ([]instance, error) {
+	if err := w.enter(ctx, w.customers(n), events...); err != nil {
+		return nil, err
+	}
+	all, err := w.instances(ctx)
+	if err == nil && len(all) != n {
+		err = fmt.Errorf("%d instances were to enter by %q, and %d did", n, events[0], len(all))
+	}
+	return all, err
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// facts are what the store holds at the end. Times are virtual, in unix milliseconds.
+type facts struct {
+	events      map[string]*storedEvent // by id
+	enrollments map[string]*enrollment  // by id
+	rows        map[string]*ledgerRow   // by key
+}
+
+type storedEvent struct {
+	id, customer, name, order string
+	n                         int64
+	from, by                  time.Time // virtual: it was committed between the call it came by and the first acknowledgement
+}
+
+type enrollment struct {
+	id, workflow, journey, revision, customer, key, entryEvent, state, outcome, chain string
+	entered, closed                                                                   int64
+	passed                                                                            []contract.Passage
+	rows                                                                              []*ledgerRow
+}
+
+type ledgerRow struct {
+	key, enrollment, step, channel, category, status, reason string
+	unknown                                                  bool
+	doubts, attempts                                         int
+	at                                                       int64
+}
+
+// gather reads them.
+func gather(ctx context.Context, g *ground) (*facts, error) {
+	db, err := g.database.open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	f := &facts{events: map[string]*storedEvent{}, enrollments: map[string]*enrollment{}, rows: map[string]*ledgerRow{}}
+	err = each(ctx, db, `select id, customer, name, received_at, n, properties from events`, func(r *sql.Rows) error {
+		var e storedEvent
+		var properties string
+		var received int64
+		if err := r.Scan(&e.id, &e.customer, &e.name, &received, &e.n, &properties); err != nil {
+			return err
+		}
+		e.from = time.UnixMilli(received)
+		e.by = e.from
+		var of struct{ Order string }
+		_ = json.Unmarshal([]byte(properties), &of)
+		e.order = of.Order
+		f.events[e.id] = &e
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, db, `select id, workflow_id, journey, revision, customer, entry_key, entry_event, state, outcome, chain, entered_at, closed_at from enrollments`, func(r *sql.Rows) error {
+		var e enrollment
+		f.enrollments[""] = nil
+		err := r.Scan(&e.id, &e.workflow, &e.journey, &e.revision, &e.customer, &e.key, &e.entryEvent, &e.state, &e.outcome, &e.chain, &e.entered, &e.closed)
+		f.enrollments[e.id] = &e
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	delete(f.enrollments, "")
+	err = each(ctx, db, `select enrollment, step, visit, kind, at, arm, outcome from passages order by enrollment, seq, n`, func(r *sql.Rows) error {
+		var id string
+		var p contract.Passage
+		var at int64
+		err := r.Scan(&id, &p.Step, &p.Visit, &p.Kind, &at, &p.Arm, &p.Outcome)
+		p.At = time.UnixMilli(at)
+		if e := f.enrollments[id]; e != nil {
+			e.passed = append(e.passed, p)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, each(ctx, db, `select key, enrollment, step, channel, category, status, reason, in_doubt, doubts, attempts, at from contacts`, func(r *sql.Rows) error {
+		var c ledgerRow
+		err := r.Scan(&c.key, &c.enrollment, &c.step, &c.channel, &c.category, &c.status, &c.reason, &c.unknown, &c.doubts, &c.attempts, &c.at)
+		f.rows[c.key] = &c
+		if e := f.enrollments[c.enrollment]; e != nil {
+			e.rows = append(e.rows, &c)
+		}
+		return err
+	})
+}
+
+func each(ctx context.Context, db *sql.DB, query string, take func(*sql.Rows) error) error {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := take(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// drain waits until no instance is open and nothing is to be delivered.
+func (g *ground) drain(ctx context.Context, o options) error {
+	db, err := g.database.open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	end := clock.Wall().Add(o.drain)
+	deaf := time.Time{} // since when Temporal does not answer
+	for told := clock.Wall(); ; {
+		var open, pending int
+		err := db.QueryRowContext(ctx, `select count(*) filter (where state <> 'closed'), count(*) filter (where head <= tail) from enrollments`).Scan(&open, &pending)
+		if err == nil && open == 0 && pending == 0 {
+			return nil
+		}
+		if clock.Wall().After(end) {
+			return errors.Join(err, fmt.Errorf("it was not quiet %s after the last fault: %d instances open, %d with deliveries", o.drain, open, pending))
+		}
+		if clock.Wall().Sub(told) > 10*time.Second {
+			told = clock.Wall()
+			say("%d instances open, %d with deliveries", open, pending)
+			if g.hears(ctx) {
+				deaf = time.Time{}
+			} else if deaf.IsZero() {
+				deaf = clock.Wall()
+			} else {
+				say("Temporal has not answered since %s; it is killed and started again, as an operator would", deaf.Format(time.TimeOnly))
+				g.temporal.Kill()
+				if err := g.temporal.Start(ctx); err != nil {
+					return err
+				}
+				deaf = time.Time{}
+			}
+		}
+		pause(ctx, 250*time.Millisecond)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/childproc"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/dev/testservers"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+//go:embed journeys second
+var folders embed.FS
+
+// ground is everything that runs, and can be killed.
+type ground struct {
+	o         options
+	providers *providers
+	disk      *disk
+	database  *database
+	temporal  temporalServer
+	behind    *testservers.Postgres // Temporal's own, in the long form
+	gateway   int                   // port
+	programs  [2]program            // the build, and the next one
+	clock     journey.Clock
+	revisions map[string]*journey.Definition // by revision
+
+	mu       sync.Mutex
+	children map[string]*child // serve, worker-1, worker-2
+	next     bool              // the next build is the current one
+}
+
+// program is one build of both mains.
+type program struct{ tabi, worker string }
+
+// child is a process of tabi's.
+type child struct {
+	*childproc.Process
+	log *os.File
+}
+
+// temporalServer is a Temporal that can be killed and started again on what it had written.
+type temporalServer interface {
+	Start(context.Context) error
+	Kill()
+	Stop()
+}
+
+// build starts everything and publishes the first release. What it gives must be ended also where there is an error.
+func build(ctx context.Context, o options, p *providers) (g *ground, err error) {
+	g = &ground{o: o, providers: p, children: map[string]*child{}, revisions: map[string]*journey.Definition{}}
+	if err := g.compile(ctx); err != nil {
+		return g, err
+	}
+	if g.disk, err = newDisk(filepath.Join(o.dir, "disk"), o.disk); err != nil {
+		return g, err
+	}
+	if g.database, err = newDatabase(g.disk.dir, o.store); err != nil {
+		return g, err
+	}
+	if g.temporal, err = g.newTemporal(ctx); err != nil {
+		return g, err
+	}
+	if g.gateway, err = testservers.FreePort(); err != nil {
+		return g, err
+	}
+	if err := g.setClock(ctx); err != nil {
+		return g, err
+	}
+	if err := g.publish(ctx, false); err != nil {
+		return g, err
+	}
+	for _, name := range []string{"serve", "worker-1", "worker-2"} {
+		if err := g.start(name); err != nil {
+			return g, err
+		}
+	}
+	return g, g.ready(ctx)
+}
+
+// compile makes a second build of both mains, under another version, and reads the journeys of both releases.
+func (g *ground) compile(ctx context.Context) error {
+	for i := range g.programs {
+		g.programs[i] = program{filepath.Join(g.o.dir, fmt.Sprintf("tabi-%d", i+1)), filepath.Join(g.o.dir, fmt.Sprintf("tabi-worker-%d", i+1))}
+		for out, main := range map[string]string{g.programs[i].tabi: "./starter", g.programs[i].worker: "./worker"} {
+			flags := fmt.Sprintf("-X github.com/tabi-journeys/tabi/internal/app.Version=chaos-%d", i+1)
+			if said, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", flags, "-o", out, main).CombinedOutput(); err != nil {
+				return fmt.Errorf("go build %s: %w: %s", main, err, said)
+			}
+		}
+	}
+	for _, next := range []bool{false, true} {
+		dir, err := g.folder(next)
+		if err != nil {
+			return err
+		}
+		files, err := app.ReadFolder(dir)
+		if err != nil {
+			return err
+		}
+		content, found := app.Check(files)
+		if found.Failed(false) {
+			return fmt.Errorf("the journeys in %s have errors: tabi lint shows them", dir)
+		}
+		for _, d := range content.Journeys {
+			g.revisions[d.Revision()] = d
+		}
+	}
+	return nil
+}
+
+// folder writes the journeys of a release.
+func (g *ground) folder(next bool) (string, error) {
+	dir := filepath.Join(g.o.dir, "first")
+	layers := []string{"journeys"}
+	if next {
+		dir, layers = filepath.Join(g.o.dir, "second"), append(layers, "second")
+	}
+	for _, layer := range layers {
+		err := fs.WalkDir(folders, layer, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			data, err := folders.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			to := filepath.Join(dir, strings.TrimPrefix(path, layer))
+			if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+				return err
+			}
+			return os.WriteFile(to, data, 0o600)
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+func (g *ground) setClock(ctx context.Context) error {
+	st, err := store.Open(ctx, store.Options{URL: g.database.url})
+	if err != nil {
+		return err
+	}
+	wall := clock.Wall().Truncate(time.Millisecond)
+	g.clock = journey.Clock{Origin: wall, Epoch: wall, Scale: g.o.scale}
+	return errors.Join(st.SetClock(ctx, g.clock), st.Close())
+}
+
+// publish makes a folder the release.
+func (g *ground) publish(ctx context.Context, next bool) error {
+	dir, err := g.folder(next)
+	if err != nil {
+		return err
+	}
+	said, err := exec.CommandContext(ctx, g.programs[0].tabi, "publish", dir, "--database", g.database.url).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("tabi publish: %w: %s", err, said)
+	}
+	return nil
+}
+
+func (g *ground) gatewayURL() string { return "http://" + testservers.Local(g.gateway) }
+
+// start starts one of tabi's processes, on the build that is current.
+func (g *ground) start(name string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	build := g.programs[0]
+	if g.next {
+		build = g.programs[1]
+	}
+	args := []string{"--database", g.database.url, "--secret", "chaos-chaos-chaos-chaos", "--public-url", g.gatewayURL(), "--connect-timeout", "2m", "--log-format", "json"}
+	path := build.worker
+	if name == "serve" {
+		path = build.tabi
+		args = append([]string{"serve", "--insecure", "--listen", testservers.Local(g.gateway)}, args...)
+	} else {
+		const secret = "whsec_Y2hhb3NjaGFvc2NoYW9zY2hhb3NjaGFvc2NoYW9z"
+		args = append(args, "--metrics-listen", "", "--send-timeout", sendTimeout.String(), "--smtp-url", "smtp://"+g.providers.mail.address+"?tls=off",
+			"--mail-from", "chaos@example.com", "--smtp-connections", "16", "--fcm-credentials", g.providers.keyed.credentials, "--fcm-url", g.providers.keyed.base,
+			"--sms-url", g.providers.keyed.base+"/sms", "--sms-secret", secret, "--webhook-secret", secret, "--webhook-allow-private")
+	}
+	log, err := os.OpenFile(filepath.Join(g.o.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(childproc.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress())
+	cmd.Dir, cmd.Stdout, cmd.Stderr = g.o.dir, log, log
+	c, err := childproc.Start(cmd)
+	if err != nil {
+		_ = log.Close()
+		return err
+	}
+	g.children[name] = &child{c, log}
+	return nil
+}
+
+// kill is kill -9 of one of tabi's processes.
+func (g *ground) kill(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.children[name].Kill()
+	_ = g.children[name].log.Close()
+}
+
+// stop is SIGTERM, as a deploy sends it. It gives how long the process took.
+func (g *ground) stop(name string) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	began := clock.Wall()
+	g.children[name].Stop(30 * time.Second)
+	_ = g.children[name].log.Close()
+	return clock.Wall().Sub(began)
+}
+
+// revive starts again what ended by itself, as an init system does. It gives the names.
+func (g *ground) revive() (names []string, err error) {
+	for name, c := range g.children {
+		if !c.Running() {
+			_ = c.log.Close()
+			names = append(names, name)
+			if err := g.start(name); err != nil {
+				return names, err
+			}
+		}
+	}
+	return names, nil
+}
+
+// ready waits until the gateway says that everything is there.
+func (g *ground) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := g.revive(); err != nil {
+			return err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.gatewayURL()+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("the gateway was not ready in two minutes")
+		case <-tick.C:
+		}
+	}
+}
+
+// end stops everything.
+func (g *ground) end() {
+	for _, c := range g.children {
+		c.Stop(12 * time.Second)
+	}
+	if g.temporal != nil {
+		g.temporal.Stop()
+	}
+	if g.behind != nil {
+		g.behind.Remove()
+	}
+	if g.database != nil {
+		g.database.remove()
+	}
+	if g.disk != nil {
+		g.disk.close()
+	}
+}
+
+// wall is when a virtual moment was.
+func (g *ground) wall(virtual time.Time) time.Time {
+	return g.clock.Epoch.Add(g.clock.Real(virtual.Sub(g.clock.Origin)))
+}

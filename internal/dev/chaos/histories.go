@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/tabi-journeys/tabi/internal/childproc"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// keptLate is how many histories are kept of instances whose sends were late.
+const keptLate = 5
+
+// histories holds the results of the runs in Temporal against the store, replays every history on the new build, and keeps those of instances that did
+// what nobody can explain, or were the latest.
+func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
+	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := r.results(ctx, c, f); err != nil {
+		return err
+	}
+	for _, l := range r.late[:min(len(r.late), keptLate)] {
+		r.strange = append(r.strange, l.e)
+	}
+	for _, e := range r.strange {
+		if err := keepHistory(ctx, c, e, g.o.dir); err != nil {
+			say("the history of %s cannot be kept: %v", e.workflow, err)
+		}
+	}
+	cmd := exec.CommandContext(ctx, g.programs[1].tabi, "replay", "--from-server", "--limit", strconv.Itoa(4*len(f.enrollments)+1), "--output", "json")
+	cmd.Env = append(childproc.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress())
+	cmd.Dir = g.o.dir
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return err
+	}
+	var report struct {
+		Histories []struct {
+			Name, Reason string
+			OK           bool
+		}
+		Passed, Failed int
+	}
+	if err := json.Unmarshal(out, &report); err != nil {
+		return fmt.Errorf("tabi replay: %w: %s", err, said.String())
+	}
+	r.replayed = report.Passed + report.Failed
+	for _, h := range report.Histories {
+		if !h.OK {
+			r.unexplained("the history of %s does not replay: %s", h.Name, h.Reason)
+		}
+	}
+	if report.Passed < len(f.enrollments) {
+		r.unexplained("%d histories replay, and there are %d enrollments", report.Passed, len(f.enrollments))
+	}
+	return nil
+}
+
+// results asks Temporal for the outcome of every enrollment.
+func (r *result) results(ctx context.Context, c client.Client, f *facts) error {
+	todo := make(chan *enrollment)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for range 8 {
+		wg.Go(func() {
+			for e := range todo {
+				got, err := ended(ctx, c, e)
+				if err != nil || got != e.outcome {
+					mu.Lock()
+					r.unexplained("%s (%s): Temporal says %q (%v), the store %q", e.workflow, e.id, got, err, e.outcome)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, e := range f.enrollments {
+		if e.state == "closed" {
+			todo <- e
+		}
+	}
+	close(todo)
+	wg.Wait()
+	return ctx.Err()
+}
+
+func ended(ctx context.Context, c client.Client, e *enrollment) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	var result contract.Result
+	err := c.GetWorkflow(ctx, e.workflow, e.chain).Get(ctx, &result)
+	return result.Outcome, err
+}
+
+// keepHistory writes the history of an instance's run beside the logs, as `tabi replay` and Temporal's own tools read it.
+func keepHistory(ctx context.Context, c client.Client, e *enrollment, dir string) error {
+	var h historypb.History
+	for events := c.GetWorkflowHistory(ctx, e.workflow, e.chain, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+		event, err := events.Next()
+		if err != nil {
+			return err
+		}
+		h.Events = append(h.Events, event)
+	}
+	text, err := protojson.Marshal(&h)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "history-"+e.id+".json"), text, 0o600)
+}

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// result is what the reconciliation came to.
+type result struct {
+	f     *facts
+	plan  *plan
+	p     *providers
+	g     *ground
+	bound time.Duration // of the wall: what a send may be late by
+
+	sends      int // that the ledger says went out
+	lost       []string
+	duplicates []string
+	late       []late        // the worst first
+	unknowns   []string      // unexplained
+	strange    []*enrollment // whose histories are kept
+	repeated   int           // mails that came twice, as admitted
+	gaps       int           // mails that did not come, as admitted
+	doubted    int           // marketing mails that count as sent, of unknown fate
+	rejected   int           // sends that the provider refused for good
+	ended      int           // sends that were given up: their instance had ended, or gone elsewhere
+	mails      int
+	worst      time.Duration
+	replayed   int
+}
+
+func (r *result) lose(format string, args ...any) {
+	r.lost = append(r.lost, fmt.Sprintf(format, args...))
+}
+func (r *result) duplicate(format string, args ...any) {
+	r.duplicates = append(r.duplicates, fmt.Sprintf(format, args...))
+}
+func (r *result) unexplained(format string, args ...any) {
+	r.unknowns = append(r.unknowns, fmt.Sprintf(format, args...))
+}
+
+// margin is what a send may be late by, beside twice the longest outage: three attempts that die with their workers, whose leases last 30 s each.
+const margin = 90 * time.Second
+
+// reconcile holds everything against everything: what was acknowledged, what the store has, and what the providers took.
+func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history) *result {
+	r := &result{f: f, plan: p, p: providers, g: g, bound: 2*done.outage + margin}
+	byPassage := r.eventsAndEntries()
+	for _, pass := range p.passages {
+		e := r.entry(pass, byPassage[pass.order], done)
+		if e == nil {
+			continue
+		}
+		w := &walk{r: r, e: e, pass: pass, def: g.revisions[e.revision], events: byPassage[pass.order], entered: f.events[e.entryEvent], visits: map[string]int{}, sends: map[string]bool{}, taken: map[string]bool{}}
+		if w.entered == nil {
+			r.unexplained("%s was entered by %s, which is not in the store", e.workflow, e.entryEvent)
+			continue
+		}
+		if w.def == nil {
+			r.unexplained("%s is on revision %s, which no release holds", e.workflow, e.revision)
+			continue
+		}
+		w.follow()
+	}
+	for _, e := range f.enrollments {
+		pass := p.byOrder[e.key]
+		if pass == nil || pass.journey != e.journey || pass.customer != e.customer {
+			r.unexplained("enrollment %s (%s) is of no event that was sent", e.id, e.workflow)
+		}
+	}
+	r.ledger()
+	r.providers()
+	slices.SortFunc(r.late, func(a, b late) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.row.key, b.row.key)) })
+	return r
+}
+
+// eventsAndEntries holds the events that were acknowledged against the store, and sorts them by passage, in order of arrival.
+func (r *result) eventsAndEntries() map[string][]*storedEvent {
+	of := map[string][]*storedEvent{}
+	for _, h := range r.plan.events {
+		e := r.f.events[h.id]
+		switch {
+		case h.acknowledged.Load() == nil:
+			r.unexplained("event %s was never acknowledged", h.id)
+		case e == nil:
+			r.lose("event %s was acknowledged, and is not in the store", h.id)
+		case e.customer != h.customer || e.name != h.name || e.order != h.order:
+			r.unexplained("event %s is stored as another: %s of %s (%s)", h.id, e.name, e.customer, e.order)
+		case h.order != "":
+			e.by = later(e.from, r.g.clock.At(*h.acknowledged.Load()))
+			of[h.order] = append(of[h.order], e)
+		}
+	}
+	for id := range r.f.events {
+		if r.plan.byID[id] == nil {
+			r.unexplained("the store has an event %s that nobody sent", id)
+		}
+	}
+	for _, events := range of {
+		slices.SortFunc(events, func(a, b *storedEvent) int { return cmp.Or(a.from.Compare(b.from), cmp.Compare(a.n, b.n)) })
+	}
+	return of
+}
+
+// entry finds the one enrollment of a passage.
+func (r *result) entry(pass *passage, events []*storedEvent, done *history) *enrollment {
+	var found []*enrollment
+	for _, e := range r.f.enrollments {
+		if e.key == pass.order {
+			found = append(found, e)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		r.lose("passage %s of %s: no enrollment", pass.order, pass.journey)
+		return nil
+	case len(found) > 1:
+		r.duplicate("passage %s of %s: %d enrollments", pass.order, pass.journey, len(found))
+		return nil
+	}
+	e := found[0]
+	for _, event := range events { // the first of them in order of arrival, as far as that is known
+		if event.name != names[pass.journey].entry || event.id == e.entryEvent {
+			continue
+		}
+		if event.by.Before(time.UnixMilli(e.entered)) {
+			r.unexplained("%s was entered by %s, and %s had come first", e.workflow, e.entryEvent, event.id)
+		}
+	}
+	if e.state != "closed" {
+		r.lose("%s (%s) has not ended: it is %s", e.workflow, e.id, e.state)
+		return nil
+	}
+	if pass.journey == "trial" && !done.published.IsZero() {
+		published := r.g.clock.At(done.published)
+		newer := strings.HasSuffix(trialExit(r.g.revisions[e.revision]), "-again")
+		entered := time.UnixMilli(e.entered)
+		near := r.virtual(10 * time.Second)
+		if entered.Before(published.Add(-near)) && newer || entered.After(published.Add(near)) && !newer {
+			r.unexplained("%s entered at %s on revision %s; the second was published at %s", e.workflow, entered, e.revision, published)
+		}
+	}
+	return e
+}
+
+// trialExit is the last exit of a definition.
+func trialExit(d *journey.Definition) string {
+	if d == nil {
+		return ""
+	}
+	exit, _ := d.Steps[len(d.Steps)-1].Spec.(*journey.Exit)
+	if exit == nil {
+		return ""
+	}
+	return exit.Outcome
+}
+
+// late is a send that was late.
+type late struct {
+	took time.Duration // of the wall
+	e    *enrollment
+	row  *ledgerRow
+}
+
+func (l late) String() string {
+	return fmt.Sprintf("%s was said %s after it was due, with %d attempts, %d doubts", l.row.key, l.took.Round(time.Second), l.row.attempts, l.row.doubts)
+}
+
+// due counts a send that was late.
+func (r *result) due(e *enrollment, row *ledgerRow, due time.Time) {
+	took := r.g.clock.Real(time.UnixMilli(row.at).Sub(due))
+	r.worst = max(r.worst, took)
+	if took > r.bound {
+		r.late = append(r.late, late{took, e, row})
+	}
+}
+
+// latest are the lines of those that were late.
+func (r *result) latest() []string {
+	var lines []string
+	for _, l := range r.late {
+		lines = append(lines, l.String())
+	}
+	return lines
+}
+
+// ledger holds each row against what its provider knows.
+func (r *result) ledger() {
+	for key, row := range r.f.rows {
+		record := r.p.records[key]
+		if record == nil {
+			record = &record0
+		}
+		if row.channel == "email" && record.taken > 0 {
+			r.mails++
+		}
+		switch row.status {
+		case contract.StatusSent:
+			r.sends++
+			r.said(row, record)
+		case contract.StatusFailed:
+			r.unsaid(row, record)
+		default:
+			r.lose("%s is %s (%s) at the end", key, row.status, row.reason)
+		}
+	}
+}
+
+var record0 record
+
+// said checks a row that says sent.
+func (r *result) said(row *ledgerRow, record *record) {
+	switch {
+	case row.unknown && (row.channel != "email" || row.category == journey.Transactional):
+		r.unexplained("%s (%s) is sent and in doubt, which marketing by mail alone may be", row.key, row.channel)
+	case row.unknown:
+		r.doubted++
+		if record.taken == 0 {
+			r.gaps++
+		}
+		if record.taken > 1 {
+			r.duplicate("marketing mail %s came %d times", row.key, record.taken)
+		}
+	case record.taken == 0:
+		r.lose("%s (%s) is sent for sure, and the provider never took it", row.key, row.channel)
+	case row.channel == "email" && record.taken > 1:
+		if row.category != journey.Transactional || row.doubts < record.taken-1 {
+			r.duplicate("mail %s (%s) came %d times, and its ledger row knows of %d doubts", row.key, row.category, record.taken, row.doubts)
+			return
+		}
+		r.repeated += record.taken - 1
+	}
+}
+
+// unsaid checks a row that says failed.
+func (r *result) unsaid(row *ledgerRow, record *record) {
+	switch {
+	case row.reason == "ENDED", row.reason == "MOVED_ON":
+		r.ended++
+	case record.rejected == 0:
+		r.unexplained("%s failed (%s), and the provider did not refuse it for good", row.key, row.reason)
+	default:
+		r.rejected++
+	}
+	if record.taken > 0 && !row.unknown && row.doubts == 0 {
+		r.unexplained("%s failed (%s) without a doubt, and the provider took it %d times", row.key, row.reason, record.taken)
+	}
+	if row.channel == "email" && record.taken > 1 && (row.category != journey.Transactional || row.doubts < record.taken) {
+		r.duplicate("mail %s (%s) came %d times, and its ledger row knows of %d doubts", row.key, row.category, record.taken, row.doubts)
+	}
+}
+
+// providers holds what the providers took against the ledger: nothing without a row, nothing twice under two keys.
+func (r *result) providers() {
+	keys := map[string]string{} // content → key
+	for key, record := range r.p.records {
+		if r.f.rows[key] == nil {
+			r.unexplained("the provider of %s was called with %s, which is not in the ledger", record.channel, key)
+		}
+		if len(record.content) > 1 {
+			r.unexplained("%s was said with %d contents", key, len(record.content))
+		}
+		for content := range record.content {
+			if other := keys[content]; other != "" {
+				r.duplicate("%q was said under %s and %s", content, other, key)
+			}
+			keys[content] = key
+		}
+	}
+}
+
+// shown is how many lines of a kind are printed; the rest is counted.
+const shown = 20
+
+// print writes the account and, last, the one line. It reports whether all is well.
+func (r *result) print() bool {
+	for _, part := range []struct {
+		name  string
+		lines []string
+	}{{"lost", sorted(r.lost)}, {"duplicate", sorted(r.duplicates)}, {"late", r.latest()}, {"unexplained", sorted(r.unknowns)}} {
+		for i, line := range part.lines {
+			if i == shown {
+				fmt.Printf("  %s: … and %d more\n", part.name, len(part.lines)-shown)
+				break
+			}
+			fmt.Printf("  %s: %s\n", part.name, line)
+		}
+	}
+	fmt.Printf("over SMTP: %d mails, %d of them once more after a doubt (transactional), %d in doubt and not repeated (marketing), of which %d never came; each has its ledger row\n",
+		r.mails, r.repeated, r.doubted, r.gaps)
+	fmt.Printf("refused for good: %d, given up since their instance had ended or gone elsewhere: %d; latest send %s after it was due (bound %s); %d histories replayed\n",
+		r.rejected, r.ended, r.worst.Round(time.Second), r.bound.Round(time.Second), r.replayed)
+	fmt.Printf("journeys=%d sends=%d lost=%d duplicate=%d late=%d unexplained=%d\n", len(r.f.enrollments), r.sends, len(r.lost), len(r.duplicates), len(r.late), len(r.unknowns))
+	return len(r.lost)+len(r.duplicates)+len(r.unknowns) == 0
+}
+
+func sorted(lines []string) []string {
+	slices.Sort(lines)
+	return lines
+}
+
+// virtual is as much virtual time as d is of the wall.
+func (r *result) virtual(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * r.g.o.scale)
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/dev/testservers"
+)
+
+// devServer is Temporal's development server on a file, as `tabi dev` starts it.
+type devServer struct {
+	*app.DevServer
+	options app.DevServerOptions
+}
+
+// newTemporal starts Temporal: the development server, or in the long form the production server on a PostgreSQL of its own.
+func (g *ground) newTemporal(ctx context.Context) (temporalServer, error) {
+	if g.o.long {
+		var err error
+		if g.behind, err = testservers.NewPostgres(g.o.dir, testservers.PostgresOptions{Durable: true}); err != nil {
+			return nil, err
+		}
+		return testservers.NewTemporal(ctx, g.o.dir, g.behind)
+	}
+	port, err := testservers.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	d := &devServer{options: app.DevServerOptions{DataDir: g.o.dir, Port: port, Headless: true, KeepLog: true}}
+	return d, d.Start(ctx)
+}
+
+func (g *ground) temporalAddress() string {
+	switch t := g.temporal.(type) {
+	case *devServer:
+		return t.Address
+	case *testservers.Temporal:
+		return t.Address
+	}
+	return ""
+}
+
+// hears reports whether Temporal can read what it has stored. The development server may come to stand still by itself when it is starved: then each of
+// its queries ends as "interrupted", for good.
+func (g *ground) hears(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	_, err = c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: client.DefaultNamespace})
+	return err == nil
+}
+
+// Start starts it and waits until it serves tabi's search attributes.
+func (d *devServer) Start(ctx context.Context) error {
+	started, err := app.StartDevServer(d.options)
+	if err != nil {
+		return err
+	}
+	d.DevServer = started
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := d.Await(ctx, 100*time.Millisecond, d.serves); err != nil {
+		return fmt.Errorf("the server of Temporal does not start: %w; its log is %s", err, d.LogFile)
+	}
+	return nil
+}
+
+func (d *devServer) serves(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	c, err := client.DialContext(ctx, client.Options{HostPort: d.Address, Logger: quiet{}})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	known, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: client.DefaultNamespace})
+	if err == nil && known.GetCustomAttributes()["JourneyRevision"] == 0 {
+		err = fmt.Errorf("its search attributes are not there yet")
+	}
+	return err
+}
+
+// quiet is a logger of the SDK that says nothing.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}

@@ -1,0 +1,332 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// install is an installation of the real binaries, each a process of its own.
+type install struct {
+	testing.TB
+	dir      string // journeys, data and working folder
+	url      string
+	port     int
+	temporal string // address
+	space    string // namespace
+	env      []string
+	dev      bool
+	flags    []string // of dev
+	mail     *mailSink
+	push     *fcm
+	procs    map[string]*child
+}
+
+// newInstall lays out an installation with the journeys given as name → text; nothing runs yet.
+func newInstall(t testing.TB, files map[string]string) *install {
+	t.Helper()
+	in := &install{TB: t, dir: t.TempDir(), port: freePort(), mail: newMailSink(t), push: newFCM(t), procs: map[string]*child{}}
+	in.url = "http://" + local(in.port)
+	in.env = []string{
+		"TABI_DATA_DIR=" + filepath.Join(in.dir, "data"), "TABI_SECRET=" + secret, "TABI_LISTEN=" + local(in.port), "TABI_PUBLIC_URL=" + in.url, "TABI_URL=" + in.url,
+		"TABI_WRITE_KEYS=" + writeKey + "=server," + webKey + "=web:Page Viewed", "TABI_AGENT_TOKENS=" + agentToken, "TABI_ADMIN_TOKENS=" + adminToken,
+		"TABI_WRITE_KEY=" + writeKey, "TABI_TOKEN=" + adminToken,
+		"TABI_SMTP_URL=" + in.mail.url(), "TABI_MAIL_FROM=" + mailFrom, "TABI_FCM_CREDENTIALS=" + in.push.file, "TABI_FCM_URL=" + in.push.server.URL,
+		"TABI_CONNECT_TIMEOUT=30s", "TABI_METRICS_LISTEN=" + local(freePort()),
+	}
+	for name, text := range files {
+		in.write(name, text)
+	}
+	t.Cleanup(func() {
+		for name, p := range in.procs {
+			p.Stop(stopPatience)
+			if t.Failed() {
+				t.Logf("%s said:\n%s", name, &p.out)
+			}
+		}
+	})
+	return in
+}
+
+// write saves a file of the journeys folder, as an editor does.
+func (in *install) write(name, text string) {
+	in.Helper()
+	path := filepath.Join(in.dir, "journeys", name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		in.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		in.Fatal(err)
+	}
+}
+
+// deploy puts the installation on the shared Temporal, in a namespace of its own, and on a database that is PostgreSQL where there is one, publishes the
+// journeys, and starts the processes. database and ok are pgtest.URL's, asked for before the installation was made: it is dropped after its processes have ended.
+func (in *install) deploy(database string, ok bool) {
+	in.Helper()
+	in.useTemporal(shared.address, takeNamespace(in))
+	if !ok {
+		database = filepath.Join(in.dir, "tabi.db")
+	}
+	in.publish(database)
+	in.startServe()
+	in.startWorker()
+}
+
+// useTemporal points the installation at a server.
+func (in *install) useTemporal(address, namespace string) {
+	in.temporal, in.space = address, namespace
+	in.env = append(in.env, "TEMPORAL_ADDRESS="+address, "TEMPORAL_NAMESPACE="+namespace)
+}
+
+// run starts a binary and keeps it under a name.
+func (in *install) run(name, binary string, args ...string) *child {
+	in.Helper()
+	if old := in.procs[name]; old != nil && old.Running() {
+		in.Fatalf("%s runs already", name)
+	}
+	p, err := launch(in.dir, in.env, binary, args...)
+	if err != nil {
+		in.Fatal(err)
+	}
+	in.procs[name] = p
+	return p
+}
+
+// startDev runs `tabi dev` and waits until it is ready.
+func (in *install) startDev() {
+	in.Helper()
+	if in.temporal == "" {
+		in.temporal, in.space, in.dev = local(freePort()), "default", true
+	}
+	_, port, _ := strings.Cut(in.temporal, ":")
+	args := append([]string{"dev", "journeys", "--headless", "--temporal-port", port}, in.flags...)
+	in.run("dev", tabi(in), args...)
+	in.ready("dev")
+}
+
+// ready waits until /readyz is good.
+func (in *install) ready(name string) {
+	in.Helper()
+	await(in, name+" is ready", func() error {
+		if !in.procs[name].Running() {
+			return errors.New("it has ended")
+		}
+		return in.isReady()
+	})
+}
+
+func (in *install) isReady() error {
+	resp, err := http.Get(in.url + "/readyz")
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return errors.New(resp.Status)
+	}
+	return nil
+}
+
+// publish makes a database the installation's, lets an hour be a second in it, and publishes the journeys.
+func (in *install) publish(database string) {
+	in.Helper()
+	ctx := context.Background()
+	st, err := store.Open(ctx, store.Options{URL: database})
+	if err != nil {
+		in.Fatal(err)
+	}
+	if err := errors.Join(st.SetClock(ctx, journey.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: 3600}), st.Close()); err != nil {
+		in.Fatal(err)
+	}
+	in.env = append(in.env, "TABI_DATABASE="+database)
+	in.cli("publish", filepath.Join(in.dir, "journeys"))
+}
+
+// startServe runs the gateway, startWorker the worker.
+func (in *install) startServe() {
+	in.Helper()
+	in.run("serve", tabi(in), "serve")
+	in.ready("serve")
+}
+
+func (in *install) startWorker() {
+	in.Helper()
+	in.run("worker", tabiWorker(in))
+}
+
+// killDev ends tabi dev and its Temporal at once, as a power cut does.
+func (in *install) killDev() {
+	in.Helper()
+	p := in.procs["dev"]
+	children := childrenOf(in, p.PID())
+	if len(children) == 0 {
+		in.Fatal("tabi dev has no child: where is its Temporal?")
+	}
+	for _, pid := range children {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	p.Kill()
+	await(in, "the port of Temporal is free", func() error {
+		conn, err := client.Dial(client.Options{HostPort: in.temporal, Logger: quiet{}})
+		if err == nil {
+			conn.Close()
+			return errors.New("it answers")
+		}
+		return nil
+	})
+}
+
+func childrenOf(t testing.TB, pid int) []int {
+	t.Helper()
+	out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []int
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		if len(f) == 2 && f[1] == strconv.Itoa(pid) {
+			child, err := strconv.Atoi(f[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, child)
+		}
+	}
+	return all
+}
+
+// cli runs a command of tabi, which must succeed.
+func (in *install) cli(args ...string) string {
+	in.Helper()
+	code, out := runProcess(in, time.Minute, in.env, tabi(in), args...)
+	if code != 0 {
+		in.Fatalf("tabi %s: exit %d\n%s", strings.Join(args, " "), code, out)
+	}
+	return out
+}
+
+// tctl runs the Temporal command line, as a channel or support staff do, and gives its exit status and output.
+func (in *install) tctl(args ...string) (int, string) {
+	in.Helper()
+	binary, err := temporalBinary()
+	if err != nil {
+		in.Fatal(err)
+	}
+	return runProcess(in, time.Minute, nil, binary, append(args, "--address", in.temporal, "--namespace", in.space)...)
+}
+
+func (in *install) tctlGood(args ...string) string {
+	in.Helper()
+	code, out := in.tctl(args...)
+	if code != 0 {
+		in.Fatalf("temporal %s: exit %d\n%s", strings.Join(args, " "), code, out)
+	}
+	return out
+}
+
+func (in *install) track(user, event, id string, properties map[string]any) answered {
+	in.Helper()
+	body := map[string]any{"userId": user, "event": event, "properties": properties}
+	if id != "" {
+		body["messageId"] = id
+	}
+	return post(in, in.url, "track", body)
+}
+
+func (in *install) customer(id string) string {
+	in.Helper()
+	address := id + "@example.com"
+	post(in, in.url, "identify", map[string]any{"userId": id, "traits": map[string]any{"email": address, "first_name": id, "push_token": "device-" + id}})
+	return address
+}
+
+// status is what the gateway knows of a workflow id.
+func (in *install) status(workflowID string) (gateway.Status, error) {
+	in.Helper()
+	var out gateway.Status
+	req, err := http.NewRequest(http.MethodGet, in.url+gateway.AdminStatus+"?workflow_id="+strings.ReplaceAll(workflowID, "/", "%2F"), nil)
+	if err != nil {
+		in.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+adminToken)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return out, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return out, errors.New(resp.Status)
+	}
+	return out, json.NewDecoder(resp.Body).Decode(&out)
+}
+
+// parked waits until an instance waits at a step; ended until it has ended so.
+func (in *install) parked(workflowID, step string) gateway.Status {
+	in.Helper()
+	var s gateway.Status
+	await(in, workflowID+" waits at "+step, func() (err error) {
+		if s, err = in.status(workflowID); err != nil {
+			return err
+		}
+		if s.Enrollment.State != "open" || s.Enrollment.Step != step {
+			return fmt.Errorf("it is %s at %q (%s %s)", s.Enrollment.State, s.Enrollment.Step, s.Enrollment.Outcome, s.Enrollment.Reason)
+		}
+		return nil
+	})
+	return s
+}
+
+func (in *install) ended(workflowID, outcome string) gateway.Status {
+	in.Helper()
+	var s gateway.Status
+	await(in, workflowID+" ends", func() (err error) {
+		if s, err = in.status(workflowID); err != nil {
+			return err
+		}
+		if s.Enrollment.State != "closed" {
+			return fmt.Errorf("it is %s at %q", s.Enrollment.State, s.Enrollment.Step)
+		}
+		return nil
+	})
+	if s.Enrollment.Outcome != outcome {
+		in.Fatalf("%s ended %s (%s), want %s", workflowID, s.Enrollment.Outcome, s.Enrollment.Reason, outcome)
+	}
+	return s
+}
+
+// result asks Temporal for the result of the latest run.
+func (in *install) result(workflowID string) contract.Result {
+	in.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c, err := client.DialContext(ctx, client.Options{HostPort: in.temporal, Namespace: in.space, Logger: quiet{}})
+	if err != nil {
+		in.Fatal(err)
+	}
+	defer c.Close()
+	var out contract.Result
+	if err := c.GetWorkflow(ctx, workflowID, "").Get(ctx, &out); err != nil {
+		in.Fatalf("the result of %s: %v", workflowID, err)
+	}
+	return out
+}

@@ -1,0 +1,213 @@
+package devsinks
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+//go:embed pages/*.html pages/*.css
+var files embed.FS
+
+var pages = template.Must(template.New("").Funcs(template.FuncMap{
+	"clock": func(t time.Time) string { return t.UTC().Format("15:04:05") },
+	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"virtual": func(c journey.Clock, t time.Time) string {
+		if c.Scale <= 1 && c.Origin.Equal(c.Epoch) {
+			return ""
+		}
+		return c.At(t).UTC().Format("2 Jan 2006, 15:04:05")
+	},
+	"day":  func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006, 15:04:05 UTC") },
+	"join": func(s []string) string { return strings.Join(s, ", ") },
+	"dict": func(pairs ...any) map[string]any {
+		m := make(map[string]any, len(pairs)/2)
+		for i := 0; i+1 < len(pairs); i += 2 {
+			m[pairs[i].(string)] = pairs[i+1]
+		}
+		return m
+	},
+	"brief": func(s string) string {
+		runes := []rune(strings.Join(strings.Fields(s), " "))
+		return string(runes[:min(len(runes), 120)])
+	},
+	"first": func(s string) string {
+		if s = strings.TrimSpace(s); s == "" {
+			return "?"
+		}
+		return strings.ToUpper(string([]rune(s)[:1]))
+	},
+}).ParseFS(files, "pages/*.html"))
+
+// shown is how many the lists show; the JSON has them all.
+const shown = 200
+
+// The policies of the pages, and of the frame that a mail's HTML stands in: nothing of a mail runs, and what it links to
+// opens elsewhere.
+const (
+	pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+	bodyPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline' https: http:; img-src https: http: data:; font-src https: data:; frame-ancestors 'self'"
+)
+
+// Handler serves the pages /dev/mail, /dev/push and /dev/sms, and what they hold as /dev/mail.json, /dev/push.json and
+// /dev/sms.json (oldest first; to= and key= narrow all). It is for loopback: it asks nobody who they are.
+func (s *Sink) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /dev/mail", s.mailList)
+	mux.HandleFunc("GET /dev/mail.json", s.mailJSON)
+	mux.HandleFunc("GET /dev/mail/{id}", s.mailPage)
+	mux.HandleFunc("GET /dev/mail/{id}/body", s.mailBody)
+	mux.HandleFunc("GET /dev/mail/{id}/raw", s.mailRaw)
+	mux.HandleFunc("GET /dev/push", s.pushList)
+	mux.HandleFunc("GET /dev/push.json", s.pushJSON)
+	mux.HandleFunc("GET /dev/sms", s.textList)
+	mux.HandleFunc("GET /dev/sms.json", s.textJSON)
+	mux.HandleFunc("GET /dev/sink.css", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, files, "pages/sink.css")
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", pagePolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// list is what the list pages show.
+type list struct {
+	Page    string // mail, push or sms
+	Clock   journey.Clock
+	To, Key string // the filter
+	Count   int
+	Mails   []Mail
+	Pushes  []Push
+	Texts   []Text
+}
+
+// filterMails gives the mails that the request's to and key ask for.
+func (s *Sink) filterMails(r *http.Request) []Mail {
+	to, key := r.FormValue("to"), r.FormValue("key")
+	return slices.DeleteFunc(s.Mails(), func(m Mail) bool {
+		return to != "" && !slices.ContainsFunc(m.To, func(a string) bool { return strings.EqualFold(a, to) }) || key != "" && m.Key != key
+	})
+}
+
+// filterPushes gives the pushes that the request's to and key ask for.
+func (s *Sink) filterPushes(r *http.Request) []Push {
+	to, key := r.FormValue("to"), r.FormValue("key")
+	return slices.DeleteFunc(s.Pushes(), func(p Push) bool {
+		return to != "" && p.To != to || key != "" && p.Key != key
+	})
+}
+
+func (s *Sink) mailList(w http.ResponseWriter, r *http.Request) {
+	mails := s.filterMails(r)
+	render(w, "mails.html", list{Page: "mail", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(mails), Mails: latest(mails)})
+}
+
+func (s *Sink) pushList(w http.ResponseWriter, r *http.Request) {
+	pushes := s.filterPushes(r)
+	render(w, "pushes.html", list{Page: "push", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(pushes), Pushes: latest(pushes)})
+}
+
+// filterTexts gives the text messages that the request's to and key ask for.
+func (s *Sink) filterTexts(r *http.Request) []Text {
+	to, key := r.FormValue("to"), r.FormValue("key")
+	return slices.DeleteFunc(s.Texts(), func(t Text) bool { return to != "" && t.To != to || key != "" && t.Key != key })
+}
+
+func (s *Sink) textList(w http.ResponseWriter, r *http.Request) {
+	texts := s.filterTexts(r)
+	render(w, "texts.html", list{Page: "sms", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(texts), Texts: latest(texts)})
+}
+
+// latest gives the last of a list, newest first.
+func latest[T any](l []T) []T {
+	l = slices.Clone(l[max(0, len(l)-shown):])
+	slices.Reverse(l)
+	return l
+}
+
+func (s *Sink) mailJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterMails(r)) }
+func (s *Sink) pushJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterPushes(r)) }
+
+func (s *Sink) textJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterTexts(r)) }
+
+// writeList answers with a list, [] if it is empty.
+func writeList[T any](w http.ResponseWriter, l []T) {
+	if l == nil {
+		l = []T{}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(l)
+}
+
+// mailOf finds the mail of the path, or answers 404.
+func (s *Sink) mailOf(w http.ResponseWriter, r *http.Request) (Mail, bool) {
+	id, err := strconv.Atoi(r.PathValue("id"))
+	if err == nil {
+		for _, m := range s.Mails() {
+			if m.ID == id {
+				return m, true
+			}
+		}
+	}
+	http.Error(w, "There is no such mail here; the oldest are dropped after "+strconv.Itoa(MaxKept)+".", http.StatusNotFound)
+	return Mail{}, false
+}
+
+func (s *Sink) mailPage(w http.ResponseWriter, r *http.Request) {
+	if m, ok := s.mailOf(w, r); ok {
+		names := make([]string, 0, len(m.Headers))
+		for name := range m.Headers {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		render(w, "mail.html", struct {
+			Mail
+			Page  string
+			Clock journey.Clock
+			Names []string
+		}{m, "mail", *s.clock.Load(), names})
+	}
+}
+
+// mailBody is a mail's HTML alone, for the frame on its page.
+func (s *Sink) mailBody(w http.ResponseWriter, r *http.Request) {
+	if m, ok := s.mailOf(w, r); ok {
+		w.Header().Set("Content-Security-Policy", bodyPolicy)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte("<base target=\"_blank\"><style>body{font-family:system-ui,sans-serif;line-height:1.5;color:#1c1b22;background:#fff}</style>\n" + m.HTML))
+	}
+}
+
+func (s *Sink) mailRaw(w http.ResponseWriter, r *http.Request) {
+	if m, ok := s.mailOf(w, r); ok {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write(m.Raw)
+	}
+}
+
+// render answers with a page.
+func render(w http.ResponseWriter, name string, data any) {
+	var b bytes.Buffer
+	if err := pages.ExecuteTemplate(&b, name, data); err != nil {
+		http.Error(w, "The page cannot be shown.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = b.WriteTo(w)
+}

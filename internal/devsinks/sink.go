@@ -1,0 +1,190 @@
+// Package devsinks stands in for the outside world in development and tests: a mail server, a push service and a provider of
+// text messages on loopback ports, speaking the real protocols, and pages that show what they were given. All of it is in memory.
+package devsinks
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Bounds of what is kept; the oldest is dropped first.
+const (
+	MaxKept  = 10_000    // mails, pushes and texts
+	maxBytes = 128 << 20 // of mail
+)
+
+// Options of Start.
+type Options struct {
+	// SMTPAddress, FCMAddress and SMSAddress are where to listen. Default 127.0.0.1 and a free port.
+	SMTPAddress, FCMAddress, SMSAddress string
+	// User and Password make the mail server ask for AUTH PLAIN. Default: no AUTH.
+	User, Password string
+}
+
+// Sink is a running mail server, push service and provider of text messages.
+type Sink struct {
+	mail  *mailServer
+	push  *pushServer
+	texts *textServer
+	clock atomic.Pointer[journey.Clock]
+}
+
+// Start listens. Close the sink when done.
+func Start(opts Options) (*Sink, error) {
+	m, err := startMail(opts)
+	if err != nil {
+		return nil, err
+	}
+	p, err := startPush(opts)
+	if err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	t, err := startTexts(opts)
+	if err != nil {
+		return nil, errors.Join(err, m.close(), p.close())
+	}
+	s := &Sink{mail: m, push: p, texts: t}
+	s.SetClock(journey.Clock{})
+	return s, nil
+}
+
+// SetClock makes the pages show the virtual time of c beside the real one. What is kept has real times.
+func (s *Sink) SetClock(c journey.Clock) { s.clock.Store(&c) }
+
+// Close stops the servers and waits for what they were doing.
+func (s *Sink) Close() error { return errors.Join(s.mail.close(), s.push.close(), s.texts.close()) }
+
+// box keeps the latest of something, and wakes who waits for more.
+type box[T any] struct {
+	mu    sync.Mutex
+	items []T
+	bytes int
+	size  func(T) int
+	next  int // id of the next one, from 1
+	more  chan struct{}
+}
+
+func newBox[T any](size func(T) int) *box[T] {
+	return &box[T]{size: size, next: 1, more: make(chan struct{})}
+}
+
+// add keeps what build makes of its id.
+func (b *box[T]) add(build func(id int) T) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	item := build(b.next)
+	b.next++
+	b.items = append(b.items, item)
+	b.bytes += b.size(item)
+	for len(b.items) > MaxKept || b.bytes > maxBytes && len(b.items) > 1 {
+		b.bytes -= b.size(b.items[0])
+		var none T
+		b.items[0] = none
+		b.items = b.items[1:]
+	}
+	close(b.more)
+	b.more = make(chan struct{})
+}
+
+// all gives what is kept, oldest first.
+func (b *box[T]) all() []T {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.items)
+}
+
+// wait gives the first that is wanted, now or when it comes.
+func (b *box[T]) wait(ctx context.Context, wanted func(T) bool) (T, error) {
+	for {
+		b.mu.Lock()
+		i, more := slices.IndexFunc(b.items, wanted), b.more
+		var item T
+		if i >= 0 {
+			item = b.items[i]
+		}
+		b.mu.Unlock()
+		if i >= 0 {
+			return item, nil
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return item, ctx.Err()
+		}
+	}
+}
+
+// Fault makes a server fail on purpose. Give one of Code, Hang and Drop.
+type Fault struct {
+	// Stage is where: for mail connect, ehlo, mail, rcpt, data (DATA was agreed to, the message is not
+	// read) or end (the message was read); for push token or send.
+	Stage string
+	// To narrows it to one recipient, or one device token; empty: all.
+	To string
+	// Code is the answer: an SMTP code, or an HTTP status.
+	Code int
+	// Text goes with it: "5.1.1 no such mailbox"; for push the FCM error code, as UNREGISTERED.
+	Text string
+	// RetryAfter is the header of that name (push).
+	RetryAfter string
+	// Hang never answers.
+	Hang bool
+	// Drop cuts the connection. At the end stage the mail is kept: it was received.
+	Drop bool
+	// Times is how often; 0: until Clear.
+	Times int
+}
+
+// faults are the failures ordered.
+type faults struct {
+	mu   sync.Mutex
+	list []Fault
+	hung chan struct{} // gets a token for each request that hangs, as far as there is room
+}
+
+func newFaults() *faults { return &faults{hung: make(chan struct{}, 64)} }
+
+func (f *faults) add(fault Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = append(f.list, fault)
+}
+
+func (f *faults) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = nil
+}
+
+// take gives the first fault for a stage and recipient, and counts it.
+func (f *faults) take(stage, to string) (Fault, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, fault := range f.list {
+		if fault.Stage != stage || fault.To != "" && fault.To != to {
+			continue
+		}
+		if fault.Times == 1 {
+			f.list = slices.Delete(f.list, i, i+1)
+		} else if fault.Times > 1 {
+			f.list[i].Times--
+		}
+		if fault.Hang {
+			select {
+			case f.hung <- struct{}{}:
+			default:
+			}
+		}
+		return fault, true
+	}
+	return Fault{}, false
+}
+
+// headerTimeout is how long a client may take over a request's head, or an SMTP command.
+const headerTimeout = time.Minute

@@ -1,0 +1,300 @@
+package contract
+
+import (
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Activity names: what a journey may ask of the world. package activities implements them under these names.
+const (
+	ReportActivity   = "report"   // Report → ReportResult (local)
+	EvaluateActivity = "evaluate" // Evaluate → EvaluateResult (local)
+	AssignActivity   = "assign"   // Assign → none (local)
+	SendActivity     = "send"     // Send → SendResult (local)
+	DeliverActivity  = "deliver"  // Send → SendResult (normal, with a retry policy; what send could not do at once)
+	HandoffActivity  = "handoff"  // OpenHandoff → none (local)
+	WithdrawActivity = "withdraw" // WithdrawHandoff → none (local)
+	RecordActivity   = "record"   // Record → TrackResult (local)
+	DueActivity      = "due"      // Due → DueResult (local)
+	EmitActivity     = "emit"     // Emit → none (local)
+	CallActivity     = "call"     // Call → CallResult (normal, with a retry policy)
+	MoveActivity     = "move"     // Move → MoveResult (local)
+	DecideActivity   = "decide"   // Decide → DecideResult (local)
+	LevelsActivity   = "levels"   // Levels → LevelsResult (local)
+	ReplyActivity    = "reply"    // Reply → ReplyResult (local)
+)
+
+// NotMine is the type of the application error by which the store tells a run that its enrollment is closed or belongs to another chain: the run ends at once.
+const NotMine = "NotMine"
+
+// Ref says on whose behalf an activity acts. The first activity of a chain claims the enrollment.
+type Ref struct {
+	Enrollment string        `json:"enrollment"`
+	Chain      string        `json:"chain"` // first run id of the chain
+	Journey    string        `json:"journey"`
+	Revision   string        `json:"revision"`
+	Customer   string        `json:"customer"`
+	Clock      journey.Clock `json:"clock,omitzero"`
+}
+
+// Passage is a step that was passed.
+type Passage struct {
+	Step    string    `json:"step"`
+	Kind    string    `json:"kind"`
+	Visit   int       `json:"visit"` // from 1
+	At      time.Time `json:"at"`    // virtual
+	Outcome string    `json:"outcome,omitempty"`
+	// Arm is the way it went: the number of an arm (from 1, or a split arm's name), a key such as else, none, on_timeout, on_blocked or on_failure, an
+	// outcome of a hand-off, or ArmSkipped. Empty where a step has one way only, or goes on behind itself.
+	Arm string `json:"arm,omitempty"`
+}
+
+// Arms that are not numbered or named by the designer.
+const (
+	ArmSkipped = "skipped" // of a step whose `when` was not true
+	ArmElse    = "else"
+	ArmTimeout = "on_timeout"
+	ArmBlocked = "on_blocked"
+	ArmFailure = "on_failure"
+	ArmNone    = "none"
+)
+
+// Parked says where an instance waits.
+type Parked struct {
+	Step   string    `json:"step"` // empty while it only watches for its goal
+	Kind   string    `json:"kind"`
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until,omitzero"`
+	For    []string  `json:"for,omitempty"`    // in words
+	Silent bool      `json:"silent,omitempty"` // it only watches for its goal, and is in nobody's way
+	Paused bool      `json:"paused,omitempty"`
+}
+
+// Report tells the store where an instance is.
+type Report struct {
+	Ref
+	Seq    int       `json:"seq"` // from 1, rising within the chain: a repeat changes nothing
+	Passed []Passage `json:"passed,omitempty"`
+	Parked *Parked   `json:"parked,omitempty"`
+	Key    string    `json:"key,omitempty"` // of the visit it is parked at, where the world knows the visit by one: enrollment/step/visit
+	Ended  *Ended    `json:"ended,omitempty"`
+}
+
+// Ended says how an instance ended.
+type Ended struct {
+	Outcome string    `json:"outcome"`
+	Reason  string    `json:"reason,omitempty"`
+	Value   float64   `json:"value,omitempty"`
+	At      time.Time `json:"at"`
+}
+
+// Scene is what an expression or a template may see besides the customer; events are given by id and read from the store.
+type Scene struct {
+	EntryEvent string                    `json:"entry_event,omitempty"`
+	Event      string                    `json:"event,omitempty"` // the event at hand
+	Vars       map[string]any            `json:"vars,omitempty"`
+	Steps      map[string]map[string]any `json:"steps,omitempty"`       // results, without the properties of events
+	StepEvents map[string]string         `json:"step_events,omitempty"` // step id → id of the event it took
+	StepCalls  map[string]string         `json:"step_calls,omitempty"`  // step id → key of the call whose response the store keeps
+}
+
+// Evaluate asks for values of expressions that read the customer. Only the answers enter history.
+type Evaluate struct {
+	Ref
+	Scene
+	Exprs []journey.Expr `json:"exprs"`
+	// Moment is set for `wait: {until: …}`: the one answer is then a moment, RFC 3339 in UTC, with Offset applied;
+	// a date means midnight in Timezone ("customer" or empty: the customer's, UTC where unknown).
+	Moment *Moment `json:"moment,omitempty"`
+}
+
+// Moment says how to read a value as a moment.
+type Moment struct {
+	Offset   time.Duration `json:"offset,omitempty"`
+	Timezone string        `json:"timezone,omitempty"`
+	// At, if set, asks for the next moment at which clocks show it, on one of Days; Exprs are then empty.
+	At   journey.LocalTime `json:"at,omitempty"`
+	Days []string          `json:"days,omitempty"`
+}
+
+// EvaluateResult has an answer per expression; Missing where it had none.
+type EvaluateResult struct {
+	Values  []any  `json:"values"` // timestamps as RFC 3339 strings
+	Missing []bool `json:"missing"`
+}
+
+// Assign sets traits of the customer. Values are evaluated where the data is; a missing one leaves the trait alone.
+type Assign struct {
+	Ref
+	Scene
+	Key    string               `json:"key"` // enrollment/step/visit: a repeat changes nothing
+	Assign []journey.Assignment `json:"assign"`
+}
+
+// Send asks for a send.
+type Send struct {
+	Ref
+	Scene
+	Key   string       `json:"key"` // enrollment/step/visit
+	Step  string       `json:"step"`
+	Visit int          `json:"visit"`
+	Spec  journey.Send `json:"spec"`
+	// Action is the next best action whose message it is: what a decision left to be delivered, by the channel it won with.
+	Action string `json:"action,omitempty"`
+	// Keep has what was said kept for people, for a conversation (ask).
+	Keep bool `json:"keep,omitempty"`
+	// GiveUp settles the send as failed with this reason: its retries have ended.
+	GiveUp string `json:"give_up,omitempty"`
+	// After is how long the provider asked to be left alone at the try before, and Why what it said (DeliverActivity).
+	After time.Duration `json:"after,omitempty"`
+	Why   string        `json:"why,omitempty"`
+}
+
+// Statuses of a send.
+const (
+	StatusSent       = "sent"
+	StatusSuppressed = "suppressed"
+	StatusFailed     = "failed"
+	StatusRetry      = "retry"  // the local activity could not; run DeliverActivity
+	StatusPaused     = "paused" // the journey is paused: ask again after resume
+	StatusHeld       = "held"   // by quiet hours: ask again at Until
+	StatusChosen     = "chosen" // of a decision that only chooses
+)
+
+// SendResult is what came of it.
+type SendResult struct {
+	Status  string `json:"status"`
+	Reason  string `json:"reason,omitempty"`
+	Channel string `json:"channel,omitempty"`
+	// RetryAfter is how long the provider asked to be left alone, with StatusRetry; 0: not said.
+	RetryAfter time.Duration `json:"retry_after,omitempty"`
+	// Until is the end of the quiet hours, virtual, with StatusHeld.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Decide asks for the next best action, and has its message sent at once. A repeat under one Key answers as before.
+type Decide struct {
+	Ref
+	Scene
+	Key   string         `json:"key"` // enrollment/step/visit
+	Step  string         `json:"step"`
+	Visit int            `json:"visit"`
+	Spec  journey.Decide `json:"spec"`
+}
+
+// DecideResult is the decision, and what came of its send. Action is empty where nothing was chosen; Reason then says why, by the candidate that came furthest.
+// With StatusRetry the send is left to DeliverActivity, as Message by Channel.
+type DecideResult struct {
+	SendResult
+	Action     string  `json:"action,omitempty"`
+	Message    string  `json:"message,omitempty"`
+	Propensity float64 `json:"propensity,omitempty"`
+	Priority   float64 `json:"priority,omitempty"`
+}
+
+// Levels asks which levels of the customer's intents hold now.
+type Levels struct {
+	Ref
+	Levels []journey.Level `json:"levels"`
+}
+
+// LevelsResult has an answer per level, and when the next of those with Below that do not hold will by fading; zero: none will.
+type LevelsResult struct {
+	Hold []bool    `json:"hold"`
+	Fade time.Time `json:"fade,omitzero"` // virtual
+}
+
+// Reply asks which arm of a question takes a message of the customer.
+type Reply struct {
+	Ref
+	Event string             `json:"event"` // id
+	Step  string             `json:"step"`  // that asked
+	Arms  []journey.ReplyArm `json:"arms"`
+	// Text asks for the text too: the journey's expressions name it.
+	Text bool `json:"text,omitempty"`
+}
+
+// ReplyResult says which arm takes it; -1: none, or it is no reply to this question.
+type ReplyResult struct {
+	Arm        int     `json:"arm"`
+	Intent     string  `json:"intent,omitempty"` // empty: none of the intents
+	Confidence float64 `json:"confidence,omitempty"`
+	Text       string  `json:"text,omitempty"`
+}
+
+// OpenHandoff puts the customer before a queue. ID is enrollment/step/visit.
+type OpenHandoff struct {
+	Ref
+	Scene
+	ID    string          `json:"id"`
+	Step  string          `json:"step"`
+	Until time.Time       `json:"until,omitzero"`
+	Spec  journey.Handoff `json:"spec"`
+}
+
+// WithdrawHandoff takes it back: it timed out, or its instance ended or moved on.
+type WithdrawHandoff struct {
+	Ref
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+}
+
+// Due asks, before what is due by the clock happens, what arrived by then and is still on its way: arrival decides, not delivery.
+type Due struct {
+	Ref
+	At time.Time `json:"at"` // virtual
+}
+
+// DueResult lists the ids of deliveries that arrived by then and are not known to be done; at most ten.
+type DueResult struct {
+	OnTheirWay []string `json:"on_their_way,omitempty"`
+}
+
+// Record takes an event that came straight to a run, or a Track workflow, into the store.
+type Record struct {
+	Clock journey.Clock `json:"clock,omitzero"`
+	Call  TrackInput    `json:"call"`
+}
+
+// Emit makes an event of the customer, once per Key.
+type Emit struct {
+	Ref
+	Scene
+	Key  string       `json:"key"` // enrollment/step/visit
+	Spec journey.Emit `json:"spec"`
+}
+
+// Call makes an HTTP request. An attempt that another may follow ends as an error; the last word as a CallResult.
+type Call struct {
+	Ref
+	Scene
+	Key  string       `json:"key"` // enrollment/step/visit: goes out as Idempotency-Key
+	Step string       `json:"step"`
+	Spec journey.Call `json:"spec"`
+	// Reads are the fields of the response's body that the journey's expressions name ("*": all); the rest stays in the store, for templates.
+	Reads []string `json:"reads,omitempty"`
+}
+
+// CallResult is what came of it.
+type CallResult struct {
+	Status int    `json:"status,omitempty"` // HTTP status; 0: no answer
+	Body   any    `json:"body,omitempty"`   // JSON as far as it is read, else text
+	Failed bool   `json:"failed,omitempty"`
+	Reason string `json:"reason,omitempty"` // in words, without customer data
+}
+
+// Move tells the store that an instance goes over to another revision, or refuses to. From its commit on the store serves the instance by the new one.
+type Move struct {
+	Ref
+	To      string   `json:"to"`                // revision
+	Step    string   `json:"step,omitempty"`    // where it goes on
+	Refused string   `json:"refused,omitempty"` // it stays: why, in words
+	Events  []string `json:"events,omitempty"`  // ids of events whose properties are wanted as the new revision reads them
+}
+
+// MoveResult has what the new revision reads of the entry and of the events that were asked for.
+type MoveResult struct {
+	Entry  map[string]any            `json:"entry,omitempty"`
+	Events map[string]map[string]any `json:"events,omitempty"` // by id
+}
