@@ -1,4 +1,5 @@
-// Package activities is the outside world of a journey: it implements what package workflows asks for, through the store, the brain and the channels.
+// Package activities is the outside world of a journey: it implements what package workflows asks for, through
+// the store, the brain and the channels.
 package activities
 
 import (
@@ -30,8 +31,9 @@ type Config struct {
 	Links    signedlink.Links           // of unsubscribe pages
 	Clock    journey.Clock              // of the installation, for Track, whose input carries none
 	Logger   *zap.Logger                // default: none
-	// LocalTimeout ends a channel's attempt inside a local activity, Timeout one inside a normal activity. Defaults: 5 s and 25 s,
-	// shorter than the interpreter's own, so that an attempt is settled before it is given up.
+	// LocalTimeout ends a channel's attempt inside a local activity, Timeout one inside a normal activity.
+	// Defaults: 5 s and 25 s, shorter than the interpreter's own, so that an attempt is settled before it is
+	// given up.
 	LocalTimeout, Timeout time.Duration
 	// Ends is done when attempts under way must end, though their time is not over: the process stops. Default: never.
 	Ends context.Context
@@ -43,7 +45,8 @@ type Config struct {
 	Call Caller
 }
 
-// Caller makes one attempt at a call, rendered. An error may be repeated; a CallResult is the last word, with the whole body.
+// Caller makes one attempt at a call, rendered. An error may be repeated; a CallResult is the last word, with
+// the whole body.
 type Caller interface {
 	Call(ctx context.Context, r CallRequest) (contract.CallResult, error)
 }
@@ -127,7 +130,12 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 			return mine(err)
 		}
 		if note, err = renderNote(ctx, in.Spec.Note, vars); err != nil { // the person matters more than the note
-			a.cfg.Logger.Warn("the note of a hand-off could not be rendered", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
+			a.cfg.Logger.Warn(
+				"the note of a hand-off could not be rendered",
+				zap.String("journey", in.Journey),
+				zap.String("step", in.Step),
+				zap.Error(err),
+			)
 			note = "(the note of this step could not be rendered: " + err.Error() + ")"
 		}
 	}
@@ -151,7 +159,8 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	if c.MessageID == "" || c.Type == "track" && c.Event == "" || c.UserID == "" && c.AnonymousID == "" {
 		return contract.TrackResult{}, invalid(`an event needs "messageId", "event", and "userId" or "anonymousId"`)
 	}
-	if strings.HasPrefix(c.Event, "tabi.") || strings.HasPrefix(c.MessageID, "tabi.") || strings.HasPrefix(c.UserID, "anon:") { // as the gateway
+	if strings.HasPrefix(c.Event, "tabi.") || strings.HasPrefix(c.MessageID, "tabi.") ||
+		strings.HasPrefix(c.UserID, "anon:") { // as the gateway
 		return contract.TrackResult{}, invalid(`events and ids that begin with "tabi.", and user ids with "anon:", are reserved`)
 	}
 	at := a.cfg.Clock

@@ -16,8 +16,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Call renders a call for this customer and makes one attempt at it. The store keeps the whole response, for templates; what is returned, and so enters
-// history, holds of the body what expressions read. An attempt that another may follow is an error.
+// Call renders a call for this customer and makes one attempt at it. The store keeps the whole response, for
+// templates; what is returned, and so enters history, holds of the body what expressions read. An attempt that
+// another may follow is an error.
 func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallResult, error) {
 	vars, err := a.cfg.Store.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.Scene)
 	if err != nil {
@@ -28,9 +29,16 @@ func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallR
 		return contract.CallResult{}, err
 	}
 	if result.Failed {
-		a.cfg.Logger.Info("a call failed", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("key", in.Key), zap.String("reason", result.Reason))
+		a.cfg.Logger.Info(
+			"a call failed",
+			zap.String("journey", in.Journey),
+			zap.String("step", in.Step),
+			zap.String("key", in.Key),
+			zap.String("reason", result.Reason),
+		)
 	}
-	// The answer is kept on a context of its own: a request that was made must be known even when the attempt's time is over.
+	// The answer is kept on a context of its own: a request that was made must be known even when the attempt's
+	// time is over.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.LocalTimeout)
 	defer cancel()
 	if err := a.cfg.Store.KeepResponse(keep, a.cfg.Now(in.Clock), in, result); err != nil {

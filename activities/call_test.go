@@ -41,7 +41,12 @@ func TestCallIsRendered(t *testing.T) {
 	in, f := b.call(journey.Call{
 		Method: "POST", URL: "https://api.example.com/{{ customer.first_name | url_encode }}?t={{ customer.token }}", Timeout: 3 * time.Second,
 		Headers: map[string]string{"Authorization": "Bearer {{ customer.token }}", "X-None": "{{ customer.nothing }}"},
-		JSON:    map[string]any{"who": "{{ customer.first_name }}", "n": 1.0, "list": []any{"{{ vars.tries }}", true, nil}, "deep": map[string]any{"city": "{{ customer.address.city }}"}},
+		JSON: map[string]any{
+			"who":  "{{ customer.first_name }}",
+			"n":    1.0,
+			"list": []any{"{{ vars.tries }}", true, nil},
+			"deep": map[string]any{"city": "{{ customer.address.city }}"},
+		},
 	}, contract.CallResult{Status: 200, Body: map[string]any{"score": 7.0, "secret": "x"}}, nil)
 	in.Reads = []string{"score", "other"}
 	got, err := b.activities.Call(t.Context(), in)
@@ -70,7 +75,11 @@ func TestCallIsRendered(t *testing.T) {
 // The whole response stays in the store, where the templates and expressions of later steps find it.
 func TestCallIsKept(t *testing.T) {
 	b := setup(t, nil)
-	in, _ := b.call(journey.Call{URL: "https://api.example.com/"}, contract.CallResult{Status: 200, Body: map[string]any{"score": 7.0, "name": "Kyoto"}}, nil)
+	in, _ := b.call(
+		journey.Call{URL: "https://api.example.com/"},
+		contract.CallResult{Status: 200, Body: map[string]any{"score": 7.0, "name": "Kyoto"}},
+		nil,
+	)
 	for range 2 { // a repeat changes nothing
 		if got, err := b.activities.Call(t.Context(), in); err != nil || got.Body != nil {
 			t.Fatal(got, err)
@@ -78,7 +87,10 @@ func TestCallIsKept(t *testing.T) {
 	}
 	scene := in.Scene
 	scene.Steps, scene.StepCalls = map[string]map[string]any{"rate": {"status": 200.0}}, map[string]string{"rate": in.Key}
-	values, err := b.activities.Evaluate(t.Context(), contract.Evaluate{Ref: b.ref, Scene: scene, Exprs: []journey.Expr{"steps.rate.body.score + 1", "steps.rate.body.name"}})
+	values, err := b.activities.Evaluate(
+		t.Context(),
+		contract.Evaluate{Ref: b.ref, Scene: scene, Exprs: []journey.Expr{"steps.rate.body.score + 1", "steps.rate.body.name"}},
+	)
 	if err != nil || !cmp.Equal(values.Values, []any{8.0, "Kyoto"}) {
 		t.Error(values, err)
 	}
@@ -118,7 +130,9 @@ func TestCallTemplatesThatFail(t *testing.T) {
 		in, f := b.call(spec, contract.CallResult{}, nil)
 		in.Key = b.ref.Enrollment + "/" + field
 		got, err := b.activities.Call(t.Context(), in)
-		if err != nil || !got.Failed || got.Status != 0 || !strings.HasPrefix(got.Reason, "TEMPLATE: "+field) || strings.Contains(got.Reason, "secret-ana") || len(f.got) != 0 {
+		if err != nil || !got.Failed || got.Status != 0 || !strings.HasPrefix(got.Reason, "TEMPLATE: "+field) ||
+			strings.Contains(got.Reason, "secret-ana") ||
+			len(f.got) != 0 {
 			t.Errorf("%s: %+v %v", field, got, err)
 		}
 	}
@@ -127,8 +141,15 @@ func TestCallTemplatesThatFail(t *testing.T) {
 // An attempt that may be repeated reaches Temporal as it is, and nothing is kept of it.
 func TestCallAgain(t *testing.T) {
 	b := setup(t, nil)
-	in, f := b.call(journey.Call{URL: "https://api.example.com/"}, contract.CallResult{},
-		temporal.NewApplicationErrorWithOptions("api.example.com: the answer was 503", "CallFailed", temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute}))
+	in, f := b.call(
+		journey.Call{URL: "https://api.example.com/"},
+		contract.CallResult{},
+		temporal.NewApplicationErrorWithOptions(
+			"api.example.com: the answer was 503",
+			"CallFailed",
+			temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute},
+		),
+	)
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	Register(env, b.activities)

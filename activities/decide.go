@@ -10,7 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Decide chooses the next best action and has its message sent at once, as Send does; what asks to be repeated is left to Deliver under the same key.
+// Decide chooses the next best action and has its message sent at once, as Send does; what asks to be repeated
+// is left to Deliver under the same key.
 func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.DecideResult, error) {
 	ctx, cancel := a.attemptTime(ctx, a.cfg.LocalTimeout)
 	defer cancel()
@@ -32,7 +33,13 @@ func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.D
 		result.SendResult, again, err = a.attempt(ctx, *d.Send)
 	}
 	if again != nil {
-		a.cfg.Logger.Info("the send of a decision will be repeated", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("key", in.Key), zap.String("reason", again.reason))
+		a.cfg.Logger.Info(
+			"the send of a decision will be repeated",
+			zap.String("journey", in.Journey),
+			zap.String("step", in.Step),
+			zap.String("key", in.Key),
+			zap.String("reason", again.reason),
+		)
 		result.SendResult = contract.SendResult{Status: contract.StatusRetry, Reason: again.reason, RetryAfter: again.after}
 	}
 	if result.Channel == "" {

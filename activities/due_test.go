@@ -11,7 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// A time-out that is noticed late waits for what came before it was due, and for nothing that came since: that is for the step behind it.
+// A time-out that is noticed late waits for what came before it was due, and for nothing that came since: that
+// is for the step behind it.
 func TestALateTimeoutWaitsForWhatCameBeforeIt(t *testing.T) {
 	b := setup(t, nil)
 	due := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)

@@ -9,7 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Evaluate answers expressions that read the customer; only the answers leave the store's side. A Moment.At is answered by one value, the moment as RFC 3339 in UTC.
+// Evaluate answers expressions that read the customer; only the answers leave the store's side. A Moment.At is
+// answered by one value, the moment as RFC 3339 in UTC.
 func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contract.EvaluateResult, error) {
 	prog, vars, err := a.seen(ctx, in.Ref, in.Scene)
 	if err != nil {

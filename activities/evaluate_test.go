@@ -78,7 +78,10 @@ func TestEvaluateLocalTime(t *testing.T) {
 		{contract.Moment{At: "09:00", Timezone: "Mars/Olympus"}, "2026-03-02T09:00:00Z"},
 		{contract.Moment{At: "noon"}, nil},
 	} {
-		got, err := b.activities.Evaluate(t.Context(), contract.Evaluate{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event}, Moment: &c.moment})
+		got, err := b.activities.Evaluate(
+			t.Context(),
+			contract.Evaluate{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event}, Moment: &c.moment},
+		)
 		if err != nil || len(got.Values) != 1 || got.Values[0] != c.want || got.Missing[0] != (c.want == nil) {
 			t.Errorf("%+v: got %+v %v, want %v", c.moment, got, err, c.want)
 		}
@@ -87,12 +90,17 @@ func TestEvaluateLocalTime(t *testing.T) {
 
 func TestAssign(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12, "address": map[string]any{"city": "Kyoto", "zip": "600"}})
-	in := contract.Assign{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event}, Key: b.ref.Enrollment + "/set/1", Assign: []journey.Assignment{
-		{Target: "customer", Name: "points", Value: "customer.points + 1"},
-		{Target: "customer", Name: "double", Value: "customer.points * 2"},
-		{Target: "customer", Name: "address.city", Value: `"Nara"`},
-		{Target: "customer", Name: "stage", Value: "customer.nothing"},
-	}}
+	in := contract.Assign{
+		Ref:   b.ref,
+		Scene: contract.Scene{EntryEvent: b.event},
+		Key:   b.ref.Enrollment + "/set/1",
+		Assign: []journey.Assignment{
+			{Target: "customer", Name: "points", Value: "customer.points + 1"},
+			{Target: "customer", Name: "double", Value: "customer.points * 2"},
+			{Target: "customer", Name: "address.city", Value: `"Nara"`},
+			{Target: "customer", Name: "stage", Value: "customer.nothing"},
+		},
+	}
 	for range 2 { // a repeat changes nothing
 		if err := b.activities.Assign(t.Context(), in); err != nil {
 			t.Fatal(err)

@@ -20,7 +20,10 @@ import (
 func (b *bundle) publish(news, other string) (revision, foreign string) {
 	b.t.Helper()
 	content, problems := journey.Check([]journey.File{
-		{Name: "news.yaml", Data: []byte(news)}, {Name: "other.yaml", Data: []byte(other)}, {Name: "messages/hello.yaml", Data: []byte(helloMessage)},
+		{
+			Name: "news.yaml",
+			Data: []byte(news),
+		}, {Name: "other.yaml", Data: []byte(other)}, {Name: "messages/hello.yaml", Data: []byte(helloMessage)},
 	}, journey.Options{Channels: channel.Specs()})
 	if problems.Failed(false) {
 		b.t.Fatal(problems)
@@ -31,7 +34,8 @@ func (b *bundle) publish(news, other string) (revision, foreign string) {
 	return content.Journeys["news"].Revision(), content.Journeys["other"].Revision()
 }
 
-// From the move on the store serves the instance by the new revision, which reads more of its entry; a repeat tells the same.
+// From the move on the store serves the instance by the new revision, which reads more of its entry; a repeat
+// tells the same.
 func TestMove(t *testing.T) {
 	b := setup(t, nil)
 	if _, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil { // claims the enrollment

@@ -10,7 +10,13 @@ import (
 )
 
 // renderTreatment picks the treatment for the channel, the tone that was decided and the language, and renders it.
-func renderTreatment(ctx context.Context, spec journey.ChannelSpec, held store.Reservation, data map[string]any, unsubscribe string) (map[string]string, error) {
+func renderTreatment(
+	ctx context.Context,
+	spec journey.ChannelSpec,
+	held store.Reservation,
+	data map[string]any,
+	unsubscribe string,
+) (map[string]string, error) {
 	treatment := render.Pick(held.Message, spec.Name, held.Verdict.Tone, held.Language)
 	if treatment == nil && spec.Any {
 		treatment = render.PickAny(held.Message, spec.Name, channel.Specs(), held.Verdict.Tone, held.Language)

@@ -11,8 +11,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Reply reads a message of the customer as the reply to a question, and tries the arms in order: what it was classified as when it came in, a pattern found
-// in its text, anything. One that says it belongs to another journey or step is no reply. The text is answered only where the journey names it.
+// Reply reads a message of the customer as the reply to a question, and tries the arms in order: what it was
+// classified as when it came in, a pattern found in its text, anything. One that says it belongs to another
+// journey or step is no reply. The text is answered only where the journey names it.
 func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.ReplyResult, error) {
 	none := contract.ReplyResult{Arm: -1}
 	heard, err := a.cfg.Store.Heard(ctx, in.Ref, in.Event)

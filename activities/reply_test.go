@@ -21,7 +21,11 @@ func TestReply(t *testing.T) {
 	}
 	next := *content
 	next.Intents = map[string]*journey.Intent{
-		"accept": {Name: "accept", HalfLife: time.Hour, Examples: []string{"yes please", "はい、お願いします"}}, "decline": {Name: "decline", HalfLife: time.Hour, Examples: []string{"no thanks", "いいえ"}},
+		"accept": {
+			Name:     "accept",
+			HalfLife: time.Hour,
+			Examples: []string{"yes please", "はい、お願いします"},
+		}, "decline": {Name: "decline", HalfLife: time.Hour, Examples: []string{"no thanks", "いいえ"}},
 	}
 	now := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 	if _, err := b.store.Publish(t.Context(), now, &next); err != nil {
@@ -71,13 +75,18 @@ func TestReply(t *testing.T) {
 			}
 		})
 	}
-	if got, err := b.activities.Reply(t.Context(), contract.Reply{Ref: b.ref, Event: "unknown", Step: "question", Arms: arms}); err != nil || got.Arm != -1 {
+	if got, err := b.activities.Reply(t.Context(), contract.Reply{Ref: b.ref, Event: "unknown", Step: "question", Arms: arms}); err != nil ||
+		got.Arm != -1 {
 		t.Errorf("a message that is not there: %v, %v", got, err)
 	}
 	stranger := b.ref
 	stranger.Chain = "another"
 	var typed *temporal.ApplicationError
-	if _, err := b.activities.Reply(t.Context(), contract.Reply{Ref: stranger, Event: "of none", Step: "question", Arms: arms}); !errors.As(err, &typed) || typed.Type() != contract.NotMine {
+	if _, err := b.activities.Reply(t.Context(), contract.Reply{Ref: stranger, Event: "of none", Step: "question", Arms: arms}); !errors.As(
+		err,
+		&typed,
+	) ||
+		typed.Type() != contract.NotMine {
 		t.Errorf("on behalf of another run: %v", err)
 	}
 }

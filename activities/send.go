@@ -35,14 +35,21 @@ func (a *Activities) Send(ctx context.Context, in contract.Send) (contract.SendR
 	}
 	result, later, err := a.attempt(ctx, in)
 	if later != nil {
-		a.cfg.Logger.Info("a send will be repeated", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("key", in.Key), zap.String("reason", later.reason))
+		a.cfg.Logger.Info(
+			"a send will be repeated",
+			zap.String("journey", in.Journey),
+			zap.String("step", in.Step),
+			zap.String("key", in.Key),
+			zap.String("reason", later.reason),
+		)
 		return contract.SendResult{Status: contract.StatusRetry, Reason: later.reason, RetryAfter: later.after}, nil
 	}
 	return result, mine(err)
 }
 
-// Deliver is Send as a normal activity: what asks to be repeated is an error, so that Temporal repeats it and shows it as pending.
-// Where the provider asked the try before to be left alone, the first attempt only says so: Temporal waits as long.
+// Deliver is Send as a normal activity: what asks to be repeated is an error, so that Temporal repeats it and
+// shows it as pending. Where the provider asked the try before to be left alone, the first attempt only says
+// so: Temporal waits as long.
 func (a *Activities) Deliver(ctx context.Context, in contract.Send) (contract.SendResult, error) {
 	ctx, cancel := a.attemptTime(ctx, a.cfg.Timeout)
 	defer cancel()
@@ -68,8 +75,8 @@ type later struct {
 	after  time.Duration
 }
 
-// rest is how long a send rests whose provider was asked n times. The retry policy would count attempts that asked nobody too: those that came while another
-// was under way, or waited for a rate.
+// rest is how long a send rests whose provider was asked n times. The retry policy would count attempts that
+// asked nobody too: those that came while another was under way, or waited for a rate.
 func rest(c journey.Clock, n int) time.Duration {
 	d := workflows.SendInterval
 	for ; n > 1 && d < workflows.SendPause; n-- {
@@ -81,7 +88,11 @@ func rest(c journey.Clock, n int) time.Duration {
 
 // notSent is the error by which Temporal repeats a send, and that it shows meanwhile.
 func notSent(l later) error {
-	return temporal.NewApplicationErrorWithOptions("not sent: "+l.reason, "NotSent", temporal.ApplicationErrorOptions{NextRetryDelay: l.after})
+	return temporal.NewApplicationErrorWithOptions(
+		"not sent: "+l.reason,
+		"NotSent",
+		temporal.ApplicationErrorOptions{NextRetryDelay: l.after},
+	)
 }
 
 // attempt reserves, and says what it may.
@@ -102,21 +113,49 @@ func (a *Activities) attempt(ctx context.Context, in contract.Send) (contract.Se
 func (a *Activities) carryOut(ctx context.Context, in contract.Send, held store.Reservation) (contract.SendResult, *later, error) {
 	ch, ok := a.cfg.Channels[held.Verdict.Channel]
 	if !ok {
-		return a.settle(in, held, store.Settlement{Status: contract.StatusFailed, Reason: "channel " + held.Verdict.Channel + " is not in this build"})
+		return a.settle(
+			in,
+			held,
+			store.Settlement{Status: contract.StatusFailed, Reason: "channel " + held.Verdict.Channel + " is not in this build"},
+		)
 	}
 	if held.Unsettled && !ch.Dedupes() && held.Category != journey.Transactional {
-		// An earlier attempt may have brought it out, and the provider would not notice a second one: marketing is not said twice.
+		// An earlier attempt may have brought it out, and the provider would not notice a second one: marketing
+		// is not said twice.
 		return a.settle(in, held, store.Settlement{Status: contract.StatusSent, Reason: ReasonUnknown, Unknown: true})
 	}
 	prog, err := a.program(ctx, in.Revision)
 	if err != nil { // the store cannot be read just now, or another build can read it: nothing is wrong with the message, and it has not gone out
-		a.cfg.Logger.Warn("a send waits, for its journey cannot be read", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
-		return a.settle(in, held, store.Settlement{Status: contract.StatusRetry, Reason: "its journey cannot be read from the store", Waits: true, Slot: held.Slot})
+		a.cfg.Logger.Warn(
+			"a send waits, for its journey cannot be read",
+			zap.String("journey", in.Journey),
+			zap.String("step", in.Step),
+			zap.Error(err),
+		)
+		return a.settle(
+			in,
+			held,
+			store.Settlement{
+				Status: contract.StatusRetry,
+				Reason: "its journey cannot be read from the store",
+				Waits:  true,
+				Slot:   held.Slot,
+			},
+		)
 	}
 	fields, unsubscribe, err := a.render(ctx, in, held, prog, ch.Spec())
 	if err != nil {
 		if ctx.Err() != nil {
-			return a.settle(in, held, store.Settlement{Status: contract.StatusRetry, Reason: "its time was over before it was rendered", Waits: true, Slot: held.Slot})
+			return a.settle(
+				in,
+				held,
+				store.Settlement{
+					Status: contract.StatusRetry,
+					Reason: "its time was over before it was rendered",
+					Waits:  true,
+					Slot:   held.Slot,
+				},
+			)
 		}
 		a.cfg.Logger.Warn("a message could not be rendered for a customer", zap.String("journey", in.Journey), zap.String("step", in.Step),
 			zap.String("workflow", in.Enrollment), zap.String("message", in.Spec.Message), zap.Error(err))
@@ -134,7 +173,13 @@ func (a *Activities) reserve(ctx context.Context, in contract.Send) (store.Reser
 }
 
 // render makes the treatment for this customer.
-func (a *Activities) render(ctx context.Context, in contract.Send, held store.Reservation, prog *journey.Program, spec journey.ChannelSpec) (fields map[string]string, unsubscribe string, err error) {
+func (a *Activities) render(
+	ctx context.Context,
+	in contract.Send,
+	held store.Reservation,
+	prog *journey.Program,
+	spec journey.ChannelSpec,
+) (fields map[string]string, unsubscribe string, err error) {
 	data := map[string]any{}
 	for name, expr := range in.Spec.Data {
 		if value, err := prog.Eval(expr, held.Vars); err == nil { // a missing value leaves the key out
@@ -142,14 +187,23 @@ func (a *Activities) render(ctx context.Context, in contract.Send, held store.Re
 		}
 	}
 	if held.Category != journey.Transactional {
-		unsubscribe = a.cfg.Links.Unsubscribe(signedlink.Mail{Customer: in.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key})
+		unsubscribe = a.cfg.Links.Unsubscribe(
+			signedlink.Mail{Customer: in.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key},
+		)
 	}
 	fields, err = renderTreatment(ctx, spec, held, data, unsubscribe)
 	return fields, unsubscribe, err
 }
 
 // say calls the channel, once per address, and sums up: sent where one of them was.
-func (a *Activities) say(ctx context.Context, in contract.Send, held store.Reservation, ch channel.Channel, fields map[string]string, unsubscribe string) store.Settlement {
+func (a *Activities) say(
+	ctx context.Context,
+	in contract.Send,
+	held store.Reservation,
+	ch channel.Channel,
+	fields map[string]string,
+	unsubscribe string,
+) store.Settlement {
 	addresses := held.Verdict.Addresses
 	if len(addresses) == 0 {
 		addresses = []string{""}

@@ -123,7 +123,14 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 func (b *bundle) order(category string) contract.Send {
 	spec := journey.Send{Message: "hello", Via: []string{"email", "push"}, Category: category,
 		Data: map[string]journey.Expr{"points": "customer.points", "missing": "customer.nothing"}}
-	return contract.Send{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event, Event: b.event}, Key: b.ref.Enrollment + "/hello/1", Step: "hello", Visit: 1, Spec: spec}
+	return contract.Send{
+		Ref:   b.ref,
+		Scene: contract.Scene{EntryEvent: b.event, Event: b.event},
+		Key:   b.ref.Enrollment + "/hello/1",
+		Step:  "hello",
+		Visit: 1,
+		Spec:  spec,
+	}
 }
 
 func (b *bundle) contact() store.Contact {
@@ -213,14 +220,19 @@ func TestSendTwiceIsSaidOnce(t *testing.T) {
 		t.Fatalf("the provider was called %d times", len(b.email.got))
 	}
 	m := b.email.got[0]
-	if m.Fields["subject"] != "Hello Ana12" || m.Address != "ana@example.com" || !strings.HasPrefix(m.Unsubscribe, "https://tabi.example.com/u/") || m.Key != b.ref.Enrollment+"/hello/1" {
+	if m.Fields["subject"] != "Hello Ana12" || m.Address != "ana@example.com" ||
+		!strings.HasPrefix(m.Unsubscribe, "https://tabi.example.com/u/") ||
+		m.Key != b.ref.Enrollment+"/hello/1" {
 		t.Errorf("%+v", m)
 	}
 }
 
 func TestRepeatAfterNotSent(t *testing.T) {
 	b := setup(t, nil)
-	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "451 later", RetryAfter: 30 * time.Second}, {Outcome: channel.Sent}}
+	b.email.answers = []channel.Receipt{
+		{Outcome: channel.NotSent, Reason: "451 later", RetryAfter: 30 * time.Second},
+		{Outcome: channel.Sent},
+	}
 	if got, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil || got.Status != contract.StatusRetry {
 		t.Fatal(got, err)
 	}
@@ -245,7 +257,8 @@ func TestDeliverShowsWhyItWaits(t *testing.T) {
 	Register(env, b.activities)
 	_, err := env.ExecuteActivity(contract.DeliverActivity, b.order(journey.Marketing))
 	var app *temporal.ApplicationError
-	if !errors.As(err, &app) || !strings.Contains(app.Message(), "451 later") || app.NonRetryable() || app.NextRetryDelay() != 30*time.Second {
+	if !errors.As(err, &app) || !strings.Contains(app.Message(), "451 later") || app.NonRetryable() ||
+		app.NextRetryDelay() != 30*time.Second {
 		t.Errorf("%v", err)
 	}
 	order := b.order(journey.Marketing)
@@ -282,7 +295,13 @@ func TestRestOfASend(t *testing.T) {
 			t.Errorf("it rests %s after it was asked %d times, want %s", got, n+1, want)
 		}
 		want *= 2
-		held, err := b.store.Reserve(t.Context(), at, time.Now(), b.order(journey.Marketing), time.Hour) // another worker has it for a while
+		held, err := b.store.Reserve(
+			t.Context(),
+			at,
+			time.Now(),
+			b.order(journey.Marketing),
+			time.Hour,
+		) // another worker has it for a while
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,10 +316,14 @@ func TestRestOfASend(t *testing.T) {
 	}
 }
 
-// A provider that asks to be left alone is: the first attempt to repeat only waits, in sight of Temporal, with what it said.
+// A provider that asks to be left alone is: the first attempt to repeat only waits, in sight of Temporal, with
+// what it said.
 func TestDeliverLeavesTheProviderAlone(t *testing.T) {
 	b := setup(t, nil)
-	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "429 slow down", RetryAfter: 30 * time.Second}, {Outcome: channel.Sent}}
+	b.email.answers = []channel.Receipt{
+		{Outcome: channel.NotSent, Reason: "429 slow down", RetryAfter: 30 * time.Second},
+		{Outcome: channel.Sent},
+	}
 	first, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
 	if err != nil || first.RetryAfter != 30*time.Second {
 		t.Fatal(first, err)
@@ -363,7 +386,11 @@ func TestBusyIsRepeated(t *testing.T) {
 
 func TestSeveralTokens(t *testing.T) {
 	b := setup(t, map[string]any{"email": nil, "push_token": []any{"t1", "t2", "t3"}})
-	b.push.answers = []channel.Receipt{{Outcome: channel.Refused, Gone: true, Reason: "UNREGISTERED"}, {Outcome: channel.Sent, ProviderID: "p"}, {Outcome: channel.NotSent}}
+	b.push.answers = []channel.Receipt{
+		{Outcome: channel.Refused, Gone: true, Reason: "UNREGISTERED"},
+		{Outcome: channel.Sent, ProviderID: "p"},
+		{Outcome: channel.NotSent},
+	}
 	got, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
 	if err != nil || got.Status != contract.StatusSent || got.Channel != "push" {
 		t.Fatal(got, err)

@@ -27,11 +27,18 @@ func lane(ch channel.Channel, m channel.Message) ratelimit.Lane {
 	return l
 }
 
-// turn asks whether a send may go now by its provider's rate, and whether the provider is left alone. If not it settles as a send to be repeated, at its time:
-// nothing waits in this worker, the ledger row stays reserved, and what was told to come at a moment has its token then.
+// turn asks whether a send may go now by its provider's rate, and whether the provider is left alone. If not it
+// settles as a send to be repeated, at its time: nothing waits in this worker, the ledger row stays reserved,
+// and what was told to come at a moment has its token then.
 func (a *Activities) turn(ctx context.Context, held store.Reservation, ch channel.Channel, fields map[string]string) *store.Settlement {
 	answer, err := a.cfg.Limits.Ask(ctx, lane(ch, channel.Message{Fields: fields}), max(1, len(held.Verdict.Addresses)), held.Slot)
-	waits := &store.Settlement{Status: contract.StatusRetry, Waits: true, RetryAfter: answer.Wait, Reason: answer.Reason, Slot: answer.Token}
+	waits := &store.Settlement{
+		Status:     contract.StatusRetry,
+		Waits:      true,
+		RetryAfter: answer.Wait,
+		Reason:     answer.Reason,
+		Slot:       answer.Token,
+	}
 	switch {
 	case err != nil:
 		a.cfg.Logger.Warn("the rate of a provider could not be asked", zap.String("channel", ch.Spec().Name), zap.Error(err))
@@ -64,14 +71,22 @@ func (a *Activities) callOut(ctx context.Context, r CallRequest) (contract.CallR
 		return contract.CallResult{}, err
 	case answer.Wait > 0:
 		result := contract.CallResult{Failed: true, Reason: l.Part + ": " + answer.Reason}
-		return contract.CallResult{}, temporal.NewApplicationErrorWithOptions(result.Reason, call.Repeatable, temporal.ApplicationErrorOptions{NextRetryDelay: answer.Wait, Details: []any{result}})
+		return contract.CallResult{}, temporal.NewApplicationErrorWithOptions(
+			result.Reason,
+			call.Repeatable,
+			temporal.ApplicationErrorOptions{NextRetryDelay: answer.Wait, Details: []any{result}},
+		)
 	}
 	calling, cancel := a.attemptTime(ctx, journey.MaxCallTimeout)
 	defer cancel()
 	result, err := a.cfg.Call.Call(calling, r)
 	if err != nil && a.cfg.Ends.Err() != nil && ctx.Err() == nil { // else Temporal would wait for the attempt's time to be over
 		stopped := contract.CallResult{Failed: true, Reason: l.Part + ": the worker stopped before the answer came"}
-		return contract.CallResult{}, temporal.NewApplicationErrorWithOptions(stopped.Reason, call.Repeatable, temporal.ApplicationErrorOptions{Details: []any{stopped}})
+		return contract.CallResult{}, temporal.NewApplicationErrorWithOptions(
+			stopped.Reason,
+			call.Repeatable,
+			temporal.ApplicationErrorOptions{Details: []any{stopped}},
+		)
 	}
 	if wish := busy(err); wish > 0 {
 		a.pause(ctx, l, wish)

@@ -44,7 +44,8 @@ func (b *bundle) deliver(order contract.Send) (contract.SendResult, error) {
 	return got, err
 }
 
-// A send without a token is put off to its own moment: nothing is called, no attempt is counted, and the place in the limits is kept.
+// A send without a token is put off to its own moment: nothing is called, no attempt is counted, and the place
+// in the limits is kept.
 func TestSendWaitsForItsRate(t *testing.T) {
 	b := setup(t, nil)
 	wall := b.limited("email=1/s")
@@ -54,7 +55,8 @@ func TestSendWaitsForItsRate(t *testing.T) {
 	again := b.order(journey.Marketing)
 	again.Key, again.Visit, again.Spec.Via = b.ref.Enrollment+"/hello/2", 2, []string{"email"}
 	first, err := b.activities.Send(t.Context(), again)
-	if err != nil || first.Status != contract.StatusRetry || first.RetryAfter != time.Second || !strings.Contains(first.Reason, "rate") || len(b.email.got) != 1 {
+	if err != nil || first.Status != contract.StatusRetry || first.RetryAfter != time.Second || !strings.Contains(first.Reason, "rate") ||
+		len(b.email.got) != 1 {
 		t.Fatalf("%+v %v, %d calls", first, err, len(b.email.got))
 	}
 	row, err := b.store.Contact(t.Context(), again.Key)
@@ -83,12 +85,16 @@ func TestSendWaitsForItsRate(t *testing.T) {
 func TestABusyProviderIsLeftAloneByAll(t *testing.T) {
 	b := setup(t, nil)
 	wall := b.limited("")
-	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "429", RetryAfter: time.Minute, Busy: true}, {Outcome: channel.Sent}}
+	b.email.answers = []channel.Receipt{
+		{Outcome: channel.NotSent, Reason: "429", RetryAfter: time.Minute, Busy: true},
+		{Outcome: channel.Sent},
+	}
 	if got := b.mail(nil); got.Status != contract.StatusRetry || got.RetryAfter != time.Minute {
 		t.Fatal(got)
 	}
 	another := ratelimit.New(b.store, func() time.Time { return *wall }, nil, nil)
-	if got, err := another.Ask(t.Context(), ratelimit.Lane{Provider: "email"}, 1, time.Time{}); err != nil || got.Wait < time.Minute-time.Second {
+	if got, err := another.Ask(t.Context(), ratelimit.Lane{Provider: "email"}, 1, time.Time{}); err != nil ||
+		got.Wait < time.Minute-time.Second {
 		t.Error("another process:", got, err)
 	}
 	other := b.order(journey.Marketing)
@@ -122,7 +128,8 @@ func TestCallsLeaveABusyHostAlone(t *testing.T) {
 	}
 	var app *temporal.ApplicationError
 	for range 3 {
-		if err := ask("https://crm.example/x"); !errors.As(err, &app) || app.Type() != call.Repeatable || app.NextRetryDelay() < time.Minute-time.Second {
+		if err := ask("https://crm.example/x"); !errors.As(err, &app) || app.Type() != call.Repeatable ||
+			app.NextRetryDelay() < time.Minute-time.Second {
 			t.Fatal(err)
 		}
 	}

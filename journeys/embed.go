@@ -3,7 +3,8 @@ package journeys
 
 import "embed"
 
-// Files are the shipped journeys with their messages, intents, actions and policy, and their scenarios (*.test.yaml), which no release holds.
+// Files are the shipped journeys with their messages, intents, actions and policy, and their scenarios
+// (*.test.yaml), which no release holds.
 //
 //go:embed *.yaml messages/*.yaml actions/*.yaml
 var Files embed.FS

@@ -111,7 +111,12 @@ func (r *remote) call(ctx context.Context, method, path string, in, out any) err
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return app.Unreachable("cannot reach the gateway at %s: %w; start it (tabi dev, tabi serve), give its address with --url (TABI_URL), or the data folder of a running tabi dev with --data-dir (TABI_DATA_DIR; looked in %s)", r.url, shorter(err), r.dataDir)
+		return app.Unreachable(
+			"cannot reach the gateway at %s: %w; start it (tabi dev, tabi serve), give its address with --url (TABI_URL), or the data folder of a running tabi dev with --data-dir (TABI_DATA_DIR; looked in %s)",
+			r.url,
+			shorter(err),
+			r.dataDir,
+		)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))

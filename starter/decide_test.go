@@ -18,10 +18,26 @@ func TestPrintDecision(t *testing.T) {
 		Chosen: []store.Slot{{Action: "discount", Channel: "email", Priority: 3.594}},
 		Candidates: []gateway.CandidateView{
 			{Action: "discount", Channel: "email", Stage: "chosen", P: 0.05, C: 2, V: 29.95, L: 1.2, Priority: 3.594},
-			{Action: "upgrade", Channel: "app", Stage: "arbitration", Reason: "LOWER_PRIORITY", P: 0.001, C: 1, V: 1200, L: 1, Priority: 1.2},
+			{
+				Action:   "upgrade",
+				Channel:  "app",
+				Stage:    "arbitration",
+				Reason:   "LOWER_PRIORITY",
+				P:        0.001,
+				C:        1,
+				V:        1200,
+				L:        1,
+				Priority: 1.2,
+			},
 			{Action: "points", Stage: "suitable", Reason: "NOT_SUITABLE"},
 		},
-		Intents: []gateway.IntentView{{Intent: "churn", Score: 0.6321, Evidence: []gateway.EvidenceView{{Event: "Cancel Page Viewed", Left: 1}, {Event: "Order Completed", Left: -0.5}}}},
+		Intents: []gateway.IntentView{
+			{
+				Intent:   "churn",
+				Score:    0.6321,
+				Evidence: []gateway.EvidenceView{{Event: "Cancel Page Viewed", Left: 1}, {Event: "Order Completed", Left: -0.5}},
+			},
+		},
 	}
 	var out bytes.Buffer
 	printDecision(&printer{&out}, &v, true)

@@ -86,7 +86,9 @@ func startDev(t *testing.T, journeys, data string, more ...string) *devProcess {
 		t.Fatalf("there is no bin/temporal: run make build (%v)", err)
 	}
 	d := &devProcess{out: &output{}, data: data, done: make(chan struct{})}
-	args := append([]string{"dev", journeys, "--headless", "--data-dir", data, "--listen", "127.0.0.1:0", "--temporal-port", freePort(t)}, more...)
+	args := append(
+		[]string{"dev", journeys, "--headless", "--data-dir", data, "--listen", "127.0.0.1:0", "--temporal-port", freePort(t)},
+		more...)
 	d.cmd = exec.Command("tabi", args...)
 	d.cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
 	d.cmd.Stdout, d.cmd.Stderr = d.out, d.out
@@ -146,8 +148,8 @@ func writeJourney(t *testing.T, dir, text string) {
 	}
 }
 
-// Everything in one process on a real Temporal: an event enters a journey, orders reach it, a saved file is published, a broken one is
-// not, and nothing is left running at the end.
+// Everything in one process on a real Temporal: an event enters a journey, orders reach it, a saved file is
+// published, a broken one is not, and nothing is left running at the end.
 func TestDev(t *testing.T) {
 	t.Parallel()
 	journeys, data := t.TempDir(), t.TempDir()
@@ -218,7 +220,8 @@ func TestDev(t *testing.T) {
 		t.Errorf("an event that nobody listens to said %q", said)
 	}
 	for _, want := range []string{"closed: cancelled", "asked to", "ended ", "  story\n"} {
-		if said := command(0, "status", "hello/ana"); !strings.Contains(said, want) || strings.Contains(said, "until") || strings.Contains(said, "since") {
+		if said := command(0, "status", "hello/ana"); !strings.Contains(said, want) || strings.Contains(said, "until") ||
+			strings.Contains(said, "since") {
 			t.Errorf("status of an ended one does not say %q: %s", want, said)
 		}
 	}
@@ -248,7 +251,8 @@ func TestDev(t *testing.T) {
 	if code := d.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("tabi dev ended with %d", code)
 	}
-	if said := d.out.String(); !strings.Contains(said, "stop it with Ctrl-C") || !strings.HasSuffix(said, "tabi has stopped; its data is in "+data+"\n") {
+	if said := d.out.String(); !strings.Contains(said, "stop it with Ctrl-C") ||
+		!strings.HasSuffix(said, "tabi has stopped; its data is in "+data+"\n") {
 		t.Errorf("it does not say how to stop it, and that it has stopped: %s", said)
 	}
 	if listens(d.Temporal) {
@@ -260,7 +264,8 @@ func TestDev(t *testing.T) {
 	command(3, "list", "--url", d.URL)
 }
 
-// Killed without a chance to clean up, dev leaves no server behind, and starts again on its data; the clock of the data stays.
+// Killed without a chance to clean up, dev leaves no server behind, and starts again on its data; the clock of
+// the data stays.
 func TestDevKilled(t *testing.T) {
 	t.Parallel()
 	journeys, data := t.TempDir(), t.TempDir()
@@ -304,13 +309,27 @@ func TestDevRefusesAnotherClock(t *testing.T) {
 	var cmd *exec.Cmd
 	var said []byte
 	for range 5 {
-		cmd = exec.Command("tabi", "dev", journeys, "--headless", "--data-dir", data, "--listen", "127.0.0.1:0", "--temporal-port", freePort(t), "--time-scale", "3600")
+		cmd = exec.Command(
+			"tabi",
+			"dev",
+			journeys,
+			"--headless",
+			"--data-dir",
+			data,
+			"--listen",
+			"127.0.0.1:0",
+			"--temporal-port",
+			freePort(t),
+			"--time-scale",
+			"3600",
+		)
 		cmd.Env = d.cmd.Env
 		if said, _ = cmd.CombinedOutput(); !strings.Contains(string(said), "Temporal server ended") {
 			break // otherwise somebody took the port before Temporal did
 		}
 	}
-	if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(said), "runs on another clock (real time)") || !strings.Contains(string(said), "--data-dir") {
+	if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(said), "runs on another clock (real time)") ||
+		!strings.Contains(string(said), "--data-dir") {
 		t.Errorf("ended with %d: %s", cmd.ProcessState.ExitCode(), said)
 	}
 }

@@ -125,7 +125,11 @@ func compareSides(c *cobra.Command, args []string, live bool, renamed map[string
 		return nil, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s has errors: mend them first", to.label)}
 	}
 	out := &compared{to: to, nobase: live && len(args) == 0}
-	out.New, out.Diff = to.label, journey.Diff{Journeys: []journey.JourneyDiff{}, Messages: []journey.MessageDiff{}, Rules: []journey.RuleDiff{}}
+	out.New, out.Diff = to.label, journey.Diff{
+		Journeys: []journey.JourneyDiff{},
+		Messages: []journey.MessageDiff{},
+		Rules:    []journey.RuleDiff{},
+	}
 	if out.nobase {
 		return out, nil
 	}
@@ -163,7 +167,8 @@ func compareSides(c *cobra.Command, args []string, live bool, renamed map[string
 	return out, err
 }
 
-// narrow keeps what is about one journey or message. The whole was compared: a journey is told what became of its messages.
+// narrow keeps what is about one journey or message. The whole was compared: a journey is told what became of
+// its messages.
 func (r *compared) narrow(name string, message bool) {
 	r.to.only = name
 	r.Journeys = slices.DeleteFunc(r.Journeys, func(d journey.JourneyDiff) bool { return message || d.Journey != name })

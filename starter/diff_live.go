@@ -41,7 +41,8 @@ type liveStep struct {
 	Instances int64 `json:"instances"`
 }
 
-// standing asks the gateway where open instances stand; an empty journey asks for all, and for the rules of the current release.
+// standing asks the gateway where open instances stand; an empty journey asks for all, and for the rules of the
+// current release.
 func (r *remote) standing(ctx context.Context, name string) (list gateway.StandingList, err error) {
 	path := gateway.AdminStanding
 	if name != "" {
@@ -116,8 +117,13 @@ func (r *compared) judge(s gateway.JourneyStanding, renamed map[string]string) (
 	return j, stuck, nil
 }
 
-// revisionMoves compares a live revision with a definition (nil: the journey is taken out) and gives where each of its steps leads, by step.
-func revisionMoves(rev gateway.RevisionStanding, now *journey.Definition, renamed map[string]string) (journey.JourneyDiff, map[string]journey.StepMove, error) {
+// revisionMoves compares a live revision with a definition (nil: the journey is taken out) and gives where each
+// of its steps leads, by step.
+func revisionMoves(
+	rev gateway.RevisionStanding,
+	now *journey.Definition,
+	renamed map[string]string,
+) (journey.JourneyDiff, map[string]journey.StepMove, error) {
 	old, err := journey.Unpack(rev.Definition)
 	if err != nil {
 		return journey.JourneyDiff{}, nil, fmt.Errorf("revision %s: %w; is the gateway of the same version?", rev.Revision, err)

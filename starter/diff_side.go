@@ -78,7 +78,8 @@ func (s *diffSide) broken() []string {
 	return slices.Compact(out)
 }
 
-// brokenRules are the files of intents, actions and policy that do not compile. Whatever of them did would look as if the rest had been added.
+// brokenRules are the files of intents, actions and policy that do not compile. Whatever of them did would look
+// as if the rest had been added.
 func (s *diffSide) brokenRules() []string {
 	var out []string
 	for _, d := range s.errors {
@@ -140,7 +141,12 @@ func readRevision(ctx context.Context, arg, folder string) (*diffSide, error) {
 		return nil, app.Usage("revision %s has no %s: name the folder as %s:path/from/the/root", rev, inside, rev)
 	case strings.TrimSpace(string(kind)) == "blob":
 		s.narrow(inside)
-		tree = strings.TrimSpace(string(commit)) + ":" + strings.TrimSuffix(strings.TrimPrefix(path.Clean(filepath.ToSlash(rootOf(inside))), "."), "/")
+		tree = strings.TrimSpace(
+			string(commit),
+		) + ":" + strings.TrimSuffix(
+			strings.TrimPrefix(path.Clean(filepath.ToSlash(rootOf(inside))), "."),
+			"/",
+		)
 	}
 	files, err := readTree(ctx, dir, tree, rev)
 	if err != nil {

@@ -76,11 +76,13 @@ func journeyToDraw(c *cobra.Command, name, dir string, chosen bool) (*journey.De
 	known := false
 	for _, f := range files {
 		base := filepath.Base(f.Name)
-		known = known || strings.TrimSuffix(base, filepath.Ext(base)) == name && filepath.Dir(f.Name) == filepath.ToSlash(filepath.Clean(dir))
+		known = known ||
+			strings.TrimSuffix(base, filepath.Ext(base)) == name && filepath.Dir(f.Name) == filepath.ToSlash(filepath.Clean(dir))
 	}
 	for _, d := range found {
 		base := filepath.Base(d.File)
-		if d.Severity == journey.Error && strings.TrimSuffix(base, filepath.Ext(base)) == name && filepath.Dir(d.File) == filepath.ToSlash(filepath.Clean(dir)) {
+		if d.Severity == journey.Error && strings.TrimSuffix(base, filepath.Ext(base)) == name &&
+			filepath.Dir(d.File) == filepath.ToSlash(filepath.Clean(dir)) {
 			own = append(own, d)
 		}
 	}

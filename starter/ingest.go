@@ -71,7 +71,12 @@ func ingestCommand() *cobra.Command {
 	f.Float64Var(&in.pace, "pace", 0, "log seconds per second; 0: as fast as it goes")
 	f.IntVar(&in.batch, "batch", 500, "calls in a batch at most")
 	f.DurationVar(&in.patience, "patience", 2*time.Minute, "how long to go on trying when the gateway does not take anything")
-	f.StringVar(&state, "state", "", "file that remembers how far it went; default: FILE.tabi-state, in the working folder where that of FILE cannot be written")
+	f.StringVar(
+		&state,
+		"state",
+		"",
+		"file that remembers how far it went; default: FILE.tabi-state, in the working folder where that of FILE cannot be written",
+	)
 	f.BoolVar(&startOver, "start-over", false, "forget how far it went")
 	r.register(c, true, false)
 	outputFlag(c, &output)
@@ -97,7 +102,13 @@ func (r ingestReport) print(p *printer) {
 	p.line("%d events in %d batches, %.1f s, %.0f events/s", r.Events, r.Batches, r.Seconds, r.Rate)
 	p.line("%d entered a journey, %d had been taken before, %d tries repeated", r.Entered, r.Duplicates, r.Retries)
 	if r.Pace > 0 {
-		p.line("behind schedule: p50 %.2f s, p99 %.2f s (%.1f and %.1f hours of the log)", r.LagP50, r.LagP99, r.LagP50*r.Pace/3600, r.LagP99*r.Pace/3600)
+		p.line(
+			"behind schedule: p50 %.2f s, p99 %.2f s (%.1f and %.1f hours of the log)",
+			r.LagP50,
+			r.LagP99,
+			r.LagP50*r.Pace/3600,
+			r.LagP99*r.Pace/3600,
+		)
 	}
 }
 

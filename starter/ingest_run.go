@@ -86,7 +86,11 @@ func (in *ingest) run(ctx context.Context) (ingestReport, error) {
 	in.began = clock.Wall()
 	done := func() {
 		if in.progress != nil && info.Size() > 0 {
-			in.progress(in.report.Events, float64(count.n)/float64(info.Size()), float64(in.report.Events)/max(clock.Wall().Sub(in.began).Seconds(), 1e-3))
+			in.progress(
+				in.report.Events,
+				float64(count.n)/float64(info.Size()),
+				float64(in.report.Events)/max(clock.Wall().Sub(in.began).Seconds(), 1e-3),
+			)
 		}
 	}
 	last, err := in.read(ctx, text, done)
@@ -148,7 +152,8 @@ func (in *ingest) bad(line int, err error) error {
 	return &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s:%d: %w; what stands before it was sent", in.file, line, err)}
 }
 
-// take puts a line's call into the batch, and sends the batch when it is full or, with a pace, when the next call is not due yet.
+// take puts a line's call into the batch, and sends the batch when it is full or, with a pace, when the next
+// call is not due yet.
 func (in *ingest) take(ctx context.Context, line int, raw []byte) error {
 	var call map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &call); err != nil || call == nil {
@@ -308,7 +313,10 @@ func (in *ingest) blame(no *refusal) error {
 	if field := no.field[len(found[0]):]; field != "" {
 		message = field + ": " + message
 	}
-	return &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s:%d: %s; of its batch, from line %d on, nothing was taken", in.file, in.lines[i], message, in.lines[0])}
+	return &app.ExitError{
+		Code: app.ExitBad,
+		Err:  fmt.Errorf("%s:%d: %s; of its batch, from line %d on, nothing was taken", in.file, in.lines[i], message, in.lines[0]),
+	}
 }
 
 // finish fills the report.

@@ -125,7 +125,8 @@ func TestIngestRepeatsWhatPasses(t *testing.T) {
 	}
 }
 
-// Interrupted between two batches, the same command goes on behind what was acknowledged; a call without id keeps the id it was given.
+// Interrupted between two batches, the same command goes on behind what was acknowledged; a call without id
+// keeps the id it was given.
 func TestIngestResumes(t *testing.T) {
 	t.Parallel()
 	for _, bare := range []bool{false, true} {
@@ -187,7 +188,8 @@ func TestIngestNamesTheBadLine(t *testing.T) {
 	}
 
 	write("[1]\n")
-	if status, _, errs = tabi(t.Context(), "ingest", path, "--url", srv.URL); status != 1 || !strings.Contains(errs, ":1: not a JSON object") {
+	if status, _, errs = tabi(t.Context(), "ingest", path, "--url", srv.URL); status != 1 ||
+		!strings.Contains(errs, ":1: not a JSON object") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	write("")
@@ -195,7 +197,8 @@ func TestIngestNamesTheBadLine(t *testing.T) {
 		t.Errorf("an empty file: status %d", status)
 	}
 	write("{\"messageId\":\"a\"}\n")
-	if status, _, errs = tabi(t.Context(), "ingest", path, "--url", srv.URL, "--pace", "10"); status != 1 || !strings.Contains(errs, ":1: no timestamp") {
+	if status, _, errs = tabi(t.Context(), "ingest", path, "--url", srv.URL, "--pace", "10"); status != 1 ||
+		!strings.Contains(errs, ":1: no timestamp") {
 		t.Errorf("no timestamp: status %d: %s", status, errs)
 	}
 }

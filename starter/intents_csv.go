@@ -16,8 +16,9 @@ import (
 // maxCSV bounds what is read of a file of texts, in bytes.
 const maxCSV = 256 << 20
 
-// readTexts reads a CSV of texts and their intents: columns text and intent, in any order, by the names in the first line; where that has no such names,
-// the first column is the text and the second the intent. An empty intent is out of scope.
+// readTexts reads a CSV of texts and their intents: columns text and intent, in any order, by the names in the
+// first line; where that has no such names, the first column is the text and the second the intent. An empty
+// intent is out of scope.
 func readTexts(file string) ([]text.Example, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -48,7 +49,13 @@ func readTexts(file string) ([]text.Example, error) {
 			for i, name := range record {
 				names[i] = strings.ToLower(strings.TrimSpace(name))
 			}
-			t, i := slices.Index(names, "text"), slices.IndexFunc(names, func(n string) bool { return n == "intent" || n == "label" || n == "category" })
+			t, i := slices.Index(
+				names,
+				"text",
+			), slices.IndexFunc(
+				names,
+				func(n string) bool { return n == "intent" || n == "label" || n == "category" },
+			)
 			if t >= 0 && i >= 0 {
 				said, meant = t, i
 				continue

@@ -114,7 +114,10 @@ func (e *explained) of(c *cobra.Command, st *store.Store, customer string) error
 	for _, s := range scores {
 		v := intentView{Intent: s.Intent, Score: s.Score, Strength: s.Strength, Evidence: []evidenceView{}}
 		for _, one := range s.Evidence {
-			v.Evidence = append(v.Evidence, evidenceView{Event: one.Event, Name: one.Name, At: one.At, Weight: one.Weight, Left: one.Left, Text: one.Text})
+			v.Evidence = append(
+				v.Evidence,
+				evidenceView{Event: one.Event, Name: one.Name, At: one.At, Weight: one.Weight, Left: one.Left, Text: one.Text},
+			)
 		}
 		e.Intents = append(e.Intents, v)
 	}
@@ -122,8 +125,17 @@ func (e *explained) of(c *cobra.Command, st *store.Store, customer string) error
 }
 
 func viewText(x text.Explanation) *textView {
-	v := &textView{Intent: x.Label.Intent, Confidence: x.Label.Confidence, Threshold: x.Threshold, Best: x.Best, Example: x.Exact, Unknown: x.Unknown,
-		Scores: []scoreView{}, For: x.For, Against: x.Against}
+	v := &textView{
+		Intent:     x.Label.Intent,
+		Confidence: x.Label.Confidence,
+		Threshold:  x.Threshold,
+		Best:       x.Best,
+		Example:    x.Exact,
+		Unknown:    x.Unknown,
+		Scores:     []scoreView{},
+		For:        x.For,
+		Against:    x.Against,
+	}
 	for _, s := range x.Scores {
 		v.Scores = append(v.Scores, scoreView{s.Intent, s.Confidence, s.Margin})
 	}
@@ -169,7 +181,12 @@ func sayText(p *printer, t *textView) {
 	case t.Best == "":
 		p.line("none of the intents: there is nothing to read in it")
 	default:
-		p.line("none of the intents: the likeliest, %s, has confidence %.2f, below the threshold of %.2f", t.Best, t.Confidence, t.Threshold)
+		p.line(
+			"none of the intents: the likeliest, %s, has confidence %.2f, below the threshold of %.2f",
+			t.Best,
+			t.Confidence,
+			t.Threshold,
+		)
 	}
 	if t.Best == "" {
 		return

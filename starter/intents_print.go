@@ -14,7 +14,17 @@ func percent(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) +
 
 // sayTrained tells how a classifier was made and how well it does.
 func sayTrained(p *printer, t *trained) {
-	made := several(t.Intents, "intent") + ", " + strconv.FormatFloat(float64(t.Bytes)/1e6, 'f', 2, 64) + " MB, threshold " + decimal(t.Threshold)
+	made := several(
+		t.Intents,
+		"intent",
+	) + ", " + strconv.FormatFloat(
+		float64(t.Bytes)/1e6,
+		'f',
+		2,
+		64,
+	) + " MB, threshold " + decimal(
+		t.Threshold,
+	)
 	if t.Texts > 0 {
 		made = "trained on " + several(t.Texts, "text") + " in " + strconv.FormatFloat(t.Seconds, 'f', 1, 64) + " s: " + made
 	}

@@ -35,7 +35,8 @@ type trained struct {
 	digest string
 }
 
-// train makes a classifier of a CSV or of examples; with a split it is measured, and trained on all only where it is to be saved.
+// train makes a classifier of a CSV or of examples; with a split it is measured, and trained on all only where
+// it is to be saved.
 func train(c *cobra.Command, from lessonFlags, split float64, whole bool) (*trained, error) {
 	examples, err := from.read(c)
 	if err != nil {
@@ -73,7 +74,13 @@ func learn(examples []text.Example, from lessonFlags) (*trained, error) {
 	if err != nil {
 		return nil, &app.ExitError{Code: app.ExitBad, Err: err}
 	}
-	t := &trained{Source: store.FromExamples, Texts: len(examples), Seconds: clock.Wall().Sub(began).Seconds(), model: m, digest: store.DigestOf(examples)}
+	t := &trained{
+		Source:  store.FromExamples,
+		Texts:   len(examples),
+		Seconds: clock.Wall().Sub(began).Seconds(),
+		model:   m,
+		digest:  store.DigestOf(examples),
+	}
 	if from.csv != "" {
 		t.Source = store.FromCSV
 	}
@@ -101,7 +108,11 @@ func saveClassifier(c *cobra.Command, cfg *app.Config, t *trained) (version int,
 			return err
 		}
 		if missing := unheard(release.Intents, t.model.Intents()); len(missing) > 0 {
-			_, err = fmt.Fprintf(c.ErrOrStderr(), "tabi: from now on no text counts for %s: the release has examples of it, this classifier has none; give the examples their say again with tabi intents train --examples DIR --save\n", strings.Join(missing, ", "))
+			_, err = fmt.Fprintf(
+				c.ErrOrStderr(),
+				"tabi: from now on no text counts for %s: the release has examples of it, this classifier has none; give the examples their say again with tabi intents train --examples DIR --save\n",
+				strings.Join(missing, ", "),
+			)
 		}
 		return err
 	})
@@ -132,7 +143,9 @@ func withStore(ctx context.Context, cfg *app.Config, f func(*store.Store) error)
 func counting(ctx context.Context, st *store.Store) (*trained, error) {
 	kept, err := st.Classifier(ctx)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, app.Unreachable("there is no classifier in the database: publish intents with examples, or save one with tabi intents train --save")
+		return nil, app.Unreachable(
+			"there is no classifier in the database: publish intents with examples, or save one with tabi intents train --save",
+		)
 	}
 	if err != nil {
 		return nil, err

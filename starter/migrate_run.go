@@ -45,7 +45,10 @@ func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 	}
 	standing := list.Journeys
 	if len(standing) == 0 || standing[0].Current == "" {
-		return r, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("the current release has no journey %q: publish the revision to move to first", m.journey)}
+		return r, &app.ExitError{
+			Code: app.ExitBad,
+			Err:  fmt.Errorf("the current release has no journey %q: publish the revision to move to first", m.journey),
+		}
 	}
 	r.To = standing[0].Current
 	suggest, err := m.suggestions(standing[0])
@@ -77,13 +80,18 @@ func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 		r.Impact = append(r.Impact, i)
 	}
 	slices.SortFunc(r.Impact, func(a, b impact) int {
-		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Step, b.Step), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Target, b.Target))
+		return cmp.Or(
+			cmp.Compare(a.From, b.From),
+			cmp.Compare(a.Step, b.Step),
+			cmp.Compare(a.Reason, b.Reason),
+			cmp.Compare(a.Target, b.Target),
+		)
 	})
 	return r, nil
 }
 
-// suggestions compares the revisions with open instances with the current one: it finds which steps look renamed, what customers may not expect, and slips in
-// the names of steps.
+// suggestions compares the revisions with open instances with the current one: it finds which steps look
+// renamed, what customers may not expect, and slips in the names of steps.
 func (m *migration) suggestions(s gateway.JourneyStanding) (map[[2]string]string, error) {
 	var now *journey.Definition
 	known := map[string]bool{}
@@ -126,7 +134,13 @@ func (m *migration) suggestions(s gateway.JourneyStanding) (map[[2]string]string
 // page asks for a page of the migration.
 func (m *migration) page(ctx context.Context, after string, limit int, dryRun bool) (gateway.MigratePage, error) {
 	var out gateway.MigratePage
-	err := m.remote.call(ctx, "POST", gateway.AdminMigrate, gateway.MigrateRequest{Journey: m.journey, Renamed: m.renamed, DryRun: dryRun, After: after, Limit: limit}, &out)
+	err := m.remote.call(
+		ctx,
+		"POST",
+		gateway.AdminMigrate,
+		gateway.MigrateRequest{Journey: m.journey, Renamed: m.renamed, DryRun: dryRun, After: after, Limit: limit},
+		&out,
+	)
 	return out, err
 }
 
@@ -169,7 +183,10 @@ func (m *migration) run(ctx context.Context, r *migrateReport) error {
 
 func (m *migration) interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return &app.ExitError{Code: app.ExitBad, Err: errors.New("interrupted; who was told to move will, and the same command goes on from here")}
+		return &app.ExitError{
+			Code: app.ExitBad,
+			Err:  errors.New("interrupted; who was told to move will, and the same command goes on from here"),
+		}
 	}
 	return err
 }
@@ -187,9 +204,20 @@ func (m *migration) answers(ctx context.Context, r *migrateReport) error {
 		if len(m.waiting) < before {
 			last = now
 		}
-		m.progress.draw(1-float64(len(m.waiting))/float64(r.Ordered), fmt.Sprintf("%d of %d moved, %d stay", r.Moved, r.Ordered, len(r.Stayed)))
+		m.progress.draw(
+			1-float64(len(m.waiting))/float64(r.Ordered),
+			fmt.Sprintf("%d of %d moved, %d stay", r.Moved, r.Ordered, len(r.Stayed)),
+		)
 		if now.Sub(last) > m.patience {
-			return &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%d of %d have not answered for %s: is a worker running? What was ordered stands; the same command goes on from here", len(m.waiting), r.Ordered, m.patience)}
+			return &app.ExitError{
+				Code: app.ExitBad,
+				Err: fmt.Errorf(
+					"%d of %d have not answered for %s: is a worker running? What was ordered stands; the same command goes on from here",
+					len(m.waiting),
+					r.Ordered,
+					m.patience,
+				),
+			}
 		}
 		if len(m.waiting) > 0 {
 			if err := wait(ctx, now.Add(askPause)); err != nil {
@@ -200,7 +228,8 @@ func (m *migration) answers(ctx context.Context, r *migrateReport) error {
 	return nil
 }
 
-// look reads what became of the orders behind an enrollment, and gives up to where all is settled. An order that is gone is that of an instance which ended.
+// look reads what became of the orders behind an enrollment, and gives up to where all is settled. An order
+// that is gone is that of an instance which ended.
 func (m *migration) look(ctx context.Context, behind string, r *migrateReport) (string, error) {
 	expected := slices.Sorted(maps.Keys(m.waiting))
 	settled, at := true, behind

@@ -20,8 +20,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// moveGateway is the part of a gateway that a migration talks to. What becomes of an order is said by its customer's name: stay-… refuses when it is asked,
-// end-… ends, mute-… never answers, others move at the second look.
+// moveGateway is the part of a gateway that a migration talks to. What becomes of an order is said by its
+// customer's name: stay-… refuses when it is asked, end-… ends, mute-… never answers, others move at the second
+// look.
 type moveGateway struct {
 	mu     sync.Mutex
 	from   *journey.Definition
@@ -33,7 +34,9 @@ type moveGateway struct {
 
 func definition(t *testing.T, steps string) *journey.Definition {
 	t.Helper()
-	content, found := app.Check([]journey.File{{Name: "nudge.yaml", Data: []byte("journey: nudge\nentry: {event: X}\ngoal: {event: Y}\nsteps:\n" + steps)}})
+	content, found := app.Check(
+		[]journey.File{{Name: "nudge.yaml", Data: []byte("journey: nudge\nentry: {event: X}\ngoal: {event: Y}\nsteps:\n" + steps)}},
+	)
 	if found.Failed(false) {
 		t.Fatal(found)
 	}
@@ -49,7 +52,17 @@ func newMoveGateway(t *testing.T, customers ...string) (*moveGateway, string) {
 		orders: map[string]int{},
 	}
 	for i, c := range customers {
-		g.all = append(g.all, &gateway.MoveView{Enrollment: fmt.Sprintf("e%03d", i), WorkflowID: "nudge/" + c, Customer: c, From: g.from.Revision(), To: g.to.Revision(), Step: "reply"})
+		g.all = append(
+			g.all,
+			&gateway.MoveView{
+				Enrollment: fmt.Sprintf("e%03d", i),
+				WorkflowID: "nudge/" + c,
+				Customer:   c,
+				From:       g.from.Revision(),
+				To:         g.to.Revision(),
+				Step:       "reply",
+			},
+		)
 	}
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
@@ -64,10 +77,18 @@ func (g *moveGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case gateway.AdminStanding:
 		old, _ := journey.Pack(g.from)
 		new, _ := journey.Pack(g.to)
-		out = gateway.StandingList{Release: 7, Rules: &journey.Rules{Intents: map[string]*journey.Intent{"purchase": {Name: "purchase", HalfLife: time.Hour}}}, Journeys: []gateway.JourneyStanding{{Journey: "nudge", Current: g.to.Revision(), Revisions: []gateway.RevisionStanding{
-			{Revision: g.to.Revision(), Definition: new},
-			{Revision: g.from.Revision(), Definition: old, Steps: []gateway.StepStanding{{Step: "reply", Instances: int64(len(g.all))}}},
-		}}}}
+		out = gateway.StandingList{
+			Release: 7,
+			Rules:   &journey.Rules{Intents: map[string]*journey.Intent{"purchase": {Name: "purchase", HalfLife: time.Hour}}},
+			Journeys: []gateway.JourneyStanding{{Journey: "nudge", Current: g.to.Revision(), Revisions: []gateway.RevisionStanding{
+				{Revision: g.to.Revision(), Definition: new},
+				{
+					Revision:   g.from.Revision(),
+					Definition: old,
+					Steps:      []gateway.StepStanding{{Step: "reply", Instances: int64(len(g.all))}},
+				},
+			}}},
+		}
 	case gateway.AdminMigrate:
 		out = g.migrate(r)
 	case gateway.AdminMoves:
@@ -148,11 +169,13 @@ func TestMigrate(t *testing.T) {
 	t.Parallel()
 	g, url := newMoveGateway(t, slices.Concat(crowd("ana", 60), []string{"stay", "end1"}, crowd("bob", 40), []string{"end2"})...)
 	code, out, errs := tabiSays(t, "migrate", "nudge", "--url", url, "--dry-run")
-	if code != 1 || !strings.Contains(out, `it looks like answer: --step reply=answer`) || !strings.Contains(out, "0 would move, 103 would stay") {
+	if code != 1 || !strings.Contains(out, `it looks like answer: --step reply=answer`) ||
+		!strings.Contains(out, "0 would move, 103 would stay") {
 		t.Errorf("without the new name: exit %d\n%s%s", code, out, errs)
 	}
 	code, out, _ = tabiSays(t, "migrate", "nudge", "--url", url, "--dry-run", "--step", "reply=answer")
-	if code != 0 || !strings.Contains(out, "moves to answer") || !strings.Contains(out, "103 would move, 0 would stay") || len(g.orders) != 0 {
+	if code != 0 || !strings.Contains(out, "moves to answer") || !strings.Contains(out, "103 would move, 0 would stay") ||
+		len(g.orders) != 0 {
 		t.Errorf("dry run: exit %d, orders %v\n%s", code, g.orders, out)
 	}
 	code, _, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer")
@@ -160,14 +183,17 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("without a terminal: exit %d, orders %v: %s", code, g.orders, errs)
 	}
 	code, out, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "--rate", "1000/s")
-	if code != 1 || !strings.Contains(out, "100 of 103 moved in ") || !strings.Contains(out, ", 2 had ended before") || !strings.Contains(out, "nudge/stay") || !strings.Contains(out, "a send is under way") {
+	if code != 1 || !strings.Contains(out, "100 of 103 moved in ") || !strings.Contains(out, ", 2 had ended before") ||
+		!strings.Contains(out, "nudge/stay") ||
+		!strings.Contains(out, "a send is under way") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	// Again: who stayed is asked once more, nobody else.
 	g.all[60].Customer, g.all[60].State = "ready", store.MoveRefused
 	code, out, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "-o", "json")
 	var report migrateReport
-	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Moved != 1 || report.Ordered != 1 || len(report.Stayed) != 0 {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Moved != 1 || report.Ordered != 1 ||
+		len(report.Stayed) != 0 {
 		t.Errorf("again: exit %d %v\n%s%s", code, err, out, errs)
 	}
 	for customer, n := range g.orders {

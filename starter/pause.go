@@ -9,8 +9,11 @@ import (
 )
 
 func pauseCommand() *cobra.Command {
-	return pauser(contract.PauseUpdate, "Pause an instance, or a whole journey",
-		"Paused: deadlines run on, events are kept, nothing is sent. With --journey this is the kill switch: from its answer on, nothing of the journey is sent.")
+	return pauser(
+		contract.PauseUpdate,
+		"Pause an instance, or a whole journey",
+		"Paused: deadlines run on, events are kept, nothing is sent. With --journey this is the kill switch: from its answer on, nothing of the journey is sent.",
+	)
 }
 
 // pauser builds pause and resume, which differ in one word.

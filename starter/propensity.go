@@ -168,9 +168,19 @@ func propensityPlotsCommand() *cobra.Command {
 			}
 			return show(c, output, r.Summary(), func(p *printer) {
 				s := r.Summary()
-				p.line("%s; accepted %.4f, the best fixed policy would have had %.4f", several(s.Decisions, "decision"), s.Rate, s.BestFixed)
+				p.line(
+					"%s; accepted %.4f, the best fixed policy would have had %.4f",
+					several(s.Decisions, "decision"),
+					s.Rate,
+					s.BestFixed,
+				)
 				p.line("regret against it: %.0f acceptances; it grows as decisions^%.2f (sublinear: below 1)", s.Regret, s.Slope)
-				p.line("the new action has %.1f %% of offers in its first twentieth of the run and %.1f %% in the last; had the truth been known, it would have %.1f %%", 100*s.NewFirst, 100*s.NewLast, 100*s.NewIdeal)
+				p.line(
+					"the new action has %.1f %% of offers in its first twentieth of the run and %.1f %% in the last; had the truth been known, it would have %.1f %%",
+					100*s.NewFirst,
+					100*s.NewLast,
+					100*s.NewIdeal,
+				)
 				p.line("calibration error after %s: %.4f", several(s.Calibrated, "outcome"), s.CalibrationError)
 			})
 		},

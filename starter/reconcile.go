@@ -37,7 +37,12 @@ func reconcileCommand() *cobra.Command {
 				return app.Unreachable("not finished: %w", err)
 			}
 			return show(c, output, report, func(p *printer) {
-				p.line("%d open, %d closed because their run is gone, %d runs terminated because they were closed", report.Checked, len(report.Closed), len(report.Terminated))
+				p.line(
+					"%d open, %d closed because their run is gone, %d runs terminated because they were closed",
+					report.Checked,
+					len(report.Closed),
+					len(report.Terminated),
+				)
 				var rows []table.Row
 				for _, e := range slices.Concat(report.Closed, report.Terminated) {
 					rows = append(rows, table.Row{e.WorkflowID, e.Outcome, e.Reason})

@@ -68,7 +68,12 @@ func (t tale) compare(h *history.History) string {
 	}
 	if payloads := last.GetWorkflowExecutionCompletedEventAttributes().GetResult().GetPayloads(); len(payloads) == 1 {
 		if json.Unmarshal(payloads[0].GetData(), &was) == nil && !reflect.DeepEqual(now, was) {
-			return fmt.Sprintf("event %d (%s): this build ends with another result (%s)", last.GetEventId(), eventName(last), strings.Join(otherKeys(was, now), ", "))
+			return fmt.Sprintf(
+				"event %d (%s): this build ends with another result (%s)",
+				last.GetEventId(),
+				eventName(last),
+				strings.Join(otherKeys(was, now), ", "),
+			)
 		}
 	}
 	return ""

@@ -60,12 +60,21 @@ func TestReplaySaysWhereItDiffers(t *testing.T) {
 	altered(t, filepath.Join(dir, "activity.json"), "TIMER_STARTED", func(e map[string]any) {
 		e["eventType"] = "EVENT_TYPE_ACTIVITY_TASK_SCHEDULED"
 		delete(e, "timerStartedEventAttributes")
-		e["activityTaskScheduledEventAttributes"] = map[string]any{"activityId": e["eventId"], "activityType": map[string]any{"name": "send"},
-			"input": map[string]any{"payloads": []any{map[string]any{"metadata": map[string]any{"encoding": plain}, "data": secret}}}}
+		e["activityTaskScheduledEventAttributes"] = map[string]any{
+			"activityId":   e["eventId"],
+			"activityType": map[string]any{"name": "send"},
+			"input": map[string]any{
+				"payloads": []any{map[string]any{"metadata": map[string]any{"encoding": plain}, "data": secret}},
+			},
+		}
 	})
 	altered(t, filepath.Join(dir, "local.json"), "MARKER_RECORDED", func(e map[string]any) {
 		marker := e["markerRecordedEventAttributes"].(map[string]any)["details"].(map[string]any)["data"].(map[string]any)["payloads"].([]any)[0].(map[string]any)
-		marker["data"] = base64.StdEncoding.EncodeToString([]byte(`{"ActivityID":"1","ActivityType":"other","Err":"ana@example.com","ReplayTime":"2026-11-23T02:29:17Z","Attempt":1,"Backoff":0}`))
+		marker["data"] = base64.StdEncoding.EncodeToString(
+			[]byte(
+				`{"ActivityID":"1","ActivityType":"other","Err":"ana@example.com","ReplayTime":"2026-11-23T02:29:17Z","Attempt":1,"Backoff":0}`,
+			),
+		)
 	})
 	altered(t, filepath.Join(dir, "result.json"), "EXECUTION_COMPLETED", func(e map[string]any) {
 		p := e["workflowExecutionCompletedEventAttributes"].(map[string]any)["result"].(map[string]any)["payloads"].([]any)[0].(map[string]any)
@@ -118,7 +127,8 @@ func TestReplayRecorded(t *testing.T) {
 	t.Parallel()
 	code, out, errs := tabiSays(t, "replay", "../"+recordedHistories, "-o", "json")
 	var report replayReport
-	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Failed != 0 || report.Passed < 17 || len(report.Histories) != report.Passed {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Failed != 0 || report.Passed < 17 ||
+		len(report.Histories) != report.Passed {
 		t.Errorf("exit %d, %+v (%v)\n%s", code, report, err, errs)
 	}
 }

@@ -84,7 +84,22 @@ func printReport(p *printer, r gateway.Report) {
 	}
 	if len(rows) > 0 {
 		p.line("")
-		p.table(table.Row{"JOURNEY", "TREATED", "GOAL", "HELD OUT", "GOAL", "MATURING", "DIFFERENCE", "LIFT", "OFFERS", "ACCEPTED", "NET A CUSTOMER"}, rows)
+		p.table(
+			table.Row{
+				"JOURNEY",
+				"TREATED",
+				"GOAL",
+				"HELD OUT",
+				"GOAL",
+				"MATURING",
+				"DIFFERENCE",
+				"LIFT",
+				"OFFERS",
+				"ACCEPTED",
+				"NET A CUSTOMER",
+			},
+			rows,
+		)
 	}
 	if len(r.Controls) == 0 {
 		return
@@ -104,7 +119,23 @@ func printReport(p *printer, r gateway.Report) {
 		rows = append(rows, row)
 	}
 	p.line("")
-	p.table(table.Row{"DECIDED BY", "OFFERED", "ACCEPTED", "RATE", "95 %", "OPEN", "VALUE", "COST", "NET", "NET AN OFFER", "LIFT OF FULL", "VALUE OF FULL"}, rows)
+	p.table(
+		table.Row{
+			"DECIDED BY",
+			"OFFERED",
+			"ACCEPTED",
+			"RATE",
+			"95 %",
+			"OPEN",
+			"VALUE",
+			"COST",
+			"NET",
+			"NET AN OFFER",
+			"LIFT OF FULL",
+			"VALUE OF FULL",
+		},
+		rows,
+	)
 }
 
 func offersRow(o gateway.OfferNumbers) table.Row {

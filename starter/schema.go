@@ -24,7 +24,10 @@ func schemaCommand() *cobra.Command {
 	var dir, output string
 	c := &cobra.Command{
 		Use: "schema [KIND]", Short: "Print the JSON Schema of a kind of file (default: journey), or write all", Args: cobra.MaximumNArgs(1),
-		Long: "Gives editors what they need to complete and check the files of a journeys folder: " + strings.Join(schemaNames(), ", ") + ".\n\n" +
+		Long: "Gives editors what they need to complete and check the files of a journeys folder: " + strings.Join(
+			schemaNames(),
+			", ",
+		) + ".\n\n" +
 			"A file names its schema in its first line, as the shipped ones do:\n" +
 			"  # yaml-language-server: $schema=../docs/schema/journey.schema.json\n\n" +
 			"With --output json the kinds are listed.",

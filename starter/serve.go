@@ -46,7 +46,12 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log.Info("the gateway listens", zap.Stringer("address", listener.Addr()), zap.String("public_url", cfg.PublicURL), zap.String("version", app.Version))
+			log.Info(
+				"the gateway listens",
+				zap.Stringer("address", listener.Addr()),
+				zap.String("public_url", cfg.PublicURL),
+				zap.String("version", app.Version),
+			)
 			return app.RunAll(c.Context(),
 				func(ctx context.Context) error {
 					return gateway.ServeOn(ctx, gateway.Server("", g.Handler()), listener)

@@ -61,7 +61,8 @@ func (v statusView) print(p *printer) {
 	}
 }
 
-// printPlace says where an open instance is. The run knows it best; the store's word is shown where the run does not answer.
+// printPlace says where an open instance is. The run knows it best; the store's word is shown where the run
+// does not answer.
 func (v statusView) printPlace(p *printer) {
 	e, now := v.Enrollment, workflows.View{}
 	if v.State != nil {

@@ -168,10 +168,22 @@ func (r *testReport) json(coverage []simulate.Coverage) error {
 		Coverage  []jsonCoverage `json:"coverage,omitempty"`
 	}{Passed: r.passed, Failed: r.failed, NotRun: r.left, Seconds: r.took.Seconds(), Scenarios: []jsonScenario{}}
 	for _, one := range r.results {
-		s := jsonScenario{Journey: one.Journey, File: one.File, Line: one.Place.Line, Column: one.Place.Column, Name: one.Name, Passed: one.Passed,
-			Seconds: one.Duration.Seconds(), Failures: []jsonFailure{}, Story: []jsonEntry{}}
+		s := jsonScenario{
+			Journey:  one.Journey,
+			File:     one.File,
+			Line:     one.Place.Line,
+			Column:   one.Place.Column,
+			Name:     one.Name,
+			Passed:   one.Passed,
+			Seconds:  one.Duration.Seconds(),
+			Failures: []jsonFailure{},
+			Story:    []jsonEntry{},
+		}
 		for _, f := range one.Failures {
-			s.Failures = append(s.Failures, jsonFailure{f.Place.File, f.Place.Line, f.Place.Column, f.At.Seconds(), f.What, f.Expected, f.Actual, f.Words()})
+			s.Failures = append(
+				s.Failures,
+				jsonFailure{f.Place.File, f.Place.Line, f.Place.Column, f.At.Seconds(), f.What, f.Expected, f.Actual, f.Words()},
+			)
 		}
 		for _, e := range one.Story {
 			s.Story = append(s.Story, jsonEntry{e.At.Seconds(), e.Text})

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// byWorkflowID calls with a workflow id as it was given and, where there is none such, with its parts escaped as instances'
-// addresses have them: "offer/Ana Maria" is at offer/Ana%20Maria.
+// byWorkflowID calls with a workflow id as it was given and, where there is none such, with its parts escaped
+// as instances' addresses have them: "offer/Ana Maria" is at offer/Ana%20Maria.
 func byWorkflowID(given string, call func(id string) error) error {
 	err := call(given)
 	var no *refusal

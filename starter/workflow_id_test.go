@@ -6,11 +6,17 @@ import (
 	"testing"
 )
 
-// An id is taken as it was given; only where nothing is there, its escaped form is tried, and the first answer counts if that fails too.
+// An id is taken as it was given; only where nothing is there, its escaped form is tried, and the first answer
+// counts if that fails too.
 func TestByWorkflowID(t *testing.T) {
 	t.Parallel()
 	nothing := &refusal{status: http.StatusNotFound, message: "no instance"}
-	there := map[string]error{"offer/ana": nil, "offer/Ana%20Maria/k%231#2": nil, "offer/a%25b": nil, "offer/away%20now": errors.New("broken")}
+	there := map[string]error{
+		"offer/ana":                 nil,
+		"offer/Ana%20Maria/k%231#2": nil,
+		"offer/a%25b":               nil,
+		"offer/away%20now":          errors.New("broken"),
+	}
 	for given, want := range map[string]string{
 		"offer/ana": "", "offer/Ana Maria/k#1#2": "", "offer/Ana%20Maria/k%231#2": "", "offer/a%b": "", "offer/nobody at all": "no instance", "offer/away now": "broken",
 	} {

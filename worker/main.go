@@ -1,4 +1,5 @@
-// Command tabi-worker runs journeys: the workflows, what they do in the world, and the relay that brings events to them.
+// Command tabi-worker runs journeys: the workflows, what they do in the world, and the relay that brings events
+// to them.
 package main
 
 import (

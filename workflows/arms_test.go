@@ -32,15 +32,33 @@ func TestArms(t *testing.T) {
 			steps: twoArms, play: func(p *play) { p.event(time.Hour, "e1", "Viewed", map[string]any{"n": 1.0}) }, arms: []string{"w 2", "two", "end"},
 		},
 		"wait_for, timed out": {steps: twoArms, arms: []string{"w on_timeout", "late", "end"}},
-		"without arms":        {steps: "  - {id: w, wait_for: {event: A}, timeout: 1h}\n  - {id: h, handoff: care, timeout: 1h}\n", arms: []string{"w on_timeout", "h on_timeout"}},
-		"hand-off":            {steps: oneHandoff, play: func(p *play) { p.resolve(time.Hour, "r1", "h/1", "laughed") }, arms: []string{"h laughed", "done"}},
+		"without arms": {
+			steps: "  - {id: w, wait_for: {event: A}, timeout: 1h}\n  - {id: h, handoff: care, timeout: 1h}\n",
+			arms:  []string{"w on_timeout", "h on_timeout"},
+		},
+		"hand-off": {
+			steps: oneHandoff,
+			play:  func(p *play) { p.resolve(time.Hour, "r1", "h/1", "laughed") },
+			arms:  []string{"h laughed", "done"},
+		},
 		"hand-off, timed out": {steps: oneHandoff, arms: []string{"h on_timeout", "late"}},
 		"sent":                {steps: oneSend, arms: []string{"s", "done"}},
-		"send blocked":        {steps: oneSend, play: func(p *play) { p.send = answer(contract.StatusSuppressed, "X") }, arms: []string{"s on_blocked", "blocked"}},
-		"send failed":         {steps: oneSend, play: func(p *play) { p.send = answer(contract.StatusFailed, "X") }, arms: []string{"s on_failure", "failed"}},
+		"send blocked": {
+			steps: oneSend,
+			play:  func(p *play) { p.send = answer(contract.StatusSuppressed, "X") },
+			arms:  []string{"s on_blocked", "blocked"},
+		},
+		"send failed": {
+			steps: oneSend,
+			play:  func(p *play) { p.send = answer(contract.StatusFailed, "X") },
+			arms:  []string{"s on_failure", "failed"},
+		},
 		"call failed":         {steps: oneCall, play: func(p *play) { p.call = refused(404, "") }, arms: []string{"c on_failure", "sorry"}},
 		"called, and skipped": {steps: oneCall, arms: []string{"c", "risky skipped", "done"}},
-		"wait, set, go to":    {steps: "  - {id: w, wait: 1h}\n  - {id: s, set: {vars.x: 1}}\n  - {id: g, go_to: z}\n  - {id: z, emit: Done}\n", arms: []string{"w", "s", "g", "z"}},
+		"wait, set, go to": {
+			steps: "  - {id: w, wait: 1h}\n  - {id: s, set: {vars.x: 1}}\n  - {id: g, go_to: z}\n  - {id: z, emit: Done}\n",
+			arms:  []string{"w", "s", "g", "z"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +71,8 @@ func TestArms(t *testing.T) {
 			p.same("arms", test.arms, p.arms())
 			for _, r := range p.reports {
 				for _, passed := range r.Passed {
-					if skipped := passed.Arm == contract.ArmSkipped; skipped != (passed.Visit == 0) || skipped != (passed.Outcome == contract.ArmSkipped) {
+					if skipped := passed.Arm == contract.ArmSkipped; skipped != (passed.Visit == 0) ||
+						skipped != (passed.Outcome == contract.ArmSkipped) {
 						t.Errorf("passed %+v", passed)
 					}
 				}
@@ -77,5 +96,18 @@ paths:
 `, "vars: {n: 0}"))
 	p.event(time.Hour, "e1", "A", nil)
 	p.event(4*time.Hour, "e2", "A", nil)
-	p.expect(contract.Completed, p.run(), "outer@1h: A", "inner@1h: arm 0", "n@1h", "w@2h", "back@2h: outer", "outer@4h: A", "inner@4h: else", "out@4h: tail", "tail-1@5h", "tail-2@5h: skipped")
+	p.expect(
+		contract.Completed,
+		p.run(),
+		"outer@1h: A",
+		"inner@1h: arm 0",
+		"n@1h",
+		"w@2h",
+		"back@2h: outer",
+		"outer@4h: A",
+		"inner@4h: else",
+		"out@4h: tail",
+		"tail-1@5h",
+		"tail-2@5h: skipped",
+	)
 }

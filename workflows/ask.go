@@ -12,12 +12,26 @@ import (
 
 // ref says on whose behalf an activity acts.
 func (r *run) ref() contract.Ref {
-	return contract.Ref{Enrollment: r.in.Enrollment, Chain: r.chain, Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Clock: r.in.Clock}
+	return contract.Ref{
+		Enrollment: r.in.Enrollment,
+		Chain:      r.chain,
+		Journey:    r.in.Journey,
+		Revision:   r.in.Revision,
+		Customer:   r.in.Customer,
+		Clock:      r.in.Clock,
+	}
 }
 
-// scene is what expressions and templates may see besides the customer. Properties stay behind: the store has the events.
+// scene is what expressions and templates may see besides the customer. Properties stay behind: the store has
+// the events.
 func (r *run) scene(e *contract.Event) contract.Scene {
-	s := contract.Scene{EntryEvent: r.in.EntryEvent, Vars: r.st.Vars, StepEvents: r.st.Taken, StepCalls: r.st.Calls, Steps: map[string]map[string]any{}}
+	s := contract.Scene{
+		EntryEvent: r.in.EntryEvent,
+		Vars:       r.st.Vars,
+		StepEvents: r.st.Taken,
+		StepCalls:  r.st.Calls,
+		Steps:      map[string]map[string]any{},
+	}
 	for _, id := range workflow.DeterministicKeys(r.st.Steps) {
 		result := map[string]any{}
 		for _, key := range workflow.DeterministicKeys(r.st.Steps[id]) {
@@ -58,8 +72,8 @@ func (r *run) vars(ctx workflow.Context, e *contract.Event) journey.Vars {
 	return v
 }
 
-// conditions answers each expression: here where it can be, and all that read the customer in one local activity, where the data is.
-// An absent expression is true; one without an answer is false.
+// conditions answers each expression: here where it can be, and all that read the customer in one local
+// activity, where the data is. An absent expression is true; one without an answer is false.
 func (r *run) conditions(ctx workflow.Context, e *contract.Event, exprs []journey.Expr) ([]bool, error) {
 	answers := make([]bool, len(exprs))
 	var remote []journey.Expr
@@ -109,13 +123,15 @@ func (r *run) number(ctx workflow.Context, e *contract.Event, expr journey.Expr)
 	return n, err
 }
 
-// Limits of a local activity: one try ends after localTry, which outlasts a channel's own time-out; tries go on until the world is back.
+// Limits of a local activity: one try ends after localTry, which outlasts a channel's own time-out; tries go on
+// until the world is back.
 const (
 	localTry      = 7 * time.Second
 	localPatience = 10 * 365 * 24 * time.Hour
 )
 
-// local runs an activity in this worker, at no history but its marker. It is repeated until it is done or refused for good.
+// local runs an activity in this worker, at no history but its marker. It is repeated until it is done or
+// refused for good.
 func (r *run) local(ctx workflow.Context, name, summary string, in, out any) error {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout:    localTry,

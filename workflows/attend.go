@@ -9,9 +9,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// attend takes what has arrived, in order: orders, and for each event the goal, the exits, the reroutes, and what is left is kept for a wait_for.
-// Parked, it takes one event at a time, because the step that waits sees an event before the next one is looked at.
-// It reports whether the walk must start afresh: the instance ended or was moved. Paused, it leaves the events where they are.
+// attend takes what has arrived, in order: orders, and for each event the goal, the exits, the reroutes, and
+// what is left is kept for a wait_for. Parked, it takes one event at a time, because the step that waits sees
+// an event before the next one is looked at. It reports whether the walk must start afresh: the instance ended
+// or was moved. Paused, it leaves the events where they are.
 func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 	for r.st.Ended == nil && r.st.Jump == nil {
 		if err := r.recordStrays(ctx); err != nil {
@@ -70,8 +71,8 @@ func (r *run) next() (contract.Event, bool) {
 	return contract.Event{}, false
 }
 
-// recordStrays takes events that came straight to the run into the store. They come back by the relay, in the order of their arrival there.
-// One leaves Arrived only when it is recorded, so that cancellation loses none.
+// recordStrays takes events that came straight to the run into the store. They come back by the relay, in the
+// order of their arrival there. One leaves Arrived only when it is recorded, so that cancellation loses none.
 func (r *run) recordStrays(ctx workflow.Context) error {
 	for {
 		r.drain(ctx)
@@ -83,7 +84,14 @@ func (r *run) recordStrays(ctx workflow.Context) error {
 			return nil
 		}
 		e := r.st.Arrived[i]
-		call := contract.TrackInput{Type: "track", UserID: r.in.Customer, Event: e.Name, MessageID: e.ID, Timestamp: e.Time, Properties: e.Properties}
+		call := contract.TrackInput{
+			Type:       "track",
+			UserID:     r.in.Customer,
+			Event:      e.Name,
+			MessageID:  e.ID,
+			Timestamp:  e.Time,
+			Properties: e.Properties,
+		}
 		err := r.local(ctx, contract.RecordActivity, "record "+e.Name, contract.Record{Clock: r.in.Clock, Call: call}, nil)
 		var refused *temporal.ApplicationError
 		switch {

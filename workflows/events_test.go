@@ -167,12 +167,39 @@ func TestOrders(t *testing.T) {
 		passed  []string
 		answers map[string]string
 	}{
-		"exit":                      {play: func(p *play) { p.order(time.Hour, contract.ExitUpdate, contract.Command{By: "kim", Reason: "asked"}) }, outcome: contract.Cancelled, answers: map[string]string{"exit-1": "completed"}},
-		"skip":                      {play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: contract.Completed, passed: []string{"v@6h"}, answers: map[string]string{"skip-1": "completed"}},
-		"go to a path":              {play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "aside"}) }, outcome: "aside", passed: []string{"a@1h: aside"}},
-		"go to a step":              {play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "v"}) }, outcome: contract.Completed, passed: []string{"v@6h"}},
-		"go nowhere":                {play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "x"}) }, outcome: contract.Completed, passed: []string{"w@5h", "v@10h"}, answers: map[string]string{"go_to-1": contract.RejectInvalid}},
-		"resume what is not paused": {play: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) }, outcome: contract.Completed, passed: []string{"w@5h", "v@10h"}, answers: map[string]string{"resume-1": contract.RejectInvalid}},
+		"exit": {
+			play:    func(p *play) { p.order(time.Hour, contract.ExitUpdate, contract.Command{By: "kim", Reason: "asked"}) },
+			outcome: contract.Cancelled,
+			answers: map[string]string{"exit-1": "completed"},
+		},
+		"skip": {
+			play:    func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) },
+			outcome: contract.Completed,
+			passed:  []string{"v@6h"},
+			answers: map[string]string{"skip-1": "completed"},
+		},
+		"go to a path": {
+			play:    func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "aside"}) },
+			outcome: "aside",
+			passed:  []string{"a@1h: aside"},
+		},
+		"go to a step": {
+			play:    func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "v"}) },
+			outcome: contract.Completed,
+			passed:  []string{"v@6h"},
+		},
+		"go nowhere": {
+			play:    func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "x"}) },
+			outcome: contract.Completed,
+			passed:  []string{"w@5h", "v@10h"},
+			answers: map[string]string{"go_to-1": contract.RejectInvalid},
+		},
+		"resume what is not paused": {
+			play:    func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
+			outcome: contract.Completed,
+			passed:  []string{"w@5h", "v@10h"},
+			answers: map[string]string{"resume-1": contract.RejectInvalid},
+		},
 		"paused: deadlines run on, what is due happens on resume": {
 			play: func(p *play) {
 				p.order(time.Hour, contract.PauseUpdate, contract.Command{})
@@ -186,7 +213,10 @@ func TestOrders(t *testing.T) {
 				p.at(time.Hour, func() {
 					for i, kind := range []string{contract.PauseUpdate, contract.ResumeUpdate} {
 						id := fmt.Sprint("c", i)
-						p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, contract.Event{ID: id, Name: contract.Commanded, Enrollment: "e-1", Command: &contract.Command{Kind: kind}})
+						p.env.SignalWorkflowSkippingWorkflowTask(
+							contract.EventName,
+							contract.Event{ID: id, Name: contract.Commanded, Enrollment: "e-1", Command: &contract.Command{Kind: kind}},
+						)
 					}
 					p.update("n", p.own("n", "Nothing", nil))
 				})

@@ -39,7 +39,10 @@ func TestSendHeldByQuietHours(t *testing.T) {
 			outcome: "blocked", account: twice, passed: []string{"s@9h: suppressed (CAP_REACHED)", "blocked@9h: blocked"},
 		},
 		"an answer without a moment": {
-			send: answerThen(contract.StatusHeld, contract.StatusSent), outcome: "done", account: twice, passed: []string{"s@1m: sent", "done@1m: done"},
+			send: answerThen(
+				contract.StatusHeld,
+				contract.StatusSent,
+			), outcome: "done", account: twice, passed: []string{"s@1m: sent", "done@1m: done"},
 		},
 		"when it is delivered, which is later": {
 			send: answerThen(contract.StatusRetry, contract.StatusSent), deliver: func(int, contract.Send) (contract.SendResult, error) {
@@ -59,9 +62,23 @@ func TestSendHeldByQuietHours(t *testing.T) {
 			head: "reroute: [{event: Failed, go_to: away}]\npaths: {away: [{id: a, exit: away}]}",
 			play: func(p *play) { p.event(time.Hour, "e1", "Failed", n) }, outcome: "away", account: once, passed: []string{"a@1h: away"},
 		},
-		"a person ends it":  {play: func(p *play) { p.order(time.Hour, contract.ExitUpdate, contract.Command{}) }, outcome: contract.Cancelled, account: once},
-		"a person skips it": {play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: "done", account: once, passed: []string{"done@1h: done"}},
-		"a person moves it": {play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "done"}) }, outcome: "done", account: once, passed: []string{"done@1h: done"}},
+		"a person ends it": {
+			play:    func(p *play) { p.order(time.Hour, contract.ExitUpdate, contract.Command{}) },
+			outcome: contract.Cancelled,
+			account: once,
+		},
+		"a person skips it": {
+			play:    func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) },
+			outcome: "done",
+			account: once,
+			passed:  []string{"done@1h: done"},
+		},
+		"a person moves it": {
+			play:    func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "done"}) },
+			outcome: "done",
+			account: once,
+			passed:  []string{"done@1h: done"},
+		},
 		"sent back to itself": {
 			play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "s"}) }, outcome: "done", account: []string{"send hello (s/1)", "send hello (s/2)"},
 			passed: []string{"s@1h: sent by push", "done@1h: done"},

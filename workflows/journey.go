@@ -12,7 +12,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// hotLimit is how many steps may run without waiting; an instance that passes it fails, because its journey never rests.
+// hotLimit is how many steps may run without waiting; an instance that passes it fails, because its journey
+// never rests.
 const hotLimit = 1000
 
 // run is one run of one instance: what it is given, and the state that survives it.
@@ -36,7 +37,8 @@ type run struct {
 	busy    string          // what an activity does that is under way, in words
 }
 
-// Journey is the workflow type of an instance: it walks the compiled journey of its input until it ends with exactly one outcome.
+// Journey is the workflow type of an instance: it walks the compiled journey of its input until it ends with
+// exactly one outcome.
 func Journey(ctx workflow.Context, in Input) (contract.Result, error) {
 	r, err := newRun(ctx, in)
 	if err != nil {
@@ -48,11 +50,21 @@ func Journey(ctx workflow.Context, in Input) (contract.Result, error) {
 // newRun loads the pinned definition and opens the ears.
 func newRun(ctx workflow.Context, in Input) (*run, error) {
 	if in.Interpreter > contract.InterpreterVersion { // blocks the task until a newer worker takes it
-		panic(fmt.Sprintf("the instance runs on interpreter %d, this worker has %d: deploy the newer worker", in.Interpreter, contract.InterpreterVersion))
+		panic(
+			fmt.Sprintf(
+				"the instance runs on interpreter %d, this worker has %d: deploy the newer worker",
+				in.Interpreter,
+				contract.InterpreterVersion,
+			),
+		)
 	}
 	prog, err := journey.Load(in.Definition, in.Revision)
 	if err != nil {
-		return nil, temporal.NewNonRetryableApplicationError(fmt.Sprintf("the definition in the input cannot be loaded: %v", err), "BadDefinition", err)
+		return nil, temporal.NewNonRetryableApplicationError(
+			fmt.Sprintf("the definition in the input cannot be loaded: %v", err),
+			"BadDefinition",
+			err,
+		)
 	}
 	r := &run{in: in, prog: prog, st: in.Snapshot, chain: workflow.GetInfo(ctx).FirstRunID}
 	if r.st == nil {
@@ -210,7 +222,10 @@ func (r *run) pass(ctx workflow.Context, step *journey.Step, outcome, arm string
 
 // skip records that a step's condition was not true. It is no visit, and does not count as passed.
 func (r *run) skip(ctx workflow.Context, step *journey.Step) {
-	r.st.Passed = append(r.st.Passed, contract.Passage{Step: step.ID, Kind: step.Kind, At: r.now(ctx), Outcome: contract.ArmSkipped, Arm: contract.ArmSkipped})
+	r.st.Passed = append(
+		r.st.Passed,
+		contract.Passage{Step: step.ID, Kind: step.Kind, At: r.now(ctx), Outcome: contract.ArmSkipped, Arm: contract.ArmSkipped},
+	)
 }
 
 // afterPath is what follows the end of a path: a holdout's watch, the goal's window, or the end.
@@ -260,7 +275,8 @@ func (r *run) end(ctx workflow.Context, outcome, reason string, value float64) {
 	r.st.tell(fmt.Sprintf("%s ended: %s (%s)", stamp(now), outcome, reason))
 }
 
-// close tells the store how the instance ended. Events that came straight to the run are recorded first, so that none is lost.
+// close tells the store how the instance ended. Events that came straight to the run are recorded first, so
+// that none is lost.
 func (r *run) close(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
@@ -294,7 +310,8 @@ func (r *run) replaced(err error) bool {
 // now is virtual time.
 func (r *run) now(ctx workflow.Context) time.Time { return r.in.Clock.At(workflow.Now(ctx)) }
 
-// since is the virtual time at which the instance was woken: the deadline it slept until, though the wake came late; else now.
+// since is the virtual time at which the instance was woken: the deadline it slept until, though the wake came
+// late; else now.
 func (r *run) since(ctx workflow.Context) time.Time {
 	if !r.woke.IsZero() {
 		return r.woke
@@ -302,7 +319,8 @@ func (r *run) since(ctx workflow.Context) time.Time {
 	return r.now(ctx)
 }
 
-// key names one visit of a step: the ledger's key. A visit that goes on after its step was renamed keeps the key it began with.
+// key names one visit of a step: the ledger's key. A visit that goes on after its step was renamed keeps the
+// key it began with.
 func (r *run) key(step *journey.Step) string {
 	if r.midStep() && r.st.Parking.Key != "" {
 		return r.st.Parking.Key

@@ -26,8 +26,9 @@ func levelWords(l *journey.Level) string {
 	return l.Intent
 }
 
-// gauge asks the world, in one go, which levels hold: those that the step it is parked at waits for, and those of the reroute rules that may fire: all of
-// them, or only those that fading can make hold. It learns too when fading will. History has the answers alone, and nothing where no level counts.
+// gauge asks the world, in one go, which levels hold: those that the step it is parked at waits for, and those
+// of the reroute rules that may fire: all of them, or only those that fading can make hold. It learns too when
+// fading will. History has the answers alone, and nothing where no level counts.
 func (r *run) gauge(ctx workflow.Context, all bool) error {
 	crossed := r.crossed(ctx)
 	wanted := slices.Clone(r.waits)
@@ -70,7 +71,8 @@ func (r *run) crossed(ctx workflow.Context) bool {
 	return !r.st.Fade.IsZero() && !r.now(ctx).Before(r.st.Fade)
 }
 
-// faded looks at the levels when a score was to have fallen below one: it may have risen since. A reroute rule fires here, an arm when the step looks.
+// faded looks at the levels when a score was to have fallen below one: it may have risen since. A reroute rule
+// fires here, an arm when the step looks.
 func (r *run) faded(ctx workflow.Context) error {
 	r.woke, r.st.Fade = r.st.Fade, time.Time{}
 	r.stale = true

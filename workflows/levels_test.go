@@ -30,7 +30,9 @@ func TestWaitForLevel(t *testing.T) {
 		gauges      int // how often the world was asked; 0: not looked at
 	}{
 		"holds when the wait begins: at once": {
-			first: map[string]float64{"complaint": 0.6}, outcome: "complained", passed: []string{"w@0s: complaint above 0.5", "two@0s: complained"}, gauges: 1,
+			first: map[string]float64{
+				"complaint": 0.6,
+			}, outcome: "complained", passed: []string{"w@0s: complaint above 0.5", "two@0s: complained"}, gauges: 1,
 		},
 		"exactly at the threshold it does not": {
 			steps: "  - {id: w, wait_for: {intent: complaint, above: 0.0}, timeout: 2h}\n", outcome: contract.Completed, passed: []string{"w@2h: timed out"},
@@ -61,7 +63,10 @@ func TestWaitForLevel(t *testing.T) {
 			passed: []string{"w@1h: complaint above 0.5", "two@1h: complained"}, outcome: "complained",
 		},
 		"of two levels the first in the file": {
-			first: map[string]float64{"complaint": 0.6, "purchase": 0.1}, outcome: "complained", passed: []string{"w@0s: complaint above 0.5", "two@0s: complained"},
+			first: map[string]float64{
+				"complaint": 0.6,
+				"purchase":  0.1,
+			}, outcome: "complained", passed: []string{"w@0s: complaint above 0.5", "two@0s: complained"},
 		},
 		"a score that is set without an event": {
 			first: map[string]float64{"purchase": high},
@@ -71,7 +76,9 @@ func TestWaitForLevel(t *testing.T) {
 			outcome: "complained", passed: []string{"w@1h: complaint above 0.5", "two@1h: complained"},
 		},
 		"fading crosses below": {
-			first: map[string]float64{"purchase": 0.75}, outcome: "cooled", passed: []string{"w@24h0m1s: purchase below 0.5", "four@24h0m1s: cooled"}, gauges: 2,
+			first: map[string]float64{
+				"purchase": 0.75,
+			}, outcome: "cooled", passed: []string{"w@24h0m1s: purchase below 0.5", "four@24h0m1s: cooled"}, gauges: 2,
 		},
 		"the timer asks again, and is set anew where the score rose": {
 			first:   map[string]float64{"purchase": 0.75},
@@ -86,7 +93,9 @@ func TestWaitForLevel(t *testing.T) {
 			outcome: "cooled", passed: []string{"w@36h0m1s: purchase below 0.5", "four@36h0m1s: cooled"}, gauges: 3,
 		},
 		"the timeout comes first": {
-			first: map[string]float64{"purchase": high}, outcome: "nothing", passed: []string{"w@40h: timed out", "late@40h: nothing"}, gauges: 1,
+			first: map[string]float64{
+				"purchase": high,
+			}, outcome: "nothing", passed: []string{"w@40h: timed out", "late@40h: nothing"}, gauges: 1,
 		},
 		"what is told too early is asked again": {
 			first: map[string]float64{"purchase": 0.75}, play: func(p *play) { p.misfades = 8 * time.Hour },
@@ -95,7 +104,10 @@ func TestWaitForLevel(t *testing.T) {
 		"at the moment of an event the event goes first": {
 			first: map[string]float64{"purchase": 0.75},
 			play: func(p *play) {
-				p.at(24*time.Hour+time.Second-time.Millisecond, func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "A", nil)) })
+				p.at(
+					24*time.Hour+time.Second-time.Millisecond,
+					func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "A", nil)) },
+				)
 			},
 			outcome: "event", passed: []string{"w@24h0m1s: A", "one@24h0m1s: event"},
 		},
@@ -204,12 +216,23 @@ func TestRerouteByLevel(t *testing.T) {
 		passed      []string
 		gauges      int
 	}{
-		"by the event that brings it": {head: above, play: complain(time.Hour, "Call Ended"), outcome: "recovered", passed: []string{"r@2h", "end@2h: recovered"}, gauges: 1},
+		"by the event that brings it": {
+			head:    above,
+			play:    complain(time.Hour, "Call Ended"),
+			outcome: "recovered",
+			passed:  []string{"r@2h", "end@2h: recovered"},
+			gauges:  1,
+		},
 		"not at entry, but by the next event of any name": {
 			head: above, first: map[string]float64{"complaint": 0.9}, play: func(p *play) { p.event(3*time.Hour, "e1", "Looked", nil) },
 			outcome: "recovered", passed: []string{"r@4h", "end@4h: recovered"}, gauges: 1,
 		},
-		"not while no event comes": {head: above, first: map[string]float64{"complaint": 0.9}, outcome: contract.Completed, passed: []string{"w@40h"}},
+		"not while no event comes": {
+			head:    above,
+			first:   map[string]float64{"complaint": 0.9},
+			outcome: contract.Completed,
+			passed:  []string{"w@40h"},
+		},
 		"by a score that is set": {
 			head: above, play: func(p *play) {
 				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.own("i1", contract.IntentChanged, nil)) })
@@ -254,8 +277,11 @@ func TestRerouteByLevel(t *testing.T) {
 			outcome: "recovered", passed: []string{"r@37h0m1s", "end@37h0m1s: recovered"},
 		},
 		"fading does not let a level fire that has held since entry": {
-			head:  "reroute: [{intent: complaint, above: 0.5, go_to: other}, {intent: purchase, below: 0.5, go_to: recovery}]",
-			first: map[string]float64{"purchase": 0.75, "complaint": 0.99}, outcome: "recovered", passed: []string{"r@25h0m1s", "end@25h0m1s: recovered"},
+			head: "reroute: [{intent: complaint, above: 0.5, go_to: other}, {intent: purchase, below: 0.5, go_to: recovery}]",
+			first: map[string]float64{
+				"purchase":  0.75,
+				"complaint": 0.99,
+			}, outcome: "recovered", passed: []string{"r@25h0m1s", "end@25h0m1s: recovered"},
 		},
 		"from a hand-off": {
 			steps: "  - {id: w, handoff: care, timeout: 40h}\n", head: below, first: map[string]float64{"purchase": 0.75},

@@ -56,7 +56,10 @@ timeout: 2d`
 		"the goal at the very last moment": {
 			play: func(p *play) {
 				p.at(48*time.Hour-time.Millisecond, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
+					p.env.SignalWorkflowSkippingWorkflowTask(
+						contract.EventName,
+						p.own("e1", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}),
+					)
 				})
 			},
 			outcome: contract.Goal, value: 1, reason: "by Bought",
@@ -169,10 +172,28 @@ func TestHoldout(t *testing.T) {
 		outcome string
 		end     time.Duration
 	}{
-		"takes no step, until its longest life is over": {head: "goal: {event: Bought}\ntimeout: 2d", outcome: contract.TimedOut, end: 48 * time.Hour},
-		"until watching ends":                           {head: "goal: {event: Bought, within: 3d}\ntimeout: 2d", outcome: contract.TimedOut, end: 72 * time.Hour},
-		"goal":                                          {head: "goal: {event: Bought, within: 3d}\ntimeout: 2d", play: func(p *play) { p.event(60*time.Hour, "e1", "Bought", nil) }, outcome: contract.Goal, end: 60 * time.Hour},
-		"exit":                                          {head: "exit: [{event: Left, outcome: left}]", play: func(p *play) { p.event(time.Hour, "e1", "Left", nil) }, outcome: "left", end: time.Hour},
+		"takes no step, until its longest life is over": {
+			head:    "goal: {event: Bought}\ntimeout: 2d",
+			outcome: contract.TimedOut,
+			end:     48 * time.Hour,
+		},
+		"until watching ends": {
+			head:    "goal: {event: Bought, within: 3d}\ntimeout: 2d",
+			outcome: contract.TimedOut,
+			end:     72 * time.Hour,
+		},
+		"goal": {
+			head:    "goal: {event: Bought, within: 3d}\ntimeout: 2d",
+			play:    func(p *play) { p.event(60*time.Hour, "e1", "Bought", nil) },
+			outcome: contract.Goal,
+			end:     60 * time.Hour,
+		},
+		"exit": {
+			head:    "exit: [{event: Left, outcome: left}]",
+			play:    func(p *play) { p.event(time.Hour, "e1", "Left", nil) },
+			outcome: "left",
+			end:     time.Hour,
+		},
 		"nobody sends it anywhere": {head: "timeout: 2d", play: func(p *play) {
 			p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "s"})
 			p.order(time.Hour, contract.SkipUpdate, contract.Command{})
@@ -274,7 +295,12 @@ func TestARunLearnsHowItHasEnded(t *testing.T) {
 	for name, yaml := range map[string]string{"where it waits": "  - {id: w, wait: 1h}\n", "at another end": "  - {id: x, set: {vars.a: 1}}\n"} {
 		p := newPlay(t, journeyOf(yaml))
 		p.report = func(int, contract.Report) error {
-			return temporal.NewNonRetryableApplicationError("closed", contract.NotMine, nil, contract.Ended{Outcome: contract.Goal, Reason: "it came", Value: 7, At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)})
+			return temporal.NewNonRetryableApplicationError(
+				"closed",
+				contract.NotMine,
+				nil,
+				contract.Ended{Outcome: contract.Goal, Reason: "it came", Value: 7, At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)},
+			)
 		}
 		if result := p.run(); result.Outcome != contract.Goal || result.Reason != "it came" || result.Value != 7 {
 			t.Errorf("%s: %+v", name, result)

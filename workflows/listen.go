@@ -151,8 +151,8 @@ func reject(kind, message string) error {
 	return temporal.NewNonRetryableApplicationError(message, kind, nil)
 }
 
-// drain moves what was signalled into Arrived. What cannot be read is noted and dropped: a poison signal must not stop the instance.
-// An event that the store does not know yet is taken even when the instance has ended.
+// drain moves what was signalled into Arrived. What cannot be read is noted and dropped: a poison signal must
+// not stop the instance. An event that the store does not know yet is taken even when the instance has ended.
 func (r *run) drain(ctx workflow.Context) {
 	for {
 		var raw json.RawMessage // afresh: a signal without a payload leaves it as it is
@@ -169,7 +169,8 @@ func (r *run) drain(ctx workflow.Context) {
 		var app *temporal.ApplicationError
 		refused := errors.As(err, &app)
 		late := refused && app.Type() == contract.RejectEnded && e.Enrollment == ""
-		stays := refused && app.Type() == contract.RejectInvalid && e.ID != "" && e.Command != nil && e.Command.Kind == contract.MigrateOrder // the store is told why
+		stays := refused && app.Type() == contract.RejectInvalid && e.ID != "" && e.Command != nil &&
+			e.Command.Kind == contract.MigrateOrder // the store is told why
 		if err != nil && !late && !stays {
 			workflow.GetLogger(ctx).Debug("signal dropped", "event", e.ID, "reason", err)
 			continue

@@ -13,7 +13,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// checkMove loads the revision of a migrate order and finds the step at which the instance would go on. refused says in words why it stays.
+// checkMove loads the revision of a migrate order and finds the step at which the instance would go on. refused
+// says in words why it stays.
 func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused string) {
 	switch {
 	case c.Revision == "" || len(c.Definition) == 0:
@@ -33,8 +34,9 @@ func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused 
 	return to, step, refused
 }
 
-// migrate goes over to another revision: the store switches first, and from then on serves the instance by the new one; then the instance continues
-// as new on it, at once, where it stands. Where it cannot, the store is told why.
+// migrate goes over to another revision: the store switches first, and from then on serves the instance by the
+// new one; then the instance continues as new on it, at once, where it stands. Where it cannot, the store is
+// told why.
 func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 	to, step, refused := r.checkMove(c)
 	move := contract.Move{Ref: r.ref(), To: c.Revision, Step: step, Refused: refused}
@@ -89,10 +91,14 @@ func (r *run) stay(ctx workflow.Context, move contract.Move, by string) error {
 
 // moving reports whether an order to migrate waits to be carried out.
 func (s *Snapshot) moving() bool {
-	return slices.ContainsFunc(s.Arrived, func(e contract.Event) bool { return e.Command != nil && e.Command.Kind == contract.MigrateOrder })
+	return slices.ContainsFunc(
+		s.Arrived,
+		func(e contract.Event) bool { return e.Command != nil && e.Command.Kind == contract.MigrateOrder },
+	)
 }
 
-// unread lists the events that the instance holds with properties as a revision reads them, but for those asked for already.
+// unread lists the events that the instance holds with properties as a revision reads them, but for those asked
+// for already.
 func (s *Snapshot) unread(asked []string) []string {
 	ids := []string{}
 	add := func(id string) {
@@ -124,8 +130,9 @@ func projected(e contract.Event) bool {
 	return e.Enrollment != "" && e.Command == nil && e.Handoff == "" && e.Name != contract.IntentChanged
 }
 
-// move makes the state one of another revision: names of steps are the new ones, properties are as it reads them, and it stands at step.
-// Where an instance waits, until when, and how long it may live stay as they are; what it sent stays sent.
+// move makes the state one of another revision: names of steps are the new ones, properties are as it reads
+// them, and it stands at step. Where an instance waits, until when, and how long it may live stay as they are;
+// what it sent stays sent.
 func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]string, read map[string]map[string]any) {
 	s.Cursor, s.Fade = step, time.Time{} // its levels may be others
 	if s.Parking != nil {
@@ -195,8 +202,8 @@ func renameKeys[V any](m map[string]V, name renaming) map[string]V {
 	return out
 }
 
-// countsOf is how often each step was visited, under old and new ids: a step that is given the id of another counts on from there, so that a key under
-// which something was sent is not used again.
+// countsOf is how often each step was visited, under old and new ids: a step that is given the id of another
+// counts on from there, so that a key under which something was sent is not used again.
 func countsOf(visits map[string]int, name renaming) map[string]int {
 	out := make(map[string]int, len(visits))
 	for _, id := range workflow.DeterministicKeys(visits) {

@@ -81,7 +81,11 @@ func TestMigrate(t *testing.T) {
 	})
 	n.expect(contract.Completed, n.run(), "first@1h: A", "s@1h: sent by email", "two@5h: B", "seen@5h", "then@6h")
 	n.same("account", []string{"send hello (s/1)"}, n.account)
-	n.same("parked", []string{"first wait_for until 5h", "second wait_for until 6h", "two wait_for until 6h", "then wait until 6h"}, n.parked())
+	n.same(
+		"parked",
+		[]string{"first wait_for until 5h", "second wait_for until 6h", "two wait_for until 6h", "then wait until 6h"},
+		n.parked(),
+	)
 	if n.answers["m1"] != contract.RejectDuplicate {
 		t.Errorf("the order, brought again, was answered with %s", n.answers["m1"])
 	}
@@ -110,17 +114,35 @@ func TestMigrateRefused(t *testing.T) {
 			},
 			refused: "revision badbadbad000 cannot be loaded",
 		},
-		"no definition":     {to: other, spoil: func(_ *play, e *contract.Event) { e.Command.Definition = nil }, refused: "through the store alone"},
+		"no definition": {
+			to:      other,
+			spoil:   func(_ *play, e *contract.Event) { e.Command.Definition = nil },
+			refused: "through the store alone",
+		},
 		"the same revision": {to: journeyOf(steps), refused: "already"},
 		"held out": {
 			to: other, spoil: func(p *play, _ *contract.Event) { p.in.Holdout = true }, refused: "control group", outcome: contract.TimedOut,
 		},
-		"its step is gone":          {to: journeyOf("  - {id: v, wait: 5h}\n"), refused: `step "w" no longer exists`},
-		"mapped to nothing":         {to: other, renamed: map[string]string{"w": "nowhere"}, refused: `there is no step "nowhere"`},
-		"mapped to another kind":    {to: other, renamed: map[string]string{"w": "x"}, refused: "an instance moves only to a step of its kind"},
-		"of another journey":        {to: strings.Replace(other, "journey: j", "journey: k", 1), refused: `is of journey "k"`},
-		"while a call is under way": {steps: oneCall, to: journeyOf(oneCall, "timeout: 9d"), refused: "c (call) is under way; try again later", outcome: "no-score"},
-		"while a send is under way": {steps: oneSend, to: journeyOf(oneSend, "timeout: 9d"), refused: "s (send) is under way; try again later", outcome: "failed-send"},
+		"its step is gone":  {to: journeyOf("  - {id: v, wait: 5h}\n"), refused: `step "w" no longer exists`},
+		"mapped to nothing": {to: other, renamed: map[string]string{"w": "nowhere"}, refused: `there is no step "nowhere"`},
+		"mapped to another kind": {
+			to:      other,
+			renamed: map[string]string{"w": "x"},
+			refused: "an instance moves only to a step of its kind",
+		},
+		"of another journey": {to: strings.Replace(other, "journey: j", "journey: k", 1), refused: `is of journey "k"`},
+		"while a call is under way": {
+			steps:   oneCall,
+			to:      journeyOf(oneCall, "timeout: 9d"),
+			refused: "c (call) is under way; try again later",
+			outcome: "no-score",
+		},
+		"while a send is under way": {
+			steps:   oneSend,
+			to:      journeyOf(oneSend, "timeout: 9d"),
+			refused: "s (send) is under way; try again later",
+			outcome: "failed-send",
+		},
 	}
 	for name, test := range tests {
 		for _, signal := range []bool{false, true} {
@@ -155,7 +177,8 @@ func TestMigrateRefused(t *testing.T) {
 					}
 					return
 				}
-				if len(p.moves) != 1 || !strings.Contains(p.moves[0].Refused, test.refused) || p.moves[0].To != order.Command.Revision || p.moves[0].Revision != p.in.Revision {
+				if len(p.moves) != 1 || !strings.Contains(p.moves[0].Refused, test.refused) || p.moves[0].To != order.Command.Revision ||
+					p.moves[0].Revision != p.in.Revision {
 					t.Errorf("moves %+v", p.moves)
 				}
 			})
@@ -249,8 +272,17 @@ func TestMigrateWhereItStands(t *testing.T) {
 			to:      "  - {id: t, send: hello, via: email}\n  - {id: w, wait: 1h}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: back, go_to: t, when: vars.n < 2}\n",
 			renamed: map[string]string{"s": "t"}, toHead: "vars: {n: 0}", outcome: contract.Completed,
 			account: []string{"send hello (s/1)", "send hello (t/2)"},
-			passed:  []string{"s@0s: sent by email", "w@1h", "n@1h", "back@1h: t", "t@1h: sent by email", "w@2h", "n@2h", "back@2h: skipped"},
-			parked:  []string{"w wait until 1h", "w wait until 1h", "w wait until 2h"},
+			passed: []string{
+				"s@0s: sent by email",
+				"w@1h",
+				"n@1h",
+				"back@1h: t",
+				"t@1h: sent by email",
+				"w@2h",
+				"n@2h",
+				"back@2h: skipped",
+			},
+			parked: []string{"w wait until 1h", "w wait until 1h", "w wait until 2h"},
 		},
 		"an event tried in vain fits the new arms": {
 			steps: "  - {id: w, wait_for: {event: A, when: event.n > 5}, timeout: 9h}\n", at: 2 * time.Hour,

@@ -7,12 +7,14 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// overdueTries bounds how often what is on its way is waited for: a delivery that cannot be made must not stop the instance for ever.
+// overdueTries bounds how often what is on its way is waited for: a delivery that cannot be made must not stop
+// the instance for ever.
 const overdueTries = 8
 
-// overdue waits, before what was due at moment happens, for what has arrived and has not been delivered yet: an outage or a slow hour does not let a
-// time-out, or a message that is late, win over the event that came before it. With late, that is all that has arrived by now, and not by moment alone; but
-// what goes on coming does not hold the instance up. It reports whether something is to be attended to first.
+// overdue waits, before what was due at moment happens, for what has arrived and has not been delivered yet: an
+// outage or a slow hour does not let a time-out, or a message that is late, win over the event that came before
+// it. With late, that is all that has arrived by now, and not by moment alone; but what goes on coming does not
+// hold the instance up. It reports whether something is to be attended to first.
 func (r *run) overdue(ctx workflow.Context, moment time.Time, late bool) (bool, error) {
 	if listens := r.prog.Listens(); len(listens.Events) == 0 && !listens.Every && len(listens.Traits) == 0 && len(listens.Levels) == 0 {
 		return false, nil // nothing is ever delivered to it

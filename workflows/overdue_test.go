@@ -127,7 +127,8 @@ func TestWhatGoesOnComing(t *testing.T) {
 	}
 }
 
-// A wait that a trait moves into the past is over when that trait came: what came during the wait is not the next step's.
+// A wait that a trait moves into the past is over when that trait came: what came during the wait is not the
+// next step's.
 func TestAWaitThatIsMovedIntoThePast(t *testing.T) {
 	t.Parallel()
 	const steps = "  - wait: {until: customer.end}\n  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - exit: silence\n"

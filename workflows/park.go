@@ -37,9 +37,9 @@ type timer struct {
 	cancel workflow.CancelFunc
 }
 
-// park waits until p.until (true), or until look takes an event (false), or until the instance ends or moves on (false, with Ended or Jump set).
-// On waking, events are looked at before the clock; the instance's own deadline wins over a step due at the same moment, and a score that falls below a
-// level then goes before both.
+// park waits until p.until (true), or until look takes an event (false), or until the instance ends or moves on
+// (false, with Ended or Jump set). On waking, events are looked at before the clock; the instance's own
+// deadline wins over a step due at the same moment, and a score that falls below a level then goes before both.
 func (r *run) park(ctx workflow.Context, p parking) (due bool, err error) {
 	r.settle(ctx, p)
 	r.waits, r.stale = p.levels, true
@@ -174,7 +174,19 @@ func (r *run) unwatch() { r.waits, r.hand = nil, nil }
 // settle makes p the place where the instance is parked, keeping since, until and the key over continue-as-new.
 func (r *run) settle(ctx workflow.Context, p parking) {
 	if r.st.Parking == nil || r.st.Parking.Step != p.step || r.st.Parking.Kind != p.kind || r.st.Parking.Asked != p.asked {
-		r.st.Parking = &Parking{Parked: contract.Parked{Step: p.step, Kind: p.kind, Since: r.now(ctx), Until: p.until, For: p.words, Silent: r.st.Silent, Paused: r.st.Paused}, Key: p.key, Asked: p.asked}
+		r.st.Parking = &Parking{
+			Parked: contract.Parked{
+				Step:   p.step,
+				Kind:   p.kind,
+				Since:  r.now(ctx),
+				Until:  p.until,
+				For:    p.words,
+				Silent: r.st.Silent,
+				Paused: r.st.Paused,
+			},
+			Key:   p.key,
+			Asked: p.asked,
+		}
 	}
 	r.st.Parking.For = p.words // another revision may wait for more
 }
@@ -274,7 +286,8 @@ func (r *run) rest(ctx workflow.Context) error {
 	return err
 }
 
-// renew continues as new when the server suggests it. It happens only while parked, with nothing under way: all that counts is in the snapshot.
+// renew continues as new when the server suggests it. It happens only while parked, with nothing under way: all
+// that counts is in the snapshot.
 func (r *run) renew(ctx workflow.Context, p parking) error {
 	if p.wake != nil || !workflow.GetInfo(ctx).GetContinueAsNewSuggested() || !workflow.AllHandlersFinished(ctx) {
 		return nil

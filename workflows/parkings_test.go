@@ -9,7 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Wherever it is parked by what the brain decides, it goes on where it was: as a new run, and on another revision, where its step has another id.
+// Wherever it is parked by what the brain decides, it goes on where it was: as a new run, and on another
+// revision, where its step has another id.
 func TestParkingsOfTheBrainGoOn(t *testing.T) {
 	t.Parallel()
 	const gone = "paths:\n  away:\n    - {id: gone, exit: away}\n"

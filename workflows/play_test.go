@@ -22,7 +22,8 @@ import (
 
 var testStart = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
-// play is one instance in the test environment, where time is skipped, with the relay and support staff played by the test.
+// play is one instance in the test environment, where time is skipped, with the relay and support staff played
+// by the test.
 type play struct {
 	*world
 	t       testing.TB
@@ -142,8 +143,11 @@ func (p *play) order(d time.Duration, kind string, c contract.Command) {
 // resolve is the word of an agent.
 func (p *play) resolve(d time.Duration, id, handoff, outcome string) {
 	p.at(d, func() {
-		p.update(id, contract.Event{ID: id, Name: contract.HandoffResolved, Enrollment: p.in.Enrollment, Handoff: p.in.Enrollment + "/" + handoff,
-			Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
+		p.update(
+			id,
+			contract.Event{ID: id, Name: contract.HandoffResolved, Enrollment: p.in.Enrollment, Handoff: p.in.Enrollment + "/" + handoff,
+				Properties: map[string]any{"outcome": outcome, "agent": "kim"}},
+		)
 	})
 }
 

@@ -21,7 +21,13 @@ func (d *drawer) name() string { return d.pick("name", "A", "B", "C", "E") }
 
 // level of an intent.
 func (d *drawer) level() string {
-	return d.pick("level", "intent: complaint, above: 0.5", "intent: complaint, below: 0.3", "intent: purchase, above: 0.7", "intent: purchase, below: 0.6")
+	return d.pick(
+		"level",
+		"intent: complaint, above: 0.5",
+		"intent: complaint, below: 0.3",
+		"intent: purchase, above: 0.7",
+		"intent: purchase, below: 0.6",
+	)
 }
 
 // journey draws a whole journey.
@@ -29,13 +35,41 @@ func (d *drawer) journey() string {
 	head := []string{
 		"vars: {n: 0}",
 		d.pick("timeout", "timeout: 4d", "timeout: 30h"),
-		d.pick("goal", "", "goal: {event: G, value: event.n}", "goal: {event: G, within: 20h}", "goal: {event: G, when: customer.vip == true, within: 90h}"),
+		d.pick(
+			"goal",
+			"",
+			"goal: {event: G, value: event.n}",
+			"goal: {event: G, within: 20h}",
+			"goal: {event: G, when: customer.vip == true, within: 90h}",
+		),
 		d.pick("exit", "exit: [{event: X}]", "exit: [{event: X}, {when: event.n > 8, outcome: high}]"),
 	}
 	var rules []string
 	for range rapid.IntRange(0, 3).Draw(d.T, "rules") {
-		rules = append(rules, "{"+d.pick("on", "event: "+d.name(), "event: [A, E]", "when: event.n > 5", d.level(), d.level())+d.pick("if", "", ", when: customer.vip == false")+
-			", go_to: "+d.pick("to", "p1", "p2")+d.pick("again", "", ", repeat: true")+"}")
+		rules = append(
+			rules,
+			"{"+d.pick(
+				"on",
+				"event: "+d.name(),
+				"event: [A, E]",
+				"when: event.n > 5",
+				d.level(),
+				d.level(),
+			)+d.pick(
+				"if",
+				"",
+				", when: customer.vip == false",
+			)+
+				", go_to: "+d.pick(
+				"to",
+				"p1",
+				"p2",
+			)+d.pick(
+				"again",
+				"",
+				", repeat: true",
+			)+"}",
+		)
 	}
 	if len(rules) > 0 {
 		for i, rule := range rules { // one `when` is enough
@@ -81,7 +115,12 @@ func (d *drawer) step(b *strings.Builder, indent string, depth int) {
 	case "wait":
 		add("wait: %dh", d.hours())
 	case "clock":
-		add("wait: {until: \"%02d:00\"%s%s}", d.hours(), d.pick("days", "", ", days: [mon, wed]"), d.pick("zone", "", ", timezone: Europe/Berlin"))
+		add(
+			"wait: {until: \"%02d:00\"%s%s}",
+			d.hours(),
+			d.pick("days", "", ", days: [mon, wed]"),
+			d.pick("zone", "", ", timezone: Europe/Berlin"),
+		)
 	case "date":
 		add("wait: {until: %s}", d.pick("date", "customer.ends_at", "entry.nothing"))
 	case "wait_for":
@@ -96,7 +135,15 @@ func (d *drawer) step(b *strings.Builder, indent string, depth int) {
 		add("branch:\n%s    - when: %s\n%s      then: %s", indent, d.pick("if", "vars.n > 1", "customer.vip == true"), indent, arm())
 		key("else")
 	case "split":
-		add("split:\n%s    - weight: 1\n%s      then: %s\n%s    - weight: 2\n%s      name: b\n%s      then: []", indent, indent, arm(), indent, indent, indent)
+		add(
+			"split:\n%s    - weight: 1\n%s      then: %s\n%s    - weight: 2\n%s      name: b\n%s      then: []",
+			indent,
+			indent,
+			arm(),
+			indent,
+			indent,
+			indent,
+		)
 	case "send":
 		add("send: hello")
 		add("via: email")

@@ -25,7 +25,8 @@ type happening struct {
 	do func(p *play)
 }
 
-// script draws what happens to an instance: events, orders, the words of agents, a move to another revision, a renewal, a cancellation.
+// script draws what happens to an instance: events, orders, the words of agents, a move to another revision, a
+// renewal, a cancellation.
 func script(t *rapid.T, source string, steps int) []happening {
 	var all []happening
 	for i := range rapid.IntRange(0, 14).Draw(t, "happenings") {
@@ -42,15 +43,31 @@ func script(t *rapid.T, source string, steps int) []happening {
 		case 2:
 			order(at, contract.SkipUpdate, contract.Command{})
 		case 3:
-			order(at, contract.GoToUpdate, contract.Command{Target: rapid.SampledFrom([]string{"p1", "p2", step, "nowhere"}).Draw(t, "target")})
+			order(
+				at,
+				contract.GoToUpdate,
+				contract.Command{Target: rapid.SampledFrom([]string{"p1", "p2", step, "nowhere"}).Draw(t, "target")},
+			)
 		case 4, 5:
 			outcome := rapid.SampledFrom([]string{"refunded", "done"}).Draw(t, "outcome")
 			add(at, func(p *play) {
-				p.update(id, contract.Event{ID: id, Name: contract.HandoffResolved, Enrollment: p.in.Enrollment, Handoff: p.in.Enrollment + "/" + step + "/1",
-					Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
+				p.update(
+					id,
+					contract.Event{
+						ID:         id,
+						Name:       contract.HandoffResolved,
+						Enrollment: p.in.Enrollment,
+						Handoff:    p.in.Enrollment + "/" + step + "/1",
+						Properties: map[string]any{"outcome": outcome, "agent": "kim"},
+					},
+				)
 			})
 		case 6, 7:
-			renamed := strings.ReplaceAll(regexp.MustCompile(`\b`+step+`\b`).ReplaceAllString(source, "z"), "\nsteps:\n", "\nsteps:\n  - {id: fresh, wait: 1h}\n")
+			renamed := strings.ReplaceAll(
+				regexp.MustCompile(`\b`+step+`\b`).ReplaceAllString(source, "z"),
+				"\nsteps:\n",
+				"\nsteps:\n  - {id: fresh, wait: 1h}\n",
+			)
 			add(at, func(p *play) { p.migrates(id, renamed, map[string]string{step: "z"}, i%2 == 0) })
 		case 8:
 			add(at, func(p *play) { p.env.SetContinueAsNewSuggested(true) })
@@ -70,7 +87,10 @@ func script(t *rapid.T, source string, steps int) []happening {
 			add(at, func(p *play) { p.update(id, p.own(id, journey.MessageReceived, nil)) })
 		case 13:
 			intent := rapid.SampledFrom([]string{"complaint", "purchase"}).Draw(t, "intent")
-			value, name := float64(rapid.IntRange(0, 9).Draw(t, "value"))/10, rapid.SampledFrom([]string{"A", contract.IntentChanged}).Draw(t, "by")
+			value, name := float64(
+				rapid.IntRange(0, 9).Draw(t, "value"),
+			)/10, rapid.SampledFrom([]string{"A", contract.IntentChanged}).
+				Draw(t, "by")
 			add(at, func(p *play) { p.feels(intent, value); p.update(id, p.own(id, name, map[string]any{"n": 1.0})) })
 		default:
 			name := rapid.SampledFrom([]string{"A", "A", "B", "B", "C", "E", "G", "X"}).Draw(t, "name")
@@ -97,7 +117,12 @@ func (p *play) migrates(id, source string, renamed map[string]string, signal boo
 	p.mu.Lock()
 	p.next = next
 	p.mu.Unlock()
-	e := contract.Event{ID: id, Name: contract.Commanded, Enrollment: p.in.Enrollment, Command: &contract.Command{Kind: contract.MigrateOrder, Revision: next.Revision(), Definition: packed, Renamed: renamed}}
+	e := contract.Event{
+		ID:         id,
+		Name:       contract.Commanded,
+		Enrollment: p.in.Enrollment,
+		Command:    &contract.Command{Kind: contract.MigrateOrder, Revision: next.Revision(), Definition: packed, Renamed: renamed},
+	}
 	if signal {
 		p.env.SignalWorkflow(contract.EventName, e)
 		return
@@ -136,7 +161,8 @@ func (p *play) through(all []happening) (last *play, err error) {
 	}
 }
 
-// Whatever happens to it, an instance of any journey that lints ends with exactly one outcome, uses each event once, and sends nothing twice.
+// Whatever happens to it, an instance of any journey that lints ends with exactly one outcome, uses each event
+// once, and sends nothing twice.
 func TestAnyJourneyEndsOnce(t *testing.T) {
 	t.Parallel()
 	var drawn, linted atomic.Int64
@@ -152,11 +178,21 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 			return
 		}
 		linted.Add(1)
-		p := playOf(t, &world{prog: prog, start: testStart, customer: map[string]any{"vip": rapid.Bool().Draw(rt, "vip"), "ends_at": "2026-03-03T10:00:00Z"}}, nil, testStart)
+		p := playOf(
+			t,
+			&world{
+				prog:     prog,
+				start:    testStart,
+				customer: map[string]any{"vip": rapid.Bool().Draw(rt, "vip"), "ends_at": "2026-03-03T10:00:00Z"},
+			},
+			nil,
+			testStart,
+		)
 		p.in.Holdout = rapid.IntRange(0, 9).Draw(rt, "holdout") == 0
 		twice := ""
 		settled := map[string]bool{}
-		answers := rapid.SliceOfN(rapid.SampledFrom([]string{contract.StatusSent, contract.StatusRetry, contract.StatusFailed, contract.StatusSuppressed, contract.StatusPaused, contract.StatusHeld}), 1, 5).Draw(rt, "answers")
+		answers := rapid.SliceOfN(rapid.SampledFrom([]string{contract.StatusSent, contract.StatusRetry, contract.StatusFailed, contract.StatusSuppressed, contract.StatusPaused, contract.StatusHeld}), 1, 5).
+			Draw(rt, "answers")
 		say := func(n int, key string, answers []string) contract.SendResult {
 			if settled[key] {
 				twice = key
@@ -172,7 +208,8 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 			return result
 		}
 		p.send = func(n int, s contract.Send) (contract.SendResult, error) { return say(n, s.Key, answers), nil }
-		choices := rapid.SliceOfN(rapid.SampledFrom([]string{contract.StatusSent, contract.StatusRetry, contract.StatusFailed, contract.StatusSuppressed, contract.StatusPaused, contract.StatusChosen}), 1, 5).Draw(rt, "choices")
+		choices := rapid.SliceOfN(rapid.SampledFrom([]string{contract.StatusSent, contract.StatusRetry, contract.StatusFailed, contract.StatusSuppressed, contract.StatusPaused, contract.StatusChosen}), 1, 5).
+			Draw(rt, "choices")
 		p.decide = func(n int, d contract.Decide) (contract.DecideResult, error) {
 			result := contract.DecideResult{SendResult: say(n, d.Key, choices)}
 			if result.Status != contract.StatusSuppressed {
@@ -188,7 +225,10 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 			return failing(stubborn)(attempt, contract.Send{})
 		}
 		p.call = func(attempt int, c contract.Call) (contract.CallResult, error) {
-			return []func(int, contract.Call) (contract.CallResult, error){broken(stubborn), refused(404, "no"), ok(200, map[string]any{"n": 1.0})}[len(c.Key)%3](attempt, c)
+			return []func(int, contract.Call) (contract.CallResult, error){broken(stubborn), refused(404, "no"), ok(200, map[string]any{"n": 1.0})}[len(c.Key)%3](
+				attempt,
+				c,
+			)
 		}
 		flaky := rapid.IntRange(0, 3).Draw(rt, "flaky")
 		p.report = func(n int, _ contract.Report) error {

@@ -10,7 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// react tries the goal, then the exits, then the reroutes. What fires none of them is kept for the arms of a wait_for, and for a question.
+// react tries the goal, then the exits, then the reroutes. What fires none of them is kept for the arms of a
+// wait_for, and for a question.
 func (r *run) react(ctx workflow.Context, e contract.Event) error {
 	if len(e.Traits) > 0 {
 		r.touched = true
@@ -41,8 +42,8 @@ func (r *run) atHand(e contract.Event) *contract.Event {
 	return &e
 }
 
-// first is the first of the rules that fires, -1 if none does: its condition is true and its level holds. Conditions are asked about in one go, levels
-// only where it comes to them.
+// first is the first of the rules that fires, -1 if none does: its condition is true and its level holds.
+// Conditions are asked about in one go, levels only where it comes to them.
 func (r *run) first(ctx workflow.Context, e *contract.Event, rules []rule) (int, error) {
 	exprs := make([]journey.Expr, len(rules))
 	for i, rule := range rules {
@@ -72,7 +73,8 @@ func (r *run) first(ctx workflow.Context, e *contract.Event, rules []rule) (int,
 	return -1, nil
 }
 
-// fire lets an event end the instance, or move it to another path. Either takes the event. e is nil where an intent does it without an event.
+// fire lets an event end the instance, or move it to another path. Either takes the event. e is nil where an
+// intent does it without an event.
 func (r *run) fire(ctx workflow.Context, e *contract.Event, rule rule) (err error) {
 	if rule.path == "" {
 		var value float64
@@ -113,8 +115,8 @@ type rule struct {
 	content     string // names a reroute rule over revisions, which may put it elsewhere
 }
 
-// rules are what e may fire, in the order they are tried: the goal, the exits, the reroutes. A score that changed without an event of the customer
-// fires reroutes by level alone.
+// rules are what e may fire, in the order they are tried: the goal, the exits, the reroutes. A score that
+// changed without an event of the customer fires reroutes by level alone.
 func (r *run) rules(e contract.Event) []rule {
 	var rules []rule
 	if e.Handoff != "" {

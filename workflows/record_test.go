@@ -47,17 +47,31 @@ type session struct {
 
 func (s *session) event(name string, properties map[string]any) {
 	s.events++
-	s.update(contract.EventName, contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: name, Properties: properties, Enrollment: s.in.Enrollment})
+	s.update(
+		contract.EventName,
+		contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: name, Properties: properties, Enrollment: s.in.Enrollment},
+	)
 }
 
 func (s *session) resolve(step, outcome string) {
 	s.events++
-	s.update(contract.EventName, contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: contract.HandoffResolved, Enrollment: s.in.Enrollment,
-		Handoff: s.in.Enrollment + "/" + step + "/1", Properties: map[string]any{"outcome": outcome, "agent": "kim"}})
+	s.update(
+		contract.EventName,
+		contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: contract.HandoffResolved, Enrollment: s.in.Enrollment,
+			Handoff: s.in.Enrollment + "/" + step + "/1", Properties: map[string]any{"outcome": outcome, "agent": "kim"}},
+	)
 }
 
 func (s *session) update(name string, arg any) {
-	h, err := s.c.UpdateWorkflow(context.Background(), client.UpdateWorkflowOptions{WorkflowID: s.id, UpdateName: name, Args: []any{arg}, WaitForStage: client.WorkflowUpdateStageCompleted})
+	h, err := s.c.UpdateWorkflow(
+		context.Background(),
+		client.UpdateWorkflowOptions{
+			WorkflowID:   s.id,
+			UpdateName:   name,
+			Args:         []any{arg},
+			WaitForStage: client.WorkflowUpdateStageCompleted,
+		},
+	)
 	if err == nil {
 		err = h.Get(context.Background(), nil)
 	}
@@ -81,7 +95,13 @@ func (s *session) migrate(source string, renamed map[string]string) {
 	s.world.mu.Unlock()
 	s.events++
 	s.update(contract.EventName, contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: contract.Commanded, Enrollment: s.in.Enrollment,
-		Command: &contract.Command{Kind: contract.MigrateOrder, By: "mia", Revision: next.Revision(), Definition: packed, Renamed: renamed}})
+		Command: &contract.Command{
+			Kind:       contract.MigrateOrder,
+			By:         "mia",
+			Revision:   next.Revision(),
+			Definition: packed,
+			Renamed:    renamed,
+		}})
 }
 
 func event(name string, properties map[string]any) func(*session) {
@@ -98,55 +118,150 @@ func shapes() []shape {
 	k1 := map[string]any{"cart_id": "k1", "total": 120.0}
 	retry := func(w *world) { w.send, w.deliver = answer(contract.StatusRetry, ""), failing(1) }
 	return []shape{
-		{name: "cart-recovery", shipped: "cart-recovery", do: []func(*session){stay, event("Checkout Started", k1), event("Order Completed", k1)}},
+		{
+			name:    "cart-recovery",
+			shipped: "cart-recovery",
+			do:      []func(*session){stay, event("Checkout Started", k1), event("Order Completed", k1)},
+		},
 		{name: "cart-recovery-silence", shipped: "cart-recovery"},
-		{name: "delivery-apology", shipped: "delivery-apology", do: []func(*session){event("Message Received", map[string]any{"text": "never again"}), func(s *session) { s.resolve("care", "refunded") }}},
-		{name: "assisted-purchase", shipped: "assisted-purchase", do: []func(*session){stay, event("Help Requested", nil), func(s *session) { s.resolve("advisor", "discount") }, event("Order Completed", k1)}},
-		{name: "coupon-nudge", shipped: "coupon-nudge", do: []func(*session){stay, event("Coupon Redeemed", map[string]any{"campaign_id": "c1"})}},
+		{
+			name:    "delivery-apology",
+			shipped: "delivery-apology",
+			do: []func(*session){
+				event("Message Received", map[string]any{"text": "never again"}),
+				func(s *session) { s.resolve("care", "refunded") },
+			},
+		},
+		{
+			name:    "assisted-purchase",
+			shipped: "assisted-purchase",
+			do: []func(*session){
+				stay,
+				event("Help Requested", nil),
+				func(s *session) { s.resolve("advisor", "discount") },
+				event("Order Completed", k1),
+			},
+		},
+		{
+			name:    "coupon-nudge",
+			shipped: "coupon-nudge",
+			do:      []func(*session){stay, event("Coupon Redeemed", map[string]any{"campaign_id": "c1"})},
+		},
 		{name: "trip-rebooking", shipped: "trip-rebooking", do: []func(*session){
-			event("Flight Cancelled", map[string]any{"trip_id": "t1", "flight": "f1", "alternative": map[string]any{"flight": "f2", "departs": "2999-01-01T00:00:00Z"}}),
+			event(
+				"Flight Cancelled",
+				map[string]any{
+					"trip_id":     "t1",
+					"flight":      "f1",
+					"alternative": map[string]any{"flight": "f2", "departs": "2999-01-01T00:00:00Z"},
+				},
+			),
 			event("Rebooking Accepted", map[string]any{"trip_id": "t1"}), event("Trip Completed", map[string]any{"trip_id": "t1"})}},
-		{name: "onboarding", shipped: "onboarding", do: []func(*session){stay, event("Project Created", nil), stay, event("Survey Answered", map[string]any{"score": 10.0}), event("Order Completed", k1)}},
+		{
+			name:    "onboarding",
+			shipped: "onboarding",
+			do: []func(*session){
+				stay,
+				event("Project Created", nil),
+				stay,
+				event("Survey Answered", map[string]any{"score": 10.0}),
+				event("Order Completed", k1),
+			},
+		},
 		{name: "wait", source: journeyOf("  - {id: w, wait: 1h}\n")},
 		{name: "wait_for", source: journeyOf(twoArms), do: []func(*session){event("Bought", map[string]any{"n": 1.0})}},
-		{name: "branch-on-customer", source: journeyOf("  - {id: b, branch: [{when: customer.tier == \"gold\", then: [{exit: gold}]}], else: [{exit: tin}]}\n")},
-		{name: "split", source: journeyOf("  - {id: ab, split: [{weight: 1, name: a, then: [{exit: a}]}, {weight: 1, name: b, then: [{exit: b}]}]}\n")},
+		{
+			name:   "branch-on-customer",
+			source: journeyOf("  - {id: b, branch: [{when: customer.tier == \"gold\", then: [{exit: gold}]}], else: [{exit: tin}]}\n"),
+		},
+		{
+			name:   "split",
+			source: journeyOf("  - {id: ab, split: [{weight: 1, name: a, then: [{exit: a}]}, {weight: 1, name: b, then: [{exit: b}]}]}\n"),
+		},
 		{name: "send-repeated", source: journeyOf(oneSend), world: retry},
 		{name: "handoff-timed-out", source: journeyOf(oneHandoff)},
-		{name: "set-and-go-to", source: journeyOf("  - {id: w, wait: 1h}\n  - {id: n, set: {vars.n: vars.n + 1, customer.n: vars.n}}\n  - {id: back, go_to: w, when: vars.n < 2}\n", "vars: {n: 0}")},
-		{name: "paused-resumed", source: journeyOf("  - {id: w, wait_for: {event: A}, timeout: 9h}\n"), do: []func(*session){give(contract.PauseUpdate, contract.Command{By: "kim"}), func(s *session) {
-			s.event("A", nil)
-			s.update(contract.ResumeUpdate, contract.Command{})
-		}}},
-		{name: "skipped", source: journeyOf("  - {id: w, wait: 9d}\n  - {id: v, wait: 1h}\n"), do: []func(*session){give(contract.SkipUpdate, contract.Command{By: "kim"})}},
+		{
+			name: "set-and-go-to",
+			source: journeyOf(
+				"  - {id: w, wait: 1h}\n  - {id: n, set: {vars.n: vars.n + 1, customer.n: vars.n}}\n  - {id: back, go_to: w, when: vars.n < 2}\n",
+				"vars: {n: 0}",
+			),
+		},
+		{
+			name:   "paused-resumed",
+			source: journeyOf("  - {id: w, wait_for: {event: A}, timeout: 9h}\n"),
+			do: []func(*session){give(contract.PauseUpdate, contract.Command{By: "kim"}), func(s *session) {
+				s.event("A", nil)
+				s.update(contract.ResumeUpdate, contract.Command{})
+			}},
+		},
+		{
+			name:   "skipped",
+			source: journeyOf("  - {id: w, wait: 9d}\n  - {id: v, wait: 1h}\n"),
+			do:     []func(*session){give(contract.SkipUpdate, contract.Command{By: "kim"})},
+		},
 		{name: "cancelled", source: journeyOf("  - {id: w, wait: 9d}\n"), do: []func(*session){func(s *session) {
 			if err := s.c.CancelWorkflow(context.Background(), s.id, ""); err != nil {
 				s.t.Error(err)
 			}
 		}}},
-		{name: "stray-signal", source: journeyOf("  - {id: w, wait: 5h}\n", "goal: {event: Bought}"), do: []func(*session){func(s *session) {
-			if err := s.c.SignalWorkflow(context.Background(), s.id, "", contract.EventName, contract.Event{ID: "s1", Name: "Bought"}); err != nil {
-				s.t.Error(err)
-			}
-		}}},
-		{name: "woken-late", source: journeyOf("  - {id: w, wait: 1h}\n  - {id: f, wait_for: {event: A}, timeout: 9d}\n"), do: []func(*session){func(s *session) {
-			s.update(contract.EventName, contract.Event{ID: "ev-1", Name: "A", Enrollment: s.in.Enrollment, Received: s.in.EnteredAt.AddDate(1, 0, 0)}) // behind the moment the wait was due
-		}}},
+		{
+			name:   "stray-signal",
+			source: journeyOf("  - {id: w, wait: 5h}\n", "goal: {event: Bought}"),
+			do: []func(*session){func(s *session) {
+				if err := s.c.SignalWorkflow(context.Background(), s.id, "", contract.EventName, contract.Event{ID: "s1", Name: "Bought"}); err != nil {
+					s.t.Error(err)
+				}
+			}},
+		},
+		{
+			name:   "woken-late",
+			source: journeyOf("  - {id: w, wait: 1h}\n  - {id: f, wait_for: {event: A}, timeout: 9d}\n"),
+			do: []func(*session){func(s *session) {
+				s.update(
+					contract.EventName,
+					contract.Event{ID: "ev-1", Name: "A", Enrollment: s.in.Enrollment, Received: s.in.EnteredAt.AddDate(1, 0, 0)},
+				) // behind the moment the wait was due
+			}},
+		},
 		{name: "clock-wait", source: journeyOf("  - {id: w, wait: {until: \"09:00\", days: [mon, tue, fri], timezone: Asia/Tokyo}}\n")},
 		{name: "emit", source: journeyOf("  - {id: e, emit: Ping, properties: {n: 1}}\n  - {id: w, wait: 1h}\n")},
 		{name: "call", source: journeyOf(oneCall), world: func(w *world) { w.call = ok(200, map[string]any{"risk": 0.9}) }},
 		{name: "call-repeated", source: journeyOf(oneCall), world: func(w *world) { w.call = broken(1) }},
 		{name: "call-failed", source: journeyOf(oneCall), world: func(w *world) { w.call = refused(404, "not found") }},
-		{name: "call-left", source: journeyOf(oneCall, "exit: [{event: Left}]"), world: func(w *world) { w.call = broken(1000) }, do: []func(*session){event("Left", nil)}},
+		{
+			name:   "call-left",
+			source: journeyOf(oneCall, "exit: [{event: Left}]"),
+			world:  func(w *world) { w.call = broken(1000) },
+			do:     []func(*session){event("Left", nil)},
+		},
 		{name: "skipped-step", source: journeyOf("  - {id: a, wait: 1h, when: customer.vip == true}\n  - {id: b, wait: 1h}\n")},
-		{name: "reroute", source: journeyOf("  - {id: h, handoff: care, timeout: 9d}\npaths:\n  recovery:\n    - {id: r, wait: 1h}\n", "reroute: [{event: Failed, go_to: recovery}]"), do: []func(*session){event("Failed", nil)}},
-		{name: "migrated", source: journeyOf(strings.ReplaceAll(before, "5h", "9d"), "vars: {kept: 1}"), do: []func(*session){event("A", map[string]any{"n": 1.0}), func(s *session) {
-			s.migrate(journeyOf(after, "vars: {fresh: 3}"), map[string]string{"first": "one", "second": "two"})
-		}, event("B", map[string]any{"n": 2.0})}},
+		{
+			name: "reroute",
+			source: journeyOf(
+				"  - {id: h, handoff: care, timeout: 9d}\npaths:\n  recovery:\n    - {id: r, wait: 1h}\n",
+				"reroute: [{event: Failed, go_to: recovery}]",
+			),
+			do: []func(*session){event("Failed", nil)},
+		},
+		{
+			name:   "migrated",
+			source: journeyOf(strings.ReplaceAll(before, "5h", "9d"), "vars: {kept: 1}"),
+			do: []func(*session){event("A", map[string]any{"n": 1.0}), func(s *session) {
+				s.migrate(journeyOf(after, "vars: {fresh: 3}"), map[string]string{"first": "one", "second": "two"})
+			}, event("B", map[string]any{"n": 2.0})},
+		},
 		{name: "migrated-handoff", source: journeyOf(strings.ReplaceAll(oneHandoff, "4h", "9d")), do: []func(*session){func(s *session) {
 			s.migrate(journeyOf("  - {id: desk, handoff: care, timeout: 4h}\n"), map[string]string{"h": "desk"})
 		}, func(s *session) { s.resolve("h", "refunded") }}},
-		{name: "renewed", renews: true, source: journeyOf("  - {id: a, wait_for: {event: A}, timeout: 9d}\n  - {id: b, wait_for: {event: B}, timeout: 9d}\n  - {id: w, wait: 1h}\n"), do: []func(*session){event("A", nil), event("B", nil)}},
+		{
+			name:   "renewed",
+			renews: true,
+			source: journeyOf(
+				"  - {id: a, wait_for: {event: A}, timeout: 9d}\n  - {id: b, wait_for: {event: B}, timeout: 9d}\n  - {id: w, wait: 1h}\n",
+			),
+			do: []func(*session){event("A", nil), event("B", nil)},
+		},
 		{name: "goal-within", source: journeyOf("  - {id: w, wait: 1h}\n", "goal: {event: Bought, within: 5h}")},
 	}
 }
@@ -172,8 +287,8 @@ func (s shape) program() (*journey.Program, error) {
 	return journey.NewProgram(content.Journeys[s.shipped])
 }
 
-// TestRecordHistories runs every shape on a real server and saves its history. It does so only when asked, because what it saves is
-// the record of what workers in the field have run.
+// TestRecordHistories runs every shape on a real server and saves its history. It does so only when asked,
+// because what it saves is the record of what workers in the field have run.
 func TestRecordHistories(t *testing.T) {
 	t.Parallel()
 	if !*record {
@@ -217,7 +332,13 @@ func (s shape) record(t *testing.T, c client.Client) {
 		t.Fatal(err)
 	}
 	parked := make(chan struct{}, 100)
-	w := &world{prog: prog, start: testStart, customer: map[string]any{}, events: map[string]map[string]any{"ev-1": {"n": 1.0, "m": 7.0}}, now: time.Now} //nolint:forbidigo // the server's own time
+	w := &world{
+		prog:     prog,
+		start:    testStart,
+		customer: map[string]any{},
+		events:   map[string]map[string]any{"ev-1": {"n": 1.0, "m": 7.0}},
+		now:      time.Now,
+	} //nolint:forbidigo // the server's own time
 	w.report = func(_ int, r contract.Report) error {
 		if r.Parked != nil {
 			parked <- struct{}{}
@@ -239,7 +360,16 @@ func (s shape) record(t *testing.T, c client.Client) {
 	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: contract.Input{
 		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
 		Clock: w.clock, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
-		Entry: map[string]any{"cart_id": "k1", "total": 120.0, "order_id": "o1", "campaign_id": "c1", "trip_id": "t1", "flight": "f1", "departs": "2998-01-01T00:00:00Z", "end": now.Add(96 * time.Hour).UTC().Format(time.RFC3339)},
+		Entry: map[string]any{
+			"cart_id":     "k1",
+			"total":       120.0,
+			"order_id":    "o1",
+			"campaign_id": "c1",
+			"trip_id":     "t1",
+			"flight":      "f1",
+			"departs":     "2998-01-01T00:00:00Z",
+			"end":         now.Add(96 * time.Hour).UTC().Format(time.RFC3339),
+		},
 	}}
 	w.entry = one.in.Entry
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: one.id, TaskQueue: "record-" + s.name}, contract.JourneyType, one.in)

@@ -8,7 +8,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// perform runs a step and gives the index of the next one. Every step is a named method, because workflowcheck looks into those.
+// perform runs a step and gives the index of the next one. Every step is a named method, because workflowcheck
+// looks into those.
 type perform func(r *run, ctx workflow.Context, step *journey.Step) (next int, err error)
 
 // kinds are the step kinds of this interpreter: one line each, twins of journey.Kinds.

@@ -31,8 +31,18 @@ func TestContinueAsNew(t *testing.T) {
 			steps: oneHandoff, then: func(p *play) { p.resolve(time.Hour, "r1", "h/1", "refunded") }, outcome: "money",
 			account: []string{"open care (h/1)"}, passed: []string{"h@1h: refunded by kim", "money@1h: money"},
 		},
-		"watch":   {steps: "  - {id: x, set: {vars.a: 1}}\n", head: "goal: {event: Bought, within: 3d}", outcome: contract.Completed, passed: []string{"x@0s"}},
-		"holdout": {steps: "  - {id: x, set: {vars.a: 1}}\n", head: "timeout: 3d", first: func(p *play) { p.in.Holdout = true }, outcome: contract.TimedOut},
+		"watch": {
+			steps:   "  - {id: x, set: {vars.a: 1}}\n",
+			head:    "goal: {event: Bought, within: 3d}",
+			outcome: contract.Completed,
+			passed:  []string{"x@0s"},
+		},
+		"holdout": {
+			steps:   "  - {id: x, set: {vars.a: 1}}\n",
+			head:    "timeout: 3d",
+			first:   func(p *play) { p.in.Holdout = true },
+			outcome: contract.TimedOut,
+		},
 		"held at a send of a paused journey, under the same key": {
 			steps: oneSend, first: func(p *play) { p.send = answerThen(contract.StatusPaused, contract.StatusSent) },
 			then: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) }, outcome: "done",

@@ -22,7 +22,8 @@ var (
 
 const histories = "testdata/histories"
 
-// historyFiles are called v<interpreter version>-<shape>.json; the later runs of a chain v<version>-<shape>-2.json and so on.
+// historyFiles are called v<interpreter version>-<shape>.json; the later runs of a chain
+// v<version>-<shape>-2.json and so on.
 func historyFiles(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob(histories + "/*.json")
@@ -52,7 +53,9 @@ func TestReplay(t *testing.T) {
 }
 
 func replay(file string, as any) error {
-	r, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DisableDeadlockDetection: true}) // a busy machine is no deadlock
+	r, err := worker.NewWorkflowReplayerWithOptions(
+		worker.WorkflowReplayerOptions{DisableDeadlockDetection: true},
+	) // a busy machine is no deadlock
 	if err != nil {
 		return err
 	}

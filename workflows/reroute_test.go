@@ -13,8 +13,14 @@ import (
 func reroutes(t *testing.T, steps, head string, rules ...journey.RerouteRule) *play {
 	t.Helper()
 	const paths = "paths:\n  recovery:\n    - {id: r, set: {vars.by: event.n, vars.name: event_name}}\n    - {id: rest, wait_for: {event: A}, timeout: 2h}\n  other:\n    - {id: o, exit: other}\n  empty: []\n"
-	return altered(t, journeyOf(steps+"  - {id: never, when: false, go_to: recovery}\n  - {id: never2, when: false, go_to: other}\n  - {id: never3, when: false, go_to: empty}\n"+paths, head),
-		func(d *journey.Definition) { d.Reroute = rules })
+	return altered(
+		t,
+		journeyOf(
+			steps+"  - {id: never, when: false, go_to: recovery}\n  - {id: never2, when: false, go_to: other}\n  - {id: never3, when: false, go_to: empty}\n"+paths,
+			head,
+		),
+		func(d *journey.Definition) { d.Reroute = rules },
+	)
 }
 
 func on(event, to string) journey.RerouteRule {
@@ -40,8 +46,12 @@ func TestReroute(t *testing.T) {
 			outcome: contract.Completed, passed: []string{"r@1h", "rest@3h: timed out"},
 		},
 		"the first rule that fits": {
-			rules: []journey.RerouteRule{{Events: []string{"Failed"}, When: "event.n > 7.0", GoTo: "recovery"}, {When: "event.n == 7.0", GoTo: "other"}, on("Failed", "recovery")},
-			play:  func(p *play) { p.event(time.Hour, "e1", "Failed", n) }, outcome: "other", passed: []string{"o@1h: other"},
+			rules: []journey.RerouteRule{
+				{Events: []string{"Failed"}, When: "event.n > 7.0", GoTo: "recovery"},
+				{When: "event.n == 7.0", GoTo: "other"},
+				on("Failed", "recovery"),
+			},
+			play: func(p *play) { p.event(time.Hour, "e1", "Failed", n) }, outcome: "other", passed: []string{"o@1h: other"},
 		},
 		"goal and exits go before": {
 			head: "goal: {event: Failed, when: event.n > 7}\nexit: [{event: Failed, outcome: gone}]", rules: []journey.RerouteRule{on("Failed", "recovery")},
@@ -82,10 +92,14 @@ func TestReroute(t *testing.T) {
 			outcome: "other", passed: []string{"r@1h", "o@2h: other"},
 		},
 		"to a path without steps": {
-			rules: []journey.RerouteRule{on("Failed", "empty")}, play: func(p *play) { p.event(time.Hour, "e1", "Failed", n) }, outcome: contract.Completed,
+			rules: []journey.RerouteRule{
+				on("Failed", "empty"),
+			}, play: func(p *play) { p.event(time.Hour, "e1", "Failed", n) }, outcome: contract.Completed,
 		},
 		"the event that rerouted is used up, and what came before it is old": {
-			rules: []journey.RerouteRule{on("A", "recovery")}, steps: "  - {id: w, wait_for: {event: [A, B], when: event.n > 9}, timeout: 9h}\n",
+			rules: []journey.RerouteRule{
+				on("A", "recovery"),
+			}, steps: "  - {id: w, wait_for: {event: [A, B], when: event.n > 9}, timeout: 9h}\n",
 			play: func(p *play) {
 				p.event(time.Hour, "e1", "A", n)
 				p.event(2*time.Hour, "e2", "A", n)
@@ -93,7 +107,9 @@ func TestReroute(t *testing.T) {
 			outcome: contract.Completed, passed: []string{"r@1h", "rest@2h: A"},
 		},
 		"what a wait_for had not taken is not seen behind a reroute": {
-			rules: []journey.RerouteRule{on("Failed", "recovery")}, steps: "  - {id: w, wait_for: {event: A, when: event.n > 9}, timeout: 9h}\n",
+			rules: []journey.RerouteRule{
+				on("Failed", "recovery"),
+			}, steps: "  - {id: w, wait_for: {event: A, when: event.n > 9}, timeout: 9h}\n",
 			play: func(p *play) {
 				p.event(time.Hour, "e1", "A", n)
 				p.event(2*time.Hour, "e2", "Failed", n)
@@ -152,7 +168,10 @@ func TestReroute(t *testing.T) {
 		"at the moment its wait is over": {
 			rules: []journey.RerouteRule{on("Failed", "recovery")},
 			play: func(p *play) {
-				p.at(9*time.Hour-time.Millisecond, func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "Failed", n)) })
+				p.at(
+					9*time.Hour-time.Millisecond,
+					func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "Failed", n)) },
+				)
 			},
 			outcome: contract.Completed, passed: []string{"r@9h", "rest@11h: timed out"},
 		},
@@ -200,8 +219,16 @@ func TestRerouteGivesTheEventToItsPath(t *testing.T) {
 // Goal, exits and reroutes that read the customer are asked about in one go.
 func TestReroutesAreAskedWithTheExits(t *testing.T) {
 	t.Parallel()
-	p := reroutes(t, "  - {id: w, wait: 9h}\n", "exit: [{event: Failed, when: customer.vip == true}]",
-		journey.RerouteRule{When: "customer.tier == 'tin'", GoTo: "other"}, journey.RerouteRule{When: "customer.tier == 'gold'", GoTo: "recovery"})
+	p := reroutes(
+		t,
+		"  - {id: w, wait: 9h}\n",
+		"exit: [{event: Failed, when: customer.vip == true}]",
+		journey.RerouteRule{
+			When: "customer.tier == 'tin'",
+			GoTo: "other",
+		},
+		journey.RerouteRule{When: "customer.tier == 'gold'", GoTo: "recovery"},
+	)
 	p.customer["tier"] = "gold"
 	p.event(time.Hour, "e1", "Failed", map[string]any{"n": 7.0})
 	p.expect(contract.Completed, p.run(), "r@1h", "rest@3h: timed out")
@@ -222,7 +249,15 @@ func TestRerouteIsRememberedOverRevisions(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.next = next.prog
-	p.moveTo(2*time.Hour, contract.Event{ID: "m1", Name: contract.Commanded, Enrollment: "e-1", Command: &contract.Command{Kind: contract.MigrateOrder, Revision: next.prog.Revision(), Definition: packed}})
+	p.moveTo(
+		2*time.Hour,
+		contract.Event{
+			ID:         "m1",
+			Name:       contract.Commanded,
+			Enrollment: "e-1",
+			Command:    &contract.Command{Kind: contract.MigrateOrder, Revision: next.prog.Revision(), Definition: packed},
+		},
+	)
 	n := p.renewed()
 	n.event(time.Hour, "e2", "Failed", nil)
 	n.event(2*time.Hour, "e3", "Lost", nil)

@@ -11,7 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// RetriesEnded is the reason of a send that no attempt of a whole day brought out, and of a call that no attempt of an hour did.
+// RetriesEnded is the reason of a send that no attempt of a whole day brought out, and of a call that no
+// attempt of an hour did.
 const RetriesEnded = "RETRIES_ENDED"
 
 // sendPatience is how long a send is repeated, in virtual time.
@@ -26,8 +27,9 @@ type utterance interface {
 	speak(ctx workflow.Context) (contract.SendResult, contract.Send, error)
 }
 
-// say says something once under one key: at once by a local activity, and if that does not do it, by a normal one that is repeated and that support
-// staff see. Held by quiet hours or by a pause, it is parked, and asks afresh. said is false where the instance ended or moves on before.
+// say says something once under one key: at once by a local activity, and if that does not do it, by a normal
+// one that is repeated and that support staff see. Held by quiet hours or by a pause, it is parked, and asks
+// afresh. said is false where the instance ended or moves on before.
 func (r *run) say(ctx workflow.Context, step *journey.Step, key string, u utterance) (result contract.SendResult, said bool, err error) {
 	held, until := r.midStep(), time.Time{} // a run before this one was held here: a send under way is never continued as new
 	if held {
@@ -77,7 +79,10 @@ type message struct {
 
 // message makes the send of a step.
 func (r *run) message(step *journey.Step, spec journey.Send) *message {
-	return &message{run: r, order: contract.Send{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.st.Visits[step.ID], Spec: spec}}
+	return &message{
+		run:   r,
+		order: contract.Send{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.st.Visits[step.ID], Spec: spec},
+	}
 }
 
 // speak is tried once only: what it leaves open is deliver's.
@@ -99,17 +104,21 @@ func (m *message) speak(ctx workflow.Context) (contract.SendResult, contract.Sen
 	return contract.SendResult{Status: contract.StatusRetry}, m.order, nil
 }
 
-// How long a send rests that did not go out: from SendInterval, twice as long each time its provider was asked, to SendPause. On the wall; longer where the
-// clock is slower.
+// How long a send rests that did not go out: from SendInterval, twice as long each time its provider was asked,
+// to SendPause. On the wall; longer where the clock is slower.
 const (
 	SendInterval = time.Second
 	SendPause    = 10 * time.Minute
 )
 
-// deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it. What the provider says carries its own rest; the
-// policy is for what died with its worker, or met a store that was away, and grows slowly, since it counts attempts that asked nobody.
+// deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it. What
+// the provider says carries its own rest; the policy is for what died with its worker, or met a store that was
+// away, and grows slowly, since it counts attempts that asked nobody.
 func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.Send) (contract.SendResult, error) {
-	options := r.options(effort{try: 30 * time.Second, patience: sendPatience, interval: SendInterval, pause: SendPause, growth: 1.2}, "send "+order.Spec.Message)
+	options := r.options(
+		effort{try: 30 * time.Second, patience: sendPatience, interval: SendInterval, pause: SendPause, growth: 1.2},
+		"send "+order.Spec.Message,
+	)
 	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}
 	var result contract.SendResult
 	answered, err := r.underway(ctx, waiting, options, contract.DeliverActivity, order, &result)
@@ -127,7 +136,8 @@ func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.S
 	return result, err
 }
 
-// settled gives the arm of what came of a send: empty where it went out. An answer that a send cannot have is a failure.
+// settled gives the arm of what came of a send: empty where it went out. An answer that a send cannot have is a
+// failure.
 func settleArm(s *contract.SendResult) (arm string) {
 	switch s.Status {
 	case contract.StatusSent:

@@ -156,8 +156,9 @@ func (s *Snapshot) outdate() {
 	}
 }
 
-// age marks what was kept as old: a parking step has ended. Unless some step looks back to the entry, old events are dropped. Where its time ended it,
-// what came after that moment (zero: none) came to the step behind it, however late the instance was woken.
+// age marks what was kept as old: a parking step has ended. Unless some step looks back to the entry, old
+// events are dropped. Where its time ended it, what came after that moment (zero: none) came to the step behind
+// it, however late the instance was woken.
 func (s *Snapshot) age(lookBack bool, due time.Time) {
 	var kept []Kept
 	for _, k := range s.Kept {

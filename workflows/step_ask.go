@@ -10,11 +10,20 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// ask says a question, and waits for the reply: the first message of the customer behind it that an arm takes. Its time runs from when it was asked.
+// ask says a question, and waits for the reply: the first message of the customer behind it that an arm takes.
+// Its time runs from when it was asked.
 func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Ask)
 	reading := &reading{run: r, spec: spec, key: r.key(step)}
-	p := parking{kind: step.Kind, step: step.ID, label: label(step), key: reading.key, asked: true, words: []string{"a reply to " + spec.Question.Message}, look: reading.look}
+	p := parking{
+		kind:  step.Kind,
+		step:  step.ID,
+		label: label(step),
+		key:   reading.key,
+		asked: true,
+		words: []string{"a reply to " + spec.Question.Message},
+		look:  reading.look,
+	}
 	if r.midStep() && r.st.Parking.Asked {
 		p.until = r.st.Parking.Until
 	} else {
@@ -78,7 +87,8 @@ type reading struct {
 	reply contract.ReplyResult
 }
 
-// look has the messages read that came behind the question, oldest first. The text stays in the store, unless the journey names it.
+// look has the messages read that came behind the question, oldest first. The text stays in the store, unless
+// the journey names it.
 func (x *reading) look(ctx workflow.Context) (bool, error) {
 	r := x.run
 	for i := 0; i < len(r.st.Kept); i++ {
@@ -101,7 +111,8 @@ func (x *reading) look(ctx workflow.Context) (bool, error) {
 	return false, nil
 }
 
-// stepOf is the id of the step when the visit of this key began: what was sent names it so, though the step may have been renamed since.
+// stepOf is the id of the step when the visit of this key began: what was sent names it so, though the step may
+// have been renamed since.
 func stepOf(key string) string {
 	parts := strings.Split(key, "/")
 	return parts[max(len(parts)-2, 0)]

@@ -29,8 +29,23 @@ func (p *play) says(d time.Duration, id string) {
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	sent := "send hello (q/1)"
-	handled := strings.Replace(oneQuestion, "    on_timeout", "    on_blocked: [{id: blocked, exit: blocked}]\n    on_failure: [{id: failed, exit: not-asked}]\n    on_timeout", 1)
-	again := "  - {id: first, wait: 1h}\n" + strings.Replace(strings.Replace(oneQuestion, "{id: late, exit: late}", "{id: n, set: {vars.n: vars.n + 1}}, {id: back, go_to: q, when: vars.n < 2}, {id: late, exit: late}", 1), "timeout: 4h", "timeout: 4h", 1)
+	handled := strings.Replace(
+		oneQuestion,
+		"    on_timeout",
+		"    on_blocked: [{id: blocked, exit: blocked}]\n    on_failure: [{id: failed, exit: not-asked}]\n    on_timeout",
+		1,
+	)
+	again := "  - {id: first, wait: 1h}\n" + strings.Replace(
+		strings.Replace(
+			oneQuestion,
+			"{id: late, exit: late}",
+			"{id: n, set: {vars.n: vars.n + 1}}, {id: back, go_to: q, when: vars.n < 2}, {id: late, exit: late}",
+			1,
+		),
+		"timeout: 4h",
+		"timeout: 4h",
+		1,
+	)
 	tests := map[string]struct {
 		steps, head   string
 		send, deliver func(int, contract.Send) (contract.SendResult, error)
@@ -43,14 +58,26 @@ func TestAsk(t *testing.T) {
 		parked        []string
 	}{
 		"answered, as an intent": {
-			reply: map[string]int{"m1": 0}, play: func(p *play) { p.says(time.Hour, "m1") }, outcome: "money", account: []string{sent, "read m1 for q"},
-			passed: []string{"q@1h: answered: refund (0.83)", "money@1h: money"}, arms: []string{"q 1", "money"}, parked: []string{"q ask until 4h"},
+			reply: map[string]int{
+				"m1": 0,
+			}, play: func(p *play) { p.says(time.Hour, "m1") }, outcome: "money", account: []string{sent, "read m1 for q"},
+			passed: []string{
+				"q@1h: answered: refund (0.83)",
+				"money@1h: money",
+			}, arms: []string{"q 1", "money"}, parked: []string{"q ask until 4h"},
 		},
 		"answered, as a pattern": {
-			reply: map[string]int{"m1": 1}, play: func(p *play) { p.says(time.Hour, "m1") }, outcome: "stopped", account: []string{sent, "read m1 for q"},
+			reply: map[string]int{
+				"m1": 1,
+			}, play: func(p *play) { p.says(time.Hour, "m1") }, outcome: "stopped", account: []string{sent, "read m1 for q"},
 			passed: []string{"q@1h: answered", "stop@1h: stopped"}, arms: []string{"q 2", "stop"},
 		},
-		"timed out": {outcome: "late", account: []string{sent}, passed: []string{"q@4h: timed out", "late@4h: late"}, arms: []string{"q on_timeout", "late"}},
+		"timed out": {
+			outcome: "late",
+			account: []string{sent},
+			passed:  []string{"q@4h: timed out", "late@4h: late"},
+			arms:    []string{"q on_timeout", "late"},
+		},
 		"one that fits no arm is left, and read once": {
 			reply: map[string]int{"m2": 0}, play: func(p *play) {
 				p.says(time.Hour, "m1")
@@ -68,15 +95,22 @@ func TestAsk(t *testing.T) {
 			outcome: "late", account: []string{"assign customer.x=1 (s/1)", sent}, passed: []string{"w@1h: timed out", "s@1h", "q@5h: timed out", "late@5h: late"},
 		},
 		"nor what came while the question was held": {
-			send: heldUntil(2 * time.Hour), reply: map[string]int{"m1": 0, "m2": 1}, play: func(p *play) { p.says(time.Hour, "m1"); p.says(3*time.Hour, "m2") },
+			send: heldUntil(
+				2 * time.Hour,
+			), reply: map[string]int{"m1": 0, "m2": 1}, play: func(p *play) { p.says(time.Hour, "m1"); p.says(3*time.Hour, "m2") },
 			outcome: "stopped", account: []string{sent, sent, "read m2 for q"}, passed: []string{"q@3h: answered", "stop@3h: stopped"},
 			parked: []string{"q ask until 2h", "q ask until 6h"},
 		},
 		"its time runs from when it was asked": {
-			send: heldUntil(2 * time.Hour), outcome: "late", account: []string{sent, sent}, passed: []string{"q@6h: timed out", "late@6h: late"}, parked: []string{"q ask until 2h", "q ask until 6h"},
+			send: heldUntil(
+				2 * time.Hour,
+			), outcome: "late", account: []string{sent, sent}, passed: []string{"q@6h: timed out", "late@6h: late"}, parked: []string{"q ask until 2h", "q ask until 6h"},
 		},
 		"asked at the second attempt": {
-			send: answer(contract.StatusRetry, ""), deliver: failing(1), outcome: "late", account: []string{sent, "deliver hello (q/1)", "deliver hello (q/1)"},
+			send: answer(
+				contract.StatusRetry,
+				"",
+			), deliver: failing(1), outcome: "late", account: []string{sent, "deliver hello (q/1)", "deliver hello (q/1)"},
 			passed: []string{"q@4h0m1s: timed out", "late@4h0m1s: late"},
 		},
 		"blocked": {
@@ -88,10 +122,16 @@ func TestAsk(t *testing.T) {
 			passed: []string{"q@0s: not asked: failed (BOUNCED)", "failed@0s: not-asked"}, arms: []string{"q on_failure", "failed"},
 		},
 		"blocked, and no way for it: the way of the timeout": {
-			send: answer(contract.StatusSuppressed, "NO_CONSENT"), outcome: "late", account: []string{sent}, passed: []string{"q@0s: not asked: suppressed (NO_CONSENT)", "late@0s: late"},
+			send: answer(
+				contract.StatusSuppressed,
+				"NO_CONSENT",
+			), outcome: "late", account: []string{sent}, passed: []string{"q@0s: not asked: suppressed (NO_CONSENT)", "late@0s: late"},
 		},
 		"the journey is paused before it is asked": {
-			send: answerThen(contract.StatusPaused, contract.StatusSent), play: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
+			send: answerThen(
+				contract.StatusPaused,
+				contract.StatusSent,
+			), play: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
 			outcome: "late", account: []string{sent, sent}, passed: []string{"q@5h: timed out", "late@5h: late"}, parked: []string{"q ask paused", "q ask until 5h"},
 		},
 		"answered while paused: counts on resume, even past its time": {
@@ -103,10 +143,22 @@ func TestAsk(t *testing.T) {
 			outcome: "money", account: []string{sent, "read m1 for q"}, passed: []string{"q@6h: answered: refund (0.83)", "money@6h: money"},
 		},
 		"skipped before it is asked": {
-			send: heldUntil(2 * time.Hour), play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: "done", account: []string{sent}, passed: []string{"done@1h: done"},
+			send: heldUntil(
+				2 * time.Hour,
+			), play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: "done", account: []string{sent}, passed: []string{"done@1h: done"},
 		},
-		"skipped while it waits": {play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: "done", account: []string{sent}, passed: []string{"done@1h: done"}},
-		"the goal ends it":       {head: "goal: {event: Bought}", play: func(p *play) { p.event(time.Hour, "e1", "Bought", nil) }, outcome: contract.Goal, account: []string{sent}},
+		"skipped while it waits": {
+			play:    func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) },
+			outcome: "done",
+			account: []string{sent},
+			passed:  []string{"done@1h: done"},
+		},
+		"the goal ends it": {
+			head:    "goal: {event: Bought}",
+			play:    func(p *play) { p.event(time.Hour, "e1", "Bought", nil) },
+			outcome: contract.Goal,
+			account: []string{sent},
+		},
 		"the goal takes the message": {
 			head: "goal: {event: Message Received}", play: func(p *play) { p.says(time.Hour, "m1") }, outcome: contract.Goal, account: []string{sent},
 		},
@@ -177,7 +229,8 @@ func TestAskResult(t *testing.T) {
 				if got := fmt.Sprint(view.Vars); got != want {
 					t.Errorf("vars %s, want %s", got, want)
 				}
-				if story := strings.Join(view.Story, "\n"); strings.Contains(story, "text of") || !strings.Contains(story, "answered: refund (0.83)") {
+				if story := strings.Join(view.Story, "\n"); strings.Contains(story, "text of") ||
+					!strings.Contains(story, "answered: refund (0.83)") {
 					t.Errorf("story %q", story)
 				}
 			})

@@ -58,13 +58,21 @@ func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 	}
 }
 
-// request makes the call. answered is false where something came first. Where the attempts have ended, the last one's answer is the answer.
-func (r *run) request(ctx workflow.Context, step *journey.Step, order contract.Call) (result contract.CallResult, answered bool, err error) {
+// request makes the call. answered is false where something came first. Where the attempts have ended, the last
+// one's answer is the answer.
+func (r *run) request(
+	ctx workflow.Context,
+	step *journey.Step,
+	order contract.Call,
+) (result contract.CallResult, answered bool, err error) {
 	timeout := order.Spec.Timeout
 	if timeout <= 0 {
 		timeout = journey.DefaultCallTimeout
 	}
-	options := r.options(effort{try: timeout + callSlack, patience: time.Hour, interval: time.Second, pause: 5 * time.Minute, growth: 2}, "call of "+label(step))
+	options := r.options(
+		effort{try: timeout + callSlack, patience: time.Hour, interval: time.Second, pause: 5 * time.Minute, growth: 2},
+		"call of "+label(step),
+	)
 	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"an answer to its call"}}
 	answered, err = r.underway(ctx, waiting, options, contract.CallActivity, order, &result)
 	var app *temporal.ApplicationError

@@ -51,7 +51,10 @@ func TestCall(t *testing.T) {
 		passed  []string
 	}{
 		"answered": {
-			call: ok(200, map[string]any{"risk": 0.2}), outcome: "done", calls: 1, passed: []string{"c@0s: 200", "risky@0s: skipped", "done@0s: done"},
+			call: ok(
+				200,
+				map[string]any{"risk": 0.2},
+			), outcome: "done", calls: 1, passed: []string{"c@0s: 200", "risky@0s: skipped", "done@0s: done"},
 		},
 		"what the body says counts": {
 			call: ok(200, map[string]any{"risk": 0.9}), outcome: "risky", calls: 1, passed: []string{"c@0s: 200", "risky@0s: risky"},
@@ -60,7 +63,10 @@ func TestCall(t *testing.T) {
 			call: ok(204, "fine"), outcome: "done", calls: 1, passed: []string{"c@0s: 204", "risky@0s: skipped", "done@0s: done"},
 		},
 		"refused": {
-			call: refused(404, "not found"), outcome: "no-score", calls: 1, passed: []string{"c@0s: failed: 404 (not found)", "sorry@0s: no-score"},
+			call: refused(
+				404,
+				"not found",
+			), outcome: "no-score", calls: 1, passed: []string{"c@0s: failed: 404 (not found)", "sorry@0s: no-score"},
 		},
 		"no answer for good": {
 			call: refused(0, "the address is private"), outcome: "no-score", calls: 1,
@@ -74,16 +80,22 @@ func TestCall(t *testing.T) {
 			outcome: contract.Goal, calls: 2,
 		},
 		"an exit ends it": {
-			call: broken(1000), head: "exit: [{event: Left, outcome: left}]", play: func(p *play) { p.event(2*time.Second, "e1", "Left", nil) },
+			call: broken(
+				1000,
+			), head: "exit: [{event: Left, outcome: left}]", play: func(p *play) { p.event(2*time.Second, "e1", "Left", nil) },
 			outcome: "left", calls: 2,
 		},
 		"the longest life ends it": {call: broken(1000), head: "timeout: 2s", outcome: contract.TimedOut, calls: 2},
 		"a person skips it": {
-			call: broken(1000), play: func(p *play) { p.order(2*time.Second, contract.SkipUpdate, contract.Command{}) }, outcome: "done", calls: 2,
+			call: broken(
+				1000,
+			), play: func(p *play) { p.order(2*time.Second, contract.SkipUpdate, contract.Command{}) }, outcome: "done", calls: 2,
 			passed: []string{"risky@2s: skipped", "done@2s: done"},
 		},
 		"an order to go elsewhere takes it along": {
-			call: broken(1000), play: func(p *play) { p.order(2*time.Second, contract.GoToUpdate, contract.Command{Target: "done"}) }, outcome: "done", calls: 2,
+			call: broken(
+				1000,
+			), play: func(p *play) { p.order(2*time.Second, contract.GoToUpdate, contract.Command{Target: "done"}) }, outcome: "done", calls: 2,
 			passed: []string{"done@2s: done"},
 		},
 		"paused while under way, it is made afresh after resume, under the same key": {
@@ -94,7 +106,10 @@ func TestCall(t *testing.T) {
 			},
 			outcome: "done", calls: 3, passed: []string{"c@1h: 200", "risky@1h: skipped", "done@1h: done"},
 		},
-		"closed by the store": {call: func(int, contract.Call) (contract.CallResult, error) { return contract.CallResult{}, notMine() }, calls: 1},
+		"closed by the store": {
+			call:  func(int, contract.Call) (contract.CallResult, error) { return contract.CallResult{}, notMine() },
+			calls: 1,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -140,7 +155,12 @@ func TestCallWhoseRetriesEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlay(t, journeyOf("  - id: c\n    call: {url: \"https://a.example\"}\n    on_failure: [{id: note, set: {vars.s: steps.c.status}}]\n  - {id: stay, wait: 1h}\n"))
+			p := newPlay(
+				t,
+				journeyOf(
+					"  - id: c\n    call: {url: \"https://a.example\"}\n    on_failure: [{id: note, set: {vars.s: steps.c.status}}]\n  - {id: stay, wait: 1h}\n",
+				),
+			)
 			p.call = broken(1_000_000, c.details...)
 			p.at(30*time.Minute, func() {
 				if got := p.view().Vars["s"]; got != c.status {
@@ -157,7 +177,12 @@ func TestCallWhoseRetriesEnd(t *testing.T) {
 
 func TestCallIsKnownToTemplates(t *testing.T) {
 	t.Parallel()
-	p := newPlay(t, journeyOf("  - id: c\n    call: {method: POST, url: \"https://a.example\", body: {a: 1}}\n  - {id: big, set: {vars.r: steps.c.body.risk, vars.s: steps.c.status + 1}}\n  - {id: s, send: hello, via: email}\n"))
+	p := newPlay(
+		t,
+		journeyOf(
+			"  - id: c\n    call: {method: POST, url: \"https://a.example\", body: {a: 1}}\n  - {id: big, set: {vars.r: steps.c.body.risk, vars.s: steps.c.status + 1}}\n  - {id: s, send: hello, via: email}\n",
+		),
+	)
 	p.call = ok(200, map[string]any{"risk": 0.5})
 	p.expect(contract.Completed, p.run(), "c@0s: 200", "big@0s", "s@0s: sent by email")
 	if got := fmt.Sprint(p.calls[0].Reads); got != "[risk]" {

@@ -33,24 +33,58 @@ func TestWaitUntilATimeOfDay(t *testing.T) {
 		"later today, in UTC where the customer's is unknown": {
 			wait: journey.Wait{At: "15:30"}, passed: "w@5h30m", parked: []string{"w wait until 5h30m"},
 		},
-		"now is the next day":       {wait: journey.Wait{At: "10:00"}, passed: "w@24h", parked: []string{"w wait until 24h"}},
-		"past is the next day":      {wait: journey.Wait{At: "09:00"}, passed: "w@23h", parked: []string{"w wait until 23h"}},
-		"on the next permitted day": {wait: journey.Wait{At: "11:00", Days: []string{"mon", "thu"}, Timezone: "UTC"}, passed: "w@1h", parked: []string{"w wait until 1h"}},
-		"which may be days away":    {wait: journey.Wait{At: "09:00", Days: []string{"mon", "thu"}, Timezone: "UTC"}, passed: "w@71h", parked: []string{"w wait until 71h"}},
-		"or the whole week":         {wait: journey.Wait{At: "09:00", Days: []string{"mon"}, Timezone: "UTC"}, passed: "w@167h", parked: []string{"w wait until 167h"}},
-		"in the customer's zone":    {wait: journey.Wait{At: "09:00"}, zone: "Asia/Tokyo", passed: "w@14h", parked: []string{"w wait until 14h"}},
-		"in a zone of its own":      {wait: journey.Wait{At: "12:00", Timezone: "Europe/Berlin"}, zone: "Asia/Tokyo", passed: "w@1h", parked: []string{"w wait until 1h"}},
+		"now is the next day":  {wait: journey.Wait{At: "10:00"}, passed: "w@24h", parked: []string{"w wait until 24h"}},
+		"past is the next day": {wait: journey.Wait{At: "09:00"}, passed: "w@23h", parked: []string{"w wait until 23h"}},
+		"on the next permitted day": {
+			wait:   journey.Wait{At: "11:00", Days: []string{"mon", "thu"}, Timezone: "UTC"},
+			passed: "w@1h",
+			parked: []string{"w wait until 1h"},
+		},
+		"which may be days away": {
+			wait:   journey.Wait{At: "09:00", Days: []string{"mon", "thu"}, Timezone: "UTC"},
+			passed: "w@71h",
+			parked: []string{"w wait until 71h"},
+		},
+		"or the whole week": {
+			wait:   journey.Wait{At: "09:00", Days: []string{"mon"}, Timezone: "UTC"},
+			passed: "w@167h",
+			parked: []string{"w wait until 167h"},
+		},
+		"in the customer's zone": {
+			wait:   journey.Wait{At: "09:00"},
+			zone:   "Asia/Tokyo",
+			passed: "w@14h",
+			parked: []string{"w wait until 14h"},
+		},
+		"in a zone of its own": {
+			wait:   journey.Wait{At: "12:00", Timezone: "Europe/Berlin"},
+			zone:   "Asia/Tokyo",
+			passed: "w@1h",
+			parked: []string{"w wait until 1h"},
+		},
 		"a time that summer time skips": {
-			wait: journey.Wait{At: "02:30", Timezone: "Europe/Berlin"}, start: time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC), passed: "w@1h", parked: []string{"w wait until 1h"},
+			wait: journey.Wait{
+				At:       "02:30",
+				Timezone: "Europe/Berlin",
+			}, start: time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC), passed: "w@1h", parked: []string{"w wait until 1h"},
 		},
 		"a time that comes twice": {
-			wait: journey.Wait{At: "02:30", Timezone: "Europe/Berlin"}, start: time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC), passed: "w@30m", parked: []string{"w wait until 30m"},
+			wait: journey.Wait{
+				At:       "02:30",
+				Timezone: "Europe/Berlin",
+			}, start: time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC), passed: "w@30m", parked: []string{"w wait until 30m"},
 		},
 		"a day of 25 hours": {
-			wait: journey.Wait{At: "09:00", Timezone: "Europe/Berlin"}, start: time.Date(2026, 10, 24, 7, 0, 0, 0, time.UTC), passed: "w@25h", parked: []string{"w wait until 25h"},
+			wait: journey.Wait{
+				At:       "09:00",
+				Timezone: "Europe/Berlin",
+			}, start: time.Date(2026, 10, 24, 7, 0, 0, 0, time.UTC), passed: "w@25h", parked: []string{"w wait until 25h"},
 		},
 		"the customer moves to another zone": {
-			wait: journey.Wait{At: "09:00", Timezone: "customer"}, zone: "Asia/Tokyo", play: func(p *play) { p.travel(time.Hour, "Europe/Berlin") },
+			wait: journey.Wait{
+				At:       "09:00",
+				Timezone: "customer",
+			}, zone: "Asia/Tokyo", play: func(p *play) { p.travel(time.Hour, "Europe/Berlin") },
 			passed: "w@22h", parked: []string{"w wait until 14h", "w wait until 22h"},
 		},
 		"another trait changes nothing": {
@@ -58,7 +92,10 @@ func TestWaitUntilATimeOfDay(t *testing.T) {
 			passed: "w@14h", parked: []string{"w wait until 14h"},
 		},
 		"moving does not matter where the zone is the journey's": {
-			wait: journey.Wait{At: "12:00", Timezone: "UTC"}, zone: "Asia/Tokyo", play: func(p *play) { p.travel(time.Hour, "Europe/Berlin") },
+			wait: journey.Wait{
+				At:       "12:00",
+				Timezone: "UTC",
+			}, zone: "Asia/Tokyo", play: func(p *play) { p.travel(time.Hour, "Europe/Berlin") },
 			passed: "w@2h", parked: []string{"w wait until 2h"},
 		},
 		"moving at the very moment does not add a day": {

@@ -10,11 +10,15 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// decide has the next best action chosen, and its message sent in the same breath. What could not be sent at once is delivered as any send.
+// decide has the next best action chosen, and its message sent in the same breath. What could not be sent at
+// once is delivered as any send.
 func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Decide)
 	key := r.key(step)
-	made := &decision{run: r, order: contract.Decide{Ref: r.ref(), Scene: r.scene(nil), Key: key, Step: step.ID, Visit: r.st.Visits[step.ID], Spec: *spec}}
+	made := &decision{
+		run:   r,
+		order: contract.Decide{Ref: r.ref(), Scene: r.scene(nil), Key: key, Step: step.ID, Visit: r.st.Visits[step.ID], Spec: *spec},
+	}
 	sent, said, err := r.say(ctx, step, key, made)
 	if err != nil || !said {
 		return step.Next, err

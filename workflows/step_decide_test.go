@@ -30,7 +30,9 @@ func TestDecide(t *testing.T) {
 	}{
 		"sent": {outcome: "done", account: once, passed: []string{"d@0s: " + prio, "done@0s: done"}, arms: []string{"d", "done"}},
 		"nothing": {
-			decide: nobody("NOT_ELIGIBLE"), outcome: "silent", account: once, passed: []string{"d@0s: decided nothing (NOT_ELIGIBLE)", "silent@0s: silent"}, arms: []string{"d none", "silent"},
+			decide: nobody(
+				"NOT_ELIGIBLE",
+			), outcome: "silent", account: once, passed: []string{"d@0s: decided nothing (NOT_ELIGIBLE)", "silent@0s: silent"}, arms: []string{"d none", "silent"},
 		},
 		"nothing, and no way for it": {
 			steps: "  - {id: d, decide: offers}\n", decide: nobody(""), outcome: contract.Completed, account: once, passed: []string{"d@0s: decided nothing"},
@@ -40,9 +42,17 @@ func TestDecide(t *testing.T) {
 			passed: []string{"d@0s: " + prio + ", chosen"}, arms: []string{"d"},
 		},
 		"chosen, and not sent": {
-			decide: offered(contract.StatusFailed, "BOUNCED"), outcome: "done", account: once, passed: []string{"d@0s: " + prio + ", failed (BOUNCED)", "done@0s: done"}, arms: []string{"d", "done"},
+			decide: offered(
+				contract.StatusFailed,
+				"BOUNCED",
+			), outcome: "done", account: once, passed: []string{"d@0s: " + prio + ", failed (BOUNCED)", "done@0s: done"}, arms: []string{"d", "done"},
 		},
-		"an answer that is none": {decide: offered("queued", ""), outcome: "done", account: once, passed: []string{"d@0s: " + prio + ", failed", "done@0s: done"}},
+		"an answer that is none": {
+			decide:  offered("queued", ""),
+			outcome: "done",
+			account: once,
+			passed:  []string{"d@0s: " + prio + ", failed", "done@0s: done"},
+		},
 		"asked until it is made": {
 			decide: func(n int, d contract.Decide) (contract.DecideResult, error) {
 				if n < 4 {
@@ -58,7 +68,10 @@ func TestDecide(t *testing.T) {
 			passed:  []string{"d@2s: decided discount by push (priority 3.2)", "done@2s: done"},
 		},
 		"suppressed when it was to be delivered": {
-			decide: offered(contract.StatusRetry, ""), deliver: answer(contract.StatusSuppressed, "CAP_REACHED"), outcome: "done", account: []string{once[0], "deliver hello (d/1)"},
+			decide: offered(
+				contract.StatusRetry,
+				"",
+			), deliver: answer(contract.StatusSuppressed, "CAP_REACHED"), outcome: "done", account: []string{once[0], "deliver hello (d/1)"},
 			passed: []string{"d@0s: " + prio + ", suppressed (CAP_REACHED)", "done@0s: done"},
 		},
 		"the goal ends a delivery": {
@@ -66,7 +79,10 @@ func TestDecide(t *testing.T) {
 			outcome: contract.Goal, account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)"},
 		},
 		"skipped while it is delivered": {
-			decide: offered(contract.StatusRetry, ""), deliver: failing(1000), play: func(p *play) { p.order(2*time.Second, contract.SkipUpdate, contract.Command{}) },
+			decide: offered(
+				contract.StatusRetry,
+				"",
+			), deliver: failing(1000), play: func(p *play) { p.order(2*time.Second, contract.SkipUpdate, contract.Command{}) },
 			outcome: "done", account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)"}, passed: []string{"done@2s: done"},
 		},
 		"paused while it is delivered: asked again under the same key": {
@@ -124,11 +140,17 @@ func TestDecide(t *testing.T) {
 
 func TestDecideResult(t *testing.T) {
 	t.Parallel()
-	p := newPlay(t, journeyOf("  - {id: d, decide: offers, via: [email, push]}\n  - {id: x, set: {vars.a: steps.d.action, vars.c: steps.d.channel, vars.p: steps.d.propensity, vars.q: steps.d.priority, vars.s: steps.d.status, vars.r: steps.d.reason}}\n  - {id: stay, wait: 1h}\n"))
+	p := newPlay(
+		t,
+		journeyOf(
+			"  - {id: d, decide: offers, via: [email, push]}\n  - {id: x, set: {vars.a: steps.d.action, vars.c: steps.d.channel, vars.p: steps.d.propensity, vars.q: steps.d.priority, vars.s: steps.d.status, vars.r: steps.d.reason}}\n  - {id: stay, wait: 1h}\n",
+		),
+	)
 	p.decide, p.deliver = offered(contract.StatusRetry, "down"), failing(1)
 	p.at(time.Minute, func() {
 		vars := p.view().Vars
-		if vars["a"] != "discount" || vars["c"] != "push" || vars["p"] != 0.25 || vars["q"] != 3.2 || vars["s"] != contract.StatusSent || vars["r"] != "" {
+		if vars["a"] != "discount" || vars["c"] != "push" || vars["p"] != 0.25 || vars["q"] != 3.2 || vars["s"] != contract.StatusSent ||
+			vars["r"] != "" {
 			t.Errorf("vars %v", vars)
 		}
 	})
@@ -138,7 +160,10 @@ func TestDecideResult(t *testing.T) {
 	if d := p.decided[0]; d.Key != "e-1/d/1" || d.Step != "d" || d.Visit != 1 || d.Spec.Group != "offers" || len(d.Spec.Via) != 2 {
 		t.Errorf("decide %+v", d)
 	}
-	if left.Action != "discount" || left.Key != "e-1/d/1" || left.Spec.Message != "hello" || len(left.Spec.Via) != 1 || left.Spec.Via[0] != "email" || left.Spec.Category != "marketing" || left.Why != "down" {
+	if left.Action != "discount" || left.Key != "e-1/d/1" || left.Spec.Message != "hello" || len(left.Spec.Via) != 1 ||
+		left.Spec.Via[0] != "email" ||
+		left.Spec.Category != "marketing" ||
+		left.Why != "down" {
 		t.Errorf("left to deliver %+v", left)
 	}
 }

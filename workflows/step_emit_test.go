@@ -10,10 +10,28 @@ import (
 
 func TestEmit(t *testing.T) {
 	t.Parallel()
-	p := newPlay(t, journeyOf("  - {id: e, emit: Cart Rescued, properties: {n: vars.n, of: entry.cart_id}}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: w, wait: 1h}\n  - {id: back, go_to: e, when: vars.n < 2}\n", "vars: {n: 0}"))
-	p.expect(contract.Completed, p.run(), "e@0s: Cart Rescued", "n@0s", "w@1h", "back@1h: e", "e@1h: Cart Rescued", "n@1h", "w@2h", "back@2h: skipped")
+	p := newPlay(
+		t,
+		journeyOf(
+			"  - {id: e, emit: Cart Rescued, properties: {n: vars.n, of: entry.cart_id}}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: w, wait: 1h}\n  - {id: back, go_to: e, when: vars.n < 2}\n",
+			"vars: {n: 0}",
+		),
+	)
+	p.expect(
+		contract.Completed,
+		p.run(),
+		"e@0s: Cart Rescued",
+		"n@0s",
+		"w@1h",
+		"back@1h: e",
+		"e@1h: Cart Rescued",
+		"n@1h",
+		"w@2h",
+		"back@2h: skipped",
+	)
 	p.same("account", []string{"emit Cart Rescued (e/1)", "emit Cart Rescued (e/2)"}, p.account)
-	if in := p.emits[1]; fmt.Sprint(in.Spec.Properties) != "map[n:vars.n of:entry.cart_id]" || fmt.Sprint(in.Vars) != "map[n:1]" || in.EntryEvent != "entry-1" {
+	if in := p.emits[1]; fmt.Sprint(in.Spec.Properties) != "map[n:vars.n of:entry.cart_id]" || fmt.Sprint(in.Vars) != "map[n:1]" ||
+		in.EntryEvent != "entry-1" {
 		t.Errorf("asked for %+v", in)
 	}
 }
@@ -21,7 +39,13 @@ func TestEmit(t *testing.T) {
 // What an instance emits comes back to it as any event: an arm may take it, an exit may end it.
 func TestEmitIsHeardByItsInstance(t *testing.T) {
 	t.Parallel()
-	p := newPlay(t, journeyOf("  - {id: e, emit: Ping}\n  - {id: w, wait_for: {event: Ping}, timeout: 1h}\n  - {id: again, emit: Pong}\n  - {id: stay, wait: 1h}\n", "exit: [{event: Pong, outcome: heard}]"))
+	p := newPlay(
+		t,
+		journeyOf(
+			"  - {id: e, emit: Ping}\n  - {id: w, wait_for: {event: Ping}, timeout: 1h}\n  - {id: again, emit: Pong}\n  - {id: stay, wait: 1h}\n",
+			"exit: [{event: Pong, outcome: heard}]",
+		),
+	)
 	p.emitted = func(e contract.Emit) {
 		p.env.SignalWorkflow(contract.EventName, p.own("tabi.emit/"+e.Key, e.Spec.Event, nil))
 	}

@@ -49,7 +49,11 @@ func TestBranchResultIsANumber(t *testing.T) {
 
 func TestSplitIsStickyAndFair(t *testing.T) {
 	t.Parallel()
-	prog, err := compile(journeyOf("  - {id: ab, split: [{weight: 30, name: a, then: [{id: xa, exit: a}]}, {weight: 10, name: b, then: [{id: xb, exit: b}]}, {weight: 0, name: c, then: [{id: xc, exit: c}]}]}\n"))
+	prog, err := compile(
+		journeyOf(
+			"  - {id: ab, split: [{weight: 30, name: a, then: [{id: xa, exit: a}]}, {weight: 10, name: b, then: [{id: xb, exit: b}]}, {weight: 0, name: c, then: [{id: xc, exit: c}]}]}\n",
+		),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +101,11 @@ func TestSet(t *testing.T) {
 			}
 		})
 		p.expect(contract.Completed, p.run(), "x@0s", "stay@1h")
-		p.same("account", []string{"assign customer.stage=new (x/1/stage)", "assign customer.level=2 (x/1/stage)", "assign customer.last=z (x/1/last)"}, p.account)
+		p.same(
+			"account",
+			[]string{"assign customer.stage=new (x/1/stage)", "assign customer.level=2 (x/1/stage)", "assign customer.last=z (x/1/last)"},
+			p.account,
+		)
 	}
 	if fmt.Sprint(prog.Vars) != "map[deep:map[outer:1] gone:kept tries:1]" {
 		t.Errorf("the shared definition was changed: %v", prog.Vars)
@@ -115,7 +123,21 @@ paths:
     - {id: o, exit: over-there}
 `
 	p := newPlay(t, journeyOf(steps, "vars: {n: 0}"))
-	p.expect("over-there", p.run(), "w@1h", "count@1h", "back@1h: w", "w@2h", "count@2h", "back@2h: w", "w@3h", "count@3h", "back@3h: skipped", "away@3h: other", "o@3h: over-there")
+	p.expect(
+		"over-there",
+		p.run(),
+		"w@1h",
+		"count@1h",
+		"back@1h: w",
+		"w@2h",
+		"count@2h",
+		"back@2h: w",
+		"w@3h",
+		"count@3h",
+		"back@3h: skipped",
+		"away@3h: other",
+		"o@3h: over-there",
+	)
 }
 
 func TestThousandStepsWithoutWaitingFail(t *testing.T) {
@@ -130,7 +152,13 @@ func TestThousandStepsWithoutWaitingFail(t *testing.T) {
 
 func TestMoreThanAThousandStepsWithWaitsDoNotFail(t *testing.T) {
 	t.Parallel()
-	p := newPlay(t, journeyOf("  - {id: w, wait: 1m}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: back, go_to: w, when: vars.n < 600}\n", "vars: {n: 0}"))
+	p := newPlay(
+		t,
+		journeyOf(
+			"  - {id: w, wait: 1m}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: back, go_to: w, when: vars.n < 600}\n",
+			"vars: {n: 0}",
+		),
+	)
 	if result := p.run(); result.Outcome != contract.Completed || result.Steps != 600*3-1 {
 		t.Errorf("%+v", result)
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// handoff gives the customer to a person, and waits for what the person makes of it. Before the next step runs it is closed.
+// handoff gives the customer to a person, and waits for what the person makes of it. Before the next step runs
+// it is closed.
 func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Handoff)
 	id := r.key(step)
@@ -43,7 +44,13 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 	case resolved.event != nil:
 		outcome, _ := resolved.event.Properties["outcome"].(string)
 		agent, _ := resolved.event.Properties["agent"].(string)
-		r.pass(ctx, step, fmt.Sprintf("%s by %s", outcome, agent), outcome, map[string]any{"outcome": outcome, "agent": agent, "timed_out": false})
+		r.pass(
+			ctx,
+			step,
+			fmt.Sprintf("%s by %s", outcome, agent),
+			outcome,
+			map[string]any{"outcome": outcome, "agent": agent, "timed_out": false},
+		)
 		if to, ok := spec.Outcomes[outcome]; ok {
 			return to, nil
 		}
@@ -56,7 +63,13 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 
 // withdraw takes a hand-off back.
 func (r *run) withdraw(ctx workflow.Context, id, reason string) error {
-	return r.local(ctx, contract.WithdrawActivity, "withdraw the hand-off", contract.WithdrawHandoff{Ref: r.ref(), ID: id, Reason: reason}, nil)
+	return r.local(
+		ctx,
+		contract.WithdrawActivity,
+		"withdraw the hand-off",
+		contract.WithdrawHandoff{Ref: r.ref(), ID: id, Reason: reason},
+		nil,
+	)
 }
 
 // resolution looks for the word of the agent.

@@ -48,7 +48,11 @@ func TestHandoff(t *testing.T) {
 		"skipped: withdrawn before the next step": {
 			steps: oneHandoff[:len(oneHandoff)-len("  - {id: done, exit: done}\n")] + "  - {id: s, send: hello, via: email}\n",
 			play:  func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: contract.Completed,
-			account: []string{"open care (h/1)", "withdraw (h/1): the journey moved on", "send hello (s/1)"}, passed: []string{"s@1h: sent by email"},
+			account: []string{
+				"open care (h/1)",
+				"withdraw (h/1): the journey moved on",
+				"send hello (s/1)",
+			}, passed: []string{"s@1h: sent by email"},
 		},
 		"sent back to itself: a new hand-off": {
 			play: func(p *play) {
@@ -89,7 +93,12 @@ func TestHandoff(t *testing.T) {
 
 func TestHandoffResult(t *testing.T) {
 	t.Parallel()
-	p := newPlay(t, journeyOf("  - {id: h, handoff: care, timeout: 4h}\n  - {id: x, set: {vars.out: steps.h.outcome, vars.by: steps.h.agent, vars.late: steps.h.timed_out}}\n  - {id: stay, wait: 1h}\n"))
+	p := newPlay(
+		t,
+		journeyOf(
+			"  - {id: h, handoff: care, timeout: 4h}\n  - {id: x, set: {vars.out: steps.h.outcome, vars.by: steps.h.agent, vars.late: steps.h.timed_out}}\n  - {id: stay, wait: 1h}\n",
+		),
+	)
 	p.resolve(time.Hour, "r1", "h/1", "refunded")
 	p.at(90*time.Minute, func() {
 		vars := p.view().Vars

@@ -68,7 +68,10 @@ func TestSend(t *testing.T) {
 		},
 		"suppressed at the second look": {
 			send: answer(contract.StatusRetry, ""), deliver: answer(contract.StatusSuppressed, "CAP_REACHED"), outcome: "blocked",
-			account: []string{"send hello (s/1)", "deliver hello (s/1)"}, passed: []string{"s@0s: suppressed (CAP_REACHED)", "blocked@0s: blocked"},
+			account: []string{
+				"send hello (s/1)",
+				"deliver hello (s/1)",
+			}, passed: []string{"s@0s: suppressed (CAP_REACHED)", "blocked@0s: blocked"},
 		},
 		"the goal ends a send that is under way": {
 			send: answer(contract.StatusRetry, ""), deliver: failing(1000), head: "goal: {event: Bought, value: event.total}",
@@ -103,7 +106,15 @@ func TestSend(t *testing.T) {
 			play: func(p *play) {
 				p.order(time.Minute, contract.SkipUpdate+"x", contract.Command{}) // no such update: refused
 				p.at(time.Hour, func() {
-					p.update("c1", contract.Event{ID: "c1", Name: contract.Commanded, Enrollment: p.in.Enrollment, Command: &contract.Command{Kind: contract.ResumeUpdate}})
+					p.update(
+						"c1",
+						contract.Event{
+							ID:         "c1",
+							Name:       contract.Commanded,
+							Enrollment: p.in.Enrollment,
+							Command:    &contract.Command{Kind: contract.ResumeUpdate},
+						},
+					)
 				})
 			},
 			outcome: "done", account: []string{"send hello (s/1)", "send hello (s/1)"}, passed: []string{"s@1h: sent", "done@1h: done"},
@@ -120,7 +131,10 @@ func TestSend(t *testing.T) {
 			send: func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, notMine() }, account: []string{"send hello (s/1)"},
 		},
 		"closed by the store while it is repeated": {
-			send: answer(contract.StatusRetry, ""), deliver: func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, notMine() },
+			send: answer(
+				contract.StatusRetry,
+				"",
+			), deliver: func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, notMine() },
 			account: []string{"send hello (s/1)", "deliver hello (s/1)"},
 		},
 	}

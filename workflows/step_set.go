@@ -9,7 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// set assigns in the order of the file; a missing value leaves the variable alone. Neighbouring traits are assigned together.
+// set assigns in the order of the file; a missing value leaves the variable alone. Neighbouring traits are
+// assigned together.
 func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 	assign := step.Spec.(*journey.Set).Assign
 	for i := 0; i < len(assign); {

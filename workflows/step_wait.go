@@ -101,7 +101,12 @@ func (r *run) noWait(spec *journey.Wait, until time.Time) string {
 // moment reads the until of a wait where the customer is; the zero time where it is missing or unreadable.
 func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error) {
 	var result contract.EvaluateResult
-	ask := contract.Evaluate{Ref: r.ref(), Scene: r.scene(nil), Exprs: []journey.Expr{spec.Until}, Moment: &contract.Moment{Offset: spec.Offset, Timezone: spec.Timezone}}
+	ask := contract.Evaluate{
+		Ref:    r.ref(),
+		Scene:  r.scene(nil),
+		Exprs:  []journey.Expr{spec.Until},
+		Moment: &contract.Moment{Offset: spec.Offset, Timezone: spec.Timezone},
+	}
 	if spec.At != "" {
 		ask.Exprs, ask.Moment = nil, &contract.Moment{At: spec.At, Days: spec.Days, Timezone: spec.Timezone}
 	}

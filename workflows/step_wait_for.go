@@ -49,7 +49,13 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	if properties == nil {
 		properties = map[string]any{}
 	}
-	r.pass(ctx, step, r.st.Last.Name, strconv.Itoa(taking.arm+1), map[string]any{"event": r.st.Last.Name, "properties": properties, "timed_out": false})
+	r.pass(
+		ctx,
+		step,
+		r.st.Last.Name,
+		strconv.Itoa(taking.arm+1),
+		map[string]any{"event": r.st.Last.Name, "properties": properties, "timed_out": false},
+	)
 	return arm.Then, nil
 }
 
@@ -85,7 +91,8 @@ func (t *taking) levels() []journey.Level {
 	return levels
 }
 
-// look tries the kept events, oldest first; in each, the first arm that fits takes it. An arm whose level holds goes before those behind it.
+// look tries the kept events, oldest first; in each, the first arm that fits takes it. An arm whose level holds
+// goes before those behind it.
 func (t *taking) look(ctx workflow.Context) (bool, error) {
 	r := t.run
 	level := slices.IndexFunc(t.spec.Arms, t.holds)

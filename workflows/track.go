@@ -19,8 +19,12 @@ func Track(ctx workflow.Context, in contract.TrackInput) (contract.TrackResult, 
 	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute, NonRetryableErrorTypes: []string{contract.RejectInvalid}},
-		Summary:             "record " + in.Event,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:        time.Second,
+			MaximumInterval:        time.Minute,
+			NonRetryableErrorTypes: []string{contract.RejectInvalid},
+		},
+		Summary: "record " + in.Event,
 	})
 	var out contract.TrackResult
 	err := workflow.ExecuteActivity(ctx, contract.RecordActivity, contract.Record{Call: in}).Get(ctx, &out)

@@ -10,8 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// effort says how long, and how often, an activity is repeated. But for try, times are virtual where the clock is slower than the wall:
-// a simulation shall not repeat what fails a thousand times as often.
+// effort says how long, and how often, an activity is repeated. But for try, times are virtual where the clock
+// is slower than the wall: a simulation shall not repeat what fails a thousand times as often.
 type effort struct {
 	try, patience   time.Duration // of one attempt, of all: at least a minute on the wall
 	interval, pause time.Duration // between attempts: the first, and the longest
@@ -25,16 +25,25 @@ func (r *run) options(e effort, summary string) workflow.ActivityOptions {
 		StartToCloseTimeout:    e.try,
 		ScheduleToCloseTimeout: max(clock.Real(e.patience), time.Minute, 2*e.try),
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: max(clock.Real(e.interval), e.interval), BackoffCoefficient: e.growth, MaximumInterval: max(clock.Real(e.pause), e.pause),
+			InitialInterval: max(
+				clock.Real(e.interval),
+				e.interval,
+			), BackoffCoefficient: e.growth, MaximumInterval: max(clock.Real(e.pause), e.pause),
 			NonRetryableErrorTypes: []string{contract.NotMine},
 		},
 		Summary: summary,
 	}
 }
 
-// underway runs a normal activity while events, orders and the instance's deadline race it. answered is false where one of those came first, or
-// a pause: it is cancelled then. An error with answered is the activity's.
-func (r *run) underway(ctx workflow.Context, p parking, options workflow.ActivityOptions, name string, in, out any) (answered bool, err error) {
+// underway runs a normal activity while events, orders and the instance's deadline race it. answered is false
+// where one of those came first, or a pause: it is cancelled then. An error with answered is the activity's.
+func (r *run) underway(
+	ctx workflow.Context,
+	p parking,
+	options workflow.ActivityOptions,
+	name string,
+	in, out any,
+) (answered bool, err error) {
 	activityCtx, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
 	defer cancel()
 	done := workflow.ExecuteActivity(activityCtx, name, in)
@@ -55,7 +64,8 @@ func (r *run) underway(ctx workflow.Context, p parking, options workflow.Activit
 	return true, done.Get(ctx, out)
 }
 
-// hold parks at a step that a pause interrupted, until it is resumed; with until, at one that quiet hours hold back, until they end.
+// hold parks at a step that a pause interrupted, until it is resumed; with until, at one that quiet hours hold
+// back, until they end.
 func (r *run) hold(ctx workflow.Context, step *journey.Step, key string, until time.Time) error {
 	p := parking{kind: step.Kind, step: step.ID, label: label(step), key: key, until: until, words: []string{"quiet hours to end"}}
 	if until.IsZero() {

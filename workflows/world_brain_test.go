@@ -90,7 +90,13 @@ func (w *world) doDecide(_ context.Context, in contract.Decide) (contract.Decide
 // offered is a decision for the discount by email, of which came status.
 func offered(status, reason string) func(int, contract.Decide) (contract.DecideResult, error) {
 	return func(int, contract.Decide) (contract.DecideResult, error) {
-		return contract.DecideResult{SendResult: contract.SendResult{Status: status, Reason: reason, Channel: "email"}, Action: "discount", Message: "hello", Propensity: 0.25, Priority: 3.2}, nil
+		return contract.DecideResult{
+			SendResult: contract.SendResult{Status: status, Reason: reason, Channel: "email"},
+			Action:     "discount",
+			Message:    "hello",
+			Propensity: 0.25,
+			Priority:   3.2,
+		}, nil
 	}
 }
 
@@ -130,7 +136,8 @@ func understands(arms map[string]int) func(contract.Reply) contract.ReplyResult 
 	}
 }
 
-// heldUntil answers that quiet hours hold the send until some moments after the start, one after the other; then it is sent.
+// heldUntil answers that quiet hours hold the send until some moments after the start, one after the other;
+// then it is sent.
 func heldUntil(moments ...time.Duration) func(int, contract.Send) (contract.SendResult, error) {
 	return func(n int, _ contract.Send) (contract.SendResult, error) {
 		if n > len(moments) {
@@ -142,6 +149,14 @@ func heldUntil(moments ...time.Duration) func(int, contract.Send) (contract.Send
 
 // brainFiles are intents and actions that the journeys of tests name.
 var brainFiles = []journey.File{
-	{Name: "intents.yaml", Data: []byte("intents:\n  complaint: {half_life: 1d, evidence: [{event: Call Ended, weight: 1}]}\n  purchase: {half_life: 1d, evidence: [{event: Viewed, weight: 1}]}\n  refund: {half_life: 1d, evidence: [{event: Call Ended, weight: 1}]}\n")},
-	{Name: "actions/offers.yaml", Data: []byte("group: offers\nactions:\n  discount: {message: hello, value: 3}\n  gift: {message: bye, value: 2}\n")},
+	{
+		Name: "intents.yaml",
+		Data: []byte(
+			"intents:\n  complaint: {half_life: 1d, evidence: [{event: Call Ended, weight: 1}]}\n  purchase: {half_life: 1d, evidence: [{event: Viewed, weight: 1}]}\n  refund: {half_life: 1d, evidence: [{event: Call Ended, weight: 1}]}\n",
+		),
+	},
+	{
+		Name: "actions/offers.yaml",
+		Data: []byte("group: offers\nactions:\n  discount: {message: hello, value: 3}\n  gift: {message: bye, value: 2}\n"),
+	},
 }

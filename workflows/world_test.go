@@ -17,15 +17,24 @@ import (
 
 // testChannels are channels as the channel registry gives them.
 var testChannels = []journey.ChannelSpec{
-	{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true}, {Name: "text"}}},
-	{Name: "push", Address: "push_token", Fields: []journey.ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
+	{
+		Name:    "email",
+		Address: "email",
+		Fields:  []journey.ChannelField{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true}, {Name: "text"}},
+	},
+	{
+		Name:    "push",
+		Address: "push_token",
+		Fields:  []journey.ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}},
+	},
 	{Name: "app", Fields: []journey.ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
 	{Name: "sms", Address: "phone", Fields: []journey.ChannelField{{Name: "text", Required: true}}},
 	{Name: "webhook", Fields: []journey.ChannelField{{Name: "url", Required: true}, {Name: "body"}}},
 	{Name: "log", Any: true},
 }
 
-// compile compiles one journey beside messages `hello` and `bye`, intents and actions. It fails for what lint would call an error.
+// compile compiles one journey beside messages `hello` and `bye`, intents and actions. It fails for what lint
+// would call an error.
 func compile(source string) (*journey.Program, error) {
 	name := strings.TrimSpace(strings.TrimPrefix(strings.SplitN(strings.TrimSpace(source), "\n", 2)[0], "journey:"))
 	files := append(brainFiles[:len(brainFiles):len(brainFiles)], journey.File{Name: name + ".yaml", Data: []byte(source)})

@@ -1,4 +1,5 @@
-// Package call makes the HTTP requests of call steps: one attempt each, to addresses of the open internet and to those that the configuration allows.
+// Package call makes the HTTP requests of call steps: one attempt each, to addresses of the open internet and
+// to those that the configuration allows.
 package call
 
 import (
@@ -27,7 +28,8 @@ const (
 	MaxBody = 256 << 10
 	// MaxRedirects is how many redirects are followed.
 	MaxRedirects = 5
-	// Repeatable is the type of the application errors of attempts that another may follow. Their detail is a workflows.CallResult without a body: what the call comes to if none does.
+	// Repeatable is the type of the application errors of attempts that another may follow. Their detail is a
+	// workflows.CallResult without a body: what the call comes to if none does.
 	Repeatable = "CallFailed"
 )
 
@@ -70,8 +72,9 @@ func New(opts Options) *Client {
 // Close drops the kept connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Call makes one attempt. What may do better later (no connection, no answer in time, 408, 425, 429 and 5xx) is an error of type Repeatable, which asks for as
-// long a pause as the server does. Everything else is the last word. Neither holds more of the request than its host and the names of headers.
+// Call makes one attempt. What may do better later (no connection, no answer in time, 408, 425, 429 and 5xx) is
+// an error of type Repeatable, which asks for as long a pause as the server does. Everything else is the last
+// word. Neither holds more of the request than its host and the names of headers.
 func (c *Client) Call(ctx context.Context, r Request) (contract.CallResult, error) {
 	if r.Timeout <= 0 {
 		r.Timeout = journey.DefaultCallTimeout
@@ -142,9 +145,14 @@ func failed(status int, reason string) contract.CallResult {
 	return contract.CallResult{Status: status, Failed: true, Reason: reason}
 }
 
-// again asks for another attempt: after the pause, or as the retry policy says. The pause is real time: the server lives in that.
+// again asks for another attempt: after the pause, or as the retry policy says. The pause is real time: the
+// server lives in that.
 func again(r contract.CallResult, after time.Duration) error {
-	return temporal.NewApplicationErrorWithOptions(r.Reason, Repeatable, temporal.ApplicationErrorOptions{NextRetryDelay: after, Details: []any{r}})
+	return temporal.NewApplicationErrorWithOptions(
+		r.Reason,
+		Repeatable,
+		temporal.ApplicationErrorOptions{NextRetryDelay: after, Details: []any{r}},
+	)
 }
 
 // request builds the request; reason says what cannot be sent, and which field it is.

@@ -43,7 +43,8 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return s.URL
 }
 
-// repeatable gives the error of an attempt that may be repeated, and checks that it carries what the call comes to without one.
+// repeatable gives the error of an attempt that may be repeated, and checks that it carries what the call comes
+// to without one.
 func repeatable(t *testing.T, err error) (*temporal.ApplicationError, contract.CallResult) {
 	t.Helper()
 	var app *temporal.ApplicationError
@@ -217,13 +218,15 @@ func TestHugeBodies(t *testing.T) {
 		t.Errorf("%d KiB: %+v %v", MaxBody>>10, got.Reason, err)
 	}
 	for _, size = range []int{MaxBody + 1, 64 << 20} {
-		if got, err := c.Call(t.Context(), Request{URL: at}); err != nil || !got.Failed || got.Body != nil || got.Status != 200 || !strings.Contains(got.Reason, "256 KiB") {
+		if got, err := c.Call(t.Context(), Request{URL: at}); err != nil || !got.Failed || got.Body != nil || got.Status != 200 ||
+			!strings.Contains(got.Reason, "256 KiB") {
 			t.Errorf("%d bytes: %+v %v", size, got.Reason, err)
 		}
 	}
 }
 
-// A server that never begins to answer, one that never ends, and one that hangs up are tried again; a cancelled activity is not an attempt that failed.
+// A server that never begins to answer, one that never ends, and one that hangs up are tried again; a cancelled
+// activity is not an attempt that failed.
 func TestSlowAndLost(t *testing.T) {
 	t.Parallel()
 	over := make(chan struct{})
@@ -285,7 +288,8 @@ func TestTLS(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	plain := serve(t, func(http.ResponseWriter, *http.Request) {})
-	if got, err = client(t, "127.0.0.1").Call(t.Context(), Request{URL: strings.Replace(plain, "http:", "https:", 1)}); err != nil || !got.Failed {
+	if got, err = client(t, "127.0.0.1").Call(t.Context(), Request{URL: strings.Replace(plain, "http:", "https:", 1)}); err != nil ||
+		!got.Failed {
 		t.Errorf("https to a server without it: %+v %v", got, err)
 	}
 	old := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -293,7 +297,8 @@ func TestTLS(t *testing.T) {
 	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
 	old.StartTLS()
 	t.Cleanup(old.Close)
-	if got, err = client(t, "127.0.0.1").Call(t.Context(), Request{URL: old.URL}); err != nil || !got.Failed || !strings.Contains(got.Reason, "TLS") {
+	if got, err = client(t, "127.0.0.1").Call(t.Context(), Request{URL: old.URL}); err != nil || !got.Failed ||
+		!strings.Contains(got.Reason, "TLS") {
 		t.Errorf("an old TLS: %+v %v", got, err)
 	}
 }
@@ -306,7 +311,15 @@ func TestRedirects(t *testing.T) {
 	var last seen
 	note := func(r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		last = seen{r.Method, r.Header.Get("Idempotency-Key"), r.Header.Get("X-Api-Key"), r.Header.Get("Authorization"), r.Header.Get("Cookie"), r.Header.Get("Referer"), string(body)}
+		last = seen{
+			r.Method,
+			r.Header.Get("Idempotency-Key"),
+			r.Header.Get("X-Api-Key"),
+			r.Header.Get("Authorization"),
+			r.Header.Get("Cookie"),
+			r.Header.Get("Referer"),
+			string(body),
+		}
 	}
 	other := serve(t, func(_ http.ResponseWriter, r *http.Request) { note(r) })
 	at := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -25,7 +25,8 @@ type Allow struct {
 	ranges []netip.Prefix
 }
 
-// ParseAllow reads a list of hosts, IP addresses and CIDR ranges, parted by commas or spaces. A host allows whatever it points to.
+// ParseAllow reads a list of hosts, IP addresses and CIDR ranges, parted by commas or spaces. A host allows
+// whatever it points to.
 func ParseAllow(list string) (Allow, error) {
 	a := Allow{hosts: map[string]bool{}}
 	for _, entry := range strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
@@ -39,7 +40,10 @@ func ParseAllow(list string) (Allow, error) {
 			continue
 		}
 		if strings.ContainsAny(entry, `/:\@?#*[]%`) {
-			return Allow{}, fmt.Errorf("%q is no host, IP address or CIDR range: give a bare one, such as crm.internal, 10.1.2.3 or 10.0.0.0/8", entry)
+			return Allow{}, fmt.Errorf(
+				"%q is no host, IP address or CIDR range: give a bare one, such as crm.internal, 10.1.2.3 or 10.0.0.0/8",
+				entry,
+			)
 		}
 		a.hosts[plainHost(entry)] = true
 	}
@@ -87,13 +91,19 @@ func refusal(err error) (*refused, bool) {
 	return r, errors.As(err, &r)
 }
 
-// handshake watches for a TLS handshake that came to a bad end: not one that broke off or ran out of time, which a repeat may make better.
+// handshake watches for a TLS handshake that came to a bad end: not one that broke off or ran out of time,
+// which a repeat may make better.
 type handshake struct{ err atomic.Pointer[error] }
 
 func (h *handshake) done(_ tls.ConnectionState, err error) {
 	var timeout net.Error
 	switch {
-	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+	case err == nil,
+		errors.Is(err, io.EOF),
+		errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE),
+		errors.Is(err, net.ErrClosed):
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 	default:
 		h.err.Store(&err)
@@ -112,8 +122,8 @@ func (h *handshake) reason() string {
 	}
 }
 
-// transport connects to public and allowed addresses only. It looks at each address as the connection is made, after the name was looked up, so a redirect
-// or a name that points elsewhere the second time comes no further.
+// transport connects to public and allowed addresses only. It looks at each address as the connection is made,
+// after the name was looked up, so a redirect or a name that points elsewhere the second time comes no further.
 func transport(opts Options) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil,
@@ -144,7 +154,14 @@ func transport(opts Options) *http.Transport {
 }
 
 // kept are the headers that go along with a redirect to another host; all others may be secrets of the first.
-var kept = map[string]bool{"Accept": true, "Accept-Language": true, "Content-Language": true, "Content-Type": true, "User-Agent": true, "Idempotency-Key": true}
+var kept = map[string]bool{
+	"Accept":           true,
+	"Accept-Language":  true,
+	"Content-Language": true,
+	"Content-Type":     true,
+	"User-Agent":       true,
+	"Idempotency-Key":  true,
+}
 
 // redirect decides on a redirect.
 func redirect(req *http.Request, via []*http.Request) error {

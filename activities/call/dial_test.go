@@ -62,7 +62,8 @@ func TestPrivateAddressesAreRefused(t *testing.T) {
 	}
 }
 
-// resolver is a name server that answers every question for an IPv4 address with the next of its list, the last one again and again.
+// resolver is a name server that answers every question for an IPv4 address with the next of its list, the last
+// one again and again.
 func resolver(t *testing.T, addresses ...[4]byte) *net.Resolver {
 	t.Helper()
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -87,7 +88,12 @@ func resolver(t *testing.T, addresses ...[4]byte) *net.Resolver {
 			if q.Type == dnsmessage.TypeA {
 				i := min(int(asked.Add(1)), len(addresses)) - 1
 				m.Answers = []dnsmessage.Resource{{
-					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 0}, Body: &dnsmessage.AResource{A: addresses[i]},
+					Header: dnsmessage.ResourceHeader{
+						Name:  q.Name,
+						Type:  q.Type,
+						Class: q.Class,
+						TTL:   0,
+					}, Body: &dnsmessage.AResource{A: addresses[i]},
 				}}
 			}
 			answer, err := m.Pack()

@@ -19,7 +19,13 @@ var own = map[string]bool{
 }
 
 // hops are headers that concern the connection, and mean nothing to who is called: they are left out.
-var hops = map[string]bool{"Accept-Encoding": true, "Expect": true, "Keep-Alive": true, "Proxy-Authorization": true, "Proxy-Connection": true}
+var hops = map[string]bool{
+	"Accept-Encoding":     true,
+	"Expect":              true,
+	"Keep-Alive":          true,
+	"Proxy-Authorization": true,
+	"Proxy-Connection":    true,
+}
 
 // badHeader says what is wrong with a header, without its value.
 func badHeader(name, value string) string {
@@ -44,13 +50,16 @@ func contentType(body []byte) string {
 	return "text/plain; charset=utf-8"
 }
 
-// parse reads a body: as JSON where its type says so or it is an object or a list, else as text; nothing is nil. Numbers are float64.
+// parse reads a body: as JSON where its type says so or it is an object or a list, else as text; nothing is
+// nil. Numbers are float64.
 func parse(contentType string, body []byte) any {
 	trimmed := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
 	if len(trimmed) == 0 {
 		return nil
 	}
-	if kind, _, _ := mime.ParseMediaType(contentType); kind == "application/json" || strings.HasSuffix(kind, "+json") || trimmed[0] == '{' || trimmed[0] == '[' {
+	if kind, _, _ := mime.ParseMediaType(contentType); kind == "application/json" || strings.HasSuffix(kind, "+json") ||
+		trimmed[0] == '{' ||
+		trimmed[0] == '[' {
 		var value any
 		if err := json.Unmarshal(trimmed, &value); err == nil {
 			return storable(value)

@@ -44,7 +44,8 @@ type Receipt struct {
 
 // Sender is a channel whose messages are limited by more than the channel's name.
 type Sender interface {
-	// Sender names who a message is sent by, or where it goes. Apart makes that a provider of its own: where one asks to be left alone, the others are not.
+	// Sender names who a message is sent by, or where it goes. Apart makes that a provider of its own: where
+	// one asks to be left alone, the others are not.
 	Sender(m Message) (name string, apart bool)
 }
 

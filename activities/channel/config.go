@@ -17,7 +17,8 @@ type Config struct {
 	SMTPURL string
 	// MailFrom (TABI_MAIL_FROM) is the sender: "Shop <shop@example.com>". Needed with SMTPURL.
 	MailFrom string
-	// SMTPConnections (TABI_SMTP_CONNECTIONS) is how many connections to the mail server may be open at once. Default 4.
+	// SMTPConnections (TABI_SMTP_CONNECTIONS) is how many connections to the mail server may be open at once.
+	// Default 4.
 	SMTPConnections int
 
 	// FCMCredentials (TABI_FCM_CREDENTIALS) is the service account of Firebase Cloud Messaging: the path of its JSON

@@ -42,7 +42,8 @@ func TestUnconfiguredChannelsRefuseInWords(t *testing.T) {
 	}
 	for name, want := range map[string]string{"email": "TABI_SMTP_URL", "push": "TABI_FCM_CREDENTIALS", "sms": "TABI_SMS_URL", "webhook": "TABI_WEBHOOK_SECRET"} {
 		r := all[name].Send(t.Context(), channel.Message{Key: "k", Address: "ana@example.com"})
-		if r.Outcome != channel.Refused || r.Gone || !strings.HasPrefix(r.Reason, channel.NotConfigured) || !strings.Contains(r.Reason, want) {
+		if r.Outcome != channel.Refused || r.Gone || !strings.HasPrefix(r.Reason, channel.NotConfigured) ||
+			!strings.Contains(r.Reason, want) {
 			t.Errorf("%s: got %+v", name, r)
 		}
 		if all[name].Spec().Name != name {

@@ -25,7 +25,13 @@ var emailSpec = journey.ChannelSpec{
 	Name: "email", Doc: "An e-mail, over SMTP.", Address: "email",
 	Fields: []journey.ChannelField{
 		{Name: "subject", Doc: "The subject: one line of plain text.", Required: true},
-		{Name: "html", Doc: "The body as HTML. What is inserted is escaped; script and links other than http, https, mailto and tel are taken out. May be missing where there is a text.", HTML: true, Required: true, Or: "text"},
+		{
+			Name:     "html",
+			Doc:      "The body as HTML. What is inserted is escaped; script and links other than http, https, mailto and tel are taken out. May be missing where there is a text.",
+			HTML:     true,
+			Required: true,
+			Or:       "text",
+		},
 		{Name: "text", Doc: "The body as plain text, for readers without HTML. Made from html where missing."},
 	},
 }
@@ -283,7 +289,9 @@ func (e *email) compose(m Message, to string) ([]byte, error) {
 	msg.SetGenHeader(KeyHeader, headerKey(m.Key))
 	if m.Unsubscribe != "" {
 		u, err := url.Parse(m.Unsubscribe)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsFunc(m.Unsubscribe, unicode.IsControl) || strings.ContainsAny(m.Unsubscribe, "<> ") {
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
+			strings.ContainsFunc(m.Unsubscribe, unicode.IsControl) ||
+			strings.ContainsAny(m.Unsubscribe, "<> ") {
 			return nil, errors.New("the unsubscribe link is not an https address")
 		}
 		msg.SetGenHeaderPreformatted(gomail.HeaderListUnsubscribe, "<"+u.String()+">")

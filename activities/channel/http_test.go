@@ -125,7 +125,8 @@ func TestSMSIsWhatWasSaid(t *testing.T) {
 	}
 	call := r.calls("e1/text/1")[0]
 	var body map[string]string
-	if err := json.Unmarshal([]byte(call.body), &body); err != nil || body["to"] != "+819012345678" || body["text"] != "こんにちは" || body["key"] != m.Key {
+	if err := json.Unmarshal([]byte(call.body), &body); err != nil || body["to"] != "+819012345678" || body["text"] != "こんにちは" ||
+		body["key"] != m.Key {
 		t.Errorf("got body %s (%v)", call.body, err)
 	}
 	if id := call.header.Get("Idempotency-Key"); id != m.Key {
@@ -197,7 +198,8 @@ func TestWebhookReadsAnswers(t *testing.T) {
 			w.Header().Set("Location", "http://127.0.0.1:1/")
 			w.WriteHeader(test.status)
 		})
-		if got := c.Send(t.Context(), hook(r.URL, "x")); got.Outcome != test.want || got.RetryAfter != test.retry || got.Busy != (test.retry > 0) {
+		if got := c.Send(t.Context(), hook(r.URL, "x")); got.Outcome != test.want || got.RetryAfter != test.retry ||
+			got.Busy != (test.retry > 0) {
 			t.Errorf("%d: got %+v, want %s after %s", test.status, got, test.want, test.retry)
 		}
 	}
@@ -226,7 +228,8 @@ func TestWebhookGoesToPublicAddressesOnly(t *testing.T) {
 		}
 	}
 	open := open(t, "webhook", channel.Config{WebhookSecret: secret, WebhookAllowPrivate: true})
-	if got := open.Send(t.Context(), hook("http://127.0.0.1:1/?customer=secret-ana", "x")); got.Outcome != channel.NotSent || strings.Contains(got.Reason, "ana") {
+	if got := open.Send(t.Context(), hook("http://127.0.0.1:1/?customer=secret-ana", "x")); got.Outcome != channel.NotSent ||
+		strings.Contains(got.Reason, "ana") {
 		t.Errorf("a closed port: got %+v", got)
 	}
 }

@@ -29,10 +29,11 @@ var pushSpec = journey.ChannelSpec{
 // fcmScope is the permission to send.
 const fcmScope = "https://www.googleapis.com/auth/firebase.messaging"
 
-// push sends through the HTTP v1 API of Firebase Cloud Messaging. FCM itself does not know repeats. Each message carries
-// a name made from its key, as notification tag on Android and in browsers and as collapse id on Apple's: a repeat takes
-// the place of the first on the device instead of standing beside it. That is why unknown outcomes may be repeated.
-// (Android's collapse_key is not used: FCM keeps four of them per device and drops the rest while it is offline.)
+// push sends through the HTTP v1 API of Firebase Cloud Messaging. FCM itself does not know repeats. Each
+// message carries a name made from its key, as notification tag on Android and in browsers and as collapse id
+// on Apple's: a repeat takes the place of the first on the device instead of standing beside it. That is why
+// unknown outcomes may be repeated. (Android's collapse_key is not used: FCM keeps four of them per device and
+// drops the rest while it is offline.)
 type push struct {
 	spec    journey.ChannelSpec
 	client  *http.Client
@@ -63,7 +64,10 @@ func openPush(spec journey.ChannelSpec, cfg Config) (Channel, error) {
 		err = json.Unmarshal(raw, &account)
 	}
 	if err != nil || account.Key == "" || account.Email == "" {
-		return nil, variable("TABI_FCM_CREDENTIALS", "is not the JSON of a service account (Firebase console, Project settings, Service accounts)")
+		return nil, variable(
+			"TABI_FCM_CREDENTIALS",
+			"is not the JSON of a service account (Firebase console, Project settings, Service accounts)",
+		)
 	}
 	if err := usableKey(jwt.PrivateKey); err != nil {
 		return nil, variable("TABI_FCM_CREDENTIALS", "private_key: %w", err)

@@ -120,7 +120,8 @@ func TestPushReadsFCMCodes(t *testing.T) {
 			c := openPush(t, s)
 			s.FailPush(test.fault)
 			r := c.Send(t.Context(), pushTo(device))
-			if r.Outcome != test.want || r.Gone != test.gone || r.RetryAfter != test.retry || r.Busy != (test.fault.RetryAfter != "" && r.RetryAfter > 0) {
+			if r.Outcome != test.want || r.Gone != test.gone || r.RetryAfter != test.retry ||
+				r.Busy != (test.fault.RetryAfter != "" && r.RetryAfter > 0) {
 				t.Errorf("got %+v, want %s, gone %v, retry after %s", r, test.want, test.gone, test.retry)
 			}
 			s.Clear()

@@ -38,7 +38,8 @@ func (t *tokens) get(ctx context.Context, stale string) (string, error) {
 	if t.last.Valid() && t.last.AccessToken != stale {
 		return t.last.AccessToken, nil
 	}
-	// The library asks without a context, and puts errors into text: a transport of our own sets the one and keeps the other.
+	// The library asks without a context, and puts errors into text: a transport of our own sets the one and
+	// keeps the other.
 	wire := &exchange{ctx: ctx, base: t.client.Transport}
 	client := &http.Client{Transport: wire, CheckRedirect: t.client.CheckRedirect}
 	token, err := t.config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, client)).Token()
@@ -71,7 +72,16 @@ func tokenTrouble(err, wire error) error {
 			Error string `json:"error"`
 		}
 		_ = json.Unmarshal(refused.Body, &said)
-		return errors.New(clean(fmt.Sprintf("the token server answered %d %s; is TABI_FCM_CREDENTIALS still valid?", refused.Response.StatusCode, said.Error), ""))
+		return errors.New(
+			clean(
+				fmt.Sprintf(
+					"the token server answered %d %s; is TABI_FCM_CREDENTIALS still valid?",
+					refused.Response.StatusCode,
+					said.Error,
+				),
+				"",
+			),
+		)
 	}
 	if wire != nil {
 		return errors.New(trouble(wire))

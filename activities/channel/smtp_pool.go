@@ -103,8 +103,9 @@ func (p *pool) get(ctx context.Context) (s *session, reused bool, err error) {
 	return s, false, nil
 }
 
-// slot waits until a connection may be opened or used, for half of the time at most: a mail that is begun when its time is nearly over would be cut off where nobody
-// knows whether it went out, while one that is not begun is surely not sent.
+// slot waits until a connection may be opened or used, for half of the time at most: a mail that is begun when
+// its time is nearly over would be cut off where nobody knows whether it went out, while one that is not begun
+// is surely not sent.
 func (p *pool) slot(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc

@@ -26,7 +26,8 @@ type server struct {
 	config         *tls.Config
 }
 
-// parseSMTPURL reads smtp://user:password@host:port?tls=required. Its errors never hold the URL, which has the password.
+// parseSMTPURL reads smtp://user:password@host:port?tls=required. Its errors never hold the URL, which has the
+// password.
 func parseSMTPURL(raw string, roots *x509.CertPool) (*server, error) {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil {

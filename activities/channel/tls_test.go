@@ -70,7 +70,8 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return s.TLS.Certificates[0], pool
 }
 
-// The password and the mail go over an encrypted connection, by STARTTLS and by smtps; a certificate that nobody vouches for is not trusted.
+// The password and the mail go over an encrypted connection, by STARTTLS and by smtps; a certificate that
+// nobody vouches for is not trusted.
 func TestMailOverTLS(t *testing.T) {
 	t.Parallel()
 	cert, trusted := certificate(t)
@@ -109,7 +110,15 @@ func TestMailOverTLS(t *testing.T) {
 				_ = server.Close()
 				<-ended
 			})
-			ch := open(t, "email", channel.Config{SMTPURL: c.scheme + "://shop:open%20sesame@" + address + c.query, MailFrom: "Shop <shop@example.com>", RootCAs: c.roots})
+			ch := open(
+				t,
+				"email",
+				channel.Config{
+					SMTPURL:  c.scheme + "://shop:open%20sesame@" + address + c.query,
+					MailFrom: "Shop <shop@example.com>",
+					RootCAs:  c.roots,
+				},
+			)
 			got := ch.Send(context.Background(), mailTo("ana@example.com"))
 			if got.Outcome != c.want || !strings.Contains(got.Reason, c.reason) || strings.Contains(got.Reason, "sesame") {
 				t.Fatalf("%+v, want %s because of %q", got, c.want, c.reason)

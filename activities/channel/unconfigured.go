@@ -27,5 +27,8 @@ func (u unconfigured) Close() error              { return nil }
 
 // Send refuses.
 func (u unconfigured) Send(context.Context, Message) Receipt {
-	return Receipt{Outcome: Refused, Reason: fmt.Sprintf("%s: channel %s is not set up here: set %s", NotConfigured, u.spec.Name, u.variable)}
+	return Receipt{
+		Outcome: Refused,
+		Reason:  fmt.Sprintf("%s: channel %s is not set up here: set %s", NotConfigured, u.spec.Name, u.variable),
+	}
 }

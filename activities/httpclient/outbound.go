@@ -1,5 +1,5 @@
-// Package httpclient is what channels and calls share when they reach out: which addresses are public, what a failed connection means in words, and how long
-// a server asks to be left alone.
+// Package httpclient is what channels and calls share when they reach out: which addresses are public, what a
+// failed connection means in words, and how long a server asks to be left alone.
 package httpclient
 
 import (
@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// notPublic are ranges that netip has no question for: this network, carrier NAT, protocol assignments, relays, documentation, benchmarks, reserved, a
-// cloud's metadata at an address that looks public, and the IPv6 ranges that carry an IPv4 address in them.
+// notPublic are ranges that netip has no question for: this network, carrier NAT, protocol assignments, relays,
+// documentation, benchmarks, reserved, a cloud's metadata at an address that looks public, and the IPv6 ranges
+// that carry an IPv4 address in them.
 var notPublic = func() []netip.Prefix {
 	var ranges []netip.Prefix
 	for _, s := range strings.Fields("0.0.0.0/8 100.64.0.0/10 168.63.129.16/32 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 " +
@@ -26,8 +27,9 @@ var notPublic = func() []netip.Prefix {
 	return ranges
 }()
 
-// Public reports whether ip is an address of the open internet: not private, loopback, link-local, multicast, unspecified, carrier NAT, metadata or reserved. Ask it of
-// the address a connection is about to be made to, after the name was looked up: a name can point one way when it is checked and another when it is used.
+// Public reports whether ip is an address of the open internet: not private, loopback, link-local, multicast,
+// unspecified, carrier NAT, metadata or reserved. Ask it of the address a connection is about to be made to,
+// after the name was looked up: a name can point one way when it is checked and another when it is used.
 func Public(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
@@ -64,7 +66,11 @@ func Cause(err error) string {
 		return "cancelled"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &nerr) && nerr.Timeout():
 		return "no answer in time"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, io.EOF),
+		errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE),
+		errors.Is(err, net.ErrClosed):
 		return "the connection was lost"
 	default:
 		return "the connection failed"
@@ -80,7 +86,8 @@ func Untrusted(err error) bool {
 // MaxRetryAfter is the longest that RetryAfter believes.
 const MaxRetryAfter = 24 * time.Hour
 
-// RetryAfter reads a Retry-After header, seconds or an HTTP date, against now. What is unreadable or past is 0; more than a day is a day.
+// RetryAfter reads a Retry-After header, seconds or an HTTP date, against now. What is unreadable or past is 0;
+// more than a day is a day.
 func RetryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
 	var wait time.Duration

@@ -90,7 +90,8 @@ var addresses = map[string]bool{
 func scrub(n *html.Node) {
 	for c := n.FirstChild; c != nil; {
 		next := c.NextSibling
-		if c.Type == html.ElementNode && (forbidden[c.Data] || c.Namespace != "" || c.DataAtom == atom.Meta && attribute(c, "http-equiv") != "" && !strings.EqualFold(attribute(c, "http-equiv"), "content-type")) {
+		if c.Type == html.ElementNode &&
+			(forbidden[c.Data] || c.Namespace != "" || c.DataAtom == atom.Meta && attribute(c, "http-equiv") != "" && !strings.EqualFold(attribute(c, "http-equiv"), "content-type")) {
 			n.RemoveChild(c)
 		} else {
 			scrub(c)
@@ -219,8 +220,18 @@ func appendFooter(root *html.Node, opts Options) {
 	if body == nil {
 		body = root
 	}
-	p := &html.Node{Type: html.ElementNode, Data: "p", DataAtom: atom.P, Attr: []html.Attribute{{Key: "style", Val: "margin:24px 0 0;font-size:12px;color:#666666"}}}
-	a := &html.Node{Type: html.ElementNode, Data: "a", DataAtom: atom.A, Attr: []html.Attribute{{Key: "href", Val: opts.Unsubscribe}, {Key: "style", Val: "color:#666666"}}}
+	p := &html.Node{
+		Type:     html.ElementNode,
+		Data:     "p",
+		DataAtom: atom.P,
+		Attr:     []html.Attribute{{Key: "style", Val: "margin:24px 0 0;font-size:12px;color:#666666"}},
+	}
+	a := &html.Node{
+		Type:     html.ElementNode,
+		Data:     "a",
+		DataAtom: atom.A,
+		Attr:     []html.Attribute{{Key: "href", Val: opts.Unsubscribe}, {Key: "style", Val: "color:#666666"}},
+	}
 	a.AppendChild(&html.Node{Type: html.TextNode, Data: unsubscribeWord(opts.Language)})
 	p.AppendChild(a)
 	body.AppendChild(p)

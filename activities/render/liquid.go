@@ -31,7 +31,10 @@ type engine struct {
 }
 
 // engines are made once: for plain text, and for HTML.
-var engines = [2]func() engine{sync.OnceValue(func() engine { return newEngine(false) }), sync.OnceValue(func() engine { return newEngine(true) })}
+var engines = [2]func() engine{
+	sync.OnceValue(func() engine { return newEngine(false) }),
+	sync.OnceValue(func() engine { return newEngine(true) }),
+}
 
 func newEngine(html bool) engine {
 	e := engine{Engine: journey.NewLiquid(html)}
@@ -157,8 +160,8 @@ func instrument(n, tick render.Node) {
 	}
 }
 
-// cause puts an error of rendering in words. The library's own words can hold the values at hand, so only the names that
-// come from the template are told.
+// cause puts an error of rendering in words. The library's own words can hold the values at hand, so only the
+// names that come from the template are told.
 func cause(b *budget, err liquid.SourceError) string {
 	var (
 		filter    expressions.FilterError

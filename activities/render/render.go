@@ -15,8 +15,8 @@ const MaxField = 256 << 10
 
 // Options say what a treatment is rendered for.
 type Options struct {
-	// Unsubscribe is the address of the one-click unsubscribe: templates see it as unsubscribe_url. A mail that does not
-	// use it gets a line with it at its end. Empty on transactional sends.
+	// Unsubscribe is the address of the one-click unsubscribe: templates see it as unsubscribe_url. A mail that
+	// does not use it gets a line with it at its end. Empty on transactional sends.
 	Unsubscribe string
 	// Language is the customer's, for the words of that line. Default English.
 	Language string
@@ -44,7 +44,14 @@ var singleLine = map[string]bool{"subject": true, "title": true, "link": true, "
 // Render renders a treatment for a channel: field → what is sent. What is missing in the data prints nothing. `now` is
 // v.Now. HTML fields are escaped where values are inserted and cleaned of scripts and of links other than http, https,
 // mailto and tel; a mail without text gets one made from its html. Errors are *Error.
-func Render(ctx context.Context, spec journey.ChannelSpec, t journey.Treatment, v journey.Vars, data map[string]any, opts Options) (map[string]string, error) {
+func Render(
+	ctx context.Context,
+	spec journey.ChannelSpec,
+	t journey.Treatment,
+	v journey.Vars,
+	data map[string]any,
+	opts Options,
+) (map[string]string, error) {
 	html := map[string]bool{"html": spec.Any}
 	for _, f := range spec.Fields {
 		html[f.Name] = f.HTML
@@ -86,7 +93,8 @@ func Render(ctx context.Context, spec journey.ChannelSpec, t journey.Treatment, 
 	return out, nil
 }
 
-// Raw renders one template as it stands, for what machines read: nothing is escaped, cleaned or joined. The error is an *Error that names field.
+// Raw renders one template as it stands, for what machines read: nothing is escaped, cleaned or joined. The
+// error is an *Error that names field.
 func Raw(ctx context.Context, field, source string, v journey.Vars) (string, error) {
 	text, err := run(ctx, source, false, bindings(v, nil, Options{}))
 	if err != nil {
@@ -102,7 +110,12 @@ func oneLine(text string) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case unicode.IsControl(r), r == '\u2028', r == '\u2029', '\u202a' <= r && r <= '\u202e', '\u2066' <= r && r <= '\u2069', r == unicode.ReplacementChar:
+		case unicode.IsControl(r),
+			r == '\u2028',
+			r == '\u2029',
+			'\u202a' <= r && r <= '\u202e',
+			'\u2066' <= r && r <= '\u2069',
+			r == unicode.ReplacementChar:
 			return -1
 		}
 		return r

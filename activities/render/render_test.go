@@ -29,20 +29,37 @@ func spec(t *testing.T, name string) journey.ChannelSpec {
 // vars are a customer's values.
 func vars() journey.Vars {
 	return journey.Vars{
-		Customer: map[string]any{"first_name": "Ana <b>", "email": "ana@example.com", "site": "javascript:alert(1)", "many": 1e12, "secret": "s3cr3t-value"},
-		Entry:    map[string]any{"items": []any{map[string]any{"name": "旅の本", "price": 1200.0}, map[string]any{"name": "Tea", "price": 4.5}}, "total": 1204.5, "count": 3.0},
-		Event:    map[string]any{"reason": "late"},
-		Intent:   map[string]float64{"churn-risk": 0.75},
-		Vars:     map[string]any{"tries": 2.0},
-		Steps:    map[string]map[string]any{"before-end": {"timed_out": true}},
-		Now:      time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC),
+		Customer: map[string]any{
+			"first_name": "Ana <b>",
+			"email":      "ana@example.com",
+			"site":       "javascript:alert(1)",
+			"many":       1e12,
+			"secret":     "s3cr3t-value",
+		},
+		Entry: map[string]any{
+			"items": []any{map[string]any{"name": "旅の本", "price": 1200.0}, map[string]any{"name": "Tea", "price": 4.5}},
+			"total": 1204.5,
+			"count": 3.0,
+		},
+		Event:  map[string]any{"reason": "late"},
+		Intent: map[string]float64{"churn-risk": 0.75},
+		Vars:   map[string]any{"tries": 2.0},
+		Steps:  map[string]map[string]any{"before-end": {"timed_out": true}},
+		Now:    time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC),
 	}
 }
 
 // text renders one field of sms, which is plain text.
 func text(t *testing.T, source string) string {
 	t.Helper()
-	out, err := render.Render(t.Context(), spec(t, "sms"), journey.Treatment{"text": source}, vars(), map[string]any{"code": "SAVE10"}, render.Options{Unsubscribe: "https://u.example.com/1"})
+	out, err := render.Render(
+		t.Context(),
+		spec(t, "sms"),
+		journey.Treatment{"text": source},
+		vars(),
+		map[string]any{"code": "SAVE10"},
+		render.Options{Unsubscribe: "https://u.example.com/1"},
+	)
 	if err != nil {
 		t.Fatalf("%s: %v", source, err)
 	}
@@ -138,7 +155,14 @@ func TestHTMLIsEscapedAndCleaned(t *testing.T) {
 
 func TestSafeIsNoWayAroundEscaping(t *testing.T) {
 	t.Parallel()
-	_, err := render.Render(t.Context(), spec(t, "email"), journey.Treatment{"html": "<p>\n{{ customer.first_name | safe }}</p>"}, vars(), nil, render.Options{})
+	_, err := render.Render(
+		t.Context(),
+		spec(t, "email"),
+		journey.Treatment{"html": "<p>\n{{ customer.first_name | safe }}</p>"},
+		vars(),
+		nil,
+		render.Options{},
+	)
 	var failed *render.Error
 	if !errors.As(err, &failed) || failed.Field != "html" || failed.Line != 2 || !strings.Contains(failed.Cause, "safe") {
 		t.Errorf("got %v", err)
@@ -150,7 +174,8 @@ func TestUnsubscribeLink(t *testing.T) {
 	const link = "https://u.example.com/1?a=b&c=d"
 	opts := render.Options{Unsubscribe: link}
 	added := mail(t, "<p>Hi</p>", opts)
-	if strings.Count(added["html"], `href="https://u.example.com/1?a=b&amp;c=d"`) != 1 || !strings.Contains(added["text"], "Unsubscribe ("+link+")") {
+	if strings.Count(added["html"], `href="https://u.example.com/1?a=b&amp;c=d"`) != 1 ||
+		!strings.Contains(added["text"], "Unsubscribe ("+link+")") {
 		t.Errorf("no link was added: %q", added)
 	}
 	whole := mail(t, "<html><body><p>Hi</p></body></html>", opts)["html"]
@@ -179,7 +204,14 @@ func TestUnsubscribeLink(t *testing.T) {
 
 func TestMailOfPlainText(t *testing.T) {
 	t.Parallel()
-	out, err := render.Render(t.Context(), spec(t, "email"), journey.Treatment{"subject": "S", "text": "Hi {{ event.reason }}"}, vars(), nil, render.Options{Unsubscribe: "https://u.example.com/1"})
+	out, err := render.Render(
+		t.Context(),
+		spec(t, "email"),
+		journey.Treatment{"subject": "S", "text": "Hi {{ event.reason }}"},
+		vars(),
+		nil,
+		render.Options{Unsubscribe: "https://u.example.com/1"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +280,8 @@ func TestErrorsTellFieldLineAndCause(t *testing.T) {
 	} {
 		_, err := render.Render(t.Context(), spec(t, "sms"), journey.Treatment{"text": source}, vars(), nil, render.Options{})
 		var failed *render.Error
-		if !errors.As(err, &failed) || failed.Field != "text" || !strings.Contains(failed.Cause, want) || strings.Contains(err.Error(), "s3cr3t") {
+		if !errors.As(err, &failed) || failed.Field != "text" || !strings.Contains(failed.Cause, want) ||
+			strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("%s: got %v, want it to say %q", source, err, want)
 		} else if failed.Line != 3 && want != "longer" && want != "if" {
 			t.Errorf("%s: line %d, want 3", source, failed.Line)
@@ -310,7 +343,14 @@ func FuzzRender(f *testing.F) {
 		v.Customer["site"] = value
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		out, err := render.Render(ctx, spec(t, "email"), journey.Treatment{"subject": source, "html": source}, v, nil, render.Options{Unsubscribe: "https://u.example.com/1"})
+		out, err := render.Render(
+			ctx,
+			spec(t, "email"),
+			journey.Treatment{"subject": source, "html": source},
+			v,
+			nil,
+			render.Options{Unsubscribe: "https://u.example.com/1"},
+		)
 		if err != nil {
 			return
 		}

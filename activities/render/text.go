@@ -9,8 +9,9 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// plainText writes a body as a person would type it: paragraphs apart by an empty line, list items with a dash or a
-// number, links as "text (address)", images by their alt text. What a mail hides (its preview line, styles) is left out.
+// plainText writes a body as a person would type it: paragraphs apart by an empty line, list items with a dash
+// or a number, links as "text (address)", images by their alt text. What a mail hides (its preview line,
+// styles) is left out.
 func plainText(root *html.Node) string {
 	w := &textWriter{}
 	w.children(root)
@@ -151,7 +152,21 @@ func (w *textWriter) node(n *html.Node) {
 		w.owe(2)
 		w.children(n)
 		w.owe(2)
-	case atom.Div, atom.Tr, atom.Li, atom.Dt, atom.Dd, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Main, atom.Center, atom.Address, atom.Figure, atom.Caption, atom.Body:
+	case atom.Div,
+		atom.Tr,
+		atom.Li,
+		atom.Dt,
+		atom.Dd,
+		atom.Section,
+		atom.Article,
+		atom.Header,
+		atom.Footer,
+		atom.Main,
+		atom.Center,
+		atom.Address,
+		atom.Figure,
+		atom.Caption,
+		atom.Body:
 		w.owe(1)
 		w.children(n)
 		w.owe(1)

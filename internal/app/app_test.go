@@ -195,7 +195,8 @@ func TestReadFolder(t *testing.T) {
 	if err := os.Symlink(dir, linked); err != nil {
 		t.Fatal(err)
 	}
-	if through, err := ReadFolder(linked); err != nil || len(through) != 3 || through[2].Name != filepath.ToSlash(linked)+"/messages/m.yaml" {
+	if through, err := ReadFolder(linked); err != nil || len(through) != 3 ||
+		through[2].Name != filepath.ToSlash(linked)+"/messages/m.yaml" {
 		t.Errorf("through a link: %v, %v", through, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "c.yaml"), make([]byte, MaxFile+5), 0o600); err != nil {
@@ -222,15 +223,25 @@ func TestPublishedTellsWhatChanged(t *testing.T) {
 	t.Parallel()
 	old := &journey.Content{
 		Journeys: map[string]*journey.Definition{"a": {Journey: "a"}, "b": {Journey: "b"}}, Messages: map[string]*journey.Message{},
-		Rules: journey.Rules{Intents: map[string]*journey.Intent{"i": {Name: "i", HalfLife: 1}}, Actions: map[string]*journey.Action{"x": {Name: "x"}}},
+		Rules: journey.Rules{
+			Intents: map[string]*journey.Intent{"i": {Name: "i", HalfLife: 1}},
+			Actions: map[string]*journey.Action{"x": {Name: "x"}},
+		},
 	}
 	now := &journey.Content{
-		Journeys: map[string]*journey.Definition{"b": {Journey: "b", Owner: "x"}, "c": {Journey: "c"}}, Messages: map[string]*journey.Message{"m": {}},
+		Journeys: map[string]*journey.Definition{
+			"b": {Journey: "b", Owner: "x"},
+			"c": {Journey: "c"},
+		}, Messages: map[string]*journey.Message{"m": {}},
 		Rules: journey.Rules{Intents: map[string]*journey.Intent{"i": {Name: "i", HalfLife: 2}}, Policy: &journey.Policy{}},
 	}
 	var p Published
 	p.compare(old, now)
-	want := Published{Added: []string{"journey c", "message m", "policy"}, Changed: []string{"journey b", "intent i"}, Removed: []string{"journey a", "action x"}}
+	want := Published{
+		Added:   []string{"journey c", "message m", "policy"},
+		Changed: []string{"journey b", "intent i"},
+		Removed: []string{"journey a", "action x"},
+	}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Error(diff)
 	}

@@ -40,8 +40,12 @@ func (c *Config) SetClock(ctx context.Context, st *store.Store) error {
 	}
 	err = st.SetClock(ctx, want)
 	if errors.Is(err, store.ErrClockFixed) {
-		return Usage("the data in %s runs on another clock (%s), and its events stand in that time: leave --time-scale and --time-origin out, "+
-			"or begin afresh with another --data-dir", c.Place(), DescribeClock(have))
+		return Usage(
+			"the data in %s runs on another clock (%s), and its events stand in that time: leave --time-scale and --time-origin out, "+
+				"or begin afresh with another --data-dir",
+			c.Place(),
+			DescribeClock(have),
+		)
 	}
 	return err
 }

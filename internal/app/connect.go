@@ -79,9 +79,17 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*store.Store, 
 		return nil, err
 	}
 	err = reach(ctx, log, where, limit, func(ctx context.Context) (err error) {
-		st, err = store.Open(ctx, store.Options{URL: c.DatabaseURL(), Channels: channel.Specs(), Classifier: asked(ask, log), Notice: func(text string, err error) {
-			log.Error(text, zap.Error(err))
-		}})
+		st, err = store.Open(
+			ctx,
+			store.Options{
+				URL:        c.DatabaseURL(),
+				Channels:   channel.Specs(),
+				Classifier: asked(ask, log),
+				Notice: func(text string, err error) {
+					log.Error(text, zap.Error(err))
+				},
+			},
+		)
 		return err
 	})
 	if err != nil {
@@ -119,7 +127,8 @@ func (c *Config) temporalOptions(log *zap.Logger) (client.Options, error) {
 	return opts, nil
 }
 
-// DialTemporal connects, waiting as long as configured, and sees to the search attributes. It gives the UI's namespace too.
+// DialTemporal connects, waiting as long as configured, and sees to the search attributes. It gives the UI's
+// namespace too.
 func (c *Config) DialTemporal(ctx context.Context, log *zap.Logger, handler client.MetricsHandler) (client.Client, client.Options, error) {
 	opts, err := c.temporalOptions(log)
 	if err != nil {
@@ -142,7 +151,12 @@ func (c *Config) DialTemporal(ctx context.Context, log *zap.Logger, handler clie
 		if ctx.Err() != nil {
 			return nil, opts, ctx.Err()
 		}
-		return nil, opts, Unreachable("cannot reach Temporal at %s (namespace %s): %w; start it, or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE", opts.HostPort, opts.Namespace, err)
+		return nil, opts, Unreachable(
+			"cannot reach Temporal at %s (namespace %s): %w; start it, or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE",
+			opts.HostPort,
+			opts.Namespace,
+			err,
+		)
 	}
 	return tc, opts, nil
 }
@@ -163,13 +177,19 @@ func ensureAttributes(ctx context.Context, tc client.Client, namespace string) e
 		case !ok:
 			missing[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 		case t != enumspb.INDEXED_VALUE_TYPE_KEYWORD:
-			return Usage("the search attribute %s of namespace %s is %s: tabi needs it as Keyword; use another namespace", name, namespace, t)
+			return Usage(
+				"the search attribute %s of namespace %s is %s: tabi needs it as Keyword; use another namespace",
+				name,
+				namespace,
+				t,
+			)
 		}
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	_, err = tc.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
+	_, err = tc.OperatorService().
+		AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
 	var exists *serviceerror.AlreadyExists
 	if err != nil && !errors.As(err, &exists) {
 		return fmt.Errorf("search attributes: %w", err)

@@ -17,10 +17,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// MaxFile is how much of a journey file is read, in bytes: more than the check lets pass, which names the file beside all other problems.
+// MaxFile is how much of a journey file is read, in bytes: more than the check lets pass, which names the file
+// beside all other problems.
 const MaxFile = 4 << 20
 
-// ReadFolder reads all YAML files of a journeys folder, by name. Folders and files whose name begins with a dot are left out.
+// ReadFolder reads all YAML files of a journeys folder, by name. Folders and files whose name begins with a dot
+// are left out.
 func ReadFolder(dir string) ([]journey.File, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -125,7 +127,10 @@ func Publish(ctx context.Context, st *store.Store, content *journey.Content) (Pu
 	if err != nil {
 		var dropped *store.DroppedError
 		if errors.As(err, &dropped) {
-			return Published{}, fmt.Errorf("not published: instances that are still open name what this release lacks; put it back until they have ended:\n  %s", strings.Join(dropped.Missing, "\n  "))
+			return Published{}, fmt.Errorf(
+				"not published: instances that are still open name what this release lacks; put it back until they have ended:\n  %s",
+				strings.Join(dropped.Missing, "\n  "),
+			)
 		}
 		return Published{}, err
 	}

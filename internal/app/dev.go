@@ -106,7 +106,14 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 	if err != nil {
 		return err
 	}
-	running := Running{URL: localURL(listener.Addr()), Temporal: server.Address, UI: server.UI, SMTP: sinks.SMTPAddress(), Clock: s.Clock, PID: os.Getpid()}
+	running := Running{
+		URL:      localURL(listener.Addr()),
+		Temporal: server.Address,
+		UI:       server.UI,
+		SMTP:     sinks.SMTPAddress(),
+		Clock:    s.Clock,
+		PID:      os.Getpid(),
+	}
 	return RunAll(ctx,
 		func(ctx context.Context) error {
 			return gateway.ServeOn(ctx, gateway.Server("", g.Handler()), listener)
@@ -118,7 +125,8 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 	)
 }
 
-// announce waits until the gateway says that it is ready, tells where everything is, and takes the note away at the end.
+// announce waits until the gateway says that it is ready, tells where everything is, and takes the note away at
+// the end.
 func (d *Dev) announce(ctx context.Context, running Running) error {
 	began := clock.Wall()
 	client := http.Client{Timeout: retryPause}
@@ -187,7 +195,10 @@ func loopback(address string) error {
 		return Usage("--listen is %q: give host:port", address)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return Usage("--listen is %q: dev asks nobody who they are and listens on this machine only (127.0.0.1:8080); use serve for others", address)
+		return Usage(
+			"--listen is %q: dev asks nobody who they are and listens on this machine only (127.0.0.1:8080); use serve for others",
+			address,
+		)
 	}
 	return nil
 }

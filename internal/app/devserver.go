@@ -127,7 +127,8 @@ func (d *DevServer) Kill() { d.process.Kill() }
 // PID of the server.
 func (d *DevServer) PID() int { return d.process.PID() }
 
-// stopMeets is how long a server that has ended waits for word that all was to end: a signal to all processes reaches the one before the other.
+// stopMeets is how long a server that has ended waits for word that all was to end: a signal to all processes
+// reaches the one before the other.
 const stopMeets = time.Second
 
 // Watch ends with an error when the server ends and ctx does not.

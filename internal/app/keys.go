@@ -13,8 +13,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway"
 )
 
-// ParseWriteKeys reads `key=server` and `key=web:Event A|Event B`, separated by commas, or @FILE with one a line. A web key may also
-// name the traits it may set, as trait.<name>: `key=web:Page Viewed|trait.plan`.
+// ParseWriteKeys reads `key=server` and `key=web:Event A|Event B`, separated by commas, or @FILE with one a
+// line. A web key may also name the traits it may set, as trait.<name>: `key=web:Page Viewed|trait.plan`.
 func ParseWriteKeys(text string) (map[string]gateway.Key, error) {
 	keys := map[string]gateway.Key{}
 	if strings.TrimSpace(text) == "" {
@@ -53,7 +53,8 @@ func ParseWriteKeys(text string) (map[string]gateway.Key, error) {
 	return keys, nil
 }
 
-// ParseTokens reads `token` or `name=token`, separated by commas, or @FILE with one a line. flag names the setting in errors.
+// ParseTokens reads `token` or `name=token`, separated by commas, or @FILE with one a line. flag names the
+// setting in errors.
 func ParseTokens(flag, text string) ([]gateway.Token, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -79,8 +80,8 @@ func ParseTokens(flag, text string) ([]gateway.Token, error) {
 // minSecret is the shortest secret, in bytes.
 const minSecret = 16
 
-// SecretBytes is the installation's secret. Where none is given and the database is SQLite, one is made once and kept, readable by its
-// owner alone, beside it.
+// SecretBytes is the installation's secret. Where none is given and the database is SQLite, one is made once
+// and kept, readable by its owner alone, beside it.
 func (c *Config) SecretBytes() ([]byte, error) {
 	if c.Secret != "" {
 		if len(c.Secret) < minSecret {
@@ -100,7 +101,11 @@ func (c *Config) SecretBytes() ([]byte, error) {
 		return nil, fmt.Errorf("secret: %w", err)
 	}
 	if data = []byte(strings.TrimSpace(string(data))); len(data) < minSecret {
-		return nil, Usage("the secret in %s has %d bytes: delete the file to get a new one (links already sent stop working)", path, len(data))
+		return nil, Usage(
+			"the secret in %s has %d bytes: delete the file to get a new one (links already sent stop working)",
+			path,
+			len(data),
+		)
 	}
 	return data, nil
 }

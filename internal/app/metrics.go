@@ -42,8 +42,18 @@ func newMetrics(log *zap.Logger) (*metrics, error) {
 func (m *metrics) close(ctx context.Context) error { return m.provider.Shutdown(ctx) }
 
 var (
-	descDecided = prometheus.NewDesc("tabi_decisions_total", "Decisions of next best actions that this process made, by direction (outbound, inbound) and outcome: chosen, or the reason for which nothing was.", []string{"direction", "outcome"}, nil)
-	descBroken  = prometheus.NewDesc("tabi_classifier_unreadable", "Whether the text classifier that counts could not be read, so that messages are not understood: 1 or 0.", nil, nil)
+	descDecided = prometheus.NewDesc(
+		"tabi_decisions_total",
+		"Decisions of next best actions that this process made, by direction (outbound, inbound) and outcome: chosen, or the reason for which nothing was.",
+		[]string{"direction", "outcome"},
+		nil,
+	)
+	descBroken = prometheus.NewDesc(
+		"tabi_classifier_unreadable",
+		"Whether the text classifier that counts could not be read, so that messages are not understood: 1 or 0.",
+		nil,
+		nil,
+	)
 )
 
 // brainMetrics are what the store of this process knows of its own work.

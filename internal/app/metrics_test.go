@@ -19,7 +19,9 @@ func TestBrainMetrics(t *testing.T) {
 	defer func() { _ = st.Close() }()
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	content := &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}, Rules: journey.Rules{
-		Groups: map[string][]string{"offers": {"gift"}}, Actions: map[string]*journey.Action{"gift": {Name: "gift", Group: "offers", Value: "1", Propensity: 0.5}},
+		Groups: map[string][]string{
+			"offers": {"gift"},
+		}, Actions: map[string]*journey.Action{"gift": {Name: "gift", Group: "offers", Value: "1", Propensity: 0.5}},
 	}}
 	if _, err := st.Publish(t.Context(), now, content); err != nil {
 		t.Fatal(err)

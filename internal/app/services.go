@@ -95,15 +95,25 @@ func (s *Services) TemporalReady(ctx context.Context) error {
 
 // Relay delivers and reconciles until ctx ends.
 func (s *Services) Relay() *relay.Relay {
-	return relay.New(relay.Config{Store: s.Store, Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("relay"), Workers: s.Config.RelayWorkers, Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour})
+	return relay.New(
+		relay.Config{
+			Store:   s.Store,
+			Client:  s.Temporal,
+			Clock:   s.Clock,
+			Logger:  s.Log.Named("relay"),
+			Workers: s.Config.RelayWorkers,
+			Keep:    time.Duration(s.Config.KeepDays) * 24 * time.Hour,
+		},
+	)
 }
 
 const (
-	// attemptGrace is how long attempts to send under way may take when the process is told to stop; then they are cut off, and settled as what they are: not sent,
-	// or unknown.
+	// attemptGrace is how long attempts to send under way may take when the process is told to stop; then they
+	// are cut off, and settled as what they are: not sent, or unknown.
 	attemptGrace = 5 * time.Second
-	// workerStop is how long a worker waits for what is under way, attempts with their settling included. The SDK waits so long for each of its parts in turn, so
-	// that it may become more; StopWithin has the last word.
+	// workerStop is how long a worker waits for what is under way, attempts with their settling included. The
+	// SDK waits so long for each of its parts in turn, so that it may become more; StopWithin has the last
+	// word.
 	workerStop = 7 * time.Second
 )
 

@@ -11,8 +11,9 @@ import (
 // stopLimit is how long a process may take to end once it is told to.
 const stopLimit = 9500 * time.Millisecond
 
-// StopWithin ends the process hard where it has not ended by itself within ten seconds of ctx's end, because something hangs that cannot be called back. Nothing is
-// lost by that, as after a crash. The caller calls stop when it has ended in time.
+// StopWithin ends the process hard where it has not ended by itself within ten seconds of ctx's end, because
+// something hangs that cannot be called back. Nothing is lost by that, as after a crash. The caller calls stop
+// when it has ended in time.
 func StopWithin(ctx context.Context, log *zap.Logger) (stop func()) {
 	ended := make(chan struct{})
 	go func() {
@@ -26,7 +27,10 @@ func StopWithin(ctx context.Context, log *zap.Logger) (stop func()) {
 		select {
 		case <-ended:
 		case <-limit.C:
-			log.Error("not everything under way ended in time: the process ends all the same, and what was under way is taken up as after a crash", zap.Duration("limit", stopLimit))
+			log.Error(
+				"not everything under way ended in time: the process ends all the same, and what was under way is taken up as after a crash",
+				zap.Duration("limit", stopLimit),
+			)
 			_ = log.Sync()
 			os.Exit(ExitBad)
 		}

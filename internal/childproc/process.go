@@ -1,4 +1,5 @@
-// Package childproc runs programs beside this one: each in a group of its own, ended with this one (on Linux also where this one is killed).
+// Package childproc runs programs beside this one: each in a group of its own, ended with this one (on Linux
+// also where this one is killed).
 package childproc
 
 import (
@@ -51,7 +52,8 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Await asks every so often whether it serves, until it does, has ended, or ctx is over. The error is ready's last one, or how it ended.
+// Await asks every so often whether it serves, until it does, has ended, or ctx is over. The error is ready's
+// last one, or how it ended.
 func (p *Process) Await(ctx context.Context, every time.Duration, ready func(context.Context) error) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

@@ -8,7 +8,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Stages of a decision, in the order a candidate goes through them (Pega's engagement policies, then constraints, then arbitration).
+// Stages of a decision, in the order a candidate goes through them (Pega's engagement policies, then
+// constraints, then arbitration).
 const (
 	StageEligible    = "eligible"    // may they have it
 	StageApplicable  = "applicable"  // is it relevant now
@@ -31,7 +32,8 @@ const (
 	NoAction      = "NO_ACTION" // the current release holds none of the actions asked for
 )
 
-// Candidate is an action on a channel, and how far it came. One that was dropped before the contact policy stands once, without a channel.
+// Candidate is an action on a channel, and how far it came. One that was dropped before the contact policy
+// stands once, without a channel.
 type Candidate struct {
 	Action  string `json:"action"`
 	Channel string `json:"channel,omitempty"`
@@ -67,7 +69,8 @@ type Question struct {
 	Slots  int // how many different actions at most; 0 is 1
 	// Estimate is what is known of an action on a channel; nil: its starting belief.
 	Estimate func(a *journey.Action, channel string) propensity.Estimate
-	// Random is the chance of this one decision; needed with Explore, and where Standing is in control group ControlRandom.
+	// Random is the chance of this one decision; needed with Explore, and where Standing is in control group
+	// ControlRandom.
 	Random  propensity.Random
 	Explore bool
 	// Ramp keeps young actions to a share of the decisions, as outbound ones are.
@@ -87,8 +90,9 @@ type Decision struct {
 // Verdict is what the contact policy said to a candidate that was chosen.
 func (d *Decision) Verdict(at int) Verdict { return *d.Candidates[at].verdict }
 
-// Arbitrate decides: eligible → applicable → suitable → contact policy → the highest priority P × C × V × L. Of equals wins the one whose action stands
-// first, then the channel that its action names first, then the one that the registry names first. Nothing is chosen where the best priority is 0.
+// Arbitrate decides: eligible → applicable → suitable → contact policy → the highest priority P × C × V × L. Of
+// equals wins the one whose action stands first, then the channel that its action names first, then the one
+// that the registry names first. Nothing is chosen where the best priority is 0.
 func Arbitrate(st Standing, q Question) Decision {
 	f := newFunnel(st, q)
 	d := Decision{Control: q.Control}
@@ -131,7 +135,8 @@ func Arbitrate(st Standing, q Question) Decision {
 // alive reports whether a candidate may still be chosen.
 func (c *Candidate) alive() bool { return c.Stage == StageArbitration && c.Reason == "" }
 
-// furthest is the reason of the candidate that came furthest; within the contact policy, quiet hours and then limits are asked last, as of a send.
+// furthest is the reason of the candidate that came furthest; within the contact policy, quiet hours and then
+// limits are asked last, as of a send.
 func furthest(all []Candidate) string {
 	reason, far := NoAction, -1
 	for i := range all {
@@ -164,7 +169,8 @@ type funnel struct {
 func newFunnel(st Standing, q Question) *funnel {
 	f := &funnel{st: st, q: q, rules: st.Rules, scope: st.Scope, specs: slices.Clone(q.Channels), verdicts: map[string]*Verdict{}}
 	for _, name := range q.Via { // where the customer is present, it may be one unknown to this build: an agent's desk, a kiosk
-		if spec := f.spec(name); st.Present && !slices.ContainsFunc(q.Channels, func(s journey.ChannelSpec) bool { return s.Name == name }) {
+		if spec := f.spec(name); st.Present &&
+			!slices.ContainsFunc(q.Channels, func(s journey.ChannelSpec) bool { return s.Name == name }) {
 			f.specs = append(f.specs, spec)
 		}
 	}
@@ -265,8 +271,9 @@ func (f *funnel) best(all []Candidate) int {
 	return best
 }
 
-// channels are those of an action, as far as the question lets it: in the order of its own via, or else of the registry. Who is present is reached by the
-// channels of the question: it is the caller who shows the action. One that goes to an address shows a message, so the action needs one that it can show.
+// channels are those of an action, as far as the question lets it: in the order of its own via, or else of the
+// registry. Who is present is reached by the channels of the question: it is the caller who shows the action.
+// One that goes to an address shows a message, so the action needs one that it can show.
 func (f *funnel) channels(a *journey.Action) []string {
 	message, wanted := f.st.Content.Messages[a.Message], func(name string) bool { return slices.Contains(f.q.Via, name) }
 	var out []string

@@ -7,15 +7,17 @@ import (
 // matureEvidence is how many outcomes end the ramp of an action that few accept.
 const matureEvidence = 2000
 
-// share is the share of decisions in which an action takes part while better known ones are there. Pega's outbound model maturity grows with the positives
-// alone; an action that few accept would then never be let out, so many outcomes without acceptance end the ramp too.
+// share is the share of decisions in which an action takes part while better known ones are there. Pega's
+// outbound model maturity grows with the positives alone; an action that few accept would then never be let
+// out, so many outcomes without acceptance end the ramp too.
 func share(e propensity.Estimate) float64 {
 	return max(propensity.Ramp(e.Positives), min(e.Evidence/matureEvidence, 1))
 }
 
-// explore draws each propensity from what is known of it (Thompson sampling). On the ramp a young action is kept back in all but 2 % of the decisions, growing
-// to all of them as it becomes known. It is kept back only from better known ones: where all that are left are young, they compete as they are, so that the
-// first actions of an installation are not starved, and a single action is never "nothing".
+// explore draws each propensity from what is known of it (Thompson sampling). On the ramp a young action is
+// kept back in all but 2 % of the decisions, growing to all of them as it becomes known. It is kept back only
+// from better known ones: where all that are left are young, they compete as they are, so that the first
+// actions of an installation are not starved, and a single action is never "nothing".
 func (f *funnel) explore(all []Candidate) {
 	if !f.q.Explore || f.q.Random == nil {
 		return

@@ -13,7 +13,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-var testChannels = []journey.ChannelSpec{{Name: "email", Address: "email"}, {Name: "push", Address: "push_token"}, {Name: "app"}, {Name: "log", Any: true}}
+var testChannels = []journey.ChannelSpec{
+	{Name: "email", Address: "email"},
+	{Name: "push", Address: "push_token"},
+	{Name: "app"},
+	{Name: "log", Any: true},
+}
 
 // said is a message with treatments.
 func said(name string, channels ...string) *journey.Message {
@@ -48,8 +53,10 @@ func before(t *testing.T, policy *journey.Policy, actions ...*journey.Action) (S
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	return Standing{
 		Customer: "ana", Traits: traits, Rules: book, Now: now, Contacted: func(journey.Limit) int { return 0 },
-		Scope:   journey.NewScope(journey.Vars{Customer: traits, Intent: map[string]float64{"churn": 0.8}, Now: now}),
-		Content: &journey.Content{Messages: map[string]*journey.Message{"m": said("m", "email", "push", "app"), "mail": said("mail", "email")}},
+		Scope: journey.NewScope(journey.Vars{Customer: traits, Intent: map[string]float64{"churn": 0.8}, Now: now}),
+		Content: &journey.Content{
+			Messages: map[string]*journey.Message{"m": said("m", "email", "push", "app"), "mail": said("mail", "email")},
+		},
 	}, Question{Actions: actions, Channels: testChannels}
 }
 
@@ -154,14 +161,34 @@ func TestArbitrate(t *testing.T) {
 // Each candidate says where it was dropped, and why.
 func TestDecisionTrace(t *testing.T) {
 	t.Parallel()
-	st, q := before(t, &journey.Policy{Consent: map[string]journey.Expr{"push": "false"}}, act("a", func(a *journey.Action) { a.Eligible = "false" }), act("b"),
-		act("c", func(a *journey.Action) { a.Message, a.Cost = "mail", "10" }))
+	st, q := before(
+		t,
+		&journey.Policy{Consent: map[string]journey.Expr{"push": "false"}},
+		act("a", func(a *journey.Action) { a.Eligible = "false" }),
+		act("b"),
+		act("c", func(a *journey.Action) { a.Message, a.Cost = "mail", "10" }),
+	)
 	q.Estimate = func(a *journey.Action, channel string) propensity.Estimate {
 		return propensity.Estimate{Propensity: map[string]float64{"email": 0.1, "app": 0.2}[channel], Evidence: 30, Positives: 3}
 	}
 	var got []string
 	for _, c := range Arbitrate(st, q).Candidates {
-		got = append(got, fmt.Sprintf("%s %s %s %s %g×%g×%g×%g=%g of %g", c.Action, c.Channel, c.Stage, c.Reason, c.P, c.C, c.V, c.L, c.Priority, c.Evidence))
+		got = append(
+			got,
+			fmt.Sprintf(
+				"%s %s %s %s %g×%g×%g×%g=%g of %g",
+				c.Action,
+				c.Channel,
+				c.Stage,
+				c.Reason,
+				c.P,
+				c.C,
+				c.V,
+				c.L,
+				c.Priority,
+				c.Evidence,
+			),
+		)
 	}
 	want := []string{
 		"a  eligible NOT_ELIGIBLE 0×1×0×1=0 of 0",
@@ -227,7 +254,12 @@ func TestExplore(t *testing.T) {
 	})
 	t.Run("at random, each alike", func(t *testing.T) {
 		t.Parallel()
-		st, q := before(t, nil, act("a", func(a *journey.Action) { a.Message, a.Value = "mail", "100" }), act("b", func(a *journey.Action) { a.Message = "mail" }))
+		st, q := before(
+			t,
+			nil,
+			act("a", func(a *journey.Action) { a.Message, a.Value = "mail", "100" }),
+			act("b", func(a *journey.Action) { a.Message = "mail" }),
+		)
 		q.Control = journey.ControlRandom
 		n := 0.0
 		for i := range 2000 {

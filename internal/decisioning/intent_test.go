@@ -146,7 +146,8 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// A sum that is kept is the sum over the events, whatever their order, and it is below a threshold right after it fades below, not before.
+// A sum that is kept is the sum over the events, whatever their order, and it is below a threshold right after
+// it fades below, not before.
 func TestStrengthProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -174,7 +175,8 @@ func TestStrengthProperties(t *testing.T) {
 			t.Fatalf("score %v after %s, not below %v", got, after, x)
 		}
 		level := journey.Level{Below: &x}
-		if at, ok := s.Fades(level, now); !s.Holds(level, now) && (!ok || !s.Holds(level, at) || s.Holds(level, at.Add(-time.Millisecond))) {
+		if at, ok := s.Fades(level, now); !s.Holds(level, now) &&
+			(!ok || !s.Holds(level, at) || s.Holds(level, at.Add(-time.Millisecond))) {
 			t.Fatalf("fades below %v at %v (%v): not to the millisecond", x, at, ok)
 		}
 		if before := after - time.Millisecond; before > 0 && Score(Decay(value, before, halfLife)) < x {

@@ -1,4 +1,5 @@
-// Package decisioning decides: pure functions over a customer's standing, called inside the store's transaction for that customer.
+// Package decisioning decides: pure functions over a customer's standing, called inside the store's transaction
+// for that customer.
 package decisioning
 
 import (
@@ -32,7 +33,8 @@ type Standing struct {
 	Rules *journey.Rulebook // of the release
 	Scope *journey.Scope    // what its expressions may see of this customer, and of the journey where one asks
 	Now   time.Time         // virtual
-	// Contacted counts the contacts that a limit bounds: reserved or sent within its window, those of transactional messages too.
+	// Contacted counts the contacts that a limit bounds: reserved or sent within its window, those of
+	// transactional messages too.
 	Contacted func(limit journey.Limit) int
 	// Reach is how likely the customer answers on a channel, 0…1, as learned. Nil: nothing is known.
 	Reach func(channel string) float64
@@ -49,7 +51,8 @@ type Ask struct {
 	Channels []journey.ChannelSpec // of this build, in the registry's order
 }
 
-// Verdict is the decision. Channel is empty where nothing may be sent now: HeldUntil then says when to ask again, or it is zero and the send is suppressed for Reason.
+// Verdict is the decision. Channel is empty where nothing may be sent now: HeldUntil then says when to ask
+// again, or it is zero and the send is suppressed for Reason.
 type Verdict struct {
 	Channel   string
 	Addresses []string // one or more (a customer may have several push tokens); empty for channels without
@@ -67,15 +70,17 @@ type Tried struct {
 	Addresses []string  `json:"-"`
 }
 
-// Permit decides a send by the contact policy: the channel it goes out on, until when quiet hours hold it, or why it is suppressed.
-// Of a list of channels the first that is permitted is taken; without one (best), of those that the message has a treatment for and that are permitted, the
-// one that the customer answers most, and of equals the first of the registry.
+// Permit decides a send by the contact policy: the channel it goes out on, until when quiet hours hold it, or
+// why it is suppressed. Of a list of channels the first that is permitted is taken; without one (best), of
+// those that the message has a treatment for and that are permitted, the one that the customer answers most,
+// and of equals the first of the registry.
 func Permit(st Standing, ask Ask) Verdict {
 	return NewPermits(st, ask.Channels).Permit(ask)
 }
 
-// Permits decides sends to one customer at one moment. What it has looked at once it remembers, by category, topic and channel, so that asking for a
-// thousand actions costs little more than asking for one. It is not safe for concurrent use.
+// Permits decides sends to one customer at one moment. What it has looked at once it remembers, by category,
+// topic and channel, so that asking for a thousand actions costs little more than asking for one. It is not
+// safe for concurrent use.
 type Permits struct {
 	st      Standing
 	specs   []journey.ChannelSpec
@@ -112,7 +117,14 @@ const (
 
 // NewPermits prepares decisions for a customer. channels are those of this build, in the registry's order.
 func NewPermits(st Standing, channels []journey.ChannelSpec) *Permits {
-	return &Permits{st: st, specs: channels, found: map[kind]verdict{}, whole: map[kind]string{}, consent: map[string]bool{}, live: map[string]live{}}
+	return &Permits{
+		st:      st,
+		specs:   channels,
+		found:   map[kind]verdict{},
+		whole:   map[kind]string{},
+		consent: map[string]bool{},
+		live:    map[string]live{},
+	}
 }
 
 // Permit decides one send; the ask's Channels are not read.
@@ -142,8 +154,9 @@ func (p *Permits) Permit(ask Ask) Verdict {
 	return out
 }
 
-// Channels says of every channel asked for whether the send is permitted there, in the order of preference: as listed, or without a list the one that the
-// customer answers most first. Without a list these are the channels that the message has a treatment for.
+// Channels says of every channel asked for whether the send is permitted there, in the order of preference: as
+// listed, or without a list the one that the customer answers most first. Without a list these are the channels
+// that the message has a treatment for.
 func (p *Permits) Channels(ask Ask) []Tried {
 	all := p.ask(ask)
 	out := make([]Tried, len(all))

@@ -4,7 +4,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// look takes one channel through the policy. The order of the questions is that of the reasons: of several the first is told.
+// look takes one channel through the policy. The order of the questions is that of the reasons: of several the
+// first is told.
 func (p *Permits) look(k kind, spec *journey.ChannelSpec) verdict {
 	if reason := p.customer(k); reason != "" {
 		return verdict{Tried: Tried{Reason: reason}, stage: stageWhole}
@@ -31,7 +32,8 @@ func (p *Permits) look(k kind, spec *journey.ChannelSpec) verdict {
 	return verdict{Tried: Tried{Addresses: addresses}, stage: stagePassed}
 }
 
-// customer says what forbids a send whatever its channel: a consent that was withdrawn or never given, or an agent who has the customer.
+// customer says what forbids a send whatever its channel: a consent that was withdrawn or never given, or an
+// agent who has the customer.
 func (p *Permits) customer(k kind) string {
 	k.channel = ""
 	reason, known := p.whole[k]
@@ -62,8 +64,9 @@ func (p *Permits) rule(name string) (rule journey.Expr, asked bool) {
 	return rule, asked
 }
 
-// refused reports whether a consent is missing: the policy's rule for it is not true, or the customer has withdrawn it (customer.consent.<name> is false) and
-// no rule minds that, so that unsubscribing works whatever the rule looks at.
+// refused reports whether a consent is missing: the policy's rule for it is not true, or the customer has
+// withdrawn it (customer.consent.<name> is false) and no rule minds that, so that unsubscribing works whatever
+// the rule looks at.
 func (p *Permits) refused(name string) bool {
 	rule, asked := p.rule(name)
 	if denied(p.st.Traits, name) && !(asked && p.st.Rules.Names(rule, "customer", "consent", name)) {
@@ -92,7 +95,9 @@ func (p *Permits) suppressed(k kind) string {
 	}
 	for _, rule := range policy.Suppress {
 		switch {
-		case rule.Category == journey.Transactional, rule.Channel != "" && rule.Channel != k.channel, rule.Topic != "" && rule.Topic != k.topic:
+		case rule.Category == journey.Transactional,
+			rule.Channel != "" && rule.Channel != k.channel,
+			rule.Topic != "" && rule.Topic != k.topic:
 		case p.st.Rules.Test(rule.When, p.st.Scope):
 			if rule.Reason == "" {
 				return Suppressed

@@ -29,7 +29,8 @@ func (p *Permits) hours() hours {
 	return *p.quiet
 }
 
-// QuietZone is the zone whose clocks quiet hours go by: the policy's own, else the customer's, else the policy's for customers without one, else UTC.
+// QuietZone is the zone whose clocks quiet hours go by: the policy's own, else the customer's, else the
+// policy's for customers without one, else UTC.
 func QuietZone(q *journey.QuietHours, customer string) *time.Location {
 	for _, name := range []string{q.Timezone, customer, q.MissingTimezone} {
 		if zone, ok := journey.Zone(name); ok {
@@ -39,9 +40,10 @@ func QuietZone(q *journey.QuietHours, customer string) *time.Location {
 	return time.UTC
 }
 
-// Quiet reports whether a moment is in quiet hours, and when these end. They begin when the clocks of zone show From and end when they next show To, which is
-// no part of them; both as LocalTime.Next has it, so that a time that comes twice is the first and one that is skipped the next that exists. Where both are the
-// same moment there are none: where the clocks skip them both, and where From is To.
+// Quiet reports whether a moment is in quiet hours, and when these end. They begin when the clocks of zone show
+// From and end when they next show To, which is no part of them; both as LocalTime.Next has it, so that a time
+// that comes twice is the first and one that is skipped the next that exists. Where both are the same moment
+// there are none: where the clocks skip them both, and where From is To.
 func Quiet(q *journey.QuietHours, now time.Time, zone *time.Location) (until time.Time, quiet bool) {
 	if q.From == q.To {
 		return time.Time{}, false

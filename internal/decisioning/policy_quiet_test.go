@@ -73,7 +73,8 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// What holds a send lets it go: at the end of quiet hours it is not quiet, and a moment before it is; on every quarter of a year and a half.
+// What holds a send lets it go: at the end of quiet hours it is not quiet, and a moment before it is; on every
+// quarter of a year and a half.
 func TestQuietHoursEnd(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"Europe/Berlin", "America/New_York", "Asia/Tokyo", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia", "UTC"} {

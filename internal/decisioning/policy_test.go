@@ -14,7 +14,10 @@ type traits = map[string]any
 
 var (
 	registry = []journey.ChannelSpec{
-		{Name: "email", Address: "email"}, {Name: "push", Address: "push_token"}, {Name: "sms", Address: "phone"}, {Name: "app"}, {Name: "log", Any: true},
+		{
+			Name:    "email",
+			Address: "email",
+		}, {Name: "push", Address: "push_token"}, {Name: "sms", Address: "phone"}, {Name: "app"}, {Name: "log", Any: true},
 	}
 	hello = &journey.Message{Name: "hello", Treatments: map[string]journey.Treatment{"email": {}, "push": {}, "app": {}}}
 	// evening is 22:30 in Tokyo, 14:30 in Berlin.
@@ -199,8 +202,14 @@ func TestLimitsCountWhatTheyBound(t *testing.T) {
 	t.Parallel()
 	day, week := journey.Limit{Channel: "email", Max: 1, Per: 24 * time.Hour}, journey.Limit{Max: 5, Per: 7 * 24 * time.Hour}
 	var asked []journey.Limit
-	st := standing(t, &journey.Policy{Limits: []journey.Limit{day, week, {Channel: "push", Max: 1, Per: time.Hour}, {Topic: "sale", Max: 1, Per: time.Hour}}}, whole,
-		func(st *Standing) { st.Contacted = func(l journey.Limit) int { asked = append(asked, l); return 0 } })
+	st := standing(
+		t,
+		&journey.Policy{
+			Limits: []journey.Limit{day, week, {Channel: "push", Max: 1, Per: time.Hour}, {Topic: "sale", Max: 1, Per: time.Hour}},
+		},
+		whole,
+		func(st *Standing) { st.Contacted = func(l journey.Limit) int { asked = append(asked, l); return 0 } },
+	)
 	if v := Permit(st, Ask{Send: journey.Send{Via: []string{"email"}}, Message: hello, Channels: registry}); v.Channel != "email" {
 		t.Fatal(v)
 	}
@@ -233,7 +242,11 @@ func TestTone(t *testing.T) {
 
 func TestTrace(t *testing.T) {
 	t.Parallel()
-	st := standing(t, &journey.Policy{Limits: []journey.Limit{{Channel: "email", Max: 0, Per: time.Hour}}}, traits{"email": "a@example.com"})
+	st := standing(
+		t,
+		&journey.Policy{Limits: []journey.Limit{{Channel: "email", Max: 0, Per: time.Hour}}},
+		traits{"email": "a@example.com"},
+	)
 	got := Permit(st, Ask{Send: journey.Send{}, Message: hello, Channels: registry})
 	if diff := cmp.Diff([]Tried{{Channel: "email", Reason: CapReached}, {Channel: "push", Reason: NoAddress}, {Channel: "app"}}, got.Tried); diff != "" {
 		t.Error(diff)

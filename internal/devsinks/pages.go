@@ -50,8 +50,8 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 // shown is how many the lists show; the JSON has them all.
 const shown = 200
 
-// The policies of the pages, and of the frame that a mail's HTML stands in: nothing of a mail runs, and what it links to
-// opens elsewhere.
+// The policies of the pages, and of the frame that a mail's HTML stands in: nothing of a mail runs, and what it
+// links to opens elsewhere.
 const (
 	pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 	bodyPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline' https: http:; img-src https: http: data:; font-src https: data:; frame-ancestors 'self'"
@@ -112,12 +112,27 @@ func (s *Sink) filterPushes(r *http.Request) []Push {
 
 func (s *Sink) mailList(w http.ResponseWriter, r *http.Request) {
 	mails := s.filterMails(r)
-	render(w, "mails.html", list{Page: "mail", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(mails), Mails: latest(mails)})
+	render(
+		w,
+		"mails.html",
+		list{Page: "mail", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(mails), Mails: latest(mails)},
+	)
 }
 
 func (s *Sink) pushList(w http.ResponseWriter, r *http.Request) {
 	pushes := s.filterPushes(r)
-	render(w, "pushes.html", list{Page: "push", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(pushes), Pushes: latest(pushes)})
+	render(
+		w,
+		"pushes.html",
+		list{
+			Page:   "push",
+			Clock:  *s.clock.Load(),
+			To:     r.FormValue("to"),
+			Key:    r.FormValue("key"),
+			Count:  len(pushes),
+			Pushes: latest(pushes),
+		},
+	)
 }
 
 // filterTexts gives the text messages that the request's to and key ask for.
@@ -128,7 +143,11 @@ func (s *Sink) filterTexts(r *http.Request) []Text {
 
 func (s *Sink) textList(w http.ResponseWriter, r *http.Request) {
 	texts := s.filterTexts(r)
-	render(w, "texts.html", list{Page: "sms", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(texts), Texts: latest(texts)})
+	render(
+		w,
+		"texts.html",
+		list{Page: "sms", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(texts), Texts: latest(texts)},
+	)
 }
 
 // latest gives the last of a list, newest first.
@@ -190,7 +209,11 @@ func (s *Sink) mailBody(w http.ResponseWriter, r *http.Request) {
 	if m, ok := s.mailOf(w, r); ok {
 		w.Header().Set("Content-Security-Policy", bodyPolicy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write([]byte("<base target=\"_blank\"><style>body{font-family:system-ui,sans-serif;line-height:1.5;color:#1c1b22;background:#fff}</style>\n" + m.HTML))
+		_, _ = w.Write(
+			[]byte(
+				"<base target=\"_blank\"><style>body{font-family:system-ui,sans-serif;line-height:1.5;color:#1c1b22;background:#fff}</style>\n" + m.HTML,
+			),
+		)
 	}
 }
 

@@ -177,7 +177,9 @@ func (p *pushServer) verify(assertion string) error {
 		return errors.New("aud is not the token server")
 	case !strings.Contains(" "+claims.Scope+" ", " "+scope+" "):
 		return errors.New("scope lacks " + scope)
-	case !claims.ExpiresAt.After(now), claims.IssuedAt.After(now.Add(time.Minute)), claims.ExpiresAt.Sub(claims.IssuedAt.Time) > 3700*time.Second:
+	case !claims.ExpiresAt.After(now),
+		claims.IssuedAt.After(now.Add(time.Minute)),
+		claims.ExpiresAt.Sub(claims.IssuedAt.Time) > 3700*time.Second:
 		return errors.New("iat and exp do not fit the time")
 	}
 	return nil

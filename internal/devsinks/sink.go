@@ -1,5 +1,6 @@
-// Package devsinks stands in for the outside world in development and tests: a mail server, a push service and a provider of
-// text messages on loopback ports, speaking the real protocols, and pages that show what they were given. All of it is in memory.
+// Package devsinks stands in for the outside world in development and tests: a mail server, a push service and
+// a provider of text messages on loopback ports, speaking the real protocols, and pages that show what they
+// were given. All of it is in memory.
 package devsinks
 
 import (

@@ -152,7 +152,8 @@ func TestMailPages(t *testing.T) {
 	deliver(t, s, "ana@example.com", multipartMail)
 	deliver(t, s, "ben@example.com", "Subject: <script>alert(2)</script>\n\nhello <script>alert(3)</script>")
 	_, header, list := get(t, base, "/dev/mail")
-	if !strings.Contains(list, "Café旅") || strings.Contains(list, "<script") || !strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") {
+	if !strings.Contains(list, "Café旅") || strings.Contains(list, "<script") ||
+		!strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("the list: %s", list)
 	}
 	if strings.Index(list, "ben@") > strings.Index(list, "ana@") {
@@ -171,10 +172,13 @@ func TestMailPages(t *testing.T) {
 		t.Error("the mail's HTML stands in the page itself")
 	}
 	_, header, body := get(t, base, "/dev/mail/1/body")
-	if policy := header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "sandbox") || strings.Contains(policy, "allow-scripts") || !strings.Contains(body, "<p>Café</p>") {
+	if policy := header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "sandbox") ||
+		strings.Contains(policy, "allow-scripts") ||
+		!strings.Contains(body, "<p>Café</p>") {
 		t.Errorf("the body: %s %s", policy, body)
 	}
-	if _, header, raw := get(t, base, "/dev/mail/1/raw"); !strings.Contains(raw, "boundary=inner") || !strings.HasPrefix(header.Get("Content-Type"), "text/plain") {
+	if _, header, raw := get(t, base, "/dev/mail/1/raw"); !strings.Contains(raw, "boundary=inner") ||
+		!strings.HasPrefix(header.Get("Content-Type"), "text/plain") {
 		t.Error("the source is not shown")
 	}
 	for _, path := range []string{"/dev/mail/3", "/dev/mail/x", "/dev/mail/-1/body"} {
@@ -203,7 +207,10 @@ func TestTheTokenServerChecksAssertions(t *testing.T) {
 		t.Fatal("two sinks on one port")
 	}
 	for _, assertion := range []string{"", "x", "a.b.c", "e30.e30.e30"} {
-		resp, err := http.PostForm(s.FCMURL()+"/token", map[string][]string{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}})
+		resp, err := http.PostForm(
+			s.FCMURL()+"/token",
+			map[string][]string{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,10 +49,12 @@ func TestTexts(t *testing.T) {
 	}
 
 	base := serve(t, s)
-	if _, _, body := get(t, base, "/dev/sms"); !strings.Contains(body, "parcel &lt;is&gt; here") || !strings.Contains(body, "second") || !strings.Contains(body, "ledger key") {
+	if _, _, body := get(t, base, "/dev/sms"); !strings.Contains(body, "parcel &lt;is&gt; here") || !strings.Contains(body, "second") ||
+		!strings.Contains(body, "ledger key") {
 		t.Errorf("the page: %s", body)
 	}
-	if _, _, body := get(t, base, "/dev/sms.json?key=e1/hello/2"); strings.Contains(body, "parcel") || !strings.Contains(body, `"text": "second"`) {
+	if _, _, body := get(t, base, "/dev/sms.json?key=e1/hello/2"); strings.Contains(body, "parcel") ||
+		!strings.Contains(body, `"text": "second"`) {
 		t.Errorf("the JSON: %s", body)
 	}
 }
@@ -68,7 +70,8 @@ func TestVirtualTimes(t *testing.T) {
 	}
 	s.SetClock(journey.Clock{Origin: time.Date(2031, 3, 2, 10, 0, 0, 0, time.UTC), Epoch: real.Add(-time.Second), Scale: 3600})
 	for _, path := range []string{"/dev/mail", "/dev/mail/1"} {
-		if _, _, body := get(t, base, path); !strings.Contains(body, "2 Mar 2031, 11:00:00") || !strings.Contains(body, "real "+real.Format("15:04:05")) {
+		if _, _, body := get(t, base, path); !strings.Contains(body, "2 Mar 2031, 11:00:00") ||
+			!strings.Contains(body, "real "+real.Format("15:04:05")) {
 			t.Errorf("%s: %s", path, body)
 		}
 	}

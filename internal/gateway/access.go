@@ -183,8 +183,9 @@ func (g *Gateway) signOut(w http.ResponseWriter) {
 	})
 }
 
-// devOnly guards a gateway that asks for no token: only this machine may talk to it, and only pages of this machine may make it act.
-// Host is checked against DNS rebinding, Origin against pages that post from elsewhere.
+// devOnly guards a gateway that asks for no token: only this machine may talk to it, and only pages of this
+// machine may make it act. Host is checked against DNS rebinding, Origin against pages that post from
+// elsewhere.
 func (g *Gateway) devOnly(r *http.Request) *fail {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !peer.Addr().Unmap().IsLoopback() {

@@ -108,10 +108,12 @@ func TestLogin(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	client := h.browser()
-	if got := h.with(client, "GET", "/inbox?queue=a", strings.NewReader(""), "Accept: text/html"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/login?next=%2Finbox%3Fqueue%3Da" {
+	if got := h.with(client, "GET", "/inbox?queue=a", strings.NewReader(""), "Accept: text/html"); got.status != http.StatusSeeOther ||
+		got.header.Get("Location") != "/login?next=%2Finbox%3Fqueue%3Da" {
 		t.Errorf("%d %s", got.status, got.header.Get("Location"))
 	}
-	if got := h.post(client, "/login", url.Values{"token": {"wrong"}, "name": {"Aiko"}}); got.status != http.StatusUnauthorized || !strings.Contains(got.body, "not known") {
+	if got := h.post(client, "/login", url.Values{"token": {"wrong"}, "name": {"Aiko"}}); got.status != http.StatusUnauthorized ||
+		!strings.Contains(got.body, "not known") {
 		t.Errorf("wrong token: %d", got.status)
 	}
 	if got := h.post(client, "/login", url.Values{"token": {agentToken}, "name": {" "}}); got.status != http.StatusBadRequest {
@@ -259,7 +261,8 @@ func TestSecurityHeaders(t *testing.T) {
 				t.Errorf("%s: %s is %q", path, name, got.header.Get(name))
 			}
 		}
-		if csp := got.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'self'") || !strings.Contains(csp, "frame-ancestors 'none'") {
+		if csp := got.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'self'") ||
+			!strings.Contains(csp, "frame-ancestors 'none'") {
 			t.Errorf("%s: CSP %q", path, csp)
 		}
 	}

@@ -234,7 +234,11 @@ func (g *Gateway) adminCommand(w http.ResponseWriter, r *http.Request) {
 		contract.Command{Kind: in.Kind, By: g.actor(r, in.By), Reason: in.Reason})
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "not_found", Field: "workflow_id", Message: "no open instance at this workflow id"})
+		g.refuse(
+			w,
+			r,
+			&fail{Status: http.StatusNotFound, Code: "not_found", Field: "workflow_id", Message: "no open instance at this workflow id"},
+		)
 	case err != nil:
 		g.storeFailed(w, r, err)
 	default:
@@ -255,7 +259,16 @@ func (g *Gateway) adminPause(w http.ResponseWriter, r *http.Request) {
 	n, err := g.cfg.Store.PauseJourney(r.Context(), g.now(), in.Journey, g.actor(r, in.By), in.Paused)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "unknown_journey", Field: "journey", Message: "no such journey: " + strconv.Quote(in.Journey)})
+		g.refuse(
+			w,
+			r,
+			&fail{
+				Status:  http.StatusNotFound,
+				Code:    "unknown_journey",
+				Field:   "journey",
+				Message: "no such journey: " + strconv.Quote(in.Journey),
+			},
+		)
 	case err != nil:
 		g.storeFailed(w, r, err)
 	default:
@@ -343,7 +356,16 @@ func (g *Gateway) adminStatus(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(rows) == 0 {
-		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "not_found", Field: "workflow_id", Message: "no instance was ever at this workflow id"})
+		g.refuse(
+			w,
+			r,
+			&fail{
+				Status:  http.StatusNotFound,
+				Code:    "not_found",
+				Field:   "workflow_id",
+				Message: "no instance was ever at this workflow id",
+			},
+		)
 		return
 	}
 	latest := rows[0]

@@ -123,7 +123,16 @@ func (g *Gateway) adminRetry(w http.ResponseWriter, r *http.Request) {
 		filter.After, filter.AfterSeq = rows[len(rows)-1].Enrollment, rows[len(rows)-1].Seq
 	}
 	if out.Deliveries == 0 && !in.All {
-		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "not_found", Field: "workflow_id", Message: "nothing of an open instance at this workflow id is set aside"})
+		g.refuse(
+			w,
+			r,
+			&fail{
+				Status:  http.StatusNotFound,
+				Code:    "not_found",
+				Field:   "workflow_id",
+				Message: "nothing of an open instance at this workflow id is set aside",
+			},
+		)
 		return
 	}
 	writeJSON(w, http.StatusOK, out)

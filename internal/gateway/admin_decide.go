@@ -9,7 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// AdminDecide previews a decision with its funnel: GET ?customer= &group= or &actions= (repeated) &channel= → DecisionView (404: no such customer, group or action).
+// AdminDecide previews a decision with its funnel: GET ?customer= &group= or &actions= (repeated) &channel= →
+// DecisionView (404: no such customer, group or action).
 const AdminDecide = "/v1/admin/decide"
 
 // DecisionView is a decision with its funnel, and the intents that it saw.
@@ -87,17 +88,46 @@ func (g *Gateway) adminDecide(w http.ResponseWriter, r *http.Request) {
 // unknownCustomer answers for a question about a customer that came to nothing.
 func (g *Gateway) unknownCustomer(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, store.ErrNotFound) {
-		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "unknown_customer", Field: "customer", Message: "no such customer: " + strconv.Quote(r.URL.Query().Get("customer"))})
+		g.refuse(
+			w,
+			r,
+			&fail{
+				Status:  http.StatusNotFound,
+				Code:    "unknown_customer",
+				Field:   "customer",
+				Message: "no such customer: " + strconv.Quote(r.URL.Query().Get("customer")),
+			},
+		)
 		return
 	}
 	g.storeFailed(w, r, err)
 }
 
 func viewDecision(d *store.Decision, intents []store.IntentScore) DecisionView {
-	out := DecisionView{Customer: d.Customer, Asked: d.Asked, At: d.At, Release: d.Release, Control: d.Control, Chosen: d.Slots, Reason: d.Reason,
-		Candidates: make([]CandidateView, len(d.Candidates)), Intents: make([]IntentView, len(intents))}
+	out := DecisionView{
+		Customer:   d.Customer,
+		Asked:      d.Asked,
+		At:         d.At,
+		Release:    d.Release,
+		Control:    d.Control,
+		Chosen:     d.Slots,
+		Reason:     d.Reason,
+		Candidates: make([]CandidateView, len(d.Candidates)),
+		Intents:    make([]IntentView, len(intents)),
+	}
 	for i, c := range d.Candidates {
-		out.Candidates[i] = CandidateView{Action: c.Action, Channel: c.Channel, Stage: c.Stage, Reason: c.Reason, P: c.P, C: c.C, V: c.V, L: c.L, Priority: c.Priority, Evidence: c.Evidence}
+		out.Candidates[i] = CandidateView{
+			Action:   c.Action,
+			Channel:  c.Channel,
+			Stage:    c.Stage,
+			Reason:   c.Reason,
+			P:        c.P,
+			C:        c.C,
+			V:        c.V,
+			L:        c.L,
+			Priority: c.Priority,
+			Evidence: c.Evidence,
+		}
 	}
 	for i, in := range intents {
 		out.Intents[i] = IntentView{Intent: in.Intent, Score: in.Score, Evidence: make([]EvidenceView, len(in.Evidence))}

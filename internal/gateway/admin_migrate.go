@@ -24,16 +24,16 @@ const (
 	AdminMoves    = "/v1/admin/moves"
 )
 
-// StandingList says where the open instances of journeys stand; sorted by journey. Release and Rules are the current ones; Rules only where all journeys
-// were asked for.
+// StandingList says where the open instances of journeys stand; sorted by journey. Release and Rules are the
+// current ones; Rules only where all journeys were asked for.
 type StandingList struct {
 	Journeys []JourneyStanding `json:"journeys"`
 	Release  int               `json:"release"`
 	Rules    *journey.Rules    `json:"rules,omitempty"`
 }
 
-// JourneyStanding is where a journey's open instances stand. Current is the revision that new ones enter, empty where nobody can any more; it is listed
-// even if none is open on it.
+// JourneyStanding is where a journey's open instances stand. Current is the revision that new ones enter, empty
+// where nobody can any more; it is listed even if none is open on it.
 type JourneyStanding struct {
 	Journey   string             `json:"journey"`
 	Current   string             `json:"current,omitempty"`
@@ -47,7 +47,8 @@ type RevisionStanding struct {
 	Steps      []StepStanding `json:"steps,omitempty"`
 }
 
-// StepStanding is how many instances stand at a step; an empty one is behind the end of a path, or before the first step.
+// StepStanding is how many instances stand at a step; an empty one is behind the end of a path, or before the
+// first step.
 type StepStanding struct {
 	Step      string `json:"step,omitempty"`
 	Watching  bool   `json:"watching,omitempty"` // its path has ended; it waits silently for its goal
@@ -91,7 +92,17 @@ type MovePage struct {
 }
 
 func viewMove(m store.Moving) MoveView {
-	return MoveView{Enrollment: m.Enrollment, WorkflowID: m.WorkflowID, Customer: m.Customer, From: m.From, To: m.To, Step: m.Step, Target: m.Target, State: m.State, Reason: m.Reason}
+	return MoveView{
+		Enrollment: m.Enrollment,
+		WorkflowID: m.WorkflowID,
+		Customer:   m.Customer,
+		From:       m.From,
+		To:         m.To,
+		Step:       m.Step,
+		Target:     m.Target,
+		State:      m.State,
+		Reason:     m.Reason,
+	}
 }
 
 func viewMoves(all []store.Moving) []MoveView {
@@ -124,7 +135,11 @@ func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 	if content != nil {
 		for _, d := range content.Journeys {
 			if name == "" || d.Journey == name {
-				found[d.Journey] = &JourneyStanding{Journey: d.Journey, Current: d.Revision(), Revisions: []RevisionStanding{{Revision: d.Revision()}}}
+				found[d.Journey] = &JourneyStanding{
+					Journey:   d.Journey,
+					Current:   d.Revision(),
+					Revisions: []RevisionStanding{{Revision: d.Revision()}},
+				}
 			}
 		}
 	}
@@ -139,7 +154,10 @@ func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 			at = len(j.Revisions)
 			j.Revisions = append(j.Revisions, RevisionStanding{Revision: c.Revision})
 		}
-		j.Revisions[at].Steps = append(j.Revisions[at].Steps, StepStanding{Step: c.Step, Watching: c.State == store.StateWatching, Holdout: c.Holdout, Instances: c.Instances})
+		j.Revisions[at].Steps = append(
+			j.Revisions[at].Steps,
+			StepStanding{Step: c.Step, Watching: c.State == store.StateWatching, Holdout: c.Holdout, Instances: c.Instances},
+		)
 	}
 	out := StandingList{Journeys: []JourneyStanding{}, Release: release}
 	if content != nil && name == "" {
@@ -197,7 +215,8 @@ func notReleased(name string) *fail {
 		Message: "no such journey in the current release: " + strconv.Quote(name) + "; publish the revision to move to first"}
 }
 
-// checkRenamed refuses names that the journey's current revision does not have: a slip would leave everyone where they are.
+// checkRenamed refuses names that the journey's current revision does not have: a slip would leave everyone
+// where they are.
 func (g *Gateway) checkRenamed(r *http.Request, name string, renamed map[string]string) *fail {
 	_, content, err := g.cfg.Store.Content(r.Context())
 	if err != nil {

@@ -47,7 +47,13 @@ func TestAdminMigrate(t *testing.T) {
 	h.asks("GET", AdminEnrollments+"?journey=nudge", "", &list)
 	refs := map[string]contract.Ref{}
 	for _, e := range list.Enrollments {
-		refs[e.Customer] = contract.Ref{Enrollment: e.ID, Chain: "run-" + e.Customer, Journey: "nudge", Revision: first, Customer: e.Customer}
+		refs[e.Customer] = contract.Ref{
+			Enrollment: e.ID,
+			Chain:      "run-" + e.Customer,
+			Journey:    "nudge",
+			Revision:   first,
+			Customer:   e.Customer,
+		}
 		if e.Customer == "cid" {
 			continue // not at its first step yet
 		}
@@ -63,11 +69,13 @@ func TestAdminMigrate(t *testing.T) {
 		t.Fatalf("standing: %+v", standing)
 	}
 	var all StandingList
-	if h.asks("GET", AdminStanding, "", &all); standing.Rules != nil || all.Rules == nil || all.Release != standing.Release || all.Release < 2 {
+	if h.asks("GET", AdminStanding, "", &all); standing.Rules != nil || all.Rules == nil || all.Release != standing.Release ||
+		all.Release < 2 {
 		t.Errorf("the rules of the release: %+v, of one journey %+v", all, standing)
 	}
 	old := standing.Journeys[0].Revisions[1]
-	if old.Revision != first || len(old.Steps) != 2 || old.Steps[0] != (StepStanding{Instances: 1}) || old.Steps[1] != (StepStanding{Step: "reply", Instances: 2}) {
+	if old.Revision != first || len(old.Steps) != 2 || old.Steps[0] != (StepStanding{Instances: 1}) ||
+		old.Steps[1] != (StepStanding{Step: "reply", Instances: 2}) {
 		t.Errorf("where they stand: %+v", old.Steps)
 	}
 	for _, rev := range standing.Journeys[0].Revisions {
@@ -143,7 +151,8 @@ func TestAdminMigrate(t *testing.T) {
 		{"GET", AdminStanding + "?journey=nothing", "", 404, "unknown_journey"},
 		{"GET", AdminStanding, "", 200, `"journey":"nudge"`},
 	} {
-		if got := h.do(c.method, c.path, c.body, "Authorization: Bearer "+adminToken); got.status != c.status || !strings.Contains(got.body, c.says) {
+		if got := h.do(c.method, c.path, c.body, "Authorization: Bearer "+adminToken); got.status != c.status ||
+			!strings.Contains(got.body, c.says) {
 			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, got.status, got.body)
 		}
 		if got := h.do(c.method, c.path, c.body, "Authorization: Bearer "+agentToken); got.status != 401 && got.status != 403 {

@@ -25,7 +25,8 @@ type AppMessage struct {
 	SentAt  time.Time `json:"sentAt"` // virtual
 }
 
-// appMessages lists what the app channel said to a user, newest first. A server key opens every user's, a user token its user's own.
+// appMessages lists what the app channel said to a user, newest first. A server key opens every user's, a user
+// token its user's own.
 func (g *Gateway) appMessages(w http.ResponseWriter, r *http.Request) {
 	user := r.PathValue("user")
 	if f := g.mayRead(r, user); f != nil {

@@ -9,7 +9,8 @@ import (
 	"net/http"
 )
 
-// batch is the body of /v1/batch, decoded once: reading it costs more than anything else that the gateway does for a call.
+// batch is the body of /v1/batch, decoded once: reading it costs more than anything else that the gateway does
+// for a call.
 type batch struct {
 	calls  []any // numbers are json.Number
 	sizes  []int // of the calls, in bytes

@@ -29,7 +29,11 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *fai
 		media, params, err := mime.ParseMediaType(kind)
 		charset := strings.ToLower(params["charset"])
 		if err != nil || media != "application/json" && media != "text/plain" || charset != "" && charset != "utf-8" {
-			return nil, &fail{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Message: "the body is application/json (or text/plain) in UTF-8"}
+			return nil, &fail{
+				Status:  http.StatusUnsupportedMediaType,
+				Code:    "unsupported_media_type",
+				Message: "the body is application/json (or text/plain) in UTF-8",
+			}
 		}
 	}
 	if r.ContentLength > limit {
@@ -45,7 +49,11 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *fai
 		}
 		body = unzipped
 	default:
-		return nil, &fail{Status: http.StatusUnsupportedMediaType, Code: "unsupported_encoding", Message: "Content-Encoding is gzip or nothing"}
+		return nil, &fail{
+			Status:  http.StatusUnsupportedMediaType,
+			Code:    "unsupported_encoding",
+			Message: "Content-Encoding is gzip or nothing",
+		}
 	}
 	data, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err != nil {
@@ -71,7 +79,11 @@ func (g *Gateway) readFailed(err error) *fail {
 	case errors.As(err, &over):
 		return g.tooLarge()
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &fail{Status: http.StatusBadRequest, Code: "bad_encoding", Message: "the body ended early or is not the gzip it claims to be"}
+		return &fail{
+			Status:  http.StatusBadRequest,
+			Code:    "bad_encoding",
+			Message: "the body ended early or is not the gzip it claims to be",
+		}
 	default:
 		return &fail{Status: http.StatusBadRequest, Code: "bad_body", Message: "the body could not be read"}
 	}
@@ -155,8 +167,8 @@ func decodeInto(data []byte, into any) *fail {
 	return nil
 }
 
-// object decodes one JSON object, checks its depth and texts, and makes every number a float64 but those of the top level's ids,
-// which stay as written.
+// object decodes one JSON object, checks its depth and texts, and makes every number a float64 but those of the
+// top level's ids, which stay as written.
 func (g *Gateway) object(field string, data []byte) (map[string]any, *fail) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -165,7 +177,12 @@ func (g *Gateway) object(field string, data []byte) (map[string]any, *fail) {
 		return nil, badJSON(field, err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, &fail{Status: http.StatusBadRequest, Code: "malformed_json", Field: field, Message: "malformed JSON: something follows the object"}
+		return nil, &fail{
+			Status:  http.StatusBadRequest,
+			Code:    "malformed_json",
+			Field:   field,
+			Message: "malformed JSON: something follows the object",
+		}
 	}
 	return g.fields(field, value)
 }
@@ -196,7 +213,12 @@ func (g *Gateway) fields(field string, value any) (map[string]any, *fail) {
 // plain checks a decoded value and turns its numbers into float64, in place.
 func (g *Gateway) plain(field string, value any, depth int) (any, *fail) {
 	if depth > g.cfg.Limits.Depth {
-		return nil, &fail{Status: http.StatusBadRequest, Code: "too_deep", Field: top(field), Message: fmt.Sprintf("the JSON is nested more than %d deep", g.cfg.Limits.Depth)}
+		return nil, &fail{
+			Status:  http.StatusBadRequest,
+			Code:    "too_deep",
+			Field:   top(field),
+			Message: fmt.Sprintf("the JSON is nested more than %d deep", g.cfg.Limits.Depth),
+		}
 	}
 	switch v := value.(type) {
 	case json.Number:
@@ -242,7 +264,12 @@ func (g *Gateway) checkTree(field string, tree map[string]any) *fail {
 // checkText refuses what no database text can hold.
 func checkText(field, text string) *fail {
 	if strings.IndexByte(text, 0) >= 0 {
-		return &fail{Status: http.StatusBadRequest, Code: "bad_value", Field: top(field), Message: top(field) + " has a NUL character in it"}
+		return &fail{
+			Status:  http.StatusBadRequest,
+			Code:    "bad_value",
+			Field:   top(field),
+			Message: top(field) + " has a NUL character in it",
+		}
 	}
 	return nil
 }

@@ -30,10 +30,12 @@ const (
 	ownPrefix       = "tabi." // events and message ids of tabi itself
 )
 
-// sane is the largest difference between a client's clock and ours that is corrected; a larger one is a log that is played again.
+// sane is the largest difference between a client's clock and ours that is corrected; a larger one is a log
+// that is played again.
 const sane = 24 * time.Hour
 
-// call makes a store.Call of one decoded call. kind is the type the path gives; empty: the call's own. sentAt is the batch's.
+// call makes a store.Call of one decoded call. kind is the type the path gives; empty: the call's own. sentAt
+// is the batch's.
 func (g *Gateway) call(field, kind string, in map[string]any, sentAt time.Time) (store.Call, *fail) {
 	p := picker{field: field, in: in}
 	own := p.text("type", 32)
@@ -83,7 +85,14 @@ func (g *Gateway) call(field, kind string, in map[string]any, sentAt time.Time) 
 		p.refuse(bad(p.at("type"), "is track, identify, page, screen, alias or group"))
 	}
 	if c.UserID == "" && c.AnonymousID == "" {
-		p.refuse(&fail{Status: http.StatusBadRequest, Code: "missing", Field: p.at("userId"), Message: p.at("userId") + " is missing, and anonymousId too; give one of them"})
+		p.refuse(
+			&fail{
+				Status:  http.StatusBadRequest,
+				Code:    "missing",
+				Field:   p.at("userId"),
+				Message: p.at("userId") + " is missing, and anonymousId too; give one of them",
+			},
+		)
 	}
 	p.refuse(checkUserID(p.at("userId"), c.UserID))
 	if strings.HasPrefix(c.Event, ownPrefix) {

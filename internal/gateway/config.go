@@ -1,5 +1,6 @@
-// Package gateway is tabi's HTTP side: events in (Segment's tracking API), the agents' inbox, links in mails, app messages,
-// the admin API, health and metrics. It answers 2xx to an event only once the store has committed it.
+// Package gateway is tabi's HTTP side: events in (Segment's tracking API), the agents' inbox, links in mails,
+// app messages, the admin API, health and metrics. It answers 2xx to an event only once the store has committed
+// it.
 package gateway
 
 import (
@@ -56,9 +57,11 @@ type Config struct {
 	Keys        map[string]Key // write keys
 	AgentTokens []Token        // open the inbox and metrics
 	AdminTokens []Token        // open the admin API too
-	// Secret signs links, sessions and user tokens; at least 16 bytes. A change makes the links in mails already sent invalid.
+	// Secret signs links, sessions and user tokens; at least 16 bytes. A change makes the links in mails
+	// already sent invalid.
 	Secret []byte
-	// PublicURL is how browsers and mail programs reach this gateway, without a trailing slash: https://tabi.example.com.
+	// PublicURL is how browsers and mail programs reach this gateway, without a trailing slash:
+	// https://tabi.example.com.
 	PublicURL string
 
 	// Dev answers this machine alone (peer, Host and Origin must be loopback) and needs neither keys nor tokens.
@@ -81,7 +84,8 @@ type Config struct {
 	// DevHandlers are served in Dev alone, under their patterns of http.ServeMux; every path must begin with /dev/.
 	DevHandlers map[string]http.Handler
 	Limits      Limits
-	// MaxPending is how many deliveries may wait before the tracking API answers 429 with Retry-After; 0: any number. Inbox, links, decisions and the admin API go on.
+	// MaxPending is how many deliveries may wait before the tracking API answers 429 with Retry-After; 0: any
+	// number. Inbox, links, decisions and the admin API go on.
 	MaxPending int
 }
 

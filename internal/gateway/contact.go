@@ -9,8 +9,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// contact finds the send that a report is about: by ledger key (the mail's X-Tabi-Key header), by the mail's Message-ID, or by the id
-// that the provider gave when it took the mail, with or without angle brackets and domain.
+// contact finds the send that a report is about: by ledger key (the mail's X-Tabi-Key header), by the mail's
+// Message-ID, or by the id that the provider gave when it took the mail, with or without angle brackets and
+// domain.
 func (g *Gateway) contact(r *http.Request, key, messageID string) (store.Contact, error) {
 	if key != "" {
 		return g.cfg.Store.Contact(r.Context(), key)

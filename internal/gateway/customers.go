@@ -130,7 +130,14 @@ func tellDecision(d store.Decision) decisionRow {
 
 // funnelOf counts the distinct actions that are left behind each stage.
 func funnelOf(all []decisioning.Candidate) []stageCount {
-	order := []string{decisioning.StageEligible, decisioning.StageApplicable, decisioning.StageSuitable, decisioning.StagePolicy, decisioning.StageArbitration, decisioning.StageChosen}
+	order := []string{
+		decisioning.StageEligible,
+		decisioning.StageApplicable,
+		decisioning.StageSuitable,
+		decisioning.StagePolicy,
+		decisioning.StageArbitration,
+		decisioning.StageChosen,
+	}
 	far := map[string]int{} // action → how many stages it passed
 	for _, c := range all {
 		for at, stage := range order {
@@ -176,11 +183,18 @@ func (g *Gateway) customer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !s.Known && len(s.Timeline) == 0 {
-		g.problemPage(w, r, http.StatusNotFound, "No such customer", "Nothing was ever heard of a customer with this id. It may have been mistyped.")
+		g.problemPage(
+			w,
+			r,
+			http.StatusNotFound,
+			"No such customer",
+			"Nothing was ever heard of a customer with this id. It may have been mistyped.",
+		)
 		return
 	}
 	v := customerView{story: s}
-	if v.Contacts, err = g.cfg.Store.Contacts(r.Context(), store.ContactFilter{Customer: s.Customer, Limit: contactsShown}); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if v.Contacts, err = g.cfg.Store.Contacts(r.Context(), store.ContactFilter{Customer: s.Customer, Limit: contactsShown}); err != nil &&
+		!errors.Is(err, store.ErrNotFound) {
 		g.pageFailed(w, r, err)
 		return
 	}

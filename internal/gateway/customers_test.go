@@ -47,17 +47,28 @@ func TestCustomerPage(t *testing.T) {
 	h.call("/v1/track", `{"userId": "ana", "event": "Message Received", "properties": {"text": "<b>Hello?</b>", "channel": "app"}}`)
 	h.decides(`{"userId": "ana", "group": "offers"}`)
 	h.decides(`{"userId": "ana", "actions": ["upgrade"]}`)
-	holds(t, h.page("/customers/ana"),
+	holds(
+		t,
+		h.page("/customers/ana"),
 		`<h1>Ana <small>ana</small></h1>`,
-		`<span class="intent">keen</span> <strong>59.3 %</strong>`, `<td>Product Viewed</td>`, `Nothing speaks for it.`, // 1 − e^(−0.9)
-		`<strong>gift by app</strong>`, `<strong>2</strong> asked for → <strong>2</strong> eligible → <strong>1</strong> applicable`, `NOT_APPLICABLE`, `class="won"`,
+		`<span class="intent">keen</span> <strong>59.3 %</strong>`,
+		`<td>Product Viewed</td>`,
+		`Nothing speaks for it.`, // 1 − e^(−0.9)
+		`<strong>gift by app</strong>`,
+		`<strong>2</strong> asked for → <strong>2</strong> eligible → <strong>1</strong> applicable`,
+		`NOT_APPLICABLE`,
+		`class="won"`,
 		`<strong>nothing: NOT_APPLICABLE</strong>`,
-		`they wrote by app`, `&lt;b&gt;Hello?&lt;/b&gt;`,
-		`<td>gift</td><td>app</td>`, `<dt>plan</dt><dd>basic</dd>`)
+		`they wrote by app`,
+		`&lt;b&gt;Hello?&lt;/b&gt;`,
+		`<td>gift</td><td>app</td>`,
+		`<dt>plan</dt><dd>basic</dd>`,
+	)
 	if got := h.page("/customers/nobody"); got.status != http.StatusNotFound || !strings.Contains(got.body, "No such customer") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
-	if got := h.page("/customers?id=" + url.QueryEscape("ana/b c")); got.status != http.StatusSeeOther || got.header.Get("Location") != "/customers/ana%2Fb%20c" {
+	if got := h.page("/customers?id=" + url.QueryEscape("ana/b c")); got.status != http.StatusSeeOther ||
+		got.header.Get("Location") != "/customers/ana%2Fb%20c" {
 		t.Errorf("%d %s", got.status, got.header.Get("Location"))
 	}
 	holds(t, h.page("/customers"), `name="id"`)
@@ -69,7 +80,16 @@ func TestReport(t *testing.T) {
 	holds(t, h.page("/report"), "No action was offered in this time")
 	h.decides(`{"userId": "ana", "group": "offers"}`)
 	h.call("/v1/track", `{"userId": "ana", "event": "Product Viewed"}`)
-	holds(t, h.page("/report?since=all"), `<th scope="row">gift</th><td>app</td>`, `nothing is counted or learned of them: upgrade.`, "Maturing", "asked by a channel", "full arbitration", `100.0 %`)
+	holds(
+		t,
+		h.page("/report?since=all"),
+		`<th scope="row">gift</th><td>app</td>`,
+		`nothing is counted or learned of them: upgrade.`,
+		"Maturing",
+		"asked by a channel",
+		"full arbitration",
+		`100.0 %`,
+	)
 	got := h.do("GET", AdminReport+"?since=7d", "", "Authorization: Bearer "+adminToken)
 	var report Report
 	if err := json.Unmarshal([]byte(got.body), &report); err != nil || got.status != http.StatusOK {
@@ -85,7 +105,8 @@ func TestReport(t *testing.T) {
 		t.Errorf("%+v", report.Actions)
 	}
 	for _, since := range []string{"-1d", "0s", "yesterday"} {
-		if got := h.do("GET", AdminReport+"?since="+since, "", "Authorization: Bearer "+adminToken); got.status != http.StatusBadRequest || !strings.Contains(got.body, `"field":"since"`) {
+		if got := h.do("GET", AdminReport+"?since="+since, "", "Authorization: Bearer "+adminToken); got.status != http.StatusBadRequest ||
+			!strings.Contains(got.body, `"field":"since"`) {
 			t.Errorf("since=%s: %d %s", since, got.status, got.body)
 		}
 	}
@@ -96,7 +117,11 @@ func TestFunnelOf(t *testing.T) {
 	t.Parallel()
 	got := funnelOf([]decisioning.Candidate{
 		{Action: "a", Channel: "email", Stage: decisioning.StagePolicy}, {Action: "a", Channel: "app", Stage: decisioning.StageChosen},
-		{Action: "b", Channel: "app", Stage: decisioning.StageArbitration}, {Action: "c", Stage: decisioning.StageEligible}, {Action: "d", Channel: "sms", Stage: decisioning.StagePolicy},
+		{
+			Action:  "b",
+			Channel: "app",
+			Stage:   decisioning.StageArbitration,
+		}, {Action: "c", Stage: decisioning.StageEligible}, {Action: "d", Channel: "sms", Stage: decisioning.StagePolicy},
 	})
 	var left []int
 	for _, s := range got {

@@ -105,7 +105,14 @@ func (g *Gateway) decide(w http.ResponseWriter, r *http.Request) {
 	}
 	out := DecideResponse{RequestID: in.RequestID, Release: d.Release, Reason: d.Reason, Actions: make([]ActionNow, len(d.Slots))}
 	for i, s := range d.Slots {
-		out.Actions[i] = ActionNow{Key: s.Key, Action: s.Action, Message: s.Message, Channel: s.Channel, Propensity: s.Propensity, Priority: s.Priority}
+		out.Actions[i] = ActionNow{
+			Key:        s.Key,
+			Action:     s.Action,
+			Message:    s.Message,
+			Channel:    s.Channel,
+			Propensity: s.Propensity,
+			Priority:   s.Priority,
+		}
 	}
 	g.dress(r.Context(), content, &d, in.Context, out.Actions)
 	writeJSON(w, http.StatusOK, out)
@@ -114,17 +121,27 @@ func (g *Gateway) decide(w http.ResponseWriter, r *http.Request) {
 // decideKeys are the keys of a DecideRequest.
 var decideKeys = []string{"userId", "anonymousId", "group", "actions", "channel", "slots", "context", "requestId", "preview"}
 
-// readDecide makes the request of a body whose keys are given. As in the tracking API a key is what it is to the letter, and of two the last counts.
+// readDecide makes the request of a body whose keys are given. As in the tracking API a key is what it is to
+// the letter, and of two the last counts.
 func (g *Gateway) readDecide(body []byte, given map[string]json.RawMessage, broken error, in *DecideRequest) *fail {
 	switch {
 	case len(body) > g.cfg.Limits.Event:
-		return &fail{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("the request has %d bytes; at most %d are taken", len(body), g.cfg.Limits.Event)}
+		return &fail{
+			Status:  http.StatusRequestEntityTooLarge,
+			Code:    "too_large",
+			Message: fmt.Sprintf("the request has %d bytes; at most %d are taken", len(body), g.cfg.Limits.Event),
+		}
 	case broken != nil:
 		return badJSON("", broken)
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(decideKeys, key) {
-			return &fail{Status: http.StatusBadRequest, Code: "unknown_key", Field: top(key), Message: "no such key: " + strconv.Quote(top(key))}
+			return &fail{
+				Status:  http.StatusBadRequest,
+				Code:    "unknown_key",
+				Field:   top(key),
+				Message: "no such key: " + strconv.Quote(top(key)),
+			}
 		}
 	}
 	once, err := json.Marshal(given)
@@ -142,7 +159,12 @@ func (g *Gateway) readDecide(body []byte, given map[string]json.RawMessage, brok
 
 func (g *Gateway) checkDecide(in *DecideRequest) *fail {
 	if in.UserID == "" && in.AnonymousID == "" {
-		return &fail{Status: http.StatusBadRequest, Code: "missing", Field: "userId", Message: "userId is missing, and anonymousId too; give one of them"}
+		return &fail{
+			Status:  http.StatusBadRequest,
+			Code:    "missing",
+			Field:   "userId",
+			Message: "userId is missing, and anonymousId too; give one of them",
+		}
 	}
 	if in.UserID != "" && in.AnonymousID != "" {
 		return bad("anonymousId", "stands beside userId; give one of them")
@@ -172,7 +194,12 @@ func (g *Gateway) checkChannel(name string) *fail {
 func checkAsked(group string, actions []string) *fail {
 	switch {
 	case group == "" && len(actions) == 0:
-		return &fail{Status: http.StatusBadRequest, Code: "missing", Field: "group", Message: "group is missing, and actions too; give one of them"}
+		return &fail{
+			Status:  http.StatusBadRequest,
+			Code:    "missing",
+			Field:   "group",
+			Message: "group is missing, and actions too; give one of them",
+		}
 	case group != "" && len(actions) > 0:
 		return bad("actions", "stand beside group; give one of them")
 	case len(actions) > maxActions:
@@ -184,12 +211,22 @@ func checkAsked(group string, actions []string) *fail {
 // knowsActions refuses a group or an action that is not in the release.
 func knowsActions(content *journey.Content, group string, actions []string) *fail {
 	if group != "" && content.Groups[group] == nil {
-		return &fail{Status: http.StatusNotFound, Code: "unknown_group", Field: "group", Message: "no such group of actions in the current release: " + strconv.Quote(top(group))}
+		return &fail{
+			Status:  http.StatusNotFound,
+			Code:    "unknown_group",
+			Field:   "group",
+			Message: "no such group of actions in the current release: " + strconv.Quote(top(group)),
+		}
 	}
 	for i, name := range actions {
 		if content.Actions[name] == nil {
 			field := "actions[" + strconv.Itoa(i) + "]"
-			return &fail{Status: http.StatusNotFound, Code: "unknown_action", Field: field, Message: field + ": no such action in the current release: " + strconv.Quote(top(name))}
+			return &fail{
+				Status:  http.StatusNotFound,
+				Code:    "unknown_action",
+				Field:   field,
+				Message: field + ": no such action in the current release: " + strconv.Quote(top(name)),
+			}
 		}
 	}
 	return nil
@@ -208,9 +245,17 @@ func (g *Gateway) dress(ctx context.Context, content *journey.Content, d *store.
 			continue
 		}
 		language, _ := vars.Customer["language"].(string)
-		fields, broken := g.cfg.Render(ctx, Rendering{Channel: a.Channel, Message: message, Tone: d.Slots[i].Tone, Language: language, Vars: vars})
+		fields, broken := g.cfg.Render(
+			ctx,
+			Rendering{Channel: a.Channel, Message: message, Tone: d.Slots[i].Tone, Language: language, Vars: vars},
+		)
 		if broken != nil {
-			g.log.Warn("an action's message could not be rendered for a customer", zap.String("action", a.Action), zap.String("message", a.Message), zap.Error(broken))
+			g.log.Warn(
+				"an action's message could not be rendered for a customer",
+				zap.String("action", a.Action),
+				zap.String("message", a.Message),
+				zap.Error(broken),
+			)
 			continue
 		}
 		a.Content = fields

@@ -22,8 +22,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// BenchmarkDecide asks over HTTP for the next best of 1,000 actions, each with a model of 100 predictors, for 1,000 customers on a SQLite file, by 1, 8 and 64
-// clients at once. The store's own BenchmarkDecide has the same in process, and PostgreSQL.
+// BenchmarkDecide asks over HTTP for the next best of 1,000 actions, each with a model of 100 predictors, for
+// 1,000 customers on a SQLite file, by 1, 8 and 64 clients at once. The store's own BenchmarkDecide has the
+// same in process, and PostgreSQL.
 func BenchmarkDecide(b *testing.B) {
 	file := filepath.Join(b.TempDir(), "crowd.db")
 	s, err := store.Open(b.Context(), store.Options{URL: file, Channels: channels})
@@ -65,7 +66,11 @@ func BenchmarkDecide(b *testing.B) {
 
 // asks makes one request.
 func asks(client *http.Client, url string, customer int) error {
-	req, err := http.NewRequest("POST", url+"/v1/decide", strings.NewReader(fmt.Sprintf(`{"userId": "c%d", "group": "all", "context": {"page": "account"}}`, customer)))
+	req, err := http.NewRequest(
+		"POST",
+		url+"/v1/decide",
+		strings.NewReader(fmt.Sprintf(`{"userId": "c%d", "group": "all", "context": {"page": "account"}}`, customer)),
+	)
 	if err != nil {
 		return err
 	}
@@ -97,10 +102,18 @@ func crowd(b *testing.B, s *store.Store, file string) {
 		name := "a" + strconv.Itoa(i)
 		rules.Groups["all"] = append(rules.Groups["all"], name)
 		rules.Actions[name] = &journey.Action{Name: name, Group: "all", Propensity: 0.05, Cost: "0.05",
-			Value: journey.Expr(fmt.Sprintf("customer.trait%d * %d.5 + 1.0", i%60, i)), Eligible: journey.Expr(fmt.Sprintf("customer.trait%d >= 0.0", i%40)),
-			Suitable: journey.Expr(fmt.Sprintf("customer.trait%d < 2.0", i%60)), Accept: &journey.Accept{Events: []string{"Accepted"}, Within: time.Hour}}
+			Value: journey.Expr(
+				fmt.Sprintf("customer.trait%d * %d.5 + 1.0", i%60, i),
+			), Eligible: journey.Expr(fmt.Sprintf("customer.trait%d >= 0.0", i%40)),
+			Suitable: journey.Expr(
+				fmt.Sprintf("customer.trait%d < 2.0", i%60),
+			), Accept: &journey.Accept{Events: []string{"Accepted"}, Within: time.Hour}}
 	}
-	_, err := s.Publish(context.Background(), instant, &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}, Rules: rules})
+	_, err := s.Publish(
+		context.Background(),
+		instant,
+		&journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}, Rules: rules},
+	)
 	must(err)
 	for from := 0; from < 1000; from += 200 {
 		var calls []store.Call
@@ -109,7 +122,10 @@ func crowd(b *testing.B, s *store.Store, file string) {
 			for t := range 100 {
 				traits["trait"+strconv.Itoa(t)] = r.Float64()
 			}
-			calls = append(calls, store.Call{Type: "identify", MessageID: "i" + strconv.Itoa(i), UserID: "c" + strconv.Itoa(i), Traits: traits})
+			calls = append(
+				calls,
+				store.Call{Type: "identify", MessageID: "i" + strconv.Itoa(i), UserID: "c" + strconv.Itoa(i), Traits: traits},
+			)
 		}
 		_, err := s.Ingest(context.Background(), instant, calls)
 		must(err)
@@ -130,7 +146,11 @@ func crowd(b *testing.B, s *store.Store, file string) {
 	tx, err := db.Begin()
 	must(err)
 	for i := range 1000 {
-		_, err := tx.Exec(`insert into models (action, channel, version, evidence, positives, state) values ($1, 'app', 1, 3000, 300, $2)`, "a"+strconv.Itoa(i), base64.StdEncoding.EncodeToString(raw))
+		_, err := tx.Exec(
+			`insert into models (action, channel, version, evidence, positives, state) values ($1, 'app', 1, 3000, 300, $2)`,
+			"a"+strconv.Itoa(i),
+			base64.StdEncoding.EncodeToString(raw),
+		)
 		must(err)
 	}
 	_, err = tx.Exec(`update settings set value = '1' where key = 'models'`)

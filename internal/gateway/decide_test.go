@@ -27,12 +27,27 @@ func deciding(t *testing.T) *house {
 	})
 	content := &journey.Content{
 		Journeys: map[string]*journey.Definition{},
-		Messages: map[string]*journey.Message{"gift": {Name: "gift", Treatments: map[string]journey.Treatment{"app": {"title": "x", "body": "x"}}}},
+		Messages: map[string]*journey.Message{
+			"gift": {Name: "gift", Treatments: map[string]journey.Treatment{"app": {"title": "x", "body": "x"}}},
+		},
 		Rules: journey.Rules{
 			Groups: map[string][]string{"offers": {"gift", "upgrade"}},
 			Actions: map[string]*journey.Action{
-				"gift":    {Name: "gift", Group: "offers", Message: "gift", Value: "10", Propensity: 0.5, Accept: &journey.Accept{Events: []string{"Product Viewed"}, Within: time.Hour}},
-				"upgrade": {Name: "upgrade", Group: "offers", Value: "customer.plan == 'basic' ? 5 : 0", Applicable: `event.page == "account"`, Propensity: 0.5},
+				"gift": {
+					Name:       "gift",
+					Group:      "offers",
+					Message:    "gift",
+					Value:      "10",
+					Propensity: 0.5,
+					Accept:     &journey.Accept{Events: []string{"Product Viewed"}, Within: time.Hour},
+				},
+				"upgrade": {
+					Name:       "upgrade",
+					Group:      "offers",
+					Value:      "customer.plan == 'basic' ? 5 : 0",
+					Applicable: `event.page == "account"`,
+					Propensity: 0.5,
+				},
 			},
 			Policy: &journey.Policy{Limits: []journey.Limit{{Max: 3, Per: time.Hour}}},
 		},

@@ -80,15 +80,29 @@ func (g *Gateway) storeFailed(w http.ResponseWriter, r *http.Request, err error)
 
 func (g *Gateway) storeFail(r *http.Request, err error) *fail {
 	if r.Context().Err() != nil { // the client hung up, or the server stops
-		return &fail{Status: http.StatusServiceUnavailable, Code: "interrupted", Message: "the request was given up; send it again", Retry: 1}
+		return &fail{
+			Status:  http.StatusServiceUnavailable,
+			Code:    "interrupted",
+			Message: "the request was given up; send it again",
+			Retry:   1,
+		}
 	}
 	if store.IsInput(err) {
 		return &fail{Status: http.StatusBadRequest, Code: "bad_value", Message: err.Error()}
 	}
 	if ping := g.cfg.Store.Ping(r.Context()); ping != nil {
 		g.log.Error("the database cannot be reached", zap.Error(ping))
-		return &fail{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the database cannot be reached; nothing was stored, send it again", Retry: 5}
+		return &fail{
+			Status:  http.StatusServiceUnavailable,
+			Code:    "unavailable",
+			Message: "the database cannot be reached; nothing was stored, send it again",
+			Retry:   5,
+		}
 	}
 	g.log.Error("the store failed", zap.String("path", r.Pattern), zap.Error(err))
-	return &fail{Status: http.StatusInternalServerError, Code: "internal", Message: "the store failed; nothing was stored, the log says why"}
+	return &fail{
+		Status:  http.StatusInternalServerError,
+		Code:    "internal",
+		Message: "the store failed; nothing was stored, the log says why",
+	}
 }

@@ -134,7 +134,12 @@ func (h *house) browser() *http.Client {
 // post sends a form as a browser does.
 func (h *house) post(client *http.Client, path string, form url.Values, header ...string) answer {
 	h.t.Helper()
-	return h.with(client, "POST", path, strings.NewReader(form.Encode()), append([]string{"Content-Type: application/x-www-form-urlencoded"}, header...)...)
+	return h.with(
+		client,
+		"POST",
+		path,
+		strings.NewReader(form.Encode()),
+		append([]string{"Content-Type: application/x-www-form-urlencoded"}, header...)...)
 }
 
 // events are a customer's, newest first.

@@ -135,7 +135,8 @@ func (g *Gateway) resolve(w http.ResponseWriter, r *http.Request) {
 	g.afterForm(w, r, err, v)
 }
 
-// afterForm shows the hand-off again; where the form came too late or another agent has it, with 409 and in plain words.
+// afterForm shows the hand-off again; where the form came too late or another agent has it, with 409 and in
+// plain words.
 func (g *Gateway) afterForm(w http.ResponseWriter, r *http.Request, err error, v handoffView) {
 	switch {
 	case err == nil:
@@ -161,7 +162,8 @@ func (g *Gateway) agent(r *http.Request) string {
 	return devAgent
 }
 
-// actingAgent is who sent a form. Where no token is asked for, or a program's token has no name, the form says so; a session then remembers.
+// actingAgent is who sent a form. Where no token is asked for, or a program's token has no name, the form says
+// so; a session then remembers.
 func (g *Gateway) actingAgent(w http.ResponseWriter, r *http.Request) (string, bool) {
 	p, said := personOf(r), strings.TrimSpace(r.PostFormValue("agent"))
 	mayName := p.session == nil && p.name == "" || p.session != nil && p.session.Token == ""

@@ -105,7 +105,8 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 			t.Errorf("the list lacks %q: %s", want, list.body)
 		}
 	}
-	if got := h.get(aiko, "/inbox?queue=sales"); strings.Contains(got.body, "ana/b") || !strings.Contains(got.body, "Nothing here matches") {
+	if got := h.get(aiko, "/inbox?queue=sales"); strings.Contains(got.body, "ana/b") ||
+		!strings.Contains(got.body, "Nothing here matches") {
 		t.Errorf("another queue shows it")
 	}
 	one := h.get(aiko, page)
@@ -125,28 +126,33 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 	if got := h.post(aiko, page+"/claim", url.Values{}); got.status != http.StatusForbidden {
 		t.Errorf("claim without form token: %d", got.status)
 	}
-	if got := h.post(aiko, page+"/claim", url.Values{"csrf": {csrfOf(t, one.body)}, "agent": {"Mallory"}}); got.status != http.StatusSeeOther || got.header.Get("Location") != page {
+	if got := h.post(aiko, page+"/claim", url.Values{"csrf": {csrfOf(t, one.body)}, "agent": {"Mallory"}}); got.status != http.StatusSeeOther ||
+		got.header.Get("Location") != page {
 		t.Fatalf("claim: %d %s", got.status, got.body)
 	}
 	if got := h.get(aiko, page); !strings.Contains(got.body, "with Aiko") {
 		t.Errorf("it is not with Aiko")
 	}
 	bens := csrfOf(t, h.get(ben, page).body)
-	if got := h.post(ben, page+"/claim", url.Values{"csrf": {bens}}); got.status != http.StatusConflict || !strings.Contains(got.body, "Another agent") {
+	if got := h.post(ben, page+"/claim", url.Values{"csrf": {bens}}); got.status != http.StatusConflict ||
+		!strings.Contains(got.body, "Another agent") {
 		t.Errorf("claimed twice: %d", got.status)
 	}
 	if got := h.post(ben, page+"/resolve", url.Values{"csrf": {csrfOf(t, one.body)}, "outcome": {"refunded"}}); got.status != http.StatusForbidden {
 		t.Errorf("another session's form token: %d", got.status)
 	}
 	form := url.Values{"csrf": {csrfOf(t, one.body)}, "note": {"sent € 20"}}
-	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusBadRequest || !strings.Contains(got.body, "choose an outcome") || !strings.Contains(got.body, "sent € 20") {
+	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusBadRequest ||
+		!strings.Contains(got.body, "choose an outcome") ||
+		!strings.Contains(got.body, "sent € 20") {
 		t.Errorf("no outcome: %d", got.status)
 	}
 	form.Set("outcome", "refunded")
 	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusSeeOther {
 		t.Fatalf("resolve: %d %s", got.status, got.body)
 	}
-	if got := h.get(aiko, page); !strings.Contains(got.body, "Aiko resolved it as <strong>refunded</strong>") || !strings.Contains(got.body, "sent € 20") {
+	if got := h.get(aiko, page); !strings.Contains(got.body, "Aiko resolved it as <strong>refunded</strong>") ||
+		!strings.Contains(got.body, "sent € 20") {
 		t.Errorf("after: %s", got.body)
 	}
 	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusConflict || !strings.Contains(got.body, "Too late") {
@@ -173,11 +179,13 @@ func TestWithdrawnSaysWhy(t *testing.T) {
 	}
 	aiko, page := h.signedIn("Aiko"), "/inbox/"+url.PathEscape(id)
 	got := h.get(aiko, page)
-	if !strings.Contains(got.body, "was withdrawn") || !strings.Contains(got.body, "the customer bought") || strings.Contains(got.body, "<select id=\"outcome\"") {
+	if !strings.Contains(got.body, "was withdrawn") || !strings.Contains(got.body, "the customer bought") ||
+		strings.Contains(got.body, "<select id=\"outcome\"") {
 		t.Errorf("%s", got.body)
 	}
 	form := url.Values{"csrf": {csrfOf(t, got.body)}, "outcome": {"refunded"}}
-	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusConflict || !strings.Contains(got.body, "Too late") || !strings.Contains(got.body, "the customer bought") {
+	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusConflict || !strings.Contains(got.body, "Too late") ||
+		!strings.Contains(got.body, "the customer bought") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
@@ -221,7 +229,9 @@ func TestUnsubscribe(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	_, ref := h.enter()
-	address := h.g.links.Unsubscribe(signedlink.Mail{Customer: "ana/b", Journey: "apology", Step: "note", Message: "sorry", Key: ref.Enrollment + "/note/1"})
+	address := h.g.links.Unsubscribe(
+		signedlink.Mail{Customer: "ana/b", Journey: "apology", Step: "note", Message: "sorry", Key: ref.Enrollment + "/note/1"},
+	)
 	path := strings.TrimPrefix(address, "http://tabi.example.com")
 	consent := func() any {
 		c, _ := h.customer("ana/b").Traits["consent"].(map[string]any)
@@ -233,7 +243,8 @@ func TestUnsubscribe(t *testing.T) {
 	before := h.stored()
 	for range 2 { // a repeat changes nothing
 		got := h.do("POST", path, "List-Unsubscribe=One-Click", "Content-Type: application/x-www-form-urlencoded")
-		if got.status != http.StatusOK || !strings.Contains(got.body, "You are unsubscribed") || consent() != false || h.stored() != before+1 {
+		if got.status != http.StatusOK || !strings.Contains(got.body, "You are unsubscribed") || consent() != false ||
+			h.stored() != before+1 {
 			t.Fatalf("POST: %d, consent %v, %d events", got.status, consent(), h.stored()-before)
 		}
 	}
@@ -276,7 +287,10 @@ func TestMailEvents(t *testing.T) {
 	if c := h.customer("ana/b"); len(c.Bounced) != 0 {
 		t.Errorf("a soft bounce marks the address: %v", c.Bounced)
 	}
-	h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"Permanent","message_id":"<`+signedlink.MessageID(key, "shop.example.com")+`>","id":"b2"}`)
+	h.call(
+		"/v1/mail/events",
+		`{"type":"bounce","bounce_type":"Permanent","message_id":"<`+signedlink.MessageID(key, "shop.example.com")+`>","id":"b2"}`,
+	)
 	if c := h.customer("ana/b"); c.Bounced["ana@example.com"] == "" {
 		t.Errorf("a hard bounce does not: %v", c.Bounced)
 	}
@@ -295,7 +309,11 @@ func TestAppMessages(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	_, ref := h.enter()
-	h.sent(ref, "app", store.Settlement{Status: contract.StatusSent, Said: map[string]string{"title": "Sorry", "body": "We are sorry", "link": "/help"}})
+	h.sent(
+		ref,
+		"app",
+		store.Settlement{Status: contract.StatusSent, Said: map[string]string{"title": "Sorry", "body": "We are sorry", "link": "/help"}},
+	)
 	var made struct{ Token string }
 	got := h.call("/v1/inbox/ana%2Fb/token", `{}`)
 	if err := json.Unmarshal([]byte(got.body), &made); err != nil || made.Token == "" {
@@ -311,7 +329,8 @@ func TestAppMessages(t *testing.T) {
 		t.Errorf("another user's token: %d", got.status)
 	}
 	h.g.wall = func() time.Time { return instant.Add(userTokenLife) }
-	if got := h.do("GET", "/v1/inbox/ana%2Fb", "", "Authorization: Bearer "+made.Token); got.status != http.StatusUnauthorized || !strings.Contains(got.body, "expired") {
+	if got := h.do("GET", "/v1/inbox/ana%2Fb", "", "Authorization: Bearer "+made.Token); got.status != http.StatusUnauthorized ||
+		!strings.Contains(got.body, "expired") {
 		t.Errorf("an old token: %d %s", got.status, got.body)
 	}
 }

@@ -33,7 +33,8 @@ type keptNumbers struct {
 	last store.Numbers
 }
 
-// numbers gives a journey's numbers, fresh or a few seconds old. Those who ask while they are read wait for the same answer.
+// numbers gives a journey's numbers, fresh or a few seconds old. Those who ask while they are read wait for the
+// same answer.
 func (g *Gateway) numbers(ctx context.Context, name string) (store.Numbers, error) {
 	g.journeyNumbers.mu.Lock()
 	if g.journeyNumbers.kept == nil || len(g.journeyNumbers.kept) >= numbersKept {
@@ -118,7 +119,13 @@ func (g *Gateway) journey(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	n, err := g.numbers(r.Context(), name)
 	if errors.Is(err, store.ErrNotFound) {
-		g.problemPage(w, r, http.StatusNotFound, "No such journey", "There is no journey of this name in the current release, and nobody ever entered one.")
+		g.problemPage(
+			w,
+			r,
+			http.StatusNotFound,
+			"No such journey",
+			"There is no journey of this name in the current release, and nobody ever entered one.",
+		)
 		return
 	}
 	if err != nil {
@@ -130,8 +137,15 @@ func (g *Gateway) journey(w http.ResponseWriter, r *http.Request) {
 	if shown == "" {
 		shown = n.Revisions[0].Revision
 	}
-	if chosen != "" && chosen != n.Current && !slices.ContainsFunc(n.Revisions, func(v store.RevisionNumbers) bool { return v.Revision == chosen }) {
-		g.problemPage(w, r, http.StatusNotFound, "No such revision", "No instance of this journey that is still counted is on this revision.")
+	if chosen != "" && chosen != n.Current &&
+		!slices.ContainsFunc(n.Revisions, func(v store.RevisionNumbers) bool { return v.Revision == chosen }) {
+		g.problemPage(
+			w,
+			r,
+			http.StatusNotFound,
+			"No such revision",
+			"No instance of this journey that is still counted is on this revision.",
+		)
 		return
 	}
 	p, err := g.cfg.Store.Program(r.Context(), shown)

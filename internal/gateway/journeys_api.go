@@ -9,7 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// AdminJourneys is where the numbers of a journey are: GET AdminJourneys + "/<name>" → JourneyNumbers (404: no such journey).
+// AdminJourneys is where the numbers of a journey are: GET AdminJourneys + "/<name>" → JourneyNumbers (404: no
+// such journey).
 const AdminJourneys = "/v1/admin/journeys"
 
 // JourneyNumbers are what is known of a journey's instances; see store.Numbers, which it is the JSON form of.
@@ -112,7 +113,11 @@ func (g *Gateway) adminJourney(w http.ResponseWriter, r *http.Request) {
 	n, err := g.numbers(r.Context(), name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		g.refuse(w, r, &fail{Status: http.StatusNotFound, Code: "unknown_journey", Field: "name", Message: "no such journey: " + strconv.Quote(name)})
+		g.refuse(
+			w,
+			r,
+			&fail{Status: http.StatusNotFound, Code: "unknown_journey", Field: "name", Message: "no such journey: " + strconv.Quote(name)},
+		)
 	case err != nil:
 		g.storeFailed(w, r, err)
 	default:
@@ -121,20 +126,43 @@ func (g *Gateway) adminJourney(w http.ResponseWriter, r *http.Request) {
 }
 
 func viewNumbers(n store.Numbers) JourneyNumbers {
-	out := JourneyNumbers{Journey: n.Journey, At: n.At, Revision: n.Current, Paused: n.Paused, Entries: n.Entries, HeldOut: n.HeldOut, Cut: n.Cut, Since: n.Since,
-		Revisions: []RevisionNumbers{}, Steps: []StepNumbers{}, Ends: []EndNumbers{}}
+	out := JourneyNumbers{
+		Journey:   n.Journey,
+		At:        n.At,
+		Revision:  n.Current,
+		Paused:    n.Paused,
+		Entries:   n.Entries,
+		HeldOut:   n.HeldOut,
+		Cut:       n.Cut,
+		Since:     n.Since,
+		Revisions: []RevisionNumbers{},
+		Steps:     []StepNumbers{},
+		Ends:      []EndNumbers{},
+	}
 	for _, v := range n.Revisions {
 		out.Revisions = append(out.Revisions, RevisionNumbers(v))
 	}
 	for _, s := range n.Steps {
-		step := StepNumbers{Revision: s.Revision, Step: s.Step, Kind: s.Kind, Here: s.Here, Passed: s.Passed, Instances: s.Instances, Skipped: s.Skipped, Arms: s.Arms}
+		step := StepNumbers{
+			Revision:  s.Revision,
+			Step:      s.Step,
+			Kind:      s.Kind,
+			Here:      s.Here,
+			Passed:    s.Passed,
+			Instances: s.Instances,
+			Skipped:   s.Skipped,
+			Arms:      s.Arms,
+		}
 		for _, send := range s.Sends {
 			step.Sends = append(step.Sends, SendNumbers(send))
 		}
 		out.Steps = append(out.Steps, step)
 	}
 	for _, e := range n.Ends {
-		out.Ends = append(out.Ends, EndNumbers{Revision: e.Revision, HeldOut: e.HeldOut, Outcome: e.Outcome, Count: e.Count, Value: e.Value})
+		out.Ends = append(
+			out.Ends,
+			EndNumbers{Revision: e.Revision, HeldOut: e.HeldOut, Outcome: e.Outcome, Count: e.Count, Value: e.Value},
+		)
 	}
 	f := n.Funnel
 	out.Funnel = FunnelNumbers{Goal: f.Goal, Treated: viewGroup(f.Treated), HeldOut: viewGroup(f.HeldOut), Milestones: []MilestoneNumbers{}}

@@ -41,8 +41,14 @@ func TestJourneyPages(t *testing.T) {
 	if err := h.store.Seed(ctx, instant, e.Customer, map[string]any{"consent": map[string]any{"marketing": false}}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := h.store.Reserve(ctx, instant, instant, contract.Send{Ref: ref, Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: "k", Step: "note", Visit: 1,
-		Spec: journey.Send{Message: "sorry", Via: []string{"email"}, Category: journey.Marketing}}, time.Minute)
+	r, err := h.store.Reserve(
+		ctx,
+		instant,
+		instant,
+		contract.Send{Ref: ref, Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: "k", Step: "note", Visit: 1,
+			Spec: journey.Send{Message: "sorry", Via: []string{"email"}, Category: journey.Marketing}},
+		time.Minute,
+	)
 	if err != nil || r.Done == nil {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -69,7 +75,8 @@ func TestJourneyPages(t *testing.T) {
 	if strings.Contains(got.body, "style=") || strings.Contains(got.body, "<style") || strings.Contains(got.body, "<script") {
 		t.Error("the page has what its content security policy forbids")
 	}
-	if strings.Contains(got.body, `http-equiv="refresh"`) || !strings.Contains(h.page("/journeys/apology?live=1").body, `http-equiv="refresh" content="30"`) {
+	if strings.Contains(got.body, `http-equiv="refresh"`) ||
+		!strings.Contains(h.page("/journeys/apology?live=1").body, `http-equiv="refresh" content="30"`) {
 		t.Error("the page loads itself again, or does not where it was asked to")
 	}
 	if css := h.do("GET", "/static/style.css", ""); !strings.Contains(css.body, ".tabi-graph ") {
@@ -79,8 +86,18 @@ func TestJourneyPages(t *testing.T) {
 
 	// Another revision: the old one's instances are told of, and can be looked at.
 	edited := strings.Replace(apologyYAML, "id: call", "id: phone", 1)
-	content, diagnostics := journey.Check([]journey.File{{Root: "j", Name: "j/apology.yaml", Data: []byte(edited)}, {Root: "j", Name: "j/messages/sorry.yaml", Data: []byte(sorryYAML)}},
-		journey.Options{Channels: []journey.ChannelSpec{{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject"}, {Name: "html", HTML: true}}}, {Name: "app", Fields: []journey.ChannelField{{Name: "title"}, {Name: "body"}, {Name: "link"}}}}})
+	content, diagnostics := journey.Check(
+		[]journey.File{
+			{Root: "j", Name: "j/apology.yaml", Data: []byte(edited)},
+			{Root: "j", Name: "j/messages/sorry.yaml", Data: []byte(sorryYAML)},
+		},
+		journey.Options{
+			Channels: []journey.ChannelSpec{
+				{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject"}, {Name: "html", HTML: true}}},
+				{Name: "app", Fields: []journey.ChannelField{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
+			},
+		},
+	)
 	if diagnostics.Failed(false) {
 		t.Fatal(diagnostics)
 	}
@@ -98,7 +115,8 @@ func TestJourneyPages(t *testing.T) {
 		}
 	}
 	got = h.page("/journeys/apology?revision=" + e.Revision)
-	if !strings.Contains(got.body, "1 here now") || strings.Contains(got.body, "step-phone") || strings.Contains(got.body, "does not have") {
+	if !strings.Contains(got.body, "1 here now") || strings.Contains(got.body, "step-phone") ||
+		strings.Contains(got.body, "does not have") {
 		t.Errorf("the page of the old revision:\n%s", got.body)
 	}
 	for path, status := range map[string]int{
@@ -150,7 +168,10 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 		t.Fatalf("%d %s: %v", got.status, got.body, err)
 	}
 	if n.Journey != "apology" || n.Revision != e.Revision || n.Entries != 1 || len(n.Revisions) != 1 || n.Revisions[0].Open != 1 || len(n.Steps) != 2 ||
-		n.Steps[0].Step != "call" || n.Steps[0].Here != 1 || n.Steps[1].Arms[""] != 1 || !n.Funnel.Goal || n.Funnel.Treated.Maturing != 1 || n.Funnel.Difference != nil {
+		n.Steps[0].Step != "call" || n.Steps[0].Here != 1 || n.Steps[1].Arms[""] != 1 ||
+		!n.Funnel.Goal ||
+		n.Funnel.Treated.Maturing != 1 ||
+		n.Funnel.Difference != nil {
 		t.Errorf("%s", got.body)
 	}
 }
@@ -158,9 +179,19 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 // The comparison in words, and where its intervals are drawn.
 func TestFunnelInWords(t *testing.T) {
 	t.Parallel()
-	d := &journey.Definition{Journey: "j", Timeout: 14 * 24 * time.Hour, Goal: &journey.Goal{}, Paths: []journey.Path{{Name: journey.Main, Start: journey.End}}}
+	d := &journey.Definition{
+		Journey: "j",
+		Timeout: 14 * 24 * time.Hour,
+		Goal:    &journey.Goal{},
+		Paths:   []journey.Path{{Name: journey.Main, Start: journey.End}},
+	}
 	compare := func(a, n, b, m int64) journeyView {
-		f := store.Funnel{Goal: true, Compared: true, Treated: store.Group{Customers: n, Converted: a, Rate: store.Wilson(a, n)}, HeldOut: store.Group{Customers: m, Converted: b, Rate: store.Wilson(b, m)}}
+		f := store.Funnel{
+			Goal:     true,
+			Compared: true,
+			Treated:  store.Group{Customers: n, Converted: a, Rate: store.Wilson(a, n)},
+			HeldOut:  store.Group{Customers: m, Converted: b, Rate: store.Wilson(b, m)},
+		}
 		f.Difference = store.Newcombe(f.Treated.Rate, f.HeldOut.Rate)
 		f.Lifted, f.Lift = b > 0, f.Difference.Share/f.HeldOut.Rate.Share
 		return viewJourney(store.Numbers{Current: d.Revision(), Funnel: f}, d, "")
@@ -190,8 +221,15 @@ func TestFunnelInWords(t *testing.T) {
 
 func TestAlert(t *testing.T) {
 	t.Parallel()
-	got := alert([]store.SendNumbers{{Status: "failed", Reason: "REFUSED", Count: 2}, {Status: "failed", Reason: "RETRIES_ENDED", Count: 12}, {Status: "failed", Reason: reasonEnded, Count: 99},
-		{Status: "retry", Count: 3}, {Status: "sent", Count: 5, InDoubt: 1}})
+	got := alert(
+		[]store.SendNumbers{
+			{Status: "failed", Reason: "REFUSED", Count: 2},
+			{Status: "failed", Reason: "RETRIES_ENDED", Count: 12},
+			{Status: "failed", Reason: reasonEnded, Count: 99},
+			{Status: "retry", Count: 3},
+			{Status: "sent", Count: 5, InDoubt: 1},
+		},
+	)
 	if want := "14 failed: RETRIES_ENDED, 3 being repeated, 1 in doubt"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -69,7 +69,8 @@ type stageRow struct {
 	Width              float64
 }
 
-// groupRow is a side of the comparison; the interval's places are of 100 on an axis that begins at 0 and ends at the higher interval's end.
+// groupRow is a side of the comparison; the interval's places are of 100 on an axis that begins at 0 and ends
+// at the higher interval's end.
 type groupRow struct {
 	Label string
 	store.Group
@@ -78,7 +79,14 @@ type groupRow struct {
 
 // viewJourney puts together what is shown. chosen is the revision whose numbers are asked for, empty for all.
 func viewJourney(n store.Numbers, d *journey.Definition, chosen string) journeyView {
-	v := journeyView{Numbers: n, Description: d.Description, Owner: d.Owner, Revision: chosen, Shown: d.Revision(), Window: graph.Span(d.Timeout)}
+	v := journeyView{
+		Numbers:     n,
+		Description: d.Description,
+		Owner:       d.Owner,
+		Revision:    chosen,
+		Shown:       d.Revision(),
+		Window:      graph.Span(d.Timeout),
+	}
 	if d.Goal != nil && d.Goal.Within > 0 {
 		v.Window = graph.Span(d.Goal.Within)
 	}
@@ -126,7 +134,10 @@ func viewJourney(n store.Numbers, d *journey.Definition, chosen string) journeyV
 				v.Failing = append(v.Failing, r)
 			}
 			if send.InDoubt > 0 {
-				v.Failing = append(v.Failing, reasonRow{Step: id, Channel: send.Channel, Reason: "in doubt: nobody knows whether it went out", Count: send.InDoubt})
+				v.Failing = append(
+					v.Failing,
+					reasonRow{Step: id, Channel: send.Channel, Reason: "in doubt: nobody knows whether it went out", Count: send.InDoubt},
+				)
 			}
 		}
 	}
@@ -180,7 +191,8 @@ func way(label string, n int64, shares map[string]float64, arm string) wayRow {
 	return w
 }
 
-// reasonEnded is the store's reason for sends that were given up because their instance ended: nothing is wrong with them.
+// reasonEnded is the store's reason for sends that were given up because their instance ended: nothing is wrong
+// with them.
 const reasonEnded = "ENDED"
 
 // alert is what someone should look at about a step's sends.
@@ -263,7 +275,10 @@ func (v *journeyView) funnel() {
 		end = max(end, f.HeldOut.Rate.High)
 	}
 	group := func(label string, g store.Group) {
-		v.Groups = append(v.Groups, groupRow{Label: label, Group: g, Low: 100 * g.Rate.Low / end, High: 100 * g.Rate.High / end, At: 100 * g.Rate.Share / end})
+		v.Groups = append(
+			v.Groups,
+			groupRow{Label: label, Group: g, Low: 100 * g.Rate.Low / end, High: 100 * g.Rate.High / end, At: 100 * g.Rate.Share / end},
+		)
 	}
 	group("treated", f.Treated)
 	if f.HeldOut.Customers+f.HeldOut.Maturing > 0 {

@@ -26,8 +26,9 @@ func digestKeys(keys map[string]Key) []namedKey {
 	return out
 }
 
-// writeKey finds the key of a request: basic-auth user, bearer token, or writeKey in the body (nil where it was not read).
-// In Dev every key, and none, is a server key; so it is where no keys are configured, which only Insecure allows.
+// writeKey finds the key of a request: basic-auth user, bearer token, or writeKey in the body (nil where it was
+// not read). In Dev every key, and none, is a server key; so it is where no keys are configured, which only
+// Insecure allows.
 func (g *Gateway) writeKey(r *http.Request, body []byte) (Key, *fail) {
 	if g.cfg.Dev || len(g.keys) == 0 {
 		return Key{Kind: ServerKey}, nil
@@ -80,7 +81,8 @@ func bearer(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// allow says whether a key may make a call. A web key is public: it may not touch addresses, permissions, or another user's identity.
+// allow says whether a key may make a call. A web key is public: it may not touch addresses, permissions, or
+// another user's identity.
 func (k Key) allow(field string, c *store.Call) *fail {
 	if k.Kind == ServerKey {
 		return nil
@@ -89,7 +91,10 @@ func (k Key) allow(field string, c *store.Call) *fail {
 	switch c.Type {
 	case typeTrack:
 		if !slices.Contains(k.Events, c.Event) {
-			return forbidden(join(field, "event"), "this web key may not track this event; add it to the key's events, or send it with a server key")
+			return forbidden(
+				join(field, "event"),
+				"this web key may not track this event; add it to the key's events, or send it with a server key",
+			)
 		}
 	case typeIdentify:
 		names := make([]string, 0, len(c.Traits))
@@ -102,7 +107,10 @@ func (k Key) allow(field string, c *store.Call) *fail {
 				return forbidden(join(field, "traits."+top(name)), "only a server key may set this trait")
 			}
 			if !slices.Contains(k.Traits, name) {
-				return forbidden(join(field, "traits."+top(name)), "this web key may not set this trait; add it to the key's traits, or send it with a server key")
+				return forbidden(
+					join(field, "traits."+top(name)),
+					"this web key may not set this trait; add it to the key's traits, or send it with a server key",
+				)
 			}
 		}
 	case typeGroup:

@@ -26,7 +26,8 @@ func (g *Gateway) loginPage(w http.ResponseWriter, r *http.Request) {
 	g.render(w, r, http.StatusOK, "login.html", "Sign in", loginView{Next: localPath(r.URL.Query().Get("next"))})
 }
 
-// login exchanges a token for a session. It asks for no form token: a stranger's page cannot know a token to sign anyone in with.
+// login exchanges a token for a session. It asks for no form token: a stranger's page cannot know a token to
+// sign anyone in with.
 func (g *Gateway) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	next, name := localPath(r.PostFormValue("next")), strings.TrimSpace(r.PostFormValue("name"))
@@ -55,13 +56,15 @@ func (g *Gateway) logout(w http.ResponseWriter, r *http.Request) {
 }
 
 func goodName(name string) bool {
-	return name != "" && len(name) <= 80 && utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
+	return name != "" && len(name) <= 80 && utf8.ValidString(name) &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 // localPath keeps only paths of this gateway, so that a sign-in leads nowhere else.
 func localPath(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.ContainsAny(next, "\\\r\n\t") {
 		return "/inbox"
 	}
 	return next

@@ -63,7 +63,15 @@ func (g *Gateway) mailEvents(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(list) > g.cfg.Limits.Batch {
-		g.refuse(w, r, &fail{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("%d reports; at most %d are taken at once", len(list), g.cfg.Limits.Batch)})
+		g.refuse(
+			w,
+			r,
+			&fail{
+				Status:  http.StatusRequestEntityTooLarge,
+				Code:    "too_large",
+				Message: fmt.Sprintf("%d reports; at most %d are taken at once", len(list), g.cfg.Limits.Batch),
+			},
+		)
 		return
 	}
 	calls, skipped := make([]store.Call, 0, len(list)), []ignored{}
@@ -106,7 +114,14 @@ func (g *Gateway) mailEvent(r *http.Request, field string, raw []byte) (call sto
 	bounce := strings.ToLower(p.text("bounce_type", 64))
 	at := p.time("timestamp")
 	if key == "" && messageID == "" {
-		p.refuse(&fail{Status: http.StatusBadRequest, Code: "missing", Field: p.at("key"), Message: p.at("key") + " is missing, and message_id too; give one of them"})
+		p.refuse(
+			&fail{
+				Status:  http.StatusBadRequest,
+				Code:    "missing",
+				Field:   p.at("key"),
+				Message: p.at("key") + " is missing, and message_id too; give one of them",
+			},
+		)
 	}
 	if p.fail != nil {
 		return call, "", p.fail

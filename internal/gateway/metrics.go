@@ -16,7 +16,8 @@ import (
 const (
 	// countsAge is how old the counts of the store may be when they are scraped (wall time).
 	countsAge = 5 * time.Second
-	// totalsShare bounds what counting the totals takes of the time: they grow with the years, and are read anew the less often the longer that took.
+	// totalsShare bounds what counting the totals takes of the time: they grow with the years, and are read
+	// anew the less often the longer that took.
 	totalsShare = 0.01
 	// totalsTimeout bounds one count of them.
 	totalsTimeout = 5 * time.Minute
@@ -66,15 +67,25 @@ var (
 	descEvents    = prometheus.NewDesc("tabi_events", "Events stored.", nil, nil)
 	descCustomers = prometheus.NewDesc("tabi_customers", "Customers known.", nil, nil)
 	descPending   = prometheus.NewDesc("tabi_deliveries_pending", "Deliveries to instances that are not done.", nil, nil)
-	descLag       = prometheus.NewDesc("tabi_deliveries_oldest_seconds", "Age of the oldest delivery that is not done, in virtual seconds.", nil, nil)
-	descStuck     = prometheus.NewDesc("tabi_enrollments_stuck", "Instances whose next delivery failed five times or more.", nil, nil)
-	descAside     = prometheus.NewDesc("tabi_deliveries_set_aside", "Deliveries that Temporal or an instance refuses for good: tabi list --set-aside, tabi retry.", nil, nil)
-	descOpen      = prometheus.NewDesc("tabi_enrollments_open", "Open instances.", []string{"journey"}, nil)
-	descOutcomes  = prometheus.NewDesc("tabi_enrollments_closed", "Ended instances by outcome.", []string{"journey", "outcome"}, nil)
-	descContacts  = prometheus.NewDesc("tabi_contacts", "Sends in the ledger, by channel/status.", []string{"kind"}, nil)
-	descHandoffs  = prometheus.NewDesc("tabi_handoffs_open", "Hand-offs that wait for an agent or are with one.", nil, nil)
-	descPaused    = prometheus.NewDesc("tabi_journeys_paused", "Paused journeys.", nil, nil)
-	descUp        = prometheus.NewDesc("tabi_store_up", "Whether the counts could be read: 1 or 0.", nil, nil)
+	descLag       = prometheus.NewDesc(
+		"tabi_deliveries_oldest_seconds",
+		"Age of the oldest delivery that is not done, in virtual seconds.",
+		nil,
+		nil,
+	)
+	descStuck = prometheus.NewDesc("tabi_enrollments_stuck", "Instances whose next delivery failed five times or more.", nil, nil)
+	descAside = prometheus.NewDesc(
+		"tabi_deliveries_set_aside",
+		"Deliveries that Temporal or an instance refuses for good: tabi list --set-aside, tabi retry.",
+		nil,
+		nil,
+	)
+	descOpen     = prometheus.NewDesc("tabi_enrollments_open", "Open instances.", []string{"journey"}, nil)
+	descOutcomes = prometheus.NewDesc("tabi_enrollments_closed", "Ended instances by outcome.", []string{"journey", "outcome"}, nil)
+	descContacts = prometheus.NewDesc("tabi_contacts", "Sends in the ledger, by channel/status.", []string{"kind"}, nil)
+	descHandoffs = prometheus.NewDesc("tabi_handoffs_open", "Hand-offs that wait for an agent or are with one.", nil, nil)
+	descPaused   = prometheus.NewDesc("tabi_journeys_paused", "Paused journeys.", nil, nil)
+	descUp       = prometheus.NewDesc("tabi_store_up", "Whether the counts could be read: 1 or 0.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -138,7 +149,8 @@ func (c *countsCache) read() (store.Live, bool) {
 	return c.last, c.ok
 }
 
-// readTotals gives the totals as they were counted last, and has them counted anew in the background when it is time; false before the first time.
+// readTotals gives the totals as they were counted last, and has them counted anew in the background when it is
+// time; false before the first time.
 func (c *countsCache) readTotals() (store.Totals, bool) {
 	c.totalsMu.Lock()
 	due := !c.counting && !c.g.wall().Before(c.next)

@@ -61,7 +61,14 @@ func parsePages() (*template.Template, error) {
 // render writes a page. It is written whole or not at all.
 func (g *Gateway) render(w http.ResponseWriter, r *http.Request, status int, name, title string, body any) {
 	p := personOf(r)
-	l := layout{Title: title, Now: g.now(), Open: g.openTo() >= roleAgent, Temporal: g.cfg.TemporalUI, DevPages: g.linkedPages(), Body: body}
+	l := layout{
+		Title:    title,
+		Now:      g.now(),
+		Open:     g.openTo() >= roleAgent,
+		Temporal: g.cfg.TemporalUI,
+		DevPages: g.linkedPages(),
+		Body:     body,
+	}
 	if name == "inbox.html" {
 		l.Refresh = inboxRefresh
 	} else if v, ok := body.(journeyView); ok && v.Live {

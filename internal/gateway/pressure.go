@@ -28,8 +28,9 @@ type pressure struct {
 	deep    bool
 }
 
-// check refuses a call of the tracking API while more deliveries wait than Config.MaxPending. It asks the database at most once a second, for a count that ends at
-// the limit, and only the first call waits for it: what is known may be a second old.
+// check refuses a call of the tracking API while more deliveries wait than Config.MaxPending. It asks the
+// database at most once a second, for a count that ends at the limit, and only the first call waits for it:
+// what is known may be a second old.
 func (p *pressure) check() *fail {
 	limit := p.g.cfg.MaxPending
 	if limit <= 0 {
@@ -53,7 +54,11 @@ func (p *pressure) check() *fail {
 	}
 	p.g.pushedBack.Inc()
 	return &fail{Status: http.StatusTooManyRequests, Code: "too_many_pending", Retry: pressureRetry,
-		Message: fmt.Sprintf("more than %d deliveries to journeys wait to be done; nothing was stored, send it again in %d seconds", limit, pressureRetry)}
+		Message: fmt.Sprintf(
+			"more than %d deliveries to journeys wait to be done; nothing was stored, send it again in %d seconds",
+			limit,
+			pressureRetry,
+		)}
 }
 
 // read asks the store. Where it does not answer, what is known stays: the call itself will tell.
@@ -72,7 +77,10 @@ func (p *pressure) read(limit int) {
 	p.deep = n > limit
 	switch {
 	case p.deep && !was:
-		p.g.log.Error("too many deliveries wait: the tracking API answers 429 until there are fewer; is Temporal away, or are there too few workers?", zap.Int("limit", limit))
+		p.g.log.Error(
+			"too many deliveries wait: the tracking API answers 429 until there are fewer; is Temporal away, or are there too few workers?",
+			zap.Int("limit", limit),
+		)
 	case was && !p.deep:
 		p.g.log.Info("the outbox is short enough again: the tracking API takes calls")
 	}

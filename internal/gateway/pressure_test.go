@@ -15,7 +15,10 @@ import (
 // enters publishes a journey and lets n customers enter it; their starts wait in the outbox.
 func (h *house) enters(n int) {
 	h.t.Helper()
-	content, problems := journey.Check([]journey.File{{Name: "hello.yaml", Data: []byte("journey: hello\nentry: {event: Hello}\nsteps:\n  - wait: 1d\n")}}, journey.Options{Channels: channels})
+	content, problems := journey.Check(
+		[]journey.File{{Name: "hello.yaml", Data: []byte("journey: hello\nentry: {event: Hello}\nsteps:\n  - wait: 1d\n")}},
+		journey.Options{Channels: channels},
+	)
 	if problems.Failed(false) {
 		h.t.Fatal(problems)
 	}
@@ -61,7 +64,8 @@ func TestTooManyPending(t *testing.T) {
 	for _, path := range []string{"/v1/track", "/v1/t", "/v1/identify", "/v1/batch"} {
 		got := h.call(path, `{"userId":"late","event":"Hello"}`)
 		code, _, message := got.problem()
-		if got.status != http.StatusTooManyRequests || code != "too_many_pending" || got.header.Get("Retry-After") != "5" || !strings.Contains(message, "send it again") {
+		if got.status != http.StatusTooManyRequests || code != "too_many_pending" || got.header.Get("Retry-After") != "5" ||
+			!strings.Contains(message, "send it again") {
 			t.Errorf("%s: %+v", path, got)
 		}
 	}
@@ -104,7 +108,10 @@ func TestSetAside(t *testing.T) {
 	if got := h.do("GET", AdminAside+"?workflow_id=hello%2Fu1", "", auth); strings.Count(got.body, `"kind":"start"`) != 1 {
 		t.Error(got)
 	}
-	if got := h.do("GET", AdminStatus+"?workflow_id=hello%2Fu1", "", auth); !strings.Contains(got.body, `"set_aside":[{"workflow_id":"hello/u1"`) {
+	if got := h.do("GET", AdminStatus+"?workflow_id=hello%2Fu1", "", auth); !strings.Contains(
+		got.body,
+		`"set_aside":[{"workflow_id":"hello/u1"`,
+	) {
 		t.Error(got)
 	}
 	if got := h.do("GET", "/metrics", "", auth); !strings.Contains(got.body, "tabi_deliveries_set_aside 3") {

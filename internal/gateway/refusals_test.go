@@ -101,7 +101,8 @@ func TestRefusedKindsOfBody(t *testing.T) {
 			t.Errorf("%s: %d", header, got.status)
 		}
 	}
-	if got := h.do("GET", "/v1/track", "", key); got.status != http.StatusMethodNotAllowed || !strings.Contains(got.header.Get("Allow"), "POST") {
+	if got := h.do("GET", "/v1/track", "", key); got.status != http.StatusMethodNotAllowed ||
+		!strings.Contains(got.header.Get("Allow"), "POST") {
 		t.Errorf("GET: %d %v", got.status, got.header)
 	}
 	got := h.do("POST", "/v1/nothing", "{}", key)
@@ -244,7 +245,8 @@ func TestAlteredBodies(t *testing.T) {
 		for range rapid.IntRange(1, 4).Draw(t, "edits") {
 			from := rapid.IntRange(0, len(body)).Draw(t, "from")
 			to := rapid.IntRange(from, min(len(body), from+20)).Draw(t, "to")
-			piece := rapid.SampledFrom([]string{"", "{", "}", "[", "]", `"`, ":", ",", "null", "1e999", "-0", `"\u0000"`, "\xff", `{"a":[`, "userId"}).Draw(t, "piece")
+			piece := rapid.SampledFrom([]string{"", "{", "}", "[", "]", `"`, ":", ",", "null", "1e999", "-0", `"\u0000"`, "\xff", `{"a":[`, "userId"}).
+				Draw(t, "piece")
 			body = body[:from] + piece + body[to:]
 		}
 		r := httptest.NewRequest("POST", "/v1/batch", strings.NewReader(body))

@@ -13,7 +13,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// AdminReport is what came of the offers: GET AdminReport ?since=30d → Report. since is a duration of virtual time before now; default 30d, "all" for all time.
+// AdminReport is what came of the offers: GET AdminReport ?since=30d → Report. since is a duration of virtual
+// time before now; default 30d, "all" for all time.
 const AdminReport = "/v1/admin/report"
 
 // defaultReport is how far a report looks back that does not say.
@@ -50,7 +51,8 @@ type ActionReport struct {
 	Positives float64 `json:"positives"`
 }
 
-// JourneyReport is a journey against its control group, and the offers it made. Journey is empty for offers that a channel asked for.
+// JourneyReport is a journey against its control group, and the offers it made. Journey is empty for offers
+// that a channel asked for.
 type JourneyReport struct {
 	Journey    string        `json:"journey"`
 	Offers     OfferNumbers  `json:"offers"`
@@ -110,9 +112,25 @@ func (g *Gateway) report(ctx context.Context, since time.Time) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	out := Report{At: a.At, Since: since, Actions: []ActionReport{}, NoAccept: []string{}, Journeys: []JourneyReport{}, Controls: []ControlReport{}}
+	out := Report{
+		At:       a.At,
+		Since:    since,
+		Actions:  []ActionReport{},
+		NoAccept: []string{},
+		Journeys: []JourneyReport{},
+		Controls: []ControlReport{},
+	}
 	for _, one := range a.Actions {
-		out.Actions = append(out.Actions, ActionReport{Action: one.Action, Channel: one.Channel, OfferNumbers: viewOffers(one.Offers), Evidence: one.Evidence, Positives: one.Positives})
+		out.Actions = append(
+			out.Actions,
+			ActionReport{
+				Action:       one.Action,
+				Channel:      one.Channel,
+				OfferNumbers: viewOffers(one.Offers),
+				Evidence:     one.Evidence,
+				Positives:    one.Positives,
+			},
+		)
 	}
 	for _, c := range a.Controls {
 		out.Controls = append(out.Controls, viewControl(c))
@@ -176,7 +194,11 @@ func viewOffers(o store.Offers) OfferNumbers {
 }
 
 func viewControl(c store.ControlAcceptance) ControlReport {
-	out := ControlReport{Control: c.Control, OfferNumbers: viewOffers(c.Offers), ValuePerOffer: Interval{c.Value.Mean, c.Value.Low, c.Value.High}}
+	out := ControlReport{
+		Control:       c.Control,
+		OfferNumbers:  viewOffers(c.Offers),
+		ValuePerOffer: Interval{c.Value.Mean, c.Value.Low, c.Value.High},
+	}
 	if against := c.Against; against.Compared {
 		out.RateDifference = &Interval{against.Rate.Share, against.Rate.Low, against.Rate.High}
 		out.ValueDifference = &Interval{against.Value.Share, against.Value.Low, against.Value.High}

@@ -172,14 +172,33 @@ func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 				if broke == http.ErrAbortHandler {
 					panic(broke)
 				}
-				g.log.Error("a handler broke", zap.String("route", pattern), zap.String("panic", fmt.Sprintf("%T", broke)), zap.ByteString("stack", debug.Stack()))
+				g.log.Error(
+					"a handler broke",
+					zap.String("route", pattern),
+					zap.String("panic", fmt.Sprintf("%T", broke)),
+					zap.ByteString("stack", debug.Stack()),
+				)
 				if rec.status == 0 {
-					g.refuse(rec, r, &fail{Status: http.StatusInternalServerError, Code: "internal", Message: "this request broke the handler; the log says where"})
+					g.refuse(
+						rec,
+						r,
+						&fail{
+							Status:  http.StatusInternalServerError,
+							Code:    "internal",
+							Message: "this request broke the handler; the log says where",
+						},
+					)
 				}
 			}
 			took := g.wall().Sub(began)
 			g.requests.WithLabelValues(label(pattern), method(r.Method), fmt.Sprint(rec.status)).Observe(took.Seconds())
-			g.log.Debug("request", zap.String("method", method(r.Method)), zap.String("route", label(pattern)), zap.Int("status", rec.status), zap.Duration("took", took))
+			g.log.Debug(
+				"request",
+				zap.String("method", method(r.Method)),
+				zap.String("route", label(pattern)),
+				zap.Int("status", rec.status),
+				zap.Duration("took", took),
+			)
 		}()
 		head := rec.Header()
 		head.Set("X-Content-Type-Options", "nosniff")

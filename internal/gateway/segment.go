@@ -64,7 +64,16 @@ func (g *Gateway) track(kind string) http.HandlerFunc {
 		}
 		if key.Kind == ServerKey {
 			for _, got := range receipts {
-				out.Receipts = append(out.Receipts, receipt{MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Entered: got.Entered, Heard: len(got.Heard)})
+				out.Receipts = append(
+					out.Receipts,
+					receipt{
+						MessageID: got.ID,
+						Customer:  got.Customer,
+						Duplicate: got.Duplicate,
+						Entered:   got.Entered,
+						Heard:     len(got.Heard),
+					},
+				)
 			}
 		}
 		writeJSON(w, http.StatusOK, out)

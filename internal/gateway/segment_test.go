@@ -95,7 +95,10 @@ func TestEveryCallOnLongAndShortPaths(t *testing.T) {
 func TestIdentifyTakesContextTraits(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	h.call("/v1/identify", `{"userId":"ana","traits":{"plan":{"name":"gold"}},"context":{"traits":{"plan":{"name":"tin","seats":2},"city":"Kyoto"}}}`)
+	h.call(
+		"/v1/identify",
+		`{"userId":"ana","traits":{"plan":{"name":"gold"}},"context":{"traits":{"plan":{"name":"tin","seats":2},"city":"Kyoto"}}}`,
+	)
 	want := map[string]any{"plan": map[string]any{"name": "gold", "seats": 2.0}, "city": "Kyoto"}
 	if diff := cmp.Diff(want, h.customer("ana").Traits); diff != "" {
 		t.Error(diff)
@@ -165,8 +168,16 @@ func TestBodiesAsBrowsersSendThem(t *testing.T) {
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	pre := h.do("OPTIONS", "/v1/t", "", "Origin: https://shop.example.com", "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type")
-	if pre.status != http.StatusNoContent || pre.header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(pre.header.Get("Access-Control-Allow-Headers"), "Authorization") {
+	pre := h.do(
+		"OPTIONS",
+		"/v1/t",
+		"",
+		"Origin: https://shop.example.com",
+		"Access-Control-Request-Method: POST",
+		"Access-Control-Request-Headers: authorization,content-type",
+	)
+	if pre.status != http.StatusNoContent || pre.header.Get("Access-Control-Allow-Origin") != "*" ||
+		!strings.Contains(pre.header.Get("Access-Control-Allow-Headers"), "Authorization") {
 		t.Errorf("preflight: %d %v", pre.status, pre.header)
 	}
 	if got := h.do("POST", "/v1/t", `{}`, "Origin: https://shop.example.com"); got.header.Get("Access-Control-Allow-Origin") != "*" {
@@ -197,7 +208,14 @@ func TestGzip(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	send := func(body []byte) answer {
-		return h.with(http.DefaultClient, "POST", "/v1/track", bytes.NewReader(body), "Authorization: Bearer "+serverKey, "Content-Encoding: gzip")
+		return h.with(
+			http.DefaultClient,
+			"POST",
+			"/v1/track",
+			bytes.NewReader(body),
+			"Authorization: Bearer "+serverKey,
+			"Content-Encoding: gzip",
+		)
 	}
 	if got := send(zipped(t, []byte(`{"userId":"ana","event":"X"}`))); got.status != http.StatusOK {
 		t.Errorf("%d %s", got.status, got.body)
@@ -281,7 +299,10 @@ func TestTimes(t *testing.T) {
 func TestBatchSkewReachesTheEvents(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	h.call("/v1/batch", `{"sentAt":"2026-03-02T12:00:00Z","batch":[{"type":"track","userId":"ana","event":"X","timestamp":"2026-03-02T11:50:00Z"}]}`)
+	h.call(
+		"/v1/batch",
+		`{"sentAt":"2026-03-02T12:00:00Z","batch":[{"type":"track","userId":"ana","event":"X","timestamp":"2026-03-02T11:50:00Z"}]}`,
+	)
 	if at := h.events("ana")[0].At; !at.Equal(instant.Add(-10 * time.Minute)) {
 		t.Errorf("at %s", at)
 	}
@@ -297,7 +318,8 @@ func TestDatabaseGone(t *testing.T) {
 	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 		t.Errorf("%d %v %s", got.status, got.header, got.body)
 	}
-	if got := h.do("GET", "/readyz", ""); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"database":"unreachable"`) {
+	if got := h.do("GET", "/readyz", ""); got.status != http.StatusServiceUnavailable ||
+		!strings.Contains(got.body, `"database":"unreachable"`) {
 		t.Errorf("readyz: %d %s", got.status, got.body)
 	}
 	if got := h.do("GET", "/healthz", ""); got.status != http.StatusOK {
@@ -317,7 +339,9 @@ func TestReadyNamesTemporal(t *testing.T) {
 		c.Ready = func(context.Context) error { return fmt.Errorf("dial 10.1.2.3: refused") }
 	})
 	got := h.do("GET", "/readyz", "")
-	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"temporal":"unreachable"`) || !strings.Contains(got.body, `"database":"ok"`) || strings.Contains(got.body, "10.1.2.3") {
+	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"temporal":"unreachable"`) ||
+		!strings.Contains(got.body, `"database":"ok"`) ||
+		strings.Contains(got.body, "10.1.2.3") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }

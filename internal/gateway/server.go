@@ -20,7 +20,8 @@ func Server(addr string, handler http.Handler) *http.Server {
 	}
 }
 
-// Serve listens on srv.Addr until ctx ends, then lets requests under way finish for up to ten seconds. A graceful end is nil.
+// Serve listens on srv.Addr until ctx ends, then lets requests under way finish for up to ten seconds. A
+// graceful end is nil.
 func Serve(ctx context.Context, srv *http.Server) error {
 	l, err := net.Listen("tcp", srv.Addr)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// repeated are the details of a timeline's lines, by kind, that its title or its page says already, and addresses, which mean
-// nothing to an agent.
+// repeated are the details of a timeline's lines, by kind, that its title or its page says already, and
+// addresses, which mean nothing to an agent.
 var repeated = map[string][]string{
 	"contact": {"message", "status"},
 	"handoff": {"id", "queue", "state"},
@@ -17,7 +17,8 @@ var repeated = map[string][]string{
 	"ended":   {"workflow_id", "outcome"},
 }
 
-// details are what a line of the timeline shows beside its title, on the page of a hand-off: not what stands on that page anyway.
+// details are what a line of the timeline shows beside its title, on the page of a hand-off: not what stands on
+// that page anyway.
 func details(line store.TimelineEntry, page store.Handoff) []pair {
 	drop := repeated[line.Kind]
 	if line.Kind == "handoff" && line.Detail["id"] == page.ID {

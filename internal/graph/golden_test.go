@@ -28,7 +28,11 @@ func golden(t *testing.T, path string, got []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(want, got) {
-		t.Errorf("%s is another drawing now; look at it, and run go test ./internal/graph -update\n%s", path, cmp.Diff(string(want), string(got)))
+		t.Errorf(
+			"%s is another drawing now; look at it, and run go test ./internal/graph -update\n%s",
+			path,
+			cmp.Diff(string(want), string(got)),
+		)
 	}
 }
 
@@ -62,7 +66,11 @@ func TestGoldenWithNumbers(t *testing.T) {
 			"segment": {Passed: 11000, Arms: map[string]int64{"1": 5000, "2": 5999, "else": 1}},
 			"answer":  {Now: 42, Passed: 3000, Arms: map[string]int64{"1": 1000, "on_timeout": 1000, "": 1000}},
 			"person":  {Now: 3, Passed: 1000, Arms: map[string]int64{"refunded": 500, "called back": 250, "on_timeout": 250}},
-			"last":    {Passed: 2000, Alert: "12 failed: RETRIES_ENDED", Arms: map[string]int64{"": 1500, "on_blocked": 300, "on_failure": 12, "skipped": 188}},
+			"last": {
+				Passed: 2000,
+				Alert:  "12 failed: RETRIES_ENDED",
+				Arms:   map[string]int64{"": 1500, "on_blocked": 300, "on_failure": 12, "skipped": 188},
+			},
 		},
 	}}))
 }

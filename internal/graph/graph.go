@@ -1,4 +1,5 @@
-// Package graph draws journeys: as Mermaid, and as SVG laid out and written here. The same drawing carries live numbers where they are given.
+// Package graph draws journeys: as Mermaid, and as SVG laid out and written here. The same drawing carries live
+// numbers where they are given.
 package graph
 
 import (
@@ -53,7 +54,8 @@ type Edge struct {
 	Full     string // the label, unshortened
 }
 
-// Graph is a journey as nodes and edges, in a fixed order: entry, steps as they stand in the file, ends of paths, rules.
+// Graph is a journey as nodes and edges, in a fixed order: entry, steps as they stand in the file, ends of
+// paths, rules.
 type Graph struct {
 	Journey, Description, Owner, Revision string
 	Nodes                                 []Node
@@ -253,7 +255,16 @@ func (g *Graph) connect(d *journey.Definition) {
 			join(e)
 		}
 		if s.When != "" {
-			join(Edge{From: i + 1, To: target(s.Next, s.Path), Kind: EdgeNext, Arm: armSkipped, Label: "otherwise", Full: "the step is skipped"})
+			join(
+				Edge{
+					From:  i + 1,
+					To:    target(s.Next, s.Path),
+					Kind:  EdgeNext,
+					Arm:   armSkipped,
+					Label: "otherwise",
+					Full:  "the step is skipped",
+				},
+			)
 		}
 	}
 	for _, l := range g.lanes {

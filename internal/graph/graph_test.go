@@ -70,7 +70,8 @@ func TestEdgesAreTheCompilers(t *testing.T) {
 	}
 }
 
-// TestNothingLiesOnAnything: cards and labels keep apart, edges that are routed pass no card, text fits its card, nothing leaves the drawing.
+// TestNothingLiesOnAnything: cards and labels keep apart, edges that are routed pass no card, text fits its
+// card, nothing leaves the drawing.
 func TestNothingLiesOnAnything(t *testing.T) {
 	t.Parallel()
 	for name, d := range drawn(t) {
@@ -111,33 +112,53 @@ func TestNothingLiesOnAnything(t *testing.T) {
 				}
 			}
 		}
-		if len(s.jumps) > 0 && !strings.Contains(string(g.SVG(Options{})), `class="edge jump"`) && !strings.Contains(string(g.SVG(Options{})), `class="edge reroute"`) {
+		if len(s.jumps) > 0 && !strings.Contains(string(g.SVG(Options{})), `class="edge jump"`) &&
+			!strings.Contains(string(g.SVG(Options{})), `class="edge reroute"`) {
 			t.Errorf("%s: jumps are not drawn", name)
 		}
 	}
 }
 
-// hostile is a journey as a hand or a fault could make it: names that are markup, scripts, directives, too long, or no text.
+// hostile is a journey as a hand or a fault could make it: names that are markup, scripts, directives, too
+// long, or no text.
 func hostile() *journey.Definition {
 	evil := []string{
 		`"]; click n0 "javascript:alert(1)"`, "<script>alert(1)</script>", "end", "`**md**`", "1. list", "a\nb\r\tc", "%%{init: {\"theme\":\"dark\"}}%%", "]]>--><!--",
 		"\x00\x1b[31m\u202e\ufffe", strings.Repeat("long ", 200), strings.Repeat("無", 300), "#quot;&quot;&#34;", "\xff\xfe", "subgraph x", "|pipe|{}[]()", "",
 	}
-	d := &journey.Definition{Journey: evil[0], Description: evil[1], Owner: evil[2], Timeout: time.Hour, Entry: journey.Entry{Events: evil, When: journey.Expr(evil[3]), Key: journey.Expr(evil[7])},
-		Goal: &journey.Goal{Events: evil, When: journey.Expr(evil[5]), Value: journey.Expr(evil[4])}}
+	d := &journey.Definition{
+		Journey:     evil[0],
+		Description: evil[1],
+		Owner:       evil[2],
+		Timeout:     time.Hour,
+		Entry:       journey.Entry{Events: evil, When: journey.Expr(evil[3]), Key: journey.Expr(evil[7])},
+		Goal:        &journey.Goal{Events: evil, When: journey.Expr(evil[5]), Value: journey.Expr(evil[4])},
+	}
 	branch := &journey.Branch{Else: 1}
 	for _, text := range evil {
 		d.Exit = append(d.Exit, journey.ExitRule{Events: []string{text}, Outcome: text})
 		branch.Arms = append(branch.Arms, journey.BranchArm{When: journey.Expr(text), Then: 1})
 	}
-	d.Steps = append(d.Steps, journey.Step{ID: evil[0], Kind: "branch", Name: evil[1], Path: journey.Main, When: journey.Expr(evil[6]), Next: 1, Spec: branch})
+	d.Steps = append(
+		d.Steps,
+		journey.Step{ID: evil[0], Kind: "branch", Name: evil[1], Path: journey.Main, When: journey.Expr(evil[6]), Next: 1, Spec: branch},
+	)
 	for i, text := range evil {
 		next := i + 2
 		if i == len(evil)-1 {
 			next = journey.End
 		}
-		d.Steps = append(d.Steps, journey.Step{ID: "x" + text + string(rune('a'+i)), Kind: "handoff", Name: text, Path: journey.Main, Next: next,
-			Spec: &journey.Handoff{Queue: text, Priority: text, Timeout: time.Hour, Outcomes: map[string]int{text: next, text + "x": 0}, OnTimeout: next}})
+		d.Steps = append(
+			d.Steps,
+			journey.Step{ID: "x" + text + string(rune('a'+i)), Kind: "handoff", Name: text, Path: journey.Main, Next: next,
+				Spec: &journey.Handoff{
+					Queue:     text,
+					Priority:  text,
+					Timeout:   time.Hour,
+					Outcomes:  map[string]int{text: next, text + "x": 0},
+					OnTimeout: next,
+				}},
+		)
 	}
 	d.Paths = []journey.Path{{Name: journey.Main, Start: 0}, {Name: evil[0], Start: journey.End}}
 	d.Reroute = []journey.RerouteRule{{Events: evil, GoTo: evil[0]}, {GoTo: "nowhere"}}
@@ -166,7 +187,17 @@ func TestHostileNames(t *testing.T) {
 			}
 		}
 	}
-	known := map[string]bool{"svg": true, "title": true, "desc": true, "style": true, "rect": true, "text": true, "tspan": true, "path": true, "g": true}
+	known := map[string]bool{
+		"svg":   true,
+		"title": true,
+		"desc":  true,
+		"style": true,
+		"rect":  true,
+		"text":  true,
+		"tspan": true,
+		"path":  true,
+		"g":     true,
+	}
 	for _, o := range []Options{{}, {Inline: true, Overlay: &Overlay{Ends: map[string]int64{"goal": 3}}}} {
 		svg := g.SVG(o)
 		reader := xml.NewDecoder(strings.NewReader(string(svg)))
@@ -191,7 +222,8 @@ func TestHostileNames(t *testing.T) {
 				}
 			}
 		}
-		if strings.Contains(string(svg), "url(") || strings.Contains(strings.ReplaceAll(string(svg), `xmlns="http://www.w3.org/2000/svg"`, ""), "http:") {
+		if strings.Contains(string(svg), "url(") ||
+			strings.Contains(strings.ReplaceAll(string(svg), `xmlns="http://www.w3.org/2000/svg"`, ""), "http:") {
 			t.Error("it needs something from elsewhere")
 		}
 	}
@@ -243,9 +275,20 @@ func TestWrap(t *testing.T) {
 // TestManySteps: a journey as large as the lint bears is drawn at once.
 func TestManySteps(t *testing.T) {
 	t.Parallel()
-	d := &journey.Definition{Journey: "many", Entry: journey.Entry{Events: []string{"E"}}, Timeout: time.Hour, Paths: []journey.Path{{Name: journey.Main}}}
+	d := &journey.Definition{
+		Journey: "many",
+		Entry:   journey.Entry{Events: []string{"E"}},
+		Timeout: time.Hour,
+		Paths:   []journey.Path{{Name: journey.Main}},
+	}
 	for i := range 300 {
-		s := journey.Step{ID: "s" + Number(int64(i)), Path: journey.Main, Kind: "wait", Next: i + 1, Spec: &journey.Wait{Duration: time.Hour}}
+		s := journey.Step{
+			ID:   "s" + Number(int64(i)),
+			Path: journey.Main,
+			Kind: "wait",
+			Next: i + 1,
+			Spec: &journey.Wait{Duration: time.Hour},
+		}
 		if i%10 == 9 {
 			s.Kind, s.When, s.Spec = "go_to", "vars.x", &journey.GoTo{Target: "s0", To: (i * 37) % 300}
 		}
@@ -262,7 +305,11 @@ func TestManySteps(t *testing.T) {
 // What a wait is for stands in the order of the file, each event once.
 func TestWaitForInOrder(t *testing.T) {
 	t.Parallel()
-	title, _, _ := waitForWords(&journey.WaitFor{Arms: []journey.EventArm{{Events: []string{"Project Created", "Help Asked"}}, {Events: []string{"Call Ended", "Help Asked"}}}})
+	title, _, _ := waitForWords(
+		&journey.WaitFor{
+			Arms: []journey.EventArm{{Events: []string{"Project Created", "Help Asked"}}, {Events: []string{"Call Ended", "Help Asked"}}},
+		},
+	)
 	if want := "for Project Created or Help Asked or Call Ended"; title != want {
 		t.Errorf("%q, want %q", title, want)
 	}

@@ -64,9 +64,19 @@ func compiled(t *testing.T, source string) *journey.Definition {
 		files = append(files, journey.File{Root: "j", Name: "j/messages/" + message + ".yaml",
 			Data: []byte("message: " + message + "\nemail: {subject: s, html: h}\npush: {title: t, body: b}\n")})
 	}
-	files = append(files,
-		journey.File{Root: "j", Name: "j/intents.yaml", Data: []byte("intents:\n  complaint: {half_life: 7d}\n  price-sensitive: {half_life: 3d}\n")},
-		journey.File{Root: "j", Name: "j/actions/retention.yaml", Data: []byte("group: retention\nactions:\n  loyalty-discount: {message: m1, value: 5}\n  cart-help: {message: m2, value: 1}\n")})
+	files = append(
+		files,
+		journey.File{
+			Root: "j",
+			Name: "j/intents.yaml",
+			Data: []byte("intents:\n  complaint: {half_life: 7d}\n  price-sensitive: {half_life: 3d}\n"),
+		},
+		journey.File{
+			Root: "j",
+			Name: "j/actions/retention.yaml",
+			Data: []byte("group: retention\nactions:\n  loyalty-discount: {message: m1, value: 5}\n  cart-help: {message: m2, value: 1}\n"),
+		},
+	)
 	content, found := journey.Check(files, journey.Options{Channels: channel.Specs()})
 	if found.Failed(false) {
 		t.Fatalf("%s: %v", name, found)

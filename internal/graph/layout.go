@@ -177,7 +177,8 @@ func (s *scene) lane(l lane, axis, y float64) float64 {
 	return bottom
 }
 
-// sequence places a list of steps under its axis. from is where a line to its first step comes from; negative: none. It gives the bottom, and whether a line goes on from there.
+// sequence places a list of steps under its axis. from is where a line to its first step comes from; negative:
+// none. It gives the bottom, and whether a line goes on from there.
 func (s *scene) sequence(list sequence, axis, y, from float64) (bottom float64, falls bool) {
 	bottom = y
 	for i, b := range list {

@@ -51,7 +51,8 @@ func (s *scene) columns(b *block, shares map[string]float64) (axes []float64, to
 // labelled reports whether the one way on of a block says what it is.
 func (s *scene) labelled(b *block) bool { return len(s.onward(b)) > 0 }
 
-// onward are the labels of the one way on of a block. A send and a call, which go on whatever came of them, say so only with numbers, and where there is something to say.
+// onward are the labels of the one way on of a block. A send and a call, which go on whatever came of them, say
+// so only with numbers, and where there is something to say.
 func (s *scene) onward(b *block) []way {
 	if len(b.arms) != 1 {
 		return nil

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Mermaid writes the graph as a Mermaid flowchart. Node ids are made here; labels are quoted, with everything that Mermaid or HTML could read as its own escaped.
+// Mermaid writes the graph as a Mermaid flowchart. Node ids are made here; labels are quoted, with everything
+// that Mermaid or HTML could read as its own escaped.
 func (g *Graph) Mermaid() string {
 	var out strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
@@ -66,7 +67,8 @@ func (g *Graph) Mermaid() string {
 	return out.String()
 }
 
-// merged are the edges, those between the same two nodes as one; a send, say, that goes the same way whatever came of it says nothing of it.
+// merged are the edges, those between the same two nodes as one; a send, say, that goes the same way whatever
+// came of it says nothing of it.
 func (g *Graph) merged() []Edge {
 	var out []Edge
 	at := map[[2]int]int{}

@@ -6,7 +6,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// sequence nests the run of steps from…to again as the file had it: a step stands before its arms, and those before the step behind it.
+// sequence nests the run of steps from…to again as the file had it: a step stands before its arms, and those
+// before the step behind it.
 func (g *Graph) sequence(d *journey.Definition, from, to int) sequence {
 	var out sequence
 	for i := from; i < to; {

@@ -21,8 +21,8 @@ type Count struct {
 	Alert  string           // what someone should look at, in a few words; empty: nothing
 }
 
-// Shares are the parts of the passages of a step that went each way, by arm; what is not known (passages of an earlier build) is left out.
-// ways are the arms of its ways out, of Graph.Ways.
+// Shares are the parts of the passages of a step that went each way, by arm; what is not known (passages of an
+// earlier build) is left out. ways are the arms of its ways out, of Graph.Ways.
 func (c Count) Shares(ways []string) map[string]float64 {
 	own := map[string]int64{}
 	total := int64(0)

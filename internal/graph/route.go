@@ -276,7 +276,8 @@ func straight(points []point) []point {
 		if n := len(out); n > 0 && out[n-1] == p {
 			continue
 		}
-		if n := len(out); n > 1 && (math.Abs(out[n-1].x-out[n-2].x) < 0.6 && math.Abs(p.x-out[n-1].x) < 0.6 || math.Abs(out[n-1].y-out[n-2].y) < 0.6 && math.Abs(p.y-out[n-1].y) < 0.6) {
+		if n := len(out); n > 1 &&
+			(math.Abs(out[n-1].x-out[n-2].x) < 0.6 && math.Abs(p.x-out[n-1].x) < 0.6 || math.Abs(out[n-1].y-out[n-2].y) < 0.6 && math.Abs(p.y-out[n-1].y) < 0.6) {
 			out[n-1] = p
 			continue
 		}

@@ -15,7 +15,8 @@ type Options struct {
 	Inline bool
 }
 
-// SVG draws the graph. It needs nothing from elsewhere, holds no script, and is the same for the same graph. With Inline, a page needs Style.
+// SVG draws the graph. It needs nothing from elsewhere, holds no script, and is the same for the same graph.
+// With Inline, a page needs Style.
 func (g *Graph) SVG(o Options) []byte {
 	top := 0.0
 	if !o.Inline {
@@ -26,7 +27,13 @@ func (g *Graph) SVG(o Options) []byte {
 	if !o.Inline && s.width < 420 {
 		s.width = 420
 	}
-	w.f(`<svg xmlns="http://www.w3.org/2000/svg" class="tabi-graph" role="img" width="%s" height="%s" viewBox="0 0 %s %s">`, num(s.width), num(s.height), num(s.width), num(s.height))
+	w.f(
+		`<svg xmlns="http://www.w3.org/2000/svg" class="tabi-graph" role="img" width="%s" height="%s" viewBox="0 0 %s %s">`,
+		num(s.width),
+		num(s.height),
+		num(s.width),
+		num(s.height),
+	)
 	w.f("\n<title>%s</title>\n<desc>%s</desc>\n", esc("The journey "+g.Journey), esc(g.sentence()))
 	if !o.Inline {
 		w.f("<style>%s</style>\n", Style())
@@ -37,7 +44,12 @@ func (g *Graph) SVG(o Options) []byte {
 			about = "owner: " + shorten(g.Owner, 80)
 		}
 		if about != "" {
-			w.f(`<text class="about" x="%s" y="%s">%s</text>`+"\n", num(margin), num(margin+34), esc(fit(about, s.width-2*margin, 13, false)))
+			w.f(
+				`<text class="about" x="%s" y="%s">%s</text>`+"\n",
+				num(margin),
+				num(margin+34),
+				esc(fit(about, s.width-2*margin, 13, false)),
+			)
 		}
 	}
 	for _, p := range s.panels {
@@ -167,8 +179,24 @@ func (w *writer) card(g *Graph, c *card) {
 	}
 	w.f(`<g class="%s"><title>%s</title>`, class, esc(full(n.Full, c)))
 	w.f(`<rect class="body" x="%s" y="%s" width="%s" height="%s" rx="%s"/>`, num(c.x), num(c.y), num(c.w), num(c.h), num(round))
-	w.f(`<path class="strip" d="M%s %sv%sa%s %s 0 0 1 %s %sh%sa%s %s 0 0 1 %s %sv%sz"/>`,
-		num(c.x+0.5), num(c.y+headHeight), num(-(headHeight - round - 0.5)), num(round), num(round), num(round), num(-round), num(c.w-2*round-1), num(round), num(round), num(round), num(round), num(headHeight-round-0.5))
+	w.f(
+		`<path class="strip" d="M%s %sv%sa%s %s 0 0 1 %s %sh%sa%s %s 0 0 1 %s %sv%sz"/>`,
+		num(
+			c.x+0.5,
+		),
+		num(c.y+headHeight),
+		num(-(headHeight - round - 0.5)),
+		num(round),
+		num(round),
+		num(round),
+		num(-round),
+		num(c.w-2*round-1),
+		num(round),
+		num(round),
+		num(round),
+		num(round),
+		num(headHeight-round-0.5),
+	)
 	w.f(`<path class="icon" transform="translate(%s %s)" d="%s"/>`, num(c.x+9), num(c.y+4.5), icon(n.Kind))
 	kind := strings.ToUpper(label(n.Kind))
 	w.f(`<text class="kind" x="%s" y="%s">%s</text>`, num(c.x+30), num(c.y+16.5), esc(kind))

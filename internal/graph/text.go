@@ -7,7 +7,8 @@ import (
 	"golang.org/x/text/width"
 )
 
-// Text is measured by the widths of Arial and Helvetica, in thousandths of the font's size, with a little to spare: fonts differ.
+// Text is measured by the widths of Arial and Helvetica, in thousandths of the font's size, with a little to
+// spare: fonts differ.
 const (
 	spare     = 1.05
 	boldExtra = 1.07

@@ -110,7 +110,8 @@ func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []wa
 		full := label
 		if a.When != "" {
 			full += ", if " + string(a.When)
-			if twin := slices.IndexFunc(spec.Arms, func(o journey.EventArm) bool { return slices.Equal(o.Events, a.Events) }); twin != i || slices.ContainsFunc(spec.Arms[i+1:], func(o journey.EventArm) bool { return slices.Equal(o.Events, a.Events) }) {
+			if twin := slices.IndexFunc(spec.Arms, func(o journey.EventArm) bool { return slices.Equal(o.Events, a.Events) }); twin != i ||
+				slices.ContainsFunc(spec.Arms[i+1:], func(o journey.EventArm) bool { return slices.Equal(o.Events, a.Events) }) {
 				label += " if " + condition(a.When) // the event alone does not tell the arms apart
 			}
 		}
@@ -247,7 +248,10 @@ func handoffWords(s *journey.Step, spec *journey.Handoff) (title string, lines [
 	out = append(out, way{ArmOther, "other outcome", "the agent resolved it in other words", s.Next})
 	if spec.Timeout > 0 {
 		lines = append(lines, "at most "+Span(spec.Timeout))
-		out = append(out, way{"on_timeout", "after " + Span(spec.Timeout), "nobody resolved it within " + Span(spec.Timeout), spec.OnTimeout})
+		out = append(
+			out,
+			way{"on_timeout", "after " + Span(spec.Timeout), "nobody resolved it within " + Span(spec.Timeout), spec.OnTimeout},
+		)
 	}
 	return "queue " + spec.Queue, lines, out
 }

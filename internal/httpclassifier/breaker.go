@@ -10,7 +10,8 @@ const (
 	rest      = 30 * time.Second // after which the server is left alone for so long; then one message tries
 )
 
-// breaker leaves a server alone that keeps failing, so that messages are not held up by its time limit one after another.
+// breaker leaves a server alone that keeps failing, so that messages are not held up by its time limit one
+// after another.
 type breaker struct {
 	mu     sync.Mutex
 	failed int

@@ -107,7 +107,9 @@ func TestQuestions(t *testing.T) {
 	}
 	r, q := asked()
 	said := fmt.Sprint(q["messages"])
-	if r.Header.Get("Authorization") != "Bearer t0ken" || q["model"] != "tiny" || q["temperature"] != 0.0 || !strings.Contains(said, `["complaint","order-status"]`) || !strings.Contains(said, "my parcel never came") {
+	if r.Header.Get("Authorization") != "Bearer t0ken" || q["model"] != "tiny" || q["temperature"] != 0.0 ||
+		!strings.Contains(said, `["complaint","order-status"]`) ||
+		!strings.Contains(said, "my parcel never came") {
 		t.Errorf("asked %v with %v", q, r.Header)
 	}
 	url, asked = answers(t, 200, `{"intent":"complaint","confidence":1}`)
@@ -115,7 +117,9 @@ func TestQuestions(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, q = asked()
-	if text, _ := q["text"].(string); len(text) > maxText || !strings.HasPrefix(text, "長") || fmt.Sprint(q["intents"]) != "[complaint order-status]" || r.Header.Get("Authorization") != "" {
+	if text, _ := q["text"].(string); len(text) > maxText || !strings.HasPrefix(text, "長") ||
+		fmt.Sprint(q["intents"]) != "[complaint order-status]" ||
+		r.Header.Get("Authorization") != "" {
 		t.Errorf("asked %d bytes about %v", len(fmt.Sprint(q["text"])), q["intents"])
 	}
 }

@@ -204,9 +204,23 @@ func (f *fileCheck) keepActions() {
 		switch {
 		case !a.silent:
 		case a.sent.Load():
-			f.report(a.at, "missing-key", "", "%q is missing: a journey decides and sends what it chooses, which may be %q; give it a message, or write send: false beside that decide", "message", a.name)
+			f.report(
+				a.at,
+				"missing-key",
+				"",
+				"%q is missing: a journey decides and sends what it chooses, which may be %q; give it a message, or write send: false beside that decide",
+				"message",
+				a.name,
+			)
 		case !a.chosen.Load() && !f.vague:
-			f.report(a.at, "missing-key", "", "%q is missing: what is said where %q is chosen; only what every decide merely chooses (send: false) needs none", "message", a.name)
+			f.report(
+				a.at,
+				"missing-key",
+				"",
+				"%q is missing: what is said where %q is chosen; only what every decide merely chooses (send: false) needs none",
+				"message",
+				a.name,
+			)
 		}
 	}
 	if f.errors > 0 || f.root == nil {

@@ -85,7 +85,12 @@ func TestQuestionsThatCheckDidNotMake(t *testing.T) {
 	t.Parallel()
 	half := 0.5
 	sound := func() *Ask {
-		return &Ask{Question: Send{Message: "m", OnBlocked: End, OnFailure: End}, Timeout: 1, OnTimeout: End, Replies: []ReplyArm{{Any: true, Then: End}}}
+		return &Ask{
+			Question:  Send{Message: "m", OnBlocked: End, OnFailure: End},
+			Timeout:   1,
+			OnTimeout: End,
+			Replies:   []ReplyArm{{Any: true, Then: End}},
+		}
 	}
 	for name, spec := range map[string]Spec{
 		"no message":     &Ask{Timeout: 1, Replies: []ReplyArm{{Any: true}}},
@@ -100,7 +105,11 @@ func TestQuestionsThatCheckDidNotMake(t *testing.T) {
 		"event, too":     &WaitFor{OnTimeout: End, Arms: []EventArm{{Events: []string{"E"}, Level: &Level{Intent: "x", Above: &half}, Then: End}}},
 		"no intent":      &WaitFor{OnTimeout: End, Arms: []EventArm{{Level: &Level{Above: &half}, Then: End}}},
 	} {
-		d := &Definition{Journey: "x", Paths: []Path{{Name: Main}}, Steps: []Step{{ID: "a", Kind: spec.Kind(), Path: Main, Next: End, Spec: spec}}}
+		d := &Definition{
+			Journey: "x",
+			Paths:   []Path{{Name: Main}},
+			Steps:   []Step{{ID: "a", Kind: spec.Kind(), Path: Main, Next: End, Spec: spec}},
+		}
 		if _, err := NewProgram(d); err == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -111,7 +111,9 @@ func syntaxWords(runes []rune, offset int, message string) string {
 		return `"=" does not compare: write ==`
 	case strings.HasPrefix(message, "token recognition error"):
 		return fmt.Sprintf("%q does not belong here", string(runes[offset]))
-	case strings.HasPrefix(message, "mismatched input"), strings.HasPrefix(message, "extraneous input"), strings.HasPrefix(message, "no viable alternative"):
+	case strings.HasPrefix(message, "mismatched input"),
+		strings.HasPrefix(message, "extraneous input"),
+		strings.HasPrefix(message, "no viable alternative"):
 		token := word(runes, offset)
 		switch token {
 		case "and":
@@ -179,7 +181,11 @@ func undeclaredIssue(runes []rune, offset int, name string) exprIssue {
 	name = strings.TrimPrefix(name, ".")
 	if offset < len(runes) && runes[offset] == '(' {
 		offset = callOffset(runes, offset)
-		return exprIssue{offset: offset, message: fmt.Sprintf("there is no function %s()", strings.TrimPrefix(name, "@")), hint: suggest(name, exprFunctions)}
+		return exprIssue{
+			offset:  offset,
+			message: fmt.Sprintf("there is no function %s()", strings.TrimPrefix(name, "@")),
+			hint:    suggest(name, exprFunctions),
+		}
 	}
 	if slices.Contains(exprFunctions, name) {
 		return exprIssue{offset: offset, message: fmt.Sprintf("%s is a function: call it with ()", name)}
@@ -238,14 +244,19 @@ func comparisonIssues(runes []rune, tree *ast.AST) []exprIssue {
 		if at, ok := tree.SourceInfo().GetOffsetRange(e.ID()); ok {
 			offset = min(int(at.Start), len(runes))
 		}
-		issues = append(issues, exprIssue{offset: offset, message: fmt.Sprintf("compares %s with %s, which are never equal", typeWords(a), typeWords(b))})
+		issues = append(
+			issues,
+			exprIssue{offset: offset, message: fmt.Sprintf("compares %s with %s, which are never equal", typeWords(a), typeWords(b))},
+		)
 	}))
 	return issues
 }
 
 func comparable(a, b *cel.Type) bool {
 	loose := func(t *cel.Type) bool {
-		return t.Kind() == types.DynKind || t.Kind() == types.AnyKind || t.Kind() == types.NullTypeKind || t.Kind() == types.TypeParamKind || t.Kind() == types.TypeKind
+		return t.Kind() == types.DynKind || t.Kind() == types.AnyKind || t.Kind() == types.NullTypeKind ||
+			t.Kind() == types.TypeParamKind ||
+			t.Kind() == types.TypeKind
 	}
 	if loose(a) || loose(b) {
 		return true

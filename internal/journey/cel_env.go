@@ -24,9 +24,43 @@ const (
 var exprVariables = []string{"customer", "entry", "event", "event_name", "intent", "vars", "steps", "now"}
 
 // exprFunctions are the functions and macros of an expression, for "did you mean".
-var exprFunctions = []string{"count", "last", "duration", "timestamp", "size", "has", "all", "exists", "exists_one", "filter", "map", "matches",
-	"contains", "startsWith", "endsWith", "int", "double", "string", "bool", "type", "dyn", "getDate", "getDayOfMonth", "getDayOfWeek",
-	"getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes", "getMonth", "getSeconds", "orValue", "or", "optMap", "hasValue"}
+var exprFunctions = []string{
+	"count",
+	"last",
+	"duration",
+	"timestamp",
+	"size",
+	"has",
+	"all",
+	"exists",
+	"exists_one",
+	"filter",
+	"map",
+	"matches",
+	"contains",
+	"startsWith",
+	"endsWith",
+	"int",
+	"double",
+	"string",
+	"bool",
+	"type",
+	"dyn",
+	"getDate",
+	"getDayOfMonth",
+	"getDayOfWeek",
+	"getDayOfYear",
+	"getFullYear",
+	"getHours",
+	"getMilliseconds",
+	"getMinutes",
+	"getMonth",
+	"getSeconds",
+	"orValue",
+	"or",
+	"optMap",
+	"hasValue",
+}
 
 // historyVariable carries History into @count and @last; no expression can name it.
 const historyVariable = "@history"
@@ -63,17 +97,33 @@ func exprFunctionOptions() []cel.EnvOption {
 			}
 			return types.MaybeNoSuchOverloadErr(a)
 		}))),
-		cel.Function("@div", cel.Overload("tabi_div", []*cel.Type{number, number}, number, cel.BinaryBinding(divide(func(a, b float64) float64 { return a / b })))),
+		cel.Function(
+			"@div",
+			cel.Overload(
+				"tabi_div",
+				[]*cel.Type{number, number},
+				number,
+				cel.BinaryBinding(divide(func(a, b float64) float64 { return a / b })),
+			),
+		),
 		cel.Function("@mod", cel.Overload("tabi_mod", []*cel.Type{number, number}, number, cel.BinaryBinding(divide(math.Mod)))),
 		cel.Function("@duration", cel.Overload("tabi_duration", []*cel.Type{text}, span, cel.UnaryBinding(toDuration)),
 			cel.Overload("tabi_duration_same", []*cel.Type{span}, span, cel.UnaryBinding(toDuration))),
 		cel.Function("@timestamp", cel.Overload("tabi_timestamp", []*cel.Type{text}, moment),
 			cel.Overload("tabi_timestamp_same", []*cel.Type{moment}, moment),
 			cel.Overload("tabi_timestamp_number", []*cel.Type{number}, moment), cel.SingletonUnaryBinding(toTimestamp)),
-		cel.Function("@ordered", cel.Overload("tabi_ordered_list", []*cel.Type{list}, list), cel.Overload("tabi_ordered_map", []*cel.Type{dict}, cel.ListType(cel.TypeParamType("A"))),
-			cel.SingletonUnaryBinding(ordered)),
-		cel.Function("@count", cel.Overload("tabi_count", []*cel.Type{dyn, text}, number), cel.Overload("tabi_count_within", []*cel.Type{dyn, text, text}, number),
-			cel.SingletonFunctionBinding(countEvents)),
+		cel.Function(
+			"@ordered",
+			cel.Overload("tabi_ordered_list", []*cel.Type{list}, list),
+			cel.Overload("tabi_ordered_map", []*cel.Type{dict}, cel.ListType(cel.TypeParamType("A"))),
+			cel.SingletonUnaryBinding(ordered),
+		),
+		cel.Function(
+			"@count",
+			cel.Overload("tabi_count", []*cel.Type{dyn, text}, number),
+			cel.Overload("tabi_count_within", []*cel.Type{dyn, text, text}, number),
+			cel.SingletonFunctionBinding(countEvents),
+		),
 		cel.Function("@last", cel.Overload("tabi_last", []*cel.Type{dyn, text}, moment, cel.BinaryBinding(lastEvent))),
 	}
 	for name, holds := range map[string]func(int) bool{
@@ -81,12 +131,21 @@ func exprFunctionOptions() []cel.EnvOption {
 		"@gt": func(c int) bool { return c > 0 }, "@ge": func(c int) bool { return c >= 0 },
 	} {
 		id := "tabi_" + name[1:]
-		options = append(options, cel.Function(name,
-			cel.Overload(id+"_number", []*cel.Type{number, number}, boolean), cel.Overload(id+"_text", []*cel.Type{text, text}, boolean),
-			cel.Overload(id+"_bool", []*cel.Type{boolean, boolean}, boolean), cel.Overload(id+"_span", []*cel.Type{span, span}, boolean),
+		options = append(options, cel.Function(
+			name,
+			cel.Overload(id+"_number", []*cel.Type{number, number}, boolean),
+			cel.Overload(id+"_text", []*cel.Type{text, text}, boolean),
+			cel.Overload(id+"_bool", []*cel.Type{boolean, boolean}, boolean),
+			cel.Overload(id+"_span", []*cel.Type{span, span}, boolean),
 			cel.Overload(id+"_moment", []*cel.Type{moment, moment}, boolean),
-			cel.Overload(id+"_moment_text", []*cel.Type{moment, text}, boolean), cel.Overload(id+"_text_moment", []*cel.Type{text, moment}, boolean),
-			cel.SingletonBinaryBinding(order(holds))))
+			cel.Overload(
+				id+"_moment_text",
+				[]*cel.Type{moment, text},
+				boolean,
+			),
+			cel.Overload(id+"_text_moment", []*cel.Type{text, moment}, boolean),
+			cel.SingletonBinaryBinding(order(holds)),
+		))
 	}
 	return options
 }

@@ -34,15 +34,24 @@ var testNow = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
 func testVars() Vars {
 	return Vars{
-		Customer: map[string]any{"tier": "gold", "mrr": 100.0, "trial_ends_at": "2026-03-10T00:00:00Z", "consent": map[string]any{"marketing": true},
-			"tags": []any{"a", "b"}, "none": nil},
+		Customer: map[string]any{
+			"tier":          "gold",
+			"mrr":           100.0,
+			"trial_ends_at": "2026-03-10T00:00:00Z",
+			"consent":       map[string]any{"marketing": true},
+			"tags":          []any{"a", "b"},
+			"none":          nil,
+		},
 		Entry:     map[string]any{"cart_id": "k1", "items": []any{map[string]any{"price": 10.0}, map[string]any{"price": 25.0}}, "n": 3},
 		Event:     map[string]any{"total": 120.0, "cart_id": "k1", "at": "2026-03-02T12:00:00+02:00"},
 		EventName: "Cart Updated",
 		Vars:      map[string]any{"tries": 1.0, "zero": 0.0, "i": 1.0},
 		Steps:     map[string]map[string]any{"before-end": {"timed_out": true, "arm": 0}},
 		Now:       testNow,
-		History:   &fakeHistory{counts: map[string]float64{"Order Completed": 2}, last: map[string]time.Time{"Order Completed": testNow.Add(-time.Hour)}},
+		History: &fakeHistory{
+			counts: map[string]float64{"Order Completed": 2},
+			last:   map[string]time.Time{"Order Completed": testNow.Add(-time.Hour)},
+		},
 	}
 }
 

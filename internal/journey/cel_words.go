@@ -10,7 +10,8 @@ import (
 // dashed is a name with hyphens behind a dot, which CEL reads as a subtraction.
 var dashed = regexp.MustCompile(`\b(customer|entry|event|vars|steps|intent)\.([A-Za-z_]\w*(?:-[A-Za-z_]\w*)+)`)
 
-// dashIssues puts one issue, which says how the name is written, in the place of those that the subtraction brings about.
+// dashIssues puts one issue, which says how the name is written, in the place of those that the subtraction
+// brings about.
 func dashIssues(source string, issues []exprIssue) []exprIssue {
 	for _, m := range dashed.FindAllStringSubmatchIndex(source, -1) {
 		root, name := source[m[2]:m[3]], source[m[4]:m[5]]
@@ -39,8 +40,8 @@ func dashIssues(source string, issues []exprIssue) []exprIssue {
 	return issues
 }
 
-// cutAtHash reports whether an expression that could not be parsed ends within a text or too early because YAML took the
-// rest of its line for a comment.
+// cutAtHash reports whether an expression that could not be parsed ends within a text or too early because YAML
+// took the rest of its line for a comment.
 func (f *fileCheck) cutAtHash(n *node, issue exprIssue) bool {
 	if runes := []rune(n.text); !issue.syntax || issue.offset < len(runes) && !strings.ContainsRune(`"'`, runes[issue.offset]) {
 		return false

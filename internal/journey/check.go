@@ -27,9 +27,14 @@ type Options struct {
 // it is complete only if !diagnostics.Failed(false). It never panics, whatever the bytes.
 func Check(files []File, opts Options) (*Content, Diagnostics) {
 	c := &checker{
-		opts:     opts,
-		kinds:    allKinds(),
-		content:  &Content{Journeys: map[string]*Definition{}, Messages: map[string]*Message{}, Tests: map[string]*Test{}, Places: map[string]map[string]Place{}},
+		opts:  opts,
+		kinds: allKinds(),
+		content: &Content{
+			Journeys: map[string]*Definition{},
+			Messages: map[string]*Message{},
+			Tests:    map[string]*Test{},
+			Places:   map[string]map[string]Place{},
+		},
 		messages: map[string]*messageFile{},
 		journeys: map[string]string{},
 		intents:  &intentSet{},
@@ -99,7 +104,8 @@ func each(files []*fileCheck, do func(*fileCheck)) {
 	}
 }
 
-// inParallel does something to every file, as many at a time as there are processors. What is done to one must not change what others see.
+// inParallel does something to every file, as many at a time as there are processors. What is done to one must
+// not change what others see.
 func inParallel(files []*fileCheck, do func(*fileCheck)) {
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -113,7 +119,8 @@ func inParallel(files []*fileCheck, do func(*fileCheck)) {
 	workers.Wait()
 }
 
-// checker is what the files know of each other. While files are checked in parallel it is only read, but for messageFile.used, actionInfo.sent and actionInfo.chosen.
+// checker is what the files know of each other. While files are checked in parallel it is only read, but for
+// messageFile.used, actionInfo.sent and actionInfo.chosen.
 type checker struct {
 	opts     Options
 	kinds    kindSet

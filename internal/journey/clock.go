@@ -15,8 +15,9 @@ type Clock struct {
 	Epoch time.Time `json:"epoch,omitzero"`
 	// Scale is virtual seconds per wall second; 0 and 1 are real speed.
 	Scale float64 `json:"scale,omitempty"`
-	// Slow, if set, takes the place of Scale: so many wall units per virtual unit, computed exactly. Virtual time then moves in whole
-	// milliseconds, each of which begins half a millisecond early: a simulation finds room on its wall before and behind a virtual moment.
+	// Slow, if set, takes the place of Scale: so many wall units per virtual unit, computed exactly. Virtual
+	// time then moves in whole milliseconds, each of which begins half a millisecond early: a simulation finds
+	// room on its wall before and behind a virtual moment.
 	Slow int64 `json:"slow,omitempty"`
 }
 
@@ -53,7 +54,8 @@ func (c Clock) Wall(t time.Time) time.Time {
 	return c.Epoch.Add(c.Real(t.Sub(c.Origin))).UTC()
 }
 
-// Real gives how long a virtual duration takes on the wall, rounded up to the millisecond so that a timer never fires before its moment.
+// Real gives how long a virtual duration takes on the wall, rounded up to the millisecond so that a timer never
+// fires before its moment.
 func (c Clock) Real(d time.Duration) time.Duration {
 	if c.Slow > 0 {
 		if d > math.MaxInt64/time.Duration(c.Slow) {
@@ -71,7 +73,8 @@ func (c Clock) Real(d time.Duration) time.Duration {
 	return real
 }
 
-// Until gives how long it is on the wall from wall to the virtual moment t; at most 292 years, behind which a waiter looks again.
+// Until gives how long it is on the wall from wall to the virtual moment t; at most 292 years, behind which a
+// waiter looks again.
 func (c Clock) Until(wall, t time.Time) time.Duration {
 	if c.Slow > 0 {
 		return c.Wall(t).Sub(wall)

@@ -8,9 +8,10 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// TestGiven is Test for scenarios, where a consent property that is not given counts as given: consent properties that the condition names and that are
-// missing are unknown, and it holds unless what is known makes it false. Consent properties are those under customer.consent; of a condition that names
-// none there, all that it names of the customer.
+// TestGiven is Test for scenarios, where a consent property that is not given counts as given: consent
+// properties that the condition names and that are missing are unknown, and it holds unless what is known makes
+// it false. Consent properties are those under customer.consent; of a condition that names none there, all that
+// it names of the customer.
 func (b *Rulebook) TestGiven(e Expr, s *Scope) bool {
 	if b.Test(e, s) {
 		return true
@@ -38,7 +39,8 @@ func (b *Rulebook) TestGiven(e Expr, s *Scope) bool {
 	return len(unknown) > 0 && expr.possible(s.activation, unknown)
 }
 
-// holdsWith reports whether the condition is true of the customer with every consent property that it names and that is missing.
+// holdsWith reports whether the condition is true of the customer with every consent property that it names and
+// that is missing.
 func (b *Rulebook) holdsWith(expr *evaluator, s *Scope) bool {
 	vars := s.vars
 	vars.Customer = maps.Clone(vars.Customer)
@@ -67,7 +69,8 @@ func grant(properties map[string]any, path reading) map[string]any {
 	return out
 }
 
-// missing is the pattern of the first property on a path that the customer does not have; nil where the path is all there, or leads through what has no properties.
+// missing is the pattern of the first property on a path that the customer does not have; nil where the path is
+// all there, or leads through what has no properties.
 func missing(path reading, customer map[string]any) *cel.AttributePatternType {
 	pattern := cel.AttributePattern("customer")
 	var at any = customer

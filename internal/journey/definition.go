@@ -59,7 +59,8 @@ const (
 	ReentryAfter     = "after"
 )
 
-// Entry says who enters: by an event (Events), by schedule (Schedule), or, with neither, by a change of state: when When turns true.
+// Entry says who enters: by an event (Events), by schedule (Schedule), or, with neither, by a change of state:
+// when When turns true.
 type Entry struct {
 	Events   []string      `json:"events,omitempty"`
 	Schedule *Schedule     `json:"schedule,omitempty"` // at each of its moments every customer enters for whom When is true
@@ -116,7 +117,8 @@ type RerouteRule struct {
 	Repeat bool     `json:"repeat,omitempty"` // more than once per instance
 }
 
-// Wait parks for Duration, or until the moment Until gives plus Offset, or until the time of day At comes on one of Days.
+// Wait parks for Duration, or until the moment Until gives plus Offset, or until the time of day At comes on
+// one of Days.
 type Wait struct {
 	At       LocalTime     `json:"at,omitempty"`
 	Days     []string      `json:"days,omitempty"` // of Weekdays, in that order; empty: every day
@@ -172,7 +174,8 @@ const (
 	Transactional = "transactional"
 )
 
-// Send says a message on the first permitted channel of Via; Via empty means best: of the message's permitted channels the one that the customer answers most.
+// Send says a message on the first permitted channel of Via; Via empty means best: of the message's permitted
+// channels the one that the customer answers most.
 type Send struct {
 	Message   string          `json:"message"`
 	Via       []string        `json:"via,omitempty"`
@@ -184,7 +187,8 @@ type Send struct {
 	OnFailure int             `json:"on_failure"` // Next where absent
 }
 
-// Decide chooses the next best of some actions, and sends its message on the channel it won with, unless it only chooses.
+// Decide chooses the next best of some actions, and sends its message on the channel it won with, unless it
+// only chooses.
 type Decide struct {
 	Group   string   `json:"group,omitempty"`   // a group of actions, as the current release has it; or
 	Actions []string `json:"actions,omitempty"` // actions by name

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Diff is what changed in meaning from one content to another. Comments, formatting and the order of keys are no meaning.
+// Diff is what changed in meaning from one content to another. Comments, formatting and the order of keys are
+// no meaning.
 type Diff struct {
 	Journeys []JourneyDiff `json:"journeys"` // sorted by name; those that did not change are left out
 	Messages []MessageDiff `json:"messages"`
@@ -32,7 +33,8 @@ type JourneyDiff struct {
 	Moves    []StepMove `json:"moves,omitempty"`    // of every step of the old revision, in its order
 }
 
-// StepDiff is what changed at a step. Without Old it was added, without New it was removed; where both are set and differ, it was renamed, as it looks.
+// StepDiff is what changed at a step. Without Old it was added, without New it was removed; where both are set
+// and differ, it was renamed, as it looks.
 type StepDiff struct {
 	Old     string   `json:"old,omitempty"` // id
 	New     string   `json:"new,omitempty"`
@@ -66,7 +68,8 @@ type MessageDiff struct {
 // Empty reports that nothing changed in meaning.
 func (d Diff) Empty() bool { return len(d.Journeys) == 0 && len(d.Messages) == 0 && len(d.Rules) == 0 }
 
-// Compare says what changed in meaning. renamed maps old step ids to new ones, as for a migration; it counts in every journey that has them.
+// Compare says what changed in meaning. renamed maps old step ids to new ones, as for a migration; it counts in
+// every journey that has them.
 func Compare(old, new *Content, renamed map[string]string) (Diff, error) {
 	d := Diff{Journeys: []JourneyDiff{}, Messages: []MessageDiff{}, Rules: CompareRules(old.Rules, new.Rules)}
 	for _, name := range bothKeys(old.Journeys, new.Journeys) {

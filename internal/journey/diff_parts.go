@@ -37,7 +37,15 @@ type partArm struct {
 }
 
 // partNames are names that differ from those of the definition's JSON.
-var partNames = map[string]string{"events": "event", "duration": "wait", "assign": "set", "message": "send", "group": "decide", "actions": "decide", "replies": "arms"}
+var partNames = map[string]string{
+	"events":   "event",
+	"duration": "wait",
+	"assign":   "set",
+	"message":  "send",
+	"group":    "decide",
+	"actions":  "decide",
+	"replies":  "arms",
+}
 
 var (
 	durationType = reflect.TypeFor[time.Duration]()
@@ -361,7 +369,8 @@ func pairItems(old, new []partItem) []pairing {
 	return out
 }
 
-// align pairs two sequences in order so that the scores of the pairs sum to the most; it gives for each of the first the index in the second, or -1.
+// align pairs two sequences in order so that the scores of the pairs sum to the most; it gives for each of the
+// first the index in the second, or -1.
 func align(n, m int, score func(i, j int) float64) []int {
 	best := make([][]float64, n+1)
 	for i := range best {

@@ -22,7 +22,13 @@ type listKey struct {
 
 // newOutline finds the lists again: an arm's list ends where the journey goes on behind its step.
 func newOutline(d *Definition) *outline {
-	o := &outline{def: d, lists: map[listKey][]int{}, place: make([]listKey, len(d.Steps)), index: map[string]int{}, parts: make([]*parts, len(d.Steps))}
+	o := &outline{
+		def:   d,
+		lists: map[listKey][]int{},
+		place: make([]listKey, len(d.Steps)),
+		index: map[string]int{},
+		parts: make([]*parts, len(d.Steps)),
+	}
 	placed := make([]bool, len(d.Steps))
 	follow := func(key listKey, from, end int) {
 		for i := from; i != end && i != End && !placed[i]; i = d.Steps[i].Next {
@@ -70,10 +76,17 @@ type match struct {
 	queue        []int                     // old steps, paired, whose arms are to be looked at
 }
 
-// matchSteps pairs steps as renamed says, then by the ids they were given, and those without one, or with another one than before, by what they say at
-// their place.
+// matchSteps pairs steps as renamed says, then by the ids they were given, and those without one, or with
+// another one than before, by what they say at their place.
 func matchSteps(old, new *outline, renamed map[string]string) *match {
-	m := &match{old: old, new: new, renamed: renamed, toNew: fill(len(old.def.Steps)), toOld: fill(len(new.def.Steps)), arms: map[int]map[string]string{}}
+	m := &match{
+		old:     old,
+		new:     new,
+		renamed: renamed,
+		toNew:   fill(len(old.def.Steps)),
+		toOld:   fill(len(new.def.Steps)),
+		arms:    map[int]map[string]string{},
+	}
 	for i, s := range old.def.Steps {
 		if j, ok := new.index[renamed[s.ID]]; ok && m.toOld[j] < 0 {
 			m.pair(i, j)
@@ -226,7 +239,13 @@ func (m *match) steps() []StepDiff {
 			continue
 		}
 		was := &m.old.def.Steps[i]
-		d := StepDiff{Old: was.ID, New: s.ID, Kind: s.Kind, told: m.renamed[was.ID] == s.ID, Changes: partChanges(m.old.parts[i], m.new.parts[j])}
+		d := StepDiff{
+			Old:     was.ID,
+			New:     s.ID,
+			Kind:    s.Kind,
+			told:    m.renamed[was.ID] == s.ID,
+			Changes: partChanges(m.old.parts[i], m.new.parts[j]),
+		}
 		if was.Kind != s.Kind {
 			d.Changes = append([]Change{{"kind", was.Kind, s.Kind}}, d.Changes...)
 		}

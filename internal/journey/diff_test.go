@@ -30,7 +30,8 @@ func side(t *testing.T, archive *txtar.Archive, name string) *Content {
 	return content
 }
 
-// Goldens of differences: the folders old and new, the text for people, and where instances of the old revision could go.
+// Goldens of differences: the folders old and new, the text for people, and where instances of the old revision
+// could go.
 func TestDiffGolden(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("testdata/diff/*.txtar")
@@ -118,7 +119,8 @@ func TestSplitShare(t *testing.T) {
 	}
 }
 
-// What is said of an edit is true of the step that a migration goes on at: only what is refused needs a word from a person.
+// What is said of an edit is true of the step that a migration goes on at: only what is refused needs a word
+// from a person.
 func TestCanMoveUnnamedSteps(t *testing.T) {
 	t.Parallel()
 	old := programOf(t, "  - wait: 1h\n  - {id: mail, set: {vars.a: 1}}\n  - wait: 2h\n")
@@ -222,7 +224,15 @@ func drawSteps(t *rapid.T, b *strings.Builder, taken map[int]bool, indent string
 		case 3:
 			fmt.Fprintf(b, "%s- {%swait_for: {event: E}, timeout: %dh}\n", indent, id, hours)
 		case 4:
-			fmt.Fprintf(b, "%s- %swait_for: {event: E}\n%s  timeout: %dh\n%s  on_timeout:\n", indent, block(id, indent), indent, hours, indent)
+			fmt.Fprintf(
+				b,
+				"%s- %swait_for: {event: E}\n%s  timeout: %dh\n%s  on_timeout:\n",
+				indent,
+				block(id, indent),
+				indent,
+				hours,
+				indent,
+			)
 			drawSteps(t, b, taken, indent+"    ", depth-1)
 		case 5:
 			fmt.Fprintf(b, "%s- %sbranch:\n%s    - when: 1 > %d\n%s      then:\n", indent, block(id, indent), indent, hours, indent)

@@ -22,7 +22,10 @@ func TestDiffTold(t *testing.T) {
 	if err := d.Text(&out); err != nil {
 		t.Fatal(err)
 	}
-	if want := "main.2 → breath (wait): renamed, as you say; tabi migrate nudge --step main.2=breath\n"; !strings.Contains(out.String(), want) {
+	if want := "main.2 → breath (wait): renamed, as you say; tabi migrate nudge --step main.2=breath\n"; !strings.Contains(
+		out.String(),
+		want,
+	) {
 		t.Errorf("want %q in\n%s", want, out.String())
 	}
 }

@@ -10,8 +10,15 @@ import (
 func (m *match) warnings() []string {
 	var out []string
 	if old, new := m.old.def.Entry.Holdout, m.new.def.Entry.Holdout; old != new {
-		out = append(out, fmt.Sprintf("holdout %s → %s: %s%% of the customers change sides at their next entry, so the groups before and after are not the same",
-			number(old), number(new), number(math.Abs(old-new))))
+		out = append(
+			out,
+			fmt.Sprintf(
+				"holdout %s → %s: %s%% of the customers change sides at their next entry, so the groups before and after are not the same",
+				number(old),
+				number(new),
+				number(math.Abs(old-new)),
+			),
+		)
 	}
 	for i, j := range m.toNew {
 		if j < 0 {
@@ -25,16 +32,30 @@ func (m *match) warnings() []string {
 		}
 		switch share := moving(from, to); {
 		case old.ID != new.ID:
-			out = append(out, fmt.Sprintf("split %s is called %s now: the id decides who goes where, so customers are dealt out anew; keep the id to keep them in their arms", old.ID, new.ID))
+			out = append(
+				out,
+				fmt.Sprintf(
+					"split %s is called %s now: the id decides who goes where, so customers are dealt out anew; keep the id to keep them in their arms",
+					old.ID,
+					new.ID,
+				),
+			)
 		case share > 0:
-			out = append(out, fmt.Sprintf("split %s: %s%% of the customers who come to it, again or for the first time, go another way than they would have",
-				new.ID, number(math.Round(share*1000)/10)))
+			out = append(
+				out,
+				fmt.Sprintf(
+					"split %s: %s%% of the customers who come to it, again or for the first time, go another way than they would have",
+					new.ID,
+					number(math.Round(share*1000)/10),
+				),
+			)
 		}
 	}
 	return out
 }
 
-// moving is the share of customers whose arm is another one: the arms lie side by side in the order of the file, and a customer stands at one point.
+// moving is the share of customers whose arm is another one: the arms lie side by side in the order of the
+// file, and a customer stands at one point.
 func moving(old, new *Split) float64 {
 	var edges []float64
 	bounds := func(s *Split) []float64 {
@@ -84,8 +105,14 @@ func lostMessages(old *Definition, new *Content) []string {
 	var out []string
 	for i := range old.Steps {
 		if send := SendOf(&old.Steps[i]); send != nil && new.Messages[send.Message] == nil {
-			out = append(out, fmt.Sprintf("message %s is gone, and step %s of the old revision says it: publish refuses that while such instances are open; keep the message until they have ended or moved",
-				send.Message, old.Steps[i].ID))
+			out = append(
+				out,
+				fmt.Sprintf(
+					"message %s is gone, and step %s of the old revision says it: publish refuses that while such instances are open; keep the message until they have ended or moved",
+					send.Message,
+					old.Steps[i].ID,
+				),
+			)
 		}
 	}
 	return out

@@ -1,4 +1,5 @@
-// Package journey is the language: what a designer writes, checked and compiled. It is pure: no Temporal, no I/O, no clock.
+// Package journey is the language: what a designer writes, checked and compiled. It is pure: no Temporal, no
+// I/O, no clock.
 //
 //	files ── Check ──► Diagnostics (file:line:col, all at once)
 //	           │

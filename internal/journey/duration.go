@@ -18,7 +18,8 @@ var units = []struct {
 	length time.Duration
 }{{'w', 7 * 24 * time.Hour}, {'d', 24 * time.Hour}, {'h', time.Hour}, {'m', time.Minute}, {'s', time.Second}}
 
-// ParseDuration reads 90s, 15m, 2h, 3d, 1w and compounds such as 1h30m or 2d12h. A day is 24 h. Not negative, up to 100 years.
+// ParseDuration reads 90s, 15m, 2h, 3d, 1w and compounds such as 1h30m or 2d12h. A day is 24 h. Not negative,
+// up to 100 years.
 func ParseDuration(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, errDuration

@@ -107,7 +107,9 @@ func (s *stretch) block() {
 		return
 	}
 	parent := s.parentKey()
-	expr := key != "" && s.isExpr(key, parent) || key == "" && i > 0 && s.runes[i-1] == ' ' && !strings.Contains(string(s.runes[:i]), "-") && s.isExpr(parent, "") // the second line of one
+	expr := key != "" && s.isExpr(key, parent) ||
+		key == "" && i > 0 && s.runes[i-1] == ' ' && !strings.Contains(string(s.runes[:i]), "-") &&
+			s.isExpr(parent, "") // the second line of one
 	first := s.runes[i]
 	switch {
 	case first == '"' || first == '\'':
@@ -165,8 +167,11 @@ func (s *stretch) blockQuoted(i, end int, expr bool) {
 	case closed && behind <= end:
 		s.add(i, i, end, expr)
 	default: // open on its line
-		s.found = append(s.found, eatenValue{at: s.pos(i), from: i, to: end, words: "a quote that opens here is never closed, or text stands behind its end",
-			mask: s.beginsAnew(end + 1)})
+		s.found = append(
+			s.found,
+			eatenValue{at: s.pos(i), from: i, to: end, words: "a quote that opens here is never closed, or text stands behind its end",
+				mask: s.beginsAnew(end + 1)},
+		)
 	}
 }
 
@@ -222,8 +227,8 @@ func (s *stretch) isExpr(key, parent string) bool {
 	return slices.Contains(exprKeys, key) && parent != "vars"
 }
 
-// eats gives the first character of a plain value that YAML reads as its own, or -1. Weak looks for those that only cut the
-// value: what follows is YAML, too.
+// eats gives the first character of a plain value that YAML reads as its own, or -1. Weak looks for those that
+// only cut the value: what follows is YAML, too.
 func (s *stretch) eats(from, to int, expr, braces, weak bool) int {
 	for i := from; i < to; i++ {
 		r, next := s.runes[i], s.peek(i+1)
@@ -261,7 +266,10 @@ func (s *stretch) add(at, from, to int, expr bool) {
 	for to > from && unicode.IsSpace(s.peek(to-1)) {
 		to--
 	}
-	s.found = append(s.found, eatenValue{at: s.pos(at), from: from, to: to, words: words, expr: expr, mask: true, weak: strings.ContainsRune(",#", s.peek(at))})
+	s.found = append(
+		s.found,
+		eatenValue{at: s.pos(at), from: from, to: to, words: words, expr: expr, mask: true, weak: strings.ContainsRune(",#", s.peek(at))},
+	)
 }
 
 // masked gives the file with a value that YAML can read in the place of one it eats; the columns of what follows stay.

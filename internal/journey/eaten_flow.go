@@ -41,7 +41,10 @@ func (s *stretch) flow(i int, parent string) (int, bool) {
 			for s.runes[to-1] != '\n' {
 				to--
 			}
-			s.found = append(s.found, eatenValue{at: s.pos(open), from: open, to: to - 1, mask: true, words: "a bracket that opens here is never closed"})
+			s.found = append(
+				s.found,
+				eatenValue{at: s.pos(open), from: open, to: to - 1, mask: true, words: "a bracket that opens here is never closed"},
+			)
 			return i, false
 		case r == ',':
 			i++
@@ -75,8 +78,8 @@ func (s *stretch) flow(i int, parent string) (int, bool) {
 	}
 }
 
-// flowKey reads a key and gives the offset behind its colon, or behind itself where it is bare. Not ok: the character at
-// behind cuts it.
+// flowKey reads a key and gives the offset behind its colon, or behind itself where it is bare. Not ok: the
+// character at behind cuts it.
 func (s *stretch) flowKey(i int) (key string, behind int, bare, ok bool) {
 	from := i
 	if r := s.peek(i); r == '"' || r == '\'' {

@@ -87,7 +87,8 @@ func (f *exprCheck) expr(n *node, w want) Expr {
 	}
 	compiled := entry.evaluator.compiled
 	kind := compiled.kind.Kind()
-	if fit := wants[w]; w != wantAny && kind != types.DynKind && kind != types.AnyKind && kind != types.TypeParamKind && !slices.Contains(fit.kinds, kind) {
+	if fit := wants[w]; w != wantAny && kind != types.DynKind && kind != types.AnyKind && kind != types.TypeParamKind &&
+		!slices.Contains(fit.kinds, kind) {
 		lead := len([]rune(n.text)) - len([]rune(strings.TrimLeft(n.text, " \t\n")))
 		f.report(n.at(lead), "bad-expression", "", "%s, this gives %s", fit.words, typeWords(compiled.kind))
 		return unreadable
@@ -120,7 +121,13 @@ func (j *journeyCheck) checkUses() {
 			case root.name == "steps":
 				j.checkStepUse(use.node, u, results, ids)
 			case root.name == "vars" && !j.varNames[u[1].name]:
-				j.report(use.node.at(u[1].offset), "bad-expression", suggest(u[1].name, names), "no vars.%s: it is neither in vars nor set by a step", u[1].name)
+				j.report(
+					use.node.at(u[1].offset),
+					"bad-expression",
+					suggest(u[1].name, names),
+					"no vars.%s: it is neither in vars nor set by a step",
+					u[1].name,
+				)
 			}
 		}
 	}
@@ -143,5 +150,13 @@ func (j *journeyCheck) checkStepUse(n *node, u reading, steps map[string]*stepTr
 		j.report(n.at(u[2].offset), "bad-expression", "", "%s leaves no result", step.kind)
 		return
 	}
-	j.report(n.at(u[2].offset), "bad-expression", suggest(u[2].name, results), "%s has no result %q, only %s", step.kind, u[2].name, strings.Join(results, ", "))
+	j.report(
+		n.at(u[2].offset),
+		"bad-expression",
+		suggest(u[2].name, results),
+		"%s has no result %q, only %s",
+		step.kind,
+		u[2].name,
+		strings.Join(results, ", "),
+	)
 }

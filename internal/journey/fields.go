@@ -78,7 +78,8 @@ func (m *fields) done(extra ...string) {
 		if key.shape == scalar && slices.Contains(m.known, key.text) {
 			continue
 		}
-		if key.shape == scalar && slices.ContainsFunc(m.node.keys[:i], func(k *node) bool { return k.shape == scalar && k.text == key.text }) {
+		if key.shape == scalar &&
+			slices.ContainsFunc(m.node.keys[:i], func(k *node) bool { return k.shape == scalar && k.text == key.text }) {
 			continue // reported as a duplicate
 		}
 		hint := suggest(key.text, append(extra, m.known...))
@@ -96,7 +97,8 @@ func (m *fields) cut(i int, word bool) bool {
 		return false
 	}
 	what, article := "text", "a text"
-	if before := m.node.keys[i-1]; slices.Contains(exprKeys, before.text) || setTarget.MatchString(before.text) || !plainKey.MatchString(key.text) {
+	if before := m.node.keys[i-1]; slices.Contains(exprKeys, before.text) || setTarget.MatchString(before.text) ||
+		!plainKey.MatchString(key.text) {
 		what, article = "expression", "an expression"
 	}
 	m.report(key.pos, "unknown-key", "", "%q is the rest of %s that was cut at a comma: quote the %s", key.text, article, what)

@@ -7,7 +7,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// FuzzDefinition takes bytes for the JSON of a definition, as a channel could put them into a workflow's input: what is taken must be safe to run.
+// FuzzDefinition takes bytes for the JSON of a definition, as a channel could put them into a workflow's input:
+// what is taken must be safe to run.
 func FuzzDefinition(f *testing.F) {
 	for _, path := range []string{"testdata/cart.txtar", "testdata/emit-call.txtar", "testdata/reroute.txtar", "testdata/entries.txtar", "testdata/clock-wait.txtar"} {
 		archive, err := txtar.ParseFile(path)
@@ -21,7 +22,11 @@ func FuzzDefinition(f *testing.F) {
 		}
 	}
 	f.Add([]byte(`{"journey":"a","paths":[{"name":"main","start":0}],"steps":[{"id":"x","kind":"call","next":-1,"spec":null}]}`))
-	f.Add([]byte(`{"journey":"a","paths":[{"name":"main","start":0}],"steps":[{"id":"x","kind":"wait","next":0,"spec":{"at":"9:0","days":["x"]}}]}`))
+	f.Add(
+		[]byte(
+			`{"journey":"a","paths":[{"name":"main","start":0}],"steps":[{"id":"x","kind":"wait","next":0,"spec":{"at":"9:0","days":["x"]}}]}`,
+		),
+	)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d := &Definition{}
 		if err := json.Unmarshal(data, d); err != nil {

@@ -136,23 +136,45 @@ func TestRoundTrip(t *testing.T) {
 		n := rapid.IntRange(1, 12).Draw(t, "steps")
 		to := rapid.IntRange(End, n-1)
 		d := &Definition{Journey: "j", Timeout: DefaultTimeout, Paths: []Path{{Name: Main, Start: 0}},
-			Entry: Entry{Events: []string{rapid.String().Draw(t, "event")}, When: exprs.Draw(t, "entry"), Reentry: ReentryAlways, Holdout: rapid.Float64Range(0, 100).Draw(t, "holdout")},
-			Vars:  map[string]any{"n": rapid.Float64Range(-1e9, 1e9).Draw(t, "n"), "text": rapid.String().Draw(t, "text"), "list": []any{true, nil, "x"}}}
+			Entry: Entry{
+				Events:  []string{rapid.String().Draw(t, "event")},
+				When:    exprs.Draw(t, "entry"),
+				Reentry: ReentryAlways,
+				Holdout: rapid.Float64Range(0, 100).Draw(t, "holdout"),
+			},
+			Vars: map[string]any{
+				"n":    rapid.Float64Range(-1e9, 1e9).Draw(t, "n"),
+				"text": rapid.String().Draw(t, "text"),
+				"list": []any{true, nil, "x"},
+			}}
 		for i := range n {
 			var spec Spec
 			switch rapid.IntRange(0, 8).Draw(t, "kind") {
 			case 0:
 				spec = &Wait{Duration: time.Duration(rapid.Int64Range(0, int64(maxDuration)).Draw(t, "d")), Until: exprs.Draw(t, "until")}
 			case 1:
-				spec = &WaitFor{Arms: []EventArm{{Events: []string{"<&>"}, When: exprs.Draw(t, "when"), Then: to.Draw(t, "then")}}, OnTimeout: to.Draw(t, "to")}
+				spec = &WaitFor{
+					Arms:      []EventArm{{Events: []string{"<&>"}, When: exprs.Draw(t, "when"), Then: to.Draw(t, "then")}},
+					OnTimeout: to.Draw(t, "to"),
+				}
 			case 2:
 				spec = &Branch{Arms: []BranchArm{{When: exprs.Draw(t, "when"), Then: to.Draw(t, "then")}}, Else: to.Draw(t, "else")}
 			case 3:
 				spec = &Split{Arms: []SplitArm{{Weight: rapid.Float64Range(0.5, 1e6).Draw(t, "weight"), Then: to.Draw(t, "then")}}}
 			case 4:
-				spec = &Send{Message: "m", Via: []string{"email"}, Data: map[string]Expr{"b": exprs.Draw(t, "b"), "a": "1"}, OnBlocked: to.Draw(t, "b"), OnFailure: to.Draw(t, "f")}
+				spec = &Send{
+					Message:   "m",
+					Via:       []string{"email"},
+					Data:      map[string]Expr{"b": exprs.Draw(t, "b"), "a": "1"},
+					OnBlocked: to.Draw(t, "b"),
+					OnFailure: to.Draw(t, "f"),
+				}
 			case 5:
-				spec = &Handoff{Queue: "q", Outcomes: map[string]int{"x": to.Draw(t, "x"), "y": to.Draw(t, "y")}, OnTimeout: to.Draw(t, "to")}
+				spec = &Handoff{
+					Queue:     "q",
+					Outcomes:  map[string]int{"x": to.Draw(t, "x"), "y": to.Draw(t, "y")},
+					OnTimeout: to.Draw(t, "to"),
+				}
 			case 6:
 				spec = &Set{Assign: []Assignment{{Target: "vars", Name: "n", Value: exprs.Draw(t, "value")}}}
 			case 7:
@@ -160,7 +182,17 @@ func TestRoundTrip(t *testing.T) {
 			default:
 				spec = &Exit{Outcome: rapid.String().Draw(t, "outcome")}
 			}
-			d.Steps = append(d.Steps, Step{ID: Main + "." + itoa(int64(i)), Kind: spec.Kind(), Path: Main, When: exprs.Draw(t, "step"), Next: to.Draw(t, "next"), Spec: spec})
+			d.Steps = append(
+				d.Steps,
+				Step{
+					ID:   Main + "." + itoa(int64(i)),
+					Kind: spec.Kind(),
+					Path: Main,
+					When: exprs.Draw(t, "step"),
+					Next: to.Draw(t, "next"),
+					Spec: spec,
+				},
+			)
 		}
 		roundTrip(t, d)
 	})

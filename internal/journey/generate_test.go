@@ -14,11 +14,41 @@ type generator struct {
 }
 
 var (
-	genWords  = rapid.SampledFrom([]string{"A", "Order Completed", "true", "12", "旅 始まる", "a: b", "x #y", "- z", "\"quoted\"", "tab\there", "é\u0085\u2028", "two\nlines", " lead", "😀", "null", "'"})
-	genConds  = rapid.SampledFrom([]Expr{"true", "customer.tier == \"gold\"", "event.total > 50", "vars.tries < 3 && !has(customer.x)", "count('A', '30d') > 1", "entry.list.exists(x,\n  x > 1)"})
-	genValues = rapid.SampledFrom([]Expr{"1", "'text'", "size(entry.items) + 1", "customer.?tier.orValue(\"none\")", "{'a': [1, 2]}", "now"})
-	genSpans  = rapid.SampledFrom([]string{"0s", "90s", "15m", "1h30m", "2d12h", "1w", "5200w"})
-	genZones  = rapid.SampledFrom([]string{"", "customer", "Asia/Tokyo", "UTC"})
+	genWords = rapid.SampledFrom(
+		[]string{
+			"A",
+			"Order Completed",
+			"true",
+			"12",
+			"旅 始まる",
+			"a: b",
+			"x #y",
+			"- z",
+			"\"quoted\"",
+			"tab\there",
+			"é\u0085\u2028",
+			"two\nlines",
+			" lead",
+			"😀",
+			"null",
+			"'",
+		},
+	)
+	genConds = rapid.SampledFrom(
+		[]Expr{
+			"true",
+			"customer.tier == \"gold\"",
+			"event.total > 50",
+			"vars.tries < 3 && !has(customer.x)",
+			"count('A', '30d') > 1",
+			"entry.list.exists(x,\n  x > 1)",
+		},
+	)
+	genValues = rapid.SampledFrom(
+		[]Expr{"1", "'text'", "size(entry.items) + 1", "customer.?tier.orValue(\"none\")", "{'a': [1, 2]}", "now"},
+	)
+	genSpans = rapid.SampledFrom([]string{"0s", "90s", "15m", "1h30m", "2d12h", "1w", "5200w"})
+	genZones = rapid.SampledFrom([]string{"", "customer", "Asia/Tokyo", "UTC"})
 )
 
 func (g *generator) maybe(label string) bool { return rapid.Bool().Draw(g.T, label) }
@@ -31,8 +61,14 @@ func (g *generator) journey() yamlMap {
 			file.text(key, genWords.Draw(g.T, key))
 		}
 	}
-	file = append(file, yamlField{key: "entry", fields: g.entry()},
-		yamlField{key: "vars", inline: flowYAML(map[string]any{"tries": rapid.Float64().Filter(finite).Draw(g.T, "tries"), "any": g.value(2)})})
+	file = append(
+		file,
+		yamlField{key: "entry", fields: g.entry()},
+		yamlField{
+			key:    "vars",
+			inline: flowYAML(map[string]any{"tries": rapid.Float64().Filter(finite).Draw(g.T, "tries"), "any": g.value(2)}),
+		},
+	)
 	if g.maybe("goal") {
 		goal := g.rule()
 		if g.maybe("value") {
@@ -150,8 +186,12 @@ func (g *generator) list(depth int) (out []yamlMap) {
 		kind := rapid.SampledFrom(Kinds).Draw(g.T, "kind").Name
 		if kind == "go_to" {
 			to := append([]string{"main", "other", "third-path"}, g.ids...)
-			out = append(out, yamlMap{{key: "wait", inline: "1d"}}, yamlMap{{key: "when", inline: quotedYAML(string(genConds.Draw(g.T, "when")))},
-				{key: "go_to", inline: rapid.SampledFrom(to).Draw(g.T, "to")}})
+			out = append(
+				out,
+				yamlMap{{key: "wait", inline: "1d"}},
+				yamlMap{{key: "when", inline: quotedYAML(string(genConds.Draw(g.T, "when")))},
+					{key: "go_to", inline: rapid.SampledFrom(to).Draw(g.T, "to")}},
+			)
 			continue
 		}
 		step := g.common()
@@ -233,7 +273,10 @@ func (g *generator) kind(out *yamlMap, kind string, depth int) {
 			return m
 		})
 	case "decide":
-		out.plain("decide", rapid.SampledFrom([]string{"retention", "[loyalty-discount]", "[loyalty-discount, cart-help]"}).Draw(g.T, "among"))
+		out.plain(
+			"decide",
+			rapid.SampledFrom([]string{"retention", "[loyalty-discount]", "[loyalty-discount, cart-help]"}).Draw(g.T, "among"),
+		)
 		if g.maybe("send") {
 			out.plain("send", strconv.FormatBool(g.maybe("sends")))
 		}
@@ -250,7 +293,10 @@ func (g *generator) kind(out *yamlMap, kind string, depth int) {
 		out.plain("timeout", "24h")
 		if g.maybe("replies") {
 			*out = append(*out, yamlField{key: "replies", items: g.repeat(rapid.IntRange(1, 3).Draw(g.T, "arms"), func() yamlMap {
-				m := yamlMap{rapid.SampledFrom([]yamlField{{key: "intent", inline: "complaint"}, {key: "intent", inline: "price-sensitive"}, {key: "matches", inline: `"(?i)^y\\b|はい"`}, {key: "any", inline: "true"}}).Draw(g.T, "reply")}
+				m := yamlMap{
+					rapid.SampledFrom([]yamlField{{key: "intent", inline: "complaint"}, {key: "intent", inline: "price-sensitive"}, {key: "matches", inline: `"(?i)^y\\b|はい"`}, {key: "any", inline: "true"}}).
+						Draw(g.T, "reply"),
+				}
 				g.arm(&m, "then", depth)
 				return m
 			})})
@@ -269,7 +315,10 @@ func (g *generator) kind(out *yamlMap, kind string, depth int) {
 	case "emit":
 		out.plain("emit", quotedYAML(genWords.Draw(g.T, "event")))
 		if g.maybe("properties") {
-			*out = append(*out, yamlField{key: "properties", fields: append(g.exprs(), yamlField{key: genWords.Draw(g.T, "property"), inline: `"1"`})})
+			*out = append(
+				*out,
+				yamlField{key: "properties", fields: append(g.exprs(), yamlField{key: genWords.Draw(g.T, "property"), inline: `"1"`})},
+			)
 		}
 	case "call":
 		g.call(out, depth)
@@ -351,12 +400,25 @@ func (g *generator) handoff(out *yamlMap, depth int) {
 }
 
 func (g *generator) call(out *yamlMap, depth int) {
-	m := yamlMap{{key: "url", inline: quotedYAML(rapid.SampledFrom([]string{"https://example.com/{{ customer.id }}", "{{ entry.url }}", "http://a"}).Draw(g.T, "url"))}}
+	m := yamlMap{
+		{
+			key: "url",
+			inline: quotedYAML(
+				rapid.SampledFrom([]string{"https://example.com/{{ customer.id }}", "{{ entry.url }}", "http://a"}).Draw(g.T, "url"),
+			),
+		},
+	}
 	if g.maybe("method") {
 		m.plain("method", rapid.SampledFrom(callMethods).Draw(g.T, "method"))
 	}
 	if g.maybe("headers") {
-		m = append(m, yamlField{key: "headers", fields: yamlMap{{key: "X-A", inline: `"{{ entry.a }}"`}, {key: "Accept", inline: "application/json"}}})
+		m = append(
+			m,
+			yamlField{
+				key:    "headers",
+				fields: yamlMap{{key: "X-A", inline: `"{{ entry.a }}"`}, {key: "Accept", inline: "application/json"}},
+			},
+		)
 	}
 	if g.maybe("timeout") {
 		m.plain("timeout", "30s")

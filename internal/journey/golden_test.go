@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens anew")
 
-// goldens are folders of journeys with what Check says of them: `want` the diagnostics, `<journey>.json` the definition,
-// `<journey>.test.json` the scenarios, `rules.json` the rules.
+// goldens are folders of journeys with what Check says of them: `want` the diagnostics, `<journey>.json` the
+// definition, `<journey>.test.json` the scenarios, `rules.json` the rules.
 func goldens(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*.txtar")

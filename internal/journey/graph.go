@@ -2,8 +2,8 @@ package journey
 
 import "slices"
 
-// parks reports whether an instance waits at a step of this kind, so that a cycle through it is no endless loop. Of a step
-// whose kind could not be read that is not known.
+// parks reports whether an instance waits at a step of this kind, so that a cycle through it is no endless
+// loop. Of a step whose kind could not be read that is not known.
 func parks(kind string) bool {
 	return kind == "" || kind == "wait" || kind == "wait_for" || kind == "ask" || kind == "handoff"
 }
@@ -147,7 +147,12 @@ func (j *journeyCheck) cycles(edges [][]int) {
 			switch {
 			case to < 0:
 			case state[to] == open && j.all[top.step].kind == "go_to":
-				j.report(j.all[top.step].keyAt, "endless-loop", "", "this go_to closes a cycle without wait, wait_for, ask or handoff: an instance would run round it without end")
+				j.report(
+					j.all[top.step].keyAt,
+					"endless-loop",
+					"",
+					"this go_to closes a cycle without wait, wait_for, ask or handoff: an instance would run round it without end",
+				)
 			case state[to] == 0:
 				state[to] = open
 				stack = append(stack, frame{to, 0})

@@ -4,8 +4,16 @@ import "testing"
 
 // testChannels are channels as the channel registry gives them.
 var testChannels = []ChannelSpec{
-	{Name: "email", Address: "email", Fields: []ChannelField{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true, Or: "text"}, {Name: "text"}}},
-	{Name: "push", Address: "push_token", Fields: []ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
+	{
+		Name:    "email",
+		Address: "email",
+		Fields:  []ChannelField{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true, Or: "text"}, {Name: "text"}},
+	},
+	{
+		Name:    "push",
+		Address: "push_token",
+		Fields:  []ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}},
+	},
 	{Name: "sms", Address: "phone", Fields: []ChannelField{{Name: "text", Required: true}}},
 	{Name: "app", Fields: []ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
 	{Name: "webhook", Fields: []ChannelField{{Name: "url", Required: true}, {Name: "body"}}},

@@ -29,7 +29,8 @@ func (s *intentSet) unknown(name string) string {
 	return fmt.Sprintf("there is no intent %q in intents.yaml", name)
 }
 
-// rootFile tells of several files of one kind, as intents.yaml, which counts: the one in the folder's root. The others are reported.
+// rootFile tells of several files of one kind, as intents.yaml, which counts: the one in the folder's root. The
+// others are reported.
 func rootFile(files []*fileCheck) *fileCheck {
 	var chosen *fileCheck
 	for _, f := range files {

@@ -32,7 +32,12 @@ func (f *fileCheck) journeyFile() {
 	if f.root == nil {
 		return
 	}
-	j := &journeyCheck{exprCheck: exprCheck{fileCheck: f}, def: &Definition{Timeout: DefaultTimeout}, varNames: map[string]bool{}, paths: map[string]*pathTree{}}
+	j := &journeyCheck{
+		exprCheck: exprCheck{fileCheck: f},
+		def:       &Definition{Timeout: DefaultTimeout},
+		varNames:  map[string]bool{},
+		paths:     map[string]*pathTree{},
+	}
 	m := f.fields(f.root, "a journey")
 	if m == nil {
 		f.unsure = true
@@ -137,7 +142,13 @@ func (j *journeyCheck) entry(n *node) {
 	case event != nil:
 		e.Events, _ = j.words(event, "event")
 	case when == nil:
-		j.report(n.pos, "missing-key", "", "%q is missing: what lets a customer in is an event, a condition that turns true (when), or a schedule", "event")
+		j.report(
+			n.pos,
+			"missing-key",
+			"",
+			"%q is missing: what lets a customer in is an event, a condition that turns true (when), or a schedule",
+			"event",
+		)
 	}
 	e.When = j.expr(when, wantBool)
 	e.Key = j.expr(m.get("key"), wantKey)
@@ -299,7 +310,15 @@ func (j *journeyCheck) size() {
 		return
 	}
 	if len(packed) > largePacked || len(j.def.Steps) > largeSteps {
-		j.report(j.root.pos, "large-journey", "", "%d steps, %d KiB packed: every instance carries the journey; split it (up to %d steps, %d KiB)",
-			len(j.def.Steps), int(math.Ceil(float64(len(packed))/1024)), largeSteps, largePacked>>10)
+		j.report(
+			j.root.pos,
+			"large-journey",
+			"",
+			"%d steps, %d KiB packed: every instance carries the journey; split it (up to %d steps, %d KiB)",
+			len(j.def.Steps),
+			int(math.Ceil(float64(len(packed))/1024)),
+			largeSteps,
+			largePacked>>10,
+		)
 	}
 }

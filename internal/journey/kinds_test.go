@@ -15,7 +15,12 @@ import (
 func exampleFiles() []File {
 	return []File{
 		{Name: "messages/cart-reminder.yaml", Data: []byte(reminder)},
-		{Name: "actions/retention.yaml", Data: []byte("group: retention\nactions:\n  loyalty-discount: {message: cart-reminder, value: customer.mrr * 0.3}\n  cart-help: {message: cart-reminder, via: [push, email], value: 1}\n")},
+		{
+			Name: "actions/retention.yaml",
+			Data: []byte(
+				"group: retention\nactions:\n  loyalty-discount: {message: cart-reminder, value: customer.mrr * 0.3}\n  cart-help: {message: cart-reminder, via: [push, email], value: 1}\n",
+			),
+		},
 		{Name: "intents.yaml", Data: []byte("intents:\n  complaint: {half_life: 7d}\n  price-sensitive: {half_life: 3d}\n")},
 	}
 }
@@ -25,7 +30,8 @@ func indent(text, by string) string {
 	return by + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+by) + "\n"
 }
 
-// TestKinds walks the registry: a kind needs words, an example that compiles, a decoder of its spec, and a golden with its definition.
+// TestKinds walks the registry: a kind needs words, an example that compiles, a decoder of its spec, and a
+// golden with its definition.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	var compiled strings.Builder

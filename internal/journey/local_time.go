@@ -25,9 +25,10 @@ func (l LocalTime) parse() (hour, minute, second int, err error) {
 	return 0, 0, 0, fmt.Errorf("%q is no time of day: write HH:MM", string(l))
 }
 
-// Next is the first moment behind after at which the clocks of zone show l on one of days (empty: any). A time that the change to summer time skips
-// is the next that exists; one that comes twice is the first. A day that the calendar of zone leaves out does not come. ok is false where l is no time of
-// day or no day is one of the week.
+// Next is the first moment behind after at which the clocks of zone show l on one of days (empty: any). A time
+// that the change to summer time skips is the next that exists; one that comes twice is the first. A day that
+// the calendar of zone leaves out does not come. ok is false where l is no time of day or no day is one of the
+// week.
 func (l LocalTime) Next(after time.Time, zone *time.Location, days []string) (at time.Time, ok bool) {
 	hour, minute, second, err := l.parse()
 	if err != nil {
@@ -46,8 +47,8 @@ func (l LocalTime) Next(after time.Time, zone *time.Location, days []string) (at
 	return time.Time{}, false
 }
 
-// onClock is the first moment at which the clocks of zone show what UTC's show at the moment clocks, or at which they jump over it; not ok where they jump
-// over the whole day.
+// onClock is the first moment at which the clocks of zone show what UTC's show at the moment clocks, or at
+// which they jump over it; not ok where they jump over the whole day.
 func onClock(clocks time.Time, zone *time.Location) (at time.Time, ok bool) {
 	period := clocks.Add(-36 * time.Hour).In(zone) // no zone is that far from UTC
 	for {

@@ -81,10 +81,23 @@ func TestLocalTimeNext(t *testing.T) {
 // TestLocalTimeNextHolds looks minute by minute at what must hold of the answer.
 func TestLocalTimeNextHolds(t *testing.T) {
 	t.Parallel()
-	zones := rapid.SampledFrom([]string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Tokyo", "Pacific/Apia", "Africa/Casablanca", "America/Nuuk", "Africa/Cairo", "UTC"})
+	zones := rapid.SampledFrom(
+		[]string{
+			"Europe/Berlin",
+			"America/New_York",
+			"Australia/Lord_Howe",
+			"Asia/Tokyo",
+			"Pacific/Apia",
+			"Africa/Casablanca",
+			"America/Nuuk",
+			"Africa/Cairo",
+			"UTC",
+		},
+	)
 	rapid.Check(t, func(t *rapid.T) {
 		zone := mustZone(t, zones.Draw(t, "zone"))
-		after := time.Date(2011, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 20*365*24*60).Draw(t, "minute")) * time.Minute)
+		after := time.Date(2011, 1, 1, 0, 0, 0, 0, time.UTC).
+			Add(time.Duration(rapid.IntRange(0, 20*365*24*60).Draw(t, "minute")) * time.Minute)
 		clock := time.Date(2000, 1, 1, 0, rapid.IntRange(0, 24*60-1).Draw(t, "clock"), 0, 0, time.UTC).Format("15:04")
 		days := rapid.SliceOfNDistinct(rapid.SampledFrom(Weekdays), 0, 3, rapid.ID[string]).Draw(t, "days")
 		at, ok := LocalTime(clock).Next(after, zone, days)

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// manual is the folder of the reference manual: README.md, a page for each kind, for each file of rules, and the page on scenarios.
+// manual is the folder of the reference manual: README.md, a page for each kind, for each file of rules, and
+// the page on scenarios.
 const manual = "../../docs/language"
 
 // rulePages are the pages of the files of rules.
@@ -40,8 +41,15 @@ func kindHead(kind Kind) string {
 	if len(kind.Options) > 0 {
 		options = "`" + strings.Join(kind.Options, "` `") + "`"
 	}
-	return fmt.Sprintf("| | |\n|---|---|\n| form | %s |\n| keys beside `%s` | %s |\n| result in `steps.<id>` | %s |\n\n%s\n\n```yaml\n%s```\n",
-		kind.Form, kind.Name, options, results(kind), kind.Doc, kind.Example)
+	return fmt.Sprintf(
+		"| | |\n|---|---|\n| form | %s |\n| keys beside `%s` | %s |\n| result in `steps.<id>` | %s |\n\n%s\n\n```yaml\n%s```\n",
+		kind.Form,
+		kind.Name,
+		options,
+		results(kind),
+		kind.Doc,
+		kind.Example,
+	)
 }
 
 // codeTable is the manual's table of diagnostics.
@@ -139,7 +147,8 @@ func manualExamples(t *testing.T, page string) (out []manualExample) {
 	return out
 }
 
-// TestManualExamples lints every YAML of the manual. A sound example has no error; one that is marked with a code shows that diagnostic and no other error.
+// TestManualExamples lints every YAML of the manual. A sound example has no error; one that is marked with a
+// code shows that diagnostic and no other error.
 func TestManualExamples(t *testing.T) {
 	t.Parallel()
 	pages := append([]string{"README.md"}, rulePages...)

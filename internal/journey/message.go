@@ -32,7 +32,8 @@ type ChannelField struct {
 	HTML     bool   // what is inserted is escaped
 }
 
-// Content is all that a folder of journeys says, checked and compiled. Journeys, messages and rules are what a release holds.
+// Content is all that a folder of journeys says, checked and compiled. Journeys, messages and rules are what a
+// release holds.
 type Content struct {
 	Journeys map[string]*Definition `json:"journeys"`
 	Messages map[string]*Message    `json:"messages"`

@@ -2,9 +2,10 @@ package journey
 
 import "fmt"
 
-// CanMove says whether an instance that stands at a step of p can go on at the same place in a new revision, and under which step id. renamed maps old
-// ids to new ones; an id that is not in it keeps its name. An empty step (behind the end of a path) can always move. A step without an id of its own, which
-// an edit may count anew, keeps its name only where it says the same. refused says in words why it cannot.
+// CanMove says whether an instance that stands at a step of p can go on at the same place in a new revision,
+// and under which step id. renamed maps old ids to new ones; an id that is not in it keeps its name. An empty
+// step (behind the end of a path) can always move. A step without an id of its own, which an edit may count
+// anew, keeps its name only where it says the same. refused says in words why it cannot.
 func (p *Program) CanMove(step string, to *Program, renamed map[string]string) (target, refused string) {
 	if p.Journey != to.Journey {
 		return "", fmt.Sprintf("revision %s is of journey %q, not of %q", to.Revision(), to.Journey, p.Journey)
@@ -27,9 +28,20 @@ func (p *Program) CanMove(step string, to *Program, renamed map[string]string) (
 	case !exists:
 		return "", fmt.Sprintf("there is no step %q in revision %s", target, to.Revision())
 	case p.Steps[at].Kind != to.Steps[there].Kind:
-		return "", fmt.Sprintf("step %q is a %s, %q would be a %s: an instance moves only to a step of its kind", step, p.Steps[at].Kind, target, to.Steps[there].Kind)
+		return "", fmt.Sprintf(
+			"step %q is a %s, %q would be a %s: an instance moves only to a step of its kind",
+			step,
+			p.Steps[at].Kind,
+			target,
+			to.Steps[there].Kind,
+		)
 	case !said && unnamed(step) && alike(stepParts(&p.Steps[at]), stepParts(&to.Steps[there])) < 1:
-		return "", fmt.Sprintf("step %q has no id of its own, and what is counted %q now says something else: say with --step %s=<id> which step takes its place", step, step, step)
+		return "", fmt.Sprintf(
+			"step %q has no id of its own, and what is counted %q now says something else: say with --step %s=<id> which step takes its place",
+			step,
+			step,
+			step,
+		)
 	}
 	return target, ""
 }

@@ -70,12 +70,18 @@ func TestListensToTheZone(t *testing.T) {
 			t.Errorf("%s: %s", wait, diff)
 		}
 	}
-	d := mustCheck(t, "a", "journey: a\nentry: {event: X}\ngoal: {event: Y}\nreroute: [{event: Z, go_to: main}, {when: customer.x == 1, go_to: main}]\nsteps:\n  - wait: {until: entry.day}\n", nil)
+	d := mustCheck(
+		t,
+		"a",
+		"journey: a\nentry: {event: X}\ngoal: {event: Y}\nreroute: [{event: Z, go_to: main}, {when: customer.x == 1, go_to: main}]\nsteps:\n  - wait: {until: entry.day}\n",
+		nil,
+	)
 	p, err := NewProgram(d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l := p.Listens(); !l.Every || !l.Events["Y"] || !l.Events["Z"] || !l.Hears("Customer Updated", []string{"timezone"}) || len(l.Traits) != 1 {
+	if l := p.Listens(); !l.Every || !l.Events["Y"] || !l.Events["Z"] || !l.Hears("Customer Updated", []string{"timezone"}) ||
+		len(l.Traits) != 1 {
 		t.Errorf("listens: %+v", l)
 	}
 }

@@ -2,8 +2,9 @@ package journey
 
 import "time"
 
-// Plain makes a value of Eval what JSON carries, at every depth: a timestamp is RFC 3339 in UTC, a duration its seconds. What is
-// given is not changed. So a value is the same whether it was evaluated in a workflow or beside the data, and after continue-as-new.
+// Plain makes a value of Eval what JSON carries, at every depth: a timestamp is RFC 3339 in UTC, a duration its
+// seconds. What is given is not changed. So a value is the same whether it was evaluated in a workflow or
+// beside the data, and after continue-as-new.
 func Plain(value any) any {
 	switch v := value.(type) {
 	case time.Time:

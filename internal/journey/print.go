@@ -10,8 +10,8 @@ import (
 	"golang.org/x/text/width"
 )
 
-// Text writes the diagnostics for people: file:line:col: code: message, the source line, a caret and, where one is near,
-// what may have been meant.
+// Text writes the diagnostics for people: file:line:col: code: message, the source line, a caret and, where one
+// is near, what may have been meant.
 func (d Diagnostics) Text(w io.Writer) error {
 	for _, one := range d {
 		if _, err := io.WriteString(w, one.text()); err != nil {

@@ -70,7 +70,17 @@ a.yaml:4:20: bad-expression: there is no variable trial; a text needs quotes ins
 
 func TestPrintingIsSafe(t *testing.T) {
 	t.Parallel()
-	d := Diagnostics{{File: "a\x1b[31m.yaml", Line: 3, Column: 400, Severity: Error, Code: "bad-value", Message: "x\ny,%", Source: string(bytes.Repeat([]byte("é\x07"), 300))}}
+	d := Diagnostics{
+		{
+			File:     "a\x1b[31m.yaml",
+			Line:     3,
+			Column:   400,
+			Severity: Error,
+			Code:     "bad-value",
+			Message:  "x\ny,%",
+			Source:   string(bytes.Repeat([]byte("é\x07"), 300)),
+		},
+	}
 	var text, github bytes.Buffer
 	if err := d.Text(&text); err != nil {
 		t.Fatal(err)

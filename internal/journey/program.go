@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Program is a definition ready to run: every expression compiled, every name looked up. It is immutable and safe for concurrent use.
+// Program is a definition ready to run: every expression compiled, every name looked up. It is immutable and
+// safe for concurrent use.
 type Program struct {
 	*Definition
 	revision string
@@ -117,8 +118,8 @@ func (p *Program) evaluator(e Expr) (*evaluator, error) {
 	return newEvaluator(e)
 }
 
-// Eval evaluates e. A missing value or unlike types are an error; so is a cost over the limit. Numbers come back as float64,
-// timestamps as time.Time, durations as time.Duration, else what JSON carries.
+// Eval evaluates e. A missing value or unlike types are an error; so is a cost over the limit. Numbers come
+// back as float64, timestamps as time.Time, durations as time.Duration, else what JSON carries.
 func (p *Program) Eval(e Expr, v Vars) (any, error) {
 	if e == "" {
 		return nil, errMissing

@@ -94,7 +94,11 @@ func TestProject(t *testing.T) {
 func TestDefinitionsThatCheckDidNotMake(t *testing.T) {
 	t.Parallel()
 	sound := func() *Definition {
-		return &Definition{Journey: "x", Paths: []Path{{Name: Main}}, Steps: []Step{{ID: "a", Kind: "wait", Path: Main, Next: End, Spec: &Wait{}}}}
+		return &Definition{
+			Journey: "x",
+			Paths:   []Path{{Name: Main}},
+			Steps:   []Step{{ID: "a", Kind: "wait", Path: Main, Next: End, Spec: &Wait{}}},
+		}
 	}
 	if _, err := NewProgram(sound()); err != nil {
 		t.Fatal(err)
@@ -188,8 +192,20 @@ func TestFilters(t *testing.T) {
 	if !slices.IsSorted(liquidFilters) {
 		t.Error("not sorted")
 	}
-	arguments := map[string]string{"join": `: ","`, "split": `: ","`, "date": `: "%Y"`, "map": `: "a"`, "where": `: "a", 1`, "pluralize": `: "a", "b"`, "replace": `: "a", "b"`,
-		"replace_first": `: "a", "b"`, "replace_last": `: "a", "b"`, "slice": ": 0", "concat": ": list", "divided_by": ": 2"}
+	arguments := map[string]string{
+		"join":          `: ","`,
+		"split":         `: ","`,
+		"date":          `: "%Y"`,
+		"map":           `: "a"`,
+		"where":         `: "a", 1`,
+		"pluralize":     `: "a", "b"`,
+		"replace":       `: "a", "b"`,
+		"replace_first": `: "a", "b"`,
+		"replace_last":  `: "a", "b"`,
+		"slice":         ": 0",
+		"concat":        ": list",
+		"divided_by":    ": 2",
+	}
 	for _, html := range []bool{false, true} {
 		engine := NewLiquid(html)
 		for _, name := range liquidFilters {
@@ -198,10 +214,29 @@ func TestFilters(t *testing.T) {
 				argument = ""
 			}
 			input := "n"
-			if slices.Contains([]string{"join", "map", "where", "concat", "compact", "first", "last", "reverse", "sort", "sort_natural", "sum", "uniq"}, name) {
+			if slices.Contains(
+				[]string{"join", "map", "where", "concat", "compact", "first", "last", "reverse", "sort", "sort_natural", "sum", "uniq"},
+				name,
+			) {
 				input = "list"
 			}
-			if slices.Contains([]string{"append", "prepend", "remove", "remove_first", "remove_last", "at_least", "at_most", "minus", "plus", "times", "modulo", "default"}, name) {
+			if slices.Contains(
+				[]string{
+					"append",
+					"prepend",
+					"remove",
+					"remove_first",
+					"remove_last",
+					"at_least",
+					"at_most",
+					"minus",
+					"plus",
+					"times",
+					"modulo",
+					"default",
+				},
+				name,
+			) {
 				argument = ": 1"
 			}
 			template := "{{ " + input + " | " + name + argument + " }}"
@@ -226,7 +261,8 @@ func TestFilters(t *testing.T) {
 	if _, err := NewLiquid(true).ParseAndRenderString(`{{ x | safe }}`, map[string]any{"x": "<b>"}); err == nil {
 		t.Error("safe renders")
 	}
-	if got, err := NewLiquid(false).ParseAndRenderString(`{{ t | date: "%Y-%m-%d" }} {{ n | date: "%H:%M" }}`, map[string]any{"t": "2026-03-02", "n": testNow}); err != nil || got != "2026-03-02 10:00" {
+	if got, err := NewLiquid(false).ParseAndRenderString(`{{ t | date: "%Y-%m-%d" }} {{ n | date: "%H:%M" }}`, map[string]any{"t": "2026-03-02", "n": testNow}); err != nil ||
+		got != "2026-03-02 10:00" {
 		t.Errorf("dates are %q, %v", got, err)
 	}
 }

@@ -44,7 +44,8 @@ func (n names) list() []string {
 	return slices.Sorted(maps.Keys(n))
 }
 
-// reads collects the properties that expressions name: of the entry also what steps name as event's. Those of entry.when and entry.key count too: they are cheap to keep.
+// reads collects the properties that expressions name: of the entry also what steps name as event's. Those of
+// entry.when and entry.key count too: they are cheap to keep.
 func (d *Definition) reads(exprs map[Expr]*evaluator) Reads {
 	entry, event, body := names{}, names{}, names{}
 	calls, asks, text := map[string]bool{}, map[string]bool{}, false
@@ -113,7 +114,8 @@ func bodyReads(use reading, calls map[string]bool) []string {
 	return []string{use[3].name}
 }
 
-// listens collects the events that goal, exit and reroute rules and wait_for arms name and that answer a question, the traits that move waits, and the levels.
+// listens collects the events that goal, exit and reroute rules and wait_for arms name and that answer a
+// question, the traits that move waits, and the levels.
 func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
 	l := Listens{Events: map[string]bool{}}
 	hear := func(events []string) {
@@ -154,7 +156,8 @@ func (d *Definition) listens(exprs map[Expr]*evaluator) Listens {
 			}
 		}
 	}
-	// An instance that is told of nothing else asks for nothing either (workflows/overdue.go): histories of the first interpreter rely on that.
+	// An instance that is told of nothing else asks for nothing either (workflows/overdue.go): histories of the
+	// first interpreter rely on that.
 	l.Levels = d.levels()
 	if dated && (l.Every || len(l.Events)+len(traits)+len(l.Levels) > 0) {
 		traits.add(zoneTrait)

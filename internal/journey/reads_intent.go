@@ -18,7 +18,8 @@ func (b *Rulebook) ReadsIntent(e Expr) bool {
 	return evaluator != nil && evaluator.refs.reads("intent")
 }
 
-// Intents are those that an instance of the journey needs, by IntentKey, sorted: of its levels and of its expressions, but for those of its entry.
+// Intents are those that an instance of the journey needs, by IntentKey, sorted: of its levels and of its
+// expressions, but for those of its entry.
 func (p *Program) Intents() []string {
 	found := names{}
 	for _, level := range p.listens.Levels {

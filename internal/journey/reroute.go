@@ -54,7 +54,14 @@ func (j *journeyCheck) reroutes() {
 		}
 		if i := slices.IndexFunc(j.all, func(s *stepTree) bool { return s.id == name }); i >= 0 {
 			j.rerouted = append(j.rerouted, j.all[i].path)
-			j.report(target.at, "unknown-path", "", "%q is a step, and a reroute leads to paths only: this one is on path %q", name, j.all[i].path)
+			j.report(
+				target.at,
+				"unknown-path",
+				"",
+				"%q is a step, and a reroute leads to paths only: this one is on path %q",
+				name,
+				j.all[i].path,
+			)
 			continue
 		}
 		var known []string

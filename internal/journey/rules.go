@@ -12,7 +12,8 @@ type Rules struct {
 	Policy  *Policy             `json:"policy,omitempty"`  // nil: no limits, quiet hours or consent rules
 }
 
-// Intent says how an intent is inferred (intents.yaml). Its strength is Σ weight · 2^(−age/HalfLife) over the customer's events, its score 1 − e^(−max(0, strength)).
+// Intent says how an intent is inferred (intents.yaml). Its strength is Σ weight · 2^(−age/HalfLife) over the
+// customer's events, its score 1 − e^(−max(0, strength)).
 type Intent struct {
 	Name     string        `json:"intent"`
 	HalfLife time.Duration `json:"half_life"`
@@ -79,7 +80,8 @@ type Policy struct {
 	Consent    map[string]Expr `json:"consent,omitempty"` // "all", "marketing", "transactional" or a channel → condition; false or missing means no
 	Suppress   []Suppression   `json:"suppress,omitempty"`
 	Tone       []ToneRule      `json:"tone,omitempty"` // the first that is true; a step's tone beats it
-	// ControlGroups are the percentages of customers for whom arbitration is made worse on purpose, to measure what it brings: of Controls, summing to 100 at most.
+	// ControlGroups are the percentages of customers for whom arbitration is made worse on purpose, to measure
+	// what it brings: of Controls, summing to 100 at most.
 	ControlGroups map[string]float64 `json:"control_groups,omitempty"`
 }
 

@@ -12,9 +12,15 @@ type ruleCheck struct{ exprCheck }
 type sight []string
 
 var (
-	seesEvent    = sight{"customer", "intent", "event", "event_name", "now"} // of evidence and acceptance: they are looked at with an event, outside of journeys
-	seesCustomer = sight{"customer", "intent", "now"}                        // of consent
-	seesAll      sight                                                       // of actions and of the policy: what journey asks is at hand, and missing where none does
+	seesEvent = sight{
+		"customer",
+		"intent",
+		"event",
+		"event_name",
+		"now",
+	} // of evidence and acceptance: they are looked at with an event, outside of journeys
+	seesCustomer = sight{"customer", "intent", "now"} // of consent
+	seesAll      sight                                // of actions and of the policy: what journey asks is at hand, and missing where none does
 )
 
 // cel reads an expression, and looks at what it names.
@@ -24,7 +30,14 @@ func (r *ruleCheck) cel(n *node, w want, sees sight) Expr {
 	for _, use := range r.uses[before:] {
 		for _, u := range use.expr.refs.uses {
 			if root := u[0]; len(sees) > 0 && !slices.Contains(sees, root.name) {
-				r.report(use.node.at(root.offset), "bad-expression", "", "%s cannot be read here, only %s, count and last", root.name, joinWords(sees))
+				r.report(
+					use.node.at(root.offset),
+					"bad-expression",
+					"",
+					"%s cannot be read here, only %s, count and last",
+					root.name,
+					joinWords(sees),
+				)
 			}
 			r.intentUse(use.node, u)
 		}

@@ -6,7 +6,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// at gives the place of the i-th character (from 0) of a scalar's value, whatever quotes, escapes and line breaks it is written with.
+// at gives the place of the i-th character (from 0) of a scalar's value, whatever quotes, escapes and line
+// breaks it is written with.
 func (n *node) at(i int) pos {
 	if n.src == nil || i < 0 {
 		return n.pos

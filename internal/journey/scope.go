@@ -27,8 +27,8 @@ func NewRulebook(r Rules) (*Rulebook, error) {
 	return b, nil
 }
 
-// Scope is what expressions may see, made ready once for all that one decision asks. It remembers answers, so that what many actions ask alike is
-// evaluated once. It is not safe for concurrent use.
+// Scope is what expressions may see, made ready once for all that one decision asks. It remembers answers, so
+// that what many actions ask alike is evaluated once. It is not safe for concurrent use.
 type Scope struct {
 	vars       Vars
 	activation map[string]any
@@ -78,7 +78,8 @@ func (b *Rulebook) Test(e Expr, s *Scope) bool {
 	return err == nil && ok && truth
 }
 
-// Names reports whether an expression names the value at a path, or one around it: Names(e, "customer", "consent", "email").
+// Names reports whether an expression names the value at a path, or one around it: Names(e, "customer",
+// "consent", "email").
 func (b *Rulebook) Names(e Expr, path ...string) bool {
 	evaluator, err := newEvaluator(e)
 	if err != nil {

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// YAML writes the definition as a journey file that compiles to the same definition: for people, and to keep what a revision was. Comments and
-// the layout of the file it came from are gone. It fails only for a definition that Check did not make.
+// YAML writes the definition as a journey file that compiles to the same definition: for people, and to keep
+// what a revision was. Comments and the layout of the file it came from are gone. It fails only for a
+// definition that Check did not make.
 func (d *Definition) YAML() ([]byte, error) {
 	file := yamlMap{{key: "journey", inline: quoteYAML(d.Journey)}}
 	file.text("description", d.Description)

@@ -103,7 +103,12 @@ func TestPrintedText(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("long ", 300) + "key"
-	d = mustCheck(t, "long", "journey: long\nentry: {event: X}\nvars: {v: {? \""+long+"\" : 1}}\nsteps:\n  - emit: A\n    properties:\n      ? \""+long+"\"\n      : \"1\"\n", nil)
+	d = mustCheck(
+		t,
+		"long",
+		"journey: long\nentry: {event: X}\nvars: {v: {? \""+long+"\" : 1}}\nsteps:\n  - emit: A\n    properties:\n      ? \""+long+"\"\n      : \"1\"\n",
+		nil,
+	)
 	printAgain(t, d, nil)
 }
 

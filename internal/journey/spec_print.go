@@ -7,7 +7,8 @@ import (
 	"strconv"
 )
 
-// Every spec writes its kind and the keys beside it; arm gives the steps of an arm, and is asked in the order of the program.
+// Every spec writes its kind and the keys beside it; arm gives the steps of an arm, and is asked in the order
+// of the program.
 
 func (w *Wait) yaml(out *yamlMap, _ func(string, int) []yamlMap) {
 	switch {

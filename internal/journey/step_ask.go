@@ -74,7 +74,14 @@ func (r *stepReader) reply(m *fields, arm *ReplyArm) {
 		}
 		value := m.get(key.text)
 		if found != "" {
-			r.report(key.pos, "unknown-key", "", "an arm of replies has one condition, %s here: put %s into an arm of its own", found, key.text)
+			r.report(
+				key.pos,
+				"unknown-key",
+				"",
+				"an arm of replies has one condition, %s here: put %s into an arm of its own",
+				found,
+				key.text,
+			)
 			continue
 		}
 		found = key.text
@@ -91,7 +98,13 @@ func (r *stepReader) reply(m *fields, arm *ReplyArm) {
 	}
 	m.known = append(m.known, "intent", "matches", "any")
 	if found == "" && !m.near("intent") && !m.near("matches") {
-		r.report(m.node.pos, "missing-key", "", "%q is missing: an arm of replies has an intent, a pattern (matches) or any: true", "intent")
+		r.report(
+			m.node.pos,
+			"missing-key",
+			"",
+			"%q is missing: an arm of replies has an intent, a pattern (matches) or any: true",
+			"intent",
+		)
 	}
 }
 

@@ -71,7 +71,12 @@ func parseCall(r *stepReader, n *node) Spec {
 		}
 	}
 	if m.get("on_failure") != nil {
-		r.report(m.key("on_failure"), "unknown-key", "", "on_failure stands beside call, not inside it: write it under the step, as deep as call")
+		r.report(
+			m.key("on_failure"),
+			"unknown-key",
+			"",
+			"on_failure stands beside call, not inside it: write it under the step, as deep as call",
+		)
 	}
 	m.done()
 	return spec

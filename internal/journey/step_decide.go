@@ -42,7 +42,8 @@ func parseDecide(r *stepReader, n *node) Spec {
 	return spec
 }
 
-// secondKind reports whether the value of `send` beside decide is a message: then it is a kind of its own, and no option.
+// secondKind reports whether the value of `send` beside decide is a message: then it is a kind of its own, and
+// no option.
 func secondKind(n *node) bool { return n.isText() && n.text != "true" && n.text != "false" }
 
 // choice reads what is chosen among; sure tells whether all of it is known.
@@ -108,5 +109,12 @@ func (r *stepReader) offered(channel string, at *node, actions []*actionInfo, su
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
-	r.report(at.pos, "unknown-channel", suggest(channel, all), "no action of this decide can be offered by %s, only by %s", channel, joinWords(all))
+	r.report(
+		at.pos,
+		"unknown-channel",
+		suggest(channel, all),
+		"no action of this decide can be offered by %s, only by %s",
+		channel,
+		joinWords(all),
+	)
 }

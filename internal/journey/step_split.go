@@ -23,7 +23,12 @@ func parseSplit(r *stepReader, n *node) Spec {
 		r.report(n.pos, "bad-value", "", "split has no arm")
 	}
 	if !r.step.named {
-		r.report(r.step.at, "unnamed-split", "", "a split without an id: an edit of the steps before it can move people to another arm; give it an id")
+		r.report(
+			r.step.at,
+			"unnamed-split",
+			"",
+			"a split without an id: an edit of the steps before it can move people to another arm; give it an id",
+		)
 	}
 	spec.Arms = make([]SplitArm, len(items))
 	sum, names, whole := 0.0, map[string]bool{}, true

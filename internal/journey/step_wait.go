@@ -37,14 +37,24 @@ func parseUntil(r *stepReader, m *fields, spec *Wait) Spec {
 	}
 	if n := m.get("days"); n != nil {
 		if until != nil && !clock {
-			r.report(m.key("days"), "unknown-key", "", "days belongs to a time of day, such as until: \"09:00\"; this wait is until a moment")
+			r.report(
+				m.key("days"),
+				"unknown-key",
+				"",
+				"days belongs to a time of day, such as until: \"09:00\"; this wait is until a moment",
+			)
 		} else {
 			spec.Days = r.days(n)
 		}
 	}
 	if n := m.get("offset"); n != nil {
 		if clock {
-			r.report(m.key("offset"), "unknown-key", "", "offset moves a moment such as customer.trial_ends_at; write the time of day that you mean")
+			r.report(
+				m.key("offset"),
+				"unknown-key",
+				"",
+				"offset moves a moment such as customer.trial_ends_at; write the time of day that you mean",
+			)
 		} else {
 			spec.Offset, _ = r.duration(n, "offset", true)
 		}

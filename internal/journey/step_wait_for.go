@@ -33,7 +33,13 @@ func parseWaitFor(r *stepReader, n *node) Spec {
 	inside := false                          // timeout stands in an arm
 	for i, item := range items {
 		if item.isText() && item.text != "" {
-			r.report(item.pos, "wrong-type", "{event: "+item.text+"}", "an arm of wait_for waits for an event: write {event: %s}", item.text)
+			r.report(
+				item.pos,
+				"wrong-type",
+				"{event: "+item.text+"}",
+				"an arm of wait_for waits for an event: write {event: %s}",
+				item.text,
+			)
 			r.arm(nil, strconv.Itoa(i+1), &spec.Arms[i].Then)
 			continue
 		}
@@ -46,7 +52,13 @@ func parseWaitFor(r *stepReader, n *node) Spec {
 		r.arm(m.get("then"), strconv.Itoa(i+1), &spec.Arms[i].Then)
 		for _, key := range []string{"timeout", "on_timeout", "since"} {
 			if m.get(key) != nil {
-				r.report(m.key(key), "unknown-key", "", "%s stands beside wait_for, not inside it: write it under the step, as deep as wait_for", key)
+				r.report(
+					m.key(key),
+					"unknown-key",
+					"",
+					"%s stands beside wait_for, not inside it: write it under the step, as deep as wait_for",
+					key,
+				)
 				inside = inside || key == "timeout"
 			}
 		}
@@ -73,7 +85,13 @@ func (r *stepReader) await(m *fields, arm *EventArm) {
 		arm.Level = r.level(m, intent, "an arm")
 		for _, key := range []string{"event", "when"} {
 			if m.index(key) >= 0 {
-				r.report(m.key(key), "unknown-key", "", "an arm of wait_for waits for an intent or for an event: put %s into an arm of its own", key)
+				r.report(
+					m.key(key),
+					"unknown-key",
+					"",
+					"an arm of wait_for waits for an intent or for an event: put %s into an arm of its own",
+					key,
+				)
 			}
 		}
 		return

@@ -75,7 +75,8 @@ func (j *journeyCheck) step(n *node, path, id string) *stepTree {
 	s.kind, s.keyAt = kind.Name, at
 	spec := kind.parse(&stepReader{journeyCheck: j, keys: m, step: s, place: place}, m.get(kind.Name))
 	for i, key := range n.keys {
-		if key.shape == scalar && key.text != kind.Name && j.kinds.byName(key.text) != nil && m.index(key.text) == i && !slices.Contains(m.known, key.text) {
+		if key.shape == scalar && key.text != kind.Name && j.kinds.byName(key.text) != nil && m.index(key.text) == i &&
+			!slices.Contains(m.known, key.text) {
 			j.report(key.pos, "unknown-key", "", "a step has one kind, %s here: put %s into a step of its own", kind.Name, key.text)
 			m.known = append(m.known, key.text)
 		}
@@ -117,7 +118,8 @@ func (j *journeyCheck) kindOf(n *node) (*Kind, pos) {
 	return nil, pos{}
 }
 
-// optionOf reports whether the kind that stands first in a step is only an option of another: `send: false` before decide.
+// optionOf reports whether the kind that stands first in a step is only an option of another: `send: false`
+// before decide.
 func optionOf(kind, first *Kind, n *node) bool {
 	i := slices.IndexFunc(n.keys, func(k *node) bool { return k.shape == scalar && k.text == first.Name })
 	return slices.Contains(kind.Options, first.Name) && !secondKind(n.values[i])

@@ -43,10 +43,17 @@ func (noTemplates) ReadTemplate(string) ([]byte, error) {
 const defaultDateFormat = "%a, %b %d, %y"
 
 // dateLayouts are the texts that the filter date reads, beside timestamps.
-var dateLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"}
+var dateLayouts = []string{
+	time.RFC3339Nano,
+	"2006-01-02T15:04:05",
+	"2006-01-02 15:04:05 -0700",
+	"2006-01-02 15:04:05",
+	"2006-01-02 15:04",
+	"2006-01-02",
+}
 
-// dateFilter is the standard filter date without its reading of the wall clock ("now" and "today"): `now` is a variable.
-// What is no date passes as it is, as in Shopify's Liquid.
+// dateFilter is the standard filter date without its reading of the wall clock ("now" and "today"): `now` is a
+// variable. What is no date passes as it is, as in Shopify's Liquid.
 func dateFilter(value any, format func(string) string) (any, error) {
 	layout := format(defaultDateFormat)
 	switch v := value.(type) {

@@ -21,7 +21,9 @@ var (
 	liquidMark = regexp.MustCompile(`\{\{-?|\{%-?\s*(\w*)`)
 	filterName = regexp.MustCompile(`\|\s*([A-Za-z_]\w*)`)
 	liquidText = regexp.MustCompile(`"[^"]*"|'[^']*'`)
-	clockText  = regexp.MustCompile(`(?i)(?:"\s*(?:now|today)\s*"|'\s*(?:now|today)\s*')((?:\s*\|\s*(?:upcase|downcase|capitalize|strip|lstrip|rstrip))*\s*\|\s*date\b)?`)
+	clockText  = regexp.MustCompile(
+		`(?i)(?:"\s*(?:now|today)\s*"|'\s*(?:now|today)\s*')((?:\s*\|\s*(?:upcase|downcase|capitalize|strip|lstrip|rstrip))*\s*\|\s*date\b)?`,
+	)
 	assignment = regexp.MustCompile(`^\s*assign\s+(\w+)\s*=\s*$`)
 	clockUse   = regexp.MustCompile(`\b(\w+)\s*\|\s*date\b`)
 	liquidTail = regexp.MustCompile(`(?s)^Liquid error(?: \(line \d+\))?: (.*?)(?: in .*)?$`)
@@ -78,7 +80,8 @@ func parseLiquid(source string, html bool) (message string, line int) {
 	return message, max(err.LineNumber(), 1)
 }
 
-// templateMarks finds what the parser lets pass or says badly: marks that are not closed, tags and filters that do not exist.
+// templateMarks finds what the parser lets pass or says badly: marks that are not closed, tags and filters that
+// do not exist.
 func (f *fileCheck) templateMarks(source string, html bool, at func(int) pos) bool {
 	found := false
 	clocks := map[string]bool{} // variables that hold "now"
@@ -141,8 +144,8 @@ func (f *fileCheck) templateFilters(source string, from, to int, html bool, at f
 	return found
 }
 
-// templateClock finds the filter date on "now" and "today", which read the wall clock in other Liquids and fail in this one.
-// clocks keeps the variables that such a text was assigned to.
+// templateClock finds the filter date on "now" and "today", which read the wall clock in other Liquids and fail
+// in this one. clocks keeps the variables that such a text was assigned to.
 func (f *fileCheck) templateClock(source string, from, to int, clocks map[string]bool, at func(int) pos) bool {
 	const words = "write {{ now | date: … }} without quotes: now is a variable"
 	found, body := false, source[from:to]

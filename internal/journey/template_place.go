@@ -14,8 +14,8 @@ var liquidBlocks = map[string][]string{
 // liquidTags are the tags of a message.
 var liquidTags = strings.Fields("assign break capture case comment continue cycle else elsif for if raw tablerow unless when")
 
-// templateFault finds the mark that a template cannot be read for: the parser knows no more than its line. It gives no words
-// where every mark is good in itself.
+// templateFault finds the mark that a template cannot be read for: the parser knows no more than its line. It
+// gives no words where every mark is good in itself.
 func templateFault(source string, html bool) (offset int, message, hint string) {
 	type block struct {
 		tag    string
@@ -116,4 +116,9 @@ func badClause(whole, tag, inside string, html bool) string {
 }
 
 // blockHead opens a block for a clause that is looked at alone.
-var blockHead = map[string]string{"if": "{% if true %}", "unless": "{% unless true %}", "case": "{% case 1 %}{% when 1 %}", "for": "{% for i in (1..2) %}"}
+var blockHead = map[string]string{
+	"if":     "{% if true %}",
+	"unless": "{% unless true %}",
+	"case":   "{% case 1 %}{% when 1 %}",
+	"for":    "{% for i in (1..2) %}",
+}

@@ -71,8 +71,8 @@ type Resolve struct {
 	Note    string
 }
 
-// Expect is what must be so: at its moment in a timeline, or at the end. What is nil or empty is not looked at. Within a timeline, Latest is the latest
-// message sent so far and Sent, where a list stands, all of them.
+// Expect is what must be so: at its moment in a timeline, or at the end. What is nil or empty is not looked at.
+// Within a timeline, Latest is the latest message sent so far and Sent, where a list stands, all of them.
 type Expect struct {
 	Place    Place
 	Key      *string // looks at the instance of this entry key; nil: the one entered last

@@ -24,7 +24,8 @@ func (s *scenarioCheck) expect(n *node, final bool) *Expect {
 	}
 	for i, key := range n.keys {
 		value := n.values[i]
-		nothing := value.shape != scalar && len(value.items)+len(value.keys) == 0 && slices.Contains([]string{"not_sent", "visited", "vars"}, key.text)
+		nothing := value.shape != scalar && len(value.items)+len(value.keys) == 0 &&
+			slices.Contains([]string{"not_sent", "visited", "vars"}, key.text)
 		s.expects = s.expects || key.text != "key" && !nothing
 	}
 	e.read()
@@ -148,7 +149,12 @@ func (e *expectation) sent(n *node) {
 		}
 		e.out.Sent = &list
 		if via != nil {
-			e.report(e.keys.key("via"), "unknown-key", "", "via stands beside a single message; in a list write {message: NAME, via: CHANNEL}")
+			e.report(
+				e.keys.key("via"),
+				"unknown-key",
+				"",
+				"via stands beside a single message; in a list write {message: NAME, via: CHANNEL}",
+			)
 		}
 		return
 	}

@@ -99,7 +99,11 @@ func wholeTest(t *testing.T, test *Test) {
 func TestMergeTraits(t *testing.T) {
 	t.Parallel()
 	base := map[string]any{"a": map[string]any{"b": 1.0, "c": map[string]any{"d": nil, "e": 2.0}}, "gone": 1.0, "text": "x"}
-	own := map[string]any{"a": map[string]any{"b": nil, "c": map[string]any{"f": 3.0}}, "gone": nil, "text": map[string]any{"now": "a mapping", "not": nil}}
+	own := map[string]any{
+		"a":    map[string]any{"b": nil, "c": map[string]any{"f": 3.0}},
+		"gone": nil,
+		"text": map[string]any{"now": "a mapping", "not": nil},
+	}
 	want := map[string]any{"a": map[string]any{"c": map[string]any{"e": 2.0, "f": 3.0}}, "text": map[string]any{"now": "a mapping"}}
 	if diff := cmp.Diff(want, mergeTraits(base, own)); diff != "" {
 		t.Error(diff)

@@ -76,7 +76,8 @@ func (s *scenarioCheck) name(m *fields) {
 	s.names[text], s.out.Name = true, text
 }
 
-// stepNamed finds a step of a kind by the key that names it. Nil where there is none; sure tells whether all journeys that may have it are known.
+// stepNamed finds a step of a kind by the key that names it. Nil where there is none; sure tells whether all
+// journeys that may have it are known.
 func (s *scenarioCheck) stepNamed(key *node, kind string, defs []*Definition, sure bool) *Step {
 	var other *Step
 	for _, def := range defs {
@@ -118,7 +119,15 @@ func (s *scenarioCheck) arms(n *node) {
 		if step != nil {
 			names := armNames(step.Spec.(*Split))
 			if !slices.Contains(names, value.text) {
-				s.report(value.pos, "bad-value", suggest(value.text, names), "the split %q has no arm %q, only %s", key.text, value.text, joinWords(names))
+				s.report(
+					value.pos,
+					"bad-value",
+					suggest(value.text, names),
+					"the split %q has no arm %q, only %s",
+					key.text,
+					value.text,
+					joinWords(names),
+				)
 			}
 		}
 		s.out.Arms[key.text] = value.text
@@ -185,7 +194,14 @@ func (s *scenarioCheck) line(n *node) {
 		}
 		value := m.get(key.text)
 		if kind != "" {
-			s.report(key.pos, "unknown-key", "", "a line of a timeline does one thing, this one is %s: put %s into a line of its own", kind, key.text)
+			s.report(
+				key.pos,
+				"unknown-key",
+				"",
+				"a line of a timeline does one thing, this one is %s: put %s into a line of its own",
+				kind,
+				key.text,
+			)
 			continue
 		}
 		kind = key.text

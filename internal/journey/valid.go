@@ -154,7 +154,8 @@ func (c *Call) valid() error {
 		return errors.New("a body of text and one of JSON")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		if !headerName.MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) || strings.ContainsAny(c.Headers[name], "\r\n\x00") {
+		if !headerName.MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) ||
+			strings.ContainsAny(c.Headers[name], "\r\n\x00") {
 			return fmt.Errorf("the header %q", name)
 		}
 	}

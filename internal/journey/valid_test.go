@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestHostileDefinitions gives definitions that Check would never make, as bytes from elsewhere could: each is refused, and said why.
+// TestHostileDefinitions gives definitions that Check would never make, as bytes from elsewhere could: each is
+// refused, and said why.
 func TestHostileDefinitions(t *testing.T) {
 	t.Parallel()
 	with := func(spec Spec) *Definition {

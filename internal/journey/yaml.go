@@ -157,7 +157,10 @@ func parseYAML(src *source, text string) (root *node, problem *syntaxError) {
 	}
 	if len(documents) > 1 {
 		second := documents[1]
-		return nil, &syntaxError{at: pos{max(second.Line, 1), max(second.Column, 1)}, message: "one file is one document: remove the --- and put the rest into a file of its own"}
+		return nil, &syntaxError{
+			at:      pos{max(second.Line, 1), max(second.Column, 1)},
+			message: "one file is one document: remove the --- and put the rest into a file of its own",
+		}
 	}
 	return convert(src, documents[0].Content[0], 0)
 }
@@ -202,7 +205,10 @@ func convert(src *source, y *yaml.Node, depth int) (*node, *syntaxError) {
 	children := make([]*node, 0, len(y.Content))
 	for _, child := range y.Content {
 		if y.Kind == yaml.MappingNode && len(children)%2 == 0 && child.Tag == "!!merge" && child.Kind == yaml.ScalarNode {
-			return nil, &syntaxError{at: pos{child.Line, child.Column}, message: "merge keys (<<) are not part of the journey language: write the keys out"}
+			return nil, &syntaxError{
+				at:      pos{child.Line, child.Column},
+				message: "merge keys (<<) are not part of the journey language: write the keys out",
+			}
 		}
 		converted, problem := convert(src, child, depth+1)
 		if problem != nil {

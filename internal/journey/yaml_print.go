@@ -15,7 +15,8 @@ import (
 // yamlMap is a mapping to be written, in order.
 type yamlMap []yamlField
 
-// yamlField is a key with one of: a value on its line, a mapping, a list of mappings. With none of them, the mapping is empty.
+// yamlField is a key with one of: a value on its line, a mapping, a list of mappings. With none of them, the
+// mapping is empty.
 type yamlField struct {
 	key    string
 	inline string // YAML

@@ -8,7 +8,8 @@ import (
 // zones are the time zones that were looked up: name → *time.Location.
 var zones sync.Map
 
-// Zone is a time zone by its IANA name. ok is false for what is none, and for "Local": the machine's own zone is nobody's.
+// Zone is a time zone by its IANA name. ok is false for what is none, and for "Local": the machine's own zone
+// is nobody's.
 func Zone(name string) (zone *time.Location, ok bool) {
 	if name == "" || name == "Local" {
 		return nil, false

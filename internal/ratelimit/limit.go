@@ -28,7 +28,14 @@ const (
 
 // Store is what all processes share.
 type Store interface {
-	TakeTokens(ctx context.Context, wall time.Time, bucket string, n int, p store.Pace, horizon time.Duration) (at time.Time, taken bool, err error)
+	TakeTokens(
+		ctx context.Context,
+		wall time.Time,
+		bucket string,
+		n int,
+		p store.Pace,
+		horizon time.Duration,
+	) (at time.Time, taken bool, err error)
 	Pause(ctx context.Context, wall time.Time, bucket string, until time.Time) error
 	Pauses(ctx context.Context, wall time.Time) (map[string]time.Time, error)
 }
@@ -103,8 +110,9 @@ func New(st Store, wall func() time.Time, rates Rates, registry prometheus.Regis
 	return l
 }
 
-// Ask asks for n tokens. token is the moment an answer before gave this one, or zero. Where no rate is configured it costs nothing but a look at the pauses,
-// which are read from the store once a second, and only while something is sent.
+// Ask asks for n tokens. token is the moment an answer before gave this one, or zero. Where no rate is
+// configured it costs nothing but a look at the pauses, which are read from the store once a second, and only
+// while something is sent.
 func (l *Limiter) Ask(ctx context.Context, lane Lane, n int, token time.Time) (Answer, error) {
 	return l.ask(ctx, lane, n, token, horizon)
 }
@@ -231,7 +239,8 @@ func (l *Limiter) open() int {
 	return n
 }
 
-// take gives n tokens from what is left of the last statement, or makes the next. Those who wait for the statement wait as long as it takes, no longer.
+// take gives n tokens from what is left of the last statement, or makes the next. Those who wait for the
+// statement wait as long as it takes, no longer.
 func (b *bucket) take(ctx context.Context, st Store, name string, n int, now time.Time, horizon time.Duration) (time.Time, bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -50,7 +50,14 @@ type shared struct {
 	broken error
 }
 
-func (s *shared) TakeTokens(_ context.Context, wall time.Time, bucket string, n int, p store.Pace, horizon time.Duration) (time.Time, bool, error) {
+func (s *shared) TakeTokens(
+	_ context.Context,
+	wall time.Time,
+	bucket string,
+	n int,
+	p store.Pace,
+	horizon time.Duration,
+) (time.Time, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked["take "+bucket]++
@@ -104,7 +111,11 @@ func open(t *testing.T, rates string) *at {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &at{T: t, now: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC), store: &shared{next: map[string]time.Time{}, pauses: map[string]time.Time{}, asked: map[string]int{}}}
+	a := &at{
+		T:     t,
+		now:   time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC),
+		store: &shared{next: map[string]time.Time{}, pauses: map[string]time.Time{}, asked: map[string]int{}},
+	}
 	a.Limiter = New(a.store, func() time.Time { return a.now }, parsed, prometheus.NewRegistry())
 	return a
 }
@@ -211,7 +222,8 @@ func TestPauseKeepsEverybodyAway(t *testing.T) {
 	}
 	for _, l := range []*Limiter{a.Limiter, other} {
 		got, err := l.Ask(t.Context(), one, 1, time.Time{})
-		if err != nil || got.Wait < time.Minute || got.Wait > time.Minute+spread+time.Second || !strings.Contains(got.Reason, "left alone") {
+		if err != nil || got.Wait < time.Minute || got.Wait > time.Minute+spread+time.Second ||
+			!strings.Contains(got.Reason, "left alone") {
 			t.Error(got, err)
 		}
 		if got, err := l.Ask(t.Context(), two, 1, time.Time{}); err != nil || got.Wait != 0 {

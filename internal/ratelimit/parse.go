@@ -1,4 +1,5 @@
-// Package ratelimit holds back what goes to providers: by configured rates, and while a provider asks to be left alone. The store is the one place that all workers share.
+// Package ratelimit holds back what goes to providers: by configured rates, and while a provider asks to be
+// left alone. The store is the one place that all workers share.
 package ratelimit
 
 import (
@@ -14,7 +15,8 @@ import (
 // Call is the name under which the requests of call steps are limited, beside the channels.
 const Call = "call"
 
-// Rates are what may be sent, by bucket: a provider ("email"), or a part of it ("email:shop@example.com", "webhook:hooks.example.com").
+// Rates are what may be sent, by bucket: a provider ("email"), or a part of it ("email:shop@example.com",
+// "webhook:hooks.example.com").
 type Rates map[string]store.Pace
 
 // units of a rate.
@@ -23,8 +25,9 @@ var units = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": ti
 // fastest is the highest rate, per second: above it the bucket's microseconds do not count exactly.
 const fastest = 100_000
 
-// Parse reads rates: a comma list of BUCKET=NUMBER/UNIT, with unit s, m or h: email=50/s,email:shop@example.com=0.5/s. A bucket holds what comes in a second, at
-// least 1: so many go out at once after a rest. known are the names that may stand before the colon.
+// Parse reads rates: a comma list of BUCKET=NUMBER/UNIT, with unit s, m or h:
+// email=50/s,email:shop@example.com=0.5/s. A bucket holds what comes in a second, at least 1: so many go out at
+// once after a rest. known are the names that may stand before the colon.
 func Parse(text string, known []string) (Rates, error) {
 	rates := Rates{}
 	for item := range strings.SplitSeq(text, ",") {

@@ -47,8 +47,12 @@ func StartOptions(e store.Enrollment) client.StartWorkflowOptions {
 			temporal.NewSearchAttributeKeyKeyword(contract.AttrRevision).ValueSet(e.Revision),
 		),
 		StaticSummary: fmt.Sprintf("%s of customer %s", e.Journey, e.Customer),
-		StaticDetails: fmt.Sprintf("Entered by **%s** at %s (virtual time), on revision `%s`. The current details tell where it is; the query `state` tells more.",
-			e.EntryName, e.EnteredAt.UTC().Format(time.RFC3339), e.Revision),
+		StaticDetails: fmt.Sprintf(
+			"Entered by **%s** at %s (virtual time), on revision `%s`. The current details tell where it is; the query `state` tells more.",
+			e.EntryName,
+			e.EnteredAt.UTC().Format(time.RFC3339),
+			e.Revision,
+		),
 	}
 }
 
@@ -69,7 +73,8 @@ func (r *Relay) start(ctx context.Context, e store.Enrollment, in *contract.Inpu
 	return errAddressTaken
 }
 
-// event brings an event: by update, and where no worker answers in time, by signal. The instance drops what comes twice.
+// event brings an event: by update, and where no worker answers in time, by signal. The instance drops what
+// comes twice.
 func (r *Relay) event(ctx context.Context, to store.Enrollment, e contract.Event) error {
 	workflowID := to.WorkflowID
 	if r.routes.signalOnly(clock.Wall()) || large(e) {
@@ -78,7 +83,8 @@ func (r *Relay) event(ctx context.Context, to store.Enrollment, e contract.Event
 	updating, cancel := context.WithTimeout(ctx, r.cfg.UpdateTimeout)
 	defer cancel()
 	handle, err := r.cfg.Client.UpdateWorkflow(updating, client.UpdateWorkflowOptions{
-		// Not the bare event id: a channel may have updated the run itself under that, and Temporal would answer with that update's result.
+		// Not the bare event id: a channel may have updated the run itself under that, and Temporal would
+		// answer with that update's result.
 		WorkflowID: workflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.EventName, Args: []any{e},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
@@ -99,14 +105,16 @@ func (r *Relay) event(ctx context.Context, to store.Enrollment, e contract.Event
 	case updating.Err() != nil, timedOut(err):
 		r.routes.silent(clock.Wall())
 		return r.signal(ctx, workflowID, e)
-	case errors.As(err, &exhausted), errors.As(err, &notReady): // too many updates in this run, or its workflow tasks fail: a signal waits until they do not
+	case errors.As(err, &exhausted),
+		errors.As(err, &notReady): // too many updates in this run, or its workflow tasks fail: a signal waits until they do not
 		return r.signal(ctx, workflowID, e)
 	}
 	return err
 }
 
-// maxUpdate is the size, in bytes of JSON, up to which an event goes by update. An update whose acceptance is too large for Temporal ends the whole run (server
-// 1.29: its workflow task fails, and it is terminated), while a signal that is too large is refused, and harms nobody.
+// maxUpdate is the size, in bytes of JSON, up to which an event goes by update. An update whose acceptance is
+// too large for Temporal ends the whole run (server 1.29: its workflow task fails, and it is terminated), while
+// a signal that is too large is refused, and harms nobody.
 const maxUpdate = 256 << 10
 
 func large(e contract.Event) bool {
@@ -114,7 +122,8 @@ func large(e contract.Event) bool {
 	return err != nil || len(body) > maxUpdate
 }
 
-// rejected notes what an instance refused for good, where somebody waits for the answer: an order to move to another revision.
+// rejected notes what an instance refused for good, where somebody waits for the answer: an order to move to
+// another revision.
 func (r *Relay) rejected(ctx context.Context, to store.Enrollment, e contract.Event, why *temporal.ApplicationError) error {
 	if e.Command == nil || e.Command.Kind != contract.MigrateOrder {
 		return nil
@@ -149,7 +158,8 @@ func timedOut(err error) bool {
 	return errors.As(err, &deadline) || errors.As(err, &slow)
 }
 
-// routes decides between update and signal: after a few updates in a row without an answer, everything goes by signal for a while.
+// routes decides between update and signal: after a few updates in a row without an answer, everything goes by
+// signal for a while.
 type routes struct {
 	mu     sync.Mutex
 	missed int

@@ -12,7 +12,8 @@ import (
 // intentPage is how many customers' intents are summed up anew in one transaction: who acts meanwhile waits for it.
 const intentPage = 10
 
-// refreshIntents sums intents up anew when a release has defined them otherwise. Between two looks it rests for IntentEvery, since another process may publish.
+// refreshIntents sums intents up anew when a release has defined them otherwise. Between two looks it rests for
+// IntentEvery, since another process may publish.
 func (r *Relay) refreshIntents(ctx context.Context) {
 	tick := time.NewTicker(r.cfg.IntentEvery)
 	defer tick.Stop()

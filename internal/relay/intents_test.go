@@ -26,7 +26,12 @@ func TestRelaySumsIntentsUpAnew(t *testing.T) {
 	release := func(weight string) {
 		t.Helper()
 		content, problems := journey.Check([]journey.File{{Name: "waiting.yaml", Data: []byte(waiting)},
-			{Name: "intents.yaml", Data: []byte("intents:\n  churn:\n    half_life: 3d\n    evidence:\n      - {event: Cancel Page Viewed, weight: " + weight + "}\n")}}, journey.Options{})
+			{
+				Name: "intents.yaml",
+				Data: []byte(
+					"intents:\n  churn:\n    half_life: 3d\n    evidence:\n      - {event: Cancel Page Viewed, weight: " + weight + "}\n",
+				),
+			}}, journey.Options{})
 		if problems.Failed(false) {
 			t.Fatal(problems)
 		}

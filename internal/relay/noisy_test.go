@@ -8,7 +8,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// One customer's 10,000 events are brought by one worker, while those of others who came later pass: told by their order, not by time.
+// One customer's 10,000 events are brought by one worker, while those of others who came later pass: told by
+// their order, not by time.
 func TestANoisyCustomerSlowsNobody(t *testing.T) {
 	const noise, page = 10_000, 1000
 	b := setup(t)

@@ -41,7 +41,10 @@ func faultOf(err error) fault {
 		client      *serviceerror.ClientVersionNotSupported
 	)
 	switch {
-	case errors.Is(err, errAddressTaken), errors.Is(err, errStore), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errAddressTaken),
+		errors.Is(err, errStore),
+		errors.Is(err, context.Canceled),
+		errors.Is(err, context.DeadlineExceeded):
 		return passing
 	case errors.As(err, &invalid):
 		if strings.Contains(invalid.Error(), "limit for signal") { // of this run: its next one takes more
@@ -50,15 +53,24 @@ func faultOf(err error) fault {
 		return final
 	case strings.Contains(err.Error(), "grpc: ") && strings.Contains(err.Error(), "larger than max"): // the SDK's type is its own
 		return final
-	case errors.As(err, &exhausted), errors.As(err, &notReady), errors.As(err, &unavailable), errors.As(err, &deadline), errors.As(err, &cancelled), errors.As(err, &denied), errors.As(err, &namespace), errors.As(err, &state),
-		errors.As(err, &missing), errors.As(err, &client):
+	case errors.As(err, &exhausted),
+		errors.As(err, &notReady),
+		errors.As(err, &unavailable),
+		errors.As(err, &deadline),
+		errors.As(err, &cancelled),
+		errors.As(err, &denied),
+		errors.As(err, &namespace),
+		errors.As(err, &state),
+		errors.As(err, &missing),
+		errors.As(err, &client):
 		return passing
 	}
 	return doubtful
 }
 
-// Attempts after which a delivery is set aside: where others get through meanwhile, and where nothing does, which looks like trouble of Temporal's.
-// With backoff's rests 3 attempts take a second, 25 take 18 minutes, 500 take eight hours.
+// Attempts after which a delivery is set aside: where others get through meanwhile, and where nothing does,
+// which looks like trouble of Temporal's. With backoff's rests 3 attempts take a second, 25 take 18 minutes,
+// 500 take eight hours.
 const (
 	finalAttempts         = 3
 	finalAttemptsAlone    = 25

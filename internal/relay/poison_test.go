@@ -54,9 +54,15 @@ func TestAnOutageIsNoPoison(t *testing.T) {
 			}
 		}
 	}
-	check("nothing gets through", map[ask]bool{{3, refusal}: false, {25, refusal}: true, {25, bug}: false, {500, bug}: true, {9999, away}: false})
+	check(
+		"nothing gets through",
+		map[ask]bool{{3, refusal}: false, {25, refusal}: true, {25, bug}: false, {500, bug}: true, {9999, away}: false},
+	)
 	r.through.Store(clock.Wall().UnixMilli())
-	check("others get through", map[ask]bool{{2, refusal}: false, {3, refusal}: true, {24, bug}: false, {25, bug}: true, {9999, away}: false})
+	check(
+		"others get through",
+		map[ask]bool{{2, refusal}: false, {3, refusal}: true, {24, bug}: false, {25, bug}: true, {9999, away}: false},
+	)
 }
 
 // An event that Temporal refuses is set aside after a few tries; those behind it, and other instances, go on.

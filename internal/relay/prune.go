@@ -9,7 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// prunePage is how many decisions are deleted in one transaction, and of how many customers spent evidence is looked for at a time.
+// prunePage is how many decisions are deleted in one transaction, and of how many customers spent evidence is
+// looked for at a time.
 const prunePage = 500
 
 // pruneForEver deletes what is kept no longer. Any number of relays may: each walks through all customers by itself.

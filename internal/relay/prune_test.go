@@ -16,7 +16,9 @@ func TestRelayPrunes(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	content := &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}, Rules: journey.Rules{
-		Groups: map[string][]string{"offers": {"gift"}}, Actions: map[string]*journey.Action{"gift": {Name: "gift", Group: "offers", Value: "1", Propensity: 0.5}},
+		Groups: map[string][]string{
+			"offers": {"gift"},
+		}, Actions: map[string]*journey.Action{"gift": {Name: "gift", Group: "offers", Value: "1", Propensity: 0.5}},
 	}}
 	if _, err := b.store.Publish(ctx, at, content); err != nil {
 		t.Fatal(err)

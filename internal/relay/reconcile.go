@@ -55,16 +55,25 @@ func (r *Relay) reconcileForEver(ctx context.Context) {
 			r.cfg.Logger.Warn("the reconciler could not finish; it goes on later", zap.Error(err))
 		}
 		for _, c := range report.Closed {
-			r.cfg.Logger.Info("closed an enrollment whose run is gone", zap.String("workflow", c.WorkflowID), zap.String("reason", c.Reason))
+			r.cfg.Logger.Info(
+				"closed an enrollment whose run is gone",
+				zap.String("workflow", c.WorkflowID),
+				zap.String("reason", c.Reason),
+			)
 		}
 		for _, c := range report.Terminated {
-			r.cfg.Logger.Info("terminated a run whose enrollment is closed", zap.String("workflow", c.WorkflowID), zap.String("reason", c.Reason))
+			r.cfg.Logger.Info(
+				"terminated a run whose enrollment is closed",
+				zap.String("workflow", c.WorkflowID),
+				zap.String("reason", c.Reason),
+			)
 		}
 	}
 }
 
-// Reconcile compares every open enrollment with Temporal, closes those whose run is gone (terminated, failed or lost), and frees what they held.
-// Then it goes through the open runs, and terminates those whose enrollment is closed.
+// Reconcile compares every open enrollment with Temporal, closes those whose run is gone (terminated, failed or
+// lost), and frees what they held. Then it goes through the open runs, and terminates those whose enrollment is
+// closed.
 func (r *Relay) Reconcile(ctx context.Context) (Report, error) {
 	report := Report{Closed: []Closed{}, Terminated: []Closed{}}
 	for after := ""; ; {
@@ -134,7 +143,9 @@ func (r *Relay) fate(ctx context.Context, e store.Enrollment) (outcome, reason s
 		return contract.Failed, "another instance runs at its address", nil
 	}
 	switch info.GetStatus() {
-	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
+		enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED,
+		enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
 		return "", "", nil
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
 		return contract.Cancelled, "terminated in Temporal", nil

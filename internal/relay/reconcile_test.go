@@ -59,7 +59,8 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
-// An enrollment that is closed by its own run between being listed and being looked up is none that the reconciler closed.
+// An enrollment that is closed by its own run between being listed and being looked up is none that the
+// reconciler closed.
 func TestReconcileWhatEndsMeanwhile(t *testing.T) {
 	b := setup(t)
 	e := b.enters()

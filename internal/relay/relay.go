@@ -1,5 +1,5 @@
-// Package relay brings what the store has committed to Temporal: starts, events and orders, strictly in order per instance, each at least once.
-// Any number of relays may run; a lease per instance keeps them apart.
+// Package relay brings what the store has committed to Temporal: starts, events and orders, strictly in order
+// per instance, each at least once. Any number of relays may run; a lease per instance keeps them apart.
 package relay
 
 import (
@@ -41,7 +41,8 @@ type Relay struct {
 	cfg    Config
 	routes routes
 	wake   chan struct{}
-	// through is when something was delivered last, in milliseconds: that others get through tells a poison from an outage.
+	// through is when something was delivered last, in milliseconds: that others get through tells a poison
+	// from an outage.
 	through atomic.Int64
 }
 
@@ -183,7 +184,11 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 	if done > 0 {
 		if err := r.cfg.Store.Delivered(marking, l, done); err != nil {
 			if !errors.Is(err, store.ErrNotMine) {
-				r.cfg.Logger.Warn("a delivery could not be marked; it will be repeated", zap.String("workflow", l.Enrollment.WorkflowID), zap.Error(err))
+				r.cfg.Logger.Warn(
+					"a delivery could not be marked; it will be repeated",
+					zap.String("workflow", l.Enrollment.WorkflowID),
+					zap.Error(err),
+				)
 			}
 			return
 		}
@@ -195,14 +200,24 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 	words, retry := "", time.Time{}
 	if cause != nil {
 		words, retry = cause.Error(), clock.Wall().Add(backoff(l.Attempts, cause))
-		r.cfg.Logger.Warn("a delivery failed; it will be repeated", zap.String("workflow", l.Enrollment.WorkflowID), zap.Int("attempts", l.Attempts+1), zap.Error(cause))
+		r.cfg.Logger.Warn(
+			"a delivery failed; it will be repeated",
+			zap.String("workflow", l.Enrollment.WorkflowID),
+			zap.Int("attempts", l.Attempts+1),
+			zap.Error(cause),
+		)
 	}
 	if err := r.cfg.Store.Unlease(marking, l, words, retry); err != nil && !errors.Is(err, store.ErrNotMine) {
-		r.cfg.Logger.Warn("a lease could not be given back; it ends by itself", zap.String("workflow", l.Enrollment.WorkflowID), zap.Error(err))
+		r.cfg.Logger.Warn(
+			"a lease could not be given back; it ends by itself",
+			zap.String("workflow", l.Enrollment.WorkflowID),
+			zap.Error(err),
+		)
 	}
 }
 
-// backoff is how long a failed delivery rests: from 200 ms, doubling, to a minute; what only waits for its address to be free is asked more often.
+// backoff is how long a failed delivery rests: from 200 ms, doubling, to a minute; what only waits for its
+// address to be free is asked more often.
 func backoff(attempts int, cause error) time.Duration {
 	limit := time.Minute
 	if errors.Is(cause, errAddressTaken) {

@@ -43,7 +43,10 @@ type fake struct {
 }
 
 // ListWorkflow lists the runs, one a page.
-func (f *fake) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+func (f *fake) ListWorkflow(
+	_ context.Context,
+	in *workflowservice.ListWorkflowExecutionsRequest,
+) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if in.GetQuery() != "WorkflowType = 'Journey' AND ExecutionStatus = 'Running'" {
@@ -55,7 +58,10 @@ func (f *fake) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowE
 		}
 		info := f.runs[id]
 		info.Execution = &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run"}
-		return &workflowservice.ListWorkflowExecutionsResponse{Executions: []*workflowpb.WorkflowExecutionInfo{info}, NextPageToken: []byte(id)}, nil
+		return &workflowservice.ListWorkflowExecutionsResponse{
+			Executions:    []*workflowpb.WorkflowExecutionInfo{info},
+			NextPageToken: []byte(id),
+		}, nil
 	}
 	return &workflowservice.ListWorkflowExecutionsResponse{}, nil
 }
@@ -130,7 +136,10 @@ func (f *fake) seen(list *[]string) []string {
 // run is a run of an enrollment as Temporal describes it.
 func run(enrollment string, status enumspb.WorkflowExecutionStatus) *workflowpb.WorkflowExecutionInfo {
 	payload, _ := converter.GetDefaultDataConverter().ToPayload(enrollment)
-	return &workflowpb.WorkflowExecutionInfo{Status: status, Memo: &commonpb.Memo{Fields: map[string]*commonpb.Payload{contract.MemoEnrollment: payload}}}
+	return &workflowpb.WorkflowExecutionInfo{
+		Status: status,
+		Memo:   &commonpb.Memo{Fields: map[string]*commonpb.Payload{contract.MemoEnrollment: payload}},
+	}
 }
 
 // done is an update that was carried out.
@@ -188,7 +197,11 @@ func (b *bundle) publish(journeys ...string) {
 // event takes an event of ana into the store and gives what became of it.
 func (b *bundle) event(id, name string, properties map[string]any) store.Receipt {
 	b.t.Helper()
-	got, err := b.store.Ingest(b.t.Context(), at, []store.Call{{Type: "track", MessageID: id, UserID: "ana", Event: name, Properties: properties}})
+	got, err := b.store.Ingest(
+		b.t.Context(),
+		at,
+		[]store.Call{{Type: "track", MessageID: id, UserID: "ana", Event: name, Properties: properties}},
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -233,7 +246,13 @@ func (b *bundle) play(what string, ok func() bool) {
 		select {
 		case <-deadline:
 			cancel()
-			b.t.Fatalf("waited in vain for %s: started %v, updated %v, signalled %v", what, b.fake.seen(&b.fake.started), b.fake.seen(&b.fake.updated), b.fake.seen(&b.fake.signals))
+			b.t.Fatalf(
+				"waited in vain for %s: started %v, updated %v, signalled %v",
+				what,
+				b.fake.seen(&b.fake.started),
+				b.fake.seen(&b.fake.updated),
+				b.fake.seen(&b.fake.signals),
+			)
 		case <-tick.C:
 		}
 	}
@@ -380,7 +399,8 @@ func TestStartedBefore(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	some := errors.New("some")
-	if backoff(0, some) != 200*time.Millisecond || backoff(3, some) != 1600*time.Millisecond || backoff(99, some) != time.Minute || backoff(99, errAddressTaken) != 2*time.Second {
+	if backoff(0, some) != 200*time.Millisecond || backoff(3, some) != 1600*time.Millisecond || backoff(99, some) != time.Minute ||
+		backoff(99, errAddressTaken) != 2*time.Second {
 		t.Error(backoff(0, some), backoff(3, some), backoff(99, some), backoff(99, errAddressTaken))
 	}
 }

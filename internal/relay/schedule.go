@@ -12,7 +12,8 @@ import (
 // restSchedules is the shortest time between two looks at a moment that another relay goes through.
 const restSchedules = 50 * time.Millisecond
 
-// scheduleForEver enters customers by schedule: it sleeps until the next moment, at most ScheduleEvery, since another process may publish.
+// scheduleForEver enters customers by schedule: it sleeps until the next moment, at most ScheduleEvery, since
+// another process may publish.
 func (r *Relay) scheduleForEver(ctx context.Context) {
 	failing := false
 	for ctx.Err() == nil {

@@ -33,7 +33,15 @@ func (b *bundle) seed(n int) {
 	b.t.Helper()
 	var calls []store.Call
 	for i := range n {
-		calls = append(calls, store.Call{Type: "identify", MessageID: fmt.Sprint("seed", i), UserID: fmt.Sprintf("c%03d", i), Traits: map[string]any{"tier": "gold"}})
+		calls = append(
+			calls,
+			store.Call{
+				Type:      "identify",
+				MessageID: fmt.Sprint("seed", i),
+				UserID:    fmt.Sprintf("c%03d", i),
+				Traits:    map[string]any{"tier": "gold"},
+			},
+		)
 	}
 	if _, err := b.store.Ingest(b.t.Context(), at, calls); err != nil {
 		b.t.Fatal(err)
@@ -126,7 +134,8 @@ func TestOrdersToMove(t *testing.T) {
 			b.fake.mu.Lock()
 			order := b.fake.orders[0]
 			b.fake.mu.Unlock()
-			if p, err := journey.Load(order.Definition, page.Instances[0].To); err != nil || p.Revision() != order.Revision || order.Kind != contract.MigrateOrder {
+			if p, err := journey.Load(order.Definition, page.Instances[0].To); err != nil || p.Revision() != order.Revision ||
+				order.Kind != contract.MigrateOrder {
 				t.Error(order, err)
 			}
 			moves, err := b.store.Moves(t.Context(), "greeting", "", 0)

@@ -15,8 +15,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// agree holds the schema against lint for one file of a folder: what lint takes the schema takes, and what lint refuses for its shape the schema
-// refuses. Of what lint refuses for its meaning alone, the schema may say either.
+// agree holds the schema against lint for one file of a folder: what lint takes the schema takes, and what lint
+// refuses for its shape the schema refuses. Of what lint refuses for its meaning alone, the schema may say
+// either.
 func agree(t *testing.T, files []journey.File, name string, document any) (refusal, same bool) {
 	t.Helper()
 	shape, failed, words := verdict(files, name)
@@ -99,7 +100,8 @@ type edit struct {
 	make func() (undo func())
 }
 
-// edits are all small mistakes in a value: every key missing, one too many in every mapping, every value one of another type.
+// edits are all small mistakes in a value: every key missing, one too many in every mapping, every value one of
+// another type.
 func edits(n *yaml.Node, path string) []edit {
 	var out []edit
 	swap := func(what string, content []*yaml.Node) {
@@ -150,7 +152,12 @@ func replaced(at **yaml.Node, path string) []edit {
 
 // named are the kinds of file that files of a kind name.
 var named = map[string][]string{
-	"test": {"journey", "message", "actions", "intents"}, "journey": {"message", "actions", "intents"}, "actions": {"message", "intents"}, "policy": {"intents"},
+	"test": {
+		"journey",
+		"message",
+		"actions",
+		"intents",
+	}, "journey": {"message", "actions", "intents"}, "actions": {"message", "intents"}, "policy": {"intents"},
 }
 
 // TestEveryMistake makes every small mistake in files that show every key, and asks lint and schema.

@@ -58,10 +58,16 @@ func (b *builder) policy() *Schema {
 		consent[c.Name] = b.cel().with("Of messages by " + c.Name + ".")
 	}
 	shares := keys{
-		journey.ControlRandom:          within(0, 100).with("Percent of customers for whom a random one of the permitted actions is chosen."),
-		journey.ControlPropensityOnly:  within(0, 100).with("Percent of customers for whom the propensity alone decides."),
-		journey.ControlNoLevers:        within(0, 100).with("Percent of customers for whom levers do not count."),
-		journey.ControlEligibilityOnly: within(0, 100).with("Percent of customers for whom only eligibility is asked, and not what is applicable and suitable."),
+		journey.ControlRandom: within(
+			0,
+			100,
+		).with("Percent of customers for whom a random one of the permitted actions is chosen."),
+		journey.ControlPropensityOnly: within(0, 100).with("Percent of customers for whom the propensity alone decides."),
+		journey.ControlNoLevers:       within(0, 100).with("Percent of customers for whom levers do not count."),
+		journey.ControlEligibilityOnly: within(
+			0,
+			100,
+		).with("Percent of customers for whom only eligibility is asked, and not what is applicable and suitable."),
 	}
 	category := enum(journey.Marketing, journey.Transactional)
 	return object(keys{
@@ -76,7 +82,10 @@ func (b *builder) policy() *Schema {
 			"to":               localTime().with("Until this time of day, exclusive."),
 			"timezone":         b.zone(),
 			"missing_timezone": (&Schema{Type: "string", Pattern: notBlank}).with("An IANA name for customers without one; default UTC."),
-			"on_blocked":       anyOf(enum("queue").with("The send waits until the end, where everything is decided afresh."), enum("drop").with("The send is not made.")).with("What becomes of a send; default queue."),
+			"on_blocked": anyOf(
+				enum("queue").with("The send waits until the end, where everything is decided afresh."),
+				enum("drop").with("The send is not made."),
+			).with("What becomes of a send; default queue."),
 		}, "from", "to").with("When nothing but transactional messages is sent."),
 		"consent": object(consent).with("Conditions; one that is false or missing means no."),
 		"suppress": list(object(keys{

@@ -67,7 +67,8 @@ func kindOf(name string) string {
 	return "journey"
 }
 
-// value gives a YAML value as an editor hands it to the schema: what JSON carries. An unquoted date is its text. ok is false for a tag.
+// value gives a YAML value as an editor hands it to the schema: what JSON carries. An unquoted date is its
+// text. ok is false for a tag.
 func value(n *yaml.Node) (v any, ok bool) {
 	ok = n.Style&yaml.TaggedStyle == 0
 	switch n.Kind {
@@ -128,7 +129,8 @@ func verdict(files []journey.File, name string) (shape, failed bool, words strin
 	var all strings.Builder
 	for _, d := range diagnostics {
 		if d.File == name && d.Severity == journey.Error {
-			across := strings.Contains(d.Message, "a journey decides and sends") || strings.Contains(d.Message, "every decide merely chooses") // what one file asks of another
+			across := strings.Contains(d.Message, "a journey decides and sends") ||
+				strings.Contains(d.Message, "every decide merely chooses") // what one file asks of another
 			failed, shape = true, shape || slices.Contains(structural, d.Code) && !across
 			all.WriteString(d.String() + "\n")
 		}

@@ -9,13 +9,22 @@ func (b *builder) journey() *Schema {
 		"description": text().with("What it is for, for people."),
 		"owner":       text().with("Who answers for it."),
 		"entry":       b.entry().with("What lets a customer in: an event, a condition that turns true, or a schedule."),
-		"vars":        mapOf(&Schema{Pattern: variable}, anything()).with("Variables of the instance and their starting values: plain values, not expressions."),
-		"goal":        b.goal().with("What the journey is for. An instance that reaches it ends with the outcome goal."),
-		"exit":        list(b.exitRule(), 0).with("Rules by which an instance leaves early."),
-		"reroute":     list(b.reroute(), 0).with("Rules that move an instance to another path, mid-flight; each once, unless repeat is true."),
-		"timeout":     b.duration().with("The longest life of an instance; default 90d."),
-		"steps":       b.steps().with("The main path, called main."),
-		"paths":       mapOf(&Schema{Pattern: kebab, Words: kebabWords, MaxLength: 100, Not: enum(journey.Main)}, b.steps()).with("Other paths, reached by go_to or reroute."),
+		"vars": mapOf(
+			&Schema{Pattern: variable},
+			anything(),
+		).with("Variables of the instance and their starting values: plain values, not expressions."),
+		"goal": b.goal().with("What the journey is for. An instance that reaches it ends with the outcome goal."),
+		"exit": list(b.exitRule(), 0).with("Rules by which an instance leaves early."),
+		"reroute": list(
+			b.reroute(),
+			0,
+		).with("Rules that move an instance to another path, mid-flight; each once, unless repeat is true."),
+		"timeout": b.duration().with("The longest life of an instance; default 90d."),
+		"steps":   b.steps().with("The main path, called main."),
+		"paths": mapOf(
+			&Schema{Pattern: kebab, Words: kebabWords, MaxLength: 100, Not: enum(journey.Main)},
+			b.steps(),
+		).with("Other paths, reached by go_to or reroute."),
 	}, "journey", "entry", "steps")
 }
 
@@ -43,7 +52,10 @@ func (b *builder) reentry() *Schema {
 		mode(journey.ReentryNever, "Once in a lifetime."),
 		mode(journey.ReentryAlways, "Also while an instance is open."),
 		mode(journey.ReentryAfterExit, "Not while an instance is open."),
-		object(keys{journey.ReentryAfter: b.duration().with("Not while an instance is open, nor within this time of the last entry.")}, journey.ReentryAfter),
+		object(
+			keys{journey.ReentryAfter: b.duration().with("Not while an instance is open, nor within this time of the last entry.")},
+			journey.ReentryAfter,
+		),
 	)
 }
 

@@ -102,7 +102,14 @@ func whole(low, high float64) *Schema {
 // label is a name that a designer gives.
 func (b *builder) label() *Schema {
 	return b.def("label", func() *Schema {
-		return &Schema{Description: "A name: small letters, digits and single hyphens.", Type: []string{"string", "integer"}, Pattern: kebab, Words: kebabWords, MaxLength: 100, Minimum: number(0)}
+		return &Schema{
+			Description: "A name: small letters, digits and single hyphens.",
+			Type:        []string{"string", "integer"},
+			Pattern:     kebab,
+			Words:       kebabWords,
+			MaxLength:   100,
+			Minimum:     number(0),
+		}
 	})
 }
 
@@ -114,7 +121,14 @@ func reference() *Schema { return &Schema{Type: "string", Pattern: kebab, Words:
 
 func (b *builder) duration() *Schema {
 	return b.def("duration", func() *Schema {
-		return &Schema{Description: "A duration: 90s, 15m, 2h, 3d, 1w, or 1h30m. A day is 24 hours.", Type: "string", Pattern: span, Words: spanWords, MinLength: 2, Examples: []any{"90s", "15m", "2h", "3d", "1w", "2d12h"}}
+		return &Schema{
+			Description: "A duration: 90s, 15m, 2h, 3d, 1w, or 1h30m. A day is 24 hours.",
+			Type:        "string",
+			Pattern:     span,
+			Words:       spanWords,
+			MinLength:   2,
+			Examples:    []any{"90s", "15m", "2h", "3d", "1w", "2d12h"},
+		}
 	})
 }
 
@@ -131,7 +145,10 @@ func (b *builder) cel() *Schema {
 // events is the name of an event, or a list.
 func (b *builder) events() *Schema {
 	return b.def("events", func() *Schema {
-		return &Schema{Description: "The name of an event, exactly as the channel sends it, or a list of names.", AnyOf: []*Schema{word(), {Type: "array", Items: word(), MinItems: 1, UniqueItems: true}}}
+		return &Schema{
+			Description: "The name of an event, exactly as the channel sends it, or a list of names.",
+			AnyOf:       []*Schema{word(), {Type: "array", Items: word(), MinItems: 1, UniqueItems: true}},
+		}
 	})
 }
 
@@ -142,13 +159,21 @@ func localTime() *Schema {
 func (b *builder) days() *Schema {
 	return b.def("days", func() *Schema {
 		day := enum(journey.Weekdays...)
-		return &Schema{Description: "Days of the week; without it every day.", AnyOf: []*Schema{day, {Type: "array", Items: day, MinItems: 1, UniqueItems: true}}}
+		return &Schema{
+			Description: "Days of the week; without it every day.",
+			AnyOf:       []*Schema{day, {Type: "array", Items: day, MinItems: 1, UniqueItems: true}},
+		}
 	})
 }
 
 func (b *builder) zone() *Schema {
 	return b.def("timezone", func() *Schema {
-		return &Schema{Description: "`customer` (the trait timezone; UTC where unknown; the default) or an IANA name.", Type: "string", Pattern: notBlank, Examples: []any{"customer", "Asia/Tokyo", "Europe/Berlin"}}
+		return &Schema{
+			Description: "`customer` (the trait timezone; UTC where unknown; the default) or an IANA name.",
+			Type:        "string",
+			Pattern:     notBlank,
+			Examples:    []any{"customer", "Asia/Tokyo", "Europe/Berlin"},
+		}
 	})
 }
 
@@ -168,7 +193,11 @@ func (b *builder) channel() *Schema {
 // via is a channel, best, or a list of channels.
 func (b *builder) via() *Schema {
 	return b.def("via", func() *Schema {
-		return anyOf(enum("best").with("The channel that the customer answers most, of those permitted: the default."), b.channel(), &Schema{Type: "array", Items: b.channel(), MinItems: 1, UniqueItems: true})
+		return anyOf(
+			enum("best").with("The channel that the customer answers most, of those permitted: the default."),
+			b.channel(),
+			&Schema{Type: "array", Items: b.channel(), MinItems: 1, UniqueItems: true},
+		)
 	})
 }
 

@@ -14,7 +14,12 @@ func (b *builder) test() *Schema {
 func customer() *Schema { return &Schema{Type: "object", Properties: keys{"id": id()}} }
 
 func start() *Schema {
-	return &Schema{Type: "string", Pattern: moment, Words: "A moment is written like 2026-03-02T10:00:00+09:00 or 2026-03-02.", Examples: []any{"2026-03-02T10:00:00+09:00", "2026-03-02"}}
+	return &Schema{
+		Type:     "string",
+		Pattern:  moment,
+		Words:    "A moment is written like 2026-03-02T10:00:00+09:00 or 2026-03-02.",
+		Examples: []any{"2026-03-02T10:00:00+09:00", "2026-03-02"},
+	}
 }
 
 func (b *builder) with() *Schema {
@@ -27,7 +32,10 @@ func (b *builder) scenario() *Schema {
 		"customer": customer().with("Laid over the file's: mappings are merged, everything else replaces, null takes a trait away."),
 		"start":    start().with("When the scenario starts."),
 		"with":     b.with().with("Other journeys that run too, in place of the file's."),
-		"arms":     mapOf(nil, &Schema{Type: []string{"string", "number"}}).with("Id of a split → the arm to take: its name, or for one without a name its number, from 1."),
+		"arms": mapOf(
+			nil,
+			&Schema{Type: []string{"string", "number"}},
+		).with("Id of a split → the arm to take: its name, or for one without a name its number, from 1."),
 		"calls": mapOf(nil, object(keys{
 			"status": whole(100, 599).with("Default 200. From 400 on the call fails."),
 			"body":   anything().with("The response."),
@@ -48,7 +56,10 @@ func (b *builder) scenario() *Schema {
 	})
 	s.AnyOf = []*Schema{ // a scenario that expects nothing is an error
 		{Required: []string{"expect"}, Properties: keys{"expect": speaks}},
-		{Required: []string{"timeline"}, Properties: keys{"timeline": {Contains: &Schema{Required: []string{"expect"}, Properties: keys{"expect": speaks}}}}},
+		{
+			Required:   []string{"timeline"},
+			Properties: keys{"timeline": {Contains: &Schema{Required: []string{"expect"}, Properties: keys{"expect": speaks}}}},
+		},
 	}
 	return s
 }
@@ -97,12 +108,17 @@ func (b *builder) expect() *Schema {
 		names := func() *Schema { return anyOf(word(), list(word(), 0)) }
 		sent, blocked := b.said(false), b.said(true)
 		s := object(keys{
-			"key":      (&Schema{Type: []string{"string", "number", "boolean"}}).with("Looks at the instance of this entry key; without it at the one entered last."),
-			"outcome":  word().with("How the instance ended."),
-			"step":     word().with("The id of the step where the instance is."),
-			"visited":  names().with("The instance passed these steps in this order; others may lie between."),
-			"vars":     (&Schema{Type: "object", PropertyNames: &Schema{Pattern: variable}}).with("These variables have these values."),
-			"sent":     anyOf(sent, list(sent, 0)).with("In a timeline a message: the latest sent so far. A list: exactly these, in this order."),
+			"key": (&Schema{Type: []string{"string", "number", "boolean"}}).with(
+				"Looks at the instance of this entry key; without it at the one entered last.",
+			),
+			"outcome": word().with("How the instance ended."),
+			"step":    word().with("The id of the step where the instance is."),
+			"visited": names().with("The instance passed these steps in this order; others may lie between."),
+			"vars":    (&Schema{Type: "object", PropertyNames: &Schema{Pattern: variable}}).with("These variables have these values."),
+			"sent": anyOf(
+				sent,
+				list(sent, 0),
+			).with("In a timeline a message: the latest sent so far. A list: exactly these, in this order."),
 			"via":      b.channel().with("The channel of a single message in sent."),
 			"not_sent": anyOf(reference(), list(reference(), 0)).with("None of these messages was sent."),
 			"blocked":  anyOf(blocked, list(blocked, 0)).with("Exactly these sends were refused, in this order."),

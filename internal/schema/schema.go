@@ -1,5 +1,6 @@
-// Package schema gives a JSON Schema for every kind of file of a journeys folder, so that editors complete and check while a designer types.
-// It is made from the registries of step kinds and channels. What it refuses, tabi lint refuses too; lint sees more: names, types of expressions, jumps.
+// Package schema gives a JSON Schema for every kind of file of a journeys folder, so that editors complete and
+// check while a designer types. It is made from the registries of step kinds and channels. What it refuses,
+// tabi lint refuses too; lint sees more: names, types of expressions, jumps.
 package schema
 
 import (
@@ -10,7 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Schema is a JSON Schema of draft 2020-12, as far as this package needs it: by keywords that draft 7 has, too, since editors may know no later one.
+// Schema is a JSON Schema of draft 2020-12, as far as this package needs it: by keywords that draft 7 has, too,
+// since editors may know no later one.
 type Schema struct {
 	Dialect     string `json:"$schema,omitempty"`
 	Ref         string `json:"$ref,omitempty"`
@@ -72,7 +74,8 @@ func Kinds() []Kind {
 	}
 }
 
-// Generate gives the schema of a kind of file, as JSON that is the same every time. channels are those of the build: activities/channel.Specs().
+// Generate gives the schema of a kind of file, as JSON that is the same every time. channels are those of the
+// build: activities/channel.Specs().
 func Generate(kind string, channels []journey.ChannelSpec) ([]byte, error) {
 	for _, k := range Kinds() {
 		if k.Name != kind {

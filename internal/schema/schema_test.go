@@ -138,7 +138,12 @@ func TestKindsAreThoseOfTheRegistry(t *testing.T) {
 		if !strings.HasPrefix(doc, kind.Doc) {
 			t.Errorf("%s: what the editor shows is not what the manual says: %s", kind.Name, doc)
 		}
-		if results := "Leaves in steps.<id>: " + strings.Join(kind.Results, ", ") + "."; len(kind.Results) > 0 != strings.Contains(doc, results) {
+		if results := "Leaves in steps.<id>: " + strings.Join(kind.Results, ", ") + "."; len(
+			kind.Results,
+		) > 0 != strings.Contains(
+			doc,
+			results,
+		) {
 			t.Errorf("%s: the results are not %v: %s", kind.Name, kind.Results, doc)
 		}
 	}
@@ -161,7 +166,10 @@ func TestEnumerationsAreThoseOfLint(t *testing.T) {
 		"send: m\n    category: X":                            def(t, "step_send").Properties["category"],
 		"wait_for: {event: A}\n    timeout: 1h\n    since: X": def(t, "step_wait_for").Properties["since"],
 	} {
-		files := []journey.File{{Name: "j.yaml", Data: []byte("journey: j\nentry: {event: E}\ngoal: {event: G}\nsteps:\n  - " + step + "\n")}, {Name: "messages/m.yaml", Data: []byte("message: m\nsms: {text: x}\n")}}
+		files := []journey.File{
+			{Name: "j.yaml", Data: []byte("journey: j\nentry: {event: E}\ngoal: {event: G}\nsteps:\n  - " + step + "\n")},
+			{Name: "messages/m.yaml", Data: []byte("message: m\nsms: {text: x}\n")},
+		}
 		_, _, words := verdict(files, "j.yaml")
 		var want []string
 		for _, word := range have.Enum {

@@ -66,9 +66,10 @@ func (b *builder) kind(kind journey.Kind) *Schema {
 	}
 	properties := and(f.options, keys{
 		kind.Name: f.value.with(doc),
-		"id":      b.label().with("The step's name in the journey, in expressions (- as _), in scenarios and for go_to. Give one to what you may move."),
-		"name":    text().with("What people see."),
-		"when":    b.cel().with("Skip the step unless this is true."),
+		"id": b.label().
+			with("The step's name in the journey, in expressions (- as _), in scenarios and for go_to. Give one to what you may move."),
+		"name": text().with("What people see."),
+		"when": b.cel().with("Skip the step unless this is true."),
 	})
 	s := object(properties, append([]string{kind.Name}, f.needs...)...)
 	s.Title, s.Description = kind.Name, strings.ReplaceAll(kind.Form, "`", "")
@@ -86,8 +87,10 @@ func (b *builder) wait() form {
 			"timezone": b.zone(),
 		}, "until"),
 		object(keys{
-			"until":    moment.with("An expression that gives a timestamp, an RFC 3339 text, or a date (midnight in timezone)."),
-			"offset":   (&Schema{Type: "string", Pattern: offset, Words: spanWords, MinLength: 2, Examples: []any{"-2d", "1h"}}).with("Moves the moment: -2d is two days before."),
+			"until": moment.with("An expression that gives a timestamp, an RFC 3339 text, or a date (midnight in timezone)."),
+			"offset": (&Schema{Type: "string", Pattern: offset, Words: spanWords, MinLength: 2, Examples: []any{"-2d", "1h"}}).with(
+				"Moves the moment: -2d is two days before.",
+			),
 			"timezone": b.zone(),
 		}, "until"),
 	)}
@@ -136,7 +139,8 @@ func (b *builder) split() form {
 // saying are the keys of what is said: of send and ask.
 func (b *builder) saying() keys {
 	return keys{
-		"via":        b.via().with("A channel, best (default: the one that the customer answers most), or a list: the first that is permitted."),
+		"via": b.via().
+			with("A channel, best (default: the one that the customer answers most), or a list: the first that is permitted."),
 		"data":       mapOf(&Schema{Pattern: variable}, b.cel()).with("Values for the message, as data.x."),
 		"category":   enum(journey.Marketing, journey.Transactional).with("Default marketing."),
 		"topic":      word().with("What it is about, for limits."),
@@ -150,7 +154,10 @@ func (b *builder) send() form { return form{value: reference(), options: b.sayin
 
 func (b *builder) decide() form {
 	return form{
-		value: anyOf(word().with("A group of actions."), (&Schema{Type: "array", Items: word(), MinItems: 1, UniqueItems: true}).with("Actions.")),
+		value: anyOf(
+			word().with("A group of actions."),
+			(&Schema{Type: "array", Items: word(), MinItems: 1, UniqueItems: true}).with("Actions."),
+		),
 		options: keys{
 			"send": boolean().with("False: only chooses. Default true."),
 			"via":  b.via().with("Narrows the channels that the actions may be offered by."),
@@ -173,8 +180,11 @@ func (b *builder) ask() form {
 	return form{
 		value: reference(),
 		options: and(b.saying(), keys{
-			"timeout":    b.duration().with("How long at most, from when it was asked."),
-			"replies":    list(reply, 1).with("The first arm that a reply fits is taken. Without any, every reply goes on behind the step."),
+			"timeout": b.duration().with("How long at most, from when it was asked."),
+			"replies": list(
+				reply,
+				1,
+			).with("The first arm that a reply fits is taken. Without any, every reply goes on behind the step."),
 			"on_timeout": b.arm("to take when no reply that fits came in time"),
 		}),
 		needs: []string{"timeout"},
@@ -185,10 +195,13 @@ func (b *builder) handoff() form {
 	return form{
 		value: word(),
 		options: keys{
-			"priority":   enum(journey.Priorities...).with("Default normal."),
-			"note":       text().with("Liquid: what the people of the queue read."),
-			"timeout":    b.duration().with("How long at most; default as long as the instance."),
-			"outcomes":   mapOf(&Schema{MinLength: 1}, b.arm("to take on this outcome")).with("What happens by outcome. Others go on behind the step."),
+			"priority": enum(journey.Priorities...).with("Default normal."),
+			"note":     text().with("Liquid: what the people of the queue read."),
+			"timeout":  b.duration().with("How long at most; default as long as the instance."),
+			"outcomes": mapOf(
+				&Schema{MinLength: 1},
+				b.arm("to take on this outcome"),
+			).with("What happens by outcome. Others go on behind the step."),
 			"on_timeout": b.arm("to take when nobody answered in time"),
 		},
 	}
@@ -213,10 +226,14 @@ var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
 func (b *builder) call() form {
 	return form{
 		value: object(keys{
-			"url":     (&Schema{Type: "string", Pattern: address, Words: "An address begins with https:// or http:// and a host."}).with("Liquid: where to; http or https."),
+			"url": (&Schema{Type: "string", Pattern: address, Words: "An address begins with https:// or http:// and a host."}).with(
+				"Liquid: where to; http or https.",
+			),
 			"method":  enum(methods...).with("Default GET, POST with a body."),
 			"headers": mapOf(&Schema{Pattern: header}, text()).with("Liquid."),
-			"body":    (&Schema{Type: []string{"string", "number", "object", "array"}}).with("Liquid: a text as it is written, or a mapping or list that is sent as JSON."),
+			"body": (&Schema{Type: []string{"string", "number", "object", "array"}}).with(
+				"Liquid: a text as it is written, or a mapping or list that is sent as JSON.",
+			),
 			"timeout": b.duration().with("Of one attempt; default 10s, at most 60s."),
 		}, "url"),
 		options: keys{"on_failure": b.arm("to take when it failed for good")},

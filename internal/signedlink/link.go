@@ -1,5 +1,6 @@
-// Package signedlink makes and opens the links that leave the house: one-click unsubscribe links in mails, and the tokens by which an app
-// reads its user's messages. What they carry is encrypted and authenticated; nobody can read a customer's id from one.
+// Package signedlink makes and opens the links that leave the house: one-click unsubscribe links in mails, and
+// the tokens by which an app reads its user's messages. What they carry is encrypted and authenticated; nobody
+// can read a customer's id from one.
 package signedlink
 
 import (
@@ -32,7 +33,8 @@ const (
 	userToken   = "user v1"
 )
 
-// Unsubscribe is the URL by which the reader of a mail ends marketing to them: a page on GET, one click (RFC 8058) on POST. It never expires.
+// Unsubscribe is the URL by which the reader of a mail ends marketing to them: a page on GET, one click (RFC
+// 8058) on POST. It never expires.
 func (l Links) Unsubscribe(m Mail) string {
 	return strings.TrimRight(l.PublicURL, "/") + "/u/" + Seal(l.Secret, unsubscribe, pack(m.Customer, m.Journey, m.Step, m.Message, m.Key))
 }

@@ -18,7 +18,8 @@ func (w *world) interrupted() error {
 		cause, Offset(w.since()), len(w.instances), w.work)
 }
 
-// learn lets the models learn, before a decision, from every offer whose outcome is known by then: elsewhere that is done in the background.
+// learn lets the models learn, before a decision, from every offer whose outcome is known by then: elsewhere
+// that is done in the background.
 func (w *world) learn(ctx context.Context) error {
 	for {
 		if n, err := w.store.Learn(ctx, w.now(), 1000); err != nil || n == 0 {

@@ -25,19 +25,29 @@ func BenchmarkScenarios(b *testing.B) {
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "scenarios/s")
 }
 
-// BenchmarkCustomers simulates customers of cart-recovery, each a scenario of its own: a third goes on to the end, a third orders after the reminder, a third
-// empties the cart. -benchtime 20000x is 20,000 customers, as many at a time as there are processors.
+// BenchmarkCustomers simulates customers of cart-recovery, each a scenario of its own: a third goes on to the
+// end, a third orders after the reminder, a third empties the cart. -benchtime 20000x is 20,000 customers, as
+// many at a time as there are processors.
 func BenchmarkCustomers(b *testing.B) {
 	content := load(b, "../../journeys")
 	event := func(at time.Duration, name string, total float64) journey.Line {
-		return journey.Line{At: at, Event: &journey.TestEvent{Name: name, Properties: map[string]any{"cart_id": "k", "total": total, "items": []any{"tea", "cup"}}}}
+		return journey.Line{
+			At:    at,
+			Event: &journey.TestEvent{Name: name, Properties: map[string]any{"cart_id": "k", "total": total, "items": []any{"tea", "cup"}}},
+		}
 	}
 	test := &journey.Test{Journey: "cart-recovery", File: "cart-recovery.test.yaml"}
 	for n := range b.N {
 		id := fmt.Sprintf("c%05d", n)
 		s := journey.Scenario{
 			Name: id, ID: id, Start: journey.DefaultStart,
-			Customer: map[string]any{"email": id + "@example.com", "push_token": "t-" + id, "first_name": "Ana", "timezone": "Asia/Tokyo", "consent": map[string]any{"marketing": true}},
+			Customer: map[string]any{
+				"email":      id + "@example.com",
+				"push_token": "t-" + id,
+				"first_name": "Ana",
+				"timezone":   "Asia/Tokyo",
+				"consent":    map[string]any{"marketing": true},
+			},
 			Timeline: []journey.Line{event(0, "Cart Updated", float64(60+n%200))},
 		}
 		switch n % 3 {

@@ -22,7 +22,8 @@ func (r *recorder) Spec() journey.ChannelSpec { return r.spec }
 func (r *recorder) Dedupes() bool             { return true }
 func (r *recorder) Close() error              { return nil }
 
-// Send answers at once. What it is given is not kept: the ledger and the activities' answers tell what was sent. All addresses of one attempt fare alike.
+// Send answers at once. What it is given is not kept: the ledger and the activities' answers tell what was
+// sent. All addresses of one attempt fare alike.
 func (r *recorder) Send(_ context.Context, m channel.Message) channel.Receipt {
 	w := r.world
 	if w.attempt.work != w.work {

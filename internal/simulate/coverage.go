@@ -10,8 +10,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Coverage says which ways of a journey scenarios took. A way is a step, or an arm of one: every arm of wait_for, branch and split, an optional arm
-// (else, on_timeout, on_blocked, on_failure, an outcome) where it has steps of its own, and being skipped where a step has a `when`.
+// Coverage says which ways of a journey scenarios took. A way is a step, or an arm of one: every arm of
+// wait_for, branch and split, an optional arm (else, on_timeout, on_blocked, on_failure, an outcome) where it
+// has steps of its own, and being skipped where a step has a `when`.
 type Coverage struct {
 	Journey string   `json:"journey"`
 	Visited int      `json:"visited"`

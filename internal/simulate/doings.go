@@ -17,7 +17,8 @@ import (
 	"github.com/tabi-journeys/tabi/activities"
 )
 
-// doings are the activities by name, ready to be done at once: a scenario has one thread of time, in which the world takes none.
+// doings are the activities by name, ready to be done at once: a scenario has one thread of time, in which the
+// world takes none.
 type doings struct {
 	byName map[string]reflect.Value
 	before func(name string)                  // set by tests
@@ -54,7 +55,15 @@ type done struct {
 func (d *doings) do(ctx context.Context, name string, local bool, args []any) done {
 	f, known := d.byName[name]
 	if !known || len(args) != 1 {
-		return done{err: seen(temporal.NewNonRetryableApplicationError(fmt.Sprintf("there is no activity %q that takes %d values", name, len(args)), "NoActivity", nil))}
+		return done{
+			err: seen(
+				temporal.NewNonRetryableApplicationError(
+					fmt.Sprintf("there is no activity %q that takes %d values", name, len(args)),
+					"NoActivity",
+					nil,
+				),
+			),
+		}
 	}
 	payloads, err := converter.GetDefaultDataConverter().ToPayloads(args...)
 	if err != nil {

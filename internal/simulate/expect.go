@@ -90,7 +90,12 @@ func (c *check) instance() {
 		c.wrong("step", e.Step, standing(v))
 	}
 	if n, ok := subsequence(e.Visited, i.visited); !ok {
-		c.wrong("visited", brackets(e.Visited), fmt.Sprintf("%s: no %s%s", brackets(i.visited), e.Visited[n], behind(e.Visited[:n])), fmt.Sprintf("visited[%d]", n))
+		c.wrong(
+			"visited",
+			brackets(e.Visited),
+			fmt.Sprintf("%s: no %s%s", brackets(i.visited), e.Visited[n], behind(e.Visited[:n])),
+			fmt.Sprintf("visited[%d]", n),
+		)
 	}
 	for _, name := range sorted(e.Vars) {
 		got, have := v.Vars[name]
@@ -201,7 +206,8 @@ func misfit(want, got journey.Said) string {
 	return ""
 }
 
-// differs is the place, inside a value that is wanted, of the first that is not as it is; empty where that is the whole.
+// differs is the place, inside a value that is wanted, of the first that is not as it is; empty where that is
+// the whole.
 func differs(want, got any) string {
 	switch want := want.(type) {
 	case map[string]any:

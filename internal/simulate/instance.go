@@ -179,7 +179,8 @@ func (i *instance) reported(r contract.Report) {
 	}
 }
 
-// passed tells of a step that was passed. What a send did was noted when it was done, and is told here, in the order of the steps.
+// passed tells of a step that was passed. What a send did was noted when it was done, and is told here, in the
+// order of the steps.
 func (i *instance) passed(p contract.Passage) string {
 	if text, ok := i.untold[p.Step]; ok {
 		delete(i.untold, p.Step)
@@ -232,7 +233,8 @@ func (i *instance) look() (workflows.View, error) {
 	return i.view()
 }
 
-// subject is the instance of the journey under test that an expectation means: that of a key, else the one entered last.
+// subject is the instance of the journey under test that an expectation means: that of a key, else the one
+// entered last.
 func (w *world) subject(key *string) *instance {
 	for n := len(w.instances) - 1; n >= 0; n-- {
 		if i := w.instances[n]; i.journey == w.test.Journey && (key == nil || i.key == *key) {

@@ -16,7 +16,14 @@ type Sources func(file string, line int) string
 
 // diagnostic is a failure as lint would write it.
 func (f Failure) diagnostic(source Sources) journey.Diagnostic {
-	d := journey.Diagnostic{File: f.Place.File, Line: max(f.Place.Line, 1), Column: max(f.Place.Column, 1), Severity: journey.Error, Code: f.code(), Message: f.Words()}
+	d := journey.Diagnostic{
+		File:     f.Place.File,
+		Line:     max(f.Place.Line, 1),
+		Column:   max(f.Place.Column, 1),
+		Severity: journey.Error,
+		Code:     f.code(),
+		Message:  f.Words(),
+	}
 	if source != nil {
 		d.Source = source(d.File, d.Line)
 	}
@@ -41,7 +48,8 @@ func (f Failure) Words() string {
 // around is how many entries of the story are shown before the moment of a failure.
 const around = 20
 
-// PrintFailures writes what a scenario failed by, each at its line, and what had happened until then; whole tells everything that happened.
+// PrintFailures writes what a scenario failed by, each at its line, and what had happened until then; whole
+// tells everything that happened.
 func (r Result) PrintFailures(w io.Writer, source Sources, whole bool) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "--- FAIL: %s (%s)\n", visible(r.Name), seconds(r.Duration))

@@ -64,11 +64,23 @@ func (w *writer) journey() string {
 		w.line(0, `entry: {schedule: {at: "%s", days: [mon, tue, wed]%s}, reentry: %s}`, w.pick("clock", "09:00", "00:00", "02:30"),
 			w.pick("zone", "", ", timezone: Asia/Tokyo", ", timezone: customer"), w.pick("reentry", "always", "after_exit", "never"))
 	default:
-		w.line(0, "entry: {event: %s, reentry: %s%s%s}", w.pick("entry event", "Go", "[Go, Pick]"), w.pick("reentry", "never", "always", "after_exit", "{after: 1h}"),
-			w.pick("key", "", ", key: event.k"), w.pick("entry when", "", ", when: event.k != 'z'"))
+		w.line(
+			0,
+			"entry: {event: %s, reentry: %s%s%s}",
+			w.pick("entry event", "Go", "[Go, Pick]"),
+			w.pick("reentry", "never", "always", "after_exit", "{after: 1h}"),
+			w.pick("key", "", ", key: event.k"),
+			w.pick("entry when", "", ", when: event.k != 'z'"),
+		)
 	}
 	w.line(0, "vars: {n: 1, list: [1, two, {three: 3}]}")
-	w.line(0, "goal: {event: Order Completed, %s%s%s}", w.when("when"), w.pick("value", "", ", value: event.total"), w.pick("within", "", ", within: 3d"))
+	w.line(
+		0,
+		"goal: {event: Order Completed, %s%s%s}",
+		w.when("when"),
+		w.pick("value", "", ", value: event.total"),
+		w.pick("within", "", ", within: 3d"),
+	)
 	if w.chance("exit") {
 		w.line(0, "exit: [{event: Pick, %s, outcome: picked}, {%s, outcome: out}]", w.when("when"), w.when("when"))
 	}
@@ -115,8 +127,14 @@ func (w *writer) step(depth, nested int) {
 	kinds := []string{"wait", "wait", "wait_for", "branch", "split", "send", "send", "handoff", "set", "emit", "call", "go_to", "exit"}
 	switch kind := w.pick("kind", kinds...); kind {
 	case "wait":
-		w.line(depth, "wait: %s", w.pick("wait", append(slices.Clone(shortTimes), `{until: "09:00"}`, `{until: "02:30", days: [sun, fri], timezone: Europe/Berlin}`,
-			"{until: customer.trial_ends_at, offset: -2d}", "{until: event.gone}", `{until: "now + duration('1h')"}`)...))
+		w.line(
+			depth,
+			"wait: %s",
+			w.pick(
+				"wait",
+				append(slices.Clone(shortTimes), `{until: "09:00"}`, `{until: "02:30", days: [sun, fri], timezone: Europe/Berlin}`,
+					"{until: customer.trial_ends_at, offset: -2d}", "{until: event.gone}", `{until: "now + duration('1h')"}`)...),
+		)
 	case "wait_for":
 		w.line(depth, "wait_for:")
 		for range w.upTo("arms", 1, 3) {
@@ -196,20 +214,34 @@ func (w *writer) scenario() string {
 	at := time.Duration(0)
 	for range w.upTo("lines", 1, 6) {
 		at += rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute, time.Hour, 26 * time.Hour}).Draw(w.t, "at")
-		what := w.pick("line", "event: Go, properties: {k: a}", "event: Go, properties: {k: b}", "event: Pick, properties: {k: a}", "event: Order Completed, properties: {k: a, total: 3}",
-			"event: Pinged", "customer: {tier: gold}", "customer: {tier: none, trial_ends_at: 2026-04-01T00:00:00Z}", "fail: {times: 3}", "fail: {via: email, permanent: true}", "expect: {not_sent: [never]}")
+		what := w.pick(
+			"line",
+			"event: Go, properties: {k: a}",
+			"event: Go, properties: {k: b}",
+			"event: Pick, properties: {k: a}",
+			"event: Order Completed, properties: {k: a, total: 3}",
+			"event: Pinged",
+			"customer: {tier: gold}",
+			"customer: {tier: none, trial_ends_at: 2026-04-01T00:00:00Z}",
+			"fail: {times: 3}",
+			"fail: {via: email, permanent: true}",
+			"expect: {not_sent: [never]}",
+		)
 		w.line(3, "- {at: %s, %s}", Offset(at), what)
 	}
 	w.line(2, "expect: {not_sent: [never]}")
 	return w.out.String()
 }
 
-// bounded reports whether a scenario was ended by a bound: journeys may start each other, or go on, more often than anybody could wait for.
+// bounded reports whether a scenario was ended by a bound: journeys may start each other, or go on, more often
+// than anybody could wait for.
 func bounded(r Result) bool {
-	return len(r.Failures) == 1 && (strings.Contains(r.Failures[0].Message, "instances were started") || strings.Contains(r.Failures[0].Message, "is there a loop that nothing leaves?"))
+	return len(r.Failures) == 1 &&
+		(strings.Contains(r.Failures[0].Message, "instances were started") || strings.Contains(r.Failures[0].Message, "is there a loop that nothing leaves?"))
 }
 
-// runsAndEnds is the property: a journey that lints runs in simulation without a panic, and ends. It reports whether what was drawn lints.
+// runsAndEnds is the property: a journey that lints runs in simulation without a panic, and ends. It reports
+// whether what was drawn lints.
 func runsAndEnds(t *rapid.T) bool {
 	w := &writer{t: t}
 	definition := w.journey()
@@ -217,8 +249,13 @@ func runsAndEnds(t *rapid.T) bool {
 	content, found := journey.Check([]journey.File{
 		{Name: "drawn.yaml", Data: []byte(definition)},
 		{Name: "drawn.test.yaml", Data: []byte(scenarios)},
-		{Name: "messages/note.yaml", Data: []byte("message: note\nemail: {subject: \"{{ data.a }}\", text: \"{{ data.b }} {{ vars.n }}\"}\npush: {title: a, body: \"{{ data.b }}\"}\n" +
-			"app: {title: a, body: b}\nwebhook: {url: \"https://hook.example/{{ customer.id }}\", body: \"{}\"}\n")},
+		{
+			Name: "messages/note.yaml",
+			Data: []byte(
+				"message: note\nemail: {subject: \"{{ data.a }}\", text: \"{{ data.b }} {{ vars.n }}\"}\npush: {title: a, body: \"{{ data.b }}\"}\n" +
+					"app: {title: a, body: b}\nwebhook: {url: \"https://hook.example/{{ customer.id }}\", body: \"{}\"}\n",
+			),
+		},
 		{Name: "messages/never.yaml", Data: []byte("message: never\napp: {title: a, body: b}\n")},
 	}, journey.Options{Channels: channel.Specs()})
 	for _, d := range found {

@@ -9,7 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// The journey and the test that the project's first page shows are good, with the messages that ship; so are the intents, the action and the journey that goes by them.
+// The journey and the test that the project's first page shows are good, with the messages that ship; so are
+// the intents, the action and the journey that goes by them.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../README.md")

@@ -12,7 +12,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// play is the root workflow: it plays the timeline, brings what the store has for the instances, as the relay does, and waits for their end.
+// play is the root workflow: it plays the timeline, brings what the store has for the instances, as the relay
+// does, and waits for their end.
 func (w *world) play(ctx workflow.Context) error {
 	w.root = ctx
 	defer func() { w.root = nil }()
@@ -53,7 +54,8 @@ func (w *world) timeline(ctx workflow.Context) error {
 	return w.reach(ctx, w.clock.Wall(last), last)
 }
 
-// reach lets time run to a point of the environment's clock, with the entries by schedule up to the last moment that lie before that point.
+// reach lets time run to a point of the environment's clock, with the entries by schedule up to the last moment
+// that lie before that point.
 func (w *world) reach(ctx workflow.Context, point, last time.Time) error {
 	for {
 		if err := w.pump(ctx); err != nil {
@@ -120,7 +122,8 @@ func (w *world) rest(ctx workflow.Context) error {
 	return w.stopped
 }
 
-// pump brings what the store has for the instances until there is no more: one after the other, the oldest first, each at rest before the next.
+// pump brings what the store has for the instances until there is no more: one after the other, the oldest
+// first, each at rest before the next.
 func (w *world) pump(ctx workflow.Context) error {
 	if err := w.rest(ctx); err != nil {
 		return err
@@ -191,7 +194,15 @@ func (w *world) start(ctx workflow.Context, e store.Enrollment, in contract.Inpu
 	if w.opts.tamper != nil {
 		w.opts.tamper(&in)
 	}
-	i := &instance{world: w, enrollment: e, workflow: e.WorkflowID, journey: in.Journey, key: in.Key, number: 1, untold: map[string]string{}}
+	i := &instance{
+		world:      w,
+		enrollment: e,
+		workflow:   e.WorkflowID,
+		journey:    in.Journey,
+		key:        in.Key,
+		number:     1,
+		untold:     map[string]string{},
+	}
 	for _, other := range w.instances {
 		if other.journey == i.journey && other.key == i.key {
 			i.number++
@@ -200,7 +211,9 @@ func (w *world) start(ctx workflow.Context, e store.Enrollment, in contract.Inpu
 	w.instances = append(w.instances, i)
 	w.entered(i, in)
 	var child workflow.Context
-	child, i.cancel = workflow.WithCancel(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: i.workflow, WaitForCancellation: true}))
+	child, i.cancel = workflow.WithCancel(
+		workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: i.workflow, WaitForCancellation: true}),
+	)
 	i.future = workflow.ExecuteChildWorkflow(child, contract.JourneyType, in)
 	w.running++
 	if err := i.future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {

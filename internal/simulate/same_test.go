@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The same scenario takes the same course every time: on one processor, on eight, and while others work as hard as they can.
-// It is not parallel, for it changes how many processors there are.
+// The same scenario takes the same course every time: on one processor, on eight, and while others work as hard
+// as they can. It is not parallel, for it changes how many processors there are.
 func TestSameCourseEveryTime(t *testing.T) {
 	jobs := everything(load(t, "testdata/rules"))
 	before := runtime.GOMAXPROCS(0)

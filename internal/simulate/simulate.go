@@ -1,5 +1,6 @@
-// Package simulate runs scenarios: the journeys' own interpreter, activities, store and templates in simulated time, with channels that only remember.
-// What the relay and Temporal do otherwise is done by the SDK's time-skipping environment and a root workflow, one of each per scenario.
+// Package simulate runs scenarios: the journeys' own interpreter, activities, store and templates in simulated
+// time, with channels that only remember. What the relay and Temporal do otherwise is done by the SDK's
+// time-skipping environment and a root workflow, one of each per scenario.
 package simulate
 
 import (
@@ -21,7 +22,8 @@ type Options struct {
 	Wall time.Duration
 	// Instances is how many may be started in one scenario; default 1,000.
 	Instances int
-	// Work is how often the journeys may ask something of the world (decide, send, report) in one scenario; default 200,000.
+	// Work is how often the journeys may ask something of the world (decide, send, report) in one scenario;
+	// default 200,000.
 	Work int
 
 	tamper func(*contract.Input) // tests break what starts,
@@ -67,8 +69,8 @@ type Entry struct {
 	Place journey.Place // of the line that caused it; its Line is 0 where none did
 }
 
-// Run runs one scenario of a test. It shares nothing with other runs, and may run beside them. content must be checked without errors. A panic anywhere
-// below becomes a failure of the scenario.
+// Run runs one scenario of a test. It shares nothing with other runs, and may run beside them. content must be
+// checked without errors. A panic anywhere below becomes a failure of the scenario.
 func Run(ctx context.Context, content *journey.Content, test *journey.Test, scenario int, opts Options) (result Result) {
 	opts = opts.withDefaults()
 	s := &test.Scenarios[scenario]
@@ -103,7 +105,8 @@ func (w *world) broke(words, stack string) {
 func where(stack string) string {
 	var own []string
 	for line := range strings.Lines(stack) {
-		if line = strings.TrimSpace(line); strings.Contains(line, "tabi-journeys/tabi/") && strings.Contains(line, "(") && !strings.Contains(line, "/internal/simulate.") {
+		if line = strings.TrimSpace(line); strings.Contains(line, "tabi-journeys/tabi/") && strings.Contains(line, "(") &&
+			!strings.Contains(line, "/internal/simulate.") {
 			own = append(own, line[strings.LastIndex(line, "/")+1:])
 		}
 	}

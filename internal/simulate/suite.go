@@ -15,8 +15,9 @@ type Job struct {
 	Scenario int
 }
 
-// RunAll runs jobs beside each other, at most parallel at a time (0: as many as there are processors). results are those of jobs, in their order; those that
-// ctx's end left out are nil. done, if set, is told of each result as soon as those before it are there, one at a time.
+// RunAll runs jobs beside each other, at most parallel at a time (0: as many as there are processors). results
+// are those of jobs, in their order; those that ctx's end left out are nil. done, if set, is told of each
+// result as soon as those before it are there, one at a time.
 func RunAll(ctx context.Context, jobs []Job, parallel int, opts Options, done func(int, Result)) (results []*Result) {
 	if parallel <= 0 {
 		parallel = runtime.GOMAXPROCS(0)

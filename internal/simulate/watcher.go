@@ -15,15 +15,19 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// watcher stands between the interpreter and the SDK. It has activities done at once, in the interpreter's own turn (nothing is replayed here), so that
-// the environment never waits for another goroutine and its clock moves by skipping alone: the same scenario takes the same course every time.
+// watcher stands between the interpreter and the SDK. It has activities done at once, in the interpreter's own
+// turn (nothing is replayed here), so that the environment never waits for another goroutine and its clock
+// moves by skipping alone: the same scenario takes the same course every time.
 type watcher struct {
 	interceptor.WorkerInterceptorBase
 	world *world
 }
 
 // InterceptWorkflow watches the journeys; the root is let through.
-func (w *watcher) InterceptWorkflow(ctx workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+func (w *watcher) InterceptWorkflow(
+	ctx workflow.Context,
+	next interceptor.WorkflowInboundInterceptor,
+) interceptor.WorkflowInboundInterceptor {
 	if workflow.GetInfo(ctx).WorkflowType.Name != contract.JourneyType {
 		return next
 	}
@@ -93,7 +97,8 @@ func (o *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...an
 	return o.perform(ctx, a)
 }
 
-// localTries is how often a local activity is tried: what the store refuses for so long it will refuse for ever, as nothing goes on beside it.
+// localTries is how often a local activity is tried: what the store refuses for so long it will refuse for
+// ever, as nothing goes on beside it.
 const localTries = 5
 
 // attempts are the tries of one activity, paced as the interpreter says.
@@ -107,7 +112,8 @@ type attempts struct {
 	last   error
 }
 
-// perform does the activity at once; what must be repeated is repeated in a coroutine of its own, which the interpreter's cancellation ends.
+// perform does the activity at once; what must be repeated is repeated in a coroutine of its own, which the
+// interpreter's cancellation ends.
 func (o *outbound) perform(ctx workflow.Context, a attempts) workflow.Future {
 	future, settle := workflow.NewFuture(ctx)
 	if !o.try(&a, settle) {
@@ -172,7 +178,8 @@ func (a *attempts) final(err error) bool {
 	return a.policy != nil && a.policy.MaximumAttempts > 0 && a.tried >= int(a.policy.MaximumAttempts)
 }
 
-// backoff is how long to rest, on the environment's clock, before the next attempt; false where its time would be over by then.
+// backoff is how long to rest, on the environment's clock, before the next attempt; false where its time would
+// be over by then.
 func (a *attempts) backoff(now time.Time) (time.Duration, bool) {
 	wait, coefficient, most := time.Second, 2.0, 100*time.Second
 	if p := a.policy; p != nil {

@@ -23,8 +23,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// slow is how many units of the environment's clock a virtual unit takes: a virtual millisecond is 50 ms there, in the middle of which it has its moment.
-// So there is room before it for what goes before timers, and behind it for what looks at what they did.
+// slow is how many units of the environment's clock a virtual unit takes: a virtual millisecond is 50 ms there,
+// in the middle of which it has its moment. So there is room before it for what goes before timers, and behind
+// it for what looks at what they did.
 const slow = 50
 
 // Where things are done in the room around a virtual moment, on the environment's clock.
@@ -34,14 +35,15 @@ const (
 	behindTimers   = 10 * time.Millisecond  // expectations
 )
 
-// epoch is when scenarios start on the environment's clock. Nothing reads the wall beside it but leases of sends, which are never held over.
+// epoch is when scenarios start on the environment's clock. Nothing reads the wall beside it but leases of
+// sends, which are never held over.
 var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // year is about as long as one.
 const year = 365 * 24 * time.Hour
 
-// horizon bounds virtual time, a little beyond the longest duration of the language: behind it the environment's clock would leave the years that
-// timestamps can carry.
+// horizon bounds virtual time, a little beyond the longest duration of the language: behind it the
+// environment's clock would leave the years that timestamps can carry.
 const horizon = 110 * year
 
 // world is one scenario under way.
@@ -109,9 +111,12 @@ func (w *world) run() {
 
 // open makes the store, the customer in it, the activities and the environment.
 func (w *world) open(start time.Time) (err error) {
-	w.store, err = store.Open(w.ctx, store.Options{URL: ":memory:", Channels: channel.Specs(), Scenario: true, Holdout: func(name, _ string, _ float64) bool {
-		return w.scenario.Holdout && name == w.test.Journey
-	}})
+	w.store, err = store.Open(
+		w.ctx,
+		store.Options{URL: ":memory:", Channels: channel.Specs(), Scenario: true, Holdout: func(name, _ string, _ float64) bool {
+			return w.scenario.Holdout && name == w.test.Journey
+		}},
+	)
 	if err != nil {
 		return err
 	}
@@ -149,7 +154,12 @@ func (w *world) open(start time.Time) (err error) {
 	w.env.SetStartTime(epoch)
 	w.env.SetTestTimeout(w.opts.Wall + 5*time.Second)
 	w.env.SetWorkflowRunTimeout(0) // the default would end it after some days of virtual time
-	w.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&watcher{world: w}}, DeadlockDetectionTimeout: w.opts.Wall + 5*time.Second})
+	w.env.SetWorkerOptions(
+		worker.Options{
+			Interceptors:             []interceptor.WorkerInterceptor{&watcher{world: w}},
+			DeadlockDetectionTimeout: w.opts.Wall + 5*time.Second,
+		},
+	)
 	w.env.RegisterWorkflowWithOptions(workflows.Journey, workflow.RegisterOptions{Name: contract.JourneyType})
 	return nil
 }

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Acceptance is what came of the offers that next best actions made since a moment: per action and channel, per journey, and per control group.
+// Acceptance is what came of the offers that next best actions made since a moment: per action and channel, per
+// journey, and per control group.
 type Acceptance struct {
 	At, Since time.Time // virtual
 	Actions   []ActionAcceptance
@@ -15,7 +16,8 @@ type Acceptance struct {
 	Controls  []ControlAcceptance // the customers of full arbitration first (Control empty); none where no offer was made
 }
 
-// Offers are counts of offers. An offer that was neither accepted nor has run out is open, and takes no part in the rate.
+// Offers are counts of offers. An offer that was neither accepted nor has run out is open, and takes no part in
+// the rate.
 type Offers struct {
 	Made, Accepted, Ignored, Open int64
 	Rate                          Rate    // accepted of those that are resolved
@@ -37,9 +39,11 @@ type JourneyAcceptance struct {
 	Offers
 }
 
-// ControlAcceptance are the offers made to the customers of a control test. Value is the mean of an offer's worth, if accepted, less its cost, with its interval
-// of 95 %: the wider of the normal approximation and of what the rate's interval makes of the mean worth, since few outcomes that are alike say nothing of their
-// spread. Against compares full arbitration with it: what of the rate, and of the value, arbitration brings. Lifted is false where this group has nothing to divide by.
+// ControlAcceptance are the offers made to the customers of a control test. Value is the mean of an offer's
+// worth, if accepted, less its cost, with its interval of 95 %: the wider of the normal approximation and of
+// what the rate's interval makes of the mean worth, since few outcomes that are alike say nothing of their
+// spread. Against compares full arbitration with it: what of the rate, and of the value, arbitration brings.
+// Lifted is false where this group has nothing to divide by.
 type ControlAcceptance struct {
 	Control string
 	Offers
@@ -63,7 +67,8 @@ type Comparison struct {
 const acceptanceColumns = `count(*), sum(case when o.outcome = 'accepted' then 1 else 0 end), sum(case when o.outcome = 'ignored' then 1 else 0 end),
 	sum(case when o.outcome = 'accepted' then o.worth else 0 end), sum(o.cost)`
 
-// Acceptance counts the offers that were made since a moment (virtual; zero: ever). It reads them by index and locks nothing.
+// Acceptance counts the offers that were made since a moment (virtual; zero: ever). It reads them by index and
+// locks nothing.
 func (s *Store) Acceptance(ctx context.Context, now, since time.Time) (Acceptance, error) {
 	out := Acceptance{At: now, Since: since}
 	err := s.read(ctx, func(tx conn) error {
@@ -133,7 +138,8 @@ func meanOf(sum, squares float64, n int64) Mean {
 	return Mean{Mean: mean, Low: mean - half, High: mean + half}
 }
 
-// widened is the mean's interval, widened to what the interval of the rate makes of the offers' mean worth and cost, given their sums.
+// widened is the mean's interval, widened to what the interval of the rate makes of the offers' mean worth and
+// cost, given their sums.
 func (m Mean) widened(r Rate, worth, cost float64) Mean {
 	if r.N == 0 {
 		return m

@@ -43,7 +43,8 @@ func TestAcceptanceIsCounted(t *testing.T) {
 		if all.Made != 41 || all.Accepted != 10 || all.Ignored != 30 || all.Open != 1 || all.Cost != 41 || all.Worth < 10*5 {
 			t.Errorf("in all %+v", all)
 		}
-		if len(got.Journeys) != 1 || got.Journeys[0].Journey != "cart" || got.Journeys[0].Made != 41 || math.Abs(got.Journeys[0].Net-(all.Worth-all.Cost)) > 1e-9 {
+		if len(got.Journeys) != 1 || got.Journeys[0].Journey != "cart" || got.Journeys[0].Made != 41 ||
+			math.Abs(got.Journeys[0].Net-(all.Worth-all.Cost)) > 1e-9 {
 			t.Errorf("journeys: %+v", got.Journeys)
 		}
 		if len(got.Controls) != 2 || got.Controls[0].Control != "" || got.Controls[1].Control != journey.ControlPropensityOnly {
@@ -79,7 +80,8 @@ func TestMeanOf(t *testing.T) {
 	if m := meanOf(3, 9, 1); m != (Mean{3, 3, 3}) {
 		t.Errorf("of one %+v", m)
 	}
-	// One offer worth 4 at a cost of 1, accepted: its value may be that of any rate that one acceptance leaves possible.
+	// One offer worth 4 at a cost of 1, accepted: its value may be that of any rate that one acceptance leaves
+	// possible.
 	if r := Wilson(1, 1); meanOf(3, 9, 1).widened(r, 4, 1) != (Mean{3, 4*r.Low - 1, 3}) || r.Low > 0.3 {
 		t.Errorf("of one, widened %+v", meanOf(3, 9, 1).widened(r, 4, 1))
 	}
@@ -94,7 +96,14 @@ func TestConversation(t *testing.T) {
 		s.brainy()
 		e := s.enters("ana", nil)
 		d := s.chooses(s.question(e, "k1"), noon)
-		s.must(s.Settle(s.ctx, noon, *d.Reservation, Settlement{Status: "sent", Said: map[string]string{"title": "For you", "body": "Take it"}}))
+		s.must(
+			s.Settle(
+				s.ctx,
+				noon,
+				*d.Reservation,
+				Settlement{Status: "sent", Said: map[string]string{"title": "For you", "body": "Take it"}},
+			),
+		)
 		s.ingest(noon.Add(time.Minute), s.track("ana", "Message Received", props{"text": "no, thanks", "channel": "app"}))
 		s.ingest(noon.Add(2*time.Minute), s.track("ana", "Message Received", props{"text": "really"}))
 		got, err := s.Conversation(s.ctx, "ana", 2)
@@ -102,7 +111,9 @@ func TestConversation(t *testing.T) {
 		if len(got) != 2 || got[0].Text != "no, thanks" || !got[0].Customer || got[0].Channel != "app" || got[1].Text != "really" {
 			t.Errorf("the latest two: %+v", got)
 		}
-		if got, err = s.Conversation(s.ctx, "ana", 0); err != nil || len(got) != 3 || got[0].Customer || got[0].Text != "For you\nTake it" || got[0].Journey != "cart" {
+		if got, err = s.Conversation(s.ctx, "ana", 0); err != nil || len(got) != 3 || got[0].Customer ||
+			got[0].Text != "For you\nTake it" ||
+			got[0].Journey != "cart" {
 			t.Errorf("all: %+v, %v", got, err)
 		}
 		if got, err = s.Conversation(s.ctx, "nobody", 0); err != nil || len(got) != 0 {

@@ -1,5 +1,6 @@
-// Package store keeps what tabi must not lose: profiles, events, the outbox, enrollments, the ledger of contacts, hand-offs and releases,
-// on SQLite (embedded) or PostgreSQL with one SQL text. Every method is one transaction. now is virtual time; leases use wall time.
+// Package store keeps what tabi must not lose: profiles, events, the outbox, enrollments, the ledger of
+// contacts, hand-offs and releases, on SQLite (embedded) or PostgreSQL with one SQL text. Every method is one
+// transaction. now is virtual time; leases use wall time.
 package store
 
 import (
@@ -23,8 +24,8 @@ var (
 	ErrBusy       = errors.New("another attempt of this send is under way")
 )
 
-// EndedError is ErrNotMine where the chain that asks has ended the enrollment itself, or somebody for it: how it ended. A run learns it whose last workflow
-// task was lost behind that end.
+// EndedError is ErrNotMine where the chain that asks has ended the enrollment itself, or somebody for it: how
+// it ended. A run learns it whose last workflow task was lost behind that end.
 type EndedError struct{ Ended contract.Ended }
 
 // Error implements error.
@@ -42,22 +43,26 @@ type DroppedError struct{ Missing []string } // sorted: `message "x", named by j
 type Options struct {
 	URL      string // SQLite file path, ":memory:", or a postgres:// URL
 	MaxConns int    // PostgreSQL only; default 16
-	// Channels are those of this build, in the registry's order (activities/channel.Specs); the brain chooses among them.
+	// Channels are those of this build, in the registry's order (activities/channel.Specs); the brain chooses
+	// among them.
 	Channels []journey.ChannelSpec
-	// Scenario makes decisions those of a scenario: a consent property that is not given counts as given, and nothing is explored.
+	// Scenario makes decisions those of a scenario: a consent property that is not given counts as given, and
+	// nothing is explored.
 	Scenario bool
 	// Classifier is asked before the built-in one what a customer's message is about; nil: nothing is.
 	Classifier TextClassifier
-	// Notice hears of what is wrong in the database and stopped nothing, once; it is not to block. Nil: nobody does. No text of a customer is in it.
+	// Notice hears of what is wrong in the database and stopped nothing, once; it is not to block. Nil: nobody
+	// does. No text of a customer is in it.
 	Notice func(text string, err error)
 	// Holdout decides who is held out; default: a hash of journey and customer below percent.
 	Holdout func(journey, customer string, percent float64) bool
-	// Statements counts the statements that go to the database, begin and commit left out, for measurements. Nil: nothing counts them.
+	// Statements counts the statements that go to the database, begin and commit left out, for measurements.
+	// Nil: nothing counts them.
 	Statements *atomic.Int64
 }
 
-// TextClassifier says which of the intents, sorted, a customer's message is about: none of them is empty; the confidence is from 0 to 1. It keeps to a
-// time limit of its own. On an error the built-in classifier is asked.
+// TextClassifier says which of the intents, sorted, a customer's message is about: none of them is empty; the
+// confidence is from 0 to 1. It keeps to a time limit of its own. On an error the built-in classifier is asked.
 type TextClassifier func(ctx context.Context, text string, intents []string) (intent string, confidence float64, err error)
 
 // Call is one call of Segment's tracking API, after the gateway's checks.

@@ -40,11 +40,19 @@ type AsideFilter struct {
 // frozen is the due_at of an enrollment whose start was set aside: nothing else can be brought to it.
 const frozen = math.MaxInt64
 
-// SetAside takes a delivery of a lease out of its queue, so that those behind it go on; everything before it must have been brought. Behind a start nothing can: the
-// whole queue waits until it is retried. ErrNotMine where the lease was lost. What was set aside goes with its instance's end. The lease goes back with it.
+// SetAside takes a delivery of a lease out of its queue, so that those behind it go on; everything before it
+// must have been brought. Behind a start nothing can: the whole queue waits until it is retried. ErrNotMine
+// where the lease was lost. What was set aside goes with its instance's end. The lease goes back with it.
 func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, cause string) error {
 	return s.write(ctx, func(tx conn) error {
-		held, err := exists(ctx, tx, `select 1 from enrollments where id = $1 and lease_token = $2 and head <= $3 and state <> 'closed'`, l.Enrollment.ID, l.Token, seq)
+		held, err := exists(
+			ctx,
+			tx,
+			`select 1 from enrollments where id = $1 and lease_token = $2 and head <= $3 and state <> 'closed'`,
+			l.Enrollment.ID,
+			l.Token,
+			seq,
+		)
 		if err == nil && !held {
 			err = ErrNotMine
 		}
@@ -62,12 +70,25 @@ func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64,
 			l.Enrollment.ID, seq, cause, millis(now)); err != nil {
 			return err
 		}
-		started, err := exists(ctx, tx, `select 1 from deliveries where enrollment = $1 and seq = $2 and kind = $3`, l.Enrollment.ID, seq, deliverStart)
+		started, err := exists(
+			ctx,
+			tx,
+			`select 1 from deliveries where enrollment = $1 and seq = $2 and kind = $3`,
+			l.Enrollment.ID,
+			seq,
+			deliverStart,
+		)
 		if err != nil {
 			return err
 		}
 		if started {
-			_, err := tx.ExecContext(ctx, `update enrollments set due_at = $2, attempts = attempts + 1, last_error = $3, lease_until = 0 where id = $1`, l.Enrollment.ID, int64(frozen), cause)
+			_, err := tx.ExecContext(
+				ctx,
+				`update enrollments set due_at = $2, attempts = attempts + 1, last_error = $3, lease_until = 0 where id = $1`,
+				l.Enrollment.ID,
+				int64(frozen),
+				cause,
+			)
 			return err
 		}
 		b := &batch{s: s, tx: tx}
@@ -105,8 +126,9 @@ func (s *Store) Asides(ctx context.Context, f AsideFilter) ([]Aside, error) {
 	return out, databaseError(err)
 }
 
-// RetryAside puts what is set aside back: a start at the head of its queue, anything else at the end of it, as if it arrived now. With drop it is given up instead:
-// an event is left out, and an instance that could not be started ends as failed. It reports how many; those that went meanwhile are none.
+// RetryAside puts what is set aside back: a start at the head of its queue, anything else at the end of it, as
+// if it arrived now. With drop it is given up instead: an event is left out, and an instance that could not be
+// started ends as failed. It reports how many; those that went meanwhile are none.
 func (s *Store) RetryAside(ctx context.Context, now time.Time, list []Aside, drop bool) (int, error) {
 	n := 0
 	for _, a := range list {
@@ -137,7 +159,8 @@ func (b *batch) retryAside(ctx context.Context, a Aside, drop bool) error {
 		return err
 	}
 	var kind, event, body string
-	err = b.tx.QueryRowContext(ctx, `delete from set_aside where enrollment = $1 and seq = $2 returning kind, event, body`, a.Enrollment, a.Seq).Scan(&kind, &event, &body)
+	err = b.tx.QueryRowContext(ctx, `delete from set_aside where enrollment = $1 and seq = $2 returning kind, event, body`, a.Enrollment, a.Seq).
+		Scan(&kind, &event, &body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}

@@ -26,7 +26,21 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 			s.Fatalf("%+v", got)
 		}
 		got[0].Error = ""
-		s.same(got[0], Aside{Enrollment: e.ID, WorkflowID: "cart/ana", Journey: "cart", Customer: "ana", Seq: poison.Seq, Kind: AsideEvent, Event: poison.Event.ID, Name: "Cart Viewed", Attempts: 1, At: noon})
+		s.same(
+			got[0],
+			Aside{
+				Enrollment: e.ID,
+				WorkflowID: "cart/ana",
+				Journey:    "cart",
+				Customer:   "ana",
+				Seq:        poison.Seq,
+				Kind:       AsideEvent,
+				Event:      poison.Event.ID,
+				Name:       "Cart Viewed",
+				Attempts:   1,
+				At:         noon,
+			},
+		)
 		c, err := s.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.SetAside, c.Pending}, []int64{1, 0})

@@ -134,14 +134,20 @@ func (b *batch) adopt(ctx context.Context, people ...*person) error {
 			ids = append(ids, p.id)
 		}
 	}
-	err := within(ctx, b.tx, `select `+enrollmentColumns+` from enrollments where customer in (%s) and state <> 'closed'`, ids, func(r *sql.Rows) error {
-		e, err := scanEnrollment(r)
-		if err == nil {
-			p := b.people[e.Customer]
-			p.open = append(p.open, e)
-		}
-		return err
-	})
+	err := within(
+		ctx,
+		b.tx,
+		`select `+enrollmentColumns+` from enrollments where customer in (%s) and state <> 'closed'`,
+		ids,
+		func(r *sql.Rows) error {
+			e, err := scanEnrollment(r)
+			if err == nil {
+				p := b.people[e.Customer]
+				p.open = append(p.open, e)
+			}
+			return err
+		},
+	)
 	for _, p := range people {
 		p.sort()
 	}
@@ -225,7 +231,13 @@ func (b *batch) flushEvents(ctx context.Context) error {
 	for _, ev := range b.events {
 		values = append(values, []any{ev.id, ev.customer, ev.name, ev.at, ev.received, ev.n, ev.text, ev.source, ev.depth})
 	}
-	n, err := insert(ctx, b.tx, "events (id, customer, name, at, received_at, n, properties, source, depth)", values, "on conflict (id) do nothing")
+	n, err := insert(
+		ctx,
+		b.tx,
+		"events (id, customer, name, at, received_at, n, properties, source, depth)",
+		values,
+		"on conflict (id) do nothing",
+	)
 	if err == nil && n != int64(len(values)) {
 		err = errAgain
 	}
@@ -274,7 +286,26 @@ func (b *batch) flush(ctx context.Context) error {
 	var starts [][]any
 	for _, e := range b.starts {
 		e.fresh = false
-		starts = append(starts, []any{e.ID, e.WorkflowID, e.Journey, e.Revision, e.Customer, e.Key, e.EntryEvent, e.EntryName, e.depth, millis(e.EnteredAt), e.State, flag(e.Holdout), e.tail, e.queuedAt, lane(e)})
+		starts = append(
+			starts,
+			[]any{
+				e.ID,
+				e.WorkflowID,
+				e.Journey,
+				e.Revision,
+				e.Customer,
+				e.Key,
+				e.EntryEvent,
+				e.EntryName,
+				e.depth,
+				millis(e.EnteredAt),
+				e.State,
+				flag(e.Holdout),
+				e.tail,
+				e.queuedAt,
+				lane(e),
+			},
+		)
 	}
 	b.starts = nil
 	if _, err := insert(ctx, b.tx, "enrollments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, tail, queued_at, due_at)", starts, ""); err != nil {
@@ -296,7 +327,8 @@ func (b *batch) flush(ctx context.Context) error {
 	return err
 }
 
-// history answers count() and last() over a customer's events. It is memoised, since an expression may ask the same more than once.
+// history answers count() and last() over a customer's events. It is memoised, since an expression may ask the
+// same more than once.
 type history struct {
 	ctx      context.Context
 	tx       conn

@@ -37,7 +37,13 @@ const keptClassifiers = 5
 
 // SaveClassifier makes a model the one that counts, in every process from its next message on, and gives its version.
 // One that is saved by hand stays when a release changes its examples; one of FromExamples goes with them.
-func (s *Store) SaveClassifier(ctx context.Context, now time.Time, source, digest string, m *words.Model, metrics any) (version int, err error) {
+func (s *Store) SaveClassifier(
+	ctx context.Context,
+	now time.Time,
+	source, digest string,
+	m *words.Model,
+	metrics any,
+) (version int, err error) {
 	if source != FromCSV && source != FromExamples {
 		return 0, inputError(fmt.Sprintf("a classifier comes from %s or %s, not from %q", FromCSV, FromExamples, source))
 	}
@@ -80,7 +86,8 @@ func countClassifier(ctx context.Context, tx conn, version int) error {
 	return err
 }
 
-// Classifier is the one that counts; ErrNotFound where there is none. One that this build cannot read is an error here, and stops nothing else.
+// Classifier is the one that counts; ErrNotFound where there is none. One that this build cannot read is an
+// error here, and stops nothing else.
 func (s *Store) Classifier(ctx context.Context) (Classifier, error) {
 	c, err := s.classifier(ctx, s.reader)
 	switch {
@@ -96,8 +103,8 @@ func (s *Store) Classifier(ctx context.Context) (Classifier, error) {
 	return *c, nil
 }
 
-// classifier gives the one that counts, nil where there is none: one short query, the rest from memory. One that cannot be read, as of a newer build, has no
-// Model: messages are taken without it, and that is said once.
+// classifier gives the one that counts, nil where there is none: one short query, the rest from memory. One
+// that cannot be read, as of a newer build, has no Model: messages are taken without it, and that is said once.
 func (s *Store) classifier(ctx context.Context, tx conn) (*Classifier, error) {
 	value, err := setting(ctx, tx, "classifier")
 	if err != nil {
@@ -134,7 +141,10 @@ func (s *Store) classifier(ctx context.Context, tx conn) (*Classifier, error) {
 		}
 	}
 	if c.Model == nil {
-		s.notice("the text classifier cannot be read: messages are taken, and what they are about is not known until another is trained or published", c.broken)
+		s.notice(
+			"the text classifier cannot be read: messages are taken, and what they are about is not known until another is trained or published",
+			c.broken,
+		)
 	}
 	s.mu.Lock()
 	s.reads = c
@@ -165,7 +175,8 @@ func learn(rules journey.Rules) (*lesson, error) {
 	return lessons.learn(examples)
 }
 
-// publishClassifier keeps what was learned of a release's examples, and makes it count unless one counts that was saved by hand.
+// publishClassifier keeps what was learned of a release's examples, and makes it count unless one counts that
+// was saved by hand.
 func (s *Store) publishClassifier(ctx context.Context, tx conn, now time.Time, l *lesson) error {
 	current := struct {
 		version               int

@@ -30,7 +30,10 @@ var shopTalk = map[string][]string{
 // took is what a message was taken for.
 func (s *suite) took(event string) (intent string, confidence float64, version int) {
 	s.Helper()
-	s.must(s.reader.QueryRowContext(s.ctx, `select intent, confidence, version from classifications where event = $1`, event).Scan(&intent, &confidence, &version))
+	s.must(
+		s.reader.QueryRowContext(s.ctx, `select intent, confidence, version from classifications where event = $1`, event).
+			Scan(&intent, &confidence, &version),
+	)
 	return intent, confidence, version
 }
 
@@ -89,7 +92,10 @@ func TestClassifiersAreSwappedEverywhere(t *testing.T) {
 		_, err = s.Publish(s.ctx, noon, intending(changed))
 		s.must(err)
 		expect(other, "the colour is wrong", "complaint", 2)
-		m, err := words.Train([]words.Example{{Text: "the colour is wrong", Intent: "purchase"}, {Text: "hello there", Intent: "greeting"}}, words.Options{})
+		m, err := words.Train(
+			[]words.Example{{Text: "the colour is wrong", Intent: "purchase"}, {Text: "hello there", Intent: "greeting"}},
+			words.Options{},
+		)
 		s.must(err)
 		version, err := other.SaveClassifier(s.ctx, noon, FromCSV, "by-hand", m, map[string]any{"accuracy": 1})
 		s.must(err)

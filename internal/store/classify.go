@@ -24,8 +24,8 @@ func written(name string, properties map[string]any) string {
 	return s
 }
 
-// classify finds what the messages among calls are about, before the transaction that takes them: asking may take its time.
-// Only intents of the current release count.
+// classify finds what the messages among calls are about, before the transaction that takes them: asking may
+// take its time. Only intents of the current release count.
 func (s *Store) classify(ctx context.Context, calls []Call) error {
 	var at []int
 	var ids []string
@@ -141,7 +141,8 @@ func (s *Store) Heard(ctx context.Context, ref contract.Ref, event string) (Unde
 		u = Understood{Text: written(ev.name, ev.properties)}
 		u.Journey, _ = ev.properties["journey"].(string)
 		u.Step, _ = ev.properties["step"].(string)
-		err = tx.QueryRowContext(ctx, `select intent, confidence, version from classifications where event = $1`, event).Scan(&u.Intent, &u.Confidence, &u.Version)
+		err = tx.QueryRowContext(ctx, `select intent, confidence, version from classifications where event = $1`, event).
+			Scan(&u.Intent, &u.Confidence, &u.Version)
 		if errors.Is(err, sql.ErrNoRows) {
 			err = nil
 		}

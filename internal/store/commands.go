@@ -49,8 +49,9 @@ func (b *batch) command(ctx context.Context, e *enrollment, c contract.Command) 
 	return b.message(e, contract.Event{ID: "command/" + id, Name: contract.Commanded, Time: b.now, Enrollment: e.ID, Command: &c})
 }
 
-// PauseJourney is the kill switch: from its commit on nothing of the journey is sent, and nobody enters it; open instances get the order too. It returns how many.
-// ErrNotFound for a journey that is neither in the current release nor has instances.
+// PauseJourney is the kill switch: from its commit on nothing of the journey is sent, and nobody enters it;
+// open instances get the order too. It returns how many. ErrNotFound for a journey that is neither in the
+// current release nor has instances.
 func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error) {
 	ordered := 0
 	err := s.change(ctx, now, func(tx conn, b *batch) error {

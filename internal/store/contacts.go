@@ -15,8 +15,29 @@ func scanContact(r scanner) (Contact, error) {
 	var doubt int
 	var at, until int64
 	var said, trace string
-	err := r.Scan(&c.Key, &c.Enrollment, &c.Journey, &c.Step, &c.Message, &c.Customer, &c.Channel, &c.Category, &c.Topic, &c.Status, &c.Reason, &c.ProviderID,
-		&c.Action, &c.Tone, &doubt, &c.Attempts, &c.Release, &at, &until, &said, &trace)
+	err := r.Scan(
+		&c.Key,
+		&c.Enrollment,
+		&c.Journey,
+		&c.Step,
+		&c.Message,
+		&c.Customer,
+		&c.Channel,
+		&c.Category,
+		&c.Topic,
+		&c.Status,
+		&c.Reason,
+		&c.ProviderID,
+		&c.Action,
+		&c.Tone,
+		&doubt,
+		&c.Attempts,
+		&c.Release,
+		&at,
+		&until,
+		&said,
+		&trace,
+	)
 	c.Unknown, c.At, c.Until = doubt != 0, moment(at), moment(until)
 	if err == nil && said != "" {
 		err = json.Unmarshal([]byte(said), &c.Said)
@@ -50,7 +71,8 @@ func (s *Store) Contacts(ctx context.Context, f ContactFilter) ([]Contact, error
 	return out, err
 }
 
-// AppMessages are what the app channel said to a customer, newest first; not what the app showed of itself, by an inbound decision. limit: default 100, max 1000.
+// AppMessages are what the app channel said to a customer, newest first; not what the app showed of itself, by
+// an inbound decision. limit: default 100, max 1000.
 func (s *Store) AppMessages(ctx context.Context, customer string, limit int) ([]Contact, error) {
 	return s.Contacts(ctx, ContactFilter{Customer: customer, Channel: "app", Status: contract.StatusSent, Limit: limit, said: true})
 }

@@ -25,8 +25,9 @@ type Utterance struct {
 	Journey, Step, Message string
 }
 
-// Conversation is what a customer wrote, and what tabi said whose words were kept (questions, and messages in the app), oldest first: the latest limit turns
-// (default 100, max 1000). Empty for a customer that is not known.
+// Conversation is what a customer wrote, and what tabi said whose words were kept (questions, and messages in
+// the app), oldest first: the latest limit turns (default 100, max 1000). Empty for a customer that is not
+// known.
 func (s *Store) Conversation(ctx context.Context, customer string, limit int) ([]Utterance, error) {
 	limit = bounded(limit)
 	var out []Utterance

@@ -63,7 +63,8 @@ func object(raw string) (map[string]any, error) {
 	return m, nil
 }
 
-// normal gives m as it will be read back, with its text: numbers become float64, what is no JSON is an error. The result shares nothing with m.
+// normal gives m as it will be read back, with its text: numbers become float64, what is no JSON is an error.
+// The result shares nothing with m.
 func normal(m map[string]any) (map[string]any, string, error) {
 	raw, err := text(m)
 	if err != nil {
@@ -79,7 +80,8 @@ func normal(m map[string]any) (map[string]any, string, error) {
 	return m, raw, err
 }
 
-// copied is a deep copy of what reads back from JSON as it is, which is what the gateway hands over; nil where something in it would not.
+// copied is a deep copy of what reads back from JSON as it is, which is what the gateway hands over; nil where
+// something in it would not.
 func copied(v any) any {
 	switch v := v.(type) {
 	case string:

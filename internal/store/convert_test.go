@@ -14,8 +14,14 @@ func TestNormalIsWhatIsReadBack(t *testing.T) {
 	var value func(depth int) *rapid.Generator[any]
 	value = func(depth int) *rapid.Generator[any] {
 		plain := []*rapid.Generator[any]{
-			rapid.String().AsAny(), rapid.Float64Range(-1e300, 1e300).AsAny(), rapid.Bool().AsAny(), rapid.Just[any](nil), rapid.Int().AsAny(), rapid.Int64().AsAny(),
-			rapid.Just[any]("broken \xff text"), rapid.Just[any](json.Number("12.50")), rapid.Just[any](map[string]any(nil)), rapid.Just[any]([]any(nil)), rapid.Just[any]([]string{"a"}),
+			rapid.String().
+				AsAny(),
+			rapid.Float64Range(-1e300, 1e300).
+				AsAny(),
+			rapid.Bool().AsAny(), rapid.Just[any](nil), rapid.Int().AsAny(), rapid.Int64().AsAny(),
+			rapid.Just[any](
+				"broken \xff text",
+			), rapid.Just[any](json.Number("12.50")), rapid.Just[any](map[string]any(nil)), rapid.Just[any]([]any(nil)), rapid.Just[any]([]string{"a"}),
 		}
 		if depth == 0 {
 			return rapid.OneOf(plain...)

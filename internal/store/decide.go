@@ -18,12 +18,14 @@ type Decided struct {
 	Paused   bool // the journey is: nothing was decided
 	// Send is the winner's message, to be sent under the decision's key; nil: there is nothing to send.
 	Send *contract.Send
-	// Reservation is Send's, where it was made with the decision. Nil: the decision was made before, and its send goes on as any other, by Reserve.
+	// Reservation is Send's, where it was made with the decision. Nil: the decision was made before, and its
+	// send goes on as any other, by Reserve.
 	Reservation *Reservation
 }
 
-// Decide chooses the next best action in the customer's transaction, keeps the decision with its trace, takes the ledger row of the winner's message
-// and prepares its offer, claiming the enrollment. A repeat under one key answers as before. A paused journey keeps nothing.
+// Decide chooses the next best action in the customer's transaction, keeps the decision with its trace, takes
+// the ledger row of the winner's message and prepares its offer, claiming the enrollment. A repeat under one
+// key answers as before. A paused journey keeps nothing.
 func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (Decided, error) {
 	var out Decided
 	decide := func(tx conn, e *enrollment, p *person, rel *release) (*draft, error) {
@@ -31,7 +33,16 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Dec
 		if err != nil {
 			return nil, err
 		}
-		d := Decision{Key: in.Key, Customer: p.id, Journey: e.Journey, Enrollment: e.ID, Step: in.Step, Direction: DirectionOutbound, At: now, Release: rel.number}
+		d := Decision{
+			Key:        in.Key,
+			Customer:   p.id,
+			Journey:    e.Journey,
+			Enrollment: e.ID,
+			Step:       in.Step,
+			Direction:  DirectionOutbound,
+			At:         now,
+			Release:    rel.number,
+		}
 		c := choice{group: in.Spec.Group, actions: in.Spec.Actions, via: in.Spec.Via, choose: in.Spec.Choose, slots: 1, ramp: true}
 		return s.draft(ctx, tx, p, rel, vars, now, c, d)
 	}
@@ -70,7 +81,8 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Dec
 		if claim != nil {
 			return claim
 		}
-		if out.Paused, err = exists(ctx, tx, `select 1 from controls where journey = $1 and paused = 1`, e.Journey); err != nil || out.Paused {
+		if out.Paused, err = exists(ctx, tx, `select 1 from controls where journey = $1 and paused = 1`, e.Journey); err != nil ||
+			out.Paused {
 			return err
 		}
 		rel, err := s.current(ctx, tx)
@@ -78,8 +90,20 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Dec
 			return err
 		}
 		if e.Holdout {
-			held := &draft{Decision: Decision{Key: in.Key, Customer: p.id, Journey: e.Journey, Enrollment: e.ID, Step: in.Step, Direction: DirectionOutbound, At: now, Release: rel.number,
-				Asked: asked(in.Spec.Group, in.Spec.Actions), Reason: reasonHoldout}}
+			held := &draft{
+				Decision: Decision{
+					Key:        in.Key,
+					Customer:   p.id,
+					Journey:    e.Journey,
+					Enrollment: e.ID,
+					Step:       in.Step,
+					Direction:  DirectionOutbound,
+					At:         now,
+					Release:    rel.number,
+					Asked:      asked(in.Spec.Group, in.Spec.Actions),
+					Reason:     reasonHoldout,
+				},
+			}
 			out.Decision, fresh = held.Decision, true
 			return held.keep(ctx, tx)
 		}
@@ -96,7 +120,14 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Dec
 		if out.Send = said(&out.Decision, in); out.Send == nil {
 			return nil
 		}
-		res := Reservation{Key: in.Key, Category: journey.Marketing, Release: rel.number, Message: rel.content.Messages[out.Send.Spec.Message], Vars: d.vars, Verdict: d.verdicts[0]}
+		res := Reservation{
+			Key:      in.Key,
+			Category: journey.Marketing,
+			Release:  rel.number,
+			Message:  rel.content.Messages[out.Send.Spec.Message],
+			Vars:     d.vars,
+			Verdict:  d.verdicts[0],
+		}
 		res.Language, _ = p.traits["language"].(string)
 		out.Reservation = &res
 		if err := s.take(ctx, tx, e, *out.Send, &res, statusSending, "", now, wall.Add(ttl)); err != nil {

@@ -21,7 +21,8 @@ const (
 	benchCustomers  = 1000
 )
 
-// BenchmarkDecide decides among 1,000 actions, each with a model of 100 predictors, for 1,000 customers, by 1, 8 and 64 deciders at once.
+// BenchmarkDecide decides among 1,000 actions, each with a model of 100 predictors, for 1,000 customers, by 1,
+// 8 and 64 deciders at once.
 func BenchmarkDecide(b *testing.B) {
 	engines(b, func(b *testing.B, url string) {
 		s := crowded(b, url)
@@ -47,7 +48,16 @@ func benchmarkDeciders(b *testing.B, s *Store, deciders int) {
 					return
 				}
 				began := time.Now()
-				d, err := s.DecideInbound(b.Context(), noon, Inbound{UserID: "c" + strconv.Itoa(i%benchCustomers), Group: "all", Context: props{"page": "account"}, RequestID: fmt.Sprint(run, "/", i)})
+				d, err := s.DecideInbound(
+					b.Context(),
+					noon,
+					Inbound{
+						UserID:    "c" + strconv.Itoa(i%benchCustomers),
+						Group:     "all",
+						Context:   props{"page": "account"},
+						RequestID: fmt.Sprint(run, "/", i),
+					},
+				)
 				took[i] = time.Since(began)
 				if err != nil || len(d.Slots) != 1 || len(d.Candidates) != benchActions {
 					b.Errorf("%d chosen of %d (%s): %v", len(d.Slots), len(d.Candidates), d.Reason, err)
@@ -77,9 +87,14 @@ func crowded(b *testing.B, url string) *Store {
 	must(err)
 	b.Cleanup(func() { must(s.Close()) })
 	c := content(nil)
-	c.Intents = map[string]*journey.Intent{"churn": {Name: "churn", HalfLife: 72 * time.Hour, Evidence: []journey.Evidence{{Events: []string{"Page 1"}, Weight: 0.4}}}}
+	c.Intents = map[string]*journey.Intent{
+		"churn": {Name: "churn", HalfLife: 72 * time.Hour, Evidence: []journey.Evidence{{Events: []string{"Page 1"}, Weight: 0.4}}},
+	}
 	c.Groups, c.Actions = map[string][]string{}, map[string]*journey.Action{}
-	c.Policy = &journey.Policy{Limits: []journey.Limit{{Max: 1_000_000, Per: 24 * time.Hour}}, Consent: map[string]journey.Expr{"marketing": "customer.trait0 >= 0.0"}}
+	c.Policy = &journey.Policy{
+		Limits:  []journey.Limit{{Max: 1_000_000, Per: 24 * time.Hour}},
+		Consent: map[string]journey.Expr{"marketing": "customer.trait0 >= 0.0"},
+	}
 	for i := range benchActions {
 		name := "a" + strconv.Itoa(i)
 		c.Groups["all"] = append(c.Groups["all"], name)
@@ -89,7 +104,11 @@ func crowded(b *testing.B, url string) *Store {
 			Applicable: journey.Expr(fmt.Sprintf("intent.churn < 0.9%d || customer.trait1 > 0.5", i%10)),
 			Suitable:   journey.Expr(fmt.Sprintf("customer.trait%d < 2.0", i%60)),
 			Context:    []journey.ContextWeight{{When: "intent.churn > 0.2", Weight: 2}},
-			Accept:     &journey.Accept{Events: []string{"Accepted"}, When: journey.Expr(`event.action == "` + name + `"`), Within: time.Hour}}
+			Accept: &journey.Accept{
+				Events: []string{"Accepted"},
+				When:   journey.Expr(`event.action == "` + name + `"`),
+				Within: time.Hour,
+			}}
 	}
 	_, err = s.Publish(b.Context(), noon, c)
 	must(err)
@@ -104,9 +123,21 @@ func crowded(b *testing.B, url string) *Store {
 	var calls []Call
 	for i := range benchCustomers {
 		id := "c" + strconv.Itoa(i)
-		calls = append(calls, Call{Type: "identify", MessageID: "i" + id, UserID: id, Traits: traits(), Timestamp: noon.Add(-40 * 24 * time.Hour)})
+		calls = append(
+			calls,
+			Call{Type: "identify", MessageID: "i" + id, UserID: id, Traits: traits(), Timestamp: noon.Add(-40 * 24 * time.Hour)},
+		)
 		for j := range 12 {
-			calls = append(calls, Call{Type: "track", MessageID: fmt.Sprint("e", id, "/", j), UserID: id, Event: "Page " + strconv.Itoa(j%10), Timestamp: noon.Add(-time.Duration(j) * 20 * time.Hour)})
+			calls = append(
+				calls,
+				Call{
+					Type:      "track",
+					MessageID: fmt.Sprint("e", id, "/", j),
+					UserID:    id,
+					Event:     "Page " + strconv.Itoa(j%10),
+					Timestamp: noon.Add(-time.Duration(j) * 20 * time.Hour),
+				},
+			)
 		}
 		if len(calls) > 500 || i == benchCustomers-1 {
 			_, err := s.Ingest(b.Context(), noon, calls)
@@ -124,7 +155,17 @@ func taught(b *testing.B, s *Store, tx conn, r *rand.Rand) error {
 	for range 8 {
 		m := propensity.New(propensity.Start{Propensity: 0.05})
 		for n := range 3000 {
-			p, err := predict(b.Context(), tx, "c"+strconv.Itoa(n%50), journey.Vars{Customer: customerOf(b, tx, n%50), Event: props{"page": "account"}, Intent: map[string]float64{"churn": r.Float64()}}, noon)
+			p, err := predict(
+				b.Context(),
+				tx,
+				"c"+strconv.Itoa(n%50),
+				journey.Vars{
+					Customer: customerOf(b, tx, n%50),
+					Event:    props{"page": "account"},
+					Intent:   map[string]float64{"churn": r.Float64()},
+				},
+				noon,
+			)
 			if err != nil {
 				return err
 			}

@@ -13,15 +13,23 @@ import (
 
 var emailAndApp = []journey.ChannelSpec{{Name: "email", Address: "email"}, {Name: "app"}}
 
-// offering is content with the group "offers": discount and points, by e-mail and in the app, accepted by "Offer Accepted" within a day.
+// offering is content with the group "offers": discount and points, by e-mail and in the app, accepted by
+// "Offer Accepted" within a day.
 func offering(change ...func(*journey.Content)) *journey.Content {
 	c := content([]*journey.Definition{cart()}, reminder())
-	c.Messages["offer"] = &journey.Message{Name: "offer", Treatments: map[string]journey.Treatment{"email": {"subject": "For you", "html": "x"}, "app": {"title": "For you", "body": "x"}}}
+	c.Messages["offer"] = &journey.Message{
+		Name:       "offer",
+		Treatments: map[string]journey.Treatment{"email": {"subject": "For you", "html": "x"}, "app": {"title": "For you", "body": "x"}},
+	}
 	c.Groups = map[string][]string{"offers": {"discount", "points"}}
 	c.Actions = map[string]*journey.Action{}
 	for name, value := range map[string]journey.Expr{"discount": "10", "points": "5"} {
 		c.Actions[name] = &journey.Action{Name: name, Group: "offers", Message: "offer", Value: value, Cost: "1", Propensity: 0.5,
-			Accept: &journey.Accept{Events: []string{"Offer Accepted"}, When: journey.Expr(`event.action == "` + name + `"`), Within: 24 * time.Hour}}
+			Accept: &journey.Accept{
+				Events: []string{"Offer Accepted"},
+				When:   journey.Expr(`event.action == "` + name + `"`),
+				Within: 24 * time.Hour,
+			}}
 	}
 	for _, f := range change {
 		f(c)
@@ -39,7 +47,14 @@ func (s *suite) brainy(change ...func(*journey.Content)) {
 }
 
 func (s *suite) question(e Enrollment, key string) contract.Decide {
-	return contract.Decide{Ref: ref(e), Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: key, Step: "best", Visit: 1, Spec: journey.Decide{Group: "offers"}}
+	return contract.Decide{
+		Ref:   ref(e),
+		Scene: contract.Scene{EntryEvent: e.EntryEvent},
+		Key:   key,
+		Step:  "best",
+		Visit: 1,
+		Spec:  journey.Decide{Group: "offers"},
+	}
 }
 
 func (s *suite) chooses(in contract.Decide, at time.Time) Decided {
@@ -96,14 +111,26 @@ func TestDecide(t *testing.T) {
 		s.brainy()
 		e := s.enters("ana", nil)
 		d := s.chooses(s.question(e, "k"), noon)
-		s.same([]any{d.Decision.Slots, d.Decision.Asked, d.Decision.Release, d.Send.Action, d.Send.Spec.Via, d.Reservation.Verdict.Addresses},
-			[]any{[]Slot{{Key: "k", Action: "discount", Message: "offer", Channel: "email", Propensity: 0.5, Priority: 4.5}}, "offers", 1, "discount", []string{"email"}, []string{"ana@example.com"}})
+		s.same(
+			[]any{d.Decision.Slots, d.Decision.Asked, d.Decision.Release, d.Send.Action, d.Send.Spec.Via, d.Reservation.Verdict.Addresses},
+			[]any{
+				[]Slot{{Key: "k", Action: "discount", Message: "offer", Channel: "email", Propensity: 0.5, Priority: 4.5}},
+				"offers",
+				1,
+				"discount",
+				[]string{"email"},
+				[]string{"ana@example.com"},
+			},
+		)
 		s.same(s.outcomes(), []string{"k discount by email: unsaid"})
 		c := s.contact("k")
 		s.same([]any{c.Status, c.Action, c.Channel, c.Message}, []any{"sending", "discount", "email", "offer"})
 
 		again := s.chooses(s.question(e, "k"), noon.Add(time.Minute)) // asked again, it is the same, and its send goes on as any other
-		s.same([]any{again.Decision.Slots, again.Decision.At, again.Reservation == nil, again.Send.Action}, []any{d.Decision.Slots, noon, true, "discount"})
+		s.same(
+			[]any{again.Decision.Slots, again.Decision.At, again.Reservation == nil, again.Send.Action},
+			[]any{d.Decision.Slots, noon, true, "discount"},
+		)
 		_, err := s.Reserve(s.ctx, noon, wall, *again.Send, time.Minute)
 		s.refused(err, ErrBusy)
 
@@ -147,7 +174,9 @@ func TestDecideOnlyChooses(t *testing.T) {
 func TestDecideReserves(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy(func(c *journey.Content) {
-			c.Policy = &journey.Policy{Limits: []journey.Limit{{Channel: "email", Max: 1, Per: 24 * time.Hour}, {Max: 2, Per: 24 * time.Hour}}}
+			c.Policy = &journey.Policy{
+				Limits: []journey.Limit{{Channel: "email", Max: 1, Per: 24 * time.Hour}, {Max: 2, Per: 24 * time.Hour}},
+			}
 		})
 		e := s.enters("ana", nil)
 		first := s.chooses(s.question(e, "k1"), noon) // not sent yet: the reservation counts

@@ -96,7 +96,9 @@ func (s *Store) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, er
 		if !f.Before.IsZero() {
 			w.and("at < ", millis(f.Before))
 		}
-		query := `select ` + decisionColumns + ` from decisions` + w.sql() + ` order by at desc, key desc limit ` + w.param(bounded(f.Limit))
+		query := `select ` + decisionColumns + ` from decisions` + w.sql() + ` order by at desc, key desc limit ` + w.param(
+			bounded(f.Limit),
+		)
 		return rows(ctx, tx, func(r *sql.Rows) error {
 			d, err := scanDecision(r)
 			if err == nil {

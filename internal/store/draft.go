@@ -20,8 +20,18 @@ type draft struct {
 	trace      string
 }
 
-// draft decides. vars are those of the customer and, in a journey, of the instance; d holds what is known of the decision before.
-func (s *Store) draft(ctx context.Context, tx conn, p *person, rel *release, vars journey.Vars, now time.Time, c choice, d Decision) (*draft, error) {
+// draft decides. vars are those of the customer and, in a journey, of the instance; d holds what is known of
+// the decision before.
+func (s *Store) draft(
+	ctx context.Context,
+	tx conn,
+	p *person,
+	rel *release,
+	vars journey.Vars,
+	now time.Time,
+	c choice,
+	d Decision,
+) (*draft, error) {
 	out := &draft{Decision: d, version: p.version, vars: vars}
 	vars.History = &history{ctx: ctx, tx: tx, customer: p.id, now: now} // the transaction may hold the only connection
 	standing, inquiry, err := s.standing(ctx, tx, p, rel, vars, now, d.Key)
@@ -51,7 +61,14 @@ func (s *Store) draft(ctx context.Context, tx conn, p *person, rel *release, var
 	out.Slots = make([]Slot, len(answer.Chosen))
 	for i, at := range answer.Chosen {
 		w, v := &answer.Candidates[at], answer.Verdict(at)
-		out.Slots[i] = Slot{Action: w.Action, Message: rel.rules.Actions[w.Action].Message, Channel: w.Channel, Tone: v.Tone, Propensity: w.Propensity, Priority: w.Priority}
+		out.Slots[i] = Slot{
+			Action:     w.Action,
+			Message:    rel.rules.Actions[w.Action].Message,
+			Channel:    w.Channel,
+			Tone:       v.Tone,
+			Propensity: w.Propensity,
+			Priority:   w.Priority,
+		}
 		if !c.choose && !c.preview {
 			out.Slots[i].Key = slotKey(d.Key, i)
 		}
@@ -72,9 +89,11 @@ func (d *draft) pack() (err error) {
 	return err
 }
 
-// ahead decides before the transaction, where all writers wait for one another (a SQLite file): only the reading counts then, which others may do meanwhile.
-// As many are made at once as there are processors, in the order they came: more would only take turns on them, and the connections from other readers.
-// What it gives holds if nothing of the customer has changed when the lock is there; nil, and so do errors, has it decided under the lock.
+// ahead decides before the transaction, where all writers wait for one another (a SQLite file): only the
+// reading counts then, which others may do meanwhile. As many are made at once as there are processors, in the
+// order they came: more would only take turns on them, and the connections from other readers. What it gives
+// holds if nothing of the customer has changed when the lock is there; nil, and so do errors, has it decided
+// under the lock.
 func (s *Store) ahead(ctx context.Context, decide func(tx conn) (*draft, error)) *draft {
 	if s.reader == s.writer {
 		return nil
@@ -95,7 +114,8 @@ func (s *Store) ahead(ctx context.Context, decide func(tx conn) (*draft, error))
 	return d
 }
 
-// fits reports whether a draft holds for a customer who is locked now: whatever changes what is known of a customer takes that lock, which counts.
+// fits reports whether a draft holds for a customer who is locked now: whatever changes what is known of a
+// customer takes that lock, which counts.
 func (d *draft) fits(p *person, rel *release) bool {
 	return d != nil && d.Customer == p.id && d.version+1 == p.version && d.Release == rel.number
 }
@@ -107,8 +127,24 @@ func (d *draft) keep(ctx context.Context, tx conn) error {
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, `insert into decisions (key, customer, journey, enrollment, step, asked, direction, at, release, control, winner, reason, slots, trace)
+	_, err := tx.ExecContext(
+		ctx,
+		`insert into decisions (key, customer, journey, enrollment, step, asked, direction, at, release, control, winner, reason, slots, trace)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		d.Key, d.Customer, d.Journey, d.Enrollment, d.Step, d.Asked, d.Direction, millis(d.At), d.Release, d.Control, d.first().Action, d.Reason, d.slots, d.trace)
+		d.Key,
+		d.Customer,
+		d.Journey,
+		d.Enrollment,
+		d.Step,
+		d.Asked,
+		d.Direction,
+		millis(d.At),
+		d.Release,
+		d.Control,
+		d.first().Action,
+		d.Reason,
+		d.slots,
+		d.trace,
+	)
 	return err
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// OnTheirWay lists the ids of an instance's deliveries that arrived by at (virtual) and are not marked as done, oldest first, at most ten.
-// ErrNotMine where the enrollment is another run's.
+// OnTheirWay lists the ids of an instance's deliveries that arrived by at (virtual) and are not marked as done,
+// oldest first, at most ten. ErrNotMine where the enrollment is another run's.
 func (s *Store) OnTheirWay(ctx context.Context, ref contract.Ref, at time.Time) ([]string, error) {
 	var ids []string
 	err := s.read(ctx, func(tx conn) error {

@@ -12,8 +12,9 @@ import (
 // emitted is what the id of an event that a step made begins with; the step's visit follows.
 const emitted = "tabi.emit/"
 
-// Emit stores an event of an instance's customer, once per in.Key, and brings it to all journeys; it claims the enrollment. Its depth is one more
-// than that of the events it follows from: the entry event, and the event at hand.
+// Emit stores an event of an instance's customer, once per in.Key, and brings it to all journeys; it claims the
+// enrollment. Its depth is one more than that of the events it follows from: the entry event, and the event at
+// hand.
 func (s *Store) Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error {
 	name := clean(in.Spec.Event)
 	if name == "" {
@@ -54,7 +55,8 @@ func (s *Store) Emit(ctx context.Context, now time.Time, in contract.Emit, prope
 	})
 }
 
-// KeepResponse keeps the response of a call as long as the instance lives, for templates; it claims the enrollment. The last response of a key counts.
+// KeepResponse keeps the response of a call as long as the instance lives, for templates; it claims the
+// enrollment. The last response of a key counts.
 func (s *Store) KeepResponse(ctx context.Context, now time.Time, in contract.Call, r contract.CallResult) error {
 	body, err := json.Marshal(r.Body)
 	if err != nil {

@@ -14,7 +14,13 @@ func emit(e Enrollment, step string, visit int, event string) contract.Emit {
 
 func TestEmit(t *testing.T) {
 	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(), cart(named("follow"), func(d *journey.Definition) { d.Entry.Events = []string{"Cart Viewed"}; d.Goal = nil })}, reminder())
+		s.publishes(
+			[]*journey.Definition{
+				cart(),
+				cart(named("follow"), func(d *journey.Definition) { d.Entry.Events = []string{"Cart Viewed"}; d.Goal = nil }),
+			},
+			reminder(),
+		)
 		e := s.enters("ana", nil)
 		in := emit(e, "tell", 1, "Cart Viewed")
 		for range 2 {
@@ -24,7 +30,10 @@ func TestEmit(t *testing.T) {
 		s.same(s.drain(), []string{"event Cart Viewed cart/ana", "start follow/ana"})
 		ev, err := eventByID(s.ctx, s.reader, "tabi.emit/"+e.ID+"/tell/1")
 		s.must(err)
-		s.same([]any{ev.name, ev.source, ev.depth, ev.customer, ev.properties}, []any{"Cart Viewed", "step", 1, "ana", props{"cart_id": "7"}})
+		s.same(
+			[]any{ev.name, ev.source, ev.depth, ev.customer, ev.properties},
+			[]any{"Cart Viewed", "step", 1, "ana", props{"cart_id": "7"}},
+		)
 		s.same(s.at("follow/ana").EntryEvent, ev.id)
 
 		// A stranger may not; one who has ended may only repeat.
@@ -91,11 +100,19 @@ func TestResponses(t *testing.T) {
 		e := s.enters("ana", nil)
 		in := contract.Call{Ref: ref(e), Key: e.ID + "/ask/1", Step: "ask"}
 		s.must(s.KeepResponse(s.ctx, noon, in, contract.CallResult{Status: 500, Body: "no"}))
-		s.must(s.KeepResponse(s.ctx, noon, in, contract.CallResult{Status: 200, Body: props{"name": "Ana\u0000", "n": []any{1, true, nil}}}))
-		scene := contract.Scene{Steps: map[string]map[string]any{"ask": {"status": 200.0}, "send": nil}, StepCalls: map[string]string{"ask": in.Key, "late": e.ID + "/late/1"}}
+		s.must(
+			s.KeepResponse(s.ctx, noon, in, contract.CallResult{Status: 200, Body: props{"name": "Ana\u0000", "n": []any{1, true, nil}}}),
+		)
+		scene := contract.Scene{
+			Steps:     map[string]map[string]any{"ask": {"status": 200.0}, "send": nil},
+			StepCalls: map[string]string{"ask": in.Key, "late": e.ID + "/late/1"},
+		}
 		vars, err := s.View(s.ctx, noon, ref(e), scene)
 		s.must(err)
-		s.same(vars.Steps, map[string]map[string]any{"ask": {"status": 200.0, "body": props{"name": "Ana\u0000", "n": []any{1.0, true, nil}}}, "send": {}})
+		s.same(
+			vars.Steps,
+			map[string]map[string]any{"ask": {"status": 200.0, "body": props{"name": "Ana\u0000", "n": []any{1.0, true, nil}}}, "send": {}},
+		)
 		s.same(scene.Steps["ask"], props{"status": 200.0})
 
 		// Nobody reads another instance's.

@@ -28,7 +28,8 @@ func (e *enrollment) pending() bool { return e.head <= e.tail }
 const enrollmentColumns = `id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, closed_at, state, outcome, reason, value, holdout,
 	chain, report_seq, step, step_kind, since_at, until_at, paused, head, tail, attempts, lease_token, moving`
 
-// revisions are those by which an instance may take what is delivered now: its own, and the one it was told to go over to.
+// revisions are those by which an instance may take what is delivered now: its own, and the one it was told to
+// go over to.
 func (e *enrollment) revisions() []string {
 	if e.moving == "" || e.moving == e.Revision {
 		return []string{e.Revision}
@@ -43,8 +44,36 @@ func scanEnrollment(r scanner) (*enrollment, error) {
 	var e enrollment
 	var entered, closed, since, until int64
 	var holdout, paused int
-	err := r.Scan(&e.ID, &e.WorkflowID, &e.Journey, &e.Revision, &e.Customer, &e.Key, &e.EntryEvent, &e.EntryName, &e.depth, &entered, &closed, &e.State, &e.Outcome, &e.Reason,
-		&e.Value, &holdout, &e.Chain, &e.reportSeq, &e.Step, &e.StepKind, &since, &until, &paused, &e.head, &e.tail, &e.attempts, &e.token, &e.moving)
+	err := r.Scan(
+		&e.ID,
+		&e.WorkflowID,
+		&e.Journey,
+		&e.Revision,
+		&e.Customer,
+		&e.Key,
+		&e.EntryEvent,
+		&e.EntryName,
+		&e.depth,
+		&entered,
+		&closed,
+		&e.State,
+		&e.Outcome,
+		&e.Reason,
+		&e.Value,
+		&holdout,
+		&e.Chain,
+		&e.reportSeq,
+		&e.Step,
+		&e.StepKind,
+		&since,
+		&until,
+		&paused,
+		&e.head,
+		&e.tail,
+		&e.attempts,
+		&e.token,
+		&e.moving,
+	)
 	e.EnteredAt, e.ClosedAt, e.Since, e.Until = moment(entered), moment(closed), moment(since), moment(until)
 	e.Holdout, e.Paused = holdout != 0, paused != 0
 	return &e, err
@@ -88,15 +117,22 @@ func (s *Store) Enrollments(ctx context.Context, f EnrollmentFilter) ([]Enrollme
 // ClosedOf gives those of some enrollments, by id, that are closed. Ids that are not known are left out.
 func (s *Store) ClosedOf(ctx context.Context, ids []string) ([]Enrollment, error) {
 	var out []Enrollment
-	err := within(ctx, s.reader, `select `+enrollmentColumns+` from enrollments where state = 'closed' and id in (%s)`, sorted(ids), func(r *sql.Rows) error {
-		e, err := scanEnrollment(r)
-		out = append(out, e.Enrollment)
-		return err
-	})
+	err := within(
+		ctx,
+		s.reader,
+		`select `+enrollmentColumns+` from enrollments where state = 'closed' and id in (%s)`,
+		sorted(ids),
+		func(r *sql.Rows) error {
+			e, err := scanEnrollment(r)
+			out = append(out, e.Enrollment)
+			return err
+		},
+	)
 	return out, databaseError(err)
 }
 
-// readOf reads with a filter's customer, as filtered gives it; f is not called, and nothing is found, for one that is not known.
+// readOf reads with a filter's customer, as filtered gives it; f is not called, and nothing is found, for one
+// that is not known.
 func (s *Store) readOf(ctx context.Context, customer string, f func(tx conn, customer string) error) error {
 	return s.read(ctx, func(tx conn) error {
 		id, err := filtered(ctx, tx, customer)
@@ -120,7 +156,13 @@ func filtered(ctx context.Context, tx conn, id string) (string, error) {
 
 // claim makes the enrollment this chain's; ErrNotMine where it is closed or another's.
 func claim(ctx context.Context, tx conn, id, chain string) error {
-	n, err := affected(ctx, tx, `update enrollments set chain = $2 where id = $1 and state <> 'closed' and (chain = '' or chain = $2)`, id, chain)
+	n, err := affected(
+		ctx,
+		tx,
+		`update enrollments set chain = $2 where id = $1 and state <> 'closed' and (chain = '' or chain = $2)`,
+		id,
+		chain,
+	)
 	if err == nil && n == 0 {
 		err = ErrNotMine
 	}
@@ -150,16 +192,20 @@ func notMine(e *enrollment, chain string, err error) error {
 	return &EndedError{contract.Ended{Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, At: e.ClosedAt}}
 }
 
-// replayed reports whether a claim failed only because this chain has itself ended the enrollment. A run whose last workflow task was lost behind
-// its last report does that task again: what it asks once more is answered as before, and nothing new is done for it.
+// replayed reports whether a claim failed only because this chain has itself ended the enrollment. A run whose
+// last workflow task was lost behind its last report does that task again: what it asks once more is answered
+// as before, and nothing new is done for it.
 func replayed(e *enrollment, chain string, claim error) bool {
 	return errors.Is(claim, ErrNotMine) && e != nil && e.State == StateClosed && e.Chain == chain
 }
 
 // lockEnrollment locks the customer of an enrollment, as the first statement of the transaction, and reads both.
 func lockEnrollment(ctx context.Context, tx conn, id string) (*enrollment, *person, error) {
-	p, err := scanPerson(tx.QueryRowContext(ctx,
-		`update customers set version = version + 1 where id = (select customer from enrollments where id = $1) returning id, version, traits, merged_into, created_at`, id))
+	p, err := scanPerson(tx.QueryRowContext(
+		ctx,
+		`update customers set version = version + 1 where id = (select customer from enrollments where id = $1) returning id, version, traits, merged_into, created_at`,
+		id,
+	))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, ErrNotFound
 	}
@@ -222,7 +268,8 @@ func bounded(limit int) int {
 	return min(limit, 1000)
 }
 
-// CloseLost closes an enrollment whose run is gone, and frees what it held. closed is false, and nothing changes, where it was closed before.
+// CloseLost closes an enrollment whose run is gone, and frees what it held. closed is false, and nothing
+// changes, where it was closed before.
 func (s *Store) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error) {
 	err = s.change(ctx, now, func(tx conn, b *batch) error {
 		closed = false

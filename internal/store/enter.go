@@ -17,7 +17,8 @@ import (
 // maxAddress is the longest workflow id that Temporal takes by default, in bytes.
 const maxAddress = 1000
 
-// maxDepth ends chains of events that journeys cause: an event deeper than this is kept, but nobody hears of it or enters by it.
+// maxDepth ends chains of events that journeys cause: an event deeper than this is kept, but nobody hears of it
+// or enters by it.
 const maxDepth = 10
 
 // entry is a question of entry of a customer into a journey by an event.
@@ -29,13 +30,15 @@ type entry struct {
 	at      int64 // arrival, virtual
 }
 
-// deferred is the body of a deferred entry: the customer may enter once the instance that is in the way has taken what came before, and has ended by it.
+// deferred is the body of a deferred entry: the customer may enter once the instance that is in the way has
+// taken what came before, and has ended by it.
 type deferred struct {
 	Journey string `json:"journey"`
 	Key     string `json:"key"`
 }
 
-// publish brings an event to the customer's open instances and to the journeys it may enter. changed are the top-level traits it changed.
+// publish brings an event to the customer's open instances and to the journeys it may enter. changed are the
+// top-level traits it changed.
 func (b *batch) publish(ctx context.Context, p *person, ev *event, changed []string, only string, receipt *Receipt) error {
 	if err := b.accepted(ctx, p, ev); err != nil {
 		return err
@@ -66,7 +69,8 @@ func (b *batch) publish(ctx context.Context, p *person, ev *event, changed []str
 			return err
 		}
 	}
-	// A deferred entry stands in the queue before the event it comes from: an event does not re-open what it has just ended.
+	// A deferred entry stands in the queue before the event it comes from: an event does not re-open what it
+	// has just ended.
 	for _, e := range listeners {
 		hears, traits, err := b.hears(ctx, e, ev.name, changed)
 		if err != nil {
@@ -106,8 +110,9 @@ func (b *batch) enterAll(ctx context.Context, p *person, names []string, ev *eve
 	return nil
 }
 
-// hears reports whether an instance must be told of an event, and which of the changed traits it waits on. One that was told to go over to another
-// revision hears what either listens to: it may take the event by this one or by that.
+// hears reports whether an instance must be told of an event, and which of the changed traits it waits on. One
+// that was told to go over to another revision hears what either listens to: it may take the event by this one
+// or by that.
 func (b *batch) hears(ctx context.Context, e *enrollment, name string, changed []string) (bool, []string, error) {
 	hears := false
 	var traits []string
@@ -193,7 +198,11 @@ func (b *batch) enter(ctx context.Context, p *person, q entry) (address, refused
 	e := &enrollment{fresh: true, head: 1, depth: q.event.depth}
 	e.Journey, e.Revision, e.Customer, e.Key = q.journey, program.Revision(), p.id, key
 	if e.WorkflowID = p.address(q.journey, key); len(e.WorkflowID) > maxAddress {
-		return "", fmt.Sprintf("its address would be %d bytes long, at most %d fit: shorten the customer id or the key", len(e.WorkflowID), maxAddress), nil
+		return "", fmt.Sprintf(
+			"its address would be %d bytes long, at most %d fit: shorten the customer id or the key",
+			len(e.WorkflowID),
+			maxAddress,
+		), nil
 	}
 	if e.ID, err = newID(q.at); err != nil {
 		return "", "", err
@@ -215,8 +224,15 @@ func (b *batch) keep(ev *event) {
 	}
 }
 
-// reentry applies the journey's re-entry rule. blockers are set where only open instances are in the way that still have deliveries to take: one of those may end them.
-func (b *batch) reentry(ctx context.Context, p *person, program *journey.Program, key string, at int64) (refused string, blockers []*enrollment, err error) {
+// reentry applies the journey's re-entry rule. blockers are set where only open instances are in the way that
+// still have deliveries to take: one of those may end them.
+func (b *batch) reentry(
+	ctx context.Context,
+	p *person,
+	program *journey.Program,
+	key string,
+	at int64,
+) (refused string, blockers []*enrollment, err error) {
 	mode := program.Entry.Reentry
 	if mode == journey.ReentryAlways {
 		return "", nil, nil

@@ -46,7 +46,11 @@ func TestReentry(t *testing.T) {
 			want("after its end", enter(noon.Add(time.Hour)), c.ended)
 			want("a week later", enter(noon.Add(7*day)), c.later)
 			// Another key is another matter, and so is another customer.
-			r := s.ingest(noon, s.track(customer, "Cart Updated", props{"cart_id": "k2"}), s.track(customer+"x", "Cart Updated", props{"cart_id": "k1"}))
+			r := s.ingest(
+				noon,
+				s.track(customer, "Cart Updated", props{"cart_id": "k2"}),
+				s.track(customer+"x", "Cart Updated", props{"cart_id": "k1"}),
+			)
 			s.same(len(r[0].Entered)+len(r[1].Entered), 2)
 			s.drain()
 		}
@@ -69,7 +73,13 @@ func TestWatchingIsNotInTheWay(t *testing.T) {
 		e := s.enters("ana", nil)
 		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Parked{Silent: true, Since: noon}}))
 		s.same(s.byID(e.ID).State, StateWatching)
-		r := s.ingest(noon, s.track("ana", "Cart Viewed", nil), s.track("ana", "Cart Emptied", nil), s.track("ana", "Order Completed", nil), s.track("ana", "Cart Updated", nil))
+		r := s.ingest(
+			noon,
+			s.track("ana", "Cart Viewed", nil),
+			s.track("ana", "Cart Emptied", nil),
+			s.track("ana", "Order Completed", nil),
+			s.track("ana", "Cart Updated", nil),
+		)
 		s.same(r[0].Heard, []string(nil))
 		s.same(r[1].Heard, []string(nil))
 		s.same(r[2].Heard, []string{e.ID})
@@ -82,7 +92,10 @@ func TestKeys(t *testing.T) {
 		value any
 		want  string
 	}{
-		"text": {"k/1", "cart/ana/k%2F1"}, "number": {12.0, "cart/ana/12"}, "fraction": {0.5, "cart/ana/0.5"}, "large": {1e15, "cart/ana/1000000000000000"}, "boolean": {true, "cart/ana/true"},
+		"text": {
+			"k/1",
+			"cart/ana/k%2F1",
+		}, "number": {12.0, "cart/ana/12"}, "fraction": {0.5, "cart/ana/0.5"}, "large": {1e15, "cart/ana/1000000000000000"}, "boolean": {true, "cart/ana/true"},
 		"null": {nil, ""}, "empty": {"", ""}, "list": {[]any{"x"}, ""}, "too long": {strings.Repeat("x", 1000), ""},
 	}
 	each(t, func(s *suite) {
@@ -107,7 +120,13 @@ func TestEntryConditionSeesTheChangedCustomerAndHistory(t *testing.T) {
 		})
 		s.publishes([]*journey.Definition{gold, often})
 		s.same(s.ingest(noon, s.identify("ana", props{"tier": "gold"}))[0].Entered, []string{"gold/ana"})
-		r := s.ingest(noon, s.track("ana", "Seen", nil), s.track("ben", "Seen", nil), s.track("ana", "Seen", nil), s.track("ana", "Seen", nil))
+		r := s.ingest(
+			noon,
+			s.track("ana", "Seen", nil),
+			s.track("ben", "Seen", nil),
+			s.track("ana", "Seen", nil),
+			s.track("ana", "Seen", nil),
+		)
 		s.same(r[2].Entered, []string(nil))
 		s.same(r[3].Entered, []string{"often/ana"})
 		old := s.track("eve", "Seen", nil)
@@ -227,7 +246,9 @@ func TestHoldoutIsSticky(t *testing.T) {
 
 func TestEnterByHand(t *testing.T) {
 	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(keyed, func(d *journey.Definition) { d.Entry.When = `event.total >= 50` }), cart(named("other"))})
+		s.publishes(
+			[]*journey.Definition{cart(keyed, func(d *journey.Definition) { d.Entry.When = `event.total >= 50` }), cart(named("other"))},
+		)
 		start := func(name string, p props) Receipt {
 			s.n++
 			return s.ingest(noon, Call{Type: "track", MessageID: fmt.Sprintf("s%d", s.n), UserID: "ana", Enter: name, Properties: p})[0]

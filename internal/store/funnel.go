@@ -23,8 +23,8 @@ type Funnel struct {
 	Treated    Group
 	HeldOut    Group
 	Milestones []Milestone // sends, in the order of the file; of the treated
-	// Difference of the rates (treated less held-out), and Lift, the difference relative to the held-out's rate. Compared is false where a group is
-	// empty, Lifted where the held-out's rate is 0.
+	// Difference of the rates (treated less held-out), and Lift, the difference relative to the held-out's
+	// rate. Compared is false where a group is empty, Lifted where the held-out's rate is 0.
 	Compared   bool
 	Difference Difference
 	Lifted     bool
@@ -220,7 +220,14 @@ type sighting struct {
 
 // judge holds an event against the goal.
 func (c *count) judge(p *program, m *member, k sighting) error {
-	vars := journey.Vars{Entry: k.entry, Event: k.properties, EventName: k.name, Now: moment(k.received), Vars: p.Vars, Intent: map[string]float64{}}
+	vars := journey.Vars{
+		Entry:     k.entry,
+		Event:     k.properties,
+		EventName: k.name,
+		Now:       moment(k.received),
+		Vars:      p.Vars,
+		Intent:    map[string]float64{},
+	}
 	if k.traits != nil {
 		vars.Customer = traitsOf(k.customer, k.traits)
 		vars.History = &history{ctx: c.ctx, tx: c.tx, customer: k.customer, now: vars.Now}
@@ -264,7 +271,10 @@ func (c *count) milestones(d *journey.Definition, members map[string]*member) er
 	}
 	for i := range d.Steps {
 		if send := journey.SendOf(&d.Steps[i]); send != nil {
-			c.n.Funnel.Milestones = append(c.n.Funnel.Milestones, Milestone{Step: d.Steps[i].ID, Message: send.Message, Customers: reached[d.Steps[i].ID]})
+			c.n.Funnel.Milestones = append(
+				c.n.Funnel.Milestones,
+				Milestone{Step: d.Steps[i].ID, Message: send.Message, Customers: reached[d.Steps[i].ID]},
+			)
 		}
 	}
 	return nil

@@ -31,8 +31,24 @@ func TestHandoffs(t *testing.T) {
 			order = append(order, h.ID)
 		}
 		s.same(order, []string{"urgent", "normal", "later"})
-		s.same(list[1], Handoff{ID: "normal", Enrollment: e.ID, WorkflowID: "cart/ana", Journey: "cart", Step: "help", Customer: "ana", Queue: "support", Priority: "normal", Note: "call normal",
-			Outcomes: []string{"refunded", "resolved"}, State: HandoffOpen, OpenedAt: noon, Until: noon.Add(time.Hour)})
+		s.same(
+			list[1],
+			Handoff{
+				ID:         "normal",
+				Enrollment: e.ID,
+				WorkflowID: "cart/ana",
+				Journey:    "cart",
+				Step:       "help",
+				Customer:   "ana",
+				Queue:      "support",
+				Priority:   "normal",
+				Note:       "call normal",
+				Outcomes:   []string{"refunded", "resolved"},
+				State:      HandoffOpen,
+				OpenedAt:   noon,
+				Until:      noon.Add(time.Hour),
+			},
+		)
 		s.same(s.reserves(e, "k", wall, yes).Done, &contract.SendResult{Status: "suppressed", Reason: decisioning.AgentActive})
 
 		s.must(s.ClaimHandoff(s.ctx, noon, "urgent", "eve"))
@@ -42,10 +58,23 @@ func TestHandoffs(t *testing.T) {
 		s.refused(s.ClaimHandoff(s.ctx, noon, "none", "eve"), ErrNotFound)
 		s.must(s.ResolveHandoff(s.ctx, noon.Add(time.Hour), "urgent", "eve", "refunded", "was angry"))
 		d := s.lease()[0].Deliveries[0].Event
-		s.same(*d, contract.Event{ID: "handoff/urgent", Name: contract.HandoffResolved, Time: noon.Add(time.Hour), Enrollment: e.ID, Handoff: "urgent", Properties: props{"outcome": "refunded", "agent": "eve"}})
+		s.same(
+			*d,
+			contract.Event{
+				ID:         "handoff/urgent",
+				Name:       contract.HandoffResolved,
+				Time:       noon.Add(time.Hour),
+				Enrollment: e.ID,
+				Handoff:    "urgent",
+				Properties: props{"outcome": "refunded", "agent": "eve"},
+			},
+		)
 		h, err := s.Handoff(s.ctx, "urgent")
 		s.must(err)
-		s.same([]any{h.State, h.Agent, h.Outcome, h.AgentNote, h.ClosedAt}, []any{HandoffResolved, "eve", "refunded", "was angry", noon.Add(time.Hour)})
+		s.same(
+			[]any{h.State, h.Agent, h.Outcome, h.AgentNote, h.ClosedAt},
+			[]any{HandoffResolved, "eve", "refunded", "was angry", noon.Add(time.Hour)},
+		)
 		s.refused(s.ResolveHandoff(s.ctx, noon, "urgent", "eve", "refunded", ""), ErrTooLate)
 
 		s.must(s.WithdrawHandoff(s.ctx, noon, contract.WithdrawHandoff{Ref: ref(e), ID: "later", Reason: "timed out"}))
@@ -97,7 +126,10 @@ func TestTimeline(t *testing.T) {
 		for _, l := range story {
 			lines = append(lines, l.Kind+": "+l.Title)
 		}
-		s.same(lines, []string{"ended: cart: goal", "handoff: support withdrawn", "contact: reminder sent", "entered: cart", "event: Cart Updated"})
+		s.same(
+			lines,
+			[]string{"ended: cart: goal", "handoff: support withdrawn", "contact: reminder sent", "entered: cart", "event: Cart Updated"},
+		)
 		s.same(story[4].Detail, props{"cart_id": "k1"})
 		story, err = s.Timeline(s.ctx, "ana", 2)
 		s.must(err)

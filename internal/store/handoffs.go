@@ -22,8 +22,27 @@ func scanHandoff(r scanner) (Handoff, error) {
 	var priority int
 	var outcomes string
 	var opened, claimed, closed, until int64
-	err := r.Scan(&h.ID, &h.Enrollment, &h.WorkflowID, &h.Journey, &h.Step, &h.Customer, &h.Queue, &priority, &h.Note, &outcomes, &h.State, &h.Agent, &h.Outcome, &h.AgentNote, &h.Reason,
-		&opened, &claimed, &closed, &until)
+	err := r.Scan(
+		&h.ID,
+		&h.Enrollment,
+		&h.WorkflowID,
+		&h.Journey,
+		&h.Step,
+		&h.Customer,
+		&h.Queue,
+		&priority,
+		&h.Note,
+		&outcomes,
+		&h.State,
+		&h.Agent,
+		&h.Outcome,
+		&h.AgentNote,
+		&h.Reason,
+		&opened,
+		&claimed,
+		&closed,
+		&until,
+	)
 	if err != nil {
 		return h, err
 	}
@@ -54,9 +73,23 @@ func (s *Store) OpenHandoff(ctx context.Context, now time.Time, in contract.Open
 		if priority < 0 {
 			priority = slices.Index(journey.Priorities, "normal")
 		}
-		_, err = tx.ExecContext(ctx, `insert into handoffs (id, enrollment, journey, step, customer, queue, priority, note, outcomes, state, opened_at, until_at)
+		_, err = tx.ExecContext(
+			ctx,
+			`insert into handoffs (id, enrollment, journey, step, customer, queue, priority, note, outcomes, state, opened_at, until_at)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (id) do nothing`,
-			in.ID, e.ID, e.Journey, in.Step, p.id, in.Spec.Queue, priority, clean(note), outcomes, HandoffOpen, millis(now), millis(in.Until))
+			in.ID,
+			e.ID,
+			e.Journey,
+			in.Step,
+			p.id,
+			in.Spec.Queue,
+			priority,
+			clean(note),
+			outcomes,
+			HandoffOpen,
+			millis(now),
+			millis(in.Until),
+		)
 		return err
 	})
 }
@@ -74,8 +107,14 @@ func (s *Store) WithdrawHandoff(ctx context.Context, now time.Time, in contract.
 		if err := claim(ctx, tx, e.ID, in.Chain); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `update handoffs set state = 'withdrawn', reason = $3, closed_at = $4 where id = $1 and enrollment = $2 and state in ('open', 'claimed')`,
-			in.ID, e.ID, clean(in.Reason), millis(now))
+		_, err = tx.ExecContext(
+			ctx,
+			`update handoffs set state = 'withdrawn', reason = $3, closed_at = $4 where id = $1 and enrollment = $2 and state in ('open', 'claimed')`,
+			in.ID,
+			e.ID,
+			clean(in.Reason),
+			millis(now),
+		)
 		return err
 	})
 }
@@ -117,8 +156,11 @@ func handoff(ctx context.Context, tx conn, id string) (Handoff, error) {
 
 // lockHandoff locks the customer of a hand-off and reads it. agent must be free to act on it.
 func lockHandoff(ctx context.Context, tx conn, id, agent string) (Handoff, *person, error) {
-	p, err := scanPerson(tx.QueryRowContext(ctx,
-		`update customers set version = version + 1 where id = (select customer from handoffs where id = $1) returning id, version, traits, merged_into, created_at`, id))
+	p, err := scanPerson(tx.QueryRowContext(
+		ctx,
+		`update customers set version = version + 1 where id = (select customer from handoffs where id = $1) returning id, version, traits, merged_into, created_at`,
+		id,
+	))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Handoff{}, nil, ErrNotFound
 	}
@@ -150,13 +192,19 @@ func (s *Store) ClaimHandoff(ctx context.Context, now time.Time, id, agent strin
 		if err != nil || h.State == HandoffClaimed {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `update handoffs set state = 'claimed', agent = $2, claimed_at = $3 where id = $1`, id, agent, millis(now))
+		_, err = tx.ExecContext(
+			ctx,
+			`update handoffs set state = 'claimed', agent = $2, claimed_at = $3 where id = $1`,
+			id,
+			agent,
+			millis(now),
+		)
 		return err
 	})
 }
 
-// ResolveHandoff closes it and writes the delivery (workflows.HandoffResolved) to its instance. The note stays in the store.
-// ErrTaken where another agent has claimed it, ErrTooLate once closed.
+// ResolveHandoff closes it and writes the delivery (workflows.HandoffResolved) to its instance. The note stays
+// in the store. ErrTaken where another agent has claimed it, ErrTooLate once closed.
 func (s *Store) ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error {
 	agent, outcome = clean(agent), clean(outcome)
 	if agent == "" || outcome == "" {
@@ -176,8 +224,11 @@ func (s *Store) ResolveHandoff(ctx context.Context, now time.Time, id, agent, ou
 		}
 		for _, e := range p.open {
 			if e.ID == h.Enrollment {
-				return b.message(e, contract.Event{ID: "handoff/" + id, Name: contract.HandoffResolved, Time: now, Enrollment: e.ID, Handoff: id,
-					Properties: map[string]any{"outcome": outcome, "agent": agent}})
+				return b.message(
+					e,
+					contract.Event{ID: "handoff/" + id, Name: contract.HandoffResolved, Time: now, Enrollment: e.ID, Handoff: id,
+						Properties: map[string]any{"outcome": outcome, "agent": agent}},
+				)
 			}
 		}
 		return ErrTooLate

@@ -61,7 +61,13 @@ func (h *hot) calls(event string, n int) []Call {
 	out := make([]Call, n)
 	for i := range out {
 		h.n++
-		out[i] = Call{Type: "track", MessageID: fmt.Sprintf("hot-%d", h.n), UserID: fmt.Sprintf("hot%d", h.n), Event: event, Properties: props{"cart_id": "k", "total": 12.5, "url": "https://shop.example.com/tea"}}
+		out[i] = Call{
+			Type:       "track",
+			MessageID:  fmt.Sprintf("hot-%d", h.n),
+			UserID:     fmt.Sprintf("hot%d", h.n),
+			Event:      event,
+			Properties: props{"cart_id": "k", "total": 12.5, "url": "https://shop.example.com/tea"},
+		}
 	}
 	return out
 }
@@ -70,7 +76,11 @@ func (h *hot) calls(event string, n int) []Call {
 func (h *hot) enrollment() (Enrollment, Lease) {
 	h.Helper()
 	calls := h.calls("Cart Updated", 1)
-	_, err := h.Ingest(h.Context(), noon, append([]Call{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}}, calls...))
+	_, err := h.Ingest(
+		h.Context(),
+		noon,
+		append([]Call{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}}, calls...),
+	)
 	h.must(err)
 	leases, err := h.Lease(h.Context(), wall, 1, time.Minute)
 	h.must(err)
@@ -116,8 +126,14 @@ func BenchmarkSend(b *testing.B) {
 	hotly(b, func(h *hot) {
 		var e Enrollment
 		h.measure(func() { e, _ = h.enrollment() }, func() {
-			r, err := h.Reserve(h.Context(), noon, wall, contract.Send{Ref: ref(e), Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1", Step: "nudge", Visit: 1,
-				Spec: journey.Send{Message: "reminder", Via: []string{"email"}}}, time.Minute)
+			r, err := h.Reserve(
+				h.Context(),
+				noon,
+				wall,
+				contract.Send{Ref: ref(e), Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1", Step: "nudge", Visit: 1,
+					Spec: journey.Send{Message: "reminder", Via: []string{"email"}}},
+				time.Minute,
+			)
 			h.must(err)
 			h.must(h.Settle(h.Context(), noon, r, Settlement{Status: contract.StatusSent}))
 		})
@@ -133,11 +149,18 @@ func BenchmarkReport(b *testing.B) {
 				var r contract.Report
 				h.measure(func() {
 					e, _ := h.enrollment()
-					r = contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)}}
+					r = contract.Report{
+						Ref:    ref(e),
+						Seq:    1,
+						Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+					}
 					if end {
 						h.must(h.Report(h.Context(), noon, r))
 						r = contract.Report{Ref: ref(e), Seq: 2, Ended: &contract.Ended{Outcome: contract.Completed, At: noon},
-							Passed: []contract.Passage{{Step: "response", Kind: "wait_for", Visit: 1, At: noon, Arm: "1"}, {Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"}}}
+							Passed: []contract.Passage{
+								{Step: "response", Kind: "wait_for", Visit: 1, At: noon, Arm: "1"},
+								{Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"},
+							}}
 					}
 				}, func() { h.must(h.Report(h.Context(), noon, r)) })
 			})

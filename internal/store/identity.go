@@ -18,7 +18,8 @@ func anonymous(id string) string {
 	return "anon:" + id
 }
 
-// canonical follows merges; ErrNotFound. Chains are one link long, since a merge moves what pointed at the one that goes.
+// canonical follows merges; ErrNotFound. Chains are one link long, since a merge moves what pointed at the one
+// that goes.
 func canonical(ctx context.Context, tx conn, id string) (string, error) {
 	found := ""
 	err := rows(ctx, tx, func(r *sql.Rows) error {
@@ -49,8 +50,9 @@ func (c *Call) subject() string {
 	return anonymous(c.AnonymousID)
 }
 
-// others are the ids that a call joins to its subject, as far as they are known. Segment's previousId is a user's or an anonymous one: those that exist
-// are meant; where none does, both are kept as names of the subject, for what still comes under them.
+// others are the ids that a call joins to its subject, as far as they are known. Segment's previousId is a
+// user's or an anonymous one: those that exist are meant; where none does, both are kept as names of the
+// subject, for what still comes under them.
 func (c *Call) others() []string {
 	var out []string
 	if c.Type == "alias" && c.PreviousID != "" {
@@ -99,7 +101,8 @@ func (b *batch) identify(ctx context.Context, calls []Call) (map[string]string, 
 		_, user := into[c.PreviousID]
 		_, anon := into[anonymous(c.PreviousID)]
 		for _, id := range others {
-			if c.Type == "alias" && (user && !anon && id == anonymous(c.PreviousID) || anon && !user && id == c.PreviousID) && id != anonymous(c.AnonymousID) {
+			if c.Type == "alias" && (user && !anon && id == anonymous(c.PreviousID) || anon && !user && id == c.PreviousID) &&
+				id != anonymous(c.AnonymousID) {
 				continue
 			}
 			need(id)
@@ -139,7 +142,8 @@ func (b *batch) join(ctx context.Context, names map[string]string, c *Call) (cha
 		switch {
 		case from == survivor.id:
 		case from != id && id == anonymous(c.AnonymousID), from != id && id == anonymous(c.PreviousID):
-			// An anonymous id that was merged before: from now on it is another user's; what happened stays where it is.
+			// An anonymous id that was merged before: from now on it is another user's; what happened stays
+			// where it is.
 			names[id] = survivor.id
 			if _, err := b.tx.ExecContext(ctx, `update customers set merged_into = $2 where id = $1`, id, survivor.id); err != nil {
 				return nil, err
@@ -163,7 +167,8 @@ func (b *batch) join(ctx context.Context, names map[string]string, c *Call) (cha
 	return sorted(changed), nil
 }
 
-// merge makes one customer of two: both histories, the survivor's traits over the other's, and of two open instances of one journey and key the older.
+// merge makes one customer of two: both histories, the survivor's traits over the other's, and of two open
+// instances of one journey and key the older.
 func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []string, err error) {
 	if err := b.flush(ctx); err != nil {
 		return nil, err
@@ -206,7 +211,8 @@ func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []st
 	return changed, b.endYounger(ctx, survivor, gone.id)
 }
 
-// endYounger orders the younger of two open instances of one journey and key to end. A journey that lets customers in again while they are in it keeps both.
+// endYounger orders the younger of two open instances of one journey and key to end. A journey that lets
+// customers in again while they are in it keeps both.
 func (b *batch) endYounger(ctx context.Context, p *person, gone string) error {
 	type slot struct{ journey, key string }
 	older := map[slot]bool{}
@@ -252,7 +258,9 @@ func (s *Store) Customer(ctx context.Context, id string) (Customer, error) {
 		if err != nil {
 			return err
 		}
-		p, err := scanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own))
+		p, err := scanPerson(
+			tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own),
+		)
 		if err != nil {
 			return err
 		}

@@ -10,10 +10,21 @@ import (
 
 func TestIdentifyMergesTheAnonymous(t *testing.T) {
 	each(t, func(s *suite) {
-		s.ingest(noon, Call{Type: "track", MessageID: "1", AnonymousID: "a1", Event: "Seen"},
-			Call{Type: "identify", MessageID: "2", AnonymousID: "a1", Traits: props{"name": "?", "lang": "ja", "consent": props{"email": false, "push": true}}})
+		s.ingest(
+			noon,
+			Call{Type: "track", MessageID: "1", AnonymousID: "a1", Event: "Seen"},
+			Call{
+				Type:        "identify",
+				MessageID:   "2",
+				AnonymousID: "a1",
+				Traits:      props{"name": "?", "lang": "ja", "consent": props{"email": false, "push": true}},
+			},
+		)
 		s.ingest(noon, s.identify("ana", props{"name": "Ana", "consent": props{"email": true, "marketing": true}}))
-		r := s.ingest(noon.Add(time.Second), Call{Type: "identify", MessageID: "3", UserID: "ana", AnonymousID: "a1", Traits: props{"vip": true}})
+		r := s.ingest(
+			noon.Add(time.Second),
+			Call{Type: "identify", MessageID: "3", UserID: "ana", AnonymousID: "a1", Traits: props{"vip": true}},
+		)
 		s.same(r[0].Customer, "ana")
 		c := s.customer("a1")
 		s.same(c.ID, "ana")
@@ -74,7 +85,12 @@ func TestAliasMergesAnyTwo(t *testing.T) {
 		s.same(c.Merged, []string{"u1", "u2"})
 		s.same(c.Traits, props{"one": 1.0, "two": 2.0, "three": 3.0})
 		// Segment's previousId may be an anonymous one, and may come before anything else of it.
-		s.ingest(noon, Call{Type: "track", MessageID: "5", AnonymousID: "x", Event: "Seen"}, alias("6", "x", "u3"), alias("7", "never-seen", "u3"))
+		s.ingest(
+			noon,
+			Call{Type: "track", MessageID: "5", AnonymousID: "x", Event: "Seen"},
+			alias("6", "x", "u3"),
+			alias("7", "never-seen", "u3"),
+		)
 		s.same(s.ingest(noon, Call{Type: "track", MessageID: "8", AnonymousID: "never-seen", Event: "Seen"})[0].Customer, "u3")
 		s.same(s.customer("anon:x").ID, "u3")
 	})
@@ -131,7 +147,14 @@ func TestMergesAtOnce(t *testing.T) {
 				done <- err
 			}()
 			go func() {
-				_, err := s.Ingest(s.ctx, noon, []Call{{Type: "track", MessageID: "track-" + id, UserID: from, Event: "Cart Updated"}, {Type: "identify", MessageID: "identify-" + id, UserID: to, AnonymousID: from, Traits: props{id: true}}})
+				_, err := s.Ingest(
+					s.ctx,
+					noon,
+					[]Call{
+						{Type: "track", MessageID: "track-" + id, UserID: from, Event: "Cart Updated"},
+						{Type: "identify", MessageID: "identify-" + id, UserID: to, AnonymousID: from, Traits: props{id: true}},
+					},
+				)
 				done <- err
 			}()
 		}

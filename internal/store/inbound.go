@@ -40,8 +40,9 @@ func (s *Store) InboundChannels() []string {
 	return sorted(out)
 }
 
-// DecideInbound chooses for a customer who is present. What is returned counts as shown: each slot is a contact of the ledger, and its offer is open from now
-// on. Quiet hours and addresses do not matter; consent, suppression, agents and limits do, slot by slot.
+// DecideInbound chooses for a customer who is present. What is returned counts as shown: each slot is a contact
+// of the ledger, and its offer is open from now on. Quiet hours and addresses do not matter; consent,
+// suppression, agents and limits do, slot by slot.
 func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
 	in.Channel, in.Slots = cmp.Or(clean(in.Channel), "app"), cmp.Or(in.Slots, 1)
 	id := cmp.Or(clean(in.UserID), anonymous(clean(in.AnonymousID)))
@@ -75,7 +76,16 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 		if err != nil {
 			return nil, err
 		}
-		return s.draft(ctx, tx, p, rel, vars, now, c, Decision{Key: keyOf(p), Customer: p.id, Direction: DirectionInbound, At: now, Release: rel.number})
+		return s.draft(
+			ctx,
+			tx,
+			p,
+			rel,
+			vars,
+			now,
+			c,
+			Decision{Key: keyOf(p), Customer: p.id, Direction: DirectionInbound, At: now, Release: rel.number},
+		)
 	}
 	ahead := s.ahead(ctx, func(tx conn) (*draft, error) {
 		p, err := look(ctx, tx, id)
@@ -130,8 +140,8 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 	return out, err
 }
 
-// Explain previews the decision among a group's actions, or some by name, as a journey would ask for it now: nothing is kept, and nothing explored.
-// channel narrows; empty: each action's own.
+// Explain previews the decision among a group's actions, or some by name, as a journey would ask for it now:
+// nothing is kept, and nothing explored. channel narrows; empty: each action's own.
 func (s *Store) Explain(ctx context.Context, now time.Time, customer, group string, actions []string, channel string) (Decision, error) {
 	c := choice{group: group, actions: actions, choose: true, preview: true, slots: 1}
 	if channel != "" {
@@ -190,7 +200,8 @@ func (s *Store) meet(ctx context.Context, tx conn, id string, now time.Time) (*p
 	return p, err
 }
 
-// Scenery is what the templates of an inbound decision's messages see: the customer, the event at hand, intents and the time. Somebody who is not known has none.
+// Scenery is what the templates of an inbound decision's messages see: the customer, the event at hand, intents
+// and the time. Somebody who is not known has none.
 func (s *Store) Scenery(ctx context.Context, now time.Time, customer string, properties map[string]any) (journey.Vars, error) {
 	var vars journey.Vars
 	err := s.read(ctx, func(tx conn) error {
@@ -224,7 +235,14 @@ func look(ctx context.Context, tx conn, id string) (*person, error) {
 }
 
 // present is what expressions see of a customer outside of journeys.
-func (s *Store) present(ctx context.Context, tx conn, p *person, rel *release, properties map[string]any, now time.Time) (journey.Vars, error) {
+func (s *Store) present(
+	ctx context.Context,
+	tx conn,
+	p *person,
+	rel *release,
+	properties map[string]any,
+	now time.Time,
+) (journey.Vars, error) {
 	if properties == nil {
 		properties = map[string]any{}
 	}
@@ -242,8 +260,34 @@ func (s *Store) present(ctx context.Context, tx conn, p *person, rel *release, p
 func shown(ctx context.Context, tx conn, d *Decision) error {
 	var values [][]any
 	for _, slot := range d.Slots {
-		values = append(values, []any{slot.Key, "", "", "", slot.Message, d.Customer, slot.Channel, journey.Marketing, "", contract.StatusSent, d.Release, millis(d.At), 1, 0, slot.Action, slot.Tone})
+		values = append(
+			values,
+			[]any{
+				slot.Key,
+				"",
+				"",
+				"",
+				slot.Message,
+				d.Customer,
+				slot.Channel,
+				journey.Marketing,
+				"",
+				contract.StatusSent,
+				d.Release,
+				millis(d.At),
+				1,
+				0,
+				slot.Action,
+				slot.Tone,
+			},
+		)
 	}
-	_, err := insert(ctx, tx, "contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action, tone)", values, "")
+	_, err := insert(
+		ctx,
+		tx,
+		"contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action, tone)",
+		values,
+		"",
+	)
 	return err
 }

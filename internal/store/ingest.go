@@ -18,12 +18,14 @@ const (
 	eventNone    = ""                // an alias: kept for its id, no event of the customer
 )
 
-// Ingest takes calls, in order, in one transaction: dedupes, resolves identity, changes profiles, stores events, and writes the deliveries
-// they cause and the enrollments they open. A call that cannot be taken (no id, no name) fails all of them. Callers that come while a
-// transaction is under way share the next one; what one of them is refused for does not concern the others.
+// Ingest takes calls, in order, in one transaction: dedupes, resolves identity, changes profiles, stores
+// events, and writes the deliveries they cause and the enrollments they open. A call that cannot be taken (no
+// id, no name) fails all of them. Callers that come while a transaction is under way share the next one; what
+// one of them is refused for does not concern the others.
 //
-// identify becomes the event "Customer Updated" with the given traits as properties, page "Page Viewed" and screen "Screen Viewed" (Event, if given, as property
-// name), group "Group Joined" with group_id (from property groupId or group_id) and the group's traits, which are kept as trait groups.<group id>. alias becomes none.
+// identify becomes the event "Customer Updated" with the given traits as properties, page "Page Viewed" and
+// screen "Screen Viewed" (Event, if given, as property name), group "Group Joined" with group_id (from property
+// groupId or group_id) and the group's traits, which are kept as trait groups.<group id>. alias becomes none.
 func (s *Store) Ingest(ctx context.Context, now time.Time, calls []Call) ([]Receipt, error) {
 	if len(calls) == 0 {
 		return nil, nil
@@ -136,7 +138,15 @@ func (b *batch) known(ctx context.Context, calls []Call) (map[string]bool, error
 // take stores one call of a customer and brings it to the journeys. changed are traits that a merge changed before.
 func (b *batch) take(ctx context.Context, p *person, c *Call, changed []string) (Receipt, error) {
 	receipt := Receipt{ID: c.MessageID, Customer: p.id}
-	ev := &event{id: c.MessageID, customer: p.id, source: c.Source, depth: c.Depth, classified: c.classified, received: millis(b.now), at: millis(c.Timestamp)}
+	ev := &event{
+		id:         c.MessageID,
+		customer:   p.id,
+		source:     c.Source,
+		depth:      c.Depth,
+		classified: c.classified,
+		received:   millis(b.now),
+		at:         millis(c.Timestamp),
+	}
 	if ev.at == 0 || ev.at > ev.received {
 		ev.at = ev.received
 	}
@@ -220,7 +230,13 @@ func (c *Call) meaning() (name string, properties, patch map[string]any, err err
 
 // bounced remembers a dead address.
 func (b *batch) bounced(ctx context.Context, d bounce) error {
-	_, err := b.tx.ExecContext(ctx, `insert into bounces (channel, address, reason, at) values ($1, $2, $3, $4) on conflict (channel, address) do nothing`,
-		d.channel, d.address, d.reason, millis(b.now))
+	_, err := b.tx.ExecContext(
+		ctx,
+		`insert into bounces (channel, address, reason, at) values ($1, $2, $3, $4) on conflict (channel, address) do nothing`,
+		d.channel,
+		d.address,
+		d.reason,
+		millis(b.now),
+	)
 	return err
 }

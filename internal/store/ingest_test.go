@@ -80,7 +80,9 @@ func TestIngestNamesSegmentCalls(t *testing.T) {
 			got[line.Title] = line.Detail
 		}
 		s.same(got, map[string]props{
-			"Customer Updated": {"tier": "gold"}, "Page Viewed": {"path": "/", "name": "Home"}, "Screen Viewed": {}, "Group Joined": {"group_id": "acme", "plan": "pro"},
+			"Customer Updated": {
+				"tier": "gold",
+			}, "Page Viewed": {"path": "/", "name": "Home"}, "Screen Viewed": {}, "Group Joined": {"group_id": "acme", "plan": "pro"},
 		})
 		s.same(s.customer("ana").Traits, props{"tier": "gold", "groups": props{"acme": props{"plan": "pro"}}})
 		s.same(s.ingest(noon, Call{Type: "alias", MessageID: "a", UserID: "ana", PreviousID: "old"})[0].Duplicate, true)
@@ -107,7 +109,13 @@ func TestMailEventsChangeTheProfile(t *testing.T) {
 	}{
 		{"unsubscribed", "Unsubscribed", nil, props{"marketing": false}, map[string]string{}},
 		{"from a channel", "Unsubscribed", props{"channel": "push"}, props{"push": false}, map[string]string{}},
-		{"from a topic", "Unsubscribed", props{"channel": "email", "topic": "news"}, props{"topics": props{"news": false}}, map[string]string{}},
+		{
+			"from a topic",
+			"Unsubscribed",
+			props{"channel": "email", "topic": "news"},
+			props{"topics": props{"news": false}},
+			map[string]string{},
+		},
 		{"spam", "Email Marked as Spam", nil, props{"email": false, "marketing": false}, map[string]string{}},
 		{"hard bounce", "Email Bounced", props{"type": "hard"}, nil, map[string]string{"a@example.com": "bounced: hard"}},
 		{"bounce without type", "Email Bounced", nil, nil, map[string]string{"a@example.com": "bounced"}},
@@ -153,7 +161,10 @@ func TestIngestRefusesWhatIsNoCall(t *testing.T) {
 
 func TestIngestTakesAnyBytes(t *testing.T) {
 	each(t, func(s *suite) {
-		r := s.ingest(noon, Call{Type: "track", MessageID: "a\x00\xff", UserID: "x\x00y", Event: "E\x00", Properties: props{"t": "nul \x00 bad \xff"}})
+		r := s.ingest(
+			noon,
+			Call{Type: "track", MessageID: "a\x00\xff", UserID: "x\x00y", Event: "E\x00", Properties: props{"t": "nul \x00 bad \xff"}},
+		)
 		s.same(r[0].Customer, "xy")
 		story, err := s.Timeline(s.ctx, "xy", 1)
 		s.must(err)
@@ -185,7 +196,11 @@ func TestEventsGoToThoseWhoListen(t *testing.T) {
 		one := s.enters("ana", props{"cart_id": "k1"})
 		two := s.enters("ana", props{"cart_id": "k2"})
 		s.enters("ben", props{"cart_id": "k1"})
-		r := s.ingest(noon.Add(time.Minute), s.track("ana", "Order Completed", props{"cart_id": "k1", "card": "4242"}), s.track("ana", "Unheard", nil))
+		r := s.ingest(
+			noon.Add(time.Minute),
+			s.track("ana", "Order Completed", props{"cart_id": "k1", "card": "4242"}),
+			s.track("ana", "Unheard", nil),
+		)
 		s.same(r[0].Heard, []string{one.ID, two.ID})
 		s.same(r[1].Heard, []string(nil))
 		l := s.lease()
@@ -198,7 +213,13 @@ func TestEventsGoToThoseWhoListen(t *testing.T) {
 func TestChangedTraitsAreHeard(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) {
-			d.Steps[0] = journey.Step{ID: "until", Kind: "wait", Path: journey.Main, Next: 1, Spec: &journey.Wait{Until: "customer.trial.ends_at"}}
+			d.Steps[0] = journey.Step{
+				ID:   "until",
+				Kind: "wait",
+				Path: journey.Main,
+				Next: 1,
+				Spec: &journey.Wait{Until: "customer.trial.ends_at"},
+			}
 		})})
 		e := s.enters("ana", nil)
 		s.same(s.ingest(noon, s.identify("ana", props{"name": "Ana"}))[0].Heard, []string(nil))

@@ -14,15 +14,22 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()})
 		e := s.enters("ana", nil)
-		parked := contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
-			Passed: []contract.Passage{{Step: "split", Kind: "split", Visit: 1, At: noon, Outcome: "a"}}}
+		parked := contract.Report{
+			Ref:    ref(e),
+			Seq:    1,
+			Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+			Passed: []contract.Passage{{Step: "split", Kind: "split", Visit: 1, At: noon, Outcome: "a"}},
+		}
 		s.must(s.Report(s.ctx, noon, parked))
 		s.must(s.Report(s.ctx, noon, parked)) // a repeat changes nothing
 		early := parked
 		early.Seq, early.Parked = 0, &contract.Parked{Step: "elsewhere"}
 		s.must(s.Report(s.ctx, noon, early)) // nor does one that was overtaken
 		got := s.byID(e.ID)
-		s.same([]any{got.Step, got.StepKind, got.Since, got.Until, got.Chain}, []any{"response", "wait_for", noon, noon.Add(time.Hour), "run-" + e.ID})
+		s.same(
+			[]any{got.Step, got.StepKind, got.Since, got.Until, got.Chain},
+			[]any{"response", "wait_for", noon, noon.Add(time.Hour), "run-" + e.ID},
+		)
 		again := parked
 		again.Parked = &contract.Parked{Step: "elsewhere"}
 		s.must(s.Report(s.ctx, noon, again)) // a task that was lost and done again, with what had come meanwhile
@@ -33,22 +40,41 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 		nobody := again
 		nobody.Enrollment = "none"
 		s.refused(s.Report(s.ctx, noon, nobody), ErrNotMine)
-		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 2, Passed: []contract.Passage{{Step: "response", Kind: "wait_for", Visit: 1, At: noon}, {Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"}}}))
+		s.must(
+			s.Report(
+				s.ctx,
+				noon,
+				contract.Report{
+					Ref: ref(e),
+					Seq: 2,
+					Passed: []contract.Passage{
+						{Step: "response", Kind: "wait_for", Visit: 1, At: noon},
+						{Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"},
+					},
+				},
+			),
+		)
 		var n int
 		s.must(s.writer.QueryRowContext(s.ctx, `select count(*) from passages where enrollment = $1`, e.ID).Scan(&n))
 		s.same(n, 3)
 	})
 }
 
-// A worker may die between a report and the end of its workflow task. The task is done again, and with what has arrived meanwhile it may end
-// under a number that the store has seen.
+// A worker may die between a report and the end of its workflow task. The task is done again, and with what has
+// arrived meanwhile it may end under a number that the store has seen.
 func TestTheEndCountsThoughItsNumberWasSeen(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()})
 		for seq := 1; seq <= 2; seq++ {
 			e := s.enters("ana", map[string]any{"cart_id": fmt.Sprint("k", seq)})
 			for n := 1; n <= 2; n++ {
-				s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: n, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon}}))
+				s.must(
+					s.Report(
+						s.ctx,
+						noon,
+						contract.Report{Ref: ref(e), Seq: n, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon}},
+					),
+				)
 			}
 			s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: seq, Ended: &contract.Ended{Outcome: "goal", At: noon}}))
 			got := s.byID(e.ID)
@@ -71,8 +97,10 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 		s.must(s.OpenHandoff(s.ctx, noon, contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
 		s.ingest(noon, s.track("ana", "Order Completed", nil))
 		s.ends(e, "goal", noon.Add(time.Hour))
-		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "goal"}})) // a repeat changes nothing
-		for _, lost := range []contract.Report{                                                                       // what a run says whose last task was lost behind its end: it is told how it ended
+		s.must(
+			s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "goal"}}),
+		) // a repeat changes nothing
+		for _, lost := range []contract.Report{ // what a run says whose last task was lost behind its end: it is told how it ended
 			{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "other"}},
 			{Ref: ref(e), Seq: 100, Ended: &contract.Ended{Outcome: "other"}},
 			{Ref: ref(e), Seq: 99, Parked: &contract.Parked{Step: "response", Kind: "wait_for"}},
@@ -115,7 +143,10 @@ func TestCloseLost(t *testing.T) {
 			s.same(closed, n == 0)
 		}
 		got := s.byID(e.ID)
-		s.same([]any{got.State, got.Outcome, got.Reason, got.ClosedAt}, []any{StateClosed, "cancelled", "terminated in Temporal", noon.Add(time.Hour)})
+		s.same(
+			[]any{got.State, got.Outcome, got.Reason, got.ClosedAt},
+			[]any{StateClosed, "cancelled", "terminated in Temporal", noon.Add(time.Hour)},
+		)
 		_, err := s.CloseLost(s.ctx, noon, "none", "failed", "")
 		s.refused(err, ErrNotFound)
 		_, err = s.View(s.ctx, noon, ref(e), contract.Scene{})
@@ -132,7 +163,9 @@ func TestView(t *testing.T) {
 		s.ingest(noon.Add(time.Minute), order)
 		v, err := s.View(s.ctx, noon.Add(time.Hour), ref(e), contract.Scene{
 			EntryEvent: e.EntryEvent, Event: order.MessageID, Vars: props{"tries": 2.0},
-			Steps: map[string]map[string]any{"response": {"timed_out": false}}, StepEvents: map[string]string{"response": order.MessageID, "later": "gone"},
+			Steps: map[string]map[string]any{
+				"response": {"timed_out": false},
+			}, StepEvents: map[string]string{"response": order.MessageID, "later": "gone"},
 		})
 		s.must(err)
 		s.same(v.Customer, props{"id": "ana", "email": "a@example.com"})
@@ -140,7 +173,13 @@ func TestView(t *testing.T) {
 		s.same(v.Event, props{"cart_id": "k1", "total": 12.0})
 		s.same(v.EventName, "Order Completed")
 		s.same(v.Vars, props{"tries": 2.0})
-		s.same(v.Steps, map[string]map[string]any{"response": {"timed_out": false, "properties": props{"cart_id": "k1", "total": 12.0}}, "later": {"properties": props{}}})
+		s.same(
+			v.Steps,
+			map[string]map[string]any{
+				"response": {"timed_out": false, "properties": props{"cart_id": "k1", "total": 12.0}},
+				"later":    {"properties": props{}},
+			},
+		)
 		s.same(v.Now, noon.Add(time.Hour))
 		s.same(v.Intent, map[string]float64{})
 		n, err := v.History.Count("Order Completed", 2*time.Hour)

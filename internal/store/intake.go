@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// intake lets small requests share transactions, as databases do with commits: those that come while one is under way wait for the next, which
-// takes all of them. Nobody waits for others to come: where none is under way, a request runs at once and alone.
+// intake lets small requests share transactions, as databases do with commits: those that come while one is
+// under way wait for the next, which takes all of them. Nobody waits for others to come: where none is under
+// way, a request runs at once and alone.
 type intake struct {
 	limit int // transactions at once; 0: one
 
@@ -19,9 +20,11 @@ type intake struct {
 }
 
 const (
-	// postgresIntakes is how many transactions of the intake run at once on PostgreSQL: enough that one that waits for a locked customer does not hold up all.
+	// postgresIntakes is how many transactions of the intake run at once on PostgreSQL: enough that one that
+	// waits for a locked customer does not hold up all.
 	postgresIntakes = 4
-	// maxAlone is the size of a request, in calls, from which on it runs by itself: it is a transaction's worth already.
+	// maxAlone is the size of a request, in calls, from which on it runs by itself: it is a transaction's worth
+	// already.
 	maxAlone = 64
 	// maxShared bounds the calls of a shared transaction.
 	maxShared = 256

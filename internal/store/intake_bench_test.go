@@ -37,7 +37,16 @@ func benchmarkIntake(b *testing.B, connections, size int) {
 					if i%20 == 0 {
 						name = "Cart Updated"
 					}
-					calls = append(calls, Call{Type: "track", MessageID: fmt.Sprint(i), UserID: fmt.Sprintf("c%d", i*7919%10_000), Event: name, Properties: props{"product_id": "p", "n": i}})
+					calls = append(
+						calls,
+						Call{
+							Type:       "track",
+							MessageID:  fmt.Sprint(i),
+							UserID:     fmt.Sprintf("c%d", i*7919%10_000),
+							Event:      name,
+							Properties: props{"product_id": "p", "n": i},
+						},
+					)
 				}
 				if _, err := s.Ingest(b.Context(), noon, calls); err != nil {
 					b.Error(err)

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Those who come while a transaction is under way share the next one, and one that is refused does not concern the others.
+// Those who come while a transaction is under way share the next one, and one that is refused does not concern
+// the others.
 func TestIntakeShares(t *testing.T) {
 	t.Parallel()
 	var in intake
@@ -101,7 +102,13 @@ func TestIntakeUnderLoad(t *testing.T) {
 			all.Go(func() {
 				for n := range 10 {
 					id := fmt.Sprintf("m%d", (i*10+n)/2) // two of each
-					call := Call{Type: "track", MessageID: id, UserID: fmt.Sprintf("c%d", n), Event: "Product Viewed", Properties: props{"n": n}}
+					call := Call{
+						Type:       "track",
+						MessageID:  id,
+						UserID:     fmt.Sprintf("c%d", n),
+						Event:      "Product Viewed",
+						Properties: props{"n": n},
+					}
 					if r, err := s.Ingest(s.ctx, noon, []Call{call}); err != nil || len(r) != 1 || r[0].ID != id {
 						s.Errorf("%v, %v", r, err)
 					}

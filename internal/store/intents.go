@@ -74,7 +74,13 @@ type leanings struct {
 }
 
 func newLeanings(rules *intentRules) *leanings {
-	return &leanings{rules: rules, of: map[string]decisioning.Strength{}, before: map[string]decisioning.Strength{}, dirty: map[string]bool{}, lowered: map[string]bool{}}
+	return &leanings{
+		rules:   rules,
+		of:      map[string]decisioning.Strength{},
+		before:  map[string]decisioning.Strength{},
+		dirty:   map[string]bool{},
+		lowered: map[string]bool{},
+	}
 }
 
 // strength of an intent.
@@ -160,7 +166,8 @@ func (b *batch) intentRules(ctx context.Context) (*intentRules, error) {
 	return rel.intents, nil
 }
 
-// leanings of a customer of the batch. Those of all its customers are read together, and what is stale is summed up anew.
+// leanings of a customer of the batch. Those of all its customers are read together, and what is stale is
+// summed up anew.
 func (b *batch) leanings(ctx context.Context, p *person) (*leanings, error) {
 	if p.leanings != nil {
 		return p.leanings, nil
@@ -247,7 +254,15 @@ func (b *batch) weigh(ctx context.Context, p *person, ev *event, clues []clue) e
 		b.traces = append(b.traces, t.row(p.id))
 	}
 	if rules.told(ev.classified) {
-		t := trace{intent: ev.classified.intent, event: ev.id, n: textLine, kind: evidenceText, name: ev.name, at: ev.at, weight: journey.TextWeight * ev.classified.confidence}
+		t := trace{
+			intent: ev.classified.intent,
+			event:  ev.id,
+			n:      textLine,
+			kind:   evidenceText,
+			name:   ev.name,
+			at:     ev.at,
+			weight: journey.TextWeight * ev.classified.confidence,
+		}
 		l.add(t.intent, t.weight, t.at)
 		b.traces = append(b.traces, t.row(p.id))
 	}
@@ -272,10 +287,15 @@ func (r *intentRules) proof(l *leanings, clues []clue, ev *event, customer map[s
 	var scope *journey.Scope
 	for _, c := range clues {
 		if c.When != "" && scope == nil {
-			scope = journey.NewScope(journey.Vars{Customer: customer, Event: ev.properties, EventName: ev.name, Intent: l.scores(now), Now: now, History: past})
+			scope = journey.NewScope(
+				journey.Vars{Customer: customer, Event: ev.properties, EventName: ev.name, Intent: l.scores(now), Now: now, History: past},
+			)
 		}
 		if r.book.Test(c.When, scope) {
-			out = append(out, trace{intent: c.intent, event: ev.id, n: c.n, kind: evidenceEvent, name: ev.name, at: ev.at, weight: c.Weight})
+			out = append(
+				out,
+				trace{intent: c.intent, event: ev.id, n: c.n, kind: evidenceEvent, name: ev.name, at: ev.at, weight: c.Weight},
+			)
 		}
 	}
 	return out
@@ -299,7 +319,13 @@ func (b *batch) flushIntents(ctx context.Context) error {
 		"on conflict (customer, intent) do update set definition = excluded.definition, strength = excluded.strength, at = excluded.at"); err != nil {
 		return err
 	}
-	_, err := insert(ctx, b.tx, "intent_evidence (customer, intent, event, n, kind, name, at, weight)", b.traces, "on conflict (customer, intent, event, n) do nothing")
+	_, err := insert(
+		ctx,
+		b.tx,
+		"intent_evidence (customer, intent, event, n, kind, name, at, weight)",
+		b.traces,
+		"on conflict (customer, intent, event, n) do nothing",
+	)
 	b.traces = nil
 	return err
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// BenchmarkIngestIntents is BenchmarkIngest's load without intents, with intents that no event of it is evidence of, and with events that are all evidence: of one
-// intent, and of three with conditions.
+// BenchmarkIngestIntents is BenchmarkIngest's load without intents, with intents that no event of it is
+// evidence of, and with events that are all evidence: of one intent, and of three with conditions.
 func BenchmarkIngestIntents(b *testing.B) {
 	viewed := func(when string) journey.Evidence {
 		return journey.Evidence{Events: []string{"Page Viewed", "Cart Updated"}, When: journey.Expr(when), Weight: 0.4}
@@ -46,7 +46,16 @@ func BenchmarkIngestIntents(b *testing.B) {
 					if n%10 == 0 {
 						name = "Cart Updated"
 					}
-					calls = append(calls, Call{Type: "track", MessageID: fmt.Sprint(n), UserID: fmt.Sprintf("c%d", n*7919%5000), Event: name, Properties: props{"cart_id": "1"}})
+					calls = append(
+						calls,
+						Call{
+							Type:       "track",
+							MessageID:  fmt.Sprint(n),
+							UserID:     fmt.Sprintf("c%d", n*7919%5000),
+							Event:      name,
+							Properties: props{"cart_id": "1"},
+						},
+					)
 				}
 				if _, err := s.Ingest(b.Context(), noon, calls); err != nil {
 					b.Fatal(err)

@@ -47,7 +47,10 @@ func TestInstancesHearOfLevels(t *testing.T) {
 		s.same(hears(noon, s.track("ben", "Product Viewed", nil))+hears(noon, s.track("ben", "Product Viewed", nil)), 1)
 
 		// What brings the moment of fading nearer is told too.
-		s.believes(wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[1].Weight = -0.1 }), levelled(below("buy-now", 0.2)))
+		s.believes(
+			wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[1].Weight = -0.1 }),
+			levelled(below("buy-now", 0.2)),
+		)
 		s.ingest(noon, s.track("cem", "Product Viewed", nil), s.track("cem", "Product Viewed", nil), s.track("cem", "Cart Updated", nil))
 		s.same([]int{hears(noon, s.track("cem", "Product Viewed", nil)), hears(noon, s.track("cem", "Order Completed", nil))}, []int{0, 1})
 	})
@@ -59,13 +62,23 @@ func TestRedefinedIntents(t *testing.T) {
 		message.classified = &classification{intent: "complaint", confidence: 0.5}
 		s.believes(wishes(), levelled(above("buy-now", 0.8)))
 		for _, id := range []string{"ana", "ben", "cem", "dan"} {
-			s.ingest(noon, s.identify(id, props{"tier": "gold"}), s.track(id, "Cart Updated", nil), s.track(id, "Product Viewed", nil), s.track(id, "Call Ended", props{"wait_minutes": 20}))
+			s.ingest(
+				noon,
+				s.identify(id, props{"tier": "gold"}),
+				s.track(id, "Cart Updated", nil),
+				s.track(id, "Product Viewed", nil),
+				s.track(id, "Call Ended", props{"wait_minutes": 20}),
+			)
 		}
 		s.ingest(noon, message, s.identify("eve", nil))
 		s.drain()
 		changed := wishes(func(all map[string]*journey.Intent) {
 			all["buy-now"].Evidence[0].Weight = 2
-			all["new"] = &journey.Intent{Name: "new", HalfLife: day, Evidence: []journey.Evidence{{Events: []string{"Call Ended"}, Weight: 1}}}
+			all["new"] = &journey.Intent{
+				Name:     "new",
+				HalfLife: day,
+				Evidence: []journey.Evidence{{Events: []string{"Call Ended"}, Weight: 1}},
+			}
 		})
 		s.believes(changed, levelled(above("buy-now", 0.8)))
 		want := func(buy, complaint, fresh float64) map[string]float64 {
@@ -87,7 +100,14 @@ func TestRedefinedIntents(t *testing.T) {
 			s.must(err)
 		}
 		s.same(pages, 2) // nothing is known of eve
-		s.same(s.drain(), []string{"event tabi.intent_changed levelled/ana", "event tabi.intent_changed levelled/cem", "event tabi.intent_changed levelled/dan"})
+		s.same(
+			s.drain(),
+			[]string{
+				"event tabi.intent_changed levelled/ana",
+				"event tabi.intent_changed levelled/cem",
+				"event tabi.intent_changed levelled/dan",
+			},
+		)
 		s.same(s.strengths(noon, "cem"), want(2, 1.5, 1))
 		for _, id := range []string{"ana", "ben", "cem", "dan"} {
 			fresh, stale := s.kept(id)
@@ -108,7 +128,11 @@ func TestRedefinedIntents(t *testing.T) {
 		delete(changed, "new")
 		s.believes(changed, levelled(above("buy-now", 0.8)))
 		s.ingest(noon, s.track("cem", "Call Ended", nil))
-		changed["new"] = &journey.Intent{Name: "new", HalfLife: day, Evidence: []journey.Evidence{{Events: []string{"Call Ended"}, Weight: 1}}}
+		changed["new"] = &journey.Intent{
+			Name:     "new",
+			HalfLife: day,
+			Evidence: []journey.Evidence{{Events: []string{"Call Ended"}, Weight: 1}},
+		}
 		s.believes(changed, levelled(above("buy-now", 0.8)))
 		s.same(s.strengths(noon, "cem"), want(2, 1.5, 2))
 		s.ingest(noon, s.track("cem", "Call Ended", nil))
@@ -131,7 +155,8 @@ func (s *suite) kept(id string) (fresh, stale int) {
 	return fresh, stale
 }
 
-// A decision and a send find what is stale under the customer's lock: they store it, once, and the instances that wait for it hear of it.
+// A decision and a send find what is stale under the customer's lock: they store it, once, and the instances
+// that wait for it hear of it.
 func TestDecisionsStoreWhatTheySumUp(t *testing.T) {
 	each(t, func(s *suite) {
 		s.channels, s.certain = emailAndApp, true
@@ -144,7 +169,12 @@ func TestDecisionsStoreWhatTheySumUp(t *testing.T) {
 		}
 		believe(0.1)
 		for _, id := range []string{"ana", "ben"} {
-			s.ingest(noon, s.identify(id, props{"email": id + "@example.com"}), s.track(id, "Cart Updated", nil), s.track(id, "Product Viewed", nil))
+			s.ingest(
+				noon,
+				s.identify(id, props{"email": id + "@example.com"}),
+				s.track(id, "Cart Updated", nil),
+				s.track(id, "Product Viewed", nil),
+			)
 		}
 		s.drain()
 		believe(2)
@@ -214,7 +244,11 @@ func TestSetIntents(t *testing.T) {
 		s.drain()
 
 		// It is kept when the definition changes; what was before it is not.
-		s.believes(wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = 1 }), levelled(above("buy-now", 0.5)), gold("intent.buy_now > 0.8"))
+		s.believes(
+			wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = 1 }),
+			levelled(above("buy-now", 0.5)),
+			gold("intent.buy_now > 0.8"),
+		)
 		s.same(s.strengths(noon.Add(3*day), "ana"), map[string]float64{"buy-now": rounded(math.Log(2) + 1), "complaint": 0})
 
 		// Whoever enters by a change of state enters by it, once.
@@ -236,7 +270,10 @@ func TestExpressionsSeeIntents(t *testing.T) {
 			d.Entry.When, d.Entry.Reentry = "intent.buy_now > 0.5 && intent.complaint == 0.0", journey.ReentryAlways
 		}), gold("intent.buy_now > 0.6"))
 		// The event at hand has counted.
-		s.same(s.entered(s.track("ana", "Product Viewed", nil), s.track("ana", "Product Viewed", nil), s.track("ana", "Cart Updated", nil)), []int{0, 0, 1})
+		s.same(
+			s.entered(s.track("ana", "Product Viewed", nil), s.track("ana", "Product Viewed", nil), s.track("ana", "Cart Updated", nil)),
+			[]int{0, 0, 1},
+		)
 		e := s.at("cart/ana")
 		s.same(s.entered(s.track("ana", "Product Viewed", nil), s.track("ana", "Product Viewed", nil)), []int{1, 0})
 		vars, err := s.View(s.ctx, noon.Add(3*day), ref(e), contract.Scene{})
@@ -252,7 +289,11 @@ func TestExpressionsSeeIntents(t *testing.T) {
 func TestScheduleSeesIntents(t *testing.T) {
 	each(t, func(s *suite) {
 		d := cart(func(d *journey.Definition) {
-			d.Entry = journey.Entry{Schedule: &journey.Schedule{At: "13:00", Timezone: "UTC"}, When: "intent.buy_now > 0.5", Reentry: journey.ReentryAfterExit}
+			d.Entry = journey.Entry{
+				Schedule: &journey.Schedule{At: "13:00", Timezone: "UTC"},
+				When:     "intent.buy_now > 0.5",
+				Reentry:  journey.ReentryAfterExit,
+			}
 			d.Goal = nil
 		})
 		s.ingest(noon, s.track("ana", "Product Viewed", nil), s.track("ana", "Product Viewed", nil), s.track("ben", "Product Viewed", nil))

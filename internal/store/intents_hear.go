@@ -9,7 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// levelled reports whether some level that an instance listens to meets a test. It is not asked of one that is on no step.
+// levelled reports whether some level that an instance listens to meets a test. It is not asked of one that is
+// on no step.
 func (b *batch) levelled(ctx context.Context, p *person, e *enrollment, test func(level journey.Level, holds bool) bool) (bool, error) {
 	if e.State != StateOpen || e.Holdout {
 		return false, nil
@@ -36,14 +37,16 @@ func (b *batch) levelled(ctx context.Context, p *person, e *enrollment, test fun
 	return false, nil
 }
 
-// concerns reports whether an event must be told to an instance for its levels: one holds after it, or one is to hold by fading and the event has brought that nearer.
+// concerns reports whether an event must be told to an instance for its levels: one holds after it, or one is
+// to hold by fading and the event has brought that nearer.
 func (b *batch) concerns(ctx context.Context, p *person, e *enrollment) (bool, error) {
 	return b.levelled(ctx, p, e, func(level journey.Level, holds bool) bool {
 		return holds || level.Below != nil && p.leanings.lowered[level.Intent]
 	})
 }
 
-// Levels says which levels of the customer's intents hold, and when the next of those with Below will by fading alone, claiming the enrollment. It only reads.
+// Levels says which levels of the customer's intents hold, and when the next of those with Below will by fading
+// alone, claiming the enrollment. It only reads.
 func (s *Store) Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error) {
 	var result contract.LevelsResult
 	err := s.look(ctx, in.Ref, func(tx conn, e *enrollment, p *person) error {
@@ -70,7 +73,8 @@ func (s *Store) Levels(ctx context.Context, now time.Time, in contract.Levels) (
 	return result, err
 }
 
-// lookLeanings reads a customer's intents. What is stale is summed up: for the look alone, and stored where the transaction has locked the customer.
+// lookLeanings reads a customer's intents. What is stale is summed up: for the look alone, and stored where the
+// transaction has locked the customer.
 func (s *Store) lookLeanings(ctx context.Context, tx conn, rules *intentRules, p *person, now time.Time) (*leanings, error) {
 	found, stale, err := readLeanings(ctx, tx, rules, []string{p.id})
 	if err != nil {

@@ -4,8 +4,8 @@ import (
 	"context"
 )
 
-// joinIntents makes one customer's intents of two: strengths add up, and the evidence goes along. No event counts twice, since none was of both.
-// It is to be called before the events move.
+// joinIntents makes one customer's intents of two: strengths add up, and the evidence goes along. No event
+// counts twice, since none was of both. It is to be called before the events move.
 func (b *batch) joinIntents(ctx context.Context, gone, survivor *person) error {
 	rules, err := b.intentRules(ctx)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Many writers, releases that define an intent otherwise, customers who turn out to be one, and the background all at once: in the end the scores are the sums.
+// Many writers, releases that define an intent otherwise, customers who turn out to be one, and the background
+// all at once: in the end the scores are the sums.
 func TestIntentsUnderManyWriters(t *testing.T) {
 	each(t, func(s *suite) {
 		weighed := func(n int) map[string]*journey.Intent {
@@ -24,7 +25,12 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 			go func() {
 				var failed error
 				for n := range each {
-					call := Call{Type: "track", MessageID: fmt.Sprintf("w%d/%d", w, n), UserID: fmt.Sprintf("c%d", (w+n)%customers), Event: "Product Viewed"}
+					call := Call{
+						Type:      "track",
+						MessageID: fmt.Sprintf("w%d/%d", w, n),
+						UserID:    fmt.Sprintf("c%d", (w+n)%customers),
+						Event:     "Product Viewed",
+					}
 					if w%2 == 0 {
 						call.UserID, call.AnonymousID = "", call.UserID
 					}
@@ -98,7 +104,8 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 	})
 }
 
-// Evidence with conditions, which see the scores before the event and count events, comes out alike when it is summed up anew.
+// Evidence with conditions, which see the scores before the event and count events, comes out alike when it is
+// summed up anew.
 func TestIntentsSummedUpAnewAreTheSame(t *testing.T) {
 	each(t, func(s *suite) {
 		s.believes(wishes())
@@ -111,7 +118,11 @@ func TestIntentsSummedUpAnewAreTheSame(t *testing.T) {
 				now = now.Add(time.Duration(rapid.IntRange(1, 48).Draw(t, "hours")) * time.Hour)
 				var calls []Call
 				for range rapid.IntRange(1, 3).Draw(t, "events") {
-					c := s.track(who, rapid.SampledFrom([]string{"Product Viewed", "Call Ended", "Page"}).Draw(t, "event"), props{"wait_minutes": rapid.IntRange(14, 17).Draw(t, "minutes")})
+					c := s.track(
+						who,
+						rapid.SampledFrom([]string{"Product Viewed", "Call Ended", "Page"}).Draw(t, "event"),
+						props{"wait_minutes": rapid.IntRange(14, 17).Draw(t, "minutes")},
+					)
 					c.Timestamp = now.Add(-time.Duration(rapid.IntRange(0, 24).Draw(t, "late")) * time.Hour)
 					calls = append(calls, c)
 				}

@@ -60,7 +60,9 @@ func (s *Store) Intents(ctx context.Context, now time.Time, customer string) ([]
 		l := found[id]
 		var traces []trace
 		if len(stale) > 0 {
-			p, err := scanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, id))
+			p, err := scanPerson(
+				tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, id),
+			)
 			if err != nil {
 				return err
 			}
@@ -73,7 +75,10 @@ func (s *Store) Intents(ctx context.Context, now time.Time, customer string) ([]
 		byIntent := map[string][]IntentEvidence{}
 		for _, t := range traces {
 			left := decisioning.Decay(t.weight, now.Sub(moment(t.at)), rules.none(t.intent).HalfLife)
-			byIntent[t.intent] = append(byIntent[t.intent], IntentEvidence{Event: t.event, Name: t.name, At: moment(t.at), Weight: t.weight, Left: left, Text: t.kind == evidenceText})
+			byIntent[t.intent] = append(
+				byIntent[t.intent],
+				IntentEvidence{Event: t.event, Name: t.name, At: moment(t.at), Weight: t.weight, Left: left, Text: t.kind == evidenceText},
+			)
 		}
 		for _, name := range rules.names {
 			strength := l.strength(name)
@@ -81,8 +86,11 @@ func (s *Store) Intents(ctx context.Context, now time.Time, customer string) ([]
 			slices.SortFunc(evidence, func(a, b IntentEvidence) int {
 				return cmp.Or(cmp.Compare(math.Abs(b.Left), math.Abs(a.Left)), b.At.Compare(a.At), cmp.Compare(a.Event, b.Event))
 			})
-			out = append(out, IntentScore{Intent: name, Score: strength.ScoreAt(now), Strength: strength.ValueAt(now), HalfLife: strength.HalfLife,
-				Evidence: slices.Clone(evidence[:min(len(evidence), evidenceShown)])})
+			out = append(
+				out,
+				IntentScore{Intent: name, Score: strength.ScoreAt(now), Strength: strength.ValueAt(now), HalfLife: strength.HalfLife,
+					Evidence: slices.Clone(evidence[:min(len(evidence), evidenceShown)])},
+			)
 		}
 		return nil
 	})
@@ -145,8 +153,9 @@ func (b *batch) scoresOfPage(ctx context.Context, program *journey.Program, page
 // setEvent is what the ids of what is set by hand begin with.
 const setEvent = "tabi.intent/"
 
-// SetIntents replaces scores of a customer, which fade from now on, and wakes the instances that wait for them. Whoever enters by a change of state that this makes
-// true enters now. An error for which IsInput is true names an intent that the release does not have.
+// SetIntents replaces scores of a customer, which fade from now on, and wakes the instances that wait for them.
+// Whoever enters by a change of state that this makes true enters now. An error for which IsInput is true names
+// an intent that the release does not have.
 func (s *Store) SetIntents(ctx context.Context, now time.Time, customer string, scores map[string]float64) error {
 	customer = clean(customer)
 	if customer == "" {
@@ -181,14 +190,32 @@ func (s *Store) SetIntents(ctx context.Context, now time.Time, customer string, 
 			if _, err := tx.ExecContext(ctx, `delete from intent_evidence where customer = $1 and intent = $2`, p.id, name); err != nil {
 				return err
 			}
-			t := trace{intent: name, event: setEvent + key, n: setLine, kind: evidenceSet, name: evidenceSet, at: millis(now), weight: decisioning.StrengthOf(scores[name])}
+			t := trace{
+				intent: name,
+				event:  setEvent + key,
+				n:      setLine,
+				kind:   evidenceSet,
+				name:   evidenceSet,
+				at:     millis(now),
+				weight: decisioning.StrengthOf(scores[name]),
+			}
 			l.of[name] = rules.none(name)
 			l.add(name, t.weight, t.at)
 			b.traces = append(b.traces, t.row(p.id))
 			moved[name] = true
 		}
 		open := slices.Clone(p.open)
-		ev := &event{id: setEvent + key, customer: p.id, name: eventUpdated, source: "set", at: millis(now), received: millis(now), properties: map[string]any{}, text: "{}", lazy: true}
+		ev := &event{
+			id:         setEvent + key,
+			customer:   p.id,
+			name:       eventUpdated,
+			source:     "set",
+			at:         millis(now),
+			received:   millis(now),
+			properties: map[string]any{},
+			text:       "{}",
+			lazy:       true,
+		}
 		turned, err := b.turned(ctx, p, ev)
 		if err != nil {
 			return err

@@ -14,7 +14,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// resum sums a customer's intents up anew, from the events that the current definitions name. What was classified or set by hand is kept.
+// resum sums a customer's intents up anew, from the events that the current definitions name. What was
+// classified or set by hand is kept.
 func (b *batch) resum(ctx context.Context, p *person) error {
 	l := p.leanings
 	of, traces, err := resummed(ctx, b.tx, l.rules, p.id, p.vars(), b.flushEvents)
@@ -36,9 +37,16 @@ func (b *batch) resum(ctx context.Context, p *person) error {
 	return nil
 }
 
-// resummed takes a customer's events in the order in which they came, as ingest did, and gives the strengths and their evidence. Of the profile,
-// evidence sees what it is now: what it was then is not kept.
-func resummed(ctx context.Context, tx conn, rules *intentRules, id string, customer map[string]any, flush func(context.Context) error) (map[string]decisioning.Strength, []trace, error) {
+// resummed takes a customer's events in the order in which they came, as ingest did, and gives the strengths
+// and their evidence. Of the profile, evidence sees what it is now: what it was then is not kept.
+func resummed(
+	ctx context.Context,
+	tx conn,
+	rules *intentRules,
+	id string,
+	customer map[string]any,
+	flush func(context.Context) error,
+) (map[string]decisioning.Strength, []trace, error) {
 	l := newLeanings(rules)
 	kept, err := keptEvidence(ctx, tx, rules, id)
 	if err != nil {
@@ -111,7 +119,8 @@ func keptEvidence(ctx context.Context, tx conn, rules *intentRules, id string) (
 	return out, err
 }
 
-// nextDefinitions says since which release each intent is defined as it is in c. changed: one is new, or was defined otherwise.
+// nextDefinitions says since which release each intent is defined as it is in c. changed: one is new, or was
+// defined otherwise.
 func nextDefinitions(current *release, c *journey.Content, number int) (text string, changed bool, err error) {
 	since := map[string]int64{}
 	for name, intent := range c.Intents {
@@ -167,15 +176,19 @@ func redefine(ctx context.Context, tx conn) error {
 	if err != nil || !there {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `insert into settings (key, value) values ('intents', '') on conflict (key) do update set value = excluded.value`)
+	_, err = tx.ExecContext(
+		ctx,
+		`insert into settings (key, value) values ('intents', '') on conflict (key) do update set value = excluded.value`,
+	)
 	return err
 }
 
 // refreshLooks is how many customers are looked at for each that may be summed up.
 const refreshLooks = 20
 
-// RefreshIntents sums up anew, after a release that defined intents otherwise, those of at most limit customers, who are locked meanwhile, and wakes the
-// instances that wait for one that moved; more reports that there is more to do at once. A customer who is heard of meanwhile does not wait for it.
+// RefreshIntents sums up anew, after a release that defined intents otherwise, those of at most limit
+// customers, who are locked meanwhile, and wakes the instances that wait for one that moved; more reports that
+// there is more to do at once. A customer who is heard of meanwhile does not wait for it.
 func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (more bool, err error) {
 	there, err := exists(ctx, s.reader, `select 1 from settings where key = 'intents'`)
 	if err != nil || !there {
@@ -213,7 +226,8 @@ func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (m
 	return more && err == nil, err
 }
 
-// refreshPage looks at the customers behind reached, in the order of their ids. Those of whom there is no evidence are not locked.
+// refreshPage looks at the customers behind reached, in the order of their ids. Those of whom there is no
+// evidence are not locked.
 func (b *batch) refreshPage(ctx context.Context, rules *intentRules, reached *string, limit int) (more bool, err error) {
 	var page []string
 	concerned := map[string]bool{}
@@ -261,7 +275,8 @@ func (b *batch) refreshPage(ctx context.Context, rules *intentRules, reached *st
 	return more, nil
 }
 
-// settleIntents sums a customer's intents up, where they are stale, and tells the instances that wait for one that moved by it.
+// settleIntents sums a customer's intents up, where they are stale, and tells the instances that wait for one
+// that moved by it.
 func (b *batch) settleIntents(ctx context.Context, p *person) error {
 	l, err := b.leanings(ctx, p)
 	if err != nil || l.rules == nil {
@@ -278,8 +293,8 @@ func (b *batch) settleIntents(ctx context.Context, p *person) error {
 	return b.intentsMoved(ctx, p, slices.Clone(p.open), moved)
 }
 
-// intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a level of such an intent that holds now, or that will
-// hold by fading, at another moment than they know of.
+// intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a
+// level of such an intent that holds now, or that will hold by fading, at another moment than they know of.
 func (b *batch) intentsMoved(ctx context.Context, p *person, open []*enrollment, moved map[string]bool) error {
 	for _, e := range open {
 		wakes, err := b.levelled(ctx, p, e, func(level journey.Level, holds bool) bool {

@@ -22,7 +22,11 @@ func wishes(change ...func(map[string]*journey.Intent)) map[string]*journey.Inte
 			{Events: []string{"Product Viewed"}, Weight: 0.4}, {Events: []string{"Order Completed"}, Weight: -10}}},
 		"complaint": {Name: "complaint", HalfLife: 7 * day, Evidence: []journey.Evidence{
 			{Events: []string{"Call Ended", "Chat Ended"}, When: "event.wait_minutes > 15.0", Weight: 1.5},
-			{Events: []string{"Call Ended"}, When: `customer.tier == "gold" && intent.buy_now > 0.3 && count("Product Viewed") == 2.0`, Weight: 0.5}}},
+			{
+				Events: []string{"Call Ended"},
+				When:   `customer.tier == "gold" && intent.buy_now > 0.3 && count("Product Viewed") == 2.0`,
+				Weight: 0.5,
+			}}},
 	}
 	for _, f := range change {
 		f(all)
@@ -70,7 +74,12 @@ func TestIntents(t *testing.T) {
 		ended := s.track("ana", "Call Ended", props{"wait_minutes": 20})
 		s.ingest(noon, late, ended) // both lines are true of the call: two views, and a score that they have brought
 		s.same(s.strengths(noon, "ana"), map[string]float64{"buy-now": 0.6, "complaint": 2})
-		s.ingest(noon.Add(7*day), s.track("ana", "Call Ended", props{"wait_minutes": 3}), s.track("ana", "Chat Ended", nil), s.track("ana", "Order Completed", nil))
+		s.ingest(
+			noon.Add(7*day),
+			s.track("ana", "Call Ended", props{"wait_minutes": 3}),
+			s.track("ana", "Chat Ended", nil),
+			s.track("ana", "Order Completed", nil),
+		)
 		s.same(s.strengths(noon.Add(7*day), "ana"), map[string]float64{"buy-now": rounded(0.6*math.Exp2(-7./3) - 10), "complaint": 1})
 
 		message := s.track("ben", "Message Received", nil)
@@ -120,7 +129,11 @@ func TestIntentsAreTheSum(t *testing.T) {
 				now = now.Add(time.Duration(rapid.IntRange(0, 20*24).Draw(t, "hours")) * time.Hour)
 				var calls []Call
 				for range rapid.IntRange(1, 4).Draw(t, "events") {
-					c := s.track(who, rapid.SampledFrom([]string{"Product Viewed", "Order Completed", "Chat Ended", "Page"}).Draw(t, "event"), props{"wait_minutes": 16})
+					c := s.track(
+						who,
+						rapid.SampledFrom([]string{"Product Viewed", "Order Completed", "Chat Ended", "Page"}).Draw(t, "event"),
+						props{"wait_minutes": 16},
+					)
 					c.Timestamp = now.Add(-time.Duration(rapid.IntRange(0, 60*24).Draw(t, "late")) * time.Hour)
 					if rapid.Bool().Draw(t, "text") {
 						c.classified = &classification{intent: "complaint", confidence: 0.5}
@@ -155,8 +168,17 @@ func TestIntentsAreTheSum(t *testing.T) {
 				then, err := scoresThen(s.ctx, tx, rel.intents, who, now)
 				for name, sum := range sums {
 					kept, again := found[who].strength(name).ValueAt(now), anew[name].ValueAt(now)
-					if len(stale) > 0 || math.Abs(kept-sum) > 1e-9 || math.Abs(again-sum) > 1e-9 || math.Abs(then[name]-decisioning.Score(sum)) > 1e-9 {
-						t.Fatalf("%s: kept %v, anew %v, by its evidence %v, the sum is %v (stale: %v)", name, kept, again, then[name], sum, stale)
+					if len(stale) > 0 || math.Abs(kept-sum) > 1e-9 || math.Abs(again-sum) > 1e-9 ||
+						math.Abs(then[name]-decisioning.Score(sum)) > 1e-9 {
+						t.Fatalf(
+							"%s: kept %v, anew %v, by its evidence %v, the sum is %v (stale: %v)",
+							name,
+							kept,
+							again,
+							then[name],
+							sum,
+							stale,
+						)
 					}
 				}
 				return err
@@ -179,14 +201,23 @@ func TestIntentsOfMergedCustomers(t *testing.T) {
 		all, err := s.Intents(s.ctx, noon.Add(3*day), "ana")
 		s.must(err)
 		s.same([]int{len(all[0].Evidence), len(all[1].Evidence)}, []int{2, 1})
-		left, err := exists(s.ctx, s.reader, `select 1 from intents where customer = 'old' union all select 1 from intent_evidence where customer = 'old'`)
+		left, err := exists(
+			s.ctx,
+			s.reader,
+			`select 1 from intents where customer = 'old' union all select 1 from intent_evidence where customer = 'old'`,
+		)
 		s.must(err)
 		s.same(left, false)
 
 		// An anonymous one that the same transaction made.
 		anon := s.track("", "Product Viewed", nil)
 		anon.AnonymousID = "a1"
-		s.ingest(noon, anon, Call{Type: "identify", MessageID: "j2", UserID: "ben", AnonymousID: "a1"}, s.track("ben", "Product Viewed", nil))
+		s.ingest(
+			noon,
+			anon,
+			Call{Type: "identify", MessageID: "j2", UserID: "ben", AnonymousID: "a1"},
+			s.track("ben", "Product Viewed", nil),
+		)
 		s.same(s.strengths(noon, "ben"), map[string]float64{"buy-now": 0.8, "complaint": 0})
 	})
 }
@@ -252,7 +283,10 @@ func TestIntentsCostNothingWhereThereAreNone(t *testing.T) {
 		s.must(err)
 		s.statements(calls("Page")...) // reads the release
 		s.same(s.statements(calls("Page")...), without)
-		s.same(s.statements(calls("Product Viewed")...), without+3) // one read, and one write each of strengths and evidence, for all of them together
+		s.same(
+			s.statements(calls("Product Viewed")...),
+			without+3,
+		) // one read, and one write each of strengths and evidence, for all of them together
 		s.same(s.statements(calls("Order Completed")...), heard+3)
 	})
 }
@@ -271,16 +305,27 @@ func TestLevels(t *testing.T) {
 	each(t, func(s *suite) {
 		s.believes(wishes(), cart())
 		e := s.enters("ana", nil)
-		s.same(s.levels(noon, e, above("buy-now", 0.5), below("buy-now", 0.3), below("weather", 0.1)), contract.LevelsResult{Hold: []bool{false, true, true}})
+		s.same(
+			s.levels(noon, e, above("buy-now", 0.5), below("buy-now", 0.3), below("weather", 0.1)),
+			contract.LevelsResult{Hold: []bool{false, true, true}},
+		)
 		s.same(s.byID(e.ID).Chain, ref(e).Chain)
-		s.ingest(noon, s.track("ana", "Product Viewed", nil), s.track("ana", "Product Viewed", nil), s.track("ana", "Call Ended", props{"wait_minutes": 20}))
+		s.ingest(
+			noon,
+			s.track("ana", "Product Viewed", nil),
+			s.track("ana", "Product Viewed", nil),
+			s.track("ana", "Call Ended", props{"wait_minutes": 20}),
+		)
 		r := s.levels(noon, e, above("buy-now", 0.5), below("buy-now", 0.3), below("complaint", 0.7), below("buy-now", 0))
 		s.same(r.Hold, []bool{true, false, false, false})
 		// 7 d · log2(1.5 / −ln 0.3), which comes before 3 d · log2(0.8 / −ln 0.7)
 		exact := 7 * 24 * 3600_000 * math.Log2(1.5/-math.Log(0.3))
 		s.same(r.Fade, noon.Add(time.Duration(math.Ceil(exact))*time.Millisecond))
 		s.same(s.levels(r.Fade, e, below("complaint", 0.7)).Hold, []bool{true})
-		s.same(s.levels(r.Fade.Add(-time.Millisecond), e, below("complaint", 0.7)), contract.LevelsResult{Hold: []bool{false}, Fade: r.Fade})
+		s.same(
+			s.levels(r.Fade.Add(-time.Millisecond), e, below("complaint", 0.7)),
+			contract.LevelsResult{Hold: []bool{false}, Fade: r.Fade},
+		)
 		s.same(s.levels(noon, e), contract.LevelsResult{Hold: []bool{}})
 		_, err := s.Levels(s.ctx, noon, contract.Levels{Ref: contract.Ref{Enrollment: e.ID, Chain: "another"}})
 		s.refused(err, ErrNotMine)

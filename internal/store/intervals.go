@@ -5,9 +5,10 @@ import "math"
 // z95 is the quantile of the normal distribution for intervals of 95 %.
 const z95 = 1.959963984540054
 
-// Rate is a share of customers, with its interval of 95 % by Wilson's score method without continuity correction
-// (E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22, 1927), which holds for few customers
-// and for shares near 0 and 1, where the textbook's p ± z√(p(1−p)/n) does not.
+// Rate is a share of customers, with its interval of 95 % by Wilson's score method without continuity
+// correction (E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22,
+// 1927), which holds for few customers and for shares near 0 and 1, where the textbook's p ± z√(p(1−p)/n) does
+// not.
 type Rate struct {
 	Share, Low, High float64 // of 1; 0, 0, 1 where N is 0
 	N                int64
@@ -31,9 +32,10 @@ func Wilson(k, n int64) Rate {
 	return r
 }
 
-// Difference is one rate less another, with its interval of 95 % by Newcombe's hybrid score method, which puts together the two Wilson
-// intervals (R. G. Newcombe, Interval estimation for the difference between independent proportions, Statistics in Medicine 17, 1998, method 10).
-// Where the interval holds 0, the two may well be the same.
+// Difference is one rate less another, with its interval of 95 % by Newcombe's hybrid score method, which puts
+// together the two Wilson intervals (R. G. Newcombe, Interval estimation for the difference between independent
+// proportions, Statistics in Medicine 17, 1998, method 10). Where the interval holds 0, the two may well be the
+// same.
 type Difference struct {
 	Share, Low, High float64
 }

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestWilson: the examples of Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine 17 (1998), table I, method 3.
+// TestWilson: the examples of Newcombe, Two-sided confidence intervals for the single proportion, Statistics in
+// Medicine 17 (1998), table I, method 3.
 func TestWilson(t *testing.T) {
 	t.Parallel()
 	for _, want := range []struct {
@@ -19,7 +20,8 @@ func TestWilson(t *testing.T) {
 	}
 }
 
-// TestNewcombe: the examples of Newcombe, Interval estimation for the difference between independent proportions, Statistics in Medicine 17 (1998), table II, method 10.
+// TestNewcombe: the examples of Newcombe, Interval estimation for the difference between independent
+// proportions, Statistics in Medicine 17 (1998), table II, method 10.
 func TestNewcombe(t *testing.T) {
 	t.Parallel()
 	for _, want := range []struct {

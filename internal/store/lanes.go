@@ -50,7 +50,8 @@ func (s *Store) due(ctx context.Context, now int64, limit int) ([]string, error)
 // crowd is how many instances of a customer may wait for deliveries at once before they come behind everybody else's.
 const crowd = 8
 
-// lanes gives the lane of an enrollment whose queue was empty: one customer's many instances are not served before others' few.
+// lanes gives the lane of an enrollment whose queue was empty: one customer's many instances are not served
+// before others' few.
 func (b *batch) lanes() func(e *enrollment) int64 {
 	waiting := map[string]int{}
 	return func(e *enrollment) int64 {

@@ -36,7 +36,10 @@ func TestALongQueueGoesBehindTheOthersAfterItsTurn(t *testing.T) {
 			s.ingest(noon.Add(time.Duration(i+1)*time.Second), s.track(customer, "Cart Updated", props{"cart_id": "c1"}))
 		}
 		s.leased.Store(0)
-		s.same([][]string{s.serve(1), s.serve(1), s.serve(1), s.serve(1), s.serve(1), s.serve(1)}, [][]string{{"ana"}, {"bea"}, {"cleo"}, {"ana"}, {"ana"}, nil})
+		s.same(
+			[][]string{s.serve(1), s.serve(1), s.serve(1), s.serve(1), s.serve(1), s.serve(1)},
+			[][]string{{"ana"}, {"bea"}, {"cleo"}, {"ana"}, {"ana"}, nil},
+		)
 	})
 }
 

@@ -23,9 +23,10 @@ type resolved struct {
 // unsaidFor is how long an offer whose message is not being sent, and never went out, is kept.
 const unsaidFor = 7 * 24 * time.Hour
 
-// Learn lets the models learn the outcomes of up to limit offers (default 500): those that were accepted, and those whose window is over, which were ignored.
-// Outcomes and models change in one transaction, and learners wait for each other in its first statement: each outcome is learned exactly once, whatever
-// crashes, and by whichever process. n is how many were learned; less than limit: there are no more for now.
+// Learn lets the models learn the outcomes of up to limit offers (default 500): those that were accepted, and
+// those whose window is over, which were ignored. Outcomes and models change in one transaction, and learners
+// wait for each other in its first statement: each outcome is learned exactly once, whatever crashes, and by
+// whichever process. n is how many were learned; less than limit: there are no more for now.
 func (s *Store) Learn(ctx context.Context, now time.Time, limit int) (n int, err error) {
 	limit = cmp.Or(max(limit, 0), 500)
 	waiting, err := s.unlearned(ctx, s.reader, now)

@@ -76,8 +76,11 @@ func TestOffersThatWaitToBeSaidAreKept(t *testing.T) {
 		d := s.chooses(s.question(e, "k"), noon)
 		s.must(s.Settle(s.ctx, noon, *d.Reservation, Settlement{Status: contract.StatusRetry}))
 		s.offers(s.enters("ben", nil), "b", noon) // there is something to learn
-		_, err := s.writer.ExecContext(s.ctx, `insert into offers (key, customer, action, channel, control, decided_at, within_ms, propensity, worth, cost, features)
-			values ('lost', 'ana', 'points', 'email', '', 1, 1, 0, 0, 0, '')`)
+		_, err := s.writer.ExecContext(
+			s.ctx,
+			`insert into offers (key, customer, action, channel, control, decided_at, within_ms, propensity, worth, cost, features)
+			values ('lost', 'ana', 'points', 'email', '', 1, 1, 0, 0, 0, '')`,
+		)
 		s.must(err)
 		later := noon.Add(30 * day)
 		s.learns(later)
@@ -144,7 +147,10 @@ func TestLearnOnce(t *testing.T) {
 		}
 		s.same(sum, n)
 		var evidence, positives float64
-		s.must(s.reader.QueryRowContext(s.ctx, `select evidence, positives from models where action = 'discount' and channel = 'email'`).Scan(&evidence, &positives))
+		s.must(
+			s.reader.QueryRowContext(s.ctx, `select evidence, positives from models where action = 'discount' and channel = 'email'`).
+				Scan(&evidence, &positives),
+		)
 		s.same([]float64{evidence, positives}, []float64{n, n / 3})
 
 		// What was learned counts at the next decision, in this store and in another one that has seen nothing of it.
@@ -179,7 +185,10 @@ func TestOffersOfMerged(t *testing.T) {
 func TestInbound(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy(func(c *journey.Content) {
-			c.Policy = &journey.Policy{Limits: []journey.Limit{{Channel: "app", Max: 3, Per: time.Hour}}, QuietHours: &journey.QuietHours{From: "11:00", To: "13:00", OnBlocked: journey.Queue}}
+			c.Policy = &journey.Policy{
+				Limits:     []journey.Limit{{Channel: "app", Max: 3, Per: time.Hour}},
+				QuietHours: &journey.QuietHours{From: "11:00", To: "13:00", OnBlocked: journey.Queue},
+			}
 			c.Actions["points"].Applicable = `event.page == "account"`
 		})
 		in := Inbound{UserID: "ana", Group: "offers", Slots: 2, Context: props{"page": "account"}, Preview: true}
@@ -231,7 +240,10 @@ func TestExplain(t *testing.T) {
 		s.brainy()
 		d, err := s.Explain(s.ctx, noon, "ana", "offers", nil, "")
 		s.must(err)
-		s.same([]any{d.Direction, d.Customer, d.Release, len(d.Candidates), d.Slots}, []any{"preview", "ana", 1, 4, []Slot{{Action: "discount", Message: "offer", Channel: "email", Propensity: 0.5, Priority: 4.5}}})
+		s.same(
+			[]any{d.Direction, d.Customer, d.Release, len(d.Candidates), d.Slots},
+			[]any{"preview", "ana", 1, 4, []Slot{{Action: "discount", Message: "offer", Channel: "email", Propensity: 0.5, Priority: 4.5}}},
+		)
 		d, err = s.Explain(s.ctx, noon, "ana", "", []string{"points"}, "app")
 		s.must(err)
 		s.same(d.Slots[0].Channel, "app")
@@ -244,8 +256,23 @@ func TestExplain(t *testing.T) {
 func TestDroppedActions(t *testing.T) {
 	each(t, func(s *suite) {
 		deciding := cart(func(d *journey.Definition) {
-			d.Steps[1] = journey.Step{ID: "best", Kind: "decide", Path: journey.Main, Next: 2, Spec: &journey.Decide{Group: "offers", None: 2}}
-			d.Steps = append(d.Steps, journey.Step{ID: "one", Kind: "decide", Path: journey.Main, Next: journey.End, Spec: &journey.Decide{Actions: []string{"points"}, None: journey.End}})
+			d.Steps[1] = journey.Step{
+				ID:   "best",
+				Kind: "decide",
+				Path: journey.Main,
+				Next: 2,
+				Spec: &journey.Decide{Group: "offers", None: 2},
+			}
+			d.Steps = append(
+				d.Steps,
+				journey.Step{
+					ID:   "one",
+					Kind: "decide",
+					Path: journey.Main,
+					Next: journey.End,
+					Spec: &journey.Decide{Actions: []string{"points"}, None: journey.End},
+				},
+			)
 		})
 		s.brainy(func(c *journey.Content) { c.Journeys["cart"] = deciding })
 		s.enters("ana", nil)

@@ -12,7 +12,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// inquiry is what the brain may ask the deciding transaction about a customer. It reads what it is asked for, once; err is to be looked at when the brain has decided.
+// inquiry is what the brain may ask the deciding transaction about a customer. It reads what it is asked for,
+// once; err is to be looked at when the brain has decided.
 type inquiry struct {
 	s   *Store
 	ctx context.Context
@@ -27,8 +28,17 @@ type inquiry struct {
 	reached  map[string]decisioning.Reached
 }
 
-// standing is what the brain decides by. p is locked. vars are what the rules may see: the customer, and the journey where one asks.
-func (s *Store) standing(ctx context.Context, tx conn, p *person, rel *release, vars journey.Vars, now time.Time, key string) (decisioning.Standing, *inquiry, error) {
+// standing is what the brain decides by. p is locked. vars are what the rules may see: the customer, and the
+// journey where one asks.
+func (s *Store) standing(
+	ctx context.Context,
+	tx conn,
+	p *person,
+	rel *release,
+	vars journey.Vars,
+	now time.Time,
+	key string,
+) (decisioning.Standing, *inquiry, error) {
 	q := &inquiry{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: key}
 	active, err := exists(ctx, tx, `select 1 from handoffs h join enrollments e on e.id = h.enrollment
 		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, p.id)
@@ -89,7 +99,8 @@ func (q *inquiry) count(limits []journey.Limit) error {
 	for i := range counts {
 		into[i] = &counts[i]
 	}
-	err := q.tx.QueryRowContext(q.ctx, `select `+strings.Join(sums, ", ")+` from contacts where customer = $1 and key <> $2 and at > $3 and `+counting, args...).Scan(into...)
+	err := q.tx.QueryRowContext(q.ctx, `select `+strings.Join(sums, ", ")+` from contacts where customer = $1 and key <> $2 and at > $3 and `+counting, args...).
+		Scan(into...)
 	for i, l := range limits {
 		q.contacts[l] = counts[i]
 	}

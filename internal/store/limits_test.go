@@ -16,7 +16,10 @@ import (
 // governed publishes two journeys, cart and other, under a contact policy.
 func (s *suite) governed(p journey.Policy) {
 	s.Helper()
-	c := content([]*journey.Definition{cart(reentry(journey.ReentryAlways, 0)), cart(named("other"), reentry(journey.ReentryAlways, 0))}, reminder())
+	c := content(
+		[]*journey.Definition{cart(reentry(journey.ReentryAlways, 0)), cart(named("other"), reentry(journey.ReentryAlways, 0))},
+		reminder(),
+	)
 	c.Policy = &p
 	_, err := s.Publish(s.ctx, noon, c)
 	s.must(err)
@@ -179,8 +182,11 @@ func TestASendHeldByQuietHours(t *testing.T) {
 		s.same(got, held)
 		s.same(r.Done.Until, morning)
 		row := s.contact("a1")
-		s.same([]any{row.Status, row.Reason, row.Channel, row.Until, row.Tried}, []any{contract.StatusHeld, decisioning.QuietHours, "", morning,
-			[]decisioning.Tried{{Channel: "email", Reason: decisioning.QuietHours, HeldUntil: morning}}})
+		s.same(
+			[]any{row.Status, row.Reason, row.Channel, row.Until, row.Tried},
+			[]any{contract.StatusHeld, decisioning.QuietHours, "", morning,
+				[]decisioning.Tried{{Channel: "email", Reason: decisioning.QuietHours, HeldUntil: morning}}},
+		)
 		_, got = s.decides(a, "a1", morning.Add(-time.Millisecond)) // asked again too soon
 		s.same(got, held)
 		other, got := s.decides(b, "b1", morning) // what is held reserves nothing
@@ -196,7 +202,11 @@ func TestASendHeldByQuietHours(t *testing.T) {
 
 func TestQuietHoursAreTheCustomers(t *testing.T) {
 	each(t, func(s *suite) {
-		s.governed(journey.Policy{QuietHours: &journey.QuietHours{From: "21:00", To: "08:00", MissingTimezone: "Asia/Tokyo", OnBlocked: journey.Drop}})
+		s.governed(
+			journey.Policy{
+				QuietHours: &journey.QuietHours{From: "21:00", To: "08:00", MissingTimezone: "Asia/Tokyo", OnBlocked: journey.Drop},
+			},
+		)
 		a, b := s.both("ana")
 		_, got := s.decides(a, "a1", noon) // 21:00 in Tokyo
 		s.same(got, "suppressed "+decisioning.QuietHours)
@@ -215,7 +225,17 @@ func TestAHeldSendEndsWithItsInstance(t *testing.T) {
 		s.decides(a, "a1", night)
 		s.decides(b, "b1", night)
 		parked := func(seq int, step string) {
-			s.must(s.Report(s.ctx, night, contract.Report{Ref: ref(b), Seq: seq, Parked: &contract.Parked{Step: step, Kind: "send", Since: night, Until: morning}}))
+			s.must(
+				s.Report(
+					s.ctx,
+					night,
+					contract.Report{
+						Ref:    ref(b),
+						Seq:    seq,
+						Parked: &contract.Parked{Step: step, Kind: "send", Since: night, Until: morning},
+					},
+				),
+			)
 		}
 		parked(1, "nudge")
 		s.same(s.contact("b1").Status, contract.StatusHeld)
@@ -295,7 +315,8 @@ func TestPolicyRulesSeeHistory(t *testing.T) {
 	})
 }
 
-// A send that was being repeated when its instance went elsewhere gives its place in the limits back, unless it may have gone out.
+// A send that was being repeated when its instance went elsewhere gives its place in the limits back, unless it
+// may have gone out.
 func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
 	each(t, func(s *suite) {
 		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
@@ -306,7 +327,13 @@ func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
 			s.must(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusRetry, Unknown: unknown}))
 			_, got = s.decides(b, id+"/b1", noon)
 			s.same(got, "suppressed "+decisioning.CapReached)
-			s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(a), Seq: 1, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon}}))
+			s.must(
+				s.Report(
+					s.ctx,
+					noon,
+					contract.Report{Ref: ref(a), Seq: 1, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon}},
+				),
+			)
 			left := s.contact(id + "/a")
 			s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "MOVED_ON", unknown})
 			want := permitted
@@ -319,7 +346,8 @@ func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
 	})
 }
 
-// Back at the same step, it is another visit: what the earlier one left is given up, and what its attempt did may still come to light.
+// Back at the same step, it is another visit: what the earlier one left is given up, and what its attempt did
+// may still come to light.
 func TestAnEarlierVisitIsLeftBehind(t *testing.T) {
 	each(t, func(s *suite) {
 		s.governed(journey.Policy{QuietHours: &quiet})
@@ -329,7 +357,18 @@ func TestAnEarlierVisitIsLeftBehind(t *testing.T) {
 		s.decides(a, key(a, 1), night)
 		s.decides(a, key(a, 2), night)
 		for _, e := range []Enrollment{a, b} {
-			s.must(s.Report(s.ctx, night, contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Parked{Step: "nudge", Kind: "send", Since: night}, Key: key(e, 2)}))
+			s.must(
+				s.Report(
+					s.ctx,
+					night,
+					contract.Report{
+						Ref:    ref(e),
+						Seq:    1,
+						Parked: &contract.Parked{Step: "nudge", Kind: "send", Since: night},
+						Key:    key(e, 2),
+					},
+				),
+			)
 		}
 		held, left := s.contact(key(a, 2)), s.contact(key(a, 1))
 		s.same([]any{held.Status, left.Status, left.Reason}, []any{"held", "suppressed", "MOVED_ON"})

@@ -23,8 +23,8 @@ const (
 	loadDecisions = 3000 // where TABI_LOAD names no duration
 )
 
-// Many deciders at once, by sends, decisions of journeys and decisions for customers who are present, never contact a customer more often than the limit
-// allows. TABI_LOAD=1m decides for as long; -v shows how fast.
+// Many deciders at once, by sends, decisions of journeys and decisions for customers who are present, never
+// contact a customer more often than the limit allows. TABI_LOAD=1m decides for as long; -v shows how fast.
 func TestLimitsUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds")
@@ -88,12 +88,22 @@ func TestLimitsUnderLoad(t *testing.T) {
 		lasted := time.Since(began)
 		s.apart(sent.Load())
 		all := slices.Sorted(slices.Values(slices.Concat(taken...)))
-		s.Logf("deciders  customers  decisions  contacts  seconds  decisions/s     p50     p99\n%8d %10d %10d %9d %8.1f %12.0f %7.1fms %5.1fms", loadDeciders, loadCustomers, len(all), sent.Load(),
-			lasted.Seconds(), float64(len(all))/lasted.Seconds(), ms(all[len(all)/2]), ms(all[len(all)*99/100]))
+		s.Logf(
+			"deciders  customers  decisions  contacts  seconds  decisions/s     p50     p99\n%8d %10d %10d %9d %8.1f %12.0f %7.1fms %5.1fms",
+			loadDeciders,
+			loadCustomers,
+			len(all),
+			sent.Load(),
+			lasted.Seconds(),
+			float64(len(all))/lasted.Seconds(),
+			ms(all[len(all)/2]),
+			ms(all[len(all)*99/100]),
+		)
 	})
 }
 
-// approach asks for a contact in one of three ways: by a send, by a decision of a journey, or by one for a customer who is present, which counts at once.
+// approach asks for a contact in one of three ways: by a send, by a decision of a journey, or by one for a
+// customer who is present, which counts at once.
 func (s *suite) approach(way int, e Enrollment, key string, at time.Time) (r *Reservation, shown int64, err error) {
 	switch way % 3 {
 	case 0:

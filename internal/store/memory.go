@@ -15,7 +15,10 @@ const inMemory = ":memory:"
 
 // memory opens an empty database in memory: one connection, no file, nothing to sync.
 func memory() *sql.DB {
-	db := openLite(inMemory+"?_pragma=foreign_keys(1)&_pragma=journal_mode(MEMORY)&_pragma=synchronous(OFF)&_pragma=temp_store(MEMORY)&_txlock=immediate", nil)
+	db := openLite(
+		inMemory+"?_pragma=foreign_keys(1)&_pragma=journal_mode(MEMORY)&_pragma=synchronous(OFF)&_pragma=temp_store(MEMORY)&_txlock=immediate",
+		nil,
+	)
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
 	db.SetConnMaxIdleTime(0)

@@ -148,7 +148,16 @@ func BenchmarkIngest(b *testing.B) {
 			if n%10 == 0 {
 				name = "Cart Updated"
 			}
-			calls = append(calls, Call{Type: "track", MessageID: fmt.Sprint(n), UserID: fmt.Sprintf("c%d", n*7919%5000), Event: name, Properties: props{"cart_id": "1"}})
+			calls = append(
+				calls,
+				Call{
+					Type:       "track",
+					MessageID:  fmt.Sprint(n),
+					UserID:     fmt.Sprintf("c%d", n*7919%5000),
+					Event:      name,
+					Properties: props{"cart_id": "1"},
+				},
+			)
 		}
 		if _, err := s.Ingest(b.Context(), noon, calls); err != nil {
 			b.Fatal(err)

@@ -14,7 +14,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// A database of the first release, with data, goes on in this build: nothing is lost, and what is new works with what was there.
+// A database of the first release, with data, goes on in this build: nothing is lost, and what is new works
+// with what was there.
 func TestADatabaseOfTheFirstRelease(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
@@ -80,30 +81,54 @@ func firstRelease(s *suite) {
 	s.Helper()
 	packed, err := journey.Pack(cart())
 	s.must(err)
-	content, err := jsonText(manifest{Journeys: map[string]string{"cart": cart().Revision()}, Messages: map[string]*journey.Message{"reminder": reminder()}})
+	content, err := jsonText(
+		manifest{Journeys: map[string]string{"cart": cart().Revision()}, Messages: map[string]*journey.Message{"reminder": reminder()}},
+	)
 	s.must(err)
 	exec := func(statement string, args ...any) {
 		s.Helper()
 		_, err := s.writer.ExecContext(s.ctx, statement, args...)
 		s.must(err)
 	}
-	exec(`insert into definitions (revision, journey, packed, at) values ($1, 'cart', $2, 0)`, cart().Revision(), base64.StdEncoding.EncodeToString(packed))
+	exec(
+		`insert into definitions (revision, journey, packed, at) values ($1, 'cart', $2, 0)`,
+		cart().Revision(),
+		base64.StdEncoding.EncodeToString(packed),
+	)
 	exec(`insert into releases (number, content, at) values (1, $1, 0)`, content)
 	exec(`update settings set value = '1' where key = 'release'`)
 	for id, traits := range map[string]string{"ana": `{"timezone":"Asia/Tokyo","tier":"gold"}`, "ben": `{"note":"\u0000"}`} {
 		exec(`insert into customers (id, version, traits, created_at) values ($1, 3, $2, $3)`, id, traits, millis(noon.Add(-time.Hour)))
 	}
 	for i, name := range []string{"Cart Updated", "Cart Viewed"} {
-		exec(`insert into events (id, customer, name, at, received_at, n, properties, source, depth) values ($1, 'ana', $2, $3, $3, 1, '{"cart_id":"1"}', 'http', 0)`, fmt.Sprint("old", i), name, millis(noon))
+		exec(
+			`insert into events (id, customer, name, at, received_at, n, properties, source, depth) values ($1, 'ana', $2, $3, $3, 1, '{"cart_id":"1"}', 'http', 0)`,
+			fmt.Sprint("old", i),
+			name,
+			millis(noon),
+		)
 	}
-	exec(`insert into enrollments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, chain, report_seq, step, step_kind, since_at, until_at, head, tail)
-		values ('e1', 'cart/ana', 'cart', $1, 'ana', '', 'old0', 'Cart Updated', 0, $2, 'open', 0, 'run-e1', 2, 'response', 'wait_for', $2, $3, 2, 2)`, cart().Revision(), millis(noon), millis(noon.Add(time.Hour)))
+	exec(
+		`insert into enrollments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, chain, report_seq, step, step_kind, since_at, until_at, head, tail)
+		values ('e1', 'cart/ana', 'cart', $1, 'ana', '', 'old0', 'Cart Updated', 0, $2, 'open', 0, 'run-e1', 2, 'response', 'wait_for', $2, $3, 2, 2)`,
+		cart().Revision(),
+		millis(noon),
+		millis(noon.Add(time.Hour)),
+	)
 	exec(`insert into deliveries (enrollment, seq, kind, event, body, at) values ('e1', 2, 'event', 'old1', '', $1)`, millis(noon))
 	for _, p := range []struct {
 		seq, n, visit int
 		step, outcome string
 	}{{1, 0, 1, "split", "a"}, {1, 1, 1, "response", ""}, {2, 0, 1, "response", ""}, {2, 1, 2, "split", "b"}} { // a report that was cancelled behind its commit was told twice
-		exec(`insert into passages (enrollment, seq, n, step, kind, visit, at, outcome) values ('e1', $1, $2, $3, 'x', $4, $5, $6)`, p.seq, p.n, p.step, p.visit, millis(noon), p.outcome)
+		exec(
+			`insert into passages (enrollment, seq, n, step, kind, visit, at, outcome) values ('e1', $1, $2, $3, 'x', $4, $5, $6)`,
+			p.seq,
+			p.n,
+			p.step,
+			p.visit,
+			millis(noon),
+			p.outcome,
+		)
 	}
 }
 
@@ -111,7 +136,11 @@ func firstRelease(s *suite) {
 func (s *suite) passages(enrollment string) []string {
 	s.Helper()
 	var out []string
-	r, err := s.writer.QueryContext(s.ctx, `select step, visit, arm, outcome from passages where enrollment = $1 order by seq, n`, enrollment)
+	r, err := s.writer.QueryContext(
+		s.ctx,
+		`select step, visit, arm, outcome from passages where enrollment = $1 order by seq, n`,
+		enrollment,
+	)
 	s.must(err)
 	defer r.Close()
 	for r.Next() {
@@ -132,9 +161,24 @@ func TestPassagesAreWrittenOnce(t *testing.T) {
 		pass := func(step string, visit int, arm string, at time.Time) contract.Passage {
 			return contract.Passage{Step: step, Kind: "branch", Visit: visit, At: at, Arm: arm}
 		}
-		first := []contract.Passage{pass("a", 1, "1", noon), pass("b", 0, contract.ArmSkipped, noon), pass("a", 2, "else", noon.Add(time.Second)), pass("b", 0, contract.ArmSkipped, noon.Add(time.Second))}
+		first := []contract.Passage{
+			pass("a", 1, "1", noon),
+			pass("b", 0, contract.ArmSkipped, noon),
+			pass("a", 2, "else", noon.Add(time.Second)),
+			pass("b", 0, contract.ArmSkipped, noon.Add(time.Second)),
+		}
 		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Passed: first}))
-		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 2, Passed: append(first, pass("b", 1, "2", noon.Add(2*time.Second)), pass("b", 1, "2", noon.Add(2*time.Second)))}))
+		s.must(
+			s.Report(
+				s.ctx,
+				noon,
+				contract.Report{
+					Ref:    ref(e),
+					Seq:    2,
+					Passed: append(first, pass("b", 1, "2", noon.Add(2*time.Second)), pass("b", 1, "2", noon.Add(2*time.Second))),
+				},
+			),
+		)
 		s.same(s.passages(e.ID), []string{"a/1 1", "b/0 skipped", "a/2 else", "b/0 skipped", "b/1 2"})
 	})
 }

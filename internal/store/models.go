@@ -31,7 +31,8 @@ type modelCache struct {
 	models *models
 }
 
-// modelsNow gives the models that count in this transaction: one short query, and of the models those that changed since.
+// modelsNow gives the models that count in this transaction: one short query, and of the models those that
+// changed since.
 func (s *Store) modelsNow(ctx context.Context, tx conn) (*models, error) {
 	value, err := setting(ctx, tx, "models")
 	if err != nil {
@@ -76,7 +77,8 @@ func (s *Store) modelsNow(ctx context.Context, tx conn) (*models, error) {
 	return next, nil
 }
 
-// scanModel reads a model; nil where its state is not one of this build's, as of a newer one: it is learned anew, and must not stop decisions meanwhile.
+// scanModel reads a model; nil where its state is not one of this build's, as of a newer one: it is learned
+// anew, and must not stop decisions meanwhile.
 func scanModel(r scanner) (modelKey, *propensity.Model, error) {
 	var k modelKey
 	var state string
@@ -94,7 +96,8 @@ func scanModel(r scanner) (modelKey, *propensity.Model, error) {
 	return k, m, nil
 }
 
-// estimates answers what is expected of a customer: by the action's model on the channel, or the belief that it starts with.
+// estimates answers what is expected of a customer: by the action's model on the channel, or the belief that it
+// starts with.
 func (s *Store) estimates(ctx context.Context, tx conn, p predictors) (func(a *journey.Action, channel string) propensity.Estimate, error) {
 	now, err := s.modelsNow(ctx, tx)
 	if err != nil {

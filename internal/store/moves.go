@@ -19,8 +19,10 @@ func scanMoving(r scanner) (Moving, error) {
 	return m, err
 }
 
-// Migrate looks at a page of open instances that are not on the current revision, in id order, and orders those to move that can. One that was ordered
-// before and has not answered is listed as it stands, not ordered twice. The control group takes no step, and keeps its revision. ErrNotFound where the current release has no such journey.
+// Migrate looks at a page of open instances that are not on the current revision, in id order, and orders those
+// to move that can. One that was ordered before and has not answered is listed as it stands, not ordered twice.
+// The control group takes no step, and keeps its revision. ErrNotFound where the current release has no such
+// journey.
 func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
 	var page MigrationPage
 	look := func(tx conn, b *batch) error {
@@ -113,7 +115,15 @@ func (b *batch) still(all []*enrollment, revision string) ([]*enrollment, error)
 
 // moving says whether an enrollment can move, and where to.
 func (s *Store) moving(ctx context.Context, tx conn, e *enrollment, to *journey.Program, renamed map[string]string) (Moving, error) {
-	one := Moving{Enrollment: e.ID, WorkflowID: e.WorkflowID, Customer: e.Customer, From: e.Revision, To: to.Revision(), Step: e.Step, State: MoveOrdered}
+	one := Moving{
+		Enrollment: e.ID,
+		WorkflowID: e.WorkflowID,
+		Customer:   e.Customer,
+		From:       e.Revision,
+		To:         to.Revision(),
+		Step:       e.Step,
+		State:      MoveOrdered,
+	}
 	from, err := s.program(ctx, tx, e.Revision)
 	if err != nil {
 		one.State, one.Reason = MoveRefused, fmt.Sprintf("its revision %s does not load in this build", e.Revision)
@@ -133,18 +143,29 @@ func (b *batch) orderMove(ctx context.Context, e *enrollment, one Moving, m Migr
 	if _, err := b.tx.ExecContext(ctx, `insert into moves (enrollment, revision, journey, origin, step, target, state, reason, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = excluded.reason,
 			by_whom = excluded.by_whom, at = excluded.at`,
-		e.ID, one.To, e.Journey, one.From, one.Step, clean(one.Target), one.State, clean(one.Reason), clean(m.By), millis(b.now)); err != nil || one.State != MoveOrdered {
+		e.ID, one.To, e.Journey, one.From, one.Step, clean(one.Target), one.State, clean(one.Reason), clean(m.By), millis(b.now)); err != nil ||
+		one.State != MoveOrdered {
 		return err
 	}
 	if _, err := b.tx.ExecContext(ctx, `update enrollments set moving = $2 where id = $1`, e.ID, one.To); err != nil {
 		return err
 	}
 	e.moving = one.To
-	return b.command(ctx, e, contract.Command{Kind: contract.MigrateOrder, By: m.By, Reason: "migrated to revision " + one.To, Revision: one.To, Renamed: m.Renamed})
+	return b.command(
+		ctx,
+		e,
+		contract.Command{
+			Kind:     contract.MigrateOrder,
+			By:       m.By,
+			Reason:   "migrated to revision " + one.To,
+			Revision: one.To,
+			Renamed:  m.Renamed,
+		},
+	)
 }
 
-// Moves lists what became of the orders of a journey's migrations to the current revision, by enrollment id. limit: default 100, max 1000.
-// ErrNotFound where the current release has no such journey.
+// Moves lists what became of the orders of a journey's migrations to the current revision, by enrollment id.
+// limit: default 100, max 1000. ErrNotFound where the current release has no such journey.
 func (s *Store) Moves(ctx context.Context, name, after string, limit int) ([]Moving, error) {
 	var out []Moving
 	err := s.read(ctx, func(tx conn) error {
@@ -165,7 +186,8 @@ func (s *Store) Moves(ctx context.Context, name, after string, limit int) ([]Mov
 	return out, err
 }
 
-// Move writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat changes nothing.
+// Move writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat
+// changes nothing.
 func (s *Store) Move(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error) {
 	var result contract.MoveResult
 	err := s.write(ctx, func(tx conn) error {
@@ -215,9 +237,19 @@ func moved(ctx context.Context, tx conn, e *enrollment, to *journey.Program, in 
 		e.ID, in.To, target, kind); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `insert into moves (enrollment, revision, journey, origin, step, target, state, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, '', $8)
+	_, err := tx.ExecContext(
+		ctx,
+		`insert into moves (enrollment, revision, journey, origin, step, target, state, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, '', $8)
 		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = '', at = excluded.at`,
-		e.ID, in.To, e.Journey, e.Revision, e.Step, target, MoveDone, millis(now))
+		e.ID,
+		in.To,
+		e.Journey,
+		e.Revision,
+		e.Step,
+		target,
+		MoveDone,
+		millis(now),
+	)
 	return err
 }
 
@@ -229,23 +261,30 @@ func projected(ctx context.Context, tx conn, e *enrollment, to *journey.Program,
 	for _, id := range ids {
 		wanted[id] = true
 	}
-	err := within(ctx, tx, `select `+eventColumns+` from events where id in (%s)`, sorted(append([]string{e.EntryEvent}, ids...)), func(r *sql.Rows) error {
-		ev, err := scanEvent(r)
-		if err != nil {
-			return err
-		}
-		if ev.id == e.EntryEvent {
-			result.Entry = journey.Project(ev.properties, reads.Entry)
-		}
-		if wanted[ev.id] {
-			result.Events[ev.id] = journey.Project(ev.properties, reads.Event)
-		}
-		return nil
-	})
+	err := within(
+		ctx,
+		tx,
+		`select `+eventColumns+` from events where id in (%s)`,
+		sorted(append([]string{e.EntryEvent}, ids...)),
+		func(r *sql.Rows) error {
+			ev, err := scanEvent(r)
+			if err != nil {
+				return err
+			}
+			if ev.id == e.EntryEvent {
+				result.Entry = journey.Project(ev.properties, reads.Entry)
+			}
+			if wanted[ev.id] {
+				result.Events[ev.id] = journey.Project(ev.properties, reads.Event)
+			}
+			return nil
+		},
+	)
 	return result, err
 }
 
-// MoveRefused notes that an instance did not take an order to move to a revision, which it refused before it took it. No effect where the order is not open.
+// MoveRefused notes that an instance did not take an order to move to a revision, which it refused before it
+// took it. No effect where the order is not open.
 func (s *Store) MoveRefused(ctx context.Context, now time.Time, enrollment, revision, reason string) error {
 	return s.write(ctx, func(tx conn) error {
 		e, _, err := lockEnrollment(ctx, tx, enrollment)

@@ -14,14 +14,38 @@ import (
 func renewed(d *journey.Definition) {
 	wait := d.Steps[0]
 	wait.ID, wait.Next = "answer", 2
-	wait.Spec = &journey.WaitFor{Arms: []journey.EventArm{{Events: []string{"Answered"}, When: `event.mood == "good"`, Then: 2}}, Timeout: time.Hour, OnTimeout: 2}
-	d.Steps = []journey.Step{{ID: "note", Kind: "set", Path: journey.Main, Next: 1, Spec: &journey.Set{Assign: []journey.Assignment{{Target: "vars", Name: "shop", Value: "entry.shop"}}}}, wait, d.Steps[1]}
+	wait.Spec = &journey.WaitFor{
+		Arms:      []journey.EventArm{{Events: []string{"Answered"}, When: `event.mood == "good"`, Then: 2}},
+		Timeout:   time.Hour,
+		OnTimeout: 2,
+	}
+	d.Steps = []journey.Step{
+		{
+			ID:   "note",
+			Kind: "set",
+			Path: journey.Main,
+			Next: 1,
+			Spec: &journey.Set{Assign: []journey.Assignment{{Target: "vars", Name: "shop", Value: "entry.shop"}}},
+		},
+		wait,
+		d.Steps[1],
+	}
 }
 
 // parks reports that an instance waits at a step.
 func (s *suite) parks(e Enrollment, step string, seq int) {
 	s.Helper()
-	s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: seq, Parked: &contract.Parked{Step: step, Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)}}))
+	s.must(
+		s.Report(
+			s.ctx,
+			noon,
+			contract.Report{
+				Ref:    ref(e),
+				Seq:    seq,
+				Parked: &contract.Parked{Step: step, Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+			},
+		),
+	)
 }
 
 func (s *suite) migrates(m Migration) []string {
@@ -84,13 +108,24 @@ func TestMigrate(t *testing.T) {
 		s.same(len(leases), 2)
 		for _, l := range leases {
 			order := l.Deliveries[0].Event
-			s.same([]any{order.Command.Kind, order.Command.Revision, order.Command.Renamed, order.Command.By, order.Enrollment == l.Enrollment.ID},
-				[]any{contract.MigrateOrder, next.Revision(), rename.Renamed, "me", true})
+			s.same(
+				[]any{
+					order.Command.Kind,
+					order.Command.Revision,
+					order.Command.Renamed,
+					order.Command.By,
+					order.Enrollment == l.Enrollment.ID,
+				},
+				[]any{contract.MigrateOrder, next.Revision(), rename.Renamed, "me", true},
+			)
 			loaded, err := journey.Load(order.Command.Definition, next.Revision())
 			s.must(err)
 			s.same(loaded.Revision(), next.Revision())
 			if l.Enrollment.Customer == "ana" {
-				s.same([]any{l.Deliveries[1].Event.Name, l.Deliveries[1].Event.Properties, l.Deliveries[2].Event.Name}, []any{"Answered", props{"mood": "good", "cart_id": "1"}, "Cart Viewed"})
+				s.same(
+					[]any{l.Deliveries[1].Event.Name, l.Deliveries[1].Event.Properties, l.Deliveries[2].Event.Name},
+					[]any{"Answered", props{"mood": "good", "cart_id": "1"}, "Cart Viewed"},
+				)
 			}
 			s.must(s.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
 			s.must(s.Unlease(s.ctx, l, "", time.Time{}))
@@ -104,7 +139,13 @@ func TestMigrate(t *testing.T) {
 		for range 2 {
 			got, err := s.Move(s.ctx, noon, in)
 			s.must(err)
-			s.same(got, contract.MoveResult{Entry: props{"cart_id": "1", "shop": "north"}, Events: map[string]map[string]any{"m4": {"mood": "good", "cart_id": "1"}}})
+			s.same(
+				got,
+				contract.MoveResult{
+					Entry:  props{"cart_id": "1", "shop": "north"},
+					Events: map[string]map[string]any{"m4": {"mood": "good", "cart_id": "1"}},
+				},
+			)
 		}
 		e := s.byID(ana.ID)
 		s.same([]any{e.Revision, e.Step, e.StepKind, e.Until}, []any{next.Revision(), "answer", "wait_for", noon.Add(time.Hour)})
@@ -169,7 +210,10 @@ func TestMigratePages(t *testing.T) {
 // What an instance goes over to must not be dropped meanwhile.
 func TestReleaseKeepsWhatAMoveNeeds(t *testing.T) {
 	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) { d.Steps = d.Steps[:1]; d.Steps[0].Next = journey.End; fixArms(d) })}, reminder())
+		s.publishes(
+			[]*journey.Definition{cart(func(d *journey.Definition) { d.Steps = d.Steps[:1]; d.Steps[0].Next = journey.End; fixArms(d) })},
+			reminder(),
+		)
 		s.enters("ana", nil)
 		next := cart()
 		s.publishes([]*journey.Definition{next}, reminder())
@@ -184,7 +228,11 @@ func TestReleaseKeepsWhatAMoveNeeds(t *testing.T) {
 }
 
 func fixArms(d *journey.Definition) {
-	d.Steps[0].Spec = &journey.WaitFor{Arms: []journey.EventArm{{Events: []string{"Cart Viewed"}, Then: journey.End}}, Timeout: time.Hour, OnTimeout: journey.End}
+	d.Steps[0].Spec = &journey.WaitFor{
+		Arms:      []journey.EventArm{{Events: []string{"Cart Viewed"}, Then: journey.End}},
+		Timeout:   time.Hour,
+		OnTimeout: journey.End,
+	}
 }
 
 // Events that race a move are heard, whichever comes first.
@@ -208,7 +256,19 @@ func TestEventRacesAMove(t *testing.T) {
 				done <- err
 			}()
 			go func() {
-				_, err := s.Ingest(s.ctx, noon, []Call{{Type: "track", MessageID: fmt.Sprint("race", i), UserID: e.Customer, Event: "Answered", Properties: props{"mood": "good"}}})
+				_, err := s.Ingest(
+					s.ctx,
+					noon,
+					[]Call{
+						{
+							Type:       "track",
+							MessageID:  fmt.Sprint("race", i),
+							UserID:     e.Customer,
+							Event:      "Answered",
+							Properties: props{"mood": "good"},
+						},
+					},
+				)
 				done <- err
 			}()
 		}

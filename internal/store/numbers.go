@@ -14,7 +14,8 @@ import (
 // NumbersLimit is how many entries of a journey, the latest, Numbers looks at.
 const NumbersLimit = 25_000
 
-// Numbers are what became of the latest entries into a journey, at most NumbersLimit of them. What stands open is counted in full.
+// Numbers are what became of the latest entries into a journey, at most NumbersLimit of them. What stands open
+// is counted in full.
 type Numbers struct {
 	Journey   string
 	At        time.Time // virtual
@@ -74,8 +75,10 @@ const latest = `with latest as (select id, customer, revision, entered_at, close
 
 // Numbers counts; ErrNotFound where the current release has no such journey and nobody ever entered it.
 //
-// It reads every open enrollment of the journey once, and for the latest NumbersLimit entries their enrollments, passages and contacts by index, and for the funnel
-// the events of the goal's names of those that did not reach it: some seconds at the limit on a busy machine (26 s were measured for 100,000 entries on SQLite with two busy cores), milliseconds at a thousand entries. It locks nothing.
+// It reads every open enrollment of the journey once, and for the latest NumbersLimit entries their
+// enrollments, passages and contacts by index, and for the funnel the events of the goal's names of those that
+// did not reach it: some seconds at the limit on a busy machine (26 s were measured for 100,000 entries on
+// SQLite with two busy cores), milliseconds at a thousand entries. It locks nothing.
 func (s *Store) Numbers(ctx context.Context, now time.Time, name string) (Numbers, error) {
 	return s.numbers(ctx, now, name, NumbersLimit)
 }
@@ -90,7 +93,15 @@ func (s *Store) numbers(ctx context.Context, now time.Time, name string, limit i
 		if p := rel.programs[name]; p != nil {
 			n.Current = p.Revision()
 		}
-		c := count{ctx: ctx, tx: tx, s: s, n: &n, limit: limit, revisions: map[string]*RevisionNumbers{}, steps: map[[2]string]*StepNumbers{}}
+		c := count{
+			ctx:       ctx,
+			tx:        tx,
+			s:         s,
+			n:         &n,
+			limit:     limit,
+			revisions: map[string]*RevisionNumbers{},
+			steps:     map[[2]string]*StepNumbers{},
+		}
 		for _, part := range []func() error{c.entries, c.open, c.passed, c.sends, c.paused} {
 			if err := part(); err != nil {
 				return err
@@ -171,7 +182,13 @@ func (c *count) entries() error {
 		return nil
 	}
 	var err error
-	c.n.Cut, err = exists(c.ctx, c.tx, `select 1 from enrollments where journey = $1 order by id desc limit 1 offset $2`, c.n.Journey, c.limit)
+	c.n.Cut, err = exists(
+		c.ctx,
+		c.tx,
+		`select 1 from enrollments where journey = $1 order by id desc limit 1 offset $2`,
+		c.n.Journey,
+		c.limit,
+	)
 	return err
 }
 

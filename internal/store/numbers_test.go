@@ -106,7 +106,10 @@ func TestFunnel(t *testing.T) {
 		s.same(f.Treated, Group{Maturing: 1, Customers: 5, Converted: 2, Late: 1, Value: 140, PerHead: 28, Rate: Wilson(2, 5)})
 		s.same(f.HeldOut, Group{Maturing: 1, Customers: 3, Converted: 2, Late: 1, Value: 50, PerHead: 50.0 / 3, Rate: Wilson(2, 3)})
 		s.same(f.Milestones, []Milestone{{Step: "nudge", Message: "reminder", Customers: 1}})
-		s.same([]any{f.Goal, f.Compared, f.Lifted, math.Round(1000 * f.Difference.Share), math.Round(1000 * f.Lift)}, []any{true, true, true, -267.0, -400.0})
+		s.same(
+			[]any{f.Goal, f.Compared, f.Lifted, math.Round(1000 * f.Difference.Share), math.Round(1000 * f.Lift)},
+			[]any{true, true, true, -267.0, -400.0},
+		)
 		if f.Difference.Low >= 0 || f.Difference.High <= 0 {
 			s.Errorf("eight customers prove nothing: %+v", f.Difference)
 		}
@@ -200,15 +203,45 @@ func TestNumbers(t *testing.T) {
 		s.must(err)
 
 		n := s.numbersOf(noon.Add(2*time.Hour), "cart")
-		s.same([]any{n.Current, n.Entries, n.HeldOut, n.Cut, n.Since, n.Paused}, []any{edited.Revision(), int64(7), int64(1), false, noon, true})
+		s.same(
+			[]any{n.Current, n.Entries, n.HeldOut, n.Cut, n.Since, n.Paused},
+			[]any{edited.Revision(), int64(7), int64(1), false, noon, true},
+		)
 		s.same(n.Revisions, []RevisionNumbers{
-			{Revision: edited.Revision(), Entries: 2, Open: 2, Watching: 1, Paused: 2, First: noon.Add(time.Hour), Last: noon.Add(time.Hour)},
+			{
+				Revision: edited.Revision(),
+				Entries:  2,
+				Open:     2,
+				Watching: 1,
+				Paused:   2,
+				First:    noon.Add(time.Hour),
+				Last:     noon.Add(time.Hour),
+			},
 			{Revision: old, Entries: 5, Open: 4, HeldOut: 1, Starting: 1, Paused: 4, First: noon, Last: noon},
 		})
 		s.same(n.Of(old), map[string]StepNumbers{
-			"response": {Revision: old, Step: "response", Kind: "wait_for", Here: 2, Passed: 3, Instances: 2, Arms: map[string]int64{"1": 1, "on_timeout": 2}},
-			"nudge": {Revision: old, Step: "nudge", Kind: "send", Passed: 2, Instances: 2, Skipped: 1, Arms: map[string]int64{"": 1, "on_blocked": 1, "skipped": 1},
-				Sends: []SendNumbers{{Status: "suppressed", Reason: "NO_CONSENT", Count: 1}, {Channel: "email", Status: "sent", Count: 1}}},
+			"response": {
+				Revision:  old,
+				Step:      "response",
+				Kind:      "wait_for",
+				Here:      2,
+				Passed:    3,
+				Instances: 2,
+				Arms:      map[string]int64{"1": 1, "on_timeout": 2},
+			},
+			"nudge": {
+				Revision:  old,
+				Step:      "nudge",
+				Kind:      "send",
+				Passed:    2,
+				Instances: 2,
+				Skipped:   1,
+				Arms:      map[string]int64{"": 1, "on_blocked": 1, "skipped": 1},
+				Sends: []SendNumbers{
+					{Status: "suppressed", Reason: "NO_CONSENT", Count: 1},
+					{Channel: "email", Status: "sent", Count: 1},
+				},
+			},
 		})
 		s.same(n.Of("")["response"].Here, int64(3))
 		s.same(n.Ends, []EndNumbers{{Revision: old, Outcome: contract.Completed, Count: 1}})
@@ -221,12 +254,21 @@ func TestNumbersAreBounded(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		for i := range 5 {
 			e := s.comes(noon.Add(time.Duration(i)*time.Minute), fmt.Sprintf("c%d", i))
-			s.reports(noon, e, 1, &contract.Parked{Step: "response", Kind: "wait_for"}, contract.Passage{Step: "before", Kind: "wait", Visit: 1})
+			s.reports(
+				noon,
+				e,
+				1,
+				&contract.Parked{Step: "response", Kind: "wait_for"},
+				contract.Passage{Step: "before", Kind: "wait", Visit: 1},
+			)
 		}
 		n, err := s.numbers(s.ctx, noon, "cart", 3)
 		s.must(err)
 		of := n.Of("")
-		s.same([]any{n.Entries, n.Cut, n.Since, of["response"].Here, of["before"].Passed}, []any{int64(3), true, noon.Add(2 * time.Minute), int64(5), int64(3)})
+		s.same(
+			[]any{n.Entries, n.Cut, n.Since, of["response"].Here, of["before"].Passed},
+			[]any{int64(3), true, noon.Add(2 * time.Minute), int64(5), int64(3)},
+		)
 		n, err = s.numbers(s.ctx, noon, "cart", 5)
 		s.must(err)
 		if diff := cmp.Diff([]any{int64(5), false}, []any{n.Entries, n.Cut}); diff != "" {

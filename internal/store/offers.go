@@ -17,8 +17,9 @@ const (
 	OfferIgnored  = "ignored" // not accepted within its window
 )
 
-// offer keeps what a decision's actions are to learn from. said is when they were put before the customer; 0: they are still to be sent, and Settle says when.
-// An action that nothing accepts has no offers: nothing can be learned of it.
+// offer keeps what a decision's actions are to learn from. said is when they were put before the customer; 0:
+// they are still to be sent, and Settle says when. An action that nothing accepts has no offers: nothing can be
+// learned of it.
 func (d *draft) offer(ctx context.Context, tx conn, rel *release, now time.Time, said int64) error {
 	snapshot := ""
 	var values [][]any
@@ -38,9 +39,32 @@ func (d *draft) offer(ctx context.Context, tx conn, rel *release, now time.Time,
 			expires = said + accept.Within.Milliseconds()
 		}
 		w := &d.Candidates[d.chosen[i]]
-		values = append(values, []any{slot.Key, d.Customer, slot.Action, slot.Channel, d.Control, millis(now), accept.Within.Milliseconds(), said, expires, w.Propensity, w.Worth, w.Cost, snapshot})
+		values = append(
+			values,
+			[]any{
+				slot.Key,
+				d.Customer,
+				slot.Action,
+				slot.Channel,
+				d.Control,
+				millis(now),
+				accept.Within.Milliseconds(),
+				said,
+				expires,
+				w.Propensity,
+				w.Worth,
+				w.Cost,
+				snapshot,
+			},
+		)
 	}
-	_, err := insert(ctx, tx, "offers (key, customer, action, channel, control, decided_at, within_ms, offered_at, expires_at, propensity, worth, cost, features)", values, "on conflict (key) do nothing")
+	_, err := insert(
+		ctx,
+		tx,
+		"offers (key, customer, action, channel, control, decided_at, within_ms, offered_at, expires_at, propensity, worth, cost, features)",
+		values,
+		"on conflict (key) do nothing",
+	)
 	return err
 }
 
@@ -49,7 +73,12 @@ func settleOffer(ctx context.Context, tx conn, key, status string, now time.Time
 	var err error
 	switch status {
 	case contract.StatusSent:
-		_, err = tx.ExecContext(ctx, `update offers set offered_at = $2, expires_at = $2 + within_ms where key = $1 and offered_at = 0`, key, millis(now))
+		_, err = tx.ExecContext(
+			ctx,
+			`update offers set offered_at = $2, expires_at = $2 + within_ms where key = $1 and offered_at = 0`,
+			key,
+			millis(now),
+		)
 	case contract.StatusFailed, contract.StatusSuppressed:
 		_, err = tx.ExecContext(ctx, `delete from offers where key = $1 and offered_at = 0`, key)
 	}
@@ -69,9 +98,10 @@ func accepts(rules *journey.Rulebook) map[string][]*journey.Action {
 	return out
 }
 
-// accepted credits an event of the customer to the last offer of each action that it accepts, while that offer's window is open: until its last
-// millisecond, by arrival. One that was accepted before is not accepted again, and the offers before it are not either. An offer that is on its way, or may
-// have gone out, is one: who accepts may be faster than the word of the provider.
+// accepted credits an event of the customer to the last offer of each action that it accepts, while that
+// offer's window is open: until its last millisecond, by arrival. One that was accepted before is not accepted
+// again, and the offers before it are not either. An offer that is on its way, or may have gone out, is one:
+// who accepts may be faster than the word of the provider.
 func (b *batch) accepted(ctx context.Context, p *person, ev *event) error {
 	rel, err := b.release(ctx)
 	if err != nil {
@@ -108,8 +138,10 @@ func (b *batch) accepted(ctx context.Context, p *person, ev *event) error {
 			if err != nil {
 				return err
 			}
-			scope = journey.NewScope(journey.Vars{Customer: p.vars(), Event: ev.properties, EventName: ev.name, Now: b.now, Intent: intents.scores(b.now),
-				History: &history{ctx: ctx, tx: b.tx, before: b.flushEvents, customer: p.id, now: b.now}})
+			scope = journey.NewScope(
+				journey.Vars{Customer: p.vars(), Event: ev.properties, EventName: ev.name, Now: b.now, Intent: intents.scores(b.now),
+					History: &history{ctx: ctx, tx: b.tx, before: b.flushEvents, customer: p.id, now: b.now}},
+			)
 		}
 		if !rel.rules.Test(a.Accept.When, scope) {
 			continue

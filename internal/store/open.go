@@ -57,7 +57,16 @@ const maxPrograms = 512
 
 // Open connects, migrates and checks. Errors do not hold the URL, which may carry a password.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{turns: make(chan struct{}, 1), committed: make(chan struct{}, 1), programs: map[string]*program{}, holdout: o.Holdout, channels: o.Channels, scenario: o.Scenario, asks: o.Classifier, notice: o.Notice}
+	s := &Store{
+		turns:     make(chan struct{}, 1),
+		committed: make(chan struct{}, 1),
+		programs:  map[string]*program{},
+		holdout:   o.Holdout,
+		channels:  o.Channels,
+		scenario:  o.Scenario,
+		asks:      o.Classifier,
+		notice:    o.Notice,
+	}
 	if s.notice == nil {
 		s.notice = func(string, error) {}
 	}
@@ -105,9 +114,10 @@ func (s *Store) openPostgres(o Options) error {
 	return nil
 }
 
-// noScans keeps a connection from reading whole tables where an index does. A prepared statement keeps the plan it was given at its fifth use, which for a
-// table that is nearly empty is to read all of it: until the table is next analysed, every use costs the more the more it holds. Batches of 250 events into a
-// new database took 127 ms each, and so take 8 (BenchmarkIntake).
+// noScans keeps a connection from reading whole tables where an index does. A prepared statement keeps the plan
+// it was given at its fifth use, which for a table that is nearly empty is to read all of it: until the table
+// is next analysed, every use costs the more the more it holds. Batches of 250 events into a new database took
+// 127 ms each, and so take 8 (BenchmarkIntake).
 func noScans(ctx context.Context, c *pgx.Conn) error {
 	_, err := c.Exec(ctx, `set enable_seqscan = off`)
 	return err
@@ -158,7 +168,8 @@ func (s *Store) migrate(ctx context.Context, dialect goose.Dialect) error {
 	}
 	sources := provider.ListSources()
 	want := sources[len(sources)-1].Version
-	// Where there is nothing to do, processes that start together need not wait for each other's lock, which goose takes to read the version too.
+	// Where there is nothing to do, processes that start together need not wait for each other's lock, which
+	// goose takes to read the version too.
 	var have int64
 	if s.writer.QueryRowContext(ctx, `select max(version_id) from goose_db_version where is_applied`).Scan(&have) == nil && have == want {
 		return nil

@@ -139,7 +139,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		if err == nil {
 			_ = s.Close()
 		}
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "database: ") || strings.Contains(err.Error(), "secret") {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "database: ") ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: got error %v, want one about %q without the password", url, err, want)
 		}
 	}

@@ -18,8 +18,10 @@ const leaseDeliveries = 50
 // unreadable is how long an enrollment rests whose deliveries cannot be made (its revision does not load).
 const unreadable = time.Minute
 
-// Lease takes up to limit enrollments with deliveries due, for ttl of wall time, each with a bounded part of its queue: the oldest first of those that have not had
-// a turn, then the instances of customers with very many, then those that had a turn or failed, the longest ago first. Deferred entries whose turn it is are decided here; they bring nothing to deliver.
+// Lease takes up to limit enrollments with deliveries due, for ttl of wall time, each with a bounded part of
+// its queue: the oldest first of those that have not had a turn, then the instances of customers with very
+// many, then those that had a turn or failed, the longest ago first. Deferred entries whose turn it is are
+// decided here; they bring nothing to deliver.
 func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
 	now := millis(wall)
 	ids, err := s.due(ctx, now, limit)
@@ -76,7 +78,8 @@ func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.D
 		return nil, err
 	}
 	for _, l := range failed {
-		if err := s.Unlease(ctx, l, "its deliveries cannot be read: its journey's revision does not load in this build", wall.Add(unreadable)); err != nil && !errors.Is(err, ErrNotMine) {
+		if err := s.Unlease(ctx, l, "its deliveries cannot be read: its journey's revision does not load in this build", wall.Add(unreadable)); err != nil &&
+			!errors.Is(err, ErrNotMine) {
 			return nil, err
 		}
 	}
@@ -109,19 +112,26 @@ type queued struct {
 func (s *Store) queues(ctx context.Context, tx conn, ids []string) (map[string][]queued, error) {
 	out := map[string][]queued{}
 	ends := map[string]bool{}
-	err := within(ctx, tx, `select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0), coalesce(e.received_at, 0)
+	err := within(
+		ctx,
+		tx,
+		`select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0), coalesce(e.received_at, 0)
 		from deliveries d join enrollments n on n.id = d.enrollment left join events e on e.id = d.event
-		where d.enrollment in (%s) and d.seq >= n.head and d.seq < n.head + $1 order by d.enrollment, d.seq`, ids, func(r *sql.Rows) error {
-		var id string
-		var q queued
-		if err := r.Scan(&id, &q.seq, &q.kind, &q.event, &q.body, &q.name, &q.properties, &q.at, &q.received); err != nil {
-			return err
-		}
-		if ends[id] = ends[id] || q.kind == deliverEntry && len(out[id]) > 0; !ends[id] {
-			out[id] = append(out[id], q)
-		}
-		return nil
-	}, leaseDeliveries)
+		where d.enrollment in (%s) and d.seq >= n.head and d.seq < n.head + $1 order by d.enrollment, d.seq`,
+		ids,
+		func(r *sql.Rows) error {
+			var id string
+			var q queued
+			if err := r.Scan(&id, &q.seq, &q.kind, &q.event, &q.body, &q.name, &q.properties, &q.at, &q.received); err != nil {
+				return err
+			}
+			if ends[id] = ends[id] || q.kind == deliverEntry && len(out[id]) > 0; !ends[id] {
+				out[id] = append(out[id], q)
+			}
+			return nil
+		},
+		leaseDeliveries,
+	)
 	return out, err
 }
 
@@ -154,7 +164,14 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []
 				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName, Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
 			}
 		case deliverEvent:
-			d.Event = &contract.Event{ID: q.event, Name: q.name, Time: moment(q.at), Received: moment(q.received), Properties: journey.Project(properties, reads.Event), Enrollment: e.ID}
+			d.Event = &contract.Event{
+				ID:         q.event,
+				Name:       q.name,
+				Time:       moment(q.at),
+				Received:   moment(q.received),
+				Properties: journey.Project(properties, reads.Event),
+				Enrollment: e.ID,
+			}
 			if q.body != "" {
 				if err := json.Unmarshal([]byte(q.body), &d.Event.Traits); err != nil {
 					return nil, err
@@ -178,11 +195,13 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []
 	return out, nil
 }
 
-// advance is the set clause that makes everything up to $2 done, and gives the lease back. What is left had a turn at $4.
+// advance is the set clause that makes everything up to $2 done, and gives the lease back. What is left had a
+// turn at $4.
 const advance = `lease_until = 0, head = $2 + 1, attempts = 0, last_error = '', due_at = case when tail > $2 then cast($4 as bigint) else 0 end,
 	queued_at = coalesce((select min(d.at) from deliveries d where d.enrollment = $1 and d.seq > $2), enrollments.queued_at)`
 
-// decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters where the instance that was in the way is so no more.
+// decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters where
+// the instance that was in the way is so no more.
 func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error {
 	err := s.change(ctx, now, func(tx conn, b *batch) error {
 		e, p, err := lockEnrollment(ctx, tx, l.Enrollment.ID)
@@ -224,7 +243,15 @@ func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error
 }
 
 func (b *batch) done(ctx context.Context, id string, seq, token, turn int64) error {
-	n, err := affected(ctx, b.tx, `update enrollments set `+advance+` where id = $1 and lease_token = $3 and head <= $2`, id, seq, token, turn)
+	n, err := affected(
+		ctx,
+		b.tx,
+		`update enrollments set `+advance+` where id = $1 and lease_token = $3 and head <= $2`,
+		id,
+		seq,
+		token,
+		turn,
+	)
 	if err != nil {
 		return err
 	}
@@ -251,15 +278,21 @@ func (s *Store) Delivered(ctx context.Context, l Lease, seq int64) error {
 // maxCause bounds the reason that is kept of a failed delivery, in bytes.
 const maxCause = 500
 
-// Unlease gives a lease back of which nothing, or nothing more, was delivered. With a cause, its first delivery is tried again at retry (wall).
-// ErrNotMine where the lease was lost.
+// Unlease gives a lease back of which nothing, or nothing more, was delivered. With a cause, its first delivery
+// is tried again at retry (wall). ErrNotMine where the lease was lost.
 func (s *Store) Unlease(ctx context.Context, l Lease, cause string, retry time.Time) error {
 	return s.write(ctx, func(tx conn) error {
 		if cause == "" {
 			return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)
 		}
-		return unlease(ctx, tx, `update enrollments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token = $2`,
-			l, clean(cause[:min(len(cause), maxCause)]), millis(retry))
+		return unlease(
+			ctx,
+			tx,
+			`update enrollments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token = $2`,
+			l,
+			clean(cause[:min(len(cause), maxCause)]),
+			millis(retry),
+		)
 	})
 }
 

@@ -25,8 +25,22 @@ func TestLeaseBringsTheStartFirst(t *testing.T) {
 		in := *l[0].Deliveries[0].Start
 		definition := in.Definition
 		in.Definition = nil
-		s.same(in, contract.Input{Interpreter: contract.InterpreterVersion, Enrollment: l[0].Enrollment.ID, Journey: "cart", Revision: d.Revision(), Customer: "ana", Key: "k1", Clock: clock,
-			EnteredAt: noon, EntryEvent: "m1", EntryName: "Cart Updated", Entry: props{"cart_id": "k1"}})
+		s.same(
+			in,
+			contract.Input{
+				Interpreter: contract.InterpreterVersion,
+				Enrollment:  l[0].Enrollment.ID,
+				Journey:     "cart",
+				Revision:    d.Revision(),
+				Customer:    "ana",
+				Key:         "k1",
+				Clock:       clock,
+				EnteredAt:   noon,
+				EntryEvent:  "m1",
+				EntryName:   "Cart Updated",
+				Entry:       props{"cart_id": "k1"},
+			},
+		)
 		if _, err := journey.Load(definition, d.Revision()); err != nil {
 			s.Fatal(err)
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// What a decision knows of a customer to predict by is bounded: so many traits, names of events and properties of the context.
+// What a decision knows of a customer to predict by is bounded: so many traits, names of events and properties
+// of the context.
 const (
 	maxTraits   = 48
 	maxBehavior = 12
@@ -25,11 +26,13 @@ var personal = map[string]bool{
 	"username": true, "address": true, "avatar": true, "title": true, "birthday": true,
 }
 
-// predictors is what is known of a customer: name → float64 or string. As JSON it is the snapshot that an offer's outcome is learned from.
+// predictors is what is known of a customer: name → float64 or string. As JSON it is the snapshot that an
+// offer's outcome is learned from.
 type predictors map[string]any
 
-// predict puts together what may tell how a customer will answer: scalar traits, intents, how often which event came within a day, a week and a month,
-// the hour and the day of the week at the customer's, the days since the last contact, and scalar properties of the event at hand (an inbound decision's context).
+// predict puts together what may tell how a customer will answer: scalar traits, intents, how often which event
+// came within a day, a week and a month, the hour and the day of the week at the customer's, the days since the
+// last contact, and scalar properties of the event at hand (an inbound decision's context).
 func predict(ctx context.Context, tx conn, customer string, v journey.Vars, now time.Time) (predictors, error) {
 	out := predictors{}
 	traits := map[string]any{}
@@ -57,7 +60,8 @@ func predict(ctx context.Context, tx conn, customer string, v journey.Vars, now 
 		return nil, err
 	}
 	var last sql.NullInt64
-	err := tx.QueryRowContext(ctx, `select max(at) from contacts where customer = $1 and status in ('sent', 'sending')`, customer).Scan(&last)
+	err := tx.QueryRowContext(ctx, `select max(at) from contacts where customer = $1 and status in ('sent', 'sending')`, customer).
+		Scan(&last)
 	if last.Valid {
 		out["days_since_contact"] = now.Sub(moment(last.Int64)).Hours() / 24
 	}

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// mergeTraits puts patch over traits, deeply; null removes. It gives a new map and the top-level names that changed, sorted.
+// mergeTraits puts patch over traits, deeply; null removes. It gives a new map and the top-level names that
+// changed, sorted.
 func mergeTraits(traits, patch map[string]any) (merged map[string]any, changed []string) {
 	merged = overlay(traits, patch)
 	for name := range patch {

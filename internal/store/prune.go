@@ -22,9 +22,10 @@ type Pruned struct {
 	More      bool   // there are more decisions to delete at once
 }
 
-// Prune deletes, at most limit at a time, decisions that are older than keep (virtual), but those of instances that are open; and, of at most limit customers
-// behind after in the order of their ids, events as evidence of intents that are as old and of whose weight less than 0.0001 is left. The scores stay as
-// they are, and a definition that changes sums them up from the events themselves. What was classified or set by hand is kept.
+// Prune deletes, at most limit at a time, decisions that are older than keep (virtual), but those of instances
+// that are open; and, of at most limit customers behind after in the order of their ids, events as evidence of
+// intents that are as old and of whose weight less than 0.0001 is left. The scores stay as they are, and a
+// definition that changes sums them up from the events themselves. What was classified or set by hand is kept.
 func (s *Store) Prune(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (Pruned, error) {
 	var out Pruned
 	before := millis(now.Add(-keep))

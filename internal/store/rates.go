@@ -13,11 +13,20 @@ type Pace struct {
 	Burst    int           // at least 1
 }
 
-// TakeTokens takes n tokens of a bucket that all processes share, and says when they may be used: at once, or at a moment to come, which is theirs then. Those who
-// ask later get later moments. Where that would be more than horizon from wall, nothing is taken: at is when to ask again, at the earliest.
+// TakeTokens takes n tokens of a bucket that all processes share, and says when they may be used: at once, or
+// at a moment to come, which is theirs then. Those who ask later get later moments. Where that would be more
+// than horizon from wall, nothing is taken: at is when to ask again, at the earliest.
 //
-// The bucket is GCRA's: one number, the theoretical arrival time of the next token (ITU-T I.371; "leaky bucket as a meter"). It is one statement, outside any transaction.
-func (s *Store) TakeTokens(ctx context.Context, wall time.Time, bucket string, n int, r Pace, horizon time.Duration) (at time.Time, taken bool, err error) {
+// The bucket is GCRA's: one number, the theoretical arrival time of the next token (ITU-T I.371; "leaky bucket
+// as a meter"). It is one statement, outside any transaction.
+func (s *Store) TakeTokens(
+	ctx context.Context,
+	wall time.Time,
+	bucket string,
+	n int,
+	r Pace,
+	horizon time.Duration,
+) (at time.Time, taken bool, err error) {
 	now, need, burst := wall.UnixMicro(), r.micros(n), r.micros(r.Burst)
 	var next int64
 	err = s.alone(ctx, func(c conn) error {
@@ -71,7 +80,8 @@ func (s *Store) Pauses(ctx context.Context, wall time.Time) (map[string]time.Tim
 	return out, databaseError(err)
 }
 
-// alone runs f, which makes one statement, in the writers' turn, without a transaction around it. It is repeated where the database says it lost a race.
+// alone runs f, which makes one statement, in the writers' turn, without a transaction around it. It is
+// repeated where the database says it lost a race.
 func (s *Store) alone(ctx context.Context, f func(c conn) error) error {
 	var err error
 	for range txAttempts {

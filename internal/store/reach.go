@@ -27,9 +27,10 @@ var reactions = map[string]reaction{
 	journey.MessageReceived: {"", decisioning.AnswerReply},
 }
 
-// react learns from an event how the customer answers. It is credited to the send that the event names, else to the latest on its channel: the best answer to one
-// send counts, once. An answer to a send that the ledger does not know (of another system, or to none) counts as one send, answered. What was shown to a customer
-// who was here reached nobody: an answer to that says nothing of the channel.
+// react learns from an event how the customer answers. It is credited to the send that the event names, else to
+// the latest on its channel: the best answer to one send counts, once. An answer to a send that the ledger does
+// not know (of another system, or to none) counts as one send, answered. What was shown to a customer who was
+// here reached nobody: an answer to that says nothing of the channel.
 func (b *batch) react(ctx context.Context, p *person, ev *event) error {
 	r, known := reactions[ev.name]
 	if !known {
@@ -56,7 +57,8 @@ func (b *batch) react(ctx context.Context, p *person, ev *event) error {
 	var key, enrollment string
 	var sent int64
 	var before float64
-	err := b.tx.QueryRowContext(ctx, `select key, enrollment, at, answered from contacts`+w.sql()+` order by case when enrollment = '' then 1 else 0 end, at desc limit 1`, w.args...).Scan(&key, &enrollment, &sent, &before)
+	err := b.tx.QueryRowContext(ctx, `select key, enrollment, at, answered from contacts`+w.sql()+` order by case when enrollment = '' then 1 else 0 end, at desc limit 1`, w.args...).
+		Scan(&key, &enrollment, &sent, &before)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return reached(ctx, b.tx, p.id, r.channel, at, 1, r.worth)
@@ -98,8 +100,8 @@ func uniteReach(ctx context.Context, tx conn, gone, survivor string) error {
 	return err
 }
 
-// population is how customers answer on the channels, all together. No row is kept for it, which every sender would have to write: each process looks at the
-// latest sends of the ledger from time to time.
+// population is how customers answer on the channels, all together. No row is kept for it, which every sender
+// would have to write: each process looks at the latest sends of the ledger from time to time.
 type population struct {
 	mu    sync.Mutex
 	next  time.Time // of the wall
@@ -123,7 +125,8 @@ func (p *population) rate(channel string) float64 {
 	return p.other
 }
 
-// learnPopulation looks at the ledger where the last look is some time ago. It is called outside of transactions. Scenarios know one customer alone.
+// learnPopulation looks at the ledger where the last look is some time ago. It is called outside of
+// transactions. Scenarios know one customer alone.
 func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error {
 	p := &s.population
 	p.mu.Lock()

@@ -26,7 +26,10 @@ func (s *suite) best(e Enrollment, key string, at time.Time) string {
 func (s *suite) reachOf(customer, channel string) [2]float64 {
 	s.Helper()
 	var sends, answers float64
-	s.must(s.reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from reach where customer = $1 and channel = $2`, customer, channel).Scan(&sends, &answers))
+	s.must(
+		s.reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from reach where customer = $1 and channel = $2`, customer, channel).
+			Scan(&sends, &answers),
+	)
 	w := decisioning.ReachWeight(noon)
 	return [2]float64{math.Round(sends/w*100) / 100, math.Round(answers/w*100) / 100}
 }
@@ -61,8 +64,12 @@ func TestAnAnswerCountsOncePerSend(t *testing.T) {
 		s.same(s.reachOf("ana", "email"), [2]float64{1, 1}) // the best answer
 		s.ingest(noon, s.track("ana", "Email Bounced", props{"type": "soft"}))
 		s.same(s.reachOf("ana", "email"), [2]float64{2, 1})
-		s.ingest(noon, s.track("ana", journey.MessageReceived, props{"text": "hi", "channel": "sms"}), s.track("ana", journey.MessageReceived, props{"text": "hi"}),
-			s.track("ana", journey.MessageReceived, props{"text": "hi", "channel": "pigeon"}))
+		s.ingest(
+			noon,
+			s.track("ana", journey.MessageReceived, props{"text": "hi", "channel": "sms"}),
+			s.track("ana", journey.MessageReceived, props{"text": "hi"}),
+			s.track("ana", journey.MessageReceived, props{"text": "hi", "channel": "pigeon"}),
+		)
 		s.same(s.reachOf("ana", "sms"), [2]float64{1, 1}) // a message that answers nothing: they are reached there
 		s.same(s.reachOf("ana", "pigeon"), [2]float64{})
 	})
@@ -74,8 +81,14 @@ func TestWhatIsShownIsNoReach(t *testing.T) {
 		s.brainy()
 		s.channels = append(s.channels, journey.ChannelSpec{Name: "push", Address: "push_token"})
 		show := func(channel, id string) {
-			_, err := s.writer.ExecContext(s.ctx, `insert into contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until)
-				values ($1, '', '', '', 'offer', 'ana', $2, 'marketing', '', 'sent', '', 1, $3, 1, 0)`, id, channel, millis(noon.Add(time.Hour)))
+			_, err := s.writer.ExecContext(
+				s.ctx,
+				`insert into contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until)
+				values ($1, '', '', '', 'offer', 'ana', $2, 'marketing', '', 'sent', '', 1, $3, 1, 0)`,
+				id,
+				channel,
+				millis(noon.Add(time.Hour)),
+			)
 			s.must(err)
 		}
 		show("push", "s1")

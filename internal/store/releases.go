@@ -34,7 +34,8 @@ type release struct {
 	scheduled []timetable                  // entered by schedule, sorted
 }
 
-// manifest is a release as the database keeps it: definitions by revision, messages and rules in full. Its JSON is canonical (maps are sorted).
+// manifest is a release as the database keeps it: definitions by revision, messages and rules in full. Its JSON
+// is canonical (maps are sorted).
 type manifest struct {
 	Journeys map[string]string           `json:"journeys"`
 	Messages map[string]*journey.Message `json:"messages"`
@@ -42,7 +43,10 @@ type manifest struct {
 }
 
 func emptyRelease() *release {
-	return &release{content: &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}}, rules: &journey.Rulebook{}}
+	return &release{
+		content: &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}},
+		rules:   &journey.Rulebook{},
+	}
 }
 
 // Publish makes c the next release, in one transaction; nothing changes where its content equals the current release's.

@@ -11,7 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Report records where an instance is, claiming the enrollment; ErrNotMine ends the run. Of reports with one Seq the last counts; one that was overtaken changes nothing.
+// Report records where an instance is, claiming the enrollment; ErrNotMine ends the run. Of reports with one
+// Seq the last counts; one that was overtaken changes nothing.
 func (s *Store) Report(ctx context.Context, now time.Time, r contract.Report) error {
 	if r.Ended != nil {
 		return s.ended(ctx, now, r)
@@ -30,12 +31,14 @@ func (s *Store) Report(ctx context.Context, now time.Time, r contract.Report) er
 	})
 }
 
-// leftBehind gives up the sends that a reroute or a person took an instance away from: one that quiet hours held; one that was being repeated, which gives its
-// place in the limits back unless it may have gone out; and one whose attempt told nothing, which may have. key is of the visit that it is at, if known: an
-// earlier visit of the same step is left too.
+// leftBehind gives up the sends that a reroute or a person took an instance away from: one that quiet hours
+// held; one that was being repeated, which gives its place in the limits back unless it may have gone out; and
+// one whose attempt told nothing, which may have. key is of the visit that it is at, if known: an earlier visit
+// of the same step is left too.
 func leftBehind(ctx context.Context, tx conn, enrollment, step, key string) error {
 	const left = ` and (step <> $2 or $3 <> '' and key <> $3)`
-	if any, err := exists(ctx, tx, `select 1 from contacts where enrollment = $1 and status in ('held', 'retry', 'sending')`+left+` limit 1`, enrollment, step, key); err != nil || !any {
+	if any, err := exists(ctx, tx, `select 1 from contacts where enrollment = $1 and status in ('held', 'retry', 'sending')`+left+` limit 1`, enrollment, step, key); err != nil ||
+		!any {
 		return err
 	}
 	for _, statement := range []string{
@@ -63,7 +66,11 @@ func (s *Store) position(ctx context.Context, tx conn, r contract.Report) (bool,
 		set = `, step = $4, step_kind = $5, since_at = $6, until_at = $7, state = $8`
 		args = append(args, p.Step, p.Kind, millis(p.Since), millis(p.Until), state)
 	}
-	n, err := affected(ctx, tx, `update enrollments set chain = $2, report_seq = $3`+set+` where id = $1 and state <> 'closed' and (chain = '' or chain = $2) and report_seq <= $3`, args...)
+	n, err := affected(
+		ctx,
+		tx,
+		`update enrollments set chain = $2, report_seq = $3`+set+` where id = $1 and state <> 'closed' and (chain = '' or chain = $2) and report_seq <= $3`,
+		args...)
 	if err != nil || n > 0 {
 		return n > 0, err
 	}
@@ -100,8 +107,14 @@ func passages(ctx context.Context, tx conn, r contract.Report) error {
 		at[k] = len(values)
 		values = append(values, row)
 	}
-	_, err := insert(ctx, tx, "passages (enrollment, step, visit, skip, seq, n, kind, at, arm, outcome)", values, `on conflict (enrollment, step, visit, skip) do update
-		set seq = excluded.seq, n = excluded.n, kind = excluded.kind, at = excluded.at, arm = excluded.arm, outcome = excluded.outcome`)
+	_, err := insert(
+		ctx,
+		tx,
+		"passages (enrollment, step, visit, skip, seq, n, kind, at, arm, outcome)",
+		values,
+		`on conflict (enrollment, step, visit, skip) do update
+		set seq = excluded.seq, n = excluded.n, kind = excluded.kind, at = excluded.at, arm = excluded.arm, outcome = excluded.outcome`,
+	)
 	return err
 }
 
@@ -115,8 +128,8 @@ func (s *Store) ended(ctx context.Context, now time.Time, r contract.Report) err
 		if err != nil {
 			return err
 		}
-		// A run whose workflow task was lost behind its reports does that task again, with what has arrived meanwhile: its end may come under a
-		// number that told of a place, and counts all the same.
+		// A run whose workflow task was lost behind its reports does that task again, with what has arrived
+		// meanwhile: its end may come under a number that told of a place, and counts all the same.
 		new, err := s.position(ctx, tx, r)
 		if err != nil || !new && e.State == StateClosed {
 			return err
@@ -137,7 +150,8 @@ const (
 	reasonMovedOn = "MOVED_ON"
 )
 
-// closeEnrollment ends an enrollment of an adopted customer: frees what it held, drops its deliveries and decides the entries that waited for it.
+// closeEnrollment ends an enrollment of an adopted customer: frees what it held, drops its deliveries and
+// decides the entries that waited for it.
 func (b *batch) closeEnrollment(ctx context.Context, e *enrollment, outcome, reason string, value float64, at time.Time) error {
 	p := b.people[e.Customer]
 	if at.IsZero() {
@@ -177,7 +191,8 @@ func (b *batch) closeEnrollment(ctx context.Context, e *enrollment, outcome, rea
 	return nil
 }
 
-// free gives up what an enrollment that ends still holds, which most do not: hand-offs, sends under way, repeated or held, responses of calls.
+// free gives up what an enrollment that ends still holds, which most do not: hand-offs, sends under way,
+// repeated or held, responses of calls.
 func (b *batch) free(ctx context.Context, e *enrollment, outcome string, at time.Time) error {
 	holds, err := exists(ctx, b.tx, `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')
 		union all select 1 from contacts where enrollment = $1 and status in ('sending', 'retry', 'held')

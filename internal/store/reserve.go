@@ -48,9 +48,10 @@ func (l *ledgerRow) unsettled() bool {
 	return l.status == statusSending || l.doubt != 0 && (l.status == contract.StatusHeld || l.status == contract.StatusRetry)
 }
 
-// Reserve has the brain decide a send in the customer's transaction and takes its ledger row, claiming the enrollment. The row is the reservation: it counts for
-// the policy's limits until it is settled as not sent. ErrBusy while another attempt holds the lease. A paused journey keeps no row and answers StatusPaused;
-// quiet hours keep one that counts for nothing and answer StatusHeld.
+// Reserve has the brain decide a send in the customer's transaction and takes its ledger row, claiming the
+// enrollment. The row is the reservation: it counts for the policy's limits until it is settled as not sent.
+// ErrBusy while another attempt holds the lease. A paused journey keeps no row and answers StatusPaused; quiet
+// hours keep one that counts for nothing and answer StatusHeld.
 func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (Reservation, error) {
 	var res Reservation
 	if len(in.Spec.Via) == 0 {
@@ -145,9 +146,19 @@ type way struct {
 	Addresses []string
 }
 
-// verdict asks the brain. An attempt that may have gone out keeps its channel, while its address lives: another channel would say it twice. A send that is given
-// up is not held any more, and that of a decision is dropped where another would be held: by morning something else may be best.
-func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, row *ledgerRow, in contract.Send, res *Reservation, now time.Time) (decisioning.Verdict, error) {
+// verdict asks the brain. An attempt that may have gone out keeps its channel, while its address lives: another
+// channel would say it twice. A send that is given up is not held any more, and that of a decision is dropped
+// where another would be held: by morning something else may be best.
+func (s *Store) verdict(
+	ctx context.Context,
+	tx conn,
+	p *person,
+	rel *release,
+	row *ledgerRow,
+	in contract.Send,
+	res *Reservation,
+	now time.Time,
+) (decisioning.Verdict, error) {
 	st, q, err := s.standing(ctx, tx, p, rel, res.Vars, now, in.Key)
 	if err != nil {
 		return decisioning.Verdict{}, err
@@ -179,8 +190,17 @@ func (s *Store) verdict(ctx context.Context, tx conn, p *person, rel *release, r
 	return v, q.err
 }
 
-// take writes the ledger row, under the next token. A row that may have gone out before and is not sent now stays in doubt; one that is held keeps the way it went.
-func (s *Store) take(ctx context.Context, tx conn, e *enrollment, in contract.Send, res *Reservation, status, reason string, now, until time.Time) error {
+// take writes the ledger row, under the next token. A row that may have gone out before and is not sent now
+// stays in doubt; one that is held keeps the way it went.
+func (s *Store) take(
+	ctx context.Context,
+	tx conn,
+	e *enrollment,
+	in contract.Send,
+	res *Reservation,
+	status, reason string,
+	now, until time.Time,
+) error {
 	verdict, trace := "", ""
 	var err error
 	if status == statusSending {
@@ -207,10 +227,12 @@ func (s *Store) take(ctx context.Context, tx conn, e *enrollment, in contract.Se
 			tone = excluded.tone, trace = excluded.trace, until_at = excluded.until_at
 		returning token`,
 		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason, res.Release, millis(now), millis(until), verdict,
-		in.Action, res.Verdict.Tone, trace, millis(res.Verdict.HeldUntil)).Scan(&res.Token)
+		in.Action, res.Verdict.Tone, trace, millis(res.Verdict.HeldUntil)).
+		Scan(&res.Token)
 }
 
-// Settle writes what came of a Reservation. ErrNotMine where its token is no longer the row's; settled so before is fine.
+// Settle writes what came of a Reservation. ErrNotMine where its token is no longer the row's; settled so
+// before is fine.
 func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Settlement) error {
 	switch o.Status {
 	case contract.StatusSent, contract.StatusFailed, contract.StatusRetry, contract.StatusSuppressed:
@@ -218,7 +240,12 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 		return inputError("a send cannot be settled as " + o.Status)
 	}
 	return s.write(ctx, func(tx conn) error {
-		n, err := affected(ctx, tx, `update customers set version = version + 1 where id = (select customer from contacts where key = $1)`, r.Key)
+		n, err := affected(
+			ctx,
+			tx,
+			`update customers set version = version + 1 where id = (select customer from contacts where key = $1)`,
+			r.Key,
+		)
 		if err != nil {
 			return err
 		}

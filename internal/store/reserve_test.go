@@ -64,13 +64,41 @@ func TestReserveAndSettle(t *testing.T) {
 		s.ingest(noon, s.identify("ana", props{"language": "ja"}))
 		e := s.enters("ana", props{"cart_id": "k1"})
 		r := s.reserves(e, "k", wall, yes)
-		s.same([]any{r.Done == nil, r.Unsettled, r.Release, r.Message.Name, r.Language, r.Category, r.Verdict.Channel}, []any{true, false, release, "reminder", "ja", "marketing", "email"})
+		s.same(
+			[]any{r.Done == nil, r.Unsettled, r.Release, r.Message.Name, r.Language, r.Category, r.Verdict.Channel},
+			[]any{true, false, release, "reminder", "ja", "marketing", "email"},
+		)
 		s.same(r.Vars.Entry, props{"cart_id": "k1"})
-		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: contract.StatusSent, ProviderID: "p1", Said: map[string]string{"title": "Hi"}}))
+		s.must(
+			s.Settle(
+				s.ctx,
+				noon.Add(time.Second),
+				r,
+				Settlement{Status: contract.StatusSent, ProviderID: "p1", Said: map[string]string{"title": "Hi"}},
+			),
+		)
 		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: contract.StatusSent})) // said twice
-		s.same(s.contact("k"), Contact{Key: "k", Enrollment: e.ID, Journey: "cart", Step: "nudge", Message: "reminder", Customer: "ana", Channel: "email", Category: "marketing", Topic: "news",
-			Status: "sent", ProviderID: "p1", Attempts: 1, Release: release, At: noon.Add(time.Second), Said: map[string]string{"title": "Hi"},
-			Tried: []decisioning.Tried{{Channel: "email"}, {Channel: "push", Reason: "NO_ADDRESS"}}})
+		s.same(
+			s.contact("k"),
+			Contact{
+				Key:        "k",
+				Enrollment: e.ID,
+				Journey:    "cart",
+				Step:       "nudge",
+				Message:    "reminder",
+				Customer:   "ana",
+				Channel:    "email",
+				Category:   "marketing",
+				Topic:      "news",
+				Status:     "sent",
+				ProviderID: "p1",
+				Attempts:   1,
+				Release:    release,
+				At:         noon.Add(time.Second),
+				Said:       map[string]string{"title": "Hi"},
+				Tried:      []decisioning.Tried{{Channel: "email"}, {Channel: "push", Reason: "NO_ADDRESS"}},
+			},
+		)
 		s.same(s.reserves(e, "k", wall, no).Done, &contract.SendResult{Status: "sent", Channel: "email"})
 		s.refused(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusFailed}), ErrNotMine)
 	})
@@ -89,7 +117,10 @@ func TestReserveLease(t *testing.T) {
 		s.must(s.Settle(s.ctx, noon, second, Settlement{Status: contract.StatusRetry, Reason: "421"}))
 		s.same(s.contact("k").Unknown, true)
 		third := s.reserves(e, "k", wall, push)
-		s.same([]any{third.Unsettled, third.Verdict.Channel}, []any{true, "email"}) // the second surely failed; the first may still have gone out
+		s.same(
+			[]any{third.Unsettled, third.Verdict.Channel},
+			[]any{true, "email"},
+		) // the second surely failed; the first may still have gone out
 		s.must(s.Settle(s.ctx, noon, third, Settlement{Status: contract.StatusSent}))
 		got := s.contact("k")
 		s.same([]any{got.Unknown, got.Attempts, got.Channel}, []any{false, 2, "email"})
@@ -156,7 +187,14 @@ func TestGoneAddressesBounce(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
 		r := s.reserves(e, "k", wall, yes)
-		s.must(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusFailed, Reason: "550 no such user", Gone: []string{"a@example.com"}}))
+		s.must(
+			s.Settle(
+				s.ctx,
+				noon,
+				r,
+				Settlement{Status: contract.StatusFailed, Reason: "550 no such user", Gone: []string{"a@example.com"}},
+			),
+		)
 		s.same(s.reserves(e, "k2", wall, yes).Done, &contract.SendResult{Status: "suppressed", Reason: "BOUNCED"})
 		s.same(s.reserves(e, "k3", wall, push).Verdict.Channel, "push")
 		s.same(s.reserves(e, "k4", wall, props{"email": "b@example.com"}).Verdict.Channel, "email")
@@ -182,7 +220,14 @@ func TestAppMessages(t *testing.T) {
 		e := s.enters("ana", nil)
 		for i := range 3 {
 			r := s.inApp(e, strconv.Itoa(i))
-			s.must(s.Settle(s.ctx, noon.Add(time.Duration(i)*time.Second), r, Settlement{Status: contract.StatusSent, Said: map[string]string{"title": strconv.Itoa(i)}}))
+			s.must(
+				s.Settle(
+					s.ctx,
+					noon.Add(time.Duration(i)*time.Second),
+					r,
+					Settlement{Status: contract.StatusSent, Said: map[string]string{"title": strconv.Itoa(i)}},
+				),
+			)
 		}
 		s.inApp(e, "pending")
 		got, err := s.AppMessages(s.ctx, "ana", 2)
@@ -201,7 +246,8 @@ func (s *suite) inApp(e Enrollment, key string) Reservation {
 	return r
 }
 
-// A send of unknown fate that is repeated keeps its channel, though another would be chosen by now; where the policy forbids that channel, no other one says it.
+// A send of unknown fate that is repeated keeps its channel, though another would be chosen by now; where the
+// policy forbids that channel, no other one says it.
 func TestDoubtKeepsItsChannel(t *testing.T) {
 	each(t, func(s *suite) {
 		s.governed(journey.Policy{})

@@ -22,7 +22,8 @@ func list(from, n int) string {
 	return b.String()
 }
 
-// chunkSizes, each half of the one before it, keep the number of statement texts small, so that the driver's statement cache holds them all.
+// chunkSizes, each half of the one before it, keep the number of statement texts small, so that the driver's
+// statement cache holds them all.
 var chunkSizes = []int{128, 64, 32, 16, 8, 4, 2, 1}
 
 // chunks cuts n rows into pieces of those sizes.
@@ -43,8 +44,8 @@ func chunks(n int, f func(from, to int) error) error {
 	return nil
 }
 
-// postgresTx marks a transaction on PostgreSQL, where many rows go as one array for each column: one text and one round trip for any number. SQLite has no
-// arrays; it gets lists of values, in pieces.
+// postgresTx marks a transaction on PostgreSQL, where many rows go as one array for each column: one text and
+// one round trip for any number. SQLite has no arrays; it gets lists of values, in pieces.
 type postgresTx struct{ conn }
 
 // engine marks tx.
@@ -55,8 +56,9 @@ func (s *Store) engine(tx *sql.Tx) conn {
 	return tx
 }
 
-// pieces gives rows as a source of a statement, in as many pieces as the engine needs: its text (values …, or a select of arrays), the names of its columns
-// behind "as v", and its parameters. kinds are the columns' types in SQL, where the engine could not know them.
+// pieces gives rows as a source of a statement, in as many pieces as the engine needs: its text (values …, or a
+// select of arrays), the names of its columns behind "as v", and its parameters. kinds are the columns' types
+// in SQL, where the engine could not know them.
 func pieces(tx conn, kinds []string, rows [][]any, f func(source, as string, args []any) error) error {
 	if _, arrays := tx.(postgresTx); arrays && len(rows) > 1 {
 		if args, types, ok := columns(rows); ok {
@@ -97,7 +99,8 @@ func pieces(tx conn, kinds []string, rows [][]any, f func(source, as string, arg
 	})
 }
 
-// columns turns rows into one typed slice for each column, with the types' names in SQL. ok is false for values that are neither text nor numbers.
+// columns turns rows into one typed slice for each column, with the types' names in SQL. ok is false for values
+// that are neither text nor numbers.
 func columns(rows [][]any) (args []any, types []string, ok bool) {
 	for i := range rows[0] {
 		switch rows[0][i].(type) {
@@ -148,15 +151,20 @@ func insert(ctx context.Context, tx conn, into string, rows [][]any, tail string
 	return done, err
 }
 
-// update sets, in one statement for many rows, columns of table by key; a row holds the key first. set is the set clause over v.column2 and following.
+// update sets, in one statement for many rows, columns of table by key; a row holds the key first. set is the
+// set clause over v.column2 and following.
 func update(ctx context.Context, tx conn, table, key, set string, kinds []string, rows [][]any) error {
 	return pieces(tx, kinds, rows, func(source, as string, args []any) error {
-		_, err := tx.ExecContext(ctx, "update "+table+" set "+set+" from ("+source+") as "+as+" where "+table+"."+key+" = v.column1", args...)
+		_, err := tx.ExecContext(
+			ctx,
+			"update "+table+" set "+set+" from ("+source+") as "+as+" where "+table+"."+key+" = v.column1",
+			args...)
 		return err
 	})
 }
 
-// within runs a query whose text holds "in (%s)" for a list of ids, in pieces, and scans every row. The parameters of first come before the ids.
+// within runs a query whose text holds "in (%s)" for a list of ids, in pieces, and scans every row. The
+// parameters of first come before the ids.
 func within(ctx context.Context, tx conn, query string, ids []string, scan func(*sql.Rows) error, first ...any) error {
 	if _, arrays := tx.(postgresTx); arrays && len(ids) > 1 {
 		text := fmt.Sprintf(strings.Replace(query, "in (%s)", "= any(%s::text[])", 1), list(len(first)+1, 1))

@@ -11,8 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// RunSchedules enters customers into journeys whose scheduled moment has come by now, a bounded number at a time under a lease of wall time;
-// more reports that there is more to do at once.
+// RunSchedules enters customers into journeys whose scheduled moment has come by now, a bounded number at a
+// time under a lease of wall time; more reports that there is more to do at once.
 func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
 	rel, err := s.current(ctx, s.reader)
 	if err != nil {
@@ -60,7 +60,13 @@ func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more boo
 	}
 	if err == nil && !finished {
 		err = s.write(ctx, func(tx conn) error {
-			_, err := tx.ExecContext(ctx, `update schedule_zones set lease_until = 0 where journey = $1 and zone = $2 and token = $3`, p.journey, p.zone, p.token)
+			_, err := tx.ExecContext(
+				ctx,
+				`update schedule_zones set lease_until = 0 where journey = $1 and zone = $2 and token = $3`,
+				p.journey,
+				p.zone,
+				p.token,
+			)
 			return err
 		})
 	}
@@ -93,11 +99,21 @@ func (s *Store) takeMoment(ctx context.Context, now, wall time.Time) (taken *pro
 				more = true
 				break
 			}
-			n, err := affected(ctx, tx, `insert into schedule_zones (journey, zone, done_at, moment, lease_until, token) values ($1, $2, $3, $4, $5, 1)
+			n, err := affected(
+				ctx,
+				tx,
+				`insert into schedule_zones (journey, zone, done_at, moment, lease_until, token) values ($1, $2, $3, $4, $5, 1)
 				on conflict (journey, zone) do update set done_at = excluded.done_at, moment = excluded.moment, lease_until = excluded.lease_until,
 					reached = case when schedule_zones.moment = excluded.moment then schedule_zones.reached else '' end, token = schedule_zones.token + 1
 				where schedule_zones.token = $6 and schedule_zones.lease_until <= $7`,
-				p.journey, p.zone, p.done, millis(p.next), millis(wall.Add(scheduleLease)), p.token, millis(wall))
+				p.journey,
+				p.zone,
+				p.done,
+				millis(p.next),
+				millis(wall.Add(scheduleLease)),
+				p.token,
+				millis(wall),
+			)
 			if err != nil {
 				return err
 			}
@@ -120,12 +136,21 @@ type prospect struct {
 	traits map[string]any
 }
 
-// schedulePage enters a page of customers, in the order of their ids, and notes how far it came: all in one transaction.
+// schedulePage enters a page of customers, in the order of their ids, and notes how far it came: all in one
+// transaction.
 func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (finished bool, err error) {
 	reached := p.reached
 	err = s.change(ctx, now, func(tx conn, b *batch) error {
 		finished, reached = false, p.reached
-		n, err := affected(ctx, tx, `update schedule_zones set token = token where journey = $1 and zone = $2 and token = $3 and moment = $4`, p.journey, p.zone, p.token, p.moment)
+		n, err := affected(
+			ctx,
+			tx,
+			`update schedule_zones set token = token where journey = $1 and zone = $2 and token = $3 and moment = $4`,
+			p.journey,
+			p.zone,
+			p.token,
+			p.moment,
+		)
 		if err != nil {
 			return err
 		}
@@ -148,7 +173,12 @@ func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (f
 			}
 		}
 		if finished = looked < schedulePage; finished {
-			_, err = tx.ExecContext(ctx, `update schedule_zones set done_at = moment, moment = 0, reached = '', lease_until = 0 where journey = $1 and zone = $2`, p.journey, p.zone)
+			_, err = tx.ExecContext(
+				ctx,
+				`update schedule_zones set done_at = moment, moment = 0, reached = '', lease_until = 0 where journey = $1 and zone = $2`,
+				p.journey,
+				p.zone,
+			)
 		} else {
 			_, err = tx.ExecContext(ctx, `update schedule_zones set reached = $3 where journey = $1 and zone = $2`, p.journey, p.zone, reached)
 		}
@@ -160,7 +190,8 @@ func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (f
 	return finished, err
 }
 
-// enterPage looks at customers behind reached, who were there and in the zone at the moment, and enters those for whom the journey's condition is true.
+// enterPage looks at customers behind reached, who were there and in the zone at the moment, and enters those
+// for whom the journey's condition is true.
 func (b *batch) enterPage(ctx context.Context, p *progress, program *journey.Program, reached *string) (looked int, err error) {
 	args := []any{*reached, p.moment, schedulePage}
 	var query string
@@ -200,8 +231,16 @@ func (b *batch) enterPage(ctx context.Context, p *progress, program *journey.Pro
 	var ids []string
 	for _, c := range page {
 		*reached = c.id
-		vars := journey.Vars{Customer: traitsOf(c.id, c.traits), Entry: ev.properties, Event: ev.properties, EventName: ev.name, Now: b.now, Intent: scores[c.id],
-			Vars: program.Vars, History: &history{ctx: ctx, tx: b.tx, customer: c.id, now: b.now}}
+		vars := journey.Vars{
+			Customer:  traitsOf(c.id, c.traits),
+			Entry:     ev.properties,
+			Event:     ev.properties,
+			EventName: ev.name,
+			Now:       b.now,
+			Intent:    scores[c.id],
+			Vars:      program.Vars,
+			History:   &history{ctx: ctx, tx: b.tx, customer: c.id, now: b.now},
+		}
 		if program.Test(program.Entry.When, vars) {
 			ids = append(ids, c.id)
 		}

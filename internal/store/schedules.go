@@ -132,7 +132,8 @@ func (s *Store) plan(ctx context.Context, tx conn, now time.Time) ([]progress, e
 	return out, nil
 }
 
-// next is the moment behind done that is to be gone through: of those that are past the latest, if it can be made up for.
+// next is the moment behind done that is to be gone through: of those that are past the latest, if it can be
+// made up for.
 func (t timetable) next(zone string, done int64, now time.Time) (time.Time, bool) {
 	schedule := t.program.Entry.Schedule
 	from := moment(max(done, millis(now.Add(-makeUp))))
@@ -163,7 +164,8 @@ func zonesInUse(ctx context.Context, tx conn) ([]string, error) {
 	return sorted(found), err
 }
 
-// learnZones notes the time zones of customers that older builds wrote, a page at a time; more reports that it did something.
+// learnZones notes the time zones of customers that older builds wrote, a page at a time; more reports that it
+// did something.
 func learnZones(ctx context.Context, tx conn) (more bool, err error) {
 	// Two who learn wait for each other here.
 	n, err := affected(ctx, tx, `update settings set value = value where key = 'zones'`)
@@ -202,7 +204,8 @@ func learnZones(ctx context.Context, tx conn) (more bool, err error) {
 	return true, err
 }
 
-// NextSchedule is the moment (virtual) at which the next entry by schedule is due, which may be past; zero where no journey has one.
+// NextSchedule is the moment (virtual) at which the next entry by schedule is due, which may be past; zero
+// where no journey has one.
 func (s *Store) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
 	var next time.Time
 	err := s.read(ctx, func(tx conn) error {
@@ -215,7 +218,8 @@ func (s *Store) NextSchedule(ctx context.Context, now time.Time) (time.Time, err
 	return next, err
 }
 
-// publishSchedules notes since when the journeys of a release have their schedules: a new one starts at its next moment.
+// publishSchedules notes since when the journeys of a release have their schedules: a new one starts at its
+// next moment.
 func (s *Store) publishSchedules(ctx context.Context, tx conn, now time.Time, c *journey.Content) error {
 	keep := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.Journeys)) {

@@ -59,7 +59,13 @@ func utcTime(text string) time.Time {
 func TestEntryBySchedule(t *testing.T) {
 	each(t, func(s *suite) {
 		s.same(s.next(noon), time.Time{})
-		s.publishes([]*journey.Definition{cart(), weekly(everyDay("13:00", "Europe/Berlin"), func(d *journey.Definition) { d.Entry.When = `customer.tier == "gold"` })}, reminder())
+		s.publishes(
+			[]*journey.Definition{
+				cart(),
+				weekly(everyDay("13:00", "Europe/Berlin"), func(d *journey.Definition) { d.Entry.When = `customer.tier == "gold"` }),
+			},
+			reminder(),
+		)
 		one := utcTime("2026-03-02T12:00:00Z") // published at this very moment: starts at the next
 		s.same(s.next(one), utcTime("2026-03-03T12:00:00Z"))
 		for _, id := range []string{"ana", "ben", "cem"} {
@@ -155,7 +161,10 @@ func TestScheduleKeepsTheRules(t *testing.T) {
 		s.must(err)
 		s.same(s.runs(day(2)), []string(nil)) // the moment is over
 		// Publishing the same schedule again changes nothing of its progress; one that left starts afresh.
-		s.publishes([]*journey.Definition{weekly(everyDay("13:00", "UTC"), func(d *journey.Definition) { d.Description = "x" })}, reminder())
+		s.publishes(
+			[]*journey.Definition{weekly(everyDay("13:00", "UTC"), func(d *journey.Definition) { d.Description = "x" })},
+			reminder(),
+		)
 		s.same(s.runs(day(2)), []string(nil))
 		s.same(s.runs(day(3)), []string{"ana"})
 		s.publishes(nil, reminder())

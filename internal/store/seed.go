@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Seed makes a customer with traits, or merges traits into one, without an event: nobody hears of it and nobody enters by it.
+// Seed makes a customer with traits, or merges traits into one, without an event: nobody hears of it and nobody
+// enters by it.
 func (s *Store) Seed(ctx context.Context, now time.Time, id string, traits map[string]any) error {
 	id = clean(id)
 	if id == "" {

@@ -55,7 +55,11 @@ func (s *Store) SetClock(ctx context.Context, c journey.Clock) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `insert into settings (key, value) values ('clock', $1) on conflict (key) do update set value = excluded.value`, raw)
+		_, err = tx.ExecContext(
+			ctx,
+			`insert into settings (key, value) values ('clock', $1) on conflict (key) do update set value = excluded.value`,
+			raw,
+		)
 		return err
 	})
 }

@@ -14,8 +14,8 @@ import (
 // maxStatements is how many prepared statements a connection to SQLite keeps. The store has about two hundred texts.
 const maxStatements = 400
 
-// openLite opens a pool of connections to SQLite, each of which keeps the statements it has prepared: to prepare one costs more than to run it.
-// pgx does the same for PostgreSQL by itself.
+// openLite opens a pool of connections to SQLite, each of which keeps the statements it has prepared: to
+// prepare one costs more than to run it. pgx does the same for PostgreSQL by itself.
 func openLite(name string, count *atomic.Int64) *sql.DB {
 	return sql.OpenDB(liteConnector{name, count})
 }
@@ -52,7 +52,8 @@ type plainLite interface {
 	sqliteConn
 }
 
-// liteConn is the driver's connection with the statements it has prepared, the latest used first. database/sql uses it from one goroutine at a time.
+// liteConn is the driver's connection with the statements it has prepared, the latest used first. database/sql
+// uses it from one goroutine at a time.
 type liteConn struct {
 	plainLite
 	count *atomic.Int64

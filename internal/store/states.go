@@ -49,7 +49,8 @@ func (p *person) learn(w watched, holds bool) {
 // blank reports whether a customer was made by this batch, and nothing came of it yet.
 func (p *person) blank() bool { return p.version == 1 && len(p.truths) == 0 && len(p.traits) == 0 }
 
-// watched are the journeys of the release that are entered by a change of state. Where there are any, what is known of the batch's customers is read.
+// watched are the journeys of the release that are entered by a change of state. Where there are any, what is
+// known of the batch's customers is read.
 func (b *batch) watched(ctx context.Context) ([]watched, error) {
 	rel, err := b.release(ctx)
 	if err != nil || len(rel.watched) == 0 {
@@ -64,21 +65,27 @@ func (b *batch) watched(ctx context.Context) ([]watched, error) {
 			}
 		}
 	}
-	return rel.watched, within(ctx, b.tx, `select customer, journey, condition, truth from states where customer in (%s)`, ids, func(r *sql.Rows) error {
-		var id, name string
-		var t truth
-		var holds int
-		err := r.Scan(&id, &name, &t.condition, &holds)
-		t.holds = holds != 0
-		p := b.people[id]
-		if p.truths == nil {
-			p.truths = map[string]truth{}
-		}
-		if _, newer := p.truths[name]; !newer {
-			p.truths[name] = t
-		}
-		return err
-	})
+	return rel.watched, within(
+		ctx,
+		b.tx,
+		`select customer, journey, condition, truth from states where customer in (%s)`,
+		ids,
+		func(r *sql.Rows) error {
+			var id, name string
+			var t truth
+			var holds int
+			err := r.Scan(&id, &name, &t.condition, &holds)
+			t.holds = holds != 0
+			p := b.people[id]
+			if p.truths == nil {
+				p.truths = map[string]truth{}
+			}
+			if _, newer := p.truths[name]; !newer {
+				p.truths[name] = t
+			}
+			return err
+		},
+	)
 }
 
 // holds evaluates a condition. ev may be nil.
@@ -95,7 +102,8 @@ func (b *batch) holds(ctx context.Context, p *person, traits map[string]any, w w
 	return w.program.Test(w.program.Entry.When, vars), nil
 }
 
-// recall finds out, before an event is stored, what was true without it, where that is not known. traits are those before the event.
+// recall finds out, before an event is stored, what was true without it, where that is not known. traits are
+// those before the event.
 func (b *batch) recall(ctx context.Context, p *person, traits map[string]any) error {
 	all, err := b.watched(ctx)
 	for _, w := range all {
@@ -158,9 +166,19 @@ func (b *batch) unite(ctx context.Context, gone, survivor *person) error {
 	return err
 }
 
-// united enters the customer into journeys whose condition a merge made true that is no event. The entry event is then one of its own.
+// united enters the customer into journeys whose condition a merge made true that is no event. The entry event
+// is then one of its own.
 func (b *batch) united(ctx context.Context, p *person, alias *event, changed []string, receipt *Receipt) error {
-	ev := &event{id: "tabi.merge/" + alias.id, customer: p.id, name: eventUpdated, source: alias.source, at: alias.at, received: alias.received, depth: alias.depth, lazy: true}
+	ev := &event{
+		id:       "tabi.merge/" + alias.id,
+		customer: p.id,
+		name:     eventUpdated,
+		source:   alias.source,
+		at:       alias.at,
+		received: alias.received,
+		depth:    alias.depth,
+		lazy:     true,
+	}
 	properties := map[string]any{}
 	for _, name := range changed {
 		if value, has := p.traits[name]; has {

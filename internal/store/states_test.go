@@ -42,7 +42,13 @@ func TestEntryByChangeOfState(t *testing.T) {
 		e := s.at("gold/ben")
 		s.same([]string{e.EntryName, e.EntryEvent}, []string{"Customer Updated", "m7"})
 		// In one batch, too.
-		r := s.ingest(noon, s.identify("cem", props{"tier": "x"}), s.identify("cem", props{"tier": "gold"}), s.identify("cem", props{"tier": "x"}), s.identify("cem", props{"tier": "gold"}))
+		r := s.ingest(
+			noon,
+			s.identify("cem", props{"tier": "x"}),
+			s.identify("cem", props{"tier": "gold"}),
+			s.identify("cem", props{"tier": "x"}),
+			s.identify("cem", props{"tier": "gold"}),
+		)
 		s.same([]int{len(r[0].Entered), len(r[1].Entered), len(r[2].Entered), len(r[3].Entered)}, []int{0, 1, 0, 1})
 	})
 }
@@ -55,28 +61,48 @@ func TestEntryByStateOfHistory(t *testing.T) {
 			s.identify("ana", props{"email": "a@x"}),
 			s.track("ana", "Order Completed", nil),
 		), []int{0, 0, 1, 0})
-		r := s.ingest(noon, s.identify("ben", props{"email": "b@x"}), s.track("ben", "Order Completed", nil), s.track("ben", "Order Completed", nil))
+		r := s.ingest(
+			noon,
+			s.identify("ben", props{"email": "b@x"}),
+			s.track("ben", "Order Completed", nil),
+			s.track("ben", "Order Completed", nil),
+		)
 		s.same([]int{len(r[0].Entered), len(r[1].Entered), len(r[2].Entered)}, []int{0, 0, 1})
 	})
 }
 
-// Where nothing is known, what was true just before the event counts: whoever is in the state when the journey is published has not turned.
+// Where nothing is known, what was true just before the event counts: whoever is in the state when the journey
+// is published has not turned.
 func TestStateBeforeTheJourney(t *testing.T) {
 	each(t, func(s *suite) {
 		s.ingest(noon, s.identify("ana", props{"tier": "gold"}), s.identify("ben", props{"tier": "silver"}), s.track("ana", "Buy", nil))
 		s.publishes([]*journey.Definition{gold(`customer.tier == "gold" && count("Buy") > 0.0`)}, reminder())
-		s.same(s.entered(s.track("ana", "Page", nil), s.track("ana", "Buy", nil), s.identify("ben", props{"tier": "gold"}), s.track("ben", "Buy", nil)), []int{0, 0, 0, 1})
+		s.same(
+			s.entered(
+				s.track("ana", "Page", nil),
+				s.track("ana", "Buy", nil),
+				s.identify("ben", props{"tier": "gold"}),
+				s.track("ben", "Buy", nil),
+			),
+			[]int{0, 0, 0, 1},
+		)
 		// Another condition starts afresh.
 		s.publishes([]*journey.Definition{gold(`customer.tier == "gold"`)}, reminder())
-		s.same(s.entered(s.track("ben", "Page", nil), s.identify("ben", props{"tier": ""}), s.identify("ben", props{"tier": "gold"})), []int{0, 0, 1})
+		s.same(
+			s.entered(s.track("ben", "Page", nil), s.identify("ben", props{"tier": ""}), s.identify("ben", props{"tier": "gold"})),
+			[]int{0, 0, 1},
+		)
 	})
 }
 
 func TestStateEntryKeepsTheRules(t *testing.T) {
 	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{gold(`customer.tier == "gold"`, reentry(journey.ReentryAfterExit, 0), func(d *journey.Definition) {
-			d.Entry.Key, d.Entry.Holdout = "event.shop", 100
-		})}, reminder())
+		s.publishes(
+			[]*journey.Definition{gold(`customer.tier == "gold"`, reentry(journey.ReentryAfterExit, 0), func(d *journey.Definition) {
+				d.Entry.Key, d.Entry.Holdout = "event.shop", 100
+			})},
+			reminder(),
+		)
 		up, down := props{"tier": "gold", "shop": "a"}, props{"tier": "x"}
 		s.same(s.entered(s.identify("ana", up), s.identify("ana", down), s.identify("ana", up)), []int{1, 0, 0}) // one is open
 		s.same(s.at("gold/ana/a").Holdout, true)
@@ -117,12 +143,26 @@ func TestStateEntryByMerge(t *testing.T) {
 
 		// What held for one of the two is not new.
 		s.same(s.entered(s.identify("ben", props{"tier": "gold"}), s.track("ben", "Buy", nil), s.track("ben", "Buy", nil)), []int{0, 0, 1})
-		s.same(s.entered(s.identify("old", props{"tier": "gold"}), Call{Type: "alias", MessageID: "j2", UserID: "old", PreviousID: "ben"}, s.track("old", "Page", nil)), []int{0, 0, 0})
+		s.same(
+			s.entered(
+				s.identify("old", props{"tier": "gold"}),
+				Call{Type: "alias", MessageID: "j2", UserID: "old", PreviousID: "ben"},
+				s.track("old", "Page", nil),
+			),
+			[]int{0, 0, 0},
+		)
 		left, err := exists(s.ctx, s.reader, `select 1 from states where customer = 'ben'`)
 		s.must(err)
 		s.same(left, false)
 		// By identify, the event is there; the anonymous one was made by the same call.
-		s.same(s.entered(Call{Type: "identify", MessageID: "j3", UserID: "cem", AnonymousID: "a9", Traits: props{"tier": "gold"}}, s.track("cem", "Buy", nil), s.track("cem", "Buy", nil)), []int{0, 0, 1})
+		s.same(
+			s.entered(
+				Call{Type: "identify", MessageID: "j3", UserID: "cem", AnonymousID: "a9", Traits: props{"tier": "gold"}},
+				s.track("cem", "Buy", nil),
+				s.track("cem", "Buy", nil),
+			),
+			[]int{0, 0, 1},
+		)
 		// Nobody enters: no event is made up.
 		s.same(s.entered(Call{Type: "alias", MessageID: "j4", UserID: "dan", PreviousID: "a10"}), []int{0})
 		made, err := exists(s.ctx, s.reader, `select 1 from events where id in ('tabi.merge/j2', 'tabi.merge/j4')`)

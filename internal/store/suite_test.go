@@ -25,7 +25,10 @@ var (
 
 // channels are some, as a build may have them.
 var channels = []journey.ChannelSpec{
-	{Name: "email", Address: "email"}, {Name: "push", Address: "push_token"}, {Name: "sms", Address: "phone"}, {Name: "app"}, {Name: "log", Any: true},
+	{
+		Name:    "email",
+		Address: "email",
+	}, {Name: "push", Address: "push_token"}, {Name: "sms", Address: "phone"}, {Name: "app"}, {Name: "log", Any: true},
 }
 
 // suite is a store under test with short forms for what the tests do.
@@ -186,7 +189,10 @@ func named(name string) func(*journey.Definition) {
 
 func reminder() *journey.Message {
 	return &journey.Message{Name: "reminder", Treatments: map[string]journey.Treatment{
-		"email": {"subject": "Your cart", "html": "<p>Hello</p>"}, "push": {"title": "Your cart"}, "sms": {"text": "Your cart"}, "app": {"title": "Your cart"}}}
+		"email": {
+			"subject": "Your cart",
+			"html":    "<p>Hello</p>",
+		}, "push": {"title": "Your cart"}, "sms": {"text": "Your cart"}, "app": {"title": "Your cart"}}}
 }
 
 // enters opens an instance of cart and takes its start from the outbox.
@@ -230,7 +236,8 @@ func (s *suite) lease() []Lease {
 	return l
 }
 
-// drain delivers everything and says what it was, oldest queue first: "start cart/ana", "event Order Completed cart/ana".
+// drain delivers everything and says what it was, oldest queue first: "start cart/ana", "event Order Completed
+// cart/ana".
 func (s *suite) drain() []string {
 	s.Helper()
 	var out []string

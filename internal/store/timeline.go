@@ -13,8 +13,8 @@ type line struct {
 	ms, second int64
 }
 
-// Timeline is a customer's story, newest first: events with their properties, contacts, hand-offs, and the journeys entered and ended.
-// limit: default 100, max 1000. Empty for a customer that is not known.
+// Timeline is a customer's story, newest first: events with their properties, contacts, hand-offs, and the
+// journeys entered and ended. limit: default 100, max 1000. Empty for a customer that is not known.
 func (s *Store) Timeline(ctx context.Context, customer string, limit int) ([]TimelineEntry, error) {
 	limit = bounded(limit)
 	var lines []line
@@ -101,7 +101,24 @@ func handoffLine(r *sql.Rows) (line, error) {
 	var opened int64
 	err := r.Scan(&l.Journey, &queue, &state, &agent, &outcome, &agentNote, &reason, &note, &id, &opened, &l.ms)
 	l.Title = queue + " " + state
-	l.Detail = filled("id", id, "queue", queue, "state", state, "agent", agent, "outcome", outcome, "agent_note", agentNote, "reason", reason, "note", note)
+	l.Detail = filled(
+		"id",
+		id,
+		"queue",
+		queue,
+		"state",
+		state,
+		"agent",
+		agent,
+		"outcome",
+		outcome,
+		"agent_note",
+		agentNote,
+		"reason",
+		reason,
+		"note",
+		note,
+	)
 	return l, err
 }
 

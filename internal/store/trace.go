@@ -11,8 +11,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 )
 
-// A trace is kept as JSON. That of a decision among many actions is packed, or it would be some hundred kilobytes that take longer to write than to decide:
-// the marker, and in base64 a table of the words, then per candidate their places and the numbers in single precision.
+// A trace is kept as JSON. That of a decision among many actions is packed, or it would be some hundred
+// kilobytes that take longer to write than to decide: the marker, and in base64 a table of the words, then per
+// candidate their places and the numbers in single precision.
 const (
 	packedTrace = "t1:"
 	plainTrace  = 32 // candidates that are kept as JSON

@@ -15,8 +15,26 @@ func TestTrace(t *testing.T) {
 	for _, n := range []int{0, 1, plainTrace, plainTrace + 1, 500} {
 		var all []decisioning.Candidate
 		for i := range n {
-			all = append(all, decisioning.Candidate{Action: fmt.Sprint("action-", i), Channel: "email", Stage: decisioning.StageArbitration, Reason: decisioning.LowerPriority,
-				P: 0.25, C: 2, V: float64(i), L: 1, Priority: float64(i) / 2, Propensity: 0.5, Evidence: 300, Worth: float64(i) + 1, Cost: 1, Explored: i%2 == 0, Held: i%3 == 0})
+			all = append(
+				all,
+				decisioning.Candidate{
+					Action:     fmt.Sprint("action-", i),
+					Channel:    "email",
+					Stage:      decisioning.StageArbitration,
+					Reason:     decisioning.LowerPriority,
+					P:          0.25,
+					C:          2,
+					V:          float64(i),
+					L:          1,
+					Priority:   float64(i) / 2,
+					Propensity: 0.5,
+					Evidence:   300,
+					Worth:      float64(i) + 1,
+					Cost:       1,
+					Explored:   i%2 == 0,
+					Held:       i%3 == 0,
+				},
+			)
 		}
 		trace, err := packTrace(all)
 		if err != nil {

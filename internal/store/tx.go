@@ -32,8 +32,8 @@ func (e inputError) Error() string { return string(e) }
 // attempts of a transaction that lost against another one, or its connection before the commit.
 const txAttempts = 12
 
-// write runs f in a transaction. Nothing of it is kept when it fails. It is repeated where the database says it lost a race;
-// never after a commit whose answer is unknown.
+// write runs f in a transaction. Nothing of it is kept when it fails. It is repeated where the database says it
+// lost a race; never after a commit whose answer is unknown.
 func (s *Store) write(ctx context.Context, f func(tx conn) error) error {
 	var err error
 	for try := range txAttempts {

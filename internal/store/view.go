@@ -11,7 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// View reads what expressions and templates of an instance may see, claiming the enrollment. The history it gives reads the database when it is asked, with this ctx.
+// View reads what expressions and templates of an instance may see, claiming the enrollment. The history it
+// gives reads the database when it is asked, with this ctx.
 func (s *Store) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.Scene) (journey.Vars, error) {
 	var vars journey.Vars
 	err := s.look(ctx, ref, func(tx conn, e *enrollment, p *person) (err error) {
@@ -38,7 +39,9 @@ func (s *Store) look(ctx context.Context, ref contract.Ref, f func(tx conn, e *e
 		if e.Chain != ref.Chain {
 			return ErrNotMine
 		}
-		p, err := scanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, e.Customer))
+		p, err := scanPerson(
+			tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, e.Customer),
+		)
 		if err != nil {
 			return err
 		}
@@ -133,8 +136,8 @@ func eventByID(ctx context.Context, tx conn, id string) (*event, error) {
 	return ev, err
 }
 
-// Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens, claiming the enrollment.
-// traits is nested, as in identify. What journeys cause so ends after ten links.
+// Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens,
+// claiming the enrollment. traits is nested, as in identify. What journeys cause so ends after ten links.
 func (s *Store) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
 	return s.change(ctx, now, func(tx conn, b *batch) error {
 		e, p, claim := claimed(ctx, tx, ref.Enrollment, ref.Chain)

@@ -25,7 +25,8 @@ const (
 	ReplyActivity    = "reply"    // Reply → ReplyResult (local)
 )
 
-// NotMine is the type of the application error by which the store tells a run that its enrollment is closed or belongs to another chain: the run ends at once.
+// NotMine is the type of the application error by which the store tells a run that its enrollment is closed or
+// belongs to another chain: the run ends at once.
 const NotMine = "NotMine"
 
 // Ref says on whose behalf an activity acts. The first activity of a chain claims the enrollment.
@@ -45,8 +46,9 @@ type Passage struct {
 	Visit   int       `json:"visit"` // from 1
 	At      time.Time `json:"at"`    // virtual
 	Outcome string    `json:"outcome,omitempty"`
-	// Arm is the way it went: the number of an arm (from 1, or a split arm's name), a key such as else, none, on_timeout, on_blocked or on_failure, an
-	// outcome of a hand-off, or ArmSkipped. Empty where a step has one way only, or goes on behind itself.
+	// Arm is the way it went: the number of an arm (from 1, or a split arm's name), a key such as else, none,
+	// on_timeout, on_blocked or on_failure, an outcome of a hand-off, or ArmSkipped. Empty where a step has one
+	// way only, or goes on behind itself.
 	Arm string `json:"arm,omitempty"`
 }
 
@@ -89,7 +91,8 @@ type Ended struct {
 	At      time.Time `json:"at"`
 }
 
-// Scene is what an expression or a template may see besides the customer; events are given by id and read from the store.
+// Scene is what an expression or a template may see besides the customer; events are given by id and read from
+// the store.
 type Scene struct {
 	EntryEvent string                    `json:"entry_event,omitempty"`
 	Event      string                    `json:"event,omitempty"` // the event at hand
@@ -140,7 +143,8 @@ type Send struct {
 	Step  string       `json:"step"`
 	Visit int          `json:"visit"`
 	Spec  journey.Send `json:"spec"`
-	// Action is the next best action whose message it is: what a decision left to be delivered, by the channel it won with.
+	// Action is the next best action whose message it is: what a decision left to be delivered, by the channel
+	// it won with.
 	Action string `json:"action,omitempty"`
 	// Keep has what was said kept for people, for a conversation (ask).
 	Keep bool `json:"keep,omitempty"`
@@ -183,8 +187,9 @@ type Decide struct {
 	Spec  journey.Decide `json:"spec"`
 }
 
-// DecideResult is the decision, and what came of its send. Action is empty where nothing was chosen; Reason then says why, by the candidate that came furthest.
-// With StatusRetry the send is left to DeliverActivity, as Message by Channel.
+// DecideResult is the decision, and what came of its send. Action is empty where nothing was chosen; Reason
+// then says why, by the candidate that came furthest. With StatusRetry the send is left to DeliverActivity, as
+// Message by Channel.
 type DecideResult struct {
 	SendResult
 	Action     string  `json:"action,omitempty"`
@@ -199,7 +204,8 @@ type Levels struct {
 	Levels []journey.Level `json:"levels"`
 }
 
-// LevelsResult has an answer per level, and when the next of those with Below that do not hold will by fading; zero: none will.
+// LevelsResult has an answer per level, and when the next of those with Below that do not hold will by fading;
+// zero: none will.
 type LevelsResult struct {
 	Hold []bool    `json:"hold"`
 	Fade time.Time `json:"fade,omitzero"` // virtual
@@ -240,7 +246,8 @@ type WithdrawHandoff struct {
 	Reason string `json:"reason"`
 }
 
-// Due asks, before what is due by the clock happens, what arrived by then and is still on its way: arrival decides, not delivery.
+// Due asks, before what is due by the clock happens, what arrived by then and is still on its way: arrival
+// decides, not delivery.
 type Due struct {
 	Ref
 	At time.Time `json:"at"` // virtual
@@ -272,7 +279,8 @@ type Call struct {
 	Key  string       `json:"key"` // enrollment/step/visit: goes out as Idempotency-Key
 	Step string       `json:"step"`
 	Spec journey.Call `json:"spec"`
-	// Reads are the fields of the response's body that the journey's expressions name ("*": all); the rest stays in the store, for templates.
+	// Reads are the fields of the response's body that the journey's expressions name ("*": all); the rest
+	// stays in the store, for templates.
 	Reads []string `json:"reads,omitempty"`
 }
 
@@ -284,7 +292,8 @@ type CallResult struct {
 	Reason string `json:"reason,omitempty"` // in words, without customer data
 }
 
-// Move tells the store that an instance goes over to another revision, or refuses to. From its commit on the store serves the instance by the new one.
+// Move tells the store that an instance goes over to another revision, or refuses to. From its commit on the
+// store serves the instance by the new one.
 type Move struct {
 	Ref
 	To      string   `json:"to"`                // revision

@@ -20,7 +20,8 @@ const (
 	ResumeUpdate = "resume"
 	SkipUpdate   = "skip"
 	GoToUpdate   = "go_to"
-	// MigrateOrder is the kind of an order to go over to another revision. It comes through the store alone, which adds the definition.
+	// MigrateOrder is the kind of an order to go over to another revision. It comes through the store alone,
+	// which adds the definition.
 	MigrateOrder = "migrate"
 )
 
@@ -49,7 +50,8 @@ type Event struct {
 	Received time.Time `json:"received,omitzero"`
 	// Traits are the top-level traits this event changed, of those the journey listens to.
 	Traits []string `json:"traits,omitempty"`
-	// Handoff is set on the resolution of a hand-off; Name is then HandoffResolved, Properties hold outcome, agent and note-free data.
+	// Handoff is set on the resolution of a hand-off; Name is then HandoffResolved, Properties hold outcome,
+	// agent and note-free data.
 	Handoff string `json:"handoff,omitempty"`
 	// Command is set on an order given through the store (pause, resume, exit); Name is then Commanded.
 	Command *Command `json:"command,omitempty"`
@@ -62,7 +64,8 @@ const (
 	Commanded       = "tabi.command"
 )
 
-// Rejection types: typed application errors with which an update is refused for good; the relay counts them as delivered.
+// Rejection types: typed application errors with which an update is refused for good; the relay counts them as
+// delivered.
 const (
 	RejectDuplicate = "Duplicate" // the event was taken before
 	RejectStranger  = "Stranger"  // for another enrollment
@@ -76,7 +79,8 @@ type Command struct {
 	By     string `json:"by,omitempty"`     // who gave it, for the record
 	Reason string `json:"reason,omitempty"` // shown in the Temporal UI
 	Target string `json:"target,omitempty"` // go_to: path or step id
-	// Revision, Definition and Renamed are MigrateOrder's: the revision to go over to, journey.Pack of it, and old step id → new one.
+	// Revision, Definition and Renamed are MigrateOrder's: the revision to go over to, journey.Pack of it, and
+	// old step id → new one.
 	Revision   string            `json:"revision,omitempty"`
 	Definition []byte            `json:"definition,omitempty"`
 	Renamed    map[string]string `json:"renamed,omitempty"`

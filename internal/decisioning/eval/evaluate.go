@@ -36,8 +36,9 @@ const (
 	refits  = 20 // over the table
 )
 
-// Evaluate streams the table once. With batch, two batch regressions (L2, penalty 1) stand beside: one refitted after every twentieth of the rows on all that
-// came before, which knows no more than the adaptive model did; and one in five folds, each row foretold by a fit on the rows of the other four, later ones too.
+// Evaluate streams the table once. With batch, two batch regressions (L2, penalty 1) stand beside: one refitted
+// after every twentieth of the rows on all that came before, which knows no more than the adaptive model did;
+// and one in five folds, each row foretold by a fit on the rows of the other four, later ones too.
 func Evaluate(t *Table, target string, without []string, start propensity.Start, batch bool) (*Evaluation, error) {
 	yes, err := t.Outcomes(target)
 	if err != nil {

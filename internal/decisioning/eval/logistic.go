@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// logistic is a batch logistic regression, the usual yardstick: numbers standardised, names one-hot, L2, fitted by Newton's method.
+// logistic is a batch logistic regression, the usual yardstick: numbers standardised, names one-hot, L2, fitted
+// by Newton's method.
 type logistic struct {
 	columns []*Column
 	mean    []float64 // of numeric columns

@@ -54,7 +54,8 @@ type Bar struct {
 	Count               int
 }
 
-// Reliability sorts predictions into equally full bars and gives them with the expected calibration error: the mean, over predictions, of |predicted − observed| of their bar.
+// Reliability sorts predictions into equally full bars and gives them with the expected calibration error: the
+// mean, over predictions, of |predicted − observed| of their bar.
 func Reliability(p []float64, yes []bool, bars int) ([]Bar, float64) {
 	order := make([]int, len(p))
 	for i := range order {

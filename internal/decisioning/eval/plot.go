@@ -47,10 +47,28 @@ func (c chart) svg() []byte {
 	p(`<title>%s</title>`, escape(c.title))
 	p(`<text x="%d" y="20" font-size="14" font-weight="600">%s</text>`, left, escape(c.title))
 	for _, v := range ticks(x0, x1, c.log) {
-		p(`<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text x="%.1f" y="%d" text-anchor="middle">%s</text>`, px(v), px(v), upper, height-low, px(v), height-low+16, label(v))
+		p(
+			`<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text x="%.1f" y="%d" text-anchor="middle">%s</text>`,
+			px(v),
+			px(v),
+			upper,
+			height-low,
+			px(v),
+			height-low+16,
+			label(v),
+		)
 	}
 	for _, v := range ticks(y0, y1, c.log) {
-		p(`<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`, left, width-right, py(v), py(v), left-6, py(v)+4, label(v))
+		p(
+			`<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`,
+			left,
+			width-right,
+			py(v),
+			py(v),
+			left-6,
+			py(v)+4,
+			label(v),
+		)
 	}
 	p(`<path class="axis" fill="none" d="M%d %dV%dH%d"/>`, left, upper, height-low, width-right)
 	p(`<text x="%d" y="%d" text-anchor="middle">%s</text>`, (left+width-right)/2, height-12, escape(c.x))
@@ -157,8 +175,24 @@ func (r *Run) Plots() map[string][]byte {
 	ideal := line{name: "ideal", thin: true, at: [][2]float64{{0, 0}, {edge, edge}}}
 
 	return map[string][]byte{
-		"learning-regret.svg":      chart{title: fmt.Sprintf("Regret against the best fixed policy: slope %.2f", s.Slope), x: "decisions", y: "acceptances forgone", log: true, lines: []line{regret, straight}}.svg(),
-		"learning-shares.svg":      chart{title: "Share of offers; an action appears midway", x: "decisions", y: "share of offers", lines: shares}.svg(),
-		"learning-calibration.svg": chart{title: fmt.Sprintf("Calibration after %d outcomes: error %.4f", s.Calibrated, s.CalibrationError), x: "foretold", y: "accepted", lines: []line{seen, ideal}}.svg(),
+		"learning-regret.svg": chart{
+			title: fmt.Sprintf("Regret against the best fixed policy: slope %.2f", s.Slope),
+			x:     "decisions",
+			y:     "acceptances forgone",
+			log:   true,
+			lines: []line{regret, straight},
+		}.svg(),
+		"learning-shares.svg": chart{
+			title: "Share of offers; an action appears midway",
+			x:     "decisions",
+			y:     "share of offers",
+			lines: shares,
+		}.svg(),
+		"learning-calibration.svg": chart{
+			title: fmt.Sprintf("Calibration after %d outcomes: error %.4f", s.Calibrated, s.CalibrationError),
+			x:     "foretold",
+			y:     "accepted",
+			lines: []line{seen, ideal},
+		}.svg(),
 	}
 }

@@ -51,8 +51,9 @@ type Result struct {
 	Policies  []Verdict `json:"policies"`
 }
 
-// Run learns the policies and weighs them by inverse-propensity scoring, self-normalised: a customer counts for a policy where chance gave what the
-// policy would have given, by one over the chance of that. Chances are the actions' shares of all customers, which is right only where actions were given at random.
+// Run learns the policies and weighs them by inverse-propensity scoring, self-normalised: a customer counts for
+// a policy where chance gave what the policy would have given, by one over the chance of that. Chances are the
+// actions' shares of all customers, which is right only where actions were given at random.
 func (t Trial) Run() (*Result, error) {
 	action, err := t.Table.Column(t.Action)
 	if err != nil {
@@ -71,7 +72,12 @@ func (t Trial) Run() (*Result, error) {
 	case len(arms) < 2 || len(arms) > 50:
 		return nil, fmt.Errorf("column %q has %d different values: it should name 2 to 50 actions", t.Action, len(arms))
 	case t.None != "" && !slices.Contains(arms, t.None):
-		return nil, fmt.Errorf("no customer has %q in column %q: the action that is doing nothing must be one of %q", t.None, t.Action, arms)
+		return nil, fmt.Errorf(
+			"no customer has %q in column %q: the action that is doing nothing must be one of %q",
+			t.None,
+			t.Action,
+			arms,
+		)
 	}
 	given := make([]int, t.Table.Rows)
 	share := make([]float64, len(arms))

@@ -7,8 +7,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 )
 
-// World is a made-up one whose truth is known: customers come one by one, each is offered one action, and accepts it by a chance that depends on
-// the customer and drifts. Midway an action appears that is the best for some.
+// World is a made-up one whose truth is known: customers come one by one, each is offered one action, and
+// accepts it by a chance that depends on the customer and drifts. Midway an action appears that is the best for
+// some.
 type World struct {
 	Seed      uint64
 	Decisions int // default 40,000
@@ -140,7 +141,8 @@ func choose(set *propensity.Set, f propensity.Features, r *rand.Rand) (int, floa
 	return at, foretold
 }
 
-// bestFixed is the policy that is best in hindsight among those that give each kind of customer always the same action, before and after the new action.
+// bestFixed is the policy that is best in hindsight among those that give each kind of customer always the same
+// action, before and after the new action.
 func bestFixed(tastes []taste, people []person) [2]map[int]int {
 	var out [2]map[int]int
 	for half := range out {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// Learning works: the regret grows slower than the decisions, the action that appears midway gets its chance, and what is foretold comes true.
+// Learning works: the regret grows slower than the decisions, the action that appears midway gets its chance,
+// and what is foretold comes true.
 func TestLearningWorks(t *testing.T) {
 	t.Parallel()
 	for _, seed := range []uint64{1, 2, 4} {

@@ -1,5 +1,6 @@
-// Package eval measures the models of internal/decisioning/propensity: on tables of outcomes, and in a simulation whose truth is known.
-// It reads what it is given and keeps no time; the same data give the same figures.
+// Package eval measures the models of internal/decisioning/propensity: on tables of outcomes, and in a
+// simulation whose truth is known. It reads what it is given and keeps no time; the same data give the same
+// figures.
 package eval
 
 import (
@@ -108,7 +109,8 @@ func (t *Table) Column(name string) (*Column, error) {
 	return nil, fmt.Errorf("there is no column %q; there are %s", name, strings.Join(names, ", "))
 }
 
-// Outcomes reads a column as yes or no: true, yes, y and numbers above 0 are yes, whatever the case; false, no, n, 0 and nothing are no.
+// Outcomes reads a column as yes or no: true, yes, y and numbers above 0 are yes, whatever the case; false, no,
+// n, 0 and nothing are no.
 func (t *Table) Outcomes(name string) ([]bool, error) {
 	c, err := t.Column(name)
 	if err != nil {
@@ -123,7 +125,12 @@ func (t *Table) Outcomes(name string) ([]bool, error) {
 		default:
 			v, err := strconv.ParseFloat(s, 64)
 			if err != nil {
-				return nil, fmt.Errorf("column %q, row %d: %q is neither yes nor no: give a column of true and false, or of numbers", name, i+1, s)
+				return nil, fmt.Errorf(
+					"column %q, row %d: %q is neither yes nor no: give a column of true and false, or of numbers",
+					name,
+					i+1,
+					s,
+				)
 			}
 			out[i] = v > 0
 		}

@@ -9,7 +9,8 @@ import (
 // maxBins of a predictor, besides those of rare names and of missing values. It bounds a model's size: see MaxSize.
 const maxBins = 16
 
-// How far the regression's weights may lie from 0 before anything is known (variances, log-odds). A number's bins share its slope, so each says less of its own.
+// How far the regression's weights may lie from 0 before anything is known (variances, log-odds). A number's
+// bins share its slope, so each says less of its own.
 const (
 	nameVariance   = 0.1
 	numberVariance = 0.03
@@ -53,7 +54,8 @@ func newPredictor(name string, number bool) predictor {
 
 func byHash(b bin, h uint32) int { return cmp.Compare(b.hash, h) }
 
-// find gives the bin that speaks for a value: the number's or name's own, the nearest, that of rare names; nil where there is none.
+// find gives the bin that speaks for a value: the number's or name's own, the nearest, that of rare names; nil
+// where there is none.
 func (p *predictor) find(v value) *bin {
 	if p.number {
 		for i := range p.bins {
@@ -81,7 +83,8 @@ func (p *predictor) cut(i int) float32 {
 	return hi
 }
 
-// place gives the bin that a value is to be counted in, and makes one where there is none. total is the model's weight of outcomes.
+// place gives the bin that a value is to be counted in, and makes one where there is none. total is the model's
+// weight of outcomes.
 func (p *predictor) place(v value, total float32) *bin {
 	if p.number {
 		return p.placeNumber(v)
@@ -111,7 +114,8 @@ func (p *predictor) place(v value, total float32) *bin {
 	return &p.bins[i]
 }
 
-// placeNumber begins a bin for a value that lies between bins, and where they are too many joins the two neighbours that are lightest together: bins stay about equally heavy.
+// placeNumber begins a bin for a value that lies between bins, and where they are too many joins the two
+// neighbours that are lightest together: bins stay about equally heavy.
 func (p *predictor) placeNumber(v value) *bin {
 	i, _ := slices.BinarySearchFunc(p.bins, v.x, func(b bin, x float32) int { return cmp.Compare(b.hi, x) })
 	if i < len(p.bins) && v.x >= p.bins[i].lo {
@@ -143,7 +147,8 @@ func (p *predictor) joinLightest() int {
 	return best
 }
 
-// halve splits a number's bin that holds more than 2.5 times its share, at its mean, unless it is of one value. Which side an outcome was on is not known any more: each gets half.
+// halve splits a number's bin that holds more than 2.5 times its share, at its mean, unless it is of one value.
+// Which side an outcome was on is not known any more: each gets half.
 func (p *predictor) halve(total float32) {
 	for i := range p.bins {
 		b := p.bins[i]
@@ -190,7 +195,8 @@ func (b *bin) count(accepted bool, unit float32) {
 	}
 }
 
-// rank is where a number's bin lies among the others: 0 in the middle of the customers, of variance 1 over all of them. Of names it is 0.
+// rank is where a number's bin lies among the others: 0 in the middle of the customers, of variance 1 over all
+// of them. Of names it is 0.
 func (p *predictor) rank(b *bin) float64 {
 	if !p.number || b == &p.missing || b == nil {
 		return 0
@@ -212,7 +218,8 @@ func rankOf(below, all float32) float64 {
 	return (float64(below/all) - 0.5) * math.Sqrt(12)
 }
 
-// lost is what the predictor's bins leave of the model's totals: outcomes of customers for whom the feature was missing.
+// lost is what the predictor's bins leave of the model's totals: outcomes of customers for whom the feature was
+// missing.
 func (p *predictor) lost(pos, neg float32) (float32, float32) {
 	pos, neg = pos-p.other.pos, neg-p.other.neg
 	for i := range p.bins {

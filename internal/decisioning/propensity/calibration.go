@@ -62,7 +62,8 @@ func (b block) with(o block) block {
 	return block{b.pos + o.pos, b.neg + o.neg, (b.at*n + o.at*k) / (n + k)}
 }
 
-// pool is isotonic regression by pooling adjacent violators (PAVA): neighbours are joined until propensities rise with the score.
+// pool is isotonic regression by pooling adjacent violators (PAVA): neighbours are joined until propensities
+// rise with the score.
 func pool(blocks []block, t trend) []block {
 	var out []block
 	for _, b := range blocks {
@@ -75,7 +76,8 @@ func pool(blocks []block, t trend) []block {
 	return out
 }
 
-// curve turns scores into propensities, rising with them: linear between the blocks' middles, so that customers in one block still differ.
+// curve turns scores into propensities, rising with them: linear between the blocks' middles, so that customers
+// in one block still differ.
 type curve struct {
 	at                     []float64
 	propensity, evidence   []float64

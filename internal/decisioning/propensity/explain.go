@@ -16,7 +16,8 @@ type Contribution struct {
 	AUC       float64 // of the predictor alone, 0.5…1
 }
 
-// Explain lists what speaks for and against acceptance, the strongest first. With Base they add up to the score that is calibrated into a propensity.
+// Explain lists what speaks for and against acceptance, the strongest first. With Base they add up to the score
+// that is calibrated into a propensity.
 func (m *Model) Explain(f Features) []Contribution {
 	var out []Contribution
 	s := m.sums()

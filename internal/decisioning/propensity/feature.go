@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Feature is one thing known about a customer when an action is weighed: a trait, a score, how often something happened.
+// Feature is one thing known about a customer when an action is weighed: a trait, a score, how often something
+// happened.
 type Feature struct {
 	Name     string
 	Number   float64 // where IsNumber; NaN and infinities count as missing

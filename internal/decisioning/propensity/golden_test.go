@@ -50,7 +50,8 @@ func TestNaiveBayesByHand(t *testing.T) {
 	near(t, "base", m.Base(), base, 1e-9)
 }
 
-// With Pega's 0.5 for a belief (a flat trend of weight 1) a block's value is (0.5 + pos) / (1 + pos + neg), and pooling makes it rise.
+// With Pega's 0.5 for a belief (a flat trend of weight 1) a block's value is (0.5 + pos) / (1 + pos + neg), and
+// pooling makes it rise.
 func TestPoolByHand(t *testing.T) {
 	t.Parallel()
 	flat := trend{weight: 1}

@@ -70,12 +70,21 @@ func (m *Model) UnmarshalBinary(data []byte) error {
 	if got := r.byte(); got != form {
 		return fmt.Errorf("propensity: the model has form %d, this build reads form %d: drop it, and it is learned anew", got, form)
 	}
-	n := Model{start: Start{r.f64(), r.f64(), r.f64()}, weight: r.f64(), scoreUnit: r.f64(), outcomes: binary.LittleEndian.Uint64(r.take(8)), pos: r.f32(), neg: r.f32(), bias: r.belief()}
+	n := Model{
+		start:     Start{r.f64(), r.f64(), r.f64()},
+		weight:    r.f64(),
+		scoreUnit: r.f64(),
+		outcomes:  binary.LittleEndian.Uint64(r.take(8)),
+		pos:       r.f32(),
+		neg:       r.f32(),
+		bias:      r.belief(),
+	}
 	for i := range n.scores {
 		n.scores[i].Pos, n.scores[i].Neg = r.f32(), r.f32()
 	}
 	count := binary.LittleEndian.Uint16(r.take(2))
-	if r.short || count > MaxPredictors || n.start != n.start.filled() || !(n.weight >= 1 && n.weight <= maxUnit && n.scoreUnit >= 1 && n.scoreUnit <= maxUnit) {
+	if r.short || count > MaxPredictors || n.start != n.start.filled() ||
+		!(n.weight >= 1 && n.weight <= maxUnit && n.scoreUnit >= 1 && n.scoreUnit <= maxUnit) {
 		return errDamaged
 	}
 	for range count {

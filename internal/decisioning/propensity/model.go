@@ -1,11 +1,12 @@
 // Package propensity learns how likely customers are to accept an action on a channel, one outcome at a time.
 //
-// A Model is one action on one channel, after Pega's published adaptive models (pega-datascientist-tools, "ADM explained"):
-// naive Bayes over binned predictors, calibrated by isotonic regression. Beside it learns a Bayesian logistic regression over
-// the same bins, and the two are mixed by how well each has foretold so far. docs/learning.md has the formulas, the sources
-// and what both were measured to be worth.
+// A Model is one action on one channel, after Pega's published adaptive models (pega-datascientist-tools, "ADM
+// explained"): naive Bayes over binned predictors, calibrated by isotonic regression. Beside it learns a
+// Bayesian logistic regression over the same bins, and the two are mixed by how well each has foretold so far.
+// docs/learning.md has the formulas, the sources and what both were measured to be worth.
 //
-// It is pure: no I/O, no clock, randomness is passed in. The same outcomes in the same order make the same model, byte for byte.
+// It is pure: no I/O, no clock, randomness is passed in. The same outcomes in the same order make the same
+// model, byte for byte.
 package propensity
 
 import (
@@ -16,10 +17,12 @@ import (
 // Start is what is believed of an action before anything is known of it.
 type Start struct {
 	Propensity float64 // 0…1; outside of it, or 0: 0.5
-	// Evidence is how many outcomes the belief is worth. 0: 2, which is Beta(1, 1), any propensity alike, at 0.5. The less, the more a new action is tried.
+	// Evidence is how many outcomes the belief is worth. 0: 2, which is Beta(1, 1), any propensity alike, at
+	// 0.5. The less, the more a new action is tried.
 	Evidence float64
-	// HalfLife is how fast the model forgets: the number of outcomes of the rarer kind (mostly acceptances) after which one counts half. At a rate of
-	// 10 % the default of 2,000 is 20,000 outcomes. So what is rare is remembered longer. 0: DefaultHalfLife. Infinite: nothing is forgotten.
+	// HalfLife is how fast the model forgets: the number of outcomes of the rarer kind (mostly acceptances)
+	// after which one counts half. At a rate of 10 % the default of 2,000 is 20,000 outcomes. So what is rare
+	// is remembered longer. 0: DefaultHalfLife. Infinite: nothing is forgotten.
 	HalfLife float64
 }
 
@@ -29,7 +32,8 @@ const DefaultHalfLife = 2000
 // MaxPredictors a model keeps; of features that come later it learns nothing.
 const MaxPredictors = 256
 
-// levelFades so many times faster than the rest: the calibration follows drift of the level, while who differs from whom is kept longer.
+// levelFades so many times faster than the rest: the calibration follows drift of the level, while who differs
+// from whom is kept longer.
 const levelFades = 5
 
 func (s Start) filled() Start {

@@ -14,8 +14,10 @@ import (
 
 var anyFeature = rapid.Custom(func(t *rapid.T) Feature {
 	return Feature{
-		Name:     rapid.SampledFrom([]string{"age", "tier", "intent.purchase", "", "a name that is longer than what a model keeps of names: ああああああああああああああ"}).Draw(t, "name"),
-		Number:   rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), math.MaxFloat64})).Draw(t, "number"),
+		Name: rapid.SampledFrom([]string{"age", "tier", "intent.purchase", "", "a name that is longer than what a model keeps of names: ああああああああああああああ"}).
+			Draw(t, "name"),
+		Number: rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), math.MaxFloat64})).
+			Draw(t, "number"),
 		Symbol:   rapid.SampledFrom([]string{"", "gold", "tin", "銅"}).Draw(t, "symbol"),
 		IsNumber: rapid.Bool().Draw(t, "is number"),
 	}
@@ -32,11 +34,16 @@ func outcomes(t *rapid.T) []outcome {
 	}), 0, 60).Draw(t, "outcomes")
 }
 
-// Whatever is told: estimates are chances, explanations add up, the binary form loses nothing, a set says the same, and the order of features does not matter.
+// Whatever is told: estimates are chances, explanations add up, the binary form loses nothing, a set says the
+// same, and the order of features does not matter.
 func TestWhateverIsTold(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		start := Start{Propensity: rapid.Float64().Draw(t, "propensity"), Evidence: rapid.Float64Range(0, 100).Draw(t, "evidence"), HalfLife: rapid.SampledFrom([]float64{0, 0.01, 3, 1000, math.Inf(1)}).Draw(t, "half-life")}
+		start := Start{
+			Propensity: rapid.Float64().Draw(t, "propensity"),
+			Evidence:   rapid.Float64Range(0, 100).Draw(t, "evidence"),
+			HalfLife:   rapid.SampledFrom([]float64{0, 0.01, 3, 1000, math.Inf(1)}).Draw(t, "half-life"),
+		}
 		told := outcomes(t)
 		m, other := New(start), New(start)
 		for _, o := range told {
@@ -146,7 +153,13 @@ func TestManyNames(t *testing.T) {
 		}
 		m.Learn(f, r.Float64() < map[bool]float64{true: 0.6, false: 0.1}[i%4 == 0])
 	}
-	common, rare, unseen := m.Estimate(Features{Symbol("id", "common")}), m.Estimate(Features{Symbol("id", "丁")}), m.Estimate(Features{Symbol("id", "never")})
+	common, rare, unseen := m.Estimate(
+		Features{Symbol("id", "common")},
+	), m.Estimate(
+		Features{Symbol("id", "丁")},
+	), m.Estimate(
+		Features{Symbol("id", "never")},
+	)
 	if common.Propensity < 0.5 || rare.Propensity > 0.2 || unseen.Propensity > 0.2 {
 		t.Errorf("common %.3f, rare %.3f, unseen %.3f", common.Propensity, rare.Propensity, unseen.Propensity)
 	}

@@ -4,10 +4,11 @@ import "math"
 
 const biasVariance = 1
 
-// regress moves the regression's weights by one outcome. Each weight is a Gaussian belief, independent of the others; the logistic is
-// linearised where it is, which makes an extended Kalman filter with a diagonal covariance. There is no learning rate: a weight moves as far
-// as it is uncertain. (Close kin: Graepel et al. 2010, "Web-scale Bayesian click-through rate prediction", for the probit; Chapelle and Li
-// 2011, "An empirical evaluation of Thompson sampling", for a logistic with diagonal precision.)
+// regress moves the regression's weights by one outcome. Each weight is a Gaussian belief, independent of the
+// others; the logistic is linearised where it is, which makes an extended Kalman filter with a diagonal
+// covariance. There is no learning rate: a weight moves as far as it is uncertain. (Close kin: Graepel et al.
+// 2010, "Web-scale Bayesian click-through rate prediction", for the probit; Chapelle and Li 2011, "An empirical
+// evaluation of Thompson sampling", for a logistic with diagonal precision.)
 func (m *Model) regress(accepted bool) {
 	z, spread := float64(m.bias.mean), float64(m.bias.variance)
 	m.ranks = m.ranks[:0]

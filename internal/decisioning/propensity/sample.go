@@ -2,13 +2,15 @@ package propensity
 
 import "math"
 
-// Random is where randomness comes from; *rand.Rand of math/rand/v2 is one. A caller that decides again must seed it alike.
+// Random is where randomness comes from; *rand.Rand of math/rand/v2 is one. A caller that decides again must
+// seed it alike.
 type Random interface {
 	Float64() float64     // in [0, 1)
 	NormFloat64() float64 // standard normal
 }
 
-// Sample is Thompson sampling: a draw from Beta(p·n, (1−p)·n), above 0 and below 1. What little is known of varies much and so gets its chance.
+// Sample is Thompson sampling: a draw from Beta(p·n, (1−p)·n), above 0 and below 1. What little is known of
+// varies much and so gets its chance.
 func (e Estimate) Sample(r Random) float64 {
 	p, n := e.Propensity, e.Evidence
 	if math.IsNaN(p) {
@@ -27,7 +29,8 @@ func (e Estimate) Sample(r Random) float64 {
 // smallest is the least propensity there is: nothing is certain.
 const smallest = 1e-9
 
-// logGamma draws the logarithm of a Gamma(shape, 1) variate (Marsaglia and Tsang, 2000; below 1 by Gamma(shape+1)·U^(1/shape)).
+// logGamma draws the logarithm of a Gamma(shape, 1) variate (Marsaglia and Tsang, 2000; below 1 by
+// Gamma(shape+1)·U^(1/shape)).
 func logGamma(r Random, shape float64) float64 {
 	boost := 0.0
 	if shape < 1 {
@@ -49,7 +52,8 @@ func logGamma(r Random, shape float64) float64 {
 	}
 }
 
-// Ramp is the share of customers a new action may reach: 0.02 at first, all from 200 acceptances on, linear between (Pega's outbound model maturity).
+// Ramp is the share of customers a new action may reach: 0.02 at first, all from 200 acceptances on, linear
+// between (Pega's outbound model maturity).
 func Ramp(positives float64) float64 {
 	if !(positives > 0) {
 		return 0.02

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// Set is many models made ready to score one customer at once: features are looked up once for all, and what each bin says is worked out before.
-// It keeps what the models knew when it was made, and is safe for concurrent use.
+// Set is many models made ready to score one customer at once: features are looked up once for all, and what
+// each bin says is worked out before. It keeps what the models knew when it was made, and is safe for
+// concurrent use.
 type Set struct {
 	index  map[key]int32 // of a predictor in Prepared
 	from   []*Model
@@ -28,7 +29,8 @@ type ready struct {
 	curve    *curve
 }
 
-// column is a predictor of a ready model, of one size and without branches: a customer before 100 of them in each of 1,000 models takes 2 ms.
+// column is a predictor of a ready model, of one size and without branches: a customer before 100 of them in
+// each of 1,000 models takes 2 ms.
 type column struct {
 	index   int32 // in Prepared
 	missing float32
@@ -45,7 +47,8 @@ func orderly(x float32) int32 {
 // NewSet makes models ready, in this order.
 func NewSet(models ...*Model) *Set { return (&Set{}).Next(models...) }
 
-// Next is the set of these models. Those that are in s at the same place, and have learned nothing since, are not made ready again: with few new ones it is quick.
+// Next is the set of these models. Those that are in s at the same place, and have learned nothing since, are
+// not made ready again: with few new ones it is quick.
 func (s *Set) Next(models ...*Model) *Set {
 	next := &Set{index: maps.Clone(s.index), from: slices.Clone(models), models: make([]*ready, len(models))}
 	if next.index == nil {

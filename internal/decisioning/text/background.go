@@ -2,8 +2,9 @@ package text
 
 import "strings"
 
-// everyday are sentences about nothing in particular, in the languages most written. With few examples they show which words say little, and what a
-// message looks like that is about something else. None is a greeting, thanks, a yes or a no: those may well be somebody's intents.
+// everyday are sentences about nothing in particular, in the languages most written. With few examples they
+// show which words say little, and what a message looks like that is about something else. None is a greeting,
+// thanks, a yes or a no: those may well be somebody's intents.
 const everyday = `
 The train was on time this morning and there were not many people in it.
 She has two brothers who live in a small town near the sea.

@@ -11,8 +11,8 @@ const (
 	centrePart = 0.3 // the middle of each class, of length 1
 )
 
-// blend trains one classifier on all n-grams and one on words alone, and adds the middle of each class. All three are linear, so that their sum is
-// one classifier; it errs less often than any of them.
+// blend trains one classifier on all n-grams and one on words alone, and adds the middle of each class. All
+// three are linear, so that their sum is one classifier; it errs less often than any of them.
 func (v *vocabulary) blend(m *matrix, rows []int32, label []int32, classes int, o fit) [][]float32 {
 	out := svm(m, rows, label, classes, o)
 	spoken := &matrix{start: make([]int32, 1, m.rows()+1), width: m.width}

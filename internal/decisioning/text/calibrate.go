@@ -9,7 +9,8 @@ const (
 	defaultHeat = 0.3
 	// Out-of-scope texts weigh so much of the whole when the confidence is fitted, however many there are.
 	strangeShare = 0.3
-	// enough is from how many held-out texts on the confidence is fitted to them; with fewer it stays what was found for small sets of many kinds.
+	// enough is from how many held-out texts on the confidence is fitted to them; with fewer it stays what was
+	// found for small sets of many kinds.
 	enough = 100
 	// plenty is from how many texts on not every fold is held out.
 	plenty = 5000
@@ -17,7 +18,8 @@ const (
 	enoughStrange = 50
 )
 
-// cautious is the threshold of small sets: of three examples an intent, two in three messages like them are told, and one in ten that is not is taken for one.
+// cautious is the threshold of small sets: of three examples an intent, two in three messages like them are
+// told, and one in ten that is not is taken for one.
 const cautious = 0.6
 
 // outcome is what became of a held-out text.
@@ -30,9 +32,18 @@ type outcome struct {
 // prior is the confidence of small sets: found on many small ones drawn from several corpora (docs/intents-text.md).
 var prior = [trusts]float64{-0.11, 0, 3.9, -2.0, -1.62, 0.96}
 
-// calibrate finds what the confidence makes of the clues, and the threshold, on folds held out one after another. Where there are too few out-of-scope
-// examples, a part of the intents is left out of each fold as well, and its texts stand for them.
-func calibrate(c *corpus, x *matrix, unknown []float64, few bool, weigh trainer, how fit, folds int) (trust [trusts]float64, threshold float64) {
+// calibrate finds what the confidence makes of the clues, and the threshold, on folds held out one after
+// another. Where there are too few out-of-scope examples, a part of the intents is left out of each fold as
+// well, and its texts stand for them.
+func calibrate(
+	c *corpus,
+	x *matrix,
+	unknown []float64,
+	few bool,
+	weigh trainer,
+	how fit,
+	folds int,
+) (trust [trusts]float64, threshold float64) {
 	if c.own < enough || len(c.intents) < 2 {
 		return prior, cautious
 	}
@@ -159,7 +170,8 @@ func hold(x *matrix, i int, w [][]float32, near *likes, known []bool, unknown fl
 	return o
 }
 
-// logistic fits the confidence to outcomes by Newton's method with halved steps, held near the prior where they say little.
+// logistic fits the confidence to outcomes by Newton's method with halved steps, held near the prior where they
+// say little.
 func logistic(seen []outcome, strangeShare float64) [trusts]float64 {
 	strange := 0
 	for _, o := range seen {

@@ -95,8 +95,16 @@ func Unmarshal(data []byte) (*Model, error) {
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("the saved classifier contradicts itself: %w", err)
 	}
-	m := &Model{intents: s.Intents, words: &vocabulary{keys: s.Keys, idf: s.IDF, unknown: s.Unknown, pairs: s.Pairs}, weights: make([]int8, len(s.Weights)), scale: s.Scale, bias: s.Bias,
-		heat: s.Heat, trust: [trusts]float64(s.Trust), threshold: s.Threshold}
+	m := &Model{
+		intents:   s.Intents,
+		words:     &vocabulary{keys: s.Keys, idf: s.IDF, unknown: s.Unknown, pairs: s.Pairs},
+		weights:   make([]int8, len(s.Weights)),
+		scale:     s.Scale,
+		bias:      s.Bias,
+		heat:      s.Heat,
+		trust:     [trusts]float64(s.Trust),
+		threshold: s.Threshold,
+	}
 	m.words.index()
 	for i, w := range s.Weights {
 		m.weights[i] = int8(w)

@@ -24,7 +24,8 @@ type Report struct {
 	Precision float64 `json:"out_of_scope_precision"`
 	// AUROC is the probability that a text in scope has more confidence than one out of scope.
 	AUROC float64 `json:"out_of_scope_auroc"`
-	// Calibration is the mean distance of confidence and accuracy in scope, over ten bins of equal width, weighted by texts (ECE).
+	// Calibration is the mean distance of confidence and accuracy in scope, over ten bins of equal width,
+	// weighted by texts (ECE).
 	Calibration float64 `json:"calibration_error"`
 	// Micros is the time a message takes, in µs on one core.
 	Micros     float64     `json:"micros_per_message"`

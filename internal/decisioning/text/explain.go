@@ -31,7 +31,13 @@ const maxReasons = 10
 // Explain classifies a text and gives the n-grams that spoke for and against the likeliest intent.
 func (m *Model) Explain(text string) Explanation {
 	r := m.read(text)
-	e := Explanation{Label: m.label(&r), Threshold: m.threshold, Exact: r.known != unseen, Unknown: r.clues[trustUnknown], Scores: m.Scores(text)}
+	e := Explanation{
+		Label:     m.label(&r),
+		Threshold: m.threshold,
+		Exact:     r.known != unseen,
+		Unknown:   r.clues[trustUnknown],
+		Scores:    m.Scores(text),
+	}
 	if r.empty {
 		return e
 	}

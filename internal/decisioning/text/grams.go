@@ -7,7 +7,8 @@ const (
 	kinds
 )
 
-// n-grams of characters: within all scripts from minChars to maxChars, and below minChars where they are of a script without spaces.
+// n-grams of characters: within all scripts from minChars to maxChars, and below minChars where they are of a
+// script without spaces.
 const (
 	minChars = 3
 	maxChars = 5
@@ -41,7 +42,8 @@ func fold(h uint64, kind uint8) uint32 {
 // reach is how far apart two words may stand that make a pair, in words.
 const reach = 8
 
-// each gives every n-gram of a normalised text, repeated ones again; with pairs also each two words near each other, in whatever order.
+// each gives every n-gram of a normalised text, repeated ones again; with pairs also each two words near each
+// other, in whatever order.
 func each(text []rune, pairs bool, f func(g gram)) {
 	n := len(text)
 	for i := 0; i < n; i++ {

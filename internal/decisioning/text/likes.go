@@ -62,7 +62,8 @@ func (l *likes) of(xs []int32, vs []float32) *nearness {
 	return n
 }
 
-// add raises the margins of the intents that a text is like an example of, and says how like; nil where examples are not kept.
+// add raises the margins of the intents that a text is like an example of, and says how like; nil where
+// examples are not kept.
 func (l *likes) add(xs []int32, vs []float32, margins []float64) *nearness {
 	if l == nil {
 		return nil

@@ -1,5 +1,6 @@
-// Package text tells what a customer's message is about: a linear classifier on n-grams of words and characters, for any language, trained in seconds
-// on a CSV, or at once on a handful of examples, with a calibrated confidence and an answer for "none of these". It is pure: no I/O, no clock, no chance.
+// Package text tells what a customer's message is about: a linear classifier on n-grams of words and
+// characters, for any language, trained in seconds on a CSV, or at once on a handful of examples, with a
+// calibrated confidence and an answer for "none of these". It is pure: no I/O, no clock, no chance.
 package text
 
 import (

@@ -11,8 +11,9 @@ import (
 // maxText is how much of a text is looked at, in bytes: who writes more has said what it is about by then.
 const maxText = 4000
 
-// normal is a text as n-grams see it: NFKC, lower case, every run of white space a single space, a space at both ends. Spaces between
-// characters of scripts that do without are dropped, so that it does not matter whether somebody has put them in.
+// normal is a text as n-grams see it: NFKC, lower case, every run of white space a single space, a space at
+// both ends. Spaces between characters of scripts that do without are dropped, so that it does not matter
+// whether somebody has put them in.
 func normal(text string) []rune {
 	if len(text) > maxText {
 		text = text[:maxText]
@@ -65,7 +66,8 @@ func normal(text string) []rune {
 	return out
 }
 
-// dense reports whether a character belongs to a script that is written without spaces between words, or to its punctuation.
+// dense reports whether a character belongs to a script that is written without spaces between words, or to its
+// punctuation.
 func dense(r rune) bool {
 	switch {
 	case r < 0x0e00:

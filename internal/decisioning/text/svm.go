@@ -20,8 +20,9 @@ func (m *matrix) row(i int) ([]int32, []float32) {
 	return m.index[m.start[i]:m.start[i+1]], m.value[m.start[i]:m.start[i+1]]
 }
 
-// svm trains one linear classifier per class against the rest: L2-regularised squared hinge loss by dual coordinate descent (Hsieh et al. 2008, as
-// LIBLINEAR). It gives the weights by class; the last of each is the bias. rows are those to train on, label is the class of each row, below 0 for none.
+// svm trains one linear classifier per class against the rest: L2-regularised squared hinge loss by dual
+// coordinate descent (Hsieh et al. 2008, as LIBLINEAR). It gives the weights by class; the last of each is the
+// bias. rows are those to train on, label is the class of each row, below 0 for none.
 func svm(m *matrix, rows []int32, label []int32, classes int, o fit) [][]float32 {
 	out := make([][]float32, classes)
 	next := make(chan int)

@@ -216,7 +216,9 @@ func TestReportCounts(t *testing.T) {
 		return time.Unix(int64(ticks), 0)
 	})
 	if r.Accuracy != 0.5 || r.Recall != 0.5 || r.Precision != 1 || r.InScope != 2 || r.OutOfScope != 2 || r.AUROC != 0.75 || r.Micros != 250_000 ||
-		len(r.Confusions) != 2 || r.Confusions[0] != (Confusion{"", "refund", 1}) || r.Confusions[1] != (Confusion{"purchase", "refund", 1}) {
+		len(r.Confusions) != 2 ||
+		r.Confusions[0] != (Confusion{"", "refund", 1}) ||
+		r.Confusions[1] != (Confusion{"purchase", "refund", 1}) {
 		t.Errorf("got %+v", r)
 	}
 }

@@ -26,7 +26,8 @@ const (
 	maxIntents = 2000
 )
 
-// Train makes a model. It needs an intent with a text; examples with nothing to read are passed over. The order of examples does not matter.
+// Train makes a model. It needs an intent with a text; examples with nothing to read are passed over. The order
+// of examples does not matter.
 func Train(examples []Example, o Options) (*Model, error) {
 	o.Seed, o.Folds = cmp.Or(o.Seed, 1), cmp.Or(o.Folds, 3)
 	if o.MaxSize <= 0 || o.MaxSize > maxSize {

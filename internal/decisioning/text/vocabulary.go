@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// vocabulary are the n-grams that a model knows. An n-gram it does not know has no weight, but counts in the norm of its text: what is mostly unknown scores low.
+// vocabulary are the n-grams that a model knows. An n-gram it does not know has no weight, but counts in the
+// norm of its text: what is mostly unknown scores low.
 type vocabulary struct {
 	keys    []uint32  // sorted
 	idf     []float32 // ln((1+n)/(1+df)) + 1, n texts of which df hold it
@@ -36,7 +37,8 @@ const plain = 1.2
 // share is the weight of each kind of n-gram in the vector of a text; its parts have this norm.
 var share = [kinds]float64{words: 1, chars: 1}
 
-// newVocabulary takes the n-grams of the texts that most of them hold, up to a number. Those behind the first own are everyday ones: what they hold says less.
+// newVocabulary takes the n-grams of the texts that most of them hold, up to a number. Those behind the first
+// own are everyday ones: what they hold says less.
 func newVocabulary(texts [][]rune, own, most int, pairs bool) *vocabulary {
 	df, everyday := map[uint32]int32{}, map[uint32]int32{}
 	for n, t := range texts {
@@ -104,7 +106,8 @@ type sheet struct {
 	sums  []int32
 }
 
-// vector writes the features of a text to the sheet, sorted as they first appear, and gives the share of it that is unknown, 0 to 1.
+// vector writes the features of a text to the sheet, sorted as they first appear, and gives the share of it
+// that is unknown, 0 to 1.
 func (v *vocabulary) vector(text []rune, s *sheet) (unknown float64) {
 	s.index, s.value = s.index[:0], s.value[:0]
 	var square, strange [kinds]float64

@@ -51,8 +51,14 @@ var rules = []rule{
 	},
 	{
 		room: "activities",
-		deep: []string{module + "/internal/gateway", module + "/internal/relay", module + "/internal/app", module + "/starter", module + "/worker"},
-		why:  "the outside world knows nothing of who started it",
+		deep: []string{
+			module + "/internal/gateway",
+			module + "/internal/relay",
+			module + "/internal/app",
+			module + "/starter",
+			module + "/worker",
+		},
+		why: "the outside world knows nothing of who started it",
 	},
 	{
 		room: "internal/gateway",

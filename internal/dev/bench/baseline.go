@@ -11,8 +11,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// The journeys of content/ stand twice more in this package, written by hand: plain.go as most people would write them, tuned.go with what tabi does to be
-// cheap. Their duties are tabi's own: their activities call the same functions of the store.
+// The journeys of content/ stand twice more in this package, written by hand: plain.go as most people would
+// write them, tuned.go with what tabi does to be cheap. Their duties are tabi's own: their activities call the
+// same functions of the store.
 
 // order is the input of a journey that is written by hand.
 type order struct {

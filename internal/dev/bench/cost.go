@@ -62,7 +62,8 @@ func costPart(ctx context.Context, b *bench, s *server, out *section) error {
 	return w.countStatements(ctx, out, all)
 }
 
-// countStatements counts the SQL statements of each way into the store, begin and commit left out: in the one transaction of each that nothing else shares.
+// countStatements counts the SQL statements of each way into the store, begin and commit left out: in the one
+// transaction of each that nothing else shares.
 func (w *world) countStatements(ctx context.Context, out *section, all []variant) error {
 	counted := func(name, unit string, each int, f func() error) error {
 		before := w.statements.Load()
@@ -149,13 +150,15 @@ func (w *world) count(ctx context.Context, r costRun) error {
 	return nil
 }
 
-// rests waits until a run has nothing to do: no workflow task and no activity is pending, and something has happened since its start.
+// rests waits until a run has nothing to do: no workflow task and no activity is pending, and something has
+// happened since its start.
 func (w *world) rests(ctx context.Context, run client.WorkflowRun) error {
 	return until(ctx, func() (bool, error) {
 		d, err := w.temporal.DescribeWorkflowExecution(ctx, run.GetID(), run.GetRunID())
 		if err != nil {
 			return false, err
 		}
-		return d.GetPendingWorkflowTask() == nil && len(d.GetPendingActivities()) == 0 && d.GetWorkflowExecutionInfo().GetHistoryLength() > 3, nil
+		return d.GetPendingWorkflowTask() == nil && len(d.GetPendingActivities()) == 0 &&
+			d.GetWorkflowExecutionInfo().GetHistoryLength() > 3, nil
 	})
 }

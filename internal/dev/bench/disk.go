@@ -23,7 +23,8 @@ func (w *world) disk(ctx context.Context) (disk, error) {
 	}
 	defer func() { _ = db.Close() }()
 	var d disk
-	err = db.QueryRowContext(ctx, `select pg_database_size(current_database()), pg_database_size('temporal') + pg_database_size('temporal_visibility')`).Scan(&d.tabi, &d.temporal)
+	err = db.QueryRowContext(ctx, `select pg_database_size(current_database()), pg_database_size('temporal') + pg_database_size('temporal_visibility')`).
+		Scan(&d.tabi, &d.temporal)
 	return d, err
 }
 

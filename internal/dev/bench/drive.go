@@ -12,8 +12,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// drive takes instances through a variant, slots at a time, and gives how long it took. Each slot starts the next instance before it brings the event to the
-// last one, so that an event comes to an instance that has been waiting for a while, as events do.
+// drive takes instances through a variant, slots at a time, and gives how long it took. Each slot starts the
+// next instance before it brings the event to the last one, so that an event comes to an instance that has been
+// waiting for a while, as events do.
 func drive(ctx context.Context, v variant, all []instance, slots int) (time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

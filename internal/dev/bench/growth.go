@@ -15,8 +15,8 @@ var (
 	longSizes  = []int{1_000, 20_000, 100_000}
 )
 
-// growthPart counts journeys by the second while more and more instances wait, in turns with an installation of its own server where few do; and what the
-// processes need, and how soon they are back.
+// growthPart counts journeys by the second while more and more instances wait, in turns with an installation of
+// its own server where few do; and what the processes need, and how soon they are back.
 func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 	sizes := shortSizes
 	if b.long {
@@ -149,7 +149,8 @@ func newGrown(ctx context.Context, s *server, name string, most int, binaries, l
 	return g, nil
 }
 
-// grow starts the processes and lets instances enter until so many wait; it gives how many entered by the second. The processes go on.
+// grow starts the processes and lets instances enter until so many wait; it gives how many entered by the
+// second. The processes go on.
 func (g *grown) grow(ctx context.Context, size int) (float64, error) {
 	if err := g.in.start(ctx); err != nil {
 		return 0, err
@@ -163,8 +164,8 @@ func (g *grown) grow(ctx context.Context, size int) (float64, error) {
 	return rate, nil
 }
 
-// restart kills both processes, starts them anew, and gives after how many seconds both were ready, and after how many an instance that waited had answered
-// an event.
+// restart kills both processes, starts them anew, and gives after how many seconds both were ready, and after
+// how many an instance that waited had answered an event.
 func (g *grown) restart(ctx context.Context) (ready, answered float64, err error) {
 	g.in.kill()
 	began := clock.Wall()

@@ -13,7 +13,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// hops times the way from an event to the channel, for instances that wait: each customer has one instance, and takes one event.
+// hops times the way from an event to the channel, for instances that wait: each customer has one instance, and
+// takes one event.
 type hops struct {
 	w       *world
 	gate    *gate

@@ -48,7 +48,14 @@ type supply struct {
 }
 
 func newSupply(name string, ids []string, client, clients int) *supply {
-	return &supply{name: name, client: client, clients: clients, ids: ids, draw: rand.New(rand.NewPCG(1, uint64(client))), entered: map[int]int64{}}
+	return &supply{
+		name:    name,
+		client:  client,
+		clients: clients,
+		ids:     ids,
+		draw:    rand.New(rand.NewPCG(1, uint64(client))),
+		entered: map[int]int64{},
+	}
 }
 
 func (s *supply) next() incoming {
@@ -73,7 +80,8 @@ func (s *supply) next() incoming {
 	return e
 }
 
-// intakePart counts events that are committed by the second, in batches and one by one, beside the same rows written by plain SQL.
+// intakePart counts events that are committed by the second, in batches and one by one, beside the same rows
+// written by plain SQL.
 func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 	w, err := openWorld(ctx, s, "intake")
 	if err != nil {
@@ -106,8 +114,22 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 		clients, size int
 		rates, costs  map[string][]float64
 	}{
-		{"batch", fmt.Sprintf("batches of %d from %d clients", intakeBatch, batchClients), batchClients, intakeBatch, map[string][]float64{}, map[string][]float64{}},
-		{"single", fmt.Sprintf("single calls from %d connections", singleClients), singleClients, 1, map[string][]float64{}, map[string][]float64{}},
+		{
+			"batch",
+			fmt.Sprintf("batches of %d from %d clients", intakeBatch, batchClients),
+			batchClients,
+			intakeBatch,
+			map[string][]float64{},
+			map[string][]float64{},
+		},
+		{
+			"single",
+			fmt.Sprintf("single calls from %d connections", singleClients),
+			singleClients,
+			1,
+			map[string][]float64{},
+			map[string][]float64{},
+		},
 	}
 	for round := range b.rounds + 1 { // the first is for warming up
 		for _, t := range takers {
@@ -143,8 +165,16 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 	return nil
 }
 
-// intake has clients bring events for a while, size at a time each, and gives how many were committed, and how long it took.
-func intake(ctx context.Context, limit time.Duration, t taker, ids []string, stock string, clients, size int) (int64, time.Duration, error) {
+// intake has clients bring events for a while, size at a time each, and gives how many were committed, and how
+// long it took.
+func intake(
+	ctx context.Context,
+	limit time.Duration,
+	t taker,
+	ids []string,
+	stock string,
+	clients, size int,
+) (int64, time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var taken atomic.Int64

@@ -14,8 +14,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// openSQL makes a database with tabi's schema and customers, to be written by plain SQL: the fastest that is known for each engine. whole writes all rows that
-// tabi writes for an event: its customer's lock, the event, and where it is heard the enrollment and the delivery; else the event alone.
+// openSQL makes a database with tabi's schema and customers, to be written by plain SQL: the fastest that is
+// known for each engine. whole writes all rows that tabi writes for an event: its customer's lock, the event,
+// and where it is heard the enrollment and the delivery; else the event alone.
 func openSQL(ctx context.Context, s *server, name string, ids []string, whole bool) (taker, error) {
 	url, err := s.database(name)
 	if err != nil {
@@ -81,7 +82,8 @@ const (
 	insertDelivery = `insert into deliveries (enrollment, seq, kind, event, body, at) values ($1, $2, $3, $4, '', $5)`
 )
 
-// plainPostgres has a connection for every client, and sends each transaction in one piece where the protocol lets it. Events of a batch go by COPY.
+// plainPostgres has a connection for every client, and sends each transaction in one piece where the protocol
+// lets it. Events of a batch go by COPY.
 type plainPostgres struct {
 	conns []*pgx.Conn
 	whole bool
@@ -172,7 +174,14 @@ func openPlainSQLite(ctx context.Context, path string, whole bool) (taker, error
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	p := &plainSQLite{db: db, whole: whole, turns: make(chan struct{}, 1), many: map[int]*sql.Stmt{}, lock: map[int]*sql.Stmt{}, one: map[string]*sql.Stmt{}}
+	p := &plainSQLite{
+		db:    db,
+		whole: whole,
+		turns: make(chan struct{}, 1),
+		many:  map[int]*sql.Stmt{},
+		lock:  map[int]*sql.Stmt{},
+		one:   map[string]*sql.Stmt{},
+	}
 	for _, n := range sqliteRows {
 		if p.many[n], err = db.PrepareContext(ctx, `insert into events (id, customer, name, at, received_at, n, properties, source, depth) values `+
 			strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, ?, 'http', 0),", n), ",")); err != nil {

@@ -62,8 +62,9 @@ func race(ctx context.Context, b *bench, s *server, out *section, duties bool) e
 	return nil
 }
 
-// turn is one measurement: n journeys of a variant, by the second, and the CPU time of each in milliseconds, that of the servers and of the one who drives
-// included. Opening their enrollments is not measured; it is the same for all.
+// turn is one measurement: n journeys of a variant, by the second, and the CPU time of each in milliseconds,
+// that of the servers and of the one who drives included. Opening their enrollments is not measured; it is the
+// same for all.
 func (b *bench) turn(ctx context.Context, w *world, v variant, n int, profile string) (rate, cpu float64, err error) {
 	entrants, err := w.enroll(ctx, n, "Bench Started", "Bench Answered")
 	if err != nil {

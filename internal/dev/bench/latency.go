@@ -15,7 +15,8 @@ const breath = 20 * time.Millisecond
 // straggler is a way that took too long.
 const straggler = time.Second
 
-// latencyPart times the way from the gateway to the channel, one event at a time and at half of the peak rate, beside a bare hop.
+// latencyPart times the way from the gateway to the channel, one event at a time and at half of the peak rate,
+// beside a bare hop.
 func latencyPart(ctx context.Context, b *bench, s *server, out *section) error {
 	alone, crowd, peak := max(b.journeys/4, 1), max(b.journeys/2, 1), 2*b.journeys
 	w, err := openWorld(ctx, s, "latency")
@@ -67,8 +68,15 @@ func latencyPart(ctx context.Context, b *bench, s *server, out *section) error {
 			}
 			half[v.name] = append(half[v.name], took)
 		}
-		b.say("%s, round %d: one at a time p50 %.1f ms, bare %.1f; at half of the peak %.1f, bare %.1f", s.name, round+1, milliseconds(quantile(a, 0.5)), milliseconds(quantile(c, 0.5)),
-			milliseconds(quantile(half["tabi"][round], 0.5)), milliseconds(quantile(half["bare hop"][round], 0.5)))
+		b.say(
+			"%s, round %d: one at a time p50 %.1f ms, bare %.1f; at half of the peak %.1f, bare %.1f",
+			s.name,
+			round+1,
+			milliseconds(quantile(a, 0.5)),
+			milliseconds(quantile(c, 0.5)),
+			milliseconds(quantile(half["tabi"][round], 0.5)),
+			milliseconds(quantile(half["bare hop"][round], 0.5)),
+		)
 	}
 	out.ways("one at a time", one)
 	out.ways("at half of the peak rate", half)

@@ -21,7 +21,13 @@ type Machine struct {
 }
 
 func thisMachine() Machine {
-	m := Machine{OS: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Kernel: firstLine("/proc/sys/kernel/osrelease"), Memory: field("/proc/meminfo", "MemTotal"), CPU: field("/proc/cpuinfo", "model name")}
+	m := Machine{
+		OS:     runtime.GOOS + "/" + runtime.GOARCH,
+		Cores:  runtime.NumCPU(),
+		Kernel: firstLine("/proc/sys/kernel/osrelease"),
+		Memory: field("/proc/meminfo", "MemTotal"),
+		CPU:    field("/proc/cpuinfo", "model name"),
+	}
 	if words := strings.Fields(firstLine("/proc/loadavg")); len(words) > 2 {
 		m.Load = strings.Join(words[:3], " ")
 	}

@@ -1,6 +1,7 @@
-// Bench measures what the product promises: journeys a second, the cost of one, the way from an event to a send, intake, growth and simulation, each beside
-// something to hold it against in the same run, by turns, so that the ratios stand on a machine that others use too. It starts what it needs, prints a table and
-// writes bench.json. docs/performance.md explains the figures.
+// Bench measures what the product promises: journeys a second, the cost of one, the way from an event to a
+// send, intake, growth and simulation, each beside something to hold it against in the same run, by turns, so
+// that the ratios stand on a machine that others use too. It starts what it needs, prints a table and writes
+// bench.json. docs/performance.md explains the figures.
 package main
 
 import (
@@ -71,7 +72,12 @@ func main() {
 	b := &bench{out: os.Stderr}
 	fs := pflag.NewFlagSet("bench", pflag.ContinueOnError)
 	fs.StringSliceVar(&b.parts, "parts", partNames(), "what to measure")
-	fs.StringSliceVar(&b.servers, "server", serverNames, "what to measure on: dev (Temporal's development server, SQLite), postgres (Temporal and tabi on PostgreSQL)")
+	fs.StringSliceVar(
+		&b.servers,
+		"server",
+		serverNames,
+		"what to measure on: dev (Temporal's development server, SQLite), postgres (Temporal and tabi on PostgreSQL)",
+	)
 	fs.IntVar(&b.rounds, "rounds", 7, "rounds in which the compared take turns")
 	fs.IntVar(&b.slots, "slots", 40, "journeys at a time")
 	fs.IntVar(&b.journeys, "journeys", 160, "journeys of each turn")
@@ -79,7 +85,12 @@ func main() {
 	fs.IntVar(&b.customers, "customers", 10_000, "customers whose events come in, in part intake")
 	fs.DurationVar(&b.turnTime, "turn", 2*time.Second, "how long events come in, in each turn of part intake")
 	fs.BoolVar(&b.long, "long", false, "let growth go on to 100,000 waiting instances, instead of 5,000")
-	fs.IntSliceVar(&b.sizes, "sizes", nil, "how many instances wait in part growth, one after the other, instead of those of its short or long form")
+	fs.IntSliceVar(
+		&b.sizes,
+		"sizes",
+		nil,
+		"how many instances wait in part growth, one after the other, instead of those of its short or long form",
+	)
 	fs.StringVar(&b.output, "output", "bench.json", "where the figures go")
 	fs.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of the last round of parts journeys and intake")
 	if err := fs.Parse(os.Args[1:]); err != nil {
@@ -121,7 +132,11 @@ func (b *bench) measure(ctx context.Context) (book *Book, err error) {
 		}
 	}
 	began := clock.Wall()
-	book = &Book{Machine: thisMachine(), Versions: versions(), Commands: []string{strings.TrimSpace("go run ./internal/dev/bench " + strings.Join(os.Args[1:], " "))}}
+	book = &Book{
+		Machine:  thisMachine(),
+		Versions: versions(),
+		Commands: []string{strings.TrimSpace("go run ./internal/dev/bench " + strings.Join(os.Args[1:], " "))},
+	}
 	defer func() {
 		book.Seconds = clock.Wall().Sub(began).Seconds()
 		if b.output != "" {

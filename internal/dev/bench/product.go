@@ -38,7 +38,9 @@ const customerHeader = "X-Bench-Customer"
 func (w *world) gateway(conns int) (*gate, error) {
 	g, err := gateway.New(gateway.Config{
 		Store: w.store, Keys: map[string]gateway.Key{writeKey: {Kind: gateway.ServerKey}}, AgentTokens: []gateway.Token{{Value: "an-agent-token-of-the-bench"}},
-		AdminTokens: []gateway.Token{{Value: "an-admin-token-of-the-bench"}}, Secret: []byte("a secret of the bench"), PublicURL: "http://127.0.0.1",
+		AdminTokens: []gateway.Token{
+			{Value: "an-admin-token-of-the-bench"},
+		}, Secret: []byte("a secret of the bench"), PublicURL: "http://127.0.0.1",
 	})
 	if err != nil {
 		return nil, err
@@ -66,7 +68,11 @@ func (w *world) gateway(conns int) (*gate, error) {
 
 // newGate talks to a gateway.
 func newGate(url string, conns int) *gate {
-	return &gate{url: url, stop: func() {}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}}}
+	return &gate{
+		url:    url,
+		stop:   func() {},
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}},
+	}
 }
 
 // call is one call of Segment's tracking API.

@@ -12,7 +12,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Result is one figure. Ratio and Interval are of rounds: the median over rounds of the ratio within each, and an interval for it.
+// Result is one figure. Ratio and Interval are of rounds: the median over rounds of the ratio within each, and
+// an interval for it.
 type Result struct {
 	Part     string    `json:"part"`
 	Server   string    `json:"server,omitempty"` // dev or postgres; empty: it needs none

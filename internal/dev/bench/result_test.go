@@ -47,7 +47,8 @@ func TestSave(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := got.Results[0]
-	if first.Value != 14 || first.Unit != "journeys/s" || first.RatioTo != "plain" || first.Interval == nil || first.Interval.Low != 2 || first.Server != "dev" {
+	if first.Value != 14 || first.Unit != "journeys/s" || first.RatioTo != "plain" || first.Interval == nil || first.Interval.Low != 2 ||
+		first.Server != "dev" {
 		t.Errorf("%+v", first)
 	}
 	if got.Results[1].Ratio != 0 {

@@ -19,7 +19,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
-// installation is tabi as it runs in production: tabi-worker and tabi serve, each a process, and a provider of text messages.
+// installation is tabi as it runs in production: tabi-worker and tabi serve, each a process, and a provider of
+// text messages.
 type installation struct {
 	w        *world
 	binaries string
@@ -67,11 +68,23 @@ func install(w *world, binaries, log string) (*installation, error) {
 	in.provider = httptest.NewServer(http.HandlerFunc(in.take))
 	in.health = testservers.Local(healthPort)
 	in.gate = newGate("http://"+testservers.Local(gatewayPort), batchClients)
-	in.env = append(childproc.Environment(os.Environ()),
-		"TABI_DATABASE="+w.config.Database, "TABI_DATA_DIR="+log, "TABI_SECRET=a-secret-of-the-bench", "TABI_LOG_LEVEL=warn", "TABI_LOG_FORMAT=console", "TABI_MAX_PENDING=0",
-		"TEMPORAL_ADDRESS="+w.server.temporal, "TABI_PUBLIC_URL="+in.gate.url, "TABI_LISTEN="+testservers.Local(gatewayPort), "TABI_METRICS_LISTEN="+in.health,
-		"TABI_WRITE_KEYS="+writeKey+"=server", "TABI_AGENT_TOKENS=an-agent-token-of-the-bench", "TABI_ADMIN_TOKENS=an-admin-token-of-the-bench",
-		"TABI_SMS_URL="+in.provider.URL, "TABI_SMS_SECRET=whsec_YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNo",
+	in.env = append(
+		childproc.Environment(os.Environ()),
+		"TABI_DATABASE="+w.config.Database,
+		"TABI_DATA_DIR="+log,
+		"TABI_SECRET=a-secret-of-the-bench",
+		"TABI_LOG_LEVEL=warn",
+		"TABI_LOG_FORMAT=console",
+		"TABI_MAX_PENDING=0",
+		"TEMPORAL_ADDRESS="+w.server.temporal,
+		"TABI_PUBLIC_URL="+in.gate.url,
+		"TABI_LISTEN="+testservers.Local(gatewayPort),
+		"TABI_METRICS_LISTEN="+in.health,
+		"TABI_WRITE_KEYS="+writeKey+"=server",
+		"TABI_AGENT_TOKENS=an-agent-token-of-the-bench",
+		"TABI_ADMIN_TOKENS=an-admin-token-of-the-bench",
+		"TABI_SMS_URL="+in.provider.URL,
+		"TABI_SMS_SECRET=whsec_YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNo",
 	)
 	return in, nil
 }
@@ -149,7 +162,8 @@ func (in *installation) close() {
 // phone is the number of the n-th customer.
 func phone(n int) string { return fmt.Sprintf("+8190%08d", n) }
 
-// settle lets customers from number `from` up to `to` enter journey `stay` through the gateway, and waits until their instances wait.
+// settle lets customers from number `from` up to `to` enter journey `stay` through the gateway, and waits until
+// their instances wait.
 func (in *installation) settle(ctx context.Context, ids []string, from, to int) error {
 	const each = 125
 	var starts []int

@@ -43,7 +43,13 @@ func startDevelopment(_ context.Context, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{name: "dev", temporal: d.Address, file: filepath.Join(dir, "temporal", "temporal.db"), stop: d.Stop, versions: map[string]string{"temporal dev": said("temporal", "--version")}}
+	s := &server{
+		name:     "dev",
+		temporal: d.Address,
+		file:     filepath.Join(dir, "temporal", "temporal.db"),
+		stop:     d.Stop,
+		versions: map[string]string{"temporal dev": said("temporal", "--version")},
+	}
 	s.pids = func() []int { return []int{d.PID()} }
 	s.database = func(name string) (string, error) {
 		path := filepath.Join(dir, name+".db")

@@ -22,8 +22,8 @@ import (
 	"github.com/tabi-journeys/tabi/journeys"
 )
 
-// simulationPart counts simulated customers of the shipped journey cart-recovery by the second, beside a workflow that is written by hand in the SDK's test
-// environment, which is what a simulation is made of.
+// simulationPart counts simulated customers of the shipped journey cart-recovery by the second, beside a
+// workflow that is written by hand in the SDK's test environment, which is what a simulation is made of.
 func simulationPart(ctx context.Context, b *bench, _ *server, out *section) error {
 	c, err := shipped()
 	if err != nil {
@@ -81,10 +81,14 @@ func shipped() (*journey.Content, error) {
 	return c, nil
 }
 
-// customersOf makes customers, each a scenario of its own: a third goes on to the end, a third orders after the reminder, a third empties the cart.
+// customersOf makes customers, each a scenario of its own: a third goes on to the end, a third orders after the
+// reminder, a third empties the cart.
 func customersOf(c *journey.Content, n int) []simulate.Job {
 	event := func(at time.Duration, name string, total float64) journey.Line {
-		return journey.Line{At: at, Event: &journey.TestEvent{Name: name, Properties: map[string]any{"cart_id": "k", "total": total, "items": []any{"tea", "cup"}}}}
+		return journey.Line{
+			At:    at,
+			Event: &journey.TestEvent{Name: name, Properties: map[string]any{"cart_id": "k", "total": total, "items": []any{"tea", "cup"}}},
+		}
 	}
 	test := &journey.Test{Journey: "cart-recovery", File: "cart-recovery.test.yaml"}
 	jobs := make([]simulate.Job, n)
@@ -92,7 +96,13 @@ func customersOf(c *journey.Content, n int) []simulate.Job {
 		id := fmt.Sprintf("c%06d", i)
 		about := traits(id)
 		about["timezone"] = "Asia/Tokyo"
-		s := journey.Scenario{Name: id, ID: id, Start: journey.DefaultStart, Customer: about, Timeline: []journey.Line{event(0, "Cart Updated", float64(60+i%200))}}
+		s := journey.Scenario{
+			Name:     id,
+			ID:       id,
+			Start:    journey.DefaultStart,
+			Customer: about,
+			Timeline: []journey.Line{event(0, "Cart Updated", float64(60+i%200))},
+		}
 		switch i % 3 {
 		case 1:
 			s.Timeline = append(s.Timeline, event(2*time.Hour, "Order Completed", 90))
@@ -111,7 +121,10 @@ func bareSimulation() error {
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
 	env.RegisterWorkflowWithOptions(plainTen, workflow.RegisterOptions{Name: "ten-steps"})
-	env.RegisterActivityWithOptions(func(context.Context, message) (string, error) { return "sent", nil }, activity.RegisterOptions{Name: "Send"})
+	env.RegisterActivityWithOptions(
+		func(context.Context, message) (string, error) { return "sent", nil },
+		activity.RegisterOptions{Name: "Send"},
+	)
 	env.ExecuteWorkflow("ten-steps", order{})
 	return env.GetWorkflowError()
 }

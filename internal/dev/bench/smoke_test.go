@@ -11,14 +11,21 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
-// Every part but growth, which builds and starts the binaries, runs on the development server with a handful of everything, and leaves its figures.
+// Every part but growth, which builds and starts the binaries, runs on the development server with a handful of
+// everything, and leaves its figures.
 func TestSmoke(t *testing.T) {
 	t.Chdir("../../..") // where make runs it
 	if _, err := testservers.Find("temporal"); err != nil {
 		t.Skip(err)
 	}
 	b := &bench{
-		parts: []string{"journeys", "cost", "latency", "intake", "simulation"}, servers: []string{"dev"}, output: filepath.Join(t.TempDir(), "bench.json"),
+		parts: []string{
+			"journeys",
+			"cost",
+			"latency",
+			"intake",
+			"simulation",
+		}, servers: []string{"dev"}, output: filepath.Join(t.TempDir(), "bench.json"),
 		rounds: 1, slots: 4, journeys: 8, simulated: 4, customers: 200, turnTime: 20 * time.Millisecond, out: os.Stderr,
 	}
 	book, err := b.measure(t.Context())
@@ -28,7 +35,8 @@ func TestSmoke(t *testing.T) {
 	var found []string
 	for _, r := range book.Results {
 		found = append(found, r.Part+": "+r.Name+" ("+r.Unit+")")
-		if r.Value < 0 || r.Value == 0 && !strings.Contains(r.Name, "over a second") && r.Unit != "SQL statements" && !strings.Contains(r.Unit, "CPU") {
+		if r.Value < 0 ||
+			r.Value == 0 && !strings.Contains(r.Name, "over a second") && r.Unit != "SQL statements" && !strings.Contains(r.Unit, "CPU") {
 			t.Errorf("%s: %s is %v %s", r.Part, r.Name, r.Value, r.Unit)
 		}
 	}

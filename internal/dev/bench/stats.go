@@ -28,9 +28,10 @@ func median(values []float64) float64 {
 // confidence is the least chance with which an interval holds the median.
 const confidence = 0.9
 
-// interval is the narrowest pair of order statistics that holds the median with the chance of confidence, whatever the values' distribution: between the
-// k-th smallest and the k-th largest of n values the median lies with 1 − 2·P(B < k), B binomial of n and ½ (Conover, Practical Nonparametric Statistics).
-// Of four values or fewer there is no such pair, and it is nil: five give smallest and largest, 93.75 %.
+// interval is the narrowest pair of order statistics that holds the median with the chance of confidence,
+// whatever the values' distribution: between the k-th smallest and the k-th largest of n values the median lies
+// with 1 − 2·P(B < k), B binomial of n and ½ (Conover, Practical Nonparametric Statistics). Of four values or
+// fewer there is no such pair, and it is nil: five give smallest and largest, 93.75 %.
 func interval(values []float64) *Interval {
 	s := slices.Sorted(slices.Values(values))
 	n := len(s)

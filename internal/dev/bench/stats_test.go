@@ -18,7 +18,8 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-// The pairs are those of the tables for the sign test: five values hold the median with 93.75 %, eight without their ends with 92.97 %.
+// The pairs are those of the tables for the sign test: five values hold the median with 93.75 %, eight without
+// their ends with 92.97 %.
 func TestInterval(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]*Interval{

@@ -8,7 +8,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// tuned is a journey written by somebody who counts what Temporal writes: the answer comes by update, and what is quick is a local activity.
+// tuned is a journey written by somebody who counts what Temporal writes: the answer comes by update, and what
+// is quick is a local activity.
 type tuned struct {
 	ctx    workflow.Context
 	order  order
@@ -48,7 +49,8 @@ func (t *tuned) claim() error {
 	return workflow.ExecuteLocalActivity(t.ctx, "Claim", t.order, t.run).Get(t.ctx, nil)
 }
 
-// wait for the answer; false where the time is over. The timer is left to run: it goes with the run, whose end is near, and giving it up would be an event.
+// wait for the answer; false where the time is over. The timer is left to run: it goes with the run, whose end
+// is near, and giving it up would be an event.
 func (t *tuned) wait(limit time.Duration) (bool, error) {
 	timer := workflow.NewTimer(t.ctx, limit)
 	err := workflow.Await(t.ctx, func() bool { return t.answer != nil || timer.IsReady() })
@@ -81,7 +83,8 @@ func (t *tuned) finish(outcome string) (string, error) {
 	if !t.order.Duties {
 		return outcome, nil
 	}
-	return outcome, workflow.ExecuteLocalActivity(t.ctx, "Finish", ending{Order: t.order, Run: t.run, Outcome: outcome, At: workflow.Now(t.ctx), Passed: t.passed}).Get(t.ctx, nil)
+	return outcome, workflow.ExecuteLocalActivity(t.ctx, "Finish", ending{Order: t.order, Run: t.run, Outcome: outcome, At: workflow.Now(t.ctx), Passed: t.passed}).
+		Get(t.ctx, nil)
 }
 
 // tunedAnswered is journey `answered`.

@@ -12,8 +12,8 @@ import (
 // ticks are the units of CPU time in /proc: a hundredth of a second on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// spent is the CPU time that this process, and processes with all their children, have used so far. Unlike the time on the wall, it does not grow where
-// others use the machine. It is 0 where there is no /proc.
+// spent is the CPU time that this process, and processes with all their children, have used so far. Unlike the
+// time on the wall, it does not grow where others use the machine. It is 0 where there is no /proc.
 func spent(pids []int) time.Duration {
 	total := ownTime()
 	parents := map[int][]int{}

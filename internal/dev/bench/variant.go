@@ -117,7 +117,10 @@ func (w *world) update(ctx context.Context, in instance, e contract.Event) error
 }
 
 func (w *world) updateByHand(ctx context.Context, in instance, e contract.Event) error {
-	return w.completed(ctx, client.UpdateWorkflowOptions{WorkflowID: in.enrollment.WorkflowID, UpdateID: e.ID, UpdateName: "answer", Args: []any{answerOf(e)}})
+	return w.completed(
+		ctx,
+		client.UpdateWorkflowOptions{WorkflowID: in.enrollment.WorkflowID, UpdateID: e.ID, UpdateName: "answer", Args: []any{answerOf(e)}},
+	)
 }
 
 func (w *world) completed(ctx context.Context, o client.UpdateWorkflowOptions) error {

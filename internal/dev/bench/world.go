@@ -47,7 +47,8 @@ func content() (*journey.Content, error) {
 	return c, nil
 }
 
-// world is one installation: a store of its own, and a client of the server's Temporal. Parts of tabi run in this process, beside what they are held against.
+// world is one installation: a store of its own, and a client of the server's Temporal. Parts of tabi run in
+// this process, beside what they are held against.
 type world struct {
 	server   *server
 	config   *app.Config
@@ -66,7 +67,10 @@ type world struct {
 // openWorld makes a store on the server, publishes the content, and connects.
 func openWorld(ctx context.Context, s *server, name string) (w *world, err error) {
 	w = &world{server: s, config: &app.Config{}, stub: newStub(), prefix: fmt.Sprintf("%s-%x-", name, clock.Wall().UnixMilli())}
-	w.config.Register(pflag.NewFlagSet("", pflag.ContinueOnError), app.Storage|app.Logging|app.Temporal|app.HTTP|app.Channels|app.Work|app.Relay)
+	w.config.Register(
+		pflag.NewFlagSet("", pflag.ContinueOnError),
+		app.Storage|app.Logging|app.Temporal|app.HTTP|app.Channels|app.Work|app.Relay,
+	)
 	w.config.TemporalAddr = s.temporal
 	if w.config.Database, err = s.database(name); err != nil {
 		return nil, err
@@ -86,7 +90,13 @@ func openWorld(ctx context.Context, s *server, name string) (w *world, err error
 		return nil, err
 	}
 	worker.SetStickyWorkflowCacheSize(w.config.StickyCache)
-	w.acts = activities.New(activities.Config{Store: w.store, Channels: w.stub.channels(), Links: signedlink.Links{PublicURL: "http://127.0.0.1", Secret: []byte("a secret of the bench")}})
+	w.acts = activities.New(
+		activities.Config{
+			Store:    w.store,
+			Channels: w.stub.channels(),
+			Links:    signedlink.Links{PublicURL: "http://127.0.0.1", Secret: []byte("a secret of the bench")},
+		},
+	)
 	return w, nil
 }
 
@@ -134,7 +144,12 @@ func (w *world) customers(n int) []string {
 
 // traits are a customer's: an address of each kind, a name, consent.
 func traits(id string) map[string]any {
-	return map[string]any{"email": id + "@example.com", "push_token": "token-" + id, "first_name": "Ana", "consent": map[string]any{"marketing": true}}
+	return map[string]any{
+		"email":      id + "@example.com",
+		"push_token": "token-" + id,
+		"first_name": "Ana",
+		"consent":    map[string]any{"marketing": true},
+	}
 }
 
 // batchSize is how many calls enter the store at once.
@@ -170,13 +185,21 @@ func (w *world) enter(ctx context.Context, ids []string, events ...string) error
 func (w *world) track(ctx context.Context, ids []string, event string) error {
 	calls := make([]store.Call, len(ids))
 	for i, id := range ids {
-		calls[i] = store.Call{Type: "track", MessageID: fmt.Sprintf("%s+%d", id, w.sent.Add(1)), UserID: id, Event: event, Properties: map[string]any{"plan": "gold"}, Source: "http"}
+		calls[i] = store.Call{
+			Type:       "track",
+			MessageID:  fmt.Sprintf("%s+%d", id, w.sent.Add(1)),
+			UserID:     id,
+			Event:      event,
+			Properties: map[string]any{"plan": "gold"},
+			Source:     "http",
+		}
 	}
 	_, err := w.store.Ingest(ctx, clock.Wall(), calls)
 	return err
 }
 
-// instances gives what the relay would bring of everything that is due now, and marks it as brought: the bench brings it itself.
+// instances gives what the relay would bring of everything that is due now, and marks it as brought: the bench
+// brings it itself.
 func (w *world) instances(ctx context.Context) ([]instance, error) {
 	var out []instance
 	for {

@@ -142,7 +142,8 @@ func (g *ground) deeds(ctx context.Context, o options, began time.Time) (*histor
 	h := &history{}
 	var list []deed
 	possible := slices.DeleteFunc(slices.Clone(repeated), func(d deed) bool {
-		return d.name == killPostgres && g.database.server == nil || d.name == killBehind && g.behind == nil || d.name == fullDisk && !g.disk.small
+		return d.name == killPostgres && g.database.server == nil || d.name == killBehind && g.behind == nil ||
+			d.name == fullDisk && !g.disk.small
 	})
 	for range o.turns {
 		turn := slices.Clone(possible)

@@ -16,7 +16,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// senders is how many channels talk to the gateway at once; batchOf how many calls one of them puts into a batch at most.
+// senders is how many channels talk to the gateway at once; batchOf how many calls one of them puts into a
+// batch at most.
 const senders, batchOf = 24, 12
 
 // patience is how long a channel waits for an answer.
@@ -60,7 +61,11 @@ func (a *agenda) Pop() any {
 }
 
 func newDriver(url string, p *plan, seed uint64) *driver {
-	d := &driver{url: url, random: rand.New(rand.NewPCG(seed, 3)), client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: senders}}}
+	d := &driver{
+		url:    url,
+		random: rand.New(rand.NewPCG(seed, 3)),
+		client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: senders}},
+	}
 	for _, h := range p.events {
 		d.queue = append(d.queue, task{happening: h, at: h.due})
 	}
@@ -154,7 +159,8 @@ func (d *driver) settle(tasks []task, now, wait time.Duration) {
 	}
 }
 
-// post sends tasks in one call. wait is negative where they were acknowledged, else how long to leave the gateway alone.
+// post sends tasks in one call. wait is negative where they were acknowledged, else how long to leave the
+// gateway alone.
 func (d *driver) post(ctx context.Context, tasks []task) (wait time.Duration, err error) {
 	calls := make([]map[string]any, len(tasks))
 	for i, t := range tasks {

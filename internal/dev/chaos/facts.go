@@ -65,40 +65,80 @@ func gather(ctx context.Context, g *ground) (*facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, db, `select id, workflow_id, journey, revision, customer, entry_key, entry_event, state, outcome, chain, entered_at, closed_at from enrollments`, func(r *sql.Rows) error {
-		var e enrollment
-		f.enrollments[""] = nil
-		err := r.Scan(&e.id, &e.workflow, &e.journey, &e.revision, &e.customer, &e.key, &e.entryEvent, &e.state, &e.outcome, &e.chain, &e.entered, &e.closed)
-		f.enrollments[e.id] = &e
-		return err
-	})
+	err = each(
+		ctx,
+		db,
+		`select id, workflow_id, journey, revision, customer, entry_key, entry_event, state, outcome, chain, entered_at, closed_at from enrollments`,
+		func(r *sql.Rows) error {
+			var e enrollment
+			f.enrollments[""] = nil
+			err := r.Scan(
+				&e.id,
+				&e.workflow,
+				&e.journey,
+				&e.revision,
+				&e.customer,
+				&e.key,
+				&e.entryEvent,
+				&e.state,
+				&e.outcome,
+				&e.chain,
+				&e.entered,
+				&e.closed,
+			)
+			f.enrollments[e.id] = &e
+			return err
+		},
+	)
 	if err != nil {
 		return nil, err
 	}
 	delete(f.enrollments, "")
-	err = each(ctx, db, `select enrollment, step, visit, kind, at, arm, outcome from passages order by enrollment, seq, n`, func(r *sql.Rows) error {
-		var id string
-		var p contract.Passage
-		var at int64
-		err := r.Scan(&id, &p.Step, &p.Visit, &p.Kind, &at, &p.Arm, &p.Outcome)
-		p.At = time.UnixMilli(at)
-		if e := f.enrollments[id]; e != nil {
-			e.passed = append(e.passed, p)
-		}
-		return err
-	})
+	err = each(
+		ctx,
+		db,
+		`select enrollment, step, visit, kind, at, arm, outcome from passages order by enrollment, seq, n`,
+		func(r *sql.Rows) error {
+			var id string
+			var p contract.Passage
+			var at int64
+			err := r.Scan(&id, &p.Step, &p.Visit, &p.Kind, &at, &p.Arm, &p.Outcome)
+			p.At = time.UnixMilli(at)
+			if e := f.enrollments[id]; e != nil {
+				e.passed = append(e.passed, p)
+			}
+			return err
+		},
+	)
 	if err != nil {
 		return nil, err
 	}
-	return f, each(ctx, db, `select key, enrollment, step, channel, category, status, reason, in_doubt, doubts, attempts, at from contacts`, func(r *sql.Rows) error {
-		var c ledgerRow
-		err := r.Scan(&c.key, &c.enrollment, &c.step, &c.channel, &c.category, &c.status, &c.reason, &c.unknown, &c.doubts, &c.attempts, &c.at)
-		f.rows[c.key] = &c
-		if e := f.enrollments[c.enrollment]; e != nil {
-			e.rows = append(e.rows, &c)
-		}
-		return err
-	})
+	return f, each(
+		ctx,
+		db,
+		`select key, enrollment, step, channel, category, status, reason, in_doubt, doubts, attempts, at from contacts`,
+		func(r *sql.Rows) error {
+			var c ledgerRow
+			err := r.Scan(
+				&c.key,
+				&c.enrollment,
+				&c.step,
+				&c.channel,
+				&c.category,
+				&c.status,
+				&c.reason,
+				&c.unknown,
+				&c.doubts,
+				&c.attempts,
+				&c.at,
+			)
+			f.rows[c.key] = &c
+			if e := f.enrollments[c.enrollment]; e != nil {
+				e.rows = append(e.rows, &c)
+			}
+			return err
+		},
+	)
 }
 
 func each(ctx context.Context, db *sql.DB, query string, take func(*sql.Rows) error) error {
@@ -126,12 +166,16 @@ func (g *ground) drain(ctx context.Context, o options) error {
 	deaf := time.Time{} // since when Temporal does not answer
 	for told := clock.Wall(); ; {
 		var open, pending int
-		err := db.QueryRowContext(ctx, `select count(*) filter (where state <> 'closed'), count(*) filter (where head <= tail) from enrollments`).Scan(&open, &pending)
+		err := db.QueryRowContext(ctx, `select count(*) filter (where state <> 'closed'), count(*) filter (where head <= tail) from enrollments`).
+			Scan(&open, &pending)
 		if err == nil && open == 0 && pending == 0 {
 			return nil
 		}
 		if clock.Wall().After(end) {
-			return errors.Join(err, fmt.Errorf("it was not quiet %s after the last fault: %d instances open, %d with deliveries", o.drain, open, pending))
+			return errors.Join(
+				err,
+				fmt.Errorf("it was not quiet %s after the last fault: %d instances open, %d with deliveries", o.drain, open, pending),
+			)
 		}
 		if clock.Wall().Sub(told) > 10*time.Second {
 			told = clock.Wall()

@@ -94,7 +94,10 @@ func build(ctx context.Context, o options, p *providers) (g *ground, err error) 
 // compile makes a second build of both mains, under another version, and reads the journeys of both releases.
 func (g *ground) compile(ctx context.Context) error {
 	for i := range g.programs {
-		g.programs[i] = program{filepath.Join(g.o.dir, fmt.Sprintf("tabi-%d", i+1)), filepath.Join(g.o.dir, fmt.Sprintf("tabi-worker-%d", i+1))}
+		g.programs[i] = program{
+			filepath.Join(g.o.dir, fmt.Sprintf("tabi-%d", i+1)),
+			filepath.Join(g.o.dir, fmt.Sprintf("tabi-worker-%d", i+1)),
+		}
 		for out, main := range map[string]string{g.programs[i].tabi: "./starter", g.programs[i].worker: "./worker"} {
 			flags := fmt.Sprintf("-X github.com/tabi-journeys/tabi/internal/app.Version=chaos-%d", i+1)
 			if said, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", flags, "-o", out, main).CombinedOutput(); err != nil {
@@ -184,7 +187,18 @@ func (g *ground) start(name string) error {
 	if g.next {
 		build = g.programs[1]
 	}
-	args := []string{"--database", g.database.url, "--secret", "chaos-chaos-chaos-chaos", "--public-url", g.gatewayURL(), "--connect-timeout", "2m", "--log-format", "json"}
+	args := []string{
+		"--database",
+		g.database.url,
+		"--secret",
+		"chaos-chaos-chaos-chaos",
+		"--public-url",
+		g.gatewayURL(),
+		"--connect-timeout",
+		"2m",
+		"--log-format",
+		"json",
+	}
 	path := build.worker
 	if name == "serve" {
 		path = build.tabi

@@ -25,8 +25,8 @@ import (
 // keptLate is how many histories are kept of instances whose sends were late.
 const keptLate = 5
 
-// histories holds the results of the runs in Temporal against the store, replays every history on the new build, and keeps those of instances that did
-// what nobody can explain, or were the latest.
+// histories holds the results of the runs in Temporal against the store, replays every history on the new
+// build, and keeps those of instances that did what nobody can explain, or were the latest.
 func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
 	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
 	if err != nil {
@@ -44,7 +44,16 @@ func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
 			say("the history of %s cannot be kept: %v", e.workflow, err)
 		}
 	}
-	cmd := exec.CommandContext(ctx, g.programs[1].tabi, "replay", "--from-server", "--limit", strconv.Itoa(4*len(f.enrollments)+1), "--output", "json")
+	cmd := exec.CommandContext(
+		ctx,
+		g.programs[1].tabi,
+		"replay",
+		"--from-server",
+		"--limit",
+		strconv.Itoa(4*len(f.enrollments)+1),
+		"--output",
+		"json",
+	)
 	cmd.Env = append(childproc.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress())
 	cmd.Dir = g.o.dir
 	var said strings.Builder
@@ -111,7 +120,8 @@ func ended(ctx context.Context, c client.Client, e *enrollment) (string, error) 
 	return result.Outcome, err
 }
 
-// keepHistory writes the history of an instance's run beside the logs, as `tabi replay` and Temporal's own tools read it.
+// keepHistory writes the history of an instance's run beside the logs, as `tabi replay` and Temporal's own
+// tools read it.
 func keepHistory(ctx context.Context, c client.Client, e *enrollment, dir string) error {
 	var h historypb.History
 	for events := c.GetWorkflowHistory(ctx, e.workflow, e.chain, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {

@@ -1,5 +1,6 @@
-// Chaos plays journeys on real processes while it kills them with kill -9, fills their disk, breaks the providers and deploys, and then
-// reconciles every event, enrollment, ledger row and provider record. docs/reliability.md says what is held against what.
+// Chaos plays journeys on real processes while it kills them with kill -9, fills their disk, breaks the
+// providers and deploys, and then reconciles every event, enrollment, ledger row and provider record.
+// docs/reliability.md says what is held against what.
 package main
 
 import (
@@ -29,7 +30,16 @@ type form struct {
 
 var (
 	shortForm = form{journeys: 1000, rounds: 3, scale: 240, spread: 70 * time.Second, turns: 1, drain: 2 * time.Minute, disk: 768 << 20}
-	longForm  = form{long: true, journeys: 10_000, rounds: 21, scale: 60, spread: 20 * time.Minute, turns: 8, drain: 10 * time.Minute, disk: 6 << 30}
+	longForm  = form{
+		long:     true,
+		journeys: 10_000,
+		rounds:   21,
+		scale:    60,
+		spread:   20 * time.Minute,
+		turns:    8,
+		drain:    10 * time.Minute,
+		disk:     6 << 30,
+	}
 )
 
 // options of a run.
@@ -43,7 +53,11 @@ type options struct {
 
 func main() {
 	o := options{form: shortForm}
-	long := flag.Bool("long", false, "10,000 journeys and about 100,000 sends on Temporal with PostgreSQL; otherwise 1,000 on the development server")
+	long := flag.Bool(
+		"long",
+		false,
+		"10,000 journeys and about 100,000 sends on Temporal with PostgreSQL; otherwise 1,000 on the development server",
+	)
 	journeys := flag.Int("journeys", 0, "how many journeys; 0: as the form says")
 	spread := flag.Duration("spread", 0, "in which time customers enter and everything is done to the system; 0: as the form says")
 	flag.Uint64Var(&o.seed, "seed", 0, "of everything that is drawn; 0: another one each time")
@@ -124,7 +138,12 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	if err := <-driven; err != nil {
 		return false, err
 	}
-	say("all %d events are acknowledged (%d attempts, %d of them failed); nothing is broken any more", len(plan.events), drive.attempts.Load(), drive.failed.Load())
+	say(
+		"all %d events are acknowledged (%d attempts, %d of them failed); nothing is broken any more",
+		len(plan.events),
+		drive.attempts.Load(),
+		drive.failed.Load(),
+	)
 	quiet := g.drain(ctx, o)
 	if quiet != nil && ctx.Err() != nil {
 		return false, ctx.Err()

@@ -11,8 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// walk goes the way of an instance through its definition, as the language says, and holds what the instance did against it. It knows
-// the kinds of steps that the journeys of this package have.
+// walk goes the way of an instance through its definition, as the language says, and holds what the instance
+// did against it. It knows the kinds of steps that the journeys of this package have.
 type walk struct {
 	r       *result
 	e       *enrollment
@@ -32,10 +32,12 @@ type walk struct {
 	told    bool
 }
 
-// slack is how far the moments of the store, of Temporal and of the workflow may lie apart: a second of the wall, in virtual time.
+// slack is how far the moments of the store, of Temporal and of the workflow may lie apart: a second of the
+// wall, in virtual time.
 func (w *walk) slack() time.Duration { return w.r.virtual(time.Second) }
 
-// naps are how long an instance waits for what is on its way to it (workflows: eight naps from 250 ms on, each twice as long), a little less of it.
+// naps are how long an instance waits for what is on its way to it (workflows: eight naps from 250 ms on, each
+// twice as long), a little less of it.
 const naps = time.Minute
 
 // surely reports whether a lies before b beyond slack; perhaps, whether it may.
@@ -113,8 +115,8 @@ func (w *walk) waited(step journey.Step, p contract.Passage, due time.Time) {
 	if g := w.goal(true); g != nil && w.surely(g.by, due) {
 		w.wrong("%s was waited out until %s, though the goal %s had come before", step.ID, due, g.id)
 	}
-	// It was over when it was due, however late that was noticed; an instance that came to it late was due later. What could not be brought for a
-	// minute is not waited for longer, and comes to the next step.
+	// It was over when it was due, however late that was noticed; an instance that came to it late was due
+	// later. What could not be brought for a minute is not waited for longer, and comes to the next step.
 	w.opened, w.behind = due, p.At
 	if p.At.After(due.Add(w.r.virtual(naps))) {
 		w.opened = due.Add(-w.r.virtual(w.r.bound))
@@ -228,8 +230,9 @@ func (w *walk) ahead() {
 	}
 }
 
-// allow allows the sends from a step on, through waits that are over by a moment. A task that a crash cut off behind them was done again, and heard
-// before them of what had come meanwhile: what they said stands in the ledger, and is not on the instance's way.
+// allow allows the sends from a step on, through waits that are over by a moment. A task that a crash cut off
+// behind them was done again, and heard before them of what had come meanwhile: what they said stands in the
+// ledger, and is not on the instance's way.
 func (w *walk) allow(at int, by time.Time) {
 	round, due, visits := w.round, w.moment, maps.Clone(w.visits)
 	for at != journey.End {
@@ -296,8 +299,23 @@ func (w *walk) story() string {
 		fmt.Fprintf(&b, "\n    %s passed %s/%d %s %s", since(p.At), p.Step, p.Visit, p.Arm, p.Outcome)
 	}
 	for _, row := range w.e.rows {
-		fmt.Fprintf(&b, "\n    %s ledger %s/%s %s, %d attempts, %d doubts", since(time.UnixMilli(row.at)), row.step, row.status, row.reason, row.attempts, row.doubts)
+		fmt.Fprintf(
+			&b,
+			"\n    %s ledger %s/%s %s, %d attempts, %d doubts",
+			since(time.UnixMilli(row.at)),
+			row.step,
+			row.status,
+			row.reason,
+			row.attempts,
+			row.doubts,
+		)
 	}
-	fmt.Fprintf(&b, "\n    %s %s; entered at %s", since(time.UnixMilli(w.e.closed)), w.e.outcome, w.r.g.wall(time.UnixMilli(w.e.entered)).Format(time.TimeOnly))
+	fmt.Fprintf(
+		&b,
+		"\n    %s %s; entered at %s",
+		since(time.UnixMilli(w.e.closed)),
+		w.e.outcome,
+		w.r.g.wall(time.UnixMilli(w.e.entered)).Format(time.TimeOnly),
+	)
 	return b.String()
 }

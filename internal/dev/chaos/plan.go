@@ -53,11 +53,19 @@ func makePlan(o options, hook string) *plan {
 	real := func(virtual time.Duration) time.Duration { return time.Duration(float64(virtual) / o.scale) }
 	for i := range customers {
 		id := fmt.Sprintf("customer-%05d", i)
-		customers[i] = p.add(&happening{id: "identify-" + id, customer: id, name: "Customer Updated", due: time.Duration(r.Float64() * float64(o.spread) / 2), body: map[string]any{
-			"type": "identify", "traits": map[string]any{
-				"email": id + "@example.com", "phone": fmt.Sprintf("+4930%07d", i), "push_token": "token-" + id, "hook": hook, "consent": map[string]any{"marketing": true},
+		customers[i] = p.add(
+			&happening{
+				id:       "identify-" + id,
+				customer: id,
+				name:     "Customer Updated",
+				due:      time.Duration(r.Float64() * float64(o.spread) / 2),
+				body: map[string]any{
+					"type": "identify", "traits": map[string]any{
+						"email": id + "@example.com", "phone": fmt.Sprintf("+4930%07d", i), "push_token": "token-" + id, "hook": hook, "consent": map[string]any{"marketing": true},
+					},
+				},
 			},
-		}})
+		)
 	}
 	for i := range o.journeys {
 		who := customers[r.IntN(len(customers))]
@@ -71,7 +79,14 @@ func makePlan(o options, hook string) *plan {
 		pass := &passage{journey: journey, customer: who.customer, order: fmt.Sprintf("o%06d", i), rounds: 1 + r.IntN(o.rounds)}
 		begins := who.due + time.Duration(r.Float64()*float64(o.spread-who.due))
 		track := func(part, name string, due time.Duration) *happening {
-			h := &happening{id: fmt.Sprintf("%s-%s", pass.order, part), customer: who.customer, name: name, order: pass.order, rounds: pass.rounds, due: max(0, due)}
+			h := &happening{
+				id:       fmt.Sprintf("%s-%s", pass.order, part),
+				customer: who.customer,
+				name:     name,
+				order:    pass.order,
+				rounds:   pass.rounds,
+				due:      max(0, due),
+			}
 			properties := map[string]any{"order": pass.order}
 			if part == "entry" || part == "again" {
 				properties["rounds"] = pass.rounds

@@ -24,7 +24,8 @@ const (
 	moods
 )
 
-// providers are what the sends go to: one over HTTP that takes each key once, and a mail server that takes whatever comes.
+// providers are what the sends go to: one over HTTP that takes each key once, and a mail server that takes
+// whatever comes.
 type providers struct {
 	mu      sync.Mutex
 	random  *rand.Rand

@@ -45,10 +45,12 @@ func (r *result) unexplained(format string, args ...any) {
 	r.unknowns = append(r.unknowns, fmt.Sprintf(format, args...))
 }
 
-// margin is what a send may be late by, beside twice the longest outage: three attempts that die with their workers, whose leases last 30 s each.
+// margin is what a send may be late by, beside twice the longest outage: three attempts that die with their
+// workers, whose leases last 30 s each.
 const margin = 90 * time.Second
 
-// reconcile holds everything against everything: what was acknowledged, what the store has, and what the providers took.
+// reconcile holds everything against everything: what was acknowledged, what the store has, and what the
+// providers took.
 func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history) *result {
 	r := &result{f: f, plan: p, p: providers, g: g, bound: 2*done.outage + margin}
 	byPassage := r.eventsAndEntries()
@@ -57,7 +59,17 @@ func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history
 		if e == nil {
 			continue
 		}
-		w := &walk{r: r, e: e, pass: pass, def: g.revisions[e.revision], events: byPassage[pass.order], entered: f.events[e.entryEvent], visits: map[string]int{}, sends: map[string]bool{}, taken: map[string]bool{}}
+		w := &walk{
+			r:       r,
+			e:       e,
+			pass:    pass,
+			def:     g.revisions[e.revision],
+			events:  byPassage[pass.order],
+			entered: f.events[e.entryEvent],
+			visits:  map[string]int{},
+			sends:   map[string]bool{},
+			taken:   map[string]bool{},
+		}
 		if w.entered == nil {
 			r.unexplained("%s was entered by %s, which is not in the store", e.workflow, e.entryEvent)
 			continue
@@ -80,7 +92,8 @@ func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history
 	return r
 }
 
-// eventsAndEntries holds the events that were acknowledged against the store, and sorts them by passage, in order of arrival.
+// eventsAndEntries holds the events that were acknowledged against the store, and sorts them by passage, in
+// order of arrival.
 func (r *result) eventsAndEntries() map[string][]*storedEvent {
 	of := map[string][]*storedEvent{}
 	for _, h := range r.plan.events {
@@ -169,7 +182,13 @@ type late struct {
 }
 
 func (l late) String() string {
-	return fmt.Sprintf("%s was said %s after it was due, with %d attempts, %d doubts", l.row.key, l.took.Round(time.Second), l.row.attempts, l.row.doubts)
+	return fmt.Sprintf(
+		"%s was said %s after it was due, with %d attempts, %d doubts",
+		l.row.key,
+		l.took.Round(time.Second),
+		l.row.attempts,
+		l.row.doubts,
+	)
 }
 
 // due counts a send that was late.
@@ -231,7 +250,13 @@ func (r *result) said(row *ledgerRow, record *record) {
 		r.lose("%s (%s) is sent for sure, and the provider never took it", row.key, row.channel)
 	case row.channel == "email" && record.taken > 1:
 		if row.category != journey.Transactional || row.doubts < record.taken-1 {
-			r.duplicate("mail %s (%s) came %d times, and its ledger row knows of %d doubts", row.key, row.category, record.taken, row.doubts)
+			r.duplicate(
+				"mail %s (%s) came %d times, and its ledger row knows of %d doubts",
+				row.key,
+				row.category,
+				record.taken,
+				row.doubts,
+			)
 			return
 		}
 		r.repeated += record.taken - 1
@@ -292,11 +317,30 @@ func (r *result) print() bool {
 			fmt.Printf("  %s: %s\n", part.name, line)
 		}
 	}
-	fmt.Printf("over SMTP: %d mails, %d of them once more after a doubt (transactional), %d in doubt and not repeated (marketing), of which %d never came; each has its ledger row\n",
-		r.mails, r.repeated, r.doubted, r.gaps)
-	fmt.Printf("refused for good: %d, given up since their instance had ended or gone elsewhere: %d; latest send %s after it was due (bound %s); %d histories replayed\n",
-		r.rejected, r.ended, r.worst.Round(time.Second), r.bound.Round(time.Second), r.replayed)
-	fmt.Printf("journeys=%d sends=%d lost=%d duplicate=%d late=%d unexplained=%d\n", len(r.f.enrollments), r.sends, len(r.lost), len(r.duplicates), len(r.late), len(r.unknowns))
+	fmt.Printf(
+		"over SMTP: %d mails, %d of them once more after a doubt (transactional), %d in doubt and not repeated (marketing), of which %d never came; each has its ledger row\n",
+		r.mails,
+		r.repeated,
+		r.doubted,
+		r.gaps,
+	)
+	fmt.Printf(
+		"refused for good: %d, given up since their instance had ended or gone elsewhere: %d; latest send %s after it was due (bound %s); %d histories replayed\n",
+		r.rejected,
+		r.ended,
+		r.worst.Round(time.Second),
+		r.bound.Round(time.Second),
+		r.replayed,
+	)
+	fmt.Printf(
+		"journeys=%d sends=%d lost=%d duplicate=%d late=%d unexplained=%d\n",
+		len(r.f.enrollments),
+		r.sends,
+		len(r.lost),
+		len(r.duplicates),
+		len(r.late),
+		len(r.unknowns),
+	)
 	return len(r.lost)+len(r.duplicates)+len(r.unknowns) == 0
 }
 

@@ -23,7 +23,11 @@ type tale struct {
 
 func tell(t *testing.T) *tale {
 	t.Helper()
-	g := &ground{o: options{form: form{scale: 240}}, clock: journey.Clock{Origin: began, Epoch: began, Scale: 240}, revisions: map[string]*journey.Definition{}}
+	g := &ground{
+		o:         options{form: form{scale: 240}},
+		clock:     journey.Clock{Origin: began, Epoch: began, Scale: 240},
+		revisions: map[string]*journey.Definition{},
+	}
 	files, err := app.ReadFolder("journeys")
 	if err != nil {
 		t.Fatal(err)
@@ -35,8 +39,12 @@ func tell(t *testing.T) *tale {
 	def := content.Journeys["order"]
 	g.revisions[def.Revision()] = def
 	at := func(d time.Duration) int64 { return began.Add(d).UnixMilli() }
-	s := &tale{ground: g, plan: &plan{byID: map[string]*happening{}, byOrder: map[string]*passage{}}, providers: &providers{records: map[string]*record{}},
-		facts: &facts{events: map[string]*storedEvent{}, enrollments: map[string]*enrollment{}, rows: map[string]*ledgerRow{}}}
+	s := &tale{
+		ground:    g,
+		plan:      &plan{byID: map[string]*happening{}, byOrder: map[string]*passage{}},
+		providers: &providers{records: map[string]*record{}},
+		facts:     &facts{events: map[string]*storedEvent{}, enrollments: map[string]*enrollment{}, rows: map[string]*ledgerRow{}},
+	}
 	for i, name := range []string{"Order Placed", "Order Shipped"} {
 		h := s.plan.add(&happening{id: name, customer: "ana", name: name, order: "o1"})
 		came := began.Add(time.Duration(i) * 30 * time.Minute)
@@ -46,8 +54,19 @@ func tell(t *testing.T) *tale {
 	}
 	s.plan.byOrder["o1"] = &passage{journey: "order", customer: "ana", order: "o1"}
 	s.plan.passages = append(s.plan.passages, s.plan.byOrder["o1"])
-	s.e = &enrollment{id: "e", workflow: "order/ana/o1", journey: "order", revision: def.Revision(), customer: "ana", key: "o1", entryEvent: "Order Placed",
-		state: "closed", outcome: contract.Completed, entered: at(0), closed: at(time.Hour)}
+	s.e = &enrollment{
+		id:         "e",
+		workflow:   "order/ana/o1",
+		journey:    "order",
+		revision:   def.Revision(),
+		customer:   "ana",
+		key:        "o1",
+		entryEvent: "Order Placed",
+		state:      "closed",
+		outcome:    contract.Completed,
+		entered:    at(0),
+		closed:     at(time.Hour),
+	}
 	s.facts.enrollments["e"] = s.e
 	for _, p := range []struct {
 		step, kind, arm string
@@ -59,7 +78,15 @@ func tell(t *testing.T) *tale {
 		s.e.passed = append(s.e.passed, contract.Passage{Step: p.step, Kind: p.kind, Visit: 1, Arm: p.arm, At: began.Add(p.at)})
 		for _, step := range def.Steps {
 			if send, ok := step.Spec.(*journey.Send); ok && step.ID == p.step {
-				row := &ledgerRow{key: "e/" + p.step + "/1", enrollment: "e", step: p.step, channel: send.Via[0], category: send.Category, status: contract.StatusSent, at: at(p.at)}
+				row := &ledgerRow{
+					key:        "e/" + p.step + "/1",
+					enrollment: "e",
+					step:       p.step,
+					channel:    send.Via[0],
+					category:   send.Category,
+					status:     contract.StatusSent,
+					at:         at(p.at),
+				}
 				s.facts.rows[row.key] = row
 				s.e.rows = append(s.e.rows, row)
 				s.providers.records[row.key] = &record{calls: 1, taken: 1, content: map[string]bool{p.step: true}, channel: row.channel}

@@ -19,7 +19,8 @@ type devServer struct {
 	options app.DevServerOptions
 }
 
-// newTemporal starts Temporal: the development server, or in the long form the production server on a PostgreSQL of its own.
+// newTemporal starts Temporal: the development server, or in the long form the production server on a
+// PostgreSQL of its own.
 func (g *ground) newTemporal(ctx context.Context) (temporalServer, error) {
 	if g.o.long {
 		var err error
@@ -46,8 +47,8 @@ func (g *ground) temporalAddress() string {
 	return ""
 }
 
-// hears reports whether Temporal can read what it has stored. The development server may come to stand still by itself when it is starved: then each of
-// its queries ends as "interrupted", for good.
+// hears reports whether Temporal can read what it has stored. The development server may come to stand still by
+// itself when it is starved: then each of its queries ends as "interrupted", for good.
 func (g *ground) hears(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -83,7 +84,8 @@ func (d *devServer) serves(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	known, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: client.DefaultNamespace})
+	known, err := c.OperatorService().
+		ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: client.DefaultNamespace})
 	if err == nil && known.GetCustomAttributes()["JourneyRevision"] == 0 {
 		err = fmt.Errorf("its search attributes are not there yet")
 	}

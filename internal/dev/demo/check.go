@@ -12,7 +12,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// check holds what came of the story against what must: the outcomes as Temporal has them, every mail and push, and nothing twice.
+// check holds what came of the story against what must: the outcomes as Temporal has them, every mail and push,
+// and nothing twice.
 func (w *world) check(ctx context.Context, temporal string) error {
 	var wrong []error
 	hold := func(ok bool, format string, args ...any) {
@@ -29,9 +30,24 @@ func (w *world) check(ctx context.Context, temporal string) error {
 	for _, run := range runs {
 		var result contract.Result
 		err := c.GetWorkflow(ctx, run.workflow, "").Get(ctx, &result)
-		hold(err == nil && result.Outcome == run.outcome, "%s: Temporal says outcome %q (%v), want %q", run.workflow, result.Outcome, err, run.outcome)
+		hold(
+			err == nil && result.Outcome == run.outcome,
+			"%s: Temporal says outcome %q (%v), want %q",
+			run.workflow,
+			result.Outcome,
+			err,
+			run.outcome,
+		)
 		s, err := w.status(ctx, run.workflow)
-		hold(err == nil && s.Enrollment.Outcome == run.outcome && s.Enrollment.State == "closed", "%s: the store says %s, %q (%v), want %q", run.workflow, s.Enrollment.State, s.Enrollment.Outcome, err, run.outcome)
+		hold(
+			err == nil && s.Enrollment.Outcome == run.outcome && s.Enrollment.State == "closed",
+			"%s: the store says %s, %q (%v), want %q",
+			run.workflow,
+			s.Enrollment.State,
+			s.Enrollment.Outcome,
+			err,
+			run.outcome,
+		)
 	}
 
 	mails, err := w.mails(ctx)
@@ -50,7 +66,12 @@ func (w *world) check(ctx context.Context, temporal string) error {
 		hold(m.Key != "" && !keys[m.Key], "mail %q has no key of its own", m.Subject)
 		keys[m.Key] = true
 		marketing := !strings.Contains(m.Subject, "should not") && !strings.Contains(m.Subject, "refund")
-		hold(marketing == (m.Headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"), "mail %q: List-Unsubscribe-Post is %q", m.Subject, m.Headers["List-Unsubscribe-Post"])
+		hold(
+			marketing == (m.Headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"),
+			"mail %q: List-Unsubscribe-Post is %q",
+			m.Subject,
+			m.Headers["List-Unsubscribe-Post"],
+		)
 		if strings.HasPrefix(m.Subject, "2 items") {
 			hold(strings.Contains(m.HTML, "Rug &lt;3"), "what is inserted into html is not escaped: %s", m.HTML)
 			hold(strings.Contains(m.Text, "Hello Ana"), "the text made from html does not greet: %s", m.Text)

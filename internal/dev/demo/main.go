@@ -1,5 +1,6 @@
-// Demo plays a story of four customers through the journeys that ship, on the real thing: `tabi dev` with Temporal, mail and push sinks
-// and the agents' inbox. With CI set it plays faster, checks everything that came of it, and exits; without, it goes on running.
+// Demo plays a story of four customers through the journeys that ship, on the real thing: `tabi dev` with
+// Temporal, mail and push sinks and the agents' inbox. With CI set it plays faster, checks everything that came
+// of it, and exits; without, it goes on running.
 package main
 
 import (
@@ -39,7 +40,12 @@ func run(ctx context.Context, ci bool) error {
 	}
 	defer dev.stop()
 	w := &world{seen: map[string]*seen{}, gateway: dev.gateway, scale: scale, began: clock.Wall(), ci: ci}
-	fmt.Printf("\n  agents' inbox  %s/inbox\n  mails          %s/dev/mail\n  pushes         %s/dev/push\n", dev.gateway, dev.gateway, dev.gateway)
+	fmt.Printf(
+		"\n  agents' inbox  %s/inbox\n  mails          %s/dev/mail\n  pushes         %s/dev/push\n",
+		dev.gateway,
+		dev.gateway,
+		dev.gateway,
+	)
 	if dev.ui != "" {
 		fmt.Printf("  Temporal       %s/namespaces/default/workflows\n", dev.ui)
 	}

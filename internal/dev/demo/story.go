@@ -14,7 +14,16 @@ type person struct {
 var people = []person{
 	{"ana", map[string]any{"first_name": "Ana", "email": "ana@example.com", "push_token": "token-ana", "timezone": "Europe/Lisbon"}},
 	{"ben", map[string]any{"first_name": "Ben", "email": "ben@example.com", "push_token": "token-ben", "timezone": "America/New_York"}},
-	{"chie", map[string]any{"first_name": "千恵", "email": "chie@example.com", "push_token": "token-chie", "timezone": "Asia/Tokyo", "language": "ja"}},
+	{
+		"chie",
+		map[string]any{
+			"first_name": "千恵",
+			"email":      "chie@example.com",
+			"push_token": "token-chie",
+			"timezone":   "Asia/Tokyo",
+			"language":   "ja",
+		},
+	},
 	{"dora", map[string]any{"first_name": "Dora", "timezone": "Europe/Berlin", "monthly_fee": 30, "tenure_days": 400}},
 }
 
@@ -27,7 +36,8 @@ var runs = []struct{ workflow, customer, journey, outcome string }{
 	{"retention-or-reward/dora", "dora", "retention-or-reward", "goal"},
 }
 
-// offers are the reasons to stay that may be put before Dora: which it is, is decided, and now and then the other one is tried.
+// offers are the reasons to stay that may be put before Dora: which it is, is decided, and now and then the
+// other one is tried.
 var offers = []string{"A month on us", "Is this still the right plan for you?"}
 
 // play is the story: what the three do, and what tabi does about it.
@@ -40,10 +50,24 @@ func (w *world) play(ctx context.Context) error {
 	}
 	acts := []func(context.Context) error{
 		func(ctx context.Context) error {
-			return w.track(ctx, "ana", "Cart Updated", map[string]any{"cart_id": "k1", "total": 120, "items": []any{map[string]any{"name": "Lamp"}, map[string]any{"name": "Rug <3"}}})
+			return w.track(
+				ctx,
+				"ana",
+				"Cart Updated",
+				map[string]any{
+					"cart_id": "k1",
+					"total":   120,
+					"items":   []any{map[string]any{"name": "Lamp"}, map[string]any{"name": "Rug <3"}},
+				},
+			)
 		},
 		func(ctx context.Context) error {
-			return w.track(ctx, "ana", "Campaign Targeted", map[string]any{"campaign_id": "c24", "end": origin.Add(4 * 24 * time.Hour).Format(time.DateOnly)})
+			return w.track(
+				ctx,
+				"ana",
+				"Campaign Targeted",
+				map[string]any{"campaign_id": "c24", "end": origin.Add(4 * 24 * time.Hour).Format(time.DateOnly)},
+			)
 		},
 		func(ctx context.Context) error {
 			return w.track(ctx, "ben", "Delivery Failed", map[string]any{"order_id": "o7", "reason": "the van broke down"})
@@ -51,7 +75,8 @@ func (w *world) play(ctx context.Context) error {
 		func(ctx context.Context) error {
 			return w.track(ctx, "chie", "Cart Updated", map[string]any{"cart_id": "k9", "total": 2400})
 		},
-		// Dora's clicks in the app raise her intent to leave; while she is still there, the best reason to stay is decided.
+		// Dora's clicks in the app raise her intent to leave; while she is still there, the best reason to stay
+		// is decided.
 		func(ctx context.Context) error {
 			return w.track(ctx, "dora", "Screen Viewed", map[string]any{"name": "Cancel Contract"})
 		},

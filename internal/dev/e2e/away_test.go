@@ -122,7 +122,8 @@ func TestStrangers(t *testing.T) {
 				req.Header.Set("Authorization", header)
 			}
 			status, body := do(t, req)
-			if status != http.StatusUnauthorized && status != http.StatusForbidden && (header != "Bearer "+webKey || status != http.StatusBadRequest) {
+			if status != http.StatusUnauthorized && status != http.StatusForbidden &&
+				(header != "Bearer "+webKey || status != http.StatusBadRequest) {
 				t.Errorf("%s %s with %q: %d %s", c.method, c.path, header, status, body)
 			}
 		}

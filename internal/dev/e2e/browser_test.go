@@ -11,7 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser starts a headless Chromium with a fresh profile. Without one the test says so and ends; in CI there must be one.
+// browser starts a headless Chromium with a fresh profile. Without one the test says so and ends; in CI there
+// must be one.
 func browser(t *testing.T) (context.Context, bool) {
 	t.Helper()
 	var program string
@@ -70,8 +71,15 @@ func TestInboxInABrowser(t *testing.T) {
 	h.parked("care/ana", "person")
 
 	const link, main = chromedp.CSS(`a[href^="/inbox/"]`), chromedp.CSS("body")
-	browse(t, ctx, chromedp.Navigate(h.url+"/inbox"), chromedp.SendKeys(chromedp.CSS("#name"), "Kim"), chromedp.SendKeys(chromedp.CSS("#token"), agentToken),
-		chromedp.Submit(chromedp.CSS("#token")), chromedp.WaitVisible(link))
+	browse(
+		t,
+		ctx,
+		chromedp.Navigate(h.url+"/inbox"),
+		chromedp.SendKeys(chromedp.CSS("#name"), "Kim"),
+		chromedp.SendKeys(chromedp.CSS("#token"), agentToken),
+		chromedp.Submit(chromedp.CSS("#token")),
+		chromedp.WaitVisible(link),
+	)
 	list := read(t, ctx, chromedp.Text(main))
 	browse(t, ctx, chromedp.Click(link), chromedp.WaitVisible(chromedp.CSS("#outcome")))
 	page, title := read(t, ctx, chromedp.Text(main)), read(t, ctx, chromedp.Title())

@@ -26,7 +26,8 @@ const (
 	named  = "named-by-the-journey"
 )
 
-// canaries are a project whose journeys do all that the brain decides: infer, decide, ask, reroute, hold back, hand over.
+// canaries are a project whose journeys do all that the brain decides: infer, decide, ask, reroute, hold back,
+// hand over.
 var canaries = map[string]string{
 	"intents.yaml": lines(
 		`intents:`,
@@ -77,7 +78,8 @@ var canaries = map[string]string{
 	),
 }
 
-// What is known of a customer stays in the store: neither a run's history nor a log holds what was planted, only ids and what the journeys name.
+// What is known of a customer stays in the store: neither a run's history nor a log holds what was planted,
+// only ids and what the journeys name.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
 	logs := &buffer{}

@@ -31,8 +31,8 @@ steps:
   - {id: rest, wait: 7d}
 `
 
-// clients installs the real client libraries of testdata/clients, at the versions of its lock file. Without npm the test says so and ends;
-// in CI there must be one.
+// clients installs the real client libraries of testdata/clients, at the versions of its lock file. Without npm
+// the test says so and ends; in CI there must be one.
 func clients(t *testing.T) (folder string, ok bool) {
 	t.Helper()
 	npm, err := exec.LookPath("npm")
@@ -79,7 +79,8 @@ func node(t *testing.T, folder, script string, args ...string) []string {
 	return lines
 }
 
-// Client libraries of others work as they come: Segment's for servers and for browsers with another host, and Temporal's for TypeScript.
+// Client libraries of others work as they come: Segment's for servers and for browsers with another host, and
+// Temporal's for TypeScript.
 func TestRealClients(t *testing.T) {
 	t.Parallel()
 	folder, ok := clients(t)
@@ -102,7 +103,10 @@ func TestRealClients(t *testing.T) {
 	})
 	await(t, "all of them, each once", func() error {
 		got := h.names("node")
-		if want := []string{"Customer Updated", "Group Joined", "Page Viewed", "Screen Viewed", "Start", "Start"}; !slices.Equal(got, want) {
+		if want := []string{"Customer Updated", "Group Joined", "Page Viewed", "Screen Viewed", "Start", "Start"}; !slices.Equal(
+			got,
+			want,
+		) {
 			return fmt.Errorf("%v, want %v", got, want)
 		}
 		return nil
@@ -114,7 +118,10 @@ func TestRealClients(t *testing.T) {
 			return
 		}
 		files := http.NewServeMux()
-		files.Handle("/umd/", http.StripPrefix("/umd", http.FileServer(http.Dir(filepath.Join(folder, "node_modules/@segment/analytics-next/dist/umd")))))
+		files.Handle(
+			"/umd/",
+			http.StripPrefix("/umd", http.FileServer(http.Dir(filepath.Join(folder, "node_modules/@segment/analytics-next/dist/umd")))),
+		)
 		files.Handle("/", http.FileServer(http.Dir(folder)))
 		site := httptest.NewServer(files)
 		defer site.Close()
@@ -133,7 +140,13 @@ func TestRealClients(t *testing.T) {
 			}
 			title, err := chromedp.Run(ctx, chromedp.Title())
 			if counts.Events != before.Events+2 || counts.Customers != before.Customers+1 {
-				return fmt.Errorf("%d more events of %d more customers; the page says %q %v", counts.Events-before.Events, counts.Customers-before.Customers, title, err)
+				return fmt.Errorf(
+					"%d more events of %d more customers; the page says %q %v",
+					counts.Events-before.Events,
+					counts.Customers-before.Customers,
+					title,
+					err,
+				)
 			}
 			return nil
 		})

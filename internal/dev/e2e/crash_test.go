@@ -32,8 +32,8 @@ func (in *install) enter(customers []string) {
 	}
 }
 
-// arrive waits until each of them waits at a step, and has had these mails: each once. A mail of which nobody knows whether it went
-// out, because the process died while it was said, is not said again: the ledger tells.
+// arrive waits until each of them waits at a step, and has had these mails: each once. A mail of which nobody
+// knows whether it went out, because the process died while it was said, is not said again: the ledger tells.
 func (in *install) arrive(customers []string, step string, want ...string) {
 	in.Helper()
 	for _, c := range customers {

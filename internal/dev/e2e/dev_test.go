@@ -14,7 +14,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// The main job on `tabi dev` and the shipped journeys: every channel can enter, end and look at a journey. docs/channels.md has these calls.
+// The main job on `tabi dev` and the shipped journeys: every channel can enter, end and look at a journey.
+// docs/channels.md has these calls.
 func TestDev(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, shipped(t))
@@ -88,7 +89,12 @@ func TestDev(t *testing.T) {
 			in.TB = t
 			id := "cart-recovery/" + way.customer + "/k1"
 			address := in.customer(way.customer)
-			same(t, "entered", in.track(way.customer, "Cart Updated", "", map[string]any{"cart_id": "k1", "total": 120}).Receipts[0].Entered, []string{id})
+			same(
+				t,
+				"entered",
+				in.track(way.customer, "Cart Updated", "", map[string]any{"cart_id": "k1", "total": 120}).Receipts[0].Entered,
+				[]string{id},
+			)
 			in.parked(id, "response")
 			same(t, "mails", in.devMails(address), []string{"Your cart is waiting"})
 			if way.customer == "ana" {
@@ -131,7 +137,8 @@ func (in *install) looked(id string) {
 		in.Fatalf("the query answers %v: %s", err, out)
 	}
 	v := answer.QueryResult[0]
-	if v.Step != "response" || v.Since.IsZero() || !v.Until.After(v.Since) || len(v.WaitingFor) != 1 || v.WaitingFor[0] != "Checkout Started" {
+	if v.Step != "response" || v.Since.IsZero() || !v.Until.After(v.Since) || len(v.WaitingFor) != 1 ||
+		v.WaitingFor[0] != "Checkout Started" {
 		in.Errorf("the query tells %+v", v)
 	}
 	if out := in.cli("status", id); !strings.Contains(out, "response") || !strings.Contains(out, "cart-reminder") {

@@ -11,7 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// A waiting instance is counted on its step, in the drawing and in the table beside it, and on its way out once an agent has answered, in a real browser.
+// A waiting instance is counted on its step, in the drawing and in the table beside it, and on its way out once
+// an agent has answered, in a real browser.
 func TestJourneyInABrowser(t *testing.T) {
 	t.Parallel()
 	ctx, ok := browser(t)
@@ -24,9 +25,17 @@ func TestJourneyInABrowser(t *testing.T) {
 	e := h.parked("care/ana", "person")
 
 	const card, row = `svg.tabi-graph g.card.rose`, "#step-person"
-	browse(t, ctx, chromedp.Navigate(h.url+"/journeys"), chromedp.SendKeys(chromedp.CSS("#name"), "Kim"), chromedp.SendKeys(chromedp.CSS("#token"), agentToken),
-		chromedp.Submit(chromedp.CSS("#token")), chromedp.WaitVisible(chromedp.CSS(`a.cover[href="/journeys/care"]`)),
-		chromedp.Click(chromedp.CSS(`a.cover[href="/journeys/care"]`)), chromedp.WaitVisible(chromedp.CSS(row)))
+	browse(
+		t,
+		ctx,
+		chromedp.Navigate(h.url+"/journeys"),
+		chromedp.SendKeys(chromedp.CSS("#name"), "Kim"),
+		chromedp.SendKeys(chromedp.CSS("#token"), agentToken),
+		chromedp.Submit(chromedp.CSS("#token")),
+		chromedp.WaitVisible(chromedp.CSS(`a.cover[href="/journeys/care"]`)),
+		chromedp.Click(chromedp.CSS(`a.cover[href="/journeys/care"]`)),
+		chromedp.WaitVisible(chromedp.CSS(row)),
+	)
 	drawn, table := read(t, ctx, chromedp.TextContent(chromedp.CSS(card))), read(t, ctx, chromedp.Text(chromedp.CSS(row)))
 	if !strings.Contains(drawn, "1 here now") || !strings.Contains(drawn, "queue support") || !strings.Contains(table, "1") {
 		t.Errorf("the card says %q, the table %q; an instance waits there", drawn, table)
@@ -45,7 +54,15 @@ func TestJourneyInABrowser(t *testing.T) {
 	h.ended("care/ana", "helped")
 	await(t, "the page counts the passage", func() error {
 		browse(t, ctx, chromedp.Navigate(h.url+"/journeys/care"), chromedp.WaitVisible(chromedp.CSS(row)))
-		drawn, svg := read(t, ctx, chromedp.TextContent(chromedp.CSS(card))), read(t, ctx, chromedp.TextContent(chromedp.CSS("svg.tabi-graph")))
+		drawn, svg := read(
+			t,
+			ctx,
+			chromedp.TextContent(chromedp.CSS(card)),
+		), read(
+			t,
+			ctx,
+			chromedp.TextContent(chromedp.CSS("svg.tabi-graph")),
+		)
 		if !strings.Contains(drawn, "0 here now") || !strings.Contains(drawn, "1 passed") || !strings.Contains(svg, "resolved100 %") {
 			return fmt.Errorf("the card says %q, the drawing %q", drawn, svg)
 		}

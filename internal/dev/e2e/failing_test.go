@@ -22,9 +22,16 @@ func TestFailingSends(t *testing.T) {
 	t.Parallel()
 	files := folder(map[string]string{
 		"mail.yaml": variant("mail", "email", "marketing"), "bill.yaml": variant("bill", "email", "transactional"),
-		"push.yaml": variant("push", "push", "marketing"), "odd.yaml": strings.Replace(variant("odd", "email", "marketing"), "send: hello", "send: odd", 1),
+		"push.yaml": variant(
+			"push",
+			"push",
+			"marketing",
+		), "odd.yaml": strings.Replace(variant("odd", "email", "marketing"), "send: hello", "send: odd", 1),
 	})
-	files["messages/odd.yaml"] = lines(`message: odd`, `email: {subject: "{{ 100 | divided_by: customer.parts }} each", html: "<p>Hello</p>"}`)
+	files["messages/odd.yaml"] = lines(
+		`message: odd`,
+		`email: {subject: "{{ 100 | divided_by: customer.parts }} each", html: "<p>Hello</p>"}`,
+	)
 	h := open(t, settings{files: files, scale: 1})
 
 	// enter sends the event that is named as the journey, and gives the workflow id.

@@ -40,7 +40,8 @@ const (
 // origin is when virtual time begins in the tests.
 var origin = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
-// house is one installation, wired in this process by what every process of tabi shares, so that a test can stop its parts.
+// house is one installation, wired in this process by what every process of tabi shares, so that a test can
+// stop its parts.
 type house struct {
 	testing.TB
 	app       *app.Services
@@ -73,7 +74,10 @@ func open(t testing.TB, s settings) *house {
 	ctx := context.Background()
 	h := &house{TB: t, mail: newMailSink(t), push: newFCM(t), parts: map[string]func(){}, namespace: takeNamespace(t)}
 	cfg := &app.Config{}
-	cfg.Register(pflag.NewFlagSet("", pflag.ContinueOnError), app.Storage|app.Logging|app.Temporal|app.HTTP|app.Channels|app.Work|app.Relay|app.Time)
+	cfg.Register(
+		pflag.NewFlagSet("", pflag.ContinueOnError),
+		app.Storage|app.Logging|app.Temporal|app.HTTP|app.Channels|app.Work|app.Relay|app.Time,
+	)
 	cfg.DataDir = t.TempDir()
 	cfg.Database = filepath.Join(cfg.DataDir, "tabi.db")
 	if s.postgres {
@@ -182,7 +186,16 @@ func (h *house) stop(name string) {
 func (h *house) relay() { h.start("relay", h.newRelay().Run) }
 
 func (h *house) newRelay() *relay.Relay {
-	return relay.New(relay.Config{Store: h.Store, Client: h.Temporal, Clock: h.clock, Logger: h.app.Log, Poll: 20 * time.Millisecond, ReconcileEvery: -1})
+	return relay.New(
+		relay.Config{
+			Store:          h.Store,
+			Client:         h.Temporal,
+			Clock:          h.clock,
+			Logger:         h.app.Log,
+			Poll:           20 * time.Millisecond,
+			ReconcileEvery: -1,
+		},
+	)
 }
 
 func (h *house) worker() { h.start("worker", h.app.RunWorker) }

@@ -72,7 +72,8 @@ func (a *agent) signIn(token, name string) {
 	if status, page := a.get("/inbox"); status != http.StatusOK || !strings.Contains(page, `name="token"`) {
 		a.Fatalf("a stranger is not asked to sign in: %d\n%s", status, page)
 	}
-	if status, page := a.post("/login", url.Values{"token": {token}, "name": {name}, "next": {"/inbox"}}); status != http.StatusOK || strings.Contains(page, `name="token"`) {
+	if status, page := a.post("/login", url.Values{"token": {token}, "name": {name}, "next": {"/inbox"}}); status != http.StatusOK ||
+		strings.Contains(page, `name="token"`) {
 		a.Fatalf("not signed in: %d\n%s", status, page)
 	}
 }
@@ -110,7 +111,8 @@ func (a *agent) resolve(page string, fields url.Values) (int, string) {
 	return a.post(html.UnescapeString(action[1]), fields)
 }
 
-// An agent resolves a hand-off through the inbox's own form; the outcome drives the journey. Who comes too late is told so.
+// An agent resolves a hand-off through the inbox's own form; the outcome drives the journey. Who comes too late
+// is told so.
 func TestInbox(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"care.yaml": care})})
@@ -131,7 +133,8 @@ func TestInbox(t *testing.T) {
 		t.Errorf("a form without its token was taken: %d", status)
 	}
 	h.parked("care/ana", "person")
-	if status, answer := a.resolve(page, url.Values{"outcome": {"refunded"}, "note": {"sent 12 back"}}); status != http.StatusOK || !strings.Contains(answer, "resolved it as") {
+	if status, answer := a.resolve(page, url.Values{"outcome": {"refunded"}, "note": {"sent 12 back"}}); status != http.StatusOK ||
+		!strings.Contains(answer, "resolved it as") {
 		t.Fatalf("resolving: %d\n%s", status, answer)
 	}
 	h.ended("care/ana", "refunded")

@@ -46,7 +46,10 @@ func newInstall(t testing.TB, files map[string]string) *install {
 	in := &install{TB: t, dir: t.TempDir(), port: freePort(), mail: newMailSink(t), push: newFCM(t), procs: map[string]*child{}}
 	in.url = "http://" + local(in.port)
 	in.env = []string{
-		"TABI_DATA_DIR=" + filepath.Join(in.dir, "data"), "TABI_SECRET=" + secret, "TABI_LISTEN=" + local(in.port), "TABI_PUBLIC_URL=" + in.url, "TABI_URL=" + in.url,
+		"TABI_DATA_DIR=" + filepath.Join(
+			in.dir,
+			"data",
+		), "TABI_SECRET=" + secret, "TABI_LISTEN=" + local(in.port), "TABI_PUBLIC_URL=" + in.url, "TABI_URL=" + in.url,
 		"TABI_WRITE_KEYS=" + writeKey + "=server," + webKey + "=web:Page Viewed", "TABI_AGENT_TOKENS=" + agentToken, "TABI_ADMIN_TOKENS=" + adminToken,
 		"TABI_WRITE_KEY=" + writeKey, "TABI_TOKEN=" + adminToken,
 		"TABI_SMTP_URL=" + in.mail.url(), "TABI_MAIL_FROM=" + mailFrom, "TABI_FCM_CREDENTIALS=" + in.push.file, "TABI_FCM_URL=" + in.push.server.URL,
@@ -78,8 +81,9 @@ func (in *install) write(name, text string) {
 	}
 }
 
-// deploy puts the installation on the shared Temporal, in a namespace of its own, and on a database that is PostgreSQL where there is one, publishes the
-// journeys, and starts the processes. database and ok are pgtest.URL's, asked for before the installation was made: it is dropped after its processes have ended.
+// deploy puts the installation on the shared Temporal, in a namespace of its own, and on a database that is
+// PostgreSQL where there is one, publishes the journeys, and starts the processes. database and ok are
+// pgtest.URL's, asked for before the installation was made: it is dropped after its processes have ended.
 func (in *install) deploy(database string, ok bool) {
 	in.Helper()
 	in.useTemporal(shared.address, takeNamespace(in))
@@ -256,7 +260,12 @@ func (in *install) track(user, event, id string, properties map[string]any) answ
 func (in *install) customer(id string) string {
 	in.Helper()
 	address := id + "@example.com"
-	post(in, in.url, "identify", map[string]any{"userId": id, "traits": map[string]any{"email": address, "first_name": id, "push_token": "device-" + id}})
+	post(
+		in,
+		in.url,
+		"identify",
+		map[string]any{"userId": id, "traits": map[string]any{"email": address, "first_name": id, "push_token": "device-" + id}},
+	)
 	return address
 }
 

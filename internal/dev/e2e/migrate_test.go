@@ -20,8 +20,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// wait is the journey whose instances are moved: hours is how long it waits for an answer. In its next revision a mail comes before, the step is called
-// otherwise, its time-out is another, and the ends are called otherwise.
+// wait is the journey whose instances are moved: hours is how long it waits for an answer. In its next revision
+// a mail comes before, the step is called otherwise, its time-out is another, and the ends are called
+// otherwise.
 func waiting(hours int) (old, new string) {
 	return lines(
 			`journey: wait`,
@@ -187,8 +188,9 @@ func (m *move) moved() (n int) {
 	}
 }
 
-// Instances that wait are moved to a revision with a step inserted before theirs and theirs renamed, while answers arrive and the worker is killed: none is
-// lost, each goes on where it was, with the deadline it had, and nothing is said twice. TABI_MIGRATE_INSTANCES sets how many.
+// Instances that wait are moved to a revision with a step inserted before theirs and theirs renamed, while
+// answers arrive and the worker is killed: none is lost, each goes on where it was, with the deadline it had,
+// and nothing is said twice. TABI_MIGRATE_INSTANCES sets how many.
 func TestMigrateCrowd(t *testing.T) {
 	t.Parallel()
 	n := 100
@@ -200,7 +202,10 @@ func TestMigrateCrowd(t *testing.T) {
 	}
 	before, after := waiting(30 + n/8)
 	database, ok := pgtest.URL(t)
-	m := &move{install: newInstall(t, folder(map[string]string{"wait.yaml": before})), patience: patience + time.Duration(n)*300*time.Millisecond}
+	m := &move{
+		install:  newInstall(t, folder(map[string]string{"wait.yaml": before})),
+		patience: patience + time.Duration(n)*300*time.Millisecond,
+	}
 	for i := range n {
 		m.customers = append(m.customers, fmt.Sprintf("c%04d", i))
 	}
@@ -247,7 +252,13 @@ func TestMigrateCrowd(t *testing.T) {
 	if err := json.Unmarshal(object(migrating.out.String()), &report); err != nil || migrating.code() != 0 {
 		t.Fatalf("tabi migrate: exit %d, %v\n%s", migrating.code(), err, &migrating.out)
 	}
-	t.Logf("%d moved in %.1f s, with a worker killed in the middle: %.0f instances/s; %d had answered before", report.Moved, report.Seconds, float64(report.Moved)/report.Seconds, report.Ended)
+	t.Logf(
+		"%d moved in %.1f s, with a worker killed in the middle: %.0f instances/s; %d had answered before",
+		report.Moved,
+		report.Seconds,
+		float64(report.Moved)/report.Seconds,
+		report.Ended,
+	)
 	if report.Waiting != 0 || len(report.Stayed) != 0 || report.Moved < n/4 || report.Ordered != report.Moved+report.Ended {
 		t.Errorf("the migration says %+v", report)
 	}
@@ -261,7 +272,13 @@ func object(out string) []byte {
 }
 
 func anAnswer(c string) map[string]any {
-	return map[string]any{"type": "track", "userId": c, "event": "Answered", "messageId": "answer-" + c, "properties": map[string]any{"n": 1}}
+	return map[string]any{
+		"type":       "track",
+		"userId":     c,
+		"event":      "Answered",
+		"messageId":  "answer-" + c,
+		"properties": map[string]any{"n": 1},
+	}
 }
 
 // snapshotOld keeps the folder as it was before the edit.
@@ -278,8 +295,8 @@ func (m *move) snapshotOld(journey string) {
 	}
 }
 
-// ends lets all come to their end and looks at what each was told: the first answered, of the rest half answers now, and the others are silent until the
-// deadline that they had before they moved.
+// ends lets all come to their end and looks at what each was told: the first answered, of the rest half answers
+// now, and the others are silent until the deadline that they had before they moved.
 func (m *move) ends(first int) {
 	m.Helper()
 	late := first + (len(m.customers)-first)/2
@@ -318,7 +335,16 @@ func (m *move) ends(first int) {
 			want, mails = []string{"silent", "old-silent"}, mails[:1]
 		}
 		if !slices.Contains(want, e.Outcome) {
-			m.Errorf("%s ended %s (%s) at %s, its deadline being %s; want %v; its run says %+v", c, e.Outcome, e.Reason, e.ClosedAt, m.until[c], want, m.result("wait/"+c))
+			m.Errorf(
+				"%s ended %s (%s) at %s, its deadline being %s; want %v; its run says %+v",
+				c,
+				e.Outcome,
+				e.Reason,
+				e.ClosedAt,
+				m.until[c],
+				want,
+				m.result("wait/"+c),
+			)
 		}
 		if e.ClosedAt.After(m.until[c].Add(10 * 24 * time.Hour)) {
 			m.Errorf("%s waited until %s; its deadline was %s", c, e.ClosedAt, m.until[c])
@@ -330,7 +356,8 @@ func (m *move) ends(first int) {
 	}
 }
 
-// said looks at the mails of a customer: each once. One of which nobody knows whether it went out may lack, and is marked.
+// said looks at the mails of a customer: each once. One of which nobody knows whether it went out may lack, and
+// is marked.
 func (m *move) said(c string, want []string) {
 	m.Helper()
 	got := m.mail.subjects(c + "@example.com")

@@ -49,7 +49,10 @@ func (h *house) lease() store.Lease {
 func (h *house) runs(workflowID string, want int) {
 	h.Helper()
 	await(h, "the runs of "+workflowID, func() error {
-		list, err := h.Temporal.ListWorkflow(context.Background(), &workflowservice.ListWorkflowExecutionsRequest{Query: `WorkflowId = "` + workflowID + `"`})
+		list, err := h.Temporal.ListWorkflow(
+			context.Background(),
+			&workflowservice.ListWorkflowExecutionsRequest{Query: `WorkflowId = "` + workflowID + `"`},
+		)
 		if err == nil && len(list.Executions) != want {
 			err = errors.New("their number differs")
 		}
@@ -133,7 +136,14 @@ func TestDuplicatedAndDisorderedEvents(t *testing.T) {
 	h.parked("nudge/ana/1", "reply")
 
 	// A late event with an old timestamp counts when it arrives; a batch that says it twice says it once.
-	late := map[string]any{"type": "track", "userId": "ana", "event": "Answered", "messageId": "a1", "timestamp": "2026-02-01T00:00:00Z", "properties": map[string]any{"k": "1"}}
+	late := map[string]any{
+		"type":       "track",
+		"userId":     "ana",
+		"event":      "Answered",
+		"messageId":  "a1",
+		"timestamp":  "2026-02-01T00:00:00Z",
+		"properties": map[string]any{"k": "1"},
+	}
 	h.call("batch", map[string]any{"batch": []any{late, late}})
 	h.call("batch", map[string]any{"batch": []any{late}})
 	h.parked("nudge/ana/1", "last")

@@ -95,7 +95,12 @@ func TestPeopleAct(t *testing.T) {
 		h.parked("nudge/gil/1", "reply")
 		h.track("gil", "Answered", "", map[string]any{"k": "1"})
 		h.parked("nudge/gil/1", "last")
-		same(t, "mails after going back: the second visit is another send", h.mail.subjects(address), []string{"Hello gil", "Again", "Again"})
+		same(
+			t,
+			"mails after going back: the second visit is another send",
+			h.mail.subjects(address),
+			[]string{"Hello gil", "Again", "Again"},
+		)
 		v := h.state("nudge/gil/1")
 		story := strings.Join(v.Story, "\n")
 		for _, want := range []string{"skipped", "sent to calm by sam", "phoned"} {
@@ -124,7 +129,8 @@ func refused(t testing.TB, err error, want string) {
 	}
 }
 
-// The kill switch: from its commit on nothing of the journey is sent, whether its instances have heard of it or not; resumed, what is due goes out.
+// The kill switch: from its commit on nothing of the journey is sent, whether its instances have heard of it or
+// not; resumed, what is due goes out.
 func TestPauseJourney(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})

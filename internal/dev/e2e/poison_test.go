@@ -14,7 +14,21 @@ import (
 // An event that is too large for Temporal is set aside: its instance and all others go on, and it can be given up.
 func TestPoisonEvent(t *testing.T) {
 	t.Parallel()
-	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": strings.Replace(nudge, "{event: Answered, when: event.k == entry.k}", `{event: Answered, when: event.k == entry.k && event.text != "no"}`, 1)})})
+	h := open(
+		t,
+		settings{
+			files: folder(
+				map[string]string{
+					"nudge.yaml": strings.Replace(
+						nudge,
+						"{event: Answered, when: event.k == entry.k}",
+						`{event: Answered, when: event.k == entry.k && event.text != "no"}`,
+						1,
+					),
+				},
+			),
+		},
+	)
 	ctx := context.Background()
 	h.customer("ana")
 	h.track("ana", "Start", "", map[string]any{"k": "1"})

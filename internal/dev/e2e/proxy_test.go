@@ -80,7 +80,8 @@ func (p *proxy) cut(off bool) {
 	}
 }
 
-// The database goes away for a while: what is not stored is refused so that it is sent again, and everything goes on afterwards.
+// The database goes away for a while: what is not stored is refused so that it is sent again, and everything
+// goes on afterwards.
 func TestDatabaseGoesAway(t *testing.T) {
 	t.Parallel()
 	address, ok := pgtest.URL(t)

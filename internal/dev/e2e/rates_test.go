@@ -64,7 +64,8 @@ func TestARateIsOneForAllWorkers(t *testing.T) {
 	for i := range crowd {
 		id := fmt.Sprintf("rate%02d", i)
 		s := in.parked("shout/"+id+"/1", "rest")
-		if len(s.Contacts) != 1 || s.Contacts[0].Status != "sent" || s.Contacts[0].Unknown || s.Contacts[0].Attempts != 1 || in.push.tried("device-"+id) != 1 {
+		if len(s.Contacts) != 1 || s.Contacts[0].Status != "sent" || s.Contacts[0].Unknown || s.Contacts[0].Attempts != 1 ||
+			in.push.tried("device-"+id) != 1 {
 			t.Errorf("%s: %d tries, %+v", id, in.push.tried("device-"+id), s.Contacts)
 		}
 	}

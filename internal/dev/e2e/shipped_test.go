@@ -61,7 +61,14 @@ func TestCartAbandonedTwice(t *testing.T) {
 	await(t, "the second time ends", func() error {
 		all := h.enrollments("cart-recovery/ana/k1")
 		if second = all[len(all)-1]; len(all) != 2 || second.State != store.StateClosed {
-			return fmt.Errorf("%d entries, the last is %s at %q since %s until %s", len(all), second.State, second.Step, second.Since, second.Until)
+			return fmt.Errorf(
+				"%d entries, the last is %s at %q since %s until %s",
+				len(all),
+				second.State,
+				second.Step,
+				second.Since,
+				second.Until,
+			)
 		}
 		return nil
 	})
@@ -74,16 +81,27 @@ func TestCartAbandonedTwice(t *testing.T) {
 	}
 }
 
-// A flight is cancelled under a traveller: the event moves them to another path of the same run, the seat that is held is taken, and the trip goes on by the new flight.
+// A flight is cancelled under a traveller: the event moves them to another path of the same run, the seat that
+// is held is taken, and the trip goes on by the new flight.
 func TestFlightCancelled(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: shipped(t), scale: 720}) // the four hours to answer are 20 seconds
 	h.customer("dora")
 	const trip = "trip-rebooking/dora/t1"
 
-	h.track("dora", "Trip Booked", "", map[string]any{"trip_id": "t1", "flight": "TP1", "from": "Lisbon", "to": "Tokyo", "departs": "2026-03-12T10:00:00Z"})
+	h.track(
+		"dora",
+		"Trip Booked",
+		"",
+		map[string]any{"trip_id": "t1", "flight": "TP1", "from": "Lisbon", "to": "Tokyo", "departs": "2026-03-12T10:00:00Z"},
+	)
 	run := h.parked(trip, "check-in-opens")
-	h.track("dora", "Flight Cancelled", "", map[string]any{"trip_id": "t1", "flight": "TP1", "alternative": map[string]any{"flight": "TP3", "departs": "2026-03-03T20:00:00Z"}})
+	h.track(
+		"dora",
+		"Flight Cancelled",
+		"",
+		map[string]any{"trip_id": "t1", "flight": "TP1", "alternative": map[string]any{"flight": "TP3", "departs": "2026-03-03T20:00:00Z"}},
+	)
 	h.parked(trip, "answer")
 	same(t, "pushes", h.push.sent("device-dora"), []string{"Flight TP1 is cancelled"})
 	h.track("dora", "Rebooking Accepted", "", map[string]any{"trip_id": "t1"})
@@ -95,8 +113,8 @@ func TestFlightCancelled(t *testing.T) {
 	}
 }
 
-// A company signs up: the CRM is asked (twice, as it is away at first), the mails are Japanese, the survey tool is told by webhook, and a good answer to it brings
-// coupons by another journey.
+// A company signs up: the CRM is asked (twice, as it is away at first), the mails are Japanese, the survey tool
+// is told by webhook, and a good answer to it brings coupons by another journey.
 func TestOnboarding(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -119,7 +137,11 @@ func TestOnboarding(t *testing.T) {
 	t.Cleanup(tools.Close)
 	files := shipped(t)
 	files["onboarding.yaml"] = strings.ReplaceAll(files["onboarding.yaml"], "https://crm.example.com", tools.URL)
-	files["messages/onboarding-survey.yaml"] = strings.ReplaceAll(files["messages/onboarding-survey.yaml"], "https://surveys.example.com", tools.URL)
+	files["messages/onboarding-survey.yaml"] = strings.ReplaceAll(
+		files["messages/onboarding-survey.yaml"],
+		"https://surveys.example.com",
+		tools.URL,
+	)
 	h := open(t, settings{files: files, scale: 21600, more: func(c *app.Config) {
 		c.CallAllow = "127.0.0.1"
 		c.Channels.WebhookSecret, c.Channels.WebhookAllowPrivate = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", true
@@ -155,5 +177,10 @@ func TestOnboarding(t *testing.T) {
 	if len(asked) != 2 || asked[0] != asked[1] || !strings.HasPrefix(asked[0], "Umi & Yama ") {
 		t.Errorf("the CRM was asked %q", asked)
 	}
-	same(t, "surveys", surveys, []string{`{"survey": "onboarding", "customer": "emi", "email": "` + address + `", "language": "ja"}` + "\n"})
+	same(
+		t,
+		"surveys",
+		surveys,
+		[]string{`{"survey": "onboarding", "customer": "emi", "email": "` + address + `", "language": "ja"}` + "\n"},
+	)
 }

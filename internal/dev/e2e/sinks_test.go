@@ -146,7 +146,10 @@ func (m *mailSession) Data(r io.Reader) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.letters = append(s.letters, letter{to: m.to, key: msg.Header.Get("X-Tabi-Key"), subject: msg.Header.Get("Subject"), body: string(body)})
+	s.letters = append(
+		s.letters,
+		letter{to: m.to, key: msg.Header.Get("X-Tabi-Key"), subject: msg.Header.Get("Subject"), body: string(body)},
+	)
 	return nil
 }
 
@@ -197,7 +200,8 @@ func newFCM(t testing.TB) *fcm {
 }
 
 func (f *fcm) exchange(w http.ResponseWriter, r *http.Request) {
-	if r.PostFormValue("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" || strings.Count(r.PostFormValue("assertion"), ".") != 2 {
+	if r.PostFormValue("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" ||
+		strings.Count(r.PostFormValue("assertion"), ".") != 2 {
 		http.Error(w, `{"error":"invalid_grant"}`, http.StatusBadRequest)
 		return
 	}

@@ -18,7 +18,12 @@ func TestTrack(t *testing.T) {
 	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
 	ctx := context.Background()
 	take := func(id string, in contract.TrackInput) (out contract.TrackResult, err error) {
-		run, err := h.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: contract.TaskQueue}, contract.TrackType, in)
+		run, err := h.Temporal.ExecuteWorkflow(
+			ctx,
+			client.StartWorkflowOptions{ID: id, TaskQueue: contract.TaskQueue},
+			contract.TrackType,
+			in,
+		)
 		if err == nil {
 			err = run.Get(ctx, &out)
 		}

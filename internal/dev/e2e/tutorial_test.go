@@ -77,7 +77,10 @@ func TestTutorial(t *testing.T) {
 		for _, c := range b.commands {
 			if rest, ok := strings.CutPrefix(c.text, "tabi dev"); ok {
 				_, port, _ := strings.Cut(local(freePort()), ":")
-				in.run("dev", tabi(t), append([]string{"dev", "--listen", local(in.port), "--headless", "--temporal-port", port}, strings.Fields(rest)...)...)
+				in.run(
+					"dev",
+					tabi(t),
+					append([]string{"dev", "--listen", local(in.port), "--headless", "--temporal-port", port}, strings.Fields(rest)...)...)
 				in.ready("dev")
 				continue
 			}

@@ -1,5 +1,6 @@
-// Package pgtest gives tests a PostgreSQL database of their own: on the server that TABI_TEST_POSTGRES names, else on a throwaway cluster
-// made with the installed binaries. Where there is neither, it says so; with CI=true that is a failure.
+// Package pgtest gives tests a PostgreSQL database of their own: on the server that TABI_TEST_POSTGRES names,
+// else on a throwaway cluster made with the installed binaries. Where there is neither, it says so; with
+// CI=true that is a failure.
 package pgtest
 
 import (
@@ -23,7 +24,8 @@ var (
 	number  atomic.Int64
 )
 
-// Main runs a package's tests and stops the throwaway cluster behind them: func TestMain(m *testing.M) { pgtest.Main(m) }.
+// Main runs a package's tests and stops the throwaway cluster behind them: func TestMain(m *testing.M) {
+// pgtest.Main(m) }.
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
 // Run is Main without the end of the process: it gives the exit status.
@@ -35,8 +37,8 @@ func Run(m *testing.M) int {
 	return code
 }
 
-// URL gives the URL of an empty database that is dropped when the test ends. ok is false on a machine without PostgreSQL; the log then
-// says so. With CI=true, or where the server does not start, the test fails.
+// URL gives the URL of an empty database that is dropped when the test ends. ok is false on a machine without
+// PostgreSQL; the log then says so. With CI=true, or where the server does not start, the test fails.
 func URL(t testing.TB) (address string, ok bool) {
 	t.Helper()
 	once.Do(func() { server, cleanup, failed = start() })

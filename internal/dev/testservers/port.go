@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Ports are looked for below the range the system hands out by itself, so that no connection takes one meanwhile, and below 32768: Temporal's
-// table of members on PostgreSQL has no room for more.
+// Ports are looked for below the range the system hands out by itself, so that no connection takes one
+// meanwhile, and below 32768: Temporal's table of members on PostgreSQL has no room for more.
 const firstPort, lastPort = 20_000, 32_000
 
 // given are the ports that this process has handed out: not all are bound yet.

@@ -1,5 +1,6 @@
-// Package testservers starts the servers that tests, measurements and crash runs need, on loopback and on ports of their own: PostgreSQL, and
-// Temporal on PostgreSQL. Each can be killed and started again on what it had written.
+// Package testservers starts the servers that tests, measurements and crash runs need, on loopback and on ports
+// of their own: PostgreSQL, and Temporal on PostgreSQL. Each can be killed and started again on what it had
+// written.
 package testservers
 
 import (
@@ -29,7 +30,8 @@ const patience = 60 * time.Second
 // ErrNoPostgres says that this machine has no PostgreSQL.
 var ErrNoPostgres = errors.New("initdb is not installed (apt-get install postgresql)")
 
-// Postgres is a cluster of its own, made with the installed binaries. Everybody on this machine may enter as user postgres.
+// Postgres is a cluster of its own, made with the installed binaries. Everybody on this machine may enter as
+// user postgres.
 type Postgres struct {
 	Port     int
 	dir      string
@@ -46,8 +48,8 @@ type PostgresOptions struct {
 	Settings []string // more of them, as name=value
 }
 
-// NewPostgres makes a cluster in a new folder below dir (empty: the system's for temporary files; user postgres must be able to enter it)
-// and starts it. ErrNoPostgres where none is installed.
+// NewPostgres makes a cluster in a new folder below dir (empty: the system's for temporary files; user postgres
+// must be able to enter it) and starts it. ErrNoPostgres where none is installed.
 func NewPostgres(dir string, o PostgresOptions) (*Postgres, error) {
 	p := &Postgres{durable: o.Durable}
 	var err error
@@ -74,7 +76,13 @@ func (p *Postgres) make(settings []string) (err error) {
 	if out, err := p.command("initdb", "-D", p.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	lines := []string{"listen_addresses = '127.0.0.1'", "port = " + strconv.Itoa(p.Port), "unix_socket_directories = ''", "max_connections = 400", "deadlock_timeout = '100ms'"}
+	lines := []string{
+		"listen_addresses = '127.0.0.1'",
+		"port = " + strconv.Itoa(p.Port),
+		"unix_socket_directories = ''",
+		"max_connections = 400",
+		"deadlock_timeout = '100ms'",
+	}
 	if !p.durable {
 		lines = append(lines, "fsync = off", "full_page_writes = off")
 	}
@@ -127,7 +135,8 @@ func (p *Postgres) Start() error {
 	}
 }
 
-// launch starts the server under a shell that stops it, and clears up, when our end of its input closes, even if that is because we were killed.
+// launch starts the server under a shell that stops it, and clears up, when our end of its input closes, even
+// if that is because we were killed.
 func (p *Postgres) launch(log *os.File) (err error) {
 	end := ""
 	if !p.durable {
@@ -146,7 +155,8 @@ func (p *Postgres) launch(log *os.File) (err error) {
 	return c.Start()
 }
 
-// lockTime is how long a server may take, at the most, to write its lock file, which it does first of all. One that gave up at once has removed it again.
+// lockTime is how long a server may take, at the most, to write its lock file, which it does first of all. One
+// that gave up at once has removed it again.
 const lockTime = 2 * time.Second
 
 // answers waits until the server answers, or has ended.
@@ -178,7 +188,8 @@ func (p *Postgres) answers() error {
 	}
 }
 
-// ping has a short time of its own: a call that the backends of a killed server still listen for, and nobody takes, would last as long as it may.
+// ping has a short time of its own: a call that the backends of a killed server still listen for, and nobody
+// takes, would last as long as it may.
 func ping(ctx context.Context, db *sql.DB) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -201,7 +212,8 @@ func (p *Postgres) Create(name string) (string, error) {
 	return p.URL(name), err
 }
 
-// Kill is kill -9 of the server. Where it is durable, what it had committed is there after the next Start; else all is gone.
+// Kill is kill -9 of the server. Where it is durable, what it had committed is there after the next Start; else
+// all is gone.
 func (p *Postgres) Kill() error {
 	pid, err := p.PID()
 	if err != nil {

@@ -19,7 +19,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/childproc"
 )
 
-// Temporal is a Temporal server on PostgreSQL, as deploy/temporal sets it up for production: four services in one process, four shards.
+// Temporal is a Temporal server on PostgreSQL, as deploy/temporal sets it up for production: four services in
+// one process, four shards.
 type Temporal struct {
 	Address string // host:port of the frontend
 	LogFile string
@@ -38,7 +39,8 @@ const (
 // retention of closed runs in namespace default.
 const retention = 30 * 24 * time.Hour
 
-// NewTemporal makes Temporal's two databases on pg and starts a server on them, with namespace default. Its files are in dir.
+// NewTemporal makes Temporal's two databases on pg and starts a server on them, with namespace default. Its
+// files are in dir.
 func NewTemporal(ctx context.Context, dir string, pg *Postgres) (*Temporal, error) {
 	server, err := Find(TemporalBinary)
 	if err != nil {
@@ -66,7 +68,14 @@ func NewTemporal(ctx context.Context, dir string, pg *Postgres) (*Temporal, erro
 	}
 	schema := exec.CommandContext(ctx, "sh", "schema.sh")
 	schema.Dir = t.dir
-	schema.Env = append(t.env, "SQL_TOOL="+tool, "SQL_HOST=127.0.0.1", "SQL_PORT="+strconv.Itoa(pg.Port), "SQL_USER=postgres", "SQL_PASSWORD=any")
+	schema.Env = append(
+		t.env,
+		"SQL_TOOL="+tool,
+		"SQL_HOST=127.0.0.1",
+		"SQL_PORT="+strconv.Itoa(pg.Port),
+		"SQL_USER=postgres",
+		"SQL_PASSWORD=any",
+	)
 	if out, err := schema.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("the schema of Temporal: %w\n%s", err, out)
 	}
@@ -103,7 +112,13 @@ func (t *Temporal) namespace(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	err = c.Register(ctx, &workflowservice.RegisterNamespaceRequest{Namespace: client.DefaultNamespace, WorkflowExecutionRetentionPeriod: durationpb.New(retention)})
+	err = c.Register(
+		ctx,
+		&workflowservice.RegisterNamespaceRequest{
+			Namespace:                        client.DefaultNamespace,
+			WorkflowExecutionRetentionPeriod: durationpb.New(retention),
+		},
+	)
 	var exists *serviceerror.NamespaceAlreadyExists
 	if err != nil && !errors.As(err, &exists) {
 		return err
