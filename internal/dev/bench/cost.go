@@ -20,7 +20,7 @@ var shapes = []struct {
 
 // costPart counts what the server keeps of one journey, with duties.
 func costPart(ctx context.Context, b *bench, s *server, out *section) error {
-	w, err := openWorld(ctx, s, "cost")
+	w, err := openEnvironment(ctx, s, "cost")
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func costPart(ctx context.Context, b *bench, s *server, out *section) error {
 	var runs []costRun
 	for _, shape := range shapes {
 		for _, v := range all {
-			entrants, err := w.enroll(ctx, 1, shape.events...)
+			entrants, err := w.enrollCustomers(ctx, 1, shape.events...)
 			if err != nil {
 				return fmt.Errorf("%s: %w", shape.name, err)
 			}
@@ -51,28 +51,28 @@ func costPart(ctx context.Context, b *bench, s *server, out *section) error {
 		}
 		for i, unit := range costUnits {
 			for _, to := range []string{"plain", "tuned"} {
-				out.against("tabi, "+shape.name, float64(costs["tabi"][i]), unit, to, float64(costs[to][i]))
+				out.putRatio("tabi, "+shape.name, float64(costs["tabi"][i]), unit, to, float64(costs[to][i]))
 			}
 			for _, v := range []string{"plain", "tuned"} {
 				out.put(v+", "+shape.name, float64(costs[v][i]), unit)
 			}
 		}
-		b.say("%s, %s: tabi %v, plain %v, tuned %v", s.name, shape.name, costs["tabi"], costs["plain"], costs["tuned"])
+		b.logf("%s, %s: tabi %v, plain %v, tuned %v", s.name, shape.name, costs["tabi"], costs["plain"], costs["tuned"])
 	}
 	return w.countStatements(ctx, out, all)
 }
 
 // countStatements counts the SQL statements of each way into the store, begin and commit left out: in the one
 // transaction of each that nothing else shares.
-func (w *world) countStatements(ctx context.Context, out *section, all []variant) error {
+func (w *environment) countStatements(ctx context.Context, out *section, all []variant) error {
 	counted := func(name, unit string, each int, f func() error) error {
 		before := w.statements.Load()
 		err := f()
 		out.put(name, float64(w.statements.Load()-before)/float64(each), unit)
 		return err
 	}
-	ids := w.customers(batchSize + 1)
-	if err := w.enter(ctx, ids); err != nil {
+	ids := w.newCustomers(batchSize + 1)
+	if err := w.ingestEvents(ctx, ids); err != nil {
 		return err
 	}
 	const unit = "SQL statements"
@@ -94,9 +94,9 @@ func (w *world) countStatements(ctx context.Context, out *section, all []variant
 	if err := counted("an event that an instance hears, alone", unit, 1, func() error { return w.track(ctx, ids[:1], "Bench Answered") }); err != nil {
 		return err
 	}
-	var entrants []instance
+	var entrants []entrant
 	if err := counted("relay: a start and an event brought together", unit, 1, func() (err error) {
-		entrants, err = w.instances(ctx)
+		entrants, err = w.takeOutbox(ctx)
 		return err
 	}); err != nil {
 		return err
@@ -120,25 +120,25 @@ var costUnits = [3]string{"history events", "history bytes", "state transitions"
 type costRun struct {
 	shape   string
 	variant variant
-	in      instance
+	in      entrant
 	cost    *cost
 }
 
 // count takes one instance to its end: its event comes when nothing is under way any more.
-func (w *world) count(ctx context.Context, r costRun) error {
+func (w *environment) count(ctx context.Context, r costRun) error {
 	run, err := r.variant.start(ctx, r.in)
 	if err != nil {
 		return err
 	}
 	for _, e := range r.in.events {
-		if err := w.rests(ctx, run); err != nil {
+		if err := w.awaitIdle(ctx, run); err != nil {
 			return err
 		}
-		if err := r.variant.tell(ctx, r.in, e); err != nil {
+		if err := r.variant.deliver(ctx, r.in, e); err != nil {
 			return err
 		}
 	}
-	if err := ended(ctx, run, r.variant); err != nil {
+	if err := awaitOutcome(ctx, run, r.variant); err != nil {
 		return err
 	}
 	d, err := w.temporal.DescribeWorkflowExecution(ctx, run.GetID(), run.GetRunID())
@@ -150,10 +150,10 @@ func (w *world) count(ctx context.Context, r costRun) error {
 	return nil
 }
 
-// rests waits until a run has nothing to do: no workflow task and no activity is pending, and something has
+// awaitIdle waits until a run has nothing to do: no workflow task and no activity is pending, and something has
 // happened since its start.
-func (w *world) rests(ctx context.Context, run client.WorkflowRun) error {
-	return until(ctx, func() (bool, error) {
+func (w *environment) awaitIdle(ctx context.Context, run client.WorkflowRun) error {
+	return poll(ctx, func() (bool, error) {
 		d, err := w.temporal.DescribeWorkflowExecution(ctx, run.GetID(), run.GetRunID())
 		if err != nil {
 			return false, err

@@ -9,20 +9,20 @@ import (
 	"strings"
 )
 
-// disk is how large the databases are, in bytes: tabi's, and Temporal's.
-type disk struct{ tabi, temporal float64 }
+// databaseBytes is how large the databases are, in bytes: tabi's, and Temporal's.
+type databaseBytes struct{ tabi, temporal float64 }
 
-// disk measures the databases of a world.
-func (w *world) disk(ctx context.Context) (disk, error) {
+// databaseSizes measures the databases of a world.
+func (w *environment) databaseSizes(ctx context.Context) (databaseBytes, error) {
 	if !strings.HasPrefix(w.config.Database, "postgres") {
-		return disk{tabi: fileSize(w.config.Database), temporal: fileSize(w.server.file)}, nil
+		return databaseBytes{tabi: fileSize(w.config.Database), temporal: fileSize(w.server.file)}, nil
 	}
 	db, err := sql.Open("pgx", w.config.Database)
 	if err != nil {
-		return disk{}, err
+		return databaseBytes{}, err
 	}
 	defer func() { _ = db.Close() }()
-	var d disk
+	var d databaseBytes
 	err = db.QueryRowContext(ctx, `select pg_database_size(current_database()), pg_database_size('temporal') + pg_database_size('temporal_visibility')`).
 		Scan(&d.tabi, &d.temporal)
 	return d, err
@@ -40,8 +40,8 @@ func fileSize(path string) float64 {
 	return total
 }
 
-// putDisk tells the databases' sizes with so many instances waiting, and what each that came since takes.
-func putDisk(out *section, now, before disk, size, was int) {
+// putDatabaseSizes tells the databases' sizes with so many instances waiting, and what each that came since takes.
+func putDatabaseSizes(out *section, now, before databaseBytes, size, was int) {
 	label := figure(float64(size)) + " waiting"
 	const mib = 1 << 20
 	out.put("tabi's database, "+label, now.tabi/mib, "MiB")

@@ -26,7 +26,7 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 		sizes = b.sizes
 	}
 	binaries := filepath.Join(b.dir, "binaries")
-	if err := build(ctx, binaries); err != nil {
+	if err := buildBinaries(ctx, binaries); err != nil {
 		return err
 	}
 	other, err := startServer(ctx, s.name, filepath.Join(b.dir, s.name+"-small"))
@@ -34,7 +34,7 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 		return err
 	}
 	defer other.stop()
-	small, err := newGrown(ctx, other, "small", sizes[0], binaries, filepath.Join(b.dir, "log", s.name+"-small"))
+	small, err := newInstallationUnderLoad(ctx, other, "small", sizes[0], binaries, filepath.Join(b.dir, "log", s.name+"-small"))
 	if err != nil {
 		return err
 	}
@@ -43,13 +43,13 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 		return err
 	}
 	small.in.stop()
-	large, err := newGrown(ctx, s, "large", sizes[len(sizes)-1], binaries, filepath.Join(b.dir, "log", s.name+"-large"))
+	large, err := newInstallationUnderLoad(ctx, s, "large", sizes[len(sizes)-1], binaries, filepath.Join(b.dir, "log", s.name+"-large"))
 	if err != nil {
 		return err
 	}
 	defer large.close()
 	first := map[string]float64{}
-	var taken disk
+	var taken databaseBytes
 	was := 0
 	for i, size := range sizes {
 		label := figure(float64(size)) + " waiting"
@@ -58,11 +58,11 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 			return err
 		}
 		out.put("entries into "+label, rate, "instances/s")
-		now, err := large.w.disk(ctx)
+		now, err := large.w.databaseSizes(ctx)
 		if err != nil {
 			return err
 		}
-		putDisk(out, now, taken, size, was)
+		putDatabaseSizes(out, now, taken, size, was)
 		taken, was = now, size
 		for _, p := range []struct {
 			name string
@@ -72,8 +72,8 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 			if i == 0 {
 				first[name] = mib
 			}
-			out.against(name+", "+label, mib, "MiB", figure(float64(sizes[0]))+" waiting", first[name])
-			b.say("%s, %s: %s %.0f MiB", s.name, label, name, mib)
+			out.putRatio(name+", "+label, mib, "MiB", figure(float64(sizes[0]))+" waiting", first[name])
+			b.logf("%s, %s: %s %.0f MiB", s.name, label, name, mib)
 		}
 		if i == 0 {
 			large.in.stop()
@@ -86,23 +86,23 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 			}
 			out.put("kill -9 to ready, "+label, ready, "s")
 			out.put("kill -9 to the first event answered, "+label, answered, "s")
-			b.say("%s, %s: ready %.2f s after kill -9, an event answered after %.2f s", s.name, label, ready, answered)
+			b.logf("%s, %s: ready %.2f s after kill -9, an event answered after %.2f s", s.name, label, ready, answered)
 		}
 		large.in.stop()
-		if err := b.beside(ctx, out, small, large, figure(float64(sizes[0]))+" waiting", label); err != nil {
+		if err := b.comparePair(ctx, out, small, large, figure(float64(sizes[0]))+" waiting", label); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// beside races the installation that has grown and the one that has not.
-func (b *bench) beside(ctx context.Context, out *section, small, large *grown, few, many string) error {
+// comparePair races the installation that has grown and the one that has not.
+func (b *bench) comparePair(ctx context.Context, out *section, small, large *installationUnderLoad, few, many string) error {
 	rates, costs := map[string][]float64{}, map[string][]float64{}
 	for round := range b.rounds + 1 {
 		for _, side := range []struct {
 			name string
-			g    *grown
+			g    *installationUnderLoad
 		}{{few, small}, {many, large}} {
 			name, g, n := side.name, side.g, b.journeys
 			if round == 0 { // to warm up
@@ -114,30 +114,30 @@ func (b *bench) beside(ctx context.Context, out *section, small, large *grown, f
 			}
 			if round > 0 {
 				rates[name], costs[name] = append(rates[name], rate), append(costs[name], cpu)
-				b.say("round %d, %s: %.0f journeys/s, %.1f ms of CPU each", round, name, rate, cpu)
+				b.logf("round %d, %s: %.0f journeys/s, %.1f ms of CPU each", round, name, rate, cpu)
 			}
 		}
 	}
-	out.compare("tabi, with duties, "+many, rates[many], "journeys/s", few, rates[few])
-	out.compare("tabi, with duties, "+many, costs[many], "ms CPU/journey", few, costs[few])
+	out.putComparison("tabi, with duties, "+many, rates[many], "journeys/s", few, rates[few])
+	out.putComparison("tabi, with duties, "+many, costs[many], "ms CPU/journey", few, costs[few])
 	return nil
 }
 
-// grown is an installation in which instances wait.
-type grown struct {
-	w    *world
+// installationUnderLoad is an installation in which instances wait.
+type installationUnderLoad struct {
+	w    *environment
 	in   *installation
 	tabi variant
 	ids  []string
 	size int
 }
 
-func newGrown(ctx context.Context, s *server, name string, most int, binaries, log string) (*grown, error) {
-	w, err := openWorld(ctx, s, "growth-"+name)
+func newInstallationUnderLoad(ctx context.Context, s *server, name string, most int, binaries, log string) (*installationUnderLoad, error) {
+	w, err := openEnvironment(ctx, s, "growth-"+name)
 	if err != nil {
 		return nil, err
 	}
-	g := &grown{w: w, ids: w.customers(most)}
+	g := &installationUnderLoad{w: w, ids: w.newCustomers(most)}
 	if g.in, err = install(w, binaries, log); err != nil {
 		w.close()
 		return nil, err
@@ -151,12 +151,12 @@ func newGrown(ctx context.Context, s *server, name string, most int, binaries, l
 
 // grow starts the processes and lets instances enter until so many wait; it gives how many entered by the
 // second. The processes go on.
-func (g *grown) grow(ctx context.Context, size int) (float64, error) {
+func (g *installationUnderLoad) grow(ctx context.Context, size int) (float64, error) {
 	if err := g.in.start(ctx); err != nil {
 		return 0, err
 	}
 	began := clock.Wall()
-	if err := g.in.settle(ctx, g.ids, g.size, size); err != nil {
+	if err := g.in.enterAndWait(ctx, g.ids, g.size, size); err != nil {
 		return 0, fmt.Errorf("%d instances were to wait: %w", size, err)
 	}
 	rate := float64(size-g.size) / clock.Wall().Sub(began).Seconds()
@@ -166,20 +166,20 @@ func (g *grown) grow(ctx context.Context, size int) (float64, error) {
 
 // restart kills both processes, starts them anew, and gives after how many seconds both were ready, and after
 // how many an instance that waited had answered an event.
-func (g *grown) restart(ctx context.Context) (ready, answered float64, err error) {
+func (g *installationUnderLoad) restart(ctx context.Context) (ready, answered float64, err error) {
 	g.in.kill()
 	began := clock.Wall()
 	if err := g.in.start(ctx); err != nil {
 		return 0, 0, err
 	}
 	ready = clock.Wall().Sub(began).Seconds()
-	if err := g.in.ring(ctx, g.ids, 0); err != nil {
+	if err := g.in.answerOne(ctx, g.ids, 0); err != nil {
 		return 0, 0, err
 	}
 	return ready, clock.Wall().Sub(began).Seconds(), nil
 }
 
-func (g *grown) close() {
+func (g *installationUnderLoad) close() {
 	g.in.close()
 	g.w.close()
 }

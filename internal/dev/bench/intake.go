@@ -16,11 +16,11 @@ const (
 	intakeBatch   = 250
 	batchClients  = 8 // that send batches at once
 	singleClients = 64
-	heardEvery    = 20 // one event in so many is heard: 5 %
+	listenedEvery = 20 // one event in so many is heard: 5 %
 )
 
-// incoming is an event as both sides take it.
-type incoming struct {
+// intakeEvent is an event as both sides take it.
+type intakeEvent struct {
 	id, customer, name string
 	properties         map[string]any
 	enters             bool // it opens an enrollment; else, if it is heard, an instance that is open hears it
@@ -29,15 +29,15 @@ type incoming struct {
 	seq                int64  // of its delivery
 }
 
-// taker is what is measured: it answers when what it was given is committed.
-type taker interface {
-	batch(ctx context.Context, client int, events []incoming) error
-	single(ctx context.Context, client int, e incoming) error
+// intakeTarget is what is measured: it answers when what it was given is committed.
+type intakeTarget interface {
+	batch(ctx context.Context, client int, events []intakeEvent) error
+	single(ctx context.Context, client int, e intakeEvent) error
 	close() error
 }
 
-// supply makes the events of one client. Heard events go to customers of its own, so that it knows who has entered.
-type supply struct {
+// eventSource makes the events of one client. Heard events go to customers of its own, so that it knows who has entered.
+type eventSource struct {
 	name    string // different for every supply
 	client  int
 	clients int
@@ -47,8 +47,8 @@ type supply struct {
 	entered map[int]int64 // by customer: last delivery
 }
 
-func newSupply(name string, ids []string, client, clients int) *supply {
-	return &supply{
+func newEventSource(name string, ids []string, client, clients int) *eventSource {
+	return &eventSource{
 		name:    name,
 		client:  client,
 		clients: clients,
@@ -58,14 +58,18 @@ func newSupply(name string, ids []string, client, clients int) *supply {
 	}
 }
 
-func (s *supply) next() incoming {
+// own returns how many customers belong to this client: those whose index, modulo the number of clients, is the
+// client's. No customer belongs to two, also where the number of customers is no multiple of the clients;
+// otherwise both would open the same enrollment, and the plain side would fail on its primary key.
+func (s *eventSource) own() int { return (len(s.ids) - s.client + s.clients - 1) / s.clients }
+
+func (s *eventSource) next() intakeEvent {
 	s.n++
-	e := incoming{id: fmt.Sprintf("%s-%02d-%08d", s.name, s.client, s.n), name: "Product Viewed", properties: map[string]any{
+	e := intakeEvent{id: fmt.Sprintf("%s-%02d-%08d", s.name, s.client, s.n), name: "Product Viewed", properties: map[string]any{
 		"plan": "gold", "product_id": s.draw.IntN(100_000), "price": float64(s.draw.IntN(10_000)) / 100, "category": "tea", "url": "https://shop.example.com/tea/green"}}
 	at := s.draw.IntN(len(s.ids))
-	if s.n%heardEvery == 0 {
-		at = at/s.clients*s.clients + s.client // of this client
-		at %= len(s.ids)
+	if own := s.own(); own > 0 && s.n%listenedEvery == 0 {
+		at = at%own*s.clients + s.client
 		e.heard = true
 		last, in := s.entered[at]
 		e.enters = !in
@@ -83,13 +87,13 @@ func (s *supply) next() incoming {
 // intakePart counts events that are committed by the second, in batches and one by one, beside the same rows
 // written by plain SQL.
 func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
-	w, err := openWorld(ctx, s, "intake")
+	w, err := openEnvironment(ctx, s, "intake")
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	ids := w.customers(b.customers)
-	if err := w.enter(ctx, ids); err != nil {
+	ids := w.newCustomers(b.customers)
+	if err := w.ingestEvents(ctx, ids); err != nil {
 		return err
 	}
 	g, err := w.gateway(singleClients)
@@ -99,8 +103,8 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 	defer g.stop()
 	takers := []struct {
 		name string
-		t    taker
-	}{{"tabi", &overHTTP{g}}, {"plain SQL", nil}, {"plain SQL, events alone", nil}}
+		t    intakeTarget
+	}{{"tabi", &httpTarget{g}}, {"plain SQL", nil}, {"plain SQL, events alone", nil}}
 	for i, whole := range []bool{true, false} {
 		t, err := openSQL(ctx, s, fmt.Sprintf("intake-sql-%d", i), ids, whole)
 		if err != nil {
@@ -138,9 +142,9 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 				if err != nil {
 					return err
 				}
-				used := spent(s.pids())
+				used := cpuTime(s.pids())
 				taken, took, err := intake(ctx, b.turnTime, t.t, ids, fmt.Sprintf("%s%d%s", w.prefix, round, f.name), f.clients, f.size)
-				used = spent(s.pids()) - used
+				used = cpuTime(s.pids()) - used
 				stop()
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", t.name, f.label, err)
@@ -148,18 +152,18 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 				if round > 0 {
 					rate, cpu := float64(taken)/took.Seconds(), 1000*milliseconds(used)/float64(taken)
 					f.rates[t.name], f.costs[t.name] = append(f.rates[t.name], rate), append(f.costs[t.name], cpu)
-					b.say("%s, %s, round %d: %s %.0f events/s, %.0f µs of CPU each", s.name, f.label, round, t.name, rate, cpu)
+					b.logf("%s, %s, round %d: %s %.0f events/s, %.0f µs of CPU each", s.name, f.label, round, t.name, rate, cpu)
 				}
 			}
 		}
 	}
 	for _, f := range forms {
 		for _, to := range takers[1:] {
-			out.compare("tabi, "+f.label, f.rates["tabi"], "events/s", to.name, f.rates[to.name])
+			out.putComparison("tabi, "+f.label, f.rates["tabi"], "events/s", to.name, f.rates[to.name])
 		}
-		out.compare("tabi, "+f.label, f.costs["tabi"], "µs CPU/event", "plain SQL", f.costs["plain SQL"])
+		out.putComparison("tabi, "+f.label, f.costs["tabi"], "µs CPU/event", "plain SQL", f.costs["plain SQL"])
 		for _, to := range takers[1:] {
-			out.rounds(to.name+", "+f.label, f.rates[to.name], "events/s")
+			out.putRounds(to.name+", "+f.label, f.rates[to.name], "events/s")
 		}
 	}
 	return nil
@@ -170,7 +174,7 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 func intake(
 	ctx context.Context,
 	limit time.Duration,
-	t taker,
+	t intakeTarget,
 	ids []string,
 	stock string,
 	clients, size int,
@@ -182,9 +186,9 @@ func intake(
 	began := clock.Wall()
 	for client := range clients {
 		busy.Go(func() {
-			from := newSupply(stock, ids, client, clients)
+			from := newEventSource(stock, ids, client, clients)
 			for clock.Wall().Sub(began) < limit && ctx.Err() == nil {
-				events := make([]incoming, size)
+				events := make([]intakeEvent, size)
 				for i := range events {
 					events[i] = from.next()
 				}
@@ -210,10 +214,10 @@ func intake(
 	return taken.Load(), took, nil
 }
 
-// overHTTP brings events as channels do.
-type overHTTP struct{ gate *gate }
+// httpTarget brings events as channels do.
+type httpTarget struct{ gate *httpClient }
 
-func (o *overHTTP) batch(ctx context.Context, _ int, events []incoming) error {
+func (o *httpTarget) batch(ctx context.Context, _ int, events []intakeEvent) error {
 	calls := make([]call, len(events))
 	for i, e := range events {
 		calls[i] = call{Type: "track", MessageID: e.id, UserID: e.customer, Event: e.name, Properties: e.properties}
@@ -221,8 +225,8 @@ func (o *overHTTP) batch(ctx context.Context, _ int, events []incoming) error {
 	return o.gate.batch(ctx, calls)
 }
 
-func (o *overHTTP) single(ctx context.Context, _ int, e incoming) error {
+func (o *httpTarget) single(ctx context.Context, _ int, e intakeEvent) error {
 	return o.gate.track(ctx, call{MessageID: e.id, UserID: e.customer, Event: e.name, Properties: e.properties})
 }
 
-func (o *overHTTP) close() error { return nil }
+func (o *httpTarget) close() error { return nil }

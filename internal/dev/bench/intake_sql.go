@@ -17,7 +17,7 @@ import (
 // openSQL makes a database with tabi's schema and customers, to be written by plain SQL: the fastest that is
 // known for each engine. whole writes all rows that tabi writes for an event: its customer's lock, the event,
 // and where it is heard the enrollment and the delivery; else the event alone.
-func openSQL(ctx context.Context, s *server, name string, ids []string, whole bool) (taker, error) {
+func openSQL(ctx context.Context, s *server, name string, ids []string, whole bool) (intakeTarget, error) {
 	url, err := s.database(name)
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func openSQL(ctx context.Context, s *server, name string, ids []string, whole bo
 	if err != nil {
 		return nil, err
 	}
-	err = (&world{store: st}).enter(ctx, ids)
+	err = (&environment{store: st}).ingestEvents(ctx, ids)
 	if closing := st.Close(); err != nil || closing != nil {
 		return nil, err
 	}
@@ -47,10 +47,10 @@ func openSQL(ctx context.Context, s *server, name string, ids []string, whole bo
 // columns are the rows of events, by column, and of what they cause.
 type columns struct {
 	customers, ids, of, names, properties []string
-	enters, queued                        []incoming
+	enters, queued                        []intakeEvent
 }
 
-func columnsOf(events []incoming) (columns, error) {
+func columnsOf(events []intakeEvent) (columns, error) {
 	var c columns
 	for _, e := range events {
 		text, err := json.Marshal(e.properties)
@@ -111,7 +111,7 @@ func (p *plainPostgres) rest(b *pgx.Batch, c columns, now int64) {
 	}
 }
 
-func (p *plainPostgres) batch(ctx context.Context, client int, events []incoming) error {
+func (p *plainPostgres) batch(ctx context.Context, client int, events []intakeEvent) error {
 	c, err := columnsOf(events)
 	if err != nil {
 		return err
@@ -139,8 +139,8 @@ func (p *plainPostgres) batch(ctx context.Context, client int, events []incoming
 	return tx.Commit(ctx)
 }
 
-func (p *plainPostgres) single(ctx context.Context, client int, e incoming) error {
-	c, err := columnsOf([]incoming{e})
+func (p *plainPostgres) single(ctx context.Context, client int, e intakeEvent) error {
+	c, err := columnsOf([]intakeEvent{e})
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ type plainSQLite struct {
 // sqliteRows are the numbers of rows that a statement inserts.
 var sqliteRows = []int{100, 10, 1}
 
-func openPlainSQLite(ctx context.Context, path string, whole bool) (taker, error) {
+func openPlainSQLite(ctx context.Context, path string, whole bool) (intakeTarget, error) {
 	const settings = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)&_txlock=immediate" // as the store's
 	db, err := sql.Open("sqlite", "file:"+path+settings)
 	if err != nil {
@@ -202,11 +202,11 @@ func openPlainSQLite(ctx context.Context, path string, whole bool) (taker, error
 
 func (p *plainSQLite) close() error { return p.db.Close() }
 
-func (p *plainSQLite) single(ctx context.Context, client int, e incoming) error {
-	return p.batch(ctx, client, []incoming{e})
+func (p *plainSQLite) single(ctx context.Context, client int, e intakeEvent) error {
+	return p.batch(ctx, client, []intakeEvent{e})
 }
 
-func (p *plainSQLite) batch(ctx context.Context, _ int, events []incoming) error {
+func (p *plainSQLite) batch(ctx context.Context, _ int, events []intakeEvent) error {
 	c, err := columnsOf(events)
 	if err != nil {
 		return err
@@ -220,7 +220,7 @@ func (p *plainSQLite) batch(ctx context.Context, _ int, events []incoming) error
 	}
 	defer func() { _ = tx.Rollback() }()
 	if p.whole {
-		if err := inRows(ctx, tx, p.lock, len(c.customers), func(i int) []any { return []any{c.customers[i], now} }); err != nil {
+		if err := insertRows(ctx, tx, p.lock, len(c.customers), func(i int) []any { return []any{c.customers[i], now} }); err != nil {
 			return err
 		}
 		for _, e := range c.queued {
@@ -239,14 +239,14 @@ func (p *plainSQLite) batch(ctx context.Context, _ int, events []incoming) error
 			}
 		}
 	}
-	if err := inRows(ctx, tx, p.many, len(c.ids), func(i int) []any { return []any{c.ids[i], c.of[i], c.names[i], now, now, i, c.properties[i]} }); err != nil {
+	if err := insertRows(ctx, tx, p.many, len(c.ids), func(i int) []any { return []any{c.ids[i], c.of[i], c.names[i], now, now, i, c.properties[i]} }); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-// inRows inserts n rows, as many in each statement as one is prepared for.
-func inRows(ctx context.Context, tx *sql.Tx, statements map[int]*sql.Stmt, n int, row func(i int) []any) error {
+// insertRows inserts n rows, as many in each statement as one is prepared for.
+func insertRows(ctx context.Context, tx *sql.Tx, statements map[int]*sql.Stmt, n int, row func(i int) []any) error {
 	for from := 0; from < n; {
 		for _, size := range sqliteRows {
 			if n-from < size {

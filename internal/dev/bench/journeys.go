@@ -12,19 +12,19 @@ import (
 // journeysPart counts journeys by the second, by turns: plain, tuned, tabi, and again.
 func journeysPart(ctx context.Context, b *bench, s *server, out *section) error {
 	for _, duties := range []bool{true, false} {
-		if err := race(ctx, b, s, out, duties); err != nil {
+		if err := compareVariants(ctx, b, s, out, duties); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func race(ctx context.Context, b *bench, s *server, out *section, duties bool) error {
+func compareVariants(ctx context.Context, b *bench, s *server, out *section, duties bool) error {
 	label := "with duties"
 	if !duties {
 		label = "without duties"
 	}
-	w, err := openWorld(ctx, s, "journeys-"+map[bool]string{true: "d", false: "b"}[duties])
+	w, err := openEnvironment(ctx, s, "journeys-"+map[bool]string{true: "d", false: "b"}[duties])
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func race(ctx context.Context, b *bench, s *server, out *section, duties bool) e
 			}
 			if round > 0 {
 				rates[v.name], costs[v.name] = append(rates[v.name], rate), append(costs[v.name], cpu)
-				b.say("%s, %s, round %d: %s %.0f journeys/s, %.1f ms of CPU each", s.name, label, round, v.name, rate, cpu)
+				b.logf("%s, %s, round %d: %s %.0f journeys/s, %.1f ms of CPU each", s.name, label, round, v.name, rate, cpu)
 			}
 		}
 	}
@@ -54,10 +54,10 @@ func race(ctx context.Context, b *bench, s *server, out *section, duties bool) e
 		unit   string
 		values map[string][]float64
 	}{{"journeys/s", rates}, {"ms CPU/journey", costs}} {
-		out.compare("tabi, "+label, f.values["tabi"], f.unit, "plain", f.values["plain"])
-		out.compare("tabi, "+label, f.values["tabi"], f.unit, "tuned", f.values["tuned"])
-		out.compare("tuned, "+label, f.values["tuned"], f.unit, "plain", f.values["plain"])
-		out.rounds("plain, "+label, f.values["plain"], f.unit)
+		out.putComparison("tabi, "+label, f.values["tabi"], f.unit, "plain", f.values["plain"])
+		out.putComparison("tabi, "+label, f.values["tabi"], f.unit, "tuned", f.values["tuned"])
+		out.putComparison("tuned, "+label, f.values["tuned"], f.unit, "plain", f.values["plain"])
+		out.putRounds("plain, "+label, f.values["plain"], f.unit)
 	}
 	return nil
 }
@@ -65,8 +65,8 @@ func race(ctx context.Context, b *bench, s *server, out *section, duties bool) e
 // turn is one measurement: n journeys of a variant, by the second, and the CPU time of each in milliseconds,
 // that of the servers and of the one who drives included. Opening their enrollments is not measured; it is the
 // same for all.
-func (b *bench) turn(ctx context.Context, w *world, v variant, n int, profile string) (rate, cpu float64, err error) {
-	entrants, err := w.enroll(ctx, n, "Bench Started", "Bench Answered")
+func (b *bench) turn(ctx context.Context, w *environment, v variant, n int, profile string) (rate, cpu float64, err error) {
+	entrants, err := w.enrollCustomers(ctx, n, "Bench Started", "Bench Answered")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -75,9 +75,9 @@ func (b *bench) turn(ctx context.Context, w *world, v variant, n int, profile st
 	if err != nil {
 		return 0, 0, err
 	}
-	used := spent(w.server.pids())
-	took, err := drive(ctx, v, entrants, b.slots)
-	used = spent(w.server.pids()) - used
+	used := cpuTime(w.server.pids())
+	took, err := runLoad(ctx, v, entrants, b.slots)
+	used = cpuTime(w.server.pids()) - used
 	stop()
 	if err != nil {
 		return 0, 0, err

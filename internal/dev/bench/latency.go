@@ -9,27 +9,27 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// breath is what lies between two events of the row that come one at a time, so that the work behind a send is over.
-const breath = 20 * time.Millisecond
+// pauseBetween is what lies between two events of the row that come one at a time, so that the work behind a send is over.
+const pauseBetween = 20 * time.Millisecond
 
-// straggler is a way that took too long.
-const straggler = time.Second
+// slowEvent is a way that took too long.
+const slowEvent = time.Second
 
 // latencyPart times the way from the gateway to the channel, one event at a time and at half of the peak rate,
 // beside a bare hop.
 func latencyPart(ctx context.Context, b *bench, s *server, out *section) error {
 	alone, crowd, peak := max(b.journeys/4, 1), max(b.journeys/2, 1), 2*b.journeys
-	w, err := openWorld(ctx, s, "latency")
+	w, err := openEnvironment(ctx, s, "latency")
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	g, err := w.product(ctx, 64)
+	g, err := w.runTabi(ctx, 64)
 	if err != nil {
 		return err
 	}
 	defer g.stop()
-	h := newHops(w, g)
+	h := newLatencyProbe(w, g)
 	n := (alone+crowd)*b.rounds + alone
 	tabi, err := h.product(ctx, n+peak)
 	if err != nil {
@@ -39,20 +39,20 @@ func latencyPart(ctx context.Context, b *bench, s *server, out *section) error {
 	if err != nil {
 		return err
 	}
-	ways := []*way{tabi, bare}
+	ways := []*route{tabi, bare}
 	if _, _, err := h.oneByOne(ctx, ways, alone); err != nil { // to warm up
 		return err
 	}
 	began := clock.Wall()
 	if err := eachOf(ctx, tabi.take(peak), b.slots, func(ctx context.Context, customer string) error {
-		_, err := h.hop(ctx, tabi, customer)
+		_, err := h.measure(ctx, tabi, customer)
 		return err
 	}); err != nil {
 		return err
 	}
 	rate := float64(peak) / clock.Wall().Sub(began).Seconds()
 	out.put("peak, "+itoa(b.slots)+" at a time", rate, "events/s")
-	b.say("%s: peak %.0f events/s from the gateway to the channel", s.name, rate)
+	b.logf("%s: peak %.0f events/s from the gateway to the channel", s.name, rate)
 
 	one, half := map[string][][]time.Duration{}, map[string][][]time.Duration{}
 	for round := range b.rounds {
@@ -68,7 +68,7 @@ func latencyPart(ctx context.Context, b *bench, s *server, out *section) error {
 			}
 			half[v.name] = append(half[v.name], took)
 		}
-		b.say(
+		b.logf(
 			"%s, round %d: one at a time p50 %.1f ms, bare %.1f; at half of the peak %.1f, bare %.1f",
 			s.name,
 			round+1,
@@ -78,13 +78,13 @@ func latencyPart(ctx context.Context, b *bench, s *server, out *section) error {
 			milliseconds(quantile(half["bare hop"][round], 0.5)),
 		)
 	}
-	out.ways("one at a time", one)
-	out.ways("at half of the peak rate", half)
+	out.putLatencies("one at a time", one)
+	out.putLatencies("at half of the peak rate", half)
 	return nil
 }
 
-// ways adds what was timed: medians over rounds, the 99th percentile of all, and what was slower than a straggler.
-func (s *section) ways(label string, took map[string][][]time.Duration) {
+// putLatencies adds what was timed: medians over rounds, the 99th percentile of all, and what was slower than a straggler.
+func (s *section) putLatencies(label string, took map[string][][]time.Duration) {
 	p50s, all := map[string][]float64{}, map[string][]time.Duration{}
 	for name, rounds := range took {
 		for _, r := range rounds {
@@ -92,30 +92,30 @@ func (s *section) ways(label string, took map[string][][]time.Duration) {
 			all[name] = append(all[name], r...)
 		}
 	}
-	s.compare("event to send, "+label+", p50", p50s["tabi"], "ms", "bare hop", p50s["bare hop"])
+	s.putComparison("event to send, "+label+", p50", p50s["tabi"], "ms", "bare hop", p50s["bare hop"])
 	p99, base := milliseconds(quantile(all["tabi"], 0.99)), milliseconds(quantile(all["bare hop"], 0.99))
-	s.against("event to send, "+label+", p99", p99, "ms", "bare hop", base)
-	s.rounds("bare hop, "+label+", p50", p50s["bare hop"], "ms")
+	s.putRatio("event to send, "+label+", p99", p99, "ms", "bare hop", base)
+	s.putRounds("bare hop, "+label+", p50", p50s["bare hop"], "ms")
 	s.put("bare hop, "+label+", p99", base, "ms")
 	for _, name := range []string{"tabi", "bare hop"} {
-		s.put(name+", "+label+", over a second of "+itoa(len(all[name])), float64(over(all[name], straggler)), "events")
+		s.put(name+", "+label+", over a second of "+itoa(len(all[name])), float64(over(all[name], slowEvent)), "events")
 	}
 }
 
 // oneByOne times n hops of both ways, in turns, each alone.
-func (h *hops) oneByOne(ctx context.Context, ways []*way, n int) (first, second []time.Duration, err error) {
+func (h *latencyProbe) oneByOne(ctx context.Context, ways []*route, n int) (first, second []time.Duration, err error) {
 	out := make([][]time.Duration, 2)
 	who := [][]string{ways[0].take(n), ways[1].take(n)}
-	pause := time.NewTicker(breath)
+	pause := time.NewTicker(pauseBetween)
 	defer pause.Stop()
 	for i := range n {
 		for k, v := range ways {
-			d, err := h.hop(ctx, v, who[k][i])
+			d, err := h.measure(ctx, v, who[k][i])
 			if err != nil {
 				return nil, nil, err
 			}
 			out[k] = append(out[k], d)
-			pause.Reset(breath)
+			pause.Reset(pauseBetween)
 			<-pause.C
 		}
 	}
@@ -123,7 +123,7 @@ func (h *hops) oneByOne(ctx context.Context, ways []*way, n int) (first, second 
 }
 
 // steadily sends n events at a rate, whatever becomes of those before.
-func (h *hops) steadily(ctx context.Context, v *way, n int, rate float64) ([]time.Duration, error) {
+func (h *latencyProbe) steadily(ctx context.Context, v *route, n int, rate float64) ([]time.Duration, error) {
 	pace := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer pace.Stop()
 	var mu sync.Mutex
@@ -137,7 +137,7 @@ func (h *hops) steadily(ctx context.Context, v *way, n int, rate float64) ([]tim
 			return nil, context.Cause(ctx)
 		}
 		under.Go(func() {
-			d, err := h.hop(ctx, v, customer)
+			d, err := h.measure(ctx, v, customer)
 			mu.Lock()
 			defer mu.Unlock()
 			out, failed = append(out, d), errors.Join(failed, err)

@@ -34,8 +34,8 @@ func thisMachine() Machine {
 	return m
 }
 
-// said is the first line that a program of make, or in PATH, says; empty where there is none.
-func said(name string, args ...string) string {
+// versionLine is the first line that a program of make, or in PATH, says; empty where there is none.
+func versionLine(name string, args ...string) string {
 	path, err := testservers.Find(name)
 	if err != nil {
 		return ""

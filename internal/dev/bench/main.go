@@ -117,7 +117,7 @@ func (b *bench) run(ctx context.Context) error {
 }
 
 // measure measures the parts on the servers and writes what came of it, of what was measured before a failure too.
-func (b *bench) measure(ctx context.Context) (book *Book, err error) {
+func (b *bench) measure(ctx context.Context) (book *Report, err error) {
 	chosen, err := b.chosen()
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (b *bench) measure(ctx context.Context) (book *Book, err error) {
 		}
 	}
 	began := clock.Wall()
-	book = &Book{
+	book = &Report{
 		Machine:  thisMachine(),
 		Versions: versions(),
 		Commands: []string{strings.TrimSpace("go run ./internal/dev/bench " + strings.Join(os.Args[1:], " "))},
@@ -151,19 +151,19 @@ func (b *bench) measure(ctx context.Context) (book *Book, err error) {
 		}
 	}
 	for _, name := range b.servers {
-		if err := b.on(ctx, name, chosen, book); err != nil {
+		if err := b.measureServer(ctx, name, chosen, book); err != nil {
 			return book, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return book, nil
 }
 
-// on measures on one server.
-func (b *bench) on(ctx context.Context, name string, chosen []part, book *Book) error {
+// measureServer measures on one server.
+func (b *bench) measureServer(ctx context.Context, name string, chosen []part, book *Report) error {
 	if !slices.ContainsFunc(chosen, func(p part) bool { return !p.alone }) {
 		return nil
 	}
-	b.say("starting server %s", name)
+	b.logf("starting server %s", name)
 	s, err := startServer(ctx, name, filepath.Join(b.dir, name))
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func (b *bench) on(ctx context.Context, name string, chosen []part, book *Book) 
 		if p.alone {
 			continue
 		}
-		b.say("%s, %s", name, p.name)
+		b.logf("%s, %s", name, p.name)
 		if err := p.run(ctx, b, s, &section{book: book, part: p.name, server: name}); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
@@ -194,5 +194,5 @@ func (b *bench) chosen() ([]part, error) {
 	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return !slices.Contains(b.parts, p.name) }), nil
 }
 
-// say tells what is going on, on standard error.
-func (b *bench) say(format string, args ...any) { _, _ = fmt.Fprintf(b.out, format+"\n", args...) }
+// logf tells what is going on, on standard error.
+func (b *bench) logf(format string, args ...any) { _, _ = fmt.Fprintf(b.out, format+"\n", args...) }

@@ -26,8 +26,8 @@ type Result struct {
 	Rounds   []float64 `json:"rounds,omitempty"`   // the value of each round
 }
 
-// Book is what bench.json holds.
-type Book struct {
+// Report is what bench.json holds.
+type Report struct {
 	Machine  Machine           `json:"machine"`
 	Versions map[string]string `json:"versions"`
 	Commands []string          `json:"commands"`
@@ -38,7 +38,7 @@ type Book struct {
 
 // section takes the figures of one part on one server.
 type section struct {
-	book         *Book
+	book         *Report
 	part, server string
 }
 
@@ -47,8 +47,8 @@ func (s *section) put(name string, value float64, unit string) {
 	s.add(Result{Name: name, Value: value, Unit: unit})
 }
 
-// against adds a figure and its ratio to another one, of one measurement each.
-func (s *section) against(name string, value float64, unit string, to string, base float64) {
+// putRatio adds a figure and its ratio to another one, of one measurement each.
+func (s *section) putRatio(name string, value float64, unit string, to string, base float64) {
 	r := Result{Name: name, Value: value, Unit: unit, RatioTo: to}
 	if base != 0 {
 		r.Ratio = value / base
@@ -56,13 +56,13 @@ func (s *section) against(name string, value float64, unit string, to string, ba
 	s.add(r)
 }
 
-// rounds adds the median of rounds.
-func (s *section) rounds(name string, values []float64, unit string) {
+// putRounds adds the median of rounds.
+func (s *section) putRounds(name string, values []float64, unit string) {
 	s.add(Result{Name: name, Value: median(values), Unit: unit, Rounds: values})
 }
 
-// compare adds the median of rounds, and how it stands to another's, round by round.
-func (s *section) compare(name string, values []float64, unit, to string, base []float64) {
+// putComparison adds the median of rounds, and how it stands to another's, round by round.
+func (s *section) putComparison(name string, values []float64, unit, to string, base []float64) {
 	r := ratios(values, base)
 	s.add(Result{Name: name, Value: median(values), Unit: unit, Ratio: median(r), RatioTo: to, Interval: interval(r), Rounds: values})
 }
@@ -73,7 +73,7 @@ func (s *section) add(r Result) {
 }
 
 // print draws the figures as a table.
-func (b *Book) print(w io.Writer) {
+func (b *Report) print(w io.Writer) {
 	t := table.NewWriter()
 	t.SetOutputMirror(w)
 	t.SetStyle(table.StyleLight)
@@ -116,7 +116,7 @@ func figure(v float64) string {
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // save writes bench.json.
-func (b *Book) save(path string) error {
+func (b *Report) save(path string) error {
 	data, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
 		return err

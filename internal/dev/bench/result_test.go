@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-func filled() *Book {
-	b := &Book{Versions: map[string]string{"go": "x"}, Commands: []string{"go run ./internal/dev/bench"}}
+func filled() *Report {
+	b := &Report{Versions: map[string]string{"go": "x"}, Commands: []string{"go run ./internal/dev/bench"}}
 	s := &section{book: b, part: "journeys", server: "dev"}
-	s.compare("tabi", []float64{10, 12, 14, 16, 18}, "journeys/s", "plain", []float64{5, 5, 5, 5, 5})
-	s.against("tabi", 14, "history events", "tuned", 0)
+	s.putComparison("tabi", []float64{10, 12, 14, 16, 18}, "journeys/s", "plain", []float64{5, 5, 5, 5, 5})
+	s.putRatio("tabi", 14, "history events", "tuned", 0)
 	(&section{book: b, part: "growth"}).put("memory", 1234.5, "MiB")
 	return b
 }
@@ -42,7 +42,7 @@ func TestSave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got Book
+	var got Report
 	if err := json.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func startDevelopment(_ context.Context, dir string) (*server, error) {
 		temporal: d.Address,
 		file:     filepath.Join(dir, "temporal", "temporal.db"),
 		stop:     d.Stop,
-		versions: map[string]string{"temporal dev": said("temporal", "--version")},
+		versions: map[string]string{"temporal dev": versionLine("temporal", "--version")},
 	}
 	s.pids = func() []int { return []int{d.PID()} }
 	s.database = func(name string) (string, error) {
@@ -93,7 +93,7 @@ func startPostgres(ctx context.Context, dir string) (*server, error) {
 		s.stop()
 		return nil, err
 	}
-	s.versions["temporal on postgresql"] = said(testservers.TemporalBinary, "--version")
+	s.versions["temporal on postgresql"] = versionLine(testservers.TemporalBinary, "--version")
 	return s, nil
 }
 

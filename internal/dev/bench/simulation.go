@@ -32,7 +32,7 @@ func simulationPart(ctx context.Context, b *bench, _ *server, out *section) erro
 	var simulated, bare, used []float64
 	for round := range b.rounds + 1 { // the first is for warming up
 		jobs := customersOf(c, b.simulated)
-		began, cpu := clock.Wall(), ownTime()
+		began, cpu := clock.Wall(), ownCPUTime()
 		for _, r := range simulate.RunAll(ctx, jobs, runtime.GOMAXPROCS(0), simulate.Options{}, nil) {
 			switch {
 			case r == nil:
@@ -42,7 +42,7 @@ func simulationPart(ctx context.Context, b *bench, _ *server, out *section) erro
 			}
 		}
 		rate := float64(b.simulated) / clock.Wall().Sub(began).Seconds()
-		each := milliseconds(ownTime()-cpu) / float64(b.simulated)
+		each := milliseconds(ownCPUTime()-cpu) / float64(b.simulated)
 		began = clock.Wall()
 		if err := eachOf(ctx, jobs, runtime.GOMAXPROCS(0), func(context.Context, simulate.Job) error { return bareSimulation() }); err != nil {
 			return err
@@ -50,13 +50,13 @@ func simulationPart(ctx context.Context, b *bench, _ *server, out *section) erro
 		base := float64(b.simulated) / clock.Wall().Sub(began).Seconds()
 		if round > 0 {
 			simulated, bare, used = append(simulated, rate), append(bare, base), append(used, each)
-			b.say("simulation, round %d: %.0f customers/s, %.1f ms of CPU each, bare %.0f", round, rate, each, base)
+			b.logf("simulation, round %d: %.0f customers/s, %.1f ms of CPU each, bare %.0f", round, rate, each, base)
 		}
 	}
 	const hand = "by hand in the SDK's test environment"
-	out.compare("simulated customers of cart-recovery", simulated, "customers/s", hand, bare)
-	out.rounds("simulated customers of cart-recovery", used, "ms CPU/customer")
-	out.rounds(hand, bare, "customers/s")
+	out.putComparison("simulated customers of cart-recovery", simulated, "customers/s", hand, bare)
+	out.putRounds("simulated customers of cart-recovery", used, "ms CPU/customer")
+	out.putRounds(hand, bare, "customers/s")
 	return nil
 }
 
@@ -125,6 +125,6 @@ func bareSimulation() error {
 		func(context.Context, message) (string, error) { return "sent", nil },
 		activity.RegisterOptions{Name: "Send"},
 	)
-	env.ExecuteWorkflow("ten-steps", order{})
+	env.ExecuteWorkflow("ten-steps", handInput{})
 	return env.GetWorkflowError()
 }

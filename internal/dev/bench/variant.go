@@ -18,8 +18,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// instance is an enrollment, and what is to be brought to its run.
-type instance struct {
+// entrant is an enrollment, and what is to be brought to its run.
+type entrant struct {
 	enrollment store.Enrollment
 	start      *contract.Input
 	events     []contract.Event
@@ -27,10 +27,10 @@ type instance struct {
 
 // variant is a way of running the journeys: tabi, or one of those that are written by hand.
 type variant struct {
-	name   string
-	duties bool
-	start  func(ctx context.Context, in instance) (client.WorkflowRun, error)
-	tell   func(ctx context.Context, in instance, e contract.Event) error
+	name    string
+	duties  bool
+	start   func(ctx context.Context, in entrant) (client.WorkflowRun, error)
+	deliver func(ctx context.Context, in entrant, e contract.Event) error
 }
 
 // suffix of the task queues of variants.
@@ -42,14 +42,14 @@ func suffix(duties bool) string {
 }
 
 // variants serves all three, each on a task queue of its own, and gives them in the order in which they take turns.
-func (w *world) variants(duties bool) ([]variant, error) {
-	byHand, end := &dutiesOf{w}, suffix(duties)
-	if err := w.serve("plain"+end, func(k worker.Worker) {
+func (w *environment) variants(duties bool) ([]variant, error) {
+	byHand, end := &handWritten{w}, suffix(duties)
+	if err := w.startWorker("plain"+end, func(k worker.Worker) {
 		byHand.register(k, map[string]any{"answered": plainAnswered, "reminded": plainReminded, "replied": plainReplied, "ten-steps": plainTen})
 	}); err != nil {
 		return nil, err
 	}
-	if err := w.serve("tuned"+end, func(k worker.Worker) {
+	if err := w.startWorker("tuned"+end, func(k worker.Worker) {
 		byHand.register(k, map[string]any{"answered": tunedAnswered, "reminded": tunedReminded, "replied": tunedReplied, "ten-steps": tunedTen})
 	}); err != nil {
 		return nil, err
@@ -63,46 +63,46 @@ func (w *world) variants(duties bool) ([]variant, error) {
 }
 
 // tabi serves tabi itself, on a task queue that no relay knows.
-func (w *world) tabi(duties bool) (variant, error) {
+func (w *environment) tabi(duties bool) (variant, error) {
 	queue := "tabi" + suffix(duties)
-	return variant{"tabi", duties, w.startTabi(queue), w.update}, w.serve(queue, func(k worker.Worker) {
+	return variant{"tabi", duties, w.startTabi(queue), w.update}, w.startWorker(queue, func(k worker.Worker) {
 		workflows.Register(k)
 		if duties {
 			activities.Register(k, w.acts)
 		} else {
-			(&idle{w.stub}).register(k)
+			(&noWork{w.stub}).register(k)
 		}
 	})
 }
 
-type dutiesOf struct{ w *world }
+type handWritten struct{ w *environment }
 
-func (d *dutiesOf) register(k worker.Worker, journeys map[string]any) {
+func (d *handWritten) register(k worker.Worker, journeys map[string]any) {
 	for name, f := range journeys {
 		k.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
-	acts := &duties{world: d.w.acts, said: d.w.stub.said}
+	acts := &sharedWork{world: d.w.acts, said: d.w.stub.record}
 	for name, f := range map[string]any{"Claim": acts.Claim, "Send": acts.Send, "Finish": acts.Finish} {
 		k.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
 }
 
 // startTabi starts as the relay does.
-func (w *world) startTabi(queue string) func(context.Context, instance) (client.WorkflowRun, error) {
-	return func(ctx context.Context, in instance) (client.WorkflowRun, error) {
+func (w *environment) startTabi(queue string) func(context.Context, entrant) (client.WorkflowRun, error) {
+	return func(ctx context.Context, in entrant) (client.WorkflowRun, error) {
 		options := relay.StartOptions(in.enrollment)
 		options.TaskQueue = queue
 		return w.temporal.ExecuteWorkflow(ctx, options, contract.JourneyType, in.start)
 	}
 }
 
-func (w *world) startByHand(queue string, duties bool) func(context.Context, instance) (client.WorkflowRun, error) {
-	return func(ctx context.Context, in instance) (client.WorkflowRun, error) {
+func (w *environment) startByHand(queue string, duties bool) func(context.Context, entrant) (client.WorkflowRun, error) {
+	return func(ctx context.Context, in entrant) (client.WorkflowRun, error) {
 		return w.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 			ID: in.enrollment.WorkflowID, TaskQueue: queue,
 			WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 			WorkflowExecutionErrorWhenAlreadyStarted: true,
-		}, in.enrollment.Journey, order{
+		}, in.enrollment.Journey, handInput{
 			Enrollment: in.enrollment.ID, Journey: in.enrollment.Journey, Revision: in.enrollment.Revision,
 			Customer: in.enrollment.Customer, EntryEvent: in.enrollment.EntryEvent, Duties: duties,
 		})
@@ -110,20 +110,20 @@ func (w *world) startByHand(queue string, duties bool) func(context.Context, ins
 }
 
 // update brings an event as the relay does.
-func (w *world) update(ctx context.Context, in instance, e contract.Event) error {
+func (w *environment) update(ctx context.Context, in entrant, e contract.Event) error {
 	return w.completed(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: in.enrollment.WorkflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.EventName, Args: []any{e},
 	})
 }
 
-func (w *world) updateByHand(ctx context.Context, in instance, e contract.Event) error {
+func (w *environment) updateByHand(ctx context.Context, in entrant, e contract.Event) error {
 	return w.completed(
 		ctx,
 		client.UpdateWorkflowOptions{WorkflowID: in.enrollment.WorkflowID, UpdateID: e.ID, UpdateName: "answer", Args: []any{answerOf(e)}},
 	)
 }
 
-func (w *world) completed(ctx context.Context, o client.UpdateWorkflowOptions) error {
+func (w *environment) completed(ctx context.Context, o client.UpdateWorkflowOptions) error {
 	o.WaitForStage = client.WorkflowUpdateStageCompleted
 	handle, err := w.temporal.UpdateWorkflow(ctx, o)
 	if err != nil {
@@ -132,7 +132,7 @@ func (w *world) completed(ctx context.Context, o client.UpdateWorkflowOptions) e
 	return handle.Get(ctx, nil)
 }
 
-func (w *world) signal(ctx context.Context, in instance, e contract.Event) error {
+func (w *environment) signal(ctx context.Context, in entrant, e contract.Event) error {
 	return w.temporal.SignalWorkflow(ctx, in.enrollment.WorkflowID, "", "answer", answerOf(e))
 }
 
@@ -141,8 +141,8 @@ func answerOf(e contract.Event) answer {
 	return answer{ID: e.ID, Plan: plan}
 }
 
-// ended waits for the end of a run, which must be that of its whole path.
-func ended(ctx context.Context, run client.WorkflowRun, v variant) error {
+// awaitOutcome waits for the end of a run, which must be that of its whole path.
+func awaitOutcome(ctx context.Context, run client.WorkflowRun, v variant) error {
 	outcome := ""
 	var err error
 	if v.name == "tabi" {

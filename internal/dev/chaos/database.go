@@ -36,7 +36,7 @@ func newDatabase(dir, kind string) (*database, error) {
 	settings := []string{"max_wal_size=128MB", "min_wal_size=80MB", "wal_recycle=off", "wal_init_zero=off"}
 	server, err := testservers.NewPostgres(dir, testservers.PostgresOptions{Durable: true, Settings: settings})
 	if kind == "" && errors.Is(err, testservers.ErrNoPostgres) {
-		say("the store is on SQLite: %v", err)
+		logf("the store is on SQLite: %v", err)
 		return file, nil
 	}
 	if err != nil {
@@ -74,8 +74,8 @@ func (d *database) remove() {
 	}
 }
 
-// feelsFull writes until that fails: before, the disk is full in name only.
-func (d *database) feelsFull(ctx context.Context) error {
+// awaitFull writes until that fails: before, the disk is full in name only.
+func (d *database) awaitFull(ctx context.Context) error {
 	db, err := d.open()
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (d *database) feelsFull(ctx context.Context) error {
 	}
 	for range 200 {
 		if _, err := db.ExecContext(ctx, insert); err != nil {
-			say("the store's disk is full: %v", err)
+			logf("the store's disk is full: %v", err)
 			return nil
 		}
 	}

@@ -16,9 +16,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// senders is how many channels talk to the gateway at once; batchOf how many calls one of them puts into a
+// clientCount is how many channels talk to the gateway at once; batchOf how many calls one of them puts into a
 // batch at most.
-const senders, batchOf = 24, 12
+const clientCount, maxBatch = 24, 12
 
 // patience is how long a channel waits for an answer.
 const patience = 5 * time.Second
@@ -38,7 +38,7 @@ type driver struct {
 
 // task is one sending of an event.
 type task struct {
-	*happening
+	*plannedEvent
 	at    time.Duration
 	again bool
 }
@@ -64,10 +64,10 @@ func newDriver(url string, p *plan, seed uint64) *driver {
 	d := &driver{
 		url:    url,
 		random: rand.New(rand.NewPCG(seed, 3)),
-		client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: senders}},
+		client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: clientCount}},
 	}
 	for _, h := range p.events {
-		d.queue = append(d.queue, task{happening: h, at: h.due})
+		d.queue = append(d.queue, task{plannedEvent: h, at: h.due})
 	}
 	heap.Init(&d.queue)
 	return d
@@ -76,12 +76,12 @@ func newDriver(url string, p *plan, seed uint64) *driver {
 // run ends when everything is acknowledged.
 func (d *driver) run(ctx context.Context) error {
 	began := clock.Wall()
-	ended := make(chan error, senders)
-	for range senders {
+	ended := make(chan error, clientCount)
+	for range clientCount {
 		go func() { ended <- d.send(ctx, began) }()
 	}
 	var first error
-	for range senders {
+	for range clientCount {
 		if err := <-ended; err != nil && first == nil {
 			first = err
 		}
@@ -118,7 +118,7 @@ func (d *driver) next(now time.Duration) (tasks []task, over bool) {
 	defer d.mu.Unlock()
 	most := 1
 	if d.random.Float64() < 0.5 {
-		most = 1 + d.random.IntN(batchOf)
+		most = 1 + d.random.IntN(maxBatch)
 	}
 	var waiting []task
 	for len(tasks) < most && len(d.queue) > 0 && d.queue[0].at <= now {

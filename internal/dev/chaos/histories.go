@@ -22,12 +22,12 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// keptLate is how many histories are kept of instances whose sends were late.
-const keptLate = 5
+// keptLateHistories is how many histories are kept of instances whose sends were late.
+const keptLateHistories = 5
 
 // histories holds the results of the runs in Temporal against the store, replays every history on the new
 // build, and keeps those of instances that did what nobody can explain, or were the latest.
-func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
+func (r *result) histories(ctx context.Context, g *cluster, f *snapshot) error {
 	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
 	if err != nil {
 		return err
@@ -36,12 +36,12 @@ func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
 	if err := r.results(ctx, c, f); err != nil {
 		return err
 	}
-	for _, l := range r.late[:min(len(r.late), keptLate)] {
-		r.strange = append(r.strange, l.e)
+	for _, l := range r.late[:min(len(r.late), keptLateHistories)] {
+		r.keepHistory = append(r.keepHistory, l.e)
 	}
-	for _, e := range r.strange {
+	for _, e := range r.keepHistory {
 		if err := keepHistory(ctx, c, e, g.o.dir); err != nil {
-			say("the history of %s cannot be kept: %v", e.workflow, err)
+			logf("the history of %s cannot be kept: %v", e.workflow, err)
 		}
 	}
 	cmd := exec.CommandContext(
@@ -86,7 +86,7 @@ func (r *result) histories(ctx context.Context, g *ground, f *facts) error {
 }
 
 // results asks Temporal for the outcome of every enrollment.
-func (r *result) results(ctx context.Context, c client.Client, f *facts) error {
+func (r *result) results(ctx context.Context, c client.Client, f *snapshot) error {
 	todo := make(chan *enrollment)
 	var wg sync.WaitGroup
 	var mu sync.Mutex

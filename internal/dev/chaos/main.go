@@ -23,20 +23,20 @@ type form struct {
 	rounds   int           // most rounds of the journey that has them
 	scale    float64       // virtual seconds per second
 	spread   time.Duration // in which customers enter
-	turns    int           // how often every deed is done
+	cycles   int           // how often every deed is done
 	drain    time.Duration // how long it may take to become quiet once nothing is broken any more
 	disk     int64         // size of the store's disk, in bytes
 }
 
 var (
-	shortForm = form{journeys: 1000, rounds: 3, scale: 240, spread: 70 * time.Second, turns: 1, drain: 2 * time.Minute, disk: 768 << 20}
+	shortForm = form{journeys: 1000, rounds: 3, scale: 240, spread: 70 * time.Second, cycles: 1, drain: 2 * time.Minute, disk: 768 << 20}
 	longForm  = form{
 		long:     true,
 		journeys: 10_000,
 		rounds:   21,
 		scale:    60,
 		spread:   20 * time.Minute,
-		turns:    8,
+		cycles:   8,
 		drain:    10 * time.Minute,
 		disk:     6 << 30,
 	}
@@ -75,7 +75,7 @@ func main() {
 		o.journeys = *journeys
 	}
 	if *spread > 0 {
-		o.turns = max(1, o.turns*int(*spread)/int(o.spread))
+		o.cycles = max(1, o.cycles*int(*spread)/int(o.spread))
 		o.spread = *spread
 	}
 	if o.seed == 0 {
@@ -100,10 +100,10 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	if err := os.Chmod(o.dir, 0o755); err != nil { // user postgres goes through it
 		return false, err
 	}
-	say("seed %d; logs in %s", o.seed, o.dir)
+	logf("seed %d; logs in %s", o.seed, o.dir)
 	p := startProviders(o.seed)
 	defer p.close()
-	g, err := build(ctx, o, p)
+	g, err := startCluster(ctx, o, p)
 	asks := true // some of it asks to be looked into
 	defer func() {
 		g.end()
@@ -111,7 +111,7 @@ func run(ctx context.Context, o options) (good bool, err error) {
 			_ = os.RemoveAll(o.dir)
 			return
 		}
-		say("logs: %s (repeat with --seed %d)", o.dir, o.seed)
+		logf("logs: %s (repeat with --seed %d)", o.dir, o.seed)
 	}()
 	if err != nil {
 		return false, err
@@ -119,17 +119,17 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	plan := makePlan(o, p.hookURL())
 	drive := newDriver(g.gatewayURL(), plan, o.seed)
 	began := clock.Wall()
-	say("%d journeys, %d events, in %s; %v virtual seconds a second", o.journeys, len(plan.events), o.spread, o.scale)
+	logf("%d journeys, %d events, in %s; %v virtual seconds a second", o.journeys, len(plan.events), o.spread, o.scale)
 	driving, stopDriving := context.WithCancel(ctx)
 	defer stopDriving()
 	driven := make(chan error, 1)
 	go func() { driven <- drive.run(driving) }()
 	weather, calm := context.WithCancel(ctx)
 	defer calm()
-	go p.weather(weather)
-	done, err := g.deeds(ctx, o, began)
+	go p.changeBehavior(weather)
+	done, err := g.injectFaults(ctx, o, began)
 	calm()
-	p.calm()
+	p.behave()
 	if err != nil {
 		stopDriving()
 		<-driven
@@ -138,7 +138,7 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	if err := <-driven; err != nil {
 		return false, err
 	}
-	say(
+	logf(
 		"all %d events are acknowledged (%d attempts, %d of them failed); nothing is broken any more",
 		len(plan.events),
 		drive.attempts.Load(),
@@ -148,7 +148,7 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	if quiet != nil && ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	f, err := gather(ctx, g)
+	f, err := takeSnapshot(ctx, g)
 	if err != nil {
 		return false, err
 	}
@@ -159,13 +159,13 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	if err := r.histories(ctx, g, f); err != nil {
 		return false, errors.Join(errors.New("the histories cannot be replayed"), err)
 	}
-	say("took %s", clock.Wall().Sub(began).Round(time.Second))
+	logf("took %s", clock.Wall().Sub(began).Round(time.Second))
 	good = r.print()
 	asks = !good || len(r.late) > 0
 	return good, nil
 }
 
-// say prints one line of the account.
-func say(format string, args ...any) {
+// logf prints one line of the account.
+func logf(format string, args ...any) {
 	fmt.Printf("%s  %s\n", clock.Wall().Format("15:04:05"), fmt.Sprintf(format, args...))
 }

@@ -7,40 +7,40 @@ import (
 	"time"
 )
 
-// happening is an event that a channel will send: until it is acknowledged, and some of them once more after that.
-type happening struct {
+// plannedEvent is an event that a channel will send: until it is acknowledged, and some of them once more after that.
+type plannedEvent struct {
 	id, customer, name, order string
 	rounds                    int           // of an entry into cart
 	due                       time.Duration // from the beginning of the drive
-	needs                     *happening    // must be acknowledged before
+	needs                     *plannedEvent // must be acknowledged before
 	twice                     time.Duration // sent again that long after it was acknowledged; 0: not
 	early                     time.Duration // its timestamp lies that far back, in virtual time
 	body                      map[string]any
 	acknowledged              atomic.Pointer[time.Time] // by the wall, the first time; nil: not yet
 }
 
-// passage through a journey that is planned: what ought to come of it hangs on when the events arrive.
-type passage struct {
+// plannedEnrollment through a journey that is planned: what ought to come of it hangs on when the events arrive.
+type plannedEnrollment struct {
 	journey, customer, order string
-	entry, again             *happening // again: a second entry with the same key, which must not be one
-	answer                   *happening // of wait_for; nil: never
-	goal                     *happening
+	entry, again             *plannedEvent // again: a second entry with the same key, which must not be one
+	answer                   *plannedEvent // of wait_for; nil: never
+	goal                     *plannedEvent
 	rounds                   int
 }
 
 // plan is all that will happen, drawn beforehand.
 type plan struct {
-	events   []*happening
-	byID     map[string]*happening
-	passages []*passage
-	byOrder  map[string]*passage
+	events   []*plannedEvent
+	byID     map[string]*plannedEvent
+	passages []*plannedEnrollment
+	byOrder  map[string]*plannedEnrollment
 }
 
 // perCustomer is how many passages a customer has on average.
 const perCustomer = 2.5
 
-// names of the events of each journey.
-var names = map[string]struct{ entry, answer, goal string }{
+// eventNames of the events of each journey.
+var eventNames = map[string]struct{ entry, answer, goal string }{
 	"order": {entry: "Order Placed", answer: "Order Shipped"},
 	"cart":  {entry: "Cart Left", goal: "Order Completed"},
 	"trial": {entry: "Trial Started", answer: "Trial Used"},
@@ -48,13 +48,13 @@ var names = map[string]struct{ entry, answer, goal string }{
 
 func makePlan(o options, hook string) *plan {
 	r := rand.New(rand.NewPCG(o.seed, 2))
-	p := &plan{byID: map[string]*happening{}, byOrder: map[string]*passage{}}
-	customers := make([]*happening, max(1, int(float64(o.journeys)/perCustomer)))
+	p := &plan{byID: map[string]*plannedEvent{}, byOrder: map[string]*plannedEnrollment{}}
+	customers := make([]*plannedEvent, max(1, int(float64(o.journeys)/perCustomer)))
 	real := func(virtual time.Duration) time.Duration { return time.Duration(float64(virtual) / o.scale) }
 	for i := range customers {
 		id := fmt.Sprintf("customer-%05d", i)
 		customers[i] = p.add(
-			&happening{
+			&plannedEvent{
 				id:       "identify-" + id,
 				customer: id,
 				name:     "Customer Updated",
@@ -76,10 +76,10 @@ func makePlan(o options, hook string) *plan {
 		case draw < 0.5:
 			journey = "trial"
 		}
-		pass := &passage{journey: journey, customer: who.customer, order: fmt.Sprintf("o%06d", i), rounds: 1 + r.IntN(o.rounds)}
+		pass := &plannedEnrollment{journey: journey, customer: who.customer, order: fmt.Sprintf("o%06d", i), rounds: 1 + r.IntN(o.rounds)}
 		begins := who.due + time.Duration(r.Float64()*float64(o.spread-who.due))
-		track := func(part, name string, due time.Duration) *happening {
-			h := &happening{
+		track := func(part, name string, due time.Duration) *plannedEvent {
+			h := &plannedEvent{
 				id:       fmt.Sprintf("%s-%s", pass.order, part),
 				customer: who.customer,
 				name:     name,
@@ -101,7 +101,7 @@ func makePlan(o options, hook string) *plan {
 			}
 			return p.add(h)
 		}
-		n := names[journey]
+		n := eventNames[journey]
 		pass.entry = track("entry", n.entry, begins)
 		if r.Float64() < 0.08 {
 			pass.again = track("again", n.entry, begins+real(time.Duration(r.IntN(120))*time.Minute))
@@ -124,7 +124,7 @@ func makePlan(o options, hook string) *plan {
 	return p
 }
 
-func (p *plan) add(h *happening) *happening {
+func (p *plan) add(h *plannedEvent) *plannedEvent {
 	p.events = append(p.events, h)
 	p.byID[h.id] = h
 	return h

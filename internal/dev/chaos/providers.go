@@ -10,18 +10,18 @@ import (
 // sendTimeout is the workers' --send-timeout: what takes longer has lost its client.
 const sendTimeout = 2 * time.Second
 
-// mood is what a provider does to a call.
-type mood int
+// behavior is what a provider does to a call.
+type behavior int
 
 const (
-	good    mood = iota
-	hangs        // never answers; nothing is taken
-	refuses      // says that it cannot now; nothing is taken
-	rejects      // says no for good; nothing is taken
-	tardy        // takes it, and answers when the client has given up
-	cuts         // takes it, and hangs up without an answer
-	breaks       // hangs up before it has taken it
-	moods
+	good        behavior = iota
+	hangs                // never answers; nothing is taken
+	refuses              // says that it cannot now; nothing is taken
+	rejects              // says no for good; nothing is taken
+	answersLate          // takes it, and answers when the client has given up
+	dropsAfter           // takes it, and hangs up without an answer
+	dropsBefore          // hangs up before it has taken it
+	behaviors
 )
 
 // providers are what the sends go to: one over HTTP that takes each key once, and a mail server that takes
@@ -29,12 +29,12 @@ const (
 type providers struct {
 	mu      sync.Mutex
 	random  *rand.Rand
-	mode    mood    // the weather
-	odds    float64 // that a call is met by the weather
+	mode    behavior // the weather
+	odds    float64  // that a call is met by the weather
 	records map[string]*record
 
-	keyed *keyed
-	mail  *mailServer
+	keyed *keyedProvider
+	mail  *mailProvider
 }
 
 // record is what a provider knows of a ledger key.
@@ -48,8 +48,8 @@ type record struct {
 
 func startProviders(seed uint64) *providers {
 	p := &providers{random: rand.New(rand.NewPCG(seed, 1)), records: map[string]*record{}}
-	p.keyed = startKeyed(p)
-	p.mail = startMail(p)
+	p.keyed = startKeyedProvider(p)
+	p.mail = startMailProvider(p)
 	return p
 }
 
@@ -58,13 +58,13 @@ func (p *providers) close() {
 	p.mail.close()
 }
 
-// weather changes every few seconds until ctx ends.
-func (p *providers) weather(ctx context.Context) {
+// changeBehavior changes every few seconds until ctx ends.
+func (p *providers) changeBehavior(ctx context.Context) {
 	for {
 		p.mu.Lock()
 		p.mode, p.odds = good, 0
 		if p.random.Float64() < 0.7 {
-			p.mode = 1 + mood(p.random.IntN(int(moods)-1))
+			p.mode = 1 + behavior(p.random.IntN(int(behaviors)-1))
 			p.odds = 0.1 + 0.4*p.random.Float64()
 			if p.random.Float64() < 0.15 {
 				p.odds = 1
@@ -83,15 +83,15 @@ func (p *providers) weather(ctx context.Context) {
 	}
 }
 
-// calm is good weather from now on.
-func (p *providers) calm() {
+// behave is good weather from now on.
+func (p *providers) behave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mode, p.odds = good, 0
 }
 
-// meet counts a call and draws what becomes of it.
-func (p *providers) meet(channel, key string) mood {
+// nextBehavior counts a call and draws what becomes of it.
+func (p *providers) nextBehavior(channel, key string) behavior {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.records[key]

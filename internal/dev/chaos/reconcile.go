@@ -13,26 +13,26 @@ import (
 
 // result is what the reconciliation came to.
 type result struct {
-	f     *facts
+	f     *snapshot
 	plan  *plan
 	p     *providers
-	g     *ground
+	g     *cluster
 	bound time.Duration // of the wall: what a send may be late by
 
-	sends      int // that the ledger says went out
-	lost       []string
-	duplicates []string
-	late       []late        // the worst first
-	unknowns   []string      // unexplained
-	strange    []*enrollment // whose histories are kept
-	repeated   int           // mails that came twice, as admitted
-	gaps       int           // mails that did not come, as admitted
-	doubted    int           // marketing mails that count as sent, of unknown fate
-	rejected   int           // sends that the provider refused for good
-	ended      int           // sends that were given up: their instance had ended, or gone elsewhere
-	mails      int
-	worst      time.Duration
-	replayed   int
+	sends       int // that the ledger says went out
+	lost        []string
+	duplicates  []string
+	late        []lateSend    // the worst first
+	unknowns    []string      // unexplained
+	keepHistory []*enrollment // whose histories are kept
+	repeated    int           // mails that came twice, as admitted
+	gaps        int           // mails that did not come, as admitted
+	doubted     int           // marketing mails that count as sent, of unknown fate
+	rejected    int           // sends that the provider refused for good
+	ended       int           // sends that were given up: their instance had ended, or gone elsewhere
+	mails       int
+	worst       time.Duration
+	replayed    int
 }
 
 func (r *result) lose(format string, args ...any) {
@@ -51,7 +51,7 @@ const margin = 90 * time.Second
 
 // reconcile holds everything against everything: what was acknowledged, what the store has, and what the
 // providers took.
-func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history) *result {
+func reconcile(f *snapshot, p *plan, providers *providers, g *cluster, done *faultLog) *result {
 	r := &result{f: f, plan: p, p: providers, g: g, bound: 2*done.outage + margin}
 	byPassage := r.eventsAndEntries()
 	for _, pass := range p.passages {
@@ -59,7 +59,7 @@ func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history
 		if e == nil {
 			continue
 		}
-		w := &walk{
+		w := &pathChecker{
 			r:       r,
 			e:       e,
 			pass:    pass,
@@ -68,7 +68,7 @@ func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history
 			entered: f.events[e.entryEvent],
 			visits:  map[string]int{},
 			sends:   map[string]bool{},
-			taken:   map[string]bool{},
+			used:    map[string]bool{},
 		}
 		if w.entered == nil {
 			r.unexplained("%s was entered by %s, which is not in the store", e.workflow, e.entryEvent)
@@ -78,7 +78,7 @@ func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history
 			r.unexplained("%s is on revision %s, which no release holds", e.workflow, e.revision)
 			continue
 		}
-		w.follow()
+		w.check()
 	}
 	for _, e := range f.enrollments {
 		pass := p.byOrder[e.key]
@@ -88,7 +88,7 @@ func reconcile(f *facts, p *plan, providers *providers, g *ground, done *history
 	}
 	r.ledger()
 	r.providers()
-	slices.SortFunc(r.late, func(a, b late) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.row.key, b.row.key)) })
+	slices.SortFunc(r.late, func(a, b lateSend) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.row.key, b.row.key)) })
 	return r
 }
 
@@ -122,7 +122,7 @@ func (r *result) eventsAndEntries() map[string][]*storedEvent {
 }
 
 // entry finds the one enrollment of a passage.
-func (r *result) entry(pass *passage, events []*storedEvent, done *history) *enrollment {
+func (r *result) entry(pass *plannedEnrollment, events []*storedEvent, done *faultLog) *enrollment {
 	var found []*enrollment
 	for _, e := range r.f.enrollments {
 		if e.key == pass.order {
@@ -139,7 +139,7 @@ func (r *result) entry(pass *passage, events []*storedEvent, done *history) *enr
 	}
 	e := found[0]
 	for _, event := range events { // the first of them in order of arrival, as far as that is known
-		if event.name != names[pass.journey].entry || event.id == e.entryEvent {
+		if event.name != eventNames[pass.journey].entry || event.id == e.entryEvent {
 			continue
 		}
 		if event.by.Before(time.UnixMilli(e.entered)) {
@@ -174,14 +174,14 @@ func trialExit(d *journey.Definition) string {
 	return exit.Outcome
 }
 
-// late is a send that was late.
-type late struct {
+// lateSend is a send that was late.
+type lateSend struct {
 	took time.Duration // of the wall
 	e    *enrollment
-	row  *ledgerRow
+	row  *sendRow
 }
 
-func (l late) String() string {
+func (l lateSend) String() string {
 	return fmt.Sprintf(
 		"%s was said %s after it was due, with %d attempts, %d doubts",
 		l.row.key,
@@ -192,11 +192,11 @@ func (l late) String() string {
 }
 
 // due counts a send that was late.
-func (r *result) due(e *enrollment, row *ledgerRow, due time.Time) {
+func (r *result) due(e *enrollment, row *sendRow, due time.Time) {
 	took := r.g.clock.Real(time.UnixMilli(row.at).Sub(due))
 	r.worst = max(r.worst, took)
 	if took > r.bound {
-		r.late = append(r.late, late{took, e, row})
+		r.late = append(r.late, lateSend{took, e, row})
 	}
 }
 
@@ -222,9 +222,9 @@ func (r *result) ledger() {
 		switch row.status {
 		case contract.StatusSent:
 			r.sends++
-			r.said(row, record)
+			r.checkSent(row, record)
 		case contract.StatusFailed:
-			r.unsaid(row, record)
+			r.checkFailed(row, record)
 		default:
 			r.lose("%s is %s (%s) at the end", key, row.status, row.reason)
 		}
@@ -233,8 +233,8 @@ func (r *result) ledger() {
 
 var record0 record
 
-// said checks a row that says sent.
-func (r *result) said(row *ledgerRow, record *record) {
+// checkSent checks a row that says sent.
+func (r *result) checkSent(row *sendRow, record *record) {
 	switch {
 	case row.unknown && (row.channel != "email" || row.category == journey.Transactional):
 		r.unexplained("%s (%s) is sent and in doubt, which marketing by mail alone may be", row.key, row.channel)
@@ -263,8 +263,8 @@ func (r *result) said(row *ledgerRow, record *record) {
 	}
 }
 
-// unsaid checks a row that says failed.
-func (r *result) unsaid(row *ledgerRow, record *record) {
+// checkFailed checks a row that says failed.
+func (r *result) checkFailed(row *sendRow, record *record) {
 	switch {
 	case row.reason == "ENDED", row.reason == "MOVED_ON":
 		r.ended++

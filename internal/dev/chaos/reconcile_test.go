@@ -12,18 +12,18 @@ import (
 
 var began = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
-// tale is one order that went well, at an hour in 15 seconds: confirmed by mail and push, shipped in time, rated.
-type tale struct {
-	facts     *facts
+// scenario is one order that went well, at an hour in 15 seconds: confirmed by mail and push, shipped in time, rated.
+type scenario struct {
+	facts     *snapshot
 	plan      *plan
 	providers *providers
-	ground    *ground
+	ground    *cluster
 	e         *enrollment
 }
 
-func tell(t *testing.T) *tale {
+func newScenario(t *testing.T) *scenario {
 	t.Helper()
-	g := &ground{
+	g := &cluster{
 		o:         options{form: form{scale: 240}},
 		clock:     journey.Clock{Origin: began, Epoch: began, Scale: 240},
 		revisions: map[string]*journey.Definition{},
@@ -39,20 +39,20 @@ func tell(t *testing.T) *tale {
 	def := content.Journeys["order"]
 	g.revisions[def.Revision()] = def
 	at := func(d time.Duration) int64 { return began.Add(d).UnixMilli() }
-	s := &tale{
+	s := &scenario{
 		ground:    g,
-		plan:      &plan{byID: map[string]*happening{}, byOrder: map[string]*passage{}},
+		plan:      &plan{byID: map[string]*plannedEvent{}, byOrder: map[string]*plannedEnrollment{}},
 		providers: &providers{records: map[string]*record{}},
-		facts:     &facts{events: map[string]*storedEvent{}, enrollments: map[string]*enrollment{}, rows: map[string]*ledgerRow{}},
+		facts:     &snapshot{events: map[string]*storedEvent{}, enrollments: map[string]*enrollment{}, rows: map[string]*sendRow{}},
 	}
 	for i, name := range []string{"Order Placed", "Order Shipped"} {
-		h := s.plan.add(&happening{id: name, customer: "ana", name: name, order: "o1"})
+		h := s.plan.add(&plannedEvent{id: name, customer: "ana", name: name, order: "o1"})
 		came := began.Add(time.Duration(i) * 30 * time.Minute)
 		wall := began.Add(time.Duration(i) * 30 * time.Minute / 240)
 		h.acknowledged.Store(&wall)
 		s.facts.events[name] = &storedEvent{id: name, customer: "ana", name: name, order: "o1", from: came, by: came}
 	}
-	s.plan.byOrder["o1"] = &passage{journey: "order", customer: "ana", order: "o1"}
+	s.plan.byOrder["o1"] = &plannedEnrollment{journey: "order", customer: "ana", order: "o1"}
 	s.plan.passages = append(s.plan.passages, s.plan.byOrder["o1"])
 	s.e = &enrollment{
 		id:         "e",
@@ -78,7 +78,7 @@ func tell(t *testing.T) *tale {
 		s.e.passed = append(s.e.passed, contract.Passage{Step: p.step, Kind: p.kind, Visit: 1, Arm: p.arm, At: began.Add(p.at)})
 		for _, step := range def.Steps {
 			if send, ok := step.Spec.(*journey.Send); ok && step.ID == p.step {
-				row := &ledgerRow{
+				row := &sendRow{
 					key:        "e/" + p.step + "/1",
 					enrollment: "e",
 					step:       p.step,
@@ -99,45 +99,45 @@ func tell(t *testing.T) *tale {
 // Each fault is found, and is what it is.
 func TestReconcile(t *testing.T) {
 	t.Parallel()
-	row := func(s *tale, step string) *ledgerRow { return s.facts.rows["e/"+step+"/1"] }
-	record := func(s *tale, step string) *record { return s.providers.records["e/"+step+"/1"] }
+	row := func(s *scenario, step string) *sendRow { return s.facts.rows["e/"+step+"/1"] }
+	record := func(s *scenario, step string) *record { return s.providers.records["e/"+step+"/1"] }
 	for name, c := range map[string]struct {
-		spoil func(*tale)
+		spoil func(*scenario)
 		want  string // part of the line; empty: all is well
 		kind  string
 	}{
-		"all is well":            {func(*tale) {}, "", ""},
-		"an event is gone":       {func(s *tale) { delete(s.facts.events, "Order Shipped") }, "is not in the store", "lost"},
-		"an event of nobody":     {func(s *tale) { s.facts.events["x"] = &storedEvent{id: "x"} }, "that nobody sent", "unexplained"},
-		"no enrollment":          {func(s *tale) { delete(s.facts.enrollments, "e") }, "no enrollment", "lost"},
-		"two enrollments":        {func(s *tale) { other := *s.e; other.id = "f"; s.facts.enrollments["f"] = &other }, "2 enrollments", "duplicate"},
-		"it is still open":       {func(s *tale) { s.e.state = "open" }, "has not ended", "lost"},
-		"a ledger row is gone":   {func(s *tale) { delete(s.facts.rows, "e/ping/1") }, "has no ledger row", "lost"},
-		"a row is left":          {func(s *tale) { row(s, "ping").status = "sending" }, "at the end", "lost"},
-		"the push never came":    {func(s *tale) { record(s, "ping").taken = 0 }, "never took it", "lost"},
-		"the mail never came":    {func(s *tale) { record(s, "rate").taken = 0 }, "never took it", "lost"},
-		"a gap that is admitted": {func(s *tale) { record(s, "rate").taken = 0; row(s, "rate").unknown = true }, "", ""},
-		"a mail came twice":      {func(s *tale) { record(s, "confirm").taken = 2 }, "came 2 times", "duplicate"},
-		"twice, with its doubt":  {func(s *tale) { record(s, "confirm").taken = 2; row(s, "confirm").doubts = 1 }, "", ""},
-		"marketing twice":        {func(s *tale) { record(s, "rate").taken = 2; row(s, "rate").doubts = 1 }, "came 2 times", "duplicate"},
-		"said under another key": {func(s *tale) { record(s, "hook").content = map[string]bool{"underway": true} }, "was said under", "duplicate"},
-		"a push of no row":       {func(s *tale) { s.providers.records["x"] = &record0 }, "not in the ledger", "unexplained"},
-		"failed without a refusal": {func(s *tale) {
+		"all is well":            {func(*scenario) {}, "", ""},
+		"an event is gone":       {func(s *scenario) { delete(s.facts.events, "Order Shipped") }, "is not in the store", "lost"},
+		"an event of nobody":     {func(s *scenario) { s.facts.events["x"] = &storedEvent{id: "x"} }, "that nobody sent", "unexplained"},
+		"no enrollment":          {func(s *scenario) { delete(s.facts.enrollments, "e") }, "no enrollment", "lost"},
+		"two enrollments":        {func(s *scenario) { other := *s.e; other.id = "f"; s.facts.enrollments["f"] = &other }, "2 enrollments", "duplicate"},
+		"it is still open":       {func(s *scenario) { s.e.state = "open" }, "has not ended", "lost"},
+		"a ledger row is gone":   {func(s *scenario) { delete(s.facts.rows, "e/ping/1") }, "has no ledger row", "lost"},
+		"a row is left":          {func(s *scenario) { row(s, "ping").status = "sending" }, "at the end", "lost"},
+		"the push never came":    {func(s *scenario) { record(s, "ping").taken = 0 }, "never took it", "lost"},
+		"the mail never came":    {func(s *scenario) { record(s, "rate").taken = 0 }, "never took it", "lost"},
+		"a gap that is admitted": {func(s *scenario) { record(s, "rate").taken = 0; row(s, "rate").unknown = true }, "", ""},
+		"a mail came twice":      {func(s *scenario) { record(s, "confirm").taken = 2 }, "came 2 times", "duplicate"},
+		"twice, with its doubt":  {func(s *scenario) { record(s, "confirm").taken = 2; row(s, "confirm").doubts = 1 }, "", ""},
+		"marketing twice":        {func(s *scenario) { record(s, "rate").taken = 2; row(s, "rate").doubts = 1 }, "came 2 times", "duplicate"},
+		"said under another key": {func(s *scenario) { record(s, "hook").content = map[string]bool{"underway": true} }, "was said under", "duplicate"},
+		"a push of no row":       {func(s *scenario) { s.providers.records["x"] = &record0 }, "not in the ledger", "unexplained"},
+		"failed without a refusal": {func(s *scenario) {
 			row(s, "rate").status, s.e.passed[6].Arm = "failed", contract.ArmFailure
 			record(s, "rate").taken = 0
 		}, "did not refuse", "unexplained"},
-		"over before its time":     {func(s *tale) { s.e.passed[5].At = began.Add(40 * time.Minute) }, "before it was due", "unexplained"},
-		"another way":              {func(s *tale) { s.e.passed[3].Step = "delayed" }, "the journey goes to underway", "unexplained"},
-		"another outcome":          {func(s *tale) { s.e.outcome = "given-up" }, "it ended as", "unexplained"},
-		"an answer not heard":      {func(s *tale) { s.e.passed[2].Arm = contract.ArmTimeout }, "had come in time", "unexplained"},
-		"an answer out of nowhere": {func(s *tale) { s.facts.events["Order Shipped"].from = began.Add(5 * time.Hour) }, "nothing had come in time", "unexplained"},
-		"late":                     {func(s *tale) { row(s, "rate").at = began.Add(20 * time.Hour).UnixMilli() }, "after it was due", "late"},
+		"over before its time":     {func(s *scenario) { s.e.passed[5].At = began.Add(40 * time.Minute) }, "before it was due", "unexplained"},
+		"another way":              {func(s *scenario) { s.e.passed[3].Step = "delayed" }, "the journey goes to underway", "unexplained"},
+		"another outcome":          {func(s *scenario) { s.e.outcome = "given-up" }, "it ended as", "unexplained"},
+		"an answer not heard":      {func(s *scenario) { s.e.passed[2].Arm = contract.ArmTimeout }, "had come in time", "unexplained"},
+		"an answer out of nowhere": {func(s *scenario) { s.facts.events["Order Shipped"].from = began.Add(5 * time.Hour) }, "nothing had come in time", "unexplained"},
+		"late":                     {func(s *scenario) { row(s, "rate").at = began.Add(20 * time.Hour).UnixMilli() }, "after it was due", "late"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := tell(t)
+			s := newScenario(t)
 			c.spoil(s)
-			r := reconcile(s.facts, s.plan, s.providers, s.ground, &history{})
+			r := reconcile(s.facts, s.plan, s.providers, s.ground, &faultLog{})
 			all := map[string][]string{"lost": r.lost, "duplicate": r.duplicates, "late": r.latest(), "unexplained": r.unknowns}
 			if c.want == "" {
 				for kind, lines := range all {

@@ -21,13 +21,13 @@ type devServer struct {
 
 // newTemporal starts Temporal: the development server, or in the long form the production server on a
 // PostgreSQL of its own.
-func (g *ground) newTemporal(ctx context.Context) (temporalServer, error) {
+func (g *cluster) newTemporal(ctx context.Context) (temporalServer, error) {
 	if g.o.long {
 		var err error
-		if g.behind, err = testservers.NewPostgres(g.o.dir, testservers.PostgresOptions{Durable: true}); err != nil {
+		if g.temporalDB, err = testservers.NewPostgres(g.o.dir, testservers.PostgresOptions{Durable: true}); err != nil {
 			return nil, err
 		}
-		return testservers.NewTemporal(ctx, g.o.dir, g.behind)
+		return testservers.NewTemporal(ctx, g.o.dir, g.temporalDB)
 	}
 	port, err := testservers.FreePort()
 	if err != nil {
@@ -37,7 +37,7 @@ func (g *ground) newTemporal(ctx context.Context) (temporalServer, error) {
 	return d, d.Start(ctx)
 }
 
-func (g *ground) temporalAddress() string {
+func (g *cluster) temporalAddress() string {
 	switch t := g.temporal.(type) {
 	case *devServer:
 		return t.Address
@@ -47,9 +47,9 @@ func (g *ground) temporalAddress() string {
 	return ""
 }
 
-// hears reports whether Temporal can read what it has stored. The development server may come to stand still by
+// temporalAnswers reports whether Temporal can read what it has stored. The development server may come to stand still by
 // itself when it is starved: then each of its queries ends as "interrupted", for good.
-func (g *ground) hears(ctx context.Context) bool {
+func (g *cluster) temporalAnswers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})

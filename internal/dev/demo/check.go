@@ -14,7 +14,7 @@ import (
 
 // check holds what came of the story against what must: the outcomes as Temporal has them, every mail and push,
 // and nothing twice.
-func (w *world) check(ctx context.Context, temporal string) error {
+func (w *player) check(ctx context.Context, temporal string) error {
 	var wrong []error
 	hold := func(ok bool, format string, args ...any) {
 		w.checks++

@@ -39,7 +39,7 @@ func run(ctx context.Context, ci bool) error {
 		return err
 	}
 	defer dev.stop()
-	w := &world{seen: map[string]*seen{}, gateway: dev.gateway, scale: scale, began: clock.Wall(), ci: ci}
+	w := &player{seen: map[string]*progress{}, gateway: dev.gateway, scale: scale, began: clock.Wall(), ci: ci}
 	fmt.Printf(
 		"\n  agents' inbox  %s/inbox\n  mails          %s/dev/mail\n  pushes         %s/dev/push\n",
 		dev.gateway,

@@ -171,7 +171,7 @@ func TestRealClients(t *testing.T) {
 }
 
 // names are the events of a customer, sorted.
-func (h *house) names(customer string) []string {
+func (h *installation) names(customer string) []string {
 	h.Helper()
 	all, err := h.Store.Timeline(context.Background(), customer, 100)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 var errStill = errors.New("it is not there yet")
 
 // wantMails compares the subjects of the mails to an address.
-func wantMails(h *house, address string, want ...string) error {
+func wantMails(h *installation, address string, want ...string) error {
 	if got := h.mail.subjects(address); !reflect.DeepEqual(got, want) {
 		return fmt.Errorf("mails %q, want %q", got, want)
 	}
@@ -25,7 +25,7 @@ func wantMails(h *house, address string, want ...string) error {
 }
 
 // history of a run, whole.
-func (h *house) history(workflowID, runID string) []*history.HistoryEvent {
+func (h *installation) history(workflowID, runID string) []*history.HistoryEvent {
 	h.Helper()
 	var out []*history.HistoryEvent
 	iter := h.Temporal.GetWorkflowHistory(context.Background(), workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
@@ -85,7 +85,7 @@ func TestCost(t *testing.T) {
 }
 
 // cost lists the events of a run and holds their number against a limit.
-func (h *house) cost(workflowID string, limit int) {
+func (h *installation) cost(workflowID string, limit int) {
 	h.Helper()
 	h.result(workflowID, "")
 	events := h.history(workflowID, "")

@@ -163,7 +163,7 @@ func TestFailingSends(t *testing.T) {
 }
 
 // pending waits until Temporal shows a pending activity of the run, with why.
-func (h *house) pending(workflowID, why string) {
+func (h *installation) pending(workflowID, why string) {
 	h.Helper()
 	await(h, "Temporal shows the send that is repeated", func() error {
 		run, err := h.Temporal.DescribeWorkflowExecution(context.Background(), workflowID, "")
@@ -180,7 +180,7 @@ func (h *house) pending(workflowID, why string) {
 }
 
 // last says whether the latest enrollment of a customer in a journey has ended so.
-func (h *house) last(journey, customer, outcome string) error {
+func (h *installation) last(journey, customer, outcome string) error {
 	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{Journey: journey, Customer: customer})
 	if err != nil {
 		return err

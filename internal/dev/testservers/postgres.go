@@ -24,8 +24,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// patience is how long a server may take to start.
-const patience = 60 * time.Second
+// startTimeout is how long a server may take to start.
+const startTimeout = 60 * time.Second
 
 // ErrNoPostgres says that this machine has no PostgreSQL.
 var ErrNoPostgres = errors.New("initdb is not installed (apt-get install postgresql)")
@@ -129,7 +129,7 @@ func (p *Postgres) Start() error {
 		said, _ := os.ReadFile(log.Name())
 		p.Stop()
 		// Backends of a server that was killed hold its shared memory until they have noticed.
-		if !p.durable || clock.Wall().Sub(began) > patience {
+		if !p.durable || clock.Wall().Sub(began) > startTimeout {
 			return fmt.Errorf("PostgreSQL does not start: %w: %s", err, said)
 		}
 	}
@@ -161,7 +161,7 @@ const lockTime = 2 * time.Second
 
 // answers waits until the server answers, or has ended.
 func (p *Postgres) answers() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	db, err := sql.Open("pgx", p.URL("postgres"))
 	if err != nil {

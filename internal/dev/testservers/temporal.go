@@ -94,7 +94,7 @@ func (t *Temporal) Start(ctx context.Context) error {
 	if t.process, err = childproc.Start(cmd); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := t.process.Await(ctx, 100*time.Millisecond, t.namespace); err != nil {
 		t.Kill()

@@ -128,7 +128,7 @@ func TestResetRun(t *testing.T) {
 }
 
 // firstTask is the first workflow task that was completed: the earliest event a run can be reset to.
-func firstTask(t testing.TB, h *house, workflowID string) int64 {
+func firstTask(t testing.TB, h *installation, workflowID string) int64 {
 	t.Helper()
 	for _, e := range h.history(workflowID, "") {
 		if e.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {

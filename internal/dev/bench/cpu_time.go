@@ -12,15 +12,15 @@ import (
 // ticks are the units of CPU time in /proc: a hundredth of a second on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// spent is the CPU time that this process, and processes with all their children, have used so far. Unlike the
+// cpuTime is the CPU time that this process, and processes with all their children, have used so far. Unlike the
 // time on the wall, it does not grow where others use the machine. It is 0 where there is no /proc.
-func spent(pids []int) time.Duration {
-	total := ownTime()
+func cpuTime(pids []int) time.Duration {
+	total := ownCPUTime()
 	parents := map[int][]int{}
 	names, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, name := range names {
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-		if f := statOf(pid); err == nil && len(f) > 1 {
+		if f := procStat(pid); err == nil && len(f) > 1 {
 			parent, _ := strconv.Atoi(f[1])
 			parents[parent] = append(parents[parent], pid)
 		}
@@ -28,7 +28,7 @@ func spent(pids []int) time.Duration {
 	for len(pids) > 0 {
 		pid := pids[0]
 		pids = append(append([]int(nil), pids[1:]...), parents[pid]...)
-		f := statOf(pid)
+		f := procStat(pid)
 		if len(f) < 15 {
 			continue
 		}
@@ -40,14 +40,14 @@ func spent(pids []int) time.Duration {
 	return total
 }
 
-// statOf gives the fields of /proc/PID/stat behind the name in brackets: state, parent, …
-func statOf(pid int) []string {
+// procStat gives the fields of /proc/PID/stat behind the name in brackets: state, parent, …
+func procStat(pid int) []string {
 	data, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	_, rest, _ := strings.Cut(string(data[max(strings.LastIndexByte(string(data), ')'), 0):]), ")")
 	return strings.Fields(rest)
 }
 
-func ownTime() time.Duration {
+func ownCPUTime() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
 		return 0

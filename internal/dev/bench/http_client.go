@@ -23,19 +23,19 @@ import (
 // writeKey opens the gateways of the bench.
 const writeKey = "a-server-key-of-the-bench"
 
-// gate is a gateway on loopback, in this process.
-type gate struct {
-	url      string
-	client   *http.Client
-	accepted atomic.Pointer[func(customer string)] // told of each request before anything is done with it
-	stop     func()
+// httpClient is a gateway on loopback, in this process.
+type httpClient struct {
+	url       string
+	client    *http.Client
+	onRequest atomic.Pointer[func(customer string)] // told of each request before anything is done with it
+	stop      func()
 }
 
 // customerHeader says whose request it is, for accepted.
 const customerHeader = "X-Bench-Customer"
 
 // gateway opens the HTTP side of the world, for up to conns clients at a time.
-func (w *world) gateway(conns int) (*gate, error) {
+func (w *environment) gateway(conns int) (*httpClient, error) {
 	g, err := gateway.New(gateway.Config{
 		Store: w.store, Keys: map[string]gateway.Key{writeKey: {Kind: gateway.ServerKey}}, AgentTokens: []gateway.Token{{Value: "an-agent-token-of-the-bench"}},
 		AdminTokens: []gateway.Token{
@@ -49,10 +49,10 @@ func (w *world) gateway(conns int) (*gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := newGate("http://"+l.Addr().String(), conns)
+	out := newHTTPClient("http://"+l.Addr().String(), conns)
 	served := g.Handler()
 	srv := gateway.Server("", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if heed := out.accepted.Load(); heed != nil {
+		if heed := out.onRequest.Load(); heed != nil {
 			(*heed)(r.Header.Get(customerHeader))
 		}
 		served.ServeHTTP(rw, r)
@@ -66,9 +66,9 @@ func (w *world) gateway(conns int) (*gate, error) {
 	return out, nil
 }
 
-// newGate talks to a gateway.
-func newGate(url string, conns int) *gate {
-	return &gate{
+// newHTTPClient talks to a gateway.
+func newHTTPClient(url string, conns int) *httpClient {
+	return &httpClient{
 		url:    url,
 		stop:   func() {},
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}},
@@ -86,16 +86,16 @@ type call struct {
 }
 
 // batch sends calls in one request.
-func (g *gate) batch(ctx context.Context, calls []call) error {
+func (g *httpClient) batch(ctx context.Context, calls []call) error {
 	return g.post(ctx, "/v1/batch", "", map[string]any{"batch": calls})
 }
 
 // track sends one.
-func (g *gate) track(ctx context.Context, c call) error {
+func (g *httpClient) track(ctx context.Context, c call) error {
 	return g.post(ctx, "/v1/track", c.UserID, c)
 }
 
-func (g *gate) post(ctx context.Context, path, customer string, body any) error {
+func (g *httpClient) post(ctx context.Context, path, customer string, body any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -119,13 +119,13 @@ func (g *gate) post(ctx context.Context, path, customer string, body any) error 
 	return err
 }
 
-// product runs all of tabi in this process, as `tabi dev` does: gateway, relay and worker, with the stub for a channel.
-func (w *world) product(ctx context.Context, conns int) (*gate, error) {
+// runTabi runs all of tabi in this process, as `tabi dev` does: gateway, relay and worker, with the stub for a channel.
+func (w *environment) runTabi(ctx context.Context, conns int) (*httpClient, error) {
 	g, err := w.gateway(conns)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.serve(contract.TaskQueue, func(k worker.Worker) {
+	if err := w.startWorker(contract.TaskQueue, func(k worker.Worker) {
 		workflows.Register(k)
 		activities.Register(k, w.acts)
 	}); err != nil {

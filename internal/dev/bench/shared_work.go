@@ -15,8 +15,8 @@ import (
 // write them, tuned.go with what tabi does to be cheap. Their duties are tabi's own: their activities call the
 // same functions of the store.
 
-// order is the input of a journey that is written by hand.
-type order struct {
+// handInput is the input of a journey that is written by hand.
+type handInput struct {
 	Enrollment string
 	Journey    string
 	Revision   string
@@ -33,7 +33,7 @@ type answer struct {
 
 // message is a send.
 type message struct {
-	Order    order
+	Order    handInput
 	Run      string // first run id
 	Step     string
 	Name     string
@@ -41,40 +41,40 @@ type message struct {
 	AnswerID string // empty: there was none yet
 }
 
-// passed is a step that is reported at the end.
-type passed struct {
+// stepVisit is a step that is reported at the end.
+type stepVisit struct {
 	Step, Kind, Arm, Outcome string
 	At                       time.Time
 }
 
-// ending is the last report.
-type ending struct {
-	Order   order
+// finalReport is the last report.
+type finalReport struct {
+	Order   handInput
 	Run     string
 	Outcome string
 	At      time.Time
-	Passed  []passed
+	Passed  []stepVisit
 }
 
-// duties are the activities of the journeys that are written by hand.
-type duties struct {
+// sharedWork are the activities of the journeys that are written by hand.
+type sharedWork struct {
 	world *activities.Activities
 	said  func(customer string) // of the stub channel
 }
 
-func (o order) ref(run string) contract.Ref {
+func (o handInput) ref(run string) contract.Ref {
 	return contract.Ref{Enrollment: o.Enrollment, Chain: run, Journey: o.Journey, Revision: o.Revision, Customer: o.Customer}
 }
 
 // Claim makes the enrollment this run's, and tells where it waits.
-func (d *duties) Claim(ctx context.Context, o order, run string) error {
+func (d *sharedWork) Claim(ctx context.Context, o handInput, run string) error {
 	now := clock.Wall()
 	return d.world.Report(ctx, contract.Report{Ref: o.ref(run), Seq: 1,
 		Parked: &contract.Parked{Step: "answer", Kind: "wait_for", Since: now, Until: now.Add(time.Hour)}})
 }
 
 // Send asks the policy, writes the ledger's row, sends, and writes what came of it. Without duties it only sends.
-func (d *duties) Send(ctx context.Context, m message) (string, error) {
+func (d *sharedWork) Send(ctx context.Context, m message) (string, error) {
 	if !m.Order.Duties {
 		d.said(m.Order.Customer)
 		return contract.StatusSent, nil
@@ -94,7 +94,7 @@ func (d *duties) Send(ctx context.Context, m message) (string, error) {
 }
 
 // Finish reports the end and the steps that were passed.
-func (d *duties) Finish(ctx context.Context, e ending) error {
+func (d *sharedWork) Finish(ctx context.Context, e finalReport) error {
 	r := contract.Report{Ref: e.Order.ref(e.Run), Seq: 2, Ended: &contract.Ended{Outcome: e.Outcome, At: e.At}}
 	for _, p := range e.Passed {
 		r.Passed = append(r.Passed, contract.Passage{Step: p.Step, Kind: p.Kind, Visit: 1, At: p.At, Outcome: p.Outcome, Arm: p.Arm})

@@ -15,20 +15,20 @@ import (
 	"time"
 )
 
-// keyed is a provider over HTTP that has one effect per key: push in the words of FCM, text messages and webhooks.
-type keyed struct {
+// keyedProvider is a provider over HTTP that has one effect per key: push in the words of FCM, text messages and webhooks.
+type keyedProvider struct {
 	*providers
 	server      *http.Server
 	base        string
 	credentials string // of a service account, as JSON
 }
 
-func startKeyed(p *providers) *keyed {
+func startKeyedProvider(p *providers) *keyedProvider {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic("no port on 127.0.0.1: " + err.Error())
 	}
-	k := &keyed{providers: p, base: "http://" + listener.Addr().String()}
+	k := &keyedProvider{providers: p, base: "http://" + listener.Addr().String()}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
@@ -54,12 +54,12 @@ func startKeyed(p *providers) *keyed {
 	return k
 }
 
-func (k *keyed) close() { _ = k.server.Close() }
+func (k *keyedProvider) close() { _ = k.server.Close() }
 
 func (p *providers) hookURL() string { return p.keyed.base + "/hook" }
 
 // push takes a message of FCM: its key stands in the data.
-func (k *keyed) push(w http.ResponseWriter, r *http.Request) {
+func (k *keyedProvider) push(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Message struct {
 			Notification struct{ Body string }
@@ -76,7 +76,7 @@ func (k *keyed) push(w http.ResponseWriter, r *http.Request) {
 }
 
 // header takes a call whose key is its webhook-id.
-func (k *keyed) header(w http.ResponseWriter, r *http.Request, channel string) {
+func (k *keyedProvider) header(w http.ResponseWriter, r *http.Request, channel string) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	key, bad := url.PathUnescape(r.Header.Get("webhook-id"))
 	if err != nil || bad != nil || key == "" {
@@ -92,13 +92,13 @@ func (k *keyed) header(w http.ResponseWriter, r *http.Request, channel string) {
 }
 
 // answer does what the weather says.
-func (k *keyed) answer(w http.ResponseWriter, r *http.Request, channel, key, content string) {
-	m := k.meet(channel, key)
+func (k *keyedProvider) answer(w http.ResponseWriter, r *http.Request, channel, key, content string) {
+	m := k.nextBehavior(channel, key)
 	switch m {
 	case hangs:
 		linger(r.Context())
 		panic(http.ErrAbortHandler)
-	case breaks:
+	case dropsBefore:
 		panic(http.ErrAbortHandler)
 	case refuses:
 		w.Header().Set("Retry-After", "1")
@@ -111,9 +111,9 @@ func (k *keyed) answer(w http.ResponseWriter, r *http.Request, channel, key, con
 	}
 	k.take(key, content)
 	switch m {
-	case tardy:
+	case answersLate:
 		linger(r.Context())
-	case cuts:
+	case dropsAfter:
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("Content-Type", "application/json")

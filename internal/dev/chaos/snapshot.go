@@ -12,11 +12,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// facts are what the store holds at the end. Times are virtual, in unix milliseconds.
-type facts struct {
+// snapshot are what the store holds at the end. Times are virtual, in unix milliseconds.
+type snapshot struct {
 	events      map[string]*storedEvent // by id
 	enrollments map[string]*enrollment  // by id
-	rows        map[string]*ledgerRow   // by key
+	rows        map[string]*sendRow     // by key
 }
 
 type storedEvent struct {
@@ -29,24 +29,24 @@ type enrollment struct {
 	id, workflow, journey, revision, customer, key, entryEvent, state, outcome, chain string
 	entered, closed                                                                   int64
 	passed                                                                            []contract.Passage
-	rows                                                                              []*ledgerRow
+	rows                                                                              []*sendRow
 }
 
-type ledgerRow struct {
+type sendRow struct {
 	key, enrollment, step, channel, category, status, reason string
 	unknown                                                  bool
 	doubts, attempts                                         int
 	at                                                       int64
 }
 
-// gather reads them.
-func gather(ctx context.Context, g *ground) (*facts, error) {
+// takeSnapshot reads them.
+func takeSnapshot(ctx context.Context, g *cluster) (*snapshot, error) {
 	db, err := g.database.open()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
-	f := &facts{events: map[string]*storedEvent{}, enrollments: map[string]*enrollment{}, rows: map[string]*ledgerRow{}}
+	f := &snapshot{events: map[string]*storedEvent{}, enrollments: map[string]*enrollment{}, rows: map[string]*sendRow{}}
 	err = each(ctx, db, `select id, customer, name, received_at, n, properties from events`, func(r *sql.Rows) error {
 		var e storedEvent
 		var properties string
@@ -118,7 +118,7 @@ func gather(ctx context.Context, g *ground) (*facts, error) {
 		db,
 		`select key, enrollment, step, channel, category, status, reason, in_doubt, doubts, attempts, at from contacts`,
 		func(r *sql.Rows) error {
-			var c ledgerRow
+			var c sendRow
 			err := r.Scan(
 				&c.key,
 				&c.enrollment,
@@ -156,7 +156,7 @@ func each(ctx context.Context, db *sql.DB, query string, take func(*sql.Rows) er
 }
 
 // drain waits until no instance is open and nothing is to be delivered.
-func (g *ground) drain(ctx context.Context, o options) error {
+func (g *cluster) drain(ctx context.Context, o options) error {
 	db, err := g.database.open()
 	if err != nil {
 		return err
@@ -179,13 +179,13 @@ func (g *ground) drain(ctx context.Context, o options) error {
 		}
 		if clock.Wall().Sub(told) > 10*time.Second {
 			told = clock.Wall()
-			say("%d instances open, %d with deliveries", open, pending)
-			if g.hears(ctx) {
+			logf("%d instances open, %d with deliveries", open, pending)
+			if g.temporalAnswers(ctx) {
 				deaf = time.Time{}
 			} else if deaf.IsZero() {
 				deaf = clock.Wall()
 			} else {
-				say("Temporal has not answered since %s; it is killed and started again, as an operator would", deaf.Format(time.TimeOnly))
+				logf("Temporal has not answered since %s; it is killed and started again, as an operator would", deaf.Format(time.TimeOnly))
 				g.temporal.Kill()
 				if err := g.temporal.Start(ctx); err != nil {
 					return err

@@ -17,8 +17,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
-// dev is a running `tabi dev` on data of its own.
-type dev struct {
+// devServer is a running `tabi dev` on data of its own.
+type devServer struct {
 	cmd      *exec.Cmd
 	data     string
 	log      string
@@ -29,7 +29,7 @@ type dev struct {
 }
 
 // startDev starts it and waits until it is ready.
-func startDev(ctx context.Context, scale float64, ci bool) (*dev, error) {
+func startDev(ctx context.Context, scale float64, ci bool) (*devServer, error) {
 	data, err := os.MkdirTemp("", "tabi-demo-")
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func startDev(ctx context.Context, scale float64, ci bool) (*dev, error) {
 	if !ci { // the usual ports, where they are free
 		gateway, temporal, ui = prefer(8080, gateway), prefer(7233, temporal), prefer(8233, ui)
 	}
-	d := &dev{data: data, log: filepath.Join(data, "dev.log"), ended: make(chan struct{}),
+	d := &devServer{data: data, log: filepath.Join(data, "dev.log"), ended: make(chan struct{}),
 		gateway: fmt.Sprintf("http://127.0.0.1:%d", gateway), temporal: fmt.Sprintf("127.0.0.1:%d", temporal)}
 	args := []string{"dev", "journeys", "--data-dir", data, "--listen", fmt.Sprintf("127.0.0.1:%d", gateway),
 		"--temporal-port", strconv.Itoa(temporal), "--time-scale", strconv.FormatFloat(scale, 'f', -1, 64), "--time-origin", origin.Format(time.RFC3339)}
@@ -76,7 +76,7 @@ func startDev(ctx context.Context, scale float64, ci bool) (*dev, error) {
 }
 
 // ready waits until the gateway says that everything is there.
-func (d *dev) ready(ctx context.Context) error {
+func (d *devServer) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
@@ -97,7 +97,7 @@ func (d *dev) ready(ctx context.Context) error {
 }
 
 // stop ends it as Ctrl-C would, and removes its data.
-func (d *dev) stop() {
+func (d *devServer) stop() {
 	d.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-d.ended:
@@ -109,7 +109,7 @@ func (d *dev) stop() {
 }
 
 // showLog prints what tabi dev said, for whoever looks for the fault.
-func (d *dev) showLog() {
+func (d *devServer) showLog() {
 	f, err := os.Open(d.log)
 	if err != nil {
 		return

@@ -13,25 +13,25 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// hops times the way from an event to the channel, for instances that wait: each customer has one instance, and
+// latencyProbe times the way from an event to the channel, for instances that wait: each customer has one instance, and
 // takes one event.
-type hops struct {
-	w       *world
-	gate    *gate
+type latencyProbe struct {
+	w       *environment
+	gate    *httpClient
 	mu      sync.Mutex
 	began   map[string]time.Time
 	arrived map[string]chan time.Duration
 }
 
-func newHops(w *world, g *gate) *hops {
-	h := &hops{w: w, gate: g, began: map[string]time.Time{}, arrived: map[string]chan time.Duration{}}
+func newLatencyProbe(w *environment, g *httpClient) *latencyProbe {
+	h := &latencyProbe{w: w, gate: g, began: map[string]time.Time{}, arrived: map[string]chan time.Duration{}}
 	sent, accepted := h.sent, h.accepted
-	w.stub.heed.Store(&sent)
-	g.accepted.Store(&accepted)
+	w.stub.onSend.Store(&sent)
+	g.onRequest.Store(&accepted)
 	return h
 }
 
-func (h *hops) accepted(customer string) {
+func (h *latencyProbe) accepted(customer string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, known := h.arrived[customer]; known {
@@ -39,7 +39,7 @@ func (h *hops) accepted(customer string) {
 	}
 }
 
-func (h *hops) sent(customer string) {
+func (h *latencyProbe) sent(customer string) {
 	now := clock.Wall()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -50,7 +50,7 @@ func (h *hops) sent(customer string) {
 }
 
 // expect makes the timing of a customer's hop ready.
-func (h *hops) expect(customer string) <-chan time.Duration {
+func (h *latencyProbe) expect(customer string) <-chan time.Duration {
 	c := make(chan time.Duration, 1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -58,62 +58,62 @@ func (h *hops) expect(customer string) <-chan time.Duration {
 	return c
 }
 
-// way is one of the two that are compared.
-type way struct {
+// route is one of the two that are compared.
+type route struct {
 	name      string
 	customers []string // whose instances wait, and have had no event yet
 	send      func(ctx context.Context, customer string) error
 }
 
 // take gives n customers that have had no event.
-func (w *way) take(n int) []string {
+func (w *route) take(n int) []string {
 	out := w.customers[:n]
 	w.customers = w.customers[n:]
 	return out
 }
 
-// hop sends a customer's event and gives how long it took to the channel.
-func (h *hops) hop(ctx context.Context, v *way, customer string) (time.Duration, error) {
+// measure sends a customer's event and gives how long it took to the channel.
+func (h *latencyProbe) measure(ctx context.Context, v *route, customer string) (time.Duration, error) {
 	done := h.expect(customer)
 	if err := v.send(ctx, customer); err != nil {
 		return 0, fmt.Errorf("%s: %w", v.name, err)
 	}
-	limit := time.NewTimer(patience)
+	limit := time.NewTimer(pollTimeout)
 	defer limit.Stop()
 	select {
 	case d := <-done:
 		return d, nil
 	case <-limit.C:
-		return 0, fmt.Errorf("%s: the event did not lead to a send: %w within %s", v.name, errLate, patience)
+		return 0, fmt.Errorf("%s: the event did not lead to a send: %w within %s", v.name, errLate, pollTimeout)
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
 }
 
 // product is tabi's way: the gateway takes the event, the store, the relay, the instance, the ledger, the channel.
-func (h *hops) product(ctx context.Context, n int) (*way, error) {
-	ids := h.w.customers(n)
-	if err := h.w.enter(ctx, ids, "Bench Readied"); err != nil {
+func (h *latencyProbe) product(ctx context.Context, n int) (*route, error) {
+	ids := h.w.newCustomers(n)
+	if err := h.w.ingestEvents(ctx, ids, "Bench Readied"); err != nil {
 		return nil, err
 	}
-	if err := h.w.parked(ctx, "hop", n); err != nil {
+	if err := h.w.awaitParked(ctx, "hop", n); err != nil {
 		return nil, err
 	}
-	return &way{name: "tabi", customers: ids, send: func(ctx context.Context, customer string) error {
+	return &route{name: "tabi", customers: ids, send: func(ctx context.Context, customer string) error {
 		return h.gate.track(ctx, call{UserID: customer, Event: "Bench Pinged", Properties: map[string]any{"plan": "gold"}})
 	}}, nil
 }
 
 // bareHop is Temporal's alone: a signal to a workflow that waits for it, and an activity, which is the channel.
-func (h *hops) bareHop(ctx context.Context, n int) (*way, error) {
+func (h *latencyProbe) bareHop(ctx context.Context, n int) (*route, error) {
 	const queue = "hop-bare"
-	if err := h.w.serve(queue, func(k worker.Worker) { (&dutiesOf{h.w}).register(k, map[string]any{"hop": plainHop}) }); err != nil {
+	if err := h.w.startWorker(queue, func(k worker.Worker) { (&handWritten{h.w}).register(k, map[string]any{"hop": plainHop}) }); err != nil {
 		return nil, err
 	}
 	start := h.w.startByHand(queue, false)
-	v := &way{name: "bare hop", customers: h.w.customers(n)}
-	at := func(customer string) instance {
-		return instance{enrollment: store.Enrollment{ID: customer, WorkflowID: "bare/" + customer, Journey: "hop", Customer: customer}}
+	v := &route{name: "bare hop", customers: h.w.newCustomers(n)}
+	at := func(customer string) entrant {
+		return entrant{enrollment: store.Enrollment{ID: customer, WorkflowID: "bare/" + customer, Journey: "hop", Customer: customer}}
 	}
 	v.send = func(ctx context.Context, customer string) error {
 		h.accepted(customer)
@@ -125,9 +125,9 @@ func (h *hops) bareHop(ctx context.Context, n int) (*way, error) {
 	})
 }
 
-// parked waits until n instances of a journey wait.
-func (w *world) parked(ctx context.Context, journey string, n int) error {
-	return within(ctx, time.Hour, time.Second, func() (bool, error) {
+// awaitParked waits until n instances of a journey wait.
+func (w *environment) awaitParked(ctx context.Context, journey string, n int) error {
+	return pollFor(ctx, time.Hour, time.Second, func() (bool, error) {
 		if l, err := w.store.Live(ctx); err != nil || l.Pending > 0 {
 			return false, err
 		}

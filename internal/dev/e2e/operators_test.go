@@ -15,7 +15,7 @@ import (
 )
 
 // customer makes a customer who can be reached.
-func (h *house) customer(id string) string {
+func (h *installation) customer(id string) string {
 	h.Helper()
 	address := id + "@example.com"
 	h.identify(id, map[string]any{"email": address, "first_name": id, "push_token": "device-" + id})

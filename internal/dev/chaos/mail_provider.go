@@ -13,19 +13,19 @@ import (
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
-// mailServer takes every mail that comes, twice too: SMTP has no keys.
-type mailServer struct {
+// mailProvider takes every mail that comes, twice too: SMTP has no keys.
+type mailProvider struct {
 	*providers
 	server  *smtp.Server
 	address string
 }
 
-func startMail(p *providers) *mailServer {
+func startMailProvider(p *providers) *mailProvider {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic("no port on 127.0.0.1: " + err.Error())
 	}
-	m := &mailServer{providers: p, address: listener.Addr().String()}
+	m := &mailProvider{providers: p, address: listener.Addr().String()}
 	m.server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &mailSession{server: m, conn: c}, nil }))
 	m.server.Domain = "localhost"
 	m.server.MaxMessageBytes = 1 << 20
@@ -35,11 +35,11 @@ func startMail(p *providers) *mailServer {
 	return m
 }
 
-func (m *mailServer) close() { _ = m.server.Close() }
+func (m *mailProvider) close() { _ = m.server.Close() }
 
 // mailSession is one connection.
 type mailSession struct {
-	server *mailServer
+	server *mailProvider
 	conn   *smtp.Conn
 }
 
@@ -69,12 +69,12 @@ func (s *mailSession) Data(r io.Reader) error {
 	if !ok {
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "its Message-ID is not of a ledger key"}
 	}
-	m := s.server.meet("email", key)
+	m := s.server.nextBehavior("email", key)
 	switch m {
 	case hangs:
 		time.Sleep(2 * sendTimeout)
 		return s.hangUp()
-	case breaks:
+	case dropsBefore:
 		return s.hangUp()
 	case refuses:
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "try again later"}
@@ -84,9 +84,9 @@ func (s *mailSession) Data(r io.Reader) error {
 	}
 	s.server.take(key, message.Header.Get("Subject"))
 	switch m {
-	case tardy: // the answer goes to nobody
+	case answersLate: // the answer goes to nobody
 		time.Sleep(2 * sendTimeout)
-	case cuts:
+	case dropsAfter:
 		return s.hangUp()
 	}
 	return nil

@@ -11,43 +11,43 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// walk goes the way of an instance through its definition, as the language says, and holds what the instance
+// pathChecker goes the way of an instance through its definition, as the language says, and holds what the instance
 // did against it. It knows the kinds of steps that the journeys of this package have.
-type walk struct {
-	r       *result
-	e       *enrollment
-	pass    *passage
-	def     *journey.Definition
-	events  []*storedEvent // of this passage, in order of arrival
-	entered *storedEvent   // the one it entered by
-	at      int            // index of the step that comes next
-	visits  map[string]int
-	round   int
-	moment  time.Time // virtual: when the instance came to that step
-	opened  time.Time // since when events may count for the next wait_for
-	behind  time.Time // since when they must: the instance had gone on from its last wait, and had asked what was on its way
-	sends   map[string]bool
-	taken   map[string]bool // events used up
-	outcome string          // of an exit
-	told    bool
+type pathChecker struct {
+	r         *result
+	e         *enrollment
+	pass      *plannedEnrollment
+	def       *journey.Definition
+	events    []*storedEvent // of this passage, in order of arrival
+	entered   *storedEvent   // the one it entered by
+	at        int            // index of the step that comes next
+	visits    map[string]int
+	round     int
+	moment    time.Time // virtual: when the instance came to that step
+	mayCount  time.Time // since when events may count for the next wait_for
+	mustCount time.Time // since when they must: the instance had gone on from its last wait, and had asked what was on its way
+	sends     map[string]bool
+	used      map[string]bool // events used up
+	outcome   string          // of an exit
+	described bool
 }
 
 // slack is how far the moments of the store, of Temporal and of the workflow may lie apart: a second of the
 // wall, in virtual time.
-func (w *walk) slack() time.Duration { return w.r.virtual(time.Second) }
+func (w *pathChecker) slack() time.Duration { return w.r.virtual(time.Second) }
 
-// naps are how long an instance waits for what is on its way to it (workflows: eight naps from 250 ms on, each
+// catchUpTime are how long an instance waits for what is on its way to it (workflows: eight naps from 250 ms on, each
 // twice as long), a little less of it.
-const naps = time.Minute
+const catchUpTime = time.Minute
 
-// surely reports whether a lies before b beyond slack; perhaps, whether it may.
-func (w *walk) surely(a, b time.Time) bool  { return a.Add(w.slack()).Before(b) }
-func (w *walk) perhaps(a, b time.Time) bool { return !w.surely(b, a) }
+// surelyBefore reports whether a lies before b beyond slack; perhaps, whether it may.
+func (w *pathChecker) surelyBefore(a, b time.Time) bool { return a.Add(w.slack()).Before(b) }
+func (w *pathChecker) maybeBefore(a, b time.Time) bool  { return !w.surelyBefore(b, a) }
 
-// follow walks until the passages end.
-func (w *walk) follow() {
+// check walks until the passages end.
+func (w *pathChecker) check() {
 	w.moment = time.UnixMilli(w.e.entered)
-	w.opened, w.behind = w.moment, w.moment
+	w.mayCount, w.mustCount = w.moment, w.moment
 	for i, p := range w.e.passed {
 		if w.at == journey.End {
 			w.wrong("passed %s behind the end of its path", p.Step)
@@ -69,16 +69,16 @@ func (w *walk) follow() {
 			w.wrong("passed %s behind its exit", p.Step)
 			return
 		}
-		w.at = w.pace(step, p)
+		w.at = w.checkVisit(step, p)
 		if p.At.After(w.moment) {
 			w.moment = p.At
 		}
 	}
-	w.end()
+	w.checkEnd()
 }
 
-// pace checks one passage, and gives the step behind it.
-func (w *walk) pace(step journey.Step, p contract.Passage) int {
+// checkVisit checks one passage, and gives the step behind it.
+func (w *pathChecker) checkVisit(step journey.Step, p contract.Passage) int {
 	switch spec := step.Spec.(type) {
 	case *journey.Set:
 		w.round++
@@ -87,7 +87,7 @@ func (w *walk) pace(step journey.Step, p contract.Passage) int {
 	case *journey.Exit:
 		w.outcome = spec.Outcome
 	case *journey.Wait:
-		w.waited(step, p, w.moment.Add(spec.Duration))
+		w.checkWait(step, p, w.moment.Add(spec.Duration))
 	case *journey.Branch:
 		more := w.round < w.pass.rounds
 		if more != (p.Arm == "1") {
@@ -98,44 +98,44 @@ func (w *walk) pace(step journey.Step, p contract.Passage) int {
 		}
 		return spec.Else
 	case *journey.WaitFor:
-		return w.answered(step, spec, p)
+		return w.checkWaitFor(step, spec, p)
 	case *journey.Send:
-		return w.sent(step, spec, p)
+		return w.checkSend(step, spec, p)
 	default:
 		w.wrong("the walk does not know steps of kind %s", step.Kind)
 	}
 	return step.Next
 }
 
-// waited holds a wake against the moment it was due.
-func (w *walk) waited(step journey.Step, p contract.Passage, due time.Time) {
+// checkWait holds a wake against the moment it was due.
+func (w *pathChecker) checkWait(step journey.Step, p contract.Passage, due time.Time) {
 	if p.At.Before(due.Add(-w.slack())) {
 		w.wrong("%s was over at %s, before it was due at %s", step.ID, p.At, due)
 	}
-	if g := w.goal(true); g != nil && w.surely(g.by, due) {
+	if g := w.goalEvent(true); g != nil && w.surelyBefore(g.by, due) {
 		w.wrong("%s was waited out until %s, though the goal %s had come before", step.ID, due, g.id)
 	}
 	// It was over when it was due, however late that was noticed; an instance that came to it late was due
 	// later. What could not be brought for a minute is not waited for longer, and comes to the next step.
-	w.opened, w.behind = due, p.At
-	if p.At.After(due.Add(w.r.virtual(naps))) {
-		w.opened = due.Add(-w.r.virtual(w.r.bound))
+	w.mayCount, w.mustCount = due, p.At
+	if p.At.After(due.Add(w.r.virtual(catchUpTime))) {
+		w.mayCount = due.Add(-w.r.virtual(w.r.bound))
 	}
 }
 
-// answered holds the way a wait_for went against the events that came.
-func (w *walk) answered(step journey.Step, spec *journey.WaitFor, p contract.Passage) int {
+// checkWaitFor holds the way a wait_for went against the events that came.
+func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p contract.Passage) int {
 	due := w.moment.Add(spec.Timeout)
 	var inTime, possible *storedEvent // for sure, and at the margin
 	for _, e := range w.events {
-		if !slices.Contains(spec.Arms[0].Events, e.name) || w.taken[e.id] {
+		if !slices.Contains(spec.Arms[0].Events, e.name) || w.used[e.id] {
 			continue
 		}
 		// Events go before the clock: one that came while nobody was there to see the time run out counts.
-		if w.perhaps(w.opened, e.by) && w.perhaps(e.from, later(due, p.At)) {
+		if w.maybeBefore(w.mayCount, e.by) && w.maybeBefore(e.from, later(due, p.At)) {
 			possible = e
 		}
-		if w.surely(w.behind, e.from) && w.surely(e.by, due) {
+		if w.surelyBefore(w.mustCount, e.from) && w.surelyBefore(e.by, due) {
 			inTime = e
 		}
 	}
@@ -143,26 +143,26 @@ func (w *walk) answered(step journey.Step, spec *journey.WaitFor, p contract.Pas
 		if inTime != nil {
 			w.wrong("%s timed out, though %s had come in time", step.ID, inTime.id)
 		}
-		w.waited(step, p, due)
+		w.checkWait(step, p, due)
 		return spec.OnTimeout
 	}
 	if possible == nil {
 		w.wrong("%s was answered, and nothing had come in time", step.ID)
 	} else {
-		w.taken[possible.id] = true
-		if w.perhaps(due, possible.by) { // the time may have run out before, in a task that was lost
+		w.used[possible.id] = true
+		if w.maybeBefore(due, possible.by) { // the time may have run out before, in a task that was lost
 			w.allow(spec.OnTimeout, possible.by)
 		}
 	}
-	w.opened, w.behind = p.At, p.At
+	w.mayCount, w.mustCount = p.At, p.At
 	if possible != nil {
-		w.opened = possible.from // it ended when that came
+		w.mayCount = possible.from // it ended when that came
 	}
 	return spec.Arms[0].Then
 }
 
-// sent holds a send against its ledger row.
-func (w *walk) sent(step journey.Step, spec *journey.Send, p contract.Passage) int {
+// checkSend holds a send against its ledger row.
+func (w *pathChecker) checkSend(step journey.Step, spec *journey.Send, p contract.Passage) int {
 	key := fmt.Sprintf("%s/%s/%d", w.e.id, step.ID, p.Visit)
 	w.sends[key] = true
 	row := w.r.f.rows[key]
@@ -186,31 +186,31 @@ func (w *walk) sent(step journey.Step, spec *journey.Send, p contract.Passage) i
 	return step.Next
 }
 
-// goal is the goal's event that came behind the entry, surely or perhaps, if any.
-func (w *walk) goal(surely bool) *storedEvent {
+// goalEvent is the goal's event that came behind the entry, surely or perhaps, if any.
+func (w *pathChecker) goalEvent(surely bool) *storedEvent {
 	for _, e := range w.events {
 		if w.def.Goal == nil || !slices.Contains(w.def.Goal.Events, e.name) {
 			continue
 		}
-		if w.surely(w.entered.by, e.from) || !surely && w.perhaps(w.entered.from, e.by) {
+		if w.surelyBefore(w.entered.by, e.from) || !surely && w.maybeBefore(w.entered.from, e.by) {
 			return e
 		}
 	}
 	return nil
 }
 
-// end holds the outcome against where the instance came to.
-func (w *walk) end() {
+// checkEnd holds the outcome against where the instance came to.
+func (w *pathChecker) checkEnd() {
 	if w.e.outcome == contract.Goal {
-		if w.goal(false) == nil {
+		if w.goalEvent(false) == nil {
 			w.wrong("it ended by its goal, and no event was one")
 		}
-		w.ahead()
-		w.strangers()
+		w.allowAhead()
+		w.checkRows()
 		return
 	}
 	// What comes behind the last wait is heard between the steps, if a relay is there to bring it.
-	if goal := w.goal(true); goal != nil && (w.surely(goal.by, w.behind) || w.surely(goal.by.Add(w.r.virtual(w.r.bound)), w.moment)) {
+	if goal := w.goalEvent(true); goal != nil && (w.surelyBefore(goal.by, w.mustCount) || w.surelyBefore(goal.by.Add(w.r.virtual(w.r.bound)), w.moment)) {
 		w.wrong("it ended as %s at %s, though the goal %s had come before", w.e.outcome, w.moment, goal.id)
 	}
 	want := w.outcome
@@ -220,12 +220,12 @@ func (w *walk) end() {
 	if w.e.outcome != want {
 		w.wrong("it ended as %q, its path as %q (behind %d passages)", w.e.outcome, want, len(w.e.passed))
 	}
-	w.strangers()
+	w.checkRows()
 }
 
-// ahead allows the sends behind the last passage, as far as the instance may have come before the goal did.
-func (w *walk) ahead() {
-	if goal := w.goal(false); goal != nil {
+// allowAhead allows the sends behind the last passage, as far as the instance may have come before the goal did.
+func (w *pathChecker) allowAhead() {
+	if goal := w.goalEvent(false); goal != nil {
 		w.allow(w.at, goal.by.Add(w.slack()))
 	}
 }
@@ -233,7 +233,7 @@ func (w *walk) ahead() {
 // allow allows the sends from a step on, through waits that are over by a moment. A task that a crash cut off
 // behind them was done again, and heard before them of what had come meanwhile: what they said stands in the
 // ledger, and is not on the instance's way.
-func (w *walk) allow(at int, by time.Time) {
+func (w *pathChecker) allow(at int, by time.Time) {
 	round, due, visits := w.round, w.moment, maps.Clone(w.visits)
 	for at != journey.End {
 		step := w.def.Steps[at]
@@ -268,8 +268,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// strangers are ledger rows of sends that are not on the instance's way.
-func (w *walk) strangers() {
+// checkRows are ledger rows of sends that are not on the instance's way.
+func (w *pathChecker) checkRows() {
 	for _, row := range w.e.rows {
 		if !w.sends[row.key] {
 			w.wrong("%s has a ledger row (%s), and is not on its way", row.key, row.status)
@@ -277,17 +277,17 @@ func (w *walk) strangers() {
 	}
 }
 
-func (w *walk) wrong(format string, args ...any) {
-	w.r.unexplained("%s (%s): %s%s", w.e.workflow, w.e.id, fmt.Sprintf(format, args...), w.story())
+func (w *pathChecker) wrong(format string, args ...any) {
+	w.r.unexplained("%s (%s): %s%s", w.e.workflow, w.e.id, fmt.Sprintf(format, args...), w.describe())
 }
 
-// story is all that is known of an instance, in seconds of the wall from its entry, told once.
-func (w *walk) story() string {
-	if w.told {
+// describe is all that is known of an instance, in seconds of the wall from its entry, told once.
+func (w *pathChecker) describe() string {
+	if w.described {
 		return ""
 	}
-	w.told = true
-	w.r.strange = append(w.r.strange, w.e)
+	w.described = true
+	w.r.keepHistory = append(w.r.keepHistory, w.e)
 	var b strings.Builder
 	since := func(at time.Time) string {
 		return fmt.Sprintf("%7.1fs", w.r.g.clock.Real(at.Sub(time.UnixMilli(w.e.entered))).Seconds())
@@ -315,7 +315,7 @@ func (w *walk) story() string {
 		"\n    %s %s; entered at %s",
 		since(time.UnixMilli(w.e.closed)),
 		w.e.outcome,
-		w.r.g.wall(time.UnixMilli(w.e.entered)).Format(time.TimeOnly),
+		w.r.g.wallTime(time.UnixMilli(w.e.entered)).Format(time.TimeOnly),
 	)
 	return b.String()
 }

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// person is somebody in the story.
-type person struct {
+// customer is somebody in the story.
+type customer struct {
 	id     string
 	traits map[string]any
 }
 
-var people = []person{
+var customers = []customer{
 	{"ana", map[string]any{"first_name": "Ana", "email": "ana@example.com", "push_token": "token-ana", "timezone": "Europe/Lisbon"}},
 	{"ben", map[string]any{"first_name": "Ben", "email": "ben@example.com", "push_token": "token-ben", "timezone": "America/New_York"}},
 	{
@@ -41,9 +41,9 @@ var runs = []struct{ workflow, customer, journey, outcome string }{
 var offers = []string{"A month on us", "Is this still the right plan for you?"}
 
 // play is the story: what the three do, and what tabi does about it.
-func (w *world) play(ctx context.Context) error {
+func (w *player) play(ctx context.Context) error {
 	say("Ana leaves a cart behind, Ben's delivery fails, Chie cannot decide about an expensive cart, and Dora looks for the way out.\n")
-	for _, p := range people {
+	for _, p := range customers {
 		if err := w.call(ctx, "identify", map[string]any{"userId": p.id, "traits": p.traits}); err != nil {
 			return err
 		}

@@ -9,13 +9,13 @@ import (
 // plain is a journey written as most people would: signals, and an activity for everything it does.
 type plain struct {
 	ctx    workflow.Context
-	order  order
+	order  handInput
 	run    string
 	answer answer
-	passed []passed
+	passed []stepVisit
 }
 
-func newPlain(ctx workflow.Context, o order) *plain {
+func newPlain(ctx workflow.Context, o handInput) *plain {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 30 * time.Second})
 	return &plain{ctx: ctx, order: o, run: workflow.GetInfo(ctx).FirstRunID}
 }
@@ -58,19 +58,19 @@ func (p *plain) send(step, name, via string) error {
 }
 
 func (p *plain) pass(step, kind, arm, outcome string) {
-	p.passed = append(p.passed, passed{Step: step, Kind: kind, Arm: arm, Outcome: outcome, At: workflow.Now(p.ctx)})
+	p.passed = append(p.passed, stepVisit{Step: step, Kind: kind, Arm: arm, Outcome: outcome, At: workflow.Now(p.ctx)})
 }
 
 func (p *plain) finish(outcome string) (string, error) {
 	if !p.order.Duties {
 		return outcome, nil
 	}
-	return outcome, workflow.ExecuteActivity(p.ctx, "Finish", ending{Order: p.order, Run: p.run, Outcome: outcome, At: workflow.Now(p.ctx), Passed: p.passed}).
+	return outcome, workflow.ExecuteActivity(p.ctx, "Finish", finalReport{Order: p.order, Run: p.run, Outcome: outcome, At: workflow.Now(p.ctx), Passed: p.passed}).
 		Get(p.ctx, nil)
 }
 
 // plainAnswered is journey `answered`.
-func plainAnswered(ctx workflow.Context, o order) (string, error) {
+func plainAnswered(ctx workflow.Context, o handInput) (string, error) {
 	p := newPlain(ctx, o)
 	if err := p.claim(); err != nil {
 		return "", err
@@ -89,7 +89,7 @@ func plainAnswered(ctx workflow.Context, o order) (string, error) {
 }
 
 // plainReminded is journey `reminded`.
-func plainReminded(ctx workflow.Context, o order) (string, error) {
+func plainReminded(ctx workflow.Context, o handInput) (string, error) {
 	p := newPlain(ctx, o)
 	if err := p.claim(); err != nil {
 		return "", err
@@ -104,7 +104,7 @@ func plainReminded(ctx workflow.Context, o order) (string, error) {
 }
 
 // plainReplied is journey `replied`.
-func plainReplied(ctx workflow.Context, o order) (string, error) {
+func plainReplied(ctx workflow.Context, o handInput) (string, error) {
 	p := newPlain(ctx, o)
 	if err := p.claim(); err != nil {
 		return "", err
@@ -120,7 +120,7 @@ func plainReplied(ctx workflow.Context, o order) (string, error) {
 }
 
 // plainTen is journey `ten-steps`.
-func plainTen(ctx workflow.Context, o order) (string, error) {
+func plainTen(ctx workflow.Context, o handInput) (string, error) {
 	p := newPlain(ctx, o)
 	if err := p.claim(); err != nil {
 		return "", err
@@ -146,7 +146,7 @@ var tenSends = []struct{ delay, step, name, via string }{
 }
 
 // plainHop is the bare hop: a signal, an activity.
-func plainHop(ctx workflow.Context, o order) (string, error) {
+func plainHop(ctx workflow.Context, o handInput) (string, error) {
 	p := newPlain(ctx, o)
 	p.wait(24 * time.Hour)
 	return "completed", p.send("hello", "hello", "email")

@@ -18,20 +18,20 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// world is what the story is played in: the gateway and what it shows.
-type world struct {
+// player is what the story is played in: the gateway and what it shows.
+type player struct {
 	gateway string
 	scale   float64
 	began   time.Time // by the wall; virtual time was origin then
 	ci      bool
 	checks  int
 	ids     int
-	seen    map[string]*seen // by workflow id
-	first   time.Time        // by the wall, when the first event went out; zero once the clock is set
+	seen    map[string]*progress // by workflow id
+	first   time.Time            // by the wall, when the first event went out; zero once the clock is set
 }
 
 // set sets the clock of the account by the first entry, whose virtual time tabi tells.
-func (w *world) set(entered time.Time) {
+func (w *player) set(entered time.Time) {
 	if !w.first.IsZero() && !entered.IsZero() {
 		w.began = w.first.Add(-time.Duration(float64(entered.Sub(origin)) / w.scale))
 		w.first = time.Time{}
@@ -39,18 +39,18 @@ func (w *world) set(entered time.Time) {
 }
 
 // clock is the virtual time, for the account.
-func (w *world) clock() string {
+func (w *player) clock() string {
 	at := origin.Add(time.Duration(float64(clock.Wall().Sub(w.began)) * w.scale))
 	return at.Format("Mon 15:04")
 }
 
 // tell prints a line of the account with the virtual time.
-func (w *world) tell(format string, args ...any) {
+func (w *player) tell(format string, args ...any) {
 	say("%s  %s", w.clock(), fmt.Sprintf(format, args...))
 }
 
 // call posts one call of Segment's API.
-func (w *world) call(ctx context.Context, kind string, body map[string]any) error {
+func (w *player) call(ctx context.Context, kind string, body map[string]any) error {
 	w.ids++
 	body["messageId"] = fmt.Sprintf("demo-%d", w.ids)
 	raw, err := json.Marshal(body)
@@ -76,9 +76,9 @@ func (w *world) call(ctx context.Context, kind string, body map[string]any) erro
 }
 
 // track sends an event and says so.
-func (w *world) track(ctx context.Context, user, event string, properties map[string]any) error {
+func (w *player) track(ctx context.Context, user, event string, properties map[string]any) error {
 	w.tell("%-5s ● %s %s", user, event, short(properties))
-	if w.ids == len(people) { // the first event
+	if w.ids == len(customers) { // the first event
 		w.first = clock.Wall()
 	}
 	return w.call(ctx, "track", map[string]any{"userId": user, "event": event, "properties": properties})
@@ -97,7 +97,7 @@ func short(properties map[string]any) string {
 }
 
 // get reads JSON.
-func (w *world) get(ctx context.Context, path string, out any) error {
+func (w *player) get(ctx context.Context, path string, out any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.gateway+path, nil)
 	if err != nil {
 		return err
@@ -136,7 +136,7 @@ type push struct {
 }
 
 // messages are what the app channel said to somebody.
-func (w *world) messages(ctx context.Context, user string) ([]message, error) {
+func (w *player) messages(ctx context.Context, user string) ([]message, error) {
 	var list struct {
 		Messages []message `json:"messages"`
 	}
@@ -144,16 +144,16 @@ func (w *world) messages(ctx context.Context, user string) ([]message, error) {
 	return list.Messages, err
 }
 
-func (w *world) mails(ctx context.Context) (all []mail, err error) {
+func (w *player) mails(ctx context.Context) (all []mail, err error) {
 	return all, w.get(ctx, "/dev/mail.json", &all)
 }
 
-func (w *world) pushes(ctx context.Context) (all []push, err error) {
+func (w *player) pushes(ctx context.Context) (all []push, err error) {
 	return all, w.get(ctx, "/dev/push.json", &all)
 }
 
 // until asks until ok, for at most two minutes.
-func (w *world) until(ctx context.Context, what string, ok func() (bool, error)) error {
+func (w *player) until(ctx context.Context, what string, ok func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
@@ -175,7 +175,7 @@ func (w *world) until(ctx context.Context, what string, ok func() (bool, error))
 }
 
 // mailed waits for a mail to an address.
-func (w *world) mailed(ctx context.Context, to, subject string) error {
+func (w *player) mailed(ctx context.Context, to, subject string) error {
 	return w.until(ctx, fmt.Sprintf("a mail %q", subject), func() (bool, error) {
 		all, err := w.mails(ctx)
 		for _, m := range all {
@@ -188,7 +188,7 @@ func (w *world) mailed(ctx context.Context, to, subject string) error {
 }
 
 // shown waits for a message in the app: one of some titles.
-func (w *world) shown(ctx context.Context, user string, titles ...string) error {
+func (w *player) shown(ctx context.Context, user string, titles ...string) error {
 	return w.until(ctx, fmt.Sprintf("a message of %q in the app", titles), func() (bool, error) {
 		all, err := w.messages(ctx, user)
 		for _, m := range all {
@@ -201,7 +201,7 @@ func (w *world) shown(ctx context.Context, user string, titles ...string) error 
 }
 
 // pushed waits for a push.
-func (w *world) pushed(ctx context.Context, to, title string) error {
+func (w *player) pushed(ctx context.Context, to, title string) error {
 	return w.until(ctx, fmt.Sprintf("a push %q", title), func() (bool, error) {
 		all, err := w.pushes(ctx)
 		for _, p := range all {
@@ -238,7 +238,7 @@ func page(ctx context.Context, c *http.Client, address string) (string, error) {
 }
 
 // resolve plays the agent: it opens the queue's hand-off in the inbox, and sends the page's own form.
-func (w *world) resolve(ctx context.Context, queue, agent, outcome, note string) error {
+func (w *player) resolve(ctx context.Context, queue, agent, outcome, note string) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return err
@@ -289,7 +289,7 @@ func (w *world) resolve(ctx context.Context, queue, agent, outcome, note string)
 }
 
 // somebodyElse gives a person at the screen ten seconds to resolve it in the inbox.
-func (w *world) somebodyElse(ctx context.Context, c *http.Client, queue string) bool {
+func (w *player) somebodyElse(ctx context.Context, c *http.Client, queue string) bool {
 	patience := time.After(10 * time.Second)
 	for {
 		select {

@@ -9,18 +9,18 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// patience is how long something may take that should take moments.
-const patience = 2 * time.Minute
+// pollTimeout is how long something may take that should take moments.
+const pollTimeout = 2 * time.Minute
 
 var errLate = errors.New("it did not come about")
 
-// until asks every few milliseconds whether something has come about.
-func until(ctx context.Context, ok func() (bool, error)) error {
-	return within(ctx, patience, 5*time.Millisecond, ok)
+// poll asks every few milliseconds whether something has come about.
+func poll(ctx context.Context, ok func() (bool, error)) error {
+	return pollFor(ctx, pollTimeout, 5*time.Millisecond, ok)
 }
 
-// within asks at intervals, for no longer than limit.
-func within(ctx context.Context, limit, every time.Duration, ok func() (bool, error)) error {
+// pollFor asks at intervals, for no longer than limit.
+func pollFor(ctx context.Context, limit, every time.Duration, ok func() (bool, error)) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	end := clock.Wall().Add(limit)

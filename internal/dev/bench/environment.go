@@ -47,9 +47,9 @@ func content() (*journey.Content, error) {
 	return c, nil
 }
 
-// world is one installation: a store of its own, and a client of the server's Temporal. Parts of tabi run in
+// environment is one installation: a store of its own, and a client of the server's Temporal. Parts of tabi run in
 // this process, beside what they are held against.
-type world struct {
+type environment struct {
 	server   *server
 	config   *app.Config
 	store    *store.Store
@@ -64,9 +64,9 @@ type world struct {
 	workers    []worker.Worker
 }
 
-// openWorld makes a store on the server, publishes the content, and connects.
-func openWorld(ctx context.Context, s *server, name string) (w *world, err error) {
-	w = &world{server: s, config: &app.Config{}, stub: newStub(), prefix: fmt.Sprintf("%s-%x-", name, clock.Wall().UnixMilli())}
+// openEnvironment makes a store on the server, publishes the content, and connects.
+func openEnvironment(ctx context.Context, s *server, name string) (w *environment, err error) {
+	w = &environment{server: s, config: &app.Config{}, stub: newStub(), prefix: fmt.Sprintf("%s-%x-", name, clock.Wall().UnixMilli())}
 	w.config.Register(
 		pflag.NewFlagSet("", pflag.ContinueOnError),
 		app.Storage|app.Logging|app.Temporal|app.HTTP|app.Channels|app.Work|app.Relay,
@@ -100,7 +100,7 @@ func openWorld(ctx context.Context, s *server, name string) (w *world, err error
 	return w, nil
 }
 
-func (w *world) publish(ctx context.Context) error {
+func (w *environment) publish(ctx context.Context) error {
 	c, err := content()
 	if err != nil {
 		return err
@@ -109,8 +109,8 @@ func (w *world) publish(ctx context.Context) error {
 	return err
 }
 
-// serve starts a worker with tabi's options on a task queue.
-func (w *world) serve(queue string, register func(worker.Worker)) error {
+// startWorker starts a worker with tabi's options on a task queue.
+func (w *environment) startWorker(queue string, register func(worker.Worker)) error {
 	k := worker.New(w.temporal, queue, w.config.WorkerOptions())
 	register(k)
 	if err := k.Start(); err != nil {
@@ -120,7 +120,7 @@ func (w *world) serve(queue string, register func(worker.Worker)) error {
 	return nil
 }
 
-func (w *world) close() {
+func (w *environment) close() {
 	for _, k := range w.workers {
 		k.Stop()
 	}
@@ -132,8 +132,8 @@ func (w *world) close() {
 	}
 }
 
-// customers gives n ids that nobody had.
-func (w *world) customers(n int) []string {
+// newCustomers gives n ids that nobody had.
+func (w *environment) newCustomers(n int) []string {
 	last := w.next.Add(int64(n))
 	ids := make([]string, n)
 	for i := range ids {
@@ -155,8 +155,8 @@ func traits(id string) map[string]any {
 // batchSize is how many calls enter the store at once.
 const batchSize = 200
 
-// enter lets customers happen: each is identified, then all get the events, in turn.
-func (w *world) enter(ctx context.Context, ids []string, events ...string) error {
+// ingestEvents lets customers happen: each is identified, then all get the events, in turn.
+func (w *environment) ingestEvents(ctx context.Context, ids []string, events ...string) error {
 	var calls []store.Call
 	flush := func() error {
 		if len(calls) == 0 {
@@ -182,7 +182,7 @@ func (w *world) enter(ctx context.Context, ids []string, events ...string) error
 }
 
 // track has each of the customers do one more thing, in one transaction.
-func (w *world) track(ctx context.Context, ids []string, event string) error {
+func (w *environment) track(ctx context.Context, ids []string, event string) error {
 	calls := make([]store.Call, len(ids))
 	for i, id := range ids {
 		calls[i] = store.Call{
@@ -198,17 +198,17 @@ func (w *world) track(ctx context.Context, ids []string, event string) error {
 	return err
 }
 
-// instances gives what the relay would bring of everything that is due now, and marks it as brought: the bench
+// takeOutbox gives what the relay would bring of everything that is due now, and marks it as brought: the bench
 // brings it itself.
-func (w *world) instances(ctx context.Context) ([]instance, error) {
-	var out []instance
+func (w *environment) takeOutbox(ctx context.Context) ([]entrant, error) {
+	var out []entrant
 	for {
 		leases, err := w.store.Lease(ctx, clock.Wall(), 100, time.Minute)
 		if err != nil || len(leases) == 0 {
 			return out, err
 		}
 		for _, l := range leases {
-			in := instance{enrollment: l.Enrollment}
+			in := entrant{enrollment: l.Enrollment}
 			for _, d := range l.Deliveries {
 				switch {
 				case d.Start != nil:
@@ -229,12 +229,12 @@ func (w *world) instances(ctx context.Context) ([]instance, error) {
 	}
 }
 
-// enroll opens n enrollments and gives what is to be brought: the start by the first event, then the rest.
-func (w *world) enroll(ctx context.Context, n int, events ...string) ([]instance, error) {
-	if err := w.enter(ctx, w.customers(n), events...); err != nil {
+// enrollCustomers opens n enrollments and gives what is to be brought: the start by the first event, then the rest.
+func (w *environment) enrollCustomers(ctx context.Context, n int, events ...string) ([]entrant, error) {
+	if err := w.ingestEvents(ctx, w.newCustomers(n), events...); err != nil {
 		return nil, err
 	}
-	all, err := w.instances(ctx)
+	all, err := w.takeOutbox(ctx)
 	if err == nil && len(all) != n {
 		err = fmt.Errorf("%d instances were to enter by %q, and %d did", n, events[0], len(all))
 	}

@@ -40,9 +40,9 @@ const (
 // origin is when virtual time begins in the tests.
 var origin = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
-// house is one installation, wired in this process by what every process of tabi shares, so that a test can
+// installation is one installation, wired in this process by what every process of tabi shares, so that a test can
 // stop its parts.
-type house struct {
+type installation struct {
 	testing.TB
 	app       *app.Services
 	Store     *store.Store
@@ -66,13 +66,13 @@ type settings struct {
 }
 
 // open makes an installation. Everything it started ends with the test.
-func open(t testing.TB, s settings) *house {
+func open(t testing.TB, s settings) *installation {
 	t.Helper()
 	if s.scale == 0 {
 		s.scale = 3600
 	}
 	ctx := context.Background()
-	h := &house{TB: t, mail: newMailSink(t), push: newFCM(t), parts: map[string]func(){}, namespace: takeNamespace(t)}
+	h := &installation{TB: t, mail: newMailSink(t), push: newFCM(t), parts: map[string]func(){}, namespace: takeNamespace(t)}
 	cfg := &app.Config{}
 	cfg.Register(
 		pflag.NewFlagSet("", pflag.ContinueOnError),
@@ -140,7 +140,7 @@ func takeNamespace(t testing.TB) string {
 }
 
 // publish checks and publishes a journeys folder given as name → text.
-func (h *house) publish(files map[string]string) {
+func (h *installation) publish(files map[string]string) {
 	h.Helper()
 	if _, err := h.app.Publish(context.Background(), check(h, files)); err != nil {
 		h.Fatal(err)
@@ -162,7 +162,7 @@ func check(t testing.TB, files map[string]string) *journey.Content {
 }
 
 // start runs a part until stop.
-func (h *house) start(name string, run func(context.Context) error) {
+func (h *installation) start(name string, run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -177,15 +177,15 @@ func (h *house) start(name string, run func(context.Context) error) {
 	}
 }
 
-func (h *house) stop(name string) {
+func (h *installation) stop(name string) {
 	h.parts[name]()
 	delete(h.parts, name)
 }
 
 // relay starts a relay. Its reconciler rests: tests call Reconcile.
-func (h *house) relay() { h.start("relay", h.newRelay().Run) }
+func (h *installation) relay() { h.start("relay", h.newRelay().Run) }
 
-func (h *house) newRelay() *relay.Relay {
+func (h *installation) newRelay() *relay.Relay {
 	return relay.New(
 		relay.Config{
 			Store:          h.Store,
@@ -198,9 +198,9 @@ func (h *house) newRelay() *relay.Relay {
 	)
 }
 
-func (h *house) worker() { h.start("worker", h.app.RunWorker) }
+func (h *installation) worker() { h.start("worker", h.app.RunWorker) }
 
-func (h *house) serve() {
+func (h *installation) serve() {
 	h.Helper()
 	l, err := h.app.Config.ListenHTTP()
 	if err != nil {
@@ -223,7 +223,7 @@ func (h *house) serve() {
 }
 
 // reconcile looks for runs that are gone.
-func (h *house) reconcile() relay.Report {
+func (h *installation) reconcile() relay.Report {
 	h.Helper()
 	report, err := h.newRelay().Reconcile(context.Background())
 	if err != nil {
@@ -244,7 +244,7 @@ type answered struct {
 }
 
 // track posts an event as a channel does; id may be empty.
-func (h *house) track(user, event, id string, properties map[string]any) answered {
+func (h *installation) track(user, event, id string, properties map[string]any) answered {
 	h.Helper()
 	body := map[string]any{"userId": user, "event": event, "properties": properties}
 	if id != "" {
@@ -253,12 +253,12 @@ func (h *house) track(user, event, id string, properties map[string]any) answere
 	return h.call("track", body)
 }
 
-func (h *house) identify(user string, traits map[string]any) {
+func (h *installation) identify(user string, traits map[string]any) {
 	h.Helper()
 	h.call("identify", map[string]any{"userId": user, "traits": traits})
 }
 
-func (h *house) call(path string, body map[string]any) answered {
+func (h *installation) call(path string, body map[string]any) answered {
 	h.Helper()
 	return post(h.TB, h.url, path, body)
 }
@@ -305,7 +305,7 @@ func do(t testing.TB, req *http.Request) (int, []byte) {
 }
 
 // enrollments at a workflow id, oldest first.
-func (h *house) enrollments(workflowID string) []store.Enrollment {
+func (h *installation) enrollments(workflowID string) []store.Enrollment {
 	h.Helper()
 	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{WorkflowID: workflowID})
 	if err != nil {
@@ -315,7 +315,7 @@ func (h *house) enrollments(workflowID string) []store.Enrollment {
 }
 
 // latest is the last enrollment at a workflow id.
-func (h *house) latest(workflowID string) (store.Enrollment, error) {
+func (h *installation) latest(workflowID string) (store.Enrollment, error) {
 	all := h.enrollments(workflowID)
 	if len(all) == 0 {
 		return store.Enrollment{}, fmt.Errorf("nobody entered %s", workflowID)
@@ -324,7 +324,7 @@ func (h *house) latest(workflowID string) (store.Enrollment, error) {
 }
 
 // parked waits until the instance has reported that it waits at a step.
-func (h *house) parked(workflowID, step string) store.Enrollment {
+func (h *installation) parked(workflowID, step string) store.Enrollment {
 	h.Helper()
 	var e store.Enrollment
 	await(h, workflowID+" waits at "+step, func() (err error) {
@@ -340,7 +340,7 @@ func (h *house) parked(workflowID, step string) store.Enrollment {
 }
 
 // ended waits until the instance has ended so.
-func (h *house) ended(workflowID, outcome string) store.Enrollment {
+func (h *installation) ended(workflowID, outcome string) store.Enrollment {
 	h.Helper()
 	var e store.Enrollment
 	await(h, workflowID+" ends "+outcome, func() (err error) {
@@ -359,7 +359,7 @@ func (h *house) ended(workflowID, outcome string) store.Enrollment {
 }
 
 // result waits for the result of the run.
-func (h *house) result(workflowID, runID string) contract.Result {
+func (h *installation) result(workflowID, runID string) contract.Result {
 	h.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -371,7 +371,7 @@ func (h *house) result(workflowID, runID string) contract.Result {
 }
 
 // state asks the instance where it is.
-func (h *house) state(workflowID string) workflows.View {
+func (h *installation) state(workflowID string) workflows.View {
 	h.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -387,7 +387,7 @@ func (h *house) state(workflowID string) workflows.View {
 }
 
 // update sends an update and waits for its answer.
-func (h *house) update(workflowID, name string, arg any) error {
+func (h *installation) update(workflowID, name string, arg any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	handle, err := h.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
@@ -400,7 +400,7 @@ func (h *house) update(workflowID, name string, arg any) error {
 }
 
 // settled waits until every delivery is made.
-func (h *house) settled() {
+func (h *installation) settled() {
 	h.Helper()
 	await(h, "every delivery is made", func() error {
 		c, err := h.Store.Counts(context.Background())
@@ -412,7 +412,7 @@ func (h *house) settled() {
 }
 
 // entries is how often anyone entered under a workflow id or one of its later numbers.
-func (h *house) entries(journey, customer string) int {
+func (h *installation) entries(journey, customer string) int {
 	h.Helper()
 	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{Journey: journey, Customer: customer})
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 // is quick is a local activity.
 type tuned struct {
 	ctx    workflow.Context
-	order  order
+	order  handInput
 	run    string
 	answer *answer
-	passed []passed
+	passed []stepVisit
 }
 
-func newTuned(ctx workflow.Context, o order) (*tuned, error) {
+func newTuned(ctx workflow.Context, o handInput) (*tuned, error) {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: 8 * time.Second,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 5},
@@ -76,19 +76,19 @@ func (t *tuned) send(step, name, via string) error {
 }
 
 func (t *tuned) pass(step, kind, arm, outcome string) {
-	t.passed = append(t.passed, passed{Step: step, Kind: kind, Arm: arm, Outcome: outcome, At: workflow.Now(t.ctx)})
+	t.passed = append(t.passed, stepVisit{Step: step, Kind: kind, Arm: arm, Outcome: outcome, At: workflow.Now(t.ctx)})
 }
 
 func (t *tuned) finish(outcome string) (string, error) {
 	if !t.order.Duties {
 		return outcome, nil
 	}
-	return outcome, workflow.ExecuteLocalActivity(t.ctx, "Finish", ending{Order: t.order, Run: t.run, Outcome: outcome, At: workflow.Now(t.ctx), Passed: t.passed}).
+	return outcome, workflow.ExecuteLocalActivity(t.ctx, "Finish", finalReport{Order: t.order, Run: t.run, Outcome: outcome, At: workflow.Now(t.ctx), Passed: t.passed}).
 		Get(t.ctx, nil)
 }
 
 // tunedAnswered is journey `answered`.
-func tunedAnswered(ctx workflow.Context, o order) (string, error) {
+func tunedAnswered(ctx workflow.Context, o handInput) (string, error) {
 	t, err := newTuned(ctx, o)
 	if err != nil {
 		return "", err
@@ -114,7 +114,7 @@ func tunedAnswered(ctx workflow.Context, o order) (string, error) {
 }
 
 // tunedReminded is journey `reminded`.
-func tunedReminded(ctx workflow.Context, o order) (string, error) {
+func tunedReminded(ctx workflow.Context, o handInput) (string, error) {
 	t, err := newTuned(ctx, o)
 	if err != nil {
 		return "", err
@@ -132,7 +132,7 @@ func tunedReminded(ctx workflow.Context, o order) (string, error) {
 }
 
 // tunedReplied is journey `replied`.
-func tunedReplied(ctx workflow.Context, o order) (string, error) {
+func tunedReplied(ctx workflow.Context, o handInput) (string, error) {
 	t, err := newTuned(ctx, o)
 	if err != nil {
 		return "", err
@@ -153,7 +153,7 @@ func tunedReplied(ctx workflow.Context, o order) (string, error) {
 }
 
 // tunedTen is journey `ten-steps`.
-func tunedTen(ctx workflow.Context, o order) (string, error) {
+func tunedTen(ctx workflow.Context, o handInput) (string, error) {
 	t, err := newTuned(ctx, o)
 	if err != nil {
 		return "", err

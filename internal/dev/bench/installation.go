@@ -22,11 +22,11 @@ import (
 // installation is tabi as it runs in production: tabi-worker and tabi serve, each a process, and a provider of
 // text messages.
 type installation struct {
-	w        *world
+	w        *environment
 	binaries string
 	log      string // folder
 	provider *httptest.Server
-	gate     *gate
+	gate     *httpClient
 	env      []string
 	health   string // address of the worker's
 	worker   *childproc.Process
@@ -36,8 +36,8 @@ type installation struct {
 	calls map[string]chan struct{} // by phone number
 }
 
-// build makes tabi and tabi-worker of this tree.
-func build(ctx context.Context, dir string) error {
+// buildBinaries makes tabi and tabi-worker of this tree.
+func buildBinaries(ctx context.Context, dir string) error {
 	const module = "github.com/tabi-journeys/tabi/"
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -52,7 +52,7 @@ func build(ctx context.Context, dir string) error {
 }
 
 // install prepares the processes of a world; start starts them.
-func install(w *world, binaries, log string) (*installation, error) {
+func install(w *environment, binaries, log string) (*installation, error) {
 	in := &installation{w: w, binaries: binaries, log: log, calls: map[string]chan struct{}{}}
 	if err := os.MkdirAll(log, 0o700); err != nil {
 		return nil, err
@@ -65,9 +65,9 @@ func install(w *world, binaries, log string) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.provider = httptest.NewServer(http.HandlerFunc(in.take))
+	in.provider = httptest.NewServer(http.HandlerFunc(in.receiveSMS))
 	in.health = testservers.Local(healthPort)
-	in.gate = newGate("http://"+testservers.Local(gatewayPort), batchClients)
+	in.gate = newHTTPClient("http://"+testservers.Local(gatewayPort), batchClients)
 	in.env = append(
 		childproc.Environment(os.Environ()),
 		"TABI_DATABASE="+w.config.Database,
@@ -89,8 +89,8 @@ func install(w *world, binaries, log string) (*installation, error) {
 	return in, nil
 }
 
-// take is the provider: it takes everything.
-func (in *installation) take(rw http.ResponseWriter, r *http.Request) {
+// receiveSMS is the provider: it takes everything.
+func (in *installation) receiveSMS(rw http.ResponseWriter, r *http.Request) {
 	var m struct{ To string }
 	_ = json.NewDecoder(r.Body).Decode(&m)
 	in.mu.Lock()
@@ -111,7 +111,7 @@ func (in *installation) start(ctx context.Context) (err error) {
 		return err
 	}
 	for _, url := range []string{in.gate.url, "http://" + in.health} {
-		if err := until(ctx, func() (bool, error) {
+		if err := poll(ctx, func() (bool, error) {
 			if !in.worker.Running() || !in.gateway.Running() {
 				return false, errors.New("a process of tabi has ended; what it said is in " + in.log)
 			}
@@ -162,9 +162,9 @@ func (in *installation) close() {
 // phone is the number of the n-th customer.
 func phone(n int) string { return fmt.Sprintf("+8190%08d", n) }
 
-// settle lets customers from number `from` up to `to` enter journey `stay` through the gateway, and waits until
+// enterAndWait lets customers from number `from` up to `to` enter journey `stay` through the gateway, and waits until
 // their instances wait.
-func (in *installation) settle(ctx context.Context, ids []string, from, to int) error {
+func (in *installation) enterAndWait(ctx context.Context, ids []string, from, to int) error {
 	const each = 125
 	var starts []int
 	for n := from; n < to; n += each {
@@ -181,11 +181,11 @@ func (in *installation) settle(ctx context.Context, ids []string, from, to int) 
 	}); err != nil {
 		return err
 	}
-	return in.w.parked(ctx, "stay", to)
+	return in.w.awaitParked(ctx, "stay", to)
 }
 
-// ring has the n-th customer call, and waits until the provider has the answer.
-func (in *installation) ring(ctx context.Context, ids []string, n int) error {
+// answerOne has the n-th customer call, and waits until the provider has the answer.
+func (in *installation) answerOne(ctx context.Context, ids []string, n int) error {
 	done := make(chan struct{})
 	in.mu.Lock()
 	in.calls[phone(n)] = done
@@ -193,13 +193,13 @@ func (in *installation) ring(ctx context.Context, ids []string, n int) error {
 	if err := in.gate.track(ctx, call{UserID: ids[n], Event: "Bench Called"}); err != nil {
 		return err
 	}
-	limit := time.NewTimer(patience)
+	limit := time.NewTimer(pollTimeout)
 	defer limit.Stop()
 	select {
 	case <-done:
 		return nil
 	case <-limit.C:
-		return fmt.Errorf("a call did not lead to a message: %w within %s", errLate, patience)
+		return fmt.Errorf("a call did not lead to a message: %w within %s", errLate, pollTimeout)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -12,20 +12,20 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// deed is something that is done to the running system. It returns when everything runs again.
-type deed struct {
-	name string
-	do   func(ctx context.Context, g *ground, dark time.Duration) error
+// fault is something that is done to the running system. It returns when everything runs again.
+type fault struct {
+	name   string
+	inject func(ctx context.Context, g *cluster, dark time.Duration) error
 }
 
-// history is what the deeds came to.
-type history struct {
+// faultLog is what the deeds came to.
+type faultLog struct {
 	outage    time.Duration // the longest time that something was away
 	published time.Time     // when the second release was published
 }
 
-func killed(names ...string) deed {
-	return deed{"kill -9 " + strings.Join(names, " and "), func(ctx context.Context, g *ground, dark time.Duration) error {
+func killFault(names ...string) fault {
+	return fault{"kill -9 " + strings.Join(names, " and "), func(ctx context.Context, g *cluster, dark time.Duration) error {
 		for _, name := range names {
 			g.kill(name)
 		}
@@ -41,44 +41,44 @@ func killed(names ...string) deed {
 
 // Names of the deeds that are not possible everywhere.
 const (
-	killPostgres = "kill -9 PostgreSQL"
-	killBehind   = "kill -9 Temporal's PostgreSQL"
-	fullDisk     = "the store's disk is full"
+	killPostgres   = "kill -9 PostgreSQL"
+	killTemporalDB = "kill -9 Temporal's PostgreSQL"
+	fullDisk       = "the store's disk is full"
 )
 
-// repeated are the deeds that are done in every turn.
-var repeated = []deed{
-	killed("worker-1"),
-	killed("worker-2"),
-	killed("worker-1", "worker-2"),
-	killed("serve"), // gateway and its relay; the workers' relays go on
-	killed("serve", "worker-1", "worker-2"),
-	{"kill -9 Temporal", func(ctx context.Context, g *ground, dark time.Duration) error {
+// repeatedFaults are the deeds that are done in every turn.
+var repeatedFaults = []fault{
+	killFault("worker-1"),
+	killFault("worker-2"),
+	killFault("worker-1", "worker-2"),
+	killFault("serve"), // gateway and its relay; the workers' relays go on
+	killFault("serve", "worker-1", "worker-2"),
+	{"kill -9 Temporal", func(ctx context.Context, g *cluster, dark time.Duration) error {
 		g.temporal.Kill()
 		pause(ctx, dark)
 		return g.temporal.Start(ctx)
 	}},
-	{killPostgres, func(ctx context.Context, g *ground, dark time.Duration) error {
+	{killPostgres, func(ctx context.Context, g *cluster, dark time.Duration) error {
 		if err := g.database.kill(); err != nil {
 			return err
 		}
 		pause(ctx, dark)
 		return g.database.start()
 	}},
-	{killBehind, func(ctx context.Context, g *ground, dark time.Duration) error {
-		if err := g.behind.Kill(); err != nil {
+	{killTemporalDB, func(ctx context.Context, g *cluster, dark time.Duration) error {
+		if err := g.temporalDB.Kill(); err != nil {
 			return err
 		}
 		pause(ctx, dark)
-		return g.behind.Start()
+		return g.temporalDB.Start()
 	}},
-	{"kill -9 of everything", func(ctx context.Context, g *ground, dark time.Duration) error {
+	{"kill -9 of everything", func(ctx context.Context, g *cluster, dark time.Duration) error {
 		g.temporal.Kill()
 		if err := g.database.kill(); err != nil {
 			return err
 		}
-		if g.behind != nil {
-			if err := g.behind.Kill(); err != nil {
+		if g.temporalDB != nil {
+			if err := g.temporalDB.Kill(); err != nil {
 				return err
 			}
 		}
@@ -86,8 +86,8 @@ var repeated = []deed{
 			g.kill(name)
 		}
 		pause(ctx, dark)
-		if g.behind != nil {
-			if err := g.behind.Start(); err != nil {
+		if g.temporalDB != nil {
+			if err := g.temporalDB.Start(); err != nil {
 				return err
 			}
 		}
@@ -104,11 +104,11 @@ var repeated = []deed{
 		}
 		return nil
 	}},
-	{fullDisk, func(ctx context.Context, g *ground, dark time.Duration) error {
+	{fullDisk, func(ctx context.Context, g *cluster, dark time.Duration) error {
 		if err := g.disk.fill(); err != nil {
 			return err
 		}
-		err := g.database.feelsFull(ctx)
+		err := g.database.awaitFull(ctx)
 		pause(ctx, dark)
 		if err := errors.Join(err, g.disk.free()); err != nil {
 			return err
@@ -117,10 +117,10 @@ var repeated = []deed{
 	}},
 }
 
-// once are the deploys.
-var once = []deed{
-	{"deploy of a new journey revision", func(ctx context.Context, g *ground, _ time.Duration) error { return g.publish(ctx, true) }},
-	{"deploy of a new binary", func(ctx context.Context, g *ground, _ time.Duration) error {
+// deployFaults are the deploys.
+var deployFaults = []fault{
+	{"deploy of a new journey revision", func(ctx context.Context, g *cluster, _ time.Duration) error { return g.publish(ctx, true) }},
+	{"deploy of a new binary", func(ctx context.Context, g *cluster, _ time.Duration) error {
 		g.mu.Lock()
 		g.next = true
 		g.mu.Unlock()
@@ -136,30 +136,30 @@ var once = []deed{
 	}},
 }
 
-// deeds does them all, in an order that is drawn, and lets the system breathe between them.
-func (g *ground) deeds(ctx context.Context, o options, began time.Time) (*history, error) {
+// injectFaults does them all, in an order that is drawn, and lets the system breathe between them.
+func (g *cluster) injectFaults(ctx context.Context, o options, began time.Time) (*faultLog, error) {
 	r := rand.New(rand.NewPCG(o.seed, 4))
-	h := &history{}
-	var list []deed
-	possible := slices.DeleteFunc(slices.Clone(repeated), func(d deed) bool {
-		return d.name == killPostgres && g.database.server == nil || d.name == killBehind && g.behind == nil ||
+	h := &faultLog{}
+	var list []fault
+	possible := slices.DeleteFunc(slices.Clone(repeatedFaults), func(d fault) bool {
+		return d.name == killPostgres && g.database.server == nil || d.name == killTemporalDB && g.temporalDB == nil ||
 			d.name == fullDisk && !g.disk.small
 	})
-	for range o.turns {
+	for range o.cycles {
 		turn := slices.Clone(possible)
 		r.Shuffle(len(turn), func(i, j int) { turn[i], turn[j] = turn[j], turn[i] })
 		list = append(list, turn...)
 	}
-	for _, d := range once { // in the middle half
+	for _, d := range deployFaults { // in the middle half
 		at := len(list)/4 + r.IntN(len(list)/2+1)
-		list = append(list[:at], append([]deed{d}, list[at:]...)...)
+		list = append(list[:at], append([]fault{d}, list[at:]...)...)
 	}
 	gap := o.spread / time.Duration(len(list))
 	for i, d := range list {
 		pause(ctx, began.Add(gap*time.Duration(i)+gap/2).Sub(clock.Wall()))
 		dark := time.Duration(500+r.IntN(2500)) * time.Millisecond
 		from := clock.Wall()
-		if err := d.do(ctx, g, dark); err != nil {
+		if err := d.inject(ctx, g, dark); err != nil {
 			return h, fmt.Errorf("%s: %w", d.name, err)
 		}
 		if strings.Contains(d.name, "revision") {
@@ -170,7 +170,7 @@ func (g *ground) deeds(ctx context.Context, o options, began time.Time) (*histor
 		}
 		took := clock.Wall().Sub(from)
 		h.outage = max(h.outage, took)
-		say("%s: serving again after %s", d.name, took.Round(10*time.Millisecond))
+		logf("%s: serving again after %s", d.name, took.Round(10*time.Millisecond))
 		if ctx.Err() != nil {
 			return h, ctx.Err()
 		}

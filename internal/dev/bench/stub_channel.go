@@ -14,16 +14,16 @@ import (
 
 // stub is the channel of all that is compared: it takes everything at once, and counts.
 type stub struct {
-	sent atomic.Int64
-	heed atomic.Pointer[func(customer string)] // told of each send; nil: nobody is
+	sent   atomic.Int64
+	onSend atomic.Pointer[func(customer string)] // told of each send; nil: nobody is
 }
 
 func newStub() *stub { return &stub{} }
 
-// said counts a send.
-func (s *stub) said(customer string) {
+// record counts a send.
+func (s *stub) record(customer string) {
 	s.sent.Add(1)
-	if heed := s.heed.Load(); heed != nil {
+	if heed := s.onSend.Load(); heed != nil {
 		(*heed)(customer)
 	}
 }
@@ -49,14 +49,14 @@ func (c *stubChannel) Dedupes() bool             { return true }
 func (c *stubChannel) Close() error              { return nil }
 
 func (c *stubChannel) Send(_ context.Context, m channel.Message) channel.Receipt {
-	c.stub.said(m.Customer)
+	c.stub.record(m.Customer)
 	return channel.Receipt{Outcome: channel.Sent}
 }
 
-// idle is a world without duties: it answers what a journey asks at once, and keeps nothing.
-type idle struct{ stub *stub }
+// noWork is a world without duties: it answers what a journey asks at once, and keeps nothing.
+type noWork struct{ stub *stub }
 
-func (i *idle) register(w worker.ActivityRegistry) {
+func (i *noWork) register(w worker.ActivityRegistry) {
 	for name, f := range map[string]any{
 		contract.ReportActivity: i.report,
 		contract.SendActivity:   i.send,
@@ -66,13 +66,13 @@ func (i *idle) register(w worker.ActivityRegistry) {
 	}
 }
 
-func (i *idle) report(context.Context, contract.Report) error { return nil }
+func (i *noWork) report(context.Context, contract.Report) error { return nil }
 
-func (i *idle) due(context.Context, contract.Due) (contract.DueResult, error) {
+func (i *noWork) due(context.Context, contract.Due) (contract.DueResult, error) {
 	return contract.DueResult{}, nil
 }
 
-func (i *idle) send(_ context.Context, in contract.Send) (contract.SendResult, error) {
-	i.stub.said(in.Customer)
+func (i *noWork) send(_ context.Context, in contract.Send) (contract.SendResult, error) {
+	i.stub.record(in.Customer)
 	return contract.SendResult{Status: contract.StatusSent, Channel: in.Spec.Via[0]}, nil
 }

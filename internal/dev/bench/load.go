@@ -12,10 +12,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// drive takes instances through a variant, slots at a time, and gives how long it took. Each slot starts the
+// runLoad takes instances through a variant, slots at a time, and gives how long it took. Each slot starts the
 // next instance before it brings the event to the last one, so that an event comes to an instance that has been
 // waiting for a while, as events do.
-func drive(ctx context.Context, v variant, all []instance, slots int) (time.Duration, error) {
+func runLoad(ctx context.Context, v variant, all []entrant, slots int) (time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
@@ -23,7 +23,7 @@ func drive(ctx context.Context, v variant, all []instance, slots int) (time.Dura
 	began := clock.Wall()
 	for range slots {
 		busy.Go(func() {
-			var last instance
+			var last entrant
 			var run client.WorkflowRun
 			for ctx.Err() == nil {
 				at := int(next.Add(1)) - 1
@@ -37,12 +37,12 @@ func drive(ctx context.Context, v variant, all []instance, slots int) (time.Dura
 				}
 				if run != nil {
 					for _, e := range last.events {
-						if err := v.tell(ctx, last, e); err != nil {
+						if err := v.deliver(ctx, last, e); err != nil {
 							cancel(fmt.Errorf("%s: event: %w", v.name, err))
 							return
 						}
 					}
-					if err := ended(ctx, run, v); err != nil {
+					if err := awaitOutcome(ctx, run, v); err != nil {
 						cancel(fmt.Errorf("%s: %w", v.name, err))
 						return
 					}

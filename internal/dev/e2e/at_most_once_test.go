@@ -18,7 +18,7 @@ import (
 )
 
 // startAsRelay does what a relay does with a start, as one that is killed before it marks the delivery.
-func (h *house) startAsRelay(l store.Lease) (runID string, err error) {
+func (h *installation) startAsRelay(l store.Lease) (runID string, err error) {
 	run, err := h.Temporal.ExecuteWorkflow(context.Background(), client.StartWorkflowOptions{
 		ID: l.Enrollment.WorkflowID, TaskQueue: contract.TaskQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
@@ -36,7 +36,7 @@ func (h *house) startAsRelay(l store.Lease) (runID string, err error) {
 }
 
 // lease takes the one pending start, for a moment only.
-func (h *house) lease() store.Lease {
+func (h *installation) lease() store.Lease {
 	h.Helper()
 	leases, err := h.Store.Lease(context.Background(), clock.Wall(), 10, time.Millisecond)
 	if err != nil || len(leases) != 1 || len(leases[0].Deliveries) == 0 || leases[0].Deliveries[0].Start == nil {
@@ -46,7 +46,7 @@ func (h *house) lease() store.Lease {
 }
 
 // runs counts the runs under a workflow id, until the visibility store shows want of them.
-func (h *house) runs(workflowID string, want int) {
+func (h *installation) runs(workflowID string, want int) {
 	h.Helper()
 	await(h, "the runs of "+workflowID, func() error {
 		list, err := h.Temporal.ListWorkflow(

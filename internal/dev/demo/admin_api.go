@@ -26,18 +26,18 @@ type status struct {
 	} `json:"contacts"`
 }
 
-func (w *world) status(ctx context.Context, workflow string) (s status, err error) {
+func (w *player) status(ctx context.Context, workflow string) (s status, err error) {
 	return s, w.get(ctx, "/v1/admin/status?workflow_id="+url.QueryEscape(workflow), &s)
 }
 
-// seen is what was told of an instance.
-type seen struct {
+// progress is what was told of an instance.
+type progress struct {
 	step, outcome string
 	contacts      map[string]string // by ledger key: the status that was told
 }
 
 // look tells what the instances have done since the last look.
-func (w *world) look(ctx context.Context) {
+func (w *player) look(ctx context.Context) {
 	for _, run := range runs {
 		s, err := w.status(ctx, run.workflow)
 		if err != nil {
@@ -45,7 +45,7 @@ func (w *world) look(ctx context.Context) {
 		}
 		before := w.seen[run.workflow]
 		if before == nil {
-			before = &seen{contacts: map[string]string{}}
+			before = &progress{contacts: map[string]string{}}
 			w.seen[run.workflow] = before
 			w.set(s.Enrollment.Entered)
 			w.tell("%-5s ▶ enters %s", run.customer, run.journey)
@@ -79,7 +79,7 @@ func (w *world) look(ctx context.Context) {
 }
 
 // toldSent reports whether the send with this ledger key was told.
-func (w *world) toldSent(key string) bool {
+func (w *player) toldSent(key string) bool {
 	for _, s := range w.seen {
 		if s.contacts[key] == "sent" {
 			return true
@@ -89,7 +89,7 @@ func (w *world) toldSent(key string) bool {
 }
 
 // told reports whether the end of every instance was told.
-func (w *world) told() bool {
+func (w *player) told() bool {
 	for _, run := range runs {
 		if s := w.seen[run.workflow]; s == nil || s.outcome == "" {
 			return false

@@ -25,18 +25,18 @@ import (
 //go:embed journeys second
 var folders embed.FS
 
-// ground is everything that runs, and can be killed.
-type ground struct {
-	o         options
-	providers *providers
-	disk      *disk
-	database  *database
-	temporal  temporalServer
-	behind    *testservers.Postgres // Temporal's own, in the long form
-	gateway   int                   // port
-	programs  [2]program            // the build, and the next one
-	clock     journey.Clock
-	revisions map[string]*journey.Definition // by revision
+// cluster is everything that runs, and can be killed.
+type cluster struct {
+	o          options
+	providers  *providers
+	disk       *disk
+	database   *database
+	temporal   temporalServer
+	temporalDB *testservers.Postgres // Temporal's own, in the long form
+	gateway    int                   // port
+	programs   [2]program            // the build, and the next one
+	clock      journey.Clock
+	revisions  map[string]*journey.Definition // by revision
 
 	mu       sync.Mutex
 	children map[string]*child // serve, worker-1, worker-2
@@ -59,9 +59,9 @@ type temporalServer interface {
 	Stop()
 }
 
-// build starts everything and publishes the first release. What it gives must be ended also where there is an error.
-func build(ctx context.Context, o options, p *providers) (g *ground, err error) {
-	g = &ground{o: o, providers: p, children: map[string]*child{}, revisions: map[string]*journey.Definition{}}
+// startCluster starts everything and publishes the first release. What it gives must be ended also where there is an error.
+func startCluster(ctx context.Context, o options, p *providers) (g *cluster, err error) {
+	g = &cluster{o: o, providers: p, children: map[string]*child{}, revisions: map[string]*journey.Definition{}}
 	if err := g.compile(ctx); err != nil {
 		return g, err
 	}
@@ -92,7 +92,7 @@ func build(ctx context.Context, o options, p *providers) (g *ground, err error) 
 }
 
 // compile makes a second build of both mains, under another version, and reads the journeys of both releases.
-func (g *ground) compile(ctx context.Context) error {
+func (g *cluster) compile(ctx context.Context) error {
 	for i := range g.programs {
 		g.programs[i] = program{
 			filepath.Join(g.o.dir, fmt.Sprintf("tabi-%d", i+1)),
@@ -126,7 +126,7 @@ func (g *ground) compile(ctx context.Context) error {
 }
 
 // folder writes the journeys of a release.
-func (g *ground) folder(next bool) (string, error) {
+func (g *cluster) folder(next bool) (string, error) {
 	dir := filepath.Join(g.o.dir, "first")
 	layers := []string{"journeys"}
 	if next {
@@ -154,7 +154,7 @@ func (g *ground) folder(next bool) (string, error) {
 	return dir, nil
 }
 
-func (g *ground) setClock(ctx context.Context) error {
+func (g *cluster) setClock(ctx context.Context) error {
 	st, err := store.Open(ctx, store.Options{URL: g.database.url})
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func (g *ground) setClock(ctx context.Context) error {
 }
 
 // publish makes a folder the release.
-func (g *ground) publish(ctx context.Context, next bool) error {
+func (g *cluster) publish(ctx context.Context, next bool) error {
 	dir, err := g.folder(next)
 	if err != nil {
 		return err
@@ -177,10 +177,10 @@ func (g *ground) publish(ctx context.Context, next bool) error {
 	return nil
 }
 
-func (g *ground) gatewayURL() string { return "http://" + testservers.Local(g.gateway) }
+func (g *cluster) gatewayURL() string { return "http://" + testservers.Local(g.gateway) }
 
 // start starts one of tabi's processes, on the build that is current.
-func (g *ground) start(name string) error {
+func (g *cluster) start(name string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	build := g.programs[0]
@@ -226,7 +226,7 @@ func (g *ground) start(name string) error {
 }
 
 // kill is kill -9 of one of tabi's processes.
-func (g *ground) kill(name string) {
+func (g *cluster) kill(name string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.children[name].Kill()
@@ -234,7 +234,7 @@ func (g *ground) kill(name string) {
 }
 
 // stop is SIGTERM, as a deploy sends it. It gives how long the process took.
-func (g *ground) stop(name string) time.Duration {
+func (g *cluster) stop(name string) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	began := clock.Wall()
@@ -244,7 +244,7 @@ func (g *ground) stop(name string) time.Duration {
 }
 
 // revive starts again what ended by itself, as an init system does. It gives the names.
-func (g *ground) revive() (names []string, err error) {
+func (g *cluster) revive() (names []string, err error) {
 	for name, c := range g.children {
 		if !c.Running() {
 			_ = c.log.Close()
@@ -258,7 +258,7 @@ func (g *ground) revive() (names []string, err error) {
 }
 
 // ready waits until the gateway says that everything is there.
-func (g *ground) ready(ctx context.Context) error {
+func (g *cluster) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -286,15 +286,15 @@ func (g *ground) ready(ctx context.Context) error {
 }
 
 // end stops everything.
-func (g *ground) end() {
+func (g *cluster) end() {
 	for _, c := range g.children {
 		c.Stop(12 * time.Second)
 	}
 	if g.temporal != nil {
 		g.temporal.Stop()
 	}
-	if g.behind != nil {
-		g.behind.Remove()
+	if g.temporalDB != nil {
+		g.temporalDB.Remove()
 	}
 	if g.database != nil {
 		g.database.remove()
@@ -304,7 +304,7 @@ func (g *ground) end() {
 	}
 }
 
-// wall is when a virtual moment was.
-func (g *ground) wall(virtual time.Time) time.Time {
+// wallTime is when a virtual moment was.
+func (g *cluster) wallTime(virtual time.Time) time.Time {
 	return g.clock.Epoch.Add(g.clock.Real(virtual.Sub(g.clock.Origin)))
 }
