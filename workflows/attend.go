@@ -47,12 +47,10 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 		return true, nil
 	}
 	if r.st.Ended == nil && r.st.Parking == nil && !r.st.Paused && !r.st.Silent && !r.in.Holdout && !r.since(ctx).Before(r.st.Deadline) {
-		if r.in.Interpreter > 3 {
-			if more, err := r.overdue(ctx, r.st.Deadline, true); err != nil {
-				return false, err
-			} else if more {
-				return r.attend(ctx) // as often as there is something that had come when it was asked for last
-			}
+		if more, err := r.overdue(ctx, r.st.Deadline, true); err != nil {
+			return false, err
+		} else if more {
+			return r.attend(ctx) // as often as there is something that had come when it was asked for last
 		}
 		r.end(ctx, contract.TimedOut, "its longest life was over", 0)
 	}

@@ -49,15 +49,7 @@ func Journey(ctx workflow.Context, in Input) (contract.Result, error) {
 
 // newRun loads the pinned definition and opens the ears.
 func newRun(ctx workflow.Context, in Input) (*run, error) {
-	if in.Interpreter > contract.InterpreterVersion { // blocks the task until a newer worker takes it
-		panic(
-			fmt.Sprintf(
-				"the instance runs on interpreter %d, this worker has %d: deploy the newer worker",
-				in.Interpreter,
-				contract.InterpreterVersion,
-			),
-		)
-	}
+	checkVersion(in)
 	prog, err := journey.Load(in.Definition, in.Revision)
 	if err != nil {
 		return nil, temporal.NewNonRetryableApplicationError(

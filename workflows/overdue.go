@@ -22,7 +22,7 @@ func (r *run) overdue(ctx workflow.Context, moment time.Time, late bool) (bool, 
 	pause := 250 * time.Millisecond
 	for range overdueTries {
 		at := moment
-		if late && r.in.Interpreter > 3 {
+		if late {
 			if r.asks < overdueTries {
 				r.noticed = r.now(ctx)
 			}

@@ -71,24 +71,21 @@ func TestWokenLate(t *testing.T) {
 		answers = "  - wait_for: {event: Asked, then: [{exit: asked}]}\n    timeout: 1h\n" + "  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - exit: silence\n"
 	)
 	for name, c := range map[string]struct {
-		steps       string
-		head        []string
-		interpreter int
-		received    time.Duration // behind the moment the first step was due
-		outcome     string
+		steps    string
+		head     []string
+		received time.Duration // behind the moment the first step was due
+		outcome  string
 	}{
-		"behind a wait":                          {steps: waits, interpreter: contract.InterpreterVersion, received: time.Millisecond, outcome: "answered"},
-		"at the moment the wait was due":         {steps: waits, interpreter: contract.InterpreterVersion, outcome: "silence"},
-		"before the wait was due":                {steps: waits, interpreter: contract.InterpreterVersion, received: -time.Millisecond, outcome: "silence"},
-		"behind a wait_for that ran out":         {steps: answers, interpreter: contract.InterpreterVersion, received: time.Millisecond, outcome: "answered"},
-		"before the wait_for ran out":            {steps: answers, interpreter: contract.InterpreterVersion, received: -time.Millisecond, outcome: "silence"},
-		"an older instance goes on as it did":    {steps: waits, interpreter: 3, received: time.Millisecond, outcome: "silence"},
-		"the goal, though it came after the due": {steps: waits, head: []string{"goal: {event: Answered}"}, interpreter: contract.InterpreterVersion, received: time.Millisecond, outcome: contract.Goal},
+		"behind a wait":                          {steps: waits, received: time.Millisecond, outcome: "answered"},
+		"at the moment the wait was due":         {steps: waits, outcome: "silence"},
+		"before the wait was due":                {steps: waits, received: -time.Millisecond, outcome: "silence"},
+		"behind a wait_for that ran out":         {steps: answers, received: time.Millisecond, outcome: "answered"},
+		"before the wait_for ran out":            {steps: answers, received: -time.Millisecond, outcome: "silence"},
+		"the goal, though it came after the due": {steps: waits, head: []string{"goal: {event: Answered}"}, received: time.Millisecond, outcome: contract.Goal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlay(t, journeyOf(c.steps, c.head...))
-			p.in.Interpreter = c.interpreter
 			p.due = [][]string{{"e1"}, {"e1"}}
 			late := p.own("e1", "Answered", nil)
 			late.Received = testStart.Add(time.Hour + c.received)

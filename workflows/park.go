@@ -152,13 +152,7 @@ func (r *run) arrival(ctx workflow.Context) time.Time {
 }
 
 // age makes old what was kept for the parking step that has ended.
-func (r *run) age() {
-	if r.in.Interpreter < 4 {
-		r.st.age(r.look, time.Time{})
-		return
-	}
-	r.st.age(r.look, r.over)
-}
+func (r *run) age() { r.st.age(r.look, r.over) }
 
 // later is the later of two moments.
 func later(a, b time.Time) time.Time {

@@ -16,7 +16,7 @@ import (
 // BenchmarkReplay takes the interpreter through whole runs: a parked wait that an event ends, and a shipped
 // journey. It is what a worker does that has lost a run from its cache, and what it costs to interpret.
 func BenchmarkReplay(b *testing.B) {
-	for _, name := range []string{"v1-wait_for", "v2-cart-recovery"} {
+	for _, name := range []string{"v1-wait_for", "v1-cart-recovery"} {
 		b.Run(name, func(b *testing.B) {
 			data, err := os.ReadFile(histories + "/" + name + ".json")
 			if err != nil {

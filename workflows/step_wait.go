@@ -33,8 +33,8 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 		p.recast = recast.moment
 		r.touched = false
 	}
-	resumed := r.midStep() && r.in.Interpreter > 1 // it has waited, and parks to be woken as any other: it may be paused
-	if !resumed && !p.until.After(r.now(ctx)) {
+	// A wait that was already waiting parks again even if it is due: the run may be paused.
+	if !r.midStep() && !p.until.After(r.now(ctx)) {
 		r.pass(ctx, step, r.noWait(spec, p.until), "", nil)
 		return step.Next, nil
 	}

@@ -36,7 +36,7 @@ const (
 const MemoEnrollment = "enrollment"
 
 // InterpreterVersion is the version of this interpreter that new instances start with.
-const InterpreterVersion = 4
+const InterpreterVersion = 1
 
 // Event is what the signal and the update `event` carry. Channels fill ID, Name, Time and Properties; Enrollment and
 // what follows are the relay's: an event without Enrollment is recorded in the store first and comes back by the relay.
