@@ -32,7 +32,7 @@ func reconcileCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, s.Close()) }()
-			report, err := s.Relay().Reconcile(c.Context())
+			report, err := s.Reconciler().Reconcile(c.Context())
 			if err != nil {
 				return app.Unreachable("not finished: %w", err)
 			}

@@ -57,6 +57,7 @@ func serveCommand() *cobra.Command {
 					return gateway.ServeOn(ctx, gateway.Server("", g.Handler()), listener)
 				},
 				s.Relay().Run,
+				s.Background().Run,
 			)
 		},
 	}

@@ -73,7 +73,7 @@ func run(ctx context.Context, cfg *app.Config, log *zap.Logger) (err error) {
 		return app.Stopped(ctx, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	parts := []func(context.Context) error{s.RunWorker, s.Relay().Run}
+	parts := []func(context.Context) error{s.RunWorker, s.Relay().Run, s.Background().Run}
 	if health != nil {
 		parts = append(parts, func(ctx context.Context) error { return s.WorkerHealth(ctx, health) })
 	}

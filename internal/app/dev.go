@@ -120,6 +120,7 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 		},
 		s.RunWorker,
 		s.Relay().Run,
+		s.Background().Run,
 		folder.watch,
 		func(ctx context.Context) error { return d.announce(ctx, running) },
 	)

@@ -16,6 +16,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -93,18 +94,26 @@ func (s *Services) TemporalReady(ctx context.Context) error {
 	return err
 }
 
-// Relay delivers and reconciles until ctx ends.
+// Relay returns the relay of this process.
 func (s *Services) Relay() *relay.Relay {
-	return relay.New(
-		relay.Config{
-			Store:   s.Store,
-			Client:  s.Temporal,
-			Clock:   s.Clock,
-			Logger:  s.Log.Named("relay"),
-			Workers: s.Config.RelayWorkers,
-			Keep:    time.Duration(s.Config.KeepDays) * 24 * time.Hour,
-		},
-	)
+	return relay.New(relay.Config{
+		Outbox: s.Store, Migrations: s.Store,
+		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("relay"), Workers: s.Config.RelayWorkers,
+	})
+}
+
+// Background returns the background jobs of this process.
+func (s *Services) Background() *background.Jobs {
+	return background.New(background.Config{
+		Enrollments: s.Store, Schedules: s.Store, Intents: s.Store, Offers: s.Store, Retention: s.Store,
+		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),
+		Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour,
+	})
+}
+
+// Reconciler returns the reconciler that `tabi reconcile` runs once.
+func (s *Services) Reconciler() *background.Reconciler {
+	return background.NewReconciler(s.Store, s.Temporal, s.Clock)
 }
 
 const (

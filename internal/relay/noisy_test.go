@@ -8,9 +8,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// One customer's 10,000 events are brought by one worker, while those of others who came later pass: told by
-// their order, not by time.
-func TestANoisyCustomerSlowsNobody(t *testing.T) {
+// One worker delivers one customer's 10,000 events, and the later events of others before most of them. The test looks at
+// the order, not at time.
+func TestNoisyCustomerDoesNotDelayOthers(t *testing.T) {
 	const noise, page = 10_000, 1000
 	b := setup(t)
 	b.relay.cfg.Workers = 1 // the hardest case
@@ -46,7 +46,7 @@ func TestANoisyCustomerSlowsNobody(t *testing.T) {
 		}
 		return others == 10
 	})
-	// Ten instances of others, of two turns at most each; the noisy one has a turn first, and one in four.
+	// Ten enrollments of others take at most two turns each; the noisy one has the first turn, and one in four.
 	updated := b.fake.seen(&b.fake.updated)
 	last := slices.IndexFunc(updated, func(id string) bool { return id == "answer of other9" })
 	if last > 10*50 {

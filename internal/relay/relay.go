@@ -1,5 +1,5 @@
-// Package relay brings what the store has committed to Temporal: starts, events and orders, strictly in order
-// per instance, each at least once. Any number of relays may run; a lease per instance keeps them apart.
+// Package relay delivers the outbox to Temporal: starts, events and commands, strictly in order per enrollment, each at
+// least once. Any number of relays may run; a lease per enrollment keeps them apart.
 package relay
 
 import (
@@ -17,36 +17,54 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
+// Outbox holds what is committed and not delivered yet.
+type Outbox interface {
+	// Lease returns up to limit enrollments with entries due, for ttl of wall time each.
+	Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]store.Lease, error)
+	// Delivered removes the entries of a lease up to seq, and returns the lease.
+	Delivered(ctx context.Context, l store.Lease, seq int64) error
+	// Unlease returns a lease; after a failure the entry is due again at retry.
+	Unlease(ctx context.Context, l store.Lease, cause string, retry time.Time) error
+	// SetAside makes the entry at seq a dead letter, and returns the lease.
+	SetAside(ctx context.Context, now time.Time, l store.Lease, seq int64, cause string) error
+	// Committed receives after commits of this process.
+	Committed() <-chan struct{}
+}
+
+// Migrations records that a run refused to move to another revision.
+type Migrations interface {
+	MoveRefused(ctx context.Context, now time.Time, enrollment, revision, reason string) error
+}
+
 // Config is what a relay needs.
 type Config struct {
-	Store  *store.Store
-	Client client.Client
-	Clock  journey.Clock // of the installation
-	Logger *zap.Logger   // default: none
+	Outbox     Outbox
+	Migrations Migrations
+	Client     client.Client
+	Clock      journey.Clock // of the installation
+	Logger     *zap.Logger   // default: none
 
-	Workers        int           // instances served at once; default 32
-	Poll           time.Duration // how often other processes' commits are looked for; default 200 ms
-	LeaseTime      time.Duration // default 30 s
-	UpdateTimeout  time.Duration // after it an event goes by signal; default 2 s
-	ReconcileEvery time.Duration // default 1 min; negative: never
-	ScheduleEvery  time.Duration // how often schedules of other processes' releases are looked for; default 1 s; negative: schedules are not run
-	LearnEvery     time.Duration // how often outcomes of offers are learned; default 5 s; negative: never
-	Keep           time.Duration // how long decisions are kept, in virtual time; 0: for ever
-	PruneEvery     time.Duration // how often what is older is looked for; default 1 min
-	IntentEvery    time.Duration // how often releases of other processes that define intents otherwise are looked for; default 1 s; negative: intents are not summed up anew
+	Workers       int           // enrollments served at once; default 32
+	Poll          time.Duration // how often other processes' commits are looked for; default 200 ms
+	LeaseTime     time.Duration // default 30 s
+	UpdateTimeout time.Duration // after it an event is sent by signal; default 2 s
 }
 
 // Relay delivers until its context ends.
+//
+// Each worker serves one lease: the first entries of one enrollment's queue, in order. It stops at the first failure, so
+// that nothing overtakes. What it delivered is removed in one statement at the end. A relay that dies before that
+// statement leaves its lease to expire, and another relay delivers the same entries again: a start is recognized by the
+// enrollment in the run's memo, an event by its id. See docs/decisions/0002.
 type Relay struct {
-	cfg    Config
-	routes routes
-	wake   chan struct{}
-	// through is when something was delivered last, in milliseconds: that others get through tells a poison
-	// from an outage.
-	through atomic.Int64
+	cfg       Config
+	transport transport
+	wake      chan struct{}
+	// lastSuccess is when an entry was delivered last, in milliseconds. It tells a bad entry from an outage.
+	lastSuccess atomic.Int64
 }
 
-// New makes a relay.
+// New returns a relay.
 func New(cfg Config) *Relay {
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
@@ -63,43 +81,13 @@ func New(cfg Config) *Relay {
 	if cfg.UpdateTimeout <= 0 {
 		cfg.UpdateTimeout = 2 * time.Second
 	}
-	if cfg.ReconcileEvery == 0 {
-		cfg.ReconcileEvery = time.Minute
-	}
-	if cfg.ScheduleEvery == 0 {
-		cfg.ScheduleEvery = time.Second
-	}
-	if cfg.LearnEvery == 0 {
-		cfg.LearnEvery = 5 * time.Second
-	}
-	if cfg.PruneEvery <= 0 {
-		cfg.PruneEvery = time.Minute
-	}
-	if cfg.IntentEvery == 0 {
-		cfg.IntentEvery = time.Second
-	}
 	return &Relay{cfg: cfg, wake: make(chan struct{}, 1)}
 }
 
-// Run delivers and reconciles until ctx ends; what is under way is finished first.
+// Run delivers until ctx ends, then finishes the deliveries in progress.
 func (r *Relay) Run(ctx context.Context) error {
-	var background sync.WaitGroup
-	defer background.Wait()
-	if r.cfg.ReconcileEvery > 0 {
-		background.Go(func() { r.reconcileForEver(ctx) })
-	}
-	if r.cfg.ScheduleEvery > 0 {
-		background.Go(func() { r.scheduleForEver(ctx) })
-	}
-	if r.cfg.IntentEvery > 0 {
-		background.Go(func() { r.refreshIntents(ctx) })
-	}
-	if r.cfg.LearnEvery > 0 {
-		background.Go(func() { r.learnForEver(ctx) })
-	}
-	if r.cfg.Keep > 0 {
-		background.Go(func() { r.pruneForEver(ctx) })
-	}
+	var serving sync.WaitGroup
+	defer serving.Wait()
 	free := make(chan struct{}, r.cfg.Workers)
 	tick := time.NewTicker(r.cfg.Poll)
 	defer tick.Stop()
@@ -109,31 +97,31 @@ func (r *Relay) Run(ctx context.Context) error {
 		var leases []store.Lease
 		if room > 0 {
 			var err error
-			leases, err = r.cfg.Store.Lease(ctx, clock.Wall(), room, r.cfg.LeaseTime)
+			leases, err = r.cfg.Outbox.Lease(ctx, clock.Wall(), room, r.cfg.LeaseTime)
 			switch {
 			case ctx.Err() != nil:
 				return nil
 			case err != nil && !failing:
 				failing = true
-				r.cfg.Logger.Error("the relay cannot read the store; it goes on trying", zap.Error(err))
+				r.cfg.Logger.Error("reading the outbox failed; retrying", zap.Error(err))
 			case err == nil && failing:
 				failing = false
-				r.cfg.Logger.Info("the relay reads the store again")
+				r.cfg.Logger.Info("reading the outbox recovered")
 			}
 		}
 		for _, lease := range leases {
 			free <- struct{}{}
-			background.Go(func() {
+			serving.Go(func() {
 				r.serve(ctx, lease)
 				<-free
-				r.stir()
+				r.notify()
 			})
 		}
 		if len(leases) > 0 && len(leases) < room || len(leases) == 0 {
 			select {
 			case <-ctx.Done():
 			case <-tick.C:
-			case <-r.cfg.Store.Committed():
+			case <-r.cfg.Outbox.Committed():
 			case <-r.wake:
 			}
 		}
@@ -141,8 +129,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	return nil
 }
 
-// stir lets Run look again: a worker is free.
-func (r *Relay) stir() {
+// notify wakes Run: a worker is free.
+func (r *Relay) notify() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -150,42 +138,42 @@ func (r *Relay) stir() {
 }
 
 const (
-	stopPatience = 4 * time.Second // a delivery under way may still take when the relay is told to stop; with markTime it ends within eight seconds
-	markTime     = 4 * time.Second // of telling the store what became of deliveries
+	stopPatience = 4 * time.Second // how long a delivery in progress may take after the relay is stopped; with markTime it ends within eight seconds
+	markTime     = 4 * time.Second // how long marking the deliveries in the store may take
 )
 
-// serve brings the deliveries of one lease, in order, and marks how far it came.
+// serve delivers the entries of one lease, in order, and marks how far it came.
 func (r *Relay) serve(ctx context.Context, l store.Lease) {
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.LeaseTime*8/10)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopPatience, cancel) })() // told to stop: what is under way has this long
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopPatience, cancel) })() // stopped: the delivery in progress has this long
 	var done int64
 	var cause error
 	for _, d := range l.Deliveries {
 		if cause = r.deliver(patience, l, d); cause != nil {
 			if done > 0 {
-				l.Attempts = 0 // those were of the first
+				l.Attempts = 0 // they were of the first entry
 			}
-			if !r.poison(l.Attempts+1, cause) {
+			if !r.isDead(l.Attempts+1, cause) {
 				break
 			}
-			r.setAside(ctx, l, d, cause)
+			r.deadLetter(ctx, l, d, cause)
 			return
 		}
-		r.through.Store(clock.Wall().UnixMilli())
+		r.lastSuccess.Store(clock.Wall().UnixMilli())
 		done = d.Seq
 		if ctx.Err() != nil {
-			break // told to stop: the rest is another relay's
+			break // stopped: another relay delivers the rest
 		}
 	}
-	// What was delivered is marked whatever has become of the delivery's own time.
+	// Delivered entries are marked even where the deliveries have used up their time.
 	marking, cancelMarking := context.WithTimeout(context.WithoutCancel(ctx), markTime)
 	defer cancelMarking()
 	if done > 0 {
-		if err := r.cfg.Store.Delivered(marking, l, done); err != nil {
+		if err := r.cfg.Outbox.Delivered(marking, l, done); err != nil {
 			if !errors.Is(err, store.ErrNotMine) {
 				r.cfg.Logger.Warn(
-					"a delivery could not be marked; it will be repeated",
+					"marking a delivery failed; it will be repeated",
 					zap.String("workflow", l.Enrollment.WorkflowID),
 					zap.Error(err),
 				)
@@ -194,30 +182,30 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 		}
 		l.Attempts = 0
 		if cause == nil {
-			return // the lease went back with it
+			return // Delivered has returned the lease
 		}
 	}
 	words, retry := "", time.Time{}
 	if cause != nil {
 		words, retry = cause.Error(), clock.Wall().Add(backoff(l.Attempts, cause))
 		r.cfg.Logger.Warn(
-			"a delivery failed; it will be repeated",
+			"a delivery failed; retrying",
 			zap.String("workflow", l.Enrollment.WorkflowID),
 			zap.Int("attempts", l.Attempts+1),
 			zap.Error(cause),
 		)
 	}
-	if err := r.cfg.Store.Unlease(marking, l, words, retry); err != nil && !errors.Is(err, store.ErrNotMine) {
+	if err := r.cfg.Outbox.Unlease(marking, l, words, retry); err != nil && !errors.Is(err, store.ErrNotMine) {
 		r.cfg.Logger.Warn(
-			"a lease could not be given back; it ends by itself",
+			"returning a lease failed; it expires by itself",
 			zap.String("workflow", l.Enrollment.WorkflowID),
 			zap.Error(err),
 		)
 	}
 }
 
-// backoff is how long a failed delivery rests: from 200 ms, doubling, to a minute; what only waits for its
-// address to be free is asked more often.
+// backoff returns how long a failed delivery rests: from 200 ms, doubling, to a minute. A start that waits for its
+// address to become free is tried at least every two seconds.
 func backoff(attempts int, cause error) time.Duration {
 	limit := time.Minute
 	if errors.Is(cause, errAddressTaken) {

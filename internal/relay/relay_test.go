@@ -3,9 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
-	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +23,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// fake is a Temporal that remembers what it was given, and answers as it is told to.
+// fake is a Temporal that records its calls, and answers as its functions do.
 type fake struct {
 	client.Client
 	mu      sync.Mutex
@@ -33,45 +31,10 @@ type fake struct {
 	updated []string // event ids
 	signals []string
 	orders  []contract.Command // of the updates
-	ended   []string           // terminated: workflow id/run id
 	start   func() error
 	update  func(ctx context.Context, id string) error
 	signal  func() error
 	runs    map[string]*workflowpb.WorkflowExecutionInfo // by workflow id
-	busy    map[string]bool                              // workflow ids with a workflow task at hand
-	asked   func(id string)                              // before a run is described
-}
-
-// ListWorkflow lists the runs, one a page.
-func (f *fake) ListWorkflow(
-	_ context.Context,
-	in *workflowservice.ListWorkflowExecutionsRequest,
-) (*workflowservice.ListWorkflowExecutionsResponse, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if in.GetQuery() != "WorkflowType = 'Journey' AND ExecutionStatus = 'Running'" {
-		return nil, serviceerror.NewInvalidArgument("another query: " + in.GetQuery())
-	}
-	for _, id := range slices.Sorted(maps.Keys(f.runs)) {
-		if id <= string(in.GetNextPageToken()) {
-			continue
-		}
-		info := f.runs[id]
-		info.Execution = &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run"}
-		return &workflowservice.ListWorkflowExecutionsResponse{
-			Executions:    []*workflowpb.WorkflowExecutionInfo{info},
-			NextPageToken: []byte(id),
-		}, nil
-	}
-	return &workflowservice.ListWorkflowExecutionsResponse{}, nil
-}
-
-func (f *fake) TerminateWorkflow(_ context.Context, id, runID, _ string, _ ...any) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.ended = append(f.ended, id+"/"+runID)
-	delete(f.runs, id)
-	return nil
 }
 
 func (f *fake) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
@@ -114,15 +77,8 @@ func (f *fake) SignalWorkflow(_ context.Context, _, _, _ string, arg any) error 
 func (f *fake) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.asked != nil {
-		f.asked(id)
-	}
 	if info := f.runs[id]; info != nil {
-		out := &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}
-		if f.busy[id] {
-			out.PendingWorkflowTask = &workflowpb.PendingWorkflowTaskInfo{}
-		}
-		return out, nil
+		return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
 	}
 	return nil, serviceerror.NewNotFound("no run")
 }
@@ -142,7 +98,7 @@ func run(enrollment string, status enumspb.WorkflowExecutionStatus) *workflowpb.
 	}
 }
 
-// done is an update that was carried out.
+// done is a completed update.
 type done struct{ client.WorkflowUpdateHandle }
 
 func (done) Get(context.Context, any) error { return nil }
@@ -170,9 +126,9 @@ func setup(t *testing.T, journeys ...string) *bundle {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	b := &bundle{t: t, store: s, fake: &fake{runs: map[string]*workflowpb.WorkflowExecutionInfo{}, busy: map[string]bool{}}}
+	b := &bundle{t: t, store: s, fake: &fake{runs: map[string]*workflowpb.WorkflowExecutionInfo{}}}
 	b.publish(append([]string{greeting}, journeys...)...)
-	b.relay = New(Config{Store: s, Client: b.fake, Poll: 5 * time.Millisecond, UpdateTimeout: 50 * time.Millisecond, ReconcileEvery: -1})
+	b.relay = New(Config{Outbox: s, Migrations: s, Client: b.fake, Poll: 5 * time.Millisecond, UpdateTimeout: 50 * time.Millisecond})
 	return b
 }
 
@@ -194,7 +150,7 @@ func (b *bundle) publish(journeys ...string) {
 	}
 }
 
-// event takes an event of ana into the store and gives what became of it.
+// event ingests an event of ana and returns its receipt.
 func (b *bundle) event(id, name string, properties map[string]any) store.Receipt {
 	b.t.Helper()
 	got, err := b.store.Ingest(
@@ -206,31 +162,6 @@ func (b *bundle) event(id, name string, properties map[string]any) store.Receipt
 		b.t.Fatal(err)
 	}
 	return got[0]
-}
-
-// enters is the enrollment of a customer who has just entered.
-func (b *bundle) enters() store.Enrollment {
-	b.t.Helper()
-	return b.enrollment(b.event("e1", "Hello", map[string]any{"n": "1"}).Entered[0])
-}
-
-// enrollment is the latest one at an address.
-func (b *bundle) enrollment(workflowID string) store.Enrollment {
-	b.t.Helper()
-	list, err := b.store.Enrollments(b.t.Context(), store.EnrollmentFilter{WorkflowID: workflowID})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return list[0]
-}
-
-// reports sends the first report of an enrollment's run.
-func (b *bundle) reports(e store.Enrollment, r contract.Report) {
-	b.t.Helper()
-	r.Ref, r.Seq = contract.Ref{Enrollment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, 1
-	if err := b.store.Report(b.t.Context(), at, r); err != nil {
-		b.t.Fatal(err)
-	}
 }
 
 // play runs the relay until ok.
@@ -273,7 +204,7 @@ func (b *bundle) pending() int64 {
 
 func (b *bundle) settled() bool { return b.pending() == 0 }
 
-func TestOrder(t *testing.T) {
+func TestDeliversInOrder(t *testing.T) {
 	b := setup(t)
 	b.event("e1", "Hello", map[string]any{"n": "1"})
 	for _, id := range []string{"a1", "a2", "a3"} {
@@ -304,29 +235,29 @@ func TestFailedDeliveryIsRepeatedInPlace(t *testing.T) {
 		t.Errorf("started %v, want three tries", got)
 	}
 	if got := b.fake.seen(&b.fake.updated); len(got) != 1 {
-		t.Errorf("updated %v: the event must come behind the start, once", got)
+		t.Errorf("updated %v: the event must come after the start, once", got)
 	}
 }
 
-func TestOneInstanceDoesNotBlockAnother(t *testing.T) {
+func TestFailingDeliveryDoesNotBlockOthers(t *testing.T) {
 	b := setup(t)
 	b.fake.update = func(_ context.Context, id string) error {
 		if id == "a1" {
-			return serviceerror.NewInternal("poison")
+			return serviceerror.NewInternal("a bug")
 		}
 		return nil
 	}
 	b.event("e1", "Hello", map[string]any{"n": "1"})
 	b.event("a1", "Answer", nil)
-	b.play("the poison to be tried", func() bool { return len(b.fake.seen(&b.fake.updated)) > 0 })
+	b.play("the failing event to be tried", func() bool { return len(b.fake.seen(&b.fake.updated)) > 0 })
 	b.event("e2", "Hello", map[string]any{"n": "2"})
 	b.play("the other to start", func() bool { return len(b.fake.seen(&b.fake.started)) == 2 })
 	if b.pending() == 0 {
-		t.Error("the poison was dropped")
+		t.Error("the failing event was dropped")
 	}
 }
 
-func TestUpdateAnswers(t *testing.T) {
+func TestAnswersToUpdates(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		update  func(ctx context.Context, id string) error
@@ -358,7 +289,7 @@ func TestUpdateAnswers(t *testing.T) {
 	}
 }
 
-func TestSignalsForAWhileWhenUpdatesGoUnanswered(t *testing.T) {
+func TestSignalsForAWhileAfterUnansweredUpdates(t *testing.T) {
 	b := setup(t)
 	b.fake.update = func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
 	b.event("e1", "Hello", map[string]any{"n": "1"})
@@ -374,7 +305,7 @@ func TestSignalsForAWhileWhenUpdatesGoUnanswered(t *testing.T) {
 	}
 }
 
-func TestStartedBefore(t *testing.T) {
+func TestStartIsRepeatedUntilItsAddressIsFree(t *testing.T) {
 	b := setup(t)
 	b.fake.start = func() error { return serviceerror.NewWorkflowExecutionAlreadyStarted("there", "", "") }
 	entered := b.event("e1", "Hello", map[string]any{"n": "1"}).Entered
@@ -388,7 +319,7 @@ func TestStartedBefore(t *testing.T) {
 	b.fake.runs[entered[0]] = run("another", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
 	b.play("the address to be found taken, twice", func() bool { return len(b.fake.seen(&b.fake.started)) >= 2 })
 	if b.pending() == 0 {
-		t.Fatal("the start was dropped while another instance held the address")
+		t.Fatal("the start was dropped while another enrollment held the address")
 	}
 	b.fake.mu.Lock()
 	b.fake.runs[entered[0]] = run(list[0].ID, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -156,7 +157,7 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []
 		if err != nil {
 			return nil, err
 		}
-		d := Delivery{Seq: q.seq}
+		d := Delivery{Seq: q.seq, Size: len(q.properties) + len(q.body)}
 		switch q.kind {
 		case deliverStart:
 			d.Start = &contract.Input{
@@ -188,6 +189,7 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []
 					return nil, err
 				}
 				order.Definition = to.packed
+				d.Size += base64.StdEncoding.EncodedLen(len(to.packed))
 			}
 		}
 		out = append(out, d)

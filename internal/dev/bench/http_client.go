@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/workflows"
@@ -135,7 +136,12 @@ func (w *environment) runTabi(ctx context.Context, conns int) (*httpClient, erro
 	ctx, cancel := context.WithCancel(ctx)
 	var relaying sync.WaitGroup
 	relaying.Go(func() {
-		_ = relay.New(relay.Config{Store: w.store, Client: w.temporal, Workers: w.config.RelayWorkers}).Run(ctx)
+		_ = relay.New(relay.Config{Outbox: w.store, Migrations: w.store, Client: w.temporal, Workers: w.config.RelayWorkers}).Run(ctx)
+	})
+	relaying.Go(func() {
+		_ = background.New(background.Config{
+			Enrollments: w.store, Schedules: w.store, Intents: w.store, Offers: w.store, Retention: w.store, Client: w.temporal,
+		}).Run(ctx)
 	})
 	stop := g.stop
 	g.stop = func() {

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -182,20 +183,17 @@ func (h *installation) stop(name string) {
 	delete(h.parts, name)
 }
 
-// relay starts a relay. Its reconciler rests: tests call Reconcile.
-func (h *installation) relay() { h.start("relay", h.newRelay().Run) }
-
-func (h *installation) newRelay() *relay.Relay {
-	return relay.New(
-		relay.Config{
-			Store:          h.Store,
-			Client:         h.Temporal,
-			Clock:          h.clock,
-			Logger:         h.app.Log,
-			Poll:           20 * time.Millisecond,
-			ReconcileEvery: -1,
-		},
-	)
+// relay starts a relay and the background jobs but the reconciler: tests call it.
+func (h *installation) relay() {
+	deliver := relay.New(relay.Config{
+		Outbox: h.Store, Migrations: h.Store,
+		Client: h.Temporal, Clock: h.clock, Logger: h.app.Log, Poll: 20 * time.Millisecond,
+	})
+	jobs := background.New(background.Config{
+		Enrollments: h.Store, Schedules: h.Store, Intents: h.Store, Offers: h.Store, Retention: h.Store,
+		Client: h.Temporal, Clock: h.clock, Logger: h.app.Log, ReconcileEvery: -1,
+	})
+	h.start("relay", func(ctx context.Context) error { return app.RunAll(ctx, deliver.Run, jobs.Run) })
 }
 
 func (h *installation) worker() { h.start("worker", h.app.RunWorker) }
@@ -223,9 +221,9 @@ func (h *installation) serve() {
 }
 
 // reconcile looks for runs that are gone.
-func (h *installation) reconcile() relay.Report {
+func (h *installation) reconcile() background.Report {
 	h.Helper()
-	report, err := h.newRelay().Reconcile(context.Background())
+	report, err := background.NewReconciler(h.Store, h.Temporal, h.clock).Reconcile(context.Background())
 	if err != nil {
 		h.Fatal(err)
 	}

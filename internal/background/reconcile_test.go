@@ -1,4 +1,4 @@
-package relay
+package background
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-func TestReconcile(t *testing.T) {
+func TestReconcileClosesEnrollmentsWithoutRun(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		claimed bool
@@ -36,19 +36,19 @@ func TestReconcile(t *testing.T) {
 		}, contract.Cancelled},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := setup(t)
-			e := b.enters()
+			s := setup(t)
+			e := s.enters()
 			if c.claimed {
-				b.reports(e, contract.Report{Parked: &contract.Parked{Step: "main.1", Kind: "wait_for", Since: at}})
+				s.reports(e, contract.Report{Parked: &contract.Parked{Step: "main.1", Kind: "wait_for", Since: at}})
 			}
 			if info := c.run(e.ID); info != nil {
-				b.fake.runs[e.WorkflowID] = info
+				s.fake.runs[e.WorkflowID] = info
 			}
-			report, err := b.relay.Reconcile(t.Context())
-			if err != nil || report.Checked != 1 {
-				t.Fatal(report, err)
+			report := s.reconcile()
+			if report.Checked != 1 {
+				t.Fatal(report)
 			}
-			e = b.enrollment(e.WorkflowID)
+			e = s.enrollment(e.WorkflowID)
 			if got := e.Outcome; got != c.outcome || (c.outcome != "") != (e.State == store.StateClosed) {
 				t.Errorf("state %s, outcome %q, want %q", e.State, got, c.outcome)
 			}
@@ -59,24 +59,22 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
-// An enrollment that is closed by its own run between being listed and being looked up is none that the
-// reconciler closed.
-func TestReconcileWhatEndsMeanwhile(t *testing.T) {
-	b := setup(t)
-	e := b.enters()
-	b.fake.runs[e.WorkflowID] = run(e.ID, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)
-	b.fake.asked = func(string) { b.reports(e, contract.Report{Ended: &contract.Ended{Outcome: contract.Goal, At: at}}) }
-	report, err := b.relay.Reconcile(t.Context())
-	if err != nil || report.Checked != 1 || len(report.Closed) != 0 {
-		t.Errorf("%+v, %v", report, err)
+// The reconciler does not report an enrollment whose run reports its end between the listing and the look-up.
+func TestReconcileSkipsRunsThatEndMeanwhile(t *testing.T) {
+	s := setup(t)
+	e := s.enters()
+	s.fake.runs[e.WorkflowID] = run(e.ID, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)
+	s.fake.asked = func(string) { s.reports(e, contract.Report{Ended: &contract.Ended{Outcome: contract.Goal, At: at}}) }
+	if report := s.reconcile(); report.Checked != 1 || len(report.Closed) != 0 {
+		t.Errorf("%+v", report)
 	}
-	if e = b.enrollment(e.WorkflowID); e.Outcome != contract.Goal {
+	if e = s.enrollment(e.WorkflowID); e.Outcome != contract.Goal {
 		t.Errorf("%+v", e)
 	}
 }
 
-// A run that is open though its enrollment is closed is terminated, if it is at rest.
-func TestReconcileStrays(t *testing.T) {
+// An open run whose enrollment is closed is terminated if it has no workflow task.
+func TestReconcileTerminatesOrphanRuns(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		closed, busy bool
@@ -84,18 +82,18 @@ func TestReconcileStrays(t *testing.T) {
 		terminated   int
 		status       enumspb.WorkflowExecutionStatus
 	}{
-		{name: "a stray", closed: true, terminated: 1, status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
+		{name: "an orphan", closed: true, terminated: 1, status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
 		{name: "about to end", closed: true, busy: true, status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
 		{name: "ended since it was listed", closed: true, status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED},
-		{name: "in good hands", status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
+		{name: "its enrollment is open", status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
 		{name: "another installation's", closed: true, memo: "unknown", status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := setup(t)
-			e := b.enters()
+			s := setup(t)
+			e := s.enters()
 			id := e.WorkflowID
 			if c.closed {
-				if _, err := b.store.CloseLost(t.Context(), at, e.ID, contract.Failed, "lost"); err != nil {
+				if _, err := s.store.CloseLost(t.Context(), at, e.ID, contract.Failed, "lost"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -103,13 +101,13 @@ func TestReconcileStrays(t *testing.T) {
 			if memo == "" {
 				memo = e.ID
 			}
-			b.fake.runs["a first page"] = run("", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
-			b.fake.runs[id], b.fake.busy[id] = run(memo, c.status), c.busy
-			report, err := b.relay.Reconcile(t.Context())
-			if err != nil || len(report.Terminated) != c.terminated || len(report.Closed) != 0 {
-				t.Fatal(report, err)
+			s.fake.runs["a first page"] = run("", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
+			s.fake.runs[id], s.fake.busy[id] = run(memo, c.status), c.busy
+			report := s.reconcile()
+			if len(report.Terminated) != c.terminated || len(report.Closed) != 0 {
+				t.Fatal(report)
 			}
-			if ended := b.fake.seen(&b.fake.ended); len(ended) != c.terminated || c.terminated > 0 && ended[0] != id+"/run" {
+			if ended := s.fake.terminated; len(ended) != c.terminated || c.terminated > 0 && ended[0] != id+"/run" {
 				t.Errorf("terminated %v", ended)
 			}
 		})

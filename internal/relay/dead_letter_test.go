@@ -14,31 +14,31 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-func TestFaults(t *testing.T) {
+func TestClassifyErrors(t *testing.T) {
 	t.Parallel()
-	for err, want := range map[error]fault{
-		serviceerror.NewInvalidArgument("BlobSizeLimitError"):                                                                       final,
-		fmt.Errorf("wrapped: %w", serviceerror.NewInvalidArgument("no")):                                                            final,
-		serviceerror.NewInvalidArgument("exceeded workflow execution limit for signal events"):                                      passing,
-		errors.New("rpc error: code = ResourceExhausted desc = grpc: received message after decompression larger than max 4194304"): final,
-		serviceerror.NewWorkflowNotReady("its workflow task failed"):                                                                passing,
-		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "namespace rate limit exceeded"):              passing,
-		serviceerror.NewUnavailable("away"):                                                                                         passing,
-		serviceerror.NewDeadlineExceeded("slow"):                                                                                    passing,
-		serviceerror.NewPermissionDenied("no", "no"):                                                                                passing,
-		context.DeadlineExceeded:                    passing,
-		errAddressTaken:                             passing,
-		errors.Join(errStore, errors.New("full")):   passing,
-		serviceerror.NewInternal("a bug"):           doubtful,
-		errors.New("the payload cannot be encoded"): doubtful,
+	for err, want := range map[error]errorClass{
+		serviceerror.NewInvalidArgument("BlobSizeLimitError"):                                                                       permanent,
+		fmt.Errorf("wrapped: %w", serviceerror.NewInvalidArgument("no")):                                                            permanent,
+		serviceerror.NewInvalidArgument("exceeded workflow execution limit for signal events"):                                      transient,
+		errors.New("rpc error: code = ResourceExhausted desc = grpc: received message after decompression larger than max 4194304"): permanent,
+		serviceerror.NewWorkflowNotReady("its workflow task failed"):                                                                transient,
+		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "namespace rate limit exceeded"):              transient,
+		serviceerror.NewUnavailable("away"):                                                                                         transient,
+		serviceerror.NewDeadlineExceeded("slow"):                                                                                    transient,
+		serviceerror.NewPermissionDenied("no", "no"):                                                                                transient,
+		context.DeadlineExceeded:                    transient,
+		errAddressTaken:                             transient,
+		errors.Join(errStore, errors.New("full")):   transient,
+		serviceerror.NewInternal("a bug"):           ambiguous,
+		errors.New("the payload cannot be encoded"): ambiguous,
 	} {
-		if got := faultOf(err); got != want {
+		if got := classify(err); got != want {
 			t.Errorf("%v: got %d, want %d", err, got, want)
 		}
 	}
 }
 
-func TestAnOutageIsNoPoison(t *testing.T) {
+func TestOutageMakesNoDeadLetters(t *testing.T) {
 	t.Parallel()
 	r := New(Config{})
 	refusal, bug, away := serviceerror.NewInvalidArgument("no"), serviceerror.NewInternal("no"), serviceerror.NewUnavailable("no")
@@ -48,9 +48,9 @@ func TestAnOutageIsNoPoison(t *testing.T) {
 	}
 	check := func(when string, want map[ask]bool) {
 		t.Helper()
-		for a, poison := range want {
-			if got := r.poison(a.attempts, a.err); got != poison {
-				t.Errorf("%s, attempt %d, %v: poison %t", when, a.attempts, a.err, got)
+		for a, dead := range want {
+			if got := r.isDead(a.attempts, a.err); got != dead {
+				t.Errorf("%s, attempt %d, %v: dead %t", when, a.attempts, a.err, got)
 			}
 		}
 	}
@@ -58,15 +58,15 @@ func TestAnOutageIsNoPoison(t *testing.T) {
 		"nothing gets through",
 		map[ask]bool{{3, refusal}: false, {25, refusal}: true, {25, bug}: false, {500, bug}: true, {9999, away}: false},
 	)
-	r.through.Store(clock.Wall().UnixMilli())
+	r.lastSuccess.Store(clock.Wall().UnixMilli())
 	check(
 		"others get through",
 		map[ask]bool{{2, refusal}: false, {3, refusal}: true, {24, bug}: false, {25, bug}: true, {9999, away}: false},
 	)
 }
 
-// An event that Temporal refuses is set aside after a few tries; those behind it, and other instances, go on.
-func TestAPoisonEventIsSetAside(t *testing.T) {
+// An event that Temporal refuses becomes a dead letter after a few attempts; events after it, and other enrollments, are delivered.
+func TestRefusedEventBecomesDeadLetter(t *testing.T) {
 	b := setup(t)
 	b.fake.update = func(_ context.Context, id string) error {
 		if id == "a2" {
@@ -79,10 +79,10 @@ func TestAPoisonEventIsSetAside(t *testing.T) {
 	for _, id := range []string{"a1", "a2", "a3"} {
 		b.event(id, "Answer", nil)
 	}
-	b.play("all but the poison to be delivered", b.settled)
+	b.play("all but the dead letters to be delivered", b.settled)
 	asides, err := b.store.Asides(t.Context(), store.AsideFilter{})
-	if err != nil || len(asides) != 2 || asides[0].Event != "a2" || asides[0].Attempts != finalAttempts {
-		t.Fatalf("set aside: %+v %v", asides, err)
+	if err != nil || len(asides) != 2 || asides[0].Event != "a2" || asides[0].Attempts != permanentAttempts {
+		t.Fatalf("dead letters: %+v %v", asides, err)
 	}
 	last := map[string]bool{}
 	for _, id := range b.fake.seen(&b.fake.updated) {
@@ -91,7 +91,7 @@ func TestAPoisonEventIsSetAside(t *testing.T) {
 	if !last["a3"] {
 		t.Errorf("updated %v", b.fake.seen(&b.fake.updated))
 	}
-	// Mended, it is tried again by order.
+	// Once the cause is fixed, a retry delivers it.
 	b.fake.mu.Lock()
 	b.fake.update = nil
 	before := len(b.fake.updated)
@@ -105,15 +105,15 @@ func TestAPoisonEventIsSetAside(t *testing.T) {
 	}
 }
 
-func TestAPoisonStartIsSetAside(t *testing.T) {
+func TestRefusedStartBecomesDeadLetter(t *testing.T) {
 	b := setup(t)
-	poisoned := true
+	refused := true
 	var first string
 	b.fake.start = func() error {
 		if first == "" {
 			first = b.fake.started[0]
 		}
-		if poisoned && b.fake.started[len(b.fake.started)-1] == first {
+		if refused && b.fake.started[len(b.fake.started)-1] == first {
 			return serviceerror.NewInvalidArgument("the input is too large")
 		}
 		return nil
@@ -133,7 +133,7 @@ func TestAPoisonStartIsSetAside(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	b.fake.mu.Lock()
-	poisoned = false
+	refused = false
 	b.fake.mu.Unlock()
 	if n, err := b.store.RetryAside(t.Context(), at, list(), false); err != nil || n != 1 {
 		t.Fatal(n, err)
@@ -144,8 +144,7 @@ func TestAPoisonStartIsSetAside(t *testing.T) {
 	}
 }
 
-// Told to stop, a relay does not wait for a Temporal that hangs.
-func TestStopsInTime(t *testing.T) {
+func TestRelayStopsInTimeWhenTemporalHangs(t *testing.T) {
 	b := setup(t)
 	hangs := make(chan struct{})
 	b.relay.cfg.UpdateTimeout = time.Hour

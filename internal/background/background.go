@@ -1,0 +1,153 @@
+// Package background does the work of an installation that nobody waits for: it compares enrollments with Temporal,
+// enters customers by schedule, recomputes intents, learns from outcomes, and deletes what retention no longer keeps.
+//
+// Every process that runs a relay runs these jobs too. Any number may run side by side: a page of a job either leases
+// its rows or changes nothing when it is repeated.
+package background
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// Enrollments is what the reconciler asks of the enrollments, and changes in them.
+type Enrollments interface {
+	Enrollments(ctx context.Context, f store.EnrollmentFilter) ([]store.Enrollment, error)
+	ClosedOf(ctx context.Context, ids []string) ([]store.Enrollment, error)
+	CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error)
+}
+
+// Schedules enters customers at the moments their journeys name.
+type Schedules interface {
+	RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error)
+	NextSchedule(ctx context.Context, now time.Time) (time.Time, error)
+}
+
+// Intents recomputes scores whose definition a release has changed.
+type Intents interface {
+	RefreshIntents(ctx context.Context, now time.Time, limit int) (more bool, err error)
+}
+
+// Offers learns from what became of offers.
+type Offers interface {
+	Learn(ctx context.Context, now time.Time, limit int) (n int, err error)
+}
+
+// Retention deletes old decisions and evidence that no longer counts.
+type Retention interface {
+	Prune(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (store.Pruned, error)
+}
+
+// Config is what the jobs need. A negative interval turns its job off.
+type Config struct {
+	Enrollments Enrollments
+	Schedules   Schedules
+	Intents     Intents
+	Offers      Offers
+	Retention   Retention
+	Client      client.Client
+	Clock       journey.Clock // of the installation
+	Logger      *zap.Logger   // default: none
+
+	ReconcileEvery time.Duration // default 1 min, for one page of enrollments and one of runs
+	ScheduleEvery  time.Duration // how often other processes' releases are looked for; default 1 s
+	IntentEvery    time.Duration // how often other processes' releases are looked for; default 1 s
+	LearnEvery     time.Duration // default 5 s
+	PruneEvery     time.Duration // default 1 min
+	Keep           time.Duration // how long decisions are kept, in virtual time; 0: forever, and pruning is off
+}
+
+// Jobs runs the jobs until its context ends.
+type Jobs struct {
+	cfg        Config
+	reconciler *Reconciler
+}
+
+// New returns the jobs of cfg.
+func New(cfg Config) *Jobs {
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	if cfg.ReconcileEvery == 0 {
+		cfg.ReconcileEvery = time.Minute
+	}
+	if cfg.ScheduleEvery == 0 {
+		cfg.ScheduleEvery = time.Second
+	}
+	if cfg.IntentEvery == 0 {
+		cfg.IntentEvery = time.Second
+	}
+	if cfg.LearnEvery == 0 {
+		cfg.LearnEvery = 5 * time.Second
+	}
+	if cfg.PruneEvery == 0 {
+		cfg.PruneEvery = time.Minute
+	}
+	if cfg.Keep <= 0 {
+		cfg.PruneEvery = -1
+	}
+	return &Jobs{cfg: cfg, reconciler: NewReconciler(cfg.Enrollments, cfg.Client, cfg.Clock)}
+}
+
+// jobs is the table of all jobs. A new job is a line here.
+func (j *Jobs) jobs() []job {
+	return []job{
+		{name: "running schedules", every: j.cfg.ScheduleEvery, page: j.enterBySchedule, rest: j.untilNextSchedule},
+		{name: "recomputing intents", every: j.cfg.IntentEvery, page: j.recomputeIntents},
+		{name: "learning from outcomes", every: j.cfg.LearnEvery, page: j.learn},
+		{name: "retention cleanup", every: j.cfg.PruneEvery, page: j.prune(), late: true},
+		{name: "reconciling enrollments", every: j.cfg.ReconcileEvery, page: j.closeLost(), late: true},
+		{name: "reconciling runs", every: j.cfg.ReconcileEvery, page: j.terminateOrphans(), late: true},
+	}
+}
+
+// Run runs every job until ctx ends, then lets the pages in progress finish.
+func (j *Jobs) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	for _, one := range j.jobs() {
+		if one.every > 0 {
+			running.Go(func() { one.loop(ctx, j.cfg.Logger) })
+		}
+	}
+	running.Wait()
+	<-ctx.Done() // with every job off
+	return nil
+}
+
+const (
+	// intentPage is how many customers' intents are recomputed in one transaction. Their other writers wait for it.
+	intentPage = 10
+	// learnPage is how many outcomes are learned in one transaction.
+	learnPage = 500
+	// prunePage is how many decisions are deleted in one transaction, and how many customers' evidence is looked through.
+	prunePage = 500
+)
+
+func (j *Jobs) now() time.Time { return clock.Now(j.cfg.Clock) }
+
+func (j *Jobs) recomputeIntents(ctx context.Context) (more bool, err error) {
+	return j.cfg.Intents.RefreshIntents(ctx, j.now(), intentPage)
+}
+
+func (j *Jobs) learn(ctx context.Context) (more bool, err error) {
+	n, err := j.cfg.Offers.Learn(ctx, j.now(), learnPage)
+	return n == learnPage, err
+}
+
+// prune returns a page that walks through the customers. After an error the next page begins where Prune says.
+func (j *Jobs) prune() func(context.Context) (bool, error) {
+	after := ""
+	return func(ctx context.Context) (more bool, err error) {
+		pruned, err := j.cfg.Retention.Prune(ctx, j.now(), j.cfg.Keep, after, prunePage)
+		after = pruned.Next
+		return pruned.More, err
+	}
+}

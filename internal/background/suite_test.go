@@ -1,0 +1,247 @@
+package background
+
+import (
+	"context"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+var at = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+const greeting = `journey: greeting
+entry: {event: Hello, key: event.n}
+goal: {event: Bye}
+steps:
+  - wait_for: {event: Answer}
+    timeout: 1d
+`
+
+// fake is a Temporal with some runs.
+type fake struct {
+	client.Client
+	mu         sync.Mutex
+	runs       map[string]*workflowpb.WorkflowExecutionInfo // by workflow id
+	busy       map[string]bool                              // workflow ids whose run has a workflow task
+	asked      func(id string)                              // before a run is described
+	terminated []string                                     // workflow id/run id
+}
+
+// ListWorkflow lists the runs, one a page.
+func (f *fake) ListWorkflow(
+	_ context.Context,
+	in *workflowservice.ListWorkflowExecutionsRequest,
+) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if in.GetQuery() != "WorkflowType = 'Journey' AND ExecutionStatus = 'Running'" {
+		return nil, serviceerror.NewInvalidArgument("another query: " + in.GetQuery())
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.runs)) {
+		if id <= string(in.GetNextPageToken()) {
+			continue
+		}
+		info := f.runs[id]
+		info.Execution = &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run"}
+		return &workflowservice.ListWorkflowExecutionsResponse{
+			Executions:    []*workflowpb.WorkflowExecutionInfo{info},
+			NextPageToken: []byte(id),
+		}, nil
+	}
+	return &workflowservice.ListWorkflowExecutionsResponse{}, nil
+}
+
+func (f *fake) TerminateWorkflow(_ context.Context, id, runID, _ string, _ ...any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.terminated = append(f.terminated, id+"/"+runID)
+	delete(f.runs, id)
+	return nil
+}
+
+func (f *fake) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.asked != nil {
+		f.asked(id)
+	}
+	if info := f.runs[id]; info != nil {
+		out := &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}
+		if f.busy[id] {
+			out.PendingWorkflowTask = &workflowpb.PendingWorkflowTaskInfo{}
+		}
+		return out, nil
+	}
+	return nil, serviceerror.NewNotFound("no run")
+}
+
+// run is a run of an enrollment as Temporal describes it.
+func run(enrollment string, status enumspb.WorkflowExecutionStatus) *workflowpb.WorkflowExecutionInfo {
+	payload, _ := converter.GetDefaultDataConverter().ToPayload(enrollment)
+	return &workflowpb.WorkflowExecutionInfo{
+		Status: status,
+		Memo:   &commonpb.Memo{Fields: map[string]*commonpb.Payload{contract.MemoEnrollment: payload}},
+	}
+}
+
+type suite struct {
+	t     *testing.T
+	store *store.Store
+	fake  *fake
+	cfg   Config // of the jobs, which are all off
+}
+
+func setup(t *testing.T) *suite {
+	t.Helper()
+	t.Parallel()
+	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	f := &fake{runs: map[string]*workflowpb.WorkflowExecutionInfo{}, busy: map[string]bool{}}
+	return &suite{t: t, store: s, fake: f, cfg: Config{
+		Enrollments: s, Schedules: s, Intents: s, Offers: s, Retention: s, Client: f,
+		ReconcileEvery: -1, ScheduleEvery: -1, IntentEvery: -1, LearnEvery: -1, PruneEvery: -1,
+	}}
+}
+
+// publish releases files of journeys, by name.
+func (s *suite) publish(files map[string]string) {
+	s.t.Helper()
+	var list []journey.File
+	for name, text := range files {
+		list = append(list, journey.File{Name: name, Data: []byte(text)})
+	}
+	content, problems := journey.Check(list, journey.Options{})
+	if problems.Failed(false) {
+		s.t.Fatal(problems)
+	}
+	s.release(content)
+}
+
+func (s *suite) release(content *journey.Content) {
+	s.t.Helper()
+	if _, err := s.store.Publish(s.t.Context(), at, content); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *suite) ingest(calls ...store.Call) []store.Receipt {
+	s.t.Helper()
+	got, err := s.store.Ingest(s.t.Context(), at, calls)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return got
+}
+
+// enters returns the enrollment of a customer who has just entered.
+func (s *suite) enters() store.Enrollment {
+	s.t.Helper()
+	s.publish(map[string]string{"greeting.yaml": greeting})
+	got := s.ingest(store.Call{Type: "track", MessageID: "e1", UserID: "ana", Event: "Hello", Properties: map[string]any{"n": "1"}})
+	return s.enrollment(got[0].Entered[0])
+}
+
+// enrollment returns the latest enrollment at an address.
+func (s *suite) enrollment(workflowID string) store.Enrollment {
+	s.t.Helper()
+	list, err := s.store.Enrollments(s.t.Context(), store.EnrollmentFilter{WorkflowID: workflowID})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return list[0]
+}
+
+// reports sends the first report of an enrollment's run.
+func (s *suite) reports(e store.Enrollment, r contract.Report) {
+	s.t.Helper()
+	r.Ref, r.Seq = contract.Ref{Enrollment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, 1
+	if err := s.store.Report(s.t.Context(), at, r); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *suite) reconcile() Report {
+	s.t.Helper()
+	report, err := NewReconciler(s.store, s.fake, journey.Clock{}).Reconcile(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return report
+}
+
+// play runs the jobs until ok.
+func (s *suite) play(what string, ok func() bool) {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- New(s.cfg).Run(ctx) }()
+	deadline := time.After(2 * time.Minute)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-deadline:
+			cancel()
+			s.t.Fatalf("waited in vain for %s", what)
+		case <-tick.C:
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// entered returns the enrollments of a journey.
+func (s *suite) entered(name string) []store.Enrollment {
+	s.t.Helper()
+	list, err := s.store.Enrollments(s.t.Context(), store.EnrollmentFilter{Journey: name, Limit: 1000})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return list
+}
+
+// from returns a clock that is at a virtual moment now.
+func from(moment time.Time, scale float64) journey.Clock {
+	return journey.Clock{Origin: moment, Epoch: clock.Wall(), Scale: scale}
+}
+
+// offers is content with one action.
+func offers(accept *journey.Accept) *journey.Content {
+	return &journey.Content{
+		Journeys: map[string]*journey.Definition{},
+		Messages: map[string]*journey.Message{},
+		Rules: journey.Rules{
+			Groups:  map[string][]string{"offers": {"gift"}},
+			Actions: map[string]*journey.Action{"gift": {Name: "gift", Group: "offers", Value: "1", Propensity: 0.5, Accept: accept}},
+		},
+	}
+}
+
+// decides decides inbound for ana.
+func (s *suite) decides(moment time.Time, request string) {
+	s.t.Helper()
+	if _, err := s.store.DecideInbound(s.t.Context(), moment, store.Inbound{UserID: "ana", Group: "offers", RequestID: request}); err != nil {
+		s.t.Fatal(err)
+	}
+}

@@ -1,0 +1,63 @@
+package relay
+
+import (
+	"context"
+	"testing"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+const greetingRevised = `journey: greeting
+entry: {event: Hello, key: event.n}
+goal: {event: Bye}
+steps:
+  - wait_for: {event: Reply}
+    timeout: 1d
+`
+
+func TestMigrationCommands(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		update        func(ctx context.Context, id string) error
+		state, reason string
+	}{
+		{"taken", nil, store.MoveOrdered, ""},
+		{"taken before", rejects("taken before", contract.RejectDuplicate), store.MoveOrdered, ""},
+		{"ended meanwhile", rejects("the instance has ended", contract.RejectEnded), store.MoveOrdered, ""},
+		{"refused", rejects("step \"x\" is a send", contract.RejectInvalid), store.MoveRefused, `step "x" is a send`},
+		{"refused in another way", rejects("not now", "CannotMove"), store.MoveRefused, "not now"},
+		{"nobody answers", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, store.MoveOrdered, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := setup(t)
+			b.event("e1", "Hello", map[string]any{"n": "1"})
+			b.play("the start", b.settled)
+			b.publish(greetingRevised)
+			page, err := b.store.Migrate(t.Context(), at, store.Migration{Journey: "greeting", By: "me"})
+			if err != nil || len(page.Instances) != 1 || page.Instances[0].State != store.MoveOrdered {
+				t.Fatal(page, err)
+			}
+			b.fake.update = c.update
+			b.play("the order", b.settled)
+			b.fake.mu.Lock()
+			order := b.fake.orders[0]
+			b.fake.mu.Unlock()
+			if p, err := journey.Load(order.Definition, page.Instances[0].To); err != nil || p.Revision() != order.Revision ||
+				order.Kind != contract.MigrateOrder {
+				t.Error(order, err)
+			}
+			moves, err := b.store.Moves(t.Context(), "greeting", "", 0)
+			if err != nil || len(moves) != 1 || moves[0].State != c.state || moves[0].Reason != c.reason {
+				t.Error(moves, err)
+			}
+		})
+	}
+}
+
+func rejects(why, kind string) func(context.Context, string) error {
+	return func(context.Context, string) error { return temporal.NewNonRetryableApplicationError(why, kind, nil) }
+}

@@ -1,0 +1,64 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// StartOptions returns the options by which the run of an enrollment is started.
+func StartOptions(e store.Enrollment) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                                       e.WorkflowID,
+		TaskQueue:                                contract.TaskQueue,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		Memo:                                     map[string]any{contract.MemoEnrollment: e.ID},
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			temporal.NewSearchAttributeKeyKeyword(contract.AttrJourney).ValueSet(e.Journey),
+			temporal.NewSearchAttributeKeyKeyword(contract.AttrCustomer).ValueSet(e.Customer),
+			temporal.NewSearchAttributeKeyKeyword(contract.AttrRevision).ValueSet(e.Revision),
+		),
+		StaticSummary: fmt.Sprintf("%s of customer %s", e.Journey, e.Customer),
+		StaticDetails: fmt.Sprintf(
+			"Entered by **%s** at %s (virtual time), on revision `%s`. The current details say which step it is at; the query `state` has more.",
+			e.EntryName,
+			e.EnteredAt.UTC().Format(time.RFC3339),
+			e.Revision,
+		),
+	}
+}
+
+// EnrollmentOf returns the enrollment id in a run's memo; empty where there is none.
+func EnrollmentOf(memo *commonpb.Memo) string {
+	var id string
+	payload, ok := memo.GetFields()[contract.MemoEnrollment]
+	if !ok || converter.GetDefaultDataConverter().FromPayload(payload, &id) != nil {
+		return ""
+	}
+	return id
+}
+
+// NotFound reports whether err says that there is no such run, or none that is open.
+func NotFound(err error) bool {
+	var missing *serviceerror.NotFound
+	return errors.As(err, &missing)
+}
+
+// timedOut reports whether err says that no worker answered in time.
+func timedOut(err error) bool {
+	var deadline *serviceerror.DeadlineExceeded
+	var slow *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	return errors.As(err, &deadline) || errors.As(err, &slow)
+}
