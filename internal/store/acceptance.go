@@ -89,7 +89,7 @@ func (s *Store) Acceptance(ctx context.Context, now, since time.Time) (Acceptanc
 			j.Offers = o
 			out.Journeys = append(out.Journeys, j)
 			return err
-		}, `select coalesce(c.journey, ''), `+acceptanceColumns+` from offers o left join contacts c on c.key = o.key
+		}, `select coalesce(c.journey, ''), `+acceptanceColumns+` from offers o left join sends c on c.key = o.key
 			where o.offered_at > 0 and o.offered_at >= $1 group by coalesce(c.journey, '') order by 1`, millis(since)); err != nil {
 			return err
 		}

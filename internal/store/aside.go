@@ -48,7 +48,7 @@ func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64,
 		held, err := exists(
 			ctx,
 			tx,
-			`select 1 from enrollments where id = $1 and lease_token = $2 and head <= $3 and state <> 'closed'`,
+			`select 1 from enrollments where id = $1 and lease_token = $2 and next_seq <= $3 and state <> 'closed'`,
 			l.Enrollment.ID,
 			l.Token,
 			seq,
@@ -59,13 +59,13 @@ func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64,
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `delete from set_aside where enrollment in (select id from enrollments where state = 'closed')`); err != nil {
+		if _, err := tx.ExecContext(ctx, `delete from dead_letters where enrollment in (select id from enrollments where state = 'closed')`); err != nil {
 			return err
 		}
 		cause = clean(cause[:min(len(cause), maxCause)])
-		if _, err := tx.ExecContext(ctx, `insert into set_aside (enrollment, seq, kind, event, body, at, error, attempts, set_at)
+		if _, err := tx.ExecContext(ctx, `insert into dead_letters (enrollment, seq, kind, event, body, at, error, attempts, set_at)
 			select d.enrollment, d.seq, d.kind, d.event, d.body, d.at, cast($3 as text), e.attempts + 1, cast($4 as bigint)
-			from deliveries d join enrollments e on e.id = d.enrollment where d.enrollment = $1 and d.seq = $2
+			from outbox d join enrollments e on e.id = d.enrollment where d.enrollment = $1 and d.seq = $2
 			on conflict (enrollment, seq) do update set error = excluded.error, attempts = excluded.attempts, set_at = excluded.set_at`,
 			l.Enrollment.ID, seq, cause, millis(now)); err != nil {
 			return err
@@ -73,7 +73,7 @@ func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64,
 		started, err := exists(
 			ctx,
 			tx,
-			`select 1 from deliveries where enrollment = $1 and seq = $2 and kind = $3`,
+			`select 1 from outbox where enrollment = $1 and seq = $2 and kind = $3`,
 			l.Enrollment.ID,
 			seq,
 			deliverStart,
@@ -120,7 +120,7 @@ func (s *Store) Asides(ctx context.Context, f AsideFilter) ([]Aside, error) {
 		out = append(out, a)
 		return nil
 	}, `select a.enrollment, e.workflow_id, e.journey, e.customer, a.seq, a.kind, a.event, a.body, coalesce(v.name, ''), a.error, a.attempts, a.set_at
-		from set_aside a join enrollments e on e.id = a.enrollment left join events v on v.id = a.event
+		from dead_letters a join enrollments e on e.id = a.enrollment left join events v on v.id = a.event
 		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id = $1) and (a.enrollment > $2 or a.enrollment = $2 and a.seq > $3)
 		order by a.enrollment, a.seq limit $4`, clean(f.WorkflowID), clean(f.After), f.AfterSeq, min(limit, 1000))
 	return out, databaseError(err)
@@ -159,7 +159,7 @@ func (b *batch) retryAside(ctx context.Context, a Aside, drop bool) error {
 		return err
 	}
 	var kind, event, body string
-	err = b.tx.QueryRowContext(ctx, `delete from set_aside where enrollment = $1 and seq = $2 returning kind, event, body`, a.Enrollment, a.Seq).
+	err = b.tx.QueryRowContext(ctx, `delete from dead_letters where enrollment = $1 and seq = $2 returning kind, event, body`, a.Enrollment, a.Seq).
 		Scan(&kind, &event, &body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound

@@ -190,7 +190,7 @@ func (b *batch) pausedJourney(ctx context.Context, name string) (bool, error) {
 			err := r.Scan(&name)
 			b.paused[name] = true
 			return err
-		}, `select journey from controls where paused = 1`); err != nil {
+		}, `select journey from paused_journeys where paused = 1`); err != nil {
 			return false, err
 		}
 	}
@@ -266,7 +266,7 @@ func (b *batch) flush(ctx context.Context) error {
 		}
 		p.dirty, p.stored = false, p.traits
 	}
-	if _, err := insert(ctx, b.tx, "customer_zones (customer, timezone, since_at)", zones,
+	if _, err := insert(ctx, b.tx, "customer_timezones (customer, timezone, since_at)", zones,
 		"on conflict (customer) do update set timezone = excluded.timezone, since_at = excluded.since_at"); err != nil {
 		return err
 	}
@@ -308,7 +308,7 @@ func (b *batch) flush(ctx context.Context) error {
 		)
 	}
 	b.starts = nil
-	if _, err := insert(ctx, b.tx, "enrollments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, tail, queued_at, due_at)", starts, ""); err != nil {
+	if _, err := insert(ctx, b.tx, "enrollments (id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth, entered_at, state, holdout, last_seq, queued_at, due_at)", starts, ""); err != nil {
 		return err
 	}
 	var tails [][]any
@@ -317,12 +317,12 @@ func (b *batch) flush(ctx context.Context) error {
 		tails = append(tails, []any{id, e.tail, millis(b.now), lane(e)})
 	}
 	clear(b.touched)
-	if err := update(ctx, b.tx, "enrollments", "id", "tail = v.column2, queued_at = case when enrollments.head > enrollments.tail then v.column3 else enrollments.queued_at end, "+
-		"due_at = case when enrollments.head > enrollments.tail then v.column4 else enrollments.due_at end",
+	if err := update(ctx, b.tx, "enrollments", "id", "last_seq = v.column2, queued_at = case when enrollments.next_seq > enrollments.last_seq then v.column3 else enrollments.queued_at end, "+
+		"due_at = case when enrollments.next_seq > enrollments.last_seq then v.column4 else enrollments.due_at end",
 		[]string{"text", "bigint", "bigint", "bigint"}, tails); err != nil {
 		return err
 	}
-	_, err := insert(ctx, b.tx, "deliveries (enrollment, seq, kind, event, body, at)", b.rows, "")
+	_, err := insert(ctx, b.tx, "outbox (enrollment, seq, kind, event, body, at)", b.rows, "")
 	b.rows = nil
 	return err
 }

@@ -81,7 +81,7 @@ func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string
 		if err := b.lock(ctx, customers); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `insert into controls (journey, paused, by_whom, at) values ($1, $2, $3, $4)
+		if _, err := tx.ExecContext(ctx, `insert into paused_journeys (journey, paused, by_whom, at) values ($1, $2, $3, $4)
 			on conflict (journey) do update set paused = excluded.paused, by_whom = excluded.by_whom, at = excluded.at`, name, flag(paused), clean(by), millis(now)); err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ func (s *Store) oneContact(ctx context.Context, condition string, args ...any) (
 			args[i] = clean(text)
 		}
 	}
-	c, err := scanContact(s.reader.QueryRowContext(ctx, `select `+contactColumns+` from contacts where `+condition, args...))
+	c, err := scanContact(s.reader.QueryRowContext(ctx, `select `+contactColumns+` from sends where `+condition, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}

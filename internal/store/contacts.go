@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-const contactColumns = `key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, provider_id, action, tone, in_doubt, attempts, release, at, until_at, app, trace`
+const contactColumns = `key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, provider_id, action, tone, outcome_unknown, attempts, release, at, until_at, rendered, policy_trace`
 
 func scanContact(r scanner) (Contact, error) {
 	var c Contact
@@ -59,9 +59,9 @@ func (s *Store) Contacts(ctx context.Context, f ContactFilter) ([]Contact, error
 		w.equals("channel", f.Channel)
 		w.equals("status", f.Status)
 		if f.said {
-			w.raw("app <> ''")
+			w.raw("rendered <> ''")
 		}
-		query := `select ` + contactColumns + ` from contacts` + w.sql() + ` order by at desc, key desc limit ` + w.param(bounded(f.Limit))
+		query := `select ` + contactColumns + ` from sends` + w.sql() + ` order by at desc, key desc limit ` + w.param(bounded(f.Limit))
 		return rows(ctx, tx, func(r *sql.Rows) error {
 			c, err := scanContact(r)
 			out = append(out, c)

@@ -74,7 +74,7 @@ func (s *Store) Conversation(ctx context.Context, customer string, limit int) ([
 			u.Text = readable(fields)
 			out = append(out, u)
 			return nil
-		}, `select at, channel, journey, step, message, app from contacts where customer = $1 and status = 'sent' and app <> '' order by at desc limit $2`, id, limit)
+		}, `select at, channel, journey, step, message, rendered from sends where customer = $1 and status = 'sent' and rendered <> '' order by at desc limit $2`, id, limit)
 	})
 	if err != nil {
 		return nil, err

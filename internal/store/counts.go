@@ -18,9 +18,9 @@ func (s *Store) Live(ctx context.Context) (Live, error) {
 	l := Live{Open: map[string]int64{}}
 	err := s.read(ctx, func(tx conn) error {
 		var oldest int64
-		if err := tx.QueryRowContext(ctx, `select (select coalesce(sum(tail - head + 1), 0) from enrollments where head <= tail), (select coalesce(min(queued_at), 0) from enrollments where head <= tail),
-			(select count(*) from enrollments where head <= tail and attempts >= 5), (select count(*) from handoffs where state in ('open', 'claimed')),
-			(select count(*) from set_aside a join enrollments e on e.id = a.enrollment where e.state <> 'closed')`).
+		if err := tx.QueryRowContext(ctx, `select (select coalesce(sum(last_seq - next_seq + 1), 0) from enrollments where next_seq <= last_seq), (select coalesce(min(queued_at), 0) from enrollments where next_seq <= last_seq),
+			(select count(*) from enrollments where next_seq <= last_seq and attempts >= 5), (select count(*) from handoffs where state in ('open', 'claimed')),
+			(select count(*) from dead_letters a join enrollments e on e.id = a.enrollment where e.state <> 'closed')`).
 			Scan(&l.Pending, &oldest, &l.Stuck, &l.Handoffs, &l.SetAside); err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (s *Store) Live(ctx context.Context) (Live, error) {
 			err := r.Scan(&name)
 			l.PausedJourneys = append(l.PausedJourneys, name)
 			return err
-		}, `select journey from controls where paused = 1 order by journey`)
+		}, `select journey from paused_journeys where paused = 1 order by journey`)
 	})
 	return l, err
 }
@@ -69,7 +69,7 @@ func (s *Store) Totals(ctx context.Context) (Totals, error) {
 			err := r.Scan(&channel, &status, &n)
 			t.Contacts[channel+"/"+status] = n
 			return err
-		}, `select channel, status, count(*) from contacts group by channel, status`)
+		}, `select channel, status, count(*) from sends group by channel, status`)
 	})
 	return t, err
 }

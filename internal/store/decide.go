@@ -81,7 +81,7 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Dec
 		if claim != nil {
 			return claim
 		}
-		if out.Paused, err = exists(ctx, tx, `select 1 from controls where journey = $1 and paused = 1`, e.Journey); err != nil ||
+		if out.Paused, err = exists(ctx, tx, `select 1 from paused_journeys where journey = $1 and paused = 1`, e.Journey); err != nil ||
 			out.Paused {
 			return err
 		}

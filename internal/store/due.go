@@ -27,7 +27,7 @@ func (s *Store) OnTheirWay(ctx context.Context, ref contract.Ref, at time.Time) 
 			err := r.Scan(&id)
 			ids = append(ids, id)
 			return err
-		}, `select event from deliveries where enrollment = $1 and seq >= $2 and at <= $3 and kind not in ($4, $5) order by seq limit 10`,
+		}, `select event from outbox where enrollment = $1 and seq >= $2 and at <= $3 and kind not in ($4, $5) order by seq limit 10`,
 			e.ID, e.head, millis(at), deliverStart, deliverEntry)
 	})
 	return ids, err
@@ -36,6 +36,6 @@ func (s *Store) OnTheirWay(ctx context.Context, ref contract.Ref, at time.Time) 
 // Depth counts the deliveries that are not done, up to limit: it reads no more than that.
 func (s *Store) Depth(ctx context.Context, limit int) (int, error) {
 	var n int
-	err := s.reader.QueryRowContext(ctx, `select count(*) from (select 1 from deliveries limit $1) as waiting`, limit).Scan(&n)
+	err := s.reader.QueryRowContext(ctx, `select count(*) from (select 1 from outbox limit $1) as waiting`, limit).Scan(&n)
 	return n, databaseError(err)
 }

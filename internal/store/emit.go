@@ -67,7 +67,7 @@ func (s *Store) KeepResponse(ctx context.Context, now time.Time, in contract.Cal
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `insert into responses (key, enrollment, status, body) values ($1, $2, $3, $4)
+		_, err = tx.ExecContext(ctx, `insert into http_call_responses (key, enrollment, status, body) values ($1, $2, $3, $4)
 			on conflict (key) do update set status = excluded.status, body = excluded.body`, clean(in.Key), e.ID, r.Status, string(body))
 		return err
 	})
@@ -87,7 +87,7 @@ func responses(ctx context.Context, tx conn, enrollment string, calls map[string
 	for _, key := range calls {
 		keys = append(keys, clean(key))
 	}
-	if err := within(ctx, tx, `select key, status, body from responses where enrollment = $1 and key in (%s)`, sorted(keys), func(r *sql.Rows) error {
+	if err := within(ctx, tx, `select key, status, body from http_call_responses where enrollment = $1 and key in (%s)`, sorted(keys), func(r *sql.Rows) error {
 		var key, body string
 		var one response
 		if err := r.Scan(&key, &one.status, &body); err != nil {

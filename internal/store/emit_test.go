@@ -125,7 +125,7 @@ func TestResponses(t *testing.T) {
 		s.refused(s.KeepResponse(s.ctx, noon, stranger, contract.CallResult{}), ErrNotMine)
 
 		s.ends(e, "goal", noon)
-		left, err := exists(s.ctx, s.reader, `select 1 from responses`)
+		left, err := exists(s.ctx, s.reader, `select 1 from http_call_responses`)
 		s.must(err)
 		s.same(left, false)
 		s.refused(s.KeepResponse(s.ctx, noon, in, contract.CallResult{}), ErrNotMine)

@@ -25,8 +25,8 @@ type enrollment struct {
 // pending reports whether deliveries are waiting.
 func (e *enrollment) pending() bool { return e.head <= e.tail }
 
-const enrollmentColumns = `id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, closed_at, state, outcome, reason, value, holdout,
-	chain, report_seq, step, step_kind, since_at, until_at, paused, head, tail, attempts, lease_token, moving`
+const enrollmentColumns = `id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth, entered_at, closed_at, state, outcome, reason, value, holdout,
+	first_run_id, report_seq, step, step_kind, since_at, until_at, paused, next_seq, last_seq, attempts, lease_token, migrating_to`
 
 // revisions are those by which an instance may take what is delivered now: its own, and the one it was told to
 // go over to.
@@ -159,7 +159,7 @@ func claim(ctx context.Context, tx conn, id, chain string) error {
 	n, err := affected(
 		ctx,
 		tx,
-		`update enrollments set chain = $2 where id = $1 and state <> 'closed' and (chain = '' or chain = $2)`,
+		`update enrollments set first_run_id = $2 where id = $1 and state <> 'closed' and (first_run_id = '' or first_run_id = $2)`,
 		id,
 		chain,
 	)

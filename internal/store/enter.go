@@ -250,7 +250,7 @@ func (b *batch) reentry(
 	}
 	if mode == journey.ReentryNever || mode == journey.ReentryAfter {
 		var stored int64
-		if err := b.tx.QueryRowContext(ctx, `select coalesce(max(entered_at), 0) from enrollments where customer = $1 and journey = $2 and entry_key = $3`, p.id, program.Journey, key).Scan(&stored); err != nil {
+		if err := b.tx.QueryRowContext(ctx, `select coalesce(max(entered_at), 0) from enrollments where customer = $1 and journey = $2 and instance_key = $3`, p.id, program.Journey, key).Scan(&stored); err != nil {
 			return "", nil, err
 		}
 		last = max(last, stored)

@@ -266,7 +266,7 @@ func (c *count) milestones(d *journey.Definition, members map[string]*member) er
 			reached[step]++
 		}
 		return nil
-	}, latest+`select distinct c.enrollment, c.step from latest l join contacts c on c.enrollment = l.id where c.status = 'sent'`); err != nil {
+	}, latest+`select distinct c.enrollment, c.step from latest l join sends c on c.enrollment = l.id where c.status = 'sent'`); err != nil {
 		return err
 	}
 	for i := range d.Steps {

@@ -177,7 +177,7 @@ func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []st
 		return nil, err
 	}
 	if gone.version > 1 || len(gone.open) > 0 { // otherwise it was made a moment ago and holds nothing
-		for _, table := range []string{"events", "enrollments", "contacts", "handoffs", "decisions", "offers"} {
+		for _, table := range []string{"events", "enrollments", "sends", "handoffs", "decisions", "offers"} {
 			if _, err := b.tx.ExecContext(ctx, `update `+table+` set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
 				return nil, err
 			}
@@ -191,7 +191,7 @@ func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []st
 	if _, err := b.tx.ExecContext(ctx, `update customers set merged_into = $2, traits = '{}' where id = $1 or merged_into = $1`, gone.id, survivor.id); err != nil {
 		return nil, err
 	}
-	if _, err := b.tx.ExecContext(ctx, `delete from customer_zones where customer = $1`, gone.id); err != nil {
+	if _, err := b.tx.ExecContext(ctx, `delete from customer_timezones where customer = $1`, gone.id); err != nil {
 		return nil, err
 	}
 	survivor.created = min(survivor.created, gone.created)

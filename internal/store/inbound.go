@@ -285,7 +285,7 @@ func shown(ctx context.Context, tx conn, d *Decision) error {
 	_, err := insert(
 		ctx,
 		tx,
-		"contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action, tone)",
+		"sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action, tone)",
 		values,
 		"",
 	)

@@ -55,7 +55,7 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 			),
 		)
 		var n int
-		s.must(s.writer.QueryRowContext(s.ctx, `select count(*) from passages where enrollment = $1`, e.ID).Scan(&n))
+		s.must(s.writer.QueryRowContext(s.ctx, `select count(*) from step_visits where enrollment = $1`, e.ID).Scan(&n))
 		s.same(n, 3)
 	})
 }

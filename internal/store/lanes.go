@@ -27,7 +27,7 @@ func (s *Store) due(ctx context.Context, now int64, limit int) ([]string, error)
 				ids = append(ids, id)
 			}
 			return err
-		}, `select id from enrollments where head <= tail and due_at >= $3 and due_at <= $1 and lease_until <= $1 order by due_at, queued_at, id limit $2`, now, limit, from)
+		}, `select id from enrollments where next_seq <= last_seq and due_at >= $3 and due_at <= $1 and lease_until <= $1 order by due_at, queued_at, id limit $2`, now, limit, from)
 	}
 	switch n := s.leased.Add(1); {
 	case n%(2*turnOfTheOthers) == 0:

@@ -39,7 +39,7 @@ func (s *Store) Learn(ctx context.Context, now time.Time, limit int) (n int, err
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `delete from offers where offered_at = 0 and decided_at < $1
-			and not exists (select 1 from contacts c where c.key = offers.key and c.status in ('sending', 'retry', 'held'))`, millis(now.Add(-unsaidFor))); err != nil {
+			and not exists (select 1 from sends c where c.key = offers.key and c.status in ('sending', 'retry', 'held'))`, millis(now.Add(-unsaidFor))); err != nil {
 			return err
 		}
 		// Only what nobody has accepted by now, under its lock: an acceptance that is being committed wins.

@@ -71,7 +71,7 @@ func (q *inquiry) contacted(limit journey.Limit) int {
 }
 
 // counting are the rows of the ledger that are contacts: they went out, may have, or are about to.
-const counting = `(status in ('` + statusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent + `') or in_doubt = 1)`
+const counting = `(status in ('` + statusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent + `') or outcome_unknown = 1)`
 
 func (q *inquiry) count(limits []journey.Limit) error {
 	if q.contacts == nil {
@@ -99,7 +99,7 @@ func (q *inquiry) count(limits []journey.Limit) error {
 	for i := range counts {
 		into[i] = &counts[i]
 	}
-	err := q.tx.QueryRowContext(q.ctx, `select `+strings.Join(sums, ", ")+` from contacts where customer = $1 and key <> $2 and at > $3 and `+counting, args...).
+	err := q.tx.QueryRowContext(q.ctx, `select `+strings.Join(sums, ", ")+` from sends where customer = $1 and key <> $2 and at > $3 and `+counting, args...).
 		Scan(into...)
 	for i, l := range limits {
 		q.contacts[l] = counts[i]
@@ -117,7 +117,7 @@ func (q *inquiry) reach(channel string) float64 {
 			err := r.Scan(&name, &own.Sends, &own.Answers)
 			q.reached[name] = own
 			return err
-		}, `select channel, sends, answers from reach where customer = $1`, q.p.id))
+		}, `select channel, sends, answers from channel_engagement where customer = $1`, q.p.id))
 	}
 	return decisioning.Reach(q.reached[channel], q.s.population.rate(channel), q.now)
 }

@@ -158,7 +158,7 @@ func (s *suite) apart(sent int64) {
 		last[customer] = at
 		found++
 		return err
-	}, `select customer, at from contacts where status = 'sent' order by customer, at`))
+	}, `select customer, at from sends where status = 'sent' order by customer, at`))
 	s.same(found, sent)
 	if found < loadCustomers/4 {
 		s.Errorf("only %d contacts: the limit is not what was tested", found)

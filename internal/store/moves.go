@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-const movingQuery = `select m.enrollment, e.workflow_id, e.customer, m.origin, m.revision, m.step, m.target, m.state, m.reason from moves m join enrollments e on e.id = m.enrollment`
+const movingQuery = `select m.enrollment, e.workflow_id, e.customer, m.origin, m.revision, m.step, m.target, m.state, m.reason from migrations m join enrollments e on e.id = m.enrollment`
 
 func scanMoving(r scanner) (Moving, error) {
 	var m Moving
@@ -140,14 +140,14 @@ func (s *Store) moving(ctx context.Context, tx conn, e *enrollment, to *journey.
 
 // orderMove writes what a migration decided of an instance, and the order.
 func (b *batch) orderMove(ctx context.Context, e *enrollment, one Moving, m Migration) error {
-	if _, err := b.tx.ExecContext(ctx, `insert into moves (enrollment, revision, journey, origin, step, target, state, reason, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+	if _, err := b.tx.ExecContext(ctx, `insert into migrations (enrollment, revision, journey, origin, step, target, state, reason, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = excluded.reason,
 			by_whom = excluded.by_whom, at = excluded.at`,
 		e.ID, one.To, e.Journey, one.From, one.Step, clean(one.Target), one.State, clean(one.Reason), clean(m.By), millis(b.now)); err != nil ||
 		one.State != MoveOrdered {
 		return err
 	}
-	if _, err := b.tx.ExecContext(ctx, `update enrollments set moving = $2 where id = $1`, e.ID, one.To); err != nil {
+	if _, err := b.tx.ExecContext(ctx, `update enrollments set migrating_to = $2 where id = $1`, e.ID, one.To); err != nil {
 		return err
 	}
 	e.moving = one.To
@@ -233,13 +233,13 @@ func moved(ctx context.Context, tx conn, e *enrollment, to *journey.Program, in 
 	if at, ok := to.Index(target); ok {
 		kind = to.Steps[at].Kind
 	}
-	if _, err := tx.ExecContext(ctx, `update enrollments set revision = $2, step = $3, step_kind = $4, moving = case when moving = $2 then '' else moving end where id = $1`,
+	if _, err := tx.ExecContext(ctx, `update enrollments set revision = $2, step = $3, step_kind = $4, migrating_to = case when migrating_to = $2 then '' else migrating_to end where id = $1`,
 		e.ID, in.To, target, kind); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(
 		ctx,
-		`insert into moves (enrollment, revision, journey, origin, step, target, state, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, '', $8)
+		`insert into migrations (enrollment, revision, journey, origin, step, target, state, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, '', $8)
 		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = '', at = excluded.at`,
 		e.ID,
 		in.To,
@@ -299,11 +299,11 @@ func (s *Store) MoveRefused(ctx context.Context, now time.Time, enrollment, revi
 }
 
 func refuseMove(ctx context.Context, tx conn, enrollment, revision, reason string, now time.Time) error {
-	n, err := affected(ctx, tx, `update moves set state = $3, reason = $4, at = $5 where enrollment = $1 and revision = $2 and state = $6`,
+	n, err := affected(ctx, tx, `update migrations set state = $3, reason = $4, at = $5 where enrollment = $1 and revision = $2 and state = $6`,
 		enrollment, revision, MoveRefused, clean(reason), millis(now), MoveOrdered)
 	if err != nil || n == 0 {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `update enrollments set moving = '' where id = $1 and moving = $2`, enrollment, revision)
+	_, err = tx.ExecContext(ctx, `update enrollments set migrating_to = '' where id = $1 and migrating_to = $2`, enrollment, revision)
 	return err
 }

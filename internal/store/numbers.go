@@ -236,7 +236,7 @@ func (c *count) passed() error {
 			s.Passed += n
 		}
 		return nil
-	}, latest+`select l.revision, p.step, p.kind, p.arm, count(*) from latest l join passages p on p.enrollment = l.id group by l.revision, p.step, p.kind, p.arm`); err != nil {
+	}, latest+`select l.revision, p.step, p.kind, p.arm, count(*) from latest l join step_visits p on p.enrollment = l.id group by l.revision, p.step, p.kind, p.arm`); err != nil {
 		return err
 	}
 	return c.rows(func(r *sql.Rows) error {
@@ -245,7 +245,7 @@ func (c *count) passed() error {
 		err := r.Scan(&revision, &step, &kind, &n)
 		c.step(revision, step, kind).Instances += n
 		return err
-	}, latest+`select l.revision, p.step, p.kind, count(distinct l.id) from latest l join passages p on p.enrollment = l.id where p.skip = 0 group by l.revision, p.step, p.kind`)
+	}, latest+`select l.revision, p.step, p.kind, count(distinct l.id) from latest l join step_visits p on p.enrollment = l.id where p.skipped_at = 0 group by l.revision, p.step, p.kind`)
 }
 
 // sends counts the ledger.
@@ -259,13 +259,13 @@ func (c *count) sends() error {
 		s := c.step(revision, step, "send")
 		s.Sends = append(s.Sends, n)
 		return nil
-	}, latest+`select l.revision, c.step, c.channel, c.status, c.reason, count(*), sum(c.in_doubt) from latest l join contacts c on c.enrollment = l.id
+	}, latest+`select l.revision, c.step, c.channel, c.status, c.reason, count(*), sum(c.outcome_unknown) from latest l join sends c on c.enrollment = l.id
 		group by l.revision, c.step, c.channel, c.status, c.reason order by 1, 2, 3, 4, 5`)
 }
 
 func (c *count) paused() error {
 	var err error
-	c.n.Paused, err = exists(c.ctx, c.tx, `select 1 from controls where journey = $1 and paused = 1`, c.n.Journey)
+	c.n.Paused, err = exists(c.ctx, c.tx, `select 1 from paused_journeys where journey = $1 and paused = 1`, c.n.Journey)
 	return err
 }
 

@@ -121,8 +121,8 @@ func (b *batch) accepted(ctx context.Context, p *person, ev *event) error {
 	}, `select o.action, o.key, 0 as newer from offers o where o.customer = $1 and o.offered_at > 0 and o.outcome = '' and o.expires_at >= $2
 		and not exists (select 1 from offers n where n.customer = o.customer and n.action = o.action and n.offered_at > 0 and
 			(n.offered_at > o.offered_at or n.offered_at = o.offered_at and (n.decided_at > o.decided_at or n.decided_at = o.decided_at and n.key > o.key)))
-		union all select o.action, o.key, o.decided_at from offers o join contacts c on c.key = o.key where o.customer = $1 and o.offered_at = 0 and o.outcome = ''
-			and (c.status = 'sending' or c.in_doubt = 1 and c.status in ('retry', 'held'))
+		union all select o.action, o.key, o.decided_at from offers o join sends c on c.key = o.key where o.customer = $1 and o.offered_at = 0 and o.outcome = ''
+			and (c.status = 'sending' or c.outcome_unknown = 1 and c.status in ('retry', 'held'))
 			and not exists (select 1 from offers n where n.customer = o.customer and n.action = o.action and n.offered_at > o.decided_at)
 		order by newer`, p.id, millis(b.now)); err != nil {
 		return err

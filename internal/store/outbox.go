@@ -37,7 +37,7 @@ func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.D
 		held := map[string]*enrollment{}
 		var mine []string
 		err := within(ctx, tx, `update enrollments set lease_token = lease_token + 1, lease_until = $2
-			where id in (%s) and head <= tail and due_at <= $1 and lease_until <= $1 returning `+enrollmentColumns, sorted(ids), func(r *sql.Rows) error {
+			where id in (%s) and next_seq <= last_seq and due_at <= $1 and lease_until <= $1 returning `+enrollmentColumns, sorted(ids), func(r *sql.Rows) error {
 			e, err := scanEnrollment(r)
 			held[e.ID] = e
 			mine = append(mine, e.ID)
@@ -117,8 +117,8 @@ func (s *Store) queues(ctx context.Context, tx conn, ids []string) (map[string][
 		ctx,
 		tx,
 		`select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0), coalesce(e.received_at, 0)
-		from deliveries d join enrollments n on n.id = d.enrollment left join events e on e.id = d.event
-		where d.enrollment in (%s) and d.seq >= n.head and d.seq < n.head + $1 order by d.enrollment, d.seq`,
+		from outbox d join enrollments n on n.id = d.enrollment left join events e on e.id = d.event
+		where d.enrollment in (%s) and d.seq >= n.next_seq and d.seq < n.next_seq + $1 order by d.enrollment, d.seq`,
 		ids,
 		func(r *sql.Rows) error {
 			var id string
@@ -199,8 +199,8 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []
 
 // advance is the set clause that makes everything up to $2 done, and gives the lease back. What is left had a
 // turn at $4.
-const advance = `lease_until = 0, head = $2 + 1, attempts = 0, last_error = '', due_at = case when tail > $2 then cast($4 as bigint) else 0 end,
-	queued_at = coalesce((select min(d.at) from deliveries d where d.enrollment = $1 and d.seq > $2), enrollments.queued_at)`
+const advance = `lease_until = 0, next_seq = $2 + 1, attempts = 0, last_error = '', due_at = case when last_seq > $2 then cast($4 as bigint) else 0 end,
+	queued_at = coalesce((select min(d.at) from outbox d where d.enrollment = $1 and d.seq > $2), enrollments.queued_at)`
 
 // decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters where
 // the instance that was in the way is so no more.
@@ -248,7 +248,7 @@ func (b *batch) done(ctx context.Context, id string, seq, token, turn int64) err
 	n, err := affected(
 		ctx,
 		b.tx,
-		`update enrollments set `+advance+` where id = $1 and lease_token = $3 and head <= $2`,
+		`update enrollments set `+advance+` where id = $1 and lease_token = $3 and next_seq <= $2`,
 		id,
 		seq,
 		token,
@@ -260,7 +260,7 @@ func (b *batch) done(ctx context.Context, id string, seq, token, turn int64) err
 	if n == 0 {
 		return ErrNotMine
 	}
-	_, err = b.tx.ExecContext(ctx, `delete from deliveries where enrollment = $1 and seq <= $2`, id, seq)
+	_, err = b.tx.ExecContext(ctx, `delete from outbox where enrollment = $1 and seq <= $2`, id, seq)
 	return err
 }
 

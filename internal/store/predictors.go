@@ -60,7 +60,7 @@ func predict(ctx context.Context, tx conn, customer string, v journey.Vars, now 
 		return nil, err
 	}
 	var last sql.NullInt64
-	err := tx.QueryRowContext(ctx, `select max(at) from contacts where customer = $1 and status in ('sent', 'sending')`, customer).
+	err := tx.QueryRowContext(ctx, `select max(at) from sends where customer = $1 and status in ('sent', 'sending')`, customer).
 		Scan(&last)
 	if last.Valid {
 		out["days_since_contact"] = now.Sub(moment(last.Int64)).Hours() / 24

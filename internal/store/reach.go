@@ -57,7 +57,7 @@ func (b *batch) react(ctx context.Context, p *person, ev *event) error {
 	var key, enrollment string
 	var sent int64
 	var before float64
-	err := b.tx.QueryRowContext(ctx, `select key, enrollment, at, answered from contacts`+w.sql()+` order by case when enrollment = '' then 1 else 0 end, at desc limit 1`, w.args...).
+	err := b.tx.QueryRowContext(ctx, `select key, enrollment, at, best_response from sends`+w.sql()+` order by case when enrollment = '' then 1 else 0 end, at desc limit 1`, w.args...).
 		Scan(&key, &enrollment, &sent, &before)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -65,7 +65,7 @@ func (b *batch) react(ctx context.Context, p *person, ev *event) error {
 	case err != nil || enrollment == "" || r.worth <= before:
 		return err
 	}
-	if _, err := b.tx.ExecContext(ctx, `update contacts set answered = $2 where key = $1`, key, r.worth); err != nil {
+	if _, err := b.tx.ExecContext(ctx, `update sends set best_response = $2 where key = $1`, key, r.worth); err != nil {
 		return err
 	}
 	return reached(ctx, b.tx, p.id, r.channel, moment(sent), 0, r.worth-before)
@@ -84,19 +84,19 @@ func (s *Store) hasChannel(name string) bool {
 // reached adds to what is known of a customer's channel. The customer is locked.
 func reached(ctx context.Context, tx conn, customer, channel string, at time.Time, sends, answers float64) error {
 	weight := decisioning.ReachWeight(at)
-	_, err := tx.ExecContext(ctx, `insert into reach (customer, channel, sends, answers) values ($1, $2, $3, $4)
-		on conflict (customer, channel) do update set sends = reach.sends + excluded.sends, answers = reach.answers + excluded.answers`,
+	_, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) values ($1, $2, $3, $4)
+		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers = channel_engagement.answers + excluded.answers`,
 		customer, channel, sends*weight, answers*weight)
 	return err
 }
 
 // uniteReach adds what is known of one customer's channels to another's.
 func uniteReach(ctx context.Context, tx conn, gone, survivor string) error {
-	if _, err := tx.ExecContext(ctx, `insert into reach (customer, channel, sends, answers) select cast($2 as text), channel, sends, answers from reach where customer = $1
-		on conflict (customer, channel) do update set sends = reach.sends + excluded.sends, answers = reach.answers + excluded.answers`, gone, survivor); err != nil {
+	if _, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) select cast($2 as text), channel, sends, answers from channel_engagement where customer = $1
+		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers = channel_engagement.answers + excluded.answers`, gone, survivor); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `delete from reach where customer = $1`, gone)
+	_, err := tx.ExecContext(ctx, `delete from channel_engagement where customer = $1`, gone)
 	return err
 }
 
@@ -146,7 +146,7 @@ func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error 
 			err := r.Scan(&name, &c.Sends, &c.Answers)
 			channels[name] = c
 			return err
-		}, `select channel, count(*), sum(answered) from (select channel, answered from contacts where at <= $1 and status = 'sent' and enrollment <> '' order by at desc limit $2) as latest group by channel`,
+		}, `select channel, count(*), sum(best_response) from (select channel, best_response from sends where at <= $1 and status = 'sent' and enrollment <> '' order by at desc limit $2) as latest group by channel`,
 			millis(now.Add(-populationRest)), populationSends)
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ func (s *suite) reachOf(customer, channel string) [2]float64 {
 	s.Helper()
 	var sends, answers float64
 	s.must(
-		s.reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from reach where customer = $1 and channel = $2`, customer, channel).
+		s.reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from channel_engagement where customer = $1 and channel = $2`, customer, channel).
 			Scan(&sends, &answers),
 	)
 	w := decisioning.ReachWeight(noon)
@@ -83,7 +83,7 @@ func TestWhatIsShownIsNoReach(t *testing.T) {
 		show := func(channel, id string) {
 			_, err := s.writer.ExecContext(
 				s.ctx,
-				`insert into contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until)
+				`insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until)
 				values ($1, '', '', '', 'offer', 'ana', $2, 'marketing', '', 'sent', '', 1, $3, 1, 0)`,
 				id,
 				channel,

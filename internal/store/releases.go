@@ -140,7 +140,7 @@ func (s *Store) checkDropped(ctx context.Context, tx conn, current, c *journey.C
 		all = append(all, o)
 		return err
 	}, `select revision, count(*) from (
-		select revision from enrollments where state <> 'closed' union all select moving from enrollments where state <> 'closed' and moving <> '' and moving <> revision
+		select revision from enrollments where state <> 'closed' union all select migrating_to from enrollments where state <> 'closed' and migrating_to <> '' and migrating_to <> revision
 	) as named group by revision`)
 	if err != nil {
 		return err

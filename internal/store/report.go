@@ -37,14 +37,14 @@ func (s *Store) Report(ctx context.Context, now time.Time, r contract.Report) er
 // of the same step is left too.
 func leftBehind(ctx context.Context, tx conn, enrollment, step, key string) error {
 	const left = ` and (step <> $2 or $3 <> '' and key <> $3)`
-	if any, err := exists(ctx, tx, `select 1 from contacts where enrollment = $1 and status in ('held', 'retry', 'sending')`+left+` limit 1`, enrollment, step, key); err != nil ||
+	if any, err := exists(ctx, tx, `select 1 from sends where enrollment = $1 and status in ('held', 'retry', 'sending')`+left+` limit 1`, enrollment, step, key); err != nil ||
 		!any {
 		return err
 	}
 	for _, statement := range []string{
-		`update contacts set status = 'suppressed', reason = '` + reasonMovedOn + `', until_at = 0 where enrollment = $1 and status = 'held'` + left,
-		`delete from offers where offered_at = 0 and key in (select key from contacts where enrollment = $1 and status = 'retry'` + left + ` and action <> '')`,
-		`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end, doubts = doubts + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '` + reasonMovedOn + `'
+		`update sends set status = 'suppressed', reason = '` + reasonMovedOn + `', until_at = 0 where enrollment = $1 and status = 'held'` + left,
+		`delete from offers where offered_at = 0 and key in (select key from sends where enrollment = $1 and status = 'retry'` + left + ` and action <> '')`,
+		`update sends set outcome_unknown = case when status = 'sending' then 1 else outcome_unknown end, unknown_count = unknown_count + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '` + reasonMovedOn + `'
 			where enrollment = $1 and status in ('retry', 'sending')` + left,
 	} {
 		if _, err := tx.ExecContext(ctx, statement, enrollment, step, key); err != nil {
@@ -69,7 +69,7 @@ func (s *Store) position(ctx context.Context, tx conn, r contract.Report) (bool,
 	n, err := affected(
 		ctx,
 		tx,
-		`update enrollments set chain = $2, report_seq = $3`+set+` where id = $1 and state <> 'closed' and (chain = '' or chain = $2) and report_seq <= $3`,
+		`update enrollments set first_run_id = $2, report_seq = $3`+set+` where id = $1 and state <> 'closed' and (first_run_id = '' or first_run_id = $2) and report_seq <= $3`,
 		args...)
 	if err != nil || n > 0 {
 		return n > 0, err
@@ -110,10 +110,10 @@ func passages(ctx context.Context, tx conn, r contract.Report) error {
 	_, err := insert(
 		ctx,
 		tx,
-		"passages (enrollment, step, visit, skip, seq, n, kind, at, arm, outcome)",
+		"step_visits (enrollment, step, visit, skipped_at, seq, position, kind, at, arm, outcome)",
 		values,
-		`on conflict (enrollment, step, visit, skip) do update
-		set seq = excluded.seq, n = excluded.n, kind = excluded.kind, at = excluded.at, arm = excluded.arm, outcome = excluded.outcome`,
+		`on conflict (enrollment, step, visit, skipped_at) do update
+		set seq = excluded.seq, position = excluded.position, kind = excluded.kind, at = excluded.at, arm = excluded.arm, outcome = excluded.outcome`,
 	)
 	return err
 }
@@ -159,15 +159,15 @@ func (b *batch) closeEnrollment(ctx context.Context, e *enrollment, outcome, rea
 	}
 	p.open = slices.DeleteFunc(p.open, func(other *enrollment) bool { return other.ID == e.ID })
 	e.State, e.head = StateClosed, e.tail+1
-	if _, err := b.tx.ExecContext(ctx, `update enrollments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, head = tail + 1, lease_until = 0, attempts = 0, due_at = 0,
-		last_error = '', moving = '' where id = $1`, e.ID, outcome, clean(reason), value, millis(at)); err != nil {
+	if _, err := b.tx.ExecContext(ctx, `update enrollments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, next_seq = last_seq + 1, lease_until = 0, attempts = 0, due_at = 0,
+		last_error = '', migrating_to = '' where id = $1`, e.ID, outcome, clean(reason), value, millis(at)); err != nil {
 		return err
 	}
 	if err := b.free(ctx, e, outcome, at); err != nil {
 		return err
 	}
 	if e.moving != "" {
-		if _, err := b.tx.ExecContext(ctx, `delete from moves where enrollment = $1 and state = $2`, e.ID, MoveOrdered); err != nil {
+		if _, err := b.tx.ExecContext(ctx, `delete from migrations where enrollment = $1 and state = $2`, e.ID, MoveOrdered); err != nil {
 			return err
 		}
 	}
@@ -179,7 +179,7 @@ func (b *batch) closeEnrollment(ctx context.Context, e *enrollment, outcome, rea
 			waiting = append(waiting, q)
 		}
 		return err
-	}, `delete from deliveries where enrollment = $1 returning seq, kind, event, body, at`, e.ID); err != nil {
+	}, `delete from outbox where enrollment = $1 returning seq, kind, event, body, at`, e.ID); err != nil {
 		return err
 	}
 	slices.SortFunc(waiting, func(a, b queued) int { return cmp.Compare(a.seq, b.seq) })
@@ -195,8 +195,8 @@ func (b *batch) closeEnrollment(ctx context.Context, e *enrollment, outcome, rea
 // repeated or held, responses of calls.
 func (b *batch) free(ctx context.Context, e *enrollment, outcome string, at time.Time) error {
 	holds, err := exists(ctx, b.tx, `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')
-		union all select 1 from contacts where enrollment = $1 and status in ('sending', 'retry', 'held')
-		union all select 1 from responses where enrollment = $1 limit 1`, e.ID)
+		union all select 1 from sends where enrollment = $1 and status in ('sending', 'retry', 'held')
+		union all select 1 from http_call_responses where enrollment = $1 limit 1`, e.ID)
 	if err != nil || !holds {
 		return err
 	}
@@ -206,11 +206,11 @@ func (b *batch) free(ctx context.Context, e *enrollment, outcome string, at time
 	}{
 		{`update handoffs set state = 'withdrawn', reason = $2, closed_at = $3 where enrollment = $1 and state in ('open', 'claimed')`,
 			[]any{e.ID, "its journey ended: " + outcome, millis(at)}},
-		{`update contacts set in_doubt = case when status = 'sending' then 1 else in_doubt end,
-			doubts = doubts + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '` + reasonEnded + `', at = $2
+		{`update sends set outcome_unknown = case when status = 'sending' then 1 else outcome_unknown end,
+			unknown_count = unknown_count + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '` + reasonEnded + `', at = $2
 			where enrollment = $1 and status in ('sending', 'retry')`, []any{e.ID, millis(at)}},
-		{`update contacts set status = 'suppressed', reason = '` + reasonEnded + `', at = $2, until_at = 0 where enrollment = $1 and status = 'held'`, []any{e.ID, millis(at)}},
-		{`delete from responses where enrollment = $1`, []any{e.ID}},
+		{`update sends set status = 'suppressed', reason = '` + reasonEnded + `', at = $2, until_at = 0 where enrollment = $1 and status = 'held'`, []any{e.ID, millis(at)}},
+		{`delete from http_call_responses where enrollment = $1`, []any{e.ID}},
 	} {
 		if _, err := b.tx.ExecContext(ctx, statement.sql, statement.args...); err != nil {
 			return err

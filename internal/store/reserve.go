@@ -92,7 +92,7 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in contract.Se
 			}
 			res.Unsettled, res.Attempts, res.Slot = row.unsettled(), row.attempts, moment(row.slot)
 		}
-		paused, err := exists(ctx, tx, `select 1 from controls where journey = $1 and paused = 1`, e.Journey)
+		paused, err := exists(ctx, tx, `select 1 from paused_journeys where journey = $1 and paused = 1`, e.Journey)
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in contract.Se
 
 func ledger(ctx context.Context, tx conn, key string) (*ledgerRow, error) {
 	var l ledgerRow
-	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, action, verdict, token, lease_until, in_doubt, attempts, slot_at from contacts where key = $1`, key).
+	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, action, route, token, lease_until, outcome_unknown, attempts, rate_slot_at from sends where key = $1`, key).
 		Scan(&l.status, &l.reason, &l.customer, &l.channel, &l.action, &l.verdict, &l.token, &l.leaseUntil, &l.doubt, &l.attempts, &l.slot)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -218,13 +218,13 @@ func (s *Store) take(
 			return err
 		}
 	}
-	return tx.QueryRowContext(ctx, `insert into contacts (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until, verdict,
-			action, tone, trace, until_at)
+	return tx.QueryRowContext(ctx, `insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until, route,
+			action, tone, policy_trace, until_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19)
 		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release = excluded.release, at = excluded.at,
-			in_doubt = case when contacts.status = 'sending' then 1 else contacts.in_doubt end, doubts = contacts.doubts + case when contacts.status = 'sending' then 1 else 0 end,
-			token = contacts.token + 1, lease_until = excluded.lease_until, verdict = case when excluded.status = 'held' then contacts.verdict else excluded.verdict end,
-			tone = excluded.tone, trace = excluded.trace, until_at = excluded.until_at
+			outcome_unknown = case when sends.status = 'sending' then 1 else sends.outcome_unknown end, unknown_count = sends.unknown_count + case when sends.status = 'sending' then 1 else 0 end,
+			token = sends.token + 1, lease_until = excluded.lease_until, route = case when excluded.status = 'held' then sends.route else excluded.route end,
+			tone = excluded.tone, policy_trace = excluded.policy_trace, until_at = excluded.until_at
 		returning token`,
 		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason, res.Release, millis(now), millis(until), verdict,
 		in.Action, res.Verdict.Tone, trace, millis(res.Verdict.HeldUntil)).
@@ -243,7 +243,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 		n, err := affected(
 			ctx,
 			tx,
-			`update customers set version = version + 1 where id = (select customer from contacts where key = $1)`,
+			`update customers set version = version + 1 where id = (select customer from sends where key = $1)`,
 			r.Key,
 		)
 		if err != nil {
@@ -275,8 +275,8 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `update contacts set status = $2, reason = $3, provider_id = $4, in_doubt = $5, attempts = attempts + $9, at = $6, lease_until = 0, app = $7,
-			verdict = case when $8 = 1 then verdict else '' end, slot_at = $10, doubts = doubts + $11 where key = $1`,
+		if _, err := tx.ExecContext(ctx, `update sends set status = $2, reason = $3, provider_id = $4, outcome_unknown = $5, attempts = attempts + $9, at = $6, lease_until = 0, rendered = $7,
+			route = case when $8 = 1 then route else '' end, rate_slot_at = $10, unknown_count = unknown_count + $11 where key = $1`,
 			r.Key, status, clean(reason), clean(o.ProviderID), flag(doubt), millis(now), said, flag(doubt && status == contract.StatusRetry),
 			flag(!o.Waits), millis(o.Slot), flag(o.Unknown)); err != nil {
 			return err

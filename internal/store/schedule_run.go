@@ -21,20 +21,6 @@ func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more boo
 	if len(rel.scheduled) == 0 {
 		return false, nil
 	}
-	if slices.ContainsFunc(rel.scheduled, timetable.own) {
-		unknown, err := exists(ctx, s.reader, `select 1 from settings where key = 'zones'`)
-		if err != nil {
-			return false, databaseError(err)
-		}
-		if unknown {
-			err := s.write(ctx, func(tx conn) error {
-				var err error
-				more, err = learnZones(ctx, tx)
-				return err
-			})
-			return err == nil, err
-		}
-	}
 	idle := true
 	if err := s.read(ctx, func(tx conn) error {
 		all, err := s.plan(ctx, tx, now)
@@ -200,9 +186,9 @@ func (b *batch) enterPage(ctx context.Context, p *progress, program *journey.Pro
 		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2 order by id limit $3`
 	case utc: // also of those of whom no other was ever known
 		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2
-			and not exists (select 1 from customer_zones z where z.customer = customers.id and (z.timezone <> '` + utc + `' or z.since_at > $2)) order by id limit $3`
+			and not exists (select 1 from customer_timezones z where z.customer = customers.id and (z.timezone <> '` + utc + `' or z.since_at > $2)) order by id limit $3`
 	default:
-		query = `select c.id, c.traits from customer_zones z join customers c on c.id = z.customer
+		query = `select c.id, c.traits from customer_timezones z join customers c on c.id = z.customer
 			where z.timezone = $4 and z.customer > $1 and z.since_at <= $2 and c.merged_into = '' order by z.customer limit $3`
 		args = append(args, p.zone)
 	}

@@ -18,7 +18,6 @@ const (
 	schedulePage  = 200              // customers looked at in one transaction
 	schedulePages = 5                // of them under one lease
 	scheduleLease = 30 * time.Second // wall
-	learnPage     = 500              // customers of older builds whose zone is looked at in one transaction
 	everybody     = "*"              // the zone of a schedule that has one for all: its row, not a zone's name
 )
 
@@ -157,51 +156,11 @@ func zonesInUse(ctx context.Context, tx conn) ([]string, error) {
 		found = append(found, name)
 		return err
 	}, `with recursive z(name) as (
-		select min(timezone) from customer_zones
+		select min(timezone) from customer_timezones
 		union all
-		select (select min(timezone) from customer_zones where timezone > z.name) from z where z.name is not null
+		select (select min(timezone) from customer_timezones where timezone > z.name) from z where z.name is not null
 	) select name from z where name is not null`)
 	return sorted(found), err
-}
-
-// learnZones notes the time zones of customers that older builds wrote, a page at a time; more reports that it
-// did something.
-func learnZones(ctx context.Context, tx conn) (more bool, err error) {
-	// Two who learn wait for each other here.
-	n, err := affected(ctx, tx, `update settings set value = value where key = 'zones'`)
-	if err != nil || n == 0 {
-		return false, err
-	}
-	reached, err := setting(ctx, tx, "zones")
-	if err != nil {
-		return false, err
-	}
-	var values [][]any
-	found := 0
-	if err := rows(ctx, tx, func(r *sql.Rows) error {
-		var raw string
-		if err := r.Scan(&reached, &raw); err != nil {
-			return err
-		}
-		found++
-		traits, err := object(raw)
-		if zone := zoneOf(traits); zone != utc {
-			values = append(values, []any{reached, zone, 0})
-		}
-		return err
-	}, `select id, traits from customers where merged_into = '' and id > $1 order by id limit $2`, reached, learnPage); err != nil {
-		return false, err
-	}
-	// One that is written meanwhile notes its own.
-	if _, err := insert(ctx, tx, "customer_zones (customer, timezone, since_at)", values, "on conflict (customer) do nothing"); err != nil {
-		return false, err
-	}
-	if found < learnPage {
-		_, err = tx.ExecContext(ctx, `delete from settings where key = 'zones'`)
-	} else {
-		_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'zones'`, reached)
-	}
-	return true, err
 }
 
 // NextSchedule is the moment (virtual) at which the next entry by schedule is due, which may be past; zero

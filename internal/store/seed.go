@@ -32,7 +32,7 @@ func (s *Store) Seed(ctx context.Context, now time.Time, id string, traits map[s
 		p.traits, _ = mergeTraits(p.traits, traits)
 		p.dirty = true
 		// The next event finds out anew what was true before it.
-		_, err = tx.ExecContext(ctx, `delete from states where customer = $1`, own)
+		_, err = tx.ExecContext(ctx, `delete from entry_conditions where customer = $1`, own)
 		return err
 	})
 }

@@ -68,7 +68,7 @@ func (b *batch) watched(ctx context.Context) ([]watched, error) {
 	return rel.watched, within(
 		ctx,
 		b.tx,
-		`select customer, journey, condition, truth from states where customer in (%s)`,
+		`select customer, journey, condition, last_value from entry_conditions where customer in (%s)`,
 		ids,
 		func(r *sql.Rows) error {
 			var id, name string
@@ -162,7 +162,7 @@ func (b *batch) unite(ctx context.Context, gone, survivor *person) error {
 		survivor.learn(w, held)
 	}
 	gone.truths = nil
-	_, err = b.tx.ExecContext(ctx, `delete from states where customer = $1`, gone.id)
+	_, err = b.tx.ExecContext(ctx, `delete from entry_conditions where customer = $1`, gone.id)
 	return err
 }
 
@@ -211,7 +211,7 @@ func (b *batch) flushTruths(ctx context.Context) error {
 			p.truths[name] = t
 		}
 	}
-	_, err := insert(ctx, b.tx, "states (customer, journey, condition, truth)", values,
-		"on conflict (customer, journey) do update set condition = excluded.condition, truth = excluded.truth")
+	_, err := insert(ctx, b.tx, "entry_conditions (customer, journey, condition, last_value)", values,
+		"on conflict (customer, journey) do update set condition = excluded.condition, last_value = excluded.last_value")
 	return err
 }

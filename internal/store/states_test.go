@@ -151,7 +151,7 @@ func TestStateEntryByMerge(t *testing.T) {
 			),
 			[]int{0, 0, 0},
 		)
-		left, err := exists(s.ctx, s.reader, `select 1 from states where customer = 'ben'`)
+		left, err := exists(s.ctx, s.reader, `select 1 from entry_conditions where customer = 'ben'`)
 		s.must(err)
 		s.same(left, false)
 		// By identify, the event is there; the anonymous one was made by the same call.

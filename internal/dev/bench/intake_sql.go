@@ -76,10 +76,10 @@ const (
 	// Arrays let one prepared statement insert any number of rows.
 	insertEvents = `insert into events (id, customer, name, at, received_at, n, properties, source, depth)
 		select unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), $5::bigint, $5::bigint, 1, unnest($4::text[]), 'http', 0`
-	insertEnrollment = `insert into enrollments (id, workflow_id, journey, revision, customer, entry_key, entry_event, entry_name, depth, entered_at, state, holdout, tail, queued_at)
+	insertEnrollment = `insert into enrollments (id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth, entered_at, state, holdout, last_seq, queued_at)
 		values ($1, $1, 'answered', '0123456789ab', $2, '', $3, 'Bench Started', 0, $4, 'open', 0, 1, $4)`
-	queueMore      = `update enrollments set tail = $2 where id = $1`
-	insertDelivery = `insert into deliveries (enrollment, seq, kind, event, body, at) values ($1, $2, $3, $4, '', $5)`
+	queueMore      = `update enrollments set last_seq = $2 where id = $1`
+	insertDelivery = `insert into outbox (enrollment, seq, kind, event, body, at) values ($1, $2, $3, $4, '', $5)`
 )
 
 // plainPostgres has a connection for every client, and sends each transaction in one piece where the protocol

@@ -68,7 +68,7 @@ func takeSnapshot(ctx context.Context, g *cluster) (*snapshot, error) {
 	err = each(
 		ctx,
 		db,
-		`select id, workflow_id, journey, revision, customer, entry_key, entry_event, state, outcome, chain, entered_at, closed_at from enrollments`,
+		`select id, workflow_id, journey, revision, customer, instance_key, entry_event, state, outcome, first_run_id, entered_at, closed_at from enrollments`,
 		func(r *sql.Rows) error {
 			var e enrollment
 			f.enrollments[""] = nil
@@ -97,7 +97,7 @@ func takeSnapshot(ctx context.Context, g *cluster) (*snapshot, error) {
 	err = each(
 		ctx,
 		db,
-		`select enrollment, step, visit, kind, at, arm, outcome from passages order by enrollment, seq, n`,
+		`select enrollment, step, visit, kind, at, arm, outcome from step_visits order by enrollment, seq, position`,
 		func(r *sql.Rows) error {
 			var id string
 			var p contract.Passage
@@ -116,7 +116,7 @@ func takeSnapshot(ctx context.Context, g *cluster) (*snapshot, error) {
 	return f, each(
 		ctx,
 		db,
-		`select key, enrollment, step, channel, category, status, reason, in_doubt, doubts, attempts, at from contacts`,
+		`select key, enrollment, step, channel, category, status, reason, outcome_unknown, unknown_count, attempts, at from sends`,
 		func(r *sql.Rows) error {
 			var c sendRow
 			err := r.Scan(
@@ -166,7 +166,7 @@ func (g *cluster) drain(ctx context.Context, o options) error {
 	deaf := time.Time{} // since when Temporal does not answer
 	for told := clock.Wall(); ; {
 		var open, pending int
-		err := db.QueryRowContext(ctx, `select count(*) filter (where state <> 'closed'), count(*) filter (where head <= tail) from enrollments`).
+		err := db.QueryRowContext(ctx, `select count(*) filter (where state <> 'closed'), count(*) filter (where next_seq <= last_seq) from enrollments`).
 			Scan(&open, &pending)
 		if err == nil && open == 0 && pending == 0 {
 			return nil

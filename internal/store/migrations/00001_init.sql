@@ -1,13 +1,31 @@
 -- +goose Up
 
--- Times are unix milliseconds, 0 for none: virtual, except due_at and lease_until, which are of the wall. Flags are 0 or 1. JSON is TEXT: it is read
--- and written whole, and a JSONB column refuses the NUL that a customer's text may escape.
+-- Times are Unix milliseconds, 0 for none. They are virtual, except due_at, lease_until, rate_slot_at and those of
+-- rates, which are of the wall clock. Flags are 0 or 1. JSON is TEXT: it is read and written whole, and a JSONB
+-- column refuses the NUL that a customer's text may contain.
 
+-- release is the number of the current release; models is the version of the latest learned models. classifier names
+-- the classifier in use. intents exists while customers have to be recomputed; its value is the last customer done.
 create table settings (
   key   text primary key,
   value text not null
 );
-insert into settings (key, value) values ('release', '0');
+insert into settings (key, value) values ('release', '0'), ('models', '0');
+
+-- intents is JSON: for each intent, the release since which it has its definition.
+create table releases (
+  number  bigint primary key,
+  content text not null,
+  at      bigint not null,
+  intents text not null default ''
+);
+
+create table definitions (
+  revision text primary key,
+  journey  text not null,
+  packed   text not null,
+  at       bigint not null
+);
 
 create table customers (
   id          text primary key,
@@ -18,6 +36,16 @@ create table customers (
 );
 create index customers_merged on customers (merged_into) where merged_into <> '';
 
+-- Customers whose time zone is not UTC, or was another one. timezone is UTC where the trait names no zone; since_at is
+-- the time of the last change.
+create table customer_timezones (
+  customer text primary key,
+  timezone text not null,
+  since_at bigint not null
+);
+create index customer_timezones_zone on customer_timezones (timezone, customer);
+
+-- (received_at, n) is the order in which events were accepted.
 create table events (
   id          text primary key,
   customer    text not null,
@@ -32,114 +60,6 @@ create table events (
 create index events_story on events (customer, name, at);
 create index events_time on events (customer, at);
 
-create table releases (
-  number  bigint primary key,
-  content text not null,
-  at      bigint not null
-);
-
-create table definitions (
-  revision text primary key,
-  journey  text not null,
-  packed   text not null,
-  at       bigint not null
-);
-
-create table controls (
-  journey text primary key,
-  paused  integer not null,
-  by_whom text not null,
-  at      bigint not null
-);
-
-create table enrollments (
-  id          text primary key,
-  workflow_id text not null,
-  journey     text not null,
-  revision    text not null,
-  customer    text not null,
-  entry_key   text not null,
-  entry_event text not null,
-  entry_name  text not null,
-  depth       integer not null,
-  entered_at  bigint not null,
-  closed_at   bigint not null default 0,
-  state       text not null,
-  outcome     text not null default '',
-  reason      text not null default '',
-  value       double precision not null default 0,
-  holdout     integer not null,
-  chain       text not null default '',
-  report_seq  bigint not null default 0,
-  step        text not null default '',
-  step_kind   text not null default '',
-  since_at    bigint not null default 0,
-  until_at    bigint not null default 0,
-  paused      integer not null default 0,
-  head        bigint not null default 1,
-  tail        bigint not null default 0,
-  queued_at   bigint not null default 0,
-  due_at      bigint not null default 0,
-  lease_token bigint not null default 0,
-  lease_until bigint not null default 0,
-  attempts    integer not null default 0,
-  last_error  text not null default ''
-);
-create index enrollments_customer on enrollments (customer, journey, entry_key);
-create index enrollments_open on enrollments (customer) where state <> 'closed';
-create unique index enrollments_address on enrollments (workflow_id) where state <> 'closed';
-create index enrollments_workflow on enrollments (workflow_id);
-create index enrollments_journey on enrollments (journey, state);
-create index enrollments_due on enrollments (due_at, queued_at, id) where head <= tail;
-
-create table deliveries (
-  enrollment text not null,
-  seq       bigint not null,
-  kind      text not null,
-  event     text not null,
-  body      text not null,
-  at        bigint not null,
-  primary key (enrollment, seq)
-);
-
-create table passages (
-  enrollment text not null,
-  seq       bigint not null,
-  n         integer not null,
-  step      text not null,
-  kind      text not null,
-  visit     integer not null,
-  at        bigint not null,
-  outcome   text not null,
-  primary key (enrollment, seq, n)
-);
-
-create table contacts (
-  key         text primary key,
-  enrollment   text not null,
-  journey     text not null,
-  step        text not null,
-  message     text not null,
-  customer    text not null,
-  channel     text not null,
-  category    text not null,
-  topic       text not null,
-  status      text not null,
-  reason      text not null default '',
-  provider_id text not null default '',
-  in_doubt    integer not null default 0,
-  attempts    integer not null default 0,
-  release     bigint not null,
-  at          bigint not null,
-  token       bigint not null,
-  lease_until bigint not null,
-  verdict     text not null default '',
-  app         text not null default ''
-);
-create index contacts_limits on contacts (customer, channel, at);
-create index contacts_enrollment on contacts (enrollment);
-create index contacts_time on contacts (at);
-
 create table bounces (
   channel text not null,
   address text not null,
@@ -149,9 +69,208 @@ create table bounces (
 );
 create index bounces_address on bounces (address);
 
+create table paused_journeys (
+  journey text primary key,
+  paused  integer not null,
+  by_whom text not null,
+  at      bigint not null
+);
+
+-- next_seq is the first entry of the outbox that is not delivered, last_seq the last one that was added.
+-- migrating_to is the revision that the enrollment was ordered to migrate to, until it answers.
+create table enrollments (
+  id           text primary key,
+  workflow_id  text not null,
+  journey      text not null,
+  revision     text not null,
+  customer     text not null,
+  instance_key text not null,
+  entry_event  text not null,
+  entry_name   text not null,
+  depth        integer not null,
+  entered_at   bigint not null,
+  closed_at    bigint not null default 0,
+  state        text not null,
+  outcome      text not null default '',
+  reason       text not null default '',
+  value        double precision not null default 0,
+  holdout      integer not null,
+  first_run_id text not null default '',
+  report_seq   bigint not null default 0,
+  step         text not null default '',
+  step_kind    text not null default '',
+  since_at     bigint not null default 0,
+  until_at     bigint not null default 0,
+  paused       integer not null default 0,
+  next_seq     bigint not null default 1,
+  last_seq     bigint not null default 0,
+  queued_at    bigint not null default 0,
+  due_at       bigint not null default 0,
+  lease_token  bigint not null default 0,
+  lease_until  bigint not null default 0,
+  attempts     integer not null default 0,
+  last_error   text not null default '',
+  migrating_to text not null default ''
+);
+create index enrollments_customer on enrollments (customer, journey, instance_key);
+create index enrollments_open on enrollments (customer) where state <> 'closed';
+create unique index enrollments_address on enrollments (workflow_id) where state <> 'closed';
+create index enrollments_workflow on enrollments (workflow_id);
+create index enrollments_journey on enrollments (journey, state);
+create index enrollments_due on enrollments (due_at, queued_at, id) where next_seq <= last_seq;
+create index enrollments_entries on enrollments (journey, id);
+
+create table outbox (
+  enrollment text not null,
+  seq        bigint not null,
+  kind       text not null,
+  event      text not null,
+  body       text not null,
+  at         bigint not null,
+  primary key (enrollment, seq)
+);
+
+-- Outbox entries that Temporal or a run refuses for good. kind, event, body and at are as in outbox; set_at is virtual.
+create table dead_letters (
+  enrollment text not null,
+  seq        bigint not null,
+  kind       text not null,
+  event      text not null,
+  body       text not null,
+  at         bigint not null,
+  error      text not null,
+  attempts   integer not null,
+  set_at     bigint not null,
+  primary key (enrollment, seq)
+);
+
+-- A report after a canceled one repeats its visits, so the key is the visit and not the report. skipped_at is 0, or the
+-- time at which the step was skipped, since a skip is no visit. (seq, position) is the order.
+create table step_visits (
+  enrollment text not null,
+  step       text not null,
+  visit      integer not null,
+  skipped_at bigint not null,
+  seq        bigint not null,
+  position   integer not null,
+  kind       text not null,
+  at         bigint not null,
+  arm        text not null,
+  outcome    text not null,
+  primary key (enrollment, step, visit, skipped_at)
+);
+
+create table migrations (
+  enrollment text not null,
+  revision   text not null,
+  journey    text not null,
+  origin     text not null,
+  step       text not null,
+  target     text not null,
+  state      text not null,
+  reason     text not null default '',
+  by_whom    text not null,
+  at         bigint not null,
+  primary key (enrollment, revision)
+);
+create index migrations_revision on migrations (revision, enrollment);
+
+create table http_call_responses (
+  key        text primary key,
+  enrollment text not null,
+  status     integer not null,
+  body       text not null
+);
+create index http_call_responses_enrollment on http_call_responses (enrollment);
+
+-- The last known value of the condition by which a customer enters a journey.
+create table entry_conditions (
+  customer   text not null,
+  journey    text not null,
+  condition  text not null,
+  last_value integer not null,
+  primary key (customer, journey)
+);
+
+-- since_at is the time at which the journey was published with this schedule. For each zone, done_at is the last moment
+-- that is complete, moment the one in progress (0: none), and reached the last customer of it that is done.
+create table schedules (
+  journey  text primary key,
+  spec     text not null,
+  since_at bigint not null
+);
+create table schedule_zones (
+  journey     text not null,
+  zone        text not null,
+  done_at     bigint not null,
+  moment      bigint not null default 0,
+  reached     text not null default '',
+  lease_until bigint not null default 0,
+  token       bigint not null default 0,
+  primary key (journey, zone)
+);
+
+-- The ledger of messages. action is the next best action that the message carries out, route what the policy chose,
+-- policy_trace what it said about each channel (JSON). until_at is the end of the quiet hours that hold the send.
+-- rendered is the treatment where it is kept. outcome_unknown is 1 while nobody knows whether the send went out;
+-- unknown_count counts such attempts and stays when a later attempt succeeds, so that a message that came twice has its
+-- reason in the ledger. best_response is the best reaction so far, 0 to 1. rate_slot_at is when a send that waits for
+-- its provider's rate may go: its token is taken.
+create table sends (
+  key             text primary key,
+  enrollment      text not null,
+  journey         text not null,
+  step            text not null,
+  message         text not null,
+  customer        text not null,
+  channel         text not null,
+  category        text not null,
+  topic           text not null,
+  status          text not null,
+  reason          text not null default '',
+  provider_id     text not null default '',
+  outcome_unknown integer not null default 0,
+  unknown_count   integer not null default 0,
+  attempts        integer not null default 0,
+  release         bigint not null,
+  at              bigint not null,
+  until_at        bigint not null default 0,
+  token           bigint not null,
+  lease_until     bigint not null,
+  rate_slot_at    bigint not null default 0,
+  route           text not null default '',
+  policy_trace    text not null default '',
+  rendered        text not null default '',
+  action          text not null default '',
+  tone            text not null default '',
+  best_response   double precision not null default 0
+);
+create index sends_limits on sends (customer, channel, at);
+create index sends_enrollment on sends (enrollment);
+create index sends_time on sends (at);
+create index sends_provider on sends (provider_id) where provider_id <> '';
+create index sends_window on sends (customer, at);
+
+-- How a customer answers on a channel: sums of weights that double every half-life, so that a row is only added to.
+create table channel_engagement (
+  customer text not null,
+  channel  text not null,
+  sends    double precision not null,
+  answers  double precision not null,
+  primary key (customer, channel)
+);
+
+-- Rate limits: one row per provider ("email") or part of it ("email:shop@example.com", "webhook:host"). next_at is the
+-- theoretical arrival time of GCRA in microseconds; paused_until, in milliseconds, is the provider's Retry-After.
+create table rates (
+  bucket       text primary key,
+  next_at      bigint not null default 0,
+  paused_until bigint not null default 0
+);
+
 create table handoffs (
   id         text primary key,
-  enrollment  text not null,
+  enrollment text not null,
   journey    text not null,
   step       text not null,
   customer   text not null,
@@ -173,16 +292,106 @@ create index handoffs_customer on handoffs (customer, state);
 create index handoffs_enrollment on handoffs (enrollment);
 create index handoffs_state on handoffs (state, queue);
 
--- +goose Down
-drop table handoffs;
-drop table bounces;
-drop table contacts;
-drop table passages;
-drop table deliveries;
-drop table enrollments;
-drop table controls;
-drop table definitions;
-drop table releases;
-drop table events;
-drop table customers;
-drop table settings;
+-- How strongly a customer's events point to an intent. strength is the value at the time at; it decays by the half-life
+-- of the release. definition is the release since which the intent was defined as it was then: where that differs from
+-- the current release, the intent is recomputed.
+create table intents (
+  customer   text not null,
+  intent     text not null,
+  definition bigint not null,
+  strength   double precision not null,
+  at         bigint not null,
+  primary key (customer, intent)
+);
+
+-- The terms of each strength. kind is event, text (a classified message) or set (by hand); n numbers the terms of one
+-- event.
+create table intent_evidence (
+  customer text not null,
+  intent   text not null,
+  event    text not null,
+  n        integer not null,
+  kind     text not null,
+  name     text not null,
+  at       bigint not null,
+  weight   double precision not null,
+  primary key (customer, intent, event, n)
+);
+
+-- Trained text classifiers; model is base64, metrics JSON.
+create table classifiers (
+  version integer primary key,
+  source  text not null,
+  digest  text not null,
+  model   text not null,
+  metrics text not null,
+  at      bigint not null
+);
+
+-- The intent of a customer's message, empty for none; version is the classifier's, 0 for the one behind HTTP.
+create table classifications (
+  event      text primary key,
+  intent     text not null,
+  confidence double precision not null,
+  version    integer not null
+);
+
+-- Decisions of next best actions. direction is outbound or inbound; slots and trace are JSON.
+create table decisions (
+  key        text primary key,
+  customer   text not null,
+  journey    text not null,
+  enrollment text not null,
+  step       text not null,
+  asked      text not null,
+  direction  text not null,
+  at         bigint not null,
+  release    bigint not null,
+  control    text not null,
+  winner     text not null,
+  reason     text not null,
+  slots      text not null,
+  trace      text not null
+);
+create index decisions_customer on decisions (customer, at);
+create index decisions_time on decisions (at);
+create index decisions_enrollment on decisions (enrollment) where enrollment <> '';
+
+-- An offer is an action shown to one customer, under the key of its ledger row. It is open from offered_at (0: not sent
+-- yet) until expires_at; its outcome is learned once. features are those of the customer at the time of the decision.
+create table offers (
+  key         text primary key,
+  customer    text not null,
+  action      text not null,
+  channel     text not null,
+  control     text not null,
+  decided_at  bigint not null,
+  within_ms   bigint not null,
+  offered_at  bigint not null default 0,
+  expires_at  bigint not null default 0,
+  propensity  double precision not null,
+  worth       double precision not null,
+  cost        double precision not null,
+  features    text not null,
+  outcome     text not null default '',
+  resolved_at bigint not null default 0,
+  accepted_by text not null default '',
+  learned     integer not null default 0
+);
+create index offers_customer on offers (customer, action, offered_at);
+create index offers_open on offers (expires_at, key) where outcome = '' and offered_at > 0;
+create index offers_unlearned on offers (resolved_at, key) where outcome <> '' and learned = 0;
+create index offers_unsaid on offers (decided_at) where offered_at = 0;
+create index offers_action on offers (action, offered_at);
+
+-- What was learned about an action on a channel. version counts the batches of learning.
+create table models (
+  action    text not null,
+  channel   text not null,
+  version   bigint not null,
+  evidence  double precision not null,
+  positives double precision not null,
+  state     text not null,
+  primary key (action, channel)
+);
+create index models_version on models (version);
