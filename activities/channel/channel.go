@@ -11,7 +11,7 @@ import (
 // Outcome of an attempt to send.
 type Outcome string
 
-// The outcomes (docs/reliability.md says what follows from each).
+// The outcomes (docs/guarantees.md says what follows from each).
 const (
 	Sent    Outcome = "sent"     // the provider took it
 	Refused Outcome = "refused"  // the provider will never take it: do not repeat

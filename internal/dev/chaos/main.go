@@ -1,6 +1,6 @@
 // Chaos plays journeys on real processes while it kills them with kill -9, fills their disk, breaks the
 // providers and deploys, and then reconciles every event, enrollment, ledger row and provider record.
-// docs/reliability.md says what is held against what.
+// docs/chaos-results.md says what is compared with what.
 package main
 
 import (
