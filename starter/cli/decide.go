@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+)
+
+func decideCommand() *cobra.Command {
+	var (
+		r                                remote
+		customer, group, channel, output string
+		actions                          []string
+		explain                          bool
+	)
+	c := &cobra.Command{
+		Use: "decide", Short: "Preview the next best action of a customer, and why",
+		Long: "decide asks what a journey would decide for a customer now. Nothing is sent, kept or explored: it is the best estimate.\n" +
+			"--explain shows every candidate, the stage that dropped it and P × C × V × L, and the customer's intents with their evidence.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch {
+			case customer == "":
+				return app.Usage("--customer is missing: say whose next best action it is")
+			case group == "" && len(actions) == 0:
+				return app.Usage("--group is missing, and --actions too: give one of them")
+			case group != "" && len(actions) > 0:
+				return app.Usage("--group and --actions do not go together: give one of them")
+			}
+			if err := r.load(c); err != nil {
+				return err
+			}
+			q := url.Values{"customer": {customer}, "actions": actions}
+			if group != "" {
+				q.Set("group", group)
+			}
+			if channel != "" {
+				q.Set("channel", channel)
+			}
+			var v gateway.DecisionView
+			if err := r.call(c.Context(), "GET", gateway.AdminDecide+"?"+q.Encode(), nil, &v); err != nil {
+				return err
+			}
+			return show(c, output, v, func(p *printer) { printDecision(p, &v, explain) })
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&customer, "customer", "", "whose")
+	f.StringVar(&group, "group", "", "among the actions of this group")
+	f.StringSliceVar(&actions, "actions", nil, "among these actions, with commas")
+	f.StringVar(&channel, "channel", "", "by this channel only")
+	f.BoolVar(&explain, "explain", false, "show the funnel and the intents")
+	r.register(c, false, true)
+	outputFlag(c, &output)
+	return c
+}
+
+func printDecision(p *printer, v *gateway.DecisionView, explain bool) {
+	if len(v.Chosen) == 0 {
+		p.line("nothing (%s)", v.Reason)
+	} else {
+		won := v.Chosen[0]
+		by := ""
+		if won.Channel != "" {
+			by = " by " + won.Channel
+		}
+		p.line("%s%s, priority %s", won.Action, by, figure(won.Priority))
+	}
+	if !explain {
+		return
+	}
+	p.line("")
+	rows := make([]table.Row, len(v.Candidates))
+	for i, c := range v.Candidates {
+		rows[i] = table.Row{c.Action, c.Channel, c.Stage, c.Reason}
+		if c.Stage == decisioning.StageArbitration || c.Stage == decisioning.StageChosen {
+			rows[i] = append(rows[i], figure(c.P), figure(c.C), figure(c.V), figure(c.L), figure(c.Priority))
+		}
+	}
+	p.table(table.Row{"ACTION", "CHANNEL", "STAGE", "REASON", "P", "C", "V", "L", "PRIORITY"}, rows)
+	if len(v.Intents) > 0 {
+		p.line("")
+		rows = nil
+		for _, i := range v.Intents {
+			var words []string
+			for _, e := range i.Evidence {
+				words = append(words, e.Event+" "+figure(e.Left))
+			}
+			rows = append(rows, table.Row{i.Intent, figure(i.Score), strings.Join(words, ", ")})
+		}
+		p.table(table.Row{"INTENT", "SCORE", "EVIDENCE (WHAT IS LEFT OF ITS WEIGHT)"}, rows)
+	}
+	p.line("")
+	said := "release " + strconv.Itoa(v.Release) + ", at " + stamp(v.At) + " UTC"
+	if v.Control != "" {
+		said += ", control group " + v.Control
+	}
+	p.line("%s", said)
+}
+
+// figure is a number for people: three digits that count, and whole from a thousand on.
+func figure(n float64) string {
+	if math.Abs(n) >= 1000 {
+		return strconv.FormatFloat(n, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(n, 'g', 3, 64)
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+func devCommand() *cobra.Command {
+	var (
+		cfg   app.Config
+		child app.DevServerOptions
+	)
+	c := &cobra.Command{
+		Use: "dev [DIR]", Short: "Run everything on this machine: Temporal, worker, gateway, mail, push and text sinks",
+		Long: "Starts a Temporal server as a child, and gateway, worker and relay in this process, on SQLite files in the data folder. The journeys in DIR (default: journeys) " +
+			"are linted and published at start and on every save; a folder with errors changes nothing. Mails, pushes and text messages go to sinks that can be read in the browser.\n" +
+			"It answers this machine only, and asks nobody who they are.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if !c.Flags().Changed("listen") && os.Getenv("TABI_LISTEN") == "" {
+				cfg.Listen = "127.0.0.1:8080"
+			}
+			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
+				return err
+			}
+			if !c.Flags().Changed("log-level") {
+				cfg.LogLevel = "warn" // what matters to a designer is printed; the rest is for --log-level info
+			}
+			log, err := cfg.Logger(c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			dir := "journeys"
+			if len(args) == 1 {
+				dir = args[0]
+			} else if _, err := os.Stat(dir); err != nil {
+				dir = ""
+			}
+			if dir != "" {
+				if dir, err = filepath.Abs(dir); err != nil {
+					return err
+				}
+				if _, err := app.ReadFolder(dir); err != nil {
+					return err
+				}
+				if wd, err := os.Getwd(); err == nil {
+					if near, err := filepath.Rel(wd, dir); err == nil && filepath.IsLocal(near) {
+						dir = near
+					}
+				}
+			}
+			err = newDev(c, &cfg, child, dir, log).Run(c.Context())
+			if err == nil {
+				(&printer{c.OutOrStdout()}).line("tabi has stopped; its data is in %s", cfg.DataDir)
+			}
+			return err
+		},
+	}
+	f := c.Flags()
+	cfg.Register(f, app.Storage|app.Logging|app.HTTP|app.Channels|app.Work|app.Relay|app.Time|app.Words)
+	f.IntVar(&child.Port, "temporal-port", 0, "port of Temporal; 0: 7233, or a free one")
+	f.IntVar(&child.UIPort, "ui-port", 0, "port of the Temporal UI; 0: 8233, or a free one")
+	f.BoolVar(&child.Headless, "headless", false, "without the Temporal UI")
+	for _, closed := range []string{"metrics-listen", "insecure"} { // the gateway has the metrics; dev is open to this machine anyway
+		if err := f.MarkHidden(closed); err != nil {
+			panic(err)
+		}
+	}
+	f.Lookup("listen").DefValue = "127.0.0.1:8080"
+	return c
+}
+
+// newDev says what happens on the terminal.
+func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir string, log *zap.Logger) *app.Dev {
+	var mu sync.Mutex
+	out := &printer{c.OutOrStdout()}
+	say := func(f func()) {
+		mu.Lock()
+		defer mu.Unlock()
+		f()
+	}
+	child.DataDir = cfg.DataDir
+	if dir == "" {
+		out.line("no journeys folder here: nothing is published (tabi dev DIR)")
+	}
+	return &app.Dev{
+		Config: cfg, Temporal: child, Journeys: dir, Log: log,
+		Linted: func(_ []journey.File, found journey.Diagnostics) {
+			say(func() {
+				if err := printDiagnostics(c.OutOrStdout(), "text", found); err != nil {
+					log.Warn("printing the diagnostics", zap.Error(err))
+				}
+				if found.Failed(false) {
+					out.line("not published: mend the errors; the release before stays")
+				}
+			})
+		},
+		Published: func(p app.Published) { say(func() { sayPublished(out, p) }) },
+		Refused:   func(err error) { say(func() { out.line("%v", err) }) },
+		Ready: func(r app.Running) {
+			say(func() {
+				out.line("tabi is ready (%s)", app.DescribeClock(r.Clock))
+				out.line("  gateway      %s", r.URL)
+				out.line("  inbox        %s/inbox", r.URL)
+				out.line("  mails        %s/dev/mail", r.URL)
+				out.line("  pushes       %s/dev/push", r.URL)
+				out.line("  texts        %s/dev/sms", r.URL)
+				out.line("  temporal     %s", r.Temporal)
+				if r.UI != "" {
+					out.line("  temporal UI  %s", r.UI)
+				}
+				out.line("stop it with Ctrl-C")
+			})
+		},
+	}
+}

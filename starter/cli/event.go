@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+)
+
+// tracked is the gateway's answer to an event.
+type tracked struct {
+	MessageIDs []string `json:"messageIds"`
+	Receipts   []struct {
+		MessageID string   `json:"messageId"`
+		Customer  string   `json:"customer"`
+		Duplicate bool     `json:"duplicate"`
+		Entered   []string `json:"entered"`
+		Heard     int      `json:"heard"`
+	} `json:"receipts,omitempty"`
+}
+
+func eventCommand() *cobra.Command {
+	var (
+		r                                      remote
+		customer, properties, id, when, output string
+	)
+	c := &cobra.Command{
+		Use: "event NAME --customer ID", Short: "Send an event of a customer",
+		Example: `  tabi event "Order Completed" --customer ana --properties '{"cart_id": "k1", "total": 120}'`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if customer == "" {
+				return app.Usage("whose event? Give --customer ID")
+			}
+			fields, err := object("properties", properties)
+			if err != nil {
+				return err
+			}
+			if id == "" {
+				id = rand.Text()
+			}
+			call := map[string]any{"type": "track", "userId": customer, "event": args[0], "messageId": id}
+			if fields != nil {
+				call["properties"] = fields
+			}
+			if when != "" {
+				if _, err := time.Parse(time.RFC3339, when); err != nil {
+					return app.Usage("--time is %q: give an RFC 3339 time, as 2026-03-02T10:00:00Z", when)
+				}
+				call["timestamp"] = when
+			}
+			if err := r.load(c); err != nil {
+				return err
+			}
+			var out tracked
+			if err := r.call(c.Context(), "POST", "/v1/track", call, &out); err != nil {
+				return err
+			}
+			return show(c, output, out, func(p *printer) {
+				p.line("taken: %s", id)
+				for _, got := range out.Receipts {
+					switch {
+					case got.Duplicate:
+						p.line("nothing changed: this event id was taken before")
+					case got.Heard == 1:
+						p.line("it goes to one instance under way")
+					case got.Heard > 1:
+						p.line("it goes to %d instances under way", got.Heard)
+					case len(got.Entered) == 0:
+						p.line("nobody has entered a journey by it, and no instance under way listens to it")
+					}
+					for _, w := range got.Entered {
+						p.line("entered: %s", w)
+					}
+				}
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&customer, "customer", "", "the customer's id")
+	f.StringVar(&properties, "properties", "", "properties of the event, a JSON object")
+	f.StringVar(&id, "id", "", "event id, which counts once; default: a random one")
+	f.StringVar(&when, "time", "", "when it happened, RFC 3339; default: now")
+	r.register(c, true, false)
+	outputFlag(c, &output)
+	return c
+}

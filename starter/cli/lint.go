@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+func lintCommand() *cobra.Command {
+	var (
+		format string
+		warn   bool
+	)
+	c := &cobra.Command{
+		Use: "lint [PATH…]", Short: "Check journeys folders or files (default: journeys)",
+		Long: "Checks everything and names every problem at its place: file:line:col: code: message. A file is checked as part of its folder, " +
+			"whose other files are read for their names; only the named file's problems are shown.\n\n" +
+			"Exit status: 0 good or warnings only, 1 errors (with --strict: warnings too), 2 a path that cannot be read.",
+		RunE: func(c *cobra.Command, args []string) error {
+			if !slices.Contains(formats, format) {
+				return app.Usage("--format is %q: give %s", format, strings.Join(formats, ", "))
+			}
+			if len(args) == 0 {
+				args = []string{"journeys"}
+			}
+			found, n, err := lint(args)
+			if err != nil {
+				return err
+			}
+			if err := printDiagnostics(c.OutOrStdout(), format, found); err != nil {
+				return err
+			}
+			errors, warnings := tally(found)
+			if format == "text" {
+				(&printer{c.OutOrStdout()}).line("%s, %s, %s", several(n, "file"), several(errors, "error"), several(warnings, "warning"))
+			}
+			if found.Failed(warn) {
+				return app.Quiet(app.ExitBad)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&format, "format", "text", strings.Join(formats, ", "))
+	c.Flags().BoolVar(&warn, "strict", false, "fail on warnings too")
+	return c
+}
+
+var formats = []string{"text", "json", "github"}
+
+// lint checks the folders of all paths, and gives what concerns the paths and how many files that was.
+func lint(paths []string) (journey.Diagnostics, int, error) {
+	folders := map[string][]journey.File{}
+	wanted := map[string]bool{} // files to report; those of a folder that was named all are
+	var order []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, 0, app.Usage("cannot read %s: no such file or folder, or no permission", path)
+		}
+		root := filepath.Clean(path)
+		if !info.IsDir() {
+			if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
+				return nil, 0, app.Usage("%s is no YAML file", path)
+			}
+			root = rootOf(path)
+		}
+		if _, read := folders[root]; !read {
+			files, err := app.ReadFolder(root)
+			if err != nil {
+				return nil, 0, err
+			}
+			folders[root] = files
+			order = append(order, root)
+		}
+		for _, f := range folders[root] {
+			if info.IsDir() || f.Name == filepath.ToSlash(filepath.Clean(path)) {
+				wanted[f.Name] = true
+			}
+		}
+	}
+	if len(wanted) == 0 {
+		return nil, 0, app.Usage("there is no YAML file in %s", strings.Join(paths, ", "))
+	}
+	var found journey.Diagnostics
+	for _, root := range order {
+		_, all := app.Check(folders[root])
+		for _, d := range all {
+			if wanted[d.File] {
+				found = append(found, d)
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b journey.Diagnostic) int { return strings.Compare(a.File, b.File) })
+	return found, len(wanted), nil
+}
+
+// rootOf is the journeys folder a file belongs to: above messages/ and actions/, else where it lies.
+func rootOf(path string) string {
+	dir := filepath.Dir(filepath.Clean(path))
+	if base := filepath.Base(dir); base == "messages" || base == "actions" {
+		return filepath.Dir(dir)
+	}
+	return dir
+}
+
+func tally(found journey.Diagnostics) (errors, warnings int) {
+	for _, d := range found {
+		if d.Severity == journey.Error {
+			errors++
+		} else {
+			warnings++
+		}
+	}
+	return errors, warnings
+}
+
+func printDiagnostics(w io.Writer, format string, found journey.Diagnostics) error {
+	switch format {
+	case "json":
+		return found.JSON(w)
+	case "github":
+		return found.GitHub(w)
+	}
+	return found.Text(w)
+}

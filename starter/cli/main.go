@@ -1,0 +1,95 @@
+// Package cli is the command tabi: one file per command.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+)
+
+// Main runs the command that the process was started with, and returns its exit status.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+}
+
+// execute runs one command, prints its error, and returns its exit status.
+func execute(ctx context.Context, args []string, out, errs io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if err != nil && err.Error() != "" {
+		_, _ = fmt.Fprintln(errs, "tabi: "+err.Error())
+	}
+	return app.ExitCode(err)
+}
+
+// newRoot is the command tree: one line per command, one file each.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tabi",
+		Short: "Durable customer journeys on Temporal",
+		Long: "tabi runs customer journeys: a YAML file says what happens, and each customer's journey runs as one durable workflow on Temporal.\n" +
+			"A flag can also be set in the environment, by the variable in brackets; the flag wins.\n\n" +
+			"Exit status: 0 good, 1 the thing checked is bad, 2 wrong usage, 3 cannot reach a database, Temporal or the gateway.",
+		SilenceUsage: true, SilenceErrors: true, Version: app.Version,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return app.Usage("%w; see %s --help", err, c.CommandPath())
+	})
+	root.AddCommand(
+		devCommand(), publishCommand(), lintCommand(), testCommand(), schemaCommand(), serveCommand(),
+		startCommand(), eventCommand(), ingestCommand(),
+		listCommand(), statusCommand(), decideCommand(), exitCommand(), pauseCommand(), resumeCommand(), retryCommand(), reconcileCommand(),
+		graphCommand(), diffCommand(), migrateCommand(), replayCommand(), intentsCommand(), propensityCommand(),
+		reportCommand(),
+		versionCommand(),
+	)
+	strict(root)
+	return root
+}
+
+// strict makes wrong arguments and unknown commands errors of usage.
+func strict(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if check(c, args) == nil {
+				return nil
+			}
+			form := strings.TrimSuffix(c.UseLine(), " [flags]")
+			for n, arg := range args {
+				if check(c, args[:n]) == nil && check(c, args[:n+1]) != nil {
+					return app.Usage("%q is one argument too many: write %s; see %s --help", arg, form, c.CommandPath())
+				}
+			}
+			return app.Usage("an argument is missing: write %s; see %s --help", form, c.CommandPath())
+		}
+	} else if c.HasSubCommands() {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				hint := ""
+				if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+					hint = fmt.Sprintf(" (did you mean %q?)", near[0])
+				}
+				return app.Usage("there is no command %q%s; see %s --help", args[0], hint, c.CommandPath())
+			}
+			return nil
+		}
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		c.SuggestionsMinimumDistance = 2
+	}
+	for _, sub := range c.Commands() {
+		strict(sub)
+	}
+}

@@ -1,0 +1,270 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// moveGateway is the part of a gateway that a migration talks to. What becomes of an order is said by its
+// customer's name: stay-… refuses when it is asked, end-… ends, mute-… never answers, others move at the second
+// look.
+type moveGateway struct {
+	mu     sync.Mutex
+	from   *journey.Definition
+	to     *journey.Definition
+	all    []*gateway.MoveView
+	looks  int
+	orders map[string]int
+}
+
+func definition(t *testing.T, steps string) *journey.Definition {
+	t.Helper()
+	content, found := app.Check(
+		[]journey.File{{Name: "nudge.yaml", Data: []byte("journey: nudge\nentry: {event: X}\ngoal: {event: Y}\nsteps:\n" + steps)}},
+	)
+	if found.Failed(false) {
+		t.Fatal(found)
+	}
+	return content.Journeys["nudge"]
+}
+
+// newMoveGateway has these customers waiting at the step "reply", which is called "answer" in the current revision.
+func newMoveGateway(t *testing.T, customers ...string) (*moveGateway, string) {
+	t.Helper()
+	g := &moveGateway{
+		from:   definition(t, "  - {id: reply, wait_for: {event: A}, timeout: 1h}\n"),
+		to:     definition(t, "  - {id: mail, set: {vars.a: 1}}\n  - {id: answer, wait_for: {event: A}, timeout: 1h}\n"),
+		orders: map[string]int{},
+	}
+	for i, c := range customers {
+		g.all = append(
+			g.all,
+			&gateway.MoveView{
+				Enrollment: fmt.Sprintf("e%03d", i),
+				WorkflowID: "nudge/" + c,
+				Customer:   c,
+				From:       g.from.Revision(),
+				To:         g.to.Revision(),
+				Step:       "reply",
+			},
+		)
+	}
+	server := httptest.NewServer(g)
+	t.Cleanup(server.Close)
+	return g, server.URL
+}
+
+func (g *moveGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out any
+	switch r.URL.Path {
+	case gateway.AdminStanding:
+		old, _ := journey.Pack(g.from)
+		new, _ := journey.Pack(g.to)
+		out = gateway.StandingList{
+			Release: 7,
+			Rules:   &journey.Rules{Intents: map[string]*journey.Intent{"purchase": {Name: "purchase", HalfLife: time.Hour}}},
+			Journeys: []gateway.JourneyStanding{{Journey: "nudge", Current: g.to.Revision(), Revisions: []gateway.RevisionStanding{
+				{Revision: g.to.Revision(), Definition: new},
+				{
+					Revision:   g.from.Revision(),
+					Definition: old,
+					Steps:      []gateway.StepStanding{{Step: "reply", Instances: int64(len(g.all))}},
+				},
+			}}},
+		}
+	case gateway.AdminMigrate:
+		out = g.migrate(r)
+	case gateway.AdminMoves:
+		out = g.moves(r)
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+func (g *moveGateway) migrate(r *http.Request) gateway.MigratePage {
+	var in gateway.MigrateRequest
+	_ = json.NewDecoder(r.Body).Decode(&in)
+	from, _ := journey.NewProgram(g.from)
+	to, _ := journey.NewProgram(g.to)
+	var page gateway.MigratePage
+	for _, one := range g.all {
+		if one.Enrollment <= in.After || one.State == store.MoveDone || one.State == "ended" {
+			continue
+		}
+		if len(page.Instances) == in.Limit {
+			page.Next = page.Instances[in.Limit-1].Enrollment
+			return page
+		}
+		said := *one
+		if said.State != store.MoveOrdered {
+			said.State = store.MoveOrdered
+			if said.Target, said.Reason = from.CanMove(one.Step, to, in.Renamed); said.Reason != "" {
+				said.State = store.MoveRefused
+			}
+			if !in.DryRun && said.Reason == "" {
+				g.orders[one.Customer]++
+				*one = said
+			}
+		}
+		page.Instances = append(page.Instances, said)
+	}
+	return page
+}
+
+func (g *moveGateway) moves(r *http.Request) gateway.MovePage {
+	g.looks++
+	limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+	var page gateway.MovePage
+	for _, one := range g.all {
+		if one.State == store.MoveOrdered && g.looks > 1 {
+			switch {
+			case strings.HasPrefix(one.Customer, "stay"):
+				one.State, one.Reason = store.MoveRefused, "a send is under way; try again later"
+			case strings.HasPrefix(one.Customer, "end"):
+				one.State = "ended"
+			case !strings.HasPrefix(one.Customer, "mute"):
+				one.State = store.MoveDone
+			}
+		}
+		if one.Enrollment <= r.URL.Query().Get("after") || one.State == "" || one.State == "ended" {
+			continue
+		}
+		if page.Moves = append(page.Moves, *one); len(page.Moves) == limit {
+			page.Next = one.Enrollment
+			return page
+		}
+	}
+	return page
+}
+
+// crowd names n customers.
+func crowd(prefix string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("%s%d", prefix, i)
+	}
+	return out
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	g, url := newMoveGateway(t, slices.Concat(crowd("ana", 60), []string{"stay", "end1"}, crowd("bob", 40), []string{"end2"})...)
+	code, out, errs := tabiSays(t, "migrate", "nudge", "--url", url, "--dry-run")
+	if code != 1 || !strings.Contains(out, `it looks like answer: --step reply=answer`) ||
+		!strings.Contains(out, "0 would move, 103 would stay") {
+		t.Errorf("without the new name: exit %d\n%s%s", code, out, errs)
+	}
+	code, out, _ = tabiSays(t, "migrate", "nudge", "--url", url, "--dry-run", "--step", "reply=answer")
+	if code != 0 || !strings.Contains(out, "moves to answer") || !strings.Contains(out, "103 would move, 0 would stay") ||
+		len(g.orders) != 0 {
+		t.Errorf("dry run: exit %d, orders %v\n%s", code, g.orders, out)
+	}
+	code, _, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer")
+	if code != 2 || !strings.Contains(errs, "--yes") || len(g.orders) != 0 {
+		t.Errorf("without a terminal: exit %d, orders %v: %s", code, g.orders, errs)
+	}
+	code, out, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "--rate", "1000/s")
+	if code != 1 || !strings.Contains(out, "100 of 103 moved in ") || !strings.Contains(out, ", 2 had ended before") ||
+		!strings.Contains(out, "nudge/stay") ||
+		!strings.Contains(out, "a send is under way") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	// Again: who stayed is asked once more, nobody else.
+	g.all[60].Customer, g.all[60].State = "ready", store.MoveRefused
+	code, out, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "-o", "json")
+	var report migrateReport
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Moved != 1 || report.Ordered != 1 ||
+		len(report.Stayed) != 0 {
+		t.Errorf("again: exit %d %v\n%s%s", code, err, out, errs)
+	}
+	for customer, n := range g.orders {
+		if n != 1 {
+			t.Errorf("%s was told %d times", customer, n)
+		}
+	}
+	code, out, _ = tabiSays(t, "migrate", "nudge", "--url", url, "--yes")
+	if code != 0 || !strings.Contains(out, "nobody to move") {
+		t.Errorf("a third time: exit %d\n%s", code, out)
+	}
+}
+
+func TestMigrateWithoutAnswers(t *testing.T) {
+	t.Parallel()
+	g, url := newMoveGateway(t, "mute1", "ana", "mute2")
+	code, _, errs := tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "--patience", "10ms")
+	if code != 1 || !strings.Contains(errs, "2 of 3 have not answered") || !strings.Contains(errs, "is a worker running?") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	code, out, errs := tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "--no-wait")
+	if code != 0 || !strings.Contains(out, "0 of 2 moved in ") || !strings.Contains(out, "2 have yet to answer") || g.orders["mute1"] != 1 {
+		t.Errorf("exit %d, orders %v\n%s%s", code, g.orders, out, errs)
+	}
+}
+
+func TestMigrateUsage(t *testing.T) {
+	t.Parallel()
+	_, url := newMoveGateway(t, "ana")
+	for want, args := range map[string][]string{
+		"no revision with open instances has a step": {"--step", "replay=answer"},
+		"give OLD=NEW":         {"--step", "reply"},
+		"is named twice":       {"--step", "reply=a", "--step", "reply=b"},
+		"instances per second": {"--rate", "fast"},
+		"text or json":         {"--output", "xml"},
+	} {
+		code, _, errs := tabiSays(t, append([]string{"migrate", "nudge", "--url", url}, args...)...)
+		if code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit %d: %s", args, code, errs)
+		}
+	}
+}
+
+// Without an old side, what is live stands for it: the revisions, and the rules of the current release.
+func TestDiffLiveTellsOfRules(t *testing.T) {
+	t.Parallel()
+	_, url := newMoveGateway(t, "ana")
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"nudge.yaml":   "journey: nudge\nentry: {event: Start}\nsteps:\n  - {id: answer, wait_for: {event: A}, timeout: 1h}\n",
+		"intents.yaml": "intents:\n  purchase:\n    half_life: 2h\n    evidence: [{event: Product Viewed, weight: 1}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to, err := readSide(t.Context(), dir, dir)
+	if err != nil || len(to.errors) > 0 {
+		t.Fatal(err, to.errors)
+	}
+	r := compared{to: to, nobase: true}
+	r.New = "journeys"
+	cfg := app.Config{TemporalAddr: "127.0.0.1:1"}
+	if _, err := r.ask(t.Context(), &remote{url: url}, &cfg, nil); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	r.print(&printer{w: &said})
+	for _, want := range []string{"release 7 → journeys\n", "intent purchase: counts for everyone from the next decision on\n  ~ half_life: 1h → 2h\n"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("it lacks %q:\n%s", want, said.String())
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+func pauseCommand() *cobra.Command {
+	return pauser(
+		contract.PauseUpdate,
+		"Pause an instance, or a whole journey",
+		"Paused: deadlines run on, events are kept, nothing is sent. With --journey this is the kill switch: from its answer on, nothing of the journey is sent.",
+	)
+}
+
+// pauser builds pause and resume, which differ in one word.
+func pauser(kind, short, long string) *cobra.Command {
+	var (
+		r               remote
+		journey, reason string
+	)
+	c := &cobra.Command{
+		Use: kind + " (WORKFLOW_ID | --journey NAME)", Short: short, Long: long, Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if (journey == "") == (len(args) == 0) {
+				return app.Usage("give a workflow id, or --journey NAME, and not both")
+			}
+			if journey == "" {
+				return order(c, &r, gateway.CommandRequest{WorkflowID: args[0], Kind: kind, Reason: reason})
+			}
+			if err := r.load(c); err != nil {
+				return err
+			}
+			var out gateway.PauseResponse
+			in := gateway.PauseRequest{Journey: journey, Paused: kind == contract.PauseUpdate}
+			if err := r.call(c.Context(), "POST", gateway.AdminPause, in, &out); err != nil {
+				return err
+			}
+			(&printer{c.OutOrStdout()}).line("journey %s: %sd, %s told", journey, kind, several(out.Instances, "open instance"))
+			return nil
+		},
+	}
+	c.Flags().StringVar(&journey, "journey", "", "the whole journey, also those who enter later")
+	c.Flags().StringVar(&reason, "reason", "", "why, for the record of one instance")
+	r.register(c, false, true)
+	return c
+}

@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/decisioning/eval"
+	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
+)
+
+func propensityCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "propensity", Short: "Measure the models that decisions learn by, on data of your own",
+		Long: "Measures the adaptive models by which tabi learns which action a customer accepts: on a file of outcomes, on a randomised trial, and in a simulation whose truth is known. " +
+			"Nothing is stored. docs/learning.md explains the models and what was measured.",
+	}
+	c.AddCommand(propensityEvalCommand(), propensityPolicyCommand(), propensityPlotsCommand())
+	return c
+}
+
+func propensityEvalCommand() *cobra.Command {
+	var target, output string
+	var without []string
+	var start propensity.Start
+	var batch bool
+	c := &cobra.Command{
+		Use: "eval FILE", Short: "Stream a CSV file of outcomes through a model, foretelling each row before learning from it",
+		Long: "Reads a CSV file (gzipped or not) with a head line, once and in order. Each row is foretold before the model learns from it, so every prediction is of the unseen. " +
+			"Beside it stands a batch logistic regression: refitted on the past after every twentieth of the rows, and in five folds.\n\n" +
+			"A column whose values are all numbers is numeric; every other is of names. The target is true or false, yes or no, or a number, of which more than 0 is yes.\n\n" +
+			"Exit status: 0 good, 2 the file cannot be read or has no such column, or wrong usage.",
+		Example: "  tabi propensity eval sessions.csv --target Revenue\n  tabi propensity eval sessions.csv --target Revenue --without PageValues",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			t, err := readTable(args[0])
+			if err != nil {
+				return err
+			}
+			e, err := eval.Evaluate(t, target, without, start, batch)
+			if err != nil {
+				return app.Usage("%s: %w", args[0], err)
+			}
+			return show(c, output, e, func(p *printer) {
+				p.line("%s, %d of them yes (%.1f %%)\n", several(e.Rows, "row"), e.Positives, 100*float64(e.Positives)/float64(e.Rows))
+				rows := []table.Row{
+					scoreRow("adaptive, streamed once", &e.Adaptive), scoreRow("  its later half", &e.SecondHalf),
+					scoreRow("logistic, refitted on the past", e.Refitted), scoreRow("logistic, five folds", e.Folded),
+				}
+				if e.Refitted == nil {
+					rows = rows[:2]
+				}
+				p.table(table.Row{"model", "AUROC", "log loss", "calibration error"}, rows)
+				p.line("\nThe model has %s and %d bytes. What tells most, alone:\n", several(len(e.Predictors), "predictor"), e.Bytes)
+				var tell []table.Row
+				for _, one := range e.Predictors[:min(8, len(e.Predictors))] {
+					tell = append(tell, table.Row{one.Name, fmt.Sprintf("%.3f", one.AUC), one.Bins})
+				}
+				p.table(table.Row{"predictor", "AUC", "bins"}, tell)
+			})
+		},
+	}
+	c.Flags().StringVar(&target, "target", "", "the column to foretell (required)")
+	c.Flags().StringSliceVar(&without, "without", nil, "columns not to learn from")
+	c.Flags().BoolVar(&batch, "batch", true, "fit the batch logistic regressions too")
+	startFlags(c, &start, propensity.DefaultHalfLife)
+	outputFlag(c, &output)
+	_ = c.MarkFlagRequired("target")
+	return c
+}
+
+func scoreRow(name string, s *eval.Score) table.Row {
+	if s == nil {
+		return table.Row{name}
+	}
+	return table.Row{name, fmt.Sprintf("%.4f", s.AUROC), fmt.Sprintf("%.4f", s.LogLoss), fmt.Sprintf("%.4f", s.CalibrationError)}
+}
+
+func propensityPolicyCommand() *cobra.Command {
+	var t eval.Trial
+	var output string
+	c := &cobra.Command{
+		Use: "policy FILE", Short: "Learn whom to give which action from a randomised trial, and weigh it on customers not learned from",
+		Long: "Reads a CSV file (gzipped or not) of customers who were each given one action at random. One model per action learns who answers it; each customer is then given the action he answers most, " +
+			"or that is worth most after its cost (chance × value − cost; doing nothing is free), by models that have not seen him (folds). " +
+			"The policies are weighed by inverse-propensity scoring, self-normalised, with 95 % bootstrap intervals, against every single action given to all.\n\n" +
+			"An answer is worth 1 and an action costs 0.02 of it unless you say otherwise. A trial is of one time: nothing is forgotten unless you give a --half-life.\n\n" +
+			"Exit status: 0 good, 2 the file cannot be read or has no such column, or wrong usage.",
+		Example: "  tabi propensity policy hillstrom.csv.gz --action segment --outcome visit --none \"No E-Mail\" --without conversion,spend",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if t.Folds < 2 || t.Rounds < 0 {
+				return app.Usage("--folds is %d and --rounds %d: give 2 or more folds, and 0 or more rounds", t.Folds, t.Rounds)
+			}
+			if t.Table, err = readTable(args[0]); err != nil {
+				return err
+			}
+			r, err := t.Run()
+			if err != nil {
+				return app.Usage("%s: %w", args[0], err)
+			}
+			return show(c, output, r, func(p *printer) { printPolicies(p, r, t) })
+		},
+	}
+	c.Flags().StringVar(&t.Action, "action", "", "the column that says what was done (required)")
+	c.Flags().StringVar(&t.Outcome, "outcome", "", "the column that says whether it was answered (required)")
+	c.Flags().StringVar(&t.None, "none", "", "the action that is doing nothing: it costs nothing")
+	c.Flags().StringSliceVar(&t.Without, "without", nil, "columns not to learn from, such as other outcomes")
+	c.Flags().Float64Var(&t.Value, "value", 1, "of an answer")
+	c.Flags().Float64Var(&t.Cost, "cost", 0.02, "of an action, in the same unit")
+	c.Flags().IntVar(&t.Folds, "folds", 5, "each is decided by models that learned from the others")
+	c.Flags().IntVar(&t.Rounds, "rounds", 1000, "of the bootstrap")
+	c.Flags().Uint64Var(&t.Seed, "seed", 1, "of folds and bootstrap")
+	startFlags(c, &t.Start, math.Inf(1))
+	outputFlag(c, &output)
+	_, _ = c.MarkFlagRequired("action"), c.MarkFlagRequired("outcome")
+	return c
+}
+
+func printPolicies(p *printer, r *eval.Result, t eval.Trial) {
+	p.line("%s; value of an answer %g, cost of an action %g\n", several(r.Customers, "customer"), t.Value, t.Cost)
+	var rows []table.Row
+	for _, v := range r.Policies {
+		row := table.Row{v.Policy, within(&v.Rate, "%.4f"), within(&v.Net, "%.4f"), "", ""}
+		if v.RateGain != nil {
+			row[3], row[4] = within(v.RateGain, "%+.4f"), within(v.NetGain, "%+.4f")
+		}
+		rows = append(rows, row)
+	}
+	p.table(table.Row{"policy", "answers", "net value", "answers over the best", "net over the best"}, rows)
+	p.line("\nThe best single action is %q by answers and %q by net value.", r.BestRate, r.BestNet)
+	for _, v := range r.Policies[len(r.Actions):] {
+		line := fmt.Sprintf("%q gives", v.Policy)
+		for _, a := range r.Actions {
+			line += fmt.Sprintf("  %s %.1f %%", cmp.Or(a, "(empty)"), 100*v.Share[a])
+		}
+		p.line("%s", line)
+	}
+}
+
+// within is an estimate with its interval.
+func within(i *eval.Interval, format string) string {
+	return fmt.Sprintf(format+" ("+format+" to "+format+")", i.Mean, i.Low, i.High)
+}
+
+func propensityPlotsCommand() *cobra.Command {
+	var out, output string
+	var seed uint64
+	c := &cobra.Command{
+		Use: "plots", Short: "Learn in a simulation whose truth is known, and draw how it went",
+		Long: "Plays customers of a made-up world to the models: actions whose acceptance drifts, and one that appears midway. Draws regret, shares of offers and calibration as SVG files.\n\n" +
+			"Exit status: 0 good, 2 the folder cannot be written, or wrong usage.",
+		Example: "  tabi propensity plots --out docs/images",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r := eval.Simulate(eval.World{Seed: seed})
+			for name, svg := range r.Plots() {
+				file := filepath.Join(out, name)
+				if err := os.WriteFile(file, svg, 0o644); err != nil {
+					return app.Usage("cannot write %s: %w", file, err)
+				}
+			}
+			return show(c, output, r.Summary(), func(p *printer) {
+				s := r.Summary()
+				p.line(
+					"%s; accepted %.4f, the best fixed policy would have had %.4f",
+					several(s.Decisions, "decision"),
+					s.Rate,
+					s.BestFixed,
+				)
+				p.line("regret against it: %.0f acceptances; it grows as decisions^%.2f (sublinear: below 1)", s.Regret, s.Slope)
+				p.line(
+					"the new action has %.1f %% of offers in its first twentieth of the run and %.1f %% in the last; had the truth been known, it would have %.1f %%",
+					100*s.NewFirst,
+					100*s.NewLast,
+					100*s.NewIdeal,
+				)
+				p.line("calibration error after %s: %.4f", several(s.Calibrated, "outcome"), s.CalibrationError)
+			})
+		},
+	}
+	c.Flags().StringVar(&out, "out", ".", "folder for the drawings")
+	c.Flags().Uint64Var(&seed, "seed", 1, "of the simulation")
+	outputFlag(c, &output)
+	return c
+}
+
+func startFlags(c *cobra.Command, start *propensity.Start, halfLife float64) {
+	c.Flags().Float64Var(&start.Propensity, "belief", 0.5, "starting belief, above 0 and below 1")
+	c.Flags().Float64Var(&start.HalfLife, "half-life", halfLife, "outcomes of the rarer kind after which one counts half; inf: never")
+}
+
+func readTable(file string) (*eval.Table, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, app.Usage("cannot read %s: %w", file, err)
+	}
+	defer func() { _ = f.Close() }()
+	t, err := eval.ReadTable(f)
+	if err != nil {
+		return nil, app.Usage("%s: %w", file, err)
+	}
+	return t, nil
+}

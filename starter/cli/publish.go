@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+)
+
+func publishCommand() *cobra.Command {
+	var (
+		cfg    app.Config
+		output string
+	)
+	c := &cobra.Command{
+		Use: "publish DIR", Short: "Release a journeys folder to the store",
+		Long: "Lints everything in the folder and, if it is good, makes it the next release in one transaction. Gateway and workers use it from their " +
+			"next decision on. Instances that are open keep the journey they entered; messages count at once.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
+				return err
+			}
+			files, err := app.ReadFolder(args[0])
+			if err != nil {
+				return err
+			}
+			if len(files) == 0 {
+				return app.Usage("there is no YAML file in %s", args[0])
+			}
+			content, found := app.Check(files)
+			if len(found) > 0 {
+				if err := printDiagnostics(c.ErrOrStderr(), "text", found); err != nil {
+					return err
+				}
+			}
+			if found.Failed(false) {
+				return &app.ExitError{Code: app.ExitBad, Err: errors.New("not published: mend the errors first")}
+			}
+			st, err := cfg.OpenStore(c.Context(), zap.NewNop())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, st.Close()) }()
+			p, err := app.Publish(c.Context(), st, content)
+			if err != nil {
+				return err
+			}
+			return show(c, output, p, func(out *printer) { sayPublished(out, p) })
+		},
+	}
+	cfg.Register(c.Flags(), app.Storage)
+	outputFlag(c, &output)
+	return c
+}
+
+// sayPublished tells what a release changed.
+func sayPublished(out *printer, p app.Published) {
+	if p.Same() {
+		out.line("release %d: nothing changed", p.Release)
+		return
+	}
+	out.line("release %d", p.Release)
+	for _, part := range []struct {
+		mark  string
+		names []string
+	}{{"+", p.Added}, {"~", p.Changed}, {"-", p.Removed}} {
+		for _, n := range part.names {
+			out.line("  %s %s", part.mark, n)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"slices"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+)
+
+func reconcileCommand() *cobra.Command {
+	var (
+		cfg    app.Config
+		output string
+	)
+	c := &cobra.Command{
+		Use: "reconcile", Short: "Compare open enrollments with Temporal, now",
+		Long: "Closes enrollments whose run was terminated, reset away or lost, and frees what they held. Every relay does it by itself, slowly; " +
+			"this does all at once. It works on database and Temporal directly.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
+				return err
+			}
+			cfg.UseDev(c.Flags())
+			s, err := cfg.Connect(c.Context(), zap.NewNop())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.Close()) }()
+			report, err := s.Reconciler().Reconcile(c.Context())
+			if err != nil {
+				return app.Unreachable("not finished: %w", err)
+			}
+			return show(c, output, report, func(p *printer) {
+				p.line(
+					"%d open, %d closed because their run is gone, %d runs terminated because they were closed",
+					report.Checked,
+					len(report.Closed),
+					len(report.Terminated),
+				)
+				var rows []table.Row
+				for _, e := range slices.Concat(report.Closed, report.Terminated) {
+					rows = append(rows, table.Row{e.WorkflowID, e.Outcome, e.Reason})
+				}
+				if len(rows) == 0 {
+					return
+				}
+				p.table(table.Row{"WORKFLOW ID", "OUTCOME", "REASON"}, rows)
+			})
+		},
+	}
+	cfg.Register(c.Flags(), app.Storage|app.Temporal)
+	outputFlag(c, &output)
+	return c
+}

@@ -1,0 +1,261 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"github.com/spf13/cobra"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// recordedHistories is where the project keeps what its interpreters have run.
+const recordedHistories = "workflows/testdata/histories"
+
+// replayed is what came of one history.
+type replayed struct {
+	Name   string `json:"name"` // file, or workflow id and run id
+	Events int    `json:"events"`
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// replayReport is what `replay` says.
+type replayReport struct {
+	Histories []replayed `json:"histories"`
+	Passed    int        `json:"passed"`
+	Failed    int        `json:"failed"`
+}
+
+// tale is a history to replay, read when its turn comes.
+type tale struct {
+	name     string
+	workflow string
+	run      string
+	read     func(context.Context) (*history.History, error)
+}
+
+func replayCommand() *cobra.Command {
+	var (
+		cfg        app.Config
+		fromServer bool
+		openOnly   bool
+		query      string
+		limit      int
+		output     string
+	)
+	c := &cobra.Command{
+		Use: "replay [DIR|FILE]…", Short: "Replay recorded or live histories against this build, for a deploy gate",
+		Long: "Runs histories again through this build's interpreter and compares what it orders, event by event, and the result with what the history holds. " +
+			"A worker of a build that fails here would block the instances concerned, until one that can go on is deployed.\n\n" +
+			"Histories are *.json files as `temporal workflow show --output json` writes them; without DIR, " + recordedHistories + ". With --from-server they are those of running " +
+			"and recently closed instances, the latest first. What is in them is not printed.\n\n" +
+			"Exit status: 0 all passed, 1 one failed, 2 wrong usage, 3 cannot reach Temporal.",
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
+				return err
+			}
+			if !fromServer && (query != "" || openOnly || c.Flags().Changed("limit")) {
+				return app.Usage("--query, --limit and --open-only are for --from-server")
+			}
+			if limit < 1 {
+				return app.Usage("--limit is %d: give at least 1", limit)
+			}
+			if output != "text" && output != "json" {
+				return app.Usage("--output is %q: give text or json", output)
+			}
+			if len(args) == 0 && !fromServer {
+				args = []string{recordedHistories}
+			}
+			tales, err := recorded(args)
+			if err != nil {
+				return err
+			}
+			if fromServer {
+				cfg.UseDev(c.Flags())
+				tc, opts, err := cfg.DialTemporal(c.Context(), zap.NewNop(), nil)
+				if err != nil {
+					return err
+				}
+				defer tc.Close()
+				live, err := listed(c.Context(), tc, opts.Namespace, liveQuery(query, openOnly), limit)
+				if err != nil {
+					return err
+				}
+				tales = append(tales, live...)
+			}
+			report, err := replayAll(c, tales, output == "text")
+			if err != nil {
+				return err
+			}
+			if err := show(c, output, report, func(p *printer) { p.line("%d passed, %d failed", report.Passed, report.Failed) }); err != nil {
+				return err
+			}
+			if report.Failed > 0 {
+				return app.Quiet(app.ExitBad)
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&fromServer, "from-server", false, "replay what Temporal has")
+	f.StringVar(&query, "query", "", `only what this list filter finds: 'Journey="cart-recovery"'`)
+	f.IntVar(&limit, "limit", 1000, "how many at most")
+	f.BoolVar(&openOnly, "open-only", false, "running instances alone")
+	f.StringVar(&cfg.DataDir, "data-dir", ".tabi", "folder in which a running dev is looked for [TABI_DATA_DIR]")
+	cfg.Register(f, app.Temporal)
+	outputFlag(c, &output)
+	return c
+}
+
+// recorded lists the histories of folders and files.
+func recorded(args []string) ([]tale, error) {
+	var out []tale
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if err != nil {
+			return nil, app.Usage("cannot read %s: no such file or folder, or no permission", arg)
+		}
+		files := []string{arg}
+		if info.IsDir() {
+			if files, err = filepath.Glob(filepath.Join(arg, "*.json")); err != nil || len(files) == 0 {
+				return nil, app.Usage("there is no history (*.json) in %s", arg)
+			}
+		}
+		for _, file := range files {
+			out = append(out, tale{name: file, read: func(context.Context) (*history.History, error) { return readHistory(file) }})
+		}
+	}
+	return out, nil
+}
+
+func readHistory(file string) (*history.History, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	h, err := client.HistoryFromJSON(f, client.HistoryJSONOptions{})
+	if err != nil {
+		return nil, errors.New("it is no history as `temporal workflow show --output json` writes it")
+	}
+	return h, nil
+}
+
+// liveQuery is the list filter for --from-server.
+func liveQuery(query string, openOnly bool) string {
+	filter := fmt.Sprintf("WorkflowType IN (%q, %q)", contract.JourneyType, contract.TrackType)
+	if openOnly {
+		filter += ` AND ExecutionStatus = "Running"`
+	}
+	if query != "" {
+		filter += " AND (" + query + ")"
+	}
+	return filter
+}
+
+// listed finds runs on the server.
+func listed(ctx context.Context, tc client.Client, namespace, query string, limit int) ([]tale, error) {
+	var out []tale
+	var next []byte
+	for {
+		page, err := tc.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Namespace: namespace, Query: query, PageSize: int32(min(limit-len(out), 1000)), NextPageToken: next,
+		})
+		if err != nil {
+			return nil, app.Usage("Temporal does not list %q: %w", query, err)
+		}
+		for _, e := range page.GetExecutions() {
+			id, run := e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId()
+			out = append(out, tale{name: id + " " + run, workflow: id, run: run, read: func(ctx context.Context) (*history.History, error) {
+				return fetch(ctx, tc, id, run)
+			}})
+		}
+		if next = page.GetNextPageToken(); len(next) == 0 || len(out) >= limit {
+			return out[:min(len(out), limit)], nil
+		}
+	}
+}
+
+// fetch reads a history from the server.
+func fetch(ctx context.Context, tc client.Client, id, run string) (*history.History, error) {
+	h := &history.History{}
+	for events := tc.GetWorkflowHistory(ctx, id, run, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+		e, err := events.Next()
+		if err != nil {
+			return nil, err
+		}
+		h.Events = append(h.Events, e)
+	}
+	return h, nil
+}
+
+// replayAll replays as many at once as there are processors, each holding one history in memory.
+func replayAll(c *cobra.Command, tales []tale, tell bool) (replayReport, error) {
+	ctx := c.Context()
+	results := make([]chan replayed, len(tales))
+	for i := range results {
+		results[i] = make(chan replayed, 1)
+	}
+	turns := make(chan int)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := range turns {
+				results[i] <- tales[i].replay(ctx)
+			}
+		})
+	}
+	go func() {
+		defer close(turns)
+		for i := range tales {
+			select {
+			case turns <- i:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	out, bar, report := &printer{c.OutOrStdout()}, newProgress(c.ErrOrStderr()), replayReport{Histories: []replayed{}}
+	for i := range tales {
+		select {
+		case <-ctx.Done():
+			bar.end()
+			return report, &app.ExitError{Code: app.ExitBad, Err: errors.New("interrupted")}
+		case r := <-results[i]:
+			report.Histories = append(report.Histories, r)
+			if r.OK {
+				report.Passed++
+			} else {
+				report.Failed++
+			}
+			if tell {
+				bar.end()
+				r.print(out)
+			}
+			bar.draw(float64(i+1)/float64(len(tales)), fmt.Sprintf("%d of %d histories, %d failed", i+1, len(tales), report.Failed))
+		}
+	}
+	bar.end()
+	workers.Wait()
+	return report, nil
+}
+
+func (r replayed) print(p *printer) {
+	if r.OK {
+		p.line("ok   %s (%d events)", r.Name, r.Events)
+	} else {
+		p.line("FAIL %s: %s", r.Name, r.Reason)
+	}
+}

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+func reportCommand() *cobra.Command {
+	var (
+		r             remote
+		since, output string
+	)
+	c := &cobra.Command{
+		Use: "report", Short: "Show what next best actions and journeys bring",
+		Long: "Per action and channel: offers, acceptance and value net of cost. Per journey: the treated against the control group. And full arbitration " +
+			"against the control tests of policy.yaml (control_groups). Intervals are of 95 %.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if since != "" && since != "all" {
+				if d, err := journey.ParseDuration(since); err != nil || d <= 0 {
+					return app.Usage("--since is %q: give a duration such as 30d, or all", since)
+				}
+			}
+			if err := r.load(c); err != nil {
+				return err
+			}
+			var report gateway.Report
+			if err := r.call(c.Context(), "GET", gateway.AdminReport+"?since="+url.QueryEscape(since), nil, &report); err != nil {
+				return err
+			}
+			return show(c, output, report, func(p *printer) { printReport(p, report) })
+		},
+	}
+	r.register(c, false, true)
+	c.Flags().StringVar(&since, "since", "30d", "offers of this long before now, in virtual time; all for all of them")
+	outputFlag(c, &output)
+	return c
+}
+
+func printReport(p *printer, r gateway.Report) {
+	if len(r.Actions) == 0 {
+		p.line("no action was offered in this time")
+	} else {
+		var rows []table.Row
+		for _, a := range r.Actions {
+			rows = append(rows, append(table.Row{a.Action, a.Channel}, offersRow(a.OfferNumbers)...))
+		}
+		p.table(table.Row{"ACTION", "CHANNEL", "OFFERED", "ACCEPTED", "RATE", "95 %", "OPEN", "VALUE", "COST", "NET"}, rows)
+	}
+	if len(r.NoAccept) > 0 {
+		p.line("without `accept`, so nothing is counted or learned of them: " + strings.Join(r.NoAccept, ", "))
+	}
+	var rows []table.Row
+	for _, j := range r.Journeys {
+		row := table.Row{j.Journey, "", "", "", "", "", "", "", j.Offers.Offers, j.Offers.Accepted, ""}
+		if j.Journey == "" {
+			row[0] = "(asked by a channel)"
+		}
+		if j.Treated != nil && j.Goal {
+			row[1], row[3], row[5] = j.Treated.Customers, j.HeldOut.Customers, j.Maturing()
+			if j.Treated.Customers > 0 {
+				row[2], row[10] = share(j.Treated.Rate.Estimate), money(j.NetPerCustomer)
+			}
+			if j.HeldOut.Customers > 0 {
+				row[4] = share(j.HeldOut.Rate.Estimate)
+			}
+		}
+		if d := j.Difference; d != nil {
+			row[6] = fmt.Sprintf("%s (%s to %s)", share(d.Estimate), share(d.Low), share(d.High))
+		}
+		if j.Lift != nil {
+			row[7] = share(*j.Lift)
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) > 0 {
+		p.line("")
+		p.table(
+			table.Row{
+				"JOURNEY",
+				"TREATED",
+				"GOAL",
+				"HELD OUT",
+				"GOAL",
+				"MATURING",
+				"DIFFERENCE",
+				"LIFT",
+				"OFFERS",
+				"ACCEPTED",
+				"NET A CUSTOMER",
+			},
+			rows,
+		)
+	}
+	if len(r.Controls) == 0 {
+		return
+	}
+	rows = nil
+	for _, c := range r.Controls {
+		row := append(append(table.Row{c.Name()}, offersRow(c.OfferNumbers)...), "", "", "")
+		if v := c.ValuePerOffer; c.Accepted+c.Ignored > 0 {
+			row[len(row)-3] = fmt.Sprintf("%s (%s to %s)", money(v.Estimate), money(v.Low), money(v.High))
+		}
+		if c.RateLift != nil {
+			row[len(row)-2] = share(*c.RateLift)
+		}
+		if d := c.ValueDifference; d != nil {
+			row[len(row)-1] = fmt.Sprintf("%s (%s to %s)", money(d.Estimate), money(d.Low), money(d.High))
+		}
+		rows = append(rows, row)
+	}
+	p.line("")
+	p.table(
+		table.Row{
+			"DECIDED BY",
+			"OFFERED",
+			"ACCEPTED",
+			"RATE",
+			"95 %",
+			"OPEN",
+			"VALUE",
+			"COST",
+			"NET",
+			"NET AN OFFER",
+			"LIFT OF FULL",
+			"VALUE OF FULL",
+		},
+		rows,
+	)
+}
+
+func offersRow(o gateway.OfferNumbers) table.Row {
+	row := table.Row{o.Offers, o.Accepted, "", "", o.Open, money(o.Value), money(o.Cost), money(o.Net)}
+	if o.Accepted+o.Ignored > 0 {
+		row[2], row[3] = share(o.Rate.Estimate), share(o.Rate.Low)+" – "+share(o.Rate.High)
+	}
+	return row
+}
+
+func share(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) + " %" }
+
+func money(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }

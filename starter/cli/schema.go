@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/schema"
+)
+
+// schemaView is a kind of file as `schema --output json` lists it.
+type schemaView struct {
+	Kind   string `json:"kind"`
+	Files  string `json:"files"`  // where such files stand in a journeys folder
+	Schema string `json:"schema"` // what --write calls its schema
+	About  string `json:"about"`
+}
+
+func schemaCommand() *cobra.Command {
+	var dir, output string
+	c := &cobra.Command{
+		Use: "schema [KIND]", Short: "Print the JSON Schema of a kind of file (default: journey), or write all", Args: cobra.MaximumNArgs(1),
+		Long: "Gives editors what they need to complete and check the files of a journeys folder: " + strings.Join(
+			schemaNames(),
+			", ",
+		) + ".\n\n" +
+			"A file names its schema in its first line, as the shipped ones do:\n" +
+			"  # yaml-language-server: $schema=../docs/schema/journey.schema.json\n\n" +
+			"With --output json the kinds are listed.",
+		RunE: func(c *cobra.Command, args []string) error {
+			kind := "journey"
+			if len(args) > 0 {
+				kind = args[0]
+			}
+			if dir != "" {
+				if len(args) > 0 {
+					return app.Usage("--write writes the schemas of all kinds: leave %q out", kind)
+				}
+				return writeSchemas(c, dir)
+			}
+			if output == "json" && len(args) == 0 {
+				return show(c, output, schemaViews(), nil)
+			}
+			if output != "text" && output != "json" {
+				return app.Usage("--output is %q: give text or json", output)
+			}
+			data, err := schema.Generate(kind, channel.Specs())
+			if err != nil {
+				return app.Usage("%w: give one of %s", err, strings.Join(schemaNames(), ", "))
+			}
+			_, err = c.OutOrStdout().Write(data)
+			return err
+		},
+	}
+	c.Flags().StringVar(&dir, "write", "", "write all schemas into this folder, as <kind>.schema.json")
+	outputFlag(c, &output)
+	return c
+}
+
+func schemaViews() []schemaView {
+	var all []schemaView
+	for _, k := range schema.Kinds() {
+		all = append(all, schemaView{Kind: k.Name, Files: k.Files, Schema: k.File(), About: k.Doc})
+	}
+	return all
+}
+
+func schemaNames() []string {
+	var names []string
+	for _, k := range schema.Kinds() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// writeSchemas writes the schemas of all kinds, making the folder where it is missing.
+func writeSchemas(c *cobra.Command, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return app.Usage("cannot make the folder %s: %w", dir, err)
+	}
+	p := &printer{c.OutOrStdout()}
+	for _, k := range schema.Kinds() {
+		data, err := schema.Generate(k.Name, channel.Specs())
+		if err != nil {
+			return err
+		}
+		name := filepath.Join(dir, k.File())
+		if err := os.WriteFile(name, data, 0o644); err != nil {
+			return app.Usage("cannot write %s: %w", name, err)
+		}
+		p.line("%s", name)
+	}
+	return nil
+}

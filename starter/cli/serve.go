@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+)
+
+func serveCommand() *cobra.Command {
+	var cfg app.Config
+	c := &cobra.Command{
+		Use: "serve", Short: "Run the gateway and the relay",
+		Long: "Runs the HTTP side and delivers to Temporal. It does not start without write keys, agent and admin tokens and a secret, unless --insecure.\n" +
+			"Workers run apart: tabi-worker.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
+				return err
+			}
+			if err := cfg.CheckServe(); err != nil {
+				return err
+			}
+			log, err := cfg.Logger(c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			app.TuneGateway()
+			defer app.StopWithin(c.Context(), log)()
+			listener, err := cfg.ListenHTTP()
+			if err != nil {
+				return err
+			}
+			defer func() { _ = listener.Close() }()
+			s, err := cfg.Connect(c.Context(), log)
+			if err != nil {
+				return app.Stopped(c.Context(), err)
+			}
+			defer func() { err = errors.Join(err, s.Close()) }()
+			g, err := s.Gateway(false, nil)
+			if err != nil {
+				return err
+			}
+			log.Info(
+				"the gateway listens",
+				zap.Stringer("address", listener.Addr()),
+				zap.String("public_url", cfg.PublicURL),
+				zap.String("version", app.Version),
+			)
+			return app.RunAll(c.Context(),
+				func(ctx context.Context) error {
+					return gateway.ServeOn(ctx, gateway.Server("", g.Handler()), listener)
+				},
+				s.Relay().Run,
+				s.Background().Run,
+			)
+		},
+	}
+	cfg.Register(c.Flags(), app.Storage|app.Logging|app.Temporal|app.HTTP|app.Relay|app.Words)
+	return c
+}

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+)
+
+func startCommand() *cobra.Command {
+	var (
+		r                            remote
+		in                           gateway.StartRequest
+		properties, customer, output string
+	)
+	c := &cobra.Command{
+		Use: "start JOURNEY --customer ID", Short: "Enter a customer into a journey by hand",
+		Long: "Enters a customer into a journey, past its entry event and its condition. Re-entry rules and holdout hold.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if customer == "" {
+				return app.Usage("whose journey? Give --customer ID")
+			}
+			var err error
+			if in.Properties, err = object("properties", properties); err != nil {
+				return err
+			}
+			if err := r.load(c); err != nil {
+				return err
+			}
+			in.Journey, in.Customer = args[0], customer
+			var out gateway.StartResponse
+			if err := r.call(c.Context(), "POST", gateway.AdminStart, in, &out); err != nil {
+				return err
+			}
+			return show(c, output, out, func(p *printer) {
+				switch {
+				case out.Duplicate:
+					p.line("nothing changed: event %s was taken before", out.ID)
+				default:
+					p.line("%s", out.WorkflowID)
+				}
+			})
+		},
+	}
+	c.Flags().StringVar(&customer, "customer", "", "the customer's id")
+	c.Flags().StringVar(&properties, "properties", "", "properties of the entry, a JSON object")
+	c.Flags().StringVar(&in.ID, "id", "", "event id, which counts once; default: a random one")
+	r.register(c, false, true)
+	outputFlag(c, &output)
+	return c
+}

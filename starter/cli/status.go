@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// askTimeout bounds the question to Temporal: what the store knows is shown without it too.
+const askTimeout = 5 * time.Second
+
+// statusView is what `status` knows of an instance.
+type statusView struct {
+	gateway.Status
+	State   *workflows.View `json:"state,omitempty"`         // the run's own answer to the query `state`
+	Silence string          `json:"state_missing,omitempty"` // why there is none
+}
+
+func statusCommand() *cobra.Command {
+	var (
+		r      remote
+		cfg    app.Config
+		output string
+	)
+	c := &cobra.Command{
+		Use: "status WORKFLOW_ID", Short: "Show where an instance is and what was said in it", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := r.load(c); err != nil {
+				return err
+			}
+			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
+				return err
+			}
+			cfg.DataDir = r.dataDir
+			cfg.UseDev(c.Flags())
+			var v statusView
+			err := byWorkflowID(args[0], func(id string) error {
+				return r.call(c.Context(), "GET", gateway.AdminStatus+"?workflow_id="+url.QueryEscape(id), nil, &v.Status)
+			})
+			if err != nil {
+				return err
+			}
+			if err := v.ask(c.Context(), &cfg); err != nil {
+				v.Silence = err.Error()
+			}
+			return show(c, output, v, v.print)
+		},
+	}
+	r.register(c, false, true)
+	cfg.Register(c.Flags(), app.Temporal)
+	outputFlag(c, &output)
+	return c
+}
+
+// ask queries the run. One that has ended answers too, as long as Temporal keeps it.
+func (v *statusView) ask(ctx context.Context, cfg *app.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	cfg.ConnectTimeout = 0
+	tc, _, err := cfg.DialTemporal(ctx, zap.NewNop(), nil)
+	if err != nil {
+		return err
+	}
+	defer tc.Close()
+	answer, err := tc.QueryWorkflow(ctx, v.Enrollment.WorkflowID, "", contract.StateQuery)
+	if err != nil {
+		return err
+	}
+	var state workflows.View
+	if err := answer.Get(&state); err != nil {
+		return err
+	}
+	if state.Enrollment != v.Enrollment.ID {
+		return errors.New("another instance is at this workflow id now")
+	}
+	v.State = &state
+	return nil
+}

@@ -1,0 +1,83 @@
+// Package cli is the command tabi-worker, which runs journeys: the workflows, their activities, the relay that delivers
+// events to them, and the background jobs.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+)
+
+// Main runs the command that the process was started with, and returns its exit status.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := command().ExecuteContext(ctx)
+	if err != nil && err.Error() != "" {
+		fmt.Fprintln(os.Stderr, "tabi-worker: "+err.Error())
+	}
+	return app.ExitCode(err)
+}
+
+func command() *cobra.Command {
+	var cfg app.Config
+	c := &cobra.Command{
+		Use: "tabi-worker", Short: "Run journeys", Version: app.Version, SilenceUsage: true, SilenceErrors: true,
+		Long: "Runs journeys: workflows, sends and the relay. Any number may run side by side; each ends within ten seconds of SIGTERM.\n" +
+			"Every flag can be set in the environment, by the variable in brackets; the flag wins.\n\n" +
+			"Exit status: 0 good, 1 failed, 2 wrong usage, 3 cannot reach the database or Temporal.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return app.Usage("tabi-worker takes no arguments; see --help")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
+				return err
+			}
+			log, err := cfg.Logger(c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return run(c.Context(), &cfg, log)
+		},
+	}
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.Usage("%w; see --help", err) })
+	cfg.Register(c.Flags(), app.Storage|app.Logging|app.Temporal|app.Channels|app.Work|app.Relay|app.Words)
+	return c
+}
+
+func run(ctx context.Context, cfg *app.Config, log *zap.Logger) (err error) {
+	defer app.StopWithin(ctx, log)()
+	if cfg.PublicURL == "" {
+		return app.Usage("mails need links that lead back: give --public-url, the address of the gateway as customers reach it")
+	}
+	var health net.Listener
+	if cfg.MetricsListen != "" {
+		if health, err = net.Listen("tcp", cfg.MetricsListen); err != nil {
+			return app.Unreachable("cannot listen on %s: %w; choose another address with --metrics-listen", cfg.MetricsListen, err)
+		}
+		defer func() { _ = health.Close() }()
+	}
+	s, err := cfg.Connect(ctx, log)
+	if err != nil {
+		return app.Stopped(ctx, err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	parts := []func(context.Context) error{s.RunWorker, s.Relay().Run, s.Background().Run}
+	if health != nil {
+		parts = append(parts, func(ctx context.Context) error { return s.WorkerHealth(ctx, health) })
+	}
+	log.Info("the worker runs", zap.String("version", app.Version))
+	return app.RunAll(ctx, parts...)
+}
