@@ -166,7 +166,7 @@ func TestCallDefault(t *testing.T) {
 	in, _ := b.call(journey.Call{URL: "http://169.254.169.254/latest/meta-data"}, contract.CallResult{}, nil)
 	b.activities = New(Config{Store: b.store})
 	got, err := b.activities.Call(t.Context(), in)
-	if err != nil || !got.Failed || !strings.Contains(got.Reason, "TABI_CALL_ALLOW") {
+	if err != nil || !got.Failed || !strings.Contains(got.Reason, "TABI_CALL_ALLOWLIST") {
 		t.Error(got, err)
 	}
 }

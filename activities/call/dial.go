@@ -143,7 +143,7 @@ func transport(opts Options) *http.Transport {
 			if !opts.Allow.hosts[plainHost(host)] {
 				dialer.Control = func(_, at string, _ syscall.RawConn) error {
 					if to, err := netip.ParseAddrPort(at); err != nil || !opts.Allow.address(to.Addr()) {
-						return &refused{host, "the address is a private one: list it in TABI_CALL_ALLOW if calls may go there"}
+						return &refused{host, "the address is a private one: list it in TABI_CALL_ALLOWLIST if calls may go there"}
 					}
 					return nil
 				}

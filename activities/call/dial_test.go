@@ -51,7 +51,7 @@ func TestPrivateAddressesAreRefused(t *testing.T) {
 				continue
 			}
 		}
-		if !got.Failed || !strings.Contains(got.Reason, "TABI_CALL_ALLOW") || strings.Contains(got.Reason, "ana") {
+		if !got.Failed || !strings.Contains(got.Reason, "TABI_CALL_ALLOWLIST") || strings.Contains(got.Reason, "ana") {
 			t.Errorf("%s: %+v %v", host, got, err)
 		}
 	}

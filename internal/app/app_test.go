@@ -47,7 +47,7 @@ func TestFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
 
 func TestBadSettingsNameTheirVariable(t *testing.T) {
 	t.Parallel()
-	for name, value := range map[string]string{"TABI_INSECURE": "perhaps", "TABI_CONNECT_TIMEOUT": "soon", "TABI_ACTIVITIES": "many", "TABI_CALL_ALLOW": "crm.internal, http://erp.internal/"} {
+	for name, value := range map[string]string{"TABI_INSECURE": "perhaps", "TABI_CONNECT_TIMEOUT": "soon", "TABI_ACTIVITIES": "many", "TABI_CALL_ALLOWLIST": "crm.internal, http://erp.internal/"} {
 		if _, err := load(t, map[string]string{name: value}); ExitCode(err) != ExitUsage || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -178,9 +178,9 @@ func (c *Config) settings() []setting {
 		},
 		{
 			HTTP,
-			"max-pending",
-			"TABI_MAX_PENDING",
-			"deliveries to journeys that may wait before events are answered 429; 0: any number",
+			"max-backlog",
+			"TABI_MAX_BACKLOG",
+			"outbox entries that may wait before events are answered 429; 0: any number",
 			num(&c.MaxPending, 100_000),
 		},
 		{HTTP, "insecure", "TABI_INSECURE", "start without write keys and tokens: what has none is open to everyone", yes(&c.Insecure)},
@@ -229,26 +229,27 @@ func (c *Config) settings() []setting {
 
 		{
 			Channels,
-			"call-allow",
-			"TABI_CALL_ALLOW",
+			"call-allowlist",
+			"TABI_CALL_ALLOWLIST",
 			"hosts, IP addresses and CIDR ranges that call steps may reach although they are private: comma list",
 			str(&c.CallAllow, ""),
 		},
 
 		{
 			Channels,
-			"rates",
-			"TABI_RATES",
-			"what providers are sent at most, all workers together: comma list of channel=number/s, /m or /h, channel:sender=… or webhook:host=…; call for call steps: email=50/s,email:shop@example.com=10/s",
+			"rate-limits",
+			"TABI_RATE_LIMITS",
+			"most that providers are sent by all workers together: comma list of channel=number/s, /m or /h, " +
+				"channel:sender=… or webhook:host=…; call for call steps: email=50/s,email:shop@example.com=10/s",
 			str(&c.Rates, ""),
 		},
 
-		{Relay, "relay-workers", "TABI_RELAY_WORKERS", "instances that are delivered to at once", num(&c.RelayWorkers, 32)},
+		{Relay, "relay-workers", "TABI_RELAY_WORKERS", "enrollments that are delivered to at once", num(&c.RelayWorkers, 32)},
 		{
 			Relay,
-			"keep-decisions",
-			"TABI_KEEP_DECISIONS",
-			"days that decisions are kept, in virtual time; 0: for ever",
+			"decision-retention",
+			"TABI_DECISION_RETENTION",
+			"days that decisions are kept, in virtual time; 0: forever",
 			num(&c.KeepDays, int(store.DefaultKeep/(24*time.Hour))),
 		},
 		{Work, "workflow-tasks", "TABI_WORKFLOW_TASKS", "workflow tasks at once", num(&c.WorkflowTasks, 200)},
@@ -336,10 +337,10 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 		return Usage("--time-scale is %v: give virtual seconds per second, at most 1000000", c.TimeScale)
 	}
 	if c.KeepDays < 0 {
-		return Usage("--keep-decisions is %d: give a number of days, or 0 to keep them for ever", c.KeepDays)
+		return Usage("--decision-retention is %d: give a number of days, or 0 to keep them forever", c.KeepDays)
 	}
 	if c.MaxPending < 0 {
-		return Usage("--max-pending is %d: give a number of deliveries, or 0 for any", c.MaxPending)
+		return Usage("--max-backlog is %d: give a number of entries, or 0 for any", c.MaxPending)
 	}
 	if _, err := c.callAllow(); err != nil {
 		return err
@@ -359,7 +360,7 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 func (c *Config) callAllow() (call.Allow, error) {
 	allow, err := call.ParseAllow(c.CallAllow)
 	if err != nil {
-		return allow, Usage("--call-allow (TABI_CALL_ALLOW): %w", err)
+		return allow, Usage("--call-allowlist (TABI_CALL_ALLOWLIST): %w", err)
 	}
 	return allow, nil
 }
@@ -372,7 +373,7 @@ func (c *Config) rates() (ratelimit.Rates, error) {
 	}
 	rates, err := ratelimit.Parse(c.Rates, known)
 	if err != nil {
-		return nil, Usage("--rates (TABI_RATES): %w", err)
+		return nil, Usage("--rate-limits (TABI_RATE_LIMITS): %w", err)
 	}
 	return rates, nil
 }

@@ -142,7 +142,7 @@ type CountsView struct {
 	Contacts       map[string]int64            `json:"contacts"` // "channel/status"
 	Handoffs       int64                       `json:"handoffs"`
 	PausedJourneys []string                    `json:"paused_journeys"`
-	SetAside       int64                       `json:"set_aside"` // deliveries that Temporal or an instance refuses (tabi list --set-aside)
+	SetAside       int64                       `json:"set_aside"` // deliveries that Temporal or an instance refuses (tabi deadletter list)
 }
 
 // ViewEnrollment gives the JSON form of an enrollment.

@@ -76,7 +76,7 @@ var (
 	descStuck = prometheus.NewDesc("tabi_enrollments_stuck", "Instances whose next delivery failed five times or more.", nil, nil)
 	descAside = prometheus.NewDesc(
 		"tabi_deliveries_set_aside",
-		"Deliveries that Temporal or an instance refuses for good: tabi list --set-aside, tabi retry.",
+		"Deliveries that Temporal or an instance refuses for good: tabi deadletter list, tabi deadletter retry.",
 		nil,
 		nil,
 	)

@@ -176,10 +176,10 @@ func TestDev(t *testing.T) {
 		return list.Enrollments[0]
 	}
 
-	if said := command(0, "event", "Signed Up", "--customer", "ana", "--id", "e1"); !strings.Contains(said, "entered: hello/ana") {
+	if said := command(0, "track", "Signed Up", "--customer", "ana", "--id", "e1"); !strings.Contains(said, "entered: hello/ana") {
 		t.Errorf("event said %q", said)
 	}
-	if said := command(0, "event", "Signed Up", "--customer", "ana", "--id", "e1"); !strings.Contains(said, "taken before") {
+	if said := command(0, "track", "Signed Up", "--customer", "ana", "--id", "e1"); !strings.Contains(said, "accepted before") {
 		t.Errorf("the same event again said %q", said)
 	}
 	eventually(t, "the instance waits", func() bool { return enrollment().Step == "pause" })
@@ -197,26 +197,26 @@ func TestDev(t *testing.T) {
 	if said := command(2, "list", "--journey", "nosuch"); !strings.Contains(said, `no such journey: "nosuch"`) {
 		t.Errorf("list of an unknown journey said %q", said)
 	}
-	if said := command(0, "list", "--journey", "hello", "--customer", "nobody"); !strings.Contains(said, "nobody") {
+	if said := command(0, "list", "--journey", "hello", "--customer", "nobody"); !strings.Contains(said, "no enrollments") {
 		t.Errorf("list of nobody said %q", said)
 	}
-	command(2, "start", "unknown", "--customer", "bo")
-	if said := command(0, "start", "hello", "--customer", "Bo Li"); !strings.Contains(said, "hello/Bo%20Li") {
+	command(2, "enroll", "unknown", "--customer", "bo")
+	if said := command(0, "enroll", "hello", "--customer", "Bo Li"); !strings.Contains(said, "hello/Bo%20Li") {
 		t.Errorf("start said %q", said)
 	}
-	if said := command(0, "exit", "hello/Bo Li"); !strings.Contains(said, "hello/Bo%20Li was told to exit") {
+	if said := command(0, "cancel", "hello/Bo Li"); !strings.Contains(said, "hello/Bo%20Li: cancel requested") {
 		t.Errorf("exit said %q", said)
 	}
-	if said := command(0, "start", "hello", "--customer", "bo"); !strings.Contains(said, "hello/bo") {
+	if said := command(0, "enroll", "hello", "--customer", "bo"); !strings.Contains(said, "hello/bo") {
 		t.Errorf("start said %q", said)
 	}
 	command(0, "pause", "hello/ana")
 	eventually(t, "the instance is paused", func() bool { return enrollment().Paused })
 	command(0, "resume", "hello/ana")
 	eventually(t, "the instance goes on", func() bool { return !enrollment().Paused })
-	command(0, "exit", "hello/ana", "--reason", "asked to")
+	command(0, "cancel", "hello/ana", "--reason", "asked to")
 	eventually(t, "the instance has ended", func() bool { return enrollment().Outcome == "cancelled" })
-	if said := command(0, "event", "Door Opened", "--customer", "ana"); !strings.Contains(said, "nobody has entered a journey by it") {
+	if said := command(0, "track", "Door Opened", "--customer", "ana"); !strings.Contains(said, "no journey was entered") {
 		t.Errorf("an event that nobody listens to said %q", said)
 	}
 	for _, want := range []string{"closed: cancelled", "asked to", "ended ", "  story\n"} {
@@ -271,7 +271,7 @@ func TestDevKilled(t *testing.T) {
 	journeys, data := t.TempDir(), t.TempDir()
 	writeJourney(t, journeys, helloJourney)
 	d := startDev(t, journeys, data, "--time-scale", "60", "--time-origin", "2026-03-02")
-	if status, _, errs := tabi(t.Context(), "event", "Signed Up", "--customer", "ana", "--url", d.URL); status != 0 {
+	if status, _, errs := tabi(t.Context(), "track", "Signed Up", "--customer", "ana", "--url", d.URL); status != 0 {
 		t.Fatal(errs)
 	}
 	if err := d.cmd.Process.Kill(); err != nil {
@@ -298,7 +298,7 @@ func TestDevRefusesAnotherClock(t *testing.T) {
 	journeys, data := t.TempDir(), t.TempDir()
 	writeJourney(t, journeys, helloJourney)
 	d := startDev(t, journeys, data)
-	if status, _, errs := tabi(t.Context(), "event", "Signed Up", "--customer", "ana", "--url", d.URL); status != 0 {
+	if status, _, errs := tabi(t.Context(), "track", "Signed Up", "--customer", "ana", "--url", d.URL); status != 0 {
 		t.Fatal(errs)
 	}
 	if err := d.cmd.Process.Signal(os.Interrupt); err != nil {

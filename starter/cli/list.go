@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// page is how many enrollments are asked for at once.
+// page is how many rows are requested at once.
 const page = 1000
 
 func listCommand() *cobra.Command {
@@ -21,10 +21,9 @@ func listCommand() *cobra.Command {
 		r                                         remote
 		journey, customer, state, outcome, output string
 		limit                                     int
-		aside                                     bool
 	)
 	c := &cobra.Command{
-		Use: "list", Short: "List who is, or was, in which journey", Args: cobra.NoArgs,
+		Use: "list", Short: "List enrollments: open, awaiting their goal, and closed", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if limit < 1 {
 				return app.Usage("--limit is %d: give at least 1", limit)
@@ -32,14 +31,8 @@ func listCommand() *cobra.Command {
 			if state != "" && !slices.Contains([]string{store.StateOpen, store.StateWatching, store.StateClosed}, state) {
 				return app.Usage("--state is %q: give open, watching or closed", state)
 			}
-			if aside && (journey != "" || customer != "" || state != "" || outcome != "") {
-				return app.Usage("--set-aside lists all that is set aside: give it alone, or with --limit")
-			}
 			if err := r.load(c); err != nil {
 				return err
-			}
-			if aside {
-				return listAside(c, &r, limit, output)
 			}
 			all := gateway.EnrollmentList{Enrollments: []gateway.EnrollmentView{}}
 			for {
@@ -61,7 +54,7 @@ func listCommand() *cobra.Command {
 			}
 			return show(c, output, all, func(p *printer) {
 				if len(all.Enrollments) == 0 {
-					p.line("nobody")
+					p.line("no enrollments")
 					return
 				}
 				rows := make([]table.Row, len(all.Enrollments))
@@ -76,18 +69,17 @@ func listCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&journey, "journey", "", "of this journey only")
-	f.StringVar(&customer, "customer", "", "of this customer only")
+	f.StringVar(&journey, "journey", "", "only of this journey")
+	f.StringVar(&customer, "customer", "", "only of this customer")
 	f.StringVar(&state, "state", "", "open, watching or closed")
-	f.StringVar(&outcome, "outcome", "", "that ended so: goal, timeout, …")
-	f.BoolVar(&aside, "set-aside", false, "what could not be delivered to instances, and why (tabi retry)")
-	f.IntVar(&limit, "limit", 100, "how many at most")
+	f.StringVar(&outcome, "outcome", "", "only with this outcome: goal, timeout, …")
+	f.IntVar(&limit, "limit", 100, "most enrollments to list")
 	r.register(c, false, true)
 	outputFlag(c, &output)
 	return c
 }
 
-// until is when an open instance goes on by itself; a closed one waits for nothing any more.
+// until returns when an open enrollment continues by itself; empty for a closed one.
 func until(e gateway.EnrollmentView) string {
 	if e.State == store.StateClosed {
 		return ""
@@ -95,7 +87,7 @@ func until(e gateway.EnrollmentView) string {
 	return stamp(e.Until)
 }
 
-// stateOf says in a word or two how an enrollment is.
+// stateOf returns the state of an enrollment in a few words.
 func stateOf(e gateway.EnrollmentView) string {
 	s := e.State
 	if e.Outcome != "" {

@@ -50,9 +50,10 @@ func newRoot() *cobra.Command {
 	})
 	root.AddCommand(
 		devCommand(), publishCommand(), lintCommand(), testCommand(), schemaCommand(), serveCommand(),
-		startCommand(), eventCommand(), ingestCommand(),
-		listCommand(), statusCommand(), decideCommand(), exitCommand(), pauseCommand(), resumeCommand(), retryCommand(), reconcileCommand(),
-		graphCommand(), diffCommand(), migrateCommand(), replayCommand(), intentsCommand(), propensityCommand(),
+		enrollCommand(), trackCommand(), importCommand(),
+		listCommand(), statusCommand(), decideCommand(), cancelCommand(), pauseCommand(), resumeCommand(),
+		deadLetterCommand(), reconcileCommand(),
+		graphCommand(), diffCommand(), migrateCommand(), replayCommand(), intentsCommand(), modelsCommand(),
 		reportCommand(),
 		versionCommand(),
 	)

@@ -163,7 +163,7 @@ func (m *migration) run(ctx context.Context, r *migrateReport) error {
 			m.waiting[one.Enrollment] = one
 		}
 		r.Ordered = len(m.waiting)
-		m.progress.draw(min(float64(r.Ordered)/float64(max(total, 1)), 1), fmt.Sprintf("%d of %d told to move", r.Ordered, total))
+		m.progress.draw(min(float64(r.Ordered)/float64(max(total, 1)), 1), fmt.Sprintf("%d of %d requested", r.Ordered, total))
 		if after = got.Next; after == "" {
 			break
 		}
@@ -185,7 +185,7 @@ func (m *migration) interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return &app.ExitError{
 			Code: app.ExitBad,
-			Err:  errors.New("interrupted; who was told to move will, and the same command goes on from here"),
+			Err:  errors.New("interrupted: requested migrations continue; run the same command to resume"),
 		}
 	}
 	return err
@@ -212,7 +212,7 @@ func (m *migration) answers(ctx context.Context, r *migrateReport) error {
 			return &app.ExitError{
 				Code: app.ExitBad,
 				Err: fmt.Errorf(
-					"%d of %d have not answered for %s: is a worker running? What was ordered stands; the same command goes on from here",
+					"%d of %d have not answered for %s: is a worker running? Requested migrations continue; run the same command to resume",
 					len(m.waiting),
 					r.Ordered,
 					m.patience,

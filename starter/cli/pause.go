@@ -11,8 +11,8 @@ import (
 func pauseCommand() *cobra.Command {
 	return pauser(
 		contract.PauseUpdate,
-		"Pause an instance, or a whole journey",
-		"Paused: deadlines run on, events are kept, nothing is sent. With --journey this is the kill switch: from its answer on, nothing of the journey is sent.",
+		"Pause an enrollment, or a whole journey",
+		"While paused, deadlines keep running, events are kept and nothing is sent. With --journey this is the kill switch: once it has answered, nothing of the journey is sent.",
 	)
 }
 
@@ -29,7 +29,7 @@ func pauser(kind, short, long string) *cobra.Command {
 				return app.Usage("give a workflow id, or --journey NAME, and not both")
 			}
 			if journey == "" {
-				return order(c, &r, gateway.CommandRequest{WorkflowID: args[0], Kind: kind, Reason: reason})
+				return command(c, &r, gateway.CommandRequest{WorkflowID: args[0], Kind: kind, Reason: reason}, kind+" requested")
 			}
 			if err := r.load(c); err != nil {
 				return err
@@ -39,12 +39,12 @@ func pauser(kind, short, long string) *cobra.Command {
 			if err := r.call(c.Context(), "POST", gateway.AdminPause, in, &out); err != nil {
 				return err
 			}
-			(&printer{c.OutOrStdout()}).line("journey %s: %sd, %s told", journey, kind, several(out.Instances, "open instance"))
+			(&printer{c.OutOrStdout()}).line("journey %s: %sd (%s notified)", journey, kind, several(out.Instances, "open enrollment"))
 			return nil
 		},
 	}
-	c.Flags().StringVar(&journey, "journey", "", "the whole journey, also those who enter later")
-	c.Flags().StringVar(&reason, "reason", "", "why, for the record of one instance")
+	c.Flags().StringVar(&journey, "journey", "", "the whole journey, later enrollments included")
+	c.Flags().StringVar(&reason, "reason", "", "the reason, for the record of one enrollment")
 	r.register(c, false, true)
 	return c
 }

@@ -7,5 +7,5 @@ import (
 )
 
 func resumeCommand() *cobra.Command {
-	return pauser(contract.ResumeUpdate, "Resume what was paused", "What came due while it was paused happens now.")
+	return pauser(contract.ResumeUpdate, "Resume a paused enrollment, or a journey", "Steps that came due during the pause run now.")
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// print tells people about an instance: where it is, or how it ended, then its story and what was said to the customer.
+// print prints an enrollment for people: where it is, or how it ended, then its story and what the customer was sent.
 func (v statusView) print(p *printer) {
 	e := v.Enrollment
 	p.line("%s: %s", e.WorkflowID, stateOf(e))
@@ -44,13 +44,13 @@ func (v statusView) print(p *printer) {
 	}
 	if v.Silence != "" {
 		if e.State == store.StateClosed {
-			p.line("  the story of a run that has ended is Temporal's, which does not give it: %s", v.Silence)
+			p.line("  history unavailable from Temporal: %s", v.Silence)
 		} else {
 			p.line("  the run does not answer: %s", v.Silence)
 		}
 	}
 	for _, a := range v.SetAside {
-		p.fact("set aside", fmt.Sprintf("%s, %s: %s (tabi retry)", whatAside(a), utc(a.At), a.Error))
+		p.fact("dead letter", fmt.Sprintf("%s, %s: %s (tabi deadletter retry)", deadLetterName(a), utc(a.At), a.Error))
 	}
 	if len(v.Contacts) > 0 {
 		rows := make([]table.Row, len(v.Contacts))
@@ -61,8 +61,7 @@ func (v statusView) print(p *printer) {
 	}
 }
 
-// printPlace says where an open instance is. The run knows it best; the store's word is shown where the run
-// does not answer.
+// printPlace prints where an open enrollment is: by the run itself or, where the run does not answer, by the store.
 func (v statusView) printPlace(p *printer) {
 	e, now := v.Enrollment, workflows.View{}
 	if v.State != nil {
@@ -71,7 +70,7 @@ func (v statusView) printPlace(p *printer) {
 		now.Step, now.Kind, now.Since, now.Until = e.Step, e.StepKind, e.Since, e.Until
 	}
 	if now.Outcome != "" {
-		p.fact("ended", now.Outcome+"; the store has not heard of it yet")
+		p.fact("ended", now.Outcome+"; not recorded in the store yet")
 		p.fact("because", gateway.Because(now.Reason))
 		return
 	}
@@ -84,14 +83,14 @@ func (v statusView) printPlace(p *printer) {
 	p.fact("since", utc(now.Since))
 	until, note := now.Until, ""
 	if d := now.Deadline; !d.IsZero() && (until.IsZero() || d.Before(until)) {
-		until, note = d, ", when its longest life is over"
+		until, note = d, " (journey timeout)"
 	}
 	if !until.IsZero() {
 		p.fact("until", utc(until)+note)
 	}
 }
 
-// fact is a line with a label; without a value there is none.
+// fact prints a line with a label, unless the value is empty.
 func (p *printer) fact(label, value string) {
 	if value != "" {
 		p.line("  %-13s%s", label, value)

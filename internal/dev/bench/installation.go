@@ -75,7 +75,7 @@ func install(w *environment, binaries, log string) (*installation, error) {
 		"TABI_SECRET=a-secret-of-the-bench",
 		"TABI_LOG_LEVEL=warn",
 		"TABI_LOG_FORMAT=console",
-		"TABI_MAX_PENDING=0",
+		"TABI_MAX_BACKLOG=0",
 		"TEMPORAL_ADDRESS="+w.server.temporal,
 		"TABI_PUBLIC_URL="+in.gate.url,
 		"TABI_LISTEN="+testservers.Local(gatewayPort),

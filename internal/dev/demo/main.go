@@ -61,7 +61,7 @@ func run(ctx context.Context, ci bool) error {
 	if ci {
 		return nil
 	}
-	say("It keeps running: open the links above, send events of your own (bin/tabi event …), and stop it with Ctrl-C.")
+	say("It keeps running: open the links above, send events of your own (bin/tabi track …), and stop it with Ctrl-C.")
 	<-ctx.Done()
 	return nil
 }

@@ -52,10 +52,10 @@ func TestDev(t *testing.T) {
 			return nil
 		}},
 		{"cai", func() error {
-			in.cli("event", "Order Completed", "--customer", "cai", "--id", "e11", "--properties", `{"cart_id":"k1","total":120}`)
+			in.cli("track", "Order Completed", "--customer", "cai", "--id", "e11", "--properties", `{"cart_id":"k1","total":120}`)
 			return nil
 		}, func() error {
-			out := in.cli("event", "Order Completed", "--customer", "cai", "--id", "e11", "--properties", `{"cart_id":"k1","total":120}`)
+			out := in.cli("track", "Order Completed", "--customer", "cai", "--id", "e11", "--properties", `{"cart_id":"k1","total":120}`)
 			if !strings.Contains(out, "taken before") {
 				return errors.New(out)
 			}

@@ -51,7 +51,7 @@ func TestARateIsOneForAllWorkers(t *testing.T) {
 	const rate, crowd = 3, 18
 	database, ok := pgtest.URL(t)
 	in := newInstall(t, folder(map[string]string{"shout.yaml": shout}))
-	in.env = append(in.env, fmt.Sprintf("TABI_RATES=push=%d/s", rate))
+	in.env = append(in.env, fmt.Sprintf("TABI_RATE_LIMITS=push=%d/s", rate))
 	in.deploy(database, ok)
 	in.run("worker2", tabiWorker(in), "--metrics-listen", "")
 	var calls moments

@@ -26,7 +26,7 @@ func TestNotThereAtStart(t *testing.T) {
 		{"worker without Temporal", tabiWorker, nil, []string{"TEMPORAL_ADDRESS=" + nobody}, "cannot reach Temporal at " + nobody},
 		{"gateway without database", tabi, []string{"serve"}, []string{"TABI_DATABASE=postgres://tabi:hush-hush@" + nobody + "/tabi"}, "TABI_DATABASE"},
 		{"worker without database", tabiWorker, nil, []string{"TABI_DATABASE=postgres://tabi:hush-hush@" + nobody + "/tabi"}, "TABI_DATABASE"},
-		{"command without gateway", tabi, []string{"event", "X", "--customer", "ana"}, []string{"TABI_URL=http://" + nobody}, "cannot reach the gateway at http://" + nobody},
+		{"command without gateway", tabi, []string{"track", "X", "--customer", "ana"}, []string{"TABI_URL=http://" + nobody}, "cannot reach the gateway at http://" + nobody},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -21,14 +21,14 @@ type tracked struct {
 	} `json:"receipts,omitempty"`
 }
 
-func eventCommand() *cobra.Command {
+func trackCommand() *cobra.Command {
 	var (
 		r                                      remote
 		customer, properties, id, when, output string
 	)
 	c := &cobra.Command{
-		Use: "event NAME --customer ID", Short: "Send an event of a customer",
-		Example: `  tabi event "Order Completed" --customer ana --properties '{"cart_id": "k1", "total": 120}'`,
+		Use: "track NAME --customer ID", Short: "Send an event of a customer",
+		Example: `  tabi track "Order Completed" --customer ana --properties '{"cart_id": "k1", "total": 120}'`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if customer == "" {
@@ -59,17 +59,15 @@ func eventCommand() *cobra.Command {
 				return err
 			}
 			return show(c, output, out, func(p *printer) {
-				p.line("taken: %s", id)
+				p.line("accepted: %s", id)
 				for _, got := range out.Receipts {
 					switch {
 					case got.Duplicate:
-						p.line("nothing changed: this event id was taken before")
-					case got.Heard == 1:
-						p.line("it goes to one instance under way")
-					case got.Heard > 1:
-						p.line("it goes to %d instances under way", got.Heard)
+						p.line("nothing changed: this event id was accepted before")
+					case got.Heard > 0:
+						p.line("delivered to %s", several(got.Heard, "running enrollment"))
 					case len(got.Entered) == 0:
-						p.line("nobody has entered a journey by it, and no instance under way listens to it")
+						p.line("no journey was entered, and no running enrollment listens for this event")
 					}
 					for _, w := range got.Entered {
 						p.line("entered: %s", w)

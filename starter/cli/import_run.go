@@ -285,7 +285,7 @@ func (in *ingest) insist(ctx context.Context) (tracked, error) {
 		case !answered && app.ExitCode(err) != app.ExitUnreachable:
 			return got, err
 		case clock.Wall().Sub(began) > in.patience:
-			return got, app.Unreachable("given up after %s: %w; the same command goes on from here", in.patience, err)
+			return got, app.Unreachable("stopped retrying after %s: %w; run the same command to resume", in.patience, err)
 		}
 		in.report.Retries++
 		rest := pause

@@ -15,28 +15,28 @@ import (
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 )
 
-func propensityCommand() *cobra.Command {
+func modelsCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "propensity", Short: "Measure the models that decisions learn by, on data of your own",
-		Long: "Measures the adaptive models by which tabi learns which action a customer accepts: on a file of outcomes, on a randomised trial, and in a simulation whose truth is known. " +
+		Use: "models", Short: "Measure the models that decisions learn with, on your own data",
+		Long: "Measures the adaptive models with which tabi learns which action a customer accepts: on a file of outcomes, on a randomized trial, and in a simulation whose truth is known. " +
 			"Nothing is stored. docs/learning.md explains the models and what was measured.",
 	}
-	c.AddCommand(propensityEvalCommand(), propensityPolicyCommand(), propensityPlotsCommand())
+	c.AddCommand(modelsEvaluateCommand(), modelsUpliftCommand(), modelsPlotCommand())
 	return c
 }
 
-func propensityEvalCommand() *cobra.Command {
+func modelsEvaluateCommand() *cobra.Command {
 	var target, output string
 	var without []string
 	var start propensity.Start
 	var batch bool
 	c := &cobra.Command{
-		Use: "eval FILE", Short: "Stream a CSV file of outcomes through a model, foretelling each row before learning from it",
-		Long: "Reads a CSV file (gzipped or not) with a head line, once and in order. Each row is foretold before the model learns from it, so every prediction is of the unseen. " +
-			"Beside it stands a batch logistic regression: refitted on the past after every twentieth of the rows, and in five folds.\n\n" +
-			"A column whose values are all numbers is numeric; every other is of names. The target is true or false, yes or no, or a number, of which more than 0 is yes.\n\n" +
+		Use: "evaluate FILE", Short: "Stream a CSV file of outcomes through a model, which predicts each row before it learns from it",
+		Long: "Reads a CSV file (gzipped or not) with a head line, once and in order. The model predicts each row before it learns from it, so that every prediction is of unseen data. " +
+			"For comparison there is a batch logistic regression: refitted on the past after every twentieth of the rows, and in five folds.\n\n" +
+			"A column whose values are all numbers is numeric; all others are categories. The target is true or false, yes or no, or a number, and more than 0 is yes.\n\n" +
 			"Exit status: 0 good, 2 the file cannot be read or has no such column, or wrong usage.",
-		Example: "  tabi propensity eval sessions.csv --target Revenue\n  tabi propensity eval sessions.csv --target Revenue --without PageValues",
+		Example: "  tabi models evaluate sessions.csv --target Revenue\n  tabi models evaluate sessions.csv --target Revenue --without PageValues",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := readTable(args[0])
@@ -57,7 +57,7 @@ func propensityEvalCommand() *cobra.Command {
 					rows = rows[:2]
 				}
 				p.table(table.Row{"model", "AUROC", "log loss", "calibration error"}, rows)
-				p.line("\nThe model has %s and %d bytes. What tells most, alone:\n", several(len(e.Predictors), "predictor"), e.Bytes)
+				p.line("\nThe model has %s and %d bytes. The best predictors, each alone:\n", several(len(e.Predictors), "predictor"), e.Bytes)
 				var tell []table.Row
 				for _, one := range e.Predictors[:min(8, len(e.Predictors))] {
 					tell = append(tell, table.Row{one.Name, fmt.Sprintf("%.3f", one.AUC), one.Bins})
@@ -66,7 +66,7 @@ func propensityEvalCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&target, "target", "", "the column to foretell (required)")
+	c.Flags().StringVar(&target, "target", "", "the column to predict (required)")
 	c.Flags().StringSliceVar(&without, "without", nil, "columns not to learn from")
 	c.Flags().BoolVar(&batch, "batch", true, "fit the batch logistic regressions too")
 	startFlags(c, &start, propensity.DefaultHalfLife)
@@ -82,17 +82,17 @@ func scoreRow(name string, s *eval.Score) table.Row {
 	return table.Row{name, fmt.Sprintf("%.4f", s.AUROC), fmt.Sprintf("%.4f", s.LogLoss), fmt.Sprintf("%.4f", s.CalibrationError)}
 }
 
-func propensityPolicyCommand() *cobra.Command {
+func modelsUpliftCommand() *cobra.Command {
 	var t eval.Trial
 	var output string
 	c := &cobra.Command{
-		Use: "policy FILE", Short: "Learn whom to give which action from a randomised trial, and weigh it on customers not learned from",
-		Long: "Reads a CSV file (gzipped or not) of customers who were each given one action at random. One model per action learns who answers it; each customer is then given the action he answers most, " +
-			"or that is worth most after its cost (chance × value − cost; doing nothing is free), by models that have not seen him (folds). " +
-			"The policies are weighed by inverse-propensity scoring, self-normalised, with 95 % bootstrap intervals, against every single action given to all.\n\n" +
-			"An answer is worth 1 and an action costs 0.02 of it unless you say otherwise. A trial is of one time: nothing is forgotten unless you give a --half-life.\n\n" +
+		Use: "uplift FILE", Short: "Learn from a randomized trial which action to give to whom, and measure it on customers not learned from",
+		Long: "Reads a CSV file (gzipped or not) of customers who were each given one action at random. One model per action learns who answers it. Each customer then gets the action with the highest chance of an answer, " +
+			"or the highest value after its cost (chance × value − cost; doing nothing is free), by models that have not seen the customer (folds). " +
+			"The policies are measured by inverse-propensity scoring, self-normalized, with 95 % bootstrap intervals, against every single action given to all.\n\n" +
+			"An answer is worth 1 and an action costs 0.02 of it unless you say otherwise. A trial has no time: nothing is forgotten unless you give a --half-life.\n\n" +
 			"Exit status: 0 good, 2 the file cannot be read or has no such column, or wrong usage.",
-		Example: "  tabi propensity policy hillstrom.csv.gz --action segment --outcome visit --none \"No E-Mail\" --without conversion,spend",
+		Example: "  tabi models uplift hillstrom.csv.gz --action segment --outcome visit --none \"No E-Mail\" --without conversion,spend",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if t.Folds < 2 || t.Rounds < 0 {
@@ -108,8 +108,8 @@ func propensityPolicyCommand() *cobra.Command {
 			return show(c, output, r, func(p *printer) { printPolicies(p, r, t) })
 		},
 	}
-	c.Flags().StringVar(&t.Action, "action", "", "the column that says what was done (required)")
-	c.Flags().StringVar(&t.Outcome, "outcome", "", "the column that says whether it was answered (required)")
+	c.Flags().StringVar(&t.Action, "action", "", "the column with the action (required)")
+	c.Flags().StringVar(&t.Outcome, "outcome", "", "the column with the outcome (required)")
 	c.Flags().StringVar(&t.None, "none", "", "the action that is doing nothing: it costs nothing")
 	c.Flags().StringSliceVar(&t.Without, "without", nil, "columns not to learn from, such as other outcomes")
 	c.Flags().Float64Var(&t.Value, "value", 1, "of an answer")
@@ -149,14 +149,14 @@ func within(i *eval.Interval, format string) string {
 	return fmt.Sprintf(format+" ("+format+" to "+format+")", i.Mean, i.Low, i.High)
 }
 
-func propensityPlotsCommand() *cobra.Command {
+func modelsPlotCommand() *cobra.Command {
 	var out, output string
 	var seed uint64
 	c := &cobra.Command{
-		Use: "plots", Short: "Learn in a simulation whose truth is known, and draw how it went",
-		Long: "Plays customers of a made-up world to the models: actions whose acceptance drifts, and one that appears midway. Draws regret, shares of offers and calibration as SVG files.\n\n" +
+		Use: "plot", Short: "Learn in a simulation whose truth is known, and draw the results",
+		Long: "Simulates customers for the models: actions whose acceptance drifts, and one that appears midway. Draws regret, shares of offers and calibration as SVG files.\n\n" +
 			"Exit status: 0 good, 2 the folder cannot be written, or wrong usage.",
-		Example: "  tabi propensity plots --out docs/images",
+		Example: "  tabi models plot --out docs/images",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r := eval.Simulate(eval.World{Seed: seed})

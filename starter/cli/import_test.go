@@ -96,7 +96,7 @@ func TestIngestSendsAllInOrder(t *testing.T) {
 		srv := httptest.NewServer(g)
 		defer srv.Close()
 		path := logFile(t, 1234, zip, false)
-		if status, _, errs := tabi(t.Context(), "ingest", path, "--url", srv.URL); status != 0 {
+		if status, _, errs := tabi(t.Context(), "import", path, "--url", srv.URL); status != 0 {
 			t.Fatalf("status %d: %s", status, errs)
 		}
 		if len(g.ids) != 1234 || g.ids[0] != "m0" || g.ids[1233] != "m1233" || g.tries != 3 {
@@ -115,7 +115,7 @@ func TestIngestRepeatsWhatPasses(t *testing.T) {
 	}}
 	srv := httptest.NewServer(g)
 	defer srv.Close()
-	status, out, errs := tabi(t.Context(), "ingest", logFile(t, 700, false, false), "--url", srv.URL, "-o", "json")
+	status, out, errs := tabi(t.Context(), "import", logFile(t, 700, false, false), "--url", srv.URL, "-o", "json")
 	if status != 0 || len(g.ids) != 700 {
 		t.Fatalf("status %d, %d taken: %s", status, len(g.ids), errs)
 	}
@@ -141,13 +141,13 @@ func TestIngestResumes(t *testing.T) {
 		srv := httptest.NewServer(g)
 		defer srv.Close()
 		path := logFile(t, 1000, true, bare)
-		status, _, errs := tabi(t.Context(), "ingest", path, "--url", srv.URL, "--batch", "100", "--patience", "1ms")
+		status, _, errs := tabi(t.Context(), "import", path, "--url", srv.URL, "--batch", "100", "--patience", "1ms")
 		if status != 3 || len(g.ids) != 200 {
 			t.Fatalf("status %d, %d taken: %s", status, len(g.ids), errs)
 		}
 		broken = false
-		status, _, errs = tabi(t.Context(), "ingest", path, "--url", srv.URL, "--batch", "100")
-		if status != 0 || len(g.ids) != 1000 || !strings.Contains(errs, "going on behind line 200") {
+		status, _, errs = tabi(t.Context(), "import", path, "--url", srv.URL, "--batch", "100")
+		if status != 0 || len(g.ids) != 1000 || !strings.Contains(errs, "resuming after line 200") {
 			t.Fatalf("status %d, %d taken: %s", status, len(g.ids), errs)
 		}
 		seen := map[string]bool{}
@@ -173,7 +173,7 @@ func TestIngestNamesTheBadLine(t *testing.T) {
 		}
 	}
 	write("{\"messageId\":\"a\"}\n\n{\"messageId\":\"b\"}\n{broken\n{\"messageId\":\"c\"}\n")
-	status, _, errs := tabi(t.Context(), "ingest", path, "--url", srv.URL)
+	status, _, errs := tabi(t.Context(), "import", path, "--url", srv.URL)
 	if status != 1 || !strings.Contains(errs, path+":4: not a JSON object") || len(g.ids) != 2 {
 		t.Errorf("status %d, took %v: %s", status, g.ids, errs)
 	}
@@ -182,22 +182,22 @@ func TestIngestNamesTheBadLine(t *testing.T) {
 		return 400, `{"error": {"field": "batch[1].userId", "message": "is missing"}}`
 	}
 	write("\n{\"messageId\":\"a\"}\n\n{\"messageId\":\"b\"}\n")
-	status, _, errs = tabi(t.Context(), "ingest", path, "--url", srv.URL)
+	status, _, errs = tabi(t.Context(), "import", path, "--url", srv.URL)
 	if status != 1 || !strings.Contains(errs, path+":4: userId: is missing") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 
 	write("[1]\n")
-	if status, _, errs = tabi(t.Context(), "ingest", path, "--url", srv.URL); status != 1 ||
+	if status, _, errs = tabi(t.Context(), "import", path, "--url", srv.URL); status != 1 ||
 		!strings.Contains(errs, ":1: not a JSON object") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	write("")
-	if status, _, _ = tabi(t.Context(), "ingest", path, "--url", srv.URL); status != 1 {
+	if status, _, _ = tabi(t.Context(), "import", path, "--url", srv.URL); status != 1 {
 		t.Errorf("an empty file: status %d", status)
 	}
 	write("{\"messageId\":\"a\"}\n")
-	if status, _, errs = tabi(t.Context(), "ingest", path, "--url", srv.URL, "--pace", "10"); status != 1 ||
+	if status, _, errs = tabi(t.Context(), "import", path, "--url", srv.URL, "--pace", "10"); status != 1 ||
 		!strings.Contains(errs, ":1: no timestamp") {
 		t.Errorf("no timestamp: status %d: %s", status, errs)
 	}
@@ -209,7 +209,7 @@ func TestIngestPace(t *testing.T) {
 	g := &taker{}
 	srv := httptest.NewServer(g)
 	defer srv.Close()
-	status, out, errs := tabi(t.Context(), "ingest", logFile(t, 4, false, false), "--url", srv.URL, "--pace", "600", "-o", "json")
+	status, out, errs := tabi(t.Context(), "import", logFile(t, 4, false, false), "--url", srv.URL, "--pace", "600", "-o", "json")
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errs)
 	}

@@ -7,15 +7,15 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway"
 )
 
-func startCommand() *cobra.Command {
+func enrollCommand() *cobra.Command {
 	var (
 		r                            remote
 		in                           gateway.StartRequest
 		properties, customer, output string
 	)
 	c := &cobra.Command{
-		Use: "start JOURNEY --customer ID", Short: "Enter a customer into a journey by hand",
-		Long: "Enters a customer into a journey, past its entry event and its condition. Re-entry rules and holdout hold.",
+		Use: "enroll JOURNEY --customer ID", Short: "Enroll a customer in a journey by hand",
+		Long: "Enrolls a customer in a journey without its entry event and condition. Re-entry rules and the holdout apply.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if customer == "" {
@@ -36,7 +36,7 @@ func startCommand() *cobra.Command {
 			return show(c, output, out, func(p *printer) {
 				switch {
 				case out.Duplicate:
-					p.line("nothing changed: event %s was taken before", out.ID)
+					p.line("nothing changed: event %s was accepted before", out.ID)
 				default:
 					p.line("%s", out.WorkflowID)
 				}

@@ -14,7 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-func ingestCommand() *cobra.Command {
+func importCommand() *cobra.Command {
 	var (
 		r         remote
 		in        ingest
@@ -23,9 +23,9 @@ func ingestCommand() *cobra.Command {
 		startOver bool
 	)
 	c := &cobra.Command{
-		Use: "ingest FILE.ndjson[.gz]", Short: "Send a log of Segment calls, one JSON object a line",
-		Long: "Posts the calls in the file's order, in batches, to /v1/batch. What was acknowledged is remembered beside the file, so that the same command goes on " +
-			"where it was interrupted. Calls without a messageId get one made of file and line: sending twice counts once.\n\n" +
+		Use: "import FILE.ndjson[.gz]", Short: "Send a log of Segment calls, one JSON object a line",
+		Long: "Posts the calls in the file's order, in batches, to /v1/batch. The position of what was acknowledged is stored next to the file, " +
+			"so that the same command resumes an interrupted import. Calls without a messageId get one made of file and line: sending twice counts once.\n\n" +
 			"--pace 86400 keeps the log's own spacing: 86,400 seconds of the log in each second. Against a `tabi dev` on this machine that runs at the same scale, each call is " +
 			"sent when the virtual clock reaches its timestamp; else the first call is sent at once and the others follow.",
 		Args: cobra.ExactArgs(1),
@@ -54,13 +54,13 @@ func ingestCommand() *cobra.Command {
 			p := newProgress(c.ErrOrStderr())
 			in.progress = p.show
 			if mark.Line > 0 {
-				p.say(fmt.Sprintf("going on behind line %d", mark.Line))
+				p.say(fmt.Sprintf("resuming after line %d", mark.Line))
 			}
 			report, err := in.run(c.Context())
 			p.end()
 			if err != nil {
 				if c.Context().Err() != nil {
-					return &app.ExitError{Code: app.ExitBad, Err: errors.New("interrupted; the same command goes on from here")}
+					return &app.ExitError{Code: app.ExitBad, Err: errors.New("interrupted; run the same command to resume")}
 				}
 				return err
 			}
@@ -69,15 +69,15 @@ func ingestCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.Float64Var(&in.pace, "pace", 0, "log seconds per second; 0: as fast as it goes")
-	f.IntVar(&in.batch, "batch", 500, "calls in a batch at most")
-	f.DurationVar(&in.patience, "patience", 2*time.Minute, "how long to go on trying when the gateway does not take anything")
+	f.IntVar(&in.batch, "batch", 500, "most calls in a batch")
+	f.DurationVar(&in.patience, "patience", 2*time.Minute, "how long to retry while the gateway accepts nothing")
 	f.StringVar(
 		&state,
 		"state",
 		"",
-		"file that remembers how far it went; default: FILE.tabi-state, in the working folder where that of FILE cannot be written",
+		"file that stores the position; default: FILE.tabi-state, in the working folder where that of FILE cannot be written",
 	)
-	f.BoolVar(&startOver, "start-over", false, "forget how far it went")
+	f.BoolVar(&startOver, "start-over", false, "ignore the stored position")
 	r.register(c, true, false)
 	outputFlag(c, &output)
 	return c
@@ -100,7 +100,7 @@ type ingestReport struct {
 
 func (r ingestReport) print(p *printer) {
 	p.line("%d events in %d batches, %.1f s, %.0f events/s", r.Events, r.Batches, r.Seconds, r.Rate)
-	p.line("%d entered a journey, %d had been taken before, %d tries repeated", r.Entered, r.Duplicates, r.Retries)
+	p.line("%d entered a journey, %d were accepted before, %d attempts repeated", r.Entered, r.Duplicates, r.Retries)
 	if r.Pace > 0 {
 		p.line(
 			"behind schedule: p50 %.2f s, p99 %.2f s (%.1f and %.1f hours of the log)",

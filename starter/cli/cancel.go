@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+func cancelCommand() *cobra.Command {
+	var (
+		r      remote
+		reason string
+	)
+	c := &cobra.Command{
+		Use: "cancel WORKFLOW_ID", Short: "End an open enrollment; its outcome is cancelled", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return command(c, &r, gateway.CommandRequest{WorkflowID: args[0], Kind: contract.ExitUpdate, Reason: reason}, "cancel requested")
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "", "the reason, for the record")
+	r.register(c, false, true)
+	return c
+}
+
+// command sends a command to one enrollment, and prints what was requested.
+func command(c *cobra.Command, r *remote, in gateway.CommandRequest, requested string) error {
+	if in.WorkflowID == "" {
+		return app.Usage("which enrollment? Give its workflow id (tabi list)")
+	}
+	if err := r.load(c); err != nil {
+		return err
+	}
+	err := byWorkflowID(in.WorkflowID, func(id string) error {
+		in.WorkflowID = id
+		return r.call(c.Context(), "POST", gateway.AdminCommand, in, nil)
+	})
+	if err != nil {
+		return err
+	}
+	(&printer{c.OutOrStdout()}).line("%s: %s", in.WorkflowID, requested)
+	return nil
+}

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"net/url"
+	"strconv"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/gateway"
+)
+
+func deadLetterCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "deadletter", Short: "List, retry or drop entries that could not be delivered to enrollments",
+		Long: "An event or a start that Temporal or an enrollment refuses for good becomes a dead letter, so that it blocks nothing else.\n" +
+			"Once the cause is fixed, retry puts it back: an event at the end of its enrollment's queue, a start where it was.",
+	}
+	c.AddCommand(
+		deadLetterListCommand(),
+		deadLetterChangeCommand("retry", "Deliver dead letters again", "put back"),
+		deadLetterChangeCommand("drop", "Drop dead letters: the event is lost, and an enrollment that could not start ends as failed", "dropped"),
+	)
+	return c
+}
+
+func deadLetterListCommand() *cobra.Command {
+	var (
+		r      remote
+		limit  int
+		output string
+	)
+	c := &cobra.Command{
+		Use: "list", Short: "List dead letters, and why they were refused", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return app.Usage("--limit is %d: give at least 1", limit)
+			}
+			if err := r.load(c); err != nil {
+				return err
+			}
+			all := gateway.AsideList{SetAside: []gateway.AsideView{}}
+			for {
+				q := url.Values{"limit": {strconv.Itoa(min(page, limit-len(all.SetAside)))}}
+				if all.Next != "" {
+					q.Set("after", all.Next)
+				}
+				var got gateway.AsideList
+				if err := r.call(c.Context(), "GET", gateway.AdminAside+"?"+q.Encode(), nil, &got); err != nil {
+					return err
+				}
+				all.SetAside, all.Next = append(all.SetAside, got.SetAside...), got.Next
+				if got.Next == "" || len(all.SetAside) >= limit {
+					break
+				}
+			}
+			return show(c, output, all, func(p *printer) {
+				if len(all.SetAside) == 0 {
+					p.line("no dead letters")
+					return
+				}
+				rows := make([]table.Row, len(all.SetAside))
+				for i, a := range all.SetAside {
+					rows[i] = table.Row{a.WorkflowID, deadLetterName(a), stamp(a.At), a.Attempts, a.Error}
+				}
+				p.table(table.Row{"WORKFLOW ID", "ENTRY", "SINCE (UTC)", "ATTEMPTS", "ERROR"}, rows)
+				if all.Next != "" {
+					p.line("… and more: raise --limit")
+				}
+			})
+		},
+	}
+	c.Flags().IntVar(&limit, "limit", 100, "most dead letters to list")
+	r.register(c, false, true)
+	outputFlag(c, &output)
+	return c
+}
+
+// deadLetterChangeCommand builds retry and drop, which differ in one word.
+func deadLetterChangeCommand(verb, short, done string) *cobra.Command {
+	var (
+		r      remote
+		all    bool
+		output string
+	)
+	c := &cobra.Command{
+		Use: verb + " (WORKFLOW_ID | --all)", Short: short, Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if all == (len(args) > 0) {
+				return app.Usage("give a workflow id, or --all, and not both")
+			}
+			if err := r.load(c); err != nil {
+				return err
+			}
+			var out gateway.RetryResponse
+			ask := func(id string) error {
+				in := gateway.RetryRequest{WorkflowID: id, All: all, Drop: verb == "drop"}
+				return r.call(c.Context(), "POST", gateway.AdminRetry, in, &out)
+			}
+			var err error
+			if all {
+				err = ask("")
+			} else {
+				err = byWorkflowID(args[0], ask)
+			}
+			if err != nil {
+				return err
+			}
+			return show(c, output, out, func(p *printer) { p.line("%s: %d", done, out.Deliveries) })
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "all dead letters")
+	r.register(c, false, true)
+	outputFlag(c, &output)
+	return c
+}
+
+// deadLetterName returns the name of a dead letter for people.
+func deadLetterName(a gateway.AsideView) string {
+	switch {
+	case a.Kind == "event" && a.Name != "":
+		return "event " + a.Name + " (" + a.Event + ")"
+	case a.Kind == "start":
+		return "its start"
+	}
+	return a.Kind + " " + a.Event
+}
