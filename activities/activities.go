@@ -117,7 +117,7 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 
 // Report tells the store where an instance is.
 func (a *Activities) Report(ctx context.Context, in contract.Report) error {
-	return mine(a.cfg.Store.Report(ctx, a.cfg.Now(in.Clock), in))
+	return asSupersededError(a.cfg.Store.Report(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // OpenHandoff renders the note and puts the customer before the queue.
@@ -127,7 +127,7 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 	if in.Spec.Note != "" {
 		vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
 		if err != nil {
-			return mine(err)
+			return asSupersededError(err)
 		}
 		if note, err = renderNote(ctx, in.Spec.Note, vars); err != nil { // the person matters more than the note
 			a.cfg.Logger.Warn(
@@ -139,29 +139,29 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 			note = "(the note of this step could not be rendered: " + err.Error() + ")"
 		}
 	}
-	return mine(a.cfg.Store.OpenHandoff(ctx, now, in, note))
+	return asSupersededError(a.cfg.Store.OpenHandoff(ctx, now, in, note))
 }
 
 // WithdrawHandoff takes a hand-off back.
 func (a *Activities) WithdrawHandoff(ctx context.Context, in contract.WithdrawHandoff) error {
-	return mine(a.cfg.Store.WithdrawHandoff(ctx, a.cfg.Now(in.Clock), in))
+	return asSupersededError(a.cfg.Store.WithdrawHandoff(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // Due lists what arrived for an instance by a moment and is still on its way to it.
 func (a *Activities) Due(ctx context.Context, in contract.Due) (contract.DueResult, error) {
 	ids, err := a.cfg.Store.OnTheirWay(ctx, in.Ref, in.At)
-	return contract.DueResult{OnTheirWay: ids}, mine(err)
+	return contract.DueResult{OnTheirWay: ids}, asSupersededError(err)
 }
 
 // Record takes an event into the store, as the gateway does.
 func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.TrackResult, error) {
 	c := in.Call
 	if c.MessageID == "" || c.Type == "track" && c.Event == "" || c.UserID == "" && c.AnonymousID == "" {
-		return contract.TrackResult{}, invalid(`an event needs "messageId", "event", and "userId" or "anonymousId"`)
+		return contract.TrackResult{}, invalidInput(`an event needs "messageId", "event", and "userId" or "anonymousId"`)
 	}
 	if strings.HasPrefix(c.Event, "tabi.") || strings.HasPrefix(c.MessageID, "tabi.") ||
 		strings.HasPrefix(c.UserID, "anon:") { // as the gateway
-		return contract.TrackResult{}, invalid(`events and ids that begin with "tabi.", and user ids with "anon:", are reserved`)
+		return contract.TrackResult{}, invalidInput(`events and ids that begin with "tabi.", and user ids with "anon:", are reserved`)
 	}
 	at := a.cfg.Clock
 	if in.Clock != (journey.Clock{}) {
@@ -172,7 +172,7 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
 	}})
 	if store.IsInput(err) {
-		return contract.TrackResult{}, invalid(err.Error())
+		return contract.TrackResult{}, invalidInput(err.Error())
 	}
 	if err != nil {
 		return contract.TrackResult{}, err
@@ -180,13 +180,13 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	return contract.TrackResult{ID: receipts[0].ID, Customer: receipts[0].Customer, Duplicate: receipts[0].Duplicate}, nil
 }
 
-// invalid refuses an event for good: repeating it would not help.
-func invalid(words string) error {
+// invalidInput refuses an event for good: repeating it would not help.
+func invalidInput(words string) error {
 	return temporal.NewNonRetryableApplicationError(words, contract.RejectInvalid, nil)
 }
 
-// mine makes ErrNotMine the typed error by which a run learns that it must end.
-func mine(err error) error {
+// asSupersededError makes ErrNotMine the typed error by which a run learns that it must end.
+func asSupersededError(err error) error {
 	var ended *store.EndedError
 	if errors.As(err, &ended) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), contract.NotMine, nil, ended.Ended)
@@ -197,12 +197,12 @@ func mine(err error) error {
 	return err
 }
 
-// final is mine for what a journey, and not a channel, puts into the store: repeating what it refuses would not help.
-func final(err error) error {
+// asPermanentError is mine for what a journey, and not a channel, puts into the store: repeating what it refuses would not help.
+func asPermanentError(err error) error {
 	if store.IsInput(err) {
-		return invalid(err.Error())
+		return invalidInput(err.Error())
 	}
-	return mine(err)
+	return asSupersededError(err)
 }
 
 // program is the compiled revision of an instance.
@@ -214,12 +214,12 @@ func (a *Activities) program(ctx context.Context, revision string) (*journey.Pro
 	return p, nil
 }
 
-// seen is the revision of an instance, and what its expressions may see now.
-func (a *Activities) seen(ctx context.Context, ref contract.Ref, scene contract.Scene) (*journey.Program, journey.Vars, error) {
+// loadVars is the revision of an instance, and what its expressions may see now.
+func (a *Activities) loadVars(ctx context.Context, ref contract.Ref, scene contract.Scene) (*journey.Program, journey.Vars, error) {
 	prog, err := a.program(ctx, ref.Revision)
 	if err != nil {
 		return nil, journey.Vars{}, err
 	}
 	vars, err := a.cfg.Store.View(ctx, a.cfg.Now(ref.Clock), ref, scene)
-	return prog, vars, mine(err)
+	return prog, vars, asSupersededError(err)
 }

@@ -22,7 +22,7 @@ import (
 func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallResult, error) {
 	vars, err := a.cfg.Store.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.Scene)
 	if err != nil {
-		return contract.CallResult{}, mine(err)
+		return contract.CallResult{}, asSupersededError(err)
 	}
 	result, err := a.request(ctx, in, vars)
 	if err != nil {
@@ -42,9 +42,9 @@ func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallR
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.LocalTimeout)
 	defer cancel()
 	if err := a.cfg.Store.KeepResponse(keep, a.cfg.Now(in.Clock), in, result); err != nil {
-		return contract.CallResult{}, final(err)
+		return contract.CallResult{}, asPermanentError(err)
 	}
-	result.Body = read(result.Body, in.Reads)
+	result.Body = projectBody(result.Body, in.Reads)
 	return result, nil
 }
 
@@ -81,7 +81,7 @@ func renderCall(ctx context.Context, spec journey.Call, vars journey.Vars) (Call
 		r.Body = []byte(body)
 		return r, err
 	}
-	filled, err := fill(ctx, "body", spec.JSON, vars)
+	filled, err := renderJSON(ctx, "body", spec.JSON, vars)
 	if err != nil {
 		return r, err
 	}
@@ -94,8 +94,8 @@ func renderCall(ctx context.Context, spec journey.Call, vars journey.Vars) (Call
 	return r, nil
 }
 
-// fill renders the texts in what is sent as JSON.
-func fill(ctx context.Context, field string, value any, vars journey.Vars) (any, error) {
+// renderJSON renders the texts in what is sent as JSON.
+func renderJSON(ctx context.Context, field string, value any, vars journey.Vars) (any, error) {
 	var err error
 	switch v := value.(type) {
 	case string:
@@ -103,7 +103,7 @@ func fill(ctx context.Context, field string, value any, vars journey.Vars) (any,
 	case []any:
 		list := make([]any, len(v))
 		for i, one := range v {
-			if list[i], err = fill(ctx, field+"["+strconv.Itoa(i)+"]", one, vars); err != nil {
+			if list[i], err = renderJSON(ctx, field+"["+strconv.Itoa(i)+"]", one, vars); err != nil {
 				return nil, err
 			}
 		}
@@ -111,7 +111,7 @@ func fill(ctx context.Context, field string, value any, vars journey.Vars) (any,
 	case map[string]any:
 		m := make(map[string]any, len(v))
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if m[key], err = fill(ctx, field+"."+key, v[key], vars); err != nil {
+			if m[key], err = renderJSON(ctx, field+"."+key, v[key], vars); err != nil {
 				return nil, err
 			}
 		}
@@ -120,8 +120,8 @@ func fill(ctx context.Context, field string, value any, vars journey.Vars) (any,
 	return value, nil
 }
 
-// read keeps of a body what expressions read.
-func read(body any, reads []string) any {
+// projectBody keeps of a body what expressions read.
+func projectBody(body any, reads []string) any {
 	if len(reads) == 0 {
 		return nil
 	}

@@ -112,7 +112,7 @@ func TestCallReads(t *testing.T) {
 		{[]any{1.0}, []string{"*"}, []any{1.0}},
 		{nil, []string{"*"}, nil},
 	} {
-		if diff := cmp.Diff(c.want, read(c.body, c.reads)); diff != "" {
+		if diff := cmp.Diff(c.want, projectBody(c.body, c.reads)); diff != "" {
 			t.Errorf("%v of %v: %s", c.reads, c.body, diff)
 		}
 	}

@@ -17,18 +17,18 @@ func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.D
 	defer cancel()
 	d, err := a.cfg.Store.Decide(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
 	if err != nil {
-		return contract.DecideResult{}, mine(err)
+		return contract.DecideResult{}, asSupersededError(err)
 	}
 	if d.Paused {
 		return contract.DecideResult{SendResult: contract.SendResult{Status: contract.StatusPaused}}, nil
 	}
-	result := chosen(&d.Decision)
+	result := decideResult(&d.Decision)
 	if d.Send == nil {
 		return result, nil
 	}
-	var again *later
+	var again *retry
 	if d.Reservation != nil {
-		result.SendResult, again, err = a.carryOut(ctx, *d.Send, *d.Reservation)
+		result.SendResult, again, err = a.sendReserved(ctx, *d.Send, *d.Reservation)
 	} else {
 		result.SendResult, again, err = a.attempt(ctx, *d.Send)
 	}
@@ -45,11 +45,11 @@ func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.D
 	if result.Channel == "" {
 		result.Channel = d.Decision.Slots[0].Channel
 	}
-	return result, mine(err)
+	return result, asSupersededError(err)
 }
 
-// chosen is a decision of which nothing is to be sent.
-func chosen(d *store.Decision) contract.DecideResult {
+// decideResult is a decision of which nothing is to be sent.
+func decideResult(d *store.Decision) contract.DecideResult {
 	if len(d.Slots) == 0 {
 		return contract.DecideResult{SendResult: contract.SendResult{Status: contract.StatusSuppressed, Reason: d.Reason}}
 	}

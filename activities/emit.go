@@ -9,7 +9,7 @@ import (
 
 // Emit makes an event of the customer; its properties are evaluated where the data is. One without a value is left out.
 func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
-	prog, vars, err := a.seen(ctx, in.Ref, in.Scene)
+	prog, vars, err := a.loadVars(ctx, in.Ref, in.Scene)
 	if err != nil {
 		return err
 	}
@@ -19,11 +19,11 @@ func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
 			properties[name] = journey.Plain(value)
 		}
 	}
-	return final(a.cfg.Store.Emit(ctx, vars.Now, in, properties))
+	return asPermanentError(a.cfg.Store.Emit(ctx, vars.Now, in, properties))
 }
 
 // Move tells the store that an instance goes over to another revision, or refuses to.
 func (a *Activities) Move(ctx context.Context, in contract.Move) (contract.MoveResult, error) {
 	result, err := a.cfg.Store.Move(ctx, a.cfg.Now(in.Clock), in)
-	return result, final(err)
+	return result, asPermanentError(err)
 }

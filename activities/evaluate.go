@@ -12,12 +12,12 @@ import (
 // Evaluate answers expressions that read the customer; only the answers leave the store's side. A Moment.At is
 // answered by one value, the moment as RFC 3339 in UTC.
 func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contract.EvaluateResult, error) {
-	prog, vars, err := a.seen(ctx, in.Ref, in.Scene)
+	prog, vars, err := a.loadVars(ctx, in.Ref, in.Scene)
 	if err != nil {
 		return contract.EvaluateResult{}, err
 	}
 	if in.Moment != nil && in.Moment.At != "" {
-		at, ok := in.Moment.At.Next(vars.Now, zone(in.Moment.Timezone, vars.Customer), in.Moment.Days)
+		at, ok := in.Moment.At.Next(vars.Now, stepZone(in.Moment.Timezone, vars.Customer), in.Moment.Days)
 		if !ok {
 			return contract.EvaluateResult{Values: []any{nil}, Missing: []bool{true}}, nil
 		}
@@ -27,7 +27,7 @@ func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contra
 	for i, expr := range in.Exprs {
 		value, err := prog.Eval(expr, vars)
 		if err == nil && in.Moment != nil {
-			at, ok := moment(value, zone(in.Moment.Timezone, vars.Customer))
+			at, ok := parseMoment(value, stepZone(in.Moment.Timezone, vars.Customer))
 			if !ok {
 				result.Missing[i] = true
 				continue
@@ -41,7 +41,7 @@ func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contra
 
 // Assign evaluates where the data is, and sets what has a value.
 func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
-	prog, vars, err := a.seen(ctx, in.Ref, in.Scene)
+	prog, vars, err := a.loadVars(ctx, in.Ref, in.Scene)
 	if err != nil {
 		return err
 	}
@@ -51,17 +51,17 @@ func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
 		if err != nil {
 			continue
 		}
-		put(traits, assignment.Name, journey.Plain(value))
+		setPath(traits, assignment.Name, journey.Plain(value))
 		if vars.Customer == nil {
 			vars.Customer = map[string]any{}
 		}
-		put(vars.Customer, assignment.Name, journey.Plain(value)) // a later line sees an earlier one
+		setPath(vars.Customer, assignment.Name, journey.Plain(value)) // a later line sees an earlier one
 	}
-	return mine(a.cfg.Store.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
+	return asSupersededError(a.cfg.Store.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
 }
 
-// zone is the time zone of a step: named, or the customer's; UTC where unknown.
-func zone(name string, customer map[string]any) *time.Location {
+// stepZone is the time zone of a step: named, or the customer's; UTC where unknown.
+func stepZone(name string, customer map[string]any) *time.Location {
 	if name == "" || name == "customer" {
 		name, _ = customer["timezone"].(string)
 	}
@@ -71,8 +71,8 @@ func zone(name string, customer map[string]any) *time.Location {
 	return time.UTC
 }
 
-// moment reads a timestamp, an RFC 3339 string or a date (midnight in zone).
-func moment(value any, zone *time.Location) (time.Time, bool) {
+// parseMoment reads a timestamp, an RFC 3339 string or a date (midnight in zone).
+func parseMoment(value any, zone *time.Location) (time.Time, bool) {
 	switch v := value.(type) {
 	case time.Time:
 		return v, true
@@ -87,8 +87,8 @@ func moment(value any, zone *time.Location) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// put sets the value at a dotted path, making maps on the way and touching none that others hold.
-func put(m map[string]any, path string, value any) {
+// setPath sets the value at a dotted path, making maps on the way and touching none that others hold.
+func setPath(m map[string]any, path string, value any) {
 	name, rest, nested := strings.Cut(path, ".")
 	if !nested {
 		m[name] = value
@@ -100,6 +100,6 @@ func put(m map[string]any, path string, value any) {
 			next[k] = v
 		}
 	}
-	put(next, rest, value)
+	setPath(next, rest, value)
 	m[name] = next
 }

@@ -30,13 +30,13 @@ func TestMoment(t *testing.T) {
 		{12.0, time.UTC, time.Time{}},
 		{nil, time.UTC, time.Time{}},
 	} {
-		got, ok := moment(c.value, c.zone)
+		got, ok := parseMoment(c.value, c.zone)
 		if ok == c.want.IsZero() || ok && !got.Equal(c.want) {
 			t.Errorf("%v: %v %v, want %v", c.value, got, ok, c.want)
 		}
 	}
-	if zone("", map[string]any{"timezone": "Asia/Tokyo"}).String() != "Asia/Tokyo" || zone("customer", nil) != time.UTC ||
-		zone("", map[string]any{"timezone": "Mars/Olympus"}) != time.UTC || zone("Europe/Lisbon", nil).String() != "Europe/Lisbon" {
+	if stepZone("", map[string]any{"timezone": "Asia/Tokyo"}).String() != "Asia/Tokyo" || stepZone("customer", nil) != time.UTC ||
+		stepZone("", map[string]any{"timezone": "Mars/Olympus"}) != time.UTC || stepZone("Europe/Lisbon", nil).String() != "Europe/Lisbon" {
 		t.Error("the zone is the step's, else the customer's, else UTC")
 	}
 }

@@ -21,14 +21,14 @@ func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.Rep
 	case errors.Is(err, store.ErrNotFound):
 		return none, nil
 	case err != nil:
-		return none, mine(err)
+		return none, asSupersededError(err)
 	case heard.Journey != "" && heard.Journey != in.Journey, heard.Step != "" && heard.Step != in.Step:
 		return none, nil
 	}
 	for i, arm := range in.Arms {
-		fits, err := fits(arm, heard)
+		fits, err := armMatches(arm, heard)
 		if err != nil {
-			return none, invalid(fmt.Sprintf("step %s, arm %d of replies: %v", in.Step, i+1, err))
+			return none, invalidInput(fmt.Sprintf("step %s, arm %d of replies: %v", in.Step, i+1, err))
 		}
 		if !fits {
 			continue
@@ -42,8 +42,8 @@ func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.Rep
 	return none, nil
 }
 
-// fits reports whether an arm takes what was heard.
-func fits(arm journey.ReplyArm, heard store.Understood) (bool, error) {
+// armMatches reports whether an arm takes what was heard.
+func armMatches(arm journey.ReplyArm, heard store.Understood) (bool, error) {
 	switch {
 	case arm.Intent != "":
 		return heard.Intent == arm.Intent, nil

@@ -44,7 +44,7 @@ func (a *Activities) Send(ctx context.Context, in contract.Send) (contract.SendR
 		)
 		return contract.SendResult{Status: contract.StatusRetry, Reason: later.reason, RetryAfter: later.after}, nil
 	}
-	return result, mine(err)
+	return result, asSupersededError(err)
 }
 
 // Deliver is Send as a normal activity: what asks to be repeated is an error, so that Temporal repeats it and
@@ -54,7 +54,7 @@ func (a *Activities) Deliver(ctx context.Context, in contract.Send) (contract.Se
 	ctx, cancel := a.attemptTime(ctx, a.cfg.Timeout)
 	defer cancel()
 	if in.After > 0 && activity.GetInfo(ctx).Attempt == 1 {
-		return contract.SendResult{}, notSent(later{reason: in.Why, after: in.After})
+		return contract.SendResult{}, notSent(retry{reason: in.Why, after: in.After})
 	}
 	result, later, err := a.attempt(ctx, in)
 	if later != nil {
@@ -63,21 +63,21 @@ func (a *Activities) Deliver(ctx context.Context, in contract.Send) (contract.Se
 	if err != nil && activity.GetInfo(ctx).Attempt > 3 {
 		a.cfg.Logger.Warn("a send keeps failing", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
 	}
-	return result, mine(err)
+	return result, asSupersededError(err)
 }
 
 // leaseMargin is how much longer than an attempt its lease lasts.
 const leaseMargin = 5 * time.Second
 
-// later asks for another attempt.
-type later struct {
+// retry asks for another attempt.
+type retry struct {
 	reason string
 	after  time.Duration
 }
 
-// rest is how long a send rests whose provider was asked n times. The retry policy would count attempts that
+// retryDelay is how long a send rests whose provider was asked n times. The retry policy would count attempts that
 // asked nobody too: those that came while another was under way, or waited for a rate.
-func rest(c journey.Clock, n int) time.Duration {
+func retryDelay(c journey.Clock, n int) time.Duration {
 	d := workflows.SendInterval
 	for ; n > 1 && d < workflows.SendPause; n-- {
 		d *= 2
@@ -87,7 +87,7 @@ func rest(c journey.Clock, n int) time.Duration {
 }
 
 // notSent is the error by which Temporal repeats a send, and that it shows meanwhile.
-func notSent(l later) error {
+func notSent(l retry) error {
 	return temporal.NewApplicationErrorWithOptions(
 		"not sent: "+l.reason,
 		"NotSent",
@@ -96,21 +96,21 @@ func notSent(l later) error {
 }
 
 // attempt reserves, and says what it may.
-func (a *Activities) attempt(ctx context.Context, in contract.Send) (contract.SendResult, *later, error) {
+func (a *Activities) attempt(ctx context.Context, in contract.Send) (contract.SendResult, *retry, error) {
 	held, err := a.reserve(ctx, in)
 	switch {
 	case errors.Is(err, store.ErrBusy):
-		return contract.SendResult{}, &later{reason: "another attempt is under way", after: 5 * time.Second}, nil
+		return contract.SendResult{}, &retry{reason: "another attempt is under way", after: 5 * time.Second}, nil
 	case err != nil:
 		return contract.SendResult{}, nil, err
 	case held.Done != nil:
 		return *held.Done, nil, nil
 	}
-	return a.carryOut(ctx, in, held)
+	return a.sendReserved(ctx, in, held)
 }
 
-// carryOut renders, sends and settles what is reserved.
-func (a *Activities) carryOut(ctx context.Context, in contract.Send, held store.Reservation) (contract.SendResult, *later, error) {
+// sendReserved renders, sends and settles what is reserved.
+func (a *Activities) sendReserved(ctx context.Context, in contract.Send, held store.Reservation) (contract.SendResult, *retry, error) {
 	ch, ok := a.cfg.Channels[held.Verdict.Channel]
 	if !ok {
 		return a.settle(
@@ -161,10 +161,10 @@ func (a *Activities) carryOut(ctx context.Context, in contract.Send, held store.
 			zap.String("workflow", in.Enrollment), zap.String("message", in.Spec.Message), zap.Error(err))
 		return a.settle(in, held, store.Settlement{Status: contract.StatusFailed, Reason: ReasonTemplate + ": " + err.Error()})
 	}
-	if waits := a.turn(ctx, held, ch, fields); waits != nil {
+	if waits := a.checkRateLimit(ctx, held, ch, fields); waits != nil {
 		return a.settle(in, held, *waits)
 	}
-	return a.settle(in, held, a.say(ctx, in, held, ch, fields, unsubscribe))
+	return a.settle(in, held, a.deliver(ctx, in, held, ch, fields, unsubscribe))
 }
 
 // reserve decides the send in the customer's transaction.
@@ -195,8 +195,8 @@ func (a *Activities) render(
 	return fields, unsubscribe, err
 }
 
-// say calls the channel, once per address, and sums up: sent where one of them was.
-func (a *Activities) say(
+// deliver calls the channel, once per address, and sums up: sent where one of them was.
+func (a *Activities) deliver(
 	ctx context.Context,
 	in contract.Send,
 	held store.Reservation,
@@ -227,7 +227,7 @@ func (a *Activities) say(
 			sum.Gone = append(sum.Gone, address)
 		}
 		if receipt.Busy {
-			a.pause(ctx, lane(ch, channel.Message{Fields: fields}), receipt.RetryAfter)
+			a.reportRetryAfter(ctx, rateLane(ch, channel.Message{Fields: fields}), receipt.RetryAfter)
 		}
 		switch receipt.Outcome {
 		case channel.Sent:
@@ -254,7 +254,7 @@ func (a *Activities) say(
 }
 
 // settle writes the outcome, on a context of its own: what was sent must be known even when the attempt's time is over.
-func (a *Activities) settle(in contract.Send, held store.Reservation, s store.Settlement) (contract.SendResult, *later, error) {
+func (a *Activities) settle(in contract.Send, held store.Reservation, s store.Settlement) (contract.SendResult, *retry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if err := a.cfg.Store.Settle(ctx, a.cfg.Now(in.Clock), held, s); err != nil {
@@ -267,9 +267,9 @@ func (a *Activities) settle(in contract.Send, held store.Reservation, s store.Se
 		}
 		after := s.RetryAfter // the provider's wish
 		if after == 0 {
-			after = rest(in.Clock, asked)
+			after = retryDelay(in.Clock, asked)
 		}
-		return contract.SendResult{}, &later{reason: s.Reason, after: after}, nil
+		return contract.SendResult{}, &retry{reason: s.Reason, after: after}, nil
 	}
 	return contract.SendResult{Status: s.Status, Reason: s.Reason, Channel: held.Verdict.Channel}, nil, nil
 }
@@ -278,7 +278,7 @@ func (a *Activities) settle(in contract.Send, held store.Reservation, s store.Se
 func (a *Activities) giveUp(ctx context.Context, in contract.Send) (contract.SendResult, error) {
 	held, err := a.reserve(ctx, in)
 	if err != nil {
-		return contract.SendResult{}, mine(err) // busy: the local activity is repeated until the lease is over
+		return contract.SendResult{}, asSupersededError(err) // busy: the local activity is repeated until the lease is over
 	}
 	if held.Done != nil {
 		return *held.Done, nil

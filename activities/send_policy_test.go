@@ -98,7 +98,7 @@ func TestWhatIsKeptOfASend(t *testing.T) {
 			if keep != (row.Said["subject"] == "Hello Ana" && row.Said["html"] != "") {
 				t.Errorf("kept: %v", row.Said)
 			}
-			if diff := cmp.Diff([]decisioning.Tried{{Channel: "email"}}, row.Tried); diff != "" {
+			if diff := cmp.Diff([]decisioning.ChannelVerdict{{Channel: "email"}}, row.Tried); diff != "" {
 				t.Error(diff)
 			}
 		})

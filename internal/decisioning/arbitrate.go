@@ -49,7 +49,7 @@ type Candidate struct {
 	Propensity float64 `json:"propensity"` // the estimate itself
 	Evidence   float64 `json:"evidence"`   // outcomes it stands on
 	Explored   bool    `json:"explored,omitempty"`
-	Held       bool    `json:"held,omitempty"` // young, and kept back this time because others were there
+	HeldBack   bool    `json:"held,omitempty"` // young, and kept back this time because others were there
 
 	Worth float64 `json:"worth"` // value before the cost
 	Cost  float64 `json:"cost"`
@@ -93,7 +93,7 @@ func (d *Decision) Verdict(at int) Verdict { return *d.Candidates[at].verdict }
 // Arbitrate decides: eligible → applicable → suitable → contact policy → the highest priority P × C × V × L. Of
 // equals wins the one whose action stands first, then the channel that its action names first, then the one
 // that the registry names first. Nothing is chosen where the best priority is 0.
-func Arbitrate(st Standing, q Question) Decision {
+func Arbitrate(st CustomerContext, q Question) Decision {
 	f := newFunnel(st, q)
 	d := Decision{Control: q.Control}
 	d.Candidates = make([]Candidate, 0, len(q.Actions))
@@ -103,7 +103,7 @@ func Arbitrate(st Standing, q Question) Decision {
 	f.explore(d.Candidates)
 	for range max(q.Slots, 1) {
 		if len(d.Chosen) > 0 {
-			f.again(d.Candidates)
+			f.reapplyPolicy(d.Candidates)
 		}
 		best := f.best(d.Candidates)
 		if best < 0 {
@@ -112,7 +112,7 @@ func Arbitrate(st Standing, q Question) Decision {
 		c := &d.Candidates[best]
 		c.Stage, c.Reason = StageChosen, ""
 		d.Chosen = append(d.Chosen, best)
-		f.taken = append(f.taken, c.Channel)
+		f.usedChannels = append(f.usedChannels, c.Channel)
 		for i := range d.Candidates { // its other channels are out
 			if o := &d.Candidates[i]; o.action == c.action && i != best && o.alive() {
 				o.Reason = LowerPriority
@@ -156,17 +156,17 @@ func furthest(all []Candidate) string {
 
 // funnel is a decision under way.
 type funnel struct {
-	st       Standing
-	q        Question
-	rules    *journey.Rulebook
-	scope    *journey.Scope
-	specs    []journey.ChannelSpec // of this build, and those that only the question knows
-	permits  *Permits
-	verdicts map[string]*Verdict // of the contact policy, by channel: it is the same for all actions that have a treatment
-	taken    []string            // channels of what was chosen
+	st           CustomerContext
+	q            Question
+	rules        *journey.Rulebook
+	scope        *journey.Scope
+	specs        []journey.ChannelSpec // of this build, and those that only the question knows
+	policy       *PolicyEvaluator
+	verdicts     map[string]*Verdict // of the contact policy, by channel: it is the same for all actions that have a treatment
+	usedChannels []string            // channels of what was chosen
 }
 
-func newFunnel(st Standing, q Question) *funnel {
+func newFunnel(st CustomerContext, q Question) *funnel {
 	f := &funnel{st: st, q: q, rules: st.Rules, scope: st.Scope, specs: slices.Clone(q.Channels), verdicts: map[string]*Verdict{}}
 	for _, name := range q.Via { // where the customer is present, it may be one unknown to this build: an agent's desk, a kiosk
 		if spec := f.spec(name); st.Present &&
@@ -175,7 +175,7 @@ func newFunnel(st Standing, q Question) *funnel {
 		}
 	}
 	f.specs = append(f.specs, journey.ChannelSpec{Any: true}) // of actions that are only chosen
-	f.permits = NewPermits(st, f.specs)
+	f.policy = NewPolicyEvaluator(st, f.specs)
 	return f
 }
 
@@ -253,11 +253,11 @@ func (f *funnel) rank(c *Candidate) float64 {
 // best is the index of the candidate to choose; −1: none. A priority of 0 is not chosen in a control group either.
 func (f *funnel) best(all []Candidate) int {
 	best := -1
-	held := f.onlyHeld(all)
+	held := f.onlyHeldBack(all)
 	var urn []int
 	for i := range all {
 		c := &all[i]
-		if !c.alive() || c.Priority <= 0 || c.Held && !held {
+		if !c.alive() || c.Priority <= 0 || c.HeldBack && !held {
 			continue
 		}
 		urn = append(urn, i)
@@ -319,15 +319,15 @@ func (f *funnel) permit(a *journey.Action, channel string) *Verdict {
 	if v, known := f.verdicts[channel]; known {
 		return v
 	}
-	v := f.permits.Permit(Ask{Send: journey.Send{Message: a.Message, Via: []string{channel}, Category: journey.Marketing}})
+	v := f.policy.Permit(SendRequest{Send: journey.Send{Message: a.Message, Via: []string{channel}, Category: journey.Marketing}})
 	f.verdicts[channel] = &v
 	return &v
 }
 
-// again asks the contact policy once more, with what was chosen counted.
-func (f *funnel) again(all []Candidate) {
+// reapplyPolicy asks the contact policy once more, with what was chosen counted.
+func (f *funnel) reapplyPolicy(all []Candidate) {
 	clear(f.verdicts)
-	st, taken := f.st, f.taken
+	st, taken := f.st, f.usedChannels
 	if before := f.st.Contacted; before != nil {
 		st.Contacted = func(l journey.Limit) int {
 			n := before(l)
@@ -339,7 +339,7 @@ func (f *funnel) again(all []Candidate) {
 			return n
 		}
 	}
-	f.permits = NewPermits(st, f.specs)
+	f.policy = NewPolicyEvaluator(st, f.specs)
 	for i := range all {
 		c := &all[i]
 		if !c.alive() {

@@ -39,7 +39,7 @@ func act(name string, change ...func(*journey.Action)) *journey.Action {
 }
 
 // before makes a standing and a question of actions.
-func before(t *testing.T, policy *journey.Policy, actions ...*journey.Action) (Standing, Question) {
+func before(t *testing.T, policy *journey.Policy, actions ...*journey.Action) (CustomerContext, Question) {
 	t.Helper()
 	rules := journey.Rules{Actions: map[string]*journey.Action{}, Policy: policy}
 	for _, a := range actions {
@@ -51,7 +51,7 @@ func before(t *testing.T, policy *journey.Policy, actions ...*journey.Action) (S
 	}
 	traits := map[string]any{"email": "a@example.com", "push_token": "t", "mrr": 100.0, "vip": true}
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
-	return Standing{
+	return CustomerContext{
 		Customer: "ana", Traits: traits, Rules: book, Now: now, Contacted: func(journey.Limit) int { return 0 },
 		Scope: journey.NewScope(journey.Vars{Customer: traits, Intent: map[string]float64{"churn": 0.8}, Now: now}),
 		Content: &journey.Content{
@@ -81,7 +81,7 @@ func TestArbitrate(t *testing.T) {
 		name    string
 		actions []*journey.Action
 		policy  *journey.Policy
-		change  func(*Standing, *Question)
+		change  func(*CustomerContext, *Question)
 		want    string
 	}{
 		{"of equals the first", []*journey.Action{act("b"), act("a")}, nil, nil, "b by email at 5;"},
@@ -110,34 +110,34 @@ func TestArbitrate(t *testing.T) {
 		{"one channel is refused", []*journey.Action{act("a")}, &journey.Policy{Consent: map[string]journey.Expr{"email": "false"}}, nil, "a by push at 5;"},
 		{"quiet hours drop it", []*journey.Action{act("a")}, &journey.Policy{QuietHours: &journey.QuietHours{From: "11:00", To: "13:00", OnBlocked: journey.Queue}}, nil, "nothing: QUIET_HOURS"},
 		{"a limit", []*journey.Action{act("a")}, &journey.Policy{Limits: []journey.Limit{{Channel: "email", Max: 1, Per: time.Hour}}},
-			func(st *Standing, _ *Question) { st.Contacted = func(journey.Limit) int { return 1 } }, "a by push at 5;"},
+			func(st *CustomerContext, _ *Question) { st.Contacted = func(journey.Limit) int { return 1 } }, "a by push at 5;"},
 		{"its own channels, in its own order", []*journey.Action{act("a", func(a *journey.Action) { a.Via = []string{"app", "push"} })}, nil, nil, "a by app at 5;"},
 		{"the question narrows", []*journey.Action{act("a"), act("b", func(a *journey.Action) { a.Message, a.Value = "mail", "90" })}, nil,
-			func(_ *Standing, q *Question) { q.Via = []string{"push", "app"} }, "a by push at 5;"},
+			func(_ *CustomerContext, q *Question) { q.Via = []string{"push", "app"} }, "a by push at 5;"},
 		{"no channel is left", []*journey.Action{act("a", func(a *journey.Action) { a.Via = []string{"email"} })}, nil,
-			func(_ *Standing, q *Question) { q.Via = []string{"push"} }, "nothing: NO_TREATMENT"},
-		{"no address", []*journey.Action{act("a", func(a *journey.Action) { a.Message = "mail" })}, nil, func(st *Standing, _ *Question) { delete(st.Traits, "email") }, "nothing: NO_ADDRESS"},
+			func(_ *CustomerContext, q *Question) { q.Via = []string{"push"} }, "nothing: NO_TREATMENT"},
+		{"no address", []*journey.Action{act("a", func(a *journey.Action) { a.Message = "mail" })}, nil, func(st *CustomerContext, _ *Question) { delete(st.Traits, "email") }, "nothing: NO_ADDRESS"},
 		{"of channels the one that came furthest", []*journey.Action{act("a", func(a *journey.Action) { a.Via = []string{"push", "email"} })},
-			&journey.Policy{Limits: []journey.Limit{{Max: 1, Per: time.Hour}}}, func(st *Standing, _ *Question) {
+			&journey.Policy{Limits: []journey.Limit{{Max: 1, Per: time.Hour}}}, func(st *CustomerContext, _ *Question) {
 				delete(st.Traits, "push_token")
 				st.Contacted = func(journey.Limit) int { return 1 }
 			}, "nothing: CAP_REACHED"},
 		{"without a message it cannot be sent", []*journey.Action{act("a", func(a *journey.Action) { a.Message = "" })}, nil, nil, "nothing: NO_TREATMENT"},
-		{"without a message it can be chosen", []*journey.Action{act("a", func(a *journey.Action) { a.Message = "" })}, nil, func(_ *Standing, q *Question) { q.Choose = true }, "a by  at 5;"},
+		{"without a message it can be chosen", []*journey.Action{act("a", func(a *journey.Action) { a.Message = "" })}, nil, func(_ *CustomerContext, q *Question) { q.Choose = true }, "a by  at 5;"},
 		{"none are there", nil, nil, nil, "nothing: NO_ACTION"},
 		{"who is present needs no address, and no hour is quiet", []*journey.Action{act("a")}, &journey.Policy{QuietHours: &journey.QuietHours{From: "11:00", To: "13:00"}},
-			func(st *Standing, q *Question) { st.Present, q.Via = true, []string{"phone"}; clear(st.Traits) }, "a by phone at 5;"},
+			func(st *CustomerContext, q *Question) { st.Present, q.Via = true, []string{"phone"}; clear(st.Traits) }, "a by phone at 5;"},
 		{"who is present at an address is shown what there is for it", []*journey.Action{act("a", func(a *journey.Action) { a.Message = "mail" })}, nil,
-			func(st *Standing, q *Question) { st.Present, q.Via = true, []string{"push"} }, "nothing: NO_TREATMENT"},
-		{"slots take different actions", []*journey.Action{act("a"), act("b", value("20")), act("c", value("1"))}, nil, func(_ *Standing, q *Question) { q.Slots = 2 }, "b by email at 10;a by email at 5;"},
+			func(st *CustomerContext, q *Question) { st.Present, q.Via = true, []string{"push"} }, "nothing: NO_TREATMENT"},
+		{"slots take different actions", []*journey.Action{act("a"), act("b", value("20")), act("c", value("1"))}, nil, func(_ *CustomerContext, q *Question) { q.Slots = 2 }, "b by email at 10;a by email at 5;"},
 		{"what a slot takes counts for the next", []*journey.Action{act("a"), act("b"), act("c")}, &journey.Policy{Limits: []journey.Limit{{Channel: "email", Max: 1, Per: time.Hour}, {Max: 2, Per: time.Hour}}},
-			func(_ *Standing, q *Question) { q.Slots = 3 }, "a by email at 5;b by push at 5;"},
+			func(_ *CustomerContext, q *Question) { q.Slots = 3 }, "a by email at 5;b by push at 5;"},
 		{"by propensity alone", []*journey.Action{act("a", value("100")), act("b", func(a *journey.Action) { a.Propensity = 0.6 })}, nil,
-			func(_ *Standing, q *Question) { q.Control = journey.ControlPropensityOnly }, "b by email at 6;"},
+			func(_ *CustomerContext, q *Question) { q.Control = journey.ControlPropensityOnly }, "b by email at 6;"},
 		{"without levers", []*journey.Action{act("a", func(a *journey.Action) { a.Lever = "5" }), act("b", value("11"))}, nil,
-			func(_ *Standing, q *Question) { q.Control = journey.ControlNoLevers }, "b by email at 5.5;"},
+			func(_ *CustomerContext, q *Question) { q.Control = journey.ControlNoLevers }, "b by email at 5.5;"},
 		{"by eligibility only", []*journey.Action{act("a"), act("b", func(a *journey.Action) { a.Applicable, a.Suitable, a.Value = "false", "false", "20" }), act("c", func(a *journey.Action) { a.Eligible, a.Value = "false", "30" })}, nil,
-			func(_ *Standing, q *Question) { q.Control = journey.ControlEligibilityOnly }, "b by email at 10;"},
+			func(_ *CustomerContext, q *Question) { q.Control = journey.ControlEligibilityOnly }, "b by email at 10;"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -30,13 +30,13 @@ var (
 )
 
 // standing is a customer's, before a policy.
-func standing(t *testing.T, policy *journey.Policy, customer traits, change ...func(*Standing)) Standing {
+func standing(t *testing.T, policy *journey.Policy, customer traits, change ...func(*CustomerContext)) CustomerContext {
 	t.Helper()
 	book, err := journey.NewRulebook(journey.Rules{Policy: policy})
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := Standing{Traits: customer, Rules: book, Now: evening}
+	st := CustomerContext{Traits: customer, Rules: book, Now: evening}
 	intent := map[string]float64{"complaint": 0.5}
 	for _, f := range change {
 		f(&st)
@@ -62,8 +62,8 @@ func without(consent string, value any) traits {
 }
 
 // contacted answers limits with one number.
-func contacted(n int) func(*Standing) {
-	return func(st *Standing) { st.Contacted = func(journey.Limit) int { return n } }
+func contacted(n int) func(*CustomerContext) {
+	return func(st *CustomerContext) { st.Contacted = func(journey.Limit) int { return n } }
 }
 
 func TestPolicy(t *testing.T) {
@@ -91,14 +91,14 @@ func TestPolicy(t *testing.T) {
 		byPush    = journey.Send{Via: []string{"push"}}
 		both      = journey.Send{Via: []string{"push", "email"}}
 		receipt   = journey.Send{Via: []string{"email"}, Category: journey.Transactional}
-		tokyo     = func(st *Standing) { st.Traits = traits{"email": "a@example.com", "push_token": "t1"} }
+		tokyo     = func(st *CustomerContext) { st.Traits = traits{"email": "a@example.com", "push_token": "t1"} }
 		morning   = time.Date(2026, 3, 2, 23, 0, 0, 0, time.UTC)
-		scenario  = func(st *Standing) { st.Scenario = true }
-		agent     = func(st *Standing) { st.AgentActive = true }
-		bounced   = func(st *Standing) { st.Bounced = func(channel, _ string) bool { return channel == "email" } }
-		present   = func(st *Standing) { st.Present = true }
-		preferred = func(channel string) func(*Standing) {
-			return func(st *Standing) {
+		scenario  = func(st *CustomerContext) { st.Scenario = true }
+		agent     = func(st *CustomerContext) { st.AgentActive = true }
+		bounced   = func(st *CustomerContext) { st.Bounced = func(channel, _ string) bool { return channel == "email" } }
+		present   = func(st *CustomerContext) { st.Present = true }
+		preferred = func(channel string) func(*CustomerContext) {
+			return func(st *CustomerContext) {
 				st.Reach = func(c string) float64 { return map[string]float64{"email": 0.2, channel: 0.4}[c] }
 			}
 		}
@@ -108,7 +108,7 @@ func TestPolicy(t *testing.T) {
 		policy   *journey.Policy
 		customer traits
 		send     journey.Send
-		change   []func(*Standing)
+		change   []func(*CustomerContext)
 		want     string
 	}{
 		{"no policy", nil, whole, byMail, nil, "email"},
@@ -128,14 +128,14 @@ func TestPolicy(t *testing.T) {
 		{"channel refused, transactional", consent, without("email", false), receipt, nil, "email"},
 		{"an opt-out counts beside a rule that is true", &journey.Policy{Consent: map[string]journey.Expr{"marketing": "true"}}, without("marketing", false), byMail, nil, "NO_CONSENT"},
 		{"a rule that minds the opt-out decides", &journey.Policy{Consent: map[string]journey.Expr{"email": "customer.consent.email || customer.email != ''"}}, without("email", false), byMail, nil, "email"},
-		{"a property that is no consent is not given in a scenario", &journey.Policy{Consent: map[string]journey.Expr{"email": "customer.consent.email && customer.country == 'PT'"}}, without("email", nil), byMail, []func(*Standing){scenario}, "NO_CONSENT"},
+		{"a property that is no consent is not given in a scenario", &journey.Policy{Consent: map[string]journey.Expr{"email": "customer.consent.email && customer.country == 'PT'"}}, without("email", nil), byMail, []func(*CustomerContext){scenario}, "NO_CONSENT"},
 		{"an opt-out of a channel without a rule", consent, without("push", false), byPush, nil, "NO_CONSENT"},
-		{"missing in a scenario", consent, traits{"email": "a@example.com"}, byMail, []func(*Standing){scenario}, "email"},
-		{"refused in a scenario", consent, without("marketing", false), byMail, []func(*Standing){scenario}, "NO_CONSENT"},
+		{"missing in a scenario", consent, traits{"email": "a@example.com"}, byMail, []func(*CustomerContext){scenario}, "email"},
+		{"refused in a scenario", consent, without("marketing", false), byMail, []func(*CustomerContext){scenario}, "NO_CONSENT"},
 
-		{"an agent before consent to marketing", consent, without("marketing", false), byMail, []func(*Standing){agent}, "AGENT_ACTIVE"},
-		{"consent to all before the agent", consent, without("all", false), byMail, []func(*Standing){agent}, "NO_CONSENT"},
-		{"an agent, transactional", consent, whole, receipt, []func(*Standing){agent}, "email"},
+		{"an agent before consent to marketing", consent, without("marketing", false), byMail, []func(*CustomerContext){agent}, "AGENT_ACTIVE"},
+		{"consent to all before the agent", consent, without("all", false), byMail, []func(*CustomerContext){agent}, "NO_CONSENT"},
+		{"an agent, transactional", consent, whole, receipt, []func(*CustomerContext){agent}, "email"},
 
 		{"suppressed by topic", suppress, whole, journey.Send{Via: []string{"email"}, Topic: "sale"}, nil, "UPSET"},
 		{"another topic", suppress, whole, journey.Send{Via: []string{"email"}, Topic: "news"}, nil, "email"},
@@ -144,43 +144,43 @@ func TestPolicy(t *testing.T) {
 		{"suppressed before no address", suppress, traits{}, byPush, nil, "SUPPRESSED"},
 		{"suppressed, transactional", suppress, whole, journey.Send{Via: []string{"push"}, Category: journey.Transactional, Topic: "sale"}, nil, "push"},
 
-		{"bounced", nil, whole, byMail, []func(*Standing){bounced}, "BOUNCED"},
-		{"bounced, transactional", nil, whole, receipt, []func(*Standing){bounced}, "BOUNCED"},
+		{"bounced", nil, whole, byMail, []func(*CustomerContext){bounced}, "BOUNCED"},
+		{"bounced, transactional", nil, whole, receipt, []func(*CustomerContext){bounced}, "BOUNCED"},
 
-		{"quiet in the zone for those without one", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*Standing){tokyo}, "held 2026-03-02T23:00:00Z"},
+		{"quiet in the zone for those without one", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo}, "held 2026-03-02T23:00:00Z"},
 		{"not quiet in the customer's zone", quiet(journey.Queue), whole, byMail, nil, "email"},
-		{"the end is no part of it", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*Standing){tokyo, func(st *Standing) { st.Now = morning }}, "email"},
-		{"the last moment is", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*Standing){tokyo, func(st *Standing) { st.Now = morning.Add(-time.Millisecond) }}, "held 2026-03-02T23:00:00Z"},
-		{"dropped", quiet(journey.Drop), traits{"email": "a"}, byMail, []func(*Standing){tokyo}, "QUIET_HOURS"},
-		{"quiet, transactional", quiet(journey.Drop), traits{"email": "a"}, receipt, []func(*Standing){tokyo}, "email"},
-		{"quiet before the limits", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*Standing){tokyo, contacted(9)}, "held 2026-03-02T23:00:00Z"},
+		{"the end is no part of it", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo, func(st *CustomerContext) { st.Now = morning }}, "email"},
+		{"the last moment is", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo, func(st *CustomerContext) { st.Now = morning.Add(-time.Millisecond) }}, "held 2026-03-02T23:00:00Z"},
+		{"dropped", quiet(journey.Drop), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo}, "QUIET_HOURS"},
+		{"quiet, transactional", quiet(journey.Drop), traits{"email": "a"}, receipt, []func(*CustomerContext){tokyo}, "email"},
+		{"quiet before the limits", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo, contacted(9)}, "held 2026-03-02T23:00:00Z"},
 		{"no address before quiet", quiet(journey.Queue), traits{}, byMail, nil, "NO_ADDRESS"},
 		{"held though the first channel has no address", quiet(journey.Queue), traits{"email": "a"}, both, nil, "held 2026-03-02T23:00:00Z"},
-		{"one who is present is not asleep", quiet(journey.Drop), traits{}, journey.Send{Via: []string{"app"}}, []func(*Standing){present}, "app"},
-		{"one who is present needs no address", nil, traits{}, byMail, []func(*Standing){present}, "email"},
-		{"limits count for one who is present", quiet(journey.Drop), traits{}, journey.Send{Via: []string{"app"}}, []func(*Standing){present, contacted(1)}, "CAP_REACHED"},
+		{"one who is present is not asleep", quiet(journey.Drop), traits{}, journey.Send{Via: []string{"app"}}, []func(*CustomerContext){present}, "app"},
+		{"one who is present needs no address", nil, traits{}, byMail, []func(*CustomerContext){present}, "email"},
+		{"limits count for one who is present", quiet(journey.Drop), traits{}, journey.Send{Via: []string{"app"}}, []func(*CustomerContext){present, contacted(1)}, "CAP_REACHED"},
 
-		{"room below the limit", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, byMail, []func(*Standing){contacted(1)}, "email"},
-		{"limit reached", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, byMail, []func(*Standing){contacted(2)}, "CAP_REACHED"},
-		{"limit reached, transactional", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, receipt, []func(*Standing){contacted(2)}, "email"},
+		{"room below the limit", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, byMail, []func(*CustomerContext){contacted(1)}, "email"},
+		{"limit reached", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, byMail, []func(*CustomerContext){contacted(2)}, "CAP_REACHED"},
+		{"limit reached, transactional", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, receipt, []func(*CustomerContext){contacted(2)}, "email"},
 		{"max 0 forbids", limit(journey.Limit{Max: 0, Per: time.Hour}), whole, byMail, nil, "CAP_REACHED"},
-		{"another channel's limit", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, byMail, []func(*Standing){contacted(1)}, "email"},
-		{"the channel's limit leaves the other", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, both, []func(*Standing){contacted(1)}, "email"},
-		{"another topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, journey.Send{Via: []string{"email"}, Topic: "news"}, []func(*Standing){contacted(1)}, "email"},
-		{"the topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, journey.Send{Via: []string{"email"}, Topic: "sale"}, []func(*Standing){contacted(1)}, "CAP_REACHED"},
-		{"no topic under a topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, byMail, []func(*Standing){contacted(1)}, "email"},
-		{"the cap of the channel that has an address", limit(journey.Limit{Max: 1, Per: time.Hour}), traits{"email": "a"}, both, []func(*Standing){contacted(1)}, "CAP_REACHED"},
+		{"another channel's limit", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, byMail, []func(*CustomerContext){contacted(1)}, "email"},
+		{"the channel's limit leaves the other", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, both, []func(*CustomerContext){contacted(1)}, "email"},
+		{"another topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, journey.Send{Via: []string{"email"}, Topic: "news"}, []func(*CustomerContext){contacted(1)}, "email"},
+		{"the topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, journey.Send{Via: []string{"email"}, Topic: "sale"}, []func(*CustomerContext){contacted(1)}, "CAP_REACHED"},
+		{"no topic under a topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, byMail, []func(*CustomerContext){contacted(1)}, "email"},
+		{"the cap of the channel that has an address", limit(journey.Limit{Max: 1, Per: time.Hour}), traits{"email": "a"}, both, []func(*CustomerContext){contacted(1)}, "CAP_REACHED"},
 
 		{"best of equals is the registry's first", nil, whole, journey.Send{}, nil, "email"},
-		{"best is answered most", nil, whole, journey.Send{}, []func(*Standing){preferred("push")}, "push"},
-		{"best without its address", nil, without("all", true), journey.Send{}, []func(*Standing){preferred("sms")}, "email"}, // the message has no sms
-		{"best of those permitted", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, journey.Send{}, []func(*Standing){preferred("push"), contacted(1)}, "email"},
-		{"a list is not sorted", nil, whole, journey.Send{Via: []string{"email", "push"}}, []func(*Standing){preferred("push")}, "email"},
+		{"best is answered most", nil, whole, journey.Send{}, []func(*CustomerContext){preferred("push")}, "push"},
+		{"best without its address", nil, without("all", true), journey.Send{}, []func(*CustomerContext){preferred("sms")}, "email"}, // the message has no sms
+		{"best of those permitted", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, journey.Send{}, []func(*CustomerContext){preferred("push"), contacted(1)}, "email"},
+		{"a list is not sorted", nil, whole, journey.Send{Via: []string{"email", "push"}}, []func(*CustomerContext){preferred("push")}, "email"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			st := standing(t, c.policy, c.customer, c.change...)
-			v := Permit(st, Ask{Send: c.send, Message: hello, Channels: registry})
+			v := Permit(st, SendRequest{Send: c.send, Message: hello, Channels: registry})
 			got := v.Channel
 			switch {
 			case !v.HeldUntil.IsZero():
@@ -192,7 +192,7 @@ func TestPolicy(t *testing.T) {
 				got = v.Reason
 			}
 			if got != c.want {
-				t.Errorf("got %s, want %s: %+v", got, c.want, v.Tried)
+				t.Errorf("got %s, want %s: %+v", got, c.want, v.Channels)
 			}
 		})
 	}
@@ -208,9 +208,11 @@ func TestLimitsCountWhatTheyBound(t *testing.T) {
 			Limits: []journey.Limit{day, week, {Channel: "push", Max: 1, Per: time.Hour}, {Topic: "sale", Max: 1, Per: time.Hour}},
 		},
 		whole,
-		func(st *Standing) { st.Contacted = func(l journey.Limit) int { asked = append(asked, l); return 0 } },
+		func(st *CustomerContext) {
+			st.Contacted = func(l journey.Limit) int { asked = append(asked, l); return 0 }
+		},
 	)
-	if v := Permit(st, Ask{Send: journey.Send{Via: []string{"email"}}, Message: hello, Channels: registry}); v.Channel != "email" {
+	if v := Permit(st, SendRequest{Send: journey.Send{Via: []string{"email"}}, Message: hello, Channels: registry}); v.Channel != "email" {
 		t.Fatal(v)
 	}
 	if diff := cmp.Diff([]journey.Limit{day, week}, asked); diff != "" {
@@ -228,14 +230,14 @@ func TestTone(t *testing.T) {
 		"empathetic": {Via: []string{"email"}},
 		"festive":    {Via: []string{"email"}, Tone: "festive"},
 	} {
-		if got := Permit(standing(t, policy, whole), Ask{Send: send, Message: hello, Channels: registry}).Tone; got != want {
+		if got := Permit(standing(t, policy, whole), SendRequest{Send: send, Message: hello, Channels: registry}).Tone; got != want {
 			t.Errorf("tone %q, want %q", got, want)
 		}
 	}
-	if got := Permit(standing(t, policy, whole), Ask{Send: journey.Send{Category: journey.Transactional}, Message: hello, Channels: registry}).Tone; got != "empathetic" {
+	if got := Permit(standing(t, policy, whole), SendRequest{Send: journey.Send{Category: journey.Transactional}, Message: hello, Channels: registry}).Tone; got != "empathetic" {
 		t.Errorf("of a transactional send: %q", got)
 	}
-	if got := Permit(standing(t, nil, whole), Ask{Send: journey.Send{}, Message: hello, Channels: registry}).Tone; got != "" {
+	if got := Permit(standing(t, nil, whole), SendRequest{Send: journey.Send{}, Message: hello, Channels: registry}).Tone; got != "" {
 		t.Errorf("without a policy: %q", got)
 	}
 }
@@ -247,11 +249,11 @@ func TestTrace(t *testing.T) {
 		&journey.Policy{Limits: []journey.Limit{{Channel: "email", Max: 0, Per: time.Hour}}},
 		traits{"email": "a@example.com"},
 	)
-	got := Permit(st, Ask{Send: journey.Send{}, Message: hello, Channels: registry})
-	if diff := cmp.Diff([]Tried{{Channel: "email", Reason: CapReached}, {Channel: "push", Reason: NoAddress}, {Channel: "app"}}, got.Tried); diff != "" {
+	got := Permit(st, SendRequest{Send: journey.Send{}, Message: hello, Channels: registry})
+	if diff := cmp.Diff([]ChannelVerdict{{Channel: "email", Reason: CapReached}, {Channel: "push", Reason: NoAddress}, {Channel: "app"}}, got.Channels); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(got.Tried, NewPermits(st, registry).Channels(Ask{Message: hello})); diff != "" {
+	if diff := cmp.Diff(got.Channels, NewPolicyEvaluator(st, registry).Channels(SendRequest{Message: hello})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -260,14 +262,19 @@ func TestTrace(t *testing.T) {
 func TestPermitsRemembers(t *testing.T) {
 	t.Parallel()
 	counts := map[string]int{}
-	st := standing(t, &journey.Policy{Limits: []journey.Limit{{Channel: "email", Max: 1, Per: time.Hour}}}, whole, func(st *Standing) {
-		st.Contacted = func(journey.Limit) int { counts["contacted"]++; return 0 }
-		st.Bounced = func(channel, _ string) bool { counts[channel]++; return false }
-	})
-	p := NewPermits(st, registry)
+	st := standing(
+		t,
+		&journey.Policy{Limits: []journey.Limit{{Channel: "email", Max: 1, Per: time.Hour}}},
+		whole,
+		func(st *CustomerContext) {
+			st.Contacted = func(journey.Limit) int { counts["contacted"]++; return 0 }
+			st.Bounced = func(channel, _ string) bool { counts[channel]++; return false }
+		},
+	)
+	p := NewPolicyEvaluator(st, registry)
 	for i := range 50 {
 		message := &journey.Message{Name: fmt.Sprint(i), Treatments: hello.Treatments}
-		if got := len(p.Channels(Ask{Message: message})); got != 3 {
+		if got := len(p.Channels(SendRequest{Message: message})); got != 3 {
 			t.Fatal(got)
 		}
 	}
@@ -287,11 +294,11 @@ func BenchmarkPermitsOfAThousandActions(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		st := Standing{Traits: whole, Rules: book, Now: evening, Contacted: func(journey.Limit) int { return 0 },
+		st := CustomerContext{Traits: whole, Rules: book, Now: evening, Contacted: func(journey.Limit) int { return 0 },
 			Scope: journey.NewScope(journey.Vars{Customer: whole, Intent: map[string]float64{"complaint": 0.5}, Now: evening})}
-		p := NewPermits(st, registry)
+		p := NewPolicyEvaluator(st, registry)
 		for range 1000 {
-			p.Channels(Ask{Message: hello})
+			p.Channels(SendRequest{Message: hello})
 		}
 	}
 }

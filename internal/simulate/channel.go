@@ -14,8 +14,8 @@ import (
 
 // recorder is a channel that takes everything, but what the scenario makes fail.
 type recorder struct {
-	world *world
-	spec  journey.ChannelSpec
+	run  *scenarioRun
+	spec journey.ChannelSpec
 }
 
 func (r *recorder) Spec() journey.ChannelSpec { return r.spec }
@@ -25,7 +25,7 @@ func (r *recorder) Close() error              { return nil }
 // Send answers at once. What it is given is not kept: the ledger and the activities' answers tell what was
 // sent. All addresses of one attempt fare alike.
 func (r *recorder) Send(_ context.Context, m channel.Message) channel.Receipt {
-	w := r.world
+	w := r.run
 	if w.attempt.work != w.work {
 		w.attempt.work, w.attempt.fault = w.work, w.fault(r.spec.Name)
 	}
@@ -39,7 +39,7 @@ func (r *recorder) Send(_ context.Context, m channel.Message) channel.Receipt {
 }
 
 // fault takes one failure of a channel from those that the scenario asked for, the first first.
-func (w *world) fault(via string) *journey.Fault {
+func (w *scenarioRun) fault(via string) *journey.Fault {
 	for i := range w.faults {
 		f := w.faults[i]
 		if f.Via != "" && f.Via != via {

@@ -12,51 +12,51 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// look compares what an expectation says with what is so. end is for the one behind the timeline.
-func (w *world) look(e *journey.Expect, end bool) {
-	check := &check{world: w, expect: e, end: end}
+// checkExpectation compares what an expectation says with what is so. end is for the one behind the timeline.
+func (w *scenarioRun) checkExpectation(e *journey.Expect, end bool) {
+	check := &check{run: w, expect: e, end: end}
 	before := len(w.failures)
 	defer func() {
 		slices.SortStableFunc(w.failures[before:], func(a, b Failure) int {
 			return cmp.Or(a.Place.Line-b.Place.Line, a.Place.Column-b.Place.Column)
 		})
 	}()
-	check.instance()
+	check.enrollment()
 	if e.Latest != nil {
 		check.latest(*e.Latest)
 	}
 	if e.Sent != nil {
-		check.list("sent", *e.Sent, w.those(contract.StatusSent), false)
+		check.list("sent", *e.Sent, w.messagesWith(contract.StatusSent), false)
 	}
 	for n, message := range e.NotSent {
-		for _, s := range w.those(contract.StatusSent) {
+		for _, s := range w.messagesWith(contract.StatusSent) {
 			if s.Message == message {
-				check.wrong("not_sent", "not "+message, "it was sent by "+s.Via, fmt.Sprintf("not_sent[%d]", n))
+				check.mismatch("not_sent", "not "+message, "it was sent by "+s.Via, fmt.Sprintf("not_sent[%d]", n))
 				break
 			}
 		}
 	}
 	if e.Blocked != nil {
-		check.list("blocked", *e.Blocked, w.those(contract.StatusSuppressed), true)
+		check.list("blocked", *e.Blocked, w.messagesWith(contract.StatusSuppressed), true)
 	}
 	if e.Handoffs != nil && !slices.Equal(*e.Handoffs, w.handoffs) {
 		n := 0
 		for n < len(w.handoffs) && n < len(*e.Handoffs) && (*e.Handoffs)[n] == w.handoffs[n] {
 			n++
 		}
-		check.wrong("handoffs", brackets(*e.Handoffs), brackets(w.handoffs), fmt.Sprintf("handoffs[%d]", n))
+		check.mismatch("handoffs", brackets(*e.Handoffs), brackets(w.handoffs), fmt.Sprintf("handoffs[%d]", n))
 	}
 }
 
 // check is one expectation being compared.
 type check struct {
-	world  *world
+	run    *scenarioRun
 	expect *journey.Expect
 	end    bool
 }
 
-// wrong notes what is not as expected, at the first of the places that is written; else at that of what.
-func (c *check) wrong(what, expected, actual string, places ...string) {
+// mismatch notes what is not as expected, at the first of the places that is written; else at that of what.
+func (c *check) mismatch(what, expected, actual string, places ...string) {
 	at := c.expect.Place
 	for _, place := range append(places, what) {
 		if written, known := c.expect.Places[place]; known {
@@ -64,36 +64,36 @@ func (c *check) wrong(what, expected, actual string, places ...string) {
 			break
 		}
 	}
-	c.world.fail(Failure{Place: at, At: c.world.since(), End: c.end, What: what, Expected: expected, Actual: actual})
+	c.run.fail(Failure{Place: at, At: c.run.since(), End: c.end, What: what, Expected: expected, Actual: actual})
 }
 
-// instance looks at one instance: where it is, and how it ended.
-func (c *check) instance() {
+// enrollment looks at one instance: where it is, and how it ended.
+func (c *check) enrollment() {
 	e := c.expect
 	if e.Key == nil && e.Outcome == "" && e.Step == "" && len(e.Visited) == 0 && len(e.Vars) == 0 {
 		return
 	}
-	i := c.world.subject(e.Key)
+	i := c.run.subject(e.Key)
 	if i == nil {
-		c.nobody()
+		c.noEnrollment()
 		return
 	}
-	v, err := i.look()
+	v, err := i.state()
 	if err != nil {
-		c.wrong("step", "an instance that runs", err.Error())
+		c.mismatch("step", "an instance that runs", err.Error())
 		return
 	}
 	if e.Outcome != "" && v.Outcome != e.Outcome {
-		c.wrong("outcome", e.Outcome, standing(v))
+		c.mismatch("outcome", e.Outcome, describeState(v))
 	}
 	if e.Step != "" && (v.Outcome != "" || v.Step != e.Step) {
-		c.wrong("step", e.Step, standing(v))
+		c.mismatch("step", e.Step, describeState(v))
 	}
 	if n, ok := subsequence(e.Visited, i.visited); !ok {
-		c.wrong(
+		c.mismatch(
 			"visited",
 			brackets(e.Visited),
-			fmt.Sprintf("%s: no %s%s", brackets(i.visited), e.Visited[n], behind(e.Visited[:n])),
+			fmt.Sprintf("%s: no %s%s", brackets(i.visited), e.Visited[n], afterStep(e.Visited[:n])),
 			fmt.Sprintf("visited[%d]", n),
 		)
 	}
@@ -101,22 +101,22 @@ func (c *check) instance() {
 		got, have := v.Vars[name]
 		switch {
 		case !have:
-			c.wrong("vars", name+": "+text(e.Vars[name]), name+" has no value", "vars."+name)
+			c.mismatch("vars", name+": "+text(e.Vars[name]), name+" has no value", "vars."+name)
 		case !reflect.DeepEqual(journey.Plain(e.Vars[name]), journey.Plain(got)):
 			inner := differs(journey.Plain(e.Vars[name]), journey.Plain(got))
-			c.wrong("vars", name+": "+text(e.Vars[name]), name+": "+text(got), "vars."+name+inner, "vars."+name)
+			c.mismatch("vars", name+": "+text(e.Vars[name]), name+": "+text(got), "vars."+name+inner, "vars."+name)
 		}
 	}
 }
 
-// nobody says that there is no instance to look at.
-func (c *check) nobody() {
-	what, actual := "outcome", "nobody entered "+c.world.test.Journey
+// noEnrollment says that there is no instance to look at.
+func (c *check) noEnrollment() {
+	what, actual := "outcome", "nobody entered "+c.run.test.Journey
 	switch e := c.expect; {
 	case e.Key != nil:
 		var keys []string
-		for _, i := range c.world.instances {
-			if i.journey == c.world.test.Journey && !slices.Contains(keys, i.key) {
+		for _, i := range c.run.enrollments {
+			if i.journey == c.run.test.Journey && !slices.Contains(keys, i.key) {
 				keys = append(keys, i.key)
 			}
 		}
@@ -124,7 +124,7 @@ func (c *check) nobody() {
 		if len(keys) > 0 {
 			actual = "there are " + brackets(keys)
 		}
-		c.wrong(what, "an instance of key "+*e.Key, actual)
+		c.mismatch(what, "an instance of key "+*e.Key, actual)
 		return
 	case e.Outcome != "":
 	case e.Step != "":
@@ -135,11 +135,11 @@ func (c *check) nobody() {
 		what = "vars"
 	}
 	expected := map[string]string{"outcome": c.expect.Outcome, "step": c.expect.Step, "visited": brackets(c.expect.Visited), "vars": text(c.expect.Vars)}[what]
-	c.wrong(what, expected, actual)
+	c.mismatch(what, expected, actual)
 }
 
-// standing says where an instance is, or how it ended.
-func standing(v workflows.View) string {
+// describeState says where an instance is, or how it ended.
+func describeState(v workflows.View) string {
 	switch {
 	case v.Outcome != "":
 		return fmt.Sprintf("%s (%s)", v.Outcome, v.Reason)
@@ -151,8 +151,8 @@ func standing(v workflows.View) string {
 	return "its path has ended; its goal is watched for"
 }
 
-// those are the messages of the journey under test with a status, in time order.
-func (w *world) those(status string) []journey.Said {
+// messagesWith are the messages of the journey under test with a status, in time order.
+func (w *scenarioRun) messagesWith(status string) []journey.Said {
 	var out []journey.Said
 	for _, s := range w.sends {
 		if s.journey == w.test.Journey && s.status == status {
@@ -164,13 +164,18 @@ func (w *world) those(status string) []journey.Said {
 
 // latest compares the latest message sent so far.
 func (c *check) latest(want journey.Said) {
-	sent := c.world.those(contract.StatusSent)
+	sent := c.run.messagesWith(contract.StatusSent)
 	switch {
 	case len(sent) == 0:
-		c.wrong("sent", said(want, false), "nothing was sent")
+		c.mismatch("sent", describe(want, false), "nothing was sent")
 	case !fits(want, sent[len(sent)-1]):
 		got := sent[len(sent)-1]
-		c.wrong("sent", said(want, false), said(journey.Said{Message: got.Message, Via: got.Via}, false), "sent[0]"+misfit(want, got))
+		c.mismatch(
+			"sent",
+			describe(want, false),
+			describe(journey.Said{Message: got.Message, Via: got.Via}, false),
+			"sent[0]"+misfit(want, got),
+		)
 	}
 }
 
@@ -187,7 +192,7 @@ func (c *check) list(what string, want, got []journey.Said, reasons bool) {
 	if n < len(want) && n < len(got) {
 		part = misfit(want[n], got[n])
 	}
-	c.wrong(what, all(want, reasons), all(got, reasons), place+part, place)
+	c.mismatch(what, describeAll(want, reasons), describeAll(got, reasons), place+part, place)
 }
 
 // fits reports whether what was said is as wanted. Empty fields are not looked at.
@@ -239,8 +244,8 @@ func subsequence(want, got []string) (int, bool) {
 	return n, n == len(want)
 }
 
-// behind says after what something was missed.
-func behind(steps []string) string {
+// afterStep says after what something was missed.
+func afterStep(steps []string) string {
 	if len(steps) == 0 {
 		return ""
 	}
@@ -249,16 +254,16 @@ func behind(steps []string) string {
 
 func brackets(list []string) string { return "[" + strings.Join(list, ", ") + "]" }
 
-func all(list []journey.Said, reasons bool) string {
+func describeAll(list []journey.Said, reasons bool) string {
 	out := make([]string, len(list))
 	for n, s := range list {
-		out[n] = said(s, reasons)
+		out[n] = describe(s, reasons)
 	}
 	return brackets(out)
 }
 
-// said writes a message with its channel; of a blocked one the reason.
-func said(s journey.Said, reasons bool) string {
+// describe writes a message with its channel; of a blocked one the reason.
+func describe(s journey.Said, reasons bool) string {
 	out := s.Message
 	if s.Via != "" {
 		out += " by " + s.Via

@@ -69,7 +69,7 @@ func TestScenariosThatCannotGoOn(t *testing.T) {
 			}
 		}}, definition: strings.Replace(napping, "wait: 1h", `call: {url: "https://shop.example/"}`, 1), want: "activity call: panic: no line"},
 		{name: "too much work", opts: Options{Work: 1}, want: "more than 1 things"},
-		{name: "too many instances", opts: Options{Instances: -1}, want: "more than -1 instances"},
+		{name: "too many instances", opts: Options{Enrollments: -1}, want: "more than -1 instances"},
 		{name: "time is over", opts: Options{Wall: time.Nanosecond}, want: "not over after 1ns of real time"},
 		{name: "time is over on the way", opts: Options{Wall: 300 * time.Millisecond}, definition: `
 entry: {event: Go}

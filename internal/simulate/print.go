@@ -71,7 +71,7 @@ func (r Result) PrintFailures(w io.Writer, source Sources, whole bool) error {
 	if from > 0 {
 		fmt.Fprintf(&out, "    … %d before (--verbose tells all)\n", from)
 	}
-	tell(&out, r.Story[from:until])
+	writeLog(&out, r.Story[from:until])
 	if rest := len(r.Story) - until; rest > 0 {
 		fmt.Fprintf(&out, "    … %d behind the failure (--verbose tells all)\n", rest)
 	}
@@ -83,13 +83,13 @@ func (r Result) PrintFailures(w io.Writer, source Sources, whole bool) error {
 func (r Result) PrintStory(w io.Writer) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "--- ok: %s (%s)\n", visible(r.Name), seconds(r.Duration))
-	tell(&out, r.Story)
+	writeLog(&out, r.Story)
 	_, err := io.WriteString(w, out.String())
 	return err
 }
 
-// tell writes what happened, with its offsets from the start.
-func tell(out *strings.Builder, story []Entry) {
+// writeLog writes what happened, with its offsets from the start.
+func writeLog(out *strings.Builder, story []Entry) {
 	width := 0
 	for _, e := range story {
 		width = max(width, len(Offset(e.At)))

@@ -266,7 +266,7 @@ func runsAndEnds(t *rapid.T) bool {
 	if found.Failed(false) {
 		return false // a loop without a wait is lint's to refuse
 	}
-	r := Run(t.Context(), content, content.Tests["drawn"], 0, Options{Instances: 50, Work: 3000, Wall: 5 * time.Minute})
+	r := Run(t.Context(), content, content.Tests["drawn"], 0, Options{Enrollments: 50, Work: 3000, Wall: 5 * time.Minute})
 	if !r.Passed && !bounded(r) {
 		t.Fatalf("%s\n%s\n%s\n%+v", told(r), definition, scenarios, r.Failures)
 	}

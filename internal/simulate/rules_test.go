@@ -35,6 +35,6 @@ func printed(t testing.TB, r Result) string {
 // told is a story as text.
 func told(r Result) string {
 	var out strings.Builder
-	tell(&out, r.Story)
+	writeLog(&out, r.Story)
 	return out.String()
 }

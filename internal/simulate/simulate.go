@@ -20,8 +20,8 @@ import (
 type Options struct {
 	// Wall is the longest a scenario may take in real time; default 30 s.
 	Wall time.Duration
-	// Instances is how many may be started in one scenario; default 1,000.
-	Instances int
+	// Enrollments is how many may be started in one scenario; default 1,000.
+	Enrollments int
 	// Work is how often the journeys may ask something of the world (decide, send, report) in one scenario;
 	// default 200,000.
 	Work int
@@ -32,7 +32,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Wall = cmp.Or(o.Wall, 30*time.Second)
-	o.Instances = cmp.Or(o.Instances, 1000)
+	o.Enrollments = cmp.Or(o.Enrollments, 1000)
 	o.Work = cmp.Or(o.Work, 200_000)
 	return o
 }
@@ -78,31 +78,31 @@ func Run(ctx context.Context, content *journey.Content, test *journey.Test, scen
 	result = Result{Journey: test.Journey, File: test.File, Name: s.Name, Place: s.Place}
 	ctx, cancel := context.WithTimeoutCause(ctx, opts.Wall, fmt.Errorf("it was not over after %s of real time", opts.Wall))
 	defer cancel()
-	w := &world{ctx: ctx, opts: opts, test: test, scenario: s, content: content, visited: map[string]map[string]map[string]int{}}
+	w := &scenarioRun{ctx: ctx, opts: opts, test: test, scenario: s, content: content, visits: map[string]map[string]map[string]int{}}
 	func() {
 		defer func() {
 			if r := recover(); r != nil {
-				w.broke(fmt.Sprintf("the simulation broke: %v", r), string(debug.Stack()))
+				w.abort(fmt.Sprintf("the simulation broke: %v", r), string(debug.Stack()))
 			}
 		}()
 		w.run()
 	}()
-	result.Failures, result.Story, result.Visited = w.failures, w.story, w.visited
+	result.Failures, result.Story, result.Visited = w.failures, w.log, w.visits
 	result.Passed = len(w.failures) == 0
 	result.Duration = clock.Wall().Sub(began)
 	return result
 }
 
-// broke notes that the scenario could not go on.
-func (w *world) broke(words, stack string) {
+// abort notes that the scenario could not go on.
+func (w *scenarioRun) abort(words, stack string) {
 	if w.ctx.Err() != nil {
 		words, stack = w.interrupted().Error(), ""
 	}
-	w.fail(Failure{Place: w.scenario.Place, Message: words + where(stack)})
+	w.fail(Failure{Place: w.scenario.Place, Message: words + moduleFrames(stack)})
 }
 
-// where tells of a stack the lines of this module, but those of the simulation.
-func where(stack string) string {
+// moduleFrames tells of a stack the lines of this module, but those of the simulation.
+func moduleFrames(stack string) string {
 	var own []string
 	for line := range strings.Lines(stack) {
 		if line = strings.TrimSpace(line); strings.Contains(line, "tabi-journeys/tabi/") && strings.Contains(line, "(") &&

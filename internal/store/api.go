@@ -189,7 +189,7 @@ type Contact struct {
 	At                                                time.Time // virtual, of the last change
 	Until                                             time.Time // of a send that is held: the end of the quiet hours
 	Said                                              map[string]string
-	Tried                                             []decisioning.Tried // what the policy said to each channel
+	Tried                                             []decisioning.ChannelVerdict // what the policy said to each channel
 }
 
 // Handoff states.

@@ -25,7 +25,7 @@ type inquiry struct {
 	err error
 
 	contacts map[journey.Limit]int
-	reached  map[string]decisioning.Reached
+	reached  map[string]decisioning.Engagement
 }
 
 // standing is what the brain decides by. p is locked. vars are what the rules may see: the customer, and the
@@ -38,12 +38,12 @@ func (s *Store) standing(
 	vars journey.Vars,
 	now time.Time,
 	key string,
-) (decisioning.Standing, *inquiry, error) {
+) (decisioning.CustomerContext, *inquiry, error) {
 	q := &inquiry{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: key}
 	active, err := exists(ctx, tx, `select 1 from handoffs h join enrollments e on e.id = h.enrollment
 		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, p.id)
 	vars.History = &history{ctx: ctx, tx: tx, customer: p.id, now: now} // this transaction holds the only connection there may be
-	return decisioning.Standing{
+	return decisioning.CustomerContext{
 		Customer: p.id, Traits: p.traits, AgentActive: active, Bounced: q.bounced, Release: rel.number, Content: rel.content,
 		Rules: rel.rules, Scope: journey.NewScope(vars), Now: now, Contacted: q.contacted, Reach: q.reach, Scenario: s.scenario,
 	}, q, err
@@ -110,14 +110,14 @@ func (q *inquiry) count(limits []journey.Limit) error {
 // reach is how likely the customer answers on a channel.
 func (q *inquiry) reach(channel string) float64 {
 	if q.reached == nil {
-		q.reached = map[string]decisioning.Reached{}
+		q.reached = map[string]decisioning.Engagement{}
 		q.err = errors.Join(q.err, rows(q.ctx, q.tx, func(r *sql.Rows) error {
 			var name string
-			var own decisioning.Reached
+			var own decisioning.Engagement
 			err := r.Scan(&name, &own.Sends, &own.Answers)
 			q.reached[name] = own
 			return err
 		}, `select channel, sends, answers from channel_engagement where customer = $1`, q.p.id))
 	}
-	return decisioning.Reach(q.reached[channel], q.s.population.rate(channel), q.now)
+	return decisioning.AnswerRate(q.reached[channel], q.s.population.rate(channel), q.now)
 }

@@ -185,7 +185,7 @@ func TestASendHeldByQuietHours(t *testing.T) {
 		s.same(
 			[]any{row.Status, row.Reason, row.Channel, row.Until, row.Tried},
 			[]any{contract.StatusHeld, decisioning.QuietHours, "", morning,
-				[]decisioning.Tried{{Channel: "email", Reason: decisioning.QuietHours, HeldUntil: morning}}},
+				[]decisioning.ChannelVerdict{{Channel: "email", Reason: decisioning.QuietHours, HeldUntil: morning}}},
 		)
 		_, got = s.decides(a, "a1", morning.Add(-time.Millisecond)) // asked again too soon
 		s.same(got, held)

@@ -83,7 +83,7 @@ func (s *Store) hasChannel(name string) bool {
 
 // reached adds to what is known of a customer's channel. The customer is locked.
 func reached(ctx context.Context, tx conn, customer, channel string, at time.Time, sends, answers float64) error {
-	weight := decisioning.ReachWeight(at)
+	weight := decisioning.EngagementWeight(at)
 	_, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) values ($1, $2, $3, $4)
 		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers = channel_engagement.answers + excluded.answers`,
 		customer, channel, sends*weight, answers*weight)
@@ -138,11 +138,11 @@ func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error 
 	if !due {
 		return nil
 	}
-	channels := map[string]decisioning.Reached{}
+	channels := map[string]decisioning.Engagement{}
 	err := s.read(ctx, func(tx conn) error {
 		return rows(ctx, tx, func(r *sql.Rows) error {
 			var name string
-			var c decisioning.Reached
+			var c decisioning.Engagement
 			err := r.Scan(&name, &c.Sends, &c.Answers)
 			channels[name] = c
 			return err
@@ -152,7 +152,7 @@ func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error 
 	if err != nil {
 		return err
 	}
-	rates, other := decisioning.Population(channels)
+	rates, other := decisioning.PopulationRates(channels)
 	p.mu.Lock()
 	p.rates, p.other = rates, other
 	p.mu.Unlock()

@@ -30,7 +30,7 @@ func (s *suite) reachOf(customer, channel string) [2]float64 {
 		s.reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from channel_engagement where customer = $1 and channel = $2`, customer, channel).
 			Scan(&sends, &answers),
 	)
-	w := decisioning.ReachWeight(noon)
+	w := decisioning.EngagementWeight(noon)
 	return [2]float64{math.Round(sends/w*100) / 100, math.Round(answers/w*100) / 100}
 }
 

@@ -163,7 +163,7 @@ func (s *Store) verdict(
 	if err != nil {
 		return decisioning.Verdict{}, err
 	}
-	v := decisioning.Permit(st, decisioning.Ask{Send: in.Spec, Message: res.Message, Channels: s.channels})
+	v := decisioning.Permit(st, decisioning.SendRequest{Send: in.Spec, Message: res.Message, Channels: s.channels})
 	switch {
 	case v.HeldUntil.IsZero():
 	case in.GiveUp != "" && row != nil:
@@ -179,7 +179,7 @@ func (s *Store) verdict(
 		if !slices.ContainsFunc(before.Addresses, func(a string) bool { return q.bounced(before.Channel, a) }) {
 			only := in.Spec
 			only.Via = []string{before.Channel}
-			switch again := decisioning.Permit(st, decisioning.Ask{Send: only, Message: res.Message, Channels: s.channels}); {
+			switch again := decisioning.Permit(st, decisioning.SendRequest{Send: only, Message: res.Message, Channels: s.channels}); {
 			case again.Channel == "" && again.Reason != decisioning.NoAddress && again.Reason != decisioning.Bounced:
 				v = again // the policy forbids that channel now, and no other one says it either
 			default: // to the addresses it went to, though the profile may name others by now
@@ -208,8 +208,8 @@ func (s *Store) take(
 			return err
 		}
 	}
-	if len(res.Verdict.Tried) > 0 {
-		if trace, err = jsonText(res.Verdict.Tried); err != nil {
+	if len(res.Verdict.Channels) > 0 {
+		if trace, err = jsonText(res.Verdict.Channels); err != nil {
 			return err
 		}
 	}

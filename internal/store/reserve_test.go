@@ -96,7 +96,7 @@ func TestReserveAndSettle(t *testing.T) {
 				Release:    release,
 				At:         noon.Add(time.Second),
 				Said:       map[string]string{"title": "Hi"},
-				Tried:      []decisioning.Tried{{Channel: "email"}, {Channel: "push", Reason: "NO_ADDRESS"}},
+				Tried:      []decisioning.ChannelVerdict{{Channel: "email"}, {Channel: "push", Reason: "NO_ADDRESS"}},
 			},
 		)
 		s.same(s.reserves(e, "k", wall, no).Done, &contract.SendResult{Status: "sent", Channel: "email"})

@@ -35,7 +35,7 @@ func packTrace(all []decisioning.Candidate) (string, error) {
 		for _, word := range [...]string{c.Action, c.Channel, c.Stage, c.Reason} {
 			p.word(word)
 		}
-		flags := byte(flag(c.Explored) | flag(c.Held)<<1)
+		flags := byte(flag(c.Explored) | flag(c.HeldBack)<<1)
 		p.body = append(p.body, flags)
 		for _, n := range [...]float64{c.P, c.C, c.V, c.L, c.Priority, c.Propensity, c.Evidence, c.Worth, c.Cost} {
 			p.body = binary.LittleEndian.AppendUint32(p.body, math.Float32bits(float32(n)))
@@ -91,7 +91,7 @@ func unpackTrace(trace string) (all []decisioning.Candidate, err error) {
 			*word = u.word()
 		}
 		if flags := u.take(1); flags != nil {
-			c.Explored, c.Held = flags[0]&1 != 0, flags[0]&2 != 0
+			c.Explored, c.HeldBack = flags[0]&1 != 0, flags[0]&2 != 0
 		}
 		for _, n := range [...]*float64{&c.P, &c.C, &c.V, &c.L, &c.Priority, &c.Propensity, &c.Evidence, &c.Worth, &c.Cost} {
 			if four := u.take(4); four != nil {

@@ -32,7 +32,7 @@ func TestTrace(t *testing.T) {
 					Worth:      float64(i) + 1,
 					Cost:       1,
 					Explored:   i%2 == 0,
-					Held:       i%3 == 0,
+					HeldBack:   i%3 == 0,
 				},
 			)
 		}

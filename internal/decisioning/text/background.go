@@ -115,7 +115,7 @@ Hôm qua trời rất nóng nhưng hôm nay lại mưa.
 // background adds the everyday sentences, as texts of none of the intents.
 func (c *corpus) background() {
 	for line := range strings.Lines(everyday) {
-		if text := normal(line); spoken(text) {
+		if text := normalize(line); hasContent(text) {
 			c.texts, c.labels = append(c.texts, text), append(c.labels, -1)
 		}
 	}

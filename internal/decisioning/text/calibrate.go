@@ -6,31 +6,31 @@ import (
 )
 
 const (
-	defaultHeat = 0.3
+	defaultTemperature = 0.3
 	// Out-of-scope texts weigh so much of the whole when the confidence is fitted, however many there are.
-	strangeShare = 0.3
+	outOfScopeShare = 0.3
 	// enough is from how many held-out texts on the confidence is fitted to them; with fewer it stays what was
 	// found for small sets of many kinds.
 	enough = 100
 	// plenty is from how many texts on not every fold is held out.
 	plenty = 5000
-	// enoughStrange is from how many out-of-scope examples on they alone set the threshold.
-	enoughStrange = 50
+	// enoughOutOfScope is from how many out-of-scope examples on they alone set the threshold.
+	enoughOutOfScope = 50
 )
 
-// cautious is the threshold of small sets: of three examples an intent, two in three messages like them are
+// smallSetThreshold is the threshold of small sets: of three examples an intent, two in three messages like them are
 // told, and one in ten that is not is taken for one.
-const cautious = 0.6
+const smallSetThreshold = 0.6
 
 // outcome is what became of a held-out text.
 type outcome struct {
-	clues   [trusts]float64
-	right   bool
-	strange bool // it is of none of the intents
+	signals    [signals]float64
+	right      bool
+	outOfScope bool // it is of none of the intents
 }
 
-// prior is the confidence of small sets: found on many small ones drawn from several corpora (docs/intents-text.md).
-var prior = [trusts]float64{-0.11, 0, 3.9, -2.0, -1.62, 0.96}
+// priorCalibration is the confidence of small sets: found on many small ones drawn from several corpora (docs/intents-text.md).
+var priorCalibration = [signals]float64{-0.11, 0, 3.9, -2.0, -1.62, 0.96}
 
 // calibrate finds what the confidence makes of the clues, and the threshold, on folds held out one after
 // another. Where there are too few out-of-scope examples, a part of the intents is left out of each fold as
@@ -40,22 +40,22 @@ func calibrate(
 	x *matrix,
 	unknown []float64,
 	few bool,
-	weigh trainer,
-	how fit,
+	weigh trainFunc,
+	how svmOptions,
 	folds int,
-) (trust [trusts]float64, threshold float64) {
+) (trust [signals]float64, threshold float64) {
 	if c.own < enough || len(c.intents) < 2 {
-		return prior, cautious
+		return priorCalibration, smallSetThreshold
 	}
 	seen := outcomes(c, x, unknown, few, weigh, how, folds)
-	trust = logistic(seen, strangeShare)
-	return trust, cut(seen, trust)
+	trust = logistic(seen, outOfScopeShare)
+	return trust, chooseThreshold(seen, trust)
 }
 
 // outcomes trains without each fold in turn, and reads what was held out.
-func outcomes(c *corpus, x *matrix, unknown []float64, few bool, weigh trainer, how fit, folds int) []outcome {
+func outcomes(c *corpus, x *matrix, unknown []float64, few bool, weigh trainFunc, how svmOptions, folds int) []outcome {
 	fold := make([]int, len(c.texts))
-	random := dice(how.seed)
+	random := rng(how.seed)
 	size, strange := map[int32]int{}, 0
 	order := make([]int, c.own)
 	for i := range order {
@@ -76,7 +76,7 @@ func outcomes(c *corpus, x *matrix, unknown []float64, few bool, weigh trainer, 
 		spread[i], left[i] = i, -1
 	}
 	random.shuffle(len(spread), func(a, b int) { spread[a], spread[b] = spread[b], spread[a] })
-	if strange < enoughStrange && len(c.intents) > 2 {
+	if strange < enoughOutOfScope && len(c.intents) > 2 {
 		each := max(1, len(c.intents)/10)
 		for n, k := range spread[:min(len(spread)-1, each*folds)] {
 			left[k] = n / each
@@ -104,27 +104,27 @@ func outcomes(c *corpus, x *matrix, unknown []float64, few bool, weigh trainer, 
 				known[f] = true
 			}
 		}
-		labels, classes := dense32(c.labels, gone)
+		labels, classes := renumber(c.labels, gone)
 		if classes < 1 {
 			continue
 		}
 		w := weigh(x, rows, labels, classes, how)
-		var near *likes
+		var near *nearestExamples
 		if few {
-			near = newLikes(labels, classes, x, rows)
+			near = newNearestExamples(labels, classes, x, rows)
 		}
 		for i := range c.own {
 			if l := c.labels[i]; fold[i] != k && !(l >= 0 && gone[l]) {
 				continue
 			}
-			out = append(out, hold(x, i, w, near, known, unknown[i], labels[i]))
+			out = append(out, readHeldOut(x, i, w, near, known, unknown[i], labels[i]))
 		}
 	}
 	return out
 }
 
-// dense32 numbers the classes that are not gone from 0; the texts of others are of none.
-func dense32(labels []int32, gone []bool) (out []int32, classes int) {
+// renumber numbers the classes that are not gone from 0; the texts of others are of none.
+func renumber(labels []int32, gone []bool) (out []int32, classes int) {
 	number := make([]int32, len(gone))
 	for i, g := range gone {
 		if number[i] = -1; !g {
@@ -141,8 +141,8 @@ func dense32(labels []int32, gone []bool) (out []int32, classes int) {
 	return out, classes
 }
 
-// hold reads a held-out text.
-func hold(x *matrix, i int, w [][]float32, near *likes, known []bool, unknown float64, label int32) outcome {
+// readHeldOut reads a held-out text.
+func readHeldOut(x *matrix, i int, w [][]float32, near *nearestExamples, known []bool, unknown float64, label int32) outcome {
 	xs, vs := x.row(i)
 	margins := make([]float64, len(w))
 	for c := range w {
@@ -162,20 +162,20 @@ func hold(x *matrix, i int, w [][]float32, near *likes, known []bool, unknown fl
 	if all > 0 {
 		unknown += (1 - unknown) * strange / all
 	}
-	like := near.add(xs, vs, margins)
+	like := near.addSimilarity(xs, vs, margins)
 	var o outcome
 	var best int
-	o.clues, best = clues(margins, unknown, like)
-	o.right, o.strange = label == int32(best), label < 0
+	o.signals, best = signalsOf(margins, unknown, like)
+	o.right, o.outOfScope = label == int32(best), label < 0
 	return o
 }
 
 // logistic fits the confidence to outcomes by Newton's method with halved steps, held near the prior where they
 // say little.
-func logistic(seen []outcome, strangeShare float64) [trusts]float64 {
+func logistic(seen []outcome, strangeShare float64) [signals]float64 {
 	strange := 0
 	for _, o := range seen {
-		if o.strange {
+		if o.outOfScope {
 			strange++
 		}
 	}
@@ -183,8 +183,8 @@ func logistic(seen []outcome, strangeShare float64) [trusts]float64 {
 	if inside := len(seen) - strange; strange > 0 && inside > 0 {
 		weight = strangeShare / (1 - strangeShare) * float64(inside) / float64(strange)
 	}
-	b := prior
-	loss, slope, curve := regret(seen, weight, b)
+	b := priorCalibration
+	loss, slope, curve := logLoss(seen, weight, b)
 	for range 50 {
 		step := solve(curve, slope)
 		size := 1.0
@@ -193,7 +193,7 @@ func logistic(seen []outcome, strangeShare float64) [trusts]float64 {
 			for i := range next {
 				next[i] -= size * step[i]
 			}
-			if l, s, c := regret(seen, weight, next); l < loss {
+			if l, s, c := logLoss(seen, weight, next); l < loss {
 				if loss-l < 1e-9*loss {
 					return next
 				}
@@ -209,21 +209,21 @@ func logistic(seen []outcome, strangeShare float64) [trusts]float64 {
 	return b
 }
 
-// regret is the log loss of a confidence on outcomes, with its derivatives; weight is that of texts out of scope.
-func regret(seen []outcome, weight float64, b [trusts]float64) (loss float64, slope [trusts]float64, curve [trusts][trusts]float64) {
+// logLoss is the log loss of a confidence on outcomes, with its derivatives; weight is that of texts out of scope.
+func logLoss(seen []outcome, weight float64, b [signals]float64) (loss float64, slope [signals]float64, curve [signals][signals]float64) {
 	const hold = 0.5 // of the prior
-	for i := range trusts {
-		d := b[i] - prior[i]
+	for i := range signals {
+		d := b[i] - priorCalibration[i]
 		loss += hold * d * d / 2
 		slope[i], curve[i][i] = hold*d, hold
 	}
 	for _, o := range seen {
 		z := 0.0
-		for i, v := range o.clues {
+		for i, v := range o.signals {
 			z += b[i] * v
 		}
 		w, want := 1.0, 0.0
-		if o.strange {
+		if o.outOfScope {
 			w = weight
 		}
 		if o.right {
@@ -235,9 +235,9 @@ func regret(seen []outcome, weight float64, b [trusts]float64) (loss float64, sl
 		} else {
 			loss += w * math.Log1p(math.Exp(z))
 		}
-		for i, v := range o.clues {
+		for i, v := range o.signals {
 			slope[i] += w * (p - want) * v
-			for j, u := range o.clues {
+			for j, u := range o.signals {
 				curve[i][j] += w * p * (1 - p) * v * u
 			}
 		}
@@ -246,18 +246,18 @@ func regret(seen []outcome, weight float64, b [trusts]float64) (loss float64, sl
 }
 
 // solve gives x of a·x = y by elimination; a is positive definite.
-func solve(a [trusts][trusts]float64, y [trusts]float64) [trusts]float64 {
-	for i := range trusts {
-		for j := i + 1; j < trusts; j++ {
+func solve(a [signals][signals]float64, y [signals]float64) [signals]float64 {
+	for i := range signals {
+		for j := i + 1; j < signals; j++ {
 			f := a[j][i] / a[i][i]
-			for k := i; k < trusts; k++ {
+			for k := i; k < signals; k++ {
 				a[j][k] -= f * a[i][k]
 			}
 			y[j] -= f * y[i]
 		}
 	}
-	for i := trusts - 1; i >= 0; i-- {
-		for k := i + 1; k < trusts; k++ {
+	for i := signals - 1; i >= 0; i-- {
+		for k := i + 1; k < signals; k++ {
 			y[i] -= a[i][k] * y[k]
 		}
 		y[i] /= a[i][i]
@@ -265,16 +265,16 @@ func solve(a [trusts][trusts]float64, y [trusts]float64) [trusts]float64 {
 	return y
 }
 
-// lose is the share of rightly told texts that the threshold may take for none of the intents.
-const lose = 0.002
+// maxLostShare is the share of rightly told texts that the threshold may take for none of the intents.
+const maxLostShare = 0.002
 
-// cut gives the confidence below which a text is none of the intents.
-func cut(seen []outcome, trust [trusts]float64) float64 {
+// chooseThreshold gives the confidence below which a text is none of the intents.
+func chooseThreshold(seen []outcome, trust [signals]float64) float64 {
 	var right []float64
 	for _, o := range seen {
 		if o.right {
 			z := 0.0
-			for i, v := range o.clues {
+			for i, v := range o.signals {
 				z += trust[i] * v
 			}
 			right = append(right, 1/(1+math.Exp(-z)))
@@ -284,5 +284,5 @@ func cut(seen []outcome, trust [trusts]float64) float64 {
 		return 0.5
 	}
 	slices.Sort(right)
-	return min(right[int(lose*float64(len(right)))], 0.6)
+	return min(right[int(maxLostShare*float64(len(right)))], 0.6)
 }

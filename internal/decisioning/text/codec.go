@@ -44,7 +44,7 @@ type saved struct {
 func (m *Model) Marshal() ([]byte, error) {
 	s := saved{
 		Intents: m.intents, Keys: m.words.keys, IDF: m.words.idf, Unknown: m.words.unknown, Pairs: m.words.pairs, Weights: make([]byte, len(m.weights)), Scale: m.scale, Bias: m.bias,
-		Heat: m.heat, Trust: m.trust[:], Threshold: m.threshold,
+		Heat: m.temperature, Trust: m.calibration[:], Threshold: m.threshold,
 	}
 	for i, w := range m.weights {
 		s.Weights[i] = byte(w)
@@ -52,9 +52,9 @@ func (m *Model) Marshal() ([]byte, error) {
 	for _, k := range m.known {
 		s.Known, s.KnownAs = append(s.Known, k.hash), append(s.KnownAs, k.class)
 	}
-	if m.likes != nil {
-		s.LikeClass = m.likes.class
-		for _, posts := range m.likes.where {
+	if m.examples != nil {
+		s.LikeClass = m.examples.class
+		for _, posts := range m.examples.postings {
 			s.LikeStart = append(s.LikeStart, int32(len(s.LikeOf)))
 			for _, p := range posts {
 				s.LikeOf, s.LikeValue = append(s.LikeOf, p.example), append(s.LikeValue, p.value)
@@ -96,14 +96,14 @@ func Unmarshal(data []byte) (*Model, error) {
 		return nil, fmt.Errorf("the saved classifier contradicts itself: %w", err)
 	}
 	m := &Model{
-		intents:   s.Intents,
-		words:     &vocabulary{keys: s.Keys, idf: s.IDF, unknown: s.Unknown, pairs: s.Pairs},
-		weights:   make([]int8, len(s.Weights)),
-		scale:     s.Scale,
-		bias:      s.Bias,
-		heat:      s.Heat,
-		trust:     [trusts]float64(s.Trust),
-		threshold: s.Threshold,
+		intents:     s.Intents,
+		words:       &vocabulary{keys: s.Keys, idf: s.IDF, unknown: s.Unknown, pairs: s.Pairs},
+		weights:     make([]int8, len(s.Weights)),
+		scale:       s.Scale,
+		bias:        s.Bias,
+		temperature: s.Heat,
+		calibration: [signals]float64(s.Trust),
+		threshold:   s.Threshold,
 	}
 	m.words.index()
 	for i, w := range s.Weights {
@@ -113,13 +113,13 @@ func Unmarshal(data []byte) (*Model, error) {
 		m.known = append(m.known, known{h, s.KnownAs[i]})
 	}
 	if len(s.LikeClass) > 0 {
-		m.likes = &likes{class: s.LikeClass, where: make([][]post, len(s.Keys)), classes: len(s.Intents)}
-		for f := range m.likes.where {
+		m.examples = &nearestExamples{class: s.LikeClass, postings: make([][]posting, len(s.Keys)), classes: len(s.Intents)}
+		for f := range m.examples.postings {
 			for k := s.LikeStart[f]; k < s.LikeStart[f+1]; k++ {
-				m.likes.where[f] = append(m.likes.where[f], post{s.LikeOf[k], s.LikeValue[k]})
+				m.examples.postings[f] = append(m.examples.postings[f], posting{s.LikeOf[k], s.LikeValue[k]})
 			}
 		}
-		m.likes.measure()
+		m.examples.sumSquares()
 	}
 	return m, nil
 }
@@ -131,7 +131,7 @@ func (s *saved) check() error {
 		return errors.New("its intents")
 	case !slices.IsSorted(s.Keys) || len(s.IDF) != features || len(s.Scale) != features || len(s.Weights) != features*classes || len(s.Bias) != classes:
 		return errors.New("its weights")
-	case len(s.Trust) != trusts || math.IsNaN(s.Threshold) || s.Heat <= 0:
+	case len(s.Trust) != signals || math.IsNaN(s.Threshold) || s.Heat <= 0:
 		return errors.New("its calibration")
 	case len(s.Known) != len(s.KnownAs) || !slices.IsSorted(s.Known) || !within(s.KnownAs, -1, classes):
 		return errors.New("its texts")

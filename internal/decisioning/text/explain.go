@@ -34,24 +34,24 @@ func (m *Model) Explain(text string) Explanation {
 	e := Explanation{
 		Label:     m.label(&r),
 		Threshold: m.threshold,
-		Exact:     r.known != unseen,
-		Unknown:   r.clues[trustUnknown],
+		Exact:     r.known != novel,
+		Unknown:   r.signals[signalUnknown],
 		Scores:    m.Scores(text),
 	}
 	if r.empty {
 		return e
 	}
 	e.Best = m.intents[r.best]
-	clean := normal(text)
-	s := m.words.scratch.Get().(*sheet)
-	defer m.words.scratch.Put(s)
+	clean := normalize(text)
+	s := m.words.pool.Get().(*scratch)
+	defer m.words.pool.Put(s)
 	m.words.vector(clean, s)
 	value := map[int32]float64{}
 	for n, i := range s.index {
 		value[i] = float64(s.value[n])
 	}
 	var all []Reason
-	each(clean, m.words.pairs, func(g gram) {
+	eachNgram(clean, m.words.pairs, func(g ngram) {
 		i := m.words.find(g.hash)
 		v, first := value[i]
 		if i < 0 || !first {

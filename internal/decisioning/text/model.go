@@ -28,16 +28,16 @@ type Score struct {
 
 // Model is a trained classifier. It is safe for concurrent use, and never changes.
 type Model struct {
-	intents   []string // sorted
-	words     *vocabulary
-	weights   []int8    // by feature, then intent
-	scale     []float32 // by feature: what a weight of 1 stands for
-	bias      []float32 // by intent
-	heat      float64   // divides the margins' differences to make shares of them
-	trust     [trusts]float64
-	threshold float64 // confidence below which it is none of the intents
-	known     []known // the training texts themselves, sorted by hash
-	likes     *likes  // of few examples: their vectors; nil with many
+	intents     []string // sorted
+	words       *vocabulary
+	weights     []int8    // by feature, then intent
+	scale       []float32 // by feature: what a weight of 1 stands for
+	bias        []float32 // by intent
+	temperature float64   // divides the margins' differences to make shares of them
+	calibration [signals]float64
+	threshold   float64          // confidence below which it is none of the intents
+	known       []known          // the training texts themselves, sorted by hash
+	examples    *nearestExamples // of few examples: their vectors; nil with many
 }
 
 // known is a training text by its hash.
@@ -48,31 +48,31 @@ type known struct {
 
 // What the confidence is reckoned from.
 const (
-	trustBase    = iota
-	trustMargin  // the highest margin
-	trustGap     // its lead over the next
-	trustUnknown // share of the text that is of unknown n-grams
-	trustLike    // likeness to the nearest example of the intent (cosine), where examples are kept
-	trustHold    // share of such an example that the text holds
-	trusts
+	signalBase     = iota
+	signalMargin   // the highest margin
+	signalGap      // its lead over the next
+	signalUnknown  // share of the text that is of unknown n-grams
+	signalCosine   // likeness to the nearest example of the intent (cosine), where examples are kept
+	signalCoverage // share of such an example that the text holds
+	signals
 )
 
 // knownConfidence is that of a text the model was trained with.
 const knownConfidence = 0.99
 
-// mostConfidence is that of any other.
-const mostConfidence = 0.98
+// maxConfidence is that of any other.
+const maxConfidence = 0.98
 
 // reading is what a model sees in a text.
 type reading struct {
 	margins []float64
 	best    int
-	clues   [trusts]float64
+	signals [signals]float64
 	known   int32 // class of the very text; −1: out of scope; unseen: it is new
 	empty   bool  // there is nothing to read
 }
 
-const unseen = -2
+const novel = -2
 
 // unit is what margins are summed up in.
 const unit = 1 << 22
@@ -103,10 +103,10 @@ func (m *Model) confidence(r *reading) float64 {
 		return max(knownConfidence, m.threshold)
 	}
 	z := 0.0
-	for i, c := range r.clues {
-		z += m.trust[i] * c
+	for i, c := range r.signals {
+		z += m.calibration[i] * c
 	}
-	return min(1/(1+math.Exp(-z)), mostConfidence)
+	return min(1/(1+math.Exp(-z)), maxConfidence)
 }
 
 // Scores gives every intent, the likeliest first. Their confidences sum to that of Classify plus what the others share.
@@ -124,7 +124,7 @@ func (m *Model) Scores(text string) []Score {
 	for i, name := range m.intents {
 		out[i] = Score{Intent: name, Margin: r.margins[i], Confidence: p}
 		if i != r.best {
-			out[i].Confidence = math.Exp((r.margins[i] - r.margins[r.best]) / m.heat)
+			out[i].Confidence = math.Exp((r.margins[i] - r.margins[r.best]) / m.temperature)
 			rest += out[i].Confidence
 		}
 	}
@@ -147,20 +147,20 @@ func (m *Model) Threshold() float64 { return m.threshold }
 
 // read reckons margins and clues.
 func (m *Model) read(text string) reading {
-	clean := normal(text)
-	r := reading{margins: make([]float64, len(m.intents)), known: unseen, empty: !spoken(clean)}
+	clean := normalize(text)
+	r := reading{margins: make([]float64, len(m.intents)), known: novel, empty: !hasContent(clean)}
 	if r.empty {
 		return r
 	}
-	s := m.words.scratch.Get().(*sheet)
-	defer m.words.scratch.Put(s)
+	s := m.words.pool.Get().(*scratch)
+	defer m.words.pool.Put(s)
 	unknown := m.words.vector(clean, s)
 	m.sum(s, r.margins)
-	near := m.likes.add(s.index, s.value, r.margins)
+	near := m.examples.addSimilarity(s.index, s.value, r.margins)
 	if i, found := slices.BinarySearchFunc(m.known, digest(clean), func(k known, h uint64) int { return cmp.Compare(k.hash, h) }); found {
 		r.known = m.known[i].class
 	}
-	r.clues, r.best = clues(r.margins, unknown, near)
+	r.signals, r.best = signalsOf(r.margins, unknown, near)
 	if r.known >= 0 {
 		r.best = int(r.known)
 	}
@@ -168,7 +168,7 @@ func (m *Model) read(text string) reading {
 }
 
 // sum adds the margins of the linear classifier.
-func (m *Model) sum(s *sheet, margins []float64) {
+func (m *Model) sum(s *scratch, margins []float64) {
 	classes := len(m.intents)
 	if cap(s.sums) < classes {
 		s.sums = make([]int32, classes)
@@ -190,8 +190,8 @@ func (m *Model) sum(s *sheet, margins []float64) {
 	}
 }
 
-// clues sums up margins. near is nil where examples are not kept.
-func clues(margins []float64, unknown float64, near *nearness) (c [trusts]float64, best int) {
+// signalsOf sums up margins. near is nil where examples are not kept.
+func signalsOf(margins []float64, unknown float64, near *similarity) (c [signals]float64, best int) {
 	first, second := math.Inf(-1), math.Inf(-1)
 	for i, v := range margins {
 		switch {
@@ -204,9 +204,9 @@ func clues(margins []float64, unknown float64, near *nearness) (c [trusts]float6
 	if len(margins) == 1 {
 		second = -1
 	}
-	c = [trusts]float64{trustBase: 1, trustMargin: first, trustGap: first - second, trustUnknown: unknown}
+	c = [signals]float64{signalBase: 1, signalMargin: first, signalGap: first - second, signalUnknown: unknown}
 	if near != nil {
-		c[trustLike], c[trustHold] = near.like[best], near.hold[best]
+		c[signalCosine], c[signalCoverage] = near.cosine[best], near.coverage[best]
 	}
 	return c, best
 }
@@ -216,7 +216,7 @@ func digest(text []rune) uint64 {
 	h, gap := uint64(basis), true
 	for _, r := range text {
 		switch {
-		case wordly(r) || symbol(r):
+		case isWordRune(r) || isSymbol(r):
 			h, gap = mix(h, r), false
 		case r == ' ' && !gap:
 			h, gap = mix(h, r), true
@@ -228,10 +228,10 @@ func digest(text []rune) uint64 {
 	return h
 }
 
-// symbol reports whether a character that is no part of a word says something all the same, such as an emoji.
-func symbol(r rune) bool { return r >= 0x2190 && unicode.IsSymbol(r) }
+// isSymbol reports whether a character that is no part of a word says something all the same, such as an emoji.
+func isSymbol(r rune) bool { return r >= 0x2190 && unicode.IsSymbol(r) }
 
-// spoken reports whether there is anything but punctuation and space.
-func spoken(text []rune) bool {
-	return slices.ContainsFunc(text, func(r rune) bool { return wordly(r) || symbol(r) })
+// hasContent reports whether there is anything but punctuation and space.
+func hasContent(text []rune) bool {
+	return slices.ContainsFunc(text, func(r rune) bool { return isWordRune(r) || isSymbol(r) })
 }

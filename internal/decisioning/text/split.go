@@ -11,7 +11,7 @@ import (
 func Split(examples []Example, share float64, seed uint64) (rest, held []Example) {
 	all := slices.Clone(examples)
 	slices.SortStableFunc(all, func(a, b Example) int { return cmp.Or(cmp.Compare(a.Intent, b.Intent), cmp.Compare(a.Text, b.Text)) })
-	random := dice(seed)
+	random := rng(seed)
 	for len(all) > 0 {
 		n := 1
 		for n < len(all) && all[n].Intent == all[0].Intent {

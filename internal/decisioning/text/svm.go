@@ -23,7 +23,7 @@ func (m *matrix) row(i int) ([]int32, []float32) {
 // svm trains one linear classifier per class against the rest: L2-regularised squared hinge loss by dual
 // coordinate descent (Hsieh et al. 2008, as LIBLINEAR). It gives the weights by class; the last of each is the
 // bias. rows are those to train on, label is the class of each row, below 0 for none.
-func svm(m *matrix, rows []int32, label []int32, classes int, o fit) [][]float32 {
+func svm(m *matrix, rows []int32, label []int32, classes int, o svmOptions) [][]float32 {
 	out := make([][]float32, classes)
 	next := make(chan int)
 	var wait sync.WaitGroup
@@ -32,7 +32,7 @@ func svm(m *matrix, rows []int32, label []int32, classes int, o fit) [][]float32
 		go func() {
 			defer wait.Done()
 			for c := range next {
-				out[c] = one(m, rows, label, int32(c), o)
+				out[c] = trainOne(m, rows, label, int32(c), o)
 			}
 		}()
 	}
@@ -44,8 +44,8 @@ func svm(m *matrix, rows []int32, label []int32, classes int, o fit) [][]float32
 	return out
 }
 
-// fit says how to train.
-type fit struct {
+// svmOptions says how to train.
+type svmOptions struct {
 	cost     float64 // of an error
 	positive float64 // times cost, of an error on a text of the class itself
 	bias     float32 // the constant feature
@@ -54,7 +54,7 @@ type fit struct {
 	seed     uint64
 }
 
-func one(m *matrix, rows, label []int32, class int32, o fit) []float32 {
+func trainOne(m *matrix, rows, label []int32, class int32, o svmOptions) []float32 {
 	n := len(rows)
 	w := make([]float32, m.width+1)
 	alpha := make([]float64, n)
@@ -75,7 +75,7 @@ func one(m *matrix, rows, label []int32, class int32, o fit) []float32 {
 		}
 		quad[i] = q + diag[side(y[i])]
 	}
-	random := dice(o.seed + uint64(class)<<20)
+	random := rng(o.seed + uint64(class)<<20)
 	size := n
 	most := math.Inf(1)
 	for range o.passes {

@@ -93,7 +93,7 @@ func saved1(t testing.TB, m *Model) []byte {
 
 // synthetic makes sentences of a few words that belong to an intent among words that do not.
 func synthetic(intents, each int) []Example {
-	random := dice(4)
+	random := rng(4)
 	common := strings.Fields("please could you tell me about the now today because we would like to have it with our for and")
 	var out []Example
 	for i := range intents {
@@ -215,7 +215,8 @@ func TestReportCounts(t *testing.T) {
 		ticks++
 		return time.Unix(int64(ticks), 0)
 	})
-	if r.Accuracy != 0.5 || r.Recall != 0.5 || r.Precision != 1 || r.InScope != 2 || r.OutOfScope != 2 || r.AUROC != 0.75 || r.Micros != 250_000 ||
+	if r.Accuracy != 0.5 || r.Recall != 0.5 || r.Precision != 1 || r.InScope != 2 || r.OutOfScope != 2 || r.AUROC != 0.75 ||
+		r.Micros != 250_000 ||
 		len(r.Confusions) != 2 ||
 		r.Confusions[0] != (Confusion{"", "refund", 1}) ||
 		r.Confusions[1] != (Confusion{"purchase", "refund", 1}) {

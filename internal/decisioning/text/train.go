@@ -36,7 +36,7 @@ func Train(examples []Example, o Options) (*Model, error) {
 	if o.Folds < 2 {
 		return nil, fmt.Errorf("folds is %d: give at least 2", o.Folds)
 	}
-	c, err := gather(examples)
+	c, err := buildCorpus(examples)
 	if err != nil {
 		return nil, err
 	}
@@ -44,22 +44,22 @@ func Train(examples []Example, o Options) (*Model, error) {
 	if few {
 		c.background()
 	}
-	m := &Model{intents: c.intents, known: c.known, heat: defaultHeat}
+	m := &Model{intents: c.intents, known: c.known, temperature: defaultTemperature}
 	m.words = newVocabulary(c.texts, c.own, o.MaxSize/(len(c.intents)+featureCost), !few)
 	x, unknown := c.vectors(m.words)
-	how := fit{cost: 1, positive: 3, bias: 1, passes: 30, eps: 0.1, seed: o.Seed}
+	how := svmOptions{cost: 1, positive: 3, bias: 1, passes: 30, eps: 0.1, seed: o.Seed}
 	weigh := svm
 	if !few {
-		weigh = m.words.blend
+		weigh = m.words.trainEnsemble
 	}
-	m.trust, m.threshold = calibrate(c, x, unknown, few, weigh, how, o.Folds)
+	m.calibration, m.threshold = calibrate(c, x, unknown, few, weigh, how, o.Folds)
 	rows := make([]int32, x.rows())
 	for i := range rows {
 		rows[i] = int32(i)
 	}
-	m.quantise(weigh(x, rows, c.labels, len(c.intents), how))
+	m.quantize(weigh(x, rows, c.labels, len(c.intents), how))
 	if few {
-		m.likes = newLikes(c.labels, len(c.intents), x, rows)
+		m.examples = newNearestExamples(c.labels, len(c.intents), x, rows)
 	}
 	return m, nil
 }
@@ -73,7 +73,7 @@ type corpus struct {
 	own     int // texts that were given; those behind them are background
 }
 
-func gather(examples []Example) (*corpus, error) {
+func buildCorpus(examples []Example) (*corpus, error) {
 	c := &corpus{}
 	for _, e := range examples {
 		if e.Intent != "" {
@@ -91,8 +91,8 @@ func gather(examples []Example) (*corpus, error) {
 	}
 	lines := make([]line, 0, len(examples))
 	for _, e := range examples {
-		clean := normal(e.Text)
-		if !spoken(clean) {
+		clean := normalize(e.Text)
+		if !hasContent(clean) {
 			continue
 		}
 		label := int32(-1)
@@ -112,14 +112,14 @@ func gather(examples []Example) (*corpus, error) {
 		trained[l.label] = true
 		h := digest(text)
 		if before, twice := seen[h]; twice && before != l.label {
-			seen[h] = unseen // it is of several: what it is like decides
+			seen[h] = novel // it is of several: what it is like decides
 		} else {
 			seen[h] = l.label
 		}
 	}
 	c.own = len(lines)
 	for h, label := range seen {
-		if label != unseen {
+		if label != novel {
 			c.known = append(c.known, known{h, label})
 		}
 	}
@@ -139,18 +139,18 @@ func gather(examples []Example) (*corpus, error) {
 func (c *corpus) vectors(v *vocabulary) (*matrix, []float64) {
 	m := &matrix{start: make([]int32, 1, len(c.texts)+1), width: len(v.keys)}
 	unknown := make([]float64, len(c.texts))
-	s := v.scratch.Get().(*sheet)
+	s := v.pool.Get().(*scratch)
 	for i, t := range c.texts {
 		unknown[i] = v.vector(t, s)
 		m.index, m.value = append(m.index, s.index...), append(m.value, s.value...)
 		m.start = append(m.start, int32(len(m.index)))
 	}
-	v.scratch.Put(s)
+	v.pool.Put(s)
 	return m, unknown
 }
 
-// quantise keeps the weights in a byte each; a feature's largest is ±127.
-func (m *Model) quantise(w [][]float32) {
+// quantize keeps the weights in a byte each; a feature's largest is ±127.
+func (m *Model) quantize(w [][]float32) {
 	features, classes := len(m.words.keys), len(m.intents)
 	m.weights, m.scale, m.bias = make([]int8, features*classes), make([]float32, features), make([]float32, classes)
 	for f := range features {

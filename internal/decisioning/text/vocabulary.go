@@ -15,9 +15,9 @@ type vocabulary struct {
 	unknown float32   // idf of what is not known
 	pairs   bool      // it holds pairs of words
 
-	slots   []int32 // open addressing: where a key lies in keys, or -1
-	mask    uint32
-	scratch *sync.Pool
+	slots []int32 // open addressing: where a key lies in keys, or -1
+	mask  uint32
+	pool  *sync.Pool
 }
 
 // maxCount is where repetitions of an n-gram stop to count.
@@ -31,11 +31,11 @@ var sublinear = func() (t [maxCount + 1]float32) {
 	return t
 }()
 
-// plain is how much less an n-gram of everyday sentences says.
-const plain = 1.2
+// everydayDiscount is how much less an n-gram of everyday sentences says.
+const everydayDiscount = 1.2
 
-// share is the weight of each kind of n-gram in the vector of a text; its parts have this norm.
-var share = [kinds]float64{words: 1, chars: 1}
+// blockNorm is the weight of each kind of n-gram in the vector of a text; its parts have this norm.
+var blockNorm = [kinds]float64{words: 1, chars: 1}
 
 // newVocabulary takes the n-grams of the texts that most of them hold, up to a number. Those behind the first
 // own are everyday ones: what they hold says less.
@@ -43,7 +43,7 @@ func newVocabulary(texts [][]rune, own, most int, pairs bool) *vocabulary {
 	df, everyday := map[uint32]int32{}, map[uint32]int32{}
 	for n, t := range texts {
 		in := make([]uint32, 0, 4*len(t))
-		each(t, pairs, func(g gram) { in = append(in, g.hash) })
+		eachNgram(t, pairs, func(g ngram) { in = append(in, g.hash) })
 		slices.Sort(in)
 		for _, h := range slices.Compact(in) {
 			if df[h]++; n >= own {
@@ -62,7 +62,7 @@ func newVocabulary(texts [][]rune, own, most int, pairs bool) *vocabulary {
 	slices.Sort(keys)
 	v := &vocabulary{keys: keys, idf: make([]float32, len(keys)), unknown: float32(math.Log(float64(1+len(texts))) + 1), pairs: pairs}
 	for i, h := range keys {
-		v.idf[i] = float32((math.Log(float64(1+len(texts))/float64(1+df[h])) + 1) * math.Pow(float64(1+everyday[h]), -plain))
+		v.idf[i] = float32((math.Log(float64(1+len(texts))/float64(1+df[h])) + 1) * math.Pow(float64(1+everyday[h]), -everydayDiscount))
 	}
 	v.index()
 	return v
@@ -86,7 +86,7 @@ func (v *vocabulary) index() {
 		}
 		v.slots[at] = int32(i)
 	}
-	v.scratch = &sync.Pool{New: func() any { return &sheet{count: make([]uint8, len(v.keys))} }}
+	v.pool = &sync.Pool{New: func() any { return &scratch{count: make([]uint8, len(v.keys))} }}
 }
 
 func (v *vocabulary) find(h uint32) int32 {
@@ -98,8 +98,8 @@ func (v *vocabulary) find(h uint32) int32 {
 	}
 }
 
-// sheet is what the vector of one text is reckoned on.
-type sheet struct {
+// scratch is what the vector of one text is reckoned on.
+type scratch struct {
 	count []uint8 // by feature; all zero between two texts
 	index []int32
 	value []float32
@@ -108,10 +108,10 @@ type sheet struct {
 
 // vector writes the features of a text to the sheet, sorted as they first appear, and gives the share of it
 // that is unknown, 0 to 1.
-func (v *vocabulary) vector(text []rune, s *sheet) (unknown float64) {
+func (v *vocabulary) vector(text []rune, s *scratch) (unknown float64) {
 	s.index, s.value = s.index[:0], s.value[:0]
 	var square, strange [kinds]float64
-	each(text, v.pairs, func(g gram) {
+	eachNgram(text, v.pairs, func(g ngram) {
 		i := v.find(g.hash)
 		if i < 0 {
 			strange[g.kind] += float64(v.unknown) * float64(v.unknown)
@@ -134,9 +134,9 @@ func (v *vocabulary) vector(text []rune, s *sheet) (unknown float64) {
 	var all, new float64
 	for k := range kinds {
 		if sum := square[k] + strange[k]; sum > 0 {
-			factor[k] = float32(share[k] / math.Sqrt(sum))
-			all += share[k]
-			new += share[k] * strange[k] / sum
+			factor[k] = float32(blockNorm[k] / math.Sqrt(sum))
+			all += blockNorm[k]
+			new += blockNorm[k] * strange[k] / sum
 		}
 	}
 	for n, i := range s.index {

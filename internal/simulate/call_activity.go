@@ -9,18 +9,18 @@ import (
 )
 
 // interrupted is why the scenario's context is over, and how far it was.
-func (w *world) interrupted() error {
+func (w *scenarioRun) interrupted() error {
 	cause := context.Cause(w.ctx)
 	if w.env == nil || !errors.Is(w.ctx.Err(), context.DeadlineExceeded) {
 		return cause
 	}
 	return fmt.Errorf("%w: it was at %s by then, and %d instances had asked %d things of the world; is there a loop that nothing leaves?",
-		cause, Offset(w.since()), len(w.instances), w.work)
+		cause, Offset(w.since()), len(w.enrollments), w.work)
 }
 
-// learn lets the models learn, before a decision, from every offer whose outcome is known by then: elsewhere
+// updateModels lets the models learn, before a decision, from every offer whose outcome is known by then: elsewhere
 // that is done in the background.
-func (w *world) learn(ctx context.Context) error {
+func (w *scenarioRun) updateModels(ctx context.Context) error {
 	for {
 		if n, err := w.store.Learn(ctx, w.now(), 1000); err != nil || n == 0 {
 			return err
@@ -28,10 +28,10 @@ func (w *world) learn(ctx context.Context) error {
 	}
 }
 
-// ask has an activity done, and lets the world see it.
-func (w *world) ask(name string, local bool, args []any) done {
+// callActivity has an activity done, and lets the world see it.
+func (w *scenarioRun) callActivity(name string, local bool, args []any) activityCall {
 	ctx := w.ctx
-	if w.ending { // what is said on leaving is heard whatever the time
+	if w.canceling { // what is said on leaving is heard whatever the time
 		ctx = context.WithoutCancel(ctx)
 	} else if w.work++; w.work > w.opts.Work {
 		w.stop(fmt.Errorf("the journeys asked more than %d things of the world without an end: is there a loop that nothing leaves?", w.opts.Work))
@@ -39,18 +39,18 @@ func (w *world) ask(name string, local bool, args []any) done {
 		w.stop(w.interrupted())
 	}
 	if name == contract.DecideActivity {
-		if err := w.learn(ctx); err != nil {
+		if err := w.updateModels(ctx); err != nil {
 			w.stop(err)
 		}
 	}
-	d := w.doings.do(ctx, name, local, args)
+	d := w.activities.run(ctx, name, local, args)
 	w.observe(d)
 	if w.committed() {
 		w.wake()
 	}
 	var p *panicked
 	if errors.As(d.err, &p) {
-		w.stop(fmt.Errorf("activity %s: %w%s", name, p, where(p.stack)))
+		w.stop(fmt.Errorf("activity %s: %w%s", name, p, moduleFrames(p.stack)))
 	}
 	return d
 }

@@ -59,12 +59,12 @@ func TestStrength(t *testing.T) {
 func TestScoreAndBack(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ strength, score float64 }{
-		{-3, 0}, {0, 0}, {0.4, 0.3296799539643607}, {math.Ln2, 0.5}, {1e-18, 1e-18}, {1, 0.6321205588285577}, {surest, 1}, {1e9, 1},
+		{-3, 0}, {0, 0}, {0.4, 0.3296799539643607}, {math.Ln2, 0.5}, {1e-18, 1e-18}, {1, 0.6321205588285577}, {maxStrength, 1}, {1e9, 1},
 	} {
 		if got := Score(c.strength); !near(got, c.score) {
 			t.Errorf("score of %v: %v, want %v", c.strength, got, c.score)
 		}
-		if want := min(max(c.strength, 0), surest); !near(StrengthOf(c.score), want) {
+		if want := min(max(c.strength, 0), maxStrength); !near(StrengthOf(c.score), want) {
 			t.Errorf("strength of %v: %v, want %v", c.score, StrengthOf(c.score), want)
 		}
 	}

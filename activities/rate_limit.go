@@ -18,8 +18,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// lane is the way a message takes to its provider.
-func lane(ch channel.Channel, m channel.Message) ratelimit.Lane {
+// rateLane is the way a message takes to its provider.
+func rateLane(ch channel.Channel, m channel.Message) ratelimit.Lane {
 	l := ratelimit.Lane{Provider: ch.Spec().Name}
 	if s, ok := ch.(channel.Sender); ok {
 		l.Part, l.Apart = s.Sender(m)
@@ -27,11 +27,16 @@ func lane(ch channel.Channel, m channel.Message) ratelimit.Lane {
 	return l
 }
 
-// turn asks whether a send may go now by its provider's rate, and whether the provider is left alone. If not it
+// checkRateLimit asks whether a send may go now by its provider's rate, and whether the provider is left alone. If not it
 // settles as a send to be repeated, at its time: nothing waits in this worker, the ledger row stays reserved,
 // and what was told to come at a moment has its token then.
-func (a *Activities) turn(ctx context.Context, held store.Reservation, ch channel.Channel, fields map[string]string) *store.Settlement {
-	answer, err := a.cfg.Limits.Ask(ctx, lane(ch, channel.Message{Fields: fields}), max(1, len(held.Verdict.Addresses)), held.Slot)
+func (a *Activities) checkRateLimit(
+	ctx context.Context,
+	held store.Reservation,
+	ch channel.Channel,
+	fields map[string]string,
+) *store.Settlement {
+	answer, err := a.cfg.Limits.Ask(ctx, rateLane(ch, channel.Message{Fields: fields}), max(1, len(held.Verdict.Addresses)), held.Slot)
 	waits := &store.Settlement{
 		Status:     contract.StatusRetry,
 		Waits:      true,
@@ -50,8 +55,8 @@ func (a *Activities) turn(ctx context.Context, held store.Reservation, ch channe
 	return nil
 }
 
-// pause tells everybody that a provider asks to be left alone, on a context of its own: the answer has come.
-func (a *Activities) pause(ctx context.Context, l ratelimit.Lane, wish time.Duration) {
+// reportRetryAfter tells everybody that a provider asks to be left alone, on a context of its own: the answer has come.
+func (a *Activities) reportRetryAfter(ctx context.Context, l ratelimit.Lane, wish time.Duration) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := a.cfg.Limits.Pause(ctx, l, wish); err != nil {
@@ -88,14 +93,14 @@ func (a *Activities) callOut(ctx context.Context, r CallRequest) (contract.CallR
 			temporal.ApplicationErrorOptions{Details: []any{stopped}},
 		)
 	}
-	if wish := busy(err); wish > 0 {
-		a.pause(ctx, l, wish)
+	if wish := retryAfterOf(err); wish > 0 {
+		a.reportRetryAfter(ctx, l, wish)
 	}
 	return result, err
 }
 
-// busy is how long the server of a call that failed asks to be left alone; 0: it does not ask for all.
-func busy(err error) time.Duration {
+// retryAfterOf is how long the server of a call that failed asks to be left alone; 0: it does not ask for all.
+func retryAfterOf(err error) time.Duration {
 	var app *temporal.ApplicationError
 	var got contract.CallResult
 	if !errors.As(err, &app) || app.Type() != call.Repeatable || !app.HasDetails() || app.Details(&got) != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// happen does what a line says.
-func (w *world) happen(line *journey.Line) error {
+// perform does what a line says.
+func (w *scenarioRun) perform(line *journey.Line) error {
 	switch {
 	case line.Event != nil:
 		return w.event(line)
 	case line.Customer != nil:
-		w.tell(line.At, line.Place, "customer: %s", names(line.Customer))
+		w.record(line.At, line.Place, "customer: %s", names(line.Customer))
 		return w.ingest(line, store.Call{Type: "identify", Traits: line.Customer})
 	case line.Fail != nil:
 		f := *line.Fail
@@ -26,7 +26,7 @@ func (w *world) happen(line *journey.Line) error {
 		if f.Permanent {
 			how = "refused for good"
 		}
-		w.tell(line.At, line.Place, "fail: the next %d by %s: %s", f.Times, cmp.Or(f.Via, "any channel"), how)
+		w.record(line.At, line.Place, "fail: the next %d by %s: %s", f.Times, cmp.Or(f.Via, "any channel"), how)
 		return nil
 	case line.Resolve != nil:
 		return w.resolve(line)
@@ -36,14 +36,14 @@ func (w *world) happen(line *journey.Line) error {
 	return nil
 }
 
-func (w *world) event(line *journey.Line) error {
+func (w *scenarioRun) event(line *journey.Line) error {
 	e := line.Event
-	w.tell(line.At, line.Place, "event %s%s", e.Name, w.unheard(e.Name))
+	w.record(line.At, line.Place, "event %s%s", e.Name, w.unusedHint(e.Name))
 	return w.ingest(line, store.Call{Type: "track", MessageID: e.ID, Event: e.Name, Properties: e.Properties})
 }
 
 // ingest brings a call of the customer to the store, as the gateway does.
-func (w *world) ingest(line *journey.Line, c store.Call) error {
+func (w *scenarioRun) ingest(line *journey.Line, c store.Call) error {
 	w.events++
 	c.UserID, c.Source = w.scenario.ID, "scenario"
 	if c.MessageID == "" {
@@ -58,12 +58,12 @@ func (w *world) ingest(line *journey.Line, c store.Call) error {
 }
 
 // intent sets scores of the customer; nothing has happened by it.
-func (w *world) intent(line *journey.Line) error {
+func (w *scenarioRun) intent(line *journey.Line) error {
 	var said []string
 	for _, name := range sorted(line.Intent) {
 		said = append(said, name+" "+strconv.FormatFloat(line.Intent[name], 'g', -1, 64))
 	}
-	w.tell(line.At, line.Place, "intent: %s", strings.Join(said, ", "))
+	w.record(line.At, line.Place, "intent: %s", strings.Join(said, ", "))
 	err := w.store.SetIntents(w.ctx, w.now(), w.scenario.ID, line.Intent)
 	if store.IsInput(err) {
 		w.fail(Failure{Place: line.Place, At: line.At, What: "intent", Message: err.Error()})
@@ -73,10 +73,10 @@ func (w *world) intent(line *journey.Line) error {
 }
 
 // resolve is an agent's word on the oldest open hand-off of a queue.
-func (w *world) resolve(line *journey.Line) error {
+func (w *scenarioRun) resolve(line *journey.Line) error {
 	r := line.Resolve
 	agent := cmp.Or(r.Agent, "agent")
-	w.tell(line.At, line.Place, "%s resolves %s: %s", agent, cmp.Or(r.Queue, "the oldest hand-off"), r.Outcome)
+	w.record(line.At, line.Place, "%s resolves %s: %s", agent, cmp.Or(r.Queue, "the oldest hand-off"), r.Outcome)
 	open, err := w.store.Handoffs(w.ctx, store.HandoffFilter{Queue: r.Queue, Customer: w.scenario.ID, Limit: 1000})
 	if err != nil {
 		return err

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// ReachHalfLife is how fast what was learned of a customer's channels is forgotten: a quarter. Somebody who is
+// EngagementHalfLife is how fast what was learned of a customer's channels is forgotten: a quarter. Somebody who is
 // written to once a month still leaves a trace of a few sends, and a habit that changed (another job, another
 // phone) has the upper hand after a season.
-const ReachHalfLife = 90 * 24 * time.Hour
+const EngagementHalfLife = 90 * 24 * time.Hour
 
 // What an answer is worth. An open says little: mail programs open mails that nobody reads (Apple's Mail
 // Privacy Protection fetches every picture). Of several answers to one send the best counts.
@@ -22,25 +22,25 @@ const (
 // mails half of it is gone.
 const priorSends = 4
 
-// Reached is what is known of a channel: sends, and the answers to them. Those of a customer are weighted by
+// Engagement is what is known of a channel: sends, and the answers to them. Those of a customer are weighted by
 // ReachWeight.
-type Reached struct{ Sends, Answers float64 }
+type Engagement struct{ Sends, Answers float64 }
 
-// reachEpoch is the moment at which a send weighs 1.
-var reachEpoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+// engagementEpoch is the moment at which a send weighs 1.
+var engagementEpoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// ReachWeight is what a send at a moment, and its answer, weigh: the later the more, doubled every half-life.
+// EngagementWeight is what a send at a moment, and its answer, weigh: the later the more, doubled every half-life.
 // Sums of such weights need no touching as time goes by, and their ratio is that of the decayed counts (forward
 // decay: Cormode, Shkapenyuk, Srivastava and Xu, ICDE 2009).
-func ReachWeight(at time.Time) float64 {
-	return math.Exp2(min(max(float64(at.Sub(reachEpoch))/float64(ReachHalfLife), -1000), 1000))
+func EngagementWeight(at time.Time) float64 {
+	return math.Exp2(min(max(float64(at.Sub(engagementEpoch))/float64(EngagementHalfLife), -1000), 1000))
 }
 
-// Reach is how likely a customer answers on a channel: the decayed rate of answers per send, beside which the
+// AnswerRate is how likely a customer answers on a channel: the decayed rate of answers per send, beside which the
 // population's rate counts as a few sends. A send that is not answered lowers it, and so does a bounce, which
 // counts as one more such send.
-func Reach(own Reached, population float64, now time.Time) float64 {
-	prior := priorSends * ReachWeight(now)
+func AnswerRate(own Engagement, population float64, now time.Time) float64 {
+	prior := priorSends * EngagementWeight(now)
 	return min(max((own.Answers+prior*population)/(own.Sends+prior), 0), 1)
 }
 
@@ -51,11 +51,11 @@ const (
 	channelPrior = 100
 )
 
-// Population is the rate at which customers answer on each channel, and on one that is not there. Channels with
+// PopulationRates is the rate at which customers answer on each channel, and on one that is not there. Channels with
 // few sends are drawn to the rate of all; where all sends are few, nothing is concluded: every rate is 0, and
 // channels are equal but for the customer's own answers.
-func Population(channels map[string]Reached) (rates map[string]float64, other float64) {
-	var all Reached
+func PopulationRates(channels map[string]Engagement) (rates map[string]float64, other float64) {
+	var all Engagement
 	for _, c := range channels {
 		all.Sends += c.Sends
 		all.Answers += c.Answers

@@ -57,15 +57,15 @@ func Decay(value float64, age, halfLife time.Duration) float64 {
 // Score is 1 − e^(−max(0, strength)): from 0 to 1.
 func Score(strength float64) float64 { return -math.Expm1(-max(0, strength)) }
 
-// surest is the strength whose score is 1 as far as a float64 can tell.
-const surest = 38
+// maxStrength is the strength whose score is 1 as far as a float64 can tell.
+const maxStrength = 38
 
 // StrengthOf is the strength that has a score: −ln(1 − score). Of 0 and less it is 0, of 1 and more the least
 // whose score rounds to 1.
 func StrengthOf(score float64) float64 {
 	switch {
 	case score >= 1:
-		return surest
+		return maxStrength
 	case score > 0:
 		return -math.Log1p(-score)
 	}
@@ -116,8 +116,8 @@ func (s Strength) Fades(level journey.Level, now time.Time) (at time.Time, ok bo
 	return at, true
 }
 
-// longest is the furthest that is looked ahead.
-const longest = 100 * 365 * 24 * time.Hour
+// fadeHorizon is the furthest that is looked ahead.
+const fadeHorizon = 100 * 365 * 24 * time.Hour
 
 // FadesBelow is how long it takes until the score of a strength has faded to x: halfLife · log2(strength /
 // −ln(1−x)); 0 where it is below already. ok is false where it never will: x is 0 or less, or that is more than
@@ -130,7 +130,7 @@ func FadesBelow(strength float64, halfLife time.Duration, x float64) (after time
 		return 0, true
 	}
 	after64 := float64(halfLife) * math.Log2(strength/StrengthOf(x))
-	if !(after64 < float64(longest)) {
+	if !(after64 < float64(fadeHorizon)) {
 		return 0, false
 	}
 	return time.Duration(math.Ceil(max(0, after64))), true

@@ -17,46 +17,46 @@ import (
 	"github.com/tabi-journeys/tabi/activities"
 )
 
-// doings are the activities by name, ready to be done at once: a scenario has one thread of time, in which the
+// activityRunner are the activities by name, ready to be done at once: a scenario has one thread of time, in which the
 // world takes none.
-type doings struct {
+type activityRunner struct {
 	byName map[string]reflect.Value
 	before func(name string)                  // set by tests
 	normal *testsuite.TestActivityEnvironment // gives normal activities the context they expect; made at first use
 }
 
-func newDoings(a *activities.Activities) *doings {
-	d := &doings{byName: map[string]reflect.Value{}}
+func newActivityRunner(a *activities.Activities) *activityRunner {
+	d := &activityRunner{byName: map[string]reflect.Value{}}
 	activities.Register(d, a)
 	return d
 }
 
 // doings is the registry that activities.Register fills.
-var _ worker.ActivityRegistry = (*doings)(nil)
+var _ worker.ActivityRegistry = (*activityRunner)(nil)
 
-func (d *doings) RegisterActivity(any) { panic("activities are registered by name") }
+func (d *activityRunner) RegisterActivity(any) { panic("activities are registered by name") }
 
-func (d *doings) RegisterActivityWithOptions(a any, o activity.RegisterOptions) {
+func (d *activityRunner) RegisterActivityWithOptions(a any, o activity.RegisterOptions) {
 	d.byName[o.Name] = reflect.ValueOf(a)
 }
 
-func (d *doings) RegisterDynamicActivity(any, activity.DynamicRegisterOptions) {
+func (d *activityRunner) RegisterDynamicActivity(any, activity.DynamicRegisterOptions) {
 	panic("activities are registered by name")
 }
 
-// done is what an activity was given and what came of it.
-type done struct {
+// activityCall is what an activity was given and what came of it.
+type activityCall struct {
 	in, out any // out is nil where there is none
 	result  *commonpb.Payloads
 	err     error // as a workflow sees it
 }
 
-// do runs an activity once, on copies of its input and output, as if they had been to the server and back.
-func (d *doings) do(ctx context.Context, name string, local bool, args []any) done {
+// run runs an activity once, on copies of its input and output, as if they had been to the server and back.
+func (d *activityRunner) run(ctx context.Context, name string, local bool, args []any) activityCall {
 	f, known := d.byName[name]
 	if !known || len(args) != 1 {
-		return done{
-			err: seen(
+		return activityCall{
+			err: asWorkflowSees(
 				temporal.NewNonRetryableApplicationError(
 					fmt.Sprintf("there is no activity %q that takes %d values", name, len(args)),
 					"NoActivity",
@@ -67,13 +67,13 @@ func (d *doings) do(ctx context.Context, name string, local bool, args []any) do
 	}
 	payloads, err := converter.GetDefaultDataConverter().ToPayloads(args...)
 	if err != nil {
-		return done{err: seen(err)}
+		return activityCall{err: asWorkflowSees(err)}
 	}
 	in := reflect.New(f.Type().In(1))
 	if err := converter.GetDefaultDataConverter().FromPayloads(payloads, in.Interface()); err != nil {
-		return done{err: seen(err)}
+		return activityCall{err: asWorkflowSees(err)}
 	}
-	answer := done{in: in.Elem().Interface()}
+	answer := activityCall{in: in.Elem().Interface()}
 	answer.out, answer.err = guarded(func() (any, error) {
 		if d.before != nil {
 			d.before(name)
@@ -86,7 +86,7 @@ func (d *doings) do(ctx context.Context, name string, local bool, args []any) do
 	if answer.err == nil && answer.out != nil {
 		answer.result, answer.err = converter.GetDefaultDataConverter().ToPayloads(answer.out)
 	}
-	answer.err = seen(answer.err)
+	answer.err = asWorkflowSees(answer.err)
 	return answer
 }
 
@@ -111,7 +111,7 @@ func call(ctx context.Context, f, in reflect.Value) (out any, err error) {
 }
 
 // callNormal makes a call in the context of a normal activity.
-func (d *doings) callNormal(ctx context.Context, f reflect.Value, in any) (any, error) {
+func (d *activityRunner) callNormal(ctx context.Context, f reflect.Value, in any) (any, error) {
 	if d.normal == nil {
 		suite := &testsuite.WorkflowTestSuite{}
 		suite.SetLogger(silent)
@@ -145,8 +145,8 @@ type panicked struct{ words, stack string }
 
 func (p *panicked) Error() string { return "panic: " + p.words }
 
-// seen is an error as a workflow sees it that waited for the activity.
-func seen(err error) error {
+// asWorkflowSees is an error as a workflow sees it that waited for the activity.
+func asWorkflowSees(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -4,72 +4,72 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// look takes one channel through the policy. The order of the questions is that of the reasons: of several the
+// evaluateChannel takes one channel through the policy. The order of the questions is that of the reasons: of several the
 // first is told.
-func (p *Permits) look(k kind, spec *journey.ChannelSpec) verdict {
-	if reason := p.customer(k); reason != "" {
-		return verdict{Tried: Tried{Reason: reason}, stage: stageWhole}
+func (p *PolicyEvaluator) evaluateChannel(k sendKind, spec *journey.ChannelSpec) staged {
+	if reason := p.customerReason(k); reason != "" {
+		return staged{ChannelVerdict: ChannelVerdict{Reason: reason}, stage: stageWhole}
 	}
 	if reason := p.suppressed(k); reason != "" {
-		return verdict{Tried: Tried{Reason: reason}, stage: stageWhole}
+		return staged{ChannelVerdict: ChannelVerdict{Reason: reason}, stage: stageWhole}
 	}
-	if !k.transactional && p.refused(spec.Name) {
-		return verdict{Tried: Tried{Reason: NoConsent}, stage: stageChannel}
+	if !k.transactional && p.consentMissing(spec.Name) {
+		return staged{ChannelVerdict: ChannelVerdict{Reason: NoConsent}, stage: stageChannel}
 	}
 	addresses, reason := p.addresses(spec)
 	if reason != "" {
-		return verdict{Tried: Tried{Reason: reason}, stage: stageChannel}
+		return staged{ChannelVerdict: ChannelVerdict{Reason: reason}, stage: stageChannel}
 	}
 	if k.transactional {
-		return verdict{Tried: Tried{Addresses: addresses}, stage: stagePassed}
+		return staged{ChannelVerdict: ChannelVerdict{Addresses: addresses}, stage: stagePassed}
 	}
-	if h := p.hours(); h.quiet {
-		return verdict{Tried: Tried{Reason: QuietHours, HeldUntil: h.until}, stage: stageQuiet}
+	if h := p.quietState(); h.quiet {
+		return staged{ChannelVerdict: ChannelVerdict{Reason: QuietHours, HeldUntil: h.until}, stage: stageQuiet}
 	}
 	if p.capped(k) {
-		return verdict{Tried: Tried{Reason: CapReached}, stage: stageLimits}
+		return staged{ChannelVerdict: ChannelVerdict{Reason: CapReached}, stage: stageLimits}
 	}
-	return verdict{Tried: Tried{Addresses: addresses}, stage: stagePassed}
+	return staged{ChannelVerdict: ChannelVerdict{Addresses: addresses}, stage: stagePassed}
 }
 
-// customer says what forbids a send whatever its channel: a consent that was withdrawn or never given, or an
+// customerReason says what forbids a send whatever its channel: a consent that was withdrawn or never given, or an
 // agent who has the customer.
-func (p *Permits) customer(k kind) string {
+func (p *PolicyEvaluator) customerReason(k sendKind) string {
 	k.channel = ""
-	reason, known := p.whole[k]
+	reason, known := p.customerReasons[k]
 	if known {
 		return reason
 	}
 	switch {
-	case p.refused("all"):
+	case p.consentMissing("all"):
 		reason = NoConsent
 	case k.transactional:
-		if _, asked := p.rule(journey.Transactional); asked && p.refused(journey.Transactional) {
+		if _, asked := p.consentRule(journey.Transactional); asked && p.consentMissing(journey.Transactional) {
 			reason = NoConsent
 		}
 	case p.st.AgentActive:
 		reason = AgentActive
-	case p.refused(journey.Marketing) || k.topic != "" && denied(p.st.Traits, "topics", k.topic):
+	case p.consentMissing(journey.Marketing) || k.topic != "" && withdrawn(p.st.Traits, "topics", k.topic):
 		reason = NoConsent
 	}
-	p.whole[k] = reason
+	p.customerReasons[k] = reason
 	return reason
 }
 
-// rule is the policy's condition for a consent.
-func (p *Permits) rule(name string) (rule journey.Expr, asked bool) {
+// consentRule is the policy's condition for a consent.
+func (p *PolicyEvaluator) consentRule(name string) (rule journey.Expr, asked bool) {
 	if policy := p.policy(); policy != nil {
 		rule, asked = policy.Consent[name]
 	}
 	return rule, asked
 }
 
-// refused reports whether a consent is missing: the policy's rule for it is not true, or the customer has
+// consentMissing reports whether a consent is missing: the policy's rule for it is not true, or the customer has
 // withdrawn it (customer.consent.<name> is false) and no rule minds that, so that unsubscribing works whatever
 // the rule looks at.
-func (p *Permits) refused(name string) bool {
-	rule, asked := p.rule(name)
-	if denied(p.st.Traits, name) && !(asked && p.st.Rules.Names(rule, "customer", "consent", name)) {
+func (p *PolicyEvaluator) consentMissing(name string) bool {
+	rule, asked := p.consentRule(name)
+	if withdrawn(p.st.Traits, name) && !(asked && p.st.Rules.Names(rule, "customer", "consent", name)) {
 		return true
 	}
 	if !asked {
@@ -88,7 +88,7 @@ func (p *Permits) refused(name string) bool {
 }
 
 // suppressed is the reason of the first rule that is true of marketing on this channel and topic.
-func (p *Permits) suppressed(k kind) string {
+func (p *PolicyEvaluator) suppressed(k sendKind) string {
 	policy := p.policy()
 	if policy == nil || k.transactional {
 		return ""
@@ -109,7 +109,7 @@ func (p *Permits) suppressed(k kind) string {
 }
 
 // capped reports whether one contact more would be one too many.
-func (p *Permits) capped(k kind) bool {
+func (p *PolicyEvaluator) capped(k sendKind) bool {
 	policy := p.policy()
 	if policy == nil {
 		return false
@@ -125,8 +125,8 @@ func (p *Permits) capped(k kind) bool {
 	return false
 }
 
-// denied reports whether customer.consent.<path> was withdrawn: it is there, and false.
-func denied(traits map[string]any, path ...string) bool {
+// withdrawn reports whether customer.consent.<path> was withdrawn: it is there, and false.
+func withdrawn(traits map[string]any, path ...string) bool {
 	var value any = traits["consent"]
 	for _, part := range path {
 		m, ok := value.(map[string]any)
@@ -139,20 +139,20 @@ func denied(traits map[string]any, path ...string) bool {
 	return ok && !yes
 }
 
-// live are the addresses of a channel, or why there is none.
-type live struct {
+// addressStatus are the addresses of a channel, or why there is none.
+type addressStatus struct {
 	addresses []string
 	reason    string
 }
 
 // addresses are where the channel reaches the customer. One who is present needs none.
-func (p *Permits) addresses(spec *journey.ChannelSpec) ([]string, string) {
+func (p *PolicyEvaluator) addresses(spec *journey.ChannelSpec) ([]string, string) {
 	if spec.Address == "" || p.st.Present {
 		return nil, ""
 	}
-	l, known := p.live[spec.Name]
+	l, known := p.addressesByChannel[spec.Name]
 	if !known {
-		all := listed(p.st.Traits[spec.Address])
+		all := addressList(p.st.Traits[spec.Address])
 		for _, address := range all {
 			if p.st.Bounced == nil || !p.st.Bounced(spec.Name, address) {
 				l.addresses = append(l.addresses, address)
@@ -164,13 +164,13 @@ func (p *Permits) addresses(spec *journey.ChannelSpec) ([]string, string) {
 		case len(l.addresses) == 0:
 			l.reason = Bounced
 		}
-		p.live[spec.Name] = l
+		p.addressesByChannel[spec.Name] = l
 	}
 	return l.addresses, l.reason
 }
 
-// listed reads a trait that holds one address, or a list.
-func listed(value any) []string {
+// addressList reads a trait that holds one address, or a list.
+func addressList(value any) []string {
 	switch v := value.(type) {
 	case string:
 		if v != "" {

@@ -15,38 +15,38 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// watcher stands between the interpreter and the SDK. It has activities done at once, in the interpreter's own
+// sdkInterceptor stands between the interpreter and the SDK. It has activities done at once, in the interpreter's own
 // turn (nothing is replayed here), so that the environment never waits for another goroutine and its clock
 // moves by skipping alone: the same scenario takes the same course every time.
-type watcher struct {
+type sdkInterceptor struct {
 	interceptor.WorkerInterceptorBase
-	world *world
+	run *scenarioRun
 }
 
 // InterceptWorkflow watches the journeys; the root is let through.
-func (w *watcher) InterceptWorkflow(
+func (w *sdkInterceptor) InterceptWorkflow(
 	ctx workflow.Context,
 	next interceptor.WorkflowInboundInterceptor,
 ) interceptor.WorkflowInboundInterceptor {
 	if workflow.GetInfo(ctx).WorkflowType.Name != contract.JourneyType {
 		return next
 	}
-	return &inbound{WorkflowInboundInterceptorBase: interceptor.WorkflowInboundInterceptorBase{Next: next}, world: w.world}
+	return &inbound{WorkflowInboundInterceptorBase: interceptor.WorkflowInboundInterceptorBase{Next: next}, run: w.run}
 }
 
 type inbound struct {
 	interceptor.WorkflowInboundInterceptorBase
-	world *world
+	run *scenarioRun
 }
 
 func (i *inbound) Init(next interceptor.WorkflowOutboundInterceptor) error {
-	return i.Next.Init(&outbound{WorkflowOutboundInterceptorBase: interceptor.WorkflowOutboundInterceptorBase{Next: next}, world: i.world})
+	return i.Next.Init(&outbound{WorkflowOutboundInterceptorBase: interceptor.WorkflowOutboundInterceptorBase{Next: next}, run: i.run})
 }
 
 // outbound is what a journey asks of the SDK.
 type outbound struct {
 	interceptor.WorkflowOutboundInterceptorBase
-	world *world
+	run *scenarioRun
 }
 
 // GetInfo names the first run, which the environment leaves out and the store tells runs apart by.
@@ -62,13 +62,13 @@ func (o *outbound) GetInfo(ctx workflow.Context) *workflow.Info {
 func (o *outbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, options workflow.TimerOptions) workflow.Future {
 	now := o.Next.Now(ctx)
 	if d > 0 {
-		c := o.world.clock
+		c := o.run.clock
 		if exact := c.Wall(c.At(now.Add(d))).Sub(now); exact > 0 {
 			d = exact
 		}
 	}
-	if o.world.clock.At(now.Add(d)).Sub(o.world.clock.Origin) > horizon {
-		o.world.stop(fmt.Errorf("an instance waits beyond %d years from the start, where no simulation goes", horizon/year))
+	if o.run.clock.At(now.Add(d)).Sub(o.run.clock.Origin) > horizon {
+		o.run.stop(fmt.Errorf("an instance waits beyond %d years from the start, where no simulation goes", horizon/year))
 	}
 	return o.Next.NewTimerWithOptions(ctx, d, options)
 }
@@ -76,7 +76,7 @@ func (o *outbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, op
 // SetQueryHandlerWithOptions keeps the answer to the query state, by which the world looks at an instance.
 func (o *outbound) SetQueryHandlerWithOptions(ctx workflow.Context, name string, handler any, options workflow.QueryHandlerOptions) error {
 	if view, ok := handler.(func() (workflows.View, error)); ok && name == contract.StateQuery {
-		if i := o.world.at(o.Next.GetInfo(ctx).WorkflowExecution.ID); i != nil {
+		if i := o.run.byWorkflowID(o.Next.GetInfo(ctx).WorkflowExecution.ID); i != nil {
 			i.view = view
 		}
 	}
@@ -139,12 +139,12 @@ func (o *outbound) perform(ctx workflow.Context, a attempts) workflow.Future {
 
 // try makes one attempt; false asks for another.
 func (o *outbound) try(a *attempts, settle workflow.Settable) bool {
-	w := o.world
+	w := o.run
 	a.tried++
 	if a.tried == 2 {
 		a.again()
 	}
-	answer := w.ask(a.name, a.local, a.args)
+	answer := w.callActivity(a.name, a.local, a.args)
 	switch {
 	case answer.err == nil:
 		settle.Set(answer.result, nil)

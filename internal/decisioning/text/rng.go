@@ -1,9 +1,9 @@
 package text
 
-// dice is a small generator of numbers by chance (splitmix64), so that training gives the same model every time.
-type dice uint64
+// rng is a small generator of numbers by chance (splitmix64), so that training gives the same model every time.
+type rng uint64
 
-func (d *dice) next() uint64 {
+func (d *rng) next() uint64 {
 	*d += 0x9e3779b97f4a7c15
 	z := uint64(*d)
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
@@ -12,10 +12,10 @@ func (d *dice) next() uint64 {
 }
 
 // below gives a number from 0 to n − 1.
-func (d *dice) below(n int) int { return int(d.next() % uint64(n)) }
+func (d *rng) below(n int) int { return int(d.next() % uint64(n)) }
 
 // shuffle brings the first n of something into an order by chance.
-func (d *dice) shuffle(n int, swap func(a, b int)) {
+func (d *rng) shuffle(n int, swap func(a, b int)) {
 	for i := n - 1; i > 0; i-- {
 		swap(i, d.below(i+1))
 	}

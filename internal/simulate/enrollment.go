@@ -16,24 +16,24 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// instance is one entry into a journey.
-type instance struct {
-	world      *world
-	enrollment store.Enrollment
-	workflow   string
-	journey    string
-	key        string
-	number     int // of its journey and key, from 1
-	future     workflow.ChildWorkflowFuture
-	cancel     workflow.CancelFunc
-	view       func() (workflows.View, error)
-	over       bool // its run is
+// enrollment is one entry into a journey.
+type enrollment struct {
+	run      *scenarioRun
+	stored   store.Enrollment
+	workflow string
+	journey  string
+	key      string
+	number   int // of its journey and key, from 1
+	future   workflow.ChildWorkflowFuture
+	cancel   workflow.CancelFunc
+	view     func() (workflows.View, error)
+	over     bool // its run is
 
-	visited []string // step ids in the order they were entered
-	parked  string   // the last of visited, where it waits there
-	since   time.Time
-	ended   *contract.Ended
-	untold  map[string]string // step → what it did, until it is reported
+	visited    []string // step ids in the order they were entered
+	parked     string   // the last of visited, where it waits there
+	since      time.Time
+	ended      *contract.Ended
+	unreported map[string]string // step → what it did, until it is reported
 }
 
 // sending is a message that went out or was held back.
@@ -43,20 +43,20 @@ type sending struct {
 	status  string
 }
 
-// at is the instance that was last started under a workflow id.
-func (w *world) at(workflowID string) *instance {
-	for n := len(w.instances) - 1; n >= 0; n-- {
-		if w.instances[n].workflow == workflowID {
-			return w.instances[n]
+// byWorkflowID is the instance that was last started under a workflow id.
+func (w *scenarioRun) byWorkflowID(workflowID string) *enrollment {
+	for n := len(w.enrollments) - 1; n >= 0; n-- {
+		if w.enrollments[n].workflow == workflowID {
+			return w.enrollments[n]
 		}
 	}
 	return nil
 }
 
-// of is the instance of an enrollment.
-func (w *world) of(enrollment string) *instance {
-	for _, i := range w.instances {
-		if i.enrollment.ID == enrollment {
+// byEnrollment is the instance of an enrollment.
+func (w *scenarioRun) byEnrollment(enrollment string) *enrollment {
+	for _, i := range w.enrollments {
+		if i.stored.ID == enrollment {
 			return i
 		}
 	}
@@ -64,7 +64,7 @@ func (w *world) of(enrollment string) *instance {
 }
 
 // name is what people call it: journey, key, and from the second with these on its number.
-func (i *instance) name() string {
+func (i *enrollment) name() string {
 	text := i.journey
 	if i.key != "" {
 		text += " (" + i.key + ")"
@@ -75,53 +75,53 @@ func (i *instance) name() string {
 	return text
 }
 
-// who begins a line of the story: nothing for the first instance of the journey under test.
-func (i *instance) who() string {
-	if i.journey != i.world.test.Journey || i.key != "" || i.number > 1 {
+// prefix begins a line of the story: nothing for the first instance of the journey under test.
+func (i *enrollment) prefix() string {
+	if i.journey != i.run.test.Journey || i.key != "" || i.number > 1 {
 		return i.name() + ": "
 	}
 	return ""
 }
 
-func (w *world) entered(i *instance, in contract.Input) {
+func (w *scenarioRun) entered(i *enrollment, in contract.Input) {
 	held := ""
 	if in.Holdout {
 		held = ", held out"
 	}
-	w.tell(w.since(), journey.Place{}, "%s entered by %s%s", i.name(), in.EntryName, held)
+	w.record(w.since(), journey.Place{}, "%s entered by %s%s", i.name(), in.EntryName, held)
 }
 
 // observe sees what an instance asked of the world, and what came of it.
-func (w *world) observe(d done) {
+func (w *scenarioRun) observe(d activityCall) {
 	if d.err != nil {
 		return
 	}
 	switch in := d.in.(type) {
 	case contract.Report:
-		if i := w.of(in.Enrollment); i != nil {
+		if i := w.byEnrollment(in.Enrollment); i != nil {
 			i.reported(in)
 		}
 	case contract.Send:
 		if out, ok := d.out.(contract.SendResult); ok {
-			w.said(in, out)
+			w.recordSend(in, out)
 		}
 	case contract.Decide:
 		if out, ok := d.out.(contract.DecideResult); ok && out.Action != "" {
-			w.said(contract.Send{Ref: in.Ref, Step: in.Step, Spec: journey.Send{Message: out.Message, Via: []string{out.Channel}}}, out.SendResult)
+			w.recordSend(contract.Send{Ref: in.Ref, Step: in.Step, Spec: journey.Send{Message: out.Message, Via: []string{out.Channel}}}, out.SendResult)
 		}
 	case contract.OpenHandoff:
 		if in.Journey == w.test.Journey {
 			w.handoffs = append(w.handoffs, in.Spec.Queue)
 		}
-		if i := w.of(in.Enrollment); i != nil {
-			i.untold[in.Step] = "given to " + in.Spec.Queue
+		if i := w.byEnrollment(in.Enrollment); i != nil {
+			i.unreported[in.Step] = "given to " + in.Spec.Queue
 		}
 	}
 }
 
-// said notes what came of a send.
-func (w *world) said(in contract.Send, out contract.SendResult) {
-	i := w.of(in.Enrollment)
+// recordSend notes what came of a send.
+func (w *scenarioRun) recordSend(in contract.Send, out contract.SendResult) {
+	i := w.byEnrollment(in.Enrollment)
 	if i == nil {
 		return
 	}
@@ -136,30 +136,30 @@ func (w *world) said(in contract.Send, out contract.SendResult) {
 	}
 	switch out.Status {
 	case contract.StatusSent:
-		i.untold[in.Step] = fmt.Sprintf("sent %s by %s", in.Spec.Message, out.Channel)
+		i.unreported[in.Step] = fmt.Sprintf("sent %s by %s", in.Spec.Message, out.Channel)
 	case contract.StatusSuppressed:
-		i.untold[in.Step] = fmt.Sprintf("blocked %s: %s", in.Spec.Message, out.Reason)
+		i.unreported[in.Step] = fmt.Sprintf("blocked %s: %s", in.Spec.Message, out.Reason)
 	case contract.StatusFailed:
-		i.untold[in.Step] = fmt.Sprintf("failed to send %s: %s", in.Spec.Message, out.Reason)
+		i.unreported[in.Step] = fmt.Sprintf("failed to send %s: %s", in.Spec.Message, out.Reason)
 	}
 }
 
 // reported follows the instance on its way.
-func (i *instance) reported(r contract.Report) {
-	w := i.world
+func (i *enrollment) reported(r contract.Report) {
+	w := i.run
 	for _, p := range r.Passed {
 		if p.Arm != "" || i.parked != p.Step {
 			w.visit(i.journey, p.Step, p.Arm)
 		}
 		if p.Arm == contract.ArmSkipped {
-			w.tell(p.At.Sub(w.clock.Origin), journey.Place{}, "%sskipped %s", i.who(), p.Step)
+			w.record(p.At.Sub(w.clock.Origin), journey.Place{}, "%sskipped %s", i.prefix(), p.Step)
 			continue
 		}
 		if i.parked != p.Step {
 			i.visited = append(i.visited, p.Step)
 		}
 		i.parked = ""
-		w.tell(p.At.Sub(w.clock.Origin), journey.Place{}, "%s%s", i.who(), i.passed(p))
+		w.record(p.At.Sub(w.clock.Origin), journey.Place{}, "%s%s", i.prefix(), i.describeVisit(p))
 	}
 	if p := r.Parked; p != nil && p.Step != "" && (i.parked != p.Step || !i.since.Equal(p.Since)) {
 		if says := p.Kind == "send" || p.Kind == "ask"; i.parked != p.Step || !says { // held, and then held again or asked, is one visit
@@ -167,23 +167,23 @@ func (i *instance) reported(r contract.Report) {
 			w.visit(i.journey, p.Step, "")
 		}
 		i.parked, i.since = p.Step, p.Since
-		if text, ok := i.untold[p.Step]; ok && (p.Kind == "handoff" || p.Kind == "ask") {
-			delete(i.untold, p.Step)
-			w.tell(w.since(), journey.Place{}, "%s%s", i.who(), text)
+		if text, ok := i.unreported[p.Step]; ok && (p.Kind == "handoff" || p.Kind == "ask") {
+			delete(i.unreported, p.Step)
+			w.record(w.since(), journey.Place{}, "%s%s", i.prefix(), text)
 		}
-		w.tell(w.since(), journey.Place{}, "%swaits at %s%s", i.who(), p.Step, until(p, w.clock.Origin))
+		w.record(w.since(), journey.Place{}, "%swaits at %s%s", i.prefix(), p.Step, until(p, w.clock.Origin))
 	}
 	if r.Ended != nil {
 		i.ended = r.Ended
-		w.tell(r.Ended.At.Sub(w.clock.Origin), journey.Place{}, "%sended: %s (%s)", i.who(), r.Ended.Outcome, r.Ended.Reason)
+		w.record(r.Ended.At.Sub(w.clock.Origin), journey.Place{}, "%sended: %s (%s)", i.prefix(), r.Ended.Outcome, r.Ended.Reason)
 	}
 }
 
-// passed tells of a step that was passed. What a send did was noted when it was done, and is told here, in the
+// describeVisit tells of a step that was passed. What a send did was noted when it was done, and is told here, in the
 // order of the steps.
-func (i *instance) passed(p contract.Passage) string {
-	if text, ok := i.untold[p.Step]; ok {
-		delete(i.untold, p.Step)
+func (i *enrollment) describeVisit(p contract.Passage) string {
+	if text, ok := i.unreported[p.Step]; ok {
+		delete(i.unreported, p.Step)
 		if text += " (" + p.Step + ")"; p.Kind == "decide" {
 			text += ": " + p.Outcome
 		}
@@ -215,18 +215,18 @@ func until(p *contract.Parked, origin time.Time) string {
 }
 
 // visit counts a way that was taken; the empty arm is the step itself.
-func (w *world) visit(name, step, arm string) {
-	if w.visited[name] == nil {
-		w.visited[name] = map[string]map[string]int{}
+func (w *scenarioRun) visit(name, step, arm string) {
+	if w.visits[name] == nil {
+		w.visits[name] = map[string]map[string]int{}
 	}
-	if w.visited[name][step] == nil {
-		w.visited[name][step] = map[string]int{}
+	if w.visits[name][step] == nil {
+		w.visits[name][step] = map[string]int{}
 	}
-	w.visited[name][step][arm]++
+	w.visits[name][step][arm]++
 }
 
-// look asks the instance where it is.
-func (i *instance) look() (workflows.View, error) {
+// state asks the instance where it is.
+func (i *enrollment) state() (workflows.View, error) {
 	if i.view == nil {
 		return workflows.View{}, fmt.Errorf("%s has not begun", i.name())
 	}
@@ -235,9 +235,9 @@ func (i *instance) look() (workflows.View, error) {
 
 // subject is the instance of the journey under test that an expectation means: that of a key, else the one
 // entered last.
-func (w *world) subject(key *string) *instance {
-	for n := len(w.instances) - 1; n >= 0; n-- {
-		if i := w.instances[n]; i.journey == w.test.Journey && (key == nil || i.key == *key) {
+func (w *scenarioRun) subject(key *string) *enrollment {
+	for n := len(w.enrollments) - 1; n >= 0; n-- {
+		if i := w.enrollments[n]; i.journey == w.test.Journey && (key == nil || i.key == *key) {
 			return i
 		}
 	}

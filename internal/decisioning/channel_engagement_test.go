@@ -10,18 +10,18 @@ func TestReach(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	// learned sums sends and answers, so many days ago.
-	learned := func(sends, answers float64, days int) Reached {
-		w := ReachWeight(now.AddDate(0, 0, -days))
-		return Reached{sends * w, answers * w}
+	learned := func(sends, answers float64, days int) Engagement {
+		w := EngagementWeight(now.AddDate(0, 0, -days))
+		return Engagement{sends * w, answers * w}
 	}
 	for _, c := range []struct {
 		name       string
-		own        Reached
+		own        Engagement
 		population float64
 		want       float64
 	}{
-		{"nothing known", Reached{}, 0, 0},
-		{"nothing known of the customer", Reached{}, 0.2, 0.2},
+		{"nothing known", Engagement{}, 0, 0},
+		{"nothing known of the customer", Engagement{}, 0.2, 0.2},
 		{"four unanswered sends halve it", learned(4, 0, 0), 0.2, 0.1},
 		{"a click", learned(1, AnswerClick, 0), 0, 0.2},
 		{"an open says less", learned(1, AnswerOpen, 0), 0, 0.06},
@@ -31,7 +31,7 @@ func TestReach(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if got := Reach(c.own, c.population, now); math.Abs(got-c.want) > 1e-9 {
+			if got := AnswerRate(c.own, c.population, now); math.Abs(got-c.want) > 1e-9 {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
@@ -40,11 +40,11 @@ func TestReach(t *testing.T) {
 
 func TestReachWeight(t *testing.T) {
 	t.Parallel()
-	if got := ReachWeight(reachEpoch.Add(ReachHalfLife)) / ReachWeight(reachEpoch); got != 2 {
+	if got := EngagementWeight(engagementEpoch.Add(EngagementHalfLife)) / EngagementWeight(engagementEpoch); got != 2 {
 		t.Errorf("a half-life later a send weighs %v times as much", got)
 	}
-	for _, at := range []time.Time{{}, reachEpoch.AddDate(5000, 0, 0)} {
-		if got := ReachWeight(at); got <= 0 || math.IsInf(got, 0) {
+	for _, at := range []time.Time{{}, engagementEpoch.AddDate(5000, 0, 0)} {
+		if got := EngagementWeight(at); got <= 0 || math.IsInf(got, 0) {
 			t.Errorf("%s: %v", at, got)
 		}
 	}
@@ -52,11 +52,11 @@ func TestReachWeight(t *testing.T) {
 
 func TestPopulation(t *testing.T) {
 	t.Parallel()
-	rates, other := Population(map[string]Reached{"email": {60, 30}, "push": {30, 30}})
+	rates, other := PopulationRates(map[string]Engagement{"email": {60, 30}, "push": {30, 30}})
 	if len(rates) != 0 || other != 0 {
 		t.Errorf("of few sends: %v, %v", rates, other)
 	}
-	rates, other = Population(map[string]Reached{"email": {900, 90}, "push": {100, 60}})
+	rates, other = PopulationRates(map[string]Engagement{"email": {900, 90}, "push": {100, 60}})
 	for name, want := range map[string]float64{"email": 0.105, "push": 0.375} {
 		if math.Abs(rates[name]-want) > 1e-9 {
 			t.Errorf("%s: %v, want %v", name, rates[name], want)

@@ -14,9 +14,9 @@ import (
 
 // play is the root workflow: it plays the timeline, brings what the store has for the instances, as the relay
 // does, and waits for their end.
-func (w *world) play(ctx workflow.Context) error {
-	w.root = ctx
-	defer func() { w.root = nil }()
+func (w *scenarioRun) play(ctx workflow.Context) error {
+	w.rootContext = ctx
+	defer func() { w.rootContext = nil }()
 	err := w.timeline(ctx)
 	if err == nil {
 		err = w.finish(ctx)
@@ -24,26 +24,26 @@ func (w *world) play(ctx workflow.Context) error {
 	if err != nil && w.stopped == nil {
 		w.stopped = err
 	}
-	w.sendHome(ctx)
+	w.cancelAll(ctx)
 	return nil
 }
 
 // timeline does the lines in written order, each at its moment, and the entries by schedule between them.
-func (w *world) timeline(ctx workflow.Context) error {
+func (w *scenarioRun) timeline(ctx workflow.Context) error {
 	for i := range w.scenario.Timeline {
 		line := &w.scenario.Timeline[i]
 		room := beforeTimers
 		if line.Expect != nil {
-			room = behindTimers
+			room = afterTimers
 		}
 		moment := w.clock.Origin.Add(line.At)
-		if err := w.reach(ctx, w.clock.Wall(moment).Add(room), moment); err != nil {
+		if err := w.advance(ctx, w.clock.Wall(moment).Add(room), moment); err != nil {
 			return err
 		}
-		if err := w.do(line); err != nil {
+		if err := w.performLine(line); err != nil {
 			return err
 		}
-		if err := w.pump(ctx); err != nil {
+		if err := w.deliverAll(ctx); err != nil {
 			return err
 		}
 	}
@@ -51,14 +51,14 @@ func (w *world) timeline(ctx workflow.Context) error {
 	if n := len(w.scenario.Timeline); n > 0 {
 		last = last.Add(w.scenario.Timeline[n-1].At)
 	}
-	return w.reach(ctx, w.clock.Wall(last), last)
+	return w.advance(ctx, w.clock.Wall(last), last)
 }
 
-// reach lets time run to a point of the environment's clock, with the entries by schedule up to the last moment
+// advance lets time run to a point of the environment's clock, with the entries by schedule up to the last moment
 // that lie before that point.
-func (w *world) reach(ctx workflow.Context, point, last time.Time) error {
+func (w *scenarioRun) advance(ctx workflow.Context, point, last time.Time) error {
 	for {
-		if err := w.pump(ctx); err != nil {
+		if err := w.deliverAll(ctx); err != nil {
 			return err
 		}
 		var next time.Time
@@ -73,7 +73,7 @@ func (w *world) reach(ctx workflow.Context, point, last time.Time) error {
 		if scheduled {
 			stop = w.clock.Wall(next).Add(beforeSchedule)
 		}
-		arrived, err := w.sleep(ctx, stop)
+		arrived, err := w.sleepUntil(ctx, stop)
 		switch {
 		case err != nil:
 			return err
@@ -91,61 +91,61 @@ func (w *world) reach(ctx workflow.Context, point, last time.Time) error {
 	}
 }
 
-// sleep waits until a point of the environment's clock (true), or until there is something to bring (false).
+// sleepUntil waits until a point of the environment's clock (true), or until there is something to bring (false).
 // The clock moves only when nothing is under way: at the point everything due before is over and done.
-func (w *world) sleep(ctx workflow.Context, point time.Time) (bool, error) {
+func (w *scenarioRun) sleepUntil(ctx workflow.Context, point time.Time) (bool, error) {
 	d := max(point.Sub(workflow.Now(ctx)), time.Nanosecond)
 	timing, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	timer := workflow.NewTimer(timing, d)
-	err := workflow.Await(ctx, func() bool { return timer.IsReady() || w.stirred || w.stopped != nil })
-	w.rouse(ctx)
+	err := workflow.Await(ctx, func() bool { return timer.IsReady() || w.hasWork || w.stopped != nil })
+	w.drainWake(ctx)
 	if err == nil {
 		err = w.stopped
 	}
-	return !w.stirred && !workflow.Now(ctx).Before(point), err // a timer reaches 292 years of the environment's clock, not further
+	return !w.hasWork && !workflow.Now(ctx).Before(point), err // a timer reaches 292 years of the environment's clock, not further
 }
 
-// rouse takes the wake that brought the root here.
-func (w *world) rouse(ctx workflow.Context) {
+// drainWake takes the wake that brought the root here.
+func (w *scenarioRun) drainWake(ctx workflow.Context) {
 	if workflow.GetSignalChannel(ctx, wakeSignal).ReceiveAsync(nil) {
 		w.waking = false
 	}
 }
 
-// rest lets everything that is under way come to rest; the moment stays the same.
-func (w *world) rest(ctx workflow.Context) error {
+// settle lets everything that is under way come to rest; the moment stays the same.
+func (w *scenarioRun) settle(ctx workflow.Context) error {
 	if err := workflow.Sleep(ctx, time.Nanosecond); err != nil {
 		return err
 	}
-	w.rouse(ctx)
+	w.drainWake(ctx)
 	return w.stopped
 }
 
-// pump brings what the store has for the instances until there is no more: one after the other, the oldest
+// deliverAll brings what the store has for the instances until there is no more: one after the other, the oldest
 // first, each at rest before the next.
-func (w *world) pump(ctx workflow.Context) error {
-	if err := w.rest(ctx); err != nil {
+func (w *scenarioRun) deliverAll(ctx workflow.Context) error {
+	if err := w.settle(ctx); err != nil {
 		return err
 	}
-	for w.stirred || w.committed() {
-		w.stirred = false
+	for w.hasWork || w.committed() {
+		w.hasWork = false
 		leases, err := w.store.Lease(w.ctx, w.env.Now(), 1, 0) // nobody else asks: a lease that is over at once need not be given back
 		if err != nil {
 			return err
 		}
 		for _, l := range leases {
-			if err := w.serve(ctx, l); err != nil {
+			if err := w.deliver(ctx, l); err != nil {
 				return err
 			}
-			w.stirred = true // there may be more
+			w.hasWork = true // there may be more
 		}
 	}
 	return nil
 }
 
 // committed reports whether the store has new deliveries since it was last asked.
-func (w *world) committed() bool {
+func (w *scenarioRun) committed() bool {
 	select {
 	case <-w.store.Committed():
 		return true
@@ -154,8 +154,8 @@ func (w *world) committed() bool {
 	}
 }
 
-// serve brings the deliveries of one instance.
-func (w *world) serve(ctx workflow.Context, l store.Lease) error {
+// deliver brings the deliveries of one instance.
+func (w *scenarioRun) deliver(ctx workflow.Context, l store.Lease) error {
 	for _, d := range l.Deliveries {
 		switch {
 		case d.Start != nil:
@@ -163,7 +163,7 @@ func (w *world) serve(ctx workflow.Context, l store.Lease) error {
 				return err
 			}
 		case d.Event != nil:
-			i := w.at(l.Enrollment.WorkflowID)
+			i := w.byWorkflowID(l.Enrollment.WorkflowID)
 			if i == nil || i.over {
 				break // it has ended: there is nobody to tell
 			}
@@ -171,7 +171,7 @@ func (w *world) serve(ctx workflow.Context, l store.Lease) error {
 				return fmt.Errorf("an event could not be brought to %s: %w", i.name(), err)
 			}
 		}
-		if err := w.rest(ctx); err != nil {
+		if err := w.settle(ctx); err != nil {
 			return err
 		}
 	}
@@ -184,9 +184,9 @@ func (w *world) serve(ctx workflow.Context, l store.Lease) error {
 }
 
 // start starts an instance and waits until it runs.
-func (w *world) start(ctx workflow.Context, e store.Enrollment, in contract.Input) error {
-	if len(w.instances) >= w.opts.Instances {
-		return fmt.Errorf("more than %d instances were started: does a journey enter itself, or others, without end?", w.opts.Instances)
+func (w *scenarioRun) start(ctx workflow.Context, e store.Enrollment, in contract.Input) error {
+	if len(w.enrollments) >= w.opts.Enrollments {
+		return fmt.Errorf("more than %d instances were started: does a journey enter itself, or others, without end?", w.opts.Enrollments)
 	}
 	if in.Journey == w.test.Journey {
 		in.Arms = w.scenario.Arms
@@ -194,21 +194,21 @@ func (w *world) start(ctx workflow.Context, e store.Enrollment, in contract.Inpu
 	if w.opts.tamper != nil {
 		w.opts.tamper(&in)
 	}
-	i := &instance{
-		world:      w,
-		enrollment: e,
+	i := &enrollment{
+		run:        w,
+		stored:     e,
 		workflow:   e.WorkflowID,
 		journey:    in.Journey,
 		key:        in.Key,
 		number:     1,
-		untold:     map[string]string{},
+		unreported: map[string]string{},
 	}
-	for _, other := range w.instances {
+	for _, other := range w.enrollments {
 		if other.journey == i.journey && other.key == i.key {
 			i.number++
 		}
 	}
-	w.instances = append(w.instances, i)
+	w.enrollments = append(w.enrollments, i)
 	w.entered(i, in)
 	var child workflow.Context
 	child, i.cancel = workflow.WithCancel(
@@ -224,45 +224,45 @@ func (w *world) start(ctx workflow.Context, e store.Enrollment, in contract.Inpu
 }
 
 // await waits for the instance's end.
-func (i *instance) await(ctx workflow.Context) {
+func (i *enrollment) await(ctx workflow.Context) {
 	err := i.future.Get(ctx, nil)
 	i.over = true
-	i.world.running--
-	if err != nil && !i.world.ending {
-		i.world.stop(fmt.Errorf("%s broke: %w", i.name(), err))
+	i.run.running--
+	if err != nil && !i.run.canceling {
+		i.run.stop(fmt.Errorf("%s broke: %w", i.name(), err))
 	}
 }
 
 // finish lets time run until every instance has ended. Nobody enters by schedule any more.
-func (w *world) finish(ctx workflow.Context) error {
+func (w *scenarioRun) finish(ctx workflow.Context) error {
 	for {
-		if err := w.pump(ctx); err != nil {
+		if err := w.deliverAll(ctx); err != nil {
 			return err
 		}
 		if w.running == 0 {
 			return nil
 		}
 		if w.since() > horizon {
-			return fmt.Errorf("%s had not ended after %d years", w.waiting(), horizon/year)
+			return fmt.Errorf("%s had not ended after %d years", w.firstOpen(), horizon/year)
 		}
 		timing, cancel := workflow.WithCancel(ctx)
-		later := workflow.NewTimer(timing, slow*year)
-		err := workflow.Await(ctx, func() bool { return w.stirred || w.stopped != nil || w.running == 0 || later.IsReady() })
+		later := workflow.NewTimer(timing, clockFactor*year)
+		err := workflow.Await(ctx, func() bool { return w.hasWork || w.stopped != nil || w.running == 0 || later.IsReady() })
 		cancel()
 		if err != nil {
 			return err
 		}
-		w.rouse(ctx)
+		w.drainWake(ctx)
 		if w.stopped != nil {
 			return w.stopped
 		}
 	}
 }
 
-// sendHome cancels what still runs, so that it ends in order and leaves nothing behind.
-func (w *world) sendHome(ctx workflow.Context) {
-	w.ending = true
-	for _, i := range w.instances {
+// cancelAll cancels what still runs, so that it ends in order and leaves nothing behind.
+func (w *scenarioRun) cancelAll(ctx workflow.Context) {
+	w.canceling = true
+	for _, i := range w.enrollments {
 		if !i.over && i.cancel != nil {
 			i.cancel()
 		}
@@ -275,9 +275,9 @@ func (w *world) sendHome(ctx workflow.Context) {
 	}
 }
 
-// waiting names the instances that have not ended.
-func (w *world) waiting() string {
-	for _, i := range w.instances {
+// firstOpen names the instances that have not ended.
+func (w *scenarioRun) firstOpen() string {
+	for _, i := range w.enrollments {
 		if !i.over {
 			return i.name()
 		}
@@ -285,11 +285,11 @@ func (w *world) waiting() string {
 	return "nobody"
 }
 
-// do makes a line of the timeline happen.
-func (w *world) do(line *journey.Line) error {
+// performLine makes a line of the timeline happen.
+func (w *scenarioRun) performLine(line *journey.Line) error {
 	if line.Expect != nil {
-		w.look(line.Expect, false)
+		w.checkExpectation(line.Expect, false)
 		return nil
 	}
-	return w.happen(line)
+	return w.perform(line)
 }

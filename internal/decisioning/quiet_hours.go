@@ -6,18 +6,18 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// hours is what quiet hours make of this moment.
-type hours struct {
+// quietState is what quiet hours make of this moment.
+type quietState struct {
 	quiet bool
 	until time.Time // zero: what comes now is dropped
 }
 
-// hours asks the quiet hours, once. They are not for a customer who is there.
-func (p *Permits) hours() hours {
+// quietState asks the quiet hours, once. They are not for a customer who is there.
+func (p *PolicyEvaluator) quietState() quietState {
 	if p.quiet != nil {
 		return *p.quiet
 	}
-	p.quiet = &hours{}
+	p.quiet = &quietState{}
 	if policy := p.policy(); policy != nil && policy.QuietHours != nil && !p.st.Present {
 		q := policy.QuietHours
 		timezone, _ := p.st.Traits["timezone"].(string)

@@ -23,16 +23,16 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// slow is how many units of the environment's clock a virtual unit takes: a virtual millisecond is 50 ms there,
+// clockFactor is how many units of the environment's clock a virtual unit takes: a virtual millisecond is 50 ms there,
 // in the middle of which it has its moment. So there is room before it for what goes before timers, and behind
 // it for what looks at what they did.
-const slow = 50
+const clockFactor = 50
 
 // Where things are done in the room around a virtual moment, on the environment's clock.
 const (
 	beforeTimers   = -20 * time.Millisecond // lines of a timeline that make something happen: an event beats a timer due at the same moment
 	beforeSchedule = -10 * time.Millisecond // entries by schedule
-	behindTimers   = 10 * time.Millisecond  // expectations
+	afterTimers    = 10 * time.Millisecond  // expectations
 )
 
 // epoch is when scenarios start on the environment's clock. Nothing reads the wall beside it but leases of
@@ -46,71 +46,71 @@ const year = 365 * 24 * time.Hour
 // environment's clock would leave the years that timestamps can carry.
 const horizon = 110 * year
 
-// world is one scenario under way.
-type world struct {
+// scenarioRun is one scenario under way.
+type scenarioRun struct {
 	ctx      context.Context
 	opts     Options
 	test     *journey.Test
 	scenario *journey.Scenario
 	content  *journey.Content
 
-	schedules bool // some journey is entered by schedule
-	clock     journey.Clock
-	store     *store.Store
-	env       *testsuite.TestWorkflowEnvironment
-	doings    *doings
-	faults    []journey.Fault
-	attempt   struct { // to send, by the number of the activity's call
+	schedules  bool // some journey is entered by schedule
+	clock      journey.Clock
+	store      *store.Store
+	env        *testsuite.TestWorkflowEnvironment
+	activities *activityRunner
+	faults     []journey.Fault
+	attempt    struct { // to send, by the number of the activity's call
 		work  int
 		fault *journey.Fault
 	}
-	root    workflow.Context // of the root workflow
-	stirred bool             // something was committed since the pump last ran
-	waking  bool             // a wake for the root is under way
-	stopped error            // why the scenario cannot go on
-	ending  bool             // everybody is sent home; what they still ask for is done
+	rootContext workflow.Context // of the root workflow
+	hasWork     bool             // something was committed since the pump last ran
+	waking      bool             // a wake for the root is under way
+	stopped     error            // why the scenario cannot go on
+	canceling   bool             // everybody is sent home; what they still ask for is done
 
-	instances []*instance // in the order of their entry
-	running   int
-	work      int
-	events    int
+	enrollments []*enrollment // in the order of their entry
+	running     int
+	work        int
+	events      int
 
 	sends    []sending
 	handoffs []string
 
 	failures []Failure
-	story    []Entry
-	visited  map[string]map[string]map[string]int
+	log      []Entry
+	visits   map[string]map[string]map[string]int
 }
 
 // run sets the world up, lets the root workflow play the timeline, and looks at the end.
-func (w *world) run() {
+func (w *scenarioRun) run() {
 	start := w.scenario.Start.Round(time.Millisecond)
-	w.clock = journey.Clock{Origin: start.UTC(), Epoch: epoch, Slow: slow}
+	w.clock = journey.Clock{Origin: start.UTC(), Epoch: epoch, Slow: clockFactor}
 	if err := w.open(start); err != nil {
-		w.broke(err.Error(), "")
+		w.abort(err.Error(), "")
 		return
 	}
 	defer func() {
 		if err := w.store.Close(); err != nil {
-			w.broke(err.Error(), "")
+			w.abort(err.Error(), "")
 		}
 	}()
 	w.env.ExecuteWorkflow(w.play)
 	if err := w.env.GetWorkflowError(); err != nil && w.stopped == nil {
-		w.broke("the simulation broke: "+err.Error(), "")
+		w.abort("the simulation broke: "+err.Error(), "")
 	}
 	if w.stopped != nil {
-		w.broke(w.stopped.Error(), "")
+		w.abort(w.stopped.Error(), "")
 		return
 	}
 	if w.scenario.Expect != nil {
-		w.look(w.scenario.Expect, true)
+		w.checkExpectation(w.scenario.Expect, true)
 	}
 }
 
 // open makes the store, the customer in it, the activities and the environment.
-func (w *world) open(start time.Time) (err error) {
+func (w *scenarioRun) open(start time.Time) (err error) {
 	w.store, err = store.Open(
 		w.ctx,
 		store.Options{URL: ":memory:", Channels: channel.Specs(), Scenario: true, Holdout: func(name, _ string, _ float64) bool {
@@ -143,11 +143,11 @@ func (w *world) open(start time.Time) (err error) {
 	if err := w.store.Seed(w.ctx, before, w.scenario.ID, maps.Clone(w.scenario.Customer)); err != nil {
 		return err
 	}
-	w.doings = newDoings(activities.New(activities.Config{
+	w.activities = newActivityRunner(activities.New(activities.Config{
 		Store: w.store, Channels: w.channels(), Clock: w.clock, Now: w.virtual, Call: answers(w.scenario.Calls),
 		LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall,
 	}))
-	w.doings.before = w.opts.before
+	w.activities.before = w.opts.before
 	suite := &testsuite.WorkflowTestSuite{}
 	suite.SetLogger(silent)
 	w.env = suite.NewTestWorkflowEnvironment()
@@ -156,7 +156,7 @@ func (w *world) open(start time.Time) (err error) {
 	w.env.SetWorkflowRunTimeout(0) // the default would end it after some days of virtual time
 	w.env.SetWorkerOptions(
 		worker.Options{
-			Interceptors:             []interceptor.WorkerInterceptor{&watcher{world: w}},
+			Interceptors:             []interceptor.WorkerInterceptor{&sdkInterceptor{run: w}},
 			DeadlockDetectionTimeout: w.opts.Wall + 5*time.Second,
 		},
 	)
@@ -167,14 +167,14 @@ func (w *world) open(start time.Time) (err error) {
 var silent = sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
 
 // virtual is the scenario's time.
-func (w *world) virtual(c journey.Clock) time.Time { return c.At(w.env.Now()) }
+func (w *scenarioRun) virtual(c journey.Clock) time.Time { return c.At(w.env.Now()) }
 
 // now is the scenario's time, and since how long after the start it is.
-func (w *world) now() time.Time       { return w.virtual(w.clock) }
-func (w *world) since() time.Duration { return w.now().Sub(w.clock.Origin) }
+func (w *scenarioRun) now() time.Time       { return w.virtual(w.clock) }
+func (w *scenarioRun) since() time.Duration { return w.now().Sub(w.clock.Origin) }
 
 // stop ends the scenario early; the first reason counts.
-func (w *world) stop(err error) {
+func (w *scenarioRun) stop(err error) {
 	if w.stopped == nil {
 		w.stopped = err
 	}
@@ -182,8 +182,8 @@ func (w *world) stop(err error) {
 }
 
 // wake lets the root look at what there is to do. There is one wake at a time: the environment's queue is bounded.
-func (w *world) wake() {
-	w.stirred = true
+func (w *scenarioRun) wake() {
+	w.hasWork = true
 	if !w.waking {
 		w.waking = true
 		w.env.SignalWorkflow(wakeSignal, nil)
@@ -193,25 +193,25 @@ func (w *world) wake() {
 const wakeSignal = "wake"
 
 // channels are all channels of this build, as recorders.
-func (w *world) channels() map[string]channel.Channel {
+func (w *scenarioRun) channels() map[string]channel.Channel {
 	out := map[string]channel.Channel{}
 	for _, spec := range channel.Specs() {
-		out[spec.Name] = &recorder{world: w, spec: spec}
+		out[spec.Name] = &recorder{run: w, spec: spec}
 	}
 	return out
 }
 
-func (w *world) fail(f Failure) {
+func (w *scenarioRun) fail(f Failure) {
 	if f.At == 0 && w.env != nil {
 		f.At = w.since()
 	}
 	f.Message = f.Words()
 	w.failures = append(w.failures, f)
 	if f.Expected != "" && !f.End {
-		w.tell(f.At, f.Place, "✗ %s: expected %s, got %s", f.What, f.Expected, f.Actual)
+		w.record(f.At, f.Place, "✗ %s: expected %s, got %s", f.What, f.Expected, f.Actual)
 	}
 }
 
-func (w *world) tell(at time.Duration, place journey.Place, format string, args ...any) {
-	w.story = append(w.story, Entry{At: at, Text: fmt.Sprintf(format, args...), Place: place})
+func (w *scenarioRun) record(at time.Duration, place journey.Place, format string, args ...any) {
+	w.log = append(w.log, Entry{At: at, Text: fmt.Sprintf(format, args...), Place: place})
 }

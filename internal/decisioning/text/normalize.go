@@ -11,10 +11,10 @@ import (
 // maxText is how much of a text is looked at, in bytes: who writes more has said what it is about by then.
 const maxText = 4000
 
-// normal is a text as n-grams see it: NFKC, lower case, every run of white space a single space, a space at
+// normalize is a text as n-grams see it: NFKC, lower case, every run of white space a single space, a space at
 // both ends. Spaces between characters of scripts that do without are dropped, so that it does not matter
 // whether somebody has put them in.
-func normal(text string) []rune {
+func normalize(text string) []rune {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
@@ -54,7 +54,7 @@ func normal(text string) []rune {
 		}
 		if gap {
 			gap = false
-			if last := out[len(out)-1]; last != ' ' && !(dense(last) && dense(r)) {
+			if last := out[len(out)-1]; last != ' ' && !(isUnspaced(last) && isUnspaced(r)) {
 				out = append(out, ' ')
 			}
 		}
@@ -66,9 +66,9 @@ func normal(text string) []rune {
 	return out
 }
 
-// dense reports whether a character belongs to a script that is written without spaces between words, or to its
+// isUnspaced reports whether a character belongs to a script that is written without spaces between words, or to its
 // punctuation.
-func dense(r rune) bool {
+func isUnspaced(r rune) bool {
 	switch {
 	case r < 0x0e00:
 		return false
@@ -80,8 +80,8 @@ func dense(r rune) bool {
 	return r >= 0x3000 && r < 0xa000 || r >= 0xf900 && r < 0xfb00 || r >= 0xff00 && r < 0xfff0 || r >= 0x20000 && r < 0x32000
 }
 
-// wordly reports whether a character is part of a word.
-func wordly(r rune) bool {
+// isWordRune reports whether a character is part of a word.
+func isWordRune(r rune) bool {
 	if r < utf8.RuneSelf {
 		return 'a' <= r && r <= 'z' || '0' <= r && r <= '9'
 	}

@@ -32,16 +32,16 @@ func (f *funnel) explore(all []Candidate) {
 			ticket, of = f.q.Random.Float64(), c.action
 		}
 		e := propensity.Estimate{Propensity: c.Propensity, Evidence: c.Evidence, Positives: c.positives}
-		c.Held = f.q.Ramp && ticket >= share(e)
+		c.HeldBack = f.q.Ramp && ticket >= share(e)
 		c.P, c.Explored = e.Sample(f.q.Random), true
 		c.Priority = f.priority(c)
 	}
 }
 
-// onlyHeld reports whether those kept back are all there is: no candidate that is worth anything was let out.
-func (f *funnel) onlyHeld(all []Candidate) bool {
+// onlyHeldBack reports whether those kept back are all there is: no candidate that is worth anything was let out.
+func (f *funnel) onlyHeldBack(all []Candidate) bool {
 	for i := range all {
-		if c := &all[i]; c.alive() && c.Priority > 0 && !c.Held {
+		if c := &all[i]; c.alive() && c.Priority > 0 && !c.HeldBack {
 			return false
 		}
 	}

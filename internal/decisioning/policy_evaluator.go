@@ -21,8 +21,8 @@ const (
 	NoTreatment = "NO_TREATMENT" // the current release's message has no treatment for the channel any more
 )
 
-// Standing is what the deciding transaction knows of a customer.
-type Standing struct {
+// CustomerContext is what the deciding transaction knows of a customer.
+type CustomerContext struct {
 	Customer    string
 	Traits      map[string]any
 	AgentActive bool                               // a hand-off of this customer is open
@@ -44,8 +44,8 @@ type Standing struct {
 	Present bool
 }
 
-// Ask is a send to be decided.
-type Ask struct {
+// SendRequest is a send to be decided.
+type SendRequest struct {
 	Send     journey.Send          // of which Via, Category, Topic and Tone are read
 	Message  *journey.Message      // nil: whatever is said, it has a treatment for each channel of Via
 	Channels []journey.ChannelSpec // of this build, in the registry's order
@@ -58,12 +58,12 @@ type Verdict struct {
 	Addresses []string // one or more (a customer may have several push tokens); empty for channels without
 	Reason    string   // also of a send that is held: QuietHours
 	HeldUntil time.Time
-	Tone      string  // the step's, else that of the policy's first tone rule that is true; empty: plain
-	Tried     []Tried // the channels asked for, in the order they were looked at
+	Tone      string           // the step's, else that of the policy's first tone rule that is true; empty: plain
+	Channels  []ChannelVerdict // the channels asked for, in the order they were looked at
 }
 
-// Tried is what the policy says to one channel.
-type Tried struct {
+// ChannelVerdict is what the policy says to one channel.
+type ChannelVerdict struct {
 	Channel   string    `json:"channel"`
 	Reason    string    `json:"reason,omitempty"` // empty: permitted
 	HeldUntil time.Time `json:"held_until,omitzero"`
@@ -74,33 +74,33 @@ type Tried struct {
 // why it is suppressed. Of a list of channels the first that is permitted is taken; without one (best), of
 // those that the message has a treatment for and that are permitted, the one that the customer answers most,
 // and of equals the first of the registry.
-func Permit(st Standing, ask Ask) Verdict {
-	return NewPermits(st, ask.Channels).Permit(ask)
+func Permit(st CustomerContext, ask SendRequest) Verdict {
+	return NewPolicyEvaluator(st, ask.Channels).Permit(ask)
 }
 
-// Permits decides sends to one customer at one moment. What it has looked at once it remembers, by category,
+// PolicyEvaluator decides sends to one customer at one moment. What it has looked at once it remembers, by category,
 // topic and channel, so that asking for a thousand actions costs little more than asking for one. It is not
 // safe for concurrent use.
-type Permits struct {
-	st      Standing
-	specs   []journey.ChannelSpec
-	found   map[kind]verdict
-	whole   map[kind]string // of the customer as a whole; without channel
-	consent map[string]bool // by rule of the policy
-	live    map[string]live // addresses by channel
-	quiet   *hours
-	tone    *string
+type PolicyEvaluator struct {
+	st                 CustomerContext
+	specs              []journey.ChannelSpec
+	verdicts           map[sendKind]staged
+	customerReasons    map[sendKind]string      // of the customer as a whole; without channel
+	consent            map[string]bool          // by rule of the policy
+	addressesByChannel map[string]addressStatus // addresses by channel
+	quiet              *quietState
+	tone               *string
 }
 
-// kind is what the policy tells sends apart by.
-type kind struct {
+// sendKind is what the policy tells sends apart by.
+type sendKind struct {
 	transactional  bool
 	topic, channel string
 }
 
-// verdict is what the policy says to a channel, and how far the send came.
-type verdict struct {
-	Tried
+// staged is what the policy says to a channel, and how far the send came.
+type staged struct {
+	ChannelVerdict
 	stage stage
 }
 
@@ -115,23 +115,23 @@ const (
 	stagePassed
 )
 
-// NewPermits prepares decisions for a customer. channels are those of this build, in the registry's order.
-func NewPermits(st Standing, channels []journey.ChannelSpec) *Permits {
-	return &Permits{
-		st:      st,
-		specs:   channels,
-		found:   map[kind]verdict{},
-		whole:   map[kind]string{},
-		consent: map[string]bool{},
-		live:    map[string]live{},
+// NewPolicyEvaluator prepares decisions for a customer. channels are those of this build, in the registry's order.
+func NewPolicyEvaluator(st CustomerContext, channels []journey.ChannelSpec) *PolicyEvaluator {
+	return &PolicyEvaluator{
+		st:                 st,
+		specs:              channels,
+		verdicts:           map[sendKind]staged{},
+		customerReasons:    map[sendKind]string{},
+		consent:            map[string]bool{},
+		addressesByChannel: map[string]addressStatus{},
 	}
 }
 
 // Permit decides one send; the ask's Channels are not read.
-func (p *Permits) Permit(ask Ask) Verdict {
-	all := p.ask(ask)
+func (p *PolicyEvaluator) Permit(ask SendRequest) Verdict {
+	all := p.evaluateAll(ask)
 	if len(all) == 0 {
-		reason := p.customer(kind{transactional: ask.Send.Category == journey.Transactional, topic: ask.Send.Topic})
+		reason := p.customerReason(sendKind{transactional: ask.Send.Category == journey.Transactional, topic: ask.Send.Topic})
 		if reason == "" {
 			reason = NoTreatment
 		}
@@ -144,12 +144,12 @@ func (p *Permits) Permit(ask Ask) Verdict {
 			best = i
 		}
 	}
-	out := Verdict{Reason: all[best].Reason, HeldUntil: all[best].HeldUntil, Tried: make([]Tried, len(all))}
+	out := Verdict{Reason: all[best].Reason, HeldUntil: all[best].HeldUntil, Channels: make([]ChannelVerdict, len(all))}
 	for i, v := range all {
-		out.Tried[i] = v.Tried
+		out.Channels[i] = v.ChannelVerdict
 	}
 	if all[best].stage == stagePassed {
-		out.Channel, out.Addresses, out.Tone = all[best].Channel, all[best].Addresses, p.speak(ask.Send.Tone)
+		out.Channel, out.Addresses, out.Tone = all[best].Channel, all[best].Addresses, p.toneFor(ask.Send.Tone)
 	}
 	return out
 }
@@ -157,19 +157,19 @@ func (p *Permits) Permit(ask Ask) Verdict {
 // Channels says of every channel asked for whether the send is permitted there, in the order of preference: as
 // listed, or without a list the one that the customer answers most first. Without a list these are the channels
 // that the message has a treatment for.
-func (p *Permits) Channels(ask Ask) []Tried {
-	all := p.ask(ask)
-	out := make([]Tried, len(all))
+func (p *PolicyEvaluator) Channels(ask SendRequest) []ChannelVerdict {
+	all := p.evaluateAll(ask)
+	out := make([]ChannelVerdict, len(all))
 	for i, v := range all {
-		out[i] = v.Tried
+		out[i] = v.ChannelVerdict
 	}
 	return out
 }
 
 // Tone is how to speak to the customer, where the step does not say.
-func (p *Permits) Tone() string { return p.speak("") }
+func (p *PolicyEvaluator) Tone() string { return p.toneFor("") }
 
-func (p *Permits) speak(tone string) string {
+func (p *PolicyEvaluator) toneFor(tone string) string {
 	if tone != "" {
 		return tone
 	}
@@ -189,27 +189,27 @@ func (p *Permits) speak(tone string) string {
 }
 
 // policy of the release; nil: none.
-func (p *Permits) policy() *journey.Policy {
+func (p *PolicyEvaluator) policy() *journey.Policy {
 	if p.st.Rules == nil {
 		return nil
 	}
 	return p.st.Rules.Policy
 }
 
-// ask looks at every candidate.
-func (p *Permits) ask(ask Ask) []verdict {
-	var all []verdict
-	k := kind{transactional: ask.Send.Category == journey.Transactional, topic: ask.Send.Topic}
+// evaluateAll looks at every candidate.
+func (p *PolicyEvaluator) evaluateAll(ask SendRequest) []staged {
+	var all []staged
+	k := sendKind{transactional: ask.Send.Category == journey.Transactional, topic: ask.Send.Topic}
 	look := func(spec *journey.ChannelSpec, said bool) {
 		k.channel = spec.Name
-		v, known := p.found[k]
+		v, known := p.verdicts[k]
 		if !known {
-			v = p.look(k, spec)
+			v = p.evaluateChannel(k, spec)
 			v.Channel = spec.Name
-			p.found[k] = v
+			p.verdicts[k] = v
 		}
 		if !said && v.stage > stageWhole {
-			v = verdict{Tried: Tried{Channel: spec.Name, Reason: NoTreatment}, stage: stageChannel}
+			v = staged{ChannelVerdict: ChannelVerdict{Channel: spec.Name, Reason: NoTreatment}, stage: stageChannel}
 		}
 		all = append(all, v)
 	}
@@ -220,7 +220,7 @@ func (p *Permits) ask(ask Ask) []verdict {
 			}
 		}
 		if p.st.Reach != nil && len(all) > 1 {
-			slices.SortStableFunc(all, func(a, b verdict) int {
+			slices.SortStableFunc(all, func(a, b staged) int {
 				switch x, y := p.st.Reach(a.Channel), p.st.Reach(b.Channel); {
 				case x > y:
 					return -1

@@ -10,5 +10,5 @@ import (
 // fading. Scores stay on the store's side.
 func (a *Activities) Levels(ctx context.Context, in contract.Levels) (contract.LevelsResult, error) {
 	result, err := a.cfg.Store.Levels(ctx, a.cfg.Now(in.Clock), in)
-	return result, mine(err)
+	return result, asSupersededError(err)
 }

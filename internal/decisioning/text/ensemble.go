@@ -2,8 +2,8 @@ package text
 
 import "math"
 
-// trainer gives weights by class, as svm does.
-type trainer func(m *matrix, rows []int32, label []int32, classes int, o fit) [][]float32
+// trainFunc gives weights by class, as svm does.
+type trainFunc func(m *matrix, rows []int32, label []int32, classes int, o svmOptions) [][]float32
 
 // What is blended, beside the classifier of all n-grams, which counts 1.
 const (
@@ -11,9 +11,9 @@ const (
 	centrePart = 0.3 // the middle of each class, of length 1
 )
 
-// blend trains one classifier on all n-grams and one on words alone, and adds the middle of each class. All
+// trainEnsemble trains one classifier on all n-grams and one on words alone, and adds the middle of each class. All
 // three are linear, so that their sum is one classifier; it errs less often than any of them.
-func (v *vocabulary) blend(m *matrix, rows []int32, label []int32, classes int, o fit) [][]float32 {
+func (v *vocabulary) trainEnsemble(m *matrix, rows []int32, label []int32, classes int, o svmOptions) [][]float32 {
 	out := svm(m, rows, label, classes, o)
 	spoken := &matrix{start: make([]int32, 1, m.rows()+1), width: m.width}
 	for i := range m.rows() {

@@ -15,8 +15,8 @@ const (
 	maxDense = 4
 )
 
-// gram is an n-gram of a text.
-type gram struct {
+// ngram is an n-gram of a text.
+type ngram struct {
 	hash     uint32
 	kind     uint8
 	from, to int32 // in the normalised text
@@ -39,26 +39,26 @@ func fold(h uint64, kind uint8) uint32 {
 	return uint32(h>>32)&^1 | uint32(kind)
 }
 
-// reach is how far apart two words may stand that make a pair, in words.
-const reach = 8
+// pairDistance is how far apart two words may stand that make a pair, in words.
+const pairDistance = 8
 
-// each gives every n-gram of a normalised text, repeated ones again; with pairs also each two words near each
+// eachNgram gives every n-gram of a normalised text, repeated ones again; with pairs also each two words near each
 // other, in whatever order.
-func each(text []rune, pairs bool, f func(g gram)) {
+func eachNgram(text []rune, pairs bool, f func(g ngram)) {
 	n := len(text)
 	for i := 0; i < n; i++ {
 		h := uint64(basis)
 		top := maxChars
-		if dense(text[i]) {
+		if isUnspaced(text[i]) {
 			top = maxDense
 		}
 		allDense := true
 		for j := i; j < n && j < i+top; j++ {
 			r := text[j]
 			h = mix(h, r)
-			allDense = allDense && dense(r)
+			allDense = allDense && isUnspaced(r)
 			if size := j - i + 1; size >= minChars || allDense {
-				f(gram{hash: fold(h, chars), kind: chars, from: int32(i), to: int32(j + 1)})
+				f(ngram{hash: fold(h, chars), kind: chars, from: int32(i), to: int32(j + 1)})
 			}
 		}
 	}
@@ -66,8 +66,8 @@ func each(text []rune, pairs bool, f func(g gram)) {
 }
 
 // eachWord gives the words, each two that follow each other, and the pairs.
-func eachWord(text []rune, pairs bool, f func(g gram)) {
-	var near [reach]struct {
+func eachWord(text []rune, pairs bool, f func(g ngram)) {
+	var near [pairDistance]struct {
 		hash uint64
 		from int32
 	}
@@ -75,26 +75,26 @@ func eachWord(text []rune, pairs bool, f func(g gram)) {
 	var before, h uint64 // hashes of the word before, to go on with, and of the one under way
 	start, beforeStart := -1, -1
 	end := func(i int) {
-		f(gram{hash: fold(h, words), kind: words, from: int32(start), to: int32(i)})
+		f(ngram{hash: fold(h, words), kind: words, from: int32(start), to: int32(i)})
 		if beforeStart >= 0 {
 			two := mix(before, ' ')
 			for _, r := range text[start:i] {
 				two = mix(two, r)
 			}
-			f(gram{hash: fold(two, words), kind: words, from: int32(beforeStart), to: int32(i)})
+			f(ngram{hash: fold(two, words), kind: words, from: int32(beforeStart), to: int32(i)})
 		}
 		if pairs {
-			for k := max(0, said-reach); k < said; k++ {
-				other := near[k%reach]
-				f(gram{hash: fold(pair(other.hash, h), words), kind: words, apart: true, from: other.from, to: int32(i)})
+			for k := max(0, said-pairDistance); k < said; k++ {
+				other := near[k%pairDistance]
+				f(ngram{hash: fold(pair(other.hash, h), words), kind: words, apart: true, from: other.from, to: int32(i)})
 			}
-			near[said%reach].hash, near[said%reach].from = h, int32(start)
+			near[said%pairDistance].hash, near[said%pairDistance].from = h, int32(start)
 			said++
 		}
 		before, beforeStart, start = h, start, -1
 	}
 	for i, r := range text {
-		if !wordly(r) && !(start >= 0 && r == '\'' && i+1 < len(text) && wordly(text[i+1])) {
+		if !isWordRune(r) && !(start >= 0 && r == '\'' && i+1 < len(text) && isWordRune(text[i+1])) {
 			if start >= 0 {
 				end(i)
 			}

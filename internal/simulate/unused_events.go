@@ -7,8 +7,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// unheard says of an event that no journey of the scenario names it, as where it is misspelt; nothing of any other.
-func (w *world) unheard(event string) string {
+// unusedHint says of an event that no journey of the scenario names it, as where it is misspelt; nothing of any other.
+func (w *scenarioRun) unusedHint(event string) string {
 	if namedByRules(&w.content.Rules, event) {
 		return ""
 	}
