@@ -1,20 +1,16 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -31,62 +27,11 @@ steps:
   - {id: rest, wait: 7d}
 `
 
-// clients installs the real client libraries of testdata/clients, at the versions of its lock file. Without npm
-// the test says so and ends; in CI there must be one.
-func clients(t *testing.T) (folder string, ok bool) {
-	t.Helper()
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("there is no npm, and CI must have one: apt-get install npm")
-		}
-		t.Log("there is no npm here: the real client libraries are not tried")
-		return "", false
-	}
-	folder = t.TempDir()
-	if err := os.CopyFS(folder, os.DirFS(filepath.Join("testdata", "clients"))); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
-	defer cancel()
-	install := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	install.Dir = folder
-	if out, err := install.CombinedOutput(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-		t.Logf("npm ci does not work here (%v): the real client libraries are not tried", err)
-		return "", false
-	}
-	return folder, true
-}
-
-// node runs a script of the folder and gives the lines it prints.
-func node(t *testing.T, folder, script string, args ...string) []string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	run := exec.CommandContext(ctx, "node", append([]string{script}, args...)...)
-	run.Dir = folder
-	out, err := run.CombinedOutput()
-	if err != nil {
-		t.Fatalf("node %s: %v\n%s", script, err, out)
-	}
-	var lines []string
-	for s := bufio.NewScanner(strings.NewReader(string(out))); s.Scan(); {
-		lines = append(lines, s.Text())
-	}
-	return lines
-}
-
 // Client libraries of others work as they come: Segment's for servers and for browsers with another host, and
 // Temporal's for TypeScript.
 func TestRealClients(t *testing.T) {
 	t.Parallel()
-	folder, ok := clients(t)
-	if !ok {
-		return
-	}
+	folder := npmInstall(t, "clients")
 	h := open(t, settings{files: map[string]string{"greeting.yaml": greeting}, scale: 60})
 
 	node(t, folder, "server.mjs", h.url, writeKey)
@@ -113,10 +58,7 @@ func TestRealClients(t *testing.T) {
 	})
 
 	t.Run("browser", func(t *testing.T) {
-		ctx, ok := browser(t)
-		if !ok {
-			return
-		}
+		ctx := browser(t)
 		files := http.NewServeMux()
 		files.Handle(
 			"/umd/",

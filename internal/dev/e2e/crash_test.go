@@ -131,9 +131,9 @@ func TestDevPowerCut(t *testing.T) {
 // Worker and gateway are killed one after the other, on PostgreSQL.
 func TestKillWorkerAndGateway(t *testing.T) {
 	t.Parallel()
-	database, ok := pgtest.URL(t) // is dropped after the processes have ended
+	database, _ := pgtest.URL(t) // is dropped after the processes have ended
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
-	in.deploy(database, ok)
+	in.deploy(database)
 	all := names("kim")
 	in.enter(all)
 	in.first(all, 1)

@@ -15,10 +15,7 @@ import (
 // an agent has answered, in a real browser.
 func TestJourneyInABrowser(t *testing.T) {
 	t.Parallel()
-	ctx, ok := browser(t)
-	if !ok {
-		return
-	}
+	ctx := browser(t)
 	h := open(t, settings{files: folder(map[string]string{"care.yaml": care})})
 	h.customer("ana")
 	h.track("ana", "Trouble", "", map[string]any{"text": "hello"})

@@ -81,15 +81,12 @@ func (in *install) write(name, text string) {
 	}
 }
 
-// deploy puts the installation on the shared Temporal, in a namespace of its own, and on a database that is
-// PostgreSQL where there is one, publishes the journeys, and starts the processes. database and ok are
-// pgtest.URL's, asked for before the installation was made: it is dropped after its processes have ended.
-func (in *install) deploy(database string, ok bool) {
+// deploy puts the installation on the shared Temporal, in a namespace of its own, publishes the journeys on the
+// database, and starts the processes. Call pgtest.URL before newInstall: cleanup runs in reverse order, and the
+// database must be dropped after the processes have ended.
+func (in *install) deploy(database string) {
 	in.Helper()
 	in.useTemporal(shared.address, takeNamespace(in))
-	if !ok {
-		database = filepath.Join(in.dir, "tabi.db")
-	}
 	in.publish(database)
 	in.startServe()
 	in.startWorker()

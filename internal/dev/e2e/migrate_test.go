@@ -201,7 +201,7 @@ func TestMigrateCrowd(t *testing.T) {
 		}
 	}
 	before, after := waiting(30 + n/8)
-	database, ok := pgtest.URL(t)
+	database, _ := pgtest.URL(t)
 	m := &move{
 		install:  newInstall(t, folder(map[string]string{"wait.yaml": before})),
 		patience: patience + time.Duration(n)*300*time.Millisecond,
@@ -209,7 +209,7 @@ func TestMigrateCrowd(t *testing.T) {
 	for i := range n {
 		m.customers = append(m.customers, fmt.Sprintf("c%04d", i))
 	}
-	m.deploy(database, ok)
+	m.deploy(database)
 	began := clock.Wall()
 	m.enter()
 	t.Logf("%d instances entered, had their mail and wait: %.1f s", n, clock.Wall().Sub(began).Seconds())

@@ -84,10 +84,7 @@ func (p *proxy) cut(off bool) {
 // goes on afterwards.
 func TestDatabaseGoesAway(t *testing.T) {
 	t.Parallel()
-	address, ok := pgtest.URL(t)
-	if !ok {
-		return // said by pgtest; SQLite is a file of this machine and does not go away
-	}
+	address, _ := pgtest.URL(t) // SQLite is a file of this machine and does not go away
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)

@@ -49,10 +49,10 @@ func (m *moments) delivers(w http.ResponseWriter, _ *http.Request) {
 func TestARateIsOneForAllWorkers(t *testing.T) {
 	t.Parallel()
 	const rate, crowd = 3, 18
-	database, ok := pgtest.URL(t)
+	database, _ := pgtest.URL(t)
 	in := newInstall(t, folder(map[string]string{"shout.yaml": shout}))
 	in.env = append(in.env, fmt.Sprintf("TABI_RATE_LIMITS=push=%d/s", rate))
-	in.deploy(database, ok)
+	in.deploy(database)
 	in.run("worker2", tabiWorker(in), "--metrics-listen", "")
 	var calls moments
 	for i := range crowd {

@@ -74,9 +74,9 @@ func (in *install) once(customers []string) {
 // SIGTERM while sends are under way at a slow provider: the processes end in time, and nothing is lost or repeated.
 func TestGracefulStop(t *testing.T) {
 	t.Parallel()
-	database, ok := pgtest.URL(t)
+	database, _ := pgtest.URL(t)
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
-	in.deploy(database, ok)
+	in.deploy(database)
 	all := names("tim")
 	for _, c := range all {
 		in.mail.answer(c+"@example.com", slowly)

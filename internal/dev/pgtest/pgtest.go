@@ -1,6 +1,6 @@
-// Package pgtest gives tests a PostgreSQL database of their own: on the server that TABI_TEST_POSTGRES names,
-// else on a throwaway cluster made with the installed binaries. Where there is neither, it says so; with
-// CI=true that is a failure.
+// Package pgtest makes PostgreSQL databases for tests: on the server that TABI_TEST_POSTGRES names, else on a
+// throwaway cluster made with the installed binaries. Without either, tests that need one are skipped; with CI=true
+// they fail.
 package pgtest
 
 import (
@@ -24,11 +24,12 @@ var (
 	number  atomic.Int64
 )
 
-// Main runs a package's tests and stops the throwaway cluster behind them: func TestMain(m *testing.M) {
-// pgtest.Main(m) }.
+// Main runs a package's tests, stops the throwaway cluster and exits:
+//
+//	func TestMain(m *testing.M) { pgtest.Main(m) }
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
-// Run is Main without the end of the process: it gives the exit status.
+// Run is Main without the exit: it returns the exit status.
 func Run(m *testing.M) int {
 	code := m.Run()
 	if cleanup != nil {
@@ -37,14 +38,14 @@ func Run(m *testing.M) int {
 	return code
 }
 
-// URL gives the URL of an empty database that is dropped when the test ends. ok is false on a machine without
-// PostgreSQL; the log then says so. With CI=true, or where the server does not start, the test fails.
+// URL returns the URL of an empty database, which is dropped when the test ends. On a machine without PostgreSQL it
+// skips the test, so that the output shows what was not tested; with CI=true, or where the server does not start, it
+// fails the test. Call it in a subtest of its own where the rest of the test needs no PostgreSQL. ok is true.
 func URL(t testing.TB) (address string, ok bool) {
 	t.Helper()
 	once.Do(func() { server, cleanup, failed = start() })
 	if errors.Is(failed, testservers.ErrNoPostgres) && os.Getenv("CI") != "true" {
-		t.Log("no PostgreSQL: TABI_TEST_POSTGRES is not set, and", failed, "- testing on SQLite alone")
-		return "", false
+		t.Skip("no PostgreSQL: TABI_TEST_POSTGRES is not set, and ", failed)
 	}
 	if failed != nil {
 		t.Fatal("no PostgreSQL: ", failed)
@@ -76,7 +77,7 @@ func admin(statement string) error {
 	return err
 }
 
-// start finds the server, or makes one.
+// start returns the server that the environment names, or starts one.
 func start() (address string, stop func(), err error) {
 	if given := os.Getenv("TABI_TEST_POSTGRES"); given != "" {
 		return given, nil, nil
