@@ -42,13 +42,17 @@ chaos: build $(if $(findstring --long,$(ARGS)),bin/temporal-server) ## Kill, fil
 	@$(GO) run ./internal/dev/chaos $(ARGS)
 
 .PHONY: test
-test: build ## Vet and test everything
+test: build ## Vet and test everything; TESTFLAGS=-v is passed on
 	$(GO) vet ./...
-	$(GO) test ./...
+	$(GO) test $(TESTFLAGS) ./...
+
+# What is concurrent: whatever runs on PostgreSQL (the rooms of the store), and what serves, relays and acts.
+CONCURRENT = ./activities/... ./internal/background/... ./internal/gateway/... ./internal/relay/... ./workflows/... \
+	$(addprefix ./,$(sort $(filter-out internal/dev/%,$(patsubst %/,%,$(dir $(shell grep -rl --include='*_test.go' 'pgtest\.Main(' internal))))))
 
 .PHONY: test-race
 test-race: build ## Test what is concurrent under the race detector
-	$(GO) test -race -p 2 ./activities/... ./internal/gateway/... ./internal/relay/... ./internal/store/... ./workflows/...
+	$(GO) test -race -p 2 $(CONCURRENT)
 
 .PHONY: bench
 bench: build bin/temporal-server ## Measure what the product promises; BENCH="--parts journeys --server dev" narrows it, BENCH=--long is the long form
