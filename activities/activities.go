@@ -149,7 +149,7 @@ func (a *Activities) WithdrawHandoff(ctx context.Context, in contract.WithdrawHa
 
 // Due lists what arrived for an instance by a moment and is still on its way to it.
 func (a *Activities) Due(ctx context.Context, in contract.Due) (contract.DueResult, error) {
-	ids, err := a.cfg.Store.OnTheirWay(ctx, in.Ref, in.At)
+	ids, err := a.cfg.Store.Undelivered(ctx, in.Ref, in.At)
 	return contract.DueResult{OnTheirWay: ids}, asSupersededError(err)
 }
 
@@ -167,7 +167,7 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	if in.Clock != (journey.Clock{}) {
 		at = in.Clock
 	}
-	receipts, err := a.cfg.Store.Ingest(ctx, a.cfg.Now(at), []store.Call{{
+	receipts, err := a.cfg.Store.Ingest(ctx, a.cfg.Now(at), []store.SegmentCall{{
 		Type: c.Type, MessageID: c.MessageID, UserID: c.UserID, AnonymousID: c.AnonymousID, Event: c.Event,
 		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
 	}})
@@ -191,7 +191,7 @@ func asSupersededError(err error) error {
 	if errors.As(err, &ended) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), contract.NotMine, nil, ended.Ended)
 	}
-	if errors.Is(err, store.ErrNotMine) {
+	if errors.Is(err, store.ErrSuperseded) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), contract.NotMine, nil)
 	}
 	return err

@@ -24,6 +24,6 @@ func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
 
 // Move tells the store that an instance goes over to another revision, or refuses to.
 func (a *Activities) Move(ctx context.Context, in contract.Move) (contract.MoveResult, error) {
-	result, err := a.cfg.Store.Move(ctx, a.cfg.Now(in.Clock), in)
+	result, err := a.cfg.Store.RecordMigration(ctx, a.cfg.Now(in.Clock), in)
 	return result, asPermanentError(err)
 }

@@ -59,7 +59,7 @@ func TestSendWaitsForItsRate(t *testing.T) {
 		len(b.email.got) != 1 {
 		t.Fatalf("%+v %v, %d calls", first, err, len(b.email.got))
 	}
-	row, err := b.store.Contact(t.Context(), again.Key)
+	row, err := b.store.Send(t.Context(), again.Key)
 	if err != nil || row.Status != contract.StatusRetry || row.Attempts != 0 || row.Unknown {
 		t.Fatalf("%+v %v", row, err)
 	}
@@ -76,7 +76,7 @@ func TestSendWaitsForItsRate(t *testing.T) {
 	if got, err := b.deliver(again); err != nil || got.Status != contract.StatusSent || len(b.email.got) != 2 {
 		t.Fatalf("%+v %v", got, err)
 	}
-	if row, err := b.store.Contact(t.Context(), again.Key); err != nil || row.Attempts != 1 {
+	if row, err := b.store.Send(t.Context(), again.Key); err != nil || row.Attempts != 1 {
 		t.Errorf("%+v %v", row, err)
 	}
 }

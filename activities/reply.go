@@ -16,7 +16,7 @@ import (
 // journey or step is no reply. The text is answered only where the journey names it.
 func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.ReplyResult, error) {
 	none := contract.ReplyResult{Arm: -1}
-	heard, err := a.cfg.Store.Heard(ctx, in.Ref, in.Event)
+	heard, err := a.cfg.Store.ReadMessage(ctx, in.Ref, in.Event)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return none, nil
@@ -43,7 +43,7 @@ func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.Rep
 }
 
 // armMatches reports whether an arm takes what was heard.
-func armMatches(arm journey.ReplyArm, heard store.Understood) (bool, error) {
+func armMatches(arm journey.ReplyArm, heard store.ClassifiedMessage) (bool, error) {
 	switch {
 	case arm.Intent != "":
 		return heard.Intent == arm.Intent, nil

@@ -98,7 +98,7 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 	for k, v := range traits {
 		all[k] = v
 	}
-	got, err := s.Ingest(t.Context(), now, []store.Call{
+	got, err := s.Ingest(t.Context(), now, []store.SegmentCall{
 		{Type: "identify", MessageID: "i1", UserID: "ana", Traits: all},
 		{Type: "track", MessageID: "e1", UserID: "ana", Event: "Subscribed", Properties: map[string]any{"plan": "pro", "note": "x"}},
 	})
@@ -133,9 +133,9 @@ func (b *bundle) order(category string) contract.Send {
 	}
 }
 
-func (b *bundle) contact() store.Contact {
+func (b *bundle) contact() store.Send {
 	b.t.Helper()
-	rows, err := b.store.Contacts(b.t.Context(), store.ContactFilter{Enrollment: b.ref.Enrollment})
+	rows, err := b.store.Sends(b.t.Context(), store.SendFilter{Enrollment: b.ref.Enrollment})
 	if err != nil || len(rows) != 1 {
 		b.t.Fatal(rows, err)
 	}

@@ -62,10 +62,10 @@ func TestIntentsAreRecomputed(t *testing.T) {
 	}
 	release("0.1")
 	const n = 2*intentPage + 1
-	var calls []store.Call
+	var calls []store.SegmentCall
 	for i := range n {
 		for _, event := range []string{"Hello", "Cancel Page Viewed"} {
-			calls = append(calls, store.Call{Type: "track", MessageID: fmt.Sprint(event, i), UserID: fmt.Sprintf("c%03d", i), Event: event})
+			calls = append(calls, store.SegmentCall{Type: "track", MessageID: fmt.Sprint(event, i), UserID: fmt.Sprintf("c%03d", i), Event: event})
 		}
 	}
 	s.ingest(calls...)
@@ -86,7 +86,7 @@ func TestOutcomesAreLearned(t *testing.T) {
 	s := setup(t)
 	s.release(offers(&journey.Accept{Events: []string{"Accepted"}, Within: time.Hour}))
 	s.decides(at, "r1")
-	s.ingest(store.Call{Type: "track", MessageID: "a1", UserID: "ana", Event: "Accepted"})
+	s.ingest(store.SegmentCall{Type: "track", MessageID: "a1", UserID: "ana", Event: "Accepted"})
 	s.cfg.LearnEvery = 5 * time.Millisecond
 	s.play("the model to learn", func() bool {
 		p, err := s.store.DecideInbound(t.Context(), at, store.Inbound{UserID: "ana", Group: "offers", Preview: true})

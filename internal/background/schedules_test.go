@@ -22,9 +22,9 @@ steps:
 func (s *suite) gold(n int) {
 	s.t.Helper()
 	s.publish(map[string]string{"digest.yaml": digest})
-	var calls []store.Call
+	var calls []store.SegmentCall
 	for i := range n {
-		calls = append(calls, store.Call{
+		calls = append(calls, store.SegmentCall{
 			Type:      "identify",
 			MessageID: fmt.Sprint("seed", i),
 			UserID:    fmt.Sprintf("c%03d", i),

@@ -143,7 +143,7 @@ func (s *suite) release(content *journey.Content) {
 	}
 }
 
-func (s *suite) ingest(calls ...store.Call) []store.Receipt {
+func (s *suite) ingest(calls ...store.SegmentCall) []store.Receipt {
 	s.t.Helper()
 	got, err := s.store.Ingest(s.t.Context(), at, calls)
 	if err != nil {
@@ -156,7 +156,7 @@ func (s *suite) ingest(calls ...store.Call) []store.Receipt {
 func (s *suite) enters() store.Enrollment {
 	s.t.Helper()
 	s.publish(map[string]string{"greeting.yaml": greeting})
-	got := s.ingest(store.Call{Type: "track", MessageID: "e1", UserID: "ana", Event: "Hello", Properties: map[string]any{"n": "1"}})
+	got := s.ingest(store.SegmentCall{Type: "track", MessageID: "e1", UserID: "ana", Event: "Hello", Properties: map[string]any{"n": "1"}})
 	return s.enrollment(got[0].Entered[0])
 }
 

@@ -156,7 +156,7 @@ func ViewEnrollment(e store.Enrollment) EnrollmentView {
 }
 
 // ViewContact gives the JSON form of a ledger row.
-func ViewContact(c store.Contact) ContactView {
+func ViewContact(c store.Send) ContactView {
 	return ContactView{
 		Key: c.Key, Journey: c.Journey, Step: c.Step, Message: c.Message, Channel: c.Channel, Category: c.Category,
 		Status: c.Status, Reason: c.Reason, Unknown: c.Unknown, Attempts: c.Attempts, At: c.At,
@@ -194,7 +194,7 @@ func (g *Gateway) adminStart(w http.ResponseWriter, r *http.Request) {
 			Message: "no such journey in the current release: " + strconv.Quote(in.Journey)})
 		return
 	}
-	receipts, err := g.cfg.Store.Ingest(r.Context(), g.now(), []store.Call{{
+	receipts, err := g.cfg.Store.Ingest(r.Context(), g.now(), []store.SegmentCall{{
 		Type: "track", MessageID: in.ID, UserID: in.Customer, Event: StartedByHand, Properties: in.Properties,
 		Source: "cli", Enter: in.Journey,
 	}})
@@ -283,7 +283,7 @@ func (g *Gateway) adminEnrollments(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, f)
 		return
 	}
-	if s := q.Get("state"); s != "" && s != store.StateOpen && s != store.StateWatching && s != store.StateClosed {
+	if s := q.Get("state"); s != "" && s != store.StateOpen && s != store.StateAwaitingGoal && s != store.StateClosed {
 		g.refuse(w, r, bad("state", "is open, watching or closed"))
 		return
 	}
@@ -374,12 +374,12 @@ func (g *Gateway) adminStatus(w http.ResponseWriter, r *http.Request) {
 			latest = e
 		}
 	}
-	contacts, err := g.cfg.Store.Contacts(r.Context(), store.ContactFilter{Enrollment: latest.ID})
+	contacts, err := g.cfg.Store.Sends(r.Context(), store.SendFilter{Enrollment: latest.ID})
 	if err != nil {
 		g.storeFailed(w, r, err)
 		return
 	}
-	asides, err := g.cfg.Store.Asides(r.Context(), store.AsideFilter{WorkflowID: id})
+	asides, err := g.cfg.Store.DeadLetters(r.Context(), store.DeadLetterFilter{WorkflowID: id})
 	if err != nil {
 		g.storeFailed(w, r, err)
 		return
@@ -398,7 +398,7 @@ func (g *Gateway) adminCounts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, CountsView{
-		Events: c.Events, Customers: c.Customers, Pending: c.Pending, OldestPending: c.OldestPending, Stuck: c.Stuck, Open: c.Open, Outcomes: c.Outcomes,
-		Contacts: c.Contacts, Handoffs: c.Handoffs, PausedJourneys: c.PausedJourneys, SetAside: c.SetAside,
+		Events: c.Events, Customers: c.Customers, Pending: c.Pending, OldestPending: c.OldestPending, Stuck: c.Failing, Open: c.Open, Outcomes: c.Outcomes,
+		Contacts: c.Sends, Handoffs: c.Handoffs, PausedJourneys: c.PausedJourneys, SetAside: c.DeadLetters,
 	})
 }

@@ -54,7 +54,7 @@ type RetryResponse struct {
 // asidePage is how many are retried at once.
 const asidePage = 200
 
-func viewAsides(list []store.Aside) []AsideView {
+func viewAsides(list []store.DeadLetter) []AsideView {
 	out := make([]AsideView, len(list))
 	for i, a := range list {
 		out[i] = AsideView{
@@ -68,7 +68,7 @@ func viewAsides(list []store.Aside) []AsideView {
 func (g *Gateway) adminAside(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	limit, f := pageLimit(q, 100)
-	filter := store.AsideFilter{WorkflowID: q.Get("workflow_id"), Limit: limit}
+	filter := store.DeadLetterFilter{WorkflowID: q.Get("workflow_id"), Limit: limit}
 	if after := q.Get("after"); f == nil && after != "" {
 		id, seq, _ := strings.Cut(after, "/")
 		n, err := strconv.ParseInt(seq, 10, 64)
@@ -81,7 +81,7 @@ func (g *Gateway) adminAside(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, f)
 		return
 	}
-	rows, err := g.cfg.Store.Asides(r.Context(), filter)
+	rows, err := g.cfg.Store.DeadLetters(r.Context(), filter)
 	if err != nil {
 		g.storeFailed(w, r, err)
 		return
@@ -105,12 +105,12 @@ func (g *Gateway) adminRetry(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := RetryResponse{}
-	filter := store.AsideFilter{WorkflowID: in.WorkflowID, Limit: asidePage}
+	filter := store.DeadLetterFilter{WorkflowID: in.WorkflowID, Limit: asidePage}
 	for {
-		rows, err := g.cfg.Store.Asides(r.Context(), filter)
+		rows, err := g.cfg.Store.DeadLetters(r.Context(), filter)
 		if err == nil {
 			var n int
-			n, err = g.cfg.Store.RetryAside(r.Context(), g.now(), rows, in.Drop)
+			n, err = g.cfg.Store.RetryDeadLetters(r.Context(), g.now(), rows, in.Drop)
 			out.Deliveries += n
 		}
 		if err != nil {

@@ -91,7 +91,7 @@ type MovePage struct {
 	Next  string     `json:"next,omitempty"`
 }
 
-func viewMove(m store.Moving) MoveView {
+func viewMove(m store.MigrationStatus) MoveView {
 	return MoveView{
 		Enrollment: m.Enrollment,
 		WorkflowID: m.WorkflowID,
@@ -105,7 +105,7 @@ func viewMove(m store.Moving) MoveView {
 	}
 }
 
-func viewMoves(all []store.Moving) []MoveView {
+func viewMoves(all []store.MigrationStatus) []MoveView {
 	out := make([]MoveView, len(all))
 	for i, m := range all {
 		out[i] = viewMove(m)
@@ -115,7 +115,7 @@ func viewMoves(all []store.Moving) []MoveView {
 
 func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 	name := r.URL.Query().Get("journey")
-	counts, err := g.cfg.Store.Standings(r.Context(), name)
+	counts, err := g.cfg.Store.StepCounts(r.Context(), name)
 	if err != nil {
 		g.storeFailed(w, r, err)
 		return
@@ -156,7 +156,7 @@ func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 		}
 		j.Revisions[at].Steps = append(
 			j.Revisions[at].Steps,
-			StepStanding{Step: c.Step, Watching: c.State == store.StateWatching, Holdout: c.Holdout, Instances: c.Instances},
+			StepStanding{Step: c.Step, Watching: c.State == store.StateAwaitingGoal, Holdout: c.Holdout, Instances: c.Instances},
 		)
 	}
 	out := StandingList{Journeys: []JourneyStanding{}, Release: release}
@@ -246,7 +246,7 @@ func (g *Gateway) adminMoves(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, f)
 		return
 	}
-	moves, err := g.cfg.Store.Moves(r.Context(), q.Get("journey"), q.Get("after"), limit)
+	moves, err := g.cfg.Store.MigrationStatuses(r.Context(), q.Get("journey"), q.Get("after"), limit)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		g.refuse(w, r, notReleased(q.Get("journey")))

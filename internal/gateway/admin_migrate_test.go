@@ -116,10 +116,10 @@ func TestAdminMigrate(t *testing.T) {
 	if seen != 3 || len(page.Instances) != 3 {
 		t.Errorf("%d were seen page by page, then %+v", seen, page)
 	}
-	if _, err := h.store.Move(ctx, instant, contract.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
+	if _, err := h.store.RecordMigration(ctx, instant, contract.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.store.Move(ctx, instant, contract.Move{Ref: refs["ben"], To: second, Refused: "a send is under way"}); err != nil {
+	if _, err := h.store.RecordMigration(ctx, instant, contract.Move{Ref: refs["ben"], To: second, Refused: "a send is under way"}); err != nil {
 		t.Fatal(err)
 	}
 	h.asks("GET", AdminMoves+"?journey=nudge&limit=2", "", &moves)

@@ -36,13 +36,13 @@ const sane = 24 * time.Hour
 
 // call makes a store.Call of one decoded call. kind is the type the path gives; empty: the call's own. sentAt
 // is the batch's.
-func (g *Gateway) call(field, kind string, in map[string]any, sentAt time.Time) (store.Call, *fail) {
+func (g *Gateway) call(field, kind string, in map[string]any, sentAt time.Time) (store.SegmentCall, *fail) {
 	p := picker{field: field, in: in}
 	own := p.text("type", 32)
 	if kind == "" {
 		kind = own
 	}
-	c := store.Call{
+	c := store.SegmentCall{
 		Type: kind, Source: "http",
 		UserID: p.text("userId", maxID), AnonymousID: p.text("anonymousId", maxID), MessageID: p.text("messageId", maxID),
 		Properties: p.tree("properties"),

@@ -12,19 +12,19 @@ import (
 // contact finds the send that a report is about: by ledger key (the mail's X-Tabi-Key header), by the mail's
 // Message-ID, or by the id that the provider gave when it took the mail, with or without angle brackets and
 // domain.
-func (g *Gateway) contact(r *http.Request, key, messageID string) (store.Contact, error) {
+func (g *Gateway) contact(r *http.Request, key, messageID string) (store.Send, error) {
 	if key != "" {
-		return g.cfg.Store.Contact(r.Context(), key)
+		return g.cfg.Store.Send(r.Context(), key)
 	}
 	if key, ok := signedlink.MessageKey(messageID); ok {
-		if c, err := g.cfg.Store.Contact(r.Context(), key); !errors.Is(err, store.ErrNotFound) {
+		if c, err := g.cfg.Store.Send(r.Context(), key); !errors.Is(err, store.ErrNotFound) {
 			return c, err
 		}
 	}
 	id := strings.Trim(messageID, "<> ")
-	c, err := g.cfg.Store.ContactByProvider(r.Context(), "email", id)
+	c, err := g.cfg.Store.SendByProvider(r.Context(), "email", id)
 	if local, _, ok := strings.Cut(id, "@"); ok && errors.Is(err, store.ErrNotFound) {
-		c, err = g.cfg.Store.ContactByProvider(r.Context(), "email", local)
+		c, err = g.cfg.Store.SendByProvider(r.Context(), "email", local)
 	}
 	return c, err
 }

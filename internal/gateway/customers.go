@@ -30,7 +30,7 @@ type story struct {
 	Profile      store.Customer
 	Intents      []intentRow
 	Decisions    []decisionRow
-	Conversation []store.Utterance
+	Conversation []store.ConversationTurn
 	Journeys     []store.Enrollment // under way
 	Timeline     []store.TimelineEntry
 }
@@ -171,7 +171,7 @@ func (g *Gateway) customers(w http.ResponseWriter, r *http.Request) {
 
 type customerView struct {
 	story
-	Contacts []store.Contact
+	Contacts []store.Send
 }
 
 // customer shows everything about one customer.
@@ -193,7 +193,7 @@ func (g *Gateway) customer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := customerView{story: s}
-	if v.Contacts, err = g.cfg.Store.Contacts(r.Context(), store.ContactFilter{Customer: s.Customer, Limit: contactsShown}); err != nil &&
+	if v.Contacts, err = g.cfg.Store.Sends(r.Context(), store.SendFilter{Customer: s.Customer, Limit: contactsShown}); err != nil &&
 		!errors.Is(err, store.ErrNotFound) {
 		g.pageFailed(w, r, err)
 		return

@@ -237,7 +237,7 @@ func (g *Gateway) dress(ctx context.Context, content *journey.Content, d *store.
 	if g.cfg.Render == nil || !slices.ContainsFunc(actions, func(a ActionNow) bool { return content.Messages[a.Message] != nil }) {
 		return
 	}
-	vars, err := g.cfg.Store.Scenery(ctx, d.At, d.Customer, properties)
+	vars, err := g.cfg.Store.TemplateVars(ctx, d.At, d.Customer, properties)
 	for i := range actions {
 		a := &actions[i]
 		message := content.Messages[a.Message]

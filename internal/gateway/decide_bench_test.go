@@ -116,7 +116,7 @@ func crowd(b *testing.B, s *store.Store, file string) {
 	)
 	must(err)
 	for from := 0; from < 1000; from += 200 {
-		var calls []store.Call
+		var calls []store.SegmentCall
 		for i := from; i < from+200; i++ {
 			traits := map[string]any{}
 			for t := range 100 {
@@ -124,7 +124,7 @@ func crowd(b *testing.B, s *store.Store, file string) {
 			}
 			calls = append(
 				calls,
-				store.Call{Type: "identify", MessageID: "i" + strconv.Itoa(i), UserID: "c" + strconv.Itoa(i), Traits: traits},
+				store.SegmentCall{Type: "identify", MessageID: "i" + strconv.Itoa(i), UserID: "c" + strconv.Itoa(i), Traits: traits},
 			)
 		}
 		_, err := s.Ingest(context.Background(), instant, calls)

@@ -99,7 +99,7 @@ func TestDecide(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c.body, got, c.want)
 		}
 	}
-	contacts, err := h.store.Contacts(context.Background(), store.ContactFilter{Customer: "ana", Status: "sent"})
+	contacts, err := h.store.Sends(context.Background(), store.SendFilter{Customer: "ana", Status: "sent"})
 	if err != nil || len(contacts) != 3 {
 		t.Errorf("%d contacts (%v), want 3", len(contacts), err)
 	}

@@ -111,7 +111,7 @@ func (g *Gateway) journeys(w http.ResponseWriter, r *http.Request) {
 		row.HasGoal = row.HasGoal || totals.Outcomes[name][contract.Goal] > 0
 		list = append(list, row)
 	}
-	g.render(w, r, http.StatusOK, "journeys.html", "Journeys", journeysView{Rows: list, SetAside: counts.SetAside})
+	g.render(w, r, http.StatusOK, "journeys.html", "Journeys", journeysView{Rows: list, SetAside: counts.DeadLetters})
 }
 
 // journey shows one journey, drawn, with what is known of it.

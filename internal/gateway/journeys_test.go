@@ -38,7 +38,7 @@ func TestJourneyPages(t *testing.T) {
 	e, ref := h.enter()
 	h.later(time.Minute)
 	ctx := context.Background()
-	if err := h.store.Seed(ctx, instant, e.Customer, map[string]any{"consent": map[string]any{"marketing": false}}); err != nil {
+	if err := h.store.SetTraits(ctx, instant, e.Customer, map[string]any{"consent": map[string]any{"marketing": false}}); err != nil {
 		t.Fatal(err)
 	}
 	r, err := h.store.Reserve(

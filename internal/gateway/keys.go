@@ -83,7 +83,7 @@ func bearer(r *http.Request) string {
 
 // allow says whether a key may make a call. A web key is public: it may not touch addresses, permissions, or
 // another user's identity.
-func (k Key) allow(field string, c *store.Call) *fail {
+func (k Key) allow(field string, c *store.SegmentCall) *fail {
 	if k.Kind == ServerKey {
 		return nil
 	}

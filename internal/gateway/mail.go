@@ -51,12 +51,12 @@ func (g *Gateway) unsubscribe(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil || !optedOut(customer) {
 		// A new id each time: an old link must work again after the customer has come back.
-		call := store.Call{
+		call := store.SegmentCall{
 			Type: typeTrack, Event: Unsubscribed, MessageID: ownPrefix + "unsubscribe." + uuid.NewString(), Source: "http",
 			Properties: about(m),
 		}
 		call.UserID, call.AnonymousID = identity(m.Customer)
-		if _, err := g.cfg.Store.Ingest(r.Context(), g.now(), []store.Call{call}); err != nil {
+		if _, err := g.cfg.Store.Ingest(r.Context(), g.now(), []store.SegmentCall{call}); err != nil {
 			g.unsubscribeFailed(w, r, err)
 			return
 		}

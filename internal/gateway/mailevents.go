@@ -74,7 +74,7 @@ func (g *Gateway) mailEvents(w http.ResponseWriter, r *http.Request) {
 		)
 		return
 	}
-	calls, skipped := make([]store.Call, 0, len(list)), []ignored{}
+	calls, skipped := make([]store.SegmentCall, 0, len(list)), []ignored{}
 	for i, raw := range list {
 		field := "[" + strconv.Itoa(i) + "]"
 		if single {
@@ -101,7 +101,7 @@ func (g *Gateway) mailEvents(w http.ResponseWriter, r *http.Request) {
 }
 
 // mailEvent makes the customer's event of one report, or says why it is none.
-func (g *Gateway) mailEvent(r *http.Request, field string, raw []byte) (call store.Call, ignore string, f *fail) {
+func (g *Gateway) mailEvent(r *http.Request, field string, raw []byte) (call store.SegmentCall, ignore string, f *fail) {
 	in, f := g.object(field, raw)
 	if f != nil {
 		return call, "", f
@@ -137,7 +137,7 @@ func (g *Gateway) mailEvent(r *http.Request, field string, raw []byte) (call sto
 	if err != nil {
 		return call, "", g.storeFail(r, err)
 	}
-	call = store.Call{
+	call = store.SegmentCall{
 		Type: typeTrack, Event: event, Source: "http", Timestamp: g.when(at, time.Time{}),
 		Properties: map[string]any{"message": c.Message, "step": c.Step, "journey": c.Journey, "channel": "email"},
 	}

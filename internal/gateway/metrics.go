@@ -109,7 +109,7 @@ func (c *countsCache) Collect(out chan<- prometheus.Metric) {
 				gauge(descOutcomes, float64(n), journey, outcome)
 			}
 		}
-		for kind, n := range totals.Contacts {
+		for kind, n := range totals.Sends {
 			gauge(descContacts, float64(n), kind)
 		}
 	}
@@ -124,8 +124,8 @@ func (c *countsCache) Collect(out chan<- prometheus.Metric) {
 		lag = max(c.g.now().Sub(counts.OldestPending).Seconds(), 0)
 	}
 	gauge(descLag, lag)
-	gauge(descStuck, float64(counts.Stuck))
-	gauge(descAside, float64(counts.SetAside))
+	gauge(descStuck, float64(counts.Failing))
+	gauge(descAside, float64(counts.DeadLetters))
 	for journey, n := range counts.Open {
 		gauge(descOpen, float64(n), journey)
 	}

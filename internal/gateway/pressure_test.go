@@ -45,7 +45,7 @@ func (h *house) bring(cause string) {
 		if cause != "" {
 			err = h.store.SetAside(ctx, instant, l, seq, cause)
 		} else if err = h.store.Delivered(ctx, l, seq); err == nil {
-			err = h.store.Unlease(ctx, l, "", time.Time{})
+			err = h.store.ReleaseLease(ctx, l, "", time.Time{})
 		}
 		if err != nil {
 			h.t.Fatal(err)

@@ -71,7 +71,7 @@ func (g *Gateway) track(kind string) http.HandlerFunc {
 						Customer:  got.Customer,
 						Duplicate: got.Duplicate,
 						Entered:   got.Entered,
-						Heard:     len(got.Heard),
+						Heard:     len(got.DeliveredTo),
 					},
 				)
 			}
@@ -81,13 +81,13 @@ func (g *Gateway) track(kind string) http.HandlerFunc {
 }
 
 // parse makes the calls of a body; a bad one refuses all.
-func (g *Gateway) parse(kind string, body []byte) ([]store.Call, *fail) {
+func (g *Gateway) parse(kind string, body []byte) ([]store.SegmentCall, *fail) {
 	if kind != "" {
 		c, f := g.parseCall("", kind, body, time.Time{})
 		if f != nil {
 			return nil, f
 		}
-		return []store.Call{c}, nil
+		return []store.SegmentCall{c}, nil
 	}
 	b, f := g.readBatch(body)
 	if f != nil {
@@ -98,7 +98,7 @@ func (g *Gateway) parse(kind string, body []byte) ([]store.Call, *fail) {
 	if p.fail != nil {
 		return nil, p.fail
 	}
-	calls := make([]store.Call, len(b.calls))
+	calls := make([]store.SegmentCall, len(b.calls))
 	for i, one := range b.calls {
 		field := "batch[" + strconv.Itoa(i) + "]"
 		if f := g.checkSize(field, b.sizes[i]); f != nil {
@@ -115,13 +115,13 @@ func (g *Gateway) parse(kind string, body []byte) ([]store.Call, *fail) {
 	return calls, nil
 }
 
-func (g *Gateway) parseCall(field, kind string, raw []byte, sentAt time.Time) (store.Call, *fail) {
+func (g *Gateway) parseCall(field, kind string, raw []byte, sentAt time.Time) (store.SegmentCall, *fail) {
 	if f := g.checkSize(field, len(raw)); f != nil {
-		return store.Call{}, f
+		return store.SegmentCall{}, f
 	}
 	in, f := g.object(field, raw)
 	if f != nil {
-		return store.Call{}, f
+		return store.SegmentCall{}, f
 	}
 	return g.call(field, kind, in, sentAt)
 }
@@ -135,7 +135,7 @@ func (g *Gateway) checkSize(field string, size int) *fail {
 }
 
 // authorize holds the calls against the key.
-func (g *Gateway) authorize(r *http.Request, key Key, batch bool, calls []store.Call) *fail {
+func (g *Gateway) authorize(r *http.Request, key Key, batch bool, calls []store.SegmentCall) *fail {
 	for i := range calls {
 		field := ""
 		if batch {
@@ -155,7 +155,7 @@ func (g *Gateway) authorize(r *http.Request, key Key, batch bool, calls []store.
 }
 
 // webAlias lets a web key alias what is anonymous, and nobody who was ever identified.
-func (g *Gateway) webAlias(r *http.Request, field string, c *store.Call) *fail {
+func (g *Gateway) webAlias(r *http.Request, field string, c *store.SegmentCall) *fail {
 	refused := forbidden(field, "a web key may alias an anonymous id only; use a server key")
 	previous := strings.TrimPrefix(c.PreviousID, anonymousPrefix)
 	got, err := g.cfg.Store.Customer(r.Context(), previous) // a user's id, or an anonymous one

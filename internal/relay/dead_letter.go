@@ -106,7 +106,7 @@ func (r *Relay) deadLetter(ctx context.Context, l store.Lease, d store.Delivery,
 	}
 	fields := []zap.Field{zap.String("workflow", l.Enrollment.WorkflowID), zap.String("entry", entry), zap.Error(cause)}
 	if err := r.cfg.Outbox.SetAside(marking, clock.Now(r.cfg.Clock), l, d.Seq, cause.Error()); err != nil {
-		if !errors.Is(err, store.ErrNotMine) {
+		if !errors.Is(err, store.ErrSuperseded) {
 			r.cfg.Logger.Warn("storing a dead letter failed; the delivery will be repeated", append(fields, zap.NamedError("store", err))...)
 		}
 		return

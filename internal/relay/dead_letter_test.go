@@ -80,7 +80,7 @@ func TestRefusedEventBecomesDeadLetter(t *testing.T) {
 		b.event(id, "Answer", nil)
 	}
 	b.play("all but the dead letters to be delivered", b.settled)
-	asides, err := b.store.Asides(t.Context(), store.AsideFilter{})
+	asides, err := b.store.DeadLetters(t.Context(), store.DeadLetterFilter{})
 	if err != nil || len(asides) != 2 || asides[0].Event != "a2" || asides[0].Attempts != permanentAttempts {
 		t.Fatalf("dead letters: %+v %v", asides, err)
 	}
@@ -96,7 +96,7 @@ func TestRefusedEventBecomesDeadLetter(t *testing.T) {
 	b.fake.update = nil
 	before := len(b.fake.updated)
 	b.fake.mu.Unlock()
-	if n, err := b.store.RetryAside(t.Context(), at, asides, false); err != nil || n != 2 {
+	if n, err := b.store.RetryDeadLetters(t.Context(), at, asides, false); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
 	b.play("the retries to be delivered", b.settled)
@@ -121,21 +121,21 @@ func TestRefusedStartBecomesDeadLetter(t *testing.T) {
 	b.event("e1", "Hello", map[string]any{"n": "1"})
 	b.event("e2", "Hello", map[string]any{"n": "2"})
 	b.event("a1", "Answer", nil)
-	list := func() []store.Aside {
-		got, err := b.store.Asides(t.Context(), store.AsideFilter{})
+	list := func() []store.DeadLetter {
+		got, err := b.store.DeadLetters(t.Context(), store.DeadLetterFilter{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
 	b.play("the start to be set aside", func() bool { return len(list()) == 1 && b.pending() == 2 })
-	if got := list()[0]; got.Kind != store.AsideStart || got.Enrollment != first {
+	if got := list()[0]; got.Kind != store.DeadLetterStart || got.Enrollment != first {
 		t.Fatalf("%+v", got)
 	}
 	b.fake.mu.Lock()
 	refused = false
 	b.fake.mu.Unlock()
-	if n, err := b.store.RetryAside(t.Context(), at, list(), false); err != nil || n != 1 {
+	if n, err := b.store.RetryDeadLetters(t.Context(), at, list(), false); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
 	b.play("all to be delivered", b.settled)

@@ -25,12 +25,12 @@ func TestMigrationCommands(t *testing.T) {
 		update        func(ctx context.Context, id string) error
 		state, reason string
 	}{
-		{"taken", nil, store.MoveOrdered, ""},
-		{"taken before", rejects("taken before", contract.RejectDuplicate), store.MoveOrdered, ""},
-		{"ended meanwhile", rejects("the instance has ended", contract.RejectEnded), store.MoveOrdered, ""},
-		{"refused", rejects("step \"x\" is a send", contract.RejectInvalid), store.MoveRefused, `step "x" is a send`},
-		{"refused in another way", rejects("not now", "CannotMove"), store.MoveRefused, "not now"},
-		{"nobody answers", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, store.MoveOrdered, ""},
+		{"taken", nil, store.MigrationOrdered, ""},
+		{"taken before", rejects("taken before", contract.RejectDuplicate), store.MigrationOrdered, ""},
+		{"ended meanwhile", rejects("the instance has ended", contract.RejectEnded), store.MigrationOrdered, ""},
+		{"refused", rejects("step \"x\" is a send", contract.RejectInvalid), store.MigrationRefused, `step "x" is a send`},
+		{"refused in another way", rejects("not now", "CannotMove"), store.MigrationRefused, "not now"},
+		{"nobody answers", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, store.MigrationOrdered, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := setup(t)
@@ -38,7 +38,7 @@ func TestMigrationCommands(t *testing.T) {
 			b.play("the start", b.settled)
 			b.publish(greetingRevised)
 			page, err := b.store.Migrate(t.Context(), at, store.Migration{Journey: "greeting", By: "me"})
-			if err != nil || len(page.Instances) != 1 || page.Instances[0].State != store.MoveOrdered {
+			if err != nil || len(page.Instances) != 1 || page.Instances[0].State != store.MigrationOrdered {
 				t.Fatal(page, err)
 			}
 			b.fake.update = c.update
@@ -50,7 +50,7 @@ func TestMigrationCommands(t *testing.T) {
 				order.Kind != contract.MigrateOrder {
 				t.Error(order, err)
 			}
-			moves, err := b.store.Moves(t.Context(), "greeting", "", 0)
+			moves, err := b.store.MigrationStatuses(t.Context(), "greeting", "", 0)
 			if err != nil || len(moves) != 1 || moves[0].State != c.state || moves[0].Reason != c.reason {
 				t.Error(moves, err)
 			}

@@ -17,19 +17,19 @@ func TestNoisyCustomerDoesNotDelayOthers(t *testing.T) {
 	b.event("e1", "Hello", map[string]any{"n": "1"})
 	b.play("the start", b.settled)
 	for from := 0; from < noise; from += page {
-		calls := make([]store.Call, page)
+		calls := make([]store.SegmentCall, page)
 		for i := range calls {
-			calls[i] = store.Call{Type: "track", MessageID: fmt.Sprintf("noise%05d", from+i), UserID: "ana", Event: "Answer"}
+			calls[i] = store.SegmentCall{Type: "track", MessageID: fmt.Sprintf("noise%05d", from+i), UserID: "ana", Event: "Answer"}
 		}
 		if _, err := b.store.Ingest(t.Context(), at, calls); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var calls []store.Call
+	var calls []store.SegmentCall
 	for i := range 10 {
 		who := fmt.Sprintf("other%d", i)
-		calls = append(calls, store.Call{Type: "track", MessageID: who, UserID: who, Event: "Hello", Properties: map[string]any{"n": "1"}},
-			store.Call{Type: "track", MessageID: "answer of " + who, UserID: who, Event: "Answer"})
+		calls = append(calls, store.SegmentCall{Type: "track", MessageID: who, UserID: who, Event: "Hello", Properties: map[string]any{"n": "1"}},
+			store.SegmentCall{Type: "track", MessageID: "answer of " + who, UserID: who, Event: "Answer"})
 	}
 	if _, err := b.store.Ingest(t.Context(), at, calls); err != nil {
 		t.Fatal(err)

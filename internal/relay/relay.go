@@ -23,8 +23,8 @@ type Outbox interface {
 	Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]store.Lease, error)
 	// Delivered removes the entries of a lease up to seq, and returns the lease.
 	Delivered(ctx context.Context, l store.Lease, seq int64) error
-	// Unlease returns a lease; after a failure the entry is due again at retry.
-	Unlease(ctx context.Context, l store.Lease, cause string, retry time.Time) error
+	// ReleaseLease returns a lease; after a failure the entry is due again at retry.
+	ReleaseLease(ctx context.Context, l store.Lease, cause string, retry time.Time) error
 	// SetAside makes the entry at seq a dead letter, and returns the lease.
 	SetAside(ctx context.Context, now time.Time, l store.Lease, seq int64, cause string) error
 	// Committed receives after commits of this process.
@@ -171,7 +171,7 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 	defer cancelMarking()
 	if done > 0 {
 		if err := r.cfg.Outbox.Delivered(marking, l, done); err != nil {
-			if !errors.Is(err, store.ErrNotMine) {
+			if !errors.Is(err, store.ErrSuperseded) {
 				r.cfg.Logger.Warn(
 					"marking a delivery failed; it will be repeated",
 					zap.String("workflow", l.Enrollment.WorkflowID),
@@ -195,7 +195,7 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 			zap.Error(cause),
 		)
 	}
-	if err := r.cfg.Outbox.Unlease(marking, l, words, retry); err != nil && !errors.Is(err, store.ErrNotMine) {
+	if err := r.cfg.Outbox.ReleaseLease(marking, l, words, retry); err != nil && !errors.Is(err, store.ErrSuperseded) {
 		r.cfg.Logger.Warn(
 			"returning a lease failed; it expires by itself",
 			zap.String("workflow", l.Enrollment.WorkflowID),

@@ -156,7 +156,7 @@ func (b *bundle) event(id, name string, properties map[string]any) store.Receipt
 	got, err := b.store.Ingest(
 		b.t.Context(),
 		at,
-		[]store.Call{{Type: "track", MessageID: id, UserID: "ana", Event: name, Properties: properties}},
+		[]store.SegmentCall{{Type: "track", MessageID: id, UserID: "ana", Event: name, Properties: properties}},
 	)
 	if err != nil {
 		b.t.Fatal(err)

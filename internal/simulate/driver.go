@@ -176,7 +176,7 @@ func (w *scenarioRun) deliver(ctx workflow.Context, l store.Lease) error {
 		}
 	}
 	if n := len(l.Deliveries); n > 0 {
-		if err := w.store.Delivered(w.ctx, l, l.Deliveries[n-1].Seq); err != nil && !errors.Is(err, store.ErrNotMine) {
+		if err := w.store.Delivered(w.ctx, l, l.Deliveries[n-1].Seq); err != nil && !errors.Is(err, store.ErrSuperseded) {
 			return err
 		}
 	}

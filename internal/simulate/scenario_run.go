@@ -140,7 +140,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 	if _, err := w.store.Publish(w.ctx, before, &released); err != nil {
 		return err
 	}
-	if err := w.store.Seed(w.ctx, before, w.scenario.ID, maps.Clone(w.scenario.Customer)); err != nil {
+	if err := w.store.SetTraits(w.ctx, before, w.scenario.ID, maps.Clone(w.scenario.Customer)); err != nil {
 		return err
 	}
 	w.activities = newActivityRunner(activities.New(activities.Config{

@@ -17,7 +17,7 @@ func (w *scenarioRun) perform(line *journey.Line) error {
 		return w.event(line)
 	case line.Customer != nil:
 		w.record(line.At, line.Place, "customer: %s", names(line.Customer))
-		return w.ingest(line, store.Call{Type: "identify", Traits: line.Customer})
+		return w.ingest(line, store.SegmentCall{Type: "identify", Traits: line.Customer})
 	case line.Fail != nil:
 		f := *line.Fail
 		f.Times = max(f.Times, 1)
@@ -39,17 +39,17 @@ func (w *scenarioRun) perform(line *journey.Line) error {
 func (w *scenarioRun) event(line *journey.Line) error {
 	e := line.Event
 	w.record(line.At, line.Place, "event %s%s", e.Name, w.unusedHint(e.Name))
-	return w.ingest(line, store.Call{Type: "track", MessageID: e.ID, Event: e.Name, Properties: e.Properties})
+	return w.ingest(line, store.SegmentCall{Type: "track", MessageID: e.ID, Event: e.Name, Properties: e.Properties})
 }
 
 // ingest brings a call of the customer to the store, as the gateway does.
-func (w *scenarioRun) ingest(line *journey.Line, c store.Call) error {
+func (w *scenarioRun) ingest(line *journey.Line, c store.SegmentCall) error {
 	w.events++
 	c.UserID, c.Source = w.scenario.ID, "scenario"
 	if c.MessageID == "" {
 		c.MessageID = fmt.Sprintf("scenario/%d", w.events)
 	}
-	_, err := w.store.Ingest(w.ctx, w.now(), []store.Call{c})
+	_, err := w.store.Ingest(w.ctx, w.now(), []store.SegmentCall{c})
 	if store.IsInput(err) {
 		w.fail(Failure{Place: line.Place, At: line.At, Message: err.Error()})
 		return nil

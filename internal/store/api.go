@@ -17,7 +17,7 @@ import (
 // Errors that callers tell apart.
 var (
 	ErrNotFound   = errors.New("not found")
-	ErrNotMine    = errors.New("the enrollment is closed or belongs to another run")
+	ErrSuperseded = errors.New("the enrollment is closed or belongs to another run")
 	ErrClockFixed = errors.New("the clock cannot change once there are events")
 	ErrTooLate    = errors.New("too late: it was resolved, withdrawn or timed out before")
 	ErrTaken      = errors.New("claimed by another agent")
@@ -34,7 +34,7 @@ func (e *EndedError) Error() string {
 }
 
 // Is makes it an ErrNotMine.
-func (e *EndedError) Is(target error) bool { return target == ErrNotMine }
+func (e *EndedError) Is(target error) bool { return target == ErrSuperseded }
 
 // DroppedError says what a release would drop that a revision with open instances still names.
 type DroppedError struct{ Missing []string } // sorted: `message "x", named by journey y (revision …, n open)`
@@ -65,8 +65,8 @@ type Options struct {
 // confidence is from 0 to 1. It keeps to a time limit of its own. On an error the built-in classifier is asked.
 type TextClassifier func(ctx context.Context, text string, intents []string) (intent string, confidence float64, err error)
 
-// Call is one call of Segment's tracking API, after the gateway's checks.
-type Call struct {
+// SegmentCall is one call of Segment's tracking API, after the gateway's checks.
+type SegmentCall struct {
 	Type        string // track identify page screen alias group
 	MessageID   string // the event's id; an id counts once
 	UserID      string
@@ -93,19 +93,19 @@ type classification struct {
 
 // Receipt is what became of a Call.
 type Receipt struct {
-	ID        string
-	Customer  string
-	Duplicate bool
-	Heard     []string // enrollments it goes to
-	Entered   []string // workflow ids of the instances it started
-	Refused   string   // with Enter: why there was no entry
+	ID          string
+	Customer    string
+	Duplicate   bool
+	DeliveredTo []string // enrollments it goes to
+	Entered     []string // workflow ids of the instances it started
+	Refused     string   // with Enter: why there was no entry
 }
 
 // Enrollment states.
 const (
-	StateOpen     = "open"
-	StateWatching = "watching" // its path has ended; it waits silently for its goal
-	StateClosed   = "closed"
+	StateOpen         = "open"
+	StateAwaitingGoal = "watching" // its path has ended; it waits silently for its goal
+	StateClosed       = "closed"
 )
 
 // Enrollment is one entry of a customer into a journey.
@@ -177,8 +177,8 @@ type Settlement struct {
 	Said       map[string]string // the rendered treatment, where it is kept: of the app channel for GET /v1/inbox, of a question for the conversation
 }
 
-// Contact is a row of the ledger.
-type Contact struct {
+// Send is a row of the ledger.
+type Send struct {
 	Key, Enrollment, Journey, Step, Message, Customer string
 	Channel, Category, Topic, Status, Reason          string
 	ProviderID                                        string
@@ -227,8 +227,8 @@ type TimelineEntry struct {
 	Detail  map[string]any
 }
 
-// ContactFilter narrows Contacts; empty fields do not.
-type ContactFilter struct {
+// SendFilter narrows Contacts; empty fields do not.
+type SendFilter struct {
 	Journey, Customer, Enrollment, Channel, Status string
 	Limit                                          int  // default 100, max 1000
 	said                                           bool // what was said is kept
@@ -244,18 +244,18 @@ type HandoffFilter struct {
 type Live struct {
 	Pending        int64            // deliveries not yet done
 	OldestPending  time.Time        // virtual; zero: none
-	Stuck          int64            // enrollments whose first delivery failed five times or more
+	Failing        int64            // enrollments whose first delivery failed five times or more
 	Open           map[string]int64 // by journey
 	Handoffs       int64            // open and claimed
 	PausedJourneys []string
-	SetAside       int64 // deliveries that were set aside
+	DeadLetters    int64 // deliveries that were set aside
 }
 
 // Totals are over all time; they take the longer to count the more there is.
 type Totals struct {
 	Events, Customers int64
 	Outcomes          map[string]map[string]int64 // of closed enrollments, by journey
-	Contacts          map[string]int64            // "channel/status"
+	Sends             map[string]int64            // "channel/status"
 }
 
 // Counts for metrics and lists.
@@ -276,13 +276,13 @@ type Migration struct {
 
 // Verdicts on an instance of a migration.
 const (
-	MoveOrdered = "ordered" // it was told to move (in a dry run: it would be)
-	MoveDone    = "moved"
-	MoveRefused = "refused" // it stays, for Reason
+	MigrationOrdered = "ordered" // it was told to move (in a dry run: it would be)
+	MigrationDone    = "moved"
+	MigrationRefused = "refused" // it stays, for Reason
 )
 
-// Moving is what a migration makes of one instance.
-type Moving struct {
+// MigrationStatus is what a migration makes of one instance.
+type MigrationStatus struct {
 	Enrollment, WorkflowID, Customer string
 	From, To                         string // revisions
 	Step, Target                     string // where it stands, and where it goes on
@@ -292,6 +292,6 @@ type Moving struct {
 
 // MigrationPage is a page of a migration; Next is the After of the next page, empty at the end.
 type MigrationPage struct {
-	Instances []Moving
+	Instances []MigrationStatus
 	Next      string
 }

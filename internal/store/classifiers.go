@@ -162,7 +162,7 @@ func readClassifier(model string) (*words.Model, error) {
 }
 
 // learn trains on the examples of a release's intents; nil where they have none.
-func learn(rules journey.Rules) (*lesson, error) {
+func learn(rules journey.Rules) (*trainedModel, error) {
 	var examples []words.Example
 	for name, i := range rules.Intents {
 		for _, e := range i.Examples {
@@ -177,7 +177,7 @@ func learn(rules journey.Rules) (*lesson, error) {
 
 // publishClassifier keeps what was learned of a release's examples, and makes it count unless one counts that
 // was saved by hand.
-func (s *Store) publishClassifier(ctx context.Context, tx conn, now time.Time, l *lesson) error {
+func (s *Store) publishClassifier(ctx context.Context, tx conn, now time.Time, l *trainedModel) error {
 	current := struct {
 		version               int
 		source, digest, model string

@@ -73,7 +73,7 @@ func TestClassifiersAreSwappedEverywhere(t *testing.T) {
 		say := func(st *Store, text string) (string, int) {
 			s.Helper()
 			c := s.track("ben", journey.MessageReceived, props{"text": text})
-			if _, err := st.Ingest(s.ctx, noon, []Call{c}); err != nil {
+			if _, err := st.Ingest(s.ctx, noon, []SegmentCall{c}); err != nil {
 				s.Fatal(err)
 			}
 			intent, _, version := s.took(c.MessageID)
@@ -178,24 +178,24 @@ func TestWhatIsHeardIsReadOnBehalfOfAnInstance(t *testing.T) {
 		e := s.enters("ana", props{"cart_id": "k1"})
 		c := s.track("ana", journey.MessageReceived, props{"text": "My parcel never came", "journey": "cart", "step": "nudge"})
 		s.ingest(noon, c)
-		got, err := s.Heard(s.ctx, ref(e), c.MessageID)
+		got, err := s.ReadMessage(s.ctx, ref(e), c.MessageID)
 		s.must(err)
 		if got.Confidence < 0.9 {
 			s.Errorf("confidence %v in an example", got.Confidence)
 		}
 		got.Confidence = 0
-		s.same(got, Understood{Text: "My parcel never came", Intent: "complaint", Version: 1, Journey: "cart", Step: "nudge"})
+		s.same(got, ClassifiedMessage{Text: "My parcel never came", Intent: "complaint", Version: 1, Journey: "cart", Step: "nudge"})
 		vars, err := s.View(s.ctx, noon, ref(e), contract.Scene{StepEvents: map[string]string{"question": c.MessageID}})
 		s.must(err)
 		s.same(vars.Steps["question"]["text"], any("My parcel never came"))
 
-		_, err = s.Heard(s.ctx, ref(e), s.says("ben", "not ana"))
+		_, err = s.ReadMessage(s.ctx, ref(e), s.says("ben", "not ana"))
 		s.refused(err, ErrNotFound)
-		_, err = s.Heard(s.ctx, ref(e), "nobody-said-that")
+		_, err = s.ReadMessage(s.ctx, ref(e), "nobody-said-that")
 		s.refused(err, ErrNotFound)
 		s.ends(e, "exited", noon)
-		_, err = s.Heard(s.ctx, contract.Ref{Enrollment: e.ID, Chain: "another"}, c.MessageID)
-		s.refused(err, ErrNotMine)
+		_, err = s.ReadMessage(s.ctx, contract.Ref{Enrollment: e.ID, Chain: "another"}, c.MessageID)
+		s.refused(err, ErrSuperseded)
 	})
 }
 

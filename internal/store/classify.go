@@ -26,7 +26,7 @@ func written(name string, properties map[string]any) string {
 
 // classify finds what the messages among calls are about, before the transaction that takes them: asking may
 // take its time. Only intents of the current release count.
-func (s *Store) classify(ctx context.Context, calls []Call) error {
+func (s *Store) classify(ctx context.Context, calls []SegmentCall) error {
 	var at []int
 	var ids []string
 	for i := range calls {
@@ -107,7 +107,7 @@ func classified(intent string, confidence float64, version int) *classification 
 }
 
 // keepClassifications writes what messages were taken for.
-func (b *batch) keepClassifications(ctx context.Context, events []*event) error {
+func (b *unit) keepClassifications(ctx context.Context, events []*event) error {
 	var rows [][]any
 	for _, ev := range events {
 		if c := ev.classified; c != nil {
@@ -118,8 +118,8 @@ func (b *batch) keepClassifications(ctx context.Context, events []*event) error 
 	return err
 }
 
-// Understood is a message of the customer and what it was taken for.
-type Understood struct {
+// ClassifiedMessage is a message of the customer and what it was taken for.
+type ClassifiedMessage struct {
 	Text          string
 	Intent        string // empty: none of the intents
 	Confidence    float64
@@ -127,10 +127,10 @@ type Understood struct {
 	Journey, Step string // it says it replies to; empty: it does not say
 }
 
-// Heard reads a message of an instance's customer, claiming the enrollment; ErrNotFound where there is none of that id.
-func (s *Store) Heard(ctx context.Context, ref contract.Ref, event string) (Understood, error) {
-	var u Understood
-	err := s.look(ctx, ref, func(tx conn, e *enrollment, _ *person) error {
+// ReadMessage reads a message of an instance's customer, claiming the enrollment; ErrNotFound where there is none of that id.
+func (s *Store) ReadMessage(ctx context.Context, ref contract.Ref, event string) (ClassifiedMessage, error) {
+	var u ClassifiedMessage
+	err := s.look(ctx, ref, func(tx conn, e *enrollment, _ *lockedCustomer) error {
 		ev, err := eventByID(ctx, tx, event)
 		if err != nil {
 			return err
@@ -138,7 +138,7 @@ func (s *Store) Heard(ctx context.Context, ref contract.Ref, event string) (Unde
 		if ev.customer != e.Customer {
 			return ErrNotFound
 		}
-		u = Understood{Text: written(ev.name, ev.properties)}
+		u = ClassifiedMessage{Text: written(ev.name, ev.properties)}
 		u.Journey, _ = ev.properties["journey"].(string)
 		u.Step, _ = ev.properties["step"].(string)
 		err = tx.QueryRowContext(ctx, `select intent, confidence, version from classifications where event = $1`, event).

@@ -11,7 +11,7 @@ import (
 
 // Command writes an order as a delivery to an open instance; ErrNotFound where none is open at that workflow id.
 func (s *Store) Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error {
-	return s.change(ctx, now, func(tx conn, b *batch) error {
+	return s.change(ctx, now, func(tx conn, b *unit) error {
 		var id string
 		err := tx.QueryRowContext(ctx, `select id from enrollments where workflow_id = $1 and state <> 'closed'`, workflowID).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -35,7 +35,7 @@ func (s *Store) Command(ctx context.Context, now time.Time, workflowID string, c
 }
 
 // command delivers an order and notes what it says about pausing.
-func (b *batch) command(ctx context.Context, e *enrollment, c contract.Command) error {
+func (b *unit) command(ctx context.Context, e *enrollment, c contract.Command) error {
 	id, err := newID(millis(b.now))
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (b *batch) command(ctx context.Context, e *enrollment, c contract.Command) 
 // current release nor has instances.
 func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error) {
 	ordered := 0
-	err := s.change(ctx, now, func(tx conn, b *batch) error {
+	err := s.change(ctx, now, func(tx conn, b *unit) error {
 		ordered = 0
 		var customers []string
 		if err := rows(ctx, tx, func(r *sql.Rows) error {

@@ -12,8 +12,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Utterance is one side's turn in a conversation with a customer.
-type Utterance struct {
+// ConversationTurn is one side's turn in a conversation with a customer.
+type ConversationTurn struct {
 	At       time.Time // virtual
 	Customer bool      // the customer said it; else tabi did
 	Channel  string    // empty: not known
@@ -28,9 +28,9 @@ type Utterance struct {
 // Conversation is what a customer wrote, and what tabi said whose words were kept (questions, and messages in
 // the app), oldest first: the latest limit turns (default 100, max 1000). Empty for a customer that is not
 // known.
-func (s *Store) Conversation(ctx context.Context, customer string, limit int) ([]Utterance, error) {
+func (s *Store) Conversation(ctx context.Context, customer string, limit int) ([]ConversationTurn, error) {
 	limit = bounded(limit)
-	var out []Utterance
+	var out []ConversationTurn
 	err := s.read(ctx, func(tx conn) error {
 		id, err := whom(ctx, tx, customer)
 		if errors.Is(err, ErrNotFound) {
@@ -40,7 +40,7 @@ func (s *Store) Conversation(ctx context.Context, customer string, limit int) ([
 			return err
 		}
 		if err := rows(ctx, tx, func(r *sql.Rows) error {
-			u := Utterance{Customer: true}
+			u := ConversationTurn{Customer: true}
 			var at int64
 			var raw string
 			if err := r.Scan(&at, &raw, &u.Intent, &u.Confidence); err != nil {
@@ -60,7 +60,7 @@ func (s *Store) Conversation(ctx context.Context, customer string, limit int) ([
 			return err
 		}
 		return rows(ctx, tx, func(r *sql.Rows) error {
-			var u Utterance
+			var u ConversationTurn
 			var at int64
 			var said string
 			if err := r.Scan(&at, &u.Channel, &u.Journey, &u.Step, &u.Message, &said); err != nil {
@@ -79,7 +79,7 @@ func (s *Store) Conversation(ctx context.Context, customer string, limit int) ([
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(out, func(a, b Utterance) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(out, func(a, b ConversationTurn) int { return a.At.Compare(b.At) })
 	return out[max(0, len(out)-limit):], nil
 }
 

@@ -21,7 +21,7 @@ func (s *Store) Live(ctx context.Context) (Live, error) {
 		if err := tx.QueryRowContext(ctx, `select (select coalesce(sum(last_seq - next_seq + 1), 0) from enrollments where next_seq <= last_seq), (select coalesce(min(queued_at), 0) from enrollments where next_seq <= last_seq),
 			(select count(*) from enrollments where next_seq <= last_seq and attempts >= 5), (select count(*) from handoffs where state in ('open', 'claimed')),
 			(select count(*) from dead_letters a join enrollments e on e.id = a.enrollment where e.state <> 'closed')`).
-			Scan(&l.Pending, &oldest, &l.Stuck, &l.Handoffs, &l.SetAside); err != nil {
+			Scan(&l.Pending, &oldest, &l.Failing, &l.Handoffs, &l.DeadLetters); err != nil {
 			return err
 		}
 		l.OldestPending = moment(oldest)
@@ -46,7 +46,7 @@ func (s *Store) Live(ctx context.Context) (Live, error) {
 
 // Totals counts everything.
 func (s *Store) Totals(ctx context.Context) (Totals, error) {
-	t := Totals{Outcomes: map[string]map[string]int64{}, Contacts: map[string]int64{}}
+	t := Totals{Outcomes: map[string]map[string]int64{}, Sends: map[string]int64{}}
 	err := s.read(ctx, func(tx conn) error {
 		if err := tx.QueryRowContext(ctx, `select (select count(*) from events), (select count(*) from customers where merged_into = '')`).Scan(&t.Events, &t.Customers); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (s *Store) Totals(ctx context.Context) (Totals, error) {
 			var channel, status string
 			var n int64
 			err := r.Scan(&channel, &status, &n)
-			t.Contacts[channel+"/"+status] = n
+			t.Sends[channel+"/"+status] = n
 			return err
 		}, `select channel, status, count(*) from sends group by channel, status`)
 	})

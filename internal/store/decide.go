@@ -28,7 +28,7 @@ type Decided struct {
 // key answers as before. A paused journey keeps nothing.
 func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (Decided, error) {
 	var out Decided
-	decide := func(tx conn, e *enrollment, p *person, rel *release) (*draft, error) {
+	decide := func(tx conn, e *enrollment, p *lockedCustomer, rel *release) (*draft, error) {
 		vars, err := s.vars(ctx, tx, e, p, in.Scene, now)
 		if err != nil {
 			return nil, err

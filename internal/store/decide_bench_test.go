@@ -120,17 +120,17 @@ func crowded(b *testing.B, url string) *Store {
 		}
 		return out
 	}
-	var calls []Call
+	var calls []SegmentCall
 	for i := range benchCustomers {
 		id := "c" + strconv.Itoa(i)
 		calls = append(
 			calls,
-			Call{Type: "identify", MessageID: "i" + id, UserID: id, Traits: traits(), Timestamp: noon.Add(-40 * 24 * time.Hour)},
+			SegmentCall{Type: "identify", MessageID: "i" + id, UserID: id, Traits: traits(), Timestamp: noon.Add(-40 * 24 * time.Hour)},
 		)
 		for j := range 12 {
 			calls = append(
 				calls,
-				Call{
+				SegmentCall{
 					Type:      "track",
 					MessageID: fmt.Sprint("e", id, "/", j),
 					UserID:    id,

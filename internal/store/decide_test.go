@@ -153,7 +153,7 @@ func TestDecideNothing(t *testing.T) {
 		d := s.chooses(s.question(e, "k"), noon)
 		s.same([]any{d.Send == nil, d.Decision.Reason, len(d.Decision.Slots)}, []any{true, decisioning.NotSuitable, 0})
 		s.same(s.chooses(s.question(e, "k"), noon).Decision.Reason, decisioning.NotSuitable)
-		all, err := s.Contacts(s.ctx, ContactFilter{Customer: "ana"})
+		all, err := s.Sends(s.ctx, SendFilter{Customer: "ana"})
 		s.must(err)
 		s.same(len(all), 0)
 	})
@@ -204,7 +204,7 @@ func TestDecideAtOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		sending, err := s.Contacts(s.ctx, ContactFilter{Customer: "ana", Status: "sending"})
+		sending, err := s.Sends(s.ctx, SendFilter{Customer: "ana", Status: "sending"})
 		s.must(err)
 		s.same(len(sending), 3)
 	})

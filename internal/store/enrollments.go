@@ -164,16 +164,16 @@ func claim(ctx context.Context, tx conn, id, chain string) error {
 		chain,
 	)
 	if err == nil && n == 0 {
-		err = ErrNotMine
+		err = ErrSuperseded
 	}
 	return err
 }
 
 // claimed reads an enrollment under its customer's lock and claims it.
-func claimed(ctx context.Context, tx conn, id, chain string) (*enrollment, *person, error) {
+func claimed(ctx context.Context, tx conn, id, chain string) (*enrollment, *lockedCustomer, error) {
 	e, p, err := lockEnrollment(ctx, tx, id)
 	if errors.Is(err, ErrNotFound) {
-		return nil, nil, ErrNotMine
+		return nil, nil, ErrSuperseded
 	}
 	if err != nil {
 		return nil, nil, err
@@ -196,11 +196,11 @@ func notMine(e *enrollment, chain string, err error) error {
 // last workflow task was lost behind its last report does that task again: what it asks once more is answered
 // as before, and nothing new is done for it.
 func replayed(e *enrollment, chain string, claim error) bool {
-	return errors.Is(claim, ErrNotMine) && e != nil && e.State == StateClosed && e.Chain == chain
+	return errors.Is(claim, ErrSuperseded) && e != nil && e.State == StateClosed && e.Chain == chain
 }
 
 // lockEnrollment locks the customer of an enrollment, as the first statement of the transaction, and reads both.
-func lockEnrollment(ctx context.Context, tx conn, id string) (*enrollment, *person, error) {
+func lockEnrollment(ctx context.Context, tx conn, id string) (*enrollment, *lockedCustomer, error) {
 	p, err := scanPerson(tx.QueryRowContext(
 		ctx,
 		`update customers set version = version + 1 where id = (select customer from enrollments where id = $1) returning id, version, traits, merged_into, created_at`,
@@ -271,7 +271,7 @@ func bounded(limit int) int {
 // CloseLost closes an enrollment whose run is gone, and frees what it held. closed is false, and nothing
 // changes, where it was closed before.
 func (s *Store) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error) {
-	err = s.change(ctx, now, func(tx conn, b *batch) error {
+	err = s.change(ctx, now, func(tx conn, b *unit) error {
 		closed = false
 		e, p, err := lockEnrollment(ctx, tx, id)
 		if err != nil || e.State == StateClosed {

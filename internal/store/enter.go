@@ -39,7 +39,7 @@ type deferred struct {
 
 // publish brings an event to the customer's open instances and to the journeys it may enter. changed are the
 // top-level traits it changed.
-func (b *batch) publish(ctx context.Context, p *person, ev *event, changed []string, only string, receipt *Receipt) error {
+func (b *unit) publish(ctx context.Context, p *lockedCustomer, ev *event, changed []string, only string, receipt *Receipt) error {
 	if err := b.accepted(ctx, p, ev); err != nil {
 		return err
 	}
@@ -91,13 +91,13 @@ func (b *batch) publish(ctx context.Context, p *person, ev *event, changed []str
 			}
 		}
 		b.deliver(e, deliverEvent, ev.id, body, millis(b.now))
-		receipt.Heard = append(receipt.Heard, e.ID)
+		receipt.DeliveredTo = append(receipt.DeliveredTo, e.ID)
 	}
 	return nil
 }
 
 // enterAll asks for entry into journeys by one event.
-func (b *batch) enterAll(ctx context.Context, p *person, names []string, ev *event, receipt *Receipt) error {
+func (b *unit) enterAll(ctx context.Context, p *lockedCustomer, names []string, ev *event, receipt *Receipt) error {
 	for _, name := range names {
 		address, _, err := b.enter(ctx, p, entry{journey: name, event: ev, at: ev.received})
 		if err != nil {
@@ -113,7 +113,7 @@ func (b *batch) enterAll(ctx context.Context, p *person, names []string, ev *eve
 // hears reports whether an instance must be told of an event, and which of the changed traits it waits on. One
 // that was told to go over to another revision hears what either listens to: it may take the event by this one
 // or by that.
-func (b *batch) hears(ctx context.Context, e *enrollment, name string, changed []string) (bool, []string, error) {
+func (b *unit) hears(ctx context.Context, e *enrollment, name string, changed []string) (bool, []string, error) {
 	hears := false
 	var traits []string
 	for _, revision := range e.revisions() {
@@ -121,9 +121,9 @@ func (b *batch) hears(ctx context.Context, e *enrollment, name string, changed [
 		if err != nil {
 			return false, nil, err
 		}
-		if e.State == StateWatching || e.Holdout { // neither is on a step
+		if e.State == StateAwaitingGoal || e.Holdout { // neither is on a step
 			hears = hears || p.Goal != nil && names(p.Goal.Events, name)
-			if e.State != StateWatching {
+			if e.State != StateAwaitingGoal {
 				for _, rule := range p.Exit {
 					hears = hears || names(rule.Events, name)
 				}
@@ -147,7 +147,7 @@ func names(events []string, name string) bool {
 }
 
 // enter opens an enrollment where the journey lets the customer in. Otherwise refused says why, in words.
-func (b *batch) enter(ctx context.Context, p *person, q entry) (address, refused string, err error) {
+func (b *unit) enter(ctx context.Context, p *lockedCustomer, q entry) (address, refused string, err error) {
 	rel, err := b.release(ctx)
 	if err != nil {
 		return "", "", err
@@ -217,7 +217,7 @@ func (b *batch) enter(ctx context.Context, p *person, q entry) (address, refused
 }
 
 // keep stores an event that waited for somebody to enter by it.
-func (b *batch) keep(ev *event) {
+func (b *unit) keep(ev *event) {
 	if ev.lazy {
 		ev.lazy = false
 		b.store(ev)
@@ -226,9 +226,9 @@ func (b *batch) keep(ev *event) {
 
 // reentry applies the journey's re-entry rule. blockers are set where only open instances are in the way that
 // still have deliveries to take: one of those may end them.
-func (b *batch) reentry(
+func (b *unit) reentry(
 	ctx context.Context,
-	p *person,
+	p *lockedCustomer,
 	program *journey.Program,
 	key string,
 	at int64,
@@ -272,7 +272,7 @@ func (b *batch) reentry(
 }
 
 // deferEntry puts the question at the end of the queue of the instance that is in the way.
-func (b *batch) deferEntry(blockers []*enrollment, q entry, key string) error {
+func (b *unit) deferEntry(blockers []*enrollment, q entry, key string) error {
 	body, err := jsonText(deferred{Journey: q.journey, Key: key})
 	if err != nil {
 		return err
@@ -283,7 +283,7 @@ func (b *batch) deferEntry(blockers []*enrollment, q entry, key string) error {
 }
 
 // reconsider asks a deferred entry again, at its turn.
-func (b *batch) reconsider(ctx context.Context, p *person, eventID, body string, at int64) error {
+func (b *unit) reconsider(ctx context.Context, p *lockedCustomer, eventID, body string, at int64) error {
 	var d deferred
 	if err := json.Unmarshal([]byte(body), &d); err != nil {
 		return err
@@ -297,7 +297,7 @@ func (b *batch) reconsider(ctx context.Context, p *person, eventID, body string,
 }
 
 // address is the workflow id with the smallest number that none of the customer's open enrollments has.
-func (p *person) address(name, key string) string {
+func (p *lockedCustomer) address(name, key string) string {
 	for n := 1; ; n++ {
 		id := journey.WorkflowID(name, p.id, key, n)
 		if !slices.ContainsFunc(p.open, func(e *enrollment) bool { return e.WorkflowID == id }) {

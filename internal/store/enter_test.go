@@ -72,7 +72,7 @@ func TestWatchingIsNotInTheWay(t *testing.T) {
 		})})
 		e := s.enters("ana", nil)
 		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Parked{Silent: true, Since: noon}}))
-		s.same(s.byID(e.ID).State, StateWatching)
+		s.same(s.byID(e.ID).State, StateAwaitingGoal)
 		r := s.ingest(
 			noon,
 			s.track("ana", "Cart Viewed", nil),
@@ -80,9 +80,9 @@ func TestWatchingIsNotInTheWay(t *testing.T) {
 			s.track("ana", "Order Completed", nil),
 			s.track("ana", "Cart Updated", nil),
 		)
-		s.same(r[0].Heard, []string(nil))
-		s.same(r[1].Heard, []string(nil))
-		s.same(r[2].Heard, []string{e.ID})
+		s.same(r[0].DeliveredTo, []string(nil))
+		s.same(r[1].DeliveredTo, []string(nil))
+		s.same(r[2].DeliveredTo, []string{e.ID})
 		s.same(r[3].Entered, []string{"cart/ana#2"})
 	})
 }
@@ -143,10 +143,10 @@ func TestEventsGoToOpenInstancesBeforeEntries(t *testing.T) {
 		})})
 		r := s.ingest(noon, s.track("ana", "Cart Updated", nil))
 		s.same(r[0].Entered, []string{"a/ana", "b/ana", "c/ana"})
-		s.same(r[0].Heard, []string(nil)) // nobody sees again the event it entered by
+		s.same(r[0].DeliveredTo, []string(nil)) // nobody sees again the event it entered by
 		s.drain()
 		r = s.ingest(noon, s.track("ana", "Cart Updated", nil))
-		s.same(len(r[0].Heard), 1)
+		s.same(len(r[0].DeliveredTo), 1)
 	})
 }
 
@@ -169,7 +169,7 @@ func TestDeferredEntry(t *testing.T) {
 				s.ingest(noon.Add(time.Minute), s.track("ana", "Order Completed", nil))
 				r := s.ingest(noon.Add(2*time.Minute), s.track("ana", "Cart Updated", nil))
 				s.same(r[0].Entered, []string(nil))
-				s.same(r[0].Heard, []string{e.ID})
+				s.same(r[0].DeliveredTo, []string{e.ID})
 				taken := 0
 				for range 10 {
 					for _, l := range s.lease() {
@@ -183,7 +183,7 @@ func TestDeferredEntry(t *testing.T) {
 							}
 							s.must(s.Delivered(s.ctx, l, d.Seq))
 						}
-						s.must(s.Unlease(s.ctx, l, "", time.Time{}))
+						s.must(s.ReleaseLease(s.ctx, l, "", time.Time{}))
 					}
 				}
 				all, err := s.Enrollments(s.ctx, EnrollmentFilter{State: StateOpen})
@@ -236,7 +236,7 @@ func TestHoldoutIsSticky(t *testing.T) {
 			}
 			held++
 			r := s.ingest(noon, s.track(id, "Cart Viewed", nil), s.track(id, "Order Completed", nil), s.track(id, "Cart Emptied", nil))
-			s.same([]int{len(r[0].Heard), len(r[1].Heard), len(r[2].Heard)}, []int{0, 1, 1})
+			s.same([]int{len(r[0].DeliveredTo), len(r[1].DeliveredTo), len(r[2].DeliveredTo)}, []int{0, 1, 1})
 		}
 		if held == 0 || held == 40 {
 			s.Fatalf("%d of 40 held out of half", held)
@@ -251,7 +251,7 @@ func TestEnterByHand(t *testing.T) {
 		)
 		start := func(name string, p props) Receipt {
 			s.n++
-			return s.ingest(noon, Call{Type: "track", MessageID: fmt.Sprintf("s%d", s.n), UserID: "ana", Enter: name, Properties: p})[0]
+			return s.ingest(noon, SegmentCall{Type: "track", MessageID: fmt.Sprintf("s%d", s.n), UserID: "ana", Enter: name, Properties: p})[0]
 		}
 		s.same(start("cart", props{"cart_id": "k1"}).Entered, []string{"cart/ana/k1"})
 		s.same(s.at("cart/ana/k1").EntryName, "Journey Started")
@@ -277,6 +277,6 @@ func TestAJourneyTakenOutStopsEntries(t *testing.T) {
 		e := s.enters("ana", nil)
 		s.publishes(nil, reminder())
 		s.same(s.ingest(noon, s.track("ben", "Cart Updated", nil))[0].Entered, []string(nil))
-		s.same(s.ingest(noon, s.track("ana", "Order Completed", nil))[0].Heard, []string{e.ID}) // its instances go on
+		s.same(s.ingest(noon, s.track("ana", "Order Completed", nil))[0].DeliveredTo, []string{e.ID}) // its instances go on
 	})
 }

@@ -48,8 +48,8 @@ type Milestone struct {
 	Customers     int64
 }
 
-// member is a customer's first entry.
-type member struct {
+// cohortMember is a customer's first entry.
+type cohortMember struct {
 	revision  string
 	entered   int64
 	end       int64 // of the window
@@ -132,10 +132,10 @@ func window(d *journey.Definition) time.Duration {
 }
 
 // members are the customers' first entries, by enrollment.
-func (c *count) members(programs map[string]*program) (map[string]*member, error) {
-	out := map[string]*member{}
+func (c *count) members(programs map[string]*program) (map[string]*cohortMember, error) {
+	out := map[string]*cohortMember{}
 	err := c.rows(func(r *sql.Rows) error {
-		var m member
+		var m cohortMember
 		var id, state, outcome string
 		var closed int64
 		var holdout int
@@ -155,7 +155,7 @@ func (c *count) members(programs map[string]*program) (map[string]*member, error
 }
 
 // late looks in the event log for goals of members whose instance did not see them.
-func (c *count) late(revision string, p *program, members map[string]*member) error {
+func (c *count) late(revision string, p *program, members map[string]*cohortMember) error {
 	reads := p.Remote(p.Goal.When) || p.Remote(p.Goal.Value)
 	traits, join, filter := `''`, ``, ``
 	if reads {
@@ -169,9 +169,9 @@ func (c *count) late(revision string, p *program, members map[string]*member) er
 			args = append(args, name)
 		}
 	}
-	var later []sighting // what reads the customer waits until the query is through: it may need the connection
+	var later []goalCandidate // what reads the customer waits until the query is through: it may need the connection
 	if err := c.rows(func(r *sql.Rows) error {
-		var k sighting
+		var k goalCandidate
 		var own, entry, properties string
 		if err := r.Scan(&k.enrollment, &k.customer, &k.name, &k.received, &properties, &entry, &own); err != nil {
 			return err
@@ -211,15 +211,15 @@ func (c *count) late(revision string, p *program, members map[string]*member) er
 	return nil
 }
 
-// sighting is an event that may be the goal of an enrollment.
-type sighting struct {
+// goalCandidate is an event that may be the goal of an enrollment.
+type goalCandidate struct {
 	enrollment, customer, name string
 	received                   int64
 	properties, entry, traits  map[string]any
 }
 
 // judge holds an event against the goal.
-func (c *count) judge(p *program, m *member, k sighting) error {
+func (c *count) judge(p *program, m *cohortMember, k goalCandidate) error {
 	vars := journey.Vars{
 		Entry:     k.entry,
 		Event:     k.properties,
@@ -255,7 +255,7 @@ func (c *count) judge(p *program, m *member, k sighting) error {
 }
 
 // milestones counts to whom sends were delivered.
-func (c *count) milestones(d *journey.Definition, members map[string]*member) error {
+func (c *count) milestones(d *journey.Definition, members map[string]*cohortMember) error {
 	reached := map[string]int64{}
 	if err := c.rows(func(r *sql.Rows) error {
 		var id, step string

@@ -99,7 +99,7 @@ func (s *Store) WithdrawHandoff(ctx context.Context, now time.Time, in contract.
 	return s.write(ctx, func(tx conn) error {
 		e, _, err := lockEnrollment(ctx, tx, in.Enrollment)
 		if errors.Is(err, ErrNotFound) {
-			return ErrNotMine
+			return ErrSuperseded
 		}
 		if err != nil || e.State == StateClosed && e.Chain == in.Chain {
 			return err
@@ -155,7 +155,7 @@ func handoff(ctx context.Context, tx conn, id string) (Handoff, error) {
 }
 
 // lockHandoff locks the customer of a hand-off and reads it. agent must be free to act on it.
-func lockHandoff(ctx context.Context, tx conn, id, agent string) (Handoff, *person, error) {
+func lockHandoff(ctx context.Context, tx conn, id, agent string) (Handoff, *lockedCustomer, error) {
 	p, err := scanPerson(tx.QueryRowContext(
 		ctx,
 		`update customers set version = version + 1 where id = (select customer from handoffs where id = $1) returning id, version, traits, merged_into, created_at`,
@@ -210,7 +210,7 @@ func (s *Store) ResolveHandoff(ctx context.Context, now time.Time, id, agent, ou
 	if agent == "" || outcome == "" {
 		return inputError("the agent's name or the outcome is missing")
 	}
-	return s.change(ctx, now, func(tx conn, b *batch) error {
+	return s.change(ctx, now, func(tx conn, b *unit) error {
 		h, p, err := lockHandoff(ctx, tx, id, agent)
 		if err != nil {
 			return err

@@ -57,11 +57,11 @@ func (h *hot) measure(prepare, operate func()) {
 }
 
 // calls makes n calls of different customers.
-func (h *hot) calls(event string, n int) []Call {
-	out := make([]Call, n)
+func (h *hot) calls(event string, n int) []SegmentCall {
+	out := make([]SegmentCall, n)
 	for i := range out {
 		h.n++
-		out[i] = Call{
+		out[i] = SegmentCall{
 			Type:       "track",
 			MessageID:  fmt.Sprintf("hot-%d", h.n),
 			UserID:     fmt.Sprintf("hot%d", h.n),
@@ -79,7 +79,7 @@ func (h *hot) enrollment() (Enrollment, Lease) {
 	_, err := h.Ingest(
 		h.Context(),
 		noon,
-		append([]Call{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}}, calls...),
+		append([]SegmentCall{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}}, calls...),
 	)
 	h.must(err)
 	leases, err := h.Lease(h.Context(), wall, 1, time.Minute)
@@ -95,7 +95,7 @@ func BenchmarkIntake(b *testing.B) {
 	for _, size := range []int{1, 250} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			hotly(b, func(h *hot) {
-				var calls []Call
+				var calls []SegmentCall
 				h.measure(func() { calls = h.calls("Product Viewed", size) }, func() {
 					_, err := h.Ingest(h.Context(), noon, calls)
 					h.must(err)

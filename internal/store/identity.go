@@ -38,12 +38,12 @@ func canonical(ctx context.Context, tx conn, id string) (string, error) {
 }
 
 // merges reports whether a call joins two ids.
-func (c *Call) merges() bool {
+func (c *SegmentCall) merges() bool {
 	return c.Type == "alias" || c.Type == "identify" && c.UserID != "" && c.AnonymousID != ""
 }
 
 // subject is the id a call is about, before merges.
-func (c *Call) subject() string {
+func (c *SegmentCall) subject() string {
 	if c.UserID != "" {
 		return c.UserID
 	}
@@ -53,7 +53,7 @@ func (c *Call) subject() string {
 // others are the ids that a call joins to its subject, as far as they are known. Segment's previousId is a
 // user's or an anonymous one: those that exist are meant; where none does, both are kept as names of the
 // subject, for what still comes under them.
-func (c *Call) others() []string {
+func (c *SegmentCall) others() []string {
 	var out []string
 	if c.Type == "alias" && c.PreviousID != "" {
 		out = append(out, c.PreviousID, anonymous(c.PreviousID))
@@ -65,7 +65,7 @@ func (c *Call) others() []string {
 }
 
 // identify finds and locks every customer the calls are about; the answer maps ids to customers.
-func (b *batch) identify(ctx context.Context, calls []Call) (map[string]string, error) {
+func (b *unit) identify(ctx context.Context, calls []SegmentCall) (map[string]string, error) {
 	var wanted []string
 	for i := range calls {
 		wanted = append(wanted, calls[i].subject())
@@ -129,7 +129,7 @@ func (b *batch) identify(ctx context.Context, calls []Call) (map[string]string, 
 }
 
 // join makes the other ids of a call names of its subject. changed are the traits that became others by it.
-func (b *batch) join(ctx context.Context, names map[string]string, c *Call) (changed []string, err error) {
+func (b *unit) join(ctx context.Context, names map[string]string, c *SegmentCall) (changed []string, err error) {
 	if !c.merges() {
 		return nil, nil
 	}
@@ -169,7 +169,7 @@ func (b *batch) join(ctx context.Context, names map[string]string, c *Call) (cha
 
 // merge makes one customer of two: both histories, the survivor's traits over the other's, and of two open
 // instances of one journey and key the older.
-func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []string, err error) {
+func (b *unit) merge(ctx context.Context, gone, survivor *lockedCustomer) (changed []string, err error) {
 	if err := b.flush(ctx); err != nil {
 		return nil, err
 	}
@@ -213,7 +213,7 @@ func (b *batch) merge(ctx context.Context, gone, survivor *person) (changed []st
 
 // endYounger orders the younger of two open instances of one journey and key to end. A journey that lets
 // customers in again while they are in it keeps both.
-func (b *batch) endYounger(ctx context.Context, p *person, gone string) error {
+func (b *unit) endYounger(ctx context.Context, p *lockedCustomer, gone string) error {
 	type slot struct{ journey, key string }
 	older := map[slot]bool{}
 	for _, e := range p.open {
@@ -242,7 +242,7 @@ func (b *batch) endYounger(ctx context.Context, p *person, gone string) error {
 }
 
 // message delivers what is no event of the customer.
-func (b *batch) message(e *enrollment, m contract.Event) error {
+func (b *unit) message(e *enrollment, m contract.Event) error {
 	body, err := jsonText(m)
 	if err == nil {
 		b.deliver(e, deliverMessage, m.ID, body, millis(b.now))

@@ -12,8 +12,8 @@ func TestIdentifyMergesTheAnonymous(t *testing.T) {
 	each(t, func(s *suite) {
 		s.ingest(
 			noon,
-			Call{Type: "track", MessageID: "1", AnonymousID: "a1", Event: "Seen"},
-			Call{
+			SegmentCall{Type: "track", MessageID: "1", AnonymousID: "a1", Event: "Seen"},
+			SegmentCall{
 				Type:        "identify",
 				MessageID:   "2",
 				AnonymousID: "a1",
@@ -23,7 +23,7 @@ func TestIdentifyMergesTheAnonymous(t *testing.T) {
 		s.ingest(noon, s.identify("ana", props{"name": "Ana", "consent": props{"email": true, "marketing": true}}))
 		r := s.ingest(
 			noon.Add(time.Second),
-			Call{Type: "identify", MessageID: "3", UserID: "ana", AnonymousID: "a1", Traits: props{"vip": true}},
+			SegmentCall{Type: "identify", MessageID: "3", UserID: "ana", AnonymousID: "a1", Traits: props{"vip": true}},
 		)
 		s.same(r[0].Customer, "ana")
 		c := s.customer("a1")
@@ -31,7 +31,7 @@ func TestIdentifyMergesTheAnonymous(t *testing.T) {
 		s.same(c.Merged, []string{"anon:a1"})
 		s.same(c.Created, noon)
 		s.same(c.Traits, props{"name": "Ana", "lang": "ja", "vip": true, "consent": props{"email": false, "push": true, "marketing": true}})
-		s.same(s.ingest(noon, Call{Type: "track", MessageID: "4", AnonymousID: "a1", Event: "Seen"})[0].Customer, "ana")
+		s.same(s.ingest(noon, SegmentCall{Type: "track", MessageID: "4", AnonymousID: "a1", Event: "Seen"})[0].Customer, "ana")
 		story, err := s.Timeline(s.ctx, "ana", 10)
 		s.must(err)
 		s.same(len(story), 5) // both histories
@@ -42,22 +42,22 @@ func TestIdentifyInOneBatch(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()})
 		r := s.ingest(noon,
-			Call{Type: "track", MessageID: "1", AnonymousID: "a1", Event: "Cart Updated"},
-			Call{Type: "identify", MessageID: "2", UserID: "ana", AnonymousID: "a1"},
-			Call{Type: "track", MessageID: "3", AnonymousID: "a1", Event: "Order Completed"})
+			SegmentCall{Type: "track", MessageID: "1", AnonymousID: "a1", Event: "Cart Updated"},
+			SegmentCall{Type: "identify", MessageID: "2", UserID: "ana", AnonymousID: "a1"},
+			SegmentCall{Type: "track", MessageID: "3", AnonymousID: "a1", Event: "Order Completed"})
 		s.same(r[0].Entered, []string{"cart/anon:a1"})
 		s.same([]string{r[0].Customer, r[1].Customer, r[2].Customer}, []string{"anon:a1", "ana", "ana"})
-		s.same(len(r[2].Heard), 1)
+		s.same(len(r[2].DeliveredTo), 1)
 		s.same(s.at("cart/anon:a1").Customer, "ana") // it keeps its address
 	})
 }
 
 func TestAnAnonymousIDStaysUntilItIdentifiesAsAnother(t *testing.T) {
 	each(t, func(s *suite) {
-		s.ingest(noon, Call{Type: "track", MessageID: "1", AnonymousID: "a1", Event: "Seen"},
-			Call{Type: "identify", MessageID: "2", UserID: "ana", AnonymousID: "a1"},
-			Call{Type: "identify", MessageID: "3", UserID: "ben", AnonymousID: "a1"},
-			Call{Type: "track", MessageID: "4", AnonymousID: "a1", Event: "Seen"})
+		s.ingest(noon, SegmentCall{Type: "track", MessageID: "1", AnonymousID: "a1", Event: "Seen"},
+			SegmentCall{Type: "identify", MessageID: "2", UserID: "ana", AnonymousID: "a1"},
+			SegmentCall{Type: "identify", MessageID: "3", UserID: "ben", AnonymousID: "a1"},
+			SegmentCall{Type: "track", MessageID: "4", AnonymousID: "a1", Event: "Seen"})
 		count := func(id string) int {
 			story, err := s.Timeline(s.ctx, id, 10)
 			s.must(err)
@@ -70,8 +70,8 @@ func TestAnAnonymousIDStaysUntilItIdentifiesAsAnother(t *testing.T) {
 
 func TestAliasMergesAnyTwo(t *testing.T) {
 	each(t, func(s *suite) {
-		alias := func(id, from, to string) Call {
-			return Call{Type: "alias", MessageID: id, PreviousID: from, UserID: to}
+		alias := func(id, from, to string) SegmentCall {
+			return SegmentCall{Type: "alias", MessageID: id, PreviousID: from, UserID: to}
 		}
 		s.ingest(noon, s.identify("u1", props{"one": 1}), s.identify("u2", props{"two": 2}), s.identify("u3", props{"three": 3}))
 		s.ingest(noon, alias("1", "u1", "u2"))
@@ -87,11 +87,11 @@ func TestAliasMergesAnyTwo(t *testing.T) {
 		// Segment's previousId may be an anonymous one, and may come before anything else of it.
 		s.ingest(
 			noon,
-			Call{Type: "track", MessageID: "5", AnonymousID: "x", Event: "Seen"},
+			SegmentCall{Type: "track", MessageID: "5", AnonymousID: "x", Event: "Seen"},
 			alias("6", "x", "u3"),
 			alias("7", "never-seen", "u3"),
 		)
-		s.same(s.ingest(noon, Call{Type: "track", MessageID: "8", AnonymousID: "never-seen", Event: "Seen"})[0].Customer, "u3")
+		s.same(s.ingest(noon, SegmentCall{Type: "track", MessageID: "8", AnonymousID: "never-seen", Event: "Seen"})[0].Customer, "u3")
 		s.same(s.customer("anon:x").ID, "u3")
 	})
 }
@@ -113,14 +113,14 @@ func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 		s.must(s.OpenHandoff(s.ctx, noon, h, ""))
 		_, err := s.asks(wall, s.send(older, "k"), yes)
 		s.must(err)
-		s.ingest(noon.Add(time.Hour), Call{Type: "identify", MessageID: "merge", UserID: "ana", AnonymousID: "a1"})
+		s.ingest(noon.Add(time.Hour), SegmentCall{Type: "identify", MessageID: "merge", UserID: "ana", AnonymousID: "a1"})
 		s.same(s.drain(), []string{"exit cart/ana/k1"}) // the journey that lets in always keeps both of its own
 		for _, e := range []Enrollment{older, younger, apart} {
 			s.same(s.byID(e.ID).Customer, "ana")
 		}
 		r := s.ingest(noon.Add(time.Hour), s.track("ana", "Order Completed", props{"cart_id": "k1"}))
-		s.same(len(r[0].Heard), 6)
-		contacts, err := s.Contacts(s.ctx, ContactFilter{Customer: "ana"})
+		s.same(len(r[0].DeliveredTo), 6)
+		contacts, err := s.Sends(s.ctx, SendFilter{Customer: "ana"})
 		s.must(err)
 		s.same(len(contacts), 1)
 		open, err := s.Handoffs(s.ctx, HandoffFilter{Customer: "ana"})
@@ -143,14 +143,14 @@ func TestMergesAtOnce(t *testing.T) {
 			}
 			id := string(rune('a' + i))
 			go func() {
-				_, err := s.Ingest(s.ctx, noon, []Call{{Type: "alias", MessageID: "alias-" + id, PreviousID: from, UserID: to}})
+				_, err := s.Ingest(s.ctx, noon, []SegmentCall{{Type: "alias", MessageID: "alias-" + id, PreviousID: from, UserID: to}})
 				done <- err
 			}()
 			go func() {
 				_, err := s.Ingest(
 					s.ctx,
 					noon,
-					[]Call{
+					[]SegmentCall{
 						{Type: "track", MessageID: "track-" + id, UserID: from, Event: "Cart Updated"},
 						{Type: "identify", MessageID: "identify-" + id, UserID: to, AnonymousID: from, Traits: props{id: true}},
 					},

@@ -70,8 +70,8 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 	keyFor := func(id string) string {
 		return "inbound/" + url.PathEscape(id) + "/" + url.PathEscape(clean(in.RequestID))
 	}
-	keyOf := func(p *person) string { return keyFor(p.id) }
-	decide := func(tx conn, p *person, rel *release) (*draft, error) {
+	keyOf := func(p *lockedCustomer) string { return keyFor(p.id) }
+	decide := func(tx conn, p *lockedCustomer, rel *release) (*draft, error) {
 		vars, err := s.present(ctx, tx, p, rel, properties, now)
 		if err != nil {
 			return nil, err
@@ -184,7 +184,7 @@ func (s *Store) preview(ctx context.Context, tx conn, id string, now time.Time, 
 }
 
 // meet locks a customer, who is made where there is none of this id.
-func (s *Store) meet(ctx context.Context, tx conn, id string, now time.Time) (*person, error) {
+func (s *Store) meet(ctx context.Context, tx conn, id string, now time.Time) (*lockedCustomer, error) {
 	own, err := canonical(ctx, tx, id)
 	if errors.Is(err, ErrNotFound) {
 		own, err = id, nil
@@ -200,9 +200,9 @@ func (s *Store) meet(ctx context.Context, tx conn, id string, now time.Time) (*p
 	return p, err
 }
 
-// Scenery is what the templates of an inbound decision's messages see: the customer, the event at hand, intents
+// TemplateVars is what the templates of an inbound decision's messages see: the customer, the event at hand, intents
 // and the time. Somebody who is not known has none.
-func (s *Store) Scenery(ctx context.Context, now time.Time, customer string, properties map[string]any) (journey.Vars, error) {
+func (s *Store) TemplateVars(ctx context.Context, now time.Time, customer string, properties map[string]any) (journey.Vars, error) {
 	var vars journey.Vars
 	err := s.read(ctx, func(tx conn) error {
 		p, err := look(ctx, tx, customer)
@@ -223,10 +223,10 @@ func (s *Store) Scenery(ctx context.Context, now time.Time, customer string, pro
 }
 
 // look reads a customer without a lock. Somebody who is not known yet has no traits and no past.
-func look(ctx context.Context, tx conn, id string) (*person, error) {
+func look(ctx context.Context, tx conn, id string) (*lockedCustomer, error) {
 	own, err := canonical(ctx, tx, id)
 	if errors.Is(err, ErrNotFound) {
-		return &person{id: clean(id), traits: map[string]any{}}, nil
+		return &lockedCustomer{id: clean(id), traits: map[string]any{}}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -238,7 +238,7 @@ func look(ctx context.Context, tx conn, id string) (*person, error) {
 func (s *Store) present(
 	ctx context.Context,
 	tx conn,
-	p *person,
+	p *lockedCustomer,
 	rel *release,
 	properties map[string]any,
 	now time.Time,

@@ -26,11 +26,11 @@ const (
 // identify becomes the event "Customer Updated" with the given traits as properties, page "Page Viewed" and
 // screen "Screen Viewed" (Event, if given, as property name), group "Group Joined" with group_id (from property
 // groupId or group_id) and the group's traits, which are kept as trait groups.<group id>. alias becomes none.
-func (s *Store) Ingest(ctx context.Context, now time.Time, calls []Call) ([]Receipt, error) {
+func (s *Store) Ingest(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error) {
 	if len(calls) == 0 {
 		return nil, nil
 	}
-	cleaned := make([]Call, len(calls))
+	cleaned := make([]SegmentCall, len(calls))
 	for i, c := range calls {
 		for _, field := range []*string{&c.MessageID, &c.UserID, &c.AnonymousID, &c.PreviousID, &c.Event, &c.Source} {
 			*field = clean(*field)
@@ -47,9 +47,9 @@ func (s *Store) Ingest(ctx context.Context, now time.Time, calls []Call) ([]Rece
 }
 
 // ingest is Ingest of calls that are checked and classified.
-func (s *Store) ingest(ctx context.Context, now time.Time, calls []Call) ([]Receipt, error) {
+func (s *Store) ingest(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error) {
 	var receipts []Receipt
-	err := s.change(ctx, now, func(tx conn, b *batch) error {
+	err := s.change(ctx, now, func(tx conn, b *unit) error {
 		receipts = nil
 		names, err := b.identify(ctx, calls)
 		if err != nil {
@@ -89,7 +89,7 @@ func (s *Store) ingest(ctx context.Context, now time.Time, calls []Call) ([]Rece
 	return receipts, nil
 }
 
-func checkCall(c *Call) error {
+func checkCall(c *SegmentCall) error {
 	switch c.Type {
 	case "track", "identify", "page", "screen", "alias", "group":
 	default:
@@ -110,7 +110,7 @@ func checkCall(c *Call) error {
 	return nil
 }
 
-func groupID(c *Call) string {
+func groupID(c *SegmentCall) string {
 	for _, name := range []string{"groupId", "group_id"} {
 		if id, _ := c.Properties[name].(string); id != "" {
 			return clean(id)
@@ -120,7 +120,7 @@ func groupID(c *Call) string {
 }
 
 // known gives the ids of the calls that were taken before.
-func (b *batch) known(ctx context.Context, calls []Call) (map[string]bool, error) {
+func (b *unit) known(ctx context.Context, calls []SegmentCall) (map[string]bool, error) {
 	ids := make([]string, len(calls))
 	for i := range calls {
 		ids[i] = calls[i].MessageID
@@ -136,7 +136,7 @@ func (b *batch) known(ctx context.Context, calls []Call) (map[string]bool, error
 }
 
 // take stores one call of a customer and brings it to the journeys. changed are traits that a merge changed before.
-func (b *batch) take(ctx context.Context, p *person, c *Call, changed []string) (Receipt, error) {
+func (b *unit) take(ctx context.Context, p *lockedCustomer, c *SegmentCall, changed []string) (Receipt, error) {
 	receipt := Receipt{ID: c.MessageID, Customer: p.id}
 	ev := &event{
 		id:         c.MessageID,
@@ -198,7 +198,7 @@ func (b *batch) take(ctx context.Context, p *person, c *Call, changed []string) 
 }
 
 // meaning is the event a call becomes, and what it changes of the profile.
-func (c *Call) meaning() (name string, properties, patch map[string]any, err error) {
+func (c *SegmentCall) meaning() (name string, properties, patch map[string]any, err error) {
 	switch c.Type {
 	case "identify":
 		return eventUpdated, c.Traits, c.Traits, nil
@@ -229,7 +229,7 @@ func (c *Call) meaning() (name string, properties, patch map[string]any, err err
 }
 
 // bounced remembers a dead address.
-func (b *batch) bounced(ctx context.Context, d bounce) error {
+func (b *unit) bounced(ctx context.Context, d bounce) error {
 	_, err := b.tx.ExecContext(
 		ctx,
 		`insert into bounces (channel, address, reason, at) values ($1, $2, $3, $4) on conflict (channel, address) do nothing`,

@@ -36,11 +36,11 @@ func TestIngestSameIDAtOnce(t *testing.T) {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				call := Call{Type: "track", MessageID: "once", UserID: "ana", Event: "Cart Updated"}
+				call := SegmentCall{Type: "track", MessageID: "once", UserID: "ana", Event: "Cart Updated"}
 				if i%2 == 1 {
 					call.UserID = "ben"
 				}
-				r, err := s.Ingest(s.ctx, noon, []Call{call})
+				r, err := s.Ingest(s.ctx, noon, []SegmentCall{call})
 				if err != nil {
 					s.Error(err)
 					return
@@ -68,10 +68,10 @@ func TestIngestNamesSegmentCalls(t *testing.T) {
 	each(t, func(s *suite) {
 		s.ingest(noon,
 			s.identify("ana", props{"tier": "gold"}),
-			Call{Type: "page", MessageID: "p", UserID: "ana", Event: "Home", Properties: props{"path": "/"}},
-			Call{Type: "screen", MessageID: "s", UserID: "ana"},
-			Call{Type: "group", MessageID: "g", UserID: "ana", Properties: props{"groupId": "acme"}, Traits: props{"plan": "pro"}},
-			Call{Type: "alias", MessageID: "a", UserID: "ana", PreviousID: "old"},
+			SegmentCall{Type: "page", MessageID: "p", UserID: "ana", Event: "Home", Properties: props{"path": "/"}},
+			SegmentCall{Type: "screen", MessageID: "s", UserID: "ana"},
+			SegmentCall{Type: "group", MessageID: "g", UserID: "ana", Properties: props{"groupId": "acme"}, Traits: props{"plan": "pro"}},
+			SegmentCall{Type: "alias", MessageID: "a", UserID: "ana", PreviousID: "old"},
 		)
 		story, err := s.Timeline(s.ctx, "ana", 10)
 		s.must(err)
@@ -85,7 +85,7 @@ func TestIngestNamesSegmentCalls(t *testing.T) {
 			}, "Page Viewed": {"path": "/", "name": "Home"}, "Screen Viewed": {}, "Group Joined": {"group_id": "acme", "plan": "pro"},
 		})
 		s.same(s.customer("ana").Traits, props{"tier": "gold", "groups": props{"acme": props{"plan": "pro"}}})
-		s.same(s.ingest(noon, Call{Type: "alias", MessageID: "a", UserID: "ana", PreviousID: "old"})[0].Duplicate, true)
+		s.same(s.ingest(noon, SegmentCall{Type: "alias", MessageID: "a", UserID: "ana", PreviousID: "old"})[0].Duplicate, true)
 	})
 }
 
@@ -138,7 +138,7 @@ func TestMailEventsChangeTheProfile(t *testing.T) {
 
 func TestIngestRefusesWhatIsNoCall(t *testing.T) {
 	each(t, func(s *suite) {
-		for want, call := range map[string]Call{
+		for want, call := range map[string]SegmentCall{
 			"messageId":  {Type: "track", UserID: "ana", Event: "x"},
 			"userId":     {Type: "track", MessageID: "1", Event: "x"},
 			"event":      {Type: "track", MessageID: "1", UserID: "ana"},
@@ -148,7 +148,7 @@ func TestIngestRefusesWhatIsNoCall(t *testing.T) {
 			"not JSON":   {Type: "track", MessageID: "1", UserID: "ana", Event: "x", Properties: props{"f": func() {}}},
 		} {
 			good := s.track("ana", "Seen", nil)
-			_, err := s.Ingest(s.ctx, noon, []Call{good, call})
+			_, err := s.Ingest(s.ctx, noon, []SegmentCall{good, call})
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "call 2: ") {
 				s.Fatalf("got %v, want an error of call 2 about %s", err, want)
 			}
@@ -163,7 +163,7 @@ func TestIngestTakesAnyBytes(t *testing.T) {
 	each(t, func(s *suite) {
 		r := s.ingest(
 			noon,
-			Call{Type: "track", MessageID: "a\x00\xff", UserID: "x\x00y", Event: "E\x00", Properties: props{"t": "nul \x00 bad \xff"}},
+			SegmentCall{Type: "track", MessageID: "a\x00\xff", UserID: "x\x00y", Event: "E\x00", Properties: props{"t": "nul \x00 bad \xff"}},
 		)
 		s.same(r[0].Customer, "xy")
 		story, err := s.Timeline(s.ctx, "xy", 1)
@@ -175,7 +175,7 @@ func TestIngestTakesAnyBytes(t *testing.T) {
 func TestIngestOfALargeBatch(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart(keyed)})
-		var calls []Call
+		var calls []SegmentCall
 		for i := range 500 {
 			calls = append(calls, s.track("c"+string(rune('a'+i%20)), "Cart Updated", props{"cart_id": float64(i % 100)}))
 		}
@@ -201,8 +201,8 @@ func TestEventsGoToThoseWhoListen(t *testing.T) {
 			s.track("ana", "Order Completed", props{"cart_id": "k1", "card": "4242"}),
 			s.track("ana", "Unheard", nil),
 		)
-		s.same(r[0].Heard, []string{one.ID, two.ID})
-		s.same(r[1].Heard, []string(nil))
+		s.same(r[0].DeliveredTo, []string{one.ID, two.ID})
+		s.same(r[1].DeliveredTo, []string(nil))
 		l := s.lease()
 		s.same(len(l), 2)
 		s.same(l[0].Deliveries[0].Event.Properties, props{"cart_id": "k1"}) // only what the journey reads
@@ -222,14 +222,14 @@ func TestChangedTraitsAreHeard(t *testing.T) {
 			}
 		})})
 		e := s.enters("ana", nil)
-		s.same(s.ingest(noon, s.identify("ana", props{"name": "Ana"}))[0].Heard, []string(nil))
+		s.same(s.ingest(noon, s.identify("ana", props{"name": "Ana"}))[0].DeliveredTo, []string(nil))
 		call := s.identify("ana", props{"trial": props{"ends_at": "2026-04-01"}, "name": "Anna"})
-		s.same(s.ingest(noon, call)[0].Heard, []string{e.ID})
+		s.same(s.ingest(noon, call)[0].DeliveredTo, []string{e.ID})
 		d := s.lease()[0].Deliveries[0].Event
 		s.same(d.Name, "Customer Updated")
 		s.same(d.Traits, []string{"trial"})
 		same := call
 		same.MessageID = "again"
-		s.same(s.ingest(noon, same)[0].Heard, []string(nil)) // nothing changed
+		s.same(s.ingest(noon, same)[0].DeliveredTo, []string(nil)) // nothing changed
 	})
 }

@@ -36,10 +36,10 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 		s.same(s.byID(e.ID).Step, "elsewhere")
 		stranger := again
 		stranger.Chain, stranger.Seq = "another", 7
-		s.refused(s.Report(s.ctx, noon, stranger), ErrNotMine)
+		s.refused(s.Report(s.ctx, noon, stranger), ErrSuperseded)
 		nobody := again
 		nobody.Enrollment = "none"
-		s.refused(s.Report(s.ctx, noon, nobody), ErrNotMine)
+		s.refused(s.Report(s.ctx, noon, nobody), ErrSuperseded)
 		s.must(
 			s.Report(
 				s.ctx,
@@ -106,7 +106,7 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 			{Ref: ref(e), Seq: 99, Parked: &contract.Parked{Step: "response", Kind: "wait_for"}},
 		} {
 			err := s.Report(s.ctx, noon, lost)
-			s.refused(err, ErrNotMine)
+			s.refused(err, ErrSuperseded)
 			var ended *EndedError
 			if !errors.As(err, &ended) || ended.Ended.Outcome != "goal" || !ended.Ended.At.Equal(noon.Add(time.Hour)) {
 				s.Errorf("%+v: %v does not tell how it ended", lost, err)
@@ -119,7 +119,7 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 		s.must(err)
 		s.same([]string{h.State, h.Reason}, []string{HandoffWithdrawn, "its journey ended: goal"})
 		status := map[string]string{}
-		rows, err := s.Contacts(s.ctx, ContactFilter{})
+		rows, err := s.Sends(s.ctx, SendFilter{})
 		s.must(err)
 		for _, c := range rows {
 			status[c.Key] = c.Status + c.Reason
@@ -150,7 +150,7 @@ func TestCloseLost(t *testing.T) {
 		_, err := s.CloseLost(s.ctx, noon, "none", "failed", "")
 		s.refused(err, ErrNotFound)
 		_, err = s.View(s.ctx, noon, ref(e), contract.Scene{})
-		s.refused(err, ErrNotMine)
+		s.refused(err, ErrSuperseded)
 	})
 }
 
@@ -197,7 +197,7 @@ func TestView(t *testing.T) {
 		other := ref(e)
 		other.Chain = "another"
 		_, err = s.View(s.ctx, noon, other, contract.Scene{})
-		s.refused(err, ErrNotMine)
+		s.refused(err, ErrSuperseded)
 	})
 }
 
@@ -218,7 +218,7 @@ func TestAssign(t *testing.T) {
 		s.same(s.customer("ana").Traits, props{"stage": "won", "deep": props{"a": 1.0}})
 		other := ref(e)
 		other.Chain = "another"
-		s.refused(s.Assign(s.ctx, noon, other, "k", props{"x": 1}), ErrNotMine)
+		s.refused(s.Assign(s.ctx, noon, other, "k", props{"x": 1}), ErrSuperseded)
 	})
 }
 
@@ -264,7 +264,7 @@ func TestTheLastTaskAgain(t *testing.T) {
 		s.same(again.Done.Status, contract.StatusSent)
 		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
 		s.must(s.OpenHandoff(s.ctx, noon, handoff, ""))
-		_, err = s.OnTheirWay(s.ctx, ref(e), noon)
+		_, err = s.Undelivered(s.ctx, ref(e), noon)
 		s.must(err)
 		_, err = s.View(s.ctx, noon, ref(e), contract.Scene{})
 		s.must(err)
@@ -273,11 +273,11 @@ func TestTheLastTaskAgain(t *testing.T) {
 
 		// What it has not done before, it may not do any more.
 		_, err = s.asks(wall, s.send(e, "new"), yes)
-		s.refused(err, ErrNotMine)
-		s.refused(s.Assign(s.ctx, noon, ref(e), "other", props{"stage": "lost"}), ErrNotMine)
+		s.refused(err, ErrSuperseded)
+		s.refused(s.Assign(s.ctx, noon, ref(e), "other", props{"stage": "lost"}), ErrSuperseded)
 		handoff.ID = "other"
-		s.refused(s.OpenHandoff(s.ctx, noon, handoff, ""), ErrNotMine)
+		s.refused(s.OpenHandoff(s.ctx, noon, handoff, ""), ErrSuperseded)
 		end.Seq = 2
-		s.refused(s.Report(s.ctx, noon, end), ErrNotMine)
+		s.refused(s.Report(s.ctx, noon, end), ErrSuperseded)
 	})
 }

@@ -30,7 +30,7 @@ func benchmarkIntake(b *testing.B, connections, size int) {
 		b.ResetTimer()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				var calls []Call
+				var calls []SegmentCall
 				for range size {
 					i := n.Add(1)
 					name := "Product Viewed"
@@ -39,7 +39,7 @@ func benchmarkIntake(b *testing.B, connections, size int) {
 					}
 					calls = append(
 						calls,
-						Call{
+						SegmentCall{
 							Type:       "track",
 							MessageID:  fmt.Sprint(i),
 							UserID:     fmt.Sprintf("c%d", i*7919%10_000),

@@ -15,14 +15,14 @@ import (
 // intentRules are the intents of a release, made ready to be kept.
 type intentRules struct {
 	book   *journey.Rulebook
-	names  []string          // sorted
-	since  map[string]int64  // the release since which each is defined as it is
-	clues  map[string][]clue // by event name
-	events []string          // names of events that are evidence, sorted
+	names  []string                   // sorted
+	since  map[string]int64           // the release since which each is defined as it is
+	clues  map[string][]evidenceMatch // by event name
+	events []string                   // names of events that are evidence, sorted
 }
 
-// clue is a line of an intent's evidence.
-type clue struct {
+// evidenceMatch is a line of an intent's evidence.
+type evidenceMatch struct {
 	intent string
 	n      int
 	*journey.Evidence
@@ -42,12 +42,12 @@ func newIntentRules(book *journey.Rulebook, since map[string]int64) *intentRules
 	if len(book.Intents) == 0 {
 		return nil
 	}
-	r := &intentRules{book: book, names: slices.Sorted(maps.Keys(book.Intents)), since: since, clues: map[string][]clue{}}
+	r := &intentRules{book: book, names: slices.Sorted(maps.Keys(book.Intents)), since: since, clues: map[string][]evidenceMatch{}}
 	for _, name := range r.names {
 		evidence := book.Intents[name].Evidence
 		for n := range evidence {
 			for _, event := range sorted(evidence[n].Events) {
-				r.clues[event] = append(r.clues[event], clue{intent: name, n: n, Evidence: &evidence[n]})
+				r.clues[event] = append(r.clues[event], evidenceMatch{intent: name, n: n, Evidence: &evidence[n]})
 			}
 		}
 	}
@@ -64,8 +64,8 @@ func (r *intentRules) none(name string) decisioning.Strength {
 	return s
 }
 
-// leanings are what is known of a customer's intents.
-type leanings struct {
+// intentScores are what is known of a customer's intents.
+type intentScores struct {
 	rules   *intentRules
 	of      map[string]decisioning.Strength // by intent; those without evidence may be missing
 	before  map[string]decisioning.Strength // as they were stored, where they are summed up anew
@@ -73,8 +73,8 @@ type leanings struct {
 	lowered map[string]bool                 // by the event at hand
 }
 
-func newLeanings(rules *intentRules) *leanings {
-	return &leanings{
+func newLeanings(rules *intentRules) *intentScores {
+	return &intentScores{
 		rules:   rules,
 		of:      map[string]decisioning.Strength{},
 		before:  map[string]decisioning.Strength{},
@@ -84,7 +84,7 @@ func newLeanings(rules *intentRules) *leanings {
 }
 
 // strength of an intent.
-func (l *leanings) strength(name string) decisioning.Strength {
+func (l *intentScores) strength(name string) decisioning.Strength {
 	if s, ok := l.of[name]; ok {
 		return s
 	}
@@ -92,7 +92,7 @@ func (l *leanings) strength(name string) decisioning.Strength {
 }
 
 // scores are those of every intent of the release at a moment, to twelve digits: a score that was set is what was set.
-func (l *leanings) scores(now time.Time) map[string]float64 {
+func (l *intentScores) scores(now time.Time) map[string]float64 {
 	out := map[string]float64{}
 	if l.rules != nil {
 		for _, name := range l.rules.names {
@@ -103,7 +103,7 @@ func (l *leanings) scores(now time.Time) map[string]float64 {
 }
 
 // add counts evidence.
-func (l *leanings) add(name string, weight float64, at int64) {
+func (l *intentScores) add(name string, weight float64, at int64) {
 	l.of[name] = l.strength(name).Add(weight, moment(at))
 	l.dirty[name] = true
 	if weight < 0 {
@@ -112,8 +112,8 @@ func (l *leanings) add(name string, weight float64, at int64) {
 }
 
 // readLeanings reads what is kept of customers. stale are those of whom something is missing or of an older definition.
-func readLeanings(ctx context.Context, tx conn, rules *intentRules, ids []string) (found map[string]*leanings, stale []string, err error) {
-	found = map[string]*leanings{}
+func readLeanings(ctx context.Context, tx conn, rules *intentRules, ids []string) (found map[string]*intentScores, stale []string, err error) {
+	found = map[string]*intentScores{}
 	for _, id := range ids {
 		found[id] = newLeanings(rules)
 	}
@@ -158,7 +158,7 @@ func readLeanings(ctx context.Context, tx conn, rules *intentRules, ids []string
 }
 
 // intentRules of the release this transaction decides by.
-func (b *batch) intentRules(ctx context.Context) (*intentRules, error) {
+func (b *unit) intentRules(ctx context.Context) (*intentRules, error) {
 	rel, err := b.release(ctx)
 	if err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (b *batch) intentRules(ctx context.Context) (*intentRules, error) {
 
 // leanings of a customer of the batch. Those of all its customers are read together, and what is stale is
 // summed up anew.
-func (b *batch) leanings(ctx context.Context, p *person) (*leanings, error) {
+func (b *unit) leanings(ctx context.Context, p *lockedCustomer) (*intentScores, error) {
 	if p.leanings != nil {
 		return p.leanings, nil
 	}
@@ -205,7 +205,7 @@ func (b *batch) leanings(ctx context.Context, p *person) (*leanings, error) {
 }
 
 // intents are the scores that expressions see; they are read only if one of them asks.
-func (b *batch) intents(ctx context.Context, p *person, program *journey.Program, exprs ...journey.Expr) (map[string]float64, error) {
+func (b *unit) intents(ctx context.Context, p *lockedCustomer, program *journey.Program, exprs ...journey.Expr) (map[string]float64, error) {
 	if !slices.ContainsFunc(exprs, program.ReadsIntent) {
 		return map[string]float64{}, nil
 	}
@@ -217,7 +217,7 @@ func (b *batch) intents(ctx context.Context, p *person, program *journey.Program
 }
 
 // suspect gives the clues that an event is, before it is stored: where there are any, what was known before is read.
-func (b *batch) suspect(ctx context.Context, p *person, ev *event) ([]clue, error) {
+func (b *unit) suspect(ctx context.Context, p *lockedCustomer, ev *event) ([]evidenceMatch, error) {
 	if p.leanings != nil {
 		clear(p.leanings.lowered)
 	}
@@ -239,7 +239,7 @@ func (r *intentRules) told(c *classification) bool {
 }
 
 // weigh counts an event as evidence. Its conditions see the profile after the event and the scores before it.
-func (b *batch) weigh(ctx context.Context, p *person, ev *event, clues []clue) error {
+func (b *unit) weigh(ctx context.Context, p *lockedCustomer, ev *event, clues []evidenceMatch) error {
 	rules, err := b.intentRules(ctx)
 	if err != nil || rules == nil || len(clues) == 0 && !rules.told(ev.classified) {
 		return err
@@ -282,7 +282,7 @@ func (t trace) row(customer string) []any {
 }
 
 // proof are the clues whose condition is true of an event.
-func (r *intentRules) proof(l *leanings, clues []clue, ev *event, customer map[string]any, now time.Time, past journey.History) []trace {
+func (r *intentRules) proof(l *intentScores, clues []evidenceMatch, ev *event, customer map[string]any, now time.Time, past journey.History) []trace {
 	var out []trace
 	var scope *journey.Scope
 	for _, c := range clues {
@@ -302,7 +302,7 @@ func (r *intentRules) proof(l *leanings, clues []clue, ev *event, customer map[s
 }
 
 // flushIntents writes strengths, and the evidence they rest on.
-func (b *batch) flushIntents(ctx context.Context) error {
+func (b *unit) flushIntents(ctx context.Context) error {
 	var values [][]any
 	for _, id := range slices.Sorted(maps.Keys(b.people)) {
 		l := b.people[id].leanings

@@ -39,7 +39,7 @@ func BenchmarkIngestIntents(b *testing.B) {
 			}
 			n := 0
 			for b.Loop() {
-				var calls []Call
+				var calls []SegmentCall
 				for range 50 {
 					n++
 					name := "Page Viewed"
@@ -48,7 +48,7 @@ func BenchmarkIngestIntents(b *testing.B) {
 					}
 					calls = append(
 						calls,
-						Call{
+						SegmentCall{
 							Type:       "track",
 							MessageID:  fmt.Sprint(n),
 							UserID:     fmt.Sprintf("c%d", n*7919%5000),

@@ -26,9 +26,9 @@ func levelled(levels ...journey.Level) *journey.Definition {
 func TestInstancesHearOfLevels(t *testing.T) {
 	each(t, func(s *suite) {
 		s.believes(wishes(), levelled(above("buy-now", 0.5), below("complaint", 0.2)))
-		hears := func(now time.Time, c Call) int {
+		hears := func(now time.Time, c SegmentCall) int {
 			s.Helper()
-			return len(s.ingest(now, c)[0].Heard)
+			return len(s.ingest(now, c)[0].DeliveredTo)
 		}
 		s.ingest(noon, s.track("ana", "Call Ended", props{"wait_minutes": 20}), s.track("ana", "Cart Updated", nil))
 		s.drain()
@@ -86,8 +86,8 @@ func TestRedefinedIntents(t *testing.T) {
 		}
 		// A look sums up without writing; an event writes.
 		s.same(s.strengths(noon.Add(day), "ana"), want(rounded(2*math.Exp2(-1./3)), rounded(2.5*math.Exp2(-1./7)), 0.5))
-		s.same(len(s.ingest(noon.Add(3*day), s.track("ben", "Page", nil))[0].Heard), 0) // 1, 0.63
-		s.same(len(s.ingest(noon.Add(3*day), s.track("ben", "Product Viewed", nil))[0].Heard), 1)
+		s.same(len(s.ingest(noon.Add(3*day), s.track("ben", "Page", nil))[0].DeliveredTo), 0) // 1, 0.63
+		s.same(len(s.ingest(noon.Add(3*day), s.track("ben", "Product Viewed", nil))[0].DeliveredTo), 1)
 		s.same(s.strengths(noon.Add(3*day), "ben"), want(3, rounded(1.5*math.Exp2(-3./7)), 0.125))
 		s.drain()
 		all, err := s.Intents(s.ctx, noon, "ana")
@@ -203,7 +203,7 @@ func TestRedefinedAndMerged(t *testing.T) {
 		s.believes(wishes())
 		s.ingest(noon, s.track("ana", "Product Viewed", nil), s.track("old", "Product Viewed", nil))
 		s.believes(wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = 1 }))
-		s.ingest(noon, Call{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "old"})
+		s.ingest(noon, SegmentCall{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "old"})
 		s.same(s.strengths(noon, "ana"), map[string]float64{"buy-now": 2, "complaint": 0})
 		_, err := s.RefreshIntents(s.ctx, noon, 100)
 		s.must(err)
@@ -218,7 +218,7 @@ func TestMergedWithoutIntents(t *testing.T) {
 		s.ingest(noon, s.track("ana", "Product Viewed", nil), s.track("old", "Product Viewed", nil))
 		s.must(s.SetIntents(s.ctx, noon, "old", map[string]float64{"complaint": 0.75}))
 		s.publishes(nil, reminder())
-		s.ingest(noon, Call{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "old"})
+		s.ingest(noon, SegmentCall{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "old"})
 		for _, table := range []string{"intents", "intent_evidence"} {
 			stranded, err := exists(s.ctx, s.reader, `select 1 from `+table+` where customer = 'old'`)
 			s.must(err)

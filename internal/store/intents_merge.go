@@ -6,7 +6,7 @@ import (
 
 // joinIntents makes one customer's intents of two: strengths add up, and the evidence goes along. No event
 // counts twice, since none was of both. It is to be called before the events move.
-func (b *batch) joinIntents(ctx context.Context, gone, survivor *person) error {
+func (b *unit) joinIntents(ctx context.Context, gone, survivor *lockedCustomer) error {
 	rules, err := b.intentRules(ctx)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (b *batch) joinIntents(ctx context.Context, gone, survivor *person) error {
 }
 
 // moveIntents gives a customer's evidence to another, and forgets the strengths that rested on it.
-func (b *batch) moveIntents(ctx context.Context, gone, survivor *person) error {
+func (b *unit) moveIntents(ctx context.Context, gone, survivor *lockedCustomer) error {
 	if _, err := b.tx.ExecContext(ctx, `update intent_evidence set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
 		return err
 	}

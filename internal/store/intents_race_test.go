@@ -25,7 +25,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 			go func() {
 				var failed error
 				for n := range each {
-					call := Call{
+					call := SegmentCall{
 						Type:      "track",
 						MessageID: fmt.Sprintf("w%d/%d", w, n),
 						UserID:    fmt.Sprintf("c%d", (w+n)%customers),
@@ -35,9 +35,9 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 						call.UserID, call.AnonymousID = "", call.UserID
 					}
 					if n == each/2 && w%2 == 1 {
-						call = Call{Type: "identify", MessageID: call.MessageID, UserID: call.UserID, AnonymousID: call.UserID}
+						call = SegmentCall{Type: "identify", MessageID: call.MessageID, UserID: call.UserID, AnonymousID: call.UserID}
 					}
-					if _, err := s.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Hour), []Call{call}); err != nil {
+					if _, err := s.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Hour), []SegmentCall{call}); err != nil {
 						failed = err
 					}
 				}
@@ -116,7 +116,7 @@ func TestIntentsSummedUpAnewAreTheSame(t *testing.T) {
 			s.ingest(now, s.identify(who, props{"tier": "gold"}))
 			for range rapid.IntRange(1, 4).Draw(t, "batches") {
 				now = now.Add(time.Duration(rapid.IntRange(1, 48).Draw(t, "hours")) * time.Hour)
-				var calls []Call
+				var calls []SegmentCall
 				for range rapid.IntRange(1, 3).Draw(t, "events") {
 					c := s.track(
 						who,

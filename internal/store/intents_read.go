@@ -123,7 +123,7 @@ func scoresThen(ctx context.Context, tx conn, rules *intentRules, id string, the
 }
 
 // scoresOfPage are the scores of customers that are not locked, where a journey's entry condition asks for them.
-func (b *batch) scoresOfPage(ctx context.Context, program *journey.Program, page []prospect) (map[string]map[string]float64, error) {
+func (b *unit) scoresOfPage(ctx context.Context, program *journey.Program, page []scheduleCandidate) (map[string]map[string]float64, error) {
 	rules, err := b.intentRules(ctx)
 	if err != nil || rules == nil || !program.ReadsIntent(program.Entry.When) {
 		return nil, err
@@ -161,8 +161,8 @@ func (s *Store) SetIntents(ctx context.Context, now time.Time, customer string, 
 	if customer == "" {
 		return inputError("the customer is missing")
 	}
-	return s.change(ctx, now, func(tx conn, b *batch) error {
-		names, err := b.identify(ctx, []Call{{Type: "track", UserID: customer}})
+	return s.change(ctx, now, func(tx conn, b *unit) error {
+		names, err := b.identify(ctx, []SegmentCall{{Type: "track", UserID: customer}})
 		if err != nil {
 			return err
 		}

@@ -127,7 +127,7 @@ func TestIntentsAreTheSum(t *testing.T) {
 			var all []seen
 			for range rapid.IntRange(1, 4).Draw(t, "batches") {
 				now = now.Add(time.Duration(rapid.IntRange(0, 20*24).Draw(t, "hours")) * time.Hour)
-				var calls []Call
+				var calls []SegmentCall
 				for range rapid.IntRange(1, 4).Draw(t, "events") {
 					c := s.track(
 						who,
@@ -154,7 +154,7 @@ func TestIntentsAreTheSum(t *testing.T) {
 				}
 				s.ingest(now, calls...)
 			}
-			s.ingest(now, Call{Type: "alias", MessageID: "join " + who, UserID: who, AnonymousID: who})
+			s.ingest(now, SegmentCall{Type: "alias", MessageID: "join " + who, UserID: who, AnonymousID: who})
 			for _, e := range all {
 				sums[e.intent] += decisioning.Decay(e.weight, now.Sub(e.at), wishes()[e.intent].HalfLife)
 			}
@@ -193,7 +193,7 @@ func TestIntentsOfMergedCustomers(t *testing.T) {
 		s.ingest(noon, s.track("ana", "Product Viewed", nil), s.track("old", "Call Ended", props{"wait_minutes": 20}))
 		viewed := s.track("old", "Product Viewed", nil)
 		s.ingest(noon.Add(3*day), viewed)
-		s.ingest(noon.Add(3*day), Call{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "old"})
+		s.ingest(noon.Add(3*day), SegmentCall{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "old"})
 		s.ingest(noon.Add(3*day), viewed)
 		want := map[string]float64{"buy-now": 0.6, "complaint": rounded(1.5 * math.Exp2(-3./7))}
 		s.same(s.strengths(noon.Add(3*day), "ana"), want)
@@ -215,7 +215,7 @@ func TestIntentsOfMergedCustomers(t *testing.T) {
 		s.ingest(
 			noon,
 			anon,
-			Call{Type: "identify", MessageID: "j2", UserID: "ben", AnonymousID: "a1"},
+			SegmentCall{Type: "identify", MessageID: "j2", UserID: "ben", AnonymousID: "a1"},
 			s.track("ben", "Product Viewed", nil),
 		)
 		s.same(s.strengths(noon, "ben"), map[string]float64{"buy-now": 0.8, "complaint": 0})
@@ -244,12 +244,12 @@ func (c *tally) QueryRowContext(ctx context.Context, query string, args ...any) 
 }
 
 // statements is what taking calls costs.
-func (s *suite) statements(calls ...Call) int {
+func (s *suite) statements(calls ...SegmentCall) int {
 	s.Helper()
 	n := 0
 	s.must(s.write(s.ctx, func(tx conn) error {
 		c := &tally{conn: tx}
-		b := &batch{s: s.Store, tx: c, now: noon, people: map[string]*person{}, touched: map[string]*enrollment{}}
+		b := &unit{s: s.Store, tx: c, now: noon, people: map[string]*lockedCustomer{}, touched: map[string]*enrollment{}}
 		names, err := b.identify(s.ctx, calls)
 		s.must(err)
 		for i := range calls {
@@ -265,8 +265,8 @@ func (s *suite) statements(calls ...Call) int {
 
 func TestIntentsCostNothingWhereThereAreNone(t *testing.T) {
 	each(t, func(s *suite) {
-		calls := func(event string) []Call {
-			var out []Call
+		calls := func(event string) []SegmentCall {
+			var out []SegmentCall
 			for i := range 8 {
 				out = append(out, s.track(fmt.Sprintf("c%d", i), event, nil))
 			}
@@ -328,6 +328,6 @@ func TestLevels(t *testing.T) {
 		)
 		s.same(s.levels(noon, e), contract.LevelsResult{Hold: []bool{}})
 		_, err := s.Levels(s.ctx, noon, contract.Levels{Ref: contract.Ref{Enrollment: e.ID, Chain: "another"}})
-		s.refused(err, ErrNotMine)
+		s.refused(err, ErrSuperseded)
 	})
 }

@@ -204,7 +204,7 @@ func TestInbound(t *testing.T) {
 		}
 		rows := func() []int {
 			s.Helper()
-			contacts, err := s.Contacts(s.ctx, ContactFilter{Customer: "ana", Channel: "app", Status: "sent"})
+			contacts, err := s.Sends(s.ctx, SendFilter{Customer: "ana", Channel: "app", Status: "sent"})
 			s.must(err)
 			decisions, err := s.Decisions(s.ctx, DecisionFilter{})
 			s.must(err)

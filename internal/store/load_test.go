@@ -125,7 +125,7 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 // crowd enters every customer into two journeys.
 func (s *suite) crowd() []Enrollment {
 	s.Helper()
-	var calls []Call
+	var calls []SegmentCall
 	for i := range loadCustomers {
 		id := fmt.Sprintf("c%03d", i)
 		calls = append(calls, s.identify(id, props{"email": id + "@example.com"}), s.track(id, "Cart Updated", nil))

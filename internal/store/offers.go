@@ -102,7 +102,7 @@ func accepts(rules *journey.Rulebook) map[string][]*journey.Action {
 // offer's window is open: until its last millisecond, by arrival. One that was accepted before is not accepted
 // again, and the offers before it are not either. An offer that is on its way, or may have gone out, is one:
 // who accepts may be faster than the word of the provider.
-func (b *batch) accepted(ctx context.Context, p *person, ev *event) error {
+func (b *unit) accepted(ctx context.Context, p *lockedCustomer, ev *event) error {
 	rel, err := b.release(ctx)
 	if err != nil {
 		return err

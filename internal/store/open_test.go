@@ -101,7 +101,7 @@ func TestASecondProcessSeesEverything(t *testing.T) {
 		two.must(err)
 		two.same(n, 1)
 		one.publishes(nil, reminder())
-		two.same(two.ingest(noon, Call{Type: "track", MessageID: "x", UserID: "ben", Event: "Cart Updated"})[0].Entered, []string(nil))
+		two.same(two.ingest(noon, SegmentCall{Type: "track", MessageID: "x", UserID: "ben", Event: "Cart Updated"})[0].Entered, []string(nil))
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
@@ -163,7 +163,7 @@ func TestTheDatabaseGoesAway(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()})
 		ctx, cancel := context.WithCancel(s.ctx)
 		// The connection is cut in the middle: nothing is half-stored.
-		err := s.change(ctx, noon, func(tx conn, b *batch) error {
+		err := s.change(ctx, noon, func(tx conn, b *unit) error {
 			if err := b.lock(ctx, []string{"ana"}); err != nil {
 				return err
 			}
@@ -193,7 +193,7 @@ func TestAClosedStore(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, ingest := s.Ingest(t.Context(), noon, []Call{{Type: "track", MessageID: "1", UserID: "ana", Event: "Seen"}})
+	_, ingest := s.Ingest(t.Context(), noon, []SegmentCall{{Type: "track", MessageID: "1", UserID: "ana", Event: "Seen"}})
 	_, lease := s.Lease(t.Context(), wall, 1, time.Minute)
 	_, counts := s.Counts(t.Context())
 	for _, err := range []error{ingest, lease, counts, s.Ping(t.Context())} {
@@ -206,7 +206,7 @@ func TestAClosedStore(t *testing.T) {
 func TestEnrollmentsArePaged(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart(keyed)})
-		var calls []Call
+		var calls []SegmentCall
 		for i := range 25 {
 			calls = append(calls, s.track("ana", "Cart Updated", props{"cart_id": float64(i)}))
 		}

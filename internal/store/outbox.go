@@ -79,13 +79,13 @@ func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.D
 		return nil, err
 	}
 	for _, l := range failed {
-		if err := s.Unlease(ctx, l, "its deliveries cannot be read: its journey's revision does not load in this build", wall.Add(unreadable)); err != nil &&
-			!errors.Is(err, ErrNotMine) {
+		if err := s.ReleaseLease(ctx, l, "its deliveries cannot be read: its journey's revision does not load in this build", wall.Add(unreadable)); err != nil &&
+			!errors.Is(err, ErrSuperseded) {
 			return nil, err
 		}
 	}
 	for _, l := range decide {
-		if err := s.decideEntries(ctx, l, clockTime(ctx, s, wall)); err != nil && !errors.Is(err, ErrNotMine) {
+		if err := s.decideEntries(ctx, l, clockTime(ctx, s, wall)); err != nil && !errors.Is(err, ErrSuperseded) {
 			return nil, err
 		}
 	}
@@ -205,13 +205,13 @@ const advance = `lease_until = 0, next_seq = $2 + 1, attempts = 0, last_error = 
 // decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters where
 // the instance that was in the way is so no more.
 func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error {
-	err := s.change(ctx, now, func(tx conn, b *batch) error {
+	err := s.change(ctx, now, func(tx conn, b *unit) error {
 		e, p, err := lockEnrollment(ctx, tx, l.Enrollment.ID)
 		if err != nil {
 			return err
 		}
 		if e.token != l.Token || e.State == StateClosed {
-			return ErrNotMine
+			return ErrSuperseded
 		}
 		if err := b.adopt(ctx, p); err != nil {
 			return err
@@ -244,7 +244,7 @@ func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error
 	return err
 }
 
-func (b *batch) done(ctx context.Context, id string, seq, token, turn int64) error {
+func (b *unit) done(ctx context.Context, id string, seq, token, turn int64) error {
 	n, err := affected(
 		ctx,
 		b.tx,
@@ -258,7 +258,7 @@ func (b *batch) done(ctx context.Context, id string, seq, token, turn int64) err
 		return err
 	}
 	if n == 0 {
-		return ErrNotMine
+		return ErrSuperseded
 	}
 	_, err = b.tx.ExecContext(ctx, `delete from outbox where enrollment = $1 and seq <= $2`, id, seq)
 	return err
@@ -267,9 +267,9 @@ func (b *batch) done(ctx context.Context, id string, seq, token, turn int64) err
 // Delivered marks deliveries up to seq as done and gives the lease back. ErrNotMine where the lease was lost.
 func (s *Store) Delivered(ctx context.Context, l Lease, seq int64) error {
 	return s.write(ctx, func(tx conn) error {
-		b := &batch{s: s, tx: tx}
+		b := &unit{s: s, tx: tx}
 		err := b.done(ctx, l.Enrollment.ID, seq, l.Token, l.at)
-		if !errors.Is(err, ErrNotMine) {
+		if !errors.Is(err, ErrSuperseded) {
 			return err
 		}
 		// Done before, or dropped because the instance has ended: both are fine for the one who holds the lease.
@@ -280,9 +280,9 @@ func (s *Store) Delivered(ctx context.Context, l Lease, seq int64) error {
 // maxCause bounds the reason that is kept of a failed delivery, in bytes.
 const maxCause = 500
 
-// Unlease gives a lease back of which nothing, or nothing more, was delivered. With a cause, its first delivery
+// ReleaseLease gives a lease back of which nothing, or nothing more, was delivered. With a cause, its first delivery
 // is tried again at retry (wall). ErrNotMine where the lease was lost.
-func (s *Store) Unlease(ctx context.Context, l Lease, cause string, retry time.Time) error {
+func (s *Store) ReleaseLease(ctx context.Context, l Lease, cause string, retry time.Time) error {
 	return s.write(ctx, func(tx conn) error {
 		if cause == "" {
 			return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)
@@ -301,7 +301,7 @@ func (s *Store) Unlease(ctx context.Context, l Lease, cause string, retry time.T
 func unlease(ctx context.Context, tx conn, query string, l Lease, more ...any) error {
 	n, err := affected(ctx, tx, query, append([]any{l.Enrollment.ID, l.Token}, more...)...)
 	if err == nil && n == 0 {
-		err = ErrNotMine
+		err = ErrSuperseded
 	}
 	return err
 }

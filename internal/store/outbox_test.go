@@ -50,7 +50,7 @@ func TestLeaseBringsTheStartFirst(t *testing.T) {
 func TestTwoRelaysLeaseDisjointly(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()})
-		var calls []Call
+		var calls []SegmentCall
 		for i := range 100 {
 			calls = append(calls, s.track(fmt.Sprintf("c%03d", i), "Cart Updated", nil))
 		}
@@ -95,11 +95,11 @@ func TestALostLeaseIsRefused(t *testing.T) {
 		later, err := s.Lease(s.ctx, wall.Add(2*time.Minute), 10, time.Minute)
 		s.must(err)
 		s.same(len(later), 1) // the relay that held it died
-		s.refused(s.Delivered(s.ctx, first, 1), ErrNotMine)
-		s.refused(s.Unlease(s.ctx, first, "", time.Time{}), ErrNotMine)
+		s.refused(s.Delivered(s.ctx, first, 1), ErrSuperseded)
+		s.refused(s.ReleaseLease(s.ctx, first, "", time.Time{}), ErrSuperseded)
 		s.must(s.Delivered(s.ctx, later[0], 1))
 		s.must(s.Delivered(s.ctx, later[0], 1)) // said twice
-		s.must(s.Unlease(s.ctx, later[0], "", time.Time{}))
+		s.must(s.ReleaseLease(s.ctx, later[0], "", time.Time{}))
 		s.same(len(s.lease()), 0)
 	})
 }
@@ -113,7 +113,7 @@ func TestPoisonBlocksNobodyElse(t *testing.T) {
 		for n := range 5 {
 			for _, l := range s.lease() {
 				s.same(l.Attempts, n)
-				s.must(s.Unlease(s.ctx, l, "Temporal says no", wall))
+				s.must(s.ReleaseLease(s.ctx, l, "Temporal says no", wall))
 			}
 		}
 		s.ingest(noon.Add(time.Hour), s.track("good", "Cart Updated", nil))
@@ -122,10 +122,10 @@ func TestPoisonBlocksNobodyElse(t *testing.T) {
 		s.same(l[0].Enrollment.Customer, "good") // though the others are older and due
 		c, err := s.Counts(s.ctx)
 		s.must(err)
-		s.same([]int64{c.Stuck, c.Pending}, []int64{5, 6})
+		s.same([]int64{c.Failing, c.Pending}, []int64{5, 6})
 		s.same(c.OldestPending, noon)
 		for _, l := range s.lease() {
-			s.must(s.Unlease(s.ctx, l, "again", wall.Add(time.Minute)))
+			s.must(s.ReleaseLease(s.ctx, l, "again", wall.Add(time.Minute)))
 		}
 		s.same(len(s.lease()), 0) // not before its time
 		l, err = s.Lease(s.ctx, wall.Add(time.Minute), 10, time.Minute)
@@ -138,7 +138,7 @@ func TestLongQueuesComeInPieces(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()})
 		s.enters("ana", nil)
-		var calls []Call
+		var calls []SegmentCall
 		for range 120 {
 			calls = append(calls, s.track("ana", "Order Completed", nil))
 		}
@@ -157,7 +157,7 @@ func (s *suite) drain2(l Lease) []string {
 		out = append(out, told(l, d))
 		s.must(s.Delivered(s.ctx, l, d.Seq))
 	}
-	s.must(s.Unlease(s.ctx, l, "", time.Time{}))
+	s.must(s.ReleaseLease(s.ctx, l, "", time.Time{}))
 	return append(out, s.drain()...)
 }
 
@@ -206,7 +206,7 @@ func TestPauseJourney(t *testing.T) {
 		res, err := s.asks(wall, s.send(e, "k"), yes)
 		s.must(err)
 		s.same(res.Done, &contract.SendResult{Status: contract.StatusPaused})
-		rows, err := s.Contacts(s.ctx, ContactFilter{})
+		rows, err := s.Sends(s.ctx, SendFilter{})
 		s.must(err)
 		s.same(len(rows), 0)
 		s.same(s.ingest(noon, s.track("eve", "Cart Updated", nil))[0].Entered, []string{"other/eve"})

@@ -30,7 +30,7 @@ type release struct {
 	programs  map[string]*journey.Program  // by journey
 	accepts   map[string][]*journey.Action // by the events that accept them
 	byEvent   map[string][]string          // entry event → journeys, sorted
-	watched   []watched                    // entered by a change of state, sorted
+	watched   []conditionEntry             // entered by a change of state, sorted
 	scheduled []timetable                  // entered by schedule, sorted
 }
 

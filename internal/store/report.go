@@ -61,7 +61,7 @@ func (s *Store) position(ctx context.Context, tx conn, r contract.Report) (bool,
 	if p := r.Parked; p != nil {
 		state := StateOpen
 		if p.Silent {
-			state = StateWatching
+			state = StateAwaitingGoal
 		}
 		set = `, step = $4, step_kind = $5, since_at = $6, until_at = $7, state = $8`
 		args = append(args, p.Step, p.Kind, millis(p.Since), millis(p.Until), state)
@@ -76,11 +76,11 @@ func (s *Store) position(ctx context.Context, tx conn, r contract.Report) (bool,
 	}
 	e, err := enrollmentOf(ctx, tx, r.Enrollment)
 	if errors.Is(err, ErrNotFound) {
-		return false, ErrNotMine
+		return false, ErrSuperseded
 	}
 	again := err == nil && e.Chain == r.Chain && e.reportSeq >= int64(r.Seq)
 	if err == nil && (!again || e.State == StateClosed && (r.Ended == nil || r.Ended.Outcome != e.Outcome)) {
-		err = notMine(e, r.Chain, ErrNotMine)
+		err = notMine(e, r.Chain, ErrSuperseded)
 	}
 	return false, err
 }
@@ -120,10 +120,10 @@ func passages(ctx context.Context, tx conn, r contract.Report) error {
 
 // ended closes the enrollment. Its customer is locked: an entry may have waited for this.
 func (s *Store) ended(ctx context.Context, now time.Time, r contract.Report) error {
-	return s.change(ctx, now, func(tx conn, b *batch) error {
+	return s.change(ctx, now, func(tx conn, b *unit) error {
 		e, p, err := lockEnrollment(ctx, tx, r.Enrollment)
 		if errors.Is(err, ErrNotFound) {
-			return ErrNotMine
+			return ErrSuperseded
 		}
 		if err != nil {
 			return err
@@ -152,7 +152,7 @@ const (
 
 // closeEnrollment ends an enrollment of an adopted customer: frees what it held, drops its deliveries and
 // decides the entries that waited for it.
-func (b *batch) closeEnrollment(ctx context.Context, e *enrollment, outcome, reason string, value float64, at time.Time) error {
+func (b *unit) closeEnrollment(ctx context.Context, e *enrollment, outcome, reason string, value float64, at time.Time) error {
 	p := b.people[e.Customer]
 	if at.IsZero() {
 		at = b.now
@@ -167,7 +167,7 @@ func (b *batch) closeEnrollment(ctx context.Context, e *enrollment, outcome, rea
 		return err
 	}
 	if e.moving != "" {
-		if _, err := b.tx.ExecContext(ctx, `delete from migrations where enrollment = $1 and state = $2`, e.ID, MoveOrdered); err != nil {
+		if _, err := b.tx.ExecContext(ctx, `delete from migrations where enrollment = $1 and state = $2`, e.ID, MigrationOrdered); err != nil {
 			return err
 		}
 	}
@@ -193,7 +193,7 @@ func (b *batch) closeEnrollment(ctx context.Context, e *enrollment, outcome, rea
 
 // free gives up what an enrollment that ends still holds, which most do not: hand-offs, sends under way,
 // repeated or held, responses of calls.
-func (b *batch) free(ctx context.Context, e *enrollment, outcome string, at time.Time) error {
+func (b *unit) free(ctx context.Context, e *enrollment, outcome string, at time.Time) error {
 	holds, err := exists(ctx, b.tx, `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')
 		union all select 1 from sends where enrollment = $1 and status in ('sending', 'retry', 'held')
 		union all select 1 from http_call_responses where enrollment = $1 limit 1`, e.ID)

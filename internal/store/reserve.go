@@ -140,8 +140,8 @@ func ledger(ctx context.Context, tx conn, key string) (*ledgerRow, error) {
 	return &l, err
 }
 
-// way is where a send that may have gone out was going.
-type way struct {
+// route is where a send that may have gone out was going.
+type route struct {
 	Channel   string
 	Addresses []string
 }
@@ -152,7 +152,7 @@ type way struct {
 func (s *Store) verdict(
 	ctx context.Context,
 	tx conn,
-	p *person,
+	p *lockedCustomer,
 	rel *release,
 	row *ledgerRow,
 	in contract.Send,
@@ -172,7 +172,7 @@ func (s *Store) verdict(
 		v.HeldUntil = time.Time{}
 	}
 	if res.Unsettled && v.Channel != "" && v.Channel != row.channel && row.verdict != "" {
-		var before way
+		var before route
 		if err := json.Unmarshal([]byte(row.verdict), &before); err != nil {
 			return v, err
 		}
@@ -204,7 +204,7 @@ func (s *Store) take(
 	verdict, trace := "", ""
 	var err error
 	if status == statusSending {
-		if verdict, err = jsonText(way{res.Verdict.Channel, res.Verdict.Addresses}); err != nil {
+		if verdict, err = jsonText(route{res.Verdict.Channel, res.Verdict.Addresses}); err != nil {
 			return err
 		}
 	}
@@ -254,7 +254,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 		case err != nil:
 			return err
 		case n == 0 || row == nil || row.token != r.Token:
-			return ErrNotMine
+			return ErrSuperseded
 		}
 		// What was given up when its instance ended or went on elsewhere may still turn out to have been sent.
 		gaveUp := row.status == contract.StatusFailed && (row.reason == reasonEnded || row.reason == reasonMovedOn)
@@ -262,7 +262,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 			return nil
 		}
 		if row.status != statusSending && !gaveUp {
-			return ErrNotMine
+			return ErrSuperseded
 		}
 		status, reason := o.Status, o.Reason
 		if status == contract.StatusRetry && gaveUp {
@@ -291,7 +291,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 				return err
 			}
 		}
-		b := &batch{s: s, tx: tx, now: now}
+		b := &unit{s: s, tx: tx, now: now}
 		for _, address := range sorted(o.Gone) {
 			if err := b.bounced(ctx, bounce{channel: r.Verdict.Channel, address: clean(address), reason: cmp.Or(clean(o.Reason), "gone")}); err != nil {
 				return err

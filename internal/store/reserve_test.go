@@ -28,7 +28,7 @@ func (s *suite) send(e Enrollment, key string) contract.Send {
 // has gives the customer traits, without an event.
 func (s *suite) has(customer string, traits props) {
 	s.Helper()
-	s.must(s.Seed(s.ctx, noon, customer, traits))
+	s.must(s.SetTraits(s.ctx, noon, customer, traits))
 }
 
 // asks reserves a send to a customer with these traits.
@@ -45,9 +45,9 @@ func (s *suite) reserves(e Enrollment, key string, at time.Time, traits props) R
 	return r
 }
 
-func (s *suite) contact(key string) Contact {
+func (s *suite) contact(key string) Send {
 	s.Helper()
-	all, err := s.Contacts(s.ctx, ContactFilter{})
+	all, err := s.Sends(s.ctx, SendFilter{})
 	s.must(err)
 	for _, c := range all {
 		if c.Key == key {
@@ -55,7 +55,7 @@ func (s *suite) contact(key string) Contact {
 		}
 	}
 	s.Fatalf("no contact %s", key)
-	return Contact{}
+	return Send{}
 }
 
 func TestReserveAndSettle(t *testing.T) {
@@ -80,7 +80,7 @@ func TestReserveAndSettle(t *testing.T) {
 		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, Settlement{Status: contract.StatusSent})) // said twice
 		s.same(
 			s.contact("k"),
-			Contact{
+			Send{
 				Key:        "k",
 				Enrollment: e.ID,
 				Journey:    "cart",
@@ -100,7 +100,7 @@ func TestReserveAndSettle(t *testing.T) {
 			},
 		)
 		s.same(s.reserves(e, "k", wall, no).Done, &contract.SendResult{Status: "sent", Channel: "email"})
-		s.refused(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusFailed}), ErrNotMine)
+		s.refused(s.Settle(s.ctx, noon, r, Settlement{Status: contract.StatusFailed}), ErrSuperseded)
 	})
 }
 
@@ -113,7 +113,7 @@ func TestReserveLease(t *testing.T) {
 		s.refused(err, ErrBusy)
 		second := s.reserves(e, "k", wall.Add(2*time.Minute), push)
 		s.same([]any{second.Unsettled, second.Verdict.Channel}, []any{true, "email"}) // it may have gone out there
-		s.refused(s.Settle(s.ctx, noon, first, Settlement{Status: contract.StatusSent}), ErrNotMine)
+		s.refused(s.Settle(s.ctx, noon, first, Settlement{Status: contract.StatusSent}), ErrSuperseded)
 		s.must(s.Settle(s.ctx, noon, second, Settlement{Status: contract.StatusRetry, Reason: "421"}))
 		s.same(s.contact("k").Unknown, true)
 		third := s.reserves(e, "k", wall, push)
@@ -154,7 +154,7 @@ func TestReserveRefusals(t *testing.T) {
 		other := s.send(e, "o")
 		other.Chain = "another"
 		_, err = s.asks(wall, other, yes)
-		s.refused(err, ErrNotMine)
+		s.refused(err, ErrSuperseded)
 	})
 }
 

@@ -41,7 +41,7 @@ func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more boo
 			break
 		}
 	}
-	if errors.Is(err, ErrNotMine) { // another took it over
+	if errors.Is(err, ErrSuperseded) { // another took it over
 		return true, nil
 	}
 	if err == nil && !finished {
@@ -116,8 +116,8 @@ func (s *Store) takeMoment(ctx context.Context, now, wall time.Time) (taken *pro
 	return taken, more, nil
 }
 
-// prospect is a customer as a moment finds it.
-type prospect struct {
+// scheduleCandidate is a customer as a moment finds it.
+type scheduleCandidate struct {
 	id     string
 	traits map[string]any
 }
@@ -126,7 +126,7 @@ type prospect struct {
 // transaction.
 func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (finished bool, err error) {
 	reached := p.reached
-	err = s.change(ctx, now, func(tx conn, b *batch) error {
+	err = s.change(ctx, now, func(tx conn, b *unit) error {
 		finished, reached = false, p.reached
 		n, err := affected(
 			ctx,
@@ -146,7 +146,7 @@ func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (f
 		}
 		program := rel.programs[p.journey]
 		if n == 0 || program == nil || program.Entry.Schedule == nil {
-			return ErrNotMine // published anew, or another's
+			return ErrSuperseded // published anew, or another's
 		}
 		paused, err := b.pausedJourney(ctx, p.journey)
 		if err != nil {
@@ -178,7 +178,7 @@ func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (f
 
 // enterPage looks at customers behind reached, who were there and in the zone at the moment, and enters those
 // for whom the journey's condition is true.
-func (b *batch) enterPage(ctx context.Context, p *progress, program *journey.Program, reached *string) (looked int, err error) {
+func (b *unit) enterPage(ctx context.Context, p *progress, program *journey.Program, reached *string) (looked int, err error) {
 	args := []any{*reached, p.moment, schedulePage}
 	var query string
 	switch p.zone {
@@ -197,9 +197,9 @@ func (b *batch) enterPage(ctx context.Context, p *progress, program *journey.Pro
 	if ev.properties, ev.text, err = normal(map[string]any{"scheduled_at": at.Format(time.RFC3339)}); err != nil {
 		return 0, err
 	}
-	var page []prospect
+	var page []scheduleCandidate
 	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
-		var c prospect
+		var c scheduleCandidate
 		var raw string
 		if err := r.Scan(&c.id, &raw); err != nil {
 			return err
@@ -235,7 +235,7 @@ func (b *batch) enterPage(ctx context.Context, p *progress, program *journey.Pro
 }
 
 // enterScheduled locks those who may enter, and asks again.
-func (b *batch) enterScheduled(ctx context.Context, p *progress, ev event, ids []string) error {
+func (b *unit) enterScheduled(ctx context.Context, p *progress, ev event, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}

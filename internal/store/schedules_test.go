@@ -69,9 +69,9 @@ func TestEntryBySchedule(t *testing.T) {
 		one := utcTime("2026-03-02T12:00:00Z") // published at this very moment: starts at the next
 		s.same(s.next(one), utcTime("2026-03-03T12:00:00Z"))
 		for _, id := range []string{"ana", "ben", "cem"} {
-			s.must(s.Seed(s.ctx, noon, id, props{"tier": "gold"}))
+			s.must(s.SetTraits(s.ctx, noon, id, props{"tier": "gold"}))
 		}
-		s.must(s.Seed(s.ctx, noon, "dan", props{"tier": "silver"}))
+		s.must(s.SetTraits(s.ctx, noon, "dan", props{"tier": "silver"}))
 		s.same(s.runs(noon), []string(nil))
 		due := utcTime("2026-03-03T12:00:00Z")
 		s.same(s.runs(due.Add(-time.Second)), []string(nil))
@@ -93,7 +93,7 @@ func TestSchedulesInEverybodysZone(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("09:00", ""))}, reminder())
 		for id, zone := range map[string]any{"tokyo": "Asia/Tokyo", "york": "America/New_York", "berlin": "Europe/Berlin", "none": nil, "odd": "Mars/Base", "number": 7} {
-			s.must(s.Seed(s.ctx, noon, id, props{"timezone": zone}))
+			s.must(s.SetTraits(s.ctx, noon, id, props{"timezone": zone}))
 		}
 		now := noon
 		var story []string
@@ -116,7 +116,7 @@ func TestSchedulesInEverybodysZone(t *testing.T) {
 func TestSchedulesAcrossSummerTime(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("02:30", "Europe/Berlin"))}, reminder())
-		s.must(s.Seed(s.ctx, noon, "ana", nil))
+		s.must(s.SetTraits(s.ctx, noon, "ana", nil))
 		for _, day := range []struct{ before, at string }{
 			{"2026-03-28T03:00:00Z", "2026-03-29T01:00:00Z"}, // skipped: the next that exists
 			{"2026-03-29T02:00:00Z", "2026-03-30T00:30:00Z"},
@@ -133,7 +133,7 @@ func TestSchedulesAcrossSummerTime(t *testing.T) {
 func TestMissedMoments(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("13:00", "UTC"))}, reminder())
-		s.must(s.Seed(s.ctx, noon, "ana", nil))
+		s.must(s.SetTraits(s.ctx, noon, "ana", nil))
 		s.same(s.runs(utcTime("2026-03-09T12:59:59Z")), []string{"ana"}) // a week away: of seven the latest alone
 		s.same(s.next(utcTime("2026-03-09T12:59:59Z")), utcTime("2026-03-09T13:00:00Z"))
 		s.same(s.at("digest/ana").EntryEvent, "tabi.schedule/digest/2026-03-08T13:00:00Z/ana")
@@ -149,7 +149,7 @@ func TestMissedMoments(t *testing.T) {
 func TestScheduleKeepsTheRules(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("13:00", "UTC"), reentry(journey.ReentryAfterExit, 0))}, reminder())
-		s.must(s.Seed(s.ctx, noon, "ana", nil))
+		s.must(s.SetTraits(s.ctx, noon, "ana", nil))
 		day := func(n int) time.Time { return noon.Add(time.Duration(n)*24*time.Hour + time.Hour) }
 		s.same(s.runs(day(0)), []string{"ana"})
 		s.same(s.runs(day(1)), []string(nil)) // still open
@@ -178,11 +178,11 @@ func TestSchedulesOfMergedCustomers(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("13:00", ""))}, reminder())
 		for _, id := range []string{"ana", "ben", "old"} {
-			s.must(s.Seed(s.ctx, noon, id, props{"timezone": "Asia/Tokyo"}))
+			s.must(s.SetTraits(s.ctx, noon, id, props{"timezone": "Asia/Tokyo"}))
 		}
 		tokyo := utcTime("2026-03-03T04:00:00Z")
 		s.same(s.runs(tokyo), []string{"ana", "ben", "old"})
-		s.ingest(tokyo, Call{Type: "alias", MessageID: "j", UserID: "zoe", PreviousID: "ana"})
+		s.ingest(tokyo, SegmentCall{Type: "alias", MessageID: "j", UserID: "zoe", PreviousID: "ana"})
 		s.same(s.runs(tokyo), []string(nil))
 		s.same(s.runs(tokyo.Add(24*time.Hour)), []string{"ben", "old", "zoe"})
 	})
@@ -193,7 +193,7 @@ func TestSchedulersAtOnce(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("13:00", "")), weekly(everyDay("13:00", "UTC"), named("daily"))}, reminder())
 		const n = 450
-		var calls []Call
+		var calls []SegmentCall
 		for i := range n {
 			calls = append(calls, s.identify(fmt.Sprintf("c%03d", i), props{"timezone": []string{"UTC", "Asia/Tokyo", "Asia/Seoul"}[i%3]}))
 		}
@@ -219,7 +219,7 @@ func TestSchedulersAtOnce(t *testing.T) {
 		for range 4 {
 			s.must(<-done)
 		}
-		if _, err := s.schedulePage(s.ctx, now, p); err != ErrNotMine {
+		if _, err := s.schedulePage(s.ctx, now, p); err != ErrSuperseded {
 			s.Fatalf("the one who crashed goes on: %v", err)
 		}
 		c, err := s.Counts(s.ctx)
@@ -234,7 +234,7 @@ func TestSchedulesOfManyZones(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("09:00", ""))}, reminder())
 		const n = 5000
-		var calls []Call
+		var calls []SegmentCall
 		for i := range n {
 			zone := fmt.Sprintf("Etc/GMT%+d", i%27-12)
 			if i%27 >= 26 {

@@ -116,18 +116,18 @@ func (s *suite) same(got, want any) {
 type props = map[string]any
 
 // track is a call; id "" gets one.
-func (s *suite) track(customer, event string, p props) Call {
+func (s *suite) track(customer, event string, p props) SegmentCall {
 	s.n++
-	return Call{Type: "track", MessageID: fmt.Sprintf("m%d", s.n), UserID: customer, Event: event, Properties: p, Source: "http"}
+	return SegmentCall{Type: "track", MessageID: fmt.Sprintf("m%d", s.n), UserID: customer, Event: event, Properties: p, Source: "http"}
 }
 
-func (s *suite) identify(customer string, traits props) Call {
+func (s *suite) identify(customer string, traits props) SegmentCall {
 	s.n++
-	return Call{Type: "identify", MessageID: fmt.Sprintf("m%d", s.n), UserID: customer, Traits: traits}
+	return SegmentCall{Type: "identify", MessageID: fmt.Sprintf("m%d", s.n), UserID: customer, Traits: traits}
 }
 
 // ingest takes calls at a moment.
-func (s *suite) ingest(now time.Time, calls ...Call) []Receipt {
+func (s *suite) ingest(now time.Time, calls ...SegmentCall) []Receipt {
 	s.Helper()
 	r, err := s.Ingest(s.ctx, now, calls)
 	s.must(err)
@@ -248,7 +248,7 @@ func (s *suite) drain() []string {
 				out = append(out, told(l, d))
 			}
 			s.must(s.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
-			s.must(s.Unlease(s.ctx, l, "", time.Time{}))
+			s.must(s.ReleaseLease(s.ctx, l, "", time.Time{}))
 		}
 		c, err := s.Counts(s.ctx)
 		s.must(err)

@@ -96,7 +96,7 @@ func databaseError(err error) error {
 	case errors.As(err, &dropped), errors.As(err, &input):
 		return err
 	}
-	for _, own := range []error{ErrNotFound, ErrNotMine, ErrClockFixed, ErrTooLate, ErrTaken, ErrBusy} {
+	for _, own := range []error{ErrNotFound, ErrSuperseded, ErrClockFixed, ErrTooLate, ErrTaken, ErrBusy} {
 		if errors.Is(err, own) {
 			return err
 		}

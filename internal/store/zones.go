@@ -6,7 +6,7 @@ import "github.com/tabi-journeys/tabi/internal/journey"
 const utc = "UTC"
 
 // zone is the time zone that the database has of a customer.
-func (p *person) zone() string { return zoneOf(p.stored) }
+func (p *lockedCustomer) zone() string { return zoneOf(p.stored) }
 
 // zoneOf is the name of a customer's time zone; UTC where it is not known.
 func zoneOf(traits map[string]any) string {

@@ -28,7 +28,7 @@ func listCommand() *cobra.Command {
 			if limit < 1 {
 				return app.Usage("--limit is %d: give at least 1", limit)
 			}
-			if state != "" && !slices.Contains([]string{store.StateOpen, store.StateWatching, store.StateClosed}, state) {
+			if state != "" && !slices.Contains([]string{store.StateOpen, store.StateAwaitingGoal, store.StateClosed}, state) {
 				return app.Usage("--state is %q: give open, watching or closed", state)
 			}
 			if err := r.load(c); err != nil {

@@ -63,7 +63,7 @@ func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 		}
 		for _, one := range got.Instances {
 			i := impact{From: one.From, Step: one.Step, Target: one.Target, Suggest: suggest[[2]string{one.From, one.Step}]}
-			if one.State == store.MoveRefused {
+			if one.State == store.MigrationRefused {
 				i.Reason = one.Reason
 				r.Stayed = append(r.Stayed, one)
 			} else {
@@ -156,7 +156,7 @@ func (m *migration) run(ctx context.Context, r *migrateReport) error {
 			return m.interrupted(ctx, err)
 		}
 		for _, one := range got.Instances {
-			if one.State == store.MoveRefused {
+			if one.State == store.MigrationRefused {
 				r.Stayed = append(r.Stayed, one)
 				continue
 			}
@@ -247,10 +247,10 @@ func (m *migration) look(ctx context.Context, behind string, r *migrateReport) (
 			_, mine := m.waiting[one.Enrollment]
 			switch {
 			case !mine:
-			case one.State == store.MoveDone:
+			case one.State == store.MigrationDone:
 				r.Moved++
 				delete(m.waiting, one.Enrollment)
-			case one.State == store.MoveRefused:
+			case one.State == store.MigrationRefused:
 				r.Stayed = append(r.Stayed, one)
 				delete(m.waiting, one.Enrollment)
 			default:

@@ -107,7 +107,7 @@ func (g *moveGateway) migrate(r *http.Request) gateway.MigratePage {
 	to, _ := journey.NewProgram(g.to)
 	var page gateway.MigratePage
 	for _, one := range g.all {
-		if one.Enrollment <= in.After || one.State == store.MoveDone || one.State == "ended" {
+		if one.Enrollment <= in.After || one.State == store.MigrationDone || one.State == "ended" {
 			continue
 		}
 		if len(page.Instances) == in.Limit {
@@ -115,10 +115,10 @@ func (g *moveGateway) migrate(r *http.Request) gateway.MigratePage {
 			return page
 		}
 		said := *one
-		if said.State != store.MoveOrdered {
-			said.State = store.MoveOrdered
+		if said.State != store.MigrationOrdered {
+			said.State = store.MigrationOrdered
 			if said.Target, said.Reason = from.CanMove(one.Step, to, in.Renamed); said.Reason != "" {
-				said.State = store.MoveRefused
+				said.State = store.MigrationRefused
 			}
 			if !in.DryRun && said.Reason == "" {
 				g.orders[one.Customer]++
@@ -135,14 +135,14 @@ func (g *moveGateway) moves(r *http.Request) gateway.MovePage {
 	limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
 	var page gateway.MovePage
 	for _, one := range g.all {
-		if one.State == store.MoveOrdered && g.looks > 1 {
+		if one.State == store.MigrationOrdered && g.looks > 1 {
 			switch {
 			case strings.HasPrefix(one.Customer, "stay"):
-				one.State, one.Reason = store.MoveRefused, "a send is under way; try again later"
+				one.State, one.Reason = store.MigrationRefused, "a send is under way; try again later"
 			case strings.HasPrefix(one.Customer, "end"):
 				one.State = "ended"
 			case !strings.HasPrefix(one.Customer, "mute"):
-				one.State = store.MoveDone
+				one.State = store.MigrationDone
 			}
 		}
 		if one.Enrollment <= r.URL.Query().Get("after") || one.State == "" || one.State == "ended" {
@@ -189,7 +189,7 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	// Again: who stayed is asked once more, nobody else.
-	g.all[60].Customer, g.all[60].State = "ready", store.MoveRefused
+	g.all[60].Customer, g.all[60].State = "ready", store.MigrationRefused
 	code, out, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "-o", "json")
 	var report migrateReport
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Moved != 1 || report.Ordered != 1 ||

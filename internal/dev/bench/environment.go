@@ -157,7 +157,7 @@ const batchSize = 200
 
 // ingestEvents lets customers happen: each is identified, then all get the events, in turn.
 func (w *environment) ingestEvents(ctx context.Context, ids []string, events ...string) error {
-	var calls []store.Call
+	var calls []store.SegmentCall
 	flush := func() error {
 		if len(calls) == 0 {
 			return nil
@@ -167,9 +167,9 @@ func (w *environment) ingestEvents(ctx context.Context, ids []string, events ...
 		return err
 	}
 	for _, id := range ids {
-		calls = append(calls, store.Call{Type: "identify", MessageID: id + "-0", UserID: id, Traits: traits(id), Source: "http"})
+		calls = append(calls, store.SegmentCall{Type: "identify", MessageID: id + "-0", UserID: id, Traits: traits(id), Source: "http"})
 		for n, name := range events {
-			calls = append(calls, store.Call{Type: "track", MessageID: fmt.Sprintf("%s-%d", id, n+1), UserID: id, Event: name,
+			calls = append(calls, store.SegmentCall{Type: "track", MessageID: fmt.Sprintf("%s-%d", id, n+1), UserID: id, Event: name,
 				Properties: map[string]any{"plan": "gold", "source": "bench"}, Source: "http"})
 		}
 		if len(calls) >= batchSize {
@@ -183,9 +183,9 @@ func (w *environment) ingestEvents(ctx context.Context, ids []string, events ...
 
 // track has each of the customers do one more thing, in one transaction.
 func (w *environment) track(ctx context.Context, ids []string, event string) error {
-	calls := make([]store.Call, len(ids))
+	calls := make([]store.SegmentCall, len(ids))
 	for i, id := range ids {
-		calls[i] = store.Call{
+		calls[i] = store.SegmentCall{
 			Type:       "track",
 			MessageID:  fmt.Sprintf("%s+%d", id, w.sent.Add(1)),
 			UserID:     id,

@@ -131,7 +131,7 @@ func (w *environment) awaitParked(ctx context.Context, journey string, n int) er
 		if l, err := w.store.Live(ctx); err != nil || l.Pending > 0 {
 			return false, err
 		}
-		at, err := w.store.Standings(ctx, journey)
+		at, err := w.store.StepCounts(ctx, journey)
 		found := int64(0)
 		for _, s := range at {
 			if s.Step != "" && s.State == store.StateOpen {

@@ -118,7 +118,7 @@ func TestCanaries(t *testing.T) {
 	if !strings.Contains(history.String(), named) {
 		t.Error("the history does not hold what the journey names: is it looked at?")
 	}
-	contacts, err := h.Store.Contacts(context.Background(), store.ContactFilter{Customer: "ana"})
+	contacts, err := h.Store.Sends(context.Background(), store.SendFilter{Customer: "ana"})
 	if err != nil {
 		t.Fatal(err)
 	}

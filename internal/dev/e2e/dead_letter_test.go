@@ -34,17 +34,17 @@ func TestPoisonEvent(t *testing.T) {
 	h.track("ana", "Start", "", map[string]any{"k": "1"})
 	h.parked("nudge/ana/1", "reply")
 	// The gateway takes no such event; a back end that writes through Temporal, or another build's gateway, may.
-	if _, err := h.Store.Ingest(ctx, clock.Now(h.clock), []store.Call{{Type: "track", MessageID: "poison", UserID: "ana", Event: "Answered",
+	if _, err := h.Store.Ingest(ctx, clock.Now(h.clock), []store.SegmentCall{{Type: "track", MessageID: "poison", UserID: "ana", Event: "Answered",
 		Properties: map[string]any{"k": "1", "text": strings.Repeat("x", 3<<20)}}}); err != nil {
 		t.Fatal(err)
 	}
 	h.track("ana", "Answered", "behind", map[string]any{"k": "1", "text": "yes"})
-	var aside []store.Aside
+	var aside []store.DeadLetter
 	others := 0
 	await(t, "the poison to be set aside", func() (err error) {
 		others++ // only while others get through is it told from an outage
 		h.track("bea", "Start", "", map[string]any{"k": fmt.Sprint(others)})
-		if aside, err = h.Store.Asides(ctx, store.AsideFilter{WorkflowID: "nudge/ana/1"}); err == nil && len(aside) == 0 {
+		if aside, err = h.Store.DeadLetters(ctx, store.DeadLetterFilter{WorkflowID: "nudge/ana/1"}); err == nil && len(aside) == 0 {
 			err = errors.New("nothing is")
 		}
 		return err
@@ -53,7 +53,7 @@ func TestPoisonEvent(t *testing.T) {
 		t.Errorf("set aside: %+v", aside)
 	}
 	h.parked("nudge/ana/1", "last")
-	if n, err := h.Store.RetryAside(ctx, clock.Now(h.clock), aside, true); err != nil || n != 1 {
+	if n, err := h.Store.RetryDeadLetters(ctx, clock.Now(h.clock), aside, true); err != nil || n != 1 {
 		t.Error(n, err)
 	}
 	h.track("ana", "Bought", "", map[string]any{"k": "1", "total": 1})

@@ -40,9 +40,9 @@ func TestFailingSends(t *testing.T) {
 		return journey + "/" + customer
 	}
 	// ledger is the last contact of a customer.
-	ledger := func(t *testing.T, customer, status, reason string) store.Contact {
+	ledger := func(t *testing.T, customer, status, reason string) store.Send {
 		t.Helper()
-		all, err := h.Store.Contacts(context.Background(), store.ContactFilter{Customer: customer, Limit: 1})
+		all, err := h.Store.Sends(context.Background(), store.SendFilter{Customer: customer, Limit: 1})
 		if err != nil || len(all) != 1 {
 			t.Fatalf("contacts: %+v, %v", all, err)
 		}

@@ -178,7 +178,7 @@ func (m *move) moved() (n int) {
 		var page gateway.MovePage
 		m.ask(gateway.AdminMoves+"?journey=wait&after="+url.QueryEscape(after), &page)
 		for _, one := range page.Moves {
-			if one.State == store.MoveDone {
+			if one.State == store.MigrationDone {
 				n++
 			}
 		}

@@ -56,7 +56,7 @@ func (s *suite) migrates(m Migration) []string {
 	return lines(page.Instances)
 }
 
-func lines(all []Moving) []string {
+func lines(all []MigrationStatus) []string {
 	var out []string
 	for _, one := range all {
 		line := fmt.Sprintf("%s %s %s>%s", one.Customer, one.State, one.Step, one.Target)
@@ -128,16 +128,16 @@ func TestMigrate(t *testing.T) {
 				)
 			}
 			s.must(s.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
-			s.must(s.Unlease(s.ctx, l, "", time.Time{}))
+			s.must(s.ReleaseLease(s.ctx, l, "", time.Time{}))
 		}
 
 		in := contract.Move{Ref: ref(ana), To: next.Revision(), Step: "answer", Events: []string{"m4", "nobody's"}}
 		stranger := in
 		stranger.Chain = "another"
-		_, err = s.Move(s.ctx, noon, stranger)
-		s.refused(err, ErrNotMine)
+		_, err = s.RecordMigration(s.ctx, noon, stranger)
+		s.refused(err, ErrSuperseded)
 		for range 2 {
-			got, err := s.Move(s.ctx, noon, in)
+			got, err := s.RecordMigration(s.ctx, noon, in)
 			s.must(err)
 			s.same(
 				got,
@@ -156,13 +156,13 @@ func TestMigrate(t *testing.T) {
 		s.must(s.MoveRefused(s.ctx, noon, ben.ID, next.Revision(), "another word"))
 		s.must(s.MoveRefused(s.ctx, noon, ana.ID, next.Revision(), "too late"))
 		moves := func() []string {
-			all, err := s.Moves(s.ctx, "cart", "", 0)
+			all, err := s.MigrationStatuses(s.ctx, "cart", "", 0)
 			s.must(err)
 			return lines(all)
 		}
 		s.same(moves(), []string{"ana moved response>answer", "ben refused response>answer: not now"})
 		s.same(s.migrates(rename), []string{"ben ordered response>answer"}) // one that refused may be asked again
-		_, err = s.Move(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "mid-air"})
+		_, err = s.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "mid-air"})
 		s.must(err)
 		s.same(moves(), []string{"ana moved response>answer", "ben refused response>answer: mid-air"})
 		s.same(s.byID(ben.ID).Revision, ben.Revision)
@@ -171,10 +171,10 @@ func TestMigrate(t *testing.T) {
 		s.same(s.migrates(rename), []string{"ben ordered response>answer"})
 		s.ends(s.byID(ben.ID), "goal", noon)
 		s.same(moves(), []string{"ana moved response>answer"})
-		_, err = s.Move(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "again"})
+		_, err = s.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "again"})
 		s.must(err)
 		s.same(moves(), []string{"ana moved response>answer"})
-		_, err = s.Moves(s.ctx, "nothing", "", 0)
+		_, err = s.MigrationStatuses(s.ctx, "nothing", "", 0)
 		s.refused(err, ErrNotFound)
 	})
 }
@@ -252,14 +252,14 @@ func TestEventRacesAMove(t *testing.T) {
 		done := make(chan error, 32)
 		for i, e := range all {
 			go func() {
-				_, err := s.Move(s.ctx, noon, contract.Move{Ref: ref(e), To: next.Revision(), Step: "answer"})
+				_, err := s.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(e), To: next.Revision(), Step: "answer"})
 				done <- err
 			}()
 			go func() {
 				_, err := s.Ingest(
 					s.ctx,
 					noon,
-					[]Call{
+					[]SegmentCall{
 						{
 							Type:       "track",
 							MessageID:  fmt.Sprint("race", i),

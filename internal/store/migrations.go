@@ -13,8 +13,8 @@ import (
 
 const movingQuery = `select m.enrollment, e.workflow_id, e.customer, m.origin, m.revision, m.step, m.target, m.state, m.reason from migrations m join enrollments e on e.id = m.enrollment`
 
-func scanMoving(r scanner) (Moving, error) {
-	var m Moving
+func scanMoving(r scanner) (MigrationStatus, error) {
+	var m MigrationStatus
 	err := r.Scan(&m.Enrollment, &m.WorkflowID, &m.Customer, &m.From, &m.To, &m.Step, &m.Target, &m.State, &m.Reason)
 	return m, err
 }
@@ -25,8 +25,8 @@ func scanMoving(r scanner) (Moving, error) {
 // journey.
 func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
 	var page MigrationPage
-	look := func(tx conn, b *batch) error {
-		page = MigrationPage{Instances: []Moving{}}
+	look := func(tx conn, b *unit) error {
+		page = MigrationPage{Instances: []MigrationStatus{}}
 		rel, err := s.current(ctx, tx)
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 				return err
 			}
 		}
-		before := map[string]Moving{}
+		before := map[string]MigrationStatus{}
 		if err := within(ctx, tx, movingQuery+` where m.revision = $1 and m.enrollment in (%s)`, ids, func(r *sql.Rows) error {
 			one, err := scanMoving(r)
 			before[one.Enrollment] = one
@@ -66,7 +66,7 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 			return err
 		}
 		for _, e := range all {
-			if ordered, ok := before[e.ID]; ok && ordered.State == MoveOrdered {
+			if ordered, ok := before[e.ID]; ok && ordered.State == MigrationOrdered {
 				page.Instances = append(page.Instances, ordered)
 				continue
 			}
@@ -97,7 +97,7 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 }
 
 // still gives the batch's own copies of enrollments, of those that are open and not on a revision.
-func (b *batch) still(all []*enrollment, revision string) ([]*enrollment, error) {
+func (b *unit) still(all []*enrollment, revision string) ([]*enrollment, error) {
 	var out []*enrollment
 	for _, e := range all {
 		p := b.people[e.Customer]
@@ -114,37 +114,37 @@ func (b *batch) still(all []*enrollment, revision string) ([]*enrollment, error)
 }
 
 // moving says whether an enrollment can move, and where to.
-func (s *Store) moving(ctx context.Context, tx conn, e *enrollment, to *journey.Program, renamed map[string]string) (Moving, error) {
-	one := Moving{
+func (s *Store) moving(ctx context.Context, tx conn, e *enrollment, to *journey.Program, renamed map[string]string) (MigrationStatus, error) {
+	one := MigrationStatus{
 		Enrollment: e.ID,
 		WorkflowID: e.WorkflowID,
 		Customer:   e.Customer,
 		From:       e.Revision,
 		To:         to.Revision(),
 		Step:       e.Step,
-		State:      MoveOrdered,
+		State:      MigrationOrdered,
 	}
 	from, err := s.program(ctx, tx, e.Revision)
 	if err != nil {
-		one.State, one.Reason = MoveRefused, fmt.Sprintf("its revision %s does not load in this build", e.Revision)
+		one.State, one.Reason = MigrationRefused, fmt.Sprintf("its revision %s does not load in this build", e.Revision)
 		if transient(err) || ctx.Err() != nil {
 			return one, err
 		}
 		return one, nil
 	}
 	if one.Target, one.Reason = from.CanMove(e.Step, to, renamed); one.Reason != "" {
-		one.State = MoveRefused
+		one.State = MigrationRefused
 	}
 	return one, nil
 }
 
 // orderMove writes what a migration decided of an instance, and the order.
-func (b *batch) orderMove(ctx context.Context, e *enrollment, one Moving, m Migration) error {
+func (b *unit) orderMove(ctx context.Context, e *enrollment, one MigrationStatus, m Migration) error {
 	if _, err := b.tx.ExecContext(ctx, `insert into migrations (enrollment, revision, journey, origin, step, target, state, reason, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = excluded.reason,
 			by_whom = excluded.by_whom, at = excluded.at`,
 		e.ID, one.To, e.Journey, one.From, one.Step, clean(one.Target), one.State, clean(one.Reason), clean(m.By), millis(b.now)); err != nil ||
-		one.State != MoveOrdered {
+		one.State != MigrationOrdered {
 		return err
 	}
 	if _, err := b.tx.ExecContext(ctx, `update enrollments set migrating_to = $2 where id = $1`, e.ID, one.To); err != nil {
@@ -164,10 +164,10 @@ func (b *batch) orderMove(ctx context.Context, e *enrollment, one Moving, m Migr
 	)
 }
 
-// Moves lists what became of the orders of a journey's migrations to the current revision, by enrollment id.
+// MigrationStatuses lists what became of the orders of a journey's migrations to the current revision, by enrollment id.
 // limit: default 100, max 1000. ErrNotFound where the current release has no such journey.
-func (s *Store) Moves(ctx context.Context, name, after string, limit int) ([]Moving, error) {
-	var out []Moving
+func (s *Store) MigrationStatuses(ctx context.Context, name, after string, limit int) ([]MigrationStatus, error) {
+	var out []MigrationStatus
 	err := s.read(ctx, func(tx conn) error {
 		rel, err := s.current(ctx, tx)
 		if err != nil {
@@ -186,9 +186,9 @@ func (s *Store) Moves(ctx context.Context, name, after string, limit int) ([]Mov
 	return out, err
 }
 
-// Move writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat
+// RecordMigration writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat
 // changes nothing.
-func (s *Store) Move(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error) {
+func (s *Store) RecordMigration(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error) {
 	var result contract.MoveResult
 	err := s.write(ctx, func(tx conn) error {
 		result = contract.MoveResult{}
@@ -247,7 +247,7 @@ func moved(ctx context.Context, tx conn, e *enrollment, to *journey.Program, in 
 		e.Revision,
 		e.Step,
 		target,
-		MoveDone,
+		MigrationDone,
 		millis(now),
 	)
 	return err
@@ -300,7 +300,7 @@ func (s *Store) MoveRefused(ctx context.Context, now time.Time, enrollment, revi
 
 func refuseMove(ctx context.Context, tx conn, enrollment, revision, reason string, now time.Time) error {
 	n, err := affected(ctx, tx, `update migrations set state = $3, reason = $4, at = $5 where enrollment = $1 and revision = $2 and state = $6`,
-		enrollment, revision, MoveRefused, clean(reason), millis(now), MoveOrdered)
+		enrollment, revision, MigrationRefused, clean(reason), millis(now), MigrationOrdered)
 	if err != nil || n == 0 {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Aside is a delivery that was set aside: Temporal or its instance refuses it for good.
-type Aside struct {
+// DeadLetter is a delivery that was set aside: Temporal or its instance refuses it for good.
+type DeadLetter struct {
 	Enrollment, WorkflowID, Journey, Customer string
 	Seq                                       int64
 	Kind                                      string // start, event or order
@@ -24,13 +24,13 @@ type Aside struct {
 
 // Kinds of an Aside.
 const (
-	AsideStart = "start"
-	AsideEvent = "event"
-	AsideOrder = "order"
+	DeadLetterStart = "start"
+	DeadLetterEvent = "event"
+	DeadLetterOrder = "order"
 )
 
-// AsideFilter narrows Asides; empty fields do not.
-type AsideFilter struct {
+// DeadLetterFilter narrows Asides; empty fields do not.
+type DeadLetterFilter struct {
 	WorkflowID string
 	After      string // enrollment and seq of the last of the page before
 	AfterSeq   int64
@@ -54,7 +54,7 @@ func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64,
 			seq,
 		)
 		if err == nil && !held {
-			err = ErrNotMine
+			err = ErrSuperseded
 		}
 		if err != nil {
 			return err
@@ -91,31 +91,31 @@ func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64,
 			)
 			return err
 		}
-		b := &batch{s: s, tx: tx}
+		b := &unit{s: s, tx: tx}
 		return b.done(ctx, l.Enrollment.ID, seq, l.Token, l.at)
 	})
 }
 
-// Asides lists what is set aside of instances that are not closed, by enrollment and order of arrival.
-func (s *Store) Asides(ctx context.Context, f AsideFilter) ([]Aside, error) {
+// DeadLetters lists what is set aside of instances that are not closed, by enrollment and order of arrival.
+func (s *Store) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLetter, error) {
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100
 	}
-	var out []Aside
+	var out []DeadLetter
 	err := rows(ctx, s.reader, func(r *sql.Rows) error {
-		var a Aside
+		var a DeadLetter
 		var kind, body string
 		var at int64
 		if err := r.Scan(&a.Enrollment, &a.WorkflowID, &a.Journey, &a.Customer, &a.Seq, &kind, &a.Event, &body, &a.Name, &a.Error, &a.Attempts, &at); err != nil {
 			return err
 		}
-		a.At, a.Kind = moment(at), AsideEvent
+		a.At, a.Kind = moment(at), DeadLetterEvent
 		switch kind {
 		case deliverStart:
-			a.Kind = AsideStart
+			a.Kind = DeadLetterStart
 		case deliverMessage:
-			a.Kind, a.Name = AsideOrder, ""
+			a.Kind, a.Name = DeadLetterOrder, ""
 		}
 		out = append(out, a)
 		return nil
@@ -126,13 +126,13 @@ func (s *Store) Asides(ctx context.Context, f AsideFilter) ([]Aside, error) {
 	return out, databaseError(err)
 }
 
-// RetryAside puts what is set aside back: a start at the head of its queue, anything else at the end of it, as
+// RetryDeadLetters puts what is set aside back: a start at the head of its queue, anything else at the end of it, as
 // if it arrived now. With drop it is given up instead: an event is left out, and an instance that could not be
 // started ends as failed. It reports how many; those that went meanwhile are none.
-func (s *Store) RetryAside(ctx context.Context, now time.Time, list []Aside, drop bool) (int, error) {
+func (s *Store) RetryDeadLetters(ctx context.Context, now time.Time, list []DeadLetter, drop bool) (int, error) {
 	n := 0
 	for _, a := range list {
-		err := s.change(ctx, now, func(tx conn, b *batch) error { return b.retryAside(ctx, a, drop) })
+		err := s.change(ctx, now, func(tx conn, b *unit) error { return b.retryAside(ctx, a, drop) })
 		switch {
 		case errors.Is(err, ErrNotFound):
 		case err != nil:
@@ -147,7 +147,7 @@ func (s *Store) RetryAside(ctx context.Context, now time.Time, list []Aside, dro
 	return n, nil
 }
 
-func (b *batch) retryAside(ctx context.Context, a Aside, drop bool) error {
+func (b *unit) retryAside(ctx context.Context, a DeadLetter, drop bool) error {
 	e, p, err := lockEnrollment(ctx, b.tx, a.Enrollment)
 	if err != nil {
 		return err

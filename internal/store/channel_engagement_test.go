@@ -105,13 +105,13 @@ func TestWhatIsShownIsNoReach(t *testing.T) {
 func TestReachIsMerged(t *testing.T) {
 	each(t, func(s *suite) {
 		s.governed(journey.Policy{})
-		click := func(user, anonymous, event string) Call {
+		click := func(user, anonymous, event string) SegmentCall {
 			c := s.track(user, event, nil)
 			c.AnonymousID = anonymous
 			return c
 		}
 		s.ingest(noon, click("", "a1", "Push Clicked"), click("", "a1", "Email Opened"), click("ana", "", "Push Clicked"))
-		s.ingest(noon, Call{Type: "identify", MessageID: "merge", UserID: "ana", AnonymousID: "a1"})
+		s.ingest(noon, SegmentCall{Type: "identify", MessageID: "merge", UserID: "ana", AnonymousID: "a1"})
 		s.same([2][2]float64{s.reachOf("ana", "push"), s.reachOf("ana", "email")}, [2][2]float64{{2, 2}, {1, decisioning.AnswerOpen}})
 		s.same(s.reachOf("anon:a1", "push"), [2]float64{})
 	})

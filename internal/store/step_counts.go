@@ -5,8 +5,8 @@ import (
 	"database/sql"
 )
 
-// Standing is how many open instances of a revision stand at a step.
-type Standing struct {
+// StepCount is how many open instances of a revision stand at a step.
+type StepCount struct {
 	Journey, Revision string
 	Step              string // empty: behind the end of its path, or not yet at its first step
 	State             string // StateOpen or StateWatching
@@ -14,15 +14,15 @@ type Standing struct {
 	Instances         int64
 }
 
-// Standings counts open instances by journey, revision and step, in that order. An empty journey counts all.
-func (s *Store) Standings(ctx context.Context, journey string) ([]Standing, error) {
-	var out []Standing
+// StepCounts counts open instances by journey, revision and step, in that order. An empty journey counts all.
+func (s *Store) StepCounts(ctx context.Context, journey string) ([]StepCount, error) {
+	var out []StepCount
 	err := s.read(ctx, func(tx conn) error {
 		w := where{}
 		w.raw("state <> 'closed'")
 		w.equals("journey", journey)
 		return rows(ctx, tx, func(r *sql.Rows) error {
-			var one Standing
+			var one StepCount
 			var holdout int
 			err := r.Scan(&one.Journey, &one.Revision, &one.Step, &one.State, &holdout, &one.Instances)
 			one.Holdout = holdout != 0

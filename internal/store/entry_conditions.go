@@ -11,47 +11,49 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// watched is a journey that is entered by a change of state: when its condition turns true.
-type watched struct {
+// conditionEntry is a journey that is entered by a change of state: when its condition turns true.
+type conditionEntry struct {
 	name, condition string // condition: its hash
 	program         *journey.Program
 }
 
 // watches reports whether a journey is entered by a change of state.
-func watches(p *journey.Program) (watched, bool) {
+func watches(p *journey.Program) (conditionEntry, bool) {
 	if len(p.Entry.Events) > 0 || p.Entry.Schedule != nil || p.Entry.When == "" {
-		return watched{}, false
+		return conditionEntry{}, false
 	}
 	sum := sha256.Sum256([]byte(p.Entry.When))
-	return watched{name: p.Journey, condition: hex.EncodeToString(sum[:8]), program: p}, true
+	return conditionEntry{name: p.Journey, condition: hex.EncodeToString(sum[:8]), program: p}, true
 }
 
-// truth is what was last known of a condition.
-type truth struct {
+// conditionValue is what was last known of a condition.
+type conditionValue struct {
 	condition string
 	holds     bool
 	dirty     bool // to be written
 }
 
 // known is what is known of a watched journey's condition; what is known of an older condition does not count.
-func (p *person) known(w watched) (holds, known bool) {
+func (p *lockedCustomer) known(w conditionEntry) (holds, known bool) {
 	t, ok := p.truths[w.name]
 	return t.holds, ok && t.condition == w.condition
 }
 
-func (p *person) learn(w watched, holds bool) {
+func (p *lockedCustomer) learn(w conditionEntry, holds bool) {
 	if p.truths == nil {
-		p.truths = map[string]truth{}
+		p.truths = map[string]conditionValue{}
 	}
-	p.truths[w.name] = truth{condition: w.condition, holds: holds, dirty: true}
+	p.truths[w.name] = conditionValue{condition: w.condition, holds: holds, dirty: true}
 }
 
 // blank reports whether a customer was made by this batch, and nothing came of it yet.
-func (p *person) blank() bool { return p.version == 1 && len(p.truths) == 0 && len(p.traits) == 0 }
+func (p *lockedCustomer) blank() bool {
+	return p.version == 1 && len(p.truths) == 0 && len(p.traits) == 0
+}
 
 // watched are the journeys of the release that are entered by a change of state. Where there are any, what is
 // known of the batch's customers is read.
-func (b *batch) watched(ctx context.Context) ([]watched, error) {
+func (b *unit) watched(ctx context.Context) ([]conditionEntry, error) {
 	rel, err := b.release(ctx)
 	if err != nil || len(rel.watched) == 0 {
 		return nil, err
@@ -72,13 +74,13 @@ func (b *batch) watched(ctx context.Context) ([]watched, error) {
 		ids,
 		func(r *sql.Rows) error {
 			var id, name string
-			var t truth
+			var t conditionValue
 			var holds int
 			err := r.Scan(&id, &name, &t.condition, &holds)
 			t.holds = holds != 0
 			p := b.people[id]
 			if p.truths == nil {
-				p.truths = map[string]truth{}
+				p.truths = map[string]conditionValue{}
 			}
 			if _, newer := p.truths[name]; !newer {
 				p.truths[name] = t
@@ -89,7 +91,7 @@ func (b *batch) watched(ctx context.Context) ([]watched, error) {
 }
 
 // holds evaluates a condition. ev may be nil.
-func (b *batch) holds(ctx context.Context, p *person, traits map[string]any, w watched, ev *event) (bool, error) {
+func (b *unit) holds(ctx context.Context, p *lockedCustomer, traits map[string]any, w conditionEntry, ev *event) (bool, error) {
 	intents, err := b.intents(ctx, p, w.program, w.program.Entry.When)
 	if err != nil {
 		return false, err
@@ -104,7 +106,7 @@ func (b *batch) holds(ctx context.Context, p *person, traits map[string]any, w w
 
 // recall finds out, before an event is stored, what was true without it, where that is not known. traits are
 // those before the event.
-func (b *batch) recall(ctx context.Context, p *person, traits map[string]any) error {
+func (b *unit) recall(ctx context.Context, p *lockedCustomer, traits map[string]any) error {
 	all, err := b.watched(ctx)
 	for _, w := range all {
 		if _, known := p.known(w); known {
@@ -120,7 +122,7 @@ func (b *batch) recall(ctx context.Context, p *person, traits map[string]any) er
 }
 
 // turned are the journeys whose condition an event made true.
-func (b *batch) turned(ctx context.Context, p *person, ev *event) ([]string, error) {
+func (b *unit) turned(ctx context.Context, p *lockedCustomer, ev *event) ([]string, error) {
 	all, err := b.watched(ctx)
 	var names []string
 	for _, w := range all {
@@ -140,14 +142,14 @@ func (b *batch) turned(ctx context.Context, p *person, ev *event) ([]string, err
 }
 
 // unite finds out what was true of two customers before they become one: what held for either is not new for both.
-func (b *batch) unite(ctx context.Context, gone, survivor *person) error {
+func (b *unit) unite(ctx context.Context, gone, survivor *lockedCustomer) error {
 	all, err := b.watched(ctx)
 	if err != nil || len(all) == 0 {
 		return err
 	}
 	for _, w := range all {
 		held := false
-		for _, p := range []*person{gone, survivor} {
+		for _, p := range []*lockedCustomer{gone, survivor} {
 			if p.blank() && (p == gone || !gone.blank()) {
 				continue
 			}
@@ -168,7 +170,7 @@ func (b *batch) unite(ctx context.Context, gone, survivor *person) error {
 
 // united enters the customer into journeys whose condition a merge made true that is no event. The entry event
 // is then one of its own.
-func (b *batch) united(ctx context.Context, p *person, alias *event, changed []string, receipt *Receipt) error {
+func (b *unit) united(ctx context.Context, p *lockedCustomer, alias *event, changed []string, receipt *Receipt) error {
 	ev := &event{
 		id:       "tabi.merge/" + alias.id,
 		customer: p.id,
@@ -197,7 +199,7 @@ func (b *batch) united(ctx context.Context, p *person, alias *event, changed []s
 }
 
 // flushTruths writes what was learned.
-func (b *batch) flushTruths(ctx context.Context) error {
+func (b *unit) flushTruths(ctx context.Context) error {
 	var values [][]any
 	for _, id := range slices.Sorted(maps.Keys(b.people)) {
 		p := b.people[id]

@@ -16,7 +16,7 @@ func gold(when string, change ...func(*journey.Definition)) *journey.Definition 
 }
 
 // enters says how many instances each call starts.
-func (s *suite) entered(calls ...Call) []int {
+func (s *suite) entered(calls ...SegmentCall) []int {
 	s.Helper()
 	var out []int
 	for _, c := range calls {
@@ -129,13 +129,13 @@ func TestStateEntryByAssign(t *testing.T) {
 func TestStateEntryByMerge(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{gold(`customer.tier == "gold" && count("Buy") >= 2.0`)}, reminder())
-		anon := func(event string) Call {
+		anon := func(event string) SegmentCall {
 			c := s.track("", event, nil)
 			c.AnonymousID = "a1"
 			return c
 		}
 		s.same(s.entered(anon("Buy"), s.identify("ana", props{"tier": "gold"}), s.track("ana", "Buy", nil)), []int{0, 0, 0})
-		alias := Call{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "a1"}
+		alias := SegmentCall{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "a1"}
 		s.same(s.entered(alias, alias), []int{1, 0})
 		e := s.at("gold/ana")
 		s.same([]string{e.EntryName, e.EntryEvent}, []string{"Customer Updated", "tabi.merge/join"})
@@ -146,7 +146,7 @@ func TestStateEntryByMerge(t *testing.T) {
 		s.same(
 			s.entered(
 				s.identify("old", props{"tier": "gold"}),
-				Call{Type: "alias", MessageID: "j2", UserID: "old", PreviousID: "ben"},
+				SegmentCall{Type: "alias", MessageID: "j2", UserID: "old", PreviousID: "ben"},
 				s.track("old", "Page", nil),
 			),
 			[]int{0, 0, 0},
@@ -157,14 +157,14 @@ func TestStateEntryByMerge(t *testing.T) {
 		// By identify, the event is there; the anonymous one was made by the same call.
 		s.same(
 			s.entered(
-				Call{Type: "identify", MessageID: "j3", UserID: "cem", AnonymousID: "a9", Traits: props{"tier": "gold"}},
+				SegmentCall{Type: "identify", MessageID: "j3", UserID: "cem", AnonymousID: "a9", Traits: props{"tier": "gold"}},
 				s.track("cem", "Buy", nil),
 				s.track("cem", "Buy", nil),
 			),
 			[]int{0, 0, 1},
 		)
 		// Nobody enters: no event is made up.
-		s.same(s.entered(Call{Type: "alias", MessageID: "j4", UserID: "dan", PreviousID: "a10"}), []int{0})
+		s.same(s.entered(SegmentCall{Type: "alias", MessageID: "j4", UserID: "dan", PreviousID: "a10"}), []int{0})
 		made, err := exists(s.ctx, s.reader, `select 1 from events where id in ('tabi.merge/j2', 'tabi.merge/j4')`)
 		s.must(err)
 		s.same(made, false)
@@ -181,7 +181,7 @@ func TestStateEntryUnderManyWriters(t *testing.T) {
 				var failed error
 				for n := range 8 { // every customer buys eight times in all, by different writers
 					id := fmt.Sprintf("c%d", (w+n)%16)
-					if _, err := s.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Second), []Call{{Type: "track", MessageID: fmt.Sprintf("w%d/%d", w, n), UserID: id, Event: "Buy"}}); err != nil {
+					if _, err := s.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Second), []SegmentCall{{Type: "track", MessageID: fmt.Sprintf("w%d/%d", w, n), UserID: id, Event: "Buy"}}); err != nil {
 						failed = err
 					}
 				}

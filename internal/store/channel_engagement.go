@@ -31,7 +31,7 @@ var reactions = map[string]reaction{
 // the latest on its channel: the best answer to one send counts, once. An answer to a send that the ledger does
 // not know (of another system, or to none) counts as one send, answered. What was shown to a customer who was
 // here reached nobody: an answer to that says nothing of the channel.
-func (b *batch) react(ctx context.Context, p *person, ev *event) error {
+func (b *unit) react(ctx context.Context, p *lockedCustomer, ev *event) error {
 	r, known := reactions[ev.name]
 	if !known {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// person is a customer that the transaction has locked.
-type person struct {
+// lockedCustomer is a customer that the transaction has locked.
+type lockedCustomer struct {
 	id      string
 	version int64
 	traits  map[string]any
@@ -22,16 +22,16 @@ type person struct {
 	dirty   bool           // traits to be written
 	open    []*enrollment  // open and watching, oldest first
 
-	leanings *leanings // nil: not read
-	locked   bool      // what a decision finds stale of the customer is to be stored
-	drafted  bool      // a decision is made ahead of the lock: what is stale waits for it
+	leanings *intentScores // nil: not read
+	locked   bool          // what a decision finds stale of the customer is to be stored
+	drafted  bool          // a decision is made ahead of the lock: what is stale waits for it
 
-	recalled bool             // truths were read
-	truths   map[string]truth // by journey
+	recalled bool                      // truths were read
+	truths   map[string]conditionValue // by journey
 }
 
-func scanPerson(r scanner) (*person, error) {
-	var p person
+func scanPerson(r scanner) (*lockedCustomer, error) {
+	var p lockedCustomer
 	var traits string
 	if err := r.Scan(&p.id, &p.version, &traits, &p.merged, &p.created); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func scanPerson(r scanner) (*person, error) {
 }
 
 // vars are the traits as expressions and templates see them: with the customer's id, where no trait has that name.
-func (p *person) vars() map[string]any { return traitsOf(p.id, p.traits) }
+func (p *lockedCustomer) vars() map[string]any { return traitsOf(p.id, p.traits) }
 
 func traitsOf(id string, traits map[string]any) map[string]any {
 	out := maps.Clone(traits)
@@ -68,12 +68,12 @@ type event struct {
 	classified                 *classification
 }
 
-// batch collects what a transaction writes, so that it goes out in few statements.
-type batch struct {
+// unit collects what a transaction writes, so that it goes out in few statements.
+type unit struct {
 	s       *Store
 	tx      conn
 	now     time.Time
-	people  map[string]*person
+	people  map[string]*lockedCustomer
 	rel     *release
 	paused  map[string]bool
 	n       int
@@ -86,10 +86,10 @@ type batch struct {
 }
 
 // change runs f with a batch in a transaction, writes the batch, and wakes the relay. f locks its customers first.
-func (s *Store) change(ctx context.Context, now time.Time, f func(tx conn, b *batch) error) error {
+func (s *Store) change(ctx context.Context, now time.Time, f func(tx conn, b *unit) error) error {
 	wake := false
 	err := s.write(ctx, func(tx conn) error {
-		b := &batch{s: s, tx: tx, now: now, people: map[string]*person{}, touched: map[string]*enrollment{}}
+		b := &unit{s: s, tx: tx, now: now, people: map[string]*lockedCustomer{}, touched: map[string]*enrollment{}}
 		if err := f(tx, b); err != nil {
 			return err
 		}
@@ -104,9 +104,9 @@ func (s *Store) change(ctx context.Context, now time.Time, f func(tx conn, b *ba
 }
 
 // lock locks customers in the order of their ids, makes those that are not there, and adopts them.
-func (b *batch) lock(ctx context.Context, ids []string) error {
+func (b *unit) lock(ctx context.Context, ids []string) error {
 	ids = sorted(ids)
-	var found []*person
+	var found []*lockedCustomer
 	var values [][]any
 	for _, id := range ids {
 		values = append(values, []any{id, 1, "{}", millis(b.now)})
@@ -126,7 +126,7 @@ func (b *batch) lock(ctx context.Context, ids []string) error {
 }
 
 // adopt makes locked customers part of the batch, with their open enrollments.
-func (b *batch) adopt(ctx context.Context, people ...*person) error {
+func (b *unit) adopt(ctx context.Context, people ...*lockedCustomer) error {
 	var ids []string
 	for _, p := range people {
 		b.people[p.id] = p
@@ -155,12 +155,12 @@ func (b *batch) adopt(ctx context.Context, people ...*person) error {
 }
 
 // sort puts the oldest enrollment first.
-func (p *person) sort() {
+func (p *lockedCustomer) sort() {
 	slices.SortFunc(p.open, func(a, b *enrollment) int { return cmp.Or(a.EnteredAt.Compare(b.EnteredAt), cmp.Compare(a.ID, b.ID)) })
 }
 
 // enrollment gives the batch's own copy of an enrollment that is not closed.
-func (b *batch) enrollment(e *enrollment) *enrollment {
+func (b *unit) enrollment(e *enrollment) *enrollment {
 	for _, own := range b.people[e.Customer].open {
 		if own.ID == e.ID {
 			return own
@@ -170,7 +170,7 @@ func (b *batch) enrollment(e *enrollment) *enrollment {
 }
 
 // release is the one this transaction decides by.
-func (b *batch) release(ctx context.Context) (*release, error) {
+func (b *unit) release(ctx context.Context) (*release, error) {
 	if b.rel == nil {
 		r, err := b.s.current(ctx, b.tx)
 		if err != nil {
@@ -182,7 +182,7 @@ func (b *batch) release(ctx context.Context) (*release, error) {
 }
 
 // pausedJourney asks the kill switch.
-func (b *batch) pausedJourney(ctx context.Context, name string) (bool, error) {
+func (b *unit) pausedJourney(ctx context.Context, name string) (bool, error) {
 	if b.paused == nil {
 		b.paused = map[string]bool{}
 		if err := rows(ctx, b.tx, func(r *sql.Rows) error {
@@ -206,7 +206,7 @@ const (
 )
 
 // deliver puts something at the end of an enrollment's queue.
-func (b *batch) deliver(e *enrollment, kind, event, body string, at int64) {
+func (b *unit) deliver(e *enrollment, kind, event, body string, at int64) {
 	if !e.pending() {
 		e.queuedAt = at
 	}
@@ -219,14 +219,14 @@ func (b *batch) deliver(e *enrollment, kind, event, body string, at int64) {
 }
 
 // store keeps an event; it is written with the batch, or when history is read.
-func (b *batch) store(ev *event) {
+func (b *unit) store(ev *event) {
 	b.n++
 	ev.n = b.n
 	b.events = append(b.events, ev)
 }
 
 // flushEvents writes the events. Another transaction that took an id meanwhile makes this one start again.
-func (b *batch) flushEvents(ctx context.Context) error {
+func (b *unit) flushEvents(ctx context.Context) error {
 	var values [][]any
 	for _, ev := range b.events {
 		values = append(values, []any{ev.id, ev.customer, ev.name, ev.at, ev.received, ev.n, ev.text, ev.source, ev.depth})
@@ -249,7 +249,7 @@ func (b *batch) flushEvents(ctx context.Context) error {
 }
 
 // flush writes everything.
-func (b *batch) flush(ctx context.Context) error {
+func (b *unit) flush(ctx context.Context) error {
 	var traits, zones [][]any
 	for _, id := range slices.Sorted(maps.Keys(b.people)) {
 		p := b.people[id]

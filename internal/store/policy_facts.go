@@ -12,13 +12,13 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// inquiry is what the brain may ask the deciding transaction about a customer. It reads what it is asked for,
+// policyFacts is what the brain may ask the deciding transaction about a customer. It reads what it is asked for,
 // once; err is to be looked at when the brain has decided.
-type inquiry struct {
+type policyFacts struct {
 	s   *Store
 	ctx context.Context
 	tx  conn
-	p   *person
+	p   *lockedCustomer
 	rel *release
 	now time.Time
 	key string // of the send under decision, which does not count against itself
@@ -33,13 +33,13 @@ type inquiry struct {
 func (s *Store) standing(
 	ctx context.Context,
 	tx conn,
-	p *person,
+	p *lockedCustomer,
 	rel *release,
 	vars journey.Vars,
 	now time.Time,
 	key string,
-) (decisioning.CustomerContext, *inquiry, error) {
-	q := &inquiry{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: key}
+) (decisioning.CustomerContext, *policyFacts, error) {
+	q := &policyFacts{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: key}
 	active, err := exists(ctx, tx, `select 1 from handoffs h join enrollments e on e.id = h.enrollment
 		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, p.id)
 	vars.History = &history{ctx: ctx, tx: tx, customer: p.id, now: now} // this transaction holds the only connection there may be
@@ -49,14 +49,14 @@ func (s *Store) standing(
 	}, q, err
 }
 
-func (q *inquiry) bounced(channel, address string) bool {
+func (q *policyFacts) bounced(channel, address string) bool {
 	dead, err := exists(q.ctx, q.tx, `select 1 from bounces where channel = $1 and address = $2`, channel, clean(address))
 	q.err = errors.Join(q.err, err)
 	return dead
 }
 
 // contacted counts for a limit. One query counts for all of them.
-func (q *inquiry) contacted(limit journey.Limit) int {
+func (q *policyFacts) contacted(limit journey.Limit) int {
 	if q.contacts == nil {
 		limits := []journey.Limit{limit}
 		if policy := q.rel.rules.Policy; policy != nil {
@@ -73,7 +73,7 @@ func (q *inquiry) contacted(limit journey.Limit) int {
 // counting are the rows of the ledger that are contacts: they went out, may have, or are about to.
 const counting = `(status in ('` + statusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent + `') or outcome_unknown = 1)`
 
-func (q *inquiry) count(limits []journey.Limit) error {
+func (q *policyFacts) count(limits []journey.Limit) error {
 	if q.contacts == nil {
 		q.contacts = map[journey.Limit]int{}
 	}
@@ -108,7 +108,7 @@ func (q *inquiry) count(limits []journey.Limit) error {
 }
 
 // reach is how likely the customer answers on a channel.
-func (q *inquiry) reach(channel string) float64 {
+func (q *policyFacts) reach(channel string) float64 {
 	if q.reached == nil {
 		q.reached = map[string]decisioning.Engagement{}
 		q.err = errors.Join(q.err, rows(q.ctx, q.tx, func(r *sql.Rows) error {

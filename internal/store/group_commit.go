@@ -35,15 +35,15 @@ const (
 type intakeRequest struct {
 	ctx      context.Context
 	now      time.Time
-	calls    []Call
+	calls    []SegmentCall
 	receipts []Receipt
 	err      error
 	done     chan struct{}
 }
 
-type ingester func(ctx context.Context, now time.Time, calls []Call) ([]Receipt, error)
+type ingester func(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error)
 
-func (in *intake) take(ctx context.Context, now time.Time, calls []Call, ingest ingester) ([]Receipt, error) {
+func (in *intake) take(ctx context.Context, now time.Time, calls []SegmentCall, ingest ingester) ([]Receipt, error) {
 	if len(calls) >= maxAlone {
 		return ingest(ctx, now, calls)
 	}
@@ -95,7 +95,7 @@ func (in *intake) next(ingest ingester) {
 // share runs requests in one transaction, and where that fails, each by itself.
 func share(group []*intakeRequest, unsafe ingester) {
 	// Here is no HTTP server above that keeps a panic to its request.
-	ingest := func(ctx context.Context, now time.Time, calls []Call) (receipts []Receipt, err error) {
+	ingest := func(ctx context.Context, now time.Time, calls []SegmentCall) (receipts []Receipt, err error) {
 		defer func() {
 			if p := recover(); p != nil {
 				err = fmt.Errorf("panic while taking calls in: %v\n%s", p, debug.Stack())
@@ -107,7 +107,7 @@ func share(group []*intakeRequest, unsafe ingester) {
 	if len(group) > 1 {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(first.ctx), sharedTimeout)
 		defer cancel()
-		var all []Call
+		var all []SegmentCall
 		now := first.now
 		for _, r := range group {
 			all = append(all, r.calls...)

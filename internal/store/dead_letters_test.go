@@ -16,11 +16,11 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 		l := s.lease()[0]
 		poison := l.Deliveries[0]
 		s.must(s.SetAside(s.ctx, noon, l, poison.Seq, "it is "+strings.Repeat("too large ", 100)))
-		s.refused(s.SetAside(s.ctx, noon, l, poison.Seq, "again"), ErrNotMine)
+		s.refused(s.SetAside(s.ctx, noon, l, poison.Seq, "again"), ErrSuperseded)
 		s.must(s.Delivered(s.ctx, l, l.Deliveries[1].Seq))
-		s.must(s.Unlease(s.ctx, l, "", time.Time{}))
+		s.must(s.ReleaseLease(s.ctx, l, "", time.Time{}))
 
-		got, err := s.Asides(s.ctx, AsideFilter{})
+		got, err := s.DeadLetters(s.ctx, DeadLetterFilter{})
 		s.must(err)
 		if len(got) != 1 || len(got[0].Error) > maxCause || got[0].Attempts != 1 {
 			s.Fatalf("%+v", got)
@@ -28,13 +28,13 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 		got[0].Error = ""
 		s.same(
 			got[0],
-			Aside{
+			DeadLetter{
 				Enrollment: e.ID,
 				WorkflowID: "cart/ana",
 				Journey:    "cart",
 				Customer:   "ana",
 				Seq:        poison.Seq,
-				Kind:       AsideEvent,
+				Kind:       DeadLetterEvent,
 				Event:      poison.Event.ID,
 				Name:       "Cart Viewed",
 				Attempts:   1,
@@ -43,19 +43,19 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 		)
 		c, err := s.Counts(s.ctx)
 		s.must(err)
-		s.same([]int64{c.SetAside, c.Pending}, []int64{1, 0})
-		if on, err := s.OnTheirWay(s.ctx, ref(e), noon.Add(time.Hour)); err != nil || len(on) != 0 {
+		s.same([]int64{c.DeadLetters, c.Pending}, []int64{1, 0})
+		if on, err := s.Undelivered(s.ctx, ref(e), noon.Add(time.Hour)); err != nil || len(on) != 0 {
 			s.Fatal("what is set aside is waited for:", on, err)
 		}
-		page, err := s.Asides(s.ctx, AsideFilter{After: e.ID, AfterSeq: poison.Seq})
+		page, err := s.DeadLetters(s.ctx, DeadLetterFilter{After: e.ID, AfterSeq: poison.Seq})
 		s.must(err)
 		s.same(len(page), 0)
 
-		n, err := s.RetryAside(s.ctx, noon, got, false)
+		n, err := s.RetryDeadLetters(s.ctx, noon, got, false)
 		s.must(err)
 		s.same(n, 1)
 		s.same(s.drain(), []string{"event Cart Viewed cart/ana"})
-		n, err = s.RetryAside(s.ctx, noon, got, false)
+		n, err = s.RetryDeadLetters(s.ctx, noon, got, false)
 		s.must(err)
 		s.same(n, 0)
 	})
@@ -64,15 +64,15 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 func TestASetAsideStartHoldsItsOwnQueueAlone(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes(carts(), reminder())
-		start := func(customer string) []Aside {
+		start := func(customer string) []DeadLetter {
 			s.Helper()
 			s.ingest(noon, s.track(customer, "Cart Updated", props{"cart_id": "c1"}))
 			l := s.lease()[0]
 			s.must(s.SetAside(s.ctx, noon, l, l.Deliveries[0].Seq, "refused"))
 			s.ingest(noon, s.track(customer, "Cart Viewed", nil))
-			got, err := s.Asides(s.ctx, AsideFilter{WorkflowID: "cart/" + customer})
+			got, err := s.DeadLetters(s.ctx, DeadLetterFilter{WorkflowID: "cart/" + customer})
 			s.must(err)
-			if len(got) != 1 || got[0].Kind != AsideStart {
+			if len(got) != 1 || got[0].Kind != DeadLetterStart {
 				s.Fatalf("%+v", got)
 			}
 			if leases := s.lease(); len(leases) != 0 {
@@ -81,13 +81,13 @@ func TestASetAsideStartHoldsItsOwnQueueAlone(t *testing.T) {
 			return got
 		}
 		ana := start("ana")
-		n, err := s.RetryAside(s.ctx, noon, ana, false)
+		n, err := s.RetryDeadLetters(s.ctx, noon, ana, false)
 		s.must(err)
 		s.same(n, 1)
 		s.same(s.drain(), []string{"start cart/ana", "event Cart Viewed cart/ana"})
 
 		bea := start("bea")
-		n, err = s.RetryAside(s.ctx, noon, bea, true)
+		n, err = s.RetryDeadLetters(s.ctx, noon, bea, true)
 		s.must(err)
 		s.same(n, 1)
 		given := s.byID(bea[0].Enrollment)
@@ -104,13 +104,13 @@ func TestWhatIsSetAsideGoesWithItsInstance(t *testing.T) {
 		s.ingest(noon, s.track("ana", "Cart Viewed", nil))
 		l := s.lease()[0]
 		s.must(s.SetAside(s.ctx, noon, l, l.Deliveries[0].Seq, "refused"))
-		got, err := s.Asides(s.ctx, AsideFilter{})
+		got, err := s.DeadLetters(s.ctx, DeadLetterFilter{})
 		s.must(err)
 		s.ends(e, contract.Completed, noon)
 		c, err := s.Counts(s.ctx)
 		s.must(err)
-		s.same(c.SetAside, int64(0))
-		n, err := s.RetryAside(s.ctx, noon, got, false)
+		s.same(c.DeadLetters, int64(0))
+		n, err := s.RetryDeadLetters(s.ctx, noon, got, false)
 		s.must(err)
 		s.same(n, 0)
 	})

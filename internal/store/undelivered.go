@@ -9,15 +9,15 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// OnTheirWay lists the ids of an instance's deliveries that arrived by at (virtual) and are not marked as done,
+// Undelivered lists the ids of an instance's deliveries that arrived by at (virtual) and are not marked as done,
 // oldest first, at most ten. ErrNotMine where the enrollment is another run's.
-func (s *Store) OnTheirWay(ctx context.Context, ref contract.Ref, at time.Time) ([]string, error) {
+func (s *Store) Undelivered(ctx context.Context, ref contract.Ref, at time.Time) ([]string, error) {
 	var ids []string
 	err := s.read(ctx, func(tx conn) error {
 		ids = nil
 		e, err := enrollmentOf(ctx, tx, ref.Enrollment)
 		if errors.Is(err, ErrNotFound) || err == nil && e.Chain != ref.Chain && (e.Chain != "" || e.State == StateClosed) {
-			return ErrNotMine
+			return ErrSuperseded
 		}
 		if err != nil || !e.pending() {
 			return err

@@ -16,7 +16,7 @@ import (
 
 // resum sums a customer's intents up anew, from the events that the current definitions name. What was
 // classified or set by hand is kept.
-func (b *batch) resum(ctx context.Context, p *person) error {
+func (b *unit) resum(ctx context.Context, p *lockedCustomer) error {
 	l := p.leanings
 	of, traces, err := resummed(ctx, b.tx, l.rules, p.id, p.vars(), b.flushEvents)
 	if err != nil {
@@ -194,7 +194,7 @@ func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (m
 	if err != nil || !there {
 		return false, databaseError(err)
 	}
-	err = s.change(ctx, now, func(tx conn, b *batch) error {
+	err = s.change(ctx, now, func(tx conn, b *unit) error {
 		more = false
 		// Two who refresh, and one who publishes, wait for each other here.
 		n, err := affected(ctx, tx, `update settings set value = value where key = 'intents'`)
@@ -228,7 +228,7 @@ func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (m
 
 // refreshPage looks at the customers behind reached, in the order of their ids. Those of whom there is no
 // evidence are not locked.
-func (b *batch) refreshPage(ctx context.Context, rules *intentRules, reached *string, limit int) (more bool, err error) {
+func (b *unit) refreshPage(ctx context.Context, rules *intentRules, reached *string, limit int) (more bool, err error) {
 	var page []string
 	concerned := map[string]bool{}
 	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
@@ -277,7 +277,7 @@ func (b *batch) refreshPage(ctx context.Context, rules *intentRules, reached *st
 
 // settleIntents sums a customer's intents up, where they are stale, and tells the instances that wait for one
 // that moved by it.
-func (b *batch) settleIntents(ctx context.Context, p *person) error {
+func (b *unit) settleIntents(ctx context.Context, p *lockedCustomer) error {
 	l, err := b.leanings(ctx, p)
 	if err != nil || l.rules == nil {
 		return err
@@ -295,7 +295,7 @@ func (b *batch) settleIntents(ctx context.Context, p *person) error {
 
 // intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a
 // level of such an intent that holds now, or that will hold by fading, at another moment than they know of.
-func (b *batch) intentsMoved(ctx context.Context, p *person, open []*enrollment, moved map[string]bool) error {
+func (b *unit) intentsMoved(ctx context.Context, p *lockedCustomer, open []*enrollment, moved map[string]bool) error {
 	for _, e := range open {
 		wakes, err := b.levelled(ctx, p, e, func(level journey.Level, holds bool) bool {
 			return moved[level.Intent] && (holds || level.Below != nil)

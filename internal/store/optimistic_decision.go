@@ -25,7 +25,7 @@ type draft struct {
 func (s *Store) draft(
 	ctx context.Context,
 	tx conn,
-	p *person,
+	p *lockedCustomer,
 	rel *release,
 	vars journey.Vars,
 	now time.Time,
@@ -116,7 +116,7 @@ func (s *Store) ahead(ctx context.Context, decide func(tx conn) (*draft, error))
 
 // fits reports whether a draft holds for a customer who is locked now: whatever changes what is known of a
 // customer takes that lock, which counts.
-func (d *draft) fits(p *person, rel *release) bool {
+func (d *draft) fits(p *lockedCustomer, rel *release) bool {
 	return d != nil && d.Customer == p.id && d.version+1 == p.version && d.Release == rel.number
 }
 

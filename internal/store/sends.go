@@ -10,8 +10,8 @@ import (
 
 const contactColumns = `key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, provider_id, action, tone, outcome_unknown, attempts, release, at, until_at, rendered, policy_trace`
 
-func scanContact(r scanner) (Contact, error) {
-	var c Contact
+func scanContact(r scanner) (Send, error) {
+	var c Send
 	var doubt int
 	var at, until int64
 	var said, trace string
@@ -48,9 +48,9 @@ func scanContact(r scanner) (Contact, error) {
 	return c, err
 }
 
-// Contacts are ledger rows, newest first.
-func (s *Store) Contacts(ctx context.Context, f ContactFilter) ([]Contact, error) {
-	var out []Contact
+// Sends are ledger rows, newest first.
+func (s *Store) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
+	var out []Send
 	err := s.readOf(ctx, f.Customer, func(tx conn, customer string) error {
 		w := where{}
 		w.equals("journey", f.Journey)
@@ -73,6 +73,6 @@ func (s *Store) Contacts(ctx context.Context, f ContactFilter) ([]Contact, error
 
 // AppMessages are what the app channel said to a customer, newest first; not what the app showed of itself, by
 // an inbound decision. limit: default 100, max 1000.
-func (s *Store) AppMessages(ctx context.Context, customer string, limit int) ([]Contact, error) {
-	return s.Contacts(ctx, ContactFilter{Customer: customer, Channel: "app", Status: contract.StatusSent, Limit: limit, said: true})
+func (s *Store) AppMessages(ctx context.Context, customer string, limit int) ([]Send, error) {
+	return s.Sends(ctx, SendFilter{Customer: customer, Channel: "app", Status: contract.StatusSent, Limit: limit, said: true})
 }

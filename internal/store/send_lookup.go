@@ -6,20 +6,20 @@ import (
 	"errors"
 )
 
-// Contact is the row of the ledger with this key; ErrNotFound.
-func (s *Store) Contact(ctx context.Context, key string) (Contact, error) {
+// Send is the row of the ledger with this key; ErrNotFound.
+func (s *Store) Send(ctx context.Context, key string) (Send, error) {
 	return s.oneContact(ctx, `key = $1`, key)
 }
 
-// ContactByProvider is the latest row that a provider gave this id on a channel; ErrNotFound.
-func (s *Store) ContactByProvider(ctx context.Context, channel, id string) (Contact, error) {
+// SendByProvider is the latest row that a provider gave this id on a channel; ErrNotFound.
+func (s *Store) SendByProvider(ctx context.Context, channel, id string) (Send, error) {
 	if id == "" {
-		return Contact{}, ErrNotFound
+		return Send{}, ErrNotFound
 	}
 	return s.oneContact(ctx, `provider_id = $1 and provider_id <> '' and channel = $2 order by at desc, key desc limit 1`, id, channel)
 }
 
-func (s *Store) oneContact(ctx context.Context, condition string, args ...any) (Contact, error) {
+func (s *Store) oneContact(ctx context.Context, condition string, args ...any) (Send, error) {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
 			args[i] = clean(text)

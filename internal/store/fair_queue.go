@@ -52,7 +52,7 @@ const crowd = 8
 
 // lanes gives the lane of an enrollment whose queue was empty: one customer's many instances are not served
 // before others' few.
-func (b *batch) lanes() func(e *enrollment) int64 {
+func (b *unit) lanes() func(e *enrollment) int64 {
 	waiting := map[string]int{}
 	return func(e *enrollment) int64 {
 		n, counted := waiting[e.Customer]

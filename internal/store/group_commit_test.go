@@ -17,7 +17,7 @@ func TestIntakeShares(t *testing.T) {
 	release, began := make(chan struct{}), make(chan struct{})
 	var mu sync.Mutex
 	var sizes []int
-	ingest := func(ctx context.Context, now time.Time, calls []Call) ([]Receipt, error) {
+	ingest := func(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error) {
 		if calls[0].MessageID == "first" {
 			close(began)
 			<-release
@@ -39,7 +39,7 @@ func TestIntakeShares(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	ask := func(ctx context.Context, id string, check func([]Receipt, error)) {
-		all.Go(func() { check(in.take(ctx, noon, []Call{{MessageID: id}, {MessageID: id + "+"}}, ingest)) })
+		all.Go(func() { check(in.take(ctx, noon, []SegmentCall{{MessageID: id}, {MessageID: id + "+"}}, ingest)) })
 	}
 	good := func(id string) func([]Receipt, error) {
 		return func(r []Receipt, err error) {
@@ -102,14 +102,14 @@ func TestIntakeUnderLoad(t *testing.T) {
 			all.Go(func() {
 				for n := range 10 {
 					id := fmt.Sprintf("m%d", (i*10+n)/2) // two of each
-					call := Call{
+					call := SegmentCall{
 						Type:       "track",
 						MessageID:  id,
 						UserID:     fmt.Sprintf("c%d", n),
 						Event:      "Product Viewed",
 						Properties: props{"n": n},
 					}
-					if r, err := s.Ingest(s.ctx, noon, []Call{call}); err != nil || len(r) != 1 || r[0].ID != id {
+					if r, err := s.Ingest(s.ctx, noon, []SegmentCall{call}); err != nil || len(r) != 1 || r[0].ID != id {
 						s.Errorf("%v, %v", r, err)
 					}
 				}

@@ -12,32 +12,32 @@ import (
 	words "github.com/tabi-journeys/tabi/internal/decisioning/text"
 )
 
-// lesson is a model that was trained on examples.
-type lesson struct {
+// trainedModel is a model that was trained on examples.
+type trainedModel struct {
 	digest string
 	model  *words.Model
 	packed string // base64
 }
 
-// school remembers what was learned: hundreds of simulations publish the same examples, each into a store of its own.
-type school struct {
+// trainingCache remembers what was learned: hundreds of simulations publish the same examples, each into a store of its own.
+type trainingCache struct {
 	mu      sync.Mutex
-	lessons map[string]*lesson // by digest
+	lessons map[string]*trainedModel // by digest
 }
 
-var lessons = &school{lessons: map[string]*lesson{}}
+var lessons = &trainingCache{lessons: map[string]*trainedModel{}}
 
 // maxLessons bounds what is remembered.
 const maxLessons = 32
 
-func (s *school) find(digest string) *lesson {
+func (s *trainingCache) find(digest string) *trainedModel {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lessons[digest]
 }
 
 // learn trains, unless it knows the lesson. Two that come with the same at once: the second waits.
-func (s *school) learn(examples []words.Example) (*lesson, error) {
+func (s *trainingCache) learn(examples []words.Example) (*trainedModel, error) {
 	digest := DigestOf(examples)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,7 +52,7 @@ func (s *school) learn(examples []words.Example) (*lesson, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lesson{digest: digest, model: m, packed: base64.StdEncoding.EncodeToString(raw)}
+	l := &trainedModel{digest: digest, model: m, packed: base64.StdEncoding.EncodeToString(raw)}
 	if len(s.lessons) >= maxLessons {
 		for other := range s.lessons { // any one: it is learned again when it is asked for
 			delete(s.lessons, other)

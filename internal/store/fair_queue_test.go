@@ -27,7 +27,7 @@ func TestALongQueueGoesBehindTheOthersAfterItsTurn(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes(carts(), reminder())
 		s.enters("ana", props{"cart_id": "c1"})
-		var calls []Call
+		var calls []SegmentCall
 		for range 3 * leaseDeliveries {
 			calls = append(calls, s.track("ana", "Cart Viewed", nil))
 		}
@@ -47,7 +47,7 @@ func TestALongQueueGoesBehindTheOthersAfterItsTurn(t *testing.T) {
 func TestACrowdOfOneCustomerComesBehind(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes(carts(keyed, reentry("always", 0)), reminder())
-		var calls []Call
+		var calls []SegmentCall
 		for i := range 5 * crowd {
 			calls = append(calls, s.track("ana", "Cart Updated", props{"cart_id": fmt.Sprint(i)}))
 		}
@@ -79,7 +79,7 @@ func TestWhatFailedDoesNotStarve(t *testing.T) {
 		s.publishes(carts(), reminder())
 		s.ingest(noon, s.track("ana", "Cart Updated", nil))
 		l := s.lease()[0]
-		s.must(s.Unlease(s.ctx, l, "away", wall))
+		s.must(s.ReleaseLease(s.ctx, l, "away", wall))
 		for i := range 40 {
 			s.ingest(noon, s.track(fmt.Sprintf("c%02d", i), "Cart Updated", nil))
 		}

@@ -20,11 +20,11 @@ func (s *Store) Emit(ctx context.Context, now time.Time, in contract.Emit, prope
 	if name == "" {
 		return inputError("the event's name is missing")
 	}
-	calls := []Call{{Type: "track", MessageID: emitted + clean(in.Key), Event: name, Properties: properties, Source: "step"}}
+	calls := []SegmentCall{{Type: "track", MessageID: emitted + clean(in.Key), Event: name, Properties: properties, Source: "step"}}
 	if err := s.classify(ctx, calls); err != nil {
 		return err
 	}
-	return s.change(ctx, now, func(tx conn, b *batch) error {
+	return s.change(ctx, now, func(tx conn, b *unit) error {
 		e, p, claim := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if claim != nil && !replayed(e, in.Chain, claim) {
 			return claim

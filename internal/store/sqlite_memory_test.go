@@ -19,7 +19,7 @@ func TestMemoriesAreIndependent(t *testing.T) {
 		go func() {
 			var err error
 			for n := range 20 {
-				if _, e := a.Ingest(a.ctx, noon, []Call{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n), UserID: fmt.Sprintf("c%d", i), Event: "Cart Updated"}}); e != nil {
+				if _, e := a.Ingest(a.ctx, noon, []SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n), UserID: fmt.Sprintf("c%d", i), Event: "Cart Updated"}}); e != nil {
 					err = e
 				}
 				if _, e := a.Counts(a.ctx); e != nil {
@@ -48,20 +48,20 @@ func TestSeed(t *testing.T) {
 		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) {
 			d.Entry = journey.Entry{When: `customer.tier == "gold"`, Reentry: journey.ReentryAlways}
 		})}, reminder())
-		s.must(s.Seed(s.ctx, noon, "ana", props{"tier": "gold", "consent": props{"marketing": true}}))
-		s.must(s.Seed(s.ctx, noon, "ana", props{"consent": props{"email": false}}))
+		s.must(s.SetTraits(s.ctx, noon, "ana", props{"tier": "gold", "consent": props{"marketing": true}}))
+		s.must(s.SetTraits(s.ctx, noon, "ana", props{"consent": props{"email": false}}))
 		s.same(s.customer("ana").Traits, props{"tier": "gold", "consent": props{"marketing": true, "email": false}})
-		s.must(s.Seed(s.ctx, noon, "ben", nil))
+		s.must(s.SetTraits(s.ctx, noon, "ben", nil))
 		s.same(s.customer("ben").Traits, props{})
 		c, err := s.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.Customers, c.Events, c.Pending}, []int64{2, 0, 0})
 		// What is seeded is how it was before: the next event does not find it new.
 		s.same(len(s.ingest(noon, s.track("ana", "Page", nil))[0].Entered), 0)
-		if err := s.Seed(s.ctx, noon, "", nil); !IsInput(err) {
+		if err := s.SetTraits(s.ctx, noon, "", nil); !IsInput(err) {
 			s.Fatalf("got %v", err)
 		}
-		if err := s.Seed(s.ctx, noon, "ana", props{"x": func() {}}); !IsInput(err) {
+		if err := s.SetTraits(s.ctx, noon, "ana", props{"x": func() {}}); !IsInput(err) {
 			s.Fatalf("got %v", err)
 		}
 	})
@@ -111,7 +111,7 @@ func benchmarkHotPath(b *testing.B, url string) {
 	for b.Loop() {
 		n++
 		now := noon.Add(time.Duration(n) * time.Second)
-		if _, err := s.Ingest(b.Context(), now, []Call{{Type: "track", MessageID: fmt.Sprint(n), UserID: fmt.Sprintf("c%d", n%100), Event: "Cart Updated", Properties: props{"cart_id": "1"}}}); err != nil {
+		if _, err := s.Ingest(b.Context(), now, []SegmentCall{{Type: "track", MessageID: fmt.Sprint(n), UserID: fmt.Sprintf("c%d", n%100), Event: "Cart Updated", Properties: props{"cart_id": "1"}}}); err != nil {
 			b.Fatal(err)
 		}
 		leases, err := s.Lease(b.Context(), wall, 10, time.Minute)
@@ -122,7 +122,7 @@ func benchmarkHotPath(b *testing.B, url string) {
 			if err := s.Delivered(b.Context(), l, l.Deliveries[len(l.Deliveries)-1].Seq); err != nil {
 				b.Fatal(err)
 			}
-			if err := s.Unlease(b.Context(), l, "", time.Time{}); err != nil {
+			if err := s.ReleaseLease(b.Context(), l, "", time.Time{}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -141,7 +141,7 @@ func BenchmarkIngest(b *testing.B) {
 	}
 	n := 0
 	for b.Loop() {
-		var calls []Call
+		var calls []SegmentCall
 		for range 50 {
 			n++
 			name := "Page Viewed"
@@ -150,7 +150,7 @@ func BenchmarkIngest(b *testing.B) {
 			}
 			calls = append(
 				calls,
-				Call{
+				SegmentCall{
 					Type:       "track",
 					MessageID:  fmt.Sprint(n),
 					UserID:     fmt.Sprintf("c%d", n*7919%5000),
@@ -174,7 +174,7 @@ func TestMemoryOutlivesItsCallers(t *testing.T) {
 	s.enters("ana", nil)
 	for i := range 20 {
 		ctx, cancel := context.WithCancel(s.ctx)
-		err := s.change(ctx, noon, func(tx conn, b *batch) error {
+		err := s.change(ctx, noon, func(tx conn, b *unit) error {
 			if i%2 == 0 {
 				cancel()
 			}

@@ -209,7 +209,7 @@ func (c *count) open() error {
 		switch {
 		case holdout != 0:
 			rev.HeldOut += n
-		case state == StateWatching:
+		case state == StateAwaitingGoal:
 			rev.Watching += n
 		case step == "":
 			rev.Starting += n

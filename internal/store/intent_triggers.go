@@ -11,7 +11,7 @@ import (
 
 // levelled reports whether some level that an instance listens to meets a test. It is not asked of one that is
 // on no step.
-func (b *batch) levelled(ctx context.Context, p *person, e *enrollment, test func(level journey.Level, holds bool) bool) (bool, error) {
+func (b *unit) levelled(ctx context.Context, p *lockedCustomer, e *enrollment, test func(level journey.Level, holds bool) bool) (bool, error) {
 	if e.State != StateOpen || e.Holdout {
 		return false, nil
 	}
@@ -39,7 +39,7 @@ func (b *batch) levelled(ctx context.Context, p *person, e *enrollment, test fun
 
 // concerns reports whether an event must be told to an instance for its levels: one holds after it, or one is
 // to hold by fading and the event has brought that nearer.
-func (b *batch) concerns(ctx context.Context, p *person, e *enrollment) (bool, error) {
+func (b *unit) concerns(ctx context.Context, p *lockedCustomer, e *enrollment) (bool, error) {
 	return b.levelled(ctx, p, e, func(level journey.Level, holds bool) bool {
 		return holds || level.Below != nil && p.leanings.lowered[level.Intent]
 	})
@@ -49,7 +49,7 @@ func (b *batch) concerns(ctx context.Context, p *person, e *enrollment) (bool, e
 // alone, claiming the enrollment. It only reads.
 func (s *Store) Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error) {
 	var result contract.LevelsResult
-	err := s.look(ctx, in.Ref, func(tx conn, e *enrollment, p *person) error {
+	err := s.look(ctx, in.Ref, func(tx conn, e *enrollment, p *lockedCustomer) error {
 		result = contract.LevelsResult{Hold: make([]bool, len(in.Levels))}
 		rel, err := s.current(ctx, tx)
 		if err != nil {
@@ -75,7 +75,7 @@ func (s *Store) Levels(ctx context.Context, now time.Time, in contract.Levels) (
 
 // lookLeanings reads a customer's intents. What is stale is summed up: for the look alone, and stored where the
 // transaction has locked the customer.
-func (s *Store) lookLeanings(ctx context.Context, tx conn, rules *intentRules, p *person, now time.Time) (*leanings, error) {
+func (s *Store) lookLeanings(ctx context.Context, tx conn, rules *intentRules, p *lockedCustomer, now time.Time) (*intentScores, error) {
 	found, stale, err := readLeanings(ctx, tx, rules, []string{p.id})
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (s *Store) lookLeanings(ctx context.Context, tx conn, rules *intentRules, p
 	case p.drafted:
 		return nil, errAgain
 	case p.locked:
-		b := &batch{s: s, tx: tx, now: now, people: map[string]*person{}, touched: map[string]*enrollment{}}
+		b := &unit{s: s, tx: tx, now: now, people: map[string]*lockedCustomer{}, touched: map[string]*enrollment{}}
 		own := *p
 		if err := b.adopt(ctx, &own); err != nil {
 			return nil, err

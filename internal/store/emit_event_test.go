@@ -39,12 +39,12 @@ func TestEmit(t *testing.T) {
 		// A stranger may not; one who has ended may only repeat.
 		other := in
 		other.Chain, other.Key = "another", e.ID+"/tell/2"
-		s.refused(s.Emit(s.ctx, noon, other, nil), ErrNotMine)
+		s.refused(s.Emit(s.ctx, noon, other, nil), ErrSuperseded)
 		s.ends(e, "goal", noon)
 		s.must(s.Emit(s.ctx, noon, in, nil))
 		again := in
 		again.Key = e.ID + "/tell/3"
-		s.refused(s.Emit(s.ctx, noon, again, nil), ErrNotMine)
+		s.refused(s.Emit(s.ctx, noon, again, nil), ErrSuperseded)
 		if err := s.Emit(s.ctx, noon, contract.Emit{Ref: in.Ref, Key: "x"}, nil); !IsInput(err) {
 			s.Fatalf("got %v", err)
 		}
@@ -122,12 +122,12 @@ func TestResponses(t *testing.T) {
 		s.same(vars.Steps["ask"], props{"status": 200.0})
 		stranger := in
 		stranger.Chain = "another"
-		s.refused(s.KeepResponse(s.ctx, noon, stranger, contract.CallResult{}), ErrNotMine)
+		s.refused(s.KeepResponse(s.ctx, noon, stranger, contract.CallResult{}), ErrSuperseded)
 
 		s.ends(e, "goal", noon)
 		left, err := exists(s.ctx, s.reader, `select 1 from http_call_responses`)
 		s.must(err)
 		s.same(left, false)
-		s.refused(s.KeepResponse(s.ctx, noon, in, contract.CallResult{}), ErrNotMine)
+		s.refused(s.KeepResponse(s.ctx, noon, in, contract.CallResult{}), ErrSuperseded)
 	})
 }

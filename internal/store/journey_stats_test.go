@@ -119,7 +119,7 @@ func TestFunnel(t *testing.T) {
 		s.same([]any{f.Treated.Customers, f.Treated.Maturing, f.HeldOut.Maturing, f.Compared}, []any{int64(0), int64(6), int64(4), false})
 
 		// Two customers that turn out to be one count once, by their first entry.
-		s.ingest(noon.Add(13*day), Call{Type: "alias", MessageID: "merge", UserID: "a2", PreviousID: "h2"})
+		s.ingest(noon.Add(13*day), SegmentCall{Type: "alias", MessageID: "merge", UserID: "a2", PreviousID: "h2"})
 		s.drain()
 		f = s.numbersOf(noon.Add(15*day), "cart").Funnel
 		s.same([]any{f.Treated.Customers, f.HeldOut.Customers}, []any{int64(5), int64(2)})

@@ -15,7 +15,7 @@ import (
 // gives reads the database when it is asked, with this ctx.
 func (s *Store) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.Scene) (journey.Vars, error) {
 	var vars journey.Vars
-	err := s.look(ctx, ref, func(tx conn, e *enrollment, p *person) (err error) {
+	err := s.look(ctx, ref, func(tx conn, e *enrollment, p *lockedCustomer) (err error) {
 		vars, err = s.vars(ctx, tx, e, p, scene, now)
 		return err
 	})
@@ -23,12 +23,12 @@ func (s *Store) View(ctx context.Context, now time.Time, ref contract.Ref, scene
 }
 
 // look reads on behalf of an instance, claiming the enrollment.
-func (s *Store) look(ctx context.Context, ref contract.Ref, f func(tx conn, e *enrollment, p *person) error) error {
+func (s *Store) look(ctx context.Context, ref contract.Ref, f func(tx conn, e *enrollment, p *lockedCustomer) error) error {
 	unclaimed := false
 	look := func(tx conn) error {
 		e, err := enrollmentOf(ctx, tx, ref.Enrollment)
 		if errors.Is(err, ErrNotFound) {
-			return ErrNotMine
+			return ErrSuperseded
 		}
 		if err != nil {
 			return err
@@ -37,7 +37,7 @@ func (s *Store) look(ctx context.Context, ref contract.Ref, f func(tx conn, e *e
 			return nil
 		}
 		if e.Chain != ref.Chain {
-			return ErrNotMine
+			return ErrSuperseded
 		}
 		p, err := scanPerson(
 			tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, e.Customer),
@@ -57,7 +57,7 @@ func (s *Store) look(ctx context.Context, ref contract.Ref, f func(tx conn, e *e
 }
 
 // vars puts together what an instance may see.
-func (s *Store) vars(ctx context.Context, tx conn, e *enrollment, p *person, scene contract.Scene, now time.Time) (journey.Vars, error) {
+func (s *Store) vars(ctx context.Context, tx conn, e *enrollment, p *lockedCustomer, scene contract.Scene, now time.Time) (journey.Vars, error) {
 	entry := scene.EntryEvent
 	if entry == "" {
 		entry = e.EntryEvent
@@ -139,7 +139,7 @@ func eventByID(ctx context.Context, tx conn, id string) (*event, error) {
 // Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens,
 // claiming the enrollment. traits is nested, as in identify. What journeys cause so ends after ten links.
 func (s *Store) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
-	return s.change(ctx, now, func(tx conn, b *batch) error {
+	return s.change(ctx, now, func(tx conn, b *unit) error {
 		e, p, claim := claimed(ctx, tx, ref.Enrollment, ref.Chain)
 		if claim != nil && !replayed(e, ref.Chain, claim) {
 			return claim
@@ -154,7 +154,7 @@ func (s *Store) Assign(ctx context.Context, now time.Time, ref contract.Ref, key
 		if err := b.adopt(ctx, p); err != nil {
 			return err
 		}
-		_, err = b.take(ctx, p, &Call{Type: "identify", MessageID: key, Traits: traits, Source: "step", Depth: e.depth + 1}, nil)
+		_, err = b.take(ctx, p, &SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: "step", Depth: e.depth + 1}, nil)
 		return err
 	})
 }
