@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -64,9 +65,9 @@ func (g *Gateway) numbers(ctx context.Context, name string) (store.Numbers, erro
 type journeyRow struct {
 	Name, Description    string
 	Entries, Open, Ended int64
-	Goal                 store.Rate // of those that have ended
-	HasGoal              bool       // the current release says so
-	Gone, Paused         bool       // not in the current release
+	Goal                 stats.Proportion // of those that have ended
+	HasGoal              bool             // the current release says so
+	Gone, Paused         bool             // not in the current release
 }
 
 type journeysView struct {
@@ -107,7 +108,7 @@ func (g *Gateway) journeys(w http.ResponseWriter, r *http.Request) {
 			row.Ended += n
 		}
 		row.Entries = row.Ended + row.Open
-		row.Goal = store.Wilson(totals.Outcomes[name][contract.Goal], row.Ended)
+		row.Goal = stats.Wilson(totals.Outcomes[name][contract.Goal], row.Ended)
 		row.HasGoal = row.HasGoal || totals.Outcomes[name][contract.Goal] > 0
 		list = append(list, row)
 	}

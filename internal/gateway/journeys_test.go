@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -189,10 +190,10 @@ func TestFunnelInWords(t *testing.T) {
 		f := store.Funnel{
 			Goal:     true,
 			Compared: true,
-			Treated:  store.Group{Customers: n, Converted: a, Rate: store.Wilson(a, n)},
-			HeldOut:  store.Group{Customers: m, Converted: b, Rate: store.Wilson(b, m)},
+			Treated:  store.Group{Customers: n, Converted: a, Rate: stats.Wilson(a, n)},
+			HeldOut:  store.Group{Customers: m, Converted: b, Rate: stats.Wilson(b, m)},
 		}
-		f.Difference = store.Newcombe(f.Treated.Rate, f.HeldOut.Rate)
+		f.Difference = stats.Newcombe(f.Treated.Rate, f.HeldOut.Rate)
 		f.Lifted, f.Lift = b > 0, f.Difference.Share/f.HeldOut.Rate.Share
 		return viewJourney(store.Numbers{Current: d.Revision(), Funnel: f}, d, "")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/graph"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -295,7 +296,7 @@ func (v *journeyView) funnel() {
 	}
 }
 
-func spread(d store.Difference) string {
+func spread(d stats.Difference) string {
 	return fmt.Sprintf("%s percentage points (95 %%: %s to %s)", points(d.Share), points(d.Low), points(d.High))
 }
 

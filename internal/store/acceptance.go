@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"math"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
 // Acceptance is what came of the offers that next best actions made since a moment: per action and channel, per
@@ -20,10 +22,10 @@ type Acceptance struct {
 // the rate.
 type Offers struct {
 	Made, Accepted, Ignored, Open int64
-	Rate                          Rate    // accepted of those that are resolved
-	Worth                         float64 // what the accepted are worth, as it was when they were offered
-	Cost                          float64 // of all that were made: the contact costs whether or not it is accepted
-	Net                           float64 // Worth − Cost
+	Rate                          stats.Proportion // accepted of those that are resolved
+	Worth                         float64          // what the accepted are worth, as it was when they were offered
+	Cost                          float64          // of all that were made: the contact costs whether or not it is accepted
+	Net                           float64          // Worth − Cost
 }
 
 // ActionAcceptance are the offers of an action on a channel, and what the model has learned of it in all its time.
@@ -57,11 +59,11 @@ type Mean struct{ Mean, Low, High float64 }
 // Comparison is full arbitration less a control group.
 type Comparison struct {
 	Compared bool
-	Rate     Difference // by Newcombe's method
-	RateLift float64    // relative to the control group's rate
-	RateZ    float64    // z of the two proportions, pooled; beyond ±1.96 the difference is significant at 5 %
-	Value    Difference // of the means
-	Lifted   bool       // the control group's rate is not 0
+	Rate     stats.Difference // by Newcombe's method
+	RateLift float64          // relative to the control group's rate
+	RateZ    float64          // z of the two proportions, pooled; beyond ±1.96 the difference is significant at 5 %
+	Value    stats.Difference // of the means
+	Lifted   bool             // the control group's rate is not 0
 }
 
 const acceptanceColumns = `count(*), sum(case when o.outcome = 'accepted' then 1 else 0 end), sum(case when o.outcome = 'ignored' then 1 else 0 end),
@@ -120,7 +122,7 @@ func scanOffers(r *sql.Rows, first ...any) (Offers, error) {
 	var o Offers
 	err := r.Scan(append(first, &o.Made, &o.Accepted, &o.Ignored, &o.Worth, &o.Cost)...)
 	o.Open = o.Made - o.Accepted - o.Ignored
-	o.Rate = Wilson(o.Accepted, o.Accepted+o.Ignored)
+	o.Rate = stats.Wilson(o.Accepted, o.Accepted+o.Ignored)
 	o.Net = o.Worth - o.Cost
 	return o, err
 }
@@ -133,14 +135,14 @@ func meanOf(sum, squares float64, n int64) Mean {
 	mean := sum / float64(n)
 	half := 0.0
 	if n > 1 {
-		half = z95 * math.Sqrt(max(0, squares/float64(n)-mean*mean)/float64(n-1))
+		half = stats.Z95 * math.Sqrt(max(0, squares/float64(n)-mean*mean)/float64(n-1))
 	}
 	return Mean{Mean: mean, Low: mean - half, High: mean + half}
 }
 
 // widened is the mean's interval, widened to what the interval of the rate makes of the offers' mean worth and
 // cost, given their sums.
-func (m Mean) widened(r Rate, worth, cost float64) Mean {
+func (m Mean) widened(r stats.Proportion, worth, cost float64) Mean {
 	if r.N == 0 {
 		return m
 	}
@@ -162,7 +164,7 @@ func (a *Acceptance) compare() {
 		if c.Against.Compared = n > 0 && m > 0; !c.Against.Compared {
 			continue
 		}
-		c.Against.Rate = Newcombe(full.Rate, c.Rate)
+		c.Against.Rate = stats.Newcombe(full.Rate, c.Rate)
 		if c.Against.Lifted = c.Accepted > 0; c.Against.Lifted {
 			c.Against.RateLift = c.Against.Rate.Share / c.Rate.Share
 		}
@@ -171,7 +173,7 @@ func (a *Acceptance) compare() {
 			c.Against.RateZ = c.Against.Rate.Share / spread
 		}
 		d := full.Value.Mean - c.Value.Mean
-		c.Against.Value = Difference{
+		c.Against.Value = stats.Difference{
 			Share: d,
 			Low:   d - math.Hypot(full.Value.Mean-full.Value.Low, c.Value.High-c.Value.Mean),
 			High:  d + math.Hypot(full.Value.High-full.Value.Mean, c.Value.Mean-c.Value.Low),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
 // What came of offers is counted per action and channel, per journey, and per control group.
@@ -71,7 +72,7 @@ func TestAcceptanceIsCounted(t *testing.T) {
 func TestMeanOf(t *testing.T) {
 	t.Parallel()
 	// 1, 2, 3: the mean is 2, its standard error 1/√3.
-	if m := meanOf(6, 14, 3); m.Mean != 2 || math.Abs(m.High-2-z95/math.Sqrt(3)) > 1e-12 || math.Abs(m.Low+m.High-4) > 1e-12 {
+	if m := meanOf(6, 14, 3); m.Mean != 2 || math.Abs(m.High-2-stats.Z95/math.Sqrt(3)) > 1e-12 || math.Abs(m.Low+m.High-4) > 1e-12 {
 		t.Errorf("%+v", m)
 	}
 	if m := meanOf(0, 0, 0); m != (Mean{}) {
@@ -82,10 +83,10 @@ func TestMeanOf(t *testing.T) {
 	}
 	// One offer worth 4 at a cost of 1, accepted: its value may be that of any rate that one acceptance leaves
 	// possible.
-	if r := Wilson(1, 1); meanOf(3, 9, 1).widened(r, 4, 1) != (Mean{3, 4*r.Low - 1, 3}) || r.Low > 0.3 {
+	if r := stats.Wilson(1, 1); meanOf(3, 9, 1).widened(r, 4, 1) != (Mean{3, 4*r.Low - 1, 3}) || r.Low > 0.3 {
 		t.Errorf("of one, widened %+v", meanOf(3, 9, 1).widened(r, 4, 1))
 	}
-	if m := (Mean{2, 1, 3}).widened(Wilson(50, 100), 400, 0); m != (Mean{2, 1, 3}) {
+	if m := (Mean{2, 1, 3}).widened(stats.Wilson(50, 100), 400, 0); m != (Mean{2, 1, 3}) {
 		t.Errorf("it was narrowed: %+v", m)
 	}
 }

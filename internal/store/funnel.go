@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -26,7 +27,7 @@ type Funnel struct {
 	// Difference of the rates (treated less held-out), and Lift, the difference relative to the held-out's
 	// rate. Compared is false where a group is empty, Lifted where the held-out's rate is 0.
 	Compared   bool
-	Difference Difference
+	Difference stats.Difference
 	Lifted     bool
 	Lift       float64
 }
@@ -38,7 +39,7 @@ type Group struct {
 	Converted int64 // of them, those who reached the goal within their window
 	Late      int64 // of Converted, those found in the event log, after their instance had ended
 	Value     float64
-	Rate      Rate
+	Rate      stats.Proportion
 	PerHead   float64 // Value / Customers
 }
 
@@ -109,13 +110,13 @@ func (c *count) funnel() error {
 		}
 	}
 	for _, g := range []*Group{&f.Treated, &f.HeldOut} {
-		g.Rate = Wilson(g.Converted, g.Customers)
+		g.Rate = stats.Wilson(g.Converted, g.Customers)
 		if g.Customers > 0 {
 			g.PerHead = g.Value / float64(g.Customers)
 		}
 	}
 	if f.Compared = f.Goal && f.Treated.Customers > 0 && f.HeldOut.Customers > 0; f.Compared {
-		f.Difference = Newcombe(f.Treated.Rate, f.HeldOut.Rate)
+		f.Difference = stats.Newcombe(f.Treated.Rate, f.HeldOut.Rate)
 		if f.Lifted = f.HeldOut.Converted > 0; f.Lifted {
 			f.Lift = f.Difference.Share / f.HeldOut.Rate.Share
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -103,8 +104,8 @@ func TestFunnel(t *testing.T) {
 		s.comes(noon.Add(12*day), "h4")
 
 		f := s.numbersOf(noon.Add(15*day), "cart").Funnel
-		s.same(f.Treated, Group{Maturing: 1, Customers: 5, Converted: 2, Late: 1, Value: 140, PerHead: 28, Rate: Wilson(2, 5)})
-		s.same(f.HeldOut, Group{Maturing: 1, Customers: 3, Converted: 2, Late: 1, Value: 50, PerHead: 50.0 / 3, Rate: Wilson(2, 3)})
+		s.same(f.Treated, Group{Maturing: 1, Customers: 5, Converted: 2, Late: 1, Value: 140, PerHead: 28, Rate: stats.Wilson(2, 5)})
+		s.same(f.HeldOut, Group{Maturing: 1, Customers: 3, Converted: 2, Late: 1, Value: 50, PerHead: 50.0 / 3, Rate: stats.Wilson(2, 3)})
 		s.same(f.Milestones, []Milestone{{Step: "nudge", Message: "reminder", Customers: 1}})
 		s.same(
 			[]any{f.Goal, f.Compared, f.Lifted, math.Round(1000 * f.Difference.Share), math.Round(1000 * f.Lift)},
@@ -140,8 +141,8 @@ func TestFunnelWithin(t *testing.T) {
 		s.comes(noon, "c") // still open, as nobody has told of the order that came in time
 		s.ingest(noon.Add(2*day), s.track("c", "Order Completed", props{"cart_id": "of c", "total": 5}))
 		f := s.numbersOf(noon.Add(3*day), "cart").Funnel
-		s.same(f.Treated, Group{Customers: 3, Converted: 2, Late: 1, Value: 25, PerHead: 25.0 / 3, Rate: Wilson(2, 3)})
-		s.same(f.HeldOut, Group{Rate: Wilson(0, 0)})
+		s.same(f.Treated, Group{Customers: 3, Converted: 2, Late: 1, Value: 25, PerHead: 25.0 / 3, Rate: stats.Wilson(2, 3)})
+		s.same(f.HeldOut, Group{Rate: stats.Wilson(0, 0)})
 		s.same(f.Compared, false)
 	})
 }

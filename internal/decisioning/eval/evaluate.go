@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
+	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
 // Evaluation of the adaptive model on a table, beside a batch logistic regression that learns from the same columns.
@@ -26,8 +27,8 @@ type Score struct {
 }
 
 func score(p []float64, yes []bool) Score {
-	_, ece := Reliability(p, yes, 15)
-	return Score{AUROC(p, yes), LogLoss(p, yes), ece}
+	_, ece := stats.Reliability(p, yes, 15)
+	return Score{stats.AUROC(p, yes), stats.LogLoss(p, yes), ece}
 }
 
 const (

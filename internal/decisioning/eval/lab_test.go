@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
+	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
 func TestAUROC(t *testing.T) {
@@ -24,7 +25,7 @@ func TestAUROC(t *testing.T) {
 		{[]float64{1, 2}, []bool{true, true}, 0.5},
 		{[]float64{3, 2, 1}, []bool{true, false, false}, 1},
 	} {
-		if got := AUROC(c.scores, c.yes); got != c.want {
+		if got := stats.AUROC(c.scores, c.yes); got != c.want {
 			t.Errorf("%v of %v is %v, want %v", c.scores, c.yes, got, c.want)
 		}
 	}
@@ -32,7 +33,7 @@ func TestAUROC(t *testing.T) {
 
 func TestReliability(t *testing.T) {
 	t.Parallel()
-	bars, ece := Reliability([]float64{0.2, 0.2, 0.2, 0.2, 0.6, 0.6}, []bool{true, false, false, false, true, true}, 2)
+	bars, ece := stats.Reliability([]float64{0.2, 0.2, 0.2, 0.2, 0.6, 0.6}, []bool{true, false, false, false, true, true}, 2)
 	if len(bars) != 2 || math.Abs(ece-(0.5*math.Abs(0.2-1.0/3)+0.5*math.Abs(1.4/3-2.0/3))) > 1e-12 {
 		t.Errorf("%+v %v", bars, ece)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
 // chart is a small line chart: as much as docs/learning.md needs.
@@ -166,7 +168,7 @@ func (r *Run) Plots() map[string][]byte {
 		shares = append(shares, l)
 	}
 
-	bars, _ := Reliability(r.Chances, r.Accepted, 10)
+	bars, _ := stats.Reliability(r.Chances, r.Accepted, 10)
 	seen := line{name: "observed", dots: true}
 	for _, b := range bars {
 		seen.at = append(seen.at, [2]float64{b.Predicted, b.Observed})

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
+	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
 // World is a made-up one whose truth is known: customers come one by one, each is offered one action, and
@@ -188,7 +189,7 @@ type Summary struct {
 
 // Summary says in numbers what the plots show.
 func (r *Run) Summary() Summary {
-	_, ece := Reliability(r.Chances, r.Accepted, 10)
+	_, ece := stats.Reliability(r.Chances, r.Accepted, 10)
 	n := len(r.Regret)
 	share := func(part int) float64 {
 		all := 0

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
 // Report says how well a model does on texts it was not trained with. Figures that nothing speaks for are 0.
@@ -48,7 +50,8 @@ func Evaluate(m *Model, examples []Example, now func() time.Time) Report {
 	type pair struct{ want, got string }
 	wrong := map[pair]int{}
 	hit, said, were := map[string]int{}, map[string]int{}, map[string]int{}
-	var inside, outside []float64
+	var confidences []float64
+	var inScope []bool
 	var bins [10]struct{ n, right, sum float64 }
 	var began time.Time
 	labels, guesses := make([]Label, len(examples)), make([]string, len(examples))
@@ -72,13 +75,12 @@ func Evaluate(m *Model, examples []Example, now func() time.Time) Report {
 		}
 		said[got.Intent]++
 		were[e.Intent]++
+		confidences, inScope = append(confidences, got.Confidence), append(inScope, e.Intent != "")
 		if e.Intent == "" {
 			r.OutOfScope++
-			outside = append(outside, got.Confidence)
 			continue
 		}
 		r.InScope++
-		inside = append(inside, got.Confidence)
 		bin := &bins[min(9, int(got.Confidence*10))]
 		bin.n++
 		bin.sum += got.Confidence
@@ -112,7 +114,9 @@ func Evaluate(m *Model, examples []Example, now func() time.Time) Report {
 	if said[""] > 0 {
 		r.Precision = float64(hit[""]) / float64(said[""])
 	}
-	r.AUROC = auroc(inside, outside)
+	if r.InScope > 0 && r.OutOfScope > 0 {
+		r.AUROC = stats.AUROC(confidences, inScope)
+	}
 	for p, n := range wrong {
 		r.Confusions = append(r.Confusions, Confusion{p.want, p.got, n})
 	}
@@ -121,19 +125,4 @@ func Evaluate(m *Model, examples []Example, now func() time.Time) Report {
 	})
 	r.Confusions = r.Confusions[:min(len(r.Confusions), maxConfusions)]
 	return r
-}
-
-// auroc is the share of pairs in which the first has more; equal ones count half.
-func auroc(more, less []float64) float64 {
-	if len(more) == 0 || len(less) == 0 {
-		return 0
-	}
-	slices.Sort(less)
-	sum := 0.0
-	for _, v := range more {
-		below, _ := slices.BinarySearch(less, v)
-		upTo, _ := slices.BinarySearch(less, math.Nextafter(v, math.Inf(1)))
-		sum += float64(below+upTo) / 2
-	}
-	return sum / float64(len(more)) / float64(len(less))
 }

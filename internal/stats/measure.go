@@ -1,4 +1,4 @@
-package eval
+package stats
 
 import (
 	"cmp"
@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// AUROC is the chance that a yes was given a higher score than a no; equal scores count half. Without both it is 0.5.
+// AUROC returns the area under the ROC curve: the probability that a random positive has a higher score than a random
+// negative. Equal scores count half. It is 0.5 where one of the two kinds is missing.
 func AUROC(scores []float64, yes []bool) float64 {
 	order := make([]int, len(scores))
 	for i := range order {
@@ -35,7 +36,8 @@ func AUROC(scores []float64, yes []bool) float64 {
 	return (ranks - pos*(pos+1)/2) / (pos * neg)
 }
 
-// LogLoss is the mean of −ln of the probability given to what happened.
+// LogLoss returns the mean of −ln of the probability that was predicted for what happened. Probabilities below 1e-12
+// count as 1e-12.
 func LogLoss(p []float64, yes []bool) float64 {
 	sum := 0.0
 	for i := range p {
@@ -48,14 +50,14 @@ func LogLoss(p []float64, yes []bool) float64 {
 	return sum / float64(len(p))
 }
 
-// Bar is one of a reliability diagram's: predictions alike, and what came of them.
+// Bar is one bar of a reliability diagram: similar predictions, and how often they came true.
 type Bar struct {
 	Predicted, Observed float64 // means
 	Count               int
 }
 
-// Reliability sorts predictions into equally full bars and gives them with the expected calibration error: the
-// mean, over predictions, of |predicted − observed| of their bar.
+// Reliability sorts predictions into bars of equal count. It returns them with the expected calibration error: the mean
+// over all predictions of |predicted − observed| of their bar.
 func Reliability(p []float64, yes []bool, bars int) ([]Bar, float64) {
 	order := make([]int, len(p))
 	for i := range order {

@@ -1,13 +1,13 @@
-package store
+package stats
 
 import (
 	"math"
 	"testing"
 )
 
-// TestWilson: the examples of Newcombe, Two-sided confidence intervals for the single proportion, Statistics in
-// Medicine 17 (1998), table I, method 3.
-func TestWilson(t *testing.T) {
+// TestWilsonMatchesPublishedIntervals checks the examples of Newcombe, Two-sided confidence intervals for the
+// single proportion, Statistics in Medicine 17 (1998), table I, method 3.
+func TestWilsonMatchesPublishedIntervals(t *testing.T) {
 	t.Parallel()
 	for _, want := range []struct {
 		k, n      int64
@@ -20,9 +20,9 @@ func TestWilson(t *testing.T) {
 	}
 }
 
-// TestNewcombe: the examples of Newcombe, Interval estimation for the difference between independent
-// proportions, Statistics in Medicine 17 (1998), table II, method 10.
-func TestNewcombe(t *testing.T) {
+// TestNewcombeMatchesPublishedIntervals checks the examples of Newcombe, Interval estimation for the difference
+// between independent proportions, Statistics in Medicine 17 (1998), table II, method 10.
+func TestNewcombeMatchesPublishedIntervals(t *testing.T) {
 	t.Parallel()
 	for _, want := range []struct {
 		a, m, b, n int64
