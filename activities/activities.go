@@ -29,7 +29,7 @@ type Config struct {
 	Store    *store.Store
 	Channels map[string]channel.Channel // channel.Open
 	Links    signedlink.Links           // of unsubscribe pages
-	Clock    journey.Clock              // of the installation, for Track, whose input carries none
+	Clock    clock.Clock                // of the installation, for Track, whose input carries none
 	Logger   *zap.Logger                // default: none
 	// LocalTimeout ends a channel's attempt inside a local activity, Timeout one inside a normal activity.
 	// Defaults: 5 s and 25 s, shorter than the interpreter's own, so that an attempt is settled before it is
@@ -40,7 +40,7 @@ type Config struct {
 	// Limits hold sends and calls back by rate, and while a provider asks to be left alone; nil: nothing does.
 	Limits *ratelimit.Limiter
 	// Now gives virtual time; default clock.Now. A simulation has its own.
-	Now func(journey.Clock) time.Time
+	Now func(clock.Clock) time.Time
 	// Call makes the requests of call steps; default: call.New without an allow list, which refuses private addresses.
 	Call Caller
 }
@@ -164,7 +164,7 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 		return contract.TrackResult{}, invalidInput(`events and ids that begin with "tabi.", and user ids with "anon:", are reserved`)
 	}
 	at := a.cfg.Clock
-	if in.Clock != (journey.Clock{}) {
+	if in.Clock != (clock.Clock{}) {
 		at = in.Clock
 	}
 	receipts, err := a.cfg.Store.Ingest(ctx, a.cfg.Now(at), []store.SegmentCall{{

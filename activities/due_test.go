@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -21,7 +21,7 @@ func TestALateTimeoutWaitsForWhatCameBeforeIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.activities.cfg.Now = func(journey.Clock) time.Time { return due.Add(time.Hour) }
+	b.activities.cfg.Now = func(clock.Clock) time.Time { return due.Add(time.Hour) }
 	got, err := b.activities.Due(t.Context(), contract.Due{Ref: b.ref, At: due})
 	if want := []string{"b1"}; err != nil || !cmp.Equal(got.OnTheirWay, want) {
 		t.Errorf("%v, %v, want %v", got.OnTheirWay, err, want)

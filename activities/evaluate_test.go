@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -63,7 +64,7 @@ func TestEvaluate(t *testing.T) {
 func TestEvaluateLocalTime(t *testing.T) {
 	b := setup(t, map[string]any{"timezone": "Asia/Tokyo"})
 	now := time.Date(2026, 3, 2, 0, 30, 0, 0, time.UTC) // Monday, 09:30 in Tokyo
-	b.activities.cfg.Now = func(journey.Clock) time.Time { return now }
+	b.activities.cfg.Now = func(clock.Clock) time.Time { return now }
 	for _, c := range []struct {
 		moment contract.Moment
 		want   any

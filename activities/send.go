@@ -77,7 +77,7 @@ type retry struct {
 
 // retryDelay is how long a send rests whose provider was asked n times. The retry policy would count attempts that
 // asked nobody too: those that came while another was under way, or waited for a rate.
-func retryDelay(c journey.Clock, n int) time.Duration {
+func retryDelay(c clock.Clock, n int) time.Duration {
 	d := workflows.SendInterval
 	for ; n > 1 && d < workflows.SendPause; n-- {
 		d *= 2

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows"
@@ -109,7 +110,7 @@ func TestASendInQuietHours(t *testing.T) {
 	b := setup(t, map[string]any{"timezone": "Asia/Tokyo"})
 	b.govern(`quiet_hours: {from: "21:00", to: "08:00"}`)
 	now := time.Date(2026, 3, 2, 13, 0, 0, 0, time.UTC)
-	b.activities.cfg.Now = func(journey.Clock) time.Time { return now }
+	b.activities.cfg.Now = func(clock.Clock) time.Time { return now }
 	got := b.mail(nil)
 	if diff := cmp.Diff(contract.SendResult{Status: contract.StatusHeld, Reason: decisioning.QuietHours, Until: now.Add(10 * time.Hour)}, got); diff != "" {
 		t.Error(diff)
@@ -128,7 +129,7 @@ func TestGivingUpInQuietHours(t *testing.T) {
 	b := setup(t, map[string]any{"timezone": "Asia/Tokyo"})
 	b.govern(`quiet_hours: {from: "21:00", to: "08:00"}`)
 	now := time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC)
-	b.activities.cfg.Now = func(journey.Clock) time.Time { return now }
+	b.activities.cfg.Now = func(clock.Clock) time.Time { return now }
 	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "451 later"}}
 	if got := b.mail(nil); got.Status != contract.StatusRetry {
 		t.Fatal(got)

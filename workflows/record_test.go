@@ -20,6 +20,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/journeys"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -346,7 +347,7 @@ func (s shape) record(t *testing.T, c client.Client) {
 		return nil
 	}
 	now := time.Now() //nolint:forbidigo // the record begins at the server's own time
-	w.clock = journey.Clock{Origin: now, Epoch: now, Scale: 28800}
+	w.clock = clock.Clock{Origin: now, Epoch: now, Scale: 28800}
 	if s.world != nil {
 		s.world(w)
 	}

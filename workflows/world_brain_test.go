@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -18,7 +19,7 @@ type brain struct {
 	decided  []contract.Decide
 	reply    func(r contract.Reply) contract.ReplyResult // nil: the first arm
 	replies  []contract.Reply
-	clock    journey.Clock // that scores go by
+	clock    clock.Clock   // that scores go by
 	misfades time.Duration // what the world tells of fading comes so much too early
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -29,7 +28,7 @@ func (c *Config) SetClock(ctx context.Context, st *store.Store) error {
 		scale = max(have.Scale, 1)
 	}
 	wall := clock.Wall().Truncate(time.Millisecond)
-	want := journey.Clock{Origin: origin, Epoch: wall, Scale: scale}
+	want := clock.Clock{Origin: origin, Epoch: wall, Scale: scale}
 	if origin.IsZero() {
 		if max(have.Scale, 1) == scale {
 			return nil // as fast as asked for: virtual time goes on from where it is
@@ -59,7 +58,7 @@ func (c *Config) Place() string {
 }
 
 // DescribeClock says in words how a clock runs.
-func DescribeClock(c journey.Clock) string {
+func DescribeClock(c clock.Clock) string {
 	if c.Scale <= 1 && c.Origin.Equal(c.Epoch) {
 		return "real time"
 	}

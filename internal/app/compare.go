@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-func now(c journey.Clock) time.Time { return clock.Now(c) }
+func now(c clock.Clock) time.Time { return clock.Now(c) }
 
 // compare fills what differs between two contents, by name.
 func (p *Published) compare(old, content *journey.Content) {

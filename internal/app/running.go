@@ -9,17 +9,17 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // Running tells other commands where a `tabi dev` is. It stands in the data folder while dev runs.
 type Running struct {
-	URL      string        `json:"url"`      // of the gateway
-	Temporal string        `json:"temporal"` // host:port
-	UI       string        `json:"ui,omitempty"`
-	SMTP     string        `json:"smtp"`
-	Clock    journey.Clock `json:"clock"`
-	PID      int           `json:"pid"`
+	URL      string      `json:"url"`      // of the gateway
+	Temporal string      `json:"temporal"` // host:port
+	UI       string      `json:"ui,omitempty"`
+	SMTP     string      `json:"smtp"`
+	Clock    clock.Clock `json:"clock"`
+	PID      int         `json:"pid"`
 }
 
 func runningFile(dataDir string) string { return filepath.Join(dataDir, "dev.json") }

@@ -19,7 +19,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
@@ -34,7 +33,7 @@ type Services struct {
 	Log      *zap.Logger
 	Store    *store.Store
 	Temporal client.Client
-	Clock    journey.Clock // of the installation
+	Clock    clock.Clock // of the installation
 	Secret   []byte
 	metrics  *metrics
 	limits   *ratelimit.Limiter

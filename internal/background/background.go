@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -54,8 +53,8 @@ type Config struct {
 	Offers      Offers
 	Retention   Retention
 	Client      client.Client
-	Clock       journey.Clock // of the installation
-	Logger      *zap.Logger   // default: none
+	Clock       clock.Clock // of the installation
+	Logger      *zap.Logger // default: none
 
 	ReconcileEvery time.Duration // default 1 min, for one page of enrollments and one of runs
 	ScheduleEvery  time.Duration // how often other processes' releases are looked for; default 1 s

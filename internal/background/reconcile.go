@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -40,11 +39,11 @@ type Closed struct {
 type Reconciler struct {
 	enrollments Enrollments
 	client      client.Client
-	clock       journey.Clock
+	clock       clock.Clock
 }
 
 // NewReconciler returns a reconciler of one installation.
-func NewReconciler(e Enrollments, c client.Client, clk journey.Clock) *Reconciler {
+func NewReconciler(e Enrollments, c client.Client, clk clock.Clock) *Reconciler {
 	return &Reconciler{enrollments: e, client: c, clock: clk}
 }
 

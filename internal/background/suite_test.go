@@ -181,7 +181,7 @@ func (s *suite) reports(e store.Enrollment, r contract.Report) {
 
 func (s *suite) reconcile() Report {
 	s.t.Helper()
-	report, err := NewReconciler(s.store, s.fake, journey.Clock{}).Reconcile(s.t.Context())
+	report, err := NewReconciler(s.store, s.fake, clock.Clock{}).Reconcile(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -222,8 +222,8 @@ func (s *suite) entered(name string) []store.Enrollment {
 }
 
 // from returns a clock that is at a virtual moment now.
-func from(moment time.Time, scale float64) journey.Clock {
-	return journey.Clock{Origin: moment, Epoch: clock.Wall(), Scale: scale}
+func from(moment time.Time, scale float64) clock.Clock {
+	return clock.Clock{Origin: moment, Epoch: clock.Wall(), Scale: scale}
 }
 
 // offers is content with one action.

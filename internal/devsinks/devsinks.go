@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // Bounds of what is kept; the oldest is dropped first.
@@ -33,7 +33,7 @@ type Sink struct {
 	mail  *mailServer
 	push  *pushServer
 	texts *textServer
-	clock atomic.Pointer[journey.Clock]
+	clock atomic.Pointer[clock.Clock]
 }
 
 // Start listens. Close the sink when done.
@@ -51,12 +51,12 @@ func Start(opts Options) (*Sink, error) {
 		return nil, errors.Join(err, m.close(), p.close())
 	}
 	s := &Sink{mail: m, push: p, texts: t}
-	s.SetClock(journey.Clock{})
+	s.SetClock(clock.Clock{})
 	return s, nil
 }
 
 // SetClock makes the pages show the virtual time of c beside the real one. What is kept has real times.
-func (s *Sink) SetClock(c journey.Clock) { s.clock.Store(&c) }
+func (s *Sink) SetClock(c clock.Clock) { s.clock.Store(&c) }
 
 // Close stops the servers and waits for what they were doing.
 func (s *Sink) Close() error { return errors.Join(s.mail.close(), s.push.close(), s.texts.close()) }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 //go:embed pages/*.html pages/*.css
@@ -20,7 +20,7 @@ var files embed.FS
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"clock": func(t time.Time) string { return t.UTC().Format("15:04:05") },
 	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"virtual": func(c journey.Clock, t time.Time) string {
+	"virtual": func(c clock.Clock, t time.Time) string {
 		if c.Scale <= 1 && c.Origin.Equal(c.Epoch) {
 			return ""
 		}
@@ -86,7 +86,7 @@ func (s *Sink) Handler() http.Handler {
 // list is what the list pages show.
 type list struct {
 	Page    string // mail, push or sms
-	Clock   journey.Clock
+	Clock   clock.Clock
 	To, Key string // the filter
 	Count   int
 	Mails   []Mail
@@ -198,7 +198,7 @@ func (s *Sink) mailPage(w http.ResponseWriter, r *http.Request) {
 		render(w, "mail.html", struct {
 			Mail
 			Page  string
-			Clock journey.Clock
+			Clock clock.Clock
 			Names []string
 		}{m, "mail", *s.clock.Load(), names})
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/devsinks"
-	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // The channel sms delivers here, once for each key; who does not have the secret does not.
@@ -68,7 +68,7 @@ func TestVirtualTimes(t *testing.T) {
 	if _, _, body := get(t, base, "/dev/mail"); strings.Contains(body, "real ") {
 		t.Errorf("two times on one clock: %s", body)
 	}
-	s.SetClock(journey.Clock{Origin: time.Date(2031, 3, 2, 10, 0, 0, 0, time.UTC), Epoch: real.Add(-time.Second), Scale: 3600})
+	s.SetClock(clock.Clock{Origin: time.Date(2031, 3, 2, 10, 0, 0, 0, time.UTC), Epoch: real.Add(-time.Second), Scale: 3600})
 	for _, path := range []string{"/dev/mail", "/dev/mail/1"} {
 		if _, _, body := get(t, base, path); !strings.Contains(body, "2 Mar 2031, 11:00:00") ||
 			!strings.Contains(body, "real "+real.Format("15:04:05")) {

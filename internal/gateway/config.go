@@ -17,7 +17,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
@@ -51,8 +50,8 @@ type Limits struct {
 
 // Config of a Gateway.
 type Config struct {
-	Store *store.Store  // required
-	Clock journey.Clock // the zero clock is real time
+	Store *store.Store // required
+	Clock clock.Clock  // the zero clock is real time
 
 	Keys        map[string]Key // write keys
 	AgentTokens []Token        // open the inbox and metrics

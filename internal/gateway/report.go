@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
@@ -99,7 +100,7 @@ func (g *Gateway) since(r *http.Request) (time.Time, *fail) {
 	if text == "all" {
 		return time.Time{}, nil
 	}
-	d, err := journey.ParseDuration(text)
+	d, err := clock.ParseDuration(text)
 	if err != nil || d <= 0 {
 		return time.Time{}, bad("since", `is a duration such as 30d, or "all"`)
 	}

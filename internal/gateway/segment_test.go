@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 func TestWhatAnalyticsNodeSends(t *testing.T) {
@@ -268,19 +268,19 @@ func TestTimes(t *testing.T) {
 	at := func(d time.Duration) time.Time { return instant.Add(d) }
 	for _, c := range []struct {
 		name            string
-		clock           journey.Clock
+		clock           clock.Clock
 		timestamp, sent time.Time
 		want            time.Time
 	}{
-		{"none", journey.Clock{}, time.Time{}, at(0), time.Time{}},
-		{"as it is", journey.Clock{}, at(-time.Hour), time.Time{}, at(-time.Hour)},
-		{"a client two hours ahead", journey.Clock{}, at(119 * time.Minute), at(2 * time.Hour), at(-time.Minute)},
-		{"a client two hours behind", journey.Clock{}, at(-121 * time.Minute), at(-2 * time.Hour), at(-time.Minute)},
-		{"the future", journey.Clock{}, at(time.Hour), time.Time{}, at(0)},
-		{"a log played again", journey.Clock{}, at(-1000 * time.Hour), at(-999 * time.Hour), at(-1000 * time.Hour)},
-		{"sent before it happened", journey.Clock{}, at(time.Minute), at(0), at(0)},
-		{"a scaled clock", journey.Clock{Origin: at(0), Epoch: at(0), Scale: 60}, at(-time.Minute), at(0), at(-time.Hour)},
-		{"an old event on a fast clock", journey.Clock{Origin: at(0), Epoch: at(0), Scale: 86400}, at(-500000 * time.Hour), at(0), time.Time{}},
+		{"none", clock.Clock{}, time.Time{}, at(0), time.Time{}},
+		{"as it is", clock.Clock{}, at(-time.Hour), time.Time{}, at(-time.Hour)},
+		{"a client two hours ahead", clock.Clock{}, at(119 * time.Minute), at(2 * time.Hour), at(-time.Minute)},
+		{"a client two hours behind", clock.Clock{}, at(-121 * time.Minute), at(-2 * time.Hour), at(-time.Minute)},
+		{"the future", clock.Clock{}, at(time.Hour), time.Time{}, at(0)},
+		{"a log played again", clock.Clock{}, at(-1000 * time.Hour), at(-999 * time.Hour), at(-1000 * time.Hour)},
+		{"sent before it happened", clock.Clock{}, at(time.Minute), at(0), at(0)},
+		{"a scaled clock", clock.Clock{Origin: at(0), Epoch: at(0), Scale: 60}, at(-time.Minute), at(0), at(-time.Hour)},
+		{"an old event on a fast clock", clock.Clock{Origin: at(0), Epoch: at(0), Scale: 86400}, at(-500000 * time.Hour), at(0), time.Time{}},
 	} {
 		g := &Gateway{cfg: Config{Clock: c.clock}, now: func() time.Time { return instant }, wall: func() time.Time { return instant }}
 		got := g.when(c.timestamp, c.sent)

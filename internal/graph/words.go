@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -266,9 +267,9 @@ func Span(d time.Duration) string {
 	case days > 0 && rest == 0:
 		return strconv.FormatInt(int64(days), 10) + "d"
 	case days > 0:
-		return strconv.FormatInt(int64(days), 10) + "d" + journey.FormatDuration(rest)
+		return strconv.FormatInt(int64(days), 10) + "d" + clock.FormatDuration(rest)
 	}
-	return journey.FormatDuration(d)
+	return clock.FormatDuration(d)
 }
 
 // labels are the kinds in words.

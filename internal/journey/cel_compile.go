@@ -11,6 +11,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // exprIssue is a problem of an expression; offset counts its characters from 0.
@@ -184,13 +185,13 @@ func undeclaredIssue(runes []rune, offset int, name string) exprIssue {
 		return exprIssue{
 			offset:  offset,
 			message: fmt.Sprintf("there is no function %s()", strings.TrimPrefix(name, "@")),
-			hint:    suggest(name, exprFunctions),
+			hint:    human.Suggest(name, exprFunctions),
 		}
 	}
 	if slices.Contains(exprFunctions, name) {
 		return exprIssue{offset: offset, message: fmt.Sprintf("%s is a function: call it with ()", name)}
 	}
-	issue := exprIssue{offset: offset, message: fmt.Sprintf("there is no variable %s", name), hint: suggest(name, exprVariables)}
+	issue := exprIssue{offset: offset, message: fmt.Sprintf("there is no variable %s", name), hint: human.Suggest(name, exprVariables)}
 	if issue.hint == "" && strings.TrimSpace(string(runes)) == name {
 		issue.message += "; a text needs quotes inside the quotes"
 		issue.hint = `"'` + name + `'"`

@@ -11,6 +11,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // Bounds of an expression, so that no journey can stall a worker.
@@ -206,7 +207,7 @@ func toDuration(v ref.Val) ref.Val {
 	case types.Duration:
 		return v
 	case types.String:
-		d, err := ParseDuration(strings.TrimPrefix(string(v), "-"))
+		d, err := clock.ParseDuration(strings.TrimPrefix(string(v), "-"))
 		if err != nil {
 			return types.NewErr("%v", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // historyValue carries a History through an evaluation.
@@ -49,7 +50,7 @@ func countEvents(args ...ref.Val) ref.Val {
 		if !ok {
 			return types.NewErr("count() wants a duration such as \"30d\"")
 		}
-		d, err := ParseDuration(string(span))
+		d, err := clock.ParseDuration(string(span))
 		if err != nil {
 			return types.NewErr("%v", err)
 		}

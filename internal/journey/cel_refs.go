@@ -10,6 +10,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // segment is a name in a chain such as customer.address.city, with the offset of its first character.
@@ -215,9 +216,9 @@ func checkLiterals(tree *ast.AST, runes []rune) []exprIssue {
 			_, err = time.Parse(time.RFC3339Nano, string(text))
 			message = "not a timestamp: write it as 2026-03-02T10:00:00Z"
 		case "duration":
-			_, err = ParseDuration(strings.TrimPrefix(string(text), "-"))
+			_, err = clock.ParseDuration(strings.TrimPrefix(string(text), "-"))
 		default:
-			_, err = ParseDuration(string(text))
+			_, err = clock.ParseDuration(string(text))
 		}
 		if err != nil {
 			if message == "" {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // parts are what a definition or a step says, named as a designer names it. Where its arms lead is not among them.
@@ -110,11 +112,11 @@ func inDays(d time.Duration) string {
 	}
 	switch rest := d % day; {
 	case d < day:
-		return FormatDuration(rest)
+		return clock.FormatDuration(rest)
 	case rest == 0:
 		return strconv.FormatInt(int64(d/day), 10) + "d"
 	default:
-		return strconv.FormatInt(int64(d/day), 10) + "d" + FormatDuration(rest)
+		return strconv.FormatInt(int64(d/day), 10) + "d" + clock.FormatDuration(rest)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/common/types"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"gopkg.in/yaml.v3"
 )
 
@@ -124,7 +125,7 @@ func (j *journeyCheck) checkUses() {
 				j.report(
 					use.node.at(u[1].offset),
 					"bad-expression",
-					suggest(u[1].name, names),
+					human.Suggest(u[1].name, names),
 					"no vars.%s: it is neither in vars nor set by a step",
 					u[1].name,
 				)
@@ -136,7 +137,7 @@ func (j *journeyCheck) checkUses() {
 func (j *journeyCheck) checkStepUse(n *node, u reading, steps map[string]*stepTree, ids []string) {
 	step := steps[stepKey(u[1].name)]
 	if step == nil {
-		j.report(n.at(u[1].offset), "unknown-step", suggest(u[1].name, ids), "the journey has no step %q", u[1].name)
+		j.report(n.at(u[1].offset), "unknown-step", human.Suggest(u[1].name, ids), "the journey has no step %q", u[1].name)
 		return
 	}
 	if len(u) < 3 || step.kind == "" {
@@ -153,7 +154,7 @@ func (j *journeyCheck) checkStepUse(n *node, u reading, steps map[string]*stepTr
 	j.report(
 		n.at(u[2].offset),
 		"bad-expression",
-		suggest(u[2].name, results),
+		human.Suggest(u[2].name, results),
 		"%s has no result %q, only %s",
 		step.kind,
 		u[2].name,

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"gopkg.in/yaml.v3"
 )
 
@@ -59,7 +61,7 @@ func (m *fields) need(key, why string) *node {
 
 // near reports whether some key looks like a misspelt one.
 func (m *fields) near(key string) bool {
-	return slices.ContainsFunc(m.node.keys, func(k *node) bool { return k.shape == scalar && suggest(k.text, []string{key}) == key })
+	return slices.ContainsFunc(m.node.keys, func(k *node) bool { return k.shape == scalar && human.Suggest(k.text, []string{key}) == key })
 }
 
 // key gives the place of a key.
@@ -82,7 +84,7 @@ func (m *fields) done(extra ...string) {
 			slices.ContainsFunc(m.node.keys[:i], func(k *node) bool { return k.shape == scalar && k.text == key.text }) {
 			continue // reported as a duplicate
 		}
-		hint := suggest(key.text, append(extra, m.known...))
+		hint := human.Suggest(key.text, append(extra, m.known...))
 		if m.cut(i, hint == "") {
 			continue
 		}
@@ -163,7 +165,7 @@ func (f *fileCheck) label(n *node, what string) (string, bool) {
 func (f *fileCheck) oneOf(n *node, what string, words ...string) (string, bool) {
 	text, ok := f.word(n, what)
 	if ok && !slices.Contains(words, text) {
-		f.report(n.pos, "bad-value", suggest(text, words), "%s is one of: %s", what, strings.Join(words, ", "))
+		f.report(n.pos, "bad-value", human.Suggest(text, words), "%s is one of: %s", what, strings.Join(words, ", "))
 		return "", false
 	}
 	return text, ok
@@ -180,7 +182,7 @@ func (f *fileCheck) duration(n *node, what string, signed bool) (time.Duration, 
 		negative = text[0] == '-'
 		text = text[1:]
 	}
-	d, err := ParseDuration(text)
+	d, err := clock.ParseDuration(text)
 	if err != nil {
 		hint := ""
 		if n.tag == "int" {

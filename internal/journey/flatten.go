@@ -1,5 +1,7 @@
 package journey
 
+import "github.com/tabi-journeys/tabi/internal/human"
+
 // flatten turns the trees into the flat program: indices first, in the order of the file, then the jumps.
 func (j *journeyCheck) flatten() {
 	for _, p := range j.order {
@@ -85,7 +87,7 @@ func (j *journeyCheck) resolve(s *stepTree, spec *GoTo, byID map[string]int) {
 			known = append(known, other.id)
 		}
 	}
-	hint := suggest(spec.Target, known)
+	hint := human.Suggest(spec.Target, known)
 	j.rerouted = append(j.rerouted, hint) // leads there once the name is mended
 	j.report(s.targetAt, "unknown-path", hint, "go_to: there is no path or step %q", spec.Target)
 }

@@ -2,11 +2,13 @@ package journey
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"pgregory.net/rapid"
 )
 
@@ -151,7 +153,7 @@ func TestRoundTrip(t *testing.T) {
 			var spec Spec
 			switch rapid.IntRange(0, 8).Draw(t, "kind") {
 			case 0:
-				spec = &Wait{Duration: time.Duration(rapid.Int64Range(0, int64(maxDuration)).Draw(t, "d")), Until: exprs.Draw(t, "until")}
+				spec = &Wait{Duration: time.Duration(rapid.Int64Range(0, int64(clock.MaxDuration)).Draw(t, "d")), Until: exprs.Draw(t, "until")}
 			case 1:
 				spec = &WaitFor{
 					Arms:      []EventArm{{Events: []string{"<&>"}, When: exprs.Draw(t, "when"), Then: to.Draw(t, "then")}},
@@ -185,7 +187,7 @@ func TestRoundTrip(t *testing.T) {
 			d.Steps = append(
 				d.Steps,
 				Step{
-					ID:   Main + "." + itoa(int64(i)),
+					ID:   Main + "." + strconv.Itoa(i),
 					Kind: spec.Kind(),
 					Path: Main,
 					When: exprs.Draw(t, "step"),

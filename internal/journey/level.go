@@ -1,5 +1,7 @@
 package journey
 
+import "github.com/tabi-journeys/tabi/internal/human"
+
 // level reads a threshold of an intent: `intent`, and one of above and below.
 func (j *journeyCheck) level(m *fields, intent *node, what string) *Level {
 	level := &Level{Intent: j.intentName(intent)}
@@ -39,7 +41,7 @@ func (f *fileCheck) score(n *node, what string) *float64 {
 func (f *fileCheck) intentName(n *node) string {
 	name, ok := f.word(n, "intent")
 	if ok && !f.intents.has(name) {
-		f.report(n.pos, "unknown-intent", suggest(name, f.intents.names), "%s", f.intents.unknown(name))
+		f.report(n.pos, "unknown-intent", human.Suggest(name, f.intents.names), "%s", f.intents.unknown(name))
 	}
 	return name
 }

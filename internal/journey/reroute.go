@@ -1,6 +1,10 @@
 package journey
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/human"
+)
 
 // rerouteTree is a reroute rule while it is read.
 type rerouteTree struct {
@@ -68,7 +72,7 @@ func (j *journeyCheck) reroutes() {
 		for path := range j.paths {
 			known = append(known, path)
 		}
-		hint := suggest(name, known)
+		hint := human.Suggest(name, known)
 		j.rerouted = append(j.rerouted, hint) // leads there once the name is mended
 		j.report(target.at, "unknown-path", hint, "reroute: there is no path %q", name)
 	}

@@ -3,6 +3,8 @@ package journey
 import (
 	"slices"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // ruleCheck is the check of a file of rules: intents, actions, policy.
@@ -58,7 +60,7 @@ func (f *fileCheck) intentUse(n *node, u reading) {
 	if u[0].name != "intent" || len(u) < 2 || f.intents.hasKey(stepKey(u[1].name)) {
 		return
 	}
-	f.report(n.at(u[1].offset), "unknown-intent", suggest(stepKey(u[1].name), f.intents.keys), "%s", f.intents.unknown(u[1].name))
+	f.report(n.at(u[1].offset), "unknown-intent", human.Suggest(stepKey(u[1].name), f.intents.keys), "%s", f.intents.unknown(u[1].name))
 }
 
 // above0 reads a duration that is longer than none.

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // YAML writes the definition as a journey file that compiles to the same definition: for people, and to keep
@@ -21,7 +24,7 @@ func (d *Definition) YAML() ([]byte, error) {
 		goal := rule(g.Events, g.When)
 		goal.expr("value", g.Value)
 		if g.Within != 0 {
-			goal.plain("within", FormatDuration(g.Within))
+			goal.plain("within", clock.FormatDuration(g.Within))
 		}
 		file = append(file, yamlField{key: "goal", fields: goal})
 	}
@@ -32,7 +35,7 @@ func (d *Definition) YAML() ([]byte, error) {
 		file = append(file, yamlField{key: "reroute", items: reroutes})
 	}
 	if d.Timeout != DefaultTimeout {
-		file.plain("timeout", FormatDuration(d.Timeout))
+		file.plain("timeout", clock.FormatDuration(d.Timeout))
 	}
 	var paths yamlMap
 	p := stepPrinter{d: d}
@@ -63,7 +66,7 @@ func (e *Entry) yaml() yamlMap {
 	switch e.Reentry {
 	case ReentryAfterExit:
 	case ReentryAfter:
-		out.plain("reentry", "{after: "+FormatDuration(e.After)+"}")
+		out.plain("reentry", "{after: "+clock.FormatDuration(e.After)+"}")
 	default:
 		out.plain("reentry", e.Reentry)
 	}
@@ -141,7 +144,7 @@ func (p *stepPrinter) list(start, behind int, prefix string) ([]yamlMap, error) 
 		}
 		s := &p.d.Steps[p.at]
 		p.at++
-		step, err := p.step(s, prefix+"."+itoa(int64(n)))
+		step, err := p.step(s, prefix+"."+strconv.Itoa(n))
 		if err != nil {
 			return nil, err
 		}

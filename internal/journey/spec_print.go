@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // Every spec writes its kind and the keys beside it; arm gives the steps of an arm, and is asked in the order
@@ -18,14 +20,14 @@ func (w *Wait) yaml(out *yamlMap, _ func(string, int) []yamlMap) {
 		var m yamlMap
 		m.expr("until", w.Until)
 		if w.Offset != 0 {
-			m.plain("offset", FormatDuration(w.Offset))
+			m.plain("offset", clock.FormatDuration(w.Offset))
 		}
 		if w.Timezone != "" {
 			m.plain("timezone", quoteYAML(w.Timezone))
 		}
 		*out = append(*out, yamlField{key: "wait", fields: m})
 	default:
-		out.plain("wait", FormatDuration(w.Duration))
+		out.plain("wait", clock.FormatDuration(w.Duration))
 	}
 }
 
@@ -38,7 +40,7 @@ func (w *WaitFor) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
 		arms = append(arms, m)
 	}
 	*out = append(*out, yamlField{key: "wait_for", items: arms})
-	out.plain("timeout", FormatDuration(w.Timeout))
+	out.plain("timeout", clock.FormatDuration(w.Timeout))
 	if w.Since != "" {
 		out.plain("since", w.Since)
 	}
@@ -121,7 +123,7 @@ func (d *Decide) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
 
 func (a *Ask) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
 	a.Question.said(out, "ask")
-	out.plain("timeout", FormatDuration(a.Timeout))
+	out.plain("timeout", clock.FormatDuration(a.Timeout))
 	var replies []yamlMap
 	for i, r := range a.Replies {
 		var m yamlMap
@@ -154,7 +156,7 @@ func (h *Handoff) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
 	}
 	out.text("note", h.Note)
 	if h.Timeout != 0 {
-		out.plain("timeout", FormatDuration(h.Timeout))
+		out.plain("timeout", clock.FormatDuration(h.Timeout))
 	}
 	if len(h.Outcomes) > 0 {
 		// Those with steps stand in the order of the program; of those without, any order is the same.
@@ -198,7 +200,7 @@ func (c *Call) yaml(out *yamlMap, arm func(string, int) []yamlMap) {
 		m.plain("body", flowYAML(c.JSON))
 	}
 	if c.Timeout != DefaultCallTimeout {
-		m.plain("timeout", FormatDuration(c.Timeout))
+		m.plain("timeout", clock.FormatDuration(c.Timeout))
 	}
 	*out = append(*out, yamlField{key: "call", fields: m})
 	out.arm("on_failure", arm("on_failure", c.OnFailure))

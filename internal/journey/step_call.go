@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 var callKind = Kind{
@@ -65,7 +67,7 @@ func parseCall(r *stepReader, n *node) Spec {
 	}
 	if timeout := m.get("timeout"); timeout != nil {
 		if d, ok := r.duration(timeout, "timeout", false); ok && (d == 0 || d > MaxCallTimeout) {
-			r.report(timeout.pos, "bad-value", "", "the timeout of a call is more than 0s, and %s at most", FormatDuration(MaxCallTimeout))
+			r.report(timeout.pos, "bad-value", "", "the timeout of a call is more than 0s, and %s at most", clock.FormatDuration(MaxCallTimeout))
 		} else if ok {
 			spec.Timeout = d
 		}

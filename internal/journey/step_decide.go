@@ -3,6 +3,8 @@ package journey
 import (
 	"maps"
 	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 var decideKind = Kind{
@@ -85,11 +87,11 @@ func (r *stepReader) unknownAction(n *node, name, what string, known []string) {
 	case what == "group" && r.actions[name] != nil:
 		r.report(n.pos, "unknown-action", "["+name+"]", "%q is an action, no group: actions stand in a list", name)
 	case what == "group":
-		r.report(n.pos, "unknown-action", suggest(name, known), "there is no group of actions %q (actions/%s.yaml)", name, name)
+		r.report(n.pos, "unknown-action", human.Suggest(name, known), "there is no group of actions %q (actions/%s.yaml)", name, name)
 	case r.groups[name] != nil:
 		r.report(n.pos, "unknown-action", "", "%q is a group, no action: write decide: %s, or name its actions", name, name)
 	default:
-		r.report(n.pos, "unknown-action", suggest(name, known), "there is no action %q in actions/", name)
+		r.report(n.pos, "unknown-action", human.Suggest(name, known), "there is no action %q in actions/", name)
 	}
 }
 
@@ -112,7 +114,7 @@ func (r *stepReader) offered(channel string, at *node, actions []*actionInfo, su
 	r.report(
 		at.pos,
 		"unknown-channel",
-		suggest(channel, all),
+		human.Suggest(channel, all),
 		"no action of this decide can be offered by %s, only by %s",
 		channel,
 		joinWords(all),

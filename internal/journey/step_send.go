@@ -3,6 +3,8 @@ package journey
 import (
 	"fmt"
 	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 var sendKind = Kind{
@@ -71,7 +73,7 @@ func (f *fileCheck) messageNamed(n *node, name string) *messageFile {
 		message.used.Store(true)
 		return message
 	}
-	hint := suggest(name, f.messageNames())
+	hint := human.Suggest(name, f.messageNames())
 	if meant := f.messages[hint]; meant != nil {
 		meant.used.Store(true) // once the name is mended
 	}
@@ -100,7 +102,7 @@ func (f *fileCheck) channelSpec(channel string, at pos) *ChannelSpec {
 	known := f.channelNames()
 	i := slices.Index(known, channel)
 	if i < 0 {
-		f.report(at, "unknown-channel", suggest(channel, append(known, best)), "there is no channel %q, only %s", channel, joinWords(known))
+		f.report(at, "unknown-channel", human.Suggest(channel, append(known, best)), "there is no channel %q, only %s", channel, joinWords(known))
 		return nil
 	}
 	return &f.opts.Channels[i]
@@ -112,7 +114,7 @@ func (f *fileCheck) channel(channel string, at pos, name string, message *messag
 	if spec == nil || message == nil || message.broken || spec.Any || slices.Contains(message.channels, channel) {
 		return
 	}
-	f.report(at, "unknown-channel", suggest(channel, message.channels), "%s", noTreatment(name, channel, message.channels))
+	f.report(at, "unknown-channel", human.Suggest(channel, message.channels), "%s", noTreatment(name, channel, message.channels))
 }
 
 // noTreatment says that a message has nothing for a channel, and what it has.

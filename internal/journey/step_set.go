@@ -3,6 +3,8 @@ package journey
 import (
 	"regexp"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 var setKind = Kind{
@@ -38,7 +40,7 @@ func parseSet(r *stepReader, n *node) Spec {
 			if variableName.MatchString(key.text) {
 				hint = "vars." + key.text
 			} else if root, rest, ok := strings.Cut(key.text, "."); ok {
-				if better := suggest(root, []string{"vars", "customer"}); better != "" {
+				if better := human.Suggest(root, []string{"vars", "customer"}); better != "" {
 					hint = better + "." + rest
 				}
 			}

@@ -3,6 +3,8 @@ package journey
 import (
 	"slices"
 	"strconv"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // stepTree is a step while it is read: what the program holds, and what only the check needs.
@@ -111,7 +113,7 @@ func (j *journeyCheck) kindOf(n *node) (*Kind, pos) {
 		if message := j.messages[value.text]; message != nil {
 			message.used.Store(true)
 		}
-		j.report(stranger.pos, "unknown-step-kind", suggest(stranger.text, j.kinds.names()), "there is no step %q", stranger.text)
+		j.report(stranger.pos, "unknown-step-kind", human.Suggest(stranger.text, j.kinds.names()), "there is no step %q", stranger.text)
 	} else {
 		j.report(n.pos, "missing-key", "", "the step has no kind: one of %s", joinWords(j.kinds.names()))
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/osteele/liquid"
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // maxTemplate bounds a template, in bytes.
@@ -135,7 +136,7 @@ func (f *fileCheck) templateFilters(source string, from, to int, html bool, at f
 		case name == "safe" && html:
 			f.report(at(from+m[2]), "bad-template", "", "everything inserted into html is escaped; there is no filter safe")
 		case !slices.Contains(liquidFilters, name):
-			f.report(at(from+m[2]), "bad-template", suggest(name, liquidFilters), "there is no filter %q", name)
+			f.report(at(from+m[2]), "bad-template", human.Suggest(name, liquidFilters), "there is no filter %q", name)
 		default:
 			continue
 		}

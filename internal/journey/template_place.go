@@ -3,6 +3,8 @@ package journey
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // liquidBlocks are the tags that an end tag closes; the values are the tags that may stand between them.
@@ -67,7 +69,7 @@ func templateFault(source string, html bool) (offset int, message, hint string) 
 			message = badClause(whole, tag, inside, html)
 		default:
 			if message = badMark(whole, html); strings.HasPrefix(message, "undefined tag") {
-				message, hint = fmt.Sprintf("there is no tag %q", tag), suggest(tag, liquidTags)
+				message, hint = fmt.Sprintf("there is no tag %q", tag), human.Suggest(tag, liquidTags)
 			}
 		}
 		if message != "" {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // expectation is an expect mapping while it is read.
@@ -125,7 +127,7 @@ func (e *expectation) outcome(n *node) {
 		return
 	}
 	if known := OutcomesOf(e.subject.def); !slices.Contains(known, text) {
-		e.report(n.pos, "bad-value", suggest(text, known), "%q cannot end with %q, only with %s", e.subject.name, text, joinWords(known))
+		e.report(n.pos, "bad-value", human.Suggest(text, known), "%q cannot end with %q, only with %s", e.subject.name, text, joinWords(known))
 	}
 	e.out.Outcome = text
 }
@@ -134,7 +136,7 @@ func (e *expectation) outcome(n *node) {
 func (e *expectation) stepID(n *node) string {
 	id, ok := e.word(n, "a step id")
 	if def := e.subject.def; ok && def != nil && def.step(id) == nil {
-		e.report(n.pos, "unknown-step", suggest(id, namedSteps(e.subject.tested(), "")), "the journey %q has no step %q", def.Journey, id)
+		e.report(n.pos, "unknown-step", human.Suggest(id, namedSteps(e.subject.tested(), "")), "the journey %q has no step %q", def.Journey, id)
 	}
 	return id
 }
@@ -213,7 +215,7 @@ func (e *expectation) inner(path string, n *node) {
 func (s *scenarioCheck) message(n *node) string {
 	name, ok := s.word(n, "a message")
 	if ok && s.messages[name] == nil {
-		s.report(n.pos, "unknown-message", suggest(name, s.messageNames()), "there is no message %q (messages/%s.yaml)", name, name)
+		s.report(n.pos, "unknown-message", human.Suggest(name, s.messageNames()), "there is no message %q (messages/%s.yaml)", name, name)
 	}
 	return name
 }
@@ -227,11 +229,11 @@ func (s *scenarioCheck) via(n *node, message string) string {
 	known := s.channelNames()
 	i := slices.Index(known, name)
 	if i < 0 {
-		s.report(n.pos, "unknown-channel", suggest(name, known), "there is no channel %q, only %s", name, joinWords(known))
+		s.report(n.pos, "unknown-channel", human.Suggest(name, known), "there is no channel %q, only %s", name, joinWords(known))
 		return name
 	}
 	if info := s.messages[message]; info != nil && !info.broken && !s.opts.Channels[i].Any && !slices.Contains(info.channels, name) {
-		s.report(n.pos, "unknown-channel", suggest(name, info.channels), "%s", noTreatment(message, name, info.channels))
+		s.report(n.pos, "unknown-channel", human.Suggest(name, info.channels), "%s", noTreatment(message, name, info.channels))
 	}
 	return name
 }
@@ -251,7 +253,7 @@ func (e *expectation) vars(n *node) {
 		e.inner("vars."+key.text, n.values[i])
 		if def := e.subject.def; def != nil {
 			if known := varsOf(def); !slices.Contains(known, key.text) {
-				e.report(key.pos, "bad-value", suggest(key.text, known), "the journey %q has no variable %q", def.Journey, key.text)
+				e.report(key.pos, "bad-value", human.Suggest(key.text, known), "the journey %q has no variable %q", def.Journey, key.text)
 			}
 		}
 	}

@@ -3,6 +3,8 @@ package journey
 import (
 	"strings"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // testCheck is the check of one scenario file.
@@ -76,7 +78,7 @@ func (t *testCheck) testName(n *node) string {
 				name = text
 			}
 		case !t.journeyKnown(text):
-			t.report(n.pos, "bad-value", suggest(text, t.journeyNames()), "there is no journey %q in this folder", text)
+			t.report(n.pos, "bad-value", human.Suggest(text, t.journeyNames()), "there is no journey %q in this folder", text)
 		}
 	}
 	t.subject = t.newSubject(name)
@@ -189,7 +191,7 @@ func (t *testCheck) testWith(n *node) []string {
 			t.report(item.pos, "bad-value", "", "%q is the journey under test, which runs anyway", name)
 		case !t.journeyKnown(name):
 			others := without(t.journeyNames(), t.subject.name)
-			t.report(item.pos, "bad-value", suggest(name, others), "there is no journey %q in this folder", name)
+			t.report(item.pos, "bad-value", human.Suggest(name, others), "there is no journey %q in this folder", name)
 		default:
 			with = append(with, name)
 		}

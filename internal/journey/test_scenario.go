@@ -4,6 +4,9 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // scenarioCheck is the check of one scenario.
@@ -94,7 +97,7 @@ func (s *scenarioCheck) stepNamed(key *node, kind string, defs []*Definition, su
 	case other != nil:
 		s.report(key.pos, "bad-value", "", "the step %q is a %s, no %s", key.text, other.Kind, kind)
 	default:
-		s.report(key.pos, "unknown-step", suggest(key.text, namedSteps(defs, kind)), "the journey has no step %q", key.text)
+		s.report(key.pos, "unknown-step", human.Suggest(key.text, namedSteps(defs, kind)), "the journey has no step %q", key.text)
 	}
 	return nil
 }
@@ -122,7 +125,7 @@ func (s *scenarioCheck) arms(n *node) {
 				s.report(
 					value.pos,
 					"bad-value",
-					suggest(value.text, names),
+					human.Suggest(value.text, names),
 					"the split %q has no arm %q, only %s",
 					key.text,
 					value.text,
@@ -231,7 +234,7 @@ func (s *scenarioCheck) at(m *fields, line *Line) {
 	case !ok:
 		at = s.last
 	case at < s.last:
-		s.report(n.pos, "bad-value", "", "at never decreases: the line before is at %s", FormatDuration(s.last))
+		s.report(n.pos, "bad-value", "", "at never decreases: the line before is at %s", clock.FormatDuration(s.last))
 		at = s.last
 	}
 	line.At, s.last = at, at
@@ -283,7 +286,7 @@ func (s *scenarioCheck) scores(n *node) map[string]float64 {
 			continue
 		}
 		if !s.intents.has(key.text) {
-			s.report(key.pos, "unknown-intent", suggest(key.text, s.intents.names), "%s", s.intents.unknown(key.text))
+			s.report(key.pos, "unknown-intent", human.Suggest(key.text, s.intents.names), "%s", s.intents.unknown(key.text))
 		}
 		score, _ := s.number(n.values[i], "the score of "+key.text, 0, 1)
 		out[key.text] = min(score, topScore)
@@ -362,7 +365,7 @@ func (s *scenarioCheck) resolve(n *node) *Resolve {
 func (s *scenarioCheck) queue(n *node, defs []*Definition, sure bool) string {
 	name, ok := s.word(n, "a queue")
 	if known := queues(defs); ok && sure && !slices.Contains(known, name) {
-		s.report(n.pos, "bad-value", suggest(name, known), "no hand-off goes to the queue %q", name)
+		s.report(n.pos, "bad-value", human.Suggest(name, known), "no hand-off goes to the queue %q", name)
 	}
 	return name
 }

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -41,8 +40,8 @@ type Config struct {
 	Outbox     Outbox
 	Migrations Migrations
 	Client     client.Client
-	Clock      journey.Clock // of the installation
-	Logger     *zap.Logger   // default: none
+	Clock      clock.Clock // of the installation
+	Logger     *zap.Logger // default: none
 
 	Workers       int           // enrollments served at once; default 32
 	Poll          time.Duration // how often other processes' commits are looked for; default 200 ms

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
@@ -55,7 +56,7 @@ type scenarioRun struct {
 	content  *journey.Content
 
 	schedules  bool // some journey is entered by schedule
-	clock      journey.Clock
+	clock      clock.Clock
 	store      *store.Store
 	env        *testsuite.TestWorkflowEnvironment
 	activities *activityRunner
@@ -86,7 +87,7 @@ type scenarioRun struct {
 // run sets the world up, lets the root workflow play the timeline, and looks at the end.
 func (w *scenarioRun) run() {
 	start := w.scenario.Start.Round(time.Millisecond)
-	w.clock = journey.Clock{Origin: start.UTC(), Epoch: epoch, Slow: clockFactor}
+	w.clock = clock.Clock{Origin: start.UTC(), Epoch: epoch, Slow: clockFactor}
 	if err := w.open(start); err != nil {
 		w.abort(err.Error(), "")
 		return
@@ -167,7 +168,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 var silent = sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
 
 // virtual is the scenario's time.
-func (w *scenarioRun) virtual(c journey.Clock) time.Time { return c.At(w.env.Now()) }
+func (w *scenarioRun) virtual(c clock.Clock) time.Time { return c.At(w.env.Now()) }
 
 // now is the scenario's time, and since how long after the start it is.
 func (w *scenarioRun) now() time.Time       { return w.virtual(w.clock) }

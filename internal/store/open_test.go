@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -77,13 +78,13 @@ func TestTheClockIsFixedByTheFirstEvent(t *testing.T) {
 	each(t, func(s *suite) {
 		c, err := s.Clock(s.ctx)
 		s.must(err)
-		s.same(c, journey.Clock{})
-		want := journey.Clock{Origin: noon, Epoch: wall, Scale: 60}
-		s.must(s.SetClock(s.ctx, journey.Clock{Scale: 2}))
+		s.same(c, clock.Clock{})
+		want := clock.Clock{Origin: noon, Epoch: wall, Scale: 60}
+		s.must(s.SetClock(s.ctx, clock.Clock{Scale: 2}))
 		s.must(s.SetClock(s.ctx, want))
 		s.ingest(noon, s.track("ana", "Seen", nil))
 		s.must(s.SetClock(s.ctx, want))
-		s.refused(s.SetClock(s.ctx, journey.Clock{}), ErrClockFixed)
+		s.refused(s.SetClock(s.ctx, clock.Clock{}), ErrClockFixed)
 		c, err = s.Clock(s.ctx)
 		s.must(err)
 		s.same(c, want)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -137,7 +138,7 @@ func (s *Store) queues(ctx context.Context, tx conn, ids []string) (map[string][
 }
 
 // deliveries makes what the relay brings of what is stored.
-func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []queued, clock journey.Clock) ([]Delivery, error) {
+func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []queued, clock clock.Clock) ([]Delivery, error) {
 	p, err := s.program(ctx, tx, e.Revision)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -13,7 +14,7 @@ import (
 func TestLeaseBringsTheStartFirst(t *testing.T) {
 	each(t, func(s *suite) {
 		d := cart(keyed)
-		clock := journey.Clock{Origin: noon, Epoch: wall, Scale: 3600}
+		clock := clock.Clock{Origin: noon, Epoch: wall, Scale: 3600}
 		s.must(s.SetClock(s.ctx, clock))
 		s.publishes([]*journey.Definition{d})
 		s.ingest(noon, s.track("ana", "Cart Updated", props{"cart_id": "k1", "secret": "x"}))

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // setting reads a value; empty where there is none.
@@ -19,8 +19,8 @@ func setting(ctx context.Context, tx conn, key string) (string, error) {
 	return value, err
 }
 
-func clockOf(ctx context.Context, tx conn) (journey.Clock, error) {
-	var c journey.Clock
+func clockOf(ctx context.Context, tx conn) (clock.Clock, error) {
+	var c clock.Clock
 	raw, err := setting(ctx, tx, "clock")
 	if err == nil && raw != "" {
 		err = json.Unmarshal([]byte(raw), &c)
@@ -29,13 +29,13 @@ func clockOf(ctx context.Context, tx conn) (journey.Clock, error) {
 }
 
 // Clock is the one virtual clock of this installation; the zero clock until SetClock.
-func (s *Store) Clock(ctx context.Context) (journey.Clock, error) {
+func (s *Store) Clock(ctx context.Context) (clock.Clock, error) {
 	c, err := clockOf(ctx, s.reader)
 	return c, databaseError(err)
 }
 
 // SetClock sets it; ErrClockFixed once there are events and it differs.
-func (s *Store) SetClock(ctx context.Context, c journey.Clock) error {
+func (s *Store) SetClock(ctx context.Context, c clock.Clock) error {
 	return s.write(ctx, func(tx conn) error {
 		have, err := clockOf(ctx, tx)
 		if err != nil {

@@ -17,7 +17,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // Limits of a batch and of a line, in bytes; the gateway's own are 512 KiB and 32 KiB.
@@ -32,7 +31,7 @@ type ingest struct {
 	pace     float64
 	batch    int
 	patience time.Duration
-	clock    *journey.Clock // of the gateway, where it runs at our pace
+	clock    *clock.Clock // of the gateway, where it runs at our pace
 	mark     *bookmark
 	post     func(context.Context, []json.RawMessage) (tracked, error)
 	progress func(events int, part, rate float64)

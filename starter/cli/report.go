@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway"
-	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 func reportCommand() *cobra.Command {
@@ -26,7 +26,7 @@ func reportCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if since != "" && since != "all" {
-				if d, err := journey.ParseDuration(since); err != nil || d <= 0 {
+				if d, err := clock.ParseDuration(since); err != nil || d <= 0 {
 					return app.Usage("--since is %q: give a duration such as 30d, or all", since)
 				}
 			}

@@ -3,6 +3,7 @@ package contract
 import (
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -31,12 +32,12 @@ const NotMine = "NotMine"
 
 // Ref says on whose behalf an activity acts. The first activity of a chain claims the enrollment.
 type Ref struct {
-	Enrollment string        `json:"enrollment"`
-	Chain      string        `json:"chain"` // first run id of the chain
-	Journey    string        `json:"journey"`
-	Revision   string        `json:"revision"`
-	Customer   string        `json:"customer"`
-	Clock      journey.Clock `json:"clock,omitzero"`
+	Enrollment string      `json:"enrollment"`
+	Chain      string      `json:"chain"` // first run id of the chain
+	Journey    string      `json:"journey"`
+	Revision   string      `json:"revision"`
+	Customer   string      `json:"customer"`
+	Clock      clock.Clock `json:"clock,omitzero"`
 }
 
 // Passage is a step that was passed.
@@ -260,8 +261,8 @@ type DueResult struct {
 
 // Record takes an event that came straight to a run, or a Track workflow, into the store.
 type Record struct {
-	Clock journey.Clock `json:"clock,omitzero"`
-	Call  TrackInput    `json:"call"`
+	Clock clock.Clock `json:"clock,omitzero"`
+	Call  TrackInput  `json:"call"`
 }
 
 // Emit makes an event of the customer, once per Key.

@@ -5,7 +5,7 @@ package contract
 import (
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // Names that channels use; see docs/channels.md.
@@ -94,7 +94,7 @@ type Input struct {
 	Revision    string         `json:"revision"`
 	Customer    string         `json:"customer"`
 	Key         string         `json:"key,omitempty"`
-	Clock       journey.Clock  `json:"clock,omitzero"`
+	Clock       clock.Clock    `json:"clock,omitzero"`
 	EnteredAt   time.Time      `json:"entered_at"`        // virtual
 	EntryEvent  string         `json:"entry_event"`       // event id
 	EntryName   string         `json:"entry_name"`        // event name

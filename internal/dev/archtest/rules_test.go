@@ -50,8 +50,6 @@ var notYet = map[string]map[string]string{
 		"internal/journey/format": "lane journey",
 		"internal/background":     "lane relay", "internal/api": "lane gateway", "internal/gateway/adminapi": "lane gateway",
 	},
-	"pure packages":          {"internal/clock": "lane journey moves the clock's type"},
-	"direction of imports":   {"internal/clock": "lane journey moves the clock's type"},
 	"importers of workflows": {"activities": "lane workflows", "starter": "lane workflows"},
 	"package size": {
 		"internal/gateway": "lane gateway", "internal/journey": "lane journey", "internal/store": "lane store", "starter": "lane relay",

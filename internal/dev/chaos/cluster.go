@@ -35,7 +35,7 @@ type cluster struct {
 	temporalDB *testservers.Postgres // Temporal's own, in the long form
 	gateway    int                   // port
 	programs   [2]program            // the build, and the next one
-	clock      journey.Clock
+	clock      clock.Clock
 	revisions  map[string]*journey.Definition // by revision
 
 	mu       sync.Mutex
@@ -160,7 +160,7 @@ func (g *cluster) setClock(ctx context.Context) error {
 		return err
 	}
 	wall := clock.Wall().Truncate(time.Millisecond)
-	g.clock = journey.Clock{Origin: wall, Epoch: wall, Scale: g.o.scale}
+	g.clock = clock.Clock{Origin: wall, Epoch: wall, Scale: g.o.scale}
 	return errors.Join(st.SetClock(ctx, g.clock), st.Close())
 }
 

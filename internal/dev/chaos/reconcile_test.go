@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -25,7 +26,7 @@ func newScenario(t *testing.T) *scenario {
 	t.Helper()
 	g := &cluster{
 		o:         options{form: form{scale: 240}},
-		clock:     journey.Clock{Origin: began, Epoch: began, Scale: 240},
+		clock:     clock.Clock{Origin: began, Epoch: began, Scale: 240},
 		revisions: map[string]*journey.Definition{},
 	}
 	files, err := app.ReadFolder("journeys")

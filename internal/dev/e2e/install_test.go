@@ -19,7 +19,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -155,7 +154,7 @@ func (in *install) publish(database string) {
 	if err != nil {
 		in.Fatal(err)
 	}
-	if err := errors.Join(st.SetClock(ctx, journey.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: 3600}), st.Close()); err != nil {
+	if err := errors.Join(st.SetClock(ctx, clock.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: 3600}), st.Close()); err != nil {
 		in.Fatal(err)
 	}
 	in.env = append(in.env, "TABI_DATABASE="+database)

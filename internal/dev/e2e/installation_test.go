@@ -48,7 +48,7 @@ type installation struct {
 	app       *app.Services
 	Store     *store.Store
 	Temporal  client.Client
-	clock     journey.Clock
+	clock     clock.Clock
 	namespace string
 	mail      *mailSink
 	push      *fcm
@@ -109,7 +109,7 @@ func open(t testing.TB, s settings) *installation {
 			t.Log(err)
 		}
 	})
-	h.clock = journey.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: s.scale}
+	h.clock = clock.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: s.scale}
 	if err := h.Store.SetClock(ctx, h.clock); err != nil {
 		t.Fatal(err)
 	}

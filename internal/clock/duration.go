@@ -1,14 +1,15 @@
-package journey
+package clock
 
 import (
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// maxDuration bounds durations: about 100 years.
-const maxDuration = 100 * 365 * 24 * time.Hour
+// MaxDuration bounds durations: about 100 years.
+const MaxDuration = 100 * 365 * 24 * time.Hour
 
 var errDuration = errors.New(`a duration is written like 90s, 15m, 2h, 3d, 1w or 1h30m`)
 
@@ -45,14 +46,14 @@ func ParseDuration(text string) (time.Duration, error) {
 		if unit == len(units) {
 			return 0, errDuration
 		}
-		if number > int64(maxDuration/units[unit].length) {
+		if number > int64(MaxDuration/units[unit].length) {
 			return 0, errors.New("the duration is longer than 100 years")
 		}
 		total += time.Duration(number) * units[unit].length
 		unit++
 		rest = rest[digits+1:]
 	}
-	if total > maxDuration {
+	if total > MaxDuration {
 		return 0, errors.New("the duration is longer than 100 years")
 	}
 	return total, nil
@@ -66,7 +67,7 @@ func FormatDuration(d time.Duration) string {
 	var out strings.Builder
 	for _, u := range units {
 		if n := d / u.length; n > 0 {
-			out.WriteString(itoa(int64(n)))
+			out.WriteString(strconv.FormatInt(int64(n), 10))
 			out.WriteByte(u.letter)
 			d -= n * u.length
 		}

@@ -1,15 +1,13 @@
-package journey
+// Package human holds what is said to people in more than one place: "did you mean", durations, one line of a text.
+package human
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 )
 
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
-
-// suggest gives the known word nearest to a misspelt one, or nothing where none is near.
-func suggest(word string, known []string) string {
+// Suggest returns the known word nearest to a misspelt one, or "" where none is near.
+func Suggest(word string, known []string) string {
 	best, bestDistance := "", 1+max(1, len([]rune(word))/3)
 	sorted := slices.Clone(known)
 	slices.Sort(sorted)
@@ -28,7 +26,7 @@ func suggest(word string, known []string) string {
 	return best
 }
 
-// distance counts edits (insert, delete, replace, swap of neighbours), giving limit where there are at least as many.
+// distance counts edits (insert, delete, replace, swap of neighbors); it returns limit where there are at least as many.
 func distance(a, b string, limit int) int {
 	x, y := []rune(a), []rune(b)
 	if len(x) > 100 || len(y) > 100 || len(x)-len(y) >= limit || len(y)-len(x) >= limit {

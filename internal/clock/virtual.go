@@ -1,4 +1,4 @@
-package journey
+package clock
 
 import (
 	"math"
