@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/api"
 )
 
 // anyoneMay lists, beside their method, the routes that need no permission, and what a stranger gets there.
@@ -31,7 +33,7 @@ func TestStrangers(t *testing.T) {
 	h.call("/v1/identify", `{"userId":"ana","traits":{"email":"ana@example.com","first_name":"Anastasia"}}`)
 	before, stored := h.customer("ana"), h.stored()
 	bodies := map[string]string{
-		AdminStart: `{"journey":"j","customer":"ana"}`, AdminPause: `{"journey":"j","paused":true}`, AdminCommand: `{"workflow_id":"j/ana","kind":"exit"}`,
+		api.AdminStart: `{"journey":"j","customer":"ana"}`, api.AdminPause: `{"journey":"j","paused":true}`, api.AdminCommand: `{"workflow_id":"j/ana","kind":"exit"}`,
 	}
 	routes := h.g.routes()
 	if len(routes) < 30 {
@@ -87,7 +89,7 @@ func TestRoles(t *testing.T) {
 	}{
 		{agentToken, "/inbox", 200}, {adminToken, "/inbox", 200}, {serverKey, "/inbox", 401},
 		{agentToken, "/metrics", 200}, {adminToken, "/metrics", 200}, {serverKey, "/metrics", 401}, {webKey, "/metrics", 401},
-		{agentToken, AdminCounts, 401}, {adminToken, AdminCounts, 200}, {serverKey, AdminCounts, 401},
+		{agentToken, api.AdminCounts, 401}, {adminToken, api.AdminCounts, 200}, {serverKey, api.AdminCounts, 401},
 		{agentToken, "/v1/inbox/ana", 401}, {serverKey, "/v1/inbox/ana", 200}, {webKey, "/v1/inbox/ana", 403},
 		{agentToken, "/", 200},
 	} {
@@ -99,7 +101,7 @@ func TestRoles(t *testing.T) {
 	if got := h.post(client, "/login", url.Values{"token": {adminToken}}); got.status != http.StatusSeeOther {
 		t.Fatalf("login: %d %s", got.status, got.body)
 	}
-	if got := h.with(client, "GET", AdminCounts, strings.NewReader("")); got.status != http.StatusUnauthorized {
+	if got := h.with(client, "GET", api.AdminCounts, strings.NewReader("")); got.status != http.StatusUnauthorized {
 		t.Errorf("a cookie opens the admin API: %d", got.status)
 	}
 }
@@ -232,7 +234,7 @@ func TestDevAnswersThisMachineAlone(t *testing.T) {
 		{"another address", "GET", "/inbox", []string{"Host: 10.0.0.1"}, 403},
 		{"dev pages", "GET", "/dev/mail/", nil, 200},
 		{"metrics", "GET", "/metrics", nil, 200},
-		{"admin", "GET", AdminCounts, nil, 200},
+		{"admin", "GET", api.AdminCounts, nil, 200},
 		{"home", "GET", "/", nil, 200},
 	} {
 		if got := h.do(c.method, c.path, track, c.header...); got.status != c.status {

@@ -5,10 +5,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -27,127 +27,12 @@ import (
 //
 // Times are virtual, RFC 3339, UTC.
 
-// Paths of the admin API.
-const (
-	AdminStart       = "/v1/admin/start"
-	AdminCommand     = "/v1/admin/command"
-	AdminPause       = "/v1/admin/pause"
-	AdminEnrollments = "/v1/admin/enrollments"
-	AdminStatus      = "/v1/admin/status"
-	AdminCounts      = "/v1/admin/counts"
-)
-
 // StartedByHand is the event by which a customer enters a journey through the admin API.
 const StartedByHand = "Journey Started"
 
-// StartRequest enters a customer into a journey, past its entry event and condition; re-entry rules and holdout hold.
-type StartRequest struct {
-	Journey    string         `json:"journey"`
-	Customer   string         `json:"customer"`
-	Properties map[string]any `json:"properties,omitempty"` // the entry event's
-	ID         string         `json:"id,omitempty"`         // event id; default: a random one
-}
-
-// StartResponse says where the instance is.
-type StartResponse struct {
-	ID         string `json:"id"` // event id
-	Customer   string `json:"customer"`
-	WorkflowID string `json:"workflow_id,omitempty"`
-	Duplicate  bool   `json:"duplicate,omitempty"` // the event id was taken before; nothing changed
-}
-
-// CommandRequest orders one open instance to exit, pause or resume.
-type CommandRequest struct {
-	WorkflowID string `json:"workflow_id"`
-	Kind       string `json:"kind"` // exit, pause or resume
-	Reason     string `json:"reason,omitempty"`
-	By         string `json:"by,omitempty"` // default: the token's name
-}
-
-// PauseRequest is the kill switch of a whole journey.
-type PauseRequest struct {
-	Journey string `json:"journey"`
-	Paused  bool   `json:"paused"`
-	By      string `json:"by,omitempty"`
-}
-
-// PauseResponse says how many open instances got the order.
-type PauseResponse struct {
-	Success   bool `json:"success"`
-	Instances int  `json:"instances"`
-}
-
-// EnrollmentView is one entry of a customer into a journey.
-type EnrollmentView struct {
-	ID         string    `json:"id"`
-	WorkflowID string    `json:"workflow_id"`
-	Journey    string    `json:"journey"`
-	Revision   string    `json:"revision"`
-	Customer   string    `json:"customer"`
-	Key        string    `json:"key,omitempty"`
-	EntryEvent string    `json:"entry_event"`
-	EntryName  string    `json:"entry_name"`
-	EnteredAt  time.Time `json:"entered_at"`
-	ClosedAt   time.Time `json:"closed_at,omitzero"`
-	State      string    `json:"state"` // open, watching, closed
-	Outcome    string    `json:"outcome,omitempty"`
-	Reason     string    `json:"reason,omitempty"`
-	Value      float64   `json:"value,omitempty"`
-	Holdout    bool      `json:"holdout,omitempty"`
-	RunID      string    `json:"run_id,omitempty"` // first run of the chain
-	Step       string    `json:"step,omitempty"`
-	StepKind   string    `json:"step_kind,omitempty"`
-	Since      time.Time `json:"since,omitzero"`
-	Until      time.Time `json:"until,omitzero"`
-	Paused     bool      `json:"paused,omitempty"`
-}
-
-// EnrollmentList is a page of enrollments in id order; Next, if set, is the next page's after.
-type EnrollmentList struct {
-	Enrollments []EnrollmentView `json:"enrollments"`
-	Next        string           `json:"next,omitempty"`
-}
-
-// ContactView is one row of the ledger.
-type ContactView struct {
-	Key      string    `json:"key"`
-	Journey  string    `json:"journey"`
-	Step     string    `json:"step"`
-	Message  string    `json:"message"`
-	Channel  string    `json:"channel,omitempty"`
-	Category string    `json:"category,omitempty"`
-	Status   string    `json:"status"`
-	Reason   string    `json:"reason,omitempty"`
-	Unknown  bool      `json:"unknown,omitempty"`
-	Attempts int       `json:"attempts"`
-	At       time.Time `json:"at"`
-}
-
-// Status is the latest enrollment at a workflow id and what was said in it, newest first.
-type Status struct {
-	Enrollment EnrollmentView `json:"enrollment"`
-	Contacts   []ContactView  `json:"contacts"`
-	SetAside   []AsideView    `json:"set_aside,omitempty"` // deliveries to it that are refused for good
-}
-
-// CountsView are the store's counts.
-type CountsView struct {
-	Events         int64                       `json:"events"`
-	Customers      int64                       `json:"customers"`
-	Pending        int64                       `json:"pending"` // deliveries to instances not yet done
-	OldestPending  time.Time                   `json:"oldest_pending,omitzero"`
-	Stuck          int64                       `json:"stuck"` // instances whose next delivery failed five times or more
-	Open           map[string]int64            `json:"open"`
-	Outcomes       map[string]map[string]int64 `json:"outcomes"`
-	Contacts       map[string]int64            `json:"contacts"` // "channel/status"
-	Handoffs       int64                       `json:"handoffs"`
-	PausedJourneys []string                    `json:"paused_journeys"`
-	SetAside       int64                       `json:"set_aside"` // deliveries that Temporal or an instance refuses (tabi deadletter list)
-}
-
 // ViewEnrollment gives the JSON form of an enrollment.
-func ViewEnrollment(e store.Enrollment) EnrollmentView {
-	return EnrollmentView{
+func ViewEnrollment(e store.Enrollment) api.Enrollment {
+	return api.Enrollment{
 		ID: e.ID, WorkflowID: e.WorkflowID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer, Key: e.Key,
 		EntryEvent: e.EntryEvent, EntryName: e.EntryName, EnteredAt: e.EnteredAt, ClosedAt: e.ClosedAt,
 		State: e.State, Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, Holdout: e.Holdout, RunID: e.Chain,
@@ -156,15 +41,15 @@ func ViewEnrollment(e store.Enrollment) EnrollmentView {
 }
 
 // ViewContact gives the JSON form of a ledger row.
-func ViewContact(c store.Send) ContactView {
-	return ContactView{
+func ViewContact(c store.Send) api.Send {
+	return api.Send{
 		Key: c.Key, Journey: c.Journey, Step: c.Step, Message: c.Message, Channel: c.Channel, Category: c.Category,
 		Status: c.Status, Reason: c.Reason, Unknown: c.Unknown, Attempts: c.Attempts, At: c.At,
 	}
 }
 
 func (g *Gateway) adminStart(w http.ResponseWriter, r *http.Request) {
-	var in StartRequest
+	var in api.EnrollRequest
 	if f := g.readInto(w, r, &in); f != nil {
 		g.refuse(w, r, f)
 		return
@@ -207,7 +92,7 @@ func (g *Gateway) adminStart(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, &fail{Status: http.StatusConflict, Code: "refused", Field: "customer", Message: got.Refused})
 		return
 	}
-	out := StartResponse{ID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate}
+	out := api.EnrollResponse{ID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate}
 	if len(got.Entered) > 0 {
 		out.WorkflowID = got.Entered[0]
 	}
@@ -215,7 +100,7 @@ func (g *Gateway) adminStart(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) adminCommand(w http.ResponseWriter, r *http.Request) {
-	var in CommandRequest
+	var in api.CommandRequest
 	if f := g.readInto(w, r, &in); f != nil {
 		g.refuse(w, r, f)
 		return
@@ -247,7 +132,7 @@ func (g *Gateway) adminCommand(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) adminPause(w http.ResponseWriter, r *http.Request) {
-	var in PauseRequest
+	var in api.PauseRequest
 	if f := g.readInto(w, r, &in); f != nil {
 		g.refuse(w, r, f)
 		return
@@ -272,7 +157,7 @@ func (g *Gateway) adminPause(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		g.storeFailed(w, r, err)
 	default:
-		writeJSON(w, http.StatusOK, PauseResponse{Success: true, Instances: n})
+		writeJSON(w, http.StatusOK, api.PauseResponse{Success: true, Instances: n})
 	}
 }
 
@@ -301,7 +186,7 @@ func (g *Gateway) adminEnrollments(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	out := EnrollmentList{Enrollments: make([]EnrollmentView, 0, len(rows))}
+	out := api.EnrollmentList{Enrollments: make([]api.Enrollment, 0, len(rows))}
 	for _, e := range rows {
 		out.Enrollments = append(out.Enrollments, ViewEnrollment(e))
 	}
@@ -384,7 +269,7 @@ func (g *Gateway) adminStatus(w http.ResponseWriter, r *http.Request) {
 		g.storeFailed(w, r, err)
 		return
 	}
-	out := Status{Enrollment: ViewEnrollment(latest), Contacts: make([]ContactView, 0, len(contacts)), SetAside: viewAsides(asides)}
+	out := api.Status{Enrollment: ViewEnrollment(latest), Contacts: make([]api.Send, 0, len(contacts)), SetAside: viewAsides(asides)}
 	for _, c := range contacts {
 		out.Contacts = append(out.Contacts, ViewContact(c))
 	}
@@ -397,7 +282,7 @@ func (g *Gateway) adminCounts(w http.ResponseWriter, r *http.Request) {
 		g.storeFailed(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, CountsView{
+	writeJSON(w, http.StatusOK, api.Counts{
 		Events: c.Events, Customers: c.Customers, Pending: c.Pending, OldestPending: c.OldestPending, Stuck: c.Failing, Open: c.Open, Outcomes: c.Outcomes,
 		Contacts: c.Sends, Handoffs: c.Handoffs, PausedJourneys: c.PausedJourneys, SetAside: c.DeadLetters,
 	})

@@ -4,60 +4,18 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
-
-// What was set aside: deliveries that Temporal or an instance refuses for good.
-//
-//	GET  /v1/admin/aside  ?workflow_id= &after= &limit= → AsideList
-//	POST /v1/admin/retry  RetryRequest → RetryResponse
-const (
-	AdminAside = "/v1/admin/aside"
-	AdminRetry = "/v1/admin/retry"
-)
-
-// AsideView is a delivery that was set aside.
-type AsideView struct {
-	WorkflowID string    `json:"workflow_id"`
-	Enrollment string    `json:"enrollment"`
-	Journey    string    `json:"journey"`
-	Customer   string    `json:"customer"`
-	Seq        int64     `json:"seq"`  // its place in the instance's queue
-	Kind       string    `json:"kind"` // start, event or order
-	Event      string    `json:"event"`
-	Name       string    `json:"name,omitempty"` // of the event
-	Error      string    `json:"error"`
-	Attempts   int       `json:"attempts"`
-	At         time.Time `json:"at"`
-}
-
-// AsideList is a page of what is set aside; Next, if set, is the next page's after.
-type AsideList struct {
-	SetAside []AsideView `json:"set_aside"`
-	Next     string      `json:"next,omitempty"`
-}
-
-// RetryRequest has what is set aside delivered again: of one instance, or All. Drop gives it up instead.
-type RetryRequest struct {
-	WorkflowID string `json:"workflow_id,omitempty"`
-	All        bool   `json:"all,omitempty"`
-	Drop       bool   `json:"drop,omitempty"`
-}
-
-// RetryResponse says how many deliveries it was.
-type RetryResponse struct {
-	Deliveries int `json:"deliveries"`
-}
 
 // asidePage is how many are retried at once.
 const asidePage = 200
 
-func viewAsides(list []store.DeadLetter) []AsideView {
-	out := make([]AsideView, len(list))
+func viewAsides(list []store.DeadLetter) []api.DeadLetter {
+	out := make([]api.DeadLetter, len(list))
 	for i, a := range list {
-		out[i] = AsideView{
+		out[i] = api.DeadLetter{
 			WorkflowID: a.WorkflowID, Enrollment: a.Enrollment, Journey: a.Journey, Customer: a.Customer, Seq: a.Seq, Kind: a.Kind, Event: a.Event, Name: a.Name,
 			Error: a.Error, Attempts: a.Attempts, At: a.At,
 		}
@@ -86,7 +44,7 @@ func (g *Gateway) adminAside(w http.ResponseWriter, r *http.Request) {
 		g.storeFailed(w, r, err)
 		return
 	}
-	out := AsideList{SetAside: viewAsides(rows)}
+	out := api.DeadLetterList{SetAside: viewAsides(rows)}
 	if len(rows) == limit {
 		last := rows[len(rows)-1]
 		out.Next = last.Enrollment + "/" + strconv.FormatInt(last.Seq, 10)
@@ -95,7 +53,7 @@ func (g *Gateway) adminAside(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) adminRetry(w http.ResponseWriter, r *http.Request) {
-	var in RetryRequest
+	var in api.RetryRequest
 	if f := g.readInto(w, r, &in); f != nil {
 		g.refuse(w, r, f)
 		return
@@ -104,7 +62,7 @@ func (g *Gateway) adminRetry(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, bad("workflow_id", "or all must be given, and not both"))
 		return
 	}
-	out := RetryResponse{}
+	out := api.RetryResponse{}
 	filter := store.DeadLetterFilter{WorkflowID: in.WorkflowID, Limit: asidePage}
 	for {
 		rows, err := g.cfg.Store.DeadLetters(r.Context(), filter)

@@ -4,57 +4,10 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
-
-// AdminDecide previews a decision with its funnel: GET ?customer= &group= or &actions= (repeated) &channel= →
-// DecisionView (404: no such customer, group or action).
-const AdminDecide = "/v1/admin/decide"
-
-// DecisionView is a decision with its funnel, and the intents that it saw.
-type DecisionView struct {
-	Customer   string          `json:"customer"`
-	Asked      string          `json:"asked"`
-	At         time.Time       `json:"at"`
-	Release    int             `json:"release"`
-	Control    string          `json:"control,omitempty"`
-	Chosen     []store.Slot    `json:"chosen"`
-	Reason     string          `json:"reason,omitempty"`
-	Candidates []CandidateView `json:"candidates"`
-	Intents    []IntentView    `json:"intents"`
-}
-
-// CandidateView is an action on a channel, and how far it came.
-type CandidateView struct {
-	Action   string  `json:"action"`
-	Channel  string  `json:"channel,omitempty"`
-	Stage    string  `json:"stage"`
-	Reason   string  `json:"reason,omitempty"`
-	P        float64 `json:"p"`
-	C        float64 `json:"c"`
-	V        float64 `json:"v"`
-	L        float64 `json:"l"`
-	Priority float64 `json:"priority"`
-	Evidence float64 `json:"evidence"` // outcomes that p stands on
-}
-
-// IntentView is an intent's score, with the latest evidence.
-type IntentView struct {
-	Intent   string         `json:"intent"`
-	Score    float64        `json:"score"`
-	Evidence []EvidenceView `json:"evidence"`
-}
-
-// EvidenceView is an event that speaks for an intent or against it.
-type EvidenceView struct {
-	Event  string    `json:"event"`
-	ID     string    `json:"id"`
-	At     time.Time `json:"at"`
-	Weight float64   `json:"weight"`
-	Left   float64   `json:"left"` // of the weight, now
-}
 
 func (g *Gateway) adminDecide(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -103,20 +56,23 @@ func (g *Gateway) unknownCustomer(w http.ResponseWriter, r *http.Request, err er
 	g.storeFailed(w, r, err)
 }
 
-func viewDecision(d *store.Decision, intents []store.IntentScore) DecisionView {
-	out := DecisionView{
+func viewDecision(d *store.Decision, intents []store.IntentScore) api.Decision {
+	out := api.Decision{
 		Customer:   d.Customer,
 		Asked:      d.Asked,
 		At:         d.At,
 		Release:    d.Release,
 		Control:    d.Control,
-		Chosen:     d.Slots,
+		Chosen:     make([]api.Slot, len(d.Slots)),
 		Reason:     d.Reason,
-		Candidates: make([]CandidateView, len(d.Candidates)),
-		Intents:    make([]IntentView, len(intents)),
+		Candidates: make([]api.Candidate, len(d.Candidates)),
+		Intents:    make([]api.Intent, len(intents)),
+	}
+	for i, slot := range d.Slots {
+		out.Chosen[i] = api.Slot(slot)
 	}
 	for i, c := range d.Candidates {
-		out.Candidates[i] = CandidateView{
+		out.Candidates[i] = api.Candidate{
 			Action:   c.Action,
 			Channel:  c.Channel,
 			Stage:    c.Stage,
@@ -130,9 +86,9 @@ func viewDecision(d *store.Decision, intents []store.IntentScore) DecisionView {
 		}
 	}
 	for i, in := range intents {
-		out.Intents[i] = IntentView{Intent: in.Intent, Score: in.Score, Evidence: make([]EvidenceView, len(in.Evidence))}
+		out.Intents[i] = api.Intent{Intent: in.Intent, Score: in.Score, Evidence: make([]api.Evidence, len(in.Evidence))}
 		for j, e := range in.Evidence {
-			out.Intents[i].Evidence[j] = EvidenceView{Event: e.Name, ID: e.Event, At: e.At, Weight: e.Weight, Left: e.Left}
+			out.Intents[i].Evidence[j] = api.Evidence{Event: e.Name, ID: e.Event, At: e.At, Weight: e.Weight, Left: e.Left}
 		}
 	}
 	return out

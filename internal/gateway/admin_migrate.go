@@ -7,92 +7,13 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// The admin API of safe edits.
-//
-//	GET  /v1/admin/standing  ?journey= → StandingList (404: no such journey)
-//	POST /v1/admin/migrate   MigrateRequest → MigratePage (404: the current release has no such journey)
-//	GET  /v1/admin/moves     ?journey= &after= &limit= → MovePage
-
-// Paths of the admin API of safe edits.
-const (
-	AdminStanding = "/v1/admin/standing"
-	AdminMigrate  = "/v1/admin/migrate"
-	AdminMoves    = "/v1/admin/moves"
-)
-
-// StandingList says where the open instances of journeys stand; sorted by journey. Release and Rules are the
-// current ones; Rules only where all journeys were asked for.
-type StandingList struct {
-	Journeys []JourneyStanding `json:"journeys"`
-	Release  int               `json:"release"`
-	Rules    *journey.Rules    `json:"rules,omitempty"`
-}
-
-// JourneyStanding is where a journey's open instances stand. Current is the revision that new ones enter, empty
-// where nobody can any more; it is listed even if none is open on it.
-type JourneyStanding struct {
-	Journey   string             `json:"journey"`
-	Current   string             `json:"current,omitempty"`
-	Revisions []RevisionStanding `json:"revisions"`
-}
-
-// RevisionStanding is where the open instances of a revision stand.
-type RevisionStanding struct {
-	Revision   string         `json:"revision"`
-	Definition []byte         `json:"definition"` // journey.Pack of it
-	Steps      []StepStanding `json:"steps,omitempty"`
-}
-
-// StepStanding is how many instances stand at a step; an empty one is behind the end of a path, or before the
-// first step.
-type StepStanding struct {
-	Step      string `json:"step,omitempty"`
-	Watching  bool   `json:"watching,omitempty"` // its path has ended; it waits silently for its goal
-	Holdout   bool   `json:"holdout,omitempty"`  // the control group, which takes no step
-	Instances int64  `json:"instances"`
-}
-
-// MigrateRequest asks a page of a journey's open instances to go over to the revision of the current release.
-type MigrateRequest struct {
-	Journey string            `json:"journey"`
-	Renamed map[string]string `json:"renamed,omitempty"` // old step id → new one
-	DryRun  bool              `json:"dry_run,omitempty"` // only says what would be
-	After   string            `json:"after,omitempty"`   // next of the page before
-	Limit   int               `json:"limit,omitempty"`   // 1…1000, default 100
-	By      string            `json:"by,omitempty"`      // default: the token's name
-}
-
-// MoveView is what a migration makes of one instance.
-type MoveView struct {
-	Enrollment string `json:"enrollment"`
-	WorkflowID string `json:"workflow_id"`
-	Customer   string `json:"customer"`
-	From       string `json:"from"` // revision
-	To         string `json:"to"`
-	Step       string `json:"step,omitempty"`
-	Target     string `json:"target,omitempty"`
-	State      string `json:"state"` // ordered (in a dry run: it would be), moved or refused
-	Reason     string `json:"reason,omitempty"`
-}
-
-// MigratePage is a page of a migration; Next, if set, is the next page's after.
-type MigratePage struct {
-	Instances []MoveView `json:"instances"`
-	Next      string     `json:"next,omitempty"`
-}
-
-// MovePage is a page of what became of the orders to go over to the current revision.
-type MovePage struct {
-	Moves []MoveView `json:"moves"`
-	Next  string     `json:"next,omitempty"`
-}
-
-func viewMove(m store.MigrationStatus) MoveView {
-	return MoveView{
+func viewMove(m store.MigrationStatus) api.MigrationStatus {
+	return api.MigrationStatus{
 		Enrollment: m.Enrollment,
 		WorkflowID: m.WorkflowID,
 		Customer:   m.Customer,
@@ -105,8 +26,8 @@ func viewMove(m store.MigrationStatus) MoveView {
 	}
 }
 
-func viewMoves(all []store.MigrationStatus) []MoveView {
-	out := make([]MoveView, len(all))
+func viewMoves(all []store.MigrationStatus) []api.MigrationStatus {
+	out := make([]api.MigrationStatus, len(all))
 	for i, m := range all {
 		out[i] = viewMove(m)
 	}
@@ -131,14 +52,14 @@ func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	found := map[string]*JourneyStanding{}
+	found := map[string]*api.JourneyStepCounts{}
 	if content != nil {
 		for _, d := range content.Journeys {
 			if name == "" || d.Journey == name {
-				found[d.Journey] = &JourneyStanding{
+				found[d.Journey] = &api.JourneyStepCounts{
 					Journey:   d.Journey,
 					Current:   d.Revision(),
-					Revisions: []RevisionStanding{{Revision: d.Revision()}},
+					Revisions: []api.RevisionStepCounts{{Revision: d.Revision()}},
 				}
 			}
 		}
@@ -146,20 +67,20 @@ func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 	for _, c := range counts {
 		j := found[c.Journey]
 		if j == nil {
-			j = &JourneyStanding{Journey: c.Journey, Revisions: []RevisionStanding{}}
+			j = &api.JourneyStepCounts{Journey: c.Journey, Revisions: []api.RevisionStepCounts{}}
 			found[c.Journey] = j
 		}
-		at := slices.IndexFunc(j.Revisions, func(one RevisionStanding) bool { return one.Revision == c.Revision })
+		at := slices.IndexFunc(j.Revisions, func(one api.RevisionStepCounts) bool { return one.Revision == c.Revision })
 		if at < 0 {
 			at = len(j.Revisions)
-			j.Revisions = append(j.Revisions, RevisionStanding{Revision: c.Revision})
+			j.Revisions = append(j.Revisions, api.RevisionStepCounts{Revision: c.Revision})
 		}
 		j.Revisions[at].Steps = append(
 			j.Revisions[at].Steps,
-			StepStanding{Step: c.Step, Watching: c.State == store.StateAwaitingGoal, Holdout: c.Holdout, Instances: c.Instances},
+			api.StepCount{Step: c.Step, Watching: c.State == store.StateAwaitingGoal, Holdout: c.Holdout, Instances: c.Instances},
 		)
 	}
-	out := StandingList{Journeys: []JourneyStanding{}, Release: release}
+	out := api.StepCounts{Journeys: []api.JourneyStepCounts{}, Release: release}
 	if content != nil && name == "" {
 		out.Rules = &content.Rules
 	}
@@ -181,7 +102,7 @@ func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) adminMigrate(w http.ResponseWriter, r *http.Request) {
-	var in MigrateRequest
+	var in api.MigrateRequest
 	if f := g.readInto(w, r, &in); f != nil {
 		g.refuse(w, r, f)
 		return
@@ -206,7 +127,7 @@ func (g *Gateway) adminMigrate(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		g.storeFailed(w, r, err)
 	default:
-		writeJSON(w, http.StatusOK, MigratePage{Instances: viewMoves(page.Instances), Next: page.Next})
+		writeJSON(w, http.StatusOK, api.MigratePage{Instances: viewMoves(page.Instances), Next: page.Next})
 	}
 }
 
@@ -255,7 +176,7 @@ func (g *Gateway) adminMoves(w http.ResponseWriter, r *http.Request) {
 		g.storeFailed(w, r, err)
 		return
 	}
-	out := MovePage{Moves: viewMoves(moves)}
+	out := api.MigrationList{Moves: viewMoves(moves)}
 	if len(moves) == limit {
 		out.Next = moves[len(moves)-1].Enrollment
 	}

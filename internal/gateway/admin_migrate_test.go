@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -43,8 +44,8 @@ func TestAdminMigrate(t *testing.T) {
 			t.Fatal(got.body)
 		}
 	}
-	var list EnrollmentList
-	h.asks("GET", AdminEnrollments+"?journey=nudge", "", &list)
+	var list api.EnrollmentList
+	h.asks("GET", api.AdminEnrollments+"?journey=nudge", "", &list)
 	refs := map[string]contract.Ref{}
 	for _, e := range list.Enrollments {
 		refs[e.Customer] = contract.Ref{
@@ -63,19 +64,19 @@ func TestAdminMigrate(t *testing.T) {
 	}
 	second := h.release("  - {id: tick, set: {vars.a: 1}}\n  - {id: answer, wait_for: {event: Answered}, timeout: 1d}\n")
 
-	var standing StandingList
-	h.asks("GET", AdminStanding+"?journey=nudge", "", &standing)
+	var standing api.StepCounts
+	h.asks("GET", api.AdminStanding+"?journey=nudge", "", &standing)
 	if len(standing.Journeys) != 1 || standing.Journeys[0].Current != second || len(standing.Journeys[0].Revisions) != 2 {
 		t.Fatalf("standing: %+v", standing)
 	}
-	var all StandingList
-	if h.asks("GET", AdminStanding, "", &all); standing.Rules != nil || all.Rules == nil || all.Release != standing.Release ||
+	var all api.StepCounts
+	if h.asks("GET", api.AdminStanding, "", &all); standing.Rules != nil || all.Rules == nil || all.Release != standing.Release ||
 		all.Release < 2 {
 		t.Errorf("the rules of the release: %+v, of one journey %+v", all, standing)
 	}
 	old := standing.Journeys[0].Revisions[1]
-	if old.Revision != first || len(old.Steps) != 2 || old.Steps[0] != (StepStanding{Instances: 1}) ||
-		old.Steps[1] != (StepStanding{Step: "reply", Instances: 2}) {
+	if old.Revision != first || len(old.Steps) != 2 || old.Steps[0] != (api.StepCount{Instances: 1}) ||
+		old.Steps[1] != (api.StepCount{Step: "reply", Instances: 2}) {
 		t.Errorf("where they stand: %+v", old.Steps)
 	}
 	for _, rev := range standing.Journeys[0].Revisions {
@@ -85,8 +86,8 @@ func TestAdminMigrate(t *testing.T) {
 	}
 
 	// Without the new name nobody who waits could move; a dry run changes nothing.
-	var page MigratePage
-	h.asks("POST", AdminMigrate, `{"journey":"nudge","dry_run":true}`, &page)
+	var page api.MigratePage
+	h.asks("POST", api.AdminMigrate, `{"journey":"nudge","dry_run":true}`, &page)
 	refused := 0
 	for _, m := range page.Instances {
 		if m.State == "refused" && strings.Contains(m.Reason, "no longer exists") {
@@ -96,8 +97,8 @@ func TestAdminMigrate(t *testing.T) {
 	if len(page.Instances) != 3 || refused != 2 {
 		t.Errorf("dry run: %+v", page)
 	}
-	var moves MovePage
-	h.asks("GET", AdminMoves+"?journey=nudge", "", &moves)
+	var moves api.MigrationList
+	h.asks("GET", api.AdminMoves+"?journey=nudge", "", &moves)
 	if len(moves.Moves) != 0 {
 		t.Errorf("a dry run left orders: %+v", moves)
 	}
@@ -105,14 +106,14 @@ func TestAdminMigrate(t *testing.T) {
 	// Page by page, each ordered once.
 	seen := 0
 	for after := ""; ; after = page.Next {
-		page = MigratePage{}
-		h.asks("POST", AdminMigrate, `{"journey":"nudge","renamed":{"reply":"answer"},"limit":2,"after":"`+after+`"}`, &page)
+		page = api.MigratePage{}
+		h.asks("POST", api.AdminMigrate, `{"journey":"nudge","renamed":{"reply":"answer"},"limit":2,"after":"`+after+`"}`, &page)
 		seen += len(page.Instances)
 		if page.Next == "" {
 			break
 		}
 	}
-	h.asks("POST", AdminMigrate, `{"journey":"nudge","renamed":{"reply":"answer"}}`, &page)
+	h.asks("POST", api.AdminMigrate, `{"journey":"nudge","renamed":{"reply":"answer"}}`, &page)
 	if seen != 3 || len(page.Instances) != 3 {
 		t.Errorf("%d were seen page by page, then %+v", seen, page)
 	}
@@ -122,11 +123,11 @@ func TestAdminMigrate(t *testing.T) {
 	if _, err := h.store.RecordMigration(ctx, instant, contract.Move{Ref: refs["ben"], To: second, Refused: "a send is under way"}); err != nil {
 		t.Fatal(err)
 	}
-	h.asks("GET", AdminMoves+"?journey=nudge&limit=2", "", &moves)
+	h.asks("GET", api.AdminMoves+"?journey=nudge&limit=2", "", &moves)
 	if len(moves.Moves) != 2 || moves.Next != moves.Moves[1].Enrollment {
 		t.Errorf("the first page of moves: %+v", moves)
 	}
-	h.asks("GET", AdminMoves+"?journey=nudge", "", &moves)
+	h.asks("GET", api.AdminMoves+"?journey=nudge", "", &moves)
 	states := map[string]string{}
 	for _, m := range moves.Moves {
 		states[m.Customer] = m.State + " " + m.Target + " " + m.Reason
@@ -140,16 +141,16 @@ func TestAdminMigrate(t *testing.T) {
 		status             int
 		says               string
 	}{
-		{"POST", AdminMigrate, `{}`, 400, "journey"},
-		{"POST", AdminMigrate, `{"journey":"nothing"}`, 404, "publish"},
-		{"POST", AdminMigrate, `{"journey":"nudge","limit":1001}`, 400, "limit"},
-		{"POST", AdminMigrate, `{"journey":"nudge","renamed":{"reply":"anser"}}`, 400, "renamed.reply"},
-		{"POST", AdminMigrate, `{"journey":"nudge","renmaed":{}}`, 400, "unknown_key"},
-		{"GET", AdminMoves, "", 400, "journey"},
-		{"GET", AdminMoves + "?journey=nothing", "", 404, "unknown_journey"},
-		{"GET", AdminMoves + "?journey=nudge&limit=none", "", 400, "limit"},
-		{"GET", AdminStanding + "?journey=nothing", "", 404, "unknown_journey"},
-		{"GET", AdminStanding, "", 200, `"journey":"nudge"`},
+		{"POST", api.AdminMigrate, `{}`, 400, "journey"},
+		{"POST", api.AdminMigrate, `{"journey":"nothing"}`, 404, "publish"},
+		{"POST", api.AdminMigrate, `{"journey":"nudge","limit":1001}`, 400, "limit"},
+		{"POST", api.AdminMigrate, `{"journey":"nudge","renamed":{"reply":"anser"}}`, 400, "renamed.reply"},
+		{"POST", api.AdminMigrate, `{"journey":"nudge","renmaed":{}}`, 400, "unknown_key"},
+		{"GET", api.AdminMoves, "", 400, "journey"},
+		{"GET", api.AdminMoves + "?journey=nothing", "", 404, "unknown_journey"},
+		{"GET", api.AdminMoves + "?journey=nudge&limit=none", "", 400, "limit"},
+		{"GET", api.AdminStanding + "?journey=nothing", "", 404, "unknown_journey"},
+		{"GET", api.AdminStanding, "", 200, `"journey":"nudge"`},
 	} {
 		if got := h.do(c.method, c.path, c.body, "Authorization: Bearer "+adminToken); got.status != c.status ||
 			!strings.Contains(got.body, c.says) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -90,8 +91,8 @@ func TestReport(t *testing.T) {
 		"full arbitration",
 		`100.0 %`,
 	)
-	got := h.do("GET", AdminReport+"?since=7d", "", "Authorization: Bearer "+adminToken)
-	var report Report
+	got := h.do("GET", api.AdminReport+"?since=7d", "", "Authorization: Bearer "+adminToken)
+	var report api.Report
 	if err := json.Unmarshal([]byte(got.body), &report); err != nil || got.status != http.StatusOK {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
@@ -105,7 +106,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("%+v", report.Actions)
 	}
 	for _, since := range []string{"-1d", "0s", "yesterday"} {
-		if got := h.do("GET", AdminReport+"?since="+since, "", "Authorization: Bearer "+adminToken); got.status != http.StatusBadRequest ||
+		if got := h.do("GET", api.AdminReport+"?since="+since, "", "Authorization: Bearer "+adminToken); got.status != http.StatusBadRequest ||
 			!strings.Contains(got.body, `"field":"since"`) {
 			t.Errorf("since=%s: %d %s", since, got.status, got.body)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
@@ -351,8 +352,8 @@ func TestAdmin(t *testing.T) {
 	admin := func(method, path, body string) answer {
 		return h.do(method, path, body, "Authorization: Bearer "+adminToken)
 	}
-	got := admin("POST", AdminStart, `{"journey":"apology","customer":"ben","properties":{"order":"o2"},"id":"s1"}`)
-	var started StartResponse
+	got := admin("POST", api.AdminStart, `{"journey":"apology","customer":"ben","properties":{"order":"o2"},"id":"s1"}`)
+	var started api.EnrollResponse
 	if err := json.Unmarshal([]byte(got.body), &started); err != nil || started.WorkflowID != "apology/ben" {
 		t.Fatalf("start: %d %s", got.status, got.body)
 	}
@@ -361,26 +362,26 @@ func TestAdmin(t *testing.T) {
 		status             int
 		says               string
 	}{
-		{"POST", AdminStart, `{"journey":"apology","customer":"ben"}`, 409, "refused"},
-		{"POST", AdminStart, `{"journey":"nothing","customer":"ben"}`, 404, "unknown_journey"},
-		{"POST", AdminStart, `{"journey":"apology"}`, 400, "customer"},
-		{"POST", AdminStart, `{"journey":"apology","customer":"anon:1"}`, 400, "customer"},
-		{"POST", AdminStart, `{"jorney":"apology"}`, 400, "unknown_key"},
-		{"GET", AdminStatus + "?workflow_id=apology/ben", "", 200, `"entry_name":"Journey Started"`},
-		{"GET", AdminStatus + "?workflow_id=apology/nobody", "", 404, "not_found"},
-		{"GET", AdminStatus, "", 400, "workflow_id"},
-		{"GET", AdminEnrollments + "?journey=apology&state=open", "", 200, `"customer":"ben"`},
-		{"GET", AdminEnrollments + "?journey=apology&customer=nobody", "", 200, `"enrollments":[]`},
-		{"GET", AdminEnrollments + "?journey=nothing", "", 404, "unknown_journey"},
-		{"GET", AdminEnrollments + "?limit=1", "", 200, `"next":`},
-		{"GET", AdminEnrollments + "?state=odd", "", 400, "state"},
-		{"GET", AdminEnrollments + "?limit=0", "", 400, "limit"},
-		{"POST", AdminCommand, `{"workflow_id":"apology/ben","kind":"pause"}`, 200, "true"},
-		{"POST", AdminCommand, `{"workflow_id":"apology/nobody","kind":"exit"}`, 404, "not_found"},
-		{"POST", AdminCommand, `{"workflow_id":"apology/ben","kind":"explode"}`, 400, "kind"},
-		{"POST", AdminPause, `{"journey":"apology","paused":true}`, 200, `"instances":2`},
-		{"GET", AdminCounts, "", 200, `"paused_journeys":["apology"]`},
-		{"POST", AdminPause, `{"paused":true}`, 400, "journey"},
+		{"POST", api.AdminStart, `{"journey":"apology","customer":"ben"}`, 409, "refused"},
+		{"POST", api.AdminStart, `{"journey":"nothing","customer":"ben"}`, 404, "unknown_journey"},
+		{"POST", api.AdminStart, `{"journey":"apology"}`, 400, "customer"},
+		{"POST", api.AdminStart, `{"journey":"apology","customer":"anon:1"}`, 400, "customer"},
+		{"POST", api.AdminStart, `{"jorney":"apology"}`, 400, "unknown_key"},
+		{"GET", api.AdminStatus + "?workflow_id=apology/ben", "", 200, `"entry_name":"Journey Started"`},
+		{"GET", api.AdminStatus + "?workflow_id=apology/nobody", "", 404, "not_found"},
+		{"GET", api.AdminStatus, "", 400, "workflow_id"},
+		{"GET", api.AdminEnrollments + "?journey=apology&state=open", "", 200, `"customer":"ben"`},
+		{"GET", api.AdminEnrollments + "?journey=apology&customer=nobody", "", 200, `"enrollments":[]`},
+		{"GET", api.AdminEnrollments + "?journey=nothing", "", 404, "unknown_journey"},
+		{"GET", api.AdminEnrollments + "?limit=1", "", 200, `"next":`},
+		{"GET", api.AdminEnrollments + "?state=odd", "", 400, "state"},
+		{"GET", api.AdminEnrollments + "?limit=0", "", 400, "limit"},
+		{"POST", api.AdminCommand, `{"workflow_id":"apology/ben","kind":"pause"}`, 200, "true"},
+		{"POST", api.AdminCommand, `{"workflow_id":"apology/nobody","kind":"exit"}`, 404, "not_found"},
+		{"POST", api.AdminCommand, `{"workflow_id":"apology/ben","kind":"explode"}`, 400, "kind"},
+		{"POST", api.AdminPause, `{"journey":"apology","paused":true}`, 200, `"instances":2`},
+		{"GET", api.AdminCounts, "", 200, `"paused_journeys":["apology"]`},
+		{"POST", api.AdminPause, `{"paused":true}`, 400, "journey"},
 	} {
 		if got := admin(c.method, c.path, c.body); got.status != c.status || !strings.Contains(got.body, c.says) {
 			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, got.status, got.body)

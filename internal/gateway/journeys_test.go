@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/internal/store"
@@ -156,15 +157,15 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, token := range []string{agentToken, "nobody"} {
-		if got := h.do("GET", AdminJourneys+"/apology", "", "Authorization: Bearer "+token); got.status != http.StatusUnauthorized {
+		if got := h.do("GET", api.AdminJourneys+"/apology", "", "Authorization: Bearer "+token); got.status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", token, got.status)
 		}
 	}
-	if got := h.do("GET", AdminJourneys+"/nowhere", "", "Authorization: Bearer "+adminToken); got.status != http.StatusNotFound {
+	if got := h.do("GET", api.AdminJourneys+"/nowhere", "", "Authorization: Bearer "+adminToken); got.status != http.StatusNotFound {
 		t.Errorf("no such journey: %d %s", got.status, got.body)
 	}
-	got := h.do("GET", AdminJourneys+"/apology", "", "Authorization: Bearer "+adminToken)
-	var n JourneyNumbers
+	got := h.do("GET", api.AdminJourneys+"/apology", "", "Authorization: Bearer "+adminToken)
+	var n api.JourneyNumbers
 	if err := json.Unmarshal([]byte(got.body), &n); err != nil || got.status != http.StatusOK {
 		t.Fatalf("%d %s: %v", got.status, got.body, err)
 	}

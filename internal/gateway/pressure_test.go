@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
@@ -76,7 +77,7 @@ func TestTooManyPending(t *testing.T) {
 	if got := h.do("GET", "/inbox", "", "Authorization: Bearer "+agentToken); got.status != http.StatusOK {
 		t.Error("the inbox:", got.status)
 	}
-	if got := h.do("GET", AdminCounts, "", "Authorization: Bearer "+adminToken); got.status != http.StatusOK {
+	if got := h.do("GET", api.AdminCounts, "", "Authorization: Bearer "+adminToken); got.status != http.StatusOK {
 		t.Error("the admin API:", got.status)
 	}
 	h.bring("")
@@ -101,14 +102,14 @@ func TestSetAside(t *testing.T) {
 	h.enters(3)
 	h.bring("Temporal: the input is too large")
 	auth := "Authorization: Bearer " + adminToken
-	got := h.do("GET", AdminAside+"?limit=2", "", auth)
+	got := h.do("GET", api.AdminAside+"?limit=2", "", auth)
 	if got.status != http.StatusOK || strings.Count(got.body, "too large") != 2 || !strings.Contains(got.body, `"next"`) {
 		t.Fatal(got)
 	}
-	if got := h.do("GET", AdminAside+"?workflow_id=hello%2Fu1", "", auth); strings.Count(got.body, `"kind":"start"`) != 1 {
+	if got := h.do("GET", api.AdminAside+"?workflow_id=hello%2Fu1", "", auth); strings.Count(got.body, `"kind":"start"`) != 1 {
 		t.Error(got)
 	}
-	if got := h.do("GET", AdminStatus+"?workflow_id=hello%2Fu1", "", auth); !strings.Contains(
+	if got := h.do("GET", api.AdminStatus+"?workflow_id=hello%2Fu1", "", auth); !strings.Contains(
 		got.body,
 		`"set_aside":[{"workflow_id":"hello/u1"`,
 	) {
@@ -121,14 +122,14 @@ func TestSetAside(t *testing.T) {
 		t.Error("the page does not say it")
 	}
 	for body, want := range map[string]int{`{}`: 400, `{"all":true,"workflow_id":"x"}`: 400, `{"workflow_id":"hello/nobody"}`: 404} {
-		if got := h.do("POST", AdminRetry, body, auth); got.status != want {
+		if got := h.do("POST", api.AdminRetry, body, auth); got.status != want {
 			t.Errorf("%s: %+v", body, got)
 		}
 	}
-	if got := h.do("POST", AdminRetry, `{"workflow_id":"hello/u0","drop":true}`, auth); got.body != "{\"deliveries\":1}\n" {
+	if got := h.do("POST", api.AdminRetry, `{"workflow_id":"hello/u0","drop":true}`, auth); got.body != "{\"deliveries\":1}\n" {
 		t.Error(got)
 	}
-	if got := h.do("POST", AdminRetry, `{"all":true}`, auth); got.body != "{\"deliveries\":2}\n" {
+	if got := h.do("POST", api.AdminRetry, `{"all":true}`, auth); got.body != "{\"deliveries\":2}\n" {
 		t.Error(got)
 	}
 	closed, err := h.store.Enrollments(context.Background(), store.EnrollmentFilter{State: store.StateClosed})

@@ -6,76 +6,15 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// AdminReport is what came of the offers: GET AdminReport ?since=30d → Report. since is a duration of virtual
-// time before now; default 30d, "all" for all time.
-const AdminReport = "/v1/admin/report"
-
 // defaultReport is how far a report looks back that does not say.
 const defaultReport = "30d"
-
-// Report is what next best actions and journeys brought.
-type Report struct {
-	At       time.Time       `json:"at"` // virtual
-	Since    time.Time       `json:"since,omitzero"`
-	Actions  []ActionReport  `json:"actions"`
-	NoAccept []string        `json:"no_accept"` // actions of the current release that nothing accepts: they make no offers, and nothing is learned of them
-	Journeys []JourneyReport `json:"journeys"`
-	Controls []ControlReport `json:"controls"` // full arbitration first, with control ""
-}
-
-// OfferNumbers count offers; Rate is of those that are resolved, by Wilson's method.
-type OfferNumbers struct {
-	Offers   int64    `json:"offers"`
-	Accepted int64    `json:"accepted"`
-	Ignored  int64    `json:"ignored"`
-	Open     int64    `json:"open"`
-	Rate     Interval `json:"rate"`
-	Value    float64  `json:"value"` // of the accepted
-	Cost     float64  `json:"cost"`  // of all offers made
-	Net      float64  `json:"net"`
-}
-
-// ActionReport is an action on a channel; Evidence and Positives are the model's.
-type ActionReport struct {
-	Action  string `json:"action"`
-	Channel string `json:"channel"`
-	OfferNumbers
-	Evidence  float64 `json:"evidence"`
-	Positives float64 `json:"positives"`
-}
-
-// JourneyReport is a journey against its control group, and the offers it made. Journey is empty for offers
-// that a channel asked for.
-type JourneyReport struct {
-	Journey    string        `json:"journey"`
-	Offers     OfferNumbers  `json:"offers"`
-	Goal       bool          `json:"goal"`
-	Treated    *GroupNumbers `json:"treated,omitempty"`
-	HeldOut    *GroupNumbers `json:"held_out,omitempty"`
-	Difference *Interval     `json:"difference,omitempty"` // of the rates, treated less held-out, by Newcombe's method
-	Lift       *float64      `json:"lift,omitempty"`
-	// NetPerCustomer is the goal's value less the cost of the offers, for each treated customer whose window is over.
-	NetPerCustomer float64 `json:"net_per_customer"`
-}
-
-// ControlReport is a control test of arbitration. The differences are full arbitration less this group.
-type ControlReport struct {
-	Control string `json:"control"`
-	OfferNumbers
-	ValuePerOffer   Interval  `json:"value_per_offer"`
-	RateDifference  *Interval `json:"rate_difference,omitempty"`
-	RateLift        *float64  `json:"rate_lift,omitempty"`
-	RateZ           *float64  `json:"rate_z,omitempty"`
-	ValueDifference *Interval `json:"value_difference,omitempty"`
-}
 
 func (g *Gateway) adminReport(w http.ResponseWriter, r *http.Request) {
 	since, f := g.since(r)
@@ -108,23 +47,23 @@ func (g *Gateway) since(r *http.Request) (time.Time, *fail) {
 }
 
 // report puts together what the store counts.
-func (g *Gateway) report(ctx context.Context, since time.Time) (Report, error) {
+func (g *Gateway) report(ctx context.Context, since time.Time) (api.Report, error) {
 	a, err := g.cfg.Store.Acceptance(ctx, g.now(), since)
 	if err != nil {
-		return Report{}, err
+		return api.Report{}, err
 	}
-	out := Report{
+	out := api.Report{
 		At:       a.At,
 		Since:    since,
-		Actions:  []ActionReport{},
+		Actions:  []api.ActionReport{},
 		NoAccept: []string{},
-		Journeys: []JourneyReport{},
-		Controls: []ControlReport{},
+		Journeys: []api.JourneyReport{},
+		Controls: []api.ControlReport{},
 	}
 	for _, one := range a.Actions {
 		out.Actions = append(
 			out.Actions,
-			ActionReport{
+			api.ActionReport{
 				Action:       one.Action,
 				Channel:      one.Channel,
 				OfferNumbers: viewOffers(one.Offers),
@@ -142,7 +81,7 @@ func (g *Gateway) report(ctx context.Context, since time.Time) (Report, error) {
 	}
 	_, content, err := g.cfg.Store.Content(ctx)
 	if err != nil {
-		return Report{}, err
+		return api.Report{}, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(content.Actions)) {
 		if content.Actions[name].Accept == nil {
@@ -157,14 +96,14 @@ func (g *Gateway) report(ctx context.Context, since time.Time) (Report, error) {
 		names[name] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		j := JourneyReport{Journey: name, Offers: viewOffers(offers[name])}
+		j := api.JourneyReport{Journey: name, Offers: viewOffers(offers[name])}
 		if name != "" {
 			n, err := g.numbers(ctx, name)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return Report{}, err
+				return api.Report{}, err
 			}
 			if err == nil {
-				j.compare(viewNumbers(n).Funnel)
+				j.Compare(viewNumbers(n).Funnel)
 			}
 		}
 		out.Journeys = append(out.Journeys, j)
@@ -172,37 +111,20 @@ func (g *Gateway) report(ctx context.Context, since time.Time) (Report, error) {
 	return out, nil
 }
 
-// Maturing are the customers of both groups whose time to reach the goal is not over.
-func (j JourneyReport) Maturing() int64 {
-	if j.Treated == nil || j.HeldOut == nil {
-		return 0
-	}
-	return j.Treated.Maturing + j.HeldOut.Maturing
+func viewOffers(o store.Offers) api.OfferNumbers {
+	return api.OfferNumbers{Offers: o.Made, Accepted: o.Accepted, Ignored: o.Ignored, Open: o.Open,
+		Rate: api.Interval{Estimate: o.Rate.Share, Low: o.Rate.Low, High: o.Rate.High}, Value: o.Worth, Cost: o.Cost, Net: o.Net}
 }
 
-// compare takes over how the treated fared against the control group.
-func (j *JourneyReport) compare(f FunnelNumbers) {
-	j.Goal = f.Goal
-	j.Treated, j.HeldOut, j.Difference, j.Lift = &f.Treated, &f.HeldOut, f.Difference, f.Lift
-	if f.Treated.Customers > 0 {
-		j.NetPerCustomer = (f.Treated.Value - j.Offers.Cost) / float64(f.Treated.Customers)
-	}
-}
-
-func viewOffers(o store.Offers) OfferNumbers {
-	return OfferNumbers{Offers: o.Made, Accepted: o.Accepted, Ignored: o.Ignored, Open: o.Open,
-		Rate: Interval{o.Rate.Share, o.Rate.Low, o.Rate.High}, Value: o.Worth, Cost: o.Cost, Net: o.Net}
-}
-
-func viewControl(c store.ControlAcceptance) ControlReport {
-	out := ControlReport{
+func viewControl(c store.ControlAcceptance) api.ControlReport {
+	out := api.ControlReport{
 		Control:       c.Control,
 		OfferNumbers:  viewOffers(c.Offers),
-		ValuePerOffer: Interval{c.Value.Mean, c.Value.Low, c.Value.High},
+		ValuePerOffer: api.Interval{Estimate: c.Value.Mean, Low: c.Value.Low, High: c.Value.High},
 	}
 	if against := c.Against; against.Compared {
-		out.RateDifference = &Interval{against.Rate.Share, against.Rate.Low, against.Rate.High}
-		out.ValueDifference = &Interval{against.Value.Share, against.Value.Low, against.Value.High}
+		out.RateDifference = &api.Interval{Estimate: against.Rate.Share, Low: against.Rate.Low, High: against.Rate.High}
+		out.ValueDifference = &api.Interval{Estimate: against.Value.Share, Low: against.Value.Low, High: against.Value.High}
 		out.RateZ = &against.RateZ
 		if against.Lifted {
 			out.RateLift = &against.RateLift
@@ -211,28 +133,11 @@ func viewControl(c store.ControlAcceptance) ControlReport {
 	return out
 }
 
-// Name says in words what a control test leaves out.
-func (c ControlReport) Name() string {
-	switch c.Control {
-	case "":
-		return "full arbitration"
-	case journey.ControlRandom:
-		return "a random permitted action"
-	case journey.ControlPropensityOnly:
-		return "propensity alone"
-	case journey.ControlNoLevers:
-		return "without levers"
-	case journey.ControlEligibilityOnly:
-		return "eligibility alone, relevant or not"
-	}
-	return strings.ReplaceAll(c.Control, "_", " ")
-}
-
 // periods are those that the page offers.
 var periods = []pair{{"1d", "day"}, {"7d", "week"}, {"30d", "30 days"}, {"90d", "90 days"}, {"all", "of all time"}}
 
 type reportView struct {
-	Report
+	api.Report
 	Asked string // since, as it was asked
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"go.uber.org/zap"
 )
 
@@ -59,20 +60,20 @@ func (g *Gateway) routes() []route {
 		{"POST", "/v1/inbox/{user}/token", secret, false, g.userToken},
 		{"POST", "/v1/decide", reader, true, g.decide},
 
-		{"POST", AdminStart, admin, false, g.adminStart},
-		{"POST", AdminCommand, admin, false, g.adminCommand},
-		{"POST", AdminPause, admin, false, g.adminPause},
-		{"GET", AdminEnrollments, admin, false, g.adminEnrollments},
-		{"GET", AdminStatus, admin, false, g.adminStatus},
-		{"GET", AdminCounts, admin, false, g.adminCounts},
-		{"GET", AdminJourneys + "/{name}", admin, false, g.adminJourney},
-		{"GET", AdminStanding, admin, false, g.adminStanding},
-		{"POST", AdminMigrate, admin, false, g.adminMigrate},
-		{"GET", AdminMoves, admin, false, g.adminMoves},
-		{"GET", AdminAside, admin, false, g.adminAside},
-		{"POST", AdminRetry, admin, false, g.adminRetry},
-		{"GET", AdminDecide, admin, false, g.adminDecide},
-		{"GET", AdminReport, admin, false, g.adminReport},
+		{"POST", api.AdminStart, admin, false, g.adminStart},
+		{"POST", api.AdminCommand, admin, false, g.adminCommand},
+		{"POST", api.AdminPause, admin, false, g.adminPause},
+		{"GET", api.AdminEnrollments, admin, false, g.adminEnrollments},
+		{"GET", api.AdminStatus, admin, false, g.adminStatus},
+		{"GET", api.AdminCounts, admin, false, g.adminCounts},
+		{"GET", api.AdminJourneys + "/{name}", admin, false, g.adminJourney},
+		{"GET", api.AdminStanding, admin, false, g.adminStanding},
+		{"POST", api.AdminMigrate, admin, false, g.adminMigrate},
+		{"GET", api.AdminMoves, admin, false, g.adminMoves},
+		{"GET", api.AdminAside, admin, false, g.adminAside},
+		{"POST", api.AdminRetry, admin, false, g.adminRetry},
+		{"GET", api.AdminDecide, admin, false, g.adminDecide},
+		{"GET", api.AdminReport, admin, false, g.adminReport},
 
 		{"GET", "/healthz", anyone, false, g.healthz},
 		{"GET", "/readyz", anyone, false, g.readyz},

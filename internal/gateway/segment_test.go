@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
@@ -183,7 +184,7 @@ func TestCORS(t *testing.T) {
 	if got := h.do("POST", "/v1/t", `{}`, "Origin: https://shop.example.com"); got.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("a refusal cannot be read by the page: %v", got.header)
 	}
-	for _, path := range []string{"/inbox", AdminStart, "/metrics"} {
+	for _, path := range []string{"/inbox", api.AdminStart, "/metrics"} {
 		got := h.do("OPTIONS", path, "", "Origin: https://evil.example")
 		if got.header.Get("Access-Control-Allow-Origin") != "" || got.status < 400 {
 			t.Errorf("%s answers preflights: %d %v", path, got.status, got.header)

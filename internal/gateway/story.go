@@ -3,8 +3,8 @@ package gateway
 import (
 	"maps"
 	"slices"
-	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -27,18 +27,7 @@ func details(line store.TimelineEntry, page store.Handoff) []pair {
 	left := maps.Clone(line.Detail)
 	maps.DeleteFunc(left, func(name string, _ any) bool { return slices.Contains(drop, name) })
 	if reason, ok := left["reason"].(string); ok && line.Kind == "ended" {
-		left["reason"] = Because(reason)
+		left["reason"] = api.ReasonText(reason)
 	}
 	return sortedPairs(left)
-}
-
-// Because puts the reason for which an instance ended into words for people.
-func Because(reason string) string {
-	if step, ok := strings.CutPrefix(reason, "by step "); ok {
-		return "an exit step of the journey (" + step + ")"
-	}
-	if event, ok := strings.CutPrefix(reason, "by "); ok {
-		return event + " came in"
-	}
-	return reason
 }

@@ -3,8 +3,8 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -16,7 +16,7 @@ func cancelCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "cancel WORKFLOW_ID", Short: "End an open enrollment; its outcome is cancelled", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return command(c, &r, gateway.CommandRequest{WorkflowID: args[0], Kind: contract.ExitUpdate, Reason: reason}, "cancel requested")
+			return command(c, &r, api.CommandRequest{WorkflowID: args[0], Kind: contract.ExitUpdate, Reason: reason}, "cancel requested")
 		},
 	}
 	c.Flags().StringVar(&reason, "reason", "", "the reason, for the record")
@@ -25,7 +25,7 @@ func cancelCommand() *cobra.Command {
 }
 
 // command sends a command to one enrollment, and prints what was requested.
-func command(c *cobra.Command, r *remote, in gateway.CommandRequest, requested string) error {
+func command(c *cobra.Command, r *remote, in api.CommandRequest, requested string) error {
 	if in.WorkflowID == "" {
 		return app.Usage("which enrollment? Give its workflow id (tabi list)")
 	}
@@ -34,7 +34,7 @@ func command(c *cobra.Command, r *remote, in gateway.CommandRequest, requested s
 	}
 	err := byWorkflowID(in.WorkflowID, func(id string) error {
 		in.WorkflowID = id
-		return r.call(c.Context(), "POST", gateway.AdminCommand, in, nil)
+		return r.call(c.Context(), "POST", api.AdminCommand, in, nil)
 	})
 	if err != nil {
 		return err

@@ -7,8 +7,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 )
 
 func deadLetterCommand() *cobra.Command {
@@ -40,14 +40,14 @@ func deadLetterListCommand() *cobra.Command {
 			if err := r.load(c); err != nil {
 				return err
 			}
-			all := gateway.AsideList{SetAside: []gateway.AsideView{}}
+			all := api.DeadLetterList{SetAside: []api.DeadLetter{}}
 			for {
 				q := url.Values{"limit": {strconv.Itoa(min(page, limit-len(all.SetAside)))}}
 				if all.Next != "" {
 					q.Set("after", all.Next)
 				}
-				var got gateway.AsideList
-				if err := r.call(c.Context(), "GET", gateway.AdminAside+"?"+q.Encode(), nil, &got); err != nil {
+				var got api.DeadLetterList
+				if err := r.call(c.Context(), "GET", api.AdminAside+"?"+q.Encode(), nil, &got); err != nil {
 					return err
 				}
 				all.SetAside, all.Next = append(all.SetAside, got.SetAside...), got.Next
@@ -93,10 +93,10 @@ func deadLetterChangeCommand(verb, short, done string) *cobra.Command {
 			if err := r.load(c); err != nil {
 				return err
 			}
-			var out gateway.RetryResponse
+			var out api.RetryResponse
 			ask := func(id string) error {
-				in := gateway.RetryRequest{WorkflowID: id, All: all, Drop: verb == "drop"}
-				return r.call(c.Context(), "POST", gateway.AdminRetry, in, &out)
+				in := api.RetryRequest{WorkflowID: id, All: all, Drop: verb == "drop"}
+				return r.call(c.Context(), "POST", api.AdminRetry, in, &out)
 			}
 			var err error
 			if all {
@@ -117,7 +117,7 @@ func deadLetterChangeCommand(verb, short, done string) *cobra.Command {
 }
 
 // deadLetterName returns the name of a dead letter for people.
-func deadLetterName(a gateway.AsideView) string {
+func deadLetterName(a api.DeadLetter) string {
 	switch {
 	case a.Kind == "event" && a.Name != "":
 		return "event " + a.Name + " (" + a.Event + ")"

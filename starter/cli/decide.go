@@ -9,9 +9,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 )
 
 func decideCommand() *cobra.Command {
@@ -45,8 +45,8 @@ func decideCommand() *cobra.Command {
 			if channel != "" {
 				q.Set("channel", channel)
 			}
-			var v gateway.DecisionView
-			if err := r.call(c.Context(), "GET", gateway.AdminDecide+"?"+q.Encode(), nil, &v); err != nil {
+			var v api.Decision
+			if err := r.call(c.Context(), "GET", api.AdminDecide+"?"+q.Encode(), nil, &v); err != nil {
 				return err
 			}
 			return show(c, output, v, func(p *printer) { printDecision(p, &v, explain) })
@@ -63,7 +63,7 @@ func decideCommand() *cobra.Command {
 	return c
 }
 
-func printDecision(p *printer, v *gateway.DecisionView, explain bool) {
+func printDecision(p *printer, v *api.Decision, explain bool) {
 	if len(v.Chosen) == 0 {
 		p.line("nothing (%s)", v.Reason)
 	} else {

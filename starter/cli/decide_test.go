@@ -7,16 +7,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tabi-journeys/tabi/internal/gateway"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/api"
 )
 
 func TestPrintDecision(t *testing.T) {
 	t.Parallel()
-	v := gateway.DecisionView{
+	v := api.Decision{
 		Release: 3, At: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), Control: "no_levers",
-		Chosen: []store.Slot{{Action: "discount", Channel: "email", Priority: 3.594}},
-		Candidates: []gateway.CandidateView{
+		Chosen: []api.Slot{{Action: "discount", Channel: "email", Priority: 3.594}},
+		Candidates: []api.Candidate{
 			{Action: "discount", Channel: "email", Stage: "chosen", P: 0.05, C: 2, V: 29.95, L: 1.2, Priority: 3.594},
 			{
 				Action:   "upgrade",
@@ -31,11 +30,11 @@ func TestPrintDecision(t *testing.T) {
 			},
 			{Action: "points", Stage: "suitable", Reason: "NOT_SUITABLE"},
 		},
-		Intents: []gateway.IntentView{
+		Intents: []api.Intent{
 			{
 				Intent:   "churn",
 				Score:    0.6321,
-				Evidence: []gateway.EvidenceView{{Event: "Cancel Page Viewed", Left: 1}, {Event: "Order Completed", Left: -0.5}},
+				Evidence: []api.Evidence{{Event: "Cancel Page Viewed", Left: 1}, {Event: "Order Completed", Left: -0.5}},
 			},
 		},
 	}
@@ -57,7 +56,7 @@ release 3, at 2026-03-02 10:00:00 UTC, control group no_levers
 		t.Error(diff)
 	}
 	out.Reset()
-	printDecision(&printer{&out}, &gateway.DecisionView{Reason: "CAP_REACHED"}, false)
+	printDecision(&printer{&out}, &api.Decision{Reason: "CAP_REACHED"}, false)
 	if got := out.String(); got != "nothing (CAP_REACHED)\n" {
 		t.Error(got)
 	}

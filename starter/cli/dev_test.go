@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 )
 
 // limit is the longest that anything here may take, on a busy machine.
@@ -164,9 +164,9 @@ func TestDev(t *testing.T) {
 		}
 		return out + errs
 	}
-	enrollment := func() gateway.EnrollmentView {
+	enrollment := func() api.Enrollment {
 		t.Helper()
-		var list gateway.EnrollmentList
+		var list api.EnrollmentList
 		if err := json.Unmarshal([]byte(command(0, "list", "--customer", "ana", "-o", "json")), &list); err != nil {
 			t.Fatal(err)
 		}

@@ -10,8 +10,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -43,8 +43,8 @@ type liveStep struct {
 
 // standing asks the gateway where open instances stand; an empty journey asks for all, and for the rules of the
 // current release.
-func (r *remote) standing(ctx context.Context, name string) (list gateway.StandingList, err error) {
-	path := gateway.AdminStanding
+func (r *remote) standing(ctx context.Context, name string) (list api.StepCounts, err error) {
+	path := api.AdminStanding
 	if name != "" {
 		path += "?journey=" + url.QueryEscape(name)
 	}
@@ -85,7 +85,7 @@ func (r *compared) ask(ctx context.Context, gw *remote, cfg *app.Config, renamed
 }
 
 // judge says for each step of each revision what a move to the new side would mean.
-func (r *compared) judge(s gateway.JourneyStanding, renamed map[string]string) (j liveJourney, stuck int64, err error) {
+func (r *compared) judge(s api.JourneyStepCounts, renamed map[string]string) (j liveJourney, stuck int64, err error) {
 	j = liveJourney{Journey: s.Journey, Revisions: []liveRevision{}}
 	now := r.to.content.Journeys[s.Journey]
 	if now != nil {
@@ -120,7 +120,7 @@ func (r *compared) judge(s gateway.JourneyStanding, renamed map[string]string) (
 // revisionMoves compares a live revision with a definition (nil: the journey is taken out) and gives where each
 // of its steps leads, by step.
 func revisionMoves(
-	rev gateway.RevisionStanding,
+	rev api.RevisionStepCounts,
 	now *journey.Definition,
 	renamed map[string]string,
 ) (journey.JourneyDiff, map[string]journey.StepMove, error) {

@@ -3,14 +3,14 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 )
 
 func enrollCommand() *cobra.Command {
 	var (
 		r                            remote
-		in                           gateway.StartRequest
+		in                           api.EnrollRequest
 		properties, customer, output string
 	)
 	c := &cobra.Command{
@@ -29,8 +29,8 @@ func enrollCommand() *cobra.Command {
 				return err
 			}
 			in.Journey, in.Customer = args[0], customer
-			var out gateway.StartResponse
-			if err := r.call(c.Context(), "POST", gateway.AdminStart, in, &out); err != nil {
+			var out api.EnrollResponse
+			if err := r.call(c.Context(), "POST", api.AdminStart, in, &out); err != nil {
 				return err
 			}
 			return show(c, output, out, func(p *printer) {

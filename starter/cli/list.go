@@ -8,8 +8,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -34,7 +34,7 @@ func listCommand() *cobra.Command {
 			if err := r.load(c); err != nil {
 				return err
 			}
-			all := gateway.EnrollmentList{Enrollments: []gateway.EnrollmentView{}}
+			all := api.EnrollmentList{Enrollments: []api.Enrollment{}}
 			for {
 				q := url.Values{}
 				for k, v := range map[string]string{"journey": journey, "customer": customer, "state": state, "outcome": outcome, "after": all.Next} {
@@ -43,8 +43,8 @@ func listCommand() *cobra.Command {
 					}
 				}
 				q.Set("limit", strconv.Itoa(min(page, limit-len(all.Enrollments))))
-				var got gateway.EnrollmentList
-				if err := r.call(c.Context(), "GET", gateway.AdminEnrollments+"?"+q.Encode(), nil, &got); err != nil {
+				var got api.EnrollmentList
+				if err := r.call(c.Context(), "GET", api.AdminEnrollments+"?"+q.Encode(), nil, &got); err != nil {
 					return err
 				}
 				all.Enrollments, all.Next = append(all.Enrollments, got.Enrollments...), got.Next
@@ -80,7 +80,7 @@ func listCommand() *cobra.Command {
 }
 
 // until returns when an open enrollment continues by itself; empty for a closed one.
-func until(e gateway.EnrollmentView) string {
+func until(e api.Enrollment) string {
 	if e.State == store.StateClosed {
 		return ""
 	}
@@ -88,7 +88,7 @@ func until(e gateway.EnrollmentView) string {
 }
 
 // stateOf returns the state of an enrollment in a few words.
-func stateOf(e gateway.EnrollmentView) string {
+func stateOf(e api.Enrollment) string {
 	s := e.State
 	if e.Outcome != "" {
 		s += ": " + e.Outcome

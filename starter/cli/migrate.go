@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -30,16 +30,16 @@ type impact struct {
 
 // migrateReport is what `migrate` says.
 type migrateReport struct {
-	Journey string             `json:"journey"`
-	To      string             `json:"to"` // revision
-	DryRun  bool               `json:"dry_run,omitempty"`
-	Impact  []impact           `json:"impact"`
-	Ordered int                `json:"ordered"` // told to move, in this run or before it
-	Moved   int                `json:"moved"`
-	Ended   int                `json:"ended"` // ended before they could move
-	Waiting int                `json:"waiting"`
-	Stayed  []gateway.MoveView `json:"stayed"`
-	Seconds float64            `json:"seconds"`
+	Journey string                `json:"journey"`
+	To      string                `json:"to"` // revision
+	DryRun  bool                  `json:"dry_run,omitempty"`
+	Impact  []impact              `json:"impact"`
+	Ordered int                   `json:"ordered"` // told to move, in this run or before it
+	Moved   int                   `json:"moved"`
+	Ended   int                   `json:"ended"` // ended before they could move
+	Waiting int                   `json:"waiting"`
+	Stayed  []api.MigrationStatus `json:"stayed"`
+	Seconds float64               `json:"seconds"`
 }
 
 func migrateCommand() *cobra.Command {

@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
@@ -30,7 +30,7 @@ type migration struct {
 	progress *progress
 
 	warnings []string
-	waiting  map[string]gateway.MoveView // told to move, by enrollment, until they answer
+	waiting  map[string]api.MigrationStatus // told to move, by enrollment, until they answer
 }
 
 // askPause is how long it is between two looks at what became of the orders.
@@ -38,7 +38,7 @@ const askPause = 250 * time.Millisecond
 
 // survey says what would happen, and to whom; nothing changes.
 func (m *migration) survey(ctx context.Context) (migrateReport, error) {
-	r := migrateReport{Journey: m.journey, DryRun: m.dryRun, Impact: []impact{}, Stayed: []gateway.MoveView{}}
+	r := migrateReport{Journey: m.journey, DryRun: m.dryRun, Impact: []impact{}, Stayed: []api.MigrationStatus{}}
 	list, err := m.remote.standing(ctx, m.journey)
 	if err != nil {
 		return r, err
@@ -92,7 +92,7 @@ func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 
 // suggestions compares the revisions with open instances with the current one: it finds which steps look
 // renamed, what customers may not expect, and slips in the names of steps.
-func (m *migration) suggestions(s gateway.JourneyStanding) (map[[2]string]string, error) {
+func (m *migration) suggestions(s api.JourneyStepCounts) (map[[2]string]string, error) {
 	var now *journey.Definition
 	known := map[string]bool{}
 	for _, rev := range s.Revisions {
@@ -132,13 +132,13 @@ func (m *migration) suggestions(s gateway.JourneyStanding) (map[[2]string]string
 }
 
 // page asks for a page of the migration.
-func (m *migration) page(ctx context.Context, after string, limit int, dryRun bool) (gateway.MigratePage, error) {
-	var out gateway.MigratePage
+func (m *migration) page(ctx context.Context, after string, limit int, dryRun bool) (api.MigratePage, error) {
+	var out api.MigratePage
 	err := m.remote.call(
 		ctx,
 		"POST",
-		gateway.AdminMigrate,
-		gateway.MigrateRequest{Journey: m.journey, Renamed: m.renamed, DryRun: dryRun, After: after, Limit: limit},
+		api.AdminMigrate,
+		api.MigrateRequest{Journey: m.journey, Renamed: m.renamed, DryRun: dryRun, After: after, Limit: limit},
 		&out,
 	)
 	return out, err
@@ -148,8 +148,8 @@ func (m *migration) page(ctx context.Context, after string, limit int, dryRun bo
 func (m *migration) run(ctx context.Context, r *migrateReport) error {
 	began, total := clock.Wall(), r.movable()
 	defer m.progress.end()
-	r.Stayed = []gateway.MoveView{}
-	m.waiting = map[string]gateway.MoveView{}
+	r.Stayed = []api.MigrationStatus{}
+	m.waiting = map[string]api.MigrationStatus{}
 	for after := ""; ; {
 		got, err := m.page(ctx, after, min(max(int(m.rate/2), 1), page), false)
 		if err != nil {
@@ -234,12 +234,12 @@ func (m *migration) look(ctx context.Context, behind string, r *migrateReport) (
 	expected := slices.Sorted(maps.Keys(m.waiting))
 	settled, at := true, behind
 	for {
-		var got gateway.MovePage
+		var got api.MigrationList
 		q := url.Values{"journey": {m.journey}, "limit": {strconv.Itoa(page)}}
 		if at != "" {
 			q.Set("after", at)
 		}
-		if err := m.remote.call(ctx, "GET", gateway.AdminMoves+"?"+q.Encode(), nil, &got); err != nil {
+		if err := m.remote.call(ctx, "GET", api.AdminMoves+"?"+q.Encode(), nil, &got); err != nil {
 			return behind, err
 		}
 		for _, one := range got.Moves {

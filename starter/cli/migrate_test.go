@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
@@ -27,7 +27,7 @@ type moveGateway struct {
 	mu     sync.Mutex
 	from   *journey.Definition
 	to     *journey.Definition
-	all    []*gateway.MoveView
+	all    []*api.MigrationStatus
 	looks  int
 	orders map[string]int
 }
@@ -54,7 +54,7 @@ func newMoveGateway(t *testing.T, customers ...string) (*moveGateway, string) {
 	for i, c := range customers {
 		g.all = append(
 			g.all,
-			&gateway.MoveView{
+			&api.MigrationStatus{
 				Enrollment: fmt.Sprintf("e%03d", i),
 				WorkflowID: "nudge/" + c,
 				Customer:   c,
@@ -74,24 +74,24 @@ func (g *moveGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer g.mu.Unlock()
 	var out any
 	switch r.URL.Path {
-	case gateway.AdminStanding:
+	case api.AdminStanding:
 		old, _ := journey.Pack(g.from)
 		new, _ := journey.Pack(g.to)
-		out = gateway.StandingList{
+		out = api.StepCounts{
 			Release: 7,
 			Rules:   &journey.Rules{Intents: map[string]*journey.Intent{"purchase": {Name: "purchase", HalfLife: time.Hour}}},
-			Journeys: []gateway.JourneyStanding{{Journey: "nudge", Current: g.to.Revision(), Revisions: []gateway.RevisionStanding{
+			Journeys: []api.JourneyStepCounts{{Journey: "nudge", Current: g.to.Revision(), Revisions: []api.RevisionStepCounts{
 				{Revision: g.to.Revision(), Definition: new},
 				{
 					Revision:   g.from.Revision(),
 					Definition: old,
-					Steps:      []gateway.StepStanding{{Step: "reply", Instances: int64(len(g.all))}},
+					Steps:      []api.StepCount{{Step: "reply", Instances: int64(len(g.all))}},
 				},
 			}}},
 		}
-	case gateway.AdminMigrate:
+	case api.AdminMigrate:
 		out = g.migrate(r)
-	case gateway.AdminMoves:
+	case api.AdminMoves:
 		out = g.moves(r)
 	default:
 		http.NotFound(w, r)
@@ -100,12 +100,12 @@ func (g *moveGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(out)
 }
 
-func (g *moveGateway) migrate(r *http.Request) gateway.MigratePage {
-	var in gateway.MigrateRequest
+func (g *moveGateway) migrate(r *http.Request) api.MigratePage {
+	var in api.MigrateRequest
 	_ = json.NewDecoder(r.Body).Decode(&in)
 	from, _ := journey.NewProgram(g.from)
 	to, _ := journey.NewProgram(g.to)
-	var page gateway.MigratePage
+	var page api.MigratePage
 	for _, one := range g.all {
 		if one.Enrollment <= in.After || one.State == store.MigrationDone || one.State == "ended" {
 			continue
@@ -130,10 +130,10 @@ func (g *moveGateway) migrate(r *http.Request) gateway.MigratePage {
 	return page
 }
 
-func (g *moveGateway) moves(r *http.Request) gateway.MovePage {
+func (g *moveGateway) moves(r *http.Request) api.MigrationList {
 	g.looks++
 	limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
-	var page gateway.MovePage
+	var page api.MigrationList
 	for _, one := range g.all {
 		if one.State == store.MigrationOrdered && g.looks > 1 {
 			switch {

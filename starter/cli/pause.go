@@ -3,8 +3,8 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -29,14 +29,14 @@ func pauser(kind, short, long string) *cobra.Command {
 				return app.Usage("give a workflow id, or --journey NAME, and not both")
 			}
 			if journey == "" {
-				return command(c, &r, gateway.CommandRequest{WorkflowID: args[0], Kind: kind, Reason: reason}, kind+" requested")
+				return command(c, &r, api.CommandRequest{WorkflowID: args[0], Kind: kind, Reason: reason}, kind+" requested")
 			}
 			if err := r.load(c); err != nil {
 				return err
 			}
-			var out gateway.PauseResponse
-			in := gateway.PauseRequest{Journey: journey, Paused: kind == contract.PauseUpdate}
-			if err := r.call(c.Context(), "POST", gateway.AdminPause, in, &out); err != nil {
+			var out api.PauseResponse
+			in := api.PauseRequest{Journey: journey, Paused: kind == contract.PauseUpdate}
+			if err := r.call(c.Context(), "POST", api.AdminPause, in, &out); err != nil {
 				return err
 			}
 			(&printer{c.OutOrStdout()}).line("journey %s: %sd (%s notified)", journey, kind, several(out.Instances, "open enrollment"))

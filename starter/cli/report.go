@@ -9,9 +9,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 )
 
 func reportCommand() *cobra.Command {
@@ -33,8 +33,8 @@ func reportCommand() *cobra.Command {
 			if err := r.load(c); err != nil {
 				return err
 			}
-			var report gateway.Report
-			if err := r.call(c.Context(), "GET", gateway.AdminReport+"?since="+url.QueryEscape(since), nil, &report); err != nil {
+			var report api.Report
+			if err := r.call(c.Context(), "GET", api.AdminReport+"?since="+url.QueryEscape(since), nil, &report); err != nil {
 				return err
 			}
 			return show(c, output, report, func(p *printer) { printReport(p, report) })
@@ -46,7 +46,7 @@ func reportCommand() *cobra.Command {
 	return c
 }
 
-func printReport(p *printer, r gateway.Report) {
+func printReport(p *printer, r api.Report) {
 	if len(r.Actions) == 0 {
 		p.line("no action was offered in this time")
 	} else {
@@ -138,7 +138,7 @@ func printReport(p *printer, r gateway.Report) {
 	)
 }
 
-func offersRow(o gateway.OfferNumbers) table.Row {
+func offersRow(o api.OfferNumbers) table.Row {
 	row := table.Row{o.Offers, o.Accepted, "", "", o.Open, money(o.Value), money(o.Cost), money(o.Net)}
 	if o.Accepted+o.Ignored > 0 {
 		row[2], row[3] = share(o.Rate.Estimate), share(o.Rate.Low)+" – "+share(o.Rate.High)

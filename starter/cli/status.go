@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -21,7 +21,7 @@ const askTimeout = 5 * time.Second
 
 // statusView is what `status` knows of an instance.
 type statusView struct {
-	gateway.Status
+	api.Status
 	State   *workflows.View `json:"state,omitempty"`         // the run's own answer to the query `state`
 	Silence string          `json:"state_missing,omitempty"` // why there is none
 }
@@ -45,7 +45,7 @@ func statusCommand() *cobra.Command {
 			cfg.UseDev(c.Flags())
 			var v statusView
 			err := byWorkflowID(args[0], func(id string) error {
-				return r.call(c.Context(), "GET", gateway.AdminStatus+"?workflow_id="+url.QueryEscape(id), nil, &v.Status)
+				return r.call(c.Context(), "GET", api.AdminStatus+"?workflow_id="+url.QueryEscape(id), nil, &v.Status)
 			})
 			if err != nil {
 				return err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
 )
@@ -23,7 +23,7 @@ func (v statusView) print(p *printer) {
 	p.fact("entered", utc(e.EnteredAt)+" by "+e.EntryName)
 	if e.State == store.StateClosed {
 		p.fact("ended", utc(e.ClosedAt))
-		p.fact("because", gateway.Because(e.Reason))
+		p.fact("because", api.ReasonText(e.Reason))
 	} else {
 		v.printPlace(p)
 	}
@@ -71,7 +71,7 @@ func (v statusView) printPlace(p *printer) {
 	}
 	if now.Outcome != "" {
 		p.fact("ended", now.Outcome+"; not recorded in the store yet")
-		p.fact("because", gateway.Because(now.Reason))
+		p.fact("because", api.ReasonText(now.Reason))
 		return
 	}
 	step := now.Step

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -109,7 +109,7 @@ func TestDev(t *testing.T) {
 			if err := way.again(); err != nil {
 				t.Errorf("sent again: %v", err)
 			}
-			var list gateway.EnrollmentList
+			var list api.EnrollmentList
 			if err := json.Unmarshal([]byte(in.cli("list", "--customer", way.customer, "--output", "json")), &list); err != nil {
 				t.Fatal(err)
 			}

@@ -17,8 +17,8 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -266,10 +266,10 @@ func (in *install) customer(id string) string {
 }
 
 // status is what the gateway knows of a workflow id.
-func (in *install) status(workflowID string) (gateway.Status, error) {
+func (in *install) status(workflowID string) (api.Status, error) {
 	in.Helper()
-	var out gateway.Status
-	req, err := http.NewRequest(http.MethodGet, in.url+gateway.AdminStatus+"?workflow_id="+strings.ReplaceAll(workflowID, "/", "%2F"), nil)
+	var out api.Status
+	req, err := http.NewRequest(http.MethodGet, in.url+api.AdminStatus+"?workflow_id="+strings.ReplaceAll(workflowID, "/", "%2F"), nil)
 	if err != nil {
 		in.Fatal(err)
 	}
@@ -286,9 +286,9 @@ func (in *install) status(workflowID string) (gateway.Status, error) {
 }
 
 // parked waits until an instance waits at a step; ended until it has ended so.
-func (in *install) parked(workflowID, step string) gateway.Status {
+func (in *install) parked(workflowID, step string) api.Status {
 	in.Helper()
-	var s gateway.Status
+	var s api.Status
 	await(in, workflowID+" waits at "+step, func() (err error) {
 		if s, err = in.status(workflowID); err != nil {
 			return err
@@ -301,9 +301,9 @@ func (in *install) parked(workflowID, step string) gateway.Status {
 	return s
 }
 
-func (in *install) ended(workflowID, outcome string) gateway.Status {
+func (in *install) ended(workflowID, outcome string) api.Status {
 	in.Helper()
-	var s gateway.Status
+	var s api.Status
 	await(in, workflowID+" ends", func() (err error) {
 		if s, err = in.status(workflowID); err != nil {
 			return err

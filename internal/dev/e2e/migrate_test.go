@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
-	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -65,12 +65,12 @@ type move struct {
 }
 
 // all reads the enrollments of the journey.
-func (m *move) all() map[string]gateway.EnrollmentView {
+func (m *move) all() map[string]api.Enrollment {
 	m.Helper()
-	out := map[string]gateway.EnrollmentView{}
+	out := map[string]api.Enrollment{}
 	for after := ""; ; {
-		var list gateway.EnrollmentList
-		m.ask(gateway.AdminEnrollments+"?limit=1000&journey=wait&after="+url.QueryEscape(after), &list)
+		var list api.EnrollmentList
+		m.ask(api.AdminEnrollments+"?limit=1000&journey=wait&after="+url.QueryEscape(after), &list)
 		for _, e := range list.Enrollments {
 			out[e.Customer] = e
 		}
@@ -123,8 +123,8 @@ func (m *move) enter() {
 		return map[string]any{"type": "track", "userId": c, "event": "Start", "messageId": "start-" + c}
 	})
 	m.await("all wait for an answer", func() error {
-		var s gateway.StandingList
-		m.ask(gateway.AdminStanding+"?journey=wait", &s)
+		var s api.StepCounts
+		m.ask(api.AdminStanding+"?journey=wait", &s)
 		for _, step := range s.Journeys[0].Revisions[0].Steps {
 			if step.Step == "reply" && step.Instances == int64(len(m.customers)) {
 				return nil
@@ -175,8 +175,8 @@ func (m *move) liveDiff(code int, steps ...string) string {
 func (m *move) moved() (n int) {
 	m.Helper()
 	for after := ""; ; {
-		var page gateway.MovePage
-		m.ask(gateway.AdminMoves+"?journey=wait&after="+url.QueryEscape(after), &page)
+		var page api.MigrationList
+		m.ask(api.AdminMoves+"?journey=wait&after="+url.QueryEscape(after), &page)
 		for _, one := range page.Moves {
 			if one.State == store.MigrationDone {
 				n++
@@ -246,7 +246,7 @@ func TestMigrateCrowd(t *testing.T) {
 	})
 	var report struct {
 		Ordered, Moved, Ended, Waiting int
-		Stayed                         []gateway.MoveView
+		Stayed                         []api.MigrationStatus
 		Seconds                        float64
 	}
 	if err := json.Unmarshal(object(migrating.out.String()), &report); err != nil || migrating.code() != 0 {
@@ -368,7 +368,7 @@ func (m *move) said(c string, want []string) {
 	if err != nil {
 		m.Fatal(err)
 	}
-	doubt := slices.ContainsFunc(s.Contacts, func(row gateway.ContactView) bool { return row.Unknown })
+	doubt := slices.ContainsFunc(s.Contacts, func(row api.Send) bool { return row.Unknown })
 	if !doubt || len(got) > len(want) {
 		m.Errorf("%s got %q, want %q", c, got, want)
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/api"
 )
 
 // What a process needs and cannot reach at its start ends it with status 3, in words, within the time it was given.
@@ -107,8 +107,8 @@ func TestStrangers(t *testing.T) {
 		{"GET", "/metrics", ""}, {"GET", "/v1/inbox/ana", ""}, {"POST", "/v1/inbox/ana/token", "{}"}, {"POST", "/v1/mail/events", "{}"},
 		{"POST", "/v1/track", event}, {"POST", "/v1/t", event}, {"POST", "/v1/identify", event}, {"POST", "/v1/page", event}, {"POST", "/v1/screen", event},
 		{"POST", "/v1/alias", event}, {"POST", "/v1/group", event}, {"POST", "/v1/batch", `{"batch":[` + event + `]}`},
-		{"POST", gateway.AdminStart, `{"journey":"nudge","customer":"ana"}`}, {"POST", gateway.AdminCommand, "{}"}, {"POST", gateway.AdminPause, `{"journey":"nudge","paused":true}`},
-		{"GET", gateway.AdminEnrollments, ""}, {"GET", gateway.AdminStatus + "?workflow_id=x", ""}, {"GET", gateway.AdminCounts, ""},
+		{"POST", api.AdminStart, `{"journey":"nudge","customer":"ana"}`}, {"POST", api.AdminCommand, "{}"}, {"POST", api.AdminPause, `{"journey":"nudge","paused":true}`},
+		{"GET", api.AdminEnrollments, ""}, {"GET", api.AdminStatus + "?workflow_id=x", ""}, {"GET", api.AdminCounts, ""},
 	} {
 		for _, header := range []string{"", "Bearer " + writeKey + "x", "Bearer " + webKey} {
 			if header == "Bearer "+webKey && strings.HasPrefix(c.body, event[:9]) && c.path != "/v1/track" {

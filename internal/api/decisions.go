@@ -1,0 +1,59 @@
+package api
+
+import (
+	"time"
+)
+
+// Decision is a decision with its funnel, and the intents that it saw.
+type Decision struct {
+	Customer   string      `json:"customer"`
+	Asked      string      `json:"asked"`
+	At         time.Time   `json:"at"`
+	Release    int         `json:"release"`
+	Control    string      `json:"control,omitempty"`
+	Chosen     []Slot      `json:"chosen"`
+	Reason     string      `json:"reason,omitempty"`
+	Candidates []Candidate `json:"candidates"`
+	Intents    []Intent    `json:"intents"`
+}
+
+// Candidate is an action on a channel, and how far it came.
+type Candidate struct {
+	Action   string  `json:"action"`
+	Channel  string  `json:"channel,omitempty"`
+	Stage    string  `json:"stage"`
+	Reason   string  `json:"reason,omitempty"`
+	P        float64 `json:"p"`
+	C        float64 `json:"c"`
+	V        float64 `json:"v"`
+	L        float64 `json:"l"`
+	Priority float64 `json:"priority"`
+	Evidence float64 `json:"evidence"` // outcomes that p stands on
+}
+
+// Intent is an intent's score, with the latest evidence.
+type Intent struct {
+	Intent   string     `json:"intent"`
+	Score    float64    `json:"score"`
+	Evidence []Evidence `json:"evidence"`
+}
+
+// Evidence is an event that speaks for an intent or against it.
+type Evidence struct {
+	Event  string    `json:"event"`
+	ID     string    `json:"id"`
+	At     time.Time `json:"at"`
+	Weight float64   `json:"weight"`
+	Left   float64   `json:"left"` // of the weight, now
+}
+
+// Slot is an action that was chosen, and where it is said.
+type Slot struct {
+	Key        string  `json:"key,omitempty"` // of the send and the offer; empty where it was only chosen
+	Action     string  `json:"action"`
+	Message    string  `json:"message,omitempty"`
+	Channel    string  `json:"channel,omitempty"`
+	Tone       string  `json:"tone,omitempty"` // set by the contact policy; empty: plain
+	Propensity float64 `json:"propensity"`
+	Priority   float64 `json:"priority"`
+}

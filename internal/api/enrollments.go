@@ -1,0 +1,94 @@
+package api
+
+import (
+	"strings"
+	"time"
+)
+
+// EnrollRequest enters a customer into a journey, past its entry event and condition; re-entry rules and holdout hold.
+type EnrollRequest struct {
+	Journey    string         `json:"journey"`
+	Customer   string         `json:"customer"`
+	Properties map[string]any `json:"properties,omitempty"` // the entry event's
+	ID         string         `json:"id,omitempty"`         // event id; default: a random one
+}
+
+// EnrollResponse says where the instance is.
+type EnrollResponse struct {
+	ID         string `json:"id"` // event id
+	Customer   string `json:"customer"`
+	WorkflowID string `json:"workflow_id,omitempty"`
+	Duplicate  bool   `json:"duplicate,omitempty"` // the event id was taken before; nothing changed
+}
+
+// CommandRequest orders one open instance to exit, pause or resume.
+type CommandRequest struct {
+	WorkflowID string `json:"workflow_id"`
+	Kind       string `json:"kind"` // exit, pause or resume
+	Reason     string `json:"reason,omitempty"`
+	By         string `json:"by,omitempty"` // default: the token's name
+}
+
+// Enrollment is one entry of a customer into a journey.
+type Enrollment struct {
+	ID         string    `json:"id"`
+	WorkflowID string    `json:"workflow_id"`
+	Journey    string    `json:"journey"`
+	Revision   string    `json:"revision"`
+	Customer   string    `json:"customer"`
+	Key        string    `json:"key,omitempty"`
+	EntryEvent string    `json:"entry_event"`
+	EntryName  string    `json:"entry_name"`
+	EnteredAt  time.Time `json:"entered_at"`
+	ClosedAt   time.Time `json:"closed_at,omitzero"`
+	State      string    `json:"state"` // open, watching, closed
+	Outcome    string    `json:"outcome,omitempty"`
+	Reason     string    `json:"reason,omitempty"`
+	Value      float64   `json:"value,omitempty"`
+	Holdout    bool      `json:"holdout,omitempty"`
+	RunID      string    `json:"run_id,omitempty"` // first run of the chain
+	Step       string    `json:"step,omitempty"`
+	StepKind   string    `json:"step_kind,omitempty"`
+	Since      time.Time `json:"since,omitzero"`
+	Until      time.Time `json:"until,omitzero"`
+	Paused     bool      `json:"paused,omitempty"`
+}
+
+// EnrollmentList is a page of enrollments in id order; Next, if set, is the next page's after.
+type EnrollmentList struct {
+	Enrollments []Enrollment `json:"enrollments"`
+	Next        string       `json:"next,omitempty"`
+}
+
+// Send is one row of the ledger.
+type Send struct {
+	Key      string    `json:"key"`
+	Journey  string    `json:"journey"`
+	Step     string    `json:"step"`
+	Message  string    `json:"message"`
+	Channel  string    `json:"channel,omitempty"`
+	Category string    `json:"category,omitempty"`
+	Status   string    `json:"status"`
+	Reason   string    `json:"reason,omitempty"`
+	Unknown  bool      `json:"unknown,omitempty"`
+	Attempts int       `json:"attempts"`
+	At       time.Time `json:"at"`
+}
+
+// Status is the latest enrollment at a workflow id and what was said in it, newest first.
+type Status struct {
+	Enrollment Enrollment   `json:"enrollment"`
+	Contacts   []Send       `json:"contacts"`
+	SetAside   []DeadLetter `json:"set_aside,omitempty"` // deliveries to it that are refused for good
+}
+
+// ReasonText puts the reason for which an instance ended into words for people.
+func ReasonText(reason string) string {
+	if step, ok := strings.CutPrefix(reason, "by step "); ok {
+		return "an exit step of the journey (" + step + ")"
+	}
+	if event, ok := strings.CutPrefix(reason, "by "); ok {
+		return event + " came in"
+	}
+	return reason
+}

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"time"
+)
+
+// PauseRequest is the kill switch of a whole journey.
+type PauseRequest struct {
+	Journey string `json:"journey"`
+	Paused  bool   `json:"paused"`
+	By      string `json:"by,omitempty"`
+}
+
+// PauseResponse says how many open instances got the order.
+type PauseResponse struct {
+	Success   bool `json:"success"`
+	Instances int  `json:"instances"`
+}
+
+// Counts are the store's counts.
+type Counts struct {
+	Events         int64                       `json:"events"`
+	Customers      int64                       `json:"customers"`
+	Pending        int64                       `json:"pending"` // deliveries to instances not yet done
+	OldestPending  time.Time                   `json:"oldest_pending,omitzero"`
+	Stuck          int64                       `json:"stuck"` // instances whose next delivery failed five times or more
+	Open           map[string]int64            `json:"open"`
+	Outcomes       map[string]map[string]int64 `json:"outcomes"`
+	Contacts       map[string]int64            `json:"contacts"` // "channel/status"
+	Handoffs       int64                       `json:"handoffs"`
+	PausedJourneys []string                    `json:"paused_journeys"`
+	SetAside       int64                       `json:"set_aside"` // deliveries that Temporal or an instance refuses (tabi deadletter list)
+}
+
+// JourneyNumbers are what is known of a journey's instances; see store.Numbers, which it is the JSON form of.
+type JourneyNumbers struct {
+	Journey   string            `json:"journey"`
+	At        time.Time         `json:"at"`                 // virtual
+	Revision  string            `json:"revision,omitempty"` // of the current release
+	Paused    bool              `json:"paused"`
+	Entries   int64             `json:"entries"` // the latest, at most store.NumbersLimit
+	HeldOut   int64             `json:"held_out"`
+	Cut       bool              `json:"cut"` // there were more before them
+	Since     time.Time         `json:"since,omitzero"`
+	Revisions []RevisionNumbers `json:"revisions"`
+	Steps     []StepNumbers     `json:"steps"`
+	Ends      []EndNumbers      `json:"ends"`
+	Funnel    FunnelNumbers     `json:"funnel"`
+}
+
+// RevisionNumbers are the instances on a revision.
+type RevisionNumbers struct {
+	Revision string    `json:"revision"`
+	Entries  int64     `json:"entries"`
+	Open     int64     `json:"open"`
+	HeldOut  int64     `json:"held_out"` // of Open
+	Watching int64     `json:"watching"` // of Open, those that only watch for the goal
+	Starting int64     `json:"starting"` // of Open, those that have not said yet where they are
+	Paused   int64     `json:"paused"`   // of Open
+	First    time.Time `json:"first,omitzero"`
+	Last     time.Time `json:"last,omitzero"`
+}
+
+// StepNumbers are what happened at a step of a revision.
+type StepNumbers struct {
+	Revision  string           `json:"revision"`
+	Step      string           `json:"step"`
+	Kind      string           `json:"kind"`
+	Here      int64            `json:"here"`
+	Passed    int64            `json:"passed"`
+	Instances int64            `json:"instances"`
+	Skipped   int64            `json:"skipped"`
+	Arms      map[string]int64 `json:"arms"` // "": on behind the step
+	Sends     []SendNumbers    `json:"sends,omitempty"`
+}
+
+// SendNumbers count a step's sends.
+type SendNumbers struct {
+	Channel string `json:"channel,omitempty"`
+	Status  string `json:"status"`
+	Reason  string `json:"reason,omitempty"`
+	Count   int64  `json:"count"`
+	InDoubt int64  `json:"in_doubt,omitempty"`
+}
+
+// EndNumbers count how instances ended.
+type EndNumbers struct {
+	Revision string  `json:"revision"`
+	HeldOut  bool    `json:"held_out"`
+	Outcome  string  `json:"outcome"`
+	Count    int64   `json:"count"`
+	Value    float64 `json:"value"`
+}
+
+// FunnelNumbers compare treated and held-out customers whose window is over.
+type FunnelNumbers struct {
+	Goal       bool               `json:"goal"`
+	Treated    GroupNumbers       `json:"treated"`
+	HeldOut    GroupNumbers       `json:"held_out"`
+	Milestones []MilestoneNumbers `json:"milestones"`
+	Difference *Interval          `json:"difference,omitempty"` // of the rates, treated less held-out, by Newcombe's method
+	Lift       *float64           `json:"lift,omitempty"`       // Difference relative to the rate of the held-out
+}
+
+// GroupNumbers are one side of it.
+type GroupNumbers struct {
+	Maturing         int64    `json:"maturing"`
+	Customers        int64    `json:"customers"`
+	Converted        int64    `json:"converted"`
+	Late             int64    `json:"late"` // of Converted, after the instance had ended
+	Rate             Interval `json:"rate"` // by Wilson's method
+	Value            float64  `json:"value"`
+	ValuePerCustomer float64  `json:"value_per_customer"`
+}
+
+// MilestoneNumbers are a send, and how many treated customers it was delivered to.
+type MilestoneNumbers struct {
+	Step      string `json:"step"`
+	Message   string `json:"message"`
+	Customers int64  `json:"customers"`
+}
+
+// Interval is a share of 1 with its interval of 95 %.
+type Interval struct {
+	Estimate float64 `json:"estimate"`
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
+}

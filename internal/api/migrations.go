@@ -1,0 +1,72 @@
+package api
+
+import (
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// StepCounts says where the open instances of journeys stand; sorted by journey. Release and Rules are the
+// current ones; Rules only where all journeys were asked for.
+type StepCounts struct {
+	Journeys []JourneyStepCounts `json:"journeys"`
+	Release  int                 `json:"release"`
+	Rules    *journey.Rules      `json:"rules,omitempty"`
+}
+
+// JourneyStepCounts is where a journey's open instances stand. Current is the revision that new ones enter, empty
+// where nobody can any more; it is listed even if none is open on it.
+type JourneyStepCounts struct {
+	Journey   string               `json:"journey"`
+	Current   string               `json:"current,omitempty"`
+	Revisions []RevisionStepCounts `json:"revisions"`
+}
+
+// RevisionStepCounts is where the open instances of a revision stand.
+type RevisionStepCounts struct {
+	Revision   string      `json:"revision"`
+	Definition []byte      `json:"definition"` // journey.Pack of it
+	Steps      []StepCount `json:"steps,omitempty"`
+}
+
+// StepCount is how many instances stand at a step; an empty one is behind the end of a path, or before the
+// first step.
+type StepCount struct {
+	Step      string `json:"step,omitempty"`
+	Watching  bool   `json:"watching,omitempty"` // its path has ended; it waits silently for its goal
+	Holdout   bool   `json:"holdout,omitempty"`  // the control group, which takes no step
+	Instances int64  `json:"instances"`
+}
+
+// MigrateRequest asks a page of a journey's open instances to go over to the revision of the current release.
+type MigrateRequest struct {
+	Journey string            `json:"journey"`
+	Renamed map[string]string `json:"renamed,omitempty"` // old step id → new one
+	DryRun  bool              `json:"dry_run,omitempty"` // only says what would be
+	After   string            `json:"after,omitempty"`   // next of the page before
+	Limit   int               `json:"limit,omitempty"`   // 1…1000, default 100
+	By      string            `json:"by,omitempty"`      // default: the token's name
+}
+
+// MigrationStatus is what a migration makes of one instance.
+type MigrationStatus struct {
+	Enrollment string `json:"enrollment"`
+	WorkflowID string `json:"workflow_id"`
+	Customer   string `json:"customer"`
+	From       string `json:"from"` // revision
+	To         string `json:"to"`
+	Step       string `json:"step,omitempty"`
+	Target     string `json:"target,omitempty"`
+	State      string `json:"state"` // ordered (in a dry run: it would be), moved or refused
+	Reason     string `json:"reason,omitempty"`
+}
+
+// MigratePage is a page of a migration; Next, if set, is the next page's after.
+type MigratePage struct {
+	Instances []MigrationStatus `json:"instances"`
+	Next      string            `json:"next,omitempty"`
+}
+
+// MigrationList is a page of what became of the orders to go over to the current revision.
+type MigrationList struct {
+	Moves []MigrationStatus `json:"moves"`
+	Next  string            `json:"next,omitempty"`
+}
