@@ -7,7 +7,7 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// shapes are the journeys whose cost is counted.
+// shapes are the journeys whose cost part cost measures.
 var shapes = []struct {
 	name   string
 	events []string // the entry first
@@ -18,7 +18,7 @@ var shapes = []struct {
 	{"ten steps", []string{"Bench Courted"}},
 }
 
-// costPart counts what the server keeps of one journey, with duties.
+// costPart measures what the Temporal server stores for one journey, with the shared work.
 func costPart(ctx context.Context, b *bench, s *server, out *section) error {
 	w, err := openEnvironment(ctx, s, "cost")
 	if err != nil {
@@ -62,8 +62,8 @@ func costPart(ctx context.Context, b *bench, s *server, out *section) error {
 	return w.countStatements(ctx, out, all)
 }
 
-// countStatements counts the SQL statements of each way into the store, begin and commit left out: in the one
-// transaction of each that nothing else shares.
+// countStatements counts the SQL statements of each way into the store, without begin and commit. Nothing else uses
+// the store meanwhile, and each is one transaction.
 func (w *environment) countStatements(ctx context.Context, out *section, all []variant) error {
 	counted := func(name, unit string, each int, f func() error) error {
 		before := w.statements.Load()
@@ -79,7 +79,7 @@ func (w *environment) countStatements(ctx context.Context, out *section, all []v
 	view := func(ids []string) func() error {
 		return func() error { return w.track(ctx, ids, "Product Viewed") }
 	}
-	if err := view(ids)(); err != nil { // what is read once is read now
+	if err := view(ids)(); err != nil { // warm the caches
 		return err
 	}
 	if err := counted("an event that nobody hears, alone", unit, 1, view(ids[:1])); err != nil {
@@ -111,12 +111,12 @@ func (w *environment) countStatements(ctx context.Context, out *section, all []v
 	return nil
 }
 
-// cost is what the server counts of a run, in costUnits.
+// cost holds the server's figures of a run, in the order of costUnits.
 type cost [3]int64
 
 var costUnits = [3]string{"history events", "history bytes", "state transitions"}
 
-// costRun is one run to be counted.
+// costRun is a run whose cost is measured.
 type costRun struct {
 	shape   string
 	variant variant
@@ -124,7 +124,7 @@ type costRun struct {
 	cost    *cost
 }
 
-// count takes one instance to its end: its event comes when nothing is under way any more.
+// count runs one entrant to its end. It delivers each event when the run is idle.
 func (w *environment) count(ctx context.Context, r costRun) error {
 	run, err := r.variant.start(ctx, r.in)
 	if err != nil {

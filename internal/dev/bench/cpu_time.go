@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// ticks are the units of CPU time in /proc: a hundredth of a second on every Linux that Go runs on.
+// tick is the unit of CPU time in /proc: a hundredth of a second on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// cpuTime is the CPU time that this process, and processes with all their children, have used so far. Unlike the
-// time on the wall, it does not grow where others use the machine. It is 0 where there is no /proc.
+// cpuTime returns the CPU time that this process and pids, with all their children, have used so far. Unlike wall
+// time, it does not grow when others use the machine. It is 0 where there is no /proc.
 func cpuTime(pids []int) time.Duration {
 	total := ownCPUTime()
 	parents := map[int][]int{}
@@ -40,7 +40,7 @@ func cpuTime(pids []int) time.Duration {
 	return total
 }
 
-// procStat gives the fields of /proc/PID/stat behind the name in brackets: state, parent, …
+// procStat returns the fields of /proc/PID/stat after the name in brackets: state, parent, …
 func procStat(pid int) []string {
 	data, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	_, rest, _ := strings.Cut(string(data[max(strings.LastIndexByte(string(data), ')'), 0):]), ")")

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// databaseBytes is how large the databases are, in bytes: tabi's, and Temporal's.
+// databaseBytes holds the sizes of the databases in bytes: tabi's, and Temporal's.
 type databaseBytes struct{ tabi, temporal float64 }
 
-// databaseSizes measures the databases of a world.
+// databaseSizes measures the databases of an environment.
 func (w *environment) databaseSizes(ctx context.Context) (databaseBytes, error) {
 	if !strings.HasPrefix(w.config.Database, "postgres") {
 		return databaseBytes{tabi: fileSize(w.config.Database), temporal: fileSize(w.server.file)}, nil
@@ -28,7 +28,7 @@ func (w *environment) databaseSizes(ctx context.Context) (databaseBytes, error) 
 	return d, err
 }
 
-// fileSize is that of a SQLite database with what it has not moved into its file yet.
+// fileSize returns the size of a SQLite database with its write-ahead log.
 func fileSize(path string) float64 {
 	all, _ := filepath.Glob(path + "*")
 	total := 0.0
@@ -40,7 +40,8 @@ func fileSize(path string) float64 {
 	return total
 }
 
-// putDatabaseSizes tells the databases' sizes with so many instances waiting, and what each that came since takes.
+// putDatabaseSizes adds the databases' sizes with `size` enrollments waiting, and the growth per enrollment since
+// `was`.
 func putDatabaseSizes(out *section, now, before databaseBytes, size, was int) {
 	label := figure(float64(size)) + " waiting"
 	const mib = 1 << 20

@@ -26,7 +26,7 @@ import (
 //go:embed content
 var contentFiles embed.FS
 
-// content is what the bench publishes.
+// content returns the journeys of the bench.
 func content() (*journey.Content, error) {
 	var files []journey.File
 	err := fs.WalkDir(contentFiles, "content", func(path string, d fs.DirEntry, err error) error {
@@ -47,8 +47,8 @@ func content() (*journey.Content, error) {
 	return c, nil
 }
 
-// environment is one installation: a store of its own, and a client of the server's Temporal. Parts of tabi run in
-// this process, beside what they are held against.
+// environment is one installation: a store of its own, and a client of the server's Temporal. tabi and what it is
+// compared with run in this process.
 type environment struct {
 	server   *server
 	config   *app.Config
@@ -56,15 +56,15 @@ type environment struct {
 	temporal client.Client
 	stub     *stub
 	acts     *activities.Activities
-	prefix   string // of customers, so that worlds on one server do not meet
+	prefix   string // of customer ids, so that environments on one server do not meet
 	next     atomic.Int64
-	// statements are those that the store has sent to its database.
+	// statements counts what the store has sent to its database.
 	statements atomic.Int64
-	sent       atomic.Int64 // events of track
+	sent       atomic.Int64 // events sent by track
 	workers    []worker.Worker
 }
 
-// openEnvironment makes a store on the server, publishes the content, and connects.
+// openEnvironment creates a store on the server, publishes the content and connects to Temporal.
 func openEnvironment(ctx context.Context, s *server, name string) (w *environment, err error) {
 	w = &environment{server: s, config: &app.Config{}, stub: newStub(), prefix: fmt.Sprintf("%s-%x-", name, clock.Wall().UnixMilli())}
 	w.config.Register(
@@ -132,7 +132,7 @@ func (w *environment) close() {
 	}
 }
 
-// newCustomers gives n ids that nobody had.
+// newCustomers returns n unused ids.
 func (w *environment) newCustomers(n int) []string {
 	last := w.next.Add(int64(n))
 	ids := make([]string, n)
@@ -142,7 +142,7 @@ func (w *environment) newCustomers(n int) []string {
 	return ids
 }
 
-// traits are a customer's: an address of each kind, a name, consent.
+// traits returns a customer's traits: an address of each kind, a name, consent.
 func traits(id string) map[string]any {
 	return map[string]any{
 		"email":      id + "@example.com",
@@ -152,10 +152,10 @@ func traits(id string) map[string]any {
 	}
 }
 
-// batchSize is how many calls enter the store at once.
+// batchSize is the number of calls in one transaction of the store.
 const batchSize = 200
 
-// ingestEvents lets customers happen: each is identified, then all get the events, in turn.
+// ingestEvents identifies each customer and then records the events for them, in order.
 func (w *environment) ingestEvents(ctx context.Context, ids []string, events ...string) error {
 	var calls []store.SegmentCall
 	flush := func() error {
@@ -181,7 +181,7 @@ func (w *environment) ingestEvents(ctx context.Context, ids []string, events ...
 	return flush()
 }
 
-// track has each of the customers do one more thing, in one transaction.
+// track records one event for each of the customers, in one transaction.
 func (w *environment) track(ctx context.Context, ids []string, event string) error {
 	calls := make([]store.SegmentCall, len(ids))
 	for i, id := range ids {
@@ -198,8 +198,8 @@ func (w *environment) track(ctx context.Context, ids []string, event string) err
 	return err
 }
 
-// takeOutbox gives what the relay would bring of everything that is due now, and marks it as brought: the bench
-// brings it itself.
+// takeOutbox returns everything that is due in the outbox and marks it as delivered: the bench delivers it itself, in
+// place of the relay.
 func (w *environment) takeOutbox(ctx context.Context) ([]entrant, error) {
 	var out []entrant
 	for {
@@ -229,7 +229,8 @@ func (w *environment) takeOutbox(ctx context.Context) ([]entrant, error) {
 	}
 }
 
-// enrollCustomers opens n enrollments and gives what is to be brought: the start by the first event, then the rest.
+// enrollCustomers opens n enrollments and returns what is to be delivered to them: the first event starts the run,
+// the others follow.
 func (w *environment) enrollCustomers(ctx context.Context, n int, events ...string) ([]entrant, error) {
 	if err := w.ingestEvents(ctx, w.newCustomers(n), events...); err != nil {
 		return nil, err

@@ -9,14 +9,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// sizes are how many instances wait: first of a small installation, then of one that grows.
+// Numbers of waiting enrollments: first a small installation, then one that grows.
 var (
 	shortSizes = []int{1_000, 5_000}
 	longSizes  = []int{1_000, 20_000, 100_000}
 )
 
-// growthPart counts journeys by the second while more and more instances wait, in turns with an installation of
-// its own server where few do; and what the processes need, and how soon they are back.
+// growthPart measures journeys per second with a growing number of waiting enrollments, in turns with a second
+// installation where few wait, on a server of its own. It also measures memory, disk and the time to restart.
 func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 	sizes := shortSizes
 	if b.long {
@@ -96,7 +96,7 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 	return nil
 }
 
-// comparePair races the installation that has grown and the one that has not.
+// comparePair measures the large and the small installation in turns.
 func (b *bench) comparePair(ctx context.Context, out *section, small, large *installationUnderLoad, few, many string) error {
 	rates, costs := map[string][]float64{}, map[string][]float64{}
 	for round := range b.rounds + 1 {
@@ -105,7 +105,7 @@ func (b *bench) comparePair(ctx context.Context, out *section, small, large *ins
 			g    *installationUnderLoad
 		}{{few, small}, {many, large}} {
 			name, g, n := side.name, side.g, b.journeys
-			if round == 0 { // to warm up
+			if round == 0 { // warm-up
 				n = min(n, b.slots)
 			}
 			rate, cpu, err := b.turn(ctx, g.w, g.tabi, n, "")
@@ -123,7 +123,7 @@ func (b *bench) comparePair(ctx context.Context, out *section, small, large *ins
 	return nil
 }
 
-// installationUnderLoad is an installation in which instances wait.
+// installationUnderLoad is an installation with waiting enrollments.
 type installationUnderLoad struct {
 	w    *environment
 	in   *installation
@@ -149,8 +149,8 @@ func newInstallationUnderLoad(ctx context.Context, s *server, name string, most 
 	return g, nil
 }
 
-// grow starts the processes and lets instances enter until so many wait; it gives how many entered by the
-// second. The processes go on.
+// grow starts the processes and enrolls customers until `size` of them wait. It returns entries per second, and
+// leaves the processes running.
 func (g *installationUnderLoad) grow(ctx context.Context, size int) (float64, error) {
 	if err := g.in.start(ctx); err != nil {
 		return 0, err
@@ -164,8 +164,8 @@ func (g *installationUnderLoad) grow(ctx context.Context, size int) (float64, er
 	return rate, nil
 }
 
-// restart kills both processes, starts them anew, and gives after how many seconds both were ready, and after
-// how many an instance that waited had answered an event.
+// restart kills both processes and starts them again. It returns the seconds until both were ready, and the seconds
+// until a waiting enrollment had answered an event.
 func (g *installationUnderLoad) restart(ctx context.Context) (ready, answered float64, err error) {
 	g.in.kill()
 	began := clock.Wall()

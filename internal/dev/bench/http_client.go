@@ -21,21 +21,21 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// writeKey opens the gateways of the bench.
+// writeKey is the key of the bench's gateways.
 const writeKey = "a-server-key-of-the-bench"
 
-// httpClient is a gateway on loopback, in this process.
+// httpClient is a client of a gateway on loopback.
 type httpClient struct {
 	url       string
 	client    *http.Client
-	onRequest atomic.Pointer[func(customer string)] // told of each request before anything is done with it
+	onRequest atomic.Pointer[func(customer string)] // called first for each request
 	stop      func()
 }
 
-// customerHeader says whose request it is, for accepted.
+// customerHeader carries the customer of a request, for onRequest.
 const customerHeader = "X-Bench-Customer"
 
-// gateway opens the HTTP side of the world, for up to conns clients at a time.
+// gateway serves HTTP for the environment, for up to conns clients at a time.
 func (w *environment) gateway(conns int) (*httpClient, error) {
 	g, err := gateway.New(gateway.Config{
 		Store: w.store, Keys: map[string]gateway.Key{writeKey: {Kind: gateway.ServerKey}}, AgentTokens: []gateway.Token{{Value: "an-agent-token-of-the-bench"}},
@@ -67,7 +67,7 @@ func (w *environment) gateway(conns int) (*httpClient, error) {
 	return out, nil
 }
 
-// newHTTPClient talks to a gateway.
+// newHTTPClient returns a client of the gateway at url.
 func newHTTPClient(url string, conns int) *httpClient {
 	return &httpClient{
 		url:    url,
@@ -91,7 +91,7 @@ func (g *httpClient) batch(ctx context.Context, calls []call) error {
 	return g.post(ctx, "/v1/batch", "", map[string]any{"batch": calls})
 }
 
-// track sends one.
+// track sends one call.
 func (g *httpClient) track(ctx context.Context, c call) error {
 	return g.post(ctx, "/v1/track", c.UserID, c)
 }
@@ -120,7 +120,7 @@ func (g *httpClient) post(ctx context.Context, path, customer string, body any) 
 	return err
 }
 
-// runTabi runs all of tabi in this process, as `tabi dev` does: gateway, relay and worker, with the stub for a channel.
+// runTabi runs all of tabi in this process, as `tabi dev` does: gateway, relay and worker, with the stub channel.
 func (w *environment) runTabi(ctx context.Context, conns int) (*httpClient, error) {
 	g, err := w.gateway(conns)
 	if err != nil {

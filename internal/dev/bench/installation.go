@@ -19,8 +19,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
-// installation is tabi as it runs in production: tabi-worker and tabi serve, each a process, and a provider of
-// text messages.
+// installation is tabi as in production, tabi-worker and tabi serve as processes, and a provider of text messages.
 type installation struct {
 	w        *environment
 	binaries string
@@ -28,7 +27,7 @@ type installation struct {
 	provider *httptest.Server
 	gate     *httpClient
 	env      []string
-	health   string // address of the worker's
+	health   string // of the worker's health check
 	worker   *childproc.Process
 	gateway  *childproc.Process
 
@@ -36,14 +35,14 @@ type installation struct {
 	calls map[string]chan struct{} // by phone number
 }
 
-// buildBinaries makes tabi and tabi-worker of this tree.
+// buildBinaries builds tabi and tabi-worker of this tree.
 func buildBinaries(ctx context.Context, dir string) error {
 	const module = "github.com/tabi-journeys/tabi/"
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, "worker")); err == nil {
-		return nil // for another server
+		return nil // built for another server
 	}
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), module+"starter", module+"worker").CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
@@ -51,7 +50,7 @@ func buildBinaries(ctx context.Context, dir string) error {
 	return nil
 }
 
-// install prepares the processes of a world; start starts them.
+// install prepares the processes of an environment; start starts them.
 func install(w *environment, binaries, log string) (*installation, error) {
 	in := &installation{w: w, binaries: binaries, log: log, calls: map[string]chan struct{}{}}
 	if err := os.MkdirAll(log, 0o700); err != nil {
@@ -89,7 +88,7 @@ func install(w *environment, binaries, log string) (*installation, error) {
 	return in, nil
 }
 
-// receiveSMS is the provider: it takes everything.
+// receiveSMS is the provider: it accepts everything.
 func (in *installation) receiveSMS(rw http.ResponseWriter, r *http.Request) {
 	var m struct{ To string }
 	_ = json.NewDecoder(r.Body).Decode(&m)
@@ -102,7 +101,7 @@ func (in *installation) receiveSMS(rw http.ResponseWriter, r *http.Request) {
 	rw.WriteHeader(http.StatusOK)
 }
 
-// start starts both processes and waits until both say that they are ready.
+// start starts both processes and waits until both are ready.
 func (in *installation) start(ctx context.Context) (err error) {
 	if in.worker, err = in.launch("worker"); err != nil {
 		return err
@@ -117,7 +116,7 @@ func (in *installation) start(ctx context.Context) (err error) {
 			}
 			r, err := http.Get(url + "/readyz")
 			if err != nil {
-				return false, nil //nolint:nilerr // it is not there yet
+				return false, nil //nolint:nilerr // not up yet
 			}
 			_ = r.Body.Close()
 			return r.StatusCode == http.StatusOK, nil
@@ -139,7 +138,7 @@ func (in *installation) launch(name string, args ...string) (*childproc.Process,
 	return childproc.Start(cmd)
 }
 
-// stop ends both in good order; again has no effect.
+// stop shuts both down. It may be called twice.
 func (in *installation) stop() {
 	for _, p := range []*childproc.Process{in.gateway, in.worker} {
 		if p != nil && p.Running() {
@@ -148,7 +147,7 @@ func (in *installation) stop() {
 	}
 }
 
-// kill is kill -9 of both.
+// kill kills both with SIGKILL.
 func (in *installation) kill() {
 	in.gateway.Kill()
 	in.worker.Kill()
@@ -159,11 +158,11 @@ func (in *installation) close() {
 	in.provider.Close()
 }
 
-// phone is the number of the n-th customer.
+// phone returns the phone number of the n-th customer.
 func phone(n int) string { return fmt.Sprintf("+8190%08d", n) }
 
-// enterAndWait lets customers from number `from` up to `to` enter journey `stay` through the gateway, and waits until
-// their instances wait.
+// enterAndWait enrolls customers `from` to `to` in journey `stay` through the gateway, and waits until they wait
+// there.
 func (in *installation) enterAndWait(ctx context.Context, ids []string, from, to int) error {
 	const each = 125
 	var starts []int
@@ -184,7 +183,7 @@ func (in *installation) enterAndWait(ctx context.Context, ids []string, from, to
 	return in.w.awaitParked(ctx, "stay", to)
 }
 
-// answerOne has the n-th customer call, and waits until the provider has the answer.
+// answerOne sends an event of the n-th customer and waits until the provider has the message that answers it.
 func (in *installation) answerOne(ctx context.Context, ids []string, n int) error {
 	done := make(chan struct{})
 	in.mu.Lock()
@@ -205,7 +204,7 @@ func (in *installation) answerOne(ctx context.Context, ids []string, n int) erro
 	}
 }
 
-// resident is the memory of a process in MiB: what of it is in RAM.
+// resident returns the memory of a process that is in RAM, in MiB.
 func resident(p *childproc.Process) float64 {
 	kib, _, _ := strings.Cut(field(filepath.Join("/proc", strconv.Itoa(p.PID()), "status"), "VmRSS"), " ")
 	n, _ := strconv.ParseFloat(kib, 64)

@@ -11,40 +11,41 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// What comes in: events of many customers, most of which no journey hears.
+// The load: events of many customers, most of which no journey listens for.
 const (
 	intakeBatch   = 250
-	batchClients  = 8 // that send batches at once
+	batchClients  = 8 // sending at a time
 	singleClients = 64
-	listenedEvery = 20 // one event in so many is heard: 5 %
+	listenedEvery = 20 // one event of 20 is listened for: 5 %
 )
 
-// intakeEvent is an event as both sides take it.
+// intakeEvent is an event in the form that both sides use.
 type intakeEvent struct {
 	id, customer, name string
 	properties         map[string]any
-	enters             bool // it opens an enrollment; else, if it is heard, an instance that is open hears it
+	enters             bool // it opens an enrollment; otherwise, where heard, an open enrollment listens for it
 	heard              bool
-	hears              string // enrollment that hears it, for the plain side
-	seq                int64  // of its delivery
+	hears              string // id of the enrollment, for the plain side
+	seq                int64  // of its outbox entry
 }
 
-// intakeTarget is what is measured: it answers when what it was given is committed.
+// intakeTarget is what is measured. Its methods return when the events are committed.
 type intakeTarget interface {
 	batch(ctx context.Context, client int, events []intakeEvent) error
 	single(ctx context.Context, client int, e intakeEvent) error
 	close() error
 }
 
-// eventSource makes the events of one client. Heard events go to customers of its own, so that it knows who has entered.
+// eventSource makes the events of one client. Events that are listened for belong to customers of this client alone,
+// so that it knows who is enrolled.
 type eventSource struct {
-	name    string // different for every supply
+	name    string // unique for each source
 	client  int
 	clients int
 	draw    *rand.Rand
 	ids     []string
 	n       int
-	entered map[int]int64 // by customer: last delivery
+	entered map[int]int64 // by customer: sequence number of the last outbox entry
 }
 
 func newEventSource(name string, ids []string, client, clients int) *eventSource {
@@ -59,8 +60,8 @@ func newEventSource(name string, ids []string, client, clients int) *eventSource
 }
 
 // own returns how many customers belong to this client: those whose index, modulo the number of clients, is the
-// client's. No customer belongs to two, also where the number of customers is no multiple of the clients;
-// otherwise both would open the same enrollment, and the plain side would fail on its primary key.
+// client's number. No customer belongs to two clients, also where the number of customers is no multiple of the
+// clients; otherwise both would open the same enrollment, and the plain side would fail on its primary key.
 func (s *eventSource) own() int { return (len(s.ids) - s.client + s.clients - 1) / s.clients }
 
 func (s *eventSource) next() intakeEvent {
@@ -84,8 +85,8 @@ func (s *eventSource) next() intakeEvent {
 	return e
 }
 
-// intakePart counts events that are committed by the second, in batches and one by one, beside the same rows
-// written by plain SQL.
+// intakePart measures committed events per second, in batches and one by one, in turns with the same rows written by
+// plain SQL.
 func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 	w, err := openEnvironment(ctx, s, "intake")
 	if err != nil {
@@ -135,7 +136,7 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 			map[string][]float64{},
 		},
 	}
-	for round := range b.rounds + 1 { // the first is for warming up
+	for round := range b.rounds + 1 { // the first is warm-up
 		for _, t := range takers {
 			for _, f := range forms {
 				stop, err := profiled(b.profile(round, t.name+"-intake-"+f.name))
@@ -169,7 +170,7 @@ func intakePart(ctx context.Context, b *bench, s *server, out *section) error {
 	return nil
 }
 
-// intake has clients bring events for a while, size at a time each, and gives how many were committed, and how
+// intake lets clients send events for the time of limit, size at a time. It returns how many were committed, and how
 // long it took.
 func intake(
 	ctx context.Context,
@@ -214,7 +215,7 @@ func intake(
 	return taken.Load(), took, nil
 }
 
-// httpTarget brings events as channels do.
+// httpTarget sends events as channels do.
 type httpTarget struct{ gate *httpClient }
 
 func (o *httpTarget) batch(ctx context.Context, _ int, events []intakeEvent) error {

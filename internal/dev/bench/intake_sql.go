@@ -14,9 +14,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// openSQL makes a database with tabi's schema and customers, to be written by plain SQL: the fastest that is
-// known for each engine. whole writes all rows that tabi writes for an event: its customer's lock, the event,
-// and where it is heard the enrollment and the delivery; else the event alone.
+// openSQL creates a database with tabi's schema and customers, to be written by plain SQL in the fastest way known
+// for each engine. With whole it writes all rows that tabi writes for an event: the customer's lock, the event and,
+// where it is listened for, the enrollment and the outbox entry; otherwise the event alone.
 func openSQL(ctx context.Context, s *server, name string, ids []string, whole bool) (intakeTarget, error) {
 	url, err := s.database(name)
 	if err != nil {
@@ -44,7 +44,7 @@ func openSQL(ctx context.Context, s *server, name string, ids []string, whole bo
 	return openPlainSQLite(ctx, url, whole)
 }
 
-// columns are the rows of events, by column, and of what they cause.
+// columns holds the rows of events by column, and the events that cause more rows.
 type columns struct {
 	customers, ids, of, names, properties []string
 	enters, queued                        []intakeEvent
@@ -82,8 +82,8 @@ const (
 	insertDelivery = `insert into outbox (enrollment, seq, kind, event, body, at) values ($1, $2, $3, $4, '', $5)`
 )
 
-// plainPostgres has a connection for every client, and sends each transaction in one piece where the protocol
-// lets it. Events of a batch go by COPY.
+// plainPostgres has a connection for each client. It sends each transaction in one round trip where the protocol
+// allows it; events of a batch use COPY.
 type plainPostgres struct {
 	conns []*pgx.Conn
 	whole bool
@@ -96,7 +96,7 @@ func (p *plainPostgres) close() error {
 	return nil
 }
 
-// rest queues what an event causes besides itself.
+// rest queues the rows that an event causes besides its own.
 func (p *plainPostgres) rest(b *pgx.Batch, c columns, now int64) {
 	for _, e := range c.enters {
 		b.Queue(insertEnrollment, e.hears, e.customer, e.id, now)
@@ -154,21 +154,21 @@ func (p *plainPostgres) single(ctx context.Context, client int, e intakeEvent) e
 	return p.conns[client].SendBatch(ctx, b).Close()
 }
 
-// plainSQLite has one connection, as SQLite has one writer, and statements that are prepared once.
+// plainSQLite has one connection, since SQLite has one writer, and prepared statements.
 type plainSQLite struct {
 	db    *sql.DB
 	whole bool
 	turns chan struct{}
-	many  map[int]*sql.Stmt // events, by the number of rows
+	many  map[int]*sql.Stmt // events, by number of rows
 	lock  map[int]*sql.Stmt // customers
 	one   map[string]*sql.Stmt
 }
 
-// sqliteRows are the numbers of rows that a statement inserts.
+// sqliteRows are the numbers of rows that a statement can insert.
 var sqliteRows = []int{100, 10, 1}
 
 func openPlainSQLite(ctx context.Context, path string, whole bool) (intakeTarget, error) {
-	const settings = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)&_txlock=immediate" // as the store's
+	const settings = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)&_txlock=immediate" // the store's settings
 	db, err := sql.Open("sqlite", "file:"+path+settings)
 	if err != nil {
 		return nil, err
@@ -245,7 +245,7 @@ func (p *plainSQLite) batch(ctx context.Context, _ int, events []intakeEvent) er
 	return tx.Commit()
 }
 
-// insertRows inserts n rows, as many in each statement as one is prepared for.
+// insertRows inserts n rows with as few of the prepared statements as possible.
 func insertRows(ctx context.Context, tx *sql.Tx, statements map[int]*sql.Stmt, n int, row func(i int) []any) error {
 	for from := 0; from < n; {
 		for _, size := range sqliteRows {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// journeysPart counts journeys by the second, by turns: plain, tuned, tabi, and again.
+// journeysPart measures journeys per second of plain, tuned and tabi, in turns.
 func journeysPart(ctx context.Context, b *bench, s *server, out *section) error {
 	for _, duties := range []bool{true, false} {
 		if err := compareVariants(ctx, b, s, out, duties); err != nil {
@@ -34,7 +34,7 @@ func compareVariants(ctx context.Context, b *bench, s *server, out *section, dut
 		return err
 	}
 	rates, costs := map[string][]float64{}, map[string][]float64{}
-	for round := range b.rounds + 1 { // the first is for warming up
+	for round := range b.rounds + 1 { // the first is warm-up
 		n := b.journeys
 		if round == 0 {
 			n = min(n, 2*b.slots)
@@ -62,9 +62,8 @@ func compareVariants(ctx context.Context, b *bench, s *server, out *section, dut
 	return nil
 }
 
-// turn is one measurement: n journeys of a variant, by the second, and the CPU time of each in milliseconds,
-// that of the servers and of the one who drives included. Opening their enrollments is not measured; it is the
-// same for all.
+// turn is one measurement: n journeys of a variant. It returns journeys per second and the CPU time of each in
+// milliseconds, of the servers and of this process. Opening the enrollments is not measured; it is the same for all.
 func (b *bench) turn(ctx context.Context, w *environment, v variant, n int, profile string) (rate, cpu float64, err error) {
 	entrants, err := w.enrollCustomers(ctx, n, "Bench Started", "Bench Answered")
 	if err != nil {
@@ -82,14 +81,14 @@ func (b *bench) turn(ctx context.Context, w *environment, v variant, n int, prof
 	if err != nil {
 		return 0, 0, err
 	}
-	// Without a ledger, the local activities of a workflow task that is done again send again.
+	// Without a ledger, the local activities of a repeated workflow task send again.
 	if sent := w.stub.sent.Load() - before; v.duties && sent != int64(2*n) || sent < int64(2*n) {
 		return 0, 0, fmt.Errorf("%s: %d journeys made %d sends, not two each", v.name, n, sent)
 	}
 	return float64(n) / took.Seconds(), milliseconds(used) / float64(n), nil
 }
 
-// profile is where a CPU profile of the last round goes, where one was asked for.
+// profile returns the file of a CPU profile of the last round; empty where none was asked for.
 func (b *bench) profile(round int, name string) string {
 	if b.profiles == "" || round != b.rounds {
 		return ""
@@ -97,7 +96,7 @@ func (b *bench) profile(round int, name string) string {
 	return filepath.Join(b.profiles, strings.ReplaceAll(name, " ", "-")+".cpu")
 }
 
-// profiled writes a CPU profile to a file until stop; without a path it does nothing.
+// profiled writes a CPU profile to a file until stop is called; without a path it does nothing.
 func profiled(path string) (stop func(), err error) {
 	if path == "" {
 		return func() {}, nil

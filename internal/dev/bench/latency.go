@@ -9,14 +9,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// pauseBetween is what lies between two events of the row that come one at a time, so that the work behind a send is over.
+// pauseBetween is the time between two events that are measured one at a time: the work after a send must be done.
 const pauseBetween = 20 * time.Millisecond
 
-// slowEvent is a way that took too long.
+// slowEvent is the time from event to send that counts as too slow.
 const slowEvent = time.Second
 
-// latencyPart times the way from the gateway to the channel, one event at a time and at half of the peak rate,
-// beside a bare hop.
+// latencyPart measures the time from the gateway to the channel, for one event at a time and at half of the peak
+// rate, in turns with a bare hop.
 func latencyPart(ctx context.Context, b *bench, s *server, out *section) error {
 	alone, crowd, peak := max(b.journeys/4, 1), max(b.journeys/2, 1), 2*b.journeys
 	w, err := openEnvironment(ctx, s, "latency")
@@ -40,7 +40,7 @@ func latencyPart(ctx context.Context, b *bench, s *server, out *section) error {
 		return err
 	}
 	ways := []*route{tabi, bare}
-	if _, _, err := h.oneByOne(ctx, ways, alone); err != nil { // to warm up
+	if _, _, err := h.oneByOne(ctx, ways, alone); err != nil { // warm-up
 		return err
 	}
 	began := clock.Wall()
@@ -83,7 +83,7 @@ func latencyPart(ctx context.Context, b *bench, s *server, out *section) error {
 	return nil
 }
 
-// putLatencies adds what was timed: medians over rounds, the 99th percentile of all, and what was slower than a straggler.
+// putLatencies adds latencies: the median over rounds, the 99th percentile of all, and the number of slow events.
 func (s *section) putLatencies(label string, took map[string][][]time.Duration) {
 	p50s, all := map[string][]float64{}, map[string][]time.Duration{}
 	for name, rounds := range took {
@@ -102,7 +102,7 @@ func (s *section) putLatencies(label string, took map[string][][]time.Duration) 
 	}
 }
 
-// oneByOne times n hops of both ways, in turns, each alone.
+// oneByOne measures n events on both routes, in turns, each alone.
 func (h *latencyProbe) oneByOne(ctx context.Context, ways []*route, n int) (first, second []time.Duration, err error) {
 	out := make([][]time.Duration, 2)
 	who := [][]string{ways[0].take(n), ways[1].take(n)}
@@ -122,7 +122,7 @@ func (h *latencyProbe) oneByOne(ctx context.Context, ways []*route, n int) (firs
 	return out[0], out[1], nil
 }
 
-// steadily sends n events at a rate, whatever becomes of those before.
+// steadily sends n events at a rate, without waiting for those before.
 func (h *latencyProbe) steadily(ctx context.Context, v *route, n int, rate float64) ([]time.Duration, error) {
 	pace := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer pace.Stop()

@@ -13,8 +13,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// latencyProbe times the way from an event to the channel, for instances that wait: each customer has one instance, and
-// takes one event.
+// latencyProbe measures the time from an event to the channel for waiting enrollments. Each customer has one
+// enrollment and sends one event.
 type latencyProbe struct {
 	w       *environment
 	gate    *httpClient
@@ -49,7 +49,7 @@ func (h *latencyProbe) sent(customer string) {
 	}
 }
 
-// expect makes the timing of a customer's hop ready.
+// expect prepares the measurement of a customer's event.
 func (h *latencyProbe) expect(customer string) <-chan time.Duration {
 	c := make(chan time.Duration, 1)
 	h.mu.Lock()
@@ -58,21 +58,21 @@ func (h *latencyProbe) expect(customer string) <-chan time.Duration {
 	return c
 }
 
-// route is one of the two that are compared.
+// route is one of the two ways that are compared.
 type route struct {
 	name      string
-	customers []string // whose instances wait, and have had no event yet
+	customers []string // enrolled and waiting, without an event so far
 	send      func(ctx context.Context, customer string) error
 }
 
-// take gives n customers that have had no event.
+// take returns n customers without an event.
 func (w *route) take(n int) []string {
 	out := w.customers[:n]
 	w.customers = w.customers[n:]
 	return out
 }
 
-// measure sends a customer's event and gives how long it took to the channel.
+// measure sends a customer's event and returns the time until it reached the channel.
 func (h *latencyProbe) measure(ctx context.Context, v *route, customer string) (time.Duration, error) {
 	done := h.expect(customer)
 	if err := v.send(ctx, customer); err != nil {
@@ -90,7 +90,7 @@ func (h *latencyProbe) measure(ctx context.Context, v *route, customer string) (
 	}
 }
 
-// product is tabi's way: the gateway takes the event, the store, the relay, the instance, the ledger, the channel.
+// product is tabi's route: gateway, store, relay, run, ledger, channel.
 func (h *latencyProbe) product(ctx context.Context, n int) (*route, error) {
 	ids := h.w.newCustomers(n)
 	if err := h.w.ingestEvents(ctx, ids, "Bench Readied"); err != nil {
@@ -104,7 +104,7 @@ func (h *latencyProbe) product(ctx context.Context, n int) (*route, error) {
 	}}, nil
 }
 
-// bareHop is Temporal's alone: a signal to a workflow that waits for it, and an activity, which is the channel.
+// bareHop is Temporal's route alone: a signal to a waiting workflow, and an activity as the channel.
 func (h *latencyProbe) bareHop(ctx context.Context, n int) (*route, error) {
 	const queue = "hop-bare"
 	if err := h.w.startWorker(queue, func(k worker.Worker) { (&handWritten{h.w}).register(k, map[string]any{"hop": plainHop}) }); err != nil {
@@ -125,7 +125,7 @@ func (h *latencyProbe) bareHop(ctx context.Context, n int) (*route, error) {
 	})
 }
 
-// awaitParked waits until n instances of a journey wait.
+// awaitParked waits until n enrollments of a journey wait.
 func (w *environment) awaitParked(ctx context.Context, journey string, n int) error {
 	return pollFor(ctx, time.Hour, time.Second, func() (bool, error) {
 		if l, err := w.store.Live(ctx); err != nil || l.Pending > 0 {
@@ -142,7 +142,7 @@ func (w *environment) awaitParked(ctx context.Context, journey string, n int) er
 	})
 }
 
-// eachOf runs f for every item, some at a time, until one fails.
+// eachOf calls f for every item, on `slots` goroutines, until one fails.
 func eachOf[T any](ctx context.Context, items []T, slots int, f func(context.Context, T) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

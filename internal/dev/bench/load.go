@@ -12,9 +12,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// runLoad takes instances through a variant, slots at a time, and gives how long it took. Each slot starts the
-// next instance before it brings the event to the last one, so that an event comes to an instance that has been
-// waiting for a while, as events do.
+// runLoad runs entrants through a variant, `slots` at a time, and returns how long it took. Each slot starts the next
+// entrant before it delivers the event to the last one, so that an event arrives at a run that has waited for a
+// while, as in production.
 func runLoad(ctx context.Context, v variant, all []entrant, slots int) (time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

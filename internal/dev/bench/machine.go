@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
-// Machine is what the figures were taken on.
+// Machine describes where the figures were measured.
 type Machine struct {
 	OS     string `json:"os"`
 	Kernel string `json:"kernel,omitempty"`
@@ -34,7 +34,7 @@ func thisMachine() Machine {
 	return m
 }
 
-// versionLine is the first line that a program of make, or in PATH, says; empty where there is none.
+// versionLine returns the first line that a program in bin or PATH prints; empty where there is none.
 func versionLine(name string, args ...string) string {
 	path, err := testservers.Find(name)
 	if err != nil {
@@ -51,7 +51,7 @@ func firstLine(path string) string {
 	return line
 }
 
-// field gives the value of the first line `name: value` of a file.
+// field returns the value of the first line `name: value` of a file.
 func field(path, name string) string {
 	data, _ := os.ReadFile(path)
 	for line := range strings.Lines(string(data)) {
@@ -62,7 +62,7 @@ func field(path, name string) string {
 	return ""
 }
 
-// versions of Go, of this tree and of what it is built from.
+// versions returns the versions of Go, of this tree and of its main dependencies.
 func versions() map[string]string {
 	out := map[string]string{"go": runtime.Version()}
 	info, ok := debug.ReadBuildInfo()

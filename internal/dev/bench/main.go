@@ -1,7 +1,7 @@
-// Bench measures what the product promises: journeys a second, the cost of one, the way from an event to a
-// send, intake, growth and simulation, each beside something to hold it against in the same run, by turns, so
-// that the ratios stand on a machine that others use too. It starts what it needs, prints a table and writes
-// bench.json. docs/performance.md explains the figures.
+// Bench measures what the product promises: journeys per second, the cost of one journey, the time from an event to a
+// send, intake, growth and simulation. Each is measured in turns with something to compare it with, so that the
+// ratios hold on a machine that others use too. It starts what it needs, prints a table and writes bench.json.
+// docs/performance.md explains the figures.
 package main
 
 import (
@@ -22,26 +22,26 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// bench is a run of it.
+// bench is one run of the program.
 type bench struct {
 	parts    []string
 	servers  []string
 	rounds   int
 	slots    int
 	journeys int
-	// simulated is how many customers each round of part simulation takes.
+	// simulated is the number of customers in each round of part simulation.
 	simulated int
-	customers int           // whose events come in, in part intake
+	customers int           // of part intake
 	turnTime  time.Duration // of part intake
 	long      bool
-	sizes     []int // of growth; nil: those of its short or long form
+	sizes     []int // of part growth; nil: those of the short or long form
 	output    string
 	profiles  string
-	dir       string // scratch
+	dir       string // temporary files
 	out       *os.File
 }
 
-// part is a line of --parts.
+// part is a value of --parts.
 type part struct {
 	name  string
 	alone bool // needs no server
@@ -68,7 +68,7 @@ func partNames() []string {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	app.TuneGateway() // one runs in here, as it does in serve
+	app.TuneGateway() // a gateway runs in this process, as in serve
 	b := &bench{out: os.Stderr}
 	fs := pflag.NewFlagSet("bench", pflag.ContinueOnError)
 	fs.StringSliceVar(&b.parts, "parts", partNames(), "what to measure")
@@ -107,7 +107,7 @@ func main() {
 	}
 }
 
-// run measures, and prints what came of it.
+// run measures and prints the report.
 func (b *bench) run(ctx context.Context) error {
 	book, err := b.measure(ctx)
 	if book != nil {
@@ -116,7 +116,7 @@ func (b *bench) run(ctx context.Context) error {
 	return err
 }
 
-// measure measures the parts on the servers and writes what came of it, of what was measured before a failure too.
+// measure runs the chosen parts and saves the report, also after a failure.
 func (b *bench) measure(ctx context.Context) (book *Report, err error) {
 	chosen, err := b.chosen()
 	if err != nil {
@@ -158,7 +158,7 @@ func (b *bench) measure(ctx context.Context) (book *Report, err error) {
 	return book, nil
 }
 
-// measureServer measures on one server.
+// measureServer runs the parts on one server.
 func (b *bench) measureServer(ctx context.Context, name string, chosen []part, book *Report) error {
 	if !slices.ContainsFunc(chosen, func(p part) bool { return !p.alone }) {
 		return nil
@@ -184,7 +184,7 @@ func (b *bench) measureServer(ctx context.Context, name string, chosen []part, b
 	return nil
 }
 
-// chosen are the parts that were asked for, in the table's order.
+// chosen returns the parts that were asked for, in the table's order.
 func (b *bench) chosen() ([]part, error) {
 	for _, name := range b.parts {
 		if !slices.Contains(partNames(), name) {
@@ -194,5 +194,5 @@ func (b *bench) chosen() ([]part, error) {
 	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return !slices.Contains(b.parts, p.name) }), nil
 }
 
-// logf tells what is going on, on standard error.
+// logf reports progress on standard error.
 func (b *bench) logf(format string, args ...any) { _, _ = fmt.Fprintf(b.out, format+"\n", args...) }

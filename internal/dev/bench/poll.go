@@ -9,17 +9,17 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// pollTimeout is how long something may take that should take moments.
+// pollTimeout bounds what should take moments.
 const pollTimeout = 2 * time.Minute
 
 var errLate = errors.New("it did not come about")
 
-// poll asks every few milliseconds whether something has come about.
+// poll calls ok every few milliseconds until it is true.
 func poll(ctx context.Context, ok func() (bool, error)) error {
 	return pollFor(ctx, pollTimeout, 5*time.Millisecond, ok)
 }
 
-// pollFor asks at intervals, for no longer than limit.
+// pollFor calls ok at intervals, for no longer than limit.
 func pollFor(ctx context.Context, limit, every time.Duration, ok func() (bool, error)) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

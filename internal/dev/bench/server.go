@@ -12,18 +12,18 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
-// server is a Temporal to run on, and where databases can be made.
+// server is a Temporal server, and a place for databases.
 type server struct {
 	name     string
 	temporal string                            // address
-	database func(name string) (string, error) // makes an empty one
-	file     string                            // of Temporal's database, where it is SQLite
+	database func(name string) (string, error) // creates an empty one
+	file     string                            // Temporal's database, where it is SQLite
 	versions map[string]string
-	pids     func() []int // of its processes, those they start included
+	pids     func() []int // of its processes, without their children
 	stop     func()
 }
 
-// serverNames are what --server takes.
+// serverNames are the values of --server.
 var serverNames = []string{"dev", "postgres"}
 
 // startServer starts a server by its name. Its files are in dir.

@@ -11,18 +11,18 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// The journeys of content/ stand twice more in this package, written by hand: plain.go as most people would
-// write them, tuned.go with what tabi does to be cheap. Their duties are tabi's own: their activities call the
-// same functions of the store.
+// The journeys of content/ exist twice more in this package, written by hand: variant_plain.go as most people would
+// write them, variant_tuned.go with tabi's own optimizations. Their activities call the same functions of the store,
+// so that all three do the same work.
 
-// handInput is the input of a journey that is written by hand.
+// handInput is the input of a hand-written journey.
 type handInput struct {
 	Enrollment string
 	Journey    string
 	Revision   string
 	Customer   string
 	EntryEvent string
-	Duties     bool // without, the two sends are all it does in the world
+	Duties     bool // without, the two sends are its only effect
 }
 
 // answer is the event that a journey waits for.
@@ -38,16 +38,16 @@ type message struct {
 	Step     string
 	Name     string
 	Via      string
-	AnswerID string // empty: there was none yet
+	AnswerID string // empty: none so far
 }
 
-// stepVisit is a step that is reported at the end.
+// stepVisit is a step in the report at the end.
 type stepVisit struct {
 	Step, Kind, Arm, Outcome string
 	At                       time.Time
 }
 
-// finalReport is the last report.
+// finalReport is the report at the end.
 type finalReport struct {
 	Order   handInput
 	Run     string
@@ -56,7 +56,7 @@ type finalReport struct {
 	Passed  []stepVisit
 }
 
-// sharedWork are the activities of the journeys that are written by hand.
+// sharedWork holds the activities of the hand-written journeys.
 type sharedWork struct {
 	world *activities.Activities
 	said  func(customer string) // of the stub channel
@@ -66,14 +66,14 @@ func (o handInput) ref(run string) contract.Ref {
 	return contract.Ref{Enrollment: o.Enrollment, Chain: run, Journey: o.Journey, Revision: o.Revision, Customer: o.Customer}
 }
 
-// Claim makes the enrollment this run's, and tells where it waits.
+// Claim claims the enrollment for this run, and reports where it waits.
 func (d *sharedWork) Claim(ctx context.Context, o handInput, run string) error {
 	now := clock.Wall()
 	return d.world.Report(ctx, contract.Report{Ref: o.ref(run), Seq: 1,
 		Parked: &contract.Parked{Step: "answer", Kind: "wait_for", Since: now, Until: now.Add(time.Hour)}})
 }
 
-// Send asks the policy, writes the ledger's row, sends, and writes what came of it. Without duties it only sends.
+// Send asks the policy, reserves, sends and settles. Without shared work it only sends.
 func (d *sharedWork) Send(ctx context.Context, m message) (string, error) {
 	if !m.Order.Duties {
 		d.said(m.Order.Customer)
@@ -93,7 +93,7 @@ func (d *sharedWork) Send(ctx context.Context, m message) (string, error) {
 	return result.Status, err
 }
 
-// Finish reports the end and the steps that were passed.
+// Finish reports the end and the steps visited.
 func (d *sharedWork) Finish(ctx context.Context, e finalReport) error {
 	r := contract.Report{Ref: e.Order.ref(e.Run), Seq: 2, Ended: &contract.Ended{Outcome: e.Outcome, At: e.At}}
 	for _, p := range e.Passed {

@@ -22,15 +22,15 @@ import (
 	"github.com/tabi-journeys/tabi/journeys"
 )
 
-// simulationPart counts simulated customers of the shipped journey cart-recovery by the second, beside a
-// workflow that is written by hand in the SDK's test environment, which is what a simulation is made of.
+// simulationPart measures simulated customers of the shipped journey cart-recovery per second, in turns with a
+// hand-written workflow in the SDK's test environment, on which simulation is built.
 func simulationPart(ctx context.Context, b *bench, _ *server, out *section) error {
 	c, err := shipped()
 	if err != nil {
 		return err
 	}
 	var simulated, bare, used []float64
-	for round := range b.rounds + 1 { // the first is for warming up
+	for round := range b.rounds + 1 { // the first is warm-up
 		jobs := customersOf(c, b.simulated)
 		began, cpu := clock.Wall(), ownCPUTime()
 		for _, r := range simulate.RunAll(ctx, jobs, runtime.GOMAXPROCS(0), simulate.Options{}, nil) {
@@ -60,7 +60,7 @@ func simulationPart(ctx context.Context, b *bench, _ *server, out *section) erro
 	return nil
 }
 
-// shipped are the journeys of this tree.
+// shipped returns the journeys of this tree.
 func shipped() (*journey.Content, error) {
 	var files []journey.File
 	err := fs.WalkDir(journeys.Files, ".", func(path string, d fs.DirEntry, err error) error {
@@ -81,7 +81,7 @@ func shipped() (*journey.Content, error) {
 	return c, nil
 }
 
-// customersOf makes customers, each a scenario of its own: a third goes on to the end, a third orders after the
+// customersOf returns customers, each a scenario of its own: a third stays to the end, a third orders after the
 // reminder, a third empties the cart.
 func customersOf(c *journey.Content, n int) []simulate.Job {
 	event := func(at time.Duration, name string, total float64) journey.Line {
@@ -115,7 +115,7 @@ func customersOf(c *journey.Content, n int) []simulate.Job {
 	return jobs
 }
 
-// bareSimulation runs journey `ten-steps` by hand: five delays with an activity behind each.
+// bareSimulation runs journey `ten-steps` written by hand: five delays, each followed by an activity.
 func bareSimulation() error {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))

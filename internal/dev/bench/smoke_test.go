@@ -11,10 +11,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
-// Every part but growth, which builds and starts the binaries, runs on the development server with a handful of
-// everything, and leaves its figures.
+// All parts except growth, which builds and starts the binaries, run on the development server with small numbers and
+// report their figures.
 func TestSmoke(t *testing.T) {
-	t.Chdir("../../..") // where make runs it
+	t.Chdir("../../..") // as make does
 	if _, err := testservers.Find("temporal"); err != nil {
 		t.Skip(err)
 	}

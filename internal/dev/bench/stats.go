@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Interval holds the median of what a figure is drawn from with a chance of at least 90 %.
+// Interval contains the median of the distribution that a figure is drawn from, with a probability of at least 90 %.
 type Interval struct {
 	Low  float64 `json:"low"`
 	High float64 `json:"high"`
 }
 
-// median of values; 0 of none.
+// median returns the median of values; 0 of none.
 func median(values []float64) float64 {
 	s := slices.Sorted(slices.Values(values))
 	switch n := len(s); {
@@ -25,13 +25,13 @@ func median(values []float64) float64 {
 	}
 }
 
-// confidence is the least chance with which an interval holds the median.
+// confidence is the least probability with which an interval contains the median.
 const confidence = 0.9
 
-// interval is the narrowest pair of order statistics that holds the median with the chance of confidence,
-// whatever the values' distribution: between the k-th smallest and the k-th largest of n values the median lies
-// with 1 − 2·P(B < k), B binomial of n and ½ (Conover, Practical Nonparametric Statistics). Of four values or
-// fewer there is no such pair, and it is nil: five give smallest and largest, 93.75 %.
+// interval returns the narrowest pair of order statistics that contains the median with the probability of
+// confidence, whatever the distribution: the median lies between the k-th smallest and the k-th largest of n values
+// with probability 1 − 2·P(B < k), B binomial of n and ½ (Conover, Practical Nonparametric Statistics). It is nil for
+// four values or fewer, which have no such pair. Of five values it is the smallest and the largest, 93.75 %.
 func interval(values []float64) *Interval {
 	s := slices.Sorted(slices.Values(values))
 	n := len(s)
@@ -52,7 +52,7 @@ func interval(values []float64) *Interval {
 	return &Interval{Low: s[found], High: s[n-1-found]}
 }
 
-// ratios divides pairs of one round.
+// ratios divides the values of each round.
 func ratios(of, to []float64) []float64 {
 	out := make([]float64, 0, len(of))
 	for i := range min(len(of), len(to)) {
@@ -63,7 +63,7 @@ func ratios(of, to []float64) []float64 {
 	return out
 }
 
-// quantile is the nearest-rank quantile of durations; q from 0 to 1. 0 of none.
+// quantile returns the nearest-rank quantile of durations, for q from 0 to 1; 0 of none.
 func quantile(all []time.Duration, q float64) time.Duration {
 	if len(all) == 0 {
 		return 0
@@ -84,5 +84,5 @@ func over(all []time.Duration, limit time.Duration) int {
 	return n
 }
 
-// milliseconds of a duration, as a figure.
+// milliseconds returns a duration as a figure.
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -18,7 +18,7 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-// The pairs are those of the tables for the sign test: five values hold the median with 93.75 %, eight without
+// The pairs are those of the tables for the sign test: five values contain the median with 93.75 %, eight without
 // their ends with 92.97 %.
 func TestInterval(t *testing.T) {
 	t.Parallel()

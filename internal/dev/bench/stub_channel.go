@@ -12,10 +12,10 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// stub is the channel of all that is compared: it takes everything at once, and counts.
+// stub is the channel of everything that is compared: it accepts at once, and counts.
 type stub struct {
 	sent   atomic.Int64
-	onSend atomic.Pointer[func(customer string)] // told of each send; nil: nobody is
+	onSend atomic.Pointer[func(customer string)] // called for each send, where set
 }
 
 func newStub() *stub { return &stub{} }
@@ -28,7 +28,7 @@ func (s *stub) record(customer string) {
 	}
 }
 
-// channels are email and push of this stub.
+// channels returns this stub as email and push.
 func (s *stub) channels() map[string]channel.Channel {
 	out := map[string]channel.Channel{}
 	for _, spec := range channel.Specs() {
@@ -53,7 +53,7 @@ func (c *stubChannel) Send(_ context.Context, m channel.Message) channel.Receipt
 	return channel.Receipt{Outcome: channel.Sent}
 }
 
-// noWork is a world without duties: it answers what a journey asks at once, and keeps nothing.
+// noWork holds activities without shared work: they answer at once and store nothing.
 type noWork struct{ stub *stub }
 
 func (i *noWork) register(w worker.ActivityRegistry) {

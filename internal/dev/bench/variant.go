@@ -18,14 +18,14 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// entrant is an enrollment, and what is to be brought to its run.
+// entrant is an enrollment, and what is to be delivered to its run.
 type entrant struct {
 	enrollment store.Enrollment
 	start      *contract.Input
 	events     []contract.Event
 }
 
-// variant is a way of running the journeys: tabi, or one of those that are written by hand.
+// variant is a way to run the journeys: tabi, or one written by hand.
 type variant struct {
 	name    string
 	duties  bool
@@ -33,7 +33,7 @@ type variant struct {
 	deliver func(ctx context.Context, in entrant, e contract.Event) error
 }
 
-// suffix of the task queues of variants.
+// suffix returns the end of the variants' task queues.
 func suffix(duties bool) string {
 	if duties {
 		return "-duties"
@@ -41,7 +41,8 @@ func suffix(duties bool) string {
 	return "-bare"
 }
 
-// variants serves all three, each on a task queue of its own, and gives them in the order in which they take turns.
+// variants starts a worker for all three, each on a task queue of its own, and returns them in the order in which
+// they take turns.
 func (w *environment) variants(duties bool) ([]variant, error) {
 	byHand, end := &handWritten{w}, suffix(duties)
 	if err := w.startWorker("plain"+end, func(k worker.Worker) {
@@ -62,7 +63,7 @@ func (w *environment) variants(duties bool) ([]variant, error) {
 	}, err
 }
 
-// tabi serves tabi itself, on a task queue that no relay knows.
+// tabi starts a worker for tabi itself, on a task queue that no relay uses.
 func (w *environment) tabi(duties bool) (variant, error) {
 	queue := "tabi" + suffix(duties)
 	return variant{"tabi", duties, w.startTabi(queue), w.update}, w.startWorker(queue, func(k worker.Worker) {
@@ -87,7 +88,7 @@ func (d *handWritten) register(k worker.Worker, journeys map[string]any) {
 	}
 }
 
-// startTabi starts as the relay does.
+// startTabi starts a run as the relay does.
 func (w *environment) startTabi(queue string) func(context.Context, entrant) (client.WorkflowRun, error) {
 	return func(ctx context.Context, in entrant) (client.WorkflowRun, error) {
 		options := relay.StartOptions(in.enrollment)
@@ -109,7 +110,7 @@ func (w *environment) startByHand(queue string, duties bool) func(context.Contex
 	}
 }
 
-// update brings an event as the relay does.
+// update delivers an event as the relay does.
 func (w *environment) update(ctx context.Context, in entrant, e contract.Event) error {
 	return w.completed(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: in.enrollment.WorkflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.EventName, Args: []any{e},
@@ -141,7 +142,7 @@ func answerOf(e contract.Event) answer {
 	return answer{ID: e.ID, Plan: plan}
 }
 
-// awaitOutcome waits for the end of a run, which must be that of its whole path.
+// awaitOutcome waits for the end of a run, which must have gone its whole path.
 func awaitOutcome(ctx context.Context, run client.WorkflowRun, v variant) error {
 	outcome := ""
 	var err error

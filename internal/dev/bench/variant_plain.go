@@ -27,7 +27,7 @@ func (p *plain) claim() error {
 	return workflow.ExecuteActivity(p.ctx, "Claim", p.order, p.run).Get(p.ctx, nil)
 }
 
-// wait for the answer; false where the time is over.
+// wait waits for the answer; it returns false on timeout.
 func (p *plain) wait(limit time.Duration) bool {
 	timing, cancel := workflow.WithCancel(p.ctx)
 	defer cancel()
@@ -136,7 +136,7 @@ func plainTen(ctx workflow.Context, o handInput) (string, error) {
 	return p.finish("completed")
 }
 
-// tenSends are the sends of journey `ten-steps`, each behind its delay.
+// tenSends are the sends of journey `ten-steps`, each after its delay.
 var tenSends = []struct{ delay, step, name, via string }{
 	{"delay1", "hello1", "hello", "email"},
 	{"delay2", "hello2", "again", "push"},

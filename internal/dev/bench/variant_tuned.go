@@ -8,8 +8,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// tuned is a journey written by somebody who counts what Temporal writes: the answer comes by update, and what
-// is quick is a local activity.
+// tuned is a journey optimized for what Temporal stores: the answer arrives by update, and what is quick is a local
+// activity.
 type tuned struct {
 	ctx    workflow.Context
 	order  handInput
@@ -49,8 +49,8 @@ func (t *tuned) claim() error {
 	return workflow.ExecuteLocalActivity(t.ctx, "Claim", t.order, t.run).Get(t.ctx, nil)
 }
 
-// wait for the answer; false where the time is over. The timer is left to run: it goes with the run, whose end
-// is near, and giving it up would be an event.
+// wait waits for the answer; it returns false on timeout. The timer is not canceled: the run ends soon, and canceling
+// it would be an event in the history.
 func (t *tuned) wait(limit time.Duration) (bool, error) {
 	timer := workflow.NewTimer(t.ctx, limit)
 	err := workflow.Await(t.ctx, func() bool { return t.answer != nil || timer.IsReady() })

@@ -25,14 +25,14 @@ import (
 //go:embed journeys second
 var folders embed.FS
 
-// cluster is everything that runs, and can be killed.
+// cluster holds everything that runs and can be killed.
 type cluster struct {
 	o          options
 	providers  *providers
 	disk       *disk
 	database   *database
 	temporal   temporalServer
-	temporalDB *testservers.Postgres // Temporal's own, in the long form
+	temporalDB *testservers.Postgres // Temporal's own database, in the long form
 	gateway    int                   // port
 	programs   [2]program            // the build, and the next one
 	clock      clock.Clock
@@ -40,26 +40,26 @@ type cluster struct {
 
 	mu       sync.Mutex
 	children map[string]*child // serve, worker-1, worker-2
-	next     bool              // the next build is the current one
+	next     bool              // the next build is in use
 }
 
-// program is one build of both mains.
+// program is one build of both commands.
 type program struct{ tabi, worker string }
 
-// child is a process of tabi's.
+// child is a process of tabi.
 type child struct {
 	*childproc.Process
 	log *os.File
 }
 
-// temporalServer is a Temporal that can be killed and started again on what it had written.
+// temporalServer is a Temporal server that can be killed and started again on its data.
 type temporalServer interface {
 	Start(context.Context) error
 	Kill()
 	Stop()
 }
 
-// startCluster starts everything and publishes the first release. What it gives must be ended also where there is an error.
+// startCluster starts everything and publishes the first release. Call end also where it returns an error.
 func startCluster(ctx context.Context, o options, p *providers) (g *cluster, err error) {
 	g = &cluster{o: o, providers: p, children: map[string]*child{}, revisions: map[string]*journey.Definition{}}
 	if err := g.compile(ctx); err != nil {
@@ -91,7 +91,7 @@ func startCluster(ctx context.Context, o options, p *providers) (g *cluster, err
 	return g, g.ready(ctx)
 }
 
-// compile makes a second build of both mains, under another version, and reads the journeys of both releases.
+// compile builds both commands twice, under different versions, and reads the journeys of both releases.
 func (g *cluster) compile(ctx context.Context) error {
 	for i := range g.programs {
 		g.programs[i] = program{
@@ -125,7 +125,7 @@ func (g *cluster) compile(ctx context.Context) error {
 	return nil
 }
 
-// folder writes the journeys of a release.
+// folder writes the journeys of a release into a folder and returns it.
 func (g *cluster) folder(next bool) (string, error) {
 	dir := filepath.Join(g.o.dir, "first")
 	layers := []string{"journeys"}
@@ -164,7 +164,7 @@ func (g *cluster) setClock(ctx context.Context) error {
 	return errors.Join(st.SetClock(ctx, g.clock), st.Close())
 }
 
-// publish makes a folder the release.
+// publish publishes a folder as a release.
 func (g *cluster) publish(ctx context.Context, next bool) error {
 	dir, err := g.folder(next)
 	if err != nil {
@@ -179,7 +179,7 @@ func (g *cluster) publish(ctx context.Context, next bool) error {
 
 func (g *cluster) gatewayURL() string { return "http://" + testservers.Local(g.gateway) }
 
-// start starts one of tabi's processes, on the build that is current.
+// start starts one of tabi's processes from the build in use.
 func (g *cluster) start(name string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -225,7 +225,7 @@ func (g *cluster) start(name string) error {
 	return nil
 }
 
-// kill is kill -9 of one of tabi's processes.
+// kill kills one of tabi's processes with SIGKILL.
 func (g *cluster) kill(name string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -233,7 +233,7 @@ func (g *cluster) kill(name string) {
 	_ = g.children[name].log.Close()
 }
 
-// stop is SIGTERM, as a deploy sends it. It gives how long the process took.
+// stop ends a process with SIGTERM, as a deploy does. It returns how long that took.
 func (g *cluster) stop(name string) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -243,7 +243,7 @@ func (g *cluster) stop(name string) time.Duration {
 	return clock.Wall().Sub(began)
 }
 
-// revive starts again what ended by itself, as an init system does. It gives the names.
+// revive restarts processes that ended by themselves, as an init system does. It returns their names.
 func (g *cluster) revive() (names []string, err error) {
 	for name, c := range g.children {
 		if !c.Running() {
@@ -257,7 +257,7 @@ func (g *cluster) revive() (names []string, err error) {
 	return names, nil
 }
 
-// ready waits until the gateway says that everything is there.
+// ready waits until the gateway reports that everything is up.
 func (g *cluster) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -304,7 +304,7 @@ func (g *cluster) end() {
 	}
 }
 
-// wallTime is when a virtual moment was.
+// wallTime converts a virtual time to wall time.
 func (g *cluster) wallTime(virtual time.Time) time.Time {
 	return g.clock.Epoch.Add(g.clock.Real(virtual.Sub(g.clock.Origin)))
 }

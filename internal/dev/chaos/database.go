@@ -14,25 +14,25 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
-// Databases of the store.
+// Engines of the store's database.
 const (
 	onPostgres = "postgres"
 	onSQLite   = "sqlite"
 )
 
-// database is the store's, on its small disk.
+// database is the store's database, on a disk of its own.
 type database struct {
 	url    string
 	server *testservers.Postgres // nil: a SQLite file
 }
 
-// newDatabase makes it. kind empty: PostgreSQL where it is installed.
+// newDatabase creates the database. Where kind is empty, it uses PostgreSQL if that is installed.
 func newDatabase(dir, kind string) (*database, error) {
 	file := &database{url: filepath.Join(dir, "tabi.db")}
 	if kind == onSQLite {
 		return file, nil
 	}
-	// Little of the write-ahead log, so that a full disk is one of data.
+	// Keep the write-ahead log small, so that a full disk is full of data.
 	settings := []string{"max_wal_size=128MB", "min_wal_size=80MB", "wal_recycle=off", "wal_init_zero=off"}
 	server, err := testservers.NewPostgres(dir, testservers.PostgresOptions{Durable: true, Settings: settings})
 	if kind == "" && errors.Is(err, testservers.ErrNoPostgres) {
@@ -53,7 +53,7 @@ func (d *database) open() (*sql.DB, error) {
 	return sql.Open("pgx", d.url)
 }
 
-// kill is kill -9 of the server; a file has none.
+// kill kills the server with SIGKILL; a file has no server.
 func (d *database) kill() error {
 	if d.server == nil {
 		return nil
@@ -74,7 +74,7 @@ func (d *database) remove() {
 	}
 }
 
-// awaitFull writes until that fails: before, the disk is full in name only.
+// awaitFull writes until a write fails: until then the database still has space of its own.
 func (d *database) awaitFull(ctx context.Context) error {
 	db, err := d.open()
 	if err != nil {
@@ -95,7 +95,7 @@ func (d *database) awaitFull(ctx context.Context) error {
 	return errors.New("much was written onto a full disk")
 }
 
-// recover waits until it answers, and starts the server again where a full disk has ended it.
+// recover waits until the database answers. It restarts a server that ended because the disk was full.
 func (d *database) recover(ctx context.Context) error {
 	if d.server == nil {
 		return nil

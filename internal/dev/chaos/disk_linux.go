@@ -10,13 +10,14 @@ import (
 	"syscall"
 )
 
-// disk is the small disk of the store, a tmpfs, which can be filled.
+// disk is the store's disk, a small tmpfs that can be filled.
 type disk struct {
 	dir   string
-	small bool // it could be mounted
+	small bool // it was mounted
 }
 
-// newDisk mounts it. Where that is not allowed it is a folder on the machine's own disk, which must not be filled.
+// newDisk mounts the disk. Where that is not allowed, it is a folder on the machine's own disk, which must not be
+// filled.
 func newDisk(dir string, size int64) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func newDisk(dir string, size int64) (*disk, error) {
 
 func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast") }
 
-// fill leaves no page free.
+// fill leaves no free page.
 func (d *disk) fill() error {
 	f, err := os.Create(d.ballast())
 	if err != nil {
@@ -56,7 +57,7 @@ func (d *disk) fill() error {
 	return nil
 }
 
-// free gives the room back.
+// free makes room again.
 func (d *disk) free() error { return os.Remove(d.ballast()) }
 
 func (d *disk) close() {

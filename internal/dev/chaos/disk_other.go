@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// disk is where the store is: a small disk of its own is made on Linux alone.
+// disk is the store's folder: a small disk of its own exists on Linux only.
 type disk struct {
 	dir   string
 	small bool

@@ -16,14 +16,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// clientCount is how many channels talk to the gateway at once; batchOf how many calls one of them puts into a
-// batch at most.
+// clientCount is the number of channels that call the gateway at a time; maxBatch is the most calls in one batch.
 const clientCount, maxBatch = 24, 12
 
-// patience is how long a channel waits for an answer.
+// patience is how long a channel waits for a response.
 const patience = 5 * time.Second
 
-// driver sends what is planned, and repeats what was not acknowledged, as a channel that keeps its own outbox does.
+// driver sends the planned events and repeats those that were not acknowledged, as a channel with its own outbox
+// does.
 type driver struct {
 	url      string
 	client   *http.Client
@@ -36,7 +36,7 @@ type driver struct {
 	flying int
 }
 
-// task is one sending of an event.
+// task is one attempt to send an event.
 type task struct {
 	*plannedEvent
 	at    time.Duration
@@ -73,7 +73,7 @@ func newDriver(url string, p *plan, seed uint64) *driver {
 	return d
 }
 
-// run ends when everything is acknowledged.
+// run returns when everything is acknowledged.
 func (d *driver) run(ctx context.Context) error {
 	began := clock.Wall()
 	ended := make(chan error, clientCount)
@@ -89,7 +89,7 @@ func (d *driver) run(ctx context.Context) error {
 	return first
 }
 
-// send takes what is due until nothing is left.
+// send sends what is due until nothing is left.
 func (d *driver) send(ctx context.Context, began time.Time) error {
 	for {
 		tasks, over := d.next(clock.Wall().Sub(began))
@@ -112,7 +112,7 @@ func (d *driver) send(ctx context.Context, began time.Time) error {
 	}
 }
 
-// next takes tasks that are due, shuffled; over is true when there will be none any more.
+// next takes tasks that are due, in random order; over is true when none are left.
 func (d *driver) next(now time.Duration) (tasks []task, over bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -138,7 +138,7 @@ func (d *driver) next(now time.Duration) (tasks []task, over bool) {
 	return tasks, len(tasks) == 0 && len(d.queue) == 0 && d.flying == 0
 }
 
-// settle takes acknowledged tasks off the list (wait < 0), or puts them back for later.
+// settle removes acknowledged tasks (wait < 0), or schedules the tasks again.
 func (d *driver) settle(tasks []task, now, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -159,8 +159,8 @@ func (d *driver) settle(tasks []task, now, wait time.Duration) {
 	}
 }
 
-// post sends tasks in one call. wait is negative where they were acknowledged, else how long to leave the
-// gateway alone.
+// post sends tasks in one call. wait is negative where they were acknowledged; otherwise it is how long to wait
+// before the next attempt.
 func (d *driver) post(ctx context.Context, tasks []task) (wait time.Duration, err error) {
 	calls := make([]map[string]any, len(tasks))
 	for i, t := range tasks {

@@ -12,15 +12,15 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// fault is something that is done to the running system. It returns when everything runs again.
+// fault is something that is done to the running system. inject returns when everything runs again.
 type fault struct {
 	name   string
 	inject func(ctx context.Context, g *cluster, dark time.Duration) error
 }
 
-// faultLog is what the deeds came to.
+// faultLog is what a run must know about the faults that were injected.
 type faultLog struct {
-	outage    time.Duration // the longest time that something was away
+	outage    time.Duration // the longest time that something was down
 	published time.Time     // when the second release was published
 }
 
@@ -39,19 +39,19 @@ func killFault(names ...string) fault {
 	}}
 }
 
-// Names of the deeds that are not possible everywhere.
+// Names of the faults that are not possible everywhere.
 const (
 	killPostgres   = "kill -9 PostgreSQL"
 	killTemporalDB = "kill -9 Temporal's PostgreSQL"
 	fullDisk       = "the store's disk is full"
 )
 
-// repeatedFaults are the deeds that are done in every turn.
+// repeatedFaults are injected in every cycle.
 var repeatedFaults = []fault{
 	killFault("worker-1"),
 	killFault("worker-2"),
 	killFault("worker-1", "worker-2"),
-	killFault("serve"), // gateway and its relay; the workers' relays go on
+	killFault("serve"), // the gateway and its relay; the workers' relays keep running
 	killFault("serve", "worker-1", "worker-2"),
 	{"kill -9 Temporal", func(ctx context.Context, g *cluster, dark time.Duration) error {
 		g.temporal.Kill()
@@ -117,7 +117,7 @@ var repeatedFaults = []fault{
 	}},
 }
 
-// deployFaults are the deploys.
+// deployFaults are injected once.
 var deployFaults = []fault{
 	{"deploy of a new journey revision", func(ctx context.Context, g *cluster, _ time.Duration) error { return g.publish(ctx, true) }},
 	{"deploy of a new binary", func(ctx context.Context, g *cluster, _ time.Duration) error {
@@ -136,7 +136,7 @@ var deployFaults = []fault{
 	}},
 }
 
-// injectFaults does them all, in an order that is drawn, and lets the system breathe between them.
+// injectFaults injects all of them in random order, with pauses between them.
 func (g *cluster) injectFaults(ctx context.Context, o options, began time.Time) (*faultLog, error) {
 	r := rand.New(rand.NewPCG(o.seed, 4))
 	h := &faultLog{}
@@ -150,7 +150,7 @@ func (g *cluster) injectFaults(ctx context.Context, o options, began time.Time) 
 		r.Shuffle(len(turn), func(i, j int) { turn[i], turn[j] = turn[j], turn[i] })
 		list = append(list, turn...)
 	}
-	for _, d := range deployFaults { // in the middle half
+	for _, d := range deployFaults { // in the middle half of the run
 		at := len(list)/4 + r.IntN(len(list)/2+1)
 		list = append(list[:at], append([]fault{d}, list[at:]...)...)
 	}

@@ -22,11 +22,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// keptLateHistories is how many histories are kept of instances whose sends were late.
+// keptLateHistories is the number of histories kept of enrollments with late sends.
 const keptLateHistories = 5
 
-// histories holds the results of the runs in Temporal against the store, replays every history on the new
-// build, and keeps those of instances that did what nobody can explain, or were the latest.
+// histories compares the results of the runs in Temporal with the store and replays every history on the new build.
+// It keeps the histories of enrollments that cannot be explained, and of the latest sends.
 func (r *result) histories(ctx context.Context, g *cluster, f *snapshot) error {
 	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
 	if err != nil {
@@ -85,7 +85,7 @@ func (r *result) histories(ctx context.Context, g *cluster, f *snapshot) error {
 	return nil
 }
 
-// results asks Temporal for the outcome of every enrollment.
+// results compares the outcome of every enrollment with the one in Temporal.
 func (r *result) results(ctx context.Context, c client.Client, f *snapshot) error {
 	todo := make(chan *enrollment)
 	var wg sync.WaitGroup
@@ -120,8 +120,8 @@ func ended(ctx context.Context, c client.Client, e *enrollment) (string, error) 
 	return result.Outcome, err
 }
 
-// keepHistory writes the history of an instance's run beside the logs, as `tabi replay` and Temporal's own
-// tools read it.
+// keepHistory writes the history of an enrollment's run next to the logs, in the form that `tabi replay` and
+// Temporal's own tools read.
 func keepHistory(ctx context.Context, c client.Client, e *enrollment, dir string) error {
 	var h historypb.History
 	for events := c.GetWorkflowHistory(ctx, e.workflow, e.chain, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// keyedProvider is a provider over HTTP that has one effect per key: push in the words of FCM, text messages and webhooks.
+// keyedProvider is a provider over HTTP with one effect per key: push (in FCM's protocol), text messages and
+// webhooks.
 type keyedProvider struct {
 	*providers
 	server      *http.Server
@@ -58,7 +59,7 @@ func (k *keyedProvider) close() { _ = k.server.Close() }
 
 func (p *providers) hookURL() string { return p.keyed.base + "/hook" }
 
-// push takes a message of FCM: its key stands in the data.
+// push handles a message of FCM: its key is in the data.
 func (k *keyedProvider) push(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Message struct {
@@ -75,7 +76,7 @@ func (k *keyedProvider) push(w http.ResponseWriter, r *http.Request) {
 	k.answer(w, r, "push", in.Message.Data.Key, in.Message.Notification.Body)
 }
 
-// header takes a call whose key is its webhook-id.
+// header handles a call whose key is its webhook-id.
 func (k *keyedProvider) header(w http.ResponseWriter, r *http.Request, channel string) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	key, bad := url.PathUnescape(r.Header.Get("webhook-id"))
@@ -91,7 +92,7 @@ func (k *keyedProvider) header(w http.ResponseWriter, r *http.Request, channel s
 	k.answer(w, r, channel, key, content)
 }
 
-// answer does what the weather says.
+// answer responds as the provider's present behavior says.
 func (k *keyedProvider) answer(w http.ResponseWriter, r *http.Request, channel, key, content string) {
 	m := k.nextBehavior(channel, key)
 	switch m {
@@ -120,7 +121,7 @@ func (k *keyedProvider) answer(w http.ResponseWriter, r *http.Request, channel, 
 	_, _ = io.WriteString(w, `{"name":"projects/chaos/messages/1"}`)
 }
 
-// linger waits until the client has given up.
+// linger waits until the client has timed out.
 func linger(ctx context.Context) {
 	select {
 	case <-ctx.Done():

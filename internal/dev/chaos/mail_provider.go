@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
-// mailProvider takes every mail that comes, twice too: SMTP has no keys.
+// mailProvider accepts every mail, also twice: SMTP has no keys.
 type mailProvider struct {
 	*providers
 	server  *smtp.Server
@@ -55,7 +55,7 @@ func (s *mailSession) Mail(string, *smtp.MailOptions) error { return nil }
 // Rcpt implements smtp.Session.
 func (s *mailSession) Rcpt(string, *smtp.RcptOptions) error { return nil }
 
-// Data implements smtp.Session: the mail is there, and the weather decides what becomes of it.
+// Data implements smtp.Session: the mail has arrived, and the provider's present behavior decides what happens to it.
 func (s *mailSession) Data(r io.Reader) error {
 	raw, err := io.ReadAll(r)
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *mailSession) Data(r io.Reader) error {
 	}
 	s.server.take(key, message.Header.Get("Subject"))
 	switch m {
-	case answersLate: // the answer goes to nobody
+	case answersLate: // nobody reads the response
 		time.Sleep(2 * sendTimeout)
 	case dropsAfter:
 		return s.hangUp()

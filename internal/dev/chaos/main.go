@@ -1,6 +1,6 @@
-// Chaos plays journeys on real processes while it kills them with kill -9, fills their disk, breaks the
-// providers and deploys, and then reconciles every event, enrollment, ledger row and provider record.
-// docs/chaos-results.md says what is compared with what.
+// Chaos runs journeys on real processes while it kills them with SIGKILL, fills their disk, breaks the providers and
+// deploys. Then it reconciles every event, enrollment, ledger row and provider record. docs/chaos-results.md
+// describes what is compared with what.
 package main
 
 import (
@@ -16,15 +16,15 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// form is how much of it there is.
+// form is the size of a run.
 type form struct {
 	long     bool
 	journeys int
-	rounds   int           // most rounds of the journey that has them
+	rounds   int           // most rounds of journey cart
 	scale    float64       // virtual seconds per second
-	spread   time.Duration // in which customers enter
-	cycles   int           // how often every deed is done
-	drain    time.Duration // how long it may take to become quiet once nothing is broken any more
+	spread   time.Duration // time in which customers enter
+	cycles   int           // how often each fault is injected
+	drain    time.Duration // how long the system may take to finish after the last fault
 	disk     int64         // size of the store's disk, in bytes
 }
 
@@ -42,7 +42,7 @@ var (
 	}
 )
 
-// options of a run.
+// options are the settings of a run.
 type options struct {
 	form
 	seed  uint64
@@ -92,19 +92,19 @@ func main() {
 	}
 }
 
-// run is one run from the first process to the last line.
+// run is one whole run: it reports whether everything was explained.
 func run(ctx context.Context, o options) (good bool, err error) {
 	if o.dir, err = os.MkdirTemp("", "tabi-chaos-"); err != nil {
 		return false, err
 	}
-	if err := os.Chmod(o.dir, 0o755); err != nil { // user postgres goes through it
+	if err := os.Chmod(o.dir, 0o755); err != nil { // user postgres must be able to enter it
 		return false, err
 	}
 	logf("seed %d; logs in %s", o.seed, o.dir)
 	p := startProviders(o.seed)
 	defer p.close()
 	g, err := startCluster(ctx, o, p)
-	asks := true // some of it asks to be looked into
+	asks := true // keep the logs: something needs a look
 	defer func() {
 		g.end()
 		if !asks && !o.keep {
@@ -165,7 +165,7 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	return good, nil
 }
 
-// logf prints one line of the account.
+// logf prints a line with the time.
 func logf(format string, args ...any) {
 	fmt.Printf("%s  %s\n", clock.Wall().Format("15:04:05"), fmt.Sprintf(format, args...))
 }

@@ -11,40 +11,40 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// pathChecker goes the way of an instance through its definition, as the language says, and holds what the instance
-// did against it. It knows the kinds of steps that the journeys of this package have.
+// pathChecker follows an enrollment's path through its definition, by the rules of the language, and compares it with
+// what the enrollment did. It knows the step kinds of this package's journeys.
 type pathChecker struct {
 	r         *result
 	e         *enrollment
 	pass      *plannedEnrollment
 	def       *journey.Definition
-	events    []*storedEvent // of this passage, in order of arrival
-	entered   *storedEvent   // the one it entered by
-	at        int            // index of the step that comes next
+	events    []*storedEvent // of this enrollment, in order of arrival
+	entered   *storedEvent   // the entry event
+	at        int            // index of the next step
 	visits    map[string]int
 	round     int
-	moment    time.Time // virtual: when the instance came to that step
-	mayCount  time.Time // since when events may count for the next wait_for
-	mustCount time.Time // since when they must: the instance had gone on from its last wait, and had asked what was on its way
+	moment    time.Time // virtual: when the enrollment reached that step
+	mayCount  time.Time // from when on events may count for the next wait_for
+	mustCount time.Time // from when on they must count: the enrollment had passed its last wait, and had asked for undelivered events
 	sends     map[string]bool
-	used      map[string]bool // events used up
-	outcome   string          // of an exit
+	used      map[string]bool // ids of events that a wait_for has consumed
+	outcome   string          // outcome of an exit
 	described bool
 }
 
-// slack is how far the moments of the store, of Temporal and of the workflow may lie apart: a second of the
-// wall, in virtual time.
+// slack is how far the clocks of the store, of Temporal and of the workflow may differ: a second of wall time, in
+// virtual time.
 func (w *pathChecker) slack() time.Duration { return w.r.virtual(time.Second) }
 
-// catchUpTime are how long an instance waits for what is on its way to it (workflows: eight naps from 250 ms on, each
-// twice as long), a little less of it.
+// catchUpTime is how long a run waits for undelivered events (eight sleeps from 250 ms on in package workflows, each
+// twice as long), rounded down.
 const catchUpTime = time.Minute
 
-// surelyBefore reports whether a lies before b beyond slack; perhaps, whether it may.
+// surelyBefore reports whether a is before b by more than the slack; maybeBefore, whether it may be.
 func (w *pathChecker) surelyBefore(a, b time.Time) bool { return a.Add(w.slack()).Before(b) }
 func (w *pathChecker) maybeBefore(a, b time.Time) bool  { return !w.surelyBefore(b, a) }
 
-// check walks until the passages end.
+// check follows the path until the visits end.
 func (w *pathChecker) check() {
 	w.moment = time.UnixMilli(w.e.entered)
 	w.mayCount, w.mustCount = w.moment, w.moment
@@ -55,7 +55,7 @@ func (w *pathChecker) check() {
 		}
 		step := w.def.Steps[w.at]
 		if p.Step != step.ID && w.sends[fmt.Sprintf("%s/%s/%d", w.e.id, p.Step, p.Visit)] {
-			continue // of a task that was lost, which told the store all the same
+			continue // from a workflow task that was lost after it had reported to the store
 		}
 		if p.Step != step.ID {
 			w.wrong("passage %d is %s, the journey goes to %s", i+1, p.Step, step.ID)
@@ -77,7 +77,7 @@ func (w *pathChecker) check() {
 	w.checkEnd()
 }
 
-// checkVisit checks one passage, and gives the step behind it.
+// checkVisit checks one visit and returns the next step.
 func (w *pathChecker) checkVisit(step journey.Step, p contract.Passage) int {
 	switch spec := step.Spec.(type) {
 	case *journey.Set:
@@ -107,7 +107,7 @@ func (w *pathChecker) checkVisit(step journey.Step, p contract.Passage) int {
 	return step.Next
 }
 
-// checkWait holds a wake against the moment it was due.
+// checkWait compares the end of a wait with its deadline.
 func (w *pathChecker) checkWait(step journey.Step, p contract.Passage, due time.Time) {
 	if p.At.Before(due.Add(-w.slack())) {
 		w.wrong("%s was over at %s, before it was due at %s", step.ID, p.At, due)
@@ -115,23 +115,23 @@ func (w *pathChecker) checkWait(step journey.Step, p contract.Passage, due time.
 	if g := w.goalEvent(true); g != nil && w.surelyBefore(g.by, due) {
 		w.wrong("%s was waited out until %s, though the goal %s had come before", step.ID, due, g.id)
 	}
-	// It was over when it was due, however late that was noticed; an instance that came to it late was due
-	// later. What could not be brought for a minute is not waited for longer, and comes to the next step.
+	// The wait ended at its deadline, however late that was noticed. A run that reached the step late has a later
+	// deadline. A run waits at most a minute for undelivered events; what arrives later counts for the next step.
 	w.mayCount, w.mustCount = due, p.At
 	if p.At.After(due.Add(w.r.virtual(catchUpTime))) {
 		w.mayCount = due.Add(-w.r.virtual(w.r.bound))
 	}
 }
 
-// checkWaitFor holds the way a wait_for went against the events that came.
+// checkWaitFor compares the arm of a wait_for with the events that arrived.
 func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p contract.Passage) int {
 	due := w.moment.Add(spec.Timeout)
-	var inTime, possible *storedEvent // for sure, and at the margin
+	var inTime, possible *storedEvent // in time for certain, and in time within the slack
 	for _, e := range w.events {
 		if !slices.Contains(spec.Arms[0].Events, e.name) || w.used[e.id] {
 			continue
 		}
-		// Events go before the clock: one that came while nobody was there to see the time run out counts.
+		// Events come before timers: an event that arrived while no worker could notice the deadline counts.
 		if w.maybeBefore(w.mayCount, e.by) && w.maybeBefore(e.from, later(due, p.At)) {
 			possible = e
 		}
@@ -150,18 +150,18 @@ func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p c
 		w.wrong("%s was answered, and nothing had come in time", step.ID)
 	} else {
 		w.used[possible.id] = true
-		if w.maybeBefore(due, possible.by) { // the time may have run out before, in a task that was lost
+		if w.maybeBefore(due, possible.by) { // a workflow task that was lost may have seen the deadline first
 			w.allow(spec.OnTimeout, possible.by)
 		}
 	}
 	w.mayCount, w.mustCount = p.At, p.At
 	if possible != nil {
-		w.mayCount = possible.from // it ended when that came
+		w.mayCount = possible.from // the wait ended when that event arrived
 	}
 	return spec.Arms[0].Then
 }
 
-// checkSend holds a send against its ledger row.
+// checkSend compares a send with its ledger row.
 func (w *pathChecker) checkSend(step journey.Step, spec *journey.Send, p contract.Passage) int {
 	key := fmt.Sprintf("%s/%s/%d", w.e.id, step.ID, p.Visit)
 	w.sends[key] = true
@@ -186,7 +186,7 @@ func (w *pathChecker) checkSend(step journey.Step, spec *journey.Send, p contrac
 	return step.Next
 }
 
-// goalEvent is the goal's event that came behind the entry, surely or perhaps, if any.
+// goalEvent returns the goal event after the entry, certain or possible; nil where there is none.
 func (w *pathChecker) goalEvent(surely bool) *storedEvent {
 	for _, e := range w.events {
 		if w.def.Goal == nil || !slices.Contains(w.def.Goal.Events, e.name) {
@@ -199,7 +199,7 @@ func (w *pathChecker) goalEvent(surely bool) *storedEvent {
 	return nil
 }
 
-// checkEnd holds the outcome against where the instance came to.
+// checkEnd compares the outcome with the end of the path.
 func (w *pathChecker) checkEnd() {
 	if w.e.outcome == contract.Goal {
 		if w.goalEvent(false) == nil {
@@ -209,7 +209,7 @@ func (w *pathChecker) checkEnd() {
 		w.checkRows()
 		return
 	}
-	// What comes behind the last wait is heard between the steps, if a relay is there to bring it.
+	// Goals after the last wait are noticed between steps, if a relay runs to deliver them.
 	if goal := w.goalEvent(true); goal != nil && (w.surelyBefore(goal.by, w.mustCount) || w.surelyBefore(goal.by.Add(w.r.virtual(w.r.bound)), w.moment)) {
 		w.wrong("it ended as %s at %s, though the goal %s had come before", w.e.outcome, w.moment, goal.id)
 	}
@@ -223,16 +223,16 @@ func (w *pathChecker) checkEnd() {
 	w.checkRows()
 }
 
-// allowAhead allows the sends behind the last passage, as far as the instance may have come before the goal did.
+// allowAhead allows the sends after the last visit that the run may have made before the goal.
 func (w *pathChecker) allowAhead() {
 	if goal := w.goalEvent(false); goal != nil {
 		w.allow(w.at, goal.by.Add(w.slack()))
 	}
 }
 
-// allow allows the sends from a step on, through waits that are over by a moment. A task that a crash cut off
-// behind them was done again, and heard before them of what had come meanwhile: what they said stands in the
-// ledger, and is not on the instance's way.
+// allow allows the sends from a step on, through waits that end before `by`. If a crash loses the workflow task in
+// which they were made, the task runs again and may then see events that arrived meanwhile. The sends of the lost
+// task are in the ledger though they are not on the path.
 func (w *pathChecker) allow(at int, by time.Time) {
 	round, due, visits := w.round, w.moment, maps.Clone(w.visits)
 	for at != journey.End {
@@ -268,7 +268,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// checkRows are ledger rows of sends that are not on the instance's way.
+// checkRows reports ledger rows of sends that are not on the path.
 func (w *pathChecker) checkRows() {
 	for _, row := range w.e.rows {
 		if !w.sends[row.key] {
@@ -281,7 +281,7 @@ func (w *pathChecker) wrong(format string, args ...any) {
 	w.r.unexplained("%s (%s): %s%s", w.e.workflow, w.e.id, fmt.Sprintf(format, args...), w.describe())
 }
 
-// describe is all that is known of an instance, in seconds of the wall from its entry, told once.
+// describe returns, once, everything that is known about the enrollment, in seconds of wall time after its entry.
 func (w *pathChecker) describe() string {
 	if w.described {
 		return ""

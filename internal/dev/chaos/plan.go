@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// plannedEvent is an event that a channel will send: until it is acknowledged, and some of them once more after that.
+// plannedEvent is an event that a channel will send until it is acknowledged, in some cases once more after that.
 type plannedEvent struct {
 	id, customer, name, order string
-	rounds                    int           // of an entry into cart
-	due                       time.Duration // from the beginning of the drive
-	needs                     *plannedEvent // must be acknowledged before
-	twice                     time.Duration // sent again that long after it was acknowledged; 0: not
-	early                     time.Duration // its timestamp lies that far back, in virtual time
+	rounds                    int           // of an entry into journey cart
+	due                       time.Duration // since the start of the run
+	needs                     *plannedEvent // must be acknowledged first
+	twice                     time.Duration // sent again this long after it was acknowledged; 0: not
+	early                     time.Duration // how far back its timestamp is, in virtual time
 	body                      map[string]any
-	acknowledged              atomic.Pointer[time.Time] // by the wall, the first time; nil: not yet
+	acknowledged              atomic.Pointer[time.Time] // wall time of the first acknowledgement; nil: none so far
 }
 
-// plannedEnrollment through a journey that is planned: what ought to come of it hangs on when the events arrive.
+// plannedEnrollment is one planned way through a journey. What must come of it depends on when the events arrive.
 type plannedEnrollment struct {
 	journey, customer, order string
-	entry, again             *plannedEvent // again: a second entry with the same key, which must not be one
-	answer                   *plannedEvent // of wait_for; nil: never
+	entry, again             *plannedEvent // again: a second entry event with the same key, which must not enroll
+	answer                   *plannedEvent // of the wait_for; nil: never
 	goal                     *plannedEvent
 	rounds                   int
 }
 
-// plan is all that will happen, drawn beforehand.
+// plan is everything that channels will do, drawn before the run.
 type plan struct {
 	events   []*plannedEvent
 	byID     map[string]*plannedEvent
@@ -36,10 +36,10 @@ type plan struct {
 	byOrder  map[string]*plannedEnrollment
 }
 
-// perCustomer is how many passages a customer has on average.
+// perCustomer is the average number of enrollments of a customer.
 const perCustomer = 2.5
 
-// eventNames of the events of each journey.
+// eventNames are the names of each journey's events.
 var eventNames = map[string]struct{ entry, answer, goal string }{
 	"order": {entry: "Order Placed", answer: "Order Shipped"},
 	"cart":  {entry: "Cart Left", goal: "Order Completed"},
@@ -107,9 +107,9 @@ func makePlan(o options, hook string) *plan {
 			pass.again = track("again", n.entry, begins+real(time.Duration(r.IntN(120))*time.Minute))
 		}
 		if n.answer != "" {
-			at := begins + real(time.Duration(5+r.IntN(110))*time.Minute) // at times in time, at times late
+			at := begins + real(time.Duration(5+r.IntN(110))*time.Minute) // sometimes in time, sometimes late
 			if r.Float64() < 0.1 {
-				at = begins - 2*time.Second // before what it answers
+				at = begins - 2*time.Second // before the event that it answers
 			}
 			if r.Float64() < 0.7 {
 				pass.answer = track("answer", n.answer, at)

@@ -7,41 +7,40 @@ import (
 	"time"
 )
 
-// sendTimeout is the workers' --send-timeout: what takes longer has lost its client.
+// sendTimeout is the workers' --send-timeout: after it the client is gone.
 const sendTimeout = 2 * time.Second
 
-// behavior is what a provider does to a call.
+// behavior is what a provider does with a call.
 type behavior int
 
 const (
 	good        behavior = iota
-	hangs                // never answers; nothing is taken
-	refuses              // says that it cannot now; nothing is taken
-	rejects              // says no for good; nothing is taken
-	answersLate          // takes it, and answers when the client has given up
-	dropsAfter           // takes it, and hangs up without an answer
-	dropsBefore          // hangs up before it has taken it
+	hangs                // never responds; the message is not accepted
+	refuses              // refuses for now; the message is not accepted
+	rejects              // refuses for good; the message is not accepted
+	answersLate          // accepts, and responds after the client has timed out
+	dropsAfter           // accepts, and drops the connection without a response
+	dropsBefore          // drops the connection before it accepts
 	behaviors
 )
 
-// providers are what the sends go to: one over HTTP that takes each key once, and a mail server that takes
-// whatever comes.
+// providers receive the sends: one over HTTP that accepts each key once, and a mail server that accepts everything.
 type providers struct {
 	mu      sync.Mutex
 	random  *rand.Rand
-	mode    behavior // the weather
-	odds    float64  // that a call is met by the weather
+	mode    behavior // present behavior
+	odds    float64  // probability that a call meets it
 	records map[string]*record
 
 	keyed *keyedProvider
 	mail  *mailProvider
 }
 
-// record is what a provider knows of a ledger key.
+// record is what a provider knows about a ledger key.
 type record struct {
-	calls    int // that came as far as the provider
-	taken    int // that were taken; a keyed provider has an effect once
-	rejected int // that were refused for good
+	calls    int // calls that reached the provider
+	taken    int // calls that were accepted; a keyed provider has one effect
+	rejected int // calls that were refused for good
 	content  map[string]bool
 	channel  string
 }
@@ -58,7 +57,7 @@ func (p *providers) close() {
 	p.mail.close()
 }
 
-// changeBehavior changes every few seconds until ctx ends.
+// changeBehavior changes the providers' behavior every few seconds until ctx ends.
 func (p *providers) changeBehavior(ctx context.Context) {
 	for {
 		p.mu.Lock()
@@ -83,14 +82,14 @@ func (p *providers) changeBehavior(ctx context.Context) {
 	}
 }
 
-// behave is good weather from now on.
+// behave makes the providers accept everything.
 func (p *providers) behave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mode, p.odds = good, 0
 }
 
-// nextBehavior counts a call and draws what becomes of it.
+// nextBehavior counts a call and draws what happens to it.
 func (p *providers) nextBehavior(channel, key string) behavior {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -106,7 +105,7 @@ func (p *providers) nextBehavior(channel, key string) behavior {
 	return good
 }
 
-// take keeps that a call was taken.
+// take records that a call was accepted.
 func (p *providers) take(key, content string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,25 +11,25 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// result is what the reconciliation came to.
+// result is the outcome of the reconciliation.
 type result struct {
 	f     *snapshot
 	plan  *plan
 	p     *providers
 	g     *cluster
-	bound time.Duration // of the wall: what a send may be late by
+	bound time.Duration // the most that a send may be late, in wall time
 
-	sends       int // that the ledger says went out
+	sends       int // sent, by the ledger
 	lost        []string
 	duplicates  []string
-	late        []lateSend    // the worst first
-	unknowns    []string      // unexplained
+	late        []lateSend    // latest first
+	unknowns    []string      // lines of kind unexplained
 	keepHistory []*enrollment // whose histories are kept
-	repeated    int           // mails that came twice, as admitted
-	gaps        int           // mails that did not come, as admitted
-	doubted     int           // marketing mails that count as sent, of unknown fate
+	repeated    int           // mails sent twice, with the ledger row saying so
+	gaps        int           // mails not received, with the ledger row saying so
+	doubted     int           // marketing mails that count as sent, with unknown outcome
 	rejected    int           // sends that the provider refused for good
-	ended       int           // sends that were given up: their instance had ended, or gone elsewhere
+	ended       int           // sends abandoned because the enrollment had ended or was rerouted
 	mails       int
 	worst       time.Duration
 	replayed    int
@@ -45,12 +45,31 @@ func (r *result) unexplained(format string, args ...any) {
 	r.unknowns = append(r.unknowns, fmt.Sprintf(format, args...))
 }
 
-// margin is what a send may be late by, beside twice the longest outage: three attempts that die with their
-// workers, whose leases last 30 s each.
+// margin is what a send may be late by, in addition to twice the longest outage: three attempts that die with their
+// workers, each with a lease of 30 s.
 const margin = 90 * time.Second
 
-// reconcile holds everything against everything: what was acknowledged, what the store has, and what the
-// providers took.
+// reconcile compares what was acknowledged, what the store holds and what the providers received. Every difference is
+// one of four kinds:
+//
+//   - lost: an acknowledged event is not in the store, a planned enrollment does not exist or has not ended, a
+//     ledger row has not been settled, or a send that the ledger calls sent was never accepted by the provider. Must
+//     be 0.
+//   - duplicate: two enrollments for one entry key, one text said under two keys, or a mail that was accepted more
+//     often than its ledger row admits. SMTP has no idempotency keys: after a broken connection nobody knows whether
+//     the mail went out. tabi then repeats transactional mail and counts the doubt in the row (unknown_count), and
+//     does not repeat marketing mail and marks the row (outcome_unknown). A second mail with such a mark is counted,
+//     not a duplicate; one without is. Must be 0.
+//   - late: a send later than twice the longest outage plus margin after the step was due. Reported with its
+//     history, but no failure: on a busy machine the bound is the machine's.
+//   - unexplained: everything else that the definition, the events and the faults do not account for: another path
+//     through the journey than the language allows, a row without an event, different outcomes in Temporal and in
+//     the store, a history that does not replay. Must be 0.
+//
+// The clocks of the parties differ, and an event was committed at some time between the call and its acknowledgement.
+// Where an order of two moments is not certain, both paths are allowed (see pathChecker.slack). So a wrong path may
+// go unnoticed now and then; a right one is never reported. Without the fourth kind the run would only prove what
+// somebody had thought of. docs/guarantees.md has the promises, docs/chaos-results.md the runs.
 func reconcile(f *snapshot, p *plan, providers *providers, g *cluster, done *faultLog) *result {
 	r := &result{f: f, plan: p, p: providers, g: g, bound: 2*done.outage + margin}
 	byPassage := r.eventsAndEntries()
@@ -92,8 +111,8 @@ func reconcile(f *snapshot, p *plan, providers *providers, g *cluster, done *fau
 	return r
 }
 
-// eventsAndEntries holds the events that were acknowledged against the store, and sorts them by passage, in
-// order of arrival.
+// eventsAndEntries compares the acknowledged events with the store. It returns them by planned enrollment, in order
+// of arrival.
 func (r *result) eventsAndEntries() map[string][]*storedEvent {
 	of := map[string][]*storedEvent{}
 	for _, h := range r.plan.events {
@@ -121,7 +140,7 @@ func (r *result) eventsAndEntries() map[string][]*storedEvent {
 	return of
 }
 
-// entry finds the one enrollment of a passage.
+// entry returns the one enrollment of a plan.
 func (r *result) entry(pass *plannedEnrollment, events []*storedEvent, done *faultLog) *enrollment {
 	var found []*enrollment
 	for _, e := range r.f.enrollments {
@@ -138,7 +157,7 @@ func (r *result) entry(pass *plannedEnrollment, events []*storedEvent, done *fau
 		return nil
 	}
 	e := found[0]
-	for _, event := range events { // the first of them in order of arrival, as far as that is known
+	for _, event := range events { // the first in order of arrival, as far as that is certain
 		if event.name != eventNames[pass.journey].entry || event.id == e.entryEvent {
 			continue
 		}
@@ -162,7 +181,7 @@ func (r *result) entry(pass *plannedEnrollment, events []*storedEvent, done *fau
 	return e
 }
 
-// trialExit is the last exit of a definition.
+// trialExit returns the outcome of a definition's last exit.
 func trialExit(d *journey.Definition) string {
 	if d == nil {
 		return ""
@@ -174,9 +193,9 @@ func trialExit(d *journey.Definition) string {
 	return exit.Outcome
 }
 
-// lateSend is a send that was late.
+// lateSend is a send after its bound.
 type lateSend struct {
-	took time.Duration // of the wall
+	took time.Duration // in wall time
 	e    *enrollment
 	row  *sendRow
 }
@@ -191,7 +210,7 @@ func (l lateSend) String() string {
 	)
 }
 
-// due counts a send that was late.
+// due records how late a send was.
 func (r *result) due(e *enrollment, row *sendRow, due time.Time) {
 	took := r.g.clock.Real(time.UnixMilli(row.at).Sub(due))
 	r.worst = max(r.worst, took)
@@ -200,7 +219,7 @@ func (r *result) due(e *enrollment, row *sendRow, due time.Time) {
 	}
 }
 
-// latest are the lines of those that were late.
+// latest returns a line for each late send.
 func (r *result) latest() []string {
 	var lines []string
 	for _, l := range r.late {
@@ -209,7 +228,7 @@ func (r *result) latest() []string {
 	return lines
 }
 
-// ledger holds each row against what its provider knows.
+// ledger compares each row with the provider's record.
 func (r *result) ledger() {
 	for key, row := range r.f.rows {
 		record := r.p.records[key]
@@ -233,7 +252,7 @@ func (r *result) ledger() {
 
 var record0 record
 
-// checkSent checks a row that says sent.
+// checkSent checks a row with status sent.
 func (r *result) checkSent(row *sendRow, record *record) {
 	switch {
 	case row.unknown && (row.channel != "email" || row.category == journey.Transactional):
@@ -263,7 +282,7 @@ func (r *result) checkSent(row *sendRow, record *record) {
 	}
 }
 
-// checkFailed checks a row that says failed.
+// checkFailed checks a row with status failed.
 func (r *result) checkFailed(row *sendRow, record *record) {
 	switch {
 	case row.reason == "ENDED", row.reason == "MOVED_ON":
@@ -281,7 +300,7 @@ func (r *result) checkFailed(row *sendRow, record *record) {
 	}
 }
 
-// providers holds what the providers took against the ledger: nothing without a row, nothing twice under two keys.
+// providers compares the providers' records with the ledger: nothing without a row, no content under two keys.
 func (r *result) providers() {
 	keys := map[string]string{} // content → key
 	for key, record := range r.p.records {
@@ -300,10 +319,10 @@ func (r *result) providers() {
 	}
 }
 
-// shown is how many lines of a kind are printed; the rest is counted.
+// shown is the number of lines of a kind that are printed; the others are counted.
 const shown = 20
 
-// print writes the account and, last, the one line. It reports whether all is well.
+// print prints the result, the summary last. It reports whether nothing was lost, duplicated or unexplained.
 func (r *result) print() bool {
 	for _, part := range []struct {
 		name  string
@@ -349,7 +368,7 @@ func sorted(lines []string) []string {
 	return lines
 }
 
-// virtual is as much virtual time as d is of the wall.
+// virtual converts a duration of wall time to virtual time.
 func (r *result) virtual(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * r.g.o.scale)
 }

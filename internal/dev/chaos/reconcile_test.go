@@ -13,7 +13,8 @@ import (
 
 var began = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
-// scenario is one order that went well, at an hour in 15 seconds: confirmed by mail and push, shipped in time, rated.
+// scenario is one order without faults, at one virtual hour in 15 seconds: confirmed by mail and push, shipped in
+// time, rated.
 type scenario struct {
 	facts     *snapshot
 	plan      *plan
@@ -97,14 +98,14 @@ func newScenario(t *testing.T) *scenario {
 	return s
 }
 
-// Each fault is found, and is what it is.
+// Each fault is found and reported under its kind.
 func TestReconcile(t *testing.T) {
 	t.Parallel()
 	row := func(s *scenario, step string) *sendRow { return s.facts.rows["e/"+step+"/1"] }
 	record := func(s *scenario, step string) *record { return s.providers.records["e/"+step+"/1"] }
 	for name, c := range map[string]struct {
 		spoil func(*scenario)
-		want  string // part of the line; empty: all is well
+		want  string // part of the line; empty: no fault
 		kind  string
 	}{
 		"all is well":            {func(*scenario) {}, "", ""},

@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// snapshot are what the store holds at the end. Times are virtual, in unix milliseconds.
+// snapshot is what the store holds at the end. Times are virtual, in Unix milliseconds.
 type snapshot struct {
 	events      map[string]*storedEvent // by id
 	enrollments map[string]*enrollment  // by id
@@ -22,7 +22,7 @@ type snapshot struct {
 type storedEvent struct {
 	id, customer, name, order string
 	n                         int64
-	from, by                  time.Time // virtual: it was committed between the call it came by and the first acknowledgement
+	from, by                  time.Time // virtual: committed between the call and the first acknowledgement
 }
 
 type enrollment struct {
@@ -39,7 +39,7 @@ type sendRow struct {
 	at                                                       int64
 }
 
-// takeSnapshot reads them.
+// takeSnapshot reads the store.
 func takeSnapshot(ctx context.Context, g *cluster) (*snapshot, error) {
 	db, err := g.database.open()
 	if err != nil {
@@ -155,7 +155,7 @@ func each(ctx context.Context, db *sql.DB, query string, take func(*sql.Rows) er
 	return rows.Err()
 }
 
-// drain waits until no instance is open and nothing is to be delivered.
+// drain waits until no enrollment is open and the outbox is empty.
 func (g *cluster) drain(ctx context.Context, o options) error {
 	db, err := g.database.open()
 	if err != nil {
@@ -163,7 +163,7 @@ func (g *cluster) drain(ctx context.Context, o options) error {
 	}
 	defer func() { _ = db.Close() }()
 	end := clock.Wall().Add(o.drain)
-	deaf := time.Time{} // since when Temporal does not answer
+	deaf := time.Time{} // since when Temporal has not answered
 	for told := clock.Wall(); ; {
 		var open, pending int
 		err := db.QueryRowContext(ctx, `select count(*) filter (where state <> 'closed'), count(*) filter (where next_seq <= last_seq) from enrollments`).

@@ -19,8 +19,8 @@ type devServer struct {
 	options app.DevServerOptions
 }
 
-// newTemporal starts Temporal: the development server, or in the long form the production server on a
-// PostgreSQL of its own.
+// newTemporal starts Temporal: the development server, or in the long form the production server on a PostgreSQL of
+// its own.
 func (g *cluster) newTemporal(ctx context.Context) (temporalServer, error) {
 	if g.o.long {
 		var err error
@@ -47,8 +47,8 @@ func (g *cluster) temporalAddress() string {
 	return ""
 }
 
-// temporalAnswers reports whether Temporal can read what it has stored. The development server may come to stand still by
-// itself when it is starved: then each of its queries ends as "interrupted", for good.
+// temporalAnswers reports whether Temporal can read its own data. The development server may stop working when it is
+// starved of CPU: then each of its queries ends as "interrupted", until it is restarted.
 func (g *cluster) temporalAnswers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -92,7 +92,7 @@ func (d *devServer) serves(ctx context.Context) error {
 	return err
 }
 
-// quiet is a logger of the SDK that says nothing.
+// quiet is a logger of the SDK that logs nothing.
 type quiet struct{}
 
 func (quiet) Debug(string, ...any) {}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// status is what the admin API tells of an instance.
+// status is an enrollment in the admin API.
 type status struct {
 	Enrollment struct {
 		Entered time.Time `json:"entered_at"`
@@ -30,18 +30,18 @@ func (w *player) status(ctx context.Context, workflow string) (s status, err err
 	return s, w.get(ctx, "/v1/admin/status?workflow_id="+url.QueryEscape(workflow), &s)
 }
 
-// progress is what was told of an instance.
+// progress is what has been printed about an enrollment.
 type progress struct {
 	step, outcome string
-	contacts      map[string]string // by ledger key: the status that was told
+	contacts      map[string]string // by ledger key: the status that was printed
 }
 
-// look tells what the instances have done since the last look.
+// look prints what the enrollments have done since the last look.
 func (w *player) look(ctx context.Context) {
 	for _, run := range runs {
 		s, err := w.status(ctx, run.workflow)
 		if err != nil {
-			continue // not entered yet
+			continue // not enrolled yet
 		}
 		before := w.seen[run.workflow]
 		if before == nil {
@@ -78,7 +78,7 @@ func (w *player) look(ctx context.Context) {
 	}
 }
 
-// toldSent reports whether the send with this ledger key was told.
+// toldSent reports whether the send with this ledger key was printed.
 func (w *player) toldSent(key string) bool {
 	for _, s := range w.seen {
 		if s.contacts[key] == "sent" {
@@ -88,7 +88,7 @@ func (w *player) toldSent(key string) bool {
 	return false
 }
 
-// told reports whether the end of every instance was told.
+// told reports whether the end of every enrollment was printed.
 func (w *player) told() bool {
 	for _, run := range runs {
 		if s := w.seen[run.workflow]; s == nil || s.outcome == "" {
@@ -98,7 +98,7 @@ func (w *player) told() bool {
 	return true
 }
 
-// words puts a word before what there is, if there is anything.
+// words returns text after a word, or nothing where text is empty.
 func words(word, what string) string {
 	if what == "" {
 		return ""

@@ -12,8 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// check holds what came of the story against what must: the outcomes as Temporal has them, every mail and push,
-// and nothing twice.
+// check compares the result with what must happen: the outcomes in Temporal, every mail and push, each once.
 func (w *player) check(ctx context.Context, temporal string) error {
 	var wrong []error
 	hold := func(ok bool, format string, args ...any) {
@@ -52,10 +51,10 @@ func (w *player) check(ctx context.Context, temporal string) error {
 
 	mails, err := w.mails(ctx)
 	hold(err == nil, "the mails cannot be read: %v", err)
-	want := map[string]string{ // subject → reader
+	want := map[string]string{ // subject → recipient
 		"2 items are waiting":            "ana@example.com",
 		"Your coupons end on 2026-03-06": "ana@example.com",
-		"This should not have happened":  "ben@example.com", // said with empathy: the policy sees that something went wrong
+		"This should not have happened":  "ben@example.com", // with empathy: the policy knows that something went wrong
 		"Your refund is on its way":      "ben@example.com",
 		"10 % off your cart":             "chie@example.com",
 	}
@@ -92,7 +91,7 @@ func (w *player) check(ctx context.Context, temporal string) error {
 	return errors.Join(wrong...)
 }
 
-// quiet is a logger for a client that has nothing to say to people.
+// quiet is a logger of the SDK that logs nothing.
 type quiet struct{}
 
 func (quiet) Debug(string, ...any) {}

@@ -17,7 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
-// devServer is a running `tabi dev` on data of its own.
+// devServer is a running `tabi dev` with data of its own.
 type devServer struct {
 	cmd      *exec.Cmd
 	data     string
@@ -28,7 +28,7 @@ type devServer struct {
 	temporal string // host:port
 }
 
-// startDev starts it and waits until it is ready.
+// startDev starts `tabi dev` and waits until it is ready.
 func startDev(ctx context.Context, scale float64, ci bool) (*devServer, error) {
 	data, err := os.MkdirTemp("", "tabi-demo-")
 	if err != nil {
@@ -75,7 +75,7 @@ func startDev(ctx context.Context, scale float64, ci bool) (*devServer, error) {
 	return d, nil
 }
 
-// ready waits until the gateway says that everything is there.
+// ready waits until the gateway reports that everything is up.
 func (d *devServer) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -108,7 +108,7 @@ func (d *devServer) stop() {
 	os.RemoveAll(d.data)
 }
 
-// showLog prints what tabi dev said, for whoever looks for the fault.
+// showLog prints the log of `tabi dev`.
 func (d *devServer) showLog() {
 	f, err := os.Open(d.log)
 	if err != nil {
@@ -120,7 +120,7 @@ func (d *devServer) showLog() {
 	}
 }
 
-// freePorts finds ports that nobody listens on.
+// freePorts returns n unused ports.
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	for range n {
@@ -133,7 +133,7 @@ func freePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// prefer gives port if nobody listens on it, else other.
+// prefer returns port where it is unused, otherwise other.
 func prefer(port, other int) int {
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {

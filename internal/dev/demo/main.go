@@ -1,6 +1,5 @@
-// Demo plays a story of four customers through the journeys that ship, on the real thing: `tabi dev` with
-// Temporal, mail and push sinks and the agents' inbox. With CI set it plays faster, checks everything that came
-// of it, and exits; without, it goes on running.
+// Demo plays four customers through the shipped journeys on the real system: `tabi dev` with Temporal, mail and push
+// sinks and the agents' inbox. With CI set it runs faster, checks the results and exits; otherwise it keeps running.
 package main
 
 import (
@@ -15,7 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// origin is the virtual moment at which the story begins: a Monday morning.
+// origin is the virtual time at which the demo begins: a Monday morning.
 var origin = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func main() {
@@ -66,5 +65,5 @@ func run(ctx context.Context, ci bool) error {
 	return nil
 }
 
-// say prints one line of the account.
+// say prints a line.
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }

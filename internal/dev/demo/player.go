@@ -18,19 +18,19 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// player is what the story is played in: the gateway and what it shows.
+// player plays the scenario against the gateway and prints what happens.
 type player struct {
 	gateway string
 	scale   float64
-	began   time.Time // by the wall; virtual time was origin then
+	began   time.Time // wall time of the virtual time origin
 	ci      bool
 	checks  int
 	ids     int
 	seen    map[string]*progress // by workflow id
-	first   time.Time            // by the wall, when the first event went out; zero once the clock is set
+	first   time.Time            // wall time of the first event; zero once the clock is set
 }
 
-// set sets the clock of the account by the first entry, whose virtual time tabi tells.
+// set sets the clock by the first entry, whose virtual time the admin API has.
 func (w *player) set(entered time.Time) {
 	if !w.first.IsZero() && !entered.IsZero() {
 		w.began = w.first.Add(-time.Duration(float64(entered.Sub(origin)) / w.scale))
@@ -38,13 +38,13 @@ func (w *player) set(entered time.Time) {
 	}
 }
 
-// clock is the virtual time, for the account.
+// clock returns the virtual time.
 func (w *player) clock() string {
 	at := origin.Add(time.Duration(float64(clock.Wall().Sub(w.began)) * w.scale))
 	return at.Format("Mon 15:04")
 }
 
-// tell prints a line of the account with the virtual time.
+// tell prints a line with the virtual time.
 func (w *player) tell(format string, args ...any) {
 	say("%s  %s", w.clock(), fmt.Sprintf(format, args...))
 }
@@ -75,7 +75,7 @@ func (w *player) call(ctx context.Context, kind string, body map[string]any) err
 	return nil
 }
 
-// track sends an event and says so.
+// track sends an event and prints it.
 func (w *player) track(ctx context.Context, user, event string, properties map[string]any) error {
 	w.tell("%-5s ● %s %s", user, event, short(properties))
 	if w.ids == len(customers) { // the first event
@@ -113,7 +113,7 @@ func (w *player) get(ctx context.Context, path string, out any) error {
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
-// mail is one of the mail sink's, push one of the push sink's.
+// mail is a mail in the mail sink; push is one in the push sink.
 type mail struct {
 	To      []string          `json:"to"`
 	Subject string            `json:"subject"`
@@ -123,7 +123,7 @@ type mail struct {
 	Key     string            `json:"key"`
 }
 
-// message is one of the app channel's.
+// message is one of the app channel.
 type message struct {
 	Title string `json:"title"`
 	Key   string `json:"key"`
@@ -135,7 +135,7 @@ type push struct {
 	Key   string `json:"key"`
 }
 
-// messages are what the app channel said to somebody.
+// messages returns the app messages of a customer.
 func (w *player) messages(ctx context.Context, user string) ([]message, error) {
 	var list struct {
 		Messages []message `json:"messages"`
@@ -152,7 +152,7 @@ func (w *player) pushes(ctx context.Context) (all []push, err error) {
 	return all, w.get(ctx, "/dev/push.json", &all)
 }
 
-// until asks until ok, for at most two minutes.
+// until polls until ok is true, for at most two minutes.
 func (w *player) until(ctx context.Context, what string, ok func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -187,7 +187,7 @@ func (w *player) mailed(ctx context.Context, to, subject string) error {
 	})
 }
 
-// shown waits for a message in the app: one of some titles.
+// shown waits for an app message with one of the titles.
 func (w *player) shown(ctx context.Context, user string, titles ...string) error {
 	return w.until(ctx, fmt.Sprintf("a message of %q in the app", titles), func() (bool, error) {
 		all, err := w.messages(ctx, user)
@@ -219,7 +219,7 @@ var (
 	resolveForm = regexp.MustCompile(`action="(/inbox/[^"]+/resolve)"`)
 )
 
-// page reads a page of the inbox.
+// page loads a page of the inbox.
 func page(ctx context.Context, c *http.Client, address string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -237,7 +237,7 @@ func page(ctx context.Context, c *http.Client, address string) (string, error) {
 	return string(body), err
 }
 
-// resolve plays the agent: it opens the queue's hand-off in the inbox, and sends the page's own form.
+// resolve acts as the agent: it opens the queue's hand-off in the inbox and submits the page's own form.
 func (w *player) resolve(ctx context.Context, queue, agent, outcome, note string) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -288,7 +288,7 @@ func (w *player) resolve(ctx context.Context, queue, agent, outcome, note string
 	return nil
 }
 
-// somebodyElse gives a person at the screen ten seconds to resolve it in the inbox.
+// somebodyElse lets the person at the screen resolve the hand-off in the inbox, for ten seconds.
 func (w *player) somebodyElse(ctx context.Context, c *http.Client, queue string) bool {
 	patience := time.After(10 * time.Second)
 	for {

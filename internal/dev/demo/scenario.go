@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// customer is somebody in the story.
+// customer is a customer of the demo.
 type customer struct {
 	id     string
 	traits map[string]any
@@ -27,7 +27,7 @@ var customers = []customer{
 	{"dora", map[string]any{"first_name": "Dora", "timezone": "Europe/Berlin", "monthly_fee": 30, "tenure_days": 400}},
 }
 
-// runs are the instances of the story, with the outcome that each must come to.
+// runs are the enrollments of the demo, with the outcome that each must have.
 var runs = []struct{ workflow, customer, journey, outcome string }{
 	{"cart-recovery/ana/k1", "ana", "cart-recovery", "goal"},
 	{"coupon-nudge/ana/c24", "ana", "coupon-nudge", "goal"},
@@ -36,11 +36,10 @@ var runs = []struct{ workflow, customer, journey, outcome string }{
 	{"retention-or-reward/dora", "dora", "retention-or-reward", "goal"},
 }
 
-// offers are the reasons to stay that may be put before Dora: which it is, is decided, and now and then the
-// other one is tried.
+// offers are the retention offers that Dora may get: the decision chooses, and sometimes explores the other one.
 var offers = []string{"A month on us", "Is this still the right plan for you?"}
 
-// play is the story: what the three do, and what tabi does about it.
+// play plays the scenario: what the customers do, and what tabi does in response.
 func (w *player) play(ctx context.Context) error {
 	say("Ana leaves a cart behind, Ben's delivery fails, Chie cannot decide about an expensive cart, and Dora looks for the way out.\n")
 	for _, p := range customers {
@@ -75,8 +74,8 @@ func (w *player) play(ctx context.Context) error {
 		func(ctx context.Context) error {
 			return w.track(ctx, "chie", "Cart Updated", map[string]any{"cart_id": "k9", "total": 2400})
 		},
-		// Dora's clicks in the app raise her intent to leave; while she is still there, the best reason to stay
-		// is decided.
+		// Dora's clicks in the app raise her intent to leave; the best retention offer is decided while she is in the
+		// app.
 		func(ctx context.Context) error {
 			return w.track(ctx, "dora", "Screen Viewed", map[string]any{"name": "Cancel Contract"})
 		},
@@ -112,7 +111,7 @@ func (w *player) play(ctx context.Context) error {
 		func(ctx context.Context) error {
 			return w.track(ctx, "chie", "Order Completed", map[string]any{"cart_id": "k9", "total": 2160})
 		},
-		// Dora buys: nobody is leaving, so the best thing to say is another.
+		// Dora buys: the intent to leave is gone, so the best action is another one.
 		func(ctx context.Context) error {
 			return w.track(ctx, "dora", "Order Completed", map[string]any{"total": 80})
 		},

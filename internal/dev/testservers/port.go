@@ -8,14 +8,14 @@ import (
 	"sync"
 )
 
-// Ports are looked for below the range the system hands out by itself, so that no connection takes one
-// meanwhile, and below 32768: Temporal's table of members on PostgreSQL has no room for more.
+// Ports are chosen below the system's own range, so that no outgoing connection takes one meanwhile, and below 32768,
+// since the membership table of Temporal on PostgreSQL has no room for more.
 const firstPort, lastPort = 20_000, 32_000
 
-// given are the ports that this process has handed out: not all are bound yet.
+// given holds the ports that this process has returned: not all are bound yet.
 var given sync.Map
 
-// FreePort gives a port of 127.0.0.1 that nothing listens on, never the same one twice.
+// FreePort returns a port of 127.0.0.1 that nothing listens on, never the same one twice.
 func FreePort() (int, error) {
 	for range 1000 {
 		port := firstPort + rand.IntN(lastPort-firstPort)
@@ -31,5 +31,5 @@ func FreePort() (int, error) {
 	return 0, errors.New("no free port between " + strconv.Itoa(firstPort) + " and " + strconv.Itoa(lastPort) + " on 127.0.0.1")
 }
 
-// Local is the address of a port on this machine.
+// Local returns the address of a port on this machine.
 func Local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

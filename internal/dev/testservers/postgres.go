@@ -1,6 +1,5 @@
-// Package testservers starts the servers that tests, measurements and crash runs need, on loopback and on ports
-// of their own: PostgreSQL, and Temporal on PostgreSQL. Each can be killed and started again on what it had
-// written.
+// Package testservers starts the servers that tests, benchmarks and chaos runs need, on loopback ports of their own:
+// PostgreSQL, and Temporal on PostgreSQL. Each can be killed and started again on its data.
 package testservers
 
 import (
@@ -27,11 +26,11 @@ import (
 // startTimeout is how long a server may take to start.
 const startTimeout = 60 * time.Second
 
-// ErrNoPostgres says that this machine has no PostgreSQL.
+// ErrNoPostgres reports that PostgreSQL is not installed.
 var ErrNoPostgres = errors.New("initdb is not installed (apt-get install postgresql)")
 
-// Postgres is a cluster of its own, made with the installed binaries. Everybody on this machine may enter as
-// user postgres.
+// Postgres is a PostgreSQL cluster of its own, made with the installed binaries. Every user of this machine may
+// connect as user postgres.
 type Postgres struct {
 	Port     int
 	dir      string
@@ -42,14 +41,14 @@ type Postgres struct {
 	watch    *exec.Cmd
 }
 
-// PostgresOptions of NewPostgres.
+// PostgresOptions are options of NewPostgres.
 type PostgresOptions struct {
-	Durable  bool     // commits reach the disk, and the folder stays when we die; else fsync is off, and the folder goes with us
-	Settings []string // more of them, as name=value
+	Durable  bool     // commits reach the disk, and the folder stays when this process dies; otherwise fsync is off, and the folder goes too
+	Settings []string // more settings, as name=value
 }
 
-// NewPostgres makes a cluster in a new folder below dir (empty: the system's for temporary files; user postgres
-// must be able to enter it) and starts it. ErrNoPostgres where none is installed.
+// NewPostgres creates a cluster in a new folder below dir and starts it. An empty dir means the system's folder for
+// temporary files; user postgres must be able to enter it. It returns ErrNoPostgres where none is installed.
 func NewPostgres(dir string, o PostgresOptions) (*Postgres, error) {
 	p := &Postgres{durable: o.Durable}
 	var err error
@@ -110,7 +109,7 @@ func (p *Postgres) command(name string, args ...string) *exec.Cmd {
 	return c
 }
 
-// Start starts it, again after Kill or Stop, and waits until it answers.
+// Start starts the server, also after Kill or Stop, and waits until it answers.
 func (p *Postgres) Start() error {
 	log, err := os.OpenFile(filepath.Join(p.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -128,15 +127,15 @@ func (p *Postgres) Start() error {
 		}
 		said, _ := os.ReadFile(log.Name())
 		p.Stop()
-		// Backends of a server that was killed hold its shared memory until they have noticed.
+		// Backends of a killed server hold its shared memory until they notice.
 		if !p.durable || clock.Wall().Sub(began) > startTimeout {
 			return fmt.Errorf("PostgreSQL does not start: %w: %s", err, said)
 		}
 	}
 }
 
-// launch starts the server under a shell that stops it, and clears up, when our end of its input closes, even
-// if that is because we were killed.
+// launch starts the server under a shell that stops it and cleans up when this process closes its end of the pipe,
+// even by being killed.
 func (p *Postgres) launch(log *os.File) (err error) {
 	end := ""
 	if !p.durable {
@@ -155,8 +154,8 @@ func (p *Postgres) launch(log *os.File) (err error) {
 	return c.Start()
 }
 
-// lockTime is how long a server may take, at the most, to write its lock file, which it does first of all. One
-// that gave up at once has removed it again.
+// lockTime bounds the time until a server writes its lock file, which it does first. A server that failed at once has
+// removed it again.
 const lockTime = 2 * time.Second
 
 // answers waits until the server answers, or has ended.
@@ -188,20 +187,20 @@ func (p *Postgres) answers() error {
 	}
 }
 
-// ping has a short time of its own: a call that the backends of a killed server still listen for, and nobody
-// takes, would last as long as it may.
+// ping has a short timeout: a connection that the backends of a killed server still listen on, and never accept,
+// would last as long as ctx.
 func ping(ctx context.Context, db *sql.DB) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	return db.PingContext(ctx)
 }
 
-// URL of one of its databases.
+// URL returns the URL of one of its databases.
 func (p *Postgres) URL(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", p.Port, database)
 }
 
-// Create makes an empty database and gives its URL.
+// Create creates an empty database and returns its URL.
 func (p *Postgres) Create(name string) (string, error) {
 	db, err := sql.Open("pgx", p.URL("postgres"))
 	if err != nil {
@@ -212,8 +211,8 @@ func (p *Postgres) Create(name string) (string, error) {
 	return p.URL(name), err
 }
 
-// Kill is kill -9 of the server. Where it is durable, what it had committed is there after the next Start; else
-// all is gone.
+// Kill kills the server with SIGKILL. Where it is durable, everything committed is there after the next Start;
+// otherwise the cluster is gone.
 func (p *Postgres) Kill() error {
 	pid, err := p.PID()
 	if err != nil {
@@ -226,7 +225,7 @@ func (p *Postgres) Kill() error {
 	return nil
 }
 
-// PID of the server.
+// PID returns the server's process id.
 func (p *Postgres) PID() (int, error) {
 	text, err := os.ReadFile(filepath.Join(p.data(), "postmaster.pid"))
 	if err != nil {
@@ -236,7 +235,7 @@ func (p *Postgres) PID() (int, error) {
 	return strconv.Atoi(first)
 }
 
-// Stop ends it at once. The folder stays where it is durable.
+// Stop ends the server at once. The folder stays where it is durable.
 func (p *Postgres) Stop() {
 	if p.watch == nil {
 		return
@@ -252,7 +251,7 @@ func (p *Postgres) Remove() {
 	_ = os.RemoveAll(p.dir)
 }
 
-// find looks for the newest installed server binaries.
+// find returns the folder of the newest installed server binaries.
 func find() (string, error) {
 	folders, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil {
@@ -271,9 +270,9 @@ func find() (string, error) {
 	return "", ErrNoPostgres
 }
 
-// owner gives dir to user postgres where we are root, since PostgreSQL refuses root.
+// owner makes user postgres the owner of dir when running as root, since PostgreSQL refuses to run as root.
 func owner(dir string) (*syscall.SysProcAttr, error) {
-	attr := &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours to pass on
+	attr := &syscall.SysProcAttr{Setpgid: true} // this process handles Ctrl-C
 	if os.Geteuid() != 0 {
 		return attr, nil
 	}

@@ -9,7 +9,8 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// durable is a PostgreSQL whose commits survive kill -9; a machine without any skips the test, but not in CI.
+// durable returns a PostgreSQL server whose commits survive SIGKILL. Where none is installed, the test is skipped, or
+// fails in CI.
 func durable(t *testing.T, settings ...string) *Postgres {
 	t.Helper()
 	p, err := NewPostgres("", PostgresOptions{Durable: true, Settings: settings})
@@ -23,7 +24,7 @@ func durable(t *testing.T, settings ...string) *Postgres {
 	return p
 }
 
-// What PostgreSQL has committed is there after kill -9.
+// What PostgreSQL has committed survives SIGKILL.
 func TestPostgresKilled(t *testing.T) {
 	t.Parallel()
 	p := durable(t, "application_name=it's")
@@ -64,7 +65,7 @@ func TestFreePort(t *testing.T) {
 	}
 }
 
-// Temporal on PostgreSQL serves namespace default, and what it knew, again after kill -9.
+// Temporal on PostgreSQL serves namespace default and its data again after SIGKILL.
 func TestTemporalKilled(t *testing.T) {
 	t.Parallel()
 	if _, err := Find(TemporalBinary); err != nil {

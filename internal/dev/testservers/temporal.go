@@ -19,8 +19,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/childproc"
 )
 
-// Temporal is a Temporal server on PostgreSQL, as deploy/temporal sets it up for production: four services in
-// one process, four shards.
+// Temporal is a Temporal server on PostgreSQL, set up as deploy/temporal does for production: four services in one
+// process, four shards.
 type Temporal struct {
 	Address string // host:port of the frontend
 	LogFile string
@@ -30,17 +30,17 @@ type Temporal struct {
 	process *childproc.Process
 }
 
-// TemporalBinary is the server that `make bin/temporal-server` builds, TemporalSQLTool the tool for its schema.
+// TemporalBinary is the server that `make bin/temporal-server` builds; TemporalSQLTool is the tool for its schema.
 const (
 	TemporalBinary  = "temporal-server"
 	TemporalSQLTool = "temporal-sql-tool"
 )
 
-// retention of closed runs in namespace default.
+// retention is the retention of closed runs in namespace default.
 const retention = 30 * 24 * time.Hour
 
-// NewTemporal makes Temporal's two databases on pg and starts a server on them, with namespace default. Its
-// files are in dir.
+// NewTemporal creates Temporal's two databases on pg and starts a server on them, with namespace default. Its files
+// are in dir.
 func NewTemporal(ctx context.Context, dir string, pg *Postgres) (*Temporal, error) {
 	server, err := Find(TemporalBinary)
 	if err != nil {
@@ -82,7 +82,7 @@ func NewTemporal(ctx context.Context, dir string, pg *Postgres) (*Temporal, erro
 	return t, t.Start(ctx)
 }
 
-// Start starts it, again after Kill or Stop, and waits until namespace default answers.
+// Start starts the server, also after Kill or Stop, and waits until namespace default answers.
 func (t *Temporal) Start(ctx context.Context) error {
 	log, err := os.OpenFile(t.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -103,7 +103,7 @@ func (t *Temporal) Start(ctx context.Context) error {
 	return nil
 }
 
-// namespace sees to it that namespace default is there and served.
+// namespace registers namespace default and checks that it is served.
 func (t *Temporal) namespace(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -123,7 +123,7 @@ func (t *Temporal) namespace(ctx context.Context) error {
 	if err != nil && !errors.As(err, &exists) {
 		return err
 	}
-	// The frontend reads namespaces into a cache now and then: until it has, everything in it is refused.
+	// The frontend caches namespaces: until it has read this one, it refuses every call for it.
 	served, err := client.DialContext(ctx, client.Options{HostPort: t.Address, Logger: silent{}})
 	if err != nil {
 		return err
@@ -133,19 +133,20 @@ func (t *Temporal) namespace(ctx context.Context) error {
 	return err
 }
 
-// stopGrace is how long the server may take to end after it was told to.
+// stopGrace is how long the server may take to end after SIGTERM.
 const stopGrace = 10 * time.Second
 
-// Stop ends it in good order.
+// Stop ends the server with SIGTERM.
 func (t *Temporal) Stop() { t.process.Stop(stopGrace) }
 
-// Kill is kill -9. What it had written to PostgreSQL is there after the next Start.
+// Kill kills the server with SIGKILL. What it had written to PostgreSQL is there after the next Start.
 func (t *Temporal) Kill() { t.process.Kill() }
 
-// PID of the server.
+// PID returns the server's process id.
 func (t *Temporal) PID() int { return t.process.PID() }
 
-// Find gives a program that make puts in bin of the working folder or of one above it, else the one in PATH.
+// Find returns the path of a program that make puts into bin of the working folder or of one above it, otherwise the
+// one in PATH.
 func Find(name string) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -173,7 +174,7 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// silent is a logger of the SDK that says nothing.
+// silent is a logger of the SDK that logs nothing.
 type silent struct{}
 
 func (silent) Debug(string, ...any) {}
