@@ -8,23 +8,49 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// mail is a cleaned body.
+// mail is a sanitized body, as HTML and as text.
 type mail struct{ html, text string }
 
-// cleanHTML takes out of a rendered body what no mail may hold: scripts, frames, plug-ins, event handlers, and links
-// that are not http, https, mailto or tel (images may also be cid: and data:image). A body of a marketing mail without
-// its unsubscribe link gets one at its end. It also gives the body as text.
+// cleanHTML sanitizes a rendered body by mailPolicy. A marketing mail without a visible unsubscribe link gets one at
+// the end of its body.
+//
+// The body is parsed and written before the policy sees it: what the policy judges is well-formed, so a tag that is
+// never closed cannot hide what follows it. It is parsed once more after that, for the footer and the text.
 func cleanHTML(source string, opts Options) (mail, error) {
-	source = strings.ToValidUTF8(source, "")
-	var (
-		root  *html.Node
-		whole = hasDocument(source)
-		err   error
-	)
+	whole := hasDocument(source)
+	root, err := parseHTML(strings.ToValidUTF8(source, ""), whole)
+	if err != nil {
+		return mail{}, err
+	}
+	wellFormed, err := writeHTML(root, whole)
+	if err != nil {
+		return mail{}, err
+	}
+	doctype := doctypeOf(root) // bluemonday drops it; without it readers fall into quirks mode
+	if root, err = parseHTML(mailPolicy.Sanitize(wellFormed), whole); err != nil {
+		return mail{}, err
+	}
+	if doctype != nil {
+		root.InsertBefore(doctype, root.FirstChild)
+	}
+	dropEmptyMeta(root)
+	if opts.Unsubscribe != "" && !links(root, opts.Unsubscribe) {
+		appendFooter(root, opts)
+	}
+	out, err := writeHTML(root, whole)
+	if err != nil {
+		return mail{}, err
+	}
+	return mail{html: out, text: plainText(root)}, nil
+}
+
+// parseHTML parses a document, or a fragment of one, whose nodes it puts into a body element.
+func parseHTML(source string, whole bool) (*html.Node, error) {
+	root := &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body}
+	var err error
 	if whole {
 		root, err = html.Parse(strings.NewReader(source))
 	} else {
-		root = &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body}
 		var nodes []*html.Node
 		nodes, err = html.ParseFragment(strings.NewReader(source), root)
 		for _, n := range nodes {
@@ -32,13 +58,15 @@ func cleanHTML(source string, opts Options) (mail, error) {
 		}
 	}
 	if err != nil {
-		return mail{}, errors.New("is not HTML: it nests too deep or is malformed")
+		return nil, errors.New("is not HTML: it nests too deep or is malformed")
 	}
-	scrub(root)
-	if opts.Unsubscribe != "" && !links(root, opts.Unsubscribe) {
-		appendFooter(root, opts)
-	}
+	return root, nil
+}
+
+// writeHTML writes a document, or what is in the body of a fragment.
+func writeHTML(root *html.Node, whole bool) (string, error) {
 	var b strings.Builder
+	var err error
 	if whole {
 		err = html.Render(&b, root)
 	} else {
@@ -47,9 +75,34 @@ func cleanHTML(source string, opts Options) (mail, error) {
 		}
 	}
 	if err != nil {
-		return mail{}, errors.New("cannot be written as HTML")
+		return "", errors.New("cannot be written as HTML")
 	}
-	return mail{html: b.String(), text: plainText(root)}, nil
+	return b.String(), nil
+}
+
+// doctypeOf takes the doctype out of a document; nil if there is none.
+func doctypeOf(root *html.Node) *html.Node {
+	for n := root.FirstChild; n != nil; n = n.NextSibling {
+		if n.Type == html.DoctypeNode {
+			root.RemoveChild(n)
+			return n
+		}
+	}
+	return nil
+}
+
+// dropEmptyMeta removes the meta elements whose meaning the policy took away, such as a redirect.
+func dropEmptyMeta(n *html.Node) {
+	for c := n.FirstChild; c != nil; {
+		next := c.NextSibling
+		named := attribute(c, "name") + attribute(c, "property") + attribute(c, "charset") + attribute(c, "http-equiv") + attribute(c, "itemprop")
+		if c.Type == html.ElementNode && c.DataAtom == atom.Meta && named == "" {
+			n.RemoveChild(c)
+		} else {
+			dropEmptyMeta(c)
+		}
+		c = next
+	}
 }
 
 // hasDocument reports whether source is a document rather than a piece of one.
@@ -74,52 +127,7 @@ func hasDocument(source string) bool {
 	}
 }
 
-// forbidden are elements that are taken out with what is in them.
-var forbidden = map[string]bool{
-	"script": true, "noscript": true, "iframe": true, "frame": true, "frameset": true, "object": true, "embed": true, "applet": true,
-	"base": true, "portal": true, "template": true, "math": true, "svg": true,
-}
-
-// addresses are the attributes that hold one.
-var addresses = map[string]bool{
-	"href": true, "src": true, "action": true, "formaction": true, "background": true, "poster": true, "cite": true, "data": true,
-	"longdesc": true, "ping": true, "manifest": true, "lowsrc": true, "dynsrc": true, "usemap": true, "codebase": true,
-}
-
-// scrub cleans n's children and attributes.
-func scrub(n *html.Node) {
-	for c := n.FirstChild; c != nil; {
-		next := c.NextSibling
-		if c.Type == html.ElementNode &&
-			(forbidden[c.Data] || c.Namespace != "" || c.DataAtom == atom.Meta && attribute(c, "http-equiv") != "" && !strings.EqualFold(attribute(c, "http-equiv"), "content-type")) {
-			n.RemoveChild(c)
-		} else {
-			scrub(c)
-		}
-		c = next
-	}
-	if n.Type != html.ElementNode {
-		return
-	}
-	kept := n.Attr[:0]
-	for _, a := range n.Attr {
-		name := strings.ToLower(a.Key)
-		switch {
-		case strings.HasPrefix(name, "on"), name == "srcdoc":
-			continue
-		case addresses[name] && !safeAddress(a.Val, name == "src" || name == "background"):
-			continue
-		case name == "srcset" && !safeSet(a.Val):
-			continue
-		case name == "style" && unsafeStyle(a.Val):
-			continue
-		}
-		kept = append(kept, a)
-	}
-	n.Attr = kept
-}
-
-// scheme is the part before the colon of an address as browsers see it, in small letters; empty if it has none.
+// scheme returns the scheme of an address as browsers read it, in lower case; empty if it has none.
 func scheme(address string) string {
 	address = strings.Map(func(r rune) rune {
 		if r <= ' ' || r == 0x7f {
@@ -134,40 +142,6 @@ func scheme(address string) string {
 	return strings.ToLower(before)
 }
 
-// safeAddress reports whether a mail may hold an address. Those without a scheme are harmless.
-func safeAddress(address string, image bool) bool {
-	switch scheme(address) {
-	case "", "http", "https", "mailto", "tel":
-		return true
-	case "cid":
-		return image
-	case "data":
-		return image && strings.HasPrefix(strings.ToLower(strings.TrimSpace(address)), "data:image/")
-	}
-	return false
-}
-
-// safeSet is safeAddress for each of a srcset.
-func safeSet(set string) bool {
-	for _, candidate := range strings.Split(set, ",") {
-		if address, _, _ := strings.Cut(strings.TrimSpace(candidate), " "); !safeAddress(address, false) {
-			return false
-		}
-	}
-	return true
-}
-
-// unsafeStyle finds what old mail readers run.
-func unsafeStyle(style string) bool {
-	style = strings.ToLower(style)
-	for _, s := range []string{"javascript:", "vbscript:", "expression(", "-moz-binding", "behavior:", "\\"} {
-		if strings.Contains(style, s) {
-			return true
-		}
-	}
-	return false
-}
-
 // safeLink reports whether a tap may open a link: web addresses and an app's own scheme, nothing that runs.
 func safeLink(link string) bool {
 	switch scheme(link) {
@@ -177,7 +151,7 @@ func safeLink(link string) bool {
 	return true
 }
 
-// attribute gives an attribute's value.
+// attribute returns the value of an attribute; empty if it is not there.
 func attribute(n *html.Node, name string) string {
 	for _, a := range n.Attr {
 		if a.Namespace == "" && strings.EqualFold(a.Key, name) {
@@ -187,7 +161,7 @@ func attribute(n *html.Node, name string) string {
 	return ""
 }
 
-// links reports whether some link under n leads to target.
+// links reports whether a visible link under n has the address target.
 func links(n *html.Node, target string) bool {
 	if n.Type == html.ElementNode && n.DataAtom == atom.A && strings.TrimSpace(attribute(n, "href")) == target && !hidden(n) {
 		return true
@@ -200,13 +174,13 @@ func links(n *html.Node, target string) bool {
 	return false
 }
 
-// unsubscribeWords are the words of the link that is added, by language.
+// unsubscribeWords is the text of the link that appendFooter adds, by language.
 var unsubscribeWords = map[string]string{
 	"en": "Unsubscribe", "ja": "配信停止", "zh": "退订", "ko": "수신 거부", "de": "Abmelden", "fr": "Se désabonner", "es": "Cancelar suscripción",
 	"it": "Annulla iscrizione", "pt": "Cancelar subscrição", "nl": "Uitschrijven",
 }
 
-// unsubscribeWord is the word in the customer's language, or in English.
+// unsubscribeWord returns the text in the customer's language, or in English.
 func unsubscribeWord(language string) string {
 	if name, ok := matchLanguage(unsubscribeWords, language); ok {
 		return unsubscribeWords[name]
@@ -238,7 +212,7 @@ func appendFooter(root *html.Node, opts Options) {
 	body.AppendChild(&html.Node{Type: html.TextNode, Data: "\n"})
 }
 
-// find gives the first element of a kind.
+// find returns the first element of a kind; nil if there is none.
 func find(n *html.Node, kind atom.Atom) *html.Node {
 	if n.Type == html.ElementNode && n.DataAtom == kind {
 		return n
