@@ -34,6 +34,8 @@ var rules = []rule{
 	{"package comments", "a package says what it is for", packageComments},
 	{"English of comments", "comments are plain, short, subject first", commentBreaches},
 	{"English of docs", "so are docs and pages", proseBreaches},
+	{"links of docs", "a link that leads nowhere costs a reader's trust", linkBreaches},
+	{"width of docs", "a diff of a long line cannot be read", proseWidths},
 	{"file names", "a file is named by what it holds, in the field's words (docs/glossary.md)", fileNames},
 }
 
@@ -61,7 +63,8 @@ var notYet = map[string]map[string]string{
 	"line width":          {"": "all lanes"},
 	"package comments":    {"workflows": "lane workflows"},
 	"English of comments": {"": "all lanes"},
-	"English of docs":     {"": "lane docs"},
+	"links of docs":       {"": "lanes workflows and gateway"},
+	"width of docs":       {"": "lane gateway"},
 	"file names":          {"": "all lanes"},
 }
 
@@ -176,6 +179,14 @@ func TestRulesCatch(t *testing.T) {
 		}, nil, nil},
 		{"English of docs", "docs/a.md:1", map[string]string{
 			"docs/a.md": "It goes on, anew.", "docs/b.md": "Plain.", "docs/decisions/0001.md": "It goes on for ever.",
+		}, nil, nil},
+		{"links of docs", "docs/a.md", map[string]string{
+			"docs/a.md": "[gone](c.md) and [no such part](b.md#other)",
+			"docs/b.md": "## A `part`, in two words\n\n[a](a.md) [self](#a-part-in-two-words) [there](https://example.com/x)\n```\n[code](x.md)\n```\n",
+		}, nil, nil},
+		{"width of docs", "docs/a.md:3", map[string]string{
+			"docs/a.md": "# A\n\n" + strings.Repeat("é", maxColumns+1),
+			"docs/b.md": "|" + strings.Repeat("x", maxColumns) + "|\n```\n" + strings.Repeat("x", maxColumns+1) + "\n```\n",
 		}, nil, nil},
 		{"file names", "internal/p/strays.go", map[string]string{
 			"internal/p/strays.go": pkg, "internal/p/strays_test.go": pkg, "activities/call/call.go": pkg,

@@ -28,6 +28,7 @@ type tree struct {
 	texts    map[string]string // SQL, Markdown and HTML files by path from the root
 	packages map[string]listed // this module's packages and everything they import, by import path
 	folders  []string          // at the root
+	dir      string            // the root; empty for a tree that a test makes up
 }
 
 // source is one Go file.
@@ -129,6 +130,7 @@ func readTree(dir string) (*tree, error) {
 	if t.packages, err = list(dir); err != nil {
 		return nil, err
 	}
+	t.dir = dir
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
