@@ -91,3 +91,24 @@ func proseWidths(t *tree) []breach {
 	}
 	return out
 }
+
+// builtInEvent matches the name of an event that tabi makes or knows.
+var builtInEvent = regexp.MustCompile(
+	`"((?:Email|Push|Page|Screen|Group|Journey|Customer|Message)(?: [A-Za-z]+)* (?:[A-Z][a-z]*ed|Spam)|Unsubscribed)"`,
+)
+
+// eventBreaches finds built-in events that docs/events.md does not describe.
+func eventBreaches(t *tree) []breach {
+	var out []breach
+	for name, s := range t.sources {
+		if isTest(name) || in(name, "internal/dev") {
+			continue
+		}
+		for _, m := range builtInEvent.FindAllStringSubmatch(s.text, -1) {
+			if !strings.Contains(t.texts["docs/events.md"], "`"+m[1]+"`") {
+				out = append(out, breach{name, "the event " + m[1] + " is not in docs/events.md"})
+			}
+		}
+	}
+	return out
+}
