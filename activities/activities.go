@@ -189,10 +189,10 @@ func invalidInput(words string) error {
 func asSupersededError(err error) error {
 	var ended *store.EndedError
 	if errors.As(err, &ended) {
-		return temporal.NewNonRetryableApplicationError(err.Error(), contract.NotMine, nil, ended.Ended)
+		return temporal.NewNonRetryableApplicationError(err.Error(), contract.Superseded, nil, ended.Ended)
 	}
 	if errors.Is(err, store.ErrSuperseded) {
-		return temporal.NewNonRetryableApplicationError(err.Error(), contract.NotMine, nil)
+		return temporal.NewNonRetryableApplicationError(err.Error(), contract.Superseded, nil)
 	}
 	return err
 }

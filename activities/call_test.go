@@ -183,7 +183,7 @@ func TestCallNotMine(t *testing.T) {
 	_, called := b.activities.Call(t.Context(), in)
 	for what, err := range map[string]error{"call": called, "emit": b.activities.Emit(t.Context(), emit)} {
 		var app *temporal.ApplicationError
-		if !errors.As(err, &app) || app.Type() != contract.NotMine || !app.NonRetryable() || len(f.got) != 0 {
+		if !errors.As(err, &app) || app.Type() != contract.Superseded || !app.NonRetryable() || len(f.got) != 0 {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

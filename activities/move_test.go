@@ -68,7 +68,7 @@ func TestMove(t *testing.T) {
 		t.Errorf("to a revision of another journey: %v", err)
 	}
 	in.Chain = "another"
-	if _, err = b.activities.Move(t.Context(), in); !errors.As(err, &app) || app.Type() != contract.NotMine {
+	if _, err = b.activities.Move(t.Context(), in); !errors.As(err, &app) || app.Type() != contract.Superseded {
 		t.Errorf("by another chain: %v", err)
 	}
 }

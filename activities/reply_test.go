@@ -86,7 +86,7 @@ func TestReply(t *testing.T) {
 		err,
 		&typed,
 	) ||
-		typed.Type() != contract.NotMine {
+		typed.Type() != contract.Superseded {
 		t.Errorf("on behalf of another run: %v", err)
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -78,11 +77,11 @@ type retry struct {
 // retryDelay is how long a send rests whose provider was asked n times. The retry policy would count attempts that
 // asked nobody too: those that came while another was under way, or waited for a rate.
 func retryDelay(c clock.Clock, n int) time.Duration {
-	d := workflows.SendInterval
-	for ; n > 1 && d < workflows.SendPause; n-- {
+	d := contract.SendInterval
+	for ; n > 1 && d < contract.MaxSendInterval; n-- {
 		d *= 2
 	}
-	d = min(d, workflows.SendPause)
+	d = min(d, contract.MaxSendInterval)
 	return max(c.Real(d), d)
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -135,8 +134,8 @@ func TestGivingUpInQuietHours(t *testing.T) {
 		t.Fatal(got)
 	}
 	now = now.Add(3 * time.Hour)
-	got := b.mail(func(in *contract.Send) { in.GiveUp = workflows.RetriesEnded })
-	if diff := cmp.Diff(contract.SendResult{Status: contract.StatusFailed, Reason: workflows.RetriesEnded, Channel: "email"}, got); diff != "" {
+	got := b.mail(func(in *contract.Send) { in.GiveUp = contract.RetriesEnded })
+	if diff := cmp.Diff(contract.SendResult{Status: contract.StatusFailed, Reason: contract.RetriesEnded, Channel: "email"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

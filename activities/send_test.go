@@ -16,7 +16,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -157,10 +156,10 @@ func TestSendOutcomes(t *testing.T) {
 	}{
 		{"sent", nil, journey.Marketing, nil, false, contract.SendResult{Status: "sent", Channel: "email"}, false},
 		{"refused", nil, journey.Marketing, receipt(channel.Refused, "550 no such user"), false, contract.SendResult{Status: "failed", Reason: "550 no such user", Channel: "email"}, false},
-		{"not sent", nil, journey.Marketing, receipt(channel.NotSent, "451 later"), false, contract.SendResult{Status: "retry", Reason: "451 later", RetryAfter: workflows.SendInterval}, false},
+		{"not sent", nil, journey.Marketing, receipt(channel.NotSent, "451 later"), false, contract.SendResult{Status: "retry", Reason: "451 later", RetryAfter: contract.SendInterval}, false},
 		{"unknown, marketing", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), false, contract.SendResult{Status: "sent", Reason: ReasonUnknown, Channel: "email"}, true},
-		{"unknown, transactional", nil, journey.Transactional, receipt(channel.Unknown, "gone silent"), false, contract.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: workflows.SendInterval}, true},
-		{"unknown, but the provider drops repeats", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), true, contract.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: workflows.SendInterval}, true},
+		{"unknown, transactional", nil, journey.Transactional, receipt(channel.Unknown, "gone silent"), false, contract.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: contract.SendInterval}, true},
+		{"unknown, but the provider drops repeats", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), true, contract.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: contract.SendInterval}, true},
 		{"no address", map[string]any{"email": nil}, journey.Marketing, nil, false, contract.SendResult{Status: "suppressed", Reason: "NO_ADDRESS"}, false},
 		{"opted out", map[string]any{"consent": map[string]any{"marketing": false}}, journey.Marketing, nil, false, contract.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}, false},
 		{"a template that fails for this customer", map[string]any{"divisor": 0}, journey.Marketing, nil, false, contract.SendResult{Status: "failed", Channel: "email"}, false},
@@ -262,9 +261,9 @@ func TestDeliverShowsWhyItWaits(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	order := b.order(journey.Marketing)
-	order.GiveUp = workflows.RetriesEnded
+	order.GiveUp = contract.RetriesEnded
 	got, err := b.activities.Send(t.Context(), order)
-	if err != nil || got.Status != contract.StatusFailed || got.Reason != workflows.RetriesEnded {
+	if err != nil || got.Status != contract.StatusFailed || got.Reason != contract.RetriesEnded {
 		t.Errorf("given up: %+v %v", got, err)
 	}
 }
@@ -291,7 +290,7 @@ func TestRestOfASend(t *testing.T) {
 	}
 	want := time.Second
 	for n := range 12 {
-		if got := deliver(); got != min(want, workflows.SendPause) {
+		if got := deliver(); got != min(want, contract.MaxSendInterval) {
 			t.Errorf("it rests %s after it was asked %d times, want %s", got, n+1, want)
 		}
 		want *= 2
@@ -413,7 +412,7 @@ func TestNotMine(t *testing.T) {
 	other.Chain = "another"
 	_, err := b.activities.Send(t.Context(), other)
 	var app *temporal.ApplicationError
-	if !errors.As(err, &app) || app.Type() != contract.NotMine || !app.NonRetryable() {
+	if !errors.As(err, &app) || app.Type() != contract.Superseded || !app.NonRetryable() {
 		t.Errorf("%v", err)
 	}
 }

@@ -138,7 +138,7 @@ func (r *run) local(ctx workflow.Context, name, summary string, in, out any) err
 		ScheduleToCloseTimeout: localPatience,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Minute,
-			NonRetryableErrorTypes: []string{contract.NotMine},
+			NonRetryableErrorTypes: []string{contract.Superseded},
 		},
 		Summary: summary,
 	})

@@ -29,7 +29,7 @@ func TestDuplicatesStrangersAndNonsense(t *testing.T) {
 		if got := p.answers["e1 again"]; got != contract.RejectDuplicate {
 			t.Errorf("the duplicate was answered with %s", got)
 		}
-		for id, want := range map[string]string{"x1": contract.RejectStranger, "x2": contract.RejectInvalid, "x3": contract.RejectInvalid, "x4": contract.RejectInvalid} {
+		for id, want := range map[string]string{"x1": contract.RejectWrongEnrollment, "x2": contract.RejectInvalid, "x3": contract.RejectInvalid, "x4": contract.RejectInvalid} {
 			if p.answers[id] != want {
 				t.Errorf("%s was answered with %s, want %s", id, p.answers[id], want)
 			}
@@ -152,7 +152,7 @@ func TestAfterTheEndUpdatesAreRefused(t *testing.T) {
 	p.order(time.Hour+60*time.Millisecond, contract.PauseUpdate, contract.Command{})
 	p.expect(contract.Completed, p.run(), "w@1h")
 	for _, id := range []string{"e9", "pause-1"} {
-		if p.answers[id] != contract.RejectEnded {
+		if p.answers[id] != contract.RejectJourneyEnded {
 			t.Errorf("%s was answered with %s", id, p.answers[id])
 		}
 	}

@@ -287,7 +287,7 @@ func (r *run) close(ctx workflow.Context) error {
 // replaced reports whether err says that the enrollment is not this run's any more, and notes it.
 func (r *run) replaced(err error) bool {
 	var app *temporal.ApplicationError
-	if errors.As(err, &app) && app.Type() == contract.NotMine {
+	if errors.As(err, &app) && app.Type() == contract.Superseded {
 		var ended contract.Ended
 		if app.HasDetails() && app.Details(&ended) == nil && ended.Outcome != "" {
 			r.st.Ended = &ended // by this very run, whose task was lost behind it

@@ -297,7 +297,7 @@ func TestARunLearnsHowItHasEnded(t *testing.T) {
 		p.report = func(int, contract.Report) error {
 			return temporal.NewNonRetryableApplicationError(
 				"closed",
-				contract.NotMine,
+				contract.Superseded,
 				nil,
 				contract.Ended{Outcome: contract.Goal, Reason: "it came", Value: 7, At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)},
 			)

@@ -77,9 +77,9 @@ func (r *run) validateEvent(e contract.Event) error {
 	case e.ID == "" || e.Name == "":
 		return reject(contract.RejectInvalid, `an event needs "id" and "name"`)
 	case e.Enrollment != "" && e.Enrollment != r.in.Enrollment:
-		return reject(contract.RejectStranger, "the event is for another enrollment")
+		return reject(contract.RejectWrongEnrollment, "the event is for another enrollment")
 	case r.st.Ended != nil || r.st.Replaced != "":
-		return reject(contract.RejectEnded, "the instance has ended")
+		return reject(contract.RejectJourneyEnded, "the instance has ended")
 	case r.st.saw(e.ID):
 		return reject(contract.RejectDuplicate, fmt.Sprintf("event %q was taken before", e.ID))
 	case e.Command != nil && e.Enrollment != "":
@@ -107,7 +107,7 @@ func (r *run) validateCommand(c contract.Command) error {
 func (r *run) checkCommand(c contract.Command, paused bool) error {
 	switch {
 	case r.st.Ended != nil || r.st.Replaced != "":
-		return reject(contract.RejectEnded, "the instance has ended")
+		return reject(contract.RejectJourneyEnded, "the instance has ended")
 	case c.Kind == contract.ResumeUpdate && !paused:
 		return reject(contract.RejectInvalid, "it is not paused")
 	case c.Kind == contract.PauseUpdate && paused:
@@ -168,7 +168,7 @@ func (r *run) drain(ctx workflow.Context) {
 		err := r.validateEvent(e)
 		var app *temporal.ApplicationError
 		refused := errors.As(err, &app)
-		late := refused && app.Type() == contract.RejectEnded && e.Enrollment == ""
+		late := refused && app.Type() == contract.RejectJourneyEnded && e.Enrollment == ""
 		stays := refused && app.Type() == contract.RejectInvalid && e.ID != "" && e.Command != nil &&
 			e.Command.Kind == contract.MigrateOrder // the store is told why
 		if err != nil && !late && !stays {

@@ -59,7 +59,7 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 		var result contract.MoveResult // again for what came meanwhile: the relay may have read it for the old revision
 		if err := r.local(ctx, contract.MoveActivity, "move to revision "+c.Revision, move, &result); err != nil {
 			var app *temporal.ApplicationError
-			if first && errors.As(err, &app) && app.Type() != contract.NotMine { // the store will have none of it: no reason to end
+			if first && errors.As(err, &app) && app.Type() != contract.Superseded { // the store will have none of it: no reason to end
 				move.Refused, move.Events = clip(app.Message(), 200), nil
 				return r.stay(ctx, move, by)
 			}

@@ -152,14 +152,14 @@ func (p *play) resolve(d time.Duration, id, handoff, outcome string) {
 }
 
 // view asks where the instance is.
-func (p *play) view() View {
+func (p *play) view() contract.State {
 	p.t.Helper()
 	value, err := p.env.QueryWorkflow(contract.StateQuery)
 	if err != nil {
 		p.t.Errorf("query: %v", err)
-		return View{}
+		return contract.State{}
 	}
-	var v View
+	var v contract.State
 	if err := value.Get(&v); err != nil {
 		p.t.Errorf("query: %v", err)
 	}

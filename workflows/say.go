@@ -11,10 +11,6 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// RetriesEnded is the reason of a send that no attempt of a whole day brought out, and of a call that no
-// attempt of an hour did.
-const RetriesEnded = "RETRIES_ENDED"
-
 // sendPatience is how long a send is repeated, in virtual time.
 const sendPatience = 24 * time.Hour
 
@@ -98,25 +94,18 @@ func (m *message) speak(ctx workflow.Context) (contract.SendResult, contract.Sen
 	switch {
 	case err == nil:
 		return result, m.order, nil
-	case errors.As(err, &app) && app.Type() == contract.NotMine, temporal.IsCanceledError(err):
+	case errors.As(err, &app) && app.Type() == contract.Superseded, temporal.IsCanceledError(err):
 		return contract.SendResult{}, m.order, err
 	}
 	return contract.SendResult{Status: contract.StatusRetry}, m.order, nil
 }
-
-// How long a send rests that did not go out: from SendInterval, twice as long each time its provider was asked,
-// to SendPause. On the wall; longer where the clock is slower.
-const (
-	SendInterval = time.Second
-	SendPause    = 10 * time.Minute
-)
 
 // deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it. What
 // the provider says carries its own rest; the policy is for what died with its worker, or met a store that was
 // away, and grows slowly, since it counts attempts that asked nobody.
 func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.Send) (contract.SendResult, error) {
 	options := r.options(
-		effort{try: 30 * time.Second, patience: sendPatience, interval: SendInterval, pause: SendPause, growth: 1.2},
+		effort{try: 30 * time.Second, patience: sendPatience, interval: contract.SendInterval, pause: contract.MaxSendInterval, growth: 1.2},
 		"send "+order.Spec.Message,
 	)
 	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}
@@ -128,10 +117,10 @@ func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.S
 		return result, nil
 	case err == nil && r.st.Paused: // nothing more of it goes out
 		return contract.SendResult{Status: contract.StatusPaused}, nil
-	case !answered, errors.As(err, &app) && app.Type() == contract.NotMine, temporal.IsCanceledError(err):
+	case !answered, errors.As(err, &app) && app.Type() == contract.Superseded, temporal.IsCanceledError(err):
 		return contract.SendResult{}, err
 	}
-	order.GiveUp = RetriesEnded
+	order.GiveUp = contract.RetriesEnded
 	err = r.local(ctx, contract.SendActivity, "give up "+order.Spec.Message, order, &result)
 	return result, err
 }

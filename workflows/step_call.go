@@ -79,7 +79,7 @@ func (r *run) request(
 	switch {
 	case err == nil:
 		return result, answered, nil
-	case !answered, errors.As(err, &app) && app.Type() == contract.NotMine, temporal.IsCanceledError(err):
+	case !answered, errors.As(err, &app) && app.Type() == contract.Superseded, temporal.IsCanceledError(err):
 		return contract.CallResult{}, false, err
 	}
 	result = contract.CallResult{}
@@ -90,7 +90,7 @@ func (r *run) request(
 	}
 	result.Failed = true
 	if result.Reason == "" {
-		result.Reason = RetriesEnded
+		result.Reason = contract.RetriesEnded
 	}
 	return result, true, nil
 }

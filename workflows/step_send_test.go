@@ -175,7 +175,7 @@ func TestSendGivesUpWhenRetriesEnd(t *testing.T) {
 	if result.Outcome != "failed-send" {
 		t.Errorf("outcome %q", result.Outcome)
 	}
-	if last := p.account[len(p.account)-1]; last != "give up hello: "+RetriesEnded {
+	if last := p.account[len(p.account)-1]; last != "give up hello: "+contract.RetriesEnded {
 		t.Errorf("last call %q", last)
 	}
 }

@@ -29,7 +29,7 @@ func (r *run) options(e effort, summary string) workflow.ActivityOptions {
 				clock.Real(e.interval),
 				e.interval,
 			), BackoffCoefficient: e.growth, MaximumInterval: max(clock.Real(e.pause), e.pause),
-			NonRetryableErrorTypes: []string{contract.NotMine},
+			NonRetryableErrorTypes: []string{contract.Superseded},
 		},
 		Summary: summary,
 	}

@@ -8,34 +8,12 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// View answers the query `state`.
-type View struct {
-	Journey    string         `json:"journey"`
-	Revision   string         `json:"revision"`
-	Customer   string         `json:"customer"`
-	Enrollment string         `json:"enrollment"`
-	Step       string         `json:"step,omitempty"`
-	Kind       string         `json:"kind,omitempty"`
-	Since      time.Time      `json:"since,omitzero"`    // virtual
-	Until      time.Time      `json:"until,omitzero"`    // virtual; absent: no end of its own
-	WaitingFor []string       `json:"waiting_for"`       // in words
-	Paused     bool           `json:"paused,omitempty"`  //
-	Holdout    bool           `json:"holdout,omitempty"` //
-	Deadline   time.Time      `json:"deadline"`          // of the instance, virtual
-	EnteredAt  time.Time      `json:"entered_at"`
-	EntryEvent string         `json:"entry_event"`
-	Steps      int            `json:"steps"` // passed so far
-	Vars       map[string]any `json:"vars,omitempty"`
-	Outcome    string         `json:"outcome,omitempty"`
-	Reason     string         `json:"reason,omitempty"`
-	Story      []string       `json:"story"` // the last lines, oldest first
-}
-
 // view is where the instance is.
-func (r *run) view() (View, error) {
-	v := View{
+func (r *run) view() (contract.State, error) {
+	v := contract.State{
 		Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Enrollment: r.in.Enrollment,
 		Step: r.st.Cursor, WaitingFor: []string{}, Paused: r.st.Paused, Holdout: r.in.Holdout,
 		Deadline: r.st.Deadline, EnteredAt: r.in.EnteredAt, EntryEvent: r.in.EntryName, Steps: r.st.Count, Vars: r.st.Vars, Story: r.st.Trail,

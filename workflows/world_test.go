@@ -303,5 +303,5 @@ func brief(d time.Duration) string {
 var errDown = errors.New("the provider is down")
 
 func notMine() error {
-	return temporal.NewNonRetryableApplicationError("closed", contract.NotMine, nil)
+	return temporal.NewNonRetryableApplicationError("closed", contract.Superseded, nil)
 }

@@ -41,7 +41,7 @@ type Enrollment struct {
 	EntryName  string    `json:"entry_name"`
 	EnteredAt  time.Time `json:"entered_at"`
 	ClosedAt   time.Time `json:"closed_at,omitzero"`
-	State      string    `json:"state"` // open, watching, closed
+	State      string    `json:"state"` // open, awaiting_goal, closed
 	Outcome    string    `json:"outcome,omitempty"`
 	Reason     string    `json:"reason,omitempty"`
 	Value      float64   `json:"value,omitempty"`

@@ -50,15 +50,15 @@ type JourneyNumbers struct {
 
 // RevisionNumbers are the instances on a revision.
 type RevisionNumbers struct {
-	Revision string    `json:"revision"`
-	Entries  int64     `json:"entries"`
-	Open     int64     `json:"open"`
-	HeldOut  int64     `json:"held_out"` // of Open
-	Watching int64     `json:"watching"` // of Open, those that only watch for the goal
-	Starting int64     `json:"starting"` // of Open, those that have not said yet where they are
-	Paused   int64     `json:"paused"`   // of Open
-	First    time.Time `json:"first,omitzero"`
-	Last     time.Time `json:"last,omitzero"`
+	Revision     string    `json:"revision"`
+	Entries      int64     `json:"entries"`
+	Open         int64     `json:"open"`
+	HeldOut      int64     `json:"held_out"`      // of Open
+	AwaitingGoal int64     `json:"awaiting_goal"` // of Open, those that only watch for the goal
+	Starting     int64     `json:"starting"`      // of Open, those that have not said yet where they are
+	Paused       int64     `json:"paused"`        // of Open
+	First        time.Time `json:"first,omitzero"`
+	Last         time.Time `json:"last,omitzero"`
 }
 
 // StepNumbers are what happened at a step of a revision.

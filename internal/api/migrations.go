@@ -30,10 +30,10 @@ type RevisionStepCounts struct {
 // StepCount is how many instances stand at a step; an empty one is behind the end of a path, or before the
 // first step.
 type StepCount struct {
-	Step      string `json:"step,omitempty"`
-	Watching  bool   `json:"watching,omitempty"` // its path has ended; it waits silently for its goal
-	Holdout   bool   `json:"holdout,omitempty"`  // the control group, which takes no step
-	Instances int64  `json:"instances"`
+	Step         string `json:"step,omitempty"`
+	AwaitingGoal bool   `json:"awaiting_goal,omitempty"` // its path has ended; it waits silently for its goal
+	Holdout      bool   `json:"holdout,omitempty"`       // the control group, which takes no step
+	Instances    int64  `json:"instances"`
 }
 
 // MigrateRequest asks a page of a journey's open instances to go over to the revision of the current release.

@@ -169,7 +169,7 @@ func (g *Gateway) adminEnrollments(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s := q.Get("state"); s != "" && s != store.StateOpen && s != store.StateAwaitingGoal && s != store.StateClosed {
-		g.refuse(w, r, bad("state", "is open, watching or closed"))
+		g.refuse(w, r, bad("state", "is open, awaiting_goal or closed"))
 		return
 	}
 	rows, err := g.cfg.Store.Enrollments(r.Context(), store.EnrollmentFilter{

@@ -77,7 +77,7 @@ func (g *Gateway) adminStanding(w http.ResponseWriter, r *http.Request) {
 		}
 		j.Revisions[at].Steps = append(
 			j.Revisions[at].Steps,
-			api.StepCount{Step: c.Step, Watching: c.State == store.StateAwaitingGoal, Holdout: c.Holdout, Instances: c.Instances},
+			api.StepCount{Step: c.Step, AwaitingGoal: c.State == store.StateAwaitingGoal, Holdout: c.Holdout, Instances: c.Instances},
 		)
 	}
 	out := api.StepCounts{Journeys: []api.JourneyStepCounts{}, Release: release}

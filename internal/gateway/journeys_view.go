@@ -20,23 +20,23 @@ import (
 // journeyView is what the page of a journey shows.
 type journeyView struct {
 	store.Numbers
-	Description, Owner string
-	Revision           string // whose numbers are shown; empty: all together
-	Shown              string // the revision that is drawn
-	Drawing            template.HTML
-	Entered, OpenNow   int64 // of the revision, or of all
-	Watching, Starting int64 // of OpenNow
-	Control            int64 // of OpenNow, held out
-	Steps              []stepRow
-	Elsewhere          []stepRow // steps that the drawing does not have
-	Lost               int64     // instances that stand there
-	Ends               []endRow
-	Blocked, Failing   []reasonRow
-	Window             string // of the funnel, in words
-	Stages             []stageRow
-	Groups             []groupRow
-	Verdict            string // of the comparison, in words
-	Live               bool
+	Description, Owner     string
+	Revision               string // whose numbers are shown; empty: all together
+	Shown                  string // the revision that is drawn
+	Drawing                template.HTML
+	Entered, OpenNow       int64 // of the revision, or of all
+	AwaitingGoal, Starting int64 // of OpenNow
+	Control                int64 // of OpenNow, held out
+	Steps                  []stepRow
+	Elsewhere              []stepRow // steps that the drawing does not have
+	Lost                   int64     // instances that stand there
+	Ends                   []endRow
+	Blocked, Failing       []reasonRow
+	Window                 string // of the funnel, in words
+	Stages                 []stageRow
+	Groups                 []groupRow
+	Verdict                string // of the comparison, in words
+	Live                   bool
 }
 
 type stepRow struct {
@@ -94,7 +94,7 @@ func viewJourney(n store.Numbers, d *journey.Definition, chosen string) journeyV
 	for _, rev := range n.Revisions {
 		if chosen == "" || rev.Revision == chosen {
 			v.Entered, v.OpenNow = v.Entered+rev.Entries, v.OpenNow+rev.Open
-			v.Watching, v.Starting, v.Control = v.Watching+rev.Watching, v.Starting+rev.Starting, v.Control+rev.HeldOut
+			v.AwaitingGoal, v.Starting, v.Control = v.AwaitingGoal+rev.AwaitingGoal, v.Starting+rev.Starting, v.Control+rev.HeldOut
 		}
 	}
 	v.ends(chosen)
@@ -194,7 +194,7 @@ func way(label string, n int64, shares map[string]float64, arm string) wayRow {
 
 // reasonEnded is the store's reason for sends that were given up because their instance ended: nothing is wrong
 // with them.
-const reasonEnded = "ENDED"
+const reasonEnded = "JOURNEY_ENDED"
 
 // alert is what someone should look at about a step's sends.
 func alert(sends []store.SendNumbers) string {

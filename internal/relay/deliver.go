@@ -93,7 +93,7 @@ func (r *Relay) rejected(ctx context.Context, to store.Enrollment, e contract.Ev
 		return nil
 	}
 	switch why.Type() {
-	case contract.RejectDuplicate, contract.RejectStranger, contract.RejectEnded: // accepted before, or the enrollment has ended
+	case contract.RejectDuplicate, contract.RejectWrongEnrollment, contract.RejectJourneyEnded: // accepted before, or the enrollment has ended
 		return nil
 	}
 	if err := r.cfg.Migrations.MoveRefused(ctx, clock.Now(r.cfg.Clock), to.ID, e.Command.Revision, why.Message()); err != nil {

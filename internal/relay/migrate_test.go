@@ -27,7 +27,7 @@ func TestMigrationCommands(t *testing.T) {
 	}{
 		{"taken", nil, store.MigrationOrdered, ""},
 		{"taken before", rejects("taken before", contract.RejectDuplicate), store.MigrationOrdered, ""},
-		{"ended meanwhile", rejects("the instance has ended", contract.RejectEnded), store.MigrationOrdered, ""},
+		{"ended meanwhile", rejects("the instance has ended", contract.RejectJourneyEnded), store.MigrationOrdered, ""},
 		{"refused", rejects("step \"x\" is a send", contract.RejectInvalid), store.MigrationRefused, `step "x" is a send`},
 		{"refused in another way", rejects("not now", "CannotMove"), store.MigrationRefused, "not now"},
 		{"nobody answers", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, store.MigrationOrdered, ""},

@@ -12,7 +12,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -26,7 +25,7 @@ type enrollment struct {
 	number   int // of its journey and key, from 1
 	future   workflow.ChildWorkflowFuture
 	cancel   workflow.CancelFunc
-	view     func() (workflows.View, error)
+	view     func() (contract.State, error)
 	over     bool // its run is
 
 	visited    []string // step ids in the order they were entered
@@ -226,9 +225,9 @@ func (w *scenarioRun) visit(name, step, arm string) {
 }
 
 // state asks the instance where it is.
-func (i *enrollment) state() (workflows.View, error) {
+func (i *enrollment) state() (contract.State, error) {
 	if i.view == nil {
-		return workflows.View{}, fmt.Errorf("%s has not begun", i.name())
+		return contract.State{}, fmt.Errorf("%s has not begun", i.name())
 	}
 	return i.view()
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -139,7 +138,7 @@ func (c *check) noEnrollment() {
 }
 
 // describeState says where an instance is, or how it ended.
-func describeState(v workflows.View) string {
+func describeState(v contract.State) string {
 	switch {
 	case v.Outcome != "":
 		return fmt.Sprintf("%s (%s)", v.Outcome, v.Reason)

@@ -11,7 +11,6 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -75,7 +74,7 @@ func (o *outbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, op
 
 // SetQueryHandlerWithOptions keeps the answer to the query state, by which the world looks at an instance.
 func (o *outbound) SetQueryHandlerWithOptions(ctx workflow.Context, name string, handler any, options workflow.QueryHandlerOptions) error {
-	if view, ok := handler.(func() (workflows.View, error)); ok && name == contract.StateQuery {
+	if view, ok := handler.(func() (contract.State, error)); ok && name == contract.StateQuery {
 		if i := o.run.byWorkflowID(o.Next.GetInfo(ctx).WorkflowExecution.ID); i != nil {
 			i.view = view
 		}

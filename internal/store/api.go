@@ -104,7 +104,7 @@ type Receipt struct {
 // Enrollment states.
 const (
 	StateOpen         = "open"
-	StateAwaitingGoal = "watching" // its path has ended; it waits silently for its goal
+	StateAwaitingGoal = "awaiting_goal" // its path has ended; it waits silently for its goal
 	StateClosed       = "closed"
 )
 

@@ -33,15 +33,15 @@ type Numbers struct {
 
 // RevisionNumbers are the entries on one revision.
 type RevisionNumbers struct {
-	Revision string
-	Entries  int64 // of those that were looked at, those that are on it now
-	Open     int64 // not closed, all of them
-	HeldOut  int64 // of Open, held out: they take no step
-	Watching int64 // of Open, those whose path has ended and that only watch for the goal
-	Starting int64 // of Open, those that have not said yet where they are
-	Paused   int64 // of Open
-	First    time.Time
-	Last     time.Time
+	Revision     string
+	Entries      int64 // of those that were looked at, those that are on it now
+	Open         int64 // not closed, all of them
+	HeldOut      int64 // of Open, held out: they take no step
+	AwaitingGoal int64 // of Open, those whose path has ended and that only watch for the goal
+	Starting     int64 // of Open, those that have not said yet where they are
+	Paused       int64 // of Open
+	First        time.Time
+	Last         time.Time
 }
 
 // StepNumbers are what happened at a step.
@@ -210,14 +210,14 @@ func (c *count) open() error {
 		case holdout != 0:
 			rev.HeldOut += n
 		case state == StateAwaitingGoal:
-			rev.Watching += n
+			rev.AwaitingGoal += n
 		case step == "":
 			rev.Starting += n
 		default:
 			c.step(revision, step, kind).Here += n
 		}
 		return nil
-	}, `select revision, state, holdout, paused, step, step_kind, count(*) from enrollments where journey = $1 and state in ('open', 'watching') group by revision, state, holdout, paused, step, step_kind`, c.n.Journey)
+	}, `select revision, state, holdout, paused, step, step_kind, count(*) from enrollments where journey = $1 and state in ('open', 'awaiting_goal') group by revision, state, holdout, paused, step, step_kind`, c.n.Journey)
 }
 
 // passed counts passages.

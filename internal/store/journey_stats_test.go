@@ -210,13 +210,13 @@ func TestNumbers(t *testing.T) {
 		)
 		s.same(n.Revisions, []RevisionNumbers{
 			{
-				Revision: edited.Revision(),
-				Entries:  2,
-				Open:     2,
-				Watching: 1,
-				Paused:   2,
-				First:    noon.Add(time.Hour),
-				Last:     noon.Add(time.Hour),
+				Revision:     edited.Revision(),
+				Entries:      2,
+				Open:         2,
+				AwaitingGoal: 1,
+				Paused:       2,
+				First:        noon.Add(time.Hour),
+				Last:         noon.Add(time.Hour),
 			},
 			{Revision: old, Entries: 5, Open: 4, HeldOut: 1, Starting: 1, Paused: 4, First: noon, Last: noon},
 		})

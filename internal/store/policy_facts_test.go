@@ -9,7 +9,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -241,10 +240,10 @@ func TestAHeldSendEndsWithItsInstance(t *testing.T) {
 		s.same(s.contact("b1").Status, contract.StatusHeld)
 		parked(2, "response") // rerouted
 		got := s.contact("b1")
-		s.same([]any{got.Status, got.Reason, got.Until}, []any{"suppressed", "MOVED_ON", time.Time{}})
+		s.same([]any{got.Status, got.Reason, got.Until}, []any{"suppressed", "REROUTED", time.Time{}})
 		s.ends(a, "goal", night.Add(time.Hour))
 		got = s.contact("a1")
-		s.same([]any{got.Status, got.Reason, got.Unknown, got.Until}, []any{"suppressed", "ENDED", false, time.Time{}})
+		s.same([]any{got.Status, got.Reason, got.Unknown, got.Until}, []any{"suppressed", "JOURNEY_ENDED", false, time.Time{}})
 	})
 }
 
@@ -286,7 +285,7 @@ func TestASendThatIsGivenUpIsNotHeld(t *testing.T) {
 		r, _ := s.decides(a, "a1", noon)
 		s.settles(r, noon, contract.StatusRetry)
 		in := s.send(a, "a1")
-		in.GiveUp = workflows.RetriesEnded
+		in.GiveUp = contract.RetriesEnded
 		r, err := s.Reserve(s.ctx, night, wall, in, time.Minute)
 		s.must(err)
 		s.same([]any{r.Done == nil, r.Verdict.Channel}, []any{true, "email"})
@@ -335,7 +334,7 @@ func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
 				),
 			)
 			left := s.contact(id + "/a")
-			s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "MOVED_ON", unknown})
+			s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "REROUTED", unknown})
 			want := permitted
 			if unknown {
 				want = "suppressed " + decisioning.CapReached
@@ -371,9 +370,9 @@ func TestAnEarlierVisitIsLeftBehind(t *testing.T) {
 			)
 		}
 		held, left := s.contact(key(a, 2)), s.contact(key(a, 1))
-		s.same([]any{held.Status, left.Status, left.Reason}, []any{"held", "suppressed", "MOVED_ON"})
+		s.same([]any{held.Status, left.Status, left.Reason}, []any{"held", "suppressed", "REROUTED"})
 		left = s.contact(key(b, 1))
-		s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "MOVED_ON", true})
+		s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "REROUTED", true})
 		s.settles(sending, night, contract.StatusSent)
 		left = s.contact(key(b, 1))
 		s.same([]any{left.Status, left.Unknown}, []any{"sent", false})

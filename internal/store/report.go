@@ -146,8 +146,8 @@ func (s *Store) ended(ctx context.Context, now time.Time, r contract.Report) err
 
 // Why a send was given up: its instance ended, or went on elsewhere while quiet hours held it.
 const (
-	reasonEnded   = "ENDED"
-	reasonMovedOn = "MOVED_ON"
+	reasonEnded   = "JOURNEY_ENDED"
+	reasonMovedOn = "REROUTED"
 )
 
 // closeEnrollment ends an enrollment of an adopted customer: frees what it held, drops its deliveries and

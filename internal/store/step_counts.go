@@ -9,7 +9,7 @@ import (
 type StepCount struct {
 	Journey, Revision string
 	Step              string // empty: behind the end of its path, or not yet at its first step
-	State             string // StateOpen or StateWatching
+	State             string // StateOpen or StateAwaitingGoal
 	Holdout           bool   // the control group, which takes no step
 	Instances         int64
 }

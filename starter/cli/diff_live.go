@@ -36,9 +36,9 @@ type liveRevision struct {
 // liveStep is a step with open instances.
 type liveStep struct {
 	journey.StepMove
-	Watching  bool  `json:"watching,omitempty"`
-	Holdout   bool  `json:"holdout,omitempty"`
-	Instances int64 `json:"instances"`
+	AwaitingGoal bool  `json:"awaiting_goal,omitempty"`
+	Holdout      bool  `json:"holdout,omitempty"`
+	Instances    int64 `json:"instances"`
 }
 
 // standing asks the gateway where open instances stand; an empty journey asks for all, and for the rules of the
@@ -104,7 +104,7 @@ func (r *compared) judge(s api.JourneyStepCounts, renamed map[string]string) (j 
 			out.Diff = &d
 		}
 		for _, step := range rev.Steps {
-			one := liveStep{StepMove: moves[step.Step], Watching: step.Watching, Holdout: step.Holdout, Instances: step.Instances}
+			one := liveStep{StepMove: moves[step.Step], AwaitingGoal: step.AwaitingGoal, Holdout: step.Holdout, Instances: step.Instances}
 			out.Instances += step.Instances
 			if one.Refused != "" {
 				stuck += step.Instances
@@ -198,7 +198,7 @@ func (j liveJourney) print(p *printer) {
 		}
 		rows := make([]table.Row, len(rev.Steps))
 		for i, s := range rev.Steps {
-			where, says := placeName(s.Step, s.Watching), verdict(s.StepMove, rev.Revision == j.New, j.New == "")
+			where, says := placeName(s.Step, s.AwaitingGoal), verdict(s.StepMove, rev.Revision == j.New, j.New == "")
 			if s.Holdout {
 				where, says = "(held out)", "stays, as control group"
 			}
@@ -212,7 +212,7 @@ func (j liveJourney) print(p *printer) {
 func placeName(step string, watching bool) string {
 	switch {
 	case watching:
-		return "(watching for the goal)"
+		return "(awaiting the goal)"
 	case step == "":
 		return "(on its way to the first step)"
 	}

@@ -29,7 +29,7 @@ func listCommand() *cobra.Command {
 				return app.Usage("--limit is %d: give at least 1", limit)
 			}
 			if state != "" && !slices.Contains([]string{store.StateOpen, store.StateAwaitingGoal, store.StateClosed}, state) {
-				return app.Usage("--state is %q: give open, watching or closed", state)
+				return app.Usage("--state is %q: give open, awaiting_goal or closed", state)
 			}
 			if err := r.load(c); err != nil {
 				return err
@@ -71,7 +71,7 @@ func listCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&journey, "journey", "", "only of this journey")
 	f.StringVar(&customer, "customer", "", "only of this customer")
-	f.StringVar(&state, "state", "", "open, watching or closed")
+	f.StringVar(&state, "state", "", "open, awaiting_goal or closed")
 	f.StringVar(&outcome, "outcome", "", "only with this outcome: goal, timeout, …")
 	f.IntVar(&limit, "limit", 100, "most enrollments to list")
 	r.register(c, false, true)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -22,7 +21,7 @@ const askTimeout = 5 * time.Second
 // statusView is what `status` knows of an instance.
 type statusView struct {
 	api.Status
-	State   *workflows.View `json:"state,omitempty"`         // the run's own answer to the query `state`
+	State   *contract.State `json:"state,omitempty"`         // the run's own answer to the query `state`
 	Silence string          `json:"state_missing,omitempty"` // why there is none
 }
 
@@ -76,7 +75,7 @@ func (v *statusView) ask(ctx context.Context, cfg *app.Config) error {
 	if err != nil {
 		return err
 	}
-	var state workflows.View
+	var state contract.State
 	if err := answer.Get(&state); err != nil {
 		return err
 	}

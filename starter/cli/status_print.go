@@ -12,7 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // print prints an enrollment for people: where it is, or how it ended, then its story and what the customer was sent.
@@ -63,7 +63,7 @@ func (v statusView) print(p *printer) {
 
 // printPlace prints where an open enrollment is: by the run itself or, where the run does not answer, by the store.
 func (v statusView) printPlace(p *printer) {
-	e, now := v.Enrollment, workflows.View{}
+	e, now := v.Enrollment, contract.State{}
 	if v.State != nil {
 		now = *v.State
 	} else {

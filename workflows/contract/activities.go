@@ -26,9 +26,9 @@ const (
 	ReplyActivity    = "reply"    // Reply → ReplyResult (local)
 )
 
-// NotMine is the type of the application error by which the store tells a run that its enrollment is closed or
-// belongs to another chain: the run ends at once.
-const NotMine = "NotMine"
+// Superseded is the type of the application error with which an activity refuses a run whose enrollment is closed, or
+// belongs to the runs of another start. The run ends at once and reports nothing.
+const Superseded = "Superseded"
 
 // Ref says on whose behalf an activity acts. The first activity of a chain claims the enrollment.
 type Ref struct {

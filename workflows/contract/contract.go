@@ -1,5 +1,5 @@
-// Package contract is the interpreter: it runs one customer's journey as one Temporal workflow.
-// It is deterministic, and imports only the SDK's workflow packages and internal/journey.
+// Package contract holds what the interpreter and the rest of tabi agree on: names, ids, what comes to a run, and the
+// inputs and outputs of activities. It does not import the Temporal SDK, so that rooms and channels can use it for types.
 package contract
 
 import (
@@ -67,10 +67,10 @@ const (
 // Rejection types: typed application errors with which an update is refused for good; the relay counts them as
 // delivered.
 const (
-	RejectDuplicate = "Duplicate" // the event was taken before
-	RejectStranger  = "Stranger"  // for another enrollment
-	RejectInvalid   = "Invalid"   // no id, no name, unknown command or step
-	RejectEnded     = "Ended"
+	RejectDuplicate       = "Duplicate"       // the event was taken before
+	RejectWrongEnrollment = "WrongEnrollment" // for another enrollment
+	RejectInvalid         = "Invalid"         // no id, no name, unknown command or step
+	RejectJourneyEnded    = "Ended"
 )
 
 // Command is an order of a person: the updates exit, pause, resume, skip and go_to take it.

@@ -285,7 +285,7 @@ func (r *result) checkSent(row *sendRow, record *record) {
 // checkFailed checks a row with status failed.
 func (r *result) checkFailed(row *sendRow, record *record) {
 	switch {
-	case row.reason == "ENDED", row.reason == "MOVED_ON":
+	case row.reason == "JOURNEY_ENDED", row.reason == "REROUTED":
 		r.ended++
 	case record.rejected == 0:
 		r.unexplained("%s failed (%s), and the provider did not refuse it for good", row.key, row.reason)

@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // greeting is entered by what Segment's libraries send, and ended by what the Temporal client sends.
@@ -100,7 +100,7 @@ func TestRealClients(t *testing.T) {
 	}
 	h.parked(list[0].WorkflowID, "reply")
 	lines := node(t, folder, "temporal.mjs", shared.address, h.namespace, list[0].WorkflowID)
-	var view workflows.View
+	var view contract.State
 	if err := json.Unmarshal([]byte(lines[0]), &view); err != nil || view.Step != "reply" || view.Customer == "" {
 		t.Errorf("state: %s %v", lines[0], err)
 	}

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/tabi-journeys/tabi/internal/api"
-	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -132,7 +131,7 @@ func (in *install) looked(id string) {
 		return nil
 	})
 	out := in.tctlGood("workflow", "query", "-w", id, "--type", "state", "--output", "json")
-	var answer struct{ QueryResult []workflows.View }
+	var answer struct{ QueryResult []contract.State }
 	if err := json.Unmarshal([]byte(out), &answer); err != nil || len(answer.QueryResult) != 1 {
 		in.Fatalf("the query answers %v: %s", err, out)
 	}

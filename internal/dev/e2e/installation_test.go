@@ -24,7 +24,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/store"
-	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -367,11 +366,11 @@ func (h *installation) result(workflowID, runID string) contract.Result {
 }
 
 // state asks the instance where it is.
-func (h *installation) state(workflowID string) workflows.View {
+func (h *installation) state(workflowID string) contract.State {
 	h.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	var v workflows.View
+	var v contract.State
 	answer, err := h.Temporal.QueryWorkflow(ctx, workflowID, "", contract.StateQuery)
 	if err == nil {
 		err = answer.Get(&v)
