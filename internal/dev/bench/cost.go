@@ -82,20 +82,20 @@ func (w *environment) countStatements(ctx context.Context, out *section, all []v
 	if err := view(ids)(); err != nil { // warm the caches
 		return err
 	}
-	if err := counted("an event that nobody hears, alone", unit, 1, view(ids[:1])); err != nil {
+	if err := counted("an event without a listener, alone", unit, 1, view(ids[:1])); err != nil {
 		return err
 	}
-	if err := counted("an event that nobody hears, of a batch of "+itoa(batchSize), unit, batchSize, view(ids[1:])); err != nil {
+	if err := counted("an event without a listener, of a batch of "+itoa(batchSize), unit, batchSize, view(ids[1:])); err != nil {
 		return err
 	}
 	if err := counted("an entry, alone", unit, 1, func() error { return w.track(ctx, ids[:1], "Bench Started") }); err != nil {
 		return err
 	}
-	if err := counted("an event that an instance hears, alone", unit, 1, func() error { return w.track(ctx, ids[:1], "Bench Answered") }); err != nil {
+	if err := counted("an event of a running enrollment, alone", unit, 1, func() error { return w.track(ctx, ids[:1], "Bench Answered") }); err != nil {
 		return err
 	}
 	var entrants []entrant
-	if err := counted("relay: a start and an event brought together", unit, 1, func() (err error) {
+	if err := counted("relay: a start and an event in one lease", unit, 1, func() (err error) {
 		entrants, err = w.takeOutbox(ctx)
 		return err
 	}); err != nil {

@@ -49,7 +49,7 @@ func putDatabaseSizes(out *section, now, before databaseBytes, size, was int) {
 	out.put("Temporal's databases, "+label, now.temporal/mib, "MiB")
 	if more := float64(size - was); was > 0 && more > 0 {
 		each := fmt.Sprintf(", each from %s to %s", figure(float64(was)), label)
-		out.put("tabi's database"+each, (now.tabi-before.tabi)/more, "bytes/instance")
-		out.put("Temporal's databases"+each, (now.temporal-before.temporal)/more, "bytes/instance")
+		out.put("tabi's database"+each, (now.tabi-before.tabi)/more, "bytes/enrollment")
+		out.put("Temporal's databases"+each, (now.temporal-before.temporal)/more, "bytes/enrollment")
 	}
 }

@@ -218,7 +218,7 @@ func (w *environment) takeOutbox(ctx context.Context) ([]entrant, error) {
 				}
 			}
 			if in.start == nil {
-				return nil, errors.New("a lease without a start: something else uses the bench's store")
+				return nil, errors.New("a lease without a start: another process uses the bench's store")
 			}
 			out = append(out, in)
 			last := l.Deliveries[len(l.Deliveries)-1].Seq
@@ -237,7 +237,7 @@ func (w *environment) enrollCustomers(ctx context.Context, n int, events ...stri
 	}
 	all, err := w.takeOutbox(ctx)
 	if err == nil && len(all) != n {
-		err = fmt.Errorf("%d instances were to enter by %q, and %d did", n, events[0], len(all))
+		err = fmt.Errorf("want %d entries by %q, got %d", n, events[0], len(all))
 	}
 	return all, err
 }

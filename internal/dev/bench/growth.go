@@ -57,7 +57,7 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 		if err != nil {
 			return err
 		}
-		out.put("entries into "+label, rate, "instances/s")
+		out.put("entries into "+label, rate, "enrollments/s")
 		now, err := large.w.databaseSizes(ctx)
 		if err != nil {
 			return err
@@ -118,8 +118,8 @@ func (b *bench) comparePair(ctx context.Context, out *section, small, large *ins
 			}
 		}
 	}
-	out.putComparison("tabi, with duties, "+many, rates[many], "journeys/s", few, rates[few])
-	out.putComparison("tabi, with duties, "+many, costs[many], "ms CPU/journey", few, costs[few])
+	out.putComparison("tabi, with shared work, "+many, rates[many], "journeys/s", few, rates[few])
+	out.putComparison("tabi, with shared work, "+many, costs[many], "ms CPU/journey", few, costs[few])
 	return nil
 }
 
@@ -157,7 +157,7 @@ func (g *installationUnderLoad) grow(ctx context.Context, size int) (float64, er
 	}
 	began := clock.Wall()
 	if err := g.in.enterAndWait(ctx, g.ids, g.size, size); err != nil {
-		return 0, fmt.Errorf("%d instances were to wait: %w", size, err)
+		return 0, fmt.Errorf("waiting for %d enrollments to wait: %w", size, err)
 	}
 	rate := float64(size-g.size) / clock.Wall().Sub(began).Seconds()
 	g.size = size

@@ -112,7 +112,7 @@ func (in *installation) start(ctx context.Context) (err error) {
 	for _, url := range []string{in.gate.url, "http://" + in.health} {
 		if err := poll(ctx, func() (bool, error) {
 			if !in.worker.Running() || !in.gateway.Running() {
-				return false, errors.New("a process of tabi has ended; what it said is in " + in.log)
+				return false, errors.New("a process of tabi has ended; its log is in " + in.log)
 			}
 			r, err := http.Get(url + "/readyz")
 			if err != nil {
@@ -198,7 +198,7 @@ func (in *installation) answerOne(ctx context.Context, ids []string, n int) erro
 	case <-done:
 		return nil
 	case <-limit.C:
-		return fmt.Errorf("a call did not lead to a message: %w within %s", errLate, pollTimeout)
+		return fmt.Errorf("no message answered the event: %w within %s", errLate, pollTimeout)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

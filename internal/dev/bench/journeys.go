@@ -20,9 +20,9 @@ func journeysPart(ctx context.Context, b *bench, s *server, out *section) error 
 }
 
 func compareVariants(ctx context.Context, b *bench, s *server, out *section, duties bool) error {
-	label := "with duties"
+	label := "with shared work"
 	if !duties {
-		label = "without duties"
+		label = "without shared work"
 	}
 	w, err := openEnvironment(ctx, s, "journeys-"+map[bool]string{true: "d", false: "b"}[duties])
 	if err != nil {
@@ -40,7 +40,7 @@ func compareVariants(ctx context.Context, b *bench, s *server, out *section, dut
 			n = min(n, 2*b.slots)
 		}
 		for _, v := range all {
-			rate, cpu, err := b.turn(ctx, w, v, n, b.profile(round, fmt.Sprintf("%s-duties=%t", v.name, duties)))
+			rate, cpu, err := b.turn(ctx, w, v, n, b.profile(round, fmt.Sprintf("%s-shared-work=%t", v.name, duties)))
 			if err != nil {
 				return err
 			}

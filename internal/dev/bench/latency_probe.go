@@ -84,7 +84,7 @@ func (h *latencyProbe) measure(ctx context.Context, v *route, customer string) (
 	case d := <-done:
 		return d, nil
 	case <-limit.C:
-		return 0, fmt.Errorf("%s: the event did not lead to a send: %w within %s", v.name, errLate, pollTimeout)
+		return 0, fmt.Errorf("%s: no send followed the event: %w within %s", v.name, errLate, pollTimeout)
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}

@@ -76,22 +76,22 @@ func main() {
 		&b.servers,
 		"server",
 		serverNames,
-		"what to measure on: dev (Temporal's development server, SQLite), postgres (Temporal and tabi on PostgreSQL)",
+		"servers: dev (Temporal's development server, SQLite), postgres (Temporal and tabi on PostgreSQL)",
 	)
-	fs.IntVar(&b.rounds, "rounds", 7, "rounds in which the compared take turns")
-	fs.IntVar(&b.slots, "slots", 40, "journeys at a time")
-	fs.IntVar(&b.journeys, "journeys", 160, "journeys of each turn")
-	fs.IntVar(&b.simulated, "simulated", 300, "customers of each round of part simulation")
-	fs.IntVar(&b.customers, "customers", 10_000, "customers whose events come in, in part intake")
-	fs.DurationVar(&b.turnTime, "turn", 2*time.Second, "how long events come in, in each turn of part intake")
-	fs.BoolVar(&b.long, "long", false, "let growth go on to 100,000 waiting instances, instead of 5,000")
+	fs.IntVar(&b.rounds, "rounds", 7, "rounds in which the variants take turns")
+	fs.IntVar(&b.slots, "slots", 40, "journeys that run at a time")
+	fs.IntVar(&b.journeys, "journeys", 160, "journeys in each turn")
+	fs.IntVar(&b.simulated, "simulated", 300, "part simulation: customers in each round")
+	fs.IntVar(&b.customers, "customers", 10_000, "part intake: customers who send events")
+	fs.DurationVar(&b.turnTime, "turn", 2*time.Second, "part intake: length of a turn")
+	fs.BoolVar(&b.long, "long", false, "part growth: up to 100,000 waiting enrollments instead of 5,000")
 	fs.IntSliceVar(
 		&b.sizes,
 		"sizes",
 		nil,
-		"how many instances wait in part growth, one after the other, instead of those of its short or long form",
+		"part growth: numbers of waiting enrollments, one after the other",
 	)
-	fs.StringVar(&b.output, "output", "bench.json", "where the figures go")
+	fs.StringVar(&b.output, "output", "bench.json", "file for the figures")
 	fs.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of the last round of parts journeys and intake")
 	if err := fs.Parse(os.Args[1:]); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {

@@ -12,7 +12,7 @@ import (
 // pollTimeout bounds what should take moments.
 const pollTimeout = 2 * time.Minute
 
-var errLate = errors.New("it did not come about")
+var errLate = errors.New("not done")
 
 // poll calls ok every few milliseconds until it is true.
 func poll(ctx context.Context, ok func() (bool, error)) error {

@@ -54,7 +54,7 @@ func startDevelopment(_ context.Context, dir string) (*server, error) {
 	s.database = func(name string) (string, error) {
 		path := filepath.Join(dir, name+".db")
 		if _, err := os.Stat(path); err == nil {
-			return "", fmt.Errorf("database %s is there already", name)
+			return "", fmt.Errorf("database %s exists already", name)
 		}
 		return path, nil
 	}

@@ -41,7 +41,7 @@ func TestSmoke(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"journeys: tabi, with duties (journeys/s)", "journeys: tabi, without duties (journeys/s)", "cost: tabi, ten steps (state transitions)",
+		"journeys: tabi, with shared work (journeys/s)", "journeys: tabi, without shared work (journeys/s)", "cost: tabi, ten steps (state transitions)",
 		"latency: event to send, one at a time, p50 (ms)", "intake: tabi, single calls from 64 connections (events/s)", "simulation: simulated customers of cart-recovery (customers/s)",
 	} {
 		if !slices.Contains(found, want) {

@@ -36,7 +36,7 @@ type variant struct {
 // suffix returns the end of the variants' task queues.
 func suffix(duties bool) string {
 	if duties {
-		return "-duties"
+		return "-work"
 	}
 	return "-bare"
 }
@@ -154,7 +154,7 @@ func awaitOutcome(ctx context.Context, run client.WorkflowRun, v variant) error 
 		err = run.Get(ctx, &outcome)
 	}
 	if err == nil && outcome != contract.Completed {
-		err = errors.New("it ended " + outcome)
+		err = errors.New("ended as " + outcome)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", run.GetID(), err)

@@ -37,7 +37,7 @@ func (t *tuned) validate(a answer) error {
 	case a.ID == "":
 		return errors.New("an answer needs an id")
 	case t.answer != nil:
-		return errors.New("it was answered before")
+		return errors.New("already answered")
 	}
 	return nil
 }

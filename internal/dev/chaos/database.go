@@ -92,7 +92,7 @@ func (d *database) awaitFull(ctx context.Context) error {
 			return nil
 		}
 	}
-	return errors.New("much was written onto a full disk")
+	return errors.New("200 writes to a full disk succeeded")
 }
 
 // recover waits until the database answers. It restarts a server that ended because the disk was full.

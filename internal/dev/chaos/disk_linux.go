@@ -24,7 +24,7 @@ func newDisk(dir string, size int64) (*disk, error) {
 	}
 	said, err := exec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,mode=0755", size), "tmpfs", dir).CombinedOutput()
 	if err != nil {
-		logf("left out: the full disk, since no small one may be mounted here (root may): %s", bytes.TrimSpace(said))
+		logf("left out: the full disk; mounting a tmpfs needs root: %s", bytes.TrimSpace(said))
 	}
 	return &disk{dir: dir, small: err == nil}, nil
 }

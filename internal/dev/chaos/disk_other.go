@@ -14,11 +14,11 @@ type disk struct {
 }
 
 func newDisk(dir string, _ int64) (*disk, error) {
-	say("left out: the full disk, which is a tmpfs of Linux")
+	logf("left out: the full disk, which needs a tmpfs of Linux")
 	return &disk{dir: dir}, os.MkdirAll(dir, 0o755)
 }
 
-var errNoDisk = errors.New("there is no small disk here")
+var errNoDisk = errors.New("no tmpfs on this system")
 
 func (d *disk) fill() error { return errNoDisk }
 func (d *disk) free() error { return errNoDisk }

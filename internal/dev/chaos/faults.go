@@ -126,7 +126,7 @@ var deployFaults = []fault{
 		g.mu.Unlock()
 		for _, name := range []string{"worker-1", "serve", "worker-2"} {
 			if took := g.stop(name); took > 10*time.Second {
-				return fmt.Errorf("%s took %s to end after SIGTERM, more than ten seconds", name, took)
+				return fmt.Errorf("%s took %s to end after SIGTERM, want at most ten seconds", name, took)
 			}
 			if err := g.start(name); err != nil {
 				return err

@@ -41,7 +41,7 @@ func (r *result) histories(ctx context.Context, g *cluster, f *snapshot) error {
 	}
 	for _, e := range r.keepHistory {
 		if err := keepHistory(ctx, c, e, g.o.dir); err != nil {
-			logf("the history of %s cannot be kept: %v", e.workflow, err)
+			logf("cannot keep the history of %s: %v", e.workflow, err)
 		}
 	}
 	cmd := exec.CommandContext(
@@ -80,7 +80,7 @@ func (r *result) histories(ctx context.Context, g *cluster, f *snapshot) error {
 		}
 	}
 	if report.Passed < len(f.enrollments) {
-		r.unexplained("%d histories replay, and there are %d enrollments", report.Passed, len(f.enrollments))
+		r.unexplained("%d histories replay, want at least one for each of %d enrollments", report.Passed, len(f.enrollments))
 	}
 	return nil
 }

@@ -56,16 +56,16 @@ func main() {
 	long := flag.Bool(
 		"long",
 		false,
-		"10,000 journeys and about 100,000 sends on Temporal with PostgreSQL; otherwise 1,000 on the development server",
+		"10,000 journeys with about 100,000 sends on Temporal with PostgreSQL, instead of 1,000 on the development server",
 	)
-	journeys := flag.Int("journeys", 0, "how many journeys; 0: as the form says")
-	spread := flag.Duration("spread", 0, "in which time customers enter and everything is done to the system; 0: as the form says")
-	flag.Uint64Var(&o.seed, "seed", 0, "of everything that is drawn; 0: another one each time")
+	journeys := flag.Int("journeys", 0, "number of journeys; 0: that of the short or long form")
+	spread := flag.Duration("spread", 0, "time in which customers enter and faults are injected; 0: that of the form")
+	flag.Uint64Var(&o.seed, "seed", 0, "seed of all random choices; 0: a new one for each run")
 	flag.BoolVar(&o.keep, "keep", false, "keep logs and databases")
 	flag.StringVar(&o.store, "store", "", "postgres or sqlite; empty: PostgreSQL where it is installed")
 	flag.Parse()
 	if o.store != "" && o.store != onPostgres && o.store != onSQLite {
-		fmt.Fprintf(os.Stderr, "chaos: --store is %q: give postgres or sqlite\n", o.store)
+		fmt.Fprintf(os.Stderr, "chaos: --store is %q: want postgres or sqlite\n", o.store)
 		os.Exit(2)
 	}
 	if *long {
@@ -139,7 +139,7 @@ func run(ctx context.Context, o options) (good bool, err error) {
 		return false, err
 	}
 	logf(
-		"all %d events are acknowledged (%d attempts, %d of them failed); nothing is broken any more",
+		"all %d events are acknowledged (%d attempts, %d of them failed); no more faults",
 		len(plan.events),
 		drive.attempts.Load(),
 		drive.failed.Load(),
@@ -157,7 +157,7 @@ func run(ctx context.Context, o options) (good bool, err error) {
 		r.unexplained("%v", quiet)
 	}
 	if err := r.histories(ctx, g, f); err != nil {
-		return false, errors.Join(errors.New("the histories cannot be replayed"), err)
+		return false, errors.Join(errors.New("cannot replay the histories"), err)
 	}
 	logf("took %s", clock.Wall().Sub(began).Round(time.Second))
 	good = r.print()

@@ -50,7 +50,7 @@ func (w *pathChecker) check() {
 	w.mayCount, w.mustCount = w.moment, w.moment
 	for i, p := range w.e.passed {
 		if w.at == journey.End {
-			w.wrong("passed %s behind the end of its path", p.Step)
+			w.wrong("visited %s after the end of the path", p.Step)
 			return
 		}
 		step := w.def.Steps[w.at]
@@ -58,15 +58,15 @@ func (w *pathChecker) check() {
 			continue // from a workflow task that was lost after it had reported to the store
 		}
 		if p.Step != step.ID {
-			w.wrong("passage %d is %s, the journey goes to %s", i+1, p.Step, step.ID)
+			w.wrong("visit %d is of %s, the path leads to %s", i+1, p.Step, step.ID)
 			return
 		}
 		w.visits[step.ID]++
 		if p.Visit != w.visits[step.ID] {
-			w.wrong("visit %d of %s is its %d.", p.Visit, step.ID, w.visits[step.ID])
+			w.wrong("visit %d of %s has number %d", p.Visit, step.ID, w.visits[step.ID])
 		}
 		if w.outcome != "" {
-			w.wrong("passed %s behind its exit", p.Step)
+			w.wrong("visited %s after its exit", p.Step)
 			return
 		}
 		w.at = w.checkVisit(step, p)
@@ -91,7 +91,7 @@ func (w *pathChecker) checkVisit(step journey.Step, p contract.Passage) int {
 	case *journey.Branch:
 		more := w.round < w.pass.rounds
 		if more != (p.Arm == "1") {
-			w.wrong("the branch %s went %q in round %d of %d", step.ID, p.Arm, w.round, w.pass.rounds)
+			w.wrong("branch %s took arm %q in round %d of %d", step.ID, p.Arm, w.round, w.pass.rounds)
 		}
 		if p.Arm == "1" {
 			return spec.Arms[0].Then
@@ -102,7 +102,7 @@ func (w *pathChecker) checkVisit(step journey.Step, p contract.Passage) int {
 	case *journey.Send:
 		return w.checkSend(step, spec, p)
 	default:
-		w.wrong("the walk does not know steps of kind %s", step.Kind)
+		w.wrong("the path checker does not know step kind %s", step.Kind)
 	}
 	return step.Next
 }
@@ -110,10 +110,10 @@ func (w *pathChecker) checkVisit(step journey.Step, p contract.Passage) int {
 // checkWait compares the end of a wait with its deadline.
 func (w *pathChecker) checkWait(step journey.Step, p contract.Passage, due time.Time) {
 	if p.At.Before(due.Add(-w.slack())) {
-		w.wrong("%s was over at %s, before it was due at %s", step.ID, p.At, due)
+		w.wrong("%s ended at %s, before it was due at %s", step.ID, p.At, due)
 	}
 	if g := w.goalEvent(true); g != nil && w.surelyBefore(g.by, due) {
-		w.wrong("%s was waited out until %s, though the goal %s had come before", step.ID, due, g.id)
+		w.wrong("%s waited until %s, though the goal event %s arrived before", step.ID, due, g.id)
 	}
 	// The wait ended at its deadline, however late that was noticed. A run that reached the step late has a later
 	// deadline. A run waits at most a minute for undelivered events; what arrives later counts for the next step.
@@ -141,13 +141,13 @@ func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p c
 	}
 	if p.Arm == contract.ArmTimeout {
 		if inTime != nil {
-			w.wrong("%s timed out, though %s had come in time", step.ID, inTime.id)
+			w.wrong("%s timed out, though %s arrived in time", step.ID, inTime.id)
 		}
 		w.checkWait(step, p, due)
 		return spec.OnTimeout
 	}
 	if possible == nil {
-		w.wrong("%s was answered, and nothing had come in time", step.ID)
+		w.wrong("%s was answered, though no event arrived in time", step.ID)
 	} else {
 		w.used[possible.id] = true
 		if w.maybeBefore(due, possible.by) { // a workflow task that was lost may have seen the deadline first
@@ -167,21 +167,21 @@ func (w *pathChecker) checkSend(step journey.Step, spec *journey.Send, p contrac
 	w.sends[key] = true
 	row := w.r.f.rows[key]
 	if row == nil {
-		w.r.lose("%s passed its send, and has no ledger row", key)
+		w.r.lose("%s was visited and has no ledger row", key)
 		return step.Next
 	}
 	if row.channel != spec.Via[0] || row.category != spec.Category {
-		w.wrong("%s went by %s as %s, the journey says by %s as %s", key, row.channel, row.category, spec.Via[0], spec.Category)
+		w.wrong("%s was sent by %s as %s, want by %s as %s", key, row.channel, row.category, spec.Via[0], spec.Category)
 	}
 	w.r.due(w.e, row, w.moment)
 	if p.Arm == contract.ArmFailure {
 		if row.status != contract.StatusFailed {
-			w.wrong("%s went on as failed, and its row says %s", key, row.status)
+			w.wrong("%s took the arm of a failure, and its row is %s", key, row.status)
 		}
 		return spec.OnFailure
 	}
 	if row.status != contract.StatusSent || p.Arm != "" {
-		w.wrong("%s went on %s, and its row says %s (%s)", key, p.Outcome, row.status, row.reason)
+		w.wrong("%s continued as %s, and its row is %s (%s)", key, p.Outcome, row.status, row.reason)
 	}
 	return step.Next
 }
@@ -203,7 +203,7 @@ func (w *pathChecker) goalEvent(surely bool) *storedEvent {
 func (w *pathChecker) checkEnd() {
 	if w.e.outcome == contract.Goal {
 		if w.goalEvent(false) == nil {
-			w.wrong("it ended by its goal, and no event was one")
+			w.wrong("ended by its goal without a goal event")
 		}
 		w.allowAhead()
 		w.checkRows()
@@ -211,14 +211,14 @@ func (w *pathChecker) checkEnd() {
 	}
 	// Goals after the last wait are noticed between steps, if a relay runs to deliver them.
 	if goal := w.goalEvent(true); goal != nil && (w.surelyBefore(goal.by, w.mustCount) || w.surelyBefore(goal.by.Add(w.r.virtual(w.r.bound)), w.moment)) {
-		w.wrong("it ended as %s at %s, though the goal %s had come before", w.e.outcome, w.moment, goal.id)
+		w.wrong("ended as %s at %s, though the goal event %s arrived before", w.e.outcome, w.moment, goal.id)
 	}
 	want := w.outcome
 	if want == "" && w.at == journey.End {
 		want = contract.Completed
 	}
 	if w.e.outcome != want {
-		w.wrong("it ended as %q, its path as %q (behind %d passages)", w.e.outcome, want, len(w.e.passed))
+		w.wrong("ended as %q, its path as %q (after %d visits)", w.e.outcome, want, len(w.e.passed))
 	}
 	w.checkRows()
 }
@@ -272,7 +272,7 @@ func later(a, b time.Time) time.Time {
 func (w *pathChecker) checkRows() {
 	for _, row := range w.e.rows {
 		if !w.sends[row.key] {
-			w.wrong("%s has a ledger row (%s), and is not on its way", row.key, row.status)
+			w.wrong("%s has a ledger row (%s) and is not on the path", row.key, row.status)
 		}
 	}
 }
@@ -296,12 +296,12 @@ func (w *pathChecker) describe() string {
 		fmt.Fprintf(&b, "\n    %s event %s (%s), acknowledged %s", since(e.from), e.id, e.name, since(e.by))
 	}
 	for _, p := range w.e.passed {
-		fmt.Fprintf(&b, "\n    %s passed %s/%d %s %s", since(p.At), p.Step, p.Visit, p.Arm, p.Outcome)
+		fmt.Fprintf(&b, "\n    %s visited %s/%d %s %s", since(p.At), p.Step, p.Visit, p.Arm, p.Outcome)
 	}
 	for _, row := range w.e.rows {
 		fmt.Fprintf(
 			&b,
-			"\n    %s ledger %s/%s %s, %d attempts, %d doubts",
+			"\n    %s ledger %s/%s %s, %d attempts, %d unknown outcomes",
 			since(time.UnixMilli(row.at)),
 			row.step,
 			row.status,

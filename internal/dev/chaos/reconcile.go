@@ -90,11 +90,11 @@ func reconcile(f *snapshot, p *plan, providers *providers, g *cluster, done *fau
 			used:    map[string]bool{},
 		}
 		if w.entered == nil {
-			r.unexplained("%s was entered by %s, which is not in the store", e.workflow, e.entryEvent)
+			r.unexplained("%s was entered by event %s, which is not in the store", e.workflow, e.entryEvent)
 			continue
 		}
 		if w.def == nil {
-			r.unexplained("%s is on revision %s, which no release holds", e.workflow, e.revision)
+			r.unexplained("%s is on revision %s, which is in no release", e.workflow, e.revision)
 			continue
 		}
 		w.check()
@@ -102,7 +102,7 @@ func reconcile(f *snapshot, p *plan, providers *providers, g *cluster, done *fau
 	for _, e := range f.enrollments {
 		pass := p.byOrder[e.key]
 		if pass == nil || pass.journey != e.journey || pass.customer != e.customer {
-			r.unexplained("enrollment %s (%s) is of no event that was sent", e.id, e.workflow)
+			r.unexplained("enrollment %s (%s) belongs to no event that was sent", e.id, e.workflow)
 		}
 	}
 	r.ledger()
@@ -123,7 +123,7 @@ func (r *result) eventsAndEntries() map[string][]*storedEvent {
 		case e == nil:
 			r.lose("event %s was acknowledged, and is not in the store", h.id)
 		case e.customer != h.customer || e.name != h.name || e.order != h.order:
-			r.unexplained("event %s is stored as another: %s of %s (%s)", h.id, e.name, e.customer, e.order)
+			r.unexplained("event %s is stored as %s of %s (%s)", h.id, e.name, e.customer, e.order)
 		case h.order != "":
 			e.by = later(e.from, r.g.clock.At(*h.acknowledged.Load()))
 			of[h.order] = append(of[h.order], e)
@@ -150,10 +150,10 @@ func (r *result) entry(pass *plannedEnrollment, events []*storedEvent, done *fau
 	}
 	switch {
 	case len(found) == 0:
-		r.lose("passage %s of %s: no enrollment", pass.order, pass.journey)
+		r.lose("%s of %s: no enrollment", pass.order, pass.journey)
 		return nil
 	case len(found) > 1:
-		r.duplicate("passage %s of %s: %d enrollments", pass.order, pass.journey, len(found))
+		r.duplicate("%s of %s: %d enrollments", pass.order, pass.journey, len(found))
 		return nil
 	}
 	e := found[0]
@@ -162,7 +162,7 @@ func (r *result) entry(pass *plannedEnrollment, events []*storedEvent, done *fau
 			continue
 		}
 		if event.by.Before(time.UnixMilli(e.entered)) {
-			r.unexplained("%s was entered by %s, and %s had come first", e.workflow, e.entryEvent, event.id)
+			r.unexplained("%s was entered by %s, though %s arrived first", e.workflow, e.entryEvent, event.id)
 		}
 	}
 	if e.state != "closed" {
@@ -202,7 +202,7 @@ type lateSend struct {
 
 func (l lateSend) String() string {
 	return fmt.Sprintf(
-		"%s was said %s after it was due, with %d attempts, %d doubts",
+		"%s was sent %s after it was due, with %d attempts, %d unknown outcomes",
 		l.row.key,
 		l.took.Round(time.Second),
 		l.row.attempts,
@@ -256,21 +256,21 @@ var record0 record
 func (r *result) checkSent(row *sendRow, record *record) {
 	switch {
 	case row.unknown && (row.channel != "email" || row.category == journey.Transactional):
-		r.unexplained("%s (%s) is sent and in doubt, which marketing by mail alone may be", row.key, row.channel)
+		r.unexplained("%s (%s) is sent with an unknown outcome, which only marketing mail may be", row.key, row.channel)
 	case row.unknown:
 		r.doubted++
 		if record.taken == 0 {
 			r.gaps++
 		}
 		if record.taken > 1 {
-			r.duplicate("marketing mail %s came %d times", row.key, record.taken)
+			r.duplicate("marketing mail %s was received %d times", row.key, record.taken)
 		}
 	case record.taken == 0:
-		r.lose("%s (%s) is sent for sure, and the provider never took it", row.key, row.channel)
+		r.lose("%s (%s) is sent, and the provider never accepted it", row.key, row.channel)
 	case row.channel == "email" && record.taken > 1:
 		if row.category != journey.Transactional || row.doubts < record.taken-1 {
 			r.duplicate(
-				"mail %s (%s) came %d times, and its ledger row knows of %d doubts",
+				"mail %s (%s) was received %d times, and its ledger row counts %d unknown outcomes",
 				row.key,
 				row.category,
 				record.taken,
@@ -293,10 +293,10 @@ func (r *result) checkFailed(row *sendRow, record *record) {
 		r.rejected++
 	}
 	if record.taken > 0 && !row.unknown && row.doubts == 0 {
-		r.unexplained("%s failed (%s) without a doubt, and the provider took it %d times", row.key, row.reason, record.taken)
+		r.unexplained("%s failed (%s) with a known outcome, and the provider accepted it %d times", row.key, row.reason, record.taken)
 	}
 	if row.channel == "email" && record.taken > 1 && (row.category != journey.Transactional || row.doubts < record.taken) {
-		r.duplicate("mail %s (%s) came %d times, and its ledger row knows of %d doubts", row.key, row.category, record.taken, row.doubts)
+		r.duplicate("mail %s (%s) was received %d times, and its ledger row counts %d unknown outcomes", row.key, row.category, record.taken, row.doubts)
 	}
 }
 
@@ -308,11 +308,11 @@ func (r *result) providers() {
 			r.unexplained("the provider of %s was called with %s, which is not in the ledger", record.channel, key)
 		}
 		if len(record.content) > 1 {
-			r.unexplained("%s was said with %d contents", key, len(record.content))
+			r.unexplained("%s was sent with %d contents", key, len(record.content))
 		}
 		for content := range record.content {
 			if other := keys[content]; other != "" {
-				r.duplicate("%q was said under %s and %s", content, other, key)
+				r.duplicate("%q was sent under %s and %s", content, other, key)
 			}
 			keys[content] = key
 		}
@@ -337,14 +337,14 @@ func (r *result) print() bool {
 		}
 	}
 	fmt.Printf(
-		"over SMTP: %d mails, %d of them once more after a doubt (transactional), %d in doubt and not repeated (marketing), of which %d never came; each has its ledger row\n",
+		"over SMTP: %d mails, %d of them repeated after an unknown outcome (transactional), %d of unknown outcome and not repeated (marketing), of which %d never arrived; the ledger has each\n",
 		r.mails,
 		r.repeated,
 		r.doubted,
 		r.gaps,
 	)
 	fmt.Printf(
-		"refused for good: %d, given up since their instance had ended or gone elsewhere: %d; latest send %s after it was due (bound %s); %d histories replayed\n",
+		"refused for good: %d, abandoned by an ended or rerouted enrollment: %d; latest send %s after it was due (bound %s); %d histories replayed\n",
 		r.rejected,
 		r.ended,
 		r.worst.Round(time.Second),

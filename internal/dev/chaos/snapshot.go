@@ -174,18 +174,18 @@ func (g *cluster) drain(ctx context.Context, o options) error {
 		if clock.Wall().After(end) {
 			return errors.Join(
 				err,
-				fmt.Errorf("it was not quiet %s after the last fault: %d instances open, %d with deliveries", o.drain, open, pending),
+				fmt.Errorf("not drained %s after the last fault: %d enrollments open, %d with outbox entries", o.drain, open, pending),
 			)
 		}
 		if clock.Wall().Sub(told) > 10*time.Second {
 			told = clock.Wall()
-			logf("%d instances open, %d with deliveries", open, pending)
+			logf("%d enrollments open, %d with outbox entries", open, pending)
 			if g.temporalAnswers(ctx) {
 				deaf = time.Time{}
 			} else if deaf.IsZero() {
 				deaf = clock.Wall()
 			} else {
-				logf("Temporal has not answered since %s; it is killed and started again, as an operator would", deaf.Format(time.TimeOnly))
+				logf("Temporal has not answered since %s; restarting it, as an operator would", deaf.Format(time.TimeOnly))
 				g.temporal.Kill()
 				if err := g.temporal.Start(ctx); err != nil {
 					return err

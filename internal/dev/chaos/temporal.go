@@ -71,7 +71,7 @@ func (d *devServer) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := d.Await(ctx, 100*time.Millisecond, d.serves); err != nil {
-		return fmt.Errorf("the server of Temporal does not start: %w; its log is %s", err, d.LogFile)
+		return fmt.Errorf("Temporal does not start: %w; its log is %s", err, d.LogFile)
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func (d *devServer) serves(ctx context.Context) error {
 	known, err := c.OperatorService().
 		ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: client.DefaultNamespace})
 	if err == nil && known.GetCustomAttributes()["JourneyRevision"] == 0 {
-		err = fmt.Errorf("its search attributes are not there yet")
+		err = fmt.Errorf("its search attributes do not exist yet")
 	}
 	return err
 }

@@ -56,7 +56,7 @@ func (w *player) look(ctx context.Context) {
 				continue
 			}
 			before.contacts[c.Key] = c.Status
-			w.tell("%-5s ✉ %s: %s%s%s", run.customer, c.Message, c.Status, words("by", c.Channel), words("because of", c.Reason))
+			w.tell("%-5s ✉ %s: %s%s%s", run.customer, c.Message, c.Status, words("by", c.Channel), words("due to", c.Reason))
 		}
 		e := s.Enrollment
 		switch {

@@ -62,7 +62,7 @@ func (w *player) check(ctx context.Context, temporal string) error {
 	keys := map[string]bool{}
 	for _, m := range mails {
 		hold(want[m.Subject] == strings.Join(m.To, ","), "a mail %q to %v", m.Subject, m.To)
-		hold(m.Key != "" && !keys[m.Key], "mail %q has no key of its own", m.Subject)
+		hold(m.Key != "" && !keys[m.Key], "mail %q has no ledger key of its own", m.Subject)
 		keys[m.Key] = true
 		marketing := !strings.Contains(m.Subject, "should not") && !strings.Contains(m.Subject, "refund")
 		hold(
@@ -72,8 +72,8 @@ func (w *player) check(ctx context.Context, temporal string) error {
 			m.Headers["List-Unsubscribe-Post"],
 		)
 		if strings.HasPrefix(m.Subject, "2 items") {
-			hold(strings.Contains(m.HTML, "Rug &lt;3"), "what is inserted into html is not escaped: %s", m.HTML)
-			hold(strings.Contains(m.Text, "Hello Ana"), "the text made from html does not greet: %s", m.Text)
+			hold(strings.Contains(m.HTML, "Rug &lt;3"), "values in html are not escaped: %s", m.HTML)
+			hold(strings.Contains(m.Text, "Hello Ana"), "the text part made from html lacks the greeting: %s", m.Text)
 		}
 	}
 	pushes, err := w.pushes(ctx)

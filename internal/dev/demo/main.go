@@ -56,11 +56,11 @@ func run(ctx context.Context, ci bool) error {
 	if err := w.check(ctx, dev.temporal); err != nil {
 		return err
 	}
-	say("The story is told, and everything is as it should be: %d checks.", w.checks)
+	say("Done: all journeys ended as they should (%d checks).", w.checks)
 	if ci {
 		return nil
 	}
-	say("It keeps running: open the links above, send events of your own (bin/tabi track …), and stop it with Ctrl-C.")
+	say("tabi keeps running: open the links above, send events of your own (bin/tabi track …), stop it with Ctrl-C.")
 	<-ctx.Done()
 	return nil
 }

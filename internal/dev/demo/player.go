@@ -166,9 +166,9 @@ func (w *player) until(ctx context.Context, what string, ok func() (bool, error)
 		select {
 		case <-ctx.Done():
 			if err != nil {
-				return fmt.Errorf("waited in vain for %s: %w", what, err)
+				return fmt.Errorf("timed out waiting for %s: %w", what, err)
 			}
-			return fmt.Errorf("waited in vain for %s", what)
+			return fmt.Errorf("timed out waiting for %s", what)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -255,11 +255,11 @@ func (w *player) resolve(ctx context.Context, queue, agent, outcome, note string
 		return err
 	}
 	if !w.ci {
-		w.tell("      ☎ a customer waits in queue %s (choose %q, the story goes on from there): %s%s", queue, outcome, w.gateway, link)
+		w.tell("      ☎ a customer waits in queue %s (choose %q to continue the demo): %s%s", queue, outcome, w.gateway, link)
 		if w.somebodyElse(ctx, c, queue) {
 			return nil
 		}
-		w.tell("      ☎ nobody took it, so the demo plays agent %s", agent)
+		w.tell("      ☎ nobody resolved it, so the demo acts as agent %s", agent)
 	}
 	text, err := page(ctx, c, w.gateway+link)
 	if err != nil {
@@ -267,7 +267,7 @@ func (w *player) resolve(ctx context.Context, queue, agent, outcome, note string
 	}
 	csrf, action := csrfField.FindStringSubmatch(text), resolveForm.FindStringSubmatch(text)
 	if csrf == nil || action == nil {
-		return fmt.Errorf("the page %s has no form to resolve by", link)
+		return fmt.Errorf("page %s has no form to resolve the hand-off", link)
 	}
 	form := url.Values{"csrf": {csrf[1]}, "agent": {agent}, "outcome": {outcome}, "note": {note}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.gateway+action[1], strings.NewReader(form.Encode()))
@@ -282,7 +282,7 @@ func (w *player) resolve(ctx context.Context, queue, agent, outcome, note string
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= http.StatusBadRequest {
-		return fmt.Errorf("the inbox did not take the form: %s", resp.Status)
+		return fmt.Errorf("the inbox refused the form: %s", resp.Status)
 	}
 	w.tell("      ☎ %s of queue %s resolved it: %s", agent, queue, outcome)
 	return nil

@@ -41,7 +41,7 @@ var offers = []string{"A month on us", "Is this still the right plan for you?"}
 
 // play plays the scenario: what the customers do, and what tabi does in response.
 func (w *player) play(ctx context.Context) error {
-	say("Ana leaves a cart behind, Ben's delivery fails, Chie cannot decide about an expensive cart, and Dora looks for the way out.\n")
+	say("Ana leaves a cart behind, Ben's delivery fails, Chie cannot decide about an expensive cart, and Dora looks for a way to cancel.\n")
 	for _, p := range customers {
 		if err := w.call(ctx, "identify", map[string]any{"userId": p.id, "traits": p.traits}); err != nil {
 			return err
@@ -129,5 +129,5 @@ func (w *player) play(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.until(ctx, "every instance to end", func() (bool, error) { return w.told(), nil })
+	return w.until(ctx, "every enrollment to end", func() (bool, error) { return w.told(), nil })
 }
