@@ -71,9 +71,9 @@ const acceptanceColumns = `count(*), sum(case when o.outcome = 'accepted' then 1
 
 // Acceptance counts the offers that were made since a moment (virtual; zero: ever). It reads them by index and
 // locks nothing.
-func (s *Store) Acceptance(ctx context.Context, now, since time.Time) (Acceptance, error) {
+func (s *AnalyticsRoom) Acceptance(ctx context.Context, now, since time.Time) (Acceptance, error) {
 	out := Acceptance{At: now, Since: since}
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		if err := rows(ctx, tx, func(r *sql.Rows) error {
 			var a ActionAcceptance
 			o, err := scanOffers(r, &a.Action, &a.Channel, &a.Evidence, &a.Positives)

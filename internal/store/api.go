@@ -5,7 +5,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
@@ -14,14 +13,13 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Errors that callers tell apart.
+// Errors that callers distinguish.
 var (
-	ErrNotFound   = errors.New("not found")
-	ErrSuperseded = errors.New("the enrollment is closed or belongs to another run")
-	ErrClockFixed = errors.New("the clock cannot change once there are events")
-	ErrTooLate    = errors.New("too late: it was resolved, withdrawn or timed out before")
-	ErrTaken      = errors.New("claimed by another agent")
-	ErrBusy       = errors.New("another attempt of this send is under way")
+	ErrSuperseded error = refusal("the enrollment is closed or belongs to another run")
+	ErrClockFixed error = refusal("the clock cannot change once there are events")
+	ErrTooLate    error = refusal("too late: it was resolved, withdrawn or timed out before")
+	ErrTaken      error = refusal("claimed by another agent")
+	ErrBusy       error = refusal("another attempt of this send is running")
 )
 
 // EndedError is ErrNotMine where the chain that asks has ended the enrollment itself, or somebody for it: how

@@ -31,7 +31,7 @@ var reactions = map[string]reaction{
 // the latest on its channel: the best answer to one send counts, once. An answer to a send that the ledger does
 // not know (of another system, or to none) counts as one send, answered. What was shown to a customer who was
 // here reached nobody: an answer to that says nothing of the channel.
-func (b *unit) react(ctx context.Context, p *lockedCustomer, ev *event) error {
+func recordReaction(ctx context.Context, b *unit, p *lockedCustomer, ev *event) error {
 	r, known := reactions[ev.name]
 	if !known {
 		return nil
@@ -40,7 +40,7 @@ func (b *unit) react(ctx context.Context, p *lockedCustomer, ev *event) error {
 	if said := str("channel"); said != "" {
 		r.channel = said
 	}
-	if !b.s.hasChannel(r.channel) {
+	if !b.db.hasChannel(r.channel) {
 		return nil
 	}
 	at := moment(ev.at)
@@ -72,9 +72,9 @@ func (b *unit) react(ctx context.Context, p *lockedCustomer, ev *event) error {
 }
 
 // hasChannel reports whether this build has a channel.
-func (s *Store) hasChannel(name string) bool {
-	for i := range s.channels {
-		if s.channels[i].Name == name {
+func (s *MessageRoom) hasChannel(name string) bool {
+	for i := range s.db.channels {
+		if s.db.channels[i].Name == name {
 			return true
 		}
 	}
@@ -127,10 +127,10 @@ func (p *population) rate(channel string) float64 {
 
 // learnPopulation looks at the ledger where the last look is some time ago. It is called outside of
 // transactions. Scenarios know one customer alone.
-func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error {
+func (s *MessageRoom) learnPopulation(ctx context.Context, now, wall time.Time) error {
 	p := &s.population
 	p.mu.Lock()
-	due := !s.scenario && !wall.Before(p.next)
+	due := !s.db.scenario && !wall.Before(p.next)
 	if due {
 		p.next = wall.Add(populationEvery) // one looks, the others decide by what was known
 	}
@@ -139,7 +139,7 @@ func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error 
 		return nil
 	}
 	channels := map[string]decisioning.Engagement{}
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		return rows(ctx, tx, func(r *sql.Rows) error {
 			var name string
 			var c decisioning.Engagement
@@ -157,4 +157,15 @@ func (s *Store) learnPopulation(ctx context.Context, now, wall time.Time) error 
 	p.rates, p.other = rates, other
 	p.mu.Unlock()
 	return nil
+}
+
+// mergeSends moves the sends of a customer to another.
+func mergeSends(ctx context.Context, b *unit, gone, survivor *lockedCustomer) error {
+	if gone.unused() {
+		return nil
+	}
+	if _, err := b.tx.ExecContext(ctx, `update sends set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
+		return err
+	}
+	return uniteReach(ctx, b.tx, gone.id, survivor.id)
 }

@@ -37,7 +37,7 @@ const keptClassifiers = 5
 
 // SaveClassifier makes a model the one that counts, in every process from its next message on, and gives its version.
 // One that is saved by hand stays when a release changes its examples; one of FromExamples goes with them.
-func (s *Store) SaveClassifier(
+func (s *IntentRoom) SaveClassifier(
 	ctx context.Context,
 	now time.Time,
 	source, digest string,
@@ -56,7 +56,7 @@ func (s *Store) SaveClassifier(
 		return 0, inputError("the metrics are not JSON: " + err.Error())
 	}
 	model := base64.StdEncoding.EncodeToString(raw)
-	err = s.write(ctx, func(tx conn) error {
+	err = s.db.write(ctx, func(tx conn) error {
 		version, err = insertClassifier(ctx, tx, now, source, digest, model, measured)
 		return err
 	})
@@ -88,8 +88,8 @@ func countClassifier(ctx context.Context, tx conn, version int) error {
 
 // Classifier is the one that counts; ErrNotFound where there is none. One that this build cannot read is an
 // error here, and stops nothing else.
-func (s *Store) Classifier(ctx context.Context) (Classifier, error) {
-	c, err := s.classifier(ctx, s.reader)
+func (s *IntentRoom) Classifier(ctx context.Context) (Classifier, error) {
+	c, err := s.classifier(ctx, s.db.reader)
 	switch {
 	case err != nil:
 	case c == nil:
@@ -105,7 +105,7 @@ func (s *Store) Classifier(ctx context.Context) (Classifier, error) {
 
 // classifier gives the one that counts, nil where there is none: one short query, the rest from memory. One
 // that cannot be read, as of a newer build, has no Model: messages are taken without it, and that is said once.
-func (s *Store) classifier(ctx context.Context, tx conn) (*Classifier, error) {
+func (s *IntentRoom) classifier(ctx context.Context, tx conn) (*Classifier, error) {
 	value, err := setting(ctx, tx, "classifier")
 	if err != nil {
 		return nil, err
@@ -177,7 +177,7 @@ func learn(rules journey.Rules) (*trainedModel, error) {
 
 // publishClassifier keeps what was learned of a release's examples, and makes it count unless one counts that
 // was saved by hand.
-func (s *Store) publishClassifier(ctx context.Context, tx conn, now time.Time, l *trainedModel) error {
+func publishClassifier(ctx context.Context, tx conn, now time.Time, l *trainedModel) error {
 	current := struct {
 		version               int
 		source, digest, model string
@@ -201,4 +201,26 @@ func (s *Store) publishClassifier(ctx context.Context, tx conn, now time.Time, l
 	}
 	_, err = insertClassifier(ctx, tx, now, FromExamples, l.digest, l.packed, "null")
 	return err
+}
+
+// ClassifierBroken reports whether the text classifier that counts could not be read when this process last looked.
+func (s *IntentRoom) ClassifierBroken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads != nil && s.reads.Model == nil
+}
+
+// preparePublication trains on the examples of a release before its transaction; the step keeps what was learned, and has
+// customers recomputed where an intent is defined differently.
+func preparePublication(c *journey.Content) (func(ctx context.Context, tx conn, p publication) error, error) {
+	learned, err := learn(c.Rules)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, tx conn, p publication) error {
+		if err := publishClassifier(ctx, tx, p.now, learned); err != nil || !p.redefined {
+			return err
+		}
+		return redefine(ctx, tx)
+	}, nil
 }

@@ -26,7 +26,7 @@ func written(name string, properties map[string]any) string {
 
 // classify finds what the messages among calls are about, before the transaction that takes them: asking may
 // take its time. Only intents of the current release count.
-func (s *Store) classify(ctx context.Context, calls []SegmentCall) error {
+func (s *IntentRoom) classify(ctx context.Context, calls []SegmentCall) error {
 	var at []int
 	var ids []string
 	for i := range calls {
@@ -37,20 +37,20 @@ func (s *Store) classify(ctx context.Context, calls []SegmentCall) error {
 	if len(at) == 0 {
 		return nil
 	}
-	rel, err := s.current(ctx, s.reader)
+	rel, err := s.db.current(ctx, s.db.reader)
 	if err != nil {
 		return databaseError(err)
 	}
 	if len(rel.content.Intents) == 0 {
 		return nil
 	}
-	own, err := s.classifier(ctx, s.reader)
+	own, err := s.classifier(ctx, s.db.reader)
 	if err != nil {
 		return databaseError(err)
 	}
 	seen := map[string]bool{}
 	if s.asks != nil { // what was taken before is not asked for again
-		if err := within(ctx, s.reader, `select id from events where id in (%s)`, sorted(ids), func(r *sql.Rows) error {
+		if err := within(ctx, s.db.reader, `select id from events where id in (%s)`, sorted(ids), func(r *sql.Rows) error {
 			var id string
 			err := r.Scan(&id)
 			seen[id] = true
@@ -82,7 +82,7 @@ func (s *Store) classify(ctx context.Context, calls []SegmentCall) error {
 }
 
 // understand asks what is configured first, and then the built-in classifier; nil where there is none.
-func (s *Store) understand(ctx context.Context, own *Classifier, text string, intents []string) *classification {
+func (s *IntentRoom) understand(ctx context.Context, own *Classifier, text string, intents []string) *classification {
 	if s.asks != nil {
 		if intent, confidence, err := s.asks(ctx, text, intents); err == nil && (intent == "" || slices.Contains(intents, intent)) {
 			return classified(intent, confidence, 0)
@@ -107,7 +107,7 @@ func classified(intent string, confidence float64, version int) *classification 
 }
 
 // keepClassifications writes what messages were taken for.
-func (b *unit) keepClassifications(ctx context.Context, events []*event) error {
+func keepClassifications(ctx context.Context, b *unit, events []*event) error {
 	var rows [][]any
 	for _, ev := range events {
 		if c := ev.classified; c != nil {
@@ -128,9 +128,9 @@ type ClassifiedMessage struct {
 }
 
 // ReadMessage reads a message of an instance's customer, claiming the enrollment; ErrNotFound where there is none of that id.
-func (s *Store) ReadMessage(ctx context.Context, ref contract.Ref, event string) (ClassifiedMessage, error) {
+func (s *IntentRoom) ReadMessage(ctx context.Context, ref contract.Ref, event string) (ClassifiedMessage, error) {
 	var u ClassifiedMessage
-	err := s.look(ctx, ref, func(tx conn, e *enrollment, _ *lockedCustomer) error {
+	err := s.db.readClaimed(ctx, ref, func(tx conn, e *enrollment, _ *lockedCustomer) error {
 		ev, err := eventByID(ctx, tx, event)
 		if err != nil {
 			return err

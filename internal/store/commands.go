@@ -10,8 +10,8 @@ import (
 )
 
 // Command writes an order as a delivery to an open instance; ErrNotFound where none is open at that workflow id.
-func (s *Store) Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error {
-	return s.change(ctx, now, func(tx conn, b *unit) error {
+func (s *EnrollmentRoom) Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error {
+	return s.db.change(ctx, now, func(tx conn, b *unit) error {
 		var id string
 		err := tx.QueryRowContext(ctx, `select id from enrollments where workflow_id = $1 and state <> 'closed'`, workflowID).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -30,12 +30,12 @@ func (s *Store) Command(ctx context.Context, now time.Time, workflowID string, c
 		if err := b.adopt(ctx, p); err != nil {
 			return err
 		}
-		return b.command(ctx, b.enrollment(e), c)
+		return deliverCommand(ctx, b, b.enrollment(e), c)
 	})
 }
 
 // command delivers an order and notes what it says about pausing.
-func (b *unit) command(ctx context.Context, e *enrollment, c contract.Command) error {
+func deliverCommand(ctx context.Context, b *unit, e *enrollment, c contract.Command) error {
 	id, err := newID(millis(b.now))
 	if err != nil {
 		return err
@@ -46,15 +46,15 @@ func (b *unit) command(ctx context.Context, e *enrollment, c contract.Command) e
 			return err
 		}
 	}
-	return b.message(e, contract.Event{ID: "command/" + id, Name: contract.Commanded, Time: b.now, Enrollment: e.ID, Command: &c})
+	return enqueueMessage(b, e, contract.Event{ID: "command/" + id, Name: contract.Commanded, Time: b.now, Enrollment: e.ID, Command: &c})
 }
 
 // PauseJourney is the kill switch: from its commit on nothing of the journey is sent, and nobody enters it;
 // open instances get the order too. It returns how many. ErrNotFound for a journey that is neither in the
 // current release nor has instances.
-func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error) {
+func (s *EnrollmentRoom) PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error) {
 	ordered := 0
-	err := s.change(ctx, now, func(tx conn, b *unit) error {
+	err := s.db.change(ctx, now, func(tx conn, b *unit) error {
 		ordered = 0
 		var customers []string
 		if err := rows(ctx, tx, func(r *sql.Rows) error {
@@ -101,7 +101,7 @@ func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string
 				if err != nil {
 					return err
 				}
-				if err := b.message(e, contract.Event{ID: "command/" + event, Name: contract.Commanded, Time: now, Enrollment: e.ID, Command: &order}); err != nil {
+				if err := enqueueMessage(b, e, contract.Event{ID: "command/" + event, Name: contract.Commanded, Time: now, Enrollment: e.ID, Command: &order}); err != nil {
 					return err
 				}
 				ordered++
@@ -110,4 +110,24 @@ func (s *Store) PauseJourney(ctx context.Context, now time.Time, name, by string
 		return nil
 	})
 	return ordered, err
+}
+
+// pausedJourneys are those whose kill switch is on, once they are read.
+type pausedJourneys struct{ names map[string]bool }
+
+// pausedJourney asks the kill switch.
+func pausedJourney(ctx context.Context, b *unit, name string) (bool, error) {
+	s := state[pausedJourneys](b)
+	if s.names == nil {
+		s.names = map[string]bool{}
+		if err := rows(ctx, b.tx, func(r *sql.Rows) error {
+			var name string
+			err := r.Scan(&name)
+			s.names[name] = true
+			return err
+		}, `select journey from paused_journeys where paused = 1`); err != nil {
+			return false, err
+		}
+	}
+	return s.names[name], nil
 }

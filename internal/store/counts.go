@@ -6,7 +6,7 @@ import (
 )
 
 // Counts reads Live and Totals.
-func (s *Store) Counts(ctx context.Context) (c Counts, err error) {
+func (s *AnalyticsRoom) Counts(ctx context.Context) (c Counts, err error) {
 	if c.Live, err = s.Live(ctx); err == nil {
 		c.Totals, err = s.Totals(ctx)
 	}
@@ -14,9 +14,9 @@ func (s *Store) Counts(ctx context.Context) (c Counts, err error) {
 }
 
 // Live reads what happens now.
-func (s *Store) Live(ctx context.Context) (Live, error) {
+func (s *AnalyticsRoom) Live(ctx context.Context) (Live, error) {
 	l := Live{Open: map[string]int64{}}
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		var oldest int64
 		if err := tx.QueryRowContext(ctx, `select (select coalesce(sum(last_seq - next_seq + 1), 0) from enrollments where next_seq <= last_seq), (select coalesce(min(queued_at), 0) from enrollments where next_seq <= last_seq),
 			(select count(*) from enrollments where next_seq <= last_seq and attempts >= 5), (select count(*) from handoffs where state in ('open', 'claimed')),
@@ -45,9 +45,9 @@ func (s *Store) Live(ctx context.Context) (Live, error) {
 }
 
 // Totals counts everything.
-func (s *Store) Totals(ctx context.Context) (Totals, error) {
+func (s *AnalyticsRoom) Totals(ctx context.Context) (Totals, error) {
 	t := Totals{Outcomes: map[string]map[string]int64{}, Sends: map[string]int64{}}
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		if err := tx.QueryRowContext(ctx, `select (select count(*) from events), (select count(*) from customers where merged_into = '')`).Scan(&t.Events, &t.Customers); err != nil {
 			return err
 		}

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"math"
 	"time"
-
-	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // DeadLetter is a delivery that was set aside: Temporal or its instance refuses it for good.
@@ -43,8 +41,8 @@ const frozen = math.MaxInt64
 // SetAside takes a delivery of a lease out of its queue, so that those behind it go on; everything before it
 // must have been brought. Behind a start nothing can: the whole queue waits until it is retried. ErrNotMine
 // where the lease was lost. What was set aside goes with its instance's end. The lease goes back with it.
-func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, cause string) error {
-	return s.write(ctx, func(tx conn) error {
+func (s *OutboxRoom) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, cause string) error {
+	return s.db.write(ctx, func(tx conn) error {
 		held, err := exists(
 			ctx,
 			tx,
@@ -91,19 +89,18 @@ func (s *Store) SetAside(ctx context.Context, now time.Time, l Lease, seq int64,
 			)
 			return err
 		}
-		b := &unit{s: s, tx: tx}
-		return b.done(ctx, l.Enrollment.ID, seq, l.Token, l.at)
+		return markDelivered(ctx, tx, l.Enrollment.ID, seq, l.Token, l.at)
 	})
 }
 
 // DeadLetters lists what is set aside of instances that are not closed, by enrollment and order of arrival.
-func (s *Store) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLetter, error) {
+func (s *OutboxRoom) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLetter, error) {
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100
 	}
 	var out []DeadLetter
-	err := rows(ctx, s.reader, func(r *sql.Rows) error {
+	err := rows(ctx, s.db.reader, func(r *sql.Rows) error {
 		var a DeadLetter
 		var kind, body string
 		var at int64
@@ -129,10 +126,10 @@ func (s *Store) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLett
 // RetryDeadLetters puts what is set aside back: a start at the head of its queue, anything else at the end of it, as
 // if it arrived now. With drop it is given up instead: an event is left out, and an instance that could not be
 // started ends as failed. It reports how many; those that went meanwhile are none.
-func (s *Store) RetryDeadLetters(ctx context.Context, now time.Time, list []DeadLetter, drop bool) (int, error) {
+func (s *OutboxRoom) RetryDeadLetters(ctx context.Context, now time.Time, list []DeadLetter, drop bool) (int, error) {
 	n := 0
 	for _, a := range list {
-		err := s.change(ctx, now, func(tx conn, b *unit) error { return b.retryAside(ctx, a, drop) })
+		err := s.db.change(ctx, now, func(tx conn, b *unit) error { return s.retryDeadLetter(ctx, b, a, drop) })
 		switch {
 		case errors.Is(err, ErrNotFound):
 		case err != nil:
@@ -142,12 +139,12 @@ func (s *Store) RetryDeadLetters(ctx context.Context, now time.Time, list []Dead
 		}
 	}
 	if n > 0 {
-		s.wake()
+		s.db.wake()
 	}
 	return n, nil
 }
 
-func (b *unit) retryAside(ctx context.Context, a DeadLetter, drop bool) error {
+func (s *OutboxRoom) retryDeadLetter(ctx context.Context, b *unit, a DeadLetter, drop bool) error {
 	e, p, err := lockEnrollment(ctx, b.tx, a.Enrollment)
 	if err != nil {
 		return err
@@ -170,13 +167,13 @@ func (b *unit) retryAside(ctx context.Context, a DeadLetter, drop bool) error {
 	own := b.enrollment(e)
 	switch {
 	case kind == deliverStart && drop:
-		return b.closeEnrollment(ctx, own, contract.Failed, "it could not be started, and was given up", 0, b.now)
+		return s.onDropped(ctx, b, own)
 	case kind == deliverStart:
 		_, err := b.tx.ExecContext(ctx, `update enrollments set due_at = 0, attempts = 0, last_error = '' where id = $1`, e.ID)
 		return err
 	case drop:
 		return nil
 	}
-	b.deliver(own, kind, event, body, millis(b.now))
+	enqueue(b, own, kind, event, body, millis(b.now))
 	return nil
 }

@@ -12,6 +12,16 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
+// OfferRoom choose next best actions, and learn from their offers.
+type OfferRoom struct {
+	db      *units
+	ledger  *MessageRoom
+	models  modelCache
+	tally   decided
+	drafts  chan struct{} // decisions that are made before the writers' turn
+	certain bool          // nothing is explored; set by tests
+}
+
 // Decided is the answer to a decide step.
 type Decided struct {
 	Decision Decision
@@ -26,10 +36,10 @@ type Decided struct {
 // Decide chooses the next best action in the customer's transaction, keeps the decision with its trace, takes
 // the ledger row of the winner's message and prepares its offer, claiming the enrollment. A repeat under one
 // key answers as before. A paused journey keeps nothing.
-func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (Decided, error) {
+func (s *OfferRoom) Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (Decided, error) {
 	var out Decided
 	decide := func(tx conn, e *enrollment, p *lockedCustomer, rel *release) (*draft, error) {
-		vars, err := s.vars(ctx, tx, e, p, in.Scene, now)
+		vars, err := variablesOf(ctx, s.db, tx, e, p, in.Scene, now)
 		if err != nil {
 			return nil, err
 		}
@@ -56,14 +66,14 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Dec
 			return nil, err
 		}
 		p.drafted = true
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return nil, err
 		}
 		return decide(tx, e, p, rel)
 	})
 	fresh := false
-	err := s.write(ctx, func(tx conn) error {
+	err := s.db.write(ctx, func(tx conn) error {
 		out, fresh = Decided{}, false
 		e, p, claim := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if claim != nil && !replayed(e, in.Chain, claim) {
@@ -85,7 +95,7 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Dec
 			out.Paused {
 			return err
 		}
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -130,7 +140,7 @@ func (s *Store) Decide(ctx context.Context, now, wall time.Time, in contract.Dec
 		}
 		res.Language, _ = p.traits["language"].(string)
 		out.Reservation = &res
-		if err := s.take(ctx, tx, e, *out.Send, &res, statusSending, "", now, wall.Add(ttl)); err != nil {
+		if err := s.ledger.take(ctx, tx, e, *out.Send, &res, statusSending, "", now, wall.Add(ttl)); err != nil {
 			return err
 		}
 		return d.offer(ctx, tx, rel, now, 0)

@@ -34,15 +34,8 @@ func (t *decided) add(d *Decision) {
 }
 
 // Decided counts the decisions that this process has made since it started.
-func (s *Store) Decided() map[DecisionKind]int64 {
+func (s *OfferRoom) Decided() map[DecisionKind]int64 {
 	s.tally.mu.Lock()
 	defer s.tally.mu.Unlock()
 	return maps.Clone(s.tally.counts)
-}
-
-// ClassifierBroken reports whether the text classifier that counts could not be read when this process last looked.
-func (s *Store) ClassifierBroken() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.reads != nil && s.reads.Model == nil
 }

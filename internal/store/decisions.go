@@ -84,10 +84,10 @@ func decisionOf(ctx context.Context, tx conn, key string) (*Decision, error) {
 	return d, err
 }
 
-// Decisions are what was decided, newest first, with traces.
-func (s *Store) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error) {
+// OfferRoom are what was decided, newest first, with traces.
+func (s *OfferRoom) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error) {
 	var out []Decision
-	err := s.readOf(ctx, f.Customer, func(tx conn, customer string) error {
+	err := readOf(ctx, s.db, f.Customer, func(tx conn, customer string) error {
 		w := where{}
 		w.equals("customer", customer)
 		w.equals("journey", f.Journey)

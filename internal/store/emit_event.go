@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"time"
 
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -15,16 +14,16 @@ const emitted = "tabi.emit/"
 // Emit stores an event of an instance's customer, once per in.Key, and brings it to all journeys; it claims the
 // enrollment. Its depth is one more than that of the events it follows from: the entry event, and the event at
 // hand.
-func (s *Store) Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error {
+func (s *IngestRoom) Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error {
 	name := clean(in.Spec.Event)
 	if name == "" {
 		return inputError("the event's name is missing")
 	}
 	calls := []SegmentCall{{Type: "track", MessageID: emitted + clean(in.Key), Event: name, Properties: properties, Source: "step"}}
-	if err := s.classify(ctx, calls); err != nil {
+	if err := s.intents.classify(ctx, calls); err != nil {
 		return err
 	}
-	return s.change(ctx, now, func(tx conn, b *unit) error {
+	return s.db.change(ctx, now, func(tx conn, b *unit) error {
 		e, p, claim := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if claim != nil && !replayed(e, in.Chain, claim) {
 			return claim
@@ -50,67 +49,30 @@ func (s *Store) Emit(ctx context.Context, now time.Time, in contract.Emit, prope
 		}
 		call := calls[0]
 		call.Depth = depth + 1
-		_, err = b.take(ctx, p, &call, nil)
+		_, err = applyEvent(ctx, b, p, &call, nil)
 		return err
 	})
 }
 
-// KeepResponse keeps the response of a call as long as the instance lives, for templates; it claims the
-// enrollment. The last response of a key counts.
-func (s *Store) KeepResponse(ctx context.Context, now time.Time, in contract.Call, r contract.CallResult) error {
-	body, err := json.Marshal(r.Body)
-	if err != nil {
-		return inputError("the response's body is not JSON: " + err.Error())
-	}
-	return s.write(ctx, func(tx conn) error {
-		e, _, err := claimed(ctx, tx, in.Enrollment, in.Chain)
-		if err != nil {
+// Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens,
+// claiming the enrollment. traits is nested, as in identify. What journeys cause so ends after ten links.
+func (s *IngestRoom) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
+	return s.db.change(ctx, now, func(tx conn, b *unit) error {
+		e, p, claim := claimed(ctx, tx, ref.Enrollment, ref.Chain)
+		if claim != nil && !replayed(e, ref.Chain, claim) {
+			return claim
+		}
+		seen, err := exists(ctx, tx, `select 1 from events where id = $1`, key)
+		if err != nil || seen {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `insert into http_call_responses (key, enrollment, status, body) values ($1, $2, $3, $4)
-			on conflict (key) do update set status = excluded.status, body = excluded.body`, clean(in.Key), e.ID, r.Status, string(body))
+		if claim != nil {
+			return claim
+		}
+		if err := b.adopt(ctx, p); err != nil {
+			return err
+		}
+		_, err = applyEvent(ctx, b, p, &SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: "step", Depth: e.depth + 1}, nil)
 		return err
 	})
-}
-
-// responses puts what calls brought into the results of their steps.
-func responses(ctx context.Context, tx conn, enrollment string, calls map[string]string, steps map[string]map[string]any) error {
-	if len(calls) == 0 {
-		return nil
-	}
-	type response struct {
-		status int
-		body   any
-	}
-	kept := map[string]response{}
-	var keys []string
-	for _, key := range calls {
-		keys = append(keys, clean(key))
-	}
-	if err := within(ctx, tx, `select key, status, body from http_call_responses where enrollment = $1 and key in (%s)`, sorted(keys), func(r *sql.Rows) error {
-		var key, body string
-		var one response
-		if err := r.Scan(&key, &one.status, &body); err != nil {
-			return err
-		}
-		err := json.Unmarshal([]byte(body), &one.body)
-		kept[key] = one
-		return err
-	}, enrollment); err != nil {
-		return err
-	}
-	for step, key := range calls {
-		one, ok := kept[clean(key)]
-		if !ok {
-			continue
-		}
-		if steps[step] == nil {
-			steps[step] = map[string]any{}
-		}
-		if one.status != 0 {
-			steps[step]["status"] = float64(one.status)
-		}
-		steps[step]["body"] = one.body
-	}
-	return nil
 }

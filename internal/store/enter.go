@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // maxAddress is the longest workflow id that Temporal takes by default, in bytes.
@@ -39,8 +40,8 @@ type deferred struct {
 
 // publish brings an event to the customer's open instances and to the journeys it may enter. changed are the
 // top-level traits it changed.
-func (b *unit) publish(ctx context.Context, p *lockedCustomer, ev *event, changed []string, only string, receipt *Receipt) error {
-	if err := b.accepted(ctx, p, ev); err != nil {
+func fanOut(ctx context.Context, b *unit, p *lockedCustomer, ev *event, changed []string, only string, receipt *Receipt) error {
+	if err := creditOffers(ctx, b, p, ev); err != nil {
 		return err
 	}
 	if ev.depth > maxDepth {
@@ -53,7 +54,7 @@ func (b *unit) publish(ctx context.Context, p *lockedCustomer, ev *event, change
 	}
 	names := rel.byEvent[ev.name] // shared: not to be appended to
 	if only != "" {
-		address, refused, err := b.enter(ctx, p, entry{journey: only, event: ev, forced: true, at: ev.received})
+		address, refused, err := enter(ctx, b, p, entry{journey: only, event: ev, forced: true, at: ev.received})
 		if err != nil {
 			return err
 		}
@@ -61,23 +62,23 @@ func (b *unit) publish(ctx context.Context, p *lockedCustomer, ev *event, change
 			receipt.Entered = append(receipt.Entered, address)
 		}
 	} else {
-		turned, err := b.turned(ctx, p, ev)
+		turned, err := conditionsTurnedTrue(ctx, b, p, ev)
 		if err != nil {
 			return err
 		}
-		if err := b.enterAll(ctx, p, slices.Concat(names, turned), ev, receipt); err != nil {
+		if err := enterAll(ctx, b, p, slices.Concat(names, turned), ev, receipt); err != nil {
 			return err
 		}
 	}
 	// A deferred entry stands in the queue before the event it comes from: an event does not re-open what it
 	// has just ended.
 	for _, e := range listeners {
-		hears, traits, err := b.hears(ctx, e, ev.name, changed)
+		hears, traits, err := listensTo(ctx, b, e, ev.name, changed)
 		if err != nil {
 			return err
 		}
 		if !hears {
-			if hears, err = b.concerns(ctx, p, e); err != nil {
+			if hears, err = levelsTriggered(ctx, b, p, e); err != nil {
 				return err
 			}
 		}
@@ -90,16 +91,16 @@ func (b *unit) publish(ctx context.Context, p *lockedCustomer, ev *event, change
 				return err
 			}
 		}
-		b.deliver(e, deliverEvent, ev.id, body, millis(b.now))
+		enqueue(b, e, deliverEvent, ev.id, body, millis(b.now))
 		receipt.DeliveredTo = append(receipt.DeliveredTo, e.ID)
 	}
 	return nil
 }
 
 // enterAll asks for entry into journeys by one event.
-func (b *unit) enterAll(ctx context.Context, p *lockedCustomer, names []string, ev *event, receipt *Receipt) error {
+func enterAll(ctx context.Context, b *unit, p *lockedCustomer, names []string, ev *event, receipt *Receipt) error {
 	for _, name := range names {
-		address, _, err := b.enter(ctx, p, entry{journey: name, event: ev, at: ev.received})
+		address, _, err := enter(ctx, b, p, entry{journey: name, event: ev, at: ev.received})
 		if err != nil {
 			return err
 		}
@@ -113,11 +114,11 @@ func (b *unit) enterAll(ctx context.Context, p *lockedCustomer, names []string, 
 // hears reports whether an instance must be told of an event, and which of the changed traits it waits on. One
 // that was told to go over to another revision hears what either listens to: it may take the event by this one
 // or by that.
-func (b *unit) hears(ctx context.Context, e *enrollment, name string, changed []string) (bool, []string, error) {
+func listensTo(ctx context.Context, b *unit, e *enrollment, name string, changed []string) (bool, []string, error) {
 	hears := false
 	var traits []string
 	for _, revision := range e.revisions() {
-		p, err := b.s.program(ctx, b.tx, revision)
+		p, err := b.program(ctx, revision)
 		if err != nil {
 			return false, nil, err
 		}
@@ -147,7 +148,7 @@ func names(events []string, name string) bool {
 }
 
 // enter opens an enrollment where the journey lets the customer in. Otherwise refused says why, in words.
-func (b *unit) enter(ctx context.Context, p *lockedCustomer, q entry) (address, refused string, err error) {
+func enter(ctx context.Context, b *unit, p *lockedCustomer, q entry) (address, refused string, err error) {
 	rel, err := b.release(ctx)
 	if err != nil {
 		return "", "", err
@@ -156,7 +157,7 @@ func (b *unit) enter(ctx context.Context, p *lockedCustomer, q entry) (address, 
 	if program == nil {
 		return "", fmt.Sprintf("there is no journey %q in the current release: publish it first", q.journey), nil
 	}
-	paused, err := b.pausedJourney(ctx, q.journey)
+	paused, err := pausedJourney(ctx, b, q.journey)
 	if err != nil {
 		return "", "", err
 	}
@@ -167,13 +168,13 @@ func (b *unit) enter(ctx context.Context, p *lockedCustomer, q entry) (address, 
 	if q.key != nil {
 		key = *q.key
 	} else {
-		intents, err := b.intents(ctx, p, program, program.Entry.When, program.Entry.Key)
+		intents, err := scoresFor(ctx, b, p, program, program.Entry.When, program.Entry.Key)
 		if err != nil {
 			return "", "", err
 		}
 		vars := journey.Vars{
 			Customer: p.vars(), Entry: q.event.properties, Event: q.event.properties, EventName: q.event.name, Now: b.now, Intent: intents,
-			Vars: program.Vars, History: &history{ctx: ctx, tx: b.tx, before: b.flushEvents, customer: p.id, now: b.now},
+			Vars: program.Vars, History: &history{ctx: ctx, tx: b.tx, before: flusher(b), customer: p.id, now: b.now},
 		}
 		if !q.forced && !program.Test(program.Entry.When, vars) {
 			return "", "its condition is not met", nil
@@ -188,16 +189,16 @@ func (b *unit) enter(ctx context.Context, p *lockedCustomer, q entry) (address, 
 			}
 		}
 	}
-	refused, blockers, err := b.reentry(ctx, p, program, key, q.at)
+	refused, blockers, err := checkReentry(ctx, b, p, program, key, q.at)
 	if err != nil || refused != "" {
 		if len(blockers) > 0 {
-			return "", refused, b.deferEntry(blockers, q, key)
+			return "", refused, deferEntry(b, blockers, q, key)
 		}
 		return "", refused, err
 	}
 	e := &enrollment{fresh: true, head: 1, depth: q.event.depth}
 	e.Journey, e.Revision, e.Customer, e.Key = q.journey, program.Revision(), p.id, key
-	if e.WorkflowID = p.address(q.journey, key); len(e.WorkflowID) > maxAddress {
+	if e.WorkflowID = freeAddress(p, q.journey, key); len(e.WorkflowID) > maxAddress {
 		return "", fmt.Sprintf(
 			"its address would be %d bytes long, at most %d fit: shorten the customer id or the key",
 			len(e.WorkflowID),
@@ -208,26 +209,26 @@ func (b *unit) enter(ctx context.Context, p *lockedCustomer, q entry) (address, 
 		return "", "", err
 	}
 	e.EntryEvent, e.EntryName, e.EnteredAt, e.State = q.event.id, q.event.name, moment(q.at), StateOpen
-	e.Holdout = b.s.holdout(q.journey, p.id, program.Entry.Holdout)
-	b.keep(q.event)
+	e.Holdout = b.db.holdout(q.journey, p.id, program.Entry.Holdout)
+	persistLazy(b, q.event)
 	p.open = append(p.open, e)
 	b.starts = append(b.starts, e)
-	b.deliver(e, deliverStart, q.event.id, "", millis(b.now))
+	enqueue(b, e, deliverStart, q.event.id, "", millis(b.now))
 	return e.WorkflowID, "", nil
 }
 
 // keep stores an event that waited for somebody to enter by it.
-func (b *unit) keep(ev *event) {
+func persistLazy(b *unit, ev *event) {
 	if ev.lazy {
 		ev.lazy = false
-		b.store(ev)
+		appendEvent(b, ev)
 	}
 }
 
-// reentry applies the journey's re-entry rule. blockers are set where only open instances are in the way that
+// checkReentry applies the journey's re-entry rule. blockers are set where only open instances are in the way that
 // still have deliveries to take: one of those may end them.
-func (b *unit) reentry(
-	ctx context.Context,
+func checkReentry(
+	ctx context.Context, b *unit,
 	p *lockedCustomer,
 	program *journey.Program,
 	key string,
@@ -272,18 +273,18 @@ func (b *unit) reentry(
 }
 
 // deferEntry puts the question at the end of the queue of the instance that is in the way.
-func (b *unit) deferEntry(blockers []*enrollment, q entry, key string) error {
+func deferEntry(b *unit, blockers []*enrollment, q entry, key string) error {
 	body, err := jsonText(deferred{Journey: q.journey, Key: key})
 	if err != nil {
 		return err
 	}
-	b.keep(q.event)
-	b.deliver(blockers[len(blockers)-1], deliverEntry, q.event.id, body, q.at)
+	persistLazy(b, q.event)
+	enqueue(b, blockers[len(blockers)-1], deliverEntry, q.event.id, body, q.at)
 	return nil
 }
 
 // reconsider asks a deferred entry again, at its turn.
-func (b *unit) reconsider(ctx context.Context, p *lockedCustomer, eventID, body string, at int64) error {
+func retryDeferredEntry(ctx context.Context, b *unit, p *lockedCustomer, eventID, body string, at int64) error {
 	var d deferred
 	if err := json.Unmarshal([]byte(body), &d); err != nil {
 		return err
@@ -292,12 +293,12 @@ func (b *unit) reconsider(ctx context.Context, p *lockedCustomer, eventID, body 
 	if err != nil {
 		return err
 	}
-	_, _, err = b.enter(ctx, p, entry{journey: d.Journey, event: ev, key: &d.Key, at: at})
+	_, _, err = enter(ctx, b, p, entry{journey: d.Journey, event: ev, key: &d.Key, at: at})
 	return err
 }
 
 // address is the workflow id with the smallest number that none of the customer's open enrollments has.
-func (p *lockedCustomer) address(name, key string) string {
+func freeAddress(p *lockedCustomer, name, key string) string {
 	for n := 1; ; n++ {
 		id := journey.WorkflowID(name, p.id, key, n)
 		if !slices.ContainsFunc(p.open, func(e *enrollment) bool { return e.WorkflowID == id }) {
@@ -330,4 +331,9 @@ func newID(at int64) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%012x%06x%s", at, counter.Add(1)&0xffffff, hex.EncodeToString(random[:])), nil
+}
+
+// dropStart ends an enrollment whose start was dropped.
+func dropStart(ctx context.Context, b *unit, e *enrollment) error {
+	return closeEnrollment(ctx, b, e, contract.Failed, "it could not be started, and was dropped", 0, b.now)
 }

@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"encoding/json"
 	"maps"
 	"time"
 
@@ -11,53 +11,22 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
+// VariableRoom are what the expressions and templates of an enrollment see.
+type VariableRoom struct{ db *units }
+
 // View reads what expressions and templates of an instance may see, claiming the enrollment. The history it
 // gives reads the database when it is asked, with this ctx.
-func (s *Store) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.Scene) (journey.Vars, error) {
+func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.Scene) (journey.Vars, error) {
 	var vars journey.Vars
-	err := s.look(ctx, ref, func(tx conn, e *enrollment, p *lockedCustomer) (err error) {
-		vars, err = s.vars(ctx, tx, e, p, scene, now)
+	err := s.db.readClaimed(ctx, ref, func(tx conn, e *enrollment, p *lockedCustomer) (err error) {
+		vars, err = variablesOf(ctx, s.db, tx, e, p, scene, now)
 		return err
 	})
 	return vars, err
 }
 
-// look reads on behalf of an instance, claiming the enrollment.
-func (s *Store) look(ctx context.Context, ref contract.Ref, f func(tx conn, e *enrollment, p *lockedCustomer) error) error {
-	unclaimed := false
-	look := func(tx conn) error {
-		e, err := enrollmentOf(ctx, tx, ref.Enrollment)
-		if errors.Is(err, ErrNotFound) {
-			return ErrSuperseded
-		}
-		if err != nil {
-			return err
-		}
-		if unclaimed = e.Chain == ""; unclaimed {
-			return nil
-		}
-		if e.Chain != ref.Chain {
-			return ErrSuperseded
-		}
-		p, err := scanPerson(
-			tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, e.Customer),
-		)
-		if err != nil {
-			return err
-		}
-		return f(tx, e, p)
-	}
-	err := s.read(ctx, look)
-	if err == nil && unclaimed {
-		if err = s.write(ctx, func(tx conn) error { return claim(ctx, tx, ref.Enrollment, ref.Chain) }); err == nil {
-			err = s.read(ctx, look)
-		}
-	}
-	return err
-}
-
-// vars puts together what an instance may see.
-func (s *Store) vars(ctx context.Context, tx conn, e *enrollment, p *lockedCustomer, scene contract.Scene, now time.Time) (journey.Vars, error) {
+// variablesOf puts together what an instance may see.
+func variablesOf(ctx context.Context, db *units, tx conn, e *enrollment, p *lockedCustomer, scene contract.Scene, now time.Time) (journey.Vars, error) {
 	entry := scene.EntryEvent
 	if entry == "" {
 		entry = e.EntryEvent
@@ -76,17 +45,17 @@ func (s *Store) vars(ctx context.Context, tx conn, e *enrollment, p *lockedCusto
 	}); err != nil {
 		return journey.Vars{}, err
 	}
-	rel, err := s.current(ctx, tx)
+	rel, err := db.current(ctx, tx)
 	if err != nil {
 		return journey.Vars{}, err
 	}
-	intents, err := s.lookLeanings(ctx, tx, rel.intents, p, now)
+	intents, err := readScores(ctx, db, tx, rel.intents, p, now)
 	if err != nil {
 		return journey.Vars{}, err
 	}
 	v := journey.Vars{
 		Customer: p.vars(), Entry: map[string]any{}, Intent: intents.scores(now), Vars: map[string]any{}, Steps: map[string]map[string]any{}, Now: now,
-		History: &history{ctx: ctx, tx: s.reader, customer: p.id, now: now},
+		History: &history{ctx: ctx, tx: db.reader, customer: p.id, now: now},
 	}
 	maps.Copy(v.Vars, scene.Vars)
 	if ev := events[entry]; ev != nil {
@@ -113,48 +82,74 @@ func (s *Store) vars(ctx context.Context, tx conn, e *enrollment, p *lockedCusto
 		}
 		v.Steps[id]["properties"] = properties
 	}
-	return v, responses(ctx, tx, e.ID, scene.StepCalls, v.Steps)
+	return v, callResponses(ctx, tx, e.ID, scene.StepCalls, v.Steps)
 }
 
-const eventColumns = `id, customer, name, at, received_at, properties, source, depth`
-
-func scanEvent(r scanner) (*event, error) {
-	var ev event
-	err := r.Scan(&ev.id, &ev.customer, &ev.name, &ev.at, &ev.received, &ev.text, &ev.source, &ev.depth)
+// KeepResponse keeps the response of a call as long as the instance lives, for templates; it claims the
+// enrollment. The last response of a key counts.
+func (s *VariableRoom) KeepResponse(ctx context.Context, now time.Time, in contract.Call, r contract.CallResult) error {
+	body, err := json.Marshal(r.Body)
 	if err != nil {
-		return nil, err
+		return inputError("the response's body is not JSON: " + err.Error())
 	}
-	ev.properties, err = object(ev.text)
-	return &ev, err
-}
-
-func eventByID(ctx context.Context, tx conn, id string) (*event, error) {
-	ev, err := scanEvent(tx.QueryRowContext(ctx, `select `+eventColumns+` from events where id = $1`, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ErrNotFound
-	}
-	return ev, err
-}
-
-// Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens,
-// claiming the enrollment. traits is nested, as in identify. What journeys cause so ends after ten links.
-func (s *Store) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
-	return s.change(ctx, now, func(tx conn, b *unit) error {
-		e, p, claim := claimed(ctx, tx, ref.Enrollment, ref.Chain)
-		if claim != nil && !replayed(e, ref.Chain, claim) {
-			return claim
-		}
-		seen, err := exists(ctx, tx, `select 1 from events where id = $1`, key)
-		if err != nil || seen {
+	return s.db.write(ctx, func(tx conn) error {
+		e, _, err := claimed(ctx, tx, in.Enrollment, in.Chain)
+		if err != nil {
 			return err
 		}
-		if claim != nil {
-			return claim
-		}
-		if err := b.adopt(ctx, p); err != nil {
-			return err
-		}
-		_, err = b.take(ctx, p, &SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: "step", Depth: e.depth + 1}, nil)
+		_, err = tx.ExecContext(ctx, `insert into http_call_responses (key, enrollment, status, body) values ($1, $2, $3, $4)
+			on conflict (key) do update set status = excluded.status, body = excluded.body`, clean(in.Key), e.ID, r.Status, string(body))
 		return err
 	})
+}
+
+// callResponses puts what calls brought into the results of their steps.
+func callResponses(ctx context.Context, tx conn, enrollment string, calls map[string]string, steps map[string]map[string]any) error {
+	if len(calls) == 0 {
+		return nil
+	}
+	type response struct {
+		status int
+		body   any
+	}
+	kept := map[string]response{}
+	var keys []string
+	for _, key := range calls {
+		keys = append(keys, clean(key))
+	}
+	if err := within(ctx, tx, `select key, status, body from http_call_responses where enrollment = $1 and key in (%s)`, sorted(keys), func(r *sql.Rows) error {
+		var key, body string
+		var one response
+		if err := r.Scan(&key, &one.status, &body); err != nil {
+			return err
+		}
+		err := json.Unmarshal([]byte(body), &one.body)
+		kept[key] = one
+		return err
+	}, enrollment); err != nil {
+		return err
+	}
+	for step, key := range calls {
+		one, ok := kept[clean(key)]
+		if !ok {
+			continue
+		}
+		if steps[step] == nil {
+			steps[step] = map[string]any{}
+		}
+		if one.status != 0 {
+			steps[step]["status"] = float64(one.status)
+		}
+		steps[step]["body"] = one.body
+	}
+	return nil
+}
+
+// heldResponses finds a response that is kept for the enrollment $1.
+const heldResponses = `select 1 from http_call_responses where enrollment = $1`
+
+// releaseResponses deletes the responses that were kept for an enrollment.
+func releaseResponses(ctx context.Context, b *unit, e *enrollment, _ string, _ time.Time) error {
+	_, err := b.tx.ExecContext(ctx, `delete from http_call_responses where enrollment = $1`, e.ID)
+	return err
 }

@@ -6,21 +6,14 @@ import (
 	"slices"
 )
 
-// Lanes of due_at. What has to wait behind others is due in the past all the same.
-const (
-	laneFresh   = 0 // it has not had a turn
-	laneCrowded = 1 // of a customer with more than crowd instances that wait
-	laneServed  = 2 // from here on: the moment of its last turn, or of its next attempt
-)
-
 // turnOfTheOthers is how often a lease begins with those that come last otherwise, so that nobody starves.
 const turnOfTheOthers = 4
 
 // due lists enrollments to lease, in the order of their turn.
-func (s *Store) due(ctx context.Context, now int64, limit int) ([]string, error) {
+func (s *OutboxRoom) due(ctx context.Context, now int64, limit int) ([]string, error) {
 	var ids []string
 	read := func(from int) error {
-		return rows(ctx, s.reader, func(r *sql.Rows) error {
+		return rows(ctx, s.db.reader, func(r *sql.Rows) error {
 			var id string
 			err := r.Scan(&id)
 			if !slices.Contains(ids, id) {
@@ -45,30 +38,4 @@ func (s *Store) due(ctx context.Context, now int64, limit int) ([]string, error)
 		}
 	}
 	return ids[:min(len(ids), limit)], nil
-}
-
-// crowd is how many instances of a customer may wait for deliveries at once before they come behind everybody else's.
-const crowd = 8
-
-// lanes gives the lane of an enrollment whose queue was empty: one customer's many instances are not served
-// before others' few.
-func (b *unit) lanes() func(e *enrollment) int64 {
-	waiting := map[string]int{}
-	return func(e *enrollment) int64 {
-		n, counted := waiting[e.Customer]
-		if !counted {
-			if p := b.people[e.Customer]; p != nil {
-				for _, own := range p.open {
-					if own.pending() {
-						n++
-					}
-				}
-			}
-			waiting[e.Customer] = n
-		}
-		if n > crowd {
-			return laneCrowded
-		}
-		return laneFresh
-	}
 }

@@ -65,7 +65,7 @@ func (c *count) funnel() error {
 	f := &c.n.Funnel
 	programs := map[string]*program{}
 	for revision := range c.revisions {
-		p, err := c.s.program(c.ctx, c.tx, revision)
+		p, err := c.s.db.program(c.ctx, c.tx, revision)
 		if err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (c *count) funnel() error {
 	if shown == "" {
 		shown = c.n.Revisions[0].Revision
 	}
-	p, err := c.s.program(c.ctx, c.tx, shown)
+	p, err := c.s.db.program(c.ctx, c.tx, shown)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (c *count) judge(p *program, m *cohortMember, k goalCandidate) error {
 		vars.History = &history{ctx: c.ctx, tx: c.tx, customer: k.customer, now: vars.Now}
 	}
 	if p.ReadsIntent(p.Goal.When) || p.ReadsIntent(p.Goal.Value) {
-		rel, err := c.s.current(c.ctx, c.tx)
+		rel, err := c.s.db.current(c.ctx, c.tx)
 		if err != nil {
 			return err
 		}

@@ -20,9 +20,9 @@ type intake struct {
 }
 
 const (
-	// postgresIntakes is how many transactions of the intake run at once on PostgreSQL: enough that one that
+	// maxIntakes is how many transactions of the intake run at once on PostgreSQL: enough that one that
 	// waits for a locked customer does not hold up all.
-	postgresIntakes = 4
+	maxIntakes = 4
 	// maxAlone is the size of a request, in calls, from which on it runs by itself: it is a transaction's worth
 	// already.
 	maxAlone = 64

@@ -14,6 +14,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
+// HandoffRoom are customers who wait for an agent, or are with one.
+type HandoffRoom struct{ db *units }
+
 const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes, h.state, h.agent, h.outcome, h.agent_note, h.reason,
 	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrollments e on e.id = h.enrollment`
 
@@ -54,8 +57,8 @@ func scanHandoff(r scanner) (Handoff, error) {
 }
 
 // OpenHandoff is idempotent by id, claiming the enrollment; note is rendered.
-func (s *Store) OpenHandoff(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error {
-	return s.write(ctx, func(tx conn) error {
+func (s *HandoffRoom) OpenHandoff(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error {
+	return s.db.write(ctx, func(tx conn) error {
 		e, p, err := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if replayed(e, in.Chain, err) {
 			if opened, failed := exists(ctx, tx, `select 1 from handoffs where id = $1`, in.ID); failed != nil || opened {
@@ -95,8 +98,8 @@ func (s *Store) OpenHandoff(ctx context.Context, now time.Time, in contract.Open
 }
 
 // WithdrawHandoff takes back what is still open, claiming the enrollment; one that has ended took it back before.
-func (s *Store) WithdrawHandoff(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error {
-	return s.write(ctx, func(tx conn) error {
+func (s *HandoffRoom) WithdrawHandoff(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error {
+	return s.db.write(ctx, func(tx conn) error {
 		e, _, err := lockEnrollment(ctx, tx, in.Enrollment)
 		if errors.Is(err, ErrNotFound) {
 			return ErrSuperseded
@@ -119,10 +122,10 @@ func (s *Store) WithdrawHandoff(ctx context.Context, now time.Time, in contract.
 	})
 }
 
-// Handoffs are sorted by priority, the most urgent first, then age, the oldest first.
-func (s *Store) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff, error) {
+// HandoffRoom are sorted by priority, the most urgent first, then age, the oldest first.
+func (s *HandoffRoom) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff, error) {
 	var out []Handoff
-	err := s.readOf(ctx, f.Customer, func(tx conn, customer string) error {
+	err := readOf(ctx, s.db, f.Customer, func(tx conn, customer string) error {
 		w := where{}
 		if f.State == "" {
 			w.raw("h.state in ('open', 'claimed')")
@@ -141,8 +144,8 @@ func (s *Store) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff, error
 }
 
 // Handoff by id; ErrNotFound.
-func (s *Store) Handoff(ctx context.Context, id string) (Handoff, error) {
-	h, err := handoff(ctx, s.reader, id)
+func (s *HandoffRoom) Handoff(ctx context.Context, id string) (Handoff, error) {
+	h, err := handoff(ctx, s.db.reader, id)
 	return h, databaseError(err)
 }
 
@@ -182,12 +185,12 @@ func lockHandoff(ctx context.Context, tx conn, id, agent string) (Handoff, *lock
 }
 
 // ClaimHandoff: ErrTaken by another, ErrTooLate once closed; claiming one's own again is fine.
-func (s *Store) ClaimHandoff(ctx context.Context, now time.Time, id, agent string) error {
+func (s *HandoffRoom) ClaimHandoff(ctx context.Context, now time.Time, id, agent string) error {
 	agent = clean(agent)
 	if agent == "" {
 		return inputError("the agent's name is missing")
 	}
-	return s.write(ctx, func(tx conn) error {
+	return s.db.write(ctx, func(tx conn) error {
 		h, _, err := lockHandoff(ctx, tx, id, agent)
 		if err != nil || h.State == HandoffClaimed {
 			return err
@@ -205,12 +208,12 @@ func (s *Store) ClaimHandoff(ctx context.Context, now time.Time, id, agent strin
 
 // ResolveHandoff closes it and writes the delivery (workflows.HandoffResolved) to its instance. The note stays
 // in the store. ErrTaken where another agent has claimed it, ErrTooLate once closed.
-func (s *Store) ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error {
+func (s *HandoffRoom) ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error {
 	agent, outcome = clean(agent), clean(outcome)
 	if agent == "" || outcome == "" {
 		return inputError("the agent's name or the outcome is missing")
 	}
-	return s.change(ctx, now, func(tx conn, b *unit) error {
+	return s.db.change(ctx, now, func(tx conn, b *unit) error {
 		h, p, err := lockHandoff(ctx, tx, id, agent)
 		if err != nil {
 			return err
@@ -224,8 +227,8 @@ func (s *Store) ResolveHandoff(ctx context.Context, now time.Time, id, agent, ou
 		}
 		for _, e := range p.open {
 			if e.ID == h.Enrollment {
-				return b.message(
-					e,
+				return enqueueMessage(
+					b, e,
 					contract.Event{ID: "handoff/" + id, Name: contract.HandoffResolved, Time: now, Enrollment: e.ID, Handoff: id,
 						Properties: map[string]any{"outcome": outcome, "agent": agent}},
 				)
@@ -233,4 +236,23 @@ func (s *Store) ResolveHandoff(ctx context.Context, now time.Time, id, agent, ou
 		}
 		return ErrTooLate
 	})
+}
+
+// mergeHandoffs moves the hand-offs of a customer to another.
+func mergeHandoffs(ctx context.Context, b *unit, gone, survivor *lockedCustomer) error {
+	if gone.unused() {
+		return nil
+	}
+	_, err := b.tx.ExecContext(ctx, `update handoffs set customer = $2 where customer = $1`, gone.id, survivor.id)
+	return err
+}
+
+// heldHandoffs finds a hand-off of the enrollment $1 that waits for an agent, or is with one.
+const heldHandoffs = `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')`
+
+// releaseHandoffs withdraws the hand-offs of an enrollment that ends.
+func releaseHandoffs(ctx context.Context, b *unit, e *enrollment, outcome string, at time.Time) error {
+	_, err := b.tx.ExecContext(ctx, `update handoffs set state = 'withdrawn', reason = $2, closed_at = $3
+		where enrollment = $1 and state in ('open', 'claimed')`, e.ID, "its journey ended: "+outcome, millis(at))
+	return err
 }

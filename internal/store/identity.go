@@ -5,10 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-
-	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows/contract"
 )
+
+// CustomerRoom are the profiles, their identities and their events.
+type CustomerRoom struct{ db *units }
 
 // anonymous is the customer id of an anonymous id.
 func anonymous(id string) string {
@@ -16,25 +16,6 @@ func anonymous(id string) string {
 		return ""
 	}
 	return "anon:" + id
-}
-
-// canonical follows merges; ErrNotFound. Chains are one link long, since a merge moves what pointed at the one
-// that goes.
-func canonical(ctx context.Context, tx conn, id string) (string, error) {
-	found := ""
-	err := rows(ctx, tx, func(r *sql.Rows) error {
-		var own, merged string
-		err := r.Scan(&own, &merged)
-		if merged != "" {
-			own = merged
-		}
-		found = own
-		return err
-	}, `select id, merged_into from customers where id = $1`, clean(id))
-	if err == nil && found == "" {
-		err = ErrNotFound
-	}
-	return found, err
 }
 
 // merges reports whether a call joins two ids.
@@ -65,7 +46,7 @@ func (c *SegmentCall) others() []string {
 }
 
 // identify finds and locks every customer the calls are about; the answer maps ids to customers.
-func (b *unit) identify(ctx context.Context, calls []SegmentCall) (map[string]string, error) {
+func identify(ctx context.Context, b *unit, calls []SegmentCall) (map[string]string, error) {
 	var wanted []string
 	for i := range calls {
 		wanted = append(wanted, calls[i].subject())
@@ -129,7 +110,7 @@ func (b *unit) identify(ctx context.Context, calls []SegmentCall) (map[string]st
 }
 
 // join makes the other ids of a call names of its subject. changed are the traits that became others by it.
-func (b *unit) join(ctx context.Context, names map[string]string, c *SegmentCall) (changed []string, err error) {
+func linkIdentities(ctx context.Context, b *unit, names map[string]string, c *SegmentCall) (changed []string, err error) {
 	if !c.merges() {
 		return nil, nil
 	}
@@ -149,10 +130,12 @@ func (b *unit) join(ctx context.Context, names map[string]string, c *SegmentCall
 				return nil, err
 			}
 		default:
-			if err := b.unite(ctx, b.people[from], survivor); err != nil {
-				return nil, err
+			for _, merge := range b.db.hooks.beforeMerge {
+				if err := merge(ctx, b, b.people[from], survivor); err != nil {
+					return nil, err
+				}
 			}
-			more, err := b.merge(ctx, b.people[from], survivor)
+			more, err := mergeCustomers(ctx, b, b.people[from], survivor)
 			if err != nil {
 				return nil, err
 			}
@@ -169,24 +152,14 @@ func (b *unit) join(ctx context.Context, names map[string]string, c *SegmentCall
 
 // merge makes one customer of two: both histories, the survivor's traits over the other's, and of two open
 // instances of one journey and key the older.
-func (b *unit) merge(ctx context.Context, gone, survivor *lockedCustomer) (changed []string, err error) {
+func mergeCustomers(ctx context.Context, b *unit, gone, survivor *lockedCustomer) (changed []string, err error) {
 	if err := b.flush(ctx); err != nil {
 		return nil, err
 	}
-	if err := b.joinIntents(ctx, gone, survivor); err != nil {
-		return nil, err
-	}
-	if gone.version > 1 || len(gone.open) > 0 { // otherwise it was made a moment ago and holds nothing
-		for _, table := range []string{"events", "enrollments", "sends", "handoffs", "decisions", "offers"} {
-			if _, err := b.tx.ExecContext(ctx, `update `+table+` set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
-				return nil, err
-			}
-		}
-		if err := uniteReach(ctx, b.tx, gone.id, survivor.id); err != nil {
+	for _, merge := range b.db.hooks.onMerge {
+		if err := merge(ctx, b, gone, survivor); err != nil {
 			return nil, err
 		}
-	} else if _, err := b.tx.ExecContext(ctx, `update events set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
-		return nil, err
 	}
 	if _, err := b.tx.ExecContext(ctx, `update customers set merged_into = $2, traits = '{}' where id = $1 or merged_into = $1`, gone.id, survivor.id); err != nil {
 		return nil, err
@@ -208,52 +181,18 @@ func (b *unit) merge(ctx context.Context, gone, survivor *lockedCustomer) (chang
 	survivor.open = append(survivor.open, gone.open...)
 	survivor.sort()
 	gone.open, gone.traits, gone.stored, gone.merged, gone.dirty = nil, map[string]any{}, nil, survivor.id, false
-	return changed, b.endYounger(ctx, survivor, gone.id)
-}
-
-// endYounger orders the younger of two open instances of one journey and key to end. A journey that lets
-// customers in again while they are in it keeps both.
-func (b *unit) endYounger(ctx context.Context, p *lockedCustomer, gone string) error {
-	type slot struct{ journey, key string }
-	older := map[slot]bool{}
-	for _, e := range p.open {
-		if e.State != StateOpen {
-			continue
-		}
-		program, err := b.s.program(ctx, b.tx, e.Revision)
-		if err != nil {
-			return err
-		}
-		if program.Entry.Reentry == journey.ReentryAlways {
-			continue
-		}
-		at := slot{e.Journey, e.Key}
-		if !older[at] {
-			older[at] = true
-			continue
-		}
-		order := contract.Event{ID: "merge/" + e.ID, Name: contract.Commanded, Time: b.now, Enrollment: e.ID,
-			Command: &contract.Command{Kind: "exit", By: "tabi", Reason: "merged with " + gone}}
-		if err := b.message(e, order); err != nil {
-			return err
+	for _, merge := range b.db.hooks.afterMerge {
+		if err := merge(ctx, b, gone, survivor); err != nil {
+			return nil, err
 		}
 	}
-	return nil
-}
-
-// message delivers what is no event of the customer.
-func (b *unit) message(e *enrollment, m contract.Event) error {
-	body, err := jsonText(m)
-	if err == nil {
-		b.deliver(e, deliverMessage, m.ID, body, millis(b.now))
-	}
-	return err
+	return changed, nil
 }
 
 // Customer by id (also a merged or anonymous one); ErrNotFound.
-func (s *Store) Customer(ctx context.Context, id string) (Customer, error) {
+func (s *CustomerRoom) Customer(ctx context.Context, id string) (Customer, error) {
 	var c Customer
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		own, err := whom(ctx, tx, id)
 		if err != nil {
 			return err
@@ -309,4 +248,27 @@ func whom(ctx context.Context, tx conn, id string) (string, error) {
 		return canonical(ctx, tx, anonymous(id))
 	}
 	return found, err
+}
+
+// readOf reads with a filter's customer, as filtered gives it; f is not called, and nothing is found, for one
+// that is not known.
+func readOf(ctx context.Context, db *units, customer string, f func(tx conn, customer string) error) error {
+	return db.read(ctx, func(tx conn) error {
+		id, err := filtered(ctx, tx, customer)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return f(tx, id)
+	})
+}
+
+// filtered is the customer a filter means; an empty one does not narrow.
+func filtered(ctx context.Context, tx conn, id string) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	return canonical(ctx, tx, id)
 }

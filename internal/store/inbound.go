@@ -32,9 +32,9 @@ const MaxSlots = 20
 var presences = []string{"chat", "kiosk", "phone", "store", "web"}
 
 // InboundChannels are those that a decision may be asked for, sorted: where a customer may be.
-func (s *Store) InboundChannels() []string {
+func (s *OfferRoom) InboundChannels() []string {
 	out := slices.Clone(presences)
-	for _, c := range s.channels {
+	for _, c := range s.db.channels {
 		out = append(out, c.Name)
 	}
 	return sorted(out)
@@ -43,7 +43,7 @@ func (s *Store) InboundChannels() []string {
 // DecideInbound chooses for a customer who is present. What is returned counts as shown: each slot is a contact
 // of the ledger, and its offer is open from now on. Quiet hours and addresses do not matter; consent,
 // suppression, agents and limits do, slot by slot.
-func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
+func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
 	in.Channel, in.Slots = cmp.Or(clean(in.Channel), "app"), cmp.Or(in.Slots, 1)
 	id := cmp.Or(clean(in.UserID), anonymous(clean(in.AnonymousID)))
 	switch {
@@ -61,7 +61,7 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 	c := choice{group: in.Group, actions: in.Actions, via: []string{in.Channel}, slots: in.Slots, present: true, preview: in.Preview}
 	var out Decision
 	if in.Preview {
-		err := s.read(ctx, func(tx conn) (err error) {
+		err := s.db.read(ctx, func(tx conn) (err error) {
 			out, err = s.preview(ctx, tx, id, now, c, properties)
 			return err
 		})
@@ -93,14 +93,14 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 			return nil, err
 		}
 		p.drafted = true
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return nil, err
 		}
 		return decide(tx, p, rel)
 	})
 	fresh := false
-	err = s.write(ctx, func(tx conn) error {
+	err = s.db.write(ctx, func(tx conn) error {
 		fresh = false
 		p, err := s.meet(ctx, tx, id, now)
 		if err != nil {
@@ -115,7 +115,7 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 				return nil
 			}
 		}
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -142,13 +142,13 @@ func (s *Store) DecideInbound(ctx context.Context, now time.Time, in Inbound) (D
 
 // Explain previews the decision among a group's actions, or some by name, as a journey would ask for it now:
 // nothing is kept, and nothing explored. channel narrows; empty: each action's own.
-func (s *Store) Explain(ctx context.Context, now time.Time, customer, group string, actions []string, channel string) (Decision, error) {
+func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customer, group string, actions []string, channel string) (Decision, error) {
 	c := choice{group: group, actions: actions, choose: true, preview: true, slots: 1}
 	if channel != "" {
 		c.via = []string{channel}
 	}
 	var d Decision
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		id, err := canonical(ctx, tx, customer)
 		if errors.Is(err, ErrNotFound) {
 			id, err = canonical(ctx, tx, anonymous(customer))
@@ -163,12 +163,12 @@ func (s *Store) Explain(ctx context.Context, now time.Time, customer, group stri
 }
 
 // preview decides on a snapshot.
-func (s *Store) preview(ctx context.Context, tx conn, id string, now time.Time, c choice, properties map[string]any) (Decision, error) {
+func (s *OfferRoom) preview(ctx context.Context, tx conn, id string, now time.Time, c choice, properties map[string]any) (Decision, error) {
 	p, err := look(ctx, tx, id)
 	if err != nil {
 		return Decision{}, err
 	}
-	rel, err := s.current(ctx, tx)
+	rel, err := s.db.current(ctx, tx)
 	if err != nil {
 		return Decision{}, err
 	}
@@ -184,7 +184,7 @@ func (s *Store) preview(ctx context.Context, tx conn, id string, now time.Time, 
 }
 
 // meet locks a customer, who is made where there is none of this id.
-func (s *Store) meet(ctx context.Context, tx conn, id string, now time.Time) (*lockedCustomer, error) {
+func (s *OfferRoom) meet(ctx context.Context, tx conn, id string, now time.Time) (*lockedCustomer, error) {
 	own, err := canonical(ctx, tx, id)
 	if errors.Is(err, ErrNotFound) {
 		own, err = id, nil
@@ -202,14 +202,14 @@ func (s *Store) meet(ctx context.Context, tx conn, id string, now time.Time) (*l
 
 // TemplateVars is what the templates of an inbound decision's messages see: the customer, the event at hand, intents
 // and the time. Somebody who is not known has none.
-func (s *Store) TemplateVars(ctx context.Context, now time.Time, customer string, properties map[string]any) (journey.Vars, error) {
+func (s *OfferRoom) TemplateVars(ctx context.Context, now time.Time, customer string, properties map[string]any) (journey.Vars, error) {
 	var vars journey.Vars
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		p, err := look(ctx, tx, customer)
 		if err != nil {
 			return err
 		}
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -235,7 +235,7 @@ func look(ctx context.Context, tx conn, id string) (*lockedCustomer, error) {
 }
 
 // present is what expressions see of a customer outside of journeys.
-func (s *Store) present(
+func (s *OfferRoom) present(
 	ctx context.Context,
 	tx conn,
 	p *lockedCustomer,
@@ -246,7 +246,7 @@ func (s *Store) present(
 	if properties == nil {
 		properties = map[string]any{}
 	}
-	intents, err := s.lookLeanings(ctx, tx, rel.intents, p, now)
+	intents, err := readScores(ctx, s.db, tx, rel.intents, p, now)
 	if err != nil {
 		return journey.Vars{}, err
 	}

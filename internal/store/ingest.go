@@ -8,6 +8,13 @@ import (
 	"time"
 )
 
+// IngestRoom accepts what happens to customers.
+type IngestRoom struct {
+	db      *units
+	intents *IntentRoom
+	intake  intake
+}
+
 // Names of the events that Segment's calls other than track become.
 const (
 	eventUpdated = "Customer Updated"
@@ -26,7 +33,7 @@ const (
 // identify becomes the event "Customer Updated" with the given traits as properties, page "Page Viewed" and
 // screen "Screen Viewed" (Event, if given, as property name), group "Group Joined" with group_id (from property
 // groupId or group_id) and the group's traits, which are kept as trait groups.<group id>. alias becomes none.
-func (s *Store) Ingest(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error) {
+func (s *IngestRoom) Ingest(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error) {
 	if len(calls) == 0 {
 		return nil, nil
 	}
@@ -40,22 +47,22 @@ func (s *Store) Ingest(ctx context.Context, now time.Time, calls []SegmentCall) 
 		}
 		cleaned[i] = c
 	}
-	if err := s.classify(ctx, cleaned); err != nil {
+	if err := s.intents.classify(ctx, cleaned); err != nil {
 		return nil, err
 	}
 	return s.intake.take(ctx, now, cleaned, s.ingest)
 }
 
 // ingest is Ingest of calls that are checked and classified.
-func (s *Store) ingest(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error) {
+func (s *IngestRoom) ingest(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error) {
 	var receipts []Receipt
-	err := s.change(ctx, now, func(tx conn, b *unit) error {
+	err := s.db.change(ctx, now, func(tx conn, b *unit) error {
 		receipts = nil
-		names, err := b.identify(ctx, calls)
+		names, err := identify(ctx, b, calls)
 		if err != nil {
 			return err
 		}
-		seen, err := b.known(ctx, calls)
+		seen, err := knownCalls(ctx, b, calls)
 		if err != nil {
 			return err
 		}
@@ -67,11 +74,11 @@ func (s *Store) ingest(ctx context.Context, now time.Time, calls []SegmentCall) 
 				continue
 			}
 			seen[c.MessageID] = true
-			changed, err := b.join(ctx, names, c)
+			changed, err := linkIdentities(ctx, b, names, c)
 			if err != nil {
 				return err
 			}
-			r, err := b.take(ctx, b.people[names[c.subject()]], c, changed)
+			r, err := applyEvent(ctx, b, b.people[names[c.subject()]], c, changed)
 			if err != nil {
 				var input inputError
 				if errors.As(err, &input) {
@@ -120,7 +127,7 @@ func groupID(c *SegmentCall) string {
 }
 
 // known gives the ids of the calls that were taken before.
-func (b *unit) known(ctx context.Context, calls []SegmentCall) (map[string]bool, error) {
+func knownCalls(ctx context.Context, b *unit, calls []SegmentCall) (map[string]bool, error) {
 	ids := make([]string, len(calls))
 	for i := range calls {
 		ids[i] = calls[i].MessageID
@@ -136,7 +143,7 @@ func (b *unit) known(ctx context.Context, calls []SegmentCall) (map[string]bool,
 }
 
 // take stores one call of a customer and brings it to the journeys. changed are traits that a merge changed before.
-func (b *unit) take(ctx context.Context, p *lockedCustomer, c *SegmentCall, changed []string) (Receipt, error) {
+func applyEvent(ctx context.Context, b *unit, p *lockedCustomer, c *SegmentCall, changed []string) (Receipt, error) {
 	receipt := Receipt{ID: c.MessageID, Customer: p.id}
 	ev := &event{
 		id:         c.MessageID,
@@ -158,7 +165,7 @@ func (b *unit) take(ctx context.Context, p *lockedCustomer, c *SegmentCall, chan
 	if ev.properties, ev.text, err = normal(ev.properties); err != nil {
 		return receipt, err
 	}
-	if err := b.recall(ctx, p, p.traits); err != nil {
+	if err := loadEntryConditions(ctx, b, p, p.traits); err != nil {
 		return receipt, err
 	}
 	consequences, dead := consequence(ev.name, ev.properties, p.traits)
@@ -176,25 +183,26 @@ func (b *unit) take(ctx context.Context, p *lockedCustomer, c *SegmentCall, chan
 		}
 	}
 	if dead != nil {
-		if err := b.bounced(ctx, *dead); err != nil {
+		if err := addBounce(ctx, b.tx, b.now, *dead); err != nil {
 			return receipt, err
 		}
 	}
-	clues, err := b.suspect(ctx, p, ev)
+	clues, err := matchEvidence(ctx, b, p, ev)
 	if err != nil {
 		return receipt, err
 	}
-	if err := b.react(ctx, p, ev); err != nil {
+	if err := recordReaction(ctx, b, p, ev); err != nil {
 		return receipt, err
 	}
-	b.store(ev)
+	appendEvent(b, ev)
+	keepClassification(b, ev)
 	if ev.name == eventNone {
-		return receipt, b.united(ctx, p, ev, changed, &receipt)
+		return receipt, enterAfterMerge(ctx, b, p, ev, changed, &receipt)
 	}
-	if err := b.weigh(ctx, p, ev, clues); err != nil {
+	if err := addEvidence(ctx, b, p, ev, clues); err != nil {
 		return receipt, err
 	}
-	return receipt, b.publish(ctx, p, ev, changed, c.Enter, &receipt)
+	return receipt, fanOut(ctx, b, p, ev, changed, c.Enter, &receipt)
 }
 
 // meaning is the event a call becomes, and what it changes of the profile.
@@ -226,17 +234,4 @@ func (c *SegmentCall) meaning() (name string, properties, patch map[string]any, 
 		name = eventStarted
 	}
 	return name, c.Properties, nil, nil
-}
-
-// bounced remembers a dead address.
-func (b *unit) bounced(ctx context.Context, d bounce) error {
-	_, err := b.tx.ExecContext(
-		ctx,
-		`insert into bounces (channel, address, reason, at) values ($1, $2, $3, $4) on conflict (channel, address) do nothing`,
-		d.channel,
-		d.address,
-		d.reason,
-		millis(b.now),
-	)
-	return err
 }

@@ -11,12 +11,12 @@ import (
 
 // levelled reports whether some level that an instance listens to meets a test. It is not asked of one that is
 // on no step.
-func (b *unit) levelled(ctx context.Context, p *lockedCustomer, e *enrollment, test func(level journey.Level, holds bool) bool) (bool, error) {
+func anyLevel(ctx context.Context, b *unit, p *lockedCustomer, e *enrollment, test func(level journey.Level, holds bool) bool) (bool, error) {
 	if e.State != StateOpen || e.Holdout {
 		return false, nil
 	}
 	for _, revision := range e.revisions() {
-		program, err := b.s.program(ctx, b.tx, revision)
+		program, err := b.program(ctx, revision)
 		if err != nil {
 			return false, err
 		}
@@ -24,7 +24,7 @@ func (b *unit) levelled(ctx context.Context, p *lockedCustomer, e *enrollment, t
 		if len(levels) == 0 {
 			continue
 		}
-		l, err := b.leanings(ctx, p)
+		l, err := scoresOf(ctx, b, p)
 		if err != nil {
 			return false, err
 		}
@@ -39,23 +39,23 @@ func (b *unit) levelled(ctx context.Context, p *lockedCustomer, e *enrollment, t
 
 // concerns reports whether an event must be told to an instance for its levels: one holds after it, or one is
 // to hold by fading and the event has brought that nearer.
-func (b *unit) concerns(ctx context.Context, p *lockedCustomer, e *enrollment) (bool, error) {
-	return b.levelled(ctx, p, e, func(level journey.Level, holds bool) bool {
-		return holds || level.Below != nil && p.leanings.lowered[level.Intent]
+func levelsTriggered(ctx context.Context, b *unit, p *lockedCustomer, e *enrollment) (bool, error) {
+	return anyLevel(ctx, b, p, e, func(level journey.Level, holds bool) bool {
+		return holds || level.Below != nil && state[intentState](b).of[p.id].lowered[level.Intent]
 	})
 }
 
 // Levels says which levels of the customer's intents hold, and when the next of those with Below will by fading
 // alone, claiming the enrollment. It only reads.
-func (s *Store) Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error) {
+func (s *IntentRoom) Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error) {
 	var result contract.LevelsResult
-	err := s.look(ctx, in.Ref, func(tx conn, e *enrollment, p *lockedCustomer) error {
+	err := s.db.readClaimed(ctx, in.Ref, func(tx conn, e *enrollment, p *lockedCustomer) error {
 		result = contract.LevelsResult{Hold: make([]bool, len(in.Levels))}
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return err
 		}
-		l, err := s.lookLeanings(ctx, tx, rel.intents, p, now)
+		l, err := readScores(ctx, s.db, tx, rel.intents, p, now)
 		if err != nil {
 			return err
 		}
@@ -73,9 +73,9 @@ func (s *Store) Levels(ctx context.Context, now time.Time, in contract.Levels) (
 	return result, err
 }
 
-// lookLeanings reads a customer's intents. What is stale is summed up: for the look alone, and stored where the
+// readScores reads a customer's intents. What is stale is summed up: for the look alone, and stored where the
 // transaction has locked the customer.
-func (s *Store) lookLeanings(ctx context.Context, tx conn, rules *intentRules, p *lockedCustomer, now time.Time) (*intentScores, error) {
+func readScores(ctx context.Context, db *units, tx conn, rules *intentRules, p *lockedCustomer, now time.Time) (*intentScores, error) {
 	found, stale, err := readLeanings(ctx, tx, rules, []string{p.id})
 	if err != nil {
 		return nil, err
@@ -87,15 +87,15 @@ func (s *Store) lookLeanings(ctx context.Context, tx conn, rules *intentRules, p
 	case p.drafted:
 		return nil, errAgain
 	case p.locked:
-		b := &unit{s: s, tx: tx, now: now, people: map[string]*lockedCustomer{}, touched: map[string]*enrollment{}}
+		b := db.begin(tx, now)
 		own := *p
 		if err := b.adopt(ctx, &own); err != nil {
 			return nil, err
 		}
-		if err := b.settleIntents(ctx, &own); err != nil {
+		if err := settleIntents(ctx, b, &own); err != nil {
 			return nil, err
 		}
-		return own.leanings, b.flush(ctx)
+		return state[intentState](b).of[own.id], b.flush(ctx)
 	}
 	l.of, _, err = resummed(ctx, tx, rules, p.id, p.vars(), nil)
 	return l, err

@@ -6,26 +6,21 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// intentRules are the intents of a release, made ready to be kept.
-type intentRules struct {
-	book   *journey.Rulebook
-	names  []string                   // sorted
-	since  map[string]int64           // the release since which each is defined as it is
-	clues  map[string][]evidenceMatch // by event name
-	events []string                   // names of events that are evidence, sorted
-}
+// IntentRoom are what customers' events say about their intents.
+type IntentRoom struct {
+	db     *units
+	asks   TextClassifier // before the built-in one; may be nil
+	notice func(text string, err error)
 
-// evidenceMatch is a line of an intent's evidence.
-type evidenceMatch struct {
-	intent string
-	n      int
-	*journey.Evidence
+	mu    sync.Mutex
+	reads *Classifier // the latest that was read
 }
 
 // Kinds of evidence. Text and set have numbers that no line of a file has.
@@ -37,33 +32,6 @@ const (
 	setLine       = -2
 )
 
-// newIntentRules is nil where a release has no intents: then nothing is kept, and nothing read.
-func newIntentRules(book *journey.Rulebook, since map[string]int64) *intentRules {
-	if len(book.Intents) == 0 {
-		return nil
-	}
-	r := &intentRules{book: book, names: slices.Sorted(maps.Keys(book.Intents)), since: since, clues: map[string][]evidenceMatch{}}
-	for _, name := range r.names {
-		evidence := book.Intents[name].Evidence
-		for n := range evidence {
-			for _, event := range sorted(evidence[n].Events) {
-				r.clues[event] = append(r.clues[event], evidenceMatch{intent: name, n: n, Evidence: &evidence[n]})
-			}
-		}
-	}
-	r.events = slices.Sorted(maps.Keys(r.clues))
-	return r
-}
-
-// none is the strength of an intent of which there is no evidence.
-func (r *intentRules) none(name string) decisioning.Strength {
-	s := decisioning.Strength{}
-	if r != nil && r.book.Intents[name] != nil {
-		s.HalfLife = r.book.Intents[name].HalfLife
-	}
-	return s
-}
-
 // intentScores are what is known of a customer's intents.
 type intentScores struct {
 	rules   *intentRules
@@ -71,6 +39,26 @@ type intentScores struct {
 	before  map[string]decisioning.Strength // as they were stored, where they are summed up anew
 	dirty   map[string]bool                 // to be written
 	lowered map[string]bool                 // by the event at hand
+}
+
+// intentState is what intents keep of a unit.
+type intentState struct {
+	of         map[string]*intentScores // by customer, once they are read
+	traces     [][]any                  // rows of evidence to be written
+	classified []*event                 // messages whose classification is to be written
+}
+
+func addTrace(b *unit, row []any) {
+	s := state[intentState](b)
+	s.traces = append(s.traces, row)
+}
+
+// keepClassification has what a message was classified as written with the unit.
+func keepClassification(b *unit, ev *event) {
+	if ev.classified != nil {
+		s := state[intentState](b)
+		s.classified = append(s.classified, ev)
+	}
 }
 
 func newLeanings(rules *intentRules) *intentScores {
@@ -158,7 +146,7 @@ func readLeanings(ctx context.Context, tx conn, rules *intentRules, ids []string
 }
 
 // intentRules of the release this transaction decides by.
-func (b *unit) intentRules(ctx context.Context) (*intentRules, error) {
+func rulesOf(ctx context.Context, b *unit) (*intentRules, error) {
 	rel, err := b.release(ctx)
 	if err != nil {
 		return nil, err
@@ -168,18 +156,22 @@ func (b *unit) intentRules(ctx context.Context) (*intentRules, error) {
 
 // leanings of a customer of the batch. Those of all its customers are read together, and what is stale is
 // summed up anew.
-func (b *unit) leanings(ctx context.Context, p *lockedCustomer) (*intentScores, error) {
-	if p.leanings != nil {
-		return p.leanings, nil
+func scoresOf(ctx context.Context, b *unit, p *lockedCustomer) (*intentScores, error) {
+	s := state[intentState](b)
+	if l := s.of[p.id]; l != nil {
+		return l, nil
 	}
-	rules, err := b.intentRules(ctx)
+	if s.of == nil {
+		s.of = map[string]*intentScores{}
+	}
+	rules, err := rulesOf(ctx, b)
 	if err != nil {
 		return nil, err
 	}
 	var ids, fresh []string
 	for _, id := range slices.Sorted(maps.Keys(b.people)) {
 		switch p := b.people[id]; {
-		case p.leanings != nil:
+		case s.of[id] != nil:
 		case p.version > 1:
 			ids = append(ids, id)
 		default: // made by this batch
@@ -191,25 +183,25 @@ func (b *unit) leanings(ctx context.Context, p *lockedCustomer) (*intentScores, 
 		return nil, err
 	}
 	for _, id := range ids {
-		b.people[id].leanings = found[id]
+		s.of[id] = found[id]
 	}
 	for _, id := range fresh {
-		b.people[id].leanings = newLeanings(rules)
+		s.of[id] = newLeanings(rules)
 	}
 	for _, id := range stale {
-		if err := b.resum(ctx, b.people[id]); err != nil {
+		if err := recomputeIntents(ctx, b, b.people[id]); err != nil {
 			return nil, err
 		}
 	}
-	return p.leanings, nil
+	return s.of[p.id], nil
 }
 
 // intents are the scores that expressions see; they are read only if one of them asks.
-func (b *unit) intents(ctx context.Context, p *lockedCustomer, program *journey.Program, exprs ...journey.Expr) (map[string]float64, error) {
+func scoresFor(ctx context.Context, b *unit, p *lockedCustomer, program *journey.Program, exprs ...journey.Expr) (map[string]float64, error) {
 	if !slices.ContainsFunc(exprs, program.ReadsIntent) {
 		return map[string]float64{}, nil
 	}
-	l, err := b.leanings(ctx, p)
+	l, err := scoresOf(ctx, b, p)
 	if err != nil {
 		return nil, err
 	}
@@ -217,43 +209,43 @@ func (b *unit) intents(ctx context.Context, p *lockedCustomer, program *journey.
 }
 
 // suspect gives the clues that an event is, before it is stored: where there are any, what was known before is read.
-func (b *unit) suspect(ctx context.Context, p *lockedCustomer, ev *event) ([]evidenceMatch, error) {
-	if p.leanings != nil {
-		clear(p.leanings.lowered)
+func matchEvidence(ctx context.Context, b *unit, p *lockedCustomer, ev *event) ([]evidenceMatch, error) {
+	if l := state[intentState](b).of[p.id]; l != nil {
+		clear(l.lowered)
 	}
-	rules, err := b.intentRules(ctx)
+	rules, err := rulesOf(ctx, b)
 	if err != nil || rules == nil {
 		return nil, err
 	}
 	clues := rules.clues[ev.name]
-	if len(clues) == 0 && !rules.told(ev.classified) {
+	if len(clues) == 0 && !speaksOf(rules, ev.classified) {
 		return nil, nil
 	}
-	_, err = b.leanings(ctx, p)
+	_, err = scoresOf(ctx, b, p)
 	return clues, err
 }
 
 // told reports whether a message speaks of an intent of the release.
-func (r *intentRules) told(c *classification) bool {
+func speaksOf(r *intentRules, c *classification) bool {
 	return r != nil && c != nil && c.intent != "" && c.confidence > 0 && r.book.Intents[c.intent] != nil
 }
 
 // weigh counts an event as evidence. Its conditions see the profile after the event and the scores before it.
-func (b *unit) weigh(ctx context.Context, p *lockedCustomer, ev *event, clues []evidenceMatch) error {
-	rules, err := b.intentRules(ctx)
-	if err != nil || rules == nil || len(clues) == 0 && !rules.told(ev.classified) {
+func addEvidence(ctx context.Context, b *unit, p *lockedCustomer, ev *event, clues []evidenceMatch) error {
+	rules, err := rulesOf(ctx, b)
+	if err != nil || rules == nil || len(clues) == 0 && !speaksOf(rules, ev.classified) {
 		return err
 	}
-	l, err := b.leanings(ctx, p)
+	l, err := scoresOf(ctx, b, p)
 	if err != nil {
 		return err
 	}
-	past := &history{ctx: ctx, tx: b.tx, before: b.flushEvents, customer: p.id, now: b.now}
-	for _, t := range rules.proof(l, clues, ev, p.vars(), b.now, past) {
+	past := &history{ctx: ctx, tx: b.tx, before: flusher(b), customer: p.id, now: b.now}
+	for _, t := range provenBy(rules, l, clues, ev, p.vars(), b.now, past) {
 		l.add(t.intent, t.weight, t.at)
-		b.traces = append(b.traces, t.row(p.id))
+		addTrace(b, t.row(p.id))
 	}
-	if rules.told(ev.classified) {
+	if speaksOf(rules, ev.classified) {
 		t := trace{
 			intent: ev.classified.intent,
 			event:  ev.id,
@@ -264,7 +256,7 @@ func (b *unit) weigh(ctx context.Context, p *lockedCustomer, ev *event, clues []
 			weight: journey.TextWeight * ev.classified.confidence,
 		}
 		l.add(t.intent, t.weight, t.at)
-		b.traces = append(b.traces, t.row(p.id))
+		addTrace(b, t.row(p.id))
 	}
 	return nil
 }
@@ -282,7 +274,7 @@ func (t trace) row(customer string) []any {
 }
 
 // proof are the clues whose condition is true of an event.
-func (r *intentRules) proof(l *intentScores, clues []evidenceMatch, ev *event, customer map[string]any, now time.Time, past journey.History) []trace {
+func provenBy(r *intentRules, l *intentScores, clues []evidenceMatch, ev *event, customer map[string]any, now time.Time, past journey.History) []trace {
 	var out []trace
 	var scope *journey.Scope
 	for _, c := range clues {
@@ -302,10 +294,15 @@ func (r *intentRules) proof(l *intentScores, clues []evidenceMatch, ev *event, c
 }
 
 // flushIntents writes strengths, and the evidence they rest on.
-func (b *unit) flushIntents(ctx context.Context) error {
+func flushIntents(ctx context.Context, b *unit) error {
+	s := state[intentState](b)
+	if err := keepClassifications(ctx, b, s.classified); err != nil {
+		return err
+	}
+	s.classified = nil
 	var values [][]any
 	for _, id := range slices.Sorted(maps.Keys(b.people)) {
-		l := b.people[id].leanings
+		l := s.of[id]
 		if l == nil || len(l.dirty) == 0 {
 			continue
 		}
@@ -323,9 +320,9 @@ func (b *unit) flushIntents(ctx context.Context) error {
 		ctx,
 		b.tx,
 		"intent_evidence (customer, intent, event, n, kind, name, at, weight)",
-		b.traces,
+		s.traces,
 		"on conflict (customer, intent, event, n) do nothing",
 	)
-	b.traces = nil
+	s.traces = nil
 	return err
 }

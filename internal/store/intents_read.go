@@ -5,8 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -37,10 +35,10 @@ type IntentEvidence struct {
 // evidenceShown is how much evidence of an intent is listed.
 const evidenceShown = 20
 
-// Intents are all intents of the release, by name, as a customer's events speak for them now; ErrNotFound.
-func (s *Store) Intents(ctx context.Context, now time.Time, customer string) ([]IntentScore, error) {
+// IntentRoom are all intents of the release, by name, as a customer's events speak for them now; ErrNotFound.
+func (s *IntentRoom) Intents(ctx context.Context, now time.Time, customer string) ([]IntentScore, error) {
 	var out []IntentScore
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		id, err := canonical(ctx, tx, customer)
 		if errors.Is(err, ErrNotFound) {
 			id, err = canonical(ctx, tx, anonymous(customer))
@@ -48,7 +46,7 @@ func (s *Store) Intents(ctx context.Context, now time.Time, customer string) ([]
 		if err != nil {
 			return err
 		}
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil || rel.intents == nil {
 			return err
 		}
@@ -123,8 +121,8 @@ func scoresThen(ctx context.Context, tx conn, rules *intentRules, id string, the
 }
 
 // scoresOfPage are the scores of customers that are not locked, where a journey's entry condition asks for them.
-func (b *unit) scoresOfPage(ctx context.Context, program *journey.Program, page []scheduleCandidate) (map[string]map[string]float64, error) {
-	rules, err := b.intentRules(ctx)
+func scoresOfPage(ctx context.Context, b *unit, program *journey.Program, page []scheduleCandidate) (map[string]map[string]float64, error) {
+	rules, err := rulesOf(ctx, b)
 	if err != nil || rules == nil || !program.ReadsIntent(program.Entry.When) {
 		return nil, err
 	}
@@ -148,81 +146,4 @@ func (b *unit) scoresOfPage(ctx context.Context, program *journey.Program, page 
 		out[id] = found[id].scores(b.now)
 	}
 	return out, nil
-}
-
-// setEvent is what the ids of what is set by hand begin with.
-const setEvent = "tabi.intent/"
-
-// SetIntents replaces scores of a customer, which fade from now on, and wakes the instances that wait for them.
-// Whoever enters by a change of state that this makes true enters now. An error for which IsInput is true names
-// an intent that the release does not have.
-func (s *Store) SetIntents(ctx context.Context, now time.Time, customer string, scores map[string]float64) error {
-	customer = clean(customer)
-	if customer == "" {
-		return inputError("the customer is missing")
-	}
-	return s.change(ctx, now, func(tx conn, b *unit) error {
-		names, err := b.identify(ctx, []SegmentCall{{Type: "track", UserID: customer}})
-		if err != nil {
-			return err
-		}
-		p := b.people[names[customer]]
-		rules, err := b.intentRules(ctx)
-		if err != nil {
-			return err
-		}
-		if err := b.recall(ctx, p, p.traits); err != nil {
-			return err
-		}
-		l, err := b.leanings(ctx, p)
-		if err != nil {
-			return err
-		}
-		key, err := newID(millis(now))
-		if err != nil {
-			return err
-		}
-		moved := map[string]bool{}
-		for _, name := range slices.Sorted(maps.Keys(scores)) {
-			if rules == nil || rules.book.Intents[name] == nil {
-				return inputError(fmt.Sprintf("there is no intent %q in the current release", name))
-			}
-			if _, err := tx.ExecContext(ctx, `delete from intent_evidence where customer = $1 and intent = $2`, p.id, name); err != nil {
-				return err
-			}
-			t := trace{
-				intent: name,
-				event:  setEvent + key,
-				n:      setLine,
-				kind:   evidenceSet,
-				name:   evidenceSet,
-				at:     millis(now),
-				weight: decisioning.StrengthOf(scores[name]),
-			}
-			l.of[name] = rules.none(name)
-			l.add(name, t.weight, t.at)
-			b.traces = append(b.traces, t.row(p.id))
-			moved[name] = true
-		}
-		open := slices.Clone(p.open)
-		ev := &event{
-			id:         setEvent + key,
-			customer:   p.id,
-			name:       eventUpdated,
-			source:     "set",
-			at:         millis(now),
-			received:   millis(now),
-			properties: map[string]any{},
-			text:       "{}",
-			lazy:       true,
-		}
-		turned, err := b.turned(ctx, p, ev)
-		if err != nil {
-			return err
-		}
-		if err := b.enterAll(ctx, p, turned, ev, &Receipt{}); err != nil {
-			return err
-		}
-		return b.intentsMoved(ctx, p, open, moved)
-	})
 }

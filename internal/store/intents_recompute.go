@@ -16,9 +16,9 @@ import (
 
 // resum sums a customer's intents up anew, from the events that the current definitions name. What was
 // classified or set by hand is kept.
-func (b *unit) resum(ctx context.Context, p *lockedCustomer) error {
-	l := p.leanings
-	of, traces, err := resummed(ctx, b.tx, l.rules, p.id, p.vars(), b.flushEvents)
+func recomputeIntents(ctx context.Context, b *unit, p *lockedCustomer) error {
+	l := state[intentState](b).of[p.id]
+	of, traces, err := resummed(ctx, b.tx, l.rules, p.id, p.vars(), flusher(b))
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (b *unit) resum(ctx context.Context, p *lockedCustomer) error {
 	}
 	for _, t := range traces {
 		if t.kind == evidenceEvent {
-			b.traces = append(b.traces, t.row(p.id))
+			addTrace(b, t.row(p.id))
 		}
 	}
 	return nil
@@ -90,7 +90,7 @@ func resummed(
 		}
 		now := moment(ev.received)
 		past := &history{ctx: ctx, tx: tx, before: flush, customer: id, now: now, received: ev.received, n: ev.n}
-		for _, t := range rules.proof(l, rules.clues[ev.name], ev, customer, now, past) {
+		for _, t := range provenBy(rules, l, rules.clues[ev.name], ev, customer, now, past) {
 			count(t)
 		}
 	}
@@ -119,57 +119,6 @@ func keptEvidence(ctx context.Context, tx conn, rules *intentRules, id string) (
 	return out, err
 }
 
-// nextDefinitions says since which release each intent is defined as it is in c. changed: one is new, or was
-// defined otherwise.
-func nextDefinitions(current *release, c *journey.Content, number int) (text string, changed bool, err error) {
-	since := map[string]int64{}
-	for name, intent := range c.Intents {
-		since[name] = int64(number)
-		before := current.content.Intents[name]
-		if before == nil || current.intents == nil {
-			changed = true
-			continue
-		}
-		was, err := jsonText([]any{before.HalfLife, before.Evidence})
-		if err != nil {
-			return "", false, err
-		}
-		is, err := jsonText([]any{intent.HalfLife, intent.Evidence})
-		if err != nil {
-			return "", false, err
-		}
-		if was == is {
-			since[name] = current.intents.since[name]
-		} else {
-			changed = true
-		}
-	}
-	if len(since) == 0 {
-		return "", false, nil
-	}
-	text, err = jsonText(since)
-	return text, changed, err
-}
-
-// droppedIntents are those that instances of a revision need, and that c has no more.
-func droppedIntents(p *journey.Program, current, c *journey.Content) []string {
-	has := func(all map[string]*journey.Intent, key string) string {
-		for name := range all {
-			if journey.IntentKey(name) == key {
-				return name
-			}
-		}
-		return ""
-	}
-	var out []string
-	for _, key := range p.Intents() {
-		if name := has(current.Intents, key); name != "" && has(c.Intents, key) == "" {
-			out = append(out, name)
-		}
-	}
-	return out
-}
-
 // redefine has the customers that there are summed up anew.
 func redefine(ctx context.Context, tx conn) error {
 	there, err := exists(ctx, tx, `select 1 from customers limit 1`)
@@ -189,19 +138,19 @@ const refreshLooks = 20
 // RefreshIntents sums up anew, after a release that defined intents otherwise, those of at most limit
 // customers, who are locked meanwhile, and wakes the instances that wait for one that moved; more reports that
 // there is more to do at once. A customer who is heard of meanwhile does not wait for it.
-func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (more bool, err error) {
-	there, err := exists(ctx, s.reader, `select 1 from settings where key = 'intents'`)
+func (s *IntentRoom) RefreshIntents(ctx context.Context, now time.Time, limit int) (more bool, err error) {
+	there, err := exists(ctx, s.db.reader, `select 1 from settings where key = 'intents'`)
 	if err != nil || !there {
 		return false, databaseError(err)
 	}
-	err = s.change(ctx, now, func(tx conn, b *unit) error {
+	err = s.db.change(ctx, now, func(tx conn, b *unit) error {
 		more = false
 		// Two who refresh, and one who publishes, wait for each other here.
 		n, err := affected(ctx, tx, `update settings set value = value where key = 'intents'`)
 		if err != nil || n == 0 {
 			return err
 		}
-		rules, err := b.intentRules(ctx)
+		rules, err := rulesOf(ctx, b)
 		if err != nil {
 			return err
 		}
@@ -213,7 +162,7 @@ func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (m
 		if err != nil {
 			return err
 		}
-		if more, err = b.refreshPage(ctx, rules, &reached, limit); err != nil {
+		if more, err = refreshPage(ctx, b, rules, &reached, limit); err != nil {
 			return err
 		}
 		if more {
@@ -228,7 +177,7 @@ func (s *Store) RefreshIntents(ctx context.Context, now time.Time, limit int) (m
 
 // refreshPage looks at the customers behind reached, in the order of their ids. Those of whom there is no
 // evidence are not locked.
-func (b *unit) refreshPage(ctx context.Context, rules *intentRules, reached *string, limit int) (more bool, err error) {
+func refreshPage(ctx context.Context, b *unit, rules *intentRules, reached *string, limit int) (more bool, err error) {
 	var page []string
 	concerned := map[string]bool{}
 	if err := rows(ctx, b.tx, func(r *sql.Rows) error {
@@ -267,7 +216,7 @@ func (b *unit) refreshPage(ctx context.Context, rules *intentRules, reached *str
 	}
 	for _, id := range sorted(ids) {
 		if p := b.people[id]; p.merged == "" {
-			if err := b.settleIntents(ctx, p); err != nil {
+			if err := settleIntents(ctx, b, p); err != nil {
 				return false, err
 			}
 		}
@@ -277,8 +226,8 @@ func (b *unit) refreshPage(ctx context.Context, rules *intentRules, reached *str
 
 // settleIntents sums a customer's intents up, where they are stale, and tells the instances that wait for one
 // that moved by it.
-func (b *unit) settleIntents(ctx context.Context, p *lockedCustomer) error {
-	l, err := b.leanings(ctx, p)
+func settleIntents(ctx context.Context, b *unit, p *lockedCustomer) error {
+	l, err := scoresOf(ctx, b, p)
 	if err != nil || l.rules == nil {
 		return err
 	}
@@ -290,14 +239,14 @@ func (b *unit) settleIntents(ctx context.Context, p *lockedCustomer) error {
 		}
 		moved[name] = math.Abs(before.ScoreAt(b.now)-l.strength(name).ScoreAt(b.now)) > 1e-9 || before.HalfLife != l.strength(name).HalfLife
 	}
-	return b.intentsMoved(ctx, p, slices.Clone(p.open), moved)
+	return notifyScoresChanged(ctx, b, p, slices.Clone(p.open), moved)
 }
 
 // intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a
 // level of such an intent that holds now, or that will hold by fading, at another moment than they know of.
-func (b *unit) intentsMoved(ctx context.Context, p *lockedCustomer, open []*enrollment, moved map[string]bool) error {
+func notifyScoresChanged(ctx context.Context, b *unit, p *lockedCustomer, open []*enrollment, moved map[string]bool) error {
 	for _, e := range open {
-		wakes, err := b.levelled(ctx, p, e, func(level journey.Level, holds bool) bool {
+		wakes, err := anyLevel(ctx, b, p, e, func(level journey.Level, holds bool) bool {
 			return moved[level.Intent] && (holds || level.Below != nil)
 		})
 		if err != nil {
@@ -307,7 +256,7 @@ func (b *unit) intentsMoved(ctx context.Context, p *lockedCustomer, open []*enro
 			continue
 		}
 		id := "intent/" + e.ID + "/" + strconv.FormatInt(e.tail+1, 10)
-		if err := b.message(e, contract.Event{ID: id, Name: contract.IntentChanged, Time: b.now, Enrollment: e.ID}); err != nil {
+		if err := enqueueMessage(b, e, contract.Event{ID: id, Name: contract.IntentChanged, Time: b.now, Enrollment: e.ID}); err != nil {
 			return err
 		}
 	}

@@ -249,11 +249,11 @@ func (s *suite) statements(calls ...SegmentCall) int {
 	n := 0
 	s.must(s.write(s.ctx, func(tx conn) error {
 		c := &tally{conn: tx}
-		b := &unit{s: s.Store, tx: c, now: noon, people: map[string]*lockedCustomer{}, touched: map[string]*enrollment{}}
-		names, err := b.identify(s.ctx, calls)
+		b := s.units.begin(c, noon)
+		names, err := identify(s.ctx, b, calls)
 		s.must(err)
 		for i := range calls {
-			_, err := b.take(s.ctx, b.people[names[calls[i].subject()]], &calls[i], nil)
+			_, err := applyEvent(s.ctx, b, b.people[names[calls[i].subject()]], &calls[i], nil)
 			s.must(err)
 		}
 		err = b.flush(s.ctx)

@@ -11,6 +11,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
+// AnalyticsRoom read what happened, and write nothing.
+type AnalyticsRoom struct{ db *units }
+
 // NumbersLimit is how many entries of a journey, the latest, Numbers looks at.
 const NumbersLimit = 25_000
 
@@ -79,14 +82,14 @@ const latest = `with latest as (select id, customer, revision, entered_at, close
 // enrollments, passages and contacts by index, and for the funnel the events of the goal's names of those that
 // did not reach it: some seconds at the limit on a busy machine (26 s were measured for 100,000 entries on
 // SQLite with two busy cores), milliseconds at a thousand entries. It locks nothing.
-func (s *Store) Numbers(ctx context.Context, now time.Time, name string) (Numbers, error) {
+func (s *AnalyticsRoom) Numbers(ctx context.Context, now time.Time, name string) (Numbers, error) {
 	return s.numbers(ctx, now, name, NumbersLimit)
 }
 
-func (s *Store) numbers(ctx context.Context, now time.Time, name string, limit int64) (Numbers, error) {
+func (s *AnalyticsRoom) numbers(ctx context.Context, now time.Time, name string, limit int64) (Numbers, error) {
 	n := Numbers{Journey: name, At: now}
-	err := s.read(ctx, func(tx conn) error {
-		rel, err := s.current(ctx, tx)
+	err := s.db.read(ctx, func(tx conn) error {
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -123,7 +126,7 @@ func (s *Store) numbers(ctx context.Context, now time.Time, name string, limit i
 type count struct {
 	ctx       context.Context
 	tx        conn
-	s         *Store
+	s         *AnalyticsRoom
 	n         *Numbers
 	limit     int64
 	revisions map[string]*RevisionNumbers

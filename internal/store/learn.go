@@ -27,13 +27,13 @@ const unsaidFor = 7 * 24 * time.Hour
 // those whose window is over, which were ignored. Outcomes and models change in one transaction, and learners
 // wait for each other in its first statement: each outcome is learned exactly once, whatever crashes, and by
 // whichever process. n is how many were learned; less than limit: there are no more for now.
-func (s *Store) Learn(ctx context.Context, now time.Time, limit int) (n int, err error) {
+func (s *OfferRoom) Learn(ctx context.Context, now time.Time, limit int) (n int, err error) {
 	limit = cmp.Or(max(limit, 0), 500)
-	waiting, err := s.unlearned(ctx, s.reader, now)
+	waiting, err := s.unlearned(ctx, s.db.reader, now)
 	if err != nil || !waiting {
 		return 0, databaseError(err)
 	}
-	err = s.write(ctx, func(tx conn) error {
+	err = s.db.write(ctx, func(tx conn) error {
 		n = 0
 		if _, err := tx.ExecContext(ctx, `update settings set value = value where key = 'models'`); err != nil {
 			return err
@@ -51,7 +51,7 @@ func (s *Store) Learn(ctx context.Context, now time.Time, limit int) (n int, err
 		if err != nil || len(all) == 0 {
 			return err
 		}
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (s *Store) Learn(ctx context.Context, now time.Time, limit int) (n int, err
 }
 
 // unlearned reports, without a lock, whether there is anything to learn.
-func (s *Store) unlearned(ctx context.Context, tx conn, now time.Time) (bool, error) {
+func (s *OfferRoom) unlearned(ctx context.Context, tx conn, now time.Time) (bool, error) {
 	return exists(ctx, tx, `select 1 from (select key from offers where outcome <> '' and learned = 0 limit 1) as resolved
 		union all select 1 from (select key from offers where outcome = '' and offered_at > 0 and expires_at < $1 limit 1) as over`, millis(now))
 }

@@ -23,11 +23,11 @@ func scanMoving(r scanner) (MigrationStatus, error) {
 // to move that can. One that was ordered before and has not answered is listed as it stands, not ordered twice.
 // The control group takes no step, and keeps its revision. ErrNotFound where the current release has no such
 // journey.
-func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
+func (s *EnrollmentRoom) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
 	var page MigrationPage
 	look := func(tx conn, b *unit) error {
 		page = MigrationPage{Instances: []MigrationStatus{}}
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 			if err := b.lock(ctx, customers); err != nil {
 				return err
 			}
-			if all, err = b.still(all, to.Revision()); err != nil {
+			if all, err = stillOpen(b, all, to.Revision()); err != nil {
 				return err
 			}
 		}
@@ -78,7 +78,7 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 			if b == nil {
 				continue
 			}
-			if err := b.orderMove(ctx, e, one, m); err != nil {
+			if err := orderMigration(ctx, b, e, one, m); err != nil {
 				return err
 			}
 		}
@@ -86,9 +86,9 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 	}
 	var err error
 	if m.DryRun {
-		err = s.read(ctx, func(tx conn) error { return look(tx, nil) })
+		err = s.db.read(ctx, func(tx conn) error { return look(tx, nil) })
 	} else {
-		err = s.change(ctx, now, look)
+		err = s.db.change(ctx, now, look)
 	}
 	if err != nil {
 		return MigrationPage{}, err
@@ -97,7 +97,7 @@ func (s *Store) Migrate(ctx context.Context, now time.Time, m Migration) (Migrat
 }
 
 // still gives the batch's own copies of enrollments, of those that are open and not on a revision.
-func (b *unit) still(all []*enrollment, revision string) ([]*enrollment, error) {
+func stillOpen(b *unit, all []*enrollment, revision string) ([]*enrollment, error) {
 	var out []*enrollment
 	for _, e := range all {
 		p := b.people[e.Customer]
@@ -114,7 +114,7 @@ func (b *unit) still(all []*enrollment, revision string) ([]*enrollment, error) 
 }
 
 // moving says whether an enrollment can move, and where to.
-func (s *Store) moving(ctx context.Context, tx conn, e *enrollment, to *journey.Program, renamed map[string]string) (MigrationStatus, error) {
+func (s *EnrollmentRoom) moving(ctx context.Context, tx conn, e *enrollment, to *journey.Program, renamed map[string]string) (MigrationStatus, error) {
 	one := MigrationStatus{
 		Enrollment: e.ID,
 		WorkflowID: e.WorkflowID,
@@ -124,7 +124,7 @@ func (s *Store) moving(ctx context.Context, tx conn, e *enrollment, to *journey.
 		Step:       e.Step,
 		State:      MigrationOrdered,
 	}
-	from, err := s.program(ctx, tx, e.Revision)
+	from, err := s.db.program(ctx, tx, e.Revision)
 	if err != nil {
 		one.State, one.Reason = MigrationRefused, fmt.Sprintf("its revision %s does not load in this build", e.Revision)
 		if transient(err) || ctx.Err() != nil {
@@ -139,7 +139,7 @@ func (s *Store) moving(ctx context.Context, tx conn, e *enrollment, to *journey.
 }
 
 // orderMove writes what a migration decided of an instance, and the order.
-func (b *unit) orderMove(ctx context.Context, e *enrollment, one MigrationStatus, m Migration) error {
+func orderMigration(ctx context.Context, b *unit, e *enrollment, one MigrationStatus, m Migration) error {
 	if _, err := b.tx.ExecContext(ctx, `insert into migrations (enrollment, revision, journey, origin, step, target, state, reason, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = excluded.reason,
 			by_whom = excluded.by_whom, at = excluded.at`,
@@ -151,8 +151,8 @@ func (b *unit) orderMove(ctx context.Context, e *enrollment, one MigrationStatus
 		return err
 	}
 	e.moving = one.To
-	return b.command(
-		ctx,
+	return deliverCommand(
+		ctx, b,
 		e,
 		contract.Command{
 			Kind:     contract.MigrateOrder,
@@ -166,10 +166,10 @@ func (b *unit) orderMove(ctx context.Context, e *enrollment, one MigrationStatus
 
 // MigrationStatuses lists what became of the orders of a journey's migrations to the current revision, by enrollment id.
 // limit: default 100, max 1000. ErrNotFound where the current release has no such journey.
-func (s *Store) MigrationStatuses(ctx context.Context, name, after string, limit int) ([]MigrationStatus, error) {
+func (s *EnrollmentRoom) MigrationStatuses(ctx context.Context, name, after string, limit int) ([]MigrationStatus, error) {
 	var out []MigrationStatus
-	err := s.read(ctx, func(tx conn) error {
-		rel, err := s.current(ctx, tx)
+	err := s.db.read(ctx, func(tx conn) error {
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -188,9 +188,9 @@ func (s *Store) MigrationStatuses(ctx context.Context, name, after string, limit
 
 // RecordMigration writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat
 // changes nothing.
-func (s *Store) RecordMigration(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error) {
+func (s *EnrollmentRoom) RecordMigration(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error) {
 	var result contract.MoveResult
-	err := s.write(ctx, func(tx conn) error {
+	err := s.db.write(ctx, func(tx conn) error {
 		result = contract.MoveResult{}
 		e, _, claim := claimed(ctx, tx, in.Enrollment, in.Chain)
 		again := replayed(e, in.Chain, claim)
@@ -203,7 +203,7 @@ func (s *Store) RecordMigration(ctx context.Context, now time.Time, in contract.
 			}
 			return refuseMove(ctx, tx, e.ID, in.To, in.Refused, now)
 		}
-		to, err := s.program(ctx, tx, in.To)
+		to, err := s.db.program(ctx, tx, in.To)
 		if err != nil {
 			return err
 		}
@@ -285,8 +285,8 @@ func projected(ctx context.Context, tx conn, e *enrollment, to *journey.Program,
 
 // MoveRefused notes that an instance did not take an order to move to a revision, which it refused before it
 // took it. No effect where the order is not open.
-func (s *Store) MoveRefused(ctx context.Context, now time.Time, enrollment, revision, reason string) error {
-	return s.write(ctx, func(tx conn) error {
+func (s *EnrollmentRoom) MoveRefused(ctx context.Context, now time.Time, enrollment, revision, reason string) error {
+	return s.db.write(ctx, func(tx conn) error {
 		e, _, err := lockEnrollment(ctx, tx, enrollment)
 		if errors.Is(err, ErrNotFound) || err == nil && e.State == StateClosed {
 			return nil

@@ -33,7 +33,7 @@ type modelCache struct {
 
 // modelsNow gives the models that count in this transaction: one short query, and of the models those that
 // changed since.
-func (s *Store) modelsNow(ctx context.Context, tx conn) (*models, error) {
+func (s *OfferRoom) modelsNow(ctx context.Context, tx conn) (*models, error) {
 	value, err := setting(ctx, tx, "models")
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func scanModel(r scanner) (modelKey, *propensity.Model, error) {
 
 // estimates answers what is expected of a customer: by the action's model on the channel, or the belief that it
 // starts with.
-func (s *Store) estimates(ctx context.Context, tx conn, p predictors) (func(a *journey.Action, channel string) propensity.Estimate, error) {
+func (s *OfferRoom) estimates(ctx context.Context, tx conn, p predictors) (func(a *journey.Action, channel string) propensity.Estimate, error) {
 	now, err := s.modelsNow(ctx, tx)
 	if err != nil {
 		return nil, err

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -85,24 +83,11 @@ func settleOffer(ctx context.Context, tx conn, key, status string, now time.Time
 	return err
 }
 
-// accepts are the actions of a release by the events that accept them.
-func accepts(rules *journey.Rulebook) map[string][]*journey.Action {
-	out := map[string][]*journey.Action{}
-	for _, name := range slices.Sorted(maps.Keys(rules.Actions)) {
-		if a := rules.Actions[name]; a.Accept != nil {
-			for _, event := range sorted(a.Accept.Events) {
-				out[event] = append(out[event], a)
-			}
-		}
-	}
-	return out
-}
-
 // accepted credits an event of the customer to the last offer of each action that it accepts, while that
 // offer's window is open: until its last millisecond, by arrival. One that was accepted before is not accepted
 // again, and the offers before it are not either. An offer that is on its way, or may have gone out, is one:
 // who accepts may be faster than the word of the provider.
-func (b *unit) accepted(ctx context.Context, p *lockedCustomer, ev *event) error {
+func creditOffers(ctx context.Context, b *unit, p *lockedCustomer, ev *event) error {
 	rel, err := b.release(ctx)
 	if err != nil {
 		return err
@@ -134,13 +119,13 @@ func (b *unit) accepted(ctx context.Context, p *lockedCustomer, ev *event) error
 			continue
 		}
 		if scope == nil && a.Accept.When != "" {
-			intents, err := b.leanings(ctx, p)
+			intents, err := scoresOf(ctx, b, p)
 			if err != nil {
 				return err
 			}
 			scope = journey.NewScope(
 				journey.Vars{Customer: p.vars(), Event: ev.properties, EventName: ev.name, Now: b.now, Intent: intents.scores(b.now),
-					History: &history{ctx: ctx, tx: b.tx, before: b.flushEvents, customer: p.id, now: b.now}},
+					History: &history{ctx: ctx, tx: b.tx, before: flusher(b), customer: p.id, now: b.now}},
 			)
 		}
 		if !rel.rules.Test(a.Accept.When, scope) {
@@ -153,4 +138,22 @@ func (b *unit) accepted(ctx context.Context, p *lockedCustomer, ev *event) error
 		}
 	}
 	return nil
+}
+
+// mergeDecisions moves the decisions and offers of a customer to another.
+func mergeDecisions(ctx context.Context, b *unit, gone, survivor *lockedCustomer) error {
+	if gone.unused() {
+		return nil
+	}
+	if _, err := b.tx.ExecContext(ctx, `update decisions set customer = $2 where customer = $1`, gone.id, survivor.id); err != nil {
+		return err
+	}
+	_, err := b.tx.ExecContext(ctx, `update offers set customer = $2 where customer = $1`, gone.id, survivor.id)
+	return err
+}
+
+// dropUnsentOffers drops the offers of sends that will not be repeated. keys is a query for their keys.
+func dropUnsentOffers(ctx context.Context, tx conn, keys string, args ...any) error {
+	_, err := tx.ExecContext(ctx, `delete from offers where offered_at = 0 and key in (`+keys+`)`, args...)
+	return err
 }

@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,70 +16,32 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-
-	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Store is the database. It is safe for concurrent use, also by several processes.
-type Store struct {
-	writer     *sql.DB       // SQLite: one connection, so that writers queue here and not in the file's lock
-	reader     *sql.DB       // the same as writer on PostgreSQL and in memory
-	turns      chan struct{} // writers take turns, in the order they came: the pool would give a connection to any one of those who wait
-	drafts     chan struct{} // decisions that are made ahead of the writers' turn
-	committed  chan struct{}
-	postgres   bool
-	channels   []journey.ChannelSpec
-	scenario   bool
-	asks       TextClassifier // before the built-in one; may be nil
-	notice     func(text string, err error)
-	certain    bool // nothing is explored; set by tests
-	holdout    func(journey, customer string, percent float64) bool
-	population population
-	leased     atomic.Int64 // leases that were asked for
-
-	models modelCache
-	tally  decided
-	intake intake
-
-	mu       sync.Mutex
-	release  *release
-	reads    *Classifier         // the latest that was read
-	programs map[string]*program // by revision
+// database is one SQL database. It is safe for concurrent use, also by several processes.
+type database struct {
+	writer   *sql.DB       // SQLite: one connection, so that writers queue here and not in the file's lock
+	reader   *sql.DB       // the same as writer on PostgreSQL and in memory
+	turns    chan struct{} // writers take turns in the order they came; the pool would give a connection to any of those who wait
+	postgres bool
 }
 
-// maxPrograms bounds the definitions kept in memory.
-const maxPrograms = 512
-
-// Open connects, migrates and checks. Errors do not hold the URL, which may carry a password.
-func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{
-		turns:     make(chan struct{}, 1),
-		committed: make(chan struct{}, 1),
-		programs:  map[string]*program{},
-		holdout:   o.Holdout,
-		channels:  o.Channels,
-		scenario:  o.Scenario,
-		asks:      o.Classifier,
-		notice:    o.Notice,
-	}
-	if s.notice == nil {
-		s.notice = func(string, error) {}
-	}
-	if s.holdout == nil {
-		s.holdout = func(name, customer string, percent float64) bool { return journey.Bucket(name, customer)*100 < percent }
-	}
-	if o.URL == inMemory {
+// openDatabase connects and migrates. Errors do not contain the URL, which may hold a password. maxConns is for
+// PostgreSQL only, default 16; statements counts the statements, nil counts none.
+func openDatabase(ctx context.Context, url string, maxConns int, statements *atomic.Int64) (*database, error) {
+	s := &database{turns: make(chan struct{}, 1)}
+	if url == inMemory {
 		return s, s.openMemory(ctx)
 	}
 	var dialect goose.Dialect
 	var err error
-	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
-		dialect, err = goose.DialectPostgres, s.openPostgres(o)
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		dialect, err = goose.DialectPostgres, s.openPostgres(url, maxConns, statements)
 	} else {
-		dialect, err = goose.DialectSQLite3, s.openSQLite(o)
+		dialect, err = goose.DialectSQLite3, s.openSQLite(url, statements)
 	}
 	if err != nil {
 		return nil, err
@@ -95,19 +55,30 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) openPostgres(o Options) error {
-	config, err := pgx.ParseConfig(o.URL)
+// Writers returns how many transactions write at once.
+func (s *database) Writers() int { return cap(s.turns) }
+
+// SpareReaders returns how many snapshots can be read while a transaction writes; 0 where reading and writing
+// share their connections.
+func (s *database) SpareReaders() int {
+	if s.reader == s.writer {
+		return 0
+	}
+	return sqliteReaders - 1
+}
+
+func (s *database) openPostgres(url string, maxConns int, statements *atomic.Int64) error {
+	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return errors.New("database: the URL is not a PostgreSQL URL: want postgres://user:password@host:port/database")
 	}
-	if o.Statements != nil {
-		config.Tracer = &statementCount{o.Statements}
+	if statements != nil {
+		config.Tracer = &statementCount{statements}
 	}
 	s.writer, s.postgres = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(noScans)), true
-	conns := cmp.Or(o.MaxConns, 16)
+	conns := cmp.Or(maxConns, 16)
 	s.writer.SetMaxOpenConns(conns)
 	s.turns = make(chan struct{}, conns)
-	s.intake.limit = min(conns, postgresIntakes)
 	s.writer.SetMaxIdleConns(conns)
 	s.writer.SetConnMaxIdleTime(5 * time.Minute)
 	s.reader = s.writer
@@ -126,25 +97,24 @@ func noScans(ctx context.Context, c *pgx.Conn) error {
 // sqliteReaders is how many connections read a SQLite file at once.
 const sqliteReaders = 4
 
-func (s *Store) openSQLite(o Options) error {
-	if o.URL == "" {
+func (s *database) openSQLite(url string, statements *atomic.Int64) error {
+	if url == "" {
 		return errors.New("database: no URL: give a file, :memory: or a postgres:// URL")
 	}
 	const pragmas = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)"
-	name := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(strings.TrimPrefix(o.URL, "file:"))
-	s.writer = openLite(name+pragmas+"&_txlock=immediate", o.Statements)
+	name := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(strings.TrimPrefix(url, "file:"))
+	s.writer = openLite(name+pragmas+"&_txlock=immediate", statements)
 	s.writer.SetMaxOpenConns(1)
 	s.writer.SetConnMaxIdleTime(0)
 	s.writer.SetConnMaxLifetime(0)
-	s.reader = openLite(name+pragmas+"&_pragma=query_only(1)", o.Statements)
-	s.drafts = make(chan struct{}, min(runtime.GOMAXPROCS(0), sqliteReaders-1))
+	s.reader = openLite(name+pragmas+"&_pragma=query_only(1)", statements)
 	s.reader.SetMaxOpenConns(sqliteReaders)
 	s.reader.SetMaxIdleConns(sqliteReaders)
 	return nil
 }
 
 // schema is what changes this database's schema.
-func (s *Store) schema(dialect goose.Dialect) (*goose.Provider, error) {
+func (s *database) schema(dialect goose.Dialect) (*goose.Provider, error) {
 	folder, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
@@ -161,7 +131,7 @@ func (s *Store) schema(dialect goose.Dialect) (*goose.Provider, error) {
 }
 
 // migrate brings the schema to this build's version, one process at a time.
-func (s *Store) migrate(ctx context.Context, dialect goose.Dialect) error {
+func (s *database) migrate(ctx context.Context, dialect goose.Dialect) error {
 	provider, err := s.schema(dialect)
 	if err != nil {
 		return err
@@ -187,7 +157,7 @@ func (s *Store) migrate(ctx context.Context, dialect goose.Dialect) error {
 }
 
 // Close ends all connections.
-func (s *Store) Close() error {
+func (s *database) Close() error {
 	err := s.writer.Close()
 	if s.reader != s.writer {
 		err = errors.Join(err, s.reader.Close())
@@ -196,25 +166,9 @@ func (s *Store) Close() error {
 }
 
 // Ping checks the connection.
-func (s *Store) Ping(ctx context.Context) error {
+func (s *database) Ping(ctx context.Context) error {
 	if err := s.reader.PingContext(ctx); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	return nil
-}
-
-// Committed is signalled (never blocking) when this process has committed deliveries.
-func (s *Store) Committed() <-chan struct{} { return s.committed }
-
-func (s *Store) wake() {
-	select {
-	case s.committed <- struct{}{}:
-	default:
-	}
-}
-
-// program is a definition as it is kept in memory.
-type program struct {
-	*journey.Program
-	packed []byte
 }

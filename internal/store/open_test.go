@@ -168,8 +168,8 @@ func TestTheDatabaseGoesAway(t *testing.T) {
 			if err := b.lock(ctx, []string{"ana"}); err != nil {
 				return err
 			}
-			b.store(&event{id: "x", customer: "ana", name: "Seen", text: "{}"})
-			if err := b.flushEvents(ctx); err != nil {
+			appendEvent(b, &event{id: "x", customer: "ana", name: "Seen", text: "{}"})
+			if err := flushEvents(ctx, b); err != nil {
 				return err
 			}
 			cancel()

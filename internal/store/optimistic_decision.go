@@ -22,7 +22,7 @@ type draft struct {
 
 // draft decides. vars are those of the customer and, in a journey, of the instance; d holds what is known of
 // the decision before.
-func (s *Store) draft(
+func (s *OfferRoom) draft(
 	ctx context.Context,
 	tx conn,
 	p *lockedCustomer,
@@ -34,16 +34,16 @@ func (s *Store) draft(
 ) (*draft, error) {
 	out := &draft{Decision: d, version: p.version, vars: vars}
 	vars.History = &history{ctx: ctx, tx: tx, customer: p.id, now: now} // the transaction may hold the only connection
-	standing, inquiry, err := s.standing(ctx, tx, p, rel, vars, now, d.Key)
+	standing, inquiry, err := s.ledger.standing(ctx, tx, p, rel, vars, now, d.Key)
 	if err != nil {
 		return nil, err
 	}
 	standing.Present = c.present
 	q := decisioning.Question{
-		Actions: c.among(rel.rules), Via: c.via, Channels: s.channels, Choose: c.choose, Slots: c.slots, Ramp: c.ramp,
-		Random: chance(d.Key), Explore: !s.scenario && !s.certain && !c.preview,
+		Actions: c.among(rel.rules), Via: c.via, Channels: s.db.channels, Choose: c.choose, Slots: c.slots, Ramp: c.ramp,
+		Random: chance(d.Key), Explore: !s.db.scenario && !s.certain && !c.preview,
 	}
-	if !s.scenario {
+	if !s.db.scenario {
 		q.Control = decisioning.ControlGroup(rel.rules.Policy, p.id)
 	}
 	if out.predictors, err = predict(ctx, tx, p.id, vars, now); err != nil {
@@ -94,8 +94,8 @@ func (d *draft) pack() (err error) {
 // order they came: more would only take turns on them, and the connections from other readers. What it gives
 // holds if nothing of the customer has changed when the lock is there; nil, and so do errors, has it decided
 // under the lock.
-func (s *Store) ahead(ctx context.Context, decide func(tx conn) (*draft, error)) *draft {
-	if s.reader == s.writer {
+func (s *OfferRoom) ahead(ctx context.Context, decide func(tx conn) (*draft, error)) *draft {
+	if s.db.SpareReaders() == 0 {
 		return nil
 	}
 	select {
@@ -105,7 +105,7 @@ func (s *Store) ahead(ctx context.Context, decide func(tx conn) (*draft, error))
 	}
 	defer func() { <-s.drafts }()
 	var d *draft
-	if err := s.read(ctx, func(tx conn) (err error) {
+	if err := s.db.read(ctx, func(tx conn) (err error) {
 		d, err = decide(tx)
 		return err
 	}); err != nil {

@@ -1,18 +1,31 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
+
+// OutboxRoom holds what is committed and not delivered to a run yet.
+type OutboxRoom struct {
+	db     *units
+	leased atomic.Int64 // leases that were asked for
+
+	// onDeferred decides a deferred entry whose turn it is.
+	onDeferred func(ctx context.Context, b *unit, p *lockedCustomer, event, body string, at int64) error
+	// onDropped ends an enrollment whose start was dropped.
+	onDropped func(ctx context.Context, b *unit, e *enrollment) error
+}
 
 // leaseDeliveries is how many deliveries a lease brings for one enrollment.
 const leaseDeliveries = 50
@@ -24,7 +37,7 @@ const unreadable = time.Minute
 // its queue: the oldest first of those that have not had a turn, then the instances of customers with very
 // many, then those that had a turn or failed, the longest ago first. Deferred entries whose turn it is are
 // decided here; they bring nothing to deliver.
-func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
+func (s *OutboxRoom) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
 	now := millis(wall)
 	ids, err := s.due(ctx, now, limit)
 	if err != nil || len(ids) == 0 {
@@ -33,7 +46,7 @@ func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.D
 	order := slices.Clone(ids)
 	var leases []Lease
 	var decide, failed []Lease
-	err = s.write(ctx, func(tx conn) error {
+	err = s.db.write(ctx, func(tx conn) error {
 		leases, decide, failed = nil, nil, nil
 		held := map[string]*enrollment{}
 		var mine []string
@@ -86,7 +99,7 @@ func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.D
 		}
 	}
 	for _, l := range decide {
-		if err := s.decideEntries(ctx, l, clockTime(ctx, s, wall)); err != nil && !errors.Is(err, ErrSuperseded) {
+		if err := s.decideEntries(ctx, l, clockTime(ctx, s.db, wall)); err != nil && !errors.Is(err, ErrSuperseded) {
 			return nil, err
 		}
 	}
@@ -94,12 +107,45 @@ func (s *Store) Lease(ctx context.Context, wall time.Time, limit int, ttl time.D
 }
 
 // clockTime is the virtual time of a moment on the wall; real time where the clock cannot be read.
-func clockTime(ctx context.Context, s *Store, wall time.Time) time.Time {
+func clockTime(ctx context.Context, s *units, wall time.Time) time.Time {
 	c, err := s.Clock(ctx)
 	if err != nil {
 		return wall
 	}
 	return c.At(wall)
+}
+
+// Kinds of deliveries.
+const (
+	deliverStart   = "start"
+	deliverEvent   = "event" // an event of the customer: body holds the traits it changed
+	deliverMessage = "message"
+	deliverEntry   = "entry" // a deferred entry: nothing to deliver
+)
+
+// newEntries are the entries of the outbox that a unit will write.
+type newEntries struct{ rows [][]any }
+
+// enqueue puts something at the end of an enrollment's queue.
+func enqueue(b *unit, e *enrollment, kind, event, body string, at int64) {
+	if !e.pending() {
+		e.queuedAt = at
+	}
+	e.tail++
+	s := state[newEntries](b)
+	s.rows = append(s.rows, []any{e.ID, e.tail, kind, event, body, at})
+	if !e.fresh {
+		b.touched[e.ID] = e
+	}
+	b.wake = true
+}
+
+// flushOutbox writes the entries.
+func flushOutbox(ctx context.Context, b *unit) error {
+	s := state[newEntries](b)
+	_, err := insert(ctx, b.tx, "outbox (enrollment, seq, kind, event, body, at)", s.rows, "")
+	s.rows = nil
+	return err
 }
 
 // queued is a delivery as it is stored, with its event.
@@ -111,7 +157,7 @@ type queued struct {
 }
 
 // queues reads the first deliveries of enrollments, up to the first deferred entry behind something else.
-func (s *Store) queues(ctx context.Context, tx conn, ids []string) (map[string][]queued, error) {
+func (s *OutboxRoom) queues(ctx context.Context, tx conn, ids []string) (map[string][]queued, error) {
 	out := map[string][]queued{}
 	ends := map[string]bool{}
 	err := within(
@@ -138,14 +184,14 @@ func (s *Store) queues(ctx context.Context, tx conn, ids []string) (map[string][
 }
 
 // deliveries makes what the relay brings of what is stored.
-func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []queued, clock clock.Clock) ([]Delivery, error) {
-	p, err := s.program(ctx, tx, e.Revision)
+func (s *OutboxRoom) deliveries(ctx context.Context, tx conn, e *enrollment, queue []queued, clock clock.Clock) ([]Delivery, error) {
+	p, err := s.db.program(ctx, tx, e.Revision)
 	if err != nil {
 		return nil, err
 	}
 	reads := p.Reads()
 	if to := e.revisions(); len(to) > 1 { // what stands behind the order may be read by the new revision
-		next, err := s.program(ctx, tx, to[1])
+		next, err := s.db.program(ctx, tx, to[1])
 		if err != nil {
 			return nil, err
 		}
@@ -185,7 +231,7 @@ func (s *Store) deliveries(ctx context.Context, tx conn, e *enrollment, queue []
 				return nil, err
 			}
 			if order := d.Event.Command; order != nil && order.Kind == contract.MigrateOrder {
-				to, err := s.program(ctx, tx, order.Revision)
+				to, err := s.db.program(ctx, tx, order.Revision)
 				if err != nil {
 					return nil, err
 				}
@@ -205,8 +251,8 @@ const advance = `lease_until = 0, next_seq = $2 + 1, attempts = 0, last_error = 
 
 // decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters where
 // the instance that was in the way is so no more.
-func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error {
-	err := s.change(ctx, now, func(tx conn, b *unit) error {
+func (s *OutboxRoom) decideEntries(ctx context.Context, l Lease, now time.Time) error {
+	err := s.db.change(ctx, now, func(tx conn, b *unit) error {
 		e, p, err := lockEnrollment(ctx, tx, l.Enrollment.ID)
 		if err != nil {
 			return err
@@ -226,29 +272,29 @@ func (s *Store) decideEntries(ctx context.Context, l Lease, now time.Time) error
 			if q.kind != deliverEntry {
 				break
 			}
-			if err := b.done(ctx, e.ID, q.seq, l.Token, laneFresh); err != nil {
+			if err := markDelivered(ctx, tx, e.ID, q.seq, l.Token, laneFresh); err != nil {
 				return err
 			}
 			own.head = q.seq + 1
 			if own.State == StateOpen {
 				continue // still in the way
 			}
-			if err := b.reconsider(ctx, p, q.event, q.body, q.at); err != nil {
+			if err := s.onDeferred(ctx, b, p, q.event, q.body, q.at); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err == nil {
-		s.wake() // what stands behind it is due now
+		s.db.wake() // what stands behind it is due now
 	}
 	return err
 }
 
-func (b *unit) done(ctx context.Context, id string, seq, token, turn int64) error {
+func markDelivered(ctx context.Context, tx conn, id string, seq, token, turn int64) error {
 	n, err := affected(
 		ctx,
-		b.tx,
+		tx,
 		`update enrollments set `+advance+` where id = $1 and lease_token = $3 and next_seq <= $2`,
 		id,
 		seq,
@@ -261,15 +307,14 @@ func (b *unit) done(ctx context.Context, id string, seq, token, turn int64) erro
 	if n == 0 {
 		return ErrSuperseded
 	}
-	_, err = b.tx.ExecContext(ctx, `delete from outbox where enrollment = $1 and seq <= $2`, id, seq)
+	_, err = tx.ExecContext(ctx, `delete from outbox where enrollment = $1 and seq <= $2`, id, seq)
 	return err
 }
 
 // Delivered marks deliveries up to seq as done and gives the lease back. ErrNotMine where the lease was lost.
-func (s *Store) Delivered(ctx context.Context, l Lease, seq int64) error {
-	return s.write(ctx, func(tx conn) error {
-		b := &unit{s: s, tx: tx}
-		err := b.done(ctx, l.Enrollment.ID, seq, l.Token, l.at)
+func (s *OutboxRoom) Delivered(ctx context.Context, l Lease, seq int64) error {
+	return s.db.write(ctx, func(tx conn) error {
+		err := markDelivered(ctx, tx, l.Enrollment.ID, seq, l.Token, l.at)
 		if !errors.Is(err, ErrSuperseded) {
 			return err
 		}
@@ -283,8 +328,8 @@ const maxCause = 500
 
 // ReleaseLease gives a lease back of which nothing, or nothing more, was delivered. With a cause, its first delivery
 // is tried again at retry (wall). ErrNotMine where the lease was lost.
-func (s *Store) ReleaseLease(ctx context.Context, l Lease, cause string, retry time.Time) error {
-	return s.write(ctx, func(tx conn) error {
+func (s *OutboxRoom) ReleaseLease(ctx context.Context, l Lease, cause string, retry time.Time) error {
+	return s.db.write(ctx, func(tx conn) error {
 		if cause == "" {
 			return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)
 		}
@@ -305,4 +350,28 @@ func unlease(ctx context.Context, tx conn, query string, l Lease, more ...any) e
 		err = ErrSuperseded
 	}
 	return err
+}
+
+// message delivers what is no event of the customer.
+func enqueueMessage(b *unit, e *enrollment, m contract.Event) error {
+	body, err := jsonText(m)
+	if err == nil {
+		enqueue(b, e, deliverMessage, m.ID, body, millis(b.now))
+	}
+	return err
+}
+
+// dropQueue deletes the entries of an enrollment that ends, and returns the deferred entries among them, in order.
+func dropQueue(ctx context.Context, b *unit, e *enrollment) ([]queued, error) {
+	var waiting []queued
+	err := rows(ctx, b.tx, func(r *sql.Rows) error {
+		q := queued{}
+		err := r.Scan(&q.seq, &q.kind, &q.event, &q.body, &q.at)
+		if q.kind == deliverEntry {
+			waiting = append(waiting, q)
+		}
+		return err
+	}, `delete from outbox where enrollment = $1 returning seq, kind, event, body, at`, e.ID)
+	slices.SortFunc(waiting, func(a, b queued) int { return cmp.Compare(a.seq, b.seq) })
+	return waiting, err
 }

@@ -15,7 +15,7 @@ import (
 // policyFacts is what the brain may ask the deciding transaction about a customer. It reads what it is asked for,
 // once; err is to be looked at when the brain has decided.
 type policyFacts struct {
-	s   *Store
+	s   *MessageRoom
 	ctx context.Context
 	tx  conn
 	p   *lockedCustomer
@@ -30,7 +30,7 @@ type policyFacts struct {
 
 // standing is what the brain decides by. p is locked. vars are what the rules may see: the customer, and the
 // journey where one asks.
-func (s *Store) standing(
+func (s *MessageRoom) standing(
 	ctx context.Context,
 	tx conn,
 	p *lockedCustomer,
@@ -45,7 +45,7 @@ func (s *Store) standing(
 	vars.History = &history{ctx: ctx, tx: tx, customer: p.id, now: now} // this transaction holds the only connection there may be
 	return decisioning.CustomerContext{
 		Customer: p.id, Traits: p.traits, AgentActive: active, Bounced: q.bounced, Release: rel.number, Content: rel.content,
-		Rules: rel.rules, Scope: journey.NewScope(vars), Now: now, Contacted: q.contacted, Reach: q.reach, Scenario: s.scenario,
+		Rules: rel.rules, Scope: journey.NewScope(vars), Now: now, Contacted: q.contacted, Reach: q.reach, Scenario: s.db.scenario,
 	}, q, err
 }
 

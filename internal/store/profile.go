@@ -1,10 +1,12 @@
 package store
 
 import (
+	"context"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // mergeTraits puts patch over traits, deeply; null removes. It gives a new map and the top-level names that
@@ -130,4 +132,17 @@ func hard(kind string, permanent any) bool {
 		return false
 	}
 	return true
+}
+
+// bounced remembers a dead address.
+func addBounce(ctx context.Context, tx conn, now time.Time, d bounce) error {
+	_, err := tx.ExecContext(
+		ctx,
+		`insert into bounces (channel, address, reason, at) values ($1, $2, $3, $4) on conflict (channel, address) do nothing`,
+		d.channel,
+		d.address,
+		d.reason,
+		millis(now),
+	)
+	return err
 }

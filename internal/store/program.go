@@ -7,7 +7,7 @@ import (
 )
 
 // Program is a compiled revision of a journey; ErrNotFound (wrapped) where no release ever held it.
-func (s *Store) Program(ctx context.Context, revision string) (*journey.Program, error) {
+func (s *catalog) Program(ctx context.Context, revision string) (*journey.Program, error) {
 	var found *program
 	err := s.read(ctx, func(tx conn) error {
 		var err error

@@ -19,7 +19,7 @@ type Pace struct {
 //
 // The bucket is GCRA's: one number, the theoretical arrival time of the next token (ITU-T I.371; "leaky bucket
 // as a meter"). It is one statement, outside any transaction.
-func (s *Store) TakeTokens(
+func (s *MessageRoom) TakeTokens(
 	ctx context.Context,
 	wall time.Time,
 	bucket string,
@@ -36,7 +36,7 @@ func (s *Store) TakeTokens(
 	})
 	taken = err == nil
 	if errors.Is(err, sql.ErrNoRows) {
-		err = s.reader.QueryRowContext(ctx, `select next_at from rates where bucket = $1`, bucket).Scan(&next)
+		err = s.db.reader.QueryRowContext(ctx, `select next_at from rates where bucket = $1`, bucket).Scan(&next)
 		next += need
 	}
 	if err != nil {
@@ -54,8 +54,8 @@ func (r Pace) micros(n int) int64 {
 const oldPause = 24 * time.Hour
 
 // Pause keeps every process from a bucket until a moment of the wall. A pause that lasts longer already stays.
-func (s *Store) Pause(ctx context.Context, wall time.Time, bucket string, until time.Time) error {
-	return s.write(ctx, func(tx conn) error {
+func (s *MessageRoom) Pause(ctx context.Context, wall time.Time, bucket string, until time.Time) error {
+	return s.db.write(ctx, func(tx conn) error {
 		old := wall.Add(-oldPause)
 		if _, err := tx.ExecContext(ctx, `delete from rates where paused_until < $1 and next_at < $2`, millis(old), old.UnixMicro()); err != nil {
 			return err
@@ -68,9 +68,9 @@ func (s *Store) Pause(ctx context.Context, wall time.Time, bucket string, until 
 }
 
 // Pauses are the buckets that are paused at a moment of the wall, and until when.
-func (s *Store) Pauses(ctx context.Context, wall time.Time) (map[string]time.Time, error) {
+func (s *MessageRoom) Pauses(ctx context.Context, wall time.Time) (map[string]time.Time, error) {
 	out := map[string]time.Time{}
-	err := rows(ctx, s.reader, func(r *sql.Rows) error {
+	err := rows(ctx, s.db.reader, func(r *sql.Rows) error {
 		var bucket string
 		var until int64
 		err := r.Scan(&bucket, &until)
@@ -82,16 +82,16 @@ func (s *Store) Pauses(ctx context.Context, wall time.Time) (map[string]time.Tim
 
 // alone runs f, which makes one statement, in the writers' turn, without a transaction around it. It is
 // repeated where the database says it lost a race.
-func (s *Store) alone(ctx context.Context, f func(c conn) error) error {
+func (s *MessageRoom) alone(ctx context.Context, f func(c conn) error) error {
 	var err error
 	for range txAttempts {
 		select {
-		case s.turns <- struct{}{}:
+		case s.db.turns <- struct{}{}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		err = f(s.writer)
-		<-s.turns
+		err = f(s.db.writer)
+		<-s.db.turns
 		if err == nil || !lostRace(err) || ctx.Err() != nil {
 			break
 		}

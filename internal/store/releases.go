@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -11,14 +10,50 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
+// Refusal marks it as no error of the database.
+func (e *DroppedError) Refusal() {}
+
 // Error lists what is missing.
 func (e *DroppedError) Error() string {
 	return "the release would drop what open instances still need; keep it until they have ended: " + strings.Join(e.Missing, "; ")
+}
+
+// catalog keeps the releases and their definitions in memory.
+type catalog struct {
+	*database
+	// openRevisions counts the open enrollments of each revision.
+	openRevisions func(ctx context.Context, tx conn) (map[string]int, error)
+	// onPublish are the rooms that keep something of a release, in order.
+	onPublish []onPublish
+
+	mu       sync.Mutex
+	release  *release
+	programs map[string]*program // by revision
+}
+
+// maxPrograms bounds the definitions kept in memory.
+const maxPrograms = 512
+
+// onPublish prepares a room for a release, before the transaction; the step it returns runs inside it.
+type onPublish func(c *journey.Content) (step func(ctx context.Context, tx conn, p publication) error, err error)
+
+// publication is a release as it is published.
+type publication struct {
+	now       time.Time
+	content   *journey.Content
+	redefined bool // an intent is new, or defined differently from the release before
+}
+
+// program is a definition as it is kept in memory.
+type program struct {
+	*journey.Program
+	packed []byte
 }
 
 // release is a numbered release as it is kept in memory.
@@ -51,7 +86,7 @@ func emptyRelease() *release {
 
 // Publish makes c the next release, in one transaction; nothing changes where its content equals the current release's.
 // A *DroppedError says what open instances still need of the current release.
-func (s *Store) Publish(ctx context.Context, now time.Time, c *journey.Content) (number int, err error) {
+func (s *catalog) Publish(ctx context.Context, now time.Time, c *journey.Content) (number int, err error) {
 	next := manifest{Journeys: map[string]string{}, Messages: map[string]*journey.Message{}, Rules: c.Rules}
 	maps.Copy(next.Messages, c.Messages)
 	packed := map[string]string{}
@@ -67,9 +102,13 @@ func (s *Store) Publish(ctx context.Context, now time.Time, c *journey.Content) 
 	if err != nil {
 		return 0, inputError("the content is not JSON: " + err.Error())
 	}
-	lesson, err := learn(c.Rules)
-	if err != nil {
-		return 0, err
+	var steps []func(ctx context.Context, tx conn, p publication) error
+	for _, prepare := range s.onPublish {
+		step, err := prepare(c)
+		if err != nil {
+			return 0, err
+		}
+		steps = append(steps, step)
 	}
 	err = s.write(ctx, func(tx conn) error {
 		// Two publishers wait for each other here.
@@ -99,19 +138,13 @@ func (s *Store) Publish(ctx context.Context, now time.Time, c *journey.Content) 
 				return err
 			}
 		}
-		if err := s.publishSchedules(ctx, tx, now, c); err != nil {
-			return err
-		}
-		if err := s.publishClassifier(ctx, tx, now, lesson); err != nil {
-			return err
-		}
 		number++
 		since, redefined, err := nextDefinitions(current, c, number)
 		if err != nil {
 			return err
 		}
-		if redefined {
-			if err := redefine(ctx, tx); err != nil {
+		for _, step := range steps {
+			if err := step(ctx, tx, publication{now: now, content: c, redefined: redefined}); err != nil {
 				return err
 			}
 		}
@@ -128,30 +161,18 @@ func (s *Store) Publish(ctx context.Context, now time.Time, c *journey.Content) 
 }
 
 // checkDropped compares what revisions with open instances name with what c holds.
-func (s *Store) checkDropped(ctx context.Context, tx conn, current, c *journey.Content) error {
-	type open struct {
-		revision string
-		n        int
-	}
-	var all []open
-	err := rows(ctx, tx, func(r *sql.Rows) error {
-		var o open
-		err := r.Scan(&o.revision, &o.n)
-		all = append(all, o)
-		return err
-	}, `select revision, count(*) from (
-		select revision from enrollments where state <> 'closed' union all select migrating_to from enrollments where state <> 'closed' and migrating_to <> '' and migrating_to <> revision
-	) as named group by revision`)
+func (s *catalog) checkDropped(ctx context.Context, tx conn, current, c *journey.Content) error {
+	all, err := s.openRevisions(ctx, tx)
 	if err != nil {
 		return err
 	}
 	missing := map[string]bool{}
-	for _, o := range all {
-		p, err := s.program(ctx, tx, o.revision)
+	for revision, n := range all {
+		p, err := s.program(ctx, tx, revision)
 		if err != nil {
 			return err
 		}
-		by := fmt.Sprintf("named by journey %s (revision %s, %d open)", p.Journey, o.revision, o.n)
+		by := fmt.Sprintf("named by journey %s (revision %s, %d open)", p.Journey, revision, n)
 		for _, name := range droppedIntents(p.Program, current, c) {
 			missing[fmt.Sprintf("intent %q, %s", name, by)] = true
 		}
@@ -203,7 +224,7 @@ func dropped(current, c *journey.Content, spec journey.Spec) (missing []string) 
 }
 
 // Content is the current release; number 0 and empty content before the first. The content is shared: read it only.
-func (s *Store) Content(ctx context.Context) (number int, c *journey.Content, err error) {
+func (s *catalog) Content(ctx context.Context) (number int, c *journey.Content, err error) {
 	r, err := s.current(ctx, s.reader)
 	if err != nil {
 		return 0, nil, databaseError(err)
@@ -212,7 +233,7 @@ func (s *Store) Content(ctx context.Context) (number int, c *journey.Content, er
 }
 
 // current gives the release that counts in this transaction: one short query, the rest from memory.
-func (s *Store) current(ctx context.Context, tx conn) (*release, error) {
+func (s *catalog) current(ctx context.Context, tx conn) (*release, error) {
 	value, err := setting(ctx, tx, "release")
 	if err != nil {
 		return nil, err
@@ -240,7 +261,7 @@ func (s *Store) current(ctx context.Context, tx conn) (*release, error) {
 	return r, nil
 }
 
-func (s *Store) loadRelease(ctx context.Context, tx conn, number int) (*release, error) {
+func (s *catalog) loadRelease(ctx context.Context, tx conn, number int) (*release, error) {
 	var raw, defined string
 	if err := tx.QueryRowContext(ctx, `select content, intents from releases where number = $1`, number).Scan(&raw, &defined); err != nil {
 		return nil, err
@@ -291,7 +312,7 @@ func (s *Store) loadRelease(ctx context.Context, tx conn, number int) (*release,
 }
 
 // program gives a revision, from memory or from the database.
-func (s *Store) program(ctx context.Context, tx conn, revision string) (*program, error) {
+func (s *catalog) program(ctx context.Context, tx conn, revision string) (*program, error) {
 	s.mu.Lock()
 	p := s.programs[revision]
 	s.mu.Unlock()

@@ -14,6 +14,23 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
+// MessageRoom keeps every message that is sent, or was to be.
+type MessageRoom struct {
+	db         *units
+	population population
+	// onSettled are told what became of the send of a next best action.
+	onSettled []func(ctx context.Context, tx conn, key, status string, now time.Time) error
+}
+
+func (s *MessageRoom) settled(ctx context.Context, tx conn, key, status string, now time.Time) error {
+	for _, settle := range s.onSettled {
+		if err := settle(ctx, tx, key, status, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // statusSending is a ledger row whose lease is held: the provider may be called.
 const statusSending = "sending"
 
@@ -52,14 +69,14 @@ func (l *ledgerRow) unsettled() bool {
 // enrollment. The row is the reservation: it counts for the policy's limits until it is settled as not sent.
 // ErrBusy while another attempt holds the lease. A paused journey keeps no row and answers StatusPaused; quiet
 // hours keep one that counts for nothing and answer StatusHeld.
-func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (Reservation, error) {
+func (s *MessageRoom) Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (Reservation, error) {
 	var res Reservation
 	if len(in.Spec.Via) == 0 {
 		if err := s.learnPopulation(ctx, now, wall); err != nil {
 			return res, err
 		}
 	}
-	err := s.write(ctx, func(tx conn) error {
+	err := s.db.write(ctx, func(tx conn) error {
 		res = Reservation{Key: in.Key, Category: cmp.Or(in.Spec.Category, journey.Marketing)}
 		e, p, err := claimed(ctx, tx, in.Enrollment, in.Chain)
 		if replayed(e, in.Chain, err) {
@@ -73,7 +90,7 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in contract.Se
 		if err != nil {
 			return err
 		}
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -100,7 +117,7 @@ func (s *Store) Reserve(ctx context.Context, now, wall time.Time, in contract.Se
 			res.Done = &contract.SendResult{Status: contract.StatusPaused}
 			return nil
 		}
-		if res.Vars, err = s.vars(ctx, tx, e, p, in.Scene, now); err != nil {
+		if res.Vars, err = variablesOf(ctx, s.db, tx, e, p, in.Scene, now); err != nil {
 			return err
 		}
 		res.Language, _ = p.traits["language"].(string)
@@ -149,7 +166,7 @@ type route struct {
 // verdict asks the brain. An attempt that may have gone out keeps its channel, while its address lives: another
 // channel would say it twice. A send that is given up is not held any more, and that of a decision is dropped
 // where another would be held: by morning something else may be best.
-func (s *Store) verdict(
+func (s *MessageRoom) verdict(
 	ctx context.Context,
 	tx conn,
 	p *lockedCustomer,
@@ -163,7 +180,7 @@ func (s *Store) verdict(
 	if err != nil {
 		return decisioning.Verdict{}, err
 	}
-	v := decisioning.Permit(st, decisioning.SendRequest{Send: in.Spec, Message: res.Message, Channels: s.channels})
+	v := decisioning.Permit(st, decisioning.SendRequest{Send: in.Spec, Message: res.Message, Channels: s.db.channels})
 	switch {
 	case v.HeldUntil.IsZero():
 	case in.GiveUp != "" && row != nil:
@@ -179,7 +196,7 @@ func (s *Store) verdict(
 		if !slices.ContainsFunc(before.Addresses, func(a string) bool { return q.bounced(before.Channel, a) }) {
 			only := in.Spec
 			only.Via = []string{before.Channel}
-			switch again := decisioning.Permit(st, decisioning.SendRequest{Send: only, Message: res.Message, Channels: s.channels}); {
+			switch again := decisioning.Permit(st, decisioning.SendRequest{Send: only, Message: res.Message, Channels: s.db.channels}); {
 			case again.Channel == "" && again.Reason != decisioning.NoAddress && again.Reason != decisioning.Bounced:
 				v = again // the policy forbids that channel now, and no other one says it either
 			default: // to the addresses it went to, though the profile may name others by now
@@ -192,7 +209,7 @@ func (s *Store) verdict(
 
 // take writes the ledger row, under the next token. A row that may have gone out before and is not sent now
 // stays in doubt; one that is held keeps the way it went.
-func (s *Store) take(
+func (s *MessageRoom) take(
 	ctx context.Context,
 	tx conn,
 	e *enrollment,
@@ -214,7 +231,7 @@ func (s *Store) take(
 		}
 	}
 	if in.Action != "" {
-		if err := settleOffer(ctx, tx, in.Key, status, now); err != nil {
+		if err := s.settled(ctx, tx, in.Key, status, now); err != nil {
 			return err
 		}
 	}
@@ -233,13 +250,13 @@ func (s *Store) take(
 
 // Settle writes what came of a Reservation. ErrNotMine where its token is no longer the row's; settled so
 // before is fine.
-func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Settlement) error {
+func (s *MessageRoom) Settle(ctx context.Context, now time.Time, r Reservation, o Settlement) error {
 	switch o.Status {
 	case contract.StatusSent, contract.StatusFailed, contract.StatusRetry, contract.StatusSuppressed:
 	default:
 		return inputError("a send cannot be settled as " + o.Status)
 	}
-	return s.write(ctx, func(tx conn) error {
+	return s.db.write(ctx, func(tx conn) error {
 		n, err := affected(
 			ctx,
 			tx,
@@ -282,7 +299,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 			return err
 		}
 		if row.action != "" {
-			if err := settleOffer(ctx, tx, r.Key, status, now); err != nil {
+			if err := s.settled(ctx, tx, r.Key, status, now); err != nil {
 				return err
 			}
 		}
@@ -291,9 +308,8 @@ func (s *Store) Settle(ctx context.Context, now time.Time, r Reservation, o Sett
 				return err
 			}
 		}
-		b := &unit{s: s, tx: tx, now: now}
 		for _, address := range sorted(o.Gone) {
-			if err := b.bounced(ctx, bounce{channel: r.Verdict.Channel, address: clean(address), reason: cmp.Or(clean(o.Reason), "gone")}); err != nil {
+			if err := addBounce(ctx, tx, now, bounce{channel: r.Verdict.Channel, address: clean(address), reason: cmp.Or(clean(o.Reason), "gone")}); err != nil {
 				return err
 			}
 		}

@@ -49,7 +49,7 @@ func chunks(n int, f func(from, to int) error) error {
 type postgresTx struct{ conn }
 
 // engine marks tx.
-func (s *Store) engine(tx *sql.Tx) conn {
+func (s *database) engine(tx *sql.Tx) conn {
 	if s.postgres {
 		return postgresTx{tx}
 	}

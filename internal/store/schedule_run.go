@@ -13,8 +13,8 @@ import (
 
 // RunSchedules enters customers into journeys whose scheduled moment has come by now, a bounded number at a
 // time under a lease of wall time; more reports that there is more to do at once.
-func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
-	rel, err := s.current(ctx, s.reader)
+func (s *EnrollmentRoom) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
+	rel, err := s.db.current(ctx, s.db.reader)
 	if err != nil {
 		return false, databaseError(err)
 	}
@@ -22,7 +22,7 @@ func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more boo
 		return false, nil
 	}
 	idle := true
-	if err := s.read(ctx, func(tx conn) error {
+	if err := s.db.read(ctx, func(tx conn) error {
 		all, err := s.plan(ctx, tx, now)
 		for _, p := range all {
 			idle = idle && !p.unknown && !p.free(now, wall)
@@ -45,7 +45,7 @@ func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more boo
 		return true, nil
 	}
 	if err == nil && !finished {
-		err = s.write(ctx, func(tx conn) error {
+		err = s.db.write(ctx, func(tx conn) error {
 			_, err := tx.ExecContext(
 				ctx,
 				`update schedule_zones set lease_until = 0 where journey = $1 and zone = $2 and token = $3`,
@@ -60,10 +60,10 @@ func (s *Store) RunSchedules(ctx context.Context, now, wall time.Time) (more boo
 }
 
 // takeMoment leases the first moment that has come and nobody holds; more reports that there are others.
-func (s *Store) takeMoment(ctx context.Context, now, wall time.Time) (taken *progress, more bool, err error) {
-	err = s.write(ctx, func(tx conn) error {
+func (s *EnrollmentRoom) takeMoment(ctx context.Context, now, wall time.Time) (taken *progress, more bool, err error) {
+	err = s.db.write(ctx, func(tx conn) error {
 		taken, more = nil, false
-		rel, err := s.current(ctx, tx)
+		rel, err := s.db.current(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -124,9 +124,9 @@ type scheduleCandidate struct {
 
 // schedulePage enters a page of customers, in the order of their ids, and notes how far it came: all in one
 // transaction.
-func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (finished bool, err error) {
+func (s *EnrollmentRoom) schedulePage(ctx context.Context, now time.Time, p *progress) (finished bool, err error) {
 	reached := p.reached
-	err = s.change(ctx, now, func(tx conn, b *unit) error {
+	err = s.db.change(ctx, now, func(tx conn, b *unit) error {
 		finished, reached = false, p.reached
 		n, err := affected(
 			ctx,
@@ -148,13 +148,13 @@ func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (f
 		if n == 0 || program == nil || program.Entry.Schedule == nil {
 			return ErrSuperseded // published anew, or another's
 		}
-		paused, err := b.pausedJourney(ctx, p.journey)
+		paused, err := pausedJourney(ctx, b, p.journey)
 		if err != nil {
 			return err
 		}
 		looked := 0
 		if !paused {
-			if looked, err = b.enterPage(ctx, p, program, &reached); err != nil {
+			if looked, err = enterPage(ctx, b, p, program, &reached); err != nil {
 				return err
 			}
 		}
@@ -178,7 +178,7 @@ func (s *Store) schedulePage(ctx context.Context, now time.Time, p *progress) (f
 
 // enterPage looks at customers behind reached, who were there and in the zone at the moment, and enters those
 // for whom the journey's condition is true.
-func (b *unit) enterPage(ctx context.Context, p *progress, program *journey.Program, reached *string) (looked int, err error) {
+func enterPage(ctx context.Context, b *unit, p *progress, program *journey.Program, reached *string) (looked int, err error) {
 	args := []any{*reached, p.moment, schedulePage}
 	var query string
 	switch p.zone {
@@ -210,7 +210,7 @@ func (b *unit) enterPage(ctx context.Context, p *progress, program *journey.Prog
 	}, query, args...); err != nil || len(page) == 0 {
 		return 0, err
 	}
-	scores, err := b.scoresOfPage(ctx, program, page)
+	scores, err := scoresOfPage(ctx, b, program, page)
 	if err != nil {
 		return 0, err
 	}
@@ -231,11 +231,11 @@ func (b *unit) enterPage(ctx context.Context, p *progress, program *journey.Prog
 			ids = append(ids, c.id)
 		}
 	}
-	return len(page), b.enterScheduled(ctx, p, ev, ids)
+	return len(page), enterScheduled(ctx, b, p, ev, ids)
 }
 
 // enterScheduled locks those who may enter, and asks again.
-func (b *unit) enterScheduled(ctx context.Context, p *progress, ev event, ids []string) error {
+func enterScheduled(ctx context.Context, b *unit, p *progress, ev event, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -259,7 +259,7 @@ func (b *unit) enterScheduled(ctx context.Context, p *progress, ev event, ids []
 		}
 		own := ev
 		own.id, own.customer = prefix+id, id
-		if _, _, err := b.enter(ctx, person, entry{journey: p.journey, event: &own, at: own.received}); err != nil {
+		if _, _, err := enter(ctx, b, person, entry{journey: p.journey, event: &own, at: own.received}); err != nil {
 			return err
 		}
 	}

@@ -21,38 +21,6 @@ const (
 	everybody     = "*"              // the zone of a schedule that has one for all: its row, not a zone's name
 )
 
-// timetable is a journey's schedule.
-type timetable struct {
-	name, spec string
-	program    *journey.Program
-}
-
-// zone is the one that a moment is reckoned in.
-func (t timetable) zone(name string) *time.Location {
-	if name == everybody {
-		name = t.program.Entry.Schedule.Timezone
-	}
-	zone, ok := journey.Zone(name)
-	if !ok {
-		return time.UTC
-	}
-	return zone
-}
-
-// own reports whether each customer's own zone counts.
-func (t timetable) own() bool {
-	zone := t.program.Entry.Schedule.Timezone
-	return zone == "" || zone == "customer"
-}
-
-func scheduled(p *journey.Program) (timetable, bool, error) {
-	if p.Entry.Schedule == nil {
-		return timetable{}, false, nil
-	}
-	spec, err := jsonText(p.Entry.Schedule)
-	return timetable{name: p.Journey, spec: spec, program: p}, true, err
-}
-
 // progress is how far the moments of a journey in a zone were gone through.
 type progress struct {
 	journey, zone     string
@@ -70,8 +38,8 @@ func (p *progress) free(now, wall time.Time) bool {
 }
 
 // plan gives, for every schedule and every zone that counts, what is next.
-func (s *Store) plan(ctx context.Context, tx conn, now time.Time) ([]progress, error) {
-	rel, err := s.current(ctx, tx)
+func (s *EnrollmentRoom) plan(ctx context.Context, tx conn, now time.Time) ([]progress, error) {
+	rel, err := s.db.current(ctx, tx)
 	if err != nil || len(rel.scheduled) == 0 {
 		return nil, err
 	}
@@ -131,22 +99,6 @@ func (s *Store) plan(ctx context.Context, tx conn, now time.Time) ([]progress, e
 	return out, nil
 }
 
-// next is the moment behind done that is to be gone through: of those that are past the latest, if it can be
-// made up for.
-func (t timetable) next(zone string, done int64, now time.Time) (time.Time, bool) {
-	schedule := t.program.Entry.Schedule
-	from := moment(max(done, millis(now.Add(-makeUp))))
-	at, ok := schedule.At.Next(from, t.zone(zone), schedule.Days)
-	for ok && !at.After(now) {
-		later, more := schedule.At.Next(at, t.zone(zone), schedule.Days)
-		if !more || later.After(now) {
-			break
-		}
-		at = later
-	}
-	return at, ok
-}
-
 // zonesInUse are the time zones that customers are in, by a step through the index for each; UTC is always one.
 func zonesInUse(ctx context.Context, tx conn) ([]string, error) {
 	found := []string{utc}
@@ -165,9 +117,9 @@ func zonesInUse(ctx context.Context, tx conn) ([]string, error) {
 
 // NextSchedule is the moment (virtual) at which the next entry by schedule is due, which may be past; zero
 // where no journey has one.
-func (s *Store) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
+func (s *EnrollmentRoom) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
 	var next time.Time
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		all, err := s.plan(ctx, tx, now)
 		if err == nil && len(all) > 0 {
 			next = all[0].next
@@ -179,7 +131,7 @@ func (s *Store) NextSchedule(ctx context.Context, now time.Time) (time.Time, err
 
 // publishSchedules notes since when the journeys of a release have their schedules: a new one starts at its
 // next moment.
-func (s *Store) publishSchedules(ctx context.Context, tx conn, now time.Time, c *journey.Content) error {
+func publishSchedules(ctx context.Context, tx conn, now time.Time, c *journey.Content) error {
 	keep := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.Journeys)) {
 		schedule := c.Journeys[name].Entry.Schedule
@@ -225,4 +177,11 @@ func (s *Store) publishSchedules(ctx context.Context, tx conn, now time.Time, c 
 		}
 	}
 	return nil
+}
+
+// publishSchedulesOf notes since when the journeys of a release have their schedules.
+func publishSchedulesOf(*journey.Content) (func(ctx context.Context, tx conn, p publication) error, error) {
+	return func(ctx context.Context, tx conn, p publication) error {
+		return publishSchedules(ctx, tx, p.now, p.content)
+	}, nil
 }

@@ -7,25 +7,25 @@ import (
 )
 
 // Send is the row of the ledger with this key; ErrNotFound.
-func (s *Store) Send(ctx context.Context, key string) (Send, error) {
+func (s *MessageRoom) Send(ctx context.Context, key string) (Send, error) {
 	return s.oneContact(ctx, `key = $1`, key)
 }
 
 // SendByProvider is the latest row that a provider gave this id on a channel; ErrNotFound.
-func (s *Store) SendByProvider(ctx context.Context, channel, id string) (Send, error) {
+func (s *MessageRoom) SendByProvider(ctx context.Context, channel, id string) (Send, error) {
 	if id == "" {
 		return Send{}, ErrNotFound
 	}
 	return s.oneContact(ctx, `provider_id = $1 and provider_id <> '' and channel = $2 order by at desc, key desc limit 1`, id, channel)
 }
 
-func (s *Store) oneContact(ctx context.Context, condition string, args ...any) (Send, error) {
+func (s *MessageRoom) oneContact(ctx context.Context, condition string, args ...any) (Send, error) {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
 			args[i] = clean(text)
 		}
 	}
-	c, err := scanContact(s.reader.QueryRowContext(ctx, `select `+contactColumns+` from sends where `+condition, args...))
+	c, err := scanContact(s.db.reader.QueryRowContext(ctx, `select `+contactColumns+` from sends where `+condition, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}

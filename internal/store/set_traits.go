@@ -8,7 +8,7 @@ import (
 
 // SetTraits makes a customer with traits, or merges traits into one, without an event: nobody hears of it and nobody
 // enters by it.
-func (s *Store) SetTraits(ctx context.Context, now time.Time, id string, traits map[string]any) error {
+func (s *CustomerRoom) SetTraits(ctx context.Context, now time.Time, id string, traits map[string]any) error {
 	id = clean(id)
 	if id == "" {
 		return inputError("the customer's id is missing")
@@ -17,7 +17,7 @@ func (s *Store) SetTraits(ctx context.Context, now time.Time, id string, traits 
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, now, func(tx conn, b *unit) error {
+	return s.db.change(ctx, now, func(tx conn, b *unit) error {
 		own, err := known(ctx, tx, id)
 		if err != nil {
 			return err

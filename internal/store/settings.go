@@ -29,13 +29,13 @@ func clockOf(ctx context.Context, tx conn) (clock.Clock, error) {
 }
 
 // Clock is the one virtual clock of this installation; the zero clock until SetClock.
-func (s *Store) Clock(ctx context.Context) (clock.Clock, error) {
+func (s *database) Clock(ctx context.Context) (clock.Clock, error) {
 	c, err := clockOf(ctx, s.reader)
 	return c, databaseError(err)
 }
 
-// SetClock sets it; ErrClockFixed once there are events and it differs.
-func (s *Store) SetClock(ctx context.Context, c clock.Clock) error {
+// setClock sets it. It returns ErrClockFixed where the clock differs and fixed reports true.
+func (s *database) setClock(ctx context.Context, c clock.Clock, fixed func(tx conn) (bool, error)) error {
 	return s.write(ctx, func(tx conn) error {
 		have, err := clockOf(ctx, tx)
 		if err != nil {
@@ -44,7 +44,7 @@ func (s *Store) SetClock(ctx context.Context, c clock.Clock) error {
 		if have.Origin.Equal(c.Origin) && have.Epoch.Equal(c.Epoch) && have.Scale == c.Scale {
 			return nil
 		}
-		events, err := exists(ctx, tx, `select 1 from events limit 1`)
+		events, err := fixed(tx)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func memory() *sql.DB {
 // image is an empty database of this build's schema, migrated once per process: hundreds of simulations open one each.
 var image = sync.OnceValues(func() (raw []byte, err error) {
 	ctx := context.Background()
-	s := &Store{writer: memory()}
+	s := &database{writer: memory()}
 	s.reader = s.writer
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := s.migrate(ctx, goose.DialectSQLite3); err != nil {
@@ -64,7 +64,7 @@ func rawSQLite(ctx context.Context, db *sql.DB, f func(sqliteConn) error) error 
 }
 
 // openMemory makes a database in memory that nobody else sees.
-func (s *Store) openMemory(ctx context.Context) error {
+func (s *database) openMemory(ctx context.Context) error {
 	schema, err := image()
 	if err != nil {
 		return fmt.Errorf("database: %w", err)

@@ -15,9 +15,9 @@ type StepCount struct {
 }
 
 // StepCounts counts open instances by journey, revision and step, in that order. An empty journey counts all.
-func (s *Store) StepCounts(ctx context.Context, journey string) ([]StepCount, error) {
+func (s *AnalyticsRoom) StepCounts(ctx context.Context, journey string) ([]StepCount, error) {
 	var out []StepCount
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		w := where{}
 		w.raw("state <> 'closed'")
 		w.equals("journey", journey)

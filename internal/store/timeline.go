@@ -15,10 +15,10 @@ type line struct {
 
 // Timeline is a customer's story, newest first: events with their properties, contacts, hand-offs, and the
 // journeys entered and ended. limit: default 100, max 1000. Empty for a customer that is not known.
-func (s *Store) Timeline(ctx context.Context, customer string, limit int) ([]TimelineEntry, error) {
+func (s *AnalyticsRoom) Timeline(ctx context.Context, customer string, limit int) ([]TimelineEntry, error) {
 	limit = bounded(limit)
 	var lines []line
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		id, err := whom(ctx, tx, customer)
 		if errors.Is(err, ErrNotFound) {
 			return nil

@@ -34,7 +34,7 @@ const txAttempts = 12
 
 // write runs f in a transaction. Nothing of it is kept when it fails. It is repeated where the database says it
 // lost a race; never after a commit whose answer is unknown.
-func (s *Store) write(ctx context.Context, f func(tx conn) error) error {
+func (s *database) write(ctx context.Context, f func(tx conn) error) error {
 	var err error
 	for try := range txAttempts {
 		if try > 0 {
@@ -55,7 +55,7 @@ func (s *Store) write(ctx context.Context, f func(tx conn) error) error {
 	return databaseError(err)
 }
 
-func (s *Store) once(ctx context.Context, f func(tx conn) error) (again bool, err error) {
+func (s *database) once(ctx context.Context, f func(tx conn) error) (again bool, err error) {
 	select {
 	case s.turns <- struct{}{}:
 	case <-ctx.Done():
@@ -77,7 +77,7 @@ func (s *Store) once(ctx context.Context, f func(tx conn) error) (again bool, er
 }
 
 // read runs f on one snapshot of the database, or on plain connections where f makes a single query.
-func (s *Store) read(ctx context.Context, f func(tx conn) error) error {
+func (s *database) read(ctx context.Context, f func(tx conn) error) error {
 	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: s.reader != s.writer})
 	if err != nil {
 		return databaseError(err)
@@ -86,20 +86,28 @@ func (s *Store) read(ctx context.Context, f func(tx conn) error) error {
 	return databaseError(f(s.engine(tx)))
 }
 
-// databaseError marks what is the database's fault; the store's own errors stay as they are.
+// refusal is an error for the caller: the database works.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// Refusal marks the error; see databaseError.
+func (r refusal) Refusal() {}
+
+// Refusal marks the error; see databaseError.
+func (e inputError) Refusal() {}
+
+// ErrNotFound is returned where there is no such row.
+var ErrNotFound error = refusal("not found")
+
+// databaseError marks errors of the database. Errors with a method Refusal are the caller's and stay as they are.
 func databaseError(err error) error {
-	var dropped *DroppedError
-	var input inputError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &dropped), errors.As(err, &input):
-		return err
 	}
-	for _, own := range []error{ErrNotFound, ErrSuperseded, ErrClockFixed, ErrTooLate, ErrTaken, ErrBusy} {
-		if errors.Is(err, own) {
-			return err
-		}
+	var own interface{ Refusal() }
+	if errors.As(err, &own) {
+		return err
 	}
 	return fmt.Errorf("database: %w", err)
 }

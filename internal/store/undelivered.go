@@ -11,9 +11,9 @@ import (
 
 // Undelivered lists the ids of an instance's deliveries that arrived by at (virtual) and are not marked as done,
 // oldest first, at most ten. ErrNotMine where the enrollment is another run's.
-func (s *Store) Undelivered(ctx context.Context, ref contract.Ref, at time.Time) ([]string, error) {
+func (s *OutboxRoom) Undelivered(ctx context.Context, ref contract.Ref, at time.Time) ([]string, error) {
 	var ids []string
-	err := s.read(ctx, func(tx conn) error {
+	err := s.db.read(ctx, func(tx conn) error {
 		ids = nil
 		e, err := enrollmentOf(ctx, tx, ref.Enrollment)
 		if errors.Is(err, ErrNotFound) || err == nil && e.Chain != ref.Chain && (e.Chain != "" || e.State == StateClosed) {
@@ -34,8 +34,8 @@ func (s *Store) Undelivered(ctx context.Context, ref contract.Ref, at time.Time)
 }
 
 // Depth counts the deliveries that are not done, up to limit: it reads no more than that.
-func (s *Store) Depth(ctx context.Context, limit int) (int, error) {
+func (s *OutboxRoom) Depth(ctx context.Context, limit int) (int, error) {
 	var n int
-	err := s.reader.QueryRowContext(ctx, `select count(*) from (select 1 from outbox limit $1) as waiting`, limit).Scan(&n)
+	err := s.db.reader.QueryRowContext(ctx, `select count(*) from (select 1 from outbox limit $1) as waiting`, limit).Scan(&n)
 	return n, databaseError(err)
 }

@@ -11,6 +11,122 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
+// units begin units of work.
+type units struct {
+	*catalog
+	channels  []journey.ChannelSpec
+	scenario  bool
+	holdout   func(journey, customer string, percent float64) bool
+	committed chan struct{}
+	hooks     hooks
+}
+
+// hooks are what rooms do in the transaction of another one. Each list is in order; the engine fills it.
+type hooks struct {
+	// flush writes what the rooms have collected.
+	flush []func(ctx context.Context, b *unit) error
+	// beforeMerge runs before two customers become one, while both still have all that is theirs.
+	beforeMerge []func(ctx context.Context, b *unit, gone, survivor *lockedCustomer) error
+	// onMerge moves what a room has of gone to survivor.
+	onMerge []func(ctx context.Context, b *unit, gone, survivor *lockedCustomer) error
+	// afterMerge runs once survivor has everything.
+	afterMerge []func(ctx context.Context, b *unit, gone, survivor *lockedCustomer) error
+	// onClose are the rooms that may hold something of an enrollment that ends.
+	onClose []holder
+}
+
+// holder is a room that may hold something of an enrollment. One statement asks all holders, since most
+// enrollments hold nothing when they end.
+type holder struct {
+	holds   string // a query that finds a row where something is held of the enrollment $1
+	release func(ctx context.Context, b *unit, e *enrollment, outcome string, at time.Time) error
+}
+
+// unit is one transaction: the customers it has locked, with their open enrollments, and what it will write. Rooms
+// keep their own part of it with state, and write that part in the order of hooks.flush.
+type unit struct {
+	db      *units
+	tx      conn
+	now     time.Time
+	people  map[string]*lockedCustomer
+	rel     *release
+	starts  []*enrollment
+	touched map[string]*enrollment
+	states  map[any]any
+	wake    bool
+}
+
+// state returns what a room keeps of a unit; each T is made once.
+func state[T any](b *unit) *T {
+	key := (*T)(nil)
+	if found, ok := b.states[key]; ok {
+		return found.(*T)
+	}
+	made := new(T)
+	b.states[key] = made
+	return made
+}
+
+// begin starts a unit in a transaction that is there already. The caller flushes it.
+func (s *units) begin(tx conn, now time.Time) *unit {
+	return &unit{
+		db: s, tx: tx, now: now, people: map[string]*lockedCustomer{}, touched: map[string]*enrollment{}, states: map[any]any{},
+	}
+}
+
+// change runs f with a unit in a transaction, writes the unit, and wakes the relay. f locks its customers first.
+func (s *units) change(ctx context.Context, now time.Time, f func(tx conn, b *unit) error) error {
+	wake := false
+	err := s.write(ctx, func(tx conn) error {
+		b := s.begin(tx, now)
+		if err := f(tx, b); err != nil {
+			return err
+		}
+		err := b.flush(ctx)
+		wake = b.wake
+		return err
+	})
+	if err == nil && wake {
+		s.wake()
+	}
+	return err
+}
+
+// Committed is signaled, never blocking, when this process has committed entries of the outbox.
+func (s *units) Committed() <-chan struct{} { return s.committed }
+
+func (s *units) wake() {
+	select {
+	case s.committed <- struct{}{}:
+	default:
+	}
+}
+
+// hasChannel reports whether this build has a channel.
+func (s *units) hasChannel(name string) bool {
+	for i := range s.channels {
+		if s.channels[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// flush writes what the rooms have collected.
+func (b *unit) flush(ctx context.Context) error {
+	for _, write := range b.db.hooks.flush {
+		if err := write(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// program returns a revision.
+func (b *unit) program(ctx context.Context, revision string) (*program, error) {
+	return b.db.program(ctx, b.tx, revision)
+}
+
 // lockedCustomer is a customer that the transaction has locked.
 type lockedCustomer struct {
 	id      string
@@ -22,12 +138,8 @@ type lockedCustomer struct {
 	dirty   bool           // traits to be written
 	open    []*enrollment  // open and watching, oldest first
 
-	leanings *intentScores // nil: not read
-	locked   bool          // what a decision finds stale of the customer is to be stored
-	drafted  bool          // a decision is made ahead of the lock: what is stale waits for it
-
-	recalled bool                      // truths were read
-	truths   map[string]conditionValue // by journey
+	locked  bool // what a decision finds stale of the customer is to be stored
+	drafted bool // a decision is made before the lock: it fails where something of the customer is stale
 }
 
 func scanPerson(r scanner) (*lockedCustomer, error) {
@@ -54,53 +166,6 @@ func traitsOf(id string, traits map[string]any) map[string]any {
 		out["id"] = id
 	}
 	return out
-}
-
-// event is a row of events.
-type event struct {
-	id, customer, name, source string
-	at, received               int64
-	n                          int
-	properties                 map[string]any
-	text                       string // properties as stored
-	depth                      int
-	lazy                       bool // stored only if somebody enters by it
-	classified                 *classification
-}
-
-// unit collects what a transaction writes, so that it goes out in few statements.
-type unit struct {
-	s       *Store
-	tx      conn
-	now     time.Time
-	people  map[string]*lockedCustomer
-	rel     *release
-	paused  map[string]bool
-	n       int
-	events  []*event
-	starts  []*enrollment
-	touched map[string]*enrollment
-	rows    [][]any // deliveries
-	traces  [][]any // evidence of intents
-	wake    bool
-}
-
-// change runs f with a batch in a transaction, writes the batch, and wakes the relay. f locks its customers first.
-func (s *Store) change(ctx context.Context, now time.Time, f func(tx conn, b *unit) error) error {
-	wake := false
-	err := s.write(ctx, func(tx conn) error {
-		b := &unit{s: s, tx: tx, now: now, people: map[string]*lockedCustomer{}, touched: map[string]*enrollment{}}
-		if err := f(tx, b); err != nil {
-			return err
-		}
-		err := b.flush(ctx)
-		wake = b.wake
-		return err
-	})
-	if err == nil && wake {
-		s.wake()
-	}
-	return err
 }
 
 // lock locks customers in the order of their ids, makes those that are not there, and adopts them.
@@ -172,7 +237,7 @@ func (b *unit) enrollment(e *enrollment) *enrollment {
 // release is the one this transaction decides by.
 func (b *unit) release(ctx context.Context) (*release, error) {
 	if b.rel == nil {
-		r, err := b.s.current(ctx, b.tx)
+		r, err := b.db.current(ctx, b.tx)
 		if err != nil {
 			return nil, err
 		}
@@ -181,76 +246,9 @@ func (b *unit) release(ctx context.Context) (*release, error) {
 	return b.rel, nil
 }
 
-// pausedJourney asks the kill switch.
-func (b *unit) pausedJourney(ctx context.Context, name string) (bool, error) {
-	if b.paused == nil {
-		b.paused = map[string]bool{}
-		if err := rows(ctx, b.tx, func(r *sql.Rows) error {
-			var name string
-			err := r.Scan(&name)
-			b.paused[name] = true
-			return err
-		}, `select journey from paused_journeys where paused = 1`); err != nil {
-			return false, err
-		}
-	}
-	return b.paused[name], nil
-}
-
-// Kinds of deliveries.
-const (
-	deliverStart   = "start"
-	deliverEvent   = "event" // an event of the customer: body holds the traits it changed
-	deliverMessage = "message"
-	deliverEntry   = "entry" // a deferred entry: nothing to deliver
-)
-
-// deliver puts something at the end of an enrollment's queue.
-func (b *unit) deliver(e *enrollment, kind, event, body string, at int64) {
-	if !e.pending() {
-		e.queuedAt = at
-	}
-	e.tail++
-	b.rows = append(b.rows, []any{e.ID, e.tail, kind, event, body, at})
-	if !e.fresh {
-		b.touched[e.ID] = e
-	}
-	b.wake = true
-}
-
-// store keeps an event; it is written with the batch, or when history is read.
-func (b *unit) store(ev *event) {
-	b.n++
-	ev.n = b.n
-	b.events = append(b.events, ev)
-}
-
-// flushEvents writes the events. Another transaction that took an id meanwhile makes this one start again.
-func (b *unit) flushEvents(ctx context.Context) error {
-	var values [][]any
-	for _, ev := range b.events {
-		values = append(values, []any{ev.id, ev.customer, ev.name, ev.at, ev.received, ev.n, ev.text, ev.source, ev.depth})
-	}
-	n, err := insert(
-		ctx,
-		b.tx,
-		"events (id, customer, name, at, received_at, n, properties, source, depth)",
-		values,
-		"on conflict (id) do nothing",
-	)
-	if err == nil && n != int64(len(values)) {
-		err = errAgain
-	}
-	if err == nil {
-		err = b.keepClassifications(ctx, b.events)
-	}
-	b.events = nil
-	return err
-}
-
-// flush writes everything.
-func (b *unit) flush(ctx context.Context) error {
-	var traits, zones [][]any
+// flushTraits writes the profiles that changed.
+func flushTraits(ctx context.Context, b *unit) error {
+	var traits [][]any
 	for _, id := range slices.Sorted(maps.Keys(b.people)) {
 		p := b.people[id]
 		if !p.dirty {
@@ -261,28 +259,14 @@ func (b *unit) flush(ctx context.Context) error {
 			return err
 		}
 		traits = append(traits, []any{id, raw})
-		if zone := zoneOf(p.traits); zone != p.zone() {
-			zones = append(zones, []any{id, zone, millis(b.now)})
-		}
 		p.dirty, p.stored = false, p.traits
 	}
-	if _, err := insert(ctx, b.tx, "customer_timezones (customer, timezone, since_at)", zones,
-		"on conflict (customer) do update set timezone = excluded.timezone, since_at = excluded.since_at"); err != nil {
-		return err
-	}
-	if err := update(ctx, b.tx, "customers", "id", "traits = v.column2", []string{"text", "text"}, traits); err != nil {
-		return err
-	}
-	if err := b.flushEvents(ctx); err != nil {
-		return err
-	}
-	if err := b.flushTruths(ctx); err != nil {
-		return err
-	}
-	if err := b.flushIntents(ctx); err != nil {
-		return err
-	}
-	lane := b.lanes()
+	return update(ctx, b.tx, "customers", "id", "traits = v.column2", []string{"text", "text"}, traits)
+}
+
+// flushEnrollments writes the new enrollments, and how far the queues of others reach.
+func flushEnrollments(ctx context.Context, b *unit) error {
+	lane := lanesOf(b)
 	var starts [][]any
 	for _, e := range b.starts {
 		e.fresh = false
@@ -317,88 +301,10 @@ func (b *unit) flush(ctx context.Context) error {
 		tails = append(tails, []any{id, e.tail, millis(b.now), lane(e)})
 	}
 	clear(b.touched)
-	if err := update(ctx, b.tx, "enrollments", "id", "last_seq = v.column2, queued_at = case when enrollments.next_seq > enrollments.last_seq then v.column3 else enrollments.queued_at end, "+
+	return update(ctx, b.tx, "enrollments", "id", "last_seq = v.column2, queued_at = case when enrollments.next_seq > enrollments.last_seq then v.column3 else enrollments.queued_at end, "+
 		"due_at = case when enrollments.next_seq > enrollments.last_seq then v.column4 else enrollments.due_at end",
-		[]string{"text", "bigint", "bigint", "bigint"}, tails); err != nil {
-		return err
-	}
-	_, err := insert(ctx, b.tx, "outbox (enrollment, seq, kind, event, body, at)", b.rows, "")
-	b.rows = nil
-	return err
+		[]string{"text", "bigint", "bigint", "bigint"}, tails)
 }
 
-// history answers count() and last() over a customer's events. It is memoised, since an expression may ask the
-// same more than once.
-type history struct {
-	ctx      context.Context
-	tx       conn
-	before   func(ctx context.Context) error // writes what the query must see; may be nil
-	customer string
-	now      time.Time
-	received int64 // events that came after this one do not count; 0: all do
-	n        int
-	counts   map[string]float64
-	lasts    map[string]int64
-}
-
-var _ journey.History = (*history)(nil)
-
-func (h *history) flush() error {
-	if h.before == nil {
-		return nil
-	}
-	return h.before(h.ctx)
-}
-
-// known narrows a query to the events that had come by then.
-func (h *history) known(args ...any) (clause string, all []any) {
-	if h.received == 0 {
-		return "", args
-	}
-	received, n := list(len(args)+1, 1), list(len(args)+2, 1)
-	return ` and (received_at < ` + received + ` or received_at = ` + received + ` and n <= ` + n + `)`, append(args, h.received, h.n)
-}
-
-// Count is how many events of that name the customer had within the time up to now; 0 is all time.
-func (h *history) Count(name string, span time.Duration) (float64, error) {
-	memo := name + "\x00" + span.String()
-	if n, known := h.counts[memo]; known {
-		return n, nil
-	}
-	if err := h.flush(); err != nil {
-		return 0, err
-	}
-	var since int64
-	if span > 0 {
-		since = millis(h.now.Add(-span))
-	}
-	var n float64
-	clause, args := h.known(h.customer, name, since)
-	err := h.tx.QueryRowContext(h.ctx, `select count(*) from events where customer = $1 and name = $2 and at > $3`+clause, args...).Scan(&n)
-	if err == nil {
-		if h.counts == nil {
-			h.counts = map[string]float64{}
-		}
-		h.counts[memo] = n
-	}
-	return n, databaseError(err)
-}
-
-// Last is the time of the customer's latest event of that name.
-func (h *history) Last(name string) (at time.Time, found bool, err error) {
-	last, known := h.lasts[name]
-	if !known {
-		if err := h.flush(); err != nil {
-			return time.Time{}, false, err
-		}
-		clause, args := h.known(h.customer, name)
-		if err := h.tx.QueryRowContext(h.ctx, `select coalesce(max(at), 0) from events where customer = $1 and name = $2`+clause, args...).Scan(&last); err != nil {
-			return time.Time{}, false, databaseError(err)
-		}
-		if h.lasts == nil {
-			h.lasts = map[string]int64{}
-		}
-		h.lasts[name] = last
-	}
-	return moment(last), last != 0, nil
-}
+// unused reports whether a customer was made by this unit, and nothing was entered.
+func (p *lockedCustomer) unused() bool { return p.version <= 1 && len(p.open) == 0 }
