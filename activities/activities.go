@@ -26,7 +26,7 @@ import (
 
 // Config is what the activities need.
 type Config struct {
-	Store    *store.Store
+	Ports    Ports
 	Channels map[string]channel.Channel // channel.Open
 	Links    signedlink.Links           // of unsubscribe pages
 	Clock    clock.Clock                // of the installation, for Track, whose input carries none
@@ -117,7 +117,7 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 
 // Report tells the store where an instance is.
 func (a *Activities) Report(ctx context.Context, in contract.Report) error {
-	return asSupersededError(a.cfg.Store.Report(ctx, a.cfg.Now(in.Clock), in))
+	return asSupersededError(a.cfg.Ports.Enrollments.Report(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // OpenHandoff renders the note and puts the customer before the queue.
@@ -125,7 +125,7 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 	now := a.cfg.Now(in.Clock)
 	note := ""
 	if in.Spec.Note != "" {
-		vars, err := a.cfg.Store.View(ctx, now, in.Ref, in.Scene)
+		vars, err := a.cfg.Ports.Enrollments.View(ctx, now, in.Ref, in.Scene)
 		if err != nil {
 			return asSupersededError(err)
 		}
@@ -139,17 +139,17 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 			note = "(the note of this step could not be rendered: " + err.Error() + ")"
 		}
 	}
-	return asSupersededError(a.cfg.Store.OpenHandoff(ctx, now, in, note))
+	return asSupersededError(a.cfg.Ports.Handoffs.OpenHandoff(ctx, now, in, note))
 }
 
 // WithdrawHandoff takes a hand-off back.
 func (a *Activities) WithdrawHandoff(ctx context.Context, in contract.WithdrawHandoff) error {
-	return asSupersededError(a.cfg.Store.WithdrawHandoff(ctx, a.cfg.Now(in.Clock), in))
+	return asSupersededError(a.cfg.Ports.Handoffs.WithdrawHandoff(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // Due lists what arrived for an instance by a moment and is still on its way to it.
 func (a *Activities) Due(ctx context.Context, in contract.Due) (contract.DueResult, error) {
-	ids, err := a.cfg.Store.Undelivered(ctx, in.Ref, in.At)
+	ids, err := a.cfg.Ports.Enrollments.Undelivered(ctx, in.Ref, in.At)
 	return contract.DueResult{OnTheirWay: ids}, asSupersededError(err)
 }
 
@@ -167,7 +167,7 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	if in.Clock != (clock.Clock{}) {
 		at = in.Clock
 	}
-	receipts, err := a.cfg.Store.Ingest(ctx, a.cfg.Now(at), []store.SegmentCall{{
+	receipts, err := a.cfg.Ports.Events.Ingest(ctx, a.cfg.Now(at), []store.SegmentCall{{
 		Type: c.Type, MessageID: c.MessageID, UserID: c.UserID, AnonymousID: c.AnonymousID, Event: c.Event,
 		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
 	}})
@@ -207,7 +207,7 @@ func asPermanentError(err error) error {
 
 // program is the compiled revision of an instance.
 func (a *Activities) program(ctx context.Context, revision string) (*journey.Program, error) {
-	p, err := a.cfg.Store.Program(ctx, revision)
+	p, err := a.cfg.Ports.Enrollments.Program(ctx, revision)
 	if err != nil {
 		return nil, fmt.Errorf("revision %s: %w", revision, err)
 	}
@@ -220,6 +220,6 @@ func (a *Activities) loadVars(ctx context.Context, ref contract.Ref, scene contr
 	if err != nil {
 		return nil, journey.Vars{}, err
 	}
-	vars, err := a.cfg.Store.View(ctx, a.cfg.Now(ref.Clock), ref, scene)
+	vars, err := a.cfg.Ports.Enrollments.View(ctx, a.cfg.Now(ref.Clock), ref, scene)
 	return prog, vars, asSupersededError(err)
 }

@@ -20,7 +20,7 @@ import (
 // templates; what is returned, and so enters history, holds of the body what expressions read. An attempt that
 // another may follow is an error.
 func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallResult, error) {
-	vars, err := a.cfg.Store.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.Scene)
+	vars, err := a.cfg.Ports.Enrollments.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.Scene)
 	if err != nil {
 		return contract.CallResult{}, asSupersededError(err)
 	}
@@ -41,7 +41,7 @@ func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallR
 	// time is over.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.LocalTimeout)
 	defer cancel()
-	if err := a.cfg.Store.KeepResponse(keep, a.cfg.Now(in.Clock), in, result); err != nil {
+	if err := a.cfg.Ports.Enrollments.KeepResponse(keep, a.cfg.Now(in.Clock), in, result); err != nil {
 		return contract.CallResult{}, asPermanentError(err)
 	}
 	result.Body = projectBody(result.Body, in.Reads)

@@ -19,11 +19,11 @@ func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
 			properties[name] = journey.Plain(value)
 		}
 	}
-	return asPermanentError(a.cfg.Store.Emit(ctx, vars.Now, in, properties))
+	return asPermanentError(a.cfg.Ports.Enrollments.Emit(ctx, vars.Now, in, properties))
 }
 
 // Move tells the store that an instance goes over to another revision, or refuses to.
 func (a *Activities) Move(ctx context.Context, in contract.Move) (contract.MoveResult, error) {
-	result, err := a.cfg.Store.RecordMigration(ctx, a.cfg.Now(in.Clock), in)
+	result, err := a.cfg.Ports.Enrollments.RecordMigration(ctx, a.cfg.Now(in.Clock), in)
 	return result, asPermanentError(err)
 }

@@ -57,7 +57,7 @@ func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
 		}
 		setPath(vars.Customer, assignment.Name, journey.Plain(value)) // a later line sees an earlier one
 	}
-	return asSupersededError(a.cfg.Store.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
+	return asSupersededError(a.cfg.Ports.Enrollments.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
 }
 
 // stepZone is the time zone of a step: named, or the customer's; UTC where unknown.

@@ -56,8 +56,8 @@ func TestSendWaitsForItsRate(t *testing.T) {
 	again.Key, again.Visit, again.Spec.Via = b.ref.Enrollment+"/hello/2", 2, []string{"email"}
 	first, err := b.activities.Send(t.Context(), again)
 	if err != nil || first.Status != contract.StatusRetry || first.RetryAfter != time.Second || !strings.Contains(first.Reason, "rate") ||
-		len(b.email.got) != 1 {
-		t.Fatalf("%+v %v, %d calls", first, err, len(b.email.got))
+		len(b.email.Sent()) != 1 {
+		t.Fatalf("%+v %v, %d calls", first, err, len(b.email.Sent()))
 	}
 	row, err := b.store.Send(t.Context(), again.Key)
 	if err != nil || row.Status != contract.StatusRetry || row.Attempts != 0 || row.Unknown {
@@ -73,7 +73,7 @@ func TestSendWaitsForItsRate(t *testing.T) {
 		t.Fatalf("too early: %v", err)
 	}
 	*wall = wall.Add(time.Second)
-	if got, err := b.deliver(again); err != nil || got.Status != contract.StatusSent || len(b.email.got) != 2 {
+	if got, err := b.deliver(again); err != nil || got.Status != contract.StatusSent || len(b.email.Sent()) != 2 {
 		t.Fatalf("%+v %v", got, err)
 	}
 	if row, err := b.store.Send(t.Context(), again.Key); err != nil || row.Attempts != 1 {
@@ -85,10 +85,10 @@ func TestSendWaitsForItsRate(t *testing.T) {
 func TestABusyProviderIsLeftAloneByAll(t *testing.T) {
 	b := setup(t, nil)
 	wall := b.limited("")
-	b.email.answers = []channel.Receipt{
-		{Outcome: channel.NotSent, Reason: "429", RetryAfter: time.Minute, Busy: true},
-		{Outcome: channel.Sent},
-	}
+	b.email.Answer(
+		channel.Receipt{Outcome: channel.NotSent, Reason: "429", RetryAfter: time.Minute, Busy: true},
+		channel.Receipt{Outcome: channel.Sent},
+	)
 	if got := b.mail(nil); got.Status != contract.StatusRetry || got.RetryAfter != time.Minute {
 		t.Fatal(got)
 	}
@@ -99,8 +99,8 @@ func TestABusyProviderIsLeftAloneByAll(t *testing.T) {
 	}
 	other := b.order(journey.Marketing)
 	other.Key, other.Visit, other.Spec.Via = b.ref.Enrollment+"/hello/2", 2, []string{"email"}
-	if got, err := b.activities.Send(t.Context(), other); err != nil || got.RetryAfter < time.Minute-time.Second || len(b.email.got) != 1 {
-		t.Fatalf("%+v %v, %d calls", got, err, len(b.email.got))
+	if got, err := b.activities.Send(t.Context(), other); err != nil || got.RetryAfter < time.Minute-time.Second || len(b.email.Sent()) != 1 {
+		t.Fatalf("%+v %v, %d calls", got, err, len(b.email.Sent()))
 	}
 	*wall = wall.Add(2 * time.Minute)
 	if got := b.mail(nil); got.Status != contract.StatusSent {

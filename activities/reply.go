@@ -16,7 +16,7 @@ import (
 // journey or step is no reply. The text is answered only where the journey names it.
 func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.ReplyResult, error) {
 	none := contract.ReplyResult{Arm: -1}
-	heard, err := a.cfg.Store.ReadMessage(ctx, in.Ref, in.Event)
+	heard, err := a.cfg.Ports.Events.ReadMessage(ctx, in.Ref, in.Event)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return none, nil

@@ -168,7 +168,7 @@ func (a *Activities) sendReserved(ctx context.Context, in contract.Send, held st
 
 // reserve decides the send in the customer's transaction.
 func (a *Activities) reserve(ctx context.Context, in contract.Send) (store.Reservation, error) {
-	return a.cfg.Store.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
+	return a.cfg.Ports.Sends.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
 }
 
 // render makes the treatment for this customer.
@@ -256,7 +256,7 @@ func (a *Activities) deliver(
 func (a *Activities) settle(in contract.Send, held store.Reservation, s store.Settlement) (contract.SendResult, *retry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := a.cfg.Store.Settle(ctx, a.cfg.Now(in.Clock), held, s); err != nil {
+	if err := a.cfg.Ports.Sends.Settle(ctx, a.cfg.Now(in.Clock), held, s); err != nil {
 		return contract.SendResult{}, nil, fmt.Errorf("the outcome of send %s could not be written: %w", in.Key, err)
 	}
 	if s.Status == contract.StatusRetry {

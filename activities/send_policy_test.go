@@ -76,14 +76,14 @@ func TestTones(t *testing.T) {
 			b := setup(t, c.traits)
 			b.govern(policy)
 			b.mail(func(in *contract.Send) { in.Spec.Tone = c.tone })
-			if got := b.email.got[0].Fields["subject"]; got != c.want {
+			if got := b.email.Sent()[0].Fields["subject"]; got != c.want {
 				t.Errorf("subject %q, want %q", got, c.want)
 			}
 			if got := b.contact().Tone; got != c.in {
 				t.Errorf("tone %q, want %q", got, c.in)
 			}
-			if c.traits["language"] == "ja" && !strings.HasPrefix(b.email.got[0].Fields["html"], "<p>こんにちは</p>") {
-				t.Errorf("html %q", b.email.got[0].Fields["html"])
+			if c.traits["language"] == "ja" && !strings.HasPrefix(b.email.Sent()[0].Fields["html"], "<p>こんにちは</p>") {
+				t.Errorf("html %q", b.email.Sent()[0].Fields["html"])
 			}
 		})
 	}
@@ -114,7 +114,7 @@ func TestASendInQuietHours(t *testing.T) {
 	if diff := cmp.Diff(contract.SendResult{Status: contract.StatusHeld, Reason: decisioning.QuietHours, Until: now.Add(10 * time.Hour)}, got); diff != "" {
 		t.Error(diff)
 	}
-	if len(b.email.got) != 0 {
+	if len(b.email.Sent()) != 0 {
 		t.Error("it went out")
 	}
 	now = now.Add(10 * time.Hour)
@@ -129,7 +129,7 @@ func TestGivingUpInQuietHours(t *testing.T) {
 	b.govern(`quiet_hours: {from: "21:00", to: "08:00"}`)
 	now := time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC)
 	b.activities.cfg.Now = func(clock.Clock) time.Time { return now }
-	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "451 later"}}
+	b.email.Answer(channel.Receipt{Outcome: channel.NotSent, Reason: "451 later"})
 	if got := b.mail(nil); got.Status != contract.StatusRetry {
 		t.Fatal(got)
 	}

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
@@ -35,41 +36,11 @@ push: {title: Hello, body: you}
 `
 )
 
-// fakeChannel answers as it is told to, and remembers what it was given.
-type fakeChannel struct {
-	name    string
-	dedupes bool
-	mu      sync.Mutex
-	answers []channel.Receipt // in order; the last one stays
-	got     []channel.Message
-}
-
-func (f *fakeChannel) Spec() journey.ChannelSpec {
-	for _, spec := range channel.Specs() {
-		if spec.Name == f.name {
-			return spec
-		}
-	}
-	return journey.ChannelSpec{Name: f.name}
-}
-func (f *fakeChannel) Dedupes() bool { return f.dedupes }
-func (f *fakeChannel) Close() error  { return nil }
-func (f *fakeChannel) Send(_ context.Context, m channel.Message) channel.Receipt {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.got = append(f.got, m)
-	answer := f.answers[0]
-	if len(f.answers) > 1 {
-		f.answers = f.answers[1:]
-	}
-	return answer
-}
-
 type bundle struct {
 	t          *testing.T
 	store      *store.Store
-	email      *fakeChannel
-	push       *fakeChannel
+	email      *channeltest.Fake
+	push       *channeltest.Fake
 	activities *Activities
 	ref        contract.Ref
 	event      string
@@ -109,10 +80,10 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 		t.Fatal(err)
 	}
 	b := &bundle{t: t, store: s, event: "e1",
-		email: &fakeChannel{name: "email", answers: []channel.Receipt{{Outcome: channel.Sent, ProviderID: "p1"}}},
-		push:  &fakeChannel{name: "push", answers: []channel.Receipt{{Outcome: channel.Sent, ProviderID: "p2"}}},
+		email: channeltest.NewFake("email", channel.Receipt{Outcome: channel.Sent, ProviderID: "p1"}),
+		push:  channeltest.NewFake("push", channel.Receipt{Outcome: channel.Sent, ProviderID: "p2"}),
 	}
-	b.activities = New(Config{Store: s, Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
+	b.activities = New(Config{Ports: AllPorts(s), Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
 		Links: signedlink.Links{PublicURL: "https://tabi.example.com", Secret: []byte("0123456789abcdef")}})
 	b.ref = contract.Ref{Enrollment: list[0].ID, Chain: "chain", Journey: "news", Revision: list[0].Revision, Customer: "ana"}
 	return b
@@ -166,9 +137,9 @@ func TestSendOutcomes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := setup(t, c.traits)
-			b.email.dedupes = c.dedupes
+			b.email.Deduping(c.dedupes)
 			if c.email != nil {
-				b.email.answers = c.email
+				b.email.Answer(c.email...)
 			}
 			got, err := b.activities.Send(t.Context(), b.order(c.category))
 			if err != nil {
@@ -199,7 +170,7 @@ func TestASendOutlivesTheStore(t *testing.T) {
 	if got, err := b.activities.Send(t.Context(), order); err != nil || got.Status != contract.StatusRetry {
 		t.Fatal(got, err)
 	}
-	if row := b.contact(); row.Unknown || row.Status != contract.StatusRetry || len(b.email.got) > 0 {
+	if row := b.contact(); row.Unknown || row.Status != contract.StatusRetry || len(b.email.Sent()) > 0 {
 		t.Errorf("%+v", row)
 	}
 	if got, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil || got.Status != contract.StatusSent {
@@ -215,10 +186,10 @@ func TestSendTwiceIsSaidOnce(t *testing.T) {
 			t.Fatal(got, err)
 		}
 	}
-	if len(b.email.got) != 1 {
-		t.Fatalf("the provider was called %d times", len(b.email.got))
+	if len(b.email.Sent()) != 1 {
+		t.Fatalf("the provider was called %d times", len(b.email.Sent()))
 	}
-	m := b.email.got[0]
+	m := b.email.Sent()[0]
 	if m.Fields["subject"] != "Hello Ana12" || m.Address != "ana@example.com" ||
 		!strings.HasPrefix(m.Unsubscribe, "https://tabi.example.com/u/") ||
 		m.Key != b.ref.Enrollment+"/hello/1" {
@@ -228,10 +199,10 @@ func TestSendTwiceIsSaidOnce(t *testing.T) {
 
 func TestRepeatAfterNotSent(t *testing.T) {
 	b := setup(t, nil)
-	b.email.answers = []channel.Receipt{
-		{Outcome: channel.NotSent, Reason: "451 later", RetryAfter: 30 * time.Second},
-		{Outcome: channel.Sent},
-	}
+	b.email.Answer(
+		channel.Receipt{Outcome: channel.NotSent, Reason: "451 later", RetryAfter: 30 * time.Second},
+		channel.Receipt{Outcome: channel.Sent},
+	)
 	if got, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil || got.Status != contract.StatusRetry {
 		t.Fatal(got, err)
 	}
@@ -250,7 +221,7 @@ func TestRepeatAfterNotSent(t *testing.T) {
 
 func TestDeliverShowsWhyItWaits(t *testing.T) {
 	b := setup(t, nil)
-	b.email.answers = []channel.Receipt{{Outcome: channel.NotSent, Reason: "451 later", RetryAfter: 30 * time.Second}}
+	b.email.Answer(channel.Receipt{Outcome: channel.NotSent, Reason: "451 later", RetryAfter: 30 * time.Second})
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	Register(env, b.activities)
@@ -272,10 +243,7 @@ func TestDeliverShowsWhyItWaits(t *testing.T) {
 func TestRestOfASend(t *testing.T) {
 	b := setup(t, nil)
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	b.email.answers = nil
-	for range 12 {
-		b.email.answers = append(b.email.answers, channel.Receipt{Outcome: channel.NotSent, Reason: "451 later"})
-	}
+	b.email.Answer(channel.Receipt{Outcome: channel.NotSent, Reason: "451 later"})
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	Register(env, b.activities)
@@ -319,10 +287,10 @@ func TestRestOfASend(t *testing.T) {
 // what it said.
 func TestDeliverLeavesTheProviderAlone(t *testing.T) {
 	b := setup(t, nil)
-	b.email.answers = []channel.Receipt{
-		{Outcome: channel.NotSent, Reason: "429 slow down", RetryAfter: 30 * time.Second},
-		{Outcome: channel.Sent},
-	}
+	b.email.Answer(
+		channel.Receipt{Outcome: channel.NotSent, Reason: "429 slow down", RetryAfter: 30 * time.Second},
+		channel.Receipt{Outcome: channel.Sent},
+	)
 	first, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
 	if err != nil || first.RetryAfter != 30*time.Second {
 		t.Fatal(first, err)
@@ -356,7 +324,7 @@ func TestUnsettled(t *testing.T) {
 	} {
 		t.Run(c.category, func(t *testing.T) {
 			b := setup(t, nil)
-			b.email.dedupes = c.dedupes
+			b.email.Deduping(c.dedupes)
 			order := b.order(c.category)
 			a := b.activities
 			a.cfg.Timeout = -5*time.Second - time.Millisecond // the lease is over at once
@@ -365,8 +333,8 @@ func TestUnsettled(t *testing.T) {
 			}
 			a.cfg.Timeout = 25 * time.Second
 			got, err := a.Send(t.Context(), order)
-			if err != nil || got.Status != contract.StatusSent || got.Reason != c.reason || len(b.email.got) != c.calls {
-				t.Errorf("%+v %v, %d calls", got, err, len(b.email.got))
+			if err != nil || got.Status != contract.StatusSent || got.Reason != c.reason || len(b.email.Sent()) != c.calls {
+				t.Errorf("%+v %v, %d calls", got, err, len(b.email.Sent()))
 			}
 		})
 	}
@@ -378,23 +346,23 @@ func TestBusyIsRepeated(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
-	if err != nil || got.Status != contract.StatusRetry || len(b.email.got) != 0 {
+	if err != nil || got.Status != contract.StatusRetry || len(b.email.Sent()) != 0 {
 		t.Errorf("%+v %v", got, err)
 	}
 }
 
 func TestSeveralTokens(t *testing.T) {
 	b := setup(t, map[string]any{"email": nil, "push_token": []any{"t1", "t2", "t3"}})
-	b.push.answers = []channel.Receipt{
-		{Outcome: channel.Refused, Gone: true, Reason: "UNREGISTERED"},
-		{Outcome: channel.Sent, ProviderID: "p"},
-		{Outcome: channel.NotSent},
-	}
+	b.push.Answer(
+		channel.Receipt{Outcome: channel.Refused, Gone: true, Reason: "UNREGISTERED"},
+		channel.Receipt{Outcome: channel.Sent, ProviderID: "p"},
+		channel.Receipt{Outcome: channel.NotSent},
+	)
 	got, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
 	if err != nil || got.Status != contract.StatusSent || got.Channel != "push" {
 		t.Fatal(got, err)
 	}
-	if keys := []string{b.push.got[0].Key, b.push.got[1].Key}; keys[0] == keys[1] {
+	if keys := []string{b.push.Sent()[0].Key, b.push.Sent()[1].Key}; keys[0] == keys[1] {
 		t.Errorf("two tokens share a key: %v", keys)
 	}
 	ada, err := b.store.Customer(t.Context(), "ana")

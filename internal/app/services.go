@@ -172,7 +172,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	w := worker.New(s.Temporal, contract.TaskQueue, options)
 	workflows.Register(w)
 	activities.Register(w, activities.New(activities.Config{
-		Store: s.Store, Channels: channels, Clock: s.Clock, Logger: s.Log.Named("activities"),
+		Ports: activities.AllPorts(s.Store), Channels: channels, Clock: s.Clock, Logger: s.Log.Named("activities"),
 		Links: signedlink.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
 		Ends:   ends,
 		Limits: s.limits,

@@ -145,7 +145,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 		return err
 	}
 	w.activities = newActivityRunner(activities.New(activities.Config{
-		Store: w.store, Channels: w.channels(), Clock: w.clock, Now: w.virtual, Call: answers(w.scenario.Calls),
+		Ports: activities.AllPorts(w.store), Channels: w.channels(), Clock: w.clock, Now: w.virtual, Call: answers(w.scenario.Calls),
 		LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall,
 	}))
 	w.activities.before = w.opts.before

@@ -92,7 +92,7 @@ func openEnvironment(ctx context.Context, s *server, name string) (w *environmen
 	worker.SetStickyWorkflowCacheSize(w.config.StickyCache)
 	w.acts = activities.New(
 		activities.Config{
-			Store:    w.store,
+			Ports:    activities.AllPorts(w.store),
 			Channels: w.stub.channels(),
 			Links:    signedlink.Links{PublicURL: "http://127.0.0.1", Secret: []byte("a secret of the bench")},
 		},
