@@ -1,11 +1,9 @@
 package activities
 
 import (
-	"context"
 	"errors"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
@@ -29,35 +30,32 @@ const (
 	tryTimeout = 5 * time.Second
 )
 
-// reach tries until it works, limit has passed or ctx ends. It says what it waits for, and again now and then.
+// reach calls try every retryPause until it works, limit has passed, ctx ends, or the error is the configuration's. It
+// logs what it waits for after quietPause, and then every sayPause. A limit of 0 is one attempt.
 func reach(ctx context.Context, log *zap.Logger, what string, limit time.Duration, try func(context.Context) error) error {
 	began := clock.Wall()
 	said := began.Add(quietPause - sayPause)
-	for {
+	attempt := func() (struct{}, error) {
 		once, cancel := context.WithTimeout(ctx, max(tryTimeout, limit/4))
+		defer cancel()
 		err := try(once)
-		cancel()
-		var wrong *ExitError
-		if err == nil || errors.As(err, &wrong) {
-			return err
+		if _, wrong := errors.AsType[*ExitError](err); wrong {
+			return struct{}{}, backoff.Permanent(err)
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		now := clock.Wall()
-		if now.Sub(began)+retryPause > limit {
-			return err
-		}
-		if now.Sub(said) >= sayPause {
-			said = now
-			log.Warn("waiting for "+what, zap.Error(err), zap.Duration("giving_up_in", (limit-now.Sub(began)).Round(time.Second)))
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(retryPause):
-		}
+		return struct{}{}, err
 	}
+	_, err := backoff.Retry(ctx, attempt,
+		backoff.WithBackOff(backoff.NewConstantBackOff(retryPause)),
+		backoff.WithMaxElapsedTime(max(limit, 1)), // 0 would be no limit
+		backoff.WithNotify(func(err error, _ time.Duration) {
+			now := clock.Wall()
+			if now.Sub(said) >= sayPause {
+				said = now
+				log.Warn("waiting for "+what, zap.Error(err), zap.Duration("giving_up_in", (limit-now.Sub(began)).Round(time.Second)))
+			}
+		}),
+	)
+	return err
 }
 
 // OpenStore connects to the database and migrates it, waiting for it as long as configured.
