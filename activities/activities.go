@@ -1,5 +1,5 @@
-// Package activities is the outside world of a journey: it implements what package workflows asks for, through
-// the store, the brain and the channels.
+// Package activities implements the activities that package workflows calls: it decides and sends through the data side
+// (Ports) and the channels, renders messages, makes HTTP calls and evaluates expressions where the customer's data is.
 package activities
 
 import (
@@ -24,29 +24,29 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Config is what the activities need.
+// Config configures the activities. Ports and Channels are required.
 type Config struct {
 	Ports    Ports
-	Channels map[string]channel.Channel // channel.Open
-	Links    signedlink.Links           // of unsubscribe pages
-	Clock    clock.Clock                // of the installation, for Track, whose input carries none
-	Logger   *zap.Logger                // default: none
-	// LocalTimeout ends a channel's attempt inside a local activity, Timeout one inside a normal activity.
-	// Defaults: 5 s and 25 s, shorter than the interpreter's own, so that an attempt is settled before it is
-	// given up.
+	Channels map[string]channel.Channel // by name, as channel.Open returns them
+	Links    signedlink.Links           // makes unsubscribe links
+	Clock    clock.Clock                // the installation's, for Record, whose input may carry none
+	Logger   *zap.Logger                // default: logs nothing
+	// LocalTimeout bounds an attempt inside a local activity (default 5 s), Timeout one inside a normal activity
+	// (default 25 s). Both are shorter than the interpreter's own limits, so that an attempt is settled before the
+	// interpreter abandons it.
 	LocalTimeout, Timeout time.Duration
-	// Ends is done when attempts under way must end, though their time is not over: the process stops. Default: never.
+	// Ends is done when the process stops: running attempts end then. Default: never.
 	Ends context.Context
-	// Limits hold sends and calls back by rate, and while a provider asks to be left alone; nil: nothing does.
+	// Limits delays sends and calls by rate limit and Retry-After; nil: nothing is delayed.
 	Limits *ratelimit.Limiter
-	// Now gives virtual time; default clock.Now. A simulation has its own.
+	// Now returns virtual time; default clock.Now. A simulation has its own.
 	Now func(clock.Clock) time.Time
-	// Call makes the requests of call steps; default: call.New without an allow list, which refuses private addresses.
+	// Call makes the requests of call steps; default: call.New without an allowlist, which refuses private addresses.
 	Call Caller
 }
 
-// Caller makes one attempt at a call, rendered. An error may be repeated; a CallResult is the last word, with
-// the whole body.
+// Caller makes one attempt at a rendered HTTP call. A CallResult is final and holds the whole body; an error may be
+// repeated.
 type Caller interface {
 	Call(ctx context.Context, r CallRequest) (contract.CallResult, error)
 }
@@ -54,12 +54,11 @@ type Caller interface {
 // CallRequest is a call whose templates are rendered.
 type CallRequest = call.Request
 
-// Activities are the methods that a worker serves; each is named as in workflows/ports.go.
+// Activities are the methods that a worker serves, named in workflows/contract.
 type Activities struct {
 	cfg Config
 }
 
-// New makes the activities.
 func New(cfg Config) *Activities {
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
@@ -82,7 +81,7 @@ func New(cfg Config) *Activities {
 	return &Activities{cfg: cfg}
 }
 
-// attemptTime bounds an attempt, by its time and by the process's end.
+// attemptTime bounds an attempt by limit and by the end of the process.
 func (a *Activities) attemptTime(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	stop := context.AfterFunc(a.cfg.Ends, cancel)
@@ -92,7 +91,7 @@ func (a *Activities) attemptTime(ctx context.Context, limit time.Duration) (cont
 	}
 }
 
-// Register makes a worker serve the activities under the names of workflows/ports.go.
+// Register makes a worker serve the activities under their names in workflows/contract.
 func Register(w worker.ActivityRegistry, a *Activities) {
 	for name, f := range map[string]any{
 		contract.ReportActivity:   a.Report,
@@ -115,12 +114,12 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 	}
 }
 
-// Report tells the store where an instance is.
+// Report records where an enrollment is.
 func (a *Activities) Report(ctx context.Context, in contract.Report) error {
 	return asSupersededError(a.cfg.Ports.Enrollments.Report(ctx, a.cfg.Now(in.Clock), in))
 }
 
-// OpenHandoff renders the note and puts the customer before the queue.
+// OpenHandoff renders the note and puts the customer into the queue. A note that cannot be rendered does not stop it.
 func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) error {
 	now := a.cfg.Now(in.Clock)
 	note := ""
@@ -129,9 +128,9 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 		if err != nil {
 			return asSupersededError(err)
 		}
-		if note, err = renderNote(ctx, in.Spec.Note, vars); err != nil { // the person matters more than the note
+		if note, err = renderNote(ctx, in.Spec.Note, vars); err != nil { // reaching an agent matters more than the note
 			a.cfg.Logger.Warn(
-				"the note of a hand-off could not be rendered",
+				"hand-off note could not be rendered",
 				zap.String("journey", in.Journey),
 				zap.String("step", in.Step),
 				zap.Error(err),
@@ -142,18 +141,18 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 	return asSupersededError(a.cfg.Ports.Handoffs.OpenHandoff(ctx, now, in, note))
 }
 
-// WithdrawHandoff takes a hand-off back.
+// WithdrawHandoff closes a hand-off whose enrollment no longer waits for it.
 func (a *Activities) WithdrawHandoff(ctx context.Context, in contract.WithdrawHandoff) error {
 	return asSupersededError(a.cfg.Ports.Handoffs.WithdrawHandoff(ctx, a.cfg.Now(in.Clock), in))
 }
 
-// Due lists what arrived for an instance by a moment and is still on its way to it.
+// Due lists the events that arrived for an enrollment by a moment and are still in the outbox.
 func (a *Activities) Due(ctx context.Context, in contract.Due) (contract.DueResult, error) {
 	ids, err := a.cfg.Ports.Enrollments.Undelivered(ctx, in.Ref, in.At)
 	return contract.DueResult{OnTheirWay: ids}, asSupersededError(err)
 }
 
-// Record takes an event into the store, as the gateway does.
+// Record ingests an event that came over Temporal, as the gateway ingests one that came over HTTP.
 func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.TrackResult, error) {
 	c := in.Call
 	if c.MessageID == "" || c.Type == "track" && c.Event == "" || c.UserID == "" && c.AnonymousID == "" {
@@ -180,12 +179,13 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	return contract.TrackResult{ID: receipts[0].ID, Customer: receipts[0].Customer, Duplicate: receipts[0].Duplicate}, nil
 }
 
-// invalidInput refuses an event for good: repeating it would not help.
+// invalidInput returns an error that Temporal does not retry, because repeating the input would not help.
 func invalidInput(words string) error {
 	return temporal.NewNonRetryableApplicationError(words, contract.RejectInvalid, nil)
 }
 
-// asSupersededError makes ErrNotMine the typed error by which a run learns that it must end.
+// asSupersededError turns store.ErrNotMine into the typed, final error by which a run learns that another run owns
+// its enrollment, or that the enrollment is closed, and then ends without reporting.
 func asSupersededError(err error) error {
 	var ended *store.EndedError
 	if errors.As(err, &ended) {
@@ -197,7 +197,8 @@ func asSupersededError(err error) error {
 	return err
 }
 
-// asPermanentError is mine for what a journey, and not a channel, puts into the store: repeating what it refuses would not help.
+// asPermanentError is asSupersededError for input that a journey, not a channel, produced: what the store refuses as
+// invalid is final too.
 func asPermanentError(err error) error {
 	if store.IsInput(err) {
 		return invalidInput(err.Error())
@@ -205,7 +206,7 @@ func asPermanentError(err error) error {
 	return asSupersededError(err)
 }
 
-// program is the compiled revision of an instance.
+// program returns the compiled journey of a revision.
 func (a *Activities) program(ctx context.Context, revision string) (*journey.Program, error) {
 	p, err := a.cfg.Ports.Enrollments.Program(ctx, revision)
 	if err != nil {
@@ -214,7 +215,7 @@ func (a *Activities) program(ctx context.Context, revision string) (*journey.Pro
 	return p, nil
 }
 
-// loadVars is the revision of an instance, and what its expressions may see now.
+// loadVars returns the compiled journey of an enrollment, and what its expressions see now.
 func (a *Activities) loadVars(ctx context.Context, ref contract.Ref, scene contract.Scene) (*journey.Program, journey.Vars, error) {
 	prog, err := a.program(ctx, ref.Revision)
 	if err != nil {

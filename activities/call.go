@@ -16,9 +16,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Call renders a call for this customer and makes one attempt at it. The store keeps the whole response, for
-// templates; what is returned, and so enters history, holds of the body what expressions read. An attempt that
-// another may follow is an error.
+// Call renders an HTTP call for this customer and makes one attempt at it. The store keeps the whole response for
+// templates. What is returned enters the workflow's history, so it holds of the body only what expressions read. An
+// attempt that may be repeated is an error.
 func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallResult, error) {
 	vars, err := a.cfg.Ports.Enrollments.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.Scene)
 	if err != nil {
@@ -30,15 +30,15 @@ func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallR
 	}
 	if result.Failed {
 		a.cfg.Logger.Info(
-			"a call failed",
+			"HTTP call failed",
 			zap.String("journey", in.Journey),
 			zap.String("step", in.Step),
 			zap.String("key", in.Key),
 			zap.String("reason", result.Reason),
 		)
 	}
-	// The answer is kept on a context of its own: a request that was made must be known even when the attempt's
-	// time is over.
+	// The response is stored with a context of its own: a request that was made must be recorded even when the
+	// attempt's time is over.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.LocalTimeout)
 	defer cancel()
 	if err := a.cfg.Ports.Enrollments.KeepResponse(keep, a.cfg.Now(in.Clock), in, result); err != nil {
@@ -48,7 +48,7 @@ func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallR
 	return result, nil
 }
 
-// request renders and calls. What cannot be rendered for this customer is the last word.
+// request renders the call and makes it. A call that cannot be rendered for this customer has failed for good.
 func (a *Activities) request(ctx context.Context, in contract.Call, vars journey.Vars) (contract.CallResult, error) {
 	r, err := renderCall(ctx, in.Spec, vars)
 	var bad *render.Error
@@ -94,7 +94,7 @@ func renderCall(ctx context.Context, spec journey.Call, vars journey.Vars) (Call
 	return r, nil
 }
 
-// renderJSON renders the texts in what is sent as JSON.
+// renderJSON renders the strings in a JSON value; field is its place, for errors.
 func renderJSON(ctx context.Context, field string, value any, vars journey.Vars) (any, error) {
 	var err error
 	switch v := value.(type) {
@@ -120,7 +120,7 @@ func renderJSON(ctx context.Context, field string, value any, vars journey.Vars)
 	return value, nil
 }
 
-// projectBody keeps of a body what expressions read.
+// projectBody returns the parts of a body that expressions read.
 func projectBody(body any, reads []string) any {
 	if len(reads) == 0 {
 		return nil
@@ -131,5 +131,5 @@ func projectBody(body any, reads []string) any {
 	if slices.Contains(reads, "*") {
 		return body
 	}
-	return nil // no object: the fields that are read are missing
+	return nil // not an object: the fields that expressions read are missing
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Decide chooses the next best action and has its message sent at once, as Send does; what asks to be repeated
-// is left to Deliver under the same key.
+// Decide chooses the next best action and sends its message at once, as Send does. A send that must be repeated is
+// left to Deliver under the same key.
 func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.DecideResult, error) {
 	ctx, cancel := a.attemptTime(ctx, a.cfg.LocalTimeout)
 	defer cancel()
@@ -34,7 +34,7 @@ func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.D
 	}
 	if again != nil {
 		a.cfg.Logger.Info(
-			"the send of a decision will be repeated",
+			"send of a decision will be retried",
 			zap.String("journey", in.Journey),
 			zap.String("step", in.Step),
 			zap.String("key", in.Key),
@@ -48,7 +48,7 @@ func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.D
 	return result, asSupersededError(err)
 }
 
-// decideResult is a decision of which nothing is to be sent.
+// decideResult returns the result of a decision before anything of it is sent.
 func decideResult(d *store.Decision) contract.DecideResult {
 	if len(d.Slots) == 0 {
 		return contract.DecideResult{SendResult: contract.SendResult{Status: contract.StatusSuppressed, Reason: d.Reason}}

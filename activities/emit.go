@@ -7,7 +7,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Emit makes an event of the customer; its properties are evaluated where the data is. One without a value is left out.
+// Emit makes an event of the customer. Its properties are evaluated where the data is; one without a value is left
+// out.
 func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
 	prog, vars, err := a.loadVars(ctx, in.Ref, in.Scene)
 	if err != nil {
@@ -22,7 +23,7 @@ func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
 	return asPermanentError(a.cfg.Ports.Enrollments.Emit(ctx, vars.Now, in, properties))
 }
 
-// Move tells the store that an instance goes over to another revision, or refuses to.
+// Move asks the data side to move an enrollment to another revision. It may refuse.
 func (a *Activities) Move(ctx context.Context, in contract.Move) (contract.MoveResult, error) {
 	result, err := a.cfg.Ports.Enrollments.RecordMigration(ctx, a.cfg.Now(in.Clock), in)
 	return result, asPermanentError(err)

@@ -9,8 +9,10 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Evaluate answers expressions that read the customer; only the answers leave the store's side. A Moment.At is
-// answered by one value, the moment as RFC 3339 in UTC.
+// Evaluate evaluates expressions that read the customer; only the results leave the data side. With Moment.At the
+// result is one value: the next such moment, as RFC 3339 in UTC.
+//
+// An expression without a value, or with an error, is reported in Missing.
 func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contract.EvaluateResult, error) {
 	prog, vars, err := a.loadVars(ctx, in.Ref, in.Scene)
 	if err != nil {
@@ -39,7 +41,8 @@ func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contra
 	return result, nil
 }
 
-// Assign evaluates where the data is, and sets what has a value.
+// Assign evaluates assignments in order, each seeing the ones before it, and sets the customer's traits. One without
+// a value is skipped.
 func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
 	prog, vars, err := a.loadVars(ctx, in.Ref, in.Scene)
 	if err != nil {
@@ -60,7 +63,8 @@ func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
 	return asSupersededError(a.cfg.Ports.Enrollments.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
 }
 
-// stepZone is the time zone of a step: named, or the customer's; UTC where unknown.
+// stepZone returns the time zone that a step names; for "customer" or none, the customer's, and UTC if that is
+// unknown.
 func stepZone(name string, customer map[string]any) *time.Location {
 	if name == "" || name == "customer" {
 		name, _ = customer["timezone"].(string)
@@ -71,7 +75,7 @@ func stepZone(name string, customer map[string]any) *time.Location {
 	return time.UTC
 }
 
-// parseMoment reads a timestamp, an RFC 3339 string or a date (midnight in zone).
+// parseMoment reads a timestamp, an RFC 3339 string, or a date (midnight in zone).
 func parseMoment(value any, zone *time.Location) (time.Time, bool) {
 	switch v := value.(type) {
 	case time.Time:
@@ -87,7 +91,8 @@ func parseMoment(value any, zone *time.Location) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// setPath sets the value at a dotted path, making maps on the way and touching none that others hold.
+// setPath sets the value at a dotted path. It makes maps where they are missing and copies those it changes, since
+// others may share them.
 func setPath(m map[string]any, path string, value any) {
 	name, rest, nested := strings.Cut(path, ".")
 	if !nested {

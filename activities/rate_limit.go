@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// rateLane is the way a message takes to its provider.
+// rateLane returns the rate-limit lane of a message: its channel, and its sender or host.
 func rateLane(ch channel.Channel, m channel.Message) ratelimit.Lane {
 	l := ratelimit.Lane{Provider: ch.Spec().Name}
 	if s, ok := ch.(channel.Sender); ok {
@@ -27,16 +27,21 @@ func rateLane(ch channel.Channel, m channel.Message) ratelimit.Lane {
 	return l
 }
 
-// checkRateLimit asks whether a send may go now by its provider's rate, and whether the provider is left alone. If not it
-// settles as a send to be repeated, at its time: nothing waits in this worker, the ledger row stays reserved,
-// and what was told to come at a moment has its token then.
+// checkRateLimit returns a retry settlement if the provider's rate limit or Retry-After forbids sending now, and nil
+// if the send may go. Nothing waits in this worker: the ledger row stays reserved, and the token for the retry's
+// moment is kept in it.
 func (a *Activities) checkRateLimit(
 	ctx context.Context,
-	held store.Reservation,
+	reservation store.Reservation,
 	ch channel.Channel,
 	fields map[string]string,
 ) *store.Settlement {
-	answer, err := a.cfg.Limits.Ask(ctx, rateLane(ch, channel.Message{Fields: fields}), max(1, len(held.Verdict.Addresses)), held.Slot)
+	answer, err := a.cfg.Limits.Ask(
+		ctx,
+		rateLane(ch, channel.Message{Fields: fields}),
+		max(1, len(reservation.Verdict.Addresses)),
+		reservation.Slot,
+	)
 	waits := &store.Settlement{
 		Status:     contract.StatusRetry,
 		Waits:      true,
@@ -46,8 +51,8 @@ func (a *Activities) checkRateLimit(
 	}
 	switch {
 	case err != nil:
-		a.cfg.Logger.Warn("the rate of a provider could not be asked", zap.String("channel", ch.Spec().Name), zap.Error(err))
-		waits.Reason = "the rate of its provider could not be asked"
+		a.cfg.Logger.Warn("could not read the provider's rate limit", zap.String("channel", ch.Spec().Name), zap.Error(err))
+		waits.Reason = "the provider's rate limit could not be read"
 		return waits
 	case answer.Wait > 0:
 		return waits
@@ -55,16 +60,17 @@ func (a *Activities) checkRateLimit(
 	return nil
 }
 
-// reportRetryAfter tells everybody that a provider asks to be left alone, on a context of its own: the answer has come.
+// reportRetryAfter makes every worker pause a provider for as long as its Retry-After says. It uses a context of its
+// own, because the attempt's time may be over.
 func (a *Activities) reportRetryAfter(ctx context.Context, l ratelimit.Lane, wish time.Duration) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := a.cfg.Limits.Pause(ctx, l, wish); err != nil {
-		a.cfg.Logger.Warn("that a provider asks to be left alone could not be told", zap.String("provider", l.Provider), zap.Error(err))
+		a.cfg.Logger.Warn("could not store the provider's Retry-After", zap.String("provider", l.Provider), zap.Error(err))
 	}
 }
 
-// callOut makes a call where its host may be called now.
+// callOut makes an HTTP call if the rate of its host allows one now.
 func (a *Activities) callOut(ctx context.Context, r CallRequest) (contract.CallResult, error) {
 	l := ratelimit.Lane{Provider: ratelimit.Call, Apart: true}
 	if target, err := url.Parse(r.URL); err == nil {
@@ -85,8 +91,8 @@ func (a *Activities) callOut(ctx context.Context, r CallRequest) (contract.CallR
 	calling, cancel := a.attemptTime(ctx, journey.MaxCallTimeout)
 	defer cancel()
 	result, err := a.cfg.Call.Call(calling, r)
-	if err != nil && a.cfg.Ends.Err() != nil && ctx.Err() == nil { // else Temporal would wait for the attempt's time to be over
-		stopped := contract.CallResult{Failed: true, Reason: l.Part + ": the worker stopped before the answer came"}
+	if err != nil && a.cfg.Ends.Err() != nil && ctx.Err() == nil { // else Temporal would wait until the attempt's time is over
+		stopped := contract.CallResult{Failed: true, Reason: l.Part + ": the worker stopped before the response arrived"}
 		return contract.CallResult{}, temporal.NewApplicationErrorWithOptions(
 			stopped.Reason,
 			call.Repeatable,
@@ -99,7 +105,8 @@ func (a *Activities) callOut(ctx context.Context, r CallRequest) (contract.CallR
 	return result, err
 }
 
-// retryAfterOf is how long the server of a call that failed asks to be left alone; 0: it does not ask for all.
+// retryAfterOf returns the Retry-After of a failed call that is about the whole host (429 or 503); 0 for any other
+// failure.
 func retryAfterOf(err error) time.Duration {
 	var app *temporal.ApplicationError
 	var got contract.CallResult

@@ -99,7 +99,8 @@ func TestABusyProviderIsLeftAloneByAll(t *testing.T) {
 	}
 	other := b.order(journey.Marketing)
 	other.Key, other.Visit, other.Spec.Via = b.ref.Enrollment+"/hello/2", 2, []string{"email"}
-	if got, err := b.activities.Send(t.Context(), other); err != nil || got.RetryAfter < time.Minute-time.Second || len(b.email.Sent()) != 1 {
+	if got, err := b.activities.Send(t.Context(), other); err != nil || got.RetryAfter < time.Minute-time.Second ||
+		len(b.email.Sent()) != 1 {
 		t.Fatalf("%+v %v, %d calls", got, err, len(b.email.Sent()))
 	}
 	*wall = wall.Add(2 * time.Minute)

@@ -9,22 +9,29 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// renderTreatment picks the treatment for the channel, the tone that was decided and the language, and renders it.
+// renderTreatment picks the treatment by channel, tone and language, and renders it.
 func renderTreatment(
 	ctx context.Context,
 	spec journey.ChannelSpec,
-	held store.Reservation,
+	reservation store.Reservation,
 	data map[string]any,
 	unsubscribe string,
 ) (map[string]string, error) {
-	treatment := render.Pick(held.Message, spec.Name, held.Verdict.Tone, held.Language)
+	treatment := render.Pick(reservation.Message, spec.Name, reservation.Verdict.Tone, reservation.Language)
 	if treatment == nil && spec.Any {
-		treatment = render.PickAny(held.Message, spec.Name, channel.Specs(), held.Verdict.Tone, held.Language)
+		treatment = render.PickAny(reservation.Message, spec.Name, channel.Specs(), reservation.Verdict.Tone, reservation.Language)
 	}
-	return render.Render(ctx, spec, treatment, held.Vars, data, render.Options{Unsubscribe: unsubscribe, Language: held.Language})
+	return render.Render(
+		ctx,
+		spec,
+		treatment,
+		reservation.Vars,
+		data,
+		render.Options{Unsubscribe: unsubscribe, Language: reservation.Language},
+	)
 }
 
-// noteSpec lets the note of a hand-off be rendered as a treatment is.
+// noteSpec lets the note of a hand-off be rendered like a treatment.
 var noteSpec = journey.ChannelSpec{Name: "handoff", Fields: []journey.ChannelField{{Name: "note"}}}
 
 // renderNote renders the note of a hand-off for the agent.
@@ -33,7 +40,8 @@ func renderNote(ctx context.Context, source string, vars journey.Vars) (string, 
 	return fields["note"], err
 }
 
-// RenderNow makes what a message says on a channel, for a customer who is there; nothing where it says nothing there.
+// RenderNow renders a message on a channel where the customer is present. It returns nil if the message has no
+// treatment for the channel.
 func RenderNow(ctx context.Context, on string, m *journey.Message, tone, language string, vars journey.Vars) (map[string]string, error) {
 	treatment := render.Pick(m, on, tone, language)
 	if treatment == nil {

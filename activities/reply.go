@@ -11,9 +11,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Reply reads a message of the customer as the reply to a question, and tries the arms in order: what it was
-// classified as when it came in, a pattern found in its text, anything. One that says it belongs to another
-// journey or step is no reply. The text is answered only where the journey names it.
+// Reply matches a message of the customer against the replies of a question, in order: the intent it was classified
+// as when it arrived, a pattern found in its text, or anything. A message that names another journey or step is no
+// reply. The text is returned only if the journey reads it.
 func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.ReplyResult, error) {
 	none := contract.ReplyResult{Arm: -1}
 	heard, err := a.cfg.Ports.Events.ReadMessage(ctx, in.Ref, in.Event)
@@ -42,7 +42,7 @@ func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.Rep
 	return none, nil
 }
 
-// armMatches reports whether an arm takes what was heard.
+// armMatches reports whether a message matches an arm.
 func armMatches(arm journey.ReplyArm, heard store.ClassifiedMessage) (bool, error) {
 	switch {
 	case arm.Intent != "":

@@ -51,7 +51,13 @@ func TestReply(t *testing.T) {
 		"first arm that fits": {"ana", map[string]any{"text": "yes please"}, []journey.ReplyArm{{Matches: "yes"}, {Intent: "accept"}}, contract.ReplyResult{Arm: 0, Intent: "accept"}},
 	} {
 		t.Run(id, func(t *testing.T) {
-			call := store.SegmentCall{Type: "track", MessageID: id, UserID: c.customer, Event: journey.MessageReceived, Properties: c.properties}
+			call := store.SegmentCall{
+				Type:       "track",
+				MessageID:  id,
+				UserID:     c.customer,
+				Event:      journey.MessageReceived,
+				Properties: c.properties,
+			}
 			if _, err := b.store.Ingest(t.Context(), now, []store.SegmentCall{call}); err != nil {
 				t.Fatal(err)
 			}

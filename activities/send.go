@@ -19,63 +19,66 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Reasons of a send that failed.
+// Reasons of a failed send.
 const (
-	ReasonTemplate = "TEMPLATE" // it could not be rendered for this customer
-	ReasonUnknown  = "UNKNOWN"  // it may have gone out, and is not repeated
+	ReasonTemplate = "TEMPLATE" // the message could not be rendered for this customer
+	ReasonUnknown  = "UNKNOWN"  // the message may have gone out, and is not repeated
 )
 
-// Send tries once and at once, as a local activity; with GiveUp it settles what could not be sent.
+// Send makes one attempt to send, as a local activity. A send that must be repeated comes back with
+// contract.StatusRetry, and Deliver repeats it. With in.GiveUp the send is settled as failed instead, because its
+// retries have ended.
 func (a *Activities) Send(ctx context.Context, in contract.Send) (contract.SendResult, error) {
 	ctx, cancel := a.attemptTime(ctx, a.cfg.LocalTimeout)
 	defer cancel()
 	if in.GiveUp != "" {
 		return a.giveUp(ctx, in)
 	}
-	result, later, err := a.attempt(ctx, in)
-	if later != nil {
+	result, again, err := a.attempt(ctx, in)
+	if again != nil {
 		a.cfg.Logger.Info(
-			"a send will be repeated",
+			"send will be retried",
 			zap.String("journey", in.Journey),
 			zap.String("step", in.Step),
 			zap.String("key", in.Key),
-			zap.String("reason", later.reason),
+			zap.String("reason", again.reason),
 		)
-		return contract.SendResult{Status: contract.StatusRetry, Reason: later.reason, RetryAfter: later.after}, nil
+		return contract.SendResult{Status: contract.StatusRetry, Reason: again.reason, RetryAfter: again.after}, nil
 	}
 	return result, asSupersededError(err)
 }
 
-// Deliver is Send as a normal activity: what asks to be repeated is an error, so that Temporal repeats it and
-// shows it as pending. Where the provider asked the try before to be left alone, the first attempt only says
-// so: Temporal waits as long.
+// Deliver is Send as a normal activity. A send that must be repeated is an error here, so that Temporal repeats it
+// and support staff see it as pending. Where the provider of the attempt before sent a Retry-After, the first attempt
+// only returns that error, and Temporal waits as long as the provider asked.
 func (a *Activities) Deliver(ctx context.Context, in contract.Send) (contract.SendResult, error) {
 	ctx, cancel := a.attemptTime(ctx, a.cfg.Timeout)
 	defer cancel()
 	if in.After > 0 && activity.GetInfo(ctx).Attempt == 1 {
 		return contract.SendResult{}, notSent(retry{reason: in.Why, after: in.After})
 	}
-	result, later, err := a.attempt(ctx, in)
-	if later != nil {
-		return result, notSent(*later)
+	result, again, err := a.attempt(ctx, in)
+	if again != nil {
+		return result, notSent(*again)
 	}
 	if err != nil && activity.GetInfo(ctx).Attempt > 3 {
-		a.cfg.Logger.Warn("a send keeps failing", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
+		a.cfg.Logger.Warn("send keeps failing", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
 	}
 	return result, asSupersededError(err)
 }
 
-// leaseMargin is how much longer than an attempt its lease lasts.
+// leaseMargin is how much longer the lease of a send lasts than its attempt may take.
 const leaseMargin = 5 * time.Second
 
-// retry asks for another attempt.
+// retry asks for another attempt after a pause.
 type retry struct {
 	reason string
 	after  time.Duration
 }
 
-// retryDelay is how long a send rests whose provider was asked n times. The retry policy would count attempts that
-// asked nobody too: those that came while another was under way, or waited for a rate.
+// retryDelay returns the back-off after n calls to the provider: workflows.SendInterval, doubled with each call up to
+// workflows.SendPause, or as much longer as a virtual clock is slower. Temporal's own counter is not used, because it
+// also counts attempts that never reached the provider: those that met another attempt's lease, or waited for a rate.
 func retryDelay(c clock.Clock, n int) time.Duration {
 	d := contract.SendInterval
 	for ; n > 1 && d < contract.MaxSendInterval; n-- {
@@ -85,7 +88,7 @@ func retryDelay(c clock.Clock, n int) time.Duration {
 	return max(c.Real(d), d)
 }
 
-// notSent is the error by which Temporal repeats a send, and that it shows meanwhile.
+// notSent returns the error by which Temporal repeats a send. The Temporal UI shows it meanwhile.
 func notSent(l retry) error {
 	return temporal.NewApplicationErrorWithOptions(
 		"not sent: "+l.reason,
@@ -94,116 +97,126 @@ func notSent(l retry) error {
 	)
 }
 
-// attempt reserves, and says what it may.
+// attempt reserves a send and, where nothing forbids it, sends it.
 func (a *Activities) attempt(ctx context.Context, in contract.Send) (contract.SendResult, *retry, error) {
-	held, err := a.reserve(ctx, in)
+	reservation, err := a.reserve(ctx, in)
 	switch {
 	case errors.Is(err, store.ErrBusy):
-		return contract.SendResult{}, &retry{reason: "another attempt is under way", after: 5 * time.Second}, nil
+		return contract.SendResult{}, &retry{reason: "another attempt is in progress", after: 5 * time.Second}, nil
 	case err != nil:
 		return contract.SendResult{}, nil, err
-	case held.Done != nil:
-		return *held.Done, nil, nil
+	case reservation.Done != nil:
+		return *reservation.Done, nil, nil
 	}
-	return a.sendReserved(ctx, in, held)
+	return a.sendReserved(ctx, in, reservation)
 }
 
-// sendReserved renders, sends and settles what is reserved.
-func (a *Activities) sendReserved(ctx context.Context, in contract.Send, held store.Reservation) (contract.SendResult, *retry, error) {
-	ch, ok := a.cfg.Channels[held.Verdict.Channel]
+// sendReserved renders a reserved send, calls the channel and settles the outcome. An attempt that never calls the
+// provider (the rate is used up, the journey cannot be loaded) is settled as a retry that waits: it does not count
+// for the back-off.
+func (a *Activities) sendReserved(
+	ctx context.Context,
+	in contract.Send,
+	reservation store.Reservation,
+) (contract.SendResult, *retry, error) {
+	ch, ok := a.cfg.Channels[reservation.Verdict.Channel]
 	if !ok {
 		return a.settle(
 			in,
-			held,
-			store.Settlement{Status: contract.StatusFailed, Reason: "channel " + held.Verdict.Channel + " is not in this build"},
+			reservation,
+			store.Settlement{
+				Status: contract.StatusFailed,
+				Reason: "channel " + reservation.Verdict.Channel + " is not part of this build",
+			},
 		)
 	}
-	if held.Unsettled && !ch.Dedupes() && held.Category != journey.Transactional {
-		// An earlier attempt may have brought it out, and the provider would not notice a second one: marketing
-		// is not said twice.
-		return a.settle(in, held, store.Settlement{Status: contract.StatusSent, Reason: ReasonUnknown, Unknown: true})
+	if reservation.Unsettled && !ch.Dedupes() && reservation.Category != journey.Transactional {
+		// An earlier attempt may have gone out, and the provider would not drop a second one. Marketing is not sent
+		// twice.
+		return a.settle(in, reservation, store.Settlement{Status: contract.StatusSent, Reason: ReasonUnknown, Unknown: true})
 	}
 	prog, err := a.program(ctx, in.Revision)
-	if err != nil { // the store cannot be read just now, or another build can read it: nothing is wrong with the message, and it has not gone out
+	if err != nil { // the message is fine and has not gone out: the store is down, or only a newer build can read the revision
 		a.cfg.Logger.Warn(
-			"a send waits, for its journey cannot be read",
+			"send deferred: its journey revision could not be loaded",
 			zap.String("journey", in.Journey),
 			zap.String("step", in.Step),
 			zap.Error(err),
 		)
 		return a.settle(
 			in,
-			held,
+			reservation,
 			store.Settlement{
 				Status: contract.StatusRetry,
-				Reason: "its journey cannot be read from the store",
+				Reason: "its journey revision could not be loaded",
 				Waits:  true,
-				Slot:   held.Slot,
+				Slot:   reservation.Slot,
 			},
 		)
 	}
-	fields, unsubscribe, err := a.render(ctx, in, held, prog, ch.Spec())
+	fields, unsubscribe, err := a.render(ctx, in, reservation, prog, ch.Spec())
 	if err != nil {
 		if ctx.Err() != nil {
 			return a.settle(
 				in,
-				held,
+				reservation,
 				store.Settlement{
 					Status: contract.StatusRetry,
-					Reason: "its time was over before it was rendered",
+					Reason: "the attempt's time ended before the message was rendered",
 					Waits:  true,
-					Slot:   held.Slot,
+					Slot:   reservation.Slot,
 				},
 			)
 		}
-		a.cfg.Logger.Warn("a message could not be rendered for a customer", zap.String("journey", in.Journey), zap.String("step", in.Step),
+		a.cfg.Logger.Warn("message could not be rendered", zap.String("journey", in.Journey), zap.String("step", in.Step),
 			zap.String("workflow", in.Enrollment), zap.String("message", in.Spec.Message), zap.Error(err))
-		return a.settle(in, held, store.Settlement{Status: contract.StatusFailed, Reason: ReasonTemplate + ": " + err.Error()})
+		return a.settle(in, reservation, store.Settlement{Status: contract.StatusFailed, Reason: ReasonTemplate + ": " + err.Error()})
 	}
-	if waits := a.checkRateLimit(ctx, held, ch, fields); waits != nil {
-		return a.settle(in, held, *waits)
+	if waits := a.checkRateLimit(ctx, reservation, ch, fields); waits != nil {
+		return a.settle(in, reservation, *waits)
 	}
-	return a.settle(in, held, a.deliver(ctx, in, held, ch, fields, unsubscribe))
+	return a.settle(in, reservation, a.deliver(ctx, in, reservation, ch, fields, unsubscribe))
 }
 
-// reserve decides the send in the customer's transaction.
+// reserve decides the send in the customer's transaction, and leases its ledger row for the time of an attempt.
 func (a *Activities) reserve(ctx context.Context, in contract.Send) (store.Reservation, error) {
 	return a.cfg.Ports.Sends.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
 }
 
-// render makes the treatment for this customer.
+// render returns the fields of the treatment for this customer, and the unsubscribe link of a marketing message.
 func (a *Activities) render(
 	ctx context.Context,
 	in contract.Send,
-	held store.Reservation,
+	reservation store.Reservation,
 	prog *journey.Program,
 	spec journey.ChannelSpec,
 ) (fields map[string]string, unsubscribe string, err error) {
 	data := map[string]any{}
 	for name, expr := range in.Spec.Data {
-		if value, err := prog.Eval(expr, held.Vars); err == nil { // a missing value leaves the key out
+		if value, err := prog.Eval(expr, reservation.Vars); err == nil { // a missing value leaves the key out
 			data[name] = journey.Plain(value)
 		}
 	}
-	if held.Category != journey.Transactional {
+	if reservation.Category != journey.Transactional {
 		unsubscribe = a.cfg.Links.Unsubscribe(
 			signedlink.Mail{Customer: in.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key},
 		)
 	}
-	fields, err = renderTreatment(ctx, spec, held, data, unsubscribe)
+	fields, err = renderTreatment(ctx, spec, reservation, data, unsubscribe)
 	return fields, unsubscribe, err
 }
 
-// deliver calls the channel, once per address, and sums up: sent where one of them was.
+// deliver calls the channel once for each address and combines the receipts: sent if one address was, else unknown,
+// retry or failed, in this order.
 func (a *Activities) deliver(
 	ctx context.Context,
 	in contract.Send,
-	held store.Reservation,
+	reservation store.Reservation,
 	ch channel.Channel,
 	fields map[string]string,
 	unsubscribe string,
 ) store.Settlement {
-	addresses := held.Verdict.Addresses
+	addresses := reservation.Verdict.Addresses
 	if len(addresses) == 0 {
 		addresses = []string{""}
 	}
@@ -220,7 +233,7 @@ func (a *Activities) deliver(
 		}
 		receipt := ch.Send(ctx, channel.Message{
 			Key: key, Address: address, Fields: fields, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message,
-			Customer: in.Customer, Category: held.Category, Unsubscribe: unsubscribe,
+			Customer: in.Customer, Category: reservation.Category, Unsubscribe: unsubscribe,
 		})
 		if receipt.Gone {
 			sum.Gone = append(sum.Gone, address)
@@ -242,9 +255,9 @@ func (a *Activities) deliver(
 	}
 	switch {
 	case sum.Status == contract.StatusSent:
-	case unknown && (ch.Dedupes() || held.Category == journey.Transactional):
+	case unknown && (ch.Dedupes() || reservation.Category == journey.Transactional):
 		sum.Status, sum.Unknown, sum.RetryAfter = contract.StatusRetry, true, after
-	case unknown: // it may have gone out, and nobody would notice a second one: it counts as said
+	case unknown: // it may have gone out, and a repeat would not be dropped: it counts as sent
 		sum.Status, sum.Unknown, sum.Reason = contract.StatusSent, true, ReasonUnknown
 	case again:
 		sum.Status, sum.RetryAfter = contract.StatusRetry, after
@@ -252,37 +265,39 @@ func (a *Activities) deliver(
 	return sum
 }
 
-// settle writes the outcome, on a context of its own: what was sent must be known even when the attempt's time is over.
-func (a *Activities) settle(in contract.Send, held store.Reservation, s store.Settlement) (contract.SendResult, *retry, error) {
+// settle writes the outcome to the ledger. It uses a context of its own, because what was sent must be recorded even
+// when the attempt's time is over.
+func (a *Activities) settle(in contract.Send, reservation store.Reservation, s store.Settlement) (contract.SendResult, *retry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := a.cfg.Ports.Sends.Settle(ctx, a.cfg.Now(in.Clock), held, s); err != nil {
-		return contract.SendResult{}, nil, fmt.Errorf("the outcome of send %s could not be written: %w", in.Key, err)
+	if err := a.cfg.Ports.Sends.Settle(ctx, a.cfg.Now(in.Clock), reservation, s); err != nil {
+		return contract.SendResult{}, nil, fmt.Errorf("could not record the outcome of send %s: %w", in.Key, err)
 	}
 	if s.Status == contract.StatusRetry {
-		asked := held.Attempts
+		asked := reservation.Attempts
 		if !s.Waits {
 			asked++
 		}
-		after := s.RetryAfter // the provider's wish
+		after := s.RetryAfter // the provider's Retry-After
 		if after == 0 {
 			after = retryDelay(in.Clock, asked)
 		}
 		return contract.SendResult{}, &retry{reason: s.Reason, after: after}, nil
 	}
-	return contract.SendResult{Status: s.Status, Reason: s.Reason, Channel: held.Verdict.Channel}, nil, nil
+	return contract.SendResult{Status: s.Status, Reason: s.Reason, Channel: reservation.Verdict.Channel}, nil, nil
 }
 
-// giveUp settles a send whose repeats have ended; where one of them did it after all, that stands.
+// giveUp settles a send whose retries have ended as failed. If one of the retries has sent it after all, that result
+// is kept.
 func (a *Activities) giveUp(ctx context.Context, in contract.Send) (contract.SendResult, error) {
-	held, err := a.reserve(ctx, in)
+	reservation, err := a.reserve(ctx, in)
 	if err != nil {
-		return contract.SendResult{}, asSupersededError(err) // busy: the local activity is repeated until the lease is over
+		return contract.SendResult{}, asSupersededError(err) // a lease of another attempt: the local activity is repeated until it is over
 	}
-	if held.Done != nil {
-		return *held.Done, nil
+	if reservation.Done != nil {
+		return *reservation.Done, nil
 	}
-	s := store.Settlement{Status: contract.StatusFailed, Reason: in.GiveUp, Unknown: held.Unsettled}
-	result, _, err := a.settle(in, held, s)
+	s := store.Settlement{Status: contract.StatusFailed, Reason: in.GiveUp, Unknown: reservation.Unsettled}
+	result, _, err := a.settle(in, reservation, s)
 	return result, err
 }
