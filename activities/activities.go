@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities/call"
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
@@ -27,7 +27,7 @@ import (
 // Config configures the activities. Ports and Channels are required.
 type Config struct {
 	Ports    Ports
-	Channels map[string]channel.Channel // by name, as channel.Open returns them
+	Channels map[string]channel.Channel // by name, as channels.Open returns them
 	Links    signedlink.Links           // makes unsubscribe links
 	Clock    clock.Clock                // the installation's, for Record, whose input may carry none
 	Logger   *zap.Logger                // default: logs nothing

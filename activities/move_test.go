@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -24,7 +24,7 @@ func (b *bundle) publish(news, other string) (revision, foreign string) {
 			Name: "news.yaml",
 			Data: []byte(news),
 		}, {Name: "other.yaml", Data: []byte(other)}, {Name: "messages/hello.yaml", Data: []byte(helloMessage)},
-	}, journey.Options{Channels: channel.Specs()})
+	}, journey.Options{Channels: channels.Specs()})
 	if problems.Failed(false) {
 		b.t.Fatal(problems)
 	}

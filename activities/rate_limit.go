@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities/call"
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/store"

@@ -3,8 +3,9 @@ package activities
 import (
 	"context"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/activities/render"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
@@ -12,14 +13,14 @@ import (
 // renderTreatment picks the treatment by channel, tone and language, and renders it.
 func renderTreatment(
 	ctx context.Context,
-	spec journey.ChannelSpec,
+	spec channel.Spec,
 	reservation store.Reservation,
 	data map[string]any,
 	unsubscribe string,
 ) (map[string]string, error) {
 	treatment := render.Pick(reservation.Message, spec.Name, reservation.Verdict.Tone, reservation.Language)
 	if treatment == nil && spec.Any {
-		treatment = render.PickAny(reservation.Message, spec.Name, channel.Specs(), reservation.Verdict.Tone, reservation.Language)
+		treatment = render.PickAny(reservation.Message, spec.Name, channels.Specs(), reservation.Verdict.Tone, reservation.Language)
 	}
 	return render.Render(
 		ctx,
@@ -32,7 +33,7 @@ func renderTreatment(
 }
 
 // noteSpec lets the note of a hand-off be rendered like a treatment.
-var noteSpec = journey.ChannelSpec{Name: "handoff", Fields: []journey.ChannelField{{Name: "note"}}}
+var noteSpec = channel.Spec{Name: "handoff", Fields: []channel.Field{{Name: "note"}}}
 
 // renderNote renders the note of a hand-off for the agent.
 func renderNote(ctx context.Context, source string, vars journey.Vars) (string, error) {
@@ -47,7 +48,7 @@ func RenderNow(ctx context.Context, on string, m *journey.Message, tone, languag
 	if treatment == nil {
 		return nil, nil
 	}
-	for _, spec := range channel.Specs() {
+	for _, spec := range channels.Specs() {
 		if spec.Name == on {
 			return render.Render(ctx, spec, treatment, vars, nil, render.Options{Language: language})
 		}

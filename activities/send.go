@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
@@ -189,7 +189,7 @@ func (a *Activities) render(
 	in contract.Send,
 	reservation store.Reservation,
 	prog *journey.Program,
-	spec journey.ChannelSpec,
+	spec channel.Spec,
 ) (fields map[string]string, unsubscribe string, err error) {
 	data := map[string]any{}
 	for name, expr := range in.Spec.Data {
@@ -221,7 +221,7 @@ func (a *Activities) deliver(
 		addresses = []string{""}
 	}
 	sum := store.Settlement{Status: contract.StatusFailed}
-	if ch.Spec().Name == "app" || in.Keep {
+	if ch.Spec().KeepsContent || in.Keep {
 		sum.Said = fields
 	}
 	unknown, again := false, false

@@ -8,7 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -33,7 +34,7 @@ languages:
 	content, problems := journey.Check([]journey.File{
 		{Name: "news.yaml", Data: []byte(newsJourney)}, {Name: "messages/hello.yaml", Data: []byte(message)},
 		{Name: "intents.yaml", Data: []byte(intents)}, {Name: "policy.yaml", Data: []byte(policy)},
-	}, journey.Options{Channels: channel.Specs()})
+	}, journey.Options{Channels: channels.Specs()})
 	if problems.Failed(false) {
 		b.t.Fatal(problems)
 	}

@@ -10,8 +10,9 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/channeltest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
@@ -47,14 +48,14 @@ type bundle struct {
 func setup(t *testing.T, traits map[string]any) *bundle {
 	t.Helper()
 	t.Parallel()
-	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channel.Specs()})
+	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channels.Specs()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	content, problems := journey.Check([]journey.File{
 		{Name: "news.yaml", Data: []byte(newsJourney)}, {Name: "messages/hello.yaml", Data: []byte(helloMessage)},
-	}, journey.Options{Channels: channel.Specs()})
+	}, journey.Options{Channels: channels.Specs()})
 	if problems.Failed(false) {
 		t.Fatal(problems)
 	}
@@ -78,8 +79,8 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 		t.Fatal(err)
 	}
 	b := &bundle{t: t, store: s, event: "e1",
-		email: channeltest.NewFake("email", channel.Receipt{Outcome: channel.Sent, ProviderID: "p1"}),
-		push:  channeltest.NewFake("push", channel.Receipt{Outcome: channel.Sent, ProviderID: "p2"}),
+		email: channeltest.NewFake(channels.Named("email"), channel.Receipt{Outcome: channel.Sent, ProviderID: "p1"}),
+		push:  channeltest.NewFake(channels.Named("push"), channel.Receipt{Outcome: channel.Sent, ProviderID: "p2"}),
 	}
 	b.activities = New(Config{Ports: AllPorts(s), Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
 		Links: signedlink.Links{PublicURL: "https://tabi.example.com", Secret: []byte("0123456789abcdef")}})

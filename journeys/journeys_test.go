@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/simulate"
 	"github.com/tabi-journeys/tabi/journeys"
@@ -29,7 +29,7 @@ func content(t *testing.T) *journey.Content {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, found := journey.Check(files, journey.Options{Channels: channel.Specs()})
+	c, found := journey.Check(files, journey.Options{Channels: channels.Specs()})
 	if found.Failed(true) {
 		var out strings.Builder
 		_ = found.Text(&out)

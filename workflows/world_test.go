@@ -11,25 +11,26 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // testChannels are channels as the channel registry gives them.
-var testChannels = []journey.ChannelSpec{
+var testChannels = []channel.Spec{
 	{
 		Name:    "email",
 		Address: "email",
-		Fields:  []journey.ChannelField{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true}, {Name: "text"}},
+		Fields:  []channel.Field{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true}, {Name: "text"}},
 	},
 	{
 		Name:    "push",
 		Address: "push_token",
-		Fields:  []journey.ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}},
+		Fields:  []channel.Field{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}},
 	},
-	{Name: "app", Fields: []journey.ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
-	{Name: "sms", Address: "phone", Fields: []journey.ChannelField{{Name: "text", Required: true}}},
-	{Name: "webhook", Fields: []journey.ChannelField{{Name: "url", Required: true}, {Name: "body"}}},
+	{Name: "app", Fields: []channel.Field{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
+	{Name: "sms", Address: "phone", Fields: []channel.Field{{Name: "text", Required: true}}},
+	{Name: "webhook", Fields: []channel.Field{{Name: "url", Required: true}, {Name: "body"}}},
 	{Name: "log", Any: true},
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -25,7 +26,7 @@ func Pick(m *journey.Message, channel, tone, language string) journey.Treatment 
 
 // PickAny is Pick for a channel that takes any treatment (log): its own if the message has one, else that of the first
 // channel in order.
-func PickAny(m *journey.Message, channel string, order []journey.ChannelSpec, tone, language string) journey.Treatment {
+func PickAny(m *journey.Message, channel string, order []channel.Spec, tone, language string) journey.Treatment {
 	if t := Pick(m, channel, tone, language); t != nil {
 		return t
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -46,7 +47,7 @@ var singleLine = map[string]bool{"subject": true, "title": true, "link": true, "
 // mailto and tel; a mail without text gets one made from its html. Errors are *Error.
 func Render(
 	ctx context.Context,
-	spec journey.ChannelSpec,
+	spec channel.Spec,
 	t journey.Treatment,
 	v journey.Vars,
 	data map[string]any,

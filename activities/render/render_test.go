@@ -9,21 +9,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/activities/render"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // spec finds a channel of this build.
-func spec(t *testing.T, name string) journey.ChannelSpec {
+func spec(t *testing.T, name string) channel.Spec {
 	t.Helper()
-	for _, s := range channel.Specs() {
+	for _, s := range channels.Specs() {
 		if s.Name == name {
 			return s
 		}
 	}
 	t.Fatalf("no channel %s", name)
-	return journey.ChannelSpec{}
+	return channel.Spec{}
 }
 
 // vars are a customer's values.
@@ -326,7 +327,7 @@ func TestPick(t *testing.T) {
 	if m.Treatments["email"]["subject"] != "Hi" {
 		t.Error("Pick gives the message's own map away")
 	}
-	if got := render.PickAny(m, "log", channel.Specs(), "", ""); got["subject"] != "Hi" {
+	if got := render.PickAny(m, "log", channels.Specs(), "", ""); got["subject"] != "Hi" {
 		t.Errorf("log: got %v", got)
 	}
 	if render.Pick(nil, "email", "", "") != nil {

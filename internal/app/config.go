@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tabi-journeys/tabi/activities/call"
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/httpclassifier"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
@@ -40,7 +40,7 @@ type Config struct {
 	TemporalUI  string // see gateway.Config
 	MaxPending  int    // see gateway.Config
 
-	Channels  channel.Config
+	Channels  channels.Config
 	CallAllow string // see call.ParseAllow
 	Rates     string // see limit.Parse
 
@@ -198,7 +198,7 @@ func (c *Config) settings() []setting {
 			"smtp-connections",
 			"TABI_SMTP_CONNECTIONS",
 			"connections to the mail server at once",
-			num(&ch.SMTPConnections, channel.DefaultSMTPConnections),
+			num(&ch.SMTPConnections, channels.DefaultSMTPConnections),
 		},
 		{
 			Channels,
@@ -225,7 +225,7 @@ func (c *Config) settings() []setting {
 			"let webhooks go to loopback and private addresses",
 			yes(&ch.WebhookAllowPrivate),
 		},
-		{Channels, "send-timeout", "TABI_SEND_TIMEOUT", "longest attempt to send", dur(&ch.Timeout, channel.DefaultTimeout)},
+		{Channels, "send-timeout", "TABI_SEND_TIMEOUT", "longest attempt to send", dur(&ch.Timeout, channels.DefaultTimeout)},
 
 		{
 			Channels,
@@ -368,7 +368,7 @@ func (c *Config) callAllow() (call.Allow, error) {
 // rates reads what providers are sent at most.
 func (c *Config) rates() (ratelimit.Rates, error) {
 	known := []string{ratelimit.Call}
-	for _, spec := range channel.Specs() {
+	for _, spec := range channels.Specs() {
 		known = append(known, spec.Name)
 	}
 	rates, err := ratelimit.Parse(c.Rates, known)

@@ -16,7 +16,7 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.uber.org/zap"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -81,7 +81,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*store.Store, 
 			ctx,
 			store.Options{
 				URL:        c.DatabaseURL(),
-				Channels:   channel.Specs(),
+				Channels:   channels.Specs(),
 				Classifier: asked(ask, log),
 				Notice: func(text string, err error) {
 					log.Error(text, zap.Error(err))

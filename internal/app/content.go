@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
@@ -93,7 +93,7 @@ func Fingerprint(files []journey.File) string {
 
 // Check lints with the channels of this build.
 func Check(files []journey.File) (*journey.Content, journey.Diagnostics) {
-	return journey.Check(files, journey.Options{Channels: channel.Specs()})
+	return journey.Check(files, journey.Options{Channels: channels.Specs()})
 }
 
 // Published says what a release changed.

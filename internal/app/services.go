@@ -15,7 +15,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/activities/call"
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway"
@@ -141,12 +141,12 @@ func (c *Config) WorkerOptions() worker.Options {
 
 // RunWorker serves workflows and activities until ctx ends, then lets what is under way finish.
 func (s *Services) RunWorker(ctx context.Context) error {
-	channels, err := channel.Open(s.Config.Channels)
+	opened, err := channels.Open(s.Config.Channels)
 	if err != nil {
 		return &ExitError{Code: ExitUsage, Err: err}
 	}
 	defer func() {
-		if err := channel.Close(channels); err != nil {
+		if err := channels.Close(opened); err != nil {
 			s.Log.Warn("closing the channels", zap.Error(err))
 		}
 	}()
@@ -172,7 +172,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	w := worker.New(s.Temporal, contract.TaskQueue, options)
 	workflows.Register(w)
 	activities.Register(w, activities.New(activities.Config{
-		Ports: activities.AllPorts(s.Store), Channels: channels, Clock: s.Clock, Logger: s.Log.Named("activities"),
+		Ports: activities.AllPorts(s.Store), Channels: opened, Clock: s.Clock, Logger: s.Log.Named("activities"),
 		Links: signedlink.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
 		Ends:   ends,
 		Limits: s.limits,

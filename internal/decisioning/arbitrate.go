@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -61,9 +62,9 @@ type Candidate struct {
 
 // Question is what is to be decided.
 type Question struct {
-	Actions  []*journey.Action     // in the order of their file, or of the step's list
-	Via      []string              // narrows the channels; empty: each action's own
-	Channels []journey.ChannelSpec // of this build, in the registry's order
+	Actions  []*journey.Action // in the order of their file, or of the step's list
+	Via      []string          // narrows the channels; empty: each action's own
+	Channels []channel.Spec    // of this build, in the registry's order
 	// Choose: nothing is to be sent; an action without a message takes part.
 	Choose bool
 	Slots  int // how many different actions at most; 0 is 1
@@ -160,7 +161,7 @@ type funnel struct {
 	q            Question
 	rules        *journey.Rulebook
 	scope        *journey.Scope
-	specs        []journey.ChannelSpec // of this build, and those that only the question knows
+	specs        []channel.Spec // of this build, and those that only the question knows
 	policy       *PolicyEvaluator
 	verdicts     map[string]*Verdict // of the contact policy, by channel: it is the same for all actions that have a treatment
 	usedChannels []string            // channels of what was chosen
@@ -170,11 +171,11 @@ func newFunnel(st CustomerContext, q Question) *funnel {
 	f := &funnel{st: st, q: q, rules: st.Rules, scope: st.Scope, specs: slices.Clone(q.Channels), verdicts: map[string]*Verdict{}}
 	for _, name := range q.Via { // where the customer is present, it may be one unknown to this build: an agent's desk, a kiosk
 		if spec := f.spec(name); st.Present &&
-			!slices.ContainsFunc(q.Channels, func(s journey.ChannelSpec) bool { return s.Name == name }) {
+			!slices.ContainsFunc(q.Channels, func(s channel.Spec) bool { return s.Name == name }) {
 			f.specs = append(f.specs, spec)
 		}
 	}
-	f.specs = append(f.specs, journey.ChannelSpec{Any: true}) // of actions that are only chosen
+	f.specs = append(f.specs, channel.Spec{Any: true}) // of actions that are only chosen
 	f.policy = NewPolicyEvaluator(st, f.specs)
 	return f
 }
@@ -353,13 +354,13 @@ func (f *funnel) reapplyPolicy(all []Candidate) {
 }
 
 // spec is the channel of this name: of this build, or one that only the caller knows.
-func (f *funnel) spec(name string) journey.ChannelSpec {
+func (f *funnel) spec(name string) channel.Spec {
 	for _, spec := range f.specs {
 		if spec.Name == name {
 			return spec
 		}
 	}
-	return journey.ChannelSpec{Name: name, Any: true}
+	return channel.Spec{Name: name, Any: true}
 }
 
 // finite is n, or 0 where it is no number.

@@ -9,11 +9,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-var testChannels = []journey.ChannelSpec{
+var testChannels = []channel.Spec{
 	{Name: "email", Address: "email"},
 	{Name: "push", Address: "push_token"},
 	{Name: "app"},

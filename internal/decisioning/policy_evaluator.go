@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -46,9 +47,9 @@ type CustomerContext struct {
 
 // SendRequest is a send to be decided.
 type SendRequest struct {
-	Send     journey.Send          // of which Via, Category, Topic and Tone are read
-	Message  *journey.Message      // nil: whatever is said, it has a treatment for each channel of Via
-	Channels []journey.ChannelSpec // of this build, in the registry's order
+	Send     journey.Send     // of which Via, Category, Topic and Tone are read
+	Message  *journey.Message // nil: whatever is said, it has a treatment for each channel of Via
+	Channels []channel.Spec   // of this build, in the registry's order
 }
 
 // Verdict is the decision. Channel is empty where nothing may be sent now: HeldUntil then says when to ask
@@ -83,7 +84,7 @@ func Permit(st CustomerContext, ask SendRequest) Verdict {
 // safe for concurrent use.
 type PolicyEvaluator struct {
 	st                 CustomerContext
-	specs              []journey.ChannelSpec
+	specs              []channel.Spec
 	verdicts           map[sendKind]staged
 	customerReasons    map[sendKind]string      // of the customer as a whole; without channel
 	consent            map[string]bool          // by rule of the policy
@@ -116,7 +117,7 @@ const (
 )
 
 // NewPolicyEvaluator prepares decisions for a customer. channels are those of this build, in the registry's order.
-func NewPolicyEvaluator(st CustomerContext, channels []journey.ChannelSpec) *PolicyEvaluator {
+func NewPolicyEvaluator(st CustomerContext, channels []channel.Spec) *PolicyEvaluator {
 	return &PolicyEvaluator{
 		st:                 st,
 		specs:              channels,
@@ -200,7 +201,7 @@ func (p *PolicyEvaluator) policy() *journey.Policy {
 func (p *PolicyEvaluator) evaluateAll(ask SendRequest) []staged {
 	var all []staged
 	k := sendKind{transactional: ask.Send.Category == journey.Transactional, topic: ask.Send.Topic}
-	look := func(spec *journey.ChannelSpec, said bool) {
+	look := func(spec *channel.Spec, said bool) {
 		k.channel = spec.Name
 		v, known := p.verdicts[k]
 		if !known {

@@ -6,12 +6,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 func TestPermit(t *testing.T) {
 	t.Parallel()
-	channels := []journey.ChannelSpec{
+	channels := []channel.Spec{
 		{Name: "email", Address: "email"}, {Name: "push", Address: "push_token"}, {Name: "app"}, {Name: "log", Any: true},
 	}
 	message := &journey.Message{Name: "hello", Treatments: map[string]journey.Treatment{"email": {}, "push": {}, "app": {}}}

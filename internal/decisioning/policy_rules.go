@@ -1,12 +1,13 @@
 package decisioning
 
 import (
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // evaluateChannel takes one channel through the policy. The order of the questions is that of the reasons: of several the
 // first is told.
-func (p *PolicyEvaluator) evaluateChannel(k sendKind, spec *journey.ChannelSpec) staged {
+func (p *PolicyEvaluator) evaluateChannel(k sendKind, spec *channel.Spec) staged {
 	if reason := p.customerReason(k); reason != "" {
 		return staged{ChannelVerdict: ChannelVerdict{Reason: reason}, stage: stageWhole}
 	}
@@ -146,7 +147,7 @@ type addressStatus struct {
 }
 
 // addresses are where the channel reaches the customer. One who is present needs none.
-func (p *PolicyEvaluator) addresses(spec *journey.ChannelSpec) ([]string, string) {
+func (p *PolicyEvaluator) addresses(spec *channel.Spec) ([]string, string) {
 	if spec.Address == "" || p.st.Present {
 		return nil, ""
 	}

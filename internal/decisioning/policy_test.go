@@ -7,13 +7,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 type traits = map[string]any
 
 var (
-	registry = []journey.ChannelSpec{
+	registry = []channel.Spec{
 		{
 			Name:    "email",
 			Address: "email",

@@ -7,7 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/devsinks"
 )
@@ -16,24 +17,24 @@ import (
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	s := start(t, devsinks.Options{})
-	channels, err := channel.Open(channel.Config{SMSURL: s.SMSURL(), SMSSecret: s.SMSSecret()})
+	opened, err := channels.Open(channels.Config{SMSURL: s.SMSURL(), SMSSecret: s.SMSSecret()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := channel.Close(channels); err != nil {
+		if err := channels.Close(opened); err != nil {
 			t.Error(err)
 		}
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	m := channel.Message{Address: "+15550100001", Key: "e1/hello/1", Fields: map[string]string{"text": "Your parcel <is> here"}}
-	first, again := channels["sms"].Send(ctx, m), channels["sms"].Send(ctx, m)
+	first, again := opened["sms"].Send(ctx, m), opened["sms"].Send(ctx, m)
 	if first.Outcome != channel.Sent || first.ProviderID != "text-1" || again.ProviderID != "text-1" {
 		t.Errorf("sent %+v, then %+v", first, again)
 	}
 	m.Key, m.Fields = "e1/hello/2", map[string]string{"text": "second"}
-	channels["sms"].Send(ctx, m)
+	opened["sms"].Send(ctx, m)
 	got, err := s.WaitText(ctx, func(g devsinks.Text) bool { return g.Text == "second" })
 	if err != nil || got.To != "+15550100001" || got.Key != "e1/hello/2" || len(s.Texts()) != 2 {
 		t.Errorf("%v: got %+v of %d", err, got, len(s.Texts()))

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
@@ -33,9 +34,9 @@ email: {subject: Sorry, html: <p>Sorry</p>}
 app: {title: Sorry, body: We are sorry, link: /help}
 `
 
-var channels = []journey.ChannelSpec{
-	{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject"}, {Name: "html", HTML: true}}},
-	{Name: "app", Fields: []journey.ChannelField{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
+var channels = []channel.Spec{
+	{Name: "email", Address: "email", Fields: []channel.Field{{Name: "subject"}, {Name: "html", HTML: true}}},
+	{Name: "app", Fields: []channel.Field{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
 }
 
 // enter publishes the journey and enters ana; it gives the enrollment and on whose behalf its activities act.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/stats"
@@ -94,9 +95,9 @@ func TestJourneyPages(t *testing.T) {
 			{Root: "j", Name: "j/messages/sorry.yaml", Data: []byte(sorryYAML)},
 		},
 		journey.Options{
-			Channels: []journey.ChannelSpec{
-				{Name: "email", Address: "email", Fields: []journey.ChannelField{{Name: "subject"}, {Name: "html", HTML: true}}},
-				{Name: "app", Fields: []journey.ChannelField{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
+			Channels: []channel.Spec{
+				{Name: "email", Address: "email", Fields: []channel.Field{{Name: "subject"}, {Name: "html", HTML: true}}},
+				{Name: "app", Fields: []channel.Field{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
 			},
 		},
 	)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/journeys"
 )
@@ -32,7 +32,7 @@ func drawn(t *testing.T) map[string]*journey.Definition {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, found := journey.Check(files, journey.Options{Channels: channel.Specs()})
+	content, found := journey.Check(files, journey.Options{Channels: channels.Specs()})
 	if found.Failed(false) {
 		t.Fatalf("the shipped journeys: %v", found)
 	}
@@ -77,7 +77,7 @@ func compiled(t *testing.T, source string) *journey.Definition {
 			Data: []byte("group: retention\nactions:\n  loyalty-discount: {message: m1, value: 5}\n  cart-help: {message: m2, value: 1}\n"),
 		},
 	)
-	content, found := journey.Check(files, journey.Options{Channels: channel.Specs()})
+	content, found := journey.Check(files, journey.Options{Channels: channels.Specs()})
 	if found.Failed(false) {
 		t.Fatalf("%s: %v", name, found)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/tabi-journeys/tabi/channel"
 )
 
 // File is one file of a journeys folder. Name is the path as the user knows it, with slashes; its place under the
@@ -20,7 +22,7 @@ type File struct {
 
 // Options of Check.
 type Options struct {
-	Channels []ChannelSpec // what this build can send by; activities/channel.Specs()
+	Channels []channel.Spec // what this build can send by; activities/channels.Specs()
 }
 
 // Check parses, checks and compiles a whole folder. Content holds what compiled even where there are errors elsewhere;

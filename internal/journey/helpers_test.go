@@ -1,22 +1,26 @@
 package journey
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/tabi-journeys/tabi/channel"
+)
 
 // testChannels are channels as the channel registry gives them.
-var testChannels = []ChannelSpec{
+var testChannels = []channel.Spec{
 	{
 		Name:    "email",
 		Address: "email",
-		Fields:  []ChannelField{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true, Or: "text"}, {Name: "text"}},
+		Fields:  []channel.Field{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true, Or: "text"}, {Name: "text"}},
 	},
 	{
 		Name:    "push",
 		Address: "push_token",
-		Fields:  []ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}},
+		Fields:  []channel.Field{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}},
 	},
-	{Name: "sms", Address: "phone", Fields: []ChannelField{{Name: "text", Required: true}}},
-	{Name: "app", Fields: []ChannelField{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
-	{Name: "webhook", Fields: []ChannelField{{Name: "url", Required: true}, {Name: "body"}}},
+	{Name: "sms", Address: "phone", Fields: []channel.Field{{Name: "text", Required: true}}},
+	{Name: "app", Fields: []channel.Field{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
+	{Name: "webhook", Fields: []channel.Field{{Name: "url", Required: true}, {Name: "body"}}},
 	{Name: "log", Any: true},
 }
 

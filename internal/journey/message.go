@@ -14,24 +14,6 @@ type Message struct {
 	Languages  map[string]map[string]Treatment `json:"languages,omitempty"` // language → channel → fields that differ
 }
 
-// ChannelSpec is what the language knows of a channel. activities/channel gives the specs of this build.
-type ChannelSpec struct {
-	Name    string
-	Doc     string
-	Fields  []ChannelField
-	Address string // customer trait that holds the address; empty: needs none
-	Any     bool   // takes the treatment of any channel (log)
-}
-
-// ChannelField is a key of a channel's treatment.
-type ChannelField struct {
-	Name     string
-	Doc      string
-	Required bool
-	Or       string // a required field may be missing where this one is given
-	HTML     bool   // what is inserted is escaped
-}
-
 // Content is all that a folder of journeys says, checked and compiled. Journeys, messages and rules are what a
 // release holds.
 type Content struct {

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"sync/atomic"
+
+	"github.com/tabi-journeys/tabi/channel"
 )
 
 // messageFile is what the check knows of a message.
@@ -111,7 +113,7 @@ func (f *fileCheck) treatments(m *fields, whole bool) map[string]Treatment {
 	return out
 }
 
-func (f *fileCheck) treatment(n *node, spec ChannelSpec, whole bool) Treatment {
+func (f *fileCheck) treatment(n *node, spec channel.Spec, whole bool) Treatment {
 	m := f.fields(n, "a treatment for "+spec.Name)
 	if m == nil {
 		return nil

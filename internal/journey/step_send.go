@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/human"
 )
 
@@ -98,7 +99,7 @@ func (f *fileCheck) channels(n *node) ([]string, []*node) {
 }
 
 // channelSpec finds a channel, and reports where there is none.
-func (f *fileCheck) channelSpec(channel string, at pos) *ChannelSpec {
+func (f *fileCheck) channelSpec(channel string, at pos) *channel.Spec {
 	known := f.channelNames()
 	i := slices.Index(known, channel)
 	if i < 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -22,7 +22,7 @@ import (
 var compiled = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	out := map[string]*jsonschema.Schema{}
 	for _, k := range Kinds() {
-		data, err := Generate(k.Name, channel.Specs())
+		data, err := Generate(k.Name, channels.Specs())
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +125,7 @@ var structural = []string{"unknown-key", "missing-key", "wrong-type", "bad-durat
 
 // verdict tells what lint says of one file of a folder: anything structural, or any error at all.
 func verdict(files []journey.File, name string) (shape, failed bool, words string) {
-	_, diagnostics := journey.Check(files, journey.Options{Channels: channel.Specs()})
+	_, diagnostics := journey.Check(files, journey.Options{Channels: channels.Specs()})
 	var all strings.Builder
 	for _, d := range diagnostics {
 		if d.File == name && d.Severity == journey.Error {

@@ -1,6 +1,8 @@
 package schema
 
-import "github.com/tabi-journeys/tabi/internal/journey"
+import (
+	"github.com/tabi-journeys/tabi/channel"
+)
 
 // message is the schema of messages/<message>.yaml.
 func (b *builder) message() *Schema {
@@ -27,7 +29,7 @@ func (b *builder) message() *Schema {
 }
 
 // treatment is what a channel says; whole asks for what it needs.
-func (b *builder) treatment(c journey.ChannelSpec, whole bool) *Schema {
+func (b *builder) treatment(c channel.Spec, whole bool) *Schema {
 	s := object(keys{})
 	s.Description = c.Doc
 	if c.Address != "" {

@@ -8,7 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/channel"
 )
 
 // Schema is a JSON Schema of draft 2020-12, as far as this package needs it: by keywords that draft 7 has, too,
@@ -75,8 +75,8 @@ func Kinds() []Kind {
 }
 
 // Generate gives the schema of a kind of file, as JSON that is the same every time. channels are those of the
-// build: activities/channel.Specs().
-func Generate(kind string, channels []journey.ChannelSpec) ([]byte, error) {
+// build: activities/channels.Specs().
+func Generate(kind string, channels []channel.Spec) ([]byte, error) {
 	for _, k := range Kinds() {
 		if k.Name != kind {
 			continue
@@ -103,7 +103,7 @@ func Generate(kind string, channels []journey.ChannelSpec) ([]byte, error) {
 
 // builder makes one schema.
 type builder struct {
-	channels []journey.ChannelSpec
+	channels []channel.Spec
 	defs     map[string]*Schema
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -25,7 +25,7 @@ func TestPublished(t *testing.T) {
 	t.Parallel()
 	var names []string
 	for _, k := range Kinds() {
-		data, err := Generate(k.Name, channel.Specs())
+		data, err := Generate(k.Name, channels.Specs())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func TestSchemasAreSound(t *testing.T) {
 		if all[k.Name] == nil {
 			t.Errorf("%s was not compiled", k.Name)
 		}
-		data, err := Generate(k.Name, channel.Specs())
+		data, err := Generate(k.Name, channels.Specs())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func described(t *testing.T, kind string, node any, path string) {
 // def gives a part of the journey's schema.
 func def(t *testing.T, name string) *Schema {
 	t.Helper()
-	b := &builder{channels: channel.Specs(), defs: map[string]*Schema{}}
+	b := &builder{channels: channels.Specs(), defs: map[string]*Schema{}}
 	b.journey()
 	if b.defs[name] == nil {
 		t.Fatalf("the schema has no part %s", name)
@@ -184,11 +184,11 @@ func TestEnumerationsAreThoseOfLint(t *testing.T) {
 // The channels and their fields are those of the registry.
 func TestChannelsAreThoseOfTheRegistry(t *testing.T) {
 	t.Parallel()
-	b := &builder{channels: channel.Specs(), defs: map[string]*Schema{}}
+	b := &builder{channels: channels.Specs(), defs: map[string]*Schema{}}
 	message := b.message()
 	b.journey()
 	var names []string
-	for i, c := range channel.Specs() {
+	for i, c := range channels.Specs() {
 		names = append(names, b.defs["channel"].AnyOf[i].Enum[0].(string))
 		treatment := message.Properties[c.Name]
 		if (treatment == nil) != c.Any {
@@ -212,7 +212,7 @@ func TestChannelsAreThoseOfTheRegistry(t *testing.T) {
 			t.Errorf("%s: fields (-registry +schema):\n%s", c.Name, diff)
 		}
 	}
-	for i, c := range channel.Specs() {
+	for i, c := range channels.Specs() {
 		if names[i] != c.Name {
 			t.Errorf("the channels are %v", names)
 		}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/tabi-journeys/tabi/activities"
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -15,12 +15,12 @@ import (
 // recorder is a channel that takes everything, but what the scenario makes fail.
 type recorder struct {
 	run  *scenarioRun
-	spec journey.ChannelSpec
+	spec channel.Spec
 }
 
-func (r *recorder) Spec() journey.ChannelSpec { return r.spec }
-func (r *recorder) Dedupes() bool             { return true }
-func (r *recorder) Close() error              { return nil }
+func (r *recorder) Spec() channel.Spec { return r.spec }
+func (r *recorder) Dedupes() bool      { return true }
+func (r *recorder) Close() error       { return nil }
 
 // Send answers at once. What it is given is not kept: the ledger and the activities' answers tell what was
 // sent. All addresses of one attempt fare alike.

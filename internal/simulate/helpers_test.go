@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -34,7 +34,7 @@ func load(t testing.TB, dir string) *journey.Content {
 // compile checks files and ends the test on errors.
 func compile(t testing.TB, files []journey.File) *journey.Content {
 	t.Helper()
-	content, found := journey.Check(files, journey.Options{Channels: channel.Specs()})
+	content, found := journey.Check(files, journey.Options{Channels: channels.Specs()})
 	if found.Failed(false) {
 		var out strings.Builder
 		_ = found.Text(&out)

@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -257,7 +257,7 @@ func runsAndEnds(t *rapid.T) bool {
 			),
 		},
 		{Name: "messages/never.yaml", Data: []byte("message: never\napp: {title: a, body: b}\n")},
-	}, journey.Options{Channels: channel.Specs()})
+	}, journey.Options{Channels: channels.Specs()})
 	for _, d := range found {
 		if d.Severity == journey.Error && d.Code != "endless-loop" {
 			t.Fatalf("the generator wrote what does not lint: %v\n%s\n%s", d, definition, scenarios)

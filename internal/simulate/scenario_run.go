@@ -16,7 +16,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/activities"
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/store"
@@ -114,7 +115,7 @@ func (w *scenarioRun) run() {
 func (w *scenarioRun) open(start time.Time) (err error) {
 	w.store, err = store.Open(
 		w.ctx,
-		store.Options{URL: ":memory:", Channels: channel.Specs(), Scenario: true, Holdout: func(name, _ string, _ float64) bool {
+		store.Options{URL: ":memory:", Channels: channels.Specs(), Scenario: true, Holdout: func(name, _ string, _ float64) bool {
 			return w.scenario.Holdout && name == w.test.Journey
 		}},
 	)
@@ -196,7 +197,7 @@ const wakeSignal = "wake"
 // channels are all channels of this build, as recorders.
 func (w *scenarioRun) channels() map[string]channel.Channel {
 	out := map[string]channel.Channel{}
-	for _, spec := range channel.Specs() {
+	for _, spec := range channels.Specs() {
 		out[spec.Name] = &recorder{run: w, spec: spec}
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -41,9 +42,9 @@ type DroppedError struct{ Missing []string } // sorted: `message "x", named by j
 type Options struct {
 	URL      string // SQLite file path, ":memory:", or a postgres:// URL
 	MaxConns int    // PostgreSQL only; default 16
-	// Channels are those of this build, in the registry's order (activities/channel.Specs); the brain chooses
+	// Channels are those of this build, in the registry's order (activities/channels.Specs); the brain chooses
 	// among them.
-	Channels []journey.ChannelSpec
+	Channels []channel.Spec
 	// Scenario makes decisions those of a scenario: a consent property that is not given counts as given, and
 	// nothing is explored.
 	Scenario bool

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -79,7 +80,7 @@ func TestAnAnswerCountsOncePerSend(t *testing.T) {
 func TestWhatIsShownIsNoReach(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy()
-		s.channels = append(s.channels, journey.ChannelSpec{Name: "push", Address: "push_token"})
+		s.channels = append(s.channels, channel.Spec{Name: "push", Address: "push_token"})
 		show := func(channel, id string) {
 			_, err := s.writer.ExecContext(
 				s.ctx,

@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-var emailAndApp = []journey.ChannelSpec{{Name: "email", Address: "email"}, {Name: "app"}}
+var emailAndApp = []channel.Spec{{Name: "email", Address: "email"}, {Name: "app"}}
 
 // offering is content with the group "offers": discount and points, by e-mail and in the app, accepted by
 // "Offer Accepted" within a day.

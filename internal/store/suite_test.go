@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -24,7 +25,7 @@ var (
 )
 
 // channels are some, as a build may have them.
-var channels = []journey.ChannelSpec{
+var channels = []channel.Spec{
 	{
 		Name:    "email",
 		Address: "email",

@@ -8,13 +8,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/channel"
 )
 
 // units begin units of work.
 type units struct {
 	*catalog
-	channels  []journey.ChannelSpec
+	channels  []channel.Spec
 	scenario  bool
 	holdout   func(journey, customer string, percent float64) bool
 	committed chan struct{}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/schema"
 )
@@ -48,7 +48,7 @@ func schemaCommand() *cobra.Command {
 			if output != "text" && output != "json" {
 				return app.Usage("--output is %q: give text or json", output)
 			}
-			data, err := schema.Generate(kind, channel.Specs())
+			data, err := schema.Generate(kind, channels.Specs())
 			if err != nil {
 				return app.Usage("%w: give one of %s", err, strings.Join(schemaNames(), ", "))
 			}
@@ -84,7 +84,7 @@ func writeSchemas(c *cobra.Command, dir string) error {
 	}
 	p := &printer{c.OutOrStdout()}
 	for _, k := range schema.Kinds() {
-		data, err := schema.Generate(k.Name, channel.Specs())
+		data, err := schema.Generate(k.Name, channels.Specs())
 		if err != nil {
 			return err
 		}

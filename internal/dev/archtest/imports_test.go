@@ -37,6 +37,7 @@ var importRules = []importRule{
 		exempt: map[string][]string{"internal/decisioning/eval": {"math/rand"}},
 		deep:   []string{"go.temporal.io", "database", module + "/internal/engine", module + "/internal/sqldb", module + "/activities"},
 	},
+	{room: "channel", only: []string{module + "/channel"}},          // others implement it
 	{room: "internal/clock", only: []string{"example.com/nothing"}}, // everything reads the time through it
 	{ // Both mains are thin over internal/app, so that they cannot drift apart.
 		room:   "worker",
@@ -109,9 +110,9 @@ var chains = [][][]string{
 		{"internal/engine"},
 		{"internal/gateway/...", "internal/relay", "internal/background", "activities/..."},
 		{"internal/app"},
-		{"worker", "starter"},
+		{"worker/...", "starter/..."},
 	},
-	{{"internal/api"}, {"internal/gateway/adminapi", "starter"}},
+	{{"internal/api"}, {"internal/gateway/adminapi", "starter/..."}},
 	{{"activities/..."}, {"internal/gateway/...", "internal/relay", "internal/background"}}, // what acts does not know who asked
 	{{"internal/gateway/..."}, {"activities/..."}},                                          // what enters goes to the store and no further
 }

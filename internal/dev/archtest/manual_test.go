@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/simulate"
 )
@@ -34,7 +34,7 @@ func TestManualIsPlayed(t *testing.T) {
 			for _, m := range file.FindAllStringSubmatch(string(data), -1) {
 				files = append(files, journey.File{Name: m[1], Data: []byte("#\n" + m[2])})
 			}
-			content, diagnostics := journey.Check(files, journey.Options{Channels: channel.Specs()})
+			content, diagnostics := journey.Check(files, journey.Options{Channels: channels.Specs()})
 			if diagnostics.Failed(false) {
 				var words strings.Builder
 				_ = diagnostics.Text(&words)

@@ -8,7 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows"
 )
@@ -66,7 +67,7 @@ func TestStepKindsAreWhole(t *testing.T) {
 }
 
 // inTable reports whether the manual's table of channels names the channel, all its fields and its address.
-func inTable(manual string, c journey.ChannelSpec) bool {
+func inTable(manual string, c channel.Spec) bool {
 	line := regexp.MustCompile("(?m)^\\| `" + c.Name + "` \\|.*$").FindString(manual)
 	for _, f := range c.Fields {
 		if !strings.Contains(line, "`"+f.Name+"`") {
@@ -79,12 +80,12 @@ func inTable(manual string, c journey.ChannelSpec) bool {
 // A channel is a line in its registry, and is documented and tested.
 func TestChannelsAreWhole(t *testing.T) {
 	t.Parallel()
-	manual, tests := text(t, "docs/language/README.md"), text(t, "activities/channel/*_test.go")
+	manual, tests := text(t, "docs/language/README.md"), text(t, "activities/channels/*_test.go")
 	via, message := text(t, "docs/schema/journey.schema.json"), text(t, "docs/schema/message.schema.json")
-	for _, c := range channel.Specs() {
+	for _, c := range channels.Specs() {
 		for what, there := range map[string]bool{
 			"fields in its spec":                     len(c.Fields) > 0,
-			"its own file in activities/channel":     exists(t, "activities/channel/"+c.Name+".go"),
+			"its own file in activities/channels":    exists(t, "activities/channels/"+c.Name+".go"),
 			"a line in docs/language/README.md":      inTable(manual, c),
 			"a test that names it in its package":    strings.Contains(tests, `"`+c.Name+`"`),
 			"a line of via in the journey's schema":  strings.Contains(via, `"description": "`+c.Doc+`"`),

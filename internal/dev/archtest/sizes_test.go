@@ -80,7 +80,7 @@ func columns(line string) int {
 
 // folders are the top-level folders.
 var folders = []string{
-	"activities", "bin", "deploy", "docs", "internal", "journeys", "starter", "tools", "worker", "workflows",
+	"activities", "bin", "channel", "deploy", "docs", "internal", "journeys", "starter", "tools", "worker", "workflows",
 }
 
 func folderBreaches(t *tree) []breach {

@@ -101,7 +101,7 @@ var privateNames = strings.Fields(`attend underway overdue listen park strays po
 	stop garbage compare show contact call fail pressure`)
 
 // aptNames are files whose name is right where they are.
-var aptNames = []string{"activities/channel/call.go"}
+var aptNames = []string{"activities/channels/call.go"}
 
 func fileNames(t *tree) []breach {
 	var out []breach

@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities"
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -80,7 +80,7 @@ func openEnvironment(ctx context.Context, s *server, name string) (w *environmen
 			w.close()
 		}
 	}()
-	if w.store, err = store.Open(ctx, store.Options{URL: w.config.Database, Channels: channel.Specs(), Statements: &w.statements}); err != nil {
+	if w.store, err = store.Open(ctx, store.Options{URL: w.config.Database, Channels: channels.Specs(), Statements: &w.statements}); err != nil {
 		return nil, err
 	}
 	if err := w.publish(ctx); err != nil {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
@@ -22,7 +22,7 @@ func openSQL(ctx context.Context, s *server, name string, ids []string, whole bo
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, store.Options{URL: url, Channels: channel.Specs()})
+	st, err := store.Open(ctx, store.Options{URL: url, Channels: channels.Specs()})
 	if err != nil {
 		return nil, err
 	}

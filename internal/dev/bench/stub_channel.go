@@ -7,8 +7,8 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/worker"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -31,7 +31,7 @@ func (s *stub) record(customer string) {
 // channels returns this stub as email and push.
 func (s *stub) channels() map[string]channel.Channel {
 	out := map[string]channel.Channel{}
-	for _, spec := range channel.Specs() {
+	for _, spec := range channels.Specs() {
 		if spec.Name == "email" || spec.Name == "push" {
 			out[spec.Name] = &stubChannel{stub: s, spec: spec}
 		}
@@ -41,12 +41,12 @@ func (s *stub) channels() map[string]channel.Channel {
 
 type stubChannel struct {
 	stub *stub
-	spec journey.ChannelSpec
+	spec channel.Spec
 }
 
-func (c *stubChannel) Spec() journey.ChannelSpec { return c.spec }
-func (c *stubChannel) Dedupes() bool             { return true }
-func (c *stubChannel) Close() error              { return nil }
+func (c *stubChannel) Spec() channel.Spec { return c.spec }
+func (c *stubChannel) Dedupes() bool      { return true }
+func (c *stubChannel) Close() error       { return nil }
 
 func (c *stubChannel) Send(_ context.Context, m channel.Message) channel.Receipt {
 	c.stub.record(m.Customer)

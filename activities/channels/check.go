@@ -1,31 +1,31 @@
-package channel
+package channels
 
 import (
 	"context"
 	"strings"
 	"unicode"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/channel"
 )
 
 // check answers for a message that no provider should see: one without a key, without the address the channel needs,
 // or without a required field; and for a caller who has already given up.
-func check(ctx context.Context, spec journey.ChannelSpec, m Message) (Receipt, bool) {
+func check(ctx context.Context, spec channel.Spec, m channel.Message) (channel.Receipt, bool) {
 	if ctx.Err() != nil {
-		return Receipt{Outcome: NotSent, Reason: "the time to send was over before it began"}, true
+		return channel.Receipt{Outcome: channel.NotSent, Reason: "the time to send was over before it began"}, true
 	}
 	if m.Key == "" {
-		return Receipt{Outcome: Refused, Reason: "the message has no ledger key"}, true
+		return channel.Receipt{Outcome: channel.Refused, Reason: "the message has no ledger key"}, true
 	}
 	if spec.Address != "" && strings.TrimSpace(m.Address) == "" {
-		return Receipt{Outcome: Refused, Reason: "the customer has no " + spec.Address}, true
+		return channel.Receipt{Outcome: channel.Refused, Reason: "the customer has no " + spec.Address}, true
 	}
 	for _, f := range spec.Fields {
 		if f.Required && strings.TrimSpace(m.Fields[f.Name]) == "" && (f.Or == "" || strings.TrimSpace(m.Fields[f.Or]) == "") {
-			return Receipt{Outcome: Refused, Reason: "the " + f.Name + " came out empty"}, true
+			return channel.Receipt{Outcome: channel.Refused, Reason: "the " + f.Name + " came out empty"}, true
 		}
 	}
-	return Receipt{}, false
+	return channel.Receipt{}, false
 }
 
 // oneLine puts s on one line and drops what a terminal would act on.

@@ -1,4 +1,4 @@
-package channel
+package channels
 
 import (
 	"context"
@@ -13,13 +13,13 @@ import (
 	"golang.org/x/oauth2/google"
 
 	"github.com/tabi-journeys/tabi/activities/httpclient"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-var pushSpec = journey.ChannelSpec{
+var pushSpec = channel.Spec{
 	Name: "push", Doc: "A push message to the customer's devices, through Firebase Cloud Messaging.", Address: "push_token",
-	Fields: []journey.ChannelField{
+	Fields: []channel.Field{
 		{Name: "title", Doc: "The title: one line.", Required: true},
 		{Name: "body", Doc: "The text under it.", Required: true},
 		{Name: "link", Doc: "What a tap opens: a web address, or one of the app's own."},
@@ -35,14 +35,14 @@ const fcmScope = "https://www.googleapis.com/auth/firebase.messaging"
 // unknown outcomes may be repeated. (Android's collapse_key is not used: FCM keeps four of them per device and
 // drops the rest while it is offline.)
 type push struct {
-	spec    journey.ChannelSpec
+	spec    channel.Spec
 	client  *http.Client
 	url     string
 	tokens  *tokens
 	timeout time.Duration
 }
 
-func openPush(spec journey.ChannelSpec, cfg Config) (Channel, error) {
+func openPush(spec channel.Spec, cfg Config) (channel.Channel, error) {
 	source := strings.TrimSpace(cfg.FCMCredentials)
 	if source == "" {
 		return nil, &notConfiguredError{"TABI_FCM_CREDENTIALS"}
@@ -94,8 +94,8 @@ func openPush(spec journey.ChannelSpec, cfg Config) (Channel, error) {
 	}, nil
 }
 
-func (p *push) Spec() journey.ChannelSpec { return p.spec }
-func (p *push) Dedupes() bool             { return true }
+func (p *push) Spec() channel.Spec { return p.spec }
+func (p *push) Dedupes() bool      { return true }
 
 // Close drops the kept connections.
 func (p *push) Close() error {
@@ -104,13 +104,13 @@ func (p *push) Close() error {
 }
 
 // Send sends to one device: Message.Address is its registration token.
-func (p *push) Send(ctx context.Context, m Message) Receipt {
+func (p *push) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	if r, bad := check(ctx, p.spec, m); bad {
 		return r
 	}
 	body, err := json.Marshal(map[string]any{"message": fcmMessage(m)})
 	if err != nil {
-		return Receipt{Outcome: Refused, Reason: "the message cannot be written as JSON"}
+		return channel.Receipt{Outcome: channel.Refused, Reason: "the message cannot be written as JSON"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -118,7 +118,7 @@ func (p *push) Send(ctx context.Context, m Message) Receipt {
 	for {
 		token, err := p.tokens.get(ctx, stale)
 		if err != nil {
-			return Receipt{Outcome: NotSent, Reason: "access token: " + err.Error()}
+			return channel.Receipt{Outcome: channel.NotSent, Reason: "access token: " + err.Error()}
 		}
 		header := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
 		a, f := post(ctx, p.client, p.url, header, body)
@@ -136,7 +136,7 @@ func (p *push) Send(ctx context.Context, m Message) Receipt {
 }
 
 // fcmMessage is the message as FCM takes it.
-func fcmMessage(m Message) map[string]any {
+func fcmMessage(m channel.Message) map[string]any {
 	name := digest(m.Key)
 	data := map[string]string{"tabi_key": m.Key, "journey": m.Journey, "step": m.Step, "message": m.Message}
 	web := map[string]any{"notification": map[string]string{"tag": name}}
@@ -168,13 +168,13 @@ type fcmError struct {
 }
 
 // fcmReceipt reads an answer. Again asks for one more try with a new access token.
-func fcmReceipt(a *answer, address string) (r Receipt, again bool) {
+func fcmReceipt(a *answer, address string) (r channel.Receipt, again bool) {
 	if a.status/100 == 2 {
 		var taken struct {
 			Name string `json:"name"`
 		}
 		_ = json.Unmarshal(a.body, &taken)
-		return Receipt{Outcome: Sent, ProviderID: oneLine(taken.Name)}, false
+		return channel.Receipt{Outcome: channel.Sent, ProviderID: oneLine(taken.Name)}, false
 	}
 	var e fcmError
 	_ = json.Unmarshal(a.body, &e)
@@ -184,8 +184,8 @@ func fcmReceipt(a *answer, address string) (r Receipt, again bool) {
 			code = d.ErrorCode
 		}
 	}
-	r = Receipt{
-		Outcome: Refused, Reason: clean(fmt.Sprintf("FCM: %d %s %s", a.status, code, e.Error.Message), address),
+	r = channel.Receipt{
+		Outcome: channel.Refused, Reason: clean(fmt.Sprintf("FCM: %d %s %s", a.status, code, e.Error.Message), address),
 		RetryAfter: httpclient.RetryAfter(a.header.Get("Retry-After"), clock.Wall()),
 	}
 	r.Busy = r.RetryAfter > 0 && a.busy()
@@ -195,20 +195,20 @@ func fcmReceipt(a *answer, address string) (r Receipt, again bool) {
 	case code == "SENDER_ID_MISMATCH":
 		r.Reason += "; the token was given to another project"
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
-		r.Outcome, again = NotSent, a.status == http.StatusUnauthorized && code != "THIRD_PARTY_AUTH_ERROR"
+		r.Outcome, again = channel.NotSent, a.status == http.StatusUnauthorized && code != "THIRD_PARTY_AUTH_ERROR"
 	case a.status == http.StatusNotFound, a.status/100 == 3:
 		// No word of the token: this is not where FCM answers for this project.
-		r.Outcome = NotSent
+		r.Outcome = channel.NotSent
 		r.Reason += "; are TABI_FCM_URL and TABI_FCM_PROJECT right?"
 	case a.status == http.StatusTooManyRequests:
-		r.Outcome = NotSent
+		r.Outcome = channel.NotSent
 		if r.RetryAfter == 0 {
 			r.RetryAfter = time.Minute // as FCM's documentation asks
 		}
 	case a.status == http.StatusServiceUnavailable:
-		r.Outcome = NotSent
+		r.Outcome = channel.NotSent
 	case a.status/100 == 5:
-		r.Outcome = Unknown
+		r.Outcome = channel.Unknown
 	}
 	return r, again
 }

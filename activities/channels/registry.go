@@ -1,17 +1,17 @@
-package channel
+package channels
 
 import (
 	"errors"
 	"fmt"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/channel"
 )
 
 // kind is a channel of this build: what the language knows of it, and how it is opened.
 type kind struct {
-	spec journey.ChannelSpec
+	spec channel.Spec
 	// open returns errNotConfigured (wrapped, naming the variable) where the configuration has nothing for it.
-	open func(journey.ChannelSpec, Config) (Channel, error)
+	open func(channel.Spec, Config) (channel.Channel, error)
 }
 
 // registry lists the channels, one line each. Their order is the order in which a send without `via` tries them.
@@ -25,21 +25,31 @@ var registry = []kind{
 }
 
 // Specs are the channels of this build, in the registry's order. It does no I/O and needs no configuration.
-func Specs() []journey.ChannelSpec {
-	specs := make([]journey.ChannelSpec, len(registry))
+func Specs() []channel.Spec {
+	specs := make([]channel.Spec, len(registry))
 	for i, k := range registry {
 		specs[i] = k.spec
-		specs[i].Fields = append([]journey.ChannelField(nil), k.spec.Fields...)
+		specs[i].Fields = append([]channel.Field(nil), k.spec.Fields...)
 	}
 	return specs
+}
+
+// Named returns the spec of a channel of this build; a spec with the name alone where there is none.
+func Named(name string) channel.Spec {
+	for _, s := range Specs() {
+		if s.Name == name {
+			return s
+		}
+	}
+	return channel.Spec{Name: name}
 }
 
 // Open opens every channel, by name. One that the configuration has nothing for is there too and refuses every
 // message with the reason NOT_CONFIGURED and the variable to set. Every setting that is wrong is an error that names
 // its variable; all of them are reported at once. Connections are made by the first send.
-func Open(cfg Config) (map[string]Channel, error) {
+func Open(cfg Config) (map[string]channel.Channel, error) {
 	cfg = cfg.withDefaults()
-	channels := make(map[string]Channel, len(registry))
+	channels := make(map[string]channel.Channel, len(registry))
 	var errs []error
 	for _, k := range registry {
 		c, err := k.open(k.spec, cfg)
@@ -60,7 +70,7 @@ func Open(cfg Config) (map[string]Channel, error) {
 }
 
 // Close closes the channels that Open gave.
-func Close(channels map[string]Channel) error {
+func Close(channels map[string]channel.Channel) error {
 	var errs []error
 	for _, k := range registry {
 		if c := channels[k.spec.Name]; c != nil {

@@ -1,4 +1,4 @@
-package channel
+package channels
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/activities/httpclient"
+	"github.com/tabi-journeys/tabi/channel"
 )
 
 // maxAnswer is how much of a provider's answer is read, in bytes.
@@ -34,14 +35,14 @@ type failure struct {
 }
 
 // receipt says what a failure means: not sent if nothing left this machine, else unknown.
-func (f *failure) receipt() Receipt {
+func (f *failure) receipt() channel.Receipt {
 	if errors.Is(f.err, errPrivate) {
-		return Receipt{Outcome: Refused, Reason: trouble(f.err)}
+		return channel.Receipt{Outcome: channel.Refused, Reason: trouble(f.err)}
 	}
 	if !f.written {
-		return Receipt{Outcome: NotSent, Reason: trouble(f.err)}
+		return channel.Receipt{Outcome: channel.NotSent, Reason: trouble(f.err)}
 	}
-	return Receipt{Outcome: Unknown, Reason: "sent without an answer: " + trouble(f.err)}
+	return channel.Receipt{Outcome: channel.Unknown, Reason: "sent without an answer: " + trouble(f.err)}
 }
 
 // newHTTPClient makes a client that follows no redirects. Guarded ones connect to public addresses only, and directly.

@@ -1,10 +1,10 @@
-package channel
+package channels
 
 import (
 	"context"
 	"fmt"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/channel"
 )
 
 // NotConfigured begins the reason of a channel that the configuration has nothing for.
@@ -17,18 +17,18 @@ func (e *notConfiguredError) Error() string { return e.variable + " is not set" 
 
 // unconfigured stands for a channel that the configuration has nothing for.
 type unconfigured struct {
-	spec     journey.ChannelSpec
+	spec     channel.Spec
 	variable string
 }
 
-func (u unconfigured) Spec() journey.ChannelSpec { return u.spec }
-func (u unconfigured) Dedupes() bool             { return true }
-func (u unconfigured) Close() error              { return nil }
+func (u unconfigured) Spec() channel.Spec { return u.spec }
+func (u unconfigured) Dedupes() bool      { return true }
+func (u unconfigured) Close() error       { return nil }
 
 // Send refuses.
-func (u unconfigured) Send(context.Context, Message) Receipt {
-	return Receipt{
-		Outcome: Refused,
+func (u unconfigured) Send(context.Context, channel.Message) channel.Receipt {
+	return channel.Receipt{
+		Outcome: channel.Refused,
 		Reason:  fmt.Sprintf("%s: channel %s is not set up here: set %s", NotConfigured, u.spec.Name, u.variable),
 	}
 }

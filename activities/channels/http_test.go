@@ -1,4 +1,4 @@
-package channel_test
+package channels_test
 
 import (
 	"context"
@@ -14,8 +14,9 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/channeltest"
 )
 
 // receiver is a receiver of signed calls that can be made to fail.
@@ -109,7 +110,7 @@ func TestSMSConforms(t *testing.T) {
 	r := newReceiver(t, secret)
 	m := channel.Message{Address: "+81 90-1234-5678", Fields: map[string]string{"text": "荷物が届きました"}}
 	open := func(t *testing.T) channel.Channel {
-		return open(t, "sms", channel.Config{SMSURL: r.URL + "/send", SMSSecret: secret})
+		return open(t, "sms", channels.Config{SMSURL: r.URL + "/send", SMSSecret: secret})
 	}
 	channeltest.Exercise(t, r.provider(open, m))
 }
@@ -117,7 +118,7 @@ func TestSMSConforms(t *testing.T) {
 func TestSMSIsWhatWasSaid(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, secret)
-	c := open(t, "sms", channel.Config{SMSURL: r.URL, SMSSecret: secret})
+	c := open(t, "sms", channels.Config{SMSURL: r.URL, SMSSecret: secret})
 	r.answers(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"id":"SM1"}`) })
 	m := channel.Message{Key: "e1/text/1", Address: "+81 90-1234-5678", Fields: map[string]string{"text": "こんにちは"}}
 	if got := c.Send(t.Context(), m); got.Outcome != channel.Sent || got.ProviderID != "SM1" {
@@ -140,7 +141,7 @@ func TestSMSIsWhatWasSaid(t *testing.T) {
 	if got := c.Send(t.Context(), m); got.Outcome != channel.Refused || got.Gone {
 		t.Errorf("a national number: got %+v", got)
 	}
-	wrong := open(t, "sms", channel.Config{SMSURL: r.URL, SMSSecret: "whsec_" + strings.Repeat("AAAA", 8)})
+	wrong := open(t, "sms", channels.Config{SMSURL: r.URL, SMSSecret: "whsec_" + strings.Repeat("AAAA", 8)})
 	m.Address = "+819012345678"
 	if got := wrong.Send(t.Context(), m); got.Outcome != channel.NotSent || !strings.Contains(got.Reason, "TABI_SMS_SECRET") {
 		t.Errorf("with a wrong secret: %+v", got)
@@ -155,7 +156,7 @@ func TestWebhookConforms(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, secret)
 	open := func(t *testing.T) channel.Channel {
-		return open(t, "webhook", channel.Config{WebhookSecret: secret, WebhookAllowPrivate: true})
+		return open(t, "webhook", channels.Config{WebhookSecret: secret, WebhookAllowPrivate: true})
 	}
 	channeltest.Exercise(t, r.provider(open, hook(r.URL+"/hook?customer=ana", `{"hello":"旅"}`)))
 }
@@ -164,7 +165,7 @@ func TestWebhookSignsWithEverySecret(t *testing.T) {
 	t.Parallel()
 	next := "whsec_" + strings.Repeat("QUJD", 10)
 	r := newReceiver(t, secret, next)
-	c := open(t, "webhook", channel.Config{WebhookSecret: secret + ", " + next, WebhookAllowPrivate: true})
+	c := open(t, "webhook", channels.Config{WebhookSecret: secret + ", " + next, WebhookAllowPrivate: true})
 	for body, kind := range map[string]string{`{"a":1}`: "application/json", "hello": "text/plain; charset=utf-8", "": "text/plain; charset=utf-8"} {
 		m := hook(r.URL, body)
 		m.Key = fmt.Sprintf("e1/hook/%d", len(body))
@@ -180,7 +181,7 @@ func TestWebhookSignsWithEverySecret(t *testing.T) {
 func TestWebhookReadsAnswers(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, secret)
-	c := open(t, "webhook", channel.Config{WebhookSecret: secret, WebhookAllowPrivate: true})
+	c := open(t, "webhook", channels.Config{WebhookSecret: secret, WebhookAllowPrivate: true})
 	for _, test := range []struct {
 		status int
 		after  string
@@ -208,7 +209,7 @@ func TestWebhookReadsAnswers(t *testing.T) {
 func TestWebhookGoesToPublicAddressesOnly(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, secret)
-	c := open(t, "webhook", channel.Config{WebhookSecret: secret})
+	c := open(t, "webhook", channels.Config{WebhookSecret: secret})
 	port := r.URL[strings.LastIndexByte(r.URL, ':'):]
 	for _, url := range []string{
 		r.URL, "http://localhost" + port, "http://[::1]" + port, "http://[::ffff:127.0.0.1]" + port, "http://0.0.0.0" + port, "http://169.254.169.254/latest/meta-data",
@@ -227,7 +228,7 @@ func TestWebhookGoesToPublicAddressesOnly(t *testing.T) {
 			t.Errorf("%s: got %+v", url, got)
 		}
 	}
-	open := open(t, "webhook", channel.Config{WebhookSecret: secret, WebhookAllowPrivate: true})
+	open := open(t, "webhook", channels.Config{WebhookSecret: secret, WebhookAllowPrivate: true})
 	if got := open.Send(t.Context(), hook("http://127.0.0.1:1/?customer=secret-ana", "x")); got.Outcome != channel.NotSent ||
 		strings.Contains(got.Reason, "ana") {
 		t.Errorf("a closed port: got %+v", got)
@@ -238,7 +239,7 @@ func TestWebhookEndsAtItsOwnTimeout(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, secret)
 	r.hang()
-	c := open(t, "webhook", channel.Config{WebhookSecret: secret, WebhookAllowPrivate: true, Timeout: 50 * time.Millisecond})
+	c := open(t, "webhook", channels.Config{WebhookSecret: secret, WebhookAllowPrivate: true, Timeout: 50 * time.Millisecond})
 	if got := c.Send(context.WithoutCancel(t.Context()), hook(r.URL, "x")); got.Outcome != channel.Unknown {
 		t.Errorf("got %+v", got)
 	}

@@ -1,11 +1,12 @@
-package channel_test
+package channels_test
 
 import (
 	"testing"
 
 	"go.uber.org/goleak"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/devsinks"
 )
 
@@ -27,14 +28,14 @@ func start(t *testing.T, opts devsinks.Options) *devsinks.Sink {
 }
 
 // open opens one channel.
-func open(t *testing.T, name string, cfg channel.Config) channel.Channel {
+func open(t *testing.T, name string, cfg channels.Config) channel.Channel {
 	t.Helper()
-	all, err := channel.Open(cfg)
+	all, err := channels.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := channel.Close(all); err != nil {
+		if err := channels.Close(all); err != nil {
 			t.Errorf("closing the channels: %v", err)
 		}
 	})

@@ -5,14 +5,13 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/channel"
 )
 
 // Fake is a channel without a provider: it answers as the test asks, and keeps the messages it was given. It is safe
 // for concurrent use.
 type Fake struct {
-	spec    journey.ChannelSpec
+	spec    channel.Spec
 	dedupes bool
 
 	mu       sync.Mutex
@@ -20,15 +19,9 @@ type Fake struct {
 	got      []channel.Message
 }
 
-// NewFake returns a fake of a channel of this build. It answers with receipts in order; the last one is repeated, and
-// without any every message is sent.
-func NewFake(name string, receipts ...channel.Receipt) *Fake {
-	spec := journey.ChannelSpec{Name: name}
-	for _, s := range channel.Specs() {
-		if s.Name == name {
-			spec = s
-		}
-	}
+// NewFake returns a fake with a spec. It answers with receipts in order; the last one is repeated, and without any every
+// message is sent.
+func NewFake(spec channel.Spec, receipts ...channel.Receipt) *Fake {
 	return &Fake{spec: spec, receipts: receipts}
 }
 
@@ -53,7 +46,7 @@ func (f *Fake) Sent() []channel.Message {
 }
 
 // Spec implements channel.Channel.
-func (f *Fake) Spec() journey.ChannelSpec { return f.spec }
+func (f *Fake) Spec() channel.Spec { return f.spec }
 
 // Dedupes implements channel.Channel.
 func (f *Fake) Dedupes() bool { return f.dedupes }

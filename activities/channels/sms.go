@@ -1,4 +1,4 @@
-package channel
+package channels
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-var smsSpec = journey.ChannelSpec{
+var smsSpec = channel.Spec{
 	Name: "sms", Doc: "A text message, through a signed HTTP call to a provider.", Address: "phone",
-	Fields: []journey.ChannelField{
+	Fields: []channel.Field{
 		{Name: "text", Doc: "The text.", Required: true},
 	},
 }
@@ -24,14 +24,14 @@ var smsSpec = journey.ChannelSpec{
 // spec and carries the key as webhook-id and Idempotency-Key; the provider sends a key once. A 2xx answer may hold the
 // provider's own {"id"}; 410 says that the number is dead.
 type sms struct {
-	spec    journey.ChannelSpec
+	spec    channel.Spec
 	client  *http.Client
 	url     string
 	sign    signer
 	timeout time.Duration
 }
 
-func openSMS(spec journey.ChannelSpec, cfg Config) (Channel, error) {
+func openSMS(spec channel.Spec, cfg Config) (channel.Channel, error) {
 	if cfg.SMSURL == "" {
 		if cfg.SMSSecret != "" {
 			return nil, variable("TABI_SMS_URL", "TABI_SMS_SECRET is set, but not where to send")
@@ -52,8 +52,8 @@ func openSMS(spec journey.ChannelSpec, cfg Config) (Channel, error) {
 	return &sms{spec: spec, client: newHTTPClient(cfg, false), url: u.String(), sign: s, timeout: cfg.Timeout}, nil
 }
 
-func (s *sms) Spec() journey.ChannelSpec { return s.spec }
-func (s *sms) Dedupes() bool             { return true }
+func (s *sms) Spec() channel.Spec { return s.spec }
+func (s *sms) Dedupes() bool      { return true }
 
 // Close drops the kept connections.
 func (s *sms) Close() error {
@@ -65,7 +65,7 @@ func (s *sms) Close() error {
 var phone = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
 
 // Send posts once.
-func (s *sms) Send(ctx context.Context, m Message) Receipt {
+func (s *sms) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	if r, bad := check(ctx, s.spec, m); bad {
 		return r
 	}
@@ -76,18 +76,18 @@ func (s *sms) Send(ctx context.Context, m Message) Receipt {
 		return r
 	}, m.Address)
 	if !phone.MatchString(to) {
-		return Receipt{Outcome: Refused, Reason: "the phone number is not an international one (E.164: + and 7 to 15 digits)"}
+		return channel.Receipt{Outcome: channel.Refused, Reason: "the phone number is not an international one (E.164: + and 7 to 15 digits)"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	body, err := json.Marshal(map[string]string{"to": to, "text": m.Fields["text"], "key": m.Key})
 	if err != nil {
-		return Receipt{Outcome: Refused, Reason: "the text cannot be written as JSON"}
+		return channel.Receipt{Outcome: channel.Refused, Reason: "the text cannot be written as JSON"}
 	}
 	id := headerKey(m.Key)
 	header, err := s.sign.headers(id, clock.Wall(), body)
 	if err != nil {
-		return Receipt{Outcome: NotSent, Reason: "the call could not be signed"}
+		return channel.Receipt{Outcome: channel.NotSent, Reason: "the call could not be signed"}
 	}
 	header.Set("Content-Type", "application/json")
 	header.Set("Idempotency-Key", id)
@@ -97,7 +97,7 @@ func (s *sms) Send(ctx context.Context, m Message) Receipt {
 	}
 	r := a.receipt(m.Address)
 	switch {
-	case r.Outcome == Sent:
+	case r.Outcome == channel.Sent:
 		var taken struct {
 			ID string `json:"id"`
 		}
@@ -108,7 +108,7 @@ func (s *sms) Send(ctx context.Context, m Message) Receipt {
 		r.Gone = true
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 		// The secret is wrong, not the message: it may go out once that is mended.
-		r.Outcome = NotSent
+		r.Outcome = channel.NotSent
 		r.Reason += "; is TABI_SMS_SECRET right?"
 	}
 	return r

@@ -1,4 +1,4 @@
-package channel
+package channels
 
 import (
 	"bytes"
@@ -9,30 +9,30 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/channel"
 )
 
-var logSpec = journey.ChannelSpec{
+var logSpec = channel.Spec{
 	Name: "log", Doc: "Prints the treatment of any other channel, for trying things out.", Any: true,
 }
 
 // printer prints what is said, the text itself included: it is for development.
 type printer struct {
-	spec journey.ChannelSpec
+	spec channel.Spec
 	mu   sync.Mutex
 	out  io.Writer
 }
 
-func openLog(spec journey.ChannelSpec, cfg Config) (Channel, error) {
+func openLog(spec channel.Spec, cfg Config) (channel.Channel, error) {
 	return &printer{spec: spec, out: cfg.Log}, nil
 }
 
-func (p *printer) Spec() journey.ChannelSpec { return p.spec }
-func (p *printer) Dedupes() bool             { return false }
-func (p *printer) Close() error              { return nil }
+func (p *printer) Spec() channel.Spec { return p.spec }
+func (p *printer) Dedupes() bool      { return false }
+func (p *printer) Close() error       { return nil }
 
 // Send prints one block: a line that says whose step it is, and a line per field, in one write.
-func (p *printer) Send(ctx context.Context, m Message) Receipt {
+func (p *printer) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	if r, bad := check(ctx, p.spec, m); bad {
 		return r
 	}
@@ -51,10 +51,10 @@ func (p *printer) Send(ctx context.Context, m Message) Receipt {
 	n, err := p.out.Write(b.Bytes())
 	switch {
 	case err == nil:
-		return Receipt{Outcome: Sent}
+		return channel.Receipt{Outcome: channel.Sent}
 	case n == 0:
-		return Receipt{Outcome: NotSent, Reason: "the output of channel log cannot be written to: " + err.Error()}
+		return channel.Receipt{Outcome: channel.NotSent, Reason: "the output of channel log cannot be written to: " + err.Error()}
 	default:
-		return Receipt{Outcome: Unknown, Reason: "the output of channel log broke off: " + err.Error()}
+		return channel.Receipt{Outcome: channel.Unknown, Reason: "the output of channel log broke off: " + err.Error()}
 	}
 }

@@ -1,4 +1,4 @@
-package channel
+package channels
 
 import (
 	"context"
@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/activities/httpclient"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-var webhookSpec = journey.ChannelSpec{
+var webhookSpec = channel.Spec{
 	Name: "webhook", Doc: "A POST to another system, signed by the Standard Webhooks spec.",
-	Fields: []journey.ChannelField{
+	Fields: []channel.Field{
 		{Name: "url", Doc: "Where it goes: an http or https address, one line.", Required: true},
 		{Name: "body", Doc: "What is sent, usually JSON."},
 	},
@@ -24,13 +24,13 @@ var webhookSpec = journey.ChannelSpec{
 
 // webhook posts the rendered body to the rendered address. Receivers drop a repeat by its webhook-id, as the spec asks.
 type webhook struct {
-	spec    journey.ChannelSpec
+	spec    channel.Spec
 	client  *http.Client
 	sign    signer
 	timeout time.Duration
 }
 
-func openWebhook(spec journey.ChannelSpec, cfg Config) (Channel, error) {
+func openWebhook(spec channel.Spec, cfg Config) (channel.Channel, error) {
 	s, err := newSigner(cfg.WebhookSecret)
 	if err != nil {
 		return nil, variable("TABI_WEBHOOK_SECRET", "%w", err)
@@ -41,11 +41,11 @@ func openWebhook(spec journey.ChannelSpec, cfg Config) (Channel, error) {
 	return &webhook{spec: spec, client: newHTTPClient(cfg, !cfg.WebhookAllowPrivate), sign: s, timeout: cfg.Timeout}, nil
 }
 
-func (w *webhook) Spec() journey.ChannelSpec { return w.spec }
-func (w *webhook) Dedupes() bool             { return true }
+func (w *webhook) Spec() channel.Spec { return w.spec }
+func (w *webhook) Dedupes() bool      { return true }
 
 // Sender is the host: each is a provider of its own.
-func (w *webhook) Sender(m Message) (string, bool) {
+func (w *webhook) Sender(m channel.Message) (string, bool) {
 	if target, err := url.Parse(strings.TrimSpace(m.Fields["url"])); err == nil {
 		return target.Hostname(), true
 	}
@@ -59,20 +59,20 @@ func (w *webhook) Close() error {
 }
 
 // Send posts once. Redirects are not followed.
-func (w *webhook) Send(ctx context.Context, m Message) Receipt {
+func (w *webhook) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	if r, bad := check(ctx, w.spec, m); bad {
 		return r
 	}
 	target, err := url.Parse(strings.TrimSpace(m.Fields["url"]))
 	if err != nil || target.Host == "" || (target.Scheme != "https" && target.Scheme != "http") {
-		return Receipt{Outcome: Refused, Reason: "the url is not an http or https address"}
+		return channel.Receipt{Outcome: channel.Refused, Reason: "the url is not an http or https address"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	body := []byte(m.Fields["body"])
 	header, err := w.sign.headers(headerKey(m.Key), clock.Wall(), body)
 	if err != nil {
-		return Receipt{Outcome: NotSent, Reason: "the webhook could not be signed"}
+		return channel.Receipt{Outcome: channel.NotSent, Reason: "the webhook could not be signed"}
 	}
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	if json.Valid(body) {
@@ -87,20 +87,20 @@ func (w *webhook) Send(ctx context.Context, m Message) Receipt {
 
 // receipt reads an answer as Standard Webhooks means it: 2xx is taken; 408, 425, 429 and 5xx will do better later, but
 // a gateway that gave up (502, 504) may have passed it on; everything else is refused.
-func (a *answer) receipt(address string) Receipt {
+func (a *answer) receipt(address string) channel.Receipt {
 	reason := fmt.Sprintf("the answer was %d %s", a.status, http.StatusText(a.status))
-	r := Receipt{Outcome: Refused, Reason: clean(reason, address)}
+	r := channel.Receipt{Outcome: channel.Refused, Reason: clean(reason, address)}
 	switch {
 	case a.status/100 == 2:
-		return Receipt{Outcome: Sent}
+		return channel.Receipt{Outcome: channel.Sent}
 	case a.status/100 == 3:
 		r.Reason += "; redirects are not followed"
 	case a.status == http.StatusBadGateway, a.status == http.StatusGatewayTimeout:
-		r.Outcome = Unknown
+		r.Outcome = channel.Unknown
 	case a.status == http.StatusRequestTimeout, a.status == http.StatusTooEarly, a.status == http.StatusTooManyRequests, a.status/100 == 5:
-		r.Outcome = NotSent
+		r.Outcome = channel.NotSent
 	}
-	if r.Outcome != Refused {
+	if r.Outcome != channel.Refused {
 		r.RetryAfter = httpclient.RetryAfter(a.header.Get("Retry-After"), clock.Wall())
 		r.Busy = r.RetryAfter > 0 && a.busy()
 	}

@@ -1,4 +1,4 @@
-package channel_test
+package channels_test
 
 import (
 	"context"
@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/channeltest"
 	"github.com/tabi-journeys/tabi/internal/devsinks"
 )
 
@@ -30,7 +31,7 @@ func openPush(t *testing.T, s *devsinks.Sink) channel.Channel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return open(t, "push", channel.Config{FCMCredentials: string(account), FCMURL: s.FCMURL()})
+	return open(t, "push", channels.Config{FCMCredentials: string(account), FCMURL: s.FCMURL()})
 }
 
 func TestPushConforms(t *testing.T) {
@@ -178,12 +179,12 @@ func TestPushDoesNotKillTokensOverAWrongURL(t *testing.T) {
 	if err := os.WriteFile(file, account, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := open(t, "push", channel.Config{FCMCredentials: file, FCMURL: s.FCMURL() + "/elsewhere"})
+	c := open(t, "push", channels.Config{FCMCredentials: file, FCMURL: s.FCMURL() + "/elsewhere"})
 	r := c.Send(t.Context(), pushTo(device))
 	if r.Outcome != channel.NotSent || r.Gone || !strings.Contains(r.Reason, "TABI_FCM_URL") {
 		t.Errorf("got %+v", r)
 	}
-	other := open(t, "push", channel.Config{FCMCredentials: file, FCMURL: s.FCMURL(), FCMProject: "another"})
+	other := open(t, "push", channels.Config{FCMCredentials: file, FCMURL: s.FCMURL(), FCMProject: "another"})
 	if r := other.Send(t.Context(), pushTo(device)); r.Outcome != channel.NotSent || r.Gone {
 		t.Errorf("for another project: %+v", r)
 	}

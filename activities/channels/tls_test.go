@@ -1,4 +1,4 @@
-package channel_test
+package channels_test
 
 import (
 	"context"
@@ -14,7 +14,8 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
 )
 
 // secureServer is a mail server that speaks TLS and asks for a password.
@@ -113,7 +114,7 @@ func TestMailOverTLS(t *testing.T) {
 			ch := open(
 				t,
 				"email",
-				channel.Config{
+				channels.Config{
 					SMTPURL:  c.scheme + "://shop:open%20sesame@" + address + c.query,
 					MailFrom: "Shop <shop@example.com>",
 					RootCAs:  c.roots,

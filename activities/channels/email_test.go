@@ -1,4 +1,4 @@
-package channel_test
+package channels_test
 
 import (
 	"context"
@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/channeltest"
 	"github.com/tabi-journeys/tabi/internal/devsinks"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
@@ -23,7 +24,7 @@ func mailTo(address string) channel.Message {
 }
 
 func openMail(t *testing.T, s *devsinks.Sink) channel.Channel {
-	return open(t, "email", channel.Config{SMTPURL: s.SMTPURL(), MailFrom: "Tabi Shop <shop@example.com>"})
+	return open(t, "email", channels.Config{SMTPURL: s.SMTPURL(), MailFrom: "Tabi Shop <shop@example.com>"})
 }
 
 func TestEmailConforms(t *testing.T) {
@@ -220,7 +221,7 @@ func TestEmailSurvivesARestartOfTheServer(t *testing.T) {
 func TestEmailBoundsItsConnections(t *testing.T) {
 	t.Parallel()
 	s := start(t, devsinks.Options{})
-	c := open(t, "email", channel.Config{SMTPURL: s.SMTPURL(), MailFrom: "shop@example.com", SMTPConnections: 1})
+	c := open(t, "email", channels.Config{SMTPURL: s.SMTPURL(), MailFrom: "shop@example.com", SMTPConnections: 1})
 	s.FailMail(devsinks.Fault{Stage: "rcpt", Hang: true, Times: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan channel.Receipt, 1)
@@ -247,16 +248,16 @@ func TestEmailLogsIn(t *testing.T) {
 	at := func(user, password string) string {
 		return (&url.URL{Scheme: "smtp", User: url.UserPassword(user, password), Host: host}).String()
 	}
-	good := open(t, "email", channel.Config{SMTPURL: at("tabi", "p@ss/word"), MailFrom: "shop@example.com"})
+	good := open(t, "email", channels.Config{SMTPURL: at("tabi", "p@ss/word"), MailFrom: "shop@example.com"})
 	if r := good.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
 		t.Errorf("got %+v", r)
 	}
-	bad := open(t, "email", channel.Config{SMTPURL: at("tabi", "wrong-secret"), MailFrom: "shop@example.com"})
+	bad := open(t, "email", channels.Config{SMTPURL: at("tabi", "wrong-secret"), MailFrom: "shop@example.com"})
 	r := bad.Send(t.Context(), mailTo("ana@example.com"))
 	if r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "AUTH") || strings.Contains(r.Reason, "wrong-secret") {
 		t.Errorf("with a wrong password: %+v", r)
 	}
-	required := open(t, "email", channel.Config{SMTPURL: at("tabi", "x") + "?tls=required", MailFrom: "shop@example.com"})
+	required := open(t, "email", channels.Config{SMTPURL: at("tabi", "x") + "?tls=required", MailFrom: "shop@example.com"})
 	if r := required.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "STARTTLS") {
 		t.Errorf("with tls=required: %+v", r)
 	}
@@ -272,7 +273,7 @@ func TestEmailNeverBegins(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c := open(t, "email", channel.Config{SMTPURL: "smtp://" + address, MailFrom: "shop@example.com"})
+	c := open(t, "email", channels.Config{SMTPURL: "smtp://" + address, MailFrom: "shop@example.com"})
 	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "refused") {
 		t.Errorf("got %+v", r)
 	}

@@ -1,4 +1,4 @@
-package channel_test
+package channels_test
 
 import (
 	"errors"
@@ -7,14 +7,15 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/activities/channel"
-	"github.com/tabi-journeys/tabi/activities/channel/channeltest"
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/channeltest"
 )
 
 func TestSpecs(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for _, s := range channel.Specs() {
+	for _, s := range channels.Specs() {
 		names = append(names, s.Name)
 		if s.Doc == "" || !s.Any && len(s.Fields) == 0 {
 			t.Errorf("%s: no doc, or no fields", s.Name)
@@ -28,21 +29,21 @@ func TestSpecs(t *testing.T) {
 	if want := []string{"email", "push", "sms", "app", "webhook", "log"}; !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}
-	channel.Specs()[0].Fields[0].Name = "changed"
-	if channel.Specs()[0].Fields[0].Name != "subject" {
+	channels.Specs()[0].Fields[0].Name = "changed"
+	if channels.Specs()[0].Fields[0].Name != "subject" {
 		t.Error("a caller can change the registry")
 	}
 }
 
 func TestUnconfiguredChannelsRefuseInWords(t *testing.T) {
 	t.Parallel()
-	all, err := channel.Open(channel.Config{Log: &strings.Builder{}})
+	all, err := channels.Open(channels.Config{Log: &strings.Builder{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"email": "TABI_SMTP_URL", "push": "TABI_FCM_CREDENTIALS", "sms": "TABI_SMS_URL", "webhook": "TABI_WEBHOOK_SECRET"} {
 		r := all[name].Send(t.Context(), channel.Message{Key: "k", Address: "ana@example.com"})
-		if r.Outcome != channel.Refused || r.Gone || !strings.HasPrefix(r.Reason, channel.NotConfigured) ||
+		if r.Outcome != channel.Refused || r.Gone || !strings.HasPrefix(r.Reason, channels.NotConfigured) ||
 			!strings.Contains(r.Reason, want) {
 			t.Errorf("%s: got %+v", name, r)
 		}
@@ -50,10 +51,10 @@ func TestUnconfiguredChannelsRefuseInWords(t *testing.T) {
 			t.Errorf("%s: has spec %s", name, all[name].Spec().Name)
 		}
 	}
-	if len(all) != len(channel.Specs()) {
-		t.Errorf("%d channels for %d specs", len(all), len(channel.Specs()))
+	if len(all) != len(channels.Specs()) {
+		t.Errorf("%d channels for %d specs", len(all), len(channels.Specs()))
 	}
-	if err := channel.Close(all); err != nil {
+	if err := channels.Close(all); err != nil {
 		t.Error(err)
 	}
 }
@@ -62,28 +63,28 @@ func TestWrongConfigurationNamesItsVariable(t *testing.T) {
 	t.Parallel()
 	const hidden = "hunter2"
 	for name, test := range map[string]struct {
-		cfg  channel.Config
+		cfg  channels.Config
 		want []string
 	}{
-		"scheme":        {channel.Config{SMTPURL: "http://u:" + hidden + "@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "smtp://"}},
-		"no from":       {channel.Config{SMTPURL: "smtp://mail"}, []string{"TABI_MAIL_FROM"}},
-		"bad from":      {channel.Config{SMTPURL: "smtp://mail", MailFrom: "shop"}, []string{"TABI_MAIL_FROM"}},
-		"both":          {channel.Config{SMTPURL: "mail:25", MailFrom: "shop"}, []string{"TABI_SMTP_URL", "TABI_MAIL_FROM"}},
-		"password":      {channel.Config{SMTPURL: "smtp://u:" + hidden + "%zz@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "percent-encoded"}},
-		"no password":   {channel.Config{SMTPURL: "smtp://u@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "password"}},
-		"parameter":     {channel.Config{SMTPURL: "smtp://mail?ssl=1", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "tls"}},
-		"tls value":     {channel.Config{SMTPURL: "smtp://mail?tls=yes", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "required"}},
-		"contradiction": {channel.Config{SMTPURL: "smtps://mail?tls=off", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL"}},
-		"no file":       {channel.Config{FCMCredentials: "/nowhere/account.json"}, []string{"TABI_FCM_CREDENTIALS"}},
-		"not account":   {channel.Config{FCMCredentials: `{"type":"authorized_user"}`}, []string{"TABI_FCM_CREDENTIALS", "service account"}},
-		"bad key":       {channel.Config{FCMCredentials: `{"type":"service_account","client_email":"a@b.c","private_key":"` + hidden + `"}`}, []string{"TABI_FCM_CREDENTIALS", "private_key"}},
-		"sms url":       {channel.Config{SMSURL: "mail", SMSSecret: secret}, []string{"TABI_SMS_URL"}},
-		"sms no secret": {channel.Config{SMSURL: "https://sms"}, []string{"TABI_SMS_SECRET"}},
-		"sms no url":    {channel.Config{SMSSecret: secret}, []string{"TABI_SMS_URL"}},
-		"short secret":  {channel.Config{WebhookSecret: "whsec_aHVudGVyMg=="}, []string{"TABI_WEBHOOK_SECRET", "24 to 64"}},
-		"not base64":    {channel.Config{WebhookSecret: "whsec_" + hidden + "!"}, []string{"TABI_WEBHOOK_SECRET", "base64"}},
+		"scheme":        {channels.Config{SMTPURL: "http://u:" + hidden + "@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "smtp://"}},
+		"no from":       {channels.Config{SMTPURL: "smtp://mail"}, []string{"TABI_MAIL_FROM"}},
+		"bad from":      {channels.Config{SMTPURL: "smtp://mail", MailFrom: "shop"}, []string{"TABI_MAIL_FROM"}},
+		"both":          {channels.Config{SMTPURL: "mail:25", MailFrom: "shop"}, []string{"TABI_SMTP_URL", "TABI_MAIL_FROM"}},
+		"password":      {channels.Config{SMTPURL: "smtp://u:" + hidden + "%zz@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "percent-encoded"}},
+		"no password":   {channels.Config{SMTPURL: "smtp://u@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "password"}},
+		"parameter":     {channels.Config{SMTPURL: "smtp://mail?ssl=1", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "tls"}},
+		"tls value":     {channels.Config{SMTPURL: "smtp://mail?tls=yes", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "required"}},
+		"contradiction": {channels.Config{SMTPURL: "smtps://mail?tls=off", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL"}},
+		"no file":       {channels.Config{FCMCredentials: "/nowhere/account.json"}, []string{"TABI_FCM_CREDENTIALS"}},
+		"not account":   {channels.Config{FCMCredentials: `{"type":"authorized_user"}`}, []string{"TABI_FCM_CREDENTIALS", "service account"}},
+		"bad key":       {channels.Config{FCMCredentials: `{"type":"service_account","client_email":"a@b.c","private_key":"` + hidden + `"}`}, []string{"TABI_FCM_CREDENTIALS", "private_key"}},
+		"sms url":       {channels.Config{SMSURL: "mail", SMSSecret: secret}, []string{"TABI_SMS_URL"}},
+		"sms no secret": {channels.Config{SMSURL: "https://sms"}, []string{"TABI_SMS_SECRET"}},
+		"sms no url":    {channels.Config{SMSSecret: secret}, []string{"TABI_SMS_URL"}},
+		"short secret":  {channels.Config{WebhookSecret: "whsec_aHVudGVyMg=="}, []string{"TABI_WEBHOOK_SECRET", "24 to 64"}},
+		"not base64":    {channels.Config{WebhookSecret: "whsec_" + hidden + "!"}, []string{"TABI_WEBHOOK_SECRET", "base64"}},
 	} {
-		_, err := channel.Open(test.cfg)
+		_, err := channels.Open(test.cfg)
 		if err == nil {
 			t.Errorf("%s: no error", name)
 			continue
@@ -102,7 +103,7 @@ func TestWrongConfigurationNamesItsVariable(t *testing.T) {
 func TestAppConforms(t *testing.T) {
 	t.Parallel()
 	channeltest.Exercise(t, channeltest.Provider{
-		Open:    func(t *testing.T) channel.Channel { return open(t, "app", channel.Config{}) },
+		Open:    func(t *testing.T) channel.Channel { return open(t, "app", channels.Config{}) },
 		Message: channel.Message{Fields: map[string]string{"title": "Hello", "body": "There"}},
 	})
 }
@@ -134,7 +135,7 @@ func TestLogConforms(t *testing.T) {
 	t.Parallel()
 	o := &output{}
 	channeltest.Exercise(t, channeltest.Provider{
-		Open: func(t *testing.T) channel.Channel { return open(t, "log", channel.Config{Log: o}) },
+		Open: func(t *testing.T) channel.Channel { return open(t, "log", channels.Config{Log: o}) },
 		Message: channel.Message{
 			Message: "hello", Journey: "welcome", Step: "greet", Customer: "customer-77", Fields: map[string]string{"subject": "Hi\x1b[2J", "text": "one\ntwo\n"},
 		},

@@ -1,4 +1,4 @@
-package channel
+package channels
 
 import (
 	"bytes"
@@ -16,14 +16,14 @@ import (
 	gomail "github.com/wneessen/go-mail"
 	"golang.org/x/net/idna"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
-var emailSpec = journey.ChannelSpec{
+var emailSpec = channel.Spec{
 	Name: "email", Doc: "An e-mail, over SMTP.", Address: "email",
-	Fields: []journey.ChannelField{
+	Fields: []channel.Field{
 		{Name: "subject", Doc: "The subject: one line of plain text.", Required: true},
 		{
 			Name:     "html",
@@ -42,14 +42,14 @@ const KeyHeader = "X-Tabi-Key"
 // email sends over SMTP with kept connections. SMTP has no way to drop a repeat, so what is unknown stays unknown; the
 // Message-ID, which is the same each time, lets mail readers and people see that two are one.
 type email struct {
-	spec    journey.ChannelSpec
+	spec    channel.Spec
 	from    *mail.Address
 	domain  string
 	pool    *pool
 	timeout time.Duration
 }
 
-func openEmail(spec journey.ChannelSpec, cfg Config) (Channel, error) {
+func openEmail(spec channel.Spec, cfg Config) (channel.Channel, error) {
 	if cfg.SMTPURL == "" {
 		return nil, &notConfiguredError{"TABI_SMTP_URL"}
 	}
@@ -74,11 +74,11 @@ func openEmail(spec journey.ChannelSpec, cfg Config) (Channel, error) {
 	return &email{spec: spec, from: from, domain: domain, pool: newPool(server, cfg.SMTPConnections), timeout: cfg.Timeout}, nil
 }
 
-func (e *email) Spec() journey.ChannelSpec { return e.spec }
-func (e *email) Dedupes() bool             { return false }
+func (e *email) Spec() channel.Spec { return e.spec }
+func (e *email) Dedupes() bool      { return false }
 
 // Sender is the address in From.
-func (e *email) Sender(Message) (string, bool) { return e.from.Address, false }
+func (e *email) Sender(channel.Message) (string, bool) { return e.from.Address, false }
 
 // Close hangs up.
 func (e *email) Close() error {
@@ -87,17 +87,17 @@ func (e *email) Close() error {
 }
 
 // Send delivers one mail to the server.
-func (e *email) Send(ctx context.Context, m Message) Receipt {
+func (e *email) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	if r, bad := check(ctx, e.spec, m); bad {
 		return r
 	}
 	to, utf8, err := recipient(m.Address)
 	if err != nil {
-		return Receipt{Outcome: Refused, Reason: err.Error()}
+		return channel.Receipt{Outcome: channel.Refused, Reason: err.Error()}
 	}
 	raw, err := e.compose(m, to)
 	if err != nil {
-		return Receipt{Outcome: Refused, Reason: err.Error()}
+		return channel.Receipt{Outcome: channel.Refused, Reason: err.Error()}
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
@@ -115,7 +115,7 @@ func (e *email) Send(ctx context.Context, m Message) Receipt {
 			e.pool.put(s)
 		}
 		if err == nil {
-			return Receipt{Outcome: Sent, ProviderID: queueID(reply)}
+			return channel.Receipt{Outcome: channel.Sent, ProviderID: queueID(reply)}
 		}
 		// A kept connection may have been hung up behind our back; another will do, and nothing has gone out.
 		if reused && stage == stageMail && hungUp(err) && ctx.Err() == nil {
@@ -168,14 +168,14 @@ func (s *session) deliver(from, to string, utf8 bool, raw []byte) (stage, reply 
 }
 
 // unreachable is for what happens before a mail is begun: it is the server's or the settings' trouble and may pass.
-func (e *email) unreachable(err error) Receipt {
+func (e *email) unreachable(err error) channel.Receipt {
 	var said *textproto.Error
 	words := ""
 	switch {
 	case errors.As(err, &said):
 		words = fmt.Sprintf("%d %s", said.Code, said.Msg)
 	case errors.Is(err, errPoolClosed):
-		return Receipt{Outcome: NotSent, Reason: err.Error()}
+		return channel.Receipt{Outcome: channel.NotSent, Reason: err.Error()}
 	default:
 		words = trouble(err)
 	}
@@ -183,24 +183,24 @@ func (e *email) unreachable(err error) Receipt {
 	if words == trouble(errors.New("")) && rest != "" {
 		words = rest
 	}
-	return Receipt{Outcome: NotSent, Reason: clean("mail server, "+step+": "+words, "")}
+	return channel.Receipt{Outcome: channel.NotSent, Reason: clean("mail server, "+step+": "+words, "")}
 }
 
 // failed reads the server's refusal at a stage. Without one, everything before the end of the message surely did not go
 // out, and whether the end did is unknown.
-func (e *email) failed(stage string, err error, address string) Receipt {
+func (e *email) failed(stage string, err error, address string) channel.Receipt {
 	var said *textproto.Error
 	if !errors.As(err, &said) {
-		r := Receipt{Outcome: NotSent, Reason: "mail server, " + stage + ": " + trouble(err)}
+		r := channel.Receipt{Outcome: channel.NotSent, Reason: "mail server, " + stage + ": " + trouble(err)}
 		if stage == stageEnd {
-			r.Outcome = Unknown
+			r.Outcome = channel.Unknown
 			r.Reason = "the mail was handed over, but the server did not confirm it: " + trouble(err)
 		}
 		return r
 	}
-	r := Receipt{Outcome: NotSent, Reason: clean(fmt.Sprintf("%d %s", said.Code, said.Msg), address)}
+	r := channel.Receipt{Outcome: channel.NotSent, Reason: clean(fmt.Sprintf("%d %s", said.Code, said.Msg), address)}
 	if said.Code/100 == 5 {
-		r.Outcome = Refused
+		r.Outcome = channel.Refused
 		r.Gone = mailboxGone(stage, said)
 	}
 	return r
@@ -276,7 +276,7 @@ func ascii(s string) bool {
 }
 
 // compose writes the mail. Its errors are for people and hold no customer data.
-func (e *email) compose(m Message, to string) ([]byte, error) {
+func (e *email) compose(m channel.Message, to string) ([]byte, error) {
 	if strings.ContainsFunc(m.Fields["subject"], unicode.IsControl) {
 		return nil, errors.New("the subject has a line break or another control character in it")
 	}

@@ -1,0 +1,28 @@
+package channel
+
+// Spec describes a channel to the journey language: what a message file may say for it, and what a send needs.
+// Lint, the JSON schemas, the decisions and the senders of a build all read the same specs.
+type Spec struct {
+	// Name is the channel's name in YAML: `via: [email, pigeon]`, and the key of its treatment in a message file.
+	Name string
+	// Doc is one sentence for editors and the manual.
+	Doc string
+	// Fields are the keys of a treatment.
+	Fields []Field
+	// Address is the customer trait that holds the address. Empty: the channel needs none.
+	Address string
+	// Any lets the channel take the treatment of any other channel, as `log` does.
+	Any bool
+	// KeepsContent has tabi keep what was rendered in the ledger, where an app of the customer reads it over HTTP.
+	// The first such channel is the one of a decision that names no channel.
+	KeepsContent bool
+}
+
+// Field is a key of a channel's treatment.
+type Field struct {
+	Name     string
+	Doc      string // one sentence for editors
+	Required bool
+	Or       string // a required field may be missing where this one is present
+	HTML     bool   // inserted values are escaped
+}
