@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Outcome is the result of an attempt to send. docs/guarantees.md says what follows from each.
+// Outcome is the result of an attempt to send. It decides whether the send may be repeated.
 type Outcome string
 
 // The outcomes. A channel that is not sure answers Unknown: it is never repeated unless the provider drops repeats.
@@ -43,14 +43,14 @@ type Receipt struct {
 	Gone       bool          // with Refused: the address is dead (hard bounce, token unregistered)
 }
 
-// Sender is implemented by a channel whose rate limits depend on more than the channel's name.
+// Sender is implemented by a channel whose messages have rate limits beyond that of the channel.
 type Sender interface {
 	// Sender returns who a message is sent by, or the host it goes to: `--rate-limits email:shop@example.com=10/s`
 	// limits it. apart makes that a provider of its own: a Retry-After of one does not hold up the others.
 	Sender(m Message) (name string, apart bool)
 }
 
-// Channel sends rendered messages. All methods must be safe for concurrent use.
+// Channel sends rendered messages. Send must be safe for concurrent use and obey ctx's deadline.
 type Channel interface {
 	// Spec returns the spec the channel was opened with.
 	Spec() Spec

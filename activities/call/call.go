@@ -1,5 +1,5 @@
-// Package call makes the HTTP requests of call steps: one attempt each, to addresses of the open internet and
-// to those that the configuration allows.
+// Package call makes the HTTP requests of call steps, one attempt each. It connects only to public addresses and to
+// those on the allowlist.
 package call
 
 import (
@@ -24,18 +24,18 @@ import (
 )
 
 const (
-	// MaxBody is the longest body of a response, in bytes. A longer one fails the call.
+	// MaxBody is the longest response body in bytes. A longer one fails the call.
 	MaxBody = 256 << 10
 	// MaxRedirects is how many redirects are followed.
 	MaxRedirects = 5
-	// Repeatable is the type of the application errors of attempts that another may follow. Their detail is a
-	// workflows.CallResult without a body: what the call comes to if none does.
+	// Repeatable is the type of the application error of an attempt that may be repeated. Its detail is a
+	// contract.CallResult without a body: the result of the call if no attempt follows.
 	Repeatable = "CallFailed"
 )
 
 // Request is a call whose templates are rendered.
 type Request struct {
-	Step, Key   string // Key goes out as Idempotency-Key
+	Step, Key   string // Key is sent as Idempotency-Key
 	Method, URL string
 	Headers     map[string]string
 	Body        []byte
@@ -44,21 +44,22 @@ type Request struct {
 
 // Options of a Client.
 type Options struct {
-	// Allow lists addresses that are not public and may be called all the same; default none.
+	// Allow lists addresses that may be called although they are not public; default none.
 	Allow Allow
-	// Version goes out in the User-Agent, tabi/<version>; default dev.
+	// Version is sent in the User-Agent, tabi/<version>; default dev.
 	Version string
 	// Dial replaces parts of the network, in tests.
 	Dial Dial
 }
 
-// Client makes calls. It may be used by many at once.
+// Client makes calls. It is safe for concurrent use.
 type Client struct {
 	http  *http.Client
 	agent string
 }
 
-// New makes a Client. Proxies of the environment are not used: behind one, nobody could tell where a name points.
+// New returns a Client. It ignores the environment's proxies: a proxy would resolve names itself, so addresses could
+// not be checked.
 func New(opts Options) *Client {
 	if opts.Version == "" {
 		opts.Version = "dev"
@@ -69,12 +70,12 @@ func New(opts Options) *Client {
 	}
 }
 
-// Close drops the kept connections.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Call makes one attempt. What may do better later (no connection, no answer in time, 408, 425, 429 and 5xx) is
-// an error of type Repeatable, which asks for as long a pause as the server does. Everything else is the last
-// word. Neither holds more of the request than its host and the names of headers.
+// Call makes one attempt. A failure that may pass (no connection, no response in time, 408, 425, 429 and 5xx) is an
+// error of type Repeatable, which carries the server's Retry-After. Everything else is final. Neither holds more of
+// the request than its host and the names of headers.
 func (c *Client) Call(ctx context.Context, r Request) (contract.CallResult, error) {
 	if r.Timeout <= 0 {
 		r.Timeout = journey.DefaultCallTimeout
@@ -121,11 +122,11 @@ func answer(host string, resp *http.Response, body []byte) (contract.CallResult,
 
 // lost says what a request without an answer means; at is how far it came, final why no other attempt will do better.
 func lost(ctx context.Context, at *url.URL, err error, final string) (contract.CallResult, error) {
-	if ctx.Err() != nil { // the activity was given up, not the attempt
+	if ctx.Err() != nil { // the activity was canceled, not the attempt
 		return contract.CallResult{}, ctx.Err()
 	}
 	var wrapped *url.Error
-	if errors.As(err, &wrapped) { // behind a redirect, it is another host that failed
+	if errors.As(err, &wrapped) { // after a redirect another host failed
 		if u, err := url.Parse(wrapped.URL); err == nil {
 			at = u
 		}
@@ -168,7 +169,7 @@ func (c *Client) request(ctx context.Context, r Request) (req *http.Request, rea
 	// A plain reader that NewRequest knows lets the body be sent again after a redirect that keeps it.
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), strings.NewReader(string(r.Body)))
 	if err != nil {
-		return nil, "method: is no HTTP method"
+		return nil, "method: is not an HTTP method"
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		value := strings.TrimSpace(r.Headers[name])
@@ -195,9 +196,9 @@ func target(text string) (u *url.URL, reason string) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	switch {
 	case err != nil:
-		return nil, "is no address"
+		return nil, "is not an address"
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, "is no http or https address"
+		return nil, "is not an http or https address"
 	case u.Hostname() == "":
 		return nil, "has no host"
 	}

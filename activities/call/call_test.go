@@ -147,16 +147,16 @@ func TestWhatGoesOut(t *testing.T) {
 	}
 }
 
-func TestWhatCannotGoOut(t *testing.T) {
+func TestBadRequestsAreNotSent(t *testing.T) {
 	t.Parallel()
 	at := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it went out") })
 	c := client(t, "127.0.0.1")
 	for want, r := range map[string]Request{
 		"url":                          {URL: "ftp://127.0.0.1/ana"},
 		"url: has no":                  {URL: "http:///ana"},
-		"url: is no ":                  {URL: "/ana"},
-		"url: is no a":                 {URL: "http://127.0.0.1/\x00ana"},
-		"url: is no http":              {URL: ""},
+		"url: is not an ":              {URL: "/ana"},
+		"url: is not an a":             {URL: "http://127.0.0.1/\x00ana"},
+		"url: is not an http":          {URL: ""},
 		"method":                       {URL: at, Method: "GET /ana"},
 		"headers.X-Name: holds a line": {URL: at, Headers: map[string]string{"X-Name": "ana\r\nX-Admin: yes"}},
 		"headers.X-Other: holds a l":   {URL: at, Headers: map[string]string{"X-Other": "ana\nX-Admin: yes"}},

@@ -21,12 +21,12 @@ import (
 
 // Allow is a list of addresses that may be called although they are not public.
 type Allow struct {
-	hosts  map[string]bool // lower case, without a full stop at the end
+	hosts  map[string]bool // in lower case, without a trailing dot
 	ranges []netip.Prefix
 }
 
-// ParseAllow reads a list of hosts, IP addresses and CIDR ranges, parted by commas or spaces. A host allows
-// whatever it points to.
+// ParseAllow reads a list of hosts, IP addresses and CIDR ranges, separated by commas or spaces. A host allows
+// whatever address it resolves to.
 func ParseAllow(list string) (Allow, error) {
 	a := Allow{hosts: map[string]bool{}}
 	for _, entry := range strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
@@ -41,7 +41,7 @@ func ParseAllow(list string) (Allow, error) {
 		}
 		if strings.ContainsAny(entry, `/:\@?#*[]%`) {
 			return Allow{}, fmt.Errorf(
-				"%q is no host, IP address or CIDR range: give a bare one, such as crm.internal, 10.1.2.3 or 10.0.0.0/8",
+				"%q is not a host, IP address or CIDR range: write it bare, such as crm.internal, 10.1.2.3 or 10.0.0.0/8",
 				entry,
 			)
 		}
@@ -80,19 +80,19 @@ type Dial struct {
 	RootCAs  *x509.CertPool
 }
 
-// refused is an address or a redirect that is not gone to: the last word.
+// refused is the final error of an address or redirect that may not be followed.
 type refused struct{ host, why string }
 
 func (r *refused) Error() string { return r.host + ": " + r.why }
 
-// refusal finds a refused in err.
+// refusal returns the refused in err's chain; nil if there is none.
 func refusal(err error) (*refused, bool) {
 	var r *refused
 	return r, errors.As(err, &r)
 }
 
-// handshake watches for a TLS handshake that came to a bad end: not one that broke off or ran out of time,
-// which a repeat may make better.
+// handshake records a TLS handshake that failed for good. One that broke off or timed out is not recorded, since a
+// repeat may succeed.
 type handshake struct{ err atomic.Pointer[error] }
 
 func (h *handshake) done(_ tls.ConnectionState, err error) {
@@ -110,7 +110,7 @@ func (h *handshake) done(_ tls.ConnectionState, err error) {
 	}
 }
 
-// reason puts it in words; empty where there is nothing to say.
+// reason returns the failure in words; empty if there was none.
 func (h *handshake) reason() string {
 	switch err := h.err.Load(); {
 	case err == nil:
@@ -122,8 +122,8 @@ func (h *handshake) reason() string {
 	}
 }
 
-// transport connects to public and allowed addresses only. It looks at each address as the connection is made,
-// after the name was looked up, so a redirect or a name that points elsewhere the second time comes no further.
+// transport connects to public and allowed addresses only. It checks each address when the connection is made, after
+// the name was resolved, so neither a redirect nor a name that resolves differently the second time gets around it.
 func transport(opts Options) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil,
@@ -153,7 +153,7 @@ func transport(opts Options) *http.Transport {
 	}
 }
 
-// kept are the headers that go along with a redirect to another host; all others may be secrets of the first.
+// kept are the headers that a redirect to another host may carry; all others may be secrets of the first host.
 var kept = map[string]bool{
 	"Accept":           true,
 	"Accept-Language":  true,
@@ -163,14 +163,14 @@ var kept = map[string]bool{
 	"Idempotency-Key":  true,
 }
 
-// redirect decides on a redirect.
+// redirect decides whether a redirect is followed.
 func redirect(req *http.Request, via []*http.Request) error {
 	host := req.URL.Hostname()
 	switch {
 	case len(via) > MaxRedirects:
 		return &refused{host, fmt.Sprintf("more than %d redirects", MaxRedirects)}
 	case req.URL.Scheme != "http" && req.URL.Scheme != "https", host == "":
-		return &refused{via[len(via)-1].URL.Hostname(), "redirects to what is no http or https address"}
+		return &refused{via[len(via)-1].URL.Hostname(), "redirects to an address that is not http or https"}
 	}
 	req.Header.Del("Referer") // the address it came from may hold customer data
 	for _, before := range via {
@@ -187,7 +187,7 @@ func redirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// sameServer reports whether a redirect stays where it was; going over from http to https counts as that.
+// sameServer reports whether a redirect stays on the same server; from http to https counts as the same.
 func sameServer(from, to *url.URL) bool {
 	if from.Scheme == to.Scheme {
 		return strings.EqualFold(from.Host, to.Host)

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// own are headers that a journey cannot give; lint refuses them, too.
+// own are headers that a journey cannot set; lint refuses them too.
 var own = map[string]bool{
 	"Host": true, "Connection": true, "Content-Length": true, "Transfer-Encoding": true, "Trailer": true, "Te": true, "Upgrade": true, "Idempotency-Key": true,
 }
 
-// hops are headers that concern the connection, and mean nothing to who is called: they are left out.
+// hops are hop-by-hop headers: they concern the connection only, and are left out.
 var hops = map[string]bool{
 	"Accept-Encoding":     true,
 	"Expect":              true,
@@ -27,7 +27,7 @@ var hops = map[string]bool{
 	"Proxy-Connection":    true,
 }
 
-// badHeader says what is wrong with a header, without its value.
+// badHeader returns what is wrong with a header, without its value; empty if nothing is.
 func badHeader(name, value string) string {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
@@ -42,7 +42,7 @@ func badHeader(name, value string) string {
 	return ""
 }
 
-// contentType of a body whose call does not say.
+// contentType returns the type of a body whose call does not set one.
 func contentType(body []byte) string {
 	if json.Valid(body) {
 		return "application/json"
@@ -50,8 +50,8 @@ func contentType(body []byte) string {
 	return "text/plain; charset=utf-8"
 }
 
-// parse reads a body: as JSON where its type says so or it is an object or a list, else as text; nothing is
-// nil. Numbers are float64.
+// parse reads a body: as JSON if its type says so or it is an object or a list, else as text. An empty body is nil.
+// Numbers are float64.
 func parse(contentType string, body []byte) any {
 	trimmed := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
 	if len(trimmed) == 0 {
@@ -68,7 +68,7 @@ func parse(contentType string, body []byte) any {
 	return storable(string(body))
 }
 
-// storable drops what a database cannot keep in a text: the character NUL, and bytes that are no characters.
+// storable drops what a database cannot store as text: the character NUL, and invalid UTF-8.
 func storable(v any) any {
 	switch v := v.(type) {
 	case string:

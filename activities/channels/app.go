@@ -15,8 +15,8 @@ var appSpec = channel.Spec{
 	},
 }
 
-// app keeps messages for the customer's app to fetch. The keeping is the caller's: the rendered treatment goes into the
-// ledger row, where the gateway reads it. A repeat finds the row there, so nothing is said twice.
+// app keeps messages for the customer's app to fetch. The caller stores them: the rendered treatment goes into the
+// ledger row, where the gateway reads it. A repeat finds the row, so no message appears twice.
 type app struct{ spec channel.Spec }
 
 func openApp(spec channel.Spec, _ Config) (channel.Channel, error) { return app{spec}, nil }
@@ -25,7 +25,7 @@ func (a app) Spec() channel.Spec { return a.spec }
 func (a app) Dedupes() bool      { return true }
 func (a app) Close() error       { return nil }
 
-// Send has nothing left to do.
+// Send only checks the message.
 func (a app) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	if r, bad := check(ctx, a.spec, m); bad {
 		return r

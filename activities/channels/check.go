@@ -8,8 +8,8 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 )
 
-// check answers for a message that no provider should see: one without a key, without the address the channel needs,
-// or without a required field; and for a caller who has already given up.
+// check returns the receipt of a message that no provider should see: one without a key, without the address that the
+// channel needs, or without a required field; or one whose context has ended.
 func check(ctx context.Context, spec channel.Spec, m channel.Message) (channel.Receipt, bool) {
 	if ctx.Err() != nil {
 		return channel.Receipt{Outcome: channel.NotSent, Reason: "the time to send was over before it began"}, true
@@ -28,7 +28,7 @@ func check(ctx context.Context, spec channel.Spec, m channel.Message) (channel.R
 	return channel.Receipt{}, false
 }
 
-// oneLine puts s on one line and drops what a terminal would act on.
+// oneLine puts s on one line and drops control characters.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -41,7 +41,7 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// printable drops control characters but for line ends and tabs.
+// printable drops control characters except line ends and tabs.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Config is what the channels are opened with. Package app fills it from flags and from the variables named here.
-// Secrets in it never appear in errors or logs.
+// Config configures the channels. Package app fills it from flags and the environment variables named here. Its secrets
+// never appear in errors or logs.
 type Config struct {
 	// SMTPURL (TABI_SMTP_URL) is the mail server: smtp://user:password@host:port, or smtps:// for TLS from the first
 	// byte. STARTTLS is used where the server offers it, insisted on with ?tls=required, and never used with ?tls=off.
@@ -56,7 +56,7 @@ const (
 	DefaultTimeout         = 10 * time.Second
 )
 
-// withDefaults fills what was left out.
+// withDefaults fills in the defaults.
 func (c Config) withDefaults() Config {
 	if c.SMTPConnections <= 0 {
 		c.SMTPConnections = DefaultSMTPConnections
@@ -70,7 +70,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// variable makes an error about a setting, without its value.
+// variable returns an error about a setting, without its value.
 func variable(name, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", name, fmt.Errorf(format, args...))
 }

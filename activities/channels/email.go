@@ -36,11 +36,12 @@ var emailSpec = channel.Spec{
 	},
 }
 
-// KeyHeader carries the ledger key of a mail.
+// KeyHeader is the header with the ledger key of a mail.
 const KeyHeader = "X-Tabi-Key"
 
-// email sends over SMTP with kept connections. SMTP has no way to drop a repeat, so what is unknown stays unknown; the
-// Message-ID, which is the same each time, lets mail readers and people see that two are one.
+// email sends over SMTP with pooled connections. SMTP has no way to drop a repeat, so an unknown outcome stays
+// unknown. The Message-ID, which is the same on each attempt, lets mail readers and people see that two mails are
+// one.
 type email struct {
 	spec    channel.Spec
 	from    *mail.Address
@@ -77,10 +78,10 @@ func openEmail(spec channel.Spec, cfg Config) (channel.Channel, error) {
 func (e *email) Spec() channel.Spec { return e.spec }
 func (e *email) Dedupes() bool      { return false }
 
-// Sender is the address in From.
+// Sender returns the address in From.
 func (e *email) Sender(channel.Message) (string, bool) { return e.from.Address, false }
 
-// Close hangs up.
+// Close closes the connections.
 func (e *email) Close() error {
 	e.pool.close()
 	return nil
@@ -117,7 +118,7 @@ func (e *email) Send(ctx context.Context, m channel.Message) channel.Receipt {
 		if err == nil {
 			return channel.Receipt{Outcome: channel.Sent, ProviderID: queueID(reply)}
 		}
-		// A kept connection may have been hung up behind our back; another will do, and nothing has gone out.
+		// The server may have closed a pooled connection while it was idle. Nothing has gone out, so another one is tried.
 		if reused && stage == stageMail && hungUp(err) && ctx.Err() == nil {
 			continue
 		}
@@ -134,7 +135,7 @@ const (
 	stageEnd   = "the end of the message"
 )
 
-// deliver goes through one SMTP transaction and says at which stage it failed.
+// deliver runs one SMTP transaction and returns the stage at which it failed.
 func (s *session) deliver(from, to string, utf8 bool, raw []byte) (stage, reply string, err error) {
 	s.mails++
 	if offered, _ := s.smtp.Extension("SMTPUTF8"); utf8 && !offered {
@@ -167,7 +168,8 @@ func (s *session) deliver(from, to string, utf8 bool, raw []byte) (stage, reply 
 	return "", reply, nil
 }
 
-// unreachable is for what happens before a mail is begun: it is the server's or the settings' trouble and may pass.
+// unreachable returns the receipt of a failure before MAIL FROM. Its cause is the server or the settings, so it may
+// pass.
 func (e *email) unreachable(err error) channel.Receipt {
 	var said *textproto.Error
 	words := ""
@@ -186,8 +188,8 @@ func (e *email) unreachable(err error) channel.Receipt {
 	return channel.Receipt{Outcome: channel.NotSent, Reason: clean("mail server, "+step+": "+words, "")}
 }
 
-// failed reads the server's refusal at a stage. Without one, everything before the end of the message surely did not go
-// out, and whether the end did is unknown.
+// failed returns the receipt of a failure at a stage. Without a reply of the server, everything before the end of the
+// message certainly did not go out, and the end is unknown.
 func (e *email) failed(stage string, err error, address string) channel.Receipt {
 	var said *textproto.Error
 	if !errors.As(err, &said) {
@@ -209,8 +211,11 @@ func (e *email) failed(stage string, err error, address string) channel.Receipt 
 var enhanced = regexp.MustCompile(`^\s*5\.(\d{1,3})\.(\d{1,3})\b`)
 
 // mailboxGone reports whether a permanent refusal is about the recipient's address: 550, 551 or 553 with an enhanced
-// code 5.1.x that is not about the sender, or with 5.2.1 (mailbox disabled). A server without enhanced codes means the
-// address by a bare 550, 551 or 553 to RCPT TO, unless it speaks of policy.
+// code 5.1.x that is not about the sender, or with 5.2.1 (mailbox disabled). A server without enhanced codes means
+// the address by a bare 550, 551 or 553 to RCPT TO, unless its text is about policy.
+//
+// go-mail's SendError reads the enhanced code too, but go-mail makes it only in its own client, not in the smtp
+// package that the pool uses; and its client does not report the stage of a failure.
 func mailboxGone(stage string, said *textproto.Error) bool {
 	if said.Code != 550 && said.Code != 551 && said.Code != 553 || stage == stageMail || stage == stageData {
 		return false
@@ -231,7 +236,7 @@ var policyWords = regexp.MustCompile(`(?i)relay|polic|spam|block|blacklist|reput
 
 var queuedAs = regexp.MustCompile(`(?i)queued as ([A-Za-z0-9._-]+)|\bid=([A-Za-z0-9._-]+)`)
 
-// queueID finds the server's own id in its last answer.
+// queueID returns the server's own id in its last reply; empty if there is none.
 func queueID(reply string) string {
 	if m := queuedAs.FindStringSubmatch(reply); m != nil {
 		return m[1] + m[2]
@@ -239,7 +244,7 @@ func queueID(reply string) string {
 	return ""
 }
 
-// recipient checks an address and gives it as SMTP wants it. Utf8 tells whether it needs SMTPUTF8.
+// recipient checks an address and returns it as SMTP takes it. utf8 reports whether it needs SMTPUTF8.
 func recipient(address string) (to string, utf8 bool, err error) {
 	address = strings.TrimSpace(address)
 	if strings.ContainsFunc(address, unicode.IsControl) {
@@ -257,7 +262,7 @@ func recipient(address string) (to string, utf8 bool, err error) {
 	return address[:at+1] + host, !ascii(address[:at]), nil
 }
 
-// asciiHost writes an international host name as DNS has it.
+// asciiHost returns an international host name as DNS has it.
 func asciiHost(host string) (string, error) {
 	if ascii(host) {
 		return host, nil
@@ -265,7 +270,6 @@ func asciiHost(host string) (string, error) {
 	return idna.Lookup.ToASCII(host)
 }
 
-// ascii reports whether s is ASCII.
 func ascii(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] >= 0x80 {

@@ -18,23 +18,23 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 )
 
-// maxAnswer is how much of a provider's answer is read, in bytes.
+// maxAnswer is how much of a provider's response is read, in bytes.
 const maxAnswer = 64 << 10
 
-// answer is a provider's answer to a POST.
+// answer is a provider's response to a POST.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// failure is a POST without an answer. Written tells whether the provider may have seen the request.
+// failure is a POST without a response. written reports whether the provider may have seen the request.
 type failure struct {
 	err     error
 	written bool
 }
 
-// receipt says what a failure means: not sent if nothing left this machine, else unknown.
+// receipt returns not sent if nothing left this machine, else unknown.
 func (f *failure) receipt() channel.Receipt {
 	if errors.Is(f.err, errPrivate) {
 		return channel.Receipt{Outcome: channel.Refused, Reason: trouble(f.err)}
@@ -42,10 +42,11 @@ func (f *failure) receipt() channel.Receipt {
 	if !f.written {
 		return channel.Receipt{Outcome: channel.NotSent, Reason: trouble(f.err)}
 	}
-	return channel.Receipt{Outcome: channel.Unknown, Reason: "sent without an answer: " + trouble(f.err)}
+	return channel.Receipt{Outcome: channel.Unknown, Reason: "sent, but no response came: " + trouble(f.err)}
 }
 
-// newHTTPClient makes a client that follows no redirects. Guarded ones connect to public addresses only, and directly.
+// newHTTPClient returns a client that follows no redirects. A guarded one connects to public addresses only, and
+// without a proxy.
 func newHTTPClient(cfg Config, guarded bool) *http.Client {
 	dialer := &net.Dialer{KeepAlive: 30 * time.Second}
 	transport := &http.Transport{
@@ -70,7 +71,7 @@ func newHTTPClient(cfg Config, guarded bool) *http.Client {
 	}
 }
 
-// post sends body to url and reads the answer.
+// post sends body to url and reads the response.
 func post(ctx context.Context, client *http.Client, url string, header http.Header, body []byte) (*answer, *failure) {
 	var written atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { written.Store(true) }})
@@ -85,7 +86,7 @@ func post(ctx context.Context, client *http.Client, url string, header http.Head
 		return nil, &failure{err: err, written: written.Load()}
 	}
 	defer resp.Body.Close()
-	// The status has come, so a body that breaks off takes nothing back.
+	// The status has arrived, so a body that breaks off changes nothing.
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	return &answer{status: resp.StatusCode, header: resp.Header, body: text}, nil
 }
@@ -93,7 +94,7 @@ func post(ctx context.Context, client *http.Client, url string, header http.Head
 // errPrivate is the refusal to connect to an address that is not public.
 var errPrivate = errors.New("the address is a private one: set TABI_WEBHOOK_ALLOW_PRIVATE if webhooks may go there")
 
-// publicOnly looks at the address a connection is about to be made to, after the name was looked up.
+// publicOnly checks the address that a connection is about to be made to, after the name was resolved.
 func publicOnly(address string) error {
 	if at, err := netip.ParseAddrPort(address); err != nil || !httpclient.Public(at.Addr()) {
 		return errPrivate

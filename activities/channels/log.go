@@ -16,7 +16,7 @@ var logSpec = channel.Spec{
 	Name: "log", Doc: "Prints the treatment of any other channel, for trying things out.", Any: true,
 }
 
-// printer prints what is said, the text itself included: it is for development.
+// printer prints messages, text included. It is for development.
 type printer struct {
 	spec channel.Spec
 	mu   sync.Mutex
@@ -31,7 +31,7 @@ func (p *printer) Spec() channel.Spec { return p.spec }
 func (p *printer) Dedupes() bool      { return false }
 func (p *printer) Close() error       { return nil }
 
-// Send prints one block: a line that says whose step it is, and a line per field, in one write.
+// Send prints one block in one write: a line with message, journey, step and key, then a line per field.
 func (p *printer) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	if r, bad := check(ctx, p.spec, m); bad {
 		return r

@@ -11,14 +11,14 @@ import (
 	"github.com/tabi-journeys/tabi/activities/httpclient"
 )
 
-// maxReason is the longest reason in characters.
+// maxReason is the longest reason, in characters.
 const maxReason = 200
 
-// addressLike finds what looks like a mail address, a phone number or a long token in a provider's answer.
+// addressLike matches what looks like a mail address, a phone number or a long token in a provider's reply.
 var addressLike = regexp.MustCompile(`<?[^\s<>@"']+@[^\s<>@"',;:]+>?|\+\d[\d\s().-]{6,}\d|\d{8,}|[A-Za-z0-9_:-]{60,}`)
 
-// clean makes a provider's words fit for people and logs: one line, no addresses, not too long. Address is what the
-// message was for, and is taken out however it looks.
+// clean makes a provider's reply fit for people and logs: one line, without addresses, at most maxReason long.
+// address is the recipient's; it is removed however it looks.
 func clean(words, address string) string {
 	if address != "" {
 		words = strings.ReplaceAll(words, address, "…")
@@ -30,7 +30,7 @@ func clean(words, address string) string {
 	return words
 }
 
-// trouble says in words why a connection failed, without the address it was to, which may be a customer's.
+// trouble returns in words why a connection failed, without the address, which may be a customer's.
 func trouble(err error) string {
 	if errors.Is(err, errPrivate) {
 		return errPrivate.Error()
@@ -38,14 +38,14 @@ func trouble(err error) string {
 	return httpclient.Cause(err)
 }
 
-// digest is a short name for a key: 32 hex digits, the same each time.
+// digest returns a short name for a key: 32 hex digits, the same each time.
 func digest(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:16])
 }
 
-// headerKey is the key as it can stand in a header and in a Standard Webhooks id, which is ASCII without full stops:
-// other bytes than letters, digits and / _ - : ~ are percent-encoded.
+// headerKey returns the key as a header and a Standard Webhooks id can carry it, which is ASCII without dots: bytes
+// other than letters, digits and / _ - : ~ are percent-encoded.
 func headerKey(key string) string {
 	var b strings.Builder
 	for i := 0; i < len(key); i++ {

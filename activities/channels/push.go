@@ -26,14 +26,14 @@ var pushSpec = channel.Spec{
 	},
 }
 
-// fcmScope is the permission to send.
+// fcmScope is the OAuth scope for sending.
 const fcmScope = "https://www.googleapis.com/auth/firebase.messaging"
 
-// push sends through the HTTP v1 API of Firebase Cloud Messaging. FCM itself does not know repeats. Each
-// message carries a name made from its key, as notification tag on Android and in browsers and as collapse id
-// on Apple's: a repeat takes the place of the first on the device instead of standing beside it. That is why
-// unknown outcomes may be repeated. (Android's collapse_key is not used: FCM keeps four of them per device and
-// drops the rest while it is offline.)
+// push sends through the HTTP v1 API of Firebase Cloud Messaging. FCM itself does not recognize repeats. Each message
+// carries a name made from its key, as the notification tag on Android and in browsers and as the collapse id on
+// Apple devices, so a repeat replaces the first message on the device. That is why unknown outcomes may be repeated.
+// (Android's collapse_key is not used: FCM keeps four of them per device and drops the rest while the device is
+// offline.)
 type push struct {
 	spec    channel.Spec
 	client  *http.Client
@@ -97,7 +97,7 @@ func openPush(spec channel.Spec, cfg Config) (channel.Channel, error) {
 func (p *push) Spec() channel.Spec { return p.spec }
 func (p *push) Dedupes() bool      { return true }
 
-// Close drops the kept connections.
+// Close closes idle connections.
 func (p *push) Close() error {
 	p.client.CloseIdleConnections()
 	return nil
@@ -126,7 +126,7 @@ func (p *push) Send(ctx context.Context, m channel.Message) channel.Receipt {
 			return f.receipt()
 		}
 		r, again := fcmReceipt(a, m.Address)
-		// A token can be withdrawn before its time. One new one is asked for.
+		// An access token can be revoked before it expires. One new token is requested.
 		if again && stale == "" {
 			stale = token
 			continue
@@ -135,7 +135,7 @@ func (p *push) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	}
 }
 
-// fcmMessage is the message as FCM takes it.
+// fcmMessage returns the message in FCM's form.
 func fcmMessage(m channel.Message) map[string]any {
 	name := digest(m.Key)
 	data := map[string]string{"tabi_key": m.Key, "journey": m.Journey, "step": m.Step, "message": m.Message}
@@ -156,7 +156,7 @@ func fcmMessage(m channel.Message) map[string]any {
 	}
 }
 
-// fcmError is an error answer of FCM.
+// fcmError is an error response of FCM.
 type fcmError struct {
 	Error struct {
 		Status  string `json:"status"`
@@ -167,7 +167,7 @@ type fcmError struct {
 	} `json:"error"`
 }
 
-// fcmReceipt reads an answer. Again asks for one more try with a new access token.
+// fcmReceipt reads a response. again asks for one more attempt with a new access token.
 func fcmReceipt(a *answer, address string) (r channel.Receipt, again bool) {
 	if a.status/100 == 2 {
 		var taken struct {
@@ -197,7 +197,7 @@ func fcmReceipt(a *answer, address string) (r channel.Receipt, again bool) {
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 		r.Outcome, again = channel.NotSent, a.status == http.StatusUnauthorized && code != "THIRD_PARTY_AUTH_ERROR"
 	case a.status == http.StatusNotFound, a.status/100 == 3:
-		// No word of the token: this is not where FCM answers for this project.
+		// The response is not about the token: FCM does not serve this project at this URL.
 		r.Outcome = channel.NotSent
 		r.Reason += "; are TABI_FCM_URL and TABI_FCM_PROJECT right?"
 	case a.status == http.StatusTooManyRequests:

@@ -14,20 +14,20 @@ import (
 	"golang.org/x/oauth2/jwt"
 )
 
-// tokens gets access tokens for a service account and keeps the last while it is valid. One caller asks at a time; the
-// others wait for its answer, or for their own deadline.
+// tokens gets access tokens for a service account and keeps the last one while it is valid. One caller requests at a
+// time; the others wait for its result, or for their own deadline.
 type tokens struct {
 	config *jwt.Config
 	client *http.Client
 	turn   chan struct{}
-	last   *oauth2.Token // touched only by who has the turn
+	last   *oauth2.Token // accessed only by the caller that holds turn
 }
 
 func newTokens(config *jwt.Config, client *http.Client) *tokens {
 	return &tokens{config: config, client: client, turn: make(chan struct{}, 1)}
 }
 
-// get gives a token other than stale. Its errors are for people.
+// get returns a token other than stale. Its errors are for people.
 func (t *tokens) get(ctx context.Context, stale string) (string, error) {
 	select {
 	case t.turn <- struct{}{}:
@@ -38,8 +38,8 @@ func (t *tokens) get(ctx context.Context, stale string) (string, error) {
 	if t.last.Valid() && t.last.AccessToken != stale {
 		return t.last.AccessToken, nil
 	}
-	// The library asks without a context, and puts errors into text: a transport of our own sets the one and
-	// keeps the other.
+	// The library makes its request without a context and turns errors into text. A transport of our own adds the
+	// context and keeps the error.
 	wire := &exchange{ctx: ctx, base: t.client.Transport}
 	client := &http.Client{Transport: wire, CheckRedirect: t.client.CheckRedirect}
 	token, err := t.config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, client)).Token()
@@ -50,7 +50,7 @@ func (t *tokens) get(ctx context.Context, stale string) (string, error) {
 	return token.AccessToken, nil
 }
 
-// exchange carries one token request.
+// exchange makes one token request.
 type exchange struct {
 	ctx  context.Context
 	base http.RoundTripper
@@ -64,7 +64,7 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// tokenTrouble puts an error of the token exchange in words, without assertion and answer, which are secrets.
+// tokenTrouble returns a failed token exchange in words, without assertion and response, which are secrets.
 func tokenTrouble(err, wire error) error {
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {

@@ -7,10 +7,10 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 )
 
-// kind is a channel of this build: what the language knows of it, and how it is opened.
+// kind is a channel of this build: its spec, and how it is opened.
 type kind struct {
 	spec channel.Spec
-	// open returns errNotConfigured (wrapped, naming the variable) where the configuration has nothing for it.
+	// open returns a notConfiguredError, which names the variable to set, if the configuration leaves the channel out.
 	open func(channel.Spec, Config) (channel.Channel, error)
 }
 
@@ -24,7 +24,7 @@ var registry = []kind{
 	{logSpec, openLog},
 }
 
-// Specs are the channels of this build, in the registry's order. It does no I/O and needs no configuration.
+// Specs returns the channels of this build, in the registry's order. It does no I/O and needs no configuration.
 func Specs() []channel.Spec {
 	specs := make([]channel.Spec, len(registry))
 	for i, k := range registry {
@@ -44,9 +44,9 @@ func Named(name string) channel.Spec {
 	return channel.Spec{Name: name}
 }
 
-// Open opens every channel, by name. One that the configuration has nothing for is there too and refuses every
-// message with the reason NOT_CONFIGURED and the variable to set. Every setting that is wrong is an error that names
-// its variable; all of them are reported at once. Connections are made by the first send.
+// Open opens every channel, by name. A channel that the configuration leaves out is in the map too; it refuses every
+// message with the reason NOT_CONFIGURED and the variable to set. All wrong settings are reported at once, each by
+// its variable. Connections are made by the first send.
 func Open(cfg Config) (map[string]channel.Channel, error) {
 	cfg = cfg.withDefaults()
 	channels := make(map[string]channel.Channel, len(registry))
@@ -69,7 +69,7 @@ func Open(cfg Config) (map[string]channel.Channel, error) {
 	return channels, nil
 }
 
-// Close closes the channels that Open gave.
+// Close closes the channels that Open returned.
 func Close(channels map[string]channel.Channel) error {
 	var errs []error
 	for _, k := range registry {

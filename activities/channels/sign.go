@@ -11,7 +11,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// signer signs by the Standard Webhooks spec with each of its secrets.
+// signer signs by the Standard Webhooks spec, once with each of its secrets.
 type signer []*standardwebhooks.Webhook
 
 // newSigner reads secrets separated by spaces or commas.
@@ -34,7 +34,7 @@ func newSigner(secrets string) (signer, error) {
 	return s, nil
 }
 
-// headers are the three headers of the spec.
+// headers returns the three headers of the spec.
 func (s signer) headers(id string, at time.Time, body []byte) (http.Header, error) {
 	signatures := make([]string, len(s))
 	for i, w := range s {

@@ -20,9 +20,9 @@ var smsSpec = channel.Spec{
 	},
 }
 
-// sms posts {"to","text","key"} to one provider, or to a small bridge before one. It is signed by the Standard Webhooks
-// spec and carries the key as webhook-id and Idempotency-Key; the provider sends a key once. A 2xx answer may hold the
-// provider's own {"id"}; 410 says that the number is dead.
+// sms posts {"to","text","key"} to one provider, or to a small bridge in front of one. The request is signed by the
+// Standard Webhooks spec and carries the key as webhook-id and Idempotency-Key; the provider sends each key once. A
+// 2xx response may hold the provider's own {"id"}; 410 means that the number is dead.
 type sms struct {
 	spec    channel.Spec
 	client  *http.Client
@@ -55,13 +55,13 @@ func openSMS(spec channel.Spec, cfg Config) (channel.Channel, error) {
 func (s *sms) Spec() channel.Spec { return s.spec }
 func (s *sms) Dedupes() bool      { return true }
 
-// Close drops the kept connections.
+// Close closes idle connections.
 func (s *sms) Close() error {
 	s.client.CloseIdleConnections()
 	return nil
 }
 
-// phone is a number as E.164 writes it.
+// phone matches a number in E.164 form.
 var phone = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
 
 // Send posts once.
@@ -76,7 +76,10 @@ func (s *sms) Send(ctx context.Context, m channel.Message) channel.Receipt {
 		return r
 	}, m.Address)
 	if !phone.MatchString(to) {
-		return channel.Receipt{Outcome: channel.Refused, Reason: "the phone number is not an international one (E.164: + and 7 to 15 digits)"}
+		return channel.Receipt{
+			Outcome: channel.Refused,
+			Reason:  "the phone number is not an international one (E.164: + and 7 to 15 digits)",
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -107,7 +110,7 @@ func (s *sms) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	case a.status == http.StatusGone:
 		r.Gone = true
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
-		// The secret is wrong, not the message: it may go out once that is mended.
+		// The secret is wrong, not the message: it may go out once the secret is corrected.
 		r.Outcome = channel.NotSent
 		r.Reason += "; is TABI_SMS_SECRET right?"
 	}

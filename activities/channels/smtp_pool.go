@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	maxIdle       = time.Minute            // a connection unused for longer is not trusted any more
-	maxMails      = 100                    // mails over one connection: many servers hang up after that
-	probeTimeout  = 2 * time.Second        // for the RSET before a kept connection is used again
+	maxIdle       = time.Minute            // a connection that was idle for longer is not used again
+	maxMails      = 100                    // mails over one connection: many servers close it after that
+	probeTimeout  = 2 * time.Second        // for the RSET before an idle connection is used again
 	farewellAfter = 500 * time.Millisecond // for the QUIT
 )
 
@@ -34,8 +34,8 @@ type session struct {
 	freed time.Time
 }
 
-// bind makes ctx's end the end of everything that goes on over conn. The function it returns undoes that and reports
-// whether the connection is still good for others.
+// bind ends all I/O on conn when ctx ends. The function it returns undoes that, and reports whether the connection is
+// still usable.
 func bind(ctx context.Context, conn net.Conn) (release func() bool) {
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline)
@@ -49,7 +49,7 @@ func bind(ctx context.Context, conn net.Conn) (release func() bool) {
 	}
 }
 
-// quit says good-bye, briefly, and hangs up.
+// quit ends the session politely, within farewellAfter, and closes the connection.
 func (s *session) quit() {
 	ctx, cancel := context.WithTimeout(context.Background(), farewellAfter)
 	defer cancel()
@@ -59,6 +59,20 @@ func (s *session) quit() {
 }
 
 // pool keeps connections to one mail server.
+//
+// The pool exists because the outcome of a send depends on the stage at which SMTP failed, and no library reports
+// that. The rules:
+//
+//   - A send takes a slot (at most SMTPConnections), then an idle connection or a new one.
+//   - An idle connection is probed by RSET before it is used, so that a mail is not begun on a
+//     connection that the server has closed. If MAIL FROM fails on it nevertheless, another one is tried.
+//   - Until the end of the message (the dot after DATA) nothing has gone out: NotSent.
+//   - A connection lost after that point, before the server replied, is Unknown.
+//   - A connection is returned only if the server replied on it (an error reply too) and its context was
+//     alive; otherwise it is closed. A reply of 421 closes it too.
+//
+// If a send did not wait for its slot at most half of its time, its mail would begin late and be cut off at the end
+// stage, which turns a harmless NotSent into an Unknown.
 type pool struct {
 	server *server
 	helo   string
@@ -77,7 +91,7 @@ func newPool(s *server, size int) *pool {
 	return &pool{server: s, helo: helo, slots: make(chan struct{}, size)}
 }
 
-// get gives a connection that is ready for MAIL, and says whether it was used before. Give it back with put or drop.
+// get returns a connection that is ready for MAIL FROM, and whether it was used before. Return it with put or drop.
 func (p *pool) get(ctx context.Context) (s *session, reused bool, err error) {
 	if err := p.slot(ctx); err != nil {
 		return nil, false, err
@@ -103,9 +117,9 @@ func (p *pool) get(ctx context.Context) (s *session, reused bool, err error) {
 	return s, false, nil
 }
 
-// slot waits until a connection may be opened or used, for half of the time at most: a mail that is begun when
-// its time is nearly over would be cut off where nobody knows whether it went out, while one that is not begun
-// is surely not sent.
+// slot waits until a connection may be opened or used, for at most half of the remaining time. A mail that begins
+// when its time is nearly over would be cut off where nobody knows whether it went out; one that does not begin is
+// certainly not sent.
 func (p *pool) slot(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -135,7 +149,7 @@ func (p *pool) pop() (*session, error) {
 	return s, nil
 }
 
-// alive resets a kept connection; false if it is too old or does not answer.
+// alive probes an idle connection with RSET. It returns false if the connection is too old or does not answer.
 func (s *session) alive(ctx context.Context) bool {
 	if clock.Wall().Sub(s.freed) > maxIdle || s.mails >= maxMails {
 		return false
@@ -147,7 +161,7 @@ func (s *session) alive(ctx context.Context) bool {
 	return release() && err == nil
 }
 
-// put gives a connection back to be used again.
+// put returns a connection to the pool.
 func (p *pool) put(s *session) {
 	s.freed = clock.Wall()
 	p.mu.Lock()
@@ -162,13 +176,13 @@ func (p *pool) put(s *session) {
 	<-p.slots
 }
 
-// drop gives back a connection that is of no use any more.
+// drop closes a connection that cannot be used again, and frees its slot.
 func (p *pool) drop(s *session) {
 	_ = s.conn.Close()
 	<-p.slots
 }
 
-// close hangs up. Connections in use are hung up when they are given back.
+// close closes idle connections. Those in use are closed when they are returned.
 func (p *pool) close() {
 	p.mu.Lock()
 	idle := p.idle
@@ -181,7 +195,7 @@ func (p *pool) close() {
 	wg.Wait()
 }
 
-// dial opens a connection and goes as far as AUTH.
+// dial opens a connection, up to and including AUTH.
 func (p *pool) dial(ctx context.Context) (_ *session, err error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(p.server.host, p.server.port))
@@ -221,7 +235,7 @@ func (p *pool) dial(ctx context.Context) (_ *session, err error) {
 	return &session{conn: conn, smtp: c}, nil
 }
 
-// encrypt does STARTTLS as the URL asks for.
+// encrypt runs STARTTLS as the URL asks.
 func (p *pool) encrypt(c *smtp.Client) error {
 	if p.server.encrypt == tlsImplicit || p.server.encrypt == tlsOff {
 		return nil
@@ -239,7 +253,7 @@ func (p *pool) encrypt(c *smtp.Client) error {
 	return nil
 }
 
-// authenticate logs in where the URL has a user.
+// authenticate logs in if the URL has a user.
 func (p *pool) authenticate(c *smtp.Client) error {
 	s := p.server
 	if s.user == "" {
@@ -270,7 +284,7 @@ func (p *pool) authenticate(c *smtp.Client) error {
 	return nil
 }
 
-// hungUp reports whether err means that the connection is of no use any more: it broke, or the server said 421.
+// hungUp reports whether err means that the connection cannot be used again: it broke, or the server said 421.
 func hungUp(err error) bool {
 	var said *textproto.Error
 	return !errors.As(err, &said) || said.Code == 421

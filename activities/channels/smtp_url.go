@@ -18,7 +18,7 @@ const (
 	tlsImplicit = "implicit" // smtps
 )
 
-// server is where mail goes, read from TABI_SMTP_URL.
+// server is the mail server that TABI_SMTP_URL names.
 type server struct {
 	host, port     string
 	user, password string
@@ -92,7 +92,7 @@ func parseFrom(raw string) (*mail.Address, error) {
 	at := strings.LastIndexByte(from.Address, '@')
 	host, err := asciiHost(from.Address[at+1:])
 	if err != nil || !ascii(from.Address[:at]) {
-		return nil, errors.New("the address must be plain ASCII before the @ and a host name behind it")
+		return nil, errors.New("the address must be plain ASCII before the @ and a host name after it")
 	}
 	from.Address = from.Address[:at+1] + host
 	return from, nil

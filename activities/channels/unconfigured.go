@@ -7,15 +7,15 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 )
 
-// NotConfigured begins the reason of a channel that the configuration has nothing for.
+// NotConfigured is the start of the reason of every refusal by a channel that the configuration leaves out.
 const NotConfigured = "NOT_CONFIGURED"
 
-// notConfiguredError says which variable is missing.
+// notConfiguredError names the missing variable.
 type notConfiguredError struct{ variable string }
 
 func (e *notConfiguredError) Error() string { return e.variable + " is not set" }
 
-// unconfigured stands for a channel that the configuration has nothing for.
+// unconfigured replaces a channel that the configuration leaves out.
 type unconfigured struct {
 	spec     channel.Spec
 	variable string
@@ -25,7 +25,6 @@ func (u unconfigured) Spec() channel.Spec { return u.spec }
 func (u unconfigured) Dedupes() bool      { return true }
 func (u unconfigured) Close() error       { return nil }
 
-// Send refuses.
 func (u unconfigured) Send(context.Context, channel.Message) channel.Receipt {
 	return channel.Receipt{
 		Outcome: channel.Refused,

@@ -22,7 +22,8 @@ var webhookSpec = channel.Spec{
 	},
 }
 
-// webhook posts the rendered body to the rendered address. Receivers drop a repeat by its webhook-id, as the spec asks.
+// webhook posts the rendered body to the rendered address. Receivers drop repeats by webhook-id, as the Standard
+// Webhooks spec asks.
 type webhook struct {
 	spec    channel.Spec
 	client  *http.Client
@@ -44,7 +45,7 @@ func openWebhook(spec channel.Spec, cfg Config) (channel.Channel, error) {
 func (w *webhook) Spec() channel.Spec { return w.spec }
 func (w *webhook) Dedupes() bool      { return true }
 
-// Sender is the host: each is a provider of its own.
+// Sender returns the host. Each host is a provider of its own.
 func (w *webhook) Sender(m channel.Message) (string, bool) {
 	if target, err := url.Parse(strings.TrimSpace(m.Fields["url"])); err == nil {
 		return target.Hostname(), true
@@ -52,7 +53,7 @@ func (w *webhook) Sender(m channel.Message) (string, bool) {
 	return "", true
 }
 
-// Close drops the kept connections.
+// Close closes idle connections.
 func (w *webhook) Close() error {
 	w.client.CloseIdleConnections()
 	return nil
@@ -85,8 +86,8 @@ func (w *webhook) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	return a.receipt(m.Address)
 }
 
-// receipt reads an answer as Standard Webhooks means it: 2xx is taken; 408, 425, 429 and 5xx will do better later, but
-// a gateway that gave up (502, 504) may have passed it on; everything else is refused.
+// receipt reads a response as Standard Webhooks defines it: 2xx is accepted; 408, 425, 429 and 5xx may pass, except
+// that a proxy that timed out (502, 504) may have passed the message on; everything else is refused.
 func (a *answer) receipt(address string) channel.Receipt {
 	reason := fmt.Sprintf("the answer was %d %s", a.status, http.StatusText(a.status))
 	r := channel.Receipt{Outcome: channel.Refused, Reason: clean(reason, address)}
@@ -107,7 +108,7 @@ func (a *answer) receipt(address string) channel.Receipt {
 	return r
 }
 
-// busy reports whether the answer is of a provider that has too much to do.
+// busy reports whether the provider is overloaded.
 func (a *answer) busy() bool {
 	return a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable
 }

@@ -1,5 +1,5 @@
-// Package httpclient is what channels and calls share when they reach out: which addresses are public, what a
-// failed connection means in words, and how long a server asks to be left alone.
+// Package httpclient holds what channels and calls share when they make HTTP requests: which addresses are public, the
+// cause of a failed connection in words, and the Retry-After header.
 package httpclient
 
 import (
@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// notPublic are ranges that netip has no question for: this network, carrier NAT, protocol assignments, relays,
-// documentation, benchmarks, reserved, a cloud's metadata at an address that looks public, and the IPv6 ranges
-// that carry an IPv4 address in them.
+// notPublic are the ranges that netip has no predicate for: this network, carrier NAT, protocol assignments, relays,
+// documentation, benchmarks, reserved, a cloud's metadata service at an address that looks public, and the IPv6 ranges
+// that embed an IPv4 address.
 var notPublic = func() []netip.Prefix {
 	var ranges []netip.Prefix
 	for _, s := range strings.Fields("0.0.0.0/8 100.64.0.0/10 168.63.129.16/32 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 " +
@@ -28,8 +28,8 @@ var notPublic = func() []netip.Prefix {
 }()
 
 // Public reports whether ip is an address of the open internet: not private, loopback, link-local, multicast,
-// unspecified, carrier NAT, metadata or reserved. Ask it of the address a connection is about to be made to,
-// after the name was looked up: a name can point one way when it is checked and another when it is used.
+// unspecified, carrier NAT, metadata or reserved. Call it with the address that a connection is about to be made to,
+// after the name was resolved: a name can resolve differently when it is checked and when it is used.
 func Public(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
@@ -43,7 +43,7 @@ func Public(ip netip.Addr) bool {
 	return true
 }
 
-// Cause says in words why a connection failed, without the address it was to, which may be a customer's.
+// Cause returns in words why a connection failed, without the address, which may be a customer's.
 func Cause(err error) string {
 	var (
 		dns    *net.DNSError
@@ -77,17 +77,17 @@ func Cause(err error) string {
 	}
 }
 
-// Untrusted reports whether the server's certificate was not accepted, which no repeat makes better.
+// Untrusted reports whether the server's certificate was refused. A repeat would not help.
 func Untrusted(err error) bool {
 	var verify *tls.CertificateVerificationError
 	return errors.As(err, &verify)
 }
 
-// MaxRetryAfter is the longest that RetryAfter believes.
+// MaxRetryAfter is the longest pause that RetryAfter returns.
 const MaxRetryAfter = 24 * time.Hour
 
-// RetryAfter reads a Retry-After header, seconds or an HTTP date, against now. What is unreadable or past is 0;
-// more than a day is a day.
+// RetryAfter reads a Retry-After header, in seconds or as an HTTP date, relative to now. An unreadable or past one is
+// 0; more than MaxRetryAfter is MaxRetryAfter.
 func RetryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
 	var wait time.Duration

@@ -18,19 +18,19 @@ import (
 )
 
 const (
-	maxSteps  = 100_000       // turns of a template's loops
+	maxSteps  = 100_000       // iterations of all loops of a template
 	maxValues = 4 * MaxField  // bytes of text in a template's own variables
-	tickTag   = "tabi_tick"   // stands at the head of every loop's body
+	tickTag   = "tabi_tick"   // the first node in the body of every loop
 	budgetVar = "tabi budget" // no template can write this name
 )
 
-// engine is a Liquid engine with the node that counts the turns of loops.
+// engine is a Liquid engine, with the node that counts loop iterations.
 type engine struct {
 	*liquid.Engine
 	tick render.Node
 }
 
-// engines are made once: for plain text, and for HTML.
+// engines are built once: one for plain text, one for HTML.
 var engines = [2]func() engine{
 	sync.OnceValue(func() engine { return newEngine(false) }),
 	sync.OnceValue(func() engine { return newEngine(true) }),
@@ -51,24 +51,24 @@ func newEngine(html bool) engine {
 	return e
 }
 
-// Why a template was stopped.
+// Reasons for stopping a template.
 var (
 	errTooLong = fmt.Errorf("comes out longer than %d KiB", MaxField>>10)
-	errLoops   = fmt.Errorf("its loops turn more than %d times", maxSteps)
+	errLoops   = fmt.Errorf("its loops run more than %d times", maxSteps)
 	errValues  = fmt.Errorf("its variables hold more than %d KiB", maxValues>>10)
 	errTime    = errors.New("takes too long")
 )
 
-// budget limits one rendering: its output, the turns of its loops, the size of its variables, and its time. A loop can
-// be as long as a number in the customer's data says, and need not print anything.
+// budget limits one rendering: its output, loop iterations, size of variables, and time. All four are needed: the length
+// of a loop can come from the customer's data, and a loop need not print anything.
 type budget struct {
 	ctx   context.Context
 	out   strings.Builder
 	turns int
-	why   error // the first limit that was passed
+	why   error // the first limit that was exceeded
 }
 
-// stop remembers why.
+// stop records the first reason.
 func (b *budget) stop(why error) error {
 	if b.why == nil {
 		b.why = why
@@ -89,7 +89,7 @@ func (b *budget) Write(p []byte) (int, error) {
 	return b.out.Write(p)
 }
 
-// turn counts one turn of a loop.
+// turn counts one iteration of a loop.
 func (b *budget) turn(bindings map[string]any) error {
 	b.turns++
 	switch {
@@ -112,7 +112,7 @@ func (b *budget) turn(bindings map[string]any) error {
 	return nil
 }
 
-// run renders one template. The error lacks its field.
+// run renders one template. The error's Field is empty.
 func run(ctx context.Context, source string, html bool, vars map[string]any) (text string, failed *Error) {
 	e := engines[0]()
 	if html {
@@ -140,7 +140,7 @@ func run(ctx context.Context, source string, html bool, vars map[string]any) (te
 	return b.out.String(), nil
 }
 
-// instrument puts tick at the head of the body of every loop.
+// instrument inserts tick at the start of the body of every loop.
 func instrument(n, tick render.Node) {
 	switch n := n.(type) {
 	case *render.SeqNode:
@@ -160,8 +160,8 @@ func instrument(n, tick render.Node) {
 	}
 }
 
-// cause puts an error of rendering in words. The library's own words can hold the values at hand, so only the
-// names that come from the template are told.
+// cause returns a rendering error in words. The library's own words may hold customer data, so only names from the
+// template are used.
 func cause(b *budget, err liquid.SourceError) string {
 	var (
 		filter    expressions.FilterError
@@ -182,7 +182,7 @@ func cause(b *budget, err liquid.SourceError) string {
 	}
 }
 
-// firstLine is the message of the first error that has one, cut to a line.
+// firstLine returns the first line of the first error that has a message.
 func firstLine(errs ...error) string {
 	for _, err := range errs {
 		if err != nil {
@@ -193,5 +193,5 @@ func firstLine(errs ...error) string {
 	return "unknown error"
 }
 
-// sortedKeys gives the keys of m in order.
+// sortedKeys returns the keys of m in order.
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

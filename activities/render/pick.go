@@ -8,10 +8,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Pick gives what a message says on a channel, in a tone and a language: the message's own treatment, over it the
-// fields of the tone, over them those of the language, so that nobody gets a tone's English between lines of their own
-// language. A language matches exactly (ja-JP), else by its first part (ja), in any case of letters. An unknown tone or
-// language changes nothing. Nil if the message says nothing on that channel.
+// Pick returns the treatment of a message for a channel, in a tone and a language: the message's own fields,
+// overridden by the tone's, then by the language's. The language comes last, so that no English of a tone appears
+// between lines of the customer's own language.
+//
+// A language matches exactly (ja-JP), else by its first part (ja), ignoring case. An unknown tone or language changes
+// nothing. The result is nil if the message has no treatment for the channel.
 func Pick(m *journey.Message, channel, tone, language string) journey.Treatment {
 	if m == nil || m.Treatments[channel] == nil {
 		return nil
@@ -24,7 +26,7 @@ func Pick(m *journey.Message, channel, tone, language string) journey.Treatment 
 	return t
 }
 
-// PickAny is Pick for a channel that takes any treatment (log): its own if the message has one, else that of the first
+// PickAny is Pick for a channel that takes any treatment (log): the message's own for it, else that of the first
 // channel in order.
 func PickAny(m *journey.Message, channel string, order []channel.Spec, tone, language string) journey.Treatment {
 	if t := Pick(m, channel, tone, language); t != nil {
@@ -38,7 +40,7 @@ func PickAny(m *journey.Message, channel string, order []channel.Spec, tone, lan
 	return nil
 }
 
-// matchLanguage finds the name under which a message speaks the customer's language.
+// matchLanguage returns the name under which a message has the customer's language.
 func matchLanguage[V any](languages map[string]V, language string) (string, bool) {
 	language = strings.ReplaceAll(strings.TrimSpace(language), "_", "-")
 	if language == "" {

@@ -1,4 +1,4 @@
-// Package render makes what a customer reads from a message's Liquid: one treatment, with that customer's values.
+// Package render renders the Liquid templates of a treatment with one customer's values, and sanitizes HTML.
 package render
 
 import (
@@ -14,16 +14,16 @@ import (
 // MaxField is the longest rendered field, in bytes.
 const MaxField = 256 << 10
 
-// Options say what a treatment is rendered for.
+// Options configure a rendering.
 type Options struct {
-	// Unsubscribe is the address of the one-click unsubscribe: templates see it as unsubscribe_url. A mail that
-	// does not use it gets a line with it at its end. Empty on transactional sends.
+	// Unsubscribe is the one-click unsubscribe URL. Templates see it as unsubscribe_url; a mail that does not use it
+	// gets a line with it at its end. Empty on transactional sends.
 	Unsubscribe string
-	// Language is the customer's, for the words of that line. Default English.
+	// Language is the customer's, for the text of that line. Default English.
 	Language string
 }
 
-// Error says which field of a treatment cannot be rendered, and why. It holds the template's words at most, never the
+// Error says which field of a treatment could not be rendered, and why. It may quote the template, but never the
 // customer's data.
 type Error struct {
 	Field string
@@ -39,12 +39,12 @@ func (e *Error) Error() string {
 	return e.Field + ": " + e.Cause
 }
 
-// singleLine are the fields that go into headers, notifications and requests.
+// singleLine are the fields that are put into headers, notifications and requests: they are rendered as one line.
 var singleLine = map[string]bool{"subject": true, "title": true, "link": true, "url": true}
 
-// Render renders a treatment for a channel: field → what is sent. What is missing in the data prints nothing. `now` is
-// v.Now. HTML fields are escaped where values are inserted and cleaned of scripts and of links other than http, https,
-// mailto and tel; a mail without text gets one made from its html. Errors are *Error.
+// Render renders a treatment for a channel and returns its fields. A value that is missing in the data prints
+// nothing. `now` is v.Now. In HTML fields inserted values are escaped and the result is sanitized by mailPolicy; a
+// mail without text gets one made from its html. Errors are *Error.
 func Render(
 	ctx context.Context,
 	spec channel.Spec,
@@ -59,7 +59,7 @@ func Render(
 	}
 	out := make(map[string]string, len(t)+1)
 	for _, field := range sortedKeys(t) {
-		// A template can assign to what it sees, so each field gets its own.
+		// A template can assign to its variables, so each field gets its own.
 		text, err := run(ctx, t[field], html[field], bindings(v, data, opts))
 		if err != nil {
 			err.Field = field
@@ -94,8 +94,8 @@ func Render(
 	return out, nil
 }
 
-// Raw renders one template as it stands, for what machines read: nothing is escaped, cleaned or joined. The
-// error is an *Error that names field.
+// Raw renders one template unchanged, for machines: nothing is escaped, sanitized or joined. The error is an *Error
+// that names field.
 func Raw(ctx context.Context, field, source string, v journey.Vars) (string, error) {
 	text, err := run(ctx, source, false, bindings(v, nil, Options{}))
 	if err != nil {
@@ -105,7 +105,7 @@ func Raw(ctx context.Context, field, source string, v journey.Vars) (string, err
 	return text, nil
 }
 
-// oneLine puts text on one line without control characters, and without those that turn its direction around.
+// oneLine puts text on one line and drops control characters and those that reverse the text's direction.
 func oneLine(text string) string {
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {
@@ -123,7 +123,7 @@ func oneLine(text string) string {
 	}, text)), " ")
 }
 
-// clean drops control characters but for line ends, which become \n, and tabs.
+// clean drops control characters except tabs and line ends, which become \n.
 func clean(text string) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, ""), "\r\n", "\n")
 	return strings.Map(func(r rune) rune {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// plainText writes a body as a person would type it: paragraphs apart by an empty line, list items with a dash
-// or a number, links as "text (address)", images by their alt text. What a mail hides (its preview line,
-// styles) is left out.
+// plainText writes a body as a person would type it: an empty line between paragraphs, list items with a dash or a
+// number, links as "text (address)", images as their alt text. What a mail hides (its preview line, styles) is left
+// out.
 func plainText(root *html.Node) string {
 	w := &textWriter{}
 	w.children(root)
@@ -26,7 +26,7 @@ func plainText(root *html.Node) string {
 	return text + "\n"
 }
 
-// textWriter collects text.
+// textWriter collects text. Line ends and spaces are owed, and written only before the next text.
 type textWriter struct {
 	b      strings.Builder
 	breaks int    // line ends owed before the next text
@@ -41,7 +41,7 @@ func (w *textWriter) owe(n int) {
 	w.breaks, w.space = max(w.breaks, n), false
 }
 
-// write adds text that is not to be folded.
+// write adds text without folding its white space.
 func (w *textWriter) write(s string) {
 	if s == "" {
 		return
@@ -84,10 +84,10 @@ func (w *textWriter) text(s string) {
 	w.space = w.space || folds(rune(s[len(s)-1]))
 }
 
-// folds reports whether HTML folds a character; a no-break space stays.
+// folds reports whether HTML folds a character. A no-break space is kept.
 func folds(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' || r == '\f' }
 
-// children adds what is under n.
+// children adds the nodes under n.
 func (w *textWriter) children(n *html.Node) {
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		w.node(c)
@@ -106,7 +106,6 @@ func hidden(n *html.Node) bool {
 	return false
 }
 
-// node adds n.
 func (w *textWriter) node(n *html.Node) {
 	if n.Type == html.TextNode {
 		w.text(n.Data)
@@ -179,7 +178,7 @@ func (w *textWriter) node(n *html.Node) {
 	}
 }
 
-// link adds a link: its text, and its address where the text does not say it.
+// link adds a link: its text, and its address if the text does not show it.
 func (w *textWriter) link(n *html.Node) {
 	var inner textWriter
 	inner.children(n)
@@ -199,7 +198,7 @@ func (w *textWriter) link(n *html.Node) {
 	}
 }
 
-// inline writes words in a line, with the space that the text around or inside n's ends asks for.
+// inline writes words within a line, with the spaces that the text at both ends of n asks for.
 func (w *textWriter) inline(n *html.Node, words string) {
 	if first := n.FirstChild; first != nil && first.Type == html.TextNode && first.Data != "" && first.Data[0] <= ' ' {
 		w.space = true
@@ -210,7 +209,6 @@ func (w *textWriter) inline(n *html.Node, words string) {
 	}
 }
 
-// list adds a list.
 func (w *textWriter) list(n *html.Node) {
 	outer := w.indent
 	if outer == "" {
@@ -243,7 +241,7 @@ func (w *textWriter) list(n *html.Node) {
 	}
 }
 
-// item adds a list item; a paragraph at its head stays on the line of the mark.
+// item adds a list item. A paragraph at its start stays on the line of the mark.
 func (w *textWriter) item(n *html.Node) {
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		if c.Type == html.ElementNode && c.DataAtom == atom.P && !hidden(c) {

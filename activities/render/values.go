@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// bindings are the variables of a template.
+// bindings returns the variables of a template.
 func bindings(v journey.Vars, data map[string]any, opts Options) map[string]any {
 	intent := make(map[string]any, len(v.Intent))
 	for name, score := range v.Intent {
@@ -34,7 +34,7 @@ func bindings(v journey.Vars, data map[string]any, opts Options) map[string]any 
 	return b
 }
 
-// named adds the names as expressions write them, with _ for -.
+// named adds the names as expressions spell them, with _ for -.
 func named(m map[string]any) map[string]any {
 	for _, name := range sortedKeys(m) {
 		if plain := strings.ReplaceAll(name, "-", "_"); plain != name {
@@ -46,8 +46,8 @@ func named(m map[string]any) map[string]any {
 	return m
 }
 
-// value copies what JSON carries, so that a template cannot change it, with whole numbers as integers: Liquid counts,
-// divides and limits with those.
+// value copies a JSON value, so that a template cannot change the original. Whole numbers become integers, because
+// Liquid counts, divides and limits with integers.
 func value(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

@@ -1,4 +1,4 @@
-// Package channeltest holds what every channel must do, as one suite.
+// Package channeltest is the conformance suite of channels, and a fake channel for tests of what calls them.
 package channeltest
 
 import (
@@ -11,28 +11,29 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 )
 
-// Provider is a provider that a channel sends to, and that can be made to fail. Functions that do not apply are nil.
+// Provider is a provider that the channel under test sends to, and that can be made to fail. Functions that do not
+// apply are nil.
 type Provider struct {
 	// Open opens the channel under test, on this provider.
 	Open func(t *testing.T) channel.Channel
-	// Message is one that the provider takes. Exercise gives it keys of its own.
+	// Message is one that the provider accepts. Exercise sets its key.
 	Message channel.Message
-	// Received counts what the provider got under a ledger key.
+	// Received returns how many messages the provider got under a ledger key.
 	Received func(key string) int
 	// Refuse makes the provider refuse for good.
 	Refuse func()
 	// NotNow makes the provider refuse for now.
 	NotNow func()
-	// LoseAnswer makes the provider take the message and lose the connection before it answers.
+	// LoseAnswer makes the provider accept the message and lose the connection before it responds.
 	LoseAnswer func()
-	// Hang makes the provider take the message and never answer. Hung gets a value when it begins.
+	// Hang makes the provider accept the message and never respond. Hung gets a value when that begins.
 	Hang func()
 	Hung <-chan struct{}
 	// Clear ends every failure.
 	Clear func()
 }
 
-// Exercise runs the suite.
+// Exercise runs the suite: outcomes, refusals without a request, failures of the provider, concurrency, closing.
 func Exercise(t *testing.T, p Provider) {
 	t.Helper()
 	c := p.Open(t)
@@ -43,7 +44,7 @@ func Exercise(t *testing.T, p Provider) {
 	}
 	send := func(key string) channel.Receipt { return c.Send(t.Context(), message(key)) }
 
-	// Subtests share the provider and its failures, so they run one after the other.
+	// Subtests share the provider and its failures, so they do not run in parallel.
 	t.Run("sent", func(t *testing.T) {
 		expect(t, send("e1/hello.1/1"), channel.Sent)
 		received(t, p, "e1/hello.1/1", 1)
@@ -142,7 +143,6 @@ func Exercise(t *testing.T, p Provider) {
 	})
 }
 
-// expect compares an outcome.
 func expect(t *testing.T, r channel.Receipt, want channel.Outcome) {
 	t.Helper()
 	if r.Outcome != want {
@@ -150,7 +150,6 @@ func expect(t *testing.T, r channel.Receipt, want channel.Outcome) {
 	}
 }
 
-// received compares what the provider got under a key.
 func received(t *testing.T, p Provider, key string, want int) {
 	t.Helper()
 	if p.Received == nil {
