@@ -15,7 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// documents reads all YAML documents of a file under deploy/.
+// documents returns all YAML documents of a file under deploy/.
 func documents(t *testing.T, name string, data []byte) []map[string]any {
 	t.Helper()
 	var out []map[string]any
@@ -126,7 +126,7 @@ func TestCompose(t *testing.T) {
 			at(t, services, on)
 		}
 	}
-	// Every value that compose asks of the user is in the sample, and the other way round.
+	// Every value that compose asks for is in the sample, and the other way round.
 	sample := map[string]bool{}
 	for _, m := range regexp.MustCompile(`(?m)^([A-Z_]+)=`).FindAllSubmatch(deployFile(t, "example.env"), -1) {
 		sample[string(m[1])] = true

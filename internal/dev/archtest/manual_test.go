@@ -12,10 +12,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/simulate"
 )
 
-// file is an example that names its file in its first line.
+// file matches an example that names its file in its first line.
 var file = regexp.MustCompile("(?ms)^```yaml\n# ([\\w./-]+\\.yaml)\n(.*?)^```$")
 
-// The files that a page of the manual shows are a folder that lints, and whose scenarios pass.
+// The files shown on a page of the manual form a folder that lints, and whose scenarios pass.
 func TestManualIsPlayed(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob(filepath.Join(root(t), "docs/language/*.md"))

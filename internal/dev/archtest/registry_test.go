@@ -14,7 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// text is the joined text of the files that match.
+// text returns the joined text of the files that match.
 func text(t *testing.T, patterns ...string) string {
 	t.Helper()
 	var all strings.Builder

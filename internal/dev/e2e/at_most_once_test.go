@@ -17,7 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// startAsRelay does what a relay does with a start, as one that is killed before it marks the delivery.
+// startAsRelay starts a run as a relay does that is killed before it marks the start as delivered.
 func (h *installation) startAsRelay(l store.Lease) (runID string, err error) {
 	run, err := h.Temporal.ExecuteWorkflow(context.Background(), client.StartWorkflowOptions{
 		ID: l.Enrollment.WorkflowID, TaskQueue: contract.TaskQueue,
@@ -35,7 +35,7 @@ func (h *installation) startAsRelay(l store.Lease) (runID string, err error) {
 	return run.GetRunID(), nil
 }
 
-// lease takes the one pending start, for a moment only.
+// lease leases the one pending start for a moment.
 func (h *installation) lease() store.Lease {
 	h.Helper()
 	leases, err := h.Store.Lease(context.Background(), clock.Wall(), 10, time.Millisecond)
@@ -45,7 +45,7 @@ func (h *installation) lease() store.Lease {
 	return leases[0]
 }
 
-// runs counts the runs under a workflow id, until the visibility store shows want of them.
+// runs counts the runs under a workflow id; it waits until the visibility store shows `want` of them.
 func (h *installation) runs(workflowID string, want int) {
 	h.Helper()
 	await(h, "the runs of "+workflowID, func() error {
@@ -64,7 +64,7 @@ func TestRelayKilledBetweenStartAndMark(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge}), still: true, postgres: true})
 
-	// The run goes on when the next relay delivers its start again.
+	// The run continues when the next relay delivers its start again.
 	address := h.customer("ana")
 	h.track("ana", "Start", "", map[string]any{"k": "1"})
 	if _, err := h.startAsRelay(h.lease()); err != nil {
@@ -107,7 +107,7 @@ func TestRelayKilledBetweenStartAndMark(t *testing.T) {
 	same(t, "the enrollment", h.ended("nudge/bea/1", contract.Cancelled), before)
 	same(t, "entries", h.entries("nudge", "bea"), 1)
 
-	// A start that two relays deliver at once while the run goes on: one run.
+	// Two relays deliver a start at once while the run is open: one run.
 	h.stop("relay")
 	h.customer("cleo")
 	h.track("cleo", "Start", "", map[string]any{"k": "1"})
@@ -120,12 +120,12 @@ func TestRelayKilledBetweenStartAndMark(t *testing.T) {
 	}
 }
 
-func TestDuplicatedAndDisorderedEvents(t *testing.T) {
+func TestDuplicateAndLateEvents(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
 	address := h.customer("ana")
 
-	// What is to come late for a journey came before it: it is no goal of an instance that began later.
+	// An event that arrived before the entry and is delivered after it is no goal of the later enrollment.
 	h.track("ana", "Bought", "b0", map[string]any{"k": "1", "total": 5})
 	one := h.track("ana", "Start", "s1", map[string]any{"k": "1"})
 	same(t, "entered", one.Receipts[0].Entered, []string{"nudge/ana/1"})
@@ -135,7 +135,7 @@ func TestDuplicatedAndDisorderedEvents(t *testing.T) {
 	}
 	h.parked("nudge/ana/1", "reply")
 
-	// A late event with an old timestamp counts when it arrives; a batch that says it twice says it once.
+	// A late event with an old timestamp counts when it arrives; a batch that has it twice counts it once.
 	late := map[string]any{
 		"type":       "track",
 		"userId":     "ana",
@@ -149,13 +149,13 @@ func TestDuplicatedAndDisorderedEvents(t *testing.T) {
 	h.parked("nudge/ana/1", "last")
 	same(t, "mails", h.mail.subjects(address), []string{"Hello ana", "Again"})
 
-	// The event it entered by, signalled straight to the run, is not seen again; nor is one that came by HTTP before.
+	// The entry event, signaled straight to the run, is ignored; so is one that arrived by HTTP before.
 	for _, e := range []contract.Event{{ID: "s1", Name: "Bought", Properties: map[string]any{"k": "1"}}, {ID: "a1", Name: "Left"}, {ID: "b0", Name: "Bought", Properties: map[string]any{"k": "1"}}} {
 		if err := h.Temporal.SignalWorkflow(context.Background(), "nudge/ana/1", "", contract.EventName, e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// One without shape is dropped, and does no harm.
+	// A malformed event is dropped and does no harm.
 	if err := h.Temporal.SignalWorkflow(context.Background(), "nudge/ana/1", "", contract.EventName, "no event"); err != nil {
 		t.Fatal(err)
 	}
@@ -178,8 +178,8 @@ func TestDuplicatedAndDisorderedEvents(t *testing.T) {
 	same(t, "mails", h.mail.subjects(address), []string{"Hello ana", "Again"})
 }
 
-// What a customer did before a time-out counts before it, though nobody could bring it to the instance meanwhile.
-func TestArrivalDecides(t *testing.T) {
+// What a customer did before a timeout counts before it, even if it could not be delivered to the run in time.
+func TestEventBeforeTimeoutCounts(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: map[string]string{"offer.yaml": `journey: offer
 entry: {event: Start}

@@ -38,7 +38,7 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// browse takes steps in a page.
+// browse performs steps in a page.
 func browse(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
@@ -46,7 +46,7 @@ func browse(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp
 	}
 }
 
-// read looks something up in a page.
+// read returns something from a page.
 func read[T any](t *testing.T, ctx context.Context, what chromedp.Action[T]) T {
 	t.Helper()
 	out, err := chromedp.Run(ctx, what)

@@ -20,13 +20,14 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// canary marks a value that must stay in the store; named one that a journey's expressions name, which may travel.
+// canary marks a value that must stay in the store; named marks one that a journey's expressions name, which may
+// travel.
 const (
 	canary = "CANARY"
 	named  = "named-by-the-journey"
 )
 
-// canaries are a project whose journeys do all that the brain decides: infer, decide, ask, reroute, hold back,
+// canaries is a project whose journeys use everything that decisioning does: infer, decide, ask, reroute, suppress,
 // hand over.
 var canaries = map[string]string{
 	"intents.yaml": lines(
@@ -78,9 +79,9 @@ var canaries = map[string]string{
 	),
 }
 
-// What is known of a customer stays in the store: neither a run's history nor a log holds what was planted,
-// only ids and what the journeys name.
-func TestCanaries(t *testing.T) {
+// Customer data stays in the store: neither histories nor logs contain the planted values, only ids and what the
+// journeys name.
+func TestCustomerDataStaysInStore(t *testing.T) {
 	t.Parallel()
 	logs := &buffer{}
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
@@ -128,7 +129,7 @@ func TestCanaries(t *testing.T) {
 	}
 }
 
-// payloads are all payloads inside a message, at every depth.
+// payloads returns all payloads inside a message, at every depth.
 func payloads(m protoreflect.Message) []*commonpb.Payload {
 	var out []*commonpb.Payload
 	if p, ok := m.Interface().(*commonpb.Payload); ok {
@@ -153,7 +154,7 @@ func payloads(m protoreflect.Message) []*commonpb.Payload {
 	return out
 }
 
-// buffer is written by many.
+// buffer is safe for concurrent use.
 type buffer struct {
 	sync.Mutex
 	bytes.Buffer

@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// greeting is entered by what Segment's libraries send, and ended by what the Temporal client sends.
+// greeting is entered by events of Segment's libraries, and ended by an event of the Temporal client.
 const greeting = `journey: greeting
 entry: {event: Start, reentry: always}
 goal: {event: Bought}
@@ -27,7 +27,7 @@ steps:
   - {id: rest, wait: 7d}
 `
 
-// Client libraries of others work as they come: Segment's for servers and for browsers with another host, and
+// The client libraries of others work unchanged: Segment's for servers and for browsers, with another host, and
 // Temporal's for TypeScript.
 func TestRealClients(t *testing.T) {
 	t.Parallel()
@@ -112,7 +112,7 @@ func TestRealClients(t *testing.T) {
 	}
 }
 
-// names are the events of a customer, sorted.
+// names returns the names of a customer's events, sorted.
 func (h *installation) names(customer string) []string {
 	h.Helper()
 	all, err := h.Store.Timeline(context.Background(), customer, 100)

@@ -24,7 +24,7 @@ func wantMails(h *installation, address string, want ...string) error {
 	return nil
 }
 
-// history of a run, whole.
+// history returns the whole history of a run.
 func (h *installation) history(workflowID, runID string) []*history.HistoryEvent {
 	h.Helper()
 	var out []*history.HistoryEvent
@@ -66,8 +66,8 @@ var (
 	)
 )
 
-// What a journey costs is counted in history events; these are the limits of the acceptance.
-func TestCost(t *testing.T) {
+// The cost of a journey is counted in history events; these are the limits of the acceptance.
+func TestCostInHistoryEvents(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"reminder.yaml": reminder, "answer.yaml": answer})})
 	h.customer("ana")
@@ -84,7 +84,7 @@ func TestCost(t *testing.T) {
 	same(t, "pushes", h.push.sent("device-ana"), []string{"Again"})
 }
 
-// cost lists the events of a run and holds their number against a limit.
+// cost lists the events of a run and compares their number with a limit.
 func (h *installation) cost(workflowID string, limit int) {
 	h.Helper()
 	h.result(workflowID, "")

@@ -11,10 +11,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 )
 
-// crowd is how many customers go through a crash.
+// crowd is the number of customers in a crash.
 const crowd = 12
 
-// names of a crowd, with a prefix.
+// names returns the customers of a crowd, with a prefix.
 func names(prefix string) []string {
 	out := make([]string, crowd)
 	for i := range out {
@@ -23,7 +23,7 @@ func names(prefix string) []string {
 	return out
 }
 
-// enter lets each of them enter nudge.
+// enter enrolls each of them in nudge.
 func (in *install) enter(customers []string) {
 	in.Helper()
 	for _, c := range customers {
@@ -32,8 +32,8 @@ func (in *install) enter(customers []string) {
 	}
 }
 
-// arrive waits until each of them waits at a step, and has had these mails: each once. A mail of which nobody
-// knows whether it went out, because the process died while it was said, is not said again: the ledger tells.
+// arrive waits until each of them waits at a step and has had these mails, each once. A mail whose outcome is
+// unknown, because the process died during the send, is not repeated: the ledger says so.
 func (in *install) arrive(customers []string, step string, want ...string) {
 	in.Helper()
 	for _, c := range customers {
@@ -64,7 +64,7 @@ func (in *install) tell(customers []string, event string) {
 	}
 }
 
-// first waits until the first mail of a crowd is out: the others are about to be said.
+// first waits until the first mail of a crowd is sent: the others follow soon.
 func (in *install) first(customers []string, mails int) {
 	in.Helper()
 	await(in, "the first mail", func() error {
@@ -77,8 +77,8 @@ func (in *install) first(customers []string, mails int) {
 	})
 }
 
-// A power cut of everything in mid-journey: on the same data every journey goes on, and nothing is said twice.
-// Editing the journey meanwhile changes none of those that wait.
+// A power cut of everything in mid-journey: on the same data every journey continues, and nothing is sent twice.
+// Waiting enrollments do not change when the journey is edited meanwhile.
 func TestDevPowerCut(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
@@ -89,7 +89,7 @@ func TestDevPowerCut(t *testing.T) {
 	in.first(old, 1)
 	in.killDev()
 
-	// The journey is edited while it is dark: no second mail any more, and another step.
+	// The journey is edited while everything is down: no second mail, and another step.
 	edited := strings.Replace(nudge, "  - id: again\n    send: again\n    via: email\n", "", 1)
 	edited = strings.Replace(edited, "id: last", "id: final", 1)
 	in.write("nudge.yaml", edited)
@@ -109,7 +109,7 @@ func TestDevPowerCut(t *testing.T) {
 	in.tell(old, "Bought")
 	in.ended("nudge/"+old[0]+"/1", "goal")
 
-	// Saving while it runs counts from the next entry on, and for nobody before.
+	// Saving while it runs counts for later entries only.
 	in.write("nudge.yaml", strings.Replace(edited, "id: reply", "id: answer", 1))
 	before := in.parked("nudge/"+fresh[0]+"/1", "final")
 	late := 0
@@ -131,7 +131,7 @@ func TestDevPowerCut(t *testing.T) {
 // Worker and gateway are killed one after the other, on PostgreSQL.
 func TestKillWorkerAndGateway(t *testing.T) {
 	t.Parallel()
-	database, _ := pgtest.URL(t) // is dropped after the processes have ended
+	database, _ := pgtest.URL(t) // dropped after the processes have ended
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
 	in.deploy(database)
 	all := names("kim")
@@ -139,14 +139,14 @@ func TestKillWorkerAndGateway(t *testing.T) {
 	in.first(all, 1)
 	in.procs["worker"].Kill()
 
-	// Without a worker events are taken all the same.
+	// Events are accepted without a worker.
 	in.tell(all, "Ignored")
 	in.startWorker()
 	in.arrive(all, "reply", "Hello NAME")
 	in.tell(all[:crowd/2], "Answered")
 	in.procs["serve"].Kill()
 	in.startServe()
-	in.tell(all, "Answered") // the first half again: a channel that got no answer repeats
+	in.tell(all, "Answered") // the first half again: a channel without a response repeats
 	in.first(all, 2)
 	in.procs["worker"].Kill()
 	in.procs["serve"].Kill()

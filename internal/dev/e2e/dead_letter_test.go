@@ -11,8 +11,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// An event that is too large for Temporal is set aside: its instance and all others go on, and it can be given up.
-func TestPoisonEvent(t *testing.T) {
+// An event that is too large for Temporal becomes a dead letter: its enrollment and all others continue, and it can
+// be dropped.
+func TestTooLargeEventBecomesDeadLetter(t *testing.T) {
 	t.Parallel()
 	h := open(
 		t,
@@ -33,7 +34,8 @@ func TestPoisonEvent(t *testing.T) {
 	h.customer("ana")
 	h.track("ana", "Start", "", map[string]any{"k": "1"})
 	h.parked("nudge/ana/1", "reply")
-	// The gateway takes no such event; a back end that writes through Temporal, or another build's gateway, may.
+	// The gateway refuses such an event; a back end that writes through Temporal, or another version's gateway, may
+	// accept it.
 	if _, err := h.Store.Ingest(ctx, clock.Now(h.clock), []store.SegmentCall{{Type: "track", MessageID: "poison", UserID: "ana", Event: "Answered",
 		Properties: map[string]any{"k": "1", "text": strings.Repeat("x", 3<<20)}}}); err != nil {
 		t.Fatal(err)
@@ -42,7 +44,7 @@ func TestPoisonEvent(t *testing.T) {
 	var aside []store.DeadLetter
 	others := 0
 	await(t, "the poison to be set aside", func() (err error) {
-		others++ // only while others get through is it told from an outage
+		others++ // only while others are delivered can it be distinguished from an outage
 		h.track("bea", "Start", "", map[string]any{"k": fmt.Sprint(others)})
 		if aside, err = h.Store.DeadLetters(ctx, store.DeadLetterFilter{WorkflowID: "nudge/ana/1"}); err == nil && len(aside) == 0 {
 			err = errors.New("nothing is")

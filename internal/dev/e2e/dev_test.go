@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// The main job on `tabi dev` and the shipped journeys: every channel can enter, end and look at a journey.
+// The main job on `tabi dev` and the shipped journeys: every channel can enter, end and inspect a journey.
 // docs/channels.md has these calls.
 func TestDev(t *testing.T) {
 	t.Parallel()
@@ -23,7 +23,7 @@ func TestDev(t *testing.T) {
 	in.startDev()
 
 	order := `"name":"Order Completed","time":"2026-03-02T10:00:00Z","properties":{"cart_id":"k1","total":120}}`
-	// Each way ends a journey of its own, and sent again it changes nothing.
+	// Each way ends a journey of its own; repeated, it changes nothing.
 	for _, way := range []struct {
 		customer string
 		end      func() error
@@ -120,7 +120,7 @@ func TestDev(t *testing.T) {
 	}
 }
 
-// looked checks what support staff see of an instance at its step response.
+// looked checks what support staff see of an enrollment at step response.
 func (in *install) looked(id string) {
 	in.Helper()
 	await(in, "the run can be found", func() error {
@@ -145,7 +145,7 @@ func (in *install) looked(id string) {
 	}
 }
 
-// devMails are the subjects of the mails to an address in the sink of dev, oldest first.
+// devMails returns the subjects of the mails to an address in dev's sink, oldest first.
 func (in *install) devMails(address string) []string {
 	in.Helper()
 	resp, err := http.Get(in.url + "/dev/mail.json")
@@ -173,7 +173,7 @@ func (in *install) devMails(address string) []string {
 	return out
 }
 
-// without drops variables from an environment.
+// without removes variables from an environment.
 func without(env []string, names ...string) []string {
 	var out []string
 	for _, kv := range env {

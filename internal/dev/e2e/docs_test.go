@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// command is a line that a reader can copy, and what it says. An ellipsis stands for anything.
+// command is a line that a reader can copy, and its output. An ellipsis stands for any text.
 type command struct {
 	line int
 	text string
 	want []string
 }
 
-// commands reads the console blocks of a page of docs.
+// commands returns the console blocks of a page.
 func commands(t testing.TB, page string) []command {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root(), "docs", page))
@@ -50,7 +50,7 @@ func commands(t testing.TB, page string) []command {
 	return out
 }
 
-// said reports whether an output has a line of the page in it. Layout does not count.
+// said reports whether an output contains a line of the page, regardless of layout.
 func said(output, want string) bool {
 	parts := strings.Split(want, "…")
 	for i, p := range parts {
@@ -59,7 +59,7 @@ func said(output, want string) bool {
 	return regexp.MustCompile(strings.Join(parts, ".*")).MatchString(strings.Join(strings.Fields(output), " "))
 }
 
-// The commands of the pages for channels and for support staff do what the pages say, as they stand there.
+// The commands on the pages for channels and for support staff do what the pages say, exactly as printed.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{"channels.md", "operations.md"} {
@@ -82,7 +82,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// follow runs a command of a page until it says what the page says.
+// follow runs a command of a page until its output is that of the page.
 func (in *install) follow(folder, page string, c command) {
 	in.Helper()
 	text := strings.ReplaceAll(c.text, "http://127.0.0.1:8080", in.url)

@@ -11,8 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// A waiting instance is counted on its step, in the drawing and in the table beside it, and on its way out once
-// an agent has answered, in a real browser.
+// A waiting enrollment is counted at its step, in the drawing and in the table, and on its way out once an agent has
+// answered, in a real browser.
 func TestJourneyInABrowser(t *testing.T) {
 	t.Parallel()
 	ctx := browser(t)
@@ -37,7 +37,7 @@ func TestJourneyInABrowser(t *testing.T) {
 	if !strings.Contains(drawn, "1 here now") || !strings.Contains(drawn, "queue support") || !strings.Contains(table, "1") {
 		t.Errorf("the card says %q, the table %q; an instance waits there", drawn, table)
 	}
-	// The drawing's colours come from the style sheet, for the page's policy permits no others.
+	// The drawing's colors come from the style sheet, since the page's policy permits no others.
 	for _, want := range []string{`getComputedStyle(document.querySelector("` + card + ` .strip")).fill != "none"`,
 		`getComputedStyle(document.querySelector("` + card + ` .strip")).fill != "rgb(0, 0, 0)"`, `document.querySelector("svg.tabi-graph").getBoundingClientRect().height > 400`} {
 		if good, err := chromedp.Run(ctx, chromedp.Evaluate[bool](want)); err != nil || !good {

@@ -10,14 +10,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// variant is offer with another name, channel and category, so that every case has a journey of its own.
+// variant is offer with another name, channel and category, so that each case has a journey of its own.
 func variant(name, via, category string) string {
 	text := strings.Replace(offer, "journey: offer", "journey: "+name, 1)
 	text = strings.Replace(text, "via: email", "via: "+via+"\n    category: "+category, 1)
 	return strings.Replace(text, "event: Offered", "event: "+name, 1)
 }
 
-// What hinders a send takes the way the journey has for it; the reason stands in the ledger and in the run.
+// A send that cannot be made takes the arm that the journey has for it; the reason is in the ledger and in the run.
 func TestFailingSends(t *testing.T) {
 	t.Parallel()
 	files := folder(map[string]string{
@@ -34,12 +34,12 @@ func TestFailingSends(t *testing.T) {
 	)
 	h := open(t, settings{files: files, scale: 1})
 
-	// enter sends the event that is named as the journey, and gives the workflow id.
+	// enter sends the event that has the journey's name, and returns the workflow id.
 	enter := func(journey, customer string) string {
 		h.track(customer, journey, "", nil)
 		return journey + "/" + customer
 	}
-	// ledger is the last contact of a customer.
+	// ledger returns a customer's last send.
 	ledger := func(t *testing.T, customer, status, reason string) store.Send {
 		t.Helper()
 		all, err := h.Store.Sends(context.Background(), store.SendFilter{Customer: customer, Limit: 1})
@@ -162,7 +162,7 @@ func TestFailingSends(t *testing.T) {
 	})
 }
 
-// pending waits until Temporal shows a pending activity of the run, with why.
+// pending waits until Temporal shows a pending activity of the run, with its failure.
 func (h *installation) pending(workflowID, why string) {
 	h.Helper()
 	await(h, "Temporal shows the send that is repeated", func() error {
@@ -179,7 +179,7 @@ func (h *installation) pending(workflowID, why string) {
 	})
 }
 
-// last says whether the latest enrollment of a customer in a journey has ended so.
+// last reports whether the latest enrollment of a customer in a journey has ended so.
 func (h *installation) last(journey, customer, outcome string) error {
 	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{Journey: journey, Customer: customer})
 	if err != nil {

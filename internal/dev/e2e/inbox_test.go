@@ -14,7 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// agent is a person with a browser.
+// agent is a support agent with a browser.
 type agent struct {
 	testing.TB
 	base   string
@@ -66,7 +66,7 @@ func (a *agent) do(req *http.Request) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// signIn goes where the pages send a stranger, and signs in.
+// signIn follows the redirect to the sign-in page, and signs in.
 func (a *agent) signIn(token, name string) {
 	a.Helper()
 	if status, page := a.get("/inbox"); status != http.StatusOK || !strings.Contains(page, `name="token"`) {
@@ -84,7 +84,7 @@ var (
 	csrfField   = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
 )
 
-// find waits until the inbox lists a hand-off of a customer, and gives its page and path.
+// find waits until the inbox lists a customer's hand-off, and returns its page and path.
 func (a *agent) find(customer string) (path, page string) {
 	a.Helper()
 	await(a, "the inbox lists "+customer, func() error {
@@ -100,7 +100,7 @@ func (a *agent) find(customer string) (path, page string) {
 	return path, page
 }
 
-// resolve sends the form of a page as it stands there.
+// resolve submits the form of a page.
 func (a *agent) resolve(page string, fields url.Values) (int, string) {
 	a.Helper()
 	action, token := resolveForm.FindStringSubmatch(page), csrfField.FindStringSubmatch(page)
@@ -111,8 +111,8 @@ func (a *agent) resolve(page string, fields url.Values) (int, string) {
 	return a.post(html.UnescapeString(action[1]), fields)
 }
 
-// An agent resolves a hand-off through the inbox's own form; the outcome drives the journey. Who comes too late
-// is told so.
+// An agent resolves a hand-off by the inbox's own form, and the outcome drives the journey. An agent who is too late
+// gets a message.
 func TestInbox(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"care.yaml": care})})
@@ -128,7 +128,7 @@ func TestInbox(t *testing.T) {
 			t.Errorf("the page of the hand-off lacks %q:\n%s", want, page)
 		}
 	}
-	// A form that another site makes has no token of this session.
+	// A form made by another site has no token of this session.
 	if status, _ := a.post(path+"/resolve", url.Values{"outcome": {"refunded"}}); status < 400 {
 		t.Errorf("a form without its token was taken: %d", status)
 	}
@@ -147,7 +147,7 @@ func TestInbox(t *testing.T) {
 		t.Errorf("too late: %d\n%s", status, answer)
 	}
 
-	// Its instance ends while the agent looks at it: withdrawn, and the agent is told.
+	// The enrollment ends while the agent looks at the hand-off: it is withdrawn, and the agent gets a message.
 	h.customer("bea")
 	h.track("bea", "Trouble", "", nil)
 	h.parked("care/bea", "person")
@@ -162,7 +162,7 @@ func TestInbox(t *testing.T) {
 		t.Error("a withdrawn hand-off still has its form")
 	}
 
-	// A word of the agent's own: the journey goes on behind the step.
+	// An outcome in the agent's own words: the journey continues after the step.
 	h.customer("cia")
 	h.track("cia", "Trouble", "", nil)
 	_, page = a.find("cia")

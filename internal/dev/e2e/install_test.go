@@ -23,7 +23,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// install is an installation of the real binaries, each a process of its own.
+// install is an installation of the real binaries, each a process.
 type install struct {
 	testing.TB
 	dir      string // journeys, data and working folder
@@ -39,7 +39,7 @@ type install struct {
 	procs    map[string]*child
 }
 
-// newInstall lays out an installation with the journeys given as name → text; nothing runs yet.
+// newInstall creates an installation with the journeys given as name → text; nothing runs yet.
 func newInstall(t testing.TB, files map[string]string) *install {
 	t.Helper()
 	in := &install{TB: t, dir: t.TempDir(), port: freePort(), mail: newMailSink(t), push: newFCM(t), procs: map[string]*child{}}
@@ -68,7 +68,7 @@ func newInstall(t testing.TB, files map[string]string) *install {
 	return in
 }
 
-// write saves a file of the journeys folder, as an editor does.
+// write saves a file in the journeys folder, as an editor does.
 func (in *install) write(name, text string) {
 	in.Helper()
 	path := filepath.Join(in.dir, "journeys", name)
@@ -123,7 +123,7 @@ func (in *install) startDev() {
 	in.ready("dev")
 }
 
-// ready waits until /readyz is good.
+// ready waits until /readyz reports that everything is up.
 func (in *install) ready(name string) {
 	in.Helper()
 	await(in, name+" is ready", func() error {
@@ -146,7 +146,7 @@ func (in *install) isReady() error {
 	return nil
 }
 
-// publish makes a database the installation's, lets an hour be a second in it, and publishes the journeys.
+// publish selects a database, lets an hour be a second in it, and publishes the journeys.
 func (in *install) publish(database string) {
 	in.Helper()
 	ctx := context.Background()
@@ -161,7 +161,7 @@ func (in *install) publish(database string) {
 	in.cli("publish", filepath.Join(in.dir, "journeys"))
 }
 
-// startServe runs the gateway, startWorker the worker.
+// startServe starts the gateway; startWorker starts the worker.
 func (in *install) startServe() {
 	in.Helper()
 	in.run("serve", tabi(in), "serve")
@@ -173,7 +173,7 @@ func (in *install) startWorker() {
 	in.run("worker", tabiWorker(in))
 }
 
-// killDev ends tabi dev and its Temporal at once, as a power cut does.
+// killDev kills tabi dev and its Temporal at once, as a power cut does.
 func (in *install) killDev() {
 	in.Helper()
 	p := in.procs["dev"]
@@ -225,7 +225,7 @@ func (in *install) cli(args ...string) string {
 	return out
 }
 
-// tctl runs the Temporal command line, as a channel or support staff do, and gives its exit status and output.
+// tctl runs the Temporal command line, as a channel or support staff do, and returns its exit status and output.
 func (in *install) tctl(args ...string) (int, string) {
 	in.Helper()
 	binary, err := temporalBinary()
@@ -265,7 +265,7 @@ func (in *install) customer(id string) string {
 	return address
 }
 
-// status is what the gateway knows of a workflow id.
+// status returns what the gateway knows about a workflow id.
 func (in *install) status(workflowID string) (api.Status, error) {
 	in.Helper()
 	var out api.Status
@@ -285,7 +285,7 @@ func (in *install) status(workflowID string) (api.Status, error) {
 	return out, json.NewDecoder(resp.Body).Decode(&out)
 }
 
-// parked waits until an instance waits at a step; ended until it has ended so.
+// parked waits until an enrollment waits at a step; ended waits until it has ended so.
 func (in *install) parked(workflowID, step string) api.Status {
 	in.Helper()
 	var s api.Status
@@ -319,7 +319,7 @@ func (in *install) ended(workflowID, outcome string) api.Status {
 	return s
 }
 
-// result asks Temporal for the result of the latest run.
+// result returns the result of the latest run.
 func (in *install) result(workflowID string) contract.Result {
 	in.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

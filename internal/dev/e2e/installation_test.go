@@ -37,11 +37,11 @@ const (
 	mailFrom   = "Shop <shop@example.com>"
 )
 
-// origin is when virtual time begins in the tests.
+// origin is the virtual time at which the tests begin.
 var origin = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
-// installation is one installation, wired in this process by what every process of tabi shares, so that a test can
-// stop its parts.
+// installation is one installation in this process, made of the parts that all processes of tabi share, so that a
+// test can stop its parts.
 type installation struct {
 	testing.TB
 	app       *app.Services
@@ -55,7 +55,7 @@ type installation struct {
 	parts     map[string]func()
 }
 
-// settings of a house. The zero value runs an hour in a second, on SQLite.
+// settings of an installation. The zero value runs an hour in a second, on SQLite.
 type settings struct {
 	files    map[string]string // the journeys folder
 	scale    float64
@@ -145,7 +145,7 @@ func (h *installation) publish(files map[string]string) {
 	}
 }
 
-// check compiles a folder, and fails for any error.
+// check compiles a folder and fails on any error.
 func check(t testing.TB, files map[string]string) *journey.Content {
 	t.Helper()
 	var all []journey.File
@@ -159,7 +159,7 @@ func check(t testing.TB, files map[string]string) *journey.Content {
 	return content
 }
 
-// start runs a part until stop.
+// start runs a part until stop is called.
 func (h *installation) start(name string, run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -180,7 +180,7 @@ func (h *installation) stop(name string) {
 	delete(h.parts, name)
 }
 
-// relay starts a relay and the background jobs but the reconciler: tests call it.
+// relay starts a relay and the background jobs, except the reconciler: tests call it.
 func (h *installation) relay() {
 	deliver := relay.New(relay.Config{
 		Outbox: h.Store, Migrations: h.Store,
@@ -217,7 +217,7 @@ func (h *installation) serve() {
 	})
 }
 
-// reconcile looks for runs that are gone.
+// reconcile runs the reconciler once.
 func (h *installation) reconcile() background.Report {
 	h.Helper()
 	report, err := background.NewReconciler(h.Store, h.Temporal, h.clock).Reconcile(context.Background())
@@ -227,7 +227,7 @@ func (h *installation) reconcile() background.Report {
 	return report
 }
 
-// answered is the gateway's answer to a call.
+// answered is the gateway's response to a call.
 type answered struct {
 	Success  bool
 	Receipts []struct {
@@ -258,7 +258,7 @@ func (h *installation) call(path string, body map[string]any) answered {
 	return post(h.TB, h.url, path, body)
 }
 
-// post makes one call of the tracking API with the server key, which must be taken.
+// post makes one call of the tracking API with the server key and fails unless it is accepted.
 func post(t testing.TB, url, path string, body any) answered {
 	t.Helper()
 	status, data := send(t, url+"/v1/"+path, body)
@@ -299,7 +299,7 @@ func do(t testing.TB, req *http.Request) (int, []byte) {
 	return resp.StatusCode, data
 }
 
-// enrollments at a workflow id, oldest first.
+// enrollments returns those at a workflow id, oldest first.
 func (h *installation) enrollments(workflowID string) []store.Enrollment {
 	h.Helper()
 	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{WorkflowID: workflowID})
@@ -309,7 +309,7 @@ func (h *installation) enrollments(workflowID string) []store.Enrollment {
 	return all
 }
 
-// latest is the last enrollment at a workflow id.
+// latest returns the last enrollment at a workflow id.
 func (h *installation) latest(workflowID string) (store.Enrollment, error) {
 	all := h.enrollments(workflowID)
 	if len(all) == 0 {
@@ -318,7 +318,7 @@ func (h *installation) latest(workflowID string) (store.Enrollment, error) {
 	return all[len(all)-1], nil
 }
 
-// parked waits until the instance has reported that it waits at a step.
+// parked waits until the enrollment has reported that it waits at a step.
 func (h *installation) parked(workflowID, step string) store.Enrollment {
 	h.Helper()
 	var e store.Enrollment
@@ -334,7 +334,7 @@ func (h *installation) parked(workflowID, step string) store.Enrollment {
 	return e
 }
 
-// ended waits until the instance has ended so.
+// ended waits until the enrollment has ended with an outcome.
 func (h *installation) ended(workflowID, outcome string) store.Enrollment {
 	h.Helper()
 	var e store.Enrollment
@@ -365,7 +365,7 @@ func (h *installation) result(workflowID, runID string) contract.Result {
 	return out
 }
 
-// state asks the instance where it is.
+// state queries the state of a run.
 func (h *installation) state(workflowID string) contract.State {
 	h.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -381,7 +381,7 @@ func (h *installation) state(workflowID string) contract.State {
 	return v
 }
 
-// update sends an update and waits for its answer.
+// update sends an update and waits for its result.
 func (h *installation) update(workflowID, name string, arg any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -394,7 +394,7 @@ func (h *installation) update(workflowID, name string, arg any) error {
 	return err
 }
 
-// settled waits until every delivery is made.
+// settled waits until the outbox is empty.
 func (h *installation) settled() {
 	h.Helper()
 	await(h, "every delivery is made", func() error {
@@ -406,7 +406,7 @@ func (h *installation) settled() {
 	})
 }
 
-// entries is how often anyone entered under a workflow id or one of its later numbers.
+// entries returns how often a customer has entered a journey.
 func (h *installation) entries(journey, customer string) int {
 	h.Helper()
 	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{Journey: journey, Customer: customer})

@@ -2,7 +2,7 @@ package e2e
 
 import "maps"
 
-// Journeys of the tests. In a house that runs an hour in a second, nudge sends after a second.
+// Journeys of the tests. With an hour in a second, nudge sends after a second.
 var (
 	nudge = lines(
 		`journey: nudge`,
@@ -86,7 +86,7 @@ var (
 	}
 )
 
-// folder is a journeys folder with the messages of the tests.
+// folder returns a journeys folder with the messages of the tests.
 func folder(journeys map[string]string) map[string]string {
 	files := maps.Clone(messages)
 	maps.Copy(files, journeys)

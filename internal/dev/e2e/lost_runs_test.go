@@ -16,8 +16,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// A run terminated in Temporal says nothing any more; the reconciler closes what it left and frees what it held.
-func TestTerminatedRunLeavesNothing(t *testing.T) {
+// A run terminated in Temporal reports nothing; the reconciler closes its enrollment and releases its resources.
+func TestTerminatedRunReleasesResources(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"care.yaml": care, "offer.yaml": offer}), postgres: true})
 	ctx := context.Background()
@@ -25,7 +25,7 @@ func TestTerminatedRunLeavesNothing(t *testing.T) {
 	h.track("ana", "Trouble", "", map[string]any{"text": "help"})
 	h.parked("care/ana", "person")
 
-	// While a person has her, nothing is sold to her, and she does not enter twice.
+	// While an agent has her, she gets no offers and does not enter twice.
 	h.track("ana", "Offered", "", nil)
 	h.ended("offer/ana", "blocked")
 	same(t, "entered while open", h.track("ana", "Trouble", "", nil).Receipts[0].Entered, []string(nil))
@@ -53,8 +53,8 @@ func TestTerminatedRunLeavesNothing(t *testing.T) {
 	same(t, "a second look finds nothing", len(h.reconcile().Closed), 0)
 }
 
-// Whatever ends a run without the interpreter's own word is closed in the store.
-func TestLostRuns(t *testing.T) {
+// Whatever ends a run without its final report is closed in the store.
+func TestLostRunsAreClosed(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
 	ctx := context.Background()
@@ -66,14 +66,14 @@ func TestLostRuns(t *testing.T) {
 	if err := h.Temporal.CancelWorkflow(ctx, "nudge/can/1", ""); err != nil {
 		t.Fatal(err)
 	}
-	h.ended("nudge/can/1", contract.Cancelled) // the interpreter itself said so
+	h.ended("nudge/can/1", contract.Cancelled) // the interpreter reported it
 
 	if _, err := h.Temporal.WorkflowService().DeleteWorkflowExecution(ctx, &workflowservice.DeleteWorkflowExecutionRequest{
 		Namespace: h.namespace, WorkflowExecution: &common.WorkflowExecution{WorkflowId: "nudge/del/1"},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// Deleting terminates first, and whoever looks in between rightly finds it terminated.
+	// Deleting terminates first; a reader in between correctly finds it terminated.
 	await(t, "Temporal knows the run no more", func() error {
 		_, err := h.Temporal.DescribeWorkflowExecution(ctx, "nudge/del/1", "")
 		if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
@@ -85,8 +85,8 @@ func TestLostRuns(t *testing.T) {
 	h.ended("nudge/del/1", contract.Failed)
 }
 
-// A run reset in Temporal goes on from there, and says nothing twice.
-func TestResetRun(t *testing.T) {
+// A run reset in Temporal continues from there, and sends nothing twice.
+func TestResetRunSendsNothingTwice(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
 	ctx := context.Background()
@@ -104,7 +104,8 @@ func TestResetRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It pauses anew, passes the mail, and waits for the answer, which Temporal has put back to before the pause.
+	// It waits again, skips the mail that was sent, and waits for the answer, which Temporal has put back before the
+	// wait.
 	await(t, "the new run waits again", func() error {
 		if v := h.state("nudge/ana/1"); v.Step != "reply" {
 			return fmt.Errorf("it is at %q", v.Step)
@@ -127,7 +128,7 @@ func TestResetRun(t *testing.T) {
 	same(t, "mails at the end", h.mail.subjects(address), []string{"Hello ana", "Again"})
 }
 
-// firstTask is the first workflow task that was completed: the earliest event a run can be reset to.
+// firstTask returns the first completed workflow task: the earliest event to which a run can be reset.
 func firstTask(t testing.TB, h *installation, workflowID string) int64 {
 	t.Helper()
 	for _, e := range h.history(workflowID, "") {

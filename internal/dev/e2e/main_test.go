@@ -16,13 +16,13 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
-// shared is the one Temporal server that most tests use; each takes a namespace of its own on it.
+// shared is the Temporal server that most tests use; each has a namespace of its own on it.
 var shared struct {
 	address string
 	next    atomic.Int64
 }
 
-// namespaces is how many tests may share the server.
+// namespaces is the number of tests that may share the server.
 const namespaces = 60
 
 func TestMain(m *testing.M) {
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// run starts what all tests share. pgtest.Main ends the process, so the rest is stopped in the tests' own end.
+// run starts what all tests share, and runs them.
 func run(m *testing.M, dir string) int {
 	scratch = dir
 	names := make([]string, namespaces)
@@ -55,10 +55,10 @@ func run(m *testing.M, dir string) int {
 
 func namespace(i int) string { return "e2e-" + strconv.Itoa(i) }
 
-// scratch is a folder for what all tests share.
+// scratch is a folder for files that all tests share.
 var scratch string
 
-// root is the repository's folder.
+// root returns the repository's folder.
 func root() string {
 	dir, err := filepath.Abs("../../..")
 	if err != nil {
@@ -67,7 +67,7 @@ func root() string {
 	return dir
 }
 
-// temporalBinary is the one of `make build`, else the one in PATH.
+// temporalBinary returns the one that `make build` made, otherwise the one in PATH.
 func temporalBinary() (string, error) {
 	if built := filepath.Join(root(), "bin", "temporal"); exec.Command(built, "--version").Run() == nil {
 		return built, nil
@@ -97,7 +97,7 @@ var binaries = sync.OnceValues(func() (dir string, err error) {
 	return dir, err
 })
 
-// tabi is the path of the command, tabiWorker that of the worker.
+// tabi returns the path of the command, tabiWorker that of the worker.
 func tabi(t testing.TB) string       { return binary(t, "starter") }
 func tabiWorker(t testing.TB) string { return binary(t, "worker") }
 
@@ -120,5 +120,5 @@ func freePort() int {
 
 func local(port int) string { return testservers.Local(port) }
 
-// lines joins lines, for files in tests.
+// lines joins lines into the text of a file.
 func lines(all ...string) string { return strings.Join(all, "\n") + "\n" }

@@ -20,9 +20,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// wait is the journey whose instances are moved: hours is how long it waits for an answer. In its next revision
-// a mail comes before, the step is called otherwise, its time-out is another, and the ends are called
-// otherwise.
+// wait is the journey whose enrollments are migrated; hours is its timeout. Its next revision has a mail before the
+// step, and other names for the step, the timeout and the ends.
 func waiting(hours int) (old, new string) {
 	return lines(
 			`journey: wait`,
@@ -64,7 +63,7 @@ type move struct {
 	until     map[string]time.Time // when each one's wait ends
 }
 
-// all reads the enrollments of the journey.
+// all returns the enrollments of the journey.
 func (m *move) all() map[string]api.Enrollment {
 	m.Helper()
 	out := map[string]api.Enrollment{}
@@ -80,7 +79,7 @@ func (m *move) all() map[string]api.Enrollment {
 	}
 }
 
-// await is as the one of all tests, with the patience that a crowd needs.
+// await is await with a patience that suits the number of customers.
 func (m *move) await(what string, ok func() error) {
 	m.Helper()
 	if err := poll(m.patience, ok); err != nil {
@@ -113,7 +112,7 @@ func (m *move) batch(customers []string, call func(customer string) map[string]a
 	}
 }
 
-// enter lets all in, and waits until each has had its mail and waits.
+// enter enrolls all of them, and waits until each has had its mail and waits.
 func (m *move) enter() {
 	m.Helper()
 	m.batch(m.customers, func(c string) map[string]any {
@@ -138,7 +137,7 @@ func (m *move) enter() {
 	}
 }
 
-// liveDiff asks `tabi diff --live` for what it would mean to move, until Temporal counts what the store counts.
+// liveDiff runs `tabi diff --live` until Temporal counts as many as the store.
 func (m *move) liveDiff(code int, steps ...string) string {
 	m.Helper()
 	args := append([]string{"diff", "--live", "--data-dir", filepath.Join(m.dir, "data"), "-o", "json"}, steps...)
@@ -171,7 +170,7 @@ func (m *move) liveDiff(code int, steps ...string) string {
 	return out
 }
 
-// moved is how many the store has moved so far.
+// moved returns how many the store has migrated so far.
 func (m *move) moved() (n int) {
 	m.Helper()
 	for after := ""; ; {
@@ -188,9 +187,9 @@ func (m *move) moved() (n int) {
 	}
 }
 
-// Instances that wait are moved to a revision with a step inserted before theirs and theirs renamed, while
-// answers arrive and the worker is killed: none is lost, each goes on where it was, with the deadline it had,
-// and nothing is said twice. TABI_MIGRATE_INSTANCES sets how many.
+// Waiting enrollments migrate to a revision with a step inserted before theirs and theirs renamed, while answers
+// arrive and the worker is killed: none is lost, each continues at its step with the deadline it had, and nothing is
+// sent twice. TABI_MIGRATE_INSTANCES sets their number.
 func TestMigrateCrowd(t *testing.T) {
 	t.Parallel()
 	n := 100
@@ -225,7 +224,7 @@ func TestMigrateCrowd(t *testing.T) {
 	}
 	m.cli("publish", filepath.Join(m.dir, "journeys"))
 
-	// A third answers while the rest is told to move; the worker dies in the middle and comes back.
+	// A third answers while the others migrate; the worker dies in the middle and returns.
 	third := n / 3
 	migrating := m.run("migrate", tabi(m), "migrate", "wait", "--step", "reply=answer", "--yes", "--rate", "500", "-o", "json")
 	m.batch(m.customers[:third/2], anAnswer)
@@ -266,7 +265,7 @@ func TestMigrateCrowd(t *testing.T) {
 	m.replays()
 }
 
-// object is what a command says behind its progress.
+// object returns the JSON that a command prints after its progress.
 func object(out string) []byte {
 	return []byte(out[max(strings.Index(out, "{"), 0):])
 }
@@ -295,8 +294,8 @@ func (m *move) snapshotOld(journey string) {
 	}
 }
 
-// ends lets all come to their end and looks at what each was told: the first answered, of the rest half answers
-// now, and the others are silent until the deadline that they had before they moved.
+// ends lets all of them end and checks their mails: the first third answered, half of the others answer now, and the
+// rest stay silent until the deadline they had before they migrated.
 func (m *move) ends(first int) {
 	m.Helper()
 	late := first + (len(m.customers)-first)/2
@@ -329,9 +328,9 @@ func (m *move) ends(first int) {
 		outcomes[e.Outcome]++
 		want, mails := []string{"answered"}, []string{"Hello " + c, "Again"}
 		if i < first {
-			want = append(want, "old-answered") // it had answered before it was told
+			want = append(want, "old-answered") // it had answered before it migrated
 		}
-		if !e.ClosedAt.Before(m.until[c]) { // its time was over; on a slow machine, before its answer came
+		if !e.ClosedAt.Before(m.until[c]) { // its timeout had passed; on a slow machine, before its answer arrived
 			want, mails = []string{"silent", "old-silent"}, mails[:1]
 		}
 		if !slices.Contains(want, e.Outcome) {
@@ -356,8 +355,7 @@ func (m *move) ends(first int) {
 	}
 }
 
-// said looks at the mails of a customer: each once. One of which nobody knows whether it went out may lack, and
-// is marked.
+// said checks the mails of a customer: each once. One with an unknown outcome may be missing, and is marked.
 func (m *move) said(c string, want []string) {
 	m.Helper()
 	got := m.mail.subjects(c + "@example.com")
@@ -374,7 +372,7 @@ func (m *move) said(c string, want []string) {
 	}
 }
 
-// replays holds every run, those before the move and those behind it, against this build.
+// replays replays every run, from before the migration and after it, on this build.
 func (m *move) replays() {
 	m.Helper()
 	out := m.cli("replay", "--from-server", "--query", `Journey="wait"`, "--limit", "200", "-o", "json")

@@ -14,7 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// customer makes a customer who can be reached.
+// customer creates a customer with addresses.
 func (h *installation) customer(id string) string {
 	h.Helper()
 	address := id + "@example.com"
@@ -22,8 +22,8 @@ func (h *installation) customer(id string) string {
 	return address
 }
 
-// The updates by which support staff act: each does what it says, and refuses what it cannot do in words.
-func TestPeopleAct(t *testing.T) {
+// The updates of support staff do what they promise, and reject with a reason what they cannot do.
+func TestOperatorUpdates(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
 
@@ -120,7 +120,7 @@ func TestPeopleAct(t *testing.T) {
 	})
 }
 
-// refused fails unless err is a rejection that says want.
+// refused fails unless err is a rejection that contains want.
 func refused(t testing.TB, err error, want string) {
 	t.Helper()
 	var app *temporal.ApplicationError
@@ -129,8 +129,8 @@ func refused(t testing.TB, err error, want string) {
 	}
 }
 
-// The kill switch: from its commit on nothing of the journey is sent, whether its instances have heard of it or
-// not; resumed, what is due goes out.
+// The kill switch: from its commit on the journey sends nothing, whether its enrollments know of it or not; resumed,
+// it sends what is due.
 func TestPauseJourney(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
@@ -138,7 +138,7 @@ func TestPauseJourney(t *testing.T) {
 	deaf, told := h.customer("dea"), h.customer("tom")
 	h.track("dea", "Start", "", map[string]any{"k": "1"})
 	h.parked("nudge/dea/1", "pause")
-	h.stop("relay") // dea's instance does not hear of it: the deciding transaction must
+	h.stop("relay") // dea's run does not learn of it: the deciding transaction must
 	n, err := h.Store.PauseJourney(ctx, clock.Now(h.clock), "nudge", "sam", true)
 	if err != nil || n != 1 {
 		t.Fatalf("pause: %d instances, %v", n, err)

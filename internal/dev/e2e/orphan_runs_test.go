@@ -9,8 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// A run that is open though the store has closed its enrollment has nothing left to do.
-func TestStrayRunIsTerminated(t *testing.T) {
+// A run that is open though the store has closed its enrollment has nothing left to do, and is terminated.
+func TestOrphanRunIsTerminated(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"care.yaml": care})})
 	ctx := context.Background()

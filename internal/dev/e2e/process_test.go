@@ -17,10 +17,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/childproc"
 )
 
-// patience is how long a condition may take to come true.
+// patience is how long a condition may take to become true.
 const patience = 90 * time.Second
 
-// await polls until ok gives nil, and fails with its last error.
+// await polls until ok returns nil, and fails with its last error.
 func await(t testing.TB, what string, ok func() error) {
 	t.Helper()
 	if err := poll(patience, ok); err != nil {
@@ -45,7 +45,7 @@ func poll(limit time.Duration, ok func() error) error {
 	}
 }
 
-// output is what a process has said; safe for concurrent use.
+// output collects the output of a process; it is safe for concurrent use.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -63,14 +63,14 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// child is a process of a test, with what it has said.
+// child is a process of a test, with its output.
 type child struct {
 	*childproc.Process
 	out     output
 	address string // of a server
 }
 
-// launch starts a process; env is added to what a shell has, without any setting of tabi or Temporal.
+// launch starts a process with env and the variables of a shell, without any setting of tabi or Temporal.
 func launch(dir string, env []string, name string, args ...string) (*child, error) {
 	c := &child{}
 	cmd := exec.Command(name, args...)
@@ -83,7 +83,7 @@ func launch(dir string, env []string, name string, args ...string) (*child, erro
 	return c, err
 }
 
-// code is its exit status, once it has ended.
+// code returns the exit status, once the process has ended.
 func (c *child) code() int {
 	var exit *exec.ExitError
 	switch err := c.Err(); {
@@ -95,7 +95,7 @@ func (c *child) code() int {
 	return -1
 }
 
-// run runs a process to its end and gives its exit status and output.
+// run runs a process to its end and returns its exit status and output.
 func runProcess(t testing.TB, limit time.Duration, env []string, name string, args ...string) (int, string) {
 	t.Helper()
 	p, err := launch(t.TempDir(), env, name, args...)
@@ -111,17 +111,17 @@ func runProcess(t testing.TB, limit time.Duration, env []string, name string, ar
 	return p.code(), p.out.String()
 }
 
-// stopPatience is how long a process may take to end when it is asked to.
+// stopPatience is how long a process may take to stop.
 const stopPatience = 15 * time.Second
 
-// dynamic is the configuration of the development servers; docs/architecture.md says why.
+// dynamic is the configuration of the development servers; docs/architecture.md has the reasons.
 var dynamic = []string{
 	"history.transferProcessorMaxPollRPS=200",
 	"history.timerProcessorMaxPollRPS=200",
 	"history.workflowIdReuseMinimalInterval=0",
 }
 
-// startTemporal starts a development server; file empty keeps it in memory.
+// startTemporal starts a development server; an empty file keeps its data in memory.
 func startTemporal(dir string, port int, file string, namespaces []string) (*child, error) {
 	binary, err := temporalBinary()
 	if err != nil {

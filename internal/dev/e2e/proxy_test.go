@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 )
 
-// proxy stands before a server and can cut it off.
+// proxy is in front of a server and can cut it off.
 type proxy struct {
 	address string
 	target  string
@@ -80,9 +80,9 @@ func (p *proxy) cut(off bool) {
 	}
 }
 
-// The database goes away for a while: what is not stored is refused so that it is sent again, and everything
-// goes on afterwards.
-func TestDatabaseGoesAway(t *testing.T) {
+// The database is down for a while: what is not stored is refused, so that it is sent again, and everything continues
+// afterwards.
+func TestDatabaseOutage(t *testing.T) {
 	t.Parallel()
 	address, _ := pgtest.URL(t) // SQLite is a file of this machine and does not go away
 	u, err := url.Parse(address)
@@ -114,7 +114,7 @@ func TestDatabaseGoesAway(t *testing.T) {
 	})
 	between.cut(false)
 	in.ready("serve")
-	post(t, in.url, "track", event) // as its sender was told to
+	post(t, in.url, "track", event) // as the response asks
 	in.arrive([]string{"ana"}, "last", "Hello NAME", "Again")
 	in.arrive([]string{"ben", "cam"}, "reply", "Hello NAME")
 	for _, name := range []string{"serve", "worker"} {

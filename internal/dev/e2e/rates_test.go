@@ -20,7 +20,7 @@ var shout = lines(
 	`  - {id: rest, wait: 30d}`,
 )
 
-// moments notes when a provider is called.
+// moments records when a provider is called.
 type moments struct {
 	mu sync.Mutex
 	at []time.Time
@@ -38,15 +38,15 @@ func (m *moments) all() []time.Time {
 	return append([]time.Time(nil), m.at...)
 }
 
-// delivers takes a push, and notes when.
+// delivers accepts a push and records the time.
 func (m *moments) delivers(w http.ResponseWriter, _ *http.Request) {
 	m.note()
 	w.Header().Set("Content-Type", "application/json")
 	fmt.Fprint(w, `{"name":"projects/shop/messages/1"}`)
 }
 
-// Two workers share a rate: what is too much waits in Temporal, nothing is lost or said twice.
-func TestARateIsOneForAllWorkers(t *testing.T) {
+// Two workers share a rate limit: what exceeds it waits in Temporal, nothing is lost or sent twice.
+func TestWorkersShareRateLimit(t *testing.T) {
 	t.Parallel()
 	const rate, crowd = 3, 18
 	database, _ := pgtest.URL(t)
@@ -73,7 +73,7 @@ func TestARateIsOneForAllWorkers(t *testing.T) {
 	if len(at) != crowd {
 		t.Fatalf("%d calls", len(at))
 	}
-	// A burst of a second's worth at once, then the rate; a second is for what was late.
+	// A burst of a second's worth at once, then the rate; one more second for what was late.
 	for i := range at {
 		for j := i + 1; j < len(at); j++ {
 			if most := rate + float64(rate)*(at[j].Sub(at[i]).Seconds()+1) + 1; float64(j-i+1) > most {
@@ -86,8 +86,8 @@ func TestARateIsOneForAllWorkers(t *testing.T) {
 	}
 }
 
-// A provider that asks to be left alone is, by sends that have not met it yet.
-func TestRetryAfterIsForEverybody(t *testing.T) {
+// Sends that have not called the provider yet respect its Retry-After.
+func TestRetryAfterHoldsForAllSends(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"shout.yaml": shout})})
 	var refused, calls moments

@@ -11,10 +11,11 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 )
 
-// What a process needs and cannot reach at its start ends it with status 3, in words, within the time it was given.
-func TestNotThereAtStart(t *testing.T) {
+// A process that cannot reach a dependency at its start exits with status 3 and a message, within the configured
+// time.
+func TestUnreachableDependencyEndsProcess(t *testing.T) {
 	t.Parallel()
-	nobody := "127.0.0.1:1" // not a free port: another test may be given that
+	nobody := "127.0.0.1:1" // not a free port: another test may get that one
 	for _, c := range []struct {
 		name   string
 		binary func(testing.TB) string
@@ -44,8 +45,8 @@ func TestNotThereAtStart(t *testing.T) {
 	}
 }
 
-// Temporal goes away for a while: events are taken, and brought once it is back.
-func TestTemporalGoesAway(t *testing.T) {
+// Temporal is down for a while: events are accepted, and delivered once it is up.
+func TestTemporalOutage(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
 	port, file := freePort(), filepath.Join(in.dir, "temporal.db")
@@ -83,8 +84,8 @@ func TestTemporalGoesAway(t *testing.T) {
 	in.ready("serve")
 }
 
-// serve starts closed, and a stranger can read nothing and change nobody.
-func TestStrangers(t *testing.T) {
+// serve is closed by default: without a key or token nothing can be read or changed.
+func TestServeIsClosedByDefault(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
 	in.useTemporal(shared.address, takeNamespace(t))
@@ -112,7 +113,7 @@ func TestStrangers(t *testing.T) {
 	} {
 		for _, header := range []string{"", "Bearer " + writeKey + "x", "Bearer " + webKey} {
 			if header == "Bearer "+webKey && strings.HasPrefix(c.body, event[:9]) && c.path != "/v1/track" {
-				continue // a web key may say who its visitor is and what they look at, but not this event
+				continue // a web key may report who its visitor is and what they look at, but not this event
 			}
 			req, err := http.NewRequest(c.method, in.url+c.path, strings.NewReader(c.body))
 			if err != nil {
@@ -128,7 +129,7 @@ func TestStrangers(t *testing.T) {
 			}
 		}
 	}
-	// Dev's pages are not there at all, and a browser is sent to sign in.
+	// Dev's pages do not exist, and a browser is redirected to the sign-in page.
 	for _, path := range []string{"/dev/mail", "/dev/mail.json", "/dev/push.json"} {
 		req, err := http.NewRequest(http.MethodGet, in.url+path, nil)
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/journeys"
 )
 
-// shipped are the journeys that ship.
+// shipped returns the shipped journeys.
 func shipped(t testing.TB) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -38,7 +38,7 @@ func shipped(t testing.TB) map[string]string {
 
 const week = 7 * 24 * time.Hour
 
-// A customer who leaves the same cart twice in a month is won back twice; twice in a week, once.
+// A customer who leaves the same cart twice in a month enters twice; twice in a week, once.
 func TestCartAbandonedTwice(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: shipped(t), scale: 43200})
@@ -50,7 +50,7 @@ func TestCartAbandonedTwice(t *testing.T) {
 	same(t, "mails of the first time", h.mail.subjects(address), []string{"Your cart is waiting"})
 	same(t, "pushes of the first time", h.push.sent("device-ana"), []string{"Last call"})
 
-	// Days go by; she comes back to her cart each of them.
+	// Days pass; she returns to her cart on each of them.
 	await(t, "a second entry", func() error {
 		if len(h.track("ana", "Cart Updated", "", cart).Receipts[0].Entered) == 0 { // within a week
 			return errors.New("not yet")
@@ -81,11 +81,11 @@ func TestCartAbandonedTwice(t *testing.T) {
 	}
 }
 
-// A flight is cancelled under a traveller: the event moves them to another path of the same run, the seat that
-// is held is taken, and the trip goes on by the new flight.
+// A flight is canceled: the event reroutes the traveler to another path of the same run, the seat on hold is
+// reserved, and the trip continues with the new flight.
 func TestFlightCancelled(t *testing.T) {
 	t.Parallel()
-	h := open(t, settings{files: shipped(t), scale: 720}) // the four hours to answer are 20 seconds
+	h := open(t, settings{files: shipped(t), scale: 720}) // the four hours to answer take 20 seconds
 	h.customer("dora")
 	const trip = "trip-rebooking/dora/t1"
 
@@ -113,8 +113,8 @@ func TestFlightCancelled(t *testing.T) {
 	}
 }
 
-// A company signs up: the CRM is asked (twice, as it is away at first), the mails are Japanese, the survey tool
-// is told by webhook, and a good answer to it brings coupons by another journey.
+// A company signs up: the CRM is called (twice, as it is down at first), the mails are Japanese, the survey tool is
+// called by webhook, and a good answer leads to coupons by another journey.
 func TestOnboarding(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

@@ -24,14 +24,14 @@ import (
 // letter is a mail that was delivered.
 type letter struct{ to, key, subject, body string }
 
-// mailSink is an SMTP server that keeps what it takes. How it treats an address can be set.
+// mailSink is an SMTP server that keeps what it accepts. Its response can be set for each address.
 type mailSink struct {
 	address string
 	mu      sync.Mutex
 	letters []letter
 	answers map[string][]func() error // by address; the last one stays
 	tries   map[string]int
-	hold    chan struct{} // closed at the end, so that what hangs lets go
+	hold    chan struct{} // closed at the end, to release sessions that hang
 }
 
 func newMailSink(t testing.TB) *mailSink {
@@ -51,10 +51,10 @@ func newMailSink(t testing.TB) *mailSink {
 	return s
 }
 
-// url is how tabi reaches it.
+// url returns the URL for tabi.
 func (s *mailSink) url() string { return "smtp://" + s.address + "?tls=off" }
 
-// answer sets what an address's mails meet, one after another; the last stays.
+// answer sets the responses to an address's mails, one after another; the last stays.
 func (s *mailSink) answer(address string, answers ...func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,13 +69,13 @@ func code(n int, words string) func() error {
 
 func taken() error { return nil }
 
-// hang never answers.
+// hang never responds.
 func (s *mailSink) hang() error {
 	<-s.hold
 	return io.EOF
 }
 
-// sent are the letters to an address.
+// sent returns the mails to an address.
 func (s *mailSink) sent(to string) []letter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *mailSink) sent(to string) []letter {
 	return out
 }
 
-// subjects of the letters to an address, in order.
+// subjects returns the subjects of the mails to an address, in order.
 func (s *mailSink) subjects(to string) []string {
 	out := []string{}
 	for _, l := range s.sent(to) {
@@ -120,7 +120,8 @@ func (m *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
-// Data reads the mail whole, and only then answers: what fails here may have gone out, unless the code says otherwise.
+// Data reads the whole mail before it responds: a failure here may mean that the mail was sent, unless the code says
+// otherwise.
 func (m *mailSession) Data(r io.Reader) error {
 	msg, err := mail.ReadMessage(r)
 	if err != nil {
@@ -164,7 +165,7 @@ type fcm struct {
 	tokens  int
 }
 
-// rsaKey of the service account; one will do for all.
+// rsaKey is the key of the service account.
 var rsaKey = sync.OnceValues(func() ([]byte, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -246,7 +247,7 @@ func (f *fcm) send(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, `{"name":"projects/shop/messages/1"}`)
 }
 
-// problem is an error answer of FCM.
+// problem is an error response of FCM.
 func problem(status int, name, detail string, retryAfter int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -262,7 +263,7 @@ func problem(status int, name, detail string, retryAfter int) http.HandlerFunc {
 	}
 }
 
-// answer sets what a device's pushes meet; nil delivers, the last stays.
+// answer sets the responses to a device's pushes; nil delivers, the last stays.
 func (f *fcm) answer(token string, answers ...http.HandlerFunc) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

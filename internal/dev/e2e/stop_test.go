@@ -11,16 +11,16 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 )
 
-// stopTime is how long any process may take to end.
+// stopTime is how long any process may take to stop.
 const stopTime = 10 * time.Second
 
-// slowly takes a mail after a while, as a provider under load does.
+// slowly accepts a mail after a while, as a provider under load does.
 func slowly() error {
 	<-time.After(1500 * time.Millisecond)
 	return nil
 }
 
-// terminate asks a process to end and holds it to its time.
+// terminate sends SIGTERM to a process and checks that it ends in time.
 func (in *install) terminate(name string) {
 	in.Helper()
 	p := in.procs[name]
@@ -40,7 +40,7 @@ func (in *install) terminate(name string) {
 	}
 }
 
-// underWay waits until the provider has been told of n mails of a crowd.
+// underWay waits until the provider has received n mails of a crowd.
 func (in *install) underWay(customers []string, n int) {
 	in.Helper()
 	await(in, "sends under way", func() error {
@@ -55,7 +55,7 @@ func (in *install) underWay(customers []string, n int) {
 	})
 }
 
-// once holds that each of a crowd had one mail, of which nobody doubts.
+// once checks that each customer of a crowd had one mail, none with an unknown outcome.
 func (in *install) once(customers []string) {
 	in.Helper()
 	in.arrive(customers, "reply", "Hello NAME")
@@ -71,7 +71,7 @@ func (in *install) once(customers []string) {
 	}
 }
 
-// SIGTERM while sends are under way at a slow provider: the processes end in time, and nothing is lost or repeated.
+// SIGTERM during sends at a slow provider: the processes end in time, and nothing is lost or repeated.
 func TestGracefulStop(t *testing.T) {
 	t.Parallel()
 	database, _ := pgtest.URL(t)
@@ -93,7 +93,7 @@ func TestGracefulStop(t *testing.T) {
 	in.startServe()
 	in.once(all)
 
-	// What hung may have gone out: it is settled as that, and marketing is not said again.
+	// A send that hung may have gone out: it is settled so, and marketing is not sent again.
 	await(t, "the hung send to be settled", func() error {
 		s, err := in.status("nudge/hung/1")
 		if err == nil && s.Enrollment.Step != "reply" {
@@ -106,7 +106,7 @@ func TestGracefulStop(t *testing.T) {
 	}
 }
 
-// The same of everything in one process.
+// The same with everything in one process.
 func TestGracefulStopOfDev(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))

@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Workflow type Track is a channel's way in with nothing but a Temporal SDK: profile, event, entry.
+// Workflow type Track lets a channel send events with nothing but a Temporal SDK: profile, event, entry.
 func TestTrack(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
@@ -32,7 +32,7 @@ func TestTrack(t *testing.T) {
 	if _, err := take("t1", contract.TrackInput{Type: "identify", UserID: "ana", Traits: map[string]any{"email": "ana@example.com", "first_name": "Ana"}}); err != nil {
 		t.Fatal(err)
 	}
-	// Without an id of its own the event's is the workflow's, so that a start under the same workflow id counts once.
+	// Without an id of its own the event has the workflow's, so that a start under the same workflow id counts once.
 	entering := contract.TrackInput{UserID: "ana", Event: "Start", Properties: map[string]any{"k": "1"}}
 	for i, duplicate := range []bool{false, true} {
 		got, err := take("t2", entering)
@@ -55,7 +55,7 @@ func TestTrack(t *testing.T) {
 	}
 	same(t, "times the event is recorded", starts, 1)
 
-	// An event that nobody can record does not stop the instance it is signalled to.
+	// An event that cannot be recorded does not stop the run to which it is signaled.
 	for _, e := range []contract.Event{{ID: "\x00", Name: "Bought"}, {ID: "x1", Name: contract.Commanded}} {
 		if err := h.Temporal.SignalWorkflow(ctx, "nudge/ana/1", "", contract.EventName, e); err != nil {
 			t.Fatal(err)

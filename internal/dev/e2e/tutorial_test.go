@@ -20,7 +20,7 @@ type block struct {
 	commands []command
 }
 
-// blocks reads those of a page in order. A file's block begins with a comment that names it.
+// blocks returns those of a page in order. A file's block begins with a comment that names it.
 func blocks(t testing.TB, page string) []block {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root(), "docs", page))
@@ -56,7 +56,7 @@ func blocks(t testing.TB, page string) []block {
 	return out
 }
 
-// A designer who does what the tutorial says, in an empty folder, sees what it says.
+// A designer who follows the tutorial in an empty folder gets the outputs that it shows.
 func TestTutorial(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, nil)
@@ -92,7 +92,8 @@ func TestTutorial(t *testing.T) {
 	}
 }
 
-// learn runs a command of the tutorial until it says what the page says. A last line `exit status N` is no output.
+// learn runs a command of the tutorial until its output is that of the page. A last line `exit status N` is not
+// output.
 func (in *install) learn(bin string, c command) {
 	in.Helper()
 	code, want := 0, c.want
