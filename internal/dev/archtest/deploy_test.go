@@ -89,7 +89,8 @@ func TestKubernetesManifests(t *testing.T) {
 				}
 			}
 			container := at(t, doc, "spec", "template", "spec", "containers", 0)
-			for probe, path := range map[string]string{"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"} {
+			for probe, path := range map[string]string{"startupProbe": "/healthz", "livenessProbe": "/healthz",
+				"readinessProbe": "/readyz"} {
 				if got := at(t, container, probe, "httpGet", "path"); got != path {
 					t.Errorf("%s: %s asks %v, want %s", name, probe, got, path)
 				}

@@ -14,7 +14,8 @@ import (
 func TestShippedFilesNameTheirSchema(t *testing.T) {
 	t.Parallel()
 	files := 0
-	for pattern, kind := range map[string]string{"*.yaml": "journey", "*.test.yaml": "test", "messages/*.yaml": "message", "actions/*.yaml": "actions", "intents.yaml": "intents", "policy.yaml": "policy"} {
+	for pattern, kind := range map[string]string{"*.yaml": "journey", "*.test.yaml": "test", "messages/*.yaml": "message",
+		"actions/*.yaml": "actions", "intents.yaml": "intents", "policy.yaml": "policy"} {
 		names, err := filepath.Glob(filepath.Join(root(t), "journeys", pattern))
 		if err != nil {
 			t.Fatal(err)

@@ -91,7 +91,9 @@ func (w *environment) countStatements(ctx context.Context, out *section, all []v
 	if err := counted("an entry, alone", unit, 1, func() error { return w.track(ctx, ids[:1], "Bench Started") }); err != nil {
 		return err
 	}
-	if err := counted("an event of a running enrollment, alone", unit, 1, func() error { return w.track(ctx, ids[:1], "Bench Answered") }); err != nil {
+	if err := counted("an event of a running enrollment, alone", unit, 1, func() error {
+		return w.track(ctx, ids[:1], "Bench Answered")
+	}); err != nil {
 		return err
 	}
 	var entrants []entrant

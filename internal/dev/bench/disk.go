@@ -23,7 +23,8 @@ func (w *environment) databaseSizes(ctx context.Context) (databaseBytes, error) 
 	}
 	defer func() { _ = db.Close() }()
 	var d databaseBytes
-	err = db.QueryRowContext(ctx, `select pg_database_size(current_database()), pg_database_size('temporal') + pg_database_size('temporal_visibility')`).
+	err = db.QueryRowContext(ctx,
+		`select pg_database_size(current_database()), pg_database_size('temporal') + pg_database_size('temporal_visibility')`).
 		Scan(&d.tabi, &d.temporal)
 	return d, err
 }

@@ -80,7 +80,8 @@ func openEnvironment(ctx context.Context, s *server, name string) (w *environmen
 			w.close()
 		}
 	}()
-	if w.store, err = store.Open(ctx, store.Options{URL: w.config.Database, Channels: channels.Specs(), Statements: &w.statements}); err != nil {
+	if w.store, err = store.Open(ctx, store.Options{URL: w.config.Database, Channels: channels.Specs(),
+		Statements: &w.statements}); err != nil {
 		return nil, err
 	}
 	if err := w.publish(ctx); err != nil {

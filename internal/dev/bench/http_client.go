@@ -38,7 +38,8 @@ const customerHeader = "X-Bench-Customer"
 // gateway serves HTTP for the environment, for up to conns clients at a time.
 func (w *environment) gateway(conns int) (*httpClient, error) {
 	g, err := gateway.New(gateway.Config{
-		Store: w.store, Keys: map[string]gateway.Key{writeKey: {Kind: gateway.ServerKey}}, AgentTokens: []gateway.Token{{Value: "an-agent-token-of-the-bench"}},
+		Store: w.store, Keys: map[string]gateway.Key{writeKey: {Kind: gateway.ServerKey}},
+		AgentTokens: []gateway.Token{{Value: "an-agent-token-of-the-bench"}},
 		AdminTokens: []gateway.Token{
 			{Value: "an-admin-token-of-the-bench"},
 		}, Secret: []byte("a secret of the bench"), PublicURL: "http://127.0.0.1",

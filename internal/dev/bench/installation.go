@@ -44,7 +44,8 @@ func buildBinaries(ctx context.Context, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, "worker")); err == nil {
 		return nil // built for another server
 	}
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), module+"starter", module+"worker").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), module+"starter",
+		module+"worker").CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return nil
@@ -174,7 +175,8 @@ func (in *installation) enterAndWait(ctx context.Context, ids []string, from, to
 		for i := n; i < min(n+each, to); i++ {
 			about := traits(ids[i])
 			about["phone"] = phone(i)
-			calls = append(calls, call{Type: "identify", UserID: ids[i], Traits: about}, call{Type: "track", UserID: ids[i], Event: "Bench Settled"})
+			calls = append(calls, call{Type: "identify", UserID: ids[i], Traits: about}, call{Type: "track", UserID: ids[i],
+				Event: "Bench Settled"})
 		}
 		return in.gate.batch(ctx, calls)
 	}); err != nil {

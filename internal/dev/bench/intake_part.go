@@ -67,7 +67,8 @@ func (s *eventSource) own() int { return (len(s.ids) - s.client + s.clients - 1)
 func (s *eventSource) next() intakeEvent {
 	s.n++
 	e := intakeEvent{id: fmt.Sprintf("%s-%02d-%08d", s.name, s.client, s.n), name: "Product Viewed", properties: map[string]any{
-		"plan": "gold", "product_id": s.draw.IntN(100_000), "price": float64(s.draw.IntN(10_000)) / 100, "category": "tea", "url": "https://shop.example.com/tea/green"}}
+		"plan": "gold", "product_id": s.draw.IntN(100_000), "price": float64(s.draw.IntN(10_000)) / 100, "category": "tea",
+		"url": "https://shop.example.com/tea/green"}}
 	at := s.draw.IntN(len(s.ids))
 	if own := s.own(); own > 0 && s.n%listenedEvery == 0 {
 		at = at%own*s.clients + s.client

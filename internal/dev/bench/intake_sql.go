@@ -72,11 +72,13 @@ func columnsOf(events []intakeEvent) (columns, error) {
 }
 
 const (
-	lockCustomers = `insert into customers (id, version, traits, created_at) select unnest($1::text[]), 1, '{}', $2::bigint on conflict (id) do update set version = customers.version + 1`
+	lockCustomers = `insert into customers (id, version, traits, created_at) select unnest($1::text[]), 1, '{}', $2::bigint
+		on conflict (id) do update set version = customers.version + 1`
 	// Arrays let one prepared statement insert any number of rows.
 	insertEvents = `insert into events (id, customer, name, at, received_at, n, properties, source, depth)
 		select unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), $5::bigint, $5::bigint, 1, unnest($4::text[]), 'http', 0`
-	insertEnrollment = `insert into enrollments (id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth, entered_at, state, holdout, last_seq, queued_at)
+	insertEnrollment = `insert into enrollments (id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth,
+		entered_at, state, holdout, last_seq, queued_at)
 		values ($1, $1, 'answered', '0123456789ab', $2, '', $3, 'Bench Started', 0, $4, 'open', 0, 1, $4)`
 	queueMore      = `update enrollments set last_seq = $2 where id = $1`
 	insertDelivery = `insert into outbox (enrollment, seq, kind, event, body, at) values ($1, $2, $3, $4, '', $5)`
@@ -130,7 +132,8 @@ func (p *plainPostgres) batch(ctx context.Context, client int, events []intakeEv
 			return err
 		}
 	}
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"events"}, []string{"id", "customer", "name", "at", "received_at", "n", "properties", "source", "depth"},
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"events"}, []string{"id", "customer", "name", "at", "received_at", "n", "properties",
+		"source", "depth"},
 		pgx.CopyFromSlice(len(c.ids), func(i int) ([]any, error) {
 			return []any{c.ids[i], c.of[i], c.names[i], now, now, int64(i), c.properties[i], "http", int32(0)}, nil
 		})); err != nil {
@@ -168,7 +171,9 @@ type plainSQLite struct {
 var sqliteRows = []int{100, 10, 1}
 
 func openPlainSQLite(ctx context.Context, path string, whole bool) (intakeTarget, error) {
-	const settings = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)&_txlock=immediate" // the store's settings
+	// The store's settings.
+	const settings = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)" +
+		"&_txlock=immediate"
 	db, err := sql.Open("sqlite", "file:"+path+settings)
 	if err != nil {
 		return nil, err
@@ -183,12 +188,14 @@ func openPlainSQLite(ctx context.Context, path string, whole bool) (intakeTarget
 		one:   map[string]*sql.Stmt{},
 	}
 	for _, n := range sqliteRows {
-		if p.many[n], err = db.PrepareContext(ctx, `insert into events (id, customer, name, at, received_at, n, properties, source, depth) values `+
-			strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, ?, 'http', 0),", n), ",")); err != nil {
+		if p.many[n], err = db.PrepareContext(ctx,
+			`insert into events (id, customer, name, at, received_at, n, properties, source, depth) values `+
+				strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, ?, 'http', 0),", n), ",")); err != nil {
 			return nil, err
 		}
 		if p.lock[n], err = db.PrepareContext(ctx, `insert into customers (id, version, traits, created_at) values `+
-			strings.TrimSuffix(strings.Repeat("(?, 1, '{}', ?),", n), ",")+` on conflict (id) do update set version = customers.version + 1`); err != nil {
+			strings.TrimSuffix(strings.Repeat("(?, 1, '{}', ?),", n),
+				",")+` on conflict (id) do update set version = customers.version + 1`); err != nil {
 			return nil, err
 		}
 	}
@@ -239,7 +246,9 @@ func (p *plainSQLite) batch(ctx context.Context, _ int, events []intakeEvent) er
 			}
 		}
 	}
-	if err := insertRows(ctx, tx, p.many, len(c.ids), func(i int) []any { return []any{c.ids[i], c.of[i], c.names[i], now, now, i, c.properties[i]} }); err != nil {
+	if err := insertRows(ctx, tx, p.many, len(c.ids), func(i int) []any {
+		return []any{c.ids[i], c.of[i], c.names[i], now, now, i, c.properties[i]}
+	}); err != nil {
 		return err
 	}
 	return tx.Commit()

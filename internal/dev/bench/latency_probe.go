@@ -107,7 +107,9 @@ func (h *latencyProbe) product(ctx context.Context, n int) (*route, error) {
 // bareHop is Temporal's route alone: a signal to a waiting workflow, and an activity as the channel.
 func (h *latencyProbe) bareHop(ctx context.Context, n int) (*route, error) {
 	const queue = "hop-bare"
-	if err := h.w.startWorker(queue, func(k worker.Worker) { (&handWritten{h.w}).register(k, map[string]any{"hop": plainHop}) }); err != nil {
+	if err := h.w.startWorker(queue, func(k worker.Worker) {
+		(&handWritten{h.w}).register(k, map[string]any{"hop": plainHop})
+	}); err != nil {
 		return nil, err
 	}
 	start := h.w.startByHand(queue, false)

@@ -44,7 +44,9 @@ func simulationPart(ctx context.Context, b *bench, _ *server, out *section) erro
 		rate := float64(b.simulated) / clock.Wall().Sub(began).Seconds()
 		each := milliseconds(ownCPUTime()-cpu) / float64(b.simulated)
 		began = clock.Wall()
-		if err := eachOf(ctx, jobs, runtime.GOMAXPROCS(0), func(context.Context, simulate.Job) error { return bareSimulation() }); err != nil {
+		if err := eachOf(ctx, jobs, runtime.GOMAXPROCS(0), func(context.Context, simulate.Job) error {
+			return bareSimulation()
+		}); err != nil {
 			return err
 		}
 		base := float64(b.simulated) / clock.Wall().Sub(began).Seconds()

@@ -41,8 +41,10 @@ func TestSmoke(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"journeys: tabi, with shared work (journeys/s)", "journeys: tabi, without shared work (journeys/s)", "cost: tabi, ten steps (state transitions)",
-		"latency: event to send, one at a time, p50 (ms)", "intake: tabi, single calls from 64 connections (events/s)", "simulation: simulated customers of cart-recovery (customers/s)",
+		"journeys: tabi, with shared work (journeys/s)", "journeys: tabi, without shared work (journeys/s)",
+		"cost: tabi, ten steps (state transitions)",
+		"latency: event to send, one at a time, p50 (ms)", "intake: tabi, single calls from 64 connections (events/s)",
+		"simulation: simulated customers of cart-recovery (customers/s)",
 	} {
 		if !slices.Contains(found, want) {
 			t.Errorf("no figure %q among\n%s", want, strings.Join(found, "\n"))

@@ -46,12 +46,14 @@ func suffix(duties bool) string {
 func (w *environment) variants(duties bool) ([]variant, error) {
 	byHand, end := &handWritten{w}, suffix(duties)
 	if err := w.startWorker("plain"+end, func(k worker.Worker) {
-		byHand.register(k, map[string]any{"answered": plainAnswered, "reminded": plainReminded, "replied": plainReplied, "ten-steps": plainTen})
+		byHand.register(k, map[string]any{"answered": plainAnswered, "reminded": plainReminded, "replied": plainReplied,
+			"ten-steps": plainTen})
 	}); err != nil {
 		return nil, err
 	}
 	if err := w.startWorker("tuned"+end, func(k worker.Worker) {
-		byHand.register(k, map[string]any{"answered": tunedAnswered, "reminded": tunedReminded, "replied": tunedReplied, "ten-steps": tunedTen})
+		byHand.register(k, map[string]any{"answered": tunedAnswered, "reminded": tunedReminded, "replied": tunedReplied,
+			"ten-steps": tunedTen})
 	}); err != nil {
 		return nil, err
 	}

@@ -51,7 +51,8 @@ func (p *plain) delay(step string, d time.Duration) error {
 
 func (p *plain) send(step, name, via string) error {
 	var status string
-	err := workflow.ExecuteActivity(p.ctx, "Send", message{Order: p.order, Run: p.run, Step: step, Name: name, Via: via, AnswerID: p.answer.ID}).
+	err := workflow.ExecuteActivity(p.ctx, "Send", message{Order: p.order, Run: p.run, Step: step, Name: name, Via: via,
+		AnswerID: p.answer.ID}).
 		Get(p.ctx, &status)
 	p.pass(step, "send", "", status)
 	return err
@@ -65,7 +66,8 @@ func (p *plain) finish(outcome string) (string, error) {
 	if !p.order.Duties {
 		return outcome, nil
 	}
-	return outcome, workflow.ExecuteActivity(p.ctx, "Finish", finalReport{Order: p.order, Run: p.run, Outcome: outcome, At: workflow.Now(p.ctx), Passed: p.passed}).
+	return outcome, workflow.ExecuteActivity(p.ctx, "Finish", finalReport{Order: p.order, Run: p.run, Outcome: outcome,
+		At: workflow.Now(p.ctx), Passed: p.passed}).
 		Get(p.ctx, nil)
 }
 

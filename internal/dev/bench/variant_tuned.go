@@ -83,7 +83,8 @@ func (t *tuned) finish(outcome string) (string, error) {
 	if !t.order.Duties {
 		return outcome, nil
 	}
-	return outcome, workflow.ExecuteLocalActivity(t.ctx, "Finish", finalReport{Order: t.order, Run: t.run, Outcome: outcome, At: workflow.Now(t.ctx), Passed: t.passed}).
+	return outcome, workflow.ExecuteLocalActivity(t.ctx, "Finish", finalReport{Order: t.order, Run: t.run, Outcome: outcome,
+		At: workflow.Now(t.ctx), Passed: t.passed}).
 		Get(t.ctx, nil)
 }
 

@@ -100,7 +100,8 @@ func (g *cluster) compile(ctx context.Context) error {
 		}
 		for out, main := range map[string]string{g.programs[i].tabi: "./starter", g.programs[i].worker: "./worker"} {
 			flags := fmt.Sprintf("-X github.com/tabi-journeys/tabi/internal/app.Version=chaos-%d", i+1)
-			if said, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", flags, "-o", out, main).CombinedOutput(); err != nil {
+			if said, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", flags, "-o", out,
+				main).CombinedOutput(); err != nil {
 				return fmt.Errorf("go build %s: %w: %s", main, err, said)
 			}
 		}
@@ -205,8 +206,10 @@ func (g *cluster) start(name string) error {
 		args = append([]string{"serve", "--insecure", "--listen", testservers.Local(g.gateway)}, args...)
 	} else {
 		const secret = "whsec_Y2hhb3NjaGFvc2NoYW9zY2hhb3NjaGFvc2NoYW9z"
-		args = append(args, "--metrics-listen", "", "--send-timeout", sendTimeout.String(), "--smtp-url", "smtp://"+g.providers.mail.address+"?tls=off",
-			"--mail-from", "chaos@example.com", "--smtp-connections", "16", "--fcm-credentials", g.providers.keyed.credentials, "--fcm-url", g.providers.keyed.base,
+		args = append(args, "--metrics-listen", "", "--send-timeout", sendTimeout.String(), "--smtp-url",
+			"smtp://"+g.providers.mail.address+"?tls=off",
+			"--mail-from", "chaos@example.com", "--smtp-connections", "16", "--fcm-credentials", g.providers.keyed.credentials,
+			"--fcm-url", g.providers.keyed.base,
 			"--sms-url", g.providers.keyed.base+"/sms", "--sms-secret", secret, "--webhook-secret", secret, "--webhook-allow-private")
 	}
 	log, err := os.OpenFile(filepath.Join(g.o.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -35,7 +35,8 @@ func startKeyedProvider(p *providers) *keyedProvider {
 		panic(err)
 	}
 	account, err := json.Marshal(map[string]string{
-		"type": "service_account", "project_id": "chaos", "private_key_id": "1", "client_email": "chaos@example.com", "token_uri": k.base + "/token",
+		"type": "service_account", "project_id": "chaos", "private_key_id": "1", "client_email": "chaos@example.com",
+		"token_uri":   k.base + "/token",
 		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
 	})
 	if err != nil {

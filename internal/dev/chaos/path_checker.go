@@ -210,7 +210,8 @@ func (w *pathChecker) checkEnd() {
 		return
 	}
 	// Goals after the last wait are noticed between steps, if a relay runs to deliver them.
-	if goal := w.goalEvent(true); goal != nil && (w.surelyBefore(goal.by, w.mustCount) || w.surelyBefore(goal.by.Add(w.r.virtual(w.r.bound)), w.moment)) {
+	if goal := w.goalEvent(true); goal != nil &&
+		(w.surelyBefore(goal.by, w.mustCount) || w.surelyBefore(goal.by.Add(w.r.virtual(w.r.bound)), w.moment)) {
 		w.wrong("ended as %s at %s, though the goal event %s arrived before", w.e.outcome, w.moment, goal.id)
 	}
 	want := w.outcome

@@ -61,7 +61,8 @@ func makePlan(o options, hook string) *plan {
 				due:      time.Duration(r.Float64() * float64(o.spread) / 2),
 				body: map[string]any{
 					"type": "identify", "traits": map[string]any{
-						"email": id + "@example.com", "phone": fmt.Sprintf("+4930%07d", i), "push_token": "token-" + id, "hook": hook, "consent": map[string]any{"marketing": true},
+						"email": id + "@example.com", "phone": fmt.Sprintf("+4930%07d", i), "push_token": "token-" + id, "hook": hook,
+						"consent": map[string]any{"marketing": true},
 					},
 				},
 			},

@@ -296,7 +296,13 @@ func (r *result) checkFailed(row *sendRow, record *record) {
 		r.unexplained("%s failed (%s) with a known outcome, and the provider accepted it %d times", row.key, row.reason, record.taken)
 	}
 	if row.channel == "email" && record.taken > 1 && (row.category != journey.Transactional || row.doubts < record.taken) {
-		r.duplicate("mail %s (%s) was received %d times, and its ledger row counts %d unknown outcomes", row.key, row.category, record.taken, row.doubts)
+		r.duplicate(
+			"mail %s (%s) was received %d times, and its ledger row counts %d unknown outcomes",
+			row.key,
+			row.category,
+			record.taken,
+			row.doubts,
+		)
 	}
 }
 
@@ -337,14 +343,16 @@ func (r *result) print() bool {
 		}
 	}
 	fmt.Printf(
-		"over SMTP: %d mails, %d of them repeated after an unknown outcome (transactional), %d of unknown outcome and not repeated (marketing), of which %d never arrived; the ledger has each\n",
+		"over SMTP: %d mails, %d of them repeated after an unknown outcome (transactional), "+
+			"%d of unknown outcome and not repeated (marketing), of which %d never arrived; the ledger has each\n",
 		r.mails,
 		r.repeated,
 		r.doubted,
 		r.gaps,
 	)
 	fmt.Printf(
-		"refused for good: %d, abandoned by an ended or rerouted enrollment: %d; latest send %s after it was due (bound %s); %d histories replayed\n",
+		"refused for good: %d, abandoned by an ended or rerouted enrollment: %d; latest send %s after it was due (bound %s); "+
+			"%d histories replayed\n",
 		r.rejected,
 		r.ended,
 		r.worst.Round(time.Second),

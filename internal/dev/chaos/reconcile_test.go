@@ -74,7 +74,8 @@ func newScenario(t *testing.T) *scenario {
 		step, kind, arm string
 		at              time.Duration
 	}{
-		{"confirm", "send", "", 0}, {"ping", "send", "", 0}, {"shipped", "wait_for", "1", 30 * time.Minute}, {"underway", "send", "", 30 * time.Minute},
+		{"confirm", "send", "", 0}, {"ping", "send", "", 0}, {"shipped", "wait_for", "1", 30 * time.Minute},
+		{"underway", "send", "", 30 * time.Minute},
 		{"hook", "send", "", 30 * time.Minute}, {"settle", "wait", "", time.Hour}, {"rate", "send", "", time.Hour},
 	} {
 		s.e.passed = append(s.e.passed, contract.Passage{Step: p.step, Kind: p.kind, Visit: 1, Arm: p.arm, At: began.Add(p.at)})
@@ -108,32 +109,37 @@ func TestReconcile(t *testing.T) {
 		want  string // part of the line; empty: no fault
 		kind  string
 	}{
-		"all is well":                            {func(*scenario) {}, "", ""},
-		"an event is gone":                       {func(s *scenario) { delete(s.facts.events, "Order Shipped") }, "is not in the store", "lost"},
-		"an event that nobody sent":              {func(s *scenario) { s.facts.events["x"] = &storedEvent{id: "x"} }, "that nobody sent", "unexplained"},
-		"no enrollment":                          {func(s *scenario) { delete(s.facts.enrollments, "e") }, "no enrollment", "lost"},
-		"two enrollments":                        {func(s *scenario) { other := *s.e; other.id = "f"; s.facts.enrollments["f"] = &other }, "2 enrollments", "duplicate"},
-		"still open":                             {func(s *scenario) { s.e.state = "open" }, "has not ended", "lost"},
-		"a ledger row is gone":                   {func(s *scenario) { delete(s.facts.rows, "e/ping/1") }, "has no ledger row", "lost"},
-		"a row is left":                          {func(s *scenario) { row(s, "ping").status = "sending" }, "at the end", "lost"},
-		"the push never came":                    {func(s *scenario) { record(s, "ping").taken = 0 }, "never accepted it", "lost"},
-		"the mail never came":                    {func(s *scenario) { record(s, "rate").taken = 0 }, "never accepted it", "lost"},
-		"a missing mail with an unknown outcome": {func(s *scenario) { record(s, "rate").taken = 0; row(s, "rate").unknown = true }, "", ""},
-		"a mail came twice":                      {func(s *scenario) { record(s, "confirm").taken = 2 }, "was received 2 times", "duplicate"},
-		"twice, with its unknown outcome":        {func(s *scenario) { record(s, "confirm").taken = 2; row(s, "confirm").doubts = 1 }, "", ""},
-		"marketing twice":                        {func(s *scenario) { record(s, "rate").taken = 2; row(s, "rate").doubts = 1 }, "was received 2 times", "duplicate"},
-		"said under another key":                 {func(s *scenario) { record(s, "hook").content = map[string]bool{"underway": true} }, "was sent under", "duplicate"},
-		"a push of no row":                       {func(s *scenario) { s.providers.records["x"] = &record0 }, "not in the ledger", "unexplained"},
+		"all is well":               {func(*scenario) {}, "", ""},
+		"an event is gone":          {func(s *scenario) { delete(s.facts.events, "Order Shipped") }, "is not in the store", "lost"},
+		"an event that nobody sent": {func(s *scenario) { s.facts.events["x"] = &storedEvent{id: "x"} }, "that nobody sent", "unexplained"},
+		"no enrollment":             {func(s *scenario) { delete(s.facts.enrollments, "e") }, "no enrollment", "lost"},
+		"two enrollments": {func(s *scenario) { other := *s.e; other.id = "f"; s.facts.enrollments["f"] = &other },
+			"2 enrollments", "duplicate"},
+		"still open":           {func(s *scenario) { s.e.state = "open" }, "has not ended", "lost"},
+		"a ledger row is gone": {func(s *scenario) { delete(s.facts.rows, "e/ping/1") }, "has no ledger row", "lost"},
+		"a row is left":        {func(s *scenario) { row(s, "ping").status = "sending" }, "at the end", "lost"},
+		"the push never came":  {func(s *scenario) { record(s, "ping").taken = 0 }, "never accepted it", "lost"},
+		"the mail never came":  {func(s *scenario) { record(s, "rate").taken = 0 }, "never accepted it", "lost"},
+		"a missing mail with an unknown outcome": {func(s *scenario) { record(s, "rate").taken = 0; row(s, "rate").unknown = true },
+			"", ""},
+		"a mail came twice":               {func(s *scenario) { record(s, "confirm").taken = 2 }, "was received 2 times", "duplicate"},
+		"twice, with its unknown outcome": {func(s *scenario) { record(s, "confirm").taken = 2; row(s, "confirm").doubts = 1 }, "", ""},
+		"marketing twice": {func(s *scenario) { record(s, "rate").taken = 2; row(s, "rate").doubts = 1 },
+			"was received 2 times", "duplicate"},
+		"said under another key": {func(s *scenario) { record(s, "hook").content = map[string]bool{"underway": true} },
+			"was sent under", "duplicate"},
+		"a push of no row": {func(s *scenario) { s.providers.records["x"] = &record0 }, "not in the ledger", "unexplained"},
 		"failed without a refusal": {func(s *scenario) {
 			row(s, "rate").status, s.e.passed[6].Arm = "failed", contract.ArmFailure
 			record(s, "rate").taken = 0
 		}, "did not refuse", "unexplained"},
-		"over before its time":     {func(s *scenario) { s.e.passed[5].At = began.Add(40 * time.Minute) }, "before it was due", "unexplained"},
-		"another path":             {func(s *scenario) { s.e.passed[3].Step = "delayed" }, "the path leads to underway", "unexplained"},
-		"another outcome":          {func(s *scenario) { s.e.outcome = "given-up" }, "ended as", "unexplained"},
-		"an answer ignored":        {func(s *scenario) { s.e.passed[2].Arm = contract.ArmTimeout }, "arrived in time", "unexplained"},
-		"an answer out of nowhere": {func(s *scenario) { s.facts.events["Order Shipped"].from = began.Add(5 * time.Hour) }, "no event arrived in time", "unexplained"},
-		"late":                     {func(s *scenario) { row(s, "rate").at = began.Add(20 * time.Hour).UnixMilli() }, "after it was due", "late"},
+		"over before its time": {func(s *scenario) { s.e.passed[5].At = began.Add(40 * time.Minute) }, "before it was due", "unexplained"},
+		"another path":         {func(s *scenario) { s.e.passed[3].Step = "delayed" }, "the path leads to underway", "unexplained"},
+		"another outcome":      {func(s *scenario) { s.e.outcome = "given-up" }, "ended as", "unexplained"},
+		"an answer ignored":    {func(s *scenario) { s.e.passed[2].Arm = contract.ArmTimeout }, "arrived in time", "unexplained"},
+		"an answer out of nowhere": {func(s *scenario) { s.facts.events["Order Shipped"].from = began.Add(5 * time.Hour) },
+			"no event arrived in time", "unexplained"},
+		"late": {func(s *scenario) { row(s, "rate").at = began.Add(20 * time.Hour).UnixMilli() }, "after it was due", "late"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -68,7 +68,8 @@ func takeSnapshot(ctx context.Context, g *cluster) (*snapshot, error) {
 	err = each(
 		ctx,
 		db,
-		`select id, workflow_id, journey, revision, customer, instance_key, entry_event, state, outcome, first_run_id, entered_at, closed_at from enrollments`,
+		`select id, workflow_id, journey, revision, customer, instance_key, entry_event, state, outcome, first_run_id,
+			entered_at, closed_at from enrollments`,
 		func(r *sql.Rows) error {
 			var e enrollment
 			f.enrollments[""] = nil
@@ -166,7 +167,8 @@ func (g *cluster) drain(ctx context.Context, o options) error {
 	deaf := time.Time{} // since when Temporal has not answered
 	for told := clock.Wall(); ; {
 		var open, pending int
-		err := db.QueryRowContext(ctx, `select count(*) filter (where state <> 'closed'), count(*) filter (where next_seq <= last_seq) from enrollments`).
+		err := db.QueryRowContext(ctx,
+			`select count(*) filter (where state <> 'closed'), count(*) filter (where next_seq <= last_seq) from enrollments`).
 			Scan(&open, &pending)
 		if err == nil && open == 0 && pending == 0 {
 			return nil

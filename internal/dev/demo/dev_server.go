@@ -45,7 +45,8 @@ func startDev(ctx context.Context, scale float64, ci bool) (*devServer, error) {
 	d := &devServer{data: data, log: filepath.Join(data, "dev.log"), ended: make(chan struct{}),
 		gateway: fmt.Sprintf("http://127.0.0.1:%d", gateway), temporal: fmt.Sprintf("127.0.0.1:%d", temporal)}
 	args := []string{"dev", "journeys", "--data-dir", data, "--listen", fmt.Sprintf("127.0.0.1:%d", gateway),
-		"--temporal-port", strconv.Itoa(temporal), "--time-scale", strconv.FormatFloat(scale, 'f', -1, 64), "--time-origin", origin.Format(time.RFC3339)}
+		"--temporal-port", strconv.Itoa(temporal), "--time-scale", strconv.FormatFloat(scale, 'f', -1, 64), "--time-origin",
+		origin.Format(time.RFC3339)}
 	if ci {
 		args = append(args, "--headless")
 	} else {

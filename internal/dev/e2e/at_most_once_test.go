@@ -150,7 +150,8 @@ func TestDuplicateAndLateEvents(t *testing.T) {
 	same(t, "mails", h.mail.subjects(address), []string{"Hello ana", "Again"})
 
 	// The entry event, signaled straight to the run, is ignored; so is one that arrived by HTTP before.
-	for _, e := range []contract.Event{{ID: "s1", Name: "Bought", Properties: map[string]any{"k": "1"}}, {ID: "a1", Name: "Left"}, {ID: "b0", Name: "Bought", Properties: map[string]any{"k": "1"}}} {
+	for _, e := range []contract.Event{{ID: "s1", Name: "Bought", Properties: map[string]any{"k": "1"}}, {ID: "a1", Name: "Left"},
+		{ID: "b0", Name: "Bought", Properties: map[string]any{"k": "1"}}} {
 		if err := h.Temporal.SignalWorkflow(context.Background(), "nudge/ana/1", "", contract.EventName, e); err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,8 @@ const (
 var canaries = map[string]string{
 	"intents.yaml": lines(
 		`intents:`,
-		`  upset: {half_life: 1d, evidence: [{event: Complaint Filed, when: 'event.secret.startsWith("CANARY")', weight: 2}], examples: [this is a scandal, I am furious]}`,
+		`  upset: {half_life: 1d, evidence: [{event: Complaint Filed, when: 'event.secret.startsWith("CANARY")', weight: 2}],`,
+		`    examples: [this is a scandal, I am furious]}`,
 		`  keen: {half_life: 1d, evidence: [{event: Product Viewed, weight: 1}], examples: [yes please, I would love to]}`,
 	),
 	"policy.yaml": lines(
@@ -44,7 +45,8 @@ var canaries = map[string]string{
 	"actions/offers.yaml": lines(
 		`group: offers`,
 		`actions:`,
-		`  gift: {message: gift, via: [push], value: size(customer.first_name), eligible: 'customer.email.contains("CANARY")', accept: {event: Taken, when: 'event.secret != ""'}}`,
+		`  gift: {message: gift, via: [push], value: size(customer.first_name), eligible: 'customer.email.contains("CANARY")',`,
+		`    accept: {event: Taken, when: 'event.secret != ""'}}`,
 		`  other: {message: gift, via: [push], value: 1}`,
 	),
 	"talk.yaml": lines(
@@ -61,7 +63,8 @@ var canaries = map[string]string{
 		`    ask: question`,
 		`    via: app`,
 		`    timeout: 2d`,
-		`    replies: [{intent: keen, then: [{id: note, set: {customer.keen: "steps.question.intent"}}]}, {any: true, then: [{exit: other}]}]`,
+		`    replies: [{intent: keen, then: [{id: note, set: {customer.keen: "steps.question.intent"}}]},`,
+		`      {any: true, then: [{exit: other}]}]`,
 		`  - {id: rest, wait_for: {event: Thing, when: event.kind == "named-by-the-journey"}, timeout: 20d}`,
 		`paths:`,
 		`  care:`,

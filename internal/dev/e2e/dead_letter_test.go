@@ -36,7 +36,8 @@ func TestTooLargeEventBecomesDeadLetter(t *testing.T) {
 	h.parked("nudge/ana/1", "reply")
 	// The gateway refuses such an event; a back end that writes through Temporal, or another version's gateway, may
 	// accept it.
-	if _, err := h.Store.Ingest(ctx, clock.Now(h.clock), []store.SegmentCall{{Type: "track", MessageID: "poison", UserID: "ana", Event: "Answered",
+	if _, err := h.Store.Ingest(ctx, clock.Now(h.clock), []store.SegmentCall{{Type: "track", MessageID: "poison", UserID: "ana",
+		Event:      "Answered",
 		Properties: map[string]any{"k": "1", "text": strings.Repeat("x", 3<<20)}}}); err != nil {
 		t.Fatal(err)
 	}

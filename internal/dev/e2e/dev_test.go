@@ -33,7 +33,8 @@ func TestDev(t *testing.T) {
 			in.tctlGood("workflow", "signal", "-w", "cart-recovery/ana/k1", "--name", "event", "--input", `{"id":"e9",`+order)
 			return nil
 		}, func() error {
-			if code, out := in.tctl("workflow", "signal", "-w", "cart-recovery/ana/k1", "--name", "event", "--input", `{"id":"e9",`+order); code == 0 {
+			if code, out := in.tctl("workflow", "signal", "-w", "cart-recovery/ana/k1", "--name", "event", "--input",
+				`{"id":"e9",`+order); code == 0 {
 				return fmt.Errorf("the signal of an ended run succeeds: %s", out)
 			}
 			if !in.track("ana", "Order Completed", "e9", map[string]any{"cart_id": "k1", "total": 120}).Receipts[0].Duplicate {
@@ -64,17 +65,20 @@ func TestDev(t *testing.T) {
 			in.tctlGood("workflow", "update", "execute", "-w", "cart-recovery/dan/k1", "--name", "event", "--input", `{"id":"e12",`+order)
 			return nil
 		}, func() error {
-			if code, out := in.tctl("workflow", "update", "execute", "-w", "cart-recovery/dan/k1", "--name", "event", "--input", `{"id":"e12",`+order); code == 0 {
+			if code, out := in.tctl("workflow", "update", "execute", "-w", "cart-recovery/dan/k1", "--name", "event", "--input",
+				`{"id":"e12",`+order); code == 0 {
 				return fmt.Errorf("the update of an ended run succeeds: %s", out)
 			}
 			return nil
 		}},
 		{"eve", func() error {
 			in.tctlGood("workflow", "start", "--type", "Track", "--task-queue", "journeys", "--workflow-id", "order-77",
-				"--input", `{"userId":"eve","event":"Order Completed","messageId":"e13","timestamp":"2026-03-02T10:00:00Z","properties":{"cart_id":"k1","total":120}}`)
+				"--input", `{"userId":"eve","event":"Order Completed","messageId":"e13","timestamp":"2026-03-02T10:00:00Z",`+
+					`"properties":{"cart_id":"k1","total":120}}`)
 			return nil
 		}, func() error {
-			out := in.tctlGood("workflow", "execute", "--type", "Track", "--task-queue", "journeys", "--workflow-id", "order-78", "--output", "json",
+			out := in.tctlGood("workflow", "execute", "--type", "Track", "--task-queue", "journeys", "--workflow-id", "order-78",
+				"--output", "json",
 				"--input", `{"userId":"eve","event":"Order Completed","messageId":"e13","properties":{"cart_id":"k1"}}`)
 			if !strings.Contains(out, `"duplicate": true`) {
 				return errors.New(out)

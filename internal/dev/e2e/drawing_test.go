@@ -39,7 +39,8 @@ func TestJourneyInABrowser(t *testing.T) {
 	}
 	// The drawing's colors come from the style sheet, since the page's policy permits no others.
 	for _, want := range []string{`getComputedStyle(document.querySelector("` + card + ` .strip")).fill != "none"`,
-		`getComputedStyle(document.querySelector("` + card + ` .strip")).fill != "rgb(0, 0, 0)"`, `document.querySelector("svg.tabi-graph").getBoundingClientRect().height > 400`} {
+		`getComputedStyle(document.querySelector("` + card + ` .strip")).fill != "rgb(0, 0, 0)"`,
+		`document.querySelector("svg.tabi-graph").getBoundingClientRect().height > 400`} {
 		if good, err := chromedp.Run(ctx, chromedp.Evaluate[bool](want)); err != nil || !good {
 			t.Errorf("%s: %v, %v", want, good, err)
 		}

@@ -49,9 +49,11 @@ func newInstall(t testing.TB, files map[string]string) *install {
 			in.dir,
 			"data",
 		), "TABI_SECRET=" + secret, "TABI_LISTEN=" + local(in.port), "TABI_PUBLIC_URL=" + in.url, "TABI_URL=" + in.url,
-		"TABI_WRITE_KEYS=" + writeKey + "=server," + webKey + "=web:Page Viewed", "TABI_AGENT_TOKENS=" + agentToken, "TABI_ADMIN_TOKENS=" + adminToken,
+		"TABI_WRITE_KEYS=" + writeKey + "=server," + webKey + "=web:Page Viewed", "TABI_AGENT_TOKENS=" + agentToken,
+		"TABI_ADMIN_TOKENS=" + adminToken,
 		"TABI_WRITE_KEY=" + writeKey, "TABI_TOKEN=" + adminToken,
-		"TABI_SMTP_URL=" + in.mail.url(), "TABI_MAIL_FROM=" + mailFrom, "TABI_FCM_CREDENTIALS=" + in.push.file, "TABI_FCM_URL=" + in.push.server.URL,
+		"TABI_SMTP_URL=" + in.mail.url(), "TABI_MAIL_FROM=" + mailFrom, "TABI_FCM_CREDENTIALS=" + in.push.file, "TABI_FCM_URL=" +
+			in.push.server.URL,
 		"TABI_CONNECT_TIMEOUT=30s", "TABI_METRICS_LISTEN=" + local(freePort()),
 	}
 	for name, text := range files {
@@ -154,7 +156,8 @@ func (in *install) publish(database string) {
 	if err != nil {
 		in.Fatal(err)
 	}
-	if err := errors.Join(st.SetClock(ctx, clock.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: 3600}), st.Close()); err != nil {
+	if err := errors.Join(st.SetClock(ctx, clock.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: 3600}),
+		st.Close()); err != nil {
 		in.Fatal(err)
 	}
 	in.env = append(in.env, "TABI_DATABASE="+database)

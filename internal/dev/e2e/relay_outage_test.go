@@ -25,9 +25,12 @@ func TestUnreachableDependencyEndsProcess(t *testing.T) {
 	}{
 		{"gateway without Temporal", tabi, []string{"serve"}, []string{"TEMPORAL_ADDRESS=" + nobody}, "cannot reach Temporal at " + nobody},
 		{"worker without Temporal", tabiWorker, nil, []string{"TEMPORAL_ADDRESS=" + nobody}, "cannot reach Temporal at " + nobody},
-		{"gateway without database", tabi, []string{"serve"}, []string{"TABI_DATABASE=postgres://tabi:hush-hush@" + nobody + "/tabi"}, "TABI_DATABASE"},
-		{"worker without database", tabiWorker, nil, []string{"TABI_DATABASE=postgres://tabi:hush-hush@" + nobody + "/tabi"}, "TABI_DATABASE"},
-		{"command without gateway", tabi, []string{"track", "X", "--customer", "ana"}, []string{"TABI_URL=http://" + nobody}, "cannot reach the gateway at http://" + nobody},
+		{"gateway without database", tabi, []string{"serve"}, []string{"TABI_DATABASE=postgres://tabi:hush-hush@" + nobody + "/tabi"},
+			"TABI_DATABASE"},
+		{"worker without database", tabiWorker, nil, []string{"TABI_DATABASE=postgres://tabi:hush-hush@" + nobody + "/tabi"},
+			"TABI_DATABASE"},
+		{"command without gateway", tabi, []string{"track", "X", "--customer", "ana"}, []string{"TABI_URL=http://" + nobody},
+			"cannot reach the gateway at http://" + nobody},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -104,11 +107,14 @@ func TestServeIsClosedByDefault(t *testing.T) {
 	in.startServe()
 	event := `{"userId":"ana","event":"Start","properties":{"k":"1"}}`
 	for _, c := range []struct{ method, path, body string }{
-		{"GET", "/", ""}, {"GET", "/inbox", ""}, {"GET", "/inbox/x", ""}, {"POST", "/inbox/x/claim", ""}, {"POST", "/inbox/x/resolve", "outcome=y"},
+		{"GET", "/", ""}, {"GET", "/inbox", ""}, {"GET", "/inbox/x", ""}, {"POST", "/inbox/x/claim", ""}, {"POST", "/inbox/x/resolve",
+			"outcome=y"},
 		{"GET", "/metrics", ""}, {"GET", "/v1/inbox/ana", ""}, {"POST", "/v1/inbox/ana/token", "{}"}, {"POST", "/v1/mail/events", "{}"},
-		{"POST", "/v1/track", event}, {"POST", "/v1/t", event}, {"POST", "/v1/identify", event}, {"POST", "/v1/page", event}, {"POST", "/v1/screen", event},
+		{"POST", "/v1/track", event}, {"POST", "/v1/t", event}, {"POST", "/v1/identify", event}, {"POST", "/v1/page", event}, {"POST",
+			"/v1/screen", event},
 		{"POST", "/v1/alias", event}, {"POST", "/v1/group", event}, {"POST", "/v1/batch", `{"batch":[` + event + `]}`},
-		{"POST", api.AdminStart, `{"journey":"nudge","customer":"ana"}`}, {"POST", api.AdminCommand, "{}"}, {"POST", api.AdminPause, `{"journey":"nudge","paused":true}`},
+		{"POST", api.AdminStart, `{"journey":"nudge","customer":"ana"}`}, {"POST", api.AdminCommand, "{}"}, {"POST", api.AdminPause,
+			`{"journey":"nudge","paused":true}`},
 		{"GET", api.AdminEnrollments, ""}, {"GET", api.AdminStatus + "?workflow_id=x", ""}, {"GET", api.AdminCounts, ""},
 	} {
 		for _, header := range []string{"", "Bearer " + writeKey + "x", "Bearer " + webKey} {

@@ -29,7 +29,8 @@ func TestTrack(t *testing.T) {
 		}
 		return out, err
 	}
-	if _, err := take("t1", contract.TrackInput{Type: "identify", UserID: "ana", Traits: map[string]any{"email": "ana@example.com", "first_name": "Ana"}}); err != nil {
+	if _, err := take("t1", contract.TrackInput{Type: "identify", UserID: "ana", Traits: map[string]any{"email": "ana@example.com",
+		"first_name": "Ana"}}); err != nil {
 		t.Fatal(err)
 	}
 	// Without an id of its own the event has the workflow's, so that a start under the same workflow id counts once.
@@ -65,7 +66,8 @@ func TestTrack(t *testing.T) {
 	h.parked("nudge/ana/1", "last")
 
 	for name, in := range map[string]contract.TrackInput{
-		"nobody": {Event: "Start"}, "nothing": {UserID: "bob"}, "an unknown type": {Type: "tell", UserID: "bob", Event: "Start"}, "tabi's own": {UserID: "bob", Event: "tabi.command"},
+		"nobody": {Event: "Start"}, "nothing": {UserID: "bob"}, "an unknown type": {Type: "tell", UserID: "bob", Event: "Start"},
+		"tabi's own": {UserID: "bob", Event: "tabi.command"},
 	} {
 		_, err := take(name, in)
 		var refused *temporal.ApplicationError

@@ -63,7 +63,8 @@ func TestTutorial(t *testing.T) {
 	in.env = []string{"PATH=" + filepath.Dir(tabi(t)) + ":" + os.Getenv("PATH")}
 	in.dir = t.TempDir()
 	bin := filepath.Join(in.dir, ".bin")
-	if err := errors.Join(os.MkdirAll(filepath.Join(in.dir, "journeys", "messages"), 0o755), os.Mkdir(bin, 0o755), os.Symlink(tabi(t), filepath.Join(bin, "tabi"))); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Join(in.dir, "journeys", "messages"), 0o755), os.Mkdir(bin, 0o755), os.Symlink(tabi(t),
+		filepath.Join(bin, "tabi"))); err != nil {
 		t.Fatal(err)
 	}
 	files := 0

@@ -43,7 +43,9 @@ type Postgres struct {
 
 // PostgresOptions are options of NewPostgres.
 type PostgresOptions struct {
-	Durable  bool     // commits reach the disk, and the folder stays when this process dies; otherwise fsync is off, and the folder goes too
+	// Durable lets commits reach the disk, and keeps the folder when this process dies. Otherwise fsync is off, and
+	// the folder is removed.
+	Durable  bool
 	Settings []string // more settings, as name=value
 }
 
@@ -72,7 +74,8 @@ func (p *Postgres) make(settings []string) (err error) {
 	if p.Port, err = FreePort(); err != nil {
 		return err
 	}
-	if out, err := p.command("initdb", "-D", p.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput(); err != nil {
+	if out, err := p.command("initdb", "-D", p.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C",
+		"--no-sync").CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	lines := []string{

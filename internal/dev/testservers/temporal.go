@@ -55,7 +55,8 @@ func NewTemporal(ctx context.Context, dir string, pg *Postgres) (*Temporal, erro
 		return nil, err
 	}
 	t.env = append(childproc.Environment(os.Environ()), "POSTGRES_ADDR="+Local(pg.Port), "POSTGRES_USER=postgres", "POSTGRES_PASSWORD=any")
-	for _, name := range []string{"FRONTEND_PORT", "FRONTEND_MEMBERSHIP_PORT", "FRONTEND_HTTP_PORT", "MATCHING_PORT", "MATCHING_MEMBERSHIP_PORT",
+	for _, name := range []string{"FRONTEND_PORT", "FRONTEND_MEMBERSHIP_PORT", "FRONTEND_HTTP_PORT", "MATCHING_PORT",
+		"MATCHING_MEMBERSHIP_PORT",
 		"HISTORY_PORT", "HISTORY_MEMBERSHIP_PORT", "WORKER_PORT", "WORKER_MEMBERSHIP_PORT", "METRICS_PORT"} {
 		port, err := FreePort()
 		if err != nil {
