@@ -9,8 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Stages of a decision, in the order a candidate goes through them (Pega's engagement policies, then
-// constraints, then arbitration).
+// Stages of a decision, in the order in which a candidate passes them (Pega's engagement policies, then constraints,
+// then arbitration).
 const (
 	StageEligible    = "eligible"    // may they have it
 	StageApplicable  = "applicable"  // is it relevant now
@@ -20,37 +20,37 @@ const (
 	StageChosen      = "chosen"
 )
 
-// stages says how far a stage lies in the funnel.
+// stages orders the stages, to compare how far two candidates came.
 var stages = []string{StageEligible, StageApplicable, StageSuitable, StagePolicy, StageArbitration, StageChosen}
 
-// Reasons by which a decision drops a candidate, beside those of the contact policy.
+// Reasons for dropping a candidate, in addition to those of the contact policy.
 const (
 	NotEligible   = "NOT_ELIGIBLE"
 	NotApplicable = "NOT_APPLICABLE"
 	NotSuitable   = "NOT_SUITABLE"
 	LowerPriority = "LOWER_PRIORITY"
-	NoValue       = "NO_VALUE"  // its priority is 0: it costs what it is worth, or a weight or its lever is 0
-	NoAction      = "NO_ACTION" // the current release holds none of the actions asked for
+	NoValue       = "NO_VALUE"  // its priority is 0: its cost is not below its value, or a weight or its lever is 0
+	NoAction      = "NO_ACTION" // the current release has none of the actions asked for
 )
 
-// Candidate is an action on a channel, and how far it came. One that was dropped before the contact policy
-// stands once, without a channel.
+// Candidate is an action on a channel, and how far it came. An action dropped before the contact policy is one
+// candidate without a channel.
 type Candidate struct {
 	Action  string `json:"action"`
 	Channel string `json:"channel,omitempty"`
 	Stage   string `json:"stage"`            // where it was dropped, or StageChosen
 	Reason  string `json:"reason,omitempty"` // empty where it was chosen
 
-	P float64 `json:"p"` // propensity as it was weighed: the estimate, or a draw from what is known of it where one explores
+	P float64 `json:"p"` // the propensity used: the estimate, or with exploration a draw from its posterior
 	C float64 `json:"c"` // product of the matching context weights
 	V float64 `json:"v"` // value − cost, not below 0
 	L float64 `json:"l"` // lever
 
 	Priority   float64 `json:"priority"`
-	Propensity float64 `json:"propensity"` // the estimate itself
-	Evidence   float64 `json:"evidence"`   // outcomes it stands on
+	Propensity float64 `json:"propensity"` // the estimate, 0…1
+	Evidence   float64 `json:"evidence"`   // outcomes that the estimate rests on
 	Explored   bool    `json:"explored,omitempty"`
-	HeldBack   bool    `json:"held,omitempty"` // young, and kept back this time because others were there
+	HeldBack   bool    `json:"held,omitempty"` // on the ramp, and held back this time in favor of better-known actions
 
 	Worth float64 `json:"worth"` // value before the cost
 	Cost  float64 `json:"cost"`
@@ -60,40 +60,55 @@ type Candidate struct {
 	verdict   *Verdict
 }
 
-// Question is what is to be decided.
+// Question is what to decide.
 type Question struct {
 	Actions  []*journey.Action // in the order of their file, or of the step's list
 	Via      []string          // narrows the channels; empty: each action's own
 	Channels []channel.Spec    // of this build, in the registry's order
-	// Choose: nothing is to be sent; an action without a message takes part.
+	// Choose: nothing is sent, so actions without a message take part.
 	Choose bool
 	Slots  int // how many different actions at most; 0 is 1
-	// Estimate is what is known of an action on a channel; nil: its starting belief.
+	// Estimate returns the learned estimate of an action on a channel; nil: every action has its starting belief.
 	Estimate func(a *journey.Action, channel string) propensity.Estimate
-	// Random is the chance of this one decision; needed with Explore, and where Standing is in control group
-	// ControlRandom.
+	// Random is this decision's own randomness. Required with Explore and with the control group ControlRandom.
 	Random  propensity.Random
 	Explore bool
-	// Ramp keeps young actions to a share of the decisions, as outbound ones are.
+	// Ramp limits new actions to a share of the decisions (outbound only).
 	Ramp bool
 	// Control is the control group that the decision is made for; empty: none.
 	Control string
 }
 
-// Decision is the answer: Chosen are indices into Candidates, best first.
+// Decision is the answer. Chosen are indices into Candidates, best first.
 type Decision struct {
 	Candidates []Candidate
 	Chosen     []int
 	Control    string
-	Reason     string // where nothing was chosen: of the candidate that came furthest, the first of them
+	Reason     string // if nothing was chosen: that of the candidate that came furthest; of several, of the first
 }
 
-// Verdict is what the contact policy said to a candidate that was chosen.
+// Verdict returns the contact policy's verdict on a chosen candidate.
 func (d *Decision) Verdict(at int) Verdict { return *d.Candidates[at].verdict }
 
-// Arbitrate decides: eligible → applicable → suitable → contact policy → the highest priority P × C × V × L. Of
-// equals wins the one whose action stands first, then the channel that its action names first, then the one
-// that the registry names first. Nothing is chosen where the best priority is 0.
+// Arbitrate decides which actions a customer gets: eligible → applicable → suitable → contact policy → arbitration,
+// the order of docs/decisions/0007.
+//
+// Every action passes the stages separately on each channel it may use; a failure is kept in the trace with its stage
+// and reason. What remains is ranked by priority P × C × V × L: propensity, the product of the matching context
+// weights, value minus cost (at least 0), and the lever. Of equal priorities the action listed first wins, then the
+// channel that the action lists first, then the registry's order. Nothing is chosen if the best priority is 0.
+//
+// With several slots, each choice counts against the frequency caps before the next one: of two offers by mail under
+// a cap of one mail a day, the second is dropped with CAP_REACHED (see reapplyPolicy). One action takes one slot at
+// most.
+//
+// Exploration (see explore) replaces P with a random draw, so the same question may be answered differently. The draw
+// comes from Question.Random, which the caller seeds by the decision's key: a repeat of the decision, after a lost
+// response, gives the same answer. Everything else is deterministic.
+//
+// Control groups change one factor, so that its worth can be measured: ControlPropensityOnly ranks by P,
+// ControlNoLevers without L, ControlRandom draws among the permitted, ControlEligibilityOnly skips relevance and
+// suitability.
 func Arbitrate(st CustomerContext, q Question) Decision {
 	f := newFunnel(st, q)
 	d := Decision{Control: q.Control}
@@ -114,7 +129,7 @@ func Arbitrate(st CustomerContext, q Question) Decision {
 		c.Stage, c.Reason = StageChosen, ""
 		d.Chosen = append(d.Chosen, best)
 		f.usedChannels = append(f.usedChannels, c.Channel)
-		for i := range d.Candidates { // its other channels are out
+		for i := range d.Candidates { // its other channels are no longer candidates
 			if o := &d.Candidates[i]; o.action == c.action && i != best && o.alive() {
 				o.Reason = LowerPriority
 			}
@@ -136,8 +151,8 @@ func Arbitrate(st CustomerContext, q Question) Decision {
 // alive reports whether a candidate may still be chosen.
 func (c *Candidate) alive() bool { return c.Stage == StageArbitration && c.Reason == "" }
 
-// furthest is the reason of the candidate that came furthest; within the contact policy, quiet hours and then
-// limits are asked last, as of a send.
+// furthest returns the reason of the candidate that came furthest. Within the contact policy, quiet hours and then
+// caps are the furthest, since they are checked last.
 func furthest(all []Candidate) string {
 	reason, far := NoAction, -1
 	for i := range all {
@@ -155,32 +170,32 @@ func furthest(all []Candidate) string {
 	return reason
 }
 
-// funnel is a decision under way.
+// funnel is the state of one decision.
 type funnel struct {
 	st           CustomerContext
 	q            Question
 	rules        *journey.Rulebook
 	scope        *journey.Scope
-	specs        []channel.Spec // of this build, and those that only the question knows
+	specs        []channel.Spec // of this build, and those that only the question names
 	policy       *PolicyEvaluator
-	verdicts     map[string]*Verdict // of the contact policy, by channel: it is the same for all actions that have a treatment
-	usedChannels []string            // channels of what was chosen
+	verdicts     map[string]*Verdict // of the contact policy, by channel; the same for all actions that have a treatment
+	usedChannels []string            // channels of the chosen candidates
 }
 
 func newFunnel(st CustomerContext, q Question) *funnel {
 	f := &funnel{st: st, q: q, rules: st.Rules, scope: st.Scope, specs: slices.Clone(q.Channels), verdicts: map[string]*Verdict{}}
-	for _, name := range q.Via { // where the customer is present, it may be one unknown to this build: an agent's desk, a kiosk
+	for _, name := range q.Via { // a present customer may be reached by a channel unknown to this build: an agent's desk, a kiosk
 		if spec := f.spec(name); st.Present &&
 			!slices.ContainsFunc(q.Channels, func(s channel.Spec) bool { return s.Name == name }) {
 			f.specs = append(f.specs, spec)
 		}
 	}
-	f.specs = append(f.specs, channel.Spec{Any: true}) // of actions that are only chosen
+	f.specs = append(f.specs, channel.Spec{Any: true}) // for actions that are only chosen, without a channel
 	f.policy = NewPolicyEvaluator(st, f.specs)
 	return f
 }
 
-// consider takes one action through the funnel, up to its priority on every channel.
+// consider takes one action through the stages, up to its priority on every channel.
 func (f *funnel) consider(out []Candidate, i int, a *journey.Action) []Candidate {
 	c := Candidate{Action: a.Name, action: i, C: 1, L: 1}
 	drop := func(stage, reason string) []Candidate {
@@ -224,7 +239,7 @@ func (f *funnel) consider(out []Candidate, i int, a *journey.Action) []Candidate
 	return out
 }
 
-// weigh evaluates what is the same on every channel.
+// weigh evaluates the factors that are the same on every channel.
 func (f *funnel) weigh(a *journey.Action, c *Candidate) {
 	c.Worth, c.Cost = bounded(f.rules.Number(a.Value, f.scope, 0)), bounded(f.rules.Number(a.Cost, f.scope, 0))
 	c.V = max(0, c.Worth-c.Cost)
@@ -237,10 +252,10 @@ func (f *funnel) weigh(a *journey.Action, c *Candidate) {
 	}
 }
 
-// priority is P × C × V × L.
+// priority returns P × C × V × L, at least 0.
 func (f *funnel) priority(c *Candidate) float64 { return max(0, finite(c.P*c.C*c.V*c.L)) }
 
-// rank is what the best is chosen by: the priority, or what a control group has in its place.
+// rank returns what candidates are ranked by: the priority, or what a control group uses instead.
 func (f *funnel) rank(c *Candidate) float64 {
 	switch f.q.Control {
 	case journey.ControlPropensityOnly:
@@ -251,7 +266,8 @@ func (f *funnel) rank(c *Candidate) float64 {
 	return c.Priority
 }
 
-// best is the index of the candidate to choose; −1: none. A priority of 0 is not chosen in a control group either.
+// best returns the index of the candidate to choose; −1 if there is none. Control groups do not choose a priority of
+// 0 either.
 func (f *funnel) best(all []Candidate) int {
 	best := -1
 	held := f.onlyHeldBack(all)
@@ -272,9 +288,9 @@ func (f *funnel) best(all []Candidate) int {
 	return best
 }
 
-// channels are those of an action, as far as the question lets it: in the order of its own via, or else of the
-// registry. Who is present is reached by the channels of the question: it is the caller who shows the action.
-// One that goes to an address shows a message, so the action needs one that it can show.
+// channels returns the channels of an action that the question allows, in the order of the action's own via, else of
+// the registry. A present customer is reached by the channels of the question, since the caller shows the action. A
+// channel with an address shows a message, so there the action needs a treatment for it.
 func (f *funnel) channels(a *journey.Action) []string {
 	message, wanted := f.st.Content.Messages[a.Message], func(name string) bool { return slices.Contains(f.q.Via, name) }
 	var out []string
@@ -311,7 +327,8 @@ func (f *funnel) channels(a *journey.Action) []string {
 // nowhere is the channel of an action that is only chosen.
 var nowhere = []string{""}
 
-// permit asks the contact policy for an action on a channel. A decision is dropped in quiet hours, never held.
+// permit asks the contact policy about an action on a channel. Quiet hours drop the candidate; a decision is never
+// held.
 func (f *funnel) permit(a *journey.Action, channel string) *Verdict {
 	message := f.st.Content.Messages[a.Message]
 	if !f.st.Present && a.Message != "" && (message == nil || message.Treatments[channel] == nil && !f.spec(channel).Any) {
@@ -325,7 +342,7 @@ func (f *funnel) permit(a *journey.Action, channel string) *Verdict {
 	return &v
 }
 
-// reapplyPolicy asks the contact policy once more, with what was chosen counted.
+// reapplyPolicy asks the contact policy again for the remaining candidates, with the chosen ones counted as sent.
 func (f *funnel) reapplyPolicy(all []Candidate) {
 	clear(f.verdicts)
 	st, taken := f.st, f.usedChannels
@@ -353,7 +370,7 @@ func (f *funnel) reapplyPolicy(all []Candidate) {
 	}
 }
 
-// spec is the channel of this name: of this build, or one that only the caller knows.
+// spec returns the channel of this name: of this build, or one that only the caller knows.
 func (f *funnel) spec(name string) channel.Spec {
 	for _, spec := range f.specs {
 		if spec.Name == name {
@@ -363,7 +380,7 @@ func (f *funnel) spec(name string) channel.Spec {
 	return channel.Spec{Name: name, Any: true}
 }
 
-// finite is n, or 0 where it is no number.
+// finite returns n, or 0 if n is NaN or infinite.
 func finite(n float64) float64 {
 	if math.IsNaN(n) || math.IsInf(n, 0) {
 		return 0
@@ -371,8 +388,9 @@ func finite(n float64) float64 {
 	return n
 }
 
-// mostFactor bounds a value, a cost and each weight: beyond it sums and products of reports and traces would overflow.
+// mostFactor bounds values, costs and context weights, so that sums and products in reports and traces do not
+// overflow.
 const mostFactor = 1e12
 
-// bounded is a number within ±mostFactor; what is none is 0.
+// bounded returns n within ±mostFactor; 0 if n is NaN or infinite.
 func bounded(n float64) float64 { return max(-mostFactor, min(finite(n), mostFactor)) }

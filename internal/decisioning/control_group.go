@@ -4,8 +4,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// ControlGroup is the control test a customer takes part in; empty: none. It is the same for ever, while the
-// percentages are.
+// ControlGroup returns the control group of a customer; empty if there is none. It stays the same as long as the
+// percentages do.
 func ControlGroup(policy *journey.Policy, customer string) string {
 	if policy == nil || len(policy.ControlGroups) == 0 {
 		return ""

@@ -1,5 +1,5 @@
-// Package decisioning decides: pure functions over a customer's standing, called inside the store's transaction
-// for that customer.
+// Package decisioning decides what a customer may get and what is best: contact policy, arbitration of actions, strength
+// of intents, engagement with channels. It is pure: functions over what the deciding transaction knows of the customer.
 package decisioning
 
 import (
@@ -10,60 +10,60 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Reasons a send is suppressed for (LANGUAGE: Contact policy).
+// Reasons for suppressing a send (docs/language/policy.md).
 const (
 	NoConsent   = "NO_CONSENT"
 	AgentActive = "AGENT_ACTIVE"
-	Suppressed  = "SUPPRESSED" // where the rule of the policy names no reason of its own
+	Suppressed  = "SUPPRESSED" // for a suppress rule without a reason of its own
 	NoAddress   = "NO_ADDRESS"
 	Bounced     = "BOUNCED"
 	QuietHours  = "QUIET_HOURS"
 	CapReached  = "CAP_REACHED"
-	NoTreatment = "NO_TREATMENT" // the current release's message has no treatment for the channel any more
+	NoTreatment = "NO_TREATMENT" // the message of the current release has no treatment for the channel
 )
 
-// CustomerContext is what the deciding transaction knows of a customer.
+// CustomerContext is what the deciding transaction knows about a customer.
 type CustomerContext struct {
 	Customer    string
 	Traits      map[string]any
-	AgentActive bool                               // a hand-off of this customer is open
-	Bounced     func(channel, address string) bool // a hard bounce or a dead token on this address
+	AgentActive bool                               // a hand-off of the customer is open
+	Bounced     func(channel, address string) bool // reports a hard bounce, or a dead push token
 	Release     int
 	Content     *journey.Content
 
 	Rules *journey.Rulebook // of the release
-	Scope *journey.Scope    // what its expressions may see of this customer, and of the journey where one asks
+	Scope *journey.Scope    // the variables of its expressions: the customer's, and the journey's if a journey asks
 	Now   time.Time         // virtual
-	// Contacted counts the contacts that a limit bounds: reserved or sent within its window, those of
-	// transactional messages too.
+	// Contacted counts the sends that a frequency cap bounds: reserved or sent within its window, transactional ones
+	// included. Nil: none.
 	Contacted func(limit journey.Limit) int
-	// Reach is how likely the customer answers on a channel, 0…1, as learned. Nil: nothing is known.
+	// Reach returns how likely the customer is to answer on a channel, 0…1 (AnswerRate). Nil: nothing is known.
 	Reach func(channel string) float64
-	// Scenario: a consent property that is not given counts as given, and nothing is explored.
+	// Scenario: a missing consent property counts as consent, and nothing is explored.
 	Scenario bool
-	// Present: the customer is on the page or on the phone. Quiet hours and addresses do not apply.
+	// Present: the customer is on the page or on the phone, so quiet hours and addresses do not matter.
 	Present bool
 }
 
 // SendRequest is a send to be decided.
 type SendRequest struct {
-	Send     journey.Send     // of which Via, Category, Topic and Tone are read
-	Message  *journey.Message // nil: whatever is said, it has a treatment for each channel of Via
+	Send     journey.Send     // Via, Category, Topic and Tone are read
+	Message  *journey.Message // nil: assume a treatment for each channel of Via
 	Channels []channel.Spec   // of this build, in the registry's order
 }
 
-// Verdict is the decision. Channel is empty where nothing may be sent now: HeldUntil then says when to ask
-// again, or it is zero and the send is suppressed for Reason.
+// Verdict is the policy's decision about a send. Channel is empty if nothing may be sent now: then HeldUntil is when
+// to ask again, or it is zero and the send is suppressed for Reason.
 type Verdict struct {
 	Channel   string
-	Addresses []string // one or more (a customer may have several push tokens); empty for channels without
-	Reason    string   // also of a send that is held: QuietHours
+	Addresses []string // several if the customer has several push tokens; empty for channels without addresses
+	Reason    string   // also set for a held send: QuietHours
 	HeldUntil time.Time
-	Tone      string           // the step's, else that of the policy's first tone rule that is true; empty: plain
-	Channels  []ChannelVerdict // the channels asked for, in the order they were looked at
+	Tone      string           // the step's, else that of the policy's first matching tone rule; empty: plain
+	Channels  []ChannelVerdict // every channel asked for, in the order of evaluation
 }
 
-// ChannelVerdict is what the policy says to one channel.
+// ChannelVerdict is the policy's decision about one channel.
 type ChannelVerdict struct {
 	Channel   string    `json:"channel"`
 	Reason    string    `json:"reason,omitempty"` // empty: permitted
@@ -71,52 +71,52 @@ type ChannelVerdict struct {
 	Addresses []string  `json:"-"`
 }
 
-// Permit decides a send by the contact policy: the channel it goes out on, until when quiet hours hold it, or
-// why it is suppressed. Of a list of channels the first that is permitted is taken; without one (best), of
-// those that the message has a treatment for and that are permitted, the one that the customer answers most,
-// and of equals the first of the registry.
+// Permit decides a send by the contact policy: the channel it goes out on, until when quiet hours hold it, or why it
+// is suppressed. Of a list of channels the first permitted one is taken. Without a list (`best`), the one the
+// customer answers most is taken of those that are permitted and have a treatment; of equals, the first of the
+// registry.
 func Permit(st CustomerContext, ask SendRequest) Verdict {
 	return NewPolicyEvaluator(st, ask.Channels).Permit(ask)
 }
 
-// PolicyEvaluator decides sends to one customer at one moment. What it has looked at once it remembers, by category,
-// topic and channel, so that asking for a thousand actions costs little more than asking for one. It is not
-// safe for concurrent use.
+// PolicyEvaluator decides sends to one customer at one moment. It caches what it has evaluated, by category, topic
+// and channel, so that deciding about a thousand actions costs little more than about one. It is not safe for
+// concurrent use.
 type PolicyEvaluator struct {
 	st                 CustomerContext
 	specs              []channel.Spec
 	verdicts           map[sendKind]staged
-	customerReasons    map[sendKind]string      // of the customer as a whole; without channel
-	consent            map[string]bool          // by rule of the policy
+	customerReasons    map[sendKind]string      // reasons that hold on every channel
+	consent            map[string]bool          // results of the policy's consent rules, by name
 	addressesByChannel map[string]addressStatus // addresses by channel
 	quiet              *quietState
 	tone               *string
 }
 
-// sendKind is what the policy tells sends apart by.
+// sendKind is what the policy distinguishes sends by.
 type sendKind struct {
 	transactional  bool
 	topic, channel string
 }
 
-// staged is what the policy says to a channel, and how far the send came.
+// staged is a verdict on a channel, and how far the send came.
 type staged struct {
 	ChannelVerdict
 	stage stage
 }
 
-// stage is how far a send came on its way through the policy.
+// stage is how far a send came through the policy.
 type stage int
 
 const (
-	stageWhole   stage = iota // forbidden whatever the channel says
-	stageChannel              // forbidden on the channel
+	stageWhole   stage = iota // forbidden on every channel
+	stageChannel              // forbidden on this channel
 	stageQuiet                // held or dropped by quiet hours
-	stageLimits               // one contact too many
+	stageLimits               // a frequency cap is reached
 	stagePassed
 )
 
-// NewPolicyEvaluator prepares decisions for a customer. channels are those of this build, in the registry's order.
+// NewPolicyEvaluator returns an evaluator for a customer. channels are those of this build, in the registry's order.
 func NewPolicyEvaluator(st CustomerContext, channels []channel.Spec) *PolicyEvaluator {
 	return &PolicyEvaluator{
 		st:                 st,
@@ -128,7 +128,7 @@ func NewPolicyEvaluator(st CustomerContext, channels []channel.Spec) *PolicyEval
 	}
 }
 
-// Permit decides one send; the ask's Channels are not read.
+// Permit decides one send, as the function Permit does; the request's Channels are not read.
 func (p *PolicyEvaluator) Permit(ask SendRequest) Verdict {
 	all := p.evaluateAll(ask)
 	if len(all) == 0 {
@@ -140,7 +140,7 @@ func (p *PolicyEvaluator) Permit(ask SendRequest) Verdict {
 	}
 	best := 0
 	for i, v := range all {
-		// Before the quiet hours every channel fails for reasons of its own: that of the first is told.
+		// Before quiet hours every channel fails for its own reason; the first channel's is reported.
 		if v.stage > all[best].stage && v.stage >= stageQuiet {
 			best = i
 		}
@@ -155,9 +155,8 @@ func (p *PolicyEvaluator) Permit(ask SendRequest) Verdict {
 	return out
 }
 
-// Channels says of every channel asked for whether the send is permitted there, in the order of preference: as
-// listed, or without a list the one that the customer answers most first. Without a list these are the channels
-// that the message has a treatment for.
+// Channels returns the verdict on every channel asked for, in the order of preference: as listed, or without a list
+// those that the message has a treatment for, the one that the customer answers most first.
 func (p *PolicyEvaluator) Channels(ask SendRequest) []ChannelVerdict {
 	all := p.evaluateAll(ask)
 	out := make([]ChannelVerdict, len(all))
@@ -167,7 +166,7 @@ func (p *PolicyEvaluator) Channels(ask SendRequest) []ChannelVerdict {
 	return out
 }
 
-// Tone is how to speak to the customer, where the step does not say.
+// Tone returns the tone for the customer where the step does not set one.
 func (p *PolicyEvaluator) Tone() string { return p.toneFor("") }
 
 func (p *PolicyEvaluator) toneFor(tone string) string {
@@ -189,7 +188,7 @@ func (p *PolicyEvaluator) toneFor(tone string) string {
 	return *p.tone
 }
 
-// policy of the release; nil: none.
+// policy returns the policy of the release; nil if there is none.
 func (p *PolicyEvaluator) policy() *journey.Policy {
 	if p.st.Rules == nil {
 		return nil
@@ -197,7 +196,7 @@ func (p *PolicyEvaluator) policy() *journey.Policy {
 	return p.st.Rules.Policy
 }
 
-// evaluateAll looks at every candidate.
+// evaluateAll evaluates every channel of a request.
 func (p *PolicyEvaluator) evaluateAll(ask SendRequest) []staged {
 	var all []staged
 	k := sendKind{transactional: ask.Send.Category == journey.Transactional, topic: ask.Send.Topic}

@@ -5,8 +5,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// evaluateChannel takes one channel through the policy. The order of the questions is that of the reasons: of several the
-// first is told.
+// evaluateChannel takes one channel through the policy. The order of the checks is the order of the reasons: the
+// first that applies is reported. Transactional sends skip suppression, the channel's consent, quiet hours and caps.
 func (p *PolicyEvaluator) evaluateChannel(k sendKind, spec *channel.Spec) staged {
 	if reason := p.customerReason(k); reason != "" {
 		return staged{ChannelVerdict: ChannelVerdict{Reason: reason}, stage: stageWhole}
@@ -33,8 +33,8 @@ func (p *PolicyEvaluator) evaluateChannel(k sendKind, spec *channel.Spec) staged
 	return staged{ChannelVerdict: ChannelVerdict{Addresses: addresses}, stage: stagePassed}
 }
 
-// customerReason says what forbids a send whatever its channel: a consent that was withdrawn or never given, or an
-// agent who has the customer.
+// customerReason returns what forbids a send on every channel: consent that was withdrawn or never given, or an agent
+// who is serving the customer. Empty if nothing does.
 func (p *PolicyEvaluator) customerReason(k sendKind) string {
 	k.channel = ""
 	reason, known := p.customerReasons[k]
@@ -57,7 +57,7 @@ func (p *PolicyEvaluator) customerReason(k sendKind) string {
 	return reason
 }
 
-// consentRule is the policy's condition for a consent.
+// consentRule returns the policy's condition for a consent, and whether there is one.
 func (p *PolicyEvaluator) consentRule(name string) (rule journey.Expr, asked bool) {
 	if policy := p.policy(); policy != nil {
 		rule, asked = policy.Consent[name]
@@ -66,8 +66,8 @@ func (p *PolicyEvaluator) consentRule(name string) (rule journey.Expr, asked boo
 }
 
 // consentMissing reports whether a consent is missing: the policy's rule for it is not true, or the customer has
-// withdrawn it (customer.consent.<name> is false) and no rule minds that, so that unsubscribing works whatever
-// the rule looks at.
+// withdrawn it (customer.consent.<name> is false) and the rule does not read that property. So unsubscribing works
+// whatever the rule reads.
 func (p *PolicyEvaluator) consentMissing(name string) bool {
 	rule, asked := p.consentRule(name)
 	if withdrawn(p.st.Traits, name) && !(asked && p.st.Rules.Names(rule, "customer", "consent", name)) {
@@ -88,7 +88,8 @@ func (p *PolicyEvaluator) consentMissing(name string) bool {
 	return !yes
 }
 
-// suppressed is the reason of the first rule that is true of marketing on this channel and topic.
+// suppressed returns the reason of the first suppress rule that is true for marketing on this channel and topic;
+// empty if none is.
 func (p *PolicyEvaluator) suppressed(k sendKind) string {
 	policy := p.policy()
 	if policy == nil || k.transactional {
@@ -109,7 +110,7 @@ func (p *PolicyEvaluator) suppressed(k sendKind) string {
 	return ""
 }
 
-// capped reports whether one contact more would be one too many.
+// capped reports whether one more send would exceed a frequency cap.
 func (p *PolicyEvaluator) capped(k sendKind) bool {
 	policy := p.policy()
 	if policy == nil {
@@ -126,7 +127,7 @@ func (p *PolicyEvaluator) capped(k sendKind) bool {
 	return false
 }
 
-// withdrawn reports whether customer.consent.<path> was withdrawn: it is there, and false.
+// withdrawn reports whether customer.consent.<path> is present and false.
 func withdrawn(traits map[string]any, path ...string) bool {
 	var value any = traits["consent"]
 	for _, part := range path {
@@ -140,13 +141,14 @@ func withdrawn(traits map[string]any, path ...string) bool {
 	return ok && !yes
 }
 
-// addressStatus are the addresses of a channel, or why there is none.
+// addressStatus holds a channel's usable addresses, or the reason there are none.
 type addressStatus struct {
 	addresses []string
 	reason    string
 }
 
-// addresses are where the channel reaches the customer. One who is present needs none.
+// addresses returns where the channel reaches the customer, or the reason it does not. A present customer needs no
+// address.
 func (p *PolicyEvaluator) addresses(spec *channel.Spec) ([]string, string) {
 	if spec.Address == "" || p.st.Present {
 		return nil, ""
@@ -170,7 +172,7 @@ func (p *PolicyEvaluator) addresses(spec *channel.Spec) ([]string, string) {
 	return l.addresses, l.reason
 }
 
-// addressList reads a trait that holds one address, or a list.
+// addressList reads a trait that holds one address or a list.
 func addressList(value any) []string {
 	switch v := value.(type) {
 	case string:

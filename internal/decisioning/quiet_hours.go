@@ -6,13 +6,13 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// quietState is what quiet hours make of this moment.
+// quietState is the result of the quiet hours at this moment.
 type quietState struct {
 	quiet bool
-	until time.Time // zero: what comes now is dropped
+	until time.Time // when they end; zero: a send is dropped, not held
 }
 
-// quietState asks the quiet hours, once. They are not for a customer who is there.
+// quietState evaluates the quiet hours once. They do not apply to a present customer.
 func (p *PolicyEvaluator) quietState() quietState {
 	if p.quiet != nil {
 		return *p.quiet
@@ -29,8 +29,8 @@ func (p *PolicyEvaluator) quietState() quietState {
 	return *p.quiet
 }
 
-// QuietZone is the zone whose clocks quiet hours go by: the policy's own, else the customer's, else the
-// policy's for customers without one, else UTC.
+// QuietZone returns the time zone of the quiet hours: the policy's own, else the customer's, else the policy's
+// missing_timezone, else UTC.
 func QuietZone(q *journey.QuietHours, customer string) *time.Location {
 	for _, name := range []string{q.Timezone, customer, q.MissingTimezone} {
 		if zone, ok := journey.Zone(name); ok {
@@ -40,15 +40,23 @@ func QuietZone(q *journey.QuietHours, customer string) *time.Location {
 	return time.UTC
 }
 
-// Quiet reports whether a moment is in quiet hours, and when these end. They begin when the clocks of zone show
-// From and end when they next show To, which is no part of them; both as LocalTime.Next has it, so that a time
-// that comes twice is the first and one that is skipped the next that exists. Where both are the same moment
-// there are none: where the clocks skip them both, and where From is To.
+// Quiet reports whether now is within the quiet hours, and when they end.
+//
+// They begin when the local clock shows From and end when it next shows To; the end itself is no longer quiet. Both
+// moments are those of LocalTime.Next, which decides what a clock change does: a time that comes twice is the first,
+// one that is skipped is the next that exists.
+//
+// Example: 21:00–08:00 in Asia/Tokyo. At 20:59 nothing is quiet; at 21:00 and at 07:59 sends are held until 08:00; at
+// 08:00 they go. The window is found from its beginning, not by comparing clock times: From after To (over midnight)
+// and From before To need no separate cases, and a window that a clock change shortens to nothing is no window.
+//
+// There are no quiet hours if From equals To, or if a clock change skips both to the same moment. See
+// docs/decisions/0005.
 func Quiet(q *journey.QuietHours, now time.Time, zone *time.Location) (until time.Time, quiet bool) {
 	if q.From == q.To {
 		return time.Time{}, false
 	}
-	// The latest beginning; three days back, since a zone may leave out a day of its calendar.
+	// Find the latest beginning. Three days back is enough: a zone may skip a day of its calendar (Samoa, 2011).
 	var began time.Time
 	for at, ok := q.From.Next(now.Add(-73*time.Hour), zone, nil); ok && !at.After(now); at, ok = q.From.Next(at, zone, nil) {
 		began = at
