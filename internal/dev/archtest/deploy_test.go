@@ -3,11 +3,11 @@ package archtest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"text/template"
@@ -61,51 +61,58 @@ func at(t *testing.T, v any, path ...any) any {
 	return v
 }
 
+// A manifest that Kubernetes would accept can still be wrong: pods that their own selector does not match, probes of a
+// port that the container does not name, variables from a ConfigMap or Secret that no manifest defines.
 func TestKubernetesManifests(t *testing.T) {
 	t.Parallel()
-	kinds := map[string]int{}
 	names, err := filepath.Glob(filepath.Join(root(t), "deploy", "kubernetes", "*.yaml"))
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no manifests: %v", err)
 	}
+	var all []map[string]any
 	for _, path := range names {
 		name := filepath.Join("kubernetes", filepath.Base(path))
-		for _, doc := range documents(t, name, deployFile(t, name)) {
-			kind, _ := at(t, doc, "kind").(string)
-			kinds[kind]++
-			at(t, doc, "apiVersion")
-			at(t, doc, "metadata", "name")
-			if kind != "Deployment" {
-				continue
+		all = append(all, documents(t, name, deployFile(t, name))...)
+	}
+	defined := map[any]bool{}
+	deployments := 0
+	for _, doc := range all {
+		at(t, doc, "apiVersion")
+		defined[fmt.Sprint(at(t, doc, "kind"), "/", at(t, doc, "metadata", "name"))] = true
+	}
+	for _, doc := range all {
+		if at(t, doc, "kind") != "Deployment" {
+			continue
+		}
+		deployments++
+		name := at(t, doc, "metadata", "name")
+		selector, _ := at(t, doc, "spec", "selector", "matchLabels").(map[string]any)
+		labels, _ := at(t, doc, "spec", "template", "metadata", "labels").(map[string]any)
+		for k, v := range selector {
+			if labels[k] != v {
+				t.Errorf("%s: the selector %s=%v does not match its own pods", name, k, v)
 			}
-			if n := at(t, doc, "spec", "replicas"); n != 2 {
-				t.Errorf("%s: %v replicas, want 2", name, n)
+		}
+		container := at(t, doc, "spec", "template", "spec", "containers", 0)
+		at(t, container, "image")
+		for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
+			if got, want := at(t, container, probe, "httpGet", "port"), at(t, container, "ports", 0, "name"); got != want {
+				t.Errorf("%s: %s asks port %v, and the container names %v", name, probe, got, want)
 			}
-			selector, _ := at(t, doc, "spec", "selector", "matchLabels").(map[string]any)
-			labels, _ := at(t, doc, "spec", "template", "metadata", "labels").(map[string]any)
-			for k, v := range selector {
-				if labels[k] != v {
-					t.Errorf("%s: the selector %s=%v does not match its own pods", name, k, v)
+		}
+		fields, _ := container.(map[string]any)
+		sources, _ := fields["envFrom"].([]any)
+		for _, source := range sources {
+			for ref, kind := range map[string]string{"configMapRef": "ConfigMap", "secretRef": "Secret"} {
+				one, _ := source.(map[string]any)
+				if target, ok := one[ref].(map[string]any); ok && !defined[fmt.Sprint(kind, "/", target["name"])] {
+					t.Errorf("%s: no manifest defines %s %v", name, kind, target["name"])
 				}
 			}
-			container := at(t, doc, "spec", "template", "spec", "containers", 0)
-			for probe, path := range map[string]string{"startupProbe": "/healthz", "livenessProbe": "/healthz",
-				"readinessProbe": "/readyz"} {
-				if got := at(t, container, probe, "httpGet", "path"); got != path {
-					t.Errorf("%s: %s asks %v, want %s", name, probe, got, path)
-				}
-				if got, want := at(t, container, probe, "httpGet", "port"), at(t, container, "ports", 0, "name"); got != want {
-					t.Errorf("%s: %s asks port %v, want %v", name, probe, got, want)
-				}
-			}
-			at(t, container, "image")
-			at(t, container, "resources", "limits", "memory")
 		}
 	}
-	for kind, n := range map[string]int{"Deployment": 2, "Service": 1, "Secret": 1, "ConfigMap": 1} {
-		if kinds[kind] != n {
-			t.Errorf("%d of kind %s, want %d", kinds[kind], kind, n)
-		}
+	if deployments == 0 {
+		t.Error("no Deployment among the manifests")
 	}
 }
 
@@ -114,13 +121,17 @@ func TestCompose(t *testing.T) {
 	data := deployFile(t, "compose.yaml")
 	doc := documents(t, "compose.yaml", data)[0]
 	services, _ := at(t, doc, "services").(map[string]any)
-	for _, want := range []string{"postgres", "temporal", "gateway", "worker"} {
-		at(t, services, want)
-	}
 	for name := range services {
 		service, _ := services[name].(map[string]any)
-		if service["image"] == nil && service["build"] == nil {
+		build, _ := service["build"].(map[string]any)
+		if service["image"] == nil && build == nil {
 			t.Errorf("service %s has neither image nor build", name)
+		}
+		if target, ok := build["target"]; ok {
+			from := regexp.MustCompile(fmt.Sprintf(`(?mi)^FROM .+ AS %v$`, target))
+			if !from.Match(deployFile(t, strings.TrimPrefix(fmt.Sprint(build["dockerfile"]), "deploy/"))) {
+				t.Errorf("service %s: %v has no target %v", name, build["dockerfile"], target)
+			}
 		}
 		depends, _ := service["depends_on"].(map[string]any)
 		for on := range depends {
@@ -144,42 +155,6 @@ func TestCompose(t *testing.T) {
 	for name := range sample {
 		if !asked[name] {
 			t.Errorf("example.env has %s, which compose.yaml does not use", name)
-		}
-	}
-}
-
-var instructions = []string{"FROM", "RUN", "COPY", "ENV", "WORKDIR", "EXPOSE", "ENTRYPOINT", "CMD", "USER", "ARG", "LABEL"}
-
-func TestDockerfiles(t *testing.T) {
-	t.Parallel()
-	for name, targets := range map[string][]string{"Dockerfile": {"tabi", "worker"}, "temporal/Dockerfile": nil} {
-		stages := map[string]bool{}
-		text := strings.ReplaceAll(string(deployFile(t, name)), "\\\n", " ")
-		for line := range strings.Lines(text) {
-			fields := strings.Fields(line)
-			if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
-				continue
-			}
-			if !slices.Contains(instructions, fields[0]) {
-				t.Errorf("%s: %q is no instruction", name, fields[0])
-			}
-			if len(fields) < 2 {
-				t.Errorf("%s: %s without arguments", name, fields[0])
-			}
-			if fields[0] == "FROM" && len(fields) == 4 && strings.EqualFold(fields[2], "AS") {
-				stages[fields[3]] = true
-			}
-			if from, ok := strings.CutPrefix(fields[min(1, len(fields)-1)], "--from="); ok && !stages[from] {
-				t.Errorf("%s: copies from stage %s, which is not above", name, from)
-			}
-		}
-		for _, target := range targets {
-			if !stages[target] {
-				t.Errorf("%s has no target %s", name, target)
-			}
-		}
-		if len(stages) == 0 {
-			t.Errorf("%s has no named stage", name)
 		}
 	}
 }
@@ -211,32 +186,17 @@ func TestTemporalConfiguration(t *testing.T) {
 		for _, name := range []string{"defaultStore", "visibilityStore"} {
 			store, _ := at(t, doc, "persistence", name).(string)
 			sql := at(t, stores, store, "sql")
-			if got := at(t, sql, "pluginName"); got != "postgres12_pgx" {
-				t.Errorf("%s uses plugin %v", name, got)
-			}
-			want := "127.0.0.1:5432"
-			if set["POSTGRES_ADDR"] != "" {
-				want = set["POSTGRES_ADDR"]
-			}
-			if got := at(t, sql, "connectAddr"); got != want {
-				t.Errorf("%s is at %v, want %s", name, got, want)
+			if want := set["POSTGRES_ADDR"]; want != "" && at(t, sql, "connectAddr") != want {
+				t.Errorf("%s is at %v, want %s", name, at(t, sql, "connectAddr"), want)
 			}
 			databases[at(t, sql, "databaseName")] = true
 		}
-		if len(databases) != 2 {
+		if len(databases) != 2 { // two schemas cannot share one
 			t.Errorf("databases %v, want two", databases)
-		}
-		if got := at(t, doc, "persistence", "numHistoryShards"); got != 4 {
-			t.Errorf("%v shards, want 4", got)
 		}
 		for _, service := range []string{"frontend", "matching", "history", "worker"} {
 			at(t, doc, "services", service, "rpc", "grpcPort")
 		}
 	}
-	dynamic := documents(t, "dynamicconfig.yaml", deployFile(t, "temporal/dynamicconfig.yaml"))[0]
-	for _, key := range []string{"history.transferProcessorMaxPollRPS", "history.timerProcessorMaxPollRPS"} {
-		if got := at(t, dynamic, key, 0, "value"); got != 200 {
-			t.Errorf("%s is %v", key, got)
-		}
-	}
+	documents(t, "dynamicconfig.yaml", deployFile(t, "temporal/dynamicconfig.yaml"))
 }
