@@ -112,3 +112,40 @@ func eventBreaches(t *tree) []breach {
 	}
 	return out
 }
+
+var (
+	testName = regexp.MustCompile("`(Test[A-Z][A-Za-z]+)`")
+	setting  = regexp.MustCompile(`\bTABI_[A-Z_]+\b`)
+)
+
+// nameBreaches finds tests and settings that docs name and the code does not have. The changelog names old ones.
+func nameBreaches(t *tree) []breach {
+	tests, settings := map[string]bool{}, map[string]bool{}
+	for name, s := range t.sources {
+		if isTest(name) {
+			for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(s.text, -1) {
+				tests[m[1]] = true
+			}
+		}
+		for _, m := range setting.FindAllString(s.text, -1) {
+			settings[m] = true
+		}
+	}
+	var out []breach
+	for name, text := range t.texts {
+		if !strings.HasSuffix(name, ".md") || name == "CHANGELOG.md" {
+			continue
+		}
+		for _, m := range testName.FindAllStringSubmatch(text, -1) {
+			if !tests[m[1]] {
+				out = append(out, breach{name, "there is no test " + m[1]})
+			}
+		}
+		for _, m := range setting.FindAllString(text, -1) {
+			if !settings[m] {
+				out = append(out, breach{name, "there is no setting " + m})
+			}
+		}
+	}
+	return out
+}

@@ -40,6 +40,7 @@ var rules = []rule{
 	{"English of docs", "so are docs and pages", proseBreaches},
 	{"links of docs", "a link that leads nowhere costs a reader's trust", linkBreaches},
 	{"width of docs", "a diff of a long line cannot be read", proseWidths},
+	{"names in docs", "tests and settings that docs name exist", nameBreaches},
 	{"built-in events", "docs/events.md has all of them with their properties", eventBreaches},
 	{"file names", "a file is named by what it holds, in the field's words (docs/glossary.md)", fileNames},
 }
@@ -199,6 +200,10 @@ func TestRulesCatch(t *testing.T) {
 		{"width of docs", "docs/a.md:3", map[string]string{
 			"docs/a.md": "# A\n\n" + strings.Repeat("é", maxColumns+1),
 			"docs/b.md": "|" + strings.Repeat("x", maxColumns) + "|\n```\n" + strings.Repeat("x", maxColumns+1) + "\n```\n",
+		}, nil, nil},
+		{"names in docs", "docs/a.md", map[string]string{
+			"internal/p/p_test.go": pkg + "func TestThere() {}\n", "internal/p/p.go": pkg + "const there = \"TABI_THERE\"",
+			"docs/a.md": "`TestGone` and TABI_GONE", "docs/b.md": "`TestThere` and TABI_THERE",
 		}, nil, nil},
 		{"built-in events", "internal/p/p.go", map[string]string{
 			"internal/p/p.go": pkg + "var made = \"Page Scrolled\"", "internal/p/q.go": pkg + "var known = \"Page Viewed\"",
