@@ -18,6 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
@@ -216,10 +217,10 @@ func (a *Activities) program(ctx context.Context, revision string) (*journey.Pro
 }
 
 // loadVars returns the compiled journey of an enrollment, and what its expressions see now.
-func (a *Activities) loadVars(ctx context.Context, ref contract.Ref, scene contract.Scene) (*journey.Program, journey.Vars, error) {
+func (a *Activities) loadVars(ctx context.Context, ref contract.Ref, scene contract.Scene) (*journey.Program, expr.Vars, error) {
 	prog, err := a.program(ctx, ref.Revision)
 	if err != nil {
-		return nil, journey.Vars{}, err
+		return nil, expr.Vars{}, err
 	}
 	vars, err := a.cfg.Ports.Enrollments.View(ctx, a.cfg.Now(ref.Clock), ref, scene)
 	return prog, vars, asSupersededError(err)

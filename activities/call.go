@@ -13,6 +13,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/render"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -49,7 +50,7 @@ func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallR
 }
 
 // request renders the call and makes it. A call that cannot be rendered for this customer has failed for good.
-func (a *Activities) request(ctx context.Context, in contract.Call, vars journey.Vars) (contract.CallResult, error) {
+func (a *Activities) request(ctx context.Context, in contract.Call, vars expr.Vars) (contract.CallResult, error) {
 	r, err := renderCall(ctx, in.Spec, vars)
 	var bad *render.Error
 	switch {
@@ -65,7 +66,7 @@ func (a *Activities) request(ctx context.Context, in contract.Call, vars journey
 }
 
 // renderCall renders address, headers and body with the customer's values.
-func renderCall(ctx context.Context, spec journey.Call, vars journey.Vars) (CallRequest, error) {
+func renderCall(ctx context.Context, spec journey.Call, vars expr.Vars) (CallRequest, error) {
 	r := CallRequest{Method: spec.Method, Timeout: spec.Timeout, Headers: make(map[string]string, len(spec.Headers)+1)}
 	var err error
 	if r.URL, err = render.Raw(ctx, "url", spec.URL, vars); err != nil {
@@ -95,7 +96,7 @@ func renderCall(ctx context.Context, spec journey.Call, vars journey.Vars) (Call
 }
 
 // renderJSON renders the strings in a JSON value; field is its place, for errors.
-func renderJSON(ctx context.Context, field string, value any, vars journey.Vars) (any, error) {
+func renderJSON(ctx context.Context, field string, value any, vars expr.Vars) (any, error) {
 	var err error
 	switch v := value.(type) {
 	case string:

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -89,7 +90,7 @@ func TestCallIsKept(t *testing.T) {
 	scene.Steps, scene.StepCalls = map[string]map[string]any{"rate": {"status": 200.0}}, map[string]string{"rate": in.Key}
 	values, err := b.activities.Evaluate(
 		t.Context(),
-		contract.Evaluate{Ref: b.ref, Scene: scene, Exprs: []journey.Expr{"steps.rate.body.score + 1", "steps.rate.body.name"}},
+		contract.Evaluate{Ref: b.ref, Scene: scene, Exprs: []expr.Expr{"steps.rate.body.score + 1", "steps.rate.body.name"}},
 	)
 	if err != nil || !cmp.Equal(values.Values, []any{8.0, "Kyoto"}) {
 		t.Error(values, err)

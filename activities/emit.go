@@ -3,7 +3,7 @@ package activities
 import (
 	"context"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -15,9 +15,9 @@ func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
 		return err
 	}
 	properties := map[string]any{}
-	for name, expr := range in.Spec.Properties {
-		if value, err := prog.Eval(expr, vars); err == nil {
-			properties[name] = journey.Plain(value)
+	for name, source := range in.Spec.Properties {
+		if value, err := prog.Eval(source, vars); err == nil {
+			properties[name] = expr.ToPlain(value)
 		}
 	}
 	return asPermanentError(a.cfg.Ports.Enrollments.Emit(ctx, vars.Now, in, properties))

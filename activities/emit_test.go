@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -15,7 +16,7 @@ func TestEmit(t *testing.T) {
 		Ref:   b.ref,
 		Scene: contract.Scene{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
 		Key:   b.ref.Enrollment + "/tell/1",
-		Spec: journey.Emit{Event: "Points Counted", Properties: map[string]journey.Expr{
+		Spec: journey.Emit{Event: "Points Counted", Properties: map[string]expr.Expr{
 			"points": "customer.points + vars.tries", "at": `timestamp("2026-03-02T09:00:00Z")`, "nothing": "customer.nothing", "bad": "customer.first_name / 2"}},
 	}
 	for range 2 { // a repeat changes nothing

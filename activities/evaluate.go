@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -23,11 +24,11 @@ func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contra
 		if !ok {
 			return contract.EvaluateResult{Values: []any{nil}, Missing: []bool{true}}, nil
 		}
-		return contract.EvaluateResult{Values: []any{journey.Plain(at)}, Missing: []bool{false}}, nil
+		return contract.EvaluateResult{Values: []any{expr.ToPlain(at)}, Missing: []bool{false}}, nil
 	}
 	result := contract.EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
-	for i, expr := range in.Exprs {
-		value, err := prog.Eval(expr, vars)
+	for i, source := range in.Exprs {
+		value, err := prog.Eval(source, vars)
 		if err == nil && in.Moment != nil {
 			at, ok := parseMoment(value, stepZone(in.Moment.Timezone, vars.Customer))
 			if !ok {
@@ -36,7 +37,7 @@ func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contra
 			}
 			value = at.Add(in.Moment.Offset)
 		}
-		result.Values[i], result.Missing[i] = journey.Plain(value), err != nil
+		result.Values[i], result.Missing[i] = expr.ToPlain(value), err != nil
 	}
 	return result, nil
 }
@@ -54,11 +55,11 @@ func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
 		if err != nil {
 			continue
 		}
-		setPath(traits, assignment.Name, journey.Plain(value))
+		setPath(traits, assignment.Name, expr.ToPlain(value))
 		if vars.Customer == nil {
 			vars.Customer = map[string]any{}
 		}
-		setPath(vars.Customer, assignment.Name, journey.Plain(value)) // a later line sees an earlier one
+		setPath(vars.Customer, assignment.Name, expr.ToPlain(value)) // a later line sees an earlier one
 	}
 	return asSupersededError(a.cfg.Ports.Enrollments.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
 }

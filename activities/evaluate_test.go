@@ -8,6 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -45,7 +46,7 @@ func TestMoment(t *testing.T) {
 func TestEvaluate(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12, "ends": "2026-05-01", "timezone": "Asia/Tokyo"})
 	in := contract.Evaluate{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event, Vars: map[string]any{"tries": 2}},
-		Exprs: []journey.Expr{"customer.points * 2 + vars.tries", "customer.nothing == 1", `count("Subscribed") > 0`}}
+		Exprs: []expr.Expr{"customer.points * 2 + vars.tries", "customer.nothing == 1", `count("Subscribed") > 0`}}
 	got, err := b.activities.Evaluate(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func TestEvaluate(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	in.Exprs, in.Moment = []journey.Expr{"customer.ends"}, &contract.Moment{Offset: -48 * time.Hour}
+	in.Exprs, in.Moment = []expr.Expr{"customer.ends"}, &contract.Moment{Offset: -48 * time.Hour}
 	if got, err = b.activities.Evaluate(t.Context(), in); err != nil || got.Values[0] != "2026-04-28T15:00:00Z" {
 		t.Error(got, err)
 	}

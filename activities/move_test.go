@@ -12,6 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -19,12 +20,12 @@ import (
 // publish gives the journeys another release, and the revision of news in it.
 func (b *bundle) publish(news, other string) (revision, foreign string) {
 	b.t.Helper()
-	content, problems := journey.Check([]journey.File{
+	content, problems := lint.Check([]lint.File{
 		{
 			Name: "news.yaml",
 			Data: []byte(news),
 		}, {Name: "other.yaml", Data: []byte(other)}, {Name: "messages/hello.yaml", Data: []byte(helloMessage)},
-	}, journey.Options{Channels: channels.Specs()})
+	}, lint.Options{Channels: channels.Specs()})
 	if problems.Failed(false) {
 		b.t.Fatal(problems)
 	}

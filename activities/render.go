@@ -7,6 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities/render"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -36,14 +37,14 @@ func renderTreatment(
 var noteSpec = channel.Spec{Name: "handoff", Fields: []channel.Field{{Name: "note"}}}
 
 // renderNote renders the note of a hand-off for the agent.
-func renderNote(ctx context.Context, source string, vars journey.Vars) (string, error) {
+func renderNote(ctx context.Context, source string, vars expr.Vars) (string, error) {
 	fields, err := render.Render(ctx, noteSpec, journey.Treatment{"note": source}, vars, nil, render.Options{})
 	return fields["note"], err
 }
 
 // RenderNow renders a message on a channel where the customer is present. It returns nil if the message has no
 // treatment for the channel.
-func RenderNow(ctx context.Context, on string, m *journey.Message, tone, language string, vars journey.Vars) (map[string]string, error) {
+func RenderNow(ctx context.Context, on string, m *journey.Message, tone, language string, vars expr.Vars) (map[string]string, error) {
 	treatment := render.Pick(m, on, tone, language)
 	if treatment == nil {
 		return nil, nil

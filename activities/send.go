@@ -14,6 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -192,9 +193,9 @@ func (a *Activities) render(
 	spec channel.Spec,
 ) (fields map[string]string, unsubscribe string, err error) {
 	data := map[string]any{}
-	for name, expr := range in.Spec.Data {
-		if value, err := prog.Eval(expr, reservation.Vars); err == nil { // a missing value leaves the key out
-			data[name] = journey.Plain(value)
+	for name, source := range in.Spec.Data {
+		if value, err := prog.Eval(source, reservation.Vars); err == nil { // a missing value leaves the key out
+			data[name] = expr.ToPlain(value)
 		}
 	}
 	if reservation.Category != journey.Transactional {

@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -31,10 +32,10 @@ languages:
 	const intents = `intents:
   complaint: {half_life: 7d, evidence: [{event: Complaint Made, weight: 1}]}
 `
-	content, problems := journey.Check([]journey.File{
+	content, problems := lint.Check([]lint.File{
 		{Name: "news.yaml", Data: []byte(newsJourney)}, {Name: "messages/hello.yaml", Data: []byte(message)},
 		{Name: "intents.yaml", Data: []byte(intents)}, {Name: "policy.yaml", Data: []byte(policy)},
-	}, journey.Options{Channels: channels.Specs()})
+	}, lint.Options{Channels: channels.Specs()})
 	if problems.Failed(false) {
 		b.t.Fatal(problems)
 	}

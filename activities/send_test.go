@@ -14,6 +14,8 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/channel/channeltest"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -53,9 +55,9 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	content, problems := journey.Check([]journey.File{
+	content, problems := lint.Check([]lint.File{
 		{Name: "news.yaml", Data: []byte(newsJourney)}, {Name: "messages/hello.yaml", Data: []byte(helloMessage)},
-	}, journey.Options{Channels: channels.Specs()})
+	}, lint.Options{Channels: channels.Specs()})
 	if problems.Failed(false) {
 		t.Fatal(problems)
 	}
@@ -91,7 +93,7 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 // order is the send of step hello.
 func (b *bundle) order(category string) contract.Send {
 	spec := journey.Send{Message: "hello", Via: []string{"email", "push"}, Category: category,
-		Data: map[string]journey.Expr{"points": "customer.points", "missing": "customer.nothing"}}
+		Data: map[string]expr.Expr{"points": "customer.points", "missing": "customer.nothing"}}
 	return contract.Send{
 		Ref:   b.ref,
 		Scene: contract.Scene{EntryEvent: b.event, Event: b.event},

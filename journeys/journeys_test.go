@@ -10,41 +10,43 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/simulate"
 	"github.com/tabi-journeys/tabi/journeys"
 )
 
 // content is the folder, checked. A warning is an error here: people copy these files.
-func content(t *testing.T) *journey.Content {
+func content(t *testing.T) (*journey.Content, map[string]*scenario.File) {
 	t.Helper()
-	var files []journey.File
+	var files []lint.File
 	err := fs.WalkDir(journeys.Files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		data, err := journeys.Files.ReadFile(name)
-		files = append(files, journey.File{Root: "journeys", Name: "journeys/" + name, Data: data})
+		files = append(files, lint.File{Root: "journeys", Name: "journeys/" + name, Data: data})
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, found := journey.Check(files, journey.Options{Channels: channels.Specs()})
+	c, tests, found := scenario.Check(files, lint.Options{Channels: channels.Specs()})
 	if found.Failed(true) {
 		var out strings.Builder
 		_ = found.Text(&out)
 		t.Fatal(out.String())
 	}
-	return c
+	return c, tests
 }
 
 // The scenarios of every journey that ships pass, and visit every step and arm of it.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	c := content(t)
+	c, tests := content(t)
 	var jobs []simulate.Job
 	for _, name := range slices.Sorted(maps.Keys(c.Journeys)) {
-		test := c.Tests[name]
+		test := tests[name]
 		if test == nil {
 			t.Errorf("journey %s has no scenarios", name)
 			continue

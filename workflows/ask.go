@@ -6,7 +6,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -53,8 +53,8 @@ func (r *run) scene(e *contract.Event) contract.Scene {
 }
 
 // vars are what expressions without the customer may see.
-func (r *run) vars(ctx workflow.Context, e *contract.Event) journey.Vars {
-	v := journey.Vars{Entry: r.in.Entry, Vars: r.st.Vars, Steps: r.st.Steps, Now: r.now(ctx)}
+func (r *run) vars(ctx workflow.Context, e *contract.Event) expr.Vars {
+	v := expr.Vars{Entry: r.in.Entry, Vars: r.st.Vars, Steps: r.st.Steps, Now: r.now(ctx)}
 	if e == nil {
 		e = r.st.Last
 	}
@@ -74,9 +74,9 @@ func (r *run) vars(ctx workflow.Context, e *contract.Event) journey.Vars {
 
 // conditions answers each expression: here where it can be, and all that read the customer in one local
 // activity, where the data is. An absent expression is true; one without an answer is false.
-func (r *run) conditions(ctx workflow.Context, e *contract.Event, exprs []journey.Expr) ([]bool, error) {
+func (r *run) conditions(ctx workflow.Context, e *contract.Event, exprs []expr.Expr) ([]bool, error) {
 	answers := make([]bool, len(exprs))
-	var remote []journey.Expr
+	var remote []expr.Expr
 	var places []int
 	for i, expr := range exprs {
 		if r.prog.Remote(expr) {
@@ -101,13 +101,13 @@ func (r *run) conditions(ctx workflow.Context, e *contract.Event, exprs []journe
 }
 
 // value evaluates one expression; ok is false where it has no value.
-func (r *run) value(ctx workflow.Context, e *contract.Event, expr journey.Expr) (value any, ok bool, err error) {
-	if !r.prog.Remote(expr) {
-		value, err := r.prog.Eval(expr, r.vars(ctx, e))
-		return journey.Plain(value), err == nil, nil
+func (r *run) value(ctx workflow.Context, e *contract.Event, source expr.Expr) (value any, ok bool, err error) {
+	if !r.prog.Remote(source) {
+		value, err := r.prog.Eval(source, r.vars(ctx, e))
+		return expr.ToPlain(value), err == nil, nil
 	}
 	var result contract.EvaluateResult
-	if err := r.local(ctx, contract.EvaluateActivity, "a value of the customer", contract.Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: []journey.Expr{expr}}, &result); err != nil {
+	if err := r.local(ctx, contract.EvaluateActivity, "a value of the customer", contract.Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: []expr.Expr{source}}, &result); err != nil {
 		return nil, false, err
 	}
 	if len(result.Values) == 0 || result.Missing[0] {
@@ -117,8 +117,8 @@ func (r *run) value(ctx workflow.Context, e *contract.Event, expr journey.Expr) 
 }
 
 // number evaluates a number; a missing or other value is 0.
-func (r *run) number(ctx workflow.Context, e *contract.Event, expr journey.Expr) (float64, error) {
-	value, _, err := r.value(ctx, e, expr)
+func (r *run) number(ctx workflow.Context, e *contract.Event, source expr.Expr) (float64, error) {
+	value, _, err := r.value(ctx, e, source)
 	n, _ := value.(float64)
 	return n, err
 }

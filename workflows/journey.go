@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -156,7 +157,7 @@ func (r *run) step(ctx workflow.Context) error {
 			return nil
 		}
 		if step.When != "" {
-			answers, err := r.conditions(ctx, nil, []journey.Expr{step.When})
+			answers, err := r.conditions(ctx, nil, []expr.Expr{step.When})
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -30,7 +31,7 @@ func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused 
 	if err != nil {
 		return nil, "", fmt.Sprintf("revision %s cannot be loaded: %v", c.Revision, err)
 	}
-	step, refused = r.prog.CanMove(r.st.Cursor, to, c.Renamed)
+	step, refused = r.prog.CanMigrate(r.st.Cursor, to, c.Renamed)
 	return to, step, refused
 }
 
@@ -149,7 +150,7 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 	}
 	for _, variable := range workflow.DeterministicKeys(to.Vars) {
 		if _, has := s.Vars[variable]; !has {
-			s.Vars[variable] = journey.Plain(to.Vars[variable])
+			s.Vars[variable] = expr.ToPlain(to.Vars[variable])
 		}
 	}
 	reread := func(e *contract.Event) {

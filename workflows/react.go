@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -45,7 +46,7 @@ func (r *run) atHand(e contract.Event) *contract.Event {
 // first is the first of the rules that fires, -1 if none does: its condition is true and its level holds.
 // Conditions are asked about in one go, levels only where it comes to them.
 func (r *run) first(ctx workflow.Context, e *contract.Event, rules []rule) (int, error) {
-	exprs := make([]journey.Expr, len(rules))
+	exprs := make([]expr.Expr, len(rules))
 	for i, rule := range rules {
 		exprs[i] = rule.when
 	}
@@ -107,7 +108,7 @@ func (r *run) fire(ctx workflow.Context, e *contract.Event, rule rule) (err erro
 
 // rule is what an event may fire: a way to end, or, with path, a way elsewhere.
 type rule struct {
-	when, value journey.Expr
+	when, value expr.Expr
 	level       *journey.Level
 	outcome     string
 	path        string

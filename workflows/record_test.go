@@ -22,6 +22,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/journeys"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -272,19 +273,19 @@ func (s shape) program() (*journey.Program, error) {
 	if s.shipped == "" {
 		return compile(s.source)
 	}
-	var files []journey.File
+	var files []lint.File
 	err := fs.WalkDir(journeys.Files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		data, err := journeys.Files.ReadFile(path)
-		files = append(files, journey.File{Name: path, Data: data})
+		files = append(files, lint.File{Name: path, Data: data})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	content, _ := journey.Check(files, journey.Options{Channels: testChannels})
+	content, _ := lint.Check(files, lint.Options{Channels: testChannels})
 	return journey.NewProgram(content.Journeys[s.shipped])
 }
 

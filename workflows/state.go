@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -78,7 +79,7 @@ func newSnapshot(in Input, p *journey.Program) *Snapshot {
 		Deadline: in.EnteredAt.Add(p.Timeout),
 	}
 	for _, name := range workflow.DeterministicKeys(p.Vars) {
-		s.Vars[name] = journey.Plain(p.Vars[name]) // a copy: the program is shared by all its instances
+		s.Vars[name] = expr.ToPlain(p.Vars[name]) // a copy: the program is shared by all its instances
 	}
 	if start, ok := p.Start(journey.Main); ok && start != journey.End {
 		s.Cursor = p.Steps[start].ID

@@ -6,13 +6,14 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // branch goes the way of the first true arm.
 func (r *run) branch(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Branch)
-	exprs := make([]journey.Expr, len(spec.Arms))
+	exprs := make([]expr.Expr, len(spec.Arms))
 	for i, arm := range spec.Arms {
 		exprs[i] = arm.When
 	}

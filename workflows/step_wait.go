@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -104,7 +105,7 @@ func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error
 	ask := contract.Evaluate{
 		Ref:    r.ref(),
 		Scene:  r.scene(nil),
-		Exprs:  []journey.Expr{spec.Until},
+		Exprs:  []expr.Expr{spec.Until},
 		Moment: &contract.Moment{Offset: spec.Offset, Timezone: spec.Timezone},
 	}
 	if spec.At != "" {

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -106,7 +107,7 @@ func (t *taking) look(ctx workflow.Context) (bool, error) {
 			continue
 		}
 		var arms []int
-		var exprs []journey.Expr
+		var exprs []expr.Expr
 		for a, arm := range before {
 			if takes(arm, kept.Event.Name) {
 				arms, exprs = append(arms, a), append(exprs, arm.When)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -149,7 +149,7 @@ func heldUntil(moments ...time.Duration) func(int, contract.Send) (contract.Send
 }
 
 // brainFiles are intents and actions that the journeys of tests name.
-var brainFiles = []journey.File{
+var brainFiles = []lint.File{
 	{
 		Name: "intents.yaml",
 		Data: []byte(

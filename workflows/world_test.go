@@ -13,6 +13,8 @@ import (
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -38,12 +40,12 @@ var testChannels = []channel.Spec{
 // would call an error.
 func compile(source string) (*journey.Program, error) {
 	name := strings.TrimSpace(strings.TrimPrefix(strings.SplitN(strings.TrimSpace(source), "\n", 2)[0], "journey:"))
-	files := append(brainFiles[:len(brainFiles):len(brainFiles)], journey.File{Name: name + ".yaml", Data: []byte(source)})
+	files := append(brainFiles[:len(brainFiles):len(brainFiles)], lint.File{Name: name + ".yaml", Data: []byte(source)})
 	for _, message := range []string{"hello", "bye"} {
-		files = append(files, journey.File{Name: "messages/" + message + ".yaml",
+		files = append(files, lint.File{Name: "messages/" + message + ".yaml",
 			Data: []byte("message: " + message + "\nemail: {subject: s, html: h}\npush: {title: t, body: b}\n")})
 	}
-	content, diagnostics := journey.Check(files, journey.Options{Channels: testChannels})
+	content, diagnostics := lint.Check(files, lint.Options{Channels: testChannels})
 	if diagnostics.Failed(false) {
 		var lines []string
 		for _, d := range diagnostics {
@@ -144,10 +146,10 @@ func (w *world) doEvaluate(_ context.Context, in contract.Evaluate) (contract.Ev
 	if in.Moment != nil && in.Moment.At != "" {
 		return w.onClock(in)
 	}
-	vars := journey.Vars{Customer: w.customer, Entry: w.entry, Event: map[string]any{}, Vars: in.Vars, Steps: in.Steps}
+	vars := expr.Vars{Customer: w.customer, Entry: w.entry, Event: map[string]any{}, Vars: in.Vars, Steps: in.Steps}
 	result := contract.EvaluateResult{Values: make([]any, len(in.Exprs)), Missing: make([]bool, len(in.Exprs))}
-	for i, expr := range in.Exprs {
-		value, err := w.prog.Eval(expr, vars)
+	for i, source := range in.Exprs {
+		value, err := w.prog.Eval(source, vars)
 		if err == nil && in.Moment != nil {
 			text, _ := value.(string)
 			at, bad := time.Parse(time.RFC3339Nano, text)
@@ -157,7 +159,7 @@ func (w *world) doEvaluate(_ context.Context, in contract.Evaluate) (contract.Ev
 			result.Missing[i] = true
 			continue
 		}
-		result.Values[i] = journey.Plain(value)
+		result.Values[i] = expr.ToPlain(value)
 	}
 	return result, nil
 }
@@ -169,7 +171,7 @@ func (w *world) doAssign(_ context.Context, in contract.Assign) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, a := range in.Assign {
-		value, err := w.prog.Eval(a.Value, journey.Vars{Customer: w.customer, Vars: in.Vars, Steps: in.Steps})
+		value, err := w.prog.Eval(a.Value, expr.Vars{Customer: w.customer, Vars: in.Vars, Steps: in.Steps})
 		if err == nil {
 			w.customer = with(w.customer, strings.Split(a.Name, "."), value)
 		}

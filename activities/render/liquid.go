@@ -14,7 +14,7 @@ import (
 	"github.com/osteele/liquid/render"
 	"github.com/osteele/liquid/values"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 const (
@@ -37,7 +37,7 @@ var engines = [2]func() engine{
 }
 
 func newEngine(html bool) engine {
-	e := engine{Engine: journey.NewLiquid(html)}
+	e := engine{Engine: template.NewEngine(html)}
 	e.RegisterTag(tickTag, func(c render.Context) (string, error) {
 		if b, ok := c.Get(budgetVar).(*budget); ok {
 			return "", b.turn(c.Bindings())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // MaxField is the longest rendered field, in bytes.
@@ -49,7 +50,7 @@ func Render(
 	ctx context.Context,
 	spec channel.Spec,
 	t journey.Treatment,
-	v journey.Vars,
+	v expr.Vars,
 	data map[string]any,
 	opts Options,
 ) (map[string]string, error) {
@@ -96,7 +97,7 @@ func Render(
 
 // Raw renders one template unchanged, for machines: nothing is escaped, sanitized or joined. The error is an *Error
 // that names field.
-func Raw(ctx context.Context, field, source string, v journey.Vars) (string, error) {
+func Raw(ctx context.Context, field, source string, v expr.Vars) (string, error) {
 	text, err := run(ctx, source, false, bindings(v, nil, Options{}))
 	if err != nil {
 		err.Field = field

@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities/render"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // spec finds a channel of this build.
@@ -28,8 +29,8 @@ func spec(t *testing.T, name string) channel.Spec {
 }
 
 // vars are a customer's values.
-func vars() journey.Vars {
-	return journey.Vars{
+func vars() expr.Vars {
+	return expr.Vars{
 		Customer: map[string]any{
 			"first_name": "Ana <b>",
 			"email":      "ana@example.com",

@@ -5,11 +5,11 @@ import (
 	"math"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // bindings returns the variables of a template.
-func bindings(v journey.Vars, data map[string]any, opts Options) map[string]any {
+func bindings(v expr.Vars, data map[string]any, opts Options) map[string]any {
 	intent := make(map[string]any, len(v.Intent))
 	for name, score := range v.Intent {
 		intent[name] = score

@@ -14,6 +14,9 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -23,7 +26,7 @@ const MaxFile = 4 << 20
 
 // ReadFolder reads all YAML files of a journeys folder, by name. Folders and files whose name begins with a dot
 // are left out.
-func ReadFolder(dir string) ([]journey.File, error) {
+func ReadFolder(dir string) ([]lint.File, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, Usage("cannot read %s: %w", dir, errors.Unwrap(err))
@@ -32,7 +35,7 @@ func ReadFolder(dir string) ([]journey.File, error) {
 		return nil, Usage("%s is not a folder", dir)
 	}
 	root := filepath.ToSlash(filepath.Clean(dir))
-	var files []journey.File
+	var files []lint.File
 	top := filepath.Clean(dir) + string(filepath.Separator) // which leads through a link
 	err = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -51,7 +54,7 @@ func ReadFolder(dir string) ([]journey.File, error) {
 		if err != nil {
 			return err
 		}
-		files = append(files, journey.File{Root: root, Name: filepath.ToSlash(filepath.Clean(path)), Data: data})
+		files = append(files, lint.File{Root: root, Name: filepath.ToSlash(filepath.Clean(path)), Data: data})
 		return nil
 	})
 	if err != nil {
@@ -61,7 +64,7 @@ func ReadFolder(dir string) ([]journey.File, error) {
 		}
 		return nil, Usage("cannot read %s: %w", dir, err)
 	}
-	slices.SortFunc(files, func(a, b journey.File) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(files, func(a, b lint.File) int { return strings.Compare(a.Name, b.Name) })
 	return files, nil
 }
 
@@ -82,7 +85,7 @@ func readFile(path string) ([]byte, error) {
 }
 
 // Fingerprint is the same as long as names and bytes are.
-func Fingerprint(files []journey.File) string {
+func Fingerprint(files []lint.File) string {
 	h := sha256.New()
 	for _, f := range files {
 		_, _ = fmt.Fprintf(h, "%q %d\n", f.Name, len(f.Data))
@@ -92,8 +95,14 @@ func Fingerprint(files []journey.File) string {
 }
 
 // Check lints with the channels of this build.
-func Check(files []journey.File) (*journey.Content, journey.Diagnostics) {
-	return journey.Check(files, journey.Options{Channels: channels.Specs()})
+func Check(files []lint.File) (*journey.Content, source.Diagnostics) {
+	content, _, diagnostics := CheckScenarios(files)
+	return content, diagnostics
+}
+
+// CheckScenarios is Check for callers that play the scenario files, which it returns by journey.
+func CheckScenarios(files []lint.File) (*journey.Content, map[string]*scenario.File, source.Diagnostics) {
+	return scenario.Check(files, lint.Options{Channels: channels.Specs()})
 }
 
 // Published says what a release changed.

@@ -14,7 +14,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/devsinks"
 	"github.com/tabi-journeys/tabi/internal/gateway"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 // Dev is everything in one process, with Temporal as a child: for a designer's own machine.
@@ -24,7 +25,7 @@ type Dev struct {
 	Journeys string // folder that is linted and published at start and on each save; empty: none
 	Log      *zap.Logger
 	// Linted is told of every check of the folder, Published of every release; Refused of one the store did not take.
-	Linted    func([]journey.File, journey.Diagnostics)
+	Linted    func([]lint.File, source.Diagnostics)
 	Published func(Published)
 	Refused   func(error)
 	Ready     func(Running)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
 // folderPause is how often a journeys folder is looked at.
@@ -59,7 +59,7 @@ func (f *folder) watch(ctx context.Context) error {
 	}
 }
 
-func (f *folder) publish(ctx context.Context, files []journey.File) {
+func (f *folder) publish(ctx context.Context, files []lint.File) {
 	f.seen = Fingerprint(files)
 	content, found := Check(files)
 	f.dev.Linted(files, found)

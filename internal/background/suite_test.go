@@ -19,6 +19,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -125,11 +126,11 @@ func setup(t *testing.T) *suite {
 // publish releases files of journeys, by name.
 func (s *suite) publish(files map[string]string) {
 	s.t.Helper()
-	var list []journey.File
+	var list []lint.File
 	for name, text := range files {
-		list = append(list, journey.File{Name: name, Data: []byte(text)})
+		list = append(list, lint.File{Name: name, Data: []byte(text)})
 	}
-	content, problems := journey.Check(list, journey.Options{})
+	content, problems := lint.Check(list, lint.Options{})
 	if problems.Failed(false) {
 		s.t.Fatal(problems)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 var testChannels = []channel.Spec{
@@ -54,7 +55,7 @@ func before(t *testing.T, policy *journey.Policy, actions ...*journey.Action) (C
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	return CustomerContext{
 		Customer: "ana", Traits: traits, Rules: book, Now: now, Contacted: func(journey.Limit) int { return 0 },
-		Scope: journey.NewScope(journey.Vars{Customer: traits, Intent: map[string]float64{"churn": 0.8}, Now: now}),
+		Scope: journey.NewScope(expr.Vars{Customer: traits, Intent: map[string]float64{"churn": 0.8}, Now: now}),
 		Content: &journey.Content{
 			Messages: map[string]*journey.Message{"m": said("m", "email", "push", "app"), "mail": said("mail", "email")},
 		},
@@ -77,7 +78,7 @@ func won(d Decision) string {
 func TestArbitrate(t *testing.T) {
 	t.Parallel()
 	set := func(f func(*journey.Action)) func(*journey.Action) { return f }
-	value := func(e journey.Expr) func(*journey.Action) { return set(func(a *journey.Action) { a.Value = e }) }
+	value := func(e expr.Expr) func(*journey.Action) { return set(func(a *journey.Action) { a.Value = e }) }
 	for _, c := range []struct {
 		name    string
 		actions []*journey.Action
@@ -106,9 +107,9 @@ func TestArbitrate(t *testing.T) {
 			act("a", func(a *journey.Action) { a.Eligible = "false" }), act("b", func(a *journey.Action) { a.Suitable = "false" }),
 			act("c", func(a *journey.Action) { a.Applicable = "false" }),
 		}, nil, nil, "nothing: NOT_SUITABLE"},
-		{"the policy", []*journey.Action{act("a")}, &journey.Policy{Consent: map[string]journey.Expr{"marketing": "false"}}, nil, "nothing: NO_CONSENT"},
+		{"the policy", []*journey.Action{act("a")}, &journey.Policy{Consent: map[string]expr.Expr{"marketing": "false"}}, nil, "nothing: NO_CONSENT"},
 		{"a reason of the policy's own", []*journey.Action{act("a")}, &journey.Policy{Suppress: []journey.Suppression{{When: "intent.churn > 0.6", Reason: "UPSET"}}}, nil, "nothing: UPSET"},
-		{"one channel is refused", []*journey.Action{act("a")}, &journey.Policy{Consent: map[string]journey.Expr{"email": "false"}}, nil, "a by push at 5;"},
+		{"one channel is refused", []*journey.Action{act("a")}, &journey.Policy{Consent: map[string]expr.Expr{"email": "false"}}, nil, "a by push at 5;"},
 		{"quiet hours drop it", []*journey.Action{act("a")}, &journey.Policy{QuietHours: &journey.QuietHours{From: "11:00", To: "13:00", OnBlocked: journey.Queue}}, nil, "nothing: QUIET_HOURS"},
 		{"a limit", []*journey.Action{act("a")}, &journey.Policy{Limits: []journey.Limit{{Channel: "email", Max: 1, Per: time.Hour}}},
 			func(st *CustomerContext, _ *Question) { st.Contacted = func(journey.Limit) int { return 1 } }, "a by push at 5;"},
@@ -164,7 +165,7 @@ func TestDecisionTrace(t *testing.T) {
 	t.Parallel()
 	st, q := before(
 		t,
-		&journey.Policy{Consent: map[string]journey.Expr{"push": "false"}},
+		&journey.Policy{Consent: map[string]expr.Expr{"push": "false"}},
 		act("a", func(a *journey.Action) { a.Eligible = "false" }),
 		act("b"),
 		act("c", func(a *journey.Action) { a.Message, a.Cost = "mail", "10" }),

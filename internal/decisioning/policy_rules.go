@@ -3,6 +3,7 @@ package decisioning
 import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // evaluateChannel takes one channel through the policy. The order of the checks is the order of the reasons: the
@@ -58,7 +59,7 @@ func (p *PolicyEvaluator) customerReason(k sendKind) string {
 }
 
 // consentRule returns the policy's condition for a consent, and whether there is one.
-func (p *PolicyEvaluator) consentRule(name string) (rule journey.Expr, asked bool) {
+func (p *PolicyEvaluator) consentRule(name string) (rule expr.Expr, asked bool) {
 	if policy := p.policy(); policy != nil {
 		rule, asked = policy.Consent[name]
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 type traits = map[string]any
@@ -42,7 +43,7 @@ func standing(t *testing.T, policy *journey.Policy, customer traits, change ...f
 	for _, f := range change {
 		f(&st)
 	}
-	st.Scope = journey.NewScope(journey.Vars{Customer: customer, Intent: intent, Now: st.Now})
+	st.Scope = journey.NewScope(expr.Vars{Customer: customer, Intent: intent, Now: st.Now})
 	return st
 }
 
@@ -69,7 +70,7 @@ func contacted(n int) func(*CustomerContext) {
 
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	consent := &journey.Policy{Consent: map[string]journey.Expr{
+	consent := &journey.Policy{Consent: map[string]expr.Expr{
 		"all": "customer.consent.all", "marketing": "customer.consent.marketing", "transactional": "customer.consent.transactional", "email": "customer.consent.email",
 	}}
 	suppress := &journey.Policy{Suppress: []journey.Suppression{
@@ -127,9 +128,9 @@ func TestPolicy(t *testing.T) {
 		{"channel refused", consent, without("email", false), byMail, nil, "NO_CONSENT"},
 		{"channel missing, another is left", consent, without("email", nil), journey.Send{Via: []string{"email", "push"}}, nil, "push"},
 		{"channel refused, transactional", consent, without("email", false), receipt, nil, "email"},
-		{"an opt-out counts beside a rule that is true", &journey.Policy{Consent: map[string]journey.Expr{"marketing": "true"}}, without("marketing", false), byMail, nil, "NO_CONSENT"},
-		{"a rule that minds the opt-out decides", &journey.Policy{Consent: map[string]journey.Expr{"email": "customer.consent.email || customer.email != ''"}}, without("email", false), byMail, nil, "email"},
-		{"a property that is no consent is not given in a scenario", &journey.Policy{Consent: map[string]journey.Expr{"email": "customer.consent.email && customer.country == 'PT'"}}, without("email", nil), byMail, []func(*CustomerContext){scenario}, "NO_CONSENT"},
+		{"an opt-out counts beside a rule that is true", &journey.Policy{Consent: map[string]expr.Expr{"marketing": "true"}}, without("marketing", false), byMail, nil, "NO_CONSENT"},
+		{"a rule that minds the opt-out decides", &journey.Policy{Consent: map[string]expr.Expr{"email": "customer.consent.email || customer.email != ''"}}, without("email", false), byMail, nil, "email"},
+		{"a property that is no consent is not given in a scenario", &journey.Policy{Consent: map[string]expr.Expr{"email": "customer.consent.email && customer.country == 'PT'"}}, without("email", nil), byMail, []func(*CustomerContext){scenario}, "NO_CONSENT"},
 		{"an opt-out of a channel without a rule", consent, without("push", false), byPush, nil, "NO_CONSENT"},
 		{"missing in a scenario", consent, traits{"email": "a@example.com"}, byMail, []func(*CustomerContext){scenario}, "email"},
 		{"refused in a scenario", consent, without("marketing", false), byMail, []func(*CustomerContext){scenario}, "NO_CONSENT"},
@@ -288,7 +289,7 @@ func BenchmarkPermitsOfAThousandActions(b *testing.B) {
 	book, err := journey.NewRulebook(journey.Rules{Policy: &journey.Policy{
 		Limits:     []journey.Limit{{Channel: "email", Max: 1, Per: time.Hour}, {Max: 5, Per: 7 * 24 * time.Hour}},
 		QuietHours: &journey.QuietHours{From: "23:00", To: "08:00", OnBlocked: journey.Queue},
-		Consent:    map[string]journey.Expr{"marketing": "customer.consent.marketing", "email": "customer.consent.email"},
+		Consent:    map[string]expr.Expr{"marketing": "customer.consent.marketing", "email": "customer.consent.email"},
 		Suppress:   []journey.Suppression{{When: "intent.complaint > 0.6"}},
 	}})
 	if err != nil {
@@ -296,7 +297,7 @@ func BenchmarkPermitsOfAThousandActions(b *testing.B) {
 	}
 	for b.Loop() {
 		st := CustomerContext{Traits: whole, Rules: book, Now: evening, Contacted: func(journey.Limit) int { return 0 },
-			Scope: journey.NewScope(journey.Vars{Customer: whole, Intent: map[string]float64{"complaint": 0.5}, Now: evening})}
+			Scope: journey.NewScope(expr.Vars{Customer: whole, Intent: map[string]float64{"complaint": 0.5}, Now: evening})}
 		p := NewPolicyEvaluator(st, registry)
 		for range 1000 {
 			p.Channels(SendRequest{Message: hello})

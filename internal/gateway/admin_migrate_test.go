@@ -8,15 +8,16 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // release publishes a journey of these steps beside apology, and gives its revision.
 func (h *house) release(steps string) string {
 	h.t.Helper()
-	content, diagnostics := journey.Check([]journey.File{
+	content, diagnostics := lint.Check([]lint.File{
 		{Root: "j", Name: "j/nudge.yaml", Data: []byte("journey: nudge\nentry: {event: Start}\ngoal: {event: Bought}\nsteps:\n" + steps)},
-	}, journey.Options{})
+	}, lint.Options{})
 	if diagnostics.Failed(false) {
 		h.t.Fatal(diagnostics)
 	}

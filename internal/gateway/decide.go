@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -23,7 +24,7 @@ type Rendering struct {
 	Message  *journey.Message
 	Tone     string
 	Language string
-	Vars     journey.Vars
+	Vars     expr.Vars
 }
 
 // DecideRequest asks for the next best actions of a customer who is on the page, in the app or on the phone.

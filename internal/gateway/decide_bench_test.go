@@ -19,6 +19,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -102,10 +103,10 @@ func crowd(b *testing.B, s *store.Store, file string) {
 		name := "a" + strconv.Itoa(i)
 		rules.Groups["all"] = append(rules.Groups["all"], name)
 		rules.Actions[name] = &journey.Action{Name: name, Group: "all", Propensity: 0.05, Cost: "0.05",
-			Value: journey.Expr(
+			Value: expr.Expr(
 				fmt.Sprintf("customer.trait%d * %d.5 + 1.0", i%60, i),
-			), Eligible: journey.Expr(fmt.Sprintf("customer.trait%d >= 0.0", i%40)),
-			Suitable: journey.Expr(
+			), Eligible: expr.Expr(fmt.Sprintf("customer.trait%d >= 0.0", i%40)),
+			Suitable: expr.Expr(
 				fmt.Sprintf("customer.trait%d < 2.0", i%60),
 			), Accept: &journey.Accept{Events: []string{"Accepted"}, Within: time.Hour}}
 	}

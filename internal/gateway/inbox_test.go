@@ -12,6 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -43,9 +44,9 @@ var channels = []channel.Spec{
 func (h *house) enter() (store.Enrollment, contract.Ref) {
 	h.t.Helper()
 	ctx := context.Background()
-	content, diagnostics := journey.Check([]journey.File{
+	content, diagnostics := lint.Check([]lint.File{
 		{Root: "j", Name: "j/apology.yaml", Data: []byte(apologyYAML)}, {Root: "j", Name: "j/messages/sorry.yaml", Data: []byte(sorryYAML)},
-	}, journey.Options{Channels: channels})
+	}, lint.Options{Channels: channels})
 	if diagnostics.Failed(false) {
 		h.t.Fatal(diagnostics)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -89,12 +90,12 @@ func TestJourneyPages(t *testing.T) {
 
 	// Another revision: the old one's instances are told of, and can be looked at.
 	edited := strings.Replace(apologyYAML, "id: call", "id: phone", 1)
-	content, diagnostics := journey.Check(
-		[]journey.File{
+	content, diagnostics := lint.Check(
+		[]lint.File{
 			{Root: "j", Name: "j/apology.yaml", Data: []byte(edited)},
 			{Root: "j", Name: "j/messages/sorry.yaml", Data: []byte(sorryYAML)},
 		},
-		journey.Options{
+		lint.Options{
 			Channels: []channel.Spec{
 				{Name: "email", Address: "email", Fields: []channel.Field{{Name: "subject"}, {Name: "html", HTML: true}}},
 				{Name: "app", Fields: []channel.Field{{Name: "title"}, {Name: "body"}, {Name: "link"}}},

@@ -9,16 +9,16 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/api"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // enters publishes a journey and lets n customers enter it; their starts wait in the outbox.
 func (h *house) enters(n int) {
 	h.t.Helper()
-	content, problems := journey.Check(
-		[]journey.File{{Name: "hello.yaml", Data: []byte("journey: hello\nentry: {event: Hello}\nsteps:\n  - wait: 1d\n")}},
-		journey.Options{Channels: channels},
+	content, problems := lint.Check(
+		[]lint.File{{Name: "hello.yaml", Data: []byte("journey: hello\nentry: {event: Hello}\nsteps:\n  - wait: 1d\n")}},
+		lint.Options{Channels: channels},
 	)
 	if problems.Failed(false) {
 		h.t.Fatal(problems)

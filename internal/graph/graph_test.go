@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // TestKindsHaveWords walks the registry: a kind of step that this package does not know would be drawn as a blank.
@@ -131,17 +132,17 @@ func hostile() *journey.Definition {
 		Description: evil[1],
 		Owner:       evil[2],
 		Timeout:     time.Hour,
-		Entry:       journey.Entry{Events: evil, When: journey.Expr(evil[3]), Key: journey.Expr(evil[7])},
-		Goal:        &journey.Goal{Events: evil, When: journey.Expr(evil[5]), Value: journey.Expr(evil[4])},
+		Entry:       journey.Entry{Events: evil, When: expr.Expr(evil[3]), Key: expr.Expr(evil[7])},
+		Goal:        &journey.Goal{Events: evil, When: expr.Expr(evil[5]), Value: expr.Expr(evil[4])},
 	}
 	branch := &journey.Branch{Else: 1}
 	for _, text := range evil {
 		d.Exit = append(d.Exit, journey.ExitRule{Events: []string{text}, Outcome: text})
-		branch.Arms = append(branch.Arms, journey.BranchArm{When: journey.Expr(text), Then: 1})
+		branch.Arms = append(branch.Arms, journey.BranchArm{When: expr.Expr(text), Then: 1})
 	}
 	d.Steps = append(
 		d.Steps,
-		journey.Step{ID: evil[0], Kind: "branch", Name: evil[1], Path: journey.Main, When: journey.Expr(evil[6]), Next: 1, Spec: branch},
+		journey.Step{ID: evil[0], Kind: "branch", Name: evil[1], Path: journey.Main, When: expr.Expr(evil[6]), Next: 1, Spec: branch},
 	)
 	for i, text := range evil {
 		next := i + 2

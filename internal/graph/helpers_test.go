@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/journeys"
 )
 
@@ -20,19 +21,19 @@ var update = flag.Bool("update", false, "write the golden drawings again")
 func drawn(t *testing.T) map[string]*journey.Definition {
 	t.Helper()
 	out := map[string]*journey.Definition{}
-	var files []journey.File
+	var files []lint.File
 	err := fs.WalkDir(journeys.Files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(path, ".test.yaml") {
 			return err
 		}
 		data, err := journeys.Files.ReadFile(path)
-		files = append(files, journey.File{Root: "j", Name: "j/" + path, Data: data})
+		files = append(files, lint.File{Root: "j", Name: "j/" + path, Data: data})
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, found := journey.Check(files, journey.Options{Channels: channels.Specs()})
+	content, found := lint.Check(files, lint.Options{Channels: channels.Specs()})
 	if found.Failed(false) {
 		t.Fatalf("the shipped journeys: %v", found)
 	}
@@ -58,26 +59,26 @@ func drawn(t *testing.T) map[string]*journey.Definition {
 func compiled(t *testing.T, source string) *journey.Definition {
 	t.Helper()
 	name := strings.TrimSpace(strings.TrimPrefix(strings.SplitN(source[strings.Index(source, "journey:"):], "\n", 2)[0], "journey:"))
-	files := []journey.File{{Root: "j", Name: "j/" + name + ".yaml", Data: []byte(source)}}
+	files := []lint.File{{Root: "j", Name: "j/" + name + ".yaml", Data: []byte(source)}}
 	for i := range 10 {
 		message := fmt.Sprintf("m%d", i)
-		files = append(files, journey.File{Root: "j", Name: "j/messages/" + message + ".yaml",
+		files = append(files, lint.File{Root: "j", Name: "j/messages/" + message + ".yaml",
 			Data: []byte("message: " + message + "\nemail: {subject: s, html: h}\npush: {title: t, body: b}\n")})
 	}
 	files = append(
 		files,
-		journey.File{
+		lint.File{
 			Root: "j",
 			Name: "j/intents.yaml",
 			Data: []byte("intents:\n  complaint: {half_life: 7d}\n  price-sensitive: {half_life: 3d}\n"),
 		},
-		journey.File{
+		lint.File{
 			Root: "j",
 			Name: "j/actions/retention.yaml",
 			Data: []byte("group: retention\nactions:\n  loyalty-discount: {message: m1, value: 5}\n  cart-help: {message: m2, value: 1}\n"),
 		},
 	)
-	content, found := journey.Check(files, journey.Options{Channels: channels.Specs()})
+	content, found := lint.Check(files, lint.Options{Channels: channels.Specs()})
 	if found.Failed(false) {
 		t.Fatalf("%s: %v", name, found)
 	}

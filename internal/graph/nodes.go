@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -96,7 +97,7 @@ func rerouteID(k int) string { return fmt.Sprintf("#reroute %d", k+1) }
 // ruleNodes are the rules that hold wherever an instance is.
 func ruleNodes(d *journey.Definition) []Node {
 	var out []Node
-	rule := func(id, kind, title, end string, when journey.Expr, lines ...string) {
+	rule := func(id, kind, title, end string, when expr.Expr, lines ...string) {
 		n := Node{ID: id, Kind: kind, Title: title, End: end}
 		full := []string{label(kind), title}
 		if when != "" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -287,7 +288,7 @@ func label(kind string) string {
 }
 
 // condition is an expression on one line, shortened.
-func condition(e journey.Expr) string { return shorten(string(e), exprLength) }
+func condition(e expr.Expr) string { return shorten(string(e), exprLength) }
 
 // shorten gives text on one line, of at most n characters.
 func shorten(text string, n int) string {

@@ -1,6 +1,10 @@
 package journey
 
-import "time"
+import (
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+)
 
 // Definition is a compiled journey: a flat list of steps with jump targets, as the interpreter runs it.
 // It holds no positions and no comments, so that its Revision changes only when its meaning does.
@@ -28,9 +32,6 @@ const Main = "main"
 // DefaultTimeout is the longest life of an instance whose journey gives none.
 const DefaultTimeout = 90 * 24 * time.Hour
 
-// Expr is the source of a CEL expression; empty is absent. A literal of the YAML stands as the CEL literal.
-type Expr string
-
 // Path is a named list of steps.
 type Path struct {
 	Name  string `json:"name"`
@@ -39,13 +40,13 @@ type Path struct {
 
 // Step is one instruction. Spec is the kind's own part, of the type that Kinds gives for Kind.
 type Step struct {
-	ID   string `json:"id"`
-	Kind string `json:"kind"`
-	Name string `json:"name,omitempty"` // for people
-	Path string `json:"path"`
-	When Expr   `json:"when,omitempty"` // skip the step unless true
-	Next int    `json:"next"`           // index of the step behind this one, or End
-	Spec Spec   `json:"spec"`
+	ID   string    `json:"id"`
+	Kind string    `json:"kind"`
+	Name string    `json:"name,omitempty"` // for people
+	Path string    `json:"path"`
+	When expr.Expr `json:"when,omitempty"` // skip the step unless true
+	Next int       `json:"next"`           // index of the step behind this one, or End
+	Spec Spec      `json:"spec"`
 }
 
 // Spec is what a step kind compiles to. Implementations are pointers to the structs below.
@@ -64,8 +65,8 @@ const (
 type Entry struct {
 	Events   []string      `json:"events,omitempty"`
 	Schedule *Schedule     `json:"schedule,omitempty"` // at each of its moments every customer enters for whom When is true
-	When     Expr          `json:"when,omitempty"`
-	Key      Expr          `json:"key,omitempty"` // a missing value means no entry
+	When     expr.Expr     `json:"when,omitempty"`
+	Key      expr.Expr     `json:"key,omitempty"` // a missing value means no entry
 	Reentry  string        `json:"reentry"`       // one of the Reentry modes
 	After    time.Duration `json:"after,omitempty"`
 	Holdout  float64       `json:"holdout,omitempty"` // percent, 0…100
@@ -74,16 +75,16 @@ type Entry struct {
 // Goal is what the journey is for.
 type Goal struct {
 	Events []string      `json:"events,omitempty"` // empty: every event of the customer
-	When   Expr          `json:"when,omitempty"`
-	Value  Expr          `json:"value,omitempty"`
+	When   expr.Expr     `json:"when,omitempty"`
+	Value  expr.Expr     `json:"value,omitempty"`
 	Within time.Duration `json:"within,omitempty"` // 0: watched while the path lasts
 }
 
 // ExitRule ends an instance early.
 type ExitRule struct {
-	Events  []string `json:"events,omitempty"` // empty: every event of the customer
-	When    Expr     `json:"when,omitempty"`
-	Outcome string   `json:"outcome"` // default exited
+	Events  []string  `json:"events,omitempty"` // empty: every event of the customer
+	When    expr.Expr `json:"when,omitempty"`
+	Outcome string    `json:"outcome"` // default exited
 }
 
 // Schedule is a time of day on some days of the week.
@@ -110,11 +111,11 @@ func (l *Level) Holds(score float64) bool {
 
 // RerouteRule moves an instance to another path.
 type RerouteRule struct {
-	Events []string `json:"events,omitempty"` // empty: every event of the customer
-	Level  *Level   `json:"level,omitempty"`  // an intent must be there; checked on every event, and when fading crosses Below
-	When   Expr     `json:"when,omitempty"`
-	GoTo   string   `json:"go_to"`            // a path
-	Repeat bool     `json:"repeat,omitempty"` // more than once per instance
+	Events []string  `json:"events,omitempty"` // empty: every event of the customer
+	Level  *Level    `json:"level,omitempty"`  // an intent must be there; checked on every event, and when fading crosses Below
+	When   expr.Expr `json:"when,omitempty"`
+	GoTo   string    `json:"go_to"`            // a path
+	Repeat bool      `json:"repeat,omitempty"` // more than once per instance
 }
 
 // Wait parks for Duration, or until the moment Until gives plus Offset, or until the time of day At comes on
@@ -123,17 +124,17 @@ type Wait struct {
 	At       LocalTime     `json:"at,omitempty"`
 	Days     []string      `json:"days,omitempty"` // of Weekdays, in that order; empty: every day
 	Duration time.Duration `json:"duration,omitempty"`
-	Until    Expr          `json:"until,omitempty"`
+	Until    expr.Expr     `json:"until,omitempty"`
 	Offset   time.Duration `json:"offset,omitempty"` // may be negative
 	Timezone string        `json:"timezone,omitempty"`
 }
 
 // EventArm is an arm of wait_for: it waits for an event, or, with Level, for an intent.
 type EventArm struct {
-	Events []string `json:"events"`
-	Level  *Level   `json:"level,omitempty"` // Events and When are then empty
-	When   Expr     `json:"when,omitempty"`
-	Then   int      `json:"then"` // index of the first step, or the step's Next
+	Events []string  `json:"events"`
+	Level  *Level    `json:"level,omitempty"` // Events and When are then empty
+	When   expr.Expr `json:"when,omitempty"`
+	Then   int       `json:"then"` // index of the first step, or the step's Next
 }
 
 // WaitFor parks until an arm's event comes, or Timeout has passed.
@@ -146,8 +147,8 @@ type WaitFor struct {
 
 // BranchArm is an arm of branch.
 type BranchArm struct {
-	When Expr `json:"when"`
-	Then int  `json:"then"`
+	When expr.Expr `json:"when"`
+	Then int       `json:"then"`
 }
 
 // Branch goes the way of the first true arm.
@@ -177,14 +178,14 @@ const (
 // Send says a message on the first permitted channel of Via; Via empty means best: of the message's permitted
 // channels the one that the customer answers most.
 type Send struct {
-	Message   string          `json:"message"`
-	Via       []string        `json:"via,omitempty"`
-	Data      map[string]Expr `json:"data,omitempty"`
-	Category  string          `json:"category"` // Marketing (default) or Transactional
-	Topic     string          `json:"topic,omitempty"`
-	Tone      string          `json:"tone,omitempty"`
-	OnBlocked int             `json:"on_blocked"` // Next where absent
-	OnFailure int             `json:"on_failure"` // Next where absent
+	Message   string               `json:"message"`
+	Via       []string             `json:"via,omitempty"`
+	Data      map[string]expr.Expr `json:"data,omitempty"`
+	Category  string               `json:"category"` // Marketing (default) or Transactional
+	Topic     string               `json:"topic,omitempty"`
+	Tone      string               `json:"tone,omitempty"`
+	OnBlocked int                  `json:"on_blocked"` // Next where absent
+	OnFailure int                  `json:"on_failure"` // Next where absent
 }
 
 // Decide chooses the next best of some actions, and sends its message on the channel it won with, unless it
@@ -228,9 +229,9 @@ type Handoff struct {
 
 // Assignment is one line of set; Target is "vars" or "customer", Name the dotted path in it.
 type Assignment struct {
-	Target string `json:"target"`
-	Name   string `json:"name"`
-	Value  Expr   `json:"value"`
+	Target string    `json:"target"`
+	Name   string    `json:"name"`
+	Value  expr.Expr `json:"value"`
 }
 
 // Set assigns in the order of the file.
@@ -240,8 +241,8 @@ type Set struct {
 
 // Emit makes an event of this customer. A property without a value is left out.
 type Emit struct {
-	Event      string          `json:"event"`
-	Properties map[string]Expr `json:"properties,omitempty"`
+	Event      string               `json:"event"`
+	Properties map[string]expr.Expr `json:"properties,omitempty"`
 }
 
 // DefaultCallTimeout bounds one attempt of a call that gives none; MaxCallTimeout is the longest that may be given.
@@ -285,3 +286,13 @@ func (*Emit) Kind() string    { return "emit" }
 func (*Call) Kind() string    { return "call" }
 func (*GoTo) Kind() string    { return "go_to" }
 func (*Exit) Kind() string    { return "exit" }
+
+// Step finds a step of a journey.
+func (d *Definition) Step(id string) *Step {
+	for i := range d.Steps {
+		if d.Steps[i].ID == id {
+			return &d.Steps[i]
+		}
+	}
+	return nil
+}

@@ -15,8 +15,8 @@ var Weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 // weekday is the name of a day.
 func weekday(d time.Weekday) string { return Weekdays[(int(d)+6)%7] }
 
-// parse reads hours, minutes and seconds.
-func (l LocalTime) parse() (hour, minute, second int, err error) {
+// Parse reads hours, minutes and seconds.
+func (l LocalTime) Parse() (hour, minute, second int, err error) {
 	for _, layout := range []string{"15:04", "15:04:05"} {
 		if t, err := time.Parse(layout, string(l)); err == nil {
 			return t.Hour(), t.Minute(), t.Second(), nil
@@ -30,7 +30,7 @@ func (l LocalTime) parse() (hour, minute, second int, err error) {
 // the calendar of zone leaves out does not come. ok is false where l is no time of day or no day is one of the
 // week.
 func (l LocalTime) Next(after time.Time, zone *time.Location, days []string) (at time.Time, ok bool) {
-	hour, minute, second, err := l.parse()
+	hour, minute, second, err := l.Parse()
 	if err != nil {
 		return time.Time{}, false
 	}

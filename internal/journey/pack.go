@@ -15,8 +15,8 @@ import (
 // maxUnpacked bounds what Unpack takes out of a packed definition, in bytes.
 const maxUnpacked = 4 << 20
 
-// canonical is the definition's JSON: struct fields in their order, map keys sorted.
-func (d *Definition) canonical() ([]byte, error) {
+// Canonical is the definition's JSON: struct fields in their order, map keys sorted.
+func (d *Definition) Canonical() ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
@@ -28,7 +28,7 @@ func (d *Definition) canonical() ([]byte, error) {
 
 // Revision is the hash of the definition's canonical JSON: 12 hex digits of its SHA-256.
 func (d *Definition) Revision() string {
-	data, err := d.canonical()
+	data, err := d.Canonical()
 	if err != nil {
 		return ""
 	}
@@ -38,7 +38,7 @@ func (d *Definition) Revision() string {
 
 // Pack gives the definition as it travels in workflow input: canonical JSON, gzipped, deterministic.
 func Pack(d *Definition) ([]byte, error) {
-	data, err := d.canonical()
+	data, err := d.Canonical()
 	if err != nil {
 		return nil, err
 	}

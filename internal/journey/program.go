@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // Program is a definition ready to run: every expression compiled, every name looked up. It is immutable and
@@ -12,30 +13,11 @@ import (
 type Program struct {
 	*Definition
 	revision string
-	exprs    map[Expr]*evaluator
+	exprs    map[expr.Expr]*expr.Evaluator
 	index    map[string]int
 	starts   map[string]int
 	reads    Reads
 	listens  Listens
-}
-
-// Vars are what an expression may see.
-type Vars struct {
-	Customer  map[string]any
-	Entry     map[string]any
-	Event     map[string]any // nil: no event at hand; reading it is an error (which makes a condition false)
-	EventName string
-	Intent    map[string]float64 // by name as written (expressions write - as _): every intent of the release, 0 without evidence
-	Vars      map[string]any
-	Steps     map[string]map[string]any // by step id as written; expressions write - as _
-	Now       time.Time
-	History   History // nil: count and last are errors
-}
-
-// History answers count() and last() over the customer's events. within 0 looks at all time.
-type History interface {
-	Count(event string, within time.Duration) (float64, error)
-	Last(event string) (at time.Time, found bool, err error)
 }
 
 // Reads are the top-level properties that a journey's expressions name. "*" stands for all.
@@ -83,10 +65,10 @@ func NewProgram(d *Definition) (*Program, error) {
 	if d == nil {
 		return nil, errors.New("there is no definition")
 	}
-	if err := d.validate(); err != nil {
+	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Program{Definition: d, revision: d.Revision(), exprs: map[Expr]*evaluator{}, index: map[string]int{}, starts: map[string]int{}}
+	p := &Program{Definition: d, revision: d.Revision(), exprs: map[expr.Expr]*expr.Evaluator{}, index: map[string]int{}, starts: map[string]int{}}
 	for i, s := range d.Steps {
 		p.index[s.ID] = i
 	}
@@ -97,7 +79,7 @@ func NewProgram(d *Definition) (*Program, error) {
 		if e == "" || p.exprs[e] != nil {
 			continue
 		}
-		evaluator, err := newEvaluator(e)
+		evaluator, err := expr.NewEvaluator(e)
 		if err != nil {
 			return nil, fmt.Errorf("journey %q: %w", d.Journey, err)
 		}
@@ -111,28 +93,28 @@ func NewProgram(d *Definition) (*Program, error) {
 func (p *Program) Revision() string { return p.revision }
 
 // evaluator finds e; an expression that is not of the program is compiled.
-func (p *Program) evaluator(e Expr) (*evaluator, error) {
+func (p *Program) evaluator(e expr.Expr) (*expr.Evaluator, error) {
 	if known := p.exprs[e]; known != nil {
 		return known, nil
 	}
-	return newEvaluator(e)
+	return expr.NewEvaluator(e)
 }
 
 // Eval evaluates e. A missing value or unlike types are an error; so is a cost over the limit. Numbers come
 // back as float64, timestamps as time.Time, durations as time.Duration, else what JSON carries.
-func (p *Program) Eval(e Expr, v Vars) (any, error) {
+func (p *Program) Eval(e expr.Expr, v expr.Vars) (any, error) {
 	if e == "" {
-		return nil, errMissing
+		return nil, expr.ErrMissing
 	}
 	evaluator, err := p.evaluator(e)
 	if err != nil {
 		return nil, err
 	}
-	return evaluator.eval(v)
+	return evaluator.Eval(v)
 }
 
 // Test evaluates a condition: absent is true, any error or non-boolean is false.
-func (p *Program) Test(e Expr, v Vars) bool {
+func (p *Program) Test(e expr.Expr, v expr.Vars) bool {
 	if e == "" {
 		return true
 	}
@@ -142,7 +124,7 @@ func (p *Program) Test(e Expr, v Vars) bool {
 }
 
 // Remote reports whether e reads customer, intent, count or last, and so must be evaluated where the data is.
-func (p *Program) Remote(e Expr) bool {
+func (p *Program) Remote(e expr.Expr) bool {
 	if e == "" {
 		return false
 	}
@@ -150,7 +132,7 @@ func (p *Program) Remote(e Expr) bool {
 	if err != nil {
 		return false
 	}
-	return evaluator.refs.history || evaluator.refs.reads("customer") || evaluator.refs.reads("intent")
+	return evaluator.Refs.History || evaluator.Refs.Reads("customer") || evaluator.Refs.Reads("intent")
 }
 
 // Reads are the properties the journey's expressions name.

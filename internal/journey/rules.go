@@ -2,6 +2,8 @@ package journey
 
 import (
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // Rules are what the brain decides by: how intent is inferred, the next best actions, and the contact policy.
@@ -23,9 +25,9 @@ type Intent struct {
 
 // Evidence is an event that speaks for an intent, or with a weight below 0 against it.
 type Evidence struct {
-	Events []string `json:"events"`
-	When   Expr     `json:"when,omitempty"`
-	Weight float64  `json:"weight"`
+	Events []string  `json:"events"`
+	When   expr.Expr `json:"when,omitempty"`
+	Weight float64   `json:"weight"`
 }
 
 // TextWeight is what a message adds to the strength of the intent it is classified as, times the confidence.
@@ -43,12 +45,12 @@ type Action struct {
 	Group      string          `json:"group"`
 	Message    string          `json:"message,omitempty"` // empty: it can only be chosen, not sent
 	Via        []string        `json:"via,omitempty"`     // empty: the message's channels
-	Value      Expr            `json:"value"`             // V = value − cost, not below 0; a missing value is 0
-	Cost       Expr            `json:"cost,omitempty"`    // default 0
-	Lever      Expr            `json:"lever,omitempty"`   // L, default 1
-	Eligible   Expr            `json:"eligible,omitempty"`
-	Applicable Expr            `json:"applicable,omitempty"`
-	Suitable   Expr            `json:"suitable,omitempty"`
+	Value      expr.Expr       `json:"value"`             // V = value − cost, not below 0; a missing value is 0
+	Cost       expr.Expr       `json:"cost,omitempty"`    // default 0
+	Lever      expr.Expr       `json:"lever,omitempty"`   // L, default 1
+	Eligible   expr.Expr       `json:"eligible,omitempty"`
+	Applicable expr.Expr       `json:"applicable,omitempty"`
+	Suitable   expr.Expr       `json:"suitable,omitempty"`
 	Context    []ContextWeight `json:"context,omitempty"`
 	Propensity float64         `json:"propensity"` // starting belief, above 0 and below 1; default 0.5
 	Accept     *Accept         `json:"accept,omitempty"`
@@ -56,14 +58,14 @@ type Action struct {
 
 // ContextWeight is a factor of C that counts where When is true.
 type ContextWeight struct {
-	When   Expr    `json:"when"`
-	Weight float64 `json:"weight"`
+	When   expr.Expr `json:"when"`
+	Weight float64   `json:"weight"`
 }
 
 // Accept is the event by which a customer accepts an offer.
 type Accept struct {
 	Events []string      `json:"events"`
-	When   Expr          `json:"when,omitempty"`
+	When   expr.Expr     `json:"when,omitempty"`
 	Within time.Duration `json:"within"` // from the offer; default DefaultAcceptWindow
 }
 
@@ -75,11 +77,11 @@ const (
 
 // Policy is the contact policy (policy.yaml).
 type Policy struct {
-	Limits     []Limit         `json:"limits,omitempty"`
-	QuietHours *QuietHours     `json:"quiet_hours,omitempty"`
-	Consent    map[string]Expr `json:"consent,omitempty"` // "all", "marketing", "transactional" or a channel → condition; false or missing means no
-	Suppress   []Suppression   `json:"suppress,omitempty"`
-	Tone       []ToneRule      `json:"tone,omitempty"` // the first that is true; a step's tone beats it
+	Limits     []Limit              `json:"limits,omitempty"`
+	QuietHours *QuietHours          `json:"quiet_hours,omitempty"`
+	Consent    map[string]expr.Expr `json:"consent,omitempty"` // "all", "marketing", "transactional" or a channel → condition; false or missing means no
+	Suppress   []Suppression        `json:"suppress,omitempty"`
+	Tone       []ToneRule           `json:"tone,omitempty"` // the first that is true; a step's tone beats it
 	// ControlGroups are the percentages of customers for whom arbitration is made worse on purpose, to measure
 	// what it brings: of Controls, summing to 100 at most.
 	ControlGroups map[string]float64 `json:"control_groups,omitempty"`
@@ -121,15 +123,15 @@ type QuietHours struct {
 
 // Suppression forbids marketing while When is true.
 type Suppression struct {
-	When     Expr   `json:"when"`
-	Category string `json:"category,omitempty"` // empty: whatever the category; transactional messages ignore suppression all the same
-	Channel  string `json:"channel,omitempty"`  // empty: every channel
-	Topic    string `json:"topic,omitempty"`    // empty: whatever the topic
-	Reason   string `json:"reason"`             // default SUPPRESSED
+	When     expr.Expr `json:"when"`
+	Category string    `json:"category,omitempty"` // empty: whatever the category; transactional messages ignore suppression all the same
+	Channel  string    `json:"channel,omitempty"`  // empty: every channel
+	Topic    string    `json:"topic,omitempty"`    // empty: whatever the topic
+	Reason   string    `json:"reason"`             // default SUPPRESSED
 }
 
 // ToneRule says how to speak while When is true.
 type ToneRule struct {
-	When Expr   `json:"when"`
-	Use  string `json:"use"`
+	When expr.Expr `json:"when"`
+	Use  string    `json:"use"`
 }

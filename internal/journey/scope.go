@@ -3,22 +3,24 @@ package journey
 import (
 	"fmt"
 	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // Rulebook is rules ready to decide by: every expression compiled. It is immutable and safe for concurrent use.
 type Rulebook struct {
 	Rules
-	exprs map[Expr]*evaluator
+	exprs map[expr.Expr]*expr.Evaluator
 }
 
 // NewRulebook compiles rules. It fails only for rules that Check did not make.
 func NewRulebook(r Rules) (*Rulebook, error) {
-	b := &Rulebook{Rules: r, exprs: map[Expr]*evaluator{}}
+	b := &Rulebook{Rules: r, exprs: map[expr.Expr]*expr.Evaluator{}}
 	for _, e := range r.expressions() {
 		if e == "" || b.exprs[e] != nil {
 			continue
 		}
-		evaluator, err := newEvaluator(e)
+		evaluator, err := expr.NewEvaluator(e)
 		if err != nil {
 			return nil, fmt.Errorf("the rules: %w", err)
 		}
@@ -30,9 +32,9 @@ func NewRulebook(r Rules) (*Rulebook, error) {
 // Scope is what expressions may see, made ready once for all that one decision asks. It remembers answers, so
 // that what many actions ask alike is evaluated once. It is not safe for concurrent use.
 type Scope struct {
-	vars       Vars
+	vars       expr.Vars
 	activation map[string]any
-	answers    map[Expr]answer
+	answers    map[expr.Expr]answer
 }
 
 type answer struct {
@@ -41,17 +43,17 @@ type answer struct {
 }
 
 // NewScope makes a scope of v. v is not to be changed afterwards.
-func NewScope(v Vars) *Scope {
-	return &Scope{vars: v, activation: activation(v), answers: map[Expr]answer{}}
+func NewScope(v expr.Vars) *Scope {
+	return &Scope{vars: v, activation: expr.Activation(v), answers: map[expr.Expr]answer{}}
 }
 
 // Vars are what the scope was made of.
-func (s *Scope) Vars() Vars { return s.vars }
+func (s *Scope) Vars() expr.Vars { return s.vars }
 
 // Eval evaluates an expression of the rules, as Program.Eval does.
-func (b *Rulebook) Eval(e Expr, s *Scope) (any, error) {
+func (b *Rulebook) Eval(e expr.Expr, s *Scope) (any, error) {
 	if e == "" {
-		return nil, errMissing
+		return nil, expr.ErrMissing
 	}
 	if known, ok := s.answers[e]; ok {
 		return known.value, known.err
@@ -59,17 +61,17 @@ func (b *Rulebook) Eval(e Expr, s *Scope) (any, error) {
 	evaluator := b.exprs[e]
 	if evaluator == nil {
 		var err error
-		if evaluator, err = newEvaluator(e); err != nil {
+		if evaluator, err = expr.NewEvaluator(e); err != nil {
 			return nil, err
 		}
 	}
-	value, err := evaluator.evalIn(s.activation)
+	value, err := evaluator.EvalIn(s.activation)
 	s.answers[e] = answer{value, err}
 	return value, err
 }
 
 // Test evaluates a condition: absent is true, any error or non-boolean is false.
-func (b *Rulebook) Test(e Expr, s *Scope) bool {
+func (b *Rulebook) Test(e expr.Expr, s *Scope) bool {
 	if e == "" {
 		return true
 	}
@@ -80,14 +82,14 @@ func (b *Rulebook) Test(e Expr, s *Scope) bool {
 
 // Names reports whether an expression names the value at a path, or one around it: Names(e, "customer",
 // "consent", "email").
-func (b *Rulebook) Names(e Expr, path ...string) bool {
-	evaluator, err := newEvaluator(e)
+func (b *Rulebook) Names(e expr.Expr, path ...string) bool {
+	evaluator, err := expr.NewEvaluator(e)
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc(evaluator.refs.uses, func(use reading) bool {
+	return slices.ContainsFunc(evaluator.Refs.Uses, func(use expr.Use) bool {
 		for i := range min(len(use), len(path)) {
-			if use[i].name != path[i] {
+			if use[i].Name != path[i] {
 				return false
 			}
 		}
@@ -96,7 +98,7 @@ func (b *Rulebook) Names(e Expr, path ...string) bool {
 }
 
 // Number evaluates a number: absent is fallback, missing or another type is 0.
-func (b *Rulebook) Number(e Expr, s *Scope, fallback float64) float64 {
+func (b *Rulebook) Number(e expr.Expr, s *Scope, fallback float64) float64 {
 	if e == "" {
 		return fallback
 	}
@@ -109,8 +111,8 @@ func (b *Rulebook) Number(e Expr, s *Scope, fallback float64) float64 {
 }
 
 // expressions lists every expression of the rules.
-func (r Rules) expressions() []Expr {
-	var out []Expr
+func (r Rules) expressions() []expr.Expr {
+	var out []expr.Expr
 	for _, intent := range r.Intents {
 		for _, evidence := range intent.Evidence {
 			out = append(out, evidence.When)

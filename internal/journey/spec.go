@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // Successors are the indices a step can lead to, and End where it can end its path; without repeats, sorted.
@@ -43,11 +45,11 @@ func SendOf(s *Step) *Send {
 type program interface {
 	Spec
 	targets() []*int // jump targets but those of Handoff.Outcomes
-	exprs() []Expr
+	exprs() []expr.Expr
 }
 
-func (*Wait) targets() []*int { return nil }
-func (w *Wait) exprs() []Expr { return []Expr{w.Until} }
+func (*Wait) targets() []*int      { return nil }
+func (w *Wait) exprs() []expr.Expr { return []expr.Expr{w.Until} }
 
 func (w *WaitFor) targets() []*int {
 	out := []*int{&w.OnTimeout}
@@ -57,8 +59,8 @@ func (w *WaitFor) targets() []*int {
 	return out
 }
 
-func (w *WaitFor) exprs() []Expr {
-	var out []Expr
+func (w *WaitFor) exprs() []expr.Expr {
+	var out []expr.Expr
 	for _, arm := range w.Arms {
 		out = append(out, arm.When)
 	}
@@ -73,8 +75,8 @@ func (b *Branch) targets() []*int {
 	return out
 }
 
-func (b *Branch) exprs() []Expr {
-	var out []Expr
+func (b *Branch) exprs() []expr.Expr {
+	var out []expr.Expr
 	for _, arm := range b.Arms {
 		out = append(out, arm.When)
 	}
@@ -88,19 +90,19 @@ func (s *Split) targets() []*int {
 	}
 	return out
 }
-func (*Split) exprs() []Expr { return nil }
+func (*Split) exprs() []expr.Expr { return nil }
 
 func (s *Send) targets() []*int { return []*int{&s.OnBlocked, &s.OnFailure} }
-func (s *Send) exprs() []Expr {
-	var out []Expr
+func (s *Send) exprs() []expr.Expr {
+	var out []expr.Expr
 	for _, key := range slices.Sorted(maps.Keys(s.Data)) {
 		out = append(out, s.Data[key])
 	}
 	return out
 }
 
-func (d *Decide) targets() []*int { return []*int{&d.None} }
-func (*Decide) exprs() []Expr     { return nil }
+func (d *Decide) targets() []*int  { return []*int{&d.None} }
+func (*Decide) exprs() []expr.Expr { return nil }
 
 func (a *Ask) targets() []*int {
 	out := append(a.Question.targets(), &a.OnTimeout)
@@ -109,14 +111,14 @@ func (a *Ask) targets() []*int {
 	}
 	return out
 }
-func (a *Ask) exprs() []Expr { return a.Question.exprs() }
+func (a *Ask) exprs() []expr.Expr { return a.Question.exprs() }
 
-func (h *Handoff) targets() []*int { return []*int{&h.OnTimeout} }
-func (*Handoff) exprs() []Expr     { return nil }
+func (h *Handoff) targets() []*int  { return []*int{&h.OnTimeout} }
+func (*Handoff) exprs() []expr.Expr { return nil }
 
 func (*Set) targets() []*int { return nil }
-func (s *Set) exprs() []Expr {
-	var out []Expr
+func (s *Set) exprs() []expr.Expr {
+	var out []expr.Expr
 	for _, a := range s.Assign {
 		out = append(out, a.Value)
 	}
@@ -124,24 +126,24 @@ func (s *Set) exprs() []Expr {
 }
 
 func (*Emit) targets() []*int { return nil }
-func (e *Emit) exprs() []Expr {
-	var out []Expr
+func (e *Emit) exprs() []expr.Expr {
+	var out []expr.Expr
 	for _, key := range slices.Sorted(maps.Keys(e.Properties)) {
 		out = append(out, e.Properties[key])
 	}
 	return out
 }
 
-func (c *Call) targets() []*int { return []*int{&c.OnFailure} }
-func (*Call) exprs() []Expr     { return nil }
+func (c *Call) targets() []*int  { return []*int{&c.OnFailure} }
+func (*Call) exprs() []expr.Expr { return nil }
 
-func (g *GoTo) targets() []*int { return []*int{&g.To} }
-func (*GoTo) exprs() []Expr     { return nil }
-func (*Exit) targets() []*int   { return nil }
-func (*Exit) exprs() []Expr     { return nil }
+func (g *GoTo) targets() []*int  { return []*int{&g.To} }
+func (*GoTo) exprs() []expr.Expr { return nil }
+func (*Exit) targets() []*int    { return nil }
+func (*Exit) exprs() []expr.Expr { return nil }
 
-// validate finds what would lead the interpreter astray: jumps to nowhere, ids that are taken, specs of another kind.
-func (d *Definition) validate() error {
+// Validate finds what would lead the interpreter astray: jumps to nowhere, ids that are taken, specs of another kind.
+func (d *Definition) Validate() error {
 	inside := func(to int) bool { return to >= End && to < len(d.Steps) }
 	if d.Journey == "" {
 		return fmt.Errorf("the definition has no journey")

@@ -18,7 +18,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -136,12 +136,12 @@ var at = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func (b *bundle) publish(journeys ...string) {
 	b.t.Helper()
-	var files []journey.File
+	var files []lint.File
 	for _, text := range journeys {
 		first, _, _ := strings.Cut(text, "\n")
-		files = append(files, journey.File{Name: strings.TrimPrefix(first, "journey: ") + ".yaml", Data: []byte(text)})
+		files = append(files, lint.File{Name: strings.TrimPrefix(first, "journey: ") + ".yaml", Data: []byte(text)})
 	}
-	content, problems := journey.Check(files, journey.Options{})
+	content, problems := lint.Check(files, lint.Options{})
 	if problems.Failed(false) {
 		b.t.Fatal(problems)
 	}

@@ -13,12 +13,13 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
 // agree holds the schema against lint for one file of a folder: what lint takes the schema takes, and what lint
 // refuses for its shape the schema refuses. Of what lint refuses for its meaning alone, the schema may say
 // either.
-func agree(t *testing.T, files []journey.File, name string, document any) (refusal, same bool) {
+func agree(t *testing.T, files []lint.File, name string, document any) (refusal, same bool) {
 	t.Helper()
 	shape, failed, words := verdict(files, name)
 	why := refused(t, kindOf(name), document)
@@ -68,10 +69,10 @@ func TestGoldens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var files []journey.File
+		var files []lint.File
 		for _, file := range archive.Files {
 			if ext := filepath.Ext(file.Name); ext == ".yaml" || ext == ".yml" {
-				files = append(files, journey.File{Name: file.Name, Data: file.Data})
+				files = append(files, lint.File{Name: file.Name, Data: file.Data})
 			}
 		}
 		for _, file := range files {
@@ -171,7 +172,7 @@ func TestEveryMistake(t *testing.T) {
 			if !ok {
 				t.Fatal("cannot be read")
 			}
-			changed := []journey.File{{Name: file.Name}} // and what it needs: scenarios need journeys, and these what they name
+			changed := []lint.File{{Name: file.Name}} // and what it needs: scenarios need journeys, and these what they name
 			kind := kindOf(file.Name)
 			for _, other := range files {
 				if other.Name != file.Name && slices.Contains(named[kind], kindOf(other.Name)) {

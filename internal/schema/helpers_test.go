@@ -15,7 +15,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/tabi-journeys/tabi/activities/channels"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 // compiled are the schemas of all kinds of file, checked against the draft's own schema.
@@ -124,11 +125,11 @@ func parse(data []byte) (root *yaml.Node, document any, ok bool) {
 var structural = []string{"unknown-key", "missing-key", "wrong-type", "bad-duration", "unknown-step-kind"}
 
 // verdict tells what lint says of one file of a folder: anything structural, or any error at all.
-func verdict(files []journey.File, name string) (shape, failed bool, words string) {
-	_, diagnostics := journey.Check(files, journey.Options{Channels: channels.Specs()})
+func verdict(files []lint.File, name string) (shape, failed bool, words string) {
+	_, diagnostics := lint.Check(files, lint.Options{Channels: channels.Specs()})
 	var all strings.Builder
 	for _, d := range diagnostics {
-		if d.File == name && d.Severity == journey.Error {
+		if d.File == name && d.Severity == source.Error {
 			across := strings.Contains(d.Message, "a journey decides and sends") ||
 				strings.Contains(d.Message, "every decide merely chooses") // what one file asks of another
 			failed, shape = true, shape || slices.Contains(structural, d.Code) && !across
@@ -139,9 +140,9 @@ func verdict(files []journey.File, name string) (shape, failed bool, words strin
 }
 
 // folder reads the YAML files of a folder and of messages, actions in it.
-func folder(t *testing.T, root string) []journey.File {
+func folder(t *testing.T, root string) []lint.File {
 	t.Helper()
-	var files []journey.File
+	var files []lint.File
 	for _, pattern := range []string{"*.yaml", "messages/*.yaml", "actions/*.yaml"} {
 		names, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
@@ -156,7 +157,7 @@ func folder(t *testing.T, root string) []journey.File {
 			if err != nil {
 				t.Fatal(err)
 			}
-			files = append(files, journey.File{Name: filepath.ToSlash(rel), Data: data})
+			files = append(files, lint.File{Name: filepath.ToSlash(rel), Data: data})
 		}
 	}
 	if len(files) == 0 {

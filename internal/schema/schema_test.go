@@ -14,6 +14,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
 var update = flag.Bool("update", false, "write docs/schema anew")
@@ -166,7 +167,7 @@ func TestEnumerationsAreThoseOfLint(t *testing.T) {
 		"send: m\n    category: X":                            def(t, "step_send").Properties["category"],
 		"wait_for: {event: A}\n    timeout: 1h\n    since: X": def(t, "step_wait_for").Properties["since"],
 	} {
-		files := []journey.File{
+		files := []lint.File{
 			{Name: "j.yaml", Data: []byte("journey: j\nentry: {event: E}\ngoal: {event: G}\nsteps:\n  - " + step + "\n")},
 			{Name: "messages/m.yaml", Data: []byte("message: m\nsms: {text: x}\n")},
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 )
 
 // BenchmarkScenarios runs the scenarios of the journeys that ship, one after the other.
@@ -29,18 +29,18 @@ func BenchmarkScenarios(b *testing.B) {
 // end, a third orders after the reminder, a third empties the cart. -benchtime 20000x is 20,000 customers, as
 // many at a time as there are processors.
 func BenchmarkCustomers(b *testing.B) {
-	content := load(b, "../../journeys")
-	event := func(at time.Duration, name string, total float64) journey.Line {
-		return journey.Line{
+	content := load(b, "../../journeys").Content
+	event := func(at time.Duration, name string, total float64) scenario.Line {
+		return scenario.Line{
 			At:    at,
-			Event: &journey.TestEvent{Name: name, Properties: map[string]any{"cart_id": "k", "total": total, "items": []any{"tea", "cup"}}},
+			Event: &scenario.Event{Name: name, Properties: map[string]any{"cart_id": "k", "total": total, "items": []any{"tea", "cup"}}},
 		}
 	}
-	test := &journey.Test{Journey: "cart-recovery", File: "cart-recovery.test.yaml"}
+	test := &scenario.File{Journey: "cart-recovery", File: "cart-recovery.test.yaml"}
 	for n := range b.N {
 		id := fmt.Sprintf("c%05d", n)
-		s := journey.Scenario{
-			Name: id, ID: id, Start: journey.DefaultStart,
+		s := scenario.Scenario{
+			Name: id, ID: id, Start: scenario.DefaultStart,
 			Customer: map[string]any{
 				"email":      id + "@example.com",
 				"push_token": "t-" + id,
@@ -48,7 +48,7 @@ func BenchmarkCustomers(b *testing.B) {
 				"timezone":   "Asia/Tokyo",
 				"consent":    map[string]any{"marketing": true},
 			},
-			Timeline: []journey.Line{event(0, "Cart Updated", float64(60+n%200))},
+			Timeline: []scenario.Line{event(0, "Cart Updated", float64(60+n%200))},
 		}
 		switch n % 3 {
 		case 1:

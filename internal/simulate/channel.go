@@ -8,7 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/channel"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -39,7 +39,7 @@ func (r *recorder) Send(_ context.Context, m channel.Message) channel.Receipt {
 }
 
 // fault takes one failure of a channel from those that the scenario asked for, the first first.
-func (w *scenarioRun) fault(via string) *journey.Fault {
+func (w *scenarioRun) fault(via string) *scenario.Fault {
 	for i := range w.faults {
 		f := w.faults[i]
 		if f.Via != "" && f.Via != via {
@@ -54,7 +54,7 @@ func (w *scenarioRun) fault(via string) *journey.Fault {
 }
 
 // answers are what a scenario's calls get, by step id.
-type answers map[string]journey.CallAnswer
+type answers map[string]scenario.CallAnswer
 
 // Call answers at once. A call that the scenario says nothing of gets 200 and {}; a status of 400 or more fails it.
 func (a answers) Call(_ context.Context, r activities.CallRequest) (contract.CallResult, error) {

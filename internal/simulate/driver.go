@@ -7,7 +7,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -286,7 +286,7 @@ func (w *scenarioRun) firstOpen() string {
 }
 
 // performLine makes a line of the timeline happen.
-func (w *scenarioRun) performLine(line *journey.Line) error {
+func (w *scenarioRun) performLine(line *scenario.Line) error {
 	if line.Expect != nil {
 		w.checkExpectation(line.Expect, false)
 		return nil

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -38,7 +39,7 @@ type enrollment struct {
 // sending is a message that went out or was held back.
 type sending struct {
 	journey string
-	said    journey.Said
+	said    scenario.Said
 	status  string
 }
 
@@ -131,7 +132,7 @@ func (w *scenarioRun) recordSend(in contract.Send, out contract.SendResult) {
 	switch out.Status {
 	case contract.StatusSent, contract.StatusSuppressed, contract.StatusFailed:
 		w.sends = append(w.sends, sending{journey: in.Journey, status: out.Status,
-			said: journey.Said{Message: in.Spec.Message, Via: via, Reason: out.Reason}})
+			said: scenario.Said{Message: in.Spec.Message, Via: via, Reason: out.Reason}})
 	}
 	switch out.Status {
 	case contract.StatusSent:

@@ -7,12 +7,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // checkExpectation compares what an expectation says with what is so. end is for the one behind the timeline.
-func (w *scenarioRun) checkExpectation(e *journey.Expect, end bool) {
+func (w *scenarioRun) checkExpectation(e *scenario.Expect, end bool) {
 	check := &check{run: w, expect: e, end: end}
 	before := len(w.failures)
 	defer func() {
@@ -50,7 +51,7 @@ func (w *scenarioRun) checkExpectation(e *journey.Expect, end bool) {
 // check is one expectation being compared.
 type check struct {
 	run    *scenarioRun
-	expect *journey.Expect
+	expect *scenario.Expect
 	end    bool
 }
 
@@ -101,8 +102,8 @@ func (c *check) enrollment() {
 		switch {
 		case !have:
 			c.mismatch("vars", name+": "+text(e.Vars[name]), name+" has no value", "vars."+name)
-		case !reflect.DeepEqual(journey.Plain(e.Vars[name]), journey.Plain(got)):
-			inner := differs(journey.Plain(e.Vars[name]), journey.Plain(got))
+		case !reflect.DeepEqual(expr.ToPlain(e.Vars[name]), expr.ToPlain(got)):
+			inner := differs(expr.ToPlain(e.Vars[name]), expr.ToPlain(got))
 			c.mismatch("vars", name+": "+text(e.Vars[name]), name+": "+text(got), "vars."+name+inner, "vars."+name)
 		}
 	}
@@ -151,8 +152,8 @@ func describeState(v contract.State) string {
 }
 
 // messagesWith are the messages of the journey under test with a status, in time order.
-func (w *scenarioRun) messagesWith(status string) []journey.Said {
-	var out []journey.Said
+func (w *scenarioRun) messagesWith(status string) []scenario.Said {
+	var out []scenario.Said
 	for _, s := range w.sends {
 		if s.journey == w.test.Journey && s.status == status {
 			out = append(out, s.said)
@@ -162,7 +163,7 @@ func (w *scenarioRun) messagesWith(status string) []journey.Said {
 }
 
 // latest compares the latest message sent so far.
-func (c *check) latest(want journey.Said) {
+func (c *check) latest(want scenario.Said) {
 	sent := c.run.messagesWith(contract.StatusSent)
 	switch {
 	case len(sent) == 0:
@@ -172,14 +173,14 @@ func (c *check) latest(want journey.Said) {
 		c.mismatch(
 			"sent",
 			describe(want, false),
-			describe(journey.Said{Message: got.Message, Via: got.Via}, false),
+			describe(scenario.Said{Message: got.Message, Via: got.Via}, false),
 			"sent[0]"+misfit(want, got),
 		)
 	}
 }
 
 // list compares a whole list, in order.
-func (c *check) list(what string, want, got []journey.Said, reasons bool) {
+func (c *check) list(what string, want, got []scenario.Said, reasons bool) {
 	n := 0
 	for n < len(want) && n < len(got) && fits(want[n], got[n]) {
 		n++
@@ -195,10 +196,10 @@ func (c *check) list(what string, want, got []journey.Said, reasons bool) {
 }
 
 // fits reports whether what was said is as wanted. Empty fields are not looked at.
-func fits(want, got journey.Said) bool { return misfit(want, got) == "" }
+func fits(want, got scenario.Said) bool { return misfit(want, got) == "" }
 
 // misfit is the place, inside a message that is wanted, of the first that is not as it was said; empty where it fits.
-func misfit(want, got journey.Said) string {
+func misfit(want, got scenario.Said) string {
 	switch {
 	case want.Message != "" && want.Message != got.Message:
 		return ".message"
@@ -253,7 +254,7 @@ func afterStep(steps []string) string {
 
 func brackets(list []string) string { return "[" + strings.Join(list, ", ") + "]" }
 
-func describeAll(list []journey.Said, reasons bool) string {
+func describeAll(list []scenario.Said, reasons bool) string {
 	out := make([]string, len(list))
 	for n, s := range list {
 		out[n] = describe(s, reasons)
@@ -262,7 +263,7 @@ func describeAll(list []journey.Said, reasons bool) string {
 }
 
 // describe writes a message with its channel; of a blocked one the reason.
-func describe(s journey.Said, reasons bool) string {
+func describe(s scenario.Said, reasons bool) string {
 	out := s.Message
 	if s.Via != "" {
 		out += " by " + s.Via

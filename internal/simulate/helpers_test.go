@@ -11,18 +11,26 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 )
 
+// checkedFolder is a folder of journeys with its scenario files.
+type checkedFolder struct {
+	*journey.Content
+	tests map[string]*scenario.File
+}
+
 // load reads and checks a folder.
-func load(t testing.TB, dir string) *journey.Content {
+func load(t testing.TB, dir string) checkedFolder {
 	t.Helper()
-	var files []journey.File
+	var files []lint.File
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".yaml" {
 			return err
 		}
 		data, err := os.ReadFile(path)
-		files = append(files, journey.File{Root: filepath.ToSlash(dir), Name: filepath.ToSlash(path), Data: data})
+		files = append(files, lint.File{Root: filepath.ToSlash(dir), Name: filepath.ToSlash(path), Data: data})
 		return err
 	})
 	if err != nil {
@@ -32,23 +40,23 @@ func load(t testing.TB, dir string) *journey.Content {
 }
 
 // compile checks files and ends the test on errors.
-func compile(t testing.TB, files []journey.File) *journey.Content {
+func compile(t testing.TB, files []lint.File) checkedFolder {
 	t.Helper()
-	content, found := journey.Check(files, journey.Options{Channels: channels.Specs()})
+	content, tests, found := scenario.Check(files, lint.Options{Channels: channels.Specs()})
 	if found.Failed(false) {
 		var out strings.Builder
 		_ = found.Text(&out)
 		t.Fatalf("the folder has errors:\n%s", out.String())
 	}
-	return content
+	return checkedFolder{content, tests}
 }
 
 // everything are all scenarios of a folder.
-func everything(content *journey.Content) []Job {
+func everything(f checkedFolder) []Job {
 	var jobs []Job
-	for _, name := range slices.Sorted(maps.Keys(content.Tests)) {
-		for n := range content.Tests[name].Scenarios {
-			jobs = append(jobs, Job{Content: content, Test: content.Tests[name], Scenario: n})
+	for _, name := range slices.Sorted(maps.Keys(f.tests)) {
+		for n := range f.tests[name].Scenarios {
+			jobs = append(jobs, Job{Content: f.Content, Test: f.tests[name], Scenario: n})
 		}
 	}
 	return jobs

@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -21,12 +21,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // folder compiles a journey, its scenarios and a message given as text.
 func folder(t testing.TB, name, definition, scenarios string) Job {
 	t.Helper()
-	content := compile(t, []journey.File{
+	content := compile(t, []lint.File{
 		{Name: name + ".yaml", Data: []byte("journey: " + name + "\n" + definition)},
 		{Name: name + ".test.yaml", Data: []byte("test: " + name + "\nstart: 2026-03-02T10:00:00Z\n" + scenarios)},
 		{Name: "messages/note.yaml", Data: []byte("message: note\napp: {title: Note, body: hello}\n")},
 	})
-	return Job{Content: content, Test: content.Tests[name]}
+	return Job{Content: content.Content, Test: content.tests[name]}
 }
 
 const napping = `

@@ -8,24 +8,24 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 // Sources finds the text of a line of a file; empty where it is not known.
 type Sources func(file string, line int) string
 
 // diagnostic is a failure as lint would write it.
-func (f Failure) diagnostic(source Sources) journey.Diagnostic {
-	d := journey.Diagnostic{
+func (f Failure) diagnostic(lines Sources) source.Diagnostic {
+	d := source.Diagnostic{
 		File:     f.Place.File,
 		Line:     max(f.Place.Line, 1),
 		Column:   max(f.Place.Column, 1),
-		Severity: journey.Error,
+		Severity: source.Error,
 		Code:     f.code(),
 		Message:  f.Words(),
 	}
-	if source != nil {
-		d.Source = source(d.File, d.Line)
+	if lines != nil {
+		d.Source = lines(d.File, d.Line)
 	}
 	return d
 }
@@ -50,13 +50,13 @@ const around = 20
 
 // PrintFailures writes what a scenario failed by, each at its line, and what had happened until then; whole
 // tells everything that happened.
-func (r Result) PrintFailures(w io.Writer, source Sources, whole bool) error {
+func (r Result) PrintFailures(w io.Writer, lines Sources, whole bool) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "--- FAIL: %s (%s)\n", visible(r.Name), seconds(r.Duration))
 	last := time.Duration(0)
 	for _, f := range r.Failures {
 		last = max(last, f.At)
-		if err := (journey.Diagnostics{f.diagnostic(source)}).Text(&out); err != nil {
+		if err := (source.Diagnostics{f.diagnostic(lines)}).Text(&out); err != nil {
 			return err
 		}
 	}

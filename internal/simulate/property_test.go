@@ -10,7 +10,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tabi-journeys/tabi/activities/channels"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 // writer draws a journey, and scenarios for it, as YAML.
@@ -246,7 +248,7 @@ func runsAndEnds(t *rapid.T) bool {
 	w := &writer{t: t}
 	definition := w.journey()
 	scenarios := w.scenario()
-	content, found := journey.Check([]journey.File{
+	content, tests, found := scenario.Check([]lint.File{
 		{Name: "drawn.yaml", Data: []byte(definition)},
 		{Name: "drawn.test.yaml", Data: []byte(scenarios)},
 		{
@@ -257,16 +259,16 @@ func runsAndEnds(t *rapid.T) bool {
 			),
 		},
 		{Name: "messages/never.yaml", Data: []byte("message: never\napp: {title: a, body: b}\n")},
-	}, journey.Options{Channels: channels.Specs()})
+	}, lint.Options{Channels: channels.Specs()})
 	for _, d := range found {
-		if d.Severity == journey.Error && d.Code != "endless-loop" {
+		if d.Severity == source.Error && d.Code != "endless-loop" {
 			t.Fatalf("the generator wrote what does not lint: %v\n%s\n%s", d, definition, scenarios)
 		}
 	}
 	if found.Failed(false) {
 		return false // a loop without a wait is lint's to refuse
 	}
-	r := Run(t.Context(), content, content.Tests["drawn"], 0, Options{Enrollments: 50, Work: 3000, Wall: 5 * time.Minute})
+	r := Run(t.Context(), content, tests["drawn"], 0, Options{Enrollments: 50, Work: 3000, Wall: 5 * time.Minute})
 	if !r.Passed && !bounded(r) {
 		t.Fatalf("%s\n%s\n%s\n%+v", told(r), definition, scenarios, r.Failures)
 	}

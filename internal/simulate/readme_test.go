@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
 // The journey and the test that the project's first page shows are good, with the messages that ship; so are
@@ -17,7 +17,7 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var files []journey.File
+	var files []lint.File
 	for _, block := range strings.Split(string(page), "```yaml\n")[1:] {
 		source, _, _ := strings.Cut(block, "```")
 		first, _, _ := strings.Cut(strings.SplitN(source, "\n", 2)[0], " #")
@@ -31,7 +31,7 @@ func TestReadme(t *testing.T) {
 		case "group":
 			name = "actions/" + name
 		}
-		files = append(files, journey.File{Name: name + ".yaml", Data: []byte(source)})
+		files = append(files, lint.File{Name: name + ".yaml", Data: []byte(source)})
 	}
 	if len(files) != 5 {
 		t.Fatalf("the page shows %d files, not a journey and its test, intents, actions and a journey by them", len(files))
@@ -49,7 +49,7 @@ func TestReadme(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files = append(files, journey.File{Name: "messages/" + filepath.Base(path), Data: data})
+		files = append(files, lint.File{Name: "messages/" + filepath.Base(path), Data: data})
 	}
 	jobs := everything(compile(t, files))
 	if len(jobs) == 0 {

@@ -20,6 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -52,8 +53,8 @@ const horizon = 110 * year
 type scenarioRun struct {
 	ctx      context.Context
 	opts     Options
-	test     *journey.Test
-	scenario *journey.Scenario
+	test     *scenario.File
+	scenario *scenario.Scenario
 	content  *journey.Content
 
 	schedules  bool // some journey is entered by schedule
@@ -61,10 +62,10 @@ type scenarioRun struct {
 	store      *store.Store
 	env        *testsuite.TestWorkflowEnvironment
 	activities *activityRunner
-	faults     []journey.Fault
+	faults     []scenario.Fault
 	attempt    struct { // to send, by the number of the activity's call
 		work  int
-		fault *journey.Fault
+		fault *scenario.Fault
 	}
 	rootContext workflow.Context // of the root workflow
 	hasWork     bool             // something was committed since the pump last ran

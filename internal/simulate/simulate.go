@@ -13,6 +13,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -71,7 +72,7 @@ type Entry struct {
 
 // Run runs one scenario of a test. It shares nothing with other runs, and may run beside them. content must be
 // checked without errors. A panic anywhere below becomes a failure of the scenario.
-func Run(ctx context.Context, content *journey.Content, test *journey.Test, scenario int, opts Options) (result Result) {
+func Run(ctx context.Context, content *journey.Content, test *scenario.File, scenario int, opts Options) (result Result) {
 	opts = opts.withDefaults()
 	s := &test.Scenarios[scenario]
 	began := clock.Wall()

@@ -6,12 +6,13 @@ import (
 	"sync"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 )
 
 // Job is a scenario to run.
 type Job struct {
 	Content  *journey.Content
-	Test     *journey.Test
+	Test     *scenario.File
 	Scenario int
 }
 

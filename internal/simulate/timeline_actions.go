@@ -6,12 +6,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // perform does what a line says.
-func (w *scenarioRun) perform(line *journey.Line) error {
+func (w *scenarioRun) perform(line *scenario.Line) error {
 	switch {
 	case line.Event != nil:
 		return w.event(line)
@@ -36,14 +36,14 @@ func (w *scenarioRun) perform(line *journey.Line) error {
 	return nil
 }
 
-func (w *scenarioRun) event(line *journey.Line) error {
+func (w *scenarioRun) event(line *scenario.Line) error {
 	e := line.Event
 	w.record(line.At, line.Place, "event %s%s", e.Name, w.unusedHint(e.Name))
 	return w.ingest(line, store.SegmentCall{Type: "track", MessageID: e.ID, Event: e.Name, Properties: e.Properties})
 }
 
 // ingest brings a call of the customer to the store, as the gateway does.
-func (w *scenarioRun) ingest(line *journey.Line, c store.SegmentCall) error {
+func (w *scenarioRun) ingest(line *scenario.Line, c store.SegmentCall) error {
 	w.events++
 	c.UserID, c.Source = w.scenario.ID, "scenario"
 	if c.MessageID == "" {
@@ -58,7 +58,7 @@ func (w *scenarioRun) ingest(line *journey.Line, c store.SegmentCall) error {
 }
 
 // intent sets scores of the customer; nothing has happened by it.
-func (w *scenarioRun) intent(line *journey.Line) error {
+func (w *scenarioRun) intent(line *scenario.Line) error {
 	var said []string
 	for _, name := range sorted(line.Intent) {
 		said = append(said, name+" "+strconv.FormatFloat(line.Intent[name], 'g', -1, 64))
@@ -73,7 +73,7 @@ func (w *scenarioRun) intent(line *journey.Line) error {
 }
 
 // resolve is an agent's word on the oldest open hand-off of a queue.
-func (w *scenarioRun) resolve(line *journey.Line) error {
+func (w *scenarioRun) resolve(line *scenario.Line) error {
 	r := line.Resolve
 	agent := cmp.Or(r.Agent, "agent")
 	w.record(line.At, line.Place, "%s resolves %s: %s", agent, cmp.Or(r.Queue, "the oldest hand-off"), r.Outcome)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/format"
 )
 
 // unusedHint says of an event that no journey of the scenario names it, as where it is misspelt; nothing of any other.
@@ -52,7 +53,7 @@ func mentions(d *journey.Definition, event string) bool {
 	if slices.ContainsFunc(rules, func(events []string) bool { return len(events) == 0 || slices.Contains(events, event) }) {
 		return true
 	}
-	text, err := d.YAML() // in an expression, as count("Order Completed")
+	text, err := format.YAML(d) // in an expression, as count("Order Completed")
 	return err != nil || strings.Contains(string(text), event)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -158,8 +159,8 @@ type Reservation struct {
 	Release   int
 	Message   *journey.Message
 	Verdict   decisioning.Verdict
-	Vars      journey.Vars // for the templates: customer, entry, event, steps (with their events' properties), vars, intent, now
-	Language  string       // customer.language
+	Vars      expr.Vars // for the templates: customer, entry, event, steps (with their events' properties), vars, intent, now
+	Language  string    // customer.language
 	Category  string
 }
 

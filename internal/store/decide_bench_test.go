@@ -13,6 +13,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 const (
@@ -93,20 +94,20 @@ func crowded(b *testing.B, url string) *Store {
 	c.Groups, c.Actions = map[string][]string{}, map[string]*journey.Action{}
 	c.Policy = &journey.Policy{
 		Limits:  []journey.Limit{{Max: 1_000_000, Per: 24 * time.Hour}},
-		Consent: map[string]journey.Expr{"marketing": "customer.trait0 >= 0.0"},
+		Consent: map[string]expr.Expr{"marketing": "customer.trait0 >= 0.0"},
 	}
 	for i := range benchActions {
 		name := "a" + strconv.Itoa(i)
 		c.Groups["all"] = append(c.Groups["all"], name)
 		c.Actions[name] = &journey.Action{Name: name, Group: "all", Propensity: 0.05, Cost: "0.05",
-			Value:      journey.Expr(fmt.Sprintf("customer.trait%d * %d.5 + 1.0", i%60, i)),
-			Eligible:   journey.Expr(fmt.Sprintf("customer.trait%d >= 0.0", i%40)),
-			Applicable: journey.Expr(fmt.Sprintf("intent.churn < 0.9%d || customer.trait1 > 0.5", i%10)),
-			Suitable:   journey.Expr(fmt.Sprintf("customer.trait%d < 2.0", i%60)),
+			Value:      expr.Expr(fmt.Sprintf("customer.trait%d * %d.5 + 1.0", i%60, i)),
+			Eligible:   expr.Expr(fmt.Sprintf("customer.trait%d >= 0.0", i%40)),
+			Applicable: expr.Expr(fmt.Sprintf("intent.churn < 0.9%d || customer.trait1 > 0.5", i%10)),
+			Suitable:   expr.Expr(fmt.Sprintf("customer.trait%d < 2.0", i%60)),
 			Context:    []journey.ContextWeight{{When: "intent.churn > 0.2", Weight: 2}},
 			Accept: &journey.Accept{
 				Events: []string{"Accepted"},
-				When:   journey.Expr(`event.action == "` + name + `"`),
+				When:   expr.Expr(`event.action == "` + name + `"`),
 				Within: time.Hour,
 			}}
 	}
@@ -159,7 +160,7 @@ func taught(b *testing.B, s *Store, tx conn, r *rand.Rand) error {
 				b.Context(),
 				tx,
 				"c"+strconv.Itoa(n%50),
-				journey.Vars{
+				expr.Vars{
 					Customer: customerOf(b, tx, n%50),
 					Event:    props{"page": "account"},
 					Intent:   map[string]float64{"churn": r.Float64()},

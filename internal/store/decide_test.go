@@ -9,6 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -24,11 +25,11 @@ func offering(change ...func(*journey.Content)) *journey.Content {
 	}
 	c.Groups = map[string][]string{"offers": {"discount", "points"}}
 	c.Actions = map[string]*journey.Action{}
-	for name, value := range map[string]journey.Expr{"discount": "10", "points": "5"} {
+	for name, value := range map[string]expr.Expr{"discount": "10", "points": "5"} {
 		c.Actions[name] = &journey.Action{Name: name, Group: "offers", Message: "offer", Value: value, Cost: "1", Propensity: 0.5,
 			Accept: &journey.Accept{
 				Events: []string{"Offer Accepted"},
-				When:   journey.Expr(`event.action == "` + name + `"`),
+				When:   expr.Expr(`event.action == "` + name + `"`),
 				Within: 24 * time.Hour,
 			}}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -172,7 +173,7 @@ func enter(ctx context.Context, b *unit, p *lockedCustomer, q entry) (address, r
 		if err != nil {
 			return "", "", err
 		}
-		vars := journey.Vars{
+		vars := expr.Vars{
 			Customer: p.vars(), Entry: q.event.properties, Event: q.event.properties, EventName: q.event.name, Now: b.now, Intent: intents,
 			Vars: program.Vars, History: &history{ctx: ctx, tx: b.tx, before: flusher(b), customer: p.id, now: b.now},
 		}

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // conditionValue is what was last known of a condition.
@@ -93,7 +93,7 @@ func conditionHolds(ctx context.Context, b *unit, p *lockedCustomer, traits map[
 	if err != nil {
 		return false, err
 	}
-	vars := journey.Vars{Customer: traitsOf(p.id, traits), Now: b.now, Intent: intents, Vars: w.program.Vars,
+	vars := expr.Vars{Customer: traitsOf(p.id, traits), Now: b.now, Intent: intents, Vars: w.program.Vars,
 		History: &history{ctx: ctx, tx: b.tx, before: flusher(b), customer: p.id, now: b.now}}
 	if ev != nil {
 		vars.Entry, vars.Event, vars.EventName = ev.properties, ev.properties, ev.name

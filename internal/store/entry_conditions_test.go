@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // gold is a journey that is entered by a change of state.
 func gold(when string, change ...func(*journey.Definition)) *journey.Definition {
 	return cart(append([]func(*journey.Definition){func(d *journey.Definition) {
-		d.Journey, d.Goal, d.Entry = "gold", nil, journey.Entry{When: journey.Expr(when), Reentry: journey.ReentryAlways}
+		d.Journey, d.Goal, d.Entry = "gold", nil, journey.Entry{When: expr.Expr(when), Reentry: journey.ReentryAlways}
 	}}, change...)...)
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // event is a row of events.
@@ -71,7 +71,7 @@ type history struct {
 	lasts    map[string]int64
 }
 
-var _ journey.History = (*history)(nil)
+var _ expr.History = (*history)(nil)
 
 func (h *history) flush() error {
 	if h.before == nil {

@@ -7,7 +7,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -16,8 +16,8 @@ type VariableRoom struct{ db *units }
 
 // View reads what expressions and templates of an instance may see, claiming the enrollment. The history it
 // gives reads the database when it is asked, with this ctx.
-func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.Scene) (journey.Vars, error) {
-	var vars journey.Vars
+func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.Scene) (expr.Vars, error) {
+	var vars expr.Vars
 	err := s.db.readClaimed(ctx, ref, func(tx conn, e *enrollment, p *lockedCustomer) (err error) {
 		vars, err = variablesOf(ctx, s.db, tx, e, p, scene, now)
 		return err
@@ -26,7 +26,7 @@ func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref
 }
 
 // variablesOf puts together what an instance may see.
-func variablesOf(ctx context.Context, db *units, tx conn, e *enrollment, p *lockedCustomer, scene contract.Scene, now time.Time) (journey.Vars, error) {
+func variablesOf(ctx context.Context, db *units, tx conn, e *enrollment, p *lockedCustomer, scene contract.Scene, now time.Time) (expr.Vars, error) {
 	entry := scene.EntryEvent
 	if entry == "" {
 		entry = e.EntryEvent
@@ -43,17 +43,17 @@ func variablesOf(ctx context.Context, db *units, tx conn, e *enrollment, p *lock
 		}
 		return err
 	}); err != nil {
-		return journey.Vars{}, err
+		return expr.Vars{}, err
 	}
 	rel, err := db.current(ctx, tx)
 	if err != nil {
-		return journey.Vars{}, err
+		return expr.Vars{}, err
 	}
 	intents, err := readScores(ctx, db, tx, rel.intents, p, now)
 	if err != nil {
-		return journey.Vars{}, err
+		return expr.Vars{}, err
 	}
-	v := journey.Vars{
+	v := expr.Vars{
 		Customer: p.vars(), Entry: map[string]any{}, Intent: intents.scores(now), Vars: map[string]any{}, Steps: map[string]map[string]any{}, Now: now,
 		History: &history{ctx: ctx, tx: db.reader, customer: p.id, now: now},
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -221,7 +222,7 @@ type goalCandidate struct {
 
 // judge holds an event against the goal.
 func (c *count) judge(p *program, m *cohortMember, k goalCandidate) error {
-	vars := journey.Vars{
+	vars := expr.Vars{
 		Entry:     k.entry,
 		Event:     k.properties,
 		EventName: k.name,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -202,8 +203,8 @@ func (s *OfferRoom) meet(ctx context.Context, tx conn, id string, now time.Time)
 
 // TemplateVars is what the templates of an inbound decision's messages see: the customer, the event at hand, intents
 // and the time. Somebody who is not known has none.
-func (s *OfferRoom) TemplateVars(ctx context.Context, now time.Time, customer string, properties map[string]any) (journey.Vars, error) {
-	var vars journey.Vars
+func (s *OfferRoom) TemplateVars(ctx context.Context, now time.Time, customer string, properties map[string]any) (expr.Vars, error) {
+	var vars expr.Vars
 	err := s.db.read(ctx, func(tx conn) error {
 		p, err := look(ctx, tx, customer)
 		if err != nil {
@@ -242,15 +243,15 @@ func (s *OfferRoom) present(
 	rel *release,
 	properties map[string]any,
 	now time.Time,
-) (journey.Vars, error) {
+) (expr.Vars, error) {
 	if properties == nil {
 		properties = map[string]any{}
 	}
 	intents, err := readScores(ctx, s.db, tx, rel.intents, p, now)
 	if err != nil {
-		return journey.Vars{}, err
+		return expr.Vars{}, err
 	}
-	return journey.Vars{
+	return expr.Vars{
 		Customer: p.vars(), Entry: map[string]any{}, Event: properties, Intent: intents.scores(now), Vars: map[string]any{}, Steps: map[string]map[string]any{}, Now: now,
 		History: &history{ctx: ctx, tx: tx, customer: p.id, now: now},
 	}, nil

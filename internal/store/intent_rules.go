@@ -6,6 +6,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // intentRules are the intents of a release, made ready to be kept.
@@ -87,7 +88,7 @@ func nextDefinitions(current *release, c *journey.Content, number int) (text str
 func droppedIntents(p *journey.Program, current, c *journey.Content) []string {
 	has := func(all map[string]*journey.Intent, key string) string {
 		for name := range all {
-			if journey.IntentKey(name) == key {
+			if expr.IntentKey(name) == key {
 				return name
 			}
 		}

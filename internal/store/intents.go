@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // IntentRoom are what customers' events say about their intents.
@@ -197,7 +198,7 @@ func scoresOf(ctx context.Context, b *unit, p *lockedCustomer) (*intentScores, e
 }
 
 // intents are the scores that expressions see; they are read only if one of them asks.
-func scoresFor(ctx context.Context, b *unit, p *lockedCustomer, program *journey.Program, exprs ...journey.Expr) (map[string]float64, error) {
+func scoresFor(ctx context.Context, b *unit, p *lockedCustomer, program *journey.Program, exprs ...expr.Expr) (map[string]float64, error) {
 	if !slices.ContainsFunc(exprs, program.ReadsIntent) {
 		return map[string]float64{}, nil
 	}
@@ -274,13 +275,13 @@ func (t trace) row(customer string) []any {
 }
 
 // proof are the clues whose condition is true of an event.
-func provenBy(r *intentRules, l *intentScores, clues []evidenceMatch, ev *event, customer map[string]any, now time.Time, past journey.History) []trace {
+func provenBy(r *intentRules, l *intentScores, clues []evidenceMatch, ev *event, customer map[string]any, now time.Time, past expr.History) []trace {
 	var out []trace
 	var scope *journey.Scope
 	for _, c := range clues {
 		if c.When != "" && scope == nil {
 			scope = journey.NewScope(
-				journey.Vars{Customer: customer, Event: ev.properties, EventName: ev.name, Intent: l.scores(now), Now: now, History: past},
+				expr.Vars{Customer: customer, Event: ev.properties, EventName: ev.name, Intent: l.scores(now), Now: now, History: past},
 			)
 		}
 		if r.book.Test(c.When, scope) {

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // BenchmarkIngestIntents is BenchmarkIngest's load without intents, with intents that no event of it is
 // evidence of, and with events that are all evidence: of one intent, and of three with conditions.
 func BenchmarkIngestIntents(b *testing.B) {
 	viewed := func(when string) journey.Evidence {
-		return journey.Evidence{Events: []string{"Page Viewed", "Cart Updated"}, When: journey.Expr(when), Weight: 0.4}
+		return journey.Evidence{Events: []string{"Page Viewed", "Cart Updated"}, When: expr.Expr(when), Weight: 0.4}
 	}
 	interest := func(name string, evidence ...journey.Evidence) *journey.Intent {
 		return &journey.Intent{Name: name, HalfLife: 3 * day, Evidence: evidence}

@@ -132,7 +132,7 @@ func (s *EnrollmentRoom) moving(ctx context.Context, tx conn, e *enrollment, to 
 		}
 		return one, nil
 	}
-	if one.Target, one.Reason = from.CanMove(e.Step, to, renamed); one.Reason != "" {
+	if one.Target, one.Reason = from.CanMigrate(e.Step, to, renamed); one.Reason != "" {
 		one.State = MigrationRefused
 	}
 	return one, nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -124,7 +125,7 @@ func creditOffers(ctx context.Context, b *unit, p *lockedCustomer, ev *event) er
 				return err
 			}
 			scope = journey.NewScope(
-				journey.Vars{Customer: p.vars(), Event: ev.properties, EventName: ev.name, Now: b.now, Intent: intents.scores(b.now),
+				expr.Vars{Customer: p.vars(), Event: ev.properties, EventName: ev.name, Now: b.now, Intent: intents.scores(b.now),
 					History: &history{ctx: ctx, tx: b.tx, before: flusher(b), customer: p.id, now: b.now}},
 			)
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/decisioning"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // draft is a decision before it is kept, with what is kept beside it.
@@ -15,7 +15,7 @@ type draft struct {
 	chosen     []int // candidates, by slot
 	verdicts   []decisioning.Verdict
 	predictors predictors
-	vars       journey.Vars
+	vars       expr.Vars
 	slots      string // as JSON
 	trace      string
 }
@@ -27,7 +27,7 @@ func (s *OfferRoom) draft(
 	tx conn,
 	p *lockedCustomer,
 	rel *release,
-	vars journey.Vars,
+	vars expr.Vars,
 	now time.Time,
 	c choice,
 	d Decision,

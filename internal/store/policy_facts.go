@@ -9,6 +9,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -35,7 +36,7 @@ func (s *MessageRoom) standing(
 	tx conn,
 	p *lockedCustomer,
 	rel *release,
-	vars journey.Vars,
+	vars expr.Vars,
 	now time.Time,
 	key string,
 ) (decisioning.CustomerContext, *policyFacts, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // What a decision knows of a customer to predict by is bounded: so many traits, names of events and properties
@@ -33,7 +34,7 @@ type predictors map[string]any
 // predict puts together what may tell how a customer will answer: scalar traits, intents, how often which event
 // came within a day, a week and a month, the hour and the day of the week at the customer's, the days since the
 // last contact, and scalar properties of the event at hand (an inbound decision's context).
-func predict(ctx context.Context, tx conn, customer string, v journey.Vars, now time.Time) (predictors, error) {
+func predict(ctx context.Context, tx conn, customer string, v expr.Vars, now time.Time) (predictors, error) {
 	out := predictors{}
 	traits := map[string]any{}
 	for name, value := range v.Customer {

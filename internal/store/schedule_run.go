@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // RunSchedules enters customers into journeys whose scheduled moment has come by now, a bounded number at a
@@ -217,7 +218,7 @@ func enterPage(ctx context.Context, b *unit, p *progress, program *journey.Progr
 	var ids []string
 	for _, c := range page {
 		*reached = c.id
-		vars := journey.Vars{
+		vars := expr.Vars{
 			Customer:  traitsOf(c.id, c.traits),
 			Entry:     ev.properties,
 			Event:     ev.properties,

@@ -9,7 +9,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 func devCommand() *cobra.Command {
@@ -92,7 +93,7 @@ func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir s
 	}
 	return &app.Dev{
 		Config: cfg, Temporal: child, Journeys: dir, Log: log,
-		Linted: func(_ []journey.File, found journey.Diagnostics) {
+		Linted: func(_ []lint.File, found source.Diagnostics) {
 			say(func() {
 				if err := printDiagnostics(c.OutOrStdout(), "text", found); err != nil {
 					log.Warn("printing the diagnostics", zap.Error(err))

@@ -10,14 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/diff"
 )
 
 // diffReport is what `diff` says.
 type diffReport struct {
 	Old string `json:"old,omitempty"`
 	New string `json:"new"`
-	journey.Diff
+	diff.Diff
 	Unread []string      `json:"not_compared,omitempty"` // of the old side, do not compile
 	Live   []liveJourney `json:"live,omitempty"`         // with --live
 	Note   string        `json:"note,omitempty"`         // why Temporal was not asked
@@ -125,10 +125,10 @@ func compareSides(c *cobra.Command, args []string, live bool, renamed map[string
 		return nil, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s has errors: mend them first", to.label)}
 	}
 	out := &compared{to: to, nobase: live && len(args) == 0}
-	out.New, out.Diff = to.label, journey.Diff{
-		Journeys: []journey.JourneyDiff{},
-		Messages: []journey.MessageDiff{},
-		Rules:    []journey.RuleDiff{},
+	out.New, out.Diff = to.label, diff.Diff{
+		Journeys: []diff.JourneyDiff{},
+		Messages: []diff.MessageDiff{},
+		Rules:    []diff.RuleDiff{},
 	}
 	if out.nobase {
 		return out, nil
@@ -161,7 +161,7 @@ func compareSides(c *cobra.Command, args []string, live bool, renamed map[string
 			delete(now.Messages, name)
 		}
 	}
-	if out.Diff, err = journey.Compare(&old, &now, renamed); err == nil && one != "" {
+	if out.Diff, err = diff.Compare(&old, &now, renamed); err == nil && one != "" {
 		out.narrow(one, from.message || to.message)
 	}
 	return out, err
@@ -171,9 +171,9 @@ func compareSides(c *cobra.Command, args []string, live bool, renamed map[string
 // its messages.
 func (r *compared) narrow(name string, message bool) {
 	r.to.only = name
-	r.Journeys = slices.DeleteFunc(r.Journeys, func(d journey.JourneyDiff) bool { return message || d.Journey != name })
-	r.Messages = slices.DeleteFunc(r.Messages, func(d journey.MessageDiff) bool { return !message || d.Message != name })
-	r.Rules = []journey.RuleDiff{}
+	r.Journeys = slices.DeleteFunc(r.Journeys, func(d diff.JourneyDiff) bool { return message || d.Journey != name })
+	r.Messages = slices.DeleteFunc(r.Messages, func(d diff.MessageDiff) bool { return !message || d.Message != name })
+	r.Rules = []diff.RuleDiff{}
 	r.Unread = slices.DeleteFunc(r.Unread, func(other string) bool { return other != name })
 }
 

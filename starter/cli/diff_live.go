@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/diff"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -26,16 +27,16 @@ type liveJourney struct {
 
 // liveRevision is a revision with open instances.
 type liveRevision struct {
-	Revision  string               `json:"revision"`
-	Instances int64                `json:"instances"`
-	Temporal  *int64               `json:"temporal,omitempty"` // what visibility counts, where it was asked
-	Diff      *journey.JourneyDiff `json:"diff,omitempty"`     // to the new side, where there is no old one
-	Steps     []liveStep           `json:"steps"`
+	Revision  string            `json:"revision"`
+	Instances int64             `json:"instances"`
+	Temporal  *int64            `json:"temporal,omitempty"` // what visibility counts, where it was asked
+	Diff      *diff.JourneyDiff `json:"diff,omitempty"`     // to the new side, where there is no old one
+	Steps     []liveStep        `json:"steps"`
 }
 
 // liveStep is a step with open instances.
 type liveStep struct {
-	journey.StepMove
+	diff.StepMove
 	AwaitingGoal bool  `json:"awaiting_goal,omitempty"`
 	Holdout      bool  `json:"holdout,omitempty"`
 	Instances    int64 `json:"instances"`
@@ -60,7 +61,7 @@ func (r *compared) ask(ctx context.Context, gw *remote, cfg *app.Config, renamed
 	}
 	r.Live = []liveJourney{}
 	if r.nobase && all.Rules != nil && r.to.only == "" { // an older gateway does not tell them
-		r.Rules = journey.CompareRules(*all.Rules, r.to.content.Rules)
+		r.Rules = diff.CompareRules(*all.Rules, r.to.content.Rules)
 		r.Old = fmt.Sprintf("release %d", all.Release)
 	}
 	for _, one := range all.Journeys {
@@ -123,18 +124,18 @@ func revisionMoves(
 	rev api.RevisionStepCounts,
 	now *journey.Definition,
 	renamed map[string]string,
-) (journey.JourneyDiff, map[string]journey.StepMove, error) {
+) (diff.JourneyDiff, map[string]diff.StepMove, error) {
 	old, err := journey.Unpack(rev.Definition)
 	if err != nil {
-		return journey.JourneyDiff{}, nil, fmt.Errorf("revision %s: %w; is the gateway of the same version?", rev.Revision, err)
+		return diff.JourneyDiff{}, nil, fmt.Errorf("revision %s: %w; is the gateway of the same version?", rev.Revision, err)
 	}
-	d, err := journey.CompareJourneys(old, now, renamed)
+	d, err := diff.CompareJourneys(old, now, renamed)
 	if err != nil {
 		return d, nil, err
 	}
-	moves := map[string]journey.StepMove{}
+	moves := map[string]diff.StepMove{}
 	for _, s := range old.Steps { // a revision that stays is kept at every step
-		moves[s.ID] = journey.StepMove{Step: s.ID, Kind: s.Kind, Target: s.ID}
+		moves[s.ID] = diff.StepMove{Step: s.ID, Kind: s.Kind, Target: s.ID}
 	}
 	for _, m := range d.Moves {
 		moves[m.Step] = m
@@ -220,7 +221,7 @@ func placeName(step string, watching bool) string {
 }
 
 // verdict says in words what a move means for those at a step.
-func verdict(m journey.StepMove, there, gone bool) string {
+func verdict(m diff.StepMove, there, gone bool) string {
 	switch {
 	case gone:
 		return "stays"

@@ -14,6 +14,8 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 // diffSide is a journeys folder as it is, or was.
@@ -22,7 +24,7 @@ type diffSide struct {
 	only    string // a file's name without folder and extension, where one was named
 	message bool   // only is a message
 	content *journey.Content
-	errors  journey.Diagnostics
+	errors  source.Diagnostics
 }
 
 // readSide reads a folder, a file or a revision of git; folder is where a revision without a path looks.
@@ -54,14 +56,14 @@ func (s *diffSide) narrow(file string) {
 }
 
 // check compiles the side.
-func (s *diffSide) check(files []journey.File) error {
+func (s *diffSide) check(files []lint.File) error {
 	if len(files) == 0 {
 		return app.Usage("there is no YAML file in %s", s.label)
 	}
 	content, found := app.Check(files)
 	s.content = content
 	for _, d := range found {
-		if d.Severity == journey.Error {
+		if d.Severity == source.Error {
 			s.errors = append(s.errors, d)
 		}
 	}
@@ -156,13 +158,13 @@ func readRevision(ctx context.Context, arg, folder string) (*diffSide, error) {
 }
 
 // readTree reads the YAML files of a tree of git.
-func readTree(ctx context.Context, dir, tree, rev string) ([]journey.File, error) {
+func readTree(ctx context.Context, dir, tree, rev string) ([]lint.File, error) {
 	listed, err := runGit(ctx, dir, nil, "ls-tree", "-r", "-z", "--long", "--full-tree", tree)
 	if err != nil {
 		return nil, app.Usage("cannot read %s: %w", rev, err)
 	}
 	_, root, _ := strings.Cut(tree, ":")
-	var files []journey.File
+	var files []lint.File
 	var ask bytes.Buffer
 	for line := range strings.SplitSeq(string(listed), "\x00") {
 		about, name, _ := strings.Cut(line, "\t")
@@ -175,7 +177,7 @@ func readTree(ctx context.Context, dir, tree, rev string) ([]journey.File, error
 		}
 		ask.WriteString(f[2] + "\n")
 		at := rev + ":" + root
-		files = append(files, journey.File{Root: at, Name: strings.TrimSuffix(at, "/") + "/" + name})
+		files = append(files, lint.File{Root: at, Name: strings.TrimSuffix(at, "/") + "/" + name})
 	}
 	if len(files) == 0 {
 		return nil, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/graph"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 func graphCommand() *cobra.Command {
@@ -72,7 +73,7 @@ func journeyToDraw(c *cobra.Command, name, dir string, chosen bool) (*journey.De
 		return nil, err
 	}
 	content, found := app.Check(files)
-	var own journey.Diagnostics // of the journey's file
+	var own source.Diagnostics // of the journey's file
 	known := false
 	for _, f := range files {
 		base := filepath.Base(f.Name)
@@ -81,7 +82,7 @@ func journeyToDraw(c *cobra.Command, name, dir string, chosen bool) (*journey.De
 	}
 	for _, d := range found {
 		base := filepath.Base(d.File)
-		if d.Severity == journey.Error && strings.TrimSuffix(base, filepath.Ext(base)) == name &&
+		if d.Severity == source.Error && strings.TrimSuffix(base, filepath.Ext(base)) == name &&
 			filepath.Dir(d.File) == filepath.ToSlash(filepath.Clean(dir)) {
 			own = append(own, d)
 		}

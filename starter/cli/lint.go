@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 func lintCommand() *cobra.Command {
@@ -30,7 +31,7 @@ func lintCommand() *cobra.Command {
 			if len(args) == 0 {
 				args = []string{"journeys"}
 			}
-			found, n, err := lint(args)
+			found, n, err := lintPaths(args)
 			if err != nil {
 				return err
 			}
@@ -54,9 +55,9 @@ func lintCommand() *cobra.Command {
 
 var formats = []string{"text", "json", "github"}
 
-// lint checks the folders of all paths, and gives what concerns the paths and how many files that was.
-func lint(paths []string) (journey.Diagnostics, int, error) {
-	folders := map[string][]journey.File{}
+// lintPaths checks the folders of all paths, and gives what concerns the paths and how many files that was.
+func lintPaths(paths []string) (source.Diagnostics, int, error) {
+	folders := map[string][]lint.File{}
 	wanted := map[string]bool{} // files to report; those of a folder that was named all are
 	var order []string
 	for _, path := range paths {
@@ -88,7 +89,7 @@ func lint(paths []string) (journey.Diagnostics, int, error) {
 	if len(wanted) == 0 {
 		return nil, 0, app.Usage("there is no YAML file in %s", strings.Join(paths, ", "))
 	}
-	var found journey.Diagnostics
+	var found source.Diagnostics
 	for _, root := range order {
 		_, all := app.Check(folders[root])
 		for _, d := range all {
@@ -97,7 +98,7 @@ func lint(paths []string) (journey.Diagnostics, int, error) {
 			}
 		}
 	}
-	slices.SortStableFunc(found, func(a, b journey.Diagnostic) int { return strings.Compare(a.File, b.File) })
+	slices.SortStableFunc(found, func(a, b source.Diagnostic) int { return strings.Compare(a.File, b.File) })
 	return found, len(wanted), nil
 }
 
@@ -110,9 +111,9 @@ func rootOf(path string) string {
 	return dir
 }
 
-func tally(found journey.Diagnostics) (errors, warnings int) {
+func tally(found source.Diagnostics) (errors, warnings int) {
 	for _, d := range found {
-		if d.Severity == journey.Error {
+		if d.Severity == source.Error {
 			errors++
 		} else {
 			warnings++
@@ -121,7 +122,7 @@ func tally(found journey.Diagnostics) (errors, warnings int) {
 	return errors, warnings
 }
 
-func printDiagnostics(w io.Writer, format string, found journey.Diagnostics) error {
+func printDiagnostics(w io.Writer, format string, found source.Diagnostics) error {
 	switch format {
 	case "json":
 		return found.JSON(w)

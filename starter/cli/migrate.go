@@ -15,7 +15,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/diff"
 )
 
 // impact is what a migration would make of the instances at one step of one revision.
@@ -145,7 +145,7 @@ func (r migrateReport) printImpact(p *printer, warnings []string) {
 	p.line("journey %s: to revision %s", r.Journey, r.To)
 	rows := make([]table.Row, len(r.Impact))
 	for i, one := range r.Impact {
-		move := journey.StepMove{Step: one.Step, Target: one.Target, Refused: one.Reason, Suggest: one.Suggest}
+		move := diff.StepMove{Step: one.Step, Target: one.Target, Refused: one.Reason, Suggest: one.Suggest}
 		rows[i] = table.Row{"  " + one.From, placeName(one.Step, false), one.Instances, verdict(move, false, false)}
 	}
 	p.table(table.Row{"  FROM REVISION", "STEP", "OPEN", "IF MOVED"}, rows)

@@ -17,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -35,7 +36,7 @@ type moveGateway struct {
 func definition(t *testing.T, steps string) *journey.Definition {
 	t.Helper()
 	content, found := app.Check(
-		[]journey.File{{Name: "nudge.yaml", Data: []byte("journey: nudge\nentry: {event: X}\ngoal: {event: Y}\nsteps:\n" + steps)}},
+		[]lint.File{{Name: "nudge.yaml", Data: []byte("journey: nudge\nentry: {event: X}\ngoal: {event: Y}\nsteps:\n" + steps)}},
 	)
 	if found.Failed(false) {
 		t.Fatal(found)
@@ -117,7 +118,7 @@ func (g *moveGateway) migrate(r *http.Request) api.MigratePage {
 		said := *one
 		if said.State != store.MigrationOrdered {
 			said.State = store.MigrationOrdered
-			if said.Target, said.Reason = from.CanMove(one.Step, to, in.Renamed); said.Reason != "" {
+			if said.Target, said.Reason = from.CanMigrate(one.Step, to, in.Renamed); said.Reason != "" {
 				said.State = store.MigrationRefused
 			}
 			if !in.DryRun && said.Reason == "" {

@@ -16,6 +16,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/simulate"
 )
 
@@ -89,7 +91,7 @@ func (f testFlags) test(c *cobra.Command, paths []string) error {
 
 // testFolder is what there is to run.
 type foundTests struct {
-	errors   journey.Diagnostics
+	errors   source.Diagnostics
 	tests    []foundTest
 	journeys []foundJourneys
 	sources  map[string][]byte
@@ -103,7 +105,7 @@ type foundJourneys struct {
 
 type foundTest struct {
 	content *journey.Content
-	test    *journey.Test
+	test    *scenario.File
 }
 
 // findTests reads and checks the folders of all paths, and finds the scenarios that are meant.
@@ -111,7 +113,8 @@ func findTests(paths []string) (*foundTests, error) {
 	out := &foundTests{sources: map[string][]byte{}}
 	type folder struct {
 		content *journey.Content
-		found   journey.Diagnostics
+		tests   map[string]*scenario.File
+		found   source.Diagnostics
 	}
 	folders := map[string]*folder{}
 	seen := map[string]bool{}
@@ -139,10 +142,10 @@ func findTests(paths []string) (*foundTests, error) {
 			for _, file := range files {
 				out.sources[file.Name] = file.Data
 			}
-			content, diagnostics := app.Check(files)
-			folders[root] = &folder{content, diagnostics}
+			content, tests, diagnostics := app.CheckScenarios(files)
+			folders[root] = &folder{content, tests, diagnostics}
 			for _, d := range diagnostics {
-				if d.Severity == journey.Error {
+				if d.Severity == source.Error {
 					out.errors = append(out.errors, d)
 				}
 			}
@@ -152,12 +155,12 @@ func findTests(paths []string) (*foundTests, error) {
 		if _, known := content.Journeys[only]; only != "" && !known && len(out.errors) == 0 {
 			return nil, app.Usage("%s is neither a journey nor its scenarios", path)
 		}
-		for _, name := range slices.Sorted(maps.Keys(content.Tests)) {
+		for _, name := range slices.Sorted(maps.Keys(folders[root].tests)) {
 			if only != "" && name != only || seen[root+"\x00"+name] {
 				continue
 			}
 			seen[root+"\x00"+name] = true
-			out.tests = append(out.tests, foundTest{content, content.Tests[name]})
+			out.tests = append(out.tests, foundTest{content, folders[root].tests[name]})
 		}
 	}
 	slices.SortStableFunc(out.tests, func(a, b foundTest) int { return strings.Compare(a.test.File, b.test.File) })

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // Activity names: what a journey may ask of the world. package activities implements them under these names.
@@ -107,7 +108,7 @@ type Scene struct {
 type Evaluate struct {
 	Ref
 	Scene
-	Exprs []journey.Expr `json:"exprs"`
+	Exprs []expr.Expr `json:"exprs"`
 	// Moment is set for `wait: {until: …}`: the one answer is then a moment, RFC 3339 in UTC, with Offset applied;
 	// a date means midnight in Timezone ("customer" or empty: the customer's, UTC where unknown).
 	Moment *Moment `json:"moment,omitempty"`

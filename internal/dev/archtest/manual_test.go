@@ -9,6 +9,8 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/simulate"
 )
 
@@ -30,20 +32,20 @@ func TestManualIsPlayed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var files []journey.File
+			var files []lint.File
 			for _, m := range file.FindAllStringSubmatch(string(data), -1) {
-				files = append(files, journey.File{Name: m[1], Data: []byte("#\n" + m[2])})
+				files = append(files, lint.File{Name: m[1], Data: []byte("#\n" + m[2])})
 			}
-			content, diagnostics := journey.Check(files, journey.Options{Channels: channels.Specs()})
+			content, tests, diagnostics := scenario.Check(files, lint.Options{Channels: channels.Specs()})
 			if diagnostics.Failed(false) {
 				var words strings.Builder
 				_ = diagnostics.Text(&words)
 				t.Fatalf("the page's files do not lint:\n%s", words.String())
 			}
-			if len(content.Tests) == 0 {
+			if len(tests) == 0 {
 				t.Error("the page shows no scenario")
 			}
-			for _, test := range content.Tests {
+			for _, test := range tests {
 				for n := range test.Scenarios {
 					result := simulate.Run(t.Context(), content, test, n, simulate.Options{})
 					for _, failure := range result.Failures {

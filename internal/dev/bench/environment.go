@@ -19,6 +19,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
@@ -28,13 +29,13 @@ var contentFiles embed.FS
 
 // content returns the journeys of the bench.
 func content() (*journey.Content, error) {
-	var files []journey.File
+	var files []lint.File
 	err := fs.WalkDir(contentFiles, "content", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		data, err := contentFiles.ReadFile(path)
-		files = append(files, journey.File{Root: "content", Name: path, Data: data})
+		files = append(files, lint.File{Root: "content", Name: path, Data: data})
 		return err
 	})
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/simulate"
 	"github.com/tabi-journeys/tabi/journeys"
 )
@@ -64,13 +66,13 @@ func simulationPart(ctx context.Context, b *bench, _ *server, out *section) erro
 
 // shipped returns the journeys of this tree.
 func shipped() (*journey.Content, error) {
-	var files []journey.File
+	var files []lint.File
 	err := fs.WalkDir(journeys.Files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".yaml") {
 			return err
 		}
 		data, err := journeys.Files.ReadFile(path)
-		files = append(files, journey.File{Root: ".", Name: path, Data: data})
+		files = append(files, lint.File{Root: ".", Name: path, Data: data})
 		return err
 	})
 	if err != nil {
@@ -86,24 +88,24 @@ func shipped() (*journey.Content, error) {
 // customersOf returns customers, each a scenario of its own: a third stays to the end, a third orders after the
 // reminder, a third empties the cart.
 func customersOf(c *journey.Content, n int) []simulate.Job {
-	event := func(at time.Duration, name string, total float64) journey.Line {
-		return journey.Line{
+	event := func(at time.Duration, name string, total float64) scenario.Line {
+		return scenario.Line{
 			At:    at,
-			Event: &journey.TestEvent{Name: name, Properties: map[string]any{"cart_id": "k", "total": total, "items": []any{"tea", "cup"}}},
+			Event: &scenario.Event{Name: name, Properties: map[string]any{"cart_id": "k", "total": total, "items": []any{"tea", "cup"}}},
 		}
 	}
-	test := &journey.Test{Journey: "cart-recovery", File: "cart-recovery.test.yaml"}
+	test := &scenario.File{Journey: "cart-recovery", File: "cart-recovery.test.yaml"}
 	jobs := make([]simulate.Job, n)
 	for i := range jobs {
 		id := fmt.Sprintf("c%06d", i)
 		about := traits(id)
 		about["timezone"] = "Asia/Tokyo"
-		s := journey.Scenario{
+		s := scenario.Scenario{
 			Name:     id,
 			ID:       id,
-			Start:    journey.DefaultStart,
+			Start:    scenario.DefaultStart,
 			Customer: about,
-			Timeline: []journey.Line{event(0, "Cart Updated", float64(60+i%200))},
+			Timeline: []scenario.Line{event(0, "Cart Updated", float64(60+i%200))},
 		}
 		switch i % 3 {
 		case 1:

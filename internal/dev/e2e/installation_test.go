@@ -22,6 +22,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -148,9 +149,9 @@ func (h *installation) publish(files map[string]string) {
 // check compiles a folder and fails on any error.
 func check(t testing.TB, files map[string]string) *journey.Content {
 	t.Helper()
-	var all []journey.File
+	var all []lint.File
 	for name, text := range files {
-		all = append(all, journey.File{Name: name, Data: []byte(text)})
+		all = append(all, lint.File{Name: name, Data: []byte(text)})
 	}
 	content, diagnostics := app.Check(all)
 	if diagnostics.Failed(false) {

@@ -1,0 +1,83 @@
+package journey
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// CanMigrate says whether an instance that stands at a step of p can go on at the same place in a new revision,
+// and under which step id. renamed maps old ids to new ones; an id that is not in it keeps its name. An empty
+// step (behind the end of a path) can always move. A step without an id of its own, which an edit may count
+// anew, keeps its name only where it says the same. refused says in words why it cannot.
+func (p *Program) CanMigrate(step string, to *Program, renamed map[string]string) (target, refused string) {
+	if p.Journey != to.Journey {
+		return "", fmt.Sprintf("revision %s is of journey %q, not of %q", to.Revision(), to.Journey, p.Journey)
+	}
+	if step == "" {
+		return "", ""
+	}
+	target = step
+	name, said := renamed[step]
+	if said {
+		target = name
+	}
+	at, known := p.Index(step)
+	there, exists := to.Index(target)
+	switch {
+	case !known:
+		return "", fmt.Sprintf("step %q is not in revision %s", step, p.Revision())
+	case !exists && target == step:
+		return "", fmt.Sprintf("step %q no longer exists: say with --step %s=<id> which step takes its place", step, step)
+	case !exists:
+		return "", fmt.Sprintf("there is no step %q in revision %s", target, to.Revision())
+	case p.Steps[at].Kind != to.Steps[there].Kind:
+		return "", fmt.Sprintf(
+			"step %q is a %s, %q would be a %s: an instance moves only to a step of its kind",
+			step,
+			p.Steps[at].Kind,
+			target,
+			to.Steps[there].Kind,
+		)
+	case !said && Unnamed(step) && !sameWords(&p.Steps[at], &to.Steps[there]):
+		return "", fmt.Sprintf(
+			"step %q has no id of its own, and what is counted %q now says something else: say with --step %s=<id> which step takes its place",
+			step,
+			step,
+			step,
+		)
+	}
+	return target, ""
+}
+
+// Unnamed reports whether a step's id is counted by its place: it has no id of its own.
+func Unnamed(id string) bool { return strings.Contains(id, ".") }
+
+// sameWords reports whether two steps say the same, wherever their arms lead.
+func sameWords(a, b *Step) bool {
+	words := func(s *Step) string {
+		data, err := json.Marshal(s.Spec)
+		if err != nil {
+			return s.ID
+		}
+		kind, _ := KindNamed(s.Kind)
+		spec := kind.New()
+		if err := json.Unmarshal(data, spec); err != nil {
+			return s.ID
+		}
+		for _, target := range spec.(program).targets() {
+			*target = End
+		}
+		if h, ok := spec.(*Handoff); ok {
+			for outcome := range h.Outcomes {
+				h.Outcomes[outcome] = End
+			}
+		}
+		data, err = json.Marshal(spec)
+		if err != nil {
+			return s.ID
+		}
+		return string(s.When) + "\x00" + string(data)
+	}
+	return words(a) == words(b)
+}

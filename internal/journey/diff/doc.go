@@ -1,0 +1,2 @@
+// Package diff compares journeys, messages and rules, and writes the difference for people.
+package diff

@@ -1,0 +1,406 @@
+package diff
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// parts are what a definition or a step says, named as a designer names it. Where its arms lead is not among them.
+type parts struct {
+	fields []part
+	lists  []partList
+	arms   []partArm
+
+	ownNames bool // keys are called as in the JSON: of rules
+}
+
+// part is one value. One that is absent, or the zero of its type, has no part.
+type part struct{ name, value string }
+
+// partList is a list whose items are compared one by one: arms, rules, assignments.
+type partList struct {
+	name  string
+	items []partItem
+}
+
+// partItem is an item of a list; key tells it from the others of its list.
+type partItem struct{ key, text string }
+
+// partArm is where an arm begins.
+type partArm struct {
+	key   string
+	first int
+}
+
+// partNames are names that differ from those of the definition's JSON.
+var partNames = map[string]string{
+	"events":   "event",
+	"duration": "wait",
+	"assign":   "set",
+	"message":  "send",
+	"group":    "decide",
+	"actions":  "decide",
+	"replies":  "arms",
+}
+
+var (
+	durationType = reflect.TypeFor[time.Duration]()
+	levelType    = reflect.TypeFor[*journey.Level]()
+)
+
+// partsOf reads a value by its type: an int is where an arm begins, by the convention of all specs.
+func partsOf(v any) *parts {
+	p := &parts{}
+	p.read("", reflect.ValueOf(v))
+	return p
+}
+
+// stepParts are what a step says, without its id, its place and its name for people.
+func stepParts(s *journey.Step) *parts {
+	p := partsOf(s.Spec)
+	p.add("when", string(s.When))
+	return p
+}
+
+func (p *parts) add(name, value string) {
+	if value != "" {
+		p.fields = append(p.fields, part{name, value})
+	}
+}
+
+func (p *parts) read(name string, v reflect.Value) {
+	switch {
+	case !v.IsValid():
+	case v.Type() == levelType:
+		p.level(v.Interface().(*journey.Level))
+	case v.Type() == durationType:
+		if v.Int() != 0 {
+			p.add(name, inDays(time.Duration(v.Int())))
+		}
+	case v.Kind() == reflect.Pointer:
+		if !v.IsNil() {
+			p.read(name, v.Elem())
+		}
+	case v.Kind() == reflect.Struct:
+		p.readStruct(name, v)
+	case v.Kind() == reflect.Map:
+		for _, key := range sortedKeys(v) {
+			if inner := v.MapIndex(reflect.ValueOf(key)); inner.Kind() == reflect.Int {
+				p.arms = append(p.arms, partArm{name + "." + key, int(inner.Int())})
+			} else {
+				p.read(name+"."+key, inner)
+			}
+		}
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
+		p.readList(name, v)
+	default:
+		p.add(name, valueText(v))
+	}
+}
+
+// inDays writes a duration without weeks: 30d is not 4w2d.
+func inDays(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < 0 {
+		return "-" + inDays(-d)
+	}
+	switch rest := d % day; {
+	case d < day:
+		return clock.FormatDuration(rest)
+	case rest == 0:
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	default:
+		return strconv.FormatInt(int64(d/day), 10) + "d" + clock.FormatDuration(rest)
+	}
+}
+
+func sortedKeys(m reflect.Value) []string {
+	var keys []string
+	for _, key := range m.MapKeys() {
+		keys = append(keys, key.String())
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// readStruct reads the fields under the names of their JSON. What a go_to leads to stands in its target already.
+func (p *parts) readStruct(prefix string, v reflect.Value) {
+	var shared []partArm // of a question, which may lead into another arm: whose steps those are comes first
+	defer func() { p.arms = append(p.arms, shared...) }()
+	for i := range v.NumField() {
+		name := partName(v.Type().Field(i), p.ownNames)
+		if prefix != "" {
+			name = prefix + "." + name
+		}
+		switch f := v.Field(i); {
+		case name == "to":
+		case name == "question": // what is asked stands beside the replies
+			ask := f.Interface().(journey.Send)
+			p.add("ask", ask.Message)
+			ask.Message = ""
+			asked := partsOf(ask)
+			p.fields, shared = append(p.fields, asked.fields...), asked.arms
+		case name == "choose":
+			if f.Bool() {
+				p.add("send", "false")
+			}
+		case f.Kind() == reflect.Int && p.ownNames: // of rules it is a number
+			p.add(name, strconv.FormatInt(f.Int(), 10))
+		case f.Kind() == reflect.Int:
+			p.arms = append(p.arms, partArm{name, int(f.Int())})
+		default:
+			p.read(name, f)
+		}
+	}
+}
+
+// level writes a threshold as one value.
+func (p *parts) level(l *journey.Level) {
+	switch {
+	case l == nil:
+	case l.Above != nil:
+		p.add("intent", l.Intent+" above "+number(*l.Above))
+	case l.Below != nil:
+		p.add("intent", l.Intent+" below "+number(*l.Below))
+	}
+}
+
+func partName(f reflect.StructField, own bool) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	if own && name != "events" {
+		return name
+	}
+	if other, ok := partNames[name]; ok {
+		return other
+	}
+	return name
+}
+
+// readList reads items, and where the arms among them begin.
+func (p *parts) readList(name string, v reflect.Value) {
+	list := partList{name: name}
+	for i := range v.Len() {
+		var item partItem
+		switch it := v.Index(i).Interface().(type) {
+		case journey.Assignment:
+			item = partItem{it.Target + "." + it.Name, string(it.Value)}
+		case journey.SplitArm:
+			item = partItem{it.Name, "weight " + number(it.Weight)}
+			if it.Name != "" {
+				item.text += ", name " + it.Name
+			}
+		default:
+			inner := &parts{ownNames: p.ownNames}
+			inner.read("", reflect.ValueOf(it))
+			item.text = inner.text(", ")
+			item.key = item.text
+		}
+		if !p.ownNames {
+			for _, arm := range partsOf(v.Index(i).Interface()).arms {
+				p.arms = append(p.arms, partArm{armKey(i), arm.first})
+			}
+		}
+		list.items = append(list.items, item)
+	}
+	p.lists = append(p.lists, list)
+}
+
+// armKey names the arm at i of a list.
+func armKey(i int) string { return "arm " + strconv.Itoa(i+1) }
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// valueText writes a value on one line; absent ones are empty.
+func valueText(v reflect.Value) string {
+	if v.IsZero() {
+		return ""
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return v.String()
+	case reflect.Float64:
+		return number(v.Float())
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.String {
+			words := make([]string, v.Len())
+			for i := range words {
+				words[i] = v.Index(i).String()
+			}
+			return strings.Join(words, ", ")
+		}
+	}
+	raw, err := json.Marshal(v.Interface())
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}
+
+// text writes all parts but the arms.
+func (p *parts) text(between string) string {
+	var out []string
+	for _, f := range p.fields {
+		out = append(out, f.name+" "+f.value)
+	}
+	for _, list := range p.lists {
+		for _, item := range list.items {
+			out = append(out, strings.TrimSuffix(list.name, "s")+" "+item.key+": "+item.text)
+		}
+	}
+	return strings.Join(out, between)
+}
+
+// alike is the share of parts that two of one kind have in common, 0…1.
+func alike(a, b *parts) float64 {
+	lines := func(p *parts) []string { return strings.Split(p.text("\x00"), "\x00") }
+	x, y := lines(a), lines(b)
+	if slices.Equal(x, y) {
+		return 1
+	}
+	common := 0
+	for _, line := range x {
+		if slices.Contains(y, line) {
+			common++
+		}
+	}
+	return float64(common) / float64(max(len(x), len(y)))
+}
+
+// partChanges lists what differs.
+func partChanges(old, new *parts) []Change {
+	var out []Change
+	value := func(p *parts, name string) string {
+		if i := slices.IndexFunc(p.fields, func(f part) bool { return f.name == name }); i >= 0 {
+			return p.fields[i].value
+		}
+		return ""
+	}
+	for _, f := range old.fields {
+		if now := value(new, f.name); now != f.value {
+			out = append(out, Change{f.name, f.value, now})
+		}
+	}
+	for _, f := range new.fields {
+		if value(old, f.name) == "" {
+			out = append(out, Change{f.name, "", f.value})
+		}
+	}
+	names := map[string]bool{}
+	for _, list := range slices.Concat(old.lists, new.lists) {
+		if !names[list.name] {
+			names[list.name] = true
+			out = append(out, listChanges(list.name, old.list(list.name), new.list(list.name))...)
+		}
+	}
+	return out
+}
+
+func (p *parts) list(name string) []partItem {
+	for _, list := range p.lists {
+		if list.name == name {
+			return list.items
+		}
+	}
+	return nil
+}
+
+// listChanges compares item by item.
+func listChanges(name string, old, new []partItem) []Change {
+	var out []Change
+	label := func(item partItem, i int) string {
+		switch {
+		case name == "set":
+			return item.key
+		case name == "arms" && item.key != "" && item.key != item.text:
+			return "arm " + item.key
+		case name == "arms":
+			return armKey(i)
+		}
+		return name + " " + strconv.Itoa(i+1)
+	}
+	for _, pair := range pairItems(old, new) {
+		switch {
+		case pair.old < 0:
+			out = append(out, Change{label(new[pair.new], pair.new), "", new[pair.new].text})
+		case pair.new < 0:
+			out = append(out, Change{label(old[pair.old], pair.old), old[pair.old].text, ""})
+		case old[pair.old].text != new[pair.new].text:
+			out = append(out, Change{label(new[pair.new], pair.new), old[pair.old].text, new[pair.new].text})
+		}
+	}
+	return out
+}
+
+// pairing says which of the old belongs to which of the new; -1: none.
+type pairing struct{ old, new int }
+
+// pairItems keeps the order: items of one key belong together, and between those, one after the other, what is left.
+func pairItems(old, new []partItem) []pairing {
+	found := align(len(old), len(new), func(i, j int) float64 {
+		switch {
+		case old[i].key == new[j].key && old[i].key != "":
+			return 100
+		case old[i].key == "" && new[j].key == "", old[i].key == old[i].text && new[j].key == new[j].text:
+			return 1
+		}
+		return 0
+	})
+	var out []pairing
+	j := 0
+	for i := range old {
+		to := found[i]
+		if to < 0 {
+			out = append(out, pairing{i, -1})
+			continue
+		}
+		for ; j < to; j++ {
+			out = append(out, pairing{-1, j})
+		}
+		out = append(out, pairing{i, to})
+		j = to + 1
+	}
+	for ; j < len(new); j++ {
+		out = append(out, pairing{-1, j})
+	}
+	return out
+}
+
+// align pairs two sequences in order so that the scores of the pairs sum to the most; it gives for each of the
+// first the index in the second, or -1.
+func align(n, m int, score func(i, j int) float64) []int {
+	best := make([][]float64, n+1)
+	for i := range best {
+		best[i] = make([]float64, m+1)
+	}
+	for i := n - 1; i >= 0; i-- {
+		for j := m - 1; j >= 0; j-- {
+			best[i][j] = max(best[i+1][j], best[i][j+1])
+			if s := score(i, j); s > 0 {
+				best[i][j] = max(best[i][j], best[i+1][j+1]+s)
+			}
+		}
+	}
+	out := make([]int, n)
+	for i := range out {
+		out[i] = -1
+	}
+	for i, j := 0, 0; i < n && j < m; {
+		switch s := score(i, j); {
+		case s > 0 && best[i][j] == best[i+1][j+1]+s:
+			out[i] = j
+			i, j = i+1, j+1
+		case best[i][j] == best[i+1][j]:
+			i++
+		default:
+			j++
+		}
+	}
+	return out
+}

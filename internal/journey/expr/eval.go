@@ -1,0 +1,199 @@
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+)
+
+// Evaluator is a compiled expression that can run; it is planned when it first does.
+type Evaluator struct {
+	*Compiled
+	plan func() (cel.Program, error)
+}
+
+// NewEvaluator compiles an expression through the process's cache.
+func NewEvaluator(source Expr) (*Evaluator, error) {
+	entry := Compile(source)
+	if len(entry.Issues) > 0 {
+		return nil, fmt.Errorf("expression %q: %s", source, entry.Issues[0].Message)
+	}
+	return entry.Evaluator, nil
+}
+
+// planned makes the evaluator of a compiled expression.
+func planned(expr *Compiled) *Evaluator {
+	return &Evaluator{Compiled: expr, plan: sync.OnceValues(func() (cel.Program, error) {
+		env, err := exprEnv()
+		if err != nil {
+			return nil, err
+		}
+		return env.Program(expr.ast, cel.CostLimit(maxExprCost), cel.EvalOptions(cel.OptOptimize))
+	})}
+}
+
+// exprCache keeps compiled expressions of the process: folders repeat them.
+var exprCache = struct {
+	sync.Mutex
+	entries map[Expr]exprEntry
+}{entries: map[Expr]exprEntry{}}
+
+// exprEntry is an expression's evaluator, or what is wrong with it.
+type exprEntry struct {
+	Evaluator *Evaluator
+	Issues    []Issue
+}
+
+// maxCachedExprs bounds exprCache; when full, it starts anew.
+const maxCachedExprs = 4096
+
+func Compile(source Expr) exprEntry {
+	exprCache.Lock()
+	entry, ok := exprCache.entries[source]
+	exprCache.Unlock()
+	if ok {
+		return entry
+	}
+	expr, issues := compileExpr(source)
+	entry.Issues = issues
+	if expr != nil {
+		entry.Evaluator = planned(expr)
+	}
+	exprCache.Lock()
+	if len(exprCache.entries) >= maxCachedExprs {
+		clear(exprCache.entries)
+	}
+	exprCache.entries[source] = entry
+	exprCache.Unlock()
+	return entry
+}
+
+var ErrMissing = errors.New("the value is missing")
+
+// Activation gives the variables to CEL.
+func Activation(v Vars) map[string]any {
+	steps := make(map[string]any, len(v.Steps))
+	for id, result := range v.Steps {
+		steps[Key(id)] = orEmpty(result)
+	}
+	vars := map[string]any{
+		"customer": orEmpty(v.Customer), "entry": orEmpty(v.Entry), "vars": orEmpty(v.Vars), "steps": steps,
+		"now": types.Timestamp{Time: v.Now.UTC()}, historyVariable: historyValue{v.History},
+	}
+	if v.Event != nil {
+		vars["event"] = v.Event
+		vars["event_name"] = v.EventName
+	} else if v.EventName != "" {
+		vars["event_name"] = v.EventName
+	}
+	if v.Intent != nil {
+		vars["intent"] = intentVars(v.Intent)
+	} else {
+		vars["intent"] = map[string]any{}
+	}
+	return vars
+}
+
+func orEmpty(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+// Eval runs the expression. It never panics.
+func (e *Evaluator) Eval(v Vars) (value any, err error) { return e.EvalIn(Activation(v)) }
+
+// EvalIn is eval over variables that are ready for CEL.
+func (e *Evaluator) EvalIn(variables map[string]any) (value any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			value, err = nil, errors.New("the expression cannot be evaluated")
+		}
+	}()
+	program, err := e.plan()
+	if err != nil {
+		return nil, err
+	}
+	result, _, err := program.Eval(variables)
+	if err != nil {
+		return nil, err
+	}
+	return toGo(result, 0)
+}
+
+// toGo turns a result into what JSON carries, a time.Time or a time.Duration.
+func toGo(v ref.Val, depth int) (any, error) {
+	if depth > maxResultDepth {
+		return nil, errors.New("the value is nested too deeply")
+	}
+	switch v := v.(type) {
+	case types.Double:
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return nil, errors.New("the number is not finite")
+		}
+		return float64(v), nil
+	case types.Int:
+		return float64(v), nil
+	case types.Uint:
+		return float64(v), nil
+	case types.Bool:
+		return bool(v), nil
+	case types.String:
+		return string(v), nil
+	case types.Bytes:
+		return string(v), nil
+	case types.Null:
+		return nil, nil
+	case types.Timestamp:
+		return v.Time.UTC(), nil
+	case types.Duration:
+		return v.Duration, nil
+	case *types.Optional:
+		if !v.HasValue() {
+			return nil, ErrMissing
+		}
+		return toGo(v.GetValue(), depth+1)
+	case *types.Err:
+		return nil, v
+	case traits.Mapper:
+		out := map[string]any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			key := it.Next()
+			name, ok := key.ConvertToType(types.StringType).(types.String)
+			item, found := v.Find(key)
+			if !ok || !found {
+				return nil, ErrMissing
+			}
+			value, err := toGo(item, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out[string(name)] = value
+		}
+		return out, nil
+	case traits.Lister:
+		out := []any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			value, err := toGo(it.Next(), depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, value)
+		}
+		return out, nil
+	case ref.Type:
+		return v.TypeName(), nil
+	}
+	return nil, fmt.Errorf("a %s is no value that a journey can keep", reflect.TypeOf(v))
+}
+
+// maxResultDepth bounds the nesting of a result.
+const maxResultDepth = 100

@@ -1,0 +1,121 @@
+package expr
+
+import (
+	"slices"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+)
+
+// renamed are CEL's functions that the language gives another meaning: one kind of number, texts that compare with
+// timestamps, days and weeks in durations.
+var renamed = map[string]string{
+	operators.Equals: "@eq", operators.NotEquals: "@ne", operators.Less: "@lt", operators.LessEquals: "@le",
+	operators.Greater: "@gt", operators.GreaterEquals: "@ge", operators.Divide: "@div", operators.Modulo: "@mod",
+	"duration": "@duration", "timestamp": "@timestamp", "count": "@count", "last": "@last",
+}
+
+// integral are CEL's functions that give an int or uint: their results become doubles.
+var integral = []string{"size", "int", "uint", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours",
+	"getMilliseconds", "getMinutes", "getMonth", "getSeconds"}
+
+// rewriter turns a parsed expression into one where all numbers are doubles.
+type rewriter struct {
+	factory ast.ExprFactory
+	info    *ast.SourceInfo
+	next    int64
+}
+
+// rewrite changes the parsed expression in place.
+func rewrite(parsed *cel.Ast) {
+	tree := parsed.NativeRep()
+	r := &rewriter{factory: ast.NewExprFactory(), info: tree.SourceInfo(), next: ast.MaxID(tree) + 1}
+	r.visit(tree.Expr())
+}
+
+// id makes a new node id at the place of another.
+func (r *rewriter) id(like int64) int64 {
+	r.next++
+	if at, ok := r.info.GetOffsetRange(like); ok {
+		r.info.SetOffsetRange(r.next, at)
+	}
+	return r.next
+}
+
+// wrap puts a call of function around e, in its place.
+func (r *rewriter) wrap(e ast.Expr, function string) {
+	inner := r.factory.NewUnspecifiedExpr(r.id(e.ID()))
+	inner.SetKindCase(e)
+	e.SetKindCase(r.factory.NewCall(e.ID(), function, inner))
+}
+
+func (r *rewriter) visit(e ast.Expr) {
+	switch e.Kind() {
+	case ast.LiteralKind:
+		switch v := e.AsLiteral().(type) {
+		case types.Int:
+			e.SetKindCase(r.factory.NewLiteral(e.ID(), types.Double(v)))
+		case types.Uint:
+			e.SetKindCase(r.factory.NewLiteral(e.ID(), types.Double(v)))
+		}
+	case ast.CallKind:
+		r.call(e)
+	case ast.SelectKind:
+		r.visit(e.AsSelect().Operand())
+	case ast.ListKind:
+		for _, item := range e.AsList().Elements() {
+			r.visit(item)
+		}
+	case ast.MapKind:
+		for _, entry := range e.AsMap().Entries() {
+			if key := entry.AsMapEntry().Key(); key.Kind() != ast.LiteralKind {
+				r.visit(key)
+			}
+			r.visit(entry.AsMapEntry().Value())
+		}
+	case ast.StructKind:
+		for _, field := range e.AsStruct().Fields() {
+			r.visit(field.AsStructField().Value())
+		}
+	case ast.ComprehensionKind:
+		c := e.AsComprehension()
+		for _, part := range []ast.Expr{c.IterRange(), c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()} {
+			r.visit(part)
+		}
+		if c.IterRange().Kind() != ast.ListKind {
+			r.wrap(c.IterRange(), "@ordered")
+		}
+	}
+}
+
+func (r *rewriter) call(e ast.Expr) {
+	c := e.AsCall()
+	name, args := c.FunctionName(), c.Args()
+	if c.IsMemberFunction() {
+		r.visit(c.Target())
+	}
+	indexed := name == operators.Index || name == operators.OptIndex
+	for i, arg := range args {
+		if !indexed || i == 0 || arg.Kind() != ast.LiteralKind {
+			r.visit(arg)
+		}
+	}
+	switch {
+	case indexed && len(args) == 2 && args[1].Kind() != ast.LiteralKind:
+		r.wrap(args[1], "dyn")
+	case indexed && len(args) == 2 && args[0].Kind() == ast.IdentKind && (args[0].AsIdent() == "steps" || args[0].AsIdent() == "intent"):
+		if id, ok := args[1].AsLiteral().(types.String); ok {
+			args[1].SetKindCase(r.factory.NewLiteral(args[1].ID(), types.String(Key(string(id)))))
+		}
+	case slices.Contains(integral, name):
+		r.wrap(e, "double")
+	case c.IsMemberFunction():
+	case name == "count" || name == "last":
+		history := r.factory.NewIdent(r.id(e.ID()), historyVariable)
+		e.SetKindCase(r.factory.NewCall(e.ID(), renamed[name], append([]ast.Expr{history}, args...)...))
+	case renamed[name] != "":
+		e.SetKindCase(r.factory.NewCall(e.ID(), renamed[name], args...))
+	}
+}

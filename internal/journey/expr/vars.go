@@ -1,0 +1,45 @@
+package expr
+
+import (
+	"time"
+)
+
+// Vars are what an expression may see.
+type Vars struct {
+	Customer  map[string]any
+	Entry     map[string]any
+	Event     map[string]any // nil: no event at hand; reading it is an error (which makes a condition false)
+	EventName string
+	Intent    map[string]float64 // by name as written (expressions write - as _): every intent of the release, 0 without evidence
+	Vars      map[string]any
+	Steps     map[string]map[string]any // by step id as written; expressions write - as _
+	Now       time.Time
+	History   History // nil: count and last are errors
+}
+
+// History answers count() and last() over the customer's events. within 0 looks at all time.
+type History interface {
+	Count(event string, within time.Duration) (float64, error)
+	Last(event string) (at time.Time, found bool, err error)
+}
+
+// Expr is the source of a CEL expression; empty is absent. A literal of the YAML stands as the CEL literal.
+type Expr string
+
+// IntentKey is an intent's name as expressions write it: with _ for -.
+func IntentKey(name string) string { return Key(name) }
+
+// intentVars gives scores to expressions, under IntentKey.
+func intentVars(scores map[string]float64) map[string]float64 {
+	for name := range scores {
+		if IntentKey(name) == name {
+			continue
+		}
+		out := make(map[string]float64, len(scores))
+		for name, score := range scores {
+			out[IntentKey(name)] = score
+		}
+		return out
+	}
+	return scores
+}

@@ -1,0 +1,42 @@
+package expr
+
+import (
+	"slices"
+
+	"cel.dev/cel-go/common/types"
+)
+
+// Want is what an expression must give.
+type Want int
+
+const (
+	Any Want = iota
+	Bool
+	Number
+	Text   // a text, number or boolean
+	Moment // a timestamp, or a text that is one
+)
+
+// Wants tells for each want the CEL kinds that fit, and how to say it.
+var Wants = map[Want]struct {
+	kinds []types.Kind
+	Words string
+}{
+	Bool:   {[]types.Kind{types.BoolKind}, "a condition must give true or false"},
+	Number: {[]types.Kind{types.DoubleKind}, "a number is wanted here"},
+	Text:   {[]types.Kind{types.StringKind, types.DoubleKind, types.BoolKind}, "a text or a number is wanted here"},
+	Moment: {[]types.Kind{types.TimestampKind, types.StringKind}, "a timestamp or a date is wanted here"},
+}
+
+// Fits reports whether the value of an expression can be what is wanted.
+func (c *Compiled) Fits(w Want) bool {
+	switch kind := c.Kind.Kind(); {
+	case w == Any, kind == types.DynKind, kind == types.AnyKind, kind == types.TypeParamKind:
+		return true
+	default:
+		return slices.Contains(Wants[w].kinds, kind)
+	}
+}
+
+// Timestamp reports whether the value is always a timestamp.
+func (c *Compiled) Timestamp() bool { return c.Kind.Kind() == types.TimestampKind }

@@ -1,0 +1,2 @@
+// Package format writes a definition as a journey file.
+package format

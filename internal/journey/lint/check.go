@@ -1,0 +1,218 @@
+package lint
+
+import (
+	"maps"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+)
+
+// File is one file of a journeys folder. Name is the path as the user knows it, with slashes; its place under the
+// folder's root says what it is (messages/x.yaml, actions/x.yaml, intents.yaml, policy.yaml, x.test.yaml, x.yaml).
+type File struct {
+	Root string // the folder that was named; a prefix of Name, or empty
+	Name string
+	Data []byte
+}
+
+// Options of Check.
+type Options struct {
+	Channels []channel.Spec // what this build can send by; activities/channels.Specs()
+}
+
+// Check parses, checks and compiles a whole folder; of scenario files it reads the YAML only. Content holds what compiled even where there are errors elsewhere;
+// it is complete only if !diagnostics.Failed(false). It never panics, whatever the bytes.
+func Check(files []File, opts Options) (*journey.Content, source.Diagnostics) {
+	folder := Open(files, opts)
+	return folder.Content, folder.Diagnostics()
+}
+
+// Open is Check for those that go on to read the scenario files.
+func Open(files []File, opts Options) *Folder {
+	c := &Folder{
+		Opts:    opts,
+		kinds:   journey.Kinds,
+		parsers: parsers(),
+		Content: &journey.Content{
+			Journeys: map[string]*journey.Definition{},
+			Messages: map[string]*journey.Message{},
+			Places:   map[string]map[string]journey.Place{},
+		},
+		Messages: map[string]*messageFile{},
+		journeys: map[string]string{},
+		Intents:  &intentSet{},
+		groups:   map[string]*groupInfo{},
+		actions:  map[string]*actionInfo{},
+
+		journeyFiles: map[string]bool{},
+	}
+	files = slices.Clone(files)
+	slices.SortStableFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	var all, messages, intents, actions, policies, journeys []*fileCheck
+	for _, file := range files {
+		f := &fileCheck{Folder: c, folder: file.Root, role: roleOf(file)}
+		f.Document = source.NewDocument(file.Name, file.Data, f.role != roleMessage && f.role != roleTest)
+		switch f.role {
+		case roleNone:
+			continue
+		case roleMessage:
+			messages = append(messages, f)
+		case roleIntents:
+			intents = append(intents, f)
+		case roleActions:
+			actions = append(actions, f)
+		case rolePolicy:
+			policies = append(policies, f)
+		case roleJourney:
+			journeys = append(journeys, f)
+			c.journeyFiles[source.BaseName(file.Name)] = true
+		case roleTest:
+			c.Scenarios = append(c.Scenarios, f.Document)
+		}
+		all = append(all, f)
+	}
+	inParallel(all, (*fileCheck).read)
+	if f := rootFile(intents); f != nil {
+		f.claimIntents()
+		f.intentsFile()
+	} else {
+		c.Intents.broken = len(intents) > 0 // in the wrong folder: their names are meant
+	}
+	if f := rootFile(policies); f != nil {
+		f.policyFile()
+	}
+	each(messages, (*fileCheck).claimMessage)
+	inParallel(messages, (*fileCheck).messageFile)
+	each(messages, (*fileCheck).keepMessage)
+	each(actions, (*fileCheck).claimActions)
+	inParallel(actions, (*fileCheck).actionsFile)  // after the messages, which they name
+	inParallel(journeys, (*fileCheck).journeyFile) // after messages, intents and actions
+	each(journeys, (*fileCheck).keepJourney)
+	c.vague = slices.ContainsFunc(all, func(f *fileCheck) bool { return f.unsure })
+	each(actions, (*fileCheck).keepActions) // after the journeys: what they send needs a message
+	if !c.vague {
+		c.unusedMessages()
+	}
+	for _, f := range all {
+		c.documents = append(c.documents, f.Document)
+	}
+	return c
+}
+
+// Diagnostics are those of all files.
+func (c *Folder) Diagnostics() source.Diagnostics {
+	var out source.Diagnostics
+	for _, d := range c.documents {
+		out = append(out, d.Diagnostics...)
+	}
+	return out.Sorted()
+}
+
+// each does something to every file, in order.
+func each(files []*fileCheck, do func(*fileCheck)) {
+	for _, f := range files {
+		do(f)
+	}
+}
+
+// inParallel does something to every file, as many at a time as there are processors. What is done to one must
+// not change what others see.
+func inParallel(files []*fileCheck, do func(*fileCheck)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(files)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
+				do(files[i])
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// Folder is what the files of a folder know of each other. While files are checked in parallel it is only read, except for
+// messageFile.used, actionInfo.sent and actionInfo.chosen.
+type Folder struct {
+	Opts     Options
+	kinds    kindSet
+	parsers  map[string]parser
+	Content  *journey.Content
+	Messages map[string]*messageFile
+	journeys map[string]string // name → file
+	Intents  *intentSet
+	groups   map[string]*groupInfo
+	actions  map[string]*actionInfo // by name
+
+	lostActions bool // a file of actions could not be read: it may have any
+
+	vague     bool               // what may send messages, or name actions, could not all be read
+	documents []*source.Document // of all files
+	Scenarios []*source.Document // of the scenario files
+
+	journeyFiles map[string]bool // base names: what the journeys of this folder are called, sound or not
+}
+
+// fileCheck is the check of one file.
+type fileCheck struct {
+	*Folder
+	*source.Document
+	folder  string // the folder's root
+	role    role
+	message *messageFile
+	group   *groupInfo
+	journey *journeyCheck
+	unsure  bool // what may send messages could not be read
+}
+
+// role is what a file is.
+type role int
+
+const (
+	roleNone role = iota
+	roleJourney
+	roleMessage
+	roleTest
+	roleIntents
+	roleActions
+	rolePolicy
+)
+
+// roleOf tells a file's role by its place.
+func roleOf(file File) role {
+	if path.Ext(file.Name) != ".yaml" && path.Ext(file.Name) != ".yml" {
+		return roleNone
+	}
+	switch base := source.BaseName(file.Name); {
+	case path.Base(path.Dir(file.Name)) == "messages":
+		return roleMessage
+	case path.Base(path.Dir(file.Name)) == "actions":
+		return roleActions
+	case base == "intents":
+		return roleIntents
+	case base == "policy":
+		return rolePolicy
+	case strings.HasSuffix(base, ".test"):
+		return roleTest
+	}
+	return roleJourney
+}
+
+// read parses the file.
+func (f *fileCheck) read() {
+	f.Document.Read()
+	f.unsure = f.Partial && (f.role == roleJourney || f.role == roleActions)
+}
+
+// JourneyKnown reports whether the folder has a file for the journey, sound or not.
+func (c *Folder) JourneyKnown(name string) bool {
+	return c.journeyFiles[name] || c.Content.Journeys[name] != nil
+}
+
+func (c *Folder) JourneyNames() []string { return slices.Sorted(maps.Keys(c.journeyFiles)) }

@@ -1,0 +1,166 @@
+package lint
+
+import (
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// parks reports whether an instance waits at a step of this kind, so that a cycle through it is no endless
+// loop. Of a step whose kind could not be read that is not known.
+func parks(kind string) bool {
+	return kind == "" || kind == "wait" || kind == "wait_for" || kind == "ask" || kind == "handoff"
+}
+
+// graph looks for cycles, dead steps and paths that nothing leads to.
+func (j *journeyCheck) graph() {
+	edges := make([][]int, len(j.all))
+	for i, s := range j.all {
+		if s.Spec == nil { // a kind that could not be read: it may go anywhere
+			edges[i] = []int{s.Next}
+			continue
+		}
+		edges[i] = journey.Successors(&s.Step)
+		if len(edges[i]) == 0 && s.kind != "exit" { // arms that could not be read
+			edges[i] = []int{s.Next}
+		}
+		if spec, ok := s.Spec.(*journey.Handoff); ok && spec.Timeout == 0 {
+			edges[i] = handoffWithoutTimeout(&s.Step, spec)
+		}
+	}
+	used := j.usedPaths()
+	lost := slices.ContainsFunc(j.all, func(s *stepTree) bool { return s.kind == "go_to" && j.Unread(s.targetAt) }) // it may lead anywhere
+	for _, p := range j.order {
+		if !used[p.name] && !lost && !j.astray {
+			j.Report(p.at, "unused-path", "", "no go_to and no reroute leads to the path %q", p.name)
+		}
+	}
+	j.cycles(edges)
+	reached := make([]bool, len(j.all))
+	for _, p := range j.order {
+		if len(p.steps) > 0 {
+			reach(edges, reached, p.steps[0].index)
+		}
+	}
+	for _, p := range j.order {
+		j.deadRuns(p.steps, reached)
+	}
+}
+
+// usedPaths finds the paths that a reroute leads to, or a go_to from elsewhere, at its beginning or into its middle.
+func (j *journeyCheck) usedPaths() map[string]bool {
+	used := map[string]bool{journey.Main: true}
+	for _, name := range j.rerouted {
+		used[name] = true
+	}
+	for _, rule := range j.def.Reroute {
+		used[rule.GoTo] = true
+	}
+	for _, s := range j.all {
+		spec, ok := s.Spec.(*journey.GoTo)
+		if !ok {
+			continue
+		}
+		if p := j.paths[spec.Target]; p != nil && p.name != s.path {
+			used[p.name] = true
+		} else if p == nil && spec.To >= 0 && j.all[spec.To].path != s.path {
+			used[j.all[spec.To].path] = true
+		}
+	}
+	return used
+}
+
+// handoffWithoutTimeout are the successors where on_timeout can never run.
+func handoffWithoutTimeout(s *journey.Step, spec *journey.Handoff) []int {
+	out := []int{s.Next}
+	for _, to := range spec.Outcomes {
+		out = append(out, to)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func reach(edges [][]int, reached []bool, from int) {
+	stack := []int{from}
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if i < 0 || reached[i] {
+			continue
+		}
+		reached[i] = true
+		stack = append(stack, edges[i]...)
+	}
+}
+
+// deadRuns reports the first of each run of steps that no way leads to.
+func (j *journeyCheck) deadRuns(list []*stepTree, reached []bool) {
+	dead := false
+	for _, s := range list {
+		if reached[s.index] {
+			dead = false
+			for _, a := range s.arms {
+				j.deadRuns(a.steps, reached)
+			}
+			continue
+		}
+		if !dead {
+			j.Report(s.at, "unreachable-step", "", "no way leads to this step")
+		}
+		dead = true
+		for _, a := range s.arms { // a go_to may still lead into an arm
+			j.deadRuns(onlyReached(a.steps, reached), reached)
+		}
+	}
+}
+
+// onlyReached skips the head of an arm that is dead with its step.
+func onlyReached(list []*stepTree, reached []bool) []*stepTree {
+	for i, s := range list {
+		if reached[s.index] {
+			return list[i:]
+		}
+	}
+	return nil
+}
+
+// cycles reports each go_to that closes a cycle on which nothing waits. All other jumps lead forward in the program, so
+// every cycle has a go_to; the walk follows the program's order, so the one that leads back closes it.
+func (j *journeyCheck) cycles(edges [][]int) {
+	const (
+		open = 1 + iota
+		closed
+	)
+	state := make([]int, len(j.all))
+	type frame struct{ step, edge int }
+	for root := range j.all {
+		if state[root] != 0 {
+			continue
+		}
+		stack := []frame{{root, 0}}
+		state[root] = open
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if parks(j.all[top.step].kind) || top.edge == len(edges[top.step]) {
+				state[top.step] = closed
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			to := edges[top.step][top.edge]
+			top.edge++
+			switch {
+			case to < 0:
+			case state[to] == open && j.all[top.step].kind == "go_to":
+				j.Report(
+					j.all[top.step].keyAt,
+					"endless-loop",
+					"",
+					"this go_to closes a cycle without wait, wait_for, ask or handoff: an instance would run round it without end",
+				)
+			case state[to] == 0:
+				state[to] = open
+				stack = append(stack, frame{to, 0})
+			}
+		}
+	}
+}

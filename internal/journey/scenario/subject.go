@@ -1,0 +1,124 @@
+package scenario
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+)
+
+// subject is what a scenario may name of the journeys that run in it.
+type subject struct {
+	name string
+	def  *journey.Definition   // of the journey under test; nil where it did not compile: then nothing is said of its names
+	with []*journey.Definition // of the others
+	sure bool                  // the others are all known, too
+}
+
+func newSubject(c *lint.Folder, name string) *subject {
+	return &subject{name: name, def: c.Content.Journeys[name]}
+}
+
+// beside gives the subject of a scenario in which others run too.
+func beside(c *lint.Folder, s *subject, with []string) *subject {
+	out := &subject{name: s.name, def: s.def, sure: s.def != nil}
+	for _, name := range with {
+		def := c.Content.Journeys[name]
+		out.sure = out.sure && def != nil
+		if def != nil {
+			out.with = append(out.with, def)
+		}
+	}
+	return out
+}
+
+// tested is the journey under test, if it compiled.
+func (s *subject) tested() []*journey.Definition {
+	if s.def == nil {
+		return nil
+	}
+	return []*journey.Definition{s.def}
+}
+
+// all are the journeys that run, the one under test first.
+func (s *subject) all() []*journey.Definition { return append(s.tested(), s.with...) }
+
+// namedSteps are the ids that a designer gave to steps of a kind (empty: any); counted ones have a point.
+func namedSteps(defs []*journey.Definition, kind string) []string {
+	var ids []string
+	for _, d := range defs {
+		for i := range d.Steps {
+			if s := &d.Steps[i]; (kind == "" || s.Kind == kind) && !strings.Contains(s.ID, ".") {
+				ids = append(ids, s.ID)
+			}
+		}
+	}
+	return ids
+}
+
+// queues are those of the hand-offs of journeys.
+func queues(defs []*journey.Definition) []string {
+	var out []string
+	for _, d := range defs {
+		for i := range d.Steps {
+			if spec, ok := d.Steps[i].Spec.(*journey.Handoff); ok && !slices.Contains(out, spec.Queue) {
+				out = append(out, spec.Queue)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// OutcomesOf are the outcomes an instance can end with, sorted.
+func OutcomesOf(d *journey.Definition) []string {
+	out := []string{"completed", "timeout", "cancelled", "failed"}
+	if d.Goal != nil {
+		out = append(out, "goal")
+	}
+	for _, rule := range d.Exit {
+		out = append(out, rule.Outcome)
+	}
+	for i := range d.Steps {
+		if spec, ok := d.Steps[i].Spec.(*journey.Exit); ok {
+			out = append(out, spec.Outcome)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// varsOf are the variables that a journey declares or sets.
+func varsOf(d *journey.Definition) []string {
+	out := slices.Collect(maps.Keys(d.Vars))
+	for i := range d.Steps {
+		if spec, ok := d.Steps[i].Spec.(*journey.Set); ok {
+			for _, a := range spec.Assign {
+				if name, _, _ := strings.Cut(a.Name, "."); a.Target == "vars" {
+					out = append(out, name)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// armNames are the names of a split's arms; one without a name has its number, from 1.
+func armNames(s *journey.Split) []string {
+	names := make([]string, len(s.Arms))
+	for i, arm := range s.Arms {
+		if names[i] = arm.Name; arm.Name == "" {
+			names[i] = strconv.Itoa(i + 1)
+		}
+	}
+	return names
+}
+
+// without drops a word of a list.
+func without(words []string, word string) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == word })
+}

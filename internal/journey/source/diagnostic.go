@@ -1,0 +1,99 @@
+package source
+
+import (
+	"slices"
+	"strings"
+)
+
+// Severity of a diagnostic.
+type Severity string
+
+// The severities.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Diagnostic is one problem at one place.
+type Diagnostic struct {
+	File     string   `json:"file"`
+	Line     int      `json:"line"`   // from 1
+	Column   int      `json:"column"` // from 1, in characters
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"`
+	Message  string   `json:"message"`          // what is wrong and what to do
+	Hint     string   `json:"hint,omitempty"`   // did you mean "…"?
+	Source   string   `json:"source,omitempty"` // the line; empty where it is blank or longer than 10,000 characters
+}
+
+// Diagnostics are sorted by file and position, the same every time.
+type Diagnostics []Diagnostic
+
+// Failed reports whether one is an error; under strict, a warning counts.
+func (d Diagnostics) Failed(strict bool) bool {
+	return slices.ContainsFunc(d, func(one Diagnostic) bool { return strict || one.Severity == Error })
+}
+
+// Codes of the diagnostics, with what each says.
+var Codes = []struct {
+	Code     string
+	Severity Severity
+	Doc      string
+}{
+	{"yaml-syntax", Error, "the file is no YAML, or uses anchors, aliases or several documents"},
+	{"unknown-key", Error, "a key the language does not know at this place"},
+	{"duplicate-key", Error, "a key that stands twice in one mapping"},
+	{"missing-key", Error, "a required key is absent"},
+	{"wrong-type", Error, "a list where a text belongs, and the like"},
+	{"bad-value", Error, "a value outside what is allowed"},
+	{"bad-duration", Error, "no duration such as 90s, 15m, 2h, 3d, 1w or 1h30m"},
+	{"bad-expression", Error, "a CEL expression that does not compile or is of the wrong type"},
+	{"bad-template", Error, "a Liquid template that does not parse"},
+	{"unknown-step-kind", Error, "a step without a kind the language knows"},
+	{"unknown-channel", Error, "no such channel, or the message has no treatment for it"},
+	{"unknown-message", Error, "no file messages/<message>.yaml"},
+	{"unknown-intent", Error, "no such intent"},
+	{"unknown-action", Error, "no such action, or group of actions"},
+	{"unknown-path", Error, "go_to names neither a path nor a step, or a reroute no path"},
+	{"unknown-step", Error, "an expression names no step of the journey"},
+	{"duplicate-id", Error, "a step id, or a name, that is taken"},
+	{"name-mismatch", Error, "the name differs from the file's"},
+	{"endless-loop", Error, "a cycle without wait, wait_for, ask or handoff"},
+	{"not-available", Error, "part of a later language, not of this build; nothing today"},
+	{"unreachable-step", Warning, "no way leads to the step"},
+	{"unused-path", Warning, "no go_to and no reroute leads to the path"},
+	{"unused-message", Warning, "no journey and no action sends the message"},
+	{"no-goal", Warning, "the journey has no goal"},
+	{"unnamed-split", Warning, "a split without an id: an edit can move people"},
+	{"large-journey", Warning, "the journey is large"},
+}
+
+// severityOf looks a code up.
+func severityOf(code string) Severity {
+	for _, known := range Codes {
+		if known.Code == code {
+			return known.Severity
+		}
+	}
+	return Error
+}
+
+// Sorted orders diagnostics and drops repeats.
+func (d Diagnostics) Sorted() Diagnostics {
+	slices.SortFunc(d, func(a, b Diagnostic) int {
+		if c := strings.Compare(a.File, b.File); c != 0 {
+			return c
+		}
+		if c := a.Line - b.Line; c != 0 {
+			return c
+		}
+		if c := a.Column - b.Column; c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.Code, b.Code); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Message, b.Message)
+	})
+	return slices.Compact(d)
+}

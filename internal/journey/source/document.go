@@ -1,0 +1,104 @@
+package source
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Document is one YAML file while it is read: its nodes, and the problems that were found in it so far.
+type Document struct {
+	File    string
+	data    []byte
+	exprs   bool // the file may hold expressions
+	Src     *source
+	Root    *Node
+	hidden  []span // values that YAML could not read
+	Partial bool   // some of the file could not be read
+
+	Diagnostics Diagnostics
+	Errors      int
+}
+
+// NewDocument returns a document that is still to be read.
+func NewDocument(file string, data []byte, exprs bool) *Document {
+	return &Document{File: file, data: data, exprs: exprs}
+}
+
+// BaseName is a file's name without folder and extension.
+func BaseName(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(path.Base(name), ".yaml"), ".yml")
+}
+
+// maxMasked bounds how often a file is read again behind a value that YAML cannot read.
+const maxMasked = 20
+
+// Read parses the file.
+func (f *Document) Read() {
+	src, text, problem := readSource(f.File, f.data)
+	f.Src = src
+	src.exprs = f.exprs
+	if problem == nil {
+		f.Root, problem = parseYAML(src, text)
+	}
+	for range maxMasked {
+		if problem == nil || problem.rest == "" {
+			break
+		}
+		f.syntax(problem)
+		f.hidden = append(f.hidden, problem.hidden)
+		f.Root, problem = parseYAML(src, problem.rest)
+	}
+	if problem != nil {
+		f.syntax(problem)
+	}
+	f.Partial = problem != nil || len(f.hidden) > 0
+	switch {
+	case problem != nil:
+		f.Root = nil
+	case f.Root == nil:
+		f.Report(Pos{1, 1}, "missing-key", "", "the file is empty")
+	}
+}
+
+// syntax reports what is wrong with the YAML.
+func (f *Document) syntax(problem *syntaxError) {
+	code := "yaml-syntax"
+	if problem.expr {
+		code = "bad-expression"
+	}
+	f.Report(problem.at, code, "", "%s", problem.message)
+}
+
+// Unread reports whether a place lies in a value that YAML could not read.
+func (f *Document) Unread(at Pos) bool {
+	return slices.ContainsFunc(f.hidden, func(s span) bool { return s.holds(at) })
+}
+
+// Report adds a diagnostic. Of values that could not be read nothing more is said.
+func (f *Document) Report(at Pos, code, hint, format string, args ...any) {
+	if f.Unread(at) {
+		return
+	}
+	severity := severityOf(code)
+	if severity == Error {
+		f.Errors++
+	}
+	f.Diagnostics = append(f.Diagnostics, Diagnostic{
+		File: f.File, Line: max(at.Line, 1), Column: max(at.Col, 1), Severity: severity, Code: code,
+		Message: fmt.Sprintf(format, args...), Hint: hint, Source: f.Src.excerpt(max(at.Line, 1)),
+	})
+}
+
+// Name checks that the file says its own name, and gives it.
+func (f *Document) Name(n *Node, what string) string {
+	if n == nil {
+		return ""
+	}
+	text, ok := f.Label(n, what)
+	if base := BaseName(f.File); ok && text != base {
+		f.Report(n.Pos, "name-mismatch", base, "the %s is called %q, its file %q: both must be the same", what, text, base)
+	}
+	return text
+}

@@ -1,0 +1,173 @@
+package source
+
+import (
+	"unicode"
+
+	"gopkg.in/yaml.v3"
+)
+
+// At gives the place of the i-th character (from 0) of a scalar's value, whatever quotes, escapes and line
+// breaks it is written with.
+func (n *Node) At(i int) Pos {
+	if n.src == nil || i < 0 {
+		return n.Pos
+	}
+	a := aligner{src: n.src, line: n.Line, col: n.Col}
+	value := []rune(n.Text)
+	switch {
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		return a.block(value, i)
+	case n.Style&yaml.DoubleQuotedStyle != 0:
+		a.skipTo('"')
+		return a.double(value, i)
+	case n.Style&yaml.SingleQuotedStyle != 0:
+		a.skipTo('\'')
+		return a.flow(value, i, true)
+	}
+	return a.flow(value, i, false)
+}
+
+// aligner walks the source beside the value it was read into.
+type aligner struct {
+	src  *source
+	line int
+	col  int
+}
+
+func (a *aligner) pos() Pos { return Pos{a.line, a.col} }
+
+// peek gives the character k ahead on this line; newline behind its end.
+func (a *aligner) peek(k int) rune {
+	line := a.src.line(a.line)
+	if i := a.col - 1 + k; i >= 0 && i < len(line) {
+		return line[i]
+	}
+	return '\n'
+}
+
+// skipTo goes behind the opening quote (a tag may stand before it).
+func (a *aligner) skipTo(quote rune) {
+	for k := 0; a.peek(k) != '\n'; k++ {
+		if a.peek(k) == quote {
+			a.col += k + 1
+			return
+		}
+	}
+}
+
+// broken reports whether only blanks are left on the line.
+func (a *aligner) broken() bool {
+	k := 0
+	for a.peek(k) == ' ' || a.peek(k) == '\t' {
+		k++
+	}
+	return a.peek(k) == '\n'
+}
+
+// fold goes to the next line that has text and counts the line breaks.
+func (a *aligner) fold() int {
+	breaks := 0
+	for a.broken() && a.line < len(a.src.Lines) {
+		a.line, a.col = a.line+1, 1
+		breaks++
+	}
+	for a.peek(0) == ' ' || a.peek(0) == '\t' {
+		a.col++
+	}
+	return breaks
+}
+
+// flow follows a plain or single-quoted scalar.
+func (a *aligner) flow(value []rune, target int, single bool) Pos {
+	for i := 0; i < target; {
+		if i < len(value) && a.broken() && a.line < len(a.src.Lines) {
+			here := a.pos()
+			width := max(1, a.fold()-1)
+			if i += width; i > target {
+				return here
+			}
+			continue
+		}
+		if single && a.peek(0) == '\'' {
+			a.col++
+		}
+		a.col++
+		i++
+	}
+	return a.pos()
+}
+
+// escapeWidth is the length of a double-quoted escape by its letter.
+func escapeWidth(letter rune) int {
+	switch letter {
+	case 'x':
+		return 4
+	case 'u':
+		return 6
+	case 'U':
+		return 10
+	}
+	return 2
+}
+
+// double follows a double-quoted scalar.
+func (a *aligner) double(value []rune, target int) Pos {
+	for i := 0; ; {
+		if a.peek(0) == '\\' && a.peek(1) == '\n' {
+			a.col++
+			a.fold()
+			continue
+		}
+		if i >= target {
+			return a.pos()
+		}
+		switch {
+		case a.peek(0) == '\\':
+			a.col += escapeWidth(a.peek(1))
+			i++
+		case i < len(value) && a.broken() && a.line < len(a.src.Lines):
+			here := a.pos()
+			if i += max(1, a.fold()-1); i > target {
+				return here
+			}
+		default:
+			a.col++
+			i++
+		}
+	}
+}
+
+// block follows a literal or folded scalar; the header stands on the scalar's own line.
+func (a *aligner) block(value []rune, target int) Pos {
+	a.line, a.col = a.line+1, 1
+	for a.broken() && a.line < len(a.src.Lines) && len(value) > 0 && value[0] != '\n' {
+		a.line++
+	}
+	indent := a.indent()
+	next := func() { a.line, a.col = a.line+1, indent+1 }
+	a.col = indent + 1
+	for i := 0; i < target && i < len(value); i++ {
+		if a.peek(0) != '\n' {
+			a.col++
+			continue
+		}
+		next()
+		// One break of the value may be several of a folded source.
+		for value[i] == '\n' && i+1 < len(value) && value[i+1] != '\n' && a.peek(0) == '\n' && a.line < len(a.src.Lines) {
+			next()
+		}
+	}
+	return a.pos()
+}
+
+// indent is that of the first line with text from here on.
+func (a *aligner) indent() int {
+	for n := a.line; n <= len(a.src.Lines); n++ {
+		for i, r := range a.src.line(n) {
+			if !unicode.IsSpace(r) {
+				return i
+			}
+		}
+	}
+	return 0
+}

@@ -1,0 +1,2 @@
+// Package template holds the Liquid engine that lint and rendering share, and checks templates.
+package template
