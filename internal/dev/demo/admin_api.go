@@ -3,31 +3,13 @@ package main
 import (
 	"context"
 	"net/url"
-	"time"
+
+	"github.com/tabi-journeys/tabi/internal/api"
 )
 
-// status is an enrollment in the admin API.
-type status struct {
-	Enrollment struct {
-		Entered time.Time `json:"entered_at"`
-		State   string    `json:"state"`
-		Outcome string    `json:"outcome"`
-		Reason  string    `json:"reason"`
-		Step    string    `json:"step"`
-		Kind    string    `json:"step_kind"`
-		Until   time.Time `json:"until"`
-	} `json:"enrollment"`
-	Contacts []struct {
-		Key     string `json:"key"`
-		Message string `json:"message"`
-		Channel string `json:"channel"`
-		Status  string `json:"status"`
-		Reason  string `json:"reason"`
-	} `json:"contacts"`
-}
-
-func (w *player) status(ctx context.Context, workflow string) (s status, err error) {
-	return s, w.get(ctx, "/v1/admin/status?workflow_id="+url.QueryEscape(workflow), &s)
+// status returns an enrollment from the admin API.
+func (w *player) status(ctx context.Context, workflow string) (s api.Status, err error) {
+	return s, w.get(ctx, api.AdminStatus+"?workflow_id="+url.QueryEscape(workflow), &s)
 }
 
 // progress is what has been printed about an enrollment.
@@ -47,7 +29,7 @@ func (w *player) look(ctx context.Context) {
 		if before == nil {
 			before = &progress{contacts: map[string]string{}}
 			w.seen[run.workflow] = before
-			w.set(s.Enrollment.Entered)
+			w.set(s.Enrollment.EnteredAt)
 			w.tell("%-5s ▶ enters %s", run.customer, run.journey)
 		}
 		for i := len(s.Contacts) - 1; i >= 0; i-- {
@@ -69,7 +51,7 @@ func (w *player) look(ctx context.Context) {
 			if !e.Until.IsZero() {
 				until = ", until " + e.Until.Format("Mon 15:04")
 			}
-			if e.Kind == "handoff" {
+			if e.StepKind == "handoff" {
 				w.tell("%-5s ☎ %s hands over to a person%s", run.customer, run.journey, until)
 				continue
 			}
