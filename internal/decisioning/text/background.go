@@ -2,9 +2,9 @@ package text
 
 import "strings"
 
-// everyday are sentences about nothing in particular, in the languages most written. With few examples they
-// show which words say little, and what a message looks like that is about something else. None is a greeting,
-// thanks, a yes or a no: those may well be somebody's intents.
+// everyday are sentences about nothing in particular, in the most written languages. With few examples they show
+// which words say little, and what messages about something else look like. None is a greeting, thanks, a yes or a
+// no: those may be somebody's intents.
 const everyday = `
 The train was on time this morning and there were not many people in it.
 She has two brothers who live in a small town near the sea.
@@ -112,7 +112,7 @@ Hôm qua trời rất nóng nhưng hôm nay lại mưa.
 เมื่อวานอากาศร้อนมาก แต่วันนี้ฝนตกอีกแล้ว
 `
 
-// background adds the everyday sentences, as texts of none of the intents.
+// background adds the everyday sentences as texts of no intent.
 func (c *corpus) background() {
 	for line := range strings.Lines(everyday) {
 		if text := normalize(line); hasContent(text) {

@@ -7,34 +7,33 @@ import (
 
 const (
 	defaultTemperature = 0.3
-	// Out-of-scope texts weigh so much of the whole when the confidence is fitted, however many there are.
+	// outOfScopeShare is the weight of all out-of-scope texts together in the fit, however many there are.
 	outOfScopeShare = 0.3
-	// enough is from how many held-out texts on the confidence is fitted to them; with fewer it stays what was
-	// found for small sets of many kinds.
+	// enough is the number of texts from which the confidence is fitted; with fewer it stays priorCalibration.
 	enough = 100
-	// plenty is from how many texts on not every fold is held out.
+	// plenty is the number of texts from which only two folds are held out.
 	plenty = 5000
-	// enoughOutOfScope is from how many out-of-scope examples on they alone set the threshold.
+	// enoughOutOfScope is the number of out-of-scope examples from which no intents are left out to stand for them.
 	enoughOutOfScope = 50
 )
 
-// smallSetThreshold is the threshold of small sets: of three examples an intent, two in three messages like them are
-// told, and one in ten that is not is taken for one.
+// smallSetThreshold is the threshold of small sets. With three examples an intent, two in three messages like them
+// are recognized, and one in ten other messages is taken for one of the intents.
 const smallSetThreshold = 0.6
 
-// outcome is what became of a held-out text.
+// outcome is the result of one held-out text.
 type outcome struct {
 	signals    [signals]float64
 	right      bool
-	outOfScope bool // it is of none of the intents
+	outOfScope bool // its true label is none of the intents
 }
 
-// priorCalibration is the confidence of small sets: found on many small ones drawn from several corpora (docs/intents-text.md).
+// priorCalibration is the confidence of small sets, found on many small sets drawn from several corpora
+// (docs/intents-text.md).
 var priorCalibration = [signals]float64{-0.11, 0, 3.9, -2.0, -1.62, 0.96}
 
-// calibrate finds what the confidence makes of the clues, and the threshold, on folds held out one after
-// another. Where there are too few out-of-scope examples, a part of the intents is left out of each fold as
-// well, and its texts stand for them.
+// calibrate fits the confidence and chooses the threshold, on folds held out in turn. If there are too few
+// out-of-scope examples, some intents are left out of each fold as well, and their texts stand for out-of-scope ones.
 func calibrate(
 	c *corpus,
 	x *matrix,
@@ -52,7 +51,7 @@ func calibrate(
 	return trust, chooseThreshold(seen, trust)
 }
 
-// outcomes trains without each fold in turn, and reads what was held out.
+// outcomes trains without each fold in turn, and classifies what was held out.
 func outcomes(c *corpus, x *matrix, unknown []float64, few bool, weigh trainFunc, how svmOptions, folds int) []outcome {
 	fold := make([]int, len(c.texts))
 	random := rng(how.seed)
@@ -70,7 +69,7 @@ func outcomes(c *corpus, x *matrix, unknown []float64, few bool, weigh trainFunc
 			strange++
 		}
 	}
-	left := make([]int, len(c.intents)) // the fold that an intent is left out of; −1: of none
+	left := make([]int, len(c.intents)) // the fold that an intent is left out of; −1: none
 	spread := make([]int, len(c.intents))
 	for i := range spread {
 		spread[i], left[i] = i, -1
@@ -85,7 +84,7 @@ func outcomes(c *corpus, x *matrix, unknown []float64, few bool, weigh trainFunc
 	var out []outcome
 	held := folds
 	if c.own > plenty {
-		held = 2 // more would say no more
+		held = 2 // more folds would not change the fit
 	}
 	for k := range held {
 		var rows []int32
@@ -123,7 +122,7 @@ func outcomes(c *corpus, x *matrix, unknown []float64, few bool, weigh trainFunc
 	return out
 }
 
-// renumber numbers the classes that are not gone from 0; the texts of others are of none.
+// renumber numbers the remaining classes from 0. Texts of the others get −1.
 func renumber(labels []int32, gone []bool) (out []int32, classes int) {
 	number := make([]int32, len(gone))
 	for i, g := range gone {
@@ -141,7 +140,7 @@ func renumber(labels []int32, gone []bool) (out []int32, classes int) {
 	return out, classes
 }
 
-// readHeldOut reads a held-out text.
+// readHeldOut returns the outcome of a held-out text.
 func readHeldOut(x *matrix, i int, w [][]float32, near *nearestExamples, known []bool, unknown float64, label int32) outcome {
 	xs, vs := x.row(i)
 	margins := make([]float64, len(w))
@@ -170,8 +169,8 @@ func readHeldOut(x *matrix, i int, w [][]float32, near *nearestExamples, known [
 	return o
 }
 
-// logistic fits the confidence to outcomes by Newton's method with halved steps, held near the prior where they
-// say little.
+// logistic fits the confidence to outcomes by Newton's method with step halving. A Gaussian prior holds it near
+// priorCalibration where the outcomes say little.
 func logistic(seen []outcome, strangeShare float64) [signals]float64 {
 	strange := 0
 	for _, o := range seen {
@@ -179,7 +178,7 @@ func logistic(seen []outcome, strangeShare float64) [signals]float64 {
 			strange++
 		}
 	}
-	weight := 1.0 // of a text out of scope
+	weight := 1.0 // weight of a text out of scope
 	if inside := len(seen) - strange; strange > 0 && inside > 0 {
 		weight = strangeShare / (1 - strangeShare) * float64(inside) / float64(strange)
 	}
@@ -209,9 +208,10 @@ func logistic(seen []outcome, strangeShare float64) [signals]float64 {
 	return b
 }
 
-// logLoss is the log loss of a confidence on outcomes, with its derivatives; weight is that of texts out of scope.
+// logLoss returns the log loss of a confidence on outcomes, with its gradient and Hessian; weight is that of texts
+// out of scope.
 func logLoss(seen []outcome, weight float64, b [signals]float64) (loss float64, slope [signals]float64, curve [signals][signals]float64) {
-	const hold = 0.5 // of the prior
+	const hold = 0.5 // precision of the prior
 	for i := range signals {
 		d := b[i] - priorCalibration[i]
 		loss += hold * d * d / 2
@@ -245,7 +245,7 @@ func logLoss(seen []outcome, weight float64, b [signals]float64) (loss float64, 
 	return loss, slope, curve
 }
 
-// solve gives x of a·x = y by elimination; a is positive definite.
+// solve returns x of a·x = y by elimination; a is positive definite.
 func solve(a [signals][signals]float64, y [signals]float64) [signals]float64 {
 	for i := range signals {
 		for j := i + 1; j < signals; j++ {
@@ -265,10 +265,10 @@ func solve(a [signals][signals]float64, y [signals]float64) [signals]float64 {
 	return y
 }
 
-// maxLostShare is the share of rightly told texts that the threshold may take for none of the intents.
+// maxLostShare is the share of rightly classified texts that the threshold may turn into none of the intents.
 const maxLostShare = 0.002
 
-// chooseThreshold gives the confidence below which a text is none of the intents.
+// chooseThreshold returns the confidence below which a text is about none of the intents.
 func chooseThreshold(seen []outcome, trust [signals]float64) float64 {
 	var right []float64
 	for _, o := range seen {

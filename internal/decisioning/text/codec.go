@@ -13,13 +13,13 @@ import (
 	"slices"
 )
 
-// magic begins a saved model; its last byte is the version of the form.
+// magic begins a saved model; its last byte is the version of the format.
 var magic = []byte("tabi text model\x01")
 
-// maxSaved bounds what is read of a saved model, unpacked, in bytes.
+// maxSaved bounds a saved model, uncompressed, in bytes.
 const maxSaved = 64 << 20
 
-// saved is a model as it is kept.
+// saved is the stored form of a model.
 type saved struct {
 	Intents   []string
 	Keys      []uint32
@@ -40,7 +40,7 @@ type saved struct {
 	LikeValue []float32
 }
 
-// Marshal gives the model in a form of its own: magic, CRC-32 and a packed body.
+// Marshal returns the model in its own format: magic, CRC-32 and a compressed body.
 func (m *Model) Marshal() ([]byte, error) {
 	s := saved{
 		Intents: m.intents, Keys: m.words.keys, IDF: m.words.idf, Unknown: m.words.unknown, Pairs: m.words.pairs, Weights: make([]byte, len(m.weights)), Scale: m.scale, Bias: m.bias,
@@ -77,14 +77,14 @@ func (m *Model) Marshal() ([]byte, error) {
 	return append(out, body.Bytes()...), nil
 }
 
-// Unmarshal reads what Marshal gave, and checks it.
+// Unmarshal reads what Marshal returned, and checks it.
 func Unmarshal(data []byte) (*Model, error) {
 	at := len(magic)
 	switch {
 	case len(data) < at+4 || !bytes.Equal(data[:at-1], magic[:at-1]):
-		return nil, errors.New("it is no saved classifier")
+		return nil, errors.New("not a saved classifier")
 	case data[at-1] != magic[at-1]:
-		return nil, fmt.Errorf("the classifier is saved in form %d, this build reads form %d: train it again", data[at-1], magic[at-1])
+		return nil, fmt.Errorf("the classifier is saved in format %d, this build reads format %d: train it again", data[at-1], magic[at-1])
 	case crc32.ChecksumIEEE(data[at+4:]) != binary.BigEndian.Uint32(data[at:]):
 		return nil, errors.New("the saved classifier is damaged: train it again")
 	}
@@ -93,7 +93,7 @@ func Unmarshal(data []byte) (*Model, error) {
 		return nil, fmt.Errorf("the saved classifier is unreadable: %w", err)
 	}
 	if err := s.check(); err != nil {
-		return nil, fmt.Errorf("the saved classifier contradicts itself: %w", err)
+		return nil, fmt.Errorf("the saved classifier is inconsistent: %w", err)
 	}
 	m := &Model{
 		intents:     s.Intents,
@@ -128,21 +128,21 @@ func (s *saved) check() error {
 	features, classes := len(s.Keys), len(s.Intents)
 	switch {
 	case classes == 0 || !slices.IsSorted(s.Intents):
-		return errors.New("its intents")
+		return errors.New("intents")
 	case !slices.IsSorted(s.Keys) || len(s.IDF) != features || len(s.Scale) != features || len(s.Weights) != features*classes || len(s.Bias) != classes:
-		return errors.New("its weights")
+		return errors.New("weights")
 	case len(s.Trust) != signals || math.IsNaN(s.Threshold) || s.Heat <= 0:
-		return errors.New("its calibration")
+		return errors.New("calibration")
 	case len(s.Known) != len(s.KnownAs) || !slices.IsSorted(s.Known) || !within(s.KnownAs, -1, classes):
-		return errors.New("its texts")
+		return errors.New("texts")
 	case len(s.LikeClass) > 0 && (len(s.LikeStart) != features+1 || !slices.IsSorted(s.LikeStart) || s.LikeStart[0] != 0 || int(s.LikeStart[features]) != len(s.LikeOf) ||
 		len(s.LikeOf) != len(s.LikeValue) || !within(s.LikeOf, 0, len(s.LikeClass)) || !within(s.LikeClass, -1, classes)):
-		return errors.New("its examples")
+		return errors.New("examples")
 	}
 	return nil
 }
 
-// within reports whether all are at least low and below high.
+// within reports whether all values are at least low and below high.
 func within(all []int32, low, high int) bool {
 	return !slices.ContainsFunc(all, func(v int32) bool { return int(v) < low || int(v) >= high })
 }

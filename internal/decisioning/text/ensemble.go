@@ -2,17 +2,17 @@ package text
 
 import "math"
 
-// trainFunc gives weights by class, as svm does.
+// trainFunc trains weights by class, as svm does.
 type trainFunc func(m *matrix, rows []int32, label []int32, classes int, o svmOptions) [][]float32
 
-// What is blended, beside the classifier of all n-grams, which counts 1.
+// Weights in the ensemble, relative to the classifier on all n-grams.
 const (
-	wordsPart  = 0.5 // the classifier of words alone
-	centrePart = 0.3 // the middle of each class, of length 1
+	wordsPart  = 0.5 // the classifier on words alone
+	centrePart = 0.3 // the centroid of each class, normalized
 )
 
-// trainEnsemble trains one classifier on all n-grams and one on words alone, and adds the middle of each class. All
-// three are linear, so that their sum is one classifier; it errs less often than any of them.
+// trainEnsemble trains one classifier on all n-grams and one on words alone, and adds the centroid of each class. All
+// three are linear, so their sum is one classifier; it errs less often than any of them.
 func (v *vocabulary) trainEnsemble(m *matrix, rows []int32, label []int32, classes int, o svmOptions) [][]float32 {
 	out := svm(m, rows, label, classes, o)
 	spoken := &matrix{start: make([]int32, 1, m.rows()+1), width: m.width}

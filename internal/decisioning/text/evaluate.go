@@ -9,42 +9,44 @@ import (
 	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
-// Report says how well a model does on texts it was not trained with. Figures that nothing speaks for are 0.
+// Report is how well a model does on texts it was not trained with. Figures without data are 0. All shares are
+// between 0 and 1.
 type Report struct {
 	Texts      int `json:"texts"`
 	InScope    int `json:"in_scope"`
 	OutOfScope int `json:"out_of_scope"`
-	// Accuracy is the share of texts in scope whose intent was told; one taken for none of the intents is wrong.
+	// Accuracy is the share of texts in scope whose intent was found; "none of the intents" is wrong.
 	Accuracy float64 `json:"accuracy"`
-	// Forced is the same where "none of these" is not allowed.
+	// Forced is the same without a threshold.
 	Forced float64 `json:"accuracy_without_threshold"`
 	// MacroF1 is the mean over the intents of the harmonic mean of precision and recall, texts out of scope included.
 	MacroF1 float64 `json:"macro_f1"`
-	// Recall is the share of texts out of scope that were taken for none of the intents.
+	// Recall is the share of texts out of scope that were classified as none of the intents.
 	Recall float64 `json:"out_of_scope_recall"`
-	// Precision is the share of texts taken for none of the intents that are out of scope.
+	// Precision is the share of texts classified as none of the intents that are out of scope.
 	Precision float64 `json:"out_of_scope_precision"`
 	// AUROC is the probability that a text in scope has more confidence than one out of scope.
 	AUROC float64 `json:"out_of_scope_auroc"`
 	// Calibration is the mean distance of confidence and accuracy in scope, over ten bins of equal width,
 	// weighted by texts (ECE).
 	Calibration float64 `json:"calibration_error"`
-	// Micros is the time a message takes, in µs on one core.
+	// Micros is the time per message, in µs on one core.
 	Micros     float64     `json:"micros_per_message"`
 	Confusions []Confusion `json:"confusions,omitempty"` // the most frequent first
 }
 
-// Confusion is a mistake and how often it was made; an empty name is none of the intents.
+// Confusion is a mistake and its count; an empty name is none of the intents.
 type Confusion struct {
 	Want  string `json:"want"`
 	Got   string `json:"got"`
 	Count int    `json:"count"`
 }
 
-// most confusions that a report lists.
+// maxConfusions is the largest number of confusions in a report.
 const maxConfusions = 20
 
-// Evaluate classifies examples and compares. now reads a clock, for Micros; nil leaves it out.
+// Evaluate classifies examples and compares the results with their labels. now reads a clock, for Micros; nil leaves
+// that out.
 func Evaluate(m *Model, examples []Example, now func() time.Time) Report {
 	r := Report{Texts: len(examples)}
 	type pair struct{ want, got string }

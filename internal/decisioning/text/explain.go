@@ -6,29 +6,29 @@ import (
 	"slices"
 )
 
-// Reason is an n-gram of a text and what it adds to the margin of an intent.
+// Reason is an n-gram of a text, and what it adds to the margin of an intent.
 type Reason struct {
-	Gram   string  `json:"gram"` // as it was read; _ is a space
+	Gram   string  `json:"gram"` // after normalization; _ is a space
 	Kind   string  `json:"kind"` // word, characters, or first and last word
 	Weight float64 `json:"weight"`
 }
 
-// Explanation says why a text is taken for what it is.
+// Explanation says why a text is classified as it is.
 type Explanation struct {
 	Label     Label
-	Best      string  // the likeliest intent, also where Label has none
-	Threshold float64 // confidence below which it is none of the intents
-	Exact     bool    // the very text was an example
-	Unknown   float64 // share of the text that no example has, 0 to 1
+	Best      string  // the likeliest intent, even if Label has none
+	Threshold float64 // texts with less confidence are about none of the intents
+	Exact     bool    // the text itself is an example
+	Unknown   float64 // share of the text that is in no example, 0 to 1
 	Scores    []Score // the likeliest first
 	For       []Reason
 	Against   []Reason // the strongest first, both
 }
 
-// maxReasons is how many n-grams are given for and against.
+// maxReasons is the largest number of n-grams for and against.
 const maxReasons = 10
 
-// Explain classifies a text and gives the n-grams that spoke for and against the likeliest intent.
+// Explain classifies a text and returns the n-grams that spoke for and against the likeliest intent.
 func (m *Model) Explain(text string) Explanation {
 	r := m.read(text)
 	e := Explanation{

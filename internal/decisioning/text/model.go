@@ -1,6 +1,3 @@
-// Package text tells what a customer's message is about: a linear classifier on n-grams of words and
-// characters, for any language, trained in seconds on a CSV, or at once on a handful of examples, with a
-// calibrated confidence and an answer for "none of these". It is pure: no I/O, no clock, no chance.
 package text
 
 import (
@@ -10,74 +7,74 @@ import (
 	"unicode"
 )
 
-// Example is a text and what it is about; an empty Intent is out of scope: none of the intents.
+// Example is a text and its intent; an empty Intent means out of scope, none of the intents.
 type Example struct{ Text, Intent string }
 
-// Label is what a text is taken for.
+// Label is the classification of a text.
 type Label struct {
 	Intent     string  // empty: none of the intents
-	Confidence float64 // of the likeliest intent that it is right, 0 to 1, also where that is too little and Intent is empty
+	Confidence float64 // probability that the likeliest intent is right, 0 to 1; set also if it is below the threshold and Intent is empty
 }
 
-// Score is an intent with the share of confidence it has.
+// Score is an intent with its share of the confidence.
 type Score struct {
 	Intent     string
 	Confidence float64
-	Margin     float64 // of the linear classifier: 1 is clearly it, −1 clearly not
+	Margin     float64 // of the linear classifier: 1 is clearly this intent, −1 clearly not
 }
 
-// Model is a trained classifier. It is safe for concurrent use, and never changes.
+// Model is a trained classifier. It is immutable and safe for concurrent use.
 type Model struct {
 	intents     []string // sorted
 	words       *vocabulary
 	weights     []int8    // by feature, then intent
-	scale       []float32 // by feature: what a weight of 1 stands for
+	scale       []float32 // by feature: the value of a quantized weight of 1
 	bias        []float32 // by intent
-	temperature float64   // divides the margins' differences to make shares of them
+	temperature float64   // softmax temperature of the margins in Scores
 	calibration [signals]float64
-	threshold   float64          // confidence below which it is none of the intents
-	known       []known          // the training texts themselves, sorted by hash
-	examples    *nearestExamples // of few examples: their vectors; nil with many
+	threshold   float64          // texts with less confidence are about none of the intents
+	known       []known          // the training texts, sorted by hash
+	examples    *nearestExamples // the vectors of few examples; nil with many
 }
 
-// known is a training text by its hash.
+// known is a training text, by its hash.
 type known struct {
 	hash  uint64
-	class int32 // below 0: out of scope, or of several intents
+	class int32 // −1: out of scope
 }
 
-// What the confidence is reckoned from.
+// Signals of which the confidence is a logistic function.
 const (
 	signalBase     = iota
 	signalMargin   // the highest margin
-	signalGap      // its lead over the next
-	signalUnknown  // share of the text that is of unknown n-grams
-	signalCosine   // likeness to the nearest example of the intent (cosine), where examples are kept
-	signalCoverage // share of such an example that the text holds
+	signalGap      // its lead over the second
+	signalUnknown  // share of the text's norm in unknown n-grams
+	signalCosine   // cosine with the nearest example of the intent, where examples are kept
+	signalCoverage // largest share of an example of the intent that the text covers
 	signals
 )
 
-// knownConfidence is that of a text the model was trained with.
+// knownConfidence is the confidence of a text that is an example.
 const knownConfidence = 0.99
 
-// maxConfidence is that of any other.
+// maxConfidence bounds the confidence of any other text.
 const maxConfidence = 0.98
 
-// reading is what a model sees in a text.
+// reading is what a model computes from a text before it decides.
 type reading struct {
 	margins []float64
 	best    int
 	signals [signals]float64
-	known   int32 // class of the very text; −1: out of scope; unseen: it is new
-	empty   bool  // there is nothing to read
+	known   int32 // class of the example with this text; −1: out of scope; novel: there is none
+	empty   bool  // the text has no letters, digits or symbols
 }
 
 const novel = -2
 
-// unit is what margins are summed up in.
+// unit is the fixed-point scale in which margins are summed.
 const unit = 1 << 22
 
-// Classify tells what a text is about.
+// Classify returns the intent of a text, or an empty one if its confidence is below the threshold.
 func (m *Model) Classify(text string) Label {
 	r := m.read(text)
 	return m.label(&r)
@@ -94,7 +91,7 @@ func (m *Model) label(r *reading) Label {
 	return Label{Intent: m.intents[r.best], Confidence: p}
 }
 
-// confidence is the probability that the best intent is right.
+// confidence returns the probability that the best intent is right.
 func (m *Model) confidence(r *reading) float64 {
 	switch {
 	case r.empty || r.known == -1:
@@ -109,7 +106,8 @@ func (m *Model) confidence(r *reading) float64 {
 	return min(1/(1+math.Exp(-z)), maxConfidence)
 }
 
-// Scores gives every intent, the likeliest first. Their confidences sum to that of Classify plus what the others share.
+// Scores returns every intent, the likeliest first. The best has the confidence of Classify; the others share at most
+// the rest, by the softmax of their margins.
 func (m *Model) Scores(text string) []Score {
 	r := m.read(text)
 	out := make([]Score, len(m.intents))
@@ -139,13 +137,13 @@ func (m *Model) Scores(text string) []Score {
 	return out
 }
 
-// Intents are the names a text can be taken for, sorted.
+// Intents returns the names of the intents, sorted.
 func (m *Model) Intents() []string { return slices.Clone(m.intents) }
 
-// Threshold is the confidence below which a text is none of the intents.
+// Threshold returns the confidence below which a text is about none of the intents.
 func (m *Model) Threshold() float64 { return m.threshold }
 
-// read reckons margins and clues.
+// read computes margins and signals.
 func (m *Model) read(text string) reading {
 	clean := normalize(text)
 	r := reading{margins: make([]float64, len(m.intents)), known: novel, empty: !hasContent(clean)}
@@ -167,7 +165,7 @@ func (m *Model) read(text string) reading {
 	return r
 }
 
-// sum adds the margins of the linear classifier.
+// sum adds the margins of the linear classifier, in fixed point, so that every machine gets the same.
 func (m *Model) sum(s *scratch, margins []float64) {
 	classes := len(m.intents)
 	if cap(s.sums) < classes {
@@ -190,7 +188,7 @@ func (m *Model) sum(s *scratch, margins []float64) {
 	}
 }
 
-// signalsOf sums up margins. near is nil where examples are not kept.
+// signalsOf returns the signals of the best class. near is nil where examples are not kept.
 func signalsOf(margins []float64, unknown float64, near *similarity) (c [signals]float64, best int) {
 	first, second := math.Inf(-1), math.Inf(-1)
 	for i, v := range margins {
@@ -211,7 +209,7 @@ func signalsOf(margins []float64, unknown float64, near *similarity) (c [signals
 	return c, best
 }
 
-// digest is the hash of what a text says, without its punctuation.
+// digest returns the hash of a text without its punctuation.
 func digest(text []rune) uint64 {
 	h, gap := uint64(basis), true
 	for _, r := range text {
@@ -228,10 +226,10 @@ func digest(text []rune) uint64 {
 	return h
 }
 
-// isSymbol reports whether a character that is no part of a word says something all the same, such as an emoji.
+// isSymbol reports whether a character outside words carries meaning, such as an emoji.
 func isSymbol(r rune) bool { return r >= 0x2190 && unicode.IsSymbol(r) }
 
-// hasContent reports whether there is anything but punctuation and space.
+// hasContent reports whether there is anything other than punctuation and space.
 func hasContent(text []rune) bool {
 	return slices.ContainsFunc(text, func(r rune) bool { return isWordRune(r) || isSymbol(r) })
 }

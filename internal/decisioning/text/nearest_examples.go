@@ -1,23 +1,23 @@
 package text
 
-// nearestExamples compares a text with every example, where they are few.
+// nearestExamples compares a text with every example. It is used where examples are few.
 type nearestExamples struct {
 	class    []int32 // of each example; −1: out of scope
 	size     []float32
-	postings [][]posting // by feature
+	postings [][]posting // by feature: the examples that have it
 	classes  int
 }
 
-// posting is the weight of a feature in an example.
+// posting is the value of a feature in an example.
 type posting struct {
 	example int32
 	value   float32
 }
 
-// similarity is how near a text comes to examples, 0 to 1.
+// similarity is how near a text comes to the examples of each class, 0 to 1.
 type similarity struct {
-	cosine   []float64 // by class: the cosine with its nearest example
-	coverage []float64 // by class: the share of an example that the text holds
+	cosine   []float64 // by class: cosine with the nearest example
+	coverage []float64 // by class: largest share of an example that the text covers
 }
 
 func newNearestExamples(labels []int32, classes int, x *matrix, rows []int32) *nearestExamples {
@@ -33,7 +33,7 @@ func newNearestExamples(labels []int32, classes int, x *matrix, rows []int32) *n
 	return l
 }
 
-// sumSquares sums up the squares of each example.
+// sumSquares computes the squared norm of each example.
 func (l *nearestExamples) sumSquares() {
 	l.size = make([]float32, len(l.class))
 	for _, posts := range l.postings {
@@ -43,7 +43,7 @@ func (l *nearestExamples) sumSquares() {
 	}
 }
 
-// compare compares a text with all examples.
+// compare returns the similarity of a text to all examples.
 func (l *nearestExamples) compare(xs []int32, vs []float32) *similarity {
 	product, held := make([]float32, len(l.class)), make([]float32, len(l.class))
 	for k, f := range xs {
@@ -62,8 +62,8 @@ func (l *nearestExamples) compare(xs []int32, vs []float32) *similarity {
 	return n
 }
 
-// addSimilarity raises the margins of the intents that a text is like an example of, and says how like; nil where
-// examples are not kept.
+// addSimilarity raises the margin of each intent by the similarity of the text to its nearest example, and returns
+// the similarities; nil where examples are not kept.
 func (l *nearestExamples) addSimilarity(xs []int32, vs []float32, margins []float64) *similarity {
 	if l == nil {
 		return nil

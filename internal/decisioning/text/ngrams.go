@@ -2,25 +2,24 @@ package text
 
 // Kinds of n-grams. Each kind is a block of features with a norm of its own.
 const (
-	words = iota // of one or two words
-	chars        // of characters
+	words = iota // one or two words
+	chars        // characters
 	kinds
 )
 
-// n-grams of characters: within all scripts from minChars to maxChars, and below minChars where they are of a
-// script without spaces.
+// Lengths of character n-grams: minChars to maxChars; in scripts without spaces 1 to maxDense.
 const (
 	minChars = 3
 	maxChars = 5
 	maxDense = 4
 )
 
-// ngram is an n-gram of a text.
+// ngram is one n-gram of a text.
 type ngram struct {
 	hash     uint32
 	kind     uint8
-	from, to int32 // in the normalised text
-	apart    bool  // two words near each other
+	from, to int32 // in the normalized text
+	apart    bool  // two words that are near each other but not adjacent
 }
 
 const (
@@ -33,17 +32,17 @@ func mix(h uint64, r rune) uint64 {
 	return h ^ h>>29
 }
 
-// fold is the hash of an n-gram; its lowest bit is the kind.
+// fold returns the hash of an n-gram; its lowest bit is the kind.
 func fold(h uint64, kind uint8) uint32 {
 	h = (h ^ h>>32) * 0xc4ceb9fe1a85ec53
 	return uint32(h>>32)&^1 | uint32(kind)
 }
 
-// pairDistance is how far apart two words may stand that make a pair, in words.
+// pairDistance is the largest distance of two words that make a pair, in words.
 const pairDistance = 8
 
-// eachNgram gives every n-gram of a normalised text, repeated ones again; with pairs also each two words near each
-// other, in whatever order.
+// eachNgram calls f with every n-gram of a normalized text, repeated ones included; with pairs also with every two
+// words near each other, in either order.
 func eachNgram(text []rune, pairs bool, f func(g ngram)) {
 	n := len(text)
 	for i := 0; i < n; i++ {
@@ -65,14 +64,14 @@ func eachNgram(text []rune, pairs bool, f func(g ngram)) {
 	eachWord(text, pairs, f)
 }
 
-// eachWord gives the words, each two that follow each other, and the pairs.
+// eachWord calls f with the words, the adjacent pairs, and with pairs those near each other.
 func eachWord(text []rune, pairs bool, f func(g ngram)) {
 	var near [pairDistance]struct {
 		hash uint64
 		from int32
 	}
 	said := 0
-	var before, h uint64 // hashes of the word before, to go on with, and of the one under way
+	var before, h uint64 // hashes of the previous word and of the current one so far
 	start, beforeStart := -1, -1
 	end := func(i int) {
 		f(ngram{hash: fold(h, words), kind: words, from: int32(start), to: int32(i)})
@@ -110,7 +109,7 @@ func eachWord(text []rune, pairs bool, f func(g ngram)) {
 	}
 }
 
-// pair is the hash of two words in whatever order.
+// pair returns the hash of two words in either order.
 func pair(a, b uint64) uint64 {
 	return (min(a, b)*prime ^ max(a, b)) * basis
 }

@@ -8,12 +8,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxText is how much of a text is looked at, in bytes: who writes more has said what it is about by then.
+// maxText is how much of a text is read, in bytes.
 const maxText = 4000
 
-// normalize is a text as n-grams see it: NFKC, lower case, every run of white space a single space, a space at
-// both ends. Spaces between characters of scripts that do without are dropped, so that it does not matter
-// whether somebody has put them in.
+// normalize returns a text as n-grams see it: NFKC, lower case, every run of white space one space, a space at both
+// ends. Spaces between characters of scripts without spaces are dropped, so that it does not matter whether somebody
+// typed them.
 func normalize(text string) []rune {
 	if len(text) > maxText {
 		text = text[:maxText]
@@ -30,7 +30,7 @@ func normalize(text string) []rune {
 	}
 	out := make([]rune, 1, len(text)+2)
 	out[0] = ' '
-	gap := false // white space is waiting to be written
+	gap := false // white space is pending
 	for _, r := range text {
 		if r < utf8.RuneSelf {
 			if 'A' <= r && r <= 'Z' {
@@ -66,7 +66,7 @@ func normalize(text string) []rune {
 	return out
 }
 
-// isUnspaced reports whether a character belongs to a script that is written without spaces between words, or to its
+// isUnspaced reports whether a character belongs to a script written without spaces between words, or to its
 // punctuation.
 func isUnspaced(r rune) bool {
 	switch {

@@ -1,6 +1,7 @@
 package text
 
-// rng is a small generator of numbers by chance (splitmix64), so that training gives the same model every time.
+// rng is a small random number generator (splitmix64). Training uses it instead of math/rand, so that a model is the
+// same with every version of Go.
 type rng uint64
 
 func (d *rng) next() uint64 {
@@ -11,10 +12,10 @@ func (d *rng) next() uint64 {
 	return z ^ z>>31
 }
 
-// below gives a number from 0 to n − 1.
+// below returns a number from 0 to n − 1.
 func (d *rng) below(n int) int { return int(d.next() % uint64(n)) }
 
-// shuffle brings the first n of something into an order by chance.
+// shuffle puts the first n elements of something into random order.
 func (d *rng) shuffle(n int, swap func(a, b int)) {
 	for i := n - 1; i > 0; i-- {
 		swap(i, d.below(i+1))

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Split holds out a share of the examples of each intent, by chance from the seed, and gives the rest and what
-// was held out. An intent of one example keeps it. The order of examples does not matter.
+// Split holds out a share of the examples of each intent, chosen at random by seed. It returns the rest and the
+// held-out examples. An intent with one example keeps it. The order of examples does not matter.
 func Split(examples []Example, share float64, seed uint64) (rest, held []Example) {
 	all := slices.Clone(examples)
 	slices.SortStableFunc(all, func(a, b Example) int { return cmp.Or(cmp.Compare(a.Intent, b.Intent), cmp.Compare(a.Text, b.Text)) })

@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// matrix holds the vectors of the training texts, one after another.
+// matrix is the vectors of the training texts, one after another.
 type matrix struct {
-	start []int32 // of each row, and the end
+	start []int32 // start of each row in index and value, and the end
 	index []int32
 	value []float32
-	width int // features; one more is the bias
+	width int // number of features; the bias comes after them
 }
 
 func (m *matrix) rows() int { return len(m.start) - 1 }
@@ -20,9 +20,9 @@ func (m *matrix) row(i int) ([]int32, []float32) {
 	return m.index[m.start[i]:m.start[i+1]], m.value[m.start[i]:m.start[i+1]]
 }
 
-// svm trains one linear classifier per class against the rest: L2-regularised squared hinge loss by dual
-// coordinate descent (Hsieh et al. 2008, as LIBLINEAR). It gives the weights by class; the last of each is the
-// bias. rows are those to train on, label is the class of each row, below 0 for none.
+// svm trains one linear classifier per class against the rest: L2-regularized squared hinge loss by dual coordinate
+// descent (Hsieh et al. 2008, as LIBLINEAR). It returns the weights by class; the last of each is the bias. rows are
+// the rows to train on, label the class of each row, below 0 for none.
 func svm(m *matrix, rows []int32, label []int32, classes int, o svmOptions) [][]float32 {
 	out := make([][]float32, classes)
 	next := make(chan int)
@@ -44,11 +44,11 @@ func svm(m *matrix, rows []int32, label []int32, classes int, o svmOptions) [][]
 	return out
 }
 
-// svmOptions says how to train.
+// svmOptions configure svm.
 type svmOptions struct {
-	cost     float64 // of an error
-	positive float64 // times cost, of an error on a text of the class itself
-	bias     float32 // the constant feature
+	cost     float64 // of an error (C)
+	positive float64 // factor on cost for errors on texts of the class itself
+	bias     float32 // value of the constant feature
 	passes   int
 	eps      float64
 	seed     uint64

@@ -7,34 +7,34 @@ import (
 	"slices"
 )
 
-// Options of Train; zero values take the defaults.
+// Options configure Train; zero values take the defaults.
 type Options struct {
-	Seed    uint64 // of the order of training; the same seed and examples make the same model. Default 1.
-	MaxSize int    // of the model, in bytes; default and most 15.5 million. With many intents, rare n-grams are left out for it.
-	Folds   int    // held out one after another to calibrate; default 3
+	Seed    uint64 // of the random order of training; the same seed and examples make the same model. Default 1.
+	MaxSize int    // of the model, in bytes; default and maximum 15.5 million. With many intents rare n-grams are dropped to stay below it.
+	Folds   int    // held out in turn for calibration; default 3, at least 2
 }
 
-// Method changes whenever the same examples make another model.
+// Method is the version of the training method. It changes whenever the same examples make another model.
 const Method = 2
 
 const (
 	maxSize     = 15_500_000
-	featureCost = 16 // bytes of a feature beside its weights, in memory and in the saved form
-	// fewTexts is up to how many examples a text is also compared with each of them.
+	featureCost = 16 // bytes of a feature in addition to its weights, in memory and in the saved form
+	// fewTexts is the largest number of examples with which a text is also compared with each of them.
 	fewTexts = 600
-	// maxIntents bounds the intents of a model.
+	// maxIntents is the largest number of intents of a model.
 	maxIntents = 2000
 )
 
-// Train makes a model. It needs an intent with a text; examples with nothing to read are passed over. The order
-// of examples does not matter.
+// Train makes a model. It fails if there is no intent, an intent without a readable text, or more than maxIntents of
+// them. Examples without anything to read are skipped. The order of examples does not matter.
 func Train(examples []Example, o Options) (*Model, error) {
 	o.Seed, o.Folds = cmp.Or(o.Seed, 1), cmp.Or(o.Folds, 3)
 	if o.MaxSize <= 0 || o.MaxSize > maxSize {
 		o.MaxSize = maxSize
 	}
 	if o.Folds < 2 {
-		return nil, fmt.Errorf("folds is %d: give at least 2", o.Folds)
+		return nil, fmt.Errorf("folds is %d, must be at least 2", o.Folds)
 	}
 	c, err := buildCorpus(examples)
 	if err != nil {
@@ -64,13 +64,13 @@ func Train(examples []Example, o Options) (*Model, error) {
 	return m, nil
 }
 
-// corpus are the texts to train on, by label and text.
+// corpus is the texts to train on, sorted by label and text.
 type corpus struct {
 	intents []string
 	texts   [][]rune
 	labels  []int32 // class; −1: out of scope
 	known   []known
-	own     int // texts that were given; those behind them are background
+	own     int // number of given texts; those after them are background
 }
 
 func buildCorpus(examples []Example) (*corpus, error) {
@@ -83,7 +83,7 @@ func buildCorpus(examples []Example) (*corpus, error) {
 	slices.Sort(c.intents)
 	c.intents = slices.Compact(c.intents)
 	if len(c.intents) > maxIntents {
-		return nil, fmt.Errorf("there are %d intents: at most %d can be told apart", len(c.intents), maxIntents)
+		return nil, fmt.Errorf("there are %d intents, at most %d are supported", len(c.intents), maxIntents)
 	}
 	type line struct {
 		text  string
@@ -112,7 +112,7 @@ func buildCorpus(examples []Example) (*corpus, error) {
 		trained[l.label] = true
 		h := digest(text)
 		if before, twice := seen[h]; twice && before != l.label {
-			seen[h] = novel // it is of several: what it is like decides
+			seen[h] = novel // an example of several intents: similarity decides
 		} else {
 			seen[h] = l.label
 		}
@@ -135,7 +135,7 @@ func buildCorpus(examples []Example) (*corpus, error) {
 	return c, nil
 }
 
-// vectors are those of all texts, with the share of each that is unknown.
+// vectors returns the vectors of all texts, and the unknown share of each.
 func (c *corpus) vectors(v *vocabulary) (*matrix, []float64) {
 	m := &matrix{start: make([]int32, 1, len(c.texts)+1), width: len(v.keys)}
 	unknown := make([]float64, len(c.texts))
@@ -149,7 +149,7 @@ func (c *corpus) vectors(v *vocabulary) (*matrix, []float64) {
 	return m, unknown
 }
 
-// quantize keeps the weights in a byte each; a feature's largest is ±127.
+// quantize stores the weights as bytes; the largest weight of each feature becomes ±127.
 func (m *Model) quantize(w [][]float32) {
 	features, classes := len(m.words.keys), len(m.intents)
 	m.weights, m.scale, m.bias = make([]int8, features*classes), make([]float32, features), make([]float32, classes)

@@ -7,20 +7,20 @@ import (
 	"sync"
 )
 
-// vocabulary are the n-grams that a model knows. An n-gram it does not know has no weight, but counts in the
-// norm of its text: what is mostly unknown scores low.
+// vocabulary is the n-grams that a model knows. An unknown n-gram has no weight but counts in the norm of its text,
+// so a mostly unknown text scores low.
 type vocabulary struct {
 	keys    []uint32  // sorted
-	idf     []float32 // ln((1+n)/(1+df)) + 1, n texts of which df hold it
-	unknown float32   // idf of what is not known
-	pairs   bool      // it holds pairs of words
+	idf     []float32 // ln((1+n)/(1+df)) + 1, where df of n texts have it
+	unknown float32   // idf of unknown n-grams
+	pairs   bool      // with pairs of words that are not adjacent
 
-	slots []int32 // open addressing: where a key lies in keys, or -1
+	slots []int32 // open addressing: index into keys, or −1
 	mask  uint32
 	pool  *sync.Pool
 }
 
-// maxCount is where repetitions of an n-gram stop to count.
+// maxCount is the count of an n-gram above which repetitions no longer matter.
 const maxCount = 64
 
 // sublinear is 1 + ln(count).
@@ -31,14 +31,14 @@ var sublinear = func() (t [maxCount + 1]float32) {
 	return t
 }()
 
-// everydayDiscount is how much less an n-gram of everyday sentences says.
+// everydayDiscount is the exponent that lowers the idf of n-grams of everyday sentences.
 const everydayDiscount = 1.2
 
-// blockNorm is the weight of each kind of n-gram in the vector of a text; its parts have this norm.
+// blockNorm is the norm of each kind of n-gram in the vector of a text.
 var blockNorm = [kinds]float64{words: 1, chars: 1}
 
-// newVocabulary takes the n-grams of the texts that most of them hold, up to a number. Those behind the first
-// own are everyday ones: what they hold says less.
+// newVocabulary takes the n-grams that occur in the most texts, up to a number. The texts after the first own are
+// everyday sentences; the n-grams in them get a lower idf.
 func newVocabulary(texts [][]rune, own, most int, pairs bool) *vocabulary {
 	df, everyday := map[uint32]int32{}, map[uint32]int32{}
 	for n, t := range texts {
@@ -68,7 +68,7 @@ func newVocabulary(texts [][]rune, own, most int, pairs bool) *vocabulary {
 	return v
 }
 
-// index makes what look-ups need.
+// index builds the hash table for find.
 func (v *vocabulary) index() {
 	size := uint32(16)
 	for int(size) < 3*len(v.keys) {
@@ -98,7 +98,7 @@ func (v *vocabulary) find(h uint32) int32 {
 	}
 }
 
-// scratch is what the vector of one text is reckoned on.
+// scratch is reusable memory for the vector of one text.
 type scratch struct {
 	count []uint8 // by feature; all zero between two texts
 	index []int32
@@ -106,8 +106,8 @@ type scratch struct {
 	sums  []int32
 }
 
-// vector writes the features of a text to the sheet, sorted as they first appear, and gives the share of it
-// that is unknown, 0 to 1.
+// vector writes the features of a text to s, in the order of their first occurrence, and returns the share of the
+// text that is unknown, 0 to 1.
 func (v *vocabulary) vector(text []rune, s *scratch) (unknown float64) {
 	s.index, s.value = s.index[:0], s.value[:0]
 	var square, strange [kinds]float64
