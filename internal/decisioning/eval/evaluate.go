@@ -7,23 +7,23 @@ import (
 	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
-// Evaluation of the adaptive model on a table, beside a batch logistic regression that learns from the same columns.
+// Evaluation compares the adaptive model on a table with batch logistic regressions on the same columns.
 type Evaluation struct {
 	Rows       int                    `json:"rows"`
 	Positives  int                    `json:"positives"`
-	Adaptive   Score                  `json:"adaptive"`            // each row foretold before it was learned from, in the file's order
+	Adaptive   Score                  `json:"adaptive"`            // each row predicted before it was learned from, in the file's order
 	SecondHalf Score                  `json:"adaptive_later_half"` // of the above, the later half of the rows
 	Refitted   *Score                 `json:"logistic_refitted,omitempty"`
 	Folded     *Score                 `json:"logistic_folded,omitempty"`
-	Bytes      int                    `json:"bytes"` // of the model in the end
+	Bytes      int                    `json:"bytes"` // size of the final model
 	Predictors []propensity.Predictor `json:"predictors"`
 }
 
-// Score of predictions.
+// Score is the quality of predictions.
 type Score struct {
 	AUROC            float64 `json:"auroc"`
 	LogLoss          float64 `json:"log_loss"`
-	CalibrationError float64 `json:"calibration_error"` // over 15 equally full bars
+	CalibrationError float64 `json:"calibration_error"` // over 15 bars of equal count
 }
 
 func score(p []float64, yes []bool) Score {
@@ -37,9 +37,9 @@ const (
 	refits  = 20 // over the table
 )
 
-// Evaluate streams the table once. With batch, two batch regressions (L2, penalty 1) stand beside: one refitted
-// after every twentieth of the rows on all that came before, which knows no more than the adaptive model did;
-// and one in five folds, each row foretold by a fit on the rows of the other four, later ones too.
+// Evaluate streams the table once. With batch it also fits two batch regressions (L2, penalty 1): one refitted after
+// every twentieth of the rows on all rows before, which knows no more than the adaptive model did; and one in five
+// folds, each row predicted by a fit on the other four folds, later rows included.
 func Evaluate(t *Table, target string, without []string, start propensity.Start, batch bool) (*Evaluation, error) {
 	yes, err := t.Outcomes(target)
 	if err != nil {
@@ -80,7 +80,7 @@ func refit(from []*Column, yes []bool) []float64 {
 	var rows []int
 	var l *logistic
 	for i := range yes {
-		// At first it is fitted on little: a regression of a single row would be no yardstick.
+		// The first fits have few rows: a regression on a single one would be no yardstick.
 		if n := len(rows); n == 100 || n > 100 && n%max(100, len(yes)/refits) == 0 {
 			l = fit(from, yes, rows, penalty)
 		}

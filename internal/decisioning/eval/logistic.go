@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// logistic is a batch logistic regression, the usual yardstick: numbers standardised, names one-hot, L2, fitted
-// by Newton's method.
+// logistic is a batch logistic regression, the usual yardstick: numbers standardized, names one-hot, L2, fitted by
+// Newton's method.
 type logistic struct {
 	columns []*Column
 	mean    []float64 // of numeric columns
@@ -16,7 +16,7 @@ type logistic struct {
 	weights []float64 // the last is the intercept
 }
 
-// fit learns from these rows. lambda is the penalty on each squared weight, halved; the intercept has none.
+// fit learns from these rows. lambda is the penalty on half of each squared weight; the intercept has none.
 func fit(columns []*Column, yes []bool, rows []int, lambda float64) *logistic {
 	l := &logistic{columns: columns}
 	size := 0
@@ -99,7 +99,7 @@ func moments(v []float64, rows []int) (mean, scale float64) {
 	return mean, scale
 }
 
-// row is a row's design: ascending places and their values; zeros are left out.
+// row returns the nonzero features of a row: ascending indices and their values.
 func (l *logistic) row(r int, at []int, x []float64) ([]int, []float64) {
 	for i, c := range l.columns {
 		if !c.Numeric() {
@@ -124,7 +124,8 @@ func (l *logistic) predict(r int) float64 {
 	return 1 / (1 + math.Exp(-z))
 }
 
-// solve is Cholesky's: h is symmetric, positive, its lower half given; both are overwritten.
+// solve is Cholesky decomposition: h is symmetric and positive with its lower half given; both arguments are
+// overwritten.
 func solve(h [][]float64, g []float64) []float64 {
 	n := len(g)
 	for i := range n {

@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
-// chart is a small line chart: as much as docs/learning.md needs.
+// chart is a small line chart, just enough for docs/learning.md.
 type chart struct {
 	title, x, y string
 	log         bool // both axes
@@ -30,7 +30,7 @@ const (
 
 var colours = []string{"#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5"}
 
-// svg draws the chart; text follows the page's light or dark.
+// svg draws the chart; text adapts to a light or dark page.
 func (c chart) svg() []byte {
 	x0, x1, y0, y1 := c.span()
 	place := func(v, from, to, a, b float64) float64 {
@@ -108,7 +108,7 @@ func (c chart) span() (x0, x1, y0, y1 float64) {
 	return x0, x1 + (x1-x0)*1e-9, y0, y1 + (y1-y0)*1e-9
 }
 
-// ticks are round numbers between two: powers of ten and their twos and fives, or about five even steps.
+// ticks returns round numbers between two: powers of ten with their twos and fives, or about five even steps.
 func ticks(from, to float64, log bool) []float64 {
 	var out []float64
 	if log {
@@ -138,7 +138,7 @@ func label(v float64) string { return fmt.Sprintf("%.6g", v) }
 
 func escape(s string) string { return strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(s) }
 
-// Plots draws a run: file names and SVG.
+// Plots returns the charts of a run: file name → SVG.
 func (r *Run) Plots() map[string][]byte {
 	n := len(r.Regret)
 	s := r.Summary()

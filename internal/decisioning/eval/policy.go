@@ -9,40 +9,40 @@ import (
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 )
 
-// Trial is a table of customers who were each given one action at random, and what came of it.
+// Trial is a table of customers who were each given one action at random, with the outcome.
 type Trial struct {
 	Table   *Table
-	Action  string   // column: what was done
-	Outcome string   // column: whether it was answered
+	Action  string   // column: the action given
+	Outcome string   // column: whether the customer answered
 	Without []string // columns not to predict from, besides those two
-	None    string   // the action that is doing nothing: it costs nothing; empty: there is none
+	None    string   // the action that means doing nothing, which costs nothing; empty: there is none
 	Value   float64  // of an answer
 	Cost    float64  // of an action that is not None
-	Folds   int      // each is decided by models that learned from the others
-	Rounds  int      // of the bootstrap
+	Folds   int      // each is decided by models trained on the others
+	Rounds  int      // bootstrap rounds
 	Seed    uint64
 	Start   propensity.Start
 }
 
-// Interval is an estimate with the middle 95 % of its bootstrap.
+// Interval is an estimate with the middle 95 % of its bootstrap distribution.
 type Interval struct {
 	Mean float64 `json:"mean"`
 	Low  float64 `json:"low"`
 	High float64 `json:"high"`
 }
 
-// Verdict is what a policy is worth on customers that it was not learned from.
+// Verdict is the value of a policy on customers that it was not trained on.
 type Verdict struct {
 	Policy string             `json:"policy"`
 	Share  map[string]float64 `json:"share"` // of customers, by action
 	Rate   Interval           `json:"rate"`  // of answers
 	Net    Interval           `json:"net"`   // value of answers less cost of actions, per customer
-	// RateGain and NetGain are over the best single action, on the same customers; nothing for single actions.
+	// RateGain and NetGain are relative to the best single action, on the same customers; nil for single actions.
 	RateGain *Interval `json:"rate_gain,omitempty"`
 	NetGain  *Interval `json:"net_gain,omitempty"`
 }
 
-// Result of a trial.
+// Result is the result of a trial.
 type Result struct {
 	Customers int       `json:"customers"`
 	Actions   []string  `json:"actions"`   // sorted
@@ -51,9 +51,9 @@ type Result struct {
 	Policies  []Verdict `json:"policies"`
 }
 
-// Run learns the policies and weighs them by inverse-propensity scoring, self-normalised: a customer counts for
-// a policy where chance gave what the policy would have given, by one over the chance of that. Chances are the
-// actions' shares of all customers, which is right only where actions were given at random.
+// Run learns the policies and values them by self-normalized inverse propensity scoring: a customer counts for a
+// policy if the random assignment matches the policy's choice, weighted by one over its probability. The
+// probabilities are the actions' shares of all customers, which is right only if actions were assigned at random.
 func (t Trial) Run() (*Result, error) {
 	action, err := t.Table.Column(t.Action)
 	if err != nil {
@@ -98,9 +98,9 @@ func (t Trial) Run() (*Result, error) {
 		chosen[p] = make([]int, t.Table.Rows)
 		for i := range chosen[p] {
 			switch p {
-			case len(arms): // whom the customer answers most
+			case len(arms): // the action that the customer answers most
 				chosen[p][i] = best(chances[i], func(c float64, _ int) float64 { return c })
-			case len(arms) + 1: // what is worth most after its cost
+			case len(arms) + 1: // the action that is worth most after its cost
 				chosen[p][i] = best(chances[i], func(c float64, k int) float64 { return c*t.Value - cost[k] })
 			default:
 				chosen[p][i] = p
@@ -121,7 +121,8 @@ func best(chances []float64, worth func(float64, int) float64) int {
 	return at
 }
 
-// foretell gives each customer's chance of answering to each action, from models that have not seen the customer.
+// foretell returns each customer's probability of answering to each action, from models that have not seen the
+// customer.
 func (t Trial) foretell(from []*Column, yes []bool, given []int, arms int) [][]float64 {
 	out := make([][]float64, len(yes))
 	for fold := range t.Folds {
@@ -147,7 +148,7 @@ func (t Trial) foretell(from []*Column, yes []bool, given []int, arms int) [][]f
 	return out
 }
 
-// fold of a row: by a hash, so that the order of the file does not matter.
+// fold returns the fold of a row, by a hash, so that the order of the file does not matter.
 func (t Trial) fold(row int) int {
 	h := (uint64(row) + t.Seed + 1) * 0x9e3779b97f4a7c15
 	h ^= h >> 32
@@ -156,7 +157,7 @@ func (t Trial) fold(row int) int {
 	return int(h % uint64(t.Folds))
 }
 
-// weighing is what it takes to weigh a policy.
+// weighing is the data that a policy is valued on.
 type weighing struct {
 	given       []int
 	yes         []bool
@@ -164,7 +165,7 @@ type weighing struct {
 	value       float64
 }
 
-// weigh gives the rate and the net value of each policy over these rows.
+// weigh returns the rate and the net value of each policy over these rows.
 func (w weighing) weigh(chosen [][]int, rows []int) (rates, nets []float64) {
 	for _, c := range chosen {
 		var all, answers, costs float64

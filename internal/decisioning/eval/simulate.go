@@ -8,9 +8,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
-// World is a made-up one whose truth is known: customers come one by one, each is offered one action, and
-// accepts it by a chance that depends on the customer and drifts. Midway an action appears that is the best for
-// some.
+// World is a simulated world whose truth is known. Customers come one by one, each is offered one action, and accepts
+// it with a probability that depends on the customer and drifts. Midway an action appears that is the best for some
+// customers.
 type World struct {
 	Seed      uint64
 	Decisions int // default 40,000
@@ -20,10 +20,10 @@ const (
 	oldActions = 6
 	newAction  = oldActions // its number
 	plans      = 3
-	batch      = 100 // decisions between two looks at what was learned, as in the store
+	batch      = 100 // decisions between two updates of the models, as in production
 )
 
-// taste is what moves customers to accept an action, in log-odds.
+// taste is what makes customers accept an action, in log-odds.
 type taste struct {
 	base, plan0, plan1, plan2, age, visits, swing, phase float64
 }
@@ -42,13 +42,13 @@ func (p person) features(r *rand.Rand) propensity.Features {
 	}
 }
 
-// chance is the truth: at this part (0…1) of the run.
+// chance returns the true probability at this part (0…1) of the run.
 func (t taste) chance(p person, part float64) float64 {
 	z := t.base + [plans]float64{t.plan0, t.plan1, t.plan2}[p.plan] + t.age*(p.age-49)/18 + t.visits*(math.Log1p(p.visits)-1)
 	return 1 / (1 + math.Exp(-z-t.swing*math.Sin(2*math.Pi*(part+t.phase))))
 }
 
-// cell is the customer as a fixed policy may tell him from others.
+// cell returns the kind of customer that a fixed policy can distinguish.
 func (p person) cell() int {
 	band := func(x float64, cuts ...float64) int {
 		n := 0
@@ -62,7 +62,7 @@ func (p person) cell() int {
 	return (p.plan*4+band(p.age, 33, 49, 65))*3 + band(p.visits, 1, 3)
 }
 
-// Run is how it went.
+// Run is the course of a simulation.
 type Run struct {
 	Regret     []float64 // after each decision, acceptances expected by the best fixed policy less those expected of what was offered
 	Offers     [][]int   // by twentieth of the run and action
@@ -128,7 +128,7 @@ func Simulate(w World) *Run {
 	return run
 }
 
-// choose is by Thompson sampling among the actions whose ramp lets this customer through; where none does, among all.
+// choose samples among the actions whose ramp admits this customer; if none does, among all.
 func choose(set *propensity.Set, f propensity.Features, r *rand.Rand) (int, float64) {
 	at, most, foretold, through := 0, -1.0, 0.0, false
 	p := set.Prepare(f)
@@ -142,8 +142,8 @@ func choose(set *propensity.Set, f propensity.Features, r *rand.Rand) (int, floa
 	return at, foretold
 }
 
-// bestFixed is the policy that is best in hindsight among those that give each kind of customer always the same
-// action, before and after the new action.
+// bestFixed returns the best policy in hindsight among those that give each kind of customer always the same action,
+// before and after the new action appears.
 func bestFixed(tastes []taste, people []person) [2]map[int]int {
 	var out [2]map[int]int
 	for half := range out {
@@ -173,13 +173,13 @@ func bestNow(tastes []taste, who person, part float64) int {
 	return top(chances)
 }
 
-// Summary of a run.
+// Summary is a run in figures.
 type Summary struct {
 	Decisions        int     `json:"decisions"`
 	Rate             float64 `json:"rate"`
 	BestFixed        float64 `json:"best_fixed"`
 	Regret           float64 `json:"regret"`
-	Slope            float64 `json:"slope"` // of log regret over log decisions, from a fortieth of the run on: below 1 is sublinear
+	Slope            float64 `json:"slope"` // of log regret over log decisions, after the first fortieth of the run; below 1 is sublinear
 	NewFirst         float64 `json:"new_first"`
 	NewLast          float64 `json:"new_last"`
 	NewIdeal         float64 `json:"new_ideal"`
@@ -187,7 +187,7 @@ type Summary struct {
 	CalibrationError float64 `json:"calibration_error"`
 }
 
-// Summary says in numbers what the plots show.
+// Summary returns in figures what the plots show.
 func (r *Run) Summary() Summary {
 	_, ece := stats.Reliability(r.Chances, r.Accepted, 10)
 	n := len(r.Regret)
@@ -205,7 +205,7 @@ func (r *Run) Summary() Summary {
 	}
 }
 
-// slope of log y over log x by least squares, at places that are even in log x.
+// slope returns the slope of log y over log x by least squares, at points that are even in log x.
 func slope(y []float64, from int) float64 {
 	var n, sx, sy, sxx, sxy float64
 	for x := float64(max(from, 10)); int(x) < len(y); x *= 1.05 {

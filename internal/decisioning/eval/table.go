@@ -1,6 +1,5 @@
-// Package eval measures the models of internal/decisioning/propensity: on tables of outcomes, and in a
-// simulation whose truth is known. It reads what it is given and keeps no time; the same data give the same
-// figures.
+// Package eval measures the models of internal/decisioning/propensity: on tables of outcomes, and in a simulation whose
+// truth is known. It is the engine of `tabi models`. The same data make the same figures.
 package eval
 
 import (
@@ -18,7 +17,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
 )
 
-// Table is a CSV file with a head line. A column whose values are all numbers is numeric; every other is of names.
+// Table is a CSV file with a header line. A column whose values are all numbers is numeric; every other one is of
+// names.
 type Table struct {
 	Columns []Column
 	Rows    int
@@ -28,7 +28,7 @@ type Table struct {
 type Column struct {
 	Name    string
 	Texts   []string
-	Numbers []float64 // of a numeric column; NaN where the value is missing
+	Numbers []float64 // of a numeric column; NaN for a missing value
 }
 
 // Numeric reports whether all values are numbers.
@@ -40,7 +40,7 @@ func ReadTable(r io.Reader) (*Table, error) {
 	if magic, err := in.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
 		z, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, fmt.Errorf("this is no gzip: %w", err)
+			return nil, fmt.Errorf("not a gzip file: %w", err)
 		}
 		in = bufio.NewReader(z)
 	}
@@ -97,7 +97,7 @@ func (c *Column) parse() {
 	}
 }
 
-// Column finds a column, or says which there are.
+// Column returns a column by name; the error lists the names there are.
 func (t *Table) Column(name string) (*Column, error) {
 	var names []string
 	for i := range t.Columns {
@@ -109,8 +109,8 @@ func (t *Table) Column(name string) (*Column, error) {
 	return nil, fmt.Errorf("there is no column %q; there are %s", name, strings.Join(names, ", "))
 }
 
-// Outcomes reads a column as yes or no: true, yes, y and numbers above 0 are yes, whatever the case; false, no,
-// n, 0 and nothing are no.
+// Outcomes reads a column as yes or no, ignoring case: true, yes, y and numbers above 0 are yes; false, no, n, 0 and
+// empty are no.
 func (t *Table) Outcomes(name string) ([]bool, error) {
 	c, err := t.Column(name)
 	if err != nil {
@@ -138,7 +138,7 @@ func (t *Table) Outcomes(name string) ([]bool, error) {
 	return out, nil
 }
 
-// Predictors are the columns but these.
+// Predictors returns all columns except these.
 func (t *Table) Predictors(without ...string) ([]*Column, error) {
 	for _, name := range without {
 		if _, err := t.Column(name); err != nil {
@@ -157,7 +157,7 @@ func (t *Table) Predictors(without ...string) ([]*Column, error) {
 	return out, nil
 }
 
-// features are a row as a model takes it.
+// features returns a row as a model takes it.
 func features(from []*Column, row int) propensity.Features {
 	f := make(propensity.Features, len(from))
 	for i, c := range from {

@@ -6,41 +6,43 @@ import (
 	"slices"
 )
 
-// maxBins of a predictor, besides those of rare names and of missing values. It bounds a model's size: see MaxSize.
+// maxBins is the largest number of bins of a predictor, without those of rare names and missing values. It bounds a
+// model's size: see MaxSize.
 const maxBins = 16
 
-// How far the regression's weights may lie from 0 before anything is known (variances, log-odds). A number's
-// bins share its slope, so each says less of its own.
+// Prior variances of the regression's weights, in squared log-odds. The bins of a number share its slope, so each of
+// them varies less.
 const (
 	nameVariance   = 0.1
 	numberVariance = 0.03
 	slopeVariance  = 0.2
 )
 
-// bin counts the outcomes of customers alike in one predictor, in units of the model's weight.
+// bin counts the outcomes of customers with a similar value, in units of the model's weight.
 type bin struct {
 	pos, neg float32
 	weight   belief
 
-	lo, hi, mean float32 // of a number: the values seen, both ends included
+	lo, hi, mean float32 // of a number: smallest, largest and mean value seen
 	hash         uint32  // of a name
 }
 
-// belief is a weight of the regression: Gaussian.
+// belief is the Gaussian posterior of a weight of the regression.
 type belief struct{ mean, variance float32 }
 
 func (b *bin) mass() float32 { return b.pos + b.neg }
 
-// predictor is one feature as a model knows it. A name that is a number for some customers makes two.
+// predictor is one feature as a model knows it. A feature that is a number for some customers and a name for others
+// makes two.
 type predictor struct {
 	name    string
 	number  bool
 	bins    []bin  // of a number by value; of names by hash
-	other   bin    // of names: rare ones together
-	missing bin    // its counts are unused: they are what the other bins leave of the model's totals
-	slope   belief // of a number, over its rank
+	other   bin    // of names: all rare ones
+	missing bin    // its counts are unused: they are the model's totals minus those of all bins (lost)
+	slope   belief // of a number: over the rank of its bin
 	auc     float32
-	active  bool // heard by the naive Bayes
+	active  bool // used by naive Bayes
 }
 
 func newPredictor(name string, number bool) predictor {
@@ -54,8 +56,8 @@ func newPredictor(name string, number bool) predictor {
 
 func byHash(b bin, h uint32) int { return cmp.Compare(b.hash, h) }
 
-// find gives the bin that speaks for a value: the number's or name's own, the nearest, that of rare names; nil
-// where there is none.
+// find returns the bin of a value: its own, for a number the nearest, for a rare name that of rare names; nil if
+// there is none.
 func (p *predictor) find(v value) *bin {
 	if p.number {
 		for i := range p.bins {
@@ -74,7 +76,7 @@ func (p *predictor) find(v value) *bin {
 	return nil
 }
 
-// cut is the largest number that belongs to bin i rather than to the next: half way between.
+// cut returns the largest number that belongs to bin i rather than to the next: half way between them.
 func (p *predictor) cut(i int) float32 {
 	hi, lo := p.bins[i].hi, p.bins[i+1].lo
 	if c := hi/2 + lo/2; c >= hi && c < lo {
@@ -83,8 +85,8 @@ func (p *predictor) cut(i int) float32 {
 	return hi
 }
 
-// place gives the bin that a value is to be counted in, and makes one where there is none. total is the model's
-// weight of outcomes.
+// place returns the bin in which a value is counted, and makes one if there is none. total is the model's weight of
+// outcomes.
 func (p *predictor) place(v value, total float32) *bin {
 	if p.number {
 		return p.placeNumber(v)
@@ -100,7 +102,7 @@ func (p *predictor) place(v value, total float32) *bin {
 				least = j
 			}
 		}
-		// Who makes up a hundredth keeps the place; rarer names give way to newcomers.
+		// A name with a hundredth of the outcomes keeps its bin; rarer ones make room for new names.
 		if p.bins[least].mass() > total/100 {
 			return &p.other
 		}
@@ -114,8 +116,8 @@ func (p *predictor) place(v value, total float32) *bin {
 	return &p.bins[i]
 }
 
-// placeNumber begins a bin for a value that lies between bins, and where they are too many joins the two
-// neighbours that are lightest together: bins stay about equally heavy.
+// placeNumber makes a bin for a value between bins. If there are too many, the two neighbors that are lightest
+// together are joined, so bins stay about equally heavy.
 func (p *predictor) placeNumber(v value) *bin {
 	i, _ := slices.BinarySearchFunc(p.bins, v.x, func(b bin, x float32) int { return cmp.Compare(b.hi, x) })
 	if i < len(p.bins) && v.x >= p.bins[i].lo {
@@ -134,7 +136,7 @@ func (p *predictor) placeNumber(v value) *bin {
 	return &p.bins[i]
 }
 
-// joinLightest joins bin i, which it returns, and the next.
+// joinLightest joins bin i, which it returns, with the next one.
 func (p *predictor) joinLightest() int {
 	best, least := 0, float32(math.Inf(1))
 	for j := range len(p.bins) - 1 {
@@ -195,8 +197,8 @@ func (b *bin) count(accepted bool, unit float32) {
 	}
 }
 
-// rank is where a number's bin lies among the others: 0 in the middle of the customers, of variance 1 over all
-// of them. Of names it is 0.
+// rank returns the place of a number's bin among the others: 0 in the middle of the customers, with variance 1 over
+// all of them. For names it is 0.
 func (p *predictor) rank(b *bin) float64 {
 	if !p.number || b == &p.missing || b == nil {
 		return 0
@@ -218,15 +220,15 @@ func rankOf(below, all float32) float64 {
 	return (float64(below/all) - 0.5) * math.Sqrt(12)
 }
 
-// lost is what the predictor's bins leave of the model's totals: outcomes of customers for whom the feature was
-// missing.
+// lost returns the outcomes of customers for whom the feature was missing: the model's totals minus those of all
+// bins.
 func (p *predictor) lost(pos, neg float32) (float32, float32) {
 	pos, neg = pos-p.other.pos, neg-p.other.neg
 	for i := range p.bins {
 		pos -= p.bins[i].pos
 		neg -= p.bins[i].neg
 	}
-	// Rounding leaves crumbs.
+	// Ignore rounding errors.
 	if pos+neg < 1e-3 {
 		return 0, 0
 	}

@@ -2,14 +2,14 @@ package propensity
 
 const (
 	scoreBins = 64
-	scoreSpan = 8.0 // scores beyond ±8 (log-odds) are counted at the ends
-	// blockShare of all outcomes makes a block: with fewer a rate says little.
+	scoreSpan = 8.0 // in log-odds; scores beyond ±8 are counted in the outermost bins
+	// blockShare is the share of all outcomes that makes a block; the rate of fewer says little.
 	blockShare = 0.02
-	// trendWeight is how many outcomes of a block its trend is worth.
+	// trendWeight is how many outcomes of a block the trend is worth.
 	trendWeight = 200
 )
 
-// calibration counts what came of each score the model gave before it learned from the outcome.
+// calibration counts the outcomes of each score that the model gave before it learned from the outcome.
 type calibration [scoreBins]struct{ Pos, Neg float32 }
 
 func (c *calibration) count(score float64, accepted bool, unit float32) {
@@ -21,24 +21,24 @@ func (c *calibration) count(score float64, accepted bool, unit float32) {
 	}
 }
 
-// block is a stretch of scores with one propensity.
+// block is a range of scores with one propensity.
 type block struct {
 	pos, neg float64
 	at       float64 // the mean score
 }
 
-// trend is the logistic curve that fits all blocks best: what a block is believed to be before its own outcomes count.
+// trend is the logistic curve that fits all blocks best: the prior of each block.
 type trend struct {
 	a, b   float64 // propensity = 1 / (1 + e^−(a + b·score))
-	weight float64 // outcomes that the belief is worth
+	weight float64 // in outcomes
 }
 
-// value is Pega's (0.5 + pos) / (1 + pos + neg), with the trend in place of 0.5 and its weight in place of 1.
+// value is Pega's (0.5 + pos) / (1 + pos + neg), with the trend instead of 0.5 and its weight instead of 1.
 func (t trend) value(b block) float64 {
 	return (t.weight*sigmoid(t.a+t.b*b.at) + b.pos) / (t.weight + b.pos + b.neg)
 }
 
-// follow fits the trend (Platt 1999) by Newton's method, drawn to the scores as they are: a near 0, b near 1.
+// follow fits the trend (Platt 1999) by Newton's method, with a prior at the identity: a near 0, b near 1.
 func follow(blocks []block, weight float64) trend {
 	t := trend{0, 1, weight}
 	const drawA, drawB = 1, 10
@@ -62,8 +62,8 @@ func (b block) with(o block) block {
 	return block{b.pos + o.pos, b.neg + o.neg, (b.at*n + o.at*k) / (n + k)}
 }
 
-// pool is isotonic regression by pooling adjacent violators (PAVA): neighbours are joined until propensities
-// rise with the score.
+// pool is isotonic regression by pooling adjacent violators (PAVA): neighbors are joined until the propensity rises
+// with the score.
 func pool(blocks []block, t trend) []block {
 	var out []block
 	for _, b := range blocks {
@@ -76,15 +76,16 @@ func pool(blocks []block, t trend) []block {
 	return out
 }
 
-// curve turns scores into propensities, rising with them: linear between the blocks' middles, so that customers
-// in one block still differ.
+// curve maps scores to propensities, increasing. It is linear between the middles of blocks, so that customers in one
+// block still differ.
 type curve struct {
 	at                     []float64
 	propensity, evidence   []float64
 	positives, performance float64
 }
 
-// curve is the calibration at this moment, smoothed by the starting belief as if it had been that many outcomes more.
+// curve returns the calibration at this moment, smoothed by the starting belief as if that were so many outcomes
+// more.
 func (m *Model) curve() *curve {
 	all := 0.0
 	for _, b := range m.scores {

@@ -6,18 +6,18 @@ import (
 	"slices"
 )
 
-// Contribution is what one predictor says of a customer.
+// Contribution is what one predictor adds for a customer.
 type Contribution struct {
 	Predictor string
-	Missing   bool    // the customer's value is not known
-	LogOdds   float64 // added to the score: above 0 speaks for acceptance, below against it
-	Outcomes  float64 // of customers alike in this, faded
-	Accepted  float64 // of those
+	Missing   bool    // the customer's value is unknown
+	LogOdds   float64 // added to the score; positive speaks for acceptance
+	Outcomes  float64 // of customers with a similar value, decayed
+	Accepted  float64 // accepted ones of those
 	AUC       float64 // of the predictor alone, 0.5…1
 }
 
-// Explain lists what speaks for and against acceptance, the strongest first. With Base they add up to the score
-// that is calibrated into a propensity.
+// Explain lists the contributions, the strongest first. With Base they add up to the score that is calibrated into a
+// propensity.
 func (m *Model) Explain(f Features) []Contribution {
 	var out []Contribution
 	s := m.sums()
@@ -36,19 +36,19 @@ func (m *Model) Explain(f Features) []Contribution {
 	return out
 }
 
-// Base is the score before anything is known of the customer, in log-odds.
+// Base returns the score of an unknown customer, in log-odds.
 func (m *Model) Base() float64 { return m.sums().base }
 
-// Predictor is a feature as a model knows it.
+// Predictor describes a predictor of a model.
 type Predictor struct {
 	Name     string
 	IsNumber bool
 	Bins     int
-	AUC      float64 // of it alone, 0.5…1
-	Active   bool    // heard by the naive Bayes: its AUC is 0.52 or more
+	AUC      float64 // of the predictor alone, 0.5…1
+	Active   bool    // used by naive Bayes: its AUC is at least 0.52
 }
 
-// Predictors lists what the model has met, the most telling first.
+// Predictors lists the predictors, the one with the highest AUC first.
 func (m *Model) Predictors() []Predictor {
 	var out []Predictor
 	for i := range m.predictors {

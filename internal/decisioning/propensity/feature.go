@@ -7,26 +7,25 @@ import (
 	"strings"
 )
 
-// Feature is one thing known about a customer when an action is weighed: a trait, a score, how often something
-// happened.
+// Feature is one fact about a customer when an action is decided: a trait, a score, how often something happened.
 type Feature struct {
 	Name     string
-	Number   float64 // where IsNumber; NaN and infinities count as missing
-	Symbol   string  // where not IsNumber; empty counts as missing
+	Number   float64 // if IsNumber; NaN and infinities count as missing
+	Symbol   string  // if not IsNumber; empty counts as missing
 	IsNumber bool
 }
 
-// Features are a customer's, in any order. What is not among them is missing, and missing says something too.
-// Of features with one name and kind, the smallest counts.
+// Features are a customer's, in any order. Every other feature is missing, which is information too. Of several
+// features with one name and kind the smallest counts.
 type Features []Feature
 
-// Number is a numeric feature.
+// Number returns a numeric feature.
 func Number(name string, v float64) Feature { return Feature{Name: name, Number: v, IsNumber: true} }
 
-// Symbol is a feature that is one of several names.
+// Symbol returns a feature that is one of several names.
 func Symbol(name, v string) Feature { return Feature{Name: name, Symbol: v} }
 
-// Flag is a feature that is true or false.
+// Flag returns a feature that is true or false.
 func Flag(name string, v bool) Feature {
 	if v {
 		return Symbol(name, "true")
@@ -34,7 +33,7 @@ func Flag(name string, v bool) Feature {
 	return Symbol(name, "false")
 }
 
-// maxName is how much of a name a model keeps, in bytes.
+// maxName is how much of a feature's name a model keeps, in bytes.
 const maxName = 64
 
 // value is a feature as a model sees it: small, and the same on every machine.
@@ -58,7 +57,7 @@ func compareKeys(a string, aNumber bool, b string, bNumber bool) int {
 	return -1
 }
 
-// values sorts what is known by key, and drops what is missing or said twice.
+// values sorts the known features by key, and drops missing and repeated ones.
 func (f Features) values(into []value) []value {
 	out := into[:0]
 	for _, one := range f {
@@ -85,10 +84,10 @@ func (f Features) values(into []value) []value {
 	return slices.CompactFunc(out, func(a, b value) bool { return a.name == b.name && a.number == b.number })
 }
 
-// maxNumber leaves room to add two of them; larger ones count as it.
+// maxNumber bounds numbers, so that two of them can be added.
 const maxNumber = 1e38
 
-// hash is FNV-1a: a model holds no customer's words, only numbers that stand for them.
+// hash is FNV-1a. A model stores no customer's words, only these numbers.
 func hash(s string) uint32 {
 	h := uint32(2166136261)
 	for i := range len(s) {

@@ -8,10 +8,10 @@ import (
 	"math"
 )
 
-// form of the binary encoding. Another one is learned anew.
+// form is the version of the binary format. A model in another version is learned again.
 const form = 1
 
-// MaxSize is how many bytes a model with that many predictors takes at most: 54,183 for 100.
+// MaxSize returns the largest size in bytes of a model with that many predictors: 54,183 for 100.
 func MaxSize(predictors int) int {
 	return fixedSize + predictors*(1+maxName+headSize+maxBins*numberSize)
 }
@@ -24,7 +24,7 @@ const (
 
 var errDamaged = errors.New("propensity: the model is damaged: drop it, and it is learned anew")
 
-// MarshalBinary writes the model: versioned, little-endian, with a checksum, at most MaxSize bytes.
+// MarshalBinary returns the model: versioned, little-endian, with a checksum, at most MaxSize bytes.
 func (m *Model) MarshalBinary() ([]byte, error) {
 	w := append(make(writer, 0, MaxSize(len(m.predictors))), form)
 	w.f64(m.start.Propensity, m.start.Evidence, m.start.HalfLife, m.weight, m.scoreUnit)
@@ -57,7 +57,7 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 	return binary.LittleEndian.AppendUint32(w, crc32.ChecksumIEEE(w)), nil
 }
 
-// UnmarshalBinary reads what MarshalBinary wrote. After an error the model is as it was.
+// UnmarshalBinary reads what MarshalBinary wrote. After an error the model is unchanged.
 func (m *Model) UnmarshalBinary(data []byte) error {
 	if len(data) < fixedSize {
 		return errDamaged
@@ -140,7 +140,7 @@ func (w *writer) flag(v bool) {
 
 func (w *writer) bin(b bin) { w.f32(b.pos, b.neg, b.weight.mean, b.weight.variance) }
 
-// reader gives zeros where the data end early, and remembers it.
+// reader returns zeros after the end of the data, and remembers that it did.
 type reader struct {
 	rest  []byte
 	short bool

@@ -4,11 +4,11 @@ import "math"
 
 const biasVariance = 1
 
-// regress moves the regression's weights by one outcome. Each weight is a Gaussian belief, independent of the
-// others; the logistic is linearised where it is, which makes an extended Kalman filter with a diagonal
-// covariance. There is no learning rate: a weight moves as far as it is uncertain. (Close kin: Graepel et al.
-// 2010, "Web-scale Bayesian click-through rate prediction", for the probit; Chapelle and Li 2011, "An empirical
-// evaluation of Thompson sampling", for a logistic with diagonal precision.)
+// regress moves the regression's weights by one outcome. Each weight is a Gaussian belief, independent of the others;
+// the logistic function is linearized at the current score, which makes an extended Kalman filter with a diagonal
+// covariance. There is no learning rate: a weight moves by as much as it is uncertain. Related work: Graepel et al.
+// 2010, "Web-scale Bayesian click-through rate prediction" (probit); Chapelle and Li 2011, "An empirical evaluation
+// of Thompson sampling" (logistic, diagonal precision).
 func (m *Model) regress(accepted bool) {
 	z, spread := float64(m.bias.mean), float64(m.bias.variance)
 	m.ranks = m.ranks[:0]
@@ -26,7 +26,7 @@ func (m *Model) regress(accepted bool) {
 	if accepted {
 		push = (1 - p) * gain
 	}
-	// Old certainty fades, so that a weight can follow what changes.
+	// Certainty decays, so that a weight can follow drift.
 	fade := math.Exp2(min(p, 1-p) / m.start.HalfLife)
 	move := func(w *belief, x, most float64) {
 		v := float64(w.variance)
@@ -48,5 +48,5 @@ func (m *Model) regress(accepted bool) {
 	}
 }
 
-// maxWeight keeps the regression finite, whatever it is told.
+// maxWeight keeps the regression finite.
 const maxWeight = 20

@@ -2,15 +2,15 @@ package propensity
 
 import "math"
 
-// Random is where randomness comes from; *rand.Rand of math/rand/v2 is one. A caller that decides again must
-// seed it alike.
+// Random is a source of randomness; *rand.Rand of math/rand/v2 is one. A caller that repeats a decision must seed it
+// the same way.
 type Random interface {
 	Float64() float64     // in [0, 1)
 	NormFloat64() float64 // standard normal
 }
 
-// Sample is Thompson sampling: a draw from Beta(p·n, (1−p)·n), above 0 and below 1. What little is known of
-// varies much and so gets its chance.
+// Sample draws from Beta(p·n, (1−p)·n), above 0 and below 1 (Thompson sampling). The less is known, the more the draw
+// varies.
 func (e Estimate) Sample(r Random) float64 {
 	p, n := e.Propensity, e.Evidence
 	if math.IsNaN(p) {
@@ -21,15 +21,15 @@ func (e Estimate) Sample(r Random) float64 {
 		n = smallest
 	}
 	n = min(n, 1e12)
-	// In logarithms: with tiny parameters the variates themselves vanish.
+	// Computed in logarithms, since the variates underflow for tiny parameters.
 	x, y := logGamma(r, p*n), logGamma(r, (1-p)*n)
 	return max(smallest, min(1/(1+math.Exp(y-x)), 1-smallest))
 }
 
-// smallest is the least propensity there is: nothing is certain.
+// smallest is the smallest propensity: nothing is certain.
 const smallest = 1e-9
 
-// logGamma draws the logarithm of a Gamma(shape, 1) variate (Marsaglia and Tsang, 2000; below 1 by
+// logGamma draws the logarithm of a Gamma(shape, 1) variate (Marsaglia and Tsang 2000; below 1 by
 // Gamma(shape+1)·U^(1/shape)).
 func logGamma(r Random, shape float64) float64 {
 	boost := 0.0
@@ -52,7 +52,7 @@ func logGamma(r Random, shape float64) float64 {
 	}
 }
 
-// Ramp is the share of customers a new action may reach: 0.02 at first, all from 200 acceptances on, linear
+// Ramp returns the share of customers that a new action may reach: 0.02 at first, 1 from 200 acceptances on, linear
 // between (Pega's outbound model maturity).
 func Ramp(positives float64) float64 {
 	if !(positives > 0) {

@@ -5,21 +5,23 @@ import (
 	"slices"
 )
 
-// bayesShare is the naive Bayes's part in the score; the regression has the rest. Measured in docs/learning.md.
+// bayesShare is the part of naive Bayes in the score; the regression has the rest. Measured in docs/learning.md.
 const bayesShare = 0.25
 
-// activeAUC is Pega's threshold: a predictor that alone does not reach it says nothing in the naive Bayes.
+// activeAUC is Pega's threshold: a predictor whose own AUC is lower is not used by naive Bayes.
 const activeAUC = 0.52
 
-// contribution is the evidence of a bin in log-odds (Pega, "ADM explained"):
-// ln(Pos_i + 1/nBins) − ln(Neg_i + 1/nBins) − ln(1 + ΣPos) + ln(1 + ΣNeg).
-// The last two are the same for all bins: prior.
+// contribution returns the evidence of a bin in log-odds (Pega, "ADM explained"):
+//
+//	ln(Pos_i + 1/nBins) − ln(Neg_i + 1/nBins) − ln(1 + ΣPos) + ln(1 + ΣNeg)
+//
+// The last two terms are the same for all bins: prior.
 func contribution(pos, neg float64, bins int, prior float64) float64 {
 	n := 1 / float64(bins)
 	return math.Log((pos+n)/(neg+n)) + prior
 }
 
-// size is nBins: those of rare names and of missing values are among them.
+// size returns nBins, with the bins of rare names and missing values.
 func (p *predictor) size() int {
 	if p.number {
 		return len(p.bins) + 1
@@ -27,11 +29,11 @@ func (p *predictor) size() int {
 	return len(p.bins) + 2
 }
 
-// sums are what all predictors share in a score.
+// sums is what all predictors share in a score.
 type sums struct {
-	pos, neg float64 // outcomes, faded
+	pos, neg float64 // outcomes, decayed
 	share    float64 // of each active predictor's contribution: Pega divides by 1 + active predictors
-	base     float64 // of the score: what is true of every customer
+	base     float64 // the part of the score that is the same for every customer
 	prior    float64 // −ln(1 + ΣPos) + ln(1 + ΣNeg)
 }
 
@@ -49,7 +51,7 @@ func (m *Model) sums() sums {
 	return s
 }
 
-// says is what a bin of this rank adds to the score, in log-odds. A value never seen (nil) says nothing.
+// says returns what a bin of this rank adds to the score, in log-odds; 0 for a value never seen (nil).
 func (m *Model) says(p *predictor, b *bin, rank float64, s *sums) float32 {
 	if b == nil {
 		return 0
@@ -67,7 +69,7 @@ func (m *Model) says(p *predictor, b *bin, rank float64, s *sums) float32 {
 	return float32(sum)
 }
 
-// each visits the predictors with the bin that speaks for a customer; nil where the value was never seen.
+// each visits the predictors with the customer's bin; nil if the value was never seen.
 func (m *Model) each(vs []value, visit func(p *predictor, b *bin)) {
 	for i := range m.predictors {
 		p := &m.predictors[i]
@@ -86,7 +88,7 @@ func (m *Model) each(vs []value, visit func(p *predictor, b *bin)) {
 	}
 }
 
-// score is the base and what every predictor says, in log-odds.
+// score returns the base plus what every predictor adds, in log-odds.
 func (m *Model) score(vs []value) float64 {
 	s := m.sums()
 	sum := s.base
@@ -94,7 +96,7 @@ func (m *Model) score(vs []value) float64 {
 	return sum
 }
 
-// refresh looks which predictors say something.
+// refresh rates the predictors, and decides which of them naive Bayes uses.
 func (m *Model) refresh() {
 	for i := range m.predictors {
 		p := &m.predictors[i]
@@ -117,7 +119,7 @@ func (m *Model) refresh() {
 	}
 }
 
-// areaUnder is that under the ROC curve of bins in rising order; within a bin it is half.
+// areaUnder returns the area under the ROC curve of bins in increasing order; within a bin it is one half.
 func areaUnder(bins []bin) float64 {
 	var area, pos, neg float64
 	for _, b := range bins {

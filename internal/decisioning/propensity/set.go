@@ -6,11 +6,10 @@ import (
 	"slices"
 )
 
-// Set is many models made ready to score one customer at once: features are looked up once for all, and what
-// each bin says is worked out before. It keeps what the models knew when it was made, and is safe for
-// concurrent use.
+// Set is many models prepared to score one customer at once: features are looked up once for all models, and the
+// contribution of each bin is computed in advance. It is a snapshot of the models, and is safe for concurrent use.
 type Set struct {
-	index  map[key]int32 // of a predictor in Prepared
+	index  map[key]int32 // index of a predictor's value in Prepared
 	from   []*Model
 	models []*ready
 }
@@ -20,7 +19,7 @@ type key struct {
 	number bool
 }
 
-// ready is a model to score with.
+// ready is a model prepared for scoring.
 type ready struct {
 	outcomes uint64
 	base     float64
@@ -29,26 +28,26 @@ type ready struct {
 	curve    *curve
 }
 
-// column is a predictor of a ready model, of one size and without branches: a customer before 100 of them in
-// each of 1,000 models takes 2 ms.
+// column is a predictor of a prepared model, of one size and without branches: scoring a customer with 100 features
+// by 1,000 models takes 2 ms.
 type column struct {
 	index   int32 // in Prepared
 	missing float32
-	marks   [maxBins]int32 // of names: hashes, the places left over repeat the first; of numbers: what comes before the cut after each bin, in orderly form
+	marks   [maxBins]int32 // of names: hashes, unused places repeat the first; of numbers: the upper cut of each bin, as orderly returns it
 	says    [maxBins + 1]float32
 }
 
-// orderly numbers compare as their floats do.
+// orderly maps a float to an int32 that compares the same way.
 func orderly(x float32) int32 {
 	b := int32(math.Float32bits(x))
 	return b ^ int32(uint32(b>>31)>>1)
 }
 
-// NewSet makes models ready, in this order.
+// NewSet prepares models, in this order.
 func NewSet(models ...*Model) *Set { return (&Set{}).Next(models...) }
 
-// Next is the set of these models. Those that are in s at the same place, and have learned nothing since, are
-// not made ready again: with few new ones it is quick.
+// Next returns the set of these models. A model that is at the same place in s and has learned nothing since is
+// reused, so that a set with few changes is quick.
 func (s *Set) Next(models ...*Model) *Set {
 	next := &Set{index: maps.Clone(s.index), from: slices.Clone(models), models: make([]*ready, len(models))}
 	if next.index == nil {
@@ -122,10 +121,10 @@ func (c *column) fillNumbers(m *Model, p *predictor, s *sums) {
 	}
 }
 
-// Len is the number of models.
+// Len returns the number of models.
 func (s *Set) Len() int { return len(s.models) }
 
-// Prepare looks a customer's features up, once for all models.
+// Prepare looks up a customer's features, once for all models.
 func (s *Set) Prepare(f Features) *Prepared {
 	p := &Prepared{set: s, known: make([]known, len(s.index))}
 	for _, v := range f.values(nil) {
@@ -140,7 +139,7 @@ func (s *Set) Prepare(f Features) *Prepared {
 	return p
 }
 
-// Prepared is one customer before a set's models. It is safe for concurrent use.
+// Prepared is one customer, ready for a set's models. It is safe for concurrent use.
 type Prepared struct {
 	set   *Set
 	known []known
@@ -151,7 +150,7 @@ type known struct {
 	is   bool
 }
 
-// Estimate is what the model at this place of the set expects of the customer: the same as the model itself.
+// Estimate returns what the model at this place of the set expects of the customer; the same as Model.Estimate.
 func (p *Prepared) Estimate(model int) Estimate {
 	r := p.set.models[model]
 	return r.curve.estimate(r.score(p.known))
