@@ -24,7 +24,7 @@ func (r *run) ref() contract.Ref {
 
 // scene is what expressions and templates may see besides the customer. Properties stay behind: the store has
 // the events.
-func (r *run) scene(e *contract.Event) contract.Scene {
+func (r *run) scene(e *contract.Delivery) contract.Scene {
 	s := contract.Scene{
 		EntryEvent: r.in.EntryEvent,
 		Vars:       r.st.Vars,
@@ -53,13 +53,13 @@ func (r *run) scene(e *contract.Event) contract.Scene {
 }
 
 // vars are what expressions without the customer may see.
-func (r *run) vars(ctx workflow.Context, e *contract.Event) expr.Vars {
+func (r *run) vars(ctx workflow.Context, e *contract.Delivery) expr.Vars {
 	v := expr.Vars{Entry: r.in.Entry, Vars: r.st.Vars, Steps: r.st.Steps, Now: r.now(ctx)}
 	if e == nil {
 		e = r.st.Last
 	}
 	if e != nil {
-		v.Event, v.EventName = e.Properties, e.Name
+		v.Event, v.EventName = e.Event.Properties, e.Event.Name
 	} else {
 		v.Event, v.EventName = r.in.Entry, r.in.EntryName
 	}
@@ -74,7 +74,7 @@ func (r *run) vars(ctx workflow.Context, e *contract.Event) expr.Vars {
 
 // conditions answers each expression: here where it can be, and all that read the customer in one local
 // activity, where the data is. An absent expression is true; one without an answer is false.
-func (r *run) conditions(ctx workflow.Context, e *contract.Event, exprs []expr.Expr) ([]bool, error) {
+func (r *run) conditions(ctx workflow.Context, e *contract.Delivery, exprs []expr.Expr) ([]bool, error) {
 	answers := make([]bool, len(exprs))
 	var remote []expr.Expr
 	var places []int
@@ -101,7 +101,7 @@ func (r *run) conditions(ctx workflow.Context, e *contract.Event, exprs []expr.E
 }
 
 // value evaluates one expression; ok is false where it has no value.
-func (r *run) value(ctx workflow.Context, e *contract.Event, source expr.Expr) (value any, ok bool, err error) {
+func (r *run) value(ctx workflow.Context, e *contract.Delivery, source expr.Expr) (value any, ok bool, err error) {
 	if !r.prog.Remote(source) {
 		value, err := r.prog.Eval(source, r.vars(ctx, e))
 		return expr.ToPlain(value), err == nil, nil
@@ -117,7 +117,7 @@ func (r *run) value(ctx workflow.Context, e *contract.Event, source expr.Expr) (
 }
 
 // number evaluates a number; a missing or other value is 0.
-func (r *run) number(ctx workflow.Context, e *contract.Event, source expr.Expr) (float64, error) {
+func (r *run) number(ctx workflow.Context, e *contract.Delivery, source expr.Expr) (float64, error) {
 	value, _, err := r.value(ctx, e, source)
 	n, _ := value.(float64)
 	return n, err

@@ -18,23 +18,23 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 		if err := r.recordStrays(ctx); err != nil {
 			return false, err
 		}
-		e, ok := r.next()
+		d, ok := r.next()
 		if !ok {
 			break
 		}
-		if e.ID != "" {
-			if r.st.took(e.ID) {
+		if d.ID != "" {
+			if r.st.took(d.ID) {
 				continue
 			}
-			r.st.remember(e.ID)
+			r.st.remember(d.ID)
 		}
-		if e.Command != nil {
-			if err := r.obey(ctx, *e.Command); err != nil {
+		if d.Command != nil {
+			if err := r.obey(ctx, *d.Command); err != nil {
 				return false, err
 			}
 			continue
 		}
-		if err := r.react(ctx, e); err != nil {
+		if err := r.react(ctx, d); err != nil {
 			return false, err
 		}
 		if r.st.Parking != nil {
@@ -58,30 +58,26 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 }
 
 // next removes the first thing to attend to; paused, the first order.
-func (r *run) next() (contract.Event, bool) {
-	for i, e := range r.st.Arrived {
-		if r.st.Paused && e.Command == nil {
+func (r *run) next() (contract.Delivery, bool) {
+	for i, d := range r.st.Arrived {
+		if r.st.Paused && d.Command == nil {
 			continue
 		}
 		r.st.Arrived = append(r.st.Arrived[:i:i], r.st.Arrived[i+1:]...)
-		return e, true
+		return d, true
 	}
-	return contract.Event{}, false
+	return contract.Delivery{}, false
 }
 
-// recordStrays takes events that came straight to the run into the store. They come back by the relay, in the
-// order of their arrival there. One leaves Arrived only when it is recorded, so that cancellation loses none.
+// recordStrays stores the events that came straight to the run. The relay delivers them afterwards, in the order in which
+// the store accepted them. An event leaves Direct only once it is stored, so that cancellation loses none.
 func (r *run) recordStrays(ctx workflow.Context) error {
 	for {
 		r.drain(ctx)
-		i := 0
-		for i < len(r.st.Arrived) && r.st.Arrived[i].Enrollment != "" {
-			i++
-		}
-		if i == len(r.st.Arrived) {
+		if len(r.st.Direct) == 0 {
 			return nil
 		}
-		e := r.st.Arrived[i]
+		e := r.st.Direct[0]
 		call := contract.TrackInput{
 			Type:       "track",
 			UserID:     r.in.Customer,
@@ -93,13 +89,13 @@ func (r *run) recordStrays(ctx workflow.Context) error {
 		err := r.local(ctx, contract.RecordActivity, "record "+e.Name, contract.Record{Clock: r.in.Clock, Call: call}, nil)
 		var refused *temporal.ApplicationError
 		switch {
-		case errors.As(err, &refused): // for good: one bad event must not stop the instance
+		case errors.As(err, &refused): // permanently: one bad event must not stop the run
 			r.st.tell(fmt.Sprintf("%s %s could not be recorded and was dropped", stamp(r.now(ctx)), clip(e.Name, 80)))
-			workflow.GetLogger(ctx).Warn("an event that came straight to the run was refused by the store", "event", e.ID, "error", err)
+			workflow.GetLogger(ctx).Warn("the store refused an event that came straight to the run", "event", e.ID, "error", err)
 		case err != nil:
 			return err
 		}
-		r.st.Arrived = append(r.st.Arrived[:i:i], r.st.Arrived[i+1:]...)
+		r.st.Direct = r.st.Direct[1:]
 	}
 }
 

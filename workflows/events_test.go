@@ -14,16 +14,17 @@ func TestDuplicatesStrangersAndNonsense(t *testing.T) {
 	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: A}, timeout: 5h}\n"))
 	p.event(time.Hour, "e1", "A", nil)
 	p.at(2*time.Hour, func() { p.update("e1 again", p.own("e1", "A", nil)) })
-	p.at(150*time.Minute, func() { p.env.SignalWorkflow(contract.EventName, p.own("e1", "A", nil)) })
+	p.at(150*time.Minute, func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("e1", "A", nil)) })
 	p.at(3*time.Hour, func() {
-		p.update("x1", contract.Event{ID: "x1", Name: "A", Enrollment: "e-2"})
-		p.update("x2", contract.Event{ID: "x2", Enrollment: "e-1"})
-		p.update("x3", contract.Event{Name: "A", Enrollment: "e-1"})
-		p.update("x4", contract.Event{ID: "x4", Name: contract.Commanded, Enrollment: "e-1", Command: &contract.Command{Kind: "dance"}})
-		p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "x5", Name: "A", Enrollment: "e-2"})
+		p.update("x1", contract.Delivery{ID: "x1", Enrollment: "e-2", Event: &contract.CustomerEvent{Name: "A"}})
+		p.update("x2", contract.Delivery{ID: "x2", Enrollment: "e-1", Event: &contract.CustomerEvent{}})
+		p.update("x3", contract.Delivery{Enrollment: "e-1", Event: &contract.CustomerEvent{Name: "A"}})
+		p.update("x4", contract.Delivery{ID: "x4", Enrollment: "e-1", Command: &contract.Command{Kind: "dance"}})
+		p.env.SignalWorkflow(contract.DeliveryName, contract.Delivery{ID: "x5", Enrollment: "e-2", Event: &contract.CustomerEvent{Name: "A"}})
 		p.env.SignalWorkflow(contract.EventName, "no event at all")
 		p.env.SignalWorkflow(contract.EventName, []byte{0xff, 0xfe})
 		p.env.SignalWorkflow(contract.EventName, nil)
+		p.env.SignalWorkflow(contract.DeliveryName, "no delivery at all")
 	})
 	p.at(4*time.Hour, func() {
 		if got := p.answers["e1 again"]; got != contract.RejectDuplicate {
@@ -45,7 +46,7 @@ func TestTheSameEventByTwoWaysInOneTaskCountsOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: A}, timeout: 5h}\n"))
 	p.at(time.Hour, func() {
-		p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "A", nil))
+		p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "A", nil))
 		p.update("e1", p.own("e1", "A", nil))
 	})
 	p.expect(contract.Completed, p.run(), "a@1h: A", "b@6h: timed out")
@@ -62,7 +63,7 @@ func TestAnEventStraightToTheRunIsRecordedFirstAndComesBack(t *testing.T) {
 				if way == "signal" {
 					p.env.SignalWorkflow(contract.EventName, stray)
 				} else {
-					p.update("from the channel", stray)
+					p.env.UpdateWorkflow(contract.EventName, "from the channel", p.callbacks("from the channel"), stray)
 				}
 			})
 			p.event(2*time.Hour, "s1", "Bought", nil)
@@ -83,7 +84,7 @@ func TestStraysAreNotLostWhenTheRunEnds(t *testing.T) {
 	tests := map[string]func(p *play){
 		"in the task of the end": func(p *play) {
 			p.at(time.Hour, func() {
-				p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "Bought", nil))
+				p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "Bought", nil))
 				p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "s1", Name: "Seen"})
 			})
 		},
@@ -214,8 +215,8 @@ func TestOrders(t *testing.T) {
 					for i, kind := range []string{contract.PauseUpdate, contract.ResumeUpdate} {
 						id := fmt.Sprint("c", i)
 						p.env.SignalWorkflowSkippingWorkflowTask(
-							contract.EventName,
-							contract.Event{ID: id, Name: contract.Commanded, Enrollment: "e-1", Command: &contract.Command{Kind: kind}},
+							contract.DeliveryName,
+							contract.Delivery{ID: id, Enrollment: "e-1", Command: &contract.Command{Kind: kind}},
 						)
 					}
 					p.update("n", p.own("n", "Nothing", nil))

@@ -19,23 +19,24 @@ const hotLimit = 1000
 
 // run is one run of one instance: what it is given, and the state that survives it.
 type run struct {
-	in      Input
-	prog    *journey.Program
-	st      *Snapshot
-	chain   string
-	signals workflow.ReceiveChannel
-	timer   *timer
-	woke    time.Time       // the deadline that woke it, until it sleeps again: a wake that comes late is no reason to time out
-	noticed time.Time       // until when it has asked for what has come, since it slept
-	asks    int             // how often it has, since then
-	over    time.Time       // when the clock ended what it was parked at; zero: something else did
-	look    bool            // some wait_for looks back to the entry
-	touched bool            // an event changed a trait that the journey waits by
-	waits   []journey.Level // levels that the step it is parked at waits for
-	holds   map[string]bool // the answers of the last look at levels, by their words
-	stale   bool            // scores may have changed since
-	hand    *contract.Event // the event at hand, while the step it is parked at looks
-	busy    string          // what an activity does that is under way, in words
+	in         Input
+	prog       *journey.Program
+	st         *Snapshot
+	chain      string
+	events     workflow.ReceiveChannel // signals of channels
+	deliveries workflow.ReceiveChannel // signals of the relay
+	timer      *timer
+	woke       time.Time          // the deadline that woke it, until it sleeps again: a wake that comes late is no reason to time out
+	noticed    time.Time          // until when it has asked for what has come, since it slept
+	asks       int                // how often it has, since then
+	over       time.Time          // when the clock ended what it was parked at; zero: something else did
+	look       bool               // some wait_for looks back to the entry
+	touched    bool               // an event changed a trait that the journey waits by
+	waits      []journey.Level    // levels that the step it is parked at waits for
+	holds      map[string]bool    // the answers of the last look at levels, by their words
+	stale      bool               // scores may have changed since
+	hand       *contract.Delivery // the event at hand, while the step it is parked at looks
+	busy       string             // what an activity does that is under way, in words
 }
 
 // Journey is the workflow type of an instance: it walks the compiled journey of its input until it ends with

@@ -71,7 +71,7 @@ func TestWaitForLevel(t *testing.T) {
 		"a score that is set without an event": {
 			first: map[string]float64{"purchase": high},
 			play: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.own("i1", contract.IntentChanged, nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.scores("i1")) })
 			},
 			outcome: "complained", passed: []string{"w@1h: complaint above 0.5", "two@1h: complained"},
 		},
@@ -106,7 +106,7 @@ func TestWaitForLevel(t *testing.T) {
 			play: func(p *play) {
 				p.at(
 					24*time.Hour+time.Second-time.Millisecond,
-					func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "A", nil)) },
+					func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "A", nil)) },
 				)
 			},
 			outcome: "event", passed: []string{"w@24h0m1s: A", "one@24h0m1s: event"},
@@ -140,7 +140,9 @@ func TestWaitForLevel(t *testing.T) {
 		},
 		"a kept event goes before a level behind it": {
 			steps: "  - {id: s, set: {customer.x: 1}}\n" + oneLevel, first: map[string]float64{"complaint": 0.6, "purchase": high},
-			play:   func(p *play) { p.assigned = func() { p.env.SignalWorkflow(contract.EventName, p.own("e1", "A", nil)) } },
+			play: func(p *play) {
+				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("e1", "A", nil)) }
+			},
 			passed: []string{"s@0s", "w@0s: A", "one@0s: event"}, outcome: "event",
 		},
 		"the event that brought it is used up": {
@@ -235,14 +237,14 @@ func TestRerouteByLevel(t *testing.T) {
 		},
 		"by a score that is set": {
 			head: above, play: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.own("i1", contract.IntentChanged, nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.scores("i1")) })
 			},
 			outcome: "recovered", passed: []string{"r@2h", "end@2h: recovered"},
 		},
 		"a score that is set is no event: not of exits, goals and rules without one": {
 			head: "exit: [{when: true, outcome: out}]\ngoal: {event: G}\nreroute: [{when: true, go_to: other}, {intent: complaint, above: 0.9, go_to: recovery}]",
 			play: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.own("i1", contract.IntentChanged, nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.scores("i1")) })
 			},
 			outcome: contract.Completed, passed: []string{"w@40h"}, gauges: 1,
 		},

@@ -57,7 +57,7 @@ timeout: 2d`
 			play: func(p *play) {
 				p.at(48*time.Hour-time.Millisecond, func() {
 					p.env.SignalWorkflowSkippingWorkflowTask(
-						contract.EventName,
+						contract.DeliveryName,
 						p.own("e1", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}),
 					)
 				})
@@ -67,8 +67,8 @@ timeout: 2d`
 		"two ends at once: the first to come": {
 			play: func(p *play) {
 				p.at(time.Hour, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "Emptied", map[string]any{"cart_id": "k1"}))
-					p.env.SignalWorkflow(contract.EventName, p.own("e2", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "Emptied", map[string]any{"cart_id": "k1"}))
+					p.env.SignalWorkflow(contract.DeliveryName, p.own("e2", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
 				})
 			},
 			outcome: contract.Exited, reason: "by Emptied",

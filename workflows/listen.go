@@ -12,8 +12,11 @@ import (
 
 // listen opens the signal, the query and the updates. Handlers validate, append and return; the walk does the rest.
 func (r *run) listen(ctx workflow.Context) error {
-	r.signals = workflow.GetSignalChannelWithOptions(ctx, contract.EventName, workflow.SignalChannelOptions{
-		Description: `an event of this customer: {"id","name","time","properties"}; the update of this name answers when it was taken`,
+	r.events = workflow.GetSignalChannelWithOptions(ctx, contract.EventName, workflow.SignalChannelOptions{
+		Description: `an event of this customer: {"id","name","time","properties"}; the update of this name answers once it is accepted`,
+	})
+	r.deliveries = workflow.GetSignalChannelWithOptions(ctx, contract.DeliveryName, workflow.SignalChannelOptions{
+		Description: "what tabi's own relay delivers; channels use the signal event",
 	})
 	if err := workflow.SetQueryHandlerWithOptions(ctx, contract.StateQuery, r.view, workflow.QueryHandlerOptions{
 		Description: "where the instance is, since when, until when, and what it waits for",
@@ -23,6 +26,12 @@ func (r *run) listen(ctx workflow.Context) error {
 	if err := workflow.SetUpdateHandlerWithOptions(ctx, contract.EventName, r.onEvent, workflow.UpdateHandlerOptions{
 		Validator:   r.validateEvent,
 		Description: `an event of this customer: {"id","name","time","properties"}`,
+	}); err != nil {
+		return err
+	}
+	if err := workflow.SetUpdateHandlerWithOptions(ctx, contract.DeliveryName, r.onDelivery, workflow.UpdateHandlerOptions{
+		Validator:   r.validateDelivery,
+		Description: "what tabi's own relay delivers; channels use the update event",
 	}); err != nil {
 		return err
 	}
@@ -57,7 +66,7 @@ func (o order) take(ctx workflow.Context, c contract.Command) error {
 	if c.Kind == contract.SkipUpdate { // what is meant is the step it is at now
 		c.Target = o.run.st.Cursor
 	}
-	o.run.st.Arrived = append(o.run.st.Arrived, contract.Event{Name: contract.Commanded, Enrollment: o.run.in.Enrollment, Command: &c})
+	o.run.st.Arrived = append(o.run.st.Arrived, contract.Delivery{Enrollment: o.run.in.Enrollment, Command: &c})
 	return nil
 }
 
@@ -66,37 +75,68 @@ func (o order) validate(c contract.Command) error {
 	return o.run.validateCommand(c)
 }
 
-func (r *run) onEvent(ctx workflow.Context, e contract.Event) error {
-	r.st.Arrived = append(r.st.Arrived, e)
+func (r *run) onEvent(_ workflow.Context, e contract.Event) error {
+	r.st.Direct = append(r.st.Direct, e)
 	return nil
 }
 
-// validateEvent refuses, without a trace in history, what would change nothing.
+func (r *run) onDelivery(_ workflow.Context, d contract.Delivery) error {
+	r.st.Arrived = append(r.st.Arrived, d)
+	return nil
+}
+
+// validateEvent refuses an event that would change nothing. A refused update leaves no trace in history.
 func (r *run) validateEvent(e contract.Event) error {
-	switch {
-	case e.ID == "" || e.Name == "":
+	if e.ID == "" || e.Name == "" {
 		return reject(contract.RejectInvalid, `an event needs "id" and "name"`)
-	case e.Enrollment != "" && e.Enrollment != r.in.Enrollment:
-		return reject(contract.RejectWrongEnrollment, "the event is for another enrollment")
+	}
+	return r.validateInput(e.ID)
+}
+
+// validateDelivery refuses a delivery that would change nothing.
+func (r *run) validateDelivery(d contract.Delivery) error {
+	switch {
+	case d.ID == "" || !exactlyOne(d) || d.Event != nil && d.Event.Name == "":
+		return reject(contract.RejectInvalid, "a delivery needs an id and exactly one of event, command, handoff_result and scores_changed")
+	case d.Enrollment != r.in.Enrollment:
+		return reject(contract.RejectWrongEnrollment, "the delivery is for another enrollment")
+	}
+	if err := r.validateInput(d.ID); err != nil || d.Command == nil {
+		return err
+	}
+	return r.validateCommand(*d.Command)
+}
+
+// validateInput refuses what comes after the end, or has come before.
+func (r *run) validateInput(id string) error {
+	switch {
 	case r.st.Ended != nil || r.st.Replaced != "":
-		return reject(contract.RejectJourneyEnded, "the instance has ended")
-	case r.st.saw(e.ID):
-		return reject(contract.RejectDuplicate, fmt.Sprintf("event %q was taken before", e.ID))
-	case e.Command != nil && e.Enrollment != "":
-		return r.validateCommand(*e.Command)
+		return reject(contract.RejectJourneyEnded, "the enrollment has ended")
+	case r.st.saw(id):
+		return reject(contract.RejectDuplicate, fmt.Sprintf("event %q was taken before", id))
 	}
 	return nil
+}
+
+func exactlyOne(d contract.Delivery) bool {
+	n := 0
+	for _, set := range []bool{d.Event != nil, d.Command != nil, d.HandoffResult != nil, d.ScoresChanged != nil} {
+		if set {
+			n++
+		}
+	}
+	return n == 1
 }
 
 // validateCommand refuses an order that could not be carried out once those before it are.
 func (r *run) validateCommand(c contract.Command) error {
 	paused := r.st.Paused
-	for _, e := range r.st.Arrived {
+	for _, d := range r.st.Arrived {
 		switch {
-		case e.Command == nil || e.Enrollment == "":
-		case e.Command.Kind == contract.PauseUpdate:
+		case d.Command == nil:
+		case d.Command.Kind == contract.PauseUpdate:
 			paused = true
-		case e.Command.Kind == contract.ResumeUpdate:
+		case d.Command.Kind == contract.ResumeUpdate:
 			paused = false
 		}
 	}
@@ -151,30 +191,58 @@ func reject(kind, message string) error {
 	return temporal.NewNonRetryableApplicationError(message, kind, nil)
 }
 
-// drain moves what was signalled into Arrived. What cannot be read is noted and dropped: a poison signal must
-// not stop the instance. An event that the store does not know yet is taken even when the instance has ended.
+// drain moves signals into Arrived and Direct. A signal that cannot be read is logged and dropped: a poison signal must
+// not stop the run. A direct event is taken even after the end, because the store does not know it yet.
 func (r *run) drain(ctx workflow.Context) {
 	for {
-		var raw json.RawMessage // afresh: a signal without a payload leaves it as it is
-		if !r.signals.ReceiveAsync(&raw) {
-			return
+		var d contract.Delivery
+		more, ok := receive(ctx, r, r.deliveries, &d)
+		if !more {
+			break
 		}
-		var e contract.Event
-		if err := json.Unmarshal(raw, &e); err != nil {
-			r.st.tell(stamp(r.now(ctx)) + " a signal could not be read and was dropped")
-			workflow.GetLogger(ctx).Warn("a signal could not be read; send {\"id\",\"name\",\"time\",\"properties\"}", "error", err)
+		if !ok {
 			continue
 		}
-		err := r.validateEvent(e)
-		var app *temporal.ApplicationError
-		refused := errors.As(err, &app)
-		late := refused && app.Type() == contract.RejectJourneyEnded && e.Enrollment == ""
-		stays := refused && app.Type() == contract.RejectInvalid && e.ID != "" && e.Command != nil &&
-			e.Command.Kind == contract.MigrateOrder // the store is told why
-		if err != nil && !late && !stays {
+		err := r.validateDelivery(d)
+		migrates := d.Command != nil && d.Command.Kind == contract.MigrateOrder
+		if err != nil && !(migrates && d.ID != "" && rejectedAs(err, contract.RejectInvalid)) { // the store waits for the reason
+			workflow.GetLogger(ctx).Debug("signal dropped", "delivery", d.ID, "reason", err)
+			continue
+		}
+		r.st.Arrived = append(r.st.Arrived, d)
+	}
+	for {
+		var e contract.Event
+		more, ok := receive(ctx, r, r.events, &e)
+		if !more {
+			return
+		}
+		if !ok {
+			continue
+		}
+		if err := r.validateEvent(e); err != nil && !rejectedAs(err, contract.RejectJourneyEnded) {
 			workflow.GetLogger(ctx).Debug("signal dropped", "event", e.ID, "reason", err)
 			continue
 		}
-		r.st.Arrived = append(r.st.Arrived, e)
+		r.st.Direct = append(r.st.Direct, e)
 	}
+}
+
+// receive takes the next signal of a channel. more is false if there is none, ok is false if it cannot be read.
+func receive(ctx workflow.Context, r *run, from workflow.ReceiveChannel, into any) (more, ok bool) {
+	var raw json.RawMessage // a new one each time: a signal without a payload leaves it unchanged
+	if !from.ReceiveAsync(&raw) {
+		return false, false
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		r.st.tell(stamp(r.now(ctx)) + " a signal could not be read and was dropped")
+		workflow.GetLogger(ctx).Warn("a signal could not be read; send {\"id\",\"name\",\"time\",\"properties\"}", "error", err)
+		return true, false
+	}
+	return true, true
+}
+
+func rejectedAs(err error, kind string) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == kind
 }

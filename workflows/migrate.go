@@ -94,7 +94,7 @@ func (r *run) stay(ctx workflow.Context, move contract.Move, by string) error {
 func (s *Snapshot) moving() bool {
 	return slices.ContainsFunc(
 		s.Arrived,
-		func(e contract.Event) bool { return e.Command != nil && e.Command.Kind == contract.MigrateOrder },
+		func(d contract.Delivery) bool { return d.Command != nil && d.Command.Kind == contract.MigrateOrder },
 	)
 }
 
@@ -114,21 +114,16 @@ func (s *Snapshot) unread(asked []string) []string {
 		add(s.Last.ID)
 	}
 	for _, k := range s.Kept {
-		if projected(k.Event) {
-			add(k.Event.ID)
+		if k.Delivery.Event != nil {
+			add(k.Delivery.ID)
 		}
 	}
-	for _, e := range s.Arrived {
-		if projected(e) {
-			add(e.ID)
+	for _, d := range s.Arrived {
+		if d.Event != nil {
+			add(d.ID)
 		}
 	}
 	return ids
-}
-
-// projected reports whether the event came by the relay, with those properties that a revision reads.
-func projected(e contract.Event) bool {
-	return e.Enrollment != "" && e.Command == nil && e.Handoff == "" && e.Name != contract.IntentChanged
 }
 
 // move makes the state one of another revision: names of steps are the new ones, properties are as it reads
@@ -153,22 +148,20 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 			s.Vars[variable] = expr.ToPlain(to.Vars[variable])
 		}
 	}
-	reread := func(e *contract.Event) {
-		if properties, ok := read[e.ID]; ok {
-			e.Properties = properties
+	reread := func(d *contract.Delivery) {
+		if properties, ok := read[d.ID]; ok && d.Event != nil {
+			d.Event.Properties = properties
 		}
 	}
 	if s.Last != nil {
 		reread(s.Last)
 	}
 	for i := range s.Kept {
-		reread(&s.Kept[i].Event)
+		reread(&s.Kept[i].Delivery)
 		s.Kept[i].Tried = "" // the arms may be others
 	}
 	for i := range s.Arrived {
-		if projected(s.Arrived[i]) {
-			reread(&s.Arrived[i])
-		}
+		reread(&s.Arrived[i])
 	}
 	for _, id := range workflow.DeterministicKeys(s.Taken) {
 		result := s.Steps[id]

@@ -14,7 +14,7 @@ import (
 )
 
 // to is the order to go over to another revision of the journey, as the store gives it.
-func (p *play) to(source string, renamed map[string]string) contract.Event {
+func (p *play) to(source string, renamed map[string]string) contract.Delivery {
 	p.t.Helper()
 	prog, err := compile(source)
 	if err != nil {
@@ -25,12 +25,12 @@ func (p *play) to(source string, renamed map[string]string) contract.Event {
 		p.t.Fatal(err)
 	}
 	p.next = prog
-	return contract.Event{ID: "m1", Name: contract.Commanded, Enrollment: p.in.Enrollment,
+	return contract.Delivery{ID: "m1", Enrollment: p.in.Enrollment,
 		Command: &contract.Command{Kind: contract.MigrateOrder, By: "mia", Revision: prog.Revision(), Definition: packed, Renamed: renamed}}
 }
 
 // moveTo gives the order at a moment.
-func (p *play) moveTo(d time.Duration, e contract.Event) { p.at(d, func() { p.update(e.ID, e) }) }
+func (p *play) moveTo(d time.Duration, e contract.Delivery) { p.at(d, func() { p.update(e.ID, e) }) }
 
 const before = `  - {id: first, wait_for: {event: A}, timeout: 5h}
   - {id: s, send: hello, via: email}
@@ -104,24 +104,24 @@ func TestMigrateRefused(t *testing.T) {
 	tests := map[string]struct {
 		steps, to string
 		renamed   map[string]string
-		spoil     func(p *play, e *contract.Event)
+		spoil     func(p *play, e *contract.Delivery)
 		refused   string
 		outcome   string
 	}{
 		"a definition that does not load": {
-			to: other, spoil: func(_ *play, e *contract.Event) {
+			to: other, spoil: func(_ *play, e *contract.Delivery) {
 				e.Command.Definition, e.Command.Revision = []byte("no gzip"), "badbadbad000"
 			},
 			refused: "revision badbadbad000 cannot be loaded",
 		},
 		"no definition": {
 			to:      other,
-			spoil:   func(_ *play, e *contract.Event) { e.Command.Definition = nil },
+			spoil:   func(_ *play, e *contract.Delivery) { e.Command.Definition = nil },
 			refused: "through the store alone",
 		},
 		"the same revision": {to: journeyOf(steps), refused: "already"},
 		"held out": {
-			to: other, spoil: func(p *play, _ *contract.Event) { p.in.Holdout = true }, refused: "control group", outcome: contract.TimedOut,
+			to: other, spoil: func(p *play, _ *contract.Delivery) { p.in.Holdout = true }, refused: "control group", outcome: contract.TimedOut,
 		},
 		"its step is gone":  {to: journeyOf("  - {id: v, wait: 5h}\n"), refused: `step "w" no longer exists`},
 		"mapped to nothing": {to: other, renamed: map[string]string{"w": "nowhere"}, refused: `there is no step "nowhere"`},
@@ -163,7 +163,7 @@ func TestMigrateRefused(t *testing.T) {
 				}
 				p.at(2*time.Second, func() {
 					if signal {
-						p.env.SignalWorkflow(contract.EventName, order)
+						p.env.SignalWorkflow(contract.DeliveryName, order)
 						return
 					}
 					p.update("m1", order)
@@ -191,7 +191,7 @@ func TestMigrateRefusedWhenItsTurnComes(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, set: {customer.x: 1}}\n  - {id: w, wait: 5h}\n  - {id: x, exit: old}\n"))
 	order := p.to(journeyOf("  - {id: a, set: {customer.x: 1}}\n  - {id: v, wait: 5h}\n"), nil)
-	p.assigned = func() { p.env.UpdateWorkflow(contract.EventName, "m1", p.callbacks("m1"), order) }
+	p.assigned = func() { p.env.UpdateWorkflow(contract.DeliveryName, "m1", p.callbacks("m1"), order) }
 	p.expect("old", p.run(), "a@0s", "w@5h", "x@5h: old")
 	if p.answers["m1"] != "completed" || len(p.moves) != 1 || !strings.Contains(p.moves[0].Refused, `step "w" no longer exists`) {
 		t.Errorf("answered with %s, moves %+v", p.answers["m1"], p.moves)
@@ -323,7 +323,7 @@ func TestMigrateReadsWhatCameMeanwhile(t *testing.T) {
 	order := p.to(journeyOf("  - {id: w, wait_for: {event: A, when: event.k > 5}, timeout: 9h}\n"), nil)
 	p.moved = func(n int, _ contract.Move) error {
 		if n == 1 {
-			p.env.SignalWorkflow(contract.EventName, p.own("e1", "A", map[string]any{"n": 1.0}))
+			p.env.SignalWorkflow(contract.DeliveryName, p.own("e1", "A", map[string]any{"n": 1.0}))
 		}
 		return nil
 	}
@@ -385,7 +385,7 @@ func TestMigrateGoesBeforeARenewal(t *testing.T) {
 	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
 	p.env.SetContinueAsNewSuggested(true)
 	p.report = func(int, contract.Report) error {
-		p.env.SignalWorkflow(contract.EventName, order)
+		p.env.SignalWorkflow(contract.DeliveryName, order)
 		return nil
 	}
 	n := p.renewed()

@@ -142,7 +142,7 @@ func TestAWaitThatIsMovedIntoThePast(t *testing.T) {
 			p.customer["end"] = testStart.Add(48 * time.Hour).Format(time.RFC3339)
 			comes := func(d time.Duration, id, name string, traits ...string) {
 				e := p.own(id, name, nil)
-				e.Received, e.Traits = testStart.Add(d), traits
+				e.Received, e.Event.Traits = testStart.Add(d), traits
 				p.at(d, func() {
 					if len(traits) > 0 {
 						p.mu.Lock()

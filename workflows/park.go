@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -187,18 +188,13 @@ func (r *run) settle(ctx workflow.Context, p parking) {
 
 // stirred reports whether there is something to attend to.
 func (r *run) stirred() bool {
-	if r.signals.Len() > 0 {
+	if r.deliveries.Len() > 0 || r.events.Len() > 0 || len(r.st.Direct) > 0 {
 		return true
 	}
 	if !r.st.Paused {
 		return len(r.st.Arrived) > 0
 	}
-	for _, e := range r.st.Arrived { // paused: orders and what the store does not know yet
-		if e.Command != nil || e.Enrollment == "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.st.Arrived, func(d contract.Delivery) bool { return d.Command != nil })
 }
 
 // await sleeps until something stirs or the earliest deadline has come. Paused, it sleeps until an order comes.

@@ -69,7 +69,7 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 		"what came before the question stays no reply": {
 			steps: "  - {id: s, set: {customer.x: 1}}\n" + oneQuestion, step: "q",
 			first: func(p *play) {
-				p.assigned = func() { p.env.SignalWorkflow(contract.EventName, p.own("t2", journey.MessageReceived, nil)) }
+				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("t2", journey.MessageReceived, nil)) }
 			},
 			outcome: "late", account: []string{"assign customer.x=1 (s/1)", "send hello (q/1)"}, passed: []string{"s@0s", "q@4h: timed out", "late@4h: late"},
 		},
@@ -99,7 +99,7 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 				if id == test.step {
 					p.at(2*time.Hour, func() {
 						p.env.SetContinueAsNewSuggested(true)
-						p.env.SignalWorkflow(contract.EventName, p.own("x1", "Noise", nil))
+						p.env.SignalWorkflow(contract.DeliveryName, p.own("x1", "Noise", nil))
 					})
 				} else {
 					renamed := strings.ReplaceAll(test.steps, "id: "+test.step+"\n", "id: z\n")

@@ -97,8 +97,8 @@ func playOf(t testing.TB, w *world, in *Input, start time.Time) *play {
 func (p *play) at(d time.Duration, do func()) { p.env.RegisterDelayedCallback(do, d) }
 
 // update delivers by update, as the relay does.
-func (p *play) update(id string, e contract.Event) {
-	p.env.UpdateWorkflow(contract.EventName, id, p.callbacks(id), e)
+func (p *play) update(id string, d contract.Delivery) {
+	p.env.UpdateWorkflow(contract.DeliveryName, id, p.callbacks(id), d)
 }
 
 func (p *play) callbacks(id string) *testsuite.TestUpdateCallback {
@@ -124,8 +124,13 @@ func rejection(err error) string {
 }
 
 // own is an event for this instance.
-func (p *play) own(id, name string, properties map[string]any) contract.Event {
-	return contract.Event{ID: id, Name: name, Properties: properties, Enrollment: p.in.Enrollment}
+func (p *play) own(id, name string, properties map[string]any) contract.Delivery {
+	return contract.Delivery{ID: id, Enrollment: p.in.Enrollment, Event: &contract.CustomerEvent{Name: name, Properties: properties}}
+}
+
+// scores is the word that a score changed without an event.
+func (p *play) scores(id string) contract.Delivery {
+	return contract.Delivery{ID: id, Enrollment: p.in.Enrollment, ScoresChanged: &contract.ScoresChanged{}}
 }
 
 // event comes at a moment, by the relay.
@@ -145,8 +150,8 @@ func (p *play) resolve(d time.Duration, id, handoff, outcome string) {
 	p.at(d, func() {
 		p.update(
 			id,
-			contract.Event{ID: id, Name: contract.HandoffResolved, Enrollment: p.in.Enrollment, Handoff: p.in.Enrollment + "/" + handoff,
-				Properties: map[string]any{"outcome": outcome, "agent": "kim"}},
+			contract.Delivery{ID: id, Enrollment: p.in.Enrollment,
+				HandoffResult: &contract.HandoffResult{Handoff: p.in.Enrollment + "/" + handoff, Outcome: outcome, Agent: "kim"}},
 		)
 	})
 }

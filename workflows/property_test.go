@@ -53,12 +53,10 @@ func script(t *rapid.T, source string, steps int) []happening {
 			add(at, func(p *play) {
 				p.update(
 					id,
-					contract.Event{
-						ID:         id,
-						Name:       contract.HandoffResolved,
-						Enrollment: p.in.Enrollment,
-						Handoff:    p.in.Enrollment + "/" + step + "/1",
-						Properties: map[string]any{"outcome": outcome, "agent": "kim"},
+					contract.Delivery{
+						ID:            id,
+						Enrollment:    p.in.Enrollment,
+						HandoffResult: &contract.HandoffResult{Handoff: p.in.Enrollment + "/" + step + "/1", Outcome: outcome, Agent: "kim"},
 					},
 				)
 			})
@@ -80,18 +78,23 @@ func script(t *rapid.T, source string, steps int) []happening {
 		case 11:
 			add(at, func(p *play) {
 				e := p.own(id, "Customer Updated", nil)
-				e.Traits = []string{"timezone", "ends_at"}
+				e.Event.Traits = []string{"timezone", "ends_at"}
 				p.update(id, e)
 			})
 		case 12:
 			add(at, func(p *play) { p.update(id, p.own(id, journey.MessageReceived, nil)) })
 		case 13:
 			intent := rapid.SampledFrom([]string{"complaint", "purchase"}).Draw(t, "intent")
-			value, name := float64(
-				rapid.IntRange(0, 9).Draw(t, "value"),
-			)/10, rapid.SampledFrom([]string{"A", contract.IntentChanged}).
-				Draw(t, "by")
-			add(at, func(p *play) { p.feels(intent, value); p.update(id, p.own(id, name, map[string]any{"n": 1.0})) })
+			value := float64(rapid.IntRange(0, 9).Draw(t, "value")) / 10
+			byEvent := rapid.Bool().Draw(t, "by an event")
+			add(at, func(p *play) {
+				p.feels(intent, value)
+				if byEvent {
+					p.update(id, p.own(id, "A", map[string]any{"n": 1.0}))
+					return
+				}
+				p.update(id, p.scores(id))
+			})
 		default:
 			name := rapid.SampledFrom([]string{"A", "A", "B", "B", "C", "E", "G", "X"}).Draw(t, "name")
 			n := float64(rapid.IntRange(0, 9).Draw(t, "n"))
@@ -117,14 +120,13 @@ func (p *play) migrates(id, source string, renamed map[string]string, signal boo
 	p.mu.Lock()
 	p.next = next
 	p.mu.Unlock()
-	e := contract.Event{
+	e := contract.Delivery{
 		ID:         id,
-		Name:       contract.Commanded,
 		Enrollment: p.in.Enrollment,
 		Command:    &contract.Command{Kind: contract.MigrateOrder, Revision: next.Revision(), Definition: packed, Renamed: renamed},
 	}
 	if signal {
-		p.env.SignalWorkflow(contract.EventName, e)
+		p.env.SignalWorkflow(contract.DeliveryName, e)
 		return
 	}
 	p.update(id, e)
@@ -144,7 +146,7 @@ func (p *play) through(all []happening) (last *play, err error) {
 		p.emitted = func(e contract.Emit) { // as the store does: chains end after ten
 			id := "tabi.emit/" + e.Key
 			if depth[id] = 1 + max(depth[e.EntryEvent], depth[e.Event]); depth[id] <= 10 {
-				env.SignalWorkflow(contract.EventName, p.own(id, e.Spec.Event, map[string]any{"n": 1.0}))
+				env.SignalWorkflow(contract.DeliveryName, p.own(id, e.Spec.Event, map[string]any{"n": 1.0}))
 			}
 		}
 		p.env.ExecuteWorkflow(Journey, p.in)

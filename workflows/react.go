@@ -13,39 +13,37 @@ import (
 
 // react tries the goal, then the exits, then the reroutes. What fires none of them is kept for the arms of a
 // wait_for, and for a question.
-func (r *run) react(ctx workflow.Context, e contract.Event) error {
-	if len(e.Traits) > 0 {
-		r.touched = true
+func (r *run) react(ctx workflow.Context, d contract.Delivery) error {
+	var e *contract.Delivery // the event at hand
+	var rules []rule
+	switch {
+	case d.HandoffResult != nil:
+	case d.ScoresChanged != nil:
+		rules = r.scoreRules()
+	default:
+		e, rules = &d, r.eventRules(d.Event.Name)
+		r.touched = r.touched || len(d.Event.Traits) > 0
 	}
-	r.stale = r.stale || e.Handoff == "" // scores may have changed
-	rules := r.rules(e)
+	r.stale = r.stale || d.HandoffResult == nil // scores may have changed
 	if len(rules) > 0 {
-		i, err := r.first(ctx, r.atHand(e), rules)
+		i, err := r.first(ctx, e, rules)
 		if err != nil {
 			return err
 		}
 		if i >= 0 {
-			return r.fire(ctx, r.atHand(e), rules[i])
+			return r.fire(ctx, e, rules[i])
 		}
 	}
-	r.hand = r.atHand(e)
-	if !r.st.Silent && r.awaited(e) {
-		r.st.keep(e)
+	r.hand = e
+	if !r.st.Silent && r.awaited(d) {
+		r.st.keep(d)
 	}
 	return nil
 }
 
-// atHand is e as expressions see it: nil where it is no event of the customer.
-func (r *run) atHand(e contract.Event) *contract.Event {
-	if e.Name == contract.IntentChanged || e.Handoff != "" {
-		return nil
-	}
-	return &e
-}
-
 // first is the first of the rules that fires, -1 if none does: its condition is true and its level holds.
 // Conditions are asked about in one go, levels only where it comes to them.
-func (r *run) first(ctx workflow.Context, e *contract.Event, rules []rule) (int, error) {
+func (r *run) first(ctx workflow.Context, e *contract.Delivery, rules []rule) (int, error) {
 	exprs := make([]expr.Expr, len(rules))
 	for i, rule := range rules {
 		exprs[i] = rule.when
@@ -76,7 +74,7 @@ func (r *run) first(ctx workflow.Context, e *contract.Event, rules []rule) (int,
 
 // fire lets an event end the instance, or move it to another path. Either takes the event. e is nil where an
 // intent does it without an event.
-func (r *run) fire(ctx workflow.Context, e *contract.Event, rule rule) (err error) {
+func (r *run) fire(ctx workflow.Context, e *contract.Delivery, rule rule) (err error) {
 	if rule.path == "" {
 		var value float64
 		if rule.value != "" {
@@ -84,7 +82,7 @@ func (r *run) fire(ctx workflow.Context, e *contract.Event, rule rule) (err erro
 				return err
 			}
 		}
-		r.end(ctx, rule.outcome, "by "+e.Name, value)
+		r.end(ctx, rule.outcome, "by "+e.Event.Name, value)
 		return nil
 	}
 	start, ok := r.prog.Start(rule.path)
@@ -100,7 +98,7 @@ func (r *run) fire(ctx workflow.Context, e *contract.Event, rule rule) (err erro
 	}
 	by := levelWords(rule.level)
 	if rule.level == nil {
-		by = clip(e.Name, 80)
+		by = clip(e.Event.Name, 80)
 	}
 	r.st.tell(stamp(r.now(ctx)) + " rerouted to " + rule.path + " by " + by)
 	return nil
@@ -116,27 +114,34 @@ type rule struct {
 	content     string // names a reroute rule over revisions, which may put it elsewhere
 }
 
-// rules are what e may fire, in the order they are tried: the goal, the exits, the reroutes. A score that
-// changed without an event of the customer fires reroutes by level alone.
-func (r *run) rules(e contract.Event) []rule {
+// eventRules are the rules that an event of this name may fire, in the order they are tried: the goal, the exits, the
+// reroutes.
+func (r *run) eventRules(name string) []rule {
 	var rules []rule
-	if e.Handoff != "" {
-		return nil
-	}
-	scored := e.Name == contract.IntentChanged
-	if g := r.prog.Goal; g != nil && !scored && named(g.Events, e.Name) {
+	if g := r.prog.Goal; g != nil && named(g.Events, name) {
 		rules = append(rules, rule{when: g.When, value: g.Value, outcome: contract.Goal})
 	}
 	if r.st.Silent {
 		return rules
 	}
 	for _, x := range r.prog.Exit {
-		if !scored && named(x.Events, e.Name) {
+		if named(x.Events, name) {
 			rules = append(rules, rule{when: x.When, outcome: x.Outcome})
 		}
 	}
 	for _, x := range r.mayReroute() {
-		if scored && x.Level != nil && len(x.Events) == 0 || !scored && named(x.Events, e.Name) {
+		if named(x.Events, name) {
+			rules = append(rules, rerouting(x))
+		}
+	}
+	return rules
+}
+
+// scoreRules are the rules that a changed score may fire without an event: reroutes by level alone.
+func (r *run) scoreRules() []rule {
+	var rules []rule
+	for _, x := range r.mayReroute() {
+		if x.Level != nil && len(x.Events) == 0 {
 			rules = append(rules, rerouting(x))
 		}
 	}
@@ -178,22 +183,19 @@ func named(names []string, name string) bool {
 	return len(names) == 0 || slices.Contains(names, name)
 }
 
-// awaited reports whether some step could take e.
-func (r *run) awaited(e contract.Event) bool {
-	switch {
-	case e.Handoff != "":
-		return true
-	case e.Name == contract.IntentChanged:
-		return false
+// awaited reports whether some step could take d.
+func (r *run) awaited(d contract.Delivery) bool {
+	if d.Event == nil {
+		return d.HandoffResult != nil
 	}
 	for _, step := range r.prog.Steps {
 		switch spec := step.Spec.(type) {
 		case *journey.Ask:
-			if e.Name == journey.MessageReceived {
+			if d.Event.Name == journey.MessageReceived {
 				return true
 			}
 		case *journey.WaitFor:
-			if slices.ContainsFunc(spec.Arms, func(arm journey.EventArm) bool { return takes(arm, e.Name) }) {
+			if slices.ContainsFunc(spec.Arms, func(arm journey.EventArm) bool { return takes(arm, d.Event.Name) }) {
 				return true
 			}
 		}

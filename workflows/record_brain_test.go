@@ -30,6 +30,10 @@ func brainShapes() []shape {
 	feels := func(intent string, value float64, by string) func(*session) {
 		return func(s *session) {
 			s.world.feels(intent, value)
+			if by == "" {
+				s.scores()
+				return
+			}
 			s.event(by, nil)
 		}
 	}
@@ -104,7 +108,7 @@ func brainShapes() []shape {
 		{
 			name:   "level-set",
 			source: journeyOf("  - {id: w, wait_for: {intent: complaint, above: 0.5}, timeout: 9d}\n"),
-			do:     []func(*session){feels("complaint", 0.6, contract.IntentChanged)},
+			do:     []func(*session){feels("complaint", 0.6, "")},
 		},
 		{name: "level-faded", source: journeyOf(oneLevel), world: felt("purchase", 0.75)},
 		{

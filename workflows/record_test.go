@@ -48,20 +48,21 @@ type session struct {
 }
 
 func (s *session) event(name string, properties map[string]any) {
-	s.events++
-	s.update(
-		contract.EventName,
-		contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: name, Properties: properties, Enrollment: s.in.Enrollment},
-	)
+	s.deliver(contract.Delivery{Event: &contract.CustomerEvent{Name: name, Properties: properties}})
 }
 
 func (s *session) resolve(step, outcome string) {
+	s.deliver(contract.Delivery{HandoffResult: &contract.HandoffResult{
+		Handoff: s.in.Enrollment + "/" + step + "/1", Outcome: outcome, Agent: "kim"}})
+}
+
+func (s *session) scores() { s.deliver(contract.Delivery{ScoresChanged: &contract.ScoresChanged{}}) }
+
+// deliver delivers as the relay does.
+func (s *session) deliver(d contract.Delivery) {
 	s.events++
-	s.update(
-		contract.EventName,
-		contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: contract.HandoffResolved, Enrollment: s.in.Enrollment,
-			Handoff: s.in.Enrollment + "/" + step + "/1", Properties: map[string]any{"outcome": outcome, "agent": "kim"}},
-	)
+	d.ID, d.Enrollment = fmt.Sprintf("ev-%d", s.events), s.in.Enrollment
+	s.update(contract.DeliveryName, d)
 }
 
 func (s *session) update(name string, arg any) {
@@ -95,15 +96,13 @@ func (s *session) migrate(source string, renamed map[string]string) {
 	s.world.mu.Lock()
 	s.world.next = next
 	s.world.mu.Unlock()
-	s.events++
-	s.update(contract.EventName, contract.Event{ID: fmt.Sprintf("ev-%d", s.events), Name: contract.Commanded, Enrollment: s.in.Enrollment,
-		Command: &contract.Command{
-			Kind:       contract.MigrateOrder,
-			By:         "mia",
-			Revision:   next.Revision(),
-			Definition: packed,
-			Renamed:    renamed,
-		}})
+	s.deliver(contract.Delivery{Command: &contract.Command{
+		Kind:       contract.MigrateOrder,
+		By:         "mia",
+		Revision:   next.Revision(),
+		Definition: packed,
+		Renamed:    renamed,
+	}})
 }
 
 func event(name string, properties map[string]any) func(*session) {
@@ -220,10 +219,10 @@ func shapes() []shape {
 			name:   "woken-late",
 			source: journeyOf("  - {id: w, wait: 1h}\n  - {id: f, wait_for: {event: A}, timeout: 9d}\n"),
 			do: []func(*session){func(s *session) {
-				s.update(
-					contract.EventName,
-					contract.Event{ID: "ev-1", Name: "A", Enrollment: s.in.Enrollment, Received: s.in.EnteredAt.AddDate(1, 0, 0)},
-				) // behind the moment the wait was due
+				s.deliver(contract.Delivery{
+					Received: s.in.EnteredAt.AddDate(1, 0, 0), // after the moment the wait was due
+					Event:    &contract.CustomerEvent{Name: "A"},
+				})
 			}},
 		},
 		{name: "clock-wait", source: journeyOf("  - {id: w, wait: {until: \"09:00\", days: [mon, tue, fri], timezone: Asia/Tokyo}}\n")},
@@ -387,7 +386,8 @@ func (s shape) record(t *testing.T, c client.Client) {
 		do(one)
 	}
 	if s.name == "stray-signal" {
-		one.update(contract.EventName, contract.Event{ID: "s1", Name: "Bought", Enrollment: "e-1"})
+		one.update(contract.DeliveryName,
+			contract.Delivery{ID: "s1", Enrollment: "e-1", Event: &contract.CustomerEvent{Name: "Bought"}})
 	}
 	first := run.GetRunID() // Get goes on to the last of the chain
 	err = run.Get(ctx, nil)

@@ -161,7 +161,7 @@ func TestReroute(t *testing.T) {
 		"between two steps: the one behind is not begun": {
 			steps: "  - {id: a, set: {customer.x: 1}}\n  - {id: s, send: hello, via: email}\n", rules: []journey.RerouteRule{on("Failed", "recovery")},
 			play: func(p *play) {
-				p.assigned = func() { p.env.SignalWorkflow(contract.EventName, p.own("e1", "Failed", n)) }
+				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("e1", "Failed", n)) }
 			},
 			outcome: contract.Completed, account: []string{"assign customer.x=1 (a/1)"}, passed: []string{"a@0s", "r@0s", "rest@2h: timed out"},
 		},
@@ -170,7 +170,7 @@ func TestReroute(t *testing.T) {
 			play: func(p *play) {
 				p.at(
 					9*time.Hour-time.Millisecond,
-					func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.EventName, p.own("e1", "Failed", n)) },
+					func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "Failed", n)) },
 				)
 			},
 			outcome: contract.Completed, passed: []string{"r@9h", "rest@11h: timed out"},
@@ -251,9 +251,8 @@ func TestRerouteIsRememberedOverRevisions(t *testing.T) {
 	p.next = next.prog
 	p.moveTo(
 		2*time.Hour,
-		contract.Event{
+		contract.Delivery{
 			ID:         "m1",
-			Name:       contract.Commanded,
 			Enrollment: "e-1",
 			Command:    &contract.Command{Kind: contract.MigrateOrder, Revision: next.prog.Revision(), Definition: packed},
 		},

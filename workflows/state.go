@@ -29,11 +29,12 @@ type Snapshot struct {
 	Vars     map[string]any            `json:"vars,omitempty"`
 	Steps    map[string]map[string]any `json:"steps,omitempty"`       // results by step id, with the properties the journey reads
 	Taken    map[string]string         `json:"taken,omitempty"`       // step id → id of the event it took
-	Last     *contract.Event           `json:"last,omitempty"`        // the last event a step took
+	Last     *contract.Delivery        `json:"last,omitempty"`        // the last event a step took
 	Calls    map[string]string         `json:"calls,omitempty"`       // step id → key of the call whose response the store keeps
 	Visits   map[string]int            `json:"visits,omitempty"`      // by step id
 	Rerouted []string                  `json:"rerouted,omitempty"`    // reroute rules that have fired, by content
-	Arrived  []contract.Event          `json:"arrived,omitempty"`     // not yet attended to
+	Arrived  []contract.Delivery       `json:"arrived,omitempty"`     // not yet handled
+	Direct   []contract.Event          `json:"direct,omitempty"`      // came straight to the run, not yet stored
 	Kept     []Kept                    `json:"kept,omitempty"`        // attended to, and free for a wait_for
 	Seen     []string                  `json:"seen,omitempty"`        // the last ids taken, oldest first
 	Deadline time.Time                 `json:"deadline"`              // of the instance, virtual
@@ -55,9 +56,9 @@ type Snapshot struct {
 
 // Kept is an event free for a wait_for.
 type Kept struct {
-	Event contract.Event `json:"event"`
-	Tried string         `json:"tried,omitempty"` // key of the last wait_for whose arms it did not fit
-	Old   bool           `json:"old,omitempty"`   // came before the last parking step ended: only `since: entry` sees it
+	Delivery contract.Delivery `json:"delivery"`        // of an event or a hand-off's result
+	Tried    string            `json:"tried,omitempty"` // key of the last wait_for whose arms it did not fit
+	Old      bool              `json:"old,omitempty"`   // came before the last parking step ended: only `since: entry` sees it
 }
 
 // Parking is where an instance is parked.
@@ -114,8 +115,8 @@ func (s *Snapshot) saw(id string) bool {
 	if s.took(id) {
 		return true
 	}
-	for _, e := range s.Arrived {
-		if e.ID == id && e.Enrollment != "" {
+	for _, d := range s.Arrived {
+		if d.ID == id {
 			return true
 		}
 	}
@@ -134,24 +135,24 @@ func (s *Snapshot) remember(id string) {
 }
 
 // keep holds an event for a wait_for.
-func (s *Snapshot) keep(e contract.Event) {
-	s.Kept = append(s.Kept, Kept{Event: e})
+func (s *Snapshot) keep(d contract.Delivery) {
+	s.Kept = append(s.Kept, Kept{Delivery: d})
 	if len(s.Kept) > keptLimit {
 		s.Kept = s.Kept[len(s.Kept)-keptLimit:]
 	}
 }
 
 // take removes the kept event at i and hands it out.
-func (s *Snapshot) take(i int) contract.Event {
-	e := s.Kept[i].Event
+func (s *Snapshot) take(i int) contract.Delivery {
+	d := s.Kept[i].Delivery
 	s.Kept = append(s.Kept[:i:i], s.Kept[i+1:]...)
-	return e
+	return d
 }
 
 // outdate marks the messages that came before a question was out as old: they are no replies to it.
 func (s *Snapshot) outdate() {
 	for i := range s.Kept {
-		if s.Kept[i].Event.Name == journey.MessageReceived {
+		if e := s.Kept[i].Delivery.Event; e != nil && e.Name == journey.MessageReceived {
 			s.Kept[i].Old = true
 		}
 	}
@@ -163,7 +164,7 @@ func (s *Snapshot) outdate() {
 func (s *Snapshot) age(lookBack bool, due time.Time) {
 	var kept []Kept
 	for _, k := range s.Kept {
-		if due.IsZero() || !k.Event.Received.After(due) {
+		if due.IsZero() || !k.Delivery.Received.After(due) {
 			k.Old = true
 		}
 		if lookBack || !k.Old {

@@ -82,8 +82,8 @@ func (r *run) resultOf(step *journey.Step, more map[string]any) map[string]any {
 type reading struct {
 	run   *run
 	spec  *journey.Ask
-	key   string          // of this visit
-	event *contract.Event // taken
+	key   string             // of this visit
+	event *contract.Delivery // taken
 	reply contract.ReplyResult
 }
 
@@ -93,17 +93,17 @@ func (x *reading) look(ctx workflow.Context) (bool, error) {
 	r := x.run
 	for i := 0; i < len(r.st.Kept); i++ {
 		kept := r.st.Kept[i]
-		if kept.Event.Name != journey.MessageReceived || kept.Old || kept.Tried == x.key {
+		if kept.Delivery.Event == nil || kept.Delivery.Event.Name != journey.MessageReceived || kept.Old || kept.Tried == x.key {
 			continue
 		}
-		order := contract.Reply{Ref: r.ref(), Event: kept.Event.ID, Step: stepOf(x.key), Arms: x.spec.Replies, Text: r.prog.Reads().Text}
+		order := contract.Reply{Ref: r.ref(), Event: kept.Delivery.ID, Step: stepOf(x.key), Arms: x.spec.Replies, Text: r.prog.Reads().Text}
 		var reply contract.ReplyResult
 		if err := r.local(ctx, contract.ReplyActivity, "read a reply", order, &reply); err != nil {
 			return false, err
 		}
 		if reply.Arm >= 0 && reply.Arm < len(x.spec.Replies) {
-			e := r.st.take(i)
-			x.event, x.reply = &e, reply
+			d := r.st.take(i)
+			x.event, x.reply = &d, reply
 			return true, nil
 		}
 		r.st.Kept[i].Tried = x.key

@@ -136,8 +136,8 @@ func (p *play) travel(d time.Duration, zone string) {
 		p.customer = map[string]any{"timezone": zone}
 		p.mu.Unlock()
 		e := p.own("z1", "Customer Updated", nil)
-		e.Traits = []string{"timezone"}
-		p.env.SignalWorkflow(contract.EventName, e)
+		e.Event.Traits = []string{"timezone"}
+		p.env.SignalWorkflow(contract.DeliveryName, e)
 	})
 }
 

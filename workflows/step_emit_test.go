@@ -47,7 +47,7 @@ func TestEmitIsHeardByItsInstance(t *testing.T) {
 		),
 	)
 	p.emitted = func(e contract.Emit) {
-		p.env.SignalWorkflow(contract.EventName, p.own("tabi.emit/"+e.Key, e.Spec.Event, nil))
+		p.env.SignalWorkflow(contract.DeliveryName, p.own("tabi.emit/"+e.Key, e.Spec.Event, nil))
 	}
 	p.expect("heard", p.run(), "e@0s: Ping", "w@0s: Ping", "again@0s: Pong")
 }

@@ -41,9 +41,8 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 		}
 		r.pass(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
-	case resolved.event != nil:
-		outcome, _ := resolved.event.Properties["outcome"].(string)
-		agent, _ := resolved.event.Properties["agent"].(string)
+	case resolved.result != nil:
+		outcome, agent := resolved.result.Outcome, resolved.result.Agent
 		r.pass(
 			ctx,
 			step,
@@ -74,16 +73,16 @@ func (r *run) withdraw(ctx workflow.Context, id, reason string) error {
 
 // resolution looks for the word of the agent.
 type resolution struct {
-	run   *run
-	id    string
-	event *contract.Event
+	run    *run
+	id     string
+	result *contract.HandoffResult
 }
 
 func (x *resolution) look(workflow.Context) (bool, error) {
 	for i, kept := range x.run.st.Kept {
-		if kept.Event.Handoff == x.id {
-			e := x.run.st.take(i)
-			x.event = &e
+		if result := kept.Delivery.HandoffResult; result != nil && result.Handoff == x.id {
+			x.run.st.take(i)
+			x.result = result
 			return true, nil
 		}
 	}

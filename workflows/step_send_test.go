@@ -108,9 +108,8 @@ func TestSend(t *testing.T) {
 				p.at(time.Hour, func() {
 					p.update(
 						"c1",
-						contract.Event{
+						contract.Delivery{
 							ID:         "c1",
-							Name:       contract.Commanded,
 							Enrollment: p.in.Enrollment,
 							Command:    &contract.Command{Kind: contract.ResumeUpdate},
 						},

@@ -46,16 +46,16 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 		return arm.Then, nil
 	}
 	r.st.Taken[step.ID] = r.st.Last.ID
-	properties := r.st.Last.Properties
+	properties := r.st.Last.Event.Properties
 	if properties == nil {
 		properties = map[string]any{}
 	}
 	r.pass(
 		ctx,
 		step,
-		r.st.Last.Name,
+		r.st.Last.Event.Name,
 		strconv.Itoa(taking.arm+1),
-		map[string]any{"event": r.st.Last.Name, "properties": properties, "timed_out": false},
+		map[string]any{"event": r.st.Last.Event.Name, "properties": properties, "timed_out": false},
 	)
 	return arm.Then, nil
 }
@@ -64,9 +64,9 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 type taking struct {
 	run   *run
 	spec  *journey.WaitFor
-	key   string          // of this visit
-	event *contract.Event // taken; of an arm by level the one at hand, if any
-	arm   int             // from 0; -1: none yet
+	key   string             // of this visit
+	event *contract.Delivery // taken; of an arm by level the one at hand, if any
+	arm   int                // from 0; -1: none yet
 }
 
 // words name what is waited for.
@@ -103,20 +103,20 @@ func (t *taking) look(ctx workflow.Context) (bool, error) {
 	}
 	for i := 0; i < len(r.st.Kept); i++ {
 		kept := r.st.Kept[i]
-		if kept.Event.Handoff != "" || kept.Tried == t.key || kept.Old && t.spec.Since == "" {
+		if kept.Delivery.Event == nil || kept.Tried == t.key || kept.Old && t.spec.Since == "" {
 			continue
 		}
 		var arms []int
 		var exprs []expr.Expr
 		for a, arm := range before {
-			if takes(arm, kept.Event.Name) {
+			if takes(arm, kept.Delivery.Event.Name) {
 				arms, exprs = append(arms, a), append(exprs, arm.When)
 			}
 		}
 		if len(arms) == 0 {
 			continue
 		}
-		answers, err := r.conditions(ctx, &kept.Event, exprs)
+		answers, err := r.conditions(ctx, &kept.Delivery, exprs)
 		if err != nil {
 			return false, err
 		}
@@ -145,4 +145,4 @@ func (t *taking) holds(arm journey.EventArm) bool {
 }
 
 // atHand reports whether a kept event is the one at hand.
-func (t *taking) atHand(k Kept) bool { return k.Event.ID == t.run.hand.ID }
+func (t *taking) atHand(k Kept) bool { return k.Delivery.ID == t.run.hand.ID }

@@ -78,7 +78,7 @@ func (p *play) move(id, to string) {
 	}
 	p.mu.Unlock()
 	e := p.own(id, "Customer Updated", nil)
-	e.Traits = []string{"ends_at"}
+	e.Event.Traits = []string{"ends_at"}
 	p.update(id, e)
 }
 

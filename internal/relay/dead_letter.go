@@ -101,8 +101,8 @@ func (r *Relay) deadLetter(ctx context.Context, l store.Lease, d store.Delivery,
 	marking, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
 	defer cancel()
 	entry := "start"
-	if d.Event != nil {
-		entry = d.Event.ID
+	if d.Delivery != nil {
+		entry = d.Delivery.ID
 	}
 	fields := []zap.Field{zap.String("workflow", l.Enrollment.WorkflowID), zap.String("entry", entry), zap.Error(cause)}
 	if err := r.cfg.Outbox.SetAside(marking, clock.Now(r.cfg.Clock), l, d.Seq, cause.Error()); err != nil {

@@ -21,8 +21,8 @@ func (r *Relay) deliver(ctx context.Context, l store.Lease, d store.Delivery) er
 	switch {
 	case d.Start != nil:
 		return r.start(ctx, l.Enrollment, d.Start)
-	case d.Event != nil:
-		return r.event(ctx, l.Enrollment, *d.Event, d.Size)
+	case d.Delivery != nil:
+		return r.event(ctx, l.Enrollment, *d.Delivery, d.Size)
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (r *Relay) start(ctx context.Context, e store.Enrollment, in *contract.Inpu
 const maxUpdate = 256 << 10
 
 // event sends an event by update, and by signal where no worker answers in time. A run drops an event that it has seen.
-func (r *Relay) event(ctx context.Context, to store.Enrollment, e contract.Event, size int) error {
+func (r *Relay) event(ctx context.Context, to store.Enrollment, e contract.Delivery, size int) error {
 	workflowID := to.WorkflowID
 	if r.transport.signalOnly(clock.Wall()) || size > maxUpdate {
 		return r.signal(ctx, workflowID, e)
@@ -60,7 +60,7 @@ func (r *Relay) event(ctx context.Context, to store.Enrollment, e contract.Event
 	handle, err := r.cfg.Client.UpdateWorkflow(updating, client.UpdateWorkflowOptions{
 		// Not the bare event id: a channel may have updated the run itself under that, and Temporal would
 		// answer with that update's result.
-		WorkflowID: workflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.EventName, Args: []any{e},
+		WorkflowID: workflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.DeliveryName, Args: []any{e},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
@@ -88,7 +88,7 @@ func (r *Relay) event(ctx context.Context, to store.Enrollment, e contract.Event
 }
 
 // rejected records a refusal that somebody waits for: of a command to move to another revision.
-func (r *Relay) rejected(ctx context.Context, to store.Enrollment, e contract.Event, why *temporal.ApplicationError) error {
+func (r *Relay) rejected(ctx context.Context, to store.Enrollment, e contract.Delivery, why *temporal.ApplicationError) error {
 	if e.Command == nil || e.Command.Kind != contract.MigrateOrder {
 		return nil
 	}
@@ -102,8 +102,8 @@ func (r *Relay) rejected(ctx context.Context, to store.Enrollment, e contract.Ev
 	return nil
 }
 
-func (r *Relay) signal(ctx context.Context, workflowID string, e contract.Event) error {
-	err := r.cfg.Client.SignalWorkflow(ctx, workflowID, "", contract.EventName, e)
+func (r *Relay) signal(ctx context.Context, workflowID string, e contract.Delivery) error {
+	err := r.cfg.Client.SignalWorkflow(ctx, workflowID, "", contract.DeliveryName, e)
 	if NotFound(err) {
 		return nil
 	}

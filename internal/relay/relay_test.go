@@ -50,7 +50,7 @@ func (f *fake) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions,
 func (f *fake) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e := o.Args[0].(contract.Event)
+	e := o.Args[0].(contract.Delivery)
 	if o.UpdateID == e.ID { // a channel's own update may have this id: Temporal would answer it and not deliver
 		return nil, errors.New("the update id is the bare event id")
 	}
@@ -67,7 +67,7 @@ func (f *fake) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOption
 func (f *fake) SignalWorkflow(_ context.Context, _, _, _ string, arg any) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.signals = append(f.signals, arg.(contract.Event).ID)
+	f.signals = append(f.signals, arg.(contract.Delivery).ID)
 	if f.signal != nil {
 		return f.signal()
 	}

@@ -162,12 +162,12 @@ func (w *scenarioRun) deliver(ctx workflow.Context, l store.Lease) error {
 			if err := w.start(ctx, l.Enrollment, *d.Start); err != nil {
 				return err
 			}
-		case d.Event != nil:
+		case d.Delivery != nil:
 			i := w.byWorkflowID(l.Enrollment.WorkflowID)
 			if i == nil || i.over {
 				break // it has ended: there is nobody to tell
 			}
-			if err := i.future.SignalChildWorkflow(ctx, contract.EventName, *d.Event).Get(ctx, nil); err != nil && !i.over {
+			if err := i.future.SignalChildWorkflow(ctx, contract.DeliveryName, *d.Delivery).Get(ctx, nil); err != nil && !i.over {
 				return fmt.Errorf("an event could not be brought to %s: %w", i.name(), err)
 			}
 		}

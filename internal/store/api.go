@@ -142,10 +142,10 @@ type Lease struct {
 
 // Delivery is one thing to bring to an instance.
 type Delivery struct {
-	Seq   int64
-	Start *contract.Input // set on the start
-	Event *contract.Event // set on everything else, already projected to what the journey reads
-	Size  int             // of the stored event, in bytes of JSON: at least what Event takes
+	Seq      int64
+	Start    *contract.Input    // set on the start
+	Delivery *contract.Delivery // set on everything else, already projected to what the journey reads
+	Size     int                // of the stored event, in bytes of JSON: at least what Event takes
 }
 
 // Reservation is a permitted send, leased under a fencing token.

@@ -46,7 +46,7 @@ func deliverCommand(ctx context.Context, b *unit, e *enrollment, c contract.Comm
 			return err
 		}
 	}
-	return enqueueMessage(b, e, contract.Event{ID: "command/" + id, Name: contract.Commanded, Time: b.now, Enrollment: e.ID, Command: &c})
+	return enqueueMessage(b, e, contract.Delivery{ID: "command/" + id, Enrollment: e.ID, Command: &c})
 }
 
 // PauseJourney is the kill switch: from its commit on nothing of the journey is sent, and nobody enters it;
@@ -101,7 +101,7 @@ func (s *EnrollmentRoom) PauseJourney(ctx context.Context, now time.Time, name, 
 				if err != nil {
 					return err
 				}
-				if err := enqueueMessage(b, e, contract.Event{ID: "command/" + event, Name: contract.Commanded, Time: now, Enrollment: e.ID, Command: &order}); err != nil {
+				if err := enqueueMessage(b, e, contract.Delivery{ID: "command/" + event, Enrollment: e.ID, Command: &order}); err != nil {
 					return err
 				}
 				ordered++

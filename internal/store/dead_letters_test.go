@@ -35,7 +35,7 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 				Customer:   "ana",
 				Seq:        poison.Seq,
 				Kind:       DeadLetterEvent,
-				Event:      poison.Event.ID,
+				Event:      poison.Delivery.ID,
 				Name:       "Cart Viewed",
 				Attempts:   1,
 				At:         noon,

@@ -28,7 +28,7 @@ func endYounger(ctx context.Context, b *unit, gone, p *lockedCustomer) error {
 			older[at] = true
 			continue
 		}
-		order := contract.Event{ID: "merge/" + e.ID, Name: contract.Commanded, Time: b.now, Enrollment: e.ID,
+		order := contract.Delivery{ID: "merge/" + e.ID, Enrollment: e.ID,
 			Command: &contract.Command{Kind: "exit", By: "tabi", Reason: "merged with " + gone.id}}
 		if err := enqueueMessage(b, e, order); err != nil {
 			return err

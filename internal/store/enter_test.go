@@ -174,7 +174,7 @@ func TestDeferredEntry(t *testing.T) {
 				for range 10 {
 					for _, l := range s.lease() {
 						for _, d := range l.Deliveries {
-							if d.Event == nil || l.Enrollment.ID != e.ID {
+							if d.Delivery == nil || l.Enrollment.ID != e.ID {
 								continue
 							}
 							if taken++; taken == c.ended {

@@ -57,16 +57,14 @@ func TestHandoffs(t *testing.T) {
 		s.refused(s.ResolveHandoff(s.ctx, noon, "urgent", "bob", "resolved", ""), ErrTaken)
 		s.refused(s.ClaimHandoff(s.ctx, noon, "none", "eve"), ErrNotFound)
 		s.must(s.ResolveHandoff(s.ctx, noon.Add(time.Hour), "urgent", "eve", "refunded", "was angry"))
-		d := s.lease()[0].Deliveries[0].Event
+		d := s.lease()[0].Deliveries[0].Delivery
 		s.same(
 			*d,
-			contract.Event{
-				ID:         "handoff/urgent",
-				Name:       contract.HandoffResolved,
-				Time:       noon.Add(time.Hour),
-				Enrollment: e.ID,
-				Handoff:    "urgent",
-				Properties: props{"outcome": "refunded", "agent": "eve"},
+			contract.Delivery{
+				ID:            "handoff/urgent",
+				Enrollment:    e.ID,
+				Received:      noon.Add(time.Hour),
+				HandoffResult: &contract.HandoffResult{Handoff: "urgent", Outcome: "refunded", Agent: "eve"},
 			},
 		)
 		h, err := s.Handoff(s.ctx, "urgent")

@@ -229,8 +229,8 @@ func (s *HandoffRoom) ResolveHandoff(ctx context.Context, now time.Time, id, age
 			if e.ID == h.Enrollment {
 				return enqueueMessage(
 					b, e,
-					contract.Event{ID: "handoff/" + id, Name: contract.HandoffResolved, Time: now, Enrollment: e.ID, Handoff: id,
-						Properties: map[string]any{"outcome": outcome, "agent": agent}},
+					contract.Delivery{ID: "handoff/" + id, Enrollment: e.ID, Received: now,
+						HandoffResult: &contract.HandoffResult{Handoff: id, Outcome: outcome, Agent: agent}},
 				)
 			}
 		}

@@ -205,8 +205,8 @@ func TestEventsGoToThoseWhoListen(t *testing.T) {
 		s.same(r[1].DeliveredTo, []string(nil))
 		l := s.lease()
 		s.same(len(l), 2)
-		s.same(l[0].Deliveries[0].Event.Properties, props{"cart_id": "k1"}) // only what the journey reads
-		s.same(l[0].Deliveries[0].Event.Time, noon.Add(time.Minute))
+		s.same(l[0].Deliveries[0].Delivery.Event.Properties, props{"cart_id": "k1"}) // only what the journey reads
+		s.same(l[0].Deliveries[0].Delivery.Event.Time, noon.Add(time.Minute))
 	})
 }
 
@@ -225,9 +225,9 @@ func TestChangedTraitsAreHeard(t *testing.T) {
 		s.same(s.ingest(noon, s.identify("ana", props{"name": "Ana"}))[0].DeliveredTo, []string(nil))
 		call := s.identify("ana", props{"trial": props{"ends_at": "2026-04-01"}, "name": "Anna"})
 		s.same(s.ingest(noon, call)[0].DeliveredTo, []string{e.ID})
-		d := s.lease()[0].Deliveries[0].Event
-		s.same(d.Name, "Customer Updated")
-		s.same(d.Traits, []string{"trial"})
+		d := s.lease()[0].Deliveries[0].Delivery
+		s.same(d.Event.Name, "Customer Updated")
+		s.same(d.Event.Traits, []string{"trial"})
 		same := call
 		same.MessageID = "again"
 		s.same(s.ingest(noon, same)[0].DeliveredTo, []string(nil)) // nothing changed

@@ -103,9 +103,9 @@ func TestRedefinedIntents(t *testing.T) {
 		s.same(
 			s.drain(),
 			[]string{
-				"event tabi.intent_changed levelled/ana",
-				"event tabi.intent_changed levelled/cem",
-				"event tabi.intent_changed levelled/dan",
+				"scores changed levelled/ana",
+				"scores changed levelled/cem",
+				"scores changed levelled/dan",
 			},
 		)
 		s.same(s.strengths(noon, "cem"), want(2, 1.5, 1))
@@ -189,7 +189,7 @@ func TestDecisionsStoreWhatTheySumUp(t *testing.T) {
 		s.must(err)
 		fresh, stale := s.kept("ana")
 		s.same([]int{fresh, stale}, []int{2, 0})
-		s.same(s.drain(), []string{"event tabi.intent_changed levelled/ana"})
+		s.same(s.drain(), []string{"scores changed levelled/ana"})
 		_, err = s.Reserve(s.ctx, noon, wall, s.send(s.at("levelled/ben"), "k"), time.Minute)
 		s.must(err)
 		fresh, stale = s.kept("ben")
@@ -235,7 +235,7 @@ func TestSetIntents(t *testing.T) {
 		s.ingest(noon, s.track("ana", "Product Viewed", nil), s.track("ana", "Cart Updated", nil))
 		s.drain()
 		s.must(s.SetIntents(s.ctx, noon, "ana", map[string]float64{"buy-now": 0.75}))
-		s.same(s.drain(), []string{"event tabi.intent_changed levelled/ana"})
+		s.same(s.drain(), []string{"scores changed levelled/ana"})
 		s.ingest(noon.Add(3*day), s.track("ana", "Product Viewed", nil))
 		s.same(s.strengths(noon.Add(3*day), "ana"), map[string]float64{"buy-now": rounded(math.Log(2) + 0.4), "complaint": 0})
 		all, err := s.Intents(s.ctx, noon, "ana")

@@ -256,7 +256,7 @@ func notifyScoresChanged(ctx context.Context, b *unit, p *lockedCustomer, open [
 			continue
 		}
 		id := "intent/" + e.ID + "/" + strconv.FormatInt(e.tail+1, 10)
-		if err := enqueueMessage(b, e, contract.Event{ID: id, Name: contract.IntentChanged, Time: b.now, Enrollment: e.ID}); err != nil {
+		if err := enqueueMessage(b, e, contract.Delivery{ID: id, Enrollment: e.ID, ScoresChanged: &contract.ScoresChanged{}}); err != nil {
 			return err
 		}
 	}

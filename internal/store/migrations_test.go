@@ -107,7 +107,7 @@ func TestMigrate(t *testing.T) {
 		leases := s.lease()
 		s.same(len(leases), 2)
 		for _, l := range leases {
-			order := l.Deliveries[0].Event
+			order := l.Deliveries[0].Delivery
 			s.same(
 				[]any{
 					order.Command.Kind,
@@ -123,7 +123,7 @@ func TestMigrate(t *testing.T) {
 			s.same(loaded.Revision(), next.Revision())
 			if l.Enrollment.Customer == "ana" {
 				s.same(
-					[]any{l.Deliveries[1].Event.Name, l.Deliveries[1].Event.Properties, l.Deliveries[2].Event.Name},
+					[]any{l.Deliveries[1].Delivery.Event.Name, l.Deliveries[1].Delivery.Event.Properties, l.Deliveries[2].Delivery.Event.Name},
 					[]any{"Answered", props{"mood": "good", "cart_id": "1"}, "Cart Viewed"},
 				)
 			}
@@ -278,7 +278,7 @@ func TestEventRacesAMove(t *testing.T) {
 		heard := 0
 		for _, l := range s.lease() {
 			for _, d := range l.Deliveries {
-				s.same(d.Event.Properties, props{"mood": "good"})
+				s.same(d.Delivery.Event.Properties, props{"mood": "good"})
 				heard++
 			}
 		}

@@ -212,25 +212,27 @@ func (s *OutboxRoom) deliveries(ctx context.Context, tx conn, e *enrollment, que
 				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName, Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
 			}
 		case deliverEvent:
-			d.Event = &contract.Event{
+			d.Delivery = &contract.Delivery{
 				ID:         q.event,
-				Name:       q.name,
-				Time:       moment(q.at),
-				Received:   moment(q.received),
-				Properties: journey.Project(properties, reads.Event),
 				Enrollment: e.ID,
+				Received:   moment(q.received),
+				Event: &contract.CustomerEvent{
+					Name:       q.name,
+					Time:       moment(q.at),
+					Properties: journey.Project(properties, reads.Event),
+				},
 			}
 			if q.body != "" {
-				if err := json.Unmarshal([]byte(q.body), &d.Event.Traits); err != nil {
+				if err := json.Unmarshal([]byte(q.body), &d.Delivery.Event.Traits); err != nil {
 					return nil, err
 				}
 			}
 		default:
-			d.Event = &contract.Event{}
-			if err := json.Unmarshal([]byte(q.body), d.Event); err != nil {
+			d.Delivery = &contract.Delivery{}
+			if err := json.Unmarshal([]byte(q.body), d.Delivery); err != nil {
 				return nil, err
 			}
-			if order := d.Event.Command; order != nil && order.Kind == contract.MigrateOrder {
+			if order := d.Delivery.Command; order != nil && order.Kind == contract.MigrateOrder {
 				to, err := s.db.program(ctx, tx, order.Revision)
 				if err != nil {
 					return nil, err
@@ -353,7 +355,7 @@ func unlease(ctx context.Context, tx conn, query string, l Lease, more ...any) e
 }
 
 // message delivers what is no event of the customer.
-func enqueueMessage(b *unit, e *enrollment, m contract.Event) error {
+func enqueueMessage(b *unit, e *enrollment, m contract.Delivery) error {
 	body, err := jsonText(m)
 	if err == nil {
 		enqueue(b, e, deliverMessage, m.ID, body, millis(b.now))

@@ -188,8 +188,8 @@ func TestCommands(t *testing.T) {
 		s.must(s.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "pause", By: "eve", Reason: "holiday"}))
 		s.same(s.byID(e.ID).Paused, true)
 		l := s.lease()[0]
-		s.same(l.Deliveries[0].Event.Command, &contract.Command{Kind: "pause", By: "eve", Reason: "holiday"})
-		s.same(l.Deliveries[0].Event.Enrollment, e.ID)
+		s.same(l.Deliveries[0].Delivery.Command, &contract.Command{Kind: "pause", By: "eve", Reason: "holiday"})
+		s.same(l.Deliveries[0].Delivery.Enrollment, e.ID)
 		s.ends(e, "cancelled", noon)
 		s.refused(s.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "exit"}), ErrNotFound)
 	})

@@ -265,10 +265,15 @@ func told(l Lease, d Delivery) string {
 	if d.Start != nil {
 		return "start " + l.Enrollment.WorkflowID
 	}
-	if d.Event.Command != nil {
-		return d.Event.Command.Kind + " " + l.Enrollment.WorkflowID
+	switch m := d.Delivery; {
+	case m.Command != nil:
+		return m.Command.Kind + " " + l.Enrollment.WorkflowID
+	case m.HandoffResult != nil:
+		return "handoff result " + l.Enrollment.WorkflowID
+	case m.ScoresChanged != nil:
+		return "scores changed " + l.Enrollment.WorkflowID
 	}
-	return "event " + d.Event.Name + " " + l.Enrollment.WorkflowID
+	return "event " + d.Delivery.Event.Name + " " + l.Enrollment.WorkflowID
 }
 
 func ref(e Enrollment) contract.Ref {

@@ -11,11 +11,12 @@ import (
 // Names that channels use; see docs/channels.md.
 const (
 	TaskQueue    = "journeys"
-	JourneyType  = "Journey" // workflow type of an instance
-	TrackType    = "Track"   // workflow type that takes one event for the store
-	EventName    = "event"   // signal and update: Event
-	StateQuery   = "state"   // query: State view
-	ExitUpdate   = "exit"    // update: Command
+	JourneyType  = "Journey"  // workflow type of an instance
+	TrackType    = "Track"    // workflow type that takes one event for the store
+	EventName    = "event"    // signal and update of channels: Event
+	DeliveryName = "delivery" // signal and update of the relay: Delivery
+	StateQuery   = "state"    // query: State view
+	ExitUpdate   = "exit"     // update: Command
 	PauseUpdate  = "pause"
 	ResumeUpdate = "resume"
 	SkipUpdate   = "skip"
@@ -38,31 +39,47 @@ const MemoEnrollment = "enrollment"
 // InterpreterVersion is the version of this interpreter that new instances start with.
 const InterpreterVersion = 1
 
-// Event is what the signal and the update `event` carry. Channels fill ID, Name, Time and Properties; Enrollment and
-// what follows are the relay's: an event without Enrollment is recorded in the store first and comes back by the relay.
+// Event is an event of the customer as a channel sends it straight to a run: the signal and the update `event` carry it.
+// The run first stores it, as every event; it comes back as a Delivery, to this run and to all others that listen for it.
 type Event struct {
-	ID         string         `json:"id"`
+	ID         string         `json:"id"` // required: an event counts once by it
+	Name       string         `json:"name"`
+	Time       time.Time      `json:"time,omitzero"` // when it happened; default: now
+	Properties map[string]any `json:"properties,omitempty"`
+}
+
+// Delivery is what the store sends to a run, in the order of the outbox: the signal and the update `delivery` carry it.
+// Exactly one of Event, Command, HandoffResult and ScoresChanged is set.
+type Delivery struct {
+	ID         string    `json:"id"` // a run drops a delivery whose id it has seen
+	Enrollment string    `json:"enrollment"`
+	Received   time.Time `json:"received,omitzero"` // when the store accepted it, in virtual time; zero: not known
+
+	Event         *CustomerEvent `json:"event,omitempty"`
+	Command       *Command       `json:"command,omitempty"`
+	HandoffResult *HandoffResult `json:"handoff_result,omitempty"`
+	ScoresChanged *ScoresChanged `json:"scores_changed,omitempty"`
+}
+
+// CustomerEvent is an event of the customer, with the properties that the journey reads.
+type CustomerEvent struct {
 	Name       string         `json:"name"`
 	Time       time.Time      `json:"time,omitzero"`
 	Properties map[string]any `json:"properties,omitempty"`
-	Enrollment string         `json:"enrollment,omitempty"`
-	// Received is when the store took it in, in virtual time; zero where that is not known.
-	Received time.Time `json:"received,omitzero"`
-	// Traits are the top-level traits this event changed, of those the journey listens to.
+	// Traits are the top-level traits that the event changed, of those the journey listens to.
 	Traits []string `json:"traits,omitempty"`
-	// Handoff is set on the resolution of a hand-off; Name is then HandoffResolved, Properties hold outcome,
-	// agent and note-free data.
-	Handoff string `json:"handoff,omitempty"`
-	// Command is set on an order given through the store (pause, resume, exit); Name is then Commanded.
-	Command *Command `json:"command,omitempty"`
 }
 
-// Names of deliveries that are not a customer's events.
-const (
-	HandoffResolved = "tabi.handoff_resolved"
-	IntentChanged   = "tabi.intent_changed" // a score changed without an event of the customer: it was set by hand, or its definition changed
-	Commanded       = "tabi.command"
-)
+// HandoffResult is the outcome that an agent chose for a hand-off.
+type HandoffResult struct {
+	Handoff string `json:"handoff"` // id: enrollment/step/visit
+	Outcome string `json:"outcome"`
+	Agent   string `json:"agent"`
+}
+
+// ScoresChanged says that an intent's score changed without an event of the customer: it was set by hand, or its
+// definition changed. The run asks for the scores itself.
+type ScoresChanged struct{}
 
 // Rejection types: typed application errors with which an update is refused for good; the relay counts them as
 // delivered.

@@ -215,8 +215,8 @@ func (w *environment) takeOutbox(ctx context.Context) ([]entrant, error) {
 				switch {
 				case d.Start != nil:
 					in.start = d.Start
-				case d.Event != nil:
-					in.events = append(in.events, *d.Event)
+				case d.Delivery != nil:
+					in.events = append(in.events, *d.Delivery)
 				}
 			}
 			if in.start == nil {

@@ -119,7 +119,8 @@ func (h *latencyProbe) bareHop(ctx context.Context, n int) (*route, error) {
 	}
 	v.send = func(ctx context.Context, customer string) error {
 		h.accepted(customer)
-		return h.w.signal(ctx, at(customer), contract.Event{ID: customer, Properties: map[string]any{"plan": "gold"}})
+		return h.w.signal(ctx, at(customer), contract.Delivery{ID: customer,
+			Event: &contract.CustomerEvent{Properties: map[string]any{"plan": "gold"}}})
 	}
 	return v, eachOf(ctx, v.customers, 20, func(ctx context.Context, customer string) error {
 		_, err := start(ctx, at(customer))

@@ -22,7 +22,7 @@ import (
 type entrant struct {
 	enrollment store.Enrollment
 	start      *contract.Input
-	events     []contract.Event
+	events     []contract.Delivery
 }
 
 // variant is a way to run the journeys: tabi, or one written by hand.
@@ -30,7 +30,7 @@ type variant struct {
 	name    string
 	duties  bool
 	start   func(ctx context.Context, in entrant) (client.WorkflowRun, error)
-	deliver func(ctx context.Context, in entrant, e contract.Event) error
+	deliver func(ctx context.Context, in entrant, e contract.Delivery) error
 }
 
 // suffix returns the end of the variants' task queues.
@@ -113,13 +113,13 @@ func (w *environment) startByHand(queue string, duties bool) func(context.Contex
 }
 
 // update delivers an event as the relay does.
-func (w *environment) update(ctx context.Context, in entrant, e contract.Event) error {
+func (w *environment) update(ctx context.Context, in entrant, d contract.Delivery) error {
 	return w.completed(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: in.enrollment.WorkflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.EventName, Args: []any{e},
+		WorkflowID: in.enrollment.WorkflowID, UpdateID: d.Enrollment + "/" + d.ID, UpdateName: contract.DeliveryName, Args: []any{d},
 	})
 }
 
-func (w *environment) updateByHand(ctx context.Context, in entrant, e contract.Event) error {
+func (w *environment) updateByHand(ctx context.Context, in entrant, e contract.Delivery) error {
 	return w.completed(
 		ctx,
 		client.UpdateWorkflowOptions{WorkflowID: in.enrollment.WorkflowID, UpdateID: e.ID, UpdateName: "answer", Args: []any{answerOf(e)}},
@@ -135,12 +135,12 @@ func (w *environment) completed(ctx context.Context, o client.UpdateWorkflowOpti
 	return handle.Get(ctx, nil)
 }
 
-func (w *environment) signal(ctx context.Context, in entrant, e contract.Event) error {
+func (w *environment) signal(ctx context.Context, in entrant, e contract.Delivery) error {
 	return w.temporal.SignalWorkflow(ctx, in.enrollment.WorkflowID, "", "answer", answerOf(e))
 }
 
-func answerOf(e contract.Event) answer {
-	plan, _ := e.Properties["plan"].(string)
+func answerOf(e contract.Delivery) answer {
+	plan, _ := e.Event.Properties["plan"].(string)
 	return answer{ID: e.ID, Plan: plan}
 }
 

@@ -57,7 +57,7 @@ func TestTrack(t *testing.T) {
 	same(t, "times the event is recorded", starts, 1)
 
 	// An event that cannot be recorded does not stop the run to which it is signaled.
-	for _, e := range []contract.Event{{ID: "\x00", Name: "Bought"}, {ID: "x1", Name: contract.Commanded}} {
+	for _, e := range []contract.Event{{ID: "\x00", Name: "Bought"}, {ID: "x1", Name: "tabi.command"}} {
 		if err := h.Temporal.SignalWorkflow(ctx, "nudge/ana/1", "", contract.EventName, e); err != nil {
 			t.Fatal(err)
 		}
