@@ -56,7 +56,7 @@ func TestDev(t *testing.T) {
 			return nil
 		}, func() error {
 			out := in.cli("track", "Order Completed", "--customer", "cai", "--id", "e11", "--properties", `{"cart_id":"k1","total":120}`)
-			if !strings.Contains(out, "taken before") {
+			if !strings.Contains(out, "accepted before") {
 				return errors.New(out)
 			}
 			return nil
