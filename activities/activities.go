@@ -29,6 +29,7 @@ import (
 type Config struct {
 	Ports    Ports
 	Channels map[string]channel.Channel // by name, as channels.Open returns them
+	Specs    []channel.Spec             // of Channels, in the order of the registry
 	Links    signedlink.Links           // makes unsubscribe links
 	Clock    clock.Clock                // the installation's, for Record, whose input may carry none
 	Logger   *zap.Logger                // default: logs nothing

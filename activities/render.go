@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 
-	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/activities/render"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -12,7 +11,7 @@ import (
 )
 
 // renderTreatment picks the treatment by channel, tone and language, and renders it.
-func renderTreatment(
+func (a *Activities) renderTreatment(
 	ctx context.Context,
 	spec channel.Spec,
 	reservation store.Reservation,
@@ -21,7 +20,7 @@ func renderTreatment(
 ) (map[string]string, error) {
 	treatment := render.Pick(reservation.Message, spec.Name, reservation.Verdict.Tone, reservation.Language)
 	if treatment == nil && spec.Any {
-		treatment = render.PickAny(reservation.Message, spec.Name, channels.Specs(), reservation.Verdict.Tone, reservation.Language)
+		treatment = render.PickAny(reservation.Message, spec.Name, a.cfg.Specs, reservation.Verdict.Tone, reservation.Language)
 	}
 	return render.Render(
 		ctx,
@@ -44,15 +43,10 @@ func renderNote(ctx context.Context, source string, vars expr.Vars) (string, err
 
 // RenderNow renders a message on a channel where the customer is present. It returns nil if the message has no
 // treatment for the channel.
-func RenderNow(ctx context.Context, on string, m *journey.Message, tone, language string, vars expr.Vars) (map[string]string, error) {
-	treatment := render.Pick(m, on, tone, language)
+func RenderNow(ctx context.Context, on channel.Spec, m *journey.Message, tone, language string, vars expr.Vars) (map[string]string, error) {
+	treatment := render.Pick(m, on.Name, tone, language)
 	if treatment == nil {
 		return nil, nil
 	}
-	for _, spec := range channels.Specs() {
-		if spec.Name == on {
-			return render.Render(ctx, spec, treatment, vars, nil, render.Options{Language: language})
-		}
-	}
-	return nil, nil
+	return render.Render(ctx, on, treatment, vars, nil, render.Options{Language: language})
 }

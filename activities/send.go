@@ -203,7 +203,7 @@ func (a *Activities) render(
 			signedlink.Mail{Customer: in.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key},
 		)
 	}
-	fields, err = renderTreatment(ctx, spec, reservation, data, unsubscribe)
+	fields, err = a.renderTreatment(ctx, spec, reservation, data, unsubscribe)
 	return fields, unsubscribe, err
 }
 

@@ -50,14 +50,14 @@ type bundle struct {
 func setup(t *testing.T, traits map[string]any) *bundle {
 	t.Helper()
 	t.Parallel()
-	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channels.Specs()})
+	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channels.Shipped().Specs()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	content, problems := lint.Check([]lint.File{
 		{Name: "news.yaml", Data: []byte(newsJourney)}, {Name: "messages/hello.yaml", Data: []byte(helloMessage)},
-	}, lint.Options{Channels: channels.Specs()})
+	}, lint.Options{Channels: channels.Shipped().Specs()})
 	if problems.Failed(false) {
 		t.Fatal(problems)
 	}
@@ -81,8 +81,8 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 		t.Fatal(err)
 	}
 	b := &bundle{t: t, store: s, event: "e1",
-		email: channeltest.NewFake(channels.Named("email"), channel.Receipt{Outcome: channel.Sent, ProviderID: "p1"}),
-		push:  channeltest.NewFake(channels.Named("push"), channel.Receipt{Outcome: channel.Sent, ProviderID: "p2"}),
+		email: channeltest.NewFake(channels.Shipped().Spec("email"), channel.Receipt{Outcome: channel.Sent, ProviderID: "p1"}),
+		push:  channeltest.NewFake(channels.Shipped().Spec("push"), channel.Receipt{Outcome: channel.Sent, ProviderID: "p2"}),
 	}
 	b.activities = New(Config{Ports: AllPorts(s), Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
 		Links: signedlink.Links{PublicURL: "https://tabi.example.com", Secret: []byte("0123456789abcdef")}})

@@ -1,5 +1,11 @@
 package channel
 
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
+
 // Spec describes a channel to the journey language: what a message file may say for it, and what a send needs.
 // Lint, the JSON schemas, the decisions and the senders of a build all read the same specs.
 type Spec struct {
@@ -25,4 +31,33 @@ type Field struct {
 	Required bool
 	Or       string // a required field may be missing where this one is present
 	HTML     bool   // inserted values are escaped
+}
+
+// names are names as the journey language has them.
+var names = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// Validate reports what is wrong with a spec.
+func (s Spec) Validate() error {
+	if !names.MatchString(s.Name) {
+		return errors.New("the name must be lower-case letters, digits and _")
+	}
+	if len(s.Fields) == 0 && !s.Any {
+		return errors.New("a channel needs a field, or Any")
+	}
+	seen := map[string]bool{}
+	for _, f := range s.Fields {
+		switch {
+		case !names.MatchString(f.Name):
+			return fmt.Errorf("field %q: the name must be lower-case letters, digits and _", f.Name)
+		case seen[f.Name]:
+			return fmt.Errorf("field %q is listed twice", f.Name)
+		}
+		seen[f.Name] = true
+	}
+	for _, f := range s.Fields {
+		if f.Or != "" && !seen[f.Or] {
+			return fmt.Errorf("field %q: there is no field %q to stand in for it", f.Name, f.Or)
+		}
+	}
+	return nil
 }

@@ -31,7 +31,7 @@ func content(t *testing.T) (*journey.Content, map[string]*scenario.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, tests, found := scenario.Check(files, lint.Options{Channels: channels.Specs()})
+	c, tests, found := scenario.Check(files, lint.Options{Channels: channels.Shipped().Specs()})
 	if found.Failed(true) {
 		var out strings.Builder
 		_ = found.Text(&out)

@@ -15,7 +15,7 @@ import (
 func TestSpecs(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for _, s := range channels.Specs() {
+	for _, s := range channels.Shipped().Specs() {
 		names = append(names, s.Name)
 		if s.Doc == "" || !s.Any && len(s.Fields) == 0 {
 			t.Errorf("%s: no doc, or no fields", s.Name)
@@ -29,15 +29,15 @@ func TestSpecs(t *testing.T) {
 	if want := []string{"email", "push", "sms", "app", "webhook", "log"}; !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}
-	channels.Specs()[0].Fields[0].Name = "changed"
-	if channels.Specs()[0].Fields[0].Name != "subject" {
+	channels.Shipped().Specs()[0].Fields[0].Name = "changed"
+	if channels.Shipped().Specs()[0].Fields[0].Name != "subject" {
 		t.Error("a caller can change the registry")
 	}
 }
 
 func TestUnconfiguredChannelsRefuseInWords(t *testing.T) {
 	t.Parallel()
-	all, err := channels.Open(channels.Config{Log: &strings.Builder{}})
+	all, err := channels.Shipped().Open(channels.Config{Log: &strings.Builder{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,10 +51,10 @@ func TestUnconfiguredChannelsRefuseInWords(t *testing.T) {
 			t.Errorf("%s: has spec %s", name, all[name].Spec().Name)
 		}
 	}
-	if len(all) != len(channels.Specs()) {
-		t.Errorf("%d channels for %d specs", len(all), len(channels.Specs()))
+	if len(all) != len(channels.Shipped().Specs()) {
+		t.Errorf("%d channels for %d specs", len(all), len(channels.Shipped().Specs()))
 	}
-	if err := channels.Close(all); err != nil {
+	if err := channels.Shipped().Close(all); err != nil {
 		t.Error(err)
 	}
 }
@@ -84,7 +84,7 @@ func TestWrongConfigurationNamesItsVariable(t *testing.T) {
 		"short secret":  {channels.Config{WebhookSecret: "whsec_aHVudGVyMg=="}, []string{"TABI_WEBHOOK_SECRET", "24 to 64"}},
 		"not base64":    {channels.Config{WebhookSecret: "whsec_" + hidden + "!"}, []string{"TABI_WEBHOOK_SECRET", "base64"}},
 	} {
-		_, err := channels.Open(test.cfg)
+		_, err := channels.Shipped().Open(test.cfg)
 		if err == nil {
 			t.Errorf("%s: no error", name)
 			continue

@@ -50,9 +50,9 @@ type email struct {
 	timeout time.Duration
 }
 
-func openEmail(spec channel.Spec, cfg Config) (channel.Channel, error) {
+func openEmail(cfg Config) (channel.Channel, error) {
 	if cfg.SMTPURL == "" {
-		return nil, &notConfiguredError{"TABI_SMTP_URL"}
+		return nil, &channel.NotConfiguredError{Setting: "TABI_SMTP_URL"}
 	}
 	var errs []error
 	server, err := parseSMTPURL(cfg.SMTPURL, cfg.RootCAs)
@@ -72,7 +72,7 @@ func openEmail(spec channel.Spec, cfg Config) (channel.Channel, error) {
 		return nil, err
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
-	return &email{spec: spec, from: from, domain: domain, pool: newPool(server, cfg.SMTPConnections), timeout: cfg.Timeout}, nil
+	return &email{spec: emailSpec, from: from, domain: domain, pool: newPool(server, cfg.SMTPConnections), timeout: cfg.Timeout}, nil
 }
 
 func (e *email) Spec() channel.Spec { return e.spec }

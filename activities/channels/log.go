@@ -23,8 +23,8 @@ type printer struct {
 	out  io.Writer
 }
 
-func openLog(spec channel.Spec, cfg Config) (channel.Channel, error) {
-	return &printer{spec: spec, out: cfg.Log}, nil
+func openLog(cfg Config) (channel.Channel, error) {
+	return &printer{spec: logSpec, out: cfg.Log}, nil
 }
 
 func (p *printer) Spec() channel.Spec { return p.spec }

@@ -42,10 +42,10 @@ type push struct {
 	timeout time.Duration
 }
 
-func openPush(spec channel.Spec, cfg Config) (channel.Channel, error) {
+func openPush(cfg Config) (channel.Channel, error) {
 	source := strings.TrimSpace(cfg.FCMCredentials)
 	if source == "" {
-		return nil, &notConfiguredError{"TABI_FCM_CREDENTIALS"}
+		return nil, &channel.NotConfiguredError{Setting: "TABI_FCM_CREDENTIALS"}
 	}
 	raw := []byte(source)
 	if !strings.HasPrefix(source, "{") {
@@ -89,7 +89,7 @@ func openPush(spec channel.Spec, cfg Config) (channel.Channel, error) {
 	}
 	client := newHTTPClient(cfg, false)
 	return &push{
-		spec: spec, client: client, timeout: cfg.Timeout, tokens: newTokens(jwt, client),
+		spec: pushSpec, client: client, timeout: cfg.Timeout, tokens: newTokens(jwt, client),
 		url: strings.TrimSuffix(u.String(), "/") + "/v1/projects/" + url.PathEscape(project) + "/messages:send",
 	}, nil
 }

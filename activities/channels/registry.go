@@ -3,77 +3,83 @@ package channels
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tabi-journeys/tabi/channel"
 )
 
-// kind is a channel of this build: its spec, and how it is opened.
-type kind struct {
-	spec channel.Spec
-	// open returns a notConfiguredError, which names the variable to set, if the configuration leaves the channel out.
-	open func(channel.Spec, Config) (channel.Channel, error)
+// Registry lists the channels of a build. Its order is the order in which a send without `via` tries them.
+type Registry []Entry
+
+// Entry is a channel of a build: its spec, and the function that opens it.
+type Entry struct {
+	Spec channel.Spec
+	// Open returns a *channel.NotConfiguredError where the configuration has nothing for the channel.
+	Open func(Config) (channel.Channel, error)
 }
 
-// registry lists the channels, one line each. Their order is the order in which a send without `via` tries them.
-var registry = []kind{
-	{emailSpec, openEmail},
-	{pushSpec, openPush},
-	{smsSpec, openSMS},
-	{appSpec, openApp},
-	{webhookSpec, openWebhook},
-	{logSpec, openLog},
+// Shipped returns the channels that tabi ships, one line each.
+func Shipped() Registry {
+	return Registry{
+		{emailSpec, openEmail},
+		{pushSpec, openPush},
+		{smsSpec, openSMS},
+		{appSpec, openApp},
+		{webhookSpec, openWebhook},
+		{logSpec, openLog},
+	}
 }
 
-// Specs returns the channels of this build, in the registry's order. It does no I/O and needs no configuration.
-func Specs() []channel.Spec {
-	specs := make([]channel.Spec, len(registry))
-	for i, k := range registry {
-		specs[i] = k.spec
-		specs[i].Fields = append([]channel.Field(nil), k.spec.Fields...)
+// Specs returns the specs of the channels, in the registry's order. It does no I/O and needs no configuration.
+func (r Registry) Specs() []channel.Spec {
+	specs := make([]channel.Spec, len(r))
+	for i, e := range r {
+		specs[i] = e.Spec
+		specs[i].Fields = slices.Clone(e.Spec.Fields)
 	}
 	return specs
 }
 
-// Named returns the spec of a channel of this build; a spec with the name alone where there is none.
-func Named(name string) channel.Spec {
-	for _, s := range Specs() {
-		if s.Name == name {
-			return s
+// Spec returns the spec of a channel by name; a spec with the name alone where there is none.
+func (r Registry) Spec(name string) channel.Spec {
+	for _, e := range r {
+		if e.Spec.Name == name {
+			return e.Spec
 		}
 	}
 	return channel.Spec{Name: name}
 }
 
-// Open opens every channel, by name. A channel that the configuration leaves out is in the map too; it refuses every
-// message with the reason NOT_CONFIGURED and the variable to set. All wrong settings are reported at once, each by
-// its variable. Connections are made by the first send.
-func Open(cfg Config) (map[string]channel.Channel, error) {
+// Open opens every channel, by name. A channel without configuration is opened too, and refuses every message with the
+// reason NOT_CONFIGURED and the setting. Every wrong setting is an error that names it; all of them are reported at
+// once. Connections are made by the first send.
+func (r Registry) Open(cfg Config) (map[string]channel.Channel, error) {
 	cfg = cfg.withDefaults()
-	channels := make(map[string]channel.Channel, len(registry))
+	opened := make(map[string]channel.Channel, len(r))
 	var errs []error
-	for _, k := range registry {
-		c, err := k.open(k.spec, cfg)
-		var missing *notConfiguredError
+	for _, e := range r {
+		c, err := e.Open(cfg)
+		var missing *channel.NotConfiguredError
 		switch {
 		case errors.As(err, &missing):
-			c = unconfigured{spec: k.spec, variable: missing.variable}
+			c = unconfigured{spec: e.Spec, setting: missing.Setting}
 		case err != nil:
-			errs = append(errs, fmt.Errorf("channel %s: %w", k.spec.Name, err))
+			errs = append(errs, fmt.Errorf("channel %s: %w", e.Spec.Name, err))
 			continue
 		}
-		channels[k.spec.Name] = c
+		opened[e.Spec.Name] = c
 	}
 	if len(errs) > 0 {
-		return nil, errors.Join(append(errs, Close(channels))...)
+		return nil, errors.Join(append(errs, r.Close(opened))...)
 	}
-	return channels, nil
+	return opened, nil
 }
 
 // Close closes the channels that Open returned.
-func Close(channels map[string]channel.Channel) error {
+func (r Registry) Close(opened map[string]channel.Channel) error {
 	var errs []error
-	for _, k := range registry {
-		if c := channels[k.spec.Name]; c != nil {
+	for _, e := range r {
+		if c := opened[e.Spec.Name]; c != nil {
 			errs = append(errs, c.Close())
 		}
 	}

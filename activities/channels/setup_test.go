@@ -30,12 +30,12 @@ func start(t *testing.T, opts devsinks.Options) *devsinks.Sink {
 // open opens one channel.
 func open(t *testing.T, name string, cfg channels.Config) channel.Channel {
 	t.Helper()
-	all, err := channels.Open(cfg)
+	all, err := channels.Shipped().Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := channels.Close(all); err != nil {
+		if err := channels.Shipped().Close(all); err != nil {
 			t.Errorf("closing the channels: %v", err)
 		}
 	})

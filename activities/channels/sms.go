@@ -31,12 +31,12 @@ type sms struct {
 	timeout time.Duration
 }
 
-func openSMS(spec channel.Spec, cfg Config) (channel.Channel, error) {
+func openSMS(cfg Config) (channel.Channel, error) {
 	if cfg.SMSURL == "" {
 		if cfg.SMSSecret != "" {
 			return nil, variable("TABI_SMS_URL", "TABI_SMS_SECRET is set, but not where to send")
 		}
-		return nil, &notConfiguredError{"TABI_SMS_URL"}
+		return nil, &channel.NotConfiguredError{Setting: "TABI_SMS_URL"}
 	}
 	u, err := url.Parse(cfg.SMSURL)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
@@ -49,7 +49,7 @@ func openSMS(spec channel.Spec, cfg Config) (channel.Channel, error) {
 	if len(s) == 0 {
 		return nil, variable("TABI_SMS_SECRET", "must be set with TABI_SMS_URL: it signs the calls")
 	}
-	return &sms{spec: spec, client: newHTTPClient(cfg, false), url: u.String(), sign: s, timeout: cfg.Timeout}, nil
+	return &sms{spec: smsSpec, client: newHTTPClient(cfg, false), url: u.String(), sign: s, timeout: cfg.Timeout}, nil
 }
 
 func (s *sms) Spec() channel.Spec { return s.spec }

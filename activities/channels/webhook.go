@@ -31,15 +31,15 @@ type webhook struct {
 	timeout time.Duration
 }
 
-func openWebhook(spec channel.Spec, cfg Config) (channel.Channel, error) {
+func openWebhook(cfg Config) (channel.Channel, error) {
 	s, err := newSigner(cfg.WebhookSecret)
 	if err != nil {
 		return nil, variable("TABI_WEBHOOK_SECRET", "%w", err)
 	}
 	if len(s) == 0 {
-		return nil, &notConfiguredError{"TABI_WEBHOOK_SECRET"}
+		return nil, &channel.NotConfiguredError{Setting: "TABI_WEBHOOK_SECRET"}
 	}
-	return &webhook{spec: spec, client: newHTTPClient(cfg, !cfg.WebhookAllowPrivate), sign: s, timeout: cfg.Timeout}, nil
+	return &webhook{spec: webhookSpec, client: newHTTPClient(cfg, !cfg.WebhookAllowPrivate), sign: s, timeout: cfg.Timeout}, nil
 }
 
 func (w *webhook) Spec() channel.Spec { return w.spec }

@@ -19,7 +19,7 @@ import (
 // spec finds a channel of this build.
 func spec(t *testing.T, name string) channel.Spec {
 	t.Helper()
-	for _, s := range channels.Specs() {
+	for _, s := range channels.Shipped().Specs() {
 		if s.Name == name {
 			return s
 		}
@@ -328,7 +328,7 @@ func TestPick(t *testing.T) {
 	if m.Treatments["email"]["subject"] != "Hi" {
 		t.Error("Pick gives the message's own map away")
 	}
-	if got := render.PickAny(m, "log", channels.Specs(), "", ""); got["subject"] != "Hi" {
+	if got := render.PickAny(m, "log", channels.Shipped().Specs(), "", ""); got["subject"] != "Hi" {
 		t.Errorf("log: got %v", got)
 	}
 	if render.Pick(nil, "email", "", "") != nil {

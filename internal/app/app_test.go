@@ -204,7 +204,7 @@ func TestReadFolder(t *testing.T) {
 	}
 	if large, err := ReadFolder(dir); err != nil || len(large) != 4 {
 		t.Errorf("a file too large hides the others: %v, %v", len(large), err)
-	} else if _, found := Check(large[2:3]); len(found) != 1 || !strings.Contains(found[0].Message, "larger than") {
+	} else if _, found := (Build{}).Check(large[2:3]); len(found) != 1 || !strings.Contains(found[0].Message, "larger than") {
 		t.Errorf("of a file too large: %v", found)
 	}
 	before := Fingerprint(files)

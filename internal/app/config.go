@@ -20,6 +20,8 @@ import (
 // Config is all that can be set, by flag or by environment; the flag wins. Groups.Register says which of it a
 // command knows.
 type Config struct {
+	Build Build // what the program is built with; no setting
+
 	Database string // SQLite file, or postgres:// URL; empty: tabi.db in DataDir
 	DataDir  string
 	Secret   Secret // signs links, sessions and tokens
@@ -368,7 +370,7 @@ func (c *Config) callAllow() (call.Allow, error) {
 // rates reads what providers are sent at most.
 func (c *Config) rates() (ratelimit.Rates, error) {
 	known := []string{ratelimit.Call}
-	for _, spec := range channels.Specs() {
+	for _, spec := range c.Build.Specs() {
 		known = append(known, spec.Name)
 	}
 	rates, err := ratelimit.Parse(c.Rates, known)

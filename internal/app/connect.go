@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.uber.org/zap"
 
-	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -81,7 +80,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*store.Store, 
 			ctx,
 			store.Options{
 				URL:        c.DatabaseURL(),
-				Channels:   channels.Specs(),
+				Channels:   c.Build.Specs(),
 				Classifier: asked(ask, log),
 				Notice: func(text string, err error) {
 					log.Error(text, zap.Error(err))

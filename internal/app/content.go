@@ -12,11 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
-	"github.com/tabi-journeys/tabi/internal/journey/scenario"
-	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -92,17 +89,6 @@ func Fingerprint(files []lint.File) string {
 		_, _ = h.Write(f.Data)
 	}
 	return string(h.Sum(nil))
-}
-
-// Check lints with the channels of this build.
-func Check(files []lint.File) (*journey.Content, source.Diagnostics) {
-	content, _, diagnostics := CheckScenarios(files)
-	return content, diagnostics
-}
-
-// CheckScenarios is Check for callers that play the scenario files, which it returns by journey.
-func CheckScenarios(files []lint.File) (*journey.Content, map[string]*scenario.File, source.Diagnostics) {
-	return scenario.Check(files, lint.Options{Channels: channels.Specs()})
 }
 
 // Published says what a release changed.

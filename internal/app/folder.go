@@ -61,7 +61,7 @@ func (f *folder) watch(ctx context.Context) error {
 
 func (f *folder) publish(ctx context.Context, files []lint.File) {
 	f.seen = Fingerprint(files)
-	content, found := Check(files)
+	content, found := f.dev.Config.Build.Check(files)
 	f.dev.Linted(files, found)
 	if found.Failed(false) {
 		return

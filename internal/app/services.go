@@ -15,7 +15,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/activities/call"
-	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway"
@@ -141,12 +140,12 @@ func (c *Config) WorkerOptions() worker.Options {
 
 // RunWorker serves workflows and activities until ctx ends, then lets what is under way finish.
 func (s *Services) RunWorker(ctx context.Context) error {
-	opened, err := channels.Open(s.Config.Channels)
+	opened, err := s.Config.Build.registry().Open(s.Config.Channels)
 	if err != nil {
 		return &ExitError{Code: ExitUsage, Err: err}
 	}
 	defer func() {
-		if err := channels.Close(opened); err != nil {
+		if err := s.Config.Build.registry().Close(opened); err != nil {
 			s.Log.Warn("closing the channels", zap.Error(err))
 		}
 	}()
@@ -172,7 +171,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	w := worker.New(s.Temporal, contract.TaskQueue, options)
 	workflows.Register(w)
 	activities.Register(w, activities.New(activities.Config{
-		Ports: activities.AllPorts(s.Store), Channels: opened, Clock: s.Clock, Logger: s.Log.Named("activities"),
+		Ports: activities.AllPorts(s.Store), Channels: opened, Specs: s.Config.Build.Specs(), Clock: s.Clock, Logger: s.Log.Named("activities"),
 		Links: signedlink.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
 		Ends:   ends,
 		Limits: s.limits,
@@ -206,7 +205,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	}
 	g, err := gateway.New(gateway.Config{
 		Store: s.Store, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL, TemporalUI: c.TemporalUI,
-		Dev: dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry, DevHandlers: pages, Render: rendered,
+		Dev: dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry, DevHandlers: pages, Render: c.Build.render,
 		MaxPending: c.MaxPending,
 	})
 	if err != nil {
@@ -215,9 +214,9 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	return g, nil
 }
 
-// rendered makes the message of an action that is shown to a customer who is here.
-func rendered(ctx context.Context, r gateway.Rendering) (map[string]string, error) {
-	return activities.RenderNow(ctx, r.Channel, r.Message, r.Tone, r.Language, r.Vars)
+// render renders the message of an action for a customer who is present.
+func (b Build) render(ctx context.Context, r gateway.Rendering) (map[string]string, error) {
+	return activities.RenderNow(ctx, b.registry().Spec(r.Channel), r.Message, r.Tone, r.Language, r.Vars)
 }
 
 // CheckServe names everything that serve lacks to start closed to strangers, before anything is connected to.

@@ -17,12 +17,12 @@ import (
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	s := start(t, devsinks.Options{})
-	opened, err := channels.Open(channels.Config{SMSURL: s.SMSURL(), SMSSecret: s.SMSSecret()})
+	opened, err := channels.Shipped().Open(channels.Config{SMSURL: s.SMSURL(), SMSSecret: s.SMSSecret()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := channels.Close(opened); err != nil {
+		if err := channels.Shipped().Close(opened); err != nil {
 			t.Error(err)
 		}
 	}()

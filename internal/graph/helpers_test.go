@@ -33,7 +33,7 @@ func drawn(t *testing.T) map[string]*journey.Definition {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, found := lint.Check(files, lint.Options{Channels: channels.Specs()})
+	content, found := lint.Check(files, lint.Options{Channels: channels.Shipped().Specs()})
 	if found.Failed(false) {
 		t.Fatalf("the shipped journeys: %v", found)
 	}
@@ -78,7 +78,7 @@ func compiled(t *testing.T, source string) *journey.Definition {
 			Data: []byte("group: retention\nactions:\n  loyalty-discount: {message: m1, value: 5}\n  cart-help: {message: m2, value: 1}\n"),
 		},
 	)
-	content, found := lint.Check(files, lint.Options{Channels: channels.Specs()})
+	content, found := lint.Check(files, lint.Options{Channels: channels.Shipped().Specs()})
 	if found.Failed(false) {
 		t.Fatalf("%s: %v", name, found)
 	}

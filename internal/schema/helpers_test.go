@@ -23,7 +23,7 @@ import (
 var compiled = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	out := map[string]*jsonschema.Schema{}
 	for _, k := range Kinds() {
-		data, err := Generate(k.Name, channels.Specs())
+		data, err := Generate(k.Name, channels.Shipped().Specs())
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +126,7 @@ var structural = []string{"unknown-key", "missing-key", "wrong-type", "bad-durat
 
 // verdict tells what lint says of one file of a folder: anything structural, or any error at all.
 func verdict(files []lint.File, name string) (shape, failed bool, words string) {
-	_, diagnostics := lint.Check(files, lint.Options{Channels: channels.Specs()})
+	_, diagnostics := lint.Check(files, lint.Options{Channels: channels.Shipped().Specs()})
 	var all strings.Builder
 	for _, d := range diagnostics {
 		if d.File == name && d.Severity == source.Error {

@@ -75,7 +75,7 @@ func Kinds() []Kind {
 }
 
 // Generate gives the schema of a kind of file, as JSON that is the same every time. channels are those of the
-// build: activities/channels.Specs().
+// build: activities/channels.Shipped().Specs().
 func Generate(kind string, channels []channel.Spec) ([]byte, error) {
 	for _, k := range Kinds() {
 		if k.Name != kind {

@@ -26,7 +26,7 @@ func TestPublished(t *testing.T) {
 	t.Parallel()
 	var names []string
 	for _, k := range Kinds() {
-		data, err := Generate(k.Name, channels.Specs())
+		data, err := Generate(k.Name, channels.Shipped().Specs())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestSchemasAreSound(t *testing.T) {
 		if all[k.Name] == nil {
 			t.Errorf("%s was not compiled", k.Name)
 		}
-		data, err := Generate(k.Name, channels.Specs())
+		data, err := Generate(k.Name, channels.Shipped().Specs())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func described(t *testing.T, kind string, node any, path string) {
 // def gives a part of the journey's schema.
 func def(t *testing.T, name string) *Schema {
 	t.Helper()
-	b := &builder{channels: channels.Specs(), defs: map[string]*Schema{}}
+	b := &builder{channels: channels.Shipped().Specs(), defs: map[string]*Schema{}}
 	b.journey()
 	if b.defs[name] == nil {
 		t.Fatalf("the schema has no part %s", name)
@@ -185,11 +185,11 @@ func TestEnumerationsAreThoseOfLint(t *testing.T) {
 // The channels and their fields are those of the registry.
 func TestChannelsAreThoseOfTheRegistry(t *testing.T) {
 	t.Parallel()
-	b := &builder{channels: channels.Specs(), defs: map[string]*Schema{}}
+	b := &builder{channels: channels.Shipped().Specs(), defs: map[string]*Schema{}}
 	message := b.message()
 	b.journey()
 	var names []string
-	for i, c := range channels.Specs() {
+	for i, c := range channels.Shipped().Specs() {
 		names = append(names, b.defs["channel"].AnyOf[i].Enum[0].(string))
 		treatment := message.Properties[c.Name]
 		if (treatment == nil) != c.Any {
@@ -213,7 +213,7 @@ func TestChannelsAreThoseOfTheRegistry(t *testing.T) {
 			t.Errorf("%s: fields (-registry +schema):\n%s", c.Name, diff)
 		}
 	}
-	for i, c := range channels.Specs() {
+	for i, c := range channels.Shipped().Specs() {
 		if names[i] != c.Name {
 			t.Errorf("the channels are %v", names)
 		}

@@ -42,7 +42,7 @@ func load(t testing.TB, dir string) checkedFolder {
 // compile checks files and ends the test on errors.
 func compile(t testing.TB, files []lint.File) checkedFolder {
 	t.Helper()
-	content, tests, found := scenario.Check(files, lint.Options{Channels: channels.Specs()})
+	content, tests, found := scenario.Check(files, lint.Options{Channels: channels.Shipped().Specs()})
 	if found.Failed(false) {
 		var out strings.Builder
 		_ = found.Text(&out)

@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/activities"
-	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -116,7 +115,7 @@ func (w *scenarioRun) run() {
 func (w *scenarioRun) open(start time.Time) (err error) {
 	w.store, err = store.Open(
 		w.ctx,
-		store.Options{URL: ":memory:", Channels: channels.Specs(), Scenario: true, Holdout: func(name, _ string, _ float64) bool {
+		store.Options{URL: ":memory:", Channels: w.opts.Channels, Scenario: true, Holdout: func(name, _ string, _ float64) bool {
 			return w.scenario.Holdout && name == w.test.Journey
 		}},
 	)
@@ -148,7 +147,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 	}
 	w.activities = newActivityRunner(activities.New(activities.Config{
 		Ports: activities.AllPorts(w.store), Channels: w.channels(), Clock: w.clock, Now: w.virtual, Call: answers(w.scenario.Calls),
-		LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall,
+		Specs: w.opts.Channels, LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall,
 	}))
 	w.activities.before = w.opts.before
 	suite := &testsuite.WorkflowTestSuite{}
@@ -198,7 +197,7 @@ const wakeSignal = "wake"
 // channels are all channels of this build, as recorders.
 func (w *scenarioRun) channels() map[string]channel.Channel {
 	out := map[string]channel.Channel{}
-	for _, spec := range channels.Specs() {
+	for _, spec := range w.opts.Channels {
 		out[spec.Name] = &recorder{run: w, spec: spec}
 	}
 	return out

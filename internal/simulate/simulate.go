@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
@@ -19,6 +21,8 @@ import (
 
 // Options bound a scenario.
 type Options struct {
+	// Channels are those the journeys may send by; default: those that tabi ships.
+	Channels []channel.Spec
 	// Wall is the longest a scenario may take in real time; default 30 s.
 	Wall time.Duration
 	// Enrollments is how many may be started in one scenario; default 1,000.
@@ -32,6 +36,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.Channels == nil {
+		o.Channels = channels.Shipped().Specs()
+	}
 	o.Wall = cmp.Or(o.Wall, 30*time.Second)
 	o.Enrollments = cmp.Or(o.Enrollments, 1000)
 	o.Work = cmp.Or(o.Work, 200_000)

@@ -13,9 +13,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-func devCommand() *cobra.Command {
+func devCommand(b app.Build) *cobra.Command {
 	var (
-		cfg   app.Config
+		cfg   = app.Config{Build: b}
 		child app.DevServerOptions
 	)
 	c := &cobra.Command{

@@ -23,10 +23,10 @@ type diffReport struct {
 	Note   string        `json:"note,omitempty"`         // why Temporal was not asked
 }
 
-func diffCommand() *cobra.Command {
+func diffCommand(b app.Build) *cobra.Command {
 	var (
 		r      remote
-		cfg    app.Config
+		cfg    = app.Config{Build: b}
 		live   bool
 		steps  []string
 		output string
@@ -46,7 +46,7 @@ func diffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := compareSides(c, args, live, renamed)
+			report, err := compareSides(c, b, args, live, renamed)
 			if err != nil {
 				return err
 			}
@@ -106,7 +106,7 @@ type compared struct {
 }
 
 // compareSides reads both sides. An error of the new one ends it; of the old one, what does not compile is left out.
-func compareSides(c *cobra.Command, args []string, live bool, renamed map[string]string) (*compared, error) {
+func compareSides(c *cobra.Command, b app.Build, args []string, live bool, renamed map[string]string) (*compared, error) {
 	oldArg, newArg := "HEAD", "journeys"
 	if len(args) > 0 {
 		oldArg = args[0]
@@ -114,7 +114,7 @@ func compareSides(c *cobra.Command, args []string, live bool, renamed map[string
 	if len(args) > 1 {
 		newArg = args[1]
 	}
-	to, err := readSide(c.Context(), newArg, folderOf(oldArg))
+	to, err := readSide(c.Context(), b, newArg, folderOf(oldArg))
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func compareSides(c *cobra.Command, args []string, live bool, renamed map[string
 	if out.nobase {
 		return out, nil
 	}
-	from, err := readSide(c.Context(), oldArg, folderOf(newArg))
+	from, err := readSide(c.Context(), b, oldArg, folderOf(newArg))
 	if err != nil && len(args) == 0 {
 		return nil, app.Usage("there is no old side: %w; name a folder, a file or a git revision", err)
 	}

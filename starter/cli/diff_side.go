@@ -28,10 +28,10 @@ type diffSide struct {
 }
 
 // readSide reads a folder, a file or a revision of git; folder is where a revision without a path looks.
-func readSide(ctx context.Context, arg, folder string) (*diffSide, error) {
+func readSide(ctx context.Context, b app.Build, arg, folder string) (*diffSide, error) {
 	info, err := os.Stat(arg)
 	if err != nil {
-		return readRevision(ctx, arg, folder)
+		return readRevision(ctx, b, arg, folder)
 	}
 	s := &diffSide{label: arg}
 	root := filepath.Clean(arg)
@@ -46,7 +46,7 @@ func readSide(ctx context.Context, arg, folder string) (*diffSide, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.check(files)
+	return s, s.check(b, files)
 }
 
 // narrow looks at one file alone.
@@ -56,11 +56,11 @@ func (s *diffSide) narrow(file string) {
 }
 
 // check compiles the side.
-func (s *diffSide) check(files []lint.File) error {
+func (s *diffSide) check(b app.Build, files []lint.File) error {
 	if len(files) == 0 {
 		return app.Usage("there is no YAML file in %s", s.label)
 	}
-	content, found := app.Check(files)
+	content, found := b.Check(files)
 	s.content = content
 	for _, d := range found {
 		if d.Severity == source.Error {
@@ -107,7 +107,7 @@ func folderOf(arg string) string {
 }
 
 // readRevision reads REV or REV:path through git.
-func readRevision(ctx context.Context, arg, folder string) (*diffSide, error) {
+func readRevision(ctx context.Context, b app.Build, arg, folder string) (*diffSide, error) {
 	rev, inside, explicit := strings.Cut(arg, ":")
 	dir := "."
 	if _, err := os.Stat(folder); err == nil && !explicit {
@@ -154,7 +154,7 @@ func readRevision(ctx context.Context, arg, folder string) (*diffSide, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.check(files)
+	return s, s.check(b, files)
 }
 
 // readTree reads the YAML files of a tree of git.

@@ -16,7 +16,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-func graphCommand() *cobra.Command {
+func graphCommand(b app.Build) *cobra.Command {
 	var format, dir, out string
 	c := &cobra.Command{
 		Use: "graph JOURNEY", Short: "Draw a journey, as Mermaid or SVG",
@@ -29,7 +29,7 @@ func graphCommand() *cobra.Command {
 			if !slices.Contains(graphFormats, format) {
 				return app.Usage("--format is %q: give %s", format, strings.Join(graphFormats, " or "))
 			}
-			d, err := journeyToDraw(c, args[0], dir, c.Flags().Changed("dir"))
+			d, err := journeyToDraw(c, b, args[0], dir, c.Flags().Changed("dir"))
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,7 @@ func graphCommand() *cobra.Command {
 var graphFormats = []string{"mermaid", "svg"}
 
 // journeyToDraw finds a journey by its name in dir, or by the path of its file. Errors of its file are printed.
-func journeyToDraw(c *cobra.Command, name, dir string, chosen bool) (*journey.Definition, error) {
+func journeyToDraw(c *cobra.Command, b app.Build, name, dir string, chosen bool) (*journey.Definition, error) {
 	if ext := filepath.Ext(name); ext == ".yaml" || ext == ".yml" {
 		if chosen {
 			return nil, app.Usage("%s is a file: leave --dir out, or give the journey's name", name)
@@ -72,7 +72,7 @@ func journeyToDraw(c *cobra.Command, name, dir string, chosen bool) (*journey.De
 	if err != nil {
 		return nil, err
 	}
-	content, found := app.Check(files)
+	content, found := b.Check(files)
 	var own source.Diagnostics // of the journey's file
 	known := false
 	for _, f := range files {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/tabi-journeys/tabi/internal/app"
 )
 
 // taker is a gateway that keeps the ids it took, and fails as it is told.
@@ -85,7 +87,7 @@ func logFile(t *testing.T, n int, zip, bare bool) string {
 // tabi runs a command in this process.
 func tabi(ctx context.Context, args ...string) (status int, out, errs string) {
 	var o, e bytes.Buffer
-	status = execute(ctx, args, &o, &e)
+	status = execute(ctx, app.Build{}, args, &o, &e)
 	return status, o.String(), e.String()
 }
 

@@ -8,19 +8,20 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 )
 
-func intentsCommand() *cobra.Command {
+func intentsCommand(b app.Build) *cobra.Command {
 	c := &cobra.Command{
 		Use: "intents", Short: "Train, measure and explain what tells intent from words",
 		Long: "What a customer writes (Message Received, property text) is classified when it comes in, as one of the intents or none of them. A release trains the " +
 			"classifier on the examples of its intents.yaml; one that is trained on a CSV and saved counts instead, until another is saved.\n\n" +
 			"A CSV has lines of text,intent; an empty intent is out of scope: none of the intents.",
 	}
-	c.AddCommand(intentsTrainCommand(), intentsEvalCommand(), intentsExplainCommand())
+	c.AddCommand(intentsTrainCommand(b), intentsEvalCommand(b), intentsExplainCommand(b))
 	return c
 }
 
 // lessonFlags say what a classifier is made of.
 type lessonFlags struct {
+	build         app.Build
 	examples, csv string
 	seed          uint64
 }
@@ -32,10 +33,10 @@ func (l *lessonFlags) register(c *cobra.Command, csv string) {
 	f.Uint64Var(&l.seed, "seed", 1, "of what is done by chance; the same seed makes the same classifier")
 }
 
-func intentsTrainCommand() *cobra.Command {
+func intentsTrainCommand(b app.Build) *cobra.Command {
 	var (
-		cfg    app.Config
-		from   lessonFlags
+		cfg    = app.Config{Build: b}
+		from   = lessonFlags{build: b}
 		split  float64
 		save   bool
 		output string
@@ -72,10 +73,10 @@ func intentsTrainCommand() *cobra.Command {
 	return c
 }
 
-func intentsEvalCommand() *cobra.Command {
+func intentsEvalCommand(b app.Build) *cobra.Command {
 	var (
-		cfg     app.Config
-		from    lessonFlags
+		cfg     = app.Config{Build: b}
+		from    = lessonFlags{build: b}
 		file    string
 		split   float64
 		atLeast float64
@@ -122,10 +123,10 @@ func intentsEvalCommand() *cobra.Command {
 	return c
 }
 
-func intentsExplainCommand() *cobra.Command {
+func intentsExplainCommand(b app.Build) *cobra.Command {
 	var (
-		cfg      app.Config
-		from     lessonFlags
+		cfg      = app.Config{Build: b}
+		from     = lessonFlags{build: b}
 		customer string
 		output   string
 	)

@@ -74,12 +74,12 @@ func readTexts(file string) ([]text.Example, error) {
 }
 
 // readExamples takes the examples of the intents of a journeys folder.
-func readExamples(c *printer, dir string) ([]text.Example, error) {
+func readExamples(b app.Build, c *printer, dir string) ([]text.Example, error) {
 	files, err := app.ReadFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	content, found := app.Check(files)
+	content, found := b.Check(files)
 	if found.Failed(false) {
 		if err := printDiagnostics(c.w, "text", found); err != nil {
 			return nil, err

@@ -62,7 +62,7 @@ func (l *lessonFlags) read(c *cobra.Command) ([]text.Example, error) {
 	if l.csv != "" {
 		return readTexts(l.csv)
 	}
-	return readExamples(&printer{c.ErrOrStderr()}, cmp.Or(l.examples, "journeys"))
+	return readExamples(l.build, &printer{c.ErrOrStderr()}, cmp.Or(l.examples, "journeys"))
 }
 
 // given reports whether there is something to train on.

@@ -14,7 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-func lintCommand() *cobra.Command {
+func lintCommand(b app.Build) *cobra.Command {
 	var (
 		format string
 		warn   bool
@@ -31,7 +31,7 @@ func lintCommand() *cobra.Command {
 			if len(args) == 0 {
 				args = []string{"journeys"}
 			}
-			found, n, err := lintPaths(args)
+			found, n, err := lintPaths(b, args)
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ func lintCommand() *cobra.Command {
 var formats = []string{"text", "json", "github"}
 
 // lintPaths checks the folders of all paths, and gives what concerns the paths and how many files that was.
-func lintPaths(paths []string) (source.Diagnostics, int, error) {
+func lintPaths(b app.Build, paths []string) (source.Diagnostics, int, error) {
 	folders := map[string][]lint.File{}
 	wanted := map[string]bool{} // files to report; those of a folder that was named all are
 	var order []string
@@ -91,7 +91,7 @@ func lintPaths(paths []string) (source.Diagnostics, int, error) {
 	}
 	var found source.Diagnostics
 	for _, root := range order {
-		_, all := app.Check(folders[root])
+		_, all := b.Check(folders[root])
 		for _, d := range all {
 			if wanted[d.File] {
 				found = append(found, d)

@@ -16,15 +16,15 @@ import (
 )
 
 // Main runs the command that the process was started with, and returns its exit status.
-func Main() int {
+func Main(b app.Build) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	return execute(ctx, b, os.Args[1:], os.Stdout, os.Stderr)
 }
 
 // execute runs one command, prints its error, and returns its exit status.
-func execute(ctx context.Context, args []string, out, errs io.Writer) int {
-	root := newRoot()
+func execute(ctx context.Context, b app.Build, args []string, out, errs io.Writer) int {
+	root := newRoot(b)
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errs)
@@ -36,7 +36,7 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 }
 
 // newRoot is the command tree: one line per command, one file each.
-func newRoot() *cobra.Command {
+func newRoot(b app.Build) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tabi",
 		Short: "Durable customer journeys on Temporal",
@@ -49,11 +49,11 @@ func newRoot() *cobra.Command {
 		return app.Usage("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(
-		devCommand(), publishCommand(), lintCommand(), testCommand(), schemaCommand(), serveCommand(),
+		devCommand(b), publishCommand(b), lintCommand(b), testCommand(b), schemaCommand(b), serveCommand(b),
 		enrollCommand(), trackCommand(), importCommand(),
-		listCommand(), statusCommand(), decideCommand(), cancelCommand(), pauseCommand(), resumeCommand(),
-		deadLetterCommand(), reconcileCommand(),
-		graphCommand(), diffCommand(), migrateCommand(), replayCommand(), intentsCommand(), modelsCommand(),
+		listCommand(), statusCommand(b), decideCommand(), cancelCommand(), pauseCommand(), resumeCommand(),
+		deadLetterCommand(), reconcileCommand(b),
+		graphCommand(b), diffCommand(b), migrateCommand(), replayCommand(b), intentsCommand(b), modelsCommand(),
 		reportCommand(),
 		versionCommand(),
 	)

@@ -35,7 +35,7 @@ type moveGateway struct {
 
 func definition(t *testing.T, steps string) *journey.Definition {
 	t.Helper()
-	content, found := app.Check(
+	content, found := app.Build{}.Check(
 		[]lint.File{{Name: "nudge.yaml", Data: []byte("journey: nudge\nentry: {event: X}\ngoal: {event: Y}\nsteps:\n" + steps)}},
 	)
 	if found.Failed(false) {
@@ -251,7 +251,7 @@ func TestDiffLiveTellsOfRules(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	to, err := readSide(t.Context(), dir, dir)
+	to, err := readSide(t.Context(), app.Build{}, dir, dir)
 	if err != nil || len(to.errors) > 0 {
 		t.Fatal(err, to.errors)
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 )
 
-func publishCommand() *cobra.Command {
+func publishCommand(b app.Build) *cobra.Command {
 	var (
-		cfg    app.Config
+		cfg    = app.Config{Build: b}
 		output string
 	)
 	c := &cobra.Command{
@@ -31,7 +31,7 @@ func publishCommand() *cobra.Command {
 			if len(files) == 0 {
 				return app.Usage("there is no YAML file in %s", args[0])
 			}
-			content, found := app.Check(files)
+			content, found := b.Check(files)
 			if len(found) > 0 {
 				if err := printDiagnostics(c.ErrOrStderr(), "text", found); err != nil {
 					return err

@@ -12,9 +12,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 )
 
-func reconcileCommand() *cobra.Command {
+func reconcileCommand(b app.Build) *cobra.Command {
 	var (
-		cfg    app.Config
+		cfg    = app.Config{Build: b}
 		output string
 	)
 	c := &cobra.Command{

@@ -46,9 +46,9 @@ type tale struct {
 	read     func(context.Context) (*history.History, error)
 }
 
-func replayCommand() *cobra.Command {
+func replayCommand(b app.Build) *cobra.Command {
 	var (
-		cfg        app.Config
+		cfg        = app.Config{Build: b}
 		fromServer bool
 		openOnly   bool
 		query      string

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/schema"
 )
@@ -20,7 +19,7 @@ type schemaView struct {
 	About  string `json:"about"`
 }
 
-func schemaCommand() *cobra.Command {
+func schemaCommand(b app.Build) *cobra.Command {
 	var dir, output string
 	c := &cobra.Command{
 		Use: "schema [KIND]", Short: "Print the JSON Schema of a kind of file (default: journey), or write all", Args: cobra.MaximumNArgs(1),
@@ -40,7 +39,7 @@ func schemaCommand() *cobra.Command {
 				if len(args) > 0 {
 					return app.Usage("--write writes the schemas of all kinds: leave %q out", kind)
 				}
-				return writeSchemas(c, dir)
+				return writeSchemas(c, b, dir)
 			}
 			if output == "json" && len(args) == 0 {
 				return show(c, output, schemaViews(), nil)
@@ -48,7 +47,7 @@ func schemaCommand() *cobra.Command {
 			if output != "text" && output != "json" {
 				return app.Usage("--output is %q: give text or json", output)
 			}
-			data, err := schema.Generate(kind, channels.Specs())
+			data, err := schema.Generate(kind, b.Specs())
 			if err != nil {
 				return app.Usage("%w: give one of %s", err, strings.Join(schemaNames(), ", "))
 			}
@@ -78,13 +77,13 @@ func schemaNames() []string {
 }
 
 // writeSchemas writes the schemas of all kinds, making the folder where it is missing.
-func writeSchemas(c *cobra.Command, dir string) error {
+func writeSchemas(c *cobra.Command, b app.Build, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return app.Usage("cannot make the folder %s: %w", dir, err)
 	}
 	p := &printer{c.OutOrStdout()}
 	for _, k := range schema.Kinds() {
-		data, err := schema.Generate(k.Name, channels.Specs())
+		data, err := schema.Generate(k.Name, b.Specs())
 		if err != nil {
 			return err
 		}

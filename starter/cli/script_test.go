@@ -5,10 +5,12 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tabi-journeys/tabi/internal/app"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tabi": func() { os.Exit(Main()) }})
+	testscript.Main(m, map[string]func(){"tabi": func() { os.Exit(Main(app.Build{})) }})
 }
 
 // The commands as a shell sees them: output and exit status. Scripts are in testdata/script.

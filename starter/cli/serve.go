@@ -12,8 +12,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway"
 )
 
-func serveCommand() *cobra.Command {
-	var cfg app.Config
+func serveCommand(b app.Build) *cobra.Command {
+	cfg := app.Config{Build: b}
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the gateway and the relay",
 		Long: "Runs the HTTP side and delivers to Temporal. It does not start without write keys, agent and admin tokens and a secret, unless --insecure.\n" +

@@ -25,10 +25,10 @@ type statusView struct {
 	Silence string          `json:"state_missing,omitempty"` // why there is none
 }
 
-func statusCommand() *cobra.Command {
+func statusCommand(b app.Build) *cobra.Command {
 	var (
 		r      remote
-		cfg    app.Config
+		cfg    = app.Config{Build: b}
 		output string
 	)
 	c := &cobra.Command{

@@ -28,7 +28,7 @@ type testFlags struct {
 	jobs               int
 }
 
-func testCommand() *cobra.Command {
+func testCommand(b app.Build) *cobra.Command {
 	var f testFlags
 	c := &cobra.Command{
 		Use: "test [PATH…]", Short: "Run the scenarios of journeys folders or files in simulated time (default: journeys)",
@@ -39,7 +39,7 @@ func testCommand() *cobra.Command {
 			if len(args) == 0 {
 				args = []string{"journeys"}
 			}
-			return f.test(c, args)
+			return f.test(c, b, args)
 		},
 	}
 	c.Flags().StringVar(&f.run, "run", "", "run the scenarios whose names match this regular expression only")
@@ -51,7 +51,7 @@ func testCommand() *cobra.Command {
 	return c
 }
 
-func (f testFlags) test(c *cobra.Command, paths []string) error {
+func (f testFlags) test(c *cobra.Command, b app.Build, paths []string) error {
 	names, err := regexp.Compile(f.run)
 	if err != nil {
 		return app.Usage("--run is no regular expression: %v", err)
@@ -62,7 +62,7 @@ func (f testFlags) test(c *cobra.Command, paths []string) error {
 	if f.jobs < 0 {
 		return app.Usage("--jobs is %d: give 0 or more", f.jobs)
 	}
-	found, err := findTests(paths)
+	found, err := findTests(b, paths)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (f testFlags) test(c *cobra.Command, paths []string) error {
 	}
 	debug.SetGCPercent(400) // many short lives: memory is cheaper than collecting it
 	began := clock.Wall()
-	results := simulate.RunAll(c.Context(), jobs, f.jobs, simulate.Options{}, report.add)
+	results := simulate.RunAll(c.Context(), jobs, f.jobs, simulate.Options{Channels: b.Specs()}, report.add)
 	report.took = clock.Wall().Sub(began)
 	report.left = len(results) - report.passed - report.failed
 	return report.end()
@@ -109,7 +109,7 @@ type foundTest struct {
 }
 
 // findTests reads and checks the folders of all paths, and finds the scenarios that are meant.
-func findTests(paths []string) (*foundTests, error) {
+func findTests(b app.Build, paths []string) (*foundTests, error) {
 	out := &foundTests{sources: map[string][]byte{}}
 	type folder struct {
 		content *journey.Content
@@ -142,7 +142,7 @@ func findTests(paths []string) (*foundTests, error) {
 			for _, file := range files {
 				out.sources[file.Name] = file.Data
 			}
-			content, tests, diagnostics := app.CheckScenarios(files)
+			content, tests, diagnostics := b.CheckScenarios(files)
 			folders[root] = &folder{content, tests, diagnostics}
 			for _, d := range diagnostics {
 				if d.Severity == source.Error {

@@ -18,18 +18,18 @@ import (
 )
 
 // Main runs the command that the process was started with, and returns its exit status.
-func Main() int {
+func Main(b app.Build) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := command().ExecuteContext(ctx)
+	err := command(b).ExecuteContext(ctx)
 	if err != nil && err.Error() != "" {
 		fmt.Fprintln(os.Stderr, "tabi-worker: "+err.Error())
 	}
 	return app.ExitCode(err)
 }
 
-func command() *cobra.Command {
-	var cfg app.Config
+func command(b app.Build) *cobra.Command {
+	cfg := app.Config{Build: b}
 	c := &cobra.Command{
 		Use: "tabi-worker", Short: "Run journeys", Version: app.Version, SilenceUsage: true, SilenceErrors: true,
 		Long: "Runs journeys: workflows, sends and the relay. Any number may run side by side; each ends within ten seconds of SIGTERM.\n" +

@@ -36,7 +36,7 @@ func TestManualIsPlayed(t *testing.T) {
 			for _, m := range file.FindAllStringSubmatch(string(data), -1) {
 				files = append(files, lint.File{Name: m[1], Data: []byte("#\n" + m[2])})
 			}
-			content, tests, diagnostics := scenario.Check(files, lint.Options{Channels: channels.Specs()})
+			content, tests, diagnostics := scenario.Check(files, lint.Options{Channels: channels.Shipped().Specs()})
 			if diagnostics.Failed(false) {
 				var words strings.Builder
 				_ = diagnostics.Text(&words)

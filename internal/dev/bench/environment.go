@@ -41,7 +41,7 @@ func content() (*journey.Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, found := app.Check(files)
+	c, found := app.Build{}.Check(files)
 	if found.Failed(false) {
 		return nil, fmt.Errorf("the journeys of the bench do not lint: %+v", found)
 	}
@@ -81,7 +81,7 @@ func openEnvironment(ctx context.Context, s *server, name string) (w *environmen
 			w.close()
 		}
 	}()
-	if w.store, err = store.Open(ctx, store.Options{URL: w.config.Database, Channels: channels.Specs(),
+	if w.store, err = store.Open(ctx, store.Options{URL: w.config.Database, Channels: channels.Shipped().Specs(),
 		Statements: &w.statements}); err != nil {
 		return nil, err
 	}

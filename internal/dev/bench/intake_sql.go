@@ -22,7 +22,7 @@ func openSQL(ctx context.Context, s *server, name string, ids []string, whole bo
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, store.Options{URL: url, Channels: channels.Specs()})
+	st, err := store.Open(ctx, store.Options{URL: url, Channels: channels.Shipped().Specs()})
 	if err != nil {
 		return nil, err
 	}

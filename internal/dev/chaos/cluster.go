@@ -115,7 +115,7 @@ func (g *cluster) compile(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		content, found := app.Check(files)
+		content, found := app.Build{}.Check(files)
 		if found.Failed(false) {
 			return fmt.Errorf("the journeys in %s have errors: tabi lint shows them", dir)
 		}

@@ -34,7 +34,7 @@ func newScenario(t *testing.T) *scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, found := app.Check(files)
+	content, found := app.Build{}.Check(files)
 	if found.Failed(false) {
 		t.Fatal(found)
 	}

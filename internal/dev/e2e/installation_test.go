@@ -153,7 +153,7 @@ func check(t testing.TB, files map[string]string) *journey.Content {
 	for name, text := range files {
 		all = append(all, lint.File{Name: name, Data: []byte(text)})
 	}
-	content, diagnostics := app.Check(all)
+	content, diagnostics := app.Build{}.Check(all)
 	if diagnostics.Failed(false) {
 		t.Fatalf("the journeys of this test do not lint: %+v", diagnostics)
 	}

@@ -24,7 +24,7 @@ type File struct {
 
 // Options of Check.
 type Options struct {
-	Channels []channel.Spec // what this build can send by; activities/channels.Specs()
+	Channels []channel.Spec // what this build can send by; activities/channels.Shipped().Specs()
 }
 
 // Check parses, checks and compiles a whole folder; of scenario files it reads the YAML only. Content holds what compiled even where there are errors elsewhere;
