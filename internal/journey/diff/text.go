@@ -2,9 +2,10 @@ package diff
 
 import (
 	"fmt"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"io"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
 
 	"github.com/tabi-journeys/tabi/internal/human"
 )

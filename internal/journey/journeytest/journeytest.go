@@ -2,7 +2,11 @@
 package journeytest
 
 import (
+	"errors"
+	"time"
+
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 
 	"bytes"
 	"path/filepath"
@@ -58,4 +62,147 @@ func SplitGolden(archive *txtar.Archive) (files []lint.File) {
 		}
 	}
 	return files
+}
+
+// Cart is a journey with most of the language.
+const Cart = `journey: cart-recovery
+description: Win back a shopper who left a cart behind.
+owner: growth
+entry:
+  event: Cart Updated
+  when: event.total >= 50
+  key: event.cart_id
+  reentry: {after: 7d}
+  holdout: 5
+vars: {tries: 0}
+goal:
+  event: Order Completed
+  when: event.cart_id == entry.cart_id
+  value: event.total
+  within: 14d
+exit:
+  - {event: Cart Emptied, when: event.cart_id == entry.cart_id, outcome: emptied}
+  - {when: customer.employee == true, outcome: staff}
+timeout: 30d
+steps:
+  - wait: 1h
+  - id: nudge
+    send: cart-reminder
+    via: [email, push]
+    data: {left: size(entry.items)}
+    on_failure: [{go_to: recovery}]
+  - id: response
+    wait_for:
+      - event: Email Link Clicked
+        when: event.message == "cart-reminder"
+        then: [{set: {vars.tries: vars.tries + 1}}]
+    timeout: 24h
+    on_timeout:
+      - id: greeting
+        split:
+          - {weight: 1, name: short, then: [{wait: 1d}]}
+          - {weight: 1, name: long}
+  - branch:
+      - {when: steps.response.timed_out, then: [{exit: silent}]}
+    else:
+      - {handoff: support, timeout: 4h, outcomes: {refunded: [{exit: refunded}]}}
+paths:
+  recovery:
+    - wait: {until: customer.trial_ends_at, offset: -2d}
+`
+
+// Reminder is the message of Cart.
+const Reminder = `message: cart-reminder
+email: {subject: "{{ entry.items | size }} items", html: "<p>Hi</p>"}
+push: {title: Your cart, body: waits}
+`
+
+// ExampleFiles are what the examples name: a message, actions and intents.
+func ExampleFiles() []lint.File {
+	return []lint.File{
+		{Name: "messages/cart-reminder.yaml", Data: []byte(Reminder)},
+		{
+			Name: "actions/retention.yaml",
+			Data: []byte(
+				"group: retention\nactions:\n  loyalty-discount: {message: cart-reminder, value: customer.mrr * 0.3}\n  cart-help: {message: cart-reminder, via: [push, email], value: 1}\n",
+			),
+		},
+		{Name: "intents.yaml", Data: []byte("intents:\n  complaint: {half_life: 7d}\n  price-sensitive: {half_life: 3d}\n")},
+	}
+}
+
+// RoundTrip packs and unpacks a definition and holds both against each other.
+func RoundTrip(t interface{ Fatalf(string, ...any) }, d *journey.Definition) {
+	packed, err := journey.Pack(d)
+	if err != nil {
+		t.Fatalf("pack: %v", err)
+	}
+	back, err := journey.Unpack(packed)
+	if err != nil {
+		t.Fatalf("unpack: %v", err)
+	}
+	if back.Revision() != d.Revision() {
+		t.Fatalf("revision %s became %s", d.Revision(), back.Revision())
+	}
+	if _, err := journey.NewProgram(back); err != nil {
+		t.Fatalf("program: %v", err)
+	}
+}
+
+// fakeHistory answers count and last.
+type fakeHistory struct {
+	counts map[string]float64
+	last   map[string]time.Time
+	within time.Duration
+}
+
+// Count implements expr.History.
+func (h *fakeHistory) Count(event string, within time.Duration) (float64, error) {
+	h.within = within
+	if event == "broken" {
+		return 0, errors.New("the store is away")
+	}
+	return h.counts[event], nil
+}
+
+// Last implements expr.History.
+func (h *fakeHistory) Last(event string) (time.Time, bool, error) {
+	at, ok := h.last[event]
+	return at, ok, nil
+}
+
+// Program returns a program that evaluates expressions that are not of a journey.
+func Program() *journey.Program {
+	p, err := journey.NewProgram(&journey.Definition{Journey: "any", Paths: []journey.Path{{Name: journey.Main, Start: journey.End}}})
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// Now is the moment of Vars.
+var Now = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+
+// Vars are variables with a value in each place.
+func Vars() expr.Vars {
+	return expr.Vars{
+		Customer: map[string]any{
+			"tier":          "gold",
+			"mrr":           100.0,
+			"trial_ends_at": "2026-03-10T00:00:00Z",
+			"consent":       map[string]any{"marketing": true},
+			"tags":          []any{"a", "b"},
+			"none":          nil,
+		},
+		Entry:     map[string]any{"cart_id": "k1", "items": []any{map[string]any{"price": 10.0}, map[string]any{"price": 25.0}}, "n": 3},
+		Event:     map[string]any{"total": 120.0, "cart_id": "k1", "at": "2026-03-02T12:00:00+02:00"},
+		EventName: "Cart Updated",
+		Vars:      map[string]any{"tries": 1.0, "zero": 0.0, "i": 1.0},
+		Steps:     map[string]map[string]any{"before-end": {"timed_out": true, "arm": 0}},
+		Now:       Now,
+		History: &fakeHistory{
+			counts: map[string]float64{"Order Completed": 2},
+			last:   map[string]time.Time{"Order Completed": Now.Add(-time.Hour)},
+		},
+	}
 }

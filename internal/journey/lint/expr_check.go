@@ -163,7 +163,7 @@ func (f *fileCheck) cutAtHash(n *source.Node, issue expr.Issue) bool {
 func (f *fileCheck) template(n *source.Node, html bool) {
 	for _, problem := range template.Check(n.Text, html) {
 		at := n.Pos
-		if problem.Offset > 0 {
+		if problem.Offset >= 0 {
 			at = n.At(utf8.RuneCountInString(n.Text[:problem.Offset]))
 		}
 		f.Report(at, "bad-template", problem.Hint, "%s", problem.Message)

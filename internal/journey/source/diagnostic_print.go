@@ -27,8 +27,8 @@ func (d Diagnostic) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s: %s", human.Printable(d.File), d.Line, d.Column, d.Code, human.Printable(d.Message))
 }
 
-// didYouMean gives the hint as a question.
-func (d Diagnostic) didYouMean() string {
+// DidYouMean returns the hint as a question.
+func (d Diagnostic) DidYouMean() string {
 	switch {
 	case d.Hint == "":
 		return ""
@@ -49,7 +49,7 @@ func (d Diagnostic) text() string {
 		line, lead := d.excerpt()
 		out.WriteString("    " + line + "\n    " + lead + "^\n")
 	}
-	if hint := d.didYouMean(); hint != "" {
+	if hint := d.DidYouMean(); hint != "" {
 		out.WriteString("    " + hint + "\n")
 	}
 	return out.String()
@@ -124,7 +124,7 @@ var (
 func (d Diagnostics) GitHub(w io.Writer) error {
 	for _, one := range d {
 		message := one.Message
-		if hint := one.didYouMean(); hint != "" {
+		if hint := one.DidYouMean(); hint != "" {
 			message += "; " + hint
 		}
 		if _, err := fmt.Fprintf(w, "::%s file=%s,line=%d,col=%d,title=%s::%s\n", one.Severity, githubProperty.Replace(one.File),

@@ -30,7 +30,7 @@ var (
 	liquidTail = regexp.MustCompile(`(?s)^Liquid error(?: \(line \d+\))?: (.*?)(?: in .*)?$`)
 )
 
-// Problem is what is wrong with a template, at a byte of it.
+// Problem is a fault of a template. Offset counts its bytes; -1 means the whole template.
 type Problem struct {
 	Offset  int
 	Message string
@@ -59,7 +59,7 @@ func Check(source string, html bool) []Problem {
 func (c *checker) check() {
 	source, html := c.source, c.html
 	if len(source) > maxTemplate {
-		c.report(0, "", "the template is larger than %d KiB", maxTemplate>>10)
+		c.report(-1, "", "the template is larger than %d KiB", maxTemplate>>10)
 		return
 	}
 	if c.marks() {

@@ -1,0 +1,192 @@
+package lint_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/journeytest"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+)
+
+// manual is the folder of the reference manual: README.md, a page for each kind, for each file of rules, and
+// the page on scenarios.
+const manual = "../../../docs/language"
+
+// rulePages are the pages of the files of rules.
+var rulePages = []string{"intents.md", "actions.md", "policy.md"}
+
+// results says what a kind leaves in steps.<id>.
+func results(kind journey.Kind) string {
+	if len(kind.Results) == 0 {
+		return "–"
+	}
+	return "`" + strings.Join(kind.Results, "` `") + "`"
+}
+
+// kindTable is the manual's table of steps.
+func kindTable() string {
+	var out strings.Builder
+	out.WriteString("| kind | form | result in `steps.<id>` |\n|---|---|---|\n")
+	for _, kind := range journey.Kinds {
+		fmt.Fprintf(&out, "| [`%s`](%s.md) | %s | %s |\n", kind.Name, kind.Name, kind.Form, results(kind))
+	}
+	return out.String()
+}
+
+// kindHead is the generated head of a kind's page.
+func kindHead(kind journey.Kind) string {
+	options := "–"
+	if len(kind.Options) > 0 {
+		options = "`" + strings.Join(kind.Options, "` `") + "`"
+	}
+	return fmt.Sprintf(
+		"| | |\n|---|---|\n| form | %s |\n| keys beside `%s` | %s |\n| result in `steps.<id>` | %s |\n\n%s\n\n```yaml\n%s```\n",
+		kind.Form,
+		kind.Name,
+		options,
+		results(kind),
+		kind.Doc,
+		kind.Example,
+	)
+}
+
+// codeTable is the manual's table of diagnostics.
+func codeTable() string {
+	var out strings.Builder
+	out.WriteString("| code | | meaning |\n|---|---|---|\n")
+	for _, code := range source.Codes {
+		fmt.Fprintf(&out, "| `%s` | %s | %s |\n", code.Code, code.Severity, code.Doc)
+	}
+	return out.String()
+}
+
+// TestManualTables holds the generated parts of the manual against the registry; -update writes them.
+func TestManualTables(t *testing.T) {
+	t.Parallel()
+	generated := map[string]map[string]string{"README.md": {"kinds": kindTable(), "codes": codeTable()}}
+	for _, kind := range journey.Kinds {
+		generated[kind.Name+".md"] = map[string]string{"kind": kindHead(kind)}
+	}
+	for page, parts := range generated {
+		path := filepath.Join(manual, page)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		text := string(data)
+		for name, part := range parts {
+			begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+			before, rest, ok := strings.Cut(text, begin)
+			old, after, closed := strings.Cut(rest, end)
+			if !ok || !closed {
+				t.Errorf("%s has no part %s", page, name)
+				continue
+			}
+			if old != part && !*update {
+				t.Errorf("%s: the part %s is not that of the registry: go test ./internal/journey -run Manual -update", page, name)
+			}
+			text = before + begin + part + end + after
+		}
+		if *update {
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+var (
+	fenced  = regexp.MustCompile("(?ms)^```yaml(?: ([a-z-]+))?\n(.*?)^```$")
+	fileTop = regexp.MustCompile(`^# ([\w./-]+\.yaml)\n`)
+)
+
+// manualExample is a block of YAML in the manual.
+type manualExample struct {
+	file  lint.File
+	code  string // of the diagnostic it is to show; empty: it is sound
+	whole bool   // names its file: the named files of a page are a folder of their own
+	at    string
+}
+
+// manualExamples reads the examples of a page.
+func manualExamples(t *testing.T, page string) (out []manualExample) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(manual, page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range fenced.FindAllStringSubmatchIndex(string(data), -1) {
+		e := manualExample{at: fmt.Sprintf("%s:%d", page, 1+strings.Count(string(data[:m[0]]), "\n"))}
+		if m[2] >= 0 {
+			e.code = string(data[m[2]:m[3]])
+		}
+		source := string(data[m[4]:m[5]])
+		first, rest, _ := strings.Cut(source, ": ")
+		name, _, _ := strings.Cut(rest, "\n")
+		switch top := fileTop.FindStringSubmatch(source); {
+		case top != nil:
+			e.whole, e.file = e.code == "", lint.File{Name: top[1], Data: []byte(source)}
+		case slices.Contains([]string{"limits", "quiet_hours", "consent", "suppress", "tone", "control_groups"}, first):
+			e.file = lint.File{Name: "policy.yaml", Data: []byte(source)}
+		case first == "journey":
+			e.file = lint.File{Name: name + ".yaml", Data: []byte(source)}
+		case first == "message":
+			e.file = lint.File{Name: "messages/" + name + ".yaml", Data: []byte(source)}
+		case strings.HasPrefix(source, "- "):
+			source = "journey: example\nentry: {event: X}\ngoal: {event: Y}\nvars: {tries: 0}\nsteps:\n" + indent(source, "  ")
+			e.file = lint.File{Name: "example.yaml", Data: []byte(source)}
+		default:
+			t.Errorf("%s: the example is neither journey, message, policy nor a list of steps, and names no file:\n%s", e.at, source)
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// TestManualExamples lints every YAML of the manual. A sound example has no error; one that is marked with a
+// code shows that diagnostic and no other error.
+func TestManualExamples(t *testing.T) {
+	t.Parallel()
+	pages := append([]string{"README.md"}, rulePages...)
+	for _, kind := range journey.Kinds {
+		pages = append(pages, kind.Name+".md")
+	}
+	wrong := map[string]bool{}
+	for _, page := range pages {
+		folder := []lint.File{}
+		for _, e := range manualExamples(t, page) {
+			if e.whole {
+				folder = append(folder, e.file)
+				continue
+			}
+			files := slices.DeleteFunc(journeytest.ExampleFiles(), func(f lint.File) bool { return f.Name == e.file.Name })
+			_, diagnostics := lint.Check(append(files, e.file), journeytest.Options())
+			shown := e.code == ""
+			for _, d := range diagnostics {
+				shown = shown || d.Code == e.code
+				if d.Severity == source.Error && d.Code != e.code {
+					t.Errorf("%s: %s", e.at, d.String())
+				}
+			}
+			if !shown {
+				t.Errorf("%s: the example is to show %s, and has %v", e.at, e.code, diagnostics)
+			}
+			wrong[e.code] = true
+		}
+		if _, diagnostics := lint.Check(folder, journeytest.Options()); diagnostics.Failed(false) {
+			t.Errorf("%s: the files of the page: %v", page, diagnostics)
+		}
+	}
+	if len(wrong) < 10 {
+		t.Errorf("the manual shows only %d diagnostics", len(wrong)-1)
+	}
+}
