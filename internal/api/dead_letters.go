@@ -10,10 +10,10 @@ type DeadLetter struct {
 	Enrollment string    `json:"enrollment"`
 	Journey    string    `json:"journey"`
 	Customer   string    `json:"customer"`
-	Seq        int64     `json:"seq"`  // its place in the instance's queue
-	Kind       string    `json:"kind"` // start, event or order
+	Seq        int64     `json:"seq"` // its place in the instance's queue
+	Kind       string    `json:"kind" doc:"start, event or order"`
 	Event      string    `json:"event"`
-	Name       string    `json:"name,omitempty"` // of the event
+	Name       string    `json:"name,omitempty" doc:"of the event"`
 	Error      string    `json:"error"`
 	Attempts   int       `json:"attempts"`
 	At         time.Time `json:"at"`
@@ -21,18 +21,17 @@ type DeadLetter struct {
 
 // DeadLetterList is a page of what is set aside; Next, if set, is the next page's after.
 type DeadLetterList struct {
-	SetAside []DeadLetter `json:"set_aside"`
-	Next     string       `json:"next,omitempty"`
+	DeadLetters []DeadLetter `json:"dead_letters"`
+	Next        string       `json:"next,omitempty"`
 }
 
-// RetryRequest has what is set aside delivered again: of one instance, or All. Drop gives it up instead.
-type RetryRequest struct {
+// DeadLetterSelection has what is set aside delivered again: of one instance, or All. Drop gives it up instead.
+type DeadLetterSelection struct {
 	WorkflowID string `json:"workflow_id,omitempty"`
 	All        bool   `json:"all,omitempty"`
-	Drop       bool   `json:"drop,omitempty"`
 }
 
-// RetryResponse says how many deliveries it was.
-type RetryResponse struct {
-	Deliveries int `json:"deliveries"`
+// DeadLetterCount says how many deliveries it was.
+type DeadLetterCount struct {
+	Count int `json:"count"`
 }

@@ -28,7 +28,7 @@ type Candidate struct {
 	V        float64 `json:"v"`
 	L        float64 `json:"l"`
 	Priority float64 `json:"priority"`
-	Evidence float64 `json:"evidence"` // outcomes that p stands on
+	Evidence float64 `json:"evidence" doc:"outcomes that p stands on"`
 }
 
 // Intent is an intent's score, with the latest evidence.
@@ -44,16 +44,16 @@ type Evidence struct {
 	ID     string    `json:"id"`
 	At     time.Time `json:"at"`
 	Weight float64   `json:"weight"`
-	Left   float64   `json:"left"` // of the weight, now
+	Left   float64   `json:"left" doc:"of the weight, now"`
 }
 
 // Slot is an action that was chosen, and where it is said.
 type Slot struct {
-	Key        string  `json:"key,omitempty"` // of the send and the offer; empty where it was only chosen
+	Key        string  `json:"key,omitempty" doc:"of the send and the offer; empty where it was only chosen"`
 	Action     string  `json:"action"`
 	Message    string  `json:"message,omitempty"`
 	Channel    string  `json:"channel,omitempty"`
-	Tone       string  `json:"tone,omitempty"` // set by the contact policy; empty: plain
+	Tone       string  `json:"tone,omitempty" doc:"set by the contact policy; empty: plain"`
 	Propensity float64 `json:"propensity"`
 	Priority   float64 `json:"priority"`
 }

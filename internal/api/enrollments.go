@@ -7,26 +7,25 @@ import (
 
 // EnrollRequest enters a customer into a journey, past its entry event and condition; re-entry rules and holdout hold.
 type EnrollRequest struct {
-	Journey    string         `json:"journey"`
-	Customer   string         `json:"customer"`
-	Properties map[string]any `json:"properties,omitempty"` // the entry event's
-	ID         string         `json:"id,omitempty"`         // event id; default: a random one
+	Journey    string         `json:"journey" minLength:"1"`
+	Customer   string         `json:"customer" minLength:"1"`
+	Properties map[string]any `json:"properties,omitempty" doc:"the entry event's"`
+	ID         string         `json:"id,omitempty"` // of the event; default: a random one
 }
 
 // EnrollResponse says where the instance is.
 type EnrollResponse struct {
-	ID         string `json:"id"` // event id
+	ID         string `json:"id" doc:"event id"`
 	Customer   string `json:"customer"`
 	WorkflowID string `json:"workflow_id,omitempty"`
-	Duplicate  bool   `json:"duplicate,omitempty"` // the event id was taken before; nothing changed
+	Duplicate  bool   `json:"duplicate,omitempty" doc:"the event id was taken before; nothing changed"`
 }
 
-// CommandRequest orders one open instance to exit, pause or resume.
+// CommandRequest orders an open enrollment to cancel, pause or resume.
 type CommandRequest struct {
-	WorkflowID string `json:"workflow_id"`
-	Kind       string `json:"kind"` // exit, pause or resume
-	Reason     string `json:"reason,omitempty"`
-	By         string `json:"by,omitempty"` // default: the token's name
+	Kind   string `json:"kind" enum:"cancel,pause,resume"`
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty" doc:"default: the token's name"`
 }
 
 // Enrollment is one entry of a customer into a journey.
@@ -41,12 +40,12 @@ type Enrollment struct {
 	EntryName  string    `json:"entry_name"`
 	EnteredAt  time.Time `json:"entered_at"`
 	ClosedAt   time.Time `json:"closed_at,omitzero"`
-	State      string    `json:"state"` // open, awaiting_goal, closed
+	State      string    `json:"state" doc:"open, awaiting_goal, closed"`
 	Outcome    string    `json:"outcome,omitempty"`
 	Reason     string    `json:"reason,omitempty"`
 	Value      float64   `json:"value,omitempty"`
 	Holdout    bool      `json:"holdout,omitempty"`
-	RunID      string    `json:"run_id,omitempty"` // first run of the chain
+	RunID      string    `json:"run_id,omitempty" doc:"of its first run"`
 	Step       string    `json:"step,omitempty"`
 	StepKind   string    `json:"step_kind,omitempty"`
 	Since      time.Time `json:"since,omitzero"`
@@ -70,16 +69,16 @@ type Send struct {
 	Category string    `json:"category,omitempty"`
 	Status   string    `json:"status"`
 	Reason   string    `json:"reason,omitempty"`
-	Unknown  bool      `json:"unknown,omitempty"`
+	Unknown  bool      `json:"outcome_unknown,omitempty" doc:"the provider may or may not have sent it"`
 	Attempts int       `json:"attempts"`
 	At       time.Time `json:"at"`
 }
 
 // Status is the latest enrollment at a workflow id and what was said in it, newest first.
 type Status struct {
-	Enrollment Enrollment   `json:"enrollment"`
-	Contacts   []Send       `json:"contacts"`
-	SetAside   []DeadLetter `json:"set_aside,omitempty"` // deliveries to it that are refused for good
+	Enrollment  Enrollment   `json:"enrollment"`
+	Sends       []Send       `json:"sends"`
+	DeadLetters []DeadLetter `json:"dead_letters,omitempty" doc:"what can never be delivered to it"`
 }
 
 // ReasonText puts the reason for which an instance ended into words for people.

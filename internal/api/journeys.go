@@ -6,41 +6,41 @@ import (
 
 // PauseRequest is the kill switch of a whole journey.
 type PauseRequest struct {
-	Journey string `json:"journey"`
+	Journey string `json:"journey" minLength:"1"`
 	Paused  bool   `json:"paused"`
 	By      string `json:"by,omitempty"`
 }
 
 // PauseResponse says how many open instances got the order.
 type PauseResponse struct {
-	Success   bool `json:"success"`
-	Instances int  `json:"instances"`
+	Success     bool `json:"success"`
+	Enrollments int  `json:"enrollments"`
 }
 
 // Counts are the store's counts.
 type Counts struct {
-	Events         int64                       `json:"events"`
-	Customers      int64                       `json:"customers"`
-	Pending        int64                       `json:"pending"` // deliveries to instances not yet done
-	OldestPending  time.Time                   `json:"oldest_pending,omitzero"`
-	Stuck          int64                       `json:"stuck"` // instances whose next delivery failed five times or more
-	Open           map[string]int64            `json:"open"`
-	Outcomes       map[string]map[string]int64 `json:"outcomes"`
-	Contacts       map[string]int64            `json:"contacts"` // "channel/status"
-	Handoffs       int64                       `json:"handoffs"`
-	PausedJourneys []string                    `json:"paused_journeys"`
-	SetAside       int64                       `json:"set_aside"` // deliveries that Temporal or an instance refuses (tabi deadletter list)
+	Events          int64                       `json:"events"`
+	Customers       int64                       `json:"customers"`
+	OutboxDepth     int64                       `json:"outbox_depth" doc:"outbox entries that are not delivered"`
+	OutboxOldest    time.Time                   `json:"outbox_oldest,omitzero" doc:"when the oldest of them was written"`
+	DeliveryFailing int64                       `json:"delivery_failing" doc:"enrollments whose next delivery failed five times or more"`
+	Open            map[string]int64            `json:"open"`
+	Outcomes        map[string]map[string]int64 `json:"outcomes"`
+	Sends           map[string]int64            `json:"sends" doc:"by channel/status"`
+	Handoffs        int64                       `json:"handoffs"`
+	PausedJourneys  []string                    `json:"paused_journeys"`
+	DeadLetters     int64                       `json:"dead_letters" doc:"outbox entries that can never be delivered"`
 }
 
 // JourneyNumbers are what is known of a journey's instances; see store.Numbers, which it is the JSON form of.
 type JourneyNumbers struct {
 	Journey   string            `json:"journey"`
-	At        time.Time         `json:"at"`                 // virtual
-	Revision  string            `json:"revision,omitempty"` // of the current release
+	At        time.Time         `json:"at"` // virtual
+	Revision  string            `json:"revision,omitempty" doc:"of the current release"`
 	Paused    bool              `json:"paused"`
-	Entries   int64             `json:"entries"` // the latest, at most store.NumbersLimit
+	Entries   int64             `json:"entries" doc:"the latest, at most store.NumbersLimit"`
 	HeldOut   int64             `json:"held_out"`
-	Cut       bool              `json:"cut"` // there were more before them
+	Cut       bool              `json:"cut" doc:"there were more before them"`
 	Since     time.Time         `json:"since,omitzero"`
 	Revisions []RevisionNumbers `json:"revisions"`
 	Steps     []StepNumbers     `json:"steps"`
@@ -53,25 +53,25 @@ type RevisionNumbers struct {
 	Revision     string    `json:"revision"`
 	Entries      int64     `json:"entries"`
 	Open         int64     `json:"open"`
-	HeldOut      int64     `json:"held_out"`      // of Open
-	AwaitingGoal int64     `json:"awaiting_goal"` // of Open, those that only watch for the goal
-	Starting     int64     `json:"starting"`      // of Open, those that have not said yet where they are
-	Paused       int64     `json:"paused"`        // of Open
+	HeldOut      int64     `json:"held_out" doc:"of Open"`
+	AwaitingGoal int64     `json:"awaiting_goal" doc:"of Open, those that only watch for the goal"`
+	Starting     int64     `json:"starting" doc:"of Open, those that have not said yet where they are"`
+	Paused       int64     `json:"paused"` // of Open
 	First        time.Time `json:"first,omitzero"`
 	Last         time.Time `json:"last,omitzero"`
 }
 
 // StepNumbers are what happened at a step of a revision.
 type StepNumbers struct {
-	Revision  string           `json:"revision"`
-	Step      string           `json:"step"`
-	Kind      string           `json:"kind"`
-	Here      int64            `json:"here"`
-	Passed    int64            `json:"passed"`
-	Instances int64            `json:"instances"`
-	Skipped   int64            `json:"skipped"`
-	Arms      map[string]int64 `json:"arms"` // "": on behind the step
-	Sends     []SendNumbers    `json:"sends,omitempty"`
+	Revision    string           `json:"revision"`
+	Step        string           `json:"step"`
+	Kind        string           `json:"kind"`
+	Here        int64            `json:"here"`
+	Passed      int64            `json:"passed"`
+	Enrollments int64            `json:"enrollments"`
+	Skipped     int64            `json:"skipped"`
+	Arms        map[string]int64 `json:"arms" doc:"'': on behind the step"`
+	Sends       []SendNumbers    `json:"sends,omitempty"`
 }
 
 // SendNumbers count a step's sends.
@@ -80,7 +80,7 @@ type SendNumbers struct {
 	Status  string `json:"status"`
 	Reason  string `json:"reason,omitempty"`
 	Count   int64  `json:"count"`
-	InDoubt int64  `json:"in_doubt,omitempty"`
+	InDoubt int64  `json:"outcome_unknown,omitempty"`
 }
 
 // EndNumbers count how instances ended.
@@ -98,8 +98,8 @@ type FunnelNumbers struct {
 	Treated    GroupNumbers       `json:"treated"`
 	HeldOut    GroupNumbers       `json:"held_out"`
 	Milestones []MilestoneNumbers `json:"milestones"`
-	Difference *Interval          `json:"difference,omitempty"` // of the rates, treated less held-out, by Newcombe's method
-	Lift       *float64           `json:"lift,omitempty"`       // Difference relative to the rate of the held-out
+	Difference *Interval          `json:"difference,omitempty" doc:"of the rates, treated less held-out, by Newcombe's method"`
+	Lift       *float64           `json:"lift,omitempty"` // Difference relative to the rate of the held-out
 }
 
 // GroupNumbers are one side of it.
@@ -107,8 +107,8 @@ type GroupNumbers struct {
 	Maturing         int64    `json:"maturing"`
 	Customers        int64    `json:"customers"`
 	Converted        int64    `json:"converted"`
-	Late             int64    `json:"late"` // of Converted, after the instance had ended
-	Rate             Interval `json:"rate"` // by Wilson's method
+	Late             int64    `json:"late" doc:"of Converted, after the instance had ended"`
+	Rate             Interval `json:"rate" doc:"by Wilson's method"`
 	Value            float64  `json:"value"`
 	ValuePerCustomer float64  `json:"value_per_customer"`
 }

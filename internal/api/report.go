@@ -9,12 +9,12 @@ import (
 
 // Report is what next best actions and journeys brought.
 type Report struct {
-	At       time.Time       `json:"at"` // virtual
+	At       time.Time       `json:"at" doc:"virtual"`
 	Since    time.Time       `json:"since,omitzero"`
 	Actions  []ActionReport  `json:"actions"`
-	NoAccept []string        `json:"no_accept"` // actions of the current release that nothing accepts: they make no offers, and nothing is learned of them
+	NoAccept []string        `json:"no_accept" doc:"actions of the current release that nothing accepts: they make no offers, and nothing is learned of them"`
 	Journeys []JourneyReport `json:"journeys"`
-	Controls []ControlReport `json:"controls"` // full arbitration first, with control ""
+	Controls []ControlReport `json:"controls" doc:"full arbitration first, with control ''"`
 }
 
 // OfferNumbers count offers; Rate is of those that are resolved, by Wilson's method.
@@ -24,8 +24,8 @@ type OfferNumbers struct {
 	Ignored  int64    `json:"ignored"`
 	Open     int64    `json:"open"`
 	Rate     Interval `json:"rate"`
-	Value    float64  `json:"value"` // of the accepted
-	Cost     float64  `json:"cost"`  // of all offers made
+	Value    float64  `json:"value" doc:"of the accepted"`
+	Cost     float64  `json:"cost"` // of all offers made
 	Net      float64  `json:"net"`
 }
 
@@ -46,7 +46,7 @@ type JourneyReport struct {
 	Goal       bool          `json:"goal"`
 	Treated    *GroupNumbers `json:"treated,omitempty"`
 	HeldOut    *GroupNumbers `json:"held_out,omitempty"`
-	Difference *Interval     `json:"difference,omitempty"` // of the rates, treated less held-out, by Newcombe's method
+	Difference *Interval     `json:"difference,omitempty" doc:"of the rates, treated less held-out, by Newcombe's method"`
 	Lift       *float64      `json:"lift,omitempty"`
 	// NetPerCustomer is the goal's value less the cost of the offers, for each treated customer whose window is over.
 	NetPerCustomer float64 `json:"net_per_customer"`

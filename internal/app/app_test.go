@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
 
-	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -85,9 +85,9 @@ func TestSettingsTable(t *testing.T) {
 func TestParseWriteKeys(t *testing.T) {
 	t.Parallel()
 	got, err := ParseWriteKeys("abc=server,web1=web:Page Viewed|Cart Updated|trait.plan")
-	want := map[string]gateway.Key{
-		"abc":  {Kind: gateway.ServerKey},
-		"web1": {Kind: gateway.WebKey, Events: []string{"Page Viewed", "Cart Updated"}, Traits: []string{"plan"}},
+	want := map[string]auth.Key{
+		"abc":  {Kind: auth.ServerKey},
+		"web1": {Kind: auth.WebKey, Events: []string{"Page Viewed", "Cart Updated"}, Traits: []string{"plan"}},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channels"
-	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/httpclassifier"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/store"
@@ -401,7 +401,7 @@ func (c *Config) DatabaseURL() string {
 }
 
 // Keys are the write keys of the gateway.
-func (c *Config) Keys() (map[string]gateway.Key, error) { return ParseWriteKeys(string(c.WriteKeys)) }
+func (c *Config) Keys() (map[string]auth.Key, error) { return ParseWriteKeys(string(c.WriteKeys)) }
 
 // fromFile gives the text itself, or the file's that @ names; lines of a file stand for commas, # begins a comment.
 func fromFile(flag, text string) ([]string, error) {

@@ -10,13 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 )
 
 // ParseWriteKeys reads `key=server` and `key=web:Event A|Event B`, separated by commas, or @FILE with one a
 // line. A web key may also name the traits it may set, as trait.<name>: `key=web:Page Viewed|trait.plan`.
-func ParseWriteKeys(text string) (map[string]gateway.Key, error) {
-	keys := map[string]gateway.Key{}
+func ParseWriteKeys(text string) (map[string]auth.Key, error) {
+	keys := map[string]auth.Key{}
 	if strings.TrimSpace(text) == "" {
 		return keys, nil
 	}
@@ -34,10 +34,10 @@ func ParseWriteKeys(text string) (map[string]gateway.Key, error) {
 		}
 		kind, list, hasList := strings.Cut(kind, ":")
 		switch {
-		case kind == gateway.ServerKey && !hasList:
-			keys[name] = gateway.Key{Kind: gateway.ServerKey}
-		case kind == gateway.WebKey && list != "":
-			k := gateway.Key{Kind: gateway.WebKey}
+		case kind == auth.ServerKey && !hasList:
+			keys[name] = auth.Key{Kind: auth.ServerKey}
+		case kind == auth.WebKey && list != "":
+			k := auth.Key{Kind: auth.WebKey}
 			for allowed := range strings.SplitSeq(list, "|") {
 				if trait, ok := strings.CutPrefix(allowed, "trait."); ok {
 					k.Traits = append(k.Traits, trait)
@@ -55,7 +55,7 @@ func ParseWriteKeys(text string) (map[string]gateway.Key, error) {
 
 // ParseTokens reads `token` or `name=token`, separated by commas, or @FILE with one a line. flag names the
 // setting in errors.
-func ParseTokens(flag, text string) ([]gateway.Token, error) {
+func ParseTokens(flag, text string) ([]auth.Token, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
@@ -63,7 +63,7 @@ func ParseTokens(flag, text string) ([]gateway.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []gateway.Token
+	var out []auth.Token
 	for n, item := range items {
 		name, value, ok := strings.Cut(strings.TrimSpace(item), "=")
 		if !ok {
@@ -72,7 +72,7 @@ func ParseTokens(flag, text string) ([]gateway.Token, error) {
 		if value == "" {
 			return nil, Usage("token %d of --%s is empty", n+1, flag)
 		}
-		out = append(out, gateway.Token{Name: name, Value: value})
+		out = append(out, auth.Token{Name: name, Value: value})
 	}
 	return out, nil
 }

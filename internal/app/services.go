@@ -18,6 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
@@ -215,7 +216,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 }
 
 // render renders the message of an action for a customer who is present.
-func (b Build) render(ctx context.Context, r gateway.Rendering) (map[string]string, error) {
+func (b Build) render(ctx context.Context, r inbound.Rendering) (map[string]string, error) {
 	return activities.RenderNow(ctx, b.registry().Spec(r.Channel), r.Message, r.Tone, r.Language, r.Vars)
 }
 

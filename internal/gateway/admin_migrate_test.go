@@ -46,7 +46,7 @@ func TestAdminMigrate(t *testing.T) {
 		}
 	}
 	var list api.EnrollmentList
-	h.asks("GET", api.AdminEnrollments+"?journey=nudge", "", &list)
+	h.asks("GET", api.ListEnrollments.Path+"?journey=nudge", "", &list)
 	refs := map[string]contract.Ref{}
 	for _, e := range list.Enrollments {
 		refs[e.Customer] = contract.Ref{
@@ -66,18 +66,18 @@ func TestAdminMigrate(t *testing.T) {
 	second := h.release("  - {id: tick, set: {vars.a: 1}}\n  - {id: answer, wait_for: {event: Answered}, timeout: 1d}\n")
 
 	var standing api.StepCounts
-	h.asks("GET", api.AdminStanding+"?journey=nudge", "", &standing)
+	h.asks("GET", api.GetStepCounts.Path+"?journey=nudge", "", &standing)
 	if len(standing.Journeys) != 1 || standing.Journeys[0].Current != second || len(standing.Journeys[0].Revisions) != 2 {
 		t.Fatalf("standing: %+v", standing)
 	}
 	var all api.StepCounts
-	if h.asks("GET", api.AdminStanding, "", &all); standing.Rules != nil || all.Rules == nil || all.Release != standing.Release ||
+	if h.asks("GET", api.GetStepCounts.Path, "", &all); standing.Rules != nil || all.Rules == nil || all.Release != standing.Release ||
 		all.Release < 2 {
 		t.Errorf("the rules of the release: %+v, of one journey %+v", all, standing)
 	}
 	old := standing.Journeys[0].Revisions[1]
-	if old.Revision != first || len(old.Steps) != 2 || old.Steps[0] != (api.StepCount{Instances: 1}) ||
-		old.Steps[1] != (api.StepCount{Step: "reply", Instances: 2}) {
+	if old.Revision != first || len(old.Steps) != 2 || old.Steps[0] != (api.StepCount{Enrollments: 1}) ||
+		old.Steps[1] != (api.StepCount{Step: "reply", Enrollments: 2}) {
 		t.Errorf("where they stand: %+v", old.Steps)
 	}
 	for _, rev := range standing.Journeys[0].Revisions {
@@ -88,19 +88,19 @@ func TestAdminMigrate(t *testing.T) {
 
 	// Without the new name nobody who waits could move; a dry run changes nothing.
 	var page api.MigratePage
-	h.asks("POST", api.AdminMigrate, `{"journey":"nudge","dry_run":true}`, &page)
+	h.asks("POST", api.Migrate.Path, `{"journey":"nudge","dry_run":true}`, &page)
 	refused := 0
-	for _, m := range page.Instances {
+	for _, m := range page.Migrations {
 		if m.State == "refused" && strings.Contains(m.Reason, "no longer exists") {
 			refused++
 		}
 	}
-	if len(page.Instances) != 3 || refused != 2 {
+	if len(page.Migrations) != 3 || refused != 2 {
 		t.Errorf("dry run: %+v", page)
 	}
 	var moves api.MigrationList
-	h.asks("GET", api.AdminMoves+"?journey=nudge", "", &moves)
-	if len(moves.Moves) != 0 {
+	h.asks("GET", api.ListMigrations.Path+"?journey=nudge", "", &moves)
+	if len(moves.Migrations) != 0 {
 		t.Errorf("a dry run left orders: %+v", moves)
 	}
 
@@ -108,14 +108,14 @@ func TestAdminMigrate(t *testing.T) {
 	seen := 0
 	for after := ""; ; after = page.Next {
 		page = api.MigratePage{}
-		h.asks("POST", api.AdminMigrate, `{"journey":"nudge","renamed":{"reply":"answer"},"limit":2,"after":"`+after+`"}`, &page)
-		seen += len(page.Instances)
+		h.asks("POST", api.Migrate.Path, `{"journey":"nudge","renamed":{"reply":"answer"},"limit":2,"after":"`+after+`"}`, &page)
+		seen += len(page.Migrations)
 		if page.Next == "" {
 			break
 		}
 	}
-	h.asks("POST", api.AdminMigrate, `{"journey":"nudge","renamed":{"reply":"answer"}}`, &page)
-	if seen != 3 || len(page.Instances) != 3 {
+	h.asks("POST", api.Migrate.Path, `{"journey":"nudge","renamed":{"reply":"answer"}}`, &page)
+	if seen != 3 || len(page.Migrations) != 3 {
 		t.Errorf("%d were seen page by page, then %+v", seen, page)
 	}
 	if _, err := h.store.RecordMigration(ctx, instant, contract.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
@@ -124,13 +124,13 @@ func TestAdminMigrate(t *testing.T) {
 	if _, err := h.store.RecordMigration(ctx, instant, contract.Move{Ref: refs["ben"], To: second, Refused: "a send is under way"}); err != nil {
 		t.Fatal(err)
 	}
-	h.asks("GET", api.AdminMoves+"?journey=nudge&limit=2", "", &moves)
-	if len(moves.Moves) != 2 || moves.Next != moves.Moves[1].Enrollment {
+	h.asks("GET", api.ListMigrations.Path+"?journey=nudge&limit=2", "", &moves)
+	if len(moves.Migrations) != 2 || moves.Next != moves.Migrations[1].Enrollment {
 		t.Errorf("the first page of moves: %+v", moves)
 	}
-	h.asks("GET", api.AdminMoves+"?journey=nudge", "", &moves)
+	h.asks("GET", api.ListMigrations.Path+"?journey=nudge", "", &moves)
 	states := map[string]string{}
-	for _, m := range moves.Moves {
+	for _, m := range moves.Migrations {
 		states[m.Customer] = m.State + " " + m.Target + " " + m.Reason
 	}
 	if states["ana"] != "moved answer " || states["ben"] != "refused answer a send is under way" || states["cid"] != "ordered  " {
@@ -142,16 +142,16 @@ func TestAdminMigrate(t *testing.T) {
 		status             int
 		says               string
 	}{
-		{"POST", api.AdminMigrate, `{}`, 400, "journey"},
-		{"POST", api.AdminMigrate, `{"journey":"nothing"}`, 404, "publish"},
-		{"POST", api.AdminMigrate, `{"journey":"nudge","limit":1001}`, 400, "limit"},
-		{"POST", api.AdminMigrate, `{"journey":"nudge","renamed":{"reply":"anser"}}`, 400, "renamed.reply"},
-		{"POST", api.AdminMigrate, `{"journey":"nudge","renmaed":{}}`, 400, "unknown_key"},
-		{"GET", api.AdminMoves, "", 400, "journey"},
-		{"GET", api.AdminMoves + "?journey=nothing", "", 404, "unknown_journey"},
-		{"GET", api.AdminMoves + "?journey=nudge&limit=none", "", 400, "limit"},
-		{"GET", api.AdminStanding + "?journey=nothing", "", 404, "unknown_journey"},
-		{"GET", api.AdminStanding, "", 200, `"journey":"nudge"`},
+		{"POST", api.Migrate.Path, `{}`, 400, "journey"},
+		{"POST", api.Migrate.Path, `{"journey":"nothing"}`, 404, "publish"},
+		{"POST", api.Migrate.Path, `{"journey":"nudge","limit":1001}`, 400, "limit"},
+		{"POST", api.Migrate.Path, `{"journey":"nudge","renamed":{"reply":"anser"}}`, 400, "renamed.reply"},
+		{"POST", api.Migrate.Path, `{"journey":"nudge","renmaed":{}}`, 400, "unknown_key"},
+		{"GET", api.ListMigrations.Path, "", 400, "journey"},
+		{"GET", api.ListMigrations.Path + "?journey=nothing", "", 404, "unknown_journey"},
+		{"GET", api.ListMigrations.Path + "?journey=nudge&limit=none", "", 400, "limit"},
+		{"GET", api.GetStepCounts.Path + "?journey=nothing", "", 404, "unknown_journey"},
+		{"GET", api.GetStepCounts.Path, "", 200, `"journey":"nudge"`},
 	} {
 		if got := h.do(c.method, c.path, c.body, "Authorization: Bearer "+adminToken); got.status != c.status ||
 			!strings.Contains(got.body, c.says) {

@@ -1,15 +1,16 @@
-// Package gateway is tabi's HTTP side: events in (Segment's tracking API), the agents' inbox, links in mails,
-// app messages, the admin API, health and metrics. It answers 2xx to an event only once the store has committed
-// it.
+// Package gateway is tabi's HTTP server: the table of all routes, access control, health and metrics. The handlers are in its
+// sub-packages: segment (events in), inbound (decisions and app messages), mail (links and provider reports), adminapi and pages.
+// It answers 2xx to an event only after the store has committed it.
 package gateway
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,53 +18,41 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/gateway/adminapi"
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/gateway/figures"
+	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
+	"github.com/tabi-journeys/tabi/internal/gateway/mail"
+	"github.com/tabi-journeys/tabi/internal/gateway/pages"
+	"github.com/tabi-journeys/tabi/internal/gateway/segment"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
-// Kinds of write keys.
-const (
-	ServerKey = "server" // secret, held by back ends: every event, every trait
-	WebKey    = "web"    // public, shipped in pages and apps: listed events and traits only
-)
-
-// Key is what a write key may do.
-type Key struct {
-	Kind   string   // ServerKey or WebKey
-	Events []string // web: the names it may track
-	Traits []string // web: the top-level traits it may set; never a protected one
-}
-
-// Token is a secret that opens pages or the admin API.
-type Token struct {
-	Value string
-	Name  string // who holds it, shown on what they do; empty: agents name themselves when they sign in
-}
-
-// Limits of what is taken in. Zero values take the defaults.
-type Limits struct {
-	Body  int64 // bytes of a request body, before and after decompression; default 512 KiB
-	Event int   // bytes of one call; default 32 KiB
-	Batch int   // calls in a batch; default 1000
-	Depth int   // nesting of JSON; default 64
+// Store is what the parts of the gateway need, together.
+type Store interface {
+	segment.Ingester
+	inbound.Store
+	mail.Store
+	adminapi.Store
+	pages.Store
+	figures.Reader
+	Ping(ctx context.Context) error
 }
 
 // Config of a Gateway.
 type Config struct {
-	Store *store.Store // required
-	Clock clock.Clock  // the zero clock is real time
+	Store Store       // required
+	Clock clock.Clock // the zero clock is real time
 
-	Keys        map[string]Key // write keys
-	AgentTokens []Token        // open the inbox and metrics
-	AdminTokens []Token        // open the admin API too
-	// Secret signs links, sessions and user tokens; at least 16 bytes. A change makes the links in mails
-	// already sent invalid.
+	Keys        map[string]auth.Key // write keys
+	AgentTokens []auth.Token        // open the inbox and metrics
+	AdminTokens []auth.Token        // open the admin API too
+	// Secret signs links, sessions and user tokens; at least 16 bytes. A new secret invalidates the links in mails already sent.
 	Secret []byte
-	// PublicURL is how browsers and mail programs reach this gateway, without a trailing slash:
-	// https://tabi.example.com.
+	// PublicURL is how browsers and mail programs reach this gateway: https://tabi.example.com.
 	PublicURL string
 
-	// Dev answers this machine alone (peer, Host and Origin must be loopback) and needs neither keys nor tokens.
+	// Dev answers only this machine (peer, Host and Origin must be loopback) and needs neither keys nor tokens.
 	Dev bool
 	// Insecure lets a gateway start without keys and tokens; what has none is open to everyone.
 	Insecure bool
@@ -72,75 +61,72 @@ type Config struct {
 	// http://localhost:8233/namespaces/default/workflows. Empty: no links.
 	TemporalUI string
 
-	// Render makes a message for a customer who is here (POST /v1/decide); nil: its name is answered alone.
-	Render func(context.Context, Rendering) (map[string]string, error)
+	// Render renders a message for a customer who is here (POST /v1/decide); nil: the answer has the message's name only.
+	Render func(context.Context, inbound.Rendering) (map[string]string, error)
 
 	Logger *zap.Logger // default: none
 	// Ready reports whether Temporal can be reached; nil leaves it out of /readyz.
 	Ready func(context.Context) error
-	// Gatherer's metrics are served at /metrics beside the gateway's own; nil: none.
+	// Gatherer's metrics are served at /metrics with the gateway's own; nil: none.
 	Gatherer prometheus.Gatherer
-	// DevHandlers are served in Dev alone, under their patterns of http.ServeMux; every path must begin with /dev/.
+	// DevHandlers are served in dev only, at their patterns of http.ServeMux; every path must begin with /dev/.
 	DevHandlers map[string]http.Handler
-	Limits      Limits
-	// MaxPending is how many deliveries may wait before the tracking API answers 429 with Retry-After; 0: any
-	// number. Inbox, links, decisions and the admin API go on.
+	Limits      web.Limits
+	// MaxPending is how many outbox entries may wait before the tracking API answers 429 with Retry-After; 0: any number. Inbox,
+	// links, decisions and the admin API are not affected.
 	MaxPending int
 }
 
-// protected traits are addresses and permissions: only a server key may set them.
-var protected = map[string]bool{"email": true, "phone": true, "push_token": true, "consent": true}
-
-// protectedEvents change what a customer may be sent: only a server key may track them.
-var protectedEvents = map[string]bool{Unsubscribed: true, emailBounced: true, emailSpam: true}
-
 // Gateway serves HTTP.
 type Gateway struct {
-	cfg            Config
-	log            *zap.Logger
-	now            func() time.Time // virtual
-	wall           func() time.Time
-	keys           []namedKey
-	sealer         sealer
-	links          signedlink.Links
-	pages          *template.Template
-	registry       *prometheus.Registry
-	requests       *prometheus.HistogramVec
-	calls          *prometheus.CounterVec
-	counts         *countsCache
-	pressure       *pressure
-	pushedBack     prometheus.Counter
-	journeyNumbers numbersCache
-	handler        http.Handler
+	*web.Env
+	cfg      Config
+	auth     *auth.Auth
+	figures  *figures.Figures
+	segment  *segment.Handlers
+	inbound  *inbound.Handlers
+	mail     *mail.Handlers
+	admin    *adminapi.Handlers
+	pages    *pages.Pages
+	openAPI  []byte
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+	handler  http.Handler
 }
 
-// New checks the configuration and builds a Gateway. Outside Dev it fails without write keys, agent and admin tokens,
-// unless Insecure.
+// New checks the configuration and builds a Gateway. Outside Dev it fails without write keys, agent and admin tokens, unless
+// Insecure is set.
 func New(cfg Config) (*Gateway, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	cfg.Limits = cfg.Limits.defaults()
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
+	env := &web.Env{
+		Now:  func() time.Time { return clock.Now(cfg.Clock) },
+		Wall: clock.Wall, Log: cfg.Logger, Limits: cfg.Limits.WithDefaults(), Ping: cfg.Store.Ping,
+	}
+	if env.Log == nil {
+		env.Log = zap.NewNop()
+	}
 	g := &Gateway{
-		cfg:    cfg,
-		log:    cfg.Logger,
-		now:    func() time.Time { return clock.Now(cfg.Clock) },
-		wall:   clock.Wall,
-		keys:   digestKeys(cfg.Keys),
-		sealer: newSealer(cfg.Secret),
-		links:  signedlink.Links{PublicURL: cfg.PublicURL, Secret: cfg.Secret},
+		Env: env, cfg: cfg, auth: auth.New(env, cfg.access()), figures: figures.New(env, cfg.Store), registry: prometheus.NewRegistry(),
 	}
-	if g.log == nil {
-		g.log = zap.NewNop()
+	var devPatterns []string
+	if cfg.Dev {
+		devPatterns = slices.Collect(maps.Keys(cfg.DevHandlers))
 	}
-	pages, err := parsePages()
-	if err != nil {
+	var err error
+	if g.pages, err = pages.New(env, g.auth, g.figures, cfg.Store, cfg.TemporalUI, devPatterns); err != nil {
 		return nil, err
 	}
-	g.pages = pages
-	g.pressure = &pressure{g: g}
-	g.setUpMetrics()
+	g.segment = segment.New(env, g.auth, cfg.Store, cfg.Clock, cfg.MaxPending, g.registry)
+	g.inbound = inbound.New(env, g.auth, cfg.Store, cfg.Render)
+	g.mail = mail.New(env, g.auth.Links, cfg.Store, g.pages)
+	g.admin = adminapi.New(env, cfg.Store, g.figures)
+	if g.openAPI, err = g.admin.OpenAPI(); err != nil {
+		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)
+	}
+	g.registerMetrics()
 	g.handler = g.build()
 	return g, nil
 }
@@ -148,36 +134,22 @@ func New(cfg Config) (*Gateway, error) {
 // Handler serves everything.
 func (g *Gateway) Handler() http.Handler { return g.handler }
 
+func (c Config) access() auth.Config {
+	return auth.Config{
+		Keys: c.Keys, AgentTokens: c.AgentTokens, AdminTokens: c.AdminTokens, Secret: c.Secret, PublicURL: c.PublicURL,
+		Dev: c.Dev, Insecure: c.Insecure,
+	}
+}
+
+// check reports everything that is wrong with the configuration.
 func (c Config) check() error {
-	var problems []error
+	problems := c.access().Check()
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if c.Store == nil {
 		add("gateway: no store")
 	}
-	if len(c.Secret) < 16 {
-		add("gateway: the secret has %d bytes; give at least 16 (TABI_SECRET)", len(c.Secret))
-	}
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		add("gateway: public URL %q is not an http or https address", c.PublicURL)
-	}
-	if !c.Dev && !c.Insecure {
-		if len(c.Keys) == 0 {
-			add("gateway: no write keys; give some (TABI_WRITE_KEYS), or --insecure to let everyone in")
-		}
-		if len(c.AgentTokens) == 0 {
-			add("gateway: no agent token; give one (TABI_AGENT_TOKENS), or --insecure")
-		}
-		if len(c.AdminTokens) == 0 {
-			add("gateway: no admin token; give one (TABI_ADMIN_TOKENS), or --insecure")
-		}
-	}
-	for _, t := range append(append([]Token{}, c.AgentTokens...), c.AdminTokens...) {
-		if t.Value == "" || !c.Dev && !c.Insecure && len(t.Value) < 16 {
-			add("gateway: a token has %d bytes; give at least 16", len(t.Value))
-		}
-	}
-	for name, k := range c.Keys {
-		problems = append(problems, k.check(name)...)
 	}
 	for pattern := range c.DevHandlers {
 		path := pattern[strings.IndexByte(pattern, ' ')+1:]
@@ -186,44 +158,4 @@ func (c Config) check() error {
 		}
 	}
 	return errors.Join(problems...)
-}
-
-func (k Key) check(name string) (problems []error) {
-	shown := name
-	if len(shown) > 4 {
-		shown = shown[:4] + "…" // a server key is a secret
-	}
-	if name == "" {
-		problems = append(problems, errors.New("gateway: a write key is empty"))
-	}
-	if k.Kind != ServerKey && k.Kind != WebKey {
-		problems = append(problems, fmt.Errorf("gateway: write key %s has kind %q; it is %q or %q", shown, k.Kind, ServerKey, WebKey))
-	}
-	for _, e := range k.Events {
-		if protectedEvents[e] {
-			problems = append(problems, fmt.Errorf("gateway: write key %s lists event %q, which only server keys may track", shown, e))
-		}
-	}
-	for _, t := range k.Traits {
-		if protected[t] {
-			problems = append(problems, fmt.Errorf("gateway: write key %s lists trait %q, which only server keys may set", shown, t))
-		}
-	}
-	return problems
-}
-
-func (l Limits) defaults() Limits {
-	if l.Body <= 0 {
-		l.Body = 512 << 10
-	}
-	if l.Event <= 0 {
-		l.Event = 32 << 10
-	}
-	if l.Batch <= 0 {
-		l.Batch = 1000
-	}
-	if l.Depth <= 0 {
-		l.Depth = 64
-	}
-	return l
 }

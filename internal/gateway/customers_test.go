@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/api"
-	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -91,7 +90,7 @@ func TestReport(t *testing.T) {
 		"full arbitration",
 		`100.0 %`,
 	)
-	got := h.do("GET", api.AdminReport+"?since=7d", "", "Authorization: Bearer "+adminToken)
+	got := h.do("GET", api.GetReport.Path+"?since=7d", "", "Authorization: Bearer "+adminToken)
 	var report api.Report
 	if err := json.Unmarshal([]byte(got.body), &report); err != nil || got.status != http.StatusOK {
 		t.Fatalf("%d %s", got.status, got.body)
@@ -106,31 +105,9 @@ func TestReport(t *testing.T) {
 		t.Errorf("%+v", report.Actions)
 	}
 	for _, since := range []string{"-1d", "0s", "yesterday"} {
-		if got := h.do("GET", api.AdminReport+"?since="+since, "", "Authorization: Bearer "+adminToken); got.status != http.StatusBadRequest ||
+		if got := h.do("GET", api.GetReport.Path+"?since="+since, "", "Authorization: Bearer "+adminToken); got.status != http.StatusBadRequest ||
 			!strings.Contains(got.body, `"field":"since"`) {
 			t.Errorf("since=%s: %d %s", since, got.status, got.body)
-		}
-	}
-}
-
-// Each action counts once in the funnel, by the channel that came furthest.
-func TestFunnelOf(t *testing.T) {
-	t.Parallel()
-	got := funnelOf([]decisioning.Candidate{
-		{Action: "a", Channel: "email", Stage: decisioning.StagePolicy}, {Action: "a", Channel: "app", Stage: decisioning.StageChosen},
-		{
-			Action:  "b",
-			Channel: "app",
-			Stage:   decisioning.StageArbitration,
-		}, {Action: "c", Stage: decisioning.StageEligible}, {Action: "d", Channel: "sms", Stage: decisioning.StagePolicy},
-	})
-	var left []int
-	for _, s := range got {
-		left = append(left, s.Left)
-	}
-	for i, want := range []int{4, 3, 3, 3, 2, 1} { // asked for, eligible, applicable, suitable, permitted, chosen
-		if left[i] != want {
-			t.Fatalf("left %v, want 4 3 3 3 2 1", left)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/store"
@@ -17,7 +19,7 @@ import (
 func deciding(t *testing.T) *house {
 	t.Helper()
 	h := newHouse(t, func(c *Config) {
-		c.Render = func(_ context.Context, r Rendering) (map[string]string, error) {
+		c.Render = func(_ context.Context, r inbound.Rendering) (map[string]string, error) {
 			if r.Message.Treatments[r.Channel] == nil {
 				return nil, nil
 			}
@@ -59,17 +61,17 @@ func deciding(t *testing.T) *house {
 	return h
 }
 
-func (h *house) decides(body string) DecideResponse {
+func (h *house) decides(body string) api.DecideResponse {
 	h.t.Helper()
 	got := h.call("/v1/decide", body)
-	var out DecideResponse
+	var out api.DecideResponse
 	if err := json.Unmarshal([]byte(got.body), &out); err != nil || got.status != http.StatusOK {
 		h.t.Fatalf("%d %s", got.status, got.body)
 	}
 	return out
 }
 
-func shows(d DecideResponse) string {
+func shows(d api.DecideResponse) string {
 	var out []string
 	for _, a := range d.Actions {
 		out = append(out, strings.TrimSpace(a.Action+" by "+a.Channel+" "+a.Content["title"]))
@@ -158,11 +160,11 @@ func TestDecideRefusesInWords(t *testing.T) {
 	t.Parallel()
 	h := deciding(t)
 	for body, want := range map[string]string{
-		`{"userId": "ana", "group": "offers", "slots": [1]}`:       "a list stands where a whole number belongs",
-		`{"userId": "ana", "group": "offers", "slots": 1.5}`:       "a number stands where a whole number belongs",
-		`{"userId": "ana", "group": {}}`:                           "an object stands where a text belongs",
-		`{"userId": "ana", "group": "offers", "channel": "fone"}`:  "channel is not one that a customer can be on: give one of app, chat, email, kiosk, phone, store, web",
-		`{"userId": "ana", "group": "offers", "preview": "never"}`: "a text stands where true or false belongs",
+		`{"userId": "ana", "group": "offers", "slots": [1]}`:       "expected a whole number, got an array",
+		`{"userId": "ana", "group": "offers", "slots": 1.5}`:       "expected a whole number, got a number",
+		`{"userId": "ana", "group": {}}`:                           "expected a string, got an object",
+		`{"userId": "ana", "group": "offers", "channel": "fone"}`:  "channel must be one of app, chat, email, kiosk, phone, store, web",
+		`{"userId": "ana", "group": "offers", "preview": "never"}`: "expected a boolean, got a string",
 	} {
 		if _, _, message := h.call("/v1/decide", body).problem(); message != want {
 			t.Errorf("%s: got %q, want %q", body, message, want)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"net"
 	"net/http"
 	"os"
@@ -52,13 +53,13 @@ func TestDocsNameEveryRoute(t *testing.T) {
 	known := strings.NewReplacer("{user}", "{userId}", "{$}", "")
 	unspoken := map[string]bool{"/logout": true, "/static/style.css": true}
 	for _, r := range h.g.routes() {
-		path := known.Replace(r.path)
+		path := known.Replace(r.Path)
 		last := path[strings.LastIndexByte(path, '/')+1:]
-		if r.access == writer { // listed by their last part
+		if r.Access == web.WriteKey { // listed by their last part
 			path = last
 		}
 		if !unspoken[path] && !strings.Contains(string(page), path) {
-			t.Errorf("docs/http.md does not name %s %s", r.method, r.path)
+			t.Errorf("docs/http.md does not name %s %s", r.Method, r.Path)
 		}
 	}
 }

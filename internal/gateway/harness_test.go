@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
@@ -45,11 +46,11 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	t.Cleanup(func() { _ = s.Close() })
 	cfg := Config{
 		Store: s, Secret: []byte("a secret of thirty-two bytes ..."), PublicURL: "http://tabi.example.com",
-		Keys: map[string]Key{
-			serverKey: {Kind: ServerKey},
-			webKey:    {Kind: WebKey, Events: []string{"Product Viewed"}, Traits: []string{"first_name"}},
+		Keys: map[string]auth.Key{
+			serverKey: {Kind: auth.ServerKey},
+			webKey:    {Kind: auth.WebKey, Events: []string{"Product Viewed"}, Traits: []string{"first_name"}},
 		},
-		AgentTokens: []Token{{Value: agentToken}}, AdminTokens: []Token{{Value: adminToken, Name: "Olga"}},
+		AgentTokens: []auth.Token{{Value: agentToken}}, AdminTokens: []auth.Token{{Value: adminToken, Name: "Olga"}},
 	}
 	if change != nil {
 		change(&cfg)
@@ -58,8 +59,8 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.now = func() time.Time { return instant }
-	g.wall = g.now
+	g.Now = func() time.Time { return instant }
+	g.Wall = g.Now
 	srv := httptest.NewServer(g.Handler())
 	t.Cleanup(srv.Close)
 	return &house{t: t, g: g, store: s, url: srv.URL}

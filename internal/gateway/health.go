@@ -6,23 +6,25 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
 // readyTimeout bounds each check of /readyz (wall time).
 const readyTimeout = 2 * time.Second
 
-// healthz says that the process answers.
+// healthz answers as long as the process runs.
 func (g *Gateway) healthz(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	web.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// readyz says what can be reached: 503 where something cannot. Why is in the log, for anyone may ask here.
+// readyz says what can be reached: 503 where something cannot. Why is in the log, for web.Anyone may ask here.
 func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 	type check struct {
 		name string
 		ask  func(context.Context) error
 	}
-	checks := []check{{"database", g.cfg.Store.Ping}}
+	checks := []check{{"database", g.Ping}}
 	if g.cfg.Ready != nil {
 		checks = append(checks, check{"temporal", g.cfg.Ready})
 	}
@@ -34,8 +36,8 @@ func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 		out[c.name] = "ok"
 		if err != nil {
 			out[c.name], out["status"], status = "unreachable", "unready", http.StatusServiceUnavailable
-			g.log.Warn("not ready", zap.String("part", c.name), zap.Error(err))
+			g.Log.Warn("not ready", zap.String("part", c.name), zap.Error(err))
 		}
 	}
-	writeJSON(w, status, out)
+	web.WriteJSON(w, status, out)
 }

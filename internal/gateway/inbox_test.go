@@ -11,6 +11,8 @@ import (
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
+	"github.com/tabi-journeys/tabi/internal/gateway/mail"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
@@ -126,25 +128,24 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 	if !strings.Contains(list.body, `http-equiv="refresh" content="15"`) {
 		t.Error("the list does not look again by itself")
 	}
-	if got := h.post(aiko, page+"/claim", url.Values{}); got.status != http.StatusForbidden {
-		t.Errorf("claim without form token: %d", got.status)
+	if got := h.post(aiko, page+"/claim", url.Values{}, "Sec-Fetch-Site: cross-site"); got.status != http.StatusForbidden {
+		t.Errorf("claim from another site: %d", got.status)
 	}
-	if got := h.post(aiko, page+"/claim", url.Values{"csrf": {csrfOf(t, one.body)}, "agent": {"Mallory"}}); got.status != http.StatusSeeOther ||
+	if got := h.post(aiko, page+"/claim", url.Values{"agent": {"Mallory"}}); got.status != http.StatusSeeOther ||
 		got.header.Get("Location") != page {
 		t.Fatalf("claim: %d %s", got.status, got.body)
 	}
 	if got := h.get(aiko, page); !strings.Contains(got.body, "with Aiko") {
 		t.Errorf("it is not with Aiko")
 	}
-	bens := csrfOf(t, h.get(ben, page).body)
-	if got := h.post(ben, page+"/claim", url.Values{"csrf": {bens}}); got.status != http.StatusConflict ||
+	if got := h.post(ben, page+"/claim", url.Values{}); got.status != http.StatusConflict ||
 		!strings.Contains(got.body, "Another agent") {
 		t.Errorf("claimed twice: %d", got.status)
 	}
-	if got := h.post(ben, page+"/resolve", url.Values{"csrf": {csrfOf(t, one.body)}, "outcome": {"refunded"}}); got.status != http.StatusForbidden {
-		t.Errorf("another session's form token: %d", got.status)
+	if got := h.post(ben, page+"/resolve", url.Values{"outcome": {"refunded"}}, "Sec-Fetch-Site: cross-site"); got.status != http.StatusForbidden {
+		t.Errorf("resolved from another site: %d", got.status)
 	}
-	form := url.Values{"csrf": {csrfOf(t, one.body)}, "note": {"sent € 20"}}
+	form := url.Values{"note": {"sent € 20"}}
 	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusBadRequest ||
 		!strings.Contains(got.body, "choose an outcome") ||
 		!strings.Contains(got.body, "sent € 20") {
@@ -186,7 +187,7 @@ func TestWithdrawnSaysWhy(t *testing.T) {
 		strings.Contains(got.body, "<select id=\"outcome\"") {
 		t.Errorf("%s", got.body)
 	}
-	form := url.Values{"csrf": {csrfOf(t, got.body)}, "outcome": {"refunded"}}
+	form := url.Values{"outcome": {"refunded"}}
 	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusConflict || !strings.Contains(got.body, "Too late") ||
 		!strings.Contains(got.body, "the customer bought") {
 		t.Errorf("%d %s", got.status, got.body)
@@ -198,11 +199,10 @@ func TestDevAgentsNameThemselves(t *testing.T) {
 	h := newHouse(t, func(c *Config) { c.Dev = true })
 	id, _ := h.handoff()
 	client, page := h.browser(), "/inbox/"+url.PathEscape(id)
-	token := csrfOf(t, h.get(client, page).body)
-	if got := h.post(client, page+"/claim", url.Values{"csrf": {token}, "agent": {"Chie"}}); got.status != http.StatusSeeOther {
+	if got := h.post(client, page+"/claim", url.Values{"agent": {"Chie"}}); got.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	if got := h.post(client, page+"/resolve", url.Values{"csrf": {token}, "other": {"gifted"}}); got.status != http.StatusSeeOther {
+	if got := h.post(client, page+"/resolve", url.Values{"other": {"gifted"}}); got.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	kept, err := h.store.Handoff(context.Background(), id)
@@ -232,7 +232,7 @@ func TestUnsubscribe(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	_, ref := h.enter()
-	address := h.g.links.Unsubscribe(
+	address := h.g.auth.Links.Unsubscribe(
 		signedlink.Mail{Customer: "ana/b", Journey: "apology", Step: "note", Message: "sorry", Key: ref.Enrollment + "/note/1"},
 	)
 	path := strings.TrimPrefix(address, "http://tabi.example.com")
@@ -251,7 +251,7 @@ func TestUnsubscribe(t *testing.T) {
 			t.Fatalf("POST: %d, consent %v, %d events", got.status, consent(), h.stored()-before)
 		}
 	}
-	if e := h.events("ana/b")[0]; e.Title != Unsubscribed || !strings.Contains(mustJSON(t, e.Detail), `"journey":"apology"`) {
+	if e := h.events("ana/b")[0]; e.Title != mail.Unsubscribed || !strings.Contains(mustJSON(t, e.Detail), `"journey":"apology"`) {
 		t.Errorf("event %+v", e)
 	}
 	h.call("/v1/identify", `{"userId":"ana/b","traits":{"consent":{"marketing":true}}}`)
@@ -273,7 +273,7 @@ func TestMailEvents(t *testing.T) {
 	before := h.stored()
 	for range 2 { // providers repeat
 		got := h.call("/v1/mail/events", body)
-		if got.status != http.StatusOK || !strings.Contains(got.body, `"taken":3`) || strings.Count(got.body, `"index"`) != 2 {
+		if got.status != http.StatusOK || !strings.Contains(got.body, `"accepted":3`) || strings.Count(got.body, `"index"`) != 2 {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
 		if n := h.stored() - before; n != 3 {
@@ -331,7 +331,7 @@ func TestAppMessages(t *testing.T) {
 	if got := h.do("GET", "/v1/inbox/ben", "", "Authorization: Bearer "+made.Token); got.status != http.StatusUnauthorized {
 		t.Errorf("another user's token: %d", got.status)
 	}
-	h.g.wall = func() time.Time { return instant.Add(userTokenLife) }
+	h.g.Wall = func() time.Time { return instant.Add(inbound.UserTokenLife) }
 	if got := h.do("GET", "/v1/inbox/ana%2Fb", "", "Authorization: Bearer "+made.Token); got.status != http.StatusUnauthorized ||
 		!strings.Contains(got.body, "expired") {
 		t.Errorf("an old token: %d %s", got.status, got.body)
@@ -354,7 +354,7 @@ func TestAdmin(t *testing.T) {
 	admin := func(method, path, body string) answer {
 		return h.do(method, path, body, "Authorization: Bearer "+adminToken)
 	}
-	got := admin("POST", api.AdminStart, `{"journey":"apology","customer":"ben","properties":{"order":"o2"},"id":"s1"}`)
+	got := admin("POST", api.Enroll.Path, `{"journey":"apology","customer":"ben","properties":{"order":"o2"},"id":"s1"}`)
 	var started api.EnrollResponse
 	if err := json.Unmarshal([]byte(got.body), &started); err != nil || started.WorkflowID != "apology/ben" {
 		t.Fatalf("start: %d %s", got.status, got.body)
@@ -364,33 +364,32 @@ func TestAdmin(t *testing.T) {
 		status             int
 		says               string
 	}{
-		{"POST", api.AdminStart, `{"journey":"apology","customer":"ben"}`, 409, "refused"},
-		{"POST", api.AdminStart, `{"journey":"nothing","customer":"ben"}`, 404, "unknown_journey"},
-		{"POST", api.AdminStart, `{"journey":"apology"}`, 400, "customer"},
-		{"POST", api.AdminStart, `{"journey":"apology","customer":"anon:1"}`, 400, "customer"},
-		{"POST", api.AdminStart, `{"jorney":"apology"}`, 400, "unknown_key"},
-		{"GET", api.AdminStatus + "?workflow_id=apology/ben", "", 200, `"entry_name":"Journey Started"`},
-		{"GET", api.AdminStatus + "?workflow_id=apology/nobody", "", 404, "not_found"},
-		{"GET", api.AdminStatus, "", 400, "workflow_id"},
-		{"GET", api.AdminEnrollments + "?journey=apology&state=open", "", 200, `"customer":"ben"`},
-		{"GET", api.AdminEnrollments + "?journey=apology&customer=nobody", "", 200, `"enrollments":[]`},
-		{"GET", api.AdminEnrollments + "?journey=nothing", "", 404, "unknown_journey"},
-		{"GET", api.AdminEnrollments + "?limit=1", "", 200, `"next":`},
-		{"GET", api.AdminEnrollments + "?state=odd", "", 400, "state"},
-		{"GET", api.AdminEnrollments + "?limit=0", "", 400, "limit"},
-		{"POST", api.AdminCommand, `{"workflow_id":"apology/ben","kind":"pause"}`, 200, "true"},
-		{"POST", api.AdminCommand, `{"workflow_id":"apology/nobody","kind":"exit"}`, 404, "not_found"},
-		{"POST", api.AdminCommand, `{"workflow_id":"apology/ben","kind":"explode"}`, 400, "kind"},
-		{"POST", api.AdminPause, `{"journey":"apology","paused":true}`, 200, `"instances":2`},
-		{"GET", api.AdminCounts, "", 200, `"paused_journeys":["apology"]`},
-		{"POST", api.AdminPause, `{"paused":true}`, 400, "journey"},
+		{"POST", api.Enroll.Path, `{"journey":"apology","customer":"ben"}`, 409, "refused"},
+		{"POST", api.Enroll.Path, `{"journey":"nothing","customer":"ben"}`, 404, "unknown_journey"},
+		{"POST", api.Enroll.Path, `{"journey":"apology"}`, 400, "customer"},
+		{"POST", api.Enroll.Path, `{"journey":"apology","customer":"anon:1"}`, 400, "customer"},
+		{"POST", api.Enroll.Path, `{"jorney":"apology"}`, 400, "unknown_key"},
+		{"GET", "/v1/admin/enrollments/apology%2Fben", "", 200, `"entry_name":"Journey Started"`},
+		{"GET", "/v1/admin/enrollments/apology%2Fnobody", "", 404, "not_found"},
+		{"GET", api.ListEnrollments.Path + "?journey=apology&state=open", "", 200, `"customer":"ben"`},
+		{"GET", api.ListEnrollments.Path + "?journey=apology&customer=nobody", "", 200, `"enrollments":[]`},
+		{"GET", api.ListEnrollments.Path + "?journey=nothing", "", 404, "unknown_journey"},
+		{"GET", api.ListEnrollments.Path + "?limit=1", "", 200, `"next":`},
+		{"GET", api.ListEnrollments.Path + "?state=odd", "", 400, "state"},
+		{"GET", api.ListEnrollments.Path + "?limit=0", "", 400, "limit"},
+		{"POST", "/v1/admin/enrollments/apology%2Fben/commands", `{"kind":"pause"}`, 200, "true"},
+		{"POST", "/v1/admin/enrollments/apology%2Fnobody/commands", `{"kind":"cancel"}`, 404, "not_found"},
+		{"POST", "/v1/admin/enrollments/apology%2Fben/commands", `{"kind":"explode"}`, 400, "kind"},
+		{"POST", api.PauseJourney.Path, `{"journey":"apology","paused":true}`, 200, `"enrollments":2`},
+		{"GET", api.GetCounts.Path, "", 200, `"paused_journeys":["apology"]`},
+		{"POST", api.PauseJourney.Path, `{"paused":true}`, 400, "journey"},
 	} {
 		if got := admin(c.method, c.path, c.body); got.status != c.status || !strings.Contains(got.body, c.says) {
 			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, got.status, got.body)
 		}
 	}
 	metrics := h.do("GET", "/metrics", "", "Authorization: Bearer "+adminToken).body
-	for _, want := range []string{`tabi_enrollments_open{journey="apology"} 2`, "tabi_store_up 1", "tabi_http_request_seconds_bucket", `tabi_calls_total{type="track"} 1`, "tabi_journeys_paused 1"} {
+	for _, want := range []string{`tabi_enrollments_open{journey="apology"} 2`, "tabi_store_up 1", "tabi_http_request_duration_seconds_bucket", `tabi_segment_calls_total{type="track"} 1`, "tabi_journeys_paused 1"} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics lack %q", want)
 		}

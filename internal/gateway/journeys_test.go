@@ -15,8 +15,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
-	"github.com/tabi-journeys/tabi/internal/stats"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -28,9 +26,9 @@ func (h *house) page(path string) answer {
 
 // later lets time pass, so that numbers are read anew.
 func (h *house) later(d time.Duration) {
-	at := h.g.now().Add(d)
-	h.g.now = func() time.Time { return at }
-	h.g.wall = h.g.now
+	at := h.g.Now().Add(d)
+	h.g.Now = func() time.Time { return at }
+	h.g.Wall = h.g.Now
 }
 
 func TestJourneyPages(t *testing.T) {
@@ -159,14 +157,14 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, token := range []string{agentToken, "nobody"} {
-		if got := h.do("GET", api.AdminJourneys+"/apology", "", "Authorization: Bearer "+token); got.status != http.StatusUnauthorized {
+		if got := h.do("GET", "/v1/admin/journeys/apology", "", "Authorization: Bearer "+token); got.status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", token, got.status)
 		}
 	}
-	if got := h.do("GET", api.AdminJourneys+"/nowhere", "", "Authorization: Bearer "+adminToken); got.status != http.StatusNotFound {
+	if got := h.do("GET", "/v1/admin/journeys/nowhere", "", "Authorization: Bearer "+adminToken); got.status != http.StatusNotFound {
 		t.Errorf("no such journey: %d %s", got.status, got.body)
 	}
-	got := h.do("GET", api.AdminJourneys+"/apology", "", "Authorization: Bearer "+adminToken)
+	got := h.do("GET", "/v1/admin/journeys/apology", "", "Authorization: Bearer "+adminToken)
 	var n api.JourneyNumbers
 	if err := json.Unmarshal([]byte(got.body), &n); err != nil || got.status != http.StatusOK {
 		t.Fatalf("%d %s: %v", got.status, got.body, err)
@@ -177,67 +175,5 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 		n.Funnel.Treated.Maturing != 1 ||
 		n.Funnel.Difference != nil {
 		t.Errorf("%s", got.body)
-	}
-}
-
-// The comparison in words, and where its intervals are drawn.
-func TestFunnelInWords(t *testing.T) {
-	t.Parallel()
-	d := &journey.Definition{
-		Journey: "j",
-		Timeout: 14 * 24 * time.Hour,
-		Goal:    &journey.Goal{},
-		Paths:   []journey.Path{{Name: journey.Main, Start: journey.End}},
-	}
-	compare := func(a, n, b, m int64) journeyView {
-		f := store.Funnel{
-			Goal:     true,
-			Compared: true,
-			Treated:  store.Group{Customers: n, Converted: a, Rate: stats.Wilson(a, n)},
-			HeldOut:  store.Group{Customers: m, Converted: b, Rate: stats.Wilson(b, m)},
-		}
-		f.Difference = stats.Newcombe(f.Treated.Rate, f.HeldOut.Rate)
-		f.Lifted, f.Lift = b > 0, f.Difference.Share/f.HeldOut.Rate.Share
-		return viewJourney(store.Numbers{Current: d.Revision(), Funnel: f}, d, "")
-	}
-	for _, want := range []struct {
-		a, n, b, m int64
-		words      string
-	}{
-		{56, 70, 48, 80, "Treated customers reach the goal more often: +20.0 percentage points (95 %: +5.2 to +33.4), a relative lift of +33 %."},
-		{48, 80, 56, 70, "Treated customers reach the goal less often: −20.0 percentage points (95 %: −33.4 to −5.2), a relative lift of -25 %."},
-		{5, 56, 0, 29, "No difference can be told yet: +8.9 percentage points (95 %: −3.8 to +19.3). The interval holds 0, so both groups may well be the same."},
-	} {
-		v := compare(want.a, want.n, want.b, want.m)
-		if v.Verdict != want.words {
-			t.Errorf("%d/%d, %d/%d: %q", want.a, want.n, want.b, want.m, v.Verdict)
-		}
-		if len(v.Groups) != 2 || len(v.Stages) != 2 || v.Window != "14d" {
-			t.Errorf("%+v", v)
-		}
-		for _, g := range v.Groups {
-			if g.Low < 0 || g.Low > g.At || g.At > g.High || g.High > 100.0001 {
-				t.Errorf("an interval is drawn at %v…%v…%v", g.Low, g.At, g.High)
-			}
-		}
-	}
-}
-
-func TestAlert(t *testing.T) {
-	t.Parallel()
-	got := alert(
-		[]store.SendNumbers{
-			{Status: "failed", Reason: "REFUSED", Count: 2},
-			{Status: "failed", Reason: "RETRIES_ENDED", Count: 12},
-			{Status: "failed", Reason: reasonEnded, Count: 99},
-			{Status: "retry", Count: 3},
-			{Status: "sent", Count: 5, InDoubt: 1},
-		},
-	)
-	if want := "14 failed: RETRIES_ENDED, 3 being repeated, 1 in doubt"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if got := alert([]store.SendNumbers{{Status: "sent", Count: 5}}); got != "" {
-		t.Errorf("nothing is wrong: %q", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -58,10 +59,10 @@ func TestTooManyPending(t *testing.T) {
 	t.Parallel()
 	now := instant
 	h := newHouse(t, func(c *Config) { c.MaxPending = 2 })
-	h.g.wall = func() time.Time { return now }
+	h.g.Wall = func() time.Time { return now }
 	h.enters(3)
-	now = now.Add(depthAge)
-	h.g.pressure.read(2) // as the next call's reading in the background
+	now = now.Add(time.Second)
+	h.answers(http.StatusTooManyRequests) // once the reading in the background is done
 	for _, path := range []string{"/v1/track", "/v1/t", "/v1/identify", "/v1/batch"} {
 		got := h.call(path, `{"userId":"late","event":"Hello"}`)
 		code, _, message := got.problem()
@@ -70,21 +71,34 @@ func TestTooManyPending(t *testing.T) {
 			t.Errorf("%s: %+v", path, got)
 		}
 	}
-	if got := h.do("GET", "/metrics", "", "Authorization: Bearer "+adminToken); !strings.Contains(got.body, "tabi_pushed_back_total 4") {
+	if got := h.do("GET", "/metrics", "", "Authorization: Bearer "+adminToken); !strings.Contains(got.body, "tabi_backpressure_rejections_total") {
 		t.Error("the metric does not count them")
 	}
 	// What people and links ask for goes on.
 	if got := h.do("GET", "/inbox", "", "Authorization: Bearer "+agentToken); got.status != http.StatusOK {
 		t.Error("the inbox:", got.status)
 	}
-	if got := h.do("GET", api.AdminCounts, "", "Authorization: Bearer "+adminToken); got.status != http.StatusOK {
+	if got := h.do("GET", api.GetCounts.Path, "", "Authorization: Bearer "+adminToken); got.status != http.StatusOK {
 		t.Error("the admin API:", got.status)
 	}
 	h.bring("")
-	h.g.pressure.read(2)
+	now = now.Add(time.Second)
+	h.answers(http.StatusOK)
 	if got := h.call("/v1/track", `{"userId":"late","event":"Hello"}`); got.status != http.StatusOK {
 		t.Error(got)
 	}
+}
+
+// answers sends calls until one is answered with a status.
+func (h *house) answers(status int) {
+	h.t.Helper()
+	for range 10_000 {
+		if h.call("/v1/identify", `{"userId":"late"}`).status == status {
+			return
+		}
+		runtime.Gosched()
+	}
+	h.t.Fatalf("no call was answered %d", status)
 }
 
 func TestDepthIsReadOnceASecond(t *testing.T) {
@@ -102,34 +116,34 @@ func TestSetAside(t *testing.T) {
 	h.enters(3)
 	h.bring("Temporal: the input is too large")
 	auth := "Authorization: Bearer " + adminToken
-	got := h.do("GET", api.AdminAside+"?limit=2", "", auth)
+	got := h.do("GET", api.ListDeadLetters.Path+"?limit=2", "", auth)
 	if got.status != http.StatusOK || strings.Count(got.body, "too large") != 2 || !strings.Contains(got.body, `"next"`) {
 		t.Fatal(got)
 	}
-	if got := h.do("GET", api.AdminAside+"?workflow_id=hello%2Fu1", "", auth); strings.Count(got.body, `"kind":"start"`) != 1 {
+	if got := h.do("GET", api.ListDeadLetters.Path+"?workflow_id=hello%2Fu1", "", auth); strings.Count(got.body, `"kind":"start"`) != 1 {
 		t.Error(got)
 	}
-	if got := h.do("GET", api.AdminStatus+"?workflow_id=hello%2Fu1", "", auth); !strings.Contains(
+	if got := h.do("GET", "/v1/admin/enrollments/hello%2Fu1", "", auth); !strings.Contains(
 		got.body,
-		`"set_aside":[{"workflow_id":"hello/u1"`,
+		`"dead_letters":[{"workflow_id":"hello/u1"`,
 	) {
 		t.Error(got)
 	}
-	if got := h.do("GET", "/metrics", "", auth); !strings.Contains(got.body, "tabi_deliveries_set_aside 3") {
+	if got := h.do("GET", "/metrics", "", auth); !strings.Contains(got.body, "tabi_dead_letters 3") {
 		t.Error("the metric is not there")
 	}
-	if got := h.do("GET", "/journeys", "", "Authorization: Bearer "+agentToken); !strings.Contains(got.body, "Set aside: 3 deliveries") {
+	if got := h.do("GET", "/journeys", "", "Authorization: Bearer "+agentToken); !strings.Contains(got.body, "3 dead letters") {
 		t.Error("the page does not say it")
 	}
 	for body, want := range map[string]int{`{}`: 400, `{"all":true,"workflow_id":"x"}`: 400, `{"workflow_id":"hello/nobody"}`: 404} {
-		if got := h.do("POST", api.AdminRetry, body, auth); got.status != want {
+		if got := h.do("POST", api.RetryDeadLetters.Path, body, auth); got.status != want {
 			t.Errorf("%s: %+v", body, got)
 		}
 	}
-	if got := h.do("POST", api.AdminRetry, `{"workflow_id":"hello/u0","drop":true}`, auth); got.body != "{\"deliveries\":1}\n" {
+	if got := h.do("POST", api.DropDeadLetters.Path, `{"workflow_id":"hello/u0"}`, auth); got.body != "{\"count\":1}\n" {
 		t.Error(got)
 	}
-	if got := h.do("POST", api.AdminRetry, `{"all":true}`, auth); got.body != "{\"deliveries\":2}\n" {
+	if got := h.do("POST", api.RetryDeadLetters.Path, `{"all":true}`, auth); got.body != "{\"count\":2}\n" {
 		t.Error(got)
 	}
 	closed, err := h.store.Enrollments(context.Background(), store.EnrollmentFilter{State: store.StateClosed})

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/gateway/mail"
 	"pgregory.net/rapid"
 )
 
@@ -181,20 +183,22 @@ func TestConfigurationsThatDoNotStart(t *testing.T) {
 		change func(*Config)
 		says   string
 	}{
-		"no store":            {func(c *Config) { c.Store = nil }, "no store"},
-		"no secret":           {func(c *Config) { c.Secret = nil }, "TABI_SECRET"},
-		"short secret":        {func(c *Config) { c.Secret = []byte("short") }, "at least 16"},
-		"no keys":             {func(c *Config) { c.Keys = nil }, "TABI_WRITE_KEYS"},
-		"no agent token":      {func(c *Config) { c.AgentTokens = nil }, "TABI_AGENT_TOKENS"},
-		"no admin token":      {func(c *Config) { c.AdminTokens = nil }, "TABI_ADMIN_TOKENS"},
-		"short token":         {func(c *Config) { c.AdminTokens = []Token{{Value: "x"}} }, "at least 16"},
-		"no public URL":       {func(c *Config) { c.PublicURL = "" }, "public URL"},
-		"odd public URL":      {func(c *Config) { c.PublicURL = "ftp://x" }, "public URL"},
-		"odd kind of key":     {func(c *Config) { c.Keys = map[string]Key{"k": {Kind: "root"}} }, `"root"`},
-		"protected trait":     {func(c *Config) { c.Keys = map[string]Key{"k": {Kind: WebKey, Traits: []string{"email"}}} }, `"email"`},
-		"protected event":     {func(c *Config) { c.Keys = map[string]Key{"k": {Kind: WebKey, Events: []string{Unsubscribed}}} }, Unsubscribed},
+		"no store":        {func(c *Config) { c.Store = nil }, "no store"},
+		"no secret":       {func(c *Config) { c.Secret = nil }, "TABI_SECRET"},
+		"short secret":    {func(c *Config) { c.Secret = []byte("short") }, "at least 16"},
+		"no keys":         {func(c *Config) { c.Keys = nil }, "TABI_WRITE_KEYS"},
+		"no agent token":  {func(c *Config) { c.AgentTokens = nil }, "TABI_AGENT_TOKENS"},
+		"no admin token":  {func(c *Config) { c.AdminTokens = nil }, "TABI_ADMIN_TOKENS"},
+		"short token":     {func(c *Config) { c.AdminTokens = []auth.Token{{Value: "x"}} }, "at least 16"},
+		"no public URL":   {func(c *Config) { c.PublicURL = "" }, "public URL"},
+		"odd public URL":  {func(c *Config) { c.PublicURL = "ftp://x" }, "public URL"},
+		"odd kind of key": {func(c *Config) { c.Keys = map[string]auth.Key{"k": {Kind: "root"}} }, `"root"`},
+		"protected trait": {func(c *Config) { c.Keys = map[string]auth.Key{"k": {Kind: auth.WebKey, Traits: []string{"email"}}} }, `"email"`},
+		"protected event": {func(c *Config) {
+			c.Keys = map[string]auth.Key{"k": {Kind: auth.WebKey, Events: []string{mail.Unsubscribed}}}
+		}, mail.Unsubscribed},
 		"dev path elsewhere":  {func(c *Config) { c.DevHandlers = map[string]http.Handler{"GET /mail": http.NotFoundHandler()} }, "/dev/"},
-		"a secret key hidden": {func(c *Config) { c.Keys = map[string]Key{"abcdefgh": {Kind: "x"}} }, "abcd…"},
+		"a secret key hidden": {func(c *Config) { c.Keys = map[string]auth.Key{"abcdefgh": {Kind: "x"}} }, "abcd…"},
 	} {
 		cfg := good
 		c.change(&cfg)

@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/internal/api"
-	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 func TestWhatAnalyticsNodeSends(t *testing.T) {
@@ -30,7 +29,7 @@ func TestWhatAnalyticsNodeSends(t *testing.T) {
 	if got.status != http.StatusOK {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	var out taken
+	var out api.Accepted
 	if err := json.Unmarshal([]byte(got.body), &out); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +125,7 @@ func TestMissingMessageIDIsMade(t *testing.T) {
 	h := newHouse(t, nil)
 	var ids []string
 	for range 2 {
-		var out taken
+		var out api.Accepted
 		if err := json.Unmarshal([]byte(h.call("/v1/track", `{"userId":"ana","event":"X"}`).body), &out); err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +183,7 @@ func TestCORS(t *testing.T) {
 	if got := h.do("POST", "/v1/t", `{}`, "Origin: https://shop.example.com"); got.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("a refusal cannot be read by the page: %v", got.header)
 	}
-	for _, path := range []string{"/inbox", api.AdminStart, "/metrics"} {
+	for _, path := range []string{"/inbox", api.Enroll.Path, "/metrics"} {
 		got := h.do("OPTIONS", path, "", "Origin: https://evil.example")
 		if got.header.Get("Access-Control-Allow-Origin") != "" || got.status < 400 {
 			t.Errorf("%s answers preflights: %d %v", path, got.status, got.header)
@@ -261,39 +260,6 @@ func TestTenMegabytes(t *testing.T) {
 	}
 	if got := h.call("/v1/batch", pad(10<<20)); got.status != http.StatusRequestEntityTooLarge { // with its length told
 		t.Errorf("%d %s", got.status, got.body)
-	}
-}
-
-func TestTimes(t *testing.T) {
-	t.Parallel()
-	at := func(d time.Duration) time.Time { return instant.Add(d) }
-	for _, c := range []struct {
-		name            string
-		clock           clock.Clock
-		timestamp, sent time.Time
-		want            time.Time
-	}{
-		{"none", clock.Clock{}, time.Time{}, at(0), time.Time{}},
-		{"as it is", clock.Clock{}, at(-time.Hour), time.Time{}, at(-time.Hour)},
-		{"a client two hours ahead", clock.Clock{}, at(119 * time.Minute), at(2 * time.Hour), at(-time.Minute)},
-		{"a client two hours behind", clock.Clock{}, at(-121 * time.Minute), at(-2 * time.Hour), at(-time.Minute)},
-		{"the future", clock.Clock{}, at(time.Hour), time.Time{}, at(0)},
-		{"a log played again", clock.Clock{}, at(-1000 * time.Hour), at(-999 * time.Hour), at(-1000 * time.Hour)},
-		{"sent before it happened", clock.Clock{}, at(time.Minute), at(0), at(0)},
-		{"a scaled clock", clock.Clock{Origin: at(0), Epoch: at(0), Scale: 60}, at(-time.Minute), at(0), at(-time.Hour)},
-		{"an old event on a fast clock", clock.Clock{Origin: at(0), Epoch: at(0), Scale: 86400}, at(-500000 * time.Hour), at(0), time.Time{}},
-	} {
-		g := &Gateway{cfg: Config{Clock: c.clock}, now: func() time.Time { return instant }, wall: func() time.Time { return instant }}
-		got := g.when(c.timestamp, c.sent)
-		if c.name == "an old event on a fast clock" {
-			if !got.Before(instant) {
-				t.Errorf("%s: %s", c.name, got)
-			}
-			continue
-		}
-		if !got.Equal(c.want) {
-			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
-		}
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Server gives an HTTP server with time-outs and a header limit, so that slow or endless clients hold nothing.
+// Server returns an HTTP server with time-outs and a header limit, so that slow or endless clients hold no resources.
 func Server(addr string, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr: addr, Handler: handler,
@@ -20,7 +20,7 @@ func Server(addr string, handler http.Handler) *http.Server {
 	}
 }
 
-// Serve listens on srv.Addr until ctx ends, then lets requests under way finish for up to ten seconds. A
+// Serve listens on srv.Addr until ctx ends, then lets running requests finish for up to eight seconds. A
 // graceful end is nil.
 func Serve(ctx context.Context, srv *http.Server) error {
 	l, err := net.Listen("tcp", srv.Addr)
@@ -50,3 +50,6 @@ func ServeOn(ctx context.Context, srv *http.Server, l net.Listener) error {
 	}
 	return err
 }
+
+// shutdownGrace is how long running requests may take after the server was told to stop (wall time).
+const shutdownGrace = 8 * time.Second

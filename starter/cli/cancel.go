@@ -5,7 +5,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func cancelCommand() *cobra.Command {
@@ -16,7 +15,7 @@ func cancelCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "cancel WORKFLOW_ID", Short: "End an open enrollment; its outcome is cancelled", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return command(c, &r, api.CommandRequest{WorkflowID: args[0], Kind: contract.ExitUpdate, Reason: reason}, "cancel requested")
+			return command(c, &r, args[0], api.CommandRequest{Kind: "cancel", Reason: reason}, "cancel requested")
 		},
 	}
 	c.Flags().StringVar(&reason, "reason", "", "the reason, for the record")
@@ -25,20 +24,21 @@ func cancelCommand() *cobra.Command {
 }
 
 // command sends a command to one enrollment, and prints what was requested.
-func command(c *cobra.Command, r *remote, in api.CommandRequest, requested string) error {
-	if in.WorkflowID == "" {
+func command(c *cobra.Command, r *remote, workflowID string, in api.CommandRequest, requested string) error {
+	if workflowID == "" {
 		return app.Usage("which enrollment? Give its workflow id (tabi list)")
 	}
 	if err := r.load(c); err != nil {
 		return err
 	}
-	err := byWorkflowID(in.WorkflowID, func(id string) error {
-		in.WorkflowID = id
-		return r.call(c.Context(), "POST", api.AdminCommand, in, nil)
+	err := byWorkflowID(workflowID, func(id string) error {
+		workflowID = id
+		_, err := api.SendCommand.Call(c.Context(), r, api.CommandInput{ID: id, Body: in})
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	(&printer{c.OutOrStdout()}).line("%s: %s", in.WorkflowID, requested)
+	(&printer{c.OutOrStdout()}).line("%s: %s", workflowID, requested)
 	return nil
 }

@@ -85,8 +85,8 @@ func (e *refusal) Error() string {
 	return e.message
 }
 
-// call sends in (nil: nothing) and reads the answer into out (nil: dropped).
-func (r *remote) call(ctx context.Context, method, path string, in, out any) error {
+// Call sends in (nil: nothing) and reads the answer into out (nil: dropped).
+func (r *remote) Call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		raw, err := json.Marshal(in)

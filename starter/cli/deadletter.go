@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"net/url"
-	"strconv"
-
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
@@ -40,28 +37,26 @@ func deadLetterListCommand() *cobra.Command {
 			if err := r.load(c); err != nil {
 				return err
 			}
-			all := api.DeadLetterList{SetAside: []api.DeadLetter{}}
+			all := api.DeadLetterList{DeadLetters: []api.DeadLetter{}}
 			for {
-				q := url.Values{"limit": {strconv.Itoa(min(page, limit-len(all.SetAside)))}}
-				if all.Next != "" {
-					q.Set("after", all.Next)
-				}
-				var got api.DeadLetterList
-				if err := r.call(c.Context(), "GET", api.AdminAside+"?"+q.Encode(), nil, &got); err != nil {
+				got, err := api.ListDeadLetters.Call(c.Context(), &r, api.DeadLetterFilter{
+					After: all.Next, Limit: min(page, limit-len(all.DeadLetters)),
+				})
+				if err != nil {
 					return err
 				}
-				all.SetAside, all.Next = append(all.SetAside, got.SetAside...), got.Next
-				if got.Next == "" || len(all.SetAside) >= limit {
+				all.DeadLetters, all.Next = append(all.DeadLetters, got.DeadLetters...), got.Next
+				if got.Next == "" || len(all.DeadLetters) >= limit {
 					break
 				}
 			}
 			return show(c, output, all, func(p *printer) {
-				if len(all.SetAside) == 0 {
+				if len(all.DeadLetters) == 0 {
 					p.line("no dead letters")
 					return
 				}
-				rows := make([]table.Row, len(all.SetAside))
-				for i, a := range all.SetAside {
+				rows := make([]table.Row, len(all.DeadLetters))
+				for i, a := range all.DeadLetters {
 					rows[i] = table.Row{a.WorkflowID, deadLetterName(a), stamp(a.At), a.Attempts, a.Error}
 				}
 				p.table(table.Row{"WORKFLOW ID", "ENTRY", "SINCE (UTC)", "ATTEMPTS", "ERROR"}, rows)
@@ -93,10 +88,14 @@ func deadLetterChangeCommand(verb, short, done string) *cobra.Command {
 			if err := r.load(c); err != nil {
 				return err
 			}
-			var out api.RetryResponse
-			ask := func(id string) error {
-				in := api.RetryRequest{WorkflowID: id, All: all, Drop: verb == "drop"}
-				return r.call(c.Context(), "POST", api.AdminRetry, in, &out)
+			settle := api.RetryDeadLetters
+			if verb == "drop" {
+				settle = api.DropDeadLetters
+			}
+			var out api.DeadLetterCount
+			ask := func(id string) (err error) {
+				out, err = settle.Call(c.Context(), &r, api.DeadLetterInput{Body: api.DeadLetterSelection{WorkflowID: id, All: all}})
+				return err
 			}
 			var err error
 			if all {
@@ -107,7 +106,7 @@ func deadLetterChangeCommand(verb, short, done string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(c, output, out, func(p *printer) { p.line("%s: %d", done, out.Deliveries) })
+			return show(c, output, out, func(p *printer) { p.line("%s: %d", done, out.Count) })
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "all dead letters")

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"math"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -38,15 +37,10 @@ func decideCommand() *cobra.Command {
 			if err := r.load(c); err != nil {
 				return err
 			}
-			q := url.Values{"customer": {customer}, "actions": actions}
-			if group != "" {
-				q.Set("group", group)
-			}
-			if channel != "" {
-				q.Set("channel", channel)
-			}
-			var v api.Decision
-			if err := r.call(c.Context(), "GET", api.AdminDecide+"?"+q.Encode(), nil, &v); err != nil {
+			v, err := api.ExplainDecision.Call(c.Context(), &r, api.DecisionQuery{
+				Customer: customer, Group: group, Actions: actions, Channel: channel,
+			})
+			if err != nil {
 				return err
 			}
 			return show(c, output, v, func(p *printer) { printDecision(p, &v, explain) })

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"net/url"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"go.temporal.io/api/workflowservice/v1"
@@ -45,12 +44,7 @@ type liveStep struct {
 // standing asks the gateway where open instances stand; an empty journey asks for all, and for the rules of the
 // current release.
 func (r *remote) standing(ctx context.Context, name string) (list api.StepCounts, err error) {
-	path := api.AdminStanding
-	if name != "" {
-		path += "?journey=" + url.QueryEscape(name)
-	}
-	err = r.call(ctx, "GET", path, nil, &list)
-	return list, err
+	return api.GetStepCounts.Call(ctx, r, api.JourneyFilter{Journey: name})
 }
 
 // ask fills Live, and counts the instances that could not move.
@@ -105,10 +99,10 @@ func (r *compared) judge(s api.JourneyStepCounts, renamed map[string]string) (j 
 			out.Diff = &d
 		}
 		for _, step := range rev.Steps {
-			one := liveStep{StepMove: moves[step.Step], AwaitingGoal: step.AwaitingGoal, Holdout: step.Holdout, Instances: step.Instances}
-			out.Instances += step.Instances
+			one := liveStep{StepMove: moves[step.Step], AwaitingGoal: step.AwaitingGoal, Holdout: step.Holdout, Instances: step.Enrollments}
+			out.Instances += step.Enrollments
 			if one.Refused != "" {
-				stuck += step.Instances
+				stuck += step.Enrollments
 			}
 			out.Steps = append(out.Steps, one)
 		}

@@ -29,8 +29,8 @@ func enrollCommand() *cobra.Command {
 				return err
 			}
 			in.Journey, in.Customer = args[0], customer
-			var out api.EnrollResponse
-			if err := r.call(c.Context(), "POST", api.AdminStart, in, &out); err != nil {
+			out, err := api.Enroll.Call(c.Context(), &r, api.EnrollInput{Body: in})
+			if err != nil {
 				return err
 			}
 			return show(c, output, out, func(p *printer) {

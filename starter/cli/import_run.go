@@ -50,7 +50,7 @@ type ingest struct {
 // batch posts calls to the gateway.
 func (r *remote) batch(ctx context.Context, calls []json.RawMessage) (tracked, error) {
 	var out tracked
-	err := r.call(ctx, "POST", "/v1/batch", map[string]any{"batch": calls}, &out)
+	err := r.Call(ctx, "POST", "/v1/batch", map[string]any{"batch": calls}, &out)
 	return out, err
 }
 

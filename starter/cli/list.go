@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -36,15 +34,11 @@ func listCommand() *cobra.Command {
 			}
 			all := api.EnrollmentList{Enrollments: []api.Enrollment{}}
 			for {
-				q := url.Values{}
-				for k, v := range map[string]string{"journey": journey, "customer": customer, "state": state, "outcome": outcome, "after": all.Next} {
-					if v != "" {
-						q.Set(k, v)
-					}
-				}
-				q.Set("limit", strconv.Itoa(min(page, limit-len(all.Enrollments))))
-				var got api.EnrollmentList
-				if err := r.call(c.Context(), "GET", api.AdminEnrollments+"?"+q.Encode(), nil, &got); err != nil {
+				got, err := api.ListEnrollments.Call(c.Context(), &r, api.EnrollmentFilter{
+					Journey: journey, Customer: customer, State: state, Outcome: outcome, After: all.Next,
+					Limit: min(page, limit-len(all.Enrollments)),
+				})
+				if err != nil {
 					return err
 				}
 				all.Enrollments, all.Next = append(all.Enrollments, got.Enrollments...), got.Next

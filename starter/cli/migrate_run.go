@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/api"
@@ -61,7 +59,7 @@ func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 		if err != nil {
 			return r, err
 		}
-		for _, one := range got.Instances {
+		for _, one := range got.Migrations {
 			i := impact{From: one.From, Step: one.Step, Target: one.Target, Suggest: suggest[[2]string{one.From, one.Step}]}
 			if one.State == store.MigrationRefused {
 				i.Reason = one.Reason
@@ -133,15 +131,9 @@ func (m *migration) suggestions(s api.JourneyStepCounts) (map[[2]string]string, 
 
 // page asks for a page of the migration.
 func (m *migration) page(ctx context.Context, after string, limit int, dryRun bool) (api.MigratePage, error) {
-	var out api.MigratePage
-	err := m.remote.call(
-		ctx,
-		"POST",
-		api.AdminMigrate,
-		api.MigrateRequest{Journey: m.journey, Renamed: m.renamed, DryRun: dryRun, After: after, Limit: limit},
-		&out,
-	)
-	return out, err
+	return api.Migrate.Call(ctx, &m.remote, api.MigrateInput{Body: api.MigrateRequest{
+		Journey: m.journey, Renamed: m.renamed, DryRun: dryRun, After: after, Limit: limit,
+	}})
 }
 
 // run tells the instances to move, at the rate, and waits for their answers.
@@ -155,7 +147,7 @@ func (m *migration) run(ctx context.Context, r *migrateReport) error {
 		if err != nil {
 			return m.interrupted(ctx, err)
 		}
-		for _, one := range got.Instances {
+		for _, one := range got.Migrations {
 			if one.State == store.MigrationRefused {
 				r.Stayed = append(r.Stayed, one)
 				continue
@@ -234,15 +226,11 @@ func (m *migration) look(ctx context.Context, behind string, r *migrateReport) (
 	expected := slices.Sorted(maps.Keys(m.waiting))
 	settled, at := true, behind
 	for {
-		var got api.MigrationList
-		q := url.Values{"journey": {m.journey}, "limit": {strconv.Itoa(page)}}
-		if at != "" {
-			q.Set("after", at)
-		}
-		if err := m.remote.call(ctx, "GET", api.AdminMoves+"?"+q.Encode(), nil, &got); err != nil {
+		got, err := api.ListMigrations.Call(ctx, &m.remote, api.MigrationFilter{Journey: m.journey, After: at, Limit: page})
+		if err != nil {
 			return behind, err
 		}
-		for _, one := range got.Moves {
+		for _, one := range got.Migrations {
 			expected = m.gone(expected, one.Enrollment, r)
 			_, mine := m.waiting[one.Enrollment]
 			switch {

@@ -74,8 +74,8 @@ func (g *moveGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var out any
-	switch r.URL.Path {
-	case api.AdminStanding:
+	switch r.Method + " " + r.URL.Path {
+	case api.GetStepCounts.Method + " " + api.GetStepCounts.Path:
 		old, _ := journey.Pack(g.from)
 		new, _ := journey.Pack(g.to)
 		out = api.StepCounts{
@@ -86,13 +86,13 @@ func (g *moveGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				{
 					Revision:   g.from.Revision(),
 					Definition: old,
-					Steps:      []api.StepCount{{Step: "reply", Instances: int64(len(g.all))}},
+					Steps:      []api.StepCount{{Step: "reply", Enrollments: int64(len(g.all))}},
 				},
 			}}},
 		}
-	case api.AdminMigrate:
+	case api.Migrate.Method + " " + api.Migrate.Path:
 		out = g.migrate(r)
-	case api.AdminMoves:
+	case api.ListMigrations.Method + " " + api.ListMigrations.Path:
 		out = g.moves(r)
 	default:
 		http.NotFound(w, r)
@@ -111,8 +111,8 @@ func (g *moveGateway) migrate(r *http.Request) api.MigratePage {
 		if one.Enrollment <= in.After || one.State == store.MigrationDone || one.State == "ended" {
 			continue
 		}
-		if len(page.Instances) == in.Limit {
-			page.Next = page.Instances[in.Limit-1].Enrollment
+		if len(page.Migrations) == in.Limit {
+			page.Next = page.Migrations[in.Limit-1].Enrollment
 			return page
 		}
 		said := *one
@@ -126,7 +126,7 @@ func (g *moveGateway) migrate(r *http.Request) api.MigratePage {
 				*one = said
 			}
 		}
-		page.Instances = append(page.Instances, said)
+		page.Migrations = append(page.Migrations, said)
 	}
 	return page
 }
@@ -149,7 +149,7 @@ func (g *moveGateway) moves(r *http.Request) api.MigrationList {
 		if one.Enrollment <= r.URL.Query().Get("after") || one.State == "" || one.State == "ended" {
 			continue
 		}
-		if page.Moves = append(page.Moves, *one); len(page.Moves) == limit {
+		if page.Migrations = append(page.Migrations, *one); len(page.Migrations) == limit {
 			page.Next = one.Enrollment
 			return page
 		}

@@ -29,17 +29,17 @@ func pauser(kind, short, long string) *cobra.Command {
 				return app.Usage("give a workflow id, or --journey NAME, and not both")
 			}
 			if journey == "" {
-				return command(c, &r, api.CommandRequest{WorkflowID: args[0], Kind: kind, Reason: reason}, kind+" requested")
+				return command(c, &r, args[0], api.CommandRequest{Kind: kind, Reason: reason}, kind+" requested")
 			}
 			if err := r.load(c); err != nil {
 				return err
 			}
-			var out api.PauseResponse
 			in := api.PauseRequest{Journey: journey, Paused: kind == contract.PauseUpdate}
-			if err := r.call(c.Context(), "POST", api.AdminPause, in, &out); err != nil {
+			out, err := api.PauseJourney.Call(c.Context(), &r, api.PauseInput{Body: in})
+			if err != nil {
 				return err
 			}
-			(&printer{c.OutOrStdout()}).line("journey %s: %sd (%s notified)", journey, kind, several(out.Instances, "open enrollment"))
+			(&printer{c.OutOrStdout()}).line("journey %s: %sd (%s notified)", journey, kind, several(out.Enrollments, "open enrollment"))
 			return nil
 		},
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -33,8 +32,8 @@ func reportCommand() *cobra.Command {
 			if err := r.load(c); err != nil {
 				return err
 			}
-			var report api.Report
-			if err := r.call(c.Context(), "GET", api.AdminReport+"?since="+url.QueryEscape(since), nil, &report); err != nil {
+			report, err := api.GetReport.Call(c.Context(), &r, api.ReportFilter{Since: since})
+			if err != nil {
 				return err
 			}
 			return show(c, output, report, func(p *printer) { printReport(p, report) })

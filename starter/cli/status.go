@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"net/url"
 	"os"
 	"time"
 
@@ -43,8 +42,9 @@ func statusCommand(b app.Build) *cobra.Command {
 			cfg.DataDir = r.dataDir
 			cfg.UseDev(c.Flags())
 			var v statusView
-			err := byWorkflowID(args[0], func(id string) error {
-				return r.call(c.Context(), "GET", api.AdminStatus+"?workflow_id="+url.QueryEscape(id), nil, &v.Status)
+			err := byWorkflowID(args[0], func(id string) (err error) {
+				v.Status, err = api.GetEnrollment.Call(c.Context(), &r, api.EnrollmentID{ID: id})
+				return err
 			})
 			if err != nil {
 				return err

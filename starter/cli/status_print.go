@@ -49,12 +49,12 @@ func (v statusView) print(p *printer) {
 			p.line("  the run does not answer: %s", v.Silence)
 		}
 	}
-	for _, a := range v.SetAside {
+	for _, a := range v.DeadLetters {
 		p.fact("dead letter", fmt.Sprintf("%s, %s: %s (tabi deadletter retry)", deadLetterName(a), utc(a.At), a.Error))
 	}
-	if len(v.Contacts) > 0 {
-		rows := make([]table.Row, len(v.Contacts))
-		for i, c := range v.Contacts {
+	if len(v.Sends) > 0 {
+		rows := make([]table.Row, len(v.Sends))
+		for i, c := range v.Sends {
 			rows[i] = table.Row{stamp(c.At), c.Step, c.Message, c.Channel, c.Status, c.Reason}
 		}
 		p.table(table.Row{"AT (UTC)", "STEP", "MESSAGE", "CHANNEL", "STATUS", "REASON"}, rows)

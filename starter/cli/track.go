@@ -55,7 +55,7 @@ func trackCommand() *cobra.Command {
 				return err
 			}
 			var out tracked
-			if err := r.call(c.Context(), "POST", "/v1/track", call, &out); err != nil {
+			if err := r.Call(c.Context(), "POST", "/v1/track", call, &out); err != nil {
 				return err
 			}
 			return show(c, output, out, func(p *printer) {

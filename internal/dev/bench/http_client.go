@@ -16,6 +16,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -38,9 +39,9 @@ const customerHeader = "X-Bench-Customer"
 // gateway serves HTTP for the environment, for up to conns clients at a time.
 func (w *environment) gateway(conns int) (*httpClient, error) {
 	g, err := gateway.New(gateway.Config{
-		Store: w.store, Keys: map[string]gateway.Key{writeKey: {Kind: gateway.ServerKey}},
-		AgentTokens: []gateway.Token{{Value: "an-agent-token-of-the-bench"}},
-		AdminTokens: []gateway.Token{
+		Store: w.store, Keys: map[string]auth.Key{writeKey: {Kind: auth.ServerKey}},
+		AgentTokens: []auth.Token{{Value: "an-agent-token-of-the-bench"}},
+		AdminTokens: []auth.Token{
 			{Value: "an-admin-token-of-the-bench"},
 		}, Secret: []byte("a secret of the bench"), PublicURL: "http://127.0.0.1",
 	})

@@ -9,7 +9,7 @@ import (
 
 // status returns an enrollment from the admin API.
 func (w *player) status(ctx context.Context, workflow string) (s api.Status, err error) {
-	return s, w.get(ctx, api.AdminStatus+"?workflow_id="+url.QueryEscape(workflow), &s)
+	return s, w.get(ctx, "/v1/admin/enrollments/"+url.PathEscape(workflow), &s)
 }
 
 // progress is what has been printed about an enrollment.
@@ -32,8 +32,8 @@ func (w *player) look(ctx context.Context) {
 			w.set(s.Enrollment.EnteredAt)
 			w.tell("%-5s ▶ enters %s", run.customer, run.journey)
 		}
-		for i := len(s.Contacts) - 1; i >= 0; i-- {
-			c := s.Contacts[i]
+		for i := len(s.Sends) - 1; i >= 0; i-- {
+			c := s.Sends[i]
 			if before.contacts[c.Key] == c.Status || c.Status == "sending" {
 				continue
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 func fakeGateway(t *testing.T, known map[string]api.Status) *player {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status, ok := known[r.URL.Query().Get("workflow_id")]
-		if r.URL.Path != api.AdminStatus || !ok {
+		id, _ := strings.CutPrefix(r.URL.Path, "/v1/admin/enrollments/")
+		status, ok := known[id]
+		if !ok {
 			http.NotFound(w, r)
 			return
 		}
@@ -38,7 +40,7 @@ func TestDemoKnowsWhenAllHaveEnded(t *testing.T) {
 		}
 		known[run.workflow] = api.Status{
 			Enrollment: api.Enrollment{EnteredAt: origin.Add(time.Hour), State: "closed", Outcome: run.outcome, Reason: "by step x"},
-			Contacts:   []api.Send{{Key: run.workflow + "/hello/1", Message: "hello", Channel: "email", Status: "sent"}},
+			Sends:      []api.Send{{Key: run.workflow + "/hello/1", Message: "hello", Channel: "email", Status: "sent"}},
 		}
 	}
 	w.look(t.Context())

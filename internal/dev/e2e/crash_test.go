@@ -43,7 +43,7 @@ func (in *install) arrive(customers []string, step string, want ...string) {
 			want[i] = strings.ReplaceAll(subject, "NAME", c)
 		}
 		doubts := 0
-		for _, row := range s.Contacts {
+		for _, row := range s.Sends {
 			if row.Unknown {
 				doubts++
 			}

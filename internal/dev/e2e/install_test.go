@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -272,7 +273,7 @@ func (in *install) customer(id string) string {
 func (in *install) status(workflowID string) (api.Status, error) {
 	in.Helper()
 	var out api.Status
-	req, err := http.NewRequest(http.MethodGet, in.url+api.AdminStatus+"?workflow_id="+strings.ReplaceAll(workflowID, "/", "%2F"), nil)
+	req, err := http.NewRequest(http.MethodGet, in.url+"/v1/admin/enrollments/"+url.PathEscape(workflowID), nil)
 	if err != nil {
 		in.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func (m *move) all() map[string]api.Enrollment {
 	out := map[string]api.Enrollment{}
 	for after := ""; ; {
 		var list api.EnrollmentList
-		m.ask(api.AdminEnrollments+"?limit=1000&journey=wait&after="+url.QueryEscape(after), &list)
+		m.ask(api.ListEnrollments.Path+"?limit=1000&journey=wait&after="+url.QueryEscape(after), &list)
 		for _, e := range list.Enrollments {
 			out[e.Customer] = e
 		}
@@ -123,9 +123,9 @@ func (m *move) enter() {
 	})
 	m.await("all wait for an answer", func() error {
 		var s api.StepCounts
-		m.ask(api.AdminStanding+"?journey=wait", &s)
+		m.ask(api.GetStepCounts.Path+"?journey=wait", &s)
 		for _, step := range s.Journeys[0].Revisions[0].Steps {
-			if step.Step == "reply" && step.Instances == int64(len(m.customers)) {
+			if step.Step == "reply" && step.Enrollments == int64(len(m.customers)) {
 				return nil
 			}
 		}
@@ -175,8 +175,8 @@ func (m *move) moved() (n int) {
 	m.Helper()
 	for after := ""; ; {
 		var page api.MigrationList
-		m.ask(api.AdminMoves+"?journey=wait&after="+url.QueryEscape(after), &page)
-		for _, one := range page.Moves {
+		m.ask(api.ListMigrations.Path+"?journey=wait&after="+url.QueryEscape(after), &page)
+		for _, one := range page.Migrations {
 			if one.State == store.MigrationDone {
 				n++
 			}
@@ -366,7 +366,7 @@ func (m *move) said(c string, want []string) {
 	if err != nil {
 		m.Fatal(err)
 	}
-	doubt := slices.ContainsFunc(s.Contacts, func(row api.Send) bool { return row.Unknown })
+	doubt := slices.ContainsFunc(s.Sends, func(row api.Send) bool { return row.Unknown })
 	if !doubt || len(got) > len(want) {
 		m.Errorf("%s got %q, want %q", c, got, want)
 	}

@@ -64,9 +64,9 @@ func TestWorkersShareRateLimit(t *testing.T) {
 	for i := range crowd {
 		id := fmt.Sprintf("rate%02d", i)
 		s := in.parked("shout/"+id+"/1", "rest")
-		if len(s.Contacts) != 1 || s.Contacts[0].Status != "sent" || s.Contacts[0].Unknown || s.Contacts[0].Attempts != 1 ||
+		if len(s.Sends) != 1 || s.Sends[0].Status != "sent" || s.Sends[0].Unknown || s.Sends[0].Attempts != 1 ||
 			in.push.tried("device-"+id) != 1 {
-			t.Errorf("%s: %d tries, %+v", id, in.push.tried("device-"+id), s.Contacts)
+			t.Errorf("%s: %d tries, %+v", id, in.push.tried("device-"+id), s.Sends)
 		}
 	}
 	at := calls.all()

@@ -113,9 +113,8 @@ func TestServeIsClosedByDefault(t *testing.T) {
 		{"POST", "/v1/track", event}, {"POST", "/v1/t", event}, {"POST", "/v1/identify", event}, {"POST", "/v1/page", event}, {"POST",
 			"/v1/screen", event},
 		{"POST", "/v1/alias", event}, {"POST", "/v1/group", event}, {"POST", "/v1/batch", `{"batch":[` + event + `]}`},
-		{"POST", api.AdminStart, `{"journey":"nudge","customer":"ana"}`}, {"POST", api.AdminCommand, "{}"}, {"POST", api.AdminPause,
-			`{"journey":"nudge","paused":true}`},
-		{"GET", api.AdminEnrollments, ""}, {"GET", api.AdminStatus + "?workflow_id=x", ""}, {"GET", api.AdminCounts, ""},
+		{"POST", api.Enroll.Path, `{"journey":"nudge","customer":"ana"}`}, {"POST", "/v1/admin/enrollments/x/commands", `{"kind":"cancel"}`}, {"POST", api.PauseJourney.Path, `{"journey":"nudge","paused":true}`},
+		{"GET", api.ListEnrollments.Path, ""}, {"GET", "/v1/admin/enrollments/x", ""}, {"GET", api.GetCounts.Path, ""},
 	} {
 		for _, header := range []string{"", "Bearer " + writeKey + "x", "Bearer " + webKey} {
 			if header == "Bearer "+webKey && strings.HasPrefix(c.body, event[:9]) && c.path != "/v1/track" {

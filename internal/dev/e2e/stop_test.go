@@ -64,9 +64,9 @@ func (in *install) once(customers []string) {
 		if err != nil {
 			in.Fatal(err)
 		}
-		if n := len(in.mail.sent(c + "@example.com")); n != 1 || len(s.Contacts) != 1 || s.Contacts[0].Unknown ||
+		if n := len(in.mail.sent(c + "@example.com")); n != 1 || len(s.Sends) != 1 || s.Sends[0].Unknown ||
 			in.mail.tried(c+"@example.com") != 1 {
-			in.Errorf("%s got %d mails of %d tries, the ledger says %+v", c, n, in.mail.tried(c+"@example.com"), s.Contacts)
+			in.Errorf("%s got %d mails of %d tries, the ledger says %+v", c, n, in.mail.tried(c+"@example.com"), s.Sends)
 		}
 	}
 }

@@ -1,0 +1,43 @@
+package api
+
+// Accepted is the answer to accepted Segment calls.
+type Accepted struct {
+	Success    bool      `json:"success"`
+	MessageIDs []string  `json:"messageIds"`
+	Receipts   []Receipt `json:"receipts,omitempty" doc:"for server keys only: to whom an anonymous id belongs is not public"`
+}
+
+// Receipt says what became of one call.
+type Receipt struct {
+	MessageID   string   `json:"messageId"`
+	Customer    string   `json:"customer"`
+	Duplicate   bool     `json:"duplicate,omitempty"`
+	Entered     []string `json:"entered,omitempty"` // workflow ids of the enrollments that it started
+	DeliveredTo int      `json:"delivered_to,omitempty" doc:"number of running enrollments that it is delivered to"`
+}
+
+// SegmentCall is one call of Segment's tracking API. Which fields it needs depends on its type; unknown fields are ignored.
+type SegmentCall struct {
+	_           struct{}       `additionalProperties:"true"`
+	Type        string         `json:"type,omitempty" doc:"in a batch: track, identify, page, screen, alias or group"`
+	Event       string         `json:"event,omitempty" maxLength:"255" doc:"track: name of the event"`
+	UserID      any            `json:"userId,omitempty" doc:"a string of at most 255 bytes, or a number; either this or anonymousId"`
+	AnonymousID any            `json:"anonymousId,omitempty" doc:"a string of at most 255 bytes, or a number"`
+	PreviousID  any            `json:"previousId,omitempty" doc:"alias: the id that becomes userId"`
+	GroupID     any            `json:"groupId,omitempty" doc:"group"`
+	MessageID   any            `json:"messageId,omitempty" doc:"an id counts once; default: a random one"`
+	Properties  map[string]any `json:"properties,omitempty" doc:"track, page, screen"`
+	Traits      map[string]any `json:"traits,omitempty" doc:"identify, group"`
+	Context     map[string]any `json:"context,omitempty" doc:"identify: context.traits are traits too"`
+	Name        string         `json:"name,omitempty" maxLength:"255" doc:"page, screen"`
+	Category    string         `json:"category,omitempty" maxLength:"255" doc:"page, screen"`
+	Timestamp   string         `json:"timestamp,omitempty" doc:"RFC 3339; default: now"`
+	SentAt      string         `json:"sentAt,omitempty" doc:"RFC 3339; corrects the client's clock"`
+}
+
+// SegmentBatch is a batch of calls.
+type SegmentBatch struct {
+	_      struct{}      `additionalProperties:"true"`
+	Batch  []SegmentCall `json:"batch" minItems:"1"`
+	SentAt string        `json:"sentAt,omitempty" doc:"RFC 3339"`
+}

@@ -1,0 +1,149 @@
+// Package adminapi serves the admin API: JSON over HTTP with an admin token as bearer. Its contract is package api; huma decodes
+// and checks requests, encodes responses and writes the OpenAPI document (docs/decisions/0011-admin-api-contract.md).
+package adminapi
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/gateway/figures"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// Store is what operators look at and change.
+type Store interface {
+	Enrollments
+	DeadLetters
+	Migrations
+	Decisions
+	Content(ctx context.Context) (release int, c *journey.Content, err error)
+	Counts(ctx context.Context) (store.Counts, error)
+	PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error)
+}
+
+// Enrollments starts, finds and orders enrollments.
+type Enrollments interface {
+	Ingest(ctx context.Context, now time.Time, calls []store.SegmentCall) ([]store.Receipt, error)
+	Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error
+	Enrollments(ctx context.Context, f store.EnrollmentFilter) ([]store.Enrollment, error)
+	Sends(ctx context.Context, f store.SendFilter) ([]store.Send, error)
+}
+
+// DeadLetters lists and retries dead letters.
+type DeadLetters interface {
+	DeadLetters(ctx context.Context, f store.DeadLetterFilter) ([]store.DeadLetter, error)
+	RetryDeadLetters(ctx context.Context, now time.Time, list []store.DeadLetter, drop bool) (int, error)
+}
+
+// Migrations moves open enrollments to another revision.
+type Migrations interface {
+	StepCounts(ctx context.Context, journey string) ([]store.StepCount, error)
+	Program(ctx context.Context, revision string) (*journey.Program, error)
+	Migrate(ctx context.Context, now time.Time, m store.Migration) (store.MigrationPage, error)
+	MigrationStatuses(ctx context.Context, name, after string, limit int) ([]store.MigrationStatus, error)
+}
+
+// Decisions previews decisions.
+type Decisions interface {
+	InboundChannels() []string
+	Explain(ctx context.Context, now time.Time, customer, group string, actions []string, channel string) (store.Decision, error)
+	Intents(ctx context.Context, now time.Time, customer string) ([]store.IntentScore, error)
+}
+
+// Handlers serve the admin API.
+type Handlers struct {
+	*web.Env
+	store   Store
+	figures *figures.Figures
+	mux     *http.ServeMux
+	doc     *huma.OpenAPI
+}
+
+// New returns the handlers.
+func New(env *web.Env, s Store, f *figures.Figures) *Handlers {
+	h := &Handlers{Env: env, store: s, figures: f, mux: http.NewServeMux()}
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry.RegisterTypeAlias(reflect.TypeFor[journey.Rules](), reflect.TypeFor[map[string]any]()) // the designer's YAML, parsed
+	registry.RegisterTypeAlias(reflect.TypeFor[problem](), reflect.TypeFor[api.Problem]())
+	config := huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "tabi", Version: "1",
+				Description: "Events in, decisions and app messages out, and the admin API. Errors have one form, Problem.",
+			},
+			Components: &huma.Components{
+				Schemas: registry,
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"admin":    {Type: "http", Scheme: "bearer", Description: "an admin's token"},
+					"writeKey": {Type: "http", Scheme: "basic", Description: "a write key as user, without a password"},
+					"bearer":   {Type: "http", Scheme: "bearer", Description: "a server key, or a token of the user"},
+				},
+			},
+		},
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+	}
+	a := humago.New(h.mux, config)
+	register(h, a, api.Enroll, h.enroll)
+	register(h, a, api.ListEnrollments, h.listEnrollments)
+	register(h, a, api.GetEnrollment, h.getEnrollment)
+	register(h, a, api.SendCommand, h.sendCommand)
+	register(h, a, api.PauseJourney, h.pauseJourney)
+	register(h, a, api.GetCounts, h.getCounts)
+	register(h, a, api.GetJourney, h.getJourney)
+	register(h, a, api.GetStepCounts, h.getStepCounts)
+	register(h, a, api.Migrate, h.migrate)
+	register(h, a, api.ListMigrations, h.listMigrations)
+	register(h, a, api.ListDeadLetters, h.listDeadLetters)
+	register(h, a, api.RetryDeadLetters, h.retryDeadLetters)
+	register(h, a, api.DropDeadLetters, h.dropDeadLetters)
+	register(h, a, api.ExplainDecision, h.explainDecision)
+	register(h, a, api.GetReport, h.getReport)
+	h.doc = a.OpenAPI()
+	h.describePublic()
+	return h
+}
+
+// ServeHTTP serves every path of the admin API. Bodies are read here, within the limits of all bodies.
+func (h *Handlers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		if err := h.ReplaceBody(w, r); err != nil {
+			web.WriteError(w, err)
+			return
+		}
+	}
+	h.mux.ServeHTTP(w, r)
+}
+
+// OpenAPI returns the document of all HTTP endpoints for programs, as YAML.
+func (h *Handlers) OpenAPI() ([]byte, error) { return h.doc.YAML() }
+
+// reply is a response with a body.
+type reply[T any] struct{ Body T }
+
+// register serves an endpoint. An error that do returns is an error of the store, unless it is a web.Error.
+func register[In, Out any](h *Handlers, a huma.API, e api.Endpoint[In, Out], do func(context.Context, *In) (*Out, error)) {
+	op := huma.Operation{
+		OperationID: e.ID, Method: e.Method, Path: e.Path, Summary: e.Summary, Tags: []string{"admin"},
+		Security:     []map[string][]string{{"admin": {}}},
+		Errors:       append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusServiceUnavailable}, e.Errors...),
+		MaxBodyBytes: h.Limits.Body, RejectUnknownQueryParameters: true,
+	}
+	huma.Register(a, op, func(ctx context.Context, in *In) (*reply[Out], error) {
+		out, err := do(ctx, in)
+		if err != nil {
+			return nil, h.problem(ctx, e.Path, err)
+		}
+		return &reply[Out]{*out}, nil
+	})
+}

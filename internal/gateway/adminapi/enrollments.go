@@ -1,0 +1,188 @@
+package adminapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/gateway/figures"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// journeyStarted is the event by which a customer enters a journey through the admin API.
+const journeyStarted = "Journey Started"
+
+func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.EnrollResponse, error) {
+	req := in.Body
+	if req.ID == "" {
+		req.ID = uuid.NewString()
+	}
+	if err := web.FirstError(web.CheckID("customer", req.Customer), web.CheckUserID("customer", req.Customer), web.CheckID("id", req.ID),
+		h.CheckTree("properties", req.Properties)); err != nil {
+		return nil, err
+	}
+	_, content, err := h.store.Content(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if content == nil || content.Journeys[req.Journey] == nil {
+		return nil, web.NotFound("unknown_journey", "journey", "no such journey in the current release: "+strconv.Quote(req.Journey))
+	}
+	receipts, err := h.store.Ingest(ctx, h.Now(), []store.SegmentCall{{
+		Type: "track", MessageID: req.ID, UserID: req.Customer, Event: journeyStarted, Properties: req.Properties,
+		Source: "cli", Enter: req.Journey,
+	}})
+	if err != nil {
+		return nil, err
+	}
+	got := receipts[0]
+	if got.Refused != "" {
+		return nil, &web.Error{Status: http.StatusConflict, Code: "refused", Field: "customer", Message: got.Refused}
+	}
+	out := &api.EnrollResponse{ID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate}
+	if len(got.Entered) > 0 {
+		out.WorkflowID = got.Entered[0]
+	}
+	return out, nil
+}
+
+// commands are the orders by their names in the API.
+var commands = map[string]string{
+	"cancel": contract.ExitUpdate, "pause": contract.PauseUpdate, "resume": contract.ResumeUpdate,
+}
+
+func (h *Handlers) sendCommand(ctx context.Context, in *api.CommandInput) (*api.Done, error) {
+	err := h.store.Command(ctx, h.Now(), in.ID, contract.Command{
+		Kind: commands[in.Body.Kind], By: auth.Actor(ctx, in.Body.By), Reason: in.Body.Reason,
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, web.NotFound("not_found", "id", "no open enrollment at this workflow id")
+	}
+	return &api.Done{Success: true}, err
+}
+
+func (h *Handlers) listEnrollments(ctx context.Context, in *api.EnrollmentFilter) (*api.EnrollmentList, error) {
+	rows, err := h.store.Enrollments(ctx, store.EnrollmentFilter{
+		Journey: in.Journey, Customer: in.Customer, State: in.State, Outcome: in.Outcome, After: in.After, Limit: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 && in.Journey != "" {
+		if err := h.knowsJourney(ctx, in.Journey); err != nil {
+			return nil, err
+		}
+	}
+	out := &api.EnrollmentList{Enrollments: make([]api.Enrollment, 0, len(rows))}
+	for _, e := range rows {
+		out.Enrollments = append(out.Enrollments, viewEnrollment(e))
+	}
+	if len(rows) == in.Limit {
+		out.Next = rows[len(rows)-1].ID
+	}
+	return out, nil
+}
+
+// knowsJourney refuses a journey that is not in the current release and was never entered.
+func (h *Handlers) knowsJourney(ctx context.Context, name string) error {
+	_, content, err := h.store.Content(ctx)
+	if err != nil || content != nil && content.Journeys[name] != nil {
+		return err
+	}
+	rows, err := h.store.Enrollments(ctx, store.EnrollmentFilter{Journey: name, Limit: 1})
+	if err != nil || len(rows) > 0 {
+		return err
+	}
+	return web.NotFound("unknown_journey", "journey", "no such journey: "+strconv.Quote(name))
+}
+
+func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*api.Status, error) {
+	rows, err := h.store.Enrollments(ctx, store.EnrollmentFilter{WorkflowID: in.ID, Limit: 1000})
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, web.NotFound("not_found", "id", "no enrollment was ever at this workflow id")
+	}
+	latest := rows[0]
+	for _, e := range rows[1:] {
+		if e.EnteredAt.After(latest.EnteredAt) || e.EnteredAt.Equal(latest.EnteredAt) && latest.State == store.StateClosed {
+			latest = e
+		}
+	}
+	sends, err := h.store.Sends(ctx, store.SendFilter{Enrollment: latest.ID})
+	if err != nil {
+		return nil, err
+	}
+	dead, err := h.store.DeadLetters(ctx, store.DeadLetterFilter{WorkflowID: in.ID})
+	if err != nil {
+		return nil, err
+	}
+	out := &api.Status{Enrollment: viewEnrollment(latest), Sends: make([]api.Send, 0, len(sends)), DeadLetters: viewDeadLetters(dead)}
+	for _, s := range sends {
+		out.Sends = append(out.Sends, viewSend(s))
+	}
+	return out, nil
+}
+
+func (h *Handlers) pauseJourney(ctx context.Context, in *api.PauseInput) (*api.PauseResponse, error) {
+	n, err := h.store.PauseJourney(ctx, h.Now(), in.Body.Journey, auth.Actor(ctx, in.Body.By), in.Body.Paused)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, web.NotFound("unknown_journey", "journey", fmt.Sprintf("no such journey: %q", in.Body.Journey))
+	}
+	return &api.PauseResponse{Success: true, Enrollments: n}, err
+}
+
+func (h *Handlers) getCounts(ctx context.Context, _ *api.None) (*api.Counts, error) {
+	c, err := h.store.Counts(ctx)
+	return &api.Counts{
+		Events: c.Events, Customers: c.Customers, OutboxDepth: c.Pending, OutboxOldest: c.OldestPending, DeliveryFailing: c.Failing,
+		Open: c.Open, Outcomes: c.Outcomes, Sends: c.Sends, Handoffs: c.Handoffs, PausedJourneys: append([]string{}, c.PausedJourneys...),
+		DeadLetters: c.DeadLetters,
+	}, err
+}
+
+func (h *Handlers) getJourney(ctx context.Context, in *api.JourneyName) (*api.JourneyNumbers, error) {
+	n, err := h.figures.Numbers(ctx, in.Name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, web.NotFound("unknown_journey", "name", "no such journey: "+strconv.Quote(in.Name))
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := figures.ViewNumbers(n)
+	return &out, nil
+}
+
+func (h *Handlers) getReport(ctx context.Context, in *api.ReportFilter) (*api.Report, error) {
+	since, refused := h.figures.Since(in.Since)
+	if refused != nil {
+		return nil, refused
+	}
+	report, err := h.figures.Report(ctx, since)
+	return &report, err
+}
+
+func viewEnrollment(e store.Enrollment) api.Enrollment {
+	return api.Enrollment{
+		ID: e.ID, WorkflowID: e.WorkflowID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer, Key: e.Key,
+		EntryEvent: e.EntryEvent, EntryName: e.EntryName, EnteredAt: e.EnteredAt, ClosedAt: e.ClosedAt,
+		State: e.State, Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, Holdout: e.Holdout, RunID: e.Chain,
+		Step: e.Step, StepKind: e.StepKind, Since: e.Since, Until: e.Until, Paused: e.Paused,
+	}
+}
+
+func viewSend(s store.Send) api.Send {
+	return api.Send{
+		Key: s.Key, Journey: s.Journey, Step: s.Step, Message: s.Message, Channel: s.Channel, Category: s.Category,
+		Status: s.Status, Reason: s.Reason, Unknown: s.Unknown, Attempts: s.Attempts, At: s.At,
+	}
+}

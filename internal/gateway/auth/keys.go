@@ -1,0 +1,123 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
+)
+
+// Kinds of write keys.
+const (
+	ServerKey = "server" // secret, held by back ends: every event, every trait
+	WebKey    = "web"    // public, shipped in pages and apps: listed events and traits only
+)
+
+// Key says what a write key may do.
+type Key struct {
+	Kind   string   // ServerKey or WebKey
+	Events []string // web: the names it may track
+	Traits []string // web: the top-level traits it may set; never a protected one
+}
+
+// Events that change what a customer may be sent.
+const (
+	EventUnsubscribed = "Unsubscribed"
+	EventEmailBounced = "Email Bounced"
+	EventEmailSpam    = "Email Marked as Spam"
+)
+
+// protectedEvents may be tracked by server keys only.
+var protectedEvents = map[string]bool{EventUnsubscribed: true, EventEmailBounced: true, EventEmailSpam: true}
+
+// ProtectedTraits are addresses and permissions: only a server key may set them.
+var ProtectedTraits = map[string]bool{"email": true, "phone": true, "push_token": true, "consent": true}
+
+func (k Key) check(name string) (problems []error) {
+	shown := name
+	if len(shown) > 4 {
+		shown = shown[:4] + "…" // a server key is a secret
+	}
+	if name == "" {
+		problems = append(problems, errors.New("gateway: a write key is empty"))
+	}
+	if k.Kind != ServerKey && k.Kind != WebKey {
+		problems = append(problems, fmt.Errorf("gateway: write key %s has kind %q; it is %q or %q", shown, k.Kind, ServerKey, WebKey))
+	}
+	for _, e := range k.Events {
+		if protectedEvents[e] {
+			problems = append(problems, fmt.Errorf("gateway: write key %s lists event %q, which only server keys may track", shown, e))
+		}
+	}
+	for _, t := range k.Traits {
+		if ProtectedTraits[t] {
+			problems = append(problems, fmt.Errorf("gateway: write key %s lists trait %q, which only server keys may set", shown, t))
+		}
+	}
+	return problems
+}
+
+// namedKey is a write key with its digest, so that comparing takes the same time for every input.
+type namedKey struct {
+	digest [sha256.Size]byte
+	Key
+}
+
+func digestKeys(keys map[string]Key) []namedKey {
+	out := make([]namedKey, 0, len(keys))
+	for name, k := range keys {
+		out = append(out, namedKey{sha256.Sum256([]byte(name)), k})
+	}
+	return out
+}
+
+// WriteKey finds the key of a request: user of basic authentication, bearer token, or writeKey in the body (nil: it was not
+// read). In dev, and where no keys are configured (which only Insecure allows), every request has a server key.
+func (a *Auth) WriteKey(r *http.Request, body []byte) (Key, *web.Error) {
+	if a.Dev || len(a.keys) == 0 {
+		return Key{Kind: ServerKey}, nil
+	}
+	given := Bearer(r)
+	if user, _, ok := r.BasicAuth(); ok {
+		given = user
+	}
+	if given == "" && body != nil {
+		var envelope struct {
+			WriteKey string `json:"writeKey"`
+		}
+		// Other errors of the body are reported only to callers who have a key.
+		_ = json.NewDecoder(bytes.NewReader(body)).Decode(&envelope)
+		given = envelope.WriteKey
+	}
+	if given == "" {
+		return Key{}, web.Unauthorized("no write key; give it as the user of basic authentication, or as writeKey in the body")
+	}
+	digest := sha256.Sum256([]byte(given))
+	var found *Key
+	for i := range a.keys {
+		if subtle.ConstantTimeCompare(digest[:], a.keys[i].digest[:]) == 1 {
+			found = &a.keys[i].Key
+		}
+	}
+	if found == nil {
+		return Key{}, web.Unauthorized("unknown write key")
+	}
+	return *found, nil
+}
+
+// ServerKey refuses a request without a server key in its headers.
+func (a *Auth) ServerKey(r *http.Request) *web.Error {
+	key, f := a.WriteKey(r, nil)
+	if f != nil {
+		return f
+	}
+	if key.Kind != ServerKey {
+		return web.Forbidden("", "this needs a server key, not a web key")
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+// Package figures caches the counts of the store that pages, the admin API and metrics share, and puts reports together.
+package figures
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+const (
+	// countsAge is the largest age of the counts when they are scraped (wall time).
+	countsAge = 5 * time.Second
+	// totalsShare is the largest share of time spent on counting the totals: they grow with the years, and the longer a count
+	// took, the later the next one starts.
+	totalsShare = 0.01
+	// totalsTimeout bounds one count of the totals.
+	totalsTimeout = 5 * time.Minute
+)
+
+// Reader has the queries that this package caches.
+type Reader interface {
+	Live(ctx context.Context) (store.Live, error)
+	Totals(ctx context.Context) (store.Totals, error)
+	Numbers(ctx context.Context, now time.Time, journey string) (store.Numbers, error)
+	Acceptance(ctx context.Context, now, since time.Time) (store.Acceptance, error)
+	Content(ctx context.Context) (release int, c *journey.Content, err error)
+}
+
+// Figures caches what counting costs: what is happening now for countsAge, a journey's numbers for numbersAge, and the totals for
+// a multiple of the time it took to count them.
+type Figures struct {
+	*web.Env
+	store Reader
+
+	mu   sync.Mutex
+	at   time.Time // wall
+	last store.Live
+	ok   bool
+
+	totalsMu sync.Mutex
+	totals   store.Totals
+	counted  bool      // totals were read once
+	counting bool      // they are being read
+	next     time.Time // wall: when they are to be read again
+
+	journeysMu sync.Mutex
+	journeys   map[string]*journeyNumbers
+}
+
+// New returns empty caches over a store.
+func New(env *web.Env, r Reader) *Figures {
+	return &Figures{Env: env, store: r, journeys: map[string]*journeyNumbers{}}
+}
+
+// Live returns what is happening now, fresh or cached; false: it could not be read. A failure is cached too, so that a database
+// in trouble is not asked more often.
+func (s *Figures) Live() (store.Live, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if wall := s.Env.Wall(); s.at.IsZero() || wall.Sub(s.at) >= countsAge {
+		ctx, cancel := context.WithTimeout(context.Background(), countsAge)
+		defer cancel()
+		live, err := s.store.Live(ctx)
+		if err != nil {
+			s.Env.Log.Warn("the counts could not be read", zap.Error(err))
+		}
+		s.at, s.last, s.ok = wall, live, err == nil
+	}
+	return s.last, s.ok
+}
+
+// Totals returns the latest totals, and starts to count them in the background when it is time; false: they were never counted.
+func (s *Figures) Totals() (store.Totals, bool) {
+	s.totalsMu.Lock()
+	due := !s.counting && !s.Env.Wall().Before(s.next)
+	s.counting = s.counting || due
+	s.totalsMu.Unlock()
+	if due {
+		done := make(chan struct{})
+		go s.count(done)
+		patience := time.NewTimer(countsAge / 10) // a small store has counted before anyone notices
+		defer patience.Stop()
+		select {
+		case <-done:
+		case <-patience.C:
+		}
+	}
+	s.totalsMu.Lock()
+	defer s.totalsMu.Unlock()
+	return s.totals, s.counted
+}
+
+// count reads the totals.
+func (s *Figures) count(done chan<- struct{}) {
+	defer close(done)
+	ctx, cancel := context.WithTimeout(context.Background(), totalsTimeout)
+	defer cancel()
+	began := s.Env.Wall()
+	totals, err := s.store.Totals(ctx)
+	took := s.Env.Wall().Sub(began)
+	if err != nil {
+		s.Env.Log.Warn("the totals could not be counted", zap.Error(err))
+	}
+	s.totalsMu.Lock()
+	defer s.totalsMu.Unlock()
+	if err == nil {
+		s.totals, s.counted = totals, true
+	}
+	s.counting, s.next = false, began.Add(max(countsAge, time.Duration(float64(took)/totalsShare)))
+}

@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
+)
+
+// guard puts a route's access rule before its handler.
+func (g *Gateway) guard(r web.Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r.CORS {
+			g.allowOrigin(w, req)
+		}
+		switch r.Access {
+		case web.ServerKey:
+			if err := g.auth.ServerKey(req); err != nil {
+				web.WriteError(w, err)
+				return
+			}
+		case web.Admin, web.Metrics:
+			caller := g.auth.Identify(req)
+			least := auth.RoleAgent
+			if r.Access == web.Admin {
+				least = auth.RoleAdmin
+				if caller.Session != nil {
+					caller = auth.Principal{Role: g.auth.OpenTo()} // the API is for programs: a cookie opens pages only
+				}
+			}
+			if caller.Role < least {
+				web.WriteError(w, web.Unauthorized("this needs a token: Authorization: Bearer <token>"))
+				return
+			}
+			req = auth.WithPrincipal(req, caller)
+		case web.Page, web.Form:
+			caller := g.auth.Identify(req)
+			if caller.Role < auth.RoleAgent {
+				g.pages.AskToSignIn(w, req)
+				return
+			}
+			req = auth.WithPrincipal(req, caller)
+			if r.Access == web.Form {
+				req.Body = http.MaxBytesReader(w, req.Body, 64<<10)
+				if err := g.auth.CheckForm(req); err != nil {
+					g.pages.Problem(w, req, err.Status, "Nothing was changed", err.Message)
+					return
+				}
+			}
+		case web.Anyone, web.WriteKey, web.Reader, web.DevOnly:
+		}
+		r.Handle(w, req)
+	})
+}
+
+// outer wraps everything: headers, the dev guard, 404 and 405 in the form of the path, panics, one log line.
+func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := g.Wall()
+		rec := &recorder{ResponseWriter: w}
+		_, pattern := mux.Handler(r)
+		defer func() {
+			if failure := recover(); failure != nil {
+				if failure == http.ErrAbortHandler {
+					panic(failure)
+				}
+				g.Log.Error(
+					"a handler panicked",
+					zap.String("route", pattern),
+					zap.String("panic", fmt.Sprintf("%T", failure)),
+					zap.ByteString("stack", debug.Stack()),
+				)
+				if rec.status == 0 {
+					web.WriteError(rec, &web.Error{
+						Status: http.StatusInternalServerError, Code: "internal",
+						Message: "the handler failed; the log says where",
+					})
+				}
+			}
+			took := g.Wall().Sub(began)
+			g.requests.WithLabelValues(label(pattern), method(r.Method), fmt.Sprint(rec.status)).Observe(took.Seconds())
+			g.Log.Debug(
+				"request",
+				zap.String("method", method(r.Method)),
+				zap.String("route", label(pattern)),
+				zap.Int("status", rec.status),
+				zap.Duration("took", took),
+			)
+		}()
+		head := rec.Header()
+		head.Set("X-Content-Type-Options", "nosniff")
+		head.Set("Cache-Control", "no-store")
+		head.Set("Referrer-Policy", "same-origin") // under no-referrer a browser sends its own forms with Origin: null
+		head.Set("X-Frame-Options", "DENY")
+		if !strings.HasPrefix(r.URL.Path, "/dev/") {
+			head.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		}
+		if strings.HasPrefix(g.cfg.PublicURL, "https:") {
+			head.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		if g.cfg.Dev {
+			if f := g.auth.CheckDev(r); f != nil {
+				web.WriteError(rec, f)
+				return
+			}
+		}
+		if pattern == "" {
+			g.unrouted(rec, r, mux)
+			return
+		}
+		mux.ServeHTTP(rec, r)
+	})
+}
+
+// unrouted answers 404 or 405.
+func (g *Gateway) unrouted(w http.ResponseWriter, r *http.Request, mux *http.ServeMux) {
+	probe := &header{head: http.Header{}}
+	mux.ServeHTTP(probe, r)
+	f := &web.Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing at this path"}
+	if probe.status == http.StatusMethodNotAllowed {
+		f = &web.Error{Status: probe.status, Code: "method_not_allowed", Message: "this path accepts " + probe.head.Get("Allow")}
+		w.Header().Set("Allow", probe.head.Get("Allow"))
+	}
+	if strings.HasPrefix(r.URL.Path, "/v1/") || f.Status != http.StatusNotFound {
+		web.WriteError(w, f)
+		return
+	}
+	g.pages.Problem(w, r, f.Status, "Nothing here", "There is nothing at this address.")
+}
+
+// allowOrigin lets pages of other sites call with a write key; in Dev, of this machine only (CheckDev has made sure).
+func (g *Gateway) allowOrigin(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Origin") == "" {
+		return
+	}
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if g.cfg.Dev {
+		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+		w.Header().Add("Vary", "Origin")
+	}
+	w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
+}
+
+func (g *Gateway) preflight(w http.ResponseWriter, r *http.Request) {
+	g.allowOrigin(w, r)
+	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding")
+	w.Header().Set("Access-Control-Max-Age", "7200")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// label keeps the metric's labels few.
+func label(pattern string) string {
+	if pattern == "" {
+		return "none"
+	}
+	return pattern[strings.IndexByte(pattern, ' ')+1:]
+}
+
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodPost, http.MethodHead, http.MethodOptions:
+		return m
+	}
+	return "other"
+}
+
+// recorder remembers the status.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(data []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(data)
+}
+
+// Unwrap serves http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// header keeps an answer's status and headers and drops its body.
+type header struct {
+	head   http.Header
+	status int
+}
+
+func (h *header) Header() http.Header { return h.head }
+
+func (h *header) WriteHeader(s int) { h.status = s }
+
+func (h *header) Write(b []byte) (int, error) {
+	return len(b), nil
+}

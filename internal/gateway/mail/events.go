@@ -1,0 +1,187 @@
+// Package mail serves the links in mails and the reports of mail providers.
+package mail
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// Events that mail providers report, with Segment's names.
+const (
+	emailDelivered = "Email Delivered"
+	emailOpened    = "Email Opened"
+	emailClicked   = "Email Link Clicked"
+	emailBounced   = auth.EventEmailBounced
+	emailSpam      = auth.EventEmailSpam
+)
+
+// mailKinds maps providers' names to events.
+var mailKinds = map[string]string{
+	"delivered": emailDelivered, "delivery": emailDelivered,
+	"open": emailOpened, "opened": emailOpened,
+	"click": emailClicked, "clicked": emailClicked,
+	"bounce": emailBounced, "bounced": emailBounced, "hard_bounce": emailBounced, "soft_bounce": emailBounced,
+	"spam": emailSpam, "complaint": emailSpam, "complained": emailSpam, "spamreport": emailSpam, "spam_complaint": emailSpam,
+	"unsubscribe": Unsubscribed, "unsubscribed": Unsubscribed,
+}
+
+// bounceKinds maps providers' names of bounces to hard (the address is dead) and soft (it may work later).
+var bounceKinds = map[string]string{
+	"hard": "hard", "permanent": "hard", "hard_bounce": "hard",
+	"soft": "soft", "transient": "soft", "temporary": "soft", "soft_bounce": "soft", "blocked": "soft", "undetermined": "soft",
+}
+
+// Store ingests events and finds the sends that reports are about.
+type Store interface {
+	Ingest(ctx context.Context, now time.Time, calls []store.SegmentCall) ([]store.Receipt, error)
+	Customer(ctx context.Context, id string) (store.Customer, error)
+	Send(ctx context.Context, key string) (store.Send, error)
+	SendByProvider(ctx context.Context, channel, id string) (store.Send, error)
+}
+
+// Pages renders what a customer sees after following a link.
+type Pages interface {
+	Render(w http.ResponseWriter, r *http.Request, status int, name, title string, body any)
+	Problem(w http.ResponseWriter, r *http.Request, status int, heading, text string)
+}
+
+// Handlers serve links and reports.
+type Handlers struct {
+	*web.Env
+	links signedlink.Links
+	store Store
+	pages Pages
+}
+
+// New returns the handlers.
+func New(env *web.Env, links signedlink.Links, s Store, p Pages) *Handlers {
+	return &Handlers{Env: env, links: links, store: s, pages: p}
+}
+
+// happened returns when a reported event happened: not in the future; zero: the store uses now.
+func (h *Handlers) happened(at time.Time) time.Time {
+	if now := h.Now(); at.After(now) {
+		return now
+	}
+	return at
+}
+
+// Events accepts reports of mail providers: one object or a list of
+// {type, key or message_id, timestamp, reason, bounce_type, url, id}.
+func (h *Handlers) Events(w http.ResponseWriter, r *http.Request) {
+	body, f := h.ReadBody(w, r)
+	if f != nil {
+		web.WriteError(w, f)
+		return
+	}
+	list := []json.RawMessage{body}
+	single := !bytes.HasPrefix(bytes.TrimSpace(body), []byte("["))
+	if !single {
+		if err := json.Unmarshal(body, &list); err != nil {
+			web.WriteError(w, web.BadJSON("", err))
+			return
+		}
+	}
+	if len(list) > h.Limits.Batch {
+		web.WriteError(w, web.TooLarge("", fmt.Sprintf("%d reports; at most %d are accepted at once", len(list), h.Limits.Batch)))
+		return
+	}
+	calls, skipped := make([]store.SegmentCall, 0, len(list)), []api.IgnoredReport{}
+	for i, raw := range list {
+		field := "[" + strconv.Itoa(i) + "]"
+		if single {
+			field = ""
+		}
+		call, reason, f := h.mailEvent(r, field, raw)
+		if f != nil {
+			web.WriteError(w, f)
+			return
+		}
+		if reason != "" {
+			skipped = append(skipped, api.IgnoredReport{Index: i, Reason: reason})
+			continue
+		}
+		calls = append(calls, call)
+	}
+	if len(calls) > 0 {
+		if _, err := h.store.Ingest(r.Context(), h.Now(), calls); err != nil {
+			h.StoreFailed(w, r, err)
+			return
+		}
+	}
+	web.WriteJSON(w, http.StatusOK, api.MailEventsResponse{Success: true, Accepted: len(calls), Ignored: skipped})
+}
+
+// mailEvent converts one report to an event of the customer, or says why it is ignored.
+func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call store.SegmentCall, ignore string, f *web.Error) {
+	in, f := h.Object(field, raw)
+	if f != nil {
+		return call, "", f
+	}
+	p := web.FieldReader{Field: field, In: in}
+	kind := strings.ToLower(p.Text("type", 64))
+	p.Need("type", kind)
+	key, messageID := p.Text("key", 1024), p.Text("message_id", 1024)
+	id, reason, url := p.Text("id", web.MaxID), p.Text("reason", 1000), p.Text("url", 4000)
+	bounce := strings.ToLower(p.Text("bounce_type", 64))
+	at := p.Time("timestamp")
+	if key == "" && messageID == "" {
+		p.Refuse(web.Missing(p.At("key"), "give either "+p.At("key")+" or message_id"))
+	}
+	if p.Err != nil {
+		return call, "", p.Err
+	}
+	event, known := mailKinds[kind]
+	if !known {
+		return call, "reports of this type are ignored", nil
+	}
+	c, err := h.send(r, key, messageID)
+	if errors.Is(err, store.ErrNotFound) {
+		return call, "no mail was sent under this key or id", nil
+	}
+	if err != nil {
+		return call, "", h.StoreError(r, err)
+	}
+	call = store.SegmentCall{
+		Type: "track", Event: event, Source: "http", Timestamp: h.happened(at),
+		Properties: map[string]any{"message": c.Message, "step": c.Step, "journey": c.Journey, "channel": "email"},
+	}
+	call.UserID, call.AnonymousID = web.Identity(c.Customer)
+	call.Properties = web.WithText(call.Properties, "reason", reason)
+	call.Properties = web.WithText(call.Properties, "url", url)
+	if event == emailBounced {
+		if bounce == "" {
+			bounce = kind
+		}
+		if bounceKinds[bounce] == "" {
+			bounce = "soft" // only an address that is surely dead is never written to again
+		}
+		call.Properties["type"] = bounceKinds[bounce] // hard bounces mark the address
+	}
+	call.MessageID = reportID(id, event, c.Key, url, p.Text("timestamp", 64))
+	return call, "", nil
+}
+
+// reportID returns the same id for a repeated report: the provider's own id, or a hash of the report's content.
+func reportID(id string, parts ...string) string {
+	if id != "" {
+		parts = []string{"id", id}
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return web.OwnPrefix + "mail." + hex.EncodeToString(sum[:16])
+}

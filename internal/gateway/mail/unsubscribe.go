@@ -1,0 +1,85 @@
+package mail
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// Unsubscribed is the event that ends marketing to a customer.
+const Unsubscribed = auth.EventUnsubscribed
+
+type unsubscribeView struct {
+	Token string
+	Done  bool
+}
+
+// UnsubscribePage asks first: a GET changes nothing, because mail scanners follow links too.
+func (h *Handlers) UnsubscribePage(w http.ResponseWriter, r *http.Request) {
+	token := r.PathValue("token")
+	if _, err := h.links.Mail(token); err != nil {
+		h.badLink(w, r)
+		return
+	}
+	h.pages.Render(w, r, http.StatusOK, "unsubscribe.html", "Unsubscribe", unsubscribeView{Token: token})
+}
+
+// Unsubscribe serves the page's form and RFC 8058's one click. The token is the permission; a repeat changes nothing.
+func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
+	m, err := h.links.Mail(r.PathValue("token"))
+	if err != nil {
+		h.badLink(w, r)
+		return
+	}
+	customer, err := h.store.Customer(r.Context(), m.Customer)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		h.unsubscribeFailed(w, r, err)
+		return
+	}
+	if err != nil || !optedOut(customer) {
+		// A new id each time: an old link must work again after the customer has come back.
+		call := store.SegmentCall{
+			Type: "track", Event: Unsubscribed, MessageID: web.OwnPrefix + "unsubscribe." + uuid.NewString(), Source: "http",
+			Properties: about(m),
+		}
+		call.UserID, call.AnonymousID = web.Identity(m.Customer)
+		if _, err := h.store.Ingest(r.Context(), h.Now(), []store.SegmentCall{call}); err != nil {
+			h.unsubscribeFailed(w, r, err)
+			return
+		}
+	}
+	h.pages.Render(w, r, http.StatusOK, "unsubscribe.html", "Unsubscribed", unsubscribeView{Done: true})
+}
+
+// optedOut reports whether marketing has ended for a customer already.
+func optedOut(c store.Customer) bool {
+	consent, ok := c.Traits["consent"].(map[string]any)
+	return ok && consent["marketing"] == false
+}
+
+func about(m signedlink.Mail) map[string]any {
+	out := map[string]any{}
+	for key, value := range map[string]string{"journey": m.Journey, "step": m.Step, "message": m.Message} {
+		if value != "" {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+func (h *Handlers) badLink(w http.ResponseWriter, r *http.Request) {
+	h.pages.Problem(w, r, http.StatusNotFound, "This link does not work",
+		"It is incomplete, or we did not make it. Please open it from the mail again, or reply to the mail and ask us to stop.")
+}
+
+func (h *Handlers) unsubscribeFailed(w http.ResponseWriter, r *http.Request, err error) {
+	f := h.StoreError(r, err)
+	w.Header().Set("Retry-After", "60")
+	h.pages.Problem(w, r, f.Status, "Please try again", "Your request could not be stored. Please try again in a minute.")
+}

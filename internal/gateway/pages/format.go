@@ -1,0 +1,35 @@
+package pages
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// shown is the length of a value that a page shows, in bytes.
+const shown = 400
+
+// showValue writes a JSON value for people.
+func showValue(v any) string {
+	var text string
+	switch v := v.(type) {
+	case nil:
+		text = "–"
+	case string:
+		text = v
+	case float64:
+		text = strconv.FormatFloat(v, 'f', -1, 64)
+	case bool:
+		text = map[bool]string{true: "yes", false: "no"}[v]
+	default:
+		data, err := json.Marshal(v)
+		if err != nil {
+			return "?"
+		}
+		text = string(data)
+	}
+	if len(text) > shown {
+		text = strings.ToValidUTF8(text[:shown], "") + "…"
+	}
+	return text
+}

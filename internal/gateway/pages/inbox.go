@@ -1,0 +1,197 @@
+package pages
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+const (
+	inboxRefresh  = 15  // seconds
+	inboxLimit    = 500 // hand-offs a list shows
+	timelineLimit = 100 // entries a hand-off's page shows
+	outcomeLength = 100
+	noteLength    = 4000
+)
+
+type inboxView struct {
+	Handoffs []store.Handoff
+	Queues   []string
+	Queue    string
+	State    string // "", resolved or withdrawn
+	Full     bool   // there may be more than are shown
+}
+
+// inbox lists hand-offs: those that wait, by priority and age, or those that are closed.
+func (p *Pages) Inbox(w http.ResponseWriter, r *http.Request) {
+	v := inboxView{Queue: r.URL.Query().Get("queue"), State: r.URL.Query().Get("state")}
+	switch v.State {
+	case "", store.HandoffOpen, store.HandoffClaimed, store.HandoffResolved, store.HandoffWithdrawn:
+	default:
+		p.Problem(w, r, http.StatusBadRequest, "Unknown list", "A list is of hand-offs that are open, claimed, resolved or withdrawn.")
+		return
+	}
+	all, err := p.store.Handoffs(r.Context(), store.HandoffFilter{State: v.State, Limit: inboxLimit})
+	if err == nil && v.Queue != "" {
+		v.Handoffs, err = p.store.Handoffs(r.Context(), store.HandoffFilter{State: v.State, Queue: v.Queue, Limit: inboxLimit})
+	} else {
+		v.Handoffs = all
+	}
+	if err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
+	v.Full = len(v.Handoffs) == inboxLimit
+	for _, h := range all {
+		if !slices.Contains(v.Queues, h.Queue) {
+			v.Queues = append(v.Queues, h.Queue)
+		}
+	}
+	if v.Queue != "" && !slices.Contains(v.Queues, v.Queue) {
+		v.Queues = append(v.Queues, v.Queue)
+	}
+	slices.Sort(v.Queues)
+	p.Render(w, r, http.StatusOK, "inbox.html", "Inbox", v)
+}
+
+type handoffView struct {
+	store.Handoff
+	Story   story
+	Problem string // why the last form was not taken
+	Chosen  string // what the form had, to be shown again
+	Other   string
+	Draft   string
+	Mine    bool
+	Closed  bool
+}
+
+func (p *Pages) Handoff(w http.ResponseWriter, r *http.Request) {
+	p.showHandoff(w, r, http.StatusOK, handoffView{})
+}
+
+// showHandoff reads everything about one hand-off; v carries what a form had.
+func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, v handoffView) {
+	ctx, id := r.Context(), r.PathValue("id")
+	h, err := p.store.Handoff(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may have been mistyped.")
+		return
+	}
+	if err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
+	v.Handoff = h
+	v.Closed = h.State == store.HandoffResolved || h.State == store.HandoffWithdrawn
+	v.Mine = h.State == store.HandoffClaimed && h.Agent == p.agent(r)
+	if v.Story, err = p.tell(ctx, h.Customer); err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
+	p.Render(w, r, status, "handoff.html", "Hand-off: "+h.Queue, v)
+}
+
+func (p *Pages) Claim(w http.ResponseWriter, r *http.Request) {
+	agent, ok := p.actingAgent(w, r)
+	if !ok {
+		return
+	}
+	err := p.store.ClaimHandoff(r.Context(), p.Now(), r.PathValue("id"), agent)
+	p.afterForm(w, r, err, handoffView{})
+}
+
+func (p *Pages) Resolve(w http.ResponseWriter, r *http.Request) {
+	v := handoffView{
+		Chosen: strings.TrimSpace(r.PostFormValue("outcome")),
+		Other:  strings.TrimSpace(r.PostFormValue("other")),
+		Draft:  strings.TrimSpace(r.PostFormValue("note")),
+	}
+	outcome := v.Chosen
+	if v.Other != "" {
+		outcome = v.Other
+	}
+	switch {
+	case outcome == "":
+		v.Problem = "Please choose an outcome, or write one."
+	case len(outcome) > outcomeLength || !plainText(outcome):
+		v.Problem = "The outcome is a short word or two, at most 100 characters."
+	case len(v.Draft) > noteLength || !plainText(v.Draft):
+		v.Problem = "The note is too long; at most 4000 characters are kept."
+	}
+	if v.Problem != "" {
+		p.showHandoff(w, r, http.StatusBadRequest, v)
+		return
+	}
+	agent, ok := p.actingAgent(w, r)
+	if !ok {
+		return
+	}
+	err := p.store.ResolveHandoff(r.Context(), p.Now(), r.PathValue("id"), agent, outcome, v.Draft)
+	p.afterForm(w, r, err, v)
+}
+
+// afterForm shows the hand-off again; where the form came too late or another agent has it, with 409 and in
+// plain words.
+func (p *Pages) afterForm(w http.ResponseWriter, r *http.Request, err error, v handoffView) {
+	switch {
+	case err == nil:
+		http.Redirect(w, r, "/inbox/"+url.PathEscape(r.PathValue("id")), http.StatusSeeOther)
+	case errors.Is(err, store.ErrTaken):
+		v.Problem = "Another agent has claimed this hand-off. Nothing was changed; please agree with them first."
+		p.showHandoff(w, r, http.StatusConflict, v)
+	case errors.Is(err, store.ErrTooLate):
+		v.Problem = "Too late: this hand-off was closed before. What you sent had no effect; below is what happened instead."
+		p.showHandoff(w, r, http.StatusConflict, v)
+	case errors.Is(err, store.ErrNotFound):
+		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may have been mistyped.")
+	default:
+		p.pageFailed(w, r, err)
+	}
+}
+
+// agent returns the name of the person who looks at a page.
+func (p *Pages) agent(r *http.Request) string {
+	if name := auth.PrincipalOf(r.Context()).Name; name != "" {
+		return name
+	}
+	return auth.DevAgent
+}
+
+// actingAgent returns who sent a form. Where no token is asked for, or a program's token has no name, the form has the name, and
+// a session remembers it; false: the name was refused, and the answer is written.
+func (p *Pages) actingAgent(w http.ResponseWriter, r *http.Request) (string, bool) {
+	caller, given := auth.PrincipalOf(r.Context()), strings.TrimSpace(r.PostFormValue("agent"))
+	mayName := caller.Session == nil && caller.Name == "" || caller.Session != nil && caller.Session.Token == ""
+	if given == "" || !mayName {
+		return p.agent(r), true
+	}
+	if !auth.GoodName(given) {
+		p.showHandoff(w, r, http.StatusBadRequest, handoffView{Problem: "Please give a name of at most 80 characters."})
+		return "", false
+	}
+	switch {
+	case caller.Session == nil && auth.Bearer(r) == "":
+		p.auth.SignIn(w, given, "")
+	case caller.Session != nil && given != caller.Session.Agent:
+		renamed := *caller.Session
+		renamed.Agent = given
+		p.auth.SetSession(w, renamed)
+	}
+	return given, true
+}
+
+func (p *Pages) pageFailed(w http.ResponseWriter, r *http.Request, err error) {
+	f := p.StoreError(r, err)
+	if f.Retry > 0 {
+		w.Header().Set("Retry-After", "5")
+	}
+	p.Problem(w, r, f.Status, "The page cannot be shown now", "The database did not answer. Please load the page again in a moment.")
+}
+
+func plainText(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }

@@ -1,0 +1,323 @@
+package pages
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/graph"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/stats"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// journeyView is what the page of a journey shows.
+type journeyView struct {
+	store.Numbers
+	Description, Owner     string
+	Revision               string // whose numbers are shown; empty: all together
+	Shown                  string // the revision that is drawn
+	Drawing                template.HTML
+	Entered, OpenNow       int64 // of the revision, or of all
+	AwaitingGoal, Starting int64 // of OpenNow
+	Control                int64 // of OpenNow, held out
+	Steps                  []stepRow
+	Elsewhere              []stepRow // steps that the drawing does not have
+	Lost                   int64     // instances that stand there
+	Ends                   []endRow
+	Blocked, Failing       []reasonRow
+	Window                 string // of the funnel, in words
+	Stages                 []stageRow
+	Groups                 []groupRow
+	Verdict                string // of the comparison, in words
+	Live                   bool
+}
+
+type stepRow struct {
+	Step, Kind, Title string
+	Here, Passed      int64
+	Skipped           int64
+	Ways              []wayRow
+	Sends             []store.SendNumbers
+}
+
+type wayRow struct {
+	Label, Share string
+	Count        int64
+}
+
+type endRow struct {
+	Outcome          string
+	Treated, Control int64
+	Share            string // of the treated
+}
+
+type reasonRow struct {
+	Step, Channel, Reason string
+	Count                 int64
+}
+
+// stageRow is a stage of the funnel; Width is of 100.
+type stageRow struct {
+	Label, Step, Share string
+	Customers          int64
+	Width              float64
+}
+
+// groupRow is a side of the comparison; the interval's places are of 100 on an axis that begins at 0 and ends
+// at the higher interval's end.
+type groupRow struct {
+	Label string
+	store.Group
+	Low, High, At float64
+}
+
+// viewJourney puts together what is shown. chosen is the revision whose numbers are asked for, empty for all.
+func viewJourney(n store.Numbers, d *journey.Definition, chosen string) journeyView {
+	v := journeyView{
+		Numbers:     n,
+		Description: d.Description,
+		Owner:       d.Owner,
+		Revision:    chosen,
+		Shown:       d.Revision(),
+		Window:      graph.Span(d.Timeout),
+	}
+	if d.Goal != nil && d.Goal.Within > 0 {
+		v.Window = graph.Span(d.Goal.Within)
+	}
+	for _, rev := range n.Revisions {
+		if chosen == "" || rev.Revision == chosen {
+			v.Entered, v.OpenNow = v.Entered+rev.Entries, v.OpenNow+rev.Open
+			v.AwaitingGoal, v.Starting, v.Control = v.AwaitingGoal+rev.AwaitingGoal, v.Starting+rev.Starting, v.Control+rev.HeldOut
+		}
+	}
+	v.ends(chosen)
+	of := n.Of(chosen)
+	g := graph.New(d)
+	overlay := &graph.Overlay{Entered: v.Entered, Steps: map[string]graph.Count{}, Ends: map[string]int64{}}
+	if chosen == "" {
+		overlay.HeldOut = n.HeldOut
+	}
+	for _, e := range v.Ends {
+		overlay.Ends[e.Outcome] = e.Treated
+	}
+	drawn := map[string]bool{}
+	for _, node := range g.Nodes {
+		if node.Step == "" {
+			continue
+		}
+		drawn[node.Step] = true
+		s := of[node.Step]
+		overlay.Steps[node.Step] = graph.Count{Now: s.Here, Passed: s.Passed, Arms: s.Arms, Alert: alert(s.Sends)}
+		v.Steps = append(v.Steps, row(node.Step, node.Kind, node.Title, s, g.Ways(node.Step)))
+	}
+	for _, id := range slices.Sorted(maps.Keys(of)) {
+		if !drawn[id] {
+			s := of[id]
+			v.Elsewhere = append(v.Elsewhere, row(id, s.Kind, "", s, nil))
+			v.Lost += s.Here
+		}
+		for _, send := range of[id].Sends {
+			r := reasonRow{Step: id, Channel: send.Channel, Reason: send.Reason, Count: send.Count}
+			switch send.Status {
+			case contract.StatusSuppressed:
+				v.Blocked = append(v.Blocked, r)
+			case contract.StatusFailed:
+				v.Failing = append(v.Failing, r)
+			case contract.StatusRetry:
+				r.Reason = "being repeated"
+				v.Failing = append(v.Failing, r)
+			}
+			if send.InDoubt > 0 {
+				v.Failing = append(
+					v.Failing,
+					reasonRow{Step: id, Channel: send.Channel, Reason: "in doubt: nobody knows whether it went out", Count: send.InDoubt},
+				)
+			}
+		}
+	}
+	for _, list := range [][]reasonRow{v.Blocked, v.Failing} {
+		slices.SortStableFunc(list, func(a, b reasonRow) int { return cmp.Compare(b.Count, a.Count) })
+	}
+	v.Drawing = template.HTML(g.SVG(graph.Options{Inline: true, Overlay: overlay})) // escaped by its writer
+	v.funnel()
+	return v
+}
+
+// row is a line of the table of steps.
+func row(step, kind, title string, s store.StepNumbers, edges []graph.Edge) stepRow {
+	r := stepRow{Step: step, Kind: kind, Title: title, Here: s.Here, Passed: s.Passed, Skipped: s.Skipped, Sends: s.Sends}
+	labels := map[string]string{}
+	var order []string
+	for _, e := range edges {
+		if e.Label != "" {
+			labels[e.Arm] = e.Label
+			order = append(order, e.Arm)
+		}
+	}
+	shares := graph.Count{Arms: s.Arms}.Shares(order)
+	counted := map[string]bool{}
+	for _, arm := range order {
+		if arm == graph.ArmOther || counted[arm] {
+			continue
+		}
+		counted[arm] = true
+		r.Ways = append(r.Ways, way(labels[arm], s.Arms[arm], shares, arm))
+	}
+	if _, other := labels[graph.ArmOther]; other || len(edges) == 0 { // in words of the agent's own; and of steps that are no more
+		for _, arm := range slices.Sorted(maps.Keys(s.Arms)) {
+			if arm != "" && !counted[arm] {
+				label := arm
+				if arm[0] >= '1' && arm[0] <= '9' {
+					label = "arm " + arm
+				}
+				r.Ways = append(r.Ways, wayRow{Label: label, Count: s.Arms[arm]})
+			}
+		}
+	}
+	return r
+}
+
+func way(label string, n int64, shares map[string]float64, arm string) wayRow {
+	w := wayRow{Label: label, Count: n}
+	if share, ok := shares[arm]; ok {
+		w.Share = graph.Percent(share)
+	}
+	return w
+}
+
+// reasonEnded is the store's reason for sends that were given up because their instance ended: nothing is wrong
+// with them.
+const reasonEnded = "JOURNEY_ENDED"
+
+// alert is what someone should look at about a step's sends.
+func alert(sends []store.SendNumbers) string {
+	failed, repeated, doubt := int64(0), int64(0), int64(0)
+	worst := store.SendNumbers{}
+	for _, s := range sends {
+		doubt += s.InDoubt
+		switch {
+		case s.Status == contract.StatusRetry:
+			repeated += s.Count
+		case s.Status == contract.StatusFailed && s.Reason != reasonEnded:
+			failed += s.Count
+			if s.Count > worst.Count {
+				worst = s
+			}
+		}
+	}
+	var out []string
+	if failed > 0 {
+		out = append(out, strings.TrimSuffix(graph.Number(failed)+" failed: "+worst.Reason, ": "))
+	}
+	if repeated > 0 {
+		out = append(out, graph.Number(repeated)+" being repeated")
+	}
+	if doubt > 0 {
+		out = append(out, graph.Number(doubt)+" in doubt")
+	}
+	return strings.Join(out, ", ")
+}
+
+func (v *journeyView) ends(chosen string) {
+	byOutcome := map[string]*endRow{}
+	total := int64(0)
+	for _, e := range v.Numbers.Ends {
+		if chosen != "" && e.Revision != chosen {
+			continue
+		}
+		if byOutcome[e.Outcome] == nil {
+			byOutcome[e.Outcome] = &endRow{Outcome: e.Outcome}
+		}
+		if e.HeldOut {
+			byOutcome[e.Outcome].Control += e.Count
+		} else {
+			byOutcome[e.Outcome].Treated += e.Count
+			total += e.Count
+		}
+	}
+	for _, outcome := range slices.Sorted(maps.Keys(byOutcome)) {
+		row := *byOutcome[outcome]
+		if total > 0 {
+			row.Share = graph.Percent(float64(row.Treated) / float64(total))
+		}
+		v.Ends = append(v.Ends, row)
+	}
+	slices.SortStableFunc(v.Ends, func(a, b endRow) int { return cmp.Compare(b.Treated+b.Control, a.Treated+a.Control) })
+}
+
+// funnel puts the comparison into rows and words.
+func (v *journeyView) funnel() {
+	f := v.Funnel
+	stage := func(label, step string, n int64) {
+		s := stageRow{Label: label, Step: step, Customers: n}
+		if f.Treated.Customers > 0 {
+			share := float64(n) / float64(f.Treated.Customers)
+			s.Share, s.Width = graph.Percent(share), math.Round(1000*share)/10
+		}
+		v.Stages = append(v.Stages, s)
+	}
+	stage("entered", "", f.Treated.Customers)
+	for _, m := range f.Milestones {
+		stage(m.Message+" delivered", m.Step, m.Customers)
+	}
+	if !f.Goal {
+		return
+	}
+	stage("reached the goal", "", f.Treated.Converted)
+	end := max(f.Treated.Rate.High, 0.001)
+	if f.HeldOut.Customers > 0 {
+		end = max(end, f.HeldOut.Rate.High)
+	}
+	group := func(label string, g store.Group) {
+		v.Groups = append(
+			v.Groups,
+			groupRow{Label: label, Group: g, Low: 100 * g.Rate.Low / end, High: 100 * g.Rate.High / end, At: 100 * g.Rate.Share / end},
+		)
+	}
+	group("treated", f.Treated)
+	if f.HeldOut.Customers+f.HeldOut.Maturing > 0 {
+		group("held out", f.HeldOut)
+	}
+	switch d := f.Difference; {
+	case !f.Compared:
+	case d.Low > 0:
+		v.Verdict = "Treated customers reach the goal more often: " + spread(d) + v.lift() + "."
+	case d.High < 0:
+		v.Verdict = "Treated customers reach the goal less often: " + spread(d) + v.lift() + "."
+	default:
+		v.Verdict = "No difference can be told yet: " + spread(d) + ". The interval holds 0, so both groups may well be the same."
+	}
+}
+
+func spread(d stats.Difference) string {
+	return fmt.Sprintf("%s percentage points (95 %%: %s to %s)", points(d.Share), points(d.Low), points(d.High))
+}
+
+func (v *journeyView) lift() string {
+	if !v.Funnel.Lifted {
+		return ""
+	}
+	return fmt.Sprintf(", a relative lift of %+.0f %%", 100*v.Funnel.Lift)
+}
+
+func points(share float64) string {
+	return strings.Replace(fmt.Sprintf("%+.1f", 100*share), "-", "−", 1)
+}
+
+// percent1 is a share with one decimal.
+func percent1(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }
+
+// amount is a number with at most two decimals.
+func amount(v float64) string {
+	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 2, 64), ".00")
+}
+
+// brief is the beginning of a revision.
+func brief(revision string) string { return revision[:min(len(revision), 10)] }

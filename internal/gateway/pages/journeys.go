@@ -1,0 +1,113 @@
+package pages
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/stats"
+	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// liveRefresh is after how many seconds a live page reloads itself.
+const liveRefresh = 30
+
+type journeyRow struct {
+	Name, Description    string
+	Entries, Open, Ended int64
+	Goal                 stats.Proportion // of those that have ended
+	HasGoal              bool             // the current release says so
+	Gone, Paused         bool             // not in the current release
+}
+
+type journeysView struct {
+	Rows        []journeyRow
+	DeadLetters int64 // outbox entries that can never be delivered
+}
+
+// journeys lists the journeys of the current release, and those that were entered before it.
+func (p *Pages) Journeys(w http.ResponseWriter, r *http.Request) {
+	_, content, err := p.store.Content(r.Context())
+	if err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
+	counts, ok := p.figures.Live()
+	if !ok {
+		p.pageFailed(w, r, errors.New("the counts could not be read"))
+		return
+	}
+	totals, _ := p.figures.Totals() // of a while ago where there are many
+	names := map[string]bool{}
+	for name := range content.Journeys {
+		names[name] = true
+	}
+	for name, n := range counts.Open {
+		names[name] = names[name] || n > 0
+	}
+	var list []journeyRow
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !names[name] {
+			continue
+		}
+		row := journeyRow{Name: name, Open: counts.Open[name], Gone: true, Paused: slices.Contains(counts.PausedJourneys, name)}
+		if d := content.Journeys[name]; d != nil {
+			row.Description, row.Gone, row.HasGoal = d.Description, false, d.Goal != nil
+		}
+		for _, n := range totals.Outcomes[name] {
+			row.Ended += n
+		}
+		row.Entries = row.Ended + row.Open
+		row.Goal = stats.Wilson(totals.Outcomes[name][contract.Goal], row.Ended)
+		row.HasGoal = row.HasGoal || totals.Outcomes[name][contract.Goal] > 0
+		list = append(list, row)
+	}
+	p.Render(w, r, http.StatusOK, "journeys.html", "Journeys", journeysView{Rows: list, DeadLetters: counts.DeadLetters})
+}
+
+// journey shows one journey, drawn, with what is known of it.
+func (p *Pages) Journey(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	n, err := p.figures.Numbers(r.Context(), name)
+	if errors.Is(err, store.ErrNotFound) {
+		p.Problem(
+			w,
+			r,
+			http.StatusNotFound,
+			"No such journey",
+			"There is no journey of this name in the current release, and nobody ever entered one.",
+		)
+		return
+	}
+	if err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
+	chosen := r.URL.Query().Get("revision")
+	shown := cmp.Or(chosen, n.Current)
+	if shown == "" {
+		shown = n.Revisions[0].Revision
+	}
+	if chosen != "" && chosen != n.Current &&
+		!slices.ContainsFunc(n.Revisions, func(v store.RevisionNumbers) bool { return v.Revision == chosen }) {
+		p.Problem(
+			w,
+			r,
+			http.StatusNotFound,
+			"No such revision",
+			"No instance of this journey that is still counted is on this revision.",
+		)
+		return
+	}
+	program, err := p.store.Program(r.Context(), shown)
+	if err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
+	view := viewJourney(n, program.Definition, chosen)
+	view.Live = r.URL.Query().Get("live") == "1"
+	p.Render(w, r, http.StatusOK, "journey.html", name, view)
+}

@@ -1,0 +1,68 @@
+package pages
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
+)
+
+type loginView struct {
+	Next  string
+	Name  string
+	Error string
+}
+
+// askToSignIn sends a browser to the form and tells a program what is missing.
+func (p *Pages) AskToSignIn(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
+	web.WriteError(w, web.Unauthorized("this needs a token: sign in at /login, or Authorization: Bearer <token>"))
+}
+
+func (p *Pages) LoginPage(w http.ResponseWriter, r *http.Request) {
+	p.Render(w, r, http.StatusOK, "login.html", "Sign in", loginView{Next: localPath(r.URL.Query().Get("next"))})
+}
+
+// login exchanges a token for a session. It asks for no form token: a stranger's page cannot know a token to
+// sign anyone in with.
+func (p *Pages) Login(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	next, name := localPath(r.PostFormValue("next")), strings.TrimSpace(r.PostFormValue("name"))
+	again := func(status int, problem string) {
+		p.Render(w, r, status, "login.html", "Sign in", loginView{Next: next, Name: name, Error: problem})
+	}
+	role, tokenName, id := p.auth.TokenRole(strings.TrimSpace(r.PostFormValue("token")))
+	if role < auth.RoleAgent {
+		again(http.StatusUnauthorized, "This token is not known. Ask whoever runs tabi for yours.")
+		return
+	}
+	if tokenName != "" {
+		name = tokenName
+	}
+	if !auth.GoodName(name) {
+		again(http.StatusBadRequest, "Please give your name: it is shown on what you do.")
+		return
+	}
+	p.auth.SignIn(w, name, id)
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+func (p *Pages) Logout(w http.ResponseWriter, r *http.Request) {
+	p.auth.SignOut(w)
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
+
+// localPath keeps only paths of this gateway, so that a sign-in leads nowhere else.
+func localPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.ContainsAny(next, "\\\r\n\t") {
+		return "/inbox"
+	}
+	return next
+}

@@ -1,0 +1,242 @@
+// Package pages has the HTML pages: for agents the inbox, customers, journeys and the report; for everyone signing in.
+package pages
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/gateway/figures"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/graph"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+//go:embed templates
+var pageFiles embed.FS
+
+// layout is the data of every page.
+type layout struct {
+	Title    string
+	Agent    string // who is signed in; empty: nobody
+	SignedIn bool   // by a cookie, so one can sign out
+	Open     bool   // no token is asked for: agents say their names in the forms
+	Now      time.Time
+	Temporal string    // address of the Temporal UI's workflows; empty: no links
+	DevPages []devPage // in dev alone
+	Refresh  int       // seconds after which the page loads itself again; 0: never
+	Body     any
+}
+
+// Store has what the pages show, and closes hand-offs.
+type Store interface {
+	Content(ctx context.Context) (release int, c *journey.Content, err error)
+	Program(ctx context.Context, revision string) (*journey.Program, error)
+	Customer(ctx context.Context, id string) (store.Customer, error)
+	Intents(ctx context.Context, now time.Time, customer string) ([]store.IntentScore, error)
+	Decisions(ctx context.Context, f store.DecisionFilter) ([]store.Decision, error)
+	Conversation(ctx context.Context, customer string, limit int) ([]store.ConversationTurn, error)
+	Timeline(ctx context.Context, customer string, limit int) ([]store.TimelineEntry, error)
+	Enrollments(ctx context.Context, f store.EnrollmentFilter) ([]store.Enrollment, error)
+	Sends(ctx context.Context, f store.SendFilter) ([]store.Send, error)
+	Handoff(ctx context.Context, id string) (store.Handoff, error)
+	Handoffs(ctx context.Context, f store.HandoffFilter) ([]store.Handoff, error)
+	ClaimHandoff(ctx context.Context, now time.Time, id, agent string) error
+	ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error
+}
+
+// Pages serves the pages.
+type Pages struct {
+	*web.Env
+	auth      *auth.Auth
+	figures   *figures.Figures
+	store     Store
+	temporal  string // address of the Temporal UI's workflows; empty: no links
+	dev       []devPage
+	templates *template.Template
+}
+
+// New returns the pages. devPatterns are the patterns of the pages that dev serves.
+func New(env *web.Env, a *auth.Auth, f *figures.Figures, s Store, temporalUI string, devPatterns []string) (*Pages, error) {
+	templates, err := parsePages()
+	if err != nil {
+		return nil, err
+	}
+	return &Pages{
+		Env: env, auth: a, figures: f, store: s, temporal: temporalUI, dev: linkedPages(devPatterns), templates: templates,
+	}, nil
+}
+
+// parsePages reads the templates; relative times need now, which render adds.
+func parsePages() (*template.Template, error) {
+	t, err := template.New("").Funcs(template.FuncMap{
+		"segment":  url.PathEscape,
+		"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"relative": relative,
+		"value":    showValue,
+		"sorted":   sortedPairs,
+		"workflow": workflowURL,
+		"details":  details,
+		"number":   graph.Number,
+		"percent":  percent1,
+		"amount":   amount,
+		"brief":    brief,
+		"figure":   figure,
+		"number64": func(n int) string { return graph.Number(int64(n)) },
+		"periods":  func() []pair { return periods },
+		"round":    func(v float64) string { return graph.Number(int64(v + 0.5)) },
+	}).ParseFS(pageFiles, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("gateway: the pages' templates: %w", err)
+	}
+	return t, nil
+}
+
+// render writes a page. It is written whole or not at all.
+func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name, title string, body any) {
+	caller := auth.PrincipalOf(r.Context())
+	l := layout{
+		Title:    title,
+		Now:      p.Now(),
+		Open:     p.auth.OpenTo() >= auth.RoleAgent,
+		Temporal: p.temporal,
+		DevPages: p.dev,
+		Body:     body,
+	}
+	if name == "inbox.html" {
+		l.Refresh = inboxRefresh
+	} else if v, ok := body.(journeyView); ok && v.Live {
+		l.Refresh = liveRefresh
+	}
+	if caller.Role >= auth.RoleAgent {
+		l.Agent, l.SignedIn = p.agent(r), caller.Session != nil
+	}
+	var out bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&out, name, l); err != nil {
+		p.Log.Error("a page could not be made", zap.String("page", name), zap.Error(err))
+		http.Error(w, "This page could not be made. The log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes())
+}
+
+type problemView struct{ Heading, Text string }
+
+// problemPage says in plain words what is wrong.
+func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, status int, heading, text string) {
+	p.Render(w, r, status, "problem.html", heading, problemView{heading, text})
+}
+
+func (p *Pages) Stylesheet(w http.ResponseWriter, _ *http.Request) {
+	data, err := pageFiles.ReadFile("templates/style.css")
+	if err != nil { // it is compiled in
+		http.Error(w, "not found", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Cache-Control", "max-age=300")
+	_, _ = w.Write(append(data, graph.Style()...))
+}
+
+// devPages are the pages of dev that may be there.
+var devPages = []devPage{
+	{"/dev/mail", "Mails", "what the built-in mail server took"},
+	{"/dev/push", "Pushes", "what the built-in push server took"},
+	{"/dev/sms", "Texts", "what the built-in provider of text messages took"},
+}
+
+type devPage struct{ Path, Name, Doc string }
+
+// linkedPages returns the pages of dev that are served.
+func linkedPages(patterns []string) []devPage {
+	var out []devPage
+	for _, page := range devPages {
+		served := slices.ContainsFunc(patterns, func(pattern string) bool {
+			path := pattern[strings.IndexByte(pattern, ' ')+1:]
+			return path == page.Path || strings.HasSuffix(path, "/") && strings.HasPrefix(page.Path+"/", path)
+		})
+		if served {
+			out = append(out, page)
+		}
+	}
+	return out
+}
+
+// home links to what there is.
+func (p *Pages) Home(w http.ResponseWriter, r *http.Request) {
+	p.Render(w, r, http.StatusOK, "home.html", "tabi", nil)
+}
+
+// relative says how far t is from now, in words.
+func relative(now, t time.Time) string {
+	d := now.Sub(t)
+	if d.Abs() < time.Second {
+		return "now"
+	}
+	if d < 0 {
+		return "in " + rough(-d)
+	}
+	return rough(d) + " ago"
+}
+
+// rough rounds down to the two largest units.
+func rough(d time.Duration) string {
+	days, rest := d/(24*time.Hour), d%(24*time.Hour)
+	hours, minutes, seconds := rest/time.Hour, rest%time.Hour/time.Minute, rest%time.Minute/time.Second
+	switch {
+	case days >= 10, days > 0 && hours == 0:
+		return fmt.Sprintf("%d d", days)
+	case days > 0:
+		return fmt.Sprintf("%d d %d h", days, hours)
+	case hours > 0 && minutes > 0:
+		return fmt.Sprintf("%d h %d min", hours, minutes)
+	case hours > 0:
+		return fmt.Sprintf("%d h", hours)
+	case minutes > 0:
+		return fmt.Sprintf("%d min", minutes)
+	}
+	return fmt.Sprintf("%d s", seconds)
+}
+
+type pair struct{ Key, Value string }
+
+// sortedPairs flattens a tree into dotted keys, sorted.
+func sortedPairs(tree map[string]any) []pair {
+	var out []pair
+	var walk func(prefix string, m map[string]any)
+	walk = func(prefix string, m map[string]any) {
+		for key, v := range m {
+			if inner, ok := v.(map[string]any); ok && len(inner) > 0 {
+				walk(prefix+key+".", inner)
+				continue
+			}
+			out = append(out, pair{prefix + key, showValue(v)})
+		}
+	}
+	walk("", tree)
+	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
+	return out
+}
+
+// workflowURL is the page of a workflow in the Temporal UI.
+func workflowURL(base, id string) string {
+	if base == "" {
+		return ""
+	}
+	return strings.TrimRight(base, "/") + "/" + url.PathEscape(id)
+}

@@ -1,0 +1,138 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/store"
+)
+
+// Error is an error as the API answers it: {"error": {"code", "message", "field"}}. Message says what is wrong
+// and what to do, without customer data.
+type Error struct {
+	Status  int    `json:"-"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Field   string `json:"field,omitempty"` // batch[3].event
+	Retry   int    `json:"-"`               // seconds, for Retry-After
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Message }
+
+// Bad returns a 400 about one field; message continues the sentence that begins with the field.
+func Bad(field, message string) *Error {
+	field = Top(field)
+	return &Error{Status: http.StatusBadRequest, Code: "bad_value", Field: field, Message: field + " " + message}
+}
+
+// Need returns a 400 if value is empty.
+func Need(field, value string) *Error {
+	if value == "" {
+		return Missing(field, field+" is missing or empty")
+	}
+	return nil
+}
+
+// Missing returns a 400 about a field that is missing.
+func Missing(field, message string) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: "missing", Field: field, Message: message}
+}
+
+// Unauthorized returns a 401.
+func Unauthorized(message string) *Error {
+	return &Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: message}
+}
+
+// Forbidden returns a 403.
+func Forbidden(field, message string) *Error {
+	return &Error{Status: http.StatusForbidden, Code: "forbidden", Field: field, Message: message}
+}
+
+// NotFound returns a 404.
+func NotFound(code, field, message string) *Error {
+	return &Error{Status: http.StatusNotFound, Code: code, Field: field, Message: message}
+}
+
+// TooLarge returns a 413.
+func TooLarge(field, message string) *Error {
+	return &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Field: field, Message: message}
+}
+
+// FirstError returns the first error that is set.
+func FirstError(list ...*Error) *Error {
+	for _, e := range list {
+		if e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// WriteJSON answers with a JSON value.
+func WriteJSON(w http.ResponseWriter, status int, value any) {
+	data, err := json.Marshal(value)
+	if err != nil { // only values that JSON cannot carry; none is written here
+		http.Error(w, `{"error":{"code":"internal","message":"the answer could not be written"}}`, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(data, '\n')) // the client may be gone
+}
+
+// Header sets the response headers that belong to the error.
+func (e *Error) Header(h http.Header) {
+	if e.Retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(e.Retry))
+	}
+	if e.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", "Bearer")
+	}
+}
+
+// WriteError answers with an error.
+func WriteError(w http.ResponseWriter, e *Error) {
+	e.Header(w.Header())
+	WriteJSON(w, e.Status, map[string]any{"error": e})
+}
+
+// StoreFailed answers for an error of the store.
+func (e *Env) StoreFailed(w http.ResponseWriter, r *http.Request, err error) {
+	WriteError(w, e.StoreError(r, err))
+}
+
+// StoreError returns the answer to an error of the store.
+func (e *Env) StoreError(r *http.Request, err error) *Error {
+	return e.StoreErrorAt(r.Context(), r.Pattern, err)
+}
+
+// StoreErrorAt returns the answer to an error of the store: 503 where the database cannot be reached, so that clients retry.
+// route is for the log.
+func (e *Env) StoreErrorAt(ctx context.Context, route string, err error) *Error {
+	if ctx.Err() != nil { // the client hung up, or the server stops
+		return &Error{
+			Status: http.StatusServiceUnavailable, Code: "interrupted", Retry: 1,
+			Message: "the request was interrupted; send it again",
+		}
+	}
+	if store.IsInput(err) {
+		return &Error{Status: http.StatusBadRequest, Code: "bad_value", Message: err.Error()}
+	}
+	if ping := e.Ping(ctx); ping != nil {
+		e.Log.Error("the database cannot be reached", zap.Error(ping))
+		return &Error{
+			Status: http.StatusServiceUnavailable, Code: "unavailable", Retry: 5,
+			Message: "the database cannot be reached; nothing was stored, send it again",
+		}
+	}
+	e.Log.Error("the store failed", zap.String("route", route), zap.Error(err))
+	return &Error{
+		Status: http.StatusInternalServerError, Code: "internal",
+		Message: "the store failed; nothing was stored, the log says why",
+	}
+}

@@ -1,0 +1,324 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxID is the longest id, in bytes.
+const MaxID = 255
+
+// MaxName is the longest name of an event, in bytes.
+const MaxName = 255
+
+// ReadBody reads a JSON body within the limits and unpacks gzip. text/plain is accepted because browsers'
+// beacons send it.
+func (e *Env) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, *Error) {
+	limit := e.Limits.Body
+	if kind := r.Header.Get("Content-Type"); kind != "" {
+		media, params, err := mime.ParseMediaType(kind)
+		charset := strings.ToLower(params["charset"])
+		if err != nil || media != "application/json" && media != "text/plain" || charset != "" && charset != "utf-8" {
+			return nil, &Error{
+				Status:  http.StatusUnsupportedMediaType,
+				Code:    "unsupported_media_type",
+				Message: "the body must be application/json (or text/plain) in UTF-8",
+			}
+		}
+	}
+	if r.ContentLength > limit {
+		return nil, e.tooLarge()
+	}
+	var body io.Reader = http.MaxBytesReader(w, r.Body, limit)
+	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
+	case "", "identity":
+	case "gzip":
+		unzipped, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, e.readFailed(err)
+		}
+		body = unzipped
+	default:
+		return nil, &Error{
+			Status:  http.StatusUnsupportedMediaType,
+			Code:    "unsupported_encoding",
+			Message: "Content-Encoding must be gzip or absent",
+		}
+	}
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err != nil {
+		return nil, e.readFailed(err)
+	}
+	if int64(len(data)) > limit {
+		return nil, e.tooLarge()
+	}
+	if !utf8.Valid(data) {
+		return nil, &Error{Status: http.StatusBadRequest, Code: "bad_encoding", Message: "the body is not UTF-8"}
+	}
+	return data, nil
+}
+
+// ReplaceBody reads the body of a request as ReadBody does, so that the next reader gets it unpacked and checked.
+func (e *Env) ReplaceBody(w http.ResponseWriter, r *http.Request) *Error {
+	data, err := e.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
+	r.Header.Set("Content-Type", "application/json") // a beacon says text/plain
+	r.Header.Del("Content-Encoding")
+	return nil
+}
+
+func (e *Env) tooLarge() *Error {
+	return &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large",
+		Message: fmt.Sprintf("the body is over %d bytes; send fewer calls at once", e.Limits.Body)}
+}
+
+func (e *Env) readFailed(err error) *Error {
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return e.tooLarge()
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &Error{
+			Status:  http.StatusBadRequest,
+			Code:    "bad_encoding",
+			Message: "the body ended early or is not valid gzip",
+		}
+	default:
+		return &Error{Status: http.StatusBadRequest, Code: "bad_body", Message: "the body could not be read"}
+	}
+}
+
+// BadJSON returns the error for a body that is not the expected JSON, with the place where it broke.
+func BadJSON(field string, err error) *Error {
+	f := &Error{Status: http.StatusBadRequest, Code: "malformed_json", Field: field, Message: "malformed JSON"}
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		f.Message += " at byte " + strconv.FormatInt(syntax.Offset, 10) + ": " + syntax.Error()
+	case errors.As(err, &kind):
+		f.Code, f.Message = "bad_value", "expected "+wantedKind(kind.Type)+", got "+jsonKind(kind.Value)
+		if kind.Field != "" {
+			f.Field = Join(field, kind.Field)
+		}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		f.Message += ": unexpected end"
+	}
+	return f
+}
+
+// jsonKind names a kind of JSON value, as encoding/json has it, with an article.
+func jsonKind(value string) string {
+	kind, _, _ := strings.Cut(value, " ") // "number 1.5"
+	switch kind {
+	case "bool":
+		return "a boolean"
+	case "string":
+		return "a string"
+	case "array":
+		return "an array"
+	case "object":
+		return "an object"
+	}
+	return "a " + kind
+}
+
+// wantedKind names the kind of JSON value that a Go type accepts.
+func wantedKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "a boolean"
+	case reflect.String:
+		return "a string"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "an array"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	}
+	return "a value of another kind"
+}
+
+// ReadInto reads a JSON object into a struct; unknown keys are refused.
+func (e *Env) ReadInto(w http.ResponseWriter, r *http.Request, into any) *Error {
+	data, f := e.ReadBody(w, r)
+	if f != nil {
+		return f
+	}
+	return DecodeInto(data, into)
+}
+
+// DecodeInto decodes one JSON object into a struct; unknown keys are refused.
+func DecodeInto(data []byte, into any) *Error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		if key, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+			return &Error{Status: http.StatusBadRequest, Code: "unknown_key", Field: strings.Trim(key, `"`), Message: "no such key: " + key}
+		}
+		return BadJSON("", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return &Error{Status: http.StatusBadRequest, Code: "malformed_json", Message: "malformed JSON: unexpected data after the object"}
+	}
+	return nil
+}
+
+// Object decodes one JSON object, checks its depth and texts, and converts every number to float64, except the
+// ids of the top level, which stay as written.
+func (e *Env) Object(field string, data []byte) (map[string]any, *Error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var value any
+	if err := dec.Decode(&value); err != nil {
+		return nil, BadJSON(field, err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, &Error{
+			Status:  http.StatusBadRequest,
+			Code:    "malformed_json",
+			Field:   field,
+			Message: "malformed JSON: unexpected data after the object",
+		}
+	}
+	return e.Fields(field, value)
+}
+
+// Fields checks a decoded object and converts its numbers as Object does.
+func (e *Env) Fields(field string, value any) (map[string]any, *Error) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return nil, &Error{Status: http.StatusBadRequest, Code: "bad_value", Field: field, Message: "expected a JSON object"}
+	}
+	for key, v := range fields {
+		if f := CheckText(field, key); f != nil {
+			return nil, f
+		}
+		if number, ok := v.(json.Number); ok && ids[key] {
+			fields[key] = number.String()
+			continue
+		}
+		plain, f := e.plain(Join(field, key), v, 2)
+		if f != nil {
+			return nil, f
+		}
+		fields[key] = plain
+	}
+	return fields, nil
+}
+
+// plain checks a decoded value and converts its numbers to float64, in place.
+func (e *Env) plain(field string, value any, depth int) (any, *Error) {
+	if depth > e.Limits.Depth {
+		return nil, &Error{
+			Status:  http.StatusBadRequest,
+			Code:    "too_deep",
+			Field:   Top(field),
+			Message: fmt.Sprintf("the JSON is nested more than %d deep", e.Limits.Depth),
+		}
+	}
+	switch v := value.(type) {
+	case json.Number:
+		n, err := v.Float64()
+		if err != nil || math.IsInf(n, 0) {
+			return nil, Bad(field, "is a number too large to store")
+		}
+		return n, nil
+	case string:
+		return v, CheckText(field, v)
+	case map[string]any:
+		for key, inner := range v {
+			if f := CheckText(field, key); f != nil {
+				return nil, f
+			}
+			plain, f := e.plain(Join(field, key), inner, depth+1)
+			if f != nil {
+				return nil, f
+			}
+			v[key] = plain
+		}
+	case []any:
+		for i, inner := range v {
+			plain, f := e.plain(field+"["+strconv.Itoa(i)+"]", inner, depth+1)
+			if f != nil {
+				return nil, f
+			}
+			v[i] = plain
+		}
+	}
+	return value, nil
+}
+
+// CheckTree checks a map that ReadInto decoded.
+func (e *Env) CheckTree(field string, tree map[string]any) *Error {
+	if tree == nil {
+		return nil
+	}
+	_, f := e.plain(field, tree, 1)
+	return f
+}
+
+// CheckText refuses a NUL character, which no database text can hold.
+func CheckText(field, text string) *Error {
+	if strings.IndexByte(text, 0) >= 0 {
+		return &Error{
+			Status:  http.StatusBadRequest,
+			Code:    "bad_value",
+			Field:   Top(field),
+			Message: Top(field) + " contains a NUL character",
+		}
+	}
+	return nil
+}
+
+// CheckID refuses an id that is too long or holds a NUL character.
+func CheckID(field, id string) *Error {
+	if len(id) > MaxID {
+		return Bad(field, fmt.Sprintf("has %d bytes; an id has at most %d", len(id), MaxID))
+	}
+	return CheckText(field, id)
+}
+
+// Join appends a key to the path of a field.
+func Join(field, key string) string {
+	if field == "" {
+		return key
+	}
+	return field + "." + key
+}
+
+// Top shortens a field to what is safe and useful to show: a customer's property names may be long.
+func Top(field string) string {
+	if len(field) > 120 {
+		return strings.ToValidUTF8(field[:120], "") + "…"
+	}
+	return field
+}
+
+// ids are the keys whose numbers are accepted as text, exactly as written.
+var ids = map[string]bool{"userId": true, "anonymousId": true, "previousId": true, "groupId": true, "messageId": true}
+
+// CheckUserID refuses a user id that looks like an anonymous one.
+func CheckUserID(field, id string) *Error {
+	if strings.HasPrefix(id, AnonymousPrefix) {
+		return Bad(field, "begins with anon:, which is reserved; send such an id as anonymousId")
+	}
+	return nil
+}
