@@ -5,7 +5,8 @@ import (
 	"syscall"
 )
 
-// attributes put a child into its own group, so that Ctrl-C reaches it through us only, and end it if we are killed.
+// attributes puts a child into its own process group, so that Ctrl-C reaches it only through us, and ends it if we
+// are killed.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

@@ -4,7 +4,7 @@ package childproc
 
 import "syscall"
 
-// attributes put a child into its own group, so that Ctrl-C reaches it through us only.
+// attributes puts a child into its own process group, so that Ctrl-C reaches it only through us.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func lockThread() {}

@@ -1,5 +1,5 @@
-// Package childproc runs programs beside this one: each in a group of its own, ended with this one (on Linux
-// also where this one is killed).
+// Package childproc runs child processes, each in a process group of its own. They end with this process; on Linux also
+// when this process is killed.
 package childproc
 
 import (
@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// Process is a child that has started.
+// Process is a started child.
 type Process struct {
-	Done <-chan struct{} // closed when it has ended
+	Done <-chan struct{} // closed when the child has ended
 	cmd  *exec.Cmd
-	err  error // how it ended, once Done is closed
+	err  error // its exit error, once Done is closed
 }
 
-// Start starts cmd as a child. Whatever stands in cmd.SysProcAttr is replaced.
+// Start starts cmd as a child. cmd.SysProcAttr is replaced.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	cmd.SysProcAttr = attributes()
 	done, started := make(chan struct{}), make(chan error, 1)
@@ -39,10 +39,9 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// PID of the child.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Running reports whether it has not ended yet.
+// Running reports whether the child has not ended.
 func (p *Process) Running() bool {
 	select {
 	case <-p.Done:
@@ -52,8 +51,8 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Await asks every so often whether it serves, until it does, has ended, or ctx is over. The error is ready's
-// last one, or how it ended.
+// Await calls ready at this interval until it succeeds, the child has ended, or ctx ends. It returns the last error
+// of ready, or the exit error.
 func (p *Process) Await(ctx context.Context, every time.Duration, ready func(context.Context) error) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -64,7 +63,7 @@ func (p *Process) Await(ctx context.Context, every time.Duration, ready func(con
 		}
 		select {
 		case <-p.Done:
-			return fmt.Errorf("it has ended: %w", errors.Join(p.err, err))
+			return fmt.Errorf("the process has ended: %w", errors.Join(p.err, err))
 		case <-ctx.Done():
 			return err
 		case <-tick.C:
@@ -72,13 +71,13 @@ func (p *Process) Await(ctx context.Context, every time.Duration, ready func(con
 	}
 }
 
-// Err is how it ended: nil for exit status 0, an *exec.ExitError for others. It waits for the end.
+// Err waits for the end and returns nil for exit status 0, an *exec.ExitError for others.
 func (p *Process) Err() error {
 	<-p.Done
 	return p.err
 }
 
-// Signal goes to the child and all that it started.
+// Signal sends a signal to the child's process group.
 func (p *Process) Signal(s syscall.Signal) error {
 	if err := syscall.Kill(-p.cmd.Process.Pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("signal %d: %w", s, err)
@@ -86,7 +85,7 @@ func (p *Process) Signal(s syscall.Signal) error {
 	return nil
 }
 
-// Stop ends it by SIGTERM, and by SIGKILL after grace, and waits for the end.
+// Stop ends the child by SIGTERM, after grace by SIGKILL, and waits for its end.
 func (p *Process) Stop(grace time.Duration) {
 	_ = p.Signal(syscall.SIGTERM)
 	limit := time.NewTimer(grace)
@@ -98,13 +97,14 @@ func (p *Process) Stop(grace time.Duration) {
 	}
 }
 
-// Kill is kill -9 of it and all that it started, and waits for the end.
+// Kill kills the child's process group and waits for the end of the child.
 func (p *Process) Kill() {
 	_ = p.Signal(syscall.SIGKILL)
 	<-p.Done
 }
 
-// Environment is env without what would point a server elsewhere, and without our secrets: no TEMPORAL_* and no TABI_*.
+// Environment returns env without TEMPORAL_* variables, which would redirect a server, and without TABI_* variables,
+// which hold secrets.
 func Environment(env []string) []string {
 	var out []string
 	for _, kv := range env {

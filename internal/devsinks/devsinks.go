@@ -1,6 +1,5 @@
-// Package devsinks stands in for the outside world in development and tests: a mail server, a push service and
-// a provider of text messages on loopback ports, speaking the real protocols, and pages that show what they
-// were given. All of it is in memory.
+// Package devsinks replaces the providers in development and tests: a mail server, a push service and a provider of text
+// messages on loopback ports, with the real protocols, and pages that show what they received. Everything is in memory.
 package devsinks
 
 import (
@@ -14,13 +13,13 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// Bounds of what is kept; the oldest is dropped first.
+// Bounds of what is kept. The oldest is dropped first.
 const (
 	MaxKept  = 10_000    // mails, pushes and texts
 	maxBytes = 128 << 20 // of mail
 )
 
-// Options of Start.
+// Options configure Start.
 type Options struct {
 	// SMTPAddress, FCMAddress and SMSAddress are where to listen. Default 127.0.0.1 and a free port.
 	SMTPAddress, FCMAddress, SMSAddress string
@@ -36,7 +35,7 @@ type Sink struct {
 	clock atomic.Pointer[clock.Clock]
 }
 
-// Start listens. Close the sink when done.
+// Start starts the servers. Close the sink when done.
 func Start(opts Options) (*Sink, error) {
 	m, err := startMail(opts)
 	if err != nil {
@@ -55,13 +54,13 @@ func Start(opts Options) (*Sink, error) {
 	return s, nil
 }
 
-// SetClock makes the pages show the virtual time of c beside the real one. What is kept has real times.
+// SetClock makes the pages show virtual time next to real time. What is kept has real times.
 func (s *Sink) SetClock(c clock.Clock) { s.clock.Store(&c) }
 
-// Close stops the servers and waits for what they were doing.
+// Close stops the servers and waits for their requests.
 func (s *Sink) Close() error { return errors.Join(s.mail.close(), s.push.close(), s.texts.close()) }
 
-// box keeps the latest of something, and wakes who waits for more.
+// box keeps the latest items, and wakes those who wait for more.
 type box[T any] struct {
 	mu    sync.Mutex
 	items []T
@@ -75,7 +74,7 @@ func newBox[T any](size func(T) int) *box[T] {
 	return &box[T]{size: size, next: 1, more: make(chan struct{})}
 }
 
-// add keeps what build makes of its id.
+// add keeps the item that build makes for its id.
 func (b *box[T]) add(build func(id int) T) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -93,14 +92,14 @@ func (b *box[T]) add(build func(id int) T) {
 	b.more = make(chan struct{})
 }
 
-// all gives what is kept, oldest first.
+// all returns what is kept, oldest first.
 func (b *box[T]) all() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.items)
 }
 
-// wait gives the first that is wanted, now or when it comes.
+// wait returns the first item that is wanted, now or when it arrives.
 func (b *box[T]) wait(ctx context.Context, wanted func(T) bool) (T, error) {
 	for {
 		b.mu.Lock()
@@ -121,32 +120,32 @@ func (b *box[T]) wait(ctx context.Context, wanted func(T) bool) (T, error) {
 	}
 }
 
-// Fault makes a server fail on purpose. Give one of Code, Hang and Drop.
+// Fault makes a server fail on purpose. Set one of Code, Hang and Drop.
 type Fault struct {
-	// Stage is where: for mail connect, ehlo, mail, rcpt, data (DATA was agreed to, the message is not
-	// read) or end (the message was read); for push token or send.
+	// Stage is where the server fails. Mail: connect, ehlo, mail, rcpt, data (DATA was accepted, the message is not
+	// read) or end (the message was read). Push: token or send.
 	Stage string
-	// To narrows it to one recipient, or one device token; empty: all.
+	// To limits the fault to one recipient or device token; empty: all.
 	To string
-	// Code is the answer: an SMTP code, or an HTTP status.
+	// Code is the reply: an SMTP code, or an HTTP status.
 	Code int
-	// Text goes with it: "5.1.1 no such mailbox"; for push the FCM error code, as UNREGISTERED.
+	// Text is the text of the reply: "5.1.1 no such mailbox"; for push the FCM error code, as UNREGISTERED.
 	Text string
 	// RetryAfter is the header of that name (push).
 	RetryAfter string
-	// Hang never answers.
+	// Hang never replies.
 	Hang bool
-	// Drop cuts the connection. At the end stage the mail is kept: it was received.
+	// Drop closes the connection. At stage end the mail is kept, since it was received.
 	Drop bool
-	// Times is how often; 0: until Clear.
+	// Times is how often the fault happens; 0: until Clear.
 	Times int
 }
 
-// faults are the failures ordered.
+// faults are the ordered failures.
 type faults struct {
 	mu   sync.Mutex
 	list []Fault
-	hung chan struct{} // gets a token for each request that hangs, as far as there is room
+	hung chan struct{} // gets a value for each request that begins to hang, if there is room
 }
 
 func newFaults() *faults { return &faults{hung: make(chan struct{}, 64)} }
@@ -163,7 +162,7 @@ func (f *faults) clear() {
 	f.list = nil
 }
 
-// take gives the first fault for a stage and recipient, and counts it.
+// take returns the first fault for a stage and recipient, and counts it.
 func (f *faults) take(stage, to string) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -187,5 +186,5 @@ func (f *faults) take(stage, to string) (Fault, bool) {
 	return Fault{}, false
 }
 
-// headerTimeout is how long a client may take over a request's head, or an SMTP command.
+// headerTimeout is the longest time for a request's header, or an SMTP command.
 const headerTimeout = time.Minute

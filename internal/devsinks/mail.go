@@ -17,7 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// Mail is a mail that was received.
+// Mail is a received mail.
 type Mail struct {
 	ID        int               `json:"id"` // from 1, rising
 	From      string            `json:"from"`
@@ -32,10 +32,10 @@ type Mail struct {
 	Raw       []byte            `json:"-"`
 }
 
-// maxMail is the largest mail taken, in bytes.
+// maxMail is the largest mail in bytes.
 const maxMail = 10 << 20
 
-// mailServer is an SMTP server that keeps what it gets.
+// mailServer is an SMTP server that keeps what it receives.
 type mailServer struct {
 	server   *smtp.Server
 	listener *faultyListener
@@ -98,7 +98,7 @@ func (m *mailServer) close() error {
 	return err
 }
 
-// fail does what was ordered for a stage: an answer, silence or a cut connection.
+// fail carries out the fault of a stage: a reply, silence or a closed connection.
 func (m *mailServer) fail(stage, to string, c *smtp.Conn) error {
 	fault, found := m.faults.take(stage, to)
 	switch {
@@ -116,7 +116,7 @@ func (m *mailServer) fail(stage, to string, c *smtp.Conn) error {
 
 var enhancedCode = regexp.MustCompile(`^(\d)\.(\d{1,3})\.(\d{1,3}) (.*)$`)
 
-// smtpError is the answer that a fault asks for; its text may begin with an enhanced code.
+// smtpError returns the reply of a fault; its text may begin with an enhanced code.
 func smtpError(f Fault) error {
 	e := &smtp.SMTPError{Code: f.Code, EnhancedCode: smtp.NoEnhancedCode, Message: f.Text}
 	if p := enhancedCode.FindStringSubmatch(f.Text); p != nil {
@@ -258,7 +258,7 @@ func (l *faultyListener) Accept() (net.Conn, error) {
 	}
 }
 
-// drop closes the connections that hang.
+// drop closes the hanging connections.
 func (l *faultyListener) drop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -268,23 +268,23 @@ func (l *faultyListener) drop() {
 	l.held = nil
 }
 
-// SMTPAddress is the mail server's host and port.
+// SMTPAddress returns the mail server's host and port.
 func (s *Sink) SMTPAddress() string { return s.mail.listener.Addr().String() }
 
-// SMTPURL is the mail server as TABI_SMTP_URL takes it, without a user.
+// SMTPURL returns the mail server as TABI_SMTP_URL takes it, without a user.
 func (s *Sink) SMTPURL() string { return "smtp://" + s.SMTPAddress() }
 
-// SMTPConnections is how many connections to the mail server were opened so far.
+// SMTPConnections returns how many connections to the mail server were opened so far.
 func (s *Sink) SMTPConnections() int {
 	s.mail.listener.mu.Lock()
 	defer s.mail.listener.mu.Unlock()
 	return s.mail.listener.count
 }
 
-// Mails are the mails that are kept, oldest first.
+// Mails returns the kept mails, oldest first.
 func (s *Sink) Mails() []Mail { return s.mail.kept.all() }
 
-// WaitMail gives the first mail that is wanted, waiting for it until ctx ends.
+// WaitMail returns the first mail that is wanted, waiting for it until ctx ends.
 func (s *Sink) WaitMail(ctx context.Context, wanted func(Mail) bool) (Mail, error) {
 	return s.mail.kept.wait(ctx, wanted)
 }
@@ -292,7 +292,7 @@ func (s *Sink) WaitMail(ctx context.Context, wanted func(Mail) bool) (Mail, erro
 // FailMail orders a failure of the mail server.
 func (s *Sink) FailMail(f Fault) { s.mail.faults.add(f) }
 
-// Clear takes back every failure ordered. What hangs goes on hanging.
+// Clear removes every ordered fault. What hangs keeps hanging.
 func (s *Sink) Clear() {
 	s.mail.faults.clear()
 	s.push.faults.clear()

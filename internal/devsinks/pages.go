@@ -47,18 +47,18 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	},
 }).ParseFS(files, "pages/*.html"))
 
-// shown is how many the lists show; the JSON has them all.
+// shown is how many items the lists show; the JSON has all of them.
 const shown = 200
 
-// The policies of the pages, and of the frame that a mail's HTML stands in: nothing of a mail runs, and what it
-// links to opens elsewhere.
+// Content security policies of the pages, and of the frame with a mail's HTML: nothing in a mail runs, and its links open
+// in another tab.
 const (
 	pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 	bodyPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline' https: http:; img-src https: http: data:; font-src https: data:; frame-ancestors 'self'"
 )
 
-// Handler serves the pages /dev/mail, /dev/push and /dev/sms, and what they hold as /dev/mail.json, /dev/push.json and
-// /dev/sms.json (oldest first; to= and key= narrow all). It is for loopback: it asks nobody who they are.
+// Handler serves the pages /dev/mail, /dev/push and /dev/sms, and their contents as /dev/mail.json, /dev/push.json
+// and /dev/sms.json (oldest first; to= and key= filter). It has no access control: serve it on loopback only.
 func (s *Sink) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /dev/mail", s.mailList)
@@ -83,7 +83,7 @@ func (s *Sink) Handler() http.Handler {
 	})
 }
 
-// list is what the list pages show.
+// list is the data of a list page.
 type list struct {
 	Page    string // mail, push or sms
 	Clock   clock.Clock
@@ -94,7 +94,7 @@ type list struct {
 	Texts   []Text
 }
 
-// filterMails gives the mails that the request's to and key ask for.
+// filterMails returns the mails that match the request's to and key.
 func (s *Sink) filterMails(r *http.Request) []Mail {
 	to, key := r.FormValue("to"), r.FormValue("key")
 	return slices.DeleteFunc(s.Mails(), func(m Mail) bool {
@@ -102,7 +102,7 @@ func (s *Sink) filterMails(r *http.Request) []Mail {
 	})
 }
 
-// filterPushes gives the pushes that the request's to and key ask for.
+// filterPushes returns the pushes that match the request's to and key.
 func (s *Sink) filterPushes(r *http.Request) []Push {
 	to, key := r.FormValue("to"), r.FormValue("key")
 	return slices.DeleteFunc(s.Pushes(), func(p Push) bool {
@@ -135,7 +135,7 @@ func (s *Sink) pushList(w http.ResponseWriter, r *http.Request) {
 	)
 }
 
-// filterTexts gives the text messages that the request's to and key ask for.
+// filterTexts returns the text messages that match the request's to and key.
 func (s *Sink) filterTexts(r *http.Request) []Text {
 	to, key := r.FormValue("to"), r.FormValue("key")
 	return slices.DeleteFunc(s.Texts(), func(t Text) bool { return to != "" && t.To != to || key != "" && t.Key != key })
@@ -150,7 +150,7 @@ func (s *Sink) textList(w http.ResponseWriter, r *http.Request) {
 	)
 }
 
-// latest gives the last of a list, newest first.
+// latest returns the last items of a list, newest first.
 func latest[T any](l []T) []T {
 	l = slices.Clone(l[max(0, len(l)-shown):])
 	slices.Reverse(l)
@@ -162,7 +162,7 @@ func (s *Sink) pushJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s
 
 func (s *Sink) textJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterTexts(r)) }
 
-// writeList answers with a list, [] if it is empty.
+// writeList responds with a list, [] if it is empty.
 func writeList[T any](w http.ResponseWriter, l []T) {
 	if l == nil {
 		l = []T{}
@@ -174,7 +174,7 @@ func writeList[T any](w http.ResponseWriter, l []T) {
 	_ = e.Encode(l)
 }
 
-// mailOf finds the mail of the path, or answers 404.
+// mailOf returns the mail of the path, or responds with 404.
 func (s *Sink) mailOf(w http.ResponseWriter, r *http.Request) (Mail, bool) {
 	id, err := strconv.Atoi(r.PathValue("id"))
 	if err == nil {
@@ -204,7 +204,7 @@ func (s *Sink) mailPage(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// mailBody is a mail's HTML alone, for the frame on its page.
+// mailBody serves a mail's HTML alone, for the frame on its page.
 func (s *Sink) mailBody(w http.ResponseWriter, r *http.Request) {
 	if m, ok := s.mailOf(w, r); ok {
 		w.Header().Set("Content-Security-Policy", bodyPolicy)
@@ -224,7 +224,6 @@ func (s *Sink) mailRaw(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// render answers with a page.
 func render(w http.ResponseWriter, name string, data any) {
 	var b bytes.Buffer
 	if err := pages.ExecuteTemplate(&b, name, data); err != nil {

@@ -14,13 +14,13 @@ import (
 	"golang.org/x/net/html/charset"
 )
 
-// keyHeader is where the email channel puts the ledger key.
+// keyHeader is the header with the ledger key.
 const keyHeader = "X-Tabi-Key"
 
-// maxParts bounds the parts of a mail that are looked at.
+// maxParts bounds the parts of a mail that are read.
 const maxParts = 100
 
-// parseMail reads a mail. What cannot be read shows in Raw alone.
+// parseMail reads a mail. One that cannot be read has only Raw.
 func parseMail(raw []byte) Mail {
 	m := Mail{Raw: raw, Headers: map[string]string{}}
 	message, err := mail.ReadMessage(bytes.NewReader(raw))
@@ -47,7 +47,7 @@ func parseMail(raw []byte) Mail {
 	return m
 }
 
-// part reads a part and those in it; the first text and the first HTML count.
+// part reads a part and its children; the first text and the first HTML count.
 func (m *Mail) part(contentType, encoding string, body io.Reader, left *int) {
 	if *left--; *left < 0 {
 		return

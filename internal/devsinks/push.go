@@ -23,7 +23,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// Push is a push message that was received.
+// Push is a received push message.
 type Push struct {
 	ID       int               `json:"id"` // from 1, rising
 	To       string            `json:"to"` // the device's registration token
@@ -33,7 +33,7 @@ type Push struct {
 	Key      string            `json:"key"` // the ledger key
 	Data     map[string]string `json:"data,omitempty"`
 	Received time.Time         `json:"received"`
-	Raw      json.RawMessage   `json:"raw"` // the message as it came
+	Raw      json.RawMessage   `json:"raw"` // the message as received
 }
 
 const (
@@ -45,7 +45,7 @@ const (
 	maxPush      = 1 << 20 // bytes of a request
 )
 
-// pushServer speaks FCM's HTTP v1 API, OAuth token exchange included.
+// pushServer implements FCM's HTTP v1 API, with the OAuth token exchange.
 type pushServer struct {
 	server   *http.Server
 	listener net.Listener
@@ -57,7 +57,7 @@ type pushServer struct {
 	once     sync.Once
 
 	mu      sync.Mutex
-	tokens  map[string]time.Time // access token → end of its life
+	tokens  map[string]time.Time // access token → its expiry
 	granted int
 }
 
@@ -96,10 +96,9 @@ func (p *pushServer) close() error {
 	return err
 }
 
-// url is where the service listens.
 func (p *pushServer) url() string { return "http://" + p.listener.Addr().String() }
 
-// fail does what was ordered for a stage, and reports whether that was all.
+// fail carries out the fault of a stage, and reports whether there was one.
 func (p *pushServer) fail(w http.ResponseWriter, r *http.Request, stage, to string) bool {
 	fault, found := p.faults.take(stage, to)
 	if !found {
@@ -185,7 +184,7 @@ func (p *pushServer) verify(assertion string) error {
 	return nil
 }
 
-// send takes a message.
+// send accepts a message.
 func (p *pushServer) send(w http.ResponseWriter, r *http.Request) {
 	if !p.permitted(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")) {
 		fcmRefuse(w, http.StatusUnauthorized, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
@@ -222,7 +221,7 @@ func (p *pushServer) send(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"name": name})
 }
 
-// permitted reports whether an access token is good.
+// permitted reports whether an access token is valid.
 func (p *pushServer) permitted(token string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -230,7 +229,7 @@ func (p *pushServer) permitted(token string) bool {
 	return known && end.After(clock.Wall())
 }
 
-// fcmRefuse answers an error in FCM's form.
+// fcmRefuse writes an error in FCM's form.
 func fcmRefuse(w http.ResponseWriter, status int, code, message string) {
 	general := map[int]string{400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE"}[status]
 	writeJSON(w, status, map[string]any{"error": map[string]any{
@@ -239,18 +238,17 @@ func fcmRefuse(w http.ResponseWriter, status int, code, message string) {
 	}})
 }
 
-// writeJSON answers with v.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// FCMURL is the push service as TABI_FCM_URL takes it.
+// FCMURL returns the push service as TABI_FCM_URL takes it.
 func (s *Sink) FCMURL() string { return s.push.url() }
 
-// ServiceAccount is the credentials JSON of the push service, as TABI_FCM_CREDENTIALS takes it. Its key is made anew by
-// each Start and good for this sink only.
+// ServiceAccount returns the credentials JSON of the push service, as TABI_FCM_CREDENTIALS takes it. Each Start makes
+// its own key.
 func (s *Sink) ServiceAccount() ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(s.push.key)
 	if err != nil {
@@ -262,10 +260,10 @@ func (s *Sink) ServiceAccount() ([]byte, error) {
 	})
 }
 
-// Pushes are the pushes that are kept, oldest first.
+// Pushes returns the kept pushes, oldest first.
 func (s *Sink) Pushes() []Push { return s.push.kept.all() }
 
-// WaitPush gives the first push that is wanted, waiting for it until ctx ends.
+// WaitPush returns the first push that is wanted, waiting for it until ctx ends.
 func (s *Sink) WaitPush(ctx context.Context, wanted func(Push) bool) (Push, error) {
 	return s.push.kept.wait(ctx, wanted)
 }
@@ -273,12 +271,12 @@ func (s *Sink) WaitPush(ctx context.Context, wanted func(Push) bool) (Push, erro
 // FailPush orders a failure of the push service.
 func (s *Sink) FailPush(f Fault) { s.push.faults.add(f) }
 
-// Unregister makes a device's token a dead one.
+// Unregister makes a device's token dead.
 func (s *Sink) Unregister(token string) {
 	s.FailPush(Fault{Stage: "send", To: token, Code: http.StatusNotFound, Text: "UNREGISTERED"})
 }
 
-// RevokeTokens ends every access token, and tells how many were granted so far.
+// RevokeTokens revokes every access token, and returns how many were granted so far.
 func (s *Sink) RevokeTokens() int {
 	s.push.mu.Lock()
 	defer s.push.mu.Unlock()

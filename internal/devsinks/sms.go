@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// Text is a text message that was received.
+// Text is a received text message.
 type Text struct {
 	ID       int       `json:"id"` // from 1, rising
 	To       string    `json:"to"` // the phone number
@@ -27,10 +27,10 @@ type Text struct {
 	Received time.Time `json:"received"`
 }
 
-// maxText is the largest request taken, in bytes.
+// maxText is the largest request in bytes.
 const maxText = 64 << 10
 
-// textServer takes text messages as the channel sms posts them, signed by the Standard Webhooks spec.
+// textServer accepts text messages as the channel sms posts them, signed by the Standard Webhooks spec.
 type textServer struct {
 	server   *http.Server
 	listener net.Listener
@@ -40,7 +40,7 @@ type textServer struct {
 	stopped  sync.WaitGroup
 
 	mu    sync.Mutex
-	taken map[string]int // Idempotency-Key → id; a key is taken once
+	taken map[string]int // Idempotency-Key → id; each key is kept once
 }
 
 func startTexts(opts Options) (*textServer, error) {
@@ -75,7 +75,7 @@ func (t *textServer) close() error {
 	return err
 }
 
-// take keeps a message once for each key, and answers with its id.
+// take keeps a message once per key, and responds with its id.
 func (t *textServer) take(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxText))
 	if err != nil {
@@ -108,16 +108,16 @@ func (t *textServer) take(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"id": fmt.Sprintf("text-%d", id)})
 }
 
-// SMSURL is the provider of text messages as TABI_SMS_URL takes it.
+// SMSURL returns the provider of text messages as TABI_SMS_URL takes it.
 func (s *Sink) SMSURL() string { return "http://" + s.texts.listener.Addr().String() + "/messages" }
 
-// SMSSecret signs what is sent there, as TABI_SMS_SECRET takes it. It is made anew by each Start.
+// SMSSecret returns the signing secret, as TABI_SMS_SECRET takes it. Each Start makes its own.
 func (s *Sink) SMSSecret() string { return s.texts.secret }
 
-// Texts are the text messages that are kept, oldest first.
+// Texts returns the kept text messages, oldest first.
 func (s *Sink) Texts() []Text { return s.texts.kept.all() }
 
-// WaitText gives the first text message that is wanted, waiting for it until ctx ends.
+// WaitText returns the first text message that is wanted, waiting for it until ctx ends.
 func (s *Sink) WaitText(ctx context.Context, wanted func(Text) bool) (Text, error) {
 	return s.texts.kept.wait(ctx, wanted)
 }

@@ -6,12 +6,11 @@ import (
 )
 
 const (
-	tolerated = 5                // failures in a row
-	rest      = 30 * time.Second // after which the server is left alone for so long; then one message tries
+	tolerated = 5                // failures in a row that open the breaker
+	rest      = 30 * time.Second // how long it stays open; then one message is tried
 )
 
-// breaker leaves a server alone that keeps failing, so that messages are not held up by its time limit one
-// after another.
+// breaker pauses a server that keeps failing, so that messages do not wait for its time limit one after another.
 type breaker struct {
 	mu     sync.Mutex
 	failed int
@@ -44,7 +43,7 @@ func (b *breaker) note(now time.Time, good bool) {
 	b.until = now.Add(rest)
 }
 
-// forget ends a try that came to nothing.
+// forget ends a try without a result.
 func (b *breaker) forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

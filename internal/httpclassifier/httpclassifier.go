@@ -1,6 +1,6 @@
-// Package httpclassifier asks a server what a customer's message is about: a chat model in the form of OpenAI's
-// API, or any classifier that speaks JSON. It keeps to a time limit, and leaves a server that keeps failing
-// alone for a while. What was written is customer data: it goes to the server, and into no error.
+// Package httpclassifier asks an HTTP server for the intent of a customer's message: a chat model with OpenAI's API, or any
+// classifier that speaks JSON. Requests have a time limit, and a circuit breaker pauses a server that keeps failing. The
+// message is customer data: it is sent to the server, and appears in no error.
 package httpclassifier
 
 import (
@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// DefaultTimeout is how long an answer may take.
+// DefaultTimeout is the longest time for an answer.
 const DefaultTimeout = 2 * time.Second
 
 const (
@@ -25,20 +25,20 @@ const (
 	maxText   = 4000    // bytes of a message that are sent
 )
 
-// Options of New.
+// Options configure New.
 type Options struct {
-	// URL is asked by POST. One whose path ends with /chat/completions is asked in OpenAI's form, any other
-	// gets {"text","intents"} and answers {"intent","confidence"}.
+	// URL receives POST requests. If its path ends with /chat/completions they are in OpenAI's form; any other URL gets
+	// {"text","intents"} and answers {"intent","confidence"}.
 	URL     string
-	Token   string        // goes out as Authorization: Bearer; empty: none
-	Model   string        // of a chat; default gpt-4o-mini
-	Timeout time.Duration // of an answer; default DefaultTimeout
-	Version string        // goes out in the User-Agent, tabi/<version>; default dev
-	// Now reads the wall clock, for the pause of a server that keeps failing.
+	Token   string        // sent as Authorization: Bearer; empty: none
+	Model   string        // for chat; default gpt-4o-mini
+	Timeout time.Duration // for an answer; default DefaultTimeout
+	Version string        // sent in the User-Agent, tabi/<version>; default dev
+	// Now reads the wall clock, for the circuit breaker. Required.
 	Now func() time.Time
 }
 
-// Client asks one server. It may be used by many at once.
+// Client asks one server. It is safe for concurrent use.
 type Client struct {
 	o       Options
 	chat    bool
@@ -50,7 +50,7 @@ type Client struct {
 func New(o Options) (*Client, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("the address of the classifier is no http or https URL") // it may carry a secret
+		return nil, errors.New("the address of the classifier is not an http or https URL") // it may carry a secret
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
@@ -70,10 +70,11 @@ func New(o Options) (*Client, error) {
 	}, nil
 }
 
-// ErrResting is the answer while the server is left alone.
-var ErrResting = errors.New("the classifier failed several times and is left alone for a while")
+// ErrResting is the error while the circuit breaker is open.
+var ErrResting = errors.New("the classifier failed several times and is paused")
 
-// Classify asks which of the intents a text is about; none of them is empty. An answer that names another is an error.
+// Classify returns the intent of a text, or an empty one for none of them. An answer that names anything else is an
+// error.
 func (c *Client) Classify(ctx context.Context, text string, intents []string) (intent string, confidence float64, err error) {
 	if !c.breaker.allow(c.o.Now()) {
 		return "", 0, ErrResting
@@ -81,7 +82,7 @@ func (c *Client) Classify(ctx context.Context, text string, intents []string) (i
 	limited, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	intent, confidence, err = c.ask(limited, text, intents)
-	if ctx.Err() != nil { // the caller went away: that says nothing about the server
+	if ctx.Err() != nil { // the caller canceled, which says nothing about the server
 		c.breaker.forget()
 		return "", 0, ctx.Err()
 	}
@@ -125,7 +126,7 @@ func (c *Client) ask(ctx context.Context, text string, intents []string) (string
 	return read(data, intents)
 }
 
-// cause is an error without the address, which may carry a secret.
+// cause returns an error without the address, which may hold a secret.
 func (c *Client) cause(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("the classifier did not answer within %v", c.o.Timeout)
@@ -137,7 +138,7 @@ func (c *Client) cause(err error) error {
 	return fmt.Errorf("the classifier cannot be reached: %w", err)
 }
 
-// question is the body of a request.
+// question returns the body of a request.
 func (c *Client) question(text string, intents []string) any {
 	if !c.chat {
 		return map[string]any{"text": text, "intents": intents}
@@ -159,7 +160,7 @@ func (c *Client) question(text string, intents []string) any {
 	}
 }
 
-// spoken takes the words out of a chat's answer.
+// spoken returns the text in a chat completion.
 func spoken(data []byte) ([]byte, error) {
 	var chat struct {
 		Choices []struct {
@@ -169,7 +170,7 @@ func spoken(data []byte) ([]byte, error) {
 		} `json:"choices"`
 	}
 	if err := json.Unmarshal(data, &chat); err != nil || len(chat.Choices) == 0 {
-		return nil, errors.New("the classifier's answer is no chat completion")
+		return nil, errors.New("the classifier's answer is not a chat completion")
 	}
 	content := chat.Choices[0].Message.Content
 	var whole string
@@ -188,11 +189,11 @@ func spoken(data []byte) ([]byte, error) {
 	return []byte(whole), nil
 }
 
-// nothing are words for none of the intents.
+// nothing are the words for none of the intents.
 var nothing = []string{"", "none", "null", "other", "unknown", "out_of_scope", "out-of-scope", "none of these"}
 
-// read finds the intent in an answer: a JSON object, also where words or a fence stand around it. Without a
-// confidence it is 1.
+// read finds the intent in an answer: a JSON object, possibly surrounded by text or a code fence. A missing
+// confidence is 1; one above 1 is a percentage.
 func read(data []byte, intents []string) (string, float64, error) {
 	from, to := bytes.IndexByte(data, '{'), bytes.LastIndexByte(data, '}')
 	if from < 0 || to < from {
@@ -237,5 +238,5 @@ func read(data []byte, intents []string) (string, float64, error) {
 	return "", 0, errors.New("the classifier named none of the intents it was given")
 }
 
-// plain makes spellings of a name alike.
+// plain makes spellings of a name comparable.
 func plain(name string) string { return strings.NewReplacer("_", "-", " ", "-").Replace(name) }

@@ -1,5 +1,5 @@
-// Package ratelimit holds back what goes to providers: by configured rates, and while a provider asks to be
-// left alone. The store is the one place that all workers share.
+// Package ratelimit delays sends and calls to providers: by configured rates, and while a provider's Retry-After lasts.
+// Both are kept in the database, which all workers share.
 package ratelimit
 
 import (
@@ -12,22 +12,22 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// Call is the name under which the requests of call steps are limited, beside the channels.
+// Call is the provider name of the requests of call steps, in addition to the channels.
 const Call = "call"
 
-// Rates are what may be sent, by bucket: a provider ("email"), or a part of it ("email:shop@example.com",
+// Rates are the rates by bucket: a provider ("email"), or a part of it ("email:shop@example.com",
 // "webhook:hooks.example.com").
 type Rates map[string]store.Pace
 
-// units of a rate.
+// units are the units of a rate.
 var units = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
 
-// fastest is the highest rate, per second: above it the bucket's microseconds do not count exactly.
+// fastest is the highest rate per second; above it the bucket's microseconds would not count exactly.
 const fastest = 100_000
 
-// Parse reads rates: a comma list of BUCKET=NUMBER/UNIT, with unit s, m or h:
-// email=50/s,email:shop@example.com=0.5/s. A bucket holds what comes in a second, at least 1: so many go out at
-// once after a rest. known are the names that may stand before the colon.
+// Parse reads rates: a comma-separated list of BUCKET=NUMBER/UNIT, with unit s, m or h:
+// email=50/s,email:shop@example.com=0.5/s. A bucket holds the tokens of one second, at least 1: so many may go out at
+// once after a pause. known are the names allowed before the colon.
 func Parse(text string, known []string) (Rates, error) {
 	rates := Rates{}
 	for item := range strings.SplitSeq(text, ",") {
@@ -36,15 +36,15 @@ func Parse(text string, known []string) (Rates, error) {
 		}
 		at := strings.LastIndexByte(item, '=')
 		if at < 0 {
-			return nil, fmt.Errorf("%q: give channel=number/unit, as email=50/s", item)
+			return nil, fmt.Errorf("%q: write channel=number/unit, as email=50/s", item)
 		}
 		bucket := strings.TrimSpace(item[:at])
 		provider, part, apart := strings.Cut(bucket, ":")
 		switch {
 		case !slices.Contains(known, provider):
-			return nil, fmt.Errorf("%q: %q is none of %s", item, provider, strings.Join(known, ", "))
+			return nil, fmt.Errorf("%q: %q is not one of %s", item, provider, strings.Join(known, ", "))
 		case apart && part == "":
-			return nil, fmt.Errorf("%q: nothing stands behind the colon: give a sender, or a host", item)
+			return nil, fmt.Errorf("%q: nothing follows the colon: write a sender, or a host", item)
 		}
 		bucket = Bucket(provider, part)
 		if _, twice := rates[bucket]; twice {
@@ -65,14 +65,14 @@ func parsePace(text string) (store.Pace, error) {
 	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	switch {
 	case !ok || err != nil:
-		return store.Pace{}, fmt.Errorf("%q is no rate: give a number per s, m or h, as 50/s", text)
+		return store.Pace{}, fmt.Errorf("%q is not a rate: write a number per s, m or h, as 50/s", text)
 	case !(n > 0) || n/span.Seconds() > fastest || n*24 < span.Hours():
-		return store.Pace{}, fmt.Errorf("%q: a rate lies between one a day and %d/s", text, fastest)
+		return store.Pace{}, fmt.Errorf("%q: a rate must be between one a day and %d/s", text, fastest)
 	}
 	return store.Pace{Interval: time.Duration(float64(span) / n), Burst: max(1, int(n/span.Seconds()))}, nil
 }
 
-// Bucket names a provider's bucket, or that of a part of it.
+// Bucket returns the name of the bucket of a provider, or of a part of it.
 func Bucket(provider, part string) string {
 	if part == "" {
 		return provider

@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	// MaxPause is the longest that a provider keeps everybody away at once; it may ask again.
+	// MaxPause is the longest pause that one Retry-After makes; the provider may ask again.
 	MaxPause = time.Hour
-	// horizon is how far ahead tokens are given out; who would come later asks again.
+	// horizon is how far ahead tokens are reserved; a send that would get a later one asks again.
 	horizon = time.Hour
-	// grace is how long after its moment a token is good. It bounds what a worker that was away sends at once.
+	// grace is how long a token stays valid. It bounds the burst of a worker that was down.
 	grace = 10 * time.Second
-	// fresh is how old the known pauses may be.
+	// fresh is the largest age of the cached pauses.
 	fresh = time.Second
-	// spread is the longest time over which those come back who were kept away by a pause.
+	// spread is the longest time over which the sends delayed by a pause come back.
 	spread = 30 * time.Second
-	// ahead is for how much time one statement takes tokens where a rate is high.
+	// ahead is the time for which one statement takes tokens at high rates.
 	ahead = 20 * time.Millisecond
 )
 
-// Store is what all processes share.
+// Store is the shared state of all processes.
 type Store interface {
 	TakeTokens(
 		ctx context.Context,
@@ -40,15 +40,15 @@ type Store interface {
 	Pauses(ctx context.Context, wall time.Time) (map[string]time.Time, error)
 }
 
-// Lane is the way of a message to its provider.
+// Lane is what a message is limited by: its provider, and a part of it.
 type Lane struct {
 	Provider string // channel, or Call
 	Part     string // sender, or host; empty: none
-	// Apart makes the part a provider of its own, as the host of a webhook: it is paused alone.
+	// Apart makes the part a provider of its own, such as the host of a webhook: only it is paused.
 	Apart bool
 }
 
-// paused is the bucket that a pause of this lane's provider is kept under.
+// paused returns the bucket under which pauses of this lane's provider are stored.
 func (l Lane) paused() string {
 	if l.Apart {
 		return Bucket(l.Provider, l.Part)
@@ -56,15 +56,16 @@ func (l Lane) paused() string {
 	return l.Provider
 }
 
-// Answer says whether to go on.
+// Answer says whether to go now.
 type Answer struct {
-	Wait   time.Duration // 0: go on
-	Reason string        // of waiting, for people
-	// Token is the moment that is this one's own; zero: none was taken. It is good from then on for a short time.
+	Wait   time.Duration // 0: go now
+	Reason string        // for people
+	// Token is the reserved moment; zero: none. It is valid from then on for grace.
 	Token time.Time
 }
 
-// Limiter answers for one process. It may be used by many at once; a nil Limiter lets everything pass.
+// Limiter limits the sends and calls of one process. It is safe for concurrent use; a nil Limiter lets everything
+// pass.
 type Limiter struct {
 	store   Store
 	wall    func() time.Time
@@ -72,7 +73,7 @@ type Limiter struct {
 	buckets map[string]*bucket
 
 	mu     sync.Mutex
-	read   time.Time // when pauses were read
+	read   time.Time // when the pauses were read
 	pauses map[string]time.Time
 
 	waits  *prometheus.CounterVec
@@ -80,29 +81,29 @@ type Limiter struct {
 	paused prometheus.GaugeFunc
 }
 
-// bucket is what this process has taken and not given out.
+// bucket holds the tokens that this process has taken and not used.
 type bucket struct {
 	mu    sync.Mutex
 	pace  store.Pace
 	chunk int
 	left  int
-	at    time.Time // when the tokens that are left may be used
+	at    time.Time // when the remaining tokens become valid
 }
 
-// New makes a Limiter. Metrics go to registry, unless it is nil.
+// New returns a Limiter. Metrics go to registry, unless it is nil.
 func New(st Store, wall func() time.Time, rates Rates, registry prometheus.Registerer) *Limiter {
 	l := &Limiter{store: st, wall: wall, rates: rates, buckets: map[string]*bucket{}}
 	for name, pace := range rates {
 		l.buckets[name] = &bucket{pace: pace, chunk: max(1, min(int(ahead/max(pace.Interval, 1)), pace.Burst))}
 	}
 	l.waits = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tabi_provider_waits_total", Help: "Attempts that were put off, by provider and why: rate (no token) or pause (the provider asked to be left alone).",
-	}, []string{"provider", "why"})
+		Name: "tabi_rate_limited_total", Help: "Attempts that were delayed, by provider and reason: rate (no token) or pause (Retry-After).",
+	}, []string{"provider", "reason"})
 	l.asked = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tabi_provider_pauses_total", Help: "Answers by which a provider asked to be left alone (Retry-After).",
+		Name: "tabi_provider_retry_after_total", Help: "Responses with a Retry-After that paused their provider.",
 	}, []string{"provider"})
 	l.paused = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "tabi_providers_paused", Help: "Providers, hosts of webhooks and calls counted each, that are left alone now, as this process knows.",
+		Name: "tabi_providers_paused", Help: "Providers that are paused now, as far as this process knows; each host of webhooks and calls is one.",
 	}, func() float64 { return float64(l.open()) })
 	if registry != nil {
 		registry.MustRegister(l.waits, l.asked, l.paused)
@@ -110,17 +111,16 @@ func New(st Store, wall func() time.Time, rates Rates, registry prometheus.Regis
 	return l
 }
 
-// Ask asks for n tokens. token is the moment an answer before gave this one, or zero. Where no rate is
-// configured it costs nothing but a look at the pauses, which are read from the store once a second, and only
-// while something is sent.
+// Ask asks for n tokens. token is the moment that an earlier answer reserved, or zero. Without a configured rate it
+// only looks at the pauses, which are read from the database at most once a second, and only while something is sent.
 func (l *Limiter) Ask(ctx context.Context, lane Lane, n int, token time.Time) (Answer, error) {
 	return l.ask(ctx, lane, n, token, horizon)
 }
 
-// Try is Ask for those who cannot keep a moment of their own: tokens are taken only where they are there at once.
+// Try is Ask for callers that cannot keep a reserved moment: it takes tokens only if they are valid now.
 func (l *Limiter) Try(ctx context.Context, lane Lane, n int) (Answer, error) {
 	a, err := l.ask(ctx, lane, n, time.Time{}, 0)
-	if a.Wait > 0 { // apart from each other, for they come back at once
+	if a.Wait > 0 { // spread out, since the callers would all come back at the same time
 		a.Wait, a.Token = a.Wait+rand.N(min(a.Wait, spread)+time.Millisecond), time.Time{}
 	}
 	return a, err
@@ -131,7 +131,7 @@ func (l *Limiter) ask(ctx context.Context, lane Lane, n int, token time.Time, ho
 		return Answer{}, nil
 	}
 	now := l.wall()
-	if !token.IsZero() && token.After(now) { // it came early
+	if !token.IsZero() && token.After(now) { // it is early
 		return l.wait(lane, Answer{Wait: token.Sub(now), Reason: reasonRate, Token: token}), nil
 	}
 	until, err := l.pause(ctx, lane.paused(), now)
@@ -147,7 +147,7 @@ func (l *Limiter) ask(ctx context.Context, lane Lane, n int, token time.Time, ho
 	}
 	a := Answer{}
 	names := []string{lane.Provider}
-	if lane.Part != "" { // the part first: where it has none left, the others lose nothing
+	if lane.Part != "" { // the part first: if it has no tokens left, none of the provider's are taken
 		names = []string{Bucket(lane.Provider, lane.Part), lane.Provider}
 	}
 	for _, name := range names {
@@ -173,7 +173,7 @@ func (l *Limiter) ask(ctx context.Context, lane Lane, n int, token time.Time, ho
 	return a, nil
 }
 
-// Reasons of waiting.
+// Reasons for waiting.
 const (
 	reasonRate  = "it waits its turn: the rate of its provider is used up"
 	reasonPause = "the provider asked to be left alone"
@@ -188,7 +188,7 @@ func (l *Limiter) wait(lane Lane, a Answer) Answer {
 	return a
 }
 
-// Pause keeps everybody from the lane's provider for as long as it asked, at most MaxPause.
+// Pause makes every process wait for the lane's provider for as long as it asked, at most MaxPause.
 func (l *Limiter) Pause(ctx context.Context, lane Lane, wish time.Duration) error {
 	if l == nil || wish <= 0 {
 		return nil
@@ -205,13 +205,13 @@ func (l *Limiter) Pause(ctx context.Context, lane Lane, wish time.Duration) erro
 		l.pauses[lane.paused()] = until
 	}
 	l.mu.Unlock()
-	if !until.After(known.Add(fresh)) { // many answers at once say the same
+	if !until.After(known.Add(fresh)) { // concurrent answers ask for the same pause
 		return nil
 	}
 	return l.store.Pause(ctx, now, lane.paused(), until)
 }
 
-// pause is until when a bucket is paused.
+// pause returns until when a bucket is paused.
 func (l *Limiter) pause(ctx context.Context, name string, now time.Time) (time.Time, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -226,7 +226,7 @@ func (l *Limiter) pause(ctx context.Context, name string, now time.Time) (time.T
 	return read[name], nil
 }
 
-// open counts the pauses that are known.
+// open counts the known pauses.
 func (l *Limiter) open() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -239,8 +239,8 @@ func (l *Limiter) open() int {
 	return n
 }
 
-// take gives n tokens from what is left of the last statement, or makes the next. Those who wait for the
-// statement wait as long as it takes, no longer.
+// take returns n of the tokens left from the last statement, or runs another one. Concurrent callers wait for that
+// statement.
 func (b *bucket) take(ctx context.Context, st Store, name string, n int, now time.Time, horizon time.Duration) (time.Time, bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

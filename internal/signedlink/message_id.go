@@ -8,14 +8,14 @@ import (
 // local is the alphabet of Message-IDs: lower case, since some mail systems change the case of what they report.
 var local = base32.HexEncoding.WithPadding(base32.NoPadding)
 
-// MessageID is the Message-ID (RFC 5322), without its angle brackets, of the mail with this ledger key from a
-// sender at domain. Providers report bounces and complaints by it.
+// MessageID returns the Message-ID (RFC 5322), without angle brackets, of the mail with this ledger key from a sender
+// at domain. Providers report bounces and complaints by it.
 func MessageID(key, domain string) string {
 	return strings.ToLower(local.EncodeToString([]byte(key))) + "@" + domain
 }
 
-// MessageKey is the ledger key in a Message-ID, with or without angle brackets; false where it is not one of
-// MessageID's.
+// MessageKey returns the ledger key in a Message-ID, with or without angle brackets; false if MessageID did not make
+// it.
 func MessageKey(id string) (key string, ok bool) {
 	name, _, ok := strings.Cut(strings.Trim(id, "<> "), "@")
 	if !ok {

@@ -10,19 +10,19 @@ import (
 	"errors"
 )
 
-// ErrBadToken is a token that this secret did not make, or that was altered.
+// ErrBadToken is the error of a token that was not made with this secret, or was altered.
 var ErrBadToken = errors.New("the link or token is not valid")
 
-// Seal encrypts and authenticates plain under a key derived from secret for this purpose, as URL-safe text.
-// The same input gives the same text, so that a repeated send carries the same link.
+// Seal encrypts and authenticates plain under a key derived from secret and purpose, as URL-safe text. The same input
+// returns the same text, so that a repeated send carries the same link.
 func Seal(secret []byte, purpose string, plain []byte) string {
 	aead, mac := keys(secret, purpose)
 	mac.Write(plain)
-	nonce := mac.Sum(nil)[:aead.NonceSize()] // from the content: it differs whenever the content does
+	nonce := mac.Sum(nil)[:aead.NonceSize()] // derived from the content, so it differs whenever the content does
 	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, plain, []byte(purpose)))
 }
 
-// Unseal is the inverse of Seal; ErrBadToken for anything else.
+// Unseal is the inverse of Seal. It fails with ErrBadToken for anything else.
 func Unseal(secret []byte, purpose, token string) ([]byte, error) {
 	aead, _ := keys(secret, purpose)
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
@@ -44,7 +44,7 @@ func keys(secret []byte, purpose string) (cipher.AEAD, interface {
 }) {
 	material, err := hkdf.Key(sha256.New, secret, nil, "tabi "+purpose, 64)
 	if err != nil {
-		panic(err) // only for lengths that this is not
+		panic(err) // only for other lengths
 	}
 	block, err := aes.NewCipher(material[:32])
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package signedlink makes and opens the links that leave the house: one-click unsubscribe links in mails, and
-// the tokens by which an app reads its user's messages. What they carry is encrypted and authenticated; nobody
-// can read a customer's id from one.
+// Package signedlink makes and opens links and tokens for the public: one-click unsubscribe links in mails, and the tokens
+// by which an app reads its user's messages. Their content is encrypted and authenticated, so nobody can read a customer's
+// id from one.
 package signedlink
 
 import (
@@ -16,7 +16,7 @@ type Links struct {
 	Secret    []byte // the gateway's; at least 16 bytes
 }
 
-// Mail is what an unsubscribe link knows of the mail it stands in.
+// Mail is the content of an unsubscribe link: the mail it is in.
 type Mail struct {
 	Customer string
 	Journey  string
@@ -25,7 +25,7 @@ type Mail struct {
 	Key      string // ledger key
 }
 
-// ErrExpired is a user token past its time.
+// ErrExpired is the error of an expired user token.
 var ErrExpired = errors.New("the token has expired")
 
 const (
@@ -33,13 +33,13 @@ const (
 	userToken   = "user v1"
 )
 
-// Unsubscribe is the URL by which the reader of a mail ends marketing to them: a page on GET, one click (RFC
-// 8058) on POST. It never expires.
+// Unsubscribe returns the URL that ends marketing to the reader of a mail: a page on GET, one click (RFC 8058) on
+// POST. It never expires.
 func (l Links) Unsubscribe(m Mail) string {
 	return strings.TrimRight(l.PublicURL, "/") + "/u/" + Seal(l.Secret, unsubscribe, pack(m.Customer, m.Journey, m.Step, m.Message, m.Key))
 }
 
-// Mail opens the last part of an Unsubscribe URL; ErrBadToken if it is not one.
+// Mail opens the last part of an Unsubscribe URL. It fails with ErrBadToken if it is not one.
 func (l Links) Mail(token string) (Mail, error) {
 	plain, err := Unseal(l.Secret, unsubscribe, token)
 	if err != nil {
@@ -52,12 +52,14 @@ func (l Links) Mail(token string) (Mail, error) {
 	return Mail{Customer: parts[0], Journey: parts[1], Step: parts[2], Message: parts[3], Key: parts[4]}, nil
 }
 
-// UserToken lets its bearer read the app messages of one user until then (wall time, to the second).
+// UserToken returns a token by which its bearer may read the app messages of one user until then (wall time, to the
+// second).
 func (l Links) UserToken(user string, until time.Time) string {
 	return Seal(l.Secret, userToken, append(binary.AppendVarint(nil, until.Unix()), user...))
 }
 
-// CheckUserToken reports whether token is this user's at wall time now: nil, ErrBadToken or ErrExpired.
+// CheckUserToken checks that token is this user's and valid at wall time now. It returns nil, ErrBadToken or
+// ErrExpired.
 func (l Links) CheckUserToken(token, user string, now time.Time) error {
 	plain, err := Unseal(l.Secret, userToken, token)
 	if err != nil {
@@ -73,7 +75,7 @@ func (l Links) CheckUserToken(token, user string, now time.Time) error {
 	return nil
 }
 
-// pack writes each part behind its length.
+// pack writes each part after its length.
 func pack(parts ...string) []byte {
 	var out []byte
 	for _, p := range parts {

@@ -17,12 +17,11 @@ import (
 	"github.com/tabi-journeys/tabi/activities"
 )
 
-// activityRunner are the activities by name, ready to be done at once: a scenario has one thread of time, in which the
-// world takes none.
+// activityRunner runs activities by name, at once: a scenario has one thread of time, and activities take none of it.
 type activityRunner struct {
 	byName map[string]reflect.Value
 	before func(name string)                  // set by tests
-	normal *testsuite.TestActivityEnvironment // gives normal activities the context they expect; made at first use
+	normal *testsuite.TestActivityEnvironment // provides the context of normal activities; made at first use
 }
 
 func newActivityRunner(a *activities.Activities) *activityRunner {
@@ -31,7 +30,7 @@ func newActivityRunner(a *activities.Activities) *activityRunner {
 	return d
 }
 
-// doings is the registry that activities.Register fills.
+// activityRunner is the registry that activities.Register fills.
 var _ worker.ActivityRegistry = (*activityRunner)(nil)
 
 func (d *activityRunner) RegisterActivity(any) { panic("activities are registered by name") }
@@ -44,14 +43,15 @@ func (d *activityRunner) RegisterDynamicActivity(any, activity.DynamicRegisterOp
 	panic("activities are registered by name")
 }
 
-// activityCall is what an activity was given and what came of it.
+// activityCall is the input of an activity, and its result.
 type activityCall struct {
-	in, out any // out is nil where there is none
+	in, out any // out is nil if there is none
 	result  *commonpb.Payloads
 	err     error // as a workflow sees it
 }
 
-// run runs an activity once, on copies of its input and output, as if they had been to the server and back.
+// run runs an activity once, on copies of its input and output, as if they had been serialized to the server and
+// back.
 func (d *activityRunner) run(ctx context.Context, name string, local bool, args []any) activityCall {
 	f, known := d.byName[name]
 	if !known || len(args) != 1 {
@@ -90,7 +90,7 @@ func (d *activityRunner) run(ctx context.Context, name string, local bool, args 
 	return answer
 }
 
-// guarded makes a panic an error.
+// guarded turns a panic into an error.
 func guarded(f func() (any, error)) (out any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -100,7 +100,7 @@ func guarded(f func() (any, error)) (out any, err error) {
 	return f()
 }
 
-// call makes a call and gives what it returned.
+// call calls an activity and returns its result.
 func call(ctx context.Context, f, in reflect.Value) (out any, err error) {
 	results := f.Call([]reflect.Value{reflect.ValueOf(ctx), in})
 	err, _ = results[len(results)-1].Interface().(error)
@@ -110,7 +110,7 @@ func call(ctx context.Context, f, in reflect.Value) (out any, err error) {
 	return out, err
 }
 
-// callNormal makes a call in the context of a normal activity.
+// callNormal calls a normal activity, in the context it expects.
 func (d *activityRunner) callNormal(ctx context.Context, f reflect.Value, in any) (any, error) {
 	if d.normal == nil {
 		suite := &testsuite.WorkflowTestSuite{}
@@ -145,7 +145,7 @@ type panicked struct{ words, stack string }
 
 func (p *panicked) Error() string { return "panic: " + p.words }
 
-// asWorkflowSees is an error as a workflow sees it that waited for the activity.
+// asWorkflowSees returns an error as the workflow that waits for the activity sees it.
 func asWorkflowSees(err error) error {
 	if err == nil {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// interrupted is why the scenario's context is over, and how far it was.
+// interrupted returns why the scenario's context ended, and how far the scenario was.
 func (w *scenarioRun) interrupted() error {
 	cause := context.Cause(w.ctx)
 	if w.env == nil || !errors.Is(w.ctx.Err(), context.DeadlineExceeded) {
@@ -18,8 +18,8 @@ func (w *scenarioRun) interrupted() error {
 		cause, Offset(w.since()), len(w.enrollments), w.work)
 }
 
-// updateModels lets the models learn, before a decision, from every offer whose outcome is known by then: elsewhere
-// that is done in the background.
+// updateModels lets the models learn, before a decision, from every offer whose outcome is known by then. In
+// production a background job does that.
 func (w *scenarioRun) updateModels(ctx context.Context) error {
 	for {
 		if n, err := w.store.Learn(ctx, w.now(), 1000); err != nil || n == 0 {
@@ -28,10 +28,10 @@ func (w *scenarioRun) updateModels(ctx context.Context) error {
 	}
 }
 
-// callActivity has an activity done, and lets the world see it.
+// callActivity runs an activity and lets the scenario observe it.
 func (w *scenarioRun) callActivity(name string, local bool, args []any) activityCall {
 	ctx := w.ctx
-	if w.canceling { // what is said on leaving is heard whatever the time
+	if w.canceling { // while enrollments are canceled, their last reports are accepted without limits
 		ctx = context.WithoutCancel(ctx)
 	} else if w.work++; w.work > w.opts.Work {
 		w.stop(fmt.Errorf("the journeys asked more than %d things of the world without an end: is there a loop that nothing leaves?", w.opts.Work))

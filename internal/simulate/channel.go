@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// recorder is a channel that takes everything, but what the scenario makes fail.
+// recorder is a channel that accepts every message, unless the scenario makes it fail.
 type recorder struct {
 	run  *scenarioRun
 	spec channel.Spec
@@ -22,8 +22,8 @@ func (r *recorder) Spec() channel.Spec { return r.spec }
 func (r *recorder) Dedupes() bool      { return true }
 func (r *recorder) Close() error       { return nil }
 
-// Send answers at once. What it is given is not kept: the ledger and the activities' answers tell what was
-// sent. All addresses of one attempt fare alike.
+// Send answers at once. It keeps nothing: the ledger and the activities' results have what was sent. All addresses of
+// one attempt have the same outcome.
 func (r *recorder) Send(_ context.Context, m channel.Message) channel.Receipt {
 	w := r.run
 	if w.attempt.work != w.work {
@@ -38,7 +38,7 @@ func (r *recorder) Send(_ context.Context, m channel.Message) channel.Receipt {
 	return channel.Receipt{Outcome: channel.NotSent, Reason: "the scenario makes " + r.spec.Name + " fail"}
 }
 
-// fault takes one failure of a channel from those that the scenario asked for, the first first.
+// fault takes the first failure that the scenario ordered for a channel.
 func (w *scenarioRun) fault(via string) *scenario.Fault {
 	for i := range w.faults {
 		f := w.faults[i]
@@ -53,10 +53,10 @@ func (w *scenarioRun) fault(via string) *scenario.Fault {
 	return nil
 }
 
-// answers are what a scenario's calls get, by step id.
+// answers are the responses to a scenario's HTTP calls, by step id.
 type answers map[string]scenario.CallAnswer
 
-// Call answers at once. A call that the scenario says nothing of gets 200 and {}; a status of 400 or more fails it.
+// Call answers at once. A call without an answer in the scenario gets 200 and {}; a status of 400 or more fails it.
 func (a answers) Call(_ context.Context, r activities.CallRequest) (contract.CallResult, error) {
 	answer, given := a[r.Step]
 	if !given {
@@ -76,7 +76,7 @@ func (a answers) Call(_ context.Context, r activities.CallRequest) (contract.Cal
 	return result, nil
 }
 
-// plain is a copy of what JSON carries.
+// plain returns a copy of a JSON value.
 func plain(v any) (any, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -86,7 +86,7 @@ func plain(v any) (any, error) {
 	return out, json.Unmarshal(raw, &out)
 }
 
-// text writes a value as JSON.
+// text returns a value as JSON.
 func text(v any) string {
 	raw, err := json.Marshal(v)
 	if err != nil {

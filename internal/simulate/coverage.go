@@ -10,9 +10,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Coverage says which ways of a journey scenarios took. A way is a step, or an arm of one: every arm of
-// wait_for, branch and split, an optional arm (else, on_timeout, on_blocked, on_failure, an outcome) where it
-// has steps of its own, and being skipped where a step has a `when`.
+// Coverage says which steps and arms of a journey the scenarios visited. Counted are steps; every arm of wait_for,
+// branch and split; an optional arm (else, on_timeout, on_blocked, on_failure, an outcome) if it has steps of its
+// own; and the skipping of a step with `when`.
 type Coverage struct {
 	Journey string   `json:"journey"`
 	Visited int      `json:"visited"`
@@ -20,14 +20,14 @@ type Coverage struct {
 	Missing []Missed `json:"missing"` // in the order of the file
 }
 
-// Missed is a way that no scenario took; of a step that was never entered the arms are not listed.
+// Missed is a step or arm that no scenario visited. The arms of a step that was never entered are not listed.
 type Missed struct {
 	Place journey.Place `json:"-"`
 	Step  string        `json:"step"`
 	Arm   string        `json:"arm,omitempty"` // empty: the step itself
 }
 
-// String writes where it stands, and what was missed.
+// String returns the place, and what was missed.
 func (m Missed) String() string {
 	if m.Arm == "" {
 		return fmt.Sprintf("%s: step %s is not visited", m.Place, m.Step)
@@ -35,7 +35,7 @@ func (m Missed) String() string {
 	return fmt.Sprintf("%s: step %s: arm %s is not visited", m.Place, m.Step, m.Arm)
 }
 
-// Percent is how much of the journey was visited, 0…100; 100 where there is nothing to visit.
+// Percent returns the visited share of a journey, 0…100; 100 if there is nothing to visit.
 func (c Coverage) Percent() float64 {
 	if c.All == 0 {
 		return 100
@@ -92,7 +92,7 @@ func cover(d *journey.Definition, places map[string]journey.Place, taken map[str
 	return c
 }
 
-// armsOf names the arms of a step as passages do.
+// armsOf returns the arms of a step, named as step visits name them.
 func armsOf(s *journey.Step) []string {
 	var arms []string
 	optional := func(name string, to int) {
@@ -129,7 +129,7 @@ func armsOf(s *journey.Step) []string {
 			arms = append(arms, strconv.Itoa(n+1))
 		}
 		optional(contract.ArmTimeout, spec.OnTimeout)
-		if to := spec.Question.OnBlocked; to != spec.OnTimeout { // which an absent one shares
+		if to := spec.Question.OnBlocked; to != spec.OnTimeout { // an absent on_blocked goes to on_timeout
 			optional(contract.ArmBlocked, to)
 		}
 		if to := spec.Question.OnFailure; to != spec.OnTimeout {

@@ -12,8 +12,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// play is the root workflow: it plays the timeline, brings what the store has for the instances, as the relay
-// does, and waits for their end.
+// play is the driver, the root workflow. It plays the timeline, delivers outbox entries to the enrollments as the
+// relay does, and waits for their end.
 func (w *scenarioRun) play(ctx workflow.Context) error {
 	w.rootContext = ctx
 	defer func() { w.rootContext = nil }()
@@ -28,7 +28,7 @@ func (w *scenarioRun) play(ctx workflow.Context) error {
 	return nil
 }
 
-// timeline does the lines in written order, each at its moment, and the entries by schedule between them.
+// timeline performs the lines in written order, each at its moment, and the entries by schedule between them.
 func (w *scenarioRun) timeline(ctx workflow.Context) error {
 	for i := range w.scenario.Timeline {
 		line := &w.scenario.Timeline[i]
@@ -47,15 +47,15 @@ func (w *scenarioRun) timeline(ctx workflow.Context) error {
 			return err
 		}
 	}
-	last := w.clock.Origin // without a line: who enters by schedule at the start does
+	last := w.clock.Origin // without lines, entries by schedule at the start still happen
 	if n := len(w.scenario.Timeline); n > 0 {
 		last = last.Add(w.scenario.Timeline[n-1].At)
 	}
 	return w.advance(ctx, w.clock.Wall(last), last)
 }
 
-// advance lets time run to a point of the environment's clock, with the entries by schedule up to the last moment
-// that lie before that point.
+// advance lets time run to a point of the environment's clock. Before that it makes the entries by schedule that are
+// due up to last.
 func (w *scenarioRun) advance(ctx workflow.Context, point, last time.Time) error {
 	for {
 		if err := w.deliverAll(ctx); err != nil {
@@ -77,7 +77,7 @@ func (w *scenarioRun) advance(ctx workflow.Context, point, last time.Time) error
 		switch {
 		case err != nil:
 			return err
-		case !arrived: // something was committed, which may have moved the schedule; or it is a long way
+		case !arrived: // something was committed, which may have moved the schedule; or the point is out of one timer's range
 		case !scheduled:
 			return nil
 		default:
@@ -91,8 +91,8 @@ func (w *scenarioRun) advance(ctx workflow.Context, point, last time.Time) error
 	}
 }
 
-// sleepUntil waits until a point of the environment's clock (true), or until there is something to bring (false).
-// The clock moves only when nothing is under way: at the point everything due before is over and done.
+// sleepUntil waits until a point of the environment's clock (true), or until there is something to deliver (false).
+// The clock moves only while nothing runs, so at the point everything due before it is done.
 func (w *scenarioRun) sleepUntil(ctx workflow.Context, point time.Time) (bool, error) {
 	d := max(point.Sub(workflow.Now(ctx)), time.Nanosecond)
 	timing, cancel := workflow.WithCancel(ctx)
@@ -103,17 +103,17 @@ func (w *scenarioRun) sleepUntil(ctx workflow.Context, point time.Time) (bool, e
 	if err == nil {
 		err = w.stopped
 	}
-	return !w.hasWork && !workflow.Now(ctx).Before(point), err // a timer reaches 292 years of the environment's clock, not further
+	return !w.hasWork && !workflow.Now(ctx).Before(point), err // a timer reaches 292 years on the environment's clock
 }
 
-// drainWake takes the wake that brought the root here.
+// drainWake takes the wake signal that woke the driver.
 func (w *scenarioRun) drainWake(ctx workflow.Context) {
 	if workflow.GetSignalChannel(ctx, wakeSignal).ReceiveAsync(nil) {
 		w.waking = false
 	}
 }
 
-// settle lets everything that is under way come to rest; the moment stays the same.
+// settle lets everything that is running finish, at the same moment.
 func (w *scenarioRun) settle(ctx workflow.Context) error {
 	if err := workflow.Sleep(ctx, time.Nanosecond); err != nil {
 		return err
@@ -122,15 +122,20 @@ func (w *scenarioRun) settle(ctx workflow.Context) error {
 	return w.stopped
 }
 
-// deliverAll brings what the store has for the instances until there is no more: one after the other, the oldest
-// first, each at rest before the next.
+// deliverAll delivers outbox entries until there are none, one enrollment after the other, the oldest first. Each
+// finishes before the next begins.
 func (w *scenarioRun) deliverAll(ctx workflow.Context) error {
 	if err := w.settle(ctx); err != nil {
 		return err
 	}
 	for w.hasWork || w.committed() {
 		w.hasWork = false
-		leases, err := w.store.Lease(w.ctx, w.env.Now(), 1, 0) // nobody else asks: a lease that is over at once need not be given back
+		leases, err := w.store.Lease(
+			w.ctx,
+			w.env.Now(),
+			1,
+			0,
+		) // there is no other relay, so a lease of length 0 will do and need not be released
 		if err != nil {
 			return err
 		}
@@ -144,7 +149,7 @@ func (w *scenarioRun) deliverAll(ctx workflow.Context) error {
 	return nil
 }
 
-// committed reports whether the store has new deliveries since it was last asked.
+// committed reports whether something was committed since it was last called.
 func (w *scenarioRun) committed() bool {
 	select {
 	case <-w.store.Committed():
@@ -154,7 +159,7 @@ func (w *scenarioRun) committed() bool {
 	}
 }
 
-// deliver brings the deliveries of one instance.
+// deliver delivers the outbox entries of one enrollment.
 func (w *scenarioRun) deliver(ctx workflow.Context, l store.Lease) error {
 	for _, d := range l.Deliveries {
 		switch {
@@ -165,7 +170,7 @@ func (w *scenarioRun) deliver(ctx workflow.Context, l store.Lease) error {
 		case d.Delivery != nil:
 			i := w.byWorkflowID(l.Enrollment.WorkflowID)
 			if i == nil || i.over {
-				break // it has ended: there is nobody to tell
+				break // the enrollment has ended
 			}
 			if err := i.future.SignalChildWorkflow(ctx, contract.DeliveryName, *d.Delivery).Get(ctx, nil); err != nil && !i.over {
 				return fmt.Errorf("an event could not be brought to %s: %w", i.name(), err)
@@ -183,7 +188,7 @@ func (w *scenarioRun) deliver(ctx workflow.Context, l store.Lease) error {
 	return nil
 }
 
-// start starts an instance and waits until it runs.
+// start starts the workflow of an enrollment and waits until it runs.
 func (w *scenarioRun) start(ctx workflow.Context, e store.Enrollment, in contract.Input) error {
 	if len(w.enrollments) >= w.opts.Enrollments {
 		return fmt.Errorf("more than %d instances were started: does a journey enter itself, or others, without end?", w.opts.Enrollments)
@@ -223,7 +228,7 @@ func (w *scenarioRun) start(ctx workflow.Context, e store.Enrollment, in contrac
 	return nil
 }
 
-// await waits for the instance's end.
+// await waits for the end of the enrollment's workflow.
 func (i *enrollment) await(ctx workflow.Context) {
 	err := i.future.Get(ctx, nil)
 	i.over = true
@@ -233,7 +238,7 @@ func (i *enrollment) await(ctx workflow.Context) {
 	}
 }
 
-// finish lets time run until every instance has ended. Nobody enters by schedule any more.
+// finish lets time run until every enrollment has ended. Entries by schedule no longer happen.
 func (w *scenarioRun) finish(ctx workflow.Context) error {
 	for {
 		if err := w.deliverAll(ctx); err != nil {
@@ -259,7 +264,7 @@ func (w *scenarioRun) finish(ctx workflow.Context) error {
 	}
 }
 
-// cancelAll cancels what still runs, so that it ends in order and leaves nothing behind.
+// cancelAll cancels the running enrollments, so that they end in order.
 func (w *scenarioRun) cancelAll(ctx workflow.Context) {
 	w.canceling = true
 	for _, i := range w.enrollments {
@@ -267,7 +272,7 @@ func (w *scenarioRun) cancelAll(ctx workflow.Context) {
 			i.cancel()
 		}
 	}
-	for range 10 { // each has a few things to say
+	for range 10 { // each has a few last reports to make
 		if w.running == 0 {
 			return
 		}
@@ -275,7 +280,7 @@ func (w *scenarioRun) cancelAll(ctx workflow.Context) {
 	}
 }
 
-// firstOpen names the instances that have not ended.
+// firstOpen names the first enrollment that has not ended.
 func (w *scenarioRun) firstOpen() string {
 	for _, i := range w.enrollments {
 		if !i.over {
@@ -285,7 +290,7 @@ func (w *scenarioRun) firstOpen() string {
 	return "nobody"
 }
 
-// performLine makes a line of the timeline happen.
+// performLine performs a line of the timeline, or checks its expectation.
 func (w *scenarioRun) performLine(line *scenario.Line) error {
 	if line.Expect != nil {
 		w.checkExpectation(line.Expect, false)

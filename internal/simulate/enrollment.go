@@ -23,27 +23,27 @@ type enrollment struct {
 	workflow string
 	journey  string
 	key      string
-	number   int // of its journey and key, from 1
+	number   int // among those of its journey and key, from 1
 	future   workflow.ChildWorkflowFuture
 	cancel   workflow.CancelFunc
 	view     func() (contract.State, error)
-	over     bool // its run is
+	over     bool // its workflow has ended
 
 	visited    []string // step ids in the order they were entered
-	parked     string   // the last of visited, where it waits there
+	parked     string   // the last of visited, if it waits there
 	since      time.Time
 	ended      *contract.Ended
-	unreported map[string]string // step → what it did, until it is reported
+	unreported map[string]string // step → what it did, until the step is reported
 }
 
-// sending is a message that went out or was held back.
+// sending is a message that was sent, suppressed or failed.
 type sending struct {
 	journey string
 	said    scenario.Said
 	status  string
 }
 
-// byWorkflowID is the instance that was last started under a workflow id.
+// byWorkflowID returns the enrollment that was last started under a workflow id.
 func (w *scenarioRun) byWorkflowID(workflowID string) *enrollment {
 	for n := len(w.enrollments) - 1; n >= 0; n-- {
 		if w.enrollments[n].workflow == workflowID {
@@ -53,7 +53,7 @@ func (w *scenarioRun) byWorkflowID(workflowID string) *enrollment {
 	return nil
 }
 
-// byEnrollment is the instance of an enrollment.
+// byEnrollment returns the enrollment with an id.
 func (w *scenarioRun) byEnrollment(enrollment string) *enrollment {
 	for _, i := range w.enrollments {
 		if i.stored.ID == enrollment {
@@ -63,7 +63,7 @@ func (w *scenarioRun) byEnrollment(enrollment string) *enrollment {
 	return nil
 }
 
-// name is what people call it: journey, key, and from the second with these on its number.
+// name returns the journey, the key, and from the second one with the same on its number.
 func (i *enrollment) name() string {
 	text := i.journey
 	if i.key != "" {
@@ -75,7 +75,7 @@ func (i *enrollment) name() string {
 	return text
 }
 
-// prefix begins a line of the story: nothing for the first instance of the journey under test.
+// prefix begins a log line about an enrollment; it is empty for the first one of the journey under test.
 func (i *enrollment) prefix() string {
 	if i.journey != i.run.test.Journey || i.key != "" || i.number > 1 {
 		return i.name() + ": "
@@ -91,7 +91,7 @@ func (w *scenarioRun) entered(i *enrollment, in contract.Input) {
 	w.record(w.since(), journey.Place{}, "%s entered by %s%s", i.name(), in.EntryName, held)
 }
 
-// observe sees what an instance asked of the world, and what came of it.
+// observe records the calls and results of activities.
 func (w *scenarioRun) observe(d activityCall) {
 	if d.err != nil {
 		return
@@ -119,14 +119,14 @@ func (w *scenarioRun) observe(d activityCall) {
 	}
 }
 
-// recordSend notes what came of a send.
+// recordSend records the outcome of a send.
 func (w *scenarioRun) recordSend(in contract.Send, out contract.SendResult) {
 	i := w.byEnrollment(in.Enrollment)
 	if i == nil {
 		return
 	}
 	via := out.Channel
-	if via == "" && len(in.Spec.Via) == 1 { // refused by the only channel there was
+	if via == "" && len(in.Spec.Via) == 1 { // refused by the only channel of the send
 		via = in.Spec.Via[0]
 	}
 	switch out.Status {
@@ -144,7 +144,7 @@ func (w *scenarioRun) recordSend(in contract.Send, out contract.SendResult) {
 	}
 }
 
-// reported follows the instance on its way.
+// reported follows the enrollment's reports.
 func (i *enrollment) reported(r contract.Report) {
 	w := i.run
 	for _, p := range r.Passed {
@@ -162,7 +162,8 @@ func (i *enrollment) reported(r contract.Report) {
 		w.record(p.At.Sub(w.clock.Origin), journey.Place{}, "%s%s", i.prefix(), i.describeVisit(p))
 	}
 	if p := r.Parked; p != nil && p.Step != "" && (i.parked != p.Step || !i.since.Equal(p.Since)) {
-		if says := p.Kind == "send" || p.Kind == "ask"; i.parked != p.Step || !says { // held, and then held again or asked, is one visit
+		if says := p.Kind == "send" || p.Kind == "ask"; i.parked != p.Step ||
+			!says { // a send that is held again, or then waits for a reply, is one visit
 			i.visited = append(i.visited, p.Step)
 			w.visit(i.journey, p.Step, "")
 		}
@@ -179,8 +180,8 @@ func (i *enrollment) reported(r contract.Report) {
 	}
 }
 
-// describeVisit tells of a step that was passed. What a send did was noted when it was done, and is told here, in the
-// order of the steps.
+// describeVisit returns the log text of a step visit. The effect of a send was recorded when it happened, and is
+// logged here, in the order of the steps.
 func (i *enrollment) describeVisit(p contract.Passage) string {
 	if text, ok := i.unreported[p.Step]; ok {
 		delete(i.unreported, p.Step)
@@ -202,7 +203,7 @@ func (i *enrollment) describeVisit(p contract.Passage) string {
 	return text + " → " + p.Arm
 }
 
-// until says how long and for what it waits.
+// until returns how long a wait lasts, and what for.
 func until(p *contract.Parked, origin time.Time) string {
 	text := ""
 	if !p.Until.IsZero() {
@@ -214,7 +215,7 @@ func until(p *contract.Parked, origin time.Time) string {
 	return text
 }
 
-// visit counts a way that was taken; the empty arm is the step itself.
+// visit counts a visit of a step (empty arm) or of one of its arms.
 func (w *scenarioRun) visit(name, step, arm string) {
 	if w.visits[name] == nil {
 		w.visits[name] = map[string]map[string]int{}
@@ -225,7 +226,7 @@ func (w *scenarioRun) visit(name, step, arm string) {
 	w.visits[name][step][arm]++
 }
 
-// state asks the instance where it is.
+// state queries the enrollment's state.
 func (i *enrollment) state() (contract.State, error) {
 	if i.view == nil {
 		return contract.State{}, fmt.Errorf("%s has not begun", i.name())
@@ -233,8 +234,8 @@ func (i *enrollment) state() (contract.State, error) {
 	return i.view()
 }
 
-// subject is the instance of the journey under test that an expectation means: that of a key, else the one
-// entered last.
+// subject returns the enrollment of the journey under test that an expectation is about: the one with a key, else the
+// last one that entered.
 func (w *scenarioRun) subject(key *string) *enrollment {
 	for n := len(w.enrollments) - 1; n >= 0; n-- {
 		if i := w.enrollments[n]; i.journey == w.test.Journey && (key == nil || i.key == *key) {
@@ -246,7 +247,7 @@ func (w *scenarioRun) subject(key *string) *enrollment {
 
 func sorted[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
-// Offset writes a time from the start as a journey would: 61m is 1h1m, 0 is 0m.
+// Offset formats a time since the start as a journey would: 61m is 1h1m, 0 is 0m.
 func Offset(d time.Duration) string {
 	sign := ""
 	if d < 0 {

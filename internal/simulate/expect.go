@@ -12,8 +12,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// checkExpectation compares what an expectation says with what is so. end is for the one behind the timeline.
+// checkExpectation compares an expectation with the present state. end is set for the expectation after the timeline.
 func (w *scenarioRun) checkExpectation(e *scenario.Expect, end bool) {
+	// check compares one expectation.
 	check := &check{run: w, expect: e, end: end}
 	before := len(w.failures)
 	defer func() {
@@ -55,7 +56,7 @@ type check struct {
 	end    bool
 }
 
-// mismatch notes what is not as expected, at the first of the places that is written; else at that of what.
+// mismatch records a difference, at the first of places that the file has, else at that of what.
 func (c *check) mismatch(what, expected, actual string, places ...string) {
 	at := c.expect.Place
 	for _, place := range append(places, what) {
@@ -67,7 +68,7 @@ func (c *check) mismatch(what, expected, actual string, places ...string) {
 	c.run.fail(Failure{Place: at, At: c.run.since(), End: c.end, What: what, Expected: expected, Actual: actual})
 }
 
-// enrollment looks at one instance: where it is, and how it ended.
+// enrollment compares one enrollment: where it is, and how it ended.
 func (c *check) enrollment() {
 	e := c.expect
 	if e.Key == nil && e.Outcome == "" && e.Step == "" && len(e.Visited) == 0 && len(e.Vars) == 0 {
@@ -109,7 +110,7 @@ func (c *check) enrollment() {
 	}
 }
 
-// noEnrollment says that there is no instance to look at.
+// noEnrollment records that there is no enrollment to compare.
 func (c *check) noEnrollment() {
 	what, actual := "outcome", "nobody entered "+c.run.test.Journey
 	switch e := c.expect; {
@@ -138,7 +139,7 @@ func (c *check) noEnrollment() {
 	c.mismatch(what, expected, actual)
 }
 
-// describeState says where an instance is, or how it ended.
+// describeState returns where an enrollment is, or how it ended.
 func describeState(v contract.State) string {
 	switch {
 	case v.Outcome != "":
@@ -151,7 +152,7 @@ func describeState(v contract.State) string {
 	return "its path has ended; its goal is watched for"
 }
 
-// messagesWith are the messages of the journey under test with a status, in time order.
+// messagesWith returns the messages of the journey under test with a status, in order of time.
 func (w *scenarioRun) messagesWith(status string) []scenario.Said {
 	var out []scenario.Said
 	for _, s := range w.sends {
@@ -195,10 +196,10 @@ func (c *check) list(what string, want, got []scenario.Said, reasons bool) {
 	c.mismatch(what, describeAll(want, reasons), describeAll(got, reasons), place+part, place)
 }
 
-// fits reports whether what was said is as wanted. Empty fields are not looked at.
+// fits reports whether a message is as wanted. Empty fields match anything.
 func fits(want, got scenario.Said) bool { return misfit(want, got) == "" }
 
-// misfit is the place, inside a message that is wanted, of the first that is not as it was said; empty where it fits.
+// misfit returns the key of the first field that differs from what is wanted; empty if none does.
 func misfit(want, got scenario.Said) string {
 	switch {
 	case want.Message != "" && want.Message != got.Message:
@@ -211,8 +212,7 @@ func misfit(want, got scenario.Said) string {
 	return ""
 }
 
-// differs is the place, inside a value that is wanted, of the first that is not as it is; empty where that is
-// the whole.
+// differs returns the place, inside a wanted value, of the first difference; empty if the whole value differs.
 func differs(want, got any) string {
 	switch want := want.(type) {
 	case map[string]any:
@@ -233,7 +233,7 @@ func differs(want, got any) string {
 	return ""
 }
 
-// subsequence reports whether want stands in got in this order, and else which is the first that does not.
+// subsequence reports whether want occurs in got in this order, else the index of the first that does not.
 func subsequence(want, got []string) (int, bool) {
 	n := 0
 	for _, one := range got {
@@ -244,7 +244,7 @@ func subsequence(want, got []string) (int, bool) {
 	return n, n == len(want)
 }
 
-// afterStep says after what something was missed.
+// afterStep returns words for the step after which something was missed.
 func afterStep(steps []string) string {
 	if len(steps) == 0 {
 		return ""
@@ -262,7 +262,7 @@ func describeAll(list []scenario.Said, reasons bool) string {
 	return brackets(out)
 }
 
-// describe writes a message with its channel; of a blocked one the reason.
+// describe returns a message with its channel, and with the reason if it was blocked.
 func describe(s scenario.Said, reasons bool) string {
 	out := s.Message
 	if s.Via != "" {

@@ -14,15 +14,15 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// sdkInterceptor stands between the interpreter and the SDK. It has activities done at once, in the interpreter's own
-// turn (nothing is replayed here), so that the environment never waits for another goroutine and its clock
-// moves by skipping alone: the same scenario takes the same course every time.
+// sdkInterceptor runs activities synchronously, in the interpreter's own workflow task (nothing is replayed here).
+// The environment never waits for another goroutine, and its clock moves only by skipping, so the same scenario
+// always takes the same course.
 type sdkInterceptor struct {
 	interceptor.WorkerInterceptorBase
 	run *scenarioRun
 }
 
-// InterceptWorkflow watches the journeys; the root is let through.
+// InterceptWorkflow intercepts journeys, but not the driver.
 func (w *sdkInterceptor) InterceptWorkflow(
 	ctx workflow.Context,
 	next interceptor.WorkflowInboundInterceptor,
@@ -42,13 +42,13 @@ func (i *inbound) Init(next interceptor.WorkflowOutboundInterceptor) error {
 	return i.Next.Init(&outbound{WorkflowOutboundInterceptorBase: interceptor.WorkflowOutboundInterceptorBase{Next: next}, run: i.run})
 }
 
-// outbound is what a journey asks of the SDK.
+// outbound intercepts what a journey asks of the SDK.
 type outbound struct {
 	interceptor.WorkflowOutboundInterceptorBase
 	run *scenarioRun
 }
 
-// GetInfo names the first run, which the environment leaves out and the store tells runs apart by.
+// GetInfo adds the first run id, which the environment leaves out and the data side identifies runs by.
 func (o *outbound) GetInfo(ctx workflow.Context) *workflow.Info {
 	info := *o.Next.GetInfo(ctx)
 	if info.FirstRunID == "" {
@@ -57,7 +57,7 @@ func (o *outbound) GetInfo(ctx workflow.Context) *workflow.Info {
 	return &info
 }
 
-// NewTimerWithOptions sets a timer for the very moment that a virtual time has on the environment's clock.
+// NewTimerWithOptions sets the timer for the exact moment of a virtual time on the environment's clock.
 func (o *outbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, options workflow.TimerOptions) workflow.Future {
 	now := o.Next.Now(ctx)
 	if d > 0 {
@@ -72,7 +72,7 @@ func (o *outbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, op
 	return o.Next.NewTimerWithOptions(ctx, d, options)
 }
 
-// SetQueryHandlerWithOptions keeps the answer to the query state, by which the world looks at an instance.
+// SetQueryHandlerWithOptions keeps the handler of the state query, by which expectations read an enrollment.
 func (o *outbound) SetQueryHandlerWithOptions(ctx workflow.Context, name string, handler any, options workflow.QueryHandlerOptions) error {
 	if view, ok := handler.(func() (contract.State, error)); ok && name == contract.StateQuery {
 		if i := o.run.byWorkflowID(o.Next.GetInfo(ctx).WorkflowExecution.ID); i != nil {
@@ -96,11 +96,11 @@ func (o *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...an
 	return o.perform(ctx, a)
 }
 
-// localTries is how often a local activity is tried: what the store refuses for so long it will refuse for
-// ever, as nothing goes on beside it.
+// localTries is how often a local activity is tried. Nothing else runs in a scenario, so what the data side refuses
+// that often it will always refuse.
 const localTries = 5
 
-// attempts are the tries of one activity, paced as the interpreter says.
+// attempts are the tries of one activity, paced by the interpreter's retry policy.
 type attempts struct {
 	name   string
 	local  bool
@@ -111,8 +111,8 @@ type attempts struct {
 	last   error
 }
 
-// perform does the activity at once; what must be repeated is repeated in a coroutine of its own, which the
-// interpreter's cancellation ends.
+// perform runs the activity at once. If it must be repeated, a coroutine repeats it, which the interpreter's
+// cancellation ends.
 func (o *outbound) perform(ctx workflow.Context, a attempts) workflow.Future {
 	future, settle := workflow.NewFuture(ctx)
 	if !o.try(&a, settle) {
@@ -160,7 +160,7 @@ func (o *outbound) try(a *attempts, settle workflow.Settable) bool {
 	return false
 }
 
-// again leaves out of the input what concerns the first attempt alone: a provider's wish to be left alone.
+// again removes from the input what is meant for the first attempt only: the provider's Retry-After.
 func (a *attempts) again() {
 	if send, ok := a.args[0].(contract.Send); ok {
 		send.After, send.Why = 0, ""
@@ -168,7 +168,7 @@ func (a *attempts) again() {
 	}
 }
 
-// final reports whether an error is not to be repeated.
+// final reports whether an error must not be retried.
 func (a *attempts) final(err error) bool {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) && (app.NonRetryable() || a.policy != nil && slices.Contains(a.policy.NonRetryableErrorTypes, app.Type())) {
@@ -177,8 +177,9 @@ func (a *attempts) final(err error) bool {
 	return a.policy != nil && a.policy.MaximumAttempts > 0 && a.tried >= int(a.policy.MaximumAttempts)
 }
 
-// backoff is how long to rest, on the environment's clock, before the next attempt; false where its time would
-// be over by then.
+// backoff returns the pause before the next attempt on the environment's clock, by the SDK's rules; false if the
+// schedule-to-close time would be over by then. It imitates the server's retries in workflow time, so a library that
+// sleeps cannot do it.
 func (a *attempts) backoff(now time.Time) (time.Duration, bool) {
 	wait, coefficient, most := time.Second, 2.0, 100*time.Second
 	if p := a.policy; p != nil {

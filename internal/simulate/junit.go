@@ -44,7 +44,7 @@ type junitFailure struct {
 	Text    string `xml:",cdata"`
 }
 
-// JUnit writes results as the XML that continuous integration reads: a suite per file, a case per scenario.
+// JUnit writes results as JUnit XML: a suite per file, a case per scenario.
 func JUnit(w io.Writer, results []Result, source Sources) error {
 	all := junitSuites{Name: "tabi test"}
 	byFile := map[string]*junitSuite{}
@@ -90,7 +90,7 @@ func JUnit(w io.Writer, results []Result, source Sources) error {
 
 func inSeconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
 
-// clean leaves out what XML cannot carry.
+// clean drops what XML cannot carry.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 {

@@ -11,10 +11,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// Sources finds the text of a line of a file; empty where it is not known.
+// Sources returns the text of a line of a file; empty if it is unknown.
 type Sources func(file string, line int) string
 
-// diagnostic is a failure as lint would write it.
+// diagnostic returns the failure in the form of lint's diagnostics.
 func (f Failure) diagnostic(lines Sources) source.Diagnostic {
 	d := source.Diagnostic{
 		File:     f.Place.File,
@@ -30,10 +30,10 @@ func (f Failure) diagnostic(lines Sources) source.Diagnostic {
 	return d
 }
 
-// code is what was looked at.
+// code returns what was compared.
 func (f Failure) code() string { return cmp.Or(f.What, "scenario") }
 
-// Words say what was wrong.
+// Words returns the failure in words.
 func (f Failure) Words() string {
 	if f.Message != "" {
 		return f.Message
@@ -45,11 +45,10 @@ func (f Failure) Words() string {
 	return fmt.Sprintf("%s: expected %s, got %s", when, f.Expected, f.Actual)
 }
 
-// around is how many entries of the story are shown before the moment of a failure.
+// around is how many log entries before a failure are shown.
 const around = 20
 
-// PrintFailures writes what a scenario failed by, each at its line, and what had happened until then; whole
-// tells everything that happened.
+// PrintFailures writes the failures of a scenario, each at its line, and the log up to it; with whole the whole log.
 func (r Result) PrintFailures(w io.Writer, lines Sources, whole bool) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "--- FAIL: %s (%s)\n", visible(r.Name), seconds(r.Duration))
@@ -79,7 +78,7 @@ func (r Result) PrintFailures(w io.Writer, lines Sources, whole bool) error {
 	return err
 }
 
-// PrintStory writes everything that happened in a scenario that passed.
+// PrintStory writes the log of a scenario that passed.
 func (r Result) PrintStory(w io.Writer) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "--- ok: %s (%s)\n", visible(r.Name), seconds(r.Duration))
@@ -88,7 +87,7 @@ func (r Result) PrintStory(w io.Writer) error {
 	return err
 }
 
-// writeLog writes what happened, with its offsets from the start.
+// writeLog writes log entries with their offsets from the start.
 func writeLog(out *strings.Builder, story []Entry) {
 	width := 0
 	for _, e := range story {
@@ -99,7 +98,7 @@ func writeLog(out *strings.Builder, story []Entry) {
 	}
 }
 
-// visible keeps what files and events say on its line, and away from the terminal's controls.
+// visible keeps text from files and events on one line, without control characters.
 func visible(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
@@ -109,5 +108,4 @@ func visible(text string) string {
 	}, text)
 }
 
-// seconds writes how long something took.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2fs", d.Seconds()) }

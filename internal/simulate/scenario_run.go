@@ -25,30 +25,29 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// clockFactor is how many units of the environment's clock a virtual unit takes: a virtual millisecond is 50 ms there,
-// in the middle of which it has its moment. So there is room before it for what goes before timers, and behind
-// it for what looks at what they did.
+// clockFactor is the length of a virtual unit on the environment's clock: a virtual millisecond takes 50 ms there,
+// with its moment in the middle. That leaves room before the moment for what precedes timers, and after it for what
+// observes their effects.
 const clockFactor = 50
 
-// Where things are done in the room around a virtual moment, on the environment's clock.
+// Offsets from a virtual moment on the environment's clock, at which things are done.
 const (
-	beforeTimers   = -20 * time.Millisecond // lines of a timeline that make something happen: an event beats a timer due at the same moment
+	beforeTimers   = -20 * time.Millisecond // actions of the timeline: an event beats a timer due at the same moment
 	beforeSchedule = -10 * time.Millisecond // entries by schedule
 	afterTimers    = 10 * time.Millisecond  // expectations
 )
 
-// epoch is when scenarios start on the environment's clock. Nothing reads the wall beside it but leases of
-// sends, which are never held over.
+// epoch is the start of scenarios on the environment's clock. Only the leases of sends read the wall clock besides
+// it, and they never expire within a scenario.
 var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// year is about as long as one.
 const year = 365 * 24 * time.Hour
 
-// horizon bounds virtual time, a little beyond the longest duration of the language: behind it the
-// environment's clock would leave the years that timestamps can carry.
+// horizon bounds virtual time, a little beyond the longest duration of the language. After it the environment's clock
+// would leave the range of timestamps.
 const horizon = 110 * year
 
-// scenarioRun is one scenario under way.
+// scenarioRun is one running scenario.
 type scenarioRun struct {
 	ctx      context.Context
 	opts     Options
@@ -56,21 +55,21 @@ type scenarioRun struct {
 	scenario *scenario.Scenario
 	content  *journey.Content
 
-	schedules  bool // some journey is entered by schedule
+	schedules  bool // some journey has entry by schedule
 	clock      clock.Clock
 	store      *store.Store
 	env        *testsuite.TestWorkflowEnvironment
 	activities *activityRunner
 	faults     []scenario.Fault
-	attempt    struct { // to send, by the number of the activity's call
+	attempt    struct { // the fault drawn for one attempt to send, by the number of the activity call
 		work  int
 		fault *scenario.Fault
 	}
-	rootContext workflow.Context // of the root workflow
-	hasWork     bool             // something was committed since the pump last ran
-	waking      bool             // a wake for the root is under way
-	stopped     error            // why the scenario cannot go on
-	canceling   bool             // everybody is sent home; what they still ask for is done
+	rootContext workflow.Context // context of the driver's workflow
+	hasWork     bool             // something was committed since deliverAll last ran
+	waking      bool             // a wake signal is on its way to the driver
+	stopped     error            // why the scenario cannot continue
+	canceling   bool             // enrollments are being canceled
 
 	enrollments []*enrollment // in the order of their entry
 	running     int
@@ -85,7 +84,7 @@ type scenarioRun struct {
 	visits   map[string]map[string]map[string]int
 }
 
-// run sets the world up, lets the root workflow play the timeline, and looks at the end.
+// run opens the scenario, lets the driver play the timeline, and checks the final expectation.
 func (w *scenarioRun) run() {
 	start := w.scenario.Start.Round(time.Millisecond)
 	w.clock = clock.Clock{Origin: start.UTC(), Epoch: epoch, Slow: clockFactor}
@@ -111,7 +110,7 @@ func (w *scenarioRun) run() {
 	}
 }
 
-// open makes the store, the customer in it, the activities and the environment.
+// open creates the database with the customer, the activities and the environment.
 func (w *scenarioRun) open(start time.Time) (err error) {
 	w.store, err = store.Open(
 		w.ctx,
@@ -138,7 +137,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 		}
 		w.schedules = w.schedules || released.Journeys[name].Entry.Schedule != nil
 	}
-	before := start.Add(-time.Second) // so that what is due at the start is ahead
+	before := start.Add(-time.Second) // so that what is due at the start is still ahead
 	if _, err := w.store.Publish(w.ctx, before, &released); err != nil {
 		return err
 	}
@@ -168,10 +167,10 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 
 var silent = sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
 
-// virtual is the scenario's time.
+// virtual returns the scenario's time.
 func (w *scenarioRun) virtual(c clock.Clock) time.Time { return c.At(w.env.Now()) }
 
-// now is the scenario's time, and since how long after the start it is.
+// now returns the scenario's time, and since the time since its start.
 func (w *scenarioRun) now() time.Time       { return w.virtual(w.clock) }
 func (w *scenarioRun) since() time.Duration { return w.now().Sub(w.clock.Origin) }
 
@@ -183,7 +182,7 @@ func (w *scenarioRun) stop(err error) {
 	w.wake()
 }
 
-// wake lets the root look at what there is to do. There is one wake at a time: the environment's queue is bounded.
+// wake makes the driver look for work. There is one wake at a time, because the environment's queue is bounded.
 func (w *scenarioRun) wake() {
 	w.hasWork = true
 	if !w.waking {
@@ -194,7 +193,7 @@ func (w *scenarioRun) wake() {
 
 const wakeSignal = "wake"
 
-// channels are all channels of this build, as recorders.
+// channels returns a recorder for every channel of this build.
 func (w *scenarioRun) channels() map[string]channel.Channel {
 	out := map[string]channel.Channel{}
 	for _, spec := range w.opts.Channels {

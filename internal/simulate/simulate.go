@@ -1,6 +1,9 @@
-// Package simulate runs scenarios: the journeys' own interpreter, activities, store and templates in simulated
-// time, with channels that only remember. What the relay and Temporal do otherwise is done by the SDK's
-// time-skipping environment and a root workflow, one of each per scenario.
+// Package simulate runs scenarios (`tabi test`) in simulated time: the real interpreter, activities, data side and
+// templates, with recording channels. Each scenario has its own in-memory database, the Temporal SDK's time-skipping test
+// environment in place of a server, and a root workflow (driver.go) in place of the relay.
+//
+// The driver is a workflow because only workflows can wait on the environment's clock. It delivers outbox entries itself,
+// one at a time, so that a scenario has one thread of time and takes the same course on every run.
 package simulate
 
 import (
@@ -23,16 +26,15 @@ import (
 type Options struct {
 	// Channels are those the journeys may send by; default: those that tabi ships.
 	Channels []channel.Spec
-	// Wall is the longest a scenario may take in real time; default 30 s.
+	// Wall is the longest real time of a scenario; default 30 s.
 	Wall time.Duration
-	// Enrollments is how many may be started in one scenario; default 1,000.
+	// Enrollments is the largest number of enrollments in one scenario; default 1,000.
 	Enrollments int
-	// Work is how often the journeys may ask something of the world (decide, send, report) in one scenario;
-	// default 200,000.
+	// Work is the largest number of activity calls (decide, send, report) in one scenario; default 200,000.
 	Work int
 
-	tamper func(*contract.Input) // tests break what starts,
-	before func(activity string) // and what is done
+	tamper func(*contract.Input) // tests change inputs,
+	before func(activity string) // and activities
 }
 
 func (o Options) withDefaults() Options {
@@ -45,7 +47,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Result is what came of a scenario.
+// Result is the result of a scenario.
 type Result struct {
 	Journey  string
 	File     string
@@ -53,32 +55,32 @@ type Result struct {
 	Place    journey.Place
 	Passed   bool
 	Failures []Failure
-	Story    []Entry // in the order it happened
-	// Visited are the ways that were taken: journey → step → arm (empty: the step was entered) → how often.
+	Story    []Entry // in order of time
+	// Visited counts what was visited: journey → step → arm (empty: the step itself) → times.
 	Visited  map[string]map[string]map[string]int
-	Duration time.Duration // real
+	Duration time.Duration // real time
 }
 
-// Failure is what was not as the scenario says.
+// Failure is one difference from what the scenario expects, or the reason it could not continue.
 type Failure struct {
-	Place    journey.Place // in the scenario file; its Line is 0 where there is none
+	Place    journey.Place // in the scenario file; its Line is 0 if there is none
 	At       time.Duration // in scenario time, from the start
-	End      bool          // behind the timeline, when every instance had ended
-	What     string        // what was looked at: outcome, sent, …; empty where the scenario could not go on
+	End      bool          // after the timeline, when every enrollment had ended
+	What     string        // what was compared: outcome, sent, …; empty if the scenario could not continue
 	Expected string
 	Actual   string
 	Message  string // in words
 }
 
-// Entry is one thing that happened.
+// Entry is one line of a scenario's log.
 type Entry struct {
 	At    time.Duration // in scenario time, from the start
 	Text  string
-	Place journey.Place // of the line that caused it; its Line is 0 where none did
+	Place journey.Place // of the line that caused it; its Line is 0 if none did
 }
 
-// Run runs one scenario of a test. It shares nothing with other runs, and may run beside them. content must be
-// checked without errors. A panic anywhere below becomes a failure of the scenario.
+// Run runs one scenario of a test. Runs share nothing and may be concurrent. content must have been checked without
+// errors. A panic below Run becomes a failure of the scenario.
 func Run(ctx context.Context, content *journey.Content, test *scenario.File, scenario int, opts Options) (result Result) {
 	opts = opts.withDefaults()
 	s := &test.Scenarios[scenario]
@@ -101,7 +103,7 @@ func Run(ctx context.Context, content *journey.Content, test *scenario.File, sce
 	return result
 }
 
-// abort notes that the scenario could not go on.
+// abort records that the scenario could not continue.
 func (w *scenarioRun) abort(words, stack string) {
 	if w.ctx.Err() != nil {
 		words, stack = w.interrupted().Error(), ""
@@ -109,7 +111,7 @@ func (w *scenarioRun) abort(words, stack string) {
 	w.fail(Failure{Place: w.scenario.Place, Message: words + moduleFrames(stack)})
 }
 
-// moduleFrames tells of a stack the lines of this module, but those of the simulation.
+// moduleFrames returns the lines of a stack that are in this module, without those of the simulation.
 func moduleFrames(stack string) string {
 	var own []string
 	for line := range strings.Lines(stack) {

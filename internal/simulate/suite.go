@@ -16,9 +16,9 @@ type Job struct {
 	Scenario int
 }
 
-// RunAll runs jobs beside each other, at most parallel at a time (0: as many as there are processors). results
-// are those of jobs, in their order; those that ctx's end left out are nil. done, if set, is told of each
-// result as soon as those before it are there, one at a time.
+// RunAll runs jobs concurrently, at most parallel at a time (0: the number of processors). The results are in the
+// order of jobs; nil for those that the end of ctx left out. done, if set, is called with each result as soon as all
+// before it are there, one at a time.
 func RunAll(ctx context.Context, jobs []Job, parallel int, opts Options, done func(int, Result)) (results []*Result) {
 	if parallel <= 0 {
 		parallel = runtime.GOMAXPROCS(0)
@@ -40,7 +40,7 @@ func RunAll(ctx context.Context, jobs []Job, parallel int, opts Options, done fu
 				}
 				result := Run(ctx, jobs[n].Content, jobs[n].Test, jobs[n].Scenario, opts)
 				if ctx.Err() != nil {
-					return // what it says is that it was interrupted
+					return // its result only says that it was interrupted
 				}
 				mu.Lock()
 				results[n] = &result

@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/store"
 )
 
-// perform does what a line says.
+// perform performs the action of a timeline line.
 func (w *scenarioRun) perform(line *scenario.Line) error {
 	switch {
 	case line.Event != nil:
@@ -42,7 +42,7 @@ func (w *scenarioRun) event(line *scenario.Line) error {
 	return w.ingest(line, store.SegmentCall{Type: "track", MessageID: e.ID, Event: e.Name, Properties: e.Properties})
 }
 
-// ingest brings a call of the customer to the store, as the gateway does.
+// ingest ingests a Segment call of the customer, as the gateway does.
 func (w *scenarioRun) ingest(line *scenario.Line, c store.SegmentCall) error {
 	w.events++
 	c.UserID, c.Source = w.scenario.ID, "scenario"
@@ -57,7 +57,7 @@ func (w *scenarioRun) ingest(line *scenario.Line, c store.SegmentCall) error {
 	return err
 }
 
-// intent sets scores of the customer; nothing has happened by it.
+// intent sets scores of the customer; no event happens.
 func (w *scenarioRun) intent(line *scenario.Line) error {
 	var said []string
 	for _, name := range sorted(line.Intent) {
@@ -72,7 +72,7 @@ func (w *scenarioRun) intent(line *scenario.Line) error {
 	return err
 }
 
-// resolve is an agent's word on the oldest open hand-off of a queue.
+// resolve lets an agent resolve the oldest open hand-off of a queue.
 func (w *scenarioRun) resolve(line *scenario.Line) error {
 	r := line.Resolve
 	agent := cmp.Or(r.Agent, "agent")
@@ -82,7 +82,7 @@ func (w *scenarioRun) resolve(line *scenario.Line) error {
 		return err
 	}
 	var oldest *store.Handoff
-	for i := range open { // they come by priority first
+	for i := range open { // the list is sorted by priority
 		if h := &open[i]; oldest == nil || h.OpenedAt.Before(oldest.OpenedAt) {
 			oldest = h
 		}
@@ -101,5 +101,5 @@ func (w *scenarioRun) resolve(line *scenario.Line) error {
 	return w.store.ResolveHandoff(w.ctx, w.now(), oldest.ID, agent, r.Outcome, r.Note)
 }
 
-// names are the keys of a map, in order.
+// names returns the keys of a map, sorted.
 func names[T any](m map[string]T) string { return strings.Join(sorted(m), ", ") }

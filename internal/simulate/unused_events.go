@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/format"
 )
 
-// unusedHint says of an event that no journey of the scenario names it, as where it is misspelt; nothing of any other.
+// unusedHint returns a hint if no journey in the scenario mentions the event (probably a typo).
 func (w *scenarioRun) unusedHint(event string) string {
 	if namedByRules(&w.content.Rules, event) {
 		return ""
@@ -21,7 +21,7 @@ func (w *scenarioRun) unusedHint(event string) string {
 	return ": no journey here names it"
 }
 
-// mentions reports whether a journey names an event, or looks at every one.
+// mentions reports whether a journey names an event, or reacts to every event.
 func mentions(d *journey.Definition, event string) bool {
 	rules := [][]string{}
 	if len(d.Entry.Events) > 0 || d.Entry.Schedule == nil {
@@ -53,11 +53,11 @@ func mentions(d *journey.Definition, event string) bool {
 	if slices.ContainsFunc(rules, func(events []string) bool { return len(events) == 0 || slices.Contains(events, event) }) {
 		return true
 	}
-	text, err := format.YAML(d) // in an expression, as count("Order Completed")
+	text, err := format.YAML(d) // an expression may name it, as count("Order Completed")
 	return err != nil || strings.Contains(string(text), event)
 }
 
-// namedByRules reports whether an event is evidence of an intent, or the acceptance of an action.
+// namedByRules reports whether an event is evidence of an intent, or accepts an action.
 func namedByRules(r *journey.Rules, event string) bool {
 	if len(r.Intents) > 0 && event == journey.MessageReceived {
 		return true
