@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// CanMigrate says whether an instance that stands at a step of p can go on at the same place in a new revision,
-// and under which step id. renamed maps old ids to new ones; an id that is not in it keeps its name. An empty
-// step (behind the end of a path) can always move. A step without an id of its own, which an edit may count
-// anew, keeps its name only where it says the same. refused says in words why it cannot.
+// CanMigrate returns the step id under which an enrollment at a step of p continues in a new revision. renamed maps old
+// ids to new ones; other ids keep their names. The empty step (after the end of a path) can always migrate. A step
+// without an id of its own is numbered by its place, which an edit may change, so it keeps its id only if its content
+// is the same. If the enrollment cannot migrate, refused says why.
 func (p *Program) CanMigrate(step string, to *Program, renamed map[string]string) (target, refused string) {
 	if p.Journey != to.Journey {
 		return "", fmt.Sprintf("revision %s is of journey %q, not of %q", to.Revision(), to.Journey, p.Journey)
@@ -50,10 +50,10 @@ func (p *Program) CanMigrate(step string, to *Program, renamed map[string]string
 	return target, ""
 }
 
-// Unnamed reports whether a step's id is counted by its place: it has no id of its own.
+// Unnamed reports whether a step has no id of its own, so that its id is derived from its place.
 func Unnamed(id string) bool { return strings.Contains(id, ".") }
 
-// sameWords reports whether two steps say the same, wherever their arms lead.
+// sameWords reports whether two steps have the same content, ignoring where their arms lead.
 func sameWords(a, b *Step) bool {
 	words := func(s *Step) string {
 		data, err := json.Marshal(s.Spec)

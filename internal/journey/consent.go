@@ -8,10 +8,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// TestGiven is Test for scenarios, where a consent property that is not given counts as given: consent
-// properties that the condition names and that are missing are unknown, and it holds unless what is known makes
-// it false. Consent properties are those under customer.consent; of a condition that names none there, all that
-// it names of the customer.
+// TestGiven is Test for scenarios, where an absent consent property counts as given. Consent properties are those under
+// customer.consent; for a condition that names none of them, every customer property it names. Absent ones are treated
+// as unknown, and the condition holds unless the known values make it false.
 func (b *Rulebook) TestGiven(e expr.Expr, s *Scope) bool {
 	if b.Test(e, s) {
 		return true
@@ -31,7 +30,7 @@ func (b *Rulebook) TestGiven(e expr.Expr, s *Scope) bool {
 		switch {
 		case pattern == nil:
 		case own && !consents(use):
-			return b.holdsWith(compiled, s) // it is missing for good, which the unknown would hide
+			return b.holdsWith(compiled, s) // it will never be set, which treating it as unknown would hide
 		default:
 			unknown = append(unknown, pattern)
 		}
@@ -39,8 +38,7 @@ func (b *Rulebook) TestGiven(e expr.Expr, s *Scope) bool {
 	return len(unknown) > 0 && compiled.Possible(s.activation, unknown)
 }
 
-// holdsWith reports whether the condition is true of the customer with every consent property that it names and
-// that is missing.
+// holdsWith reports whether the condition is true once every absent consent property that it names is set to true.
 func (b *Rulebook) holdsWith(compiled *expr.Evaluator, s *Scope) bool {
 	vars := s.vars
 	vars.Customer = maps.Clone(vars.Customer)
@@ -54,7 +52,7 @@ func (b *Rulebook) holdsWith(compiled *expr.Evaluator, s *Scope) bool {
 	return err == nil && ok && truth
 }
 
-// grant is properties with true at a path. Maps are copied, not changed.
+// grant returns properties with true at a path. It copies the maps it changes.
 func grant(properties map[string]any, path expr.Use) map[string]any {
 	out := maps.Clone(properties)
 	if out == nil {

@@ -2,10 +2,10 @@ package journey
 
 import "fmt"
 
-// Treatment is what one channel says: field → Liquid source.
+// Treatment is the text of a message for one channel: field → Liquid source.
 type Treatment map[string]string
 
-// Message is what is said, per channel, with variants per tone and language.
+// Message is a message per channel, with variants per tone and language.
 type Message struct {
 	Name       string                          `json:"message"`
 	About      string                          `json:"about,omitempty"`
@@ -14,21 +14,20 @@ type Message struct {
 	Languages  map[string]map[string]Treatment `json:"languages,omitempty"` // language → channel → fields that differ
 }
 
-// Content is all that a folder of journeys says, checked and compiled. Journeys, messages and rules are what a
-// release holds.
+// Content is a checked and compiled project. A release holds its journeys, messages and rules.
 type Content struct {
 	Journeys map[string]*Definition `json:"journeys"`
 	Messages map[string]*Message    `json:"messages"`
 	Rules
-	// Places says where a step stands: journey → step id → place of its mapping.
+	// Places maps journey → step id → position of the step's mapping, for diagnostics.
 	Places map[string]map[string]Place `json:"-"`
 }
 
-// Place is a place in a file; lines and columns (in characters) count from 1.
+// Place is a position in a file. Lines and columns (in characters) count from 1.
 type Place struct {
 	File         string
 	Line, Column int
 }
 
-// String writes file:line:col.
+// String returns file:line:col.
 func (p Place) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }

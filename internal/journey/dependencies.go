@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// expressions lists every expression of a definition.
+// expressions returns every expression of the definition.
 func (d *Definition) expressions() []expr.Expr {
 	out := []expr.Expr{d.Entry.When, d.Entry.Key}
 	if d.Goal != nil {
@@ -28,7 +28,7 @@ func (d *Definition) expressions() []expr.Expr {
 	return out
 }
 
-// names collects property names: sorted, without repeats, only "*" where the whole is read.
+// names is a set of property names. "*" stands for all of them and replaces the others when listed.
 type names map[string]bool
 
 func (n names) add(more ...string) {
@@ -44,8 +44,8 @@ func (n names) list() []string {
 	return slices.Sorted(maps.Keys(n))
 }
 
-// reads collects the properties that expressions name: of the entry also what steps name as event's. Those of
-// entry.when and entry.key count too: they are cheap to keep.
+// reads returns the properties that expressions name. For the entry event this includes what steps read as `event`. The
+// expressions entry.when and entry.key count too, because keeping their properties costs little.
 func (d *Definition) reads(exprs map[expr.Expr]*expr.Evaluator) Reads {
 	entry, event, body := names{}, names{}, names{}
 	calls, asks, text := map[string]bool{}, map[string]bool{}, false
@@ -57,7 +57,7 @@ func (d *Definition) reads(exprs map[expr.Expr]*expr.Evaluator) Reads {
 		case "ask":
 			asks[expr.Key(s.ID)] = true
 		}
-		// Until a step takes an event, the one at hand is the entry's.
+		// Until a step receives an event, `event` is the entry event.
 		atHand := []expr.Expr{s.When}
 		if spec, ok := s.Spec.(program); ok && s.Kind != "wait_for" {
 			atHand = append(atHand, spec.exprs()...)
@@ -79,7 +79,7 @@ func (d *Definition) reads(exprs map[expr.Expr]*expr.Evaluator) Reads {
 			text = text || textRead(use, asks)
 			switch {
 			case len(use) < 3:
-				event.add("*") // all of a result may hold properties
+				event.add("*") // a whole result may hold properties
 			case use[2].Name == "properties" && len(use) == 3:
 				event.add("*")
 			case use[2].Name == "properties":
@@ -90,7 +90,7 @@ func (d *Definition) reads(exprs map[expr.Expr]*expr.Evaluator) Reads {
 	return Reads{Entry: entry.list(), Event: event.list(), Body: body.list(), Text: text}
 }
 
-// textRead reports whether a use of steps names what a customer replied.
+// textRead reports whether a use of steps reads the text of a customer's reply.
 func textRead(use expr.Use, asks map[string]bool) bool {
 	switch len(use) {
 	case 1:
@@ -101,7 +101,7 @@ func textRead(use expr.Use, asks map[string]bool) bool {
 	return asks[expr.Key(use[1].Name)] && use[2].Name == TextProperty
 }
 
-// bodyReads are the fields of a call's response that a use of steps names.
+// bodyReads returns the fields of a call's response that a use of steps names.
 func bodyReads(use expr.Use, calls map[string]bool) []string {
 	switch {
 	case len(use) == 1 && len(calls) > 0, len(use) == 2 && calls[expr.Key(use[1].Name)]:
@@ -114,8 +114,8 @@ func bodyReads(use expr.Use, calls map[string]bool) []string {
 	return []string{use[3].Name}
 }
 
-// listens collects the events that goal, exit and reroute rules and wait_for arms name and that answer a
-// question, the traits that move waits, and the levels.
+// listens returns the events of goal, exit and reroute rules, of wait_for arms and of questions, the traits that move
+// waits, and the intent levels.
 func (d *Definition) listens(exprs map[expr.Expr]*expr.Evaluator) Listens {
 	l := Listens{Events: map[string]bool{}}
 	hear := func(events []string) {
@@ -156,8 +156,7 @@ func (d *Definition) listens(exprs map[expr.Expr]*expr.Evaluator) Listens {
 			}
 		}
 	}
-	// An instance that is told of nothing else asks for nothing either (workflows/overdue.go): histories of the
-	// first interpreter rely on that.
+	// An enrollment that listens to nothing else does not query levels either: recorded histories depend on it.
 	l.Levels = d.levels()
 	if dated && (l.Every || len(l.Events)+len(traits)+len(l.Levels) > 0) {
 		traits.add(zoneTrait)
@@ -166,5 +165,5 @@ func (d *Definition) listens(exprs map[expr.Expr]*expr.Evaluator) Listens {
 	return l
 }
 
-// zoneTrait is the trait that holds a customer's time zone.
+// zoneTrait is the trait that holds a customer's time zone (IANA name).
 const zoneTrait = "timezone"

@@ -1,5 +1,5 @@
-// Package journey is the language: what a designer writes, checked and compiled. It is pure: no Temporal, no
-// I/O, no clock.
+// Package journey is the journey language: definitions, messages and rules as a designer writes them, checked and
+// compiled. It is pure: no Temporal, no I/O, no clock.
 //
 //	files ── Check ──► Diagnostics (file:line:col, all at once)
 //	           │
@@ -7,5 +7,6 @@
 //	                      │
 //	                      └─ Pack ──► workflow input ── Load ──► Program: what the interpreter, the store and the activities run
 //
-// A step kind is one file, step_<kind>.go, and one line in registry.go; its twin that runs it is in package workflows.
+// Package lint checks files, package expr compiles expressions, package template checks messages, and package format
+// writes a definition as YAML. The code that runs a step is in package workflows.
 package journey

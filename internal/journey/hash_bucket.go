@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// Bucket maps the parts to a number in [0, 1): the same parts, the same number, for ever. Splits and holdouts
-// stand on it.
+// Bucket maps the parts to a number in [0, 1). The same parts always return the same number; splits and holdouts depend
+// on that.
 func Bucket(parts ...string) float64 {
 	h := sha256.New()
 	for _, part := range parts {

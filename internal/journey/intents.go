@@ -2,7 +2,7 @@ package journey
 
 import "github.com/tabi-journeys/tabi/internal/journey/expr"
 
-// ReadsIntent reports whether an expression reads the customer's intents.
+// ReadsIntent reports whether an expression reads the customer's intent scores.
 func (p *Program) ReadsIntent(e expr.Expr) bool {
 	if e == "" {
 		return false
@@ -11,14 +11,14 @@ func (p *Program) ReadsIntent(e expr.Expr) bool {
 	return err == nil && evaluator.Refs.Reads("intent")
 }
 
-// ReadsIntent reports whether an expression of the rules reads the customer's intents.
+// ReadsIntent reports whether an expression of the rules reads the customer's intent scores.
 func (b *Rulebook) ReadsIntent(e expr.Expr) bool {
 	evaluator := b.exprs[e]
 	return evaluator != nil && evaluator.Refs.Reads("intent")
 }
 
-// Intents are those that an instance of the journey needs, by IntentKey, sorted: of its levels and of its
-// expressions, but for those of its entry.
+// Intents returns the intents that an enrollment needs, by IntentKey and sorted: those of its levels and of its
+// expressions, except those of its entry.
 func (p *Program) Intents() []string {
 	found := names{}
 	for _, level := range p.listens.Levels {
@@ -47,7 +47,7 @@ func (p *Program) Intents() []string {
 	return found.list()
 }
 
-// levels are those of reroute rules and of arms of wait_for, each once.
+// levels returns the thresholds of reroute rules and of wait_for arms, without repeats.
 func (d *Definition) levels() []Level {
 	type threshold struct {
 		intent string

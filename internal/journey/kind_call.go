@@ -14,7 +14,7 @@ var callKind = Kind{
 	New:     func() Spec { return &Call{} },
 }
 
-// CallMethods are the methods of a call.
+// CallMethods are the HTTP methods a call step may use.
 var CallMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
 
 // The fixed parts of a request.
@@ -24,5 +24,5 @@ var (
 	WebAddress  = regexp.MustCompile(`(?i)^https?://[^\s/?#]`)
 )
 
-// OwnHeaders are set by the request itself.
+// OwnHeaders are the headers that the request sets itself; a journey cannot set them.
 var OwnHeaders = []string{"host", "content-length", "transfer-encoding", "connection", "trailer", "te", "upgrade", "idempotency-key"}

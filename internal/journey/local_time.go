@@ -6,16 +6,15 @@ import (
 	"time"
 )
 
-// LocalTime is a time of day, `HH:MM` or `HH:MM:SS`, in some time zone.
+// LocalTime is a time of day, `HH:MM` or `HH:MM:SS`, without a time zone.
 type LocalTime string
 
-// Weekdays are the days of the week as a journey names them.
+// Weekdays are the days of the week as a journey writes them, Monday first.
 var Weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 
-// weekday is the name of a day.
 func weekday(d time.Weekday) string { return Weekdays[(int(d)+6)%7] }
 
-// Parse reads hours, minutes and seconds.
+// Parse returns the hour, minute and second.
 func (l LocalTime) Parse() (hour, minute, second int, err error) {
 	for _, layout := range []string{"15:04", "15:04:05"} {
 		if t, err := time.Parse(layout, string(l)); err == nil {
@@ -25,17 +24,29 @@ func (l LocalTime) Parse() (hour, minute, second int, err error) {
 	return 0, 0, 0, fmt.Errorf("%q is no time of day: write HH:MM", string(l))
 }
 
-// Next is the first moment behind after at which the clocks of zone show l on one of days (empty: any). A time
-// that the change to summer time skips is the next that exists; one that comes twice is the first. A day that
-// the calendar of zone leaves out does not come. ok is false where l is no time of day or no day is one of the
-// week.
+// Next returns the first moment after `after` at which the clocks of zone show l on one of days (empty: any day). It
+// reports false if l is no time of day or days holds no day of the week.
+//
+// A local time is not a moment: when clocks change, a time of day may occur twice, or not at all, and a zone may skip a
+// whole day. The invariant is that each calendar day has at most one such moment, in the order of the days, so that a
+// daily schedule neither skips nor repeats a day because of summer time. The rules, for Europe/Berlin in 2026:
+//
+//   - 02:30 on 29 March does not exist (clocks jump from 02:00 to 03:00): the moment of the jump, 03:00 local, is used.
+//   - 02:30 on 25 October occurs twice: the first one, still in summer time, is used.
+//   - A skipped day (Samoa had no 30 December 2011) has no moment; the search goes to the next permitted day.
+//
+// time.Date resolves such times too, but its documentation does not guarantee which of the two offsets it uses, and a
+// workflow must compute the same moment on every replay. onClock therefore walks the zone's offset periods itself.
+//
+// The search starts one day early, because the first occurrence of "yesterday's" time may still be ahead of after, and
+// ends after two weeks, because the only permitted weekday may be the day that a zone skips.
 func (l LocalTime) Next(after time.Time, zone *time.Location, days []string) (at time.Time, ok bool) {
 	hour, minute, second, err := l.Parse()
 	if err != nil {
 		return time.Time{}, false
 	}
 	local := after.In(zone)
-	for n := -1; n <= 15; n++ { // two weeks: the one permitted day of a week may be left out
+	for n := -1; n <= 15; n++ { // two weeks: the only permitted day of a week may be skipped
 		clocks := time.Date(local.Year(), local.Month(), local.Day()+n, hour, minute, second, 0, time.UTC)
 		if len(days) > 0 && !slices.Contains(days, weekday(clocks.Weekday())) {
 			continue
@@ -47,10 +58,10 @@ func (l LocalTime) Next(after time.Time, zone *time.Location, days []string) (at
 	return time.Time{}, false
 }
 
-// onClock is the first moment at which the clocks of zone show what UTC's show at the moment clocks, or at
-// which they jump over it; not ok where they jump over the whole day.
+// onClock returns the first moment at which the clocks of zone show the date and time that clocks shows in UTC, or the
+// moment at which they jump over it. It reports false if they jump over the whole day.
 func onClock(clocks time.Time, zone *time.Location) (at time.Time, ok bool) {
-	period := clocks.Add(-36 * time.Hour).In(zone) // no zone is that far from UTC
+	period := clocks.Add(-36 * time.Hour).In(zone) // no zone's offset is that large
 	for {
 		_, offset := period.Zone()
 		start, end := period.ZoneBounds()

@@ -78,7 +78,7 @@ func TestLocalTimeNext(t *testing.T) {
 	}
 }
 
-// TestLocalTimeNextHolds looks minute by minute at what must hold of the answer.
+// TestLocalTimeNextHolds compares the answer with a minute-by-minute search.
 func TestLocalTimeNextHolds(t *testing.T) {
 	t.Parallel()
 	zones := rapid.SampledFrom(
@@ -109,7 +109,7 @@ func TestLocalTimeNextHolds(t *testing.T) {
 			if m.Format("15:04") != clock || !permitted(m) {
 				continue
 			}
-			// Only the second time that the clocks show it may be passed over.
+			// Only the second occurrence of a repeated time may be skipped.
 			first := false
 			for back := time.Minute; back <= 25*time.Hour; back += time.Minute {
 				if before := m.Add(-back); before.Format("15:04") == clock && before.YearDay() == m.YearDay() {

@@ -12,10 +12,10 @@ import (
 	"sync"
 )
 
-// maxUnpacked bounds what Unpack takes out of a packed definition, in bytes.
+// maxUnpacked bounds the size of an unpacked definition, in bytes.
 const maxUnpacked = 4 << 20
 
-// Canonical is the definition's JSON: struct fields in their order, map keys sorted.
+// Canonical returns the definition's JSON: struct fields in their order, map keys sorted.
 func (d *Definition) Canonical() ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -26,7 +26,23 @@ func (d *Definition) Canonical() ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// Revision is the hash of the definition's canonical JSON: 12 hex digits of its SHA-256.
+// Revision returns the hash of the definition's canonical JSON: the first 12 hex digits of its SHA-256.
+//
+// A running enrollment must never change under its customer's feet. It therefore carries its whole definition in its
+// workflow input (Pack), and a publish affects only later enrollments; running ones change by migration alone. The
+// revision names such a definition in the store, in reports and in the cache of Load.
+//
+// The invariant: equal definitions have equal revisions, in every process and in every later version of tabi, and
+// different definitions have different ones. Positions and comments are not part of a Definition, and Check fills in
+// defaults, so reformatting a file, or writing out a default, publishes nothing new. What breaks the invariant:
+//
+//   - A map or slice whose order depends on the file or on chance: every publish would make a new revision.
+//   - A new field without `omitempty`: all stored revisions would stop matching their content, and Load would refuse the
+//     input of every running enrollment.
+//   - A field that does not reach the JSON: an edit would not change the revision, and Load would run the old program.
+//
+// Load verifies the hash before it caches a program, so a worker never runs a definition under another's revision.
+// The journey's name is part of the hash, so one cache can serve all journeys.
 func (d *Definition) Revision() string {
 	data, err := d.Canonical()
 	if err != nil {
@@ -36,7 +52,8 @@ func (d *Definition) Revision() string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// Pack gives the definition as it travels in workflow input: canonical JSON, gzipped, deterministic.
+// Pack returns the definition as it travels in workflow input: canonical JSON, gzipped. The same definition always
+// returns the same bytes.
 func Pack(d *Definition) ([]byte, error) {
 	data, err := d.Canonical()
 	if err != nil {
@@ -76,18 +93,17 @@ func Unpack(packed []byte) (*Definition, error) {
 	return d, nil
 }
 
-// maxPrograms bounds the cache of Load.
 const maxPrograms = 256
 
-// programs is the cache of Load, by revision; order is from the longest unused to the latest.
+// programs is the cache of Load, by revision. It holds at most maxPrograms; order starts with the least recently used.
 var programs = struct {
 	sync.Mutex
 	byRevision map[string]*Program
 	order      []string
 }{byRevision: map[string]*Program{}}
 
-// Load is NewProgram(Unpack(packed)) through a bounded process-wide cache by revision (256 programs).
-// A revision that does not match the content is an error.
+// Load returns NewProgram(Unpack(packed)) through a process-wide LRU cache by revision. It fails if the revision does
+// not match the content.
 func Load(packed []byte, revision string) (*Program, error) {
 	programs.Lock()
 	known := programs.byRevision[revision]
@@ -120,7 +136,7 @@ func Load(packed []byte, revision string) (*Program, error) {
 	return p, nil
 }
 
-// touchProgram makes a revision the latest used. The lock is held.
+// touchProgram marks a revision as the most recently used. The caller holds the lock.
 func touchProgram(revision string) {
 	if i := slices.Index(programs.order, revision); i >= 0 {
 		programs.order = slices.Delete(programs.order, i, i+1)

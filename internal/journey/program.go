@@ -8,8 +8,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// Program is a definition ready to run: every expression compiled, every name looked up. It is immutable and
-// safe for concurrent use.
+// Program is a definition ready to run: every expression is compiled and every name resolved. It is immutable and safe
+// for concurrent use.
 type Program struct {
 	*Definition
 	revision string
@@ -25,10 +25,10 @@ type Reads struct {
 	Entry []string // of entry
 	Event []string // of event, and of steps.<id>.properties
 	Body  []string // of steps.<id>.body, of calls
-	Text  bool     // some expression names the text of an ask
+	Text  bool     // some expression reads the text of a reply
 }
 
-// Project keeps of properties what names lists ("*" keeps all).
+// Project returns the properties that names lists ("*" lists all).
 func Project(properties map[string]any, names []string) map[string]any {
 	if slices.Contains(names, "*") {
 		return properties
@@ -42,15 +42,15 @@ func Project(properties map[string]any, names []string) map[string]any {
 	return out
 }
 
-// Listens says which of a customer's events an instance must be told of.
+// Listens says which of a customer's events must be delivered to an enrollment.
 type Listens struct {
 	Events map[string]bool // goal, exit, reroute and wait_for arms; MessageReceived where a step asks
 	Every  bool            // some rule has no event: every event counts
-	Traits []string        // top-level traits that a `wait: {until: customer.x}` names, and timezone where a wait is in the customer's: a change of one counts, as event "Customer Updated"
-	Levels []Level         // of reroute rules and of arms of wait_for: the instance is told of every event while one holds
+	Traits []string        // top-level traits that waits depend on; a change arrives as "Customer Updated"
+	Levels []Level         // of reroute rules and wait_for arms; while one holds, every event is delivered
 }
 
-// Hears reports whether an event of this name, that changed these top-level traits, must be delivered.
+// Hears reports whether an event must be delivered, by its name and the top-level traits it changed.
 func (l Listens) Hears(event string, changed []string) bool {
 	if l.Every || l.Events[event] {
 		return true
@@ -60,7 +60,7 @@ func (l Listens) Hears(event string, changed []string) bool {
 	})
 }
 
-// NewProgram compiles a definition. It fails only for a definition that Check did not make.
+// NewProgram compiles a definition. It cannot fail for a definition that Check returned.
 func NewProgram(d *Definition) (*Program, error) {
 	if d == nil {
 		return nil, errors.New("there is no definition")
@@ -89,10 +89,9 @@ func NewProgram(d *Definition) (*Program, error) {
 	return p, nil
 }
 
-// Revision of the program's definition.
 func (p *Program) Revision() string { return p.revision }
 
-// evaluator finds e; an expression that is not of the program is compiled.
+// evaluator returns the evaluator of e. An expression that is not part of the program is compiled.
 func (p *Program) evaluator(e expr.Expr) (*expr.Evaluator, error) {
 	if known := p.exprs[e]; known != nil {
 		return known, nil
@@ -100,8 +99,8 @@ func (p *Program) evaluator(e expr.Expr) (*expr.Evaluator, error) {
 	return expr.NewEvaluator(e)
 }
 
-// Eval evaluates e. A missing value or unlike types are an error; so is a cost over the limit. Numbers come
-// back as float64, timestamps as time.Time, durations as time.Duration, else what JSON carries.
+// Eval evaluates e. A missing value, mismatched types and a cost over the limit are errors. Numbers are returned as
+// float64, timestamps as time.Time, durations as time.Duration, other values as in JSON.
 func (p *Program) Eval(e expr.Expr, v expr.Vars) (any, error) {
 	if e == "" {
 		return nil, expr.ErrMissing
@@ -135,19 +134,19 @@ func (p *Program) Remote(e expr.Expr) bool {
 	return evaluator.Refs.History || evaluator.Refs.Reads("customer") || evaluator.Refs.Reads("intent")
 }
 
-// Reads are the properties the journey's expressions name.
+// Reads returns the properties that the journey's expressions name.
 func (p *Program) Reads() Reads { return p.reads }
 
-// Listens are the events an instance of the journey is told of.
+// Listens returns what an enrollment of the journey listens to.
 func (p *Program) Listens() Listens { return p.listens }
 
-// Index finds a step by id.
+// Index returns the index of a step by its id.
 func (p *Program) Index(id string) (int, bool) {
 	i, ok := p.index[id]
 	return i, ok
 }
 
-// Start finds the first step of a path.
+// Start returns the index of the first step of a path.
 func (p *Program) Start(path string) (int, bool) {
 	i, ok := p.starts[path]
 	return i, ok

@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// Kind is a kind of step: what the manual says of it, and how it is read.
+// Kind describes a kind of step: its manual entry, and how its JSON is read.
 type Kind struct {
 	Name    string
-	Form    string   // how it is written, on one line
+	Form    string   // its syntax, on one line
 	Doc     string   // what it does, in a sentence or two
 	Example string   // a YAML list of steps
 	Results []string // keys in steps.<id>
-	Options []string // keys beside the kind's own
+	Options []string // keys in addition to the kind's own
 
 	New func() Spec // an empty spec, for the JSON of a definition
 }
 
-// Kinds are the kinds of step, in the order of the manual. A new kind is its file and one line here.
+// Kinds are the kinds of step, in the order of the manual.
 var Kinds = []Kind{
 	waitKind,
 	waitForKind,
@@ -34,7 +34,7 @@ var Kinds = []Kind{
 	exitKind,
 }
 
-// KindNamed returns the kind of a name.
+// KindNamed returns the kind with a name.
 func KindNamed(name string) (Kind, bool) {
 	for _, kind := range Kinds {
 		if kind.Name == name {
@@ -44,7 +44,7 @@ func KindNamed(name string) (Kind, bool) {
 	return Kind{}, false
 }
 
-// UnmarshalJSON reads a step; its kind says what Spec holds.
+// UnmarshalJSON reads a step; its kind determines the type of Spec.
 func (s *Step) UnmarshalJSON(data []byte) error {
 	type plain Step
 	shadow := struct {

@@ -6,7 +6,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// Rules are what the brain decides by: how intent is inferred, the next best actions, and the contact policy.
+// Rules hold everything the decision engine decides by: how intents are inferred, the next best actions, and the
+// contact policy.
 type Rules struct {
 	Intents map[string]*Intent  `json:"intents,omitempty"` // by name
 	Groups  map[string][]string `json:"groups,omitempty"`  // group → its actions, in the order of the file
@@ -14,26 +15,27 @@ type Rules struct {
 	Policy  *Policy             `json:"policy,omitempty"`  // nil: no limits, quiet hours or consent rules
 }
 
-// Intent says how an intent is inferred (intents.yaml). Its strength is Σ weight · 2^(−age/HalfLife) over the
-// customer's events, its score 1 − e^(−max(0, strength)).
+// Intent defines how an intent is inferred (intents.yaml). Its strength is Σ weight · 2^(−age/HalfLife) over the
+// customer's events, its score is 1 − e^(−max(0, strength)).
 type Intent struct {
 	Name     string        `json:"intent"`
 	HalfLife time.Duration `json:"half_life"`
 	Evidence []Evidence    `json:"evidence,omitempty"`
-	Examples []string      `json:"examples,omitempty"` // what people write: trains the text classifier
+	Examples []string      `json:"examples,omitempty"` // sample messages that train the text classifier
 }
 
-// Evidence is an event that speaks for an intent, or with a weight below 0 against it.
+// Evidence is an event that raises the strength of an intent, or lowers it if the weight is negative.
 type Evidence struct {
 	Events []string  `json:"events"`
 	When   expr.Expr `json:"when,omitempty"`
 	Weight float64   `json:"weight"`
 }
 
-// TextWeight is what a message adds to the strength of the intent it is classified as, times the confidence.
+// TextWeight is the weight of a message as evidence for the intent it is classified as; it is multiplied by the
+// confidence.
 const TextWeight = 2
 
-// MessageReceived is the event of a message of the customer; TextProperty is its property that holds what was written.
+// MessageReceived is the event that records a message from the customer. Its property TextProperty holds the text.
 const (
 	MessageReceived = "Message Received"
 	TextProperty    = "text"
@@ -43,7 +45,7 @@ const (
 type Action struct {
 	Name       string          `json:"action"`
 	Group      string          `json:"group"`
-	Message    string          `json:"message,omitempty"` // empty: it can only be chosen, not sent
+	Message    string          `json:"message,omitempty"` // empty: the action can be chosen but not sent
 	Via        []string        `json:"via,omitempty"`     // empty: the message's channels
 	Value      expr.Expr       `json:"value"`             // V = value − cost, not below 0; a missing value is 0
 	Cost       expr.Expr       `json:"cost,omitempty"`    // default 0
@@ -56,7 +58,7 @@ type Action struct {
 	Accept     *Accept         `json:"accept,omitempty"`
 }
 
-// ContextWeight is a factor of C that counts where When is true.
+// ContextWeight is a factor of C that applies where When is true.
 type ContextWeight struct {
 	When   expr.Expr `json:"when"`
 	Weight float64   `json:"weight"`
@@ -82,37 +84,38 @@ type Policy struct {
 	Consent    map[string]expr.Expr `json:"consent,omitempty"` // "all", "marketing", "transactional" or a channel → condition; false or missing means no
 	Suppress   []Suppression        `json:"suppress,omitempty"`
 	Tone       []ToneRule           `json:"tone,omitempty"` // the first that is true; a step's tone beats it
-	// ControlGroups are the percentages of customers for whom arbitration is made worse on purpose, to measure
-	// what it brings: of Controls, summing to 100 at most.
+	// ControlGroups maps a control test (of Controls) to its percentage of customers, together at most 100. For these
+	// customers arbitration is deliberately made worse, to measure its effect.
 	ControlGroups map[string]float64 `json:"control_groups,omitempty"`
 }
 
-// The standing control tests of arbitration (Pega's Impact Analyzer).
+// The permanent control tests of arbitration (like Pega's Impact Analyzer).
 const (
-	ControlRandom          = "random"           // a random one of those that the contact policy leaves
+	ControlRandom          = "random"           // a random one of those that the contact policy permits
 	ControlPropensityOnly  = "propensity_only"  // by P alone
 	ControlNoLevers        = "no_levers"        // by P × C × V
-	ControlEligibilityOnly = "eligibility_only" // those that are eligible, relevant or not, by P × C × V × L
+	ControlEligibilityOnly = "eligibility_only" // every eligible one, relevant or not, by P × C × V × L
 )
 
-// Controls are the names of the control tests.
+// Controls lists the control tests.
 var Controls = []string{ControlRandom, ControlPropensityOnly, ControlNoLevers, ControlEligibilityOnly}
 
 // Limit bounds the contacts of one customer in a rolling window.
 type Limit struct {
 	Channel string        `json:"channel,omitempty"` // empty: all channels together
-	Topic   string        `json:"topic,omitempty"`   // empty: whatever the topic
+	Topic   string        `json:"topic,omitempty"`   // empty: all topics
 	Max     int           `json:"max"`
 	Per     time.Duration `json:"per"`
 }
 
-// What becomes of a send in quiet hours.
+// What happens to a send in quiet hours.
 const (
-	Queue = "queue" // it waits for their end, where everything is decided afresh
+	Queue = "queue" // it waits until they end; then everything is decided again
 	Drop  = "drop"
 )
 
-// QuietHours are when only transactional messages go out: from From until To, exclusive, also over midnight.
+// QuietHours are the hours in which only transactional messages are sent: from From until To (exclusive), also across
+// midnight.
 type QuietHours struct {
 	From            LocalTime `json:"from"`
 	To              LocalTime `json:"to"`
@@ -124,13 +127,13 @@ type QuietHours struct {
 // Suppression forbids marketing while When is true.
 type Suppression struct {
 	When     expr.Expr `json:"when"`
-	Category string    `json:"category,omitempty"` // empty: whatever the category; transactional messages ignore suppression all the same
+	Category string    `json:"category,omitempty"` // empty: all categories except transactional, which ignores suppression
 	Channel  string    `json:"channel,omitempty"`  // empty: every channel
-	Topic    string    `json:"topic,omitempty"`    // empty: whatever the topic
+	Topic    string    `json:"topic,omitempty"`    // empty: all topics
 	Reason   string    `json:"reason"`             // default SUPPRESSED
 }
 
-// ToneRule says how to speak while When is true.
+// ToneRule selects a tone while When is true.
 type ToneRule struct {
 	When expr.Expr `json:"when"`
 	Use  string    `json:"use"`

@@ -7,13 +7,13 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// Rulebook is rules ready to decide by: every expression compiled. It is immutable and safe for concurrent use.
+// Rulebook is compiled rules. It is immutable and safe for concurrent use.
 type Rulebook struct {
 	Rules
 	exprs map[expr.Expr]*expr.Evaluator
 }
 
-// NewRulebook compiles rules. It fails only for rules that Check did not make.
+// NewRulebook compiles rules. It cannot fail for rules that Check returned.
 func NewRulebook(r Rules) (*Rulebook, error) {
 	b := &Rulebook{Rules: r, exprs: map[expr.Expr]*expr.Evaluator{}}
 	for _, e := range r.expressions() {
@@ -29,8 +29,8 @@ func NewRulebook(r Rules) (*Rulebook, error) {
 	return b, nil
 }
 
-// Scope is what expressions may see, made ready once for all that one decision asks. It remembers answers, so
-// that what many actions ask alike is evaluated once. It is not safe for concurrent use.
+// Scope holds the variables of one decision, converted once for all its expressions. It also caches answers, so that an
+// expression that many actions share is evaluated once. It is not safe for concurrent use.
 type Scope struct {
 	vars       expr.Vars
 	activation map[string]any
@@ -42,12 +42,12 @@ type answer struct {
 	err   error
 }
 
-// NewScope makes a scope of v. v is not to be changed afterwards.
+// NewScope returns a scope over v, which must not change afterwards.
 func NewScope(v expr.Vars) *Scope {
 	return &Scope{vars: v, activation: expr.Activation(v), answers: map[expr.Expr]answer{}}
 }
 
-// Vars are what the scope was made of.
+// Vars returns the variables the scope was made from.
 func (s *Scope) Vars() expr.Vars { return s.vars }
 
 // Eval evaluates an expression of the rules, as Program.Eval does.
@@ -80,7 +80,7 @@ func (b *Rulebook) Test(e expr.Expr, s *Scope) bool {
 	return err == nil && ok && truth
 }
 
-// Names reports whether an expression names the value at a path, or one around it: Names(e, "customer",
+// Names reports whether an expression names the value at a path, or a value that contains it: Names(e, "customer",
 // "consent", "email").
 func (b *Rulebook) Names(e expr.Expr, path ...string) bool {
 	evaluator, err := expr.NewEvaluator(e)
@@ -97,7 +97,7 @@ func (b *Rulebook) Names(e expr.Expr, path ...string) bool {
 	})
 }
 
-// Number evaluates a number: absent is fallback, missing or another type is 0.
+// Number evaluates a number: fallback if the expression is absent, 0 if the value is missing or no number.
 func (b *Rulebook) Number(e expr.Expr, s *Scope, fallback float64) float64 {
 	if e == "" {
 		return fallback
@@ -110,7 +110,7 @@ func (b *Rulebook) Number(e expr.Expr, s *Scope, fallback float64) float64 {
 	return n
 }
 
-// expressions lists every expression of the rules.
+// expressions returns every expression of the rules.
 func (r Rules) expressions() []expr.Expr {
 	var out []expr.Expr
 	for _, intent := range r.Intents {

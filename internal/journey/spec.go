@@ -8,7 +8,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// Successors are the indices a step can lead to, and End where it can end its path; without repeats, sorted.
+// Successors returns the indices of the steps that can follow a step, with End if its path can end there: sorted,
+// without repeats.
 func Successors(s *Step) []int {
 	var out []int
 	if spec, ok := s.Spec.(program); ok {
@@ -30,7 +31,7 @@ func Successors(s *Step) []int {
 	return slices.Compact(out)
 }
 
-// SendOf is what a step says itself: a send, or the question of an ask; nil where it names no message.
+// SendOf returns the message that a step sends: a send, or the question of an ask. It is nil for other steps.
 func SendOf(s *Step) *Send {
 	switch spec := s.Spec.(type) {
 	case *Send:
@@ -41,10 +42,10 @@ func SendOf(s *Step) *Send {
 	return nil
 }
 
-// program is what every spec says of itself, for the passes over a whole definition.
+// program is what passes over a whole definition need to know of a spec.
 type program interface {
 	Spec
-	targets() []*int // jump targets but those of Handoff.Outcomes
+	targets() []*int // jump targets except those of Handoff.Outcomes
 	exprs() []expr.Expr
 }
 
@@ -142,7 +143,8 @@ func (*GoTo) exprs() []expr.Expr { return nil }
 func (*Exit) targets() []*int    { return nil }
 func (*Exit) exprs() []expr.Expr { return nil }
 
-// Validate finds what would lead the interpreter astray: jumps to nowhere, ids that are taken, specs of another kind.
+// Validate reports the first thing that would mislead the interpreter: a jump to no step, a repeated id, a spec of the
+// wrong kind.
 func (d *Definition) Validate() error {
 	inside := func(to int) bool { return to >= End && to < len(d.Steps) }
 	if d.Journey == "" {

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// zones are the time zones that were looked up: name → *time.Location.
+// zones caches time zones: name → *time.Location.
 var zones sync.Map
 
-// Zone is a time zone by its IANA name. ok is false for what is none, and for "Local": the machine's own zone
-// is nobody's.
+// Zone returns a time zone by its IANA name. It reports false for an unknown name and for "Local", which is the
+// machine's zone and no customer's.
 func Zone(name string) (zone *time.Location, ok bool) {
 	if name == "" || name == "Local" {
 		return nil, false

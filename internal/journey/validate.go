@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// validRules looks at what stands beside the steps of a definition.
+// validRules checks what a definition holds besides its steps.
 func (d *Definition) validRules() error {
 	if s := d.Entry.Schedule; s != nil {
 		if len(d.Entry.Events) > 0 {
@@ -33,7 +33,7 @@ func (d *Definition) validRules() error {
 	return nil
 }
 
-// validClock looks at a time of day on some days.
+// validClock checks a time of day and its days.
 func validClock(at LocalTime, days []string) error {
 	if _, _, _, err := at.Parse(); err != nil {
 		return err
@@ -46,7 +46,7 @@ func validClock(at LocalTime, days []string) error {
 	return nil
 }
 
-// validSpec looks at what a spec would do beyond its jumps.
+// validSpec checks everything in a spec except its jumps.
 func validSpec(spec Spec) error {
 	switch s := spec.(type) {
 	case *Wait:
@@ -97,7 +97,7 @@ func validSpec(spec Spec) error {
 	return nil
 }
 
-// valid looks at a threshold.
+// valid checks a threshold.
 func (l *Level) valid() error {
 	threshold := l.Above
 	if threshold == nil {
@@ -114,7 +114,7 @@ func (l *Level) valid() error {
 	return nil
 }
 
-// valid looks at the arms of a question.
+// valid checks the arms of a question.
 func (a *Ask) valid() error {
 	switch {
 	case a.Question.Message == "":
@@ -141,7 +141,7 @@ func (a *Ask) valid() error {
 	return nil
 }
 
-// valid looks at the fixed parts of a call; its templates are looked at when they are rendered.
+// valid checks the fixed parts of a call. Templates are checked when they are rendered.
 func (c *Call) valid() error {
 	switch {
 	case !slices.Contains(CallMethods, c.Method):

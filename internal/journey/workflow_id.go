@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// WorkflowID is the address of an instance in Temporal: <journey>/<customer>[/<key>], parts path-escaped,
-// #<n> behind it from the second where one is still open (n ≥ 2).
+// WorkflowID returns the workflow ID of an enrollment: <journey>/<customer>[/<key>], parts path-escaped. If n ≥ 2,
+// "#<n>" is appended: earlier enrollments with the same parts are still running.
 func WorkflowID(name, customer, key string, n int) string {
 	id := url.PathEscape(name) + "/" + url.PathEscape(customer)
 	if key != "" {
