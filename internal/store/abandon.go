@@ -15,21 +15,21 @@ const (
 // held; one that was being repeated, which gives its place in the limits back unless it may have gone out; and
 // one whose attempt told nothing, which may have. key is of the visit that it is at, if known: an earlier visit
 // of the same step is left too.
-func abandonSends(ctx context.Context, tx conn, enrollment, step, key string, dropOffers func(ctx context.Context, tx conn, keys string, args ...any) error) error {
+func abandonSends(ctx context.Context, tx conn, enrollmentID, step, key string, dropOffers func(ctx context.Context, tx conn, keys string, args ...any) error) error {
 	const left = ` and (step <> $2 or $3 <> '' and key <> $3)`
-	if any, err := exists(ctx, tx, `select 1 from sends where enrollment = $1 and status in ('held', 'retry', 'sending')`+left+` limit 1`, enrollment, step, key); err != nil ||
+	if any, err := exists(ctx, tx, `select 1 from sends where enrollment = $1 and status in ('held', 'retry', 'sending')`+left+` limit 1`, enrollmentID, step, key); err != nil ||
 		!any {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `update sends set status = 'suppressed', reason = '`+reasonMovedOn+`', until_at = 0 where enrollment = $1 and status = 'held'`+left, enrollment, step, key); err != nil {
+	if _, err := tx.ExecContext(ctx, `update sends set status = 'suppressed', reason = '`+reasonMovedOn+`', until_at = 0 where enrollment = $1 and status = 'held'`+left, enrollmentID, step, key); err != nil {
 		return err
 	}
-	if err := dropOffers(ctx, tx, `select key from sends where enrollment = $1 and status = 'retry'`+left+` and action <> ''`, enrollment, step, key); err != nil {
+	if err := dropOffers(ctx, tx, `select key from sends where enrollment = $1 and status = 'retry'`+left+` and action <> ''`, enrollmentID, step, key); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `update sends set outcome_unknown = case when status = 'sending' then 1 else outcome_unknown end,
 		unknown_count = unknown_count + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '`+reasonMovedOn+`'
-		where enrollment = $1 and status in ('retry', 'sending')`+left, enrollment, step, key)
+		where enrollment = $1 and status in ('retry', 'sending')`+left, enrollmentID, step, key)
 	return err
 }
 
@@ -37,7 +37,7 @@ func abandonSends(ctx context.Context, tx conn, enrollment, step, key string, dr
 const heldSends = `select 1 from sends where enrollment = $1 and status in ('sending', 'retry', 'held')`
 
 // releaseSends settles the sends of an enrollment that ends.
-func releaseSends(ctx context.Context, b *unit, e *enrollment, _ string, at time.Time) error {
+func releaseSends(ctx context.Context, b *unit, e *enrollmentRow, _ string, at time.Time) error {
 	if _, err := b.tx.ExecContext(ctx, `update sends set outcome_unknown = case when status = 'sending' then 1 else outcome_unknown end,
 		unknown_count = unknown_count + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '`+reasonEnded+`', at = $2
 		where enrollment = $1 and status in ('sending', 'retry')`, e.ID, millis(at)); err != nil {

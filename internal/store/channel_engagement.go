@@ -40,7 +40,7 @@ func recordReaction(ctx context.Context, b *unit, p *lockedCustomer, ev *event) 
 	if said := str("channel"); said != "" {
 		r.channel = said
 	}
-	if !b.db.hasChannel(r.channel) {
+	if !b.units.hasChannel(r.channel) {
 		return nil
 	}
 	at := moment(ev.at)
@@ -54,15 +54,15 @@ func recordReaction(ctx context.Context, b *unit, p *lockedCustomer, ev *event) 
 	for _, name := range []string{"journey", "step", "message"} {
 		w.equals(name, clean(str(name)))
 	}
-	var key, enrollment string
+	var key, enrollmentID string
 	var sent int64
 	var before float64
 	err := b.tx.QueryRowContext(ctx, `select key, enrollment, at, best_response from sends`+w.sql()+` order by case when enrollment = '' then 1 else 0 end, at desc limit 1`, w.args...).
-		Scan(&key, &enrollment, &sent, &before)
+		Scan(&key, &enrollmentID, &sent, &before)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return reached(ctx, b.tx, p.id, r.channel, at, 1, r.worth)
-	case err != nil || enrollment == "" || r.worth <= before:
+	case err != nil || enrollmentID == "" || r.worth <= before:
 		return err
 	}
 	if _, err := b.tx.ExecContext(ctx, `update sends set best_response = $2 where key = $1`, key, r.worth); err != nil {
@@ -82,11 +82,11 @@ func (s *MessageRoom) hasChannel(name string) bool {
 }
 
 // reached adds to what is known of a customer's channel. The customer is locked.
-func reached(ctx context.Context, tx conn, customer, channel string, at time.Time, sends, answers float64) error {
+func reached(ctx context.Context, tx conn, customerID, channel string, at time.Time, sends, answers float64) error {
 	weight := decisioning.EngagementWeight(at)
 	_, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) values ($1, $2, $3, $4)
 		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers = channel_engagement.answers + excluded.answers`,
-		customer, channel, sends*weight, answers*weight)
+		customerID, channel, sends*weight, answers*weight)
 	return err
 }
 

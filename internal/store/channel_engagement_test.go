@@ -24,11 +24,11 @@ func (s *suite) best(e Enrollment, key string, at time.Time) string {
 }
 
 // reachOf is what is known of a channel, in sends and answers of noon.
-func (s *suite) reachOf(customer, channel string) [2]float64 {
+func (s *suite) reachOf(customerID, channel string) [2]float64 {
 	s.Helper()
 	var sends, answers float64
 	s.must(
-		s.reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from channel_engagement where customer = $1 and channel = $2`, customer, channel).
+		s.reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from channel_engagement where customer = $1 and channel = $2`, customerID, channel).
 			Scan(&sends, &answers),
 	)
 	w := decisioning.EngagementWeight(noon)

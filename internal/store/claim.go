@@ -9,7 +9,7 @@ import (
 )
 
 // enrollment is a row with what only the store needs.
-type enrollment struct {
+type enrollmentRow struct {
 	Enrollment
 	depth      int
 	reportSeq  int64
@@ -22,22 +22,22 @@ type enrollment struct {
 }
 
 // pending reports whether deliveries are waiting.
-func (e *enrollment) pending() bool { return e.head <= e.tail }
+func (e *enrollmentRow) pending() bool { return e.head <= e.tail }
 
 const enrollmentColumns = `id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth, entered_at, closed_at, state, outcome, reason, value, holdout,
 	first_run_id, report_seq, step, step_kind, since_at, until_at, paused, next_seq, last_seq, attempts, lease_token, migrating_to`
 
 // revisions are those by which an instance may take what is delivered now: its own, and the one it was told to
 // go over to.
-func (e *enrollment) revisions() []string {
+func (e *enrollmentRow) revisions() []string {
 	if e.moving == "" || e.moving == e.Revision {
 		return []string{e.Revision}
 	}
 	return []string{e.Revision, e.moving}
 }
 
-func scanEnrollment(r scanner) (*enrollment, error) {
-	var e enrollment
+func scanEnrollment(r scanner) (*enrollmentRow, error) {
+	var e enrollmentRow
 	var entered, closed, since, until int64
 	var holdout, paused int
 	err := r.Scan(
@@ -76,7 +76,7 @@ func scanEnrollment(r scanner) (*enrollment, error) {
 }
 
 // enrollmentOf reads one; ErrNotFound.
-func enrollmentOf(ctx context.Context, tx conn, id string) (*enrollment, error) {
+func enrollmentOf(ctx context.Context, tx conn, id string) (*enrollmentRow, error) {
 	e, err := scanEnrollment(tx.QueryRowContext(ctx, `select `+enrollmentColumns+` from enrollments where id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
@@ -100,7 +100,7 @@ func claim(ctx context.Context, tx conn, id, chain string) error {
 }
 
 // claimed reads an enrollment under its customer's lock and claims it.
-func claimed(ctx context.Context, tx conn, id, chain string) (*enrollment, *lockedCustomer, error) {
+func claimed(ctx context.Context, tx conn, id, chain string) (*enrollmentRow, *lockedCustomer, error) {
 	e, p, err := lockEnrollment(ctx, tx, id)
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil, ErrSuperseded
@@ -115,7 +115,7 @@ func claimed(ctx context.Context, tx conn, id, chain string) (*enrollment, *lock
 }
 
 // notMine tells a chain that has ended how it did.
-func notMine(e *enrollment, chain string, err error) error {
+func notMine(e *enrollmentRow, chain string, err error) error {
 	if !replayed(e, chain, err) {
 		return err
 	}
@@ -125,12 +125,12 @@ func notMine(e *enrollment, chain string, err error) error {
 // replayed reports whether a claim failed only because this chain has itself ended the enrollment. A run whose
 // last workflow task was lost behind its last report does that task again: what it asks once more is answered
 // as before, and nothing new is done for it.
-func replayed(e *enrollment, chain string, claim error) bool {
+func replayed(e *enrollmentRow, chain string, claim error) bool {
 	return errors.Is(claim, ErrSuperseded) && e != nil && e.State == StateClosed && e.Chain == chain
 }
 
 // lockEnrollment locks the customer of an enrollment, as the first statement of the transaction, and reads both.
-func lockEnrollment(ctx context.Context, tx conn, id string) (*enrollment, *lockedCustomer, error) {
+func lockEnrollment(ctx context.Context, tx conn, id string) (*enrollmentRow, *lockedCustomer, error) {
 	p, err := scanPerson(tx.QueryRowContext(
 		ctx,
 		`update customers set version = version + 1 where id = (select customer from enrollments where id = $1) returning id, version, traits, merged_into, created_at`,
@@ -154,7 +154,7 @@ func lockEnrollment(ctx context.Context, tx conn, id string) (*enrollment, *lock
 }
 
 // readClaimed reads on behalf of an instance, claiming the enrollment.
-func (s *units) readClaimed(ctx context.Context, ref contract.Ref, f func(tx conn, e *enrollment, p *lockedCustomer) error) error {
+func (s *units) readClaimed(ctx context.Context, ref contract.Ref, f func(tx conn, e *enrollmentRow, p *lockedCustomer) error) error {
 	unclaimed := false
 	look := func(tx conn) error {
 		e, err := enrollmentOf(ctx, tx, ref.Enrollment)

@@ -28,18 +28,18 @@ var shopTalk = map[string][]string{
 }
 
 // took is what a message was taken for.
-func (s *suite) took(event string) (intent string, confidence float64, version int) {
+func (s *suite) took(event string) (intentName string, confidence float64, version int) {
 	s.Helper()
 	s.must(
 		s.reader.QueryRowContext(s.ctx, `select intent, confidence, version from classifications where event = $1`, event).
-			Scan(&intent, &confidence, &version),
+			Scan(&intentName, &confidence, &version),
 	)
-	return intent, confidence, version
+	return intentName, confidence, version
 }
 
-func (s *suite) says(customer, text string) string {
+func (s *suite) says(customerID, text string) string {
 	s.Helper()
-	c := s.track(customer, journey.MessageReceived, props{"text": text})
+	c := s.track(customerID, journey.MessageReceived, props{"text": text})
 	s.ingest(noon, c)
 	return c.MessageID
 }
@@ -76,8 +76,8 @@ func TestClassifiersAreSwappedEverywhere(t *testing.T) {
 			if _, err := st.Ingest(s.ctx, noon, []SegmentCall{c}); err != nil {
 				s.Fatal(err)
 			}
-			intent, _, version := s.took(c.MessageID)
-			return intent, version
+			intentName, _, version := s.took(c.MessageID)
+			return intentName, version
 		}
 		expect := func(st *Store, text, want string, version int) {
 			s.Helper()
@@ -235,8 +235,8 @@ func TestAnUnreadableClassifierStopsNothing(t *testing.T) {
 		s.same(len(said), 2)
 		_, err = s.Publish(s.ctx, noon, intending(shopTalk))
 		s.must(err)
-		if intent, _, _ := s.took(s.says("ana", "my parcel never came")); intent != "complaint" {
-			s.Errorf("after the next release it was taken for %q", intent)
+		if intentName, _, _ := s.took(s.says("ana", "my parcel never came")); intentName != "complaint" {
+			s.Errorf("after the next release it was taken for %q", intentName)
 		}
 	})
 }

@@ -84,8 +84,8 @@ func (s *IntentRoom) classify(ctx context.Context, calls []SegmentCall) error {
 // understand asks what is configured first, and then the built-in classifier; nil where there is none.
 func (s *IntentRoom) understand(ctx context.Context, own *Classifier, text string, intents []string) *classification {
 	if s.asks != nil {
-		if intent, confidence, err := s.asks(ctx, text, intents); err == nil && (intent == "" || slices.Contains(intents, intent)) {
-			return classified(intent, confidence, 0)
+		if intentName, confidence, err := s.asks(ctx, text, intents); err == nil && (intentName == "" || slices.Contains(intents, intentName)) {
+			return classified(intentName, confidence, 0)
 		}
 	}
 	if own == nil || own.Model == nil {
@@ -99,11 +99,11 @@ func (s *IntentRoom) understand(ctx context.Context, own *Classifier, text strin
 }
 
 // classified is none of the intents without any confidence, or an intent with a confidence between 0 and 1.
-func classified(intent string, confidence float64, version int) *classification {
-	if intent == "" || !(confidence > 0) {
+func classified(intentName string, confidence float64, version int) *classification {
+	if intentName == "" || !(confidence > 0) {
 		return &classification{version: version}
 	}
-	return &classification{intent: intent, confidence: min(confidence, 1), version: version}
+	return &classification{intent: intentName, confidence: min(confidence, 1), version: version}
 }
 
 // keepClassifications writes what messages were taken for.
@@ -130,7 +130,7 @@ type ClassifiedMessage struct {
 // ReadMessage reads a message of an instance's customer, claiming the enrollment; ErrNotFound where there is none of that id.
 func (s *IntentRoom) ReadMessage(ctx context.Context, ref contract.Ref, event string) (ClassifiedMessage, error) {
 	var u ClassifiedMessage
-	err := s.db.readClaimed(ctx, ref, func(tx conn, e *enrollment, _ *lockedCustomer) error {
+	err := s.db.readClaimed(ctx, ref, func(tx conn, e *enrollmentRow, _ *lockedCustomer) error {
 		ev, err := eventByID(ctx, tx, event)
 		if err != nil {
 			return err

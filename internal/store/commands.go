@@ -35,7 +35,7 @@ func (s *EnrollmentRoom) Command(ctx context.Context, now time.Time, workflowID 
 }
 
 // command delivers an order and notes what it says about pausing.
-func deliverCommand(ctx context.Context, b *unit, e *enrollment, c contract.Command) error {
+func deliverCommand(ctx context.Context, b *unit, e *enrollmentRow, c contract.Command) error {
 	id, err := newID(millis(b.now))
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (s *EnrollmentRoom) PauseJourney(ctx context.Context, now time.Time, name, 
 			order.Kind, order.Reason = contract.ResumeUpdate, "the journey is resumed"
 		}
 		for _, id := range sorted(customers) {
-			for _, e := range b.people[id].open {
+			for _, e := range b.customers[id].open {
 				if e.Journey != name {
 					continue
 				}

@@ -28,11 +28,11 @@ type ConversationTurn struct {
 // Conversation is what a customer wrote, and what tabi said whose words were kept (questions, and messages in
 // the app), oldest first: the latest limit turns (default 100, max 1000). Empty for a customer that is not
 // known.
-func (s *MessageRoom) Conversation(ctx context.Context, customer string, limit int) ([]ConversationTurn, error) {
+func (s *MessageRoom) Conversation(ctx context.Context, customerID string, limit int) ([]ConversationTurn, error) {
 	limit = bounded(limit)
 	var out []ConversationTurn
 	err := s.db.read(ctx, func(tx conn) error {
-		id, err := whom(ctx, tx, customer)
+		id, err := whom(ctx, tx, customerID)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}

@@ -64,13 +64,13 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 func TestASetAsideStartHoldsItsOwnQueueAlone(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes(carts(), reminder())
-		start := func(customer string) []DeadLetter {
+		start := func(customerID string) []DeadLetter {
 			s.Helper()
-			s.ingest(noon, s.track(customer, "Cart Updated", props{"cart_id": "c1"}))
+			s.ingest(noon, s.track(customerID, "Cart Updated", props{"cart_id": "c1"}))
 			l := s.lease()[0]
 			s.must(s.SetAside(s.ctx, noon, l, l.Deliveries[0].Seq, "refused"))
-			s.ingest(noon, s.track(customer, "Cart Viewed", nil))
-			got, err := s.DeadLetters(s.ctx, DeadLetterFilter{WorkflowID: "cart/" + customer})
+			s.ingest(noon, s.track(customerID, "Cart Viewed", nil))
+			got, err := s.DeadLetters(s.ctx, DeadLetterFilter{WorkflowID: "cart/" + customerID})
 			s.must(err)
 			if len(got) != 1 || got[0].Kind != DeadLetterStart {
 				s.Fatalf("%+v", got)

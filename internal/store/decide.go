@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"time"
 
@@ -20,6 +21,11 @@ type OfferRoom struct {
 	tally   decided
 	drafts  chan struct{} // decisions that are made before the writers' turn
 	certain bool          // nothing is explored; set by tests
+}
+
+// newOfferRoom returns the room.
+func newOfferRoom(db *units, ledger *MessageRoom) *OfferRoom {
+	return &OfferRoom{db: db, ledger: ledger, drafts: make(chan struct{}, max(1, min(runtime.GOMAXPROCS(0), db.SpareReaders())))}
 }
 
 // Decided is the answer to a decide step.
@@ -38,7 +44,7 @@ type Decided struct {
 // key answers as before. A paused journey keeps nothing.
 func (s *OfferRoom) Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (Decided, error) {
 	var out Decided
-	decide := func(tx conn, e *enrollment, p *lockedCustomer, rel *release) (*draft, error) {
+	decide := func(tx conn, e *enrollmentRow, p *lockedCustomer, rel *release) (*draft, error) {
 		vars, err := variablesOf(ctx, s.db, tx, e, p, in.Scene, now)
 		if err != nil {
 			return nil, err

@@ -87,9 +87,9 @@ func decisionOf(ctx context.Context, tx conn, key string) (*Decision, error) {
 // OfferRoom are what was decided, newest first, with traces.
 func (s *OfferRoom) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error) {
 	var out []Decision
-	err := readOf(ctx, s.db, f.Customer, func(tx conn, customer string) error {
+	err := readOf(ctx, s.db, f.Customer, func(tx conn, customerID string) error {
 		w := where{}
-		w.equals("customer", customer)
+		w.equals("customer", customerID)
 		w.equals("journey", f.Journey)
 		w.equals("enrollment", f.Enrollment)
 		w.equals("winner", f.Action)

@@ -16,7 +16,7 @@ func endYounger(ctx context.Context, b *unit, gone, p *lockedCustomer) error {
 		if e.State != StateOpen {
 			continue
 		}
-		program, err := b.program(ctx, e.Revision)
+		program, err := b.load(ctx, e.Revision)
 		if err != nil {
 			return err
 		}

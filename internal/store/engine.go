@@ -2,14 +2,12 @@ package store
 
 import (
 	"context"
-	"runtime"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // Engine is the database with all rooms over it.
 type Engine struct {
-	db *units
 	*units
 	*CustomerRoom
 	*IntentRoom
@@ -32,40 +30,48 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		o.Notice = func(string, error) {}
 	}
 	if o.Holdout == nil {
-		o.Holdout = func(name, customer string, percent float64) bool { return journey.Bucket(name, customer)*100 < percent }
+		o.Holdout = func(name, customerID string, percent float64) bool {
+			return journey.Bucket(name, customerID)*100 < percent
+		}
 	}
 	database, err := openDatabase(ctx, o.URL, o.MaxConns, o.Statements)
 	if err != nil {
 		return nil, err
 	}
-	releases := &catalog{database: database, programs: map[string]*program{}, openRevisions: openRevisions}
-	db := &units{catalog: releases, channels: o.Channels, scenario: o.Scenario, holdout: o.Holdout, committed: make(chan struct{}, 1)}
-	s := &Engine{db: db, units: db}
-	s.CustomerRoom = &CustomerRoom{db: db}
-	s.IntentRoom = &IntentRoom{db: db, asks: o.Classifier, notice: o.Notice}
-	s.VariableRoom = &VariableRoom{db: db}
-	s.OutboxRoom = &OutboxRoom{db: db, onDeferred: retryDeferredEntry, onDropped: dropStart}
-	s.MessageRoom = &MessageRoom{db: db}
-	s.HandoffRoom = &HandoffRoom{db: db}
-	s.OfferRoom = &OfferRoom{db: db, ledger: s.MessageRoom, drafts: make(chan struct{}, max(1, min(runtime.GOMAXPROCS(0), database.SpareReaders())))}
-	s.EnrollmentRoom = &EnrollmentRoom{db: db}
-	s.AnalyticsRoom = &AnalyticsRoom{db: db}
-	s.IngestRoom = &IngestRoom{db: db, intents: s.IntentRoom, intake: intake{limit: min(database.Writers(), maxIntakes)}}
-
-	releases.onPublish = []onPublish{publishSchedulesOf, preparePublication}
-	s.MessageRoom.onSettled = append(s.MessageRoom.onSettled, settleOffer)
-	db.hooks = hooks{
-		flush: []func(ctx context.Context, b *unit) error{
-			flushTimezones, flushTraits, flushEvents, flushConditions, flushIntents, flushEnrollments, flushOutbox,
-		},
+	releases := newCatalog(database, openRevisions, publishSchedulesOf, preparePublication)
+	db := newUnits(releases, unitOptions{channels: o.Channels, scenario: o.Scenario, holdout: o.Holdout}, hooks{
+		flush:       flushOrder(),
 		beforeMerge: []func(ctx context.Context, b *unit, gone, survivor *lockedCustomer) error{mergeConditions},
 		onMerge: []func(ctx context.Context, b *unit, gone, survivor *lockedCustomer) error{
 			mergeIntents, mergeEvents, mergeEnrollments, mergeSends, mergeHandoffs, mergeDecisions,
 		},
 		afterMerge: []func(ctx context.Context, b *unit, gone, survivor *lockedCustomer) error{endYounger},
 		onClose: []holder{
-			{heldHandoffs, releaseHandoffs}, {heldSends, releaseSends}, {heldResponses, releaseResponses},
+			{holds: heldHandoffs, release: releaseHandoffs},
+			{holds: heldSends, release: releaseSends},
+			{holds: heldResponses, release: releaseResponses},
 		},
+	})
+	intents, ledger := newIntentRoom(db, o.Classifier, o.Notice), newMessageRoom(db, settleOffer)
+	return &Engine{
+		units:          db,
+		CustomerRoom:   newCustomerRoom(db),
+		IntentRoom:     intents,
+		VariableRoom:   newVariableRoom(db),
+		OutboxRoom:     newOutboxRoom(db, retryDeferredEntry, dropStart),
+		MessageRoom:    ledger,
+		HandoffRoom:    newHandoffRoom(db),
+		OfferRoom:      newOfferRoom(db, ledger),
+		EnrollmentRoom: newEnrollmentRoom(db),
+		AnalyticsRoom:  newAnalyticsRoom(db),
+		IngestRoom:     newIngestRoom(db, intents),
+	}, nil
+}
+
+// flushOrder is the order in which the rooms write what a unit has collected. Time zones are compared with the traits
+// that the database has, so they come before the traits. Conditions and intents may read events.
+func flushOrder() []func(ctx context.Context, b *unit) error {
+	return []func(ctx context.Context, b *unit) error{
+		flushTimezones, flushTraits, flushEvents, flushConditions, flushIntents, flushEnrollments, flushOutbox,
 	}
-	return s, nil
 }

@@ -9,13 +9,16 @@ import (
 // EnrollmentRoom are the entries of customers into journeys, from entry to end.
 type EnrollmentRoom struct{ db *units }
 
+// newEnrollmentRoom returns the room.
+func newEnrollmentRoom(db *units) *EnrollmentRoom { return &EnrollmentRoom{db: db} }
+
 // Enrollments in id order.
 func (s *EnrollmentRoom) Enrollments(ctx context.Context, f EnrollmentFilter) ([]Enrollment, error) {
 	var out []Enrollment
-	err := readOf(ctx, s.db, f.Customer, func(tx conn, customer string) error {
+	err := readOf(ctx, s.db, f.Customer, func(tx conn, customerID string) error {
 		w := where{}
 		w.equals("journey", f.Journey)
-		w.equals("customer", customer)
+		w.equals("customer", customerID)
 		w.equals("state", f.State)
 		w.equals("outcome", f.Outcome)
 		w.equals("workflow_id", f.WorkflowID)

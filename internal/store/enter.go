@@ -19,10 +19,6 @@ import (
 // maxAddress is the longest workflow id that Temporal takes by default, in bytes.
 const maxAddress = 1000
 
-// maxDepth ends chains of events that journeys cause: an event deeper than this is kept, but nobody hears of it
-// or enters by it.
-const maxDepth = 10
-
 // entry is a question of entry of a customer into a journey by an event.
 type entry struct {
 	journey string
@@ -115,11 +111,11 @@ func enterAll(ctx context.Context, b *unit, p *lockedCustomer, names []string, e
 // hears reports whether an instance must be told of an event, and which of the changed traits it waits on. One
 // that was told to go over to another revision hears what either listens to: it may take the event by this one
 // or by that.
-func listensTo(ctx context.Context, b *unit, e *enrollment, name string, changed []string) (bool, []string, error) {
+func listensTo(ctx context.Context, b *unit, e *enrollmentRow, name string, changed []string) (bool, []string, error) {
 	hears := false
 	var traits []string
 	for _, revision := range e.revisions() {
-		p, err := b.program(ctx, revision)
+		p, err := b.load(ctx, revision)
 		if err != nil {
 			return false, nil, err
 		}
@@ -197,7 +193,7 @@ func enter(ctx context.Context, b *unit, p *lockedCustomer, q entry) (address, r
 		}
 		return "", refused, err
 	}
-	e := &enrollment{fresh: true, head: 1, depth: q.event.depth}
+	e := &enrollmentRow{fresh: true, head: 1, depth: q.event.depth}
 	e.Journey, e.Revision, e.Customer, e.Key = q.journey, program.Revision(), p.id, key
 	if e.WorkflowID = freeAddress(p, q.journey, key); len(e.WorkflowID) > maxAddress {
 		return "", fmt.Sprintf(
@@ -210,7 +206,7 @@ func enter(ctx context.Context, b *unit, p *lockedCustomer, q entry) (address, r
 		return "", "", err
 	}
 	e.EntryEvent, e.EntryName, e.EnteredAt, e.State = q.event.id, q.event.name, moment(q.at), StateOpen
-	e.Holdout = b.db.holdout(q.journey, p.id, program.Entry.Holdout)
+	e.Holdout = b.units.holdout(q.journey, p.id, program.Entry.Holdout)
 	persistLazy(b, q.event)
 	p.open = append(p.open, e)
 	b.starts = append(b.starts, e)
@@ -234,12 +230,12 @@ func checkReentry(
 	program *journey.Program,
 	key string,
 	at int64,
-) (refused string, blockers []*enrollment, err error) {
+) (refused string, blockers []*enrollmentRow, err error) {
 	mode := program.Entry.Reentry
 	if mode == journey.ReentryAlways {
 		return "", nil, nil
 	}
-	var open []*enrollment
+	var open []*enrollmentRow
 	var last int64
 	for _, e := range p.open {
 		if e.Journey != program.Journey || e.Key != key {
@@ -274,7 +270,7 @@ func checkReentry(
 }
 
 // deferEntry puts the question at the end of the queue of the instance that is in the way.
-func deferEntry(b *unit, blockers []*enrollment, q entry, key string) error {
+func deferEntry(b *unit, blockers []*enrollmentRow, q entry, key string) error {
 	body, err := jsonText(deferred{Journey: q.journey, Key: key})
 	if err != nil {
 		return err
@@ -302,7 +298,7 @@ func retryDeferredEntry(ctx context.Context, b *unit, p *lockedCustomer, eventID
 func freeAddress(p *lockedCustomer, name, key string) string {
 	for n := 1; ; n++ {
 		id := journey.WorkflowID(name, p.id, key, n)
-		if !slices.ContainsFunc(p.open, func(e *enrollment) bool { return e.WorkflowID == id }) {
+		if !slices.ContainsFunc(p.open, func(e *enrollmentRow) bool { return e.WorkflowID == id }) {
 			return id
 		}
 	}
@@ -335,6 +331,6 @@ func newID(at int64) (string, error) {
 }
 
 // dropStart ends an enrollment whose start was dropped.
-func dropStart(ctx context.Context, b *unit, e *enrollment) error {
+func dropStart(ctx context.Context, b *unit, e *enrollmentRow) error {
 	return closeEnrollment(ctx, b, e, contract.Failed, "it could not be started, and was dropped", 0, b.now)
 }

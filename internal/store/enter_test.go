@@ -28,19 +28,19 @@ func TestReentry(t *testing.T) {
 		for name, c := range cases {
 			d := cart(keyed, named("cart"), reentry(c.mode, c.after))
 			s.publishes([]*journey.Definition{d}, reminder())
-			customer := "ana" + name
+			customerID := "ana" + name
 			enter := func(at time.Time) string {
-				r := s.ingest(at, s.track(customer, "Cart Updated", props{"cart_id": "k1"}))
+				r := s.ingest(at, s.track(customerID, "Cart Updated", props{"cart_id": "k1"}))
 				s.drain()
 				return strings.Join(r[0].Entered, " ")
 			}
 			want := func(what, got, want string) {
-				if want = strings.Replace(want, "ana", customer, 1); got != want {
+				if want = strings.Replace(want, "ana", customerID, 1); got != want {
 					s.Fatalf("%s: %s: entered %q, want %q", name, what, got, want)
 				}
 			}
 			want("first", enter(noon), "cart/ana/k1")
-			first := s.at("cart/" + customer + "/k1")
+			first := s.at("cart/" + customerID + "/k1")
 			want("while open", enter(noon.Add(time.Minute)), c.open)
 			s.ends(first, "completed", noon.Add(time.Hour))
 			want("after its end", enter(noon.Add(time.Hour)), c.ended)
@@ -48,8 +48,8 @@ func TestReentry(t *testing.T) {
 			// Another key is another matter, and so is another customer.
 			r := s.ingest(
 				noon,
-				s.track(customer, "Cart Updated", props{"cart_id": "k2"}),
-				s.track(customer+"x", "Cart Updated", props{"cart_id": "k1"}),
+				s.track(customerID, "Cart Updated", props{"cart_id": "k2"}),
+				s.track(customerID+"x", "Cart Updated", props{"cart_id": "k1"}),
 			)
 			s.same(len(r[0].Entered)+len(r[1].Entered), 2)
 			s.drain()

@@ -25,15 +25,15 @@ type conditions struct {
 // conditionState is what entry conditions keep of a unit.
 type conditionState struct{ of map[string]*conditions }
 
-func conditionsOf(b *unit, customer string) *conditions {
+func conditionsOf(b *unit, customerID string) *conditions {
 	s := state[conditionState](b)
 	if s.of == nil {
 		s.of = map[string]*conditions{}
 	}
-	if s.of[customer] == nil {
-		s.of[customer] = &conditions{values: map[string]conditionValue{}}
+	if s.of[customerID] == nil {
+		s.of[customerID] = &conditions{values: map[string]conditionValue{}}
 	}
-	return s.of[customer]
+	return s.of[customerID]
 }
 
 // known is what is known of a watched journey's condition; what is known of an older condition does not count.
@@ -59,10 +59,10 @@ func watchedConditions(ctx context.Context, b *unit) ([]conditionEntry, error) {
 		return nil, err
 	}
 	var ids []string
-	for _, id := range slices.Sorted(maps.Keys(b.people)) {
+	for _, id := range slices.Sorted(maps.Keys(b.customers)) {
 		if c := conditionsOf(b, id); !c.read {
 			c.read = true
-			if b.people[id].version > 1 {
+			if b.customers[id].version > 1 {
 				ids = append(ids, id)
 			}
 		}
@@ -198,7 +198,7 @@ func enterAfterMerge(ctx context.Context, b *unit, p *lockedCustomer, alias *eve
 // flushTruths writes what was learned.
 func flushConditions(ctx context.Context, b *unit) error {
 	var values [][]any
-	for _, id := range slices.Sorted(maps.Keys(b.people)) {
+	for _, id := range slices.Sorted(maps.Keys(b.customers)) {
 		c := conditionsOf(b, id)
 		for _, name := range slices.Sorted(maps.Keys(c.values)) {
 			t := c.values[name]

@@ -32,14 +32,14 @@ func (s *IntentRoom) pruneEvidence(ctx context.Context, now time.Time, before in
 	}
 	var found []spent
 	for _, name := range rel.intents.names {
-		intent, most := rel.intents.book.Intents[name], 0.0
-		for _, e := range intent.Evidence {
+		intentName, most := rel.intents.book.Intents[name], 0.0
+		for _, e := range intentName.Evidence {
 			most = max(most, math.Abs(e.Weight))
 		}
 		if most <= 0 || len(page) == 0 {
 			continue
 		}
-		until := min(before, millis(now.Add(-time.Duration(float64(intent.HalfLife)*max(0, math.Log2(most/leastLeft))))))
+		until := min(before, millis(now.Add(-time.Duration(float64(intentName.HalfLife)*max(0, math.Log2(most/leastLeft))))))
 		if err := within(ctx, s.db.reader, `select distinct customer from intent_evidence where intent = $1 and kind = 'event' and at < $2 and abs(weight) <= $3 and customer in (%s)`, page, func(r *sql.Rows) error {
 			one := spent{intent: name, until: until, most: most}
 			err := r.Scan(&one.customer)

@@ -14,11 +14,14 @@ import (
 // VariableRoom are what the expressions and templates of an enrollment see.
 type VariableRoom struct{ db *units }
 
+// newVariableRoom returns the room.
+func newVariableRoom(db *units) *VariableRoom { return &VariableRoom{db: db} }
+
 // View reads what expressions and templates of an instance may see, claiming the enrollment. The history it
 // gives reads the database when it is asked, with this ctx.
 func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.Scene) (expr.Vars, error) {
 	var vars expr.Vars
-	err := s.db.readClaimed(ctx, ref, func(tx conn, e *enrollment, p *lockedCustomer) (err error) {
+	err := s.db.readClaimed(ctx, ref, func(tx conn, e *enrollmentRow, p *lockedCustomer) (err error) {
 		vars, err = variablesOf(ctx, s.db, tx, e, p, scene, now)
 		return err
 	})
@@ -26,7 +29,7 @@ func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref
 }
 
 // variablesOf puts together what an instance may see.
-func variablesOf(ctx context.Context, db *units, tx conn, e *enrollment, p *lockedCustomer, scene contract.Scene, now time.Time) (expr.Vars, error) {
+func variablesOf(ctx context.Context, db *units, tx conn, e *enrollmentRow, p *lockedCustomer, scene contract.Scene, now time.Time) (expr.Vars, error) {
 	entry := scene.EntryEvent
 	if entry == "" {
 		entry = e.EntryEvent
@@ -104,7 +107,7 @@ func (s *VariableRoom) KeepResponse(ctx context.Context, now time.Time, in contr
 }
 
 // callResponses puts what calls brought into the results of their steps.
-func callResponses(ctx context.Context, tx conn, enrollment string, calls map[string]string, steps map[string]map[string]any) error {
+func callResponses(ctx context.Context, tx conn, enrollmentID string, calls map[string]string, steps map[string]map[string]any) error {
 	if len(calls) == 0 {
 		return nil
 	}
@@ -126,7 +129,7 @@ func callResponses(ctx context.Context, tx conn, enrollment string, calls map[st
 		err := json.Unmarshal([]byte(body), &one.body)
 		kept[key] = one
 		return err
-	}, enrollment); err != nil {
+	}, enrollmentID); err != nil {
 		return err
 	}
 	for step, key := range calls {
@@ -149,7 +152,7 @@ func callResponses(ctx context.Context, tx conn, enrollment string, calls map[st
 const heldResponses = `select 1 from http_call_responses where enrollment = $1`
 
 // releaseResponses deletes the responses that were kept for an enrollment.
-func releaseResponses(ctx context.Context, b *unit, e *enrollment, _ string, _ time.Time) error {
+func releaseResponses(ctx context.Context, b *unit, e *enrollmentRow, _ string, _ time.Time) error {
 	_, err := b.tx.ExecContext(ctx, `delete from http_call_responses where enrollment = $1`, e.ID)
 	return err
 }

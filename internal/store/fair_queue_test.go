@@ -32,8 +32,8 @@ func TestALongQueueGoesBehindTheOthersAfterItsTurn(t *testing.T) {
 			calls = append(calls, s.track("ana", "Cart Viewed", nil))
 		}
 		s.ingest(noon, calls...)
-		for i, customer := range []string{"bea", "cleo"} {
-			s.ingest(noon.Add(time.Duration(i+1)*time.Second), s.track(customer, "Cart Updated", props{"cart_id": "c1"}))
+		for i, customerID := range []string{"bea", "cleo"} {
+			s.ingest(noon.Add(time.Duration(i+1)*time.Second), s.track(customerID, "Cart Updated", props{"cart_id": "c1"}))
 		}
 		s.leased.Store(0)
 		s.same(

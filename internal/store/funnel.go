@@ -64,9 +64,9 @@ type cohortMember struct {
 
 func (c *count) funnel() error {
 	f := &c.n.Funnel
-	programs := map[string]*program{}
+	programs := map[string]*packedProgram{}
 	for revision := range c.revisions {
-		p, err := c.s.db.program(c.ctx, c.tx, revision)
+		p, err := c.s.db.load(c.ctx, c.tx, revision)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (c *count) funnel() error {
 	if shown == "" {
 		shown = c.n.Revisions[0].Revision
 	}
-	p, err := c.s.db.program(c.ctx, c.tx, shown)
+	p, err := c.s.db.load(c.ctx, c.tx, shown)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func window(d *journey.Definition) time.Duration {
 }
 
 // members are the customers' first entries, by enrollment.
-func (c *count) members(programs map[string]*program) (map[string]*cohortMember, error) {
+func (c *count) members(programs map[string]*packedProgram) (map[string]*cohortMember, error) {
 	out := map[string]*cohortMember{}
 	err := c.rows(func(r *sql.Rows) error {
 		var m cohortMember
@@ -157,7 +157,7 @@ func (c *count) members(programs map[string]*program) (map[string]*cohortMember,
 }
 
 // late looks in the event log for goals of members whose instance did not see them.
-func (c *count) late(revision string, p *program, members map[string]*cohortMember) error {
+func (c *count) late(revision string, p *packedProgram, members map[string]*cohortMember) error {
 	reads := p.Remote(p.Goal.When) || p.Remote(p.Goal.Value)
 	traits, join, filter := `''`, ``, ``
 	if reads {
@@ -221,7 +221,7 @@ type goalCandidate struct {
 }
 
 // judge holds an event against the goal.
-func (c *count) judge(p *program, m *cohortMember, k goalCandidate) error {
+func (c *count) judge(p *packedProgram, m *cohortMember, k goalCandidate) error {
 	vars := expr.Vars{
 		Entry:     k.entry,
 		Event:     k.properties,

@@ -43,16 +43,16 @@ type intakeRequest struct {
 
 type ingester func(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error)
 
-func (in *intake) take(ctx context.Context, now time.Time, calls []SegmentCall, ingest ingester) ([]Receipt, error) {
+func (in *intake) take(ctx context.Context, now time.Time, calls []SegmentCall, accept ingester) ([]Receipt, error) {
 	if len(calls) >= maxAlone {
-		return ingest(ctx, now, calls)
+		return accept(ctx, now, calls)
 	}
 	in.mu.Lock()
 	if in.running < max(in.limit, 1) {
 		in.running++
 		in.mu.Unlock()
-		defer in.next(ingest)
-		return ingest(ctx, now, calls)
+		defer in.next(accept)
+		return accept(ctx, now, calls)
 	}
 	r := &intakeRequest{ctx: ctx, now: now, calls: calls, done: make(chan struct{})}
 	in.waiting = append(in.waiting, r)
@@ -66,7 +66,7 @@ func (in *intake) take(ctx context.Context, now time.Time, calls []SegmentCall, 
 }
 
 // next runs those who have waited, in the place of a transaction that has ended.
-func (in *intake) next(ingest ingester) {
+func (in *intake) next(accept ingester) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	var group []*intakeRequest
@@ -87,15 +87,15 @@ func (in *intake) next(ingest ingester) {
 		return
 	}
 	go func() {
-		defer in.next(ingest)
-		share(group, ingest)
+		defer in.next(accept)
+		share(group, accept)
 	}()
 }
 
 // share runs requests in one transaction, and where that fails, each by itself.
 func share(group []*intakeRequest, unsafe ingester) {
 	// Here is no HTTP server above that keeps a panic to its request.
-	ingest := func(ctx context.Context, now time.Time, calls []SegmentCall) (receipts []Receipt, err error) {
+	accept := func(ctx context.Context, now time.Time, calls []SegmentCall) (receipts []Receipt, err error) {
 		defer func() {
 			if p := recover(); p != nil {
 				err = fmt.Errorf("panic while taking calls in: %v\n%s", p, debug.Stack())
@@ -115,7 +115,7 @@ func share(group []*intakeRequest, unsafe ingester) {
 				now = r.now
 			}
 		}
-		if receipts, err := ingest(ctx, now, all); err == nil {
+		if receipts, err := accept(ctx, now, all); err == nil {
 			for _, r := range group {
 				r.receipts, receipts = receipts[:len(r.calls):len(r.calls)], receipts[len(r.calls):]
 				close(r.done)
@@ -124,7 +124,7 @@ func share(group []*intakeRequest, unsafe ingester) {
 		}
 	}
 	for _, r := range group {
-		r.receipts, r.err = ingest(r.ctx, r.now, r.calls)
+		r.receipts, r.err = accept(r.ctx, r.now, r.calls)
 		close(r.done)
 	}
 }

@@ -17,7 +17,7 @@ func TestIntakeShares(t *testing.T) {
 	release, began := make(chan struct{}), make(chan struct{})
 	var mu sync.Mutex
 	var sizes []int
-	ingest := func(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error) {
+	accept := func(ctx context.Context, now time.Time, calls []SegmentCall) ([]Receipt, error) {
 		if calls[0].MessageID == "first" {
 			close(began)
 			<-release
@@ -39,7 +39,7 @@ func TestIntakeShares(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	ask := func(ctx context.Context, id string, check func([]Receipt, error)) {
-		all.Go(func() { check(in.take(ctx, noon, []SegmentCall{{MessageID: id}, {MessageID: id + "+"}}, ingest)) })
+		all.Go(func() { check(in.take(ctx, noon, []SegmentCall{{MessageID: id}, {MessageID: id + "+"}}, accept)) })
 	}
 	good := func(id string) func([]Receipt, error) {
 		return func(r []Receipt, err error) {

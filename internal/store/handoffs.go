@@ -17,6 +17,9 @@ import (
 // HandoffRoom are customers who wait for an agent, or are with one.
 type HandoffRoom struct{ db *units }
 
+// newHandoffRoom returns the room.
+func newHandoffRoom(db *units) *HandoffRoom { return &HandoffRoom{db: db} }
+
 const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes, h.state, h.agent, h.outcome, h.agent_note, h.reason,
 	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrollments e on e.id = h.enrollment`
 
@@ -125,14 +128,14 @@ func (s *HandoffRoom) WithdrawHandoff(ctx context.Context, now time.Time, in con
 // HandoffRoom are sorted by priority, the most urgent first, then age, the oldest first.
 func (s *HandoffRoom) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff, error) {
 	var out []Handoff
-	err := readOf(ctx, s.db, f.Customer, func(tx conn, customer string) error {
+	err := readOf(ctx, s.db, f.Customer, func(tx conn, customerID string) error {
 		w := where{}
 		if f.State == "" {
 			w.raw("h.state in ('open', 'claimed')")
 		}
 		w.equals("h.state", f.State)
 		w.equals("h.queue", f.Queue)
-		w.equals("h.customer", customer)
+		w.equals("h.customer", customerID)
 		query := handoffQuery + w.sql() + ` order by h.priority desc, h.opened_at, h.id limit ` + w.param(bounded(f.Limit))
 		return rows(ctx, tx, func(r *sql.Rows) error {
 			h, err := scanHandoff(r)
@@ -251,7 +254,7 @@ func mergeHandoffs(ctx context.Context, b *unit, gone, survivor *lockedCustomer)
 const heldHandoffs = `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')`
 
 // releaseHandoffs withdraws the hand-offs of an enrollment that ends.
-func releaseHandoffs(ctx context.Context, b *unit, e *enrollment, outcome string, at time.Time) error {
+func releaseHandoffs(ctx context.Context, b *unit, e *enrollmentRow, outcome string, at time.Time) error {
 	_, err := b.tx.ExecContext(ctx, `update handoffs set state = 'withdrawn', reason = $2, closed_at = $3
 		where enrollment = $1 and state in ('open', 'claimed')`, e.ID, "its journey ended: "+outcome, millis(at))
 	return err

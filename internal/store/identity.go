@@ -10,6 +10,9 @@ import (
 // CustomerRoom are the profiles, their identities and their events.
 type CustomerRoom struct{ db *units }
 
+// newCustomerRoom returns the room.
+func newCustomerRoom(db *units) *CustomerRoom { return &CustomerRoom{db: db} }
+
 // anonymous is the customer id of an anonymous id.
 func anonymous(id string) string {
 	if id == "" {
@@ -98,11 +101,11 @@ func identify(ctx context.Context, b *unit, calls []SegmentCall) (map[string]str
 		names[id] = id
 		if to := into[id]; to != "" {
 			names[id] = to
-			if own := b.people[id]; own != nil && own.merged != to { // pointed elsewhere while we waited
+			if own := b.customers[id]; own != nil && own.merged != to { // pointed elsewhere while we waited
 				return nil, errAgain
 			}
 		}
-		if p := b.people[names[id]]; p != nil && p.merged != "" { // merged while we waited
+		if p := b.customers[names[id]]; p != nil && p.merged != "" { // merged while we waited
 			return nil, errAgain
 		}
 	}
@@ -115,10 +118,10 @@ func linkIdentities(ctx context.Context, b *unit, names map[string]string, c *Se
 		return nil, nil
 	}
 	for _, id := range c.others() {
-		if b.people[id] == nil {
+		if b.customers[id] == nil {
 			continue
 		}
-		survivor := b.people[names[c.subject()]]
+		survivor := b.customers[names[c.subject()]]
 		from := names[id]
 		switch {
 		case from == survivor.id:
@@ -130,12 +133,12 @@ func linkIdentities(ctx context.Context, b *unit, names map[string]string, c *Se
 				return nil, err
 			}
 		default:
-			for _, merge := range b.db.hooks.beforeMerge {
-				if err := merge(ctx, b, b.people[from], survivor); err != nil {
+			for _, merge := range b.units.hooks.beforeMerge {
+				if err := merge(ctx, b, b.customers[from], survivor); err != nil {
 					return nil, err
 				}
 			}
-			more, err := mergeCustomers(ctx, b, b.people[from], survivor)
+			more, err := mergeCustomers(ctx, b, b.customers[from], survivor)
 			if err != nil {
 				return nil, err
 			}
@@ -156,7 +159,7 @@ func mergeCustomers(ctx context.Context, b *unit, gone, survivor *lockedCustomer
 	if err := b.flush(ctx); err != nil {
 		return nil, err
 	}
-	for _, merge := range b.db.hooks.onMerge {
+	for _, merge := range b.units.hooks.onMerge {
 		if err := merge(ctx, b, gone, survivor); err != nil {
 			return nil, err
 		}
@@ -181,7 +184,7 @@ func mergeCustomers(ctx context.Context, b *unit, gone, survivor *lockedCustomer
 	survivor.open = append(survivor.open, gone.open...)
 	survivor.sort()
 	gone.open, gone.traits, gone.stored, gone.merged, gone.dirty = nil, map[string]any{}, nil, survivor.id, false
-	for _, merge := range b.db.hooks.afterMerge {
+	for _, merge := range b.units.hooks.afterMerge {
 		if err := merge(ctx, b, gone, survivor); err != nil {
 			return nil, err
 		}
@@ -252,9 +255,9 @@ func whom(ctx context.Context, tx conn, id string) (string, error) {
 
 // readOf reads with a filter's customer, as filtered gives it; f is not called, and nothing is found, for one
 // that is not known.
-func readOf(ctx context.Context, db *units, customer string, f func(tx conn, customer string) error) error {
+func readOf(ctx context.Context, db *units, customerID string, f func(tx conn, customerID string) error) error {
 	return db.read(ctx, func(tx conn) error {
-		id, err := filtered(ctx, tx, customer)
+		id, err := filtered(ctx, tx, customerID)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}

@@ -143,16 +143,16 @@ func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound
 
 // Explain previews the decision among a group's actions, or some by name, as a journey would ask for it now:
 // nothing is kept, and nothing explored. channel narrows; empty: each action's own.
-func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customer, group string, actions []string, channel string) (Decision, error) {
+func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customerID, group string, actions []string, channel string) (Decision, error) {
 	c := choice{group: group, actions: actions, choose: true, preview: true, slots: 1}
 	if channel != "" {
 		c.via = []string{channel}
 	}
 	var d Decision
 	err := s.db.read(ctx, func(tx conn) error {
-		id, err := canonical(ctx, tx, customer)
+		id, err := canonical(ctx, tx, customerID)
 		if errors.Is(err, ErrNotFound) {
-			id, err = canonical(ctx, tx, anonymous(customer))
+			id, err = canonical(ctx, tx, anonymous(customerID))
 		}
 		if err != nil {
 			return err
@@ -203,10 +203,10 @@ func (s *OfferRoom) meet(ctx context.Context, tx conn, id string, now time.Time)
 
 // TemplateVars is what the templates of an inbound decision's messages see: the customer, the event at hand, intents
 // and the time. Somebody who is not known has none.
-func (s *OfferRoom) TemplateVars(ctx context.Context, now time.Time, customer string, properties map[string]any) (expr.Vars, error) {
+func (s *OfferRoom) TemplateVars(ctx context.Context, now time.Time, customerID string, properties map[string]any) (expr.Vars, error) {
 	var vars expr.Vars
 	err := s.db.read(ctx, func(tx conn) error {
-		p, err := look(ctx, tx, customer)
+		p, err := look(ctx, tx, customerID)
 		if err != nil {
 			return err
 		}

@@ -15,15 +15,10 @@ type IngestRoom struct {
 	intake  intake
 }
 
-// Names of the events that Segment's calls other than track become.
-const (
-	eventUpdated = "Customer Updated"
-	eventPage    = "Page Viewed"
-	eventScreen  = "Screen Viewed"
-	eventGroup   = "Group Joined"
-	eventStarted = "Journey Started" // by hand, where the call names none
-	eventNone    = ""                // an alias: kept for its id, no event of the customer
-)
+// newIngestRoom returns the room.
+func newIngestRoom(db *units, intents *IntentRoom) *IngestRoom {
+	return &IngestRoom{db: db, intents: intents, intake: intake{limit: min(db.Writers(), maxIntakes)}}
+}
 
 // Ingest takes calls, in order, in one transaction: dedupes, resolves identity, changes profiles, stores
 // events, and writes the deliveries they cause and the enrollments they open. A call that cannot be taken (no
@@ -68,7 +63,7 @@ func (s *IngestRoom) ingest(ctx context.Context, now time.Time, calls []SegmentC
 		}
 		for i := range calls {
 			c := &calls[i]
-			p := b.people[names[c.subject()]]
+			p := b.customers[names[c.subject()]]
 			if seen[c.MessageID] {
 				receipts = append(receipts, Receipt{ID: c.MessageID, Customer: p.id, Duplicate: true})
 				continue
@@ -78,7 +73,7 @@ func (s *IngestRoom) ingest(ctx context.Context, now time.Time, calls []SegmentC
 			if err != nil {
 				return err
 			}
-			r, err := applyEvent(ctx, b, b.people[names[c.subject()]], c, changed)
+			r, err := applyEvent(ctx, b, b.customers[names[c.subject()]], c, changed)
 			if err != nil {
 				var input inputError
 				if errors.As(err, &input) {
@@ -159,7 +154,7 @@ func applyEvent(ctx context.Context, b *unit, p *lockedCustomer, c *SegmentCall,
 	}
 	var patch map[string]any
 	var err error
-	if ev.name, ev.properties, patch, err = c.meaning(); err != nil {
+	if ev.name, ev.properties, patch, err = meaningOf(c); err != nil {
 		return receipt, err
 	}
 	if ev.properties, ev.text, err = normal(ev.properties); err != nil {
@@ -205,8 +200,8 @@ func applyEvent(ctx context.Context, b *unit, p *lockedCustomer, c *SegmentCall,
 	return receipt, fanOut(ctx, b, p, ev, changed, c.Enter, &receipt)
 }
 
-// meaning is the event a call becomes, and what it changes of the profile.
-func (c *SegmentCall) meaning() (name string, properties, patch map[string]any, err error) {
+// meaningOf is the event a call becomes, and what it changes of the profile.
+func meaningOf(c *SegmentCall) (name string, properties, patch map[string]any, err error) {
 	switch c.Type {
 	case "identify":
 		return eventUpdated, c.Traits, c.Traits, nil

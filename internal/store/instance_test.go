@@ -125,7 +125,7 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 			status[c.Key] = c.Status + c.Reason
 			s.same(c.Unknown, c.Key == "sending")
 		}
-		s.same(status, map[string]string{"retry": "failedENDED", "sent": "sent", "sending": "failedENDED"})
+		s.same(status, map[string]string{"retry": "failedJOURNEY_ENDED", "sent": "sent", "sending": "failedJOURNEY_ENDED"})
 		c, err := s.Counts(s.ctx)
 		s.must(err)
 		s.same(c.Outcomes, map[string]map[string]int64{"cart": {"goal": 1}})
@@ -254,8 +254,8 @@ func TestTheLastTaskAgain(t *testing.T) {
 		s.must(err)
 		s.must(s.Settle(s.ctx, noon, first, Settlement{Status: contract.StatusSent}))
 		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
-		handoff := contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}
-		s.must(s.OpenHandoff(s.ctx, noon, handoff, ""))
+		handoffID := contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}
+		s.must(s.OpenHandoff(s.ctx, noon, handoffID, ""))
 		end := contract.Report{Ref: ref(e), Seq: 1, Ended: &contract.Ended{Outcome: "goal", At: noon}}
 		s.must(s.Report(s.ctx, noon, end))
 
@@ -263,7 +263,7 @@ func TestTheLastTaskAgain(t *testing.T) {
 		s.must(err)
 		s.same(again.Done.Status, contract.StatusSent)
 		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
-		s.must(s.OpenHandoff(s.ctx, noon, handoff, ""))
+		s.must(s.OpenHandoff(s.ctx, noon, handoffID, ""))
 		_, err = s.Undelivered(s.ctx, ref(e), noon)
 		s.must(err)
 		_, err = s.View(s.ctx, noon, ref(e), contract.Scene{})
@@ -275,8 +275,8 @@ func TestTheLastTaskAgain(t *testing.T) {
 		_, err = s.asks(wall, s.send(e, "new"), yes)
 		s.refused(err, ErrSuperseded)
 		s.refused(s.Assign(s.ctx, noon, ref(e), "other", props{"stage": "lost"}), ErrSuperseded)
-		handoff.ID = "other"
-		s.refused(s.OpenHandoff(s.ctx, noon, handoff, ""), ErrSuperseded)
+		handoffID.ID = "other"
+		s.refused(s.OpenHandoff(s.ctx, noon, handoffID, ""), ErrSuperseded)
 		end.Seq = 2
 		s.refused(s.Report(s.ctx, noon, end), ErrSuperseded)
 	})

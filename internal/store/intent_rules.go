@@ -56,7 +56,7 @@ func (r *intentRules) none(name string) decisioning.Strength {
 // defined otherwise.
 func nextDefinitions(current *release, c *journey.Content, number int) (text string, changed bool, err error) {
 	since := map[string]int64{}
-	for name, intent := range c.Intents {
+	for name, intentName := range c.Intents {
 		since[name] = int64(number)
 		before := current.content.Intents[name]
 		if before == nil || current.intents == nil {
@@ -67,7 +67,7 @@ func nextDefinitions(current *release, c *journey.Content, number int) (text str
 		if err != nil {
 			return "", false, err
 		}
-		is, err := jsonText([]any{intent.HalfLife, intent.Evidence})
+		is, err := jsonText([]any{intentName.HalfLife, intentName.Evidence})
 		if err != nil {
 			return "", false, err
 		}

@@ -11,12 +11,12 @@ import (
 
 // levelled reports whether some level that an instance listens to meets a test. It is not asked of one that is
 // on no step.
-func anyLevel(ctx context.Context, b *unit, p *lockedCustomer, e *enrollment, test func(level journey.Level, holds bool) bool) (bool, error) {
+func anyLevel(ctx context.Context, b *unit, p *lockedCustomer, e *enrollmentRow, test func(level journey.Level, holds bool) bool) (bool, error) {
 	if e.State != StateOpen || e.Holdout {
 		return false, nil
 	}
 	for _, revision := range e.revisions() {
-		program, err := b.program(ctx, revision)
+		program, err := b.load(ctx, revision)
 		if err != nil {
 			return false, err
 		}
@@ -39,7 +39,7 @@ func anyLevel(ctx context.Context, b *unit, p *lockedCustomer, e *enrollment, te
 
 // concerns reports whether an event must be told to an instance for its levels: one holds after it, or one is
 // to hold by fading and the event has brought that nearer.
-func levelsTriggered(ctx context.Context, b *unit, p *lockedCustomer, e *enrollment) (bool, error) {
+func levelsTriggered(ctx context.Context, b *unit, p *lockedCustomer, e *enrollmentRow) (bool, error) {
 	return anyLevel(ctx, b, p, e, func(level journey.Level, holds bool) bool {
 		return holds || level.Below != nil && state[intentState](b).of[p.id].lowered[level.Intent]
 	})
@@ -49,7 +49,7 @@ func levelsTriggered(ctx context.Context, b *unit, p *lockedCustomer, e *enrollm
 // alone, claiming the enrollment. It only reads.
 func (s *IntentRoom) Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error) {
 	var result contract.LevelsResult
-	err := s.db.readClaimed(ctx, in.Ref, func(tx conn, e *enrollment, p *lockedCustomer) error {
+	err := s.db.readClaimed(ctx, in.Ref, func(tx conn, e *enrollmentRow, p *lockedCustomer) error {
 		result = contract.LevelsResult{Hold: make([]bool, len(in.Levels))}
 		rel, err := s.db.current(ctx, tx)
 		if err != nil {

@@ -24,6 +24,12 @@ type IntentRoom struct {
 	reads *Classifier // the latest that was read
 }
 
+// newIntentRoom returns the room. asks is asked before the built-in classifier, nil: nothing is. notice is told once of a
+// classifier that cannot be read.
+func newIntentRoom(db *units, asks TextClassifier, notice func(text string, err error)) *IntentRoom {
+	return &IntentRoom{db: db, asks: asks, notice: notice}
+}
+
 // Kinds of evidence. Text and set have numbers that no line of a file has.
 const (
 	evidenceEvent = "event"
@@ -123,11 +129,11 @@ func readLeanings(ctx context.Context, tx conn, rules *intentRules, ids []string
 			unsettled = true
 			return nil
 		}
-		intent := rules.book.Intents[name]
-		if intent == nil {
+		intentName := rules.book.Intents[name]
+		if intentName == nil {
 			return nil
 		}
-		s := decisioning.Strength{Value: value, At: moment(at), HalfLife: intent.HalfLife}
+		s := decisioning.Strength{Value: value, At: moment(at), HalfLife: intentName.HalfLife}
 		found[id].before[name] = s
 		if definition == rules.since[name] {
 			found[id].of[name] = s
@@ -170,8 +176,8 @@ func scoresOf(ctx context.Context, b *unit, p *lockedCustomer) (*intentScores, e
 		return nil, err
 	}
 	var ids, fresh []string
-	for _, id := range slices.Sorted(maps.Keys(b.people)) {
-		switch p := b.people[id]; {
+	for _, id := range slices.Sorted(maps.Keys(b.customers)) {
+		switch p := b.customers[id]; {
 		case s.of[id] != nil:
 		case p.version > 1:
 			ids = append(ids, id)
@@ -190,7 +196,7 @@ func scoresOf(ctx context.Context, b *unit, p *lockedCustomer) (*intentScores, e
 		s.of[id] = newLeanings(rules)
 	}
 	for _, id := range stale {
-		if err := recomputeIntents(ctx, b, b.people[id]); err != nil {
+		if err := recomputeIntents(ctx, b, b.customers[id]); err != nil {
 			return nil, err
 		}
 	}
@@ -270,18 +276,18 @@ type trace struct {
 	weight                    float64
 }
 
-func (t trace) row(customer string) []any {
-	return []any{customer, t.intent, t.event, t.n, t.kind, t.name, t.at, t.weight}
+func (t trace) row(customerID string) []any {
+	return []any{customerID, t.intent, t.event, t.n, t.kind, t.name, t.at, t.weight}
 }
 
 // proof are the clues whose condition is true of an event.
-func provenBy(r *intentRules, l *intentScores, clues []evidenceMatch, ev *event, customer map[string]any, now time.Time, past expr.History) []trace {
+func provenBy(r *intentRules, l *intentScores, clues []evidenceMatch, ev *event, customerID map[string]any, now time.Time, past expr.History) []trace {
 	var out []trace
 	var scope *journey.Scope
 	for _, c := range clues {
 		if c.When != "" && scope == nil {
 			scope = journey.NewScope(
-				expr.Vars{Customer: customer, Event: ev.properties, EventName: ev.name, Intent: l.scores(now), Now: now, History: past},
+				expr.Vars{Customer: customerID, Event: ev.properties, EventName: ev.name, Intent: l.scores(now), Now: now, History: past},
 			)
 		}
 		if r.book.Test(c.When, scope) {
@@ -302,7 +308,7 @@ func flushIntents(ctx context.Context, b *unit) error {
 	}
 	s.classified = nil
 	var values [][]any
-	for _, id := range slices.Sorted(maps.Keys(b.people)) {
+	for _, id := range slices.Sorted(maps.Keys(b.customers)) {
 		l := s.of[id]
 		if l == nil || len(l.dirty) == 0 {
 			continue

@@ -58,8 +58,8 @@ func TestInstancesHearOfLevels(t *testing.T) {
 
 func TestRedefinedIntents(t *testing.T) {
 	each(t, func(s *suite) {
-		message := s.track("ana", "Message Received", nil)
-		message.classified = &classification{intent: "complaint", confidence: 0.5}
+		msg := s.track("ana", "Message Received", nil)
+		msg.classified = &classification{intent: "complaint", confidence: 0.5}
 		s.believes(wishes(), levelled(above("buy-now", 0.8)))
 		for _, id := range []string{"ana", "ben", "cem", "dan"} {
 			s.ingest(
@@ -70,7 +70,7 @@ func TestRedefinedIntents(t *testing.T) {
 				s.track(id, "Call Ended", props{"wait_minutes": 20}),
 			)
 		}
-		s.ingest(noon, message, s.identify("eve", nil))
+		s.ingest(noon, msg, s.identify("eve", nil))
 		s.drain()
 		changed := wishes(func(all map[string]*journey.Intent) {
 			all["buy-now"].Evidence[0].Weight = 2

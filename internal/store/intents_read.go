@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -36,12 +37,12 @@ type IntentEvidence struct {
 const evidenceShown = 20
 
 // IntentRoom are all intents of the release, by name, as a customer's events speak for them now; ErrNotFound.
-func (s *IntentRoom) Intents(ctx context.Context, now time.Time, customer string) ([]IntentScore, error) {
+func (s *IntentRoom) Intents(ctx context.Context, now time.Time, customerID string) ([]IntentScore, error) {
 	var out []IntentScore
 	err := s.db.read(ctx, func(tx conn) error {
-		id, err := canonical(ctx, tx, customer)
+		id, err := canonical(ctx, tx, customerID)
 		if errors.Is(err, ErrNotFound) {
-			id, err = canonical(ctx, tx, anonymous(customer))
+			id, err = canonical(ctx, tx, anonymous(customerID))
 		}
 		if err != nil {
 			return err
@@ -121,17 +122,12 @@ func scoresThen(ctx context.Context, tx conn, rules *intentRules, id string, the
 }
 
 // scoresOfPage are the scores of customers that are not locked, where a journey's entry condition asks for them.
-func scoresOfPage(ctx context.Context, b *unit, program *journey.Program, page []scheduleCandidate) (map[string]map[string]float64, error) {
+func scoresOfPage(ctx context.Context, b *unit, program *journey.Program, traits map[string]map[string]any) (map[string]map[string]float64, error) {
 	rules, err := rulesOf(ctx, b)
 	if err != nil || rules == nil || !program.ReadsIntent(program.Entry.When) {
 		return nil, err
 	}
-	var ids []string
-	traits := map[string]map[string]any{}
-	for _, c := range page {
-		ids = append(ids, c.id)
-		traits[c.id] = c.traits
-	}
+	ids := slices.Sorted(maps.Keys(traits))
 	found, stale, err := readLeanings(ctx, b.tx, rules, ids)
 	if err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func resummed(
 	tx conn,
 	rules *intentRules,
 	id string,
-	customer map[string]any,
+	customerID map[string]any,
 	flush func(context.Context) error,
 ) (map[string]decisioning.Strength, []trace, error) {
 	l := newLeanings(rules)
@@ -58,7 +58,7 @@ func resummed(
 		if err := r.Scan(&ev.id, &ev.customer, &ev.name, &ev.at, &ev.received, &ev.text, &ev.source, &ev.depth, &ev.n); err != nil {
 			return err
 		}
-		if ev.made() {
+		if isMade(&ev) {
 			return nil
 		}
 		var err error
@@ -90,7 +90,7 @@ func resummed(
 		}
 		now := moment(ev.received)
 		past := &history{ctx: ctx, tx: tx, before: flush, customer: id, now: now, received: ev.received, n: ev.n}
-		for _, t := range provenBy(rules, l, rules.clues[ev.name], ev, customer, now, past) {
+		for _, t := range provenBy(rules, l, rules.clues[ev.name], ev, customerID, now, past) {
 			count(t)
 		}
 	}
@@ -100,8 +100,8 @@ func resummed(
 	return l.of, traces, nil
 }
 
-// made reports whether an event was made for an entry that no event of the customer caused: it is no evidence.
-func (ev *event) made() bool {
+// isMade reports whether an event was made for an entry that no event of the customer caused: it is no evidence.
+func isMade(ev *event) bool {
 	return ev.source == "schedule" || strings.HasPrefix(ev.id, "tabi.merge/") || strings.HasPrefix(ev.id, setEvent)
 }
 
@@ -215,7 +215,7 @@ func refreshPage(ctx context.Context, b *unit, rules *intentRules, reached *stri
 		return false, err
 	}
 	for _, id := range sorted(ids) {
-		if p := b.people[id]; p.merged == "" {
+		if p := b.customers[id]; p.merged == "" {
 			if err := settleIntents(ctx, b, p); err != nil {
 				return false, err
 			}
@@ -244,7 +244,7 @@ func settleIntents(ctx context.Context, b *unit, p *lockedCustomer) error {
 
 // intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a
 // level of such an intent that holds now, or that will hold by fading, at another moment than they know of.
-func notifyScoresChanged(ctx context.Context, b *unit, p *lockedCustomer, open []*enrollment, moved map[string]bool) error {
+func notifyScoresChanged(ctx context.Context, b *unit, p *lockedCustomer, open []*enrollmentRow, moved map[string]bool) error {
 	for _, e := range open {
 		wakes, err := anyLevel(ctx, b, p, e, func(level journey.Level, holds bool) bool {
 			return moved[level.Intent] && (holds || level.Below != nil)
@@ -262,3 +262,6 @@ func notifyScoresChanged(ctx context.Context, b *unit, p *lockedCustomer, open [
 	}
 	return nil
 }
+
+// setEvent is what the ids of what is set by hand begin with.
+const setEvent = "tabi.intent/"

@@ -44,9 +44,9 @@ func (s *suite) believes(intents map[string]*journey.Intent, journeys ...*journe
 }
 
 // strengths of a customer, rounded to nine digits.
-func (s *suite) strengths(now time.Time, customer string) map[string]float64 {
+func (s *suite) strengths(now time.Time, customerID string) map[string]float64 {
 	s.Helper()
-	all, err := s.Intents(s.ctx, now, customer)
+	all, err := s.Intents(s.ctx, now, customerID)
 	s.must(err)
 	out := map[string]float64{}
 	for _, one := range all {
@@ -82,18 +82,18 @@ func TestIntents(t *testing.T) {
 		)
 		s.same(s.strengths(noon.Add(7*day), "ana"), map[string]float64{"buy-now": rounded(0.6*math.Exp2(-7./3) - 10), "complaint": 1})
 
-		message := s.track("ben", "Message Received", nil)
-		message.classified = &classification{intent: "complaint", confidence: 0.75, version: 1}
+		msg := s.track("ben", "Message Received", nil)
+		msg.classified = &classification{intent: "complaint", confidence: 0.75, version: 1}
 		unclear := s.track("ben", "Message Received", nil)
 		unclear.classified = &classification{confidence: 0.2}
 		unknown := s.track("ben", "Message Received", nil)
 		unknown.classified = &classification{intent: "weather", confidence: 0.9}
-		s.ingest(noon, message, unclear, unknown)
+		s.ingest(noon, msg, unclear, unknown)
 		all, err := s.Intents(s.ctx, noon.Add(7*day), "ben")
 		s.must(err)
 		s.same(all, []IntentScore{{Intent: "buy-now", HalfLife: 3 * day},
 			{Intent: "complaint", Score: decisioning.Score(0.75), Strength: 0.75, HalfLife: 7 * day, Evidence: []IntentEvidence{
-				{Event: message.MessageID, Name: "Message Received", At: noon, Weight: 1.5, Left: 0.75, Text: true}}}})
+				{Event: msg.MessageID, Name: "Message Received", At: noon, Weight: 1.5, Left: 0.75, Text: true}}}})
 
 		all, err = s.Intents(s.ctx, noon, "ana")
 		s.must(err)
@@ -253,7 +253,7 @@ func (s *suite) statements(calls ...SegmentCall) int {
 		names, err := identify(s.ctx, b, calls)
 		s.must(err)
 		for i := range calls {
-			_, err := applyEvent(s.ctx, b, b.people[names[calls[i].subject()]], &calls[i], nil)
+			_, err := applyEvent(s.ctx, b, b.customers[names[calls[i].subject()]], &calls[i], nil)
 			s.must(err)
 		}
 		err = b.flush(s.ctx)
@@ -298,8 +298,12 @@ func (s *suite) levels(now time.Time, e Enrollment, levels ...journey.Level) con
 	return r
 }
 
-func above(intent string, x float64) journey.Level { return journey.Level{Intent: intent, Above: &x} }
-func below(intent string, x float64) journey.Level { return journey.Level{Intent: intent, Below: &x} }
+func above(intentName string, x float64) journey.Level {
+	return journey.Level{Intent: intentName, Above: &x}
+}
+func below(intentName string, x float64) journey.Level {
+	return journey.Level{Intent: intentName, Below: &x}
+}
 
 func TestLevels(t *testing.T) {
 	each(t, func(s *suite) {

@@ -14,6 +14,9 @@ import (
 // AnalyticsRoom read what happened, and write nothing.
 type AnalyticsRoom struct{ db *units }
 
+// newAnalyticsRoom returns the room.
+func newAnalyticsRoom(db *units) *AnalyticsRoom { return &AnalyticsRoom{db: db} }
+
 // NumbersLimit is how many entries of a journey, the latest, Numbers looks at.
 const NumbersLimit = 25_000
 

@@ -18,7 +18,9 @@ const day = 24 * time.Hour
 
 // halves holds out the customers whose id begins with h.
 func (s *suite) halves() {
-	s.Store.holdout = func(_, customer string, percent float64) bool { return percent > 0 && strings.HasPrefix(customer, "h") }
+	s.Store.holdout = func(_, customerID string, percent float64) bool {
+		return percent > 0 && strings.HasPrefix(customerID, "h")
+	}
 }
 
 func measured(d *journey.Definition) {
@@ -26,11 +28,11 @@ func measured(d *journey.Definition) {
 }
 
 // comes enters a customer with a cart of their own at a moment.
-func (s *suite) comes(at time.Time, customer string) Enrollment {
+func (s *suite) comes(at time.Time, customerID string) Enrollment {
 	s.Helper()
-	r := s.ingest(at, s.track(customer, "Cart Updated", props{"cart_id": "of " + customer}))
+	r := s.ingest(at, s.track(customerID, "Cart Updated", props{"cart_id": "of " + customerID}))
 	if len(r[0].Entered) != 1 {
-		s.Fatalf("%s: entered %v (%s)", customer, r[0].Entered, r[0].Refused)
+		s.Fatalf("%s: entered %v (%s)", customerID, r[0].Entered, r[0].Refused)
 	}
 	e := s.at(r[0].Entered[0])
 	s.drain()
@@ -38,9 +40,9 @@ func (s *suite) comes(at time.Time, customer string) Enrollment {
 }
 
 // buys is an order of a cart.
-func (s *suite) buys(at time.Time, customer, cart string, total float64) {
+func (s *suite) buys(at time.Time, customerID, cart string, total float64) {
 	s.Helper()
-	s.ingest(at, s.track(customer, "Order Completed", props{"cart_id": cart, "total": total}))
+	s.ingest(at, s.track(customerID, "Order Completed", props{"cart_id": cart, "total": total}))
 	s.drain()
 }
 
@@ -154,11 +156,11 @@ func TestFunnelReadsTheCustomer(t *testing.T) {
 			d.Goal = &journey.Goal{When: `customer.tier == "gold" && count("Order Completed", "30d") >= 2.0`, Value: "customer.worth"}
 			d.Timeout = 10 * day
 		})}, reminder())
-		for _, customer := range []string{"ana", "bea"} {
-			e := s.comes(noon, customer)
+		for _, customerID := range []string{"ana", "bea"} {
+			e := s.comes(noon, customerID)
 			s.ended(noon.Add(day), e, contract.Completed, 0)
-			s.buys(noon.Add(2*day), customer, "x", 1)
-			s.buys(noon.Add(3*day), customer, "x", 1)
+			s.buys(noon.Add(2*day), customerID, "x", 1)
+			s.buys(noon.Add(3*day), customerID, "x", 1)
 		}
 		s.ingest(noon.Add(4*day), s.identify("ana", props{"tier": "gold", "worth": 7}))
 		f := s.numbersOf(noon.Add(11*day), "cart").Funnel

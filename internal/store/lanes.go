@@ -12,12 +12,12 @@ const crowd = 8
 
 // lanes gives the lane of an enrollment whose queue was empty: one customer's many instances are not served
 // before others' few.
-func lanesOf(b *unit) func(e *enrollment) int64 {
+func lanesOf(b *unit) func(e *enrollmentRow) int64 {
 	waiting := map[string]int{}
-	return func(e *enrollment) int64 {
+	return func(e *enrollmentRow) int64 {
 		n, counted := waiting[e.Customer]
 		if !counted {
-			if p := b.people[e.Customer]; p != nil {
+			if p := b.customers[e.Customer]; p != nil {
 				for _, own := range p.open {
 					if own.pending() {
 						n++

@@ -149,13 +149,13 @@ func (s *suite) apart(sent int64) {
 	last := map[string]int64{}
 	found := int64(0)
 	s.must(rows(s.ctx, s.reader, func(r *sql.Rows) error {
-		var customer string
+		var customerID string
 		var at int64
-		err := r.Scan(&customer, &at)
-		if before, known := last[customer]; known && at-before < day.Milliseconds() {
-			s.Errorf("%s was contacted twice within %s", customer, time.Duration(at-before)*time.Millisecond)
+		err := r.Scan(&customerID, &at)
+		if before, known := last[customerID]; known && at-before < day.Milliseconds() {
+			s.Errorf("%s was contacted twice within %s", customerID, time.Duration(at-before)*time.Millisecond)
 		}
-		last[customer] = at
+		last[customerID] = at
 		found++
 		return err
 	}, `select customer, at from sends where status = 'sent' order by customer, at`))

@@ -35,7 +35,7 @@ func (s *EnrollmentRoom) Migrate(ctx context.Context, now time.Time, m Migration
 		if to == nil {
 			return ErrNotFound
 		}
-		var all []*enrollment
+		var all []*enrollmentRow
 		var ids, customers []string
 		limit := bounded(m.Limit)
 		if err := rows(ctx, tx, func(r *sql.Rows) error {
@@ -97,10 +97,10 @@ func (s *EnrollmentRoom) Migrate(ctx context.Context, now time.Time, m Migration
 }
 
 // still gives the batch's own copies of enrollments, of those that are open and not on a revision.
-func stillOpen(b *unit, all []*enrollment, revision string) ([]*enrollment, error) {
-	var out []*enrollment
+func stillOpen(b *unit, all []*enrollmentRow, revision string) ([]*enrollmentRow, error) {
+	var out []*enrollmentRow
 	for _, e := range all {
-		p := b.people[e.Customer]
+		p := b.customers[e.Customer]
 		if p.merged != "" { // while we waited for the lock
 			return nil, errAgain
 		}
@@ -114,7 +114,7 @@ func stillOpen(b *unit, all []*enrollment, revision string) ([]*enrollment, erro
 }
 
 // moving says whether an enrollment can move, and where to.
-func (s *EnrollmentRoom) moving(ctx context.Context, tx conn, e *enrollment, to *journey.Program, renamed map[string]string) (MigrationStatus, error) {
+func (s *EnrollmentRoom) moving(ctx context.Context, tx conn, e *enrollmentRow, to *journey.Program, renamed map[string]string) (MigrationStatus, error) {
 	one := MigrationStatus{
 		Enrollment: e.ID,
 		WorkflowID: e.WorkflowID,
@@ -124,7 +124,7 @@ func (s *EnrollmentRoom) moving(ctx context.Context, tx conn, e *enrollment, to 
 		Step:       e.Step,
 		State:      MigrationOrdered,
 	}
-	from, err := s.db.program(ctx, tx, e.Revision)
+	from, err := s.db.load(ctx, tx, e.Revision)
 	if err != nil {
 		one.State, one.Reason = MigrationRefused, fmt.Sprintf("its revision %s does not load in this build", e.Revision)
 		if transient(err) || ctx.Err() != nil {
@@ -139,7 +139,7 @@ func (s *EnrollmentRoom) moving(ctx context.Context, tx conn, e *enrollment, to 
 }
 
 // orderMove writes what a migration decided of an instance, and the order.
-func orderMigration(ctx context.Context, b *unit, e *enrollment, one MigrationStatus, m Migration) error {
+func orderMigration(ctx context.Context, b *unit, e *enrollmentRow, one MigrationStatus, m Migration) error {
 	if _, err := b.tx.ExecContext(ctx, `insert into migrations (enrollment, revision, journey, origin, step, target, state, reason, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = excluded.reason,
 			by_whom = excluded.by_whom, at = excluded.at`,
@@ -203,7 +203,7 @@ func (s *EnrollmentRoom) RecordMigration(ctx context.Context, now time.Time, in 
 			}
 			return refuseMove(ctx, tx, e.ID, in.To, in.Refused, now)
 		}
-		to, err := s.db.program(ctx, tx, in.To)
+		to, err := s.db.load(ctx, tx, in.To)
 		if err != nil {
 			return err
 		}
@@ -222,7 +222,7 @@ func (s *EnrollmentRoom) RecordMigration(ctx context.Context, now time.Time, in 
 }
 
 // moved writes the new revision and where the instance stands in it.
-func moved(ctx context.Context, tx conn, e *enrollment, to *journey.Program, in contract.Move, now time.Time) error {
+func moved(ctx context.Context, tx conn, e *enrollmentRow, to *journey.Program, in contract.Move, now time.Time) error {
 	target := clean(in.Step)
 	if e.Step != "" && target != "" && target != e.Step {
 		if _, err := tx.ExecContext(ctx, `update handoffs set step = $3 where enrollment = $1 and step = $2 and state in ('open', 'claimed')`, e.ID, e.Step, target); err != nil {
@@ -254,7 +254,7 @@ func moved(ctx context.Context, tx conn, e *enrollment, to *journey.Program, in 
 }
 
 // projected are the properties of an instance's entry event and of others as a program reads them.
-func projected(ctx context.Context, tx conn, e *enrollment, to *journey.Program, ids []string) (contract.MoveResult, error) {
+func projected(ctx context.Context, tx conn, e *enrollmentRow, to *journey.Program, ids []string) (contract.MoveResult, error) {
 	reads := to.Reads()
 	result := contract.MoveResult{Entry: map[string]any{}, Events: map[string]map[string]any{}}
 	wanted := map[string]bool{}
@@ -285,9 +285,9 @@ func projected(ctx context.Context, tx conn, e *enrollment, to *journey.Program,
 
 // MoveRefused notes that an instance did not take an order to move to a revision, which it refused before it
 // took it. No effect where the order is not open.
-func (s *EnrollmentRoom) MoveRefused(ctx context.Context, now time.Time, enrollment, revision, reason string) error {
+func (s *EnrollmentRoom) MoveRefused(ctx context.Context, now time.Time, enrollmentID, revision, reason string) error {
 	return s.db.write(ctx, func(tx conn) error {
-		e, _, err := lockEnrollment(ctx, tx, enrollment)
+		e, _, err := lockEnrollment(ctx, tx, enrollmentID)
 		if errors.Is(err, ErrNotFound) || err == nil && e.State == StateClosed {
 			return nil
 		}
@@ -298,12 +298,12 @@ func (s *EnrollmentRoom) MoveRefused(ctx context.Context, now time.Time, enrollm
 	})
 }
 
-func refuseMove(ctx context.Context, tx conn, enrollment, revision, reason string, now time.Time) error {
+func refuseMove(ctx context.Context, tx conn, enrollmentID, revision, reason string, now time.Time) error {
 	n, err := affected(ctx, tx, `update migrations set state = $3, reason = $4, at = $5 where enrollment = $1 and revision = $2 and state = $6`,
-		enrollment, revision, MigrationRefused, clean(reason), millis(now), MigrationOrdered)
+		enrollmentID, revision, MigrationRefused, clean(reason), millis(now), MigrationOrdered)
 	if err != nil || n == 0 {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `update enrollments set migrating_to = '' where id = $1 and migrating_to = $2`, enrollment, revision)
+	_, err = tx.ExecContext(ctx, `update enrollments set migrating_to = '' where id = $1 and migrating_to = $2`, enrollmentID, revision)
 	return err
 }

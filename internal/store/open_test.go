@@ -194,10 +194,10 @@ func TestAClosedStore(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, ingest := s.Ingest(t.Context(), noon, []SegmentCall{{Type: "track", MessageID: "1", UserID: "ana", Event: "Seen"}})
+	_, accept := s.Ingest(t.Context(), noon, []SegmentCall{{Type: "track", MessageID: "1", UserID: "ana", Event: "Seen"}})
 	_, lease := s.Lease(t.Context(), wall, 1, time.Minute)
 	_, counts := s.Counts(t.Context())
-	for _, err := range []error{ingest, lease, counts, s.Ping(t.Context())} {
+	for _, err := range []error{accept, lease, counts, s.Ping(t.Context())} {
 		if err == nil || !strings.HasPrefix(err.Error(), "database: ") {
 			t.Errorf("got error %v, want one that begins with database:", err)
 		}

@@ -24,7 +24,17 @@ type OutboxRoom struct {
 	// onDeferred decides a deferred entry whose turn it is.
 	onDeferred func(ctx context.Context, b *unit, p *lockedCustomer, event, body string, at int64) error
 	// onDropped ends an enrollment whose start was dropped.
-	onDropped func(ctx context.Context, b *unit, e *enrollment) error
+	onDropped func(ctx context.Context, b *unit, e *enrollmentRow) error
+}
+
+// newOutboxRoom returns the room. onDeferred decides a deferred entry whose turn it is; onDropped ends an enrollment whose
+// start was dropped.
+func newOutboxRoom(
+	db *units,
+	onDeferred func(ctx context.Context, b *unit, p *lockedCustomer, event, body string, at int64) error,
+	onDropped func(ctx context.Context, b *unit, e *enrollmentRow) error,
+) *OutboxRoom {
+	return &OutboxRoom{db: db, onDeferred: onDeferred, onDropped: onDropped}
 }
 
 // leaseDeliveries is how many deliveries a lease brings for one enrollment.
@@ -48,7 +58,7 @@ func (s *OutboxRoom) Lease(ctx context.Context, wall time.Time, limit int, ttl t
 	var decide, failed []Lease
 	err = s.db.write(ctx, func(tx conn) error {
 		leases, decide, failed = nil, nil, nil
-		held := map[string]*enrollment{}
+		held := map[string]*enrollmentRow{}
 		var mine []string
 		err := within(ctx, tx, `update enrollments set lease_token = lease_token + 1, lease_until = $2
 			where id in (%s) and next_seq <= last_seq and due_at <= $1 and lease_until <= $1 returning `+enrollmentColumns, sorted(ids), func(r *sql.Rows) error {
@@ -127,7 +137,7 @@ const (
 type newEntries struct{ rows [][]any }
 
 // enqueue puts something at the end of an enrollment's queue.
-func enqueue(b *unit, e *enrollment, kind, event, body string, at int64) {
+func enqueue(b *unit, e *enrollmentRow, kind, event, body string, at int64) {
 	if !e.pending() {
 		e.queuedAt = at
 	}
@@ -184,14 +194,14 @@ func (s *OutboxRoom) queues(ctx context.Context, tx conn, ids []string) (map[str
 }
 
 // deliveries makes what the relay brings of what is stored.
-func (s *OutboxRoom) deliveries(ctx context.Context, tx conn, e *enrollment, queue []queued, clock clock.Clock) ([]Delivery, error) {
-	p, err := s.db.program(ctx, tx, e.Revision)
+func (s *OutboxRoom) deliveries(ctx context.Context, tx conn, e *enrollmentRow, queue []queued, clock clock.Clock) ([]Delivery, error) {
+	p, err := s.db.load(ctx, tx, e.Revision)
 	if err != nil {
 		return nil, err
 	}
 	reads := p.Reads()
 	if to := e.revisions(); len(to) > 1 { // what stands behind the order may be read by the new revision
-		next, err := s.db.program(ctx, tx, to[1])
+		next, err := s.db.load(ctx, tx, to[1])
 		if err != nil {
 			return nil, err
 		}
@@ -233,7 +243,7 @@ func (s *OutboxRoom) deliveries(ctx context.Context, tx conn, e *enrollment, que
 				return nil, err
 			}
 			if order := d.Delivery.Command; order != nil && order.Kind == contract.MigrateOrder {
-				to, err := s.db.program(ctx, tx, order.Revision)
+				to, err := s.db.load(ctx, tx, order.Revision)
 				if err != nil {
 					return nil, err
 				}
@@ -355,7 +365,7 @@ func unlease(ctx context.Context, tx conn, query string, l Lease, more ...any) e
 }
 
 // message delivers what is no event of the customer.
-func enqueueMessage(b *unit, e *enrollment, m contract.Delivery) error {
+func enqueueMessage(b *unit, e *enrollmentRow, m contract.Delivery) error {
 	body, err := jsonText(m)
 	if err == nil {
 		enqueue(b, e, deliverMessage, m.ID, body, millis(b.now))
@@ -364,7 +374,7 @@ func enqueueMessage(b *unit, e *enrollment, m contract.Delivery) error {
 }
 
 // dropQueue deletes the entries of an enrollment that ends, and returns the deferred entries among them, in order.
-func dropQueue(ctx context.Context, b *unit, e *enrollment) ([]queued, error) {
+func dropQueue(ctx context.Context, b *unit, e *enrollmentRow) ([]queued, error) {
 	var waiting []queued
 	err := rows(ctx, b.tx, func(r *sql.Rows) error {
 		q := queued{}

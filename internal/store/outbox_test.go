@@ -228,9 +228,9 @@ func TestPauseJourney(t *testing.T) {
 }
 
 // enters2 enters cart where other journeys are entered too.
-func (s *suite) enters2(customer string) Enrollment {
+func (s *suite) enters2(customerID string) Enrollment {
 	s.Helper()
-	s.ingest(noon, s.track(customer, "Cart Updated", nil))
+	s.ingest(noon, s.track(customerID, "Cart Updated", nil))
 	s.drain()
-	return s.at("cart/" + customer)
+	return s.at("cart/" + customerID)
 }

@@ -25,10 +25,10 @@ func (s *suite) governed(p journey.Policy) {
 }
 
 // both enters cart and other.
-func (s *suite) both(customer string) (cart, other Enrollment) {
+func (s *suite) both(customerID string) (cart, other Enrollment) {
 	s.Helper()
-	s.has(customer, props{"email": "a@example.com", "push_token": "t1"})
-	r := s.ingest(noon, s.track(customer, "Cart Updated", nil))
+	s.has(customerID, props{"email": "a@example.com", "push_token": "t1"})
+	r := s.ingest(noon, s.track(customerID, "Cart Updated", nil))
 	s.drain()
 	return s.at(r[0].Entered[0]), s.at(r[0].Entered[1])
 }

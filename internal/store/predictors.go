@@ -34,7 +34,7 @@ type predictors map[string]any
 // predict puts together what may tell how a customer will answer: scalar traits, intents, how often which event
 // came within a day, a week and a month, the hour and the day of the week at the customer's, the days since the
 // last contact, and scalar properties of the event at hand (an inbound decision's context).
-func predict(ctx context.Context, tx conn, customer string, v expr.Vars, now time.Time) (predictors, error) {
+func predict(ctx context.Context, tx conn, customerID string, v expr.Vars, now time.Time) (predictors, error) {
 	out := predictors{}
 	traits := map[string]any{}
 	for name, value := range v.Customer {
@@ -57,11 +57,11 @@ func predict(ctx context.Context, tx conn, customer string, v expr.Vars, now tim
 	}
 	local := now.In(zone)
 	out["hour"], out["weekday"] = float64(local.Hour()), journey.Weekdays[(int(local.Weekday())+6)%7]
-	if err := behaved(ctx, tx, out, customer, now); err != nil {
+	if err := behaved(ctx, tx, out, customerID, now); err != nil {
 		return nil, err
 	}
 	var last sql.NullInt64
-	err := tx.QueryRowContext(ctx, `select max(at) from sends where customer = $1 and status in ('sent', 'sending')`, customer).
+	err := tx.QueryRowContext(ctx, `select max(at) from sends where customer = $1 and status in ('sent', 'sending')`, customerID).
 		Scan(&last)
 	if last.Valid {
 		out["days_since_contact"] = now.Sub(moment(last.Int64)).Hours() / 24
@@ -70,7 +70,7 @@ func predict(ctx context.Context, tx conn, customer string, v expr.Vars, now tim
 }
 
 // behaved counts the customer's events of the last 30 days.
-func behaved(ctx context.Context, tx conn, out predictors, customer string, now time.Time) error {
+func behaved(ctx context.Context, tx conn, out predictors, customerID string, now time.Time) error {
 	const day = 24 * time.Hour
 	type counts struct {
 		name             string
@@ -84,7 +84,7 @@ func behaved(ctx context.Context, tx conn, out predictors, customer string, now 
 		return err
 	}, `select name, sum(case when at > $3 then 1 else 0 end), sum(case when at > $4 then 1 else 0 end), count(*) from events
 		where customer = $1 and at > $2 group by name order by count(*) desc, name limit $5`,
-		customer, millis(now.Add(-30*day)), millis(now.Add(-day)), millis(now.Add(-7*day)), maxBehavior)
+		customerID, millis(now.Add(-30*day)), millis(now.Add(-day)), millis(now.Add(-7*day)), maxBehavior)
 	for _, c := range all {
 		out["1d "+c.name], out["7d "+c.name], out["30d "+c.name] = float64(c.one), float64(c.seven), float64(c.many)
 	}

@@ -8,10 +8,10 @@ import (
 
 // Program is a compiled revision of a journey; ErrNotFound (wrapped) where no release ever held it.
 func (s *catalog) Program(ctx context.Context, revision string) (*journey.Program, error) {
-	var found *program
+	var found *packedProgram
 	err := s.read(ctx, func(tx conn) error {
 		var err error
-		found, err = s.program(ctx, tx, revision)
+		found, err = s.load(ctx, tx, revision)
 		return err
 	})
 	if err != nil {

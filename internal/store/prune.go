@@ -27,12 +27,12 @@ func (s *Engine) Prune(ctx context.Context, now time.Time, keep time.Duration, a
 	var out Pruned
 	before := millis(now.Add(-keep))
 	const old = `select d.key from decisions d where d.at < $1 and not exists (select 1 from enrollments e where e.id = d.enrollment and e.state <> 'closed') order by d.at limit $2`
-	there, err := exists(ctx, s.db.reader, `select 1 from (`+old+`) as old`, before, 1)
+	there, err := exists(ctx, s.units.reader, `select 1 from (`+old+`) as old`, before, 1)
 	if err != nil {
 		return out, databaseError(err)
 	}
 	if there {
-		if err := s.db.write(ctx, func(tx conn) (err error) {
+		if err := s.units.write(ctx, func(tx conn) (err error) {
 			out.Decisions, err = affected(ctx, tx, `delete from decisions where key in (`+old+`)`, before, limit)
 			return err
 		}); err != nil {

@@ -34,7 +34,13 @@ type catalog struct {
 
 	mu       sync.Mutex
 	release  *release
-	programs map[string]*program // by revision
+	programs map[string]*packedProgram // by revision
+}
+
+// newCatalog returns an empty catalog. openRevisions counts the open enrollments of each revision; onPublish are the rooms
+// that keep something of a release, in order.
+func newCatalog(db *database, openRevisions func(ctx context.Context, tx conn) (map[string]int, error), publish ...onPublish) *catalog {
+	return &catalog{database: db, programs: map[string]*packedProgram{}, openRevisions: openRevisions, onPublish: publish}
 }
 
 // maxPrograms bounds the definitions kept in memory.
@@ -51,7 +57,7 @@ type publication struct {
 }
 
 // program is a definition as it is kept in memory.
-type program struct {
+type packedProgram struct {
 	*journey.Program
 	packed []byte
 }
@@ -168,7 +174,7 @@ func (s *catalog) checkDropped(ctx context.Context, tx conn, current, c *journey
 	}
 	missing := map[string]bool{}
 	for revision, n := range all {
-		p, err := s.program(ctx, tx, revision)
+		p, err := s.load(ctx, tx, revision)
 		if err != nil {
 			return err
 		}
@@ -209,13 +215,13 @@ func dropped(current, c *journey.Content, spec journey.Spec) (missing []string) 
 	default:
 		return nil
 	}
-	message := c.Messages[send.Message]
-	if message == nil {
+	msg := c.Messages[send.Message]
+	if msg == nil {
 		return []string{fmt.Sprintf("message %q", send.Message)}
 	}
 	if before := current.Messages[send.Message]; before != nil {
 		for _, via := range send.Via {
-			if before.Treatments[via] != nil && message.Treatments[via] == nil {
+			if before.Treatments[via] != nil && msg.Treatments[via] == nil {
 				missing = append(missing, fmt.Sprintf("the %s treatment of message %q", via, send.Message))
 			}
 		}
@@ -290,7 +296,7 @@ func (s *catalog) loadRelease(ctx context.Context, tx conn, number int) (*releas
 	r.intents = newIntentRules(r.rules, since)
 	r.accepts = accepts(r.rules)
 	for _, name := range slices.Sorted(maps.Keys(m.Journeys)) {
-		p, err := s.program(ctx, tx, m.Journeys[name])
+		p, err := s.load(ctx, tx, m.Journeys[name])
 		if err != nil {
 			return nil, err
 		}
@@ -312,7 +318,7 @@ func (s *catalog) loadRelease(ctx context.Context, tx conn, number int) (*releas
 }
 
 // program gives a revision, from memory or from the database.
-func (s *catalog) program(ctx context.Context, tx conn, revision string) (*program, error) {
+func (s *catalog) load(ctx context.Context, tx conn, revision string) (*packedProgram, error) {
 	s.mu.Lock()
 	p := s.programs[revision]
 	s.mu.Unlock()
@@ -331,7 +337,7 @@ func (s *catalog) program(ctx context.Context, tx conn, revision string) (*progr
 	if err != nil {
 		return nil, fmt.Errorf("revision %s: %w", revision, err)
 	}
-	p = &program{Program: loaded, packed: packed}
+	p = &packedProgram{Program: loaded, packed: packed}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.programs) >= maxPrograms {

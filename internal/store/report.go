@@ -122,12 +122,12 @@ func (s *EnrollmentRoom) ended(ctx context.Context, now time.Time, r contract.Re
 
 // closeEnrollment ends an enrollment of an adopted customer: frees what it held, drops its deliveries and
 // decides the entries that waited for it.
-func closeEnrollment(ctx context.Context, b *unit, e *enrollment, outcome, reason string, value float64, at time.Time) error {
-	p := b.people[e.Customer]
+func closeEnrollment(ctx context.Context, b *unit, e *enrollmentRow, outcome, reason string, value float64, at time.Time) error {
+	p := b.customers[e.Customer]
 	if at.IsZero() {
 		at = b.now
 	}
-	p.open = slices.DeleteFunc(p.open, func(other *enrollment) bool { return other.ID == e.ID })
+	p.open = slices.DeleteFunc(p.open, func(other *enrollmentRow) bool { return other.ID == e.ID })
 	e.State, e.head = StateClosed, e.tail+1
 	if _, err := b.tx.ExecContext(ctx, `update enrollments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, next_seq = last_seq + 1, lease_until = 0, attempts = 0, due_at = 0,
 		last_error = '', migrating_to = '' where id = $1`, e.ID, outcome, clean(reason), value, millis(at)); err != nil {
@@ -154,16 +154,16 @@ func closeEnrollment(ctx context.Context, b *unit, e *enrollment, outcome, reaso
 }
 
 // releaseResources releases what an enrollment that ends still holds, which most do not.
-func releaseResources(ctx context.Context, b *unit, e *enrollment, outcome string, at time.Time) error {
+func releaseResources(ctx context.Context, b *unit, e *enrollmentRow, outcome string, at time.Time) error {
 	var held []string
-	for _, h := range b.db.hooks.onClose {
+	for _, h := range b.units.hooks.onClose {
 		held = append(held, h.holds)
 	}
 	holds, err := exists(ctx, b.tx, strings.Join(held, " union all ")+` limit 1`, e.ID)
 	if err != nil || !holds {
 		return err
 	}
-	for _, h := range b.db.hooks.onClose {
+	for _, h := range b.units.hooks.onClose {
 		if err := h.release(ctx, b, e, outcome, at); err != nil {
 			return err
 		}

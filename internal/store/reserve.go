@@ -22,6 +22,11 @@ type MessageRoom struct {
 	onSettled []func(ctx context.Context, tx conn, key, status string, now time.Time) error
 }
 
+// newMessageRoom returns the room. onSettled are told, in order, what became of the send of a next best action.
+func newMessageRoom(db *units, onSettled ...func(ctx context.Context, tx conn, key, status string, now time.Time) error) *MessageRoom {
+	return &MessageRoom{db: db, onSettled: onSettled}
+}
+
 func (s *MessageRoom) settled(ctx context.Context, tx conn, key, status string, now time.Time) error {
 	for _, settle := range s.onSettled {
 		if err := settle(ctx, tx, key, status, now); err != nil {
@@ -212,7 +217,7 @@ func (s *MessageRoom) verdict(
 func (s *MessageRoom) take(
 	ctx context.Context,
 	tx conn,
-	e *enrollment,
+	e *enrollmentRow,
 	in contract.Send,
 	res *Reservation,
 	status, reason string,

@@ -26,9 +26,9 @@ func (s *suite) send(e Enrollment, key string) contract.Send {
 }
 
 // has gives the customer traits, without an event.
-func (s *suite) has(customer string, traits props) {
+func (s *suite) has(customerID string, traits props) {
 	s.Helper()
-	s.must(s.SetTraits(s.ctx, noon, customer, traits))
+	s.must(s.SetTraits(s.ctx, noon, customerID, traits))
 }
 
 // asks reserves a send to a customer with these traits.

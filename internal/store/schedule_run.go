@@ -211,7 +211,11 @@ func enterPage(ctx context.Context, b *unit, p *progress, program *journey.Progr
 	}, query, args...); err != nil || len(page) == 0 {
 		return 0, err
 	}
-	scores, err := scoresOfPage(ctx, b, program, page)
+	traits := map[string]map[string]any{}
+	for _, c := range page {
+		traits[c.id] = c.traits
+	}
+	scores, err := scoresOfPage(ctx, b, program, traits)
 	if err != nil {
 		return 0, err
 	}
@@ -253,8 +257,8 @@ func enterScheduled(ctx context.Context, b *unit, p *progress, ev event, ids []s
 	}, eventScheduled, p.moment, prefix); err != nil {
 		return err
 	}
-	for _, id := range slices.Sorted(maps.Keys(b.people)) {
-		person := b.people[id]
+	for _, id := range slices.Sorted(maps.Keys(b.customers)) {
+		person := b.customers[id]
 		if person.merged != "" || before[id] {
 			continue
 		}

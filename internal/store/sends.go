@@ -51,10 +51,10 @@ func scanContact(r scanner) (Send, error) {
 // Sends are ledger rows, newest first.
 func (s *MessageRoom) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 	var out []Send
-	err := readOf(ctx, s.db, f.Customer, func(tx conn, customer string) error {
+	err := readOf(ctx, s.db, f.Customer, func(tx conn, customerID string) error {
 		w := where{}
 		w.equals("journey", f.Journey)
-		w.equals("customer", customer)
+		w.equals("customer", customerID)
 		w.equals("enrollment", f.Enrollment)
 		w.equals("channel", f.Channel)
 		w.equals("status", f.Status)
@@ -73,6 +73,6 @@ func (s *MessageRoom) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 
 // AppMessages are what the app channel said to a customer, newest first; not what the app showed of itself, by
 // an inbound decision. limit: default 100, max 1000.
-func (s *MessageRoom) AppMessages(ctx context.Context, customer string, limit int) ([]Send, error) {
-	return s.Sends(ctx, SendFilter{Customer: customer, Channel: "app", Status: contract.StatusSent, Limit: limit, said: true})
+func (s *MessageRoom) AppMessages(ctx context.Context, customerID string, limit int) ([]Send, error) {
+	return s.Sends(ctx, SendFilter{Customer: customerID, Channel: "app", Status: contract.StatusSent, Limit: limit, said: true})
 }

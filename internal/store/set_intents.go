@@ -10,23 +10,20 @@ import (
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 )
 
-// setEvent is what the ids of what is set by hand begin with.
-const setEvent = "tabi.intent/"
-
 // SetIntents replaces scores of a customer, which fade from now on, and wakes the instances that wait for them.
 // Whoever enters by a change of state that this makes true enters now. An error for which IsInput is true names
 // an intent that the release does not have.
-func (s *IngestRoom) SetIntents(ctx context.Context, now time.Time, customer string, scores map[string]float64) error {
-	customer = clean(customer)
-	if customer == "" {
+func (s *IngestRoom) SetIntents(ctx context.Context, now time.Time, customerID string, scores map[string]float64) error {
+	customerID = clean(customerID)
+	if customerID == "" {
 		return inputError("the customer is missing")
 	}
 	return s.db.change(ctx, now, func(tx conn, b *unit) error {
-		names, err := identify(ctx, b, []SegmentCall{{Type: "track", UserID: customer}})
+		names, err := identify(ctx, b, []SegmentCall{{Type: "track", UserID: customerID}})
 		if err != nil {
 			return err
 		}
-		p := b.people[names[customer]]
+		p := b.customers[names[customerID]]
 		rules, err := rulesOf(ctx, b)
 		if err != nil {
 			return err

@@ -25,7 +25,7 @@ func (s *CustomerRoom) SetTraits(ctx context.Context, now time.Time, id string, 
 		if err := b.lock(ctx, []string{own}); err != nil {
 			return err
 		}
-		p := b.people[own]
+		p := b.customers[own]
 		if p.merged != "" { // meanwhile
 			return errAgain
 		}

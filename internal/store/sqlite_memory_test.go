@@ -69,8 +69,8 @@ func TestSeed(t *testing.T) {
 
 func TestHoldoutIsAsked(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), Options{URL: inMemory, Holdout: func(journey, customer string, percent float64) bool {
-		return journey == "cart" && customer == "ana" && percent == 5
+	s, err := Open(t.Context(), Options{URL: inMemory, Holdout: func(journey, customerID string, percent float64) bool {
+		return journey == "cart" && customerID == "ana" && percent == 5
 	}})
 	if err != nil {
 		t.Fatal(err)

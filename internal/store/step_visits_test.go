@@ -10,13 +10,13 @@ import (
 )
 
 // passages are an instance's, in order.
-func (s *suite) passages(enrollment string) []string {
+func (s *suite) passages(enrollmentID string) []string {
 	s.Helper()
 	var out []string
 	r, err := s.writer.QueryContext(
 		s.ctx,
 		`select step, visit, arm, outcome from step_visits where enrollment = $1 order by seq, position`,
-		enrollment,
+		enrollmentID,
 	)
 	s.must(err)
 	defer r.Close()

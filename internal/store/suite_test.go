@@ -117,14 +117,14 @@ func (s *suite) same(got, want any) {
 type props = map[string]any
 
 // track is a call; id "" gets one.
-func (s *suite) track(customer, event string, p props) SegmentCall {
+func (s *suite) track(customerID, event string, p props) SegmentCall {
 	s.n++
-	return SegmentCall{Type: "track", MessageID: fmt.Sprintf("m%d", s.n), UserID: customer, Event: event, Properties: p, Source: "http"}
+	return SegmentCall{Type: "track", MessageID: fmt.Sprintf("m%d", s.n), UserID: customerID, Event: event, Properties: p, Source: "http"}
 }
 
-func (s *suite) identify(customer string, traits props) SegmentCall {
+func (s *suite) identify(customerID string, traits props) SegmentCall {
 	s.n++
-	return SegmentCall{Type: "identify", MessageID: fmt.Sprintf("m%d", s.n), UserID: customer, Traits: traits}
+	return SegmentCall{Type: "identify", MessageID: fmt.Sprintf("m%d", s.n), UserID: customerID, Traits: traits}
 }
 
 // ingest takes calls at a moment.
@@ -197,9 +197,9 @@ func reminder() *journey.Message {
 }
 
 // enters opens an instance of cart and takes its start from the outbox.
-func (s *suite) enters(customer string, p props) Enrollment {
+func (s *suite) enters(customerID string, p props) Enrollment {
 	s.Helper()
-	r := s.ingest(noon, s.track(customer, "Cart Updated", p))
+	r := s.ingest(noon, s.track(customerID, "Cart Updated", p))
 	if len(r[0].Entered) != 1 {
 		s.Fatalf("entered %v, want one instance", r[0].Entered)
 	}

@@ -15,11 +15,11 @@ type line struct {
 
 // Timeline is a customer's story, newest first: events with their properties, contacts, hand-offs, and the
 // journeys entered and ended. limit: default 100, max 1000. Empty for a customer that is not known.
-func (s *AnalyticsRoom) Timeline(ctx context.Context, customer string, limit int) ([]TimelineEntry, error) {
+func (s *AnalyticsRoom) Timeline(ctx context.Context, customerID string, limit int) ([]TimelineEntry, error) {
 	limit = bounded(limit)
 	var lines []line
 	err := s.db.read(ctx, func(tx conn) error {
-		id, err := whom(ctx, tx, customer)
+		id, err := whom(ctx, tx, customerID)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}
@@ -88,10 +88,10 @@ func eventLine(r *sql.Rows) (line, error) {
 
 func contactLine(r *sql.Rows) (line, error) {
 	l := line{TimelineEntry: TimelineEntry{Kind: "contact"}, second: rankContact}
-	var message, channel, status, reason, step string
-	err := r.Scan(&l.Journey, &message, &channel, &status, &reason, &step, &l.ms)
-	l.Title = message + " " + status
-	l.Detail = filled("message", message, "channel", channel, "status", status, "reason", reason, "step", step)
+	var msg, channel, status, reason, step string
+	err := r.Scan(&l.Journey, &msg, &channel, &status, &reason, &step, &l.ms)
+	l.Title = msg + " " + status
+	l.Detail = filled("message", msg, "channel", channel, "status", status, "reason", reason, "step", step)
 	return l, err
 }
 

@@ -14,11 +14,21 @@ import (
 // units begin units of work.
 type units struct {
 	*catalog
-	channels  []channel.Spec
-	scenario  bool
-	holdout   func(journey, customer string, percent float64) bool
+	unitOptions
 	committed chan struct{}
 	hooks     hooks
+}
+
+// unitOptions are what decisions of this process go by.
+type unitOptions struct {
+	channels []channel.Spec // of this build
+	scenario bool           // see engine.Options
+	holdout  func(journey, customerID string, percent float64) bool
+}
+
+// newUnits returns what begins units of work.
+func newUnits(c *catalog, o unitOptions, h hooks) *units {
+	return &units{catalog: c, unitOptions: o, committed: make(chan struct{}, 1), hooks: h}
 }
 
 // hooks are what rooms do in the transaction of another one. Each list is in order; the engine fills it.
@@ -39,21 +49,21 @@ type hooks struct {
 // enrollments hold nothing when they end.
 type holder struct {
 	holds   string // a query that finds a row where something is held of the enrollment $1
-	release func(ctx context.Context, b *unit, e *enrollment, outcome string, at time.Time) error
+	release func(ctx context.Context, b *unit, e *enrollmentRow, outcome string, at time.Time) error
 }
 
 // unit is one transaction: the customers it has locked, with their open enrollments, and what it will write. Rooms
 // keep their own part of it with state, and write that part in the order of hooks.flush.
 type unit struct {
-	db      *units
-	tx      conn
-	now     time.Time
-	people  map[string]*lockedCustomer
-	rel     *release
-	starts  []*enrollment
-	touched map[string]*enrollment
-	states  map[any]any
-	wake    bool
+	units     *units
+	tx        conn
+	now       time.Time
+	customers map[string]*lockedCustomer
+	rel       *release
+	starts    []*enrollmentRow
+	touched   map[string]*enrollmentRow
+	states    map[any]any
+	wake      bool
 }
 
 // state returns what a room keeps of a unit; each T is made once.
@@ -70,7 +80,7 @@ func state[T any](b *unit) *T {
 // begin starts a unit in a transaction that is there already. The caller flushes it.
 func (s *units) begin(tx conn, now time.Time) *unit {
 	return &unit{
-		db: s, tx: tx, now: now, people: map[string]*lockedCustomer{}, touched: map[string]*enrollment{}, states: map[any]any{},
+		units: s, tx: tx, now: now, customers: map[string]*lockedCustomer{}, touched: map[string]*enrollmentRow{}, states: map[any]any{},
 	}
 }
 
@@ -114,7 +124,7 @@ func (s *units) hasChannel(name string) bool {
 
 // flush writes what the rooms have collected.
 func (b *unit) flush(ctx context.Context) error {
-	for _, write := range b.db.hooks.flush {
+	for _, write := range b.units.hooks.flush {
 		if err := write(ctx, b); err != nil {
 			return err
 		}
@@ -123,8 +133,8 @@ func (b *unit) flush(ctx context.Context) error {
 }
 
 // program returns a revision.
-func (b *unit) program(ctx context.Context, revision string) (*program, error) {
-	return b.db.program(ctx, b.tx, revision)
+func (b *unit) load(ctx context.Context, revision string) (*packedProgram, error) {
+	return b.units.load(ctx, b.tx, revision)
 }
 
 // lockedCustomer is a customer that the transaction has locked.
@@ -134,9 +144,9 @@ type lockedCustomer struct {
 	traits  map[string]any
 	merged  string // another customer it was merged into
 	created int64
-	stored  map[string]any // traits as the database has them; a change makes a new map
-	dirty   bool           // traits to be written
-	open    []*enrollment  // open and watching, oldest first
+	stored  map[string]any   // traits as the database has them; a change makes a new map
+	dirty   bool             // traits to be written
+	open    []*enrollmentRow // open and watching, oldest first
 
 	locked  bool // what a decision finds stale of the customer is to be stored
 	drafted bool // a decision is made before the lock: it fails where something of the customer is stale
@@ -194,7 +204,7 @@ func (b *unit) lock(ctx context.Context, ids []string) error {
 func (b *unit) adopt(ctx context.Context, people ...*lockedCustomer) error {
 	var ids []string
 	for _, p := range people {
-		b.people[p.id] = p
+		b.customers[p.id] = p
 		if p.version > 1 && p.merged == "" {
 			ids = append(ids, p.id)
 		}
@@ -207,7 +217,7 @@ func (b *unit) adopt(ctx context.Context, people ...*lockedCustomer) error {
 		func(r *sql.Rows) error {
 			e, err := scanEnrollment(r)
 			if err == nil {
-				p := b.people[e.Customer]
+				p := b.customers[e.Customer]
 				p.open = append(p.open, e)
 			}
 			return err
@@ -221,12 +231,14 @@ func (b *unit) adopt(ctx context.Context, people ...*lockedCustomer) error {
 
 // sort puts the oldest enrollment first.
 func (p *lockedCustomer) sort() {
-	slices.SortFunc(p.open, func(a, b *enrollment) int { return cmp.Or(a.EnteredAt.Compare(b.EnteredAt), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(p.open, func(a, b *enrollmentRow) int {
+		return cmp.Or(a.EnteredAt.Compare(b.EnteredAt), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 // enrollment gives the batch's own copy of an enrollment that is not closed.
-func (b *unit) enrollment(e *enrollment) *enrollment {
-	for _, own := range b.people[e.Customer].open {
+func (b *unit) enrollment(e *enrollmentRow) *enrollmentRow {
+	for _, own := range b.customers[e.Customer].open {
 		if own.ID == e.ID {
 			return own
 		}
@@ -237,7 +249,7 @@ func (b *unit) enrollment(e *enrollment) *enrollment {
 // release is the one this transaction decides by.
 func (b *unit) release(ctx context.Context) (*release, error) {
 	if b.rel == nil {
-		r, err := b.db.current(ctx, b.tx)
+		r, err := b.units.current(ctx, b.tx)
 		if err != nil {
 			return nil, err
 		}
@@ -249,8 +261,8 @@ func (b *unit) release(ctx context.Context) (*release, error) {
 // flushTraits writes the profiles that changed.
 func flushTraits(ctx context.Context, b *unit) error {
 	var traits [][]any
-	for _, id := range slices.Sorted(maps.Keys(b.people)) {
-		p := b.people[id]
+	for _, id := range slices.Sorted(maps.Keys(b.customers)) {
+		p := b.customers[id]
 		if !p.dirty {
 			continue
 		}

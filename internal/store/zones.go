@@ -18,8 +18,8 @@ func storedZone(p *lockedCustomer) string { return zoneOf(p.stored) }
 // those that the database has.
 func flushTimezones(ctx context.Context, b *unit) error {
 	var zones [][]any
-	for _, id := range slices.Sorted(maps.Keys(b.people)) {
-		p := b.people[id]
+	for _, id := range slices.Sorted(maps.Keys(b.customers)) {
+		p := b.customers[id]
 		if !p.dirty {
 			continue
 		}
