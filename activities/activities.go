@@ -17,11 +17,13 @@ import (
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -168,11 +170,11 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	if in.Clock != (clock.Clock{}) {
 		at = in.Clock
 	}
-	receipts, err := a.cfg.Ports.Events.Ingest(ctx, a.cfg.Now(at), []store.SegmentCall{{
+	receipts, err := a.cfg.Ports.Events.Ingest(ctx, a.cfg.Now(at), []customer.SegmentCall{{
 		Type: c.Type, MessageID: c.MessageID, UserID: c.UserID, AnonymousID: c.AnonymousID, Event: c.Event,
 		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
 	}})
-	if store.IsInput(err) {
+	if message.IsInput(err) {
 		return contract.TrackResult{}, invalidInput(err.Error())
 	}
 	if err != nil {
@@ -189,11 +191,11 @@ func invalidInput(words string) error {
 // asSupersededError turns store.ErrNotMine into the typed, final error by which a run learns that another run owns
 // its enrollment, or that the enrollment is closed, and then ends without reporting.
 func asSupersededError(err error) error {
-	var ended *store.EndedError
+	var ended *unit.EndedError
 	if errors.As(err, &ended) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), contract.Superseded, nil, ended.Ended)
 	}
-	if errors.Is(err, store.ErrSuperseded) {
+	if errors.Is(err, unit.ErrSuperseded) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), contract.Superseded, nil)
 	}
 	return err
@@ -202,7 +204,7 @@ func asSupersededError(err error) error {
 // asPermanentError is asSupersededError for input that a journey, not a channel, produced: what the store refuses as
 // invalid is final too.
 func asPermanentError(err error) error {
-	if store.IsInput(err) {
+	if message.IsInput(err) {
 		return invalidInput(err.Error())
 	}
 	return asSupersededError(err)

@@ -6,7 +6,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/offer"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -49,7 +49,7 @@ func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.D
 }
 
 // decideResult returns the result of a decision before anything of it is sent.
-func decideResult(d *store.Decision) contract.DecideResult {
+func decideResult(d *offer.Decision) contract.DecideResult {
 	if len(d.Slots) == 0 {
 		return contract.DecideResult{SendResult: contract.SendResult{Status: contract.StatusSuppressed, Reason: d.Reason}}
 	}

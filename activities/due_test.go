@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -17,7 +17,7 @@ func TestALateTimeoutWaitsForWhatCameBeforeIt(t *testing.T) {
 	b := setup(t, nil)
 	due := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	for id, at := range map[string]time.Duration{"b1": -time.Minute, "b2": time.Minute} {
-		if _, err := b.store.Ingest(t.Context(), due.Add(at), []store.SegmentCall{{Type: "track", MessageID: id, UserID: "ana", Event: "Bought"}}); err != nil {
+		if _, err := b.store.Ingest(t.Context(), due.Add(at), []customer.SegmentCall{{Type: "track", MessageID: id, UserID: "ana", Event: "Bought"}}); err != nil {
 			t.Fatal(err)
 		}
 	}

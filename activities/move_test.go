@@ -11,9 +11,9 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -57,7 +57,7 @@ func TestMove(t *testing.T) {
 		if err := value.Get(&got); err != nil || !cmp.Equal(got.Entry, map[string]any{"plan": "pro"}) {
 			t.Errorf("%+v %v", got, err)
 		}
-		list, err := b.store.Enrollments(t.Context(), store.EnrollmentFilter{Journey: "news"})
+		list, err := b.store.Enrollments(t.Context(), enrollment.EnrollmentFilter{Journey: "news"})
 		if err != nil || list[0].Revision != to || list[0].Step != "rest" {
 			t.Errorf("%+v %v", list, err)
 		}

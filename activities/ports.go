@@ -4,9 +4,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/offer"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -36,15 +39,15 @@ func AllPorts(all interface {
 type Sends interface {
 	// Reserve decides a send by the contact policy and leases its row for ttl. It fails with store.ErrBusy while
 	// another attempt holds the lease.
-	Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (store.Reservation, error)
+	Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (message.Reservation, error)
 	// Settle writes the outcome of a reserved send.
-	Settle(ctx context.Context, now time.Time, r store.Reservation, o store.Settlement) error
+	Settle(ctx context.Context, now time.Time, r message.Reservation, o message.Settlement) error
 }
 
 // Decisions chooses the next best action.
 type Decisions interface {
 	// Decide decides, and reserves the send of what was chosen for ttl where it can be sent at once.
-	Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (store.Decided, error)
+	Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (offer.Decided, error)
 }
 
 // Enrollments is the state of enrollments outside Temporal, and the data that their expressions read.
@@ -78,8 +81,8 @@ type Handoffs interface {
 // Events takes events in, and reads those that a journey is about.
 type Events interface {
 	// Ingest applies Segment calls in one transaction; receipts are in the order of calls.
-	Ingest(ctx context.Context, now time.Time, calls []store.SegmentCall) ([]store.Receipt, error)
+	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
 	// ReadMessage returns what a customer wrote, with the intent it was classified as. It fails with
 	// store.ErrNotFound where the event is no message.
-	ReadMessage(ctx context.Context, ref contract.Ref, event string) (store.ClassifiedMessage, error)
+	ReadMessage(ctx context.Context, ref contract.Ref, event string) (intent.ClassifiedMessage, error)
 }

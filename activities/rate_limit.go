@@ -13,8 +13,8 @@ import (
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -32,17 +32,17 @@ func rateLane(ch channel.Channel, m channel.Message) ratelimit.Lane {
 // moment is kept in it.
 func (a *Activities) checkRateLimit(
 	ctx context.Context,
-	reservation store.Reservation,
+	reservation message.Reservation,
 	ch channel.Channel,
 	fields map[string]string,
-) *store.Settlement {
+) *message.Settlement {
 	answer, err := a.cfg.Limits.Ask(
 		ctx,
 		rateLane(ch, channel.Message{Fields: fields}),
 		max(1, len(reservation.Verdict.Addresses)),
 		reservation.Slot,
 	)
-	waits := &store.Settlement{
+	waits := &message.Settlement{
 		Status:     contract.StatusRetry,
 		Waits:      true,
 		RetryAfter: answer.Wait,

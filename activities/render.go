@@ -7,14 +7,14 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
 )
 
 // renderTreatment picks the treatment by channel, tone and language, and renders it.
 func (a *Activities) renderTreatment(
 	ctx context.Context,
 	spec channel.Spec,
-	reservation store.Reservation,
+	reservation message.Reservation,
 	data map[string]any,
 	unsubscribe string,
 ) (map[string]string, error) {

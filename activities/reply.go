@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -18,7 +19,7 @@ func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.Rep
 	none := contract.ReplyResult{Arm: -1}
 	heard, err := a.cfg.Ports.Events.ReadMessage(ctx, in.Ref, in.Event)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, sqldb.ErrNotFound):
 		return none, nil
 	case err != nil:
 		return none, asSupersededError(err)
@@ -43,7 +44,7 @@ func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.Rep
 }
 
 // armMatches reports whether a message matches an arm.
-func armMatches(arm journey.ReplyArm, heard store.ClassifiedMessage) (bool, error) {
+func armMatches(arm journey.ReplyArm, heard intent.ClassifiedMessage) (bool, error) {
 	switch {
 	case arm.Intent != "":
 		return heard.Intent == arm.Intent, nil

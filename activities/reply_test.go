@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -51,14 +51,14 @@ func TestReply(t *testing.T) {
 		"first arm that fits": {"ana", map[string]any{"text": "yes please"}, []journey.ReplyArm{{Matches: "yes"}, {Intent: "accept"}}, contract.ReplyResult{Arm: 0, Intent: "accept"}},
 	} {
 		t.Run(id, func(t *testing.T) {
-			call := store.SegmentCall{
+			call := customer.SegmentCall{
 				Type:       "track",
 				MessageID:  id,
 				UserID:     c.customer,
 				Event:      journey.MessageReceived,
 				Properties: c.properties,
 			}
-			if _, err := b.store.Ingest(t.Context(), now, []store.SegmentCall{call}); err != nil {
+			if _, err := b.store.Ingest(t.Context(), now, []customer.SegmentCall{call}); err != nil {
 				t.Fatal(err)
 			}
 			in := contract.Reply{Ref: b.ref, Event: id, Step: "question", Arms: c.arms}

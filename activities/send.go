@@ -15,8 +15,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -102,7 +102,7 @@ func notSent(l retry) error {
 func (a *Activities) attempt(ctx context.Context, in contract.Send) (contract.SendResult, *retry, error) {
 	reservation, err := a.reserve(ctx, in)
 	switch {
-	case errors.Is(err, store.ErrBusy):
+	case errors.Is(err, message.ErrBusy):
 		return contract.SendResult{}, &retry{reason: "another attempt is in progress", after: 5 * time.Second}, nil
 	case err != nil:
 		return contract.SendResult{}, nil, err
@@ -118,14 +118,14 @@ func (a *Activities) attempt(ctx context.Context, in contract.Send) (contract.Se
 func (a *Activities) sendReserved(
 	ctx context.Context,
 	in contract.Send,
-	reservation store.Reservation,
+	reservation message.Reservation,
 ) (contract.SendResult, *retry, error) {
 	ch, ok := a.cfg.Channels[reservation.Verdict.Channel]
 	if !ok {
 		return a.settle(
 			in,
 			reservation,
-			store.Settlement{
+			message.Settlement{
 				Status: contract.StatusFailed,
 				Reason: "channel " + reservation.Verdict.Channel + " is not part of this build",
 			},
@@ -134,7 +134,7 @@ func (a *Activities) sendReserved(
 	if reservation.Unsettled && !ch.Dedupes() && reservation.Category != journey.Transactional {
 		// An earlier attempt may have gone out, and the provider would not drop a second one. Marketing is not sent
 		// twice.
-		return a.settle(in, reservation, store.Settlement{Status: contract.StatusSent, Reason: ReasonUnknown, Unknown: true})
+		return a.settle(in, reservation, message.Settlement{Status: contract.StatusSent, Reason: ReasonUnknown, Unknown: true})
 	}
 	prog, err := a.program(ctx, in.Revision)
 	if err != nil { // the message is fine and has not gone out: the store is down, or only a newer build can read the revision
@@ -147,7 +147,7 @@ func (a *Activities) sendReserved(
 		return a.settle(
 			in,
 			reservation,
-			store.Settlement{
+			message.Settlement{
 				Status: contract.StatusRetry,
 				Reason: "its journey revision could not be loaded",
 				Waits:  true,
@@ -161,7 +161,7 @@ func (a *Activities) sendReserved(
 			return a.settle(
 				in,
 				reservation,
-				store.Settlement{
+				message.Settlement{
 					Status: contract.StatusRetry,
 					Reason: "the attempt's time ended before the message was rendered",
 					Waits:  true,
@@ -171,7 +171,7 @@ func (a *Activities) sendReserved(
 		}
 		a.cfg.Logger.Warn("message could not be rendered", zap.String("journey", in.Journey), zap.String("step", in.Step),
 			zap.String("workflow", in.Enrollment), zap.String("message", in.Spec.Message), zap.Error(err))
-		return a.settle(in, reservation, store.Settlement{Status: contract.StatusFailed, Reason: ReasonTemplate + ": " + err.Error()})
+		return a.settle(in, reservation, message.Settlement{Status: contract.StatusFailed, Reason: ReasonTemplate + ": " + err.Error()})
 	}
 	if waits := a.checkRateLimit(ctx, reservation, ch, fields); waits != nil {
 		return a.settle(in, reservation, *waits)
@@ -180,7 +180,7 @@ func (a *Activities) sendReserved(
 }
 
 // reserve decides the send in the customer's transaction, and leases its ledger row for the time of an attempt.
-func (a *Activities) reserve(ctx context.Context, in contract.Send) (store.Reservation, error) {
+func (a *Activities) reserve(ctx context.Context, in contract.Send) (message.Reservation, error) {
 	return a.cfg.Ports.Sends.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
 }
 
@@ -188,7 +188,7 @@ func (a *Activities) reserve(ctx context.Context, in contract.Send) (store.Reser
 func (a *Activities) render(
 	ctx context.Context,
 	in contract.Send,
-	reservation store.Reservation,
+	reservation message.Reservation,
 	prog *journey.Program,
 	spec channel.Spec,
 ) (fields map[string]string, unsubscribe string, err error) {
@@ -212,16 +212,16 @@ func (a *Activities) render(
 func (a *Activities) deliver(
 	ctx context.Context,
 	in contract.Send,
-	reservation store.Reservation,
+	reservation message.Reservation,
 	ch channel.Channel,
 	fields map[string]string,
 	unsubscribe string,
-) store.Settlement {
+) message.Settlement {
 	addresses := reservation.Verdict.Addresses
 	if len(addresses) == 0 {
 		addresses = []string{""}
 	}
-	sum := store.Settlement{Status: contract.StatusFailed}
+	sum := message.Settlement{Status: contract.StatusFailed}
 	if ch.Spec().KeepsContent || in.Keep {
 		sum.Said = fields
 	}
@@ -268,7 +268,7 @@ func (a *Activities) deliver(
 
 // settle writes the outcome to the ledger. It uses a context of its own, because what was sent must be recorded even
 // when the attempt's time is over.
-func (a *Activities) settle(in contract.Send, reservation store.Reservation, s store.Settlement) (contract.SendResult, *retry, error) {
+func (a *Activities) settle(in contract.Send, reservation message.Reservation, s message.Settlement) (contract.SendResult, *retry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if err := a.cfg.Ports.Sends.Settle(ctx, a.cfg.Now(in.Clock), reservation, s); err != nil {
@@ -298,7 +298,7 @@ func (a *Activities) giveUp(ctx context.Context, in contract.Send) (contract.Sen
 	if reservation.Done != nil {
 		return *reservation.Done, nil
 	}
-	s := store.Settlement{Status: contract.StatusFailed, Reason: in.GiveUp, Unknown: reservation.Unsettled}
+	s := message.Settlement{Status: contract.StatusFailed, Reason: in.GiveUp, Unknown: reservation.Unsettled}
 	result, _, err := a.settle(in, reservation, s)
 	return result, err
 }

@@ -13,11 +13,14 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/channel/channeltest"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -39,7 +42,7 @@ push: {title: Hello, body: you}
 
 type bundle struct {
 	t          *testing.T
-	store      *store.Store
+	store      *engine.Store
 	email      *channeltest.Fake
 	push       *channeltest.Fake
 	activities *Activities
@@ -50,7 +53,7 @@ type bundle struct {
 func setup(t *testing.T, traits map[string]any) *bundle {
 	t.Helper()
 	t.Parallel()
-	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channels.Shipped().Specs()})
+	s, err := engine.Open(t.Context(), engine.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channels.Shipped().Specs()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,14 +72,14 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 	for k, v := range traits {
 		all[k] = v
 	}
-	got, err := s.Ingest(t.Context(), now, []store.SegmentCall{
+	got, err := s.Ingest(t.Context(), now, []customer.SegmentCall{
 		{Type: "identify", MessageID: "i1", UserID: "ana", Traits: all},
 		{Type: "track", MessageID: "e1", UserID: "ana", Event: "Subscribed", Properties: map[string]any{"plan": "pro", "note": "x"}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := s.Enrollments(t.Context(), store.EnrollmentFilter{WorkflowID: got[1].Entered[0]})
+	list, err := s.Enrollments(t.Context(), enrollment.EnrollmentFilter{WorkflowID: got[1].Entered[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,9 +107,9 @@ func (b *bundle) order(category string) contract.Send {
 	}
 }
 
-func (b *bundle) contact() store.Send {
+func (b *bundle) contact() message.Send {
 	b.t.Helper()
-	rows, err := b.store.Sends(b.t.Context(), store.SendFilter{Enrollment: b.ref.Enrollment})
+	rows, err := b.store.Sends(b.t.Context(), message.SendFilter{Enrollment: b.ref.Enrollment})
 	if err != nil || len(rows) != 1 {
 		b.t.Fatal(rows, err)
 	}
@@ -278,7 +281,7 @@ func TestRestOfASend(t *testing.T) {
 				t.Errorf("while another attempt is under way it rests %s", got)
 			}
 		}
-		if err := b.store.Settle(t.Context(), at, held, store.Settlement{Status: contract.StatusRetry, Waits: true}); err != nil {
+		if err := b.store.Settle(t.Context(), at, held, message.Settlement{Status: contract.StatusRetry, Waits: true}); err != nil {
 			t.Fatal(err)
 		}
 	}

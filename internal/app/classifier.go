@@ -8,7 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/httpclassifier"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/intent"
 )
 
 // classifier is the server that is asked before the built-in one; nil: none.
@@ -29,7 +29,7 @@ func (c *Config) classifier() (*httpclassifier.Client, error) {
 }
 
 // asked tells the log why the built-in classifier had to stand in. What was written stays out of it.
-func asked(client *httpclassifier.Client, log *zap.Logger) store.TextClassifier {
+func asked(client *httpclassifier.Client, log *zap.Logger) intent.TextClassifier {
 	if client == nil {
 		return nil
 	}

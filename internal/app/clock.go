@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // SetClock brings the store's clock in line with --time-scale and --time-origin. Without either the data's own stays.
-func (c *Config) SetClock(ctx context.Context, st *store.Store) error {
+func (c *Config) SetClock(ctx context.Context, st *engine.Store) error {
 	if c.TimeScale == 0 && c.TimeOrigin == "" {
 		return nil
 	}
@@ -38,7 +39,7 @@ func (c *Config) SetClock(ctx context.Context, st *store.Store) error {
 		return nil
 	}
 	err = st.SetClock(ctx, want)
-	if errors.Is(err, store.ErrClockFixed) {
+	if errors.Is(err, sqldb.ErrClockFixed) {
 		return Usage(
 			"the data in %s runs on another clock (%s), and its events stand in that time: leave --time-scale and --time-origin out, "+
 				"or begin afresh with another --data-dir",

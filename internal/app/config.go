@@ -11,10 +11,10 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/httpclassifier"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // Config is all that can be set, by flag or by environment; the flag wins. Groups.Register says which of it a
@@ -252,7 +252,7 @@ func (c *Config) settings() []setting {
 			"decision-retention",
 			"TABI_DECISION_RETENTION",
 			"days that decisions are kept, in virtual time; 0: forever",
-			num(&c.KeepDays, int(store.DefaultKeep/(24*time.Hour))),
+			num(&c.KeepDays, int(engine.DefaultKeep/(24*time.Hour))),
 		},
 		{Work, "workflow-tasks", "TABI_WORKFLOW_TASKS", "workflow tasks at once", num(&c.WorkflowTasks, 200)},
 		{Work, "activities", "TABI_ACTIVITIES", "activities at once", num(&c.Activities, 100)},

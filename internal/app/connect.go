@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -58,7 +58,7 @@ func reach(ctx context.Context, log *zap.Logger, what string, limit time.Duratio
 }
 
 // OpenStore connects to the database and migrates it, waiting for it as long as configured.
-func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*store.Store, error) {
+func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Store, error) {
 	where := "the database at TABI_DATABASE"
 	if !c.Postgres() {
 		where = "the SQLite file " + c.DatabaseURL()
@@ -66,7 +66,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*store.Store, 
 			return nil, Unreachable("cannot make the data folder: %w; choose another with --data-dir", err)
 		}
 	}
-	var st *store.Store
+	var st *engine.Store
 	limit := c.ConnectTimeout
 	if !c.Postgres() {
 		limit = 0 // a file is there or it is not
@@ -76,9 +76,9 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*store.Store, 
 		return nil, err
 	}
 	err = reach(ctx, log, where, limit, func(ctx context.Context) (err error) {
-		st, err = store.Open(
+		st, err = engine.Open(
 			ctx,
-			store.Options{
+			engine.Options{
 				URL:        c.DatabaseURL(),
 				Channels:   c.Build.Specs(),
 				Classifier: asked(ask, log),

@@ -12,9 +12,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // MaxFile is how much of a journey file is read, in bytes: more than the check lets pass, which names the file
@@ -109,7 +110,7 @@ func (s *Services) Publish(ctx context.Context, content *journey.Content) (Publi
 }
 
 // Publish makes content the next release of a store.
-func Publish(ctx context.Context, st *store.Store, content *journey.Content) (Published, error) {
+func Publish(ctx context.Context, st *engine.Store, content *journey.Content) (Published, error) {
 	clk, err := st.Clock(ctx)
 	if err != nil {
 		return Published{}, err
@@ -120,7 +121,7 @@ func Publish(ctx context.Context, st *store.Store, content *journey.Content) (Pu
 	}
 	release, err := st.Publish(ctx, now(clk), content)
 	if err != nil {
-		var dropped *store.DroppedError
+		var dropped *catalog.DroppedError
 		if errors.As(err, &dropped) {
 			return Published{}, fmt.Errorf(
 				"not published: instances that are still open name what this release lacks; put it back until they have ended:\n  %s",

@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/sdk/contrib/opentelemetry"
 	"go.uber.org/zap"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/engine"
 )
 
 // metrics carries the SDK's figures, and Go's own, to Prometheus.
@@ -57,7 +57,7 @@ var (
 )
 
 // brainMetrics are what the store of this process knows of its own work.
-type brainMetrics struct{ store *store.Store }
+type brainMetrics struct{ store *engine.Store }
 
 // Describe implements prometheus.Collector.
 func (b brainMetrics) Describe(out chan<- *prometheus.Desc) { out <- descDecided; out <- descBroken }

@@ -6,13 +6,14 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/offer"
 )
 
 func TestBrainMetrics(t *testing.T) {
 	t.Parallel()
-	st, err := store.Open(t.Context(), store.Options{URL: ":memory:"})
+	st, err := engine.Open(t.Context(), engine.Options{URL: ":memory:"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,7 @@ func TestBrainMetrics(t *testing.T) {
 	if _, err := st.Publish(t.Context(), now, content); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.DecideInbound(t.Context(), now, store.Inbound{UserID: "ana", Group: "offers", RequestID: "r"}); err != nil {
+	if _, err := st.DecideInbound(t.Context(), now, offer.Inbound{UserID: "ana", Group: "offers", RequestID: "r"}); err != nil {
 		t.Fatal(err)
 	}
 	m, err := newMetrics(zap.NewNop())

@@ -17,12 +17,12 @@ import (
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -31,7 +31,7 @@ import (
 type Services struct {
 	Config   *Config
 	Log      *zap.Logger
-	Store    *store.Store
+	Store    *engine.Store
 	Temporal client.Client
 	Clock    clock.Clock // of the installation
 	Secret   []byte

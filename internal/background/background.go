@@ -14,13 +14,15 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // Enrollments is what the reconciler asks of the enrollments, and changes in them.
 type Enrollments interface {
-	Enrollments(ctx context.Context, f store.EnrollmentFilter) ([]store.Enrollment, error)
-	ClosedOf(ctx context.Context, ids []string) ([]store.Enrollment, error)
+	Enrollments(ctx context.Context, f enrollment.EnrollmentFilter) ([]unit.Enrollment, error)
+	ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, error)
 	CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error)
 }
 
@@ -42,7 +44,7 @@ type Offers interface {
 
 // Retention deletes old decisions and evidence that no longer counts.
 type Retention interface {
-	Prune(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (store.Pruned, error)
+	Prune(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (engine.Pruned, error)
 }
 
 // Config is what the jobs need. A negative interval turns its job off.

@@ -13,8 +13,9 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/offer"
 )
 
 func TestLoopLogsFailureAndRecoveryOnce(t *testing.T) {
@@ -62,10 +63,10 @@ func TestIntentsAreRecomputed(t *testing.T) {
 	}
 	release("0.1")
 	const n = 2*intentPage + 1
-	var calls []store.SegmentCall
+	var calls []customer.SegmentCall
 	for i := range n {
 		for _, event := range []string{"Hello", "Cancel Page Viewed"} {
-			calls = append(calls, store.SegmentCall{Type: "track", MessageID: fmt.Sprint(event, i), UserID: fmt.Sprintf("c%03d", i), Event: event})
+			calls = append(calls, customer.SegmentCall{Type: "track", MessageID: fmt.Sprint(event, i), UserID: fmt.Sprintf("c%03d", i), Event: event})
 		}
 	}
 	s.ingest(calls...)
@@ -86,10 +87,10 @@ func TestOutcomesAreLearned(t *testing.T) {
 	s := setup(t)
 	s.release(offers(&journey.Accept{Events: []string{"Accepted"}, Within: time.Hour}))
 	s.decides(at, "r1")
-	s.ingest(store.SegmentCall{Type: "track", MessageID: "a1", UserID: "ana", Event: "Accepted"})
+	s.ingest(customer.SegmentCall{Type: "track", MessageID: "a1", UserID: "ana", Event: "Accepted"})
 	s.cfg.LearnEvery = 5 * time.Millisecond
 	s.play("the model to learn", func() bool {
-		p, err := s.store.DecideInbound(t.Context(), at, store.Inbound{UserID: "ana", Group: "offers", Preview: true})
+		p, err := s.store.DecideInbound(t.Context(), at, offer.Inbound{UserID: "ana", Group: "offers", Preview: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +106,7 @@ func TestOldDecisionsAreDeleted(t *testing.T) {
 	}
 	s.cfg.Clock, s.cfg.Keep, s.cfg.PruneEvery = from(at, 1), 24*time.Hour, 5*time.Millisecond
 	s.play("the old decision to be deleted", func() bool {
-		left, err := s.store.Decisions(t.Context(), store.DecisionFilter{})
+		left, err := s.store.Decisions(t.Context(), offer.DecisionFilter{})
 		if err != nil {
 			t.Fatal(err)
 		}

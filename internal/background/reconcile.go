@@ -8,8 +8,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/relay"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -92,7 +93,7 @@ func (r *Reconciler) Reconcile(ctx context.Context) (Report, error) {
 
 // closeLost looks up one page of enrollments. next is empty after the last page.
 func (r *Reconciler) closeLost(ctx context.Context, after string, report *Report) (next string, err error) {
-	page, err := r.enrollments.Enrollments(ctx, store.EnrollmentFilter{After: after, Limit: reconcilePage, Live: true})
+	page, err := r.enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{After: after, Limit: reconcilePage, Live: true})
 	if err != nil {
 		return "", err
 	}
@@ -121,7 +122,7 @@ func (r *Reconciler) closeLost(ctx context.Context, after string, report *Report
 }
 
 // runOutcome returns the outcome to close an enrollment with; empty where its run is open, or not started yet.
-func (r *Reconciler) runOutcome(ctx context.Context, e store.Enrollment) (outcome, reason string, err error) {
+func (r *Reconciler) runOutcome(ctx context.Context, e unit.Enrollment) (outcome, reason string, err error) {
 	run, err := r.client.DescribeWorkflowExecution(ctx, e.WorkflowID, "")
 	switch {
 	case relay.NotFound(err) && e.Chain == "":

@@ -6,7 +6,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -49,7 +49,7 @@ func TestReconcileClosesEnrollmentsWithoutRun(t *testing.T) {
 				t.Fatal(report)
 			}
 			e = s.enrollment(e.WorkflowID)
-			if got := e.Outcome; got != c.outcome || (c.outcome != "") != (e.State == store.StateClosed) {
+			if got := e.Outcome; got != c.outcome || (c.outcome != "") != (e.State == unit.StateClosed) {
 				t.Errorf("state %s, outcome %q, want %q", e.State, got, c.outcome)
 			}
 			if (c.outcome != "") != (len(report.Closed) == 1) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/customer"
 )
 
 const digest = `journey: digest
@@ -22,9 +22,9 @@ steps:
 func (s *suite) gold(n int) {
 	s.t.Helper()
 	s.publish(map[string]string{"digest.yaml": digest})
-	var calls []store.SegmentCall
+	var calls []customer.SegmentCall
 	for i := range n {
-		calls = append(calls, store.SegmentCall{
+		calls = append(calls, customer.SegmentCall{
 			Type:      "identify",
 			MessageID: fmt.Sprint("seed", i),
 			UserID:    fmt.Sprintf("c%03d", i),

@@ -18,9 +18,13 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -103,7 +107,7 @@ func run(enrollment string, status enumspb.WorkflowExecutionStatus) *workflowpb.
 
 type suite struct {
 	t     *testing.T
-	store *store.Store
+	store *engine.Store
 	fake  *fake
 	cfg   Config // of the jobs, which are all off
 }
@@ -111,7 +115,7 @@ type suite struct {
 func setup(t *testing.T) *suite {
 	t.Helper()
 	t.Parallel()
-	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
+	s, err := engine.Open(t.Context(), engine.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +148,7 @@ func (s *suite) release(content *journey.Content) {
 	}
 }
 
-func (s *suite) ingest(calls ...store.SegmentCall) []store.Receipt {
+func (s *suite) ingest(calls ...customer.SegmentCall) []customer.Receipt {
 	s.t.Helper()
 	got, err := s.store.Ingest(s.t.Context(), at, calls)
 	if err != nil {
@@ -154,17 +158,17 @@ func (s *suite) ingest(calls ...store.SegmentCall) []store.Receipt {
 }
 
 // enters returns the enrollment of a customer who has just entered.
-func (s *suite) enters() store.Enrollment {
+func (s *suite) enters() unit.Enrollment {
 	s.t.Helper()
 	s.publish(map[string]string{"greeting.yaml": greeting})
-	got := s.ingest(store.SegmentCall{Type: "track", MessageID: "e1", UserID: "ana", Event: "Hello", Properties: map[string]any{"n": "1"}})
+	got := s.ingest(customer.SegmentCall{Type: "track", MessageID: "e1", UserID: "ana", Event: "Hello", Properties: map[string]any{"n": "1"}})
 	return s.enrollment(got[0].Entered[0])
 }
 
 // enrollment returns the latest enrollment at an address.
-func (s *suite) enrollment(workflowID string) store.Enrollment {
+func (s *suite) enrollment(workflowID string) unit.Enrollment {
 	s.t.Helper()
-	list, err := s.store.Enrollments(s.t.Context(), store.EnrollmentFilter{WorkflowID: workflowID})
+	list, err := s.store.Enrollments(s.t.Context(), enrollment.EnrollmentFilter{WorkflowID: workflowID})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -172,7 +176,7 @@ func (s *suite) enrollment(workflowID string) store.Enrollment {
 }
 
 // reports sends the first report of an enrollment's run.
-func (s *suite) reports(e store.Enrollment, r contract.Report) {
+func (s *suite) reports(e unit.Enrollment, r contract.Report) {
 	s.t.Helper()
 	r.Ref, r.Seq = contract.Ref{Enrollment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, 1
 	if err := s.store.Report(s.t.Context(), at, r); err != nil {
@@ -213,9 +217,9 @@ func (s *suite) play(what string, ok func() bool) {
 }
 
 // entered returns the enrollments of a journey.
-func (s *suite) entered(name string) []store.Enrollment {
+func (s *suite) entered(name string) []unit.Enrollment {
 	s.t.Helper()
-	list, err := s.store.Enrollments(s.t.Context(), store.EnrollmentFilter{Journey: name, Limit: 1000})
+	list, err := s.store.Enrollments(s.t.Context(), enrollment.EnrollmentFilter{Journey: name, Limit: 1000})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -242,7 +246,7 @@ func offers(accept *journey.Accept) *journey.Content {
 // decides decides inbound for ana.
 func (s *suite) decides(moment time.Time, request string) {
 	s.t.Helper()
-	if _, err := s.store.DecideInbound(s.t.Context(), moment, store.Inbound{UserID: "ana", Group: "offers", RequestID: request}); err != nil {
+	if _, err := s.store.DecideInbound(s.t.Context(), moment, offer.Inbound{UserID: "ana", Group: "offers", RequestID: request}); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -17,10 +17,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning/propensity"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // BenchmarkDecide asks over HTTP for the next best of 1,000 actions, each with a model of 100 predictors, for
@@ -28,7 +29,7 @@ import (
 // same in process, and PostgreSQL.
 func BenchmarkDecide(b *testing.B) {
 	file := filepath.Join(b.TempDir(), "crowd.db")
-	s, err := store.Open(b.Context(), store.Options{URL: file, Channels: channels})
+	s, err := engine.Open(b.Context(), engine.Options{URL: file, Channels: channels})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func asks(client *http.Client, url string, customer int) error {
 }
 
 // crowd fills a store with the benchmark's actions, customers and models.
-func crowd(b *testing.B, s *store.Store, file string) {
+func crowd(b *testing.B, s *engine.Store, file string) {
 	b.Helper()
 	must := func(err error) {
 		b.Helper()
@@ -117,7 +118,7 @@ func crowd(b *testing.B, s *store.Store, file string) {
 	)
 	must(err)
 	for from := 0; from < 1000; from += 200 {
-		var calls []store.SegmentCall
+		var calls []customer.SegmentCall
 		for i := from; i < from+200; i++ {
 			traits := map[string]any{}
 			for t := range 100 {
@@ -125,7 +126,7 @@ func crowd(b *testing.B, s *store.Store, file string) {
 			}
 			calls = append(
 				calls,
-				store.SegmentCall{Type: "identify", MessageID: "i" + strconv.Itoa(i), UserID: "c" + strconv.Itoa(i), Traits: traits},
+				customer.SegmentCall{Type: "identify", MessageID: "i" + strconv.Itoa(i), UserID: "c" + strconv.Itoa(i), Traits: traits},
 			)
 		}
 		_, err := s.Ingest(context.Background(), instant, calls)

@@ -11,8 +11,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/offer"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // deciding is a house with a group of two actions, for customers who are here, and a renderer.
@@ -101,7 +102,7 @@ func TestDecide(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c.body, got, c.want)
 		}
 	}
-	contacts, err := h.store.Sends(context.Background(), store.SendFilter{Customer: "ana", Status: "sent"})
+	contacts, err := h.store.Sends(context.Background(), message.SendFilter{Customer: "ana", Status: "sent"})
 	if err != nil || len(contacts) != 3 {
 		t.Errorf("%d contacts (%v), want 3", len(contacts), err)
 	}
@@ -149,7 +150,7 @@ func TestDecideRefuses(t *testing.T) {
 			t.Errorf("%.80s: got %d %s", c.body, got.status, got.body)
 		}
 	}
-	all, err := h.store.Decisions(context.Background(), store.DecisionFilter{})
+	all, err := h.store.Decisions(context.Background(), offer.DecisionFilter{})
 	if err != nil || len(all) != 0 {
 		t.Errorf("%d decisions (%v): nothing of a refused body is stored", len(all), err)
 	}

@@ -14,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 const (
@@ -32,14 +34,14 @@ var instant = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 type house struct {
 	t     testing.TB
 	g     *Gateway
-	store *store.Store
+	store *engine.Store
 	url   string
 }
 
 // newHouse opens one; change may alter the configuration. The gateway's time stands at instant.
 func newHouse(t testing.TB, change func(*Config)) *house {
 	t.Helper()
-	s, err := store.Open(context.Background(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channels})
+	s, err := engine.Open(context.Background(), engine.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channels})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,13 +146,13 @@ func (h *house) post(client *http.Client, path string, form url.Values, header .
 }
 
 // events are a customer's, newest first.
-func (h *house) events(customer string) []store.TimelineEntry {
+func (h *house) events(customer string) []analytics.TimelineEntry {
 	h.t.Helper()
 	lines, err := h.store.Timeline(context.Background(), customer, 100)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	var out []store.TimelineEntry
+	var out []analytics.TimelineEntry
 	for _, l := range lines {
 		if l.Kind == "event" {
 			out = append(out, l)
@@ -159,7 +161,7 @@ func (h *house) events(customer string) []store.TimelineEntry {
 	return out
 }
 
-func (h *house) customer(id string) store.Customer {
+func (h *house) customer(id string) customer.Customer {
 	h.t.Helper()
 	c, err := h.store.Customer(context.Background(), id)
 	if err != nil {

@@ -11,12 +11,14 @@ import (
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/gateway/mail"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -43,7 +45,7 @@ var channels = []channel.Spec{
 }
 
 // enter publishes the journey and enters ana; it gives the enrollment and on whose behalf its activities act.
-func (h *house) enter() (store.Enrollment, contract.Ref) {
+func (h *house) enter() (unit.Enrollment, contract.Ref) {
 	h.t.Helper()
 	ctx := context.Background()
 	content, diagnostics := lint.Check([]lint.File{
@@ -59,7 +61,7 @@ func (h *house) enter() (store.Enrollment, contract.Ref) {
 	if got := h.call("/v1/track", `{"userId":"ana/b","event":"Delivery Failed","messageId":"e1","properties":{"order":"o1"}}`); got.status != http.StatusOK {
 		h.t.Fatal(got.body)
 	}
-	rows, err := h.store.Enrollments(ctx, store.EnrollmentFilter{Customer: "ana/b"})
+	rows, err := h.store.Enrollments(ctx, enrollment.EnrollmentFilter{Customer: "ana/b"})
 	if err != nil || len(rows) != 1 {
 		h.t.Fatalf("%v, %v", rows, err)
 	}
@@ -212,7 +214,7 @@ func TestDevAgentsNameThemselves(t *testing.T) {
 }
 
 // sent puts a settled send of the journey's message into the ledger and gives its key.
-func (h *house) sent(ref contract.Ref, channel string, o store.Settlement) string {
+func (h *house) sent(ref contract.Ref, channel string, o message.Settlement) string {
 	h.t.Helper()
 	key := ref.Enrollment + "/note/" + channel
 	r, err := h.store.Reserve(context.Background(), instant, instant, contract.Send{
@@ -267,7 +269,7 @@ func TestMailEvents(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	_, ref := h.enter()
-	key := h.sent(ref, "email", store.Settlement{Status: contract.StatusSent, ProviderID: "4F00A1"})
+	key := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent, ProviderID: "4F00A1"})
 	body := `[{"type":"delivered","key":"` + key + `","id":"p1"},{"type":"opened","message_id":"<4F00A1@mail.example.com>","id":"p2"},
 		{"type":"click","message_id":"4F00A1","url":"https://x.example","id":"p3"},{"type":"processed","key":"` + key + `"},{"type":"open","key":"not/mine/1"}]`
 	before := h.stored()
@@ -315,7 +317,7 @@ func TestAppMessages(t *testing.T) {
 	h.sent(
 		ref,
 		"app",
-		store.Settlement{Status: contract.StatusSent, Said: map[string]string{"title": "Sorry", "body": "We are sorry", "link": "/help"}},
+		message.Settlement{Status: contract.StatusSent, Said: map[string]string{"title": "Sorry", "body": "We are sorry", "link": "/help"}},
 	)
 	var made struct{ Token string }
 	got := h.call("/v1/inbox/ana%2Fb/token", `{}`)

@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // enters publishes a journey and lets n customers enter it; their starts wait in the outbox.
@@ -146,7 +147,7 @@ func TestSetAside(t *testing.T) {
 	if got := h.do("POST", api.RetryDeadLetters.Path, `{"all":true}`, auth); got.body != "{\"count\":2}\n" {
 		t.Error(got)
 	}
-	closed, err := h.store.Enrollments(context.Background(), store.EnrollmentFilter{State: store.StateClosed})
+	closed, err := h.store.Enrollments(context.Background(), enrollment.EnrollmentFilter{State: unit.StateClosed})
 	if err != nil || len(closed) != 1 || closed[0].WorkflowID != "hello/u0" {
 		t.Error(closed, err)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
 )
 
 // Call is the provider name of the requests of call steps, in addition to the channels.
@@ -17,7 +17,7 @@ const Call = "call"
 
 // Rates are the rates by bucket: a provider ("email"), or a part of it ("email:shop@example.com",
 // "webhook:hooks.example.com").
-type Rates map[string]store.Pace
+type Rates map[string]message.Pace
 
 // units are the units of a rate.
 var units = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
@@ -59,17 +59,17 @@ func Parse(text string, known []string) (Rates, error) {
 	return rates, nil
 }
 
-func parsePace(text string) (store.Pace, error) {
+func parsePace(text string) (message.Pace, error) {
 	number, unit, _ := strings.Cut(text, "/")
 	span, ok := units[strings.TrimSpace(unit)]
 	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	switch {
 	case !ok || err != nil:
-		return store.Pace{}, fmt.Errorf("%q is not a rate: write a number per s, m or h, as 50/s", text)
+		return message.Pace{}, fmt.Errorf("%q is not a rate: write a number per s, m or h, as 50/s", text)
 	case !(n > 0) || n/span.Seconds() > fastest || n*24 < span.Hours():
-		return store.Pace{}, fmt.Errorf("%q: a rate must be between one a day and %d/s", text, fastest)
+		return message.Pace{}, fmt.Errorf("%q: a rate must be between one a day and %d/s", text, fastest)
 	}
-	return store.Pace{Interval: time.Duration(float64(span) / n), Burst: max(1, int(n/span.Seconds()))}, nil
+	return message.Pace{Interval: time.Duration(float64(span) / n), Burst: max(1, int(n/span.Seconds()))}, nil
 }
 
 // Bucket returns the name of the bucket of a provider, or of a part of it.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
 )
 
 const (
@@ -33,7 +33,7 @@ type Store interface {
 		wall time.Time,
 		bucket string,
 		n int,
-		p store.Pace,
+		p message.Pace,
 		horizon time.Duration,
 	) (at time.Time, taken bool, err error)
 	Pause(ctx context.Context, wall time.Time, bucket string, until time.Time) error
@@ -84,7 +84,7 @@ type Limiter struct {
 // bucket holds the tokens that this process has taken and not used.
 type bucket struct {
 	mu    sync.Mutex
-	pace  store.Pace
+	pace  message.Pace
 	chunk int
 	left  int
 	at    time.Time // when the remaining tokens become valid

@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
 )
 
 var known = []string{"email", "push", "webhook", Call}
@@ -21,7 +21,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for bucket, want := range map[string]store.Pace{
+	for bucket, want := range map[string]message.Pace{
 		"email":                     {Interval: 20 * time.Millisecond, Burst: 50},
 		"email:shop@example.com":    {Interval: 2 * time.Second, Burst: 1},
 		"webhook:hooks.example.com": {Interval: 2 * time.Second, Burst: 1},
@@ -55,7 +55,7 @@ func (s *shared) TakeTokens(
 	wall time.Time,
 	bucket string,
 	n int,
-	p store.Pace,
+	p message.Pace,
 	horizon time.Duration,
 ) (time.Time, bool, error) {
 	s.mu.Lock()

@@ -10,7 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // errorClass is what the error of a failed delivery means for the next attempt.
@@ -97,7 +98,7 @@ func (r *Relay) isDead(attempts int, cause error) bool {
 }
 
 // deadLetter sets an entry aside, so that the entries after it can be delivered, and returns the lease.
-func (r *Relay) deadLetter(ctx context.Context, l store.Lease, d store.Delivery, cause error) {
+func (r *Relay) deadLetter(ctx context.Context, l outbox.Lease, d outbox.Delivery, cause error) {
 	marking, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
 	defer cancel()
 	entry := "start"
@@ -106,7 +107,7 @@ func (r *Relay) deadLetter(ctx context.Context, l store.Lease, d store.Delivery,
 	}
 	fields := []zap.Field{zap.String("workflow", l.Enrollment.WorkflowID), zap.String("entry", entry), zap.Error(cause)}
 	if err := r.cfg.Outbox.SetAside(marking, clock.Now(r.cfg.Clock), l, d.Seq, cause.Error()); err != nil {
-		if !errors.Is(err, store.ErrSuperseded) {
+		if !errors.Is(err, unit.ErrSuperseded) {
 			r.cfg.Logger.Warn("storing a dead letter failed; the delivery will be repeated", append(fields, zap.NamedError("store", err))...)
 		}
 		return

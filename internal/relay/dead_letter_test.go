@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/outbox"
 )
 
 func TestClassifyErrors(t *testing.T) {
@@ -80,7 +80,7 @@ func TestRefusedEventBecomesDeadLetter(t *testing.T) {
 		b.event(id, "Answer", nil)
 	}
 	b.play("all but the dead letters to be delivered", b.settled)
-	asides, err := b.store.DeadLetters(t.Context(), store.DeadLetterFilter{})
+	asides, err := b.store.DeadLetters(t.Context(), outbox.DeadLetterFilter{})
 	if err != nil || len(asides) != 2 || asides[0].Event != "a2" || asides[0].Attempts != permanentAttempts {
 		t.Fatalf("dead letters: %+v %v", asides, err)
 	}
@@ -121,15 +121,15 @@ func TestRefusedStartBecomesDeadLetter(t *testing.T) {
 	b.event("e1", "Hello", map[string]any{"n": "1"})
 	b.event("e2", "Hello", map[string]any{"n": "2"})
 	b.event("a1", "Answer", nil)
-	list := func() []store.DeadLetter {
-		got, err := b.store.DeadLetters(t.Context(), store.DeadLetterFilter{})
+	list := func() []outbox.DeadLetter {
+		got, err := b.store.DeadLetters(t.Context(), outbox.DeadLetterFilter{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
 	b.play("the start to be set aside", func() bool { return len(list()) == 1 && b.pending() == 2 })
-	if got := list()[0]; got.Kind != store.DeadLetterStart || got.Enrollment != first {
+	if got := list()[0]; got.Kind != outbox.DeadLetterStart || got.Enrollment != first {
 		t.Fatalf("%+v", got)
 	}
 	b.fake.mu.Lock()

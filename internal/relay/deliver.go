@@ -9,7 +9,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -17,7 +18,7 @@ import (
 var errAddressTaken = errors.New("another enrollment still runs under this workflow id")
 
 // deliver delivers one entry. After nil it needs no repeat.
-func (r *Relay) deliver(ctx context.Context, l store.Lease, d store.Delivery) error {
+func (r *Relay) deliver(ctx context.Context, l outbox.Lease, d outbox.Delivery) error {
 	switch {
 	case d.Start != nil:
 		return r.start(ctx, l.Enrollment, d.Start)
@@ -28,7 +29,7 @@ func (r *Relay) deliver(ctx context.Context, l store.Lease, d store.Delivery) er
 }
 
 // start starts the run of an enrollment. It may be repeated: a run that is not the enrollment's first ends at once.
-func (r *Relay) start(ctx context.Context, e store.Enrollment, in *contract.Input) error {
+func (r *Relay) start(ctx context.Context, e unit.Enrollment, in *contract.Input) error {
 	_, err := r.cfg.Client.ExecuteWorkflow(ctx, StartOptions(e), contract.JourneyType, in)
 	var taken *serviceerror.WorkflowExecutionAlreadyStarted
 	if !errors.As(err, &taken) {
@@ -50,7 +51,7 @@ func (r *Relay) start(ctx context.Context, e store.Enrollment, in *contract.Inpu
 const maxUpdate = 256 << 10
 
 // event sends an event by update, and by signal where no worker answers in time. A run drops an event that it has seen.
-func (r *Relay) event(ctx context.Context, to store.Enrollment, e contract.Delivery, size int) error {
+func (r *Relay) event(ctx context.Context, to unit.Enrollment, e contract.Delivery, size int) error {
 	workflowID := to.WorkflowID
 	if r.transport.signalOnly(clock.Wall()) || size > maxUpdate {
 		return r.signal(ctx, workflowID, e)
@@ -88,7 +89,7 @@ func (r *Relay) event(ctx context.Context, to store.Enrollment, e contract.Deliv
 }
 
 // rejected records a refusal that somebody waits for: of a command to move to another revision.
-func (r *Relay) rejected(ctx context.Context, to store.Enrollment, e contract.Delivery, why *temporal.ApplicationError) error {
+func (r *Relay) rejected(ctx context.Context, to unit.Enrollment, e contract.Delivery, why *temporal.ApplicationError) error {
 	if e.Command == nil || e.Command.Kind != contract.MigrateOrder {
 		return nil
 	}

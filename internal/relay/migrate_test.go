@@ -6,8 +6,8 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -25,20 +25,20 @@ func TestMigrationCommands(t *testing.T) {
 		update        func(ctx context.Context, id string) error
 		state, reason string
 	}{
-		{"taken", nil, store.MigrationOrdered, ""},
-		{"taken before", rejects("taken before", contract.RejectDuplicate), store.MigrationOrdered, ""},
-		{"ended meanwhile", rejects("the instance has ended", contract.RejectJourneyEnded), store.MigrationOrdered, ""},
-		{"refused", rejects("step \"x\" is a send", contract.RejectInvalid), store.MigrationRefused, `step "x" is a send`},
-		{"refused in another way", rejects("not now", "CannotMove"), store.MigrationRefused, "not now"},
-		{"nobody answers", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, store.MigrationOrdered, ""},
+		{"taken", nil, enrollment.MigrationOrdered, ""},
+		{"taken before", rejects("taken before", contract.RejectDuplicate), enrollment.MigrationOrdered, ""},
+		{"ended meanwhile", rejects("the instance has ended", contract.RejectJourneyEnded), enrollment.MigrationOrdered, ""},
+		{"refused", rejects("step \"x\" is a send", contract.RejectInvalid), enrollment.MigrationRefused, `step "x" is a send`},
+		{"refused in another way", rejects("not now", "CannotMove"), enrollment.MigrationRefused, "not now"},
+		{"nobody answers", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, enrollment.MigrationOrdered, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := setup(t)
 			b.event("e1", "Hello", map[string]any{"n": "1"})
 			b.play("the start", b.settled)
 			b.publish(greetingRevised)
-			page, err := b.store.Migrate(t.Context(), at, store.Migration{Journey: "greeting", By: "me"})
-			if err != nil || len(page.Instances) != 1 || page.Instances[0].State != store.MigrationOrdered {
+			page, err := b.store.Migrate(t.Context(), at, enrollment.Migration{Journey: "greeting", By: "me"})
+			if err != nil || len(page.Instances) != 1 || page.Instances[0].State != enrollment.MigrationOrdered {
 				t.Fatal(page, err)
 			}
 			b.fake.update = c.update

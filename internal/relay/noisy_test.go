@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/customer"
 )
 
 // One worker delivers one customer's 10,000 events, and the later events of others before most of them. The test looks at
@@ -17,19 +17,19 @@ func TestNoisyCustomerDoesNotDelayOthers(t *testing.T) {
 	b.event("e1", "Hello", map[string]any{"n": "1"})
 	b.play("the start", b.settled)
 	for from := 0; from < noise; from += page {
-		calls := make([]store.SegmentCall, page)
+		calls := make([]customer.SegmentCall, page)
 		for i := range calls {
-			calls[i] = store.SegmentCall{Type: "track", MessageID: fmt.Sprintf("noise%05d", from+i), UserID: "ana", Event: "Answer"}
+			calls[i] = customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("noise%05d", from+i), UserID: "ana", Event: "Answer"}
 		}
 		if _, err := b.store.Ingest(t.Context(), at, calls); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var calls []store.SegmentCall
+	var calls []customer.SegmentCall
 	for i := range 10 {
 		who := fmt.Sprintf("other%d", i)
-		calls = append(calls, store.SegmentCall{Type: "track", MessageID: who, UserID: who, Event: "Hello", Properties: map[string]any{"n": "1"}},
-			store.SegmentCall{Type: "track", MessageID: "answer of " + who, UserID: who, Event: "Answer"})
+		calls = append(calls, customer.SegmentCall{Type: "track", MessageID: who, UserID: who, Event: "Hello", Properties: map[string]any{"n": "1"}},
+			customer.SegmentCall{Type: "track", MessageID: "answer of " + who, UserID: who, Event: "Answer"})
 	}
 	if _, err := b.store.Ingest(t.Context(), at, calls); err != nil {
 		t.Fatal(err)

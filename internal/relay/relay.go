@@ -13,19 +13,20 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // Outbox holds what is committed and not delivered yet.
 type Outbox interface {
 	// Lease returns up to limit enrollments with entries due, for ttl of wall time each.
-	Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]store.Lease, error)
+	Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]outbox.Lease, error)
 	// Delivered removes the entries of a lease up to seq, and returns the lease.
-	Delivered(ctx context.Context, l store.Lease, seq int64) error
+	Delivered(ctx context.Context, l outbox.Lease, seq int64) error
 	// ReleaseLease returns a lease; after a failure the entry is due again at retry.
-	ReleaseLease(ctx context.Context, l store.Lease, cause string, retry time.Time) error
+	ReleaseLease(ctx context.Context, l outbox.Lease, cause string, retry time.Time) error
 	// SetAside makes the entry at seq a dead letter, and returns the lease.
-	SetAside(ctx context.Context, now time.Time, l store.Lease, seq int64, cause string) error
+	SetAside(ctx context.Context, now time.Time, l outbox.Lease, seq int64, cause string) error
 	// Committed receives after commits of this process.
 	Committed() <-chan struct{}
 }
@@ -93,7 +94,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	failing := false
 	for ctx.Err() == nil {
 		room := r.cfg.Workers - len(free)
-		var leases []store.Lease
+		var leases []outbox.Lease
 		if room > 0 {
 			var err error
 			leases, err = r.cfg.Outbox.Lease(ctx, clock.Wall(), room, r.cfg.LeaseTime)
@@ -142,7 +143,7 @@ const (
 )
 
 // serve delivers the entries of one lease, in order, and marks how far it came.
-func (r *Relay) serve(ctx context.Context, l store.Lease) {
+func (r *Relay) serve(ctx context.Context, l outbox.Lease) {
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.LeaseTime*8/10)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopPatience, cancel) })() // stopped: the delivery in progress has this long
@@ -170,7 +171,7 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 	defer cancelMarking()
 	if done > 0 {
 		if err := r.cfg.Outbox.Delivered(marking, l, done); err != nil {
-			if !errors.Is(err, store.ErrSuperseded) {
+			if !errors.Is(err, unit.ErrSuperseded) {
 				r.cfg.Logger.Warn(
 					"marking a delivery failed; it will be repeated",
 					zap.String("workflow", l.Enrollment.WorkflowID),
@@ -194,7 +195,7 @@ func (r *Relay) serve(ctx context.Context, l store.Lease) {
 			zap.Error(cause),
 		)
 	}
-	if err := r.cfg.Outbox.ReleaseLease(marking, l, words, retry); err != nil && !errors.Is(err, store.ErrSuperseded) {
+	if err := r.cfg.Outbox.ReleaseLease(marking, l, words, retry); err != nil && !errors.Is(err, unit.ErrSuperseded) {
 		r.cfg.Logger.Warn(
 			"returning a lease failed; it expires by itself",
 			zap.String("workflow", l.Enrollment.WorkflowID),

@@ -18,8 +18,10 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -113,7 +115,7 @@ steps:
 
 type bundle struct {
 	t     *testing.T
-	store *store.Store
+	store *engine.Store
 	fake  *fake
 	relay *Relay
 }
@@ -121,7 +123,7 @@ type bundle struct {
 func setup(t *testing.T, journeys ...string) *bundle {
 	t.Helper()
 	t.Parallel()
-	s, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
+	s, err := engine.Open(t.Context(), engine.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,12 +153,12 @@ func (b *bundle) publish(journeys ...string) {
 }
 
 // event ingests an event of ana and returns its receipt.
-func (b *bundle) event(id, name string, properties map[string]any) store.Receipt {
+func (b *bundle) event(id, name string, properties map[string]any) customer.Receipt {
 	b.t.Helper()
 	got, err := b.store.Ingest(
 		b.t.Context(),
 		at,
-		[]store.SegmentCall{{Type: "track", MessageID: id, UserID: "ana", Event: name, Properties: properties}},
+		[]customer.SegmentCall{{Type: "track", MessageID: id, UserID: "ana", Event: name, Properties: properties}},
 	)
 	if err != nil {
 		b.t.Fatal(err)
@@ -312,7 +314,7 @@ func TestStartIsRepeatedUntilItsAddressIsFree(t *testing.T) {
 	if len(entered) != 1 {
 		t.Fatalf("entered %v", entered)
 	}
-	list, err := b.store.Enrollments(t.Context(), store.EnrollmentFilter{WorkflowID: entered[0]})
+	list, err := b.store.Enrollments(t.Context(), enrollment.EnrollmentFilter{WorkflowID: entered[0]})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

@@ -12,12 +12,12 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // StartOptions returns the options by which the run of an enrollment is started.
-func StartOptions(e store.Enrollment) client.StartWorkflowOptions {
+func StartOptions(e unit.Enrollment) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                                       e.WorkflowID,
 		TaskQueue:                                contract.TaskQueue,

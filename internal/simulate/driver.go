@@ -8,7 +8,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -160,7 +161,7 @@ func (w *scenarioRun) committed() bool {
 }
 
 // deliver delivers the outbox entries of one enrollment.
-func (w *scenarioRun) deliver(ctx workflow.Context, l store.Lease) error {
+func (w *scenarioRun) deliver(ctx workflow.Context, l outbox.Lease) error {
 	for _, d := range l.Deliveries {
 		switch {
 		case d.Start != nil:
@@ -181,7 +182,7 @@ func (w *scenarioRun) deliver(ctx workflow.Context, l store.Lease) error {
 		}
 	}
 	if n := len(l.Deliveries); n > 0 {
-		if err := w.store.Delivered(w.ctx, l, l.Deliveries[n-1].Seq); err != nil && !errors.Is(err, store.ErrSuperseded) {
+		if err := w.store.Delivered(w.ctx, l, l.Deliveries[n-1].Seq); err != nil && !errors.Is(err, unit.ErrSuperseded) {
 			return err
 		}
 	}
@@ -189,7 +190,7 @@ func (w *scenarioRun) deliver(ctx workflow.Context, l store.Lease) error {
 }
 
 // start starts the workflow of an enrollment and waits until it runs.
-func (w *scenarioRun) start(ctx workflow.Context, e store.Enrollment, in contract.Input) error {
+func (w *scenarioRun) start(ctx workflow.Context, e unit.Enrollment, in contract.Input) error {
 	if len(w.enrollments) >= w.opts.Enrollments {
 		return fmt.Errorf("more than %d instances were started: does a journey enter itself, or others, without end?", w.opts.Enrollments)
 	}

@@ -12,14 +12,14 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // enrollment is one entry into a journey.
 type enrollment struct {
 	run      *scenarioRun
-	stored   store.Enrollment
+	stored   unit.Enrollment
 	workflow string
 	journey  string
 	key      string

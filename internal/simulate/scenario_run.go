@@ -18,9 +18,9 @@ import (
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -57,7 +57,7 @@ type scenarioRun struct {
 
 	schedules  bool // some journey has entry by schedule
 	clock      clock.Clock
-	store      *store.Store
+	store      *engine.Store
 	env        *testsuite.TestWorkflowEnvironment
 	activities *activityRunner
 	faults     []scenario.Fault
@@ -112,9 +112,9 @@ func (w *scenarioRun) run() {
 
 // open creates the database with the customer, the activities and the environment.
 func (w *scenarioRun) open(start time.Time) (err error) {
-	w.store, err = store.Open(
+	w.store, err = engine.Open(
 		w.ctx,
-		store.Options{URL: ":memory:", Channels: w.opts.Channels, Scenario: true, Holdout: func(name, _ string, _ float64) bool {
+		engine.Options{URL: ":memory:", Channels: w.opts.Channels, Scenario: true, Holdout: func(name, _ string, _ float64) bool {
 			return w.scenario.Holdout && name == w.test.Journey
 		}},
 	)

@@ -6,8 +6,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
 )
 
 // perform performs the action of a timeline line.
@@ -17,7 +19,7 @@ func (w *scenarioRun) perform(line *scenario.Line) error {
 		return w.event(line)
 	case line.Customer != nil:
 		w.record(line.At, line.Place, "customer: %s", names(line.Customer))
-		return w.ingest(line, store.SegmentCall{Type: "identify", Traits: line.Customer})
+		return w.ingest(line, customer.SegmentCall{Type: "identify", Traits: line.Customer})
 	case line.Fail != nil:
 		f := *line.Fail
 		f.Times = max(f.Times, 1)
@@ -39,18 +41,18 @@ func (w *scenarioRun) perform(line *scenario.Line) error {
 func (w *scenarioRun) event(line *scenario.Line) error {
 	e := line.Event
 	w.record(line.At, line.Place, "event %s%s", e.Name, w.unusedHint(e.Name))
-	return w.ingest(line, store.SegmentCall{Type: "track", MessageID: e.ID, Event: e.Name, Properties: e.Properties})
+	return w.ingest(line, customer.SegmentCall{Type: "track", MessageID: e.ID, Event: e.Name, Properties: e.Properties})
 }
 
 // ingest ingests a Segment call of the customer, as the gateway does.
-func (w *scenarioRun) ingest(line *scenario.Line, c store.SegmentCall) error {
+func (w *scenarioRun) ingest(line *scenario.Line, c customer.SegmentCall) error {
 	w.events++
 	c.UserID, c.Source = w.scenario.ID, "scenario"
 	if c.MessageID == "" {
 		c.MessageID = fmt.Sprintf("scenario/%d", w.events)
 	}
-	_, err := w.store.Ingest(w.ctx, w.now(), []store.SegmentCall{c})
-	if store.IsInput(err) {
+	_, err := w.store.Ingest(w.ctx, w.now(), []customer.SegmentCall{c})
+	if message.IsInput(err) {
 		w.fail(Failure{Place: line.Place, At: line.At, Message: err.Error()})
 		return nil
 	}
@@ -65,7 +67,7 @@ func (w *scenarioRun) intent(line *scenario.Line) error {
 	}
 	w.record(line.At, line.Place, "intent: %s", strings.Join(said, ", "))
 	err := w.store.SetIntents(w.ctx, w.now(), w.scenario.ID, line.Intent)
-	if store.IsInput(err) {
+	if message.IsInput(err) {
 		w.fail(Failure{Place: line.Place, At: line.At, What: "intent", Message: err.Error()})
 		return nil
 	}
@@ -77,11 +79,11 @@ func (w *scenarioRun) resolve(line *scenario.Line) error {
 	r := line.Resolve
 	agent := cmp.Or(r.Agent, "agent")
 	w.record(line.At, line.Place, "%s resolves %s: %s", agent, cmp.Or(r.Queue, "the oldest hand-off"), r.Outcome)
-	open, err := w.store.Handoffs(w.ctx, store.HandoffFilter{Queue: r.Queue, Customer: w.scenario.ID, Limit: 1000})
+	open, err := w.store.Handoffs(w.ctx, handoff.HandoffFilter{Queue: r.Queue, Customer: w.scenario.ID, Limit: 1000})
 	if err != nil {
 		return err
 	}
-	var oldest *store.Handoff
+	var oldest *handoff.Handoff
 	for i := range open { // the list is sorted by priority
 		if h := &open[i]; oldest == nil || h.OpenedAt.Before(oldest.OpenedAt) {
 			oldest = h

@@ -10,7 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/decisioning/text"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // explained is why a text is taken for what it is, and what is known of a customer.
@@ -72,7 +73,7 @@ func explain(c *cobra.Command, cfg *app.Config, from lessonFlags, args []string,
 		m = t.model
 	}
 	if len(args) > 0 && m == nil || customer != "" {
-		err := withStore(c.Context(), cfg, func(st *store.Store) error {
+		err := withStore(c.Context(), cfg, func(st *engine.Store) error {
 			if customer != "" {
 				if err := e.of(c, st, customer); err != nil {
 					return err
@@ -98,13 +99,13 @@ func explain(c *cobra.Command, cfg *app.Config, from lessonFlags, args []string,
 }
 
 // of reads a customer's intents.
-func (e *explained) of(c *cobra.Command, st *store.Store, customer string) error {
+func (e *explained) of(c *cobra.Command, st *engine.Store, customer string) error {
 	clk, err := st.Clock(c.Context())
 	if err != nil {
 		return err
 	}
 	scores, err := st.Intents(c.Context(), clock.Now(clk), customer)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		return &app.ExitError{Code: app.ExitBad, Err: errors.New("there is no customer " + customer)}
 	}
 	if err != nil {

@@ -15,8 +15,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/decisioning/text"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // trained is a classifier and how well it does.
@@ -75,14 +77,14 @@ func learn(examples []text.Example, from lessonFlags) (*trained, error) {
 		return nil, &app.ExitError{Code: app.ExitBad, Err: err}
 	}
 	t := &trained{
-		Source:  store.FromExamples,
+		Source:  intent.FromExamples,
 		Texts:   len(examples),
 		Seconds: clock.Wall().Sub(began).Seconds(),
 		model:   m,
-		digest:  store.DigestOf(examples),
+		digest:  intent.DigestOf(examples),
 	}
 	if from.csv != "" {
-		t.Source = store.FromCSV
+		t.Source = intent.FromCSV
 	}
 	return t, t.measure()
 }
@@ -95,7 +97,7 @@ func (t *trained) measure() error {
 
 // saveClassifier makes it the one that counts.
 func saveClassifier(c *cobra.Command, cfg *app.Config, t *trained) (version int, err error) {
-	err = withStore(c.Context(), cfg, func(st *store.Store) error {
+	err = withStore(c.Context(), cfg, func(st *engine.Store) error {
 		clk, err := st.Clock(c.Context())
 		if err != nil {
 			return err
@@ -130,7 +132,7 @@ func unheard(intents map[string]*journey.Intent, told []string) []string {
 	return out
 }
 
-func withStore(ctx context.Context, cfg *app.Config, f func(*store.Store) error) (err error) {
+func withStore(ctx context.Context, cfg *app.Config, f func(*engine.Store) error) (err error) {
 	st, err := cfg.OpenStore(ctx, zap.NewNop())
 	if err != nil {
 		return err
@@ -140,9 +142,9 @@ func withStore(ctx context.Context, cfg *app.Config, f func(*store.Store) error)
 }
 
 // counting reads the classifier that counts in the database.
-func counting(ctx context.Context, st *store.Store) (*trained, error) {
+func counting(ctx context.Context, st *engine.Store) (*trained, error) {
 	kept, err := st.Classifier(ctx)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, app.Unreachable(
 			"there is no classifier in the database: publish intents with examples, or save one with tabi intents train --save",
 		)
@@ -172,7 +174,7 @@ func evaluate(c *cobra.Command, cfg *app.Config, from lessonFlags, file string, 
 			t, err = learn(examples, from)
 		}
 	default:
-		err = withStore(c.Context(), cfg, func(st *store.Store) (err error) {
+		err = withStore(c.Context(), cfg, func(st *engine.Store) (err error) {
 			t, err = counting(c.Context(), st)
 			return err
 		})

@@ -8,7 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // page is how many rows are requested at once.
@@ -26,7 +26,7 @@ func listCommand() *cobra.Command {
 			if limit < 1 {
 				return app.Usage("--limit is %d: give at least 1", limit)
 			}
-			if state != "" && !slices.Contains([]string{store.StateOpen, store.StateAwaitingGoal, store.StateClosed}, state) {
+			if state != "" && !slices.Contains([]string{unit.StateOpen, unit.StateAwaitingGoal, unit.StateClosed}, state) {
 				return app.Usage("--state is %q: give open, awaiting_goal or closed", state)
 			}
 			if err := r.load(c); err != nil {
@@ -75,7 +75,7 @@ func listCommand() *cobra.Command {
 
 // until returns when an open enrollment continues by itself; empty for a closed one.
 func until(e api.Enrollment) string {
-	if e.State == store.StateClosed {
+	if e.State == unit.StateClosed {
 		return ""
 	}
 	return stamp(e.Until)

@@ -12,8 +12,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // migration moves the instances of a journey.
@@ -61,7 +61,7 @@ func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 		}
 		for _, one := range got.Migrations {
 			i := impact{From: one.From, Step: one.Step, Target: one.Target, Suggest: suggest[[2]string{one.From, one.Step}]}
-			if one.State == store.MigrationRefused {
+			if one.State == enrollment.MigrationRefused {
 				i.Reason = one.Reason
 				r.Stayed = append(r.Stayed, one)
 			} else {
@@ -148,7 +148,7 @@ func (m *migration) run(ctx context.Context, r *migrateReport) error {
 			return m.interrupted(ctx, err)
 		}
 		for _, one := range got.Migrations {
-			if one.State == store.MigrationRefused {
+			if one.State == enrollment.MigrationRefused {
 				r.Stayed = append(r.Stayed, one)
 				continue
 			}
@@ -235,10 +235,10 @@ func (m *migration) look(ctx context.Context, behind string, r *migrateReport) (
 			_, mine := m.waiting[one.Enrollment]
 			switch {
 			case !mine:
-			case one.State == store.MigrationDone:
+			case one.State == enrollment.MigrationDone:
 				r.Moved++
 				delete(m.waiting, one.Enrollment)
-			case one.State == store.MigrationRefused:
+			case one.State == enrollment.MigrationRefused:
 				r.Stayed = append(r.Stayed, one)
 				delete(m.waiting, one.Enrollment)
 			default:

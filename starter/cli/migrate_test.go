@@ -16,9 +16,9 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // moveGateway is the part of a gateway that a migration talks to. What becomes of an order is said by its
@@ -108,7 +108,7 @@ func (g *moveGateway) migrate(r *http.Request) api.MigratePage {
 	to, _ := journey.NewProgram(g.to)
 	var page api.MigratePage
 	for _, one := range g.all {
-		if one.Enrollment <= in.After || one.State == store.MigrationDone || one.State == "ended" {
+		if one.Enrollment <= in.After || one.State == enrollment.MigrationDone || one.State == "ended" {
 			continue
 		}
 		if len(page.Migrations) == in.Limit {
@@ -116,10 +116,10 @@ func (g *moveGateway) migrate(r *http.Request) api.MigratePage {
 			return page
 		}
 		said := *one
-		if said.State != store.MigrationOrdered {
-			said.State = store.MigrationOrdered
+		if said.State != enrollment.MigrationOrdered {
+			said.State = enrollment.MigrationOrdered
 			if said.Target, said.Reason = from.CanMigrate(one.Step, to, in.Renamed); said.Reason != "" {
-				said.State = store.MigrationRefused
+				said.State = enrollment.MigrationRefused
 			}
 			if !in.DryRun && said.Reason == "" {
 				g.orders[one.Customer]++
@@ -136,14 +136,14 @@ func (g *moveGateway) moves(r *http.Request) api.MigrationList {
 	limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
 	var page api.MigrationList
 	for _, one := range g.all {
-		if one.State == store.MigrationOrdered && g.looks > 1 {
+		if one.State == enrollment.MigrationOrdered && g.looks > 1 {
 			switch {
 			case strings.HasPrefix(one.Customer, "stay"):
-				one.State, one.Reason = store.MigrationRefused, "a send is under way; try again later"
+				one.State, one.Reason = enrollment.MigrationRefused, "a send is under way; try again later"
 			case strings.HasPrefix(one.Customer, "end"):
 				one.State = "ended"
 			case !strings.HasPrefix(one.Customer, "mute"):
-				one.State = store.MigrationDone
+				one.State = enrollment.MigrationDone
 			}
 		}
 		if one.Enrollment <= r.URL.Query().Get("after") || one.State == "" || one.State == "ended" {
@@ -190,7 +190,7 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	// Again: who stayed is asked once more, nobody else.
-	g.all[60].Customer, g.all[60].State = "ready", store.MigrationRefused
+	g.all[60].Customer, g.all[60].State = "ready", enrollment.MigrationRefused
 	code, out, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "-o", "json")
 	var report migrateReport
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Moved != 1 || report.Ordered != 1 ||

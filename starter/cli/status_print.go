@@ -11,7 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/tabi-journeys/tabi/internal/api"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -21,7 +21,7 @@ func (v statusView) print(p *printer) {
 	p.line("%s: %s", e.WorkflowID, stateOf(e))
 	p.fact("customer", e.Customer)
 	p.fact("entered", utc(e.EnteredAt)+" by "+e.EntryName)
-	if e.State == store.StateClosed {
+	if e.State == unit.StateClosed {
 		p.fact("ended", utc(e.ClosedAt))
 		p.fact("because", api.ReasonText(e.Reason))
 	} else {
@@ -43,7 +43,7 @@ func (v statusView) print(p *printer) {
 		}
 	}
 	if v.Silence != "" {
-		if e.State == store.StateClosed {
+		if e.State == unit.StateClosed {
 			p.line("  history unavailable from Temporal: %s", v.Silence)
 		} else {
 			p.line("  the run does not answer: %s", v.Silence)

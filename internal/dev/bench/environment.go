@@ -18,10 +18,11 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 //go:embed content
@@ -53,7 +54,7 @@ func content() (*journey.Content, error) {
 type environment struct {
 	server   *server
 	config   *app.Config
-	store    *store.Store
+	store    *engine.Store
 	temporal client.Client
 	stub     *stub
 	acts     *activities.Activities
@@ -81,7 +82,7 @@ func openEnvironment(ctx context.Context, s *server, name string) (w *environmen
 			w.close()
 		}
 	}()
-	if w.store, err = store.Open(ctx, store.Options{URL: w.config.Database, Channels: channels.Shipped().Specs(),
+	if w.store, err = engine.Open(ctx, engine.Options{URL: w.config.Database, Channels: channels.Shipped().Specs(),
 		Statements: &w.statements}); err != nil {
 		return nil, err
 	}
@@ -159,7 +160,7 @@ const batchSize = 200
 
 // ingestEvents identifies each customer and then records the events for them, in order.
 func (w *environment) ingestEvents(ctx context.Context, ids []string, events ...string) error {
-	var calls []store.SegmentCall
+	var calls []customer.SegmentCall
 	flush := func() error {
 		if len(calls) == 0 {
 			return nil
@@ -169,9 +170,9 @@ func (w *environment) ingestEvents(ctx context.Context, ids []string, events ...
 		return err
 	}
 	for _, id := range ids {
-		calls = append(calls, store.SegmentCall{Type: "identify", MessageID: id + "-0", UserID: id, Traits: traits(id), Source: "http"})
+		calls = append(calls, customer.SegmentCall{Type: "identify", MessageID: id + "-0", UserID: id, Traits: traits(id), Source: "http"})
 		for n, name := range events {
-			calls = append(calls, store.SegmentCall{Type: "track", MessageID: fmt.Sprintf("%s-%d", id, n+1), UserID: id, Event: name,
+			calls = append(calls, customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("%s-%d", id, n+1), UserID: id, Event: name,
 				Properties: map[string]any{"plan": "gold", "source": "bench"}, Source: "http"})
 		}
 		if len(calls) >= batchSize {
@@ -185,9 +186,9 @@ func (w *environment) ingestEvents(ctx context.Context, ids []string, events ...
 
 // track records one event for each of the customers, in one transaction.
 func (w *environment) track(ctx context.Context, ids []string, event string) error {
-	calls := make([]store.SegmentCall, len(ids))
+	calls := make([]customer.SegmentCall, len(ids))
 	for i, id := range ids {
-		calls[i] = store.SegmentCall{
+		calls[i] = customer.SegmentCall{
 			Type:       "track",
 			MessageID:  fmt.Sprintf("%s+%d", id, w.sent.Add(1)),
 			UserID:     id,

@@ -11,7 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/engine"
 )
 
 // openSQL creates a database with tabi's schema and customers, to be written by plain SQL in the fastest way known
@@ -22,7 +22,7 @@ func openSQL(ctx context.Context, s *server, name string, ids []string, whole bo
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, store.Options{URL: url, Channels: channels.Shipped().Specs()})
+	st, err := engine.Open(ctx, engine.Options{URL: url, Channels: channels.Shipped().Specs()})
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -115,7 +115,7 @@ func (h *latencyProbe) bareHop(ctx context.Context, n int) (*route, error) {
 	start := h.w.startByHand(queue, false)
 	v := &route{name: "bare hop", customers: h.w.newCustomers(n)}
 	at := func(customer string) entrant {
-		return entrant{enrollment: store.Enrollment{ID: customer, WorkflowID: "bare/" + customer, Journey: "hop", Customer: customer}}
+		return entrant{enrollment: unit.Enrollment{ID: customer, WorkflowID: "bare/" + customer, Journey: "hop", Customer: customer}}
 	}
 	v.send = func(ctx context.Context, customer string) error {
 		h.accepted(customer)
@@ -137,7 +137,7 @@ func (w *environment) awaitParked(ctx context.Context, journey string, n int) er
 		at, err := w.store.StepCounts(ctx, journey)
 		found := int64(0)
 		for _, s := range at {
-			if s.Step != "" && s.State == store.StateOpen {
+			if s.Step != "" && s.State == unit.StateOpen {
 				found += s.Instances
 			}
 		}

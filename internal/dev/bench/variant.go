@@ -13,14 +13,14 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/internal/relay"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // entrant is an enrollment, and what is to be delivered to its run.
 type entrant struct {
-	enrollment store.Enrollment
+	enrollment unit.Enrollment
 	start      *contract.Input
 	events     []contract.Delivery
 }

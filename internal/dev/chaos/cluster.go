@@ -18,8 +18,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/childproc"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 //go:embed journeys second
@@ -156,7 +156,7 @@ func (g *cluster) folder(next bool) (string, error) {
 }
 
 func (g *cluster) setClock(ctx context.Context) error {
-	st, err := store.Open(ctx, store.Options{URL: g.database.url})
+	st, err := engine.Open(ctx, engine.Options{URL: g.database.url})
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,12 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // startAsRelay starts a run as a relay does that is killed before it marks the start as delivered.
-func (h *installation) startAsRelay(l store.Lease) (runID string, err error) {
+func (h *installation) startAsRelay(l outbox.Lease) (runID string, err error) {
 	run, err := h.Temporal.ExecuteWorkflow(context.Background(), client.StartWorkflowOptions{
 		ID: l.Enrollment.WorkflowID, TaskQueue: contract.TaskQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
@@ -36,7 +36,7 @@ func (h *installation) startAsRelay(l store.Lease) (runID string, err error) {
 }
 
 // lease leases the one pending start for a moment.
-func (h *installation) lease() store.Lease {
+func (h *installation) lease() outbox.Lease {
 	h.Helper()
 	leases, err := h.Store.Lease(context.Background(), clock.Wall(), 10, time.Millisecond)
 	if err != nil || len(leases) != 1 || len(leases[0].Deliveries) == 0 || leases[0].Deliveries[0].Start == nil {

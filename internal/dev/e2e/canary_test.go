@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -122,7 +122,7 @@ func TestCustomerDataStaysInStore(t *testing.T) {
 	if !strings.Contains(history.String(), named) {
 		t.Error("the history does not hold what the journey names: is it looked at?")
 	}
-	contacts, err := h.Store.Sends(context.Background(), store.SendFilter{Customer: "ana"})
+	contacts, err := h.Store.Sends(context.Background(), message.SendFilter{Customer: "ana"})
 	if err != nil {
 		t.Fatal(err)
 	}

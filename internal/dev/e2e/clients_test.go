@@ -14,7 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -94,7 +94,7 @@ func TestRealClients(t *testing.T) {
 		})
 	})
 
-	list, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{Journey: "greeting", Live: true})
+	list, err := h.Store.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: "greeting", Live: true})
 	if err != nil || len(list) == 0 {
 		t.Fatal(list, err)
 	}

@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/outbox"
 )
 
 // An event that is too large for Temporal becomes a dead letter: its enrollment and all others continue, and it can
@@ -36,18 +37,18 @@ func TestTooLargeEventBecomesDeadLetter(t *testing.T) {
 	h.parked("nudge/ana/1", "reply")
 	// The gateway refuses such an event; a back end that writes through Temporal, or another version's gateway, may
 	// accept it.
-	if _, err := h.Store.Ingest(ctx, clock.Now(h.clock), []store.SegmentCall{{Type: "track", MessageID: "poison", UserID: "ana",
+	if _, err := h.Store.Ingest(ctx, clock.Now(h.clock), []customer.SegmentCall{{Type: "track", MessageID: "poison", UserID: "ana",
 		Event:      "Answered",
 		Properties: map[string]any{"k": "1", "text": strings.Repeat("x", 3<<20)}}}); err != nil {
 		t.Fatal(err)
 	}
 	h.track("ana", "Answered", "behind", map[string]any{"k": "1", "text": "yes"})
-	var aside []store.DeadLetter
+	var aside []outbox.DeadLetter
 	others := 0
 	await(t, "the poison to be set aside", func() (err error) {
 		others++ // only while others are delivered can it be distinguished from an outage
 		h.track("bea", "Start", "", map[string]any{"k": fmt.Sprint(others)})
-		if aside, err = h.Store.DeadLetters(ctx, store.DeadLetterFilter{WorkflowID: "nudge/ana/1"}); err == nil && len(aside) == 0 {
+		if aside, err = h.Store.DeadLetters(ctx, outbox.DeadLetterFilter{WorkflowID: "nudge/ana/1"}); err == nil && len(aside) == 0 {
 			err = errors.New("nothing is")
 		}
 		return err

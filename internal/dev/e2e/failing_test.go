@@ -7,7 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/message"
 )
 
 // variant is offer with another name, channel and category, so that each case has a journey of its own.
@@ -40,9 +41,9 @@ func TestFailingSends(t *testing.T) {
 		return journey + "/" + customer
 	}
 	// ledger returns a customer's last send.
-	ledger := func(t *testing.T, customer, status, reason string) store.Send {
+	ledger := func(t *testing.T, customer, status, reason string) message.Send {
 		t.Helper()
-		all, err := h.Store.Sends(context.Background(), store.SendFilter{Customer: customer, Limit: 1})
+		all, err := h.Store.Sends(context.Background(), message.SendFilter{Customer: customer, Limit: 1})
 		if err != nil || len(all) != 1 {
 			t.Fatalf("contacts: %+v, %v", all, err)
 		}
@@ -181,7 +182,7 @@ func (h *installation) pending(workflowID, why string) {
 
 // last reports whether the latest enrollment of a customer in a journey has ended so.
 func (h *installation) last(journey, customer, outcome string) error {
-	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{Journey: journey, Customer: customer})
+	all, err := h.Store.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: journey, Customer: customer})
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -153,7 +153,7 @@ func (in *install) isReady() error {
 func (in *install) publish(database string) {
 	in.Helper()
 	ctx := context.Background()
-	st, err := store.Open(ctx, store.Options{URL: database})
+	st, err := engine.Open(ctx, engine.Options{URL: database})
 	if err != nil {
 		in.Fatal(err)
 	}

@@ -21,10 +21,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/relay"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -46,7 +48,7 @@ var origin = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 type installation struct {
 	testing.TB
 	app       *app.Services
-	Store     *store.Store
+	Store     *engine.Store
 	Temporal  client.Client
 	clock     clock.Clock
 	namespace string
@@ -301,9 +303,9 @@ func do(t testing.TB, req *http.Request) (int, []byte) {
 }
 
 // enrollments returns those at a workflow id, oldest first.
-func (h *installation) enrollments(workflowID string) []store.Enrollment {
+func (h *installation) enrollments(workflowID string) []unit.Enrollment {
 	h.Helper()
-	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{WorkflowID: workflowID})
+	all, err := h.Store.Enrollments(context.Background(), enrollment.EnrollmentFilter{WorkflowID: workflowID})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -311,23 +313,23 @@ func (h *installation) enrollments(workflowID string) []store.Enrollment {
 }
 
 // latest returns the last enrollment at a workflow id.
-func (h *installation) latest(workflowID string) (store.Enrollment, error) {
+func (h *installation) latest(workflowID string) (unit.Enrollment, error) {
 	all := h.enrollments(workflowID)
 	if len(all) == 0 {
-		return store.Enrollment{}, fmt.Errorf("nobody entered %s", workflowID)
+		return unit.Enrollment{}, fmt.Errorf("nobody entered %s", workflowID)
 	}
 	return all[len(all)-1], nil
 }
 
 // parked waits until the enrollment has reported that it waits at a step.
-func (h *installation) parked(workflowID, step string) store.Enrollment {
+func (h *installation) parked(workflowID, step string) unit.Enrollment {
 	h.Helper()
-	var e store.Enrollment
+	var e unit.Enrollment
 	await(h, workflowID+" waits at "+step, func() (err error) {
 		if e, err = h.latest(workflowID); err != nil {
 			return err
 		}
-		if e.State != store.StateOpen || e.Step != step {
+		if e.State != unit.StateOpen || e.Step != step {
 			return fmt.Errorf("it is %s at %q (%s %s)", e.State, e.Step, e.Outcome, e.Reason)
 		}
 		return nil
@@ -336,14 +338,14 @@ func (h *installation) parked(workflowID, step string) store.Enrollment {
 }
 
 // ended waits until the enrollment has ended with an outcome.
-func (h *installation) ended(workflowID, outcome string) store.Enrollment {
+func (h *installation) ended(workflowID, outcome string) unit.Enrollment {
 	h.Helper()
-	var e store.Enrollment
+	var e unit.Enrollment
 	await(h, workflowID+" ends "+outcome, func() (err error) {
 		if e, err = h.latest(workflowID); err != nil {
 			return err
 		}
-		if e.State != store.StateClosed {
+		if e.State != unit.StateClosed {
 			return fmt.Errorf("it is %s at %q", e.State, e.Step)
 		}
 		return nil
@@ -410,7 +412,7 @@ func (h *installation) settled() {
 // entries returns how often a customer has entered a journey.
 func (h *installation) entries(journey, customer string) int {
 	h.Helper()
-	all, err := h.Store.Enrollments(context.Background(), store.EnrollmentFilter{Journey: journey, Customer: customer})
+	all, err := h.Store.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: journey, Customer: customer})
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -38,11 +38,11 @@ func TestTerminatedRunReleasesResources(t *testing.T) {
 		t.Fatalf("the reconciler reports %+v", report)
 	}
 	h.ended("care/ana", contract.Cancelled)
-	open, err := h.Store.Handoffs(ctx, store.HandoffFilter{Customer: "ana"})
+	open, err := h.Store.Handoffs(ctx, handoff.HandoffFilter{Customer: "ana"})
 	if err != nil || len(open) > 0 {
 		t.Errorf("hand-offs still open: %+v, %v", open, err)
 	}
-	withdrawn, err := h.Store.Handoffs(ctx, store.HandoffFilter{Customer: "ana", State: store.HandoffWithdrawn})
+	withdrawn, err := h.Store.Handoffs(ctx, handoff.HandoffFilter{Customer: "ana", State: handoff.HandoffWithdrawn})
 	if err != nil || len(withdrawn) != 1 || withdrawn[0].Reason == "" {
 		t.Errorf("withdrawn hand-offs: %+v, %v", withdrawn, err)
 	}

@@ -17,7 +17,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // wait is the journey whose enrollments are migrated; hours is its timeout. Its next revision has a mail before the
@@ -177,7 +178,7 @@ func (m *move) moved() (n int) {
 		var page api.MigrationList
 		m.ask(api.ListMigrations.Path+"?journey=wait&after="+url.QueryEscape(after), &page)
 		for _, one := range page.Migrations {
-			if one.State == store.MigrationDone {
+			if one.State == enrollment.MigrationDone {
 				n++
 			}
 		}
@@ -301,7 +302,7 @@ func (m *move) ends(first int) {
 	late := first + (len(m.customers)-first)/2
 	now := m.all()
 	for _, c := range m.customers[first:] {
-		if e := now[c]; e.State == store.StateOpen && (e.Step != "answer" || !e.Until.Equal(m.until[c])) {
+		if e := now[c]; e.State == unit.StateOpen && (e.Step != "answer" || !e.Until.Equal(m.until[c])) {
 			m.Errorf("%s is at %q until %s; it was to be at answer until %s", c, e.Step, e.Until, m.until[c])
 		}
 	}
@@ -310,7 +311,7 @@ func (m *move) ends(first int) {
 		open := 0
 		now = m.all()
 		for _, e := range now {
-			if e.State != store.StateClosed {
+			if e.State != unit.StateClosed {
 				open++
 			}
 		}

@@ -6,7 +6,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 )
 
 // A run that is open though the store has closed its enrollment has nothing left to do, and is terminated.
@@ -17,7 +17,7 @@ func TestOrphanRunIsTerminated(t *testing.T) {
 	h.customer("ana")
 	h.track("ana", "Trouble", "", map[string]any{"text": "help"})
 	h.parked("care/ana", "person")
-	list, err := h.Store.Enrollments(ctx, store.EnrollmentFilter{WorkflowID: "care/ana"})
+	list, err := h.Store.Enrollments(ctx, enrollment.EnrollmentFilter{WorkflowID: "care/ana"})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

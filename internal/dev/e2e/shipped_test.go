@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/journeys"
 )
 
@@ -57,10 +57,10 @@ func TestCartAbandonedTwice(t *testing.T) {
 		}
 		return nil
 	})
-	var second store.Enrollment
+	var second unit.Enrollment
 	await(t, "the second time ends", func() error {
 		all := h.enrollments("cart-recovery/ana/k1")
-		if second = all[len(all)-1]; len(all) != 2 || second.State != store.StateClosed {
+		if second = all[len(all)-1]; len(all) != 2 || second.State != unit.StateClosed {
 			return fmt.Errorf(
 				"%d entries, the last is %s at %q since %s until %s",
 				len(all),

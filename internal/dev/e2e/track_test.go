@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -75,7 +75,7 @@ func TestTrack(t *testing.T) {
 			t.Errorf("an event of %s: %v", name, err)
 		}
 	}
-	if _, err := h.Store.Customer(ctx, "bob"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := h.Store.Customer(ctx, "bob"); !errors.Is(err, sqldb.ErrNotFound) {
 		t.Errorf("what was refused left a customer: %v", err)
 	}
 }

@@ -11,11 +11,18 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/gateway/figures"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -26,37 +33,37 @@ type Store interface {
 	Migrations
 	Decisions
 	Content(ctx context.Context) (release int, c *journey.Content, err error)
-	Counts(ctx context.Context) (store.Counts, error)
+	Counts(ctx context.Context) (analytics.Counts, error)
 	PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error)
 }
 
 // Enrollments starts, finds and orders enrollments.
 type Enrollments interface {
-	Ingest(ctx context.Context, now time.Time, calls []store.SegmentCall) ([]store.Receipt, error)
+	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
 	Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error
-	Enrollments(ctx context.Context, f store.EnrollmentFilter) ([]store.Enrollment, error)
-	Sends(ctx context.Context, f store.SendFilter) ([]store.Send, error)
+	Enrollments(ctx context.Context, f enrollment.EnrollmentFilter) ([]unit.Enrollment, error)
+	Sends(ctx context.Context, f message.SendFilter) ([]message.Send, error)
 }
 
 // DeadLetters lists and retries dead letters.
 type DeadLetters interface {
-	DeadLetters(ctx context.Context, f store.DeadLetterFilter) ([]store.DeadLetter, error)
-	RetryDeadLetters(ctx context.Context, now time.Time, list []store.DeadLetter, drop bool) (int, error)
+	DeadLetters(ctx context.Context, f outbox.DeadLetterFilter) ([]outbox.DeadLetter, error)
+	RetryDeadLetters(ctx context.Context, now time.Time, list []outbox.DeadLetter, drop bool) (int, error)
 }
 
 // Migrations moves open enrollments to another revision.
 type Migrations interface {
-	StepCounts(ctx context.Context, journey string) ([]store.StepCount, error)
+	StepCounts(ctx context.Context, journey string) ([]analytics.StepCount, error)
 	Program(ctx context.Context, revision string) (*journey.Program, error)
-	Migrate(ctx context.Context, now time.Time, m store.Migration) (store.MigrationPage, error)
-	MigrationStatuses(ctx context.Context, name, after string, limit int) ([]store.MigrationStatus, error)
+	Migrate(ctx context.Context, now time.Time, m enrollment.Migration) (enrollment.MigrationPage, error)
+	MigrationStatuses(ctx context.Context, name, after string, limit int) ([]enrollment.MigrationStatus, error)
 }
 
 // Decisions previews decisions.
 type Decisions interface {
 	InboundChannels() []string
-	Explain(ctx context.Context, now time.Time, customer, group string, actions []string, channel string) (store.Decision, error)
-	Intents(ctx context.Context, now time.Time, customer string) ([]store.IntentScore, error)
+	Explain(ctx context.Context, now time.Time, customer, group string, actions []string, channel string) (offer.Decision, error)
+	Intents(ctx context.Context, now time.Time, customer string) ([]intent.IntentScore, error)
 }
 
 // Handlers serve the admin API.

@@ -7,13 +7,13 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/outbox"
 )
 
 // deadLetterPage is how many dead letters one transaction retries.
 const deadLetterPage = 200
 
-func viewDeadLetters(list []store.DeadLetter) []api.DeadLetter {
+func viewDeadLetters(list []outbox.DeadLetter) []api.DeadLetter {
 	out := make([]api.DeadLetter, len(list))
 	for i, d := range list {
 		out[i] = api.DeadLetter{
@@ -25,7 +25,7 @@ func viewDeadLetters(list []store.DeadLetter) []api.DeadLetter {
 }
 
 func (h *Handlers) listDeadLetters(ctx context.Context, in *api.DeadLetterFilter) (*api.DeadLetterList, error) {
-	filter := store.DeadLetterFilter{WorkflowID: in.WorkflowID, Limit: in.Limit}
+	filter := outbox.DeadLetterFilter{WorkflowID: in.WorkflowID, Limit: in.Limit}
 	if in.After != "" {
 		id, seq, _ := strings.Cut(in.After, "/")
 		n, err := strconv.ParseInt(seq, 10, 64)
@@ -60,7 +60,7 @@ func (h *Handlers) settleDeadLetters(ctx context.Context, in api.DeadLetterSelec
 		return nil, web.Bad("workflow_id", "or all must be given, not both")
 	}
 	out := &api.DeadLetterCount{}
-	filter := store.DeadLetterFilter{WorkflowID: in.WorkflowID, Limit: deadLetterPage}
+	filter := outbox.DeadLetterFilter{WorkflowID: in.WorkflowID, Limit: deadLetterPage}
 	for {
 		rows, err := h.store.DeadLetters(ctx, filter)
 		if err != nil {

@@ -8,7 +8,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 func (h *Handlers) explainDecision(ctx context.Context, in *api.DecisionQuery) (*api.Decision, error) {
@@ -35,13 +37,13 @@ func (h *Handlers) explainDecision(ctx context.Context, in *api.DecisionQuery) (
 }
 
 func unknownCustomer(id string, err error) error {
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		return web.NotFound("unknown_customer", "customer", "no such customer: "+strconv.Quote(id))
 	}
 	return err
 }
 
-func viewDecision(d *store.Decision, intents []store.IntentScore) *api.Decision {
+func viewDecision(d *offer.Decision, intents []intent.IntentScore) *api.Decision {
 	out := &api.Decision{
 		Customer: d.Customer, Asked: d.Asked, At: d.At, Release: d.Release, Control: d.Control,
 		Chosen: make([]api.Slot, len(d.Slots)), Reason: d.Reason,

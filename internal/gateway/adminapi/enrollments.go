@@ -10,10 +10,15 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/figures"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -36,7 +41,7 @@ func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.Enroll
 	if content == nil || content.Journeys[req.Journey] == nil {
 		return nil, web.NotFound("unknown_journey", "journey", "no such journey in the current release: "+strconv.Quote(req.Journey))
 	}
-	receipts, err := h.store.Ingest(ctx, h.Now(), []store.SegmentCall{{
+	receipts, err := h.store.Ingest(ctx, h.Now(), []customer.SegmentCall{{
 		Type: "track", MessageID: req.ID, UserID: req.Customer, Event: journeyStarted, Properties: req.Properties,
 		Source: "cli", Enter: req.Journey,
 	}})
@@ -63,14 +68,14 @@ func (h *Handlers) sendCommand(ctx context.Context, in *api.CommandInput) (*api.
 	err := h.store.Command(ctx, h.Now(), in.ID, contract.Command{
 		Kind: commands[in.Body.Kind], By: auth.Actor(ctx, in.Body.By), Reason: in.Body.Reason,
 	})
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, web.NotFound("not_found", "id", "no open enrollment at this workflow id")
 	}
 	return &api.Done{Success: true}, err
 }
 
 func (h *Handlers) listEnrollments(ctx context.Context, in *api.EnrollmentFilter) (*api.EnrollmentList, error) {
-	rows, err := h.store.Enrollments(ctx, store.EnrollmentFilter{
+	rows, err := h.store.Enrollments(ctx, enrollment.EnrollmentFilter{
 		Journey: in.Journey, Customer: in.Customer, State: in.State, Outcome: in.Outcome, After: in.After, Limit: in.Limit,
 	})
 	if err != nil {
@@ -97,7 +102,7 @@ func (h *Handlers) knowsJourney(ctx context.Context, name string) error {
 	if err != nil || content != nil && content.Journeys[name] != nil {
 		return err
 	}
-	rows, err := h.store.Enrollments(ctx, store.EnrollmentFilter{Journey: name, Limit: 1})
+	rows, err := h.store.Enrollments(ctx, enrollment.EnrollmentFilter{Journey: name, Limit: 1})
 	if err != nil || len(rows) > 0 {
 		return err
 	}
@@ -105,7 +110,7 @@ func (h *Handlers) knowsJourney(ctx context.Context, name string) error {
 }
 
 func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*api.Status, error) {
-	rows, err := h.store.Enrollments(ctx, store.EnrollmentFilter{WorkflowID: in.ID, Limit: 1000})
+	rows, err := h.store.Enrollments(ctx, enrollment.EnrollmentFilter{WorkflowID: in.ID, Limit: 1000})
 	if err != nil {
 		return nil, err
 	}
@@ -114,15 +119,15 @@ func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*ap
 	}
 	latest := rows[0]
 	for _, e := range rows[1:] {
-		if e.EnteredAt.After(latest.EnteredAt) || e.EnteredAt.Equal(latest.EnteredAt) && latest.State == store.StateClosed {
+		if e.EnteredAt.After(latest.EnteredAt) || e.EnteredAt.Equal(latest.EnteredAt) && latest.State == unit.StateClosed {
 			latest = e
 		}
 	}
-	sends, err := h.store.Sends(ctx, store.SendFilter{Enrollment: latest.ID})
+	sends, err := h.store.Sends(ctx, message.SendFilter{Enrollment: latest.ID})
 	if err != nil {
 		return nil, err
 	}
-	dead, err := h.store.DeadLetters(ctx, store.DeadLetterFilter{WorkflowID: in.ID})
+	dead, err := h.store.DeadLetters(ctx, outbox.DeadLetterFilter{WorkflowID: in.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +140,7 @@ func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*ap
 
 func (h *Handlers) pauseJourney(ctx context.Context, in *api.PauseInput) (*api.PauseResponse, error) {
 	n, err := h.store.PauseJourney(ctx, h.Now(), in.Body.Journey, auth.Actor(ctx, in.Body.By), in.Body.Paused)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, web.NotFound("unknown_journey", "journey", fmt.Sprintf("no such journey: %q", in.Body.Journey))
 	}
 	return &api.PauseResponse{Success: true, Enrollments: n}, err
@@ -152,7 +157,7 @@ func (h *Handlers) getCounts(ctx context.Context, _ *api.None) (*api.Counts, err
 
 func (h *Handlers) getJourney(ctx context.Context, in *api.JourneyName) (*api.JourneyNumbers, error) {
 	n, err := h.figures.Numbers(ctx, in.Name)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, web.NotFound("unknown_journey", "name", "no such journey: "+strconv.Quote(in.Name))
 	}
 	if err != nil {
@@ -171,7 +176,7 @@ func (h *Handlers) getReport(ctx context.Context, in *api.ReportFilter) (*api.Re
 	return &report, err
 }
 
-func viewEnrollment(e store.Enrollment) api.Enrollment {
+func viewEnrollment(e unit.Enrollment) api.Enrollment {
 	return api.Enrollment{
 		ID: e.ID, WorkflowID: e.WorkflowID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer, Key: e.Key,
 		EntryEvent: e.EntryEvent, EntryName: e.EntryName, EnteredAt: e.EnteredAt, ClosedAt: e.ClosedAt,
@@ -180,7 +185,7 @@ func viewEnrollment(e store.Enrollment) api.Enrollment {
 	}
 }
 
-func viewSend(s store.Send) api.Send {
+func viewSend(s message.Send) api.Send {
 	return api.Send{
 		Key: s.Key, Journey: s.Journey, Step: s.Step, Message: s.Message, Channel: s.Channel, Category: s.Category,
 		Status: s.Status, Reason: s.Reason, Unknown: s.Unknown, Attempts: s.Attempts, At: s.At,

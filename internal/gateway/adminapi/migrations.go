@@ -8,14 +8,17 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-func viewMigrations(all []store.MigrationStatus) []api.MigrationStatus {
+func viewMigrations(all []enrollment.MigrationStatus) []api.MigrationStatus {
 	out := make([]api.MigrationStatus, len(all))
 	for i, m := range all {
 		out[i] = api.MigrationStatus{
@@ -63,7 +66,7 @@ func (h *Handlers) getStepCounts(ctx context.Context, in *api.JourneyFilter) (*a
 
 // groupStepCounts groups counts by journey and revision. A journey's current revision is listed even if it has no enrollments; an
 // empty name asks for all journeys.
-func groupStepCounts(counts []store.StepCount, content *journey.Content, name string) map[string]*api.JourneyStepCounts {
+func groupStepCounts(counts []analytics.StepCount, content *journey.Content, name string) map[string]*api.JourneyStepCounts {
 	found := map[string]*api.JourneyStepCounts{}
 	if content != nil {
 		for _, d := range content.Journeys {
@@ -86,7 +89,7 @@ func groupStepCounts(counts []store.StepCount, content *journey.Content, name st
 			j.Revisions = append(j.Revisions, api.RevisionStepCounts{Revision: c.Revision})
 		}
 		j.Revisions[at].Steps = append(j.Revisions[at].Steps, api.StepCount{
-			Step: c.Step, AwaitingGoal: c.State == store.StateAwaitingGoal, Holdout: c.Holdout, Enrollments: c.Instances,
+			Step: c.Step, AwaitingGoal: c.State == unit.StateAwaitingGoal, Holdout: c.Holdout, Enrollments: c.Instances,
 		})
 	}
 	return found
@@ -97,10 +100,10 @@ func (h *Handlers) migrate(ctx context.Context, in *api.MigrateInput) (*api.Migr
 	if err := h.checkRenamed(ctx, req.Journey, req.Renamed); err != nil {
 		return nil, err
 	}
-	page, err := h.store.Migrate(ctx, h.Now(), store.Migration{
+	page, err := h.store.Migrate(ctx, h.Now(), enrollment.Migration{
 		Journey: req.Journey, Renamed: req.Renamed, By: auth.Actor(ctx, req.By), DryRun: req.DryRun, After: req.After, Limit: req.Limit,
 	})
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, notReleased(req.Journey)
 	}
 	return &api.MigratePage{Migrations: viewMigrations(page.Instances), Next: page.Next}, err
@@ -133,7 +136,7 @@ func (h *Handlers) checkRenamed(ctx context.Context, name string, renamed map[st
 
 func (h *Handlers) listMigrations(ctx context.Context, in *api.MigrationFilter) (*api.MigrationList, error) {
 	rows, err := h.store.MigrationStatuses(ctx, in.Journey, in.After, in.Limit)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, notReleased(in.Journey)
 	}
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 const (
@@ -25,10 +25,10 @@ const (
 
 // Reader has the queries that this package caches.
 type Reader interface {
-	Live(ctx context.Context) (store.Live, error)
-	Totals(ctx context.Context) (store.Totals, error)
-	Numbers(ctx context.Context, now time.Time, journey string) (store.Numbers, error)
-	Acceptance(ctx context.Context, now, since time.Time) (store.Acceptance, error)
+	Live(ctx context.Context) (analytics.Live, error)
+	Totals(ctx context.Context) (analytics.Totals, error)
+	Numbers(ctx context.Context, now time.Time, journey string) (analytics.Numbers, error)
+	Acceptance(ctx context.Context, now, since time.Time) (analytics.Acceptance, error)
 	Content(ctx context.Context) (release int, c *journey.Content, err error)
 }
 
@@ -40,11 +40,11 @@ type Figures struct {
 
 	mu   sync.Mutex
 	at   time.Time // wall
-	last store.Live
+	last analytics.Live
 	ok   bool
 
 	totalsMu sync.Mutex
-	totals   store.Totals
+	totals   analytics.Totals
 	counted  bool      // totals were read once
 	counting bool      // they are being read
 	next     time.Time // wall: when they are to be read again
@@ -60,7 +60,7 @@ func New(env *web.Env, r Reader) *Figures {
 
 // Live returns what is happening now, fresh or cached; false: it could not be read. A failure is cached too, so that a database
 // in trouble is not asked more often.
-func (s *Figures) Live() (store.Live, bool) {
+func (s *Figures) Live() (analytics.Live, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if wall := s.Env.Wall(); s.at.IsZero() || wall.Sub(s.at) >= countsAge {
@@ -76,7 +76,7 @@ func (s *Figures) Live() (store.Live, bool) {
 }
 
 // Totals returns the latest totals, and starts to count them in the background when it is time; false: they were never counted.
-func (s *Figures) Totals() (store.Totals, bool) {
+func (s *Figures) Totals() (analytics.Totals, bool) {
 	s.totalsMu.Lock()
 	due := !s.counting && !s.Env.Wall().Before(s.next)
 	s.counting = s.counting || due

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/api"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 const (
@@ -19,12 +19,12 @@ const (
 type journeyNumbers struct {
 	mu   sync.Mutex
 	at   time.Time // wall; zero: not read yet
-	last store.Numbers
+	last analytics.Numbers
 }
 
 // Numbers returns a journey's numbers, fresh or a few seconds old. Callers who ask while they are being read wait for the same
 // answer, so that many viewers cost the database no more than one.
-func (s *Figures) Numbers(ctx context.Context, name string) (store.Numbers, error) {
+func (s *Figures) Numbers(ctx context.Context, name string) (analytics.Numbers, error) {
 	s.journeysMu.Lock()
 	if len(s.journeys) >= numbersKept {
 		s.journeys = map[string]*journeyNumbers{}
@@ -51,7 +51,7 @@ func (s *Figures) Numbers(ctx context.Context, name string) (store.Numbers, erro
 }
 
 // ViewNumbers converts numbers to the form of the admin API.
-func ViewNumbers(n store.Numbers) api.JourneyNumbers {
+func ViewNumbers(n analytics.Numbers) api.JourneyNumbers {
 	out := api.JourneyNumbers{
 		Journey:   n.Journey,
 		At:        n.At,
@@ -104,7 +104,7 @@ func ViewNumbers(n store.Numbers) api.JourneyNumbers {
 	return out
 }
 
-func viewGroup(g store.Group) api.GroupNumbers {
+func viewGroup(g analytics.Group) api.GroupNumbers {
 	return api.GroupNumbers{Maturing: g.Maturing, Customers: g.Customers, Converted: g.Converted, Late: g.Late,
 		Rate: api.Interval{Estimate: g.Rate.Share, Low: g.Rate.Low, High: g.Rate.High}, Value: g.Value, ValuePerCustomer: g.PerHead}
 }

@@ -7,10 +7,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // DefaultPeriod is how far a report looks back by default.
@@ -60,7 +61,7 @@ func (s *Figures) Report(ctx context.Context, since time.Time) (api.Report, erro
 	for _, c := range a.Controls {
 		out.Controls = append(out.Controls, viewControl(c))
 	}
-	offers := map[string]store.Offers{}
+	offers := map[string]analytics.Offers{}
 	for _, j := range a.Journeys {
 		offers[j.Journey] = j.Offers
 	}
@@ -84,7 +85,7 @@ func (s *Figures) Report(ctx context.Context, since time.Time) (api.Report, erro
 		j := api.JourneyReport{Journey: name, Offers: viewOffers(offers[name])}
 		if name != "" {
 			n, err := s.Numbers(ctx, name)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
+			if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 				return api.Report{}, err
 			}
 			if err == nil {
@@ -96,12 +97,12 @@ func (s *Figures) Report(ctx context.Context, since time.Time) (api.Report, erro
 	return out, nil
 }
 
-func viewOffers(o store.Offers) api.OfferNumbers {
+func viewOffers(o analytics.Offers) api.OfferNumbers {
 	return api.OfferNumbers{Offers: o.Made, Accepted: o.Accepted, Ignored: o.Ignored, Open: o.Open,
 		Rate: api.Interval{Estimate: o.Rate.Share, Low: o.Rate.Low, High: o.Rate.High}, Value: o.Worth, Cost: o.Cost, Net: o.Net}
 }
 
-func viewControl(c store.ControlAcceptance) api.ControlReport {
+func viewControl(c analytics.ControlAcceptance) api.ControlReport {
 	out := api.ControlReport{
 		Control:       c.Control,
 		OfferNumbers:  viewOffers(c.Offers),

@@ -8,7 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // UserTokenLife is how long a user token is valid (wall time).
@@ -36,7 +36,7 @@ func (h *Handlers) AppMessages(w http.ResponseWriter, r *http.Request) {
 		limit = n
 	}
 	rows, err := h.store.AppMessages(r.Context(), user, limit)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		h.StoreFailed(w, r, err)
 		return
 	}

@@ -21,7 +21,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/offer"
 )
 
 // Rendering asks for a message to be rendered for a customer who is here.
@@ -37,9 +38,9 @@ type Rendering struct {
 type Store interface {
 	Content(ctx context.Context) (release int, c *journey.Content, err error)
 	InboundChannels() []string
-	DecideInbound(ctx context.Context, now time.Time, in store.Inbound) (store.Decision, error)
+	DecideInbound(ctx context.Context, now time.Time, in offer.Inbound) (offer.Decision, error)
 	TemplateVars(ctx context.Context, now time.Time, customer string, properties map[string]any) (expr.Vars, error)
-	AppMessages(ctx context.Context, customer string, limit int) ([]store.Send, error)
+	AppMessages(ctx context.Context, customer string, limit int) ([]message.Send, error)
 }
 
 // Handlers serve the customers who are here: decisions, and the messages of apps.
@@ -92,7 +93,7 @@ func (h *Handlers) Decide(w http.ResponseWriter, r *http.Request) {
 	if in.RequestID == "" {
 		in.RequestID = uuid.NewString()
 	}
-	d, err := h.store.DecideInbound(r.Context(), h.Now(), store.Inbound{
+	d, err := h.store.DecideInbound(r.Context(), h.Now(), offer.Inbound{
 		UserID: in.UserID, AnonymousID: in.AnonymousID, Group: in.Group, Actions: in.Actions, Channel: in.Channel, Slots: in.Slots,
 		Context: in.Context, RequestID: in.RequestID, Preview: in.Preview,
 	})
@@ -148,7 +149,7 @@ func (h *Handlers) readDecide(body []byte, given map[string]json.RawMessage, bro
 		return f
 	}
 	if raw := given["slots"]; in.Slots == 0 && raw != nil && string(raw) != "null" {
-		return web.Bad("slots", fmt.Sprintf("must be a number from 1 to %d", store.MaxSlots))
+		return web.Bad("slots", fmt.Sprintf("must be a number from 1 to %d", offer.MaxSlots))
 	}
 	return nil
 }
@@ -170,8 +171,8 @@ func (h *Handlers) checkDecide(in *api.DecideRequest) *web.Error {
 	if f := CheckChannel(h.store.InboundChannels(), in.Channel); f != nil {
 		return f
 	}
-	if in.Slots < 0 || in.Slots > store.MaxSlots {
-		return web.Bad("slots", fmt.Sprintf("must be a number from 1 to %d", store.MaxSlots))
+	if in.Slots < 0 || in.Slots > offer.MaxSlots {
+		return web.Bad("slots", fmt.Sprintf("must be a number from 1 to %d", offer.MaxSlots))
 	}
 	return nil
 }
@@ -225,7 +226,7 @@ func KnowsActions(content *journey.Content, group string, actions []string) *web
 }
 
 // dress renders the chosen messages. One that cannot be rendered is left out: the caller has the message's name.
-func (h *Handlers) dress(ctx context.Context, content *journey.Content, d *store.Decision, properties map[string]any, actions []api.ActionNow) {
+func (h *Handlers) dress(ctx context.Context, content *journey.Content, d *offer.Decision, properties map[string]any, actions []api.ActionNow) {
 	if h.render == nil || !slices.ContainsFunc(actions, func(a api.ActionNow) bool { return content.Messages[a.Message] != nil }) {
 		return
 	}

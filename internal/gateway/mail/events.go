@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // Events that mail providers report, with Segment's names.
@@ -48,10 +50,10 @@ var bounceKinds = map[string]string{
 
 // Store ingests events and finds the sends that reports are about.
 type Store interface {
-	Ingest(ctx context.Context, now time.Time, calls []store.SegmentCall) ([]store.Receipt, error)
-	Customer(ctx context.Context, id string) (store.Customer, error)
-	Send(ctx context.Context, key string) (store.Send, error)
-	SendByProvider(ctx context.Context, channel, id string) (store.Send, error)
+	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+	Customer(ctx context.Context, id string) (customer.Customer, error)
+	Send(ctx context.Context, key string) (message.Send, error)
+	SendByProvider(ctx context.Context, channel, id string) (message.Send, error)
 }
 
 // Pages renders what a customer sees after following a link.
@@ -101,7 +103,7 @@ func (h *Handlers) Events(w http.ResponseWriter, r *http.Request) {
 		web.WriteError(w, web.TooLarge("", fmt.Sprintf("%d reports; at most %d are accepted at once", len(list), h.Limits.Batch)))
 		return
 	}
-	calls, skipped := make([]store.SegmentCall, 0, len(list)), []api.IgnoredReport{}
+	calls, skipped := make([]customer.SegmentCall, 0, len(list)), []api.IgnoredReport{}
 	for i, raw := range list {
 		field := "[" + strconv.Itoa(i) + "]"
 		if single {
@@ -128,7 +130,7 @@ func (h *Handlers) Events(w http.ResponseWriter, r *http.Request) {
 }
 
 // mailEvent converts one report to an event of the customer, or says why it is ignored.
-func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call store.SegmentCall, ignore string, f *web.Error) {
+func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call customer.SegmentCall, ignore string, f *web.Error) {
 	in, f := h.Object(field, raw)
 	if f != nil {
 		return call, "", f
@@ -151,13 +153,13 @@ func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call st
 		return call, "reports of this type are ignored", nil
 	}
 	c, err := h.send(r, key, messageID)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		return call, "no mail was sent under this key or id", nil
 	}
 	if err != nil {
 		return call, "", h.StoreError(r, err)
 	}
-	call = store.SegmentCall{
+	call = customer.SegmentCall{
 		Type: "track", Event: event, Source: "http", Timestamp: h.happened(at),
 		Properties: map[string]any{"message": c.Message, "step": c.Step, "journey": c.Journey, "channel": "email"},
 	}

@@ -6,10 +6,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // Unsubscribed is the event that ends marketing to a customer.
@@ -37,19 +38,19 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 		h.badLink(w, r)
 		return
 	}
-	customer, err := h.store.Customer(r.Context(), m.Customer)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	who, err := h.store.Customer(r.Context(), m.Customer)
+	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		h.unsubscribeFailed(w, r, err)
 		return
 	}
-	if err != nil || !optedOut(customer) {
+	if err != nil || !optedOut(who) {
 		// A new id each time: an old link must work again after the customer has come back.
-		call := store.SegmentCall{
+		call := customer.SegmentCall{
 			Type: "track", Event: Unsubscribed, MessageID: web.OwnPrefix + "unsubscribe." + uuid.NewString(), Source: "http",
 			Properties: about(m),
 		}
 		call.UserID, call.AnonymousID = web.Identity(m.Customer)
-		if _, err := h.store.Ingest(r.Context(), h.Now(), []store.SegmentCall{call}); err != nil {
+		if _, err := h.store.Ingest(r.Context(), h.Now(), []customer.SegmentCall{call}); err != nil {
 			h.unsubscribeFailed(w, r, err)
 			return
 		}
@@ -58,7 +59,7 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 }
 
 // optedOut reports whether marketing has ended for a customer already.
-func optedOut(c store.Customer) bool {
+func optedOut(c customer.Customer) bool {
 	consent, ok := c.Traits["consent"].(map[string]any)
 	return ok && consent["marketing"] == false
 }

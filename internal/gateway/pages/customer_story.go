@@ -4,8 +4,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/api"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/handoff"
 )
 
 // repeated are the details of a timeline's lines, by kind, that its title or its page says already, and
@@ -19,7 +20,7 @@ var repeated = map[string][]string{
 
 // details are what a line of the timeline shows beside its title, on the page of a hand-off: not what stands on
 // that page anyway.
-func details(line store.TimelineEntry, page store.Handoff) []pair {
+func details(line analytics.TimelineEntry, page handoff.Handoff) []pair {
 	drop := repeated[line.Kind]
 	if line.Kind == "handoff" && line.Detail["id"] == page.ID {
 		drop = append(slices.Clone(drop), "note", "agent", "outcome", "agent_note", "reason")

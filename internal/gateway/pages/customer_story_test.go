@@ -4,13 +4,14 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/handoff"
 )
 
 // A line of the timeline has no addresses, and does not say again what its title or the page says.
 func TestDetails(t *testing.T) {
 	t.Parallel()
-	page := store.Handoff{ID: "e1/care/1"}
+	page := handoff.Handoff{ID: "e1/care/1"}
 	for _, c := range []struct {
 		kind   string
 		detail map[string]any
@@ -24,7 +25,7 @@ func TestDetails(t *testing.T) {
 		{"event", map[string]any{"id": "o1", "workflow_id": "theirs"}, []pair{{"id", "o1"}, {"workflow_id", "theirs"}}},
 		{"entered", nil, nil},
 	} {
-		if got := details(store.TimelineEntry{Kind: c.kind, Detail: c.detail}, page); !slices.Equal(got, c.want) {
+		if got := details(analytics.TimelineEntry{Kind: c.kind, Detail: c.detail}, page); !slices.Equal(got, c.want) {
 			t.Errorf("%s %v: %v, want %v", c.kind, c.detail, got, c.want)
 		}
 	}

@@ -11,8 +11,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/handoff"
+	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 const (
@@ -27,34 +35,34 @@ type story struct {
 	Customer     string
 	Known        bool   // there is a profile
 	Name         string // where the profile has one
-	Profile      store.Customer
+	Profile      customer.Customer
 	Intents      []intentRow
 	Decisions    []decisionRow
-	Conversation []store.ConversationTurn
-	Journeys     []store.Enrollment // under way
-	Timeline     []store.TimelineEntry
+	Conversation []message.ConversationTurn
+	Journeys     []unit.Enrollment // under way
+	Timeline     []analytics.TimelineEntry
 }
 
 // toldStory is a story as a part of a page tells it: at a moment, and beside a hand-off, if that is the page's.
 type toldStory struct {
 	story
 	Now     time.Time // virtual
-	Handoff store.Handoff
+	Handoff handoff.Handoff
 }
 
 // At is the story as it is told at a moment.
 func (s story) At(now time.Time) toldStory { return toldStory{story: s, Now: now} }
 
 // Beside is the story as it is told on the page of a hand-off.
-func (s story) Beside(now time.Time, h store.Handoff) toldStory { return toldStory{s, now, h} }
+func (s story) Beside(now time.Time, h handoff.Handoff) toldStory { return toldStory{s, now, h} }
 
 type intentRow struct {
-	store.IntentScore
+	intent.IntentScore
 	Width float64 // of its bar, percent
 }
 
 type decisionRow struct {
-	store.Decision
+	offer.Decision
 	Title   string
 	Funnel  []stageCount
 	Rows    []decisioning.Candidate // the first funnelShown
@@ -73,7 +81,7 @@ func (p *Pages) tell(ctx context.Context, id string) (story, error) {
 	s := story{Customer: id}
 	var err error
 	s.Profile, err = p.store.Customer(ctx, id)
-	if s.Known = err == nil; err != nil && !errors.Is(err, store.ErrNotFound) {
+	if s.Known = err == nil; err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
 	if s.Known {
@@ -81,14 +89,14 @@ func (p *Pages) tell(ctx context.Context, id string) (story, error) {
 	}
 	s.Name, _ = s.Profile.Traits["first_name"].(string)
 	scores, err := p.store.Intents(ctx, p.Now(), id)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
 	for _, score := range scores {
 		s.Intents = append(s.Intents, intentRow{IntentScore: score, Width: math.Round(1000*score.Score) / 10})
 	}
-	decisions, err := p.store.Decisions(ctx, store.DecisionFilter{Customer: id, Limit: decisionsShown})
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	decisions, err := p.store.Decisions(ctx, offer.DecisionFilter{Customer: id, Limit: decisionsShown})
+	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
 	for _, d := range decisions {
@@ -97,15 +105,15 @@ func (p *Pages) tell(ctx context.Context, id string) (story, error) {
 	if s.Conversation, err = p.store.Conversation(ctx, id, turnsShown); err != nil {
 		return s, err
 	}
-	if s.Timeline, err = p.store.Timeline(ctx, id, timelineLimit); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if s.Timeline, err = p.store.Timeline(ctx, id, timelineLimit); err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
-	s.Journeys, err = p.store.Enrollments(ctx, store.EnrollmentFilter{Customer: id, Live: true})
+	s.Journeys, err = p.store.Enrollments(ctx, enrollment.EnrollmentFilter{Customer: id, Live: true})
 	return s, err
 }
 
 // tellDecision puts a decision into rows.
-func tellDecision(d store.Decision) decisionRow {
+func tellDecision(d offer.Decision) decisionRow {
 	row := decisionRow{Decision: d, Title: "nothing: " + d.Reason, Rows: d.Candidates}
 	for i, slot := range d.Slots {
 		if i == 0 {
@@ -171,7 +179,7 @@ func (p *Pages) Customers(w http.ResponseWriter, r *http.Request) {
 
 type customerView struct {
 	story
-	Contacts []store.Send
+	Contacts []message.Send
 }
 
 // customer shows everything about one customer.
@@ -193,8 +201,8 @@ func (p *Pages) Customer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := customerView{story: s}
-	if v.Contacts, err = p.store.Sends(r.Context(), store.SendFilter{Customer: s.Customer, Limit: contactsShown}); err != nil &&
-		!errors.Is(err, store.ErrNotFound) {
+	if v.Contacts, err = p.store.Sends(r.Context(), message.SendFilter{Customer: s.Customer, Limit: contactsShown}); err != nil &&
+		!errors.Is(err, sqldb.ErrNotFound) {
 		p.pageFailed(w, r, err)
 		return
 	}

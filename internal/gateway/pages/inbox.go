@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/handoff"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 )
 
 type inboxView struct {
-	Handoffs []store.Handoff
+	Handoffs []handoff.Handoff
 	Queues   []string
 	Queue    string
 	State    string // "", resolved or withdrawn
@@ -32,14 +33,14 @@ type inboxView struct {
 func (p *Pages) Inbox(w http.ResponseWriter, r *http.Request) {
 	v := inboxView{Queue: r.URL.Query().Get("queue"), State: r.URL.Query().Get("state")}
 	switch v.State {
-	case "", store.HandoffOpen, store.HandoffClaimed, store.HandoffResolved, store.HandoffWithdrawn:
+	case "", handoff.HandoffOpen, handoff.HandoffClaimed, handoff.HandoffResolved, handoff.HandoffWithdrawn:
 	default:
 		p.Problem(w, r, http.StatusBadRequest, "Unknown list", "A list is of hand-offs that are open, claimed, resolved or withdrawn.")
 		return
 	}
-	all, err := p.store.Handoffs(r.Context(), store.HandoffFilter{State: v.State, Limit: inboxLimit})
+	all, err := p.store.Handoffs(r.Context(), handoff.HandoffFilter{State: v.State, Limit: inboxLimit})
 	if err == nil && v.Queue != "" {
-		v.Handoffs, err = p.store.Handoffs(r.Context(), store.HandoffFilter{State: v.State, Queue: v.Queue, Limit: inboxLimit})
+		v.Handoffs, err = p.store.Handoffs(r.Context(), handoff.HandoffFilter{State: v.State, Queue: v.Queue, Limit: inboxLimit})
 	} else {
 		v.Handoffs = all
 	}
@@ -61,7 +62,7 @@ func (p *Pages) Inbox(w http.ResponseWriter, r *http.Request) {
 }
 
 type handoffView struct {
-	store.Handoff
+	handoff.Handoff
 	Story   story
 	Problem string // why the last form was not taken
 	Chosen  string // what the form had, to be shown again
@@ -79,7 +80,7 @@ func (p *Pages) Handoff(w http.ResponseWriter, r *http.Request) {
 func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, v handoffView) {
 	ctx, id := r.Context(), r.PathValue("id")
 	h, err := p.store.Handoff(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may have been mistyped.")
 		return
 	}
@@ -88,8 +89,8 @@ func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, 
 		return
 	}
 	v.Handoff = h
-	v.Closed = h.State == store.HandoffResolved || h.State == store.HandoffWithdrawn
-	v.Mine = h.State == store.HandoffClaimed && h.Agent == p.agent(r)
+	v.Closed = h.State == handoff.HandoffResolved || h.State == handoff.HandoffWithdrawn
+	v.Mine = h.State == handoff.HandoffClaimed && h.Agent == p.agent(r)
 	if v.Story, err = p.tell(ctx, h.Customer); err != nil {
 		p.pageFailed(w, r, err)
 		return
@@ -142,13 +143,13 @@ func (p *Pages) afterForm(w http.ResponseWriter, r *http.Request, err error, v h
 	switch {
 	case err == nil:
 		http.Redirect(w, r, "/inbox/"+url.PathEscape(r.PathValue("id")), http.StatusSeeOther)
-	case errors.Is(err, store.ErrTaken):
+	case errors.Is(err, handoff.ErrTaken):
 		v.Problem = "Another agent has claimed this hand-off. Nothing was changed; please agree with them first."
 		p.showHandoff(w, r, http.StatusConflict, v)
-	case errors.Is(err, store.ErrTooLate):
+	case errors.Is(err, handoff.ErrTooLate):
 		v.Problem = "Too late: this hand-off was closed before. What you sent had no effect; below is what happened instead."
 		p.showHandoff(w, r, http.StatusConflict, v)
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, sqldb.ErrNotFound):
 		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may have been mistyped.")
 	default:
 		p.pageFailed(w, r, err)

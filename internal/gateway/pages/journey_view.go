@@ -10,16 +10,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/graph"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/stats"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // journeyView is what the page of a journey shows.
 type journeyView struct {
-	store.Numbers
+	analytics.Numbers
 	Description, Owner     string
 	Revision               string // whose numbers are shown; empty: all together
 	Shown                  string // the revision that is drawn
@@ -44,7 +44,7 @@ type stepRow struct {
 	Here, Passed      int64
 	Skipped           int64
 	Ways              []wayRow
-	Sends             []store.SendNumbers
+	Sends             []analytics.SendNumbers
 }
 
 type wayRow struct {
@@ -74,12 +74,12 @@ type stageRow struct {
 // at the higher interval's end.
 type groupRow struct {
 	Label string
-	store.Group
+	analytics.Group
 	Low, High, At float64
 }
 
 // viewJourney puts together what is shown. chosen is the revision whose numbers are asked for, empty for all.
-func viewJourney(n store.Numbers, d *journey.Definition, chosen string) journeyView {
+func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) journeyView {
 	v := journeyView{
 		Numbers:     n,
 		Description: d.Description,
@@ -151,7 +151,7 @@ func viewJourney(n store.Numbers, d *journey.Definition, chosen string) journeyV
 }
 
 // row is a line of the table of steps.
-func row(step, kind, title string, s store.StepNumbers, edges []graph.Edge) stepRow {
+func row(step, kind, title string, s analytics.StepNumbers, edges []graph.Edge) stepRow {
 	r := stepRow{Step: step, Kind: kind, Title: title, Here: s.Here, Passed: s.Passed, Skipped: s.Skipped, Sends: s.Sends}
 	labels := map[string]string{}
 	var order []string
@@ -197,9 +197,9 @@ func way(label string, n int64, shares map[string]float64, arm string) wayRow {
 const reasonEnded = "JOURNEY_ENDED"
 
 // alert is what someone should look at about a step's sends.
-func alert(sends []store.SendNumbers) string {
+func alert(sends []analytics.SendNumbers) string {
 	failed, repeated, doubt := int64(0), int64(0), int64(0)
-	worst := store.SendNumbers{}
+	worst := analytics.SendNumbers{}
 	for _, s := range sends {
 		doubt += s.InDoubt
 		switch {
@@ -275,7 +275,7 @@ func (v *journeyView) funnel() {
 	if f.HeldOut.Customers > 0 {
 		end = max(end, f.HeldOut.Rate.High)
 	}
-	group := func(label string, g store.Group) {
+	group := func(label string, g analytics.Group) {
 		v.Groups = append(
 			v.Groups,
 			groupRow{Label: label, Group: g, Low: 100 * g.Rate.Low / end, High: 100 * g.Rate.High / end, At: 100 * g.Rate.Share / end},

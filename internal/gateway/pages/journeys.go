@@ -7,8 +7,9 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/stats"
-	"github.com/tabi-journeys/tabi/internal/store"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -72,7 +73,7 @@ func (p *Pages) Journeys(w http.ResponseWriter, r *http.Request) {
 func (p *Pages) Journey(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	n, err := p.figures.Numbers(r.Context(), name)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, sqldb.ErrNotFound) {
 		p.Problem(
 			w,
 			r,
@@ -92,7 +93,7 @@ func (p *Pages) Journey(w http.ResponseWriter, r *http.Request) {
 		shown = n.Revisions[0].Revision
 	}
 	if chosen != "" && chosen != n.Current &&
-		!slices.ContainsFunc(n.Revisions, func(v store.RevisionNumbers) bool { return v.Revision == chosen }) {
+		!slices.ContainsFunc(n.Revisions, func(v analytics.RevisionNumbers) bool { return v.Revision == chosen }) {
 		p.Problem(
 			w,
 			r,

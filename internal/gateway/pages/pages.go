@@ -16,12 +16,19 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/figures"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/graph"
+	"github.com/tabi-journeys/tabi/internal/handoff"
+	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 //go:embed templates
@@ -44,15 +51,15 @@ type layout struct {
 type Store interface {
 	Content(ctx context.Context) (release int, c *journey.Content, err error)
 	Program(ctx context.Context, revision string) (*journey.Program, error)
-	Customer(ctx context.Context, id string) (store.Customer, error)
-	Intents(ctx context.Context, now time.Time, customer string) ([]store.IntentScore, error)
-	Decisions(ctx context.Context, f store.DecisionFilter) ([]store.Decision, error)
-	Conversation(ctx context.Context, customer string, limit int) ([]store.ConversationTurn, error)
-	Timeline(ctx context.Context, customer string, limit int) ([]store.TimelineEntry, error)
-	Enrollments(ctx context.Context, f store.EnrollmentFilter) ([]store.Enrollment, error)
-	Sends(ctx context.Context, f store.SendFilter) ([]store.Send, error)
-	Handoff(ctx context.Context, id string) (store.Handoff, error)
-	Handoffs(ctx context.Context, f store.HandoffFilter) ([]store.Handoff, error)
+	Customer(ctx context.Context, id string) (customer.Customer, error)
+	Intents(ctx context.Context, now time.Time, customer string) ([]intent.IntentScore, error)
+	Decisions(ctx context.Context, f offer.DecisionFilter) ([]offer.Decision, error)
+	Conversation(ctx context.Context, customer string, limit int) ([]message.ConversationTurn, error)
+	Timeline(ctx context.Context, customer string, limit int) ([]analytics.TimelineEntry, error)
+	Enrollments(ctx context.Context, f enrollment.EnrollmentFilter) ([]unit.Enrollment, error)
+	Sends(ctx context.Context, f message.SendFilter) ([]message.Send, error)
+	Handoff(ctx context.Context, id string) (handoff.Handoff, error)
+	Handoffs(ctx context.Context, f handoff.HandoffFilter) ([]handoff.Handoff, error)
 	ClaimHandoff(ctx context.Context, now time.Time, id, agent string) error
 	ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error
 }

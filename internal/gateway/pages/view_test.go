@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/stats"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // The comparison in words, and where its intervals are drawn.
@@ -20,15 +20,15 @@ func TestFunnelInWords(t *testing.T) {
 		Paths:   []journey.Path{{Name: journey.Main, Start: journey.End}},
 	}
 	compare := func(a, n, b, m int64) journeyView {
-		f := store.Funnel{
+		f := analytics.Funnel{
 			Goal:     true,
 			Compared: true,
-			Treated:  store.Group{Customers: n, Converted: a, Rate: stats.Wilson(a, n)},
-			HeldOut:  store.Group{Customers: m, Converted: b, Rate: stats.Wilson(b, m)},
+			Treated:  analytics.Group{Customers: n, Converted: a, Rate: stats.Wilson(a, n)},
+			HeldOut:  analytics.Group{Customers: m, Converted: b, Rate: stats.Wilson(b, m)},
 		}
 		f.Difference = stats.Newcombe(f.Treated.Rate, f.HeldOut.Rate)
 		f.Lifted, f.Lift = b > 0, f.Difference.Share/f.HeldOut.Rate.Share
-		return viewJourney(store.Numbers{Current: d.Revision(), Funnel: f}, d, "")
+		return viewJourney(analytics.Numbers{Current: d.Revision(), Funnel: f}, d, "")
 	}
 	for _, want := range []struct {
 		a, n, b, m int64
@@ -56,7 +56,7 @@ func TestFunnelInWords(t *testing.T) {
 func TestAlert(t *testing.T) {
 	t.Parallel()
 	got := alert(
-		[]store.SendNumbers{
+		[]analytics.SendNumbers{
 			{Status: "failed", Reason: "REFUSED", Count: 2},
 			{Status: "failed", Reason: "RETRIES_ENDED", Count: 12},
 			{Status: "failed", Reason: reasonEnded, Count: 99},
@@ -67,7 +67,7 @@ func TestAlert(t *testing.T) {
 	if want := "14 failed: RETRIES_ENDED, 3 being repeated, 1 in doubt"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := alert([]store.SendNumbers{{Status: "sent", Count: 5}}); got != "" {
+	if got := alert([]analytics.SendNumbers{{Status: "sent", Count: 5}}); got != "" {
 		t.Errorf("nothing is wrong: %q", got)
 	}
 }

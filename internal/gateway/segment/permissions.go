@@ -4,14 +4,14 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // allow refuses a Segment call that a key may not make. A web key is public: it may not touch addresses, permissions or another
 // user's identity.
-func allow(k auth.Key, field string, c *store.SegmentCall) *web.Error {
+func allow(k auth.Key, field string, c *customer.SegmentCall) *web.Error {
 	if k.Kind == auth.ServerKey {
 		return nil
 	}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
-	"github.com/tabi-journeys/tabi/internal/store"
 )
 
 // Types of Segment calls.
@@ -26,13 +26,13 @@ const (
 const maxSkew = 24 * time.Hour
 
 // call checks one decoded call. kind is the type in the path; empty: the call's own. sentAt is the batch's.
-func (h *Handlers) call(field, kind string, in map[string]any, sentAt time.Time) (store.SegmentCall, *web.Error) {
+func (h *Handlers) call(field, kind string, in map[string]any, sentAt time.Time) (customer.SegmentCall, *web.Error) {
 	p := web.FieldReader{Field: field, In: in}
 	own := p.Text("type", 32)
 	if kind == "" {
 		kind = own
 	}
-	c := store.SegmentCall{
+	c := customer.SegmentCall{
 		Type: kind, Source: "http",
 		UserID: p.Text("userId", web.MaxID), AnonymousID: p.Text("anonymousId", web.MaxID), MessageID: p.Text("messageId", web.MaxID),
 		Properties: p.Object("properties"),

@@ -13,15 +13,16 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // Ingester accepts events and answers what they need to be checked.
 type Ingester interface {
-	Ingest(ctx context.Context, now time.Time, calls []store.SegmentCall) ([]store.Receipt, error)
-	Customer(ctx context.Context, id string) (store.Customer, error)
+	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+	Customer(ctx context.Context, id string) (customer.Customer, error)
 	Depth(ctx context.Context, limit int) (int, error) // of the outbox, counted up to limit
 }
 
@@ -99,13 +100,13 @@ func (h *Handlers) Track(kind string) http.HandlerFunc {
 }
 
 // parse returns the calls of a body; one bad call refuses all.
-func (h *Handlers) parse(kind string, body []byte) ([]store.SegmentCall, *web.Error) {
+func (h *Handlers) parse(kind string, body []byte) ([]customer.SegmentCall, *web.Error) {
 	if kind != "" {
 		c, f := h.parseCall("", kind, body, time.Time{})
 		if f != nil {
 			return nil, f
 		}
-		return []store.SegmentCall{c}, nil
+		return []customer.SegmentCall{c}, nil
 	}
 	b, f := h.readBatch(body)
 	if f != nil {
@@ -116,7 +117,7 @@ func (h *Handlers) parse(kind string, body []byte) ([]store.SegmentCall, *web.Er
 	if p.Err != nil {
 		return nil, p.Err
 	}
-	calls := make([]store.SegmentCall, len(b.calls))
+	calls := make([]customer.SegmentCall, len(b.calls))
 	for i, one := range b.calls {
 		field := "batch[" + strconv.Itoa(i) + "]"
 		if f := h.checkSize(field, b.sizes[i]); f != nil {
@@ -133,13 +134,13 @@ func (h *Handlers) parse(kind string, body []byte) ([]store.SegmentCall, *web.Er
 	return calls, nil
 }
 
-func (h *Handlers) parseCall(field, kind string, raw []byte, sentAt time.Time) (store.SegmentCall, *web.Error) {
+func (h *Handlers) parseCall(field, kind string, raw []byte, sentAt time.Time) (customer.SegmentCall, *web.Error) {
 	if f := h.checkSize(field, len(raw)); f != nil {
-		return store.SegmentCall{}, f
+		return customer.SegmentCall{}, f
 	}
 	in, f := h.Object(field, raw)
 	if f != nil {
-		return store.SegmentCall{}, f
+		return customer.SegmentCall{}, f
 	}
 	return h.call(field, kind, in, sentAt)
 }
@@ -152,7 +153,7 @@ func (h *Handlers) checkSize(field string, size int) *web.Error {
 }
 
 // authorize checks that the key may make these calls.
-func (h *Handlers) authorize(r *http.Request, key auth.Key, batch bool, calls []store.SegmentCall) *web.Error {
+func (h *Handlers) authorize(r *http.Request, key auth.Key, batch bool, calls []customer.SegmentCall) *web.Error {
 	for i := range calls {
 		field := ""
 		if batch {
@@ -172,14 +173,14 @@ func (h *Handlers) authorize(r *http.Request, key auth.Key, batch bool, calls []
 }
 
 // webAlias lets a web key alias an anonymous id, but no customer who was ever identified.
-func (h *Handlers) webAlias(r *http.Request, field string, c *store.SegmentCall) *web.Error {
+func (h *Handlers) webAlias(r *http.Request, field string, c *customer.SegmentCall) *web.Error {
 	refused := web.Forbidden(field, "a web key may alias an anonymous id only; use a server key")
 	previous := strings.TrimPrefix(c.PreviousID, web.AnonymousPrefix)
 	got, err := h.store.Customer(r.Context(), previous) // a user's id, or an anonymous one
 	switch {
 	case err == nil && !strings.HasPrefix(got.ID, web.AnonymousPrefix):
 		return refused
-	case err != nil && !errors.Is(err, store.ErrNotFound):
+	case err != nil && !errors.Is(err, sqldb.ErrNotFound):
 		return h.StoreError(r, err)
 	}
 	c.PreviousID = web.AnonymousPrefix + previous // not a customer who later gets this as user id

@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
 )
 
 // Error is an error as the API answers it: {"error": {"code", "message", "field"}}. Message says what is wrong
@@ -120,7 +120,7 @@ func (e *Env) StoreErrorAt(ctx context.Context, route string, err error) *Error 
 			Message: "the request was interrupted; send it again",
 		}
 	}
-	if store.IsInput(err) {
+	if message.IsInput(err) {
 		return &Error{Status: http.StatusBadRequest, Code: "bad_value", Message: err.Error()}
 	}
 	if ping := e.Ping(ctx); ping != nil {

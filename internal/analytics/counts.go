@@ -1,0 +1,77 @@
+package analytics
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// Counts reads Live and Totals.
+func (s *AnalyticsRoom) Counts(ctx context.Context) (c Counts, err error) {
+	if c.Live, err = s.Live(ctx); err == nil {
+		c.Totals, err = s.Totals(ctx)
+	}
+	return c, err
+}
+
+// Live reads what happens now.
+func (s *AnalyticsRoom) Live(ctx context.Context) (Live, error) {
+	l := Live{Open: map[string]int64{}}
+	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		var oldest int64
+		if err := tx.QueryRowContext(ctx, `select (select coalesce(sum(last_seq - next_seq + 1), 0) from enrollments where next_seq <= last_seq), (select coalesce(min(queued_at), 0) from enrollments where next_seq <= last_seq),
+			(select count(*) from enrollments where next_seq <= last_seq and attempts >= 5), (select count(*) from handoffs where state in ('open', 'claimed')),
+			(select count(*) from dead_letters a join enrollments e on e.id = a.enrollment where e.state <> 'closed')`).
+			Scan(&l.Pending, &oldest, &l.Failing, &l.Handoffs, &l.DeadLetters); err != nil {
+			return err
+		}
+		l.OldestPending = sqldb.Moment(oldest)
+		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			var journey string
+			var n int64
+			err := r.Scan(&journey, &n)
+			l.Open[journey] = n
+			return err
+		}, `select journey, count(*) from enrollments where state <> 'closed' group by journey`); err != nil {
+			return err
+		}
+		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			var name string
+			err := r.Scan(&name)
+			l.PausedJourneys = append(l.PausedJourneys, name)
+			return err
+		}, `select journey from paused_journeys where paused = 1 order by journey`)
+	})
+	return l, err
+}
+
+// Totals counts everything.
+func (s *AnalyticsRoom) Totals(ctx context.Context) (Totals, error) {
+	t := Totals{Outcomes: map[string]map[string]int64{}, Sends: map[string]int64{}}
+	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		if err := tx.QueryRowContext(ctx, `select (select count(*) from events), (select count(*) from customers where merged_into = '')`).Scan(&t.Events, &t.Customers); err != nil {
+			return err
+		}
+		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			var journey, outcome string
+			var n int64
+			err := r.Scan(&journey, &outcome, &n)
+			if t.Outcomes[journey] == nil {
+				t.Outcomes[journey] = map[string]int64{}
+			}
+			t.Outcomes[journey][outcome] = n
+			return err
+		}, `select journey, outcome, count(*) from enrollments where state = 'closed' group by journey, outcome`); err != nil {
+			return err
+		}
+		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			var channel, status string
+			var n int64
+			err := r.Scan(&channel, &status, &n)
+			t.Sends[channel+"/"+status] = n
+			return err
+		}, `select channel, status, count(*) from sends group by channel, status`)
+	})
+	return t, err
+}

@@ -1,0 +1,288 @@
+package analytics
+
+import (
+	"database/sql"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/stats"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// Funnel compares the customers who were treated with those who were held out, by the standards of a randomised trial:
+//
+//   - The unit is the customer, whom chance put into a group: each counts once, by the first of the entries that are looked at. (Entries would not do: a treated
+//     customer whose instance has ended may enter again while a held-out one is still watched, and entries of one customer are not independent.)
+//   - Everybody counts who entered, whatever became of the instance (intention to treat).
+//   - Both groups are watched over the same window from entry: the goal's `within`, else the journey's `timeout`, of the revision they are on.
+//     Only customers whose window is over count (a matured cohort); the others are maturing.
+//   - A goal that was reached in the window counts, also after the instance had ended, or left by an exit rule: the events of the goal in the log
+//     are held against its condition, of which `entry`, `event`, `event_name`, `now`, the starting `vars`, `intent` as it was then, and `customer`, `count` and
+//     `last` as they are today, have a value; `steps` has none. Otherwise the control group, who are watched to the end of the window, would win by default.
+type Funnel struct {
+	Goal       bool // the current release's journey, or the latest entered revision, has one
+	Treated    Group
+	HeldOut    Group
+	Milestones []Milestone // sends, in the order of the file; of the treated
+	// Difference of the rates (treated less held-out), and Lift, the difference relative to the held-out's
+	// rate. Compared is false where a group is empty, Lifted where the held-out's rate is 0.
+	Compared   bool
+	Difference stats.Difference
+	Lifted     bool
+	Lift       float64
+}
+
+// Group is one side of the comparison.
+type Group struct {
+	Maturing  int64 // customers whose window is not over
+	Customers int64 // whose window is over: the base of everything below
+	Converted int64 // of them, those who reached the goal within their window
+	Late      int64 // of Converted, those found in the event log, after their instance had ended
+	Value     float64
+	Rate      stats.Proportion
+	PerHead   float64 // Value / Customers
+}
+
+// Milestone is a send, and how many of the treated whose window is over it was delivered to.
+type Milestone struct {
+	Step, Message string
+	Customers     int64
+}
+
+// cohortMember is a customer's first entry.
+type cohortMember struct {
+	revision  string
+	entered   int64
+	end       int64 // of the window
+	holdout   bool
+	closed    bool
+	converted bool
+	late      bool
+	value     float64
+}
+
+func (c *count) funnel() error {
+	f := &c.n.Funnel
+	programs := map[string]*catalog.PackedProgram{}
+	for revision := range c.revisions {
+		p, err := c.s.db.Load(c.ctx, c.tx, revision)
+		if err != nil {
+			return err
+		}
+		programs[revision] = p
+	}
+	shown := c.n.Current
+	if shown == "" {
+		shown = c.n.Revisions[0].Revision
+	}
+	p, err := c.s.db.Load(c.ctx, c.tx, shown)
+	if err != nil {
+		return err
+	}
+	f.Goal = p.Goal != nil
+	members, err := c.members(programs)
+	if err != nil {
+		return err
+	}
+	for revision, p := range programs {
+		if p.Goal != nil {
+			if err := c.late(revision, p, members); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range members {
+		g := &f.Treated
+		if m.holdout {
+			g = &f.HeldOut
+		}
+		if m.end > sqldb.Millis(c.n.At) {
+			g.Maturing++
+			continue
+		}
+		g.Customers++
+		if m.converted {
+			g.Converted++
+			g.Value += m.value
+		}
+		if m.late {
+			g.Late++
+		}
+	}
+	for _, g := range []*Group{&f.Treated, &f.HeldOut} {
+		g.Rate = stats.Wilson(g.Converted, g.Customers)
+		if g.Customers > 0 {
+			g.PerHead = g.Value / float64(g.Customers)
+		}
+	}
+	if f.Compared = f.Goal && f.Treated.Customers > 0 && f.HeldOut.Customers > 0; f.Compared {
+		f.Difference = stats.Newcombe(f.Treated.Rate, f.HeldOut.Rate)
+		if f.Lifted = f.HeldOut.Converted > 0; f.Lifted {
+			f.Lift = f.Difference.Share / f.HeldOut.Rate.Share
+		}
+	}
+	return c.milestones(p.Definition, members)
+}
+
+// window is how long an entry is watched for the goal.
+func window(d *journey.Definition) time.Duration {
+	if d.Goal != nil && d.Goal.Within > 0 {
+		return d.Goal.Within
+	}
+	return d.Timeout
+}
+
+// members are the customers' first entries, by enrollment.
+func (c *count) members(programs map[string]*catalog.PackedProgram) (map[string]*cohortMember, error) {
+	out := map[string]*cohortMember{}
+	err := c.rows(func(r *sql.Rows) error {
+		var m cohortMember
+		var id, state, outcome string
+		var closed int64
+		var holdout int
+		if err := r.Scan(&id, &m.revision, &m.entered, &closed, &state, &outcome, &m.value, &holdout); err != nil {
+			return err
+		}
+		m.holdout, m.closed = holdout != 0, state == unit.StateClosed
+		m.end = m.entered + window(programs[m.revision].Definition).Milliseconds()
+		m.converted = m.closed && outcome == contract.Goal && closed <= m.end
+		if !m.converted {
+			m.value = 0
+		}
+		out[id] = &m
+		return nil
+	}, latest+`select id, revision, entered_at, closed_at, state, outcome, value, holdout from latest where id in (select min(id) from latest group by customer)`)
+	return out, err
+}
+
+// late looks in the event log for goals of members whose instance did not see them.
+func (c *count) late(revision string, p *catalog.PackedProgram, members map[string]*cohortMember) error {
+	reads := p.Remote(p.Goal.When) || p.Remote(p.Goal.Value)
+	traits, join, filter := `''`, ``, ``
+	if reads {
+		traits, join = `u.traits`, ` join customers u on u.id = l.customer`
+	}
+	args := []any{revision, window(p.Definition).Milliseconds(), sqldb.Millis(c.n.At), customer.MaxDepth}
+	if len(p.Goal.Events) > 0 {
+		names := sqldb.Sorted(p.Goal.Events)
+		filter = ` and e.name in (` + sqldb.List(7, len(names)) + `)`
+		for _, name := range names {
+			args = append(args, name)
+		}
+	}
+	var later []goalCandidate // what reads the customer waits until the query is through: it may need the connection
+	if err := c.rows(func(r *sql.Rows) error {
+		var k goalCandidate
+		var own, entry, properties string
+		if err := r.Scan(&k.enrollment, &k.customer, &k.name, &k.received, &properties, &entry, &own); err != nil {
+			return err
+		}
+		if m := members[k.enrollment]; m == nil || m.converted {
+			return nil
+		}
+		var err error
+		if k.properties, err = sqldb.Object(properties); err != nil {
+			return err
+		}
+		if k.entry, err = sqldb.Object(entry); err != nil {
+			return err
+		}
+		if !reads {
+			return c.judge(p, members[k.enrollment], k)
+		}
+		k.traits, err = sqldb.Object(own)
+		later = append(later, k)
+		return err
+	}, latest+`select l.id, l.customer, e.name, e.received_at, e.properties, n.properties, `+traits+` from latest l join events n on n.id = l.entry_event`+join+`
+		join events e on e.customer = l.customer and e.at <= l.entered_at + cast($4 as bigint)`+filter+`
+		where l.revision = $3 and not (l.state = 'closed' and l.outcome = 'goal' and l.closed_at <= l.entered_at + cast($4 as bigint))
+		and e.received_at <= l.entered_at + cast($4 as bigint) and e.received_at <= cast($5 as bigint) and e.depth <= $6 and e.name <> ''
+		and (e.received_at > l.entered_at or e.received_at = l.entered_at and e.n > n.n) and e.id <> n.id
+		and l.id in (select min(id) from latest group by customer)
+		order by l.id, e.received_at, e.n`, args...); err != nil {
+		return err
+	}
+	for _, k := range later {
+		if m := members[k.enrollment]; !m.converted {
+			if err := c.judge(p, m, k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// goalCandidate is an event that may be the goal of an enrollment.
+type goalCandidate struct {
+	enrollment, customer, name string
+	received                   int64
+	properties, entry, traits  map[string]any
+}
+
+// judge holds an event against the goal.
+func (c *count) judge(p *catalog.PackedProgram, m *cohortMember, k goalCandidate) error {
+	vars := expr.Vars{
+		Entry:     k.entry,
+		Event:     k.properties,
+		EventName: k.name,
+		Now:       sqldb.Moment(k.received),
+		Vars:      p.Vars,
+		Intent:    map[string]float64{},
+	}
+	if k.traits != nil {
+		vars.Customer = unit.TraitsOf(k.customer, k.traits)
+		vars.History = &customer.History{Ctx: c.ctx, Tx: c.tx, Customer: k.customer, Now: vars.Now}
+	}
+	if p.ReadsIntent(p.Goal.When) || p.ReadsIntent(p.Goal.Value) {
+		rel, err := c.s.db.Current(c.ctx, c.tx)
+		if err != nil {
+			return err
+		}
+		if vars.Intent, err = intent.ScoresThen(c.ctx, c.tx, rel.Intents, k.customer, vars.Now); err != nil {
+			return err
+		}
+	}
+	if !p.Test(p.Goal.When, vars) {
+		return nil
+	}
+	m.converted, m.late = true, m.closed
+	if p.Goal.Value == "" {
+		return nil
+	}
+	if value, err := p.Eval(p.Goal.Value, vars); err == nil {
+		m.value, _ = value.(float64)
+	}
+	return nil
+}
+
+// milestones counts to whom sends were delivered.
+func (c *count) milestones(d *journey.Definition, members map[string]*cohortMember) error {
+	reached := map[string]int64{}
+	if err := c.rows(func(r *sql.Rows) error {
+		var id, step string
+		if err := r.Scan(&id, &step); err != nil {
+			return err
+		}
+		if m := members[id]; m != nil && !m.holdout && m.end <= sqldb.Millis(c.n.At) {
+			reached[step]++
+		}
+		return nil
+	}, latest+`select distinct c.enrollment, c.step from latest l join sends c on c.enrollment = l.id where c.status = 'sent'`); err != nil {
+		return err
+	}
+	for i := range d.Steps {
+		if send := journey.SendOf(&d.Steps[i]); send != nil {
+			c.n.Funnel.Milestones = append(
+				c.n.Funnel.Milestones,
+				Milestone{Step: d.Steps[i].ID, Message: send.Message, Customers: reached[d.Steps[i].ID]},
+			)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package analytics
+
+import "time"
+
+// TimelineEntry is one line of a customer's story, newest first in Timeline.
+type TimelineEntry struct {
+	At      time.Time
+	Kind    string // event, contact, handoff, entered, ended
+	Title   string
+	Journey string
+	Detail  map[string]any
+}
+
+// Live is what happens now, which costs the same whatever the store has gathered over the years.
+type Live struct {
+	Pending        int64            // deliveries not yet done
+	OldestPending  time.Time        // virtual; zero: none
+	Failing        int64            // enrollments whose first delivery failed five times or more
+	Open           map[string]int64 // by journey
+	Handoffs       int64            // open and claimed
+	PausedJourneys []string
+	DeadLetters    int64 // deliveries that were set aside
+}
+
+// Totals are over all time; they take the longer to count the more there is.
+type Totals struct {
+	Events, Customers int64
+	Outcomes          map[string]map[string]int64 // of closed enrollments, by journey
+	Sends             map[string]int64            // "channel/status"
+}
+
+// Counts for metrics and lists.
+type Counts struct {
+	Live
+	Totals
+}

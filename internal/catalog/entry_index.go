@@ -1,0 +1,93 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// ConditionEntry is a journey that is entered by a change of state: when its condition turns true.
+type ConditionEntry struct {
+	Name, Condition string // condition: its hash
+	Program         *journey.Program
+}
+
+// watches reports whether a journey is entered by a change of state.
+func watches(p *journey.Program) (ConditionEntry, bool) {
+	if len(p.Entry.Events) > 0 || p.Entry.Schedule != nil || p.Entry.When == "" {
+		return ConditionEntry{}, false
+	}
+	sum := sha256.Sum256([]byte(p.Entry.When))
+	return ConditionEntry{Name: p.Journey, Condition: hex.EncodeToString(sum[:8]), Program: p}, true
+}
+
+// Timetable is a journey's schedule.
+type Timetable struct {
+	Name, Spec string
+	program    *journey.Program
+}
+
+// zone is the one that a moment is reckoned in.
+func (t Timetable) zone(name string) *time.Location {
+	if name == Everybody {
+		name = t.program.Entry.Schedule.Timezone
+	}
+	zone, ok := journey.Zone(name)
+	if !ok {
+		return time.UTC
+	}
+	return zone
+}
+
+// Own reports whether each customer's own zone counts.
+func (t Timetable) Own() bool {
+	zone := t.program.Entry.Schedule.Timezone
+	return zone == "" || zone == "customer"
+}
+
+func scheduled(p *journey.Program) (Timetable, bool, error) {
+	if p.Entry.Schedule == nil {
+		return Timetable{}, false, nil
+	}
+	spec, err := sqldb.JsonText(p.Entry.Schedule)
+	return Timetable{Name: p.Journey, Spec: spec, program: p}, true, err
+}
+
+// Next is the moment behind done that is to be gone through: of those that are past the latest, if it can be
+// made up for.
+func (t Timetable) Next(zone string, done int64, now time.Time) (time.Time, bool) {
+	schedule := t.program.Entry.Schedule
+	from := sqldb.Moment(max(done, sqldb.Millis(now.Add(-MakeUp))))
+	at, ok := schedule.At.Next(from, t.zone(zone), schedule.Days)
+	for ok && !at.After(now) {
+		later, more := schedule.At.Next(at, t.zone(zone), schedule.Days)
+		if !more || later.After(now) {
+			break
+		}
+		at = later
+	}
+	return at, ok
+}
+
+// accepts are the actions of a release by the events that accept them.
+func accepts(rules *journey.Rulebook) map[string][]*journey.Action {
+	out := map[string][]*journey.Action{}
+	for _, name := range slices.Sorted(maps.Keys(rules.Actions)) {
+		if a := rules.Actions[name]; a.Accept != nil {
+			for _, event := range sqldb.Sorted(a.Accept.Events) {
+				out[event] = append(out[event], a)
+			}
+		}
+	}
+	return out
+}
+
+const (
+	MakeUp    = 24 * time.Hour // a moment that was missed is made up for while it is younger
+	Everybody = "*"            // the zone of a schedule that has one for all: its row, not a zone's name
+)

@@ -1,0 +1,352 @@
+package catalog
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// Refusal marks it as no error of the database.
+func (e *DroppedError) Refusal() {}
+
+// Error lists what is missing.
+func (e *DroppedError) Error() string {
+	return "the release would drop what open instances still need; keep it until they have ended: " + strings.Join(e.Missing, "; ")
+}
+
+// Catalog keeps the releases and their definitions in memory.
+type Catalog struct {
+	*sqldb.Database
+	// openRevisions counts the open enrollments of each revision.
+	openRevisions func(ctx context.Context, tx sqldb.Conn) (map[string]int, error)
+	// onPublish are the rooms that keep something of a release, in order.
+	onPublish []onPublish
+
+	mu       sync.Mutex
+	release  *Release
+	programs map[string]*PackedProgram // by revision
+}
+
+// NewCatalog returns an empty catalog. openRevisions counts the open enrollments of each revision; onPublish are the rooms
+// that keep something of a release, in order.
+func NewCatalog(db *sqldb.Database, openRevisions func(ctx context.Context, tx sqldb.Conn) (map[string]int, error), publish ...onPublish) *Catalog {
+	return &Catalog{Database: db, programs: map[string]*PackedProgram{}, openRevisions: openRevisions, onPublish: publish}
+}
+
+// maxPrograms bounds the definitions kept in memory.
+const maxPrograms = 512
+
+// onPublish prepares a room for a release, before the transaction; the step it returns runs inside it.
+type onPublish func(c *journey.Content) (step func(ctx context.Context, tx sqldb.Conn, p Publication) error, err error)
+
+// Publication is a release as it is published.
+type Publication struct {
+	Now       time.Time
+	Content   *journey.Content
+	Redefined bool // an intent is new, or defined differently from the release before
+}
+
+// program is a definition as it is kept in memory.
+type PackedProgram struct {
+	*journey.Program
+	Packed []byte
+}
+
+// Release is a numbered release as it is kept in memory.
+type Release struct {
+	Number    int
+	Content   *journey.Content
+	Rules     *journey.Rulebook
+	Intents   *IntentRules                 // nil: there are none
+	Programs  map[string]*journey.Program  // by journey
+	Accepts   map[string][]*journey.Action // by the events that accept them
+	ByEvent   map[string][]string          // entry event → journeys, sorted
+	Watched   []ConditionEntry             // entered by a change of state, sorted
+	Scheduled []Timetable                  // entered by schedule, sorted
+}
+
+// manifest is a release as the database keeps it: definitions by revision, messages and rules in full. Its JSON
+// is canonical (maps are sorted).
+type manifest struct {
+	Journeys map[string]string           `json:"journeys"`
+	Messages map[string]*journey.Message `json:"messages"`
+	journey.Rules
+}
+
+func emptyRelease() *Release {
+	return &Release{
+		Content: &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}},
+		Rules:   &journey.Rulebook{},
+	}
+}
+
+// Publish makes c the next release, in one transaction; nothing changes where its content equals the current release's.
+// A *DroppedError says what open instances still need of the current release.
+func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content) (number int, err error) {
+	next := manifest{Journeys: map[string]string{}, Messages: map[string]*journey.Message{}, Rules: c.Rules}
+	maps.Copy(next.Messages, c.Messages)
+	packed := map[string]string{}
+	for name, d := range c.Journeys {
+		raw, err := journey.Pack(d)
+		if err != nil {
+			return 0, sqldb.InputError(fmt.Sprintf("journey %q cannot be packed: %v", name, err))
+		}
+		next.Journeys[name] = d.Revision()
+		packed[name] = base64.StdEncoding.EncodeToString(raw)
+	}
+	content, err := sqldb.JsonText(next)
+	if err != nil {
+		return 0, sqldb.InputError("the content is not JSON: " + err.Error())
+	}
+	var steps []func(ctx context.Context, tx sqldb.Conn, p Publication) error
+	for _, prepare := range s.onPublish {
+		step, err := prepare(c)
+		if err != nil {
+			return 0, err
+		}
+		steps = append(steps, step)
+	}
+	err = s.Write(ctx, func(tx sqldb.Conn) error {
+		// Two publishers wait for each other here.
+		if _, err := tx.ExecContext(ctx, `update settings set value = value where key = 'release'`); err != nil {
+			return err
+		}
+		current, err := s.Current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		number = current.Number
+		if number > 0 {
+			var have string
+			if err := tx.QueryRowContext(ctx, `select content from releases where number = $1`, number).Scan(&have); err != nil {
+				return err
+			}
+			if have == content {
+				return nil
+			}
+		}
+		if err := s.checkDropped(ctx, tx, current.Content, c); err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(packed)) {
+			if _, err := tx.ExecContext(ctx, `insert into definitions (revision, journey, packed, at) values ($1, $2, $3, $4) on conflict (revision) do nothing`,
+				next.Journeys[name], name, packed[name], sqldb.Millis(now)); err != nil {
+				return err
+			}
+		}
+		number++
+		since, redefined, err := nextDefinitions(current, c, number)
+		if err != nil {
+			return err
+		}
+		for _, step := range steps {
+			if err := step(ctx, tx, Publication{Now: now, Content: c, Redefined: redefined}); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `insert into releases (number, content, at, intents) values ($1, $2, $3, $4)`, number, content, sqldb.Millis(now), since); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'release'`, strconv.Itoa(number))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return number, nil
+}
+
+// checkDropped compares what revisions with open instances name with what c holds.
+func (s *Catalog) checkDropped(ctx context.Context, tx sqldb.Conn, current, c *journey.Content) error {
+	all, err := s.openRevisions(ctx, tx)
+	if err != nil {
+		return err
+	}
+	missing := map[string]bool{}
+	for revision, n := range all {
+		p, err := s.Load(ctx, tx, revision)
+		if err != nil {
+			return err
+		}
+		by := fmt.Sprintf("named by journey %s (revision %s, %d open)", p.Journey, revision, n)
+		for _, name := range droppedIntents(p.Program, current, c) {
+			missing[fmt.Sprintf("intent %q, %s", name, by)] = true
+		}
+		for _, step := range p.Steps {
+			for _, what := range dropped(current, c, step.Spec) {
+				missing[what+", "+by] = true
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &DroppedError{Missing: slices.Sorted(maps.Keys(missing))}
+}
+
+// dropped is what a step names and c does not hold.
+func dropped(current, c *journey.Content, spec journey.Spec) (missing []string) {
+	var send *journey.Send
+	switch spec := spec.(type) {
+	case *journey.Send:
+		send = spec
+	case *journey.Ask:
+		send = &spec.Question
+	case *journey.Decide:
+		if spec.Group != "" && c.Groups[spec.Group] == nil {
+			missing = append(missing, fmt.Sprintf("group %q", spec.Group))
+		}
+		for _, name := range spec.Actions {
+			if c.Actions[name] == nil {
+				missing = append(missing, fmt.Sprintf("action %q", name))
+			}
+		}
+		return missing
+	default:
+		return nil
+	}
+	msg := c.Messages[send.Message]
+	if msg == nil {
+		return []string{fmt.Sprintf("message %q", send.Message)}
+	}
+	if before := current.Messages[send.Message]; before != nil {
+		for _, via := range send.Via {
+			if before.Treatments[via] != nil && msg.Treatments[via] == nil {
+				missing = append(missing, fmt.Sprintf("the %s treatment of message %q", via, send.Message))
+			}
+		}
+	}
+	return missing
+}
+
+// Content is the current release; number 0 and empty content before the first. The content is shared: read it only.
+func (s *Catalog) Content(ctx context.Context) (number int, c *journey.Content, err error) {
+	r, err := s.Current(ctx, s.Reader)
+	if err != nil {
+		return 0, nil, sqldb.DatabaseError(err)
+	}
+	return r.Number, r.Content, nil
+}
+
+// Current gives the release that counts in this transaction: one short query, the rest from memory.
+func (s *Catalog) Current(ctx context.Context, tx sqldb.Conn) (*Release, error) {
+	value, err := sqldb.Setting(ctx, tx, "release")
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.Atoi(value)
+	if err != nil {
+		return nil, errors.New("the number of the current release is unreadable")
+	}
+	if number == 0 {
+		return emptyRelease(), nil
+	}
+	s.mu.Lock()
+	cached := s.release
+	s.mu.Unlock()
+	if cached != nil && cached.Number == number {
+		return cached, nil
+	}
+	r, err := s.loadRelease(ctx, tx, number)
+	if err != nil {
+		return nil, fmt.Errorf("release %d: %w", number, err)
+	}
+	s.mu.Lock()
+	s.release = r
+	s.mu.Unlock()
+	return r, nil
+}
+
+func (s *Catalog) loadRelease(ctx context.Context, tx sqldb.Conn, number int) (*Release, error) {
+	var raw, defined string
+	if err := tx.QueryRowContext(ctx, `select content, intents from releases where number = $1`, number).Scan(&raw, &defined); err != nil {
+		return nil, err
+	}
+	var m manifest
+	if err := json.Unmarshal([]byte(raw), &m); err != nil {
+		return nil, err
+	}
+	r := emptyRelease()
+	r.Number = number
+	r.Programs, r.ByEvent = map[string]*journey.Program{}, map[string][]string{}
+	if m.Messages != nil {
+		r.Content.Messages = m.Messages
+	}
+	r.Content.Rules = m.Rules
+	var err error
+	if r.Rules, err = journey.NewRulebook(m.Rules); err != nil {
+		return nil, err
+	}
+	since := map[string]int64{}
+	if defined != "" {
+		if err := json.Unmarshal([]byte(defined), &since); err != nil {
+			return nil, err
+		}
+	}
+	r.Intents = newIntentRules(r.Rules, since)
+	r.Accepts = accepts(r.Rules)
+	for _, name := range slices.Sorted(maps.Keys(m.Journeys)) {
+		p, err := s.Load(ctx, tx, m.Journeys[name])
+		if err != nil {
+			return nil, err
+		}
+		r.Content.Journeys[name] = p.Definition
+		r.Programs[name] = p.Program
+		for _, event := range sqldb.Sorted(p.Entry.Events) {
+			r.ByEvent[event] = append(r.ByEvent[event], name)
+		}
+		if w, ok := watches(p.Program); ok {
+			r.Watched = append(r.Watched, w)
+		}
+		if t, ok, err := scheduled(p.Program); err != nil {
+			return nil, err
+		} else if ok {
+			r.Scheduled = append(r.Scheduled, t)
+		}
+	}
+	return r, nil
+}
+
+// program gives a revision, from memory or from the database.
+func (s *Catalog) Load(ctx context.Context, tx sqldb.Conn, revision string) (*PackedProgram, error) {
+	s.mu.Lock()
+	p := s.programs[revision]
+	s.mu.Unlock()
+	if p != nil {
+		return p, nil
+	}
+	var raw string
+	if err := tx.QueryRowContext(ctx, `select packed from definitions where revision = $1`, revision).Scan(&raw); err != nil {
+		return nil, fmt.Errorf("revision %s: %w", revision, err)
+	}
+	packed, err := base64.StdEncoding.DecodeString(raw)
+	if err != nil {
+		return nil, fmt.Errorf("revision %s: %w", revision, err)
+	}
+	loaded, err := journey.Load(packed, revision)
+	if err != nil {
+		return nil, fmt.Errorf("revision %s: %w", revision, err)
+	}
+	p = &PackedProgram{Program: loaded, Packed: packed}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.programs) >= maxPrograms {
+		for other := range s.programs { // any one: it is loaded again when it is asked for
+			delete(s.programs, other)
+			break
+		}
+	}
+	s.programs[revision] = p
+	return p, nil
+}

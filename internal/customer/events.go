@@ -1,0 +1,172 @@
+package customer
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// Event is a row of events.
+type Event struct {
+	ID, Customer, Name, Source string
+	At, Received               int64
+	N                          int
+	Properties                 map[string]any
+	Text                       string // properties as stored
+	Depth                      int
+	Lazy                       bool // stored only if somebody enters by it
+	Classified                 *Classification
+}
+
+// newEvents are the events that a unit will write.
+type newEvents struct {
+	n    int
+	list []*Event
+}
+
+// AppendEvent keeps an event. It is written with the batch, or when history is read.
+func AppendEvent(b *unit.Unit, ev *Event) {
+	s := unit.State[newEvents](b)
+	s.n++
+	ev.N = s.n
+	s.list = append(s.list, ev)
+}
+
+// FlushEvents writes the events. Another transaction that took an id meanwhile makes this one start again.
+func FlushEvents(ctx context.Context, b *unit.Unit) error {
+	s := unit.State[newEvents](b)
+	var values [][]any
+	for _, ev := range s.list {
+		values = append(values, []any{ev.ID, ev.Customer, ev.Name, ev.At, ev.Received, ev.N, ev.Text, ev.Source, ev.Depth})
+	}
+	n, err := sqldb.Insert(
+		ctx,
+		b.Tx,
+		"events (id, customer, name, at, received_at, n, properties, source, depth)",
+		values,
+		"on conflict (id) do nothing",
+	)
+	if err == nil && n != int64(len(values)) {
+		err = sqldb.ErrAgain
+	}
+	s.list = nil
+	return err
+}
+
+// History answers count() and last() over a customer's events. It is memoised, since an expression may ask the
+// same more than once.
+type History struct {
+	Ctx      context.Context
+	Tx       sqldb.Conn
+	Before   func(ctx context.Context) error // writes what the query must see; may be nil
+	Customer string
+	Now      time.Time
+	Received int64 // events that came after this one do not count; 0: all do
+	N        int
+	counts   map[string]float64
+	lasts    map[string]int64
+}
+
+var _ expr.History = (*History)(nil)
+
+func (h *History) flush() error {
+	if h.Before == nil {
+		return nil
+	}
+	return h.Before(h.Ctx)
+}
+
+// known narrows a query to the events that had come by then.
+func (h *History) known(args ...any) (clause string, all []any) {
+	if h.Received == 0 {
+		return "", args
+	}
+	received, n := sqldb.List(len(args)+1, 1), sqldb.List(len(args)+2, 1)
+	return ` and (received_at < ` + received + ` or received_at = ` + received + ` and n <= ` + n + `)`, append(args, h.Received, h.N)
+}
+
+// Count is how many events of that name the customer had within the time up to now; 0 is all time.
+func (h *History) Count(name string, span time.Duration) (float64, error) {
+	memo := name + "\x00" + span.String()
+	if n, known := h.counts[memo]; known {
+		return n, nil
+	}
+	if err := h.flush(); err != nil {
+		return 0, err
+	}
+	var since int64
+	if span > 0 {
+		since = sqldb.Millis(h.Now.Add(-span))
+	}
+	var n float64
+	clause, args := h.known(h.Customer, name, since)
+	err := h.Tx.QueryRowContext(h.Ctx, `select count(*) from events where customer = $1 and name = $2 and at > $3`+clause, args...).Scan(&n)
+	if err == nil {
+		if h.counts == nil {
+			h.counts = map[string]float64{}
+		}
+		h.counts[memo] = n
+	}
+	return n, sqldb.DatabaseError(err)
+}
+
+// Last is the time of the customer's latest event of that name.
+func (h *History) Last(name string) (at time.Time, found bool, err error) {
+	last, known := h.lasts[name]
+	if !known {
+		if err := h.flush(); err != nil {
+			return time.Time{}, false, err
+		}
+		clause, args := h.known(h.Customer, name)
+		if err := h.Tx.QueryRowContext(h.Ctx, `select coalesce(max(at), 0) from events where customer = $1 and name = $2`+clause, args...).Scan(&last); err != nil {
+			return time.Time{}, false, sqldb.DatabaseError(err)
+		}
+		if h.lasts == nil {
+			h.lasts = map[string]int64{}
+		}
+		h.lasts[name] = last
+	}
+	return sqldb.Moment(last), last != 0, nil
+}
+
+// Flusher returns what a history calls to write the events that its queries must see.
+func Flusher(b *unit.Unit) func(context.Context) error {
+	return func(ctx context.Context) error { return FlushEvents(ctx, b) }
+}
+
+const EventColumns = `id, customer, name, at, received_at, properties, source, depth`
+
+func ScanEvent(r sqldb.Scanner) (*Event, error) {
+	var ev Event
+	err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth)
+	if err != nil {
+		return nil, err
+	}
+	ev.Properties, err = sqldb.Object(ev.Text)
+	return &ev, err
+}
+
+func EventByID(ctx context.Context, tx sqldb.Conn, id string) (*Event, error) {
+	ev, err := ScanEvent(tx.QueryRowContext(ctx, `select `+EventColumns+` from events where id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, sqldb.ErrNotFound
+	}
+	return ev, err
+}
+
+// MergeEvents moves the events of a customer to another.
+func MergeEvents(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
+	_, err := b.Tx.ExecContext(ctx, `update events set customer = $2 where customer = $1`, gone.ID, survivor.ID)
+	return err
+}
+
+// SetClock sets the one virtual clock of this installation; ErrClockFixed once there are events and it differs.
+func (s *CustomerRoom) SetClock(ctx context.Context, c clock.Clock) error {
+	return s.db.SetClock(ctx, c, func(tx sqldb.Conn) (bool, error) { return sqldb.Exists(ctx, tx, `select 1 from events limit 1`) })
+}

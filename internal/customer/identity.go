@@ -1,0 +1,280 @@
+package customer
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// CustomerRoom are the profiles, their identities and their events.
+type CustomerRoom struct{ db *unit.Units }
+
+// NewCustomerRoom returns the room.
+func NewCustomerRoom(db *unit.Units) *CustomerRoom { return &CustomerRoom{db: db} }
+
+// Anonymous is the customer id of an anonymous id.
+func Anonymous(id string) string {
+	if id == "" {
+		return ""
+	}
+	return "anon:" + id
+}
+
+// merges reports whether a call joins two ids.
+func (c *SegmentCall) merges() bool {
+	return c.Type == "alias" || c.Type == "identify" && c.UserID != "" && c.AnonymousID != ""
+}
+
+// Subject is the id a call is about, before merges.
+func (c *SegmentCall) Subject() string {
+	if c.UserID != "" {
+		return c.UserID
+	}
+	return Anonymous(c.AnonymousID)
+}
+
+// others are the ids that a call joins to its subject, as far as they are known. Segment's previousId is a
+// user's or an anonymous one: those that exist are meant; where none does, both are kept as names of the
+// subject, for what still comes under them.
+func (c *SegmentCall) others() []string {
+	var out []string
+	if c.Type == "alias" && c.PreviousID != "" {
+		out = append(out, c.PreviousID, Anonymous(c.PreviousID))
+	}
+	if c.UserID != "" && c.AnonymousID != "" {
+		out = append(out, Anonymous(c.AnonymousID))
+	}
+	return out
+}
+
+// Identify finds and locks every customer the calls are about; the answer maps ids to customers.
+func Identify(ctx context.Context, b *unit.Unit, calls []SegmentCall) (map[string]string, error) {
+	var wanted []string
+	for i := range calls {
+		wanted = append(wanted, calls[i].Subject())
+		if calls[i].merges() {
+			wanted = append(wanted, calls[i].others()...)
+		}
+	}
+	wanted = sqldb.Sorted(wanted)
+	into := map[string]string{} // what exists
+	if err := sqldb.Within(ctx, b.Tx, `select id, merged_into from customers where id in (%s)`, wanted, func(r *sql.Rows) error {
+		var id, merged string
+		err := r.Scan(&id, &merged)
+		into[id] = merged
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	var ids []string
+	need := func(id string) {
+		if into[id] != "" {
+			ids = append(ids, into[id])
+		} else {
+			ids = append(ids, id)
+		}
+	}
+	for i := range calls {
+		c := &calls[i]
+		need(c.Subject())
+		if !c.merges() {
+			continue
+		}
+		others := c.others()
+		_, user := into[c.PreviousID]
+		_, anon := into[Anonymous(c.PreviousID)]
+		for _, id := range others {
+			if c.Type == "alias" && (user && !anon && id == Anonymous(c.PreviousID) || anon && !user && id == c.PreviousID) &&
+				id != Anonymous(c.AnonymousID) {
+				continue
+			}
+			need(id)
+			ids = append(ids, id)
+		}
+	}
+	if err := b.Lock(ctx, ids); err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, id := range wanted {
+		names[id] = id
+		if to := into[id]; to != "" {
+			names[id] = to
+			if own := b.Customers[id]; own != nil && own.Merged != to { // pointed elsewhere while we waited
+				return nil, sqldb.ErrAgain
+			}
+		}
+		if p := b.Customers[names[id]]; p != nil && p.Merged != "" { // merged while we waited
+			return nil, sqldb.ErrAgain
+		}
+	}
+	return names, nil
+}
+
+// join makes the other ids of a call names of its subject. changed are the traits that became others by it.
+func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, c *SegmentCall) (changed []string, err error) {
+	if !c.merges() {
+		return nil, nil
+	}
+	for _, id := range c.others() {
+		if b.Customers[id] == nil {
+			continue
+		}
+		survivor := b.Customers[names[c.Subject()]]
+		from := names[id]
+		switch {
+		case from == survivor.ID:
+		case from != id && id == Anonymous(c.AnonymousID), from != id && id == Anonymous(c.PreviousID):
+			// An anonymous id that was merged before: from now on it is another user's; what happened stays
+			// where it is.
+			names[id] = survivor.ID
+			if _, err := b.Tx.ExecContext(ctx, `update customers set merged_into = $2 where id = $1`, id, survivor.ID); err != nil {
+				return nil, err
+			}
+		default:
+			for _, merge := range b.Units.Hooks.BeforeMerge {
+				if err := merge(ctx, b, b.Customers[from], survivor); err != nil {
+					return nil, err
+				}
+			}
+			more, err := mergeCustomers(ctx, b, b.Customers[from], survivor)
+			if err != nil {
+				return nil, err
+			}
+			changed = append(changed, more...)
+			for name, to := range names {
+				if to == from {
+					names[name] = survivor.ID
+				}
+			}
+		}
+	}
+	return sqldb.Sorted(changed), nil
+}
+
+// merge makes one customer of two: both histories, the survivor's traits over the other's, and of two open
+// instances of one journey and key the older.
+func mergeCustomers(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) (changed []string, err error) {
+	if err := b.Flush(ctx); err != nil {
+		return nil, err
+	}
+	for _, merge := range b.Units.Hooks.OnMerge {
+		if err := merge(ctx, b, gone, survivor); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := b.Tx.ExecContext(ctx, `update customers set merged_into = $2, traits = '{}' where id = $1 or merged_into = $1`, gone.ID, survivor.ID); err != nil {
+		return nil, err
+	}
+	if _, err := b.Tx.ExecContext(ctx, `delete from customer_timezones where customer = $1`, gone.ID); err != nil {
+		return nil, err
+	}
+	survivor.Created = min(survivor.Created, gone.Created)
+	if _, err := b.Tx.ExecContext(ctx, `update customers set created_at = $2 where id = $1`, survivor.ID, survivor.Created); err != nil {
+		return nil, err
+	}
+	if len(gone.Traits) > 0 {
+		survivor.Traits, changed = joinTraits(survivor.Traits, gone.Traits)
+		survivor.Dirty = true
+	}
+	for _, e := range gone.Open {
+		e.Customer = survivor.ID
+	}
+	survivor.Open = append(survivor.Open, gone.Open...)
+	survivor.Sort()
+	gone.Open, gone.Traits, gone.Stored, gone.Merged, gone.Dirty = nil, map[string]any{}, nil, survivor.ID, false
+	for _, merge := range b.Units.Hooks.AfterMerge {
+		if err := merge(ctx, b, gone, survivor); err != nil {
+			return nil, err
+		}
+	}
+	return changed, nil
+}
+
+// Customer by id (also a merged or anonymous one); ErrNotFound.
+func (s *CustomerRoom) Customer(ctx context.Context, id string) (Customer, error) {
+	var c Customer
+	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		own, err := Whom(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		p, err := unit.ScanPerson(
+			tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own),
+		)
+		if err != nil {
+			return err
+		}
+		c = Customer{ID: p.ID, Traits: p.Traits, Created: sqldb.Moment(p.Created), Bounced: map[string]string{}}
+		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			var id string
+			err := r.Scan(&id)
+			c.Merged = append(c.Merged, id)
+			return err
+		}, `select id from customers where merged_into = $1 order by id`, own); err != nil {
+			return err
+		}
+		return sqldb.Within(ctx, tx, `select address, reason from bounces where address in (%s)`, addresses(p.Traits), func(r *sql.Rows) error {
+			var address, reason string
+			err := r.Scan(&address, &reason)
+			c.Bounced[address] = reason
+			return err
+		})
+	})
+	return c, err
+}
+
+// addresses are the customer's, of all channels.
+func addresses(traits map[string]any) []string {
+	var out []string
+	for _, name := range []string{"email", "phone", "push_token"} {
+		switch v := traits[name].(type) {
+		case string:
+			out = append(out, sqldb.Clean(v))
+		case []any:
+			for _, one := range v {
+				if s, ok := one.(string); ok {
+					out = append(out, sqldb.Clean(s))
+				}
+			}
+		}
+	}
+	out = sqldb.Sorted(out)
+	return slices.Clip(out)
+}
+
+// Whom is the customer that an id of people means: a user id, or else an anonymous one; ErrNotFound.
+func Whom(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
+	found, err := unit.Canonical(ctx, tx, id)
+	if errors.Is(err, sqldb.ErrNotFound) {
+		return unit.Canonical(ctx, tx, Anonymous(id))
+	}
+	return found, err
+}
+
+// ReadOf reads with a filter's customer, as filtered gives it; f is not called, and nothing is found, for one
+// that is not known.
+func ReadOf(ctx context.Context, db *unit.Units, customerID string, f func(tx sqldb.Conn, customerID string) error) error {
+	return db.Read(ctx, func(tx sqldb.Conn) error {
+		id, err := filtered(ctx, tx, customerID)
+		if errors.Is(err, sqldb.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return f(tx, id)
+	})
+}
+
+// filtered is the customer a filter means; an empty one does not narrow.
+func filtered(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	return unit.Canonical(ctx, tx, id)
+}

@@ -1,0 +1,44 @@
+package customer
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// Utc is the zone of a customer whose own is not known.
+const Utc = "UTC"
+
+// zone is the time zone that the database has of a customer.
+func storedZone(p *unit.LockedCustomer) string { return ZoneOf(p.Stored) }
+
+// FlushTimezones writes the time zones that changed. It comes before the traits are written, since it compares them with
+// those that the database has.
+func FlushTimezones(ctx context.Context, b *unit.Unit) error {
+	var zones [][]any
+	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {
+		p := b.Customers[id]
+		if !p.Dirty {
+			continue
+		}
+		if zone := ZoneOf(p.Traits); zone != storedZone(p) {
+			zones = append(zones, []any{id, zone, sqldb.Millis(b.Now)})
+		}
+	}
+	_, err := sqldb.Insert(ctx, b.Tx, "customer_timezones (customer, timezone, since_at)", zones,
+		"on conflict (customer) do update set timezone = excluded.timezone, since_at = excluded.since_at")
+	return err
+}
+
+// ZoneOf is the name of a customer's time zone; UTC where it is not known.
+func ZoneOf(traits map[string]any) string {
+	name, _ := traits["timezone"].(string)
+	if _, ok := journey.Zone(name); !ok {
+		return Utc
+	}
+	return name
+}

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/handoff"
+	"github.com/tabi-journeys/tabi/internal/ingest"
+	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/internal/variables"
+)
+
+// Engine is the database with all rooms over it.
+type Engine struct {
+	*unit.Units
+	*customer.CustomerRoom
+	*intent.IntentRoom
+	*variables.VariableRoom
+	*outbox.OutboxRoom
+	*message.MessageRoom
+	*handoff.HandoffRoom
+	*offer.OfferRoom
+	*enrollment.EnrollmentRoom
+	*analytics.AnalyticsRoom
+	*ingest.IngestRoom
+}
+
+// Store is the engine.
+type Store = Engine
+
+// Open connects, migrates and composes the rooms. Errors do not contain the URL, which may hold a password.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	if o.Notice == nil {
+		o.Notice = func(string, error) {}
+	}
+	if o.Holdout == nil {
+		o.Holdout = func(name, customerID string, percent float64) bool {
+			return journey.Bucket(name, customerID)*100 < percent
+		}
+	}
+	database, err := sqldb.OpenDatabase(ctx, o.URL, o.MaxConns, o.Statements)
+	if err != nil {
+		return nil, err
+	}
+	releases := catalog.NewCatalog(database, unit.OpenRevisions, enrollment.PublishSchedulesOf, intent.PreparePublication)
+	db := unit.NewUnits(releases, unit.UnitOptions{Channels: o.Channels, Scenario: o.Scenario, Holdout: o.Holdout}, unit.Hooks{
+		Flush:       flushOrder(),
+		BeforeMerge: []func(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error{enrollment.MergeConditions},
+		OnMerge: []func(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error{
+			intent.MergeIntents, customer.MergeEvents, unit.MergeEnrollments, message.MergeSends, handoff.MergeHandoffs, offer.MergeDecisions,
+		},
+		AfterMerge: []func(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error{enrollment.EndYounger},
+		OnClose: []unit.Holder{
+			{Holds: handoff.HeldHandoffs, Release: handoff.ReleaseHandoffs},
+			{Holds: message.HeldSends, Release: message.ReleaseSends},
+			{Holds: variables.HeldResponses, Release: variables.ReleaseResponses},
+		},
+	})
+	intents, ledger := intent.NewIntentRoom(db, o.Classifier, o.Notice), message.NewMessageRoom(db, offer.SettleOffer)
+	return &Engine{
+		Units:          db,
+		CustomerRoom:   customer.NewCustomerRoom(db),
+		IntentRoom:     intents,
+		VariableRoom:   variables.NewVariableRoom(db),
+		OutboxRoom:     outbox.NewOutboxRoom(db, enrollment.RetryDeferredEntry, enrollment.DropStart),
+		MessageRoom:    ledger,
+		HandoffRoom:    handoff.NewHandoffRoom(db),
+		OfferRoom:      offer.NewOfferRoom(db, ledger),
+		EnrollmentRoom: enrollment.NewEnrollmentRoom(db),
+		AnalyticsRoom:  analytics.NewAnalyticsRoom(db),
+		IngestRoom:     ingest.NewIngestRoom(db, intents),
+	}, nil
+}
+
+// flushOrder is the order in which the rooms write what a unit has collected. Time zones are compared with the traits
+// that the database has, so they come before the traits. Conditions and intents may read events.
+func flushOrder() []func(ctx context.Context, b *unit.Unit) error {
+	return []func(ctx context.Context, b *unit.Unit) error{
+		customer.FlushTimezones, unit.FlushTraits, customer.FlushEvents, enrollment.FlushConditions, intent.FlushIntents, unit.FlushEnrollments, outbox.FlushOutbox,
+	}
+}

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// serve leases up to n instances, delivers all that their leases hold, and says whose it was.
+func (s *suite) serve(n int) []string {
+	s.Helper()
+	leases, err := s.Lease(s.ctx, wall, n, time.Minute)
+	s.must(err)
+	var out []string
+	for _, l := range leases {
+		if len(l.Deliveries) > outbox.LeaseDeliveries {
+			s.Fatalf("a lease holds %d deliveries", len(l.Deliveries))
+		}
+		out = append(out, l.Enrollment.Customer)
+		s.must(s.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
+	}
+	return out
+}
+
+// One instance with a long queue gets a part of it, and then it is the others' turn, though they came later.
+func TestALongQueueGoesBehindTheOthersAfterItsTurn(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes(carts(), reminder())
+		s.enters("ana", props{"cart_id": "c1"})
+		var calls []customer.SegmentCall
+		for range 3 * outbox.LeaseDeliveries {
+			calls = append(calls, s.track("ana", "Cart Viewed", nil))
+		}
+		s.ingest(noon, calls...)
+		for i, customerID := range []string{"bea", "cleo"} {
+			s.ingest(noon.Add(time.Duration(i+1)*time.Second), s.track(customerID, "Cart Updated", props{"cart_id": "c1"}))
+		}
+		s.Leased.Store(0)
+		s.same(
+			[][]string{s.serve(1), s.serve(1), s.serve(1), s.serve(1), s.serve(1), s.serve(1)},
+			[][]string{{"ana"}, {"bea"}, {"cleo"}, {"ana"}, {"ana"}, nil},
+		)
+	})
+}
+
+// Very many instances of one customer come behind everybody else's, and are not forgotten.
+func TestACrowdOfOneCustomerComesBehind(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes(carts(keyed, reentry("always", 0)), reminder())
+		var calls []customer.SegmentCall
+		for i := range 5 * unit.Crowd {
+			calls = append(calls, s.track("ana", "Cart Updated", props{"cart_id": fmt.Sprint(i)}))
+		}
+		s.ingest(noon, calls...)
+		for i := range 12 {
+			s.ingest(noon.Add(time.Second), s.track(fmt.Sprintf("c%02d", i), "Cart Updated", props{"cart_id": "x"}))
+		}
+		s.Leased.Store(0)
+		served := map[string]int{}
+		for range 4 {
+			for _, who := range s.serve(4) {
+				served[who]++
+			}
+		}
+		// Three leases of four are the others', the fourth is the crowd's.
+		if len(served) != 13 || served["ana"] != 4 {
+			s.Fatalf("served %v", served)
+		}
+		for left := 5*unit.Crowd - 4; left > 0; left -= 4 {
+			s.same(len(s.serve(4)), 4)
+		}
+		s.same(len(s.serve(4)), 0)
+	})
+}
+
+// What failed is tried again at its time, however much that is new comes meanwhile.
+func TestWhatFailedDoesNotStarve(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishes(carts(), reminder())
+		s.ingest(noon, s.track("ana", "Cart Updated", nil))
+		l := s.lease()[0]
+		s.must(s.ReleaseLease(s.ctx, l, "away", wall))
+		for i := range 40 {
+			s.ingest(noon, s.track(fmt.Sprintf("c%02d", i), "Cart Updated", nil))
+		}
+		s.Leased.Store(0)
+		for n := range 2 * outbox.TurnOfTheOthers {
+			if got := s.serve(1); got[0] == "ana" {
+				if n+1 != outbox.TurnOfTheOthers {
+					s.Fatalf("at lease %d", n+1)
+				}
+				return
+			}
+		}
+		s.Fatal("it was not tried again")
+	})
+}

@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// hot is a store whose statements are counted.
+type hot struct {
+	*testing.B
+	*Store
+	statements atomic.Int64
+	n          int
+}
+
+// hotly benchmarks f on both engines: of each operation it reports the statements too, begin and commit left out.
+func hotly(b *testing.B, f func(h *hot)) {
+	engines(b, func(b *testing.B, url string) {
+		h := &hot{B: b}
+		var err error
+		h.Store, err = Open(b.Context(), Options{URL: url, Channels: channels, Statements: &h.statements})
+		h.must(err)
+		defer func() { h.must(h.Store.Close()) }()
+		_, err = h.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder()))
+		h.must(err)
+		b.ReportAllocs()
+		f(h)
+	})
+}
+
+func (h *hot) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// measure runs an operation, and before each, unmeasured, what it needs.
+func (h *hot) measure(prepare, operate func()) {
+	var used int64
+	h.ResetTimer()
+	for range h.N {
+		h.StopTimer()
+		prepare()
+		before := h.statements.Load()
+		h.StartTimer()
+		operate()
+		used += h.statements.Load() - before
+	}
+	h.StopTimer()
+	h.ReportMetric(float64(used)/float64(h.N), "statements/op")
+}
+
+// calls makes n calls of different customers.
+func (h *hot) calls(event string, n int) []customer.SegmentCall {
+	out := make([]customer.SegmentCall, n)
+	for i := range out {
+		h.n++
+		out[i] = customer.SegmentCall{
+			Type:       "track",
+			MessageID:  fmt.Sprintf("hot-%d", h.n),
+			UserID:     fmt.Sprintf("hot%d", h.n),
+			Event:      event,
+			Properties: props{"cart_id": "k", "total": 12.5, "url": "https://shop.example.com/tea"},
+		}
+	}
+	return out
+}
+
+// enrollment is one that has been started.
+func (h *hot) enrollment() (unit.Enrollment, outbox.Lease) {
+	h.Helper()
+	calls := h.calls("Cart Updated", 1)
+	_, err := h.Ingest(
+		h.Context(),
+		noon,
+		append([]customer.SegmentCall{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}}, calls...),
+	)
+	h.must(err)
+	leases, err := h.Lease(h.Context(), wall, 1, time.Minute)
+	h.must(err)
+	if len(leases) != 1 {
+		h.Fatalf("%d leases, want one", len(leases))
+	}
+	return leases[0].Enrollment, leases[0]
+}
+
+// BenchmarkIntake takes events that nobody hears, by themselves and in batches, of customers that are new.
+func BenchmarkIntake(b *testing.B) {
+	for _, size := range []int{1, 250} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			hotly(b, func(h *hot) {
+				var calls []customer.SegmentCall
+				h.measure(func() { calls = h.calls("Product Viewed", size) }, func() {
+					_, err := h.Ingest(h.Context(), noon, calls)
+					h.must(err)
+				})
+			})
+		})
+	}
+}
+
+// BenchmarkDelivery leases the one delivery that is due, and marks it as brought.
+func BenchmarkDelivery(b *testing.B) {
+	hotly(b, func(h *hot) {
+		h.measure(func() {
+			_, err := h.Ingest(h.Context(), noon, h.calls("Cart Updated", 1))
+			h.must(err)
+		}, func() {
+			leases, err := h.Lease(h.Context(), wall, 32, time.Minute)
+			h.must(err)
+			for _, l := range leases {
+				h.must(h.Delivered(h.Context(), l, l.Deliveries[len(l.Deliveries)-1].Seq))
+			}
+		})
+	})
+}
+
+// BenchmarkSend reserves a send and settles it as sent.
+func BenchmarkSend(b *testing.B) {
+	hotly(b, func(h *hot) {
+		var e unit.Enrollment
+		h.measure(func() { e, _ = h.enrollment() }, func() {
+			r, err := h.Reserve(
+				h.Context(),
+				noon,
+				wall,
+				contract.Send{Ref: ref(e), Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1", Step: "nudge", Visit: 1,
+					Spec: journey.Send{Message: "reminder", Via: []string{"email"}}},
+				time.Minute,
+			)
+			h.must(err)
+			h.must(h.Settle(h.Context(), noon, r, message.Settlement{Status: contract.StatusSent}))
+		})
+	})
+}
+
+// BenchmarkReport tells where an instance waits, and how it ended.
+func BenchmarkReport(b *testing.B) {
+	for _, end := range []bool{false, true} {
+		name := map[bool]string{false: "parked", true: "ended"}[end]
+		b.Run(name, func(b *testing.B) {
+			hotly(b, func(h *hot) {
+				var r contract.Report
+				h.measure(func() {
+					e, _ := h.enrollment()
+					r = contract.Report{
+						Ref:    ref(e),
+						Seq:    1,
+						Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+					}
+					if end {
+						h.must(h.Report(h.Context(), noon, r))
+						r = contract.Report{Ref: ref(e), Seq: 2, Ended: &contract.Ended{Outcome: contract.Completed, At: noon},
+							Passed: []contract.Passage{
+								{Step: "response", Kind: "wait_for", Visit: 1, At: noon, Arm: "1"},
+								{Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"},
+							}}
+					}
+				}, func() { h.must(h.Report(h.Context(), noon, r)) })
+			})
+		})
+	}
+}

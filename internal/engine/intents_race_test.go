@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// Many writers, releases that define an intent otherwise, customers who turn out to be one, and the background
+// all at once: in the end the scores are the sums.
+func TestIntentsUnderManyWriters(t *testing.T) {
+	each(t, func(s *suite) {
+		weighed := func(n int) map[string]*journey.Intent {
+			return wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = 0.1 * float64(1+n%3) })
+		}
+		s.believes(weighed(0))
+		const writers, each, customers = 8, 12, 5
+		done := make(chan error, writers+2)
+		for w := range writers {
+			go func() {
+				var failed error
+				for n := range each {
+					call := customer.SegmentCall{
+						Type:      "track",
+						MessageID: fmt.Sprintf("w%d/%d", w, n),
+						UserID:    fmt.Sprintf("c%d", (w+n)%customers),
+						Event:     "Product Viewed",
+					}
+					if w%2 == 0 {
+						call.UserID, call.AnonymousID = "", call.UserID
+					}
+					if n == each/2 && w%2 == 1 {
+						call = customer.SegmentCall{Type: "identify", MessageID: call.MessageID, UserID: call.UserID, AnonymousID: call.UserID}
+					}
+					if _, err := s.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Hour), []customer.SegmentCall{call}); err != nil {
+						failed = err
+					}
+				}
+				done <- failed
+			}()
+		}
+		go func() {
+			var failed error
+			for n := range 4 {
+				c := content(nil, reminder())
+				c.Intents = weighed(n + 1)
+				if _, err := s.Publish(s.ctx, noon, c); err != nil {
+					failed = err
+				}
+			}
+			done <- failed
+		}()
+		go func() {
+			var failed error
+			for range 20 {
+				if _, err := s.RefreshIntents(s.ctx, noon.Add(day), 2); err != nil {
+					failed = err
+				}
+			}
+			done <- failed
+		}()
+		for range writers + 2 {
+			s.must(<-done)
+		}
+		for more := true; more; {
+			var err error
+			more, err = s.RefreshIntents(s.ctx, noon.Add(day), 3)
+			s.must(err)
+		}
+		views, total := 0, 0.0
+		s.must(s.Read(s.ctx, func(tx sqldb.Conn) error {
+			rel, err := s.Current(s.ctx, tx)
+			s.must(err)
+			var ids []string
+			for n := range customers {
+				ids = append(ids, fmt.Sprintf("c%d", n), fmt.Sprintf("anon:c%d", n))
+			}
+			found, stale, err := intent.ReadLeanings(s.ctx, tx, rel.Intents, ids)
+			s.must(err)
+			for _, id := range ids {
+				of, traces, err := intent.Resummed(s.ctx, tx, rel.Intents, id, nil, nil)
+				s.must(err)
+				kept, anew := found[id].Strength("buy-now").ValueAt(noon.Add(day)), 0.0
+				if sum, any := of["buy-now"]; any {
+					anew = sum.ValueAt(noon.Add(day))
+				}
+				if math.Abs(kept-anew) > 1e-9 {
+					s.Errorf("%s: kept %v, anew %v", id, kept, anew)
+				}
+				views, total = views+len(traces), total+anew
+			}
+			s.same(len(stale), 0)
+			return nil
+		}))
+		s.same(views, writers*each-writers/2)
+		if total <= 0 {
+			s.Error("nothing was counted")
+		}
+	})
+}
+
+// Evidence with conditions, which see the scores before the event and count events, comes out alike when it is
+// summed up anew.
+func TestIntentsSummedUpAnewAreTheSame(t *testing.T) {
+	each(t, func(s *suite) {
+		s.believes(wishes())
+		n := 0
+		rapid.Check(s.T, func(t *rapid.T) {
+			n++
+			who, now := fmt.Sprintf("c%d", n), noon
+			s.ingest(now, s.identify(who, props{"tier": "gold"}))
+			for range rapid.IntRange(1, 4).Draw(t, "batches") {
+				now = now.Add(time.Duration(rapid.IntRange(1, 48).Draw(t, "hours")) * time.Hour)
+				var calls []customer.SegmentCall
+				for range rapid.IntRange(1, 3).Draw(t, "events") {
+					c := s.track(
+						who,
+						rapid.SampledFrom([]string{"Product Viewed", "Call Ended", "Page"}).Draw(t, "event"),
+						props{"wait_minutes": rapid.IntRange(14, 17).Draw(t, "minutes")},
+					)
+					c.Timestamp = now.Add(-time.Duration(rapid.IntRange(0, 24).Draw(t, "late")) * time.Hour)
+					calls = append(calls, c)
+				}
+				s.ingest(now, calls...)
+			}
+			s.must(s.Read(s.ctx, func(tx sqldb.Conn) error {
+				rel, err := s.Current(s.ctx, tx)
+				s.must(err)
+				found, _, err := intent.ReadLeanings(s.ctx, tx, rel.Intents, []string{who})
+				s.must(err)
+				anew, traces, err := intent.Resummed(s.ctx, tx, rel.Intents, who, props{"tier": "gold"}, nil)
+				s.must(err)
+				for _, name := range rel.Intents.Names {
+					kept, again := found[who].Strength(name).ValueAt(now), 0.0
+					if sum, any := anew[name]; any {
+						again = sum.ValueAt(now)
+					}
+					if math.Abs(kept-again) > 1e-9 {
+						t.Fatalf("%s: kept %v, anew %v by %v", name, kept, again, traces)
+					}
+				}
+				return nil
+			}))
+		})
+	})
+}

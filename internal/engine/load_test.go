@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+const (
+	loadCustomers = 1000
+	loadDeciders  = 64
+	loadDecisions = 3000 // where TABI_LOAD names no duration
+)
+
+// Many deciders at once, by sends, decisions of journeys and decisions for customers who are present, never
+// contact a customer more often than the limit allows. TABI_LOAD=1m decides for as long; -v shows how fast.
+func TestLimitsUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	each(t, func(s *suite) {
+		s.Channels, s.Certain = emailAndApp, true
+		c := offering(func(c *journey.Content) {
+			c.Journeys["other"] = cart(named("other"))
+			c.Policy = &journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}}
+		})
+		_, err := s.Publish(s.ctx, noon, c)
+		s.must(err)
+		ids := s.crowd()
+		var span time.Duration
+		span, err = time.ParseDuration(cmp.Or(os.Getenv("TABI_LOAD"), "0s"))
+		s.must(err)
+		ctx, cancel := context.WithCancel(s.ctx)
+		if span > 0 {
+			ctx, cancel = context.WithTimeout(s.ctx, span)
+		}
+		defer cancel()
+
+		// A day passes while every customer is decided for some four times.
+		var n, sent atomic.Int64
+		now := func() time.Time {
+			return noon.Add(time.Duration(n.Add(1)) * day / (4 * loadCustomers))
+		}
+		taken := make([][]time.Duration, loadDeciders)
+		var wg sync.WaitGroup
+		began := time.Now()
+		for d := range loadDeciders {
+			wg.Go(func() {
+				random := rand.New(rand.NewPCG(1, uint64(d)))
+				for i := 0; ctx.Err() == nil && (span > 0 || n.Load() < loadDecisions); i++ {
+					at := now()
+					e, key := ids[random.IntN(len(ids))], fmt.Sprintf("%d/%d", d, i)
+					start := time.Now()
+					r, shown, err := s.approach(i, e, key, at)
+					taken[d] = append(taken[d], time.Since(start))
+					if err != nil {
+						s.Error(err)
+						return
+					}
+					if sent.Add(shown); r == nil {
+						continue
+					}
+					status := contract.StatusSent
+					if random.IntN(10) == 0 {
+						status = contract.StatusFailed
+					} else {
+						sent.Add(1)
+					}
+					if err := s.Settle(s.ctx, at, *r, message.Settlement{Status: status}); err != nil {
+						s.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		lasted := time.Since(began)
+		s.apart(sent.Load())
+		all := slices.Sorted(slices.Values(slices.Concat(taken...)))
+		s.Logf(
+			"deciders  customers  decisions  contacts  seconds  decisions/s     p50     p99\n%8d %10d %10d %9d %8.1f %12.0f %7.1fms %5.1fms",
+			loadDeciders,
+			loadCustomers,
+			len(all),
+			sent.Load(),
+			lasted.Seconds(),
+			float64(len(all))/lasted.Seconds(),
+			ms(all[len(all)/2]),
+			ms(all[len(all)*99/100]),
+		)
+	})
+}
+
+// approach asks for a contact in one of three ways: by a send, by a decision of a journey, or by one for a
+// customer who is present, which counts at once.
+func (s *suite) approach(way int, e unit.Enrollment, key string, at time.Time) (r *message.Reservation, shown int64, err error) {
+	switch way % 3 {
+	case 0:
+		sent, err := s.Reserve(s.ctx, at, wall, s.send(e, key), time.Minute)
+		if err != nil || sent.Done != nil {
+			return nil, 0, err
+		}
+		return &sent, 0, nil
+	case 1:
+		d, err := s.Store.Decide(s.ctx, at, wall, s.question(e, key), time.Minute)
+		return d.Reservation, 0, err
+	}
+	d, err := s.DecideInbound(s.ctx, at, offer.Inbound{UserID: e.Customer, Group: "offers", RequestID: key})
+	return nil, int64(len(d.Slots)), err
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// crowd enters every customer into two journeys.
+func (s *suite) crowd() []unit.Enrollment {
+	s.Helper()
+	var calls []customer.SegmentCall
+	for i := range loadCustomers {
+		id := fmt.Sprintf("c%03d", i)
+		calls = append(calls, s.identify(id, props{"email": id + "@example.com"}), s.track(id, "Cart Updated", nil))
+	}
+	for part := range slices.Chunk(calls, 200) {
+		s.ingest(noon, part...)
+	}
+	var out []unit.Enrollment
+	s.must(sqldb.Rows(s.ctx, s.Reader, func(r *sql.Rows) error {
+		e, err := unit.ScanEnrollment(r)
+		out = append(out, e.Enrollment)
+		return err
+	}, `select `+unit.EnrollmentColumns+` from enrollments order by id`))
+	s.same(len(out), 2*loadCustomers)
+	return out
+}
+
+// apart fails the test if two contacts of a customer are less than a day from each other, or if one was lost.
+func (s *suite) apart(sent int64) {
+	s.Helper()
+	last := map[string]int64{}
+	found := int64(0)
+	s.must(sqldb.Rows(s.ctx, s.Reader, func(r *sql.Rows) error {
+		var customerID string
+		var at int64
+		err := r.Scan(&customerID, &at)
+		if before, known := last[customerID]; known && at-before < day.Milliseconds() {
+			s.Errorf("%s was contacted twice within %s", customerID, time.Duration(at-before)*time.Millisecond)
+		}
+		last[customerID] = at
+		found++
+		return err
+	}, `select customer, at from sends where status = 'sent' order by customer, at`))
+	s.same(found, sent)
+	if found < loadCustomers/4 {
+		s.Errorf("only %d contacts: the limit is not what was tested", found)
+	}
+}

@@ -1,0 +1,136 @@
+package enrollment
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// Command writes an order as a delivery to an open instance; ErrNotFound where none is open at that workflow id.
+func (s *EnrollmentRoom) Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error {
+	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		var id string
+		err := tx.QueryRowContext(ctx, `select id from enrollments where workflow_id = $1 and state <> 'closed'`, workflowID).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return sqldb.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		e, p, err := unit.LockEnrollment(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if e.State == unit.StateClosed {
+			return sqldb.ErrNotFound
+		}
+		if err := b.Adopt(ctx, p); err != nil {
+			return err
+		}
+		return deliverCommand(ctx, b, b.Enrollment(e), c)
+	})
+}
+
+// command delivers an order and notes what it says about pausing.
+func deliverCommand(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, c contract.Command) error {
+	id, err := NewID(sqldb.Millis(b.Now))
+	if err != nil {
+		return err
+	}
+	c.By, c.Reason, c.Target = sqldb.Clean(c.By), sqldb.Clean(c.Reason), sqldb.Clean(c.Target)
+	if c.Kind == contract.PauseUpdate || c.Kind == contract.ResumeUpdate {
+		if _, err := b.Tx.ExecContext(ctx, `update enrollments set paused = $2 where id = $1`, e.ID, sqldb.Flag(c.Kind == contract.PauseUpdate)); err != nil {
+			return err
+		}
+	}
+	return outbox.EnqueueMessage(b, e, contract.Delivery{ID: "command/" + id, Enrollment: e.ID, Command: &c})
+}
+
+// PauseJourney is the kill switch: from its commit on nothing of the journey is sent, and nobody enters it;
+// open instances get the order too. It returns how many. ErrNotFound for a journey that is neither in the
+// current release nor has instances.
+func (s *EnrollmentRoom) PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error) {
+	ordered := 0
+	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		ordered = 0
+		var customers []string
+		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			var id string
+			err := r.Scan(&id)
+			customers = append(customers, id)
+			return err
+		}, `select distinct customer from enrollments where journey = $1 and state <> 'closed'`, name); err != nil {
+			return err
+		}
+		rel, err := b.Release(ctx)
+		if err != nil {
+			return err
+		}
+		if rel.Programs[name] == nil && len(customers) == 0 {
+			known, err := sqldb.Exists(ctx, tx, `select 1 from enrollments where journey = $1 limit 1`, name)
+			if err != nil {
+				return err
+			}
+			if !known {
+				return sqldb.ErrNotFound
+			}
+		}
+		if err := b.Lock(ctx, customers); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `insert into paused_journeys (journey, paused, by_whom, at) values ($1, $2, $3, $4)
+			on conflict (journey) do update set paused = excluded.paused, by_whom = excluded.by_whom, at = excluded.at`, name, sqldb.Flag(paused), sqldb.Clean(by), sqldb.Millis(now)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `update enrollments set paused = $2 where journey = $1 and state <> 'closed'`, name, sqldb.Flag(paused)); err != nil {
+			return err
+		}
+		order := contract.Command{Kind: contract.PauseUpdate, By: sqldb.Clean(by), Reason: "the journey is paused"}
+		if !paused {
+			order.Kind, order.Reason = contract.ResumeUpdate, "the journey is resumed"
+		}
+		for _, id := range sqldb.Sorted(customers) {
+			for _, e := range b.Customers[id].Open {
+				if e.Journey != name {
+					continue
+				}
+				event, err := NewID(sqldb.Millis(now))
+				if err != nil {
+					return err
+				}
+				if err := outbox.EnqueueMessage(b, e, contract.Delivery{ID: "command/" + event, Enrollment: e.ID, Command: &order}); err != nil {
+					return err
+				}
+				ordered++
+			}
+		}
+		return nil
+	})
+	return ordered, err
+}
+
+// pausedJourneys are those whose kill switch is on, once they are read.
+type pausedJourneys struct{ names map[string]bool }
+
+// pausedJourney asks the kill switch.
+func pausedJourney(ctx context.Context, b *unit.Unit, name string) (bool, error) {
+	s := unit.State[pausedJourneys](b)
+	if s.names == nil {
+		s.names = map[string]bool{}
+		if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
+			var name string
+			err := r.Scan(&name)
+			s.names[name] = true
+			return err
+		}, `select journey from paused_journeys where paused = 1`); err != nil {
+			return false, err
+		}
+	}
+	return s.names[name], nil
+}

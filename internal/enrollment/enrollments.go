@@ -1,0 +1,78 @@
+package enrollment
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// EnrollmentRoom are the entries of customers into journeys, from entry to end.
+type EnrollmentRoom struct{ db *unit.Units }
+
+// NewEnrollmentRoom returns the room.
+func NewEnrollmentRoom(db *unit.Units) *EnrollmentRoom { return &EnrollmentRoom{db: db} }
+
+// Enrollments in id order.
+func (s *EnrollmentRoom) Enrollments(ctx context.Context, f EnrollmentFilter) ([]unit.Enrollment, error) {
+	var out []unit.Enrollment
+	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
+		w := sqldb.Where{}
+		w.Equals("journey", f.Journey)
+		w.Equals("customer", customerID)
+		w.Equals("state", f.State)
+		w.Equals("outcome", f.Outcome)
+		w.Equals("workflow_id", f.WorkflowID)
+		if f.Live {
+			w.Raw("state <> 'closed'")
+		}
+		if f.After != "" {
+			w.And("id > ", f.After)
+		}
+		query := `select ` + unit.EnrollmentColumns + ` from enrollments` + w.SQL() + ` order by id limit ` + w.Param(sqldb.Bounded(f.Limit))
+		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			e, err := unit.ScanEnrollment(r)
+			out = append(out, e.Enrollment)
+			return err
+		}, query, w.Args...)
+	})
+	return out, err
+}
+
+// ClosedOf gives those of some enrollments, by id, that are closed. Ids that are not known are left out.
+func (s *EnrollmentRoom) ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, error) {
+	var out []unit.Enrollment
+	err := sqldb.Within(
+		ctx,
+		s.db.Reader,
+		`select `+unit.EnrollmentColumns+` from enrollments where state = 'closed' and id in (%s)`,
+		sqldb.Sorted(ids),
+		func(r *sql.Rows) error {
+			e, err := unit.ScanEnrollment(r)
+			out = append(out, e.Enrollment)
+			return err
+		},
+	)
+	return out, sqldb.DatabaseError(err)
+}
+
+// CloseLost closes an enrollment whose run is gone, and frees what it held. closed is false, and nothing
+// changes, where it was closed before.
+func (s *EnrollmentRoom) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error) {
+	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		closed = false
+		e, p, err := unit.LockEnrollment(ctx, tx, id)
+		if err != nil || e.State == unit.StateClosed {
+			return err
+		}
+		if err := b.Adopt(ctx, p); err != nil {
+			return err
+		}
+		closed = true
+		return closeEnrollment(ctx, b, b.Enrollment(e), outcome, reason, 0, now)
+	})
+	return closed && err == nil, err
+}

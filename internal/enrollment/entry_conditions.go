@@ -1,0 +1,221 @@
+package enrollment
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// conditionValue is what was last known of a condition.
+type conditionValue struct {
+	condition string
+	holds     bool
+	dirty     bool // to be written
+}
+
+// conditions are what a unit knows of the entry conditions of a customer.
+type conditions struct {
+	read   bool                      // from the database
+	values map[string]conditionValue // by journey
+}
+
+// conditionState is what entry conditions keep of a unit.
+type conditionState struct{ of map[string]*conditions }
+
+func conditionsOf(b *unit.Unit, customerID string) *conditions {
+	s := unit.State[conditionState](b)
+	if s.of == nil {
+		s.of = map[string]*conditions{}
+	}
+	if s.of[customerID] == nil {
+		s.of[customerID] = &conditions{values: map[string]conditionValue{}}
+	}
+	return s.of[customerID]
+}
+
+// known is what is known of a watched journey's condition; what is known of an older condition does not count.
+func knownValue(b *unit.Unit, p *unit.LockedCustomer, w catalog.ConditionEntry) (holds, known bool) {
+	t, ok := conditionsOf(b, p.ID).values[w.Name]
+	return t.holds, ok && t.condition == w.Condition
+}
+
+func learnValue(b *unit.Unit, p *unit.LockedCustomer, w catalog.ConditionEntry, holds bool) {
+	conditionsOf(b, p.ID).values[w.Name] = conditionValue{condition: w.Condition, holds: holds, dirty: true}
+}
+
+// blank reports whether a customer was made by this batch, and nothing came of it yet.
+func isBlank(b *unit.Unit, p *unit.LockedCustomer) bool {
+	return p.Version == 1 && len(conditionsOf(b, p.ID).values) == 0 && len(p.Traits) == 0
+}
+
+// watched are the journeys of the release that are entered by a change of state. Where there are any, what is
+// known of the batch's customers is read.
+func watchedConditions(ctx context.Context, b *unit.Unit) ([]catalog.ConditionEntry, error) {
+	rel, err := b.Release(ctx)
+	if err != nil || len(rel.Watched) == 0 {
+		return nil, err
+	}
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {
+		if c := conditionsOf(b, id); !c.read {
+			c.read = true
+			if b.Customers[id].Version > 1 {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return rel.Watched, sqldb.Within(
+		ctx,
+		b.Tx,
+		`select customer, journey, condition, last_value from entry_conditions where customer in (%s)`,
+		ids,
+		func(r *sql.Rows) error {
+			var id, name string
+			var t conditionValue
+			var holds int
+			err := r.Scan(&id, &name, &t.condition, &holds)
+			t.holds = holds != 0
+			c := conditionsOf(b, id)
+			if _, newer := c.values[name]; !newer {
+				c.values[name] = t
+			}
+			return err
+		},
+	)
+}
+
+// holds evaluates a condition. ev may be nil.
+func conditionHolds(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, traits map[string]any, w catalog.ConditionEntry, ev *customer.Event) (bool, error) {
+	intents, err := intent.ScoresFor(ctx, b, p, w.Program, w.Program.Entry.When)
+	if err != nil {
+		return false, err
+	}
+	vars := expr.Vars{Customer: unit.TraitsOf(p.ID, traits), Now: b.Now, Intent: intents, Vars: w.Program.Vars,
+		History: &customer.History{Ctx: ctx, Tx: b.Tx, Before: customer.Flusher(b), Customer: p.ID, Now: b.Now}}
+	if ev != nil {
+		vars.Entry, vars.Event, vars.EventName = ev.Properties, ev.Properties, ev.Name
+	}
+	return w.Program.Test(w.Program.Entry.When, vars), nil
+}
+
+// recall finds out, before an event is stored, what was true without it, where that is not known. traits are
+// those before the event.
+func LoadEntryConditions(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, traits map[string]any) error {
+	all, err := watchedConditions(ctx, b)
+	for _, w := range all {
+		if _, known := knownValue(b, p, w); known {
+			continue
+		}
+		held, err := conditionHolds(ctx, b, p, traits, w, nil)
+		if err != nil {
+			return err
+		}
+		learnValue(b, p, w, held)
+	}
+	return err
+}
+
+// turned are the journeys whose condition an event made true.
+func ConditionsTurnedTrue(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) ([]string, error) {
+	all, err := watchedConditions(ctx, b)
+	var names []string
+	for _, w := range all {
+		was, known := knownValue(b, p, w)
+		is, err := conditionHolds(ctx, b, p, p.Traits, w, ev)
+		if err != nil {
+			return nil, err
+		}
+		if !known || is != was {
+			learnValue(b, p, w, is)
+		}
+		if is && !was {
+			names = append(names, w.Name)
+		}
+	}
+	return names, err
+}
+
+// unite finds out what was true of two customers before they become one: what held for either is not new for both.
+func MergeConditions(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
+	all, err := watchedConditions(ctx, b)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	for _, w := range all {
+		held := false
+		for _, p := range []*unit.LockedCustomer{gone, survivor} {
+			if isBlank(b, p) && (p == gone || !isBlank(b, gone)) {
+				continue
+			}
+			was, known := knownValue(b, p, w)
+			if !known {
+				if was, err = conditionHolds(ctx, b, p, p.Traits, w, nil); err != nil {
+					return err
+				}
+			}
+			held = held || was
+		}
+		learnValue(b, survivor, w, held)
+	}
+	clear(conditionsOf(b, gone.ID).values)
+	_, err = b.Tx.ExecContext(ctx, `delete from entry_conditions where customer = $1`, gone.ID)
+	return err
+}
+
+// united enters the customer into journeys whose condition a merge made true that is no event. The entry event
+// is then one of its own.
+func EnterAfterMerge(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, alias *customer.Event, changed []string, receipt *customer.Receipt) error {
+	ev := &customer.Event{
+		ID:       "tabi.merge/" + alias.ID,
+		Customer: p.ID,
+		Name:     customer.EventUpdated,
+		Source:   alias.Source,
+		At:       alias.At,
+		Received: alias.Received,
+		Depth:    alias.Depth,
+		Lazy:     true,
+	}
+	properties := map[string]any{}
+	for _, name := range changed {
+		if value, has := p.Traits[name]; has {
+			properties[name] = value
+		}
+	}
+	var err error
+	if ev.Properties, ev.Text, err = sqldb.Normal(properties); err != nil {
+		return err
+	}
+	names, err := ConditionsTurnedTrue(ctx, b, p, ev)
+	if err != nil {
+		return err
+	}
+	return EnterAll(ctx, b, p, names, ev, receipt)
+}
+
+// flushTruths writes what was learned.
+func FlushConditions(ctx context.Context, b *unit.Unit) error {
+	var values [][]any
+	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {
+		c := conditionsOf(b, id)
+		for _, name := range slices.Sorted(maps.Keys(c.values)) {
+			t := c.values[name]
+			if !t.dirty {
+				continue
+			}
+			values = append(values, []any{id, name, t.condition, sqldb.Flag(t.holds)})
+			t.dirty = false
+			c.values[name] = t
+		}
+	}
+	_, err := sqldb.Insert(ctx, b.Tx, "entry_conditions (customer, journey, condition, last_value)", values,
+		"on conflict (customer, journey) do update set condition = excluded.condition, last_value = excluded.last_value")
+	return err
+}

@@ -1,0 +1,277 @@
+package enrollment
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// RunSchedules enters customers into journeys whose scheduled moment has come by now, a bounded number at a
+// time under a lease of wall time; more reports that there is more to do at once.
+func (s *EnrollmentRoom) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
+	rel, err := s.db.Current(ctx, s.db.Reader)
+	if err != nil {
+		return false, sqldb.DatabaseError(err)
+	}
+	if len(rel.Scheduled) == 0 {
+		return false, nil
+	}
+	idle := true
+	if err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		all, err := s.plan(ctx, tx, now)
+		for _, p := range all {
+			idle = idle && !p.unknown && !p.free(now, wall)
+		}
+		return err
+	}); err != nil || idle {
+		return false, err
+	}
+	p, more, err := s.TakeMoment(ctx, now, wall)
+	if err != nil || p == nil {
+		return more, err
+	}
+	finished := false
+	for range schedulePages {
+		if finished, err = s.SchedulePage(ctx, now, p); err != nil || finished {
+			break
+		}
+	}
+	if errors.Is(err, unit.ErrSuperseded) { // another took it over
+		return true, nil
+	}
+	if err == nil && !finished {
+		err = s.db.Write(ctx, func(tx sqldb.Conn) error {
+			_, err := tx.ExecContext(
+				ctx,
+				`update schedule_zones set lease_until = 0 where journey = $1 and zone = $2 and token = $3`,
+				p.journey,
+				p.zone,
+				p.token,
+			)
+			return err
+		})
+	}
+	return err == nil && (more || !finished), err
+}
+
+// TakeMoment leases the first moment that has come and nobody holds; more reports that there are others.
+func (s *EnrollmentRoom) TakeMoment(ctx context.Context, now, wall time.Time) (taken *progress, more bool, err error) {
+	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
+		taken, more = nil, false
+		rel, err := s.db.Current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, t := range rel.Scheduled {
+			if _, err := tx.ExecContext(ctx, `insert into schedules (journey, spec, since_at) values ($1, $2, $3) on conflict (journey) do nothing`, t.Name, t.Spec, sqldb.Millis(now)); err != nil {
+				return err
+			}
+		}
+		all, err := s.plan(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			p := &all[i]
+			if !p.free(now, wall) {
+				continue
+			}
+			if taken != nil {
+				more = true
+				break
+			}
+			n, err := sqldb.Affected(
+				ctx,
+				tx,
+				`insert into schedule_zones (journey, zone, done_at, moment, lease_until, token) values ($1, $2, $3, $4, $5, 1)
+				on conflict (journey, zone) do update set done_at = excluded.done_at, moment = excluded.moment, lease_until = excluded.lease_until,
+					reached = case when schedule_zones.moment = excluded.moment then schedule_zones.reached else '' end, token = schedule_zones.token + 1
+				where schedule_zones.token = $6 and schedule_zones.lease_until <= $7`,
+				p.journey,
+				p.zone,
+				p.done,
+				sqldb.Millis(p.next),
+				sqldb.Millis(wall.Add(scheduleLease)),
+				p.token,
+				sqldb.Millis(wall),
+			)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				p.moment, p.token = sqldb.Millis(p.next), p.token+1
+				taken = p
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return taken, more, nil
+}
+
+// scheduleCandidate is a customer as a moment finds it.
+type scheduleCandidate struct {
+	id     string
+	traits map[string]any
+}
+
+// SchedulePage enters a page of customers, in the order of their ids, and notes how far it came: all in one
+// transaction.
+func (s *EnrollmentRoom) SchedulePage(ctx context.Context, now time.Time, p *progress) (finished bool, err error) {
+	reached := p.reached
+	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		finished, reached = false, p.reached
+		n, err := sqldb.Affected(
+			ctx,
+			tx,
+			`update schedule_zones set token = token where journey = $1 and zone = $2 and token = $3 and moment = $4`,
+			p.journey,
+			p.zone,
+			p.token,
+			p.moment,
+		)
+		if err != nil {
+			return err
+		}
+		rel, err := b.Release(ctx)
+		if err != nil {
+			return err
+		}
+		program := rel.Programs[p.journey]
+		if n == 0 || program == nil || program.Entry.Schedule == nil {
+			return unit.ErrSuperseded // published anew, or another's
+		}
+		paused, err := pausedJourney(ctx, b, p.journey)
+		if err != nil {
+			return err
+		}
+		looked := 0
+		if !paused {
+			if looked, err = enterPage(ctx, b, p, program, &reached); err != nil {
+				return err
+			}
+		}
+		if finished = looked < schedulePage; finished {
+			_, err = tx.ExecContext(
+				ctx,
+				`update schedule_zones set done_at = moment, moment = 0, reached = '', lease_until = 0 where journey = $1 and zone = $2`,
+				p.journey,
+				p.zone,
+			)
+		} else {
+			_, err = tx.ExecContext(ctx, `update schedule_zones set reached = $3 where journey = $1 and zone = $2`, p.journey, p.zone, reached)
+		}
+		return err
+	})
+	if err == nil {
+		p.reached = reached
+	}
+	return finished, err
+}
+
+// enterPage looks at customers behind reached, who were there and in the zone at the moment, and enters those
+// for whom the journey's condition is true.
+func enterPage(ctx context.Context, b *unit.Unit, p *progress, program *journey.Program, reached *string) (looked int, err error) {
+	args := []any{*reached, p.moment, schedulePage}
+	var query string
+	switch p.zone {
+	case catalog.Everybody:
+		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2 order by id limit $3`
+	case customer.Utc: // also of those of whom no other was ever known
+		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2
+			and not exists (select 1 from customer_timezones z where z.customer = customers.id and (z.timezone <> '` + customer.Utc + `' or z.since_at > $2)) order by id limit $3`
+	default:
+		query = `select c.id, c.traits from customer_timezones z join customers c on c.id = z.customer
+			where z.timezone = $4 and z.customer > $1 and z.since_at <= $2 and c.merged_into = '' order by z.customer limit $3`
+		args = append(args, p.zone)
+	}
+	at := sqldb.Moment(p.moment)
+	ev := customer.Event{Name: eventScheduled, Source: "schedule", At: p.moment, Received: sqldb.Millis(b.Now), Lazy: true}
+	if ev.Properties, ev.Text, err = sqldb.Normal(map[string]any{"scheduled_at": at.Format(time.RFC3339)}); err != nil {
+		return 0, err
+	}
+	var page []scheduleCandidate
+	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
+		var c scheduleCandidate
+		var raw string
+		if err := r.Scan(&c.id, &raw); err != nil {
+			return err
+		}
+		c.traits, err = sqldb.Object(raw)
+		page = append(page, c)
+		return err
+	}, query, args...); err != nil || len(page) == 0 {
+		return 0, err
+	}
+	traits := map[string]map[string]any{}
+	for _, c := range page {
+		traits[c.id] = c.traits
+	}
+	scores, err := intent.ScoresOfPage(ctx, b, program, traits)
+	if err != nil {
+		return 0, err
+	}
+	var ids []string
+	for _, c := range page {
+		*reached = c.id
+		vars := expr.Vars{
+			Customer:  unit.TraitsOf(c.id, c.traits),
+			Entry:     ev.Properties,
+			Event:     ev.Properties,
+			EventName: ev.Name,
+			Now:       b.Now,
+			Intent:    scores[c.id],
+			Vars:      program.Vars,
+			History:   &customer.History{Ctx: ctx, Tx: b.Tx, Customer: c.id, Now: b.Now},
+		}
+		if program.Test(program.Entry.When, vars) {
+			ids = append(ids, c.id)
+		}
+	}
+	return len(page), enterScheduled(ctx, b, p, ev, ids)
+}
+
+// enterScheduled locks those who may enter, and asks again.
+func enterScheduled(ctx context.Context, b *unit.Unit, p *progress, ev customer.Event, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := b.Lock(ctx, ids); err != nil {
+		return err
+	}
+	prefix := "tabi.schedule/" + p.journey + "/" + sqldb.Moment(p.moment).Format(time.RFC3339) + "/"
+	before := map[string]bool{} // who entered at this moment, also under another id
+	if err := sqldb.Within(ctx, b.Tx, `select customer from events where name = $1 and at = $2 and substr(id, 1, length($3)) = $3 and customer in (%s)`, ids, func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		before[id] = true
+		return err
+	}, eventScheduled, p.moment, prefix); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {
+		person := b.Customers[id]
+		if person.Merged != "" || before[id] {
+			continue
+		}
+		own := ev
+		own.ID, own.Customer = prefix+id, id
+		if _, _, err := enter(ctx, b, person, entry{journey: p.journey, event: &own, at: own.Received}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

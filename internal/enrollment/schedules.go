@@ -1,0 +1,188 @@
+package enrollment
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// eventScheduled is the entry event of those who enter by schedule.
+const eventScheduled = "Journey Scheduled"
+
+const (
+	schedulePage  = 200              // customers looked at in one transaction
+	schedulePages = 5                // of them under one lease
+	scheduleLease = 30 * time.Second // wall
+)
+
+// progress is how far the moments of a journey in a zone were gone through.
+type progress struct {
+	journey, zone     string
+	done, moment      int64
+	reached           string
+	leaseUntil, token int64
+	table             catalog.Timetable
+	next              time.Time // the moment to go through now or next
+	unknown           bool      // its schedule has no row yet
+}
+
+// free reports whether its moment has come and nobody goes through it.
+func (p *progress) free(now, wall time.Time) bool {
+	return !p.next.After(now) && p.leaseUntil <= sqldb.Millis(wall)
+}
+
+// plan gives, for every schedule and every zone that counts, what is next.
+func (s *EnrollmentRoom) plan(ctx context.Context, tx sqldb.Conn, now time.Time) ([]progress, error) {
+	rel, err := s.db.Current(ctx, tx)
+	if err != nil || len(rel.Scheduled) == 0 {
+		return nil, err
+	}
+	since := map[string]int64{}
+	if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		var name, spec string
+		var at int64
+		err := r.Scan(&name, &spec, &at)
+		since[name+"\x00"+spec] = at
+		return err
+	}, `select journey, spec, since_at from schedules`); err != nil {
+		return nil, err
+	}
+	have := map[[2]string]progress{}
+	if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		var p progress
+		err := r.Scan(&p.journey, &p.zone, &p.done, &p.moment, &p.reached, &p.leaseUntil, &p.token)
+		have[[2]string{p.journey, p.zone}] = p
+		return err
+	}, `select journey, zone, done_at, moment, reached, lease_until, token from schedule_zones`); err != nil {
+		return nil, err
+	}
+	var zones []string
+	if slices.ContainsFunc(rel.Scheduled, catalog.Timetable.Own) {
+		if zones, err = zonesInUse(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	var out []progress
+	for _, t := range rel.Scheduled {
+		start, published := since[t.Name+"\x00"+t.Spec]
+		if !published { // by a build that kept no schedules
+			start = sqldb.Millis(now)
+		}
+		in := []string{catalog.Everybody}
+		if t.Own() {
+			in = zones
+		}
+		for _, zone := range in {
+			p, known := have[[2]string{t.Name, zone}]
+			if !known {
+				p = progress{journey: t.Name, zone: zone, done: start}
+			}
+			p.table, p.unknown = t, !published
+			if p.moment != 0 && p.moment <= sqldb.Millis(now.Add(-catalog.MakeUp)) { // given up
+				p.done, p.moment, p.reached = p.moment, 0, ""
+			}
+			if p.moment != 0 {
+				p.next = sqldb.Moment(p.moment)
+			} else if p.next, known = t.Next(zone, max(p.done, start), now); !known {
+				continue
+			}
+			out = append(out, p)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b progress) int { return a.next.Compare(b.next) })
+	return out, nil
+}
+
+// zonesInUse are the time zones that customers are in, by a step through the index for each; UTC is always one.
+func zonesInUse(ctx context.Context, tx sqldb.Conn) ([]string, error) {
+	found := []string{customer.Utc}
+	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		found = append(found, name)
+		return err
+	}, `with recursive z(name) as (
+		select min(timezone) from customer_timezones
+		union all
+		select (select min(timezone) from customer_timezones where timezone > z.name) from z where z.name is not null
+	) select name from z where name is not null`)
+	return sqldb.Sorted(found), err
+}
+
+// NextSchedule is the moment (virtual) at which the next entry by schedule is due, which may be past; zero
+// where no journey has one.
+func (s *EnrollmentRoom) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
+	var next time.Time
+	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		all, err := s.plan(ctx, tx, now)
+		if err == nil && len(all) > 0 {
+			next = all[0].next
+		}
+		return err
+	})
+	return next, err
+}
+
+// publishSchedules notes since when the journeys of a release have their schedules: a new one starts at its
+// next moment.
+func publishSchedules(ctx context.Context, tx sqldb.Conn, now time.Time, c *journey.Content) error {
+	keep := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(c.Journeys)) {
+		schedule := c.Journeys[name].Entry.Schedule
+		if schedule == nil {
+			continue
+		}
+		keep[name] = true
+		spec, err := sqldb.JsonText(schedule)
+		if err != nil {
+			return err
+		}
+		same, err := sqldb.Exists(ctx, tx, `select 1 from schedules where journey = $1 and spec = $2`, name, spec)
+		if err != nil {
+			return err
+		}
+		if same {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, `delete from schedule_zones where journey = $1`, name); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `insert into schedules (journey, spec, since_at) values ($1, $2, $3)
+			on conflict (journey) do update set spec = excluded.spec, since_at = excluded.since_at`, name, spec, sqldb.Millis(now)); err != nil {
+			return err
+		}
+	}
+	var gone []string
+	if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		if !keep[name] {
+			gone = append(gone, name)
+		}
+		return err
+	}, `select journey from schedules`); err != nil {
+		return err
+	}
+	for _, name := range gone {
+		for _, table := range []string{"schedules", "schedule_zones"} {
+			if _, err := tx.ExecContext(ctx, `delete from `+table+` where journey = $1`, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// PublishSchedulesOf notes since when the journeys of a release have their schedules.
+func PublishSchedulesOf(*journey.Content) (func(ctx context.Context, tx sqldb.Conn, p catalog.Publication) error, error) {
+	return func(ctx context.Context, tx sqldb.Conn, p catalog.Publication) error {
+		return publishSchedules(ctx, tx, p.Now, p.Content)
+	}, nil
+}

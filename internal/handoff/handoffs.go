@@ -1,0 +1,265 @@
+package handoff
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// HandoffRoom are customers who wait for an agent, or are with one.
+type HandoffRoom struct{ db *unit.Units }
+
+// NewHandoffRoom returns the room.
+func NewHandoffRoom(db *unit.Units) *HandoffRoom { return &HandoffRoom{db: db} }
+
+const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes, h.state, h.agent, h.outcome, h.agent_note, h.reason,
+	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrollments e on e.id = h.enrollment`
+
+func scanHandoff(r sqldb.Scanner) (Handoff, error) {
+	var h Handoff
+	var priority int
+	var outcomes string
+	var opened, claimed, closed, until int64
+	err := r.Scan(
+		&h.ID,
+		&h.Enrollment,
+		&h.WorkflowID,
+		&h.Journey,
+		&h.Step,
+		&h.Customer,
+		&h.Queue,
+		&priority,
+		&h.Note,
+		&outcomes,
+		&h.State,
+		&h.Agent,
+		&h.Outcome,
+		&h.AgentNote,
+		&h.Reason,
+		&opened,
+		&claimed,
+		&closed,
+		&until,
+	)
+	if err != nil {
+		return h, err
+	}
+	if priority >= 0 && priority < len(journey.Priorities) {
+		h.Priority = journey.Priorities[priority]
+	}
+	h.OpenedAt, h.ClaimedAt, h.ClosedAt, h.Until = sqldb.Moment(opened), sqldb.Moment(claimed), sqldb.Moment(closed), sqldb.Moment(until)
+	return h, json.Unmarshal([]byte(outcomes), &h.Outcomes)
+}
+
+// OpenHandoff is idempotent by id, claiming the enrollment; note is rendered.
+func (s *HandoffRoom) OpenHandoff(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error {
+	return s.db.Write(ctx, func(tx sqldb.Conn) error {
+		e, p, err := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
+		if unit.Replayed(e, in.Chain, err) {
+			if opened, failed := sqldb.Exists(ctx, tx, `select 1 from handoffs where id = $1`, in.ID); failed != nil || opened {
+				return failed
+			}
+		}
+		if err != nil {
+			return err
+		}
+		outcomes, err := sqldb.JsonText(append([]string{}, slices.Sorted(maps.Keys(in.Spec.Outcomes))...))
+		if err != nil {
+			return err
+		}
+		priority := slices.Index(journey.Priorities, cmp.Or(in.Spec.Priority, "normal"))
+		if priority < 0 {
+			priority = slices.Index(journey.Priorities, "normal")
+		}
+		_, err = tx.ExecContext(
+			ctx,
+			`insert into handoffs (id, enrollment, journey, step, customer, queue, priority, note, outcomes, state, opened_at, until_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (id) do nothing`,
+			in.ID,
+			e.ID,
+			e.Journey,
+			in.Step,
+			p.ID,
+			in.Spec.Queue,
+			priority,
+			sqldb.Clean(note),
+			outcomes,
+			HandoffOpen,
+			sqldb.Millis(now),
+			sqldb.Millis(in.Until),
+		)
+		return err
+	})
+}
+
+// WithdrawHandoff takes back what is still open, claiming the enrollment; one that has ended took it back before.
+func (s *HandoffRoom) WithdrawHandoff(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error {
+	return s.db.Write(ctx, func(tx sqldb.Conn) error {
+		e, _, err := unit.LockEnrollment(ctx, tx, in.Enrollment)
+		if errors.Is(err, sqldb.ErrNotFound) {
+			return unit.ErrSuperseded
+		}
+		if err != nil || e.State == unit.StateClosed && e.Chain == in.Chain {
+			return err
+		}
+		if err := unit.Claim(ctx, tx, e.ID, in.Chain); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(
+			ctx,
+			`update handoffs set state = 'withdrawn', reason = $3, closed_at = $4 where id = $1 and enrollment = $2 and state in ('open', 'claimed')`,
+			in.ID,
+			e.ID,
+			sqldb.Clean(in.Reason),
+			sqldb.Millis(now),
+		)
+		return err
+	})
+}
+
+// HandoffRoom are sorted by priority, the most urgent first, then age, the oldest first.
+func (s *HandoffRoom) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff, error) {
+	var out []Handoff
+	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
+		w := sqldb.Where{}
+		if f.State == "" {
+			w.Raw("h.state in ('open', 'claimed')")
+		}
+		w.Equals("h.state", f.State)
+		w.Equals("h.queue", f.Queue)
+		w.Equals("h.customer", customerID)
+		query := handoffQuery + w.SQL() + ` order by h.priority desc, h.opened_at, h.id limit ` + w.Param(sqldb.Bounded(f.Limit))
+		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			h, err := scanHandoff(r)
+			out = append(out, h)
+			return err
+		}, query, w.Args...)
+	})
+	return out, err
+}
+
+// Handoff by id; ErrNotFound.
+func (s *HandoffRoom) Handoff(ctx context.Context, id string) (Handoff, error) {
+	h, err := handoff(ctx, s.db.Reader, id)
+	return h, sqldb.DatabaseError(err)
+}
+
+func handoff(ctx context.Context, tx sqldb.Conn, id string) (Handoff, error) {
+	h, err := scanHandoff(tx.QueryRowContext(ctx, handoffQuery+` where h.id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = sqldb.ErrNotFound
+	}
+	return h, err
+}
+
+// lockHandoff locks the customer of a hand-off and reads it. agent must be free to act on it.
+func lockHandoff(ctx context.Context, tx sqldb.Conn, id, agent string) (Handoff, *unit.LockedCustomer, error) {
+	p, err := unit.ScanPerson(tx.QueryRowContext(
+		ctx,
+		`update customers set version = version + 1 where id = (select customer from handoffs where id = $1) returning id, version, traits, merged_into, created_at`,
+		id,
+	))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Handoff{}, nil, sqldb.ErrNotFound
+	}
+	if err != nil {
+		return Handoff{}, nil, err
+	}
+	h, err := handoff(ctx, tx, id)
+	switch {
+	case err != nil:
+		return h, nil, err
+	case h.Customer != p.ID:
+		return h, nil, sqldb.ErrAgain
+	case h.State == HandoffResolved, h.State == HandoffWithdrawn:
+		return h, nil, ErrTooLate
+	case h.State == HandoffClaimed && h.Agent != agent:
+		return h, nil, ErrTaken
+	}
+	return h, p, nil
+}
+
+// ClaimHandoff: ErrTaken by another, ErrTooLate once closed; claiming one's own again is fine.
+func (s *HandoffRoom) ClaimHandoff(ctx context.Context, now time.Time, id, agent string) error {
+	agent = sqldb.Clean(agent)
+	if agent == "" {
+		return sqldb.InputError("the agent's name is missing")
+	}
+	return s.db.Write(ctx, func(tx sqldb.Conn) error {
+		h, _, err := lockHandoff(ctx, tx, id, agent)
+		if err != nil || h.State == HandoffClaimed {
+			return err
+		}
+		_, err = tx.ExecContext(
+			ctx,
+			`update handoffs set state = 'claimed', agent = $2, claimed_at = $3 where id = $1`,
+			id,
+			agent,
+			sqldb.Millis(now),
+		)
+		return err
+	})
+}
+
+// ResolveHandoff closes it and writes the delivery (workflows.HandoffResolved) to its instance. The note stays
+// in the store. ErrTaken where another agent has claimed it, ErrTooLate once closed.
+func (s *HandoffRoom) ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error {
+	agent, outcome = sqldb.Clean(agent), sqldb.Clean(outcome)
+	if agent == "" || outcome == "" {
+		return sqldb.InputError("the agent's name or the outcome is missing")
+	}
+	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		h, p, err := lockHandoff(ctx, tx, id, agent)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `update handoffs set state = 'resolved', agent = $2, outcome = $3, agent_note = $4, closed_at = $5,
+			claimed_at = case when claimed_at = 0 then $5 else claimed_at end where id = $1`, id, agent, outcome, sqldb.Clean(note), sqldb.Millis(now)); err != nil {
+			return err
+		}
+		if err := b.Adopt(ctx, p); err != nil {
+			return err
+		}
+		for _, e := range p.Open {
+			if e.ID == h.Enrollment {
+				return outbox.EnqueueMessage(
+					b, e,
+					contract.Delivery{ID: "handoff/" + id, Enrollment: e.ID, Received: now,
+						HandoffResult: &contract.HandoffResult{Handoff: id, Outcome: outcome, Agent: agent}},
+				)
+			}
+		}
+		return ErrTooLate
+	})
+}
+
+// MergeHandoffs moves the hand-offs of a customer to another.
+func MergeHandoffs(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
+	if gone.Unused() {
+		return nil
+	}
+	_, err := b.Tx.ExecContext(ctx, `update handoffs set customer = $2 where customer = $1`, gone.ID, survivor.ID)
+	return err
+}
+
+// HeldHandoffs finds a hand-off of the enrollment $1 that waits for an agent, or is with one.
+const HeldHandoffs = `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')`
+
+// ReleaseHandoffs withdraws the hand-offs of an enrollment that ends.
+func ReleaseHandoffs(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, outcome string, at time.Time) error {
+	_, err := b.Tx.ExecContext(ctx, `update handoffs set state = 'withdrawn', reason = $2, closed_at = $3
+		where enrollment = $1 and state in ('open', 'claimed')`, e.ID, "its journey ended: "+outcome, sqldb.Millis(at))
+	return err
+}

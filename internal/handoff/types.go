@@ -1,0 +1,36 @@
+package handoff
+
+import (
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// Errors of those who act on a hand-off.
+var (
+	ErrTooLate error = sqldb.Refusal("too late: it was resolved, withdrawn or timed out before")
+	ErrTaken   error = sqldb.Refusal("claimed by another agent")
+)
+
+// Handoff states.
+const (
+	HandoffOpen      = "open"
+	HandoffClaimed   = "claimed"
+	HandoffResolved  = "resolved"
+	HandoffWithdrawn = "withdrawn"
+)
+
+// Handoff is a customer before a queue.
+type Handoff struct {
+	ID, Enrollment, WorkflowID, Journey, Step, Customer string
+	Queue, Priority, Note                               string
+	Outcomes                                            []string // what the journey expects, sorted; free text is allowed too
+	State, Agent, Outcome, AgentNote, Reason            string
+	OpenedAt, ClaimedAt, ClosedAt, Until                time.Time
+}
+
+// HandoffFilter narrows Handoffs.
+type HandoffFilter struct {
+	State, Queue, Customer string // State "" means open and claimed
+	Limit                  int
+}

@@ -1,0 +1,81 @@
+package ingest
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// emitted is what the id of an event that a step made begins with; the step's visit follows.
+const emitted = "tabi.emit/"
+
+// Emit stores an event of an instance's customer, once per in.Key, and brings it to all journeys; it claims the
+// enrollment. Its depth is one more than that of the events it follows from: the entry event, and the event at
+// hand.
+func (s *IngestRoom) Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error {
+	name := sqldb.Clean(in.Spec.Event)
+	if name == "" {
+		return sqldb.InputError("the event's name is missing")
+	}
+	calls := []customer.SegmentCall{{Type: "track", MessageID: emitted + sqldb.Clean(in.Key), Event: name, Properties: properties, Source: "step"}}
+	if err := s.intents.Classify(ctx, calls); err != nil {
+		return err
+	}
+	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		e, p, claim := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
+		if claim != nil && !unit.Replayed(e, in.Chain, claim) {
+			return claim
+		}
+		seen, err := sqldb.Exists(ctx, tx, `select 1 from events where id = $1`, calls[0].MessageID)
+		if err != nil || seen {
+			return err
+		}
+		if claim != nil {
+			return claim
+		}
+		depth := e.Depth
+		if err := sqldb.Within(ctx, tx, `select depth from events where id in (%s)`, sqldb.Sorted([]string{in.EntryEvent, in.Event}), func(r *sql.Rows) error {
+			var one int
+			err := r.Scan(&one)
+			depth = max(depth, one)
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := b.Adopt(ctx, p); err != nil {
+			return err
+		}
+		call := calls[0]
+		call.Depth = depth + 1
+		_, err = ApplyEvent(ctx, b, p, &call, nil)
+		return err
+	})
+}
+
+// Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens,
+// claiming the enrollment. traits is nested, as in identify. What journeys cause so ends after ten links.
+func (s *IngestRoom) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
+	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		e, p, claim := unit.Claimed(ctx, tx, ref.Enrollment, ref.Chain)
+		if claim != nil && !unit.Replayed(e, ref.Chain, claim) {
+			return claim
+		}
+		seen, err := sqldb.Exists(ctx, tx, `select 1 from events where id = $1`, key)
+		if err != nil || seen {
+			return err
+		}
+		if claim != nil {
+			return claim
+		}
+		if err := b.Adopt(ctx, p); err != nil {
+			return err
+		}
+		_, err = ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: "step", Depth: e.Depth + 1}, nil)
+		return err
+	})
+}

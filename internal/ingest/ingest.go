@@ -1,0 +1,239 @@
+package ingest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// IngestRoom accepts what happens to customers.
+type IngestRoom struct {
+	db      *unit.Units
+	intents *intent.IntentRoom
+	intake  Intake
+}
+
+// NewIngestRoom returns the room.
+func NewIngestRoom(db *unit.Units, intents *intent.IntentRoom) *IngestRoom {
+	return &IngestRoom{db: db, intents: intents, intake: Intake{limit: min(db.Writers(), maxIntakes)}}
+}
+
+// Ingest takes calls, in order, in one transaction: dedupes, resolves identity, changes profiles, stores
+// events, and writes the deliveries they cause and the enrollments they open. A call that cannot be taken (no
+// id, no name) fails all of them. Callers that come while a transaction is under way share the next one; what
+// one of them is refused for does not concern the others.
+//
+// identify becomes the event "Customer Updated" with the given traits as properties, page "Page Viewed" and
+// screen "Screen Viewed" (Event, if given, as property name), group "Group Joined" with group_id (from property
+// groupId or group_id) and the group's traits, which are kept as trait groups.<group id>. alias becomes none.
+func (s *IngestRoom) Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error) {
+	if len(calls) == 0 {
+		return nil, nil
+	}
+	cleaned := make([]customer.SegmentCall, len(calls))
+	for i, c := range calls {
+		for _, field := range []*string{&c.MessageID, &c.UserID, &c.AnonymousID, &c.PreviousID, &c.Event, &c.Source} {
+			*field = sqldb.Clean(*field)
+		}
+		if err := checkCall(&c); err != nil {
+			return nil, sqldb.InputError(fmt.Sprintf("call %d: %v", i+1, err))
+		}
+		cleaned[i] = c
+	}
+	if err := s.intents.Classify(ctx, cleaned); err != nil {
+		return nil, err
+	}
+	return s.intake.Take(ctx, now, cleaned, s.ingest)
+}
+
+// ingest is Ingest of calls that are checked and classified.
+func (s *IngestRoom) ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error) {
+	var receipts []customer.Receipt
+	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		receipts = nil
+		names, err := customer.Identify(ctx, b, calls)
+		if err != nil {
+			return err
+		}
+		seen, err := knownCalls(ctx, b, calls)
+		if err != nil {
+			return err
+		}
+		for i := range calls {
+			c := &calls[i]
+			p := b.Customers[names[c.Subject()]]
+			if seen[c.MessageID] {
+				receipts = append(receipts, customer.Receipt{ID: c.MessageID, Customer: p.ID, Duplicate: true})
+				continue
+			}
+			seen[c.MessageID] = true
+			changed, err := customer.LinkIdentities(ctx, b, names, c)
+			if err != nil {
+				return err
+			}
+			r, err := ApplyEvent(ctx, b, b.Customers[names[c.Subject()]], c, changed)
+			if err != nil {
+				var input sqldb.InputError
+				if errors.As(err, &input) {
+					return sqldb.InputError(fmt.Sprintf("call %d: %v", i+1, input))
+				}
+				return err
+			}
+			receipts = append(receipts, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receipts, nil
+}
+
+func checkCall(c *customer.SegmentCall) error {
+	switch c.Type {
+	case "track", "identify", "page", "screen", "alias", "group":
+	default:
+		return fmt.Errorf("type %q is none of track, identify, page, screen, alias, group", c.Type)
+	}
+	switch {
+	case c.MessageID == "":
+		return errors.New("messageId is missing")
+	case c.Subject() == "":
+		return errors.New("userId and anonymousId are missing: give one")
+	case c.Type == "track" && c.Event == "" && c.Enter == "":
+		return errors.New("event is missing: name it")
+	case c.Type == "alias" && c.PreviousID == "" && (c.UserID == "" || c.AnonymousID == ""):
+		return errors.New("previousId is missing: say who becomes userId")
+	case c.Type == "group" && groupID(c) == "":
+		return errors.New("groupId is missing")
+	}
+	return nil
+}
+
+func groupID(c *customer.SegmentCall) string {
+	for _, name := range []string{"groupId", "group_id"} {
+		if id, _ := c.Properties[name].(string); id != "" {
+			return sqldb.Clean(id)
+		}
+	}
+	return ""
+}
+
+// known gives the ids of the calls that were taken before.
+func knownCalls(ctx context.Context, b *unit.Unit, calls []customer.SegmentCall) (map[string]bool, error) {
+	ids := make([]string, len(calls))
+	for i := range calls {
+		ids[i] = calls[i].MessageID
+	}
+	seen := map[string]bool{}
+	err := sqldb.Within(ctx, b.Tx, `select id from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		seen[id] = true
+		return err
+	})
+	return seen, err
+}
+
+// take stores one call of a customer and brings it to the journeys. changed are traits that a merge changed before.
+func ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *customer.SegmentCall, changed []string) (customer.Receipt, error) {
+	receipt := customer.Receipt{ID: c.MessageID, Customer: p.ID}
+	ev := &customer.Event{
+		ID:         c.MessageID,
+		Customer:   p.ID,
+		Source:     c.Source,
+		Depth:      c.Depth,
+		Classified: c.Classified,
+		Received:   sqldb.Millis(b.Now),
+		At:         sqldb.Millis(c.Timestamp),
+	}
+	if ev.At == 0 || ev.At > ev.Received {
+		ev.At = ev.Received
+	}
+	var patch map[string]any
+	var err error
+	if ev.Name, ev.Properties, patch, err = meaningOf(c); err != nil {
+		return receipt, err
+	}
+	if ev.Properties, ev.Text, err = sqldb.Normal(ev.Properties); err != nil {
+		return receipt, err
+	}
+	if err := enrollment.LoadEntryConditions(ctx, b, p, p.Traits); err != nil {
+		return receipt, err
+	}
+	consequences, dead := customer.Consequence(ev.Name, ev.Properties, p.Traits)
+	if consequences != nil {
+		patch = customer.Overlay(patch, consequences)
+	}
+	if len(patch) > 0 {
+		if patch, _, err = sqldb.Normal(patch); err != nil {
+			return receipt, err
+		}
+		var more []string
+		if p.Traits, more = customer.MergeTraits(p.Traits, patch); len(more) > 0 {
+			p.Dirty = true
+			changed = sqldb.Sorted(append(changed, more...))
+		}
+	}
+	if dead != nil {
+		if err := customer.AddBounce(ctx, b.Tx, b.Now, *dead); err != nil {
+			return receipt, err
+		}
+	}
+	clues, err := intent.MatchEvidence(ctx, b, p, ev)
+	if err != nil {
+		return receipt, err
+	}
+	if err := message.RecordReaction(ctx, b, p, ev); err != nil {
+		return receipt, err
+	}
+	customer.AppendEvent(b, ev)
+	intent.KeepClassification(b, ev)
+	if ev.Name == customer.EventNone {
+		return receipt, enrollment.EnterAfterMerge(ctx, b, p, ev, changed, &receipt)
+	}
+	if err := intent.AddEvidence(ctx, b, p, ev, clues); err != nil {
+		return receipt, err
+	}
+	return receipt, enrollment.FanOut(ctx, b, p, ev, changed, c.Enter, &receipt)
+}
+
+// meaningOf is the event a call becomes, and what it changes of the profile.
+func meaningOf(c *customer.SegmentCall) (name string, properties, patch map[string]any, err error) {
+	switch c.Type {
+	case "identify":
+		return customer.EventUpdated, c.Traits, c.Traits, nil
+	case "page", "screen":
+		properties = c.Properties
+		if _, given := properties["name"]; c.Event != "" && !given {
+			properties = customer.Overlay(properties, map[string]any{"name": c.Event})
+		}
+		if c.Type == "page" {
+			return customer.EventPage, properties, nil, nil
+		}
+		return customer.EventScreen, properties, nil, nil
+	case "group":
+		id := groupID(c)
+		traits := c.Traits
+		if traits == nil {
+			traits = map[string]any{}
+		}
+		return customer.EventGroup, customer.Overlay(c.Traits, map[string]any{"group_id": id}), map[string]any{"groups": map[string]any{id: traits}}, nil
+	case "alias":
+		return customer.EventNone, nil, nil, nil
+	}
+	name = c.Event
+	if name == "" {
+		name = customer.EventStarted
+	}
+	return name, c.Properties, nil, nil
+}

@@ -1,0 +1,339 @@
+package intent
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// IntentRoom are what customers' events say about their intents.
+type IntentRoom struct {
+	db     *unit.Units
+	Asks   TextClassifier // before the built-in one; may be nil
+	Notice func(text string, err error)
+
+	Mu    sync.Mutex
+	Reads *Classifier // the latest that was read
+}
+
+// NewIntentRoom returns the room. asks is asked before the built-in classifier, nil: nothing is. notice is told once of a
+// classifier that cannot be read.
+func NewIntentRoom(db *unit.Units, asks TextClassifier, notice func(text string, err error)) *IntentRoom {
+	return &IntentRoom{db: db, Asks: asks, Notice: notice}
+}
+
+// Kinds of evidence. Text and set have numbers that no line of a file has.
+const (
+	evidenceEvent = "event"
+	evidenceText  = "text" // a message, as it was classified
+	EvidenceSet   = "set"  // by hand
+	textLine      = -1
+	SetLine       = -2
+)
+
+// intentScores are what is known of a customer's intents.
+type intentScores struct {
+	rules   *catalog.IntentRules
+	Of      map[string]decisioning.Strength // by intent; those without evidence may be missing
+	before  map[string]decisioning.Strength // as they were stored, where they are summed up anew
+	dirty   map[string]bool                 // to be written
+	lowered map[string]bool                 // by the event at hand
+}
+
+// intentState is what intents keep of a unit.
+type intentState struct {
+	of         map[string]*intentScores // by customer, once they are read
+	traces     [][]any                  // rows of evidence to be written
+	classified []*customer.Event        // messages whose classification is to be written
+}
+
+func AddTrace(b *unit.Unit, row []any) {
+	s := unit.State[intentState](b)
+	s.traces = append(s.traces, row)
+}
+
+// KeepClassification has what a message was classified as written with the unit.
+func KeepClassification(b *unit.Unit, ev *customer.Event) {
+	if ev.Classified != nil {
+		s := unit.State[intentState](b)
+		s.classified = append(s.classified, ev)
+	}
+}
+
+func newLeanings(rules *catalog.IntentRules) *intentScores {
+	return &intentScores{
+		rules:   rules,
+		Of:      map[string]decisioning.Strength{},
+		before:  map[string]decisioning.Strength{},
+		dirty:   map[string]bool{},
+		lowered: map[string]bool{},
+	}
+}
+
+// Strength of an intent.
+func (l *intentScores) Strength(name string) decisioning.Strength {
+	if s, ok := l.Of[name]; ok {
+		return s
+	}
+	return l.rules.None(name)
+}
+
+// Scores are those of every intent of the release at a moment, to twelve digits: a score that was set is what was set.
+func (l *intentScores) Scores(now time.Time) map[string]float64 {
+	out := map[string]float64{}
+	if l.rules != nil {
+		for _, name := range l.rules.Names {
+			out[name] = math.Round(l.Strength(name).ScoreAt(now)*1e12) / 1e12
+		}
+	}
+	return out
+}
+
+// Add counts evidence.
+func (l *intentScores) Add(name string, weight float64, at int64) {
+	l.Of[name] = l.Strength(name).Add(weight, sqldb.Moment(at))
+	l.dirty[name] = true
+	if weight < 0 {
+		l.lowered[name] = true
+	}
+}
+
+// ReadLeanings reads what is kept of customers. stale are those of whom something is missing or of an older definition.
+func ReadLeanings(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, ids []string) (found map[string]*intentScores, stale []string, err error) {
+	found = map[string]*intentScores{}
+	for _, id := range ids {
+		found[id] = newLeanings(rules)
+	}
+	if rules == nil {
+		return found, nil, nil
+	}
+	unsettled := false
+	old := map[string]bool{}
+	if err := sqldb.Within(ctx, tx, `select customer, intent, definition, strength, at from intents where customer in (%s)
+		union all select '', '', 0, 0, 0 from settings where key = 'intents'`, ids, func(r *sql.Rows) error {
+		var id, name string
+		var definition, at int64
+		var value float64
+		if err := r.Scan(&id, &name, &definition, &value, &at); err != nil {
+			return err
+		}
+		if id == "" {
+			unsettled = true
+			return nil
+		}
+		intentName := rules.Book.Intents[name]
+		if intentName == nil {
+			return nil
+		}
+		s := decisioning.Strength{Value: value, At: sqldb.Moment(at), HalfLife: intentName.HalfLife}
+		found[id].before[name] = s
+		if definition == rules.Since[name] {
+			found[id].Of[name] = s
+		} else {
+			old[id] = true
+		}
+		return nil
+	}); err != nil {
+		return nil, nil, err
+	}
+	for _, id := range ids {
+		if old[id] || unsettled && len(found[id].Of) < len(rules.Names) {
+			stale = append(stale, id)
+		}
+	}
+	return found, stale, nil
+}
+
+// intentRules of the release this transaction decides by.
+func RulesOf(ctx context.Context, b *unit.Unit) (*catalog.IntentRules, error) {
+	rel, err := b.Release(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return rel.Intents, nil
+}
+
+// leanings of a customer of the batch. Those of all its customers are read together, and what is stale is
+// summed up anew.
+func ScoresOf(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) (*intentScores, error) {
+	s := unit.State[intentState](b)
+	if l := s.of[p.ID]; l != nil {
+		return l, nil
+	}
+	if s.of == nil {
+		s.of = map[string]*intentScores{}
+	}
+	rules, err := RulesOf(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	var ids, fresh []string
+	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {
+		switch p := b.Customers[id]; {
+		case s.of[id] != nil:
+		case p.Version > 1:
+			ids = append(ids, id)
+		default: // made by this batch
+			fresh = append(fresh, id)
+		}
+	}
+	found, stale, err := ReadLeanings(ctx, b.Tx, rules, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		s.of[id] = found[id]
+	}
+	for _, id := range fresh {
+		s.of[id] = newLeanings(rules)
+	}
+	for _, id := range stale {
+		if err := recomputeIntents(ctx, b, b.Customers[id]); err != nil {
+			return nil, err
+		}
+	}
+	return s.of[p.ID], nil
+}
+
+// intents are the scores that expressions see; they are read only if one of them asks.
+func ScoresFor(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, program *journey.Program, exprs ...expr.Expr) (map[string]float64, error) {
+	if !slices.ContainsFunc(exprs, program.ReadsIntent) {
+		return map[string]float64{}, nil
+	}
+	l, err := ScoresOf(ctx, b, p)
+	if err != nil {
+		return nil, err
+	}
+	return l.Scores(b.Now), nil
+}
+
+// suspect gives the clues that an event is, before it is stored: where there are any, what was known before is read.
+func MatchEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) ([]catalog.EvidenceMatch, error) {
+	if l := unit.State[intentState](b).of[p.ID]; l != nil {
+		clear(l.lowered)
+	}
+	rules, err := RulesOf(ctx, b)
+	if err != nil || rules == nil {
+		return nil, err
+	}
+	clues := rules.Clues[ev.Name]
+	if len(clues) == 0 && !speaksOf(rules, ev.Classified) {
+		return nil, nil
+	}
+	_, err = ScoresOf(ctx, b, p)
+	return clues, err
+}
+
+// told reports whether a message speaks of an intent of the release.
+func speaksOf(r *catalog.IntentRules, c *customer.Classification) bool {
+	return r != nil && c != nil && c.Intent != "" && c.Confidence > 0 && r.Book.Intents[c.Intent] != nil
+}
+
+// weigh counts an event as evidence. Its conditions see the profile after the event and the scores before it.
+func AddEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event, clues []catalog.EvidenceMatch) error {
+	rules, err := RulesOf(ctx, b)
+	if err != nil || rules == nil || len(clues) == 0 && !speaksOf(rules, ev.Classified) {
+		return err
+	}
+	l, err := ScoresOf(ctx, b, p)
+	if err != nil {
+		return err
+	}
+	past := &customer.History{Ctx: ctx, Tx: b.Tx, Before: customer.Flusher(b), Customer: p.ID, Now: b.Now}
+	for _, t := range provenBy(rules, l, clues, ev, p.Vars(), b.Now, past) {
+		l.Add(t.Intent, t.Weight, t.At)
+		AddTrace(b, t.Row(p.ID))
+	}
+	if speaksOf(rules, ev.Classified) {
+		t := Trace{
+			Intent: ev.Classified.Intent,
+			Event:  ev.ID,
+			N:      textLine,
+			Kind:   evidenceText,
+			Name:   ev.Name,
+			At:     ev.At,
+			Weight: journey.TextWeight * ev.Classified.Confidence,
+		}
+		l.Add(t.Intent, t.Weight, t.At)
+		AddTrace(b, t.Row(p.ID))
+	}
+	return nil
+}
+
+// Trace is a row of intent_evidence.
+type Trace struct {
+	Intent, Event, Kind, Name string
+	N                         int
+	At                        int64
+	Weight                    float64
+}
+
+func (t Trace) Row(customerID string) []any {
+	return []any{customerID, t.Intent, t.Event, t.N, t.Kind, t.Name, t.At, t.Weight}
+}
+
+// proof are the clues whose condition is true of an event.
+func provenBy(r *catalog.IntentRules, l *intentScores, clues []catalog.EvidenceMatch, ev *customer.Event, customerID map[string]any, now time.Time, past expr.History) []Trace {
+	var out []Trace
+	var scope *journey.Scope
+	for _, c := range clues {
+		if c.When != "" && scope == nil {
+			scope = journey.NewScope(
+				expr.Vars{Customer: customerID, Event: ev.Properties, EventName: ev.Name, Intent: l.Scores(now), Now: now, History: past},
+			)
+		}
+		if r.Book.Test(c.When, scope) {
+			out = append(
+				out,
+				Trace{Intent: c.Intent, Event: ev.ID, N: c.N, Kind: evidenceEvent, Name: ev.Name, At: ev.At, Weight: c.Weight},
+			)
+		}
+	}
+	return out
+}
+
+// FlushIntents writes strengths, and the evidence they rest on.
+func FlushIntents(ctx context.Context, b *unit.Unit) error {
+	s := unit.State[intentState](b)
+	if err := keepClassifications(ctx, b, s.classified); err != nil {
+		return err
+	}
+	s.classified = nil
+	var values [][]any
+	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {
+		l := s.of[id]
+		if l == nil || len(l.dirty) == 0 {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(l.dirty)) {
+			s := l.Strength(name)
+			values = append(values, []any{id, name, l.rules.Since[name], s.Value, sqldb.Millis(s.At)})
+		}
+		clear(l.dirty)
+	}
+	if _, err := sqldb.Insert(ctx, b.Tx, "intents (customer, intent, definition, strength, at)", values,
+		"on conflict (customer, intent) do update set definition = excluded.definition, strength = excluded.strength, at = excluded.at"); err != nil {
+		return err
+	}
+	_, err := sqldb.Insert(
+		ctx,
+		b.Tx,
+		"intent_evidence (customer, intent, event, n, kind, name, at, weight)",
+		s.traces,
+		"on conflict (customer, intent, event, n) do nothing",
+	)
+	s.traces = nil
+	return err
+}

@@ -1,0 +1,149 @@
+package intent
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// IntentScore is a customer's intent, with what it rests on.
+type IntentScore struct {
+	Intent   string
+	Score    float64 // from 0 to 1
+	Strength float64
+	HalfLife time.Duration
+	Evidence []IntentEvidence // what is left of it the most first, at most 20
+}
+
+// IntentEvidence is an event that speaks for an intent or against it.
+type IntentEvidence struct {
+	Event  string // id
+	Name   string // of the event; "set" where it was set by hand
+	At     time.Time
+	Weight float64
+	Left   float64 // of Weight, now
+	Text   bool    // it was classified by its words
+}
+
+// evidenceShown is how much evidence of an intent is listed.
+const evidenceShown = 20
+
+// IntentRoom are all intents of the release, by name, as a customer's events speak for them now; ErrNotFound.
+func (s *IntentRoom) Intents(ctx context.Context, now time.Time, customerID string) ([]IntentScore, error) {
+	var out []IntentScore
+	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		id, err := unit.Canonical(ctx, tx, customerID)
+		if errors.Is(err, sqldb.ErrNotFound) {
+			id, err = unit.Canonical(ctx, tx, customer.Anonymous(customerID))
+		}
+		if err != nil {
+			return err
+		}
+		rel, err := s.db.Current(ctx, tx)
+		if err != nil || rel.Intents == nil {
+			return err
+		}
+		rules := rel.Intents
+		found, stale, err := ReadLeanings(ctx, tx, rules, []string{id})
+		if err != nil {
+			return err
+		}
+		l := found[id]
+		var traces []Trace
+		if len(stale) > 0 {
+			p, err := unit.ScanPerson(
+				tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, id),
+			)
+			if err != nil {
+				return err
+			}
+			if l.Of, traces, err = Resummed(ctx, tx, rules, id, p.Vars(), nil); err != nil {
+				return err
+			}
+		} else if traces, err = evidenceOf(ctx, tx, id, math.MaxInt64); err != nil {
+			return err
+		}
+		byIntent := map[string][]IntentEvidence{}
+		for _, t := range traces {
+			left := decisioning.Decay(t.Weight, now.Sub(sqldb.Moment(t.At)), rules.None(t.Intent).HalfLife)
+			byIntent[t.Intent] = append(
+				byIntent[t.Intent],
+				IntentEvidence{Event: t.Event, Name: t.Name, At: sqldb.Moment(t.At), Weight: t.Weight, Left: left, Text: t.Kind == evidenceText},
+			)
+		}
+		for _, name := range rules.Names {
+			strength := l.Strength(name)
+			evidence := byIntent[name]
+			slices.SortFunc(evidence, func(a, b IntentEvidence) int {
+				return cmp.Or(cmp.Compare(math.Abs(b.Left), math.Abs(a.Left)), b.At.Compare(a.At), cmp.Compare(a.Event, b.Event))
+			})
+			out = append(
+				out,
+				IntentScore{Intent: name, Score: strength.ScoreAt(now), Strength: strength.ValueAt(now), HalfLife: strength.HalfLife,
+					Evidence: slices.Clone(evidence[:min(len(evidence), evidenceShown)])},
+			)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// evidenceOf is what is kept of a customer's evidence up to a moment.
+func evidenceOf(ctx context.Context, tx sqldb.Conn, id string, until int64) ([]Trace, error) {
+	var out []Trace
+	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		var t Trace
+		err := r.Scan(&t.Intent, &t.Event, &t.N, &t.Kind, &t.Name, &t.At, &t.Weight)
+		out = append(out, t)
+		return err
+	}, `select intent, event, n, kind, name, at, weight from intent_evidence where customer = $1 and at <= $2`, id, until)
+	return out, err
+}
+
+// ScoresThen are a customer's scores as they were at a moment that is past, by the evidence that is kept.
+func ScoresThen(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, id string, then time.Time) (map[string]float64, error) {
+	l := newLeanings(rules)
+	if rules == nil {
+		return l.Scores(then), nil
+	}
+	traces, err := evidenceOf(ctx, tx, id, sqldb.Millis(then))
+	for _, t := range traces {
+		l.Add(t.Intent, t.Weight, t.At)
+	}
+	return l.Scores(then), err
+}
+
+// ScoresOfPage are the scores of customers that are not locked, where a journey's entry condition asks for them.
+func ScoresOfPage(ctx context.Context, b *unit.Unit, program *journey.Program, traits map[string]map[string]any) (map[string]map[string]float64, error) {
+	rules, err := RulesOf(ctx, b)
+	if err != nil || rules == nil || !program.ReadsIntent(program.Entry.When) {
+		return nil, err
+	}
+	ids := slices.Sorted(maps.Keys(traits))
+	found, stale, err := ReadLeanings(ctx, b.Tx, rules, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range stale {
+		if found[id].Of, _, err = Resummed(ctx, b.Tx, rules, id, unit.TraitsOf(id, traits[id]), nil); err != nil {
+			return nil, err
+		}
+	}
+	out := map[string]map[string]float64{}
+	for _, id := range ids {
+		out[id] = found[id].Scores(b.Now)
+	}
+	return out, nil
+}

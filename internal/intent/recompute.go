@@ -1,0 +1,272 @@
+package intent
+
+import (
+	"context"
+	"database/sql"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// resum sums a customer's intents up anew, from the events that the current definitions name. What was
+// classified or set by hand is kept.
+func recomputeIntents(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error {
+	l := unit.State[intentState](b).of[p.ID]
+	of, traces, err := Resummed(ctx, b.Tx, l.rules, p.ID, p.Vars(), customer.Flusher(b))
+	if err != nil {
+		return err
+	}
+	if _, err := b.Tx.ExecContext(ctx, `delete from intent_evidence where customer = $1 and kind = 'event'`, p.ID); err != nil {
+		return err
+	}
+	l.Of = of
+	for _, name := range l.rules.Names {
+		l.dirty[name] = true
+	}
+	for _, t := range traces {
+		if t.Kind == evidenceEvent {
+			AddTrace(b, t.Row(p.ID))
+		}
+	}
+	return nil
+}
+
+// Resummed takes a customer's events in the order in which they came, as ingest did, and gives the strengths
+// and their evidence. Of the profile, evidence sees what it is now: what it was then is not kept.
+func Resummed(
+	ctx context.Context,
+	tx sqldb.Conn,
+	rules *catalog.IntentRules,
+	id string,
+	customerID map[string]any,
+	flush func(context.Context) error,
+) (map[string]decisioning.Strength, []Trace, error) {
+	l := newLeanings(rules)
+	kept, err := keptEvidence(ctx, tx, rules, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	var events []*customer.Event
+	if err := sqldb.Within(ctx, tx, `select `+customer.EventColumns+`, n from events where customer = $1 and name in (%s)`, rules.Events, func(r *sql.Rows) error {
+		var ev customer.Event
+		if err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth, &ev.N); err != nil {
+			return err
+		}
+		if isMade(&ev) {
+			return nil
+		}
+		var err error
+		ev.Properties, err = sqldb.Object(ev.Text)
+		events = append(events, &ev)
+		return err
+	}, id); err != nil {
+		return nil, nil, err
+	}
+	slices.SortFunc(events, func(a, b *customer.Event) int {
+		if a.Received != b.Received {
+			return int(min(1, max(-1, a.Received-b.Received)))
+		}
+		return a.N - b.N
+	})
+	var traces []Trace
+	count := func(t Trace) {
+		if t.Kind == EvidenceSet { // nothing before it counts
+			l.Of[t.Intent] = rules.None(t.Intent)
+			traces = slices.DeleteFunc(traces, func(other Trace) bool { return other.Intent == t.Intent })
+		}
+		l.Add(t.Intent, t.Weight, t.At)
+		traces = append(traces, t)
+	}
+	for _, ev := range events {
+		for len(kept) > 0 && kept[0].At < ev.Received {
+			count(kept[0])
+			kept = kept[1:]
+		}
+		now := sqldb.Moment(ev.Received)
+		past := &customer.History{Ctx: ctx, Tx: tx, Before: flush, Customer: id, Now: now, Received: ev.Received, N: ev.N}
+		for _, t := range provenBy(rules, l, rules.Clues[ev.Name], ev, customerID, now, past) {
+			count(t)
+		}
+	}
+	for _, t := range kept {
+		count(t)
+	}
+	return l.Of, traces, nil
+}
+
+// isMade reports whether an event was made for an entry that no event of the customer caused: it is no evidence.
+func isMade(ev *customer.Event) bool {
+	return ev.Source == "schedule" || strings.HasPrefix(ev.ID, "tabi.merge/") || strings.HasPrefix(ev.ID, SetEvent)
+}
+
+// keptEvidence is what no definition changes, in the order of time.
+func keptEvidence(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, id string) ([]Trace, error) {
+	var out []Trace
+	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		var t Trace
+		err := r.Scan(&t.Intent, &t.Event, &t.N, &t.Kind, &t.Name, &t.At, &t.Weight)
+		if rules.Book.Intents[t.Intent] != nil {
+			out = append(out, t)
+		}
+		return err
+	}, `select intent, event, n, kind, name, at, weight from intent_evidence where customer = $1 and kind <> 'event' order by at, event, n`, id)
+	return out, err
+}
+
+// redefine has the customers that there are summed up anew.
+func redefine(ctx context.Context, tx sqldb.Conn) error {
+	there, err := sqldb.Exists(ctx, tx, `select 1 from customers limit 1`)
+	if err != nil || !there {
+		return err
+	}
+	_, err = tx.ExecContext(
+		ctx,
+		`insert into settings (key, value) values ('intents', '') on conflict (key) do update set value = excluded.value`,
+	)
+	return err
+}
+
+// refreshLooks is how many customers are looked at for each that may be summed up.
+const refreshLooks = 20
+
+// RefreshIntents sums up anew, after a release that defined intents otherwise, those of at most limit
+// customers, who are locked meanwhile, and wakes the instances that wait for one that moved; more reports that
+// there is more to do at once. A customer who is heard of meanwhile does not wait for it.
+func (s *IntentRoom) RefreshIntents(ctx context.Context, now time.Time, limit int) (more bool, err error) {
+	there, err := sqldb.Exists(ctx, s.db.Reader, `select 1 from settings where key = 'intents'`)
+	if err != nil || !there {
+		return false, sqldb.DatabaseError(err)
+	}
+	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		more = false
+		// Two who refresh, and one who publishes, wait for each other here.
+		n, err := sqldb.Affected(ctx, tx, `update settings set value = value where key = 'intents'`)
+		if err != nil || n == 0 {
+			return err
+		}
+		rules, err := RulesOf(ctx, b)
+		if err != nil {
+			return err
+		}
+		if rules == nil {
+			_, err := tx.ExecContext(ctx, `delete from settings where key = 'intents'`)
+			return err
+		}
+		reached, err := sqldb.Setting(ctx, tx, "intents")
+		if err != nil {
+			return err
+		}
+		if more, err = refreshPage(ctx, b, rules, &reached, limit); err != nil {
+			return err
+		}
+		if more {
+			_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'intents'`, reached)
+		} else {
+			_, err = tx.ExecContext(ctx, `delete from settings where key = 'intents'`)
+		}
+		return err
+	})
+	return more && err == nil, err
+}
+
+// refreshPage looks at the customers behind reached, in the order of their ids. Those of whom there is no
+// evidence are not locked.
+func refreshPage(ctx context.Context, b *unit.Unit, rules *catalog.IntentRules, reached *string, limit int) (more bool, err error) {
+	var page []string
+	concerned := map[string]bool{}
+	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
+		err := r.Scan(reached)
+		page = append(page, *reached)
+		return err
+	}, `select id from customers where merged_into = '' and id > $1 order by id limit $2`, *reached, limit*refreshLooks); err != nil {
+		return false, err
+	}
+	more = len(page) >= limit*refreshLooks
+	collect := func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		concerned[id] = true
+		return err
+	}
+	if err := sqldb.Within(ctx, b.Tx, `select distinct customer from intents where customer in (%s)`, page, collect); err != nil {
+		return false, err
+	}
+	if len(rules.Events) > 0 {
+		first := make([]any, len(rules.Events))
+		for i, name := range rules.Events {
+			first[i] = name
+		}
+		if err := sqldb.Within(ctx, b.Tx, `select distinct customer from events where name in (`+sqldb.List(1, len(first))+`) and customer in (%s)`, page, collect, first...); err != nil {
+			return false, err
+		}
+	}
+	ids := slices.DeleteFunc(page, func(id string) bool { return !concerned[id] }) // in the database's order, which reached goes by
+	if len(ids) > limit {
+		ids, more = ids[:limit], true
+		*reached = ids[limit-1]
+	}
+	if err := b.Lock(ctx, ids); err != nil {
+		return false, err
+	}
+	for _, id := range sqldb.Sorted(ids) {
+		if p := b.Customers[id]; p.Merged == "" {
+			if err := settleIntents(ctx, b, p); err != nil {
+				return false, err
+			}
+		}
+	}
+	return more, nil
+}
+
+// settleIntents sums a customer's intents up, where they are stale, and tells the instances that wait for one
+// that moved by it.
+func settleIntents(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error {
+	l, err := ScoresOf(ctx, b, p)
+	if err != nil || l.rules == nil {
+		return err
+	}
+	moved := map[string]bool{}
+	for _, name := range l.rules.Names {
+		before, known := l.before[name]
+		if !known {
+			before = l.rules.None(name)
+		}
+		moved[name] = math.Abs(before.ScoreAt(b.Now)-l.Strength(name).ScoreAt(b.Now)) > 1e-9 || before.HalfLife != l.Strength(name).HalfLife
+	}
+	return NotifyScoresChanged(ctx, b, p, slices.Clone(p.Open), moved)
+}
+
+// intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a
+// level of such an intent that holds now, or that will hold by fading, at another moment than they know of.
+func NotifyScoresChanged(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, open []*unit.EnrollmentRow, moved map[string]bool) error {
+	for _, e := range open {
+		wakes, err := anyLevel(ctx, b, p, e, func(level journey.Level, holds bool) bool {
+			return moved[level.Intent] && (holds || level.Below != nil)
+		})
+		if err != nil {
+			return err
+		}
+		if !wakes {
+			continue
+		}
+		id := "intent/" + e.ID + "/" + strconv.FormatInt(e.Tail+1, 10)
+		if err := outbox.EnqueueMessage(b, e, contract.Delivery{ID: id, Enrollment: e.ID, ScoresChanged: &contract.ScoresChanged{}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetEvent is what the ids of what is set by hand begin with.
+const SetEvent = "tabi.intent/"

@@ -1,0 +1,174 @@
+package message
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// reaction is an event by which a customer answers a send, or by which a send is known not to have reached them.
+type reaction struct {
+	channel string  // where the event does not say
+	worth   float64 // 0: a bounce
+}
+
+var reactions = map[string]reaction{
+	"Email Opened":          {"email", decisioning.AnswerOpen},
+	"Email Link Clicked":    {"email", decisioning.AnswerClick},
+	"Push Clicked":          {"push", decisioning.AnswerClick},
+	"Email Bounced":         {"email", 0},
+	journey.MessageReceived: {"", decisioning.AnswerReply},
+}
+
+// react learns from an event how the customer answers. It is credited to the send that the event names, else to
+// the latest on its channel: the best answer to one send counts, once. An answer to a send that the ledger does
+// not know (of another system, or to none) counts as one send, answered. What was shown to a customer who was
+// here reached nobody: an answer to that says nothing of the channel.
+func RecordReaction(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) error {
+	r, known := reactions[ev.Name]
+	if !known {
+		return nil
+	}
+	str := func(name string) string { s, _ := ev.Properties[name].(string); return strings.TrimSpace(s) }
+	if said := str("channel"); said != "" {
+		r.channel = said
+	}
+	if !b.Units.HasChannel(r.channel) {
+		return nil
+	}
+	at := sqldb.Moment(ev.At)
+	if r.worth == 0 {
+		return reached(ctx, b.Tx, p.ID, r.channel, at, 1, 0)
+	}
+	w := sqldb.Where{}
+	w.Equals("customer", p.ID)
+	w.Equals("channel", r.channel)
+	w.Equals("status", contract.StatusSent)
+	for _, name := range []string{"journey", "step", "message"} {
+		w.Equals(name, sqldb.Clean(str(name)))
+	}
+	var key, enrollmentID string
+	var sent int64
+	var before float64
+	err := b.Tx.QueryRowContext(ctx, `select key, enrollment, at, best_response from sends`+w.SQL()+` order by case when enrollment = '' then 1 else 0 end, at desc limit 1`, w.Args...).
+		Scan(&key, &enrollmentID, &sent, &before)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return reached(ctx, b.Tx, p.ID, r.channel, at, 1, r.worth)
+	case err != nil || enrollmentID == "" || r.worth <= before:
+		return err
+	}
+	if _, err := b.Tx.ExecContext(ctx, `update sends set best_response = $2 where key = $1`, key, r.worth); err != nil {
+		return err
+	}
+	return reached(ctx, b.Tx, p.ID, r.channel, sqldb.Moment(sent), 0, r.worth-before)
+}
+
+// hasChannel reports whether this build has a channel.
+func (s *MessageRoom) hasChannel(name string) bool {
+	for i := range s.db.Channels {
+		if s.db.Channels[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// reached adds to what is known of a customer's channel. The customer is locked.
+func reached(ctx context.Context, tx sqldb.Conn, customerID, channel string, at time.Time, sends, answers float64) error {
+	weight := decisioning.EngagementWeight(at)
+	_, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) values ($1, $2, $3, $4)
+		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers = channel_engagement.answers + excluded.answers`,
+		customerID, channel, sends*weight, answers*weight)
+	return err
+}
+
+// uniteReach adds what is known of one customer's channels to another's.
+func uniteReach(ctx context.Context, tx sqldb.Conn, gone, survivor string) error {
+	if _, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) select cast($2 as text), channel, sends, answers from channel_engagement where customer = $1
+		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers = channel_engagement.answers + excluded.answers`, gone, survivor); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `delete from channel_engagement where customer = $1`, gone)
+	return err
+}
+
+// population is how customers answer on the channels, all together. No row is kept for it, which every sender
+// would have to write: each process looks at the latest sends of the ledger from time to time.
+type population struct {
+	mu    sync.Mutex
+	next  time.Time // of the wall
+	rates map[string]float64
+	other float64
+}
+
+const (
+	PopulationEvery = 10 * time.Minute
+	populationSends = 20_000         // looked at
+	populationRest  = 24 * time.Hour // younger sends may still be answered
+)
+
+// rate is how often customers answer on a channel, 0…1.
+func (p *population) rate(channel string) float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if rate, known := p.rates[channel]; known {
+		return rate
+	}
+	return p.other
+}
+
+// learnPopulation looks at the ledger where the last look is some time ago. It is called outside of
+// transactions. Scenarios know one customer alone.
+func (s *MessageRoom) learnPopulation(ctx context.Context, now, wall time.Time) error {
+	p := &s.population
+	p.mu.Lock()
+	due := !s.db.Scenario && !wall.Before(p.next)
+	if due {
+		p.next = wall.Add(PopulationEvery) // one looks, the others decide by what was known
+	}
+	p.mu.Unlock()
+	if !due {
+		return nil
+	}
+	channels := map[string]decisioning.Engagement{}
+	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			var name string
+			var c decisioning.Engagement
+			err := r.Scan(&name, &c.Sends, &c.Answers)
+			channels[name] = c
+			return err
+		}, `select channel, count(*), sum(best_response) from (select channel, best_response from sends where at <= $1 and status = 'sent' and enrollment <> '' order by at desc limit $2) as latest group by channel`,
+			sqldb.Millis(now.Add(-populationRest)), populationSends)
+	})
+	if err != nil {
+		return err
+	}
+	rates, other := decisioning.PopulationRates(channels)
+	p.mu.Lock()
+	p.rates, p.other = rates, other
+	p.mu.Unlock()
+	return nil
+}
+
+// MergeSends moves the sends of a customer to another.
+func MergeSends(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
+	if gone.Unused() {
+		return nil
+	}
+	if _, err := b.Tx.ExecContext(ctx, `update sends set customer = $2 where customer = $1`, gone.ID, survivor.ID); err != nil {
+		return err
+	}
+	return uniteReach(ctx, b.Tx, gone.ID, survivor.ID)
+}

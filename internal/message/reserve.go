@@ -1,0 +1,328 @@
+package message
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/internal/variables"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// MessageRoom keeps every message that is sent, or was to be.
+type MessageRoom struct {
+	db         *unit.Units
+	population population
+	// onSettled are told what became of the send of a next best action.
+	onSettled []func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error
+}
+
+// NewMessageRoom returns the room. onSettled are told, in order, what became of the send of a next best action.
+func NewMessageRoom(db *unit.Units, onSettled ...func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error) *MessageRoom {
+	return &MessageRoom{db: db, onSettled: onSettled}
+}
+
+func (s *MessageRoom) settled(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error {
+	for _, settle := range s.onSettled {
+		if err := settle(ctx, tx, key, status, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StatusSending is a ledger row whose lease is held: the provider may be called.
+const StatusSending = "sending"
+
+// Reasons of the store's own.
+const (
+	ReasonHoldout   = "HOLDOUT"
+	reasonNoMessage = "NO_MESSAGE" // the current release does not hold it any more
+)
+
+// ledgerRow is what a reservation must know of an earlier attempt.
+type ledgerRow struct {
+	status, reason, customer, channel, action, verdict string
+	token, leaseUntil, slot                            int64
+	doubt, attempts                                    int
+}
+
+func (l *ledgerRow) result() *contract.SendResult {
+	return &contract.SendResult{Status: l.status, Reason: l.reason, Channel: l.channel}
+}
+
+// decided reports whether the row is the last word on its send: it waits for no attempt and no hour.
+func (l *ledgerRow) decided() bool {
+	switch l.status {
+	case StatusSending, contract.StatusRetry, contract.StatusHeld:
+		return false
+	}
+	return true
+}
+
+// unsettled reports whether an earlier attempt may have gone out, of which nothing is known.
+func (l *ledgerRow) unsettled() bool {
+	return l.status == StatusSending || l.doubt != 0 && (l.status == contract.StatusHeld || l.status == contract.StatusRetry)
+}
+
+// Reserve has the brain decide a send in the customer's transaction and takes its ledger row, claiming the
+// enrollment. The row is the reservation: it counts for the policy's limits until it is settled as not sent.
+// ErrBusy while another attempt holds the lease. A paused journey keeps no row and answers StatusPaused; quiet
+// hours keep one that counts for nothing and answer StatusHeld.
+func (s *MessageRoom) Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (Reservation, error) {
+	var res Reservation
+	if len(in.Spec.Via) == 0 {
+		if err := s.learnPopulation(ctx, now, wall); err != nil {
+			return res, err
+		}
+	}
+	err := s.db.Write(ctx, func(tx sqldb.Conn) error {
+		res = Reservation{Key: in.Key, Category: cmp.Or(in.Spec.Category, journey.Marketing)}
+		e, p, err := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
+		if unit.Replayed(e, in.Chain, err) {
+			if row, failed := ledger(ctx, tx, in.Key); failed != nil {
+				return failed
+			} else if row != nil && row.decided() {
+				res.Done = row.result()
+				return nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+		rel, err := s.db.Current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		res.Release = rel.Number
+		row, err := ledger(ctx, tx, in.Key)
+		if err != nil {
+			return err
+		}
+		if row != nil {
+			switch {
+			case row.decided():
+				res.Done = row.result()
+				return nil
+			case row.status == StatusSending && row.leaseUntil > sqldb.Millis(wall):
+				return ErrBusy
+			}
+			res.Unsettled, res.Attempts, res.Slot = row.unsettled(), row.attempts, sqldb.Moment(row.slot)
+		}
+		paused, err := sqldb.Exists(ctx, tx, `select 1 from paused_journeys where journey = $1 and paused = 1`, e.Journey)
+		if err != nil {
+			return err
+		}
+		if paused {
+			res.Done = &contract.SendResult{Status: contract.StatusPaused}
+			return nil
+		}
+		if res.Vars, err = variables.VariablesOf(ctx, s.db, tx, e, p, in.Scene, now); err != nil {
+			return err
+		}
+		res.Language, _ = p.Traits["language"].(string)
+		status, reason := StatusSending, ""
+		res.Message = rel.Content.Messages[in.Spec.Message]
+		switch {
+		case e.Holdout:
+			status, reason = contract.StatusSuppressed, ReasonHoldout
+		case res.Message == nil:
+			status, reason = contract.StatusFailed, reasonNoMessage
+		default:
+			if res.Verdict, err = s.verdict(ctx, tx, p, rel, row, in, &res, now); err != nil {
+				return err
+			}
+			switch {
+			case !res.Verdict.HeldUntil.IsZero():
+				status, reason = contract.StatusHeld, res.Verdict.Reason
+			case res.Verdict.Channel == "":
+				status, reason = contract.StatusSuppressed, res.Verdict.Reason
+			}
+		}
+		if status != StatusSending {
+			res.Done = &contract.SendResult{Status: status, Reason: reason, Until: res.Verdict.HeldUntil}
+		}
+		return s.Take(ctx, tx, e, in, &res, status, reason, now, wall.Add(ttl))
+	})
+	return res, err
+}
+
+func ledger(ctx context.Context, tx sqldb.Conn, key string) (*ledgerRow, error) {
+	var l ledgerRow
+	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, action, route, token, lease_until, outcome_unknown, attempts, rate_slot_at from sends where key = $1`, key).
+		Scan(&l.status, &l.reason, &l.customer, &l.channel, &l.action, &l.verdict, &l.token, &l.leaseUntil, &l.doubt, &l.attempts, &l.slot)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &l, err
+}
+
+// route is where a send that may have gone out was going.
+type route struct {
+	Channel   string
+	Addresses []string
+}
+
+// verdict asks the brain. An attempt that may have gone out keeps its channel, while its address lives: another
+// channel would say it twice. A send that is given up is not held any more, and that of a decision is dropped
+// where another would be held: by morning something else may be best.
+func (s *MessageRoom) verdict(
+	ctx context.Context,
+	tx sqldb.Conn,
+	p *unit.LockedCustomer,
+	rel *catalog.Release,
+	row *ledgerRow,
+	in contract.Send,
+	res *Reservation,
+	now time.Time,
+) (decisioning.Verdict, error) {
+	st, q, err := s.Standing(ctx, tx, p, rel, res.Vars, now, in.Key)
+	if err != nil {
+		return decisioning.Verdict{}, err
+	}
+	v := decisioning.Permit(st, decisioning.SendRequest{Send: in.Spec, Message: res.Message, Channels: s.db.Channels})
+	switch {
+	case v.HeldUntil.IsZero():
+	case in.GiveUp != "" && row != nil:
+		v.Channel, v.HeldUntil = row.channel, time.Time{}
+	case in.Action != "":
+		v.HeldUntil = time.Time{}
+	}
+	if res.Unsettled && v.Channel != "" && v.Channel != row.channel && row.verdict != "" {
+		var before route
+		if err := json.Unmarshal([]byte(row.verdict), &before); err != nil {
+			return v, err
+		}
+		if !slices.ContainsFunc(before.Addresses, func(a string) bool { return q.bounced(before.Channel, a) }) {
+			only := in.Spec
+			only.Via = []string{before.Channel}
+			switch again := decisioning.Permit(st, decisioning.SendRequest{Send: only, Message: res.Message, Channels: s.db.Channels}); {
+			case again.Channel == "" && again.Reason != decisioning.NoAddress && again.Reason != decisioning.Bounced:
+				v = again // the policy forbids that channel now, and no other one says it either
+			default: // to the addresses it went to, though the profile may name others by now
+				v.Channel, v.Addresses = before.Channel, before.Addresses
+			}
+		}
+	}
+	return v, q.Err
+}
+
+// Take writes the ledger row, under the next token. A row that may have gone out before and is not sent now
+// stays in doubt; one that is held keeps the way it went.
+func (s *MessageRoom) Take(
+	ctx context.Context,
+	tx sqldb.Conn,
+	e *unit.EnrollmentRow,
+	in contract.Send,
+	res *Reservation,
+	status, reason string,
+	now, until time.Time,
+) error {
+	verdict, trace := "", ""
+	var err error
+	if status == StatusSending {
+		if verdict, err = sqldb.JsonText(route{res.Verdict.Channel, res.Verdict.Addresses}); err != nil {
+			return err
+		}
+	}
+	if len(res.Verdict.Channels) > 0 {
+		if trace, err = sqldb.JsonText(res.Verdict.Channels); err != nil {
+			return err
+		}
+	}
+	if in.Action != "" {
+		if err := s.settled(ctx, tx, in.Key, status, now); err != nil {
+			return err
+		}
+	}
+	return tx.QueryRowContext(ctx, `insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until, route,
+			action, tone, policy_trace, until_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19)
+		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release = excluded.release, at = excluded.at,
+			outcome_unknown = case when sends.status = 'sending' then 1 else sends.outcome_unknown end, unknown_count = sends.unknown_count + case when sends.status = 'sending' then 1 else 0 end,
+			token = sends.token + 1, lease_until = excluded.lease_until, route = case when excluded.status = 'held' then sends.route else excluded.route end,
+			tone = excluded.tone, policy_trace = excluded.policy_trace, until_at = excluded.until_at
+		returning token`,
+		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason, res.Release, sqldb.Millis(now), sqldb.Millis(until), verdict,
+		in.Action, res.Verdict.Tone, trace, sqldb.Millis(res.Verdict.HeldUntil)).
+		Scan(&res.Token)
+}
+
+// Settle writes what came of a Reservation. ErrNotMine where its token is no longer the row's; settled so
+// before is fine.
+func (s *MessageRoom) Settle(ctx context.Context, now time.Time, r Reservation, o Settlement) error {
+	switch o.Status {
+	case contract.StatusSent, contract.StatusFailed, contract.StatusRetry, contract.StatusSuppressed:
+	default:
+		return sqldb.InputError("a send cannot be settled as " + o.Status)
+	}
+	return s.db.Write(ctx, func(tx sqldb.Conn) error {
+		n, err := sqldb.Affected(
+			ctx,
+			tx,
+			`update customers set version = version + 1 where id = (select customer from sends where key = $1)`,
+			r.Key,
+		)
+		if err != nil {
+			return err
+		}
+		row, err := ledger(ctx, tx, r.Key)
+		switch {
+		case err != nil:
+			return err
+		case n == 0 || row == nil || row.token != r.Token:
+			return unit.ErrSuperseded
+		}
+		// What was given up when its instance ended or went on elsewhere may still turn out to have been sent.
+		gaveUp := row.status == contract.StatusFailed && (row.reason == reasonEnded || row.reason == reasonMovedOn)
+		if row.status == o.Status && !gaveUp {
+			return nil
+		}
+		if row.status != StatusSending && !gaveUp {
+			return unit.ErrSuperseded
+		}
+		status, reason := o.Status, o.Reason
+		if status == contract.StatusRetry && gaveUp {
+			status, reason = contract.StatusFailed, row.reason
+		}
+		doubt := o.Unknown || row.doubt != 0 && status != contract.StatusSent // an earlier attempt's doubt stays until it is surely sent
+		said := ""
+		if o.Said != nil {
+			if said, err = sqldb.JsonText(o.Said); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `update sends set status = $2, reason = $3, provider_id = $4, outcome_unknown = $5, attempts = attempts + $9, at = $6, lease_until = 0, rendered = $7,
+			route = case when $8 = 1 then route else '' end, rate_slot_at = $10, unknown_count = unknown_count + $11 where key = $1`,
+			r.Key, status, sqldb.Clean(reason), sqldb.Clean(o.ProviderID), sqldb.Flag(doubt), sqldb.Millis(now), said, sqldb.Flag(doubt && status == contract.StatusRetry),
+			sqldb.Flag(!o.Waits), sqldb.Millis(o.Slot), sqldb.Flag(o.Unknown)); err != nil {
+			return err
+		}
+		if row.action != "" {
+			if err := s.settled(ctx, tx, r.Key, status, now); err != nil {
+				return err
+			}
+		}
+		if status == contract.StatusSent {
+			if err := reached(ctx, tx, row.customer, row.channel, now, 1, 0); err != nil {
+				return err
+			}
+		}
+		for _, address := range sqldb.Sorted(o.Gone) {
+			if err := customer.AddBounce(ctx, tx, now, customer.Bounce{Channel: r.Verdict.Channel, Address: sqldb.Clean(address), Reason: cmp.Or(sqldb.Clean(o.Reason), "gone")}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,41 @@
+package message
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// Send is the row of the ledger with this key; ErrNotFound.
+func (s *MessageRoom) Send(ctx context.Context, key string) (Send, error) {
+	return s.oneContact(ctx, `key = $1`, key)
+}
+
+// SendByProvider is the latest row that a provider gave this id on a channel; ErrNotFound.
+func (s *MessageRoom) SendByProvider(ctx context.Context, channel, id string) (Send, error) {
+	if id == "" {
+		return Send{}, sqldb.ErrNotFound
+	}
+	return s.oneContact(ctx, `provider_id = $1 and provider_id <> '' and channel = $2 order by at desc, key desc limit 1`, id, channel)
+}
+
+func (s *MessageRoom) oneContact(ctx context.Context, condition string, args ...any) (Send, error) {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = sqldb.Clean(text)
+		}
+	}
+	c, err := scanContact(s.db.Reader.QueryRowContext(ctx, `select `+contactColumns+` from sends where `+condition, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = sqldb.ErrNotFound
+	}
+	return c, sqldb.DatabaseError(err)
+}
+
+// IsInput reports whether err is about what the caller gave, not about the database: trying again does not help.
+func IsInput(err error) bool {
+	var input sqldb.InputError
+	return errors.As(err, &input)
+}

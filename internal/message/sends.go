@@ -1,0 +1,80 @@
+package message
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+const contactColumns = `key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, provider_id, action, tone, outcome_unknown, attempts, release, at, until_at, rendered, policy_trace`
+
+func scanContact(r sqldb.Scanner) (Send, error) {
+	var c Send
+	var doubt int
+	var at, until int64
+	var said, trace string
+	err := r.Scan(
+		&c.Key,
+		&c.Enrollment,
+		&c.Journey,
+		&c.Step,
+		&c.Message,
+		&c.Customer,
+		&c.Channel,
+		&c.Category,
+		&c.Topic,
+		&c.Status,
+		&c.Reason,
+		&c.ProviderID,
+		&c.Action,
+		&c.Tone,
+		&doubt,
+		&c.Attempts,
+		&c.Release,
+		&at,
+		&until,
+		&said,
+		&trace,
+	)
+	c.Unknown, c.At, c.Until = doubt != 0, sqldb.Moment(at), sqldb.Moment(until)
+	if err == nil && said != "" {
+		err = json.Unmarshal([]byte(said), &c.Said)
+	}
+	if err == nil && trace != "" {
+		err = json.Unmarshal([]byte(trace), &c.Tried)
+	}
+	return c, err
+}
+
+// Sends are ledger rows, newest first.
+func (s *MessageRoom) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
+	var out []Send
+	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
+		w := sqldb.Where{}
+		w.Equals("journey", f.Journey)
+		w.Equals("customer", customerID)
+		w.Equals("enrollment", f.Enrollment)
+		w.Equals("channel", f.Channel)
+		w.Equals("status", f.Status)
+		if f.said {
+			w.Raw("rendered <> ''")
+		}
+		query := `select ` + contactColumns + ` from sends` + w.SQL() + ` order by at desc, key desc limit ` + w.Param(sqldb.Bounded(f.Limit))
+		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			c, err := scanContact(r)
+			out = append(out, c)
+			return err
+		}, query, w.Args...)
+	})
+	return out, err
+}
+
+// AppMessages are what the app channel said to a customer, newest first; not what the app showed of itself, by
+// an inbound decision. limit: default 100, max 1000.
+func (s *MessageRoom) AppMessages(ctx context.Context, customerID string, limit int) ([]Send, error) {
+	return s.Sends(ctx, SendFilter{Customer: customerID, Channel: "app", Status: contract.StatusSent, Limit: limit, said: true})
+}

@@ -1,0 +1,41 @@
+package offer
+
+import (
+	"maps"
+	"sync"
+)
+
+// DecisionKind is what a decision is counted as.
+type DecisionKind struct {
+	Direction string // DirectionOutbound or DirectionInbound
+	Outcome   string // "chosen", or the reason for which nothing was
+}
+
+// decided counts the decisions that this process has committed. Repeats and previews are none.
+type decided struct {
+	mu     sync.Mutex
+	counts map[DecisionKind]int64
+}
+
+// outcomeChosen is the outcome of a decision that chose.
+const outcomeChosen = "chosen"
+
+func (t *decided) add(d *Decision) {
+	kind := DecisionKind{d.Direction, d.Reason}
+	if d.Reason == "" {
+		kind.Outcome = outcomeChosen
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.counts == nil {
+		t.counts = map[DecisionKind]int64{}
+	}
+	t.counts[kind]++
+}
+
+// Decided counts the decisions that this process has made since it started.
+func (s *OfferRoom) Decided() map[DecisionKind]int64 {
+	s.tally.mu.Lock()
+	defer s.tally.mu.Unlock()
+	return maps.Clone(s.tally.counts)
+}

@@ -1,0 +1,299 @@
+package offer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// Inbound asks for the next best actions of a customer who is here: on the page, in the app, on the phone.
+type Inbound struct {
+	UserID, AnonymousID string         // one of them
+	Group               string         // a group of actions, or
+	Actions             []string       // actions by name
+	Channel             string         // on which the customer is; default app
+	Slots               int            // how many different actions there is room for; default 1, max MaxSlots
+	Context             map[string]any // what is known of the moment: `event` in the actions' conditions
+	RequestID           string         // a repeat under one id, for one customer, answers as before
+	Preview             bool           // nothing is kept, nothing explored, no customer made
+}
+
+// MaxSlots is how many actions a decision may choose.
+const MaxSlots = 20
+
+// presences are the channels on which a customer may be though tabi does not send by them.
+var presences = []string{"chat", "kiosk", "phone", "store", "web"}
+
+// InboundChannels are those that a decision may be asked for, sorted: where a customer may be.
+func (s *OfferRoom) InboundChannels() []string {
+	out := slices.Clone(presences)
+	for _, c := range s.db.Channels {
+		out = append(out, c.Name)
+	}
+	return sqldb.Sorted(out)
+}
+
+// DecideInbound chooses for a customer who is present. What is returned counts as shown: each slot is a contact
+// of the ledger, and its offer is open from now on. Quiet hours and addresses do not matter; consent,
+// suppression, agents and limits do, slot by slot.
+func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
+	in.Channel, in.Slots = cmp.Or(sqldb.Clean(in.Channel), "app"), cmp.Or(in.Slots, 1)
+	id := cmp.Or(sqldb.Clean(in.UserID), customer.Anonymous(sqldb.Clean(in.AnonymousID)))
+	switch {
+	case id == "":
+		return Decision{}, sqldb.InputError("a decision needs a customer: give a user id or an anonymous id")
+	case in.Slots < 1 || in.Slots > MaxSlots:
+		return Decision{}, sqldb.InputError(fmt.Sprintf("slots is %d: give 1 to %d", in.Slots, MaxSlots))
+	case in.RequestID == "" && !in.Preview:
+		return Decision{}, sqldb.InputError("a decision needs a request id, so that a repeat answers the same")
+	}
+	properties, _, err := sqldb.Normal(in.Context)
+	if err != nil {
+		return Decision{}, err
+	}
+	c := choice{group: in.Group, actions: in.Actions, via: []string{in.Channel}, slots: in.Slots, present: true, preview: in.Preview}
+	var out Decision
+	if in.Preview {
+		err := s.db.Read(ctx, func(tx sqldb.Conn) (err error) {
+			out, err = s.preview(ctx, tx, id, now, c, properties)
+			return err
+		})
+		return out, err
+	}
+	keyFor := func(id string) string {
+		return "inbound/" + url.PathEscape(id) + "/" + url.PathEscape(sqldb.Clean(in.RequestID))
+	}
+	keyOf := func(p *unit.LockedCustomer) string { return keyFor(p.ID) }
+	decide := func(tx sqldb.Conn, p *unit.LockedCustomer, rel *catalog.Release) (*draft, error) {
+		vars, err := s.present(ctx, tx, p, rel, properties, now)
+		if err != nil {
+			return nil, err
+		}
+		return s.draft(
+			ctx,
+			tx,
+			p,
+			rel,
+			vars,
+			now,
+			c,
+			Decision{Key: keyOf(p), Customer: p.ID, Direction: DirectionInbound, At: now, Release: rel.Number},
+		)
+	}
+	ahead := s.ahead(ctx, func(tx sqldb.Conn) (*draft, error) {
+		p, err := Look(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		p.Drafted = true
+		rel, err := s.db.Current(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		return decide(tx, p, rel)
+	})
+	fresh := false
+	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
+		fresh = false
+		p, err := s.meet(ctx, tx, id, now)
+		if err != nil {
+			return err
+		}
+		p.Locked = true
+		for _, key := range slices.Compact([]string{keyFor(id), keyOf(p)}) { // before the merge it was decided under the id that asks
+			if before, err := decisionOf(ctx, tx, key); err != nil {
+				return err
+			} else if before != nil && before.Customer == p.ID {
+				out = *before
+				return nil
+			}
+		}
+		rel, err := s.db.Current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		d := ahead
+		if !d.fits(p, rel) {
+			if d, err = decide(tx, p, rel); err != nil {
+				return err
+			}
+		}
+		if err := d.keep(ctx, tx); err != nil {
+			return err
+		}
+		out, fresh = d.Decision, true
+		if err := shown(ctx, tx, &out); err != nil {
+			return err
+		}
+		return d.offer(ctx, tx, rel, now, sqldb.Millis(now))
+	})
+	if err == nil && fresh {
+		s.tally.add(&out)
+	}
+	return out, err
+}
+
+// Explain previews the decision among a group's actions, or some by name, as a journey would ask for it now:
+// nothing is kept, and nothing explored. channel narrows; empty: each action's own.
+func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customerID, group string, actions []string, channel string) (Decision, error) {
+	c := choice{group: group, actions: actions, choose: true, preview: true, slots: 1}
+	if channel != "" {
+		c.via = []string{channel}
+	}
+	var d Decision
+	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		id, err := unit.Canonical(ctx, tx, customerID)
+		if errors.Is(err, sqldb.ErrNotFound) {
+			id, err = unit.Canonical(ctx, tx, customer.Anonymous(customerID))
+		}
+		if err != nil {
+			return err
+		}
+		d, err = s.preview(ctx, tx, id, now, c, nil)
+		return err
+	})
+	return d, err
+}
+
+// preview decides on a snapshot.
+func (s *OfferRoom) preview(ctx context.Context, tx sqldb.Conn, id string, now time.Time, c choice, properties map[string]any) (Decision, error) {
+	p, err := Look(ctx, tx, id)
+	if err != nil {
+		return Decision{}, err
+	}
+	rel, err := s.db.Current(ctx, tx)
+	if err != nil {
+		return Decision{}, err
+	}
+	vars, err := s.present(ctx, tx, p, rel, properties, now)
+	if err != nil {
+		return Decision{}, err
+	}
+	d, err := s.draft(ctx, tx, p, rel, vars, now, c, Decision{Customer: p.ID, Direction: DirectionPreview, At: now, Release: rel.Number})
+	if err != nil {
+		return Decision{}, err
+	}
+	return d.Decision, nil
+}
+
+// meet locks a customer, who is made where there is none of this id.
+func (s *OfferRoom) meet(ctx context.Context, tx sqldb.Conn, id string, now time.Time) (*unit.LockedCustomer, error) {
+	own, err := unit.Canonical(ctx, tx, id)
+	if errors.Is(err, sqldb.ErrNotFound) {
+		own, err = id, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := unit.ScanPerson(tx.QueryRowContext(ctx, `insert into customers (id, version, traits, created_at) values ($1, 1, '{}', $2)
+		on conflict (id) do update set version = customers.version + 1 returning id, version, traits, merged_into, created_at`, own, sqldb.Millis(now)))
+	if err == nil && p.Merged != "" { // merged while we waited
+		err = sqldb.ErrAgain
+	}
+	return p, err
+}
+
+// TemplateVars is what the templates of an inbound decision's messages see: the customer, the event at hand, intents
+// and the time. Somebody who is not known has none.
+func (s *OfferRoom) TemplateVars(ctx context.Context, now time.Time, customerID string, properties map[string]any) (expr.Vars, error) {
+	var vars expr.Vars
+	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		p, err := Look(ctx, tx, customerID)
+		if err != nil {
+			return err
+		}
+		rel, err := s.db.Current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if vars, err = s.present(ctx, tx, p, rel, properties, now); err != nil {
+			return err
+		}
+		vars.History = nil // its snapshot ends here
+		return nil
+	})
+	return vars, err
+}
+
+// Look reads a customer without a lock. Somebody who is not known yet has no traits and no past.
+func Look(ctx context.Context, tx sqldb.Conn, id string) (*unit.LockedCustomer, error) {
+	own, err := unit.Canonical(ctx, tx, id)
+	if errors.Is(err, sqldb.ErrNotFound) {
+		return &unit.LockedCustomer{ID: sqldb.Clean(id), Traits: map[string]any{}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return unit.ScanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own))
+}
+
+// present is what expressions see of a customer outside of journeys.
+func (s *OfferRoom) present(
+	ctx context.Context,
+	tx sqldb.Conn,
+	p *unit.LockedCustomer,
+	rel *catalog.Release,
+	properties map[string]any,
+	now time.Time,
+) (expr.Vars, error) {
+	if properties == nil {
+		properties = map[string]any{}
+	}
+	intents, err := intent.ReadScores(ctx, s.db, tx, rel.Intents, p, now)
+	if err != nil {
+		return expr.Vars{}, err
+	}
+	return expr.Vars{
+		Customer: p.Vars(), Entry: map[string]any{}, Event: properties, Intent: intents.Scores(now), Vars: map[string]any{}, Steps: map[string]map[string]any{}, Now: now,
+		History: &customer.History{Ctx: ctx, Tx: tx, Customer: p.ID, Now: now},
+	}, nil
+}
+
+// shown writes the ledger rows of an inbound decision.
+func shown(ctx context.Context, tx sqldb.Conn, d *Decision) error {
+	var values [][]any
+	for _, slot := range d.Slots {
+		values = append(
+			values,
+			[]any{
+				slot.Key,
+				"",
+				"",
+				"",
+				slot.Message,
+				d.Customer,
+				slot.Channel,
+				journey.Marketing,
+				"",
+				contract.StatusSent,
+				d.Release,
+				sqldb.Millis(d.At),
+				1,
+				0,
+				slot.Action,
+				slot.Tone,
+			},
+		)
+	}
+	_, err := sqldb.Insert(
+		ctx,
+		tx,
+		"sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action, tone)",
+		values,
+		"",
+	)
+	return err
+}

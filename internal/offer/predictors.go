@@ -1,0 +1,135 @@
+package offer
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// What a decision knows of a customer to predict by is bounded: so many traits, names of events and properties
+// of the context.
+const (
+	maxTraits   = 48
+	maxBehavior = 12
+	maxContext  = 16
+	maxSymbol   = 64 // bytes of a text that may be a symbol; a longer one is prose
+)
+
+// personal are traits that tell customers apart and say nothing of others: no model learns them.
+var personal = map[string]bool{
+	"id": true, "email": true, "phone": true, "push_token": true, "name": true, "first_name": true, "last_name": true, "firstName": true, "lastName": true,
+	"username": true, "address": true, "avatar": true, "title": true, "birthday": true,
+}
+
+// predictors is what is known of a customer: name → float64 or string. As JSON it is the snapshot that an
+// offer's outcome is learned from.
+type predictors map[string]any
+
+// Predict puts together what may tell how a customer will answer: scalar traits, intents, how often which event
+// came within a day, a week and a month, the hour and the day of the week at the customer's, the days since the
+// last contact, and scalar properties of the event at hand (an inbound decision's context).
+func Predict(ctx context.Context, tx sqldb.Conn, customerID string, v expr.Vars, now time.Time) (predictors, error) {
+	out := predictors{}
+	traits := map[string]any{}
+	for name, value := range v.Customer {
+		if !personal[name] {
+			flatten(traits, "customer."+name, value, 3)
+		}
+	}
+	out.add(traits, maxTraits)
+	properties := map[string]any{}
+	for name, value := range v.Event {
+		flatten(properties, "event."+name, value, 1)
+	}
+	out.add(properties, maxContext)
+	for name, score := range v.Intent {
+		out["intent."+name] = score
+	}
+	zone, _ := journey.Zone(customer.ZoneOf(v.Customer))
+	if zone == nil {
+		zone = time.UTC
+	}
+	local := now.In(zone)
+	out["hour"], out["weekday"] = float64(local.Hour()), journey.Weekdays[(int(local.Weekday())+6)%7]
+	if err := behaved(ctx, tx, out, customerID, now); err != nil {
+		return nil, err
+	}
+	var last sql.NullInt64
+	err := tx.QueryRowContext(ctx, `select max(at) from sends where customer = $1 and status in ('sent', 'sending')`, customerID).
+		Scan(&last)
+	if last.Valid {
+		out["days_since_contact"] = now.Sub(sqldb.Moment(last.Int64)).Hours() / 24
+	}
+	return out, err
+}
+
+// behaved counts the customer's events of the last 30 days.
+func behaved(ctx context.Context, tx sqldb.Conn, out predictors, customerID string, now time.Time) error {
+	const day = 24 * time.Hour
+	type counts struct {
+		name             string
+		one, seven, many int64
+	}
+	var all []counts
+	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		var c counts
+		err := r.Scan(&c.name, &c.one, &c.seven, &c.many)
+		all = append(all, c)
+		return err
+	}, `select name, sum(case when at > $3 then 1 else 0 end), sum(case when at > $4 then 1 else 0 end), count(*) from events
+		where customer = $1 and at > $2 group by name order by count(*) desc, name limit $5`,
+		customerID, sqldb.Millis(now.Add(-30*day)), sqldb.Millis(now.Add(-day)), sqldb.Millis(now.Add(-7*day)), maxBehavior)
+	for _, c := range all {
+		out["1d "+c.name], out["7d "+c.name], out["30d "+c.name] = float64(c.one), float64(c.seven), float64(c.many)
+	}
+	return err
+}
+
+// add takes the first n by name.
+func (p predictors) add(from map[string]any, n int) {
+	for i, name := range slices.Sorted(maps.Keys(from)) {
+		if i == n {
+			return
+		}
+		p[name] = from[name]
+	}
+}
+
+// flatten puts scalars under dotted names.
+func flatten(into map[string]any, name string, value any, depth int) {
+	switch value := value.(type) {
+	case bool:
+		into[name] = "no"
+		if value {
+			into[name] = "yes"
+		}
+	case float64:
+		into[name] = value
+	case string:
+		if value != "" && len(value) <= maxSymbol {
+			into[name] = value
+		}
+	case map[string]any:
+		if depth > 1 {
+			for under, inner := range value {
+				flatten(into, name+"."+under, inner, depth-1)
+			}
+		}
+	}
+}
+
+// text is the snapshot as an offer keeps it.
+func (p predictors) text() (string, error) { return sqldb.Text(p) }
+
+func readPredictors(raw string) (predictors, error) {
+	out := predictors{}
+	return out, json.Unmarshal([]byte(raw), &out)
+}

@@ -1,0 +1,391 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// OutboxRoom holds what is committed and not delivered to a run yet.
+type OutboxRoom struct {
+	db     *unit.Units
+	Leased atomic.Int64 // leases that were asked for
+
+	// onDeferred decides a deferred entry whose turn it is.
+	onDeferred func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error
+	// onDropped ends an enrollment whose start was dropped.
+	onDropped func(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error
+}
+
+// NewOutboxRoom returns the room. onDeferred decides a deferred entry whose turn it is; onDropped ends an enrollment whose
+// start was dropped.
+func NewOutboxRoom(
+	db *unit.Units,
+	onDeferred func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error,
+	onDropped func(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error,
+) *OutboxRoom {
+	return &OutboxRoom{db: db, onDeferred: onDeferred, onDropped: onDropped}
+}
+
+// LeaseDeliveries is how many deliveries a lease brings for one enrollment.
+const LeaseDeliveries = 50
+
+// unreadable is how long an enrollment rests whose deliveries cannot be made (its revision does not load).
+const unreadable = time.Minute
+
+// Lease takes up to limit enrollments with deliveries due, for ttl of wall time, each with a bounded part of
+// its queue: the oldest first of those that have not had a turn, then the instances of customers with very
+// many, then those that had a turn or failed, the longest ago first. Deferred entries whose turn it is are
+// decided here; they bring nothing to deliver.
+func (s *OutboxRoom) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
+	now := sqldb.Millis(wall)
+	ids, err := s.due(ctx, now, limit)
+	if err != nil || len(ids) == 0 {
+		return nil, sqldb.DatabaseError(err)
+	}
+	order := slices.Clone(ids)
+	var leases []Lease
+	var decide, failed []Lease
+	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
+		leases, decide, failed = nil, nil, nil
+		held := map[string]*unit.EnrollmentRow{}
+		var mine []string
+		err := sqldb.Within(ctx, tx, `update enrollments set lease_token = lease_token + 1, lease_until = $2
+			where id in (%s) and next_seq <= last_seq and due_at <= $1 and lease_until <= $1 returning `+unit.EnrollmentColumns, sqldb.Sorted(ids), func(r *sql.Rows) error {
+			e, err := unit.ScanEnrollment(r)
+			held[e.ID] = e
+			mine = append(mine, e.ID)
+			return err
+		}, now, sqldb.Millis(wall.Add(ttl)))
+		if err != nil || len(mine) == 0 {
+			return err
+		}
+		queues, err := s.queues(ctx, tx, mine)
+		if err != nil {
+			return err
+		}
+		clock, err := sqldb.ClockOf(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, id := range order {
+			e := held[id]
+			if e == nil {
+				continue
+			}
+			l := Lease{Enrollment: e.Enrollment, Token: e.Token, Attempts: e.Attempts, at: now}
+			if q := queues[id]; len(q) > 0 && q[0].kind == DeliverEntry {
+				decide = append(decide, l)
+				continue
+			}
+			if l.Deliveries, err = s.deliveries(ctx, tx, e, queues[id], clock); err != nil {
+				if sqldb.Transient(err) || ctx.Err() != nil {
+					return err
+				}
+				failed = append(failed, l)
+				continue
+			}
+			leases = append(leases, l)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range failed {
+		if err := s.ReleaseLease(ctx, l, "its deliveries cannot be read: its journey's revision does not load in this build", wall.Add(unreadable)); err != nil &&
+			!errors.Is(err, unit.ErrSuperseded) {
+			return nil, err
+		}
+	}
+	for _, l := range decide {
+		if err := s.decideEntries(ctx, l, clockTime(ctx, s.db, wall)); err != nil && !errors.Is(err, unit.ErrSuperseded) {
+			return nil, err
+		}
+	}
+	return leases, nil
+}
+
+// clockTime is the virtual time of a moment on the wall; real time where the clock cannot be read.
+func clockTime(ctx context.Context, s *unit.Units, wall time.Time) time.Time {
+	c, err := s.Clock(ctx)
+	if err != nil {
+		return wall
+	}
+	return c.At(wall)
+}
+
+// Kinds of deliveries.
+const (
+	DeliverStart   = "start"
+	DeliverEvent   = "event" // an event of the customer: body holds the traits it changed
+	deliverMessage = "message"
+	DeliverEntry   = "entry" // a deferred entry: nothing to deliver
+)
+
+// newEntries are the entries of the outbox that a unit will write.
+type newEntries struct{ rows [][]any }
+
+// Enqueue puts something at the end of an enrollment's queue.
+func Enqueue(b *unit.Unit, e *unit.EnrollmentRow, kind, event, body string, at int64) {
+	if !e.Pending() {
+		e.QueuedAt = at
+	}
+	e.Tail++
+	s := unit.State[newEntries](b)
+	s.rows = append(s.rows, []any{e.ID, e.Tail, kind, event, body, at})
+	if !e.Fresh {
+		b.Touched[e.ID] = e
+	}
+	b.Wake = true
+}
+
+// FlushOutbox writes the entries.
+func FlushOutbox(ctx context.Context, b *unit.Unit) error {
+	s := unit.State[newEntries](b)
+	_, err := sqldb.Insert(ctx, b.Tx, "outbox (enrollment, seq, kind, event, body, at)", s.rows, "")
+	s.rows = nil
+	return err
+}
+
+// queued is a delivery as it is stored, with its event.
+type queued struct {
+	seq               int64
+	kind, Event, Body string
+	name, properties  string
+	At, received      int64
+}
+
+// queues reads the first deliveries of enrollments, up to the first deferred entry behind something else.
+func (s *OutboxRoom) queues(ctx context.Context, tx sqldb.Conn, ids []string) (map[string][]queued, error) {
+	out := map[string][]queued{}
+	ends := map[string]bool{}
+	err := sqldb.Within(
+		ctx,
+		tx,
+		`select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0), coalesce(e.received_at, 0)
+		from outbox d join enrollments n on n.id = d.enrollment left join events e on e.id = d.event
+		where d.enrollment in (%s) and d.seq >= n.next_seq and d.seq < n.next_seq + $1 order by d.enrollment, d.seq`,
+		ids,
+		func(r *sql.Rows) error {
+			var id string
+			var q queued
+			if err := r.Scan(&id, &q.seq, &q.kind, &q.Event, &q.Body, &q.name, &q.properties, &q.At, &q.received); err != nil {
+				return err
+			}
+			if ends[id] = ends[id] || q.kind == DeliverEntry && len(out[id]) > 0; !ends[id] {
+				out[id] = append(out[id], q)
+			}
+			return nil
+		},
+		LeaseDeliveries,
+	)
+	return out, err
+}
+
+// deliveries makes what the relay brings of what is stored.
+func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, queue []queued, clock clock.Clock) ([]Delivery, error) {
+	p, err := s.db.Load(ctx, tx, e.Revision)
+	if err != nil {
+		return nil, err
+	}
+	reads := p.Reads()
+	if to := e.Revisions(); len(to) > 1 { // what stands behind the order may be read by the new revision
+		next, err := s.db.Load(ctx, tx, to[1])
+		if err != nil {
+			return nil, err
+		}
+		more := next.Reads()
+		reads.Entry, reads.Event = slices.Concat(reads.Entry, more.Entry), slices.Concat(reads.Event, more.Event)
+	}
+	var out []Delivery
+	for _, q := range queue {
+		properties, err := sqldb.Object(q.properties)
+		if err != nil {
+			return nil, err
+		}
+		d := Delivery{Seq: q.seq, Size: len(q.properties) + len(q.Body)}
+		switch q.kind {
+		case DeliverStart:
+			d.Start = &contract.Input{
+				Interpreter: contract.InterpreterVersion, Enrollment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.Packed, Customer: e.Customer, Key: e.Key,
+				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName, Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
+			}
+		case DeliverEvent:
+			d.Delivery = &contract.Delivery{
+				ID:         q.Event,
+				Enrollment: e.ID,
+				Received:   sqldb.Moment(q.received),
+				Event: &contract.CustomerEvent{
+					Name:       q.name,
+					Time:       sqldb.Moment(q.At),
+					Properties: journey.Project(properties, reads.Event),
+				},
+			}
+			if q.Body != "" {
+				if err := json.Unmarshal([]byte(q.Body), &d.Delivery.Event.Traits); err != nil {
+					return nil, err
+				}
+			}
+		default:
+			d.Delivery = &contract.Delivery{}
+			if err := json.Unmarshal([]byte(q.Body), d.Delivery); err != nil {
+				return nil, err
+			}
+			if order := d.Delivery.Command; order != nil && order.Kind == contract.MigrateOrder {
+				to, err := s.db.Load(ctx, tx, order.Revision)
+				if err != nil {
+					return nil, err
+				}
+				order.Definition = to.Packed
+				d.Size += base64.StdEncoding.EncodedLen(len(to.Packed))
+			}
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// advance is the set clause that makes everything up to $2 done, and gives the lease back. What is left had a
+// turn at $4.
+const advance = `lease_until = 0, next_seq = $2 + 1, attempts = 0, last_error = '', due_at = case when last_seq > $2 then cast($4 as bigint) else 0 end,
+	queued_at = coalesce((select min(d.at) from outbox d where d.enrollment = $1 and d.seq > $2), enrollments.queued_at)`
+
+// decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters where
+// the instance that was in the way is so no more.
+func (s *OutboxRoom) decideEntries(ctx context.Context, l Lease, now time.Time) error {
+	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		e, p, err := unit.LockEnrollment(ctx, tx, l.Enrollment.ID)
+		if err != nil {
+			return err
+		}
+		if e.Token != l.Token || e.State == unit.StateClosed {
+			return unit.ErrSuperseded
+		}
+		if err := b.Adopt(ctx, p); err != nil {
+			return err
+		}
+		own := b.Enrollment(e)
+		queues, err := s.queues(ctx, tx, []string{e.ID})
+		if err != nil {
+			return err
+		}
+		for _, q := range queues[e.ID] {
+			if q.kind != DeliverEntry {
+				break
+			}
+			if err := markDelivered(ctx, tx, e.ID, q.seq, l.Token, unit.LaneFresh); err != nil {
+				return err
+			}
+			own.Head = q.seq + 1
+			if own.State == unit.StateOpen {
+				continue // still in the way
+			}
+			if err := s.onDeferred(ctx, b, p, q.Event, q.Body, q.At); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		s.db.Wake() // what stands behind it is due now
+	}
+	return err
+}
+
+func markDelivered(ctx context.Context, tx sqldb.Conn, id string, seq, token, turn int64) error {
+	n, err := sqldb.Affected(
+		ctx,
+		tx,
+		`update enrollments set `+advance+` where id = $1 and lease_token = $3 and next_seq <= $2`,
+		id,
+		seq,
+		token,
+		turn,
+	)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return unit.ErrSuperseded
+	}
+	_, err = tx.ExecContext(ctx, `delete from outbox where enrollment = $1 and seq <= $2`, id, seq)
+	return err
+}
+
+// Delivered marks deliveries up to seq as done and gives the lease back. ErrNotMine where the lease was lost.
+func (s *OutboxRoom) Delivered(ctx context.Context, l Lease, seq int64) error {
+	return s.db.Write(ctx, func(tx sqldb.Conn) error {
+		err := markDelivered(ctx, tx, l.Enrollment.ID, seq, l.Token, l.at)
+		if !errors.Is(err, unit.ErrSuperseded) {
+			return err
+		}
+		// Done before, or dropped because the instance has ended: both are fine for the one who holds the lease.
+		return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)
+	})
+}
+
+// MaxCause bounds the reason that is kept of a failed delivery, in bytes.
+const MaxCause = 500
+
+// ReleaseLease gives a lease back of which nothing, or nothing more, was delivered. With a cause, its first delivery
+// is tried again at retry (wall). ErrNotMine where the lease was lost.
+func (s *OutboxRoom) ReleaseLease(ctx context.Context, l Lease, cause string, retry time.Time) error {
+	return s.db.Write(ctx, func(tx sqldb.Conn) error {
+		if cause == "" {
+			return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)
+		}
+		return unlease(
+			ctx,
+			tx,
+			`update enrollments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token = $2`,
+			l,
+			sqldb.Clean(cause[:min(len(cause), MaxCause)]),
+			sqldb.Millis(retry),
+		)
+	})
+}
+
+func unlease(ctx context.Context, tx sqldb.Conn, query string, l Lease, more ...any) error {
+	n, err := sqldb.Affected(ctx, tx, query, append([]any{l.Enrollment.ID, l.Token}, more...)...)
+	if err == nil && n == 0 {
+		err = unit.ErrSuperseded
+	}
+	return err
+}
+
+// message delivers what is no event of the customer.
+func EnqueueMessage(b *unit.Unit, e *unit.EnrollmentRow, m contract.Delivery) error {
+	body, err := sqldb.JsonText(m)
+	if err == nil {
+		Enqueue(b, e, deliverMessage, m.ID, body, sqldb.Millis(b.Now))
+	}
+	return err
+}
+
+// DropQueue deletes the entries of an enrollment that ends, and returns the deferred entries among them, in order.
+func DropQueue(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) ([]queued, error) {
+	var waiting []queued
+	err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
+		q := queued{}
+		err := r.Scan(&q.seq, &q.kind, &q.Event, &q.Body, &q.At)
+		if q.kind == DeliverEntry {
+			waiting = append(waiting, q)
+		}
+		return err
+	}, `delete from outbox where enrollment = $1 returning seq, kind, event, body, at`, e.ID)
+	slices.SortFunc(waiting, func(a, b queued) int { return cmp.Compare(a.seq, b.seq) })
+	return waiting, err
+}

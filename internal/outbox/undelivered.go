@@ -1,0 +1,43 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// Undelivered lists the ids of an instance's deliveries that arrived by at (virtual) and are not marked as done,
+// oldest first, at most ten. ErrNotMine where the enrollment is another run's.
+func (s *OutboxRoom) Undelivered(ctx context.Context, ref contract.Ref, at time.Time) ([]string, error) {
+	var ids []string
+	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		ids = nil
+		e, err := unit.EnrollmentOf(ctx, tx, ref.Enrollment)
+		if errors.Is(err, sqldb.ErrNotFound) || err == nil && e.Chain != ref.Chain && (e.Chain != "" || e.State == unit.StateClosed) {
+			return unit.ErrSuperseded
+		}
+		if err != nil || !e.Pending() {
+			return err
+		}
+		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			var id string
+			err := r.Scan(&id)
+			ids = append(ids, id)
+			return err
+		}, `select event from outbox where enrollment = $1 and seq >= $2 and at <= $3 and kind not in ($4, $5) order by seq limit 10`,
+			e.ID, e.Head, sqldb.Millis(at), DeliverStart, DeliverEntry)
+	})
+	return ids, err
+}
+
+// Depth counts the deliveries that are not done, up to limit: it reads no more than that.
+func (s *OutboxRoom) Depth(ctx context.Context, limit int) (int, error) {
+	var n int
+	err := s.db.Reader.QueryRowContext(ctx, `select count(*) from (select 1 from outbox limit $1) as waiting`, limit).Scan(&n)
+	return n, sqldb.DatabaseError(err)
+}

@@ -1,0 +1,131 @@
+package sqldb
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Millis is a time as the database keeps it: unix milliseconds, 0 for none.
+func Millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Moment is the inverse of millis.
+func Moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+func Flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Clean makes a string one that both databases take: valid UTF-8 without NUL.
+func Clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
+}
+
+// Text is JSON as the database keeps it; nothing is the empty object.
+func Text(m map[string]any) (string, error) {
+	if len(m) == 0 {
+		return "{}", nil
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return "", InputError("not JSON: " + err.Error())
+	}
+	return string(raw), nil
+}
+
+// Object is the inverse of text; it is never nil.
+func Object(raw string) (map[string]any, error) {
+	m := map[string]any{}
+	if raw == "" || raw == "{}" {
+		return m, nil
+	}
+	if err := json.Unmarshal([]byte(raw), &m); err != nil {
+		return nil, fmt.Errorf("a stored object is not JSON: %w", err)
+	}
+	if m == nil {
+		m = map[string]any{}
+	}
+	return m, nil
+}
+
+// Normal gives m as it will be read back, with its text: numbers become float64, what is no JSON is an error.
+// The result shares nothing with m.
+func Normal(m map[string]any) (map[string]any, string, error) {
+	raw, err := Text(m)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(m) == 0 {
+		return map[string]any{}, raw, nil
+	}
+	if same, ok := copied(m).(map[string]any); ok {
+		return same, raw, nil
+	}
+	m, err = Object(raw)
+	return m, raw, err
+}
+
+// copied is a deep copy of what reads back from JSON as it is, which is what the gateway hands over; nil where
+// something in it would not.
+func copied(v any) any {
+	switch v := v.(type) {
+	case string:
+		if utf8.ValidString(v) {
+			return v
+		}
+	case float64, bool:
+		return v
+	case map[string]any:
+		if v == nil {
+			return nil // reads back as null
+		}
+		out := make(map[string]any, len(v))
+		for key, inner := range v {
+			if !utf8.ValidString(key) {
+				return nil
+			}
+			if inner == nil {
+				out[key] = nil
+			} else if out[key] = copied(inner); out[key] == nil {
+				return nil
+			}
+		}
+		return out
+	case []any:
+		if v == nil {
+			return nil // so does this
+		}
+		out := make([]any, len(v))
+		for i, inner := range v {
+			if inner == nil {
+				continue
+			}
+			if out[i] = copied(inner); out[i] == nil {
+				return nil
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+// JsonText is any value as JSON; v holds nothing that JSON cannot carry.
+func JsonText(v any) (string, error) {
+	raw, err := json.Marshal(v)
+	return string(raw), err
+}

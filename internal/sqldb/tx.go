@@ -1,0 +1,142 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+)
+
+// Conn is a transaction or a connection pool.
+type Conn interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// ErrAgain rolls a transaction back and runs it again: what it had resolved has changed before its locks.
+var ErrAgain = errors.New("the customer was changed meanwhile")
+
+// InputError is the caller's mistake, not the database's.
+type InputError string
+
+func (e InputError) Error() string { return string(e) }
+
+// attempts of a transaction that lost against another one, or its connection before the commit.
+const TxAttempts = 12
+
+// Write runs f in a transaction. Nothing of it is kept when it fails. It is repeated where the database says it
+// lost a race; never after a commit whose answer is unknown.
+func (s *Database) Write(ctx context.Context, f func(tx Conn) error) error {
+	var err error
+	for try := range TxAttempts {
+		if try > 0 {
+			most := time.Duration(1<<min(try, 7)) * time.Millisecond // half of it by chance, or those who met would meet again
+			pause := time.NewTimer(most/2 + rand.N(most))
+			select {
+			case <-ctx.Done():
+				pause.Stop()
+				return DatabaseError(ctx.Err())
+			case <-pause.C:
+			}
+		}
+		var again bool
+		if again, err = s.once(ctx, f); err == nil || !again {
+			break
+		}
+	}
+	return DatabaseError(err)
+}
+
+func (s *Database) once(ctx context.Context, f func(tx Conn) error) (again bool, err error) {
+	select {
+	case s.Turns <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	defer func() { <-s.Turns }()
+	tx, err := s.Writer.BeginTx(ctx, nil)
+	if err != nil {
+		return Transient(err), err
+	}
+	if err := f(s.engine(tx)); err != nil {
+		_ = tx.Rollback() // the first error is the one to tell
+		return Transient(err), err
+	}
+	if err := tx.Commit(); err != nil {
+		return LostRace(err), err
+	}
+	return false, nil
+}
+
+// Read runs f on one snapshot of the database, or on plain connections where f makes a single query.
+func (s *Database) Read(ctx context.Context, f func(tx Conn) error) error {
+	tx, err := s.Reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: s.Reader != s.Writer})
+	if err != nil {
+		return DatabaseError(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	return DatabaseError(f(s.engine(tx)))
+}
+
+// Refusal is an error for the caller: the database works.
+type Refusal string
+
+func (r Refusal) Error() string { return string(r) }
+
+// Refusal marks the error; see databaseError.
+func (r Refusal) Refusal() {}
+
+// Refusal marks the error; see databaseError.
+func (e InputError) Refusal() {}
+
+// ErrNotFound is returned where there is no such row.
+var ErrNotFound error = Refusal("not found")
+
+// DatabaseError marks errors of the database. Errors with a method Refusal are the caller's and stay as they are.
+func DatabaseError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var own interface{ Refusal() }
+	if errors.As(err, &own) {
+		return err
+	}
+	return fmt.Errorf("database: %w", err)
+}
+
+// LostRace reports whether the database undid the transaction because of another one.
+func LostRace(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "40001" || pg.Code == "40P01"
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code()&0xff == 5 || lite.Code()&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED
+	}
+	return errors.Is(err, ErrAgain)
+}
+
+// Transient reports whether a transaction that failed before its commit may be run again.
+func Transient(err error) bool {
+	if LostRace(err) || errors.Is(err, driver.ErrBadConn) {
+		return true
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P")
+	}
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return false // the server is not there: say so at once
+	}
+	return pgconn.SafeToRetry(err)
+}

@@ -1,0 +1,49 @@
+package sqldb
+
+// Scanner is a row or rows.
+type Scanner interface{ Scan(dest ...any) error }
+
+// Where builds the where clause of a filter.
+type Where struct {
+	clauses string
+	Args    []any
+}
+
+func (w *Where) Equals(column, value string) {
+	if value != "" {
+		w.And(column+" = ", value)
+	}
+}
+
+// And adds a clause that ends before its parameter.
+func (w *Where) And(clause string, value any) {
+	param := w.Param(value)
+	w.Raw(clause + param)
+}
+
+func (w *Where) Raw(clause string) {
+	if w.clauses != "" {
+		w.clauses += " and "
+	}
+	w.clauses += clause
+}
+
+func (w *Where) Param(value any) string {
+	w.Args = append(w.Args, value)
+	return List(len(w.Args), 1)
+}
+
+func (w *Where) SQL() string {
+	if w.clauses == "" {
+		return ""
+	}
+	return " where " + w.clauses
+}
+
+// Bounded is a limit with its default of 100 and its maximum of 1000.
+func Bounded(limit int) int {
+	if limit <= 0 {
+		return 100
+	}
+	return min(limit, 1000)
+}
