@@ -112,7 +112,23 @@ func (p *Program) Eval(e expr.Expr, v expr.Vars) (any, error) {
 	return evaluator.Eval(v)
 }
 
-// Test evaluates a condition: absent is true, any error or non-boolean is false.
+// Test evaluates a condition: an absent condition is true; any error and any value other than true is false.
+//
+// Conditions run on data that nobody has checked: traits are missing, a number arrives as a string, an event has no such
+// property. Journeys run for weeks, so failing is not an option: an error in workflow code would fail the workflow task,
+// which Temporal retries until someone deploys a fix, and the customer would be stuck. Asking designers to guard every
+// access with has() would make the language unreadable, and they would forget one.
+//
+// The rule is therefore that a condition which cannot be answered does not hold. For `when: customer.orders > 3` of a
+// customer without orders:
+//
+//   - a branch arm is not taken, and the customer goes to the next arm or to otherwise;
+//   - a step with this `when` is skipped;
+//   - an entry, exit, goal or reroute rule does not fire;
+//   - a consent condition denies the send. Consent is the reason why the default must be false and never true.
+//
+// The price is that `!(customer.orders > 3)` is false as well: both are unanswerable. The manual says so, and lint rejects
+// the mistakes that types and literals show. CEL's || and && absorb errors: `true || error` is true.
 func (p *Program) Test(e expr.Expr, v expr.Vars) bool {
 	if e == "" {
 		return true

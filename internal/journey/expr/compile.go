@@ -14,7 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 )
 
-// Issue is a problem of an expression; offset counts its characters from 0.
+// Issue is a problem of an expression. Its offset counts characters from 0.
 type Issue struct {
 	Offset  int
 	Message string
@@ -30,7 +30,7 @@ type Compiled struct {
 	Kind   *cel.Type
 }
 
-// compileExpr parses, rewrites and type-checks. Either the result or at least one issue is given.
+// compileExpr parses, rewrites and type-checks. It returns either the result or at least one issue.
 func compileExpr(source Expr) (out *Compiled, issues []Issue) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -71,7 +71,7 @@ func sortIssues(issues []Issue) []Issue {
 	return issues
 }
 
-// offsetOf turns a CEL location (line from 1, column from 0) into an offset.
+// offsetOf converts a CEL location (line from 1, column from 0) to an offset.
 func offsetOf(runes []rune, line, column int) int {
 	offset := 0
 	for line > 1 && offset < len(runes) {
@@ -89,7 +89,7 @@ var (
 	syntaxLead = regexp.MustCompile(`(?s)^Syntax error: `)
 )
 
-// syntaxIssues keeps the first error of the parser: those that follow come from it.
+// syntaxIssues keeps only the parser's first error, because the others are consequences of it.
 func syntaxIssues(runes []rune, failed *cel.Issues) []Issue {
 	first := Issue{Offset: len(runes) + 1, Message: "this is not an expression", Syntax: true}
 	for _, problem := range failed.Errors() {
@@ -129,7 +129,7 @@ func syntaxWords(runes []rune, offset int, message string) string {
 	return message
 }
 
-// word gives the token at an offset, for messages.
+// word returns the token at an offset, for messages.
 func word(runes []rune, offset int) string {
 	end := offset
 	for end < len(runes) && (unicode.IsLetter(runes[end]) || unicode.IsDigit(runes[end]) || runes[end] == '_') {
@@ -141,7 +141,7 @@ func word(runes []rune, offset int) string {
 	return string(runes[offset:end])
 }
 
-// typeIssues turns the checker's errors into words, at the token at fault.
+// typeIssues converts the type checker's errors to issues, each at the token at fault.
 func typeIssues(runes []rune, tree *ast.AST, failed *cel.Issues, issues []Issue) []Issue {
 	for _, problem := range failed.Errors() {
 		issue := Issue{Offset: offsetOf(runes, problem.Location.Line(), problem.Location.Column()), Message: problem.Message}
@@ -159,7 +159,7 @@ func typeIssues(runes []rune, tree *ast.AST, failed *cel.Issues, issues []Issue)
 	return sortIssues(dashIssues(string(runes), issues))
 }
 
-// callOffset goes from the parenthesis of a call, where CEL places it, back to the name.
+// callOffset returns the offset of a call's name. CEL locates a call at its parenthesis.
 func callOffset(runes []rune, offset int) int {
 	if offset >= len(runes) || runes[offset] != '(' {
 		return offset
@@ -204,7 +204,7 @@ func undeclaredIssue(runes []rune, offset int, name string) Issue {
 	return issue
 }
 
-// operatorNames are operators as designers write them.
+// operatorNames maps functions to operators as designers write them.
 var operatorNames = map[string]string{"@eq": "==", "@ne": "!=", "@lt": "<", "@le": "<=", "@gt": ">", "@ge": ">=", "@div": "/", "@mod": "%",
 	"@duration": "duration", "@timestamp": "timestamp", "@count": "count", "@last": "last", "@ordered": "a macro"}
 
@@ -229,7 +229,7 @@ func overloadWords(function, arguments string) string {
 	return fmt.Sprintf("%s cannot be applied to (%s)", name, arguments)
 }
 
-// comparisonIssues finds == and != of what can never be equal.
+// comparisonIssues reports == and != between types that can never be equal.
 func comparisonIssues(runes []rune, tree *ast.AST) []Issue {
 	var issues []Issue
 	ast.PostOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
@@ -266,7 +266,7 @@ func comparable(a, b *cel.Type) bool {
 	return a.Kind() == b.Kind() || moment(a, b) || moment(b, a)
 }
 
-// TypeWords names a CEL type for people.
+// TypeWords returns a CEL type in plain words.
 func TypeWords(t *cel.Type) string {
 	switch t.Kind() {
 	case types.DoubleKind, types.IntKind, types.UintKind:

@@ -24,7 +24,7 @@ const (
 // Variables are the variables of an expression, in the order of the manual.
 var Variables = []string{"customer", "entry", "event", "event_name", "intent", "vars", "steps", "now"}
 
-// exprFunctions are the functions and macros of an expression, for "did you mean".
+// exprFunctions are the functions and macros of an expression; they are used for "did you mean".
 var exprFunctions = []string{
 	"count",
 	"last",
@@ -63,10 +63,10 @@ var exprFunctions = []string{
 	"hasValue",
 }
 
-// historyVariable carries History into @count and @last; no expression can name it.
+// historyVariable passes History to @count and @last. Expressions cannot name it.
 const historyVariable = "@history"
 
-// exprEnv is the one CEL environment; making it costs more than compiling an expression in it.
+// exprEnv is the only CEL environment. Creating it costs more than compiling an expression.
 var exprEnv = sync.OnceValues(func() (*cel.Env, error) {
 	object := cel.MapType(cel.StringType, cel.DynType)
 	options := []cel.EnvOption{
@@ -85,7 +85,7 @@ var exprEnv = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(append(options, exprFunctionOptions()...)...)
 })
 
-// exprFunctionOptions declares what the rewriting (cel_rewrite.go) puts in place of CEL's own functions.
+// exprFunctionOptions declares the functions that rewrite substitutes for CEL's own.
 func exprFunctionOptions() []cel.EnvOption {
 	dyn, text, number, boolean := cel.DynType, cel.StringType, cel.DoubleType, cel.BoolType
 	moment, span := cel.TimestampType, cel.DurationType
@@ -151,7 +151,7 @@ func exprFunctionOptions() []cel.EnvOption {
 	return options
 }
 
-// meet makes an RFC 3339 text and a timestamp comparable.
+// meet converts an RFC 3339 string that is compared with a timestamp to a timestamp.
 func meet(a, b ref.Val) (ref.Val, ref.Val) {
 	if text, ok := b.(types.String); ok && a.Type() == types.TimestampType {
 		if at, err := time.Parse(time.RFC3339Nano, string(text)); err == nil {
@@ -238,10 +238,9 @@ func toTimestamp(v ref.Val) ref.Val {
 	return types.NewErr("no timestamp in a %s", v.Type().TypeName())
 }
 
-// adapter takes Go values over: every number becomes a double.
+// adapter converts Go values to CEL values. Every number becomes a double.
 type adapter struct{}
 
-// NativeToValue implements types.Adapter.
 func (a adapter) NativeToValue(value any) ref.Val {
 	switch v := value.(type) {
 	case nil:

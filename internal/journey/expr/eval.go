@@ -13,13 +13,13 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 )
 
-// Evaluator is a compiled expression that can run; it is planned when it first does.
+// Evaluator is a compiled expression that can run. Its CEL program is created on first use.
 type Evaluator struct {
 	*Compiled
 	plan func() (cel.Program, error)
 }
 
-// NewEvaluator compiles an expression through the process's cache.
+// NewEvaluator compiles an expression through the process-wide cache.
 func NewEvaluator(source Expr) (*Evaluator, error) {
 	entry := Compile(source)
 	if len(entry.Issues) > 0 {
@@ -28,7 +28,7 @@ func NewEvaluator(source Expr) (*Evaluator, error) {
 	return entry.Evaluator, nil
 }
 
-// planned makes the evaluator of a compiled expression.
+// planned returns the evaluator of a compiled expression.
 func planned(expr *Compiled) *Evaluator {
 	return &Evaluator{Compiled: expr, plan: sync.OnceValues(func() (cel.Program, error) {
 		env, err := exprEnv()
@@ -39,19 +39,19 @@ func planned(expr *Compiled) *Evaluator {
 	})}
 }
 
-// exprCache keeps compiled expressions of the process: folders repeat them.
+// exprCache caches compiled expressions for the process, because folders repeat them.
 var exprCache = struct {
 	sync.Mutex
 	entries map[Expr]exprEntry
 }{entries: map[Expr]exprEntry{}}
 
-// exprEntry is an expression's evaluator, or what is wrong with it.
+// exprEntry is an expression's evaluator or its issues.
 type exprEntry struct {
 	Evaluator *Evaluator
 	Issues    []Issue
 }
 
-// maxCachedExprs bounds exprCache; when full, it starts anew.
+// maxCachedExprs bounds exprCache. When the cache is full, it is emptied.
 const maxCachedExprs = 4096
 
 func Compile(source Expr) exprEntry {
@@ -77,7 +77,7 @@ func Compile(source Expr) exprEntry {
 
 var ErrMissing = errors.New("the value is missing")
 
-// Activation gives the variables to CEL.
+// Activation returns the variables in the form CEL needs.
 func Activation(v Vars) map[string]any {
 	steps := make(map[string]any, len(v.Steps))
 	for id, result := range v.Steps {
@@ -111,7 +111,7 @@ func orEmpty(m map[string]any) map[string]any {
 // Eval runs the expression. It never panics.
 func (e *Evaluator) Eval(v Vars) (value any, err error) { return e.EvalIn(Activation(v)) }
 
-// EvalIn is eval over variables that are ready for CEL.
+// EvalIn is Eval with the result of Activation.
 func (e *Evaluator) EvalIn(variables map[string]any) (value any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -129,7 +129,7 @@ func (e *Evaluator) EvalIn(variables map[string]any) (value any, err error) {
 	return toGo(result, 0)
 }
 
-// toGo turns a result into what JSON carries, a time.Time or a time.Duration.
+// toGo converts a result to a JSON value, a time.Time or a time.Duration.
 func toGo(v ref.Val, depth int) (any, error) {
 	if depth > maxResultDepth {
 		return nil, errors.New("the value is nested too deeply")

@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// historyValue carries a History through an evaluation.
+// historyValue wraps a History as a CEL value.
 type historyValue struct{ History }
 
 var historyType = types.NewOpaqueType("history")
@@ -82,8 +82,8 @@ func lastEvent(h, event ref.Val) ref.Val {
 	return types.Timestamp{Time: at.UTC()}
 }
 
-// ordered gives what a comprehension walks over: a list as it is, of a map its keys in order. Go's own order is random,
-// and a workflow must decide alike on every replay.
+// ordered returns what a comprehension iterates over: a list unchanged, and the keys of a map in order. Go's map order
+// is random, and a workflow must decide the same on every replay.
 func ordered(v ref.Val) ref.Val {
 	m, ok := v.(traits.Mapper)
 	if !ok {

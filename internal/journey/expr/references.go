@@ -19,21 +19,21 @@ type segment struct {
 	Offset int
 }
 
-// Use is one use of a variable: the root first, then the names it is followed by.
+// Use is one use of a variable: the root, then the names that follow it.
 type Use []segment
 
-// refs are what an expression reads.
+// refs lists what an expression reads.
 type refs struct {
 	Uses    []Use
 	History bool // count or last
 }
 
-// Reads reports whether a variable is read at all.
+// Reads reports whether a variable is read.
 func (r refs) Reads(root string) bool {
 	return slices.ContainsFunc(r.Uses, func(u Use) bool { return u[0].Name == root })
 }
 
-// Properties gives the first names behind a root; "*" for the whole of it.
+// Properties returns the first names after a root, or "*" for the whole value.
 func (r refs) Properties(root string) []string {
 	var names []string
 	for _, u := range r.Uses {
@@ -48,18 +48,18 @@ func (r refs) Properties(root string) []string {
 	return names
 }
 
-// Key is a step id as expressions write it.
+// Key returns a step id as expressions write it.
 func Key(id string) string { return strings.ReplaceAll(id, "-", "_") }
 
 // collector walks a parsed expression.
 type collector struct {
 	runes   []rune
 	info    *ast.SourceInfo
-	shadows []string // names bound by macros
+	shadows []string // names that macros bind
 	out     refs
 }
 
-// collectRefs finds every variable an expression reads.
+// collectRefs returns every variable that an expression reads.
 func collectRefs(tree *ast.AST, runes []rune) refs {
 	c := &collector{runes: runes, info: tree.SourceInfo()}
 	c.visit(tree.Expr())
@@ -67,7 +67,7 @@ func collectRefs(tree *ast.AST, runes []rune) refs {
 	return c.out
 }
 
-// offset is where a node stands in the source.
+// offset returns a node's position in the source.
 func (c *collector) offset(id int64) int {
 	if at, ok := c.info.GetOffsetRange(id); ok {
 		return min(max(int(at.Start), 0), len(c.runes))
@@ -75,7 +75,7 @@ func (c *collector) offset(id int64) int {
 	return 0
 }
 
-// behind goes from the dot of a selection to the name.
+// behind returns the offset of a selected name, from the offset of its dot.
 func (c *collector) behind(offset int, name string) int {
 	for i := offset; i < len(c.runes); i++ {
 		if r := c.runes[i]; r != '.' && r != '?' && !unicode.IsSpace(r) {
@@ -85,7 +85,7 @@ func (c *collector) behind(offset int, name string) int {
 	return offset
 }
 
-// chain unrolls selections and indexes with literal names down to a variable.
+// chain resolves selections and indexes with literal names down to a variable.
 func (c *collector) chain(e ast.Expr) (Use, bool) {
 	switch e.Kind() {
 	case ast.IdentKind:
@@ -120,7 +120,7 @@ func (c *collector) chain(e ast.Expr) (Use, bool) {
 	return nil, false
 }
 
-// selected finds the name of a selection in the source. Inside has(), CEL places the selection elsewhere.
+// selected returns the offset of a selected name in the source. Inside has(), CEL locates the selection elsewhere.
 func (c *collector) selected(e ast.Expr, up Use, name string) int {
 	at := c.behind(c.offset(e.ID()), name)
 	if strings.HasPrefix(string(c.runes[at:]), name) && at > up[len(up)-1].Offset {
@@ -180,7 +180,7 @@ func (c *collector) visit(e ast.Expr) {
 	}
 }
 
-// checkLiterals finds durations, timestamps and patterns that can be seen to be wrong.
+// checkLiterals reports durations, timestamps and patterns that are literally invalid.
 func checkLiterals(tree *ast.AST, runes []rune) []Issue {
 	c := &collector{runes: runes, info: tree.SourceInfo()}
 	var issues []Issue

@@ -9,33 +9,52 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// renamed are CEL's functions that the language gives another meaning: one kind of number, texts that compare with
-// timestamps, days and weeks in durations.
+// renamed maps CEL's functions to those of this package, which know only one kind of number, compare strings with
+// timestamps, and accept days and weeks in durations.
 var renamed = map[string]string{
 	operators.Equals: "@eq", operators.NotEquals: "@ne", operators.Less: "@lt", operators.LessEquals: "@le",
 	operators.Greater: "@gt", operators.GreaterEquals: "@ge", operators.Divide: "@div", operators.Modulo: "@mod",
 	"duration": "@duration", "timestamp": "@timestamp", "count": "@count", "last": "@last",
 }
 
-// integral are CEL's functions that give an int or uint: their results become doubles.
+// integral lists CEL's functions that return an int or uint. Their results are converted to doubles.
 var integral = []string{"size", "int", "uint", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours",
 	"getMilliseconds", "getMinutes", "getMonth", "getSeconds"}
 
-// rewriter turns a parsed expression into one where all numbers are doubles.
+// rewriter changes a parsed expression so that all numbers are doubles.
 type rewriter struct {
 	factory ast.ExprFactory
 	info    *ast.SourceInfo
 	next    int64
 }
 
-// rewrite changes the parsed expression in place.
+// rewrite changes the parsed expression in place, before it is type-checked.
+//
+// Designers write JSON's values, and JSON has one kind of number, no timestamps and unordered maps. CEL is stricter: its
+// ints and doubles do not mix, so `customer.orders + 1` would be an error for every customer, because traits are doubles
+// and 1 is an int. CEL's overloads cannot be redefined, so the syntax tree is changed to use doubles and to call functions
+// of this package. Their names start with @, which no expression can write:
+//
+//	customer.orders > 3             @gt(customer.orders, 3.0)
+//	size(vars.list)                 double(size(vars.list))
+//	entry.at < now                  @lt(entry.at, now)         an RFC 3339 string compares as a timestamp
+//	duration("2d")                  @duration("2d")            days and weeks
+//	vars.tags.exists(t, t == "a")   the range becomes @ordered(vars.tags): keys in order, on every replay
+//	steps["ask-size"].text          steps["ask_size"].text     ids under the key that expressions use
+//	count("Order Completed", …)     @count(@history, "Order Completed", …)
+//
+// Literal indexes stay as they are, because list[0.0] is no index for CEL; computed ones are wrapped in dyn().
+//
+// A wrapped node keeps its id, and new nodes copy the position of the node they stand for. Without that, the type
+// checker's errors would point at no place in the file. The functions must stay deterministic: renaming one, or changing
+// its result, changes what recorded workflows decide on replay.
 func rewrite(parsed *cel.Ast) {
 	tree := parsed.NativeRep()
 	r := &rewriter{factory: ast.NewExprFactory(), info: tree.SourceInfo(), next: ast.MaxID(tree) + 1}
 	r.visit(tree.Expr())
 }
 
-// id makes a new node id at the place of another.
+// id returns a new node id with the position of another node.
 func (r *rewriter) id(like int64) int64 {
 	r.next++
 	if at, ok := r.info.GetOffsetRange(like); ok {
@@ -44,7 +63,7 @@ func (r *rewriter) id(like int64) int64 {
 	return r.next
 }
 
-// wrap puts a call of function around e, in its place.
+// wrap replaces e by a call of function with e as its argument.
 func (r *rewriter) wrap(e ast.Expr, function string) {
 	inner := r.factory.NewUnspecifiedExpr(r.id(e.ID()))
 	inner.SetKindCase(e)

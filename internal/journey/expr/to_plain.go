@@ -2,9 +2,9 @@ package expr
 
 import "time"
 
-// ToPlain makes a value of Eval what JSON carries, at every depth: a timestamp is RFC 3339 in UTC, a duration its
-// seconds. What is given is not changed. So a value is the same whether it was evaluated in a workflow or
-// beside the data, and after continue-as-new.
+// ToPlain converts a value of Eval to JSON values, at every depth: a timestamp to RFC 3339 in UTC, a duration to its
+// seconds. The argument is not changed. The value is then the same whether it was evaluated in a workflow or in the
+// store, and after continue-as-new.
 func ToPlain(value any) any {
 	switch v := value.(type) {
 	case time.Time:

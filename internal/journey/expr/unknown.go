@@ -5,8 +5,8 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// Missing is the pattern of the first property on a path that the customer does not have; nil where the path is
-// all there, or leads through what has no properties.
+// Missing returns the pattern of the first property on a path that the customer does not have. It is nil if the whole
+// path exists, or leads through a value without properties.
 func Missing(path Use, customer map[string]any) *cel.AttributePatternType {
 	pattern := cel.AttributePattern("customer")
 	var at any = customer
@@ -25,7 +25,7 @@ func Missing(path Use, customer map[string]any) *cel.AttributePatternType {
 	return nil
 }
 
-// Possible reports whether the condition is true, or may be: its value hangs on what is unknown.
+// Possible reports whether the condition is true, or its value depends on what is unknown.
 func (e *Evaluator) Possible(variables map[string]any, unknown []*cel.AttributePatternType) (possible bool) {
 	defer func() {
 		if recover() != nil {

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// Vars are what an expression may see.
+// Vars are the variables of an expression.
 type Vars struct {
 	Customer  map[string]any
 	Entry     map[string]any
@@ -17,19 +17,19 @@ type Vars struct {
 	History   History // nil: count and last are errors
 }
 
-// History answers count() and last() over the customer's events. within 0 looks at all time.
+// History answers count() and last() over the customer's events. A within of 0 means all time.
 type History interface {
 	Count(event string, within time.Duration) (float64, error)
 	Last(event string) (at time.Time, found bool, err error)
 }
 
-// Expr is the source of a CEL expression; empty is absent. A literal of the YAML stands as the CEL literal.
+// Expr is the source of a CEL expression; empty means absent. A YAML literal is written as a CEL literal.
 type Expr string
 
-// IntentKey is an intent's name as expressions write it: with _ for -.
+// IntentKey returns an intent's name as expressions write it, with _ for -.
 func IntentKey(name string) string { return Key(name) }
 
-// intentVars gives scores to expressions, under IntentKey.
+// intentVars returns the scores by IntentKey.
 func intentVars(scores map[string]float64) map[string]float64 {
 	for name := range scores {
 		if IntentKey(name) == name {

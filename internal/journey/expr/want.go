@@ -6,7 +6,7 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// Want is what an expression must give.
+// Want is the type an expression must have.
 type Want int
 
 const (
@@ -14,10 +14,10 @@ const (
 	Bool
 	Number
 	Text   // a text, number or boolean
-	Moment // a timestamp, or a text that is one
+	Moment // a timestamp, or a string that holds one
 )
 
-// Wants tells for each want the CEL kinds that fit, and how to say it.
+// Wants lists for each Want the CEL kinds that fit, and its name in messages.
 var Wants = map[Want]struct {
 	kinds []types.Kind
 	Words string
@@ -28,7 +28,7 @@ var Wants = map[Want]struct {
 	Moment: {[]types.Kind{types.TimestampKind, types.StringKind}, "a timestamp or a date is wanted here"},
 }
 
-// Fits reports whether the value of an expression can be what is wanted.
+// Fits reports whether the expression's type can satisfy w.
 func (c *Compiled) Fits(w Want) bool {
 	switch kind := c.Kind.Kind(); {
 	case w == Any, kind == types.DynKind, kind == types.AnyKind, kind == types.TypeParamKind:

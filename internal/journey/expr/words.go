@@ -7,11 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// dashed is a name with hyphens behind a dot, which CEL reads as a subtraction.
+// dashed matches a name with hyphens after a dot, which CEL reads as a subtraction.
 var dashed = regexp.MustCompile(`\b(customer|entry|event|vars|steps|intent)\.([A-Za-z_]\w*(?:-[A-Za-z_]\w*)+)`)
 
-// dashIssues puts one issue, which says how the name is written, in the place of those that the subtraction
-// brings about.
+// dashIssues replaces the issues that such a subtraction causes by one that says how to write the name.
 func dashIssues(source string, issues []Issue) []Issue {
 	for _, m := range dashed.FindAllStringSubmatchIndex(source, -1) {
 		root, name := source[m[2]:m[3]], source[m[4]:m[5]]

@@ -8,7 +8,6 @@ import (
 // Severity of a diagnostic.
 type Severity string
 
-// The severities.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
@@ -26,15 +25,15 @@ type Diagnostic struct {
 	Source   string   `json:"source,omitempty"` // the line; empty where it is blank or longer than 10,000 characters
 }
 
-// Diagnostics are sorted by file and position, the same every time.
+// Diagnostics are sorted by file and position, so that the output is reproducible.
 type Diagnostics []Diagnostic
 
-// Failed reports whether one is an error; under strict, a warning counts.
+// Failed reports whether one of them is an error. With strict, warnings count too.
 func (d Diagnostics) Failed(strict bool) bool {
 	return slices.ContainsFunc(d, func(one Diagnostic) bool { return strict || one.Severity == Error })
 }
 
-// Codes of the diagnostics, with what each says.
+// Codes lists the codes of diagnostics with their meaning.
 var Codes = []struct {
 	Code     string
 	Severity Severity
@@ -68,7 +67,7 @@ var Codes = []struct {
 	{"large-journey", Warning, "the journey is large"},
 }
 
-// severityOf looks a code up.
+// severityOf returns the severity of a code.
 func severityOf(code string) Severity {
 	for _, known := range Codes {
 		if known.Code == code {
@@ -78,7 +77,7 @@ func severityOf(code string) Severity {
 	return Error
 }
 
-// Sorted orders diagnostics and drops repeats.
+// Sorted returns the diagnostics in order, without repeats.
 func (d Diagnostics) Sorted() Diagnostics {
 	slices.SortFunc(d, func(a, b Diagnostic) int {
 		if c := strings.Compare(a.File, b.File); c != 0 {

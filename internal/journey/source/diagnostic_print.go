@@ -11,8 +11,8 @@ import (
 	"golang.org/x/text/width"
 )
 
-// Text writes the diagnostics for people: file:line:col: code: message, the source line, a caret and, where one
-// is near, what may have been meant.
+// Text writes the diagnostics for people: file:line:col: code: message, the source line, a caret and, if there is one,
+// a suggestion.
 func (d Diagnostics) Text(w io.Writer) error {
 	for _, one := range d {
 		if _, err := io.WriteString(w, one.text()); err != nil {
@@ -22,7 +22,7 @@ func (d Diagnostics) Text(w io.Writer) error {
 	return nil
 }
 
-// String is the diagnostic's first line.
+// String returns the diagnostic's first line.
 func (d Diagnostic) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s: %s", human.Printable(d.File), d.Line, d.Column, d.Code, human.Printable(d.Message))
 }
@@ -55,10 +55,11 @@ func (d Diagnostic) text() string {
 	return out.String()
 }
 
-// maxExcerpt bounds what is shown of a source line, in characters.
+// maxExcerpt bounds the excerpt of a source line, in characters.
 const maxExcerpt = 160
 
-// excerpt gives the source line, cut around the column where it is long, and the blanks that put a caret under it.
+// excerpt returns the source line, shortened around the column if it is long, and the padding that puts a caret under
+// it.
 func (d Diagnostic) excerpt() (line, lead string) {
 	runes := []rune(strings.TrimRight(d.Source, " \t"))
 	column := max(d.Column-1, 0)
@@ -89,7 +90,7 @@ func (d Diagnostic) excerpt() (line, lead string) {
 	return shown, blanks.String()
 }
 
-// runeWidth is the number of columns a character takes in a terminal.
+// runeWidth returns the number of columns a character takes in a terminal.
 func runeWidth(r rune) int {
 	switch {
 	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):

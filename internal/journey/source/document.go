@@ -7,31 +7,31 @@ import (
 	"strings"
 )
 
-// Document is one YAML file while it is read: its nodes, and the problems that were found in it so far.
+// Document is one YAML file while it is read: its nodes, and the problems found so far.
 type Document struct {
 	File    string
 	data    []byte
 	exprs   bool // the file may hold expressions
 	Src     *source
 	Root    *Node
-	hidden  []span // values that YAML could not read
-	Partial bool   // some of the file could not be read
+	hidden  []span // values that YAML could not parse
+	Partial bool   // part of the file could not be parsed
 
 	Diagnostics Diagnostics
 	Errors      int
 }
 
-// NewDocument returns a document that is still to be read.
+// NewDocument returns a document to be read with Read.
 func NewDocument(file string, data []byte, exprs bool) *Document {
 	return &Document{File: file, data: data, exprs: exprs}
 }
 
-// BaseName is a file's name without folder and extension.
+// BaseName returns a file's name without folder and extension.
 func BaseName(name string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(path.Base(name), ".yaml"), ".yml")
 }
 
-// maxMasked bounds how often a file is read again behind a value that YAML cannot read.
+// maxMasked bounds how many unparsable values are masked in one file.
 const maxMasked = 20
 
 // Read parses the file.
@@ -62,7 +62,7 @@ func (f *Document) Read() {
 	}
 }
 
-// syntax reports what is wrong with the YAML.
+// syntax reports a problem of the YAML.
 func (f *Document) syntax(problem *syntaxError) {
 	code := "yaml-syntax"
 	if problem.expr {
@@ -71,12 +71,12 @@ func (f *Document) syntax(problem *syntaxError) {
 	f.Report(problem.at, code, "", "%s", problem.message)
 }
 
-// Unread reports whether a place lies in a value that YAML could not read.
+// Unread reports whether a position is inside a value that YAML could not parse.
 func (f *Document) Unread(at Pos) bool {
 	return slices.ContainsFunc(f.hidden, func(s span) bool { return s.holds(at) })
 }
 
-// Report adds a diagnostic. Of values that could not be read nothing more is said.
+// Report adds a diagnostic, unless it concerns a value that could not be parsed.
 func (f *Document) Report(at Pos, code, hint, format string, args ...any) {
 	if f.Unread(at) {
 		return
@@ -91,7 +91,7 @@ func (f *Document) Report(at Pos, code, hint, format string, args ...any) {
 	})
 }
 
-// Name checks that the file says its own name, and gives it.
+// Name returns the name that the file states, and reports one that differs from the file's own.
 func (f *Document) Name(n *Node, what string) string {
 	if n == nil {
 		return ""

@@ -7,18 +7,45 @@ import (
 	"unicode"
 )
 
-// mangledValue is a value, written without quotes, in which YAML reads a character as its own.
+// A mangledValue is an unquoted scalar that YAML parsed differently from what the author meant, or could not parse.
+//
+// CEL and YAML share punctuation, so a correct expression may be incorrect YAML. These lines do not parse:
+//
+//	when: event.status == "a" ? true : false    ": " starts a mapping
+//	- {when: vars.list[0] == "a", send: x}      in braces, "[" starts a list
+//	when: @daily                                "@" is reserved
+//
+// These do, with another meaning: lint recognizes them later (Node.Tagged, Mapping.Cut, cutAtHash in package lint).
+//
+//	when: !has(customer.email)                  a tag
+//	- {when: max(1, vars.n) > 2, send: x}       the value ends at the comma
+//	when: customer.note == "a #1"               a comment starts at " #"
+//
+// A parser's message about such a line ("did not find expected ',' or '}'") helps no designer, and often names a later
+// line. The search works in four stages:
+//
+//  1. firstBad (yaml.go) bisects for the line after which no prefix of the file parses.
+//  2. findMangled reads from this line with a tolerant grammar of its own: block lines, flow mappings, quotes, and plain
+//     values that end where the author meant them to end, with brackets and quotes in pairs.
+//  3. eats returns the first character in such a value that YAML takes for its own. A strong suspect (a character YAML
+//     cannot accept) beats a weak one (a comma or #, which merely cuts the value).
+//  4. masked replaces the value by one that YAML accepts, in the same columns, and the file is parsed again, at most
+//     maxMasked times. All problems of a file are thus reported at once, at their true positions.
+//
+// The invariant is that this guesswork never changes a file's meaning: it runs only after YAML has refused the
+// file, the file keeps its error and cannot be published, and nothing more is reported about a masked value
+// (Document.Unread). All searches are bounded, because lint also reads hostile files.
 type mangledValue struct {
-	at    Pos  // the character
-	from  int  // where the value begins in the stretch
-	to    int  // where it ends, as its author meant it
-	weak  bool // only cut at a comma, which is YAML
-	mask  bool // the rest can be read with something else in its place
+	at    Pos  // the character at fault
+	from  int  // where the value begins, as an offset in the stretch
+	to    int  // where it ends, as the author meant it
+	weak  bool // only cut at a comma or #, which is valid YAML
+	mask  bool // the rest of the file can be parsed with another value in its place
 	words string
 	expr  bool
 }
 
-// stretch is a part of a file, character by character.
+// stretch is a part of a file as characters.
 type stretch struct {
 	exprs bool     // the file has expressions
 	file  [][]rune // its lines
@@ -36,7 +63,7 @@ const (
 	maxPlain   = 8192     // characters of one value
 )
 
-// newStretch takes the lines from one on.
+// newStretch returns the lines from number first on.
 func newStretch(file [][]rune, first int, exprs bool) *stretch {
 	s := &stretch{exprs: exprs, file: file, first: first}
 	for n := first; n <= len(file) && n < first+maxStretch && len(s.runes) < maxRunes; n++ {
@@ -46,7 +73,7 @@ func newStretch(file [][]rune, first int, exprs bool) *stretch {
 	return s
 }
 
-// pos is the place of an offset.
+// pos returns the position of an offset.
 func (s *stretch) pos(i int) Pos {
 	line, exact := slices.BinarySearch(s.lines, i)
 	if !exact {
@@ -62,7 +89,7 @@ func (s *stretch) peek(i int) rune {
 	return s.runes[i]
 }
 
-// lineEnd is the offset of the line break behind i.
+// lineEnd returns the offset of the next line break.
 func (s *stretch) lineEnd(i int) int {
 	for i < len(s.runes) && s.runes[i] != '\n' {
 		i++
@@ -70,7 +97,7 @@ func (s *stretch) lineEnd(i int) int {
 	return i
 }
 
-// findMangled finds the value that makes the file unreadable, on the line or in the braces that open on it.
+// findMangled returns the value that makes the file unreadable, on this line or in the braces that open on it.
 func findMangled(file [][]rune, line int, exprs bool) (*stretch, *mangledValue) {
 	t := newStretch(file, line, exprs)
 	t.block()
@@ -109,7 +136,7 @@ func (s *stretch) block() {
 	parent := s.parentKey()
 	expr := key != "" && s.isExpr(key, parent) ||
 		key == "" && i > 0 && s.runes[i-1] == ' ' && !strings.Contains(string(s.runes[:i]), "-") &&
-			s.isExpr(parent, "") // the second line of one
+			s.isExpr(parent, "") // its continuation line
 	first := s.runes[i]
 	switch {
 	case first == '"' || first == '\'':
@@ -132,7 +159,7 @@ func (s *stretch) block() {
 
 var blockHeader = regexp.MustCompile(`^[|>][-+0-9]*[ \t]*(#.*)?$`)
 
-// parentKey is the key of the mapping that the line stands in.
+// parentKey returns the key of the mapping that contains the line.
 func (s *stretch) parentKey() string {
 	own := s.keyColumn(s.file[s.first-1])
 	for n := s.first - 1; n > 0; n-- {
@@ -150,7 +177,7 @@ func (s *stretch) parentKey() string {
 	return ""
 }
 
-// keyColumn is where the text of a line begins, behind the dashes of lists.
+// keyColumn returns where the text of a line begins, after the dashes of lists.
 func (s *stretch) keyColumn(line []rune) int {
 	i := 0
 	for i < len(line) && (line[i] == ' ' || line[i] == '-' && i+1 < len(line) && line[i+1] == ' ') {
@@ -159,7 +186,7 @@ func (s *stretch) keyColumn(line []rune) int {
 	return i
 }
 
-// blockQuoted looks at a value that begins with a quote.
+// blockQuoted checks a value that begins with a quote.
 func (s *stretch) blockQuoted(i, end int, expr bool) {
 	behind, closed := s.quoted(i)
 	switch {
@@ -175,7 +202,7 @@ func (s *stretch) blockQuoted(i, end int, expr bool) {
 	}
 }
 
-// blankBehind reports whether only blanks or a comment are left on the line.
+// blankBehind reports whether the rest of the line holds only blanks or a comment.
 func (s *stretch) blankBehind(i int) bool {
 	for s.peek(i) == ' ' || s.peek(i) == '\t' {
 		i++
@@ -183,7 +210,7 @@ func (s *stretch) blankBehind(i int) bool {
 	return s.peek(i) == '\n' || s.peek(i) == '#'
 }
 
-// quoted goes behind a quoted text.
+// quoted returns the offset after a quoted string, and whether it is closed.
 func (s *stretch) quoted(i int) (int, bool) {
 	quote := s.runes[i]
 	for i++; i < len(s.runes); i++ {
@@ -210,13 +237,13 @@ func (s *stretch) beginsAnew(i int) bool {
 	return line == "" || strings.HasPrefix(line, "- ") || blockKey.MatchString(line)
 }
 
-// exprParents are the keys under which every value is an expression.
+// exprParents are the keys of mappings whose values are all expressions.
 var exprParents = []string{"data", "set", "properties", "consent"}
 
-// exprKeys are the keys whose value is one.
+// exprKeys are the keys whose value is an expression.
 var exprKeys = []string{"when", "key", "value", "until", "cost", "lever", "eligible", "applicable", "suitable"}
 
-// isExpr reports whether a key's value is CEL.
+// isExpr reports whether a key's value is an expression.
 func (s *stretch) isExpr(key, parent string) bool {
 	switch {
 	case !s.exprs:
@@ -227,8 +254,8 @@ func (s *stretch) isExpr(key, parent string) bool {
 	return slices.Contains(exprKeys, key) && parent != "vars"
 }
 
-// eats gives the first character of a plain value that YAML reads as its own, or -1. Weak looks for those that
-// only cut the value: what follows is YAML, too.
+// eats returns the first character of a plain value that YAML takes for its own, or -1. With weak, it looks for the
+// characters that only cut the value, so that the rest is valid YAML too.
 func (s *stretch) eats(from, to int, expr, braces, weak bool) int {
 	for i := from; i < to; i++ {
 		r, next := s.runes[i], s.peek(i+1)
@@ -246,7 +273,7 @@ func (s *stretch) eats(from, to int, expr, braces, weak bool) int {
 	return -1
 }
 
-// plain keeps what YAML eats of a plain value.
+// plain records a plain value if YAML takes one of its characters for its own.
 func (s *stretch) plain(from, to int, expr, braces bool) {
 	at := s.eats(from, to, expr, braces, false)
 	if at < 0 {
@@ -257,7 +284,7 @@ func (s *stretch) plain(from, to int, expr, braces bool) {
 	}
 }
 
-// add keeps a value that YAML eats.
+// add records a mangled value.
 func (s *stretch) add(at, from, to int, expr bool) {
 	words := "YAML reads this character as its own: quote the text"
 	if expr {
@@ -272,7 +299,7 @@ func (s *stretch) add(at, from, to int, expr bool) {
 	)
 }
 
-// masked gives the file with a value that YAML can read in the place of one it eats; the columns of what follows stay.
+// masked returns the file with a valid value in the place of a mangled one. The columns after it do not change.
 func (s *stretch) masked(text string, v *mangledValue) string {
 	lines := strings.Split(text, "\n")
 	value := []rune("true")
@@ -300,7 +327,7 @@ func (s *stretch) masked(text string, v *mangledValue) string {
 	return strings.Join(lines, "\n")
 }
 
-// span is a part of a file that was not read.
+// span is a part of a file that was not parsed.
 type span struct{ from, to Pos }
 
 func (s span) holds(at Pos) bool {

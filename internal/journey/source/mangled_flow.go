@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// blanks goes over blanks, line breaks and comments.
+// blanks skips blanks, line breaks and comments.
 func (s *stretch) blanks(i int) int {
 	for i < len(s.runes) {
 		switch {
@@ -21,14 +21,14 @@ func (s *stretch) blanks(i int) int {
 	return i
 }
 
-// flow reads {…} or […] under a key and gives the offset behind it.
+// flow reads {…} or […] under a key and returns the offset after it.
 func (s *stretch) flow(i int, parent string) (int, bool) {
 	if s.depth++; s.depth > maxDepth {
 		return i, false
 	}
 	defer func() { s.depth-- }()
 	open, inMapping := i, s.runes[i] == '{'
-	last, lastKey := -1, "" // the latest value
+	last, lastKey := -1, "" // the last value
 	for i++; ; {
 		i = s.blanks(i)
 		switch r := s.peek(i); {
@@ -36,7 +36,7 @@ func (s *stretch) flow(i int, parent string) (int, bool) {
 			return i, false
 		case r == '}' || r == ']':
 			return i + 1, true
-		case r == '-' && s.peek(i+1) == ' ' && slices.Contains(s.runes[open:i], '\n'): // the next item of a list outside
+		case r == '-' && s.peek(i+1) == ' ' && slices.Contains(s.runes[open:i], '\n'): // the next item of an enclosing list
 			to := i
 			for s.runes[to-1] != '\n' {
 				to--
@@ -78,8 +78,8 @@ func (s *stretch) flow(i int, parent string) (int, bool) {
 	}
 }
 
-// flowKey reads a key and gives the offset behind its colon, or behind itself where it is bare. Not ok: the
-// character at behind cuts it.
+// flowKey reads a key and returns the offset after its colon, or after a bare key itself. It is not ok if the character
+// at that offset cuts the key.
 func (s *stretch) flowKey(i int) (key string, behind int, bare, ok bool) {
 	from := i
 	if r := s.peek(i); r == '"' || r == '\'' {
@@ -106,7 +106,6 @@ func (s *stretch) flowKey(i int) (key string, behind int, bare, ok bool) {
 	return "", i, true, true
 }
 
-// flowValue reads the value of a key.
 func (s *stretch) flowValue(i int, key, parent string) (int, bool) {
 	expr := s.isExpr(key, parent)
 	first := s.peek(i)
@@ -138,7 +137,8 @@ func (s *stretch) flowValue(i int, key, parent string) (int, bool) {
 	return max(end, i), true
 }
 
-// openQuote keeps a text in braces that is never closed. Where it is the last one of its line, the braces behind it are not its own.
+// openQuote records a quoted string in braces that is never closed. If the quote is the last one of its line, the
+// closing braces after it belong to the string.
 func (s *stretch) openQuote(i int) {
 	to := s.lineEnd(i)
 	for n := 0; n < s.depth && to > i+1 && strings.ContainsRune("}]", s.runes[to-1]); n++ {
@@ -148,9 +148,9 @@ func (s *stretch) openQuote(i int) {
 		mask: s.lineEnd(i)-to == s.depth && !slices.Contains(s.runes[i:to], ',')})
 }
 
-// plainEnd is where a plain value ends as its author meant it: at a comma or bracket that is not its own, over line breaks
-// where the next line is none of a list or mapping. Quotes count in expressions. Where they or the brackets do not come in
-// pairs, it is the next comma, bracket or line break.
+// plainEnd returns where a plain value ends as its author meant it: at a comma or bracket that is not its own. It
+// crosses line breaks unless the next line starts an item or a key. In expressions, quotes count. If quotes or brackets
+// do not match, the value ends at the next comma, bracket or line break.
 func (s *stretch) plainEnd(from int, expr bool) int {
 	open, quote := []rune(nil), rune(0)
 	for i := from; i < min(len(s.runes), from+maxPlain); i++ {
@@ -175,7 +175,7 @@ func (s *stretch) plainEnd(from int, expr bool) int {
 		case strings.ContainsRune("[{", r), expr && r == '(':
 			open = append(open, r)
 		case strings.ContainsRune("]}", r), expr && r == ')':
-			if len(open) == 0 && r == ')' { // one too many
+			if len(open) == 0 && r == ')' { // unmatched
 				continue
 			}
 			if len(open) == 0 {
@@ -192,7 +192,7 @@ func (s *stretch) plainEnd(from int, expr bool) int {
 	return s.cut(from)
 }
 
-// cut is the next comma, bracket that closes, or line break.
+// cut returns the offset of the next comma, closing bracket or line break.
 func (s *stretch) cut(i int) int {
 	for i < len(s.runes) && !strings.ContainsRune(",]}\n", s.runes[i]) {
 		i++

@@ -14,14 +14,14 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Mapping reads a mapping key by key and reports what is left over.
+// Mapping reads a mapping key by key and reports the keys that remain.
 type Mapping struct {
 	*Document
 	Node  *Node
-	Known []string // keys asked for
+	Known []string // keys requested so far
 }
 
-// Mapping opens a mapping; anything else is reported and gives nil.
+// Mapping opens a mapping. Any other node is reported, and nil is returned.
 func (f *Document) Mapping(n *Node, what string) *Mapping {
 	if n.Shape != Map || n.Tagged {
 		f.WrongType(n, what+" is a mapping of keys and values")
@@ -37,12 +37,12 @@ func (f *Document) Mapping(n *Node, what string) *Mapping {
 	return &Mapping{Document: f, Node: n}
 }
 
-// Index finds a key's first place.
+// Index returns the index of a key's first occurrence.
 func (m *Mapping) Index(key string) int {
 	return slices.IndexFunc(m.Node.Keys, func(k *Node) bool { return k.Shape == Scalar && k.Text == key })
 }
 
-// Get gives a key's value, or nil.
+// Get returns a key's value, or nil.
 func (m *Mapping) Get(key string) *Node {
 	m.Known = append(m.Known, key)
 	if i := m.Index(key); i >= 0 {
@@ -51,7 +51,7 @@ func (m *Mapping) Get(key string) *Node {
 	return nil
 }
 
-// Need gives a key's value and reports its absence.
+// Need returns a key's value and reports a missing key.
 func (m *Mapping) Need(key, why string) *Node {
 	value := m.Get(key)
 	if value == nil {
@@ -60,12 +60,12 @@ func (m *Mapping) Need(key, why string) *Node {
 	return value
 }
 
-// Near reports whether some key looks like a misspelt one.
+// Near reports whether an unrequested key looks like a misspelling of this one.
 func (m *Mapping) Near(key string) bool {
 	return slices.ContainsFunc(m.Node.Keys, func(k *Node) bool { return k.Shape == Scalar && human.Suggest(k.Text, []string{key}) == key })
 }
 
-// Key gives the place of a key.
+// Key returns the position of a key.
 func (m *Mapping) Key(key string) Pos {
 	if i := m.Index(key); i >= 0 {
 		return m.Node.Keys[i].Pos
@@ -75,7 +75,7 @@ func (m *Mapping) Key(key string) Pos {
 
 var plainKey = regexp.MustCompile(`^[\w.-]+$`)
 
-// Done reports the keys nobody asked for.
+// Done reports the keys that were not requested.
 func (m *Mapping) Done(extra ...string) {
 	for i, key := range m.Node.Keys {
 		if key.Shape == Scalar && slices.Contains(m.Known, key.Text) {
@@ -93,7 +93,8 @@ func (m *Mapping) Done(extra ...string) {
 	}
 }
 
-// Cut reports a key that is the rest of a value that was cut at a comma; word takes those that look like a key, too.
+// Cut reports a key that is the rest of a value cut at a comma. With word, it also accepts a rest that looks like a
+// key.
 func (m *Mapping) Cut(i int, word bool) bool {
 	key := m.Node.Keys[i]
 	if m.Node.Style&yaml.FlowStyle == 0 || i == 0 || !m.Node.Values[i].IsNull() || key.Quoted || !word && plainKey.MatchString(key.Text) {
@@ -108,7 +109,7 @@ func (m *Mapping) Cut(i int, word bool) bool {
 	return true
 }
 
-// WrongType reports a value of the wrong shape.
+// WrongType reports a value of the wrong type.
 func (f *Document) WrongType(n *Node, want string) {
 	if n.Tagged {
 		f.Report(n.Pos, "wrong-type", "", "%s; YAML reads a leading ! as a tag: quote the text", want)
@@ -121,7 +122,7 @@ func (f *Document) WrongType(n *Node, want string) {
 	f.Report(n.Pos, "wrong-type", "", "%s, this is %s", want, n.What())
 }
 
-// Text reads a text for people; numbers stand for their digits.
+// Text reads a string for people. A number counts as its digits.
 func (f *Document) Text(n *Node, what string) (string, bool) {
 	if n.Shape == Scalar && !n.Tagged && (n.Tag == "int" || n.Tag == "float") {
 		return n.Text, true
@@ -133,7 +134,7 @@ func (f *Document) Text(n *Node, what string) (string, bool) {
 	return n.Text, true
 }
 
-// Word reads a text that must not be empty.
+// Word reads a string that must not be empty.
 func (f *Document) Word(n *Node, what string) (string, bool) {
 	if !n.IsText() {
 		f.WrongType(n, what+" is a text")
@@ -198,7 +199,6 @@ func (f *Document) Duration(n *Node, what string, signed bool) (time.Duration, b
 	return d, true
 }
 
-// Number reads a number in a range.
 func (f *Document) Number(n *Node, what string, low, high float64) (float64, bool) {
 	if n.Shape != Scalar || n.Tagged || n.Quoted || n.Tag != "int" && n.Tag != "float" {
 		f.WrongType(n, what+" is a number")
@@ -227,7 +227,7 @@ func (f *Document) Boolean(n *Node, what string) bool {
 	return strings.EqualFold(n.Text, "true")
 }
 
-// ParseNumber gives the value of a YAML number, if it is finite.
+// ParseNumber returns the value of a YAML number, if it is finite.
 func ParseNumber(n *Node) (float64, bool) {
 	text := strings.ReplaceAll(n.Text, "_", "")
 	if n.Tag == "int" {
@@ -242,7 +242,7 @@ func ParseNumber(n *Node) (float64, bool) {
 	return v, err == nil && !math.IsInf(v, 0) && !math.IsNaN(v)
 }
 
-// Words reads one text or a list of them; the nodes come along for their places.
+// Words reads a string or a list of strings. It also returns the nodes, for their positions.
 func (f *Document) Words(n *Node, what string) ([]string, []*Node) {
 	items := []*Node{n}
 	if n.Shape == Sequence {
@@ -275,7 +275,7 @@ func (f *Document) List(n *Node, what string) ([]*Node, bool) {
 	return n.Items, true
 }
 
-// Value gives what JSON carries.
+// Value returns a node as JSON values.
 func (f *Document) Value(n *Node) any {
 	switch {
 	case n.Tagged:
@@ -313,15 +313,15 @@ func (f *Document) Value(n *Node) any {
 	return n.Text
 }
 
-// Digits writes a number without an exponent.
+// Digits formats a number without an exponent.
 func Digits(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// Strangers are the keys that nobody asked for so far.
+// Strangers returns the keys that were not requested so far.
 func (m *Mapping) Strangers() []*Node {
 	return slices.DeleteFunc(slices.Clone(m.Node.Keys), func(k *Node) bool { return k.Shape == Scalar && slices.Contains(m.Known, k.Text) })
 }
 
-// Place makes a place of a position of this file.
+// Place returns a position with this file's name.
 func (f *Document) Place(at Pos) journey.Place {
 	return journey.Place{File: f.File, Line: at.Line, Column: at.Col}
 }
@@ -336,7 +336,7 @@ func (f *Document) Whole(n *Node, what string, low, high int) (int, bool) {
 	return int(v), ok
 }
 
-// IsMapping reports what is no mapping.
+// IsMapping reports any node other than a mapping.
 func (f *Document) IsMapping(n *Node, what string) bool {
 	if n.Shape != Map || n.Tagged {
 		f.WrongType(n, what+" is a mapping of keys and values")

@@ -6,8 +6,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// At gives the place of the i-th character (from 0) of a scalar's value, whatever quotes, escapes and line
-// breaks it is written with.
+// At returns the position of the i-th character (from 0) of a scalar's value, for every style of quotes, escapes and
+// line breaks.
 func (n *Node) At(i int) Pos {
 	if n.src == nil || i < 0 {
 		return n.Pos
@@ -27,7 +27,7 @@ func (n *Node) At(i int) Pos {
 	return a.flow(value, i, false)
 }
 
-// aligner walks the source beside the value it was read into.
+// aligner walks the source in parallel with the value that was read from it.
 type aligner struct {
 	src  *source
 	line int
@@ -36,7 +36,7 @@ type aligner struct {
 
 func (a *aligner) pos() Pos { return Pos{a.line, a.col} }
 
-// peek gives the character k ahead on this line; newline behind its end.
+// peek returns the character k ahead on this line, or a newline past its end.
 func (a *aligner) peek(k int) rune {
 	line := a.src.line(a.line)
 	if i := a.col - 1 + k; i >= 0 && i < len(line) {
@@ -45,7 +45,7 @@ func (a *aligner) peek(k int) rune {
 	return '\n'
 }
 
-// skipTo goes behind the opening quote (a tag may stand before it).
+// skipTo moves past the opening quote. A tag may precede it.
 func (a *aligner) skipTo(quote rune) {
 	for k := 0; a.peek(k) != '\n'; k++ {
 		if a.peek(k) == quote {
@@ -55,7 +55,7 @@ func (a *aligner) skipTo(quote rune) {
 	}
 }
 
-// broken reports whether only blanks are left on the line.
+// broken reports whether the rest of the line is blank.
 func (a *aligner) broken() bool {
 	k := 0
 	for a.peek(k) == ' ' || a.peek(k) == '\t' {
@@ -64,7 +64,7 @@ func (a *aligner) broken() bool {
 	return a.peek(k) == '\n'
 }
 
-// fold goes to the next line that has text and counts the line breaks.
+// fold moves to the next line with text and counts the line breaks.
 func (a *aligner) fold() int {
 	breaks := 0
 	for a.broken() && a.line < len(a.src.Lines) {
@@ -97,7 +97,7 @@ func (a *aligner) flow(value []rune, target int, single bool) Pos {
 	return a.pos()
 }
 
-// escapeWidth is the length of a double-quoted escape by its letter.
+// escapeWidth returns the length of an escape in double quotes, by its letter.
 func escapeWidth(letter rune) int {
 	switch letter {
 	case 'x':
@@ -137,7 +137,7 @@ func (a *aligner) double(value []rune, target int) Pos {
 	}
 }
 
-// block follows a literal or folded scalar; the header stands on the scalar's own line.
+// block follows a literal or folded scalar. Its header is on the scalar's own line.
 func (a *aligner) block(value []rune, target int) Pos {
 	a.line, a.col = a.line+1, 1
 	for a.broken() && a.line < len(a.src.Lines) && len(value) > 0 && value[0] != '\n' {
@@ -152,7 +152,7 @@ func (a *aligner) block(value []rune, target int) Pos {
 			continue
 		}
 		next()
-		// One break of the value may be several of a folded source.
+		// One line break of the value may be several in a folded source.
 		for value[i] == '\n' && i+1 < len(value) && value[i+1] != '\n' && a.peek(0) == '\n' && a.line < len(a.src.Lines) {
 			next()
 		}
@@ -160,7 +160,7 @@ func (a *aligner) block(value []rune, target int) Pos {
 	return a.pos()
 }
 
-// indent is that of the first line with text from here on.
+// indent returns the indentation of the next line with text.
 func (a *aligner) indent() int {
 	for n := a.line; n <= len(a.src.Lines); n++ {
 		for i, r := range a.src.line(n) {

@@ -11,13 +11,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxFile bounds a file of a journeys folder, in bytes.
+// maxFile bounds a file of a project, in bytes.
 const maxFile = 1 << 20
 
-// Pos is a place in a file: line and column from 1, columns in characters.
+// Pos is a position in a file: line and column from 1, columns in characters.
 type Pos struct{ Line, Col int }
 
-// shape is what a node is.
 type shape int
 
 const (
@@ -26,7 +25,7 @@ const (
 	Sequence
 )
 
-// Node is a YAML value with its place. Mappings keep the order of the file.
+// Node is a YAML value with its position. Mappings keep the order of the file.
 type Node struct {
 	Pos
 	Shape  shape
@@ -50,7 +49,7 @@ type source struct {
 	shown map[int]string
 }
 
-// line gives a line by its number, from 1.
+// line returns a line by its number, from 1.
 func (s *source) line(n int) []rune {
 	if n < 1 || n > len(s.Lines) {
 		return nil
@@ -58,10 +57,10 @@ func (s *source) line(n int) []rune {
 	return s.Lines[n-1]
 }
 
-// maxSource bounds a line that a diagnostic shows, in characters: one line may have thousands of problems.
+// maxSource bounds a line in a diagnostic, in characters, because one line may have thousands of problems.
 const maxSource = 10000
 
-// excerpt is a line as a diagnostic shows it: nothing where it is too long.
+// excerpt returns a line for a diagnostic, or "" if it is too long.
 func (s *source) excerpt(n int) string {
 	text, known := s.shown[n]
 	if known {
@@ -85,7 +84,7 @@ func (n *Node) IsText() bool {
 	return n.Shape == Scalar && !n.Tagged && (n.Tag == "str" || n.Tag == "timestamp" || n.Tag == "merge" || n.Tag == "binary")
 }
 
-// What names the node's type for people.
+// What returns the node's type in plain words.
 func (n *Node) What() string {
 	switch {
 	case n.Shape == Map:
@@ -102,17 +101,16 @@ func (n *Node) What() string {
 	return "a text"
 }
 
-// syntaxError is a problem of the YAML itself.
 type syntaxError struct {
 	at      Pos
 	message string
-	expr    bool // YAML ate an expression
+	expr    bool // YAML took a character of an expression for its own
 
-	rest   string // the file with something else in the place of the value at fault; empty if that cannot be
+	rest   string // the file with another value in the place of the one at fault; empty if impossible
 	hidden span   // that place
 }
 
-// readSource turns bytes into lines, or says why they are no text.
+// readSource splits bytes into lines. It reports bytes that are no text.
 func readSource(name string, data []byte) (*source, string, *syntaxError) {
 	src := &source{name: name}
 	if len(data) > maxFile {
@@ -141,7 +139,7 @@ func readSource(name string, data []byte) (*source, string, *syntaxError) {
 	return src, string(data), nil
 }
 
-// parseYAML reads one document. A nil node without an error is an empty file.
+// parseYAML parses one document. A nil node without an error is an empty file.
 func parseYAML(src *source, text string) (root *Node, problem *syntaxError) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -165,7 +163,7 @@ func parseYAML(src *source, text string) (root *Node, problem *syntaxError) {
 	return convert(src, documents[0].Content[0], 0)
 }
 
-// decodeDocuments reads up to two documents.
+// decodeDocuments parses up to two documents.
 func decodeDocuments(text string) ([]*yaml.Node, error) {
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	var documents []*yaml.Node
@@ -185,7 +183,7 @@ func decodeDocuments(text string) ([]*yaml.Node, error) {
 // maxDepth bounds nesting.
 const maxDepth = 100
 
-// convert takes a tree over, refusing what can expand.
+// convert converts a parsed tree and rejects what can expand (anchors, aliases, merges).
 func convert(src *source, y *yaml.Node, depth int) (*Node, *syntaxError) {
 	at := Pos{max(y.Line, 1), max(y.Column, 1)}
 	switch {
@@ -199,7 +197,7 @@ func convert(src *source, y *yaml.Node, depth int) (*Node, *syntaxError) {
 	n := &Node{Pos: at, Style: y.Style, src: src, Text: y.Value, Tag: strings.TrimPrefix(y.Tag, "!!")}
 	n.Tagged = y.Style&yaml.TaggedStyle != 0
 	if line := src.line(at.Line); y.Kind == yaml.ScalarNode && at.Col <= len(line) && line[at.Col-1] == '!' {
-		n.Tagged = true // "! x" too, which the parser takes for x
+		n.Tagged = true // "! x" counts too: the parser reads it as x
 	}
 	n.Quoted = y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
 	children := make([]*Node, 0, len(y.Content))
@@ -230,8 +228,8 @@ func convert(src *source, y *yaml.Node, depth int) (*Node, *syntaxError) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// explainYAML turns the parser's error into a place and words. The parser's own line is often that of the context, so
-// the first line after which no prefix of the file parses any more is looked for.
+// explainYAML converts the parser's error to a position and plain words. The parser's own line is often that of the
+// context, so explainYAML looks for the first line after which no prefix of the file parses.
 func explainYAML(src *source, text string, err error) *syntaxError {
 	message := err.Error()
 	line := 1
@@ -274,10 +272,10 @@ func explainYAML(src *source, text string, err error) *syntaxError {
 const (
 	maxSearched = 3000    // lines of the file
 	maxAhead    = 50      // lines that braces or quotes may stay open
-	maxReread   = 4 << 20 // bytes that are read for it
+	maxReread   = 4 << 20 // bytes parsed by the search
 )
 
-// firstBad finds the line with which the last readable prefix ends to be one.
+// firstBad returns the number of the line after which no prefix of the file parses.
 func firstBad(lines []string) int {
 	left := maxReread
 	good := func(n int) bool {
@@ -289,7 +287,7 @@ func firstBad(lines []string) int {
 		_, err := decodeDocuments(prefix)
 		return err == nil
 	}
-	low, high := 0, len(lines) // the prefix of low lines is good, that of high is not
+	low, high := 0, len(lines) // the prefix of low lines parses, that of high lines does not
 	for {
 		for low+1 < high {
 			if middle := (low + high) / 2; good(middle) {
@@ -298,7 +296,7 @@ func firstBad(lines []string) int {
 				high = middle
 			}
 		}
-		next := high + 1 // a prefix may also be bad because it ends within braces or quotes
+		next := high + 1 // a prefix may also fail because it ends inside braces or quotes
 		for next < len(lines) && next <= high+maxAhead && !good(next) {
 			next++
 		}
@@ -309,7 +307,7 @@ func firstBad(lines []string) int {
 	}
 }
 
-// yamlWords says in a designer's words what the parser says.
+// yamlWords translates the parser's message for designers.
 func yamlWords(message string) string {
 	switch {
 	case strings.Contains(message, "mapping values are not allowed"):

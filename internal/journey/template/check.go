@@ -30,7 +30,7 @@ var (
 	liquidTail = regexp.MustCompile(`(?s)^Liquid error(?: \(line \d+\))?: (.*?)(?: in .*)?$`)
 )
 
-// Problem is a fault of a template. Offset counts its bytes; -1 means the whole template.
+// Problem is a fault of a template. Offset counts bytes; -1 means the whole template.
 type Problem struct {
 	Offset  int
 	Message string
@@ -48,8 +48,8 @@ func (c *checker) report(offset int, hint, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Offset: offset, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// Check returns what is wrong with a Liquid text, in the order in which it was found; with html, what is
-// inserted is escaped.
+// Check returns the problems of a Liquid template in the order in which they were found. With html, inserted values are
+// escaped.
 func Check(source string, html bool) []Problem {
 	c := &checker{source: source, html: html}
 	c.check()
@@ -87,7 +87,7 @@ func (c *checker) check() {
 	c.report(offset, "", "%s", message)
 }
 
-// parseLiquid gives the parser's words and its line, or nothing.
+// parseLiquid returns the parser's message and line, or "".
 func parseLiquid(source string, html bool) (message string, line int) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -105,12 +105,11 @@ func parseLiquid(source string, html bool) (message string, line int) {
 	return message, max(err.LineNumber(), 1)
 }
 
-// marks finds what the parser lets pass or says badly: marks that are not closed, tags and filters that
-// do not exist.
+// marks reports what the parser accepts or explains badly: unclosed marks, and tags and filters that do not exist.
 func (c *checker) marks() bool {
 	source := c.source
 	found := false
-	clocks := map[string]bool{} // variables that hold "now"
+	clocks := map[string]bool{} // variables assigned from "now" or "today"
 	skip := ""                  // inside raw or comment: up to its end tag
 	for offset := 0; offset < len(source); {
 		mark := liquidMark.FindStringSubmatchIndex(source[offset:])
@@ -171,8 +170,8 @@ func (c *checker) filters(from, to int) bool {
 	return found
 }
 
-// clock finds the filter date on "now" and "today", which read the wall clock in other Liquids and fail
-// in this one. clocks keeps the variables that such a text was assigned to.
+// clock reports the filter date on "now" and "today", which read the wall clock in other Liquids and fail in this one.
+// clocks holds the variables assigned from them.
 func (c *checker) clock(from, to int, clocks map[string]bool) bool {
 	const words = "write {{ now | date: … }} without quotes: now is a variable"
 	found, body := false, c.source[from:to]

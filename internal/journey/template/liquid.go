@@ -25,24 +25,24 @@ func NewEngine(html bool) *liquid.Engine {
 	engine.RegisterFilter("safe", func(any) (any, error) {
 		return nil, errors.New("everything inserted into html is escaped; there is no filter safe")
 	})
-	// What autoescape does anyway: escaping twice would show entities to the reader.
+	// Autoescape escapes anyway; escaping twice would show entities to the reader.
 	engine.RegisterFilter("escape", func(v any) any { return v })
 	engine.RegisterFilter("escape_once", func(v any) any { return v })
 	engine.SetAutoEscapeReplacer(render.HtmlEscaper)
 	return engine
 }
 
-// noTemplates refuses to read: a message is one file.
+// noTemplates refuses to load templates: a message is one file.
 type noTemplates struct{}
 
 func (noTemplates) ReadTemplate(string) ([]byte, error) {
 	return nil, errors.New("a message cannot include another file")
 }
 
-// defaultDateFormat is what the standard filter uses.
+// defaultDateFormat is the standard filter's format.
 const defaultDateFormat = "%a, %b %d, %y"
 
-// dateLayouts are the texts that the filter date reads, beside timestamps.
+// dateLayouts are the layouts that the filter date parses, in addition to timestamps.
 var dateLayouts = []string{
 	time.RFC3339Nano,
 	"2006-01-02T15:04:05",
@@ -52,8 +52,8 @@ var dateLayouts = []string{
 	"2006-01-02",
 }
 
-// dateFilter is the standard filter date without its reading of the wall clock ("now" and "today"): `now` is a
-// variable. What is no date passes as it is, as in Shopify's Liquid.
+// dateFilter is the standard filter date, except that it never reads the wall clock ("now" and "today"): `now` is a
+// variable. A value that is no date is returned unchanged, as in Shopify's Liquid.
 func dateFilter(value any, format func(string) string) (any, error) {
 	layout := format(defaultDateFormat)
 	switch v := value.(type) {
@@ -83,7 +83,7 @@ func dateFilter(value any, format func(string) string) (any, error) {
 	return value, nil
 }
 
-// liquidFilters are the filters of NewLiquid; a test holds them against the engine.
+// liquidFilters are the filters of NewEngine. A test compares them with the engine.
 var liquidFilters = strings.Fields(`
 abs append at_least at_most capitalize ceil compact concat date default divided_by downcase escape escape_once first floor
 handle handleize inspect join json last lstrip map minus modulo newline_to_br pluralize plus prepend remove remove_first

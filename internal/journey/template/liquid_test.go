@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestFilters holds the list of filters against the engine.
+// TestFilters compares the list of filters with the engine.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	if !slices.IsSorted(liquidFilters) {

@@ -7,17 +7,17 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 )
 
-// liquidBlocks are the tags that an end tag closes; the values are the tags that may stand between them.
+// liquidBlocks maps a tag that needs an end tag to the tags allowed inside it.
 var liquidBlocks = map[string][]string{
 	"capture": nil, "case": {"when", "else"}, "comment": nil, "for": {"else"}, "if": {"elsif", "else"}, "raw": nil,
 	"tablerow": nil, "unless": {"elsif", "else"},
 }
 
-// liquidTags are the tags of a message.
+// liquidTags are the tags a message may use.
 var liquidTags = strings.Fields("assign break capture case comment continue cycle else elsif for if raw tablerow unless when")
 
-// templateFault finds the mark that a template cannot be read for: the parser knows no more than its line. It
-// gives no words where every mark is good in itself.
+// templateFault returns the offset of the mark that makes a template invalid; the parser reports only its line. The
+// message is empty if every mark is valid on its own.
 func templateFault(source string, html bool) (offset int, message, hint string) {
 	type block struct {
 		tag    string
@@ -43,7 +43,7 @@ func templateFault(source string, html bool) (offset int, message, hint string) 
 		if len(open) > 0 {
 			inside = open[len(open)-1].tag
 		}
-		if inside == "raw" || inside == "comment" { // nothing but its end counts
+		if inside == "raw" || inside == "comment" { // only the end tag counts
 			if tag == "end"+inside {
 				open = open[:len(open)-1]
 			}
@@ -83,7 +83,7 @@ func templateFault(source string, html bool) (offset int, message, hint string) 
 	return last.offset, fmt.Sprintf("{%% %s %%} is never closed by {%% end%s %%}", last.tag, last.tag), ""
 }
 
-// badMark gives the parser's words on a piece of a template, or nothing.
+// badMark returns the parser's message on a piece of a template, or "".
 func badMark(piece string, html bool) string {
 	message, _ := parseLiquid(piece, html)
 	if message == "syntax error" {
@@ -92,7 +92,7 @@ func badMark(piece string, html bool) string {
 	return message
 }
 
-// betweenFor makes a block whole that cannot be empty.
+// betweenFor returns the content that makes a block valid if it must not be empty.
 func betweenFor(clauses []string) string {
 	if len(clauses) > 0 && clauses[0] == "when" {
 		return "{% when 1 %}"
@@ -100,7 +100,7 @@ func betweenFor(clauses []string) string {
 	return ""
 }
 
-// badClause checks a tag that stands between another and its end.
+// badClause checks a tag inside a block.
 func badClause(whole, tag, inside string, html bool) string {
 	var blocks []string
 	for _, name := range []string{"if", "unless", "case", "for"} {
@@ -117,7 +117,7 @@ func badClause(whole, tag, inside string, html bool) string {
 	return fmt.Sprintf("{%% %s %%} belongs inside one of: %s", tag, human.Join(blocks))
 }
 
-// blockHead opens a block for a clause that is looked at alone.
+// blockHead is the opening tag used to check a clause on its own.
 var blockHead = map[string]string{
 	"if":     "{% if true %}",
 	"unless": "{% unless true %}",
