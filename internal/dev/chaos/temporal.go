@@ -71,7 +71,7 @@ func (d *devServer) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := d.Await(ctx, 100*time.Millisecond, d.serves); err != nil {
-		return fmt.Errorf("Temporal does not start: %w; its log is %s", err, d.LogFile)
+		return fmt.Errorf("cannot start Temporal: %w; its log is %s", err, d.LogFile)
 	}
 	return nil
 }
