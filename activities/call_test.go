@@ -40,7 +40,8 @@ func (b *bundle) call(spec journey.Call, answer contract.CallResult, err error) 
 func TestCallIsRendered(t *testing.T) {
 	b := setup(t, map[string]any{"token": "a&b", "address": map[string]any{"city": "Kyoto\nJapan"}})
 	in, f := b.call(journey.Call{
-		Method: "POST", URL: "https://api.example.com/{{ customer.first_name | url_encode }}?t={{ customer.token }}", Timeout: 3 * time.Second,
+		Method: "POST", URL: "https://api.example.com/{{ customer.first_name | url_encode }}?t={{ customer.token }}",
+		Timeout: 3 * time.Second,
 		Headers: map[string]string{"Authorization": "Bearer {{ customer.token }}", "X-None": "{{ customer.nothing }}"},
 		JSON: map[string]any{
 			"who":  "{{ customer.first_name }}",
@@ -67,7 +68,8 @@ func TestCallIsRendered(t *testing.T) {
 		t.Error(diff)
 	}
 	r.Body = nil
-	if diff := cmp.Diff(CallRequest{Step: "rate", Key: in.Key, Method: "POST", URL: "https://api.example.com/Ana?t=a&b", Timeout: 3 * time.Second,
+	if diff := cmp.Diff(CallRequest{Step: "rate", Key: in.Key, Method: "POST", URL: "https://api.example.com/Ana?t=a&b",
+		Timeout: 3 * time.Second,
 		Headers: map[string]string{"Authorization": "Bearer a&b", "X-None": ""}}, r); diff != "" {
 		t.Error(diff)
 	}
@@ -123,10 +125,11 @@ func TestCallTemplatesThatFail(t *testing.T) {
 	b := setup(t, map[string]any{"divisor": 0, "first_name": "secret-ana"})
 	bad := "{{ customer.first_name }}{{ 1 | divided_by: customer.divisor }}"
 	for field, spec := range map[string]journey.Call{
-		"url":                      {URL: "https://api.example.com/" + bad},
-		"headers.X-Name":           {URL: "https://api.example.com/", Headers: map[string]string{"A": "b", "X-Name": bad}},
-		"body":                     {URL: "https://api.example.com/", Body: "hello\n" + bad},
-		"body.customer.list[1].of": {URL: "https://api.example.com/", JSON: map[string]any{"customer": map[string]any{"list": []any{"x", map[string]any{"of": bad}}}}},
+		"url":            {URL: "https://api.example.com/" + bad},
+		"headers.X-Name": {URL: "https://api.example.com/", Headers: map[string]string{"A": "b", "X-Name": bad}},
+		"body":           {URL: "https://api.example.com/", Body: "hello\n" + bad},
+		"body.customer.list[1].of": {URL: "https://api.example.com/",
+			JSON: map[string]any{"customer": map[string]any{"list": []any{"x", map[string]any{"of": bad}}}}},
 	} {
 		in, f := b.call(spec, contract.CallResult{}, nil)
 		in.Key = b.ref.Enrollment + "/" + field

@@ -17,7 +17,8 @@ func TestEmit(t *testing.T) {
 		Scene: contract.Scene{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
 		Key:   b.ref.Enrollment + "/tell/1",
 		Spec: journey.Emit{Event: "Points Counted", Properties: map[string]expr.Expr{
-			"points": "customer.points + vars.tries", "at": `timestamp("2026-03-02T09:00:00Z")`, "nothing": "customer.nothing", "bad": "customer.first_name / 2"}},
+			"points": "customer.points + vars.tries", "at": `timestamp("2026-03-02T09:00:00Z")`, "nothing": "customer.nothing",
+			"bad": "customer.first_name / 2"}},
 	}
 	for range 2 { // a repeat changes nothing
 		if err := b.activities.Emit(t.Context(), in); err != nil {

@@ -76,7 +76,8 @@ func TestEvaluateLocalTime(t *testing.T) {
 		{contract.Moment{At: "09:00", Days: []string{"mon"}}, "2026-03-09T00:00:00Z"},
 		{contract.Moment{At: "09:00", Days: []string{"wed", "sat"}}, "2026-03-04T00:00:00Z"},
 		{contract.Moment{At: "09:00", Timezone: "Europe/Lisbon"}, "2026-03-02T09:00:00Z"},
-		{contract.Moment{At: "02:30", Timezone: "America/New_York", Days: []string{"sun"}}, "2026-03-08T07:00:00Z"}, // skipped by summer time
+		{contract.Moment{At: "02:30", Timezone: "America/New_York", Days: []string{"sun"}}, "2026-03-08T07:00:00Z"},
+		// skipped by summer time
 		{contract.Moment{At: "09:00", Timezone: "Mars/Olympus"}, "2026-03-02T09:00:00Z"},
 		{contract.Moment{At: "noon"}, nil},
 	} {

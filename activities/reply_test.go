@@ -42,13 +42,16 @@ func TestReply(t *testing.T) {
 		"in another language": {"ana", map[string]any{"text": "いいえ。"}, arms, contract.ReplyResult{Arm: 2, Intent: "decline"}},
 		"by a pattern":        {"ana", map[string]any{"text": "Hm, maybe"}, arms, contract.ReplyResult{Arm: 1}},
 		"of none":             {"ana", map[string]any{"text": "zzz"}, arms, contract.ReplyResult{Arm: -1}},
-		"anything":            {"ana", map[string]any{"text": "zzz"}, []journey.ReplyArm{{Intent: "accept"}, {Any: true}}, contract.ReplyResult{Arm: 1}},
-		"without text":        {"ana", map[string]any{"photo": "p1"}, []journey.ReplyArm{{Any: true}}, contract.ReplyResult{Arm: 0}},
-		"to this step":        {"ana", map[string]any{"text": "no thanks", "journey": "news", "step": "question"}, arms, contract.ReplyResult{Arm: 2, Intent: "decline"}},
-		"to another step":     {"ana", map[string]any{"text": "no thanks", "step": "hello"}, arms, contract.ReplyResult{Arm: -1}},
-		"to another journey":  {"ana", map[string]any{"text": "no thanks", "journey": "shop"}, arms, contract.ReplyResult{Arm: -1}},
-		"of somebody else":    {"ben", map[string]any{"text": "no thanks"}, arms, contract.ReplyResult{Arm: -1}},
-		"first arm that fits": {"ana", map[string]any{"text": "yes please"}, []journey.ReplyArm{{Matches: "yes"}, {Intent: "accept"}}, contract.ReplyResult{Arm: 0, Intent: "accept"}},
+		"anything": {"ana", map[string]any{"text": "zzz"}, []journey.ReplyArm{{Intent: "accept"}, {Any: true}},
+			contract.ReplyResult{Arm: 1}},
+		"without text": {"ana", map[string]any{"photo": "p1"}, []journey.ReplyArm{{Any: true}}, contract.ReplyResult{Arm: 0}},
+		"to this step": {"ana", map[string]any{"text": "no thanks", "journey": "news", "step": "question"}, arms,
+			contract.ReplyResult{Arm: 2, Intent: "decline"}},
+		"to another step":    {"ana", map[string]any{"text": "no thanks", "step": "hello"}, arms, contract.ReplyResult{Arm: -1}},
+		"to another journey": {"ana", map[string]any{"text": "no thanks", "journey": "shop"}, arms, contract.ReplyResult{Arm: -1}},
+		"of somebody else":   {"ben", map[string]any{"text": "no thanks"}, arms, contract.ReplyResult{Arm: -1}},
+		"first arm that fits": {"ana", map[string]any{"text": "yes please"}, []journey.ReplyArm{{Matches: "yes"}, {Intent: "accept"}},
+			contract.ReplyResult{Arm: 0, Intent: "accept"}},
 	} {
 		t.Run(id, func(t *testing.T) {
 			call := customer.SegmentCall{
@@ -81,7 +84,8 @@ func TestReply(t *testing.T) {
 			}
 		})
 	}
-	if got, err := b.activities.Reply(t.Context(), contract.Reply{Ref: b.ref, Event: "unknown", Step: "question", Arms: arms}); err != nil ||
+	if got, err := b.activities.Reply(t.Context(), contract.Reply{Ref: b.ref, Event: "unknown", Step: "question",
+		Arms: arms}); err != nil ||
 		got.Arm != -1 {
 		t.Errorf("a message that is not there: %v, %v", got, err)
 	}

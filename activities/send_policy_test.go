@@ -113,7 +113,8 @@ func TestASendInQuietHours(t *testing.T) {
 	now := time.Date(2026, 3, 2, 13, 0, 0, 0, time.UTC)
 	b.activities.cfg.Now = func(clock.Clock) time.Time { return now }
 	got := b.mail(nil)
-	if diff := cmp.Diff(contract.SendResult{Status: contract.StatusHeld, Reason: decisioning.QuietHours, Until: now.Add(10 * time.Hour)}, got); diff != "" {
+	if diff := cmp.Diff(contract.SendResult{Status: contract.StatusHeld, Reason: decisioning.QuietHours, Until: now.Add(10 * time.Hour)},
+		got); diff != "" {
 		t.Error(diff)
 	}
 	if len(b.email.Sent()) != 0 {
@@ -137,7 +138,8 @@ func TestGivingUpInQuietHours(t *testing.T) {
 	}
 	now = now.Add(3 * time.Hour)
 	got := b.mail(func(in *contract.Send) { in.GiveUp = contract.RetriesEnded })
-	if diff := cmp.Diff(contract.SendResult{Status: contract.StatusFailed, Reason: contract.RetriesEnded, Channel: "email"}, got); diff != "" {
+	if diff := cmp.Diff(contract.SendResult{Status: contract.StatusFailed, Reason: contract.RetriesEnded, Channel: "email"},
+		got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -130,14 +130,22 @@ func TestSendOutcomes(t *testing.T) {
 		unknown  bool
 	}{
 		{"sent", nil, journey.Marketing, nil, false, contract.SendResult{Status: "sent", Channel: "email"}, false},
-		{"refused", nil, journey.Marketing, receipt(channel.Refused, "550 no such user"), false, contract.SendResult{Status: "failed", Reason: "550 no such user", Channel: "email"}, false},
-		{"not sent", nil, journey.Marketing, receipt(channel.NotSent, "451 later"), false, contract.SendResult{Status: "retry", Reason: "451 later", RetryAfter: contract.SendInterval}, false},
-		{"unknown, marketing", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), false, contract.SendResult{Status: "sent", Reason: ReasonUnknown, Channel: "email"}, true},
-		{"unknown, transactional", nil, journey.Transactional, receipt(channel.Unknown, "gone silent"), false, contract.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: contract.SendInterval}, true},
-		{"unknown, but the provider drops repeats", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), true, contract.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: contract.SendInterval}, true},
-		{"no address", map[string]any{"email": nil}, journey.Marketing, nil, false, contract.SendResult{Status: "suppressed", Reason: "NO_ADDRESS"}, false},
-		{"opted out", map[string]any{"consent": map[string]any{"marketing": false}}, journey.Marketing, nil, false, contract.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}, false},
-		{"a template that fails for this customer", map[string]any{"divisor": 0}, journey.Marketing, nil, false, contract.SendResult{Status: "failed", Channel: "email"}, false},
+		{"refused", nil, journey.Marketing, receipt(channel.Refused, "550 no such user"), false,
+			contract.SendResult{Status: "failed", Reason: "550 no such user", Channel: "email"}, false},
+		{"not sent", nil, journey.Marketing, receipt(channel.NotSent, "451 later"), false,
+			contract.SendResult{Status: "retry", Reason: "451 later", RetryAfter: contract.SendInterval}, false},
+		{"unknown, marketing", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), false,
+			contract.SendResult{Status: "sent", Reason: ReasonUnknown, Channel: "email"}, true},
+		{"unknown, transactional", nil, journey.Transactional, receipt(channel.Unknown, "gone silent"), false,
+			contract.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: contract.SendInterval}, true},
+		{"unknown, but the provider drops repeats", nil, journey.Marketing, receipt(channel.Unknown, "gone silent"), true,
+			contract.SendResult{Status: "retry", Reason: "gone silent", RetryAfter: contract.SendInterval}, true},
+		{"no address", map[string]any{"email": nil}, journey.Marketing, nil, false,
+			contract.SendResult{Status: "suppressed", Reason: "NO_ADDRESS"}, false},
+		{"opted out", map[string]any{"consent": map[string]any{"marketing": false}}, journey.Marketing, nil, false,
+			contract.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}, false},
+		{"a template that fails for this customer", map[string]any{"divisor": 0}, journey.Marketing, nil, false,
+			contract.SendResult{Status: "failed", Channel: "email"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := setup(t, c.traits)

@@ -66,17 +66,20 @@ func TestAnswers(t *testing.T) {
 		body             any
 		failed, again    bool
 	}{
-		{name: "JSON by its type", kind: "application/json; charset=utf-8", text: `{"score": 7, "tags": ["a"], "none": null}`, status: 200, body: map[string]any{"score": 7.0, "tags": []any{"a"}, "none": nil}},
+		{name: "JSON by its type", kind: "application/json; charset=utf-8", text: `{"score": 7, "tags": ["a"], "none": null}`,
+			status: 200, body: map[string]any{"score": 7.0, "tags": []any{"a"}, "none": nil}},
 		{name: "a JSON number", kind: "application/problem+json", text: `12`, status: 201, body: 12.0},
 		{name: "an object without a type", kind: "text/plain", text: ` {"a": 1} `, status: 200, body: map[string]any{"a": 1.0}},
 		{name: "a list without a type", kind: "", text: `[1, 2]`, status: 200, body: []any{1.0, 2.0}},
 		{name: "bad JSON is text", kind: "application/json", text: `{"a": 1`, status: 200, body: `{"a": 1`},
 		{name: "a number too large is text", kind: "application/json", text: `[1e999]`, status: 200, body: `[1e999]`},
 		{name: "a number that is text", kind: "text/plain", text: `12`, status: 200, body: "12"},
-		{name: "characters that cannot be stored", kind: "application/json", text: `{"a\u0000b": "x\u0000y", "l": ["\u0000"]}`, status: 200, body: map[string]any{"ab": "xy", "l": []any{""}}},
+		{name: "characters that cannot be stored", kind: "application/json", text: `{"a\u0000b": "x\u0000y", "l": ["\u0000"]}`,
+			status: 200, body: map[string]any{"ab": "xy", "l": []any{""}}},
 		{name: "no body", kind: "application/json", status: 204},
 		{name: "null", kind: "application/json", text: `null`, status: 200},
-		{name: "not found", kind: "application/json", text: `{"error": "no such user"}`, status: 404, body: map[string]any{"error": "no such user"}, failed: true},
+		{name: "not found", kind: "application/json", text: `{"error": "no such user"}`, status: 404,
+			body: map[string]any{"error": "no such user"}, failed: true},
 		{name: "bad request", kind: "text/plain", text: `what?`, status: 400, body: "what?", failed: true},
 		{name: "nothing new", status: 304, failed: true},
 		{name: "a redirect to nowhere", status: 302, failed: true},
@@ -122,11 +125,17 @@ func TestWhatGoesOut(t *testing.T) {
 		r    Request
 		want map[string]string
 	}{
-		{Request{URL: " " + at + "/a?b=c\n", Key: "e1/rate/1"}, map[string]string{"User-Agent": "tabi/1.2.3", "Idempotency-Key": "e1/rate/1", "Accept": "application/json, */*", "Content-Type": ""}},
-		{Request{URL: at, Method: "POST", Body: []byte(`{"a":1}`)}, map[string]string{"Content-Type": "application/json", "Content-Length": "7"}},
+		{Request{URL: " " + at + "/a?b=c\n", Key: "e1/rate/1"},
+			map[string]string{"User-Agent": "tabi/1.2.3", "Idempotency-Key": "e1/rate/1", "Accept": "application/json, */*",
+				"Content-Type": ""}},
+		{Request{URL: at, Method: "POST", Body: []byte(`{"a":1}`)},
+			map[string]string{"Content-Type": "application/json", "Content-Length": "7"}},
 		{Request{URL: at, Method: "PUT", Body: []byte("hello")}, map[string]string{"Content-Type": "text/plain; charset=utf-8"}},
-		{Request{URL: at, Method: "PATCH", Key: "k", Body: []byte("a=b"), Headers: map[string]string{"content-type": "application/x-www-form-urlencoded", "User-Agent": "shop", "Accept": "text/csv", "X-Key": "s3cret\n", "accept-encoding": "br", "Expect": "100-continue"}},
-			map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": "k", "Accept-Encoding": "gzip", "Expect": "", "User-Agent": "shop", "Accept": "text/csv", "X-Key": "s3cret"}},
+		{Request{URL: at, Method: "PATCH", Key: "k", Body: []byte("a=b"),
+			Headers: map[string]string{"content-type": "application/x-www-form-urlencoded", "User-Agent": "shop", "Accept": "text/csv",
+				"X-Key": "s3cret\n", "accept-encoding": "br", "Expect": "100-continue"}},
+			map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": "k", "Accept-Encoding": "gzip",
+				"Expect": "", "User-Agent": "shop", "Accept": "text/csv", "X-Key": "s3cret"}},
 	} {
 		result, err := c.Call(t.Context(), test.r)
 		if err != nil || result.Failed {
@@ -249,7 +258,8 @@ func TestSlowAndLost(t *testing.T) {
 	})
 	t.Cleanup(func() { close(over) })
 	c := client(t, "127.0.0.1")
-	for path, want := range map[string]string{"/silent": "no answer in time", "/drip": "no answer in time", "/cut": "the connection was lost", "/hang-up": "the connection was lost"} {
+	for path, want := range map[string]string{"/silent": "no answer in time", "/drip": "no answer in time",
+		"/cut": "the connection was lost", "/hang-up": "the connection was lost"} {
 		_, err := c.Call(t.Context(), Request{URL: at + path + "?who=ana", Timeout: 50 * time.Millisecond})
 		if app, _ := repeatable(t, err); app.Message() != "127.0.0.1: "+want {
 			t.Errorf("%s: %s", path, app.Message())
@@ -356,8 +366,10 @@ func TestRedirects(t *testing.T) {
 		t.Errorf("to another host: %+v, %+v", got, last)
 	}
 	for _, to := range []string{
-		"http://127.0.0.2/", "http://10.0.0.1/", "http://192.168.0.1/", "http://169.254.169.254/latest/meta-data/", "http://[::1]/", "http://[::ffff:127.0.0.2]/",
-		"http://0.0.0.0/", "https://100.64.0.1/", "http://[fd00::1]/", "http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/", "http://224.0.0.1/",
+		"http://127.0.0.2/", "http://10.0.0.1/", "http://192.168.0.1/", "http://169.254.169.254/latest/meta-data/", "http://[::1]/",
+		"http://[::ffff:127.0.0.2]/",
+		"http://0.0.0.0/", "https://100.64.0.1/", "http://[fd00::1]/", "http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/",
+		"http://224.0.0.1/",
 		"file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "http://", "javascript:1",
 	} {
 		if got := post("/?to=" + url.QueryEscape(to)); !got.Failed || last != (seen{}) {

@@ -44,7 +44,8 @@ func TestPrivateAddressesAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]", "2130706433", "0x7f.1", "127.1"} {
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]", "2130706433", "0x7f.1",
+		"127.1"} {
 		got, err := client(t, "10.0.0.0/8 other.internal").Call(t.Context(), Request{URL: "http://" + host + ":" + port + "/?who=ana"})
 		if err != nil { // not an address to this machine, and no name either
 			if app, _ := repeatable(t, err); strings.Contains(app.Message(), "host name") {
@@ -132,7 +133,8 @@ func TestAllowedHost(t *testing.T) {
 	t.Parallel()
 	at := serve(t, func(http.ResponseWriter, *http.Request) {})
 	c := client(t, "CRM.internal", Dial{Resolver: resolver(t, [4]byte{127, 0, 0, 1})})
-	for host, failed := range map[string]bool{"crm.internal": false, "Crm.Internal.": false, "erp.internal": true, "crm.internal.example.com": true, "127.0.0.1": true} {
+	for host, failed := range map[string]bool{"crm.internal": false, "Crm.Internal.": false, "erp.internal": true,
+		"crm.internal.example.com": true, "127.0.0.1": true} {
 		got, err := c.Call(t.Context(), Request{URL: strings.Replace(at, "127.0.0.1", host, 1)})
 		if err != nil || got.Failed != failed {
 			t.Errorf("%s: %+v %v", host, got, err)

@@ -15,7 +15,8 @@ import (
 
 // own are headers that a journey cannot set; lint refuses them too.
 var own = map[string]bool{
-	"Host": true, "Connection": true, "Content-Length": true, "Transfer-Encoding": true, "Trailer": true, "Te": true, "Upgrade": true, "Idempotency-Key": true,
+	"Host": true, "Connection": true, "Content-Length": true, "Transfer-Encoding": true, "Trailer": true, "Te": true, "Upgrade": true,
+	"Idempotency-Key": true,
 }
 
 // hops are hop-by-hop headers: they concern the connection only, and are left out.

@@ -41,7 +41,8 @@ func TestUnconfiguredChannelsRefuseInWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"email": "TABI_SMTP_URL", "push": "TABI_FCM_CREDENTIALS", "sms": "TABI_SMS_URL", "webhook": "TABI_WEBHOOK_SECRET"} {
+	for name, want := range map[string]string{"email": "TABI_SMTP_URL", "push": "TABI_FCM_CREDENTIALS", "sms": "TABI_SMS_URL",
+		"webhook": "TABI_WEBHOOK_SECRET"} {
 		r := all[name].Send(t.Context(), channel.Message{Key: "k", Address: "ana@example.com"})
 		if r.Outcome != channel.Refused || r.Gone || !strings.HasPrefix(r.Reason, channels.NotConfigured) ||
 			!strings.Contains(r.Reason, want) {
@@ -66,18 +67,22 @@ func TestWrongConfigurationNamesItsVariable(t *testing.T) {
 		cfg  channels.Config
 		want []string
 	}{
-		"scheme":        {channels.Config{SMTPURL: "http://u:" + hidden + "@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "smtp://"}},
-		"no from":       {channels.Config{SMTPURL: "smtp://mail"}, []string{"TABI_MAIL_FROM"}},
-		"bad from":      {channels.Config{SMTPURL: "smtp://mail", MailFrom: "shop"}, []string{"TABI_MAIL_FROM"}},
-		"both":          {channels.Config{SMTPURL: "mail:25", MailFrom: "shop"}, []string{"TABI_SMTP_URL", "TABI_MAIL_FROM"}},
-		"password":      {channels.Config{SMTPURL: "smtp://u:" + hidden + "%zz@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "percent-encoded"}},
+		"scheme": {channels.Config{SMTPURL: "http://u:" + hidden + "@mail", MailFrom: "a@b.c"},
+			[]string{"TABI_SMTP_URL", "smtp://"}},
+		"no from":  {channels.Config{SMTPURL: "smtp://mail"}, []string{"TABI_MAIL_FROM"}},
+		"bad from": {channels.Config{SMTPURL: "smtp://mail", MailFrom: "shop"}, []string{"TABI_MAIL_FROM"}},
+		"both":     {channels.Config{SMTPURL: "mail:25", MailFrom: "shop"}, []string{"TABI_SMTP_URL", "TABI_MAIL_FROM"}},
+		"password": {channels.Config{SMTPURL: "smtp://u:" + hidden + "%zz@mail", MailFrom: "a@b.c"},
+			[]string{"TABI_SMTP_URL", "percent-encoded"}},
 		"no password":   {channels.Config{SMTPURL: "smtp://u@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "password"}},
 		"parameter":     {channels.Config{SMTPURL: "smtp://mail?ssl=1", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "tls"}},
 		"tls value":     {channels.Config{SMTPURL: "smtp://mail?tls=yes", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "required"}},
 		"contradiction": {channels.Config{SMTPURL: "smtps://mail?tls=off", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL"}},
 		"no file":       {channels.Config{FCMCredentials: "/nowhere/account.json"}, []string{"TABI_FCM_CREDENTIALS"}},
-		"not account":   {channels.Config{FCMCredentials: `{"type":"authorized_user"}`}, []string{"TABI_FCM_CREDENTIALS", "service account"}},
-		"bad key":       {channels.Config{FCMCredentials: `{"type":"service_account","client_email":"a@b.c","private_key":"` + hidden + `"}`}, []string{"TABI_FCM_CREDENTIALS", "private_key"}},
+		"not account": {channels.Config{FCMCredentials: `{"type":"authorized_user"}`},
+			[]string{"TABI_FCM_CREDENTIALS", "service account"}},
+		"bad key": {channels.Config{FCMCredentials: `{"type":"service_account","client_email":"a@b.c","private_key":"` + hidden +
+			`"}`}, []string{"TABI_FCM_CREDENTIALS", "private_key"}},
 		"sms url":       {channels.Config{SMSURL: "mail", SMSSecret: secret}, []string{"TABI_SMS_URL"}},
 		"sms no secret": {channels.Config{SMSURL: "https://sms"}, []string{"TABI_SMS_SECRET"}},
 		"sms no url":    {channels.Config{SMSSecret: secret}, []string{"TABI_SMS_URL"}},
@@ -137,14 +142,16 @@ func TestLogConforms(t *testing.T) {
 	channeltest.Exercise(t, channeltest.Provider{
 		Open: func(t *testing.T) channel.Channel { return open(t, "log", channels.Config{Log: o}) },
 		Message: channel.Message{
-			Message: "hello", Journey: "welcome", Step: "greet", Customer: "customer-77", Fields: map[string]string{"subject": "Hi\x1b[2J", "text": "one\ntwo\n"},
+			Message: "hello", Journey: "welcome", Step: "greet", Customer: "customer-77",
+			Fields: map[string]string{"subject": "Hi\x1b[2J", "text": "one\ntwo\n"},
 		},
 		Received: func(key string) int {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			return strings.Count(o.text.String(), "key "+key+")")
 		},
-		NotNow: func() { o.set(errors.New("disk full"), 0) }, LoseAnswer: func() { o.set(errors.New("disk full"), 3) }, Clear: func() { o.set(nil, 0) },
+		NotNow: func() { o.set(errors.New("disk full"), 0) }, LoseAnswer: func() { o.set(errors.New("disk full"), 3) },
+		Clear: func() { o.set(nil, 0) },
 	})
 	want := "hello  (journey welcome, step greet, key e1/hello.1/1)\n  subject: Hi[2J\n  text: one\n    two\n"
 	if !strings.HasPrefix(o.text.String(), want) {

@@ -26,8 +26,9 @@ var emailSpec = channel.Spec{
 	Fields: []channel.Field{
 		{Name: "subject", Doc: "The subject: one line of plain text.", Required: true},
 		{
-			Name:     "html",
-			Doc:      "The body as HTML. What is inserted is escaped; script and links other than http, https, mailto and tel are taken out. May be missing where there is a text.",
+			Name: "html",
+			Doc: "The body as HTML. What is inserted is escaped; script and links other than http, https, mailto and tel are " +
+				"taken out. May be missing where there is a text.",
 			HTML:     true,
 			Required: true,
 			Or:       "text",

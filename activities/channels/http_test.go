@@ -166,7 +166,8 @@ func TestWebhookSignsWithEverySecret(t *testing.T) {
 	next := "whsec_" + strings.Repeat("QUJD", 10)
 	r := newReceiver(t, secret, next)
 	c := open(t, "webhook", channels.Config{WebhookSecret: secret + ", " + next, WebhookAllowPrivate: true})
-	for body, kind := range map[string]string{`{"a":1}`: "application/json", "hello": "text/plain; charset=utf-8", "": "text/plain; charset=utf-8"} {
+	for body, kind := range map[string]string{`{"a":1}`: "application/json", "hello": "text/plain; charset=utf-8",
+		"": "text/plain; charset=utf-8"} {
 		m := hook(r.URL, body)
 		m.Key = fmt.Sprintf("e1/hook/%d", len(body))
 		if got := c.Send(t.Context(), m); got.Outcome != channel.Sent {
@@ -188,8 +189,10 @@ func TestWebhookReadsAnswers(t *testing.T) {
 		want   channel.Outcome
 		retry  time.Duration
 	}{
-		{200, "", channel.Sent, 0}, {204, "", channel.Sent, 0}, {301, "", channel.Refused, 0}, {400, "", channel.Refused, 0}, {404, "", channel.Refused, 0},
-		{408, "", channel.NotSent, 0}, {410, "5", channel.Refused, 0}, {429, "30", channel.NotSent, 30 * time.Second}, {500, "", channel.NotSent, 0},
+		{200, "", channel.Sent, 0}, {204, "", channel.Sent, 0}, {301, "", channel.Refused, 0}, {400, "", channel.Refused, 0},
+		{404, "", channel.Refused, 0},
+		{408, "", channel.NotSent, 0}, {410, "5", channel.Refused, 0}, {429, "30", channel.NotSent, 30 * time.Second},
+		{500, "", channel.NotSent, 0},
 		{502, "", channel.Unknown, 0}, {503, "x", channel.NotSent, 0}, {504, "", channel.Unknown, 0},
 	} {
 		r.answers(func(w http.ResponseWriter, _ *http.Request) {
@@ -212,8 +215,10 @@ func TestWebhookGoesToPublicAddressesOnly(t *testing.T) {
 	c := open(t, "webhook", channels.Config{WebhookSecret: secret})
 	port := r.URL[strings.LastIndexByte(r.URL, ':'):]
 	for _, url := range []string{
-		r.URL, "http://localhost" + port, "http://[::1]" + port, "http://[::ffff:127.0.0.1]" + port, "http://0.0.0.0" + port, "http://169.254.169.254/latest/meta-data",
-		"http://10.0.0.1/", "http://192.168.1.1/", "http://172.16.0.1/", "http://100.64.0.1/", "http://[fd00::1]/", "http://[fe80::1]/", "http://[64:ff9b::7f00:1]/",
+		r.URL, "http://localhost" + port, "http://[::1]" + port, "http://[::ffff:127.0.0.1]" + port, "http://0.0.0.0" + port,
+		"http://169.254.169.254/latest/meta-data",
+		"http://10.0.0.1/", "http://192.168.1.1/", "http://172.16.0.1/", "http://100.64.0.1/", "http://[fd00::1]/", "http://[fe80::1]/",
+		"http://[64:ff9b::7f00:1]/",
 		"http://[2002:7f00:1::]/", "http://224.0.0.1/", "http://255.255.255.255/",
 	} {
 		if got := c.Send(t.Context(), hook(url, "x")); got.Outcome != channel.Refused || !strings.Contains(got.Reason, "private") {
@@ -223,7 +228,8 @@ func TestWebhookGoesToPublicAddressesOnly(t *testing.T) {
 	if n := len(r.calls("e1/hook/1")); n != 0 {
 		t.Errorf("%d calls arrived", n)
 	}
-	for _, url := range []string{"file:///etc/passwd", "ftp://example.com/", "example.com", "http://", "://", "http://exa mple.com/", "http://%zz/"} {
+	for _, url := range []string{"file:///etc/passwd", "ftp://example.com/", "example.com", "http://", "://", "http://exa mple.com/",
+		"http://%zz/"} {
 		if got := c.Send(t.Context(), hook(url, "x")); got.Outcome != channel.Refused {
 			t.Errorf("%s: got %+v", url, got)
 		}

@@ -83,11 +83,13 @@ func TestMailOverTLS(t *testing.T) {
 		want          channel.Outcome
 		reason        string
 	}{
-		"STARTTLS as offered":           {scheme: "smtp", roots: trusted, want: channel.Sent},
-		"STARTTLS required":             {scheme: "smtp", query: "?tls=required", roots: trusted, want: channel.Sent},
-		"smtps":                         {scheme: "smtps", implicit: true, roots: trusted, want: channel.Sent},
-		"STARTTLS, unknown certificate": {scheme: "smtp", query: "?tls=required", roots: x509.NewCertPool(), want: channel.NotSent, reason: "certificate"},
-		"smtps, unknown certificate":    {scheme: "smtps", implicit: true, roots: x509.NewCertPool(), want: channel.NotSent, reason: "certificate"},
+		"STARTTLS as offered": {scheme: "smtp", roots: trusted, want: channel.Sent},
+		"STARTTLS required":   {scheme: "smtp", query: "?tls=required", roots: trusted, want: channel.Sent},
+		"smtps":               {scheme: "smtps", implicit: true, roots: trusted, want: channel.Sent},
+		"STARTTLS, unknown certificate": {scheme: "smtp", query: "?tls=required", roots: x509.NewCertPool(), want: channel.NotSent,
+			reason: "certificate"},
+		"smtps, unknown certificate": {scheme: "smtps", implicit: true, roots: x509.NewCertPool(), want: channel.NotSent,
+			reason: "certificate"},
 		"smtps to a server without TLS": {scheme: "smtps", roots: trusted, want: channel.NotSent, reason: "TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {

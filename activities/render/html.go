@@ -95,7 +95,8 @@ func doctypeOf(root *html.Node) *html.Node {
 func dropEmptyMeta(n *html.Node) {
 	for c := n.FirstChild; c != nil; {
 		next := c.NextSibling
-		named := attribute(c, "name") + attribute(c, "property") + attribute(c, "charset") + attribute(c, "http-equiv") + attribute(c, "itemprop")
+		named := attribute(c, "name") + attribute(c, "property") + attribute(c, "charset") + attribute(c, "http-equiv") +
+			attribute(c, "itemprop")
 		if c.Type == html.ElementNode && c.DataAtom == atom.Meta && named == "" {
 			n.RemoveChild(c)
 		} else {

@@ -33,8 +33,10 @@ func TestMailMarkupIsKept(t *testing.T) {
 			t.Errorf("changed\n from %s\n   to %s", source, got)
 		}
 	}
-	document := `<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">` +
-		`<html xmlns="http://www.w3.org/1999/xhtml" lang="ja"><head><meta charset="utf-8"/><meta name="viewport" content="width=device-width"/>` +
+	document := `<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" ` +
+		`"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">` +
+		`<html xmlns="http://www.w3.org/1999/xhtml" lang="ja"><head><meta charset="utf-8"/><meta name="viewport" ` +
+		`content="width=device-width"/>` +
 		`<meta http-equiv="Content-Type" content="text/html; charset=utf-8"/><title>題</title>` +
 		`<link rel="stylesheet" href="https://fonts.example/a.css"/></head><body bgcolor="#fff" style="margin:0">a</body></html>`
 	if got := mail(t, document, render.Options{})["html"]; got != document {
@@ -61,13 +63,14 @@ func TestWhatCouldRunIsRemoved(t *testing.T) {
 		`<p style="background:url(vbscript:x)">a</p><p style="width:eXpReSsIoN(1)">b</p>`:         `<p>a</p><p>b</p>`,
 		`<scr<script>ipt>alert(1)</scr</script>ipt>`:                                              `ipt&gt;alert(1)ipt&gt;`,
 		`<math><mtext><table><mglyph><style><img src=x onerror=alert(1)></style></table></math>b`: `b`,
-		`<svg><p><style><g title="</style><img src=x onerror=alert(1)>"></svg>`:                   `<p><style><g title="</style><img src="x"/>&#34;&gt;</p>`,
-		`<noscript><p title="</noscript><img src=x onerror=alert(1)>"></noscript>a`:               `<img src="x"/>&#34;&gt;a`,
-		`<form action="https://a.example"><input name="a"><button>Go</button></form>`:             `Go`,
-		`<template><script>1</script></template><embed src="x">a<video src="x">b</video>`:         `ab`,
-		`<meta http-equiv="set-cookie" content="a=b"><base target="_top">a`:                       `a`,
-		`<unknown-thing onx="1">a</unknown-thing>`:                                                `a`,
-		`<iframe srcdoc="<script>1</script>"></iframe><frameset><frame src="x"></frameset>a`:      `a`,
+		`<svg><p><style><g title="</style><img src=x onerror=alert(1)>"></svg>`: `<p><style><g title="</style><img ` +
+			`src="x"/>&#34;&gt;</p>`,
+		`<noscript><p title="</noscript><img src=x onerror=alert(1)>"></noscript>a`:          `<img src="x"/>&#34;&gt;a`,
+		`<form action="https://a.example"><input name="a"><button>Go</button></form>`:        `Go`,
+		`<template><script>1</script></template><embed src="x">a<video src="x">b</video>`:    `ab`,
+		`<meta http-equiv="set-cookie" content="a=b"><base target="_top">a`:                  `a`,
+		`<unknown-thing onx="1">a</unknown-thing>`:                                           `a`,
+		`<iframe srcdoc="<script>1</script>"></iframe><frameset><frame src="x"></frameset>a`: `a`,
 	} {
 		got := mail(t, source, render.Options{})["html"]
 		if got != want {

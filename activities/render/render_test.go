@@ -131,15 +131,17 @@ func mail(t *testing.T, html string, opts render.Options) map[string]string {
 func TestHTMLIsEscapedAndCleaned(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]string{
-		`<p>{{ customer.first_name }}</p>`:                                              `<p>Ana &lt;b&gt;</p>`,
-		`<p>{{ customer.first_name | escape }}</p>`:                                     `<p>Ana &lt;b&gt;</p>`,
-		`<a href="{{ customer.site }}">x</a>`:                                           `<a>x</a>`,
-		`<a href="java&#10;script:alert(1)">x</a>`:                                      `<a>x</a>`,
-		`<a href=" JavaScript:alert(1)">x</a>`:                                          `<a>x</a>`,
-		`<a href="data:text/html,x">x</a><a href="vbscript:x">y</a>`:                    `<a>x</a><a>y</a>`,
-		`<a href="https://a.example/?a=1&amp;b=2">x</a>`:                                `<a href="https://a.example/?a=1&amp;b=2">x</a>`,
-		`<a href="mailto:a@b.example">x</a><a href="tel:+81">y</a>`:                     `<a href="mailto:a@b.example">x</a><a href="tel:+81">y</a>`,
-		`<img src="cid:logo"/><img src="data:image/png;base64,AA"/>`:                    `<img src="cid:logo"/><img src="data:image/png;base64,AA"/>`,
+		`<p>{{ customer.first_name }}</p>`:                           `<p>Ana &lt;b&gt;</p>`,
+		`<p>{{ customer.first_name | escape }}</p>`:                  `<p>Ana &lt;b&gt;</p>`,
+		`<a href="{{ customer.site }}">x</a>`:                        `<a>x</a>`,
+		`<a href="java&#10;script:alert(1)">x</a>`:                   `<a>x</a>`,
+		`<a href=" JavaScript:alert(1)">x</a>`:                       `<a>x</a>`,
+		`<a href="data:text/html,x">x</a><a href="vbscript:x">y</a>`: `<a>x</a><a>y</a>`,
+		`<a href="https://a.example/?a=1&amp;b=2">x</a>`:             `<a href="https://a.example/?a=1&amp;b=2">x</a>`,
+		`<a href="mailto:a@b.example">x</a><a href="tel:+81">y</a>`: `<a href="mailto:a@b.example">x</a><a ` +
+			`href="tel:+81">y</a>`,
+		`<img src="cid:logo"/><img src="data:image/png;base64,AA"/>`: `<img src="cid:logo"/><img ` +
+			`src="data:image/png;base64,AA"/>`,
 		`<img src="x.png" onerror="alert(1)" srcset="javascript:x 1x"/>`:                `<img src="x.png"/>`,
 		`<img src="data:text/html,x"/>`:                                                 `<img/>`,
 		`a<script>alert(1)</script>b<iframe src="https://x"></iframe>c`:                 `abc`,
@@ -147,7 +149,8 @@ func TestHTMLIsEscapedAndCleaned(t *testing.T) {
 		`<p style="color:red">a</p><p style="x:expression(alert(1))">b</p>`:             `<p style="color:red">a</p><p>b</p>`,
 		`<meta http-equiv="refresh" content="0;url=https://x"><base href="https://x">a`: `a`,
 		`<p>open <b>bold`: `<p>open <b>bold</b></p>`,
-		`<!doctype html><html><head><title>T</title></head><body><p>Hi</p></body></html>`: `<!DOCTYPE html><html><head><title>T</title></head><body><p>Hi</p></body></html>`,
+		`<!doctype html><html><head><title>T</title></head><body><p>Hi</p></body></html>`: `<!DOCTYPE ` +
+			`html><html><head><title>T</title></head><body><p>Hi</p></body></html>`,
 	} {
 		if got := mail(t, source, render.Options{})["html"]; got != want {
 			t.Errorf("%s:\n got %s\nwant %s", source, got, want)

@@ -71,7 +71,8 @@ func contacted(n int) func(*CustomerContext) {
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	consent := &journey.Policy{Consent: map[string]expr.Expr{
-		"all": "customer.consent.all", "marketing": "customer.consent.marketing", "transactional": "customer.consent.transactional", "email": "customer.consent.email",
+		"all": "customer.consent.all", "marketing": "customer.consent.marketing", "transactional": "customer.consent.transactional",
+		"email": "customer.consent.email",
 	}}
 	suppress := &journey.Policy{Suppress: []journey.Suppression{
 		{When: "intent.complaint > 0.9", Reason: "NEVER"},
@@ -128,14 +129,19 @@ func TestPolicy(t *testing.T) {
 		{"channel refused", consent, without("email", false), byMail, nil, "NO_CONSENT"},
 		{"channel missing, another is left", consent, without("email", nil), journey.Send{Via: []string{"email", "push"}}, nil, "push"},
 		{"channel refused, transactional", consent, without("email", false), receipt, nil, "email"},
-		{"an opt-out counts beside a rule that is true", &journey.Policy{Consent: map[string]expr.Expr{"marketing": "true"}}, without("marketing", false), byMail, nil, "NO_CONSENT"},
-		{"a rule that minds the opt-out decides", &journey.Policy{Consent: map[string]expr.Expr{"email": "customer.consent.email || customer.email != ''"}}, without("email", false), byMail, nil, "email"},
-		{"a property that is no consent is not given in a scenario", &journey.Policy{Consent: map[string]expr.Expr{"email": "customer.consent.email && customer.country == 'PT'"}}, without("email", nil), byMail, []func(*CustomerContext){scenario}, "NO_CONSENT"},
+		{"an opt-out counts beside a rule that is true", &journey.Policy{Consent: map[string]expr.Expr{"marketing": "true"}},
+			without("marketing", false), byMail, nil, "NO_CONSENT"},
+		{"a rule that minds the opt-out decides", &journey.Policy{Consent: map[string]expr.Expr{"email": "customer.consent.email || " +
+			"customer.email != ''"}}, without("email", false), byMail, nil, "email"},
+		{"a property that is no consent is not given in a scenario",
+			&journey.Policy{Consent: map[string]expr.Expr{"email": "customer.consent.email && customer.country == 'PT'"}},
+			without("email", nil), byMail, []func(*CustomerContext){scenario}, "NO_CONSENT"},
 		{"an opt-out of a channel without a rule", consent, without("push", false), byPush, nil, "NO_CONSENT"},
 		{"missing in a scenario", consent, traits{"email": "a@example.com"}, byMail, []func(*CustomerContext){scenario}, "email"},
 		{"refused in a scenario", consent, without("marketing", false), byMail, []func(*CustomerContext){scenario}, "NO_CONSENT"},
 
-		{"an agent before consent to marketing", consent, without("marketing", false), byMail, []func(*CustomerContext){agent}, "AGENT_ACTIVE"},
+		{"an agent before consent to marketing", consent, without("marketing", false), byMail, []func(*CustomerContext){agent},
+			"AGENT_ACTIVE"},
 		{"consent to all before the agent", consent, without("all", false), byMail, []func(*CustomerContext){agent}, "NO_CONSENT"},
 		{"an agent, transactional", consent, whole, receipt, []func(*CustomerContext){agent}, "email"},
 
@@ -144,40 +150,61 @@ func TestPolicy(t *testing.T) {
 		{"suppressed by channel, the first rule's reason", suppress, whole, byPush, nil, "SUPPRESSED"},
 		{"suppressed on one channel", suppress, whole, both, nil, "email"},
 		{"suppressed before no address", suppress, traits{}, byPush, nil, "SUPPRESSED"},
-		{"suppressed, transactional", suppress, whole, journey.Send{Via: []string{"push"}, Category: journey.Transactional, Topic: "sale"}, nil, "push"},
+		{"suppressed, transactional", suppress, whole, journey.Send{Via: []string{"push"}, Category: journey.Transactional,
+			Topic: "sale"}, nil, "push"},
 
 		{"bounced", nil, whole, byMail, []func(*CustomerContext){bounced}, "BOUNCED"},
 		{"bounced, transactional", nil, whole, receipt, []func(*CustomerContext){bounced}, "BOUNCED"},
 
-		{"quiet in the zone for those without one", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo}, "held 2026-03-02T23:00:00Z"},
+		{"quiet in the zone for those without one", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo},
+			"held 2026-03-02T23:00:00Z"},
 		{"not quiet in the customer's zone", quiet(journey.Queue), whole, byMail, nil, "email"},
-		{"the end is no part of it", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo, func(st *CustomerContext) { st.Now = morning }}, "email"},
-		{"the last moment is", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo, func(st *CustomerContext) { st.Now = morning.Add(-time.Millisecond) }}, "held 2026-03-02T23:00:00Z"},
+		{"the end is no part of it", quiet(journey.Queue), traits{"email": "a"}, byMail,
+			[]func(*CustomerContext){tokyo, func(st *CustomerContext) { st.Now = morning }}, "email"},
+		{"the last moment is", quiet(journey.Queue), traits{"email": "a"}, byMail,
+			[]func(*CustomerContext){tokyo, func(st *CustomerContext) { st.Now = morning.Add(-time.Millisecond) }},
+			"held 2026-03-02T23:00:00Z"},
 		{"dropped", quiet(journey.Drop), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo}, "QUIET_HOURS"},
 		{"quiet, transactional", quiet(journey.Drop), traits{"email": "a"}, receipt, []func(*CustomerContext){tokyo}, "email"},
-		{"quiet before the limits", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo, contacted(9)}, "held 2026-03-02T23:00:00Z"},
+		{"quiet before the limits", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo, contacted(9)},
+			"held 2026-03-02T23:00:00Z"},
 		{"no address before quiet", quiet(journey.Queue), traits{}, byMail, nil, "NO_ADDRESS"},
-		{"held though the first channel has no address", quiet(journey.Queue), traits{"email": "a"}, both, nil, "held 2026-03-02T23:00:00Z"},
-		{"one who is present is not asleep", quiet(journey.Drop), traits{}, journey.Send{Via: []string{"app"}}, []func(*CustomerContext){present}, "app"},
+		{"held though the first channel has no address", quiet(journey.Queue), traits{"email": "a"}, both, nil,
+			"held 2026-03-02T23:00:00Z"},
+		{"one who is present is not asleep", quiet(journey.Drop), traits{}, journey.Send{Via: []string{"app"}},
+			[]func(*CustomerContext){present}, "app"},
 		{"one who is present needs no address", nil, traits{}, byMail, []func(*CustomerContext){present}, "email"},
-		{"limits count for one who is present", quiet(journey.Drop), traits{}, journey.Send{Via: []string{"app"}}, []func(*CustomerContext){present, contacted(1)}, "CAP_REACHED"},
+		{"limits count for one who is present", quiet(journey.Drop), traits{}, journey.Send{Via: []string{"app"}},
+			[]func(*CustomerContext){present, contacted(1)}, "CAP_REACHED"},
 
-		{"room below the limit", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, byMail, []func(*CustomerContext){contacted(1)}, "email"},
-		{"limit reached", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, byMail, []func(*CustomerContext){contacted(2)}, "CAP_REACHED"},
-		{"limit reached, transactional", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, receipt, []func(*CustomerContext){contacted(2)}, "email"},
+		{"room below the limit", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, byMail, []func(*CustomerContext){contacted(1)},
+			"email"},
+		{"limit reached", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, byMail, []func(*CustomerContext){contacted(2)},
+			"CAP_REACHED"},
+		{"limit reached, transactional", limit(journey.Limit{Max: 2, Per: time.Hour}), whole, receipt,
+			[]func(*CustomerContext){contacted(2)}, "email"},
 		{"max 0 forbids", limit(journey.Limit{Max: 0, Per: time.Hour}), whole, byMail, nil, "CAP_REACHED"},
-		{"another channel's limit", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, byMail, []func(*CustomerContext){contacted(1)}, "email"},
-		{"the channel's limit leaves the other", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, both, []func(*CustomerContext){contacted(1)}, "email"},
-		{"another topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, journey.Send{Via: []string{"email"}, Topic: "news"}, []func(*CustomerContext){contacted(1)}, "email"},
-		{"the topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, journey.Send{Via: []string{"email"}, Topic: "sale"}, []func(*CustomerContext){contacted(1)}, "CAP_REACHED"},
-		{"no topic under a topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, byMail, []func(*CustomerContext){contacted(1)}, "email"},
-		{"the cap of the channel that has an address", limit(journey.Limit{Max: 1, Per: time.Hour}), traits{"email": "a"}, both, []func(*CustomerContext){contacted(1)}, "CAP_REACHED"},
+		{"another channel's limit", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, byMail,
+			[]func(*CustomerContext){contacted(1)}, "email"},
+		{"the channel's limit leaves the other", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, both,
+			[]func(*CustomerContext){contacted(1)}, "email"},
+		{"another topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole,
+			journey.Send{Via: []string{"email"}, Topic: "news"}, []func(*CustomerContext){contacted(1)}, "email"},
+		{"the topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole,
+			journey.Send{Via: []string{"email"}, Topic: "sale"}, []func(*CustomerContext){contacted(1)}, "CAP_REACHED"},
+		{"no topic under a topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, byMail,
+			[]func(*CustomerContext){contacted(1)}, "email"},
+		{"the cap of the channel that has an address", limit(journey.Limit{Max: 1, Per: time.Hour}), traits{"email": "a"}, both,
+			[]func(*CustomerContext){contacted(1)}, "CAP_REACHED"},
 
 		{"best of equals is the registry's first", nil, whole, journey.Send{}, nil, "email"},
 		{"best is answered most", nil, whole, journey.Send{}, []func(*CustomerContext){preferred("push")}, "push"},
-		{"best without its address", nil, without("all", true), journey.Send{}, []func(*CustomerContext){preferred("sms")}, "email"}, // the message has no sms
-		{"best of those permitted", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, journey.Send{}, []func(*CustomerContext){preferred("push"), contacted(1)}, "email"},
-		{"a list is not sorted", nil, whole, journey.Send{Via: []string{"email", "push"}}, []func(*CustomerContext){preferred("push")}, "email"},
+		{"best without its address", nil, without("all", true), journey.Send{}, []func(*CustomerContext){preferred("sms")}, "email"},
+		// the message has no sms
+		{"best of those permitted", limit(journey.Limit{Channel: "push", Max: 1, Per: time.Hour}), whole, journey.Send{},
+			[]func(*CustomerContext){preferred("push"), contacted(1)}, "email"},
+		{"a list is not sorted", nil, whole, journey.Send{Via: []string{"email", "push"}}, []func(*CustomerContext){preferred("push")},
+			"email"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -236,7 +263,8 @@ func TestTone(t *testing.T) {
 			t.Errorf("tone %q, want %q", got, want)
 		}
 	}
-	if got := Permit(standing(t, policy, whole), SendRequest{Send: journey.Send{Category: journey.Transactional}, Message: hello, Channels: registry}).Tone; got != "empathetic" {
+	if got := Permit(standing(t, policy, whole), SendRequest{Send: journey.Send{Category: journey.Transactional}, Message: hello,
+		Channels: registry}).Tone; got != "empathetic" {
 		t.Errorf("of a transactional send: %q", got)
 	}
 	if got := Permit(standing(t, nil, whole), SendRequest{Send: journey.Send{}, Message: hello, Channels: registry}).Tone; got != "" {
@@ -252,7 +280,8 @@ func TestTrace(t *testing.T) {
 		traits{"email": "a@example.com"},
 	)
 	got := Permit(st, SendRequest{Send: journey.Send{}, Message: hello, Channels: registry})
-	if diff := cmp.Diff([]ChannelVerdict{{Channel: "email", Reason: CapReached}, {Channel: "push", Reason: NoAddress}, {Channel: "app"}}, got.Channels); diff != "" {
+	if diff := cmp.Diff([]ChannelVerdict{{Channel: "email", Reason: CapReached}, {Channel: "push", Reason: NoAddress}, {Channel: "app"}},
+		got.Channels); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(got.Channels, NewPolicyEvaluator(st, registry).Channels(SendRequest{Message: hello})); diff != "" {

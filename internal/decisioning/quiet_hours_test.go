@@ -30,23 +30,28 @@ func TestQuiet(t *testing.T) {
 		{"Berlin, the night of spring", "21:00", "08:00", "Europe/Berlin", "2026-03-29T00:30:00Z", "2026-03-29T08:00:00+02:00"},
 		{"Berlin, an end that is skipped", "21:00", "02:30", "Europe/Berlin", "2026-03-29T01:30:00+01:00", "2026-03-29T03:00:00+02:00"},
 		{"Berlin, an end that was skipped", "21:00", "02:30", "Europe/Berlin", "2026-03-29T03:00:00+02:00", ""},
-		{"Berlin, a beginning that is skipped", "02:30", "08:00", "Europe/Berlin", "2026-03-29T03:00:00+02:00", "2026-03-29T08:00:00+02:00"},
+		{"Berlin, a beginning that is skipped", "02:30", "08:00", "Europe/Berlin", "2026-03-29T03:00:00+02:00",
+			"2026-03-29T08:00:00+02:00"},
 		{"Berlin, before it", "02:30", "08:00", "Europe/Berlin", "2026-03-29T01:59:59+01:00", ""},
 		{"Berlin, both are skipped", "02:15", "02:45", "Europe/Berlin", "2026-03-29T03:00:00+02:00", ""},
 		{"Berlin, both are skipped, the hours behind", "02:15", "02:45", "Europe/Berlin", "2026-03-29T12:00:00+02:00", ""},
 		{"New York, the night of spring", "22:00", "07:00", "America/New_York", "2026-03-08T06:59:00Z", "2026-03-08T07:00:00-04:00"},
-		{"New York, an end that is skipped", "22:00", "02:00", "America/New_York", "2026-03-08T01:59:59-05:00", "2026-03-08T03:00:00-04:00"},
+		{"New York, an end that is skipped", "22:00", "02:00", "America/New_York", "2026-03-08T01:59:59-05:00",
+			"2026-03-08T03:00:00-04:00"},
 
 		// Autumn: 03:00 becomes 02:00 on 25 October in Berlin; 02:00 becomes 01:00 on 1 November in New York.
 		{"Berlin, the night of autumn", "21:00", "08:00", "Europe/Berlin", "2026-10-25T03:00:00+01:00", "2026-10-25T08:00:00+01:00"},
-		{"Berlin, the first of a repeated hour", "21:00", "02:30", "Europe/Berlin", "2026-10-25T02:15:00+02:00", "2026-10-25T02:30:00+02:00"},
+		{"Berlin, the first of a repeated hour", "21:00", "02:30", "Europe/Berlin", "2026-10-25T02:15:00+02:00",
+			"2026-10-25T02:30:00+02:00"},
 		{"Berlin, the second of a repeated hour is behind the end", "21:00", "02:30", "Europe/Berlin", "2026-10-25T02:15:00+01:00", ""},
-		{"Berlin, the second of a repeated hour is behind the beginning", "02:30", "08:00", "Europe/Berlin", "2026-10-25T02:15:00+01:00", "2026-10-25T08:00:00+01:00"},
+		{"Berlin, the second of a repeated hour is behind the beginning", "02:30", "08:00", "Europe/Berlin", "2026-10-25T02:15:00+01:00",
+			"2026-10-25T08:00:00+01:00"},
 		{"Berlin, before the beginning in a repeated hour", "02:30", "08:00", "Europe/Berlin", "2026-10-25T02:15:00+02:00", ""},
 		{"Berlin, within a repeated hour", "02:15", "02:45", "Europe/Berlin", "2026-10-25T02:20:00+02:00", "2026-10-25T02:45:00+02:00"},
 		{"Berlin, within it the second time", "02:15", "02:45", "Europe/Berlin", "2026-10-25T02:20:00+01:00", ""},
 		{"New York, the night of autumn", "22:00", "07:00", "America/New_York", "2026-11-01T01:30:00-05:00", "2026-11-01T07:00:00-05:00"},
-		{"New York, the second of a repeated hour", "01:30", "05:00", "America/New_York", "2026-11-01T01:10:00-05:00", "2026-11-01T05:00:00-05:00"},
+		{"New York, the second of a repeated hour", "01:30", "05:00", "America/New_York", "2026-11-01T01:10:00-05:00",
+			"2026-11-01T05:00:00-05:00"},
 
 		// Samoa had no 30 December 2011.
 		{"a day that is left out", "21:00", "20:00", "Pacific/Apia", "2011-12-31T10:00:00+14:00", "2011-12-31T20:00:00+14:00"},
@@ -77,7 +82,8 @@ func TestQuiet(t *testing.T) {
 // quarter of a year and a half.
 func TestQuietHoursEnd(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"Europe/Berlin", "America/New_York", "Asia/Tokyo", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia", "UTC"} {
+	for _, name := range []string{"Europe/Berlin", "America/New_York", "Asia/Tokyo", "Asia/Kathmandu", "Australia/Lord_Howe",
+		"Pacific/Apia", "UTC"} {
 		zone, _ := journey.Zone(name)
 		for _, q := range []journey.QuietHours{{From: "21:00", To: "08:00"}, {From: "01:30", To: "02:30"}, {From: "02:30", To: "01:45"}} {
 			for now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC); now.Year() == 2026; now = now.Add(45 * time.Minute) {

@@ -37,7 +37,8 @@ func start(t *testing.T, opts devsinks.Options) *devsinks.Sink {
 // deliver sends a raw mail by another client than the project's.
 func deliver(t *testing.T, s *devsinks.Sink, to, raw string) {
 	t.Helper()
-	if err := smtp.SendMail(s.SMTPAddress(), nil, "shop@example.com", []string{to}, []byte(strings.ReplaceAll(raw, "\n", "\r\n"))); err != nil {
+	if err := smtp.SendMail(s.SMTPAddress(), nil, "shop@example.com", []string{to},
+		[]byte(strings.ReplaceAll(raw, "\n", "\r\n"))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -79,10 +80,12 @@ func TestMailIsRead(t *testing.T) {
 	deliver(t, s, "ana@example.com", multipartMail)
 	m := s.Mails()[0]
 	if m.Subject != "Café旅" || m.Text != "Café is open" || !strings.HasPrefix(m.HTML, "<p>Café</p>") || m.Key != "e1/main.2/1" ||
-		m.MessageID != "abc@example.com" || m.From != "shop@example.com" || m.To[0] != "ana@example.com" || m.ID != 1 || m.Received.IsZero() {
+		m.MessageID != "abc@example.com" || m.From != "shop@example.com" || m.To[0] != "ana@example.com" || m.ID != 1 ||
+		m.Received.IsZero() {
 		t.Errorf("got %+v", m)
 	}
-	for _, odd := range []string{"no header at all", "Content-Type: multipart/mixed\n\nx", "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: ((\n\nx", "\n\n"} {
+	for _, odd := range []string{"no header at all", "Content-Type: multipart/mixed\n\nx",
+		"Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: ((\n\nx", "\n\n"} {
 		deliver(t, s, "ben@example.com", odd)
 	}
 	if n := len(s.Mails()); n != 5 {
@@ -163,7 +166,8 @@ func TestMailPages(t *testing.T) {
 		t.Error("to= does not narrow the list")
 	}
 	_, _, page := get(t, base, "/dev/mail/1")
-	for _, want := range []string{`sandbox="allow-popups allow-popups-to-escape-sandbox"`, "Café is open", "X-Tabi-Key", "e1/main.2/1", "/dev/mail/1/body"} {
+	for _, want := range []string{`sandbox="allow-popups allow-popups-to-escape-sandbox"`, "Café is open", "X-Tabi-Key", "e1/main.2/1",
+		"/dev/mail/1/body"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page of a mail lacks %q", want)
 		}

@@ -53,8 +53,10 @@ const shown = 200
 // Content security policies of the pages, and of the frame with a mail's HTML: nothing in a mail runs, and its links open
 // in another tab.
 const (
-	pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
-	bodyPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline' https: http:; img-src https: http: data:; font-src https: data:; frame-ancestors 'self'"
+	pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; base-uri 'none'; " +
+		"frame-ancestors 'self'"
+	bodyPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline' https: http:; " +
+		"img-src https: http: data:; font-src https: data:; frame-ancestors 'self'"
 )
 
 // Handler serves the pages /dev/mail, /dev/push and /dev/sms, and their contents as /dev/mail.json, /dev/push.json

@@ -231,7 +231,8 @@ func (p *pushServer) permitted(token string) bool {
 
 // fcmRefuse writes an error in FCM's form.
 func fcmRefuse(w http.ResponseWriter, status int, code, message string) {
-	general := map[int]string{400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE"}[status]
+	general := map[int]string{400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
+		429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE"}[status]
 	writeJSON(w, status, map[string]any{"error": map[string]any{
 		"code": status, "message": message, "status": general,
 		"details": []map[string]string{{"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": code}},

@@ -97,13 +97,15 @@ func New(st Store, wall func() time.Time, rates Rates, registry prometheus.Regis
 		l.buckets[name] = &bucket{pace: pace, chunk: max(1, min(int(ahead/max(pace.Interval, 1)), pace.Burst))}
 	}
 	l.waits = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tabi_rate_limited_total", Help: "Attempts that were delayed, by provider and reason: rate (no token) or pause (Retry-After).",
+		Name: "tabi_rate_limited_total", Help: "Attempts that were delayed, by provider and reason: rate (no token) or pause " +
+			"(Retry-After).",
 	}, []string{"provider", "reason"})
 	l.asked = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tabi_provider_retry_after_total", Help: "Responses with a Retry-After that paused their provider.",
 	}, []string{"provider"})
 	l.paused = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "tabi_providers_paused", Help: "Providers that are paused now, as far as this process knows; each host of webhooks and calls is one.",
+		Name: "tabi_providers_paused", Help: "Providers that are paused now, as far as this process knows; each host of webhooks and " +
+			"calls is one.",
 	}, func() float64 { return float64(l.open()) })
 	if registry != nil {
 		registry.MustRegister(l.waits, l.asked, l.paused)

@@ -32,7 +32,8 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for text, word := range map[string]string{
-		"email": "channel=number/unit", "fax=1/s": "not one of", "email:=1/s": "follows the colon", "email=1": "not a rate", "email=x/s": "no rate", "email=1/d": "no rate",
+		"email": "channel=number/unit", "fax=1/s": "not one of", "email:=1/s": "follows the colon", "email=1": "not a rate",
+		"email=x/s": "not a rate", "email=1/d": "not a rate",
 		"email=0/s": "between", "email=-1/s": "between", "email=NaN/s": "between", "email=1e9/s": "between", "push=1/s,push=2/s": "already",
 	} {
 		if _, err := Parse(text, known); err == nil || !strings.Contains(err.Error(), word) {

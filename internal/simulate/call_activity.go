@@ -34,7 +34,8 @@ func (w *scenarioRun) callActivity(name string, local bool, args []any) activity
 	if w.canceling { // while enrollments are canceled, their last reports are accepted without limits
 		ctx = context.WithoutCancel(ctx)
 	} else if w.work++; w.work > w.opts.Work {
-		w.stop(fmt.Errorf("the journeys asked more than %d things of the world without an end: is there a loop that nothing leaves?", w.opts.Work))
+		w.stop(fmt.Errorf("the journeys asked more than %d things of the world without an end: is there a loop that nothing leaves?",
+			w.opts.Work))
 	} else if ctx.Err() != nil {
 		w.stop(w.interrupted())
 	}

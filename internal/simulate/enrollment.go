@@ -107,7 +107,8 @@ func (w *scenarioRun) observe(d activityCall) {
 		}
 	case contract.Decide:
 		if out, ok := d.out.(contract.DecideResult); ok && out.Action != "" {
-			w.recordSend(contract.Send{Ref: in.Ref, Step: in.Step, Spec: journey.Send{Message: out.Message, Via: []string{out.Channel}}}, out.SendResult)
+			w.recordSend(contract.Send{Ref: in.Ref, Step: in.Step, Spec: journey.Send{Message: out.Message, Via: []string{out.Channel}}},
+				out.SendResult)
 		}
 	case contract.OpenHandoff:
 		if in.Journey == w.test.Journey {

@@ -135,7 +135,8 @@ func (c *check) noEnrollment() {
 	default:
 		what = "vars"
 	}
-	expected := map[string]string{"outcome": c.expect.Outcome, "step": c.expect.Step, "visited": brackets(c.expect.Visited), "vars": text(c.expect.Vars)}[what]
+	expected := map[string]string{"outcome": c.expect.Outcome, "step": c.expect.Step, "visited": brackets(c.expect.Visited),
+		"vars": text(c.expect.Vars)}[what]
 	c.mismatch(what, expected, actual)
 }
 

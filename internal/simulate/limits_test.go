@@ -57,7 +57,10 @@ func TestScenariosThatCannotGoOn(t *testing.T) {
 		want       string
 	}{
 		{name: "the interpreter panics", opts: Options{tamper: func(in *contract.Input) { in.Interpreter = 99 }}, want: "interpreter 99"},
-		{name: "the definition is broken", opts: Options{tamper: func(in *contract.Input) { in.Definition, in.Revision = []byte("?"), "none" }}, want: "cannot be loaded"},
+		{name: "the definition is broken", opts: Options{tamper: func(in *contract.Input) {
+			in.Definition, in.Revision = []byte("?"),
+				"none"
+		}}, want: "cannot be loaded"},
 		{name: "an activity panics", opts: Options{before: func(name string) {
 			if name == contract.ReportActivity {
 				panic("no more paper")
@@ -67,7 +70,8 @@ func TestScenariosThatCannotGoOn(t *testing.T) {
 			if name == contract.CallActivity {
 				panic("no line")
 			}
-		}}, definition: strings.Replace(napping, "wait: 1h", `call: {url: "https://shop.example/"}`, 1), want: "activity call: panic: no line"},
+		}}, definition: strings.Replace(napping, "wait: 1h", `call: {url: "https://shop.example/"}`, 1),
+			want: "activity call: panic: no line"},
 		{name: "too much work", opts: Options{Work: 1}, want: "more than 1 things"},
 		{name: "too many instances", opts: Options{Enrollments: -1}, want: "more than -1 instances"},
 		{name: "time is over", opts: Options{Wall: time.Nanosecond}, want: "not over after 1ns of real time"},
@@ -177,7 +181,8 @@ func TestRunAll(t *testing.T) {
 func TestOffset(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		0: "0m", time.Minute: "1m", 61 * time.Minute: "1h1m", 25 * time.Hour: "1d1h", 90 * time.Second: "1m30s", 400 * 24 * time.Hour: "400d",
+		0: "0m", time.Minute: "1m", 61 * time.Minute: "1h1m", 25 * time.Hour: "1d1h", 90 * time.Second: "1m30s",
+		400 * 24 * time.Hour:    "400d",
 		1500 * time.Millisecond: "1s500ms", -time.Hour: "-1h",
 	} {
 		if got := Offset(d); got != want {

@@ -28,8 +28,10 @@ var (
 	shortTimes = []string{"0s", "1s", "1m", "90m", "2d12h"}
 	eventNames = []string{"Go", "Pick", "Order Completed", "Pinged", "Customer Updated"}
 	conditions = []string{
-		"true", "false", "vars.n > 2", "vars.n < 3", "event.k == 'a'", "entry.k == event.k", `customer.tier == "gold"`, "has(customer.email)",
-		`count("Pick", "1d") > 1`, `last("Pick") > timestamp("2026-03-02T11:00:00Z")`, "now > timestamp('2026-03-03T00:00:00Z')", "event.gone == 1", "customer.age + vars.n > 20",
+		"true", "false", "vars.n > 2", "vars.n < 3", "event.k == 'a'", "entry.k == event.k", `customer.tier == "gold"`,
+		"has(customer.email)",
+		`count("Pick", "1d") > 1`, `last("Pick") > timestamp("2026-03-02T11:00:00Z")`, "now > timestamp('2026-03-03T00:00:00Z')",
+		"event.gone == 1", "customer.age + vars.n > 20",
 		"event_name == 'Pick'", "customer.?tier.orValue('none') == 'none'",
 	}
 	values = []string{"vars.n + 1", "event.k", "customer.age", "'text'", "now", "vars.list", "true", "12.5", "event.gone", "{'a': vars.n}"}
@@ -239,7 +241,8 @@ func (w *writer) scenario() string {
 // than anybody could wait for.
 func bounded(r Result) bool {
 	return len(r.Failures) == 1 &&
-		(strings.Contains(r.Failures[0].Message, "instances were started") || strings.Contains(r.Failures[0].Message, "is there a loop that nothing leaves?"))
+		(strings.Contains(r.Failures[0].Message, "instances were started") ||
+			strings.Contains(r.Failures[0].Message, "is there a loop that nothing leaves?"))
 }
 
 // runsAndEnds is the property: a journey that lints runs in simulation without a panic, and ends. It reports
@@ -254,7 +257,8 @@ func runsAndEnds(t *rapid.T) bool {
 		{
 			Name: "messages/note.yaml",
 			Data: []byte(
-				"message: note\nemail: {subject: \"{{ data.a }}\", text: \"{{ data.b }} {{ vars.n }}\"}\npush: {title: a, body: \"{{ data.b }}\"}\n" +
+				"message: note\nemail: {subject: \"{{ data.a }}\", text: \"{{ data.b }} {{ vars.n }}\"}\npush: {title: a, body: \"{{ " +
+					"data.b }}\"}\n" +
 					"app: {title: a, body: b}\nwebhook: {url: \"https://hook.example/{{ customer.id }}\", body: \"{}\"}\n",
 			),
 		},

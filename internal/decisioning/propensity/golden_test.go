@@ -97,7 +97,8 @@ func TestRamp(t *testing.T) {
 func TestSample(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
-	for _, e := range []Estimate{{Propensity: 0.3, Evidence: 2}, {Propensity: 0.05, Evidence: 40}, {Propensity: 0.9, Evidence: 0.5}, {Propensity: 0.5, Evidence: 1000}} {
+	for _, e := range []Estimate{{Propensity: 0.3, Evidence: 2}, {Propensity: 0.05, Evidence: 40}, {Propensity: 0.9, Evidence: 0.5},
+		{Propensity: 0.5, Evidence: 1000}} {
 		const n = 40000
 		var sum, squares float64
 		for range n {
@@ -109,7 +110,8 @@ func TestSample(t *testing.T) {
 		near(t, "mean", mean, e.Propensity, 4*math.Sqrt(variance/n))
 		near(t, "variance", squares/n-mean*mean, variance, 0.05*variance)
 	}
-	for _, e := range []Estimate{{}, {Propensity: 1, Evidence: 1e-300}, {Propensity: 0, Evidence: 1e300}, {Propensity: math.NaN(), Evidence: math.NaN()}, {Propensity: 1, Evidence: math.Inf(1)}} {
+	for _, e := range []Estimate{{}, {Propensity: 1, Evidence: 1e-300}, {Propensity: 0, Evidence: 1e300},
+		{Propensity: math.NaN(), Evidence: math.NaN()}, {Propensity: 1, Evidence: math.Inf(1)}} {
 		for range 100 {
 			if x := e.Sample(r); !(x > 0 && x < 1) {
 				t.Fatalf("%+v gave %v", e, x)

@@ -14,9 +14,11 @@ import (
 
 var anyFeature = rapid.Custom(func(t *rapid.T) Feature {
 	return Feature{
-		Name: rapid.SampledFrom([]string{"age", "tier", "intent.purchase", "", "a name that is longer than what a model keeps of names: ああああああああああああああ"}).
+		Name: rapid.SampledFrom([]string{"age", "tier", "intent.purchase", "",
+			"a name that is longer than what a model keeps of names: ああああああああああああああ"}).
 			Draw(t, "name"),
-		Number: rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), math.MaxFloat64})).
+		Number: rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1),
+			math.MaxFloat64})).
 			Draw(t, "number"),
 		Symbol:   rapid.SampledFrom([]string{"", "gold", "tin", "銅"}).Draw(t, "symbol"),
 		IsNumber: rapid.Bool().Draw(t, "is number"),

@@ -43,7 +43,8 @@ type saved struct {
 // Marshal returns the model in its own format: magic, CRC-32 and a compressed body.
 func (m *Model) Marshal() ([]byte, error) {
 	s := saved{
-		Intents: m.intents, Keys: m.words.keys, IDF: m.words.idf, Unknown: m.words.unknown, Pairs: m.words.pairs, Weights: make([]byte, len(m.weights)), Scale: m.scale, Bias: m.bias,
+		Intents: m.intents, Keys: m.words.keys, IDF: m.words.idf, Unknown: m.words.unknown, Pairs: m.words.pairs,
+		Weights: make([]byte, len(m.weights)), Scale: m.scale, Bias: m.bias,
 		Heat: m.temperature, Trust: m.calibration[:], Threshold: m.threshold,
 	}
 	for i, w := range m.weights {
@@ -129,13 +130,15 @@ func (s *saved) check() error {
 	switch {
 	case classes == 0 || !slices.IsSorted(s.Intents):
 		return errors.New("intents")
-	case !slices.IsSorted(s.Keys) || len(s.IDF) != features || len(s.Scale) != features || len(s.Weights) != features*classes || len(s.Bias) != classes:
+	case !slices.IsSorted(s.Keys) || len(s.IDF) != features || len(s.Scale) != features || len(s.Weights) != features*classes ||
+		len(s.Bias) != classes:
 		return errors.New("weights")
 	case len(s.Trust) != signals || math.IsNaN(s.Threshold) || s.Heat <= 0:
 		return errors.New("calibration")
 	case len(s.Known) != len(s.KnownAs) || !slices.IsSorted(s.Known) || !within(s.KnownAs, -1, classes):
 		return errors.New("texts")
-	case len(s.LikeClass) > 0 && (len(s.LikeStart) != features+1 || !slices.IsSorted(s.LikeStart) || s.LikeStart[0] != 0 || int(s.LikeStart[features]) != len(s.LikeOf) ||
+	case len(s.LikeClass) > 0 && (len(s.LikeStart) != features+1 || !slices.IsSorted(s.LikeStart) || s.LikeStart[0] != 0 ||
+		int(s.LikeStart[features]) != len(s.LikeOf) ||
 		len(s.LikeOf) != len(s.LikeValue) || !within(s.LikeOf, 0, len(s.LikeClass)) || !within(s.LikeClass, -1, classes)):
 		return errors.New("examples")
 	}

@@ -30,12 +30,15 @@ func TestFewExamples(t *testing.T) {
 	m := trained(t, shop)
 	for said, want := range map[string]string{
 		// the examples themselves, as people write them
-		"my parcel never came": "complaint", "My Parcel never came!!!": "complaint", "  my  parcel\tnever came ": "complaint", "二度と買いません。": "complaint", "ｒｅｆｕｎｄ": "refund",
+		"my parcel never came": "complaint", "My Parcel never came!!!": "complaint", "  my  parcel\tnever came ": "complaint",
+		"二度と買いません。": "complaint", "ｒｅｆｕｎｄ": "refund",
 		// near ones
-		"the parcel never came": "complaint", "My parcel never came and I am very angry with you": "complaint", "もう二度と買いません": "complaint", "注文したいのですが": "purchase",
+		"the parcel never came": "complaint", "My parcel never came and I am very angry with you": "complaint", "もう二度と買いません": "complaint",
+		"注文したいのですが":                        "purchase",
 		"I want a refund for this, please": "refund", "give me my money back": "refund", "I'd like to order two of these": "purchase",
 		// others
-		"hello": "", "thank you very much": "", "what a lovely day": "", "yes": "", "I would like to know the time": "", "ありがとうございます": "", "明日は晴れますか": "", "asdf qwer": "",
+		"hello": "", "thank you very much": "", "what a lovely day": "", "yes": "", "I would like to know the time": "", "ありがとうございます": "",
+		"明日は晴れますか": "", "asdf qwer": "",
 		"Vielen Dank und schöne Grüße": "", "👍": "", "": "", "?!": "", "   ": "",
 	} {
 		if got := m.Classify(said); got.Intent != want {
@@ -159,7 +162,8 @@ func TestAnyText(t *testing.T) {
 	t.Parallel()
 	m := trained(t, shop)
 	for _, said := range []string{
-		"\xff\xfe\x00", "\x00", strings.Repeat("a", 10<<20), strings.Repeat("二度と", 1<<20), strings.Repeat("\u0301", 100_000), strings.Repeat("﷽", 100_000), "\u202e\u200b\ufeff", "𝕞𝕪 𝕡𝕒𝕣𝕔𝕖𝕝 𝕟𝕖𝕧𝕖𝕣 𝕔𝕒𝕞𝕖",
+		"\xff\xfe\x00", "\x00", strings.Repeat("a", 10<<20), strings.Repeat("二度と", 1<<20), strings.Repeat("\u0301", 100_000),
+		strings.Repeat("﷽", 100_000), "\u202e\u200b\ufeff", "𝕞𝕪 𝕡𝕒𝕣𝕔𝕖𝕝 𝕟𝕖𝕧𝕖𝕣 𝕔𝕒𝕞𝕖",
 		strings.Repeat("👩‍👩‍👧‍👦", 1000), "'", "' ' '", strings.Repeat(" ", 100_000),
 	} {
 		got := m.Classify(said)
