@@ -16,7 +16,9 @@
 package tabi
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/tabi-journeys/tabi/activities/channels"
@@ -60,6 +62,11 @@ func build(options []Option) app.Build {
 		}
 	}
 	return b
+}
+
+// Run runs one command of tabi, as `tabi args…` does, and returns its exit status. Running commands stop when ctx ends.
+func Run(ctx context.Context, args []string, out, errs io.Writer, options ...Option) int {
+	return starter.Run(ctx, build(options), args, out, errs)
 }
 
 // Main is the main function of tabi. It runs the command of os.Args and ends the process.

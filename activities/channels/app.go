@@ -27,7 +27,7 @@ func (a app) Close() error       { return nil }
 
 // Send only checks the message.
 func (a app) Send(ctx context.Context, m channel.Message) channel.Receipt {
-	if r, bad := check(ctx, a.spec, m); bad {
+	if r, bad := channel.Check(ctx, a.spec, m); bad {
 		return r
 	}
 	return channel.Receipt{Outcome: channel.Sent}

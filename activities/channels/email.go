@@ -90,7 +90,7 @@ func (e *email) Close() error {
 
 // Send delivers one mail to the server.
 func (e *email) Send(ctx context.Context, m channel.Message) channel.Receipt {
-	if r, bad := check(ctx, e.spec, m); bad {
+	if r, bad := channel.Check(ctx, e.spec, m); bad {
 		return r
 	}
 	to, utf8, err := recipient(m.Address)

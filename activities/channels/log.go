@@ -33,7 +33,7 @@ func (p *printer) Close() error       { return nil }
 
 // Send prints one block in one write: a line with message, journey, step and key, then a line per field.
 func (p *printer) Send(ctx context.Context, m channel.Message) channel.Receipt {
-	if r, bad := check(ctx, p.spec, m); bad {
+	if r, bad := channel.Check(ctx, p.spec, m); bad {
 		return r
 	}
 	names := make([]string, 0, len(m.Fields))

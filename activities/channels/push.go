@@ -105,7 +105,7 @@ func (p *push) Close() error {
 
 // Send sends to one device: Message.Address is its registration token.
 func (p *push) Send(ctx context.Context, m channel.Message) channel.Receipt {
-	if r, bad := check(ctx, p.spec, m); bad {
+	if r, bad := channel.Check(ctx, p.spec, m); bad {
 		return r
 	}
 	body, err := json.Marshal(map[string]any{"message": fcmMessage(m)})

@@ -66,7 +66,7 @@ var phone = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
 
 // Send posts once.
 func (s *sms) Send(ctx context.Context, m channel.Message) channel.Receipt {
-	if r, bad := check(ctx, s.spec, m); bad {
+	if r, bad := channel.Check(ctx, s.spec, m); bad {
 		return r
 	}
 	to := strings.Map(func(r rune) rune {

@@ -61,7 +61,7 @@ func (w *webhook) Close() error {
 
 // Send posts once. Redirects are not followed.
 func (w *webhook) Send(ctx context.Context, m channel.Message) channel.Receipt {
-	if r, bad := check(ctx, w.spec, m); bad {
+	if r, bad := channel.Check(ctx, w.spec, m); bad {
 		return r
 	}
 	target, err := url.Parse(strings.TrimSpace(m.Fields["url"]))

@@ -87,7 +87,7 @@ func logFile(t *testing.T, n int, zip, bare bool) string {
 // tabi runs a command in this process.
 func tabi(ctx context.Context, args ...string) (status int, out, errs string) {
 	var o, e bytes.Buffer
-	status = execute(ctx, app.Build{}, args, &o, &e)
+	status = Run(ctx, app.Build{}, args, &o, &e)
 	return status, o.String(), e.String()
 }
 

@@ -19,11 +19,11 @@ import (
 func Main(b app.Build) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return execute(ctx, b, os.Args[1:], os.Stdout, os.Stderr)
+	return Run(ctx, b, os.Args[1:], os.Stdout, os.Stderr)
 }
 
-// execute runs one command, prints its error, and returns its exit status.
-func execute(ctx context.Context, b app.Build, args []string, out, errs io.Writer) int {
+// Run runs one command, prints its error, and returns its exit status.
+func Run(ctx context.Context, b app.Build, args []string, out, errs io.Writer) int {
 	root := newRoot(b)
 	root.SetArgs(args)
 	root.SetOut(out)

@@ -49,7 +49,7 @@ func altered(t *testing.T, file, kind string, change func(event map[string]any))
 func tabiSays(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	code = execute(context.Background(), app.Build{}, args, &o, &e)
+	code = Run(context.Background(), app.Build{}, args, &o, &e)
 	return code, o.String(), e.String()
 }
 

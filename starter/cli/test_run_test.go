@@ -26,7 +26,7 @@ func TestTestIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer
-	if code := execute(ctx, app.Build{}, []string{"test", dir}, &out, &errs); code != app.ExitBad {
+	if code := Run(ctx, app.Build{}, []string{"test", dir}, &out, &errs); code != app.ExitBad {
 		t.Errorf("it ended with %d", code)
 	}
 	if !strings.Contains(errs.String(), "interrupted: 2 scenarios were not run") || !strings.Contains(out.String(), "0 passed, 0 failed") {
