@@ -61,3 +61,14 @@ func (s Spec) Validate() error {
 	}
 	return nil
 }
+
+// KeepingContent returns the names of the channels whose content tabi keeps, in the order of specs.
+func KeepingContent(specs []Spec) []string {
+	var out []string
+	for _, s := range specs {
+		if s.KeepsContent {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}

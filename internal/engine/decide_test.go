@@ -17,7 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-var emailAndApp = []channel.Spec{{Name: "email", Address: "email"}, {Name: "app"}}
+var emailAndApp = []channel.Spec{{Name: "email", Address: "email"}, {Name: "app", KeepsContent: true}}
 
 // offering is content with the group "offers": discount and points, by e-mail and in the app, accepted by
 // "Offer Accepted" within a day.

@@ -33,7 +33,7 @@ var channels = []channel.Spec{
 	{
 		Name:    "email",
 		Address: "email",
-	}, {Name: "push", Address: "push_token"}, {Name: "sms", Address: "phone"}, {Name: "app"}, {Name: "log", Any: true},
+	}, {Name: "push", Address: "push_token"}, {Name: "sms", Address: "phone"}, {Name: "app", KeepsContent: true}, {Name: "log", Any: true},
 }
 
 // suite is a store under test with short forms for what the tests do.

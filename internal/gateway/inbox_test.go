@@ -41,7 +41,7 @@ app: {title: Sorry, body: We are sorry, link: /help}
 
 var channels = []channel.Spec{
 	{Name: "email", Address: "email", Fields: []channel.Field{{Name: "subject"}, {Name: "html", HTML: true}}},
-	{Name: "app", Fields: []channel.Field{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
+	{Name: "app", KeepsContent: true, Fields: []channel.Field{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
 }
 
 // enter publishes the journey and enters ana; it gives the enrollment and on whose behalf its activities act.

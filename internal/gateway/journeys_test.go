@@ -96,7 +96,7 @@ func TestJourneyPages(t *testing.T) {
 		lint.Options{
 			Channels: []channel.Spec{
 				{Name: "email", Address: "email", Fields: []channel.Field{{Name: "subject"}, {Name: "html", HTML: true}}},
-				{Name: "app", Fields: []channel.Field{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
+				{Name: "app", KeepsContent: true, Fields: []channel.Field{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
 			},
 		},
 	)

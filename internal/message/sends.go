@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -60,6 +61,9 @@ func (s *MessageRoom) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 		w.Equals("enrollment", f.Enrollment)
 		w.Equals("channel", f.Channel)
 		w.Equals("status", f.Status)
+		if f.kept {
+			w.In("channel", channel.KeepingContent(s.db.Channels))
+		}
 		if f.said {
 			w.Raw("rendered <> ''")
 		}
@@ -76,5 +80,5 @@ func (s *MessageRoom) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 // AppMessages are what the app channel said to a customer, newest first; not what the app showed of itself, by
 // an inbound decision. limit: default 100, max 1000.
 func (s *MessageRoom) AppMessages(ctx context.Context, customerID string, limit int) ([]Send, error) {
-	return s.Sends(ctx, SendFilter{Customer: customerID, Channel: "app", Status: contract.StatusSent, Limit: limit, said: true})
+	return s.Sends(ctx, SendFilter{Customer: customerID, kept: true, Status: contract.StatusSent, Limit: limit, said: true})
 }

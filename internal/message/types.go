@@ -62,4 +62,5 @@ type SendFilter struct {
 	Journey, Customer, Enrollment, Channel, Status string
 	Limit                                          int  // default 100, max 1000
 	said                                           bool // what was said is kept
+	kept                                           bool // by a channel that keeps content
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/intent"
@@ -37,6 +38,15 @@ const MaxSlots = 20
 // presences are the channels on which a customer may be though tabi does not send by them.
 var presences = []string{"chat", "kiosk", "phone", "store", "web"}
 
+// presence returns the channel of a decision that names none: the first whose content the customer's app reads, and the
+// web where no channel of the build keeps content.
+func presence(specs []channel.Spec) string {
+	for _, name := range channel.KeepingContent(specs) {
+		return name
+	}
+	return "web"
+}
+
 // InboundChannels are those that a decision may be asked for, sorted: where a customer may be.
 func (s *OfferRoom) InboundChannels() []string {
 	out := slices.Clone(presences)
@@ -50,7 +60,7 @@ func (s *OfferRoom) InboundChannels() []string {
 // of the ledger, and its offer is open from now on. Quiet hours and addresses do not matter; consent,
 // suppression, agents and limits do, slot by slot.
 func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
-	in.Channel, in.Slots = cmp.Or(sqldb.Clean(in.Channel), "app"), cmp.Or(in.Slots, 1)
+	in.Channel, in.Slots = cmp.Or(sqldb.Clean(in.Channel), presence(s.db.Channels)), cmp.Or(in.Slots, 1)
 	id := cmp.Or(sqldb.Clean(in.UserID), customer.Anonymous(sqldb.Clean(in.AnonymousID)))
 	switch {
 	case id == "":

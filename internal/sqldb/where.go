@@ -1,5 +1,7 @@
 package sqldb
 
+import "strings"
+
 // Scanner is a row or rows.
 type Scanner interface{ Scan(dest ...any) error }
 
@@ -26,6 +28,19 @@ func (w *Where) Raw(clause string) {
 		w.clauses += " and "
 	}
 	w.clauses += clause
+}
+
+// In adds that a column has one of the values. No row matches an empty list.
+func (w *Where) In(column string, values []string) {
+	if len(values) == 0 {
+		w.Raw("1 = 0")
+		return
+	}
+	params := make([]string, len(values))
+	for i, v := range values {
+		params[i] = w.Param(v)
+	}
+	w.Raw(column + " in (" + strings.Join(params, ", ") + ")")
 }
 
 func (w *Where) Param(value any) string {
