@@ -49,7 +49,7 @@ var (
 		nil,
 	)
 	descBroken = prometheus.NewDesc(
-		"tabi_classifier_unreadable",
+		"tabi_classifier_load_errors",
 		"Whether the text classifier that counts could not be read, so that messages are not understood: 1 or 0.",
 		nil,
 		nil,

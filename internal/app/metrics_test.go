@@ -41,7 +41,7 @@ func TestBrainMetrics(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, f := range families {
-		if f.GetName() == "tabi_decisions_total" || f.GetName() == "tabi_classifier_unreadable" {
+		if f.GetName() == "tabi_decisions_total" || f.GetName() == "tabi_classifier_load_errors" {
 			got[f.GetName()] = f.GetMetric()[0].String()
 		}
 	}

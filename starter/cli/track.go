@@ -17,7 +17,7 @@ type tracked struct {
 		Customer  string   `json:"customer"`
 		Duplicate bool     `json:"duplicate"`
 		Entered   []string `json:"entered"`
-		Heard     int      `json:"heard"`
+		Heard     int      `json:"delivered_to"`
 	} `json:"receipts,omitempty"`
 }
 
