@@ -18,7 +18,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
-	"github.com/tabi-journeys/tabi/internal/store"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -98,7 +98,7 @@ func TestAnswersMatchTheContract(t *testing.T) {
 	doc, router := openAPI(t)
 	h := newHouse(t, nil)
 	_, ref := h.enter()
-	h.sent(ref, "email", store.Settlement{Status: contract.StatusSent})
+	h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
 	called := map[string]bool{"decide": true, "explainDecision": true} // the tests of decisions have actions to choose from
 	for _, c := range contractCalls {
 		method, path, _ := strings.Cut(c.call, " ")
