@@ -9,14 +9,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// groupInfo is what the check knows of a file of actions.
+// groupInfo is what the checks need to know of a file of actions.
 type groupInfo struct {
 	check   *fileCheck
-	broken  bool          // it could not be read, or in part
+	broken  bool          // part of the file could not be read
 	actions []*actionInfo // in the order of the file
 }
 
-// actionInfo is what the check knows of an action.
+// actionInfo is what the checks need to know of an action.
 type actionInfo struct {
 	check   *fileCheck
 	name    string
@@ -30,7 +30,8 @@ type actionInfo struct {
 	action  *journey.Action // what compiled
 }
 
-// channels are those that an action can be offered by; known is false where that cannot be told.
+// channels returns the channels that can offer an action. known is false if a file could not be read and they are
+// uncertain.
 func (a *actionInfo) channels() (channels []string, known bool) {
 	if !a.read || len(a.via) > 0 {
 		return a.via, a.read
@@ -42,7 +43,7 @@ func (a *actionInfo) channels() (channels []string, known bool) {
 	return message.Channels, true
 }
 
-// claimActions makes a group and its actions known.
+// claimActions registers a group and its actions.
 func (f *fileCheck) claimActions() {
 	group := &groupInfo{check: f, broken: f.unsure}
 	base := source.BaseName(f.File)
@@ -76,7 +77,7 @@ func (f *fileCheck) claimActions() {
 	}
 }
 
-// actionsOf finds the mapping of actions; nil where it cannot be read.
+// actionsOf returns the mapping of actions, or nil if it could not be read.
 func actionsOf(root *source.Node) *source.Node {
 	if root == nil || root.Shape != source.Map {
 		return nil
@@ -89,7 +90,6 @@ func actionsOf(root *source.Node) *source.Node {
 	return nil
 }
 
-// actionsFile checks a file of actions.
 func (f *fileCheck) actionsFile() {
 	if f.Root == nil {
 		return
@@ -151,7 +151,7 @@ func (r *ruleCheck) action(n *source.Node, name string, info *actionInfo) {
 	info.read = !m.Near("via")
 }
 
-// offer reads what is said, and by which channels.
+// offer reads the message of an action and its channels.
 func (r *ruleCheck) offer(m *source.Mapping, a *journey.Action) {
 	var message *messageFile
 	if v := m.Get("message"); v != nil {
@@ -199,7 +199,7 @@ func (r *ruleCheck) accept(n *source.Node) *journey.Accept {
 	return out
 }
 
-// keepActions puts a group that compiled into the content. An action has a message, unless journeys only choose it.
+// keepActions adds a group without errors to the content. An action needs a message unless journeys only choose it.
 func (f *fileCheck) keepActions() {
 	if f.group == nil {
 		return

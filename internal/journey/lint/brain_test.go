@@ -54,7 +54,7 @@ paths:
 	}
 }
 
-// What a customer replied enters history only where an expression names it.
+// What a customer replied enters history only if an expression reads it.
 func TestReadsText(t *testing.T) {
 	t.Parallel()
 	const ask = "  - {id: the-question, ask: cart-reminder, timeout: 1d}\n  - {id: other, emit: X}\n"
@@ -139,7 +139,7 @@ func TestQuestionsThatCheckDidNotMake(t *testing.T) {
 	}
 }
 
-// Instances that wait for a reply move like those that wait for an event: to a step of their kind.
+// Enrollments that wait for a reply migrate like those that wait for an event: to a step of their kind.
 func TestAskMoves(t *testing.T) {
 	t.Parallel()
 	old := decided(t, "steps:\n  - {id: question, ask: cart-reminder, timeout: 1d}\n")

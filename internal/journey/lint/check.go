@@ -14,27 +14,28 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// File is one file of a journeys folder. Name is the path as the user knows it, with slashes; its place under the
-// folder's root says what it is (messages/x.yaml, actions/x.yaml, intents.yaml, policy.yaml, x.test.yaml, x.yaml).
+// File is one file of a project folder. Name is its path as the user knows it, with slashes. Its place under the root
+// determines its role (messages/x.yaml, actions/x.yaml, intents.yaml, policy.yaml, x.test.yaml, x.yaml).
 type File struct {
-	Root string // the folder that was named; a prefix of Name, or empty
+	Root string // the folder that the user named; a prefix of Name, or empty
 	Name string
 	Data []byte
 }
 
 // Options of Check.
 type Options struct {
-	Channels []channel.Spec // what this build can send by; activities/channels.Shipped().Specs()
+	Channels []channel.Spec // the channels of this build; activities/channels.Shipped().Specs()
 }
 
-// Check parses, checks and compiles a whole folder; of scenario files it reads the YAML only. Content holds what compiled even where there are errors elsewhere;
-// it is complete only if !diagnostics.Failed(false). It never panics, whatever the bytes.
+// Check parses, checks and compiles a whole folder. Of scenario files it parses only the YAML. Content holds every file
+// that compiled, even if others have errors; it is complete only if !diagnostics.Failed(false). Check never panics,
+// whatever the bytes.
 func Check(files []File, opts Options) (*journey.Content, source.Diagnostics) {
 	folder := Open(files, opts)
 	return folder.Content, folder.Diagnostics()
 }
 
-// Open is Check for those that go on to read the scenario files.
+// Open is Check for callers that also read the scenario files.
 func Open(files []File, opts Options) *Folder {
 	c := &Folder{
 		Opts:    opts,
@@ -83,7 +84,7 @@ func Open(files []File, opts Options) *Folder {
 		f.claimIntents()
 		f.intentsFile()
 	} else {
-		c.Intents.broken = len(intents) > 0 // in the wrong folder: their names are meant
+		c.Intents.broken = len(intents) > 0 // they are in the wrong folder, but their names still count
 	}
 	if f := rootFile(policies); f != nil {
 		f.policyFile()
@@ -96,7 +97,7 @@ func Open(files []File, opts Options) *Folder {
 	inParallel(journeys, (*fileCheck).journeyFile) // after messages, intents and actions
 	each(journeys, (*fileCheck).keepJourney)
 	c.vague = slices.ContainsFunc(all, func(f *fileCheck) bool { return f.unsure })
-	each(actions, (*fileCheck).keepActions) // after the journeys: what they send needs a message
+	each(actions, (*fileCheck).keepActions) // after the journeys: an action they send needs a message
 	if !c.vague {
 		c.unusedMessages()
 	}
@@ -106,7 +107,7 @@ func Open(files []File, opts Options) *Folder {
 	return c
 }
 
-// Diagnostics are those of all files.
+// Diagnostics returns the diagnostics of all files.
 func (c *Folder) Diagnostics() source.Diagnostics {
 	var out source.Diagnostics
 	for _, d := range c.documents {
@@ -115,15 +116,15 @@ func (c *Folder) Diagnostics() source.Diagnostics {
 	return out.Sorted()
 }
 
-// each does something to every file, in order.
+// each applies a function to every file, in order.
 func each(files []*fileCheck, do func(*fileCheck)) {
 	for _, f := range files {
 		do(f)
 	}
 }
 
-// inParallel does something to every file, as many at a time as there are processors. What is done to one must
-// not change what others see.
+// inParallel applies a function to the files, as many at a time as there are processors. What it does to one file must
+// not change what others read.
 func inParallel(files []*fileCheck, do func(*fileCheck)) {
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -137,8 +138,8 @@ func inParallel(files []*fileCheck, do func(*fileCheck)) {
 	workers.Wait()
 }
 
-// Folder is what the files of a folder know of each other. While files are checked in parallel it is only read, except for
-// messageFile.used, actionInfo.sent and actionInfo.chosen.
+// Folder is what the files of a folder know of each other. While files are checked in parallel, everything in it is
+// read-only except messageFile.used, actionInfo.sent and actionInfo.chosen.
 type Folder struct {
 	Opts     Options
 	kinds    kindSet
@@ -150,16 +151,15 @@ type Folder struct {
 	groups   map[string]*groupInfo
 	actions  map[string]*actionInfo // by name
 
-	lostActions bool // a file of actions could not be read: it may have any
+	lostActions bool // a file of actions could not be read: any action may exist
 
-	vague     bool               // what may send messages, or name actions, could not all be read
+	vague     bool               // some of what sends messages or names actions could not be read
 	documents []*source.Document // of all files
 	Scenarios []*source.Document // of the scenario files
 
-	journeyFiles map[string]bool // base names: what the journeys of this folder are called, sound or not
+	journeyFiles map[string]bool // base names of journey files, with or without errors
 }
 
-// fileCheck is the check of one file.
 type fileCheck struct {
 	*Folder
 	*source.Document
@@ -168,10 +168,10 @@ type fileCheck struct {
 	message *messageFile
 	group   *groupInfo
 	journey *journeyCheck
-	unsure  bool // what may send messages could not be read
+	unsure  bool // some of what may send messages could not be read
 }
 
-// role is what a file is.
+// role is the kind of a file.
 type role int
 
 const (
@@ -184,7 +184,7 @@ const (
 	rolePolicy
 )
 
-// roleOf tells a file's role by its place.
+// roleOf returns a file's role, by its place.
 func roleOf(file File) role {
 	if path.Ext(file.Name) != ".yaml" && path.Ext(file.Name) != ".yml" {
 		return roleNone
@@ -204,13 +204,12 @@ func roleOf(file File) role {
 	return roleJourney
 }
 
-// read parses the file.
 func (f *fileCheck) read() {
 	f.Document.Read()
 	f.unsure = f.Partial && (f.role == roleJourney || f.role == roleActions)
 }
 
-// JourneyKnown reports whether the folder has a file for the journey, sound or not.
+// JourneyKnown reports whether the folder has a file for the journey, with or without errors.
 func (c *Folder) JourneyKnown(name string) bool {
 	return c.journeyFiles[name] || c.Content.Journeys[name] != nil
 }

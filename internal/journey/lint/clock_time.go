@@ -11,10 +11,10 @@ import (
 )
 
 var (
-	// clockTime is a time of day as it is written; clockLike is one that somebody meant to write, and no expression.
+	// clockTime matches a time of day; clockLike matches what was probably meant as one and is no expression.
 	clockTime = regexp.MustCompile(`^\d{1,2}:\d{2}(:\d{2})?$`)
 	clockLike = regexp.MustCompile(`(?i)^\s*\d{1,2}\s*(:.*|[ap]\.?m\.?)\s*$`)
-	// dateLike is a date that stands where an expression belongs, and would be read as a subtraction.
+	// dateLike matches a date in the place of an expression, which CEL would read as a subtraction.
 	dateLike = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
 )
 
@@ -32,7 +32,7 @@ func (f *fileCheck) localTime(n *source.Node, what string) (journey.LocalTime, b
 	return at, true
 }
 
-// days reads one day of the week or a list of them; they come back in the order of the week.
+// days reads one day of the week or a list of days and returns them in the order of the week.
 func (f *fileCheck) days(n *source.Node) []string {
 	given, places := f.Words(n, "days")
 	var known []string
@@ -51,7 +51,7 @@ func (f *fileCheck) days(n *source.Node) []string {
 	return known
 }
 
-// zone reads a time zone; the customer's own is empty.
+// zone reads a time zone. It returns "" for the customer's own.
 func (f *fileCheck) zone(n *source.Node) string {
 	zone, ok := f.Word(n, "timezone")
 	if !ok || zone == "customer" {
@@ -64,7 +64,7 @@ func (f *fileCheck) zone(n *source.Node) string {
 	return zone
 }
 
-// schedule reads when an entry by schedule is due.
+// schedule reads the schedule of an entry.
 func (j *journeyCheck) schedule(n *source.Node) *journey.Schedule {
 	s := &journey.Schedule{}
 	if n.IsText() && clockTime.MatchString(n.Text) {

@@ -5,7 +5,30 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// flatten turns the trees into the flat program: indices first, in the order of the file, then the jumps.
+// flatten converts the trees of steps to the flat program that the interpreter runs.
+//
+// A file nests: arms hold steps, which have arms. The interpreter needs a position that fits in a snapshot and can be
+// reached by name, so a program is a list of steps with jump targets. The order is that of the file: a step, then the
+// steps of its arms, then the next step. Example:
+//
+//	0 send: hello            Next 1
+//	1 branch: …              Next 4, arms [2], otherwise 4
+//	2   wait: 1d             Next 3
+//	3   send: reminder       Next 4
+//	4 exit: done             Next End
+//
+// Three passes are needed, because every pass uses the complete result of the one before: enumerate assigns the indices,
+// link sets Next and the arms' targets (which may point forward), and resolve finds the targets of go_to (which may point
+// to any path or step).
+//
+// Invariants on which other code depends:
+//
+//   - All jumps except go_to lead forward. cycles (reachability.go) therefore only looks at go_to.
+//   - The steps of a path, and those of an arm, are contiguous, and the last step of an arm continues where its step
+//     does. package format and package graph recover the nesting from this.
+//   - An index is valid in one revision only, because an edit moves the steps. A running enrollment therefore stores the
+//     id of its step: the designer's, or one derived from the place ("main.3"), which a migration treats with care
+//     (Program.CanMigrate).
 func (j *journeyCheck) flatten() {
 	for _, p := range j.order {
 		j.enumerate(p.steps)
@@ -20,7 +43,7 @@ func (j *journeyCheck) flatten() {
 	}
 	byID := map[string]int{}
 	for _, s := range j.all {
-		if _, taken := byID[s.id]; !taken { // of two with one id the later is at fault
+		if _, taken := byID[s.id]; !taken { // of two steps with the same id, the later is at fault
 			byID[s.id] = s.index
 		}
 	}
@@ -32,7 +55,7 @@ func (j *journeyCheck) flatten() {
 	}
 }
 
-// enumerate gives every step its index: a step, then its arms, then the next step.
+// enumerate assigns every step its index: a step, then its arms, then the next step.
 func (j *journeyCheck) enumerate(list []*stepTree) {
 	for _, s := range list {
 		s.index = len(j.all)
@@ -43,7 +66,7 @@ func (j *journeyCheck) enumerate(list []*stepTree) {
 	}
 }
 
-// link sets Next and the arms' targets; behind is where the list goes on.
+// link sets Next and the arms' targets. behind is the index of the step after the list.
 func (j *journeyCheck) link(list []*stepTree, behind int) {
 	for i, s := range list {
 		s.Next = behind
@@ -69,7 +92,7 @@ func (j *journeyCheck) link(list []*stepTree, behind int) {
 	}
 }
 
-// resolve finds where a go_to leads.
+// resolve sets the target of a go_to.
 func (j *journeyCheck) resolve(s *stepTree, spec *journey.GoTo, byID map[string]int) {
 	if p := j.paths[spec.Target]; p != nil {
 		if len(p.steps) > 0 {
@@ -91,6 +114,6 @@ func (j *journeyCheck) resolve(s *stepTree, spec *journey.GoTo, byID map[string]
 		}
 	}
 	hint := human.Suggest(spec.Target, known)
-	j.rerouted = append(j.rerouted, hint) // leads there once the name is mended
+	j.rerouted = append(j.rerouted, hint) // once the name is fixed, it leads there
 	j.Report(s.targetAt, "unknown-path", hint, "go_to: there is no path or step %q", spec.Target)
 }

@@ -1,2 +1,2 @@
-// Package lint checks folders of journeys and compiles them: YAML in, definitions and diagnostics out.
+// Package lint checks project folders and compiles them: it reads YAML and returns definitions and diagnostics.
 package lint

@@ -13,7 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// exprUse is an expression that compiled, kept until the journey's steps and variables are known.
+// exprUse is a compiled expression, kept until the journey's steps and variables are known.
 type exprUse struct {
 	node *source.Node
 	expr *expr.Compiled
@@ -25,10 +25,11 @@ type exprCheck struct {
 	uses []exprUse
 }
 
-// unreadable stands for an expression with an error: it still counts as a condition. No definition comes to hold it.
+// unreadable replaces an expression with an error, so that it still counts as a condition. It never reaches a
+// definition.
 const unreadable expr.Expr = "false"
 
-// expr reads a value that may be CEL.
+// expr reads a value that may be an expression.
 func (f *exprCheck) expr(n *source.Node, w expr.Want) expr.Expr {
 	switch {
 	case n == nil:
@@ -77,12 +78,12 @@ func (f *exprCheck) expr(n *source.Node, w expr.Want) expr.Expr {
 	return out
 }
 
-// checkUses looks up what the expressions name, once the whole journey is read.
+// checkUses checks the names in expressions, once the whole journey is read.
 func (j *journeyCheck) checkUses() {
 	results := map[string]*stepTree{}
 	var ids, names []string
 	for _, step := range j.all {
-		if key := expr.Key(step.id); results[key] == nil { // of two with one id the later is at fault
+		if key := expr.Key(step.id); results[key] == nil { // of two steps with the same id, the later is at fault
 			results[key] = step
 		}
 		if step.named {
@@ -141,8 +142,7 @@ func (j *journeyCheck) checkStepUse(n *source.Node, u expr.Use, steps map[string
 	)
 }
 
-// cutAtHash reports whether an expression that could not be parsed ends within a text or too early because YAML
-// took the rest of its line for a comment.
+// cutAtHash reports whether a syntax error is caused by YAML, which took the rest of the line for a comment.
 func (f *fileCheck) cutAtHash(n *source.Node, issue expr.Issue) bool {
 	if runes := []rune(n.Text); !issue.Syntax || issue.Offset < len(runes) && !strings.ContainsRune(`"'`, runes[issue.Offset]) {
 		return false
@@ -159,7 +159,7 @@ func (f *fileCheck) cutAtHash(n *source.Node, issue expr.Issue) bool {
 	return strings.HasPrefix(strings.TrimLeft(rest, " \t"), "#")
 }
 
-// template checks a Liquid text at its place in the file.
+// template checks a Liquid template at its position in the file.
 func (f *fileCheck) template(n *source.Node, html bool) {
 	for _, problem := range template.Check(n.Text, html) {
 		at := n.Pos

@@ -10,8 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/journeytest"
 )
 
-// FuzzDefinition takes bytes for the JSON of a definition, as a channel could put them into a workflow's input:
-// what is taken must be safe to run.
+// FuzzDefinition reads bytes as the JSON of a definition, as a workflow's input may hold them. A definition that is
+// accepted must be safe to run.
 func FuzzDefinition(f *testing.F) {
 	for _, path := range []string{"testdata/cart.txtar", "testdata/emit-call.txtar", "testdata/reroute.txtar", "testdata/entries.txtar", "testdata/clock-wait.txtar"} {
 		archive, err := txtar.ParseFile(path)

@@ -16,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// addSeeds gives sound files and bytes that are known to be hard.
+// addSeeds adds valid files and bytes that are known to be hard.
 func addSeeds(f *testing.F) {
 	f.Add([]byte(journeytest.Cart))
 	f.Add([]byte(journeytest.Reminder))
@@ -35,13 +35,13 @@ func addSeeds(f *testing.F) {
 		for _, file := range journeytest.SplitGolden(archive) {
 			f.Add(file.Data)
 			if _, rest, ok := bytes.Cut(file.Data, []byte("\n")); ok && bytes.HasPrefix(file.Data, []byte("journey: ")) {
-				f.Add(append([]byte("journey: f\n"), rest...)) // the name that compiles
+				f.Add(append([]byte("journey: f\n"), rest...)) // the name that makes the file valid
 			}
 		}
 	}
 }
 
-// checkAnywhere checks bytes in every role and looks at what must hold of the diagnostics.
+// checkAnywhere checks bytes in every role and verifies the properties of the diagnostics.
 func checkAnywhere(t interface{ Fatalf(string, ...any) }, data []byte) {
 	for _, name := range []string{"f.yaml", "messages/f.yaml", "f.test.yaml", "intents.yaml", "policy.yaml", "actions/f.yaml"} {
 		content, diagnostics := lint.Check([]lint.File{{Name: name, Data: data}}, journeytest.Options())
@@ -83,7 +83,7 @@ func TestCheckNeverPanics(t *testing.T) {
 	})
 }
 
-// TestRoundTrip draws definitions and holds them against their packed form.
+// TestRoundTrip compares random definitions with their packed form.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	exprs := rapid.SampledFrom([]expr.Expr{"", "true", "event.total > 50", "customer.tier == \"gold\"", "vars.n + 1 > 2"})
@@ -161,7 +161,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// TestCheckIsBounded gives files that are made to be slow.
+// TestCheckIsBounded checks files that are designed to be slow.
 func TestCheckIsBounded(t *testing.T) {
 	t.Parallel()
 	for name, source := range map[string]string{

@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens anew")
 
-// goldens are folders of journeys with what Check says of them: `want` the diagnostics, `<journey>.json` the
+// goldens are folders of journeys with the results of Check: `want` holds the diagnostics, `<journey>.json` the
 // definition, `<journey>.test.json` the scenarios, `rules.json` the rules.
 func goldens(t *testing.T) []string {
 	t.Helper()
@@ -29,7 +29,7 @@ func goldens(t *testing.T) []string {
 	return paths
 }
 
-// splitGolden gives the files of a golden that Check reads. In them, ␍ stands for a carriage return and ⇥ for a tab.
+// splitGolden returns the files of a golden that Check reads. In them, ␍ is a carriage return and ⇥ a tab.
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
@@ -82,7 +82,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// wantText is a line per diagnostic, with its hint.
+// wantText returns one line per diagnostic, with its hint.
 func wantText(diagnostics source.Diagnostics) string {
 	var out strings.Builder
 	for _, d := range diagnostics {
@@ -95,7 +95,7 @@ func wantText(diagnostics source.Diagnostics) string {
 	return out.String()
 }
 
-// TestCodesHaveGoldens fails when a diagnostic has no golden.
+// TestCodesHaveGoldens checks that every diagnostic has a golden.
 func TestCodesHaveGoldens(t *testing.T) {
 	t.Parallel()
 	var all strings.Builder

@@ -7,10 +7,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// parser reads the value of a step's kind, and the keys beside it.
+// parser reads the value of a step's kind, and the keys next to it.
 type parser func(r *stepReader, value *source.Node) journey.Spec
 
-// parsers have one line per kind of Kinds. They travel with the check: parsing an arm leads back to them.
+// parsers returns the parser of each kind. It is a function because parsing an arm uses it again.
 func parsers() map[string]parser {
 	return map[string]parser{
 		"wait":     parseWait,
@@ -29,8 +29,8 @@ func parsers() map[string]parser {
 	}
 }
 
-// kindSet is what a check knows of kinds. Parsing an arm leads back to the kinds, so they travel with the check; the
-// registry itself could not be initialized otherwise.
+// kindSet is the kinds that a check knows. It is a value of the check because parsing an arm uses the kinds again, and
+// a global registry would depend on itself during initialization.
 type kindSet []journey.Kind
 
 func (s kindSet) byName(name string) *journey.Kind {
@@ -42,7 +42,7 @@ func (s kindSet) byName(name string) *journey.Kind {
 	return nil
 }
 
-// results gives the keys of steps.<id>.
+// results returns the keys of steps.<id>.
 func (s kindSet) results(name string) []string {
 	if kind := s.byName(name); kind != nil {
 		return kind.Results
@@ -50,7 +50,7 @@ func (s kindSet) results(name string) []string {
 	return nil
 }
 
-// names lists the kinds.
+// names returns the names of the kinds.
 func (s kindSet) names() []string {
 	var names []string
 	for _, kind := range s {
@@ -59,7 +59,7 @@ func (s kindSet) names() []string {
 	return names
 }
 
-// hasOption reports whether a key stands beside some kind.
+// hasOption reports whether some kind has this key as an option.
 func (s kindSet) hasOption(key string) bool {
 	return slices.ContainsFunc(s, func(k journey.Kind) bool { return slices.Contains(k.Options, key) })
 }

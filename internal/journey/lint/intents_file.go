@@ -11,21 +11,21 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// intentSet is what the check knows of the folder's intents.
+// intentSet is what the checks need to know of the folder's intents.
 type intentSet struct {
 	known  bool     // there is an intents.yaml
-	broken bool     // it could not be read: nothing is said about names
+	broken bool     // it could not be read: names are not checked
 	Names  []string // as the file writes them, sorted
 	keys   []string // as expressions write them, sorted
 }
 
-// Has reports whether there is an intent of this name, or may be.
+// Has reports whether an intent of this name exists, or may exist.
 func (s *intentSet) Has(name string) bool { return s.broken || slices.Contains(s.Names, name) }
 
-// hasKey is has for a name as expressions write it.
+// hasKey is Has for a name as expressions write it.
 func (s *intentSet) hasKey(key string) bool { return s.broken || slices.Contains(s.keys, key) }
 
-// Unknown says that there is no such intent.
+// Unknown returns the message about an unknown intent.
 func (s *intentSet) Unknown(name string) string {
 	if !s.known {
 		return fmt.Sprintf("there is no intent %q: the folder has no intents.yaml", name)
@@ -33,8 +33,8 @@ func (s *intentSet) Unknown(name string) string {
 	return fmt.Sprintf("there is no intent %q in intents.yaml", name)
 }
 
-// rootFile tells of several files of one kind, as intents.yaml, which counts: the one in the folder's root. The
-// others are reported.
+// rootFile returns the file that counts among several of one kind, such as intents.yaml: the one in the folder's root.
+// It reports the others.
 func rootFile(files []*fileCheck) *fileCheck {
 	var chosen *fileCheck
 	for _, f := range files {
@@ -58,7 +58,7 @@ func rootFile(files []*fileCheck) *fileCheck {
 	return chosen
 }
 
-// claimIntents makes the names of the intents known.
+// claimIntents registers the names of the intents.
 func (f *fileCheck) claimIntents() {
 	f.Intents.known = true
 	var all *source.Node
@@ -83,7 +83,7 @@ func (f *fileCheck) claimIntents() {
 	slices.Sort(f.Intents.keys)
 }
 
-// intentsFile checks intents.yaml, and keeps what it says.
+// intentsFile checks intents.yaml and keeps the intents.
 func (f *fileCheck) intentsFile() {
 	if f.Root == nil {
 		return
@@ -153,7 +153,7 @@ func (r *ruleCheck) evidence(n *source.Node) (out journey.Evidence) {
 	return out
 }
 
-// example reads what people write; a number is its digits.
+// example reads a sample message. A number counts as its digits.
 func (r *ruleCheck) example(n *source.Node) (string, bool) {
 	if n.Shape == source.Scalar && !n.Tagged && (n.Tag == "int" || n.Tag == "float") {
 		return n.Text, true

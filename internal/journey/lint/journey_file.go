@@ -11,7 +11,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// journeyCheck is the check of one journey file.
 type journeyCheck struct {
 	exprCheck
 	def      *journey.Definition
@@ -21,10 +20,9 @@ type journeyCheck struct {
 	all      []*stepTree // in the order of the program
 	targets  []rerouteTree
 	astray   bool     // a reroute could not be read: it may lead anywhere
-	rerouted []string // paths that a misspelt go_to means
+	rerouted []string // paths that a misspelled go_to probably means
 }
 
-// pathTree is a path while it is read.
 type pathTree struct {
 	name  string
 	at    source.Pos
@@ -77,7 +75,7 @@ func (f *fileCheck) journeyFile() {
 	j.finish()
 }
 
-// finish compiles what was read and looks at the whole.
+// finish compiles what was read and checks the whole.
 func (j *journeyCheck) finish() {
 	j.flatten()
 	j.reroutes()
@@ -93,7 +91,7 @@ func (j *journeyCheck) finish() {
 	j.journey = j
 }
 
-// keepJourney puts a journey that compiled into the content.
+// keepJourney adds a journey without errors to the content.
 func (f *fileCheck) keepJourney() {
 	j := f.journey
 	if j == nil || j.def.Journey == "" {
@@ -113,7 +111,7 @@ func (f *fileCheck) keepJourney() {
 	f.Content.Journeys[j.def.Journey] = j.def
 }
 
-// places says where the steps stand, also of a journey with errors.
+// places records the positions of the steps, also of a journey with errors.
 func (j *journeyCheck) places() {
 	at := map[string]journey.Place{}
 	for _, s := range j.all {
@@ -275,7 +273,7 @@ func (j *journeyCheck) readPaths(m *source.Mapping) {
 					j.Report(key.Pos, "duplicate-id", "", "main is the path under steps; call this one otherwise")
 				case j.paths[name] == nil:
 					add(name, key.Pos, n.Values[i])
-					if !ok { // whether anything leads to it is asked once it has a name
+					if !ok { // whether a path is used is checked once it has a name
 						j.rerouted = append(j.rerouted, name)
 					}
 				}
@@ -297,10 +295,10 @@ const (
 	largeSteps  = 200
 )
 
-// size warns of a journey that makes every instance heavy.
+// size warns about a journey that makes every enrollment heavy.
 func (j *journeyCheck) size() {
 	packed, err := j.def.Canonical()
-	if err == nil && len(packed) > largePacked { // compressing is slow, and pointless below
+	if err == nil && len(packed) > largePacked { // compressing is slow, and pointless for small definitions
 		packed, err = journey.Pack(j.def)
 	}
 	if err != nil {

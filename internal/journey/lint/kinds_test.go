@@ -14,13 +14,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
-// indent moves lines to the right.
 func indent(text, by string) string {
 	return by + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+by) + "\n"
 }
 
-// TestKinds walks the registry: a kind needs words, an example that compiles, a decoder of its spec, and a
-// golden with its definition.
+// TestKinds checks the registry: a kind needs a description, a valid example, a decoder, and a golden with its
+// definition.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	var compiled strings.Builder
@@ -76,7 +75,7 @@ func TestUnknownKindIsRefused(t *testing.T) {
 	}
 }
 
-// BenchmarkCheck checks 500 journeys, none of which has an expression of another, with nothing compiled before.
+// BenchmarkCheck checks 500 journeys that share no expressions, with an empty cache.
 func BenchmarkCheck(b *testing.B) {
 	files := journeytest.ExampleFiles()
 	for i := range 500 {

@@ -6,7 +6,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// level reads a threshold of an intent: `intent`, and one of above and below.
+// level reads an intent threshold: `intent`, and either above or below.
 func (j *journeyCheck) level(m *source.Mapping, intent *source.Node, what string) *journey.Level {
 	level := &journey.Level{Intent: j.intentName(intent)}
 	above, below := m.Get("above"), m.Get("below")
@@ -32,7 +32,7 @@ func (j *journeyCheck) threshold(m *source.Mapping) bool {
 	return true
 }
 
-// score reads a score of an intent; nil where there is none.
+// score reads an intent score, or returns nil if there is none.
 func (f *fileCheck) score(n *source.Node, what string) *float64 {
 	if n == nil {
 		return nil
@@ -41,7 +41,6 @@ func (f *fileCheck) score(n *source.Node, what string) *float64 {
 	return &v
 }
 
-// intentName reads the name of an intent, as intents.yaml writes it.
 func (f *fileCheck) intentName(n *source.Node) string {
 	name, ok := f.Word(n, "intent")
 	if ok && !f.Intents.Has(name) {

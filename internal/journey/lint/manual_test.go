@@ -15,14 +15,13 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// manual is the folder of the reference manual: README.md, a page for each kind, for each file of rules, and
-// the page on scenarios.
+// manual is the folder of the reference manual: README.md, a page for each step kind and each file of rules, and the
+// page on scenarios.
 const manual = "../../../docs/language"
 
-// rulePages are the pages of the files of rules.
 var rulePages = []string{"intents.md", "actions.md", "policy.md"}
 
-// results says what a kind leaves in steps.<id>.
+// results describes what a kind stores in steps.<id>.
 func results(kind journey.Kind) string {
 	if len(kind.Results) == 0 {
 		return "–"
@@ -30,7 +29,7 @@ func results(kind journey.Kind) string {
 	return "`" + strings.Join(kind.Results, "` `") + "`"
 }
 
-// kindTable is the manual's table of steps.
+// kindTable returns the manual's table of steps.
 func kindTable() string {
 	var out strings.Builder
 	out.WriteString("| kind | form | result in `steps.<id>` |\n|---|---|---|\n")
@@ -40,7 +39,7 @@ func kindTable() string {
 	return out.String()
 }
 
-// kindHead is the generated head of a kind's page.
+// kindHead returns the generated head of a kind's page.
 func kindHead(kind journey.Kind) string {
 	options := "–"
 	if len(kind.Options) > 0 {
@@ -57,7 +56,7 @@ func kindHead(kind journey.Kind) string {
 	)
 }
 
-// codeTable is the manual's table of diagnostics.
+// codeTable returns the manual's table of diagnostics.
 func codeTable() string {
 	var out strings.Builder
 	out.WriteString("| code | | meaning |\n|---|---|---|\n")
@@ -67,7 +66,7 @@ func codeTable() string {
 	return out.String()
 }
 
-// TestManualTables holds the generated parts of the manual against the registry; -update writes them.
+// TestManualTables compares the generated parts of the manual with the registry; -update writes them.
 func TestManualTables(t *testing.T) {
 	t.Parallel()
 	generated := map[string]map[string]string{"README.md": {"kinds": kindTable(), "codes": codeTable()}}
@@ -108,15 +107,15 @@ var (
 	fileTop = regexp.MustCompile(`^# ([\w./-]+\.yaml)\n`)
 )
 
-// manualExample is a block of YAML in the manual.
+// manualExample is a YAML block of the manual.
 type manualExample struct {
 	file  lint.File
-	code  string // of the diagnostic it is to show; empty: it is sound
-	whole bool   // names its file: the named files of a page are a folder of their own
+	code  string // the diagnostic it demonstrates; empty: it is valid
+	whole bool   // it names its file: the named files of a page form a folder
 	at    string
 }
 
-// manualExamples reads the examples of a page.
+// manualExamples returns the examples of a page.
 func manualExamples(t *testing.T, page string) (out []manualExample) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(manual, page))
@@ -152,8 +151,8 @@ func manualExamples(t *testing.T, page string) (out []manualExample) {
 	return out
 }
 
-// TestManualExamples lints every YAML of the manual. A sound example has no error; one that is marked with a
-// code shows that diagnostic and no other error.
+// TestManualExamples lints every YAML block of the manual. A valid example has no error; one marked with a code has
+// that diagnostic and no other error.
 func TestManualExamples(t *testing.T) {
 	t.Parallel()
 	pages := append([]string{"README.md"}, rulePages...)

@@ -11,19 +11,19 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// messageFile is what the check knows of a message.
+// messageFile is what the checks need to know of a message.
 type messageFile struct {
 	check    *fileCheck
 	at       source.Pos
 	Channels []string // with a treatment, in the order of the channel registry
-	Broken   bool     // the file could not be read: nothing is said about its treatments
+	Broken   bool     // the file could not be read: its treatments are not checked
 	used     atomic.Bool
 	message  *journey.Message // what compiled
 }
 
 func (c *Folder) MessageNames() []string { return slices.Sorted(maps.Keys(c.Messages)) }
 
-// claimMessage makes a message known under its file's name.
+// claimMessage registers a message under its file's name.
 func (f *fileCheck) claimMessage() {
 	info := &messageFile{check: f, Broken: f.Root == nil}
 	base := source.BaseName(f.File)
@@ -37,14 +37,13 @@ func (f *fileCheck) claimMessage() {
 	f.Messages[base], f.message = info, info
 }
 
-// keepMessage puts a message that compiled into the content.
+// keepMessage adds a message without errors to the content.
 func (f *fileCheck) keepMessage() {
 	if f.message != nil && f.message.message != nil {
 		f.Content.Messages[f.message.message.Name] = f.message.message
 	}
 }
 
-// messageFile checks a message.
 func (f *fileCheck) messageFile() {
 	info := f.message
 	if info == nil || info.Broken {
@@ -102,11 +101,11 @@ func (f *fileCheck) variants(m *source.Mapping, key, what string) map[string]map
 	return out
 }
 
-// treatments reads the treatment of each channel; whole asks for the required fields.
+// treatments reads the treatment of each channel. With whole, required fields must be present.
 func (f *fileCheck) treatments(m *source.Mapping, whole bool) map[string]journey.Treatment {
 	out := map[string]journey.Treatment{}
 	for _, spec := range f.Opts.Channels {
-		if spec.Any { // takes the treatment of another
+		if spec.Any { // it uses the treatment of another channel
 			continue
 		}
 		if n := m.Get(spec.Name); n != nil {
@@ -148,7 +147,7 @@ func (f *fileCheck) treatment(n *source.Node, spec channel.Spec, whole bool) jou
 	return out
 }
 
-// unusedMessages warns of messages that no journey sends.
+// unusedMessages warns about messages that no journey sends.
 func (c *Folder) unusedMessages() {
 	for _, name := range c.MessageNames() {
 		if info := c.Messages[name]; !info.used.Load() && !info.Broken {

@@ -57,7 +57,7 @@ func TestReadsOfResponses(t *testing.T) {
 	}
 }
 
-// TestListensToTheZone: a wait by the customer's clock moves with the customer.
+// TestListensToTheZone checks that a wait in the customer's time zone listens to changes of the zone.
 func TestListensToTheZone(t *testing.T) {
 	t.Parallel()
 	for wait, want := range map[string][]string{
@@ -67,7 +67,7 @@ func TestListensToTheZone(t *testing.T) {
 		`{until: customer.ends_at}`:                {"ends_at", "timezone"},
 		`{until: customer.ends_at, timezone: UTC}`: {"ends_at"},
 		`{until: "timestamp(customer.ends_at)"}`:   {"ends_at"},
-		`{until: entry.day}`:                       nil, // told of nothing else, it asks for nothing: as in the first interpreter
+		`{until: entry.day}`:                       nil, // nothing to listen to, so no level is queried
 		"1h":                                       nil,
 	} {
 		d := journeytest.MustCheck(t, "a", "journey: a\nentry: {event: X}\nsteps:\n  - wait: "+wait+"\n", nil)

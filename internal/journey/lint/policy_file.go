@@ -8,10 +8,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// DefaultSuppression is the reason of a rule that gives none.
+// DefaultSuppression is the reason of a suppression rule without one.
 const DefaultSuppression = "SUPPRESSED"
 
-// policyFile checks policy.yaml, and keeps what it says.
+// policyFile checks policy.yaml and keeps the policy.
 func (f *fileCheck) policyFile() {
 	if f.Root == nil {
 		return
@@ -76,7 +76,7 @@ func (r *ruleCheck) limit(n *source.Node) (out journey.Limit) {
 	return out
 }
 
-// most reads a number of contacts.
+// most reads a maximum number of contacts.
 func (r *ruleCheck) most(n *source.Node) int {
 	v, ok := r.Number(n, "max", 0, math.Inf(1))
 	if ok && v != math.Trunc(v) {
@@ -117,14 +117,14 @@ func (r *ruleCheck) quietHours(n *source.Node) *journey.QuietHours {
 	return out
 }
 
-// sameTime reports whether two times of day are the same.
+// sameTime reports whether two times of day are equal.
 func sameTime(a, b journey.LocalTime) bool {
 	h, m, s, _ := a.Parse()
 	h2, m2, s2, _ := b.Parse()
 	return h == h2 && m == m2 && s == s2
 }
 
-// ConsentAll is the consent without which nothing at all is sent.
+// ConsentAll is the consent without which nothing is sent.
 const ConsentAll = "all"
 
 // consent reads the conditions under which a customer may be contacted.
@@ -179,7 +179,7 @@ func (r *ruleCheck) toneRule(n *source.Node) (out journey.ToneRule) {
 	return out
 }
 
-// controlGroups reads the shares of the standing control tests.
+// controlGroups reads the shares of the control tests.
 func (r *ruleCheck) controlGroups(n *source.Node) map[string]float64 {
 	m := r.Mapping(n, "control_groups")
 	if m == nil {

@@ -6,17 +6,17 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// parks reports whether an instance waits at a step of this kind, so that a cycle through it is no endless
-// loop. Of a step whose kind could not be read that is not known.
+// parks reports whether an enrollment waits at a step of this kind, so that a cycle through it is not endless. For a
+// step whose kind could not be read it is true.
 func parks(kind string) bool {
 	return kind == "" || kind == "wait" || kind == "wait_for" || kind == "ask" || kind == "handoff"
 }
 
-// graph looks for cycles, dead steps and paths that nothing leads to.
+// graph reports endless cycles, unreachable steps and unused paths.
 func (j *journeyCheck) graph() {
 	edges := make([][]int, len(j.all))
 	for i, s := range j.all {
-		if s.Spec == nil { // a kind that could not be read: it may go anywhere
+		if s.Spec == nil { // a kind that could not be read may lead anywhere
 			edges[i] = []int{s.Next}
 			continue
 		}
@@ -47,7 +47,7 @@ func (j *journeyCheck) graph() {
 	}
 }
 
-// usedPaths finds the paths that a reroute leads to, or a go_to from elsewhere, at its beginning or into its middle.
+// usedPaths returns the paths that a reroute or a go_to from another path leads to, at any of their steps.
 func (j *journeyCheck) usedPaths() map[string]bool {
 	used := map[string]bool{journey.Main: true}
 	for _, name := range j.rerouted {
@@ -70,7 +70,7 @@ func (j *journeyCheck) usedPaths() map[string]bool {
 	return used
 }
 
-// handoffWithoutTimeout are the successors where on_timeout can never run.
+// handoffWithoutTimeout returns the successors of a handoff whose on_timeout can never run.
 func handoffWithoutTimeout(s *journey.Step, spec *journey.Handoff) []int {
 	out := []int{s.Next}
 	for _, to := range spec.Outcomes {
@@ -93,7 +93,7 @@ func reach(edges [][]int, reached []bool, from int) {
 	}
 }
 
-// deadRuns reports the first of each run of steps that no way leads to.
+// deadRuns reports the first step of each run of unreachable steps.
 func (j *journeyCheck) deadRuns(list []*stepTree, reached []bool) {
 	dead := false
 	for _, s := range list {
@@ -114,7 +114,7 @@ func (j *journeyCheck) deadRuns(list []*stepTree, reached []bool) {
 	}
 }
 
-// onlyReached skips the head of an arm that is dead with its step.
+// onlyReached skips the steps at the head of an arm that are unreachable because their step is.
 func onlyReached(list []*stepTree, reached []bool) []*stepTree {
 	for i, s := range list {
 		if reached[s.index] {
@@ -125,7 +125,7 @@ func onlyReached(list []*stepTree, reached []bool) []*stepTree {
 }
 
 // cycles reports each go_to that closes a cycle on which nothing waits. All other jumps lead forward in the program, so
-// every cycle has a go_to; the walk follows the program's order, so the one that leads back closes it.
+// every cycle contains a go_to. The walk follows the program's order, so the go_to that leads back closes the cycle.
 func (j *journeyCheck) cycles(edges [][]int) {
 	const (
 		open = 1 + iota

@@ -9,13 +9,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// rerouteTree is a reroute rule while it is read.
 type rerouteTree struct {
 	rule int        // index in Definition.Reroute
-	at   source.Pos // of go_to's value
+	at   source.Pos // of the value of go_to
 }
 
-// reroute reads the rules that move an instance to another path.
+// reroute reads the rules that move an enrollment to another path.
 func (j *journeyCheck) reroute(n *source.Node) {
 	items, ok := j.List(n, "reroute")
 	j.astray = !ok
@@ -52,7 +51,7 @@ func (j *journeyCheck) reroute(n *source.Node) {
 	}
 }
 
-// reroutes looks up where the rules lead, once all paths and steps are read.
+// reroutes resolves the targets of the rules, once all paths and steps are read.
 func (j *journeyCheck) reroutes() {
 	for _, target := range j.targets {
 		name := j.def.Reroute[target.rule].GoTo
@@ -76,7 +75,7 @@ func (j *journeyCheck) reroutes() {
 			known = append(known, path)
 		}
 		hint := human.Suggest(name, known)
-		j.rerouted = append(j.rerouted, hint) // leads there once the name is mended
+		j.rerouted = append(j.rerouted, hint) // once the name is fixed, it leads there
 		j.Report(target.at, "unknown-path", hint, "reroute: there is no path %q", name)
 	}
 }

@@ -12,7 +12,8 @@ import (
 // ruleCheck is the check of a file of rules: intents, actions, policy.
 type ruleCheck struct{ exprCheck }
 
-// sight is what an expression of the rules may read: variables beside count and last. Without any, it may read all.
+// sight lists the variables that an expression of the rules may read, in addition to count and last. A nil sight
+// permits all.
 type sight []string
 
 var (
@@ -22,12 +23,12 @@ var (
 		"event",
 		"event_name",
 		"now",
-	} // of evidence and acceptance: they are looked at with an event, outside of journeys
+	} // of evidence and acceptance, which are evaluated with an event, outside of journeys
 	seesCustomer = sight{"customer", "intent", "now"} // of consent
-	seesAll      sight                                // of actions and of the policy: what journey asks is at hand, and missing where none does
+	seesAll      sight                                // of actions and the policy; a journey's variables are missing if none asks
 )
 
-// cel reads an expression, and looks at what it names.
+// cel reads an expression and checks the names in it.
 func (r *ruleCheck) cel(n *source.Node, w expr.Want, sees sight) expr.Expr {
 	before := len(r.uses)
 	e := r.expr(n, w)
@@ -49,7 +50,7 @@ func (r *ruleCheck) cel(n *source.Node, w expr.Want, sees sight) expr.Expr {
 	return e
 }
 
-// needCel is cel for a key that must be there.
+// needCel is cel for a required key.
 func (r *ruleCheck) needCel(m *source.Mapping, key, why string, w expr.Want, sees sight) expr.Expr {
 	if n := m.Need(key, why); n != nil {
 		return r.cel(n, w, sees)
@@ -57,7 +58,7 @@ func (r *ruleCheck) needCel(m *source.Mapping, key, why string, w expr.Want, see
 	return ""
 }
 
-// intentUse looks up an intent that an expression names.
+// intentUse checks an intent that an expression names.
 func (f *fileCheck) intentUse(n *source.Node, u expr.Use) {
 	if u[0].Name != "intent" || len(u) < 2 || f.Intents.hasKey(expr.Key(u[1].Name)) {
 		return
@@ -65,7 +66,7 @@ func (f *fileCheck) intentUse(n *source.Node, u expr.Use) {
 	f.Report(n.At(u[1].Offset), "unknown-intent", human.Suggest(expr.Key(u[1].Name), f.Intents.keys), "%s", f.Intents.Unknown(u[1].Name))
 }
 
-// above0 reads a duration that is longer than none.
+// above0 reads a duration greater than zero.
 func (f *fileCheck) above0(n *source.Node, what string) time.Duration {
 	d, ok := f.Duration(n, what, false)
 	if ok && d == 0 {
@@ -74,7 +75,6 @@ func (f *fileCheck) above0(n *source.Node, what string) time.Duration {
 	return d
 }
 
-// channelIn reads the name of a channel.
 func (f *fileCheck) channelIn(n *source.Node) string {
 	name, ok := f.Word(n, "channel")
 	if ok {

@@ -50,7 +50,7 @@ func (r *stepReader) replies(n *source.Node, spec *journey.Ask) {
 	}
 }
 
-// reply reads what an arm takes: exactly one of intent, matches and any.
+// reply reads the condition of an arm: exactly one of intent, matches and any.
 func (r *stepReader) reply(m *source.Mapping, arm *journey.ReplyArm) {
 	found := ""
 	for i, key := range m.Node.Keys {

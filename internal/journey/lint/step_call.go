@@ -60,7 +60,6 @@ func parseCall(r *stepReader, n *source.Node) journey.Spec {
 	return spec
 }
 
-// callURL reads where a call goes to.
 func (r *stepReader) callURL(n *source.Node) string {
 	text, ok := r.Word(n, "url")
 	if !ok {
@@ -74,7 +73,7 @@ func (r *stepReader) callURL(n *source.Node) string {
 	return text
 }
 
-// callBody reads what a call sends.
+// callBody reads the body of a call.
 func (r *stepReader) callBody(n *source.Node, spec *journey.Call) {
 	if n.Shape == source.Scalar {
 		var ok bool
@@ -87,7 +86,7 @@ func (r *stepReader) callBody(n *source.Node, spec *journey.Call) {
 	r.templatesIn(n)
 }
 
-// templatesIn checks every text of a value as Liquid.
+// templatesIn checks every string in a value as Liquid.
 func (r *stepReader) templatesIn(n *source.Node) {
 	for _, item := range slices.Concat(n.Items, n.Values) {
 		if item.IsText() {
@@ -97,7 +96,6 @@ func (r *stepReader) templatesIn(n *source.Node) {
 	}
 }
 
-// callHeaders reads the headers of a call.
 func (r *stepReader) callHeaders(n *source.Node, spec *journey.Call) {
 	m := r.Mapping(n, "headers")
 	if m == nil {

@@ -33,11 +33,11 @@ func parseDecide(r *stepReader, n *source.Node) journey.Spec {
 	return spec
 }
 
-// secondKind reports whether the value of `send` beside decide is a message: then it is a kind of its own, and
-// no option.
+// secondKind reports whether the value of `send` next to decide is a message. Then it is a second kind and not an
+// option.
 func secondKind(n *source.Node) bool { return n.IsText() && n.Text != "true" && n.Text != "false" }
 
-// choice reads what is chosen among; sure tells whether all of it is known.
+// choice reads the actions to choose from. sure reports whether all of them are known.
 func (r *stepReader) choice(n *source.Node, spec *journey.Decide) (actions []*actionInfo, sure bool) {
 	if n.Shape == source.Sequence {
 		names, places := r.Words(n, "decide")
@@ -67,7 +67,7 @@ func (r *stepReader) choice(n *source.Node, spec *journey.Decide) (actions []*ac
 	return group.actions, !group.broken
 }
 
-// unknownAction reports a name that is no group or action, unless it may stand in a file that could not be read.
+// unknownAction reports a name that is no group or action, unless a file that could not be read may define it.
 func (r *stepReader) unknownAction(n *source.Node, name, what string, known []string) {
 	if r.lostActions {
 		return
@@ -84,7 +84,7 @@ func (r *stepReader) unknownAction(n *source.Node, name, what string, known []st
 	}
 }
 
-// offered checks that some action can be offered by a channel.
+// offered reports a channel that can offer none of the actions.
 func (r *stepReader) offered(channel string, at *source.Node, actions []*actionInfo, sure bool) {
 	spec := r.channelSpec(channel, at.Pos)
 	if spec == nil || spec.Any || !sure || len(actions) == 0 {

@@ -19,7 +19,7 @@ func parseSend(r *stepReader, n *source.Node) journey.Spec {
 	return spec
 }
 
-// saying reads what is said, and how: the message and the keys beside it.
+// saying reads the message of a step and its delivery options.
 func (r *stepReader) saying(n *source.Node, kind string, spec *journey.Send) {
 	name, ok := r.Word(n, "the message of "+kind)
 	spec.Message = name
@@ -57,7 +57,7 @@ func (r *stepReader) saying(n *source.Node, kind string, spec *journey.Send) {
 	}
 }
 
-// messageNamed finds a message that is to be sent, and reports where there is none.
+// messageNamed returns a message to be sent, and reports an unknown one.
 func (f *fileCheck) messageNamed(n *source.Node, name string) *messageFile {
 	message := f.Messages[name]
 	if message != nil {
@@ -66,16 +66,16 @@ func (f *fileCheck) messageNamed(n *source.Node, name string) *messageFile {
 	}
 	hint := human.Suggest(name, f.MessageNames())
 	if meant := f.Messages[hint]; meant != nil {
-		meant.used.Store(true) // once the name is mended
+		meant.used.Store(true) // it is used once the name is fixed
 	}
 	f.Report(n.Pos, "unknown-message", hint, "there is no message %q (messages/%s.yaml)", name, name)
 	return nil
 }
 
-// best is the word for the channel that the customer answers most, of those permitted.
+// best is the value of via for the permitted channel that the customer answers most.
 const best = "best"
 
-// channels reads via: a channel, a list, or best, which is none.
+// channels reads via: a channel, a list, or best, for which it returns none.
 func (f *fileCheck) channels(n *source.Node) ([]string, []*source.Node) {
 	if n.IsText() && n.Text == best {
 		return nil, nil
@@ -88,7 +88,7 @@ func (f *fileCheck) channels(n *source.Node) ([]string, []*source.Node) {
 	return names, places
 }
 
-// channelSpec finds a channel, and reports where there is none.
+// channelSpec returns a channel, and reports an unknown one.
 func (f *fileCheck) channelSpec(channel string, at source.Pos) *channel.Spec {
 	known := f.ChannelNames()
 	i := slices.Index(known, channel)
@@ -108,7 +108,7 @@ func (f *fileCheck) channel(channel string, at source.Pos, name string, message 
 	f.Report(at, "unknown-channel", human.Suggest(channel, message.Channels), "%s", NoTreatment(name, channel, message.Channels))
 }
 
-// NoTreatment says that a message has nothing for a channel, and what it has.
+// NoTreatment returns the message about a message that has no treatment for a channel.
 func NoTreatment(message, channel string, channels []string) string {
 	if len(channels) == 0 {
 		return fmt.Sprintf("the message %q has no treatment for %s, nor for any other channel", message, channel)

@@ -23,7 +23,7 @@ func parseWaitFor(r *stepReader, n *source.Node) journey.Spec {
 		items = list
 	}
 	spec.Arms = make([]journey.EventArm, len(items)) // the arms keep pointers into it
-	inside := false                                  // timeout stands in an arm
+	inside := false                                  // an arm contains timeout
 	for i, item := range items {
 		if item.IsText() && item.Text != "" {
 			r.Report(

@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// stepTree is a step while it is read: what the program holds, and what only the check needs.
+// stepTree is a step while it is read: the step of the program, and data that only the check needs.
 type stepTree struct {
 	journey.Step
 	id    string
@@ -23,7 +23,7 @@ type stepTree struct {
 	index int
 	arms  []*armTree
 
-	targetAt source.Pos      // of go_to's value
+	targetAt source.Pos      // of the value of go_to
 	outcomes map[string]*int // of a handoff, until the program is linked
 }
 
@@ -33,13 +33,13 @@ type armTree struct {
 	at    source.Pos
 	into  *int // the jump target in the spec
 
-	instead *int // the jump target that an absent arm shares; nil: it goes on behind the step
+	instead *int // the jump target that an absent arm shares; nil: it continues after the step
 }
 
-// stepKeys are those of every step.
+// stepKeys are the keys of every step.
 var stepKeys = []string{"id", "name", "when"}
 
-// steps reads a list of steps; prefix is the id of the list: the path, or a step's id and the arm.
+// steps reads a list of steps. prefix is the id of the list: the path, or a step's id and the arm.
 func (j *journeyCheck) steps(n *source.Node, path, prefix string) []*stepTree {
 	items, ok := j.List(n, "a path of steps")
 	if !ok {
@@ -55,7 +55,8 @@ func (j *journeyCheck) steps(n *source.Node, path, prefix string) []*stepTree {
 	return out
 }
 
-// step reads one step. Nil where it is no mapping; without a kind it keeps its id, and jumps to it hold.
+// step reads one step. It returns nil for a value that is no mapping. A step without a kind keeps its id, so that jumps
+// to it are valid.
 func (j *journeyCheck) step(n *source.Node, path, id string) *stepTree {
 	m := j.Mapping(n, "a step")
 	if m == nil {
@@ -64,7 +65,7 @@ func (j *journeyCheck) step(n *source.Node, path, id string) *stepTree {
 	s := &stepTree{id: id, at: n.Pos, path: path, Step: journey.Step{Path: path}}
 	place := id
 	if v := m.Get("id"); v != nil {
-		if label, _ := j.Label(v, "step"); label != "" { // one that is ill-formed is still what others call it
+		if label, _ := j.Label(v, "step"); label != "" { // an ill-formed id is still the id that others use
 			s.id, s.named, s.idAt = label, true, v.Pos
 		}
 	}
@@ -91,7 +92,7 @@ func (j *journeyCheck) step(n *source.Node, path, id string) *stepTree {
 	return s
 }
 
-// kindOf finds the kind of a step, and reports where there is none.
+// kindOf returns the kind of a step, and reports a step without one.
 func (j *journeyCheck) kindOf(n *source.Node) (*journey.Kind, source.Pos) {
 	var first *journey.Kind
 	var at source.Pos
@@ -123,31 +124,30 @@ func (j *journeyCheck) kindOf(n *source.Node) (*journey.Kind, source.Pos) {
 	return nil, source.Pos{}
 }
 
-// optionOf reports whether the kind that stands first in a step is only an option of another: `send: false`
-// before decide.
+// optionOf reports whether the first kind in a step is only an option of another: `send: false` before decide.
 func optionOf(kind, first *journey.Kind, n *source.Node) bool {
 	i := slices.IndexFunc(n.Keys, func(k *source.Node) bool { return k.Shape == source.Scalar && k.Text == first.Name })
 	return slices.Contains(kind.Options, first.Name) && !secondKind(n.Values[i])
 }
 
-// stepReader is what a kind's parse works with.
+// stepReader is passed to the parser of a kind.
 type stepReader struct {
 	*journeyCheck
 	keys  *source.Mapping
 	step  *stepTree
-	place string // the step's counted id: the ids of its arms begin with it
+	place string // the step's id by its place, the prefix of the ids in its arms
 }
 
-// get gives the value of a key beside the kind, or nil.
+// get returns the value of a key next to the kind, or nil.
 func (r *stepReader) get(key string) *source.Node { return r.keys.Get(key) }
 
-// need gives it and reports its absence.
+// need is get for a required key.
 func (r *stepReader) need(key, why string) *source.Node { return r.keys.Need(key, why) }
 
-// arm reads a nested list of steps; into receives its first step. An absent arm goes on behind the step.
+// arm reads a nested list of steps. into receives the index of its first step. An absent arm continues after the step.
 func (r *stepReader) arm(n *source.Node, token string, into *int) { r.armOr(n, token, into, nil) }
 
-// armOr is arm; where it is absent, it leads where another arm of the step does that was read before.
+// armOr is arm, except that an absent arm leads where another arm of the step does, which was read before.
 func (r *stepReader) armOr(n *source.Node, token string, into, instead *int) {
 	*into = journey.End
 	a := &armTree{into: into}
@@ -161,7 +161,7 @@ func (r *stepReader) armOr(n *source.Node, token string, into, instead *int) {
 	r.step.arms = append(r.step.arms, a)
 }
 
-// ids reports ids that are taken, in the order of the file.
+// ids reports repeated ids, in the order of the file.
 func (j *journeyCheck) ids() {
 	type claim struct {
 		step *stepTree

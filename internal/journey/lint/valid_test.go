@@ -9,8 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// TestHostileDefinitions gives definitions that Check would never make, as bytes from elsewhere could: each is
-// refused, and said why.
+// TestHostileDefinitions checks that definitions which Check never returns, but other bytes may hold, are refused with
+// a reason.
 func TestHostileDefinitions(t *testing.T) {
 	t.Parallel()
 	with := func(spec journey.Spec) *journey.Definition {
