@@ -215,7 +215,6 @@ func (w *player) pushed(ctx context.Context, to, title string) error {
 
 var (
 	handoffLink = regexp.MustCompile(`href="(/inbox/[^"]+)"`)
-	csrfField   = regexp.MustCompile(`name="csrf" value="([^"]*)"`)
 	resolveForm = regexp.MustCompile(`action="(/inbox/[^"]+/resolve)"`)
 )
 
@@ -265,11 +264,11 @@ func (w *player) resolve(ctx context.Context, queue, agent, outcome, note string
 	if err != nil {
 		return err
 	}
-	csrf, action := csrfField.FindStringSubmatch(text), resolveForm.FindStringSubmatch(text)
-	if csrf == nil || action == nil {
+	action := resolveForm.FindStringSubmatch(text)
+	if action == nil {
 		return fmt.Errorf("page %s has no form to resolve the hand-off", link)
 	}
-	form := url.Values{"csrf": {csrf[1]}, "agent": {agent}, "outcome": {outcome}, "note": {note}}
+	form := url.Values{"agent": {agent}, "outcome": {outcome}, "note": {note}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.gateway+action[1], strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
