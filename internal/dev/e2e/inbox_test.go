@@ -18,6 +18,7 @@ import (
 type agent struct {
 	testing.TB
 	base   string
+	origin string // of the site whose page sends forms
 	client http.Client
 }
 
@@ -26,7 +27,7 @@ func newAgent(t testing.TB, base string) *agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &agent{TB: t, base: base, client: http.Client{Jar: jar}}
+	return &agent{TB: t, base: base, origin: base, client: http.Client{Jar: jar}}
 }
 
 // get loads a page as a browser does.
@@ -48,6 +49,7 @@ func (a *agent) post(path string, form url.Values) (int, string) {
 		a.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", a.origin)
 	req.Header.Set("Accept", "text/html")
 	return a.do(req)
 }
@@ -81,7 +83,6 @@ func (a *agent) signIn(token, name string) {
 var (
 	handoffLink = regexp.MustCompile(`href="(/inbox/[^"?]+)"`)
 	resolveForm = regexp.MustCompile(`action="([^"]+/resolve)"`)
-	csrfField   = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
 )
 
 // find waits until the inbox lists a customer's hand-off, and returns its page and path.
@@ -103,11 +104,10 @@ func (a *agent) find(customer string) (path, page string) {
 // resolve submits the form of a page.
 func (a *agent) resolve(page string, fields url.Values) (int, string) {
 	a.Helper()
-	action, token := resolveForm.FindStringSubmatch(page), csrfField.FindStringSubmatch(page)
-	if action == nil || token == nil {
+	action := resolveForm.FindStringSubmatch(page)
+	if action == nil {
 		a.Fatalf("the page has no form to resolve:\n%s", page)
 	}
-	fields.Set("csrf", html.UnescapeString(token[1]))
 	return a.post(html.UnescapeString(action[1]), fields)
 }
 
@@ -128,10 +128,12 @@ func TestInbox(t *testing.T) {
 			t.Errorf("the page of the hand-off lacks %q:\n%s", want, page)
 		}
 	}
-	// A form made by another site has no token of this session.
-	if status, _ := a.post(path+"/resolve", url.Values{"outcome": {"refunded"}}); status < 400 {
-		t.Errorf("a form without its token was taken: %d", status)
+	// A browser names the site from which a form was sent.
+	a.origin = "https://elsewhere.example.com"
+	if status, _ := a.post(path+"/resolve", url.Values{"outcome": {"refunded"}}); status != http.StatusForbidden {
+		t.Errorf("a form from another site was accepted: %d", status)
 	}
+	a.origin = a.base
 	h.parked("care/ana", "person")
 	if status, answer := a.resolve(page, url.Values{"outcome": {"refunded"}, "note": {"sent 12 back"}}); status != http.StatusOK ||
 		!strings.Contains(answer, "resolved it as") {
