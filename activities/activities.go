@@ -128,7 +128,7 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 	now := a.cfg.Now(in.Clock)
 	note := ""
 	if in.Spec.Note != "" {
-		vars, err := a.cfg.Ports.Enrollments.View(ctx, now, in.Ref, in.Scene)
+		vars, err := a.cfg.Ports.Enrollments.View(ctx, now, in.Ref, in.EvalContext)
 		if err != nil {
 			return asSupersededError(err)
 		}
@@ -220,7 +220,7 @@ func (a *Activities) program(ctx context.Context, revision string) (*journey.Pro
 }
 
 // loadVars returns the compiled journey of an enrollment, and what its expressions see now.
-func (a *Activities) loadVars(ctx context.Context, ref contract.Ref, scene contract.Scene) (*journey.Program, expr.Vars, error) {
+func (a *Activities) loadVars(ctx context.Context, ref contract.Ref, scene contract.EvalContext) (*journey.Program, expr.Vars, error) {
 	prog, err := a.program(ctx, ref.Revision)
 	if err != nil {
 		return nil, expr.Vars{}, err

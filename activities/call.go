@@ -21,7 +21,7 @@ import (
 // templates. What is returned enters the workflow's history, so it holds of the body only what expressions read. An
 // attempt that may be repeated is an error.
 func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallResult, error) {
-	vars, err := a.cfg.Ports.Enrollments.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.Scene)
+	vars, err := a.cfg.Ports.Enrollments.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.EvalContext)
 	if err != nil {
 		return contract.CallResult{}, asSupersededError(err)
 	}

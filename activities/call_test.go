@@ -33,7 +33,7 @@ func (f *fakeCaller) Call(_ context.Context, r CallRequest) (contract.CallResult
 func (b *bundle) call(spec journey.Call, answer contract.CallResult, err error) (contract.Call, *fakeCaller) {
 	f := &fakeCaller{answer: answer, err: err}
 	b.activities.cfg.Call = f
-	return contract.Call{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
+	return contract.Call{Ref: b.ref, EvalContext: contract.EvalContext{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
 		Key: b.ref.Enrollment + "/rate/1", Step: "rate", Spec: spec}, f
 }
 
@@ -88,11 +88,11 @@ func TestCallIsKept(t *testing.T) {
 			t.Fatal(got, err)
 		}
 	}
-	scene := in.Scene
+	scene := in.EvalContext
 	scene.Steps, scene.StepCalls = map[string]map[string]any{"rate": {"status": 200.0}}, map[string]string{"rate": in.Key}
 	values, err := b.activities.Evaluate(
 		t.Context(),
-		contract.Evaluate{Ref: b.ref, Scene: scene, Exprs: []expr.Expr{"steps.rate.body.score + 1", "steps.rate.body.name"}},
+		contract.Evaluate{Ref: b.ref, EvalContext: scene, Exprs: []expr.Expr{"steps.rate.body.score + 1", "steps.rate.body.name"}},
 	)
 	if err != nil || !cmp.Equal(values.Values, []any{8.0, "Kyoto"}) {
 		t.Error(values, err)
@@ -182,7 +182,7 @@ func TestCallNotMine(t *testing.T) {
 	}
 	in, f := b.call(journey.Call{URL: "https://api.example.com/"}, contract.CallResult{Status: 200}, nil)
 	in.Chain = "another"
-	emit := contract.Emit{Ref: b.ref, Scene: in.Scene, Key: in.Key, Spec: journey.Emit{Event: "Hello"}}
+	emit := contract.Emit{Ref: b.ref, EvalContext: in.EvalContext, Key: in.Key, Spec: journey.Emit{Event: "Hello"}}
 	emit.Chain = "another"
 	_, called := b.activities.Call(t.Context(), in)
 	for what, err := range map[string]error{"call": called, "emit": b.activities.Emit(t.Context(), emit)} {

@@ -10,7 +10,7 @@ import (
 // Emit makes an event of the customer. Its properties are evaluated where the data is; one without a value is left
 // out.
 func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
-	prog, vars, err := a.loadVars(ctx, in.Ref, in.Scene)
+	prog, vars, err := a.loadVars(ctx, in.Ref, in.EvalContext)
 	if err != nil {
 		return err
 	}

@@ -13,9 +13,9 @@ import (
 func TestEmit(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12})
 	in := contract.Emit{
-		Ref:   b.ref,
-		Scene: contract.Scene{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
-		Key:   b.ref.Enrollment + "/tell/1",
+		Ref:         b.ref,
+		EvalContext: contract.EvalContext{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
+		Key:         b.ref.Enrollment + "/tell/1",
 		Spec: journey.Emit{Event: "Points Counted", Properties: map[string]expr.Expr{
 			"points": "customer.points + vars.tries", "at": `timestamp("2026-03-02T09:00:00Z")`, "nothing": "customer.nothing",
 			"bad": "customer.first_name / 2"}},

@@ -15,7 +15,7 @@ import (
 //
 // An expression without a value, or with an error, is reported in Missing.
 func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contract.EvaluateResult, error) {
-	prog, vars, err := a.loadVars(ctx, in.Ref, in.Scene)
+	prog, vars, err := a.loadVars(ctx, in.Ref, in.EvalContext)
 	if err != nil {
 		return contract.EvaluateResult{}, err
 	}
@@ -45,7 +45,7 @@ func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contra
 // Assign evaluates assignments in order, each seeing the ones before it, and sets the customer's traits. One without
 // a value is skipped.
 func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
-	prog, vars, err := a.loadVars(ctx, in.Ref, in.Scene)
+	prog, vars, err := a.loadVars(ctx, in.Ref, in.EvalContext)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func TestMoment(t *testing.T) {
 
 func TestEvaluate(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12, "ends": "2026-05-01", "timezone": "Asia/Tokyo"})
-	in := contract.Evaluate{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event, Vars: map[string]any{"tries": 2}},
+	in := contract.Evaluate{Ref: b.ref, EvalContext: contract.EvalContext{EntryEvent: b.event, Vars: map[string]any{"tries": 2}},
 		Exprs: []expr.Expr{"customer.points * 2 + vars.tries", "customer.nothing == 1", `count("Subscribed") > 0`}}
 	got, err := b.activities.Evaluate(t.Context(), in)
 	if err != nil {
@@ -55,7 +55,7 @@ func TestEvaluate(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	in.Exprs, in.Moment = []expr.Expr{"customer.ends"}, &contract.Moment{Offset: -48 * time.Hour}
+	in.Exprs, in.Moment = []expr.Expr{"customer.ends"}, &contract.MomentSpec{Offset: -48 * time.Hour}
 	if got, err = b.activities.Evaluate(t.Context(), in); err != nil || got.Values[0] != "2026-04-28T15:00:00Z" {
 		t.Error(got, err)
 	}
@@ -67,23 +67,23 @@ func TestEvaluateLocalTime(t *testing.T) {
 	now := time.Date(2026, 3, 2, 0, 30, 0, 0, time.UTC) // Monday, 09:30 in Tokyo
 	b.activities.cfg.Now = func(clock.Clock) time.Time { return now }
 	for _, c := range []struct {
-		moment contract.Moment
+		moment contract.MomentSpec
 		want   any
 	}{
-		{contract.Moment{At: "10:00"}, "2026-03-02T01:00:00Z"},
-		{contract.Moment{At: "09:30"}, "2026-03-03T00:30:00Z"}, // now means the next day
-		{contract.Moment{At: "09:00", Timezone: "customer"}, "2026-03-03T00:00:00Z"},
-		{contract.Moment{At: "09:00", Days: []string{"mon"}}, "2026-03-09T00:00:00Z"},
-		{contract.Moment{At: "09:00", Days: []string{"wed", "sat"}}, "2026-03-04T00:00:00Z"},
-		{contract.Moment{At: "09:00", Timezone: "Europe/Lisbon"}, "2026-03-02T09:00:00Z"},
-		{contract.Moment{At: "02:30", Timezone: "America/New_York", Days: []string{"sun"}}, "2026-03-08T07:00:00Z"},
+		{contract.MomentSpec{At: "10:00"}, "2026-03-02T01:00:00Z"},
+		{contract.MomentSpec{At: "09:30"}, "2026-03-03T00:30:00Z"}, // now means the next day
+		{contract.MomentSpec{At: "09:00", Timezone: "customer"}, "2026-03-03T00:00:00Z"},
+		{contract.MomentSpec{At: "09:00", Days: []string{"mon"}}, "2026-03-09T00:00:00Z"},
+		{contract.MomentSpec{At: "09:00", Days: []string{"wed", "sat"}}, "2026-03-04T00:00:00Z"},
+		{contract.MomentSpec{At: "09:00", Timezone: "Europe/Lisbon"}, "2026-03-02T09:00:00Z"},
+		{contract.MomentSpec{At: "02:30", Timezone: "America/New_York", Days: []string{"sun"}}, "2026-03-08T07:00:00Z"},
 		// skipped by summer time
-		{contract.Moment{At: "09:00", Timezone: "Mars/Olympus"}, "2026-03-02T09:00:00Z"},
-		{contract.Moment{At: "noon"}, nil},
+		{contract.MomentSpec{At: "09:00", Timezone: "Mars/Olympus"}, "2026-03-02T09:00:00Z"},
+		{contract.MomentSpec{At: "noon"}, nil},
 	} {
 		got, err := b.activities.Evaluate(
 			t.Context(),
-			contract.Evaluate{Ref: b.ref, Scene: contract.Scene{EntryEvent: b.event}, Moment: &c.moment},
+			contract.Evaluate{Ref: b.ref, EvalContext: contract.EvalContext{EntryEvent: b.event}, Moment: &c.moment},
 		)
 		if err != nil || len(got.Values) != 1 || got.Values[0] != c.want || got.Missing[0] != (c.want == nil) {
 			t.Errorf("%+v: got %+v %v, want %v", c.moment, got, err, c.want)
@@ -94,9 +94,9 @@ func TestEvaluateLocalTime(t *testing.T) {
 func TestAssign(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12, "address": map[string]any{"city": "Kyoto", "zip": "600"}})
 	in := contract.Assign{
-		Ref:   b.ref,
-		Scene: contract.Scene{EntryEvent: b.event},
-		Key:   b.ref.Enrollment + "/set/1",
+		Ref:         b.ref,
+		EvalContext: contract.EvalContext{EntryEvent: b.event},
+		Key:         b.ref.Enrollment + "/set/1",
 		Assign: []journey.Assignment{
 			{Target: "customer", Name: "points", Value: "customer.points + 1"},
 			{Target: "customer", Name: "double", Value: "customer.points * 2"},

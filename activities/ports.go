@@ -55,7 +55,7 @@ type Enrollments interface {
 	// Program returns the compiled journey of a revision.
 	Program(ctx context.Context, revision string) (*journey.Program, error)
 	// View returns what the expressions of an enrollment see at this moment.
-	View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.Scene) (expr.Vars, error)
+	View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.EvalContext) (expr.Vars, error)
 	// Report records where an enrollment is, what it passed and how it ended.
 	Report(ctx context.Context, now time.Time, r contract.Report) error
 	// Assign sets traits of the customer, once per key.

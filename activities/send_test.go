@@ -98,12 +98,12 @@ func (b *bundle) order(category string) contract.Send {
 	spec := journey.Send{Message: "hello", Via: []string{"email", "push"}, Category: category,
 		Data: map[string]expr.Expr{"points": "customer.points", "missing": "customer.nothing"}}
 	return contract.Send{
-		Ref:   b.ref,
-		Scene: contract.Scene{EntryEvent: b.event, Event: b.event},
-		Key:   b.ref.Enrollment + "/hello/1",
-		Step:  "hello",
-		Visit: 1,
-		Spec:  spec,
+		Ref:         b.ref,
+		EvalContext: contract.EvalContext{EntryEvent: b.event, Event: b.event},
+		Key:         b.ref.Enrollment + "/hello/1",
+		Step:        "hello",
+		Visit:       1,
+		Spec:        spec,
 	}
 }
 

@@ -13,15 +13,15 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// hotLimit is how many steps may run without waiting; an instance that passes it fails, because its journey
+// maxStepsWithoutWait is how many steps may run without waiting; an instance that passes it fails, because its journey
 // never rests.
-const hotLimit = 1000
+const maxStepsWithoutWait = 1000
 
 // run is one run of one instance: what it is given, and the state that survives it.
 type run struct {
 	in         Input
 	prog       *journey.Program
-	st         *Snapshot
+	state      *Snapshot
 	chain      string
 	events     workflow.ReceiveChannel // signals of channels
 	deliveries workflow.ReceiveChannel // signals of the relay
@@ -60,27 +60,27 @@ func newRun(ctx workflow.Context, in Input) (*run, error) {
 			err,
 		)
 	}
-	r := &run{in: in, prog: prog, st: in.Snapshot, chain: workflow.GetInfo(ctx).FirstRunID}
-	if r.st == nil {
-		r.st = newSnapshot(in, prog)
+	r := &run{in: in, prog: prog, state: in.Snapshot, chain: workflow.GetInfo(ctx).FirstRunID}
+	if r.state == nil {
+		r.state = newSnapshot(in, prog)
 		if in.Holdout {
-			r.st.Cursor = ""
+			r.state.Cursor = ""
 		}
-		r.st.tell(fmt.Sprintf("%s entered by %s", stamp(in.EnteredAt), in.EntryName))
+		r.state.log(fmt.Sprintf("%s entered by %s", stamp(in.EnteredAt), in.EntryName))
 	}
-	r.st.mend()
-	if r.st.Moved {
+	r.state.initMaps()
+	if r.state.Moved {
 		if err := workflow.UpsertTypedSearchAttributes(ctx, temporal.NewSearchAttributeKeyKeyword(contract.AttrRevision).ValueSet(in.Revision)); err != nil {
 			return nil, err
 		}
-		r.st.Moved = false
+		r.state.Moved = false
 	}
 	for _, step := range prog.Steps {
 		if w, ok := step.Spec.(*journey.WaitFor); ok && w.Since != "" {
 			r.look = true
 		}
 	}
-	return r, r.listen(ctx)
+	return r, r.registerHandlers(ctx)
 }
 
 // run walks, and always leaves the store knowing how it ended.
@@ -96,7 +96,7 @@ func (r *run) run(ctx workflow.Context) (contract.Result, error) {
 			return contract.Result{}, closing
 		}
 		return contract.Result{}, err
-	case err != nil && !r.replaced(err):
+	case err != nil && !r.superseded(err):
 		var refused *temporal.ApplicationError
 		if !errors.As(err, &refused) {
 			return contract.Result{}, err
@@ -106,28 +106,28 @@ func (r *run) run(ctx workflow.Context) (contract.Result, error) {
 	if err := r.close(ctx); err != nil {
 		return contract.Result{}, err
 	}
-	if r.st.Replaced != "" {
-		return contract.Result{Reason: r.st.Replaced, Steps: r.st.Count}, nil
+	if r.state.SupersededBy != "" {
+		return contract.Result{Reason: r.state.SupersededBy, Steps: r.state.Count}, nil
 	}
-	return contract.Result{Outcome: r.st.Ended.Outcome, Reason: r.st.Ended.Reason, Value: r.st.Ended.Value, Steps: r.st.Count}, nil
+	return contract.Result{Outcome: r.state.Ended.Outcome, Reason: r.state.Ended.Reason, Value: r.state.Ended.Value, Steps: r.state.Count}, nil
 }
 
 // walk is the loop over the flat program.
 func (r *run) walk(ctx workflow.Context) error {
-	for r.st.Ended == nil {
-		if moved, err := r.attend(ctx); err != nil {
+	for r.state.Ended == nil {
+		if moved, err := r.handleOutbox(ctx); err != nil {
 			return err
 		} else if moved {
 			continue
 		}
-		if r.st.Paused && !r.midStep() {
-			if err := r.rest(ctx); err != nil {
+		if r.state.Paused && !r.midStep() {
+			if err := r.waitPaused(ctx); err != nil {
 				return err
 			}
 			continue
 		}
-		if r.st.Cursor == "" {
-			if err := r.afterPath(ctx); err != nil {
+		if r.state.Cursor == "" {
+			if err := r.afterMainPath(ctx); err != nil {
 				return err
 			}
 			continue
@@ -141,20 +141,20 @@ func (r *run) walk(ctx workflow.Context) error {
 
 // midStep reports whether the step at the cursor is parked, as after continue-as-new.
 func (r *run) midStep() bool {
-	return r.st.Parking != nil && r.st.Parking.Kind != pausedKind && r.st.Parking.Step == r.st.Cursor
+	return r.state.Wait != nil && r.state.Wait.Kind != pausedKind && r.state.Wait.Step == r.state.Cursor
 }
 
 // step runs the step at the cursor and moves on.
 func (r *run) step(ctx workflow.Context) error {
-	at, ok := r.prog.Index(r.st.Cursor)
+	at, ok := r.prog.Index(r.state.Cursor)
 	if !ok {
-		r.end(ctx, contract.Failed, fmt.Sprintf("step %q is not in revision %s", r.st.Cursor, r.prog.Revision()), 0)
+		r.end(ctx, contract.Failed, fmt.Sprintf("step %q is not in revision %s", r.state.Cursor, r.prog.Revision()), 0)
 		return nil
 	}
 	step := &r.prog.Steps[at]
 	if !r.midStep() {
-		if r.st.Hot++; r.st.Hot > hotLimit {
-			r.end(ctx, contract.Failed, fmt.Sprintf("%d steps without waiting; the last was %q", hotLimit, step.ID), 0)
+		if r.state.StepsSinceWait++; r.state.StepsSinceWait > maxStepsWithoutWait {
+			r.end(ctx, contract.Failed, fmt.Sprintf("%d steps without waiting; the last was %q", maxStepsWithoutWait, step.ID), 0)
 			return nil
 		}
 		if step.When != "" {
@@ -168,7 +168,7 @@ func (r *run) step(ctx workflow.Context) error {
 				return nil
 			}
 		}
-		r.st.Visits[step.ID]++
+		r.state.Visits[step.ID]++
 	}
 	perform, ok := performer(step.Kind)
 	if !ok {
@@ -179,10 +179,10 @@ func (r *run) step(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.st.Jump != nil {
-		next, r.st.Jump = *r.st.Jump, nil
+	if r.state.Jump != nil {
+		next, r.state.Jump = *r.state.Jump, nil
 	}
-	if r.st.Ended == nil {
+	if r.state.Ended == nil {
 		r.moveTo(next)
 	}
 	return nil
@@ -190,54 +190,54 @@ func (r *run) step(ctx workflow.Context) error {
 
 // moveTo puts the cursor on the step at index i.
 func (r *run) moveTo(i int) {
-	r.st.Parking = nil
+	r.state.Wait = nil
 	if i == journey.End {
-		r.st.Cursor = ""
+		r.state.Cursor = ""
 		return
 	}
-	r.st.Cursor = r.prog.Steps[i].ID
+	r.state.Cursor = r.prog.Steps[i].ID
 }
 
-// pass records that a step is done, the arm it goes on by, and its result.
-func (r *run) pass(ctx workflow.Context, step *journey.Step, outcome, arm string, result map[string]any) {
+// completeStep records that a step is done, the arm it goes on by, and its result.
+func (r *run) completeStep(ctx workflow.Context, step *journey.Step, outcome, arm string, result map[string]any) {
 	now := r.now(ctx)
-	visit := r.st.Visits[step.ID]
+	visit := r.state.Visits[step.ID]
 	if result != nil {
-		r.st.Steps[step.ID] = result
+		r.state.Steps[step.ID] = result
 	}
-	r.st.Passed = append(r.st.Passed, contract.Passage{Step: step.ID, Kind: step.Kind, Visit: visit, At: now, Outcome: outcome, Arm: arm})
-	r.st.Count++
+	r.state.Passed = append(r.state.Passed, contract.StepVisit{Step: step.ID, Kind: step.Kind, Visit: visit, At: now, Outcome: outcome, Arm: arm})
+	r.state.Count++
 	line := stamp(now) + " " + label(step)
 	if outcome != "" {
 		line += ": " + outcome
 	}
-	r.st.tell(line)
+	r.state.log(line)
 }
 
 // skip records that a step's condition was not true. It is no visit, and does not count as passed.
 func (r *run) skip(ctx workflow.Context, step *journey.Step) {
-	r.st.Passed = append(
-		r.st.Passed,
-		contract.Passage{Step: step.ID, Kind: step.Kind, At: r.now(ctx), Outcome: contract.ArmSkipped, Arm: contract.ArmSkipped},
+	r.state.Passed = append(
+		r.state.Passed,
+		contract.StepVisit{Step: step.ID, Kind: step.Kind, At: r.now(ctx), Outcome: contract.ArmSkipped, Arm: contract.ArmSkipped},
 	)
 }
 
-// afterPath is what follows the end of a path: a holdout's watch, the goal's window, or the end.
-func (r *run) afterPath(ctx workflow.Context) error {
-	until, outcome, reason := r.st.Deadline, contract.TimedOut, "the watch of the control group ended"
+// afterMainPath is what follows the end of a path: a holdout's watch, the goal's window, or the end.
+func (r *run) afterMainPath(ctx workflow.Context) error {
+	until, outcome, reason := r.state.Deadline, contract.TimedOut, "the watch of the control group ended"
 	within := time.Duration(0)
 	if r.prog.Goal != nil {
 		within = r.prog.Goal.Within
 	}
 	switch {
-	case r.st.Silent && r.midStep() && !r.st.Parking.Until.IsZero(): // continued as new, perhaps on another revision: the window stands
-		until, outcome, reason = r.st.Parking.Until, contract.Completed, "ran to the end of its path"
+	case r.state.Silent && r.midStep() && !r.state.Wait.Until.IsZero(): // continued as new, perhaps on another revision: the window stands
+		until, outcome, reason = r.state.Wait.Until, contract.Completed, "ran to the end of its path"
 	case r.in.Holdout && within > 0:
 		until = r.in.EnteredAt.Add(within)
 	case r.in.Holdout:
 	case within > 0:
 		until, outcome, reason = r.in.EnteredAt.Add(within), contract.Completed, "ran to the end of its path"
-		r.st.Silent = true
+		r.state.Silent = true
 	default:
 		r.end(ctx, contract.Completed, "ran to the end of its path", 0)
 		return nil
@@ -246,27 +246,27 @@ func (r *run) afterPath(ctx workflow.Context) error {
 	if r.in.Holdout {
 		what = "the goal; held out as control group"
 	}
-	due, err := r.park(ctx, parking{kind: "watch", until: until, watching: true, words: []string{what}})
+	due, err := r.waitLoop(ctx, waitSpec{kind: "watch", until: until, afterPath: true, words: []string{what}})
 	if err != nil {
 		return err
 	}
 	if due {
 		r.end(ctx, outcome, reason, 0)
 	}
-	if r.st.Jump != nil {
-		r.st.Parking = nil // nothing to leave behind: attend moves it
+	if r.state.Jump != nil {
+		r.state.Wait = nil // nothing to leave behind: attend moves it
 	}
 	return nil
 }
 
 // end sets the one outcome; the first to come wins.
 func (r *run) end(ctx workflow.Context, outcome, reason string, value float64) {
-	if r.st.Ended != nil {
+	if r.state.Ended != nil {
 		return
 	}
 	now := r.now(ctx)
-	r.st.Ended = &contract.Ended{Outcome: outcome, Reason: reason, Value: value, At: now}
-	r.st.tell(fmt.Sprintf("%s ended: %s (%s)", stamp(now), outcome, reason))
+	r.state.Ended = &contract.Ended{Outcome: outcome, Reason: reason, Value: value, At: now}
+	r.state.log(fmt.Sprintf("%s ended: %s (%s)", stamp(now), outcome, reason))
 }
 
 // close tells the store how the instance ended. Events that came straight to the run are recorded first, so
@@ -274,28 +274,28 @@ func (r *run) end(ctx workflow.Context, outcome, reason string, value float64) {
 func (r *run) close(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	if err := r.recordStrays(ctx); err != nil {
+	if err := r.forwardDirectEvents(ctx); err != nil {
 		return err
 	}
-	if r.st.Replaced == "" {
-		if err := r.report(ctx, nil); err != nil && !r.replaced(err) {
+	if r.state.SupersededBy == "" {
+		if err := r.report(ctx, nil); err != nil && !r.superseded(err) {
 			return err
 		}
 	}
 	r.describe(ctx)
-	return r.recordStrays(ctx)
+	return r.forwardDirectEvents(ctx)
 }
 
-// replaced reports whether err says that the enrollment is not this run's any more, and notes it.
-func (r *run) replaced(err error) bool {
+// superseded reports whether err says that the enrollment is not this run's any more, and notes it.
+func (r *run) superseded(err error) bool {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) && app.Type() == contract.Superseded {
 		var ended contract.Ended
 		if app.HasDetails() && app.Details(&ended) == nil && ended.Outcome != "" {
-			r.st.Ended = &ended // by this very run, whose task was lost behind it
+			r.state.Ended = &ended // by this very run, whose task was lost behind it
 			return true
 		}
-		r.st.Replaced = "its enrollment is closed, or belongs to another run: " + app.Message()
+		r.state.SupersededBy = "its enrollment is closed, or belongs to another run: " + app.Message()
 		return true
 	}
 	return false
@@ -304,9 +304,9 @@ func (r *run) replaced(err error) bool {
 // now is virtual time.
 func (r *run) now(ctx workflow.Context) time.Time { return r.in.Clock.At(workflow.Now(ctx)) }
 
-// since is the virtual time at which the instance was woken: the deadline it slept until, though the wake came
+// wokenAt is the virtual time at which the instance was woken: the deadline it slept until, though the wake came
 // late; else now.
-func (r *run) since(ctx workflow.Context) time.Time {
+func (r *run) wokenAt(ctx workflow.Context) time.Time {
 	if !r.woke.IsZero() {
 		return r.woke
 	}
@@ -316,8 +316,8 @@ func (r *run) since(ctx workflow.Context) time.Time {
 // key names one visit of a step: the ledger's key. A visit that goes on after its step was renamed keeps the
 // key it began with.
 func (r *run) key(step *journey.Step) string {
-	if r.midStep() && r.st.Parking.Key != "" {
-		return r.st.Parking.Key
+	if r.midStep() && r.state.Wait.Key != "" {
+		return r.state.Wait.Key
 	}
-	return fmt.Sprintf("%s/%s/%d", r.in.Enrollment, step.ID, r.st.Visits[step.ID])
+	return fmt.Sprintf("%s/%s/%d", r.in.Enrollment, step.ID, r.state.Visits[step.ID])
 }

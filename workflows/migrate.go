@@ -31,7 +31,7 @@ func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused 
 	if err != nil {
 		return nil, "", fmt.Sprintf("revision %s cannot be loaded: %v", c.Revision, err)
 	}
-	step, refused = r.prog.CanMigrate(r.st.Cursor, to, c.Renamed)
+	step, refused = r.prog.CanMigrate(r.state.Cursor, to, c.Renamed)
 	return to, step, refused
 }
 
@@ -53,7 +53,7 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 	read := map[string]map[string]any{}
 	asked := []string{}
 	for first := true; ; first = false {
-		move.Events = r.st.unread(asked)
+		move.Events = r.state.unread(asked)
 		if !first && len(move.Events) == 0 {
 			break
 		}
@@ -78,15 +78,15 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 		}
 		r.drain(ctx)
 	}
-	r.st.tell(fmt.Sprintf("%s moved from revision %s to %s%s", stamp(r.now(ctx)), r.in.Revision, c.Revision, by))
-	r.st.move(to, step, c.Renamed, read)
-	in.Snapshot = r.st
+	r.state.log(fmt.Sprintf("%s moved from revision %s to %s%s", stamp(r.now(ctx)), r.in.Revision, c.Revision, by))
+	r.state.move(to, step, c.Renamed, read)
+	in.Snapshot = r.state
 	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
 }
 
 // stay tells the store why an instance does not move.
 func (r *run) stay(ctx workflow.Context, move contract.Move, by string) error {
-	r.st.tell(fmt.Sprintf("%s stays on revision %s%s: %s", stamp(r.now(ctx)), r.in.Revision, by, clip(move.Refused, 200)))
+	r.state.log(fmt.Sprintf("%s stays on revision %s%s: %s", stamp(r.now(ctx)), r.in.Revision, by, clip(move.Refused, 200)))
 	return r.local(ctx, contract.MoveActivity, "refuse to move to revision "+move.To, move, nil)
 }
 
@@ -113,7 +113,7 @@ func (s *Snapshot) unread(asked []string) []string {
 	if s.Last != nil {
 		add(s.Last.ID)
 	}
-	for _, k := range s.Kept {
+	for _, k := range s.Buffer {
 		if k.Delivery.Event != nil {
 			add(k.Delivery.ID)
 		}
@@ -130,14 +130,14 @@ func (s *Snapshot) unread(asked []string) []string {
 // them, and it stands at step. Where an instance waits, until when, and how long it may live stay as they are;
 // what it sent stays sent.
 func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]string, read map[string]map[string]any) {
-	s.Cursor, s.Fade = step, time.Time{} // its levels may be others
-	if s.Parking != nil {
-		if s.Parking.Step != "" {
-			s.Parking.Step = step
+	s.Cursor, s.LevelCrossing = step, time.Time{} // its levels may be others
+	if s.Wait != nil {
+		if s.Wait.Step != "" {
+			s.Wait.Step = step
 		}
-		s.Parking.Reported = false
+		s.Wait.Reported = false
 	}
-	name := renaming(renamed)
+	name := stepRenames(renamed)
 	s.Steps, s.Taken, s.Calls = renameKeys(s.Steps, name), renameKeys(s.Taken, name), renameKeys(s.Calls, name)
 	s.Visits = countsOf(s.Visits, name)
 	for i := range s.Passed {
@@ -156,9 +156,9 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 	if s.Last != nil {
 		reread(s.Last)
 	}
-	for i := range s.Kept {
-		reread(&s.Kept[i].Delivery)
-		s.Kept[i].Tried = "" // the arms may be others
+	for i := range s.Buffer {
+		reread(&s.Buffer[i].Delivery)
+		s.Buffer[i].Tried = "" // the arms may be others
 	}
 	for i := range s.Arrived {
 		reread(&s.Arrived[i])
@@ -173,10 +173,10 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 	s.Moved = true
 }
 
-// renaming maps step ids of a revision to those of another.
-type renaming map[string]string
+// stepRenames maps step ids of a revision to those of another.
+type stepRenames map[string]string
 
-func (n renaming) of(id string) string {
+func (n stepRenames) of(id string) string {
 	if name, ok := n[id]; ok {
 		return name
 	}
@@ -184,7 +184,7 @@ func (n renaming) of(id string) string {
 }
 
 // renameKeys is m under the new ids. What was renamed to an id goes before what had it.
-func renameKeys[V any](m map[string]V, name renaming) map[string]V {
+func renameKeys[V any](m map[string]V, name stepRenames) map[string]V {
 	out := make(map[string]V, len(m))
 	for _, renamed := range []bool{false, true} {
 		for _, id := range workflow.DeterministicKeys(m) {
@@ -198,7 +198,7 @@ func renameKeys[V any](m map[string]V, name renaming) map[string]V {
 
 // countsOf is how often each step was visited, under old and new ids: a step that is given the id of another
 // counts on from there, so that a key under which something was sent is not used again.
-func countsOf(visits map[string]int, name renaming) map[string]int {
+func countsOf(visits map[string]int, name stepRenames) map[string]int {
 	out := make(map[string]int, len(visits))
 	for _, id := range workflow.DeterministicKeys(visits) {
 		out[id] = max(out[id], visits[id])

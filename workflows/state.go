@@ -14,8 +14,8 @@ import (
 // seenLimit is how many event ids an instance remembers, to drop what is delivered twice.
 const seenLimit = 256
 
-// keptLimit bounds the events kept for a later wait_for; the oldest go first.
-const keptLimit = 500
+// bufferLimit bounds the events kept for a later wait_for; the oldest go first.
+const bufferLimit = 500
 
 // Input is what a run starts with: the contract's input, and after a continue-as-new the state so far.
 type Input struct {
@@ -25,45 +25,45 @@ type Input struct {
 
 // Snapshot is all of an instance's state. It survives continue-as-new as it is.
 type Snapshot struct {
-	Cursor   string                    `json:"cursor,omitempty"` // step id; empty behind the end of a path
-	Vars     map[string]any            `json:"vars,omitempty"`
-	Steps    map[string]map[string]any `json:"steps,omitempty"`       // results by step id, with the properties the journey reads
-	Taken    map[string]string         `json:"taken,omitempty"`       // step id → id of the event it took
-	Last     *contract.Delivery        `json:"last,omitempty"`        // the last event a step took
-	Calls    map[string]string         `json:"calls,omitempty"`       // step id → key of the call whose response the store keeps
-	Visits   map[string]int            `json:"visits,omitempty"`      // by step id
-	Rerouted []string                  `json:"rerouted,omitempty"`    // reroute rules that have fired, by content
-	Arrived  []contract.Delivery       `json:"arrived,omitempty"`     // not yet handled
-	Direct   []contract.Event          `json:"direct,omitempty"`      // came straight to the run, not yet stored
-	Kept     []Kept                    `json:"kept,omitempty"`        // attended to, and free for a wait_for
-	Seen     []string                  `json:"seen,omitempty"`        // the last ids taken, oldest first
-	Deadline time.Time                 `json:"deadline"`              // of the instance, virtual
-	Parking  *Parking                  `json:"parking,omitempty"`     // where it is parked
-	Fade     time.Time                 `json:"fade,omitzero"`         // when the next score will have fallen below a level that counts, virtual
-	Paused   bool                      `json:"paused,omitempty"`      //
-	PausedBy string                    `json:"paused_by,omitempty"`   // in words
-	Reports  int                       `json:"reports,omitempty"`     // sent so far
-	Passed   []contract.Passage        `json:"passed,omitempty"`      // not yet reported
-	Count    int                       `json:"count,omitempty"`       // steps passed in all
-	Hot      int                       `json:"hot,omitempty"`         // steps since it last parked
-	Trail    []string                  `json:"trail,omitempty"`       // the last lines of its story, for people
-	Silent   bool                      `json:"silent,omitempty"`      // its path has ended; only the goal is watched
-	Ended    *contract.Ended           `json:"ended,omitempty"`       // set once
-	Jump     *int                      `json:"-"`                     // a person or a rule moves it: index of the step
-	Moved    bool                      `json:"moved,omitempty"`       // it has just come over from another revision
-	Replaced string                    `json:"replaced_by,omitempty"` // NotMine: it ends without a word
+	Cursor         string                    `json:"cursor,omitempty"` // step id; empty behind the end of a path
+	Vars           map[string]any            `json:"vars,omitempty"`
+	Steps          map[string]map[string]any `json:"steps,omitempty"`       // results by step id, with the properties the journey reads
+	Taken          map[string]string         `json:"taken,omitempty"`       // step id → id of the event it took
+	Last           *contract.Delivery        `json:"last,omitempty"`        // the last event a step took
+	Calls          map[string]string         `json:"calls,omitempty"`       // step id → key of the call whose response the store keeps
+	Visits         map[string]int            `json:"visits,omitempty"`      // by step id
+	Rerouted       []string                  `json:"rerouted,omitempty"`    // reroute rules that have fired, by content
+	Arrived        []contract.Delivery       `json:"arrived,omitempty"`     // not yet handled
+	Direct         []contract.Event          `json:"direct,omitempty"`      // came straight to the run, not yet stored
+	Buffer         []Buffered                `json:"kept,omitempty"`        // attended to, and free for a wait_for
+	Seen           []string                  `json:"seen,omitempty"`        // the last ids taken, oldest first
+	Deadline       time.Time                 `json:"deadline"`              // of the instance, virtual
+	Wait           *WaitState                `json:"parking,omitempty"`     // where it is parked
+	LevelCrossing  time.Time                 `json:"fade,omitzero"`         // when the next score will have fallen below a level that counts, virtual
+	Paused         bool                      `json:"paused,omitempty"`      //
+	PausedBy       string                    `json:"paused_by,omitempty"`   // in words
+	Reports        int                       `json:"reports,omitempty"`     // sent so far
+	Passed         []contract.StepVisit      `json:"passed,omitempty"`      // not yet reported
+	Count          int                       `json:"count,omitempty"`       // steps passed in all
+	StepsSinceWait int                       `json:"hot,omitempty"`         // steps since it last parked
+	Log            []string                  `json:"trail,omitempty"`       // the last lines of its story, for people
+	Silent         bool                      `json:"silent,omitempty"`      // its path has ended; only the goal is watched
+	Ended          *contract.Ended           `json:"ended,omitempty"`       // set once
+	Jump           *int                      `json:"-"`                     // a person or a rule moves it: index of the step
+	Moved          bool                      `json:"moved,omitempty"`       // it has just come over from another revision
+	SupersededBy   string                    `json:"replaced_by,omitempty"` // NotMine: it ends without a word
 }
 
-// Kept is an event free for a wait_for.
-type Kept struct {
+// Buffered is an event free for a wait_for.
+type Buffered struct {
 	Delivery contract.Delivery `json:"delivery"`        // of an event or a hand-off's result
 	Tried    string            `json:"tried,omitempty"` // key of the last wait_for whose arms it did not fit
 	Old      bool              `json:"old,omitempty"`   // came before the last parking step ended: only `since: entry` sees it
 }
 
-// Parking is where an instance is parked.
-type Parking struct {
-	contract.Parked
+// WaitState is where an instance is parked.
+type WaitState struct {
+	contract.Position
 	Reported bool   `json:"reported,omitempty"` // the store knows
 	Asked    bool   `json:"asked,omitempty"`    // its question is out: it is for a reply
 	Key      string `json:"key,omitempty"`      // of the visit: a hand-off or a held send keeps its own when its step is renamed
@@ -91,8 +91,8 @@ func newSnapshot(in Input, p *journey.Program) *Snapshot {
 	return s
 }
 
-// mend makes the maps that were empty when the instance continued as new.
-func (s *Snapshot) mend() {
+// initMaps makes the maps that were empty when the instance continued as new.
+func (s *Snapshot) initMaps() {
 	if s.Vars == nil {
 		s.Vars = map[string]any{}
 	}
@@ -134,26 +134,26 @@ func (s *Snapshot) remember(id string) {
 	}
 }
 
-// keep holds an event for a wait_for.
-func (s *Snapshot) keep(d contract.Delivery) {
-	s.Kept = append(s.Kept, Kept{Delivery: d})
-	if len(s.Kept) > keptLimit {
-		s.Kept = s.Kept[len(s.Kept)-keptLimit:]
+// buffer holds an event for a wait_for.
+func (s *Snapshot) buffer(d contract.Delivery) {
+	s.Buffer = append(s.Buffer, Buffered{Delivery: d})
+	if len(s.Buffer) > bufferLimit {
+		s.Buffer = s.Buffer[len(s.Buffer)-bufferLimit:]
 	}
 }
 
-// take removes the kept event at i and hands it out.
-func (s *Snapshot) take(i int) contract.Delivery {
-	d := s.Kept[i].Delivery
-	s.Kept = append(s.Kept[:i:i], s.Kept[i+1:]...)
+// unbuffer removes the kept event at i and hands it out.
+func (s *Snapshot) unbuffer(i int) contract.Delivery {
+	d := s.Buffer[i].Delivery
+	s.Buffer = append(s.Buffer[:i:i], s.Buffer[i+1:]...)
 	return d
 }
 
 // outdate marks the messages that came before a question was out as old: they are no replies to it.
 func (s *Snapshot) outdate() {
-	for i := range s.Kept {
-		if e := s.Kept[i].Delivery.Event; e != nil && e.Name == journey.MessageReceived {
-			s.Kept[i].Old = true
+	for i := range s.Buffer {
+		if e := s.Buffer[i].Delivery.Event; e != nil && e.Name == journey.MessageReceived {
+			s.Buffer[i].Old = true
 		}
 	}
 }
@@ -162,8 +162,8 @@ func (s *Snapshot) outdate() {
 // events are dropped. Where its time ended it, what came after that moment (zero: none) came to the step behind
 // it, however late the instance was woken.
 func (s *Snapshot) age(lookBack bool, due time.Time) {
-	var kept []Kept
-	for _, k := range s.Kept {
+	var kept []Buffered
+	for _, k := range s.Buffer {
 		if due.IsZero() || !k.Delivery.Received.After(due) {
 			k.Old = true
 		}
@@ -171,16 +171,16 @@ func (s *Snapshot) age(lookBack bool, due time.Time) {
 			kept = append(kept, k)
 		}
 	}
-	s.Kept = kept
+	s.Buffer = kept
 }
 
-// trailLimit is how many lines of its story an instance shows.
-const trailLimit = 30
+// logLimit is how many lines of its story an instance shows.
+const logLimit = 30
 
-// tell adds a line to the story that support staff read.
-func (s *Snapshot) tell(line string) {
-	s.Trail = append(s.Trail, line)
-	if len(s.Trail) > trailLimit {
-		s.Trail = s.Trail[len(s.Trail)-trailLimit:]
+// log adds a line to the story that support staff read.
+func (s *Snapshot) log(line string) {
+	s.Log = append(s.Log, line)
+	if len(s.Log) > logLimit {
+		s.Log = s.Log[len(s.Log)-logLimit:]
 	}
 }

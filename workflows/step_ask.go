@@ -14,8 +14,8 @@ import (
 // Its time runs from when it was asked.
 func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Ask)
-	reading := &reading{run: r, spec: spec, key: r.key(step)}
-	p := parking{
+	reading := &replyMatch{run: r, spec: spec, key: r.key(step)}
+	p := waitSpec{
 		kind:  step.Kind,
 		step:  step.ID,
 		label: label(step),
@@ -24,53 +24,53 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 		words: []string{"a reply to " + spec.Question.Message},
 		look:  reading.look,
 	}
-	if r.midStep() && r.st.Parking.Asked {
-		p.until = r.st.Parking.Until
+	if r.midStep() && r.state.Wait.Asked {
+		p.until = r.state.Wait.Until
 	} else {
 		question := r.message(step, spec.Question)
 		question.order.Keep = true
-		result, said, err := r.say(ctx, step, reading.key, question)
+		result, said, err := r.sendUntilDone(ctx, step, reading.key, question)
 		if err != nil || !said {
 			return step.Next, err
 		}
-		delete(r.st.Taken, step.ID) // what an earlier visit took
+		delete(r.state.Taken, step.ID) // what an earlier visit took
 		arm := settleArm(&result)
-		r.st.Steps[step.ID] = sendFields(result)
+		r.state.Steps[step.ID] = sendFields(result)
 		if arm != "" {
-			next := behind(&spec.Question, arm, step.Next)
-			r.pass(ctx, step, "not asked: "+sendWords(result), arm, r.resultOf(step, map[string]any{"timed_out": next == spec.OnTimeout}))
+			next := nextAfterSend(&spec.Question, arm, step.Next)
+			r.completeStep(ctx, step, "not asked: "+sendWords(result), arm, r.resultOf(step, map[string]any{"timed_out": next == spec.OnTimeout}))
 			return next, nil
 		}
-		r.st.outdate()
-		r.st.tell(stamp(r.now(ctx)) + " " + label(step) + ": asked " + spec.Question.Message + by(result.Channel))
+		r.state.outdate()
+		r.state.log(stamp(r.now(ctx)) + " " + label(step) + ": asked " + spec.Question.Message + by(result.Channel))
 		p.until = r.now(ctx).Add(spec.Timeout)
 	}
-	due, err := r.park(ctx, p)
+	due, err := r.waitLoop(ctx, p)
 	if err != nil {
 		return 0, err
 	}
 	r.age()
 	if due {
-		r.pass(ctx, step, "timed out", contract.ArmTimeout, r.resultOf(step, map[string]any{"timed_out": true}))
+		r.completeStep(ctx, step, "timed out", contract.ArmTimeout, r.resultOf(step, map[string]any{"timed_out": true}))
 		return spec.OnTimeout, nil
 	}
 	if reading.event == nil { // it ended, or was moved
 		return step.Next, nil
 	}
-	r.st.Taken[step.ID], r.st.Last = reading.event.ID, reading.event
+	r.state.Taken[step.ID], r.state.Last = reading.event.ID, reading.event
 	reply := reading.reply
 	result := map[string]any{"intent": reply.Intent, "confidence": reply.Confidence, "timed_out": false}
 	if r.prog.Reads().Text {
 		result["text"] = reply.Text
 	}
-	r.pass(ctx, step, replyWords(reply), strconv.Itoa(reply.Arm+1), r.resultOf(step, result))
+	r.completeStep(ctx, step, replyWords(reply), strconv.Itoa(reply.Arm+1), r.resultOf(step, result))
 	return spec.Replies[reply.Arm].Then, nil
 }
 
 // resultOf is what a step left so far, and more.
 func (r *run) resultOf(step *journey.Step, more map[string]any) map[string]any {
 	result := map[string]any{}
-	for _, part := range []map[string]any{r.st.Steps[step.ID], more} {
+	for _, part := range []map[string]any{r.state.Steps[step.ID], more} {
 		for _, key := range workflow.DeterministicKeys(part) {
 			result[key] = part[key]
 		}
@@ -78,8 +78,8 @@ func (r *run) resultOf(step *journey.Step, more map[string]any) map[string]any {
 	return result
 }
 
-// reading looks for a reply that an arm takes.
-type reading struct {
+// replyMatch looks for a reply that an arm takes.
+type replyMatch struct {
 	run   *run
 	spec  *journey.Ask
 	key   string             // of this visit
@@ -89,10 +89,10 @@ type reading struct {
 
 // look has the messages read that came behind the question, oldest first. The text stays in the store, unless
 // the journey names it.
-func (x *reading) look(ctx workflow.Context) (bool, error) {
+func (x *replyMatch) look(ctx workflow.Context) (bool, error) {
 	r := x.run
-	for i := 0; i < len(r.st.Kept); i++ {
-		kept := r.st.Kept[i]
+	for i := 0; i < len(r.state.Buffer); i++ {
+		kept := r.state.Buffer[i]
 		if kept.Delivery.Event == nil || kept.Delivery.Event.Name != journey.MessageReceived || kept.Old || kept.Tried == x.key {
 			continue
 		}
@@ -102,11 +102,11 @@ func (x *reading) look(ctx workflow.Context) (bool, error) {
 			return false, err
 		}
 		if reply.Arm >= 0 && reply.Arm < len(x.spec.Replies) {
-			d := r.st.take(i)
+			d := r.state.unbuffer(i)
 			x.event, x.reply = &d, reply
 			return true, nil
 		}
-		r.st.Kept[i].Tried = x.key
+		r.state.Buffer[i].Tried = x.key
 	}
 	return false, nil
 }

@@ -23,10 +23,10 @@ func (r *run) branch(ctx workflow.Context, step *journey.Step) (int, error) {
 	}
 	for i, yes := range answers {
 		if yes {
-			r.pass(ctx, step, "arm "+strconv.Itoa(i), strconv.Itoa(i+1), map[string]any{"arm": float64(i)})
+			r.completeStep(ctx, step, "arm "+strconv.Itoa(i), strconv.Itoa(i+1), map[string]any{"arm": float64(i)})
 			return spec.Arms[i].Then, nil
 		}
 	}
-	r.pass(ctx, step, "else", contract.ArmElse, map[string]any{"arm": float64(-1)})
+	r.completeStep(ctx, step, "else", contract.ArmElse, map[string]any{"arm": float64(-1)})
 	return spec.Else, nil
 }

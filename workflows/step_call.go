@@ -18,11 +18,11 @@ const callSlack = 10 * time.Second
 // call makes an HTTP request, and repeats it for an hour where another attempt may bring more.
 func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Call)
-	order := contract.Call{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec, Reads: r.prog.Reads().Body}
+	order := contract.Call{Ref: r.ref(), EvalContext: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec, Reads: r.prog.Reads().Body}
 	held := r.midStep() // a run before this one was held here: a call under way is never continued as new
 	for {
 		if held {
-			if err := r.hold(ctx, step, order.Key, time.Time{}); err != nil || r.leaves() {
+			if err := r.hold(ctx, step, order.Key, time.Time{}); err != nil || r.exiting() {
 				return step.Next, err
 			}
 		}
@@ -30,14 +30,14 @@ func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if r.leaves() {
+		if r.exiting() {
 			return step.Next, nil
 		}
 		if !answered { // paused: it is made afresh after resume, under the same key
 			held = true
 			continue
 		}
-		r.st.Calls[step.ID] = order.Key
+		r.state.Calls[step.ID] = order.Key
 		kept := map[string]any{"status": float64(result.Status)}
 		if result.Body != nil {
 			kept["body"] = result.Body
@@ -47,13 +47,13 @@ func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 			shown = strconv.Itoa(result.Status)
 		}
 		if !result.Failed {
-			r.pass(ctx, step, shown, "", kept)
+			r.completeStep(ctx, step, shown, "", kept)
 			return step.Next, nil
 		}
 		if result.Reason != "" {
 			shown += " (" + clip(result.Reason, 200) + ")"
 		}
-		r.pass(ctx, step, "failed: "+shown, contract.ArmFailure, kept)
+		r.completeStep(ctx, step, "failed: "+shown, contract.ArmFailure, kept)
 		return spec.OnFailure, nil
 	}
 }
@@ -70,11 +70,11 @@ func (r *run) request(
 		timeout = journey.DefaultCallTimeout
 	}
 	options := r.options(
-		effort{try: timeout + callSlack, patience: time.Hour, interval: time.Second, pause: 5 * time.Minute, growth: 2},
+		retryBudget{try: timeout + callSlack, patience: time.Hour, interval: time.Second, pause: 5 * time.Minute, growth: 2},
 		"call of "+label(step),
 	)
-	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"an answer to its call"}}
-	answered, err = r.underway(ctx, waiting, options, contract.CallActivity, order, &result)
+	waiting := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"an answer to its call"}}
+	answered, err = r.race(ctx, waiting, options, contract.CallActivity, order, &result)
 	var app *temporal.ApplicationError
 	switch {
 	case err == nil:

@@ -188,7 +188,7 @@ func TestCallIsKnownToTemplates(t *testing.T) {
 	if got := fmt.Sprint(p.calls[0].Reads); got != "[risk]" {
 		t.Errorf("reads %s of the body", got)
 	}
-	scene := p.sends[0].Scene
+	scene := p.sends[0].EvalContext
 	if scene.StepCalls["c"] != "e-1/c/1" || fmt.Sprint(scene.Vars) != "map[r:0.5 s:201]" {
 		t.Errorf("the template is given %+v", scene)
 	}

@@ -17,9 +17,9 @@ func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	key := r.key(step)
 	made := &decision{
 		run:   r,
-		order: contract.Decide{Ref: r.ref(), Scene: r.scene(nil), Key: key, Step: step.ID, Visit: r.st.Visits[step.ID], Spec: *spec},
+		order: contract.Decide{Ref: r.ref(), EvalContext: r.scene(nil), Key: key, Step: step.ID, Visit: r.state.Visits[step.ID], Spec: *spec},
 	}
-	sent, said, err := r.say(ctx, step, key, made)
+	sent, said, err := r.sendUntilDone(ctx, step, key, made)
 	if err != nil || !said {
 		return step.Next, err
 	}
@@ -35,7 +35,7 @@ func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	case d.Status != contract.StatusChosen && d.Status != contract.StatusSuppressed && d.Status != contract.StatusSent:
 		d.Status = contract.StatusFailed // also where the answer is none that a decision may have
 	}
-	r.pass(ctx, step, decideWords(d), arm, map[string]any{
+	r.completeStep(ctx, step, decideWords(d), arm, map[string]any{
 		"action": d.Action, "channel": d.Channel, "propensity": d.Propensity, "priority": d.Priority, "status": d.Status, "reason": d.Reason,
 	})
 	return next, nil
@@ -48,13 +48,13 @@ type decision struct {
 	result contract.DecideResult
 }
 
-// speak asks for the decision until it is made. Asked again under its key, it is the same.
-func (d *decision) speak(ctx workflow.Context) (contract.SendResult, contract.Send, error) {
+// send asks for the decision until it is made. Asked again under its key, it is the same.
+func (d *decision) send(ctx workflow.Context) (contract.SendResult, contract.Send, error) {
 	d.result = contract.DecideResult{}
 	err := d.run.local(ctx, contract.DecideActivity, "decide "+d.what(), d.order, &d.result)
 	o := d.order
 	return d.result.SendResult, contract.Send{
-		Ref: o.Ref, Scene: o.Scene, Key: o.Key, Step: o.Step, Visit: o.Visit, Action: d.result.Action,
+		Ref: o.Ref, EvalContext: o.EvalContext, Key: o.Key, Step: o.Step, Visit: o.Visit, Action: d.result.Action,
 		Spec: journey.Send{Message: d.result.Message, Via: []string{d.result.Channel}, Category: journey.Marketing},
 	}, err
 }

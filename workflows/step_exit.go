@@ -9,7 +9,7 @@ import (
 // exit ends the instance with the designer's outcome.
 func (r *run) exit(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Exit)
-	r.pass(ctx, step, spec.Outcome, "", nil)
+	r.completeStep(ctx, step, spec.Outcome, "", nil)
 	r.end(ctx, spec.Outcome, "by step "+step.ID, 0)
 	return journey.End, nil
 }

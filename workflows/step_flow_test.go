@@ -144,7 +144,7 @@ func TestThousandStepsWithoutWaitingFail(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: {until: entry.nothing}}\n  - {id: back, go_to: w}\n"))
 	result := p.run()
-	if result.Outcome != contract.Failed || result.Steps != hotLimit {
+	if result.Outcome != contract.Failed || result.Steps != maxStepsWithoutWait {
 		t.Errorf("%+v", result)
 	}
 	p.same("ends", []string{contract.Failed}, p.ends())

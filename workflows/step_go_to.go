@@ -9,6 +9,6 @@ import (
 // goTo jumps to a path or a step.
 func (r *run) goTo(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.GoTo)
-	r.pass(ctx, step, spec.Target, "", nil)
+	r.completeStep(ctx, step, spec.Target, "", nil)
 	return spec.To, nil
 }

@@ -14,22 +14,22 @@ import (
 func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Handoff)
 	id := r.key(step)
-	p := parking{kind: step.Kind, step: step.ID, label: label(step), key: id, words: []string{"an agent of " + spec.Queue}}
-	resolved := &resolution{run: r, id: id}
+	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: id, words: []string{"an agent of " + spec.Queue}}
+	resolved := &handoffMatch{run: r, id: id}
 	p.look = resolved.look
 	switch {
 	case r.midStep():
-		p.until = r.st.Parking.Until
+		p.until = r.state.Wait.Until
 	default:
 		if spec.Timeout > 0 {
 			p.until = r.now(ctx).Add(spec.Timeout)
 		}
-		open := contract.OpenHandoff{Ref: r.ref(), Scene: r.scene(nil), ID: id, Step: step.ID, Until: p.until, Spec: *spec}
+		open := contract.OpenHandoff{Ref: r.ref(), EvalContext: r.scene(nil), ID: id, Step: step.ID, Until: p.until, Spec: *spec}
 		if err := r.local(ctx, contract.HandoffActivity, "hand over to "+spec.Queue, open, nil); err != nil {
 			return 0, err
 		}
 	}
-	due, err := r.park(ctx, p)
+	due, err := r.waitLoop(ctx, p)
 	if err != nil {
 		return 0, err
 	}
@@ -39,11 +39,11 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 		if err := r.withdraw(ctx, id, "it timed out"); err != nil {
 			return 0, err
 		}
-		r.pass(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
+		r.completeStep(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	case resolved.result != nil:
 		outcome, agent := resolved.result.Outcome, resolved.result.Agent
-		r.pass(
+		r.completeStep(
 			ctx,
 			step,
 			fmt.Sprintf("%s by %s", outcome, agent),
@@ -54,7 +54,7 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 			return to, nil
 		}
 		return step.Next, nil
-	case r.st.Ended == nil: // moved on; where it ended, its last report closes the hand-off
+	case r.state.Ended == nil: // moved on; where it ended, its last report closes the hand-off
 		return step.Next, r.withdraw(ctx, id, "the journey moved on")
 	}
 	return step.Next, nil
@@ -71,17 +71,17 @@ func (r *run) withdraw(ctx workflow.Context, id, reason string) error {
 	)
 }
 
-// resolution looks for the word of the agent.
-type resolution struct {
+// handoffMatch looks for the word of the agent.
+type handoffMatch struct {
 	run    *run
 	id     string
 	result *contract.HandoffResult
 }
 
-func (x *resolution) look(workflow.Context) (bool, error) {
-	for i, kept := range x.run.st.Kept {
+func (x *handoffMatch) look(workflow.Context) (bool, error) {
+	for i, kept := range x.run.state.Buffer {
 		if result := kept.Delivery.HandoffResult; result != nil && result.Handoff == x.id {
-			x.run.st.take(i)
+			x.run.state.unbuffer(i)
 			x.result = result
 			return true, nil
 		}

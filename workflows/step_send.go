@@ -10,11 +10,11 @@ import (
 func (r *run) send(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Send)
 	message := r.message(step, *spec)
-	result, said, err := r.say(ctx, step, message.order.Key, message)
+	result, said, err := r.sendUntilDone(ctx, step, message.order.Key, message)
 	if err != nil || !said {
 		return step.Next, err
 	}
 	arm := settleArm(&result)
-	r.pass(ctx, step, sendWords(result), arm, sendFields(result))
-	return behind(spec, arm, step.Next), nil
+	r.completeStep(ctx, step, sendWords(result), arm, sendFields(result))
+	return nextAfterSend(spec, arm, step.Next), nil
 }

@@ -20,7 +20,7 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 				return 0, err
 			}
 			if ok {
-				r.st.Vars = with(r.st.Vars, strings.Split(assign[i].Name, "."), value)
+				r.state.Vars = with(r.state.Vars, strings.Split(assign[i].Name, "."), value)
 			}
 			i++
 			continue
@@ -33,12 +33,12 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 		if i > 0 {
 			key += "/" + assign[i].Name // a second group of the same step
 		}
-		if err := r.local(ctx, contract.AssignActivity, label(step), contract.Assign{Ref: r.ref(), Scene: r.scene(nil), Key: key, Assign: assign[i:end]}, nil); err != nil {
+		if err := r.local(ctx, contract.AssignActivity, label(step), contract.Assign{Ref: r.ref(), EvalContext: r.scene(nil), Key: key, Assign: assign[i:end]}, nil); err != nil {
 			return 0, err
 		}
 		i = end
 	}
-	r.pass(ctx, step, "", "", nil)
+	r.completeStep(ctx, step, "", "", nil)
 	return step.Next, nil
 }
 

@@ -21,7 +21,7 @@ func (r *run) split(ctx workflow.Context, step *journey.Step) (int, error) {
 	if shown == "" {
 		shown = "arm " + strconv.Itoa(chosen)
 	}
-	r.pass(ctx, step, shown, splitArm(spec, chosen), map[string]any{"arm": float64(chosen), "name": name})
+	r.completeStep(ctx, step, shown, splitArm(spec, chosen), map[string]any{"arm": float64(chosen), "name": name})
 	return spec.Arms[chosen].Then, nil
 }
 

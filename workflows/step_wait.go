@@ -15,11 +15,11 @@ import (
 // wait parks for a duration, until a time of day, or until a moment that may move while it waits.
 func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Wait)
-	p := parking{kind: step.Kind, step: step.ID, label: label(step), words: clockWords(spec)}
+	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: clockWords(spec)}
 	timed := spec.Until != "" || spec.At != ""
 	switch {
 	case r.midStep():
-		p.until = r.st.Parking.Until
+		p.until = r.state.Wait.Until
 	case !timed:
 		p.until = r.now(ctx).Add(spec.Duration)
 	default:
@@ -30,22 +30,22 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 		p.until = until
 	}
 	if spec.Until != "" || spec.At != "" && local(spec.Timezone) {
-		recast := recast{run: r, spec: spec}
-		p.recast = recast.moment
+		recast := recompute{run: r, spec: spec}
+		p.recompute = recast.moment
 		r.touched = false
 	}
 	// A wait that was already waiting parks again even if it is due: the run may be paused.
 	if !r.midStep() && !p.until.After(r.now(ctx)) {
-		r.pass(ctx, step, r.noWait(spec, p.until), "", nil)
+		r.completeStep(ctx, step, r.noWait(spec, p.until), "", nil)
 		return step.Next, nil
 	}
-	due, err := r.park(ctx, p)
+	due, err := r.waitLoop(ctx, p)
 	if err != nil {
 		return 0, err
 	}
 	r.age()
 	if due {
-		r.pass(ctx, step, "", "", nil)
+		r.completeStep(ctx, step, "", "", nil)
 	}
 	return step.Next, nil
 }
@@ -68,15 +68,15 @@ func clockWords(spec *journey.Wait) []string {
 	return []string{text + ", " + spec.Timezone}
 }
 
-// recast reads the moment of a wait anew. One that has gone missing is now: the wait is over.
-type recast struct {
+// recompute reads the moment of a wait anew. One that has gone missing is now: the wait is over.
+type recompute struct {
 	run  *run
 	spec *journey.Wait
 }
 
-func (c recast) moment(ctx workflow.Context) (time.Time, error) {
+func (c recompute) moment(ctx workflow.Context) (time.Time, error) {
 	now := c.run.now(ctx)
-	if due := c.run.st.Parking.Until; c.spec.At != "" && !now.Before(due) {
+	if due := c.run.state.Wait.Until; c.spec.At != "" && !now.Before(due) {
 		return due, nil // that time of day has come: the next one would be another
 	}
 	until, err := c.run.moment(ctx, c.spec)
@@ -103,13 +103,13 @@ func (r *run) noWait(spec *journey.Wait, until time.Time) string {
 func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error) {
 	var result contract.EvaluateResult
 	ask := contract.Evaluate{
-		Ref:    r.ref(),
-		Scene:  r.scene(nil),
-		Exprs:  []expr.Expr{spec.Until},
-		Moment: &contract.Moment{Offset: spec.Offset, Timezone: spec.Timezone},
+		Ref:         r.ref(),
+		EvalContext: r.scene(nil),
+		Exprs:       []expr.Expr{spec.Until},
+		Moment:      &contract.MomentSpec{Offset: spec.Offset, Timezone: spec.Timezone},
 	}
 	if spec.At != "" {
-		ask.Exprs, ask.Moment = nil, &contract.Moment{At: spec.At, Days: spec.Days, Timezone: spec.Timezone}
+		ask.Exprs, ask.Moment = nil, &contract.MomentSpec{At: spec.At, Days: spec.Days, Timezone: spec.Timezone}
 	}
 	if err := r.local(ctx, contract.EvaluateActivity, "the moment to wait for", ask, &result); err != nil {
 		return time.Time{}, err

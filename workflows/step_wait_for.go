@@ -14,21 +14,21 @@ import (
 // waitFor parks until an event of an arm has come, or its time is over.
 func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.WaitFor)
-	taking := &taking{run: r, spec: spec, key: r.key(step), arm: -1}
-	p := parking{kind: step.Kind, step: step.ID, label: label(step), words: taking.words(), look: taking.look, levels: taking.levels()}
+	taking := &eventMatch{run: r, spec: spec, key: r.key(step), arm: -1}
+	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: taking.words(), look: taking.look, levels: taking.levels()}
 	if r.midStep() {
-		p.until = r.st.Parking.Until
+		p.until = r.state.Wait.Until
 	} else {
 		p.until = r.now(ctx).Add(spec.Timeout)
 	}
-	due, err := r.park(ctx, p)
+	due, err := r.waitLoop(ctx, p)
 	if err != nil {
 		return 0, err
 	}
 	r.age()
 	if due {
-		delete(r.st.Taken, step.ID) // what an earlier visit took
-		r.pass(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
+		delete(r.state.Taken, step.ID) // what an earlier visit took
+		r.completeStep(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	}
 	if taking.arm < 0 { // it ended, or was moved
@@ -37,31 +37,31 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	arm := spec.Arms[taking.arm]
 	if taking.event != nil {
 		e := *taking.event
-		r.st.Last = &e
+		r.state.Last = &e
 	}
 	if arm.Level != nil {
-		delete(r.st.Taken, step.ID) // an intent took it there, not an event
+		delete(r.state.Taken, step.ID) // an intent took it there, not an event
 		result := map[string]any{"event": "", "properties": map[string]any{}, "timed_out": false, "intent": arm.Level.Intent}
-		r.pass(ctx, step, levelWords(arm.Level), strconv.Itoa(taking.arm+1), result)
+		r.completeStep(ctx, step, levelWords(arm.Level), strconv.Itoa(taking.arm+1), result)
 		return arm.Then, nil
 	}
-	r.st.Taken[step.ID] = r.st.Last.ID
-	properties := r.st.Last.Event.Properties
+	r.state.Taken[step.ID] = r.state.Last.ID
+	properties := r.state.Last.Event.Properties
 	if properties == nil {
 		properties = map[string]any{}
 	}
-	r.pass(
+	r.completeStep(
 		ctx,
 		step,
-		r.st.Last.Event.Name,
+		r.state.Last.Event.Name,
 		strconv.Itoa(taking.arm+1),
-		map[string]any{"event": r.st.Last.Event.Name, "properties": properties, "timed_out": false},
+		map[string]any{"event": r.state.Last.Event.Name, "properties": properties, "timed_out": false},
 	)
 	return arm.Then, nil
 }
 
-// taking looks for an event that an arm takes, or an intent that has come to where one waits for it.
-type taking struct {
+// eventMatch looks for an event that an arm takes, or an intent that has come to where one waits for it.
+type eventMatch struct {
 	run   *run
 	spec  *journey.WaitFor
 	key   string             // of this visit
@@ -70,7 +70,7 @@ type taking struct {
 }
 
 // words name what is waited for.
-func (t *taking) words() []string {
+func (t *eventMatch) words() []string {
 	var words []string
 	for _, arm := range t.spec.Arms {
 		if arm.Level != nil {
@@ -82,7 +82,7 @@ func (t *taking) words() []string {
 }
 
 // levels are those that are waited for.
-func (t *taking) levels() []journey.Level {
+func (t *eventMatch) levels() []journey.Level {
 	var levels []journey.Level
 	for _, arm := range t.spec.Arms {
 		if arm.Level != nil {
@@ -94,15 +94,15 @@ func (t *taking) levels() []journey.Level {
 
 // look tries the kept events, oldest first; in each, the first arm that fits takes it. An arm whose level holds
 // goes before those behind it.
-func (t *taking) look(ctx workflow.Context) (bool, error) {
+func (t *eventMatch) look(ctx workflow.Context) (bool, error) {
 	r := t.run
 	level := slices.IndexFunc(t.spec.Arms, t.holds)
 	before := t.spec.Arms
 	if level >= 0 {
 		before = before[:level]
 	}
-	for i := 0; i < len(r.st.Kept); i++ {
-		kept := r.st.Kept[i]
+	for i := 0; i < len(r.state.Buffer); i++ {
+		kept := r.state.Buffer[i]
 		if kept.Delivery.Event == nil || kept.Tried == t.key || kept.Old && t.spec.Since == "" {
 			continue
 		}
@@ -122,27 +122,27 @@ func (t *taking) look(ctx workflow.Context) (bool, error) {
 		}
 		for n, a := range arms {
 			if answers[n] {
-				e := r.st.take(i)
+				e := r.state.unbuffer(i)
 				t.event, t.arm = &e, a
 				return true, nil
 			}
 		}
-		r.st.Kept[i].Tried = t.key
+		r.state.Buffer[i].Tried = t.key
 	}
 	if level < 0 {
 		return false, nil
 	}
 	t.event, t.arm = r.hand, level
 	if r.hand != nil {
-		r.st.Kept = slices.DeleteFunc(r.st.Kept, t.atHand) // it takes the event that brought it
+		r.state.Buffer = slices.DeleteFunc(r.state.Buffer, t.atHand) // it takes the event that brought it
 	}
 	return true, nil
 }
 
 // holds reports whether an arm waits for a level that holds.
-func (t *taking) holds(arm journey.EventArm) bool {
+func (t *eventMatch) holds(arm journey.EventArm) bool {
 	return arm.Level != nil && t.run.holds[levelWords(arm.Level)]
 }
 
 // atHand reports whether a kept event is the one at hand.
-func (t *taking) atHand(k Kept) bool { return k.Delivery.ID == t.run.hand.ID }
+func (t *eventMatch) atHand(k Buffered) bool { return k.Delivery.ID == t.run.hand.ID }

@@ -146,7 +146,7 @@ func TestWaitForResultAndEventAtHand(t *testing.T) {
 		}
 	})
 	p.run()
-	scene := p.sends[0].Scene
+	scene := p.sends[0].EvalContext
 	if scene.Event != "e1" || scene.EntryEvent != "entry-1" || scene.StepEvents["w"] != "e1" || scene.StepEvents["again"] != "" {
 		t.Errorf("the template is given %+v", scene)
 	}

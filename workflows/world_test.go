@@ -66,7 +66,7 @@ type world struct {
 	account  []string // calls in order, but for reports and evaluations
 	reports  []contract.Report
 	sends    []contract.Send
-	scenes   []contract.Scene
+	scenes   []contract.EvalContext
 	evals    int
 	tries    int // of reports
 	records  []contract.Record
@@ -142,7 +142,7 @@ func (w *world) doEvaluate(_ context.Context, in contract.Evaluate) (contract.Ev
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.evals++
-	w.scenes = append(w.scenes, in.Scene)
+	w.scenes = append(w.scenes, in.EvalContext)
 	if in.Moment != nil && in.Moment.At != "" {
 		return w.onClock(in)
 	}

@@ -39,7 +39,7 @@ func TestReconcileClosesEnrollmentsWithoutRun(t *testing.T) {
 			s := setup(t)
 			e := s.enters()
 			if c.claimed {
-				s.reports(e, contract.Report{Parked: &contract.Parked{Step: "main.1", Kind: "wait_for", Since: at}})
+				s.reports(e, contract.Report{Parked: &contract.Position{Step: "main.1", Kind: "wait_for", Since: at}})
 			}
 			if info := c.run(e.ID); info != nil {
 				s.fake.runs[e.WorkflowID] = info

@@ -189,7 +189,7 @@ func TestWhatIsHeardIsReadOnBehalfOfAnInstance(t *testing.T) {
 		}
 		got.Confidence = 0
 		s.same(got, intent.ClassifiedMessage{Text: "My parcel never came", Intent: "complaint", Version: 1, Journey: "cart", Step: "nudge"})
-		vars, err := s.View(s.ctx, noon, ref(e), contract.Scene{StepEvents: map[string]string{"question": c.MessageID}})
+		vars, err := s.View(s.ctx, noon, ref(e), contract.EvalContext{StepEvents: map[string]string{"question": c.MessageID}})
 		s.must(err)
 		s.same(vars.Steps["question"]["text"], any("My parcel never came"))
 

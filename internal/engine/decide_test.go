@@ -54,12 +54,12 @@ func (s *suite) brainy(change ...func(*journey.Content)) {
 
 func (s *suite) question(e unit.Enrollment, key string) contract.Decide {
 	return contract.Decide{
-		Ref:   ref(e),
-		Scene: contract.Scene{EntryEvent: e.EntryEvent},
-		Key:   key,
-		Step:  "best",
-		Visit: 1,
-		Spec:  journey.Decide{Group: "offers"},
+		Ref:         ref(e),
+		EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent},
+		Key:         key,
+		Step:        "best",
+		Visit:       1,
+		Spec:        journey.Decide{Group: "offers"},
 	}
 }
 

@@ -108,7 +108,7 @@ func TestResponses(t *testing.T) {
 		s.must(
 			s.KeepResponse(s.ctx, noon, in, contract.CallResult{Status: 200, Body: props{"name": "Ana\u0000", "n": []any{1, true, nil}}}),
 		)
-		scene := contract.Scene{
+		scene := contract.EvalContext{
 			Steps:     map[string]map[string]any{"ask": {"status": 200.0}, "send": nil},
 			StepCalls: map[string]string{"ask": in.Key, "late": e.ID + "/late/1"},
 		}

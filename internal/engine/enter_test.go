@@ -74,7 +74,7 @@ func TestWatchingIsNotInTheWay(t *testing.T) {
 			d.Exit = []journey.ExitRule{{Events: []string{"Cart Emptied"}, Outcome: "emptied"}}
 		})})
 		e := s.enters("ana", nil)
-		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Parked{Silent: true, Since: noon}}))
+		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Position{Silent: true, Since: noon}}))
 		s.same(s.byID(e.ID).State, unit.StateAwaitingGoal)
 		r := s.ingest(
 			noon,

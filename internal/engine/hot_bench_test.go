@@ -134,7 +134,7 @@ func BenchmarkSend(b *testing.B) {
 				h.Context(),
 				noon,
 				wall,
-				contract.Send{Ref: ref(e), Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1", Step: "nudge", Visit: 1,
+				contract.Send{Ref: ref(e), EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1", Step: "nudge", Visit: 1,
 					Spec: journey.Send{Message: "reminder", Via: []string{"email"}}},
 				time.Minute,
 			)
@@ -156,12 +156,12 @@ func BenchmarkReport(b *testing.B) {
 					r = contract.Report{
 						Ref:    ref(e),
 						Seq:    1,
-						Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+						Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
 					}
 					if end {
 						h.must(h.Report(h.Context(), noon, r))
 						r = contract.Report{Ref: ref(e), Seq: 2, Ended: &contract.Ended{Outcome: contract.Completed, At: noon},
-							Passed: []contract.Passage{
+							Passed: []contract.StepVisit{
 								{Step: "response", Kind: "wait_for", Visit: 1, At: noon, Arm: "1"},
 								{Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"},
 							}}

@@ -131,7 +131,7 @@ func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 		open, err := s.Handoffs(s.ctx, handoff.HandoffFilter{Customer: "ana"})
 		s.must(err)
 		s.same(len(open), 1)
-		v, err := s.View(s.ctx, noon, ref(older), contract.Scene{})
+		v, err := s.View(s.ctx, noon, ref(older), contract.EvalContext{})
 		s.must(err)
 		s.same(v.Customer["id"], any("ana"))
 	})

@@ -22,13 +22,13 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 		parked := contract.Report{
 			Ref:    ref(e),
 			Seq:    1,
-			Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
-			Passed: []contract.Passage{{Step: "split", Kind: "split", Visit: 1, At: noon, Outcome: "a"}},
+			Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+			Passed: []contract.StepVisit{{Step: "split", Kind: "split", Visit: 1, At: noon, Outcome: "a"}},
 		}
 		s.must(s.Report(s.ctx, noon, parked))
 		s.must(s.Report(s.ctx, noon, parked)) // a repeat changes nothing
 		early := parked
-		early.Seq, early.Parked = 0, &contract.Parked{Step: "elsewhere"}
+		early.Seq, early.Parked = 0, &contract.Position{Step: "elsewhere"}
 		s.must(s.Report(s.ctx, noon, early)) // nor does one that was overtaken
 		got := s.byID(e.ID)
 		s.same(
@@ -36,7 +36,7 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 			[]any{"response", "wait_for", noon, noon.Add(time.Hour), "run-" + e.ID},
 		)
 		again := parked
-		again.Parked = &contract.Parked{Step: "elsewhere"}
+		again.Parked = &contract.Position{Step: "elsewhere"}
 		s.must(s.Report(s.ctx, noon, again)) // a task that was lost and done again, with what had come meanwhile
 		s.same(s.byID(e.ID).Step, "elsewhere")
 		stranger := again
@@ -52,7 +52,7 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 				contract.Report{
 					Ref: ref(e),
 					Seq: 2,
-					Passed: []contract.Passage{
+					Passed: []contract.StepVisit{
 						{Step: "response", Kind: "wait_for", Visit: 1, At: noon},
 						{Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"},
 					},
@@ -77,7 +77,7 @@ func TestTheEndCountsThoughItsNumberWasSeen(t *testing.T) {
 					s.Report(
 						s.ctx,
 						noon,
-						contract.Report{Ref: ref(e), Seq: n, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon}},
+						contract.Report{Ref: ref(e), Seq: n, Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: noon}},
 					),
 				)
 			}
@@ -108,7 +108,7 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 		for _, lost := range []contract.Report{ // what a run says whose last task was lost behind its end: it is told how it ended
 			{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "other"}},
 			{Ref: ref(e), Seq: 100, Ended: &contract.Ended{Outcome: "other"}},
-			{Ref: ref(e), Seq: 99, Parked: &contract.Parked{Step: "response", Kind: "wait_for"}},
+			{Ref: ref(e), Seq: 99, Parked: &contract.Position{Step: "response", Kind: "wait_for"}},
 		} {
 			err := s.Report(s.ctx, noon, lost)
 			s.refused(err, unit.ErrSuperseded)
@@ -154,7 +154,7 @@ func TestCloseLost(t *testing.T) {
 		)
 		_, err := s.CloseLost(s.ctx, noon, "none", "failed", "")
 		s.refused(err, sqldb.ErrNotFound)
-		_, err = s.View(s.ctx, noon, ref(e), contract.Scene{})
+		_, err = s.View(s.ctx, noon, ref(e), contract.EvalContext{})
 		s.refused(err, unit.ErrSuperseded)
 	})
 }
@@ -166,7 +166,7 @@ func TestView(t *testing.T) {
 		e := s.enters("ana", props{"cart_id": "k1", "items": []any{"x"}})
 		order := s.track("ana", "Order Completed", props{"cart_id": "k1", "total": 12})
 		s.ingest(noon.Add(time.Minute), order)
-		v, err := s.View(s.ctx, noon.Add(time.Hour), ref(e), contract.Scene{
+		v, err := s.View(s.ctx, noon.Add(time.Hour), ref(e), contract.EvalContext{
 			EntryEvent: e.EntryEvent, Event: order.MessageID, Vars: props{"tries": 2.0},
 			Steps: map[string]map[string]any{
 				"response": {"timed_out": false},
@@ -201,7 +201,7 @@ func TestView(t *testing.T) {
 		s.same(s.byID(e.ID).Chain, ref(e).Chain) // claimed
 		other := ref(e)
 		other.Chain = "another"
-		_, err = s.View(s.ctx, noon, other, contract.Scene{})
+		_, err = s.View(s.ctx, noon, other, contract.EvalContext{})
 		s.refused(err, unit.ErrSuperseded)
 	})
 }
@@ -271,7 +271,7 @@ func TestTheLastTaskAgain(t *testing.T) {
 		s.must(s.OpenHandoff(s.ctx, noon, handoffID, ""))
 		_, err = s.Undelivered(s.ctx, ref(e), noon)
 		s.must(err)
-		_, err = s.View(s.ctx, noon, ref(e), contract.Scene{})
+		_, err = s.View(s.ctx, noon, ref(e), contract.EvalContext{})
 		s.must(err)
 		s.must(s.Report(s.ctx, noon, end))
 		s.same(s.byID(e.ID).Outcome, "goal")

@@ -282,7 +282,7 @@ func TestExpressionsSeeIntents(t *testing.T) {
 		)
 		e := s.at("cart/ana")
 		s.same(s.entered(s.track("ana", "Product Viewed", nil), s.track("ana", "Product Viewed", nil)), []int{1, 0})
-		vars, err := s.View(s.ctx, noon.Add(3*day), ref(e), contract.Scene{})
+		vars, err := s.View(s.ctx, noon.Add(3*day), ref(e), contract.EvalContext{})
 		s.must(err)
 		for name, score := range vars.Intent {
 			vars.Intent[name] = rounded(score)

@@ -51,7 +51,7 @@ func (s *suite) buys(at time.Time, customerID, cart string, total float64) {
 	s.drain()
 }
 
-func (s *suite) reports(at time.Time, e unit.Enrollment, seq int, parked *contract.Parked, passed ...contract.Passage) {
+func (s *suite) reports(at time.Time, e unit.Enrollment, seq int, parked *contract.Position, passed ...contract.StepVisit) {
 	s.Helper()
 	for i := range passed {
 		passed[i].At = at
@@ -182,10 +182,10 @@ func TestNumbers(t *testing.T) {
 		old := cart(measured).Revision()
 		s.same(s.numbersOf(noon, "cart").Current, old)
 
-		pass := func(step, kind, arm string, visit int) contract.Passage {
-			return contract.Passage{Step: step, Kind: kind, Arm: arm, Visit: visit}
+		pass := func(step, kind, arm string, visit int) contract.StepVisit {
+			return contract.StepVisit{Step: step, Kind: kind, Arm: arm, Visit: visit}
 		}
-		at := &contract.Parked{Step: "response", Kind: "wait_for"}
+		at := &contract.Position{Step: "response", Kind: "wait_for"}
 		a := s.comes(noon, "a")
 		s.reports(noon, a, 1, at)
 		b := s.comes(noon, "b")
@@ -206,7 +206,7 @@ func TestNumbers(t *testing.T) {
 		d := s.comes(noon.Add(time.Hour), "d")
 		s.reports(noon.Add(time.Hour), d, 1, at)
 		w := s.comes(noon.Add(time.Hour), "w")
-		s.reports(noon.Add(time.Hour), w, 1, &contract.Parked{Silent: true})
+		s.reports(noon.Add(time.Hour), w, 1, &contract.Position{Silent: true})
 		_, err = s.PauseJourney(s.ctx, noon.Add(time.Hour), "cart", "sam", true)
 		s.must(err)
 
@@ -266,8 +266,8 @@ func TestNumbersAreBounded(t *testing.T) {
 				noon,
 				e,
 				1,
-				&contract.Parked{Step: "response", Kind: "wait_for"},
-				contract.Passage{Step: "before", Kind: "wait", Visit: 1},
+				&contract.Position{Step: "response", Kind: "wait_for"},
+				contract.StepVisit{Step: "before", Kind: "wait", Visit: 1},
 			)
 		}
 		n, err := s.NumbersUpTo(s.ctx, noon, "cart", 3)

@@ -47,7 +47,7 @@ func (s *suite) parks(e unit.Enrollment, step string, seq int) {
 			contract.Report{
 				Ref:    ref(e),
 				Seq:    seq,
-				Parked: &contract.Parked{Step: step, Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+				Parked: &contract.Position{Step: step, Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
 			},
 		),
 	)

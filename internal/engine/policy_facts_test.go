@@ -233,7 +233,7 @@ func TestAHeldSendEndsWithItsInstance(t *testing.T) {
 					contract.Report{
 						Ref:    ref(b),
 						Seq:    seq,
-						Parked: &contract.Parked{Step: step, Kind: "send", Since: night, Until: morning},
+						Parked: &contract.Position{Step: step, Kind: "send", Since: night, Until: morning},
 					},
 				),
 			)
@@ -332,7 +332,7 @@ func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
 				s.Report(
 					s.ctx,
 					noon,
-					contract.Report{Ref: ref(a), Seq: 1, Parked: &contract.Parked{Step: "response", Kind: "wait_for", Since: noon}},
+					contract.Report{Ref: ref(a), Seq: 1, Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: noon}},
 				),
 			)
 			left := s.contact(id + "/a")
@@ -365,7 +365,7 @@ func TestAnEarlierVisitIsLeftBehind(t *testing.T) {
 					contract.Report{
 						Ref:    ref(e),
 						Seq:    1,
-						Parked: &contract.Parked{Step: "nudge", Kind: "send", Since: night},
+						Parked: &contract.Position{Step: "nudge", Kind: "send", Since: night},
 						Key:    key(e, 2),
 					},
 				),

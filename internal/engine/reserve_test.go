@@ -23,7 +23,7 @@ var (
 )
 
 func (s *suite) send(e unit.Enrollment, key string) contract.Send {
-	return contract.Send{Ref: ref(e), Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: key, Step: "nudge", Visit: 1,
+	return contract.Send{Ref: ref(e), EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent}, Key: key, Step: "nudge", Visit: 1,
 		Spec: journey.Send{Message: "reminder", Via: []string{"email", "push"}, Category: journey.Marketing, Topic: "news"}}
 }
 

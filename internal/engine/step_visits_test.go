@@ -35,10 +35,10 @@ func TestPassagesAreWrittenOnce(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
-		pass := func(step string, visit int, arm string, at time.Time) contract.Passage {
-			return contract.Passage{Step: step, Kind: "branch", Visit: visit, At: at, Arm: arm}
+		pass := func(step string, visit int, arm string, at time.Time) contract.StepVisit {
+			return contract.StepVisit{Step: step, Kind: "branch", Visit: visit, At: at, Arm: arm}
 		}
-		first := []contract.Passage{
+		first := []contract.StepVisit{
 			pass("a", 1, "1", noon),
 			pass("b", 0, contract.ArmSkipped, noon),
 			pass("a", 2, "else", noon.Add(time.Second)),

@@ -59,7 +59,7 @@ func TestAdminMigrate(t *testing.T) {
 		if e.Customer == "cid" {
 			continue // not at its first step yet
 		}
-		if err := h.store.Report(ctx, instant, contract.Report{Ref: refs[e.Customer], Seq: 1, Parked: &contract.Parked{Step: "reply", Kind: "wait_for", Since: instant}}); err != nil {
+		if err := h.store.Report(ctx, instant, contract.Report{Ref: refs[e.Customer], Seq: 1, Parked: &contract.Position{Step: "reply", Kind: "wait_for", Since: instant}}); err != nil {
 			t.Fatal(err)
 		}
 	}

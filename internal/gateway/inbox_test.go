@@ -218,7 +218,7 @@ func (h *house) sent(ref contract.Ref, channel string, o message.Settlement) str
 	h.t.Helper()
 	key := ref.Enrollment + "/note/" + channel
 	r, err := h.store.Reserve(context.Background(), instant, instant, contract.Send{
-		Ref: ref, Scene: contract.Scene{EntryEvent: "e1"}, Key: key, Step: "note", Visit: 1,
+		Ref: ref, EvalContext: contract.EvalContext{EntryEvent: "e1"}, Key: key, Step: "note", Visit: 1,
 		Spec: journey.Send{Message: "sorry", Via: []string{channel}, Category: journey.Marketing},
 	}, time.Minute)
 	if err != nil {

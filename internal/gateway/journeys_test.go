@@ -47,15 +47,15 @@ func TestJourneyPages(t *testing.T) {
 		ctx,
 		instant,
 		instant,
-		contract.Send{Ref: ref, Scene: contract.Scene{EntryEvent: e.EntryEvent}, Key: "k", Step: "note", Visit: 1,
+		contract.Send{Ref: ref, EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent}, Key: "k", Step: "note", Visit: 1,
 			Spec: journey.Send{Message: "sorry", Via: []string{"email"}, Category: journey.Marketing}},
 		time.Minute,
 	)
 	if err != nil || r.Done == nil {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if err := h.store.Report(ctx, instant, contract.Report{Ref: ref, Seq: 1, Parked: &contract.Parked{Step: "call", Kind: "handoff", Since: instant},
-		Passed: []contract.Passage{{Step: "note", Kind: "send", Visit: 1, At: instant, Arm: contract.ArmBlocked}}}); err != nil {
+	if err := h.store.Report(ctx, instant, contract.Report{Ref: ref, Seq: 1, Parked: &contract.Position{Step: "call", Kind: "handoff", Since: instant},
+		Passed: []contract.StepVisit{{Step: "note", Kind: "send", Visit: 1, At: instant, Arm: contract.ArmBlocked}}}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -152,8 +152,8 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	e, ref := h.enter()
-	if err := h.store.Report(context.Background(), instant, contract.Report{Ref: ref, Seq: 1, Parked: &contract.Parked{Step: "call", Kind: "handoff"},
-		Passed: []contract.Passage{{Step: "note", Kind: "send", Visit: 1, At: instant}}}); err != nil {
+	if err := h.store.Report(context.Background(), instant, contract.Report{Ref: ref, Seq: 1, Parked: &contract.Position{Step: "call", Kind: "handoff"},
+		Passed: []contract.StepVisit{{Step: "note", Kind: "send", Visit: 1, At: instant}}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, token := range []string{agentToken, "nobody"} {

@@ -127,7 +127,7 @@ func (s *MessageRoom) Reserve(ctx context.Context, now, wall time.Time, in contr
 			res.Done = &contract.SendResult{Status: contract.StatusPaused}
 			return nil
 		}
-		if res.Vars, err = variables.VariablesOf(ctx, s.db, tx, e, p, in.Scene, now); err != nil {
+		if res.Vars, err = variables.VariablesOf(ctx, s.db, tx, e, p, in.EvalContext, now); err != nil {
 			return err
 		}
 		res.Language, _ = p.Traits["language"].(string)

@@ -50,7 +50,7 @@ type Decided struct {
 func (s *OfferRoom) Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (Decided, error) {
 	var out Decided
 	decide := func(tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer, rel *catalog.Release) (*draft, error) {
-		vars, err := variables.VariablesOf(ctx, s.db, tx, e, p, in.Scene, now)
+		vars, err := variables.VariablesOf(ctx, s.db, tx, e, p, in.EvalContext, now)
 		if err != nil {
 			return nil, err
 		}
@@ -168,7 +168,7 @@ func said(d *Decision, in contract.Decide) *contract.Send {
 	if won.Action == "" || won.Key == "" {
 		return nil
 	}
-	return &contract.Send{Ref: in.Ref, Scene: in.Scene, Key: in.Key, Step: in.Step, Visit: in.Visit, Action: won.Action,
+	return &contract.Send{Ref: in.Ref, EvalContext: in.EvalContext, Key: in.Key, Step: in.Step, Visit: in.Visit, Action: won.Action,
 		Spec: journey.Send{Message: won.Message, Via: []string{won.Channel}, Category: journey.Marketing}}
 }
 

@@ -183,7 +183,7 @@ func (i *enrollment) reported(r contract.Report) {
 
 // describeVisit returns the log text of a step visit. The effect of a send was recorded when it happened, and is
 // logged here, in the order of the steps.
-func (i *enrollment) describeVisit(p contract.Passage) string {
+func (i *enrollment) describeVisit(p contract.StepVisit) string {
 	if text, ok := i.unreported[p.Step]; ok {
 		delete(i.unreported, p.Step)
 		if text += " (" + p.Step + ")"; p.Kind == "decide" {
@@ -205,7 +205,7 @@ func (i *enrollment) describeVisit(p contract.Passage) string {
 }
 
 // until returns how long a wait lasts, and what for.
-func until(p *contract.Parked, origin time.Time) string {
+func until(p *contract.Position, origin time.Time) string {
 	text := ""
 	if !p.Until.IsZero() {
 		text = " until " + Offset(p.Until.Sub(origin))

@@ -23,7 +23,7 @@ func NewVariableRoom(db *unit.Units) *VariableRoom { return &VariableRoom{db: db
 
 // View reads what expressions and templates of an instance may see, claiming the enrollment. The history it
 // gives reads the database when it is asked, with this ctx.
-func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.Scene) (expr.Vars, error) {
+func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.EvalContext) (expr.Vars, error) {
 	var vars expr.Vars
 	err := s.db.ReadClaimed(ctx, ref, func(tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer) (err error) {
 		vars, err = VariablesOf(ctx, s.db, tx, e, p, scene, now)
@@ -33,7 +33,7 @@ func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref
 }
 
 // VariablesOf puts together what an instance may see.
-func VariablesOf(ctx context.Context, db *unit.Units, tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer, scene contract.Scene, now time.Time) (expr.Vars, error) {
+func VariablesOf(ctx context.Context, db *unit.Units, tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer, scene contract.EvalContext, now time.Time) (expr.Vars, error) {
 	entry := scene.EntryEvent
 	if entry == "" {
 		entry = e.EntryEvent

@@ -41,8 +41,8 @@ type Ref struct {
 	Clock      clock.Clock `json:"clock,omitzero"`
 }
 
-// Passage is a step that was passed.
-type Passage struct {
+// StepVisit is a step that was passed.
+type StepVisit struct {
 	Step    string    `json:"step"`
 	Kind    string    `json:"kind"`
 	Visit   int       `json:"visit"` // from 1
@@ -64,8 +64,8 @@ const (
 	ArmNone    = "none"
 )
 
-// Parked says where an instance waits.
-type Parked struct {
+// Position says where an instance waits.
+type Position struct {
 	Step   string    `json:"step"` // empty while it only watches for its goal
 	Kind   string    `json:"kind"`
 	Since  time.Time `json:"since"`
@@ -78,11 +78,11 @@ type Parked struct {
 // Report tells the store where an instance is.
 type Report struct {
 	Ref
-	Seq    int       `json:"seq"` // from 1, rising within the chain: a repeat changes nothing
-	Passed []Passage `json:"passed,omitempty"`
-	Parked *Parked   `json:"parked,omitempty"`
-	Key    string    `json:"key,omitempty"` // of the visit it is parked at, where the world knows the visit by one: enrollment/step/visit
-	Ended  *Ended    `json:"ended,omitempty"`
+	Seq    int         `json:"seq"` // from 1, rising within the chain: a repeat changes nothing
+	Passed []StepVisit `json:"passed,omitempty"`
+	Parked *Position   `json:"parked,omitempty"`
+	Key    string      `json:"key,omitempty"` // of the visit it is parked at, where the world knows the visit by one: enrollment/step/visit
+	Ended  *Ended      `json:"ended,omitempty"`
 }
 
 // Ended says how an instance ended.
@@ -93,9 +93,9 @@ type Ended struct {
 	At      time.Time `json:"at"`
 }
 
-// Scene is what an expression or a template may see besides the customer; events are given by id and read from
+// EvalContext is what an expression or a template may see besides the customer; events are given by id and read from
 // the store.
-type Scene struct {
+type EvalContext struct {
 	EntryEvent string                    `json:"entry_event,omitempty"`
 	Event      string                    `json:"event,omitempty"` // the event at hand
 	Vars       map[string]any            `json:"vars,omitempty"`
@@ -107,15 +107,15 @@ type Scene struct {
 // Evaluate asks for values of expressions that read the customer. Only the answers enter history.
 type Evaluate struct {
 	Ref
-	Scene
+	EvalContext
 	Exprs []expr.Expr `json:"exprs"`
 	// Moment is set for `wait: {until: …}`: the one answer is then a moment, RFC 3339 in UTC, with Offset applied;
 	// a date means midnight in Timezone ("customer" or empty: the customer's, UTC where unknown).
-	Moment *Moment `json:"moment,omitempty"`
+	Moment *MomentSpec `json:"moment,omitempty"`
 }
 
-// Moment says how to read a value as a moment.
-type Moment struct {
+// MomentSpec says how to read a value as a moment.
+type MomentSpec struct {
 	Offset   time.Duration `json:"offset,omitempty"`
 	Timezone string        `json:"timezone,omitempty"`
 	// At, if set, asks for the next moment at which clocks show it, on one of Days; Exprs are then empty.
@@ -132,7 +132,7 @@ type EvaluateResult struct {
 // Assign sets traits of the customer. Values are evaluated where the data is; a missing one leaves the trait alone.
 type Assign struct {
 	Ref
-	Scene
+	EvalContext
 	Key    string               `json:"key"` // enrollment/step/visit: a repeat changes nothing
 	Assign []journey.Assignment `json:"assign"`
 }
@@ -140,7 +140,7 @@ type Assign struct {
 // Send asks for a send.
 type Send struct {
 	Ref
-	Scene
+	EvalContext
 	Key   string       `json:"key"` // enrollment/step/visit
 	Step  string       `json:"step"`
 	Visit int          `json:"visit"`
@@ -182,7 +182,7 @@ type SendResult struct {
 // Decide asks for the next best action, and has its message sent at once. A repeat under one Key answers as before.
 type Decide struct {
 	Ref
-	Scene
+	EvalContext
 	Key   string         `json:"key"` // enrollment/step/visit
 	Step  string         `json:"step"`
 	Visit int            `json:"visit"`
@@ -234,7 +234,7 @@ type ReplyResult struct {
 // OpenHandoff puts the customer before a queue. ID is enrollment/step/visit.
 type OpenHandoff struct {
 	Ref
-	Scene
+	EvalContext
 	ID    string          `json:"id"`
 	Step  string          `json:"step"`
 	Until time.Time       `json:"until,omitzero"`
@@ -269,7 +269,7 @@ type Record struct {
 // Emit makes an event of the customer, once per Key.
 type Emit struct {
 	Ref
-	Scene
+	EvalContext
 	Key  string       `json:"key"` // enrollment/step/visit
 	Spec journey.Emit `json:"spec"`
 }
@@ -277,7 +277,7 @@ type Emit struct {
 // Call makes an HTTP request. An attempt that another may follow ends as an error; the last word as a CallResult.
 type Call struct {
 	Ref
-	Scene
+	EvalContext
 	Key  string       `json:"key"` // enrollment/step/visit: goes out as Idempotency-Key
 	Step string       `json:"step"`
 	Spec journey.Call `json:"spec"`

@@ -70,7 +70,7 @@ func (o handInput) ref(run string) contract.Ref {
 func (d *sharedWork) Claim(ctx context.Context, o handInput, run string) error {
 	now := clock.Wall()
 	return d.world.Report(ctx, contract.Report{Ref: o.ref(run), Seq: 1,
-		Parked: &contract.Parked{Step: "answer", Kind: "wait_for", Since: now, Until: now.Add(time.Hour)}})
+		Parked: &contract.Position{Step: "answer", Kind: "wait_for", Since: now, Until: now.Add(time.Hour)}})
 }
 
 // Send asks the policy, reserves, sends and settles. Without shared work it only sends.
@@ -79,12 +79,12 @@ func (d *sharedWork) Send(ctx context.Context, m message) (string, error) {
 		d.said(m.Order.Customer)
 		return contract.StatusSent, nil
 	}
-	scene := contract.Scene{EntryEvent: m.Order.EntryEvent}
+	scene := contract.EvalContext{EntryEvent: m.Order.EntryEvent}
 	if m.AnswerID != "" {
 		scene.StepEvents = map[string]string{"answer": m.AnswerID}
 	}
 	result, err := d.world.Send(ctx, contract.Send{
-		Ref: m.Order.ref(m.Run), Scene: scene, Key: m.Order.Enrollment + "/" + m.Step + "/1", Step: m.Step, Visit: 1,
+		Ref: m.Order.ref(m.Run), EvalContext: scene, Key: m.Order.Enrollment + "/" + m.Step + "/1", Step: m.Step, Visit: 1,
 		Spec: journey.Send{Message: m.Name, Via: []string{m.Via}},
 	})
 	if err == nil && result.Status == contract.StatusRetry {
@@ -97,7 +97,7 @@ func (d *sharedWork) Send(ctx context.Context, m message) (string, error) {
 func (d *sharedWork) Finish(ctx context.Context, e finalReport) error {
 	r := contract.Report{Ref: e.Order.ref(e.Run), Seq: 2, Ended: &contract.Ended{Outcome: e.Outcome, At: e.At}}
 	for _, p := range e.Passed {
-		r.Passed = append(r.Passed, contract.Passage{Step: p.Step, Kind: p.Kind, Visit: 1, At: p.At, Outcome: p.Outcome, Arm: p.Arm})
+		r.Passed = append(r.Passed, contract.StepVisit{Step: p.Step, Kind: p.Kind, Visit: 1, At: p.At, Outcome: p.Outcome, Arm: p.Arm})
 	}
 	return d.world.Report(ctx, r)
 }

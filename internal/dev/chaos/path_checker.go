@@ -78,7 +78,7 @@ func (w *pathChecker) check() {
 }
 
 // checkVisit checks one visit and returns the next step.
-func (w *pathChecker) checkVisit(step journey.Step, p contract.Passage) int {
+func (w *pathChecker) checkVisit(step journey.Step, p contract.StepVisit) int {
 	switch spec := step.Spec.(type) {
 	case *journey.Set:
 		w.round++
@@ -108,7 +108,7 @@ func (w *pathChecker) checkVisit(step journey.Step, p contract.Passage) int {
 }
 
 // checkWait compares the end of a wait with its deadline.
-func (w *pathChecker) checkWait(step journey.Step, p contract.Passage, due time.Time) {
+func (w *pathChecker) checkWait(step journey.Step, p contract.StepVisit, due time.Time) {
 	if p.At.Before(due.Add(-w.slack())) {
 		w.wrong("%s ended at %s, before it was due at %s", step.ID, p.At, due)
 	}
@@ -124,7 +124,7 @@ func (w *pathChecker) checkWait(step journey.Step, p contract.Passage, due time.
 }
 
 // checkWaitFor compares the arm of a wait_for with the events that arrived.
-func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p contract.Passage) int {
+func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p contract.StepVisit) int {
 	due := w.moment.Add(spec.Timeout)
 	var inTime, possible *storedEvent // in time for certain, and in time within the slack
 	for _, e := range w.events {
@@ -162,7 +162,7 @@ func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p c
 }
 
 // checkSend compares a send with its ledger row.
-func (w *pathChecker) checkSend(step journey.Step, spec *journey.Send, p contract.Passage) int {
+func (w *pathChecker) checkSend(step journey.Step, spec *journey.Send, p contract.StepVisit) int {
 	key := fmt.Sprintf("%s/%s/%d", w.e.id, step.ID, p.Visit)
 	w.sends[key] = true
 	row := w.r.f.rows[key]

@@ -78,7 +78,7 @@ func newScenario(t *testing.T) *scenario {
 		{"underway", "send", "", 30 * time.Minute},
 		{"hook", "send", "", 30 * time.Minute}, {"settle", "wait", "", time.Hour}, {"rate", "send", "", time.Hour},
 	} {
-		s.e.passed = append(s.e.passed, contract.Passage{Step: p.step, Kind: p.kind, Visit: 1, Arm: p.arm, At: began.Add(p.at)})
+		s.e.passed = append(s.e.passed, contract.StepVisit{Step: p.step, Kind: p.kind, Visit: 1, Arm: p.arm, At: began.Add(p.at)})
 		for _, step := range def.Steps {
 			if send, ok := step.Spec.(*journey.Send); ok && step.ID == p.step {
 				row := &sendRow{

@@ -28,7 +28,7 @@ type storedEvent struct {
 type enrollment struct {
 	id, workflow, journey, revision, customer, key, entryEvent, state, outcome, chain string
 	entered, closed                                                                   int64
-	passed                                                                            []contract.Passage
+	passed                                                                            []contract.StepVisit
 	rows                                                                              []*sendRow
 }
 
@@ -101,7 +101,7 @@ func takeSnapshot(ctx context.Context, g *cluster) (*snapshot, error) {
 		`select enrollment, step, visit, kind, at, arm, outcome from step_visits order by enrollment, seq, position`,
 		func(r *sql.Rows) error {
 			var id string
-			var p contract.Passage
+			var p contract.StepVisit
 			var at int64
 			err := r.Scan(&id, &p.Step, &p.Visit, &p.Kind, &at, &p.Arm, &p.Outcome)
 			p.At = time.UnixMilli(at)

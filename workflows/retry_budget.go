@@ -10,16 +10,16 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// effort says how long, and how often, an activity is repeated. But for try, times are virtual where the clock
+// retryBudget says how long, and how often, an activity is repeated. But for try, times are virtual where the clock
 // is slower than the wall: a simulation shall not repeat what fails a thousand times as often.
-type effort struct {
+type retryBudget struct {
 	try, patience   time.Duration // of one attempt, of all: at least a minute on the wall
 	interval, pause time.Duration // between attempts: the first, and the longest
 	growth          float64       // by which one interval is longer than that before
 }
 
 // options of an activity that this effort is made for.
-func (r *run) options(e effort, summary string) workflow.ActivityOptions {
+func (r *run) options(e retryBudget, summary string) workflow.ActivityOptions {
 	clock := r.in.Clock
 	return workflow.ActivityOptions{
 		StartToCloseTimeout:    e.try,
@@ -35,11 +35,11 @@ func (r *run) options(e effort, summary string) workflow.ActivityOptions {
 	}
 }
 
-// underway runs a normal activity while events, orders and the instance's deadline race it. answered is false
+// race runs a normal activity while events, orders and the instance's deadline race it. answered is false
 // where one of those came first, or a pause: it is cancelled then. An error with answered is the activity's.
-func (r *run) underway(
+func (r *run) race(
 	ctx workflow.Context,
-	p parking,
+	p waitSpec,
 	options workflow.ActivityOptions,
 	name string,
 	in, out any,
@@ -51,30 +51,30 @@ func (r *run) underway(
 	p.wake, p.yields = done.IsReady, true
 	r.busy = p.label
 	defer func() { r.busy = "" }()
-	if _, err := r.park(ctx, p); err != nil {
+	if _, err := r.waitLoop(ctx, p); err != nil {
 		return false, err
 	}
 	if !done.IsReady() {
-		if r.st.Paused {
-			r.st.Parking = nil
+		if r.state.Paused {
+			r.state.Wait = nil
 		}
 		return false, nil
 	}
-	r.st.Parking = nil
+	r.state.Wait = nil
 	return true, done.Get(ctx, out)
 }
 
 // hold parks at a step that a pause interrupted, until it is resumed; with until, at one that quiet hours hold
 // back, until they end.
 func (r *run) hold(ctx workflow.Context, step *journey.Step, key string, until time.Time) error {
-	p := parking{kind: step.Kind, step: step.ID, label: label(step), key: key, until: until, words: []string{"quiet hours to end"}}
+	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: key, until: until, words: []string{"quiet hours to end"}}
 	if until.IsZero() {
 		p.words = []string{"the journey to be resumed"}
 		p.look = resumed
 	}
-	_, err := r.park(ctx, p)
-	if r.st.Jump == nil {
-		r.st.Parking = nil
+	_, err := r.waitLoop(ctx, p)
+	if r.state.Jump == nil {
+		r.state.Wait = nil
 	}
 	return err
 }

@@ -10,15 +10,15 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// listen opens the signal, the query and the updates. Handlers validate, append and return; the walk does the rest.
-func (r *run) listen(ctx workflow.Context) error {
+// registerHandlers opens the signal, the query and the updates. Handlers validate, append and return; the walk does the rest.
+func (r *run) registerHandlers(ctx workflow.Context) error {
 	r.events = workflow.GetSignalChannelWithOptions(ctx, contract.EventName, workflow.SignalChannelOptions{
 		Description: `an event of this customer: {"id","name","time","properties"}; the update of this name answers once it is accepted`,
 	})
 	r.deliveries = workflow.GetSignalChannelWithOptions(ctx, contract.DeliveryName, workflow.SignalChannelOptions{
 		Description: "what tabi's own relay delivers; channels use the signal event",
 	})
-	if err := workflow.SetQueryHandlerWithOptions(ctx, contract.StateQuery, r.view, workflow.QueryHandlerOptions{
+	if err := workflow.SetQueryHandlerWithOptions(ctx, contract.StateQuery, r.queryState, workflow.QueryHandlerOptions{
 		Description: "where the instance is, since when, until when, and what it waits for",
 	}); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (r *run) listen(ctx workflow.Context) error {
 		return err
 	}
 	for _, c := range commands {
-		handler := order{run: r, kind: c.kind}
+		handler := commandHandler{run: r, kind: c.kind}
 		if err := workflow.SetUpdateHandlerWithOptions(ctx, c.kind, handler.take, workflow.UpdateHandlerOptions{
 			Validator: handler.validate, Description: c.doc,
 		}); err != nil {
@@ -55,33 +55,33 @@ var commands = []struct{ kind, doc string }{
 	{contract.GoToUpdate, "go to a path or a step: {target, by, reason}"},
 }
 
-// order is the handler of one command.
-type order struct {
+// commandHandler is the handler of one command.
+type commandHandler struct {
 	run  *run
 	kind string
 }
 
-func (o order) take(ctx workflow.Context, c contract.Command) error {
+func (o commandHandler) take(ctx workflow.Context, c contract.Command) error {
 	c.Kind = o.kind
 	if c.Kind == contract.SkipUpdate { // what is meant is the step it is at now
-		c.Target = o.run.st.Cursor
+		c.Target = o.run.state.Cursor
 	}
-	o.run.st.Arrived = append(o.run.st.Arrived, contract.Delivery{Enrollment: o.run.in.Enrollment, Command: &c})
+	o.run.state.Arrived = append(o.run.state.Arrived, contract.Delivery{Enrollment: o.run.in.Enrollment, Command: &c})
 	return nil
 }
 
-func (o order) validate(c contract.Command) error {
+func (o commandHandler) validate(c contract.Command) error {
 	c.Kind = o.kind
 	return o.run.validateCommand(c)
 }
 
 func (r *run) onEvent(_ workflow.Context, e contract.Event) error {
-	r.st.Direct = append(r.st.Direct, e)
+	r.state.Direct = append(r.state.Direct, e)
 	return nil
 }
 
 func (r *run) onDelivery(_ workflow.Context, d contract.Delivery) error {
-	r.st.Arrived = append(r.st.Arrived, d)
+	r.state.Arrived = append(r.state.Arrived, d)
 	return nil
 }
 
@@ -110,9 +110,9 @@ func (r *run) validateDelivery(d contract.Delivery) error {
 // validateInput refuses what comes after the end, or has come before.
 func (r *run) validateInput(id string) error {
 	switch {
-	case r.st.Ended != nil || r.st.Replaced != "":
+	case r.state.Ended != nil || r.state.SupersededBy != "":
 		return reject(contract.RejectJourneyEnded, "the enrollment has ended")
-	case r.st.saw(id):
+	case r.state.saw(id):
 		return reject(contract.RejectDuplicate, fmt.Sprintf("event %q was taken before", id))
 	}
 	return nil
@@ -130,8 +130,8 @@ func exactlyOne(d contract.Delivery) bool {
 
 // validateCommand refuses an order that could not be carried out once those before it are.
 func (r *run) validateCommand(c contract.Command) error {
-	paused := r.st.Paused
-	for _, d := range r.st.Arrived {
+	paused := r.state.Paused
+	for _, d := range r.state.Arrived {
 		switch {
 		case d.Command == nil:
 		case d.Command.Kind == contract.PauseUpdate:
@@ -146,7 +146,7 @@ func (r *run) validateCommand(c contract.Command) error {
 // checkCommand refuses an order that cannot be carried out by an instance that is paused, or is not.
 func (r *run) checkCommand(c contract.Command, paused bool) error {
 	switch {
-	case r.st.Ended != nil || r.st.Replaced != "":
+	case r.state.Ended != nil || r.state.SupersededBy != "":
 		return reject(contract.RejectJourneyEnded, "the instance has ended")
 	case c.Kind == contract.ResumeUpdate && !paused:
 		return reject(contract.RejectInvalid, "it is not paused")
@@ -156,7 +156,7 @@ func (r *run) checkCommand(c contract.Command, paused bool) error {
 		if _, _, refused := r.checkMove(c); refused != "" {
 			return reject(contract.RejectInvalid, refused)
 		}
-	case c.Kind == contract.SkipUpdate && r.st.Cursor == "":
+	case c.Kind == contract.SkipUpdate && r.state.Cursor == "":
 		return reject(contract.RejectInvalid, "there is no step to skip: its path has ended")
 	case (c.Kind == contract.SkipUpdate || c.Kind == contract.GoToUpdate) && r.in.Holdout:
 		return reject(contract.RejectInvalid, "the customer is held out as control group and takes no step")
@@ -209,7 +209,7 @@ func (r *run) drain(ctx workflow.Context) {
 			workflow.GetLogger(ctx).Debug("signal dropped", "delivery", d.ID, "reason", err)
 			continue
 		}
-		r.st.Arrived = append(r.st.Arrived, d)
+		r.state.Arrived = append(r.state.Arrived, d)
 	}
 	for {
 		var e contract.Event
@@ -224,7 +224,7 @@ func (r *run) drain(ctx workflow.Context) {
 			workflow.GetLogger(ctx).Debug("signal dropped", "event", e.ID, "reason", err)
 			continue
 		}
-		r.st.Direct = append(r.st.Direct, e)
+		r.state.Direct = append(r.state.Direct, e)
 	}
 }
 
@@ -235,7 +235,7 @@ func receive(ctx workflow.Context, r *run, from workflow.ReceiveChannel, into an
 		return false, false
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		r.st.tell(stamp(r.now(ctx)) + " a signal could not be read and was dropped")
+		r.state.log(stamp(r.now(ctx)) + " a signal could not be read and was dropped")
 		workflow.GetLogger(ctx).Warn("a signal could not be read; send {\"id\",\"name\",\"time\",\"properties\"}", "error", err)
 		return true, false
 	}

@@ -103,7 +103,7 @@ func TestWhatGoesOnComing(t *testing.T) {
 	p := newPlay(t, journeyOf("  - wait: 1h\n", "goal: {event: Bought}"))
 	var asked []time.Duration
 	p.onDue = func(in contract.Due) { asked = append(asked, in.At.Sub(testStart)) }
-	const events = 3 * overdueTries
+	const events = 3 * catchUpTries
 	for i := range events {
 		id := fmt.Sprintf("e%d", i)
 		p.due = append(p.due, []string{id})
@@ -113,11 +113,11 @@ func TestWhatGoesOnComing(t *testing.T) {
 	if len(asked) != events+1 || asked[0] != time.Hour {
 		t.Fatalf("asked for what came until %v", asked)
 	}
-	last := asked[overdueTries-1]
-	if want := time.Hour + (overdueTries-1)*100*time.Millisecond; last != want {
+	last := asked[catchUpTries-1]
+	if want := time.Hour + (catchUpTries-1)*100*time.Millisecond; last != want {
 		t.Errorf("the last time that it asked until now it asked until %s, want %s", last, want)
 	}
-	for _, at := range asked[overdueTries:] {
+	for _, at := range asked[catchUpTries:] {
 		if at != last {
 			t.Errorf("behind that it asked until %s", at)
 		}

@@ -26,11 +26,11 @@ func levelWords(l *journey.Level) string {
 	return l.Intent
 }
 
-// gauge asks the world, in one go, which levels hold: those that the step it is parked at waits for, and those
+// queryLevels asks the world, in one go, which levels hold: those that the step it is parked at waits for, and those
 // of the reroute rules that may fire: all of them, or only those that fading can make hold. It learns too when
 // fading will. History has the answers alone, and nothing where no level counts.
-func (r *run) gauge(ctx workflow.Context, all bool) error {
-	crossed := r.crossed(ctx)
+func (r *run) queryLevels(ctx workflow.Context, all bool) error {
+	crossed := r.levelCrossed(ctx)
 	wanted := slices.Clone(r.waits)
 	for _, rule := range r.mayReroute() {
 		if rule.Level != nil && (all || rule.Level.Below != nil) {
@@ -46,7 +46,7 @@ func (r *run) gauge(ctx workflow.Context, all bool) error {
 		}
 	}
 	if len(asked) == 0 {
-		r.st.Fade = time.Time{}
+		r.state.LevelCrossing = time.Time{}
 		return nil
 	}
 	var result contract.LevelsResult
@@ -59,22 +59,22 @@ func (r *run) gauge(ctx workflow.Context, all bool) error {
 	if crossed {
 		return nil // what fell below while a step ran is still to be looked at
 	}
-	r.st.Fade = result.Fade
-	if now := r.now(ctx); !r.st.Fade.IsZero() && !r.st.Fade.After(now) {
-		r.st.Fade = now.Add(time.Millisecond) // it was to come when it was told, and has come meanwhile
+	r.state.LevelCrossing = result.Fade
+	if now := r.now(ctx); !r.state.LevelCrossing.IsZero() && !r.state.LevelCrossing.After(now) {
+		r.state.LevelCrossing = now.Add(time.Millisecond) // it was to come when it was told, and has come meanwhile
 	}
 	return nil
 }
 
-// crossed reports whether the moment has come at which a score was to fall below a level.
-func (r *run) crossed(ctx workflow.Context) bool {
-	return !r.st.Fade.IsZero() && !r.now(ctx).Before(r.st.Fade)
+// levelCrossed reports whether the moment has come at which a score was to fall below a level.
+func (r *run) levelCrossed(ctx workflow.Context) bool {
+	return !r.state.LevelCrossing.IsZero() && !r.now(ctx).Before(r.state.LevelCrossing)
 }
 
-// faded looks at the levels when a score was to have fallen below one: it may have risen since. A reroute rule
+// handleLevelCrossing looks at the levels when a score was to have fallen below one: it may have risen since. A reroute rule
 // fires here, an arm when the step looks.
-func (r *run) faded(ctx workflow.Context) error {
-	r.woke, r.st.Fade = r.st.Fade, time.Time{}
+func (r *run) handleLevelCrossing(ctx workflow.Context) error {
+	r.woke, r.state.LevelCrossing = r.state.LevelCrossing, time.Time{}
 	r.stale = true
 	var rules []rule
 	for _, rule := range r.mayReroute() {

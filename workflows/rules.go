@@ -11,9 +11,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// react tries the goal, then the exits, then the reroutes. What fires none of them is kept for the arms of a
+// handleEvent tries the goal, then the exits, then the reroutes. What fires none of them is kept for the arms of a
 // wait_for, and for a question.
-func (r *run) react(ctx workflow.Context, d contract.Delivery) error {
+func (r *run) handleEvent(ctx workflow.Context, d contract.Delivery) error {
 	var e *contract.Delivery // the event at hand
 	var rules []rule
 	switch {
@@ -35,8 +35,8 @@ func (r *run) react(ctx workflow.Context, d contract.Delivery) error {
 		}
 	}
 	r.hand = e
-	if !r.st.Silent && r.awaited(d) {
-		r.st.keep(d)
+	if !r.state.Silent && r.anyStepTakes(d) {
+		r.state.buffer(d)
 	}
 	return nil
 }
@@ -60,7 +60,7 @@ func (r *run) first(ctx workflow.Context, e *contract.Delivery, rules []rule) (i
 		case rule.level == nil:
 			return i, nil
 		case !asked:
-			if err := r.gauge(ctx, true); err != nil {
+			if err := r.queryLevels(ctx, true); err != nil {
 				return -1, err
 			}
 			asked = true
@@ -91,16 +91,16 @@ func (r *run) fire(ctx workflow.Context, e *contract.Delivery, rule rule) (err e
 	}
 	r.jump(start)
 	if e != nil {
-		r.st.Last = e // the event at hand on the new path
+		r.state.Last = e // the event at hand on the new path
 	}
 	if !rule.repeat {
-		r.st.Rerouted = append(r.st.Rerouted, rule.content)
+		r.state.Rerouted = append(r.state.Rerouted, rule.content)
 	}
 	by := levelWords(rule.level)
 	if rule.level == nil {
 		by = clip(e.Event.Name, 80)
 	}
-	r.st.tell(stamp(r.now(ctx)) + " rerouted to " + rule.path + " by " + by)
+	r.state.log(stamp(r.now(ctx)) + " rerouted to " + rule.path + " by " + by)
 	return nil
 }
 
@@ -121,7 +121,7 @@ func (r *run) eventRules(name string) []rule {
 	if g := r.prog.Goal; g != nil && named(g.Events, name) {
 		rules = append(rules, rule{when: g.When, value: g.Value, outcome: contract.Goal})
 	}
-	if r.st.Silent {
+	if r.state.Silent {
 		return rules
 	}
 	for _, x := range r.prog.Exit {
@@ -150,13 +150,13 @@ func (r *run) scoreRules() []rule {
 
 // mayReroute are the reroute rules that are not used up, and lead away from the path it is on.
 func (r *run) mayReroute() []journey.RerouteRule {
-	at, onPath := r.prog.Index(r.st.Cursor)
-	if !onPath || r.in.Holdout || r.st.Silent {
+	at, onPath := r.prog.Index(r.state.Cursor)
+	if !onPath || r.in.Holdout || r.state.Silent {
 		return nil
 	}
 	var rules []journey.RerouteRule
 	for _, x := range r.prog.Reroute {
-		if x.GoTo != r.prog.Steps[at].Path && !slices.Contains(r.st.Rerouted, contentOf(x)) {
+		if x.GoTo != r.prog.Steps[at].Path && !slices.Contains(r.state.Rerouted, contentOf(x)) {
 			rules = append(rules, x)
 		}
 	}
@@ -183,8 +183,8 @@ func named(names []string, name string) bool {
 	return len(names) == 0 || slices.Contains(names, name)
 }
 
-// awaited reports whether some step could take d.
-func (r *run) awaited(d contract.Delivery) bool {
+// anyStepTakes reports whether some step could take d.
+func (r *run) anyStepTakes(d contract.Delivery) bool {
 	if d.Event == nil {
 		return d.HandoffResult != nil
 	}

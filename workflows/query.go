@@ -11,20 +11,20 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// view is where the instance is.
-func (r *run) view() (contract.State, error) {
+// queryState is where the instance is.
+func (r *run) queryState() (contract.State, error) {
 	v := contract.State{
 		Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Enrollment: r.in.Enrollment,
-		Step: r.st.Cursor, WaitingFor: []string{}, Paused: r.st.Paused, Holdout: r.in.Holdout,
-		Deadline: r.st.Deadline, EnteredAt: r.in.EnteredAt, EntryEvent: r.in.EntryName, Steps: r.st.Count, Vars: r.st.Vars, Story: r.st.Trail,
+		Step: r.state.Cursor, WaitingFor: []string{}, Paused: r.state.Paused, Holdout: r.in.Holdout,
+		Deadline: r.state.Deadline, EnteredAt: r.in.EnteredAt, EntryEvent: r.in.EntryName, Steps: r.state.Count, Vars: r.state.Vars, Story: r.state.Log,
 	}
-	if p := r.st.Parking; p != nil {
+	if p := r.state.Wait; p != nil {
 		v.Step, v.Kind, v.Since, v.Until = p.Step, p.Kind, p.Since, p.Until
 		if p.For != nil {
 			v.WaitingFor = p.For
 		}
 	}
-	if e := r.st.Ended; e != nil {
+	if e := r.state.Ended; e != nil {
 		v.Outcome, v.Reason = e.Outcome, e.Reason
 	}
 	return v, nil
@@ -34,18 +34,18 @@ func (r *run) view() (contract.State, error) {
 func (r *run) describe(ctx workflow.Context) {
 	var b strings.Builder
 	switch {
-	case r.st.Replaced != "":
-		fmt.Fprintf(&b, "**Ended without effect**: %s\n", r.st.Replaced)
-	case r.st.Ended != nil:
-		fmt.Fprintf(&b, "**Ended: %s** (%s)\n", r.st.Ended.Outcome, r.st.Ended.Reason)
+	case r.state.SupersededBy != "":
+		fmt.Fprintf(&b, "**Ended without effect**: %s\n", r.state.SupersededBy)
+	case r.state.Ended != nil:
+		fmt.Fprintf(&b, "**Ended: %s** (%s)\n", r.state.Ended.Outcome, r.state.Ended.Reason)
 	default:
-		if r.st.Paused {
-			fmt.Fprintf(&b, "**Paused** (%s): deadlines run on, events are kept, nothing is sent.\n\n", r.st.PausedBy)
+		if r.state.Paused {
+			fmt.Fprintf(&b, "**Paused** (%s): deadlines run on, events are kept, nothing is sent.\n\n", r.state.PausedBy)
 		}
 		if r.in.Holdout {
 			b.WriteString("**Held out** as control group: takes no step.\n\n")
 		}
-		if p := r.st.Parking; p != nil {
+		if p := r.state.Wait; p != nil {
 			b.WriteString("**Waiting**")
 			if at, ok := r.prog.Index(p.Step); ok {
 				fmt.Fprintf(&b, " at %s", label(&r.prog.Steps[at]))
@@ -57,12 +57,12 @@ func (r *run) describe(ctx workflow.Context) {
 			if !p.Until.IsZero() {
 				fmt.Fprintf(&b, ", until %s", stamp(p.Until))
 			}
-			fmt.Fprintf(&b, ". It ends at the latest %s.\n", stamp(r.st.Deadline))
+			fmt.Fprintf(&b, ". It ends at the latest %s.\n", stamp(r.state.Deadline))
 		}
 	}
 	b.WriteString("\n")
-	for i := len(r.st.Trail) - 1; i >= 0; i-- { // the newest first: the UI cuts off what is long
-		b.WriteString("- " + r.st.Trail[i] + "\n")
+	for i := len(r.state.Log) - 1; i >= 0; i-- { // the newest first: the UI cuts off what is long
+		b.WriteString("- " + r.state.Log[i] + "\n")
 	}
 	workflow.SetCurrentDetails(ctx, b.String())
 }

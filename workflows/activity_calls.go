@@ -24,19 +24,19 @@ func (r *run) ref() contract.Ref {
 
 // scene is what expressions and templates may see besides the customer. Properties stay behind: the store has
 // the events.
-func (r *run) scene(e *contract.Delivery) contract.Scene {
-	s := contract.Scene{
+func (r *run) scene(e *contract.Delivery) contract.EvalContext {
+	s := contract.EvalContext{
 		EntryEvent: r.in.EntryEvent,
-		Vars:       r.st.Vars,
-		StepEvents: r.st.Taken,
-		StepCalls:  r.st.Calls,
+		Vars:       r.state.Vars,
+		StepEvents: r.state.Taken,
+		StepCalls:  r.state.Calls,
 		Steps:      map[string]map[string]any{},
 	}
-	for _, id := range workflow.DeterministicKeys(r.st.Steps) {
+	for _, id := range workflow.DeterministicKeys(r.state.Steps) {
 		result := map[string]any{}
-		for _, key := range workflow.DeterministicKeys(r.st.Steps[id]) {
+		for _, key := range workflow.DeterministicKeys(r.state.Steps[id]) {
 			if key != "properties" {
-				result[key] = r.st.Steps[id][key]
+				result[key] = r.state.Steps[id][key]
 			}
 		}
 		s.Steps[id] = result
@@ -44,8 +44,8 @@ func (r *run) scene(e *contract.Delivery) contract.Scene {
 	switch {
 	case e != nil:
 		s.Event = e.ID
-	case r.st.Last != nil:
-		s.Event = r.st.Last.ID
+	case r.state.Last != nil:
+		s.Event = r.state.Last.ID
 	default:
 		s.Event = r.in.EntryEvent
 	}
@@ -54,9 +54,9 @@ func (r *run) scene(e *contract.Delivery) contract.Scene {
 
 // vars are what expressions without the customer may see.
 func (r *run) vars(ctx workflow.Context, e *contract.Delivery) expr.Vars {
-	v := expr.Vars{Entry: r.in.Entry, Vars: r.st.Vars, Steps: r.st.Steps, Now: r.now(ctx)}
+	v := expr.Vars{Entry: r.in.Entry, Vars: r.state.Vars, Steps: r.state.Steps, Now: r.now(ctx)}
 	if e == nil {
-		e = r.st.Last
+		e = r.state.Last
 	}
 	if e != nil {
 		v.Event, v.EventName = e.Event.Properties, e.Event.Name
@@ -89,7 +89,7 @@ func (r *run) conditions(ctx workflow.Context, e *contract.Delivery, exprs []exp
 		return answers, nil
 	}
 	var result contract.EvaluateResult
-	if err := r.local(ctx, contract.EvaluateActivity, "conditions on the customer", contract.Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: remote}, &result); err != nil {
+	if err := r.local(ctx, contract.EvaluateActivity, "conditions on the customer", contract.Evaluate{Ref: r.ref(), EvalContext: r.scene(e), Exprs: remote}, &result); err != nil {
 		return nil, err
 	}
 	for i, place := range places {
@@ -107,7 +107,7 @@ func (r *run) value(ctx workflow.Context, e *contract.Delivery, source expr.Expr
 		return expr.ToPlain(value), err == nil, nil
 	}
 	var result contract.EvaluateResult
-	if err := r.local(ctx, contract.EvaluateActivity, "a value of the customer", contract.Evaluate{Ref: r.ref(), Scene: r.scene(e), Exprs: []expr.Expr{source}}, &result); err != nil {
+	if err := r.local(ctx, contract.EvaluateActivity, "a value of the customer", contract.Evaluate{Ref: r.ref(), EvalContext: r.scene(e), Exprs: []expr.Expr{source}}, &result); err != nil {
 		return nil, false, err
 	}
 	if len(result.Values) == 0 || result.Missing[0] {
@@ -146,28 +146,28 @@ func (r *run) local(ctx workflow.Context, name, summary string, in, out any) err
 }
 
 // report tells the store what was passed, and where the instance is parked or how it ended.
-func (r *run) report(ctx workflow.Context, parked *contract.Parked) error {
-	r.st.Reports++
-	passed := r.st.Passed
-	r.st.Passed = nil
+func (r *run) report(ctx workflow.Context, parked *contract.Position) error {
+	r.state.Reports++
+	passed := r.state.Passed
+	r.state.Passed = nil
 	what := "tell the store how it ended"
-	out := contract.Report{Ref: r.ref(), Seq: r.st.Reports, Passed: passed, Parked: parked, Ended: r.st.Ended}
+	out := contract.Report{Ref: r.ref(), Seq: r.state.Reports, Passed: passed, Parked: parked, Ended: r.state.Ended}
 	if parked != nil {
-		what, out.Key = "tell the store where it waits", r.st.Parking.Key
+		what, out.Key = "tell the store where it waits", r.state.Wait.Key
 	}
 	err := r.local(ctx, contract.ReportActivity, what, out, nil)
 	if err != nil {
-		r.st.Passed = append(passed, r.st.Passed...) // the next report tells it
+		r.state.Passed = append(passed, r.state.Passed...) // the next report tells it
 	}
 	return err
 }
 
 // reportParking reports once per parking.
 func (r *run) reportParking(ctx workflow.Context) error {
-	if r.st.Parking == nil || r.st.Parking.Reported {
+	if r.state.Wait == nil || r.state.Wait.Reported {
 		return nil
 	}
-	r.st.Parking.Reported = true
-	parked := r.st.Parking.Parked
+	r.state.Wait.Reported = true
+	parked := r.state.Wait.Position
 	return r.report(ctx, &parked)
 }

@@ -9,13 +9,13 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// attend takes what has arrived, in order: orders, and for each event the goal, the exits, the reroutes, and
+// handleOutbox takes what has arrived, in order: orders, and for each event the goal, the exits, the reroutes, and
 // what is left is kept for a wait_for. Parked, it takes one event at a time, because the step that waits sees
 // an event before the next one is looked at. It reports whether the walk must start afresh: the instance ended
 // or was moved. Paused, it leaves the events where they are.
-func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
-	for r.st.Ended == nil && r.st.Jump == nil {
-		if err := r.recordStrays(ctx); err != nil {
+func (r *run) handleOutbox(ctx workflow.Context) (moved bool, err error) {
+	for r.state.Ended == nil && r.state.Jump == nil {
+		if err := r.forwardDirectEvents(ctx); err != nil {
 			return false, err
 		}
 		d, ok := r.next()
@@ -23,61 +23,61 @@ func (r *run) attend(ctx workflow.Context) (moved bool, err error) {
 			break
 		}
 		if d.ID != "" {
-			if r.st.took(d.ID) {
+			if r.state.took(d.ID) {
 				continue
 			}
-			r.st.remember(d.ID)
+			r.state.remember(d.ID)
 		}
 		if d.Command != nil {
-			if err := r.obey(ctx, *d.Command); err != nil {
+			if err := r.execute(ctx, *d.Command); err != nil {
 				return false, err
 			}
 			continue
 		}
-		if err := r.react(ctx, d); err != nil {
+		if err := r.handleEvent(ctx, d); err != nil {
 			return false, err
 		}
-		if r.st.Parking != nil {
-			return r.st.Ended != nil, nil
+		if r.state.Wait != nil {
+			return r.state.Ended != nil, nil
 		}
 	}
-	if r.st.Ended == nil && r.st.Jump != nil && r.st.Parking == nil {
-		r.moveTo(*r.st.Jump) // between steps: nothing to leave behind
-		r.st.Jump = nil
+	if r.state.Ended == nil && r.state.Jump != nil && r.state.Wait == nil {
+		r.moveTo(*r.state.Jump) // between steps: nothing to leave behind
+		r.state.Jump = nil
 		return true, nil
 	}
-	if r.st.Ended == nil && r.st.Parking == nil && !r.st.Paused && !r.st.Silent && !r.in.Holdout && !r.since(ctx).Before(r.st.Deadline) {
-		if more, err := r.overdue(ctx, r.st.Deadline, true); err != nil {
+	if r.state.Ended == nil && r.state.Wait == nil && !r.state.Paused && !r.state.Silent && !r.in.Holdout && !r.wokenAt(ctx).Before(r.state.Deadline) {
+		if more, err := r.catchUp(ctx, r.state.Deadline, true); err != nil {
 			return false, err
 		} else if more {
-			return r.attend(ctx) // as often as there is something that had come when it was asked for last
+			return r.handleOutbox(ctx) // as often as there is something that had come when it was asked for last
 		}
 		r.end(ctx, contract.TimedOut, "its longest life was over", 0)
 	}
-	return r.st.Ended != nil, nil
+	return r.state.Ended != nil, nil
 }
 
 // next removes the first thing to attend to; paused, the first order.
 func (r *run) next() (contract.Delivery, bool) {
-	for i, d := range r.st.Arrived {
-		if r.st.Paused && d.Command == nil {
+	for i, d := range r.state.Arrived {
+		if r.state.Paused && d.Command == nil {
 			continue
 		}
-		r.st.Arrived = append(r.st.Arrived[:i:i], r.st.Arrived[i+1:]...)
+		r.state.Arrived = append(r.state.Arrived[:i:i], r.state.Arrived[i+1:]...)
 		return d, true
 	}
 	return contract.Delivery{}, false
 }
 
-// recordStrays stores the events that came straight to the run. The relay delivers them afterwards, in the order in which
+// forwardDirectEvents stores the events that came straight to the run. The relay delivers them afterwards, in the order in which
 // the store accepted them. An event leaves Direct only once it is stored, so that cancellation loses none.
-func (r *run) recordStrays(ctx workflow.Context) error {
+func (r *run) forwardDirectEvents(ctx workflow.Context) error {
 	for {
 		r.drain(ctx)
-		if len(r.st.Direct) == 0 {
+		if len(r.state.Direct) == 0 {
 			return nil
 		}
-		e := r.st.Direct[0]
+		e := r.state.Direct[0]
 		call := contract.TrackInput{
 			Type:       "track",
 			UserID:     r.in.Customer,
@@ -90,21 +90,21 @@ func (r *run) recordStrays(ctx workflow.Context) error {
 		var refused *temporal.ApplicationError
 		switch {
 		case errors.As(err, &refused): // permanently: one bad event must not stop the run
-			r.st.tell(fmt.Sprintf("%s %s could not be recorded and was dropped", stamp(r.now(ctx)), clip(e.Name, 80)))
+			r.state.log(fmt.Sprintf("%s %s could not be recorded and was dropped", stamp(r.now(ctx)), clip(e.Name, 80)))
 			workflow.GetLogger(ctx).Warn("the store refused an event that came straight to the run", "event", e.ID, "error", err)
 		case err != nil:
 			return err
 		}
-		r.st.Direct = r.st.Direct[1:]
+		r.state.Direct = r.state.Direct[1:]
 	}
 }
 
-// obey carries out an order of a person.
-func (r *run) obey(ctx workflow.Context, c contract.Command) error {
+// execute carries out an order of a person.
+func (r *run) execute(ctx workflow.Context, c contract.Command) error {
 	if c.Kind == contract.MigrateOrder {
 		return r.migrate(ctx, c)
 	}
-	if r.checkCommand(c, r.st.Paused) != nil {
+	if r.checkCommand(c, r.state.Paused) != nil {
 		return nil // it has become pointless since it was given
 	}
 	by := ""
@@ -120,23 +120,23 @@ func (r *run) obey(ctx workflow.Context, c contract.Command) error {
 		r.end(ctx, contract.Cancelled, "cancelled"+by, 0)
 	case contract.PauseUpdate:
 		r.pause("paused" + by)
-		r.st.tell(at + " paused" + by)
+		r.state.log(at + " paused" + by)
 	case contract.ResumeUpdate:
 		r.pause("")
-		r.st.tell(at + " resumed" + by)
+		r.state.log(at + " resumed" + by)
 	case contract.SkipUpdate:
-		if c.Target != r.st.Cursor {
-			r.st.tell(at + " nothing skipped" + by + ": it had moved on")
+		if c.Target != r.state.Cursor {
+			r.state.log(at + " nothing skipped" + by + ": it had moved on")
 			return nil
 		}
-		if i, ok := r.prog.Index(r.st.Cursor); ok {
+		if i, ok := r.prog.Index(r.state.Cursor); ok {
 			r.jump(r.prog.Steps[i].Next)
-			r.st.tell(at + " skipped " + label(&r.prog.Steps[i]) + by)
+			r.state.log(at + " skipped " + label(&r.prog.Steps[i]) + by)
 		}
 	case contract.GoToUpdate:
 		if i, ok := r.target(c.Target); ok {
 			r.jump(i)
-			r.st.tell(at + " sent to " + c.Target + by)
+			r.state.log(at + " sent to " + c.Target + by)
 		}
 	}
 	return nil
@@ -144,14 +144,14 @@ func (r *run) obey(ctx workflow.Context, c contract.Command) error {
 
 // pause halts the instance (why in words), or with empty words lets it go on; the store is told with the next report.
 func (r *run) pause(why string) {
-	r.st.Paused, r.st.PausedBy = why != "", why
-	if r.st.Parking != nil {
-		r.st.Parking.Paused, r.st.Parking.Reported = r.st.Paused, false
+	r.state.Paused, r.state.PausedBy = why != "", why
+	if r.state.Wait != nil {
+		r.state.Wait.Paused, r.state.Wait.Reported = r.state.Paused, false
 	}
 }
 
 // jump moves the instance to the step at index i; what it was doing is cleaned up by the step itself.
 func (r *run) jump(i int) {
-	r.st.Jump = &i
-	r.st.Silent = false
+	r.state.Jump = &i
+	r.state.Silent = false
 }

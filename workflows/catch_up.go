@@ -7,23 +7,23 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// overdueTries bounds how often what is on its way is waited for: a delivery that cannot be made must not stop
+// catchUpTries bounds how often what is on its way is waited for: a delivery that cannot be made must not stop
 // the instance for ever.
-const overdueTries = 8
+const catchUpTries = 8
 
-// overdue waits, before what was due at moment happens, for what has arrived and has not been delivered yet: an
+// catchUp waits, before what was due at moment happens, for what has arrived and has not been delivered yet: an
 // outage or a slow hour does not let a time-out, or a message that is late, win over the event that came before
 // it. With late, that is all that has arrived by now, and not by moment alone; but what goes on coming does not
 // hold the instance up. It reports whether something is to be attended to first.
-func (r *run) overdue(ctx workflow.Context, moment time.Time, late bool) (bool, error) {
+func (r *run) catchUp(ctx workflow.Context, moment time.Time, late bool) (bool, error) {
 	if listens := r.prog.Listens(); len(listens.Events) == 0 && !listens.Every && len(listens.Traits) == 0 && len(listens.Levels) == 0 {
 		return false, nil // nothing is ever delivered to it
 	}
 	pause := 250 * time.Millisecond
-	for range overdueTries {
+	for range catchUpTries {
 		at := moment
 		if late {
-			if r.asks < overdueTries {
+			if r.asks < catchUpTries {
 				r.noticed = r.now(ctx)
 			}
 			r.asks++
@@ -33,13 +33,13 @@ func (r *run) overdue(ctx workflow.Context, moment time.Time, late bool) (bool, 
 		if err := r.local(ctx, contract.DueActivity, "what came before", contract.Due{Ref: r.ref(), At: at}, &due); err != nil {
 			return false, err
 		}
-		if r.stirred() {
+		if r.hasInput() {
 			return true, nil
 		}
-		if !r.awaits(due.OnTheirWay) {
+		if !r.anyUnseen(due.OnTheirWay) {
 			return false, nil
 		}
-		woken, err := r.nap(ctx, pause)
+		woken, err := r.shortSleep(ctx, pause)
 		if err != nil || woken {
 			return woken, err
 		}
@@ -48,23 +48,23 @@ func (r *run) overdue(ctx workflow.Context, moment time.Time, late bool) (bool, 
 	return false, nil
 }
 
-// awaits reports whether one of the ids has not been seen: the store may not have marked yet what was delivered.
-func (r *run) awaits(ids []string) bool {
+// anyUnseen reports whether one of the ids has not been seen: the store may not have marked yet what was delivered.
+func (r *run) anyUnseen(ids []string) bool {
 	for _, id := range ids {
-		if !r.st.saw(id) {
+		if !r.state.saw(id) {
 			return true
 		}
 	}
 	return false
 }
 
-// nap sleeps until something stirs (true), or d of real time has passed.
-func (r *run) nap(ctx workflow.Context, d time.Duration) (bool, error) {
+// shortSleep sleeps until something stirs (true), or d of real time has passed.
+func (r *run) shortSleep(ctx workflow.Context, d time.Duration) (bool, error) {
 	napping, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	over := workflow.NewTimerWithOptions(napping, d, workflow.TimerOptions{Summary: "an event is on its way"})
-	if err := workflow.Await(ctx, func() bool { return r.stirred() || over.IsReady() }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return r.hasInput() || over.IsReady() }); err != nil {
 		return false, err
 	}
-	return r.stirred(), nil
+	return r.hasInput(), nil
 }

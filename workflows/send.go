@@ -17,39 +17,39 @@ const sendPatience = 24 * time.Hour
 // heldAgain is how long a send is held whose answer gives no moment to come.
 const heldAgain = time.Minute
 
-// utterance is something to say: a message that the journey names, or that of an action yet to be chosen.
-type utterance interface {
-	// speak tries at once. With StatusRetry the order is what is left to deliver.
-	speak(ctx workflow.Context) (contract.SendResult, contract.Send, error)
+// sender is something to say: a message that the journey names, or that of an action yet to be chosen.
+type sender interface {
+	// send tries at once. With StatusRetry the order is what is left to deliver.
+	send(ctx workflow.Context) (contract.SendResult, contract.Send, error)
 }
 
-// say says something once under one key: at once by a local activity, and if that does not do it, by a normal
+// sendUntilDone says something once under one key: at once by a local activity, and if that does not do it, by a normal
 // one that is repeated and that support staff see. Held by quiet hours or by a pause, it is parked, and asks
 // afresh. said is false where the instance ended or moves on before.
-func (r *run) say(ctx workflow.Context, step *journey.Step, key string, u utterance) (result contract.SendResult, said bool, err error) {
+func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string, u sender) (result contract.SendResult, said bool, err error) {
 	held, until := r.midStep(), time.Time{} // a run before this one was held here: a send under way is never continued as new
 	if held {
-		until = r.st.Parking.Until
+		until = r.state.Wait.Until
 	}
 	for {
 		if held {
-			if err := r.hold(ctx, step, key, until); err != nil || r.leaves() {
+			if err := r.hold(ctx, step, key, until); err != nil || r.exiting() {
 				return contract.SendResult{}, false, err
 			}
 		}
-		result, order, err := u.speak(ctx)
+		result, order, err := u.send(ctx)
 		if err == nil && result.Status == contract.StatusRetry {
 			order.After, order.Why = result.RetryAfter, result.Reason
 			result, err = r.deliver(ctx, step, order)
 		}
-		if err != nil || r.leaves() {
+		if err != nil || r.exiting() {
 			return contract.SendResult{}, false, err
 		}
 		switch result.Status {
 		case contract.StatusPaused: // the journey's kill switch; its order to resume wakes the instance
-			if !r.st.Paused {
+			if !r.state.Paused {
 				r.pause("the journey is paused")
-				r.st.tell(stamp(r.now(ctx)) + " the journey is paused")
+				r.state.log(stamp(r.now(ctx)) + " the journey is paused")
 			}
 			held, until = true, time.Time{}
 		case contract.StatusHeld:
@@ -57,15 +57,15 @@ func (r *run) say(ctx workflow.Context, step *journey.Step, key string, u uttera
 			if now := r.now(ctx); !until.After(now) {
 				until = now.Add(heldAgain)
 			}
-			r.st.tell(stamp(r.now(ctx)) + " " + label(step) + ": held by quiet hours until " + stamp(until))
+			r.state.log(stamp(r.now(ctx)) + " " + label(step) + ": held by quiet hours until " + stamp(until))
 		default:
 			return result, true, nil
 		}
 	}
 }
 
-// leaves reports whether the instance has ended, or moves elsewhere.
-func (r *run) leaves() bool { return r.st.Ended != nil || r.st.Jump != nil }
+// exiting reports whether the instance has ended, or moves elsewhere.
+func (r *run) exiting() bool { return r.state.Ended != nil || r.state.Jump != nil }
 
 // message is an utterance that the journey names.
 type message struct {
@@ -77,12 +77,12 @@ type message struct {
 func (r *run) message(step *journey.Step, spec journey.Send) *message {
 	return &message{
 		run:   r,
-		order: contract.Send{Ref: r.ref(), Scene: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.st.Visits[step.ID], Spec: spec},
+		order: contract.Send{Ref: r.ref(), EvalContext: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.state.Visits[step.ID], Spec: spec},
 	}
 }
 
-// speak is tried once only: what it leaves open is deliver's.
-func (m *message) speak(ctx workflow.Context) (contract.SendResult, contract.Send, error) {
+// send is tried once only: what it leaves open is deliver's.
+func (m *message) send(ctx workflow.Context) (contract.SendResult, contract.Send, error) {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: localTry,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
@@ -105,17 +105,17 @@ func (m *message) speak(ctx workflow.Context) (contract.SendResult, contract.Sen
 // away, and grows slowly, since it counts attempts that asked nobody.
 func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.Send) (contract.SendResult, error) {
 	options := r.options(
-		effort{try: 30 * time.Second, patience: sendPatience, interval: contract.SendInterval, pause: contract.MaxSendInterval, growth: 1.2},
+		retryBudget{try: 30 * time.Second, patience: sendPatience, interval: contract.SendInterval, pause: contract.MaxSendInterval, growth: 1.2},
 		"send "+order.Spec.Message,
 	)
-	waiting := parking{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}
+	waiting := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}
 	var result contract.SendResult
-	answered, err := r.underway(ctx, waiting, options, contract.DeliverActivity, order, &result)
+	answered, err := r.race(ctx, waiting, options, contract.DeliverActivity, order, &result)
 	var app *temporal.ApplicationError
 	switch {
 	case err == nil && answered:
 		return result, nil
-	case err == nil && r.st.Paused: // nothing more of it goes out
+	case err == nil && r.state.Paused: // nothing more of it goes out
 		return contract.SendResult{Status: contract.StatusPaused}, nil
 	case !answered, errors.As(err, &app) && app.Type() == contract.Superseded, temporal.IsCanceledError(err):
 		return contract.SendResult{}, err
@@ -138,8 +138,8 @@ func settleArm(s *contract.SendResult) (arm string) {
 	return contract.ArmFailure
 }
 
-// behind gives the index of the step behind a send that was left by an arm.
-func behind(spec *journey.Send, arm string, next int) int {
+// nextAfterSend gives the index of the step behind a send that was left by an arm.
+func nextAfterSend(spec *journey.Send, arm string, next int) int {
 	switch arm {
 	case contract.ArmBlocked:
 		return spec.OnBlocked
