@@ -277,10 +277,10 @@ func (c *count) milestones(d *journey.Definition, members map[string]*cohortMemb
 		return err
 	}
 	for i := range d.Steps {
-		if send := journey.SendOf(&d.Steps[i]); send != nil {
+		for _, said := range d.Steps[i].Describe().Messages {
 			c.n.Funnel.Milestones = append(
 				c.n.Funnel.Milestones,
-				Milestone{Step: d.Steps[i].ID, Message: send.Message, Customers: reached[d.Steps[i].ID]},
+				Milestone{Step: d.Steps[i].ID, Message: said.Message, Customers: reached[d.Steps[i].ID]},
 			)
 		}
 	}

@@ -195,35 +195,29 @@ func (s *Catalog) checkDropped(ctx context.Context, tx sqldb.Conn, current, c *j
 	return &DroppedError{Missing: slices.Sorted(maps.Keys(missing))}
 }
 
-// dropped is what a step names and c does not hold.
+// dropped lists what a step names and c does not hold.
 func dropped(current, c *journey.Content, spec journey.Spec) (missing []string) {
-	var send *journey.Send
-	switch spec := spec.(type) {
-	case *journey.Send:
-		send = spec
-	case *journey.Ask:
-		send = &spec.Question
-	case *journey.Decide:
-		if spec.Group != "" && c.Groups[spec.Group] == nil {
-			missing = append(missing, fmt.Sprintf("group %q", spec.Group))
+	named := spec.Describe()
+	for _, name := range named.Groups {
+		if c.Groups[name] == nil {
+			missing = append(missing, fmt.Sprintf("group %q", name))
 		}
-		for _, name := range spec.Actions {
-			if c.Actions[name] == nil {
-				missing = append(missing, fmt.Sprintf("action %q", name))
-			}
+	}
+	for _, name := range named.Actions {
+		if c.Actions[name] == nil {
+			missing = append(missing, fmt.Sprintf("action %q", name))
 		}
-		return missing
-	default:
-		return nil
 	}
-	msg := c.Messages[send.Message]
-	if msg == nil {
-		return []string{fmt.Sprintf("message %q", send.Message)}
-	}
-	if before := current.Messages[send.Message]; before != nil {
-		for _, via := range send.Via {
-			if before.Treatments[via] != nil && msg.Treatments[via] == nil {
-				missing = append(missing, fmt.Sprintf("the %s treatment of message %q", via, send.Message))
+	for _, said := range named.Messages {
+		message := c.Messages[said.Message]
+		if message == nil {
+			missing = append(missing, fmt.Sprintf("message %q", said.Message))
+			continue
+		}
+		before := current.Messages[said.Message]
+		for _, via := range said.Via {
+			if before != nil && before.Treatments[via] != nil && message.Treatments[via] == nil {
+				missing = append(missing, fmt.Sprintf("the %s treatment of message %q", via, said.Message))
 			}
 		}
 	}

@@ -65,8 +65,8 @@ func sameWords(a, b *Step) bool {
 		if err := json.Unmarshal(data, spec); err != nil {
 			return s.ID
 		}
-		for _, target := range spec.(program).targets() {
-			*target = End
+		for _, arm := range spec.Describe().Arms {
+			*arm.To = End
 		}
 		if h, ok := spec.(*Handoff); ok {
 			for outcome := range h.Outcomes {

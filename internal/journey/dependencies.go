@@ -21,8 +21,8 @@ func (d *Definition) expressions() []expr.Expr {
 	}
 	for i := range d.Steps {
 		out = append(out, d.Steps[i].When)
-		if spec, ok := d.Steps[i].Spec.(program); ok {
-			out = append(out, spec.exprs()...)
+		for _, e := range d.Steps[i].Describe().Exprs {
+			out = append(out, e.Expr)
 		}
 	}
 	return out
@@ -59,8 +59,10 @@ func (d *Definition) reads(exprs map[expr.Expr]*expr.Evaluator) Reads {
 		}
 		// Until a step receives an event, `event` is the entry event.
 		atHand := []expr.Expr{s.When}
-		if spec, ok := s.Spec.(program); ok && s.Kind != "wait_for" {
-			atHand = append(atHand, spec.exprs()...)
+		if spec := s.Describe(); !spec.TakesEvent {
+			for _, e := range spec.Exprs {
+				atHand = append(atHand, e.Expr)
+			}
 		}
 		for _, e := range atHand {
 			if e != "" {
@@ -137,16 +139,10 @@ func (d *Definition) listens(exprs map[expr.Expr]*expr.Evaluator) Listens {
 	}
 	traits, dated := names{}, false
 	for i := range d.Steps {
-		switch spec := d.Steps[i].Spec.(type) {
-		case *WaitFor:
-			for _, arm := range spec.Arms {
-				if arm.Level == nil {
-					hear(arm.Events)
-				}
-			}
-		case *Ask:
-			l.Events[MessageReceived] = true
-		case *Wait:
+		for _, events := range d.Steps[i].Describe().Events {
+			hear(events)
+		}
+		if spec, ok := d.Steps[i].Spec.(*Wait); ok {
 			if spec.At != "" && spec.Timezone == "" {
 				traits.add(zoneTrait)
 			}

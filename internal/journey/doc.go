@@ -1,12 +1,13 @@
-// Package journey is the journey language: definitions, messages and rules as a designer writes them, checked and
-// compiled. It is pure: no Temporal, no I/O, no clock.
+// Package journey is the model of the language: what a journey compiles to. It is pure: no Temporal, no I/O,
+// no clock.
 //
-//	files ── Check ──► Diagnostics (file:line:col, all at once)
+//	files ── lint.Check ──► Diagnostics (file:line:col, all at once)
 //	           │
 //	           └─────► Content: Definitions and Messages ── Publish ──► the store
 //	                      │
 //	                      └─ Pack ──► workflow input ── Load ──► Program: what the interpreter, the store and the activities run
 //
-// Package lint checks files, package expr compiles expressions, package template checks messages, and package format
-// writes a definition as YAML. The code that runs a step is in package workflows.
+// A step kind says each thing once: step_<kind>.go here holds its struct, what the manual says of it and what it says of
+// itself (Spec), lint/step_<kind>.go reads it from YAML, and workflows/step_<kind>.go runs it. Each is a line in the
+// registry of its package.
 package journey

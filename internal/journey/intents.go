@@ -36,12 +36,8 @@ func (p *Program) Intents() []string {
 		}
 	}
 	for i := range p.Steps {
-		if ask, ok := p.Steps[i].Spec.(*Ask); ok {
-			for _, reply := range ask.Replies {
-				if reply.Intent != "" {
-					found.add(expr.IntentKey(reply.Intent))
-				}
-			}
+		for _, intent := range p.Steps[i].Describe().Intents {
+			found.add(expr.IntentKey(intent))
 		}
 	}
 	return found.list()
@@ -75,10 +71,8 @@ func (d *Definition) levels() []Level {
 		add(d.Reroute[i].Level)
 	}
 	for i := range d.Steps {
-		if wait, ok := d.Steps[i].Spec.(*WaitFor); ok {
-			for j := range wait.Arms {
-				add(wait.Arms[j].Level)
-			}
+		for _, level := range d.Steps[i].Describe().Levels {
+			add(level)
 		}
 	}
 	return out

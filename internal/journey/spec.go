@@ -8,143 +8,108 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// Successors returns the indices of the steps that can follow a step, with End if its path can end there: sorted,
-// without repeats.
-func Successors(s *Step) []int {
-	var out []int
-	if spec, ok := s.Spec.(program); ok {
-		for _, target := range spec.targets() {
-			out = append(out, *target)
+// Spec is what a step of a kind says. A kind says each thing once, in its file step_<kind>.go; the passes over a whole
+// definition ask for it and know no kind by name. Implementations are pointers to structs.
+type Spec interface {
+	Kind() string
+	Describe() Description
+}
+
+// Description is what a spec says of itself.
+type Description struct {
+	Arms  []Arm // the ways out that the kind names, in the order of the file
+	Exprs []Expression
+
+	Events     [][]string // the rules by which it hears events, each by name; an empty rule hears every event
+	Levels     []*Level   // the levels of intents that it waits for
+	Intents    []string   // the intents that it tells replies apart by
+	TakesEvent bool       // its expressions see the event that it takes, not the one at hand
+
+	// What a release must hold while an enrollment is in the journey.
+	Messages        []Saying
+	Groups, Actions []string
+
+	Parks  bool // an enrollment waits there, so a cycle through it is no endless loop
+	Stays  bool // an enrollment may be there for long without parking: what it does outside is tried again
+	Says   bool // it sends a message
+	GoesOn bool // it may lead behind the step without an arm
+	Ends   bool // it ends the enrollment
+}
+
+// Saying is a message that a step sends.
+type Saying struct {
+	Message string
+	Via     []string // empty: the message's channels
+}
+
+// Arm is a way out of a step.
+type Arm struct {
+	Key     string // as step visits and coverage name it; empty: the kind has one way out
+	To      *int   // index of its first step; where it has none, the step's Next
+	Instead *int   // where it leads if it is absent; nil: behind the step
+	Always  bool   // it is an arm of its own even where it leads behind the step
+}
+
+// Keys of arms that several kinds have.
+const (
+	ArmElse    = "else"
+	ArmTimeout = "on_timeout"
+	ArmBlocked = "on_blocked"
+	ArmFailure = "on_failure"
+	ArmNone    = "none"
+)
+
+// Expression is an expression at a key of a step.
+type Expression struct {
+	Key  string
+	Expr expr.Expr
+	Want expr.Want
+}
+
+// sortedExprs are the expressions of a mapping, by key.
+func sortedExprs(by map[string]expr.Expr) []Expression {
+	var out []Expression
+	for _, key := range slices.Sorted(maps.Keys(by)) {
+		out = append(out, Expression{key, by[key], expr.Any})
+	}
+	return out
+}
+
+// Describe returns what the step's spec says of itself; nothing where the step has none.
+func (s *Step) Describe() Description {
+	if s.Spec == nil {
+		return Description{}
+	}
+	return s.Spec.Describe()
+}
+
+// ArmKeys are the keys of the arms that a journey file writes out for the step, in the order of the file.
+func (s *Step) ArmKeys() []string {
+	var out []string
+	for _, arm := range s.Describe().Arms {
+		absent := *arm.To == s.Next || arm.Instead != nil && *arm.To == *arm.Instead
+		if arm.Key != "" && (arm.Always || !absent) {
+			out = append(out, arm.Key)
 		}
 	}
-	switch s.Spec.(type) {
-	case *Wait, *Set, *Send, *Decide, *Handoff, *Emit, *Call:
-		out = append(out, s.Next)
+	return out
+}
+
+// Successors are the indices a step can lead to, and End where it can end its path; without repeats, sorted.
+func Successors(s *Step) []int {
+	var out []int
+	d := s.Describe()
+	for _, arm := range d.Arms {
+		out = append(out, *arm.To)
 	}
-	if s.When != "" {
+	if d.GoesOn || s.When != "" {
 		out = append(out, s.Next)
-	}
-	if spec, ok := s.Spec.(*Handoff); ok {
-		out = slices.AppendSeq(out, maps.Values(spec.Outcomes))
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-// SendOf returns the message that a step sends: a send, or the question of an ask. It is nil for other steps.
-func SendOf(s *Step) *Send {
-	switch spec := s.Spec.(type) {
-	case *Send:
-		return spec
-	case *Ask:
-		return &spec.Question
-	}
-	return nil
-}
-
-// program is what passes over a whole definition need to know of a spec.
-type program interface {
-	Spec
-	targets() []*int // jump targets except those of Handoff.Outcomes
-	exprs() []expr.Expr
-}
-
-func (*Wait) targets() []*int      { return nil }
-func (w *Wait) exprs() []expr.Expr { return []expr.Expr{w.Until} }
-
-func (w *WaitFor) targets() []*int {
-	out := []*int{&w.OnTimeout}
-	for i := range w.Arms {
-		out = append(out, &w.Arms[i].Then)
-	}
-	return out
-}
-
-func (w *WaitFor) exprs() []expr.Expr {
-	var out []expr.Expr
-	for _, arm := range w.Arms {
-		out = append(out, arm.When)
-	}
-	return out
-}
-
-func (b *Branch) targets() []*int {
-	out := []*int{&b.Else}
-	for i := range b.Arms {
-		out = append(out, &b.Arms[i].Then)
-	}
-	return out
-}
-
-func (b *Branch) exprs() []expr.Expr {
-	var out []expr.Expr
-	for _, arm := range b.Arms {
-		out = append(out, arm.When)
-	}
-	return out
-}
-
-func (s *Split) targets() []*int {
-	var out []*int
-	for i := range s.Arms {
-		out = append(out, &s.Arms[i].Then)
-	}
-	return out
-}
-func (*Split) exprs() []expr.Expr { return nil }
-
-func (s *Send) targets() []*int { return []*int{&s.OnBlocked, &s.OnFailure} }
-func (s *Send) exprs() []expr.Expr {
-	var out []expr.Expr
-	for _, key := range slices.Sorted(maps.Keys(s.Data)) {
-		out = append(out, s.Data[key])
-	}
-	return out
-}
-
-func (d *Decide) targets() []*int  { return []*int{&d.None} }
-func (*Decide) exprs() []expr.Expr { return nil }
-
-func (a *Ask) targets() []*int {
-	out := append(a.Question.targets(), &a.OnTimeout)
-	for i := range a.Replies {
-		out = append(out, &a.Replies[i].Then)
-	}
-	return out
-}
-func (a *Ask) exprs() []expr.Expr { return a.Question.exprs() }
-
-func (h *Handoff) targets() []*int  { return []*int{&h.OnTimeout} }
-func (*Handoff) exprs() []expr.Expr { return nil }
-
-func (*Set) targets() []*int { return nil }
-func (s *Set) exprs() []expr.Expr {
-	var out []expr.Expr
-	for _, a := range s.Assign {
-		out = append(out, a.Value)
-	}
-	return out
-}
-
-func (*Emit) targets() []*int { return nil }
-func (e *Emit) exprs() []expr.Expr {
-	var out []expr.Expr
-	for _, key := range slices.Sorted(maps.Keys(e.Properties)) {
-		out = append(out, e.Properties[key])
-	}
-	return out
-}
-
-func (c *Call) targets() []*int  { return []*int{&c.OnFailure} }
-func (*Call) exprs() []expr.Expr { return nil }
-
-func (g *GoTo) targets() []*int  { return []*int{&g.To} }
-func (*GoTo) exprs() []expr.Expr { return nil }
-func (*Exit) targets() []*int    { return nil }
-func (*Exit) exprs() []expr.Expr { return nil }
-
-// Validate reports the first thing that would mislead the interpreter: a jump to no step, a repeated id, a spec of the
-// wrong kind.
+// Validate finds what would lead the interpreter astray: jumps to nowhere, ids that are taken, specs of another kind.
 func (d *Definition) Validate() error {
 	inside := func(to int) bool { return to >= End && to < len(d.Steps) }
 	if d.Journey == "" {
@@ -164,17 +129,18 @@ func (d *Definition) Validate() error {
 	seen := map[string]bool{}
 	for i := range d.Steps {
 		s := &d.Steps[i]
-		spec, ok := s.Spec.(program)
 		switch {
 		case s.ID == "" || seen[s.ID]:
 			return fmt.Errorf("step %d: the id %q is empty or taken", i, s.ID)
-		case !ok || spec.Kind() != s.Kind:
+		case s.Spec == nil || s.Spec.Kind() != s.Kind:
 			return fmt.Errorf("step %q: no spec of kind %q", s.ID, s.Kind)
 		case !inside(s.Next):
 			return fmt.Errorf("step %q leads to step %d of %d", s.ID, s.Next, len(d.Steps))
 		}
-		if err := validSpec(s.Spec); err != nil {
-			return fmt.Errorf("step %q: %w", s.ID, err)
+		if spec, ok := s.Spec.(interface{ valid() error }); ok {
+			if err := spec.valid(); err != nil {
+				return fmt.Errorf("step %q: %w", s.ID, err)
+			}
 		}
 		seen[s.ID] = true
 		for _, to := range Successors(s) {

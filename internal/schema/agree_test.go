@@ -59,7 +59,7 @@ func TestGoodFiles(t *testing.T) {
 // Lint's own goldens: good files and bad ones.
 func TestGoldens(t *testing.T) {
 	t.Parallel()
-	paths, err := filepath.Glob("../journey/testdata/*.txtar")
+	paths, err := filepath.Glob("../journey/lint/testdata/*.txtar")
 	if err != nil || len(paths) < 40 {
 		t.Fatal("no goldens", err)
 	}

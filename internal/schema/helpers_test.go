@@ -16,6 +16,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
@@ -126,7 +127,7 @@ var structural = []string{"unknown-key", "missing-key", "wrong-type", "bad-durat
 
 // verdict tells what lint says of one file of a folder: anything structural, or any error at all.
 func verdict(files []lint.File, name string) (shape, failed bool, words string) {
-	_, diagnostics := lint.Check(files, lint.Options{Channels: channels.Shipped().Specs()})
+	_, _, diagnostics := scenario.Check(files, lint.Options{Channels: channels.Shipped().Specs()})
 	var all strings.Builder
 	for _, d := range diagnostics {
 		if d.File == name && d.Severity == source.Error {

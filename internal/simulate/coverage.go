@@ -2,9 +2,7 @@ package simulate
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -94,55 +92,7 @@ func cover(d *journey.Definition, places map[string]journey.Place, taken map[str
 
 // armsOf returns the arms of a step, named as step visits name them.
 func armsOf(s *journey.Step) []string {
-	var arms []string
-	optional := func(name string, to int) {
-		if to != s.Next {
-			arms = append(arms, name)
-		}
-	}
-	switch spec := s.Spec.(type) {
-	case *journey.WaitFor:
-		for n := range spec.Arms {
-			arms = append(arms, strconv.Itoa(n+1))
-		}
-		optional(contract.ArmTimeout, spec.OnTimeout)
-	case *journey.Branch:
-		for n := range spec.Arms {
-			arms = append(arms, strconv.Itoa(n+1))
-		}
-		optional(contract.ArmElse, spec.Else)
-	case *journey.Split:
-		for n, arm := range spec.Arms {
-			if arm.Name != "" {
-				arms = append(arms, arm.Name)
-			} else {
-				arms = append(arms, strconv.Itoa(n+1))
-			}
-		}
-	case *journey.Send:
-		optional(contract.ArmBlocked, spec.OnBlocked)
-		optional(contract.ArmFailure, spec.OnFailure)
-	case *journey.Decide:
-		optional(contract.ArmNone, spec.None)
-	case *journey.Ask:
-		for n := range spec.Replies {
-			arms = append(arms, strconv.Itoa(n+1))
-		}
-		optional(contract.ArmTimeout, spec.OnTimeout)
-		if to := spec.Question.OnBlocked; to != spec.OnTimeout { // an absent on_blocked goes to on_timeout
-			optional(contract.ArmBlocked, to)
-		}
-		if to := spec.Question.OnFailure; to != spec.OnTimeout {
-			optional(contract.ArmFailure, to)
-		}
-	case *journey.Call:
-		optional(contract.ArmFailure, spec.OnFailure)
-	case *journey.Handoff:
-		for _, outcome := range slices.Sorted(maps.Keys(spec.Outcomes)) {
-			optional(outcome, spec.Outcomes[outcome])
-		}
-		optional(contract.ArmTimeout, spec.OnTimeout)
-	}
+	arms := s.ArmKeys()
 	if s.When != "" {
 		arms = append(arms, contract.ArmSkipped)
 	}

@@ -39,16 +39,7 @@ func mentions(d *journey.Definition, event string) bool {
 		}
 	}
 	for i := range d.Steps {
-		switch spec := d.Steps[i].Spec.(type) {
-		case *journey.WaitFor:
-			for _, arm := range spec.Arms {
-				if arm.Level == nil {
-					rules = append(rules, arm.Events)
-				}
-			}
-		case *journey.Ask:
-			rules = append(rules, []string{journey.MessageReceived})
-		}
+		rules = append(rules, d.Steps[i].Describe().Events...)
 	}
 	if slices.ContainsFunc(rules, func(events []string) bool { return len(events) == 0 || slices.Contains(events, event) }) {
 		return true

@@ -151,9 +151,10 @@ func around(old, new string) (string, string) {
 
 // holds reports whether customers stand at steps of a kind for more than a moment: only these are worth a migration.
 func holds(kind string) bool {
-	switch kind {
-	case "branch", "split", "set", "emit", "go_to", "exit":
-		return false
+	known, ok := journey.KindNamed(kind)
+	if !ok {
+		return true
 	}
-	return true
+	d := known.New().Describe()
+	return d.Parks || d.Stays
 }

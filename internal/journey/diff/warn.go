@@ -106,12 +106,15 @@ func lostMessages(old *journey.Definition, new *journey.Content) []string {
 	}
 	var out []string
 	for i := range old.Steps {
-		if send := journey.SendOf(&old.Steps[i]); send != nil && new.Messages[send.Message] == nil {
+		for _, said := range old.Steps[i].Describe().Messages {
+			if new.Messages[said.Message] != nil {
+				continue
+			}
 			out = append(
 				out,
 				fmt.Sprintf(
 					"message %s is gone, and step %s of the old revision says it: publish refuses that while such instances are open; keep the message until they have ended or moved",
-					send.Message,
+					said.Message,
 					old.Steps[i].ID,
 				),
 			)

@@ -9,7 +9,8 @@ import (
 // parks reports whether an enrollment waits at a step of this kind, so that a cycle through it is not endless. For a
 // step whose kind could not be read it is true.
 func parks(kind string) bool {
-	return kind == "" || kind == "wait" || kind == "wait_for" || kind == "ask" || kind == "handoff"
+	known, ok := journey.KindNamed(kind)
+	return !ok || known.New().Describe().Parks
 }
 
 // graph reports endless cycles, unreachable steps and unused paths.

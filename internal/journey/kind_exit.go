@@ -1,9 +1,0 @@
-package journey
-
-var exitKind = Kind{
-	Name:    "exit",
-	Form:    "`exit: <outcome>`",
-	Doc:     "Ends the instance with this outcome.",
-	Example: "- exit: declined\n",
-	New:     func() Spec { return &Exit{} },
-}

@@ -1,0 +1,87 @@
+package journey
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+var askKind = Kind{
+	Name: "ask",
+	Form: "`ask: <message>`, `via:` as of send, `timeout:` (required); `replies:` list of arms `{intent: NAME, then: [...]}`, `{matches: \"<regexp>\", then: [...]}` or `{any: true, then: [...]}`; " +
+		"`on_timeout: [...]`; optional `data`, `category`, `topic`, `tone`, `on_blocked: [...]`, `on_failure: [...]` as of send",
+	Doc: "Says a message and parks until the customer replies with a `Message Received`, or until the timeout. The first arm that the reply fits is taken; a reply that fits none is left, and the wait goes on. " +
+		"Without `replies` any reply goes on behind the step. A question that is blocked or could not be delivered goes the way of `on_blocked` or `on_failure`, and where those are absent that of `on_timeout`.",
+	Example: "- id: question\n  ask: cart-reminder\n  via: [push, email]\n  timeout: 24h\n  replies:\n    - {intent: complaint, then: [{handoff: support}]}\n    - {matches: \"(?i)^(yes|ok)\", then: [{exit: agreed}]}\n    - {any: true}\n  on_timeout:\n    - exit: silent\n",
+	Results: []string{"text", "intent", "confidence", "timed_out"},
+	Options: []string{"via", "timeout", "replies", "on_timeout", "data", "category", "topic", "tone", "on_blocked", "on_failure"},
+	New:     func() Spec { return &Ask{} },
+}
+
+// ReplyArm is an arm of ask; exactly one of Intent, Matches and Any is set.
+type ReplyArm struct {
+	Intent  string `json:"intent,omitempty"`  // what the reply is classified as
+	Matches string `json:"matches,omitempty"` // RE2 syntax; found anywhere in the text
+	Any     bool   `json:"any,omitempty"`
+	Then    int    `json:"then"`
+}
+
+// Ask says a message and waits for the customer's reply: the first `Message Received` behind it that an arm takes.
+type Ask struct {
+	Question  Send          `json:"question"` // its OnBlocked and OnFailure lead to OnTimeout's way where they are absent
+	Timeout   time.Duration `json:"timeout"`  // counted from when it was asked
+	Replies   []ReplyArm    `json:"replies"`
+	OnTimeout int           `json:"on_timeout"`
+}
+
+// Kind implements Spec.
+func (*Ask) Kind() string { return "ask" }
+
+// Describe implements Spec.
+func (a *Ask) Describe() Description {
+	d := Description{
+		Exprs: sortedExprs(a.Question.Data), Events: [][]string{{MessageReceived}}, Messages: []Saying{{a.Question.Message, a.Question.Via}},
+		Parks: true, Says: true,
+	}
+	for i := range a.Replies {
+		reply := &a.Replies[i]
+		d.Arms = append(d.Arms, Arm{Key: strconv.Itoa(i + 1), To: &reply.Then, Always: true})
+		if reply.Intent != "" {
+			d.Intents = append(d.Intents, reply.Intent)
+		}
+	}
+	d.Arms = append(d.Arms,
+		Arm{Key: ArmTimeout, To: &a.OnTimeout},
+		Arm{Key: ArmBlocked, To: &a.Question.OnBlocked, Instead: &a.OnTimeout},
+		Arm{Key: ArmFailure, To: &a.Question.OnFailure, Instead: &a.OnTimeout})
+	return d
+}
+
+// valid looks at the arms of a question.
+func (a *Ask) valid() error {
+	switch {
+	case a.Question.Message == "":
+		return errors.New("a question without a message")
+	case a.Timeout <= 0:
+		return fmt.Errorf("the timeout is %s", a.Timeout)
+	case len(a.Replies) == 0:
+		return errors.New("a question without an arm for replies")
+	}
+	for i, arm := range a.Replies {
+		said := 0
+		for _, given := range []bool{arm.Intent != "", arm.Matches != "", arm.Any} {
+			if given {
+				said++
+			}
+		}
+		if said != 1 {
+			return fmt.Errorf("arm %d has not one condition", i+1)
+		}
+		if _, err := regexp.Compile(arm.Matches); err != nil {
+			return fmt.Errorf("arm %d: %w", i+1, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package journey
+
+import (
+	"strconv"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+)
+
+var branchKind = Kind{
+	Name:    "branch",
+	Form:    "list of arms `{when:, then: [...]}`; beside it `else: [...]`",
+	Doc:     "Goes the way of the first arm whose condition is true, else the way of `else`.",
+	Example: "- branch:\n    - when: customer.tier == \"gold\"\n      then: [{wait: 1h}]\n    - {when: entry.total > 100, then: [{wait: 2h}]}\n  else:\n    - wait: 3h\n",
+	Results: []string{"arm"},
+	Options: []string{"else"},
+	New:     func() Spec { return &Branch{} },
+}
+
+// BranchArm is an arm of branch.
+type BranchArm struct {
+	When expr.Expr `json:"when"`
+	Then int       `json:"then"`
+}
+
+// Branch goes the way of the first true arm.
+type Branch struct {
+	Arms []BranchArm `json:"arms"`
+	Else int         `json:"else"`
+}
+
+// Kind implements Spec.
+func (*Branch) Kind() string { return "branch" }
+
+// Describe implements Spec.
+func (b *Branch) Describe() Description {
+	var d Description
+	for i := range b.Arms {
+		arm := &b.Arms[i]
+		d.Arms = append(d.Arms, Arm{Key: strconv.Itoa(i + 1), To: &arm.Then, Always: true})
+		d.Exprs = append(d.Exprs, Expression{"when", arm.When, expr.Bool})
+	}
+	d.Arms = append(d.Arms, Arm{Key: ArmElse, To: &b.Else})
+	return d
+}

@@ -1,0 +1,82 @@
+package journey
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+var callKind = Kind{
+	Name: "call",
+	Form: "`call: {method:, url: <Liquid>, headers:, body:, timeout:}`; beside it `on_failure: [...]`",
+	Doc: "Makes an HTTP request. `method` is GET, or POST where there is a `body`; the body is a text, or a mapping or list that is sent as JSON. " +
+		"What may pass is tried again for an hour; then, and where the answer is no, `on_failure` runs.",
+	Example: "- id: score\n  call:\n    url: \"https://api.example.com/customers/{{ customer.id | url_encode }}/score\"\n    headers: {Accept: application/json}\n    timeout: 5s\n" +
+		"  on_failure: [{exit: unknown}]\n- when: steps.score.body.risk > 0.8\n  exit: risky\n",
+	Results: []string{"status", "body"},
+	Options: []string{"on_failure"},
+	New:     func() Spec { return &Call{} },
+}
+
+// CallMethods are the methods of a call.
+var CallMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
+
+// The fixed parts of a request.
+var (
+	HeaderName  = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+	LiquidStart = regexp.MustCompile(`^\s*(\{\{|\{%)`)
+	WebAddress  = regexp.MustCompile(`(?i)^https?://[^\s/?#]`)
+)
+
+// OwnHeaders are set by the request itself.
+var OwnHeaders = []string{"host", "content-length", "transfer-encoding", "connection", "trailer", "te", "upgrade", "idempotency-key"}
+
+// Call is an HTTP request. URL, header values, Body and the texts in JSON are Liquid.
+type Call struct {
+	Method    string            `json:"method"` // default GET, POST with a body
+	URL       string            `json:"url"`
+	Headers   map[string]string `json:"headers,omitempty"`
+	Body      string            `json:"body,omitempty"` // as written, or
+	JSON      any               `json:"json,omitempty"` // a mapping or list that is sent as JSON
+	Timeout   time.Duration     `json:"timeout"`        // of one attempt
+	OnFailure int               `json:"on_failure"`     // Next where absent
+}
+
+// DefaultCallTimeout bounds one attempt of a call that gives none; MaxCallTimeout is the longest that may be given.
+const (
+	DefaultCallTimeout = 10 * time.Second
+	MaxCallTimeout     = 60 * time.Second
+)
+
+// Kind implements Spec.
+func (*Call) Kind() string { return "call" }
+
+// Describe implements Spec.
+func (c *Call) Describe() Description {
+	return Description{Arms: []Arm{{Key: ArmFailure, To: &c.OnFailure}}, Stays: true, GoesOn: true}
+}
+
+// valid looks at the fixed parts of a call; its templates are looked at when they are rendered.
+func (c *Call) valid() error {
+	switch {
+	case !slices.Contains(CallMethods, c.Method):
+		return fmt.Errorf("the method %q", c.Method)
+	case !WebAddress.MatchString(c.URL) && !LiquidStart.MatchString(c.URL):
+		return errors.New("the url is no web address")
+	case c.Timeout <= 0 || c.Timeout > MaxCallTimeout:
+		return fmt.Errorf("the timeout is %s", c.Timeout)
+	case c.Body != "" && c.JSON != nil:
+		return errors.New("a body of text and one of JSON")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		if !HeaderName.MatchString(name) || slices.Contains(OwnHeaders, strings.ToLower(name)) ||
+			strings.ContainsAny(c.Headers[name], "\r\n\x00") {
+			return fmt.Errorf("the header %q", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package journey
+
+import "errors"
+
+var decideKind = Kind{
+	Name: "decide",
+	Form: "`decide: <group>` or a list of action names; optional `send: false` (only chooses), `via:` a channel or a list (narrows), `none: [...]`",
+	Doc: "Chooses the next best action of a group, or of those named: eligible, applicable, suitable, permitted by the contact policy, and then the highest priority. " +
+		"Its message is sent at once on the channel it won with, and its accept window opens. `none` runs where nothing is chosen; otherwise the journey goes on behind the step, " +
+		"also where the send failed. With `send: false` it only chooses.",
+	Example: "- id: offer\n  decide: retention\n  via: [email, push]\n  none:\n    - send: cart-reminder\n- id: idea\n  decide: [loyalty-discount, cart-help]\n  send: false\n",
+	Results: []string{"action", "channel", "propensity", "priority", "status", "reason"},
+	Options: []string{"send", "via", "none"},
+	New:     func() Spec { return &Decide{} },
+}
+
+// Decide chooses the next best of some actions, and sends its message on the channel it won with, unless it
+// only chooses.
+type Decide struct {
+	Group   string   `json:"group,omitempty"`   // a group of actions, as the current release has it; or
+	Actions []string `json:"actions,omitempty"` // actions by name
+	Via     []string `json:"via,omitempty"`     // narrows the channels; empty: each action's own
+	Choose  bool     `json:"choose,omitempty"`  // only chooses: `send: false`
+	None    int      `json:"none"`              // Next where absent
+}
+
+// Kind implements Spec.
+func (*Decide) Kind() string { return "decide" }
+
+// Describe implements Spec.
+func (d *Decide) Describe() Description {
+	out := Description{Arms: []Arm{{Key: ArmNone, To: &d.None}}, Actions: d.Actions, Stays: true, GoesOn: true}
+	if d.Group != "" {
+		out.Groups = []string{d.Group}
+	}
+	return out
+}
+
+// valid looks at what the spec would do beyond its jumps.
+func (s *Decide) valid() error {
+	if (s.Group == "") == (len(s.Actions) == 0) {
+		return errors.New("it decides among a group, or among actions")
+	}
+	return nil
+}

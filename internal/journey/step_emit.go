@@ -1,0 +1,40 @@
+package journey
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+)
+
+var emitKind = Kind{
+	Name: "emit",
+	Form: "`emit: <event name>`; optional `properties: {k: <CEL>}`",
+	Doc: "Makes an event of this customer. Every journey hears it, this one too: it lets customers in, satisfies waits, reaches goals. " +
+		"A property without a value is left out. A chain of events that follow from each other ends after 10.",
+	Example: "- emit: Cart Abandoned\n  properties: {cart_id: entry.cart_id, items: size(entry.items), reason: \"'silence'\"}\n",
+	Options: []string{"properties"},
+	New:     func() Spec { return &Emit{} },
+}
+
+// Emit makes an event of this customer. A property without a value is left out.
+type Emit struct {
+	Event      string               `json:"event"`
+	Properties map[string]expr.Expr `json:"properties,omitempty"`
+}
+
+// Kind implements Spec.
+func (*Emit) Kind() string { return "emit" }
+
+// Describe implements Spec.
+func (e *Emit) Describe() Description {
+	return Description{Exprs: sortedExprs(e.Properties), GoesOn: true}
+}
+
+// valid looks at what the spec would do beyond its jumps.
+func (s *Emit) valid() error {
+	if strings.TrimSpace(s.Event) == "" {
+		return errors.New("an event without a name")
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package journey
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+var handoffKind = Kind{
+	Name: "handoff",
+	Form: "`handoff: <queue>`; optional `priority: low, normal, high, urgent`, `note: <Liquid>`, `timeout: 4h`, `outcomes: {resolved: [...]}`, `on_timeout: [...]`",
+	Doc: "Puts the customer before the people of a queue and parks until one of them resolves it with an outcome, or until the timeout. " +
+		"An outcome that is not listed goes on behind the step. While it is open, marketing to the customer is suppressed.",
+	Example: "- handoff: support\n  priority: high\n  note: \"{{ customer.first_name }} waits for order {{ entry.order_id }}\"\n  timeout: 4h\n  outcomes:\n    refunded: [{exit: refunded}]\n  on_timeout: [{wait: 1d}]\n",
+	Results: []string{"outcome", "agent", "timed_out"},
+	Options: []string{"priority", "note", "timeout", "outcomes", "on_timeout"},
+	New:     func() Spec { return &Handoff{} },
+}
+
+// Priorities of a handoff, lowest first.
+var Priorities = []string{"low", "normal", "high", "urgent"}
+
+// Handoff gives the customer to a person of a queue.
+type Handoff struct {
+	Queue     string         `json:"queue"`
+	Priority  string         `json:"priority"`       // default normal
+	Note      string         `json:"note,omitempty"` // Liquid
+	Timeout   time.Duration  `json:"timeout,omitempty"`
+	Outcomes  map[string]int `json:"outcomes,omitempty"` // outcome → first step; others go to Next
+	OnTimeout int            `json:"on_timeout"`
+}
+
+// Kind implements Spec.
+func (*Handoff) Kind() string { return "handoff" }
+
+// Describe implements Spec.
+func (h *Handoff) Describe() Description {
+	d := Description{Parks: true, GoesOn: true}
+	for _, outcome := range slices.Sorted(maps.Keys(h.Outcomes)) {
+		to := h.Outcomes[outcome] // a copy: a map has no places
+		d.Arms = append(d.Arms, Arm{Key: outcome, To: &to})
+	}
+	d.Arms = append(d.Arms, Arm{Key: ArmTimeout, To: &h.OnTimeout})
+	return d
+}

@@ -1,0 +1,47 @@
+package journey
+
+import "github.com/tabi-journeys/tabi/internal/journey/expr"
+
+var sendKind = Kind{
+	Name: "send",
+	Form: "`send: <message>`, `via:` a channel, `best` (default: the channel the customer answers most, of those permitted) or a list (the first permitted); optional `data: {k: <CEL>}`, `category: marketing` (default) or `transactional`, `topic:`, `tone:`, `on_blocked: [...]`, `on_failure: [...]`",
+	Doc: "Says a message on one channel: the first of a list that is permitted, or, with `best` and without `via`, the one that the customer answers most of those permitted. " +
+		"In quiet hours it waits for their end, if the policy says so. `on_blocked` runs where the policy forbids it on every channel, `on_failure` where it could not be delivered; " +
+		"otherwise the journey goes on behind the step.",
+	Example: "- id: nudge\n  send: cart-reminder\n  via: [push, email]\n  data: {left: size(entry.items)}\n  on_failure: [{exit: unreachable}]\n",
+	Results: []string{"status", "reason", "channel"},
+	Options: []string{"via", "data", "category", "topic", "tone", "on_blocked", "on_failure"},
+	New:     func() Spec { return &Send{} },
+}
+
+// Send says a message on the first permitted channel of Via; Via empty means best: of the message's permitted
+// channels the one that the customer answers most.
+type Send struct {
+	Message   string               `json:"message"`
+	Via       []string             `json:"via,omitempty"`
+	Data      map[string]expr.Expr `json:"data,omitempty"`
+	Category  string               `json:"category"` // Marketing (default) or Transactional
+	Topic     string               `json:"topic,omitempty"`
+	Tone      string               `json:"tone,omitempty"`
+	OnBlocked int                  `json:"on_blocked"` // Next where absent
+	OnFailure int                  `json:"on_failure"` // Next where absent
+}
+
+// Categories of a send.
+const (
+	Marketing     = "marketing"
+	Transactional = "transactional"
+)
+
+// Kind implements Spec.
+func (*Send) Kind() string { return "send" }
+
+// Describe implements Spec.
+func (s *Send) Describe() Description {
+	return Description{
+		Arms:     []Arm{{Key: ArmBlocked, To: &s.OnBlocked}, {Key: ArmFailure, To: &s.OnFailure}},
+		Exprs:    sortedExprs(s.Data),
+		Messages: []Saying{{s.Message, s.Via}},
+		Says:     true, Stays: true, GoesOn: true,
+	}
+}

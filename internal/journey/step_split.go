@@ -1,0 +1,59 @@
+package journey
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+)
+
+var splitKind = Kind{
+	Name: "split",
+	Form: "list of arms `{weight: 50, name:, then: [...]}`",
+	Doc: "Goes a way by chance that hangs on journey, step id and customer alone: the same customer, the same arm. " +
+		"Weights are shares of their sum. Give the step an id, or an edit can move people to another arm.",
+	Example: "- id: greeting\n  split:\n    - {weight: 80, name: short, then: [{wait: 1h}]}\n    - {weight: 20, name: long}\n",
+	Results: []string{"arm", "name"},
+	New:     func() Spec { return &Split{} },
+}
+
+// SplitArm is an arm of split.
+type SplitArm struct {
+	Weight float64 `json:"weight"`
+	Name   string  `json:"name,omitempty"`
+	Then   int     `json:"then"`
+}
+
+// Split goes a way that hangs on journey, step and customer alone.
+type Split struct {
+	Arms []SplitArm `json:"arms"`
+}
+
+// Kind implements Spec.
+func (*Split) Kind() string { return "split" }
+
+// Describe implements Spec.
+func (s *Split) Describe() Description {
+	var d Description
+	for i := range s.Arms {
+		arm := &s.Arms[i]
+		d.Arms = append(d.Arms, Arm{Key: cmp.Or(arm.Name, strconv.Itoa(i+1)), To: &arm.Then, Always: true})
+	}
+	return d
+}
+
+// valid looks at what the spec would do beyond its jumps.
+func (s *Split) valid() error {
+	sum := 0.0
+	for _, arm := range s.Arms {
+		if !(arm.Weight >= 0) {
+			return fmt.Errorf("the weight %v", arm.Weight)
+		}
+		sum += arm.Weight
+	}
+	if !(sum > 0) || math.IsInf(sum, 0) {
+		return errors.New("the weights have no sum above 0")
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package journey
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+)
+
+var waitKind = Kind{
+	Name: "wait",
+	Form: "`wait: 2h` · `wait: {until: \"09:00\", days: [mon, tue], timezone: customer}` · `wait: {until: customer.trial_ends_at, offset: -2d}`",
+	Doc: "Parks for a duration, until a time of day on some days of the week, or until a moment: a timestamp, an RFC 3339 text, or a date " +
+		"(midnight in `timezone`, by default the customer's). `offset` moves the moment. A moment that is past, missing or unreadable does not park. " +
+		"No wait outlives the journey's `timeout`.",
+	Example: "- wait: 1h30m\n- wait: {until: \"09:00\", days: [mon, tue, wed, thu, fri]}\n- wait: {until: customer.trial_ends_at, offset: -2d}\n",
+	New:     func() Spec { return &Wait{} },
+}
+
+// Wait parks for Duration, or until the moment Until gives plus Offset, or until the time of day At comes on
+// one of Days.
+type Wait struct {
+	At       LocalTime     `json:"at,omitempty"`
+	Days     []string      `json:"days,omitempty"` // of Weekdays, in that order; empty: every day
+	Duration time.Duration `json:"duration,omitempty"`
+	Until    expr.Expr     `json:"until,omitempty"`
+	Offset   time.Duration `json:"offset,omitempty"` // may be negative
+	Timezone string        `json:"timezone,omitempty"`
+}
+
+// Kind implements Spec.
+func (*Wait) Kind() string { return "wait" }
+
+// Describe implements Spec.
+func (w *Wait) Describe() Description {
+	return Description{
+		Exprs: []Expression{{"until", w.Until, expr.Moment}},
+		Parks: true, GoesOn: true,
+	}
+}
+
+// valid looks at what the spec would do beyond its jumps.
+func (s *Wait) valid() error {
+	switch {
+	case s.At == "" && len(s.Days) > 0:
+		return errors.New("days without a time of day")
+	case s.At != "" && (s.Until != "" || s.Duration != 0 || s.Offset != 0):
+		return errors.New("a time of day beside another moment")
+	case s.At != "":
+		return validClock(s.At, s.Days)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package journey
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+)
+
+var waitForKind = Kind{
+	Name: "wait_for",
+	Form: "list of arms `{event: NAME or list, when:, then: [...]}`, `{intent: NAME, above: X, then: [...]}`, `{intent: NAME, below: X, then: [...]}`, or one bare arm; beside it `timeout:` (required), `on_timeout: [...]`, `since: entry`",
+	Doc: "Parks until an event of an arm comes, or until the timeout. Events that came since the last wait ended count; " +
+		"`since: entry` looks back to the entry. Each event is used once. An arm of an intent is a level: it is taken when the score is above or below its threshold, " +
+		"when the wait begins, on an event, or when the score fades below.",
+	Example: "- id: response\n  wait_for:\n    - {event: Order Completed, then: [{exit: bought}]}\n    - {event: Email Link Clicked, when: event.message == \"cart-reminder\"}\n  timeout: 24h\n  on_timeout:\n    - wait: 1h\n",
+	Results: []string{"event", "properties", "timed_out"},
+	Options: []string{"timeout", "on_timeout", "since"},
+	New:     func() Spec { return &WaitFor{} },
+}
+
+// EventArm is an arm of wait_for: it waits for an event, or, with Level, for an intent.
+type EventArm struct {
+	Events []string  `json:"events"`
+	Level  *Level    `json:"level,omitempty"` // Events and When are then empty
+	When   expr.Expr `json:"when,omitempty"`
+	Then   int       `json:"then"` // index of the first step, or the step's Next
+}
+
+// WaitFor parks until an arm's event comes, or Timeout has passed.
+type WaitFor struct {
+	Arms      []EventArm    `json:"arms"`
+	Timeout   time.Duration `json:"timeout"`
+	OnTimeout int           `json:"on_timeout"`
+	Since     string        `json:"since,omitempty"` // "entry" looks back to the entry
+}
+
+// Kind implements Spec.
+func (*WaitFor) Kind() string { return "wait_for" }
+
+// Describe implements Spec.
+func (w *WaitFor) Describe() Description {
+	d := Description{Parks: true, TakesEvent: true}
+	for i := range w.Arms {
+		arm := &w.Arms[i]
+		d.Arms = append(d.Arms, Arm{Key: strconv.Itoa(i + 1), To: &arm.Then, Always: true})
+		d.Exprs = append(d.Exprs, Expression{"when", arm.When, expr.Bool})
+		if arm.Level != nil {
+			d.Levels = append(d.Levels, arm.Level)
+		} else {
+			d.Events = append(d.Events, arm.Events)
+		}
+	}
+	d.Arms = append(d.Arms, Arm{Key: ArmTimeout, To: &w.OnTimeout})
+	return d
+}
+
+// valid looks at what the spec would do beyond its jumps.
+func (s *WaitFor) valid() error {
+	for i, arm := range s.Arms {
+		if arm.Level == nil {
+			continue
+		}
+		if err := arm.Level.valid(); err != nil {
+			return fmt.Errorf("arm %d: %w", i+1, err)
+		}
+		if len(arm.Events) > 0 || arm.When != "" {
+			return fmt.Errorf("arm %d waits for an intent and for an event", i+1)
+		}
+	}
+	return nil
+}
