@@ -9,57 +9,57 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Diff is what changed in meaning from one content to another. Comments, formatting and the order of keys are
-// no meaning.
+// Diff is the difference in meaning between two contents. Comments, formatting and the order of keys have no meaning.
 type Diff struct {
-	Journeys []JourneyDiff `json:"journeys"` // sorted by name; those that did not change are left out
+	Journeys []JourneyDiff `json:"journeys"` // sorted by name, without unchanged ones
 	Messages []MessageDiff `json:"messages"`
 	Rules    []RuleDiff    `json:"rules"` // intents, actions and policy
 }
 
-// Change is a value that differs. An empty one was, or is, not there.
+// Change is a value that differs. An empty side is absent.
 type Change struct {
-	Field string `json:"field"` // as the designer writes it: timeout, entry.when, arm 2
+	Field string `json:"field"` // as designers write it: timeout, entry.when, arm 2
 	Old   string `json:"old,omitempty"`
 	New   string `json:"new,omitempty"`
 }
 
-// JourneyDiff is what changed in a journey. Without Old it was added, without New it was removed.
+// JourneyDiff is the difference between two revisions of a journey. Without Old the journey was added, without New it
+// was removed.
 type JourneyDiff struct {
 	Journey  string     `json:"journey"`
 	Old      string     `json:"old,omitempty"` // revision
 	New      string     `json:"new,omitempty"`
 	Changes  []Change   `json:"changes,omitempty"`
 	Steps    []StepDiff `json:"steps,omitempty"`
-	Warnings []string   `json:"warnings,omitempty"` // what the edit does to customers that one may not expect
-	Moves    []StepMove `json:"moves,omitempty"`    // of every step of the old revision, in its order
+	Warnings []string   `json:"warnings,omitempty"` // surprising effects of the edit on customers
+	Moves    []StepMove `json:"moves,omitempty"`    // for every step of the old revision, in its order
 }
 
-// StepDiff is what changed at a step. Without Old it was added, without New it was removed; where both are set
-// and differ, it was renamed, as it looks.
+// StepDiff is the difference between two steps. Without Old the step was added, without New it was removed. If both are
+// set and differ, it was probably renamed.
 type StepDiff struct {
 	Old     string   `json:"old,omitempty"` // id
 	New     string   `json:"new,omitempty"`
 	Kind    string   `json:"kind"`
-	From    string   `json:"from,omitempty"` // where it stood, in words; with To: it moved
+	From    string   `json:"from,omitempty"` // its old place, in words; set with To if it moved
 	To      string   `json:"to,omitempty"`
 	Changes []Change `json:"changes,omitempty"`
-	told    bool     // the caller said that it was renamed
+	told    bool     // the caller named it as renamed
 }
 
-// StepMove says what a migration could do with an instance that stands at a step.
+// StepMove says what a migration can do with an enrollment at a step.
 type StepMove struct {
-	Step    string `json:"step"` // id in the old revision; empty: behind the end of its path
+	Step    string `json:"step"` // id in the old revision; empty: after the end of its path
 	Kind    string `json:"kind,omitempty"`
-	Target  string `json:"target,omitempty"`  // where it would go on
+	Target  string `json:"target,omitempty"`  // where it would continue
 	Refused string `json:"refused,omitempty"` // why it would stay on its revision, in words
 	Suggest string `json:"suggest,omitempty"` // the step that looks like it: migrate with --step Step=Suggest
 }
 
-// Kept reports whether an instance goes on under the same step id.
+// Kept reports whether an enrollment continues under the same step id.
 func (m StepMove) Kept() bool { return m.Refused == "" && m.Step == m.Target }
 
-// MessageDiff is what changed in a message.
+// MessageDiff is the difference between two versions of a message.
 type MessageDiff struct {
 	Message string   `json:"message"`
 	Added   bool     `json:"added,omitempty"`
@@ -67,10 +67,10 @@ type MessageDiff struct {
 	Changes []Change `json:"changes,omitempty"` // email.subject, tones.empathetic.push.body, languages.ja.sms.text
 }
 
-// Empty reports that nothing changed in meaning.
+// Empty reports whether nothing changed in meaning.
 func (d Diff) Empty() bool { return len(d.Journeys) == 0 && len(d.Messages) == 0 && len(d.Rules) == 0 }
 
-// Compare says what changed in meaning. renamed maps old step ids to new ones, as for a migration; it counts in
+// Compare returns what changed in meaning. renamed maps old step ids to new ones, as for a migration, and applies to
 // every journey that has them.
 func Compare(old, new *journey.Content, renamed map[string]string) (Diff, error) {
 	d := Diff{Journeys: []JourneyDiff{}, Messages: []MessageDiff{}, Rules: CompareRules(old.Rules, new.Rules)}
@@ -92,7 +92,7 @@ func Compare(old, new *journey.Content, renamed map[string]string) (Diff, error)
 	return d, nil
 }
 
-// CompareJourneys compares two revisions of a journey. Either may be nil: it was added, or removed.
+// CompareJourneys compares two revisions of a journey. A nil revision means that the journey was added or removed.
 func CompareJourneys(old, new *journey.Definition, renamed map[string]string) (JourneyDiff, error) {
 	switch {
 	case old == nil:
@@ -114,7 +114,7 @@ func CompareJourneys(old, new *journey.Definition, renamed map[string]string) (J
 	}
 	m := matchSteps(newOutline(old), newOutline(new), renamed)
 	d.Changes, d.Steps = headChanges(old, new), m.steps()
-	if len(d.Changes)+len(d.Steps) == 0 { // what the language has no word for, as the order in which a step writes its variables
+	if len(d.Changes)+len(d.Steps) == 0 { // the language has no word for the change, such as the order in which a step writes variables
 		d.Changes = []Change{{"definition", "revision " + d.Old, "revision " + d.New}}
 	}
 	d.Warnings = m.warnings()
@@ -122,7 +122,7 @@ func CompareJourneys(old, new *journey.Definition, renamed map[string]string) (J
 	return d, nil
 }
 
-// headChanges compares what stands above the steps.
+// headChanges compares the settings above the steps.
 func headChanges(old, new *journey.Definition) []Change {
 	head := func(d *journey.Definition) *parts {
 		bare := *d
@@ -138,7 +138,7 @@ func headChanges(old, new *journey.Definition) []Change {
 	return partChanges(head(old), head(new))
 }
 
-// moves says for each old step whether an instance could move, by the rule that a migration goes by.
+// moves returns for each old step whether an enrollment could migrate, by the rule of migrations.
 func (m *match) moves(from, to *journey.Program, renamed map[string]string) []StepMove {
 	out := make([]StepMove, len(from.Steps))
 	for i := range from.Steps {
@@ -152,7 +152,6 @@ func (m *match) moves(from, to *journey.Program, renamed map[string]string) []St
 	return out
 }
 
-// compareMessages compares field by field.
 func compareMessages(name string, old, new *journey.Message) MessageDiff {
 	d := MessageDiff{Message: name, Added: old == nil, Removed: new == nil}
 	if old == nil || new == nil {
@@ -165,7 +164,7 @@ func compareMessages(name string, old, new *journey.Message) MessageDiff {
 		p := &parts{}
 		p.read("", reflect.ValueOf(m.Treatments))
 		for i := range p.fields {
-			p.fields[i].name = p.fields[i].name[1:] // no key stands above the channels
+			p.fields[i].name = p.fields[i].name[1:] // channels have no parent key
 		}
 		p.read("", reflect.ValueOf(bare))
 		return p

@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens again")
 
-// side compiles the files of a golden under old/ or new/.
+// side compiles a golden's files under old/ or new/.
 func side(t *testing.T, archive *txtar.Archive, name string) *journey.Content {
 	t.Helper()
 	var files []lint.File
@@ -36,8 +36,8 @@ func side(t *testing.T, archive *txtar.Archive, name string) *journey.Content {
 	return content
 }
 
-// Goldens of differences: the folders old and new, the text for people, and where instances of the old revision
-// could go.
+// TestDiffGolden compares the folders old and new of each golden: the text for people, and where enrollments of the old
+// revision can migrate.
 func TestDiffGolden(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("testdata/*.txtar")
@@ -79,7 +79,7 @@ func TestDiffGolden(t *testing.T) {
 			if *update {
 				writeGolden(t, path, archive)
 			}
-			// The other way round and to itself: nothing is invented.
+			// The reverse comparison, and one with itself, must invent nothing.
 			old := side(t, archive, "old")
 			if same, err := Compare(old, side(t, archive, "old"), nil); err != nil || !same.Empty() {
 				t.Errorf("a folder differs from itself: %+v %v", same, err)
@@ -125,8 +125,8 @@ func TestSplitShare(t *testing.T) {
 	}
 }
 
-// What is said of an edit is true of the step that a migration goes on at: only what is refused needs a word
-// from a person.
+// TestCanMoveUnnamedSteps checks that a migration continues at the step the diff names, and that only refused moves
+// need a decision.
 func TestCanMoveUnnamedSteps(t *testing.T) {
 	t.Parallel()
 	old := programOf(t, "  - wait: 1h\n  - {id: mail, set: {vars.a: 1}}\n  - wait: 2h\n")
@@ -139,7 +139,7 @@ func TestCanMoveUnnamedSteps(t *testing.T) {
 	}{
 		{"main.1", nil, "main.1", false},
 		{"mail", nil, "mail", false},
-		{"main.3", nil, "", true}, // in the new revision that is the mail
+		{"main.3", nil, "", true}, // this is the mail in the new revision
 		{"main.3", map[string]string{"main.3": "main.4"}, "main.4", false},
 		{"main.3", map[string]string{"main.3": "mail"}, "", true}, // another kind
 	} {
@@ -166,7 +166,8 @@ func programOf(t *testing.T, steps string) *journey.Program {
 	return p
 }
 
-// Two journeys differ in words exactly where their revisions differ, and every step of both is accounted for once.
+// TestDiffAccountsForEveryStep checks that two journeys differ in words exactly if their revisions differ, and that
+// every step of both is listed once.
 func TestDiffAccountsForEveryStep(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -209,7 +210,6 @@ func TestDiffAccountsForEveryStep(t *testing.T) {
 	})
 }
 
-// drawSteps writes a list of steps.
 func drawSteps(t *rapid.T, b *strings.Builder, taken map[int]bool, indent string, depth int) {
 	for range rapid.IntRange(1, 3).Draw(t, "steps") {
 		id := ""
@@ -247,7 +247,7 @@ func drawSteps(t *rapid.T, b *strings.Builder, taken map[int]bool, indent string
 	}
 }
 
-// block writes an id on a line of its own.
+// block writes an id on its own line.
 func block(id, indent string) string {
 	if id == "" {
 		return ""

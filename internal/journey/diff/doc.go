@@ -1,2 +1,2 @@
-// Package diff compares journeys, messages and rules, and writes the difference for people.
+// Package diff compares journeys, messages and rules, and describes the difference to people.
 package diff

@@ -12,34 +12,34 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// parts are what a definition or a step says, named as a designer names it. Where its arms lead is not among them.
+// parts are the values of a definition or step under the names that designers use, without the targets of its arms.
 type parts struct {
 	fields []part
 	lists  []partList
 	arms   []partArm
 
-	ownNames bool // keys are called as in the JSON: of rules
+	ownNames bool // use the names of the JSON: of rules
 }
 
-// part is one value. One that is absent, or the zero of its type, has no part.
+// part is one value. Absent values and zero values have no part.
 type part struct{ name, value string }
 
-// partList is a list whose items are compared one by one: arms, rules, assignments.
+// partList is a list whose items are compared individually: arms, rules, assignments.
 type partList struct {
 	name  string
 	items []partItem
 }
 
-// partItem is an item of a list; key tells it from the others of its list.
+// partItem is an item of a list. Its key identifies it within the list.
 type partItem struct{ key, text string }
 
-// partArm is where an arm begins.
+// partArm is the start of an arm.
 type partArm struct {
 	key   string
 	first int
 }
 
-// partNames are names that differ from those of the definition's JSON.
+// partNames maps JSON names to those that designers use, where they differ.
 var partNames = map[string]string{
 	"events":   "event",
 	"duration": "wait",
@@ -55,14 +55,14 @@ var (
 	levelType    = reflect.TypeFor[*journey.Level]()
 )
 
-// partsOf reads a value by its type: an int is where an arm begins, by the convention of all specs.
+// partsOf reads a value by its type. By the convention of all specs, an int is the start of an arm.
 func partsOf(v any) *parts {
 	p := &parts{}
 	p.read("", reflect.ValueOf(v))
 	return p
 }
 
-// stepParts are what a step says, without its id, its place and its name for people.
+// stepParts returns the parts of a step, without its id, its place and its name for people.
 func stepParts(s *journey.Step) *parts {
 	p := partsOf(s.Spec)
 	p.add("when", string(s.When))
@@ -105,7 +105,7 @@ func (p *parts) read(name string, v reflect.Value) {
 	}
 }
 
-// inDays writes a duration without weeks: 30d is not 4w2d.
+// inDays formats a duration without weeks: 30d instead of 4w2d.
 func inDays(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d < 0 {
@@ -130,9 +130,9 @@ func sortedKeys(m reflect.Value) []string {
 	return keys
 }
 
-// readStruct reads the fields under the names of their JSON. What a go_to leads to stands in its target already.
+// readStruct reads the fields under their JSON names. It skips the index in a go_to, whose target is already a part.
 func (p *parts) readStruct(prefix string, v reflect.Value) {
-	var shared []partArm // of a question, which may lead into another arm: whose steps those are comes first
+	var shared []partArm // of a question, which may share another arm's steps: the arm that owns them comes first
 	defer func() { p.arms = append(p.arms, shared...) }()
 	for i := range v.NumField() {
 		name := partName(v.Type().Field(i), p.ownNames)
@@ -141,7 +141,7 @@ func (p *parts) readStruct(prefix string, v reflect.Value) {
 		}
 		switch f := v.Field(i); {
 		case name == "to":
-		case name == "question": // what is asked stands beside the replies
+		case name == "question": // the fields of a question are at the level of the replies
 			ask := f.Interface().(journey.Send)
 			p.add("ask", ask.Message)
 			ask.Message = ""
@@ -151,7 +151,7 @@ func (p *parts) readStruct(prefix string, v reflect.Value) {
 			if f.Bool() {
 				p.add("send", "false")
 			}
-		case f.Kind() == reflect.Int && p.ownNames: // of rules it is a number
+		case f.Kind() == reflect.Int && p.ownNames: // in rules it is a number
 			p.add(name, strconv.FormatInt(f.Int(), 10))
 		case f.Kind() == reflect.Int:
 			p.arms = append(p.arms, partArm{name, int(f.Int())})
@@ -161,7 +161,7 @@ func (p *parts) readStruct(prefix string, v reflect.Value) {
 	}
 }
 
-// level writes a threshold as one value.
+// level adds a threshold as one value.
 func (p *parts) level(l *journey.Level) {
 	switch {
 	case l == nil:
@@ -183,7 +183,7 @@ func partName(f reflect.StructField, own bool) string {
 	return name
 }
 
-// readList reads items, and where the arms among them begin.
+// readList reads the items, and the starts of the arms among them.
 func (p *parts) readList(name string, v reflect.Value) {
 	list := partList{name: name}
 	for i := range v.Len() {
@@ -212,12 +212,12 @@ func (p *parts) readList(name string, v reflect.Value) {
 	p.lists = append(p.lists, list)
 }
 
-// armKey names the arm at i of a list.
+// armKey names the arm at index i of a list.
 func armKey(i int) string { return "arm " + strconv.Itoa(i+1) }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
-// valueText writes a value on one line; absent ones are empty.
+// valueText formats a value on one line. Absent values are empty.
 func valueText(v reflect.Value) string {
 	if v.IsZero() {
 		return ""
@@ -243,7 +243,7 @@ func valueText(v reflect.Value) string {
 	return string(raw)
 }
 
-// text writes all parts but the arms.
+// text returns all parts except the arms.
 func (p *parts) text(between string) string {
 	var out []string
 	for _, f := range p.fields {
@@ -257,7 +257,7 @@ func (p *parts) text(between string) string {
 	return strings.Join(out, between)
 }
 
-// alike is the share of parts that two of one kind have in common, 0…1.
+// alike returns the share of parts that two steps of one kind have in common, 0…1.
 func alike(a, b *parts) float64 {
 	lines := func(p *parts) []string { return strings.Split(p.text("\x00"), "\x00") }
 	x, y := lines(a), lines(b)
@@ -273,7 +273,7 @@ func alike(a, b *parts) float64 {
 	return float64(common) / float64(max(len(x), len(y)))
 }
 
-// partChanges lists what differs.
+// partChanges returns the parts that differ.
 func partChanges(old, new *parts) []Change {
 	var out []Change
 	value := func(p *parts, name string) string {
@@ -311,7 +311,6 @@ func (p *parts) list(name string) []partItem {
 	return nil
 }
 
-// listChanges compares item by item.
 func listChanges(name string, old, new []partItem) []Change {
 	var out []Change
 	label := func(item partItem, i int) string {
@@ -338,10 +337,11 @@ func listChanges(name string, old, new []partItem) []Change {
 	return out
 }
 
-// pairing says which of the old belongs to which of the new; -1: none.
+// pairing pairs an old item with a new one; -1 means none.
 type pairing struct{ old, new int }
 
-// pairItems keeps the order: items of one key belong together, and between those, one after the other, what is left.
+// pairItems pairs items in order: first those with the same key, then the remaining ones between them, one after the
+// other.
 func pairItems(old, new []partItem) []pairing {
 	found := align(len(old), len(new), func(i, j int) float64 {
 		switch {
@@ -372,8 +372,8 @@ func pairItems(old, new []partItem) []pairing {
 	return out
 }
 
-// align pairs two sequences in order so that the scores of the pairs sum to the most; it gives for each of the
-// first the index in the second, or -1.
+// align pairs two sequences in order so that the sum of the pairs' scores is maximal. It returns, for each item of the
+// first, its index in the second, or -1.
 func align(n, m int, score func(i, j int) float64) []int {
 	best := make([][]float64, n+1)
 	for i := range best {

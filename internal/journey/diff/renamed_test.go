@@ -8,7 +8,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// What the caller says is not guessed, and what holds nobody needs no migration.
+// TestDiffTold checks that renames given by the caller are not guessed, and that steps which hold nobody need no
+// migration.
 func TestDiffTold(t *testing.T) {
 	archive, err := txtar.ParseFile("testdata/given-id.txtar")
 	if err != nil {

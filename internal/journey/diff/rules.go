@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// RuleDiff is what changed in what the brain decides by.
+// RuleDiff is the difference between two versions of a rule: an intent, an action or the policy.
 type RuleDiff struct {
 	Kind    string   `json:"kind"` // intent, action or policy
 	Name    string   `json:"name,omitempty"`
@@ -39,7 +39,7 @@ func CompareRules(old, new journey.Rules) []RuleDiff {
 	return out
 }
 
-// ruleParts are what a rule says, under the names of its file.
+// ruleParts returns the parts of a rule, under the names of its file.
 func ruleParts(rule any) *parts {
 	p := &parts{ownNames: true}
 	switch r := rule.(type) {
@@ -63,5 +63,5 @@ func ruleParts(rule any) *parts {
 	return p
 }
 
-// title names a rule in a sentence.
+// title returns the name of a rule for a sentence.
 func (d RuleDiff) title() string { return strings.TrimSpace(d.Kind + " " + d.Name) }

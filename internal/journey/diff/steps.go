@@ -10,18 +10,18 @@ import (
 type outline struct {
 	def   *journey.Definition
 	lists map[listKey][]int // steps of a list, in order
-	place []listKey         // of each step
+	place []listKey         // the list that contains each step
 	index map[string]int
 	parts []*parts
 }
 
-// listKey names a list: an arm of a step or, without one (-1), a path.
+// listKey identifies a list: an arm of a step or, with owner -1, a path.
 type listKey struct {
 	owner int
 	arm   string
 }
 
-// newOutline finds the lists again: an arm's list ends where the journey goes on behind its step.
+// newOutline recovers the lists: an arm's list ends where the journey continues after its step.
 func newOutline(d *journey.Definition) *outline {
 	o := &outline{
 		def:   d,
@@ -52,7 +52,7 @@ func newOutline(d *journey.Definition) *outline {
 	return o
 }
 
-// where says in words where a step stands.
+// where describes the place of a step.
 func (o *outline) where(i int) string {
 	key := o.place[i]
 	name := key.arm
@@ -68,14 +68,14 @@ func (o *outline) where(i int) string {
 // match pairs the steps of two outlines.
 type match struct {
 	old, new     *outline
-	renamed      map[string]string         // as the caller says, old id to new
+	renamed      map[string]string         // as given by the caller, old id to new
 	toNew, toOld []int                     // -1: none
 	arms         map[int]map[string]string // old step → its arms → those of the new step
-	queue        []int                     // old steps, paired, whose arms are to be looked at
+	queue        []int                     // paired old steps whose arms are not paired yet
 }
 
-// matchSteps pairs steps as renamed says, then by the ids they were given, and those without one, or with
-// another one than before, by what they say at their place.
+// matchSteps pairs steps in three rounds: as renamed says, by the designers' ids, and the remaining ones (without an
+// id, or with a new one) by their content and place.
 func matchSteps(old, new *outline, renamed map[string]string) *match {
 	m := &match{
 		old:     old,
@@ -120,12 +120,12 @@ func (m *match) pair(i, j int) {
 	m.queue = append(m.queue, i)
 }
 
-// lists pairs what is left of two lists that belong together.
+// lists pairs the remaining steps of two lists that belong together.
 func (m *match) lists(old, new []int) {
 	found := align(len(old), len(new), func(a, b int) float64 {
 		i, j := old[a], new[b]
 		if m.toNew[i] == j {
-			return 1000 // what is known holds the others in their places
+			return 1000 // known pairs hold the others in place
 		}
 		if m.toNew[i] >= 0 || m.toOld[j] >= 0 {
 			return 0
@@ -139,7 +139,7 @@ func (m *match) lists(old, new []int) {
 	}
 }
 
-// likeness says how likely it is that a step took the place of another; 0: it did not.
+// likeness scores how likely it is that a step replaced another; 0 means that it did not.
 func (m *match) likeness(i, j int) float64 {
 	old, new := &m.old.def.Steps[i], &m.new.def.Steps[j]
 	if old.Kind != new.Kind {
@@ -155,13 +155,13 @@ func (m *match) likeness(i, j int) float64 {
 		return 4 + common
 	case common >= 0.5, old.Name != "" && old.Name == new.Name:
 		return 2 + common
-	case journey.Unnamed(old.ID): // counted anew, or given an id by the way
+	case journey.Unnamed(old.ID): // renumbered, or given an id
 		return 1 + common
 	}
 	return 0
 }
 
-// matchArms pairs the arms of a step, and what stands in them.
+// matchArms pairs the arms of a step and the steps in them.
 func (m *match) matchArms(i, j int) {
 	arms := map[string]string{}
 	for _, arm := range m.old.parts[i].arms {
@@ -183,7 +183,7 @@ func (m *match) matchArms(i, j int) {
 	}
 }
 
-// sameList reports whether two paired steps stand in lists that belong together.
+// sameList reports whether two paired steps are in lists that belong together.
 func (m *match) sameList(i, j int) bool {
 	old, new := m.old.place[i], m.new.place[j]
 	if old.owner < 0 || new.owner < 0 {
@@ -192,7 +192,7 @@ func (m *match) sameList(i, j int) bool {
 	return m.toNew[old.owner] == new.owner && m.arms[old.owner][old.arm] == new.arm
 }
 
-// moved lists the old steps that stand elsewhere now: in another list, or before or behind others than before.
+// moved returns the old steps that have a new place: another list, or another order in their list.
 func (m *match) moved() map[int]bool {
 	out := map[int]bool{}
 	for key, list := range m.old.lists {
@@ -225,7 +225,7 @@ func (m *match) moved() map[int]bool {
 	return out
 }
 
-// steps lists what became of every step, in the order of the new program; what is gone comes last.
+// steps returns what happened to every step, in the order of the new program; removed steps come last.
 func (m *match) steps() []StepDiff {
 	var out []StepDiff
 	moved := m.moved()

@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 )
 
-// Text writes the difference for people: + is added, - removed, ~ changed, ! a warning.
+// Text writes the difference for people: + added, - removed, ~ changed, ! a warning.
 func (d Diff) Text(w io.Writer) error {
 	var out strings.Builder
 	for _, one := range d.Journeys {
@@ -46,7 +46,7 @@ func (d Diff) Text(w io.Writer) error {
 	return err
 }
 
-// Text writes the difference for people.
+// Text writes the difference for people, with the signs of Diff.Text.
 func (d JourneyDiff) Text(w io.Writer) error {
 	var out strings.Builder
 	d.text(&out)
@@ -103,7 +103,7 @@ func (s StepDiff) text(out *strings.Builder, name string) {
 	}
 }
 
-// String writes a change on one line; of long values, the part that differs.
+// String returns a change on one line; of long values, the part that differs.
 func (c Change) String() string {
 	old, new := oneLine(c.Old), oneLine(c.New)
 	if len(old) > maxShown || len(new) > maxShown {
@@ -118,7 +118,7 @@ func (c Change) String() string {
 	return fmt.Sprintf("%s: %s → %s", human.Printable(c.Field), old, new)
 }
 
-// maxShown bounds a value in a line, in bytes; context is what is shown before a difference, in characters.
+// maxShown bounds a value in a line, in bytes; context is the text shown before a difference, in characters.
 const (
 	maxShown = 80
 	context  = 15
@@ -128,7 +128,7 @@ func oneLine(text string) string {
 	return human.Printable(strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "⏎"))
 }
 
-// around cuts two texts to where they begin to differ.
+// around shortens two texts to the part where they begin to differ.
 func around(old, new string) (string, string) {
 	a, b := []rune(old), []rune(new)
 	same := 0
@@ -149,7 +149,8 @@ func around(old, new string) (string, string) {
 	return cut(a), cut(b)
 }
 
-// holds reports whether customers stand at steps of a kind for more than a moment: only these are worth a migration.
+// holds reports whether customers stay at steps of a kind for more than a moment. Only these steps matter to a
+// migration.
 func holds(kind string) bool {
 	known, ok := journey.KindNamed(kind)
 	if !ok {

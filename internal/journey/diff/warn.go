@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// warnings are what the edit does to customers that its lines do not show.
+// warnings returns effects on customers that the listed changes do not show.
 func (m *match) warnings() []string {
 	var out []string
 	if old, new := m.old.def.Entry.Holdout, m.new.def.Entry.Holdout; old != new {
@@ -56,8 +56,8 @@ func (m *match) warnings() []string {
 	return out
 }
 
-// moving is the share of customers whose arm is another one: the arms lie side by side in the order of the
-// file, and a customer stands at one point.
+// moving returns the share of customers who change arms. The arms divide [0, 1) in the order of the file, and a
+// customer is a fixed point in it.
 func moving(old, new *journey.Split) float64 {
 	var edges []float64
 	bounds := func(s *journey.Split) []float64 {
@@ -99,7 +99,7 @@ func moving(old, new *journey.Split) float64 {
 	return share
 }
 
-// lostMessages names what instances of the old revision still say and the new content lacks.
+// lostMessages returns the messages that enrollments of the old revision still send and the new content lacks.
 func lostMessages(old *journey.Definition, new *journey.Content) []string {
 	if old == nil {
 		return nil

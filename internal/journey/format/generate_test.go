@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// generator draws journeys that lint: every kind and every form of it, arms in arms, jumps between paths.
+// generator draws random valid journeys: every kind in every form, nested arms, jumps between paths.
 type generator struct {
 	*rapid.T
 	ids []string
@@ -55,7 +55,7 @@ var (
 
 func (g *generator) maybe(label string) bool { return rapid.Bool().Draw(g.T, label) }
 
-// journey draws a whole file.
+// journey draws a file.
 func (g *generator) journey() yamlMap {
 	file := yamlMap{{key: "journey", inline: "gen"}}
 	for _, key := range []string{"description", "owner"} {
@@ -116,7 +116,7 @@ func (g *generator) repeat(n int, one func() yamlMap) (out []yamlMap) {
 	return out
 }
 
-// value draws what JSON carries.
+// value draws a JSON value.
 func (g *generator) value(depth int) any {
 	switch kind := rapid.IntRange(0, 5).Draw(g.T, "value"); {
 	case kind == 0:
@@ -182,7 +182,7 @@ func (g *generator) clock(key string) yamlMap {
 	return out
 }
 
-// list draws steps; a go_to stands behind a wait, so that no cycle is endless.
+// list draws steps. A go_to follows a wait, so that no cycle is endless.
 func (g *generator) list(depth int) (out []yamlMap) {
 	for range rapid.IntRange(1, 4).Draw(g.T, "steps") {
 		kind := rapid.SampledFrom(journey.Kinds).Draw(g.T, "kind").Name
@@ -203,7 +203,7 @@ func (g *generator) list(depth int) (out []yamlMap) {
 	return out
 }
 
-// common draws the keys of every step.
+// common draws the keys that every step may have.
 func (g *generator) common() (out yamlMap) {
 	if g.maybe("id") {
 		id := fmt.Sprintf("step-%d", len(g.ids))
@@ -219,7 +219,7 @@ func (g *generator) common() (out yamlMap) {
 	return out
 }
 
-// arm draws an arm, or none.
+// arm draws an arm, or nothing.
 func (g *generator) arm(out *yamlMap, key string, depth int) {
 	if depth > 0 && g.maybe(key) {
 		*out = append(*out, yamlField{key: key, items: g.list(depth - 1)})
@@ -331,7 +331,7 @@ func (g *generator) kind(out *yamlMap, kind string, depth int) {
 	}
 }
 
-// say draws what is said, and how.
+// say draws a message and its delivery options.
 func (g *generator) say(out *yamlMap, kind string) {
 	out.plain(kind, "cart-reminder")
 	if g.maybe("via") {
@@ -347,7 +347,7 @@ func (g *generator) say(out *yamlMap, kind string) {
 	}
 }
 
-// level draws a threshold of an intent, beside a rule or alone.
+// level draws a threshold of an intent, with a rule or alone.
 func (g *generator) level(rule func() yamlMap) (out yamlMap) {
 	if g.maybe("no level") {
 		if out = rule(); out != nil {

@@ -11,9 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// YAML writes the definition as a journey file that compiles to the same definition: for people, and to keep
-// what a revision was. Comments and the layout of the file it came from are gone. It fails only for a
-// definition that Check did not make.
+// YAML returns a journey file that compiles to the same definition. It shows people a published revision. The comments
+// and the layout of the original file are lost. It cannot fail for a definition that Check returned.
 func YAML(d *journey.Definition) ([]byte, error) {
 	file := yamlMap{{key: "journey", inline: quoteYAML(d.Journey)}}
 	file.text("description", d.Description)
@@ -99,7 +98,7 @@ func reroutesYAML(d *journey.Definition) (out []yamlMap) {
 	return out
 }
 
-// rule is the beginning of what has an event, a condition or both.
+// rule returns the keys of a rule with an event, a condition or both.
 func rule(events []string, when expr.Expr) (out yamlMap) {
 	if len(events) > 0 {
 		out.plain("event", wordsYAML(events))
@@ -108,7 +107,7 @@ func rule(events []string, when expr.Expr) (out yamlMap) {
 	return out
 }
 
-// clockYAML is a time of day on some days.
+// clockYAML returns the keys of a time of day on some days.
 func clockYAML(key string, at journey.LocalTime, days []string, zone string) yamlMap {
 	out := yamlMap{{key: key, inline: `"` + string(at) + `"`}}
 	if len(days) > 0 {
@@ -120,13 +119,12 @@ func clockYAML(key string, at journey.LocalTime, days []string, zone string) yam
 	return out
 }
 
-// stepPrinter finds the lists of steps in the flat program again.
+// stepPrinter recovers the lists of steps from the flat program.
 type stepPrinter struct {
 	d  *journey.Definition
-	at int // the step that comes next in the program
+	at int // the next step of the program
 }
 
-// path writes a path.
 func (p *stepPrinter) path(path journey.Path) ([]yamlMap, error) {
 	if path.Start == journey.End {
 		return nil, nil
@@ -134,7 +132,7 @@ func (p *stepPrinter) path(path journey.Path) ([]yamlMap, error) {
 	return p.list(path.Start, journey.End, path.Name)
 }
 
-// list writes the steps from start on that go on at behind, when they end; prefix is the list's id.
+// list returns the steps from start on, up to the one that continues at behind. prefix is the list's id.
 func (p *stepPrinter) list(start, behind int, prefix string) ([]yamlMap, error) {
 	if start != p.at {
 		return nil, fmt.Errorf("step %d begins a list where step %d would stand", start, p.at)
@@ -160,7 +158,7 @@ func (p *stepPrinter) list(start, behind int, prefix string) ([]yamlMap, error) 
 	}
 }
 
-// arm writes the steps of an arm, which are none where it leads behind its step.
+// arm returns the steps of an arm: none if the arm leads past its step.
 func (p *stepPrinter) arm(s *journey.Step, place, token string, target int) ([]yamlMap, error) {
 	if target == s.Next {
 		return nil, nil
@@ -168,7 +166,7 @@ func (p *stepPrinter) arm(s *journey.Step, place, token string, target int) ([]y
 	return p.list(target, s.Next, place+"."+token)
 }
 
-// step writes one step; place is its counted id.
+// step returns one step. place is its id by place.
 func (p *stepPrinter) step(s *journey.Step, place string) (yamlMap, error) {
 	var out yamlMap
 	if s.ID != place {
@@ -190,7 +188,7 @@ func (p *stepPrinter) step(s *journey.Step, place string) (yamlMap, error) {
 	return out, failed
 }
 
-// exprsYAML are expressions by name.
+// exprsYAML returns expressions by name.
 func exprsYAML(exprs map[string]expr.Expr) yamlMap {
 	var out yamlMap
 	for _, key := range slices.Sorted(maps.Keys(exprs)) {

@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// printAgain writes a definition and compiles what was written, which must be the same.
+// printAgain formats a definition and compiles the result, which must be the same definition.
 func printAgain(t interface{ Fatalf(string, ...any) }, d *journey.Definition, others []lint.File) []byte {
 	source, err := YAML(d)
 	if err != nil {
@@ -33,7 +33,7 @@ func printAgain(t interface{ Fatalf(string, ...any) }, d *journey.Definition, ot
 	return source
 }
 
-// printsBack is the property: a journey of any form of the language that is compiled, printed and compiled is the same.
+// printsBack is the property that a journey of any form can be compiled, printed and compiled to the same definition.
 func printsBack(t *rapid.T) *journey.Definition {
 	g := &generator{T: t}
 	source := g.journey().bytes()
@@ -54,7 +54,7 @@ func FuzzPrint(f *testing.F) {
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { printsBack(t) }))
 }
 
-// TestPrintIsTheInverse draws journeys with every form of the language.
+// TestPrintIsTheInverse checks printsBack with random journeys.
 func TestPrintIsTheInverse(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -70,7 +70,7 @@ func TestPrintIsTheInverse(t *testing.T) {
 	}
 }
 
-// TestPrintGoldens prints every journey of the goldens that compiles.
+// TestPrintGoldens prints every valid journey of the goldens.
 func TestPrintGoldens(t *testing.T) {
 	t.Parallel()
 	printed := 0
@@ -116,7 +116,7 @@ func TestPrintedText(t *testing.T) {
 	printAgain(t, d, nil)
 }
 
-// TestPrintRefuses gives programs that no file compiles to: an error, no panic, no end without end.
+// TestPrintRefuses checks programs that no file compiles to: they return an error, without a panic or an endless loop.
 func TestPrintRefuses(t *testing.T) {
 	t.Parallel()
 	wait := func(next int) journey.Step {
@@ -135,7 +135,7 @@ func TestPrintRefuses(t *testing.T) {
 	}
 }
 
-// goldens are those of package lint.
+// goldens returns the goldens of package lint.
 func goldens(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob("../lint/testdata/*.txtar")

@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// specYAML writes a spec; it reports whether it knows the kind.
+// specYAML adds the keys of a spec. It reports whether it knows the kind.
 func specYAML(spec journey.Spec, out *yamlMap, arm func(token string, target int) []yamlMap) bool {
 	switch spec := spec.(type) {
 	case *journey.Wait:
@@ -45,8 +45,8 @@ func specYAML(spec journey.Spec, out *yamlMap, arm func(token string, target int
 	return true
 }
 
-// Every spec writes its kind and the keys beside it; arm gives the steps of an arm, and is asked in the order
-// of the program.
+// Every spec adds its kind and the keys next to it. arm returns the steps of an arm and is called in the order of the
+// program.
 
 func waitYAML(w *journey.Wait, out *yamlMap, _ func(string, int) []yamlMap) {
 	switch {
@@ -105,7 +105,7 @@ func splitYAML(s *journey.Split, out *yamlMap, arm func(string, int) []yamlMap) 
 	*out = append(*out, yamlField{key: "split", items: arms})
 }
 
-// yaml are the keys of a level; none where there is no level.
+// levelYAML returns the keys of a level, or none if l is nil.
 func levelYAML(l *journey.Level) (out yamlMap) {
 	if l == nil {
 		return nil
@@ -126,7 +126,7 @@ func sendYAML(s *journey.Send, out *yamlMap, arm func(string, int) []yamlMap) {
 	out.arm("on_failure", arm("on_failure", s.OnFailure))
 }
 
-// said writes what is said, and how.
+// saidYAML adds a message and its delivery options.
 func saidYAML(s *journey.Send, out *yamlMap, kind string) {
 	out.plain(kind, quoteYAML(s.Message))
 	if len(s.Via) > 0 {
@@ -179,7 +179,7 @@ func askYAML(a *journey.Ask, out *yamlMap, arm func(string, int) []yamlMap) {
 		key string
 		to  int
 	}{{"on_blocked", a.Question.OnBlocked}, {"on_failure", a.Question.OnFailure}} {
-		if way.to != a.OnTimeout { // without steps, it leads behind the step
+		if way.to != a.OnTimeout { // an arm without steps leads past the step
 			out.steps(way.key, arm(way.key, way.to))
 		}
 	}
@@ -195,7 +195,7 @@ func handoffYAML(h *journey.Handoff, out *yamlMap, arm func(string, int) []yamlM
 		out.plain("timeout", clock.FormatDuration(h.Timeout))
 	}
 	if len(h.Outcomes) > 0 {
-		// Those with steps stand in the order of the program; of those without, any order is the same.
+		// Arms with steps are in the order of the program. The order of the others does not matter.
 		var arms yamlMap
 		for _, outcome := range slices.SortedFunc(maps.Keys(h.Outcomes), func(a, b string) int {
 			return cmp.Or(cmp.Compare(h.Outcomes[a], h.Outcomes[b]), cmp.Compare(a, b))

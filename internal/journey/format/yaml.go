@@ -14,11 +14,11 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// yamlMap is a mapping to be written, in order.
+// yamlMap is a mapping with ordered keys.
 type yamlMap []yamlField
 
-// yamlField is a key with one of: a value on its line, a mapping, a list of mappings. With none of them, the
-// mapping is empty.
+// yamlField is a key with one of: an inline value, a mapping, a list of mappings. With none of them, the mapping is
+// empty.
 type yamlField struct {
 	key    string
 	inline string // YAML
@@ -28,21 +28,21 @@ type yamlField struct {
 
 func (m *yamlMap) plain(key, yaml string) { *m = append(*m, yamlField{key: key, inline: yaml}) }
 
-// text writes a text, and nothing where it is empty.
+// text adds a string unless it is empty.
 func (m *yamlMap) text(key, text string) {
 	if text != "" {
 		m.plain(key, quoteYAML(text))
 	}
 }
 
-// expr writes an expression, always in quotes: as it is, it is one.
+// expr adds an expression, always in quotes, so that YAML cannot mangle it.
 func (m *yamlMap) expr(key string, e expr.Expr) {
 	if e != "" {
 		m.plain(key, quotedYAML(string(e)))
 	}
 }
 
-// steps writes a list of steps, which may be empty.
+// steps adds a list of steps, which may be empty.
 func (m *yamlMap) steps(key string, steps []yamlMap) {
 	if len(steps) == 0 {
 		m.plain(key, "[]")
@@ -51,7 +51,7 @@ func (m *yamlMap) steps(key string, steps []yamlMap) {
 	*m = append(*m, yamlField{key: key, items: steps})
 }
 
-// arm writes the steps of an arm, and nothing where there are none.
+// arm adds the steps of an arm, if there are any.
 func (m *yamlMap) arm(key string, steps []yamlMap) {
 	if len(steps) > 0 {
 		m.steps(key, steps)
@@ -64,7 +64,7 @@ func (m yamlMap) bytes() []byte {
 	return out.Bytes()
 }
 
-// write writes the mapping at an indentation; lead stands before its first key.
+// write writes the mapping at an indentation. lead precedes its first key.
 func (m yamlMap) write(out *bytes.Buffer, lead, indent string) {
 	for _, f := range m {
 		out.WriteString(lead + keyYAML(f.key, "\n"+indent))
@@ -86,10 +86,11 @@ func (m yamlMap) write(out *bytes.Buffer, lead, indent string) {
 	}
 }
 
-// maxKey is how long a key may be, in bytes, without a mark of its own.
+// maxKey is the maximum length of a simple key, in bytes.
 const maxKey = 1000
 
-// keyYAML writes a key with its colon; between stands between the two where the key is too long for one line.
+// keyYAML returns a key with its colon. A key too long for one line is an explicit key, and between separates it from
+// the colon.
 func keyYAML(key, between string) string {
 	text := quoteYAML(key)
 	if len(text) > maxKey {
@@ -103,7 +104,7 @@ var (
 	otherYAML = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null|nan|inf)$`)
 )
 
-// quoteYAML writes a text, plain where YAML reads it as one.
+// quoteYAML returns a string, without quotes if YAML reads it as the same string.
 func quoteYAML(text string) string {
 	if plainYAML.MatchString(text) && !otherYAML.MatchString(text) && len(text) <= maxKey {
 		return text
@@ -111,7 +112,7 @@ func quoteYAML(text string) string {
 	return quotedYAML(text)
 }
 
-// quotedYAML writes a text in double quotes.
+// quotedYAML returns a string in double quotes.
 func quotedYAML(text string) string {
 	var out strings.Builder
 	out.WriteByte('"')
@@ -136,7 +137,7 @@ func quotedYAML(text string) string {
 	return out.String()
 }
 
-// wordsYAML writes one text, or a list of them.
+// wordsYAML returns one string, or a list of strings.
 func wordsYAML(words []string) string {
 	if len(words) == 1 {
 		return quoteYAML(words[0])
@@ -144,7 +145,6 @@ func wordsYAML(words []string) string {
 	return listYAML(words)
 }
 
-// listYAML writes a list of texts.
 func listYAML(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
@@ -153,7 +153,7 @@ func listYAML(words []string) string {
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
-// numberYAML writes a number that YAML reads as the same one.
+// numberYAML returns a number that YAML reads as the same number.
 func numberYAML(v float64) string {
 	switch {
 	case v == 0 && math.Signbit(v):
@@ -164,7 +164,7 @@ func numberYAML(v float64) string {
 	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
-// flowYAML writes what JSON carries.
+// flowYAML returns a JSON value in flow style.
 func flowYAML(value any) string {
 	switch v := value.(type) {
 	case nil:

@@ -1,4 +1,4 @@
-// Package journeytest holds what the tests of the journey packages share.
+// Package journeytest holds fixtures of the tests of the journey packages.
 package journeytest
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
-// channels are channels as the channel registry gives them.
+// channels are the specs of some channels, as the channel registry returns them.
 var channels = []channel.Spec{
 	{
 		Name:    "email",
@@ -39,7 +39,7 @@ var channels = []channel.Spec{
 // Options returns options of Check with the channels above.
 func Options() lint.Options { return lint.Options{Channels: channels} }
 
-// MustCheck compiles one journey beside the given messages.
+// MustCheck compiles one journey with the given messages.
 func MustCheck(t *testing.T, name, source string, messages map[string]string) *journey.Definition {
 	t.Helper()
 	files := []lint.File{{Name: name + ".yaml", Data: []byte(source)}}
@@ -53,7 +53,7 @@ func MustCheck(t *testing.T, name, source string, messages map[string]string) *j
 	return content.Journeys[name]
 }
 
-// SplitGolden returns the YAML files of a golden; ␍ and ⇥ in them are a carriage return and a tab.
+// SplitGolden returns the YAML files of a golden. In them, ␍ is a carriage return and ⇥ a tab.
 func SplitGolden(archive *txtar.Archive) (files []lint.File) {
 	for _, file := range archive.Files {
 		if ext := filepath.Ext(file.Name); ext == ".yaml" || ext == ".yml" {
@@ -64,7 +64,7 @@ func SplitGolden(archive *txtar.Archive) (files []lint.File) {
 	return files
 }
 
-// Cart is a journey with most of the language.
+// Cart is a journey that uses most of the language.
 const Cart = `journey: cart-recovery
 description: Win back a shopper who left a cart behind.
 owner: growth
@@ -117,7 +117,7 @@ email: {subject: "{{ entry.items | size }} items", html: "<p>Hi</p>"}
 push: {title: Your cart, body: waits}
 `
 
-// ExampleFiles are what the examples name: a message, actions and intents.
+// ExampleFiles returns the files that the examples name: a message, actions and intents.
 func ExampleFiles() []lint.File {
 	return []lint.File{
 		{Name: "messages/cart-reminder.yaml", Data: []byte(Reminder)},
@@ -131,7 +131,7 @@ func ExampleFiles() []lint.File {
 	}
 }
 
-// RoundTrip packs and unpacks a definition and holds both against each other.
+// RoundTrip packs and unpacks a definition and compares the result with it.
 func RoundTrip(t interface{ Fatalf(string, ...any) }, d *journey.Definition) {
 	packed, err := journey.Pack(d)
 	if err != nil {
@@ -149,14 +149,13 @@ func RoundTrip(t interface{ Fatalf(string, ...any) }, d *journey.Definition) {
 	}
 }
 
-// fakeHistory answers count and last.
+// fakeHistory implements expr.History.
 type fakeHistory struct {
 	counts map[string]float64
 	last   map[string]time.Time
 	within time.Duration
 }
 
-// Count implements expr.History.
 func (h *fakeHistory) Count(event string, within time.Duration) (float64, error) {
 	h.within = within
 	if event == "broken" {
@@ -165,13 +164,12 @@ func (h *fakeHistory) Count(event string, within time.Duration) (float64, error)
 	return h.counts[event], nil
 }
 
-// Last implements expr.History.
 func (h *fakeHistory) Last(event string) (time.Time, bool, error) {
 	at, ok := h.last[event]
 	return at, ok, nil
 }
 
-// Program returns a program that evaluates expressions that are not of a journey.
+// Program returns a program for expressions that belong to no journey.
 func Program() *journey.Program {
 	p, err := journey.NewProgram(&journey.Definition{Journey: "any", Paths: []journey.Path{{Name: journey.Main, Start: journey.End}}})
 	if err != nil {
@@ -180,10 +178,10 @@ func Program() *journey.Program {
 	return p
 }
 
-// Now is the moment of Vars.
+// Now is the time in Vars.
 var Now = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
-// Vars are variables with a value in each place.
+// Vars returns variables with a value in each place.
 func Vars() expr.Vars {
 	return expr.Vars{
 		Customer: map[string]any{

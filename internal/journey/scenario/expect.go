@@ -19,12 +19,12 @@ type expectation struct {
 	final bool
 }
 
-// expect reads what must be so; final is the one behind the last line.
+// expect reads an expectation. final marks the one after the last line.
 func (s *scenarioCheck) expect(n *source.Node, final bool) *Expect {
 	e := &expectation{scenarioCheck: s, out: &Expect{Place: s.Place(n.Pos), Places: map[string]journey.Place{}}, final: final}
 	e.keys = s.Mapping(n, "expect")
 	if e.keys == nil {
-		s.expects = true // what is meant cannot be told
+		s.expects = true // the intention is unknown
 		return e.out
 	}
 	for i, key := range n.Keys {
@@ -38,7 +38,7 @@ func (s *scenarioCheck) expect(n *source.Node, final bool) *Expect {
 	return e.out
 }
 
-// get gives a key's value, or nil, and keeps its place.
+// get returns a key's value, or nil, and records its position.
 func (e *expectation) get(key string) *source.Node {
 	n := e.keys.Get(key)
 	if n != nil {
@@ -93,7 +93,7 @@ func (e *expectation) read() {
 	}
 }
 
-// each gives the items of a list, or the one value that stands for a list of one, and keeps their places.
+// each returns the items of a list, or a single value as a list of one, and records their positions.
 func (e *expectation) each(key string, n *source.Node) []*source.Node {
 	if n.Shape != source.Sequence {
 		return []*source.Node{n}
@@ -104,7 +104,7 @@ func (e *expectation) each(key string, n *source.Node) []*source.Node {
 	return n.Items
 }
 
-// key reads which of the instances is looked at.
+// key reads which of the enrollments is checked.
 func (e *expectation) key(n *source.Node) {
 	if n.Shape != source.Scalar || n.Tagged || n.Tag == "null" {
 		e.WrongType(n, "key is the entry key of an instance, a text or a number")
@@ -122,7 +122,7 @@ func (e *expectation) key(n *source.Node) {
 	e.out.Key = &text
 }
 
-// outcome reads how an instance ended.
+// outcome reads how an enrollment ended.
 func (e *expectation) outcome(n *source.Node) {
 	text, ok := e.Word(n, "outcome")
 	if !ok || e.subject.def == nil {
@@ -144,7 +144,7 @@ func (e *expectation) stepID(n *source.Node) string {
 	return id
 }
 
-// sent reads what was said: one message, or the list of all.
+// sent reads the messages that were sent: one message, or the list of all.
 func (e *expectation) sent(n *source.Node) {
 	via := e.get("via")
 	if n.Shape == source.Sequence {
@@ -175,7 +175,7 @@ func (e *expectation) sent(n *source.Node) {
 	}
 }
 
-// said reads a message: its name, or a mapping that tells more. Of the mapping it keeps the places, too.
+// said reads a message: its name, or a mapping with more fields, whose positions it also records.
 func (e *expectation) said(n *source.Node, list string, i int) Said {
 	if n.Shape != source.Map {
 		return Said{Message: e.message(n)}
@@ -201,7 +201,7 @@ func (e *expectation) said(n *source.Node, list string, i int) Said {
 	return out
 }
 
-// inner keeps the places of the values inside a value, at every depth.
+// inner records the positions of nested values, at every depth.
 func (e *expectation) inner(path string, n *source.Node) {
 	for i, key := range n.Keys {
 		e.out.Places[path+"."+key.Text] = e.Place(n.Values[i].Pos)
@@ -214,7 +214,6 @@ func (e *expectation) inner(path string, n *source.Node) {
 	}
 }
 
-// message reads the name of a message.
 func (s *scenarioCheck) message(n *source.Node) string {
 	name, ok := s.Word(n, "a message")
 	if ok && s.folder.Messages[name] == nil {
@@ -223,7 +222,7 @@ func (s *scenarioCheck) message(n *source.Node) string {
 	return name
 }
 
-// via reads a channel, by which the message (empty: any) can be sent.
+// via reads a channel that can send the message (empty: any message).
 func (s *scenarioCheck) via(n *source.Node, message string) string {
 	name, ok := s.Word(n, "via")
 	if !ok {
@@ -241,7 +240,7 @@ func (s *scenarioCheck) via(n *source.Node, message string) string {
 	return name
 }
 
-// vars reads the variables of the instance.
+// vars reads the variables of the enrollment.
 func (e *expectation) vars(n *source.Node) {
 	m := e.Mapping(n, "vars")
 	if m == nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// testCheck is the check of one scenario file.
 type testCheck struct {
 	*source.Document
 	folder  *lint.Folder
@@ -19,7 +18,7 @@ type testCheck struct {
 	names   map[string]bool // of scenarios
 }
 
-// testDefaults is what a file says for all its scenarios.
+// testDefaults are the settings of a file for all its scenarios.
 type testDefaults struct {
 	id       string
 	customer map[string]any
@@ -27,7 +26,7 @@ type testDefaults struct {
 	with     []string
 }
 
-// Check is lint.Check for a folder with its scenario files, which it returns by journey.
+// Check is lint.Check for a folder with scenario files, which it returns by journey.
 func Check(files []lint.File, opts lint.Options) (*journey.Content, map[string]*File, source.Diagnostics) {
 	folder, tests := lint.Open(files, opts), map[string]*File{}
 	for _, document := range folder.Scenarios {
@@ -36,7 +35,7 @@ func Check(files []lint.File, opts lint.Options) (*journey.Content, map[string]*
 	return folder.Content, tests, folder.Diagnostics()
 }
 
-// readTest checks a scenario file and adds what it says to the others.
+// readTest checks a scenario file and adds it to tests.
 func readTest(folder *lint.Folder, f *source.Document, tests map[string]*File) {
 	if f.Root == nil {
 		return
@@ -77,7 +76,7 @@ func readTest(folder *lint.Folder, f *source.Document, tests map[string]*File) {
 	tests[t.test.Journey] = t.test
 }
 
-// testName reads which journey the file tests: the one whose name the file has.
+// testName reads the name of the journey under test, which must be the file's name.
 func (t *testCheck) testName(n *source.Node) string {
 	base := strings.TrimSuffix(source.BaseName(t.File), ".test")
 	name := base
@@ -110,7 +109,7 @@ func (t *testCheck) testCustomer(n *source.Node, id string) (string, map[string]
 	return id, t.traits(n)
 }
 
-// testID reads an id: a text or a number.
+// testID reads an id: a string or a number.
 func (t *testCheck) testID(n *source.Node, what, fallback string) string {
 	if n.Shape == source.Scalar && !n.Tagged && (n.Tag == "int" || n.Tag == "float") {
 		return n.Text
@@ -121,7 +120,7 @@ func (t *testCheck) testID(n *source.Node, what, fallback string) string {
 	return fallback
 }
 
-// traits reads traits; the id is none.
+// traits reads traits, of which the id is none.
 func (t *testCheck) traits(n *source.Node) map[string]any {
 	traits, _ := t.Value(n).(map[string]any)
 	if traits == nil {
@@ -131,7 +130,7 @@ func (t *testCheck) traits(n *source.Node) map[string]any {
 	return traits
 }
 
-// mergeTraits lays own over base, mapping by mapping; null takes a trait away. Neither is changed.
+// mergeTraits merges own into base, mapping by mapping; null removes a trait. Neither argument is changed.
 func mergeTraits(base, own map[string]any) map[string]any {
 	out := make(map[string]any, len(base)+len(own))
 	for _, layer := range []map[string]any{base, own} {
@@ -150,19 +149,19 @@ func mergeTraits(base, own map[string]any) map[string]any {
 	return out
 }
 
-// startLayouts are the forms of a start: RFC 3339, and what YAML takes for a timestamp.
+// startLayouts are the layouts of a start: RFC 3339, and what YAML reads as a timestamp.
 var startLayouts = []string{
 	time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04Z07:00", "2006-01-02 15:04:05 Z07:00",
 	"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly,
 }
 
-// Bounds of a scenario's start: its time runs for decades at most.
+// Bounds of a scenario's start. A scenario runs for decades at most.
 const (
 	minStartYear = 1970
 	maxStartYear = 2199
 )
 
-// testStart reads when a scenario starts; where no zone is written, in UTC.
+// testStart reads when a scenario starts. A start without a zone is in UTC.
 func (t *testCheck) testStart(n *source.Node, to *time.Time) {
 	if n.Shape != source.Scalar || n.Tagged || n.Tag != "str" && n.Tag != "timestamp" {
 		t.WrongType(n, "start is a moment such as 2026-03-02T10:00:00+09:00")
@@ -180,14 +179,14 @@ func (t *testCheck) testStart(n *source.Node, to *time.Time) {
 		if _, offset := at.Zone(); offset == 0 {
 			*to = at.UTC()
 		} else {
-			*to = at.In(time.FixedZone("", offset)) // not the name the machine has for it
+			*to = at.In(time.FixedZone("", offset)) // without the machine's name for the zone
 		}
 		return
 	}
 	t.Report(n.Pos, "bad-value", "", "%q is no moment: write a time such as 2026-03-02T10:00:00+09:00 or a date such as 2026-03-02", n.Text)
 }
 
-// testWith reads the other journeys that run too.
+// testWith reads the other journeys that run in the scenario.
 func (t *testCheck) testWith(n *source.Node) []string {
 	items := []*source.Node{n}
 	if n.Shape == source.Sequence {

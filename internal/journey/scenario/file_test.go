@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// scenarioFolder gives the files of a sound golden but for the scenarios of cart-recovery.
+// scenarioFolder returns the files of a valid golden, separated from the scenarios of cart-recovery.
 func scenarioFolder(f interface{ Fatal(...any) }) (rest []lint.File, scenarios []byte) {
 	archive, err := txtar.ParseFile("../lint/testdata/test-good.txtar")
 	if err != nil {
@@ -28,7 +28,7 @@ func scenarioFolder(f interface{ Fatal(...any) }) (rest []lint.File, scenarios [
 	return rest, scenarios
 }
 
-// FuzzTest reads any bytes as a scenario file beside journeys that are sound: what has no error is whole.
+// FuzzTest reads random bytes as a scenario file in a valid folder. A file without errors must be complete.
 func FuzzTest(f *testing.F) {
 	rest, scenarios := scenarioFolder(f)
 	f.Add(scenarios)
@@ -72,7 +72,7 @@ func FuzzTest(f *testing.F) {
 	})
 }
 
-// wholeTest looks at what a scenario without errors always has.
+// wholeTest checks what every scenario without errors has.
 func wholeTest(t *testing.T, test *File) {
 	if len(test.Scenarios) == 0 || test.File == "" {
 		t.Fatalf("no scenarios: %+v", test)

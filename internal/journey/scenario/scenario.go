@@ -6,35 +6,35 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// File is a scenario file: `<journey>.test.yaml`, checked.
+// File is a checked scenario file, `<journey>.test.yaml`.
 type File struct {
 	Journey   string
 	File      string
 	Scenarios []Scenario
 }
 
-// DefaultStart is when a scenario starts that says nothing: a Monday morning.
+// DefaultStart is the default start of a scenario: a Monday morning.
 var DefaultStart = time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 
-// DefaultCustomer is the id of a scenario's customer that has none.
+// DefaultCustomer is the default id of a scenario's customer.
 const DefaultCustomer = "customer"
 
-// Scenario is one story in simulated time, with what the file says for all already laid under it.
+// Scenario is one story in simulated time. The file's settings for all scenarios are already merged into it.
 type Scenario struct {
 	Name     string
 	Place    journey.Place
 	ID       string         // of the customer; default DefaultCustomer
 	Customer map[string]any // traits, without id
 	Start    time.Time      // in the zone it was written in
-	With     []string       // other journeys that run too
+	With     []string       // other journeys that run in the scenario
 	Arms     map[string]string
-	Calls    map[string]CallAnswer // by step id; a call without one is answered by status 200 and an empty object
+	Calls    map[string]CallAnswer // by step id; a call without an entry receives status 200 and an empty object
 	Holdout  bool
 	Timeline []Line
-	Expect   *Expect // nil: a line of the timeline expects
+	Expect   *Expect // nil: a line of the timeline has expectations
 }
 
-// CallAnswer is what a call gets in a scenario. A status of 400 or more fails the call.
+// CallAnswer is the response to a call in a scenario. A status of 400 or more fails the call.
 type CallAnswer struct {
 	Status int // default 200
 	Body   any
@@ -47,7 +47,7 @@ type Line struct {
 
 	Event    *Event
 	Intent   map[string]float64 // intent → score it is set to
-	Customer map[string]any     // traits that change
+	Customer map[string]any     // traits to change
 	Fail     *Fault
 	Resolve  *Resolve
 	Expect   *Expect
@@ -57,17 +57,17 @@ type Line struct {
 type Event struct {
 	Name       string
 	Properties map[string]any
-	ID         string // empty: one that is unique in the scenario
+	ID         string // empty: a unique one
 }
 
-// Fault makes the next attempts to send by a channel fail.
+// Fault makes the next attempts to send through a channel fail.
 type Fault struct {
 	Via       string // empty: any channel
 	Times     int    // default 1
-	Permanent bool   // refused for good; otherwise it is tried again
+	Permanent bool   // permanently refused; otherwise the send is retried
 }
 
-// Resolve is an agent's word on the oldest open hand-off of a queue.
+// Resolve resolves the oldest open handoff of a queue.
 type Resolve struct {
 	Queue   string // empty: any
 	Outcome string
@@ -75,11 +75,11 @@ type Resolve struct {
 	Note    string
 }
 
-// Expect is what must be so: at its moment in a timeline, or at the end. What is nil or empty is not looked at.
-// Within a timeline, Latest is the latest message sent so far and Sent, where a list stands, all of them.
+// Expect is an expectation at a moment of a timeline, or at the end. Nil and empty fields are not checked. In a
+// timeline, Latest is the latest message sent so far and Sent, if it is a list, all messages so far.
 type Expect struct {
 	Place    journey.Place
-	Key      *string // looks at the instance of this entry key; nil: the one entered last
+	Key      *string // the entry key of the enrollment to check; nil: the latest enrollment
 	Outcome  string
 	Step     string
 	Latest   *Said
@@ -92,9 +92,9 @@ type Expect struct {
 	Places   map[string]journey.Place // of the values: key → place
 }
 
-// Said is a message in an expectation. Empty fields are not looked at.
+// Said is a message in an expectation. Empty fields are not checked.
 type Said struct {
 	Message string
 	Via     string
-	Reason  string // of a blocked one
+	Reason  string // of a blocked message
 }

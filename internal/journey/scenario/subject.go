@@ -13,16 +13,16 @@ import (
 // subject is what a scenario may name of the journeys that run in it.
 type subject struct {
 	name string
-	def  *journey.Definition   // of the journey under test; nil where it did not compile: then nothing is said of its names
+	def  *journey.Definition   // of the journey under test; nil if it did not compile: its names are then not checked
 	with []*journey.Definition // of the others
-	sure bool                  // the others are all known, too
+	sure bool                  // all the others are known too
 }
 
 func newSubject(c *lint.Folder, name string) *subject {
 	return &subject{name: name, def: c.Content.Journeys[name]}
 }
 
-// beside gives the subject of a scenario in which others run too.
+// beside returns the subject of a scenario in which other journeys run too.
 func beside(c *lint.Folder, s *subject, with []string) *subject {
 	out := &subject{name: s.name, def: s.def, sure: s.def != nil}
 	for _, name := range with {
@@ -35,7 +35,7 @@ func beside(c *lint.Folder, s *subject, with []string) *subject {
 	return out
 }
 
-// tested is the journey under test, if it compiled.
+// tested returns the journey under test, if it compiled.
 func (s *subject) tested() []*journey.Definition {
 	if s.def == nil {
 		return nil
@@ -43,10 +43,11 @@ func (s *subject) tested() []*journey.Definition {
 	return []*journey.Definition{s.def}
 }
 
-// all are the journeys that run, the one under test first.
+// all returns the journeys that run, the one under test first.
 func (s *subject) all() []*journey.Definition { return append(s.tested(), s.with...) }
 
-// namedSteps are the ids that a designer gave to steps of a kind (empty: any); counted ones have a point.
+// namedSteps returns the ids that designers gave to steps of a kind (empty: any). Ids derived from a place contain a
+// dot.
 func namedSteps(defs []*journey.Definition, kind string) []string {
 	var ids []string
 	for _, d := range defs {
@@ -59,7 +60,7 @@ func namedSteps(defs []*journey.Definition, kind string) []string {
 	return ids
 }
 
-// queues are those of the hand-offs of journeys.
+// queues returns the handoff queues of the journeys.
 func queues(defs []*journey.Definition) []string {
 	var out []string
 	for _, d := range defs {
@@ -73,7 +74,7 @@ func queues(defs []*journey.Definition) []string {
 	return out
 }
 
-// OutcomesOf are the outcomes an instance can end with, sorted.
+// OutcomesOf returns the outcomes an enrollment can end with, sorted.
 func OutcomesOf(d *journey.Definition) []string {
 	out := []string{"completed", "timeout", "cancelled", "failed"}
 	if d.Goal != nil {
@@ -91,7 +92,7 @@ func OutcomesOf(d *journey.Definition) []string {
 	return slices.Compact(out)
 }
 
-// varsOf are the variables that a journey declares or sets.
+// varsOf returns the variables that a journey declares or sets.
 func varsOf(d *journey.Definition) []string {
 	out := slices.Collect(maps.Keys(d.Vars))
 	for i := range d.Steps {
@@ -107,7 +108,7 @@ func varsOf(d *journey.Definition) []string {
 	return slices.Compact(out)
 }
 
-// armNames are the names of a split's arms; one without a name has its number, from 1.
+// armNames returns the names of a split's arms. An arm without a name has its number, from 1.
 func armNames(s *journey.Split) []string {
 	names := make([]string, len(s.Arms))
 	for i, arm := range s.Arms {
@@ -118,7 +119,7 @@ func armNames(s *journey.Split) []string {
 	return names
 }
 
-// without drops a word of a list.
+// without returns the list without a word.
 func without(words []string, word string) []string {
 	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == word })
 }

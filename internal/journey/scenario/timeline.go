@@ -11,16 +11,15 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// scenarioCheck is the check of one scenario.
 type scenarioCheck struct {
 	*testCheck
-	subject *subject // with the journeys that run in this scenario
+	subject *subject // with the journeys of this scenario
 	out     Scenario
 	last    time.Duration // `at` of the line before
-	expects bool          // something is expected somewhere
+	expects bool          // there is at least one expectation
 }
 
-// scenario reads one story.
+// scenario reads one scenario.
 func (t *testCheck) scenario(n *source.Node, defaults testDefaults) {
 	m := t.Mapping(n, "a scenario")
 	if m == nil {
@@ -65,7 +64,7 @@ func (t *testCheck) scenario(n *source.Node, defaults testDefaults) {
 	t.test.Scenarios = append(t.test.Scenarios, s.out)
 }
 
-// name reads what the scenario is called; its file has no other of that name.
+// name reads the name of a scenario, which must be unique in its file.
 func (s *scenarioCheck) name(m *source.Mapping) {
 	n := m.Need("name", "a scenario says what it shows")
 	if n == nil {
@@ -78,8 +77,8 @@ func (s *scenarioCheck) name(m *source.Mapping) {
 	s.names[text], s.out.Name = true, text
 }
 
-// stepNamed finds a step of a kind by the key that names it. Nil where there is none; sure tells whether all
-// journeys that may have it are known.
+// stepNamed returns the step that a key names, of a kind. It returns nil for an unknown one, which it reports if sure:
+// all journeys that may have it are known.
 func (s *scenarioCheck) stepNamed(key *source.Node, kind string, defs []*journey.Definition, sure bool) *journey.Step {
 	var other *journey.Step
 	for _, def := range defs {
@@ -101,7 +100,7 @@ func (s *scenarioCheck) stepNamed(key *source.Node, kind string, defs []*journey
 	return nil
 }
 
-// arms reads which way splits of the journey under test go.
+// arms reads which arms the splits of the journey under test take.
 func (s *scenarioCheck) arms(n *source.Node) {
 	if s.Mapping(n, "arms") == nil {
 		return
@@ -136,7 +135,7 @@ func (s *scenarioCheck) arms(n *source.Node) {
 	}
 }
 
-// calls reads what calls get, in whichever journey.
+// calls reads the responses to calls, of every journey.
 func (s *scenarioCheck) calls(n *source.Node) {
 	if s.Mapping(n, "calls") == nil {
 		return
@@ -166,7 +165,7 @@ func (s *scenarioCheck) calls(n *source.Node) {
 	}
 }
 
-// lineKinds are what a line of a timeline may be, each with the keys beside it.
+// lineKinds maps the kinds of timeline lines to the keys that may accompany them.
 var lineKinds = map[string][]string{
 	"event": {"properties", "id"}, "intent": nil, "customer": nil, "fail": nil, "resolve": nil, "expect": nil,
 }
@@ -206,7 +205,7 @@ func (s *scenarioCheck) line(n *source.Node) {
 	s.out.Timeline = append(s.out.Timeline, line)
 }
 
-// at reads when a line is.
+// at reads the time of a line.
 func (s *scenarioCheck) at(m *source.Mapping, line *Line) {
 	n := m.Need("at", "a line says when, counted from the start")
 	if n == nil {
@@ -224,7 +223,7 @@ func (s *scenarioCheck) at(m *source.Mapping, line *Line) {
 	line.At, s.last = at, at
 }
 
-// act reads what a line does.
+// act reads the action of a line.
 func (s *scenarioCheck) act(m *source.Mapping, key, value *source.Node, line *Line) {
 	for _, beside := range lineKinds[key.Text] {
 		m.Get(beside)
@@ -251,10 +250,10 @@ func (s *scenarioCheck) act(m *source.Mapping, key, value *source.Node, line *Li
 	}
 }
 
-// topScore is what a score of 1 counts as: only evidence without end would reach it, and it would never fade.
+// topScore replaces a score of 1, which only infinite evidence would reach and which would never decay.
 const topScore = 0.999999
 
-// scores reads what the scores of intents are set to.
+// scores reads the scores that intents are set to.
 func (s *scenarioCheck) scores(n *source.Node) map[string]float64 {
 	out := map[string]float64{}
 	m := s.Mapping(n, "intent")
@@ -313,7 +312,7 @@ func (s *scenarioCheck) fault(n *source.Node) *Fault {
 	return out
 }
 
-// resolve reads an agent's word on a hand-off.
+// resolve reads how an agent resolves a handoff.
 func (s *scenarioCheck) resolve(n *source.Node) *Resolve {
 	out := &Resolve{Agent: "agent"}
 	m := s.Mapping(n, "resolve")
@@ -336,7 +335,7 @@ func (s *scenarioCheck) resolve(n *source.Node) *Resolve {
 	return out
 }
 
-// queue reads the name of a queue of journeys; sure tells whether all of them are known.
+// queue reads the name of a queue. sure means that all queues are known, so that an unknown one is reported.
 func (s *scenarioCheck) queue(n *source.Node, defs []*journey.Definition, sure bool) string {
 	name, ok := s.Word(n, "a queue")
 	if known := queues(defs); ok && sure && !slices.Contains(known, name) {
