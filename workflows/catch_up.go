@@ -11,10 +11,12 @@ import (
 // the instance for ever.
 const catchUpTries = 8
 
-// catchUp waits, before what was due at moment happens, for what has arrived and has not been delivered yet: an
-// outage or a slow hour does not let a time-out, or a message that is late, win over the event that came before
-// it. With late, that is all that has arrived by now, and not by moment alone; but what goes on coming does not
-// hold the instance up. It reports whether something is to be attended to first.
+// catchUp waits (bounded), before a deadline fires, for events that the store accepted earlier but the relay has not
+// delivered, so that an outage cannot make a timeout beat an earlier event. With late it waits for all that the store has
+// accepted by now, not only by moment. It reports whether the loop must handle input first.
+//
+// The bound is catchUpTries: a delivery that cannot be made, or a stream of events, must not hold the deadline up.
+// See docs/decisions/0010.
 func (r *run) catchUp(ctx workflow.Context, moment time.Time, late bool) (bool, error) {
 	if listens := r.prog.Listens(); len(listens.Events) == 0 && !listens.Every && len(listens.Traits) == 0 && len(listens.Levels) == 0 {
 		return false, nil // nothing is ever delivered to it

@@ -286,7 +286,12 @@ func (r *run) close(ctx workflow.Context) error {
 	return r.forwardDirectEvents(ctx)
 }
 
-// superseded reports whether err says that the enrollment is not this run's any more, and notes it.
+// superseded reports whether err says that the enrollment is not this run's any more, and records it.
+//
+// The first run of an enrollment claims it with its first activity, under its first run id. Starting an enrollment may be
+// repeated (the relay cannot know whether a start that timed out succeeded), so a second run may exist. It is refused with
+// contract.Superseded, ends at once and reports nothing: without the claim, a customer would get every message twice. If
+// the error carries how the enrollment ended, this very run ended it, and the task after that was lost: it ends the same way.
 func (r *run) superseded(err error) bool {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) && app.Type() == contract.Superseded {

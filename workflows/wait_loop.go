@@ -38,9 +38,25 @@ type timer struct {
 	cancel workflow.CancelFunc
 }
 
-// waitLoop waits until p.until (true), or until look takes an event (false), or until the instance ends or moves on
-// (false, with Ended or Jump set). On waking, events are looked at before the clock; the instance's own
-// deadline wins over a step due at the same moment, and a score that falls below a level then goes before both.
+// waitLoop is the one place where a run waits. It returns true when p.until has come, and false when look took a
+// delivery, or when the run ended or moves elsewhere (Ended or Jump is set).
+//
+// The invariants:
+//
+//   - The inbox goes before the clock. On waking, everything that has arrived is handled before a deadline counts. A worker
+//     that was down for an hour wakes to a due timer and an event that came in time; the event wins. Without this rule
+//     an outage would turn customers who answered into customers who did not.
+//   - What was due first happens first: a score that falls below a level, then the step's own time, then the journey's
+//     timeout, which wins over a step due at the same moment. What came after the moment a step was due belongs to the next step.
+//   - There is one physical timer, for the earliest deadline. It is replaced only if that moment changes, so that
+//     the history of a wait does not grow with the events that pass by.
+//   - Everything that counts is in one snapshot. A run continues as new only here, with nothing in progress, and the next
+//     run records the same wait: since, until and key stay.
+//
+// Example: a wait_for is due at 10:00, the worker returns at 10:30. An answer that the store accepted at 9:59 is taken by the
+// wait_for; an answer of 10:05 stays for the step after it; the timeout counts from 10:00.
+//
+// See docs/decisions/0002 and 0010.
 func (r *run) waitLoop(ctx workflow.Context, p waitSpec) (due bool, err error) {
 	r.recordWait(ctx, p)
 	r.waits, r.stale = p.levels, true
