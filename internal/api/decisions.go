@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// Decision is a decision with its funnel, and the intents that it saw.
+// Decision is a decision with its candidates and the intents it was based on.
 type Decision struct {
 	Customer   string      `json:"customer"`
 	Asked      string      `json:"asked"`
@@ -17,7 +17,7 @@ type Decision struct {
 	Intents    []Intent    `json:"intents"`
 }
 
-// Candidate is an action on a channel, and how far it came.
+// Candidate is an action on a channel, and the last stage it reached.
 type Candidate struct {
 	Action   string  `json:"action"`
 	Channel  string  `json:"channel,omitempty"`
@@ -28,28 +28,28 @@ type Candidate struct {
 	V        float64 `json:"v"`
 	L        float64 `json:"l"`
 	Priority float64 `json:"priority"`
-	Evidence float64 `json:"evidence" doc:"outcomes that p stands on"`
+	Evidence float64 `json:"evidence" doc:"outcomes from which p was estimated"`
 }
 
-// Intent is an intent's score, with the latest evidence.
+// Intent is the score of an intent, with its latest evidence.
 type Intent struct {
 	Intent   string     `json:"intent"`
 	Score    float64    `json:"score"`
 	Evidence []Evidence `json:"evidence"`
 }
 
-// Evidence is an event that speaks for an intent or against it.
+// Evidence is an event that counts for or against an intent.
 type Evidence struct {
 	Event  string    `json:"event"`
 	ID     string    `json:"id"`
 	At     time.Time `json:"at"`
 	Weight float64   `json:"weight"`
-	Left   float64   `json:"left" doc:"of the weight, now"`
+	Left   float64   `json:"left" doc:"what remains of the weight now"`
 }
 
-// Slot is an action that was chosen, and where it is said.
+// Slot is a chosen action and its channel.
 type Slot struct {
-	Key        string  `json:"key,omitempty" doc:"of the send and the offer; empty where it was only chosen"`
+	Key        string  `json:"key,omitempty" doc:"of the send and the offer; empty in a preview"`
 	Action     string  `json:"action"`
 	Message    string  `json:"message,omitempty"`
 	Channel    string  `json:"channel,omitempty"`

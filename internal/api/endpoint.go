@@ -19,7 +19,7 @@ type Endpoint[In, Out any] struct {
 	Errors  []int // statuses besides those of every endpoint
 }
 
-// Caller sends a request and decodes the response; in is nil where there is no body. An error answer is an error.
+// Caller sends a request and decodes the response; in is nil if there is no body. A response outside 2xx is an error.
 type Caller interface {
 	Call(ctx context.Context, method, path string, in, out any) error
 }
@@ -73,7 +73,7 @@ type (
 		Customer string `query:"customer"`
 		State    string `query:"state" enum:"open,awaiting_goal,closed"`
 		Outcome  string `query:"outcome"`
-		After    string `query:"after" doc:"next of the page before"`
+		After    string `query:"after" doc:"next of the previous page"`
 		Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}
 	// PauseInput is the input of PauseJourney.
@@ -91,13 +91,13 @@ type (
 	// MigrationFilter is the input of ListMigrations.
 	MigrationFilter struct {
 		Journey string `query:"journey" required:"true"`
-		After   string `query:"after" doc:"next of the page before"`
+		After   string `query:"after" doc:"next of the previous page"`
 		Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"1000"`
 	}
 	// DeadLetterFilter is the input of ListDeadLetters.
 	DeadLetterFilter struct {
 		WorkflowID string `query:"workflow_id" doc:"default: of all enrollments"`
-		After      string `query:"after" doc:"next of the page before"`
+		After      string `query:"after" doc:"next of the previous page"`
 		Limit      int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}
 	// DeadLetterInput is the input of RetryDeadLetters and DropDeadLetters.
@@ -105,8 +105,8 @@ type (
 	// DecisionQuery is the input of ExplainDecision.
 	DecisionQuery struct {
 		Customer string   `query:"customer" required:"true"`
-		Group    string   `query:"group" doc:"of actions; or"`
-		Actions  []string `query:"actions,explode" doc:"by name"`
+		Group    string   `query:"group" doc:"a group of actions; either this or actions"`
+		Actions  []string `query:"actions,explode" doc:"names of actions"`
 		Channel  string   `query:"channel" doc:"where the customer is; default: every channel"`
 	}
 	// ReportFilter is the input of GetReport.

@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// EnrollRequest enters a customer into a journey, past its entry event and condition; re-entry rules and holdout hold.
+// EnrollRequest enrolls a customer into a journey, without its entry event and condition. Re-entry rules and holdout apply.
 type EnrollRequest struct {
 	Journey    string         `json:"journey" minLength:"1"`
 	Customer   string         `json:"customer" minLength:"1"`
-	Properties map[string]any `json:"properties,omitempty" doc:"the entry event's"`
+	Properties map[string]any `json:"properties,omitempty" doc:"of the entry event"`
 	ID         string         `json:"id,omitempty"` // of the event; default: a random one
 }
 
-// EnrollResponse says where the instance is.
+// EnrollResponse is the accepted entry event and, if the customer entered, the new enrollment.
 type EnrollResponse struct {
 	ID         string `json:"id" doc:"event id"`
 	Customer   string `json:"customer"`
 	WorkflowID string `json:"workflow_id,omitempty"`
-	Duplicate  bool   `json:"duplicate,omitempty" doc:"the event id was taken before; nothing changed"`
+	Duplicate  bool   `json:"duplicate,omitempty" doc:"an event with this id was accepted before; nothing changed"`
 }
 
-// CommandRequest orders an open enrollment to cancel, pause or resume.
+// CommandRequest is a command to an open enrollment.
 type CommandRequest struct {
 	Kind   string `json:"kind" enum:"cancel,pause,resume"`
 	Reason string `json:"reason,omitempty"`
@@ -53,7 +53,7 @@ type Enrollment struct {
 	Paused     bool      `json:"paused,omitempty"`
 }
 
-// EnrollmentList is a page of enrollments in id order; Next, if set, is the next page's after.
+// EnrollmentList is a page of enrollments in id order. Next, if set, is the next page's after.
 type EnrollmentList struct {
 	Enrollments []Enrollment `json:"enrollments"`
 	Next        string       `json:"next,omitempty"`
@@ -74,14 +74,14 @@ type Send struct {
 	At       time.Time `json:"at"`
 }
 
-// Status is the latest enrollment at a workflow id and what was said in it, newest first.
+// Status is the latest enrollment at a workflow id, with its sends, newest first.
 type Status struct {
 	Enrollment  Enrollment   `json:"enrollment"`
 	Sends       []Send       `json:"sends"`
-	DeadLetters []DeadLetter `json:"dead_letters,omitempty" doc:"what can never be delivered to it"`
+	DeadLetters []DeadLetter `json:"dead_letters,omitempty" doc:"outbox entries that can never be delivered to it"`
 }
 
-// ReasonText puts the reason for which an instance ended into words for people.
+// ReasonText describes why an enrollment ended.
 func ReasonText(reason string) string {
 	if step, ok := strings.CutPrefix(reason, "by step "); ok {
 		return "an exit step of the journey (" + step + ")"

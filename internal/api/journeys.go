@@ -4,20 +4,20 @@ import (
 	"time"
 )
 
-// PauseRequest is the kill switch of a whole journey.
+// PauseRequest pauses or resumes a whole journey.
 type PauseRequest struct {
 	Journey string `json:"journey" minLength:"1"`
 	Paused  bool   `json:"paused"`
 	By      string `json:"by,omitempty"`
 }
 
-// PauseResponse says how many open instances got the order.
+// PauseResponse is the number of open enrollments that get the command.
 type PauseResponse struct {
 	Success     bool `json:"success"`
 	Enrollments int  `json:"enrollments"`
 }
 
-// Counts are the store's counts.
+// Counts count what the store holds.
 type Counts struct {
 	Events          int64                       `json:"events"`
 	Customers       int64                       `json:"customers"`
@@ -32,15 +32,15 @@ type Counts struct {
 	DeadLetters     int64                       `json:"dead_letters" doc:"outbox entries that can never be delivered"`
 }
 
-// JourneyNumbers are what is known of a journey's instances; see store.Numbers, which it is the JSON form of.
+// JourneyNumbers count a journey's enrollments: by revision, step and end, and treated against held-out customers.
 type JourneyNumbers struct {
 	Journey   string            `json:"journey"`
 	At        time.Time         `json:"at"` // virtual
 	Revision  string            `json:"revision,omitempty" doc:"of the current release"`
 	Paused    bool              `json:"paused"`
-	Entries   int64             `json:"entries" doc:"the latest, at most store.NumbersLimit"`
+	Entries   int64             `json:"entries" doc:"the latest, at most 25,000"`
 	HeldOut   int64             `json:"held_out"`
-	Cut       bool              `json:"cut" doc:"there were more before them"`
+	Cut       bool              `json:"cut" doc:"older entries are not counted"`
 	Since     time.Time         `json:"since,omitzero"`
 	Revisions []RevisionNumbers `json:"revisions"`
 	Steps     []StepNumbers     `json:"steps"`
@@ -48,20 +48,20 @@ type JourneyNumbers struct {
 	Funnel    FunnelNumbers     `json:"funnel"`
 }
 
-// RevisionNumbers are the instances on a revision.
+// RevisionNumbers count the enrollments on a revision.
 type RevisionNumbers struct {
 	Revision     string    `json:"revision"`
 	Entries      int64     `json:"entries"`
 	Open         int64     `json:"open"`
-	HeldOut      int64     `json:"held_out" doc:"of Open"`
-	AwaitingGoal int64     `json:"awaiting_goal" doc:"of Open, those that only watch for the goal"`
-	Starting     int64     `json:"starting" doc:"of Open, those that have not said yet where they are"`
-	Paused       int64     `json:"paused"` // of Open
+	HeldOut      int64     `json:"held_out" doc:"of the open ones"`
+	AwaitingGoal int64     `json:"awaiting_goal" doc:"of the open ones, those that have ended their path and only wait for the goal"`
+	Starting     int64     `json:"starting" doc:"of the open ones, those that have not reported a step yet"`
+	Paused       int64     `json:"paused"` // of the open ones
 	First        time.Time `json:"first,omitzero"`
 	Last         time.Time `json:"last,omitzero"`
 }
 
-// StepNumbers are what happened at a step of a revision.
+// StepNumbers count what happened at a step of a revision.
 type StepNumbers struct {
 	Revision    string           `json:"revision"`
 	Step        string           `json:"step"`
@@ -70,7 +70,7 @@ type StepNumbers struct {
 	Passed      int64            `json:"passed"`
 	Enrollments int64            `json:"enrollments"`
 	Skipped     int64            `json:"skipped"`
-	Arms        map[string]int64 `json:"arms" doc:"'': on behind the step"`
+	Arms        map[string]int64 `json:"arms" doc:"visits that left the step, by arm; '' continues with the next step"`
 	Sends       []SendNumbers    `json:"sends,omitempty"`
 }
 
@@ -83,7 +83,7 @@ type SendNumbers struct {
 	InDoubt int64  `json:"outcome_unknown,omitempty"`
 }
 
-// EndNumbers count how instances ended.
+// EndNumbers count the enrollments that ended with an outcome.
 type EndNumbers struct {
 	Revision string  `json:"revision"`
 	HeldOut  bool    `json:"held_out"`
@@ -98,29 +98,29 @@ type FunnelNumbers struct {
 	Treated    GroupNumbers       `json:"treated"`
 	HeldOut    GroupNumbers       `json:"held_out"`
 	Milestones []MilestoneNumbers `json:"milestones"`
-	Difference *Interval          `json:"difference,omitempty" doc:"of the rates, treated less held-out, by Newcombe's method"`
+	Difference *Interval          `json:"difference,omitempty" doc:"of the rates, treated minus held out, by Newcombe's method"`
 	Lift       *float64           `json:"lift,omitempty"` // Difference relative to the rate of the held-out
 }
 
-// GroupNumbers are one side of it.
+// GroupNumbers count the customers of one of the two groups.
 type GroupNumbers struct {
 	Maturing         int64    `json:"maturing"`
 	Customers        int64    `json:"customers"`
 	Converted        int64    `json:"converted"`
-	Late             int64    `json:"late" doc:"of Converted, after the instance had ended"`
+	Late             int64    `json:"late" doc:"of the converted, after the enrollment had ended"`
 	Rate             Interval `json:"rate" doc:"by Wilson's method"`
 	Value            float64  `json:"value"`
 	ValuePerCustomer float64  `json:"value_per_customer"`
 }
 
-// MilestoneNumbers are a send, and how many treated customers it was delivered to.
+// MilestoneNumbers count the treated customers to whom a send was delivered.
 type MilestoneNumbers struct {
 	Step      string `json:"step"`
 	Message   string `json:"message"`
 	Customers int64  `json:"customers"`
 }
 
-// Interval is a share of 1 with its interval of 95 %.
+// Interval is an estimate with its 95 % interval; rates are between 0 and 1.
 type Interval struct {
 	Estimate float64 `json:"estimate"`
 	Low      float64 `json:"low"`

@@ -1,6 +1,6 @@
 package api
 
-// MailEventsResponse is the answer to reports of a mail provider.
+// MailEventsResponse is the response to reports of a mail provider.
 type MailEventsResponse struct {
 	Success  bool            `json:"success"`
 	Accepted int             `json:"accepted"`

@@ -4,49 +4,48 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// StepCounts says where the open instances of journeys stand; sorted by journey. Release and Rules are the
-// current ones; Rules only where all journeys were asked for.
+// StepCounts count open enrollments by journey, revision and step, sorted by journey. Release and Rules are the current ones;
+// Rules is set only if the request was for all journeys.
 type StepCounts struct {
 	Journeys []JourneyStepCounts `json:"journeys"`
 	Release  int                 `json:"release"`
 	Rules    *journey.Rules      `json:"rules,omitempty"`
 }
 
-// JourneyStepCounts is where a journey's open instances stand. Current is the revision that new ones enter, empty
-// where nobody can any more; it is listed even if none is open on it.
+// JourneyStepCounts count a journey's open enrollments. Current is the revision that customers enter now; it is empty if the
+// journey is not in the current release, and is listed even if no enrollment is open on it.
 type JourneyStepCounts struct {
 	Journey   string               `json:"journey"`
 	Current   string               `json:"current,omitempty"`
 	Revisions []RevisionStepCounts `json:"revisions"`
 }
 
-// RevisionStepCounts is where the open instances of a revision stand.
+// RevisionStepCounts count the open enrollments of a revision.
 type RevisionStepCounts struct {
 	Revision   string      `json:"revision"`
-	Definition []byte      `json:"definition" doc:"journey.Pack of it"`
+	Definition []byte      `json:"definition" doc:"the compiled journey, compressed; only the command line reads it"`
 	Steps      []StepCount `json:"steps,omitempty"`
 }
 
-// StepCount is how many instances stand at a step; an empty one is behind the end of a path, or before the
-// first step.
+// StepCount is the number of enrollments at a step. The step is empty before the first step and after the end of a path.
 type StepCount struct {
 	Step         string `json:"step,omitempty"`
-	AwaitingGoal bool   `json:"awaiting_goal,omitempty" doc:"its path has ended; it waits silently for its goal"`
-	Holdout      bool   `json:"holdout,omitempty"` // the control group, which takes no step
+	AwaitingGoal bool   `json:"awaiting_goal,omitempty" doc:"the path has ended; the enrollment waits only for its goal"`
+	Holdout      bool   `json:"holdout,omitempty"` // of the control group, which takes no steps
 	Enrollments  int64  `json:"enrollments"`
 }
 
-// MigrateRequest asks a page of a journey's open instances to go over to the revision of the current release.
+// MigrateRequest moves a page of a journey's open enrollments to the revision of the current release.
 type MigrateRequest struct {
 	Journey string            `json:"journey" minLength:"1"`
 	Renamed map[string]string `json:"renamed,omitempty" doc:"old step id → new one"`
-	DryRun  bool              `json:"dry_run,omitempty" doc:"only says what would be"`
-	After   string            `json:"after,omitempty"` // next of the page before
+	DryRun  bool              `json:"dry_run,omitempty" doc:"changes nothing; the response shows what would happen"`
+	After   string            `json:"after,omitempty"` // next of the previous page
 	Limit   int               `json:"limit,omitempty" minimum:"1" maximum:"1000" doc:"default 100"`
 	By      string            `json:"by,omitempty"` // default: the token's name
 }
 
-// MigrationStatus is what a migration makes of one instance.
+// MigrationStatus is the state of one enrollment's migration.
 type MigrationStatus struct {
 	Enrollment string `json:"enrollment"`
 	WorkflowID string `json:"workflow_id"`
@@ -55,17 +54,17 @@ type MigrationStatus struct {
 	To         string `json:"to"`
 	Step       string `json:"step,omitempty"`
 	Target     string `json:"target,omitempty"`
-	State      string `json:"state" doc:"ordered (in a dry run: it would be), moved or refused"`
+	State      string `json:"state" doc:"ordered, moved or refused; in a dry run, what it would be"`
 	Reason     string `json:"reason,omitempty"`
 }
 
-// MigratePage is a page of a migration; Next, if set, is the next page's after.
+// MigratePage is a page of a migration. Next, if set, is the next page's after.
 type MigratePage struct {
 	Migrations []MigrationStatus `json:"migrations"`
 	Next       string            `json:"next,omitempty"`
 }
 
-// MigrationList is a page of what became of the orders to go over to the current revision.
+// MigrationList is a page of the migrations to the current revision, with their states.
 type MigrationList struct {
 	Migrations []MigrationStatus `json:"migrations"`
 	Next       string            `json:"next,omitempty"`

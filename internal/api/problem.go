@@ -1,18 +1,18 @@
 package api
 
-// Problem is the body of every error answer.
+// Problem is the body of every error response.
 type Problem struct {
 	Error ProblemDetail `json:"error"`
 }
 
-// ProblemDetail says what is wrong and what to do, without customer data.
+// ProblemDetail describes the error and what to do about it, without customer data.
 type ProblemDetail struct {
 	Code    string `json:"code" doc:"for programs: bad_value, missing, unknown_key, not_found, …"`
 	Message string `json:"message" doc:"for people"`
-	Field   string `json:"field,omitempty" doc:"which field is wrong: batch[3].event"`
+	Field   string `json:"field,omitempty" doc:"path of the field that is wrong: batch[3].event"`
 }
 
-// Done is the answer to an order that has nothing to say.
+// Done is the response to a command that returns no data.
 type Done struct {
 	Success bool `json:"success"`
 }

@@ -7,29 +7,30 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Report is what next best actions and journeys brought.
+// Report has the results of next best actions and journeys.
 type Report struct {
 	At       time.Time       `json:"at" doc:"virtual"`
 	Since    time.Time       `json:"since,omitzero"`
 	Actions  []ActionReport  `json:"actions"`
-	NoAccept []string        `json:"no_accept" doc:"actions of the current release that nothing accepts: they make no offers, and nothing is learned of them"`
+	NoAccept []string        `json:"no_accept" doc:"actions of the current release without accept: no offers are recorded for them"`
 	Journeys []JourneyReport `json:"journeys"`
 	Controls []ControlReport `json:"controls" doc:"full arbitration first, with control ''"`
 }
 
-// OfferNumbers count offers; Rate is of those that are resolved, by Wilson's method.
+// OfferNumbers count offers. Rate is the accepted share of those accepted or ignored, by Wilson's method.
 type OfferNumbers struct {
 	Offers   int64    `json:"offers"`
 	Accepted int64    `json:"accepted"`
 	Ignored  int64    `json:"ignored"`
 	Open     int64    `json:"open"`
 	Rate     Interval `json:"rate"`
-	Value    float64  `json:"value" doc:"of the accepted"`
-	Cost     float64  `json:"cost"` // of all offers made
+	Value    float64  `json:"value" doc:"of the accepted offers"`
+	Cost     float64  `json:"cost"` // of all offers
 	Net      float64  `json:"net"`
 }
 
-// ActionReport is an action on a channel; Evidence and Positives are the model's.
+// ActionReport has the offers of an action on a channel. Evidence and Positives are the weights of all outcomes and of the
+// acceptances in its model.
 type ActionReport struct {
 	Action  string `json:"action"`
 	Channel string `json:"channel"`
@@ -38,21 +39,21 @@ type ActionReport struct {
 	Positives float64 `json:"positives"`
 }
 
-// JourneyReport is a journey against its control group, and the offers it made. Journey is empty for offers
-// that a channel asked for.
+// JourneyReport compares a journey with its control group, and counts its offers. Journey is empty for the offers of
+// POST /v1/decide.
 type JourneyReport struct {
 	Journey    string        `json:"journey"`
 	Offers     OfferNumbers  `json:"offers"`
 	Goal       bool          `json:"goal"`
 	Treated    *GroupNumbers `json:"treated,omitempty"`
 	HeldOut    *GroupNumbers `json:"held_out,omitempty"`
-	Difference *Interval     `json:"difference,omitempty" doc:"of the rates, treated less held-out, by Newcombe's method"`
+	Difference *Interval     `json:"difference,omitempty" doc:"of the rates, treated minus held out, by Newcombe's method"`
 	Lift       *float64      `json:"lift,omitempty"`
-	// NetPerCustomer is the goal's value less the cost of the offers, for each treated customer whose window is over.
+	// NetPerCustomer is the goal's value minus the cost of the offers, for each treated customer whose window is over.
 	NetPerCustomer float64 `json:"net_per_customer"`
 }
 
-// ControlReport is a control test of arbitration. The differences are full arbitration less this group.
+// ControlReport has the offers of a control group of arbitration. The differences are full arbitration minus this group.
 type ControlReport struct {
 	Control string `json:"control"`
 	OfferNumbers
@@ -63,7 +64,7 @@ type ControlReport struct {
 	ValueDifference *Interval `json:"value_difference,omitempty"`
 }
 
-// Name says in words what a control test leaves out.
+// Name describes how the group's actions are chosen.
 func (c ControlReport) Name() string {
 	switch c.Control {
 	case "":
@@ -75,12 +76,12 @@ func (c ControlReport) Name() string {
 	case journey.ControlNoLevers:
 		return "without levers"
 	case journey.ControlEligibilityOnly:
-		return "eligibility alone, relevant or not"
+		return "eligibility alone"
 	}
 	return strings.ReplaceAll(c.Control, "_", " ")
 }
 
-// Maturing are the customers of both groups whose time to reach the goal is not over.
+// Maturing returns how many customers of both groups still have time to reach the goal.
 func (j JourneyReport) Maturing() int64 {
 	if j.Treated == nil || j.HeldOut == nil {
 		return 0
@@ -88,7 +89,7 @@ func (j JourneyReport) Maturing() int64 {
 	return j.Treated.Maturing + j.HeldOut.Maturing
 }
 
-// Compare takes over how the treated fared against the control group.
+// Compare sets the comparison of treated and held-out customers.
 func (j *JourneyReport) Compare(f FunnelNumbers) {
 	j.Goal = f.Goal
 	j.Treated, j.HeldOut, j.Difference, j.Lift = &f.Treated, &f.HeldOut, f.Difference, f.Lift

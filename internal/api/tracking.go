@@ -1,13 +1,13 @@
 package api
 
-// Accepted is the answer to accepted Segment calls.
+// Accepted is the response to accepted Segment calls.
 type Accepted struct {
 	Success    bool      `json:"success"`
 	MessageIDs []string  `json:"messageIds"`
-	Receipts   []Receipt `json:"receipts,omitempty" doc:"for server keys only: to whom an anonymous id belongs is not public"`
+	Receipts   []Receipt `json:"receipts,omitempty" doc:"for server keys only: they show to whom an anonymous id belongs"`
 }
 
-// Receipt says what became of one call.
+// Receipt is what one accepted call did.
 type Receipt struct {
 	MessageID   string   `json:"messageId"`
 	Customer    string   `json:"customer"`
