@@ -48,18 +48,12 @@ var rules = []rule{
 // notYet lists the breaches that are known and that somebody is mending: rule → place → reason. It is empty in a
 // finished tree; an entry whose breach is gone fails the test.
 var notYet = map[string]map[string]string{
-	"rules name packages": {
-		"internal/sqldb": "lane store", "internal/catalog": "lane store", "internal/unit": "lane store", "internal/engine": "lane store",
-		"internal/customer": "lane store", "internal/intent": "lane store", "internal/outbox": "lane store",
-		"internal/message": "lane store",
-		"internal/handoff": "lane store", "internal/offer": "lane store", "internal/enrollment": "lane store",
-		"internal/analytics": "lane store", "internal/ingest": "lane store",
-	},
 	"importers of workflows": {"starter": "lane workflows"},
-	"package size":           {"internal/store": "lane store", "starter": "lane relay"},
+	"package size":           {"starter": "lane relay"},
 	"file length":            {"internal/app/config.go": "lane relay", "internal/journey/diff/parts.go": "lane journey"},
 	"line width":             {"": "all lanes"},
-	"package comments":       {"workflows": "lane workflows", "activities/channels": "lane relay", "internal/gateway/segment": "lane gateway"},
+	"package comments":       {"workflows": "lane workflows", "activities/channels": "lane relay", "internal/": "lanes store and gateway"},
+	"tables have one owner":  {"": "lane store"},
 	"English of comments":    {"": "all lanes"},
 	"links of docs":          {"": "lanes workflows and gateway"},
 	"width of docs":          {"": "lane gateway"},
