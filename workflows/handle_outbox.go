@@ -52,7 +52,7 @@ func (r *run) handleOutbox(ctx workflow.Context) (moved bool, err error) {
 		} else if more {
 			return r.handleOutbox(ctx) // as often as there is something that had come when it was asked for last
 		}
-		r.end(ctx, contract.TimedOut, "its longest life was over", 0)
+		r.end(ctx, contract.TimedOut, "journey timeout reached", 0)
 	}
 	return r.state.Ended != nil, nil
 }

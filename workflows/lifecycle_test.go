@@ -52,7 +52,7 @@ timeout: 2d`
 			},
 			outcome: "staff", reason: "by Looked",
 		},
-		"its longest life": {outcome: contract.TimedOut, reason: "its longest life was over"},
+		"its longest life": {outcome: contract.TimedOut, reason: "journey timeout reached"},
 		"the goal at the very last moment": {
 			play: func(p *play) {
 				p.at(48*time.Hour-time.Millisecond, func() {

@@ -118,7 +118,7 @@ func (r *run) waitLoop(ctx workflow.Context, p waitSpec) (due bool, err error) {
 				r.woke, r.over = p.until, later(p.until, recast)
 				return true, nil
 			case journeyDue:
-				r.end(ctx, contract.TimedOut, "its longest life was over", 0)
+				r.end(ctx, contract.TimedOut, "journey timeout reached", 0)
 				return false, nil
 			}
 		}
