@@ -42,7 +42,7 @@ push: {title: Hello, body: you}
 
 type bundle struct {
 	t          *testing.T
-	store      *engine.Store
+	store      *engine.Engine
 	email      *channeltest.Fake
 	push       *channeltest.Fake
 	activities *Activities

@@ -16,8 +16,8 @@ import (
 // AnalyticsRoom read what happened, and write nothing.
 type AnalyticsRoom struct{ db *unit.Units }
 
-// NewAnalyticsRoom returns the room.
-func NewAnalyticsRoom(db *unit.Units) *AnalyticsRoom { return &AnalyticsRoom{db: db} }
+// New returns the room.
+func New(db *unit.Units) *AnalyticsRoom { return &AnalyticsRoom{db: db} }
 
 // NumbersLimit is how many entries of a journey, the latest, Numbers looks at.
 const NumbersLimit = 25_000

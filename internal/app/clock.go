@@ -12,7 +12,7 @@ import (
 )
 
 // SetClock brings the store's clock in line with --time-scale and --time-origin. Without either the data's own stays.
-func (c *Config) SetClock(ctx context.Context, st *engine.Store) error {
+func (c *Config) SetClock(ctx context.Context, st *engine.Engine) error {
 	if c.TimeScale == 0 && c.TimeOrigin == "" {
 		return nil
 	}

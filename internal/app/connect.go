@@ -58,7 +58,7 @@ func reach(ctx context.Context, log *zap.Logger, what string, limit time.Duratio
 }
 
 // OpenStore connects to the database and migrates it, waiting for it as long as configured.
-func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Store, error) {
+func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine, error) {
 	where := "the database at TABI_DATABASE"
 	if !c.Postgres() {
 		where = "the SQLite file " + c.DatabaseURL()
@@ -66,7 +66,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Store,
 			return nil, Unreachable("cannot make the data folder: %w; choose another with --data-dir", err)
 		}
 	}
-	var st *engine.Store
+	var st *engine.Engine
 	limit := c.ConnectTimeout
 	if !c.Postgres() {
 		limit = 0 // a file is there or it is not

@@ -110,7 +110,7 @@ func (s *Services) Publish(ctx context.Context, content *journey.Content) (Publi
 }
 
 // Publish makes content the next release of a store.
-func Publish(ctx context.Context, st *engine.Store, content *journey.Content) (Published, error) {
+func Publish(ctx context.Context, st *engine.Engine, content *journey.Content) (Published, error) {
 	clk, err := st.Clock(ctx)
 	if err != nil {
 		return Published{}, err

@@ -57,7 +57,7 @@ var (
 )
 
 // brainMetrics are what the store of this process knows of its own work.
-type brainMetrics struct{ store *engine.Store }
+type brainMetrics struct{ store *engine.Engine }
 
 // Describe implements prometheus.Collector.
 func (b brainMetrics) Describe(out chan<- *prometheus.Desc) { out <- descDecided; out <- descBroken }

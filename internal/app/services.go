@@ -31,7 +31,7 @@ import (
 type Services struct {
 	Config   *Config
 	Log      *zap.Logger
-	Store    *engine.Store
+	Store    *engine.Engine
 	Temporal client.Client
 	Clock    clock.Clock // of the installation
 	Secret   []byte

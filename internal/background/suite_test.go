@@ -107,7 +107,7 @@ func run(enrollment string, status enumspb.WorkflowExecutionStatus) *workflowpb.
 
 type suite struct {
 	t     *testing.T
-	store *engine.Store
+	store *engine.Engine
 	fake  *fake
 	cfg   Config // of the jobs, which are all off
 }

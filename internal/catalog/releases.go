@@ -38,9 +38,9 @@ type Catalog struct {
 	programs map[string]*PackedProgram // by revision
 }
 
-// NewCatalog returns an empty catalog. openRevisions counts the open enrollments of each revision; onPublish are the rooms
+// New returns an empty catalog. openRevisions counts the open enrollments of each revision; onPublish are the rooms
 // that keep something of a release, in order.
-func NewCatalog(db *sqldb.Database, openRevisions func(ctx context.Context, tx sqldb.Conn) (map[string]int, error), publish ...onPublish) *Catalog {
+func New(db *sqldb.Database, openRevisions func(ctx context.Context, tx sqldb.Conn) (map[string]int, error), publish ...onPublish) *Catalog {
 	return &Catalog{Database: db, programs: map[string]*PackedProgram{}, openRevisions: openRevisions, onPublish: publish}
 }
 

@@ -13,8 +13,8 @@ import (
 // CustomerRoom are the profiles, their identities and their events.
 type CustomerRoom struct{ db *unit.Units }
 
-// NewCustomerRoom returns the room.
-func NewCustomerRoom(db *unit.Units) *CustomerRoom { return &CustomerRoom{db: db} }
+// New returns the room.
+func New(db *unit.Units) *CustomerRoom { return &CustomerRoom{db: db} }
 
 // Anonymous is the customer id of an anonymous id.
 func Anonymous(id string) string {

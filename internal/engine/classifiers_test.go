@@ -74,7 +74,7 @@ func TestMessagesAreClassified(t *testing.T) {
 func TestClassifiersAreSwappedEverywhere(t *testing.T) {
 	each(t, func(s *suite) {
 		other := second(s)
-		say := func(st *Store, text string) (string, int) {
+		say := func(st *Engine, text string) (string, int) {
 			s.Helper()
 			c := s.track("ben", journey.MessageReceived, props{"text": text})
 			if _, err := st.Ingest(s.ctx, noon, []customer.SegmentCall{c}); err != nil {
@@ -83,7 +83,7 @@ func TestClassifiersAreSwappedEverywhere(t *testing.T) {
 			intentName, _, version := s.took(c.MessageID)
 			return intentName, version
 		}
-		expect := func(st *Store, text, want string, version int) {
+		expect := func(st *Engine, text, want string, version int) {
 			s.Helper()
 			if got, v := say(st, text); got != want || v != version {
 				s.Fatalf("%q was taken for %q by version %d, want %q by %d", text, got, v, want, version)
@@ -104,8 +104,8 @@ func TestClassifiersAreSwappedEverywhere(t *testing.T) {
 		version, err := other.SaveClassifier(s.ctx, noon, intent.FromCSV, "by-hand", m, map[string]any{"accuracy": 1})
 		s.must(err)
 		s.same(version, 3)
-		expect(s.Store, "the colour is wrong", "purchase", 3)
-		expect(s.Store, "hello there", "", 3) // greeting is no intent of the release
+		expect(s.Engine, "the colour is wrong", "purchase", 3)
+		expect(s.Engine, "hello there", "", 3) // greeting is no intent of the release
 		_, err = s.Publish(s.ctx, noon, intending(shopTalk))
 		s.must(err)
 		expect(other, "the colour is wrong", "purchase", 3) // saved by hand, it stays
@@ -118,7 +118,7 @@ func TestClassifiersAreSwappedEverywhere(t *testing.T) {
 }
 
 // second is another store on the same database.
-func second(s *suite) *Store {
+func second(s *suite) *Engine {
 	s.Helper()
 	other, err := Open(s.ctx, Options{URL: s.url})
 	s.must(err)
@@ -148,7 +148,7 @@ func TestNoExamplesNoClassifier(t *testing.T) {
 // What is configured is asked first; where it fails, or names what is no intent, the built-in classifier is.
 func TestTheConfiguredClassifierIsAskedFirst(t *testing.T) {
 	each(t, func(s *suite) {
-		s.Store.Asks = func(_ context.Context, text string, intents []string) (string, float64, error) {
+		s.Engine.Asks = func(_ context.Context, text string, intents []string) (string, float64, error) {
 			switch {
 			case fmt.Sprint(intents) != "[complaint purchase]":
 				return "", 0, fmt.Errorf("asked for %v", intents)
@@ -207,15 +207,15 @@ func TestWhatIsHeardIsReadOnBehalfOfAnInstance(t *testing.T) {
 func TestAnUnreadableClassifierStopsNothing(t *testing.T) {
 	each(t, func(s *suite) {
 		var said []string
-		s.Store.Notice = func(text string, err error) { said = append(said, err.Error()) }
+		s.Engine.Notice = func(text string, err error) { said = append(said, err.Error()) }
 		_, err := s.Publish(s.ctx, noon, intending(map[string][]string{"complaint": {"der Brief kam nie"}, "purchase": {"ich nehme zwei"}}))
 		s.must(err)
 		spoil := func(what string) {
 			_, err := s.Writer.ExecContext(s.ctx, what)
 			s.must(err)
-			s.Store.Mu.Lock()
-			s.Store.Reads = nil
-			s.Store.Mu.Unlock()
+			s.Engine.Mu.Lock()
+			s.Engine.Reads = nil
+			s.Engine.Mu.Unlock()
 		}
 		spoil(`update classifiers set model = 'bmV3ZXI=', digest = 'other'`)
 		unheard := func() {

@@ -38,7 +38,7 @@ func BenchmarkDecide(b *testing.B) {
 
 var benchRun atomic.Int64
 
-func benchmarkDeciders(b *testing.B, s *Store, deciders int) {
+func benchmarkDeciders(b *testing.B, s *Engine, deciders int) {
 	run := benchRun.Add(1)
 	took := make([]time.Duration, b.N)
 	var next atomic.Int64
@@ -79,7 +79,7 @@ func benchmarkDeciders(b *testing.B, s *Store, deciders int) {
 }
 
 // crowded is a store with all that the benchmark decides by.
-func crowded(b *testing.B, url string) *Store {
+func crowded(b *testing.B, url string) *Engine {
 	b.Helper()
 	must := func(err error) {
 		b.Helper()
@@ -154,7 +154,7 @@ func crowded(b *testing.B, url string) *Store {
 }
 
 // taught writes a model of 100 predictors per action: each of those a customer has, and some more.
-func taught(b *testing.B, s *Store, tx sqldb.Conn, r *rand.Rand) error {
+func taught(b *testing.B, s *Engine, tx sqldb.Conn, r *rand.Rand) error {
 	var states []string
 	for range 8 {
 		m := propensity.New(propensity.Start{Propensity: 0.05})

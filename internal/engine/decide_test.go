@@ -65,7 +65,7 @@ func (s *suite) question(e unit.Enrollment, key string) contract.Decide {
 
 func (s *suite) chooses(in contract.Decide, at time.Time) offer.Decided {
 	s.Helper()
-	d, err := s.Store.Decide(s.ctx, at, wall, in, time.Minute)
+	d, err := s.Engine.Decide(s.ctx, at, wall, in, time.Minute)
 	s.must(err)
 	return d
 }
@@ -204,7 +204,7 @@ func TestDecideAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 12 {
 			wg.Go(func() {
-				if _, err := s.Store.Decide(s.ctx, noon, wall, s.question(e, fmt.Sprint("k", i)), time.Minute); err != nil {
+				if _, err := s.Engine.Decide(s.ctx, noon, wall, s.question(e, fmt.Sprint("k", i)), time.Minute); err != nil {
 					s.Error(err)
 				}
 			})

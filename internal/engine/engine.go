@@ -34,9 +34,6 @@ type Engine struct {
 	*ingest.IngestRoom
 }
 
-// Store is the engine.
-type Store = Engine
-
 // Open connects, migrates and composes the rooms. Errors do not contain the URL, which may hold a password.
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Notice == nil {
@@ -47,44 +44,46 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 			return journey.Bucket(name, customerID)*100 < percent
 		}
 	}
-	database, err := sqldb.OpenDatabase(ctx, o.URL, o.MaxConns, o.Statements)
+	database, err := sqldb.Open(ctx, o.URL, o.MaxConns, o.Statements)
 	if err != nil {
 		return nil, err
 	}
-	releases := catalog.NewCatalog(database, unit.OpenRevisions, enrollment.PublishSchedulesOf, intent.PreparePublication)
-	db := unit.NewUnits(releases, unit.UnitOptions{Channels: o.Channels, Scenario: o.Scenario, Holdout: o.Holdout}, unit.Hooks{
+	releases := catalog.New(database, unit.OpenRevisions, enrollment.PublishSchedulesOf, intent.PreparePublication)
+	db := unit.New(releases, unit.UnitOptions{Channels: o.Channels, Scenario: o.Scenario, Holdout: o.Holdout}, unit.Hooks{
 		Flush:       flushOrder(),
-		BeforeMerge: []func(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error{enrollment.MergeConditions},
-		OnMerge: []func(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error{
-			intent.MergeIntents, customer.MergeEvents, unit.MergeEnrollments, message.MergeSends, handoff.MergeHandoffs, offer.MergeDecisions,
+		BeforeMerge: []unit.Merge{enrollment.MergeConditions},
+		OnMerge: []unit.Merge{
+			intent.MergeIntents, customer.MergeEvents, unit.MergeEnrollments, message.MergeSends,
+			handoff.MergeHandoffs, offer.MergeDecisions,
 		},
-		AfterMerge: []func(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error{enrollment.EndYounger},
+		AfterMerge: []unit.Merge{enrollment.EndYounger},
 		OnClose: []unit.Holder{
 			{Holds: handoff.HeldHandoffs, Release: handoff.ReleaseHandoffs},
 			{Holds: message.HeldSends, Release: message.ReleaseSends},
 			{Holds: variables.HeldResponses, Release: variables.ReleaseResponses},
 		},
 	})
-	intents, ledger := intent.NewIntentRoom(db, o.Classifier, o.Notice), message.NewMessageRoom(db, offer.SettleOffer)
+	intents, ledger := intent.New(db, o.Classifier, o.Notice), message.New(db, offer.SettleOffer)
 	return &Engine{
 		Units:          db,
-		CustomerRoom:   customer.NewCustomerRoom(db),
+		CustomerRoom:   customer.New(db),
 		IntentRoom:     intents,
-		VariableRoom:   variables.NewVariableRoom(db),
-		OutboxRoom:     outbox.NewOutboxRoom(db, enrollment.RetryDeferredEntry, enrollment.DropStart),
+		VariableRoom:   variables.New(db),
+		OutboxRoom:     outbox.New(db, enrollment.RetryDeferredEntry, enrollment.DropStart),
 		MessageRoom:    ledger,
-		HandoffRoom:    handoff.NewHandoffRoom(db),
-		OfferRoom:      offer.NewOfferRoom(db, ledger),
-		EnrollmentRoom: enrollment.NewEnrollmentRoom(db),
-		AnalyticsRoom:  analytics.NewAnalyticsRoom(db),
-		IngestRoom:     ingest.NewIngestRoom(db, intents),
+		HandoffRoom:    handoff.New(db),
+		OfferRoom:      offer.New(db, ledger),
+		EnrollmentRoom: enrollment.New(db),
+		AnalyticsRoom:  analytics.New(db),
+		IngestRoom:     ingest.New(db, intents),
 	}, nil
 }
 
 // flushOrder is the order in which the rooms write what a unit has collected. Time zones are compared with the traits
 // that the database has, so they come before the traits. Conditions and intents may read events.
-func flushOrder() []func(ctx context.Context, b *unit.Unit) error {
-	return []func(ctx context.Context, b *unit.Unit) error{
-		customer.FlushTimezones, unit.FlushTraits, customer.FlushEvents, enrollment.FlushConditions, intent.FlushIntents, unit.FlushEnrollments, outbox.FlushOutbox,
+func flushOrder() []unit.Flush {
+	return []unit.Flush{
+		customer.FlushTimezones, unit.FlushTraits, customer.FlushEvents, enrollment.FlushConditions, intent.FlushIntents,
+		unit.FlushEnrollments, outbox.FlushOutbox,
 	}
 }

@@ -17,7 +17,7 @@ import (
 // hot is a store whose statements are counted.
 type hot struct {
 	*testing.B
-	*Store
+	*Engine
 	statements atomic.Int64
 	n          int
 }
@@ -27,9 +27,9 @@ func hotly(b *testing.B, f func(h *hot)) {
 	engines(b, func(b *testing.B, url string) {
 		h := &hot{B: b}
 		var err error
-		h.Store, err = Open(b.Context(), Options{URL: url, Channels: channels, Statements: &h.statements})
+		h.Engine, err = Open(b.Context(), Options{URL: url, Channels: channels, Statements: &h.statements})
 		h.must(err)
-		defer func() { h.must(h.Store.Close()) }()
+		defer func() { h.must(h.Engine.Close()) }()
 		_, err = h.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder()))
 		h.must(err)
 		b.ReportAllocs()

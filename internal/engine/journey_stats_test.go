@@ -23,7 +23,7 @@ const day = 24 * time.Hour
 
 // halves holds out the customers whose id begins with h.
 func (s *suite) halves() {
-	s.Store.Holdout = func(_, customerID string, percent float64) bool {
+	s.Engine.Holdout = func(_, customerID string, percent float64) bool {
 		return percent > 0 && strings.HasPrefix(customerID, "h")
 	}
 }

@@ -118,7 +118,7 @@ func (s *suite) approach(way int, e unit.Enrollment, key string, at time.Time) (
 		}
 		return &sent, 0, nil
 	case 1:
-		d, err := s.Store.Decide(s.ctx, at, wall, s.question(e, key), time.Minute)
+		d, err := s.Engine.Decide(s.ctx, at, wall, s.question(e, key), time.Minute)
 		return d.Reservation, 0, err
 	}
 	d, err := s.DecideInbound(s.ctx, at, offer.Inbound{UserID: e.Customer, Group: "offers", RequestID: key})

@@ -75,7 +75,7 @@ func TestTwoProcessesShareABucket(t *testing.T) {
 		var mu sync.Mutex
 		moments := map[time.Time]int{}
 		var all sync.WaitGroup
-		for _, st := range []*Store{s.Store, other, s.Store, other} {
+		for _, st := range []*Engine{s.Engine, other, s.Engine, other} {
 			all.Go(func() {
 				for range 5 {
 					at, taken, err := st.TakeTokens(s.ctx, wall, "sms", 1, r, time.Hour)

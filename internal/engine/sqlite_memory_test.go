@@ -79,7 +79,7 @@ func TestHoldoutIsAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &suite{T: t, Store: s, ctx: t.Context()}
+	u := &suite{T: t, Engine: s, ctx: t.Context()}
 	t.Cleanup(func() { u.must(s.Close()) })
 	u.publishes([]*journey.Definition{cart(func(d *journey.Definition) { d.Entry.Holdout = 5 })}, reminder())
 	u.same([]bool{u.enters("ana", nil).Holdout, u.enters("ben", nil).Holdout}, []bool{true, false})

@@ -39,7 +39,7 @@ var channels = []channel.Spec{
 // suite is a store under test with short forms for what the tests do.
 type suite struct {
 	*testing.T
-	*Store
+	*Engine
 	ctx context.Context
 	url string
 	n   int
@@ -84,7 +84,7 @@ func opened(t *testing.T, url string) *suite {
 			t.Error(err)
 		}
 	})
-	return &suite{T: t, Store: s, ctx: t.Context(), url: url}
+	return &suite{T: t, Engine: s, ctx: t.Context(), url: url}
 }
 
 // must fails the test on an error.

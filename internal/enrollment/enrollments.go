@@ -13,8 +13,8 @@ import (
 // EnrollmentRoom are the entries of customers into journeys, from entry to end.
 type EnrollmentRoom struct{ db *unit.Units }
 
-// NewEnrollmentRoom returns the room.
-func NewEnrollmentRoom(db *unit.Units) *EnrollmentRoom { return &EnrollmentRoom{db: db} }
+// New returns the room.
+func New(db *unit.Units) *EnrollmentRoom { return &EnrollmentRoom{db: db} }
 
 // Enrollments in id order.
 func (s *EnrollmentRoom) Enrollments(ctx context.Context, f EnrollmentFilter) ([]unit.Enrollment, error) {

@@ -90,7 +90,7 @@ func asks(client *http.Client, url string, customer int) error {
 }
 
 // crowd fills a store with the benchmark's actions, customers and models.
-func crowd(b *testing.B, s *engine.Store, file string) {
+func crowd(b *testing.B, s *engine.Engine, file string) {
 	b.Helper()
 	must := func(err error) {
 		b.Helper()

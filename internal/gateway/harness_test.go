@@ -34,7 +34,7 @@ var instant = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 type house struct {
 	t     testing.TB
 	g     *Gateway
-	store *engine.Store
+	store *engine.Engine
 	url   string
 }
 

@@ -21,8 +21,8 @@ import (
 // HandoffRoom are customers who wait for an agent, or are with one.
 type HandoffRoom struct{ db *unit.Units }
 
-// NewHandoffRoom returns the room.
-func NewHandoffRoom(db *unit.Units) *HandoffRoom { return &HandoffRoom{db: db} }
+// New returns the room.
+func New(db *unit.Units) *HandoffRoom { return &HandoffRoom{db: db} }
 
 const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes, h.state, h.agent, h.outcome, h.agent_note, h.reason,
 	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrollments e on e.id = h.enrollment`

@@ -22,8 +22,8 @@ type IngestRoom struct {
 	intake  Intake
 }
 
-// NewIngestRoom returns the room.
-func NewIngestRoom(db *unit.Units, intents *intent.IntentRoom) *IngestRoom {
+// New returns the room.
+func New(db *unit.Units, intents *intent.IntentRoom) *IngestRoom {
 	return &IngestRoom{db: db, intents: intents, intake: Intake{limit: min(db.Writers(), maxIntakes)}}
 }
 

@@ -28,9 +28,9 @@ type IntentRoom struct {
 	Reads *Classifier // the latest that was read
 }
 
-// NewIntentRoom returns the room. asks is asked before the built-in classifier, nil: nothing is. notice is told once of a
+// New returns the room. asks is asked before the built-in classifier, nil: nothing is. notice is told once of a
 // classifier that cannot be read.
-func NewIntentRoom(db *unit.Units, asks TextClassifier, notice func(text string, err error)) *IntentRoom {
+func New(db *unit.Units, asks TextClassifier, notice func(text string, err error)) *IntentRoom {
 	return &IntentRoom{db: db, Asks: asks, Notice: notice}
 }
 

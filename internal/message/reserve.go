@@ -27,8 +27,8 @@ type MessageRoom struct {
 	onSettled []func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error
 }
 
-// NewMessageRoom returns the room. onSettled are told, in order, what became of the send of a next best action.
-func NewMessageRoom(db *unit.Units, onSettled ...func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error) *MessageRoom {
+// New returns the room. onSettled are told, in order, what became of the send of a next best action.
+func New(db *unit.Units, onSettled ...func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error) *MessageRoom {
 	return &MessageRoom{db: db, onSettled: onSettled}
 }
 

@@ -28,8 +28,8 @@ type OfferRoom struct {
 	Certain bool          // nothing is explored; set by tests
 }
 
-// NewOfferRoom returns the room.
-func NewOfferRoom(db *unit.Units, ledger *message.MessageRoom) *OfferRoom {
+// New returns the room.
+func New(db *unit.Units, ledger *message.MessageRoom) *OfferRoom {
 	return &OfferRoom{db: db, ledger: ledger, drafts: make(chan struct{}, max(1, min(runtime.GOMAXPROCS(0), db.SpareReaders())))}
 }
 

@@ -29,9 +29,9 @@ type OutboxRoom struct {
 	onDropped func(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error
 }
 
-// NewOutboxRoom returns the room. onDeferred decides a deferred entry whose turn it is; onDropped ends an enrollment whose
+// New returns the room. onDeferred decides a deferred entry whose turn it is; onDropped ends an enrollment whose
 // start was dropped.
-func NewOutboxRoom(
+func New(
 	db *unit.Units,
 	onDeferred func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error,
 	onDropped func(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error,

@@ -115,7 +115,7 @@ steps:
 
 type bundle struct {
 	t     *testing.T
-	store *engine.Store
+	store *engine.Engine
 	fake  *fake
 	relay *Relay
 }

@@ -57,7 +57,7 @@ type scenarioRun struct {
 
 	schedules  bool // some journey has entry by schedule
 	clock      clock.Clock
-	store      *engine.Store
+	store      *engine.Engine
 	env        *testsuite.TestWorkflowEnvironment
 	activities *activityRunner
 	faults     []scenario.Fault

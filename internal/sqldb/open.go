@@ -29,9 +29,9 @@ type Database struct {
 	postgres bool
 }
 
-// OpenDatabase connects and migrates. Errors do not contain the URL, which may hold a password. maxConns is for
+// Open connects and migrates. Errors do not contain the URL, which may hold a password. maxConns is for
 // PostgreSQL only, default 16; statements counts the statements, nil counts none.
-func OpenDatabase(ctx context.Context, url string, maxConns int, statements *atomic.Int64) (*Database, error) {
+func Open(ctx context.Context, url string, maxConns int, statements *atomic.Int64) (*Database, error) {
 	s := &Database{Turns: make(chan struct{}, 1)}
 	if url == InMemory {
 		return s, s.openMemory(ctx)

@@ -28,21 +28,27 @@ type UnitOptions struct {
 	Holdout  func(journey, customerID string, percent float64) bool
 }
 
-// NewUnits returns what begins units of work.
-func NewUnits(c *catalog.Catalog, o UnitOptions, h Hooks) *Units {
+// New returns what begins units of work.
+func New(c *catalog.Catalog, o UnitOptions, h Hooks) *Units {
 	return &Units{Catalog: c, UnitOptions: o, committed: make(chan struct{}, 1), Hooks: h}
 }
+
+// Flush writes what a room has collected in a unit.
+type Flush func(ctx context.Context, b *Unit) error
+
+// Merge does a room's part when one customer, gone, becomes another one, survivor.
+type Merge func(ctx context.Context, b *Unit, gone, survivor *LockedCustomer) error
 
 // Hooks are what rooms do in the transaction of another one. Each list is in order; the engine fills it.
 type Hooks struct {
 	// Flush writes what the rooms have collected.
-	Flush []func(ctx context.Context, b *Unit) error
+	Flush []Flush
 	// BeforeMerge runs before two customers become one, while both still have all that is theirs.
-	BeforeMerge []func(ctx context.Context, b *Unit, gone, survivor *LockedCustomer) error
+	BeforeMerge []Merge
 	// OnMerge moves what a room has of gone to survivor.
-	OnMerge []func(ctx context.Context, b *Unit, gone, survivor *LockedCustomer) error
+	OnMerge []Merge
 	// AfterMerge runs once survivor has everything.
-	AfterMerge []func(ctx context.Context, b *Unit, gone, survivor *LockedCustomer) error
+	AfterMerge []Merge
 	// OnClose are the rooms that may hold something of an enrollment that ends.
 	OnClose []Holder
 }

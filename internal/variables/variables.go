@@ -18,8 +18,8 @@ import (
 // VariableRoom are what the expressions and templates of an enrollment see.
 type VariableRoom struct{ db *unit.Units }
 
-// NewVariableRoom returns the room.
-func NewVariableRoom(db *unit.Units) *VariableRoom { return &VariableRoom{db: db} }
+// New returns the room.
+func New(db *unit.Units) *VariableRoom { return &VariableRoom{db: db} }
 
 // View reads what expressions and templates of an instance may see, claiming the enrollment. The history it
 // gives reads the database when it is asked, with this ctx.

@@ -73,7 +73,7 @@ func explain(c *cobra.Command, cfg *app.Config, from lessonFlags, args []string,
 		m = t.model
 	}
 	if len(args) > 0 && m == nil || customer != "" {
-		err := withStore(c.Context(), cfg, func(st *engine.Store) error {
+		err := withStore(c.Context(), cfg, func(st *engine.Engine) error {
 			if customer != "" {
 				if err := e.of(c, st, customer); err != nil {
 					return err
@@ -99,7 +99,7 @@ func explain(c *cobra.Command, cfg *app.Config, from lessonFlags, args []string,
 }
 
 // of reads a customer's intents.
-func (e *explained) of(c *cobra.Command, st *engine.Store, customer string) error {
+func (e *explained) of(c *cobra.Command, st *engine.Engine, customer string) error {
 	clk, err := st.Clock(c.Context())
 	if err != nil {
 		return err

@@ -97,7 +97,7 @@ func (t *trained) measure() error {
 
 // saveClassifier makes it the one that counts.
 func saveClassifier(c *cobra.Command, cfg *app.Config, t *trained) (version int, err error) {
-	err = withStore(c.Context(), cfg, func(st *engine.Store) error {
+	err = withStore(c.Context(), cfg, func(st *engine.Engine) error {
 		clk, err := st.Clock(c.Context())
 		if err != nil {
 			return err
@@ -132,7 +132,7 @@ func unheard(intents map[string]*journey.Intent, told []string) []string {
 	return out
 }
 
-func withStore(ctx context.Context, cfg *app.Config, f func(*engine.Store) error) (err error) {
+func withStore(ctx context.Context, cfg *app.Config, f func(*engine.Engine) error) (err error) {
 	st, err := cfg.OpenStore(ctx, zap.NewNop())
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func withStore(ctx context.Context, cfg *app.Config, f func(*engine.Store) error
 }
 
 // counting reads the classifier that counts in the database.
-func counting(ctx context.Context, st *engine.Store) (*trained, error) {
+func counting(ctx context.Context, st *engine.Engine) (*trained, error) {
 	kept, err := st.Classifier(ctx)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, app.Unreachable(
@@ -174,7 +174,7 @@ func evaluate(c *cobra.Command, cfg *app.Config, from lessonFlags, file string, 
 			t, err = learn(examples, from)
 		}
 	default:
-		err = withStore(c.Context(), cfg, func(st *engine.Store) (err error) {
+		err = withStore(c.Context(), cfg, func(st *engine.Engine) (err error) {
 			t, err = counting(c.Context(), st)
 			return err
 		})

@@ -54,7 +54,7 @@ func content() (*journey.Content, error) {
 type environment struct {
 	server   *server
 	config   *app.Config
-	store    *engine.Store
+	store    *engine.Engine
 	temporal client.Client
 	stub     *stub
 	acts     *activities.Activities

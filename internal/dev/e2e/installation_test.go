@@ -48,7 +48,7 @@ var origin = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 type installation struct {
 	testing.TB
 	app       *app.Services
-	Store     *engine.Store
+	Store     *engine.Engine
 	Temporal  client.Client
 	clock     clock.Clock
 	namespace string
