@@ -58,24 +58,6 @@ var notYet = map[string]map[string]string{
 	"links of docs":          {"": "lanes workflows and gateway"},
 	"width of docs":          {"": "lane gateway"},
 	"file names":             {"": "all lanes"},
-	"tables have one owner": {
-		"bounces":            "lane store: other rooms join it",
-		"classifications":    "lane store: other rooms join it",
-		"customer_timezones": "lane store: other rooms join it",
-		"customers":          "lane store: other rooms join it",
-		"dead_letters":       "lane store: other rooms join it",
-		"decisions":          "lane store: other rooms join it",
-		"enrollments":        "lane store: other rooms join it",
-		"entry_conditions":   "lane store: other rooms join it",
-		"events":             "lane store: other rooms join it",
-		"handoffs":           "lane store: other rooms join it",
-		"intent_evidence":    "lane store: other rooms join it",
-		"models":             "lane store: other rooms join it",
-		"offers":             "lane store: other rooms join it",
-		"paused_journeys":    "lane store: other rooms join it",
-		"sends":              "lane store: other rooms join it",
-		"settings":           "lane store: other rooms join it",
-	},
 }
 
 func TestRules(t *testing.T) {
