@@ -2,20 +2,20 @@ package api
 
 import "time"
 
-// DecideRequest asks for the next best actions of a customer who is on the page, in the app or on the phone.
+// DecideRequest asks for the next best actions of a customer who is on a page, in the app or on the phone now.
 type DecideRequest struct {
 	UserID      string         `json:"userId,omitempty"`
 	AnonymousID string         `json:"anonymousId,omitempty"`
 	Group       string         `json:"group,omitempty"`   // of actions, or
 	Actions     []string       `json:"actions,omitempty"` // by name
 	Channel     string         `json:"channel,omitempty"` // where the customer is; default app
-	Slots       int            `json:"slots,omitempty"`   // largest number of actions; default 1, at most 20
-	Context     map[string]any `json:"context,omitempty"` // of the moment: `event` in the actions' conditions
+	Slots       int            `json:"slots,omitempty"`   // maximum number of actions; default 1, at most 20
+	Context     map[string]any `json:"context,omitempty"` // of the moment; `event` in the actions' conditions
 	RequestID   string         `json:"requestId,omitempty" doc:"a repeated id gets the same answer; default: a random one"`
 	Preview     bool           `json:"preview,omitempty"` // store nothing: no send, no offer, no decision
 }
 
-// DecideResponse is the answer. Actions is empty if no action is worth showing now; Reason then says why.
+// DecideResponse lists the chosen actions. If no action is worth showing now, Actions is empty and Reason says why.
 type DecideResponse struct {
 	RequestID string      `json:"requestId,omitempty"`
 	Release   int         `json:"release"`
@@ -46,12 +46,12 @@ type AppMessage struct {
 	SentAt  time.Time `json:"sentAt" doc:"virtual"`
 }
 
-// AppMessages are a user's messages, newest first.
+// AppMessages are a customer's messages in the app, newest first.
 type AppMessages struct {
 	Messages []AppMessage `json:"messages"`
 }
 
-// UserToken lets a user's app read that user's messages until it expires.
+// UserToken lets a customer's app read that customer's messages until it expires.
 type UserToken struct {
 	Token   string    `json:"token"`
 	Expires time.Time `json:"expires" doc:"wall"`

@@ -13,14 +13,14 @@ const MaxDuration = 100 * 365 * 24 * time.Hour
 
 var errDuration = errors.New(`a duration is written like 90s, 15m, 2h, 3d, 1w or 1h30m`)
 
-// units of durations, largest first; a compound names them in this order, each once.
+// units of durations, largest first. A compound uses them in this order, each at most once.
 var units = []struct {
 	letter byte
 	length time.Duration
 }{{'w', 7 * 24 * time.Hour}, {'d', 24 * time.Hour}, {'h', time.Hour}, {'m', time.Minute}, {'s', time.Second}}
 
-// ParseDuration reads 90s, 15m, 2h, 3d, 1w and compounds such as 1h30m or 2d12h. A day is 24 h. Not negative,
-// up to 100 years.
+// ParseDuration parses durations such as 90s, 15m, 2h, 3d, 1w, and compounds such as 1h30m or 2d12h. A day is 24 h.
+// Durations are not negative and at most MaxDuration.
 func ParseDuration(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, errDuration
@@ -59,7 +59,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	return total, nil
 }
 
-// FormatDuration writes d as the language does: 1w, 2d12h, 1h30m; below a second, 0s.
+// FormatDuration formats d in the journey language: 1w, 2d12h, 1h30m. It drops fractions of a second.
 func FormatDuration(d time.Duration) string {
 	if d < 0 {
 		return "-" + FormatDuration(-d)

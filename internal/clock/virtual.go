@@ -5,23 +5,22 @@ import (
 	"time"
 )
 
-// Clock maps wall time to the one virtual time that waits, limits, re-entry and `now` agree on.
-// It is a value: it travels in workflow inputs and with calls to the store, and reads no clock itself
-// (internal/clock does). The zero value is real time.
+// Clock maps wall time to virtual time, which all waits, limits, re-entry rules and `now` use. It is a value: it
+// travels in workflow inputs and in calls to the store, and never reads a clock itself. The zero value is real time.
 type Clock struct {
-	// Origin is the virtual moment at which Epoch was on the wall.
+	// Origin is the virtual time at Epoch.
 	Origin time.Time `json:"origin,omitzero"`
-	// Epoch is the wall moment at which virtual time was Origin.
+	// Epoch is the wall time at which virtual time was Origin.
 	Epoch time.Time `json:"epoch,omitzero"`
-	// Scale is virtual seconds per wall second; 0 and 1 are real speed.
+	// Scale is the number of virtual seconds per wall second; 0 means 1.
 	Scale float64 `json:"scale,omitempty"`
-	// Slow, if set, takes the place of Scale: so many wall units per virtual unit, computed exactly. Virtual
-	// time then moves in whole milliseconds, each of which begins half a millisecond early: a simulation finds
-	// room on its wall before and behind a virtual moment.
+	// Slow, if set, replaces Scale: the number of wall units per virtual unit, computed exactly. Virtual time then
+	// moves in whole milliseconds, each of which begins half a millisecond early, so that a simulation has wall time
+	// before and after each virtual moment.
 	Slow int64 `json:"slow,omitempty"`
 }
 
-// speed is Scale with its default.
+// speed returns Scale with its default.
 func (c Clock) speed() float64 {
 	if c.Scale <= 0 {
 		return 1
@@ -29,7 +28,7 @@ func (c Clock) speed() float64 {
 	return c.Scale
 }
 
-// At gives the virtual time, in UTC, of a moment on the wall.
+// At returns the virtual time, in UTC, at a wall time.
 func (c Clock) At(wall time.Time) time.Time {
 	if c.Slow > 0 {
 		seconds, nanos := wall.Unix()-c.Epoch.Unix(), int64(wall.Nanosecond()-c.Epoch.Nanosecond())
@@ -42,7 +41,7 @@ func (c Clock) At(wall time.Time) time.Time {
 	return c.Origin.Add(time.Duration(float64(wall.Sub(c.Epoch)) * c.speed())).UTC()
 }
 
-// Wall gives the moment on the wall at which virtual time is t.
+// Wall returns the wall time at which virtual time is t.
 func (c Clock) Wall(t time.Time) time.Time {
 	if c.Slow > 0 {
 		seconds, nanos := t.Unix()-c.Origin.Unix(), int64(t.Nanosecond()-c.Origin.Nanosecond())
@@ -54,8 +53,8 @@ func (c Clock) Wall(t time.Time) time.Time {
 	return c.Epoch.Add(c.Real(t.Sub(c.Origin))).UTC()
 }
 
-// Real gives how long a virtual duration takes on the wall, rounded up to the millisecond so that a timer never
-// fires before its moment.
+// Real returns the wall duration of a virtual duration, rounded up to the millisecond so that a timer never fires
+// early.
 func (c Clock) Real(d time.Duration) time.Duration {
 	if c.Slow > 0 {
 		if d > math.MaxInt64/time.Duration(c.Slow) {
@@ -73,8 +72,8 @@ func (c Clock) Real(d time.Duration) time.Duration {
 	return real
 }
 
-// Until gives how long it is on the wall from wall to the virtual moment t; at most 292 years, behind which a
-// waiter looks again.
+// Until returns the wall duration from wall to the virtual time t. It is at most 292 years, after which a waiter has to
+// ask again.
 func (c Clock) Until(wall, t time.Time) time.Duration {
 	if c.Slow > 0 {
 		return c.Wall(t).Sub(wall)

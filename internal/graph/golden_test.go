@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// golden compares what was drawn with a file; -update writes the file.
+// golden compares a drawing with a file; -update writes the file.
 func golden(t *testing.T, path string, got []byte) {
 	t.Helper()
 	if *update {
@@ -36,7 +36,7 @@ func golden(t *testing.T, path string, got []byte) {
 	}
 }
 
-// TestGoldens: the same journey gives the same drawing, byte by byte.
+// TestGoldens checks that the same journey yields the same drawing, byte by byte.
 func TestGoldens(t *testing.T) {
 	t.Parallel()
 	all := drawn(t)
@@ -56,7 +56,7 @@ func TestGoldens(t *testing.T) {
 	golden(t, "../../docs/images/cart-recovery.svg", New(all["cart-recovery"]).SVG(Options{}))
 }
 
-// TestGoldenWithNumbers: the same drawing carries live numbers.
+// TestGoldenWithNumbers does the same for a drawing with live numbers.
 func TestGoldenWithNumbers(t *testing.T) {
 	t.Parallel()
 	g := New(drawn(t)["nested"])

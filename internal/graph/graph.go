@@ -1,5 +1,4 @@
-// Package graph draws journeys: as Mermaid, and as SVG laid out and written here. The same drawing carries live
-// numbers where they are given.
+// Package graph draws journeys: as Mermaid, and as SVG with a layout of its own. A drawing can show live numbers.
 package graph
 
 import (
@@ -8,28 +7,28 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Kinds of nodes that are no steps; a step's node has the step's kind.
+// Kinds of nodes that are not steps. The node of a step has the step's kind.
 const (
 	KindEntry = "entry"
 	KindEnd   = "end"
-	// Rules are drawn beside the journey: they hold wherever an instance is.
+	// Rules are drawn next to the journey, because they apply to an enrollment wherever it is.
 	KindGoal    = "goal"
 	KindExit    = "leave"
 	KindReroute = "reroute"
 	KindTimeout = "limit"
 )
 
-// Keys of ways out of a step that are no arms of the file.
+// Keys of ways out of a step that are not arms in the file.
 const (
-	ArmNext  = ""            // it goes on behind the step
-	ArmOther = "\x00another" // a hand-off's outcomes that the journey does not name
+	ArmNext  = ""            // continues after the step
+	ArmOther = "\x00another" // outcomes of a handoff that the journey does not name
 )
 
 // Edge kinds.
 const (
-	EdgeNext    = "next"    // to the step behind, or into an arm
+	EdgeNext    = "next"    // to the following step, or into an arm
 	EdgeJump    = "jump"    // a go_to
-	EdgeReroute = "reroute" // a rule that moves instances to a path
+	EdgeReroute = "reroute" // a rule that moves enrollments to a path
 )
 
 // Node is a card of the drawing.
@@ -39,30 +38,30 @@ type Node struct {
 	Kind  string
 	Title string   // what it is, in words
 	Lines []string // more about it
-	When  string   // a step's condition; empty: none
-	End   string   // outcome, where an instance ends here: of an exit step and of the end of a path
-	Full  string   // everything, unshortened
-	named bool     // Step is an id that the designer gave
+	When  string   // the step's condition; empty: none
+	End   string   // the outcome, if enrollments end here: of an exit step, or of the end of a path
+	Full  string   // the whole text, not shortened
+	named bool     // Step is an id given by the designer
 }
 
-// Edge leads from one node to another. Nodes are given by index.
+// Edge connects two nodes, identified by index.
 type Edge struct {
 	From, To int
 	Kind     string
 	Arm      string // as workflows.Passage.Arm
 	Label    string
-	Full     string // the label, unshortened
+	Full     string // the whole label, not shortened
 }
 
-// Graph is a journey as nodes and edges, in a fixed order: entry, steps as they stand in the file, ends of
-// paths, rules.
+// Graph is a journey as nodes and edges, in a fixed order: the entry, the steps in the order of the file, the ends of
+// paths, the rules.
 type Graph struct {
 	Journey, Description, Owner, Revision string
 	Nodes                                 []Node
 	Edges                                 []Edge
 
 	lanes []lane // the same, nested as in the file
-	rules []int  // nodes beside the journey
+	rules []int  // nodes next to the journey
 }
 
 // lane is a path.
@@ -71,28 +70,27 @@ type lane struct {
 	nodes []int // its steps and its end
 	body  sequence
 	entry int // the entry's node, before the main path; else -1
-	end   int // the node of its end; -1: nothing runs off it
+	end   int // the node of its end; -1 if no enrollment reaches it
 }
 
-// sequence is a list of steps with what they hold.
+// sequence is a list of steps with their arms.
 type sequence []*block
 
-// block is a step with its arms.
 type block struct {
 	node   int
 	step   int
-	skip   *way  // set where a condition may skip the step
-	arms   []arm // in the order of the file; those that go on behind the step are one
-	jump   int   // node that a go_to leads to; -1: none
+	skip   *way  // set if a condition may skip the step
+	arms   []arm // in the order of the file; those that continue after the step are merged into one
+	jump   int   // target node of a go_to; -1: none
 	frame  frame
-	behind bool // an instance can come to what stands behind it
+	behind bool // an enrollment can reach what follows it
 }
 
-// arm is a list of steps below a step, and the ways into it; of those that go on behind the step the list is empty.
+// arm is a list of steps below a step, and the ways into it. If the ways continue after the step, the list is empty.
 type arm struct {
 	ways   []way
 	body   sequence
-	jump   int // of an arm that leads elsewhere: the node; else -1
+	jump   int // target node if the arm leads elsewhere; else -1
 	goesOn bool
 	frame  frame
 }
@@ -105,7 +103,7 @@ type way struct {
 	to    int
 }
 
-// New makes the graph of a definition that Check made, or that NewProgram took.
+// New returns the graph of a definition that Check returned or NewProgram accepted.
 func New(d *journey.Definition) *Graph {
 	g := &Graph{Journey: d.Journey, Description: d.Description, Owner: d.Owner, Revision: d.Revision()}
 	g.add(entryNode(d))
@@ -134,7 +132,7 @@ func New(d *journey.Definition) *Graph {
 	return g
 }
 
-// pathOrder has the main path first, and each other behind the one that leads to it first.
+// pathOrder returns the paths: main first, each of the others after the first path that leads to it.
 func pathOrder(d *journey.Definition) []journey.Path {
 	var out []journey.Path
 	var visit func(name string)
@@ -165,7 +163,7 @@ func (g *Graph) add(n Node) int {
 	return len(g.Nodes) - 1
 }
 
-// pathRange is where the steps of a path stand: they are one run.
+// pathRange returns the steps of a path, which are contiguous.
 func pathRange(d *journey.Definition, path string) (from, to int) {
 	from = slices.IndexFunc(d.Steps, func(s journey.Step) bool { return s.Path == path })
 	if from < 0 {
@@ -176,7 +174,7 @@ func pathRange(d *journey.Definition, path string) (from, to int) {
 	return from, to
 }
 
-// reachable are the steps that an instance can come to.
+// reachable reports which steps an enrollment can reach.
 func reachable(d *journey.Definition) []bool {
 	seen := make([]bool, len(d.Steps))
 	var visit func(i int)
@@ -198,7 +196,7 @@ func reachable(d *journey.Definition) []bool {
 	return seen
 }
 
-// runsOff reports whether a step of the run can end its path.
+// runsOff reports whether a step in the range can end its path.
 func runsOff(d *journey.Definition, from, to int, reached []bool) bool {
 	for i := from; i < to; i++ {
 		s := &d.Steps[i]
@@ -215,7 +213,7 @@ func runsOff(d *journey.Definition, from, to int, reached []bool) bool {
 	return false
 }
 
-// connect makes the edges.
+// connect creates the edges.
 func (g *Graph) connect(d *journey.Definition) {
 	ends := map[string]int{}
 	for _, l := range g.lanes {
@@ -272,7 +270,7 @@ func (g *Graph) connect(d *journey.Definition) {
 	}
 }
 
-// resolve points jumps to the end of a path at its node.
+// resolve replaces jumps to the end of a path by the index of its node.
 func (g *Graph) resolve(d *journey.Definition, list sequence, ends map[string]int) {
 	for _, b := range list {
 		s := &d.Steps[b.step]
@@ -294,7 +292,7 @@ func (g *Graph) resolve(d *journey.Definition, list sequence, ends map[string]in
 	}
 }
 
-// addRules puts goal, exits, reroutes and the longest life beside the journey.
+// addRules adds nodes for the goal, exits, reroutes and the timeout.
 func (g *Graph) addRules(d *journey.Definition) {
 	for _, n := range ruleNodes(d) {
 		g.rules = append(g.rules, g.add(n))
@@ -315,7 +313,7 @@ func (g *Graph) addRules(d *journey.Definition) {
 	}
 }
 
-// Ways are the edges out of a step, in the order of the file.
+// Ways returns the edges out of a step, in the order of the file.
 func (g *Graph) Ways(step string) []Edge {
 	var out []Edge
 	for _, e := range g.Edges {

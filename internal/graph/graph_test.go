@@ -15,7 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// TestKindsHaveWords walks the registry: a kind of step that this package does not know would be drawn as a blank.
+// TestKindsHaveWords checks the registry: an unknown kind of step would be drawn as a blank card.
 func TestKindsHaveWords(t *testing.T) {
 	t.Parallel()
 	for _, kind := range journey.Kinds {
@@ -38,7 +38,7 @@ func TestKindsHaveWords(t *testing.T) {
 	}
 }
 
-// checkEdges: every way that the compiler knows is an edge, and no edge leads elsewhere.
+// checkEdges checks that every way that the compiler knows is an edge, and that there are no other edges.
 func checkEdges(t *testing.T, d *journey.Definition) {
 	t.Helper()
 	g := New(d)
@@ -71,8 +71,8 @@ func TestEdgesAreTheCompilers(t *testing.T) {
 	}
 }
 
-// TestNothingLiesOnAnything: cards and labels keep apart, edges that are routed pass no card, text fits its
-// card, nothing leaves the drawing.
+// TestNothingLiesOnAnything checks that cards and labels do not overlap, routed edges cross no card, text fits its
+// card, and nothing leaves the drawing.
 func TestNothingLiesOnAnything(t *testing.T) {
 	t.Parallel()
 	for name, d := range drawn(t) {
@@ -120,8 +120,8 @@ func TestNothingLiesOnAnything(t *testing.T) {
 	}
 }
 
-// hostile is a journey as a hand or a fault could make it: names that are markup, scripts, directives, too
-// long, or no text.
+// hostile returns a journey as an attacker or a bug could make it: names that are markup, scripts or directives, too
+// long, or not valid text.
 func hostile() *journey.Definition {
 	evil := []string{
 		`"]; click n0 "javascript:alert(1)"`, "<script>alert(1)</script>", "end", "`**md**`", "1. list", "a\nb\r\tc", "%%{init: {\"theme\":\"dark\"}}%%", "]]>--><!--",
@@ -171,7 +171,7 @@ var mermaidLine = regexp.MustCompile(`^(%% [^{}"<>%]*|flowchart TD|` +
 	` {2,4}n\d+(\(\[|\[/|\[|\{\{)"(<b>|</b>|<i>|</i>|<br/>|[^"\[\]{}<>|` + "`" + `&\\])*"(\]\)|/\]|\]|\}\})|` +
 	` {2}n\d+ (-->|-\.->)(\|"[^"\[\]{}<>|` + "`" + `&\\]*"\|)? n\d+| {2}classDef [a-z]+ [a-z0-9#:,]+| {2}class [n0-9,]+ [a-z]+)$`)
 
-// TestHostileNames: what a designer writes stays text, in both formats.
+// TestHostileNames checks that what a designer writes remains text, in both formats.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	g := New(hostile())
@@ -273,7 +273,7 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// TestManySteps: a journey as large as the lint bears is drawn at once.
+// TestManySteps checks that a journey of the maximum size is drawn quickly.
 func TestManySteps(t *testing.T) {
 	t.Parallel()
 	d := &journey.Definition{
@@ -303,7 +303,7 @@ func TestManySteps(t *testing.T) {
 	}
 }
 
-// What a wait is for stands in the order of the file, each event once.
+// TestWaitForInOrder checks that a wait_for lists its events in the order of the file, without repeats.
 func TestWaitForInOrder(t *testing.T) {
 	t.Parallel()
 	title, _, _ := waitForWords(
@@ -316,7 +316,8 @@ func TestWaitForInOrder(t *testing.T) {
 	}
 }
 
-// TestJumpsApart: jumps to different cards share no piece of their way, or the one would seem to lead where the other does.
+// TestJumpsApart checks that jumps to different cards share no segment: one would seem to lead to the target of the
+// other.
 func TestJumpsApart(t *testing.T) {
 	t.Parallel()
 	all := drawn(t)
@@ -372,7 +373,7 @@ paths:
 	}
 }
 
-// shared is how long two edges lie on each other.
+// shared returns the length over which two edges coincide.
 func shared(a, b []point) (n float64) {
 	for i := 0; i+1 < len(a); i++ {
 		for k := 0; k+1 < len(b); k++ {

@@ -5,15 +5,16 @@ import (
 	"slices"
 )
 
-// grid are the places where routed edges may run: beside every box, between which nothing stands.
+// grid holds the coordinates at which routed edges may run, next to every box, and the cost of each segment between
+// them.
 type grid struct {
 	xs, ys     []float64
-	right      [][]float64 // cost per pixel of the piece from (i, j) to (i+1, j); +Inf: blocked
+	right      [][]float64 // cost per pixel of the segment from (i, j) to (i+1, j); +Inf: blocked
 	down       [][]float64
-	crossRight [][]float64 // what crossing other edges on that piece costs
+	crossRight [][]float64 // cost of crossing other edges on that segment
 	crossDown  [][]float64
 	visits     int
-	seen       []int32 // the search that last came to a spot
+	seen       []int32 // the last search that visited a spot
 	search     int32
 }
 
@@ -72,7 +73,7 @@ func (s *scene) newGrid() *grid {
 	return g
 }
 
-// thin sorts and drops what is all but the same.
+// thin sorts the values and drops those that are almost equal to another.
 func thin(v []float64) []float64 {
 	slices.Sort(v)
 	var out []float64
@@ -84,14 +85,15 @@ func thin(v []float64) []float64 {
 	return out
 }
 
-// pieces gives the pieces of v that may touch from…to: those that begin at index i, first ≤ i < last.
+// pieces returns the segments between values of v that may touch from…to: those that begin at index i, first ≤ i <
+// last.
 func pieces(v []float64, from, to float64) (first, last int) {
 	first, _ = slices.BinarySearch(v, from)
 	last, _ = slices.BinarySearch(v, to)
 	return max(first-1, 0), min(last+1, len(v))
 }
 
-// dear makes ways within a box cost more, so that long ones lead around it.
+// dear raises the cost of segments within a box, so that long edges lead around it.
 func (g *grid) dear(b box) {
 	for i := range g.xs {
 		for j := range g.ys {
@@ -103,7 +105,6 @@ func (g *grid) dear(b box) {
 	}
 }
 
-// block keeps edges out of a box.
 func (g *grid) block(b box) {
 	i0, i1 := pieces(g.xs, b.x, b.right())
 	j0, j1 := pieces(g.ys, b.y, b.bottom())
@@ -120,7 +121,7 @@ func (g *grid) block(b box) {
 	}
 }
 
-// mark makes it dear to run along an edge, or to cross it.
+// mark raises the cost of running along an edge or crossing it.
 func (g *grid) mark(points []point) {
 	if g == nil {
 		return

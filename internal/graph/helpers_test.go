@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden drawings again")
 
-// drawn are the journeys that the goldens show: those in testdata and those that are shipped.
+// drawn returns the journeys of the goldens: those in testdata and the shipped ones.
 func drawn(t *testing.T) map[string]*journey.Definition {
 	t.Helper()
 	out := map[string]*journey.Definition{}
@@ -55,7 +55,7 @@ func drawn(t *testing.T) map[string]*journey.Definition {
 	return out
 }
 
-// compiled checks one journey; the messages it sends, and what it decides by, are made up.
+// compiled compiles one journey with invented messages and rules.
 func compiled(t *testing.T, source string) *journey.Definition {
 	t.Helper()
 	name := strings.TrimSpace(strings.TrimPrefix(strings.SplitN(source[strings.Index(source, "journey:"):], "\n", 2)[0], "journey:"))

@@ -2,28 +2,28 @@ package graph
 
 import "slices"
 
-// Measures of the drawing, in pixels.
+// Sizes of the drawing, in pixels.
 const (
 	cardWidth  = 240.0
 	ruleWidth  = 220.0
 	pillHeight = 20.0
 	pillGap    = 5.0
-	pillMost   = 210.0 // width of a label
+	pillMost   = 210.0 // maximum width of a label
 	columnGap  = 30.0
 	stepGap    = 36.0 // between a step and the next
-	busGap     = 16.0 // from a card to the line that spreads to its arms
-	headGap    = 18.0 // from there, or from the labels, to the first card of an arm
+	busGap     = 16.0 // from a card to the horizontal line above its arms
+	headGap    = 18.0 // from that line, or the labels on it, to the first card of an arm
 	joinGap    = 14.0
 	skipGap    = 18.0 // above a card that may be skipped
-	skipAside  = 10.0 // beside it
+	skipAside  = 10.0 // next to it
 	margin     = 24.0
 	lanePad    = 30.0
 	laneGap    = 34.0
 	laneHead   = 34.0
-	headroom   = 44.0 // above the paths, for the edges between them
+	headroom   = 44.0 // above the paths, for edges between them
 )
 
-// frame is where a block or an arm lies. left and right are how far it reaches from its axis.
+// frame is the horizontal extent of a block or an arm, to the left and to the right of its axis.
 type frame struct {
 	left, right float64
 }
@@ -35,7 +35,7 @@ type box struct{ x, y, w, h float64 }
 func (b box) right() float64  { return b.x + b.w }
 func (b box) bottom() float64 { return b.y + b.h }
 
-// card is a node with its place and its text, cut to fit.
+// card is a node with its position and its text, shortened to fit.
 type card struct {
 	box
 	node   int
@@ -55,7 +55,7 @@ type pill struct {
 	quiet             bool
 }
 
-// line is an edge of straight pieces.
+// line is an edge of straight segments.
 type line struct {
 	points []point
 	kind   string // EdgeNext, EdgeJump, EdgeReroute, or a way past a step
@@ -65,7 +65,7 @@ type line struct {
 
 const lineSkip = "skip"
 
-// scene is a drawing with everything in its place.
+// scene is a drawing with the positions of all its parts.
 type scene struct {
 	g       *Graph
 	overlay *Overlay
@@ -79,23 +79,46 @@ type scene struct {
 	height  float64
 }
 
-// panel is the ground of a path or of the rules.
+// panel is the background of a path or of the rules.
 type panel struct {
 	box
 	title string
 }
 
-// jump is an edge that is routed once all boxes have their place.
+// jump is an edge that is routed after all boxes have positions.
 type jump struct {
-	from int   // node; or
-	at   point // where no card ends
+	from int   // a node; or -1 and
+	at   point // a point, if no card ends there
 	to   int
 	kind string
-	// below: nothing stands behind the card on its axis, so that the edge may leave there.
+	// below reports that nothing follows the card on its axis, so that the edge may leave there.
 	below bool
 }
 
-// arrange gives everything its place. top is left free for a heading.
+// arrange computes the position of everything. top is the space to leave for a heading.
+//
+// Journeys are trees with some jumps, so the layout is that of a structured program, and not that of a general graph: it
+// can be read like the file, from top to bottom, and an edit changes the drawing only locally. Each path is a lane, and
+// lanes are placed from left to right. Within a lane a sequence runs down a vertical axis; the arms of a step lie next to
+// each other below it and join again:
+//
+//	      [ branch ]
+//	   ┌──────┴──────┐        the bus, with a label (pill) on every arm
+//	[ wait ]     [ send ]
+//	   └──────┬──────┘        the join, if an enrollment can continue there
+//	      [ exit ]
+//
+// It takes three passes:
+//
+//  1. measure, bottom-up: how far every block reaches to the left and right of its axis (frame).
+//  2. lane, sequence, block, arms, top-down: positions. Only the downward lines of the tree are drawn in this pass.
+//  3. route: edges that do not follow the tree (go_to, reroute) need all boxes. They run on a grid of lines next to the
+//     boxes, along the cheapest path (A*); bends, crossings and shared segments cost extra. If the search exceeds
+//     maxVisits, an edge runs along the right rim, which is always free.
+//
+// Invariants: boxes do not overlap, because every frame contains all its contents; routed edges cross no card; and the
+// same graph yields the same bytes, because goldens and caches compare them. The code therefore iterates over no map, and
+// widths of text come from a table (text.go) and not from a font.
 func (g *Graph) arrange(o *Overlay, top float64) *scene {
 	s := &scene{g: g, overlay: o, byNode: map[int]int{}}
 	x, y := margin, margin+top
@@ -151,9 +174,9 @@ func (g *Graph) arrange(o *Overlay, top float64) *scene {
 	return s
 }
 
-// lane places a path and gives where it ends.
+// lane places a path and returns the y of its bottom.
 func (s *scene) lane(l lane, axis, y float64) float64 {
-	from := -1.0 // where a line comes from
+	from := -1.0 // where a line comes from; negative: nowhere
 	if l.entry >= 0 {
 		c := s.put(l.entry, axis-cardWidth/2, y, cardWidth)
 		from = c.bottom()
@@ -177,8 +200,8 @@ func (s *scene) lane(l lane, axis, y float64) float64 {
 	return bottom
 }
 
-// sequence places a list of steps under its axis. from is where a line to its first step comes from; negative:
-// none. It gives the bottom, and whether a line goes on from there.
+// sequence places a list of steps on an axis. from is the y at which a line to its first step starts; negative: no
+// line. It returns the bottom, and whether a line continues from there.
 func (s *scene) sequence(list sequence, axis, y, from float64) (bottom float64, falls bool) {
 	bottom = y
 	for i, b := range list {
@@ -195,7 +218,7 @@ func (s *scene) sequence(list sequence, axis, y, from float64) (bottom float64, 
 	return bottom, falls
 }
 
-// block places a step and its arms; it gives the bottom, on its axis.
+// block places a step and its arms, and returns the bottom on its axis.
 func (s *scene) block(b *block, axis, y, from float64) float64 {
 	n := &s.g.Nodes[b.node]
 	shares := s.overlay.shares(n, b)
@@ -234,7 +257,7 @@ func (s *scene) block(b *block, axis, y, from float64) float64 {
 	return bottom
 }
 
-// arms places the arms of a block side by side.
+// arms places the arms of a block next to each other.
 func (s *scene) arms(b *block, axis, from float64, shares map[string]float64) float64 {
 	axes, _ := s.columns(b, shares)
 	middle := (axes[0] + axes[len(axes)-1]) / 2
@@ -284,7 +307,7 @@ func (s *scene) arms(b *block, axis, from float64, shares map[string]float64) fl
 	return join
 }
 
-// pillStack puts labels one under the other on a vertical line, and gives where they end.
+// pillStack places labels below each other on a vertical line and returns the bottom.
 func (s *scene) pillStack(ways []way, shares map[string]float64, cx, y float64) float64 {
 	for _, w := range ways {
 		width := pillWidth(w, shares)
@@ -302,7 +325,7 @@ func (s *scene) line(kind string, arrow bool, full string, points ...point) {
 	s.lines = append(s.lines, line{points: points, kind: kind, arrow: arrow, full: full})
 }
 
-// put makes the card of a node.
+// put places the card of a node.
 func (s *scene) put(node int, x, y, w float64) card {
 	n := &s.g.Nodes[node]
 	c := card{box: box{x, y, w, 0}, node: node}
@@ -336,7 +359,7 @@ func (s *scene) put(node int, x, y, w float64) card {
 	return c
 }
 
-// Heights within a card.
+// Heights in a card, in pixels.
 const (
 	headHeight = 24.0
 	titleLine  = 18.0

@@ -1,6 +1,6 @@
 package graph
 
-// measure gives how far a list of steps reaches from its axis.
+// measure widens left and right to the extent of a list of steps around its axis.
 func (s *scene) measure(list sequence, left, right *float64) {
 	for _, b := range list {
 		s.measureBlock(b)
@@ -28,7 +28,7 @@ func (s *scene) measureBlock(b *block) {
 	b.frame.left, b.frame.right = l, r
 }
 
-// columns measures the arms of a block and gives their axes, from the left rim, and the whole width.
+// columns measures the arms of a block. It returns their axes, from the left edge, and the total width.
 func (s *scene) columns(b *block, shares map[string]float64) (axes []float64, total float64) {
 	for i := range b.arms {
 		a := &b.arms[i]
@@ -48,11 +48,11 @@ func (s *scene) columns(b *block, shares map[string]float64) (axes []float64, to
 	return axes, total
 }
 
-// labelled reports whether the one way on of a block says what it is.
+// labelled reports whether the only way out of a block has a label.
 func (s *scene) labelled(b *block) bool { return len(s.onward(b)) > 0 }
 
-// onward are the labels of the one way on of a block. A send and a call, which go on whatever came of them, say
-// so only with numbers, and where there is something to say.
+// onward returns the labels of the only way out of a block. A send and a call whose ways all continue at the same step
+// have a label only if there are numbers to show.
 func (s *scene) onward(b *block) []way {
 	if len(b.arms) != 1 {
 		return nil

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Mermaid writes the graph as a Mermaid flowchart. Node ids are made here; labels are quoted, with everything
-// that Mermaid or HTML could read as its own escaped.
+// Mermaid returns the graph as a Mermaid flowchart. Node ids are generated. Labels are quoted, and everything that
+// Mermaid or HTML could interpret is escaped.
 func (g *Graph) Mermaid() string {
 	var out strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
@@ -67,8 +67,8 @@ func (g *Graph) Mermaid() string {
 	return out.String()
 }
 
-// merged are the edges, those between the same two nodes as one; a send, say, that goes the same way whatever
-// came of it says nothing of it.
+// merged returns the edges, with those between the same two nodes as one. For example, a send whose outcomes all lead
+// to the same step has one edge without a label.
 func (g *Graph) merged() []Edge {
 	var out []Edge
 	at := map[[2]int]int{}
@@ -121,7 +121,8 @@ func (g *Graph) mermaidNode(i int) string {
 	return fmt.Sprintf("n%d%s\"%s\"%s", i, open, text, shut)
 }
 
-// mermaidText escapes by Mermaid's own codes: all but letters, digits and what is harmless between quotes.
+// mermaidText escapes with Mermaid's codes everything except letters, digits and characters that are harmless in
+// quotes.
 func mermaidText(text string, n int) string {
 	var out strings.Builder
 	for _, r := range shorten(text, n) {
@@ -135,7 +136,7 @@ func mermaidText(text string, n int) string {
 	return out.String()
 }
 
-// mermaidComment keeps what cannot end a comment or begin a directive.
+// mermaidComment returns text without what could end a comment or begin a directive.
 func mermaidComment(text string) string {
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune("{}%\"<>", r) {

@@ -6,8 +6,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// sequence nests the run of steps from…to again as the file had it: a step stands before its arms, and those
-// before the step behind it.
+// sequence recovers the nesting of the steps from…to: a step comes before its arms, and these before the step after it.
 func (g *Graph) sequence(d *journey.Definition, from, to int) sequence {
 	var out sequence
 	for i := from; i < to; {
@@ -30,7 +29,7 @@ func (g *Graph) sequence(d *journey.Definition, from, to int) sequence {
 	return out
 }
 
-// arms gives b its arms: lists of steps that lie in (step, end), ways on behind it, and jumps.
+// arms adds the arms of b: lists of steps in (step, end), ways that continue after it, and jumps.
 func (g *Graph) arms(d *journey.Definition, b *block, out []way, step, end int) {
 	if goTo, ok := d.Steps[step].Spec.(*journey.GoTo); ok {
 		b.jump = g.nodeOf(goTo.To, d, d.Steps[step].Path)
@@ -71,15 +70,15 @@ func (g *Graph) arms(d *journey.Definition, b *block, out []way, step, end int) 
 	}
 }
 
-// nodeOf is the node of a jump target.
+// nodeOf returns the node of a jump target.
 func (g *Graph) nodeOf(step int, d *journey.Definition, path string) int {
 	if step >= 0 {
 		return step + 1
 	}
-	return -2 // the end of its path, which is not known yet
+	return -2 // the end of its path, whose node does not exist yet
 }
 
-// falls reports whether an instance can come to what stands behind a block.
+// falls reports whether an enrollment can reach what follows a block.
 func (b *block) falls() bool {
 	if b.skip != nil {
 		return true
@@ -97,7 +96,7 @@ func (a arm) falls() bool {
 	return a.body[len(a.body)-1].behind
 }
 
-// split reports whether the ways of a block lie side by side.
+// split reports whether the ways of a block are drawn next to each other.
 func (b *block) split() bool {
 	return slices.ContainsFunc(b.arms, func(a arm) bool { return !a.goesOn })
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// stepNode describes a step.
+// stepNode returns the node of a step.
 func stepNode(s *journey.Step) Node {
 	title, lines, _ := words(s)
 	n := Node{ID: s.ID, Step: s.ID, Kind: s.Kind, Title: title, Lines: lines, named: !strings.HasPrefix(s.ID, s.Path+".")}
@@ -94,7 +94,7 @@ func endNode(path string) Node {
 
 func rerouteID(k int) string { return fmt.Sprintf("#reroute %d", k+1) }
 
-// ruleNodes are the rules that hold wherever an instance is.
+// ruleNodes returns nodes for the rules that apply to an enrollment wherever it is.
 func ruleNodes(d *journey.Definition) []Node {
 	var out []Node
 	rule := func(id, kind, title, end string, when expr.Expr, lines ...string) {

@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// Overlay are live numbers for a drawing.
+// Overlay is live numbers for a drawing.
 type Overlay struct {
-	Entered int64            // instances that entered; on the entry
-	HeldOut int64            // of them, held out
+	Entered int64            // enrollments, shown on the entry
+	HeldOut int64            // those in the control group
 	Steps   map[string]Count // by step id
-	Ends    map[string]int64 // instances that ended, by outcome
+	Ends    map[string]int64 // ended enrollments, by outcome
 }
 
-// Count is what is known of a step.
+// Count is the numbers of a step.
 type Count struct {
-	Now    int64            // instances that are there
-	Passed int64            // passages: an instance that came twice counts twice
+	Now    int64            // enrollments at the step
+	Passed int64            // passages; an enrollment that came twice counts twice
 	Arms   map[string]int64 // passages by arm, as workflows.Passage.Arm names them
-	Alert  string           // what someone should look at, in a few words; empty: nothing
+	Alert  string           // a short warning; empty: none
 }
 
-// Shares are the parts of the passages of a step that went each way, by arm; what is not known (passages of an
-// earlier build) is left out. ways are the arms of its ways out, of Graph.Ways.
+// Shares returns the part of a step's passages that took each way, by arm. Passages whose arm is unknown (of an earlier
+// build) are left out. ways are the arms of the edges from Graph.Ways.
 func (c Count) Shares(ways []string) map[string]float64 {
 	own := map[string]int64{}
 	total := int64(0)
@@ -51,7 +51,7 @@ func (c Count) Shares(ways []string) map[string]float64 {
 	return out
 }
 
-// Percent writes a share for people: whole percents, "<1 %" and ">99 %" at the rims.
+// Percent formats a share for people: whole percents, "<1 %" and ">99 %" at the ends.
 func Percent(share float64) string {
 	switch p := 100 * share; {
 	case p > 0 && p < 0.5:
@@ -63,7 +63,7 @@ func Percent(share float64) string {
 	}
 }
 
-// Number writes a count with its thousands apart.
+// Number formats a count with separated thousands.
 func Number(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	sign := ""
@@ -76,7 +76,7 @@ func Number(n int64) string {
 	return sign + text
 }
 
-// foot is what stands at the foot of a node's card: left, right.
+// foot returns the texts at the foot of a node's card: left, right and the warning.
 func (o *Overlay) foot(n *Node) (left, right, alert string) {
 	if o == nil {
 		return "", "", ""
@@ -100,10 +100,10 @@ func (o *Overlay) foot(n *Node) (left, right, alert string) {
 	return left, right, alert
 }
 
-// here reports whether instances stand at a node.
+// here reports whether enrollments are at a node.
 func (o *Overlay) here(n *Node) bool { return o != nil && n.Step != "" && o.Steps[n.Step].Now > 0 }
 
-// shares of the ways out of a block; nil without numbers.
+// shares returns the shares of the ways out of a block, or nil without numbers.
 func (o *Overlay) shares(n *Node, b *block) map[string]float64 {
 	if o == nil || n.Step == "" {
 		return nil

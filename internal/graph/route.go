@@ -6,18 +6,19 @@ import (
 	"slices"
 )
 
-// Costs of a routed edge, in pixels of way.
+// Costs of a routed edge, in pixels of length.
 const (
 	bendCost   = 45.0
 	crossCost  = 60.0
-	insideCost = 0.8     // more per pixel on the ground of a path
-	alongCost  = 16.0    // times the length that lies on another edge
-	maxVisits  = 200_000 // in a drawing; what is left then goes along the rim
-	clear      = 8.0     // no edge comes nearer to a card
-	aside      = 14.0    // where edges pass cards
+	insideCost = 0.8     // extra per pixel on the background of a path
+	alongCost  = 16.0    // times the length shared with another edge
+	maxVisits  = 200_000 // per drawing; the remaining edges run along the rim
+	clear      = 8.0     // minimum distance of edges from cards
+	aside      = 14.0    // distance at which edges pass cards
 )
 
-// route draws the jumps around everything else: those to the same card together, for they may share their way.
+// route draws the jumps around everything else. Jumps to the same card are routed together, because they may share
+// segments.
 func (s *scene) route() {
 	if len(s.jumps) == 0 {
 		return
@@ -60,7 +61,7 @@ func (s *scene) jumpTitle(j jump) string {
 	return "go to " + name
 }
 
-// port is where an edge leaves or enters a card, and the place on the grid beside it.
+// port is where an edge leaves or enters a card, and the nearest point of the grid.
 type port struct {
 	rim, near point
 }
@@ -97,7 +98,7 @@ func (s *scene) ends(j jump, to card) []port {
 	return out
 }
 
-// plain goes along the right rim of the drawing, where there was no better way.
+// plain returns an edge along the right rim of the drawing, for jumps without a better route.
 func (s *scene) plain(j jump, to card) []point {
 	from := s.starts(j)[0].rim
 	if j.from >= 0 {
@@ -108,7 +109,7 @@ func (s *scene) plain(j jump, to card) []point {
 	return []point{from, {rim, from.y}, {rim, end.y}, end}
 }
 
-// spot is a place on the grid, and the direction it was reached in: 0 right, 1 down, 2 left, 3 up.
+// spot is a point of the grid and the direction in which it was reached: 0 right, 1 down, 2 left, 3 up.
 type spot struct{ i, j, dir int }
 
 type visit struct {
@@ -137,7 +138,7 @@ func (f *frontier) Pop() any {
 	return last
 }
 
-// heading is the direction from a to b.
+// heading returns the direction from a to b.
 func heading(a, b point) int {
 	switch {
 	case b.x > a.x:
@@ -150,7 +151,7 @@ func heading(a, b point) int {
 	return 1
 }
 
-// find gives the cheapest way from one of the starts to one of the ends (A*); nil where there is none.
+// find returns the cheapest route from one of the starts to one of the ends (A*), or nil if there is none.
 func (g *grid) find(starts, ends []port) []point {
 	type goal struct{ dir, port int }
 	goals := map[[2]int][]goal{}
@@ -220,7 +221,7 @@ func (g *grid) find(starts, ends []port) []point {
 	return nil
 }
 
-// step goes one place on; a negative cost says that it cannot.
+// step moves by one point. A negative cost means that the move is impossible.
 func (g *grid) step(s spot, dir int) (spot, float64) {
 	i, j := s.i, s.j
 	var perPixel, cross, length float64
@@ -254,7 +255,7 @@ func (g *grid) step(s spot, dir int) (spot, float64) {
 	return spot{i, j, dir}, perPixel*length + cross
 }
 
-// trace walks back from the last visit.
+// trace returns the route that ends at the last visit.
 func (g *grid) trace(trail []visit, starts []port, end port) []point {
 	points := []point{end.rim}
 	last := trail[len(trail)-1]
@@ -269,7 +270,7 @@ func (g *grid) trace(trail []visit, starts []port, end port) []point {
 	return straight(points)
 }
 
-// straight drops the points on the way of a straight piece.
+// straight drops the points inside straight segments.
 func straight(points []point) []point {
 	var out []point
 	for _, p := range points {

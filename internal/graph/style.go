@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// hue is the colour of a family of kinds: light stands on white and on ground, dark on the dark card and on night.
+// hue is the color of a family of kinds: light is used on white and on ground, dark on dark cards and on night.
 type hue struct{ light, ground, dark, night string }
 
 var hues = map[string]hue{
@@ -22,7 +22,7 @@ var hues = map[string]hue{
 	"slate":  {"#414c58", "#e8ecf0", "#b4bfca", "#2a333c"},
 }
 
-// hueOf is the colour of a kind.
+// hueOf returns the color of a kind.
 func hueOf(kind string) string {
 	switch kind {
 	case KindEntry, KindGoal:
@@ -45,7 +45,7 @@ func hueOf(kind string) string {
 	return "slate"
 }
 
-// icons are drawn in strokes on 16 by 16.
+// icons are stroke paths in a box of 16 by 16.
 var icons = map[string]string{
 	"wait":      "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M8 4.8V8l2.4 1.6",
 	"wait_for":  "M4 2h8M4 14h8M5 2c0 4 6 4 6 6s-6 2-6 6M11 2c0 4-6 4-6 6s6 2 6 6",
@@ -75,7 +75,7 @@ func icon(kind string) string {
 	return "M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10"
 }
 
-// shades are the colours that are no hue's: light, dark.
+// shades are the colors that belong to no kind: light, dark.
 var shades = map[string][2]string{
 	"ground": {"#f6f7f9", "#12171c"},
 	"card":   {"#ffffff", "#1b2229"},
@@ -87,7 +87,7 @@ var shades = map[string][2]string{
 	"alert":  {"#a5130a", "#ffb4a8"},
 }
 
-// Style are the styles of a drawing, in light and in dark, for the page it is put into.
+// Style returns the CSS of drawings, in light and in dark, for a page that embeds them.
 func Style() string {
 	var out strings.Builder
 	out.WriteString(`.tabi-graph{font:12px "Helvetica Neue",Helvetica,Arial,"Liberation Sans","Noto Sans CJK JP",sans-serif}` +

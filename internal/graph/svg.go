@@ -11,12 +11,12 @@ import (
 // Options of SVG.
 type Options struct {
 	Overlay *Overlay // live numbers; nil: none
-	// Inline leaves out heading and styles, for a page that has both (Style).
+	// Inline omits heading and styles, for a page that provides both (Style).
 	Inline bool
 }
 
-// SVG draws the graph. It needs nothing from elsewhere, holds no script, and is the same for the same graph.
-// With Inline, a page needs Style.
+// SVG returns the graph as SVG, without scripts or external resources. The same graph and options always return the
+// same bytes. With Inline, the page must include Style.
 func (g *Graph) SVG(o Options) []byte {
 	top := 0.0
 	if !o.Inline {
@@ -69,7 +69,7 @@ func (g *Graph) SVG(o Options) []byte {
 	return w.Bytes()
 }
 
-// sentence says in words what the drawing shows, for those who do not see it.
+// sentence describes the drawing in words, for people who cannot see it.
 func (g *Graph) sentence() string {
 	steps := 0
 	for _, n := range g.Nodes {
@@ -90,11 +90,11 @@ func (w *writer) f(format string, args ...any) { _, _ = fmt.Fprintf(w, format, a
 
 func esc(text string) string {
 	var out bytes.Buffer
-	_ = xml.EscapeText(&out, []byte(text)) // a buffer takes everything
+	_ = xml.EscapeText(&out, []byte(text)) // writing to a buffer never fails
 	return out.String()
 }
 
-// num writes a length with at most one decimal.
+// num formats a length with at most one decimal.
 func num(v float64) string {
 	v = math.Round(v*10) / 10
 	if v == math.Trunc(v) {
@@ -103,7 +103,7 @@ func num(v float64) string {
 	return fmt.Sprintf("%.1f", v)
 }
 
-// line draws an edge with round corners and its head.
+// line draws an edge with round corners and an arrow head.
 func (w *writer) line(l line) {
 	points := straight(l.points)
 	if len(points) < 2 {
@@ -237,7 +237,7 @@ func (w *writer) card(g *Graph, c *card) {
 	w.f("</g>\n")
 }
 
-// full is a card's tooltip.
+// full returns the tooltip of a card.
 func full(text string, c *card) string {
 	if c.left+c.right2 != "" {
 		text += "\n" + strings.Trim(c.left+", "+c.right2, ", ")

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/text/width"
 )
 
-// Text is measured by the widths of Arial and Helvetica, in thousandths of the font's size, with a little to
-// spare: fonts differ.
+// Text is measured with the widths of Arial and Helvetica, in thousandths of the font size, with some slack because
+// fonts differ.
 const (
 	spare     = 1.05
 	boldExtra = 1.07
@@ -20,7 +20,7 @@ var widths = [95]int{
 	333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,
 }
 
-// runeWidth is in thousandths of the font's size.
+// runeWidth returns a width in thousandths of the font size.
 func runeWidth(r rune) int {
 	switch {
 	case r >= ' ' && r <= '~':
@@ -40,7 +40,7 @@ func runeWidth(r rune) int {
 	return 620
 }
 
-// measure is the width of text, in pixels.
+// measure returns the width of text, in pixels.
 func measure(text string, size float64, bold bool) float64 {
 	sum := 0
 	for _, r := range text {
@@ -53,7 +53,7 @@ func measure(text string, size float64, bold bool) float64 {
 	return w
 }
 
-// reach is how many of the runes fit into a width.
+// reach returns how many of the runes fit into a width.
 func reach(runes []rune, most, size float64, bold bool) int {
 	sum := 0.0
 	for i, r := range runes {
@@ -64,7 +64,7 @@ func reach(runes []rune, most, size float64, bold bool) int {
 	return len(runes)
 }
 
-// fit cuts text to a width; an ellipsis says that it was cut.
+// fit shortens text to a width and marks the cut with an ellipsis.
 func fit(text string, most, size float64, bold bool) string {
 	runes := []rune(shorten(text, 400))
 	if reach(runes, most, size, bold) == len(runes) {
@@ -74,7 +74,7 @@ func fit(text string, most, size float64, bold bool) string {
 	return strings.TrimRight(string(runes[:n]), " ,") + "…"
 }
 
-// wrap breaks text into at most n lines of a width; the last is cut.
+// wrap breaks text into at most n lines of a width and shortens the last one.
 func wrap(text string, most, size float64, bold bool, n int) []string {
 	runes := []rune(shorten(text, 400))
 	var out []string

@@ -17,10 +17,10 @@ import (
 
 const armSkipped = contract.ArmSkipped
 
-// exprLength is how much of a condition is shown, in characters.
+// exprLength is the maximum length of a condition, in characters.
 const exprLength = 64
 
-// words says of a spec what it does: a title, more lines, and its ways out.
+// words describes a step: a title, more lines, and its ways out.
 func words(s *journey.Step) (title string, lines []string, out []way) {
 	next := way{Arm: ArmNext, to: s.Next}
 	switch spec := s.Spec.(type) {
@@ -65,7 +65,7 @@ func words(s *journey.Step) (title string, lines []string, out []way) {
 	return s.Kind, nil, []way{next}
 }
 
-// ways are the ways out of a step, in the order of the file, without the one past a step whose condition is not true.
+// ways returns the ways out of a step, in the order of the file, without the one that skips it.
 func ways(s *journey.Step) []way {
 	_, _, out := words(s)
 	return out
@@ -114,7 +114,7 @@ func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []wa
 			full += ", if " + string(a.When)
 			if twin := slices.IndexFunc(spec.Arms, func(o journey.EventArm) bool { return slices.Equal(o.Events, a.Events) }); twin != i ||
 				slices.ContainsFunc(spec.Arms[i+1:], func(o journey.EventArm) bool { return slices.Equal(o.Events, a.Events) }) {
-				label += " if " + condition(a.When) // the event alone does not tell the arms apart
+				label += " if " + condition(a.When) // the event alone does not distinguish the arms
 			}
 		}
 		out = append(out, way{strconv.Itoa(i + 1), label, full, a.Then})
@@ -150,7 +150,7 @@ func splitWords(spec *journey.Split) (title string, lines []string, out []way) {
 	return "by chance, " + plural(len(spec.Arms), "way", "ways"), nil, out
 }
 
-// level is a threshold of an intent in words.
+// level describes an intent threshold.
 func level(l *journey.Level) string {
 	if l.Above != nil {
 		return l.Intent + " above " + strconv.FormatFloat(*l.Above, 'f', -1, 64)
@@ -166,7 +166,7 @@ func sendWords(s *journey.Step, spec *journey.Send) (title string, lines []strin
 	}
 }
 
-// saidWords say how something is said.
+// saidWords describes the delivery options of a message.
 func saidWords(spec *journey.Send) (lines []string) {
 	via := strings.Join(spec.Via, ", else ")
 	if via == "" {
@@ -236,7 +236,7 @@ func handoffWords(s *journey.Step, spec *journey.Handoff) (title string, lines [
 	for _, name := range slices.Sorted(maps.Keys(spec.Outcomes)) {
 		all = append(all, outcome{name, spec.Outcomes[name]})
 	}
-	slices.SortStableFunc(all, func(a, b outcome) int { // those that have steps in the order of the file
+	slices.SortStableFunc(all, func(a, b outcome) int { // those with steps come in the order of the file
 		switch {
 		case a.to == s.Next || b.to == s.Next:
 			return 0
@@ -258,7 +258,7 @@ func handoffWords(s *journey.Step, spec *journey.Handoff) (title string, lines [
 	return "queue " + spec.Queue, lines, out
 }
 
-// Span writes a duration in days, hours, minutes and seconds: 30d says more than 4w2d.
+// Span formats a duration in days, hours, minutes and seconds: 30d is clearer than 4w2d.
 func Span(d time.Duration) string {
 	if d < 0 {
 		return "-" + Span(-d)
@@ -273,7 +273,7 @@ func Span(d time.Duration) string {
 	return clock.FormatDuration(d)
 }
 
-// labels are the kinds in words.
+// labels are the names of the kinds in words.
 var labels = map[string]string{
 	"wait": "wait", "wait_for": "wait for", "branch": "branch", "split": "split", "send": "send", "decide": "decide", "ask": "ask", "handoff": "hand-off", "set": "set", "emit": "emit",
 	"call": "call", "go_to": "go to", "exit": "exit",
@@ -287,10 +287,10 @@ func label(kind string) string {
 	return strings.ReplaceAll(kind, "_", " ")
 }
 
-// condition is an expression on one line, shortened.
+// condition returns an expression on one line, shortened.
 func condition(e expr.Expr) string { return shorten(string(e), exprLength) }
 
-// shorten gives text on one line, of at most n characters.
+// shorten returns text on one line, of at most n characters.
 func shorten(text string, n int) string {
 	text = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
@@ -304,7 +304,7 @@ func shorten(text string, n int) string {
 	return text
 }
 
-// address is host and path of a URL: what stands behind may be a secret.
+// address returns the host and path of a URL. The rest may be a secret.
 func address(raw string) string {
 	if u, err := url.Parse(raw); err == nil && u.Host != "" && !strings.Contains(raw, "{{") && !strings.Contains(raw, "{%") {
 		return u.Host + u.Path

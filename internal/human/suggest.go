@@ -1,4 +1,4 @@
-// Package human holds what is said to people in more than one place: "did you mean", durations, one line of a text.
+// Package human formats text for people that more than one package needs: suggestions, lists, printable names.
 package human
 
 import (
@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Suggest returns the known word nearest to a misspelt one, or "" where none is near.
+// Suggest returns the known word nearest to a misspelled one, or "" if none is near.
 func Suggest(word string, known []string) string {
 	best, bestDistance := "", 1+max(1, len([]rune(word))/3)
 	sorted := slices.Clone(known)
@@ -16,7 +16,7 @@ func Suggest(word string, known []string) string {
 			continue
 		}
 		if min(len([]rune(word)), len([]rune(candidate))) < 3 && !strings.EqualFold(word, candidate) {
-			continue // of names this short, any two are near
+			continue // any two names this short are near each other
 		}
 		d := distance(strings.ToLower(word), strings.ToLower(candidate), bestDistance)
 		if d < bestDistance {
@@ -26,7 +26,8 @@ func Suggest(word string, known []string) string {
 	return best
 }
 
-// distance counts edits (insert, delete, replace, swap of neighbors); it returns limit where there are at least as many.
+// distance returns the number of edits (insert, delete, replace, swap of neighbors), or limit if there are at least as
+// many.
 func distance(a, b string, limit int) int {
 	x, y := []rune(a), []rune(b)
 	if len(x) > 100 || len(y) > 100 || len(x)-len(y) >= limit || len(y)-len(x) >= limit {

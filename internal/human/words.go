@@ -5,10 +5,10 @@ import (
 	"unicode"
 )
 
-// Join writes a list for people.
+// Join returns a list separated by commas.
 func Join(words []string) string { return strings.Join(words, ", ") }
 
-// Printable keeps a file's bytes from steering the terminal.
+// Printable replaces the control characters of untrusted text, so that it cannot control the terminal.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\t' && unicode.IsControl(r) {

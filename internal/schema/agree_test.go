@@ -16,9 +16,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
-// agree holds the schema against lint for one file of a folder: what lint takes the schema takes, and what lint
-// refuses for its shape the schema refuses. Of what lint refuses for its meaning alone, the schema may say
-// either.
+// agree compares the schema with lint for one file of a folder. The schema must accept what lint accepts, and refuse
+// what lint refuses for its shape. What lint refuses for its meaning, the schema may accept or refuse.
 func agree(t *testing.T, files []lint.File, name string, document any) (refusal, same bool) {
 	t.Helper()
 	shape, failed, words := verdict(files, name)
@@ -35,7 +34,7 @@ func agree(t *testing.T, files []lint.File, name string, document any) (refusal,
 	return refusal, false
 }
 
-// The files that ship, those that show every key, and those that the simulator plays are taken by both.
+// TestGoodFiles checks that lint and schema accept the shipped files, files that use every key, and the simulator's.
 func TestGoodFiles(t *testing.T) {
 	t.Parallel()
 	for _, root := range []string{"../../journeys", "testdata/whole", "../simulate/testdata/language", "../simulate/testdata/rules"} {
@@ -56,7 +55,7 @@ func TestGoodFiles(t *testing.T) {
 	}
 }
 
-// Lint's own goldens: good files and bad ones.
+// TestGoldens compares schema and lint on lint's goldens, valid and invalid.
 func TestGoldens(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("../journey/lint/testdata/*.txtar")
@@ -95,14 +94,14 @@ func TestGoldens(t *testing.T) {
 	}
 }
 
-// edit is a change of a document that can be taken back.
+// edit is a reversible change of a document.
 type edit struct {
 	what string
 	make func() (undo func())
 }
 
-// edits are all small mistakes in a value: every key missing, one too many in every mapping, every value one of
-// another type.
+// edits returns all small mistakes in a value: each key missing, one extra key in every mapping, each value replaced by
+// one of another type.
 func edits(n *yaml.Node, path string) []edit {
 	var out []edit
 	swap := func(what string, content []*yaml.Node) {
@@ -134,7 +133,7 @@ func edits(n *yaml.Node, path string) []edit {
 	return out
 }
 
-// replaced puts other values in the place of one.
+// replaced returns edits that replace a value by others.
 func replaced(at **yaml.Node, path string) []edit {
 	var out []edit
 	for _, other := range []string{"~", "true", "5", "word", `" "`, "1h", "[]", "[word]", "{}", "{zzz: 1}"} {
@@ -151,7 +150,7 @@ func replaced(at **yaml.Node, path string) []edit {
 	return out
 }
 
-// named are the kinds of file that files of a kind name.
+// named maps a kind of file to the kinds that its files refer to.
 var named = map[string][]string{
 	"test": {
 		"journey",
@@ -161,7 +160,7 @@ var named = map[string][]string{
 	}, "journey": {"message", "actions", "intents"}, "actions": {"message", "intents"}, "policy": {"intents"},
 }
 
-// TestEveryMistake makes every small mistake in files that show every key, and asks lint and schema.
+// TestEveryMistake makes every small mistake in files that use every key, and compares lint and schema.
 func TestEveryMistake(t *testing.T) {
 	t.Parallel()
 	files := folder(t, "testdata/whole")
@@ -172,7 +171,7 @@ func TestEveryMistake(t *testing.T) {
 			if !ok {
 				t.Fatal("cannot be read")
 			}
-			changed := []lint.File{{Name: file.Name}} // and what it needs: scenarios need journeys, and these what they name
+			changed := []lint.File{{Name: file.Name}} // and the files that it refers to, directly or not
 			kind := kindOf(file.Name)
 			for _, other := range files {
 				if other.Name != file.Name && slices.Contains(named[kind], kindOf(other.Name)) {
@@ -210,7 +209,7 @@ var fileTop = regexp.MustCompile(`^# ([\w./-]+\.yaml)\n`)
 
 var example = regexp.MustCompile("(?ms)^```yaml *([a-z-]*)\n(.*?)^```$")
 
-// The examples of the manual: those that lint, and those that it shows as mistakes.
+// TestManual compares schema and lint on the examples of the manual, valid and invalid.
 func TestManual(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("../../docs/language/*.md")

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The examples of the contract of the language, and the mistakes that a schema can see.
+// Examples from the reference of the language, and mistakes that a schema can detect.
 const (
 	goodActions = `
 group: retention

@@ -20,7 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// compiled are the schemas of all kinds of file, checked against the draft's own schema.
+// compiled returns the schemas of all kinds of file, validated against the draft's own schema.
 var compiled = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	out := map[string]*jsonschema.Schema{}
 	for _, k := range Kinds() {
@@ -43,7 +43,7 @@ var compiled = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	return out, nil
 })
 
-// refused says why the schema of a kind refuses a document; nil where it takes it.
+// refused returns why the schema of a kind refuses a document, or nil.
 func refused(t *testing.T, kind string, document any) error {
 	t.Helper()
 	all, err := compiled()
@@ -53,7 +53,7 @@ func refused(t *testing.T, kind string, document any) error {
 	return all[kind].Validate(document)
 }
 
-// kindOf is the kind of a file by its place.
+// kindOf returns the kind of a file, by its place.
 func kindOf(name string) string {
 	base := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(name), ".yaml"), ".yml")
 	switch dir := filepath.Base(filepath.Dir(name)); {
@@ -69,8 +69,8 @@ func kindOf(name string) string {
 	return "journey"
 }
 
-// value gives a YAML value as an editor hands it to the schema: what JSON carries. An unquoted date is its
-// text. ok is false for a tag.
+// value returns a YAML value as an editor passes it to the schema: as JSON. An unquoted date is a string. ok is false
+// for a tag.
 func value(n *yaml.Node) (v any, ok bool) {
 	ok = n.Style&yaml.TaggedStyle == 0
 	switch n.Kind {
@@ -111,7 +111,7 @@ func value(n *yaml.Node) (v any, ok bool) {
 	return nil, false
 }
 
-// parse reads a YAML document; ok is false where it is none, or where one key hides another.
+// parse parses a YAML document. ok is false if it is invalid, or if it repeats a key.
 func parse(data []byte) (root *yaml.Node, document any, ok bool) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	root = &yaml.Node{}
@@ -122,17 +122,18 @@ func parse(data []byte) (root *yaml.Node, document any, ok bool) {
 	return root, document, ok
 }
 
-// structural are the codes of what a schema can see.
+// structural are the codes of diagnostics that a schema can detect.
 var structural = []string{"unknown-key", "missing-key", "wrong-type", "bad-duration", "unknown-step-kind"}
 
-// verdict tells what lint says of one file of a folder: anything structural, or any error at all.
+// verdict returns lint's result for one file of a folder: whether it has a structural error, whether it has any error,
+// and the messages.
 func verdict(files []lint.File, name string) (shape, failed bool, words string) {
 	_, _, diagnostics := scenario.Check(files, lint.Options{Channels: channels.Shipped().Specs()})
 	var all strings.Builder
 	for _, d := range diagnostics {
 		if d.File == name && d.Severity == source.Error {
 			across := strings.Contains(d.Message, "a journey decides and sends") ||
-				strings.Contains(d.Message, "every decide merely chooses") // what one file asks of another
+				strings.Contains(d.Message, "every decide merely chooses") // a requirement that depends on other files
 			failed, shape = true, shape || slices.Contains(structural, d.Code) && !across
 			all.WriteString(d.String() + "\n")
 		}
@@ -140,7 +141,7 @@ func verdict(files []lint.File, name string) (shape, failed bool, words string) 
 	return shape, failed, all.String()
 }
 
-// folder reads the YAML files of a folder and of messages, actions in it.
+// folder returns the YAML files of a folder, with its messages and actions.
 func folder(t *testing.T, root string) []lint.File {
 	t.Helper()
 	var files []lint.File

@@ -80,7 +80,7 @@ func (b *builder) exitRule() *Schema {
 	return s
 }
 
-// reroute is a rule by an event or a condition, or by an intent.
+// reroute is the schema of a rule with an event, a condition or an intent.
 func (b *builder) reroute() *Schema {
 	common := keys{
 		"event":  b.events(),

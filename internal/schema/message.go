@@ -10,7 +10,7 @@ func (b *builder) message() *Schema {
 	var channels []string
 	for _, c := range b.channels {
 		if c.Any {
-			continue // it takes the treatment of another
+			continue // it uses the treatment of another channel
 		}
 		channels = append(channels, c.Name)
 		whole[c.Name] = b.treatment(c, true)
@@ -28,7 +28,7 @@ func (b *builder) message() *Schema {
 	return s
 }
 
-// treatment is what a channel says; whole asks for what it needs.
+// treatment is the schema of a channel's text. With whole, required fields must be present.
 func (b *builder) treatment(c channel.Spec, whole bool) *Schema {
 	s := object(keys{})
 	s.Description = c.Doc

@@ -6,7 +6,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Patterns of texts.
 const (
 	notBlank  = `\S`
 	kebab     = `^[a-z0-9]+(-[a-z0-9]+)*$`
@@ -21,7 +20,7 @@ const (
 	header    = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 )
 
-// What editors say of texts that do not match.
+// Messages that editors show for strings that do not match.
 const (
 	kebabWords = "A name is small letters, digits and single hyphens: order-follow-up."
 	spanWords  = "A duration is written like 90s, 15m, 2h, 3d, 1w or 1h30m, the largest unit first."
@@ -32,19 +31,19 @@ func number(v float64) *float64 { return &v }
 // keys are the properties of a mapping.
 type keys = map[string]*Schema
 
-// with puts what a key is for beside its value's schema. A reference may have neighbours in this draft.
+// with adds the description of a key to the schema of its value. In this draft a $ref may have siblings.
 func (s *Schema) with(doc string) *Schema {
 	out := *s
 	out.Description = doc
 	return &out
 }
 
-// object is a mapping that knows these keys and no others.
+// object is a mapping with these keys and no others.
 func object(properties keys, required ...string) *Schema {
 	return &Schema{Type: "object", Properties: properties, Required: required, Others: false}
 }
 
-// mapOf is a mapping of names to values of one form.
+// mapOf is a mapping of names to values of one schema.
 func mapOf(names, values *Schema) *Schema {
 	return &Schema{Type: "object", PropertyNames: names, Others: values}
 }
@@ -55,7 +54,7 @@ func list(of *Schema, atLeast int) *Schema {
 
 func anyOf(of ...*Schema) *Schema { return &Schema{AnyOf: of} }
 
-// need asks for one of the keys at least.
+// need requires at least one of the keys.
 func need(names ...string) []*Schema {
 	var out []*Schema
 	for _, name := range names {
@@ -72,34 +71,32 @@ func enum(words ...string) *Schema {
 	return s
 }
 
-// anything is what JSON carries.
+// anything is any JSON value.
 func anything() *Schema { return &Schema{} }
 
-// text is a text for people; a number stands for its digits.
+// text is a string for people; a number is allowed too.
 func text() *Schema { return &Schema{Type: []string{"string", "number"}} }
 
-// word is a text that is not blank.
+// word is a string that is not blank.
 func word() *Schema { return &Schema{Type: "string", Pattern: notBlank, Words: "This is empty."} }
 
-// id is a text that is not blank, or a number.
+// id is a string that is not blank, or a number.
 func id() *Schema { return &Schema{Type: []string{"string", "number"}, Pattern: notBlank} }
 
 func boolean() *Schema { return &Schema{Type: "boolean"} }
 
-// amount is a number from low on.
+// amount is a number of at least low.
 func amount(low float64) *Schema { return &Schema{Type: "number", Minimum: number(low)} }
 
-// within is a number in a range.
 func within(low, high float64) *Schema {
 	return &Schema{Type: "number", Minimum: number(low), Maximum: number(high)}
 }
 
-// whole is a whole number in a range.
 func whole(low, high float64) *Schema {
 	return &Schema{Type: "integer", Minimum: number(low), Maximum: number(high)}
 }
 
-// label is a name that a designer gives.
+// label is a name given by a designer.
 func (b *builder) label() *Schema {
 	return b.def("label", func() *Schema {
 		return &Schema{
@@ -113,10 +110,10 @@ func (b *builder) label() *Schema {
 	})
 }
 
-// names are those of labels, as keys of a mapping.
+// names are the keys of a mapping that are labels.
 func names() *Schema { return &Schema{Pattern: kebab, Words: kebabWords, MaxLength: 100} }
 
-// reference is the name of something that stands elsewhere.
+// reference is the name of something that is defined elsewhere.
 func reference() *Schema { return &Schema{Type: "string", Pattern: kebab, Words: kebabWords} }
 
 func (b *builder) duration() *Schema {
@@ -132,7 +129,7 @@ func (b *builder) duration() *Schema {
 	})
 }
 
-// cel is an expression; a number or boolean is itself.
+// cel is an expression; a number or boolean is allowed too.
 func (b *builder) cel() *Schema {
 	return b.def("expression", func() *Schema {
 		return &Schema{
@@ -142,7 +139,7 @@ func (b *builder) cel() *Schema {
 	})
 }
 
-// events is the name of an event, or a list.
+// events is the name of an event, or a list of names.
 func (b *builder) events() *Schema {
 	return b.def("events", func() *Schema {
 		return &Schema{
@@ -201,7 +198,7 @@ func (b *builder) via() *Schema {
 	})
 }
 
-// level are the keys of a threshold of an intent.
+// level are the keys of an intent threshold.
 func level() keys {
 	return keys{
 		"intent": word().with("The name of an intent of intents.yaml."),
@@ -210,13 +207,13 @@ func level() keys {
 	}
 }
 
-// levelled asks for exactly one threshold.
+// levelled requires exactly one threshold.
 func (s *Schema) levelled() *Schema {
 	s.OneOf = need("above", "below")
 	return s
 }
 
-// and joins properties.
+// and merges properties.
 func and(some ...keys) keys {
 	out := keys{}
 	for _, one := range some {

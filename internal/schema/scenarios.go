@@ -54,7 +54,7 @@ func (b *builder) scenario() *Schema {
 			some("vars", &Schema{MinProperties: 1}),
 		)...)
 	})
-	s.AnyOf = []*Schema{ // a scenario that expects nothing is an error
+	s.AnyOf = []*Schema{ // a scenario without expectations is an error
 		{Required: []string{"expect"}, Properties: keys{"expect": speaks}},
 		{
 			Required:   []string{"timeline"},
@@ -64,7 +64,7 @@ func (b *builder) scenario() *Schema {
 	return s
 }
 
-// line is an entry of a timeline: when, and one thing that happens.
+// line is an entry of a timeline: a time and one action.
 func (b *builder) line() *Schema {
 	acts := []keys{
 		{
@@ -102,7 +102,7 @@ func scores() *Schema {
 	return s
 }
 
-// expect is what must be so.
+// expect is an expectation.
 func (b *builder) expect() *Schema {
 	return b.def("expect", func() *Schema {
 		names := func() *Schema { return anyOf(word(), list(word(), 0)) }
@@ -124,7 +124,7 @@ func (b *builder) expect() *Schema {
 			"blocked":  anyOf(blocked, list(blocked, 0)).with("Exactly these sends were refused, in this order."),
 			"handoffs": names().with("Exactly these queues got a hand-off, in this order."),
 		})
-		s.AnyOf = []*Schema{ // via stands beside a single message
+		s.AnyOf = []*Schema{ // via is allowed only with a single message
 			{Not: &Schema{Required: []string{"via"}}},
 			{Required: []string{"sent"}, Properties: keys{"sent": {Not: &Schema{Type: "array"}}}},
 		}
@@ -132,7 +132,7 @@ func (b *builder) expect() *Schema {
 	})
 }
 
-// said is a message of an expectation.
+// said is a message in an expectation.
 func (b *builder) said(blocked bool) *Schema {
 	name := "sent"
 	if blocked {

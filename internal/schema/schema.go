@@ -1,6 +1,6 @@
-// Package schema gives a JSON Schema for every kind of file of a journeys folder, so that editors complete and
-// check while a designer types. It is made from the registries of step kinds and channels. What it refuses,
-// tabi lint refuses too; lint sees more: names, types of expressions, jumps.
+// Package schema generates a JSON Schema for every kind of file of a project, so that editors complete and check while
+// a designer types. It uses the registries of step kinds and channels. Whatever a schema refuses, tabi lint refuses
+// too; lint also checks names, types of expressions and jumps.
 package schema
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 )
 
-// Schema is a JSON Schema of draft 2020-12, as far as this package needs it: by keywords that draft 7 has, too,
-// since editors may know no later one.
+// Schema is a JSON Schema of draft 2020-12. It uses only keywords that draft 7 has too, because editors may support
+// nothing later.
 type Schema struct {
 	Dialect     string `json:"$schema,omitempty"`
 	Ref         string `json:"$ref,omitempty"`
@@ -23,8 +23,8 @@ type Schema struct {
 	Default     any    `json:"default,omitempty"`
 	Examples    []any  `json:"examples,omitempty"`
 
-	Pattern   string   `json:"pattern,omitempty"`             // RE2 and ECMAScript read it alike
-	Words     string   `json:"patternErrorMessage,omitempty"` // what editors say where Pattern does not match
+	Pattern   string   `json:"pattern,omitempty"`             // must mean the same in RE2 and ECMAScript
+	Words     string   `json:"patternErrorMessage,omitempty"` // what editors show if Pattern does not match
 	MinLength int      `json:"minLength,omitempty"`
 	MaxLength int      `json:"maxLength,omitempty"`
 	Minimum   *float64 `json:"minimum,omitempty"`
@@ -47,22 +47,22 @@ type Schema struct {
 	Defs          map[string]*Schema `json:"$defs,omitempty"`
 }
 
-// Dialect is the draft that the schemas are written in.
+// Dialect is the draft of the schemas.
 const Dialect = "https://json-schema.org/draft/2020-12/schema"
 
 // Kind is a kind of file.
 type Kind struct {
 	Name  string // of `tabi schema NAME`
-	Files string // where such files stand in a journeys folder
+	Files string // where such files are in a project
 	Doc   string
 
 	build func(*builder) *Schema
 }
 
-// File is the name of the schema's own file.
+// File returns the name of the schema's file.
 func (k Kind) File() string { return k.Name + ".schema.json" }
 
-// Kinds are the kinds of file, in the order of the manual.
+// Kinds returns the kinds of file, in the order of the manual.
 func Kinds() []Kind {
 	return []Kind{
 		{"journey", "<journey>.yaml", "a journey: who enters, what happens, how it ends", (*builder).journey},
@@ -74,8 +74,8 @@ func Kinds() []Kind {
 	}
 }
 
-// Generate gives the schema of a kind of file, as JSON that is the same every time. channels are those of the
-// build: activities/channels.Shipped().Specs().
+// Generate returns the schema of a kind of file as JSON. The same channels (activities/channels.Shipped().Specs())
+// always yield the same bytes.
 func Generate(kind string, channels []channel.Spec) ([]byte, error) {
 	for _, k := range Kinds() {
 		if k.Name != kind {
@@ -101,16 +101,16 @@ func Generate(kind string, channels []channel.Spec) ([]byte, error) {
 	return nil, fmt.Errorf("there is no kind of file %q", kind)
 }
 
-// builder makes one schema.
+// builder collects the definitions of one schema.
 type builder struct {
 	channels []channel.Spec
 	defs     map[string]*Schema
 }
 
-// def gives a reference to a part that several places use, making it at the first.
+// def returns a reference to a shared definition, which it builds on first use.
 func (b *builder) def(name string, build func() *Schema) *Schema {
 	if _, made := b.defs[name]; !made {
-		b.defs[name] = nil // a part may lead back to itself
+		b.defs[name] = nil // a definition may refer to itself
 		b.defs[name] = build()
 	}
 	return &Schema{Ref: "#/$defs/" + name}

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write docs/schema anew")
 
 const published = "../../docs/schema"
 
-// The schemas in docs/schema are those of this build, and there are no others.
+// TestPublished checks that docs/schema holds exactly the schemas of this build.
 func TestPublished(t *testing.T) {
 	t.Parallel()
 	var names []string
@@ -58,7 +58,8 @@ func TestPublished(t *testing.T) {
 	}
 }
 
-// Every schema is one by the draft's own schema, and mappings whose keys are known are closed.
+// TestSchemasAreSound checks every schema against the draft's own schema, and that mappings with known keys allow no
+// others.
 func TestSchemasAreSound(t *testing.T) {
 	t.Parallel()
 	all, err := compiled()
@@ -84,7 +85,7 @@ func TestSchemasAreSound(t *testing.T) {
 	}
 }
 
-// described fails where a key has nothing to show on hover, its own or that of the part it refers to.
+// described fails if a key has no description, neither its own nor that of the definition it refers to.
 func described(t *testing.T, kind string, node any, path string) {
 	switch n := node.(type) {
 	case []any:
@@ -105,7 +106,7 @@ func described(t *testing.T, kind string, node any, path string) {
 	}
 }
 
-// def gives a part of the journey's schema.
+// def returns a definition of the journey's schema.
 func def(t *testing.T, name string) *Schema {
 	t.Helper()
 	b := &builder{channels: channels.Shipped().Specs(), defs: map[string]*Schema{}}
@@ -116,7 +117,7 @@ func def(t *testing.T, name string) *Schema {
 	return b.defs[name]
 }
 
-// The schema's kinds, options and results are those of the registry and of the manual.
+// TestKindsAreThoseOfTheRegistry compares the schema's kinds, options and results with the registry and the manual.
 func TestKindsAreThoseOfTheRegistry(t *testing.T) {
 	t.Parallel()
 	var alternatives, kinds []string
@@ -158,7 +159,7 @@ func TestKindsAreThoseOfTheRegistry(t *testing.T) {
 	}
 }
 
-// The words of an enumeration are those that lint lists when it is given another.
+// TestEnumerationsAreThoseOfLint compares the words of each enumeration with those that lint lists for an unknown word.
 func TestEnumerationsAreThoseOfLint(t *testing.T) {
 	t.Parallel()
 	for step, have := range map[string]*Schema{
@@ -182,7 +183,7 @@ func TestEnumerationsAreThoseOfLint(t *testing.T) {
 	}
 }
 
-// The channels and their fields are those of the registry.
+// TestChannelsAreThoseOfTheRegistry compares the channels and their fields with the registry.
 func TestChannelsAreThoseOfTheRegistry(t *testing.T) {
 	t.Parallel()
 	b := &builder{channels: channels.Shipped().Specs(), defs: map[string]*Schema{}}

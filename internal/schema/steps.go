@@ -6,11 +6,11 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// form is how a kind of step is written.
+// form is the syntax of a kind of step.
 type form struct {
 	value   *Schema
 	options keys
-	needs   []string // options that must be there
+	needs   []string // required options
 }
 
 // forms has one line per kind of journey.Kinds.
@@ -32,12 +32,11 @@ func forms() map[string]func(*builder) form {
 	}
 }
 
-// steps is a list of steps.
 func (b *builder) steps() *Schema {
 	return b.def("steps", func() *Schema { return list(b.step(), 0) })
 }
 
-// arm is a nested list of steps, behind which the journey goes on.
+// arm is a nested list of steps, after which the journey continues.
 func (b *builder) arm(when string) *Schema {
 	return b.steps().with("Steps " + when + "; then the journey goes on behind the step.")
 }
@@ -53,11 +52,11 @@ func (b *builder) step() *Schema {
 	})
 }
 
-// kind is a step of one kind: its key, the options beside it, and what every step may have.
+// kind is a step of one kind: its key, its options, and the keys that every step may have.
 func (b *builder) kind(kind journey.Kind) *Schema {
 	build, known := forms()[kind.Name]
 	if !known {
-		return object(keys{kind.Name: anything()}, kind.Name) // a test names the kind that has no line in forms
+		return object(keys{kind.Name: anything()}, kind.Name) // a kind without a line in forms; a test reports it
 	}
 	f := build(b)
 	doc := kind.Doc
@@ -136,7 +135,7 @@ func (b *builder) split() form {
 	}, "weight"), 1)}
 }
 
-// saying are the keys of what is said: of send and ask.
+// saying are the keys of a message, in send and ask.
 func (b *builder) saying() keys {
 	return keys{
 		"via": b.via().
@@ -220,7 +219,7 @@ func (b *builder) emit() form {
 	}
 }
 
-// methods are those of a call.
+// methods are the HTTP methods of a call.
 var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
 
 func (b *builder) call() form {

@@ -1,5 +1,5 @@
-// Package stats holds the statistics that reports and evaluations share: intervals of proportions, and how well
-// predictions rank and are calibrated. Everything is pure.
+// Package stats holds the statistics of reports and evaluations: confidence intervals of proportions, and measures of
+// how well predictions rank and are calibrated. All functions are pure.
 package stats
 
 import "math"
@@ -9,13 +9,13 @@ const Z95 = 1.959963984540054
 
 // Proportion is a share of N customers with its 95 % interval. Share, Low and High are between 0 and 1.
 type Proportion struct {
-	Share, Low, High float64 // 0, 0 and 1 where N is 0: nothing is known
+	Share, Low, High float64 // 0, 0 and 1 if N is 0
 	N                int64
 }
 
-// Wilson returns the proportion k of n with the interval of Wilson's score method, without continuity correction
-// (E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22, 1927). Unlike the
-// textbook's p ± z√(p(1−p)/n) it holds for few customers and for shares near 0 and 1.
+// Wilson returns the proportion k/n with the interval of Wilson's score method, without continuity correction (E. B.
+// Wilson, Probable inference, the law of succession, and statistical inference, JASA 22, 1927). Unlike the textbook's p
+// ± z√(p(1−p)/n), it is valid for few customers and for proportions near 0 and 1.
 func Wilson(k, n int64) Proportion {
 	if n <= 0 {
 		return Proportion{High: 1}
@@ -24,7 +24,7 @@ func Wilson(k, n int64) Proportion {
 	middle := (p + Z95*Z95/(2*m)) / (1 + Z95*Z95/m)
 	half := Z95 * math.Sqrt(p*(1-p)/m+Z95*Z95/(4*m*m)) / (1 + Z95*Z95/m)
 	r := Proportion{Share: p, Low: max(middle-half, 0), High: min(middle+half, 1), N: n}
-	if k == 0 { // exact at both ends, where the sums are off by a rounding error
+	if k == 0 { // exact at both ends, where rounding would show
 		r.Low = 0
 	}
 	if k == n {
@@ -33,8 +33,8 @@ func Wilson(k, n int64) Proportion {
 	return r
 }
 
-// Difference is one proportion minus another with its 95 % interval, each between −1 and 1. An interval that holds
-// 0 means that the two may be equal.
+// Difference is one proportion minus another with its 95 % interval, each between −1 and 1. If the interval contains 0,
+// the two may be equal.
 type Difference struct {
 	Share, Low, High float64
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // AUROC returns the area under the ROC curve: the probability that a random positive has a higher score than a random
-// negative. Equal scores count half. It is 0.5 where one of the two kinds is missing.
+// negative. Equal scores count half. It is 0.5 if there are no positives or no negatives.
 func AUROC(scores []float64, yes []bool) float64 {
 	order := make([]int, len(scores))
 	for i := range order {
@@ -36,8 +36,8 @@ func AUROC(scores []float64, yes []bool) float64 {
 	return (ranks - pos*(pos+1)/2) / (pos * neg)
 }
 
-// LogLoss returns the mean of −ln of the probability that was predicted for what happened. Probabilities below 1e-12
-// count as 1e-12.
+// LogLoss returns the mean of −ln of the predicted probability of what happened. Probabilities below 1e-12 count as
+// 1e-12.
 func LogLoss(p []float64, yes []bool) float64 {
 	sum := 0.0
 	for i := range p {
@@ -50,7 +50,7 @@ func LogLoss(p []float64, yes []bool) float64 {
 	return sum / float64(len(p))
 }
 
-// Bar is one bar of a reliability diagram: similar predictions, and how often they came true.
+// Bar is one bar of a reliability diagram: a group of similar predictions, with the share of them that came true.
 type Bar struct {
 	Predicted, Observed float64 // means
 	Count               int
