@@ -54,7 +54,6 @@ func (e Endpoint[In, Out]) Call(ctx context.Context, c Caller, in In) (out Out, 
 
 // Inputs of the admin API.
 type (
-	// None is the input of an endpoint without parameters.
 	None struct{}
 	// EnrollInput is the input of Enroll.
 	EnrollInput struct{ Body EnrollRequest }
@@ -102,8 +101,7 @@ type (
 	}
 	// DeadLetterInput is the input of RetryDeadLetters and DropDeadLetters.
 	DeadLetterInput struct{ Body DeadLetterSelection }
-	// DecisionQuery is the input of ExplainDecision.
-	DecisionQuery struct {
+	DecisionQuery   struct {
 		Customer string   `query:"customer" required:"true"`
 		Group    string   `query:"group" doc:"a group of actions; either this or actions"`
 		Actions  []string `query:"actions,explode" doc:"names of actions"`

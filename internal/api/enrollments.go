@@ -59,7 +59,7 @@ type EnrollmentList struct {
 	Next        string       `json:"next,omitempty"`
 }
 
-// Send is one row of the ledger.
+// Send is one row of the message ledger.
 type Send struct {
 	Key      string    `json:"key"`
 	Journey  string    `json:"journey"`

@@ -92,14 +92,14 @@ type EndNumbers struct {
 	Value    float64 `json:"value"`
 }
 
-// FunnelNumbers compare treated and held-out customers whose window is over.
+// FunnelNumbers compare treated and held-out customers whose goal window is over.
 type FunnelNumbers struct {
 	Goal       bool               `json:"goal"`
 	Treated    GroupNumbers       `json:"treated"`
 	HeldOut    GroupNumbers       `json:"held_out"`
 	Milestones []MilestoneNumbers `json:"milestones"`
 	Difference *Interval          `json:"difference,omitempty" doc:"of the rates, treated minus held out, by Newcombe's method"`
-	Lift       *float64           `json:"lift,omitempty"` // Difference relative to the rate of the held-out
+	Lift       *float64           `json:"lift,omitempty"` // Difference relative to the rate of the held-out group
 }
 
 // GroupNumbers count the customers of one of the two groups.

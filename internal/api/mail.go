@@ -7,11 +7,12 @@ type MailEventsResponse struct {
 	Ignored  []IgnoredReport `json:"ignored"`
 }
 
-// IgnoredReport says which report had no effect, and why. It is no error: providers also report mails that others sent.
+// IgnoredReport identifies a report without effect and gives the reason. It is no error, because providers also report
+// messages that other systems sent.
 type IgnoredReport struct {
 	Index  int    `json:"index"`
 	Reason string `json:"reason"`
 }
 
-// MailReports are reports of a mail provider: one object or a list.
+// MailReports is a mail provider's reports: one object or a list.
 type MailReports any

@@ -12,11 +12,12 @@ type Receipt struct {
 	MessageID   string   `json:"messageId"`
 	Customer    string   `json:"customer"`
 	Duplicate   bool     `json:"duplicate,omitempty"`
-	Entered     []string `json:"entered,omitempty"` // workflow ids of the enrollments that it started
+	Entered     []string `json:"entered,omitempty"` // workflow IDs of the enrollments that it started
 	DeliveredTo int      `json:"delivered_to,omitempty" doc:"number of running enrollments that it is delivered to"`
 }
 
-// SegmentCall is one call of Segment's tracking API. Which fields it needs depends on its type; unknown fields are ignored.
+// SegmentCall is one call of Segment's tracking API. The required fields depend on its type; unknown fields are
+// ignored.
 type SegmentCall struct {
 	_           struct{}       `additionalProperties:"true"`
 	Type        string         `json:"type,omitempty" doc:"in a batch: track, identify, page, screen, alias or group"`

@@ -95,7 +95,8 @@ func (s *Step) ArmKeys() []string {
 	return out
 }
 
-// Successors are the indices a step can lead to, and End where it can end its path; without repeats, sorted.
+// Successors returns the indices of the steps that can follow a step, with End if its path can end there: sorted,
+// without repeats.
 func Successors(s *Step) []int {
 	var out []int
 	d := s.Describe()
@@ -109,7 +110,8 @@ func Successors(s *Step) []int {
 	return slices.Compact(out)
 }
 
-// Validate finds what would lead the interpreter astray: jumps to nowhere, ids that are taken, specs of another kind.
+// Validate reports the first thing that would mislead the interpreter: a jump to no step, a repeated id, a spec of the
+// wrong kind.
 func (d *Definition) Validate() error {
 	inside := func(to int) bool { return to >= End && to < len(d.Steps) }
 	if d.Journey == "" {

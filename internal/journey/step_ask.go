@@ -20,18 +20,18 @@ var askKind = Kind{
 	New:     func() Spec { return &Ask{} },
 }
 
-// ReplyArm is an arm of ask; exactly one of Intent, Matches and Any is set.
+// ReplyArm is an arm of ask. Exactly one of Intent, Matches and Any is set.
 type ReplyArm struct {
-	Intent  string `json:"intent,omitempty"`  // what the reply is classified as
-	Matches string `json:"matches,omitempty"` // RE2 syntax; found anywhere in the text
+	Intent  string `json:"intent,omitempty"`  // the intent that the reply is classified as
+	Matches string `json:"matches,omitempty"` // RE2 syntax; matches anywhere in the text
 	Any     bool   `json:"any,omitempty"`
 	Then    int    `json:"then"`
 }
 
-// Ask says a message and waits for the customer's reply: the first `Message Received` behind it that an arm takes.
+// Ask sends a message and waits for the customer's reply: the first later `Message Received` that matches an arm.
 type Ask struct {
-	Question  Send          `json:"question"` // its OnBlocked and OnFailure lead to OnTimeout's way where they are absent
-	Timeout   time.Duration `json:"timeout"`  // counted from when it was asked
+	Question  Send          `json:"question"` // its OnBlocked and OnFailure default to the target of OnTimeout
+	Timeout   time.Duration `json:"timeout"`  // from the moment of asking
 	Replies   []ReplyArm    `json:"replies"`
 	OnTimeout int           `json:"on_timeout"`
 }
@@ -59,7 +59,7 @@ func (a *Ask) Describe() Description {
 	return d
 }
 
-// valid looks at the arms of a question.
+// valid checks the arms of a question.
 func (a *Ask) valid() error {
 	switch {
 	case a.Question.Message == "":

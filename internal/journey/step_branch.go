@@ -16,13 +16,12 @@ var branchKind = Kind{
 	New:     func() Spec { return &Branch{} },
 }
 
-// BranchArm is an arm of branch.
 type BranchArm struct {
 	When expr.Expr `json:"when"`
 	Then int       `json:"then"`
 }
 
-// Branch goes the way of the first true arm.
+// Branch takes the first arm that is true.
 type Branch struct {
 	Arms []BranchArm `json:"arms"`
 	Else int         `json:"else"`

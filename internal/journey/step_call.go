@@ -22,7 +22,7 @@ var callKind = Kind{
 	New:     func() Spec { return &Call{} },
 }
 
-// CallMethods are the methods of a call.
+// CallMethods are the HTTP methods a call step may use.
 var CallMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
 
 // The fixed parts of a request.
@@ -32,21 +32,22 @@ var (
 	WebAddress  = regexp.MustCompile(`(?i)^https?://[^\s/?#]`)
 )
 
-// OwnHeaders are set by the request itself.
+// OwnHeaders are the headers that the request sets itself; a journey cannot set them.
 var OwnHeaders = []string{"host", "content-length", "transfer-encoding", "connection", "trailer", "te", "upgrade", "idempotency-key"}
 
-// Call is an HTTP request. URL, header values, Body and the texts in JSON are Liquid.
+// Call is an HTTP request. URL, header values, Body and the strings in JSON are Liquid.
 type Call struct {
 	Method    string            `json:"method"` // default GET, POST with a body
 	URL       string            `json:"url"`
 	Headers   map[string]string `json:"headers,omitempty"`
 	Body      string            `json:"body,omitempty"` // as written, or
-	JSON      any               `json:"json,omitempty"` // a mapping or list that is sent as JSON
+	JSON      any               `json:"json,omitempty"` // a mapping or list, sent as JSON
 	Timeout   time.Duration     `json:"timeout"`        // of one attempt
-	OnFailure int               `json:"on_failure"`     // Next where absent
+	OnFailure int               `json:"on_failure"`     // default Next
 }
 
-// DefaultCallTimeout bounds one attempt of a call that gives none; MaxCallTimeout is the longest that may be given.
+// DefaultCallTimeout bounds one attempt of a call without a timeout of its own. MaxCallTimeout is the highest timeout
+// allowed.
 const (
 	DefaultCallTimeout = 10 * time.Second
 	MaxCallTimeout     = 60 * time.Second
@@ -60,7 +61,7 @@ func (c *Call) Describe() Description {
 	return Description{Arms: []Arm{{Key: ArmFailure, To: &c.OnFailure}}, Stays: true, GoesOn: true}
 }
 
-// valid looks at the fixed parts of a call; its templates are looked at when they are rendered.
+// valid checks the fixed parts of a call. Templates are checked when they are rendered.
 func (c *Call) valid() error {
 	switch {
 	case !slices.Contains(CallMethods, c.Method):

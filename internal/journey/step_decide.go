@@ -14,14 +14,13 @@ var decideKind = Kind{
 	New:     func() Spec { return &Decide{} },
 }
 
-// Decide chooses the next best of some actions, and sends its message on the channel it won with, unless it
-// only chooses.
+// Decide chooses the next best of some actions and sends its message on the winning channel, unless Choose is set.
 type Decide struct {
-	Group   string   `json:"group,omitempty"`   // a group of actions, as the current release has it; or
+	Group   string   `json:"group,omitempty"`   // a group of actions, as in the current release; or
 	Actions []string `json:"actions,omitempty"` // actions by name
-	Via     []string `json:"via,omitempty"`     // narrows the channels; empty: each action's own
-	Choose  bool     `json:"choose,omitempty"`  // only chooses: `send: false`
-	None    int      `json:"none"`              // Next where absent
+	Via     []string `json:"via,omitempty"`     // restricts the channels; empty: each action's own
+	Choose  bool     `json:"choose,omitempty"`  // do not send: `send: false`
+	None    int      `json:"none"`              // default Next
 }
 
 // Kind implements Spec.

@@ -17,7 +17,7 @@ var emitKind = Kind{
 	New:     func() Spec { return &Emit{} },
 }
 
-// Emit makes an event of this customer. A property without a value is left out.
+// Emit creates an event of this customer. A property without a value is left out.
 type Emit struct {
 	Event      string               `json:"event"`
 	Properties map[string]expr.Expr `json:"properties,omitempty"`

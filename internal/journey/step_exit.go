@@ -8,7 +8,7 @@ var exitKind = Kind{
 	New:     func() Spec { return &Exit{} },
 }
 
-// Exit ends the instance with Outcome.
+// Exit ends the enrollment with Outcome.
 type Exit struct {
 	Outcome string `json:"outcome"`
 }

@@ -20,7 +20,7 @@ var handoffKind = Kind{
 // Priorities of a handoff, lowest first.
 var Priorities = []string{"low", "normal", "high", "urgent"}
 
-// Handoff gives the customer to a person of a queue.
+// Handoff assigns the customer to an agent of a queue.
 type Handoff struct {
 	Queue     string         `json:"queue"`
 	Priority  string         `json:"priority"`       // default normal

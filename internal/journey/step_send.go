@@ -14,8 +14,8 @@ var sendKind = Kind{
 	New:     func() Spec { return &Send{} },
 }
 
-// Send says a message on the first permitted channel of Via; Via empty means best: of the message's permitted
-// channels the one that the customer answers most.
+// Send sends a message on the first permitted channel of Via. An empty Via means best: the permitted channel of the
+// message that the customer answers most.
 type Send struct {
 	Message   string               `json:"message"`
 	Via       []string             `json:"via,omitempty"`
@@ -23,8 +23,8 @@ type Send struct {
 	Category  string               `json:"category"` // Marketing (default) or Transactional
 	Topic     string               `json:"topic,omitempty"`
 	Tone      string               `json:"tone,omitempty"`
-	OnBlocked int                  `json:"on_blocked"` // Next where absent
-	OnFailure int                  `json:"on_failure"` // Next where absent
+	OnBlocked int                  `json:"on_blocked"` // default Next
+	OnFailure int                  `json:"on_failure"` // default Next
 }
 
 // Categories of a send.

@@ -17,7 +17,7 @@ type Assignment struct {
 	Value  expr.Expr `json:"value"`
 }
 
-// Set assigns in the order of the file.
+// Set assigns values in the order of the file.
 type Set struct {
 	Assign []Assignment `json:"assign"`
 }

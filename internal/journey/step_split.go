@@ -18,14 +18,13 @@ var splitKind = Kind{
 	New:     func() Spec { return &Split{} },
 }
 
-// SplitArm is an arm of split.
 type SplitArm struct {
 	Weight float64 `json:"weight"`
 	Name   string  `json:"name,omitempty"`
 	Then   int     `json:"then"`
 }
 
-// Split goes a way that hangs on journey, step and customer alone.
+// Split takes an arm that depends only on journey, step and customer.
 type Split struct {
 	Arms []SplitArm `json:"arms"`
 }

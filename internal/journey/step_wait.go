@@ -17,7 +17,7 @@ var waitKind = Kind{
 	New:     func() Spec { return &Wait{} },
 }
 
-// Wait parks for Duration, or until the moment Until gives plus Offset, or until the time of day At comes on
+// Wait parks for Duration, or until the moment that Until evaluates to plus Offset, or until the next time of day At on
 // one of Days.
 type Wait struct {
 	At       LocalTime     `json:"at,omitempty"`

@@ -20,7 +20,7 @@ var waitForKind = Kind{
 	New:     func() Spec { return &WaitFor{} },
 }
 
-// EventArm is an arm of wait_for: it waits for an event, or, with Level, for an intent.
+// EventArm is an arm of wait_for: it waits for an event or, with Level, for an intent.
 type EventArm struct {
 	Events []string  `json:"events"`
 	Level  *Level    `json:"level,omitempty"` // Events and When are then empty
@@ -28,12 +28,12 @@ type EventArm struct {
 	Then   int       `json:"then"` // index of the first step, or the step's Next
 }
 
-// WaitFor parks until an arm's event comes, or Timeout has passed.
+// WaitFor parks until an arm's event arrives or Timeout has passed.
 type WaitFor struct {
 	Arms      []EventArm    `json:"arms"`
 	Timeout   time.Duration `json:"timeout"`
 	OnTimeout int           `json:"on_timeout"`
-	Since     string        `json:"since,omitempty"` // "entry" looks back to the entry
+	Since     string        `json:"since,omitempty"` // "entry" also considers events since the entry
 }
 
 // Kind implements Spec.

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// validRules looks at what stands beside the steps of a definition.
+// validRules checks what a definition holds besides its steps.
 func (d *Definition) validRules() error {
 	if s := d.Entry.Schedule; s != nil {
 		if len(d.Entry.Events) > 0 {
@@ -29,7 +29,7 @@ func (d *Definition) validRules() error {
 	return nil
 }
 
-// validClock looks at a time of day on some days.
+// validClock checks a time of day and its days.
 func validClock(at LocalTime, days []string) error {
 	if _, _, _, err := at.Parse(); err != nil {
 		return err
@@ -42,7 +42,7 @@ func validClock(at LocalTime, days []string) error {
 	return nil
 }
 
-// valid looks at a threshold.
+// valid checks a threshold.
 func (l *Level) valid() error {
 	threshold := l.Above
 	if threshold == nil {
