@@ -64,16 +64,16 @@ func checkEdges(t *testing.T, d *journey.Definition) {
 	}
 }
 
-func TestEdgesAreTheCompilers(t *testing.T) {
+func TestEdgesMatchCompiler(t *testing.T) {
 	t.Parallel()
 	for _, d := range drawn(t) {
 		checkEdges(t, d)
 	}
 }
 
-// TestNothingLiesOnAnything checks that cards and labels do not overlap, routed edges cross no card, text fits its
+// TestBoxesDoNotOverlap checks that cards and labels do not overlap, routed edges cross no card, text fits its
 // card, and nothing leaves the drawing.
-func TestNothingLiesOnAnything(t *testing.T) {
+func TestBoxesDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	for name, d := range drawn(t) {
 		g := New(d)

@@ -78,8 +78,8 @@ func TestLocalTimeNext(t *testing.T) {
 	}
 }
 
-// TestLocalTimeNextHolds compares the answer with a minute-by-minute search.
-func TestLocalTimeNextHolds(t *testing.T) {
+// TestLocalTimeNextMatchesSearch compares the answer with a minute-by-minute search.
+func TestLocalTimeNextMatchesSearch(t *testing.T) {
 	t.Parallel()
 	zones := rapid.SampledFrom(
 		[]string{

@@ -8,31 +8,31 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// Spec is what a step of a kind says. A kind says each thing once, in its file step_<kind>.go; the passes over a whole
-// definition ask for it and know no kind by name. Implementations are pointers to structs.
+// Spec is the part of a step that depends on its kind. Each kind describes itself once, in step_<kind>.go; passes over a
+// whole definition use the description and know no kind by name. Implementations are pointers to structs.
 type Spec interface {
 	Kind() string
 	Describe() Description
 }
 
-// Description is what a spec says of itself.
+// Description describes a spec to the passes over a whole definition.
 type Description struct {
-	Arms  []Arm // the ways out that the kind names, in the order of the file
+	Arms  []Arm // the named ways out, in the order of the file
 	Exprs []Expression
 
-	Events     [][]string // the rules by which it hears events, each by name; an empty rule hears every event
-	Levels     []*Level   // the levels of intents that it waits for
-	Intents    []string   // the intents that it tells replies apart by
-	TakesEvent bool       // its expressions see the event that it takes, not the one at hand
+	Events     [][]string // the event names of each rule; an empty rule matches every event
+	Levels     []*Level   // the intent levels it waits for
+	Intents    []string   // the intents that distinguish replies
+	TakesEvent bool       // its expressions see the event it receives, not the current one
 
-	// What a release must hold while an enrollment is in the journey.
+	// The messages that a release must hold while an enrollment is in the journey.
 	Messages        []Saying
 	Groups, Actions []string
 
-	Parks  bool // an enrollment waits there, so a cycle through it is no endless loop
-	Stays  bool // an enrollment may be there for long without parking: what it does outside is tried again
+	Parks  bool // an enrollment waits there, so a cycle through it is not endless
+	Stays  bool // an enrollment may be there for long without parking, because it retries
 	Says   bool // it sends a message
-	GoesOn bool // it may lead behind the step without an arm
+	GoesOn bool // it may continue after the step without an arm
 	Ends   bool // it ends the enrollment
 }
 
@@ -44,10 +44,10 @@ type Saying struct {
 
 // Arm is a way out of a step.
 type Arm struct {
-	Key     string // as step visits and coverage name it; empty: the kind has one way out
-	To      *int   // index of its first step; where it has none, the step's Next
-	Instead *int   // where it leads if it is absent; nil: behind the step
-	Always  bool   // it is an arm of its own even where it leads behind the step
+	Key     string // its name in step visits and coverage; empty: the kind has one way out
+	To      *int   // index of its first step; the step's Next if it has none
+	Instead *int   // where it leads if it is absent; nil: after the step
+	Always  bool   // it is a separate arm even if it leads after the step
 }
 
 // Keys of arms that several kinds have.
@@ -66,7 +66,7 @@ type Expression struct {
 	Want expr.Want
 }
 
-// sortedExprs are the expressions of a mapping, by key.
+// sortedExprs returns the expressions of a mapping, sorted by key.
 func sortedExprs(by map[string]expr.Expr) []Expression {
 	var out []Expression
 	for _, key := range slices.Sorted(maps.Keys(by)) {
@@ -75,7 +75,7 @@ func sortedExprs(by map[string]expr.Expr) []Expression {
 	return out
 }
 
-// Describe returns what the step's spec says of itself; nothing where the step has none.
+// Describe returns the description of the step's spec; it is empty if the step has none.
 func (s *Step) Describe() Description {
 	if s.Spec == nil {
 		return Description{}
@@ -83,7 +83,7 @@ func (s *Step) Describe() Description {
 	return s.Spec.Describe()
 }
 
-// ArmKeys are the keys of the arms that a journey file writes out for the step, in the order of the file.
+// ArmKeys returns the keys of the step's arms that a journey file can contain, in the order of the file.
 func (s *Step) ArmKeys() []string {
 	var out []string
 	for _, arm := range s.Describe().Arms {

@@ -35,7 +35,7 @@ func (d *Decide) Describe() Description {
 	return out
 }
 
-// valid looks at what the spec would do beyond its jumps.
+// valid checks everything in the spec except its jumps.
 func (s *Decide) valid() error {
 	if (s.Group == "") == (len(s.Actions) == 0) {
 		return errors.New("it decides among a group, or among actions")

@@ -31,7 +31,7 @@ func (e *Emit) Describe() Description {
 	return Description{Exprs: sortedExprs(e.Properties), GoesOn: true}
 }
 
-// valid looks at what the spec would do beyond its jumps.
+// valid checks everything in the spec except its jumps.
 func (s *Emit) valid() error {
 	if strings.TrimSpace(s.Event) == "" {
 		return errors.New("an event without a name")

@@ -42,7 +42,7 @@ func (s *Split) Describe() Description {
 	return d
 }
 
-// valid looks at what the spec would do beyond its jumps.
+// valid checks everything in the spec except its jumps.
 func (s *Split) valid() error {
 	sum := 0.0
 	for _, arm := range s.Arms {

@@ -39,7 +39,7 @@ func (w *Wait) Describe() Description {
 	}
 }
 
-// valid looks at what the spec would do beyond its jumps.
+// valid checks everything in the spec except its jumps.
 func (s *Wait) valid() error {
 	switch {
 	case s.At == "" && len(s.Days) > 0:

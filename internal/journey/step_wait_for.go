@@ -56,7 +56,7 @@ func (w *WaitFor) Describe() Description {
 	return d
 }
 
-// valid looks at what the spec would do beyond its jumps.
+// valid checks everything in the spec except its jumps.
 func (s *WaitFor) valid() error {
 	for i, arm := range s.Arms {
 		if arm.Level == nil {

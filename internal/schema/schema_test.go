@@ -117,8 +117,8 @@ func def(t *testing.T, name string) *Schema {
 	return b.defs[name]
 }
 
-// TestKindsAreThoseOfTheRegistry compares the schema's kinds, options and results with the registry and the manual.
-func TestKindsAreThoseOfTheRegistry(t *testing.T) {
+// TestKindsMatchRegistry compares the schema's kinds, options and results with the registry and the manual.
+func TestKindsMatchRegistry(t *testing.T) {
 	t.Parallel()
 	var alternatives, kinds []string
 	for _, one := range def(t, "step").OneOf {
@@ -159,8 +159,8 @@ func TestKindsAreThoseOfTheRegistry(t *testing.T) {
 	}
 }
 
-// TestEnumerationsAreThoseOfLint compares the words of each enumeration with those that lint lists for an unknown word.
-func TestEnumerationsAreThoseOfLint(t *testing.T) {
+// TestEnumerationsMatchLint compares the words of each enumeration with those that lint lists for an unknown word.
+func TestEnumerationsMatchLint(t *testing.T) {
 	t.Parallel()
 	for step, have := range map[string]*Schema{
 		"call: {url: \"https://x.example\", method: X}":       def(t, "step_call").Properties["call"].Properties["method"],
@@ -183,8 +183,8 @@ func TestEnumerationsAreThoseOfLint(t *testing.T) {
 	}
 }
 
-// TestChannelsAreThoseOfTheRegistry compares the channels and their fields with the registry.
-func TestChannelsAreThoseOfTheRegistry(t *testing.T) {
+// TestChannelsMatchRegistry compares the channels and their fields with the registry.
+func TestChannelsMatchRegistry(t *testing.T) {
 	t.Parallel()
 	b := &builder{channels: channels.Shipped().Specs(), defs: map[string]*Schema{}}
 	message := b.message()

@@ -8,9 +8,9 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// TestDiffTold checks that renames given by the caller are not guessed, and that steps which hold nobody need no
+// TestDiffKeepsGivenRenames checks that renames given by the caller are not guessed, and that steps which hold nobody need no
 // migration.
-func TestDiffTold(t *testing.T) {
+func TestDiffKeepsGivenRenames(t *testing.T) {
 	archive, err := txtar.ParseFile("testdata/given-id.txtar")
 	if err != nil {
 		t.Fatal(err)

@@ -54,8 +54,8 @@ func FuzzPrint(f *testing.F) {
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { printsBack(t) }))
 }
 
-// TestPrintIsTheInverse checks printsBack with random journeys.
-func TestPrintIsTheInverse(t *testing.T) {
+// TestPrintRoundTrip checks printsBack with random journeys.
+func TestPrintRoundTrip(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	rapid.Check(t, func(t *rapid.T) {

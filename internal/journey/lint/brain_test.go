@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
-// decided compiles a journey beside the example's actions and intents.
+// decided compiles a journey with the example's actions and intents.
 func decided(t *testing.T, steps string) *journey.Program {
 	t.Helper()
 	source := "journey: p\nentry: {event: Start}\ngoal: {event: Won}\n" + steps
@@ -88,7 +88,7 @@ func TestIntentsInExpressions(t *testing.T) {
 	}
 }
 
-func TestQuestionsThatCheckDidNotMake(t *testing.T) {
+func TestInvalidQuestions(t *testing.T) {
 	t.Parallel()
 	half := 0.5
 	sound := func() *journey.Ask {

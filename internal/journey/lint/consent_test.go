@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-func TestConsentThatIsNotGivenCountsAsGivenInScenarios(t *testing.T) {
+func TestAbsentConsentCountsAsGivenInScenarios(t *testing.T) {
 	t.Parallel()
 	type m = map[string]any
 	for _, c := range []struct {

@@ -95,7 +95,7 @@ func TestProject(t *testing.T) {
 	}
 }
 
-func TestDefinitionsThatCheckDidNotMake(t *testing.T) {
+func TestInvalidDefinitions(t *testing.T) {
 	t.Parallel()
 	sound := func() *journey.Definition {
 		return &journey.Definition{

@@ -1,2 +1,2 @@
-// Package scenario reads scenario files: the tests that designers write beside their journeys.
+// Package scenario reads scenario files: the tests that designers write for their journeys.
 package scenario

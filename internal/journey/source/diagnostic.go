@@ -22,7 +22,7 @@ type Diagnostic struct {
 	Code     string   `json:"code"`
 	Message  string   `json:"message"`          // what is wrong and what to do
 	Hint     string   `json:"hint,omitempty"`   // did you mean "…"?
-	Source   string   `json:"source,omitempty"` // the line; empty where it is blank or longer than 10,000 characters
+	Source   string   `json:"source,omitempty"` // the line; empty if it is blank or longer than 10,000 characters
 }
 
 // Diagnostics are sorted by file and position, so that the output is reproducible.
