@@ -7,7 +7,7 @@ type MailEventsResponse struct {
 	Ignored  []IgnoredReport `json:"ignored"`
 }
 
-// IgnoredReport identifies a report without effect and gives the reason. It is no error, because providers also report
+// IgnoredReport identifies a report without effect and states the reason. It is no error, because providers also report
 // messages that other systems sent.
 type IgnoredReport struct {
 	Index  int    `json:"index"`

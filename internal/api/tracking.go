@@ -7,7 +7,7 @@ type Accepted struct {
 	Receipts   []Receipt `json:"receipts,omitempty" doc:"for server keys only: they show to whom an anonymous id belongs"`
 }
 
-// Receipt is what one accepted call did.
+// Receipt is the result of one accepted call.
 type Receipt struct {
 	MessageID   string   `json:"messageId"`
 	Customer    string   `json:"customer"`

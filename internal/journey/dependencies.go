@@ -28,7 +28,7 @@ func (d *Definition) expressions() []expr.Expr {
 	return out
 }
 
-// names is a set of property names. "*" stands for all of them and replaces the others when listed.
+// names is a set of property names. "*" means all of them and replaces the others when listed.
 type names map[string]bool
 
 func (n names) add(more ...string) {

@@ -20,7 +20,7 @@ type Program struct {
 	listens  Listens
 }
 
-// Reads are the top-level properties that a journey's expressions name. "*" stands for all.
+// Reads are the top-level properties that a journey's expressions name. "*" means all.
 type Reads struct {
 	Entry []string // of entry
 	Event []string // of event, and of steps.<id>.properties

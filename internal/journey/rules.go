@@ -81,7 +81,7 @@ const (
 type Policy struct {
 	Limits     []Limit              `json:"limits,omitempty"`
 	QuietHours *QuietHours          `json:"quiet_hours,omitempty"`
-	Consent    map[string]expr.Expr `json:"consent,omitempty"` // "all", "marketing", "transactional" or a channel → condition; false or missing means no
+	Consent    map[string]expr.Expr `json:"consent,omitempty"` // category (all, marketing, transactional) or channel → condition
 	Suppress   []Suppression        `json:"suppress,omitempty"`
 	Tone       []ToneRule           `json:"tone,omitempty"` // the first that is true; a step's tone beats it
 	// ControlGroups maps a control test (of Controls) to its percentage of customers, together at most 100. For these

@@ -8,7 +8,7 @@ import (
 type Vars struct {
 	Customer  map[string]any
 	Entry     map[string]any
-	Event     map[string]any // nil: no event at hand; reading it is an error (which makes a condition false)
+	Event     map[string]any // nil: no current event; reading it is an error, which makes a condition false
 	EventName string
 	Intent    map[string]float64 // by name as written (expressions write - as _): every intent of the release, 0 without evidence
 	Vars      map[string]any

@@ -132,7 +132,8 @@ func (p *stepPrinter) path(path journey.Path) ([]yamlMap, error) {
 	return p.list(path.Start, journey.End, path.Name)
 }
 
-// list returns the steps from start on, up to the one that continues at behind. prefix is the list's id.
+// list returns the steps of the list that begins at start and continues, when it ends, at the third argument.
+// prefix is the list's id.
 func (p *stepPrinter) list(start, behind int, prefix string) ([]yamlMap, error) {
 	if start != p.at {
 		return nil, fmt.Errorf("step %d begins a list where step %d would stand", start, p.at)

@@ -9,14 +9,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// groupInfo is what the checks need to know of a file of actions.
+// groupInfo holds what the checks need to know about a file of actions.
 type groupInfo struct {
 	check   *fileCheck
 	broken  bool          // part of the file could not be read
 	actions []*actionInfo // in the order of the file
 }
 
-// actionInfo is what the checks need to know of an action.
+// actionInfo holds what the checks need to know about an action.
 type actionInfo struct {
 	check   *fileCheck
 	name    string

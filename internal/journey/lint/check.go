@@ -138,8 +138,8 @@ func inParallel(files []*fileCheck, do func(*fileCheck)) {
 	workers.Wait()
 }
 
-// Folder is what the files of a folder know of each other. While files are checked in parallel, everything in it is
-// read-only except messageFile.used, actionInfo.sent and actionInfo.chosen.
+// Folder holds what the files of a folder know about each other. While files are checked in parallel,
+// everything in it is read-only except messageFile.used, actionInfo.sent and actionInfo.chosen.
 type Folder struct {
 	Opts     Options
 	kinds    kindSet

@@ -66,7 +66,7 @@ func (j *journeyCheck) enumerate(list []*stepTree) {
 	}
 }
 
-// link sets Next and the arms' targets. behind is the index of the step after the list.
+// link sets Next and the arms' targets. The second argument is the index of the step after the list.
 func (j *journeyCheck) link(list []*stepTree, behind int) {
 	for i, s := range list {
 		s.Next = behind

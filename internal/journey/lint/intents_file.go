@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// intentSet is what the checks need to know of the folder's intents.
+// intentSet holds what the checks need to know about the folder's intents.
 type intentSet struct {
 	known  bool     // there is an intents.yaml
 	broken bool     // it could not be read: names are not checked

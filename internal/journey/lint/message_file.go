@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// messageFile is what the checks need to know of a message.
+// messageFile holds what the checks need to know about a message.
 type messageFile struct {
 	check    *fileCheck
 	at       source.Pos

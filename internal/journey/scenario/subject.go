@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
-// subject is what a scenario may name of the journeys that run in it.
+// subject holds the names of the running journeys that a scenario may use.
 type subject struct {
 	name string
 	def  *journey.Definition   // of the journey under test; nil if it did not compile: its names are then not checked
