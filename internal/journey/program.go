@@ -89,6 +89,7 @@ func NewProgram(d *Definition) (*Program, error) {
 	return p, nil
 }
 
+// Revision returns the revision of the definition; see Definition.Revision.
 func (p *Program) Revision() string { return p.revision }
 
 // evaluator returns the evaluator of e. An expression that is not part of the program is compiled.

@@ -16,6 +16,7 @@ var branchKind = Kind{
 	New:     func() Spec { return &Branch{} },
 }
 
+// BranchArm is an arm of branch: the steps from Then on run if When is true.
 type BranchArm struct {
 	When expr.Expr `json:"when"`
 	Then int       `json:"then"`

@@ -18,6 +18,7 @@ var splitKind = Kind{
 	New:     func() Spec { return &Split{} },
 }
 
+// SplitArm is an arm of split with its share of the customers.
 type SplitArm struct {
 	Weight float64 `json:"weight"`
 	Name   string  `json:"name,omitempty"`

@@ -54,6 +54,7 @@ type exprEntry struct {
 // maxCachedExprs bounds exprCache. When the cache is full, it is emptied.
 const maxCachedExprs = 4096
 
+// Compile returns the evaluator of an expression, or its issues, from the process-wide cache. A new expression is added to it.
 func Compile(source Expr) exprEntry {
 	exprCache.Lock()
 	entry, ok := exprCache.entries[source]
@@ -75,6 +76,7 @@ func Compile(source Expr) exprEntry {
 	return entry
 }
 
+// ErrMissing is returned if an expression is absent, or evaluates to an optional without a value.
 var ErrMissing = errors.New("the value is missing")
 
 // Activation returns the variables in the form CEL needs.

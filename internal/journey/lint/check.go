@@ -214,4 +214,5 @@ func (c *Folder) JourneyKnown(name string) bool {
 	return c.journeyFiles[name] || c.Content.Journeys[name] != nil
 }
 
+// JourneyNames returns the names of the folder's journeys, with or without errors, sorted.
 func (c *Folder) JourneyNames() []string { return slices.Sorted(maps.Keys(c.journeyFiles)) }

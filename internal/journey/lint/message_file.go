@@ -21,6 +21,7 @@ type messageFile struct {
 	message  *journey.Message // what compiled
 }
 
+// MessageNames returns the names of the folder's messages, sorted.
 func (c *Folder) MessageNames() []string { return slices.Sorted(maps.Keys(c.Messages)) }
 
 // claimMessage registers a message under its file's name.

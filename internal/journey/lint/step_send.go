@@ -116,6 +116,7 @@ func NoTreatment(message, channel string, channels []string) string {
 	return fmt.Sprintf("the message %q has no treatment for %s, only for %s", message, channel, human.Join(channels))
 }
 
+// ChannelNames returns the names of this build's channels, in the order of the registry.
 func (c *Folder) ChannelNames() []string {
 	var names []string
 	for _, spec := range c.Opts.Channels {

@@ -335,4 +335,5 @@ func (s span) holds(at Pos) bool {
 	return !before(at, s.from) && before(at, s.to)
 }
 
+// SetTarget matches the target of an assignment: vars or customer, and a dotted path.
 var SetTarget = regexp.MustCompile(`^(vars|customer)\.([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)$`)

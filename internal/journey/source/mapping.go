@@ -199,6 +199,7 @@ func (f *Document) Duration(n *Node, what string, signed bool) (time.Duration, b
 	return d, true
 }
 
+// Number reads a number from low to high, both inclusive.
 func (f *Document) Number(n *Node, what string, low, high float64) (float64, bool) {
 	if n.Shape != Scalar || n.Tagged || n.Quoted || n.Tag != "int" && n.Tag != "float" {
 		f.WrongType(n, what+" is a number")
@@ -345,6 +346,7 @@ func (f *Document) IsMapping(n *Node, what string) bool {
 	return true
 }
 
+// OptionalText reads the string at a key into to. A missing key is no error.
 func (f *Document) OptionalText(m *Mapping, key string, to *string) {
 	if n := m.Get(key); n != nil {
 		*to, _ = f.Text(n, key)
