@@ -87,7 +87,7 @@ func ReasonText(reason string) string {
 		return "an exit step of the journey (" + step + ")"
 	}
 	if event, ok := strings.CutPrefix(reason, "by "); ok {
-		return event + " came in"
+		return "the event " + event
 	}
 	return reason
 }

@@ -117,7 +117,7 @@ func TestLogin(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.header.Get("Location"))
 	}
 	if got := h.post(client, "/login", url.Values{"token": {"wrong"}, "name": {"Aiko"}}); got.status != http.StatusUnauthorized ||
-		!strings.Contains(got.body, "not known") {
+		!strings.Contains(got.body, "Unknown token") {
 		t.Errorf("wrong token: %d", got.status)
 	}
 	if got := h.post(client, "/login", url.Values{"token": {agentToken}, "name": {" "}}); got.status != http.StatusBadRequest {

@@ -27,7 +27,7 @@ func holds(t *testing.T, page answer, wants ...string) {
 	}
 }
 
-// A customer's page tells what they want and why, what was decided and why, what was held back, and what was said.
+// A customer's page shows intents with their evidence, decisions with their reasons, sends and the conversation.
 func TestCustomerPage(t *testing.T) {
 	t.Parallel()
 	h := deciding(t)
@@ -53,12 +53,12 @@ func TestCustomerPage(t *testing.T) {
 		`<h1>Ana <small>ana</small></h1>`,
 		`<span class="intent">keen</span> <strong>59.3 %</strong>`,
 		`<td>Product Viewed</td>`,
-		`Nothing speaks for it.`, // 1 − e^(−0.9)
+		`No evidence yet.`, // 1 − e^(−0.9)
 		`<strong>gift by app</strong>`,
-		`<strong>2</strong> asked for → <strong>2</strong> eligible → <strong>1</strong> applicable`,
+		`<strong>2</strong> considered → <strong>2</strong> eligible → <strong>1</strong> applicable`,
 		`NOT_APPLICABLE`,
 		`class="won"`,
-		`<strong>nothing: NOT_APPLICABLE</strong>`,
+		`<strong>no action: NOT_APPLICABLE</strong>`,
 		`they wrote by app`,
 		`&lt;b&gt;Hello?&lt;/b&gt;`,
 		`<td>gift</td><td>app</td>`,
@@ -77,16 +77,16 @@ func TestCustomerPage(t *testing.T) {
 func TestReport(t *testing.T) {
 	t.Parallel()
 	h := deciding(t)
-	holds(t, h.page("/report"), "No action was offered in this time")
+	holds(t, h.page("/report"), "No action was offered in this period")
 	h.decides(`{"userId": "ana", "group": "offers"}`)
 	h.call("/v1/track", `{"userId": "ana", "event": "Product Viewed"}`)
 	holds(
 		t,
 		h.page("/report?since=all"),
 		`<th scope="row">gift</th><td>app</td>`,
-		`nothing is counted or learned of them: upgrade.`,
+		`nothing is counted or learned: upgrade.`,
 		"Maturing",
-		"asked by a channel",
+		"requested by channels",
 		"full arbitration",
 		`100.0 %`,
 	)

@@ -113,16 +113,16 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 		}
 	}
 	if got := h.get(aiko, "/inbox?queue=sales"); strings.Contains(got.body, "ana/b") ||
-		!strings.Contains(got.body, "Nothing here matches") {
+		!strings.Contains(got.body, "No hand-offs match") {
 		t.Errorf("another queue shows it")
 	}
 	one := h.get(aiko, page)
-	for _, want := range []string{"ana@example.com", "Ana &lt;b&gt;", "The parcel &lt;never&gt; came.", "waits for an agent", "Delivery Failed", `<option value="refunded">`, "apology"} {
+	for _, want := range []string{"ana@example.com", "Ana &lt;b&gt;", "The parcel &lt;never&gt; came.", "waiting for an agent", "Delivery Failed", `<option value="refunded">`, "apology"} {
 		if !strings.Contains(one.body, want) {
 			t.Errorf("the page lacks %q: %s", want, one.body)
 		}
 	}
-	for what, want := range map[string]int{`The parcel &lt;never&gt; came.`: 1, "workflow_id": 0, "<dd>" + id: 0, `name="agent"`: 0, "Claiming is optional": 1, `http-equiv="refresh"`: 0, `formaction="` + page + `/claim"`: 1} {
+	for what, want := range map[string]int{`The parcel &lt;never&gt; came.`: 1, "workflow_id": 0, "<dd>" + id: 0, `name="agent"`: 0, "Optional: shows your colleagues": 1, `http-equiv="refresh"`: 0, `formaction="` + page + `/claim"`: 1} {
 		if got := strings.Count(one.body, what); got != want {
 			t.Errorf("the page has %q %d times, want %d: %s", what, got, want, one.body)
 		}
@@ -149,7 +149,7 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 	}
 	form := url.Values{"note": {"sent € 20"}}
 	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusBadRequest ||
-		!strings.Contains(got.body, "choose an outcome") ||
+		!strings.Contains(got.body, "select an outcome") ||
 		!strings.Contains(got.body, "sent € 20") {
 		t.Errorf("no outcome: %d", got.status)
 	}
@@ -164,7 +164,7 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 	if got := h.post(aiko, page+"/resolve", form); got.status != http.StatusConflict || !strings.Contains(got.body, "Too late") {
 		t.Errorf("too late: %d", got.status)
 	}
-	if got := h.get(aiko, "/inbox"); !strings.Contains(got.body, "Nobody is waiting") {
+	if got := h.get(aiko, "/inbox"); !strings.Contains(got.body, "No customers are waiting") {
 		t.Errorf("it still waits")
 	}
 	kept, err := h.store.Handoff(context.Background(), id)

@@ -34,7 +34,7 @@ func (h *house) later(d time.Duration) {
 func TestJourneyPages(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	if got := h.page("/journeys"); got.status != http.StatusOK || !strings.Contains(got.body, "There is no journey yet") {
+	if got := h.page("/journeys"); got.status != http.StatusOK || !strings.Contains(got.body, "There are no journeys yet") {
 		t.Errorf("no journey: %d %s", got.status, got.body)
 	}
 	e, ref := h.enter()
@@ -111,7 +111,7 @@ func TestJourneyPages(t *testing.T) {
 	}
 	h.later(time.Minute)
 	got = h.page("/journeys/apology")
-	for _, want := range []string{"1 instance is at a step that this drawing does not have", `id="step-phone"`, `id="step-call"`, "Not in this drawing", e.Revision[:10]} {
+	for _, want := range []string{"1 enrollment is at a step that this drawing does not have", `id="step-phone"`, `id="step-call"`, "Not in this drawing", e.Revision[:10]} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page of the new revision lacks %q:\n%s", want, got.body)
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/handoff"
 )
 
-// repeated are the details of a timeline's lines, by kind, that its title or its page says already, and
-// addresses, which mean nothing to an agent.
+// repeated lists, by kind of a timeline entry, the details that are not shown: those that the title or the page already shows, and
+// workflow ids, which mean nothing to an agent.
 var repeated = map[string][]string{
 	"contact": {"message", "status"},
 	"handoff": {"id", "queue", "state"},
@@ -18,8 +18,8 @@ var repeated = map[string][]string{
 	"ended":   {"workflow_id", "outcome"},
 }
 
-// details are what a line of the timeline shows beside its title, on the page of a hand-off: not what stands on
-// that page anyway.
+// details returns what a timeline entry shows next to its title. On the page of a hand-off, page is that hand-off; details that the
+// page shows elsewhere are left out.
 func details(line analytics.TimelineEntry, page handoff.Handoff) []pair {
 	drop := repeated[line.Kind]
 	if line.Kind == "handoff" && line.Detail["id"] == page.ID {

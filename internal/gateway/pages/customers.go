@@ -24,41 +24,41 @@ import (
 )
 
 const (
-	decisionsShown = 20  // decisions a customer's page shows, with their funnels
-	contactsShown  = 50  // rows of the ledger
-	turnsShown     = 50  // of the conversation
-	funnelShown    = 100 // candidates of a decision
+	decisionsShown = 20 // decisions that a customer's page shows
+	sendsShown     = 50
+	turnsShown     = 50  // turns of the conversation
+	funnelShown    = 100 // candidates that a decision shows
 )
 
-// story is what is known of a customer, as every page tells it: a customer's own, and that of a hand-off.
+// story is what is known about a customer. The customer's page and the pages of the customer's hand-offs show it.
 type story struct {
 	Customer     string
-	Known        bool   // there is a profile
-	Name         string // where the profile has one
+	Known        bool   // whether there is a profile
+	Name         string // first name; empty if unknown
 	Profile      customer.Customer
 	Intents      []intentRow
 	Decisions    []decisionRow
 	Conversation []message.ConversationTurn
-	Journeys     []unit.Enrollment // under way
+	Journeys     []unit.Enrollment // running
 	Timeline     []analytics.TimelineEntry
 }
 
-// toldStory is a story as a part of a page tells it: at a moment, and beside a hand-off, if that is the page's.
-type toldStory struct {
+// storyPart is the data of a part of a page that shows a story.
+type storyPart struct {
 	story
-	Now     time.Time // virtual
-	Handoff handoff.Handoff
+	Now     time.Time       // virtual
+	Handoff handoff.Handoff // whose page it is; zero on the customer's page
 }
 
-// At is the story as it is told at a moment.
-func (s story) At(now time.Time) toldStory { return toldStory{story: s, Now: now} }
+// At returns the data of a part of the customer's page.
+func (s story) At(now time.Time) storyPart { return storyPart{story: s, Now: now} }
 
-// Beside is the story as it is told on the page of a hand-off.
-func (s story) Beside(now time.Time, h handoff.Handoff) toldStory { return toldStory{s, now, h} }
+// With returns the data of a part of a hand-off's page.
+func (s story) With(now time.Time, h handoff.Handoff) storyPart { return storyPart{s, now, h} }
 
 type intentRow struct {
 	intent.IntentScore
-	Width float64 // of its bar, percent
+	Width float64 // of the bar, in percent
 }
 
 type decisionRow struct {
@@ -67,17 +67,17 @@ type decisionRow struct {
 	Funnel  []stageCount
 	Rows    []decisioning.Candidate // the first funnelShown
 	Hidden  int                     // candidates that are not shown
-	Weighed bool                    // some candidate came to arbitration
+	Weighed bool                    // whether a candidate reached arbitration
 }
 
-// stageCount is how many actions came as far as a stage.
+// stageCount is the number of actions that passed a stage.
 type stageCount struct {
 	Stage string
 	Left  int
 }
 
-// tell reads a customer's story. A customer that is not known has an empty one.
-func (p *Pages) tell(ctx context.Context, id string) (story, error) {
+// readStory reads a customer's story. The story of an unknown customer is empty.
+func (p *Pages) readStory(ctx context.Context, id string) (story, error) {
 	s := story{Customer: id}
 	var err error
 	s.Profile, err = p.store.Customer(ctx, id)
@@ -85,7 +85,7 @@ func (p *Pages) tell(ctx context.Context, id string) (story, error) {
 		return s, err
 	}
 	if s.Known {
-		id, s.Customer = s.Profile.ID, s.Profile.ID // they may have been asked for by another id of theirs
+		id, s.Customer = s.Profile.ID, s.Profile.ID // id may be another id of the customer
 	}
 	s.Name, _ = s.Profile.Traits["first_name"].(string)
 	scores, err := p.store.Intents(ctx, p.Now(), id)
@@ -100,7 +100,7 @@ func (p *Pages) tell(ctx context.Context, id string) (story, error) {
 		return s, err
 	}
 	for _, d := range decisions {
-		s.Decisions = append(s.Decisions, tellDecision(d))
+		s.Decisions = append(s.Decisions, newDecisionRow(d))
 	}
 	if s.Conversation, err = p.store.Conversation(ctx, id, turnsShown); err != nil {
 		return s, err
@@ -112,9 +112,9 @@ func (p *Pages) tell(ctx context.Context, id string) (story, error) {
 	return s, err
 }
 
-// tellDecision puts a decision into rows.
-func tellDecision(d offer.Decision) decisionRow {
-	row := decisionRow{Decision: d, Title: "nothing: " + d.Reason, Rows: d.Candidates}
+// newDecisionRow prepares a decision for the page.
+func newDecisionRow(d offer.Decision) decisionRow {
+	row := decisionRow{Decision: d, Title: "no action: " + d.Reason, Rows: d.Candidates}
 	for i, slot := range d.Slots {
 		if i == 0 {
 			row.Title = ""
@@ -136,7 +136,7 @@ func tellDecision(d offer.Decision) decisionRow {
 	return row
 }
 
-// funnelOf counts the distinct actions that are left behind each stage.
+// funnelOf counts, for each stage, the distinct actions that passed it.
 func funnelOf(all []decisioning.Candidate) []stageCount {
 	order := []string{
 		decisioning.StageEligible,
@@ -154,7 +154,7 @@ func funnelOf(all []decisioning.Candidate) []stageCount {
 			}
 		}
 	}
-	out := []stageCount{{Stage: "asked for", Left: len(far)}}
+	out := []stageCount{{Stage: "considered", Left: len(far)}}
 	for at, name := range []string{"eligible", "applicable", "suitable", "permitted", "chosen"} {
 		left := 0
 		for _, passed := range far {
@@ -167,7 +167,7 @@ func funnelOf(all []decisioning.Candidate) []stageCount {
 	return out
 }
 
-// customers is where one looks for a customer.
+// Customers asks for a customer's id.
 func (p *Pages) Customers(w http.ResponseWriter, r *http.Request) {
 	id := strings.TrimSpace(r.URL.Query().Get("id"))
 	if id == "" {
@@ -179,13 +179,13 @@ func (p *Pages) Customers(w http.ResponseWriter, r *http.Request) {
 
 type customerView struct {
 	story
-	Contacts []message.Send
+	Sends []message.Send
 }
 
-// customer shows everything about one customer.
+// Customer shows everything about one customer.
 func (p *Pages) Customer(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	s, err := p.tell(r.Context(), id)
+	s, err := p.readStory(r.Context(), id)
 	if err != nil {
 		p.pageFailed(w, r, err)
 		return
@@ -196,12 +196,12 @@ func (p *Pages) Customer(w http.ResponseWriter, r *http.Request) {
 			r,
 			http.StatusNotFound,
 			"No such customer",
-			"Nothing was ever heard of a customer with this id. It may have been mistyped.",
+			"There is no customer with this id. It may be mistyped.",
 		)
 		return
 	}
 	v := customerView{story: s}
-	if v.Contacts, err = p.store.Sends(r.Context(), message.SendFilter{Customer: s.Customer, Limit: contactsShown}); err != nil &&
+	if v.Sends, err = p.store.Sends(r.Context(), message.SendFilter{Customer: s.Customer, Limit: sendsShown}); err != nil &&
 		!errors.Is(err, sqldb.ErrNotFound) {
 		p.pageFailed(w, r, err)
 		return
@@ -209,7 +209,7 @@ func (p *Pages) Customer(w http.ResponseWriter, r *http.Request) {
 	p.Render(w, r, http.StatusOK, "customer.html", "Customer", v)
 }
 
-// figure writes a number of a decision for people: three digits that count.
+// figure formats a number with three significant digits.
 func figure(v float64) string {
 	if v == 0 || math.Abs(v) >= 100 {
 		return strconv.FormatFloat(v, 'f', 0, 64)

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// shown is the length of a value that a page shows, in bytes.
+// shown is the longest value that a page shows, in bytes.
 const shown = 400
 
-// showValue writes a JSON value for people.
+// showValue formats a JSON value for people.
 func showValue(v any) string {
 	var text string
 	switch v := v.(type) {

@@ -29,13 +29,13 @@ type inboxView struct {
 	Full     bool   // there may be more than are shown
 }
 
-// inbox lists hand-offs: those that wait, by priority and age, or those that are closed.
+// Inbox lists hand-offs: waiting ones by priority and age, or closed ones.
 func (p *Pages) Inbox(w http.ResponseWriter, r *http.Request) {
 	v := inboxView{Queue: r.URL.Query().Get("queue"), State: r.URL.Query().Get("state")}
 	switch v.State {
 	case "", handoff.HandoffOpen, handoff.HandoffClaimed, handoff.HandoffResolved, handoff.HandoffWithdrawn:
 	default:
-		p.Problem(w, r, http.StatusBadRequest, "Unknown list", "A list is of hand-offs that are open, claimed, resolved or withdrawn.")
+		p.Problem(w, r, http.StatusBadRequest, "Unknown list", "The state must be open, claimed, resolved or withdrawn.")
 		return
 	}
 	all, err := p.store.Handoffs(r.Context(), handoff.HandoffFilter{State: v.State, Limit: inboxLimit})
@@ -64,8 +64,8 @@ func (p *Pages) Inbox(w http.ResponseWriter, r *http.Request) {
 type handoffView struct {
 	handoff.Handoff
 	Story   story
-	Problem string // why the last form was not taken
-	Chosen  string // what the form had, to be shown again
+	Problem string // why the last form was refused
+	Chosen  string // outcome in the refused form, shown again; so are Other and Draft
 	Other   string
 	Draft   string
 	Mine    bool
@@ -76,12 +76,12 @@ func (p *Pages) Handoff(w http.ResponseWriter, r *http.Request) {
 	p.showHandoff(w, r, http.StatusOK, handoffView{})
 }
 
-// showHandoff reads everything about one hand-off; v carries what a form had.
+// showHandoff shows one hand-off; v has the contents of a refused form.
 func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, v handoffView) {
 	ctx, id := r.Context(), r.PathValue("id")
 	h, err := p.store.Handoff(ctx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
-		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may have been mistyped.")
+		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may be mistyped.")
 		return
 	}
 	if err != nil {
@@ -91,7 +91,7 @@ func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, 
 	v.Handoff = h
 	v.Closed = h.State == handoff.HandoffResolved || h.State == handoff.HandoffWithdrawn
 	v.Mine = h.State == handoff.HandoffClaimed && h.Agent == p.agent(r)
-	if v.Story, err = p.tell(ctx, h.Customer); err != nil {
+	if v.Story, err = p.readStory(ctx, h.Customer); err != nil {
 		p.pageFailed(w, r, err)
 		return
 	}
@@ -119,11 +119,11 @@ func (p *Pages) Resolve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case outcome == "":
-		v.Problem = "Please choose an outcome, or write one."
+		v.Problem = "Please select an outcome, or enter another one."
 	case len(outcome) > outcomeLength || !plainText(outcome):
-		v.Problem = "The outcome is a short word or two, at most 100 characters."
+		v.Problem = "The outcome has at most 100 characters."
 	case len(v.Draft) > noteLength || !plainText(v.Draft):
-		v.Problem = "The note is too long; at most 4000 characters are kept."
+		v.Problem = "The note has at most 4000 characters."
 	}
 	if v.Problem != "" {
 		p.showHandoff(w, r, http.StatusBadRequest, v)
@@ -137,26 +137,26 @@ func (p *Pages) Resolve(w http.ResponseWriter, r *http.Request) {
 	p.afterForm(w, r, err, v)
 }
 
-// afterForm shows the hand-off again; where the form came too late or another agent has it, with 409 and in
-// plain words.
+// afterForm redirects to the hand-off, or shows it with an error: 409 if the form came too late or another agent has claimed the
+// hand-off.
 func (p *Pages) afterForm(w http.ResponseWriter, r *http.Request, err error, v handoffView) {
 	switch {
 	case err == nil:
 		http.Redirect(w, r, "/inbox/"+url.PathEscape(r.PathValue("id")), http.StatusSeeOther)
 	case errors.Is(err, handoff.ErrTaken):
-		v.Problem = "Another agent has claimed this hand-off. Nothing was changed; please agree with them first."
+		v.Problem = "Another agent has claimed this hand-off. Nothing was changed; please talk to them first."
 		p.showHandoff(w, r, http.StatusConflict, v)
 	case errors.Is(err, handoff.ErrTooLate):
-		v.Problem = "Too late: this hand-off was closed before. What you sent had no effect; below is what happened instead."
+		v.Problem = "Too late: this hand-off was already closed. Your form had no effect; the result is shown below."
 		p.showHandoff(w, r, http.StatusConflict, v)
 	case errors.Is(err, sqldb.ErrNotFound):
-		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may have been mistyped.")
+		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may be mistyped.")
 	default:
 		p.pageFailed(w, r, err)
 	}
 }
 
-// agent returns the name of the person who looks at a page.
+// agent returns the name of the page's viewer.
 func (p *Pages) agent(r *http.Request) string {
 	if name := auth.PrincipalOf(r.Context()).Name; name != "" {
 		return name
@@ -164,8 +164,8 @@ func (p *Pages) agent(r *http.Request) string {
 	return auth.DevAgent
 }
 
-// actingAgent returns who sent a form. Where no token is asked for, or a program's token has no name, the form has the name, and
-// a session remembers it; false: the name was refused, and the answer is written.
+// actingAgent returns the name of the agent who sent a form. If no token is needed, or the token has no name, the name is in the
+// form, and a session keeps it. On false the name was refused and the response is written.
 func (p *Pages) actingAgent(w http.ResponseWriter, r *http.Request) (string, bool) {
 	caller, given := auth.PrincipalOf(r.Context()), strings.TrimSpace(r.PostFormValue("agent"))
 	mayName := caller.Session == nil && caller.Name == "" || caller.Session != nil && caller.Session.Token == ""
@@ -173,7 +173,7 @@ func (p *Pages) actingAgent(w http.ResponseWriter, r *http.Request) (string, boo
 		return p.agent(r), true
 	}
 	if !auth.GoodName(given) {
-		p.showHandoff(w, r, http.StatusBadRequest, handoffView{Problem: "Please give a name of at most 80 characters."})
+		p.showHandoff(w, r, http.StatusBadRequest, handoffView{Problem: "Please enter a name of at most 80 characters."})
 		return "", false
 	}
 	switch {
@@ -192,7 +192,7 @@ func (p *Pages) pageFailed(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Retry > 0 {
 		w.Header().Set("Retry-After", "5")
 	}
-	p.Problem(w, r, f.Status, "The page cannot be shown now", "The database did not answer. Please load the page again in a moment.")
+	p.Problem(w, r, f.Status, "The page cannot be shown now", "The database did not answer. Please reload the page in a moment.")
 }
 
 func plainText(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }

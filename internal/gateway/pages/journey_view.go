@@ -17,11 +17,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// journeyView is what the page of a journey shows.
+// journeyView is the data of a journey's page.
 type journeyView struct {
 	analytics.Numbers
 	Description, Owner     string
-	Revision               string // whose numbers are shown; empty: all together
+	Revision               string // the revision whose numbers are shown; empty: all
 	Shown                  string // the revision that is drawn
 	Drawing                template.HTML
 	Entered, OpenNow       int64 // of the revision, or of all
@@ -29,7 +29,7 @@ type journeyView struct {
 	Control                int64 // of OpenNow, held out
 	Steps                  []stepRow
 	Elsewhere              []stepRow // steps that the drawing does not have
-	Lost                   int64     // instances that stand there
+	Lost                   int64     // enrollments at those steps
 	Ends                   []endRow
 	Blocked, Failing       []reasonRow
 	Window                 string // of the funnel, in words
@@ -55,7 +55,7 @@ type wayRow struct {
 type endRow struct {
 	Outcome          string
 	Treated, Control int64
-	Share            string // of the treated
+	Share            string // of the treated customers
 }
 
 type reasonRow struct {
@@ -63,22 +63,22 @@ type reasonRow struct {
 	Count                 int64
 }
 
-// stageRow is a stage of the funnel; Width is of 100.
+// stageRow is a stage of the funnel. Width is in percent.
 type stageRow struct {
 	Label, Step, Share string
 	Customers          int64
 	Width              float64
 }
 
-// groupRow is a side of the comparison; the interval's places are of 100 on an axis that begins at 0 and ends
-// at the higher interval's end.
+// groupRow is one group of the comparison. Low, High and At are positions in percent on an axis from 0 to the higher end of both
+// intervals.
 type groupRow struct {
 	Label string
 	analytics.Group
 	Low, High, At float64
 }
 
-// viewJourney puts together what is shown. chosen is the revision whose numbers are asked for, empty for all.
+// viewJourney returns the data of a journey's page. chosen is the revision whose numbers are shown; empty: all.
 func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) journeyView {
 	v := journeyView{
 		Numbers:     n,
@@ -131,13 +131,13 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 			case contract.StatusFailed:
 				v.Failing = append(v.Failing, r)
 			case contract.StatusRetry:
-				r.Reason = "being repeated"
+				r.Reason = "retrying"
 				v.Failing = append(v.Failing, r)
 			}
 			if send.InDoubt > 0 {
 				v.Failing = append(
 					v.Failing,
-					reasonRow{Step: id, Channel: send.Channel, Reason: "in doubt: nobody knows whether it went out", Count: send.InDoubt},
+					reasonRow{Step: id, Channel: send.Channel, Reason: "unknown: the provider may or may not have sent it", Count: send.InDoubt},
 				)
 			}
 		}
@@ -145,12 +145,12 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 	for _, list := range [][]reasonRow{v.Blocked, v.Failing} {
 		slices.SortStableFunc(list, func(a, b reasonRow) int { return cmp.Compare(b.Count, a.Count) })
 	}
-	v.Drawing = template.HTML(g.SVG(graph.Options{Inline: true, Overlay: overlay})) // escaped by its writer
+	v.Drawing = template.HTML(g.SVG(graph.Options{Inline: true, Overlay: overlay})) // SVG escapes texts
 	v.funnel()
 	return v
 }
 
-// row is a line of the table of steps.
+// row returns a row of the table of steps.
 func row(step, kind, title string, s analytics.StepNumbers, edges []graph.Edge) stepRow {
 	r := stepRow{Step: step, Kind: kind, Title: title, Here: s.Here, Passed: s.Passed, Skipped: s.Skipped, Sends: s.Sends}
 	labels := map[string]string{}
@@ -170,7 +170,7 @@ func row(step, kind, title string, s analytics.StepNumbers, edges []graph.Edge) 
 		counted[arm] = true
 		r.Ways = append(r.Ways, way(labels[arm], s.Arms[arm], shares, arm))
 	}
-	if _, other := labels[graph.ArmOther]; other || len(edges) == 0 { // in words of the agent's own; and of steps that are no more
+	if _, other := labels[graph.ArmOther]; other || len(edges) == 0 { // outcomes that agents entered themselves, and steps that are not drawn
 		for _, arm := range slices.Sorted(maps.Keys(s.Arms)) {
 			if arm != "" && !counted[arm] {
 				label := arm
@@ -192,11 +192,10 @@ func way(label string, n int64, shares map[string]float64, arm string) wayRow {
 	return w
 }
 
-// reasonEnded is the store's reason for sends that were given up because their instance ended: nothing is wrong
-// with them.
+// reasonEnded is the reason of sends that were abandoned because their enrollment ended. They are no alert.
 const reasonEnded = "JOURNEY_ENDED"
 
-// alert is what someone should look at about a step's sends.
+// alert describes the sends of a step that need attention; empty: none do.
 func alert(sends []analytics.SendNumbers) string {
 	failed, repeated, doubt := int64(0), int64(0), int64(0)
 	worst := analytics.SendNumbers{}
@@ -217,10 +216,10 @@ func alert(sends []analytics.SendNumbers) string {
 		out = append(out, strings.TrimSuffix(graph.Number(failed)+" failed: "+worst.Reason, ": "))
 	}
 	if repeated > 0 {
-		out = append(out, graph.Number(repeated)+" being repeated")
+		out = append(out, graph.Number(repeated)+" retrying")
 	}
 	if doubt > 0 {
-		out = append(out, graph.Number(doubt)+" in doubt")
+		out = append(out, graph.Number(doubt)+" unknown")
 	}
 	return strings.Join(out, ", ")
 }
@@ -252,7 +251,7 @@ func (v *journeyView) ends(chosen string) {
 	slices.SortStableFunc(v.Ends, func(a, b endRow) int { return cmp.Compare(b.Treated+b.Control, a.Treated+a.Control) })
 }
 
-// funnel puts the comparison into rows and words.
+// funnel sets the rows of the funnel and of the comparison, and the verdict.
 func (v *journeyView) funnel() {
 	f := v.Funnel
 	stage := func(label, step string, n int64) {
@@ -292,7 +291,7 @@ func (v *journeyView) funnel() {
 	case d.High < 0:
 		v.Verdict = "Treated customers reach the goal less often: " + spread(d) + v.lift() + "."
 	default:
-		v.Verdict = "No difference can be told yet: " + spread(d) + ". The interval holds 0, so both groups may well be the same."
+		v.Verdict = "There is no clear difference yet: " + spread(d) + ". The interval contains 0, so both groups may be the same."
 	}
 }
 
@@ -311,13 +310,13 @@ func points(share float64) string {
 	return strings.Replace(fmt.Sprintf("%+.1f", 100*share), "-", "−", 1)
 }
 
-// percent1 is a share with one decimal.
+// percent1 formats a share as a percentage with one decimal.
 func percent1(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }
 
-// amount is a number with at most two decimals.
+// amount formats a number with two decimals, or none if they are zero.
 func amount(v float64) string {
 	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 2, 64), ".00")
 }
 
-// brief is the beginning of a revision.
+// brief shortens a revision.
 func brief(revision string) string { return revision[:min(len(revision), 10)] }

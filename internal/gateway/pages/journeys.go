@@ -13,14 +13,14 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// liveRefresh is after how many seconds a live page reloads itself.
+// liveRefresh is the interval, in seconds, at which a live page reloads.
 const liveRefresh = 30
 
 type journeyRow struct {
 	Name, Description    string
 	Entries, Open, Ended int64
-	Goal                 stats.Proportion // of those that have ended
-	HasGoal              bool             // the current release says so
+	Goal                 stats.Proportion // share among the ended enrollments
+	HasGoal              bool             // in the current release
 	Gone, Paused         bool             // not in the current release
 }
 
@@ -29,7 +29,7 @@ type journeysView struct {
 	DeadLetters int64 // outbox entries that can never be delivered
 }
 
-// journeys lists the journeys of the current release, and those that were entered before it.
+// Journeys lists the journeys of the current release, and others that were ever entered.
 func (p *Pages) Journeys(w http.ResponseWriter, r *http.Request) {
 	_, content, err := p.store.Content(r.Context())
 	if err != nil {
@@ -41,7 +41,7 @@ func (p *Pages) Journeys(w http.ResponseWriter, r *http.Request) {
 		p.pageFailed(w, r, errors.New("the counts could not be read"))
 		return
 	}
-	totals, _ := p.figures.Totals() // of a while ago where there are many
+	totals, _ := p.figures.Totals() // may be old in a large store
 	names := map[string]bool{}
 	for name := range content.Journeys {
 		names[name] = true
@@ -69,7 +69,7 @@ func (p *Pages) Journeys(w http.ResponseWriter, r *http.Request) {
 	p.Render(w, r, http.StatusOK, "journeys.html", "Journeys", journeysView{Rows: list, DeadLetters: counts.DeadLetters})
 }
 
-// journey shows one journey, drawn, with what is known of it.
+// Journey draws one journey with its numbers.
 func (p *Pages) Journey(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	n, err := p.figures.Numbers(r.Context(), name)
@@ -79,7 +79,7 @@ func (p *Pages) Journey(w http.ResponseWriter, r *http.Request) {
 			r,
 			http.StatusNotFound,
 			"No such journey",
-			"There is no journey of this name in the current release, and nobody ever entered one.",
+			"There is no journey of this name in the current release, and no customer ever entered one.",
 		)
 		return
 	}
@@ -99,7 +99,7 @@ func (p *Pages) Journey(w http.ResponseWriter, r *http.Request) {
 			r,
 			http.StatusNotFound,
 			"No such revision",
-			"No instance of this journey that is still counted is on this revision.",
+			"None of the counted enrollments of this journey is on this revision.",
 		)
 		return
 	}

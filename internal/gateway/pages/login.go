@@ -15,7 +15,7 @@ type loginView struct {
 	Error string
 }
 
-// askToSignIn sends a browser to the form and tells a program what is missing.
+// askToSignIn redirects a browser to the form; other clients get a 401.
 func (p *Pages) AskToSignIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
 		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
@@ -28,8 +28,7 @@ func (p *Pages) LoginPage(w http.ResponseWriter, r *http.Request) {
 	p.Render(w, r, http.StatusOK, "login.html", "Sign in", loginView{Next: localPath(r.URL.Query().Get("next"))})
 }
 
-// login exchanges a token for a session. It asks for no form token: a stranger's page cannot know a token to
-// sign anyone in with.
+// Login exchanges a token for a session.
 func (p *Pages) Login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	next, name := localPath(r.PostFormValue("next")), strings.TrimSpace(r.PostFormValue("name"))
@@ -38,14 +37,14 @@ func (p *Pages) Login(w http.ResponseWriter, r *http.Request) {
 	}
 	role, tokenName, id := p.auth.TokenRole(strings.TrimSpace(r.PostFormValue("token")))
 	if role < auth.RoleAgent {
-		again(http.StatusUnauthorized, "This token is not known. Ask whoever runs tabi for yours.")
+		again(http.StatusUnauthorized, "Unknown token. Ask the person who runs tabi for yours.")
 		return
 	}
 	if tokenName != "" {
 		name = tokenName
 	}
 	if !auth.GoodName(name) {
-		again(http.StatusBadRequest, "Please give your name: it is shown on what you do.")
+		again(http.StatusBadRequest, "Please enter your name. It is shown with your actions.")
 		return
 	}
 	p.auth.SignIn(w, name, id)
@@ -57,7 +56,7 @@ func (p *Pages) Logout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
-// localPath keeps only paths of this gateway, so that a sign-in leads nowhere else.
+// localPath returns next if it is a path of this gateway, so that a sign-in cannot redirect elsewhere.
 func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||

@@ -1,4 +1,4 @@
-// Package pages has the HTML pages: for agents the inbox, customers, journeys and the report; for everyone signing in.
+// Package pages serves the HTML pages: inbox, customers, journeys and report for agents, and the sign-in page.
 package pages
 
 import (
@@ -37,17 +37,17 @@ var pageFiles embed.FS
 // layout is the data of every page.
 type layout struct {
 	Title    string
-	Agent    string // who is signed in; empty: nobody
-	SignedIn bool   // by a cookie, so one can sign out
-	Open     bool   // no token is asked for: agents say their names in the forms
+	Agent    string // name of the viewer; empty: not signed in
+	SignedIn bool   // by a cookie, so there is a sign-out button
+	Open     bool   // no token is needed: agents enter their names in the forms
 	Now      time.Time
 	Temporal string    // address of the Temporal UI's workflows; empty: no links
-	DevPages []devPage // in dev alone
-	Refresh  int       // seconds after which the page loads itself again; 0: never
+	DevPages []devPage // in dev only
+	Refresh  int       // seconds after which the page reloads; 0: never
 	Body     any
 }
 
-// Store has what the pages show, and closes hand-offs.
+// Store reads what the pages show, and claims and resolves hand-offs.
 type Store interface {
 	Content(ctx context.Context) (release int, c *journey.Content, err error)
 	Program(ctx context.Context, revision string) (*journey.Program, error)
@@ -86,7 +86,7 @@ func New(env *web.Env, a *auth.Auth, f *figures.Figures, s Store, temporalUI str
 	}, nil
 }
 
-// parsePages reads the templates; relative times need now, which render adds.
+// parsePages parses the templates.
 func parsePages() (*template.Template, error) {
 	t, err := template.New("").Funcs(template.FuncMap{
 		"segment":  url.PathEscape,
@@ -112,7 +112,7 @@ func parsePages() (*template.Template, error) {
 	return t, nil
 }
 
-// render writes a page. It is written whole or not at all.
+// Render writes a page, completely or not at all.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name, title string, body any) {
 	caller := auth.PrincipalOf(r.Context())
 	l := layout{
@@ -133,8 +133,8 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name,
 	}
 	var out bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&out, name, l); err != nil {
-		p.Log.Error("a page could not be made", zap.String("page", name), zap.Error(err))
-		http.Error(w, "This page could not be made. The log says why.", http.StatusInternalServerError)
+		p.Log.Error("could not render a page", zap.String("page", name), zap.Error(err))
+		http.Error(w, "This page could not be rendered. The log has the reason.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -144,14 +144,14 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name,
 
 type problemView struct{ Heading, Text string }
 
-// problemPage says in plain words what is wrong.
+// Problem writes a page with an error message.
 func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, status int, heading, text string) {
 	p.Render(w, r, status, "problem.html", heading, problemView{heading, text})
 }
 
 func (p *Pages) Stylesheet(w http.ResponseWriter, _ *http.Request) {
 	data, err := pageFiles.ReadFile("templates/style.css")
-	if err != nil { // it is compiled in
+	if err != nil { // it is embedded
 		http.Error(w, "not found", http.StatusNotFound)
 		return
 	}
@@ -160,11 +160,11 @@ func (p *Pages) Stylesheet(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(append(data, graph.Style()...))
 }
 
-// devPages are the pages of dev that may be there.
+// devPages are the pages of dev that the navigation can link to.
 var devPages = []devPage{
-	{"/dev/mail", "Mails", "what the built-in mail server took"},
-	{"/dev/push", "Pushes", "what the built-in push server took"},
-	{"/dev/sms", "Texts", "what the built-in provider of text messages took"},
+	{"/dev/mail", "Mails", "mails that the built-in mail server received"},
+	{"/dev/push", "Pushes", "pushes that the built-in push server received"},
+	{"/dev/sms", "Texts", "text messages that the built-in provider received"},
 }
 
 type devPage struct{ Path, Name, Doc string }
@@ -184,12 +184,12 @@ func linkedPages(patterns []string) []devPage {
 	return out
 }
 
-// home links to what there is.
+// Home links to the other pages.
 func (p *Pages) Home(w http.ResponseWriter, r *http.Request) {
 	p.Render(w, r, http.StatusOK, "home.html", "tabi", nil)
 }
 
-// relative says how far t is from now, in words.
+// relative describes t relative to now: "3 h ago".
 func relative(now, t time.Time) string {
 	d := now.Sub(t)
 	if d.Abs() < time.Second {
@@ -240,7 +240,7 @@ func sortedPairs(tree map[string]any) []pair {
 	return out
 }
 
-// workflowURL is the page of a workflow in the Temporal UI.
+// workflowURL returns the page of a workflow in the Temporal UI.
 func workflowURL(base, id string) string {
 	if base == "" {
 		return ""

@@ -7,19 +7,19 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/figures"
 )
 
-// periods are those that the page offers.
-var periods = []pair{{"1d", "day"}, {"7d", "week"}, {"30d", "30 days"}, {"90d", "90 days"}, {"all", "of all time"}}
+// periods are the periods that the page can show.
+var periods = []pair{{"1d", "the last day"}, {"7d", "the last week"}, {"30d", "the last 30 days"}, {"90d", "the last 90 days"}, {"all", "all time"}}
 
 type reportView struct {
 	api.Report
-	Asked string // since, as it was asked
+	Asked string // the parameter since
 }
 
-// reportPage shows the report to people.
+// Report shows the report.
 func (p *Pages) Report(w http.ResponseWriter, r *http.Request) {
 	since, f := p.figures.Since(r.URL.Query().Get("since"))
 	if f != nil {
-		p.Problem(w, r, f.Status, "Unknown period", "A report looks back over a duration such as 30d, or over all time (since=all).")
+		p.Problem(w, r, f.Status, "Unknown period", "The period must be a duration such as 30d, or all.")
 		return
 	}
 	report, err := p.figures.Report(r.Context(), since)

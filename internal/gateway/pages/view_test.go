@@ -36,7 +36,7 @@ func TestFunnelInWords(t *testing.T) {
 	}{
 		{56, 70, 48, 80, "Treated customers reach the goal more often: +20.0 percentage points (95 %: +5.2 to +33.4), a relative lift of +33 %."},
 		{48, 80, 56, 70, "Treated customers reach the goal less often: −20.0 percentage points (95 %: −33.4 to −5.2), a relative lift of -25 %."},
-		{5, 56, 0, 29, "No difference can be told yet: +8.9 percentage points (95 %: −3.8 to +19.3). The interval holds 0, so both groups may well be the same."},
+		{5, 56, 0, 29, "There is no clear difference yet: +8.9 percentage points (95 %: −3.8 to +19.3). The interval contains 0, so both groups may be the same."},
 	} {
 		v := compare(want.a, want.n, want.b, want.m)
 		if v.Verdict != want.words {
@@ -64,7 +64,7 @@ func TestAlert(t *testing.T) {
 			{Status: "sent", Count: 5, InDoubt: 1},
 		},
 	)
-	if want := "14 failed: RETRIES_ENDED, 3 being repeated, 1 in doubt"; got != want {
+	if want := "14 failed: RETRIES_ENDED, 3 retrying, 1 unknown"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got := alert([]analytics.SendNumbers{{Status: "sent", Count: 5}}); got != "" {
@@ -87,7 +87,7 @@ func TestFunnelOf(t *testing.T) {
 	for _, s := range got {
 		left = append(left, s.Left)
 	}
-	for i, want := range []int{4, 3, 3, 3, 2, 1} { // asked for, eligible, applicable, suitable, permitted, chosen
+	for i, want := range []int{4, 3, 3, 3, 2, 1} { // considered, eligible, applicable, suitable, permitted, chosen
 		if left[i] != want {
 			t.Fatalf("left %v, want 4 3 3 3 2 1", left)
 		}
