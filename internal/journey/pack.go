@@ -8,8 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // maxUnpacked bounds the size of an unpacked definition, in bytes.
@@ -93,26 +93,25 @@ func Unpack(packed []byte) (*Definition, error) {
 	return d, nil
 }
 
+// maxPrograms bounds the cache of Load.
 const maxPrograms = 256
 
-// programs is the cache of Load, by revision. It holds at most maxPrograms; order starts with the least recently used.
-var programs = struct {
-	sync.Mutex
-	byRevision map[string]*Program
-	order      []string
-}{byRevision: map[string]*Program{}}
+// programs is the cache of Load, by revision.
+var programs = newProgramCache()
+
+func newProgramCache() *lru.Cache[string, *Program] {
+	cache, err := lru.New[string, *Program](maxPrograms)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return cache
+}
 
 // Load returns NewProgram(Unpack(packed)) through a process-wide LRU cache by revision. It fails if the revision does
 // not match the content.
 func Load(packed []byte, revision string) (*Program, error) {
-	programs.Lock()
-	known := programs.byRevision[revision]
-	if known != nil {
-		touchProgram(revision)
-	}
-	programs.Unlock()
-	if known != nil {
-		return known, nil
+	if p, ok := programs.Get(revision); ok {
+		return p, nil
 	}
 	d, err := Unpack(packed)
 	if err != nil {
@@ -125,21 +124,6 @@ func Load(packed []byte, revision string) (*Program, error) {
 	if p.revision != revision {
 		return nil, fmt.Errorf("journey %q: the definition is revision %s, not %s", d.Journey, p.revision, revision)
 	}
-	programs.Lock()
-	defer programs.Unlock()
-	programs.byRevision[revision] = p
-	touchProgram(revision)
-	for len(programs.order) > maxPrograms {
-		delete(programs.byRevision, programs.order[0])
-		programs.order = programs.order[1:]
-	}
+	programs.Add(revision, p)
 	return p, nil
-}
-
-// touchProgram marks a revision as the most recently used. The caller holds the lock.
-func touchProgram(revision string) {
-	if i := slices.Index(programs.order, revision); i >= 0 {
-		programs.order = slices.Delete(programs.order, i, i+1)
-	}
-	programs.order = append(programs.order, revision)
 }

@@ -1,8 +1,6 @@
 package lint_test
 
 import (
-	"fmt"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -131,28 +129,4 @@ func TestInvalidDefinitions(t *testing.T) {
 			t.Errorf("%x unpacks", packed)
 		}
 	}
-}
-
-func TestLoadIsConcurrent(t *testing.T) {
-	t.Parallel()
-	var group sync.WaitGroup
-	for worker := range 4 {
-		group.Go(func() {
-			for i := range 256 {
-				d := &journey.Definition{
-					Journey: fmt.Sprintf("load-%d", (i+worker)%(256+20)),
-					Paths:   []journey.Path{{Name: journey.Main, Start: journey.End}},
-				}
-				packed, err := journey.Pack(d)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if _, err := journey.Load(packed, d.Revision()); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	group.Wait()
 }
