@@ -42,7 +42,8 @@ func ExampleWithChannel() {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	for name, text := range map[string]string{
-		"greeting.yaml":       "journey: greeting\nentry: {event: Came In}\ngoal: {event: Bought}\nsteps:\n  - send: hello\n    via: [parrot]\n",
+		"greeting.yaml": "journey: greeting\nentry: {event: Came In}\ngoal: {event: Bought}\nsteps:\n  - send: hello\n    via: " +
+			"[parrot]\n",
 		"messages/hello.yaml": "message: hello\nparrot: {text: Hello!}\n",
 	} {
 		file := filepath.Join(dir, name)

@@ -33,7 +33,8 @@ func (f *fakeCaller) Call(_ context.Context, r CallRequest) (contract.CallResult
 func (b *bundle) call(spec journey.Call, answer contract.CallResult, err error) (contract.Call, *fakeCaller) {
 	f := &fakeCaller{answer: answer, err: err}
 	b.activities.cfg.Call = f
-	return contract.Call{Ref: b.ref, EvalContext: contract.EvalContext{EntryEvent: b.event, Event: b.event, Vars: map[string]any{"tries": 2}},
+	return contract.Call{Ref: b.ref, EvalContext: contract.EvalContext{EntryEvent: b.event, Event: b.event,
+		Vars: map[string]any{"tries": 2}},
 		Key: b.ref.Enrollment + "/rate/1", Step: "rate", Spec: spec}, f
 }
 

@@ -89,7 +89,8 @@ func (r *run) conditions(ctx workflow.Context, e *contract.Delivery, exprs []exp
 		return answers, nil
 	}
 	var result contract.EvaluateResult
-	if err := r.local(ctx, contract.EvaluateActivity, "conditions on the customer", contract.Evaluate{Ref: r.ref(), EvalContext: r.scene(e), Exprs: remote}, &result); err != nil {
+	if err := r.local(ctx, contract.EvaluateActivity, "conditions on the customer",
+		contract.Evaluate{Ref: r.ref(), EvalContext: r.scene(e), Exprs: remote}, &result); err != nil {
 		return nil, err
 	}
 	for i, place := range places {
@@ -107,7 +108,8 @@ func (r *run) value(ctx workflow.Context, e *contract.Delivery, source expr.Expr
 		return expr.ToPlain(value), err == nil, nil
 	}
 	var result contract.EvaluateResult
-	if err := r.local(ctx, contract.EvaluateActivity, "a value of the customer", contract.Evaluate{Ref: r.ref(), EvalContext: r.scene(e), Exprs: []expr.Expr{source}}, &result); err != nil {
+	if err := r.local(ctx, contract.EvaluateActivity, "a value of the customer",
+		contract.Evaluate{Ref: r.ref(), EvalContext: r.scene(e), Exprs: []expr.Expr{source}}, &result); err != nil {
 		return nil, false, err
 	}
 	if len(result.Values) == 0 || result.Missing[0] {

@@ -16,20 +16,25 @@ func TestArms(t *testing.T) {
 		arms  []string
 	}{
 		"branch": {
-			steps: "  - {id: a, branch: [{when: false, then: []}, {when: true, then: []}]}\n  - {id: b, branch: [{when: false, then: []}]}\n",
-			arms:  []string{"a 2", "b else"},
+			steps: "  - {id: a, branch: [{when: false, then: []}, {when: true, then: []}]}\n  - {id: b, branch: [{when: false, then: " +
+				"[]}]}\n",
+			arms: []string{"a 2", "b else"},
 		},
 		"split": {
-			steps: "  - {id: a, split: [{weight: 0, then: []}, {weight: 1, then: []}]}\n  - {id: b, split: [{weight: 1, name: short, then: []}, {weight: 0, name: long, then: []}]}\n",
-			arms:  []string{"a 2", "b short"},
+			steps: "  - {id: a, split: [{weight: 0, then: []}, {weight: 1, then: []}]}\n  - {id: b, split: [{weight: 1, name: short, " +
+				"then: []}, {weight: 0, name: long, then: []}]}\n",
+			arms: []string{"a 2", "b short"},
 		},
 		"split, forced": {
-			steps: "  - {id: a, split: [{weight: 0, then: []}, {weight: 1, then: []}]}\n  - {id: b, split: [{weight: 1, name: short, then: []}, {weight: 0, name: long, then: []}]}\n  - {id: c, split: [{weight: 0, name: x, then: []}, {weight: 1, name: y, then: []}]}\n",
-			play:  func(p *play) { p.in.Arms = map[string]string{"a": "1", "b": "long", "c": "1", "d": "x"} },
-			arms:  []string{"a 1", "b long", "c y"},
+			steps: "  - {id: a, split: [{weight: 0, then: []}, {weight: 1, then: []}]}\n  - {id: b, split: [{weight: 1, name: short, " +
+				"then: []}, {weight: 0, name: long, then: []}]}\n  - {id: c, split: [{weight: 0, name: x, then: []}, {weight: 1, " +
+				"name: y, then: []}]}\n",
+			play: func(p *play) { p.in.Arms = map[string]string{"a": "1", "b": "long", "c": "1", "d": "x"} },
+			arms: []string{"a 1", "b long", "c y"},
 		},
 		"wait_for": {
-			steps: twoArms, play: func(p *play) { p.event(time.Hour, "e1", "Viewed", map[string]any{"n": 1.0}) }, arms: []string{"w 2", "two", "end"},
+			steps: twoArms, play: func(p *play) { p.event(time.Hour, "e1", "Viewed", map[string]any{"n": 1.0}) },
+			arms: []string{"w 2", "two", "end"},
 		},
 		"wait_for, timed out": {steps: twoArms, arms: []string{"w on_timeout", "late", "end"}},
 		"without arms": {
@@ -85,7 +90,8 @@ func TestArms(t *testing.T) {
 func TestNestedArmsAreLeftByGoTo(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf(`  - id: outer
-    wait_for: {event: A, then: [{id: inner, branch: [{when: vars.n == 0, then: [{id: n, set: {vars.n: vars.n + 1}}, {id: w, wait: 1h}, {id: back, go_to: outer}, {id: dead, exit: never}]}], else: [{id: out, go_to: tail}]}]}
+    wait_for: {event: A, then: [{id: inner, branch: [{when: vars.n == 0, then: [{id: n, set: {vars.n: vars.n + 1}}, {id: w, wait: 1h},
+{id: back, go_to: outer}, {id: dead, exit: never}]}], else: [{id: out, go_to: tail}]}]}
     timeout: 9h
     on_timeout: [{id: late, go_to: outer, when: vars.n < 2}]
   - {id: skipped, exit: skipped, when: vars.n == 1}

@@ -68,7 +68,8 @@ func TestWokenLate(t *testing.T) {
 	t.Parallel()
 	const (
 		waits   = "  - wait: 1h\n  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - exit: silence\n"
-		answers = "  - wait_for: {event: Asked, then: [{exit: asked}]}\n    timeout: 1h\n" + "  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - exit: silence\n"
+		answers = "  - wait_for: {event: Asked, then: [{exit: asked}]}\n    timeout: 1h\n" +
+			"  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - exit: silence\n"
 	)
 	for name, c := range map[string]struct {
 		steps    string
@@ -76,12 +77,13 @@ func TestWokenLate(t *testing.T) {
 		received time.Duration // behind the moment the first step was due
 		outcome  string
 	}{
-		"behind a wait":                          {steps: waits, received: time.Millisecond, outcome: "answered"},
-		"at the moment the wait was due":         {steps: waits, outcome: "silence"},
-		"before the wait was due":                {steps: waits, received: -time.Millisecond, outcome: "silence"},
-		"behind a wait_for that ran out":         {steps: answers, received: time.Millisecond, outcome: "answered"},
-		"before the wait_for ran out":            {steps: answers, received: -time.Millisecond, outcome: "silence"},
-		"the goal, though it came after the due": {steps: waits, head: []string{"goal: {event: Answered}"}, received: time.Millisecond, outcome: contract.Goal},
+		"behind a wait":                  {steps: waits, received: time.Millisecond, outcome: "answered"},
+		"at the moment the wait was due": {steps: waits, outcome: "silence"},
+		"before the wait was due":        {steps: waits, received: -time.Millisecond, outcome: "silence"},
+		"behind a wait_for that ran out": {steps: answers, received: time.Millisecond, outcome: "answered"},
+		"before the wait_for ran out":    {steps: answers, received: -time.Millisecond, outcome: "silence"},
+		"the goal, though it came after the due": {steps: waits, head: []string{"goal: {event: Answered}"}, received: time.Millisecond,
+			outcome: contract.Goal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -128,7 +130,8 @@ func TestWhatGoesOnComing(t *testing.T) {
 // next step's.
 func TestAWaitThatIsMovedIntoThePast(t *testing.T) {
 	t.Parallel()
-	const steps = "  - wait: {until: customer.end}\n  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - exit: silence\n"
+	const steps = "  - wait: {until: customer.end}\n  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - " +
+		"exit: silence\n"
 	for name, c := range map[string]struct {
 		answered time.Duration
 		outcome  string

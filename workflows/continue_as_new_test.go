@@ -19,8 +19,10 @@ func TestContinueAsNew(t *testing.T) {
 	}{
 		"wait": {steps: "  - {id: x, wait: 5h}\n", outcome: contract.Completed, passed: []string{"x@5h"}},
 		"wait until": {
-			steps: "  - {id: x, wait: {until: customer.ends_at}}\n", first: func(p *play) { p.customer["ends_at"] = "2026-03-03T10:00:00Z" },
-			then: func(p *play) { p.at(time.Hour, func() { p.move("u1", "2026-03-02T14:00:00Z") }) }, outcome: contract.Completed, passed: []string{"x@4h"},
+			steps: "  - {id: x, wait: {until: customer.ends_at}}\n",
+			first: func(p *play) { p.customer["ends_at"] = "2026-03-03T10:00:00Z" },
+			then:  func(p *play) { p.at(time.Hour, func() { p.move("u1", "2026-03-02T14:00:00Z") }) }, outcome: contract.Completed,
+			passed: []string{"x@4h"},
 		},
 		"wait_for": {
 			steps: twoArms, then: func(p *play) { p.event(time.Hour, "e1", "Bought", map[string]any{"n": 1.0}) },

@@ -20,7 +20,8 @@ func TestDuplicatesStrangersAndNonsense(t *testing.T) {
 		p.update("x2", contract.Delivery{ID: "x2", Enrollment: "e-1", Event: &contract.CustomerEvent{}})
 		p.update("x3", contract.Delivery{Enrollment: "e-1", Event: &contract.CustomerEvent{Name: "A"}})
 		p.update("x4", contract.Delivery{ID: "x4", Enrollment: "e-1", Command: &contract.Command{Kind: "dance"}})
-		p.env.SignalWorkflow(contract.DeliveryName, contract.Delivery{ID: "x5", Enrollment: "e-2", Event: &contract.CustomerEvent{Name: "A"}})
+		p.env.SignalWorkflow(contract.DeliveryName, contract.Delivery{ID: "x5", Enrollment: "e-2",
+			Event: &contract.CustomerEvent{Name: "A"}})
 		p.env.SignalWorkflow(contract.EventName, "no event at all")
 		p.env.SignalWorkflow(contract.EventName, []byte{0xff, 0xfe})
 		p.env.SignalWorkflow(contract.EventName, nil)
@@ -30,7 +31,8 @@ func TestDuplicatesStrangersAndNonsense(t *testing.T) {
 		if got := p.answers["e1 again"]; got != contract.RejectDuplicate {
 			t.Errorf("the duplicate was answered with %s", got)
 		}
-		for id, want := range map[string]string{"x1": contract.RejectWrongEnrollment, "x2": contract.RejectInvalid, "x3": contract.RejectInvalid, "x4": contract.RejectInvalid} {
+		for id, want := range map[string]string{"x1": contract.RejectWrongEnrollment, "x2": contract.RejectInvalid,
+			"x3": contract.RejectInvalid, "x4": contract.RejectInvalid} {
 			if p.answers[id] != want {
 				t.Errorf("%s was answered with %s, want %s", id, p.answers[id], want)
 			}
@@ -207,7 +209,8 @@ func TestOrders(t *testing.T) {
 				p.order(2*time.Hour, contract.PauseUpdate, contract.Command{})
 				p.order(7*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
-			outcome: contract.Completed, passed: []string{"w@7h", "v@12h"}, answers: map[string]string{"pause-1": "completed", "pause-2": contract.RejectInvalid, "resume-3": "completed"},
+			outcome: contract.Completed, passed: []string{"w@7h", "v@12h"},
+			answers: map[string]string{"pause-1": "completed", "pause-2": contract.RejectInvalid, "resume-3": "completed"},
 		},
 		"pause and resume in one task": {
 			play: func(p *play) {

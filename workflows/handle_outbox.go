@@ -46,7 +46,8 @@ func (r *run) handleOutbox(ctx workflow.Context) (moved bool, err error) {
 		r.state.Jump = nil
 		return true, nil
 	}
-	if r.state.Ended == nil && r.state.Wait == nil && !r.state.Paused && !r.state.Silent && !r.in.Holdout && !r.wokenAt(ctx).Before(r.state.Deadline) {
+	if r.state.Ended == nil && r.state.Wait == nil && !r.state.Paused && !r.state.Silent && !r.in.Holdout &&
+		!r.wokenAt(ctx).Before(r.state.Deadline) {
 		if more, err := r.catchUp(ctx, r.state.Deadline, true); err != nil {
 			return false, err
 		} else if more {

@@ -35,7 +35,8 @@ func TestWaitForLevel(t *testing.T) {
 			}, outcome: "complained", passed: []string{"w@0s: complaint above 0.5", "two@0s: complained"}, gauges: 1,
 		},
 		"exactly at the threshold it does not": {
-			steps: "  - {id: w, wait_for: {intent: complaint, above: 0.0}, timeout: 2h}\n", outcome: contract.Completed, passed: []string{"w@2h: timed out"},
+			steps: "  - {id: w, wait_for: {intent: complaint, above: 0.0}, timeout: 2h}\n", outcome: contract.Completed,
+			passed: []string{"w@2h: timed out"},
 		},
 		"below holds when the wait begins": {
 			first: map[string]float64{"purchase": 0.1}, outcome: "cooled", passed: []string{"w@0s: purchase below 0.5", "four@0s: cooled"},
@@ -81,8 +82,9 @@ func TestWaitForLevel(t *testing.T) {
 			}, outcome: "cooled", passed: []string{"w@24h0m1s: purchase below 0.5", "four@24h0m1s: cooled"}, gauges: 2,
 		},
 		"the timer asks again, and is set anew where the score rose": {
-			first:   map[string]float64{"purchase": 0.75},
-			play:    func(p *play) { p.at(12*time.Hour, func() { p.feels("purchase", 0.75) }) }, // of another instance's event: nobody told it
+			first: map[string]float64{"purchase": 0.75},
+			// of another instance's event: nobody told it
+			play:    func(p *play) { p.at(12*time.Hour, func() { p.feels("purchase", 0.75) }) },
 			outcome: "cooled", passed: []string{"w@36h0m1s: purchase below 0.5", "four@36h0m1s: cooled"}, gauges: 3,
 		},
 		"an event that is no evidence sets it anew, too": {
@@ -146,7 +148,8 @@ func TestWaitForLevel(t *testing.T) {
 			passed: []string{"s@0s", "w@0s: A", "one@0s: event"}, outcome: "event",
 		},
 		"the event that brought it is used up": {
-			steps: "  - {id: w, wait_for: [{intent: complaint, above: 0.5}, {event: B}], timeout: 2h}\n  - {id: v, wait_for: {event: B}, timeout: 3h, since: entry}\n",
+			steps: "  - {id: w, wait_for: [{intent: complaint, above: 0.5}, {event: B}], timeout: 2h}\n  - {id: v, wait_for: {event: " +
+				"B}, timeout: 3h, since: entry}\n",
 			play: func(p *play) {
 				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.own("e1", "B", nil)) })
 			},
@@ -177,7 +180,8 @@ func TestWaitForLevel(t *testing.T) {
 func TestWaitForLevelResult(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait_for: {intent: complaint, above: 0.5}, timeout: 4h}\n"+
-		"  - {id: x, set: {vars.event: steps.w.event, vars.late: steps.w.timed_out, vars.at_hand: event_name, vars.n: event.n}}\n  - {id: stay, wait: 1h}\n"))
+		"  - {id: x, set: {vars.event: steps.w.event, vars.late: steps.w.timed_out, vars.at_hand: event_name, vars.n: event.n}}\n  - "+
+		"{id: stay, wait: 1h}\n"))
 	p.at(time.Hour, func() {
 		if view := p.view(); len(view.WaitingFor) != 1 || view.WaitingFor[0] != "complaint above 0.5" {
 			t.Errorf("waiting for %q", view.WaitingFor)
@@ -242,14 +246,16 @@ func TestRerouteByLevel(t *testing.T) {
 			outcome: "recovered", passed: []string{"r@2h", "end@2h: recovered"},
 		},
 		"a score that is set is no event: not of exits, goals and rules without one": {
-			head: "exit: [{when: true, outcome: out}]\ngoal: {event: G}\nreroute: [{when: true, go_to: other}, {intent: complaint, above: 0.9, go_to: recovery}]",
+			head: "exit: [{when: true, outcome: out}]\ngoal: {event: G}\nreroute: [{when: true, go_to: other}, {intent: complaint, " +
+				"above: 0.9, go_to: recovery}]",
 			play: func(p *play) {
 				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("i1", p.scores("i1")) })
 			},
 			outcome: contract.Completed, passed: []string{"w@40h"}, gauges: 1,
 		},
 		"in the order of the file": {
-			head: "reroute: [{event: Looked, go_to: other}, {intent: complaint, above: 0.5, go_to: recovery}, {event: Call Ended, go_to: other}]",
+			head: "reroute: [{event: Looked, go_to: other}, {intent: complaint, above: 0.5, go_to: recovery}, {event: Call Ended, " +
+				"go_to: other}]",
 			play: complain(time.Hour, "Call Ended"), outcome: "recovered", passed: []string{"r@2h", "end@2h: recovered"},
 		},
 		"behind a rule that fits": {
@@ -264,18 +270,21 @@ func TestRerouteByLevel(t *testing.T) {
 			play: complain(time.Hour, "Call Ended"), outcome: "recovered", passed: []string{"r@2h", "end@2h: recovered"}, gauges: 2,
 		},
 		"with the arms of a wait_for in one look": {
-			steps: "  - {id: w, wait_for: {intent: complaint, above: 0.5}, timeout: 9h}\n", head: "reroute: [{intent: complaint, above: 0.8, go_to: recovery}]",
-			play: complain(time.Hour, "Call Ended"), outcome: contract.Completed, passed: []string{"w@1h: complaint above 0.5"}, gauges: 2,
+			steps: "  - {id: w, wait_for: {intent: complaint, above: 0.5}, timeout: 9h}\n",
+			head:  "reroute: [{intent: complaint, above: 0.8, go_to: recovery}]",
+			play:  complain(time.Hour, "Call Ended"), outcome: contract.Completed, passed: []string{"w@1h: complaint above 0.5"}, gauges: 2,
 		},
 		"when fading crosses below": {
-			head: below, first: map[string]float64{"purchase": 0.75}, outcome: "recovered", passed: []string{"r@25h0m1s", "end@25h0m1s: recovered"},
+			head: below, first: map[string]float64{"purchase": 0.75}, outcome: "recovered",
+			passed: []string{"r@25h0m1s", "end@25h0m1s: recovered"},
 		},
 		"when fading crosses below while a step behind waits": {
 			steps: "  - {id: v, wait: 3h}\n  - {id: w, wait: 40h}\n", head: below, first: map[string]float64{"purchase": 0.75},
 			outcome: "recovered", passed: []string{"v@3h", "r@25h0m1s", "end@25h0m1s: recovered"},
 		},
 		"what rose meanwhile fades later": {
-			head: below, first: map[string]float64{"purchase": 0.75}, play: func(p *play) { p.at(12*time.Hour, func() { p.feels("purchase", 0.75) }) },
+			head: below, first: map[string]float64{"purchase": 0.75},
+			play:    func(p *play) { p.at(12*time.Hour, func() { p.feels("purchase", 0.75) }) },
 			outcome: "recovered", passed: []string{"r@37h0m1s", "end@37h0m1s: recovered"},
 		},
 		"fading does not let a level fire that has held since entry": {
@@ -287,7 +296,8 @@ func TestRerouteByLevel(t *testing.T) {
 		},
 		"from a hand-off": {
 			steps: "  - {id: w, handoff: care, timeout: 40h}\n", head: below, first: map[string]float64{"purchase": 0.75},
-			outcome: "recovered", account: []string{"open care (w/1)", "withdraw (w/1): the journey moved on"}, passed: []string{"r@25h0m1s", "end@25h0m1s: recovered"},
+			outcome: "recovered", account: []string{"open care (w/1)", "withdraw (w/1): the journey moved on"},
+			passed: []string{"r@25h0m1s", "end@25h0m1s: recovered"},
 		},
 		"from a send that quiet hours hold": {
 			steps: "  - {id: s, send: hello, via: email}\n  - {id: w, wait: 1h}\n", head: above, play: func(p *play) {
@@ -313,10 +323,12 @@ func TestRerouteByLevel(t *testing.T) {
 			outcome: "recovered", passed: []string{"r@3h", "end@3h: recovered"},
 		},
 		"not when silent": {
-			steps: "  - {id: w, wait: 1h}\n", head: "goal: {event: G, within: 60h}\n" + below, first: map[string]float64{"purchase": 0.75}, outcome: contract.Completed, passed: []string{"w@1h"}, gauges: 1,
+			steps: "  - {id: w, wait: 1h}\n", head: "goal: {event: G, within: 60h}\n" + below, first: map[string]float64{"purchase": 0.75},
+			outcome: contract.Completed, passed: []string{"w@1h"}, gauges: 1,
 		},
 		"not when held out": {
-			head: below + "\ntimeout: 60h", first: map[string]float64{"purchase": 0.75}, play: func(p *play) { p.in.Holdout = true; complain(time.Hour, "Call Ended")(p) }, outcome: contract.TimedOut,
+			head: below + "\ntimeout: 60h", first: map[string]float64{"purchase": 0.75},
+			play: func(p *play) { p.in.Holdout = true; complain(time.Hour, "Call Ended")(p) }, outcome: contract.TimedOut,
 		},
 		"paused while it fades: on resume": {
 			head: below, first: map[string]float64{"purchase": 0.75}, play: func(p *play) {

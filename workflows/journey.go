@@ -70,7 +70,8 @@ func newRun(ctx workflow.Context, in Input) (*run, error) {
 	}
 	r.state.initMaps()
 	if r.state.Moved {
-		if err := workflow.UpsertTypedSearchAttributes(ctx, temporal.NewSearchAttributeKeyKeyword(contract.AttrRevision).ValueSet(in.Revision)); err != nil {
+		if err := workflow.UpsertTypedSearchAttributes(ctx, temporal.NewSearchAttributeKeyKeyword(contract.AttrRevision).ValueSet(
+			in.Revision)); err != nil {
 			return nil, err
 		}
 		r.state.Moved = false
@@ -109,7 +110,8 @@ func (r *run) run(ctx workflow.Context) (contract.Result, error) {
 	if r.state.SupersededBy != "" {
 		return contract.Result{Reason: r.state.SupersededBy, Steps: r.state.Count}, nil
 	}
-	return contract.Result{Outcome: r.state.Ended.Outcome, Reason: r.state.Ended.Reason, Value: r.state.Ended.Value, Steps: r.state.Count}, nil
+	return contract.Result{Outcome: r.state.Ended.Outcome, Reason: r.state.Ended.Reason, Value: r.state.Ended.Value, Steps: r.state.Count},
+		nil
 }
 
 // walk is the loop over the flat program.
@@ -205,7 +207,8 @@ func (r *run) completeStep(ctx workflow.Context, step *journey.Step, outcome, ar
 	if result != nil {
 		r.state.Steps[step.ID] = result
 	}
-	r.state.Passed = append(r.state.Passed, contract.StepVisit{Step: step.ID, Kind: step.Kind, Visit: visit, At: now, Outcome: outcome, Arm: arm})
+	r.state.Passed = append(r.state.Passed, contract.StepVisit{Step: step.ID, Kind: step.Kind, Visit: visit, At: now, Outcome: outcome,
+		Arm: arm})
 	r.state.Count++
 	line := stamp(now) + " " + label(step)
 	if outcome != "" {

@@ -129,7 +129,8 @@ func TestGoalWithin(t *testing.T) {
 			head: "goal: {event: Bought, within: 30m}", outcome: contract.Completed, end: time.Hour, parked: []string{"w wait until 1h"},
 		},
 		"cancelled while silent": {
-			play: func(p *play) { p.order(2*time.Hour, contract.ExitUpdate, contract.Command{}) }, outcome: contract.Cancelled, end: 2 * time.Hour,
+			play: func(p *play) { p.order(2*time.Hour, contract.ExitUpdate, contract.Command{}) }, outcome: contract.Cancelled,
+			end:    2 * time.Hour,
 			parked: []string{"w wait until 1h", " watch until 72h silent"},
 		},
 		"sent back while silent": {
@@ -292,7 +293,8 @@ func TestNotMineAtTheLastReport(t *testing.T) {
 // Its last task was lost behind its end: it is done again without the event that ended it, and the store tells.
 func TestARunLearnsHowItHasEnded(t *testing.T) {
 	t.Parallel()
-	for name, yaml := range map[string]string{"where it waits": "  - {id: w, wait: 1h}\n", "at another end": "  - {id: x, set: {vars.a: 1}}\n"} {
+	for name, yaml := range map[string]string{"where it waits": "  - {id: w, wait: 1h}\n",
+		"at another end": "  - {id: x, set: {vars.a: 1}}\n"} {
 		p := newPlay(t, journeyOf(yaml))
 		p.report = func(int, contract.Report) error {
 			return temporal.NewNonRetryableApplicationError(

@@ -42,7 +42,8 @@ const after = `  - {id: greet, send: bye, via: email}
   - {id: one, wait_for: {event: A}, timeout: 9h}
   - {id: s, send: hello, via: email}
   - {id: new, wait: 1h}
-  - {id: two, wait_for: [{event: B, when: event.n > 1, then: [{id: seen, set: {vars.a: steps.one.properties.m, vars.e: entry.total, vars.b: event.k}}]}], timeout: 9h}
+  - {id: two, wait_for: [{event: B, when: event.n > 1, then: [{id: seen, set: {vars.a: steps.one.properties.m, vars.e: entry.total,
+vars.b: event.k}}]}], timeout: 9h}
   - {id: then, wait: 1h}
 `
 
@@ -121,7 +122,8 @@ func TestMigrateRefused(t *testing.T) {
 		},
 		"the same revision": {to: journeyOf(steps), refused: "already"},
 		"held out": {
-			to: other, spoil: func(p *play, _ *contract.Delivery) { p.in.Holdout = true }, refused: "control group", outcome: contract.TimedOut,
+			to: other, spoil: func(p *play, _ *contract.Delivery) { p.in.Holdout = true }, refused: "control group",
+			outcome: contract.TimedOut,
 		},
 		"its step is gone":  {to: journeyOf("  - {id: v, wait: 5h}\n"), refused: `step "w" no longer exists`},
 		"mapped to nothing": {to: other, renamed: map[string]string{"w": "nowhere"}, refused: `there is no step "nowhere"`},
@@ -200,7 +202,8 @@ func TestMigrateRefusedWhenItsTurnComes(t *testing.T) {
 
 func TestMigrateWhereItStands(t *testing.T) {
 	t.Parallel()
-	const handed = "  - {id: desk, handoff: care, timeout: 9h, outcomes: {refunded: [{id: money, exit: money}]}}\n  - {id: done, exit: done}\n"
+	const handed = "  - {id: desk, handoff: care, timeout: 9h, outcomes: {refunded: [{id: money, exit: money}]}}\n  - {id: done, " +
+		"exit: done}\n"
 	const sends = "  - {id: hail, send: hello, via: email}\n  - {id: done, exit: done}\n"
 	tests := map[string]struct {
 		steps, head, to, toHead string
@@ -218,7 +221,8 @@ func TestMigrateWhereItStands(t *testing.T) {
 		},
 		"a hand-off that times out is withdrawn by its id": {
 			steps: oneHandoff, to: handed, renamed: map[string]string{"h": "desk"}, at: time.Hour,
-			outcome: "done", account: []string{"open care (h/1)", "withdraw (h/1): it timed out"}, passed: []string{"desk@4h: timed out", "done@4h: done"},
+			outcome: "done", account: []string{"open care (h/1)", "withdraw (h/1): it timed out"},
+			passed: []string{"desk@4h: timed out", "done@4h: done"},
 			parked: []string{"h handoff until 4h", "desk handoff until 4h"},
 		},
 		"a held send keeps its key": {
@@ -229,7 +233,8 @@ func TestMigrateWhereItStands(t *testing.T) {
 			parked: []string{"s send paused", "hail send paused"},
 		},
 		"a call held by a pause keeps its key": {
-			steps: oneCall, to: "  - {id: ring, call: {url: \"https://b.example\"}}\n  - {id: done, exit: done}\n", renamed: map[string]string{"c": "ring"}, at: time.Hour,
+			steps: oneCall, to: "  - {id: ring, call: {url: \"https://b.example\"}}\n  - {id: done, exit: done}\n",
+			renamed: map[string]string{"c": "ring"}, at: time.Hour,
 			first: func(p *play) {
 				p.call = broken(1)
 				p.order(500*time.Millisecond, contract.PauseUpdate, contract.Command{})
@@ -239,26 +244,35 @@ func TestMigrateWhereItStands(t *testing.T) {
 			parked: []string{"c call", "c call paused", "ring call paused", "ring call"},
 		},
 		"between two steps": {
-			steps: "  - {id: a, wait: 1h}\n", to: "  - {id: z, exit: early, when: false}\n  - {id: b, wait: 2h}\n", renamed: map[string]string{"a": "b"},
+			steps: "  - {id: a, wait: 1h}\n", to: "  - {id: z, exit: early, when: false}\n  - {id: b, wait: 2h}\n",
+			renamed: map[string]string{"a": "b"},
 			outcome: contract.Completed, passed: []string{"b@2h"}, parked: []string{"b wait until 2h"},
 		},
 		"paused between two steps": {
-			steps: "  - {id: a, set: {vars.a: 1}}\n  - {id: w, wait: 1h}\n", to: "  - {id: b, set: {vars.a: 2}}\n  - {id: v, wait: 2h}\n", renamed: map[string]string{"a": "b"}, at: time.Hour,
-			first: func(p *play) { p.order(0, contract.PauseUpdate, contract.Command{}) }, then: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
-			outcome: contract.Completed, passed: []string{"b@2h", "v@4h"}, parked: []string{"a paused paused", "b paused paused", "v wait until 4h"},
+			steps: "  - {id: a, set: {vars.a: 1}}\n  - {id: w, wait: 1h}\n", to: "  - {id: b, set: {vars.a: 2}}\n  - {id: v, wait: 2h}\n",
+			renamed: map[string]string{"a": "b"}, at: time.Hour,
+			first:   func(p *play) { p.order(0, contract.PauseUpdate, contract.Command{}) },
+			then:    func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
+			outcome: contract.Completed, passed: []string{"b@2h", "v@4h"},
+			parked: []string{"a paused paused", "b paused paused", "v wait until 4h"},
 		},
 		"paused at its step, which is overdue": {
 			steps: "  - {id: w, wait: 2h}\n", to: "  - {id: v, wait: 9h}\n", renamed: map[string]string{"w": "v"}, at: 3 * time.Hour,
-			first: func(p *play) { p.order(time.Hour, contract.PauseUpdate, contract.Command{}) }, then: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
-			outcome: contract.Completed, passed: []string{"v@4h"}, parked: []string{"w wait until 2h", "w wait until 2h paused", "v wait until 2h paused"},
+			first:   func(p *play) { p.order(time.Hour, contract.PauseUpdate, contract.Command{}) },
+			then:    func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
+			outcome: contract.Completed, passed: []string{"v@4h"},
+			parked: []string{"w wait until 2h", "w wait until 2h paused", "v wait until 2h paused"},
 		},
 		"watching for its goal: the window stands": {
-			steps: "  - {id: w, wait: 1h}\n", head: "goal: {event: G, within: 9h}", to: "  - {id: v, wait: 1h}\n", toHead: "goal: {event: H, within: 20h}", at: 2 * time.Hour,
-			outcome: contract.Completed, passed: []string{"w@1h"}, parked: []string{"w wait until 1h", " watch until 9h silent", " watch until 9h silent"},
+			steps: "  - {id: w, wait: 1h}\n", head: "goal: {event: G, within: 9h}", to: "  - {id: v, wait: 1h}\n",
+			toHead: "goal: {event: H, within: 20h}", at: 2 * time.Hour,
+			outcome: contract.Completed, passed: []string{"w@1h"},
+			parked: []string{"w wait until 1h", " watch until 9h silent", " watch until 9h silent"},
 		},
 		"watching for a goal that is no more": {
 			steps: "  - {id: w, wait: 1h}\n", head: "goal: {event: G, within: 9h}", to: "  - {id: v, wait: 1h}\n", at: 2 * time.Hour,
-			outcome: contract.Completed, passed: []string{"w@1h"}, parked: []string{"w wait until 1h", " watch until 9h silent", " watch until 9h silent"},
+			outcome: contract.Completed, passed: []string{"w@1h"},
+			parked: []string{"w wait until 1h", " watch until 9h silent", " watch until 9h silent"},
 		},
 		"a new step of an old id is sent, though the old one was": {
 			steps: "  - {id: s, send: hello, via: email}\n  - {id: w, wait: 1h}\n", at: 30 * time.Minute,
@@ -269,7 +283,8 @@ func TestMigrateWhereItStands(t *testing.T) {
 		},
 		"a step sent before goes out again only under a key of its own": {
 			steps: "  - {id: s, send: hello, via: email}\n  - {id: w, wait: 1h}\n", at: 30 * time.Minute,
-			to:      "  - {id: t, send: hello, via: email}\n  - {id: w, wait: 1h}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: back, go_to: t, when: vars.n < 2}\n",
+			to: "  - {id: t, send: hello, via: email}\n  - {id: w, wait: 1h}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: " +
+				"back, go_to: t, when: vars.n < 2}\n",
 			renamed: map[string]string{"s": "t"}, toHead: "vars: {n: 0}", outcome: contract.Completed,
 			account: []string{"send hello (s/1)", "send hello (t/2)"},
 			passed: []string{

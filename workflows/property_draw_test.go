@@ -111,7 +111,8 @@ func (d *drawer) step(b *strings.Builder, indent string, depth int) {
 	if when := d.pick("when", "", "", "", "vars.n > 1", "customer.vip == true", "event.n < 3"); when != "" {
 		add("when: %s", when)
 	}
-	switch d.pick("kind", "wait", "clock", "date", "wait_for", "wait_for", "branch", "split", "send", "decide", "ask", "handoff", "set", "emit", "call", "go_to", "exit") {
+	switch d.pick("kind", "wait", "clock", "date", "wait_for", "wait_for", "branch", "split", "send", "decide", "ask", "handoff", "set",
+		"emit", "call", "go_to", "exit") {
 	case "wait":
 		add("wait: %dh", d.hours())
 	case "clock":

@@ -54,9 +54,10 @@ func script(t *rapid.T, source string, steps int) []happening {
 				p.update(
 					id,
 					contract.Delivery{
-						ID:            id,
-						Enrollment:    p.in.Enrollment,
-						HandoffResult: &contract.HandoffResult{Handoff: p.in.Enrollment + "/" + step + "/1", Outcome: outcome, Agent: "kim"},
+						ID:         id,
+						Enrollment: p.in.Enrollment,
+						HandoffResult: &contract.HandoffResult{Handoff: p.in.Enrollment + "/" + step + "/1", Outcome: outcome,
+							Agent: "kim"},
 					},
 				)
 			})
@@ -193,7 +194,8 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 		p.in.Holdout = rapid.IntRange(0, 9).Draw(rt, "holdout") == 0
 		twice := ""
 		settled := map[string]bool{}
-		answers := rapid.SliceOfN(rapid.SampledFrom([]string{contract.StatusSent, contract.StatusRetry, contract.StatusFailed, contract.StatusSuppressed, contract.StatusPaused, contract.StatusHeld}), 1, 5).
+		answers := rapid.SliceOfN(rapid.SampledFrom([]string{contract.StatusSent, contract.StatusRetry, contract.StatusFailed,
+			contract.StatusSuppressed, contract.StatusPaused, contract.StatusHeld}), 1, 5).
 			Draw(rt, "answers")
 		say := func(n int, key string, answers []string) contract.SendResult {
 			if settled[key] {
@@ -210,7 +212,8 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 			return result
 		}
 		p.send = func(n int, s contract.Send) (contract.SendResult, error) { return say(n, s.Key, answers), nil }
-		choices := rapid.SliceOfN(rapid.SampledFrom([]string{contract.StatusSent, contract.StatusRetry, contract.StatusFailed, contract.StatusSuppressed, contract.StatusPaused, contract.StatusChosen}), 1, 5).
+		choices := rapid.SliceOfN(rapid.SampledFrom([]string{contract.StatusSent, contract.StatusRetry, contract.StatusFailed,
+			contract.StatusSuppressed, contract.StatusPaused, contract.StatusChosen}), 1, 5).
 			Draw(rt, "choices")
 		p.decide = func(n int, d contract.Decide) (contract.DecideResult, error) {
 			result := contract.DecideResult{SendResult: say(n, d.Key, choices)}
@@ -227,7 +230,8 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 			return failing(stubborn)(attempt, contract.Send{})
 		}
 		p.call = func(attempt int, c contract.Call) (contract.CallResult, error) {
-			return []func(int, contract.Call) (contract.CallResult, error){broken(stubborn), refused(404, "no"), ok(200, map[string]any{"n": 1.0})}[len(c.Key)%3](
+			return []func(int, contract.Call) (contract.CallResult, error){broken(stubborn), refused(404, "no"),
+				ok(200, map[string]any{"n": 1.0})}[len(c.Key)%3](
 				attempt,
 				c,
 			)

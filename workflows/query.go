@@ -16,7 +16,8 @@ func (r *run) queryState() (contract.State, error) {
 	v := contract.State{
 		Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Enrollment: r.in.Enrollment,
 		Step: r.state.Cursor, WaitingFor: []string{}, Paused: r.state.Paused, Holdout: r.in.Holdout,
-		Deadline: r.state.Deadline, EnteredAt: r.in.EnteredAt, EntryEvent: r.in.EntryName, Steps: r.state.Count, Vars: r.state.Vars, Story: r.state.Log,
+		Deadline: r.state.Deadline, EnteredAt: r.in.EnteredAt, EntryEvent: r.in.EntryName, Steps: r.state.Count, Vars: r.state.Vars,
+		Story: r.state.Log,
 	}
 	if p := r.state.Wait; p != nil {
 		v.Step, v.Kind, v.Since, v.Until = p.Step, p.Kind, p.Since, p.Until

@@ -48,13 +48,16 @@ func TestSendHeldByQuietHours(t *testing.T) {
 			send: answerThen(contract.StatusRetry, contract.StatusSent), deliver: func(int, contract.Send) (contract.SendResult, error) {
 				return contract.SendResult{Status: contract.StatusHeld, Until: testStart.Add(9 * time.Hour)}, nil
 			},
-			outcome: "done", account: []string{"send hello (s/1)", "deliver hello (s/1)", "send hello (s/1)"}, passed: []string{"s@9h: sent", "done@9h: done"},
+			outcome: "done", account: []string{"send hello (s/1)", "deliver hello (s/1)", "send hello (s/1)"},
+			passed: []string{"s@9h: sent", "done@9h: done"},
 		},
 		"the goal ends it": {
-			head: "goal: {event: Bought}", play: func(p *play) { p.event(time.Hour, "e1", "Bought", n) }, outcome: contract.Goal, account: once,
+			head: "goal: {event: Bought}", play: func(p *play) { p.event(time.Hour, "e1", "Bought", n) }, outcome: contract.Goal,
+			account: once,
 		},
 		"an exit ends it": {
-			head: "exit: [{event: Left}]", play: func(p *play) { p.event(time.Hour, "e1", "Left", n) }, outcome: contract.Exited, account: once,
+			head: "exit: [{event: Left}]", play: func(p *play) { p.event(time.Hour, "e1", "Left", n) }, outcome: contract.Exited,
+			account: once,
 		},
 		"its longest life ends it":                    {head: "timeout: 8h", outcome: contract.TimedOut, account: once},
 		"its longest life ends it at the same moment": {head: "timeout: 9h", outcome: contract.TimedOut, account: once},
@@ -80,8 +83,9 @@ func TestSendHeldByQuietHours(t *testing.T) {
 			passed:  []string{"done@1h: done"},
 		},
 		"sent back to itself": {
-			play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "s"}) }, outcome: "done", account: []string{"send hello (s/1)", "send hello (s/2)"},
-			passed: []string{"s@1h: sent by push", "done@1h: done"},
+			play: func(p *play) { p.order(time.Hour, contract.GoToUpdate, contract.Command{Target: "s"}) }, outcome: "done",
+			account: []string{"send hello (s/1)", "send hello (s/2)"},
+			passed:  []string{"s@1h: sent by push", "done@1h: done"},
 		},
 		"paused and resumed before they end": {
 			play: func(p *play) {
@@ -106,7 +110,8 @@ func TestSendHeldByQuietHours(t *testing.T) {
 				return heldUntil(9*time.Hour)(n, s)
 			},
 			play:    func(p *play) { p.order(12*time.Hour, contract.ResumeUpdate, contract.Command{}) },
-			outcome: "done", account: append(twice, once...), passed: []string{"s@12h: sent by push", "done@12h: done"}, parked: []string{"s send until 9h", "s send paused"},
+			outcome: "done", account: append(twice, once...), passed: []string{"s@12h: sent by push", "done@12h: done"},
+			parked: []string{"s send until 9h", "s send paused"},
 		},
 		"an event meanwhile is kept for what is behind": {
 			head: "exit: [{event: Left}]", play: func(p *play) { p.event(time.Hour, "e1", "A", n) }, outcome: "done", account: twice,
@@ -142,7 +147,8 @@ func TestSendHeldByQuietHoursInWords(t *testing.T) {
 		if view.Kind != "send" || !view.Until.Equal(testStart.Add(9*time.Hour)) {
 			t.Errorf("view %+v", view)
 		}
-		if last := view.Story[len(view.Story)-1]; last != "2026-03-02 10:00:00 UTC s (send): held by quiet hours until 2026-03-02 19:00:00 UTC" {
+		if last := view.Story[len(view.Story)-1]; last != "2026-03-02 10:00:00 UTC s (send): held by quiet hours until 2026-03-02 "+
+			"19:00:00 UTC" {
 			t.Errorf("story %q", view.Story)
 		}
 	})

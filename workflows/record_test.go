@@ -184,7 +184,8 @@ func shapes() []shape {
 		{
 			name: "set-and-go-to",
 			source: journeyOf(
-				"  - {id: w, wait: 1h}\n  - {id: n, set: {vars.n: vars.n + 1, customer.n: vars.n}}\n  - {id: back, go_to: w, when: vars.n < 2}\n",
+				"  - {id: w, wait: 1h}\n  - {id: n, set: {vars.n: vars.n + 1, customer.n: vars.n}}\n  - {id: back, go_to: w, when: "+
+					"vars.n < 2}\n",
 				"vars: {n: 0}",
 			),
 		},
@@ -210,7 +211,8 @@ func shapes() []shape {
 			name:   "stray-signal",
 			source: journeyOf("  - {id: w, wait: 5h}\n", "goal: {event: Bought}"),
 			do: []func(*session){func(s *session) {
-				if err := s.c.SignalWorkflow(context.Background(), s.id, "", contract.EventName, contract.Event{ID: "s1", Name: "Bought"}); err != nil {
+				if err := s.c.SignalWorkflow(context.Background(), s.id, "", contract.EventName,
+					contract.Event{ID: "s1", Name: "Bought"}); err != nil {
 					s.t.Error(err)
 				}
 			}},
@@ -311,7 +313,8 @@ func TestRecordHistories(t *testing.T) {
 func devServer(t *testing.T, args ...string) client.Client {
 	t.Helper()
 	server, err := testsuite.StartDevServer(context.Background(), testsuite.DevServerOptions{
-		ExistingPath: *binary, LogLevel: "error", ExtraArgs: append([]string{"--search-attribute", contract.AttrRevision + "=Keyword"}, args...),
+		ExistingPath: *binary, LogLevel: "error", ExtraArgs: append([]string{"--search-attribute", contract.AttrRevision + "=Keyword"},
+			args...),
 		ClientOptions: &client.Options{Logger: tlog.NewStructuredLogger(slog.New(slog.DiscardHandler))},
 	})
 	if err != nil {
@@ -359,7 +362,8 @@ func (s shape) record(t *testing.T, c client.Client) {
 	}
 	defer serving.Stop()
 	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: contract.Input{
-		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(), Definition: packed, Customer: "ana",
+		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(),
+		Definition: packed, Customer: "ana",
 		Clock: w.clock, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
 		Entry: map[string]any{
 			"cart_id":     "k1",

@@ -12,11 +12,13 @@ import (
 // reroutes prepares a journey with a second path, on which waits, sends and hand-offs are left behind.
 func reroutes(t *testing.T, steps, head string, rules ...journey.RerouteRule) *play {
 	t.Helper()
-	const paths = "paths:\n  recovery:\n    - {id: r, set: {vars.by: event.n, vars.name: event_name}}\n    - {id: rest, wait_for: {event: A}, timeout: 2h}\n  other:\n    - {id: o, exit: other}\n  empty: []\n"
+	const paths = "paths:\n  recovery:\n    - {id: r, set: {vars.by: event.n, vars.name: event_name}}\n    - {id: rest, wait_for: " +
+		"{event: A}, timeout: 2h}\n  other:\n    - {id: o, exit: other}\n  empty: []\n"
 	return altered(
 		t,
 		journeyOf(
-			steps+"  - {id: never, when: false, go_to: recovery}\n  - {id: never2, when: false, go_to: other}\n  - {id: never3, when: false, go_to: empty}\n"+paths,
+			steps+"  - {id: never, when: false, go_to: recovery}\n  - {id: never2, when: false, go_to: other}\n  - {id: never3, when: "+
+				"false, go_to: empty}\n"+paths,
 			head,
 		),
 		func(d *journey.Definition) { d.Reroute = rules },
@@ -54,8 +56,9 @@ func TestReroute(t *testing.T) {
 			play: func(p *play) { p.event(time.Hour, "e1", "Failed", n) }, outcome: "other", passed: []string{"o@1h: other"},
 		},
 		"goal and exits go before": {
-			head: "goal: {event: Failed, when: event.n > 7}\nexit: [{event: Failed, outcome: gone}]", rules: []journey.RerouteRule{on("Failed", "recovery")},
-			play: func(p *play) { p.event(time.Hour, "e1", "Failed", n) }, outcome: "gone",
+			head:  "goal: {event: Failed, when: event.n > 7}\nexit: [{event: Failed, outcome: gone}]",
+			rules: []journey.RerouteRule{on("Failed", "recovery")},
+			play:  func(p *play) { p.event(time.Hour, "e1", "Failed", n) }, outcome: "gone",
 		},
 		"once, and not to the path it is on": {
 			rules: []journey.RerouteRule{on("Failed", "recovery"), on("Failed", "recovery")},
@@ -72,7 +75,8 @@ func TestReroute(t *testing.T) {
 				p.order(2*time.Hour, contract.GoToUpdate, contract.Command{Target: "w"})
 				p.event(3*time.Hour, "e2", "Failed", n)
 			},
-			outcome: contract.Completed, passed: []string{"r@1h", "w@11h", "never@11h: skipped", "never2@11h: skipped", "never3@11h: skipped"},
+			outcome: contract.Completed, passed: []string{"r@1h", "w@11h", "never@11h: skipped", "never2@11h: skipped",
+				"never3@11h: skipped"},
 		},
 		"again where the rule repeats": {
 			rules: []journey.RerouteRule{repeat},
@@ -122,7 +126,8 @@ func TestReroute(t *testing.T) {
 				p.event(time.Hour, "e1", "Failed", n)
 				p.resolve(90*time.Minute, "r1", "h/1", "refunded")
 			},
-			outcome: contract.Completed, account: []string{"open care (h/1)", "withdraw (h/1): the journey moved on"}, passed: []string{"r@1h", "rest@3h: timed out"},
+			outcome: contract.Completed, account: []string{"open care (h/1)", "withdraw (h/1): the journey moved on"},
+			passed: []string{"r@1h", "rest@3h: timed out"},
 		},
 		"a send under way is cancelled": {
 			steps: "  - {id: s, send: hello, via: email}\n", rules: []journey.RerouteRule{on("Failed", "recovery")},
@@ -130,7 +135,8 @@ func TestReroute(t *testing.T) {
 				p.send, p.deliver = answer(contract.StatusRetry, ""), failing(1000)
 				p.event(2*time.Second, "e1", "Failed", n)
 			},
-			outcome: contract.Completed, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"}, passed: []string{"r@2s", "rest@2h0m2s: timed out"},
+			outcome: contract.Completed, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
+			passed: []string{"r@2s", "rest@2h0m2s: timed out"},
 		},
 		"a call under way is cancelled": {
 			steps: "  - id: c\n    call: {url: \"https://a.example\"}\n", rules: []journey.RerouteRule{on("Failed", "recovery")},
@@ -138,7 +144,8 @@ func TestReroute(t *testing.T) {
 				p.call = broken(1000)
 				p.event(2*time.Second, "e1", "Failed", n)
 			},
-			outcome: contract.Completed, account: []string{"call https://a.example (c/1)", "call https://a.example (c/1)"}, passed: []string{"r@2s", "rest@2h0m2s: timed out"},
+			outcome: contract.Completed, account: []string{"call https://a.example (c/1)", "call https://a.example (c/1)"},
+			passed: []string{"r@2s", "rest@2h0m2s: timed out"},
 		},
 		"a send held by a paused journey is left when it is resumed": {
 			steps: "  - {id: s, send: hello, via: email}\n", rules: []journey.RerouteRule{on("Failed", "recovery")},
@@ -159,11 +166,13 @@ func TestReroute(t *testing.T) {
 			outcome: contract.Completed, passed: []string{"r@10h", "rest@12h: timed out"},
 		},
 		"between two steps: the one behind is not begun": {
-			steps: "  - {id: a, set: {customer.x: 1}}\n  - {id: s, send: hello, via: email}\n", rules: []journey.RerouteRule{on("Failed", "recovery")},
+			steps: "  - {id: a, set: {customer.x: 1}}\n  - {id: s, send: hello, via: email}\n",
+			rules: []journey.RerouteRule{on("Failed", "recovery")},
 			play: func(p *play) {
 				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("e1", "Failed", n)) }
 			},
-			outcome: contract.Completed, account: []string{"assign customer.x=1 (a/1)"}, passed: []string{"a@0s", "r@0s", "rest@2h: timed out"},
+			outcome: contract.Completed, account: []string{"assign customer.x=1 (a/1)"},
+			passed: []string{"a@0s", "r@0s", "rest@2h: timed out"},
 		},
 		"at the moment its wait is over": {
 			rules: []journey.RerouteRule{on("Failed", "recovery")},
@@ -186,8 +195,9 @@ func TestReroute(t *testing.T) {
 		},
 		"the resolution of a hand-off reroutes nobody": {
 			steps: "  - {id: h, handoff: care, timeout: 9h}\n", rules: []journey.RerouteRule{{GoTo: "other"}},
-			play: func(p *play) { p.resolve(time.Hour, "r1", "h/1", "refunded") }, outcome: contract.Completed, account: []string{"open care (h/1)"},
-			passed: []string{"h@1h: refunded by kim", "never@1h: skipped", "never2@1h: skipped", "never3@1h: skipped"},
+			play: func(p *play) { p.resolve(time.Hour, "r1", "h/1", "refunded") }, outcome: contract.Completed,
+			account: []string{"open care (h/1)"},
+			passed:  []string{"h@1h: refunded by kim", "never@1h: skipped", "never2@1h: skipped", "never3@1h: skipped"},
 		},
 	}
 	for name, test := range tests {

@@ -26,7 +26,8 @@ type sender interface {
 // sendUntilDone says something once under one key: at once by a local activity, and if that does not do it, by a normal
 // one that is repeated and that support staff see. Held by quiet hours or by a pause, it is parked, and asks
 // afresh. said is false where the instance ended or moves on before.
-func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string, u sender) (result contract.SendResult, said bool, err error) {
+func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string, u sender) (result contract.SendResult, said bool,
+	err error) {
 	held, until := r.midStep(), time.Time{} // a run before this one was held here: a send under way is never continued as new
 	if held {
 		until = r.state.Wait.Until
@@ -76,8 +77,9 @@ type message struct {
 // message makes the send of a step.
 func (r *run) message(step *journey.Step, spec journey.Send) *message {
 	return &message{
-		run:   r,
-		order: contract.Send{Ref: r.ref(), EvalContext: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.state.Visits[step.ID], Spec: spec},
+		run: r,
+		order: contract.Send{Ref: r.ref(), EvalContext: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.state.Visits[step.ID],
+			Spec: spec},
 	}
 }
 
@@ -105,7 +107,8 @@ func (m *message) send(ctx workflow.Context) (contract.SendResult, contract.Send
 // away, and grows slowly, since it counts attempts that asked nobody.
 func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.Send) (contract.SendResult, error) {
 	options := r.options(
-		retryBudget{try: 30 * time.Second, patience: sendPatience, interval: contract.SendInterval, pause: contract.MaxSendInterval, growth: 1.2},
+		retryBudget{try: 30 * time.Second, patience: sendPatience, interval: contract.SendInterval, pause: contract.MaxSendInterval,
+			growth: 1.2},
 		"send "+order.Spec.Message,
 	)
 	waiting := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}

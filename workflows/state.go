@@ -25,33 +25,34 @@ type Input struct {
 
 // Snapshot is all of an instance's state. It survives continue-as-new as it is.
 type Snapshot struct {
-	Cursor         string                    `json:"cursor,omitempty"` // step id; empty behind the end of a path
-	Vars           map[string]any            `json:"vars,omitempty"`
-	Steps          map[string]map[string]any `json:"steps,omitempty"`       // results by step id, with the properties the journey reads
-	Taken          map[string]string         `json:"taken,omitempty"`       // step id → id of the event it took
-	Last           *contract.Delivery        `json:"last,omitempty"`        // the last event a step took
-	Calls          map[string]string         `json:"calls,omitempty"`       // step id → key of the call whose response the store keeps
-	Visits         map[string]int            `json:"visits,omitempty"`      // by step id
-	Rerouted       []string                  `json:"rerouted,omitempty"`    // reroute rules that have fired, by content
-	Arrived        []contract.Delivery       `json:"arrived,omitempty"`     // not yet handled
-	Direct         []contract.Event          `json:"direct,omitempty"`      // came straight to the run, not yet stored
-	Buffer         []Buffered                `json:"kept,omitempty"`        // attended to, and free for a wait_for
-	Seen           []string                  `json:"seen,omitempty"`        // the last ids taken, oldest first
-	Deadline       time.Time                 `json:"deadline"`              // of the instance, virtual
-	Wait           *WaitState                `json:"parking,omitempty"`     // where it is parked
-	LevelCrossing  time.Time                 `json:"fade,omitzero"`         // when the next score will have fallen below a level that counts, virtual
-	Paused         bool                      `json:"paused,omitempty"`      //
-	PausedBy       string                    `json:"paused_by,omitempty"`   // in words
-	Reports        int                       `json:"reports,omitempty"`     // sent so far
-	Passed         []contract.StepVisit      `json:"passed,omitempty"`      // not yet reported
-	Count          int                       `json:"count,omitempty"`       // steps passed in all
-	StepsSinceWait int                       `json:"hot,omitempty"`         // steps since it last parked
-	Log            []string                  `json:"trail,omitempty"`       // the last lines of its story, for people
-	Silent         bool                      `json:"silent,omitempty"`      // its path has ended; only the goal is watched
-	Ended          *contract.Ended           `json:"ended,omitempty"`       // set once
-	Jump           *int                      `json:"-"`                     // a person or a rule moves it: index of the step
-	Moved          bool                      `json:"moved,omitempty"`       // it has just come over from another revision
-	SupersededBy   string                    `json:"replaced_by,omitempty"` // NotMine: it ends without a word
+	Cursor   string                    `json:"cursor,omitempty"` // step id; empty behind the end of a path
+	Vars     map[string]any            `json:"vars,omitempty"`
+	Steps    map[string]map[string]any `json:"steps,omitempty"`    // results by step id, with the properties the journey reads
+	Taken    map[string]string         `json:"taken,omitempty"`    // step id → id of the event it took
+	Last     *contract.Delivery        `json:"last,omitempty"`     // the last event a step took
+	Calls    map[string]string         `json:"calls,omitempty"`    // step id → key of the call whose response the store keeps
+	Visits   map[string]int            `json:"visits,omitempty"`   // by step id
+	Rerouted []string                  `json:"rerouted,omitempty"` // reroute rules that have fired, by content
+	Arrived  []contract.Delivery       `json:"arrived,omitempty"`  // not yet handled
+	Direct   []contract.Event          `json:"direct,omitempty"`   // came straight to the run, not yet stored
+	Buffer   []Buffered                `json:"kept,omitempty"`     // attended to, and free for a wait_for
+	Seen     []string                  `json:"seen,omitempty"`     // the last ids taken, oldest first
+	Deadline time.Time                 `json:"deadline"`           // of the instance, virtual
+	Wait     *WaitState                `json:"parking,omitempty"`  // where it is parked
+	// when the next score will have fallen below a level that counts, virtual
+	LevelCrossing  time.Time            `json:"fade,omitzero"`
+	Paused         bool                 `json:"paused,omitempty"`      //
+	PausedBy       string               `json:"paused_by,omitempty"`   // in words
+	Reports        int                  `json:"reports,omitempty"`     // sent so far
+	Passed         []contract.StepVisit `json:"passed,omitempty"`      // not yet reported
+	Count          int                  `json:"count,omitempty"`       // steps passed in all
+	StepsSinceWait int                  `json:"hot,omitempty"`         // steps since it last parked
+	Log            []string             `json:"trail,omitempty"`       // the last lines of its story, for people
+	Silent         bool                 `json:"silent,omitempty"`      // its path has ended; only the goal is watched
+	Ended          *contract.Ended      `json:"ended,omitempty"`       // set once
+	Jump           *int                 `json:"-"`                     // a person or a rule moves it: index of the step
+	Moved          bool                 `json:"moved,omitempty"`       // it has just come over from another revision
+	SupersededBy   string               `json:"replaced_by,omitempty"` // NotMine: it ends without a word
 }
 
 // Buffered is an event free for a wait_for.

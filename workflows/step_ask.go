@@ -38,7 +38,8 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 		r.state.Steps[step.ID] = sendFields(result)
 		if arm != "" {
 			next := nextAfterSend(&spec.Question, arm, step.Next)
-			r.completeStep(ctx, step, "not asked: "+sendWords(result), arm, r.resultOf(step, map[string]any{"timed_out": next == spec.OnTimeout}))
+			r.completeStep(ctx, step, "not asked: "+sendWords(result), arm,
+				r.resultOf(step, map[string]any{"timed_out": next == spec.OnTimeout}))
 			return next, nil
 		}
 		r.state.outdate()

@@ -84,7 +84,8 @@ func TestAsk(t *testing.T) {
 				p.event(90*time.Minute, "e1", "Viewed", nil)
 				p.says(2*time.Hour, "m2")
 			},
-			outcome: "money", account: []string{sent, "read m1 for q", "read m2 for q"}, passed: []string{"q@2h: answered: refund (0.83)", "money@2h: money"},
+			outcome: "money", account: []string{sent, "read m1 for q", "read m2 for q"},
+			passed: []string{"q@2h: answered: refund (0.83)", "money@2h: money"},
 		},
 		"what came before the question is no reply": {
 			steps: "  - {id: w, wait_for: {event: A}, timeout: 1h}\n  - {id: s, set: {customer.x: 1}}\n" + oneQuestion,
@@ -92,7 +93,8 @@ func TestAsk(t *testing.T) {
 				p.says(30*time.Minute, "m1") // goes with the wait
 				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("m2", journey.MessageReceived, nil)) }
 			},
-			outcome: "late", account: []string{"assign customer.x=1 (s/1)", sent}, passed: []string{"w@1h: timed out", "s@1h", "q@5h: timed out", "late@5h: late"},
+			outcome: "late", account: []string{"assign customer.x=1 (s/1)", sent},
+			passed: []string{"w@1h: timed out", "s@1h", "q@5h: timed out", "late@5h: late"},
 		},
 		"nor what came while the question was held": {
 			send: heldUntil(
@@ -104,7 +106,8 @@ func TestAsk(t *testing.T) {
 		"its time runs from when it was asked": {
 			send: heldUntil(
 				2 * time.Hour,
-			), outcome: "late", account: []string{sent, sent}, passed: []string{"q@6h: timed out", "late@6h: late"}, parked: []string{"q ask until 2h", "q ask until 6h"},
+			), outcome: "late", account: []string{sent, sent}, passed: []string{"q@6h: timed out", "late@6h: late"},
+			parked: []string{"q ask until 2h", "q ask until 6h"},
 		},
 		"asked at the second attempt": {
 			send: answer(
@@ -132,7 +135,8 @@ func TestAsk(t *testing.T) {
 				contract.StatusPaused,
 				contract.StatusSent,
 			), play: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) },
-			outcome: "late", account: []string{sent, sent}, passed: []string{"q@5h: timed out", "late@5h: late"}, parked: []string{"q ask paused", "q ask until 5h"},
+			outcome: "late", account: []string{sent, sent}, passed: []string{"q@5h: timed out", "late@5h: late"},
+			parked: []string{"q ask paused", "q ask until 5h"},
 		},
 		"answered while paused: counts on resume, even past its time": {
 			reply: map[string]int{"m1": 0}, play: func(p *play) {
@@ -140,12 +144,14 @@ func TestAsk(t *testing.T) {
 				p.says(time.Hour, "m1")
 				p.order(6*time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
-			outcome: "money", account: []string{sent, "read m1 for q"}, passed: []string{"q@6h: answered: refund (0.83)", "money@6h: money"},
+			outcome: "money", account: []string{sent, "read m1 for q"},
+			passed: []string{"q@6h: answered: refund (0.83)", "money@6h: money"},
 		},
 		"skipped before it is asked": {
 			send: heldUntil(
 				2 * time.Hour,
-			), play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: "done", account: []string{sent}, passed: []string{"done@1h: done"},
+			), play: func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) }, outcome: "done",
+			account: []string{sent}, passed: []string{"done@1h: done"},
 		},
 		"skipped while it waits": {
 			play:    func(p *play) { p.order(time.Hour, contract.SkipUpdate, contract.Command{}) },
@@ -160,10 +166,12 @@ func TestAsk(t *testing.T) {
 			account: []string{sent},
 		},
 		"the goal takes the message": {
-			head: "goal: {event: Message Received}", play: func(p *play) { p.says(time.Hour, "m1") }, outcome: contract.Goal, account: []string{sent},
+			head: "goal: {event: Message Received}", play: func(p *play) { p.says(time.Hour, "m1") }, outcome: contract.Goal,
+			account: []string{sent},
 		},
 		"a second try: another question, and another reply": {
-			steps: again, head: "vars: {n: 0}", reply: map[string]int{"m1": -1, "m2": 0}, play: func(p *play) { p.says(2*time.Hour, "m1"); p.says(6*time.Hour, "m2") },
+			steps: again, head: "vars: {n: 0}", reply: map[string]int{"m1": -1, "m2": 0},
+			play:    func(p *play) { p.says(2*time.Hour, "m1"); p.says(6*time.Hour, "m2") },
 			outcome: "money", account: []string{sent, "read m1 for q", "send hello (q/2)", "read m2 for q"},
 			passed: []string{"first@1h", "q@5h: timed out", "n@5h", "back@5h: q", "q@6h: answered: refund (0.83)", "money@6h: money"},
 		},
@@ -177,8 +185,10 @@ func TestAsk(t *testing.T) {
 			outcome: "stopped", account: []string{sent, "read m1 for q"}, passed: []string{"q@1h: answered", "stop@1h: stopped"},
 		},
 		"a reply is used up": {
-			steps: "  - {id: q, ask: hello, timeout: 4h}\n  - {id: v, wait_for: {event: Message Received}, timeout: 1h, since: entry}\n", reply: map[string]int{"m1": 0},
-			play: func(p *play) { p.says(time.Hour, "m1") }, outcome: contract.Completed, account: []string{sent, "read m1 for q"}, passed: []string{"q@1h: answered", "v@2h: timed out"},
+			steps: "  - {id: q, ask: hello, timeout: 4h}\n  - {id: v, wait_for: {event: Message Received}, timeout: 1h, since: entry}\n",
+			reply: map[string]int{"m1": 0},
+			play:  func(p *play) { p.says(time.Hour, "m1") }, outcome: contract.Completed, account: []string{sent, "read m1 for q"},
+			passed: []string{"q@1h: answered", "v@2h: timed out"},
 		},
 	}
 	for name, test := range tests {
@@ -206,7 +216,8 @@ func TestAsk(t *testing.T) {
 
 func TestAskResult(t *testing.T) {
 	t.Parallel()
-	const read = "  - {id: x, set: {vars.i: steps.q.intent, vars.c: steps.q.confidence, vars.late: steps.q.timed_out, vars.h: event_name%s}}\n  - {id: stay, wait: 1h}\n  - {id: s, send: bye, via: email}\n"
+	const read = "  - {id: x, set: {vars.i: steps.q.intent, vars.c: steps.q.confidence, vars.late: steps.q.timed_out, vars.h: " +
+		"event_name%s}}\n  - {id: stay, wait: 1h}\n  - {id: s, send: bye, via: email}\n"
 	for name, asked := range map[string]bool{"without the text": false, "with the text, which the journey names": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,7 +18,8 @@ const callSlack = 10 * time.Second
 // call makes an HTTP request, and repeats it for an hour where another attempt may bring more.
 func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Call)
-	order := contract.Call{Ref: r.ref(), EvalContext: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec, Reads: r.prog.Reads().Body}
+	order := contract.Call{Ref: r.ref(), EvalContext: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec,
+		Reads: r.prog.Reads().Body}
 	held := r.midStep() // a run before this one was held here: a call under way is never continued as new
 	for {
 		if held {

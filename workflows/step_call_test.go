@@ -95,7 +95,8 @@ func TestCall(t *testing.T) {
 		"an order to go elsewhere takes it along": {
 			call: broken(
 				1000,
-			), play: func(p *play) { p.order(2*time.Second, contract.GoToUpdate, contract.Command{Target: "done"}) }, outcome: "done", calls: 2,
+			), play: func(p *play) { p.order(2*time.Second, contract.GoToUpdate, contract.Command{Target: "done"}) }, outcome: "done",
+			calls:  2,
 			passed: []string{"done@2s: done"},
 		},
 		"paused while under way, it is made afresh after resume, under the same key": {
@@ -149,7 +150,8 @@ func TestCallWhoseRetriesEnd(t *testing.T) {
 	}{
 		"without an answer": {first: "failed: no answer (RETRIES_ENDED)"},
 		"with the last answer": {
-			details: []any{contract.CallResult{Status: 503, Reason: "it answered 503"}}, first: "failed: 503 (it answered 503)", status: 503,
+			details: []any{contract.CallResult{Status: 503, Reason: "it answered 503"}}, first: "failed: 503 (it answered 503)",
+			status: 503,
 		},
 		"with what cannot be read": {details: []any{"nothing"}, first: "failed: no answer (RETRIES_ENDED)"},
 	} {
@@ -158,7 +160,8 @@ func TestCallWhoseRetriesEnd(t *testing.T) {
 			p := newPlay(
 				t,
 				journeyOf(
-					"  - id: c\n    call: {url: \"https://a.example\"}\n    on_failure: [{id: note, set: {vars.s: steps.c.status}}]\n  - {id: stay, wait: 1h}\n",
+					"  - id: c\n    call: {url: \"https://a.example\"}\n    on_failure: [{id: note, set: {vars.s: steps.c.status}}]\n "+
+						" - {id: stay, wait: 1h}\n",
 				),
 			)
 			p.call = broken(1_000_000, c.details...)
@@ -180,7 +183,8 @@ func TestCallIsKnownToTemplates(t *testing.T) {
 	p := newPlay(
 		t,
 		journeyOf(
-			"  - id: c\n    call: {method: POST, url: \"https://a.example\", body: {a: 1}}\n  - {id: big, set: {vars.r: steps.c.body.risk, vars.s: steps.c.status + 1}}\n  - {id: s, send: hello, via: email}\n",
+			"  - id: c\n    call: {method: POST, url: \"https://a.example\", body: {a: 1}}\n  - {id: big, set: {vars.r: "+
+				"steps.c.body.risk, vars.s: steps.c.status + 1}}\n  - {id: s, send: hello, via: email}\n",
 		),
 	)
 	p.call = ok(200, map[string]any{"risk": 0.5})

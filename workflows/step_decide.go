@@ -16,8 +16,9 @@ func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Decide)
 	key := r.key(step)
 	made := &decision{
-		run:   r,
-		order: contract.Decide{Ref: r.ref(), EvalContext: r.scene(nil), Key: key, Step: step.ID, Visit: r.state.Visits[step.ID], Spec: *spec},
+		run: r,
+		order: contract.Decide{Ref: r.ref(), EvalContext: r.scene(nil), Key: key, Step: step.ID, Visit: r.state.Visits[step.ID],
+			Spec: *spec},
 	}
 	sent, said, err := r.sendUntilDone(ctx, step, key, made)
 	if err != nil || !said {
@@ -36,7 +37,8 @@ func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 		d.Status = contract.StatusFailed // also where the answer is none that a decision may have
 	}
 	r.completeStep(ctx, step, decideWords(d), arm, map[string]any{
-		"action": d.Action, "channel": d.Channel, "propensity": d.Propensity, "priority": d.Priority, "status": d.Status, "reason": d.Reason,
+		"action": d.Action, "channel": d.Channel, "propensity": d.Propensity, "priority": d.Priority, "status": d.Status,
+		"reason": d.Reason,
 	})
 	return next, nil
 }

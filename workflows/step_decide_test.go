@@ -32,20 +32,24 @@ func TestDecide(t *testing.T) {
 		"nothing": {
 			decide: nobody(
 				"NOT_ELIGIBLE",
-			), outcome: "silent", account: once, passed: []string{"d@0s: decided nothing (NOT_ELIGIBLE)", "silent@0s: silent"}, arms: []string{"d none", "silent"},
+			), outcome: "silent", account: once, passed: []string{"d@0s: decided nothing (NOT_ELIGIBLE)", "silent@0s: silent"},
+			arms: []string{"d none", "silent"},
 		},
 		"nothing, and no way for it": {
-			steps: "  - {id: d, decide: offers}\n", decide: nobody(""), outcome: contract.Completed, account: once, passed: []string{"d@0s: decided nothing"},
+			steps: "  - {id: d, decide: offers}\n", decide: nobody(""), outcome: contract.Completed, account: once,
+			passed: []string{"d@0s: decided nothing"},
 		},
 		"only chosen": {
-			steps: "  - {id: d, decide: [discount, gift], send: false}\n", decide: offered(contract.StatusChosen, ""), outcome: contract.Completed, account: []string{"decide  (d/1)"},
+			steps: "  - {id: d, decide: [discount, gift], send: false}\n", decide: offered(contract.StatusChosen, ""),
+			outcome: contract.Completed, account: []string{"decide  (d/1)"},
 			passed: []string{"d@0s: " + prio + ", chosen"}, arms: []string{"d"},
 		},
 		"chosen, and not sent": {
 			decide: offered(
 				contract.StatusFailed,
 				"BOUNCED",
-			), outcome: "done", account: once, passed: []string{"d@0s: " + prio + ", failed (BOUNCED)", "done@0s: done"}, arms: []string{"d", "done"},
+			), outcome: "done", account: once, passed: []string{"d@0s: " + prio + ", failed (BOUNCED)", "done@0s: done"},
+			arms: []string{"d", "done"},
 		},
 		"an answer that is none": {
 			decide:  offered("queued", ""),
@@ -71,11 +75,13 @@ func TestDecide(t *testing.T) {
 			decide: offered(
 				contract.StatusRetry,
 				"",
-			), deliver: answer(contract.StatusSuppressed, "CAP_REACHED"), outcome: "done", account: []string{once[0], "deliver hello (d/1)"},
-			passed: []string{"d@0s: " + prio + ", suppressed (CAP_REACHED)", "done@0s: done"},
+			), deliver: answer(contract.StatusSuppressed, "CAP_REACHED"), outcome: "done",
+			account: []string{once[0], "deliver hello (d/1)"},
+			passed:  []string{"d@0s: " + prio + ", suppressed (CAP_REACHED)", "done@0s: done"},
 		},
 		"the goal ends a delivery": {
-			head: "goal: {event: Bought}", decide: offered(contract.StatusRetry, ""), deliver: failing(1000), play: func(p *play) { p.event(2*time.Second, "e1", "Bought", nil) },
+			head: "goal: {event: Bought}", decide: offered(contract.StatusRetry, ""), deliver: failing(1000),
+			play:    func(p *play) { p.event(2*time.Second, "e1", "Bought", nil) },
 			outcome: contract.Goal, account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)"},
 		},
 		"skipped while it is delivered": {
@@ -93,17 +99,20 @@ func TestDecide(t *testing.T) {
 				p.order(2*time.Second, contract.PauseUpdate, contract.Command{})
 				p.order(time.Hour, contract.ResumeUpdate, contract.Command{})
 			},
-			outcome: "done", account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)", once[0]}, passed: []string{"d@1h: " + prio, "done@1h: done"},
+			outcome: "done", account: []string{once[0], "deliver hello (d/1)", "deliver hello (d/1)", once[0]},
+			passed: []string{"d@1h: " + prio, "done@1h: done"},
 		},
 		"the journey is paused": {
 			decide: func(n int, d contract.Decide) (contract.DecideResult, error) {
 				return offered([]string{contract.StatusPaused, contract.StatusSent}[n-1], "")(n, d)
 			},
-			play: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) }, outcome: "done", account: []string{once[0], once[0]},
-			passed: []string{"d@1h: " + prio, "done@1h: done"},
+			play: func(p *play) { p.order(time.Hour, contract.ResumeUpdate, contract.Command{}) }, outcome: "done",
+			account: []string{once[0], once[0]},
+			passed:  []string{"d@1h: " + prio, "done@1h: done"},
 		},
 		"a second visit is another decision": {
-			steps: "  - {id: d, decide: offers}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: w, wait: 1h}\n  - {id: back, go_to: d, when: vars.n < 2}\n", head: "vars: {n: 0}",
+			steps: "  - {id: d, decide: offers}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: w, wait: 1h}\n  - {id: back, go_to: " +
+				"d, when: vars.n < 2}\n", head: "vars: {n: 0}",
 			outcome: contract.Completed, account: []string{"decide offers (d/1)", "decide offers (d/2)"},
 			passed: []string{"d@0s: " + prio, "n@0s", "w@1h", "back@1h: d", "d@1h: " + prio, "n@1h", "w@2h", "back@2h: skipped"},
 		},
@@ -143,7 +152,9 @@ func TestDecideResult(t *testing.T) {
 	p := newPlay(
 		t,
 		journeyOf(
-			"  - {id: d, decide: offers, via: [email, push]}\n  - {id: x, set: {vars.a: steps.d.action, vars.c: steps.d.channel, vars.p: steps.d.propensity, vars.q: steps.d.priority, vars.s: steps.d.status, vars.r: steps.d.reason}}\n  - {id: stay, wait: 1h}\n",
+			"  - {id: d, decide: offers, via: [email, push]}\n  - {id: x, set: {vars.a: steps.d.action, vars.c: steps.d.channel, "+
+				"vars.p: steps.d.propensity, vars.q: steps.d.priority, vars.s: steps.d.status, vars.r: steps.d.reason}}\n  - {id: "+
+				"stay, wait: 1h}\n",
 		),
 	)
 	p.decide, p.deliver = offered(contract.StatusRetry, "down"), failing(1)

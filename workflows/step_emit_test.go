@@ -13,7 +13,8 @@ func TestEmit(t *testing.T) {
 	p := newPlay(
 		t,
 		journeyOf(
-			"  - {id: e, emit: Cart Rescued, properties: {n: vars.n, of: entry.cart_id}}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - {id: w, wait: 1h}\n  - {id: back, go_to: e, when: vars.n < 2}\n",
+			"  - {id: e, emit: Cart Rescued, properties: {n: vars.n, of: entry.cart_id}}\n  - {id: n, set: {vars.n: vars.n + 1}}\n  - "+
+				"{id: w, wait: 1h}\n  - {id: back, go_to: e, when: vars.n < 2}\n",
 			"vars: {n: 0}",
 		),
 	)
@@ -42,7 +43,8 @@ func TestEmitIsHeardByItsInstance(t *testing.T) {
 	p := newPlay(
 		t,
 		journeyOf(
-			"  - {id: e, emit: Ping}\n  - {id: w, wait_for: {event: Ping}, timeout: 1h}\n  - {id: again, emit: Pong}\n  - {id: stay, wait: 1h}\n",
+			"  - {id: e, emit: Ping}\n  - {id: w, wait_for: {event: Ping}, timeout: 1h}\n  - {id: again, emit: Pong}\n  - {id: stay, "+
+				"wait: 1h}\n",
 			"exit: [{event: Pong, outcome: heard}]",
 		),
 	)

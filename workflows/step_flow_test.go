@@ -51,7 +51,8 @@ func TestSplitIsStickyAndFair(t *testing.T) {
 	t.Parallel()
 	prog, err := compile(
 		journeyOf(
-			"  - {id: ab, split: [{weight: 30, name: a, then: [{id: xa, exit: a}]}, {weight: 10, name: b, then: [{id: xb, exit: b}]}, {weight: 0, name: c, then: [{id: xc, exit: c}]}]}\n",
+			"  - {id: ab, split: [{weight: 30, name: a, then: [{id: xa, exit: a}]}, {weight: 10, name: b, then: [{id: xb, exit: b}]}, " +
+				"{weight: 0, name: c, then: [{id: xc, exit: c}]}]}\n",
 		),
 	)
 	if err != nil {

@@ -96,7 +96,8 @@ func TestHandoffResult(t *testing.T) {
 	p := newPlay(
 		t,
 		journeyOf(
-			"  - {id: h, handoff: care, timeout: 4h}\n  - {id: x, set: {vars.out: steps.h.outcome, vars.by: steps.h.agent, vars.late: steps.h.timed_out}}\n  - {id: stay, wait: 1h}\n",
+			"  - {id: h, handoff: care, timeout: 4h}\n  - {id: x, set: {vars.out: steps.h.outcome, vars.by: steps.h.agent, vars.late: "+
+				"steps.h.timed_out}}\n  - {id: stay, wait: 1h}\n",
 		),
 	)
 	p.resolve(time.Hour, "r1", "h/1", "refunded")

@@ -90,7 +90,8 @@ func TestSend(t *testing.T) {
 		"a person skips a send that is under way": {
 			send: answer(contract.StatusRetry, ""), deliver: failing(1000),
 			play:    func(p *play) { p.order(2*time.Second, contract.SkipUpdate, contract.Command{}) },
-			outcome: "done", account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"}, passed: []string{"done@2s: done"},
+			outcome: "done", account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
+			passed: []string{"done@2s: done"},
 		},
 		"paused while under way, nothing goes out until it is resumed, under the same key": {
 			send: answerThen(contract.StatusRetry, contract.StatusSent), deliver: failing(1000),
@@ -127,7 +128,8 @@ func TestSend(t *testing.T) {
 			outcome: "done", account: []string{"send hello (s/1)"}, passed: []string{"done@2h: done"},
 		},
 		"closed by the store": {
-			send: func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, notMine() }, account: []string{"send hello (s/1)"},
+			send:    func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, notMine() },
+			account: []string{"send hello (s/1)"},
 		},
 		"closed by the store while it is repeated": {
 			send: answer(

@@ -89,8 +89,9 @@ func TestWaitFor(t *testing.T) {
 			passed: []string{"a@1h: A", "b@1h: B"},
 		},
 		"an old event only for those that look back": {
-			steps: "  - {id: w, wait: 1h}\n  - {id: a, wait_for: {event: A}, timeout: 2h}\n  - {id: b, wait_for: {event: A}, timeout: 2h, since: entry}\n",
-			play:  func(p *play) { p.event(0, "e0", "A", nil) }, passed: []string{"w@1h", "a@3h: timed out", "b@3h: A"},
+			steps: "  - {id: w, wait: 1h}\n  - {id: a, wait_for: {event: A}, timeout: 2h}\n  - {id: b, wait_for: {event: A}, timeout: " +
+				"2h, since: entry}\n",
+			play: func(p *play) { p.event(0, "e0", "A", nil) }, passed: []string{"w@1h", "a@3h: timed out", "b@3h: A"},
 		},
 		"what came during a send is kept": {
 			steps: afterSend, play: func(p *play) {
@@ -132,7 +133,8 @@ func TestWaitForResultAndEventAtHand(t *testing.T) {
   - id: again
     wait_for: {event: Viewed}
     timeout: 1h
-  - {id: after, set: {vars.after: event.n, vars.same: steps.w.properties.n == event.n, vars.timed: steps.again.timed_out, vars.entry: entry.cart_id}}
+  - {id: after, set: {vars.after: event.n, vars.same: steps.w.properties.n == event.n, vars.timed: steps.again.timed_out, vars.entry:
+entry.cart_id}}
   - {id: s, send: hello, via: email}
   - {id: stay, wait: 1h}
 `))

@@ -150,7 +150,8 @@ func (r *run) nextDue(ctx workflow.Context, p waitSpec) (moment time.Time, what 
 	now := r.now(ctx)
 	step := !p.until.IsZero() && !now.Before(p.until) && (p.afterPath || p.until.Before(r.state.Deadline))
 	switch {
-	case r.levelCrossed(ctx) && !p.afterPath && r.state.LevelCrossing.Before(r.state.Deadline) && !(step && p.until.Before(r.state.LevelCrossing)):
+	case r.levelCrossed(ctx) && !p.afterPath && r.state.LevelCrossing.Before(r.state.Deadline) &&
+		!(step && p.until.Before(r.state.LevelCrossing)):
 		return r.state.LevelCrossing, levelDue
 	case step:
 		return p.until, stepDue

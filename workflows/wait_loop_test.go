@@ -25,12 +25,14 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 		passed      []string
 	}{
 		"a send that quiet hours hold": {
-			steps: oneSend, step: "s", first: func(p *play) { p.send = heldUntil(9 * time.Hour) }, outcome: "done", account: []string{once, once},
-			passed: []string{"s@9h: sent by push", "done@9h: done"},
+			steps: oneSend, step: "s", first: func(p *play) { p.send = heldUntil(9 * time.Hour) }, outcome: "done",
+			account: []string{once, once},
+			passed:  []string{"s@9h: sent by push", "done@9h: done"},
 		},
 		"a send that is held once more": {
-			steps: oneSend, step: "s", first: func(p *play) { p.send = heldUntil(9*time.Hour, 33*time.Hour) }, outcome: "done", account: []string{once, once, once},
-			passed: []string{"s@33h: sent by push", "done@33h: done"},
+			steps: oneSend, step: "s", first: func(p *play) { p.send = heldUntil(9*time.Hour, 33*time.Hour) }, outcome: "done",
+			account: []string{once, once, once},
+			passed:  []string{"s@33h: sent by push", "done@33h: done"},
 		},
 		"a held send that is paused": {
 			steps: oneSend, step: "s", first: func(p *play) {
@@ -41,7 +43,8 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 			outcome: "done", account: []string{once, once}, passed: []string{"s@22h: sent by push", "done@22h: done"},
 		},
 		"a held send that a reroute leaves": {
-			steps: oneSend + gone, head: "reroute: [{intent: complaint, above: 0.5, go_to: away}]", step: "s", first: func(p *play) { p.send = heldUntil(9 * time.Hour) },
+			steps: oneSend + gone, head: "reroute: [{intent: complaint, above: 0.5, go_to: away}]", step: "s",
+			first: func(p *play) { p.send = heldUntil(9 * time.Hour) },
 			then: func(p *play) {
 				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.own("e1", "Call Ended", nil)) })
 			},
@@ -60,18 +63,21 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 			passed: []string{"q@12h: answered: refund (0.83)", "money@12h: money"},
 		},
 		"a question that waits for its reply": {
-			steps: oneQuestion, step: "q", then: func(p *play) { p.says(time.Hour, "t2") }, outcome: "money", account: []string{"send hello (q/1)", "read t2 for q"},
-			passed: []string{"q@3h: answered: refund (0.83)", "money@3h: money"},
+			steps: oneQuestion, step: "q", then: func(p *play) { p.says(time.Hour, "t2") }, outcome: "money",
+			account: []string{"send hello (q/1)", "read t2 for q"},
+			passed:  []string{"q@3h: answered: refund (0.83)", "money@3h: money"},
 		},
 		"a question that nobody answers": {
-			steps: oneQuestion, step: "q", outcome: "late", account: []string{"send hello (q/1)"}, passed: []string{"q@4h: timed out", "late@4h: late"},
+			steps: oneQuestion, step: "q", outcome: "late", account: []string{"send hello (q/1)"},
+			passed: []string{"q@4h: timed out", "late@4h: late"},
 		},
 		"what came before the question stays no reply": {
 			steps: "  - {id: s, set: {customer.x: 1}}\n" + oneQuestion, step: "q",
 			first: func(p *play) {
 				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("t2", journey.MessageReceived, nil)) }
 			},
-			outcome: "late", account: []string{"assign customer.x=1 (s/1)", "send hello (q/1)"}, passed: []string{"s@0s", "q@4h: timed out", "late@4h: late"},
+			outcome: "late", account: []string{"assign customer.x=1 (s/1)", "send hello (q/1)"},
+			passed: []string{"s@0s", "q@4h: timed out", "late@4h: late"},
 		},
 		"a wait for a level": {
 			steps: "  - {id: w, wait_for: {intent: complaint, above: 0.5}, timeout: 9h}\n", step: "w",
@@ -81,11 +87,13 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 			outcome: contract.Completed, passed: []string{"w@3h: complaint above 0.5"},
 		},
 		"a wait for a level that fades": {
-			steps: "  - {id: w, wait_for: {intent: purchase, below: 0.5}, timeout: 40h}\n", step: "w", first: func(p *play) { p.feels("purchase", 0.75) },
+			steps: "  - {id: w, wait_for: {intent: purchase, below: 0.5}, timeout: 40h}\n", step: "w",
+			first:   func(p *play) { p.feels("purchase", 0.75) },
 			outcome: contract.Completed, passed: []string{"w@24h0m1s: purchase below 0.5"},
 		},
 		"a wait that a fading level reroutes": {
-			steps: "  - {id: w, wait: 40h}\n" + gone, head: "reroute: [{intent: purchase, below: 0.5, go_to: away}]", step: "w", first: func(p *play) { p.feels("purchase", 0.75) },
+			steps: "  - {id: w, wait: 40h}\n" + gone, head: "reroute: [{intent: purchase, below: 0.5, go_to: away}]", step: "w",
+			first:   func(p *play) { p.feels("purchase", 0.75) },
 			outcome: "away", passed: []string{"gone@24h0m1s: away"},
 		},
 	}
@@ -103,7 +111,8 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 					})
 				} else {
 					renamed := strings.ReplaceAll(test.steps, "id: "+test.step+"\n", "id: z\n")
-					renamed = strings.ReplaceAll(strings.ReplaceAll(renamed, "{id: "+test.step+",", "{id: z,"), "steps."+test.step, "steps.z")
+					renamed = strings.ReplaceAll(strings.ReplaceAll(renamed, "{id: "+test.step+",", "{id: z,"), "steps."+test.step,
+						"steps.z")
 					p.moveTo(2*time.Hour, p.to(journeyOf(renamed+"", test.head, "timeout: 30d"), map[string]string{test.step: "z"}))
 				}
 				n := p.renewed()

@@ -153,7 +153,8 @@ var brainFiles = []lint.File{
 	{
 		Name: "intents.yaml",
 		Data: []byte(
-			"intents:\n  complaint: {half_life: 1d, evidence: [{event: Call Ended, weight: 1}]}\n  purchase: {half_life: 1d, evidence: [{event: Viewed, weight: 1}]}\n  refund: {half_life: 1d, evidence: [{event: Call Ended, weight: 1}]}\n",
+			"intents:\n  complaint: {half_life: 1d, evidence: [{event: Call Ended, weight: 1}]}\n  purchase: {half_life: 1d, " +
+				"evidence: [{event: Viewed, weight: 1}]}\n  refund: {half_life: 1d, evidence: [{event: Call Ended, weight: 1}]}\n",
 		),
 	},
 	{

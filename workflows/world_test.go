@@ -98,9 +98,12 @@ func (w *world) register(to interface {
 	RegisterActivityWithOptions(any, activity.RegisterOptions)
 }) {
 	for name, call := range map[string]any{
-		contract.ReportActivity: w.doReport, contract.EvaluateActivity: w.doEvaluate, contract.AssignActivity: w.doAssign, contract.SendActivity: w.doSend, contract.DeliverActivity: w.doDeliver,
-		contract.HandoffActivity: w.doHandoff, contract.WithdrawActivity: w.doWithdraw, contract.RecordActivity: w.doRecord, contract.DueActivity: w.doDue,
-		contract.EmitActivity: w.doEmit, contract.CallActivity: w.doCall, contract.MoveActivity: w.doMove, contract.DecideActivity: w.doDecide, contract.LevelsActivity: w.doLevels, contract.ReplyActivity: w.doReply,
+		contract.ReportActivity: w.doReport, contract.EvaluateActivity: w.doEvaluate, contract.AssignActivity: w.doAssign,
+		contract.SendActivity: w.doSend, contract.DeliverActivity: w.doDeliver,
+		contract.HandoffActivity: w.doHandoff, contract.WithdrawActivity: w.doWithdraw, contract.RecordActivity: w.doRecord,
+		contract.DueActivity:  w.doDue,
+		contract.EmitActivity: w.doEmit, contract.CallActivity: w.doCall, contract.MoveActivity: w.doMove,
+		contract.DecideActivity: w.doDecide, contract.LevelsActivity: w.doLevels, contract.ReplyActivity: w.doReply,
 	} {
 		to.RegisterActivityWithOptions(call, activity.RegisterOptions{Name: name})
 	}

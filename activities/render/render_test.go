@@ -235,7 +235,8 @@ is <b>waiting</b>: see <a href="https://shop.example.com/cart">your cart</a>.<br
 <ul><li>旅の本</li><li><p>Tea</p><ul><li>green</li><li>black</li></ul></li></ul>
 <ol><li>one</li><li>two</li></ol>
 <table><tr><td>Total</td><td>1204.5</td></tr><tr><td>Tax</td><td>0</td></tr></table>
-<p><a href="https://shop.example.com">https://shop.example.com</a> or <a href="mailto:help@shop.example.com">help@shop.example.com</a><img src="x.png" alt="Logo"></p>
+<p><a href="https://shop.example.com">https://shop.example.com</a> or 
+<a href="mailto:help@shop.example.com">help@shop.example.com</a><img src="x.png" alt="Logo"></p>
 <pre>a
   b</pre><hr><blockquote>said</blockquote></body></html>`
 	want := `Hello Ana <b>,

@@ -67,7 +67,8 @@ type Comparison struct {
 	Lifted   bool             // the control group's rate is not 0
 }
 
-const acceptanceColumns = `count(*), sum(case when o.outcome = 'accepted' then 1 else 0 end), sum(case when o.outcome = 'ignored' then 1 else 0 end),
+const acceptanceColumns = `count(*), sum(case when o.outcome = 'accepted' then 1 else 0 end),
+	sum(case when o.outcome = 'ignored' then 1 else 0 end),
 	sum(case when o.outcome = 'accepted' then o.worth else 0 end), sum(o.cost)`
 
 // Acceptance counts the offers that were made since a moment (virtual; zero: ever). It reads them by index and
@@ -83,7 +84,8 @@ func (s *AnalyticsRoom) Acceptance(ctx context.Context, now, since time.Time) (A
 			return err
 		}, `select o.action, o.channel, coalesce(max(m.evidence), 0), coalesce(max(m.positives), 0), `+acceptanceColumns+`
 			from offers o left join models m on m.action = o.action and m.channel = o.channel
-			where o.offered_at > 0 and o.offered_at >= $1 group by o.action, o.channel order by o.action, o.channel`, sqldb.Millis(since)); err != nil {
+			where o.offered_at > 0 and o.offered_at >= $1 group by o.action, o.channel order by o.action, o.channel`,
+			sqldb.Millis(since)); err != nil {
 			return err
 		}
 		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
@@ -104,8 +106,10 @@ func (s *AnalyticsRoom) Acceptance(ctx context.Context, now, since time.Time) (A
 			c.Value = MeanOf(sum, squares, o.Accepted+o.Ignored).Widened(o.Rate, worth, cost)
 			out.Controls = append(out.Controls, c)
 			return err
-		}, `select o.control, sum(case when o.outcome = '' then 0 else `+offerValue+` end), sum(case when o.outcome = '' then 0 else `+offerValue+` * `+offerValue+` end),
-				sum(case when o.outcome = '' then 0 else o.worth end), sum(case when o.outcome = '' then 0 else o.cost end), `+acceptanceColumns+`
+		}, `select o.control, sum(case when o.outcome = '' then 0 else `+offerValue+` end), sum(case when o.outcome = '' then 0 else `+
+			offerValue+` * `+offerValue+` end),
+				sum(case when o.outcome = '' then 0 else o.worth end), sum(case when o.outcome = '' then 0 else o.cost end), `+
+			acceptanceColumns+`
 			from offers o where o.offered_at > 0 and o.offered_at >= $1 group by o.control order by o.control`, sqldb.Millis(since))
 	})
 	if err != nil {

@@ -20,8 +20,10 @@ func (s *AnalyticsRoom) Live(ctx context.Context) (Live, error) {
 	l := Live{Open: map[string]int64{}}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		var oldest int64
-		if err := tx.QueryRowContext(ctx, `select (select coalesce(sum(last_seq - next_seq + 1), 0) from enrollments where next_seq <= last_seq), (select coalesce(min(queued_at), 0) from enrollments where next_seq <= last_seq),
-			(select count(*) from enrollments where next_seq <= last_seq and attempts >= 5), (select count(*) from handoffs where state in ('open', 'claimed')),
+		if err := tx.QueryRowContext(ctx, `select (select coalesce(sum(last_seq - next_seq + 1), 0) from enrollments where next_seq <=
+		last_seq), (select coalesce(min(queued_at), 0) from enrollments where next_seq <= last_seq),
+			(select count(*) from enrollments where next_seq <= last_seq and attempts >= 5), (select count(*) from handoffs where state
+			in ('open', 'claimed')),
 			(select count(*) from dead_letters a join enrollments e on e.id = a.enrollment where e.state <> 'closed')`).
 			Scan(&l.Pending, &oldest, &l.Failing, &l.Handoffs, &l.DeadLetters); err != nil {
 			return err
@@ -50,7 +52,8 @@ func (s *AnalyticsRoom) Live(ctx context.Context) (Live, error) {
 func (s *AnalyticsRoom) Totals(ctx context.Context) (Totals, error) {
 	t := Totals{Outcomes: map[string]map[string]int64{}, Sends: map[string]int64{}}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
-		if err := tx.QueryRowContext(ctx, `select (select count(*) from events), (select count(*) from customers where merged_into = '')`).Scan(&t.Events, &t.Customers); err != nil {
+		if err := tx.QueryRowContext(ctx, `select (select count(*) from events), (select count(*) from customers where merged_into =
+		'')`).Scan(&t.Events, &t.Customers); err != nil {
 			return err
 		}
 		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {

@@ -15,16 +15,17 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Funnel compares the customers who were treated with those who were held out, by the standards of a randomised trial:
+// Funnel compares the customers who were treated with those who were held out, by the standards of a randomized trial:
 //
-//   - The unit is the customer, whom chance put into a group: each counts once, by the first of the entries that are looked at. (Entries would not do: a treated
-//     customer whose instance has ended may enter again while a held-out one is still watched, and entries of one customer are not independent.)
-//   - Everybody counts who entered, whatever became of the instance (intention to treat).
-//   - Both groups are watched over the same window from entry: the goal's `within`, else the journey's `timeout`, of the revision they are on.
-//     Only customers whose window is over count (a matured cohort); the others are maturing.
-//   - A goal that was reached in the window counts, also after the instance had ended, or left by an exit rule: the events of the goal in the log
-//     are held against its condition, of which `entry`, `event`, `event_name`, `now`, the starting `vars`, `intent` as it was then, and `customer`, `count` and
-//     `last` as they are today, have a value; `steps` has none. Otherwise the control group, who are watched to the end of the window, would win by default.
+//   - The unit is the customer, whom chance put into a group. Each counts once, by the first of the entries looked at. (Entries are not
+//     independent: a treated customer whose enrollment has ended may enter again while a held-out one is still watched.)
+//   - Everybody who entered counts, whatever became of the enrollment (intention to treat).
+//   - Both groups are watched over the same window from entry: the goal's `within`, else the journey's `timeout`, of the revision they
+//     are on. Only customers whose window is over count (a matured cohort); the others are maturing.
+//   - A goal reached in the window counts, also after the enrollment has ended or an exit rule has ended it. The events in the log are
+//     held against the goal's condition. There `entry`, `event`, `event_name`, `now`, the starting `vars` and `intent` have the values of
+//     then; `customer`, `count` and `last` have those of today; `steps` has none. Otherwise the control group, watched to the end of the
+//     window, would win by default.
 type Funnel struct {
 	Goal       bool // the current release's journey, or the latest entered revision, has one
 	Treated    Group
@@ -157,7 +158,8 @@ func (c *count) members(programs map[string]*catalog.PackedProgram) (map[string]
 		}
 		out[id] = &m
 		return nil
-	}, latest+`select id, revision, entered_at, closed_at, state, outcome, value, holdout from latest where id in (select min(id) from latest group by customer)`)
+	}, latest+`select id, revision, entered_at, closed_at, state, outcome, value, holdout from latest where id in (select min(id) from
+	latest group by customer)`)
 	return out, err
 }
 
@@ -199,7 +201,8 @@ func (c *count) late(revision string, p *catalog.PackedProgram, members map[stri
 		k.traits, err = sqldb.Object(own)
 		later = append(later, k)
 		return err
-	}, latest+`select l.id, l.customer, e.name, e.received_at, e.properties, n.properties, `+traits+` from latest l join events n on n.id = l.entry_event`+join+`
+	}, latest+`select l.id, l.customer, e.name, e.received_at, e.properties, n.properties, `+traits+
+		` from latest l join events n on n.id = l.entry_event`+join+`
 		join events e on e.customer = l.customer and e.at <= l.entered_at + cast($4 as bigint)`+filter+`
 		where l.revision = $3 and not (l.state = 'closed' and l.outcome = 'goal' and l.closed_at <= l.entered_at + cast($4 as bigint))
 		and e.received_at <= l.entered_at + cast($4 as bigint) and e.received_at <= cast($5 as bigint) and e.depth <= $6 and e.name <> ''
@@ -273,7 +276,8 @@ func (c *count) milestones(d *journey.Definition, members map[string]*cohortMemb
 			reached[step]++
 		}
 		return nil
-	}, latest+`select distinct c.enrollment, c.step from latest l join sends c on c.enrollment = l.id where c.status = 'sent'`); err != nil {
+	}, latest+`select distinct c.enrollment, c.step from latest l join sends c on c.enrollment = l.id where c.status =
+	'sent'`); err != nil {
 		return err
 	}
 	for i := range d.Steps {

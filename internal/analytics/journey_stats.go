@@ -79,7 +79,8 @@ type EndNumbers struct {
 }
 
 // latest are the entries that Numbers looks at: $1 is the journey, $2 how many.
-const latest = `with latest as (select id, customer, revision, entered_at, closed_at, state, outcome, value, holdout, entry_event from enrollments where journey = $1 order by id desc limit $2) `
+const latest = `with latest as (select id, customer, revision, entered_at, closed_at, state, outcome, value, holdout, entry_event from
+enrollments where journey = $1 order by id desc limit $2) `
 
 // Numbers counts; ErrNotFound where the current release has no such journey and nobody ever entered it.
 //
@@ -184,7 +185,8 @@ func (c *count) entries() error {
 			c.n.Ends = append(c.n.Ends, e)
 		}
 		return nil
-	}, latest+`select revision, holdout, state, outcome, count(*), sum(value), min(entered_at), max(entered_at) from latest group by revision, holdout, state, outcome`); err != nil {
+	}, latest+`select revision, holdout, state, outcome, count(*), sum(value), min(entered_at), max(entered_at) from latest group by
+	revision, holdout, state, outcome`); err != nil {
 		return err
 	}
 	if c.n.Entries < c.limit {
@@ -226,7 +228,8 @@ func (c *count) open() error {
 			c.step(revision, step, kind).Here += n
 		}
 		return nil
-	}, `select revision, state, holdout, paused, step, step_kind, count(*) from enrollments where journey = $1 and state in ('open', 'awaiting_goal') group by revision, state, holdout, paused, step, step_kind`, c.n.Journey)
+	}, `select revision, state, holdout, paused, step, step_kind, count(*) from enrollments where journey = $1 and state in ('open',
+	'awaiting_goal') group by revision, state, holdout, paused, step, step_kind`, c.n.Journey)
 }
 
 // passed counts passages.
@@ -245,7 +248,8 @@ func (c *count) passed() error {
 			s.Passed += n
 		}
 		return nil
-	}, latest+`select l.revision, p.step, p.kind, p.arm, count(*) from latest l join step_visits p on p.enrollment = l.id group by l.revision, p.step, p.kind, p.arm`); err != nil {
+	}, latest+`select l.revision, p.step, p.kind, p.arm, count(*) from latest l join step_visits p on p.enrollment = l.id group by
+	l.revision, p.step, p.kind, p.arm`); err != nil {
 		return err
 	}
 	return c.rows(func(r *sql.Rows) error {
@@ -254,7 +258,8 @@ func (c *count) passed() error {
 		err := r.Scan(&revision, &step, &kind, &n)
 		c.step(revision, step, kind).Instances += n
 		return err
-	}, latest+`select l.revision, p.step, p.kind, count(distinct l.id) from latest l join step_visits p on p.enrollment = l.id where p.skipped_at = 0 group by l.revision, p.step, p.kind`)
+	}, latest+`select l.revision, p.step, p.kind, count(distinct l.id) from latest l join step_visits p on p.enrollment = l.id where
+	p.skipped_at = 0 group by l.revision, p.step, p.kind`)
 }
 
 // sends counts the ledger.
@@ -268,7 +273,8 @@ func (c *count) sends() error {
 		s := c.step(revision, step, "send")
 		s.Sends = append(s.Sends, n)
 		return nil
-	}, latest+`select l.revision, c.step, c.channel, c.status, c.reason, count(*), sum(c.outcome_unknown) from latest l join sends c on c.enrollment = l.id
+	}, latest+`select l.revision, c.step, c.channel, c.status, c.reason, count(*), sum(c.outcome_unknown) from latest l join sends c on
+	c.enrollment = l.id
 		group by l.revision, c.step, c.channel, c.status, c.reason order by 1, 2, 3, 4, 5`)
 }
 
@@ -313,7 +319,8 @@ func (n *Numbers) Of(revision string) map[string]StepNumbers {
 		if !met {
 			sum = StepNumbers{Revision: revision, Step: s.Step, Kind: s.Kind, Arms: map[string]int64{}}
 		}
-		sum.Here, sum.Passed, sum.Instances, sum.Skipped = sum.Here+s.Here, sum.Passed+s.Passed, sum.Instances+s.Instances, sum.Skipped+s.Skipped
+		sum.Here, sum.Passed, sum.Instances, sum.Skipped = sum.Here+s.Here, sum.Passed+s.Passed, sum.Instances+s.Instances,
+			sum.Skipped+s.Skipped
 		for arm, k := range s.Arms {
 			sum.Arms[arm] += k
 		}

@@ -30,7 +30,8 @@ func (s *AnalyticsRoom) StepCounts(ctx context.Context, journey string) ([]StepC
 			one.Holdout = holdout != 0
 			out = append(out, one)
 			return err
-		}, `select journey, revision, step, state, holdout, count(*) from enrollments`+w.SQL()+` group by journey, revision, step, state, holdout order by journey, revision, step, state, holdout`, w.Args...)
+		}, `select journey, revision, step, state, holdout, count(*) from enrollments`+w.SQL()+
+			` group by journey, revision, step, state, holdout order by journey, revision, step, state, holdout`, w.Args...)
 	})
 	return out, err
 }

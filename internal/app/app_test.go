@@ -47,7 +47,8 @@ func TestFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
 
 func TestBadSettingsNameTheirVariable(t *testing.T) {
 	t.Parallel()
-	for name, value := range map[string]string{"TABI_INSECURE": "perhaps", "TABI_CONNECT_TIMEOUT": "soon", "TABI_ACTIVITIES": "many", "TABI_CALL_ALLOWLIST": "crm.internal, http://erp.internal/"} {
+	for name, value := range map[string]string{"TABI_INSECURE": "perhaps", "TABI_CONNECT_TIMEOUT": "soon", "TABI_ACTIVITIES": "many",
+		"TABI_CALL_ALLOWLIST": "crm.internal, http://erp.internal/"} {
 		if _, err := load(t, map[string]string{name: value}); ExitCode(err) != ExitUsage || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -100,7 +101,8 @@ func TestParseWriteKeys(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("from a file: %v %s", err, diff)
 	}
-	for _, bad := range []string{"hush-key", "hush-key=admin", "hush-key=web", "hush-key=web:", "=server", "hush-key=server,hush-key=server", "@" + file + "-not-there", "hush-key=server:x"} {
+	for _, bad := range []string{"hush-key", "hush-key=admin", "hush-key=web", "hush-key=web:", "=server",
+		"hush-key=server,hush-key=server", "@" + file + "-not-there", "hush-key=server:x"} {
 		if _, err := ParseWriteKeys(bad); ExitCode(err) != ExitUsage || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -135,7 +137,8 @@ func TestSecretIsMadeOnceAndKept(t *testing.T) {
 
 func TestLoopback(t *testing.T) {
 	t.Parallel()
-	for address, good := range map[string]bool{"127.0.0.1:8080": true, "localhost:1": true, "[::1]:1": true, ":8080": false, "0.0.0.0:1": false, "10.0.0.1:1": false, "8080": false} {
+	for address, good := range map[string]bool{"127.0.0.1:8080": true, "localhost:1": true, "[::1]:1": true, ":8080": false,
+		"0.0.0.0:1": false, "10.0.0.1:1": false, "8080": false} {
 		if err := loopback(address); (err == nil) != good {
 			t.Errorf("%s: %v", address, err)
 		}

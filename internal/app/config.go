@@ -130,7 +130,8 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	if _, err := c.rates(); err != nil {
 		return err
 	}
-	for flag, n := range map[string]int{"relay-workers": c.RelayWorkers, "workflow-tasks": c.WorkflowTasks, "activities": c.Activities, "local-activities": c.LocalActivities, "sticky-cache": c.StickyCache} {
+	for flag, n := range map[string]int{"relay-workers": c.RelayWorkers, "workflow-tasks": c.WorkflowTasks, "activities": c.Activities,
+		"local-activities": c.LocalActivities, "sticky-cache": c.StickyCache} {
 		if fs.Lookup(flag) != nil && (n < 1 || flag == "workflow-tasks" && n < 2) {
 			return Usage("--%s is %d: it is too small", flag, n)
 		}

@@ -44,7 +44,8 @@ func (m *metrics) close(ctx context.Context) error { return m.provider.Shutdown(
 var (
 	descDecided = prometheus.NewDesc(
 		"tabi_decisions_total",
-		"Decisions of next best actions that this process made, by direction (outbound, inbound) and outcome: chosen, or the reason for which nothing was.",
+		"Decisions of next best actions that this process made, by direction (outbound, inbound) and outcome: chosen, or the reason "+
+			"for which nothing was.",
 		[]string{"direction", "outcome"},
 		nil,
 	)

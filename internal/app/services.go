@@ -172,8 +172,9 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	w := worker.New(s.Temporal, contract.TaskQueue, options)
 	workflows.Register(w)
 	activities.Register(w, activities.New(activities.Config{
-		Ports: activities.AllPorts(s.Store), Channels: opened, Specs: s.Config.Build.Specs(), Clock: s.Clock, Logger: s.Log.Named("activities"),
-		Links: signedlink.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
+		Ports: activities.AllPorts(s.Store), Channels: opened, Specs: s.Config.Build.Specs(), Clock: s.Clock,
+		Logger: s.Log.Named("activities"),
+		Links:  signedlink.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
 		Ends:   ends,
 		Limits: s.limits,
 	}))
@@ -205,8 +206,10 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		return nil, err
 	}
 	g, err := gateway.New(gateway.Config{
-		Store: s.Store, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL, TemporalUI: c.TemporalUI,
-		Dev: dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry, DevHandlers: pages, Render: c.Build.render,
+		Store: s.Store, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL,
+		TemporalUI: c.TemporalUI,
+		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry,
+		DevHandlers: pages, Render: c.Build.render,
 		MaxPending: c.MaxPending,
 	})
 	if err != nil {
@@ -229,7 +232,8 @@ func (c *Config) CheckServe() error {
 	for _, m := range []struct {
 		value Secret
 		name  string
-	}{{c.WriteKeys, "write keys: set TABI_WRITE_KEYS"}, {c.AgentTokens, "agent token: set TABI_AGENT_TOKENS"}, {c.AdminTokens, "admin token: set TABI_ADMIN_TOKENS"}, {c.Secret, "secret: set TABI_SECRET"}} {
+	}{{c.WriteKeys, "write keys: set TABI_WRITE_KEYS"}, {c.AgentTokens, "agent token: set TABI_AGENT_TOKENS"},
+		{c.AdminTokens, "admin token: set TABI_ADMIN_TOKENS"}, {c.Secret, "secret: set TABI_SECRET"}} {
 		if m.value == "" {
 			missing = append(missing, errors.New("no "+m.name))
 		}

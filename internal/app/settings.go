@@ -199,7 +199,8 @@ func (c *Config) settings() []setting {
 			Words,
 			"classifier-url",
 			"TABI_CLASSIFIER_URL",
-			"server asked what customers' messages are about before the built-in classifier: …/chat/completions in OpenAI's form, any other gets {text, intents}; empty: none",
+			"server asked what customers' messages are about before the built-in classifier: …/chat/completions in OpenAI's form, any " +
+				"other gets {text, intents}; empty: none",
 			hid(&c.secrets.classifierURL),
 		},
 		{Words, "classifier-token", "TABI_CLASSIFIER_TOKEN", "its bearer token", hid(&c.secrets.classifier)},

@@ -28,7 +28,7 @@ func StopWithin(ctx context.Context, log *zap.Logger) (stop func()) {
 		case <-ended:
 		case <-limit.C:
 			log.Error(
-				"not everything under way ended in time: the process ends all the same, and what was under way is taken up as after a crash",
+				"some work did not end in time: the process stops anyway, and the work resumes as after a crash",
 				zap.Duration("limit", stopLimit),
 			)
 			_ = log.Sync()

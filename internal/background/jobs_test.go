@@ -58,7 +58,8 @@ func TestIntentsAreRecomputed(t *testing.T) {
 		s.publish(map[string]string{
 			"waiting.yaml": "journey: waiting\nentry: {event: Hello}\ngoal: {event: Bye}\nsteps:\n" +
 				"  - wait_for: {intent: churn, above: 0.6}\n    timeout: 30d\n",
-			"intents.yaml": "intents:\n  churn:\n    half_life: 3d\n    evidence:\n      - {event: Cancel Page Viewed, weight: " + weight + "}\n",
+			"intents.yaml": "intents:\n  churn:\n    half_life: 3d\n    evidence:\n      - {event: Cancel Page Viewed, weight: " + weight +
+				"}\n",
 		})
 	}
 	release("0.1")
@@ -66,7 +67,8 @@ func TestIntentsAreRecomputed(t *testing.T) {
 	var calls []customer.SegmentCall
 	for i := range n {
 		for _, event := range []string{"Hello", "Cancel Page Viewed"} {
-			calls = append(calls, customer.SegmentCall{Type: "track", MessageID: fmt.Sprint(event, i), UserID: fmt.Sprintf("c%03d", i), Event: event})
+			calls = append(calls, customer.SegmentCall{Type: "track", MessageID: fmt.Sprint(event, i), UserID: fmt.Sprintf("c%03d", i),
+				Event: event})
 		}
 	}
 	s.ingest(calls...)

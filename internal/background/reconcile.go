@@ -62,7 +62,8 @@ func (j *Jobs) closeLost() func(context.Context) (bool, error) {
 			after = next
 		}
 		for _, c := range report.Closed {
-			j.cfg.Logger.Info("closed an enrollment whose run is gone", zap.String("workflow", c.WorkflowID), zap.String("reason", c.Reason))
+			j.cfg.Logger.Info("closed an enrollment whose run is gone", zap.String("workflow", c.WorkflowID),
+				zap.String("reason", c.Reason))
 		}
 		return false, err
 	}

@@ -161,7 +161,8 @@ func (s *suite) ingest(calls ...customer.SegmentCall) []customer.Receipt {
 func (s *suite) enters() unit.Enrollment {
 	s.t.Helper()
 	s.publish(map[string]string{"greeting.yaml": greeting})
-	got := s.ingest(customer.SegmentCall{Type: "track", MessageID: "e1", UserID: "ana", Event: "Hello", Properties: map[string]any{"n": "1"}})
+	got := s.ingest(customer.SegmentCall{Type: "track", MessageID: "e1", UserID: "ana", Event: "Hello",
+		Properties: map[string]any{"n": "1"}})
 	return s.enrollment(got[0].Entered[0])
 }
 
@@ -246,7 +247,8 @@ func offers(accept *journey.Accept) *journey.Content {
 // decides decides inbound for ana.
 func (s *suite) decides(moment time.Time, request string) {
 	s.t.Helper()
-	if _, err := s.store.DecideInbound(s.t.Context(), moment, offer.Inbound{UserID: "ana", Group: "offers", RequestID: request}); err != nil {
+	if _, err := s.store.DecideInbound(s.t.Context(), moment,
+		offer.Inbound{UserID: "ana", Group: "offers", RequestID: request}); err != nil {
 		s.t.Fatal(err)
 	}
 }

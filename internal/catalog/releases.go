@@ -40,7 +40,8 @@ type Catalog struct {
 
 // New returns an empty catalog. openRevisions counts the open enrollments of each revision; onPublish are the rooms
 // that keep something of a release, in order.
-func New(db *sqldb.Database, openRevisions func(ctx context.Context, tx sqldb.Conn) (map[string]int, error), publish ...onPublish) *Catalog {
+func New(db *sqldb.Database, openRevisions func(ctx context.Context, tx sqldb.Conn) (map[string]int, error),
+	publish ...onPublish) *Catalog {
 	return &Catalog{Database: db, programs: map[string]*PackedProgram{}, openRevisions: openRevisions, onPublish: publish}
 }
 
@@ -140,7 +141,8 @@ func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content
 			return err
 		}
 		for _, name := range slices.Sorted(maps.Keys(packed)) {
-			if _, err := tx.ExecContext(ctx, `insert into definitions (revision, journey, packed, at) values ($1, $2, $3, $4) on conflict (revision) do nothing`,
+			if _, err := tx.ExecContext(ctx, `insert into definitions (revision, journey, packed, at) values ($1, $2, $3, $4) on conflict
+			(revision) do nothing`,
 				next.Journeys[name], name, packed[name], sqldb.Millis(now)); err != nil {
 				return err
 			}
@@ -155,7 +157,8 @@ func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content
 				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `insert into releases (number, content, at, intents) values ($1, $2, $3, $4)`, number, content, sqldb.Millis(now), since); err != nil {
+		if _, err := tx.ExecContext(ctx, `insert into releases (number, content, at, intents) values ($1, $2, $3, $4)`, number, content,
+			sqldb.Millis(now), since); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'release'`, strconv.Itoa(number))

@@ -7,19 +7,22 @@ import (
 
 func TestParseDuration(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "15m": 15 * time.Minute, "2h": 2 * time.Hour, "3d": 72 * time.Hour, "1w": 168 * time.Hour,
+	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "15m": 15 * time.Minute, "2h": 2 * time.Hour,
+		"3d": 72 * time.Hour, "1w": 168 * time.Hour,
 		"1h30m": 90 * time.Minute, "2d12h": 60 * time.Hour, "0s": 0, "5200w": 5200 * 168 * time.Hour} {
 		got, err := ParseDuration(text)
 		if err != nil || got != want {
 			t.Errorf("%s = %v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "h", "1", "1.5h", "-1h", "1h1h", "1m1h", " 1h", "1h ", "1ms", "1y", "1H", "9999999999d", "5300w", "１h"} {
+	for _, text := range []string{"", "h", "1", "1.5h", "-1h", "1h1h", "1m1h", " 1h", "1h ", "1ms", "1y", "1H", "9999999999d", "5300w",
+		"１h"} {
 		if d, err := ParseDuration(text); err == nil {
 			t.Errorf("%q = %v", text, d)
 		}
 	}
-	for d, want := range map[time.Duration]string{0: "0s", 90 * time.Minute: "1h30m", 9 * 24 * time.Hour: "1w2d", -48 * time.Hour: "-2d", time.Millisecond: "0s"} {
+	for d, want := range map[time.Duration]string{0: "0s", 90 * time.Minute: "1h30m", 9 * 24 * time.Hour: "1w2d", -48 * time.Hour: "-2d",
+		time.Millisecond: "0s"} {
 		if got := FormatDuration(d); got != want {
 			t.Errorf("%v = %s, want %s", d, got, want)
 		}

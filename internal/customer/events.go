@@ -124,7 +124,8 @@ func (h *History) Last(name string) (at time.Time, found bool, err error) {
 			return time.Time{}, false, err
 		}
 		clause, args := h.known(h.Customer, name)
-		if err := h.Tx.QueryRowContext(h.Ctx, `select coalesce(max(at), 0) from events where customer = $1 and name = $2`+clause, args...).Scan(&last); err != nil {
+		if err := h.Tx.QueryRowContext(h.Ctx, `select coalesce(max(at), 0) from events where customer = $1 and name = $2`+clause,
+			args...).Scan(&last); err != nil {
 			return time.Time{}, false, sqldb.DatabaseError(err)
 		}
 		if h.lasts == nil {

@@ -167,7 +167,8 @@ func mergeCustomers(ctx context.Context, b *unit.Unit, gone, survivor *unit.Lock
 			return nil, err
 		}
 	}
-	if _, err := b.Tx.ExecContext(ctx, `update customers set merged_into = $2, traits = '{}' where id = $1 or merged_into = $1`, gone.ID, survivor.ID); err != nil {
+	if _, err := b.Tx.ExecContext(ctx, `update customers set merged_into = $2, traits = '{}' where id = $1 or merged_into = $1`, gone.ID,
+		survivor.ID); err != nil {
 		return nil, err
 	}
 	if _, err := b.Tx.ExecContext(ctx, `delete from customer_timezones where customer = $1`, gone.ID); err != nil {
@@ -218,12 +219,13 @@ func (s *CustomerRoom) Customer(ctx context.Context, id string) (Customer, error
 		}, `select id from customers where merged_into = $1 order by id`, own); err != nil {
 			return err
 		}
-		return sqldb.Within(ctx, tx, `select address, reason from bounces where address in (%s)`, addresses(p.Traits), func(r *sql.Rows) error {
-			var address, reason string
-			err := r.Scan(&address, &reason)
-			c.Bounced[address] = reason
-			return err
-		})
+		return sqldb.Within(ctx, tx, `select address, reason from bounces where address in (%s)`, addresses(p.Traits),
+			func(r *sql.Rows) error {
+				var address, reason string
+				err := r.Scan(&address, &reason)
+				c.Bounced[address] = reason
+				return err
+			})
 	})
 	return c, err
 }

@@ -213,7 +213,8 @@ func (s *Sink) mailBody(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(
 			[]byte(
-				"<base target=\"_blank\"><style>body{font-family:system-ui,sans-serif;line-height:1.5;color:#1c1b22;background:#fff}</style>\n" + m.HTML,
+				"<base target=\"_blank\"><style>body{font-family:system-ui,sans-serif;line-height:1.5;color:#1c1b22;" +
+					"background:#fff}</style>\n" + m.HTML,
 			),
 		)
 	}

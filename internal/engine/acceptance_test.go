@@ -74,7 +74,8 @@ func TestAcceptanceIsCounted(t *testing.T) {
 func TestMeanOf(t *testing.T) {
 	t.Parallel()
 	// 1, 2, 3: the mean is 2, its standard error 1/√3.
-	if m := analytics.MeanOf(6, 14, 3); m.Mean != 2 || math.Abs(m.High-2-stats.Z95/math.Sqrt(3)) > 1e-12 || math.Abs(m.Low+m.High-4) > 1e-12 {
+	if m := analytics.MeanOf(6, 14, 3); m.Mean != 2 || math.Abs(m.High-2-stats.Z95/math.Sqrt(3)) > 1e-12 ||
+		math.Abs(m.Low+m.High-4) > 1e-12 {
 		t.Errorf("%+v", m)
 	}
 	if m := analytics.MeanOf(0, 0, 0); m != (analytics.Mean{}) {
@@ -85,10 +86,12 @@ func TestMeanOf(t *testing.T) {
 	}
 	// One offer worth 4 at a cost of 1, accepted: its value may be that of any rate that one acceptance leaves
 	// possible.
-	if r := stats.Wilson(1, 1); analytics.MeanOf(3, 9, 1).Widened(r, 4, 1) != (analytics.Mean{Mean: 3, Low: 4*r.Low - 1, High: 3}) || r.Low > 0.3 {
+	if r := stats.Wilson(1, 1); analytics.MeanOf(3, 9, 1).Widened(r, 4, 1) != (analytics.Mean{Mean: 3, Low: 4*r.Low - 1, High: 3}) ||
+		r.Low > 0.3 {
 		t.Errorf("of one, widened %+v", analytics.MeanOf(3, 9, 1).Widened(r, 4, 1))
 	}
-	if m := (analytics.Mean{Mean: 2, Low: 1, High: 3}).Widened(stats.Wilson(50, 100), 400, 0); m != (analytics.Mean{Mean: 2, Low: 1, High: 3}) {
+	if m := (analytics.Mean{Mean: 2, Low: 1, High: 3}).Widened(stats.Wilson(50, 100), 400,
+		0); m != (analytics.Mean{Mean: 2, Low: 1, High: 3}) {
 		t.Errorf("it was narrowed: %+v", m)
 	}
 }

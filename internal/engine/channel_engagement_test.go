@@ -32,7 +32,8 @@ func (s *suite) reachOf(customerID, channel string) [2]float64 {
 	s.Helper()
 	var sends, answers float64
 	s.must(
-		s.Reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from channel_engagement where customer = $1 and channel = $2`, customerID, channel).
+		s.Reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from channel_engagement where customer
+		= $1 and channel = $2`, customerID, channel).
 			Scan(&sends, &answers),
 	)
 	w := decisioning.EngagementWeight(noon)
@@ -88,7 +89,8 @@ func TestWhatIsShownIsNoReach(t *testing.T) {
 		show := func(channel, id string) {
 			_, err := s.Writer.ExecContext(
 				s.ctx,
-				`insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until)
+				`insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release,
+				at, token, lease_until)
 				values ($1, '', '', '', 'offer', 'ana', $2, 'marketing', '', 'sent', '', 1, $3, 1, 0)`,
 				id,
 				channel,

@@ -53,7 +53,8 @@ func TestMessagesAreClassified(t *testing.T) {
 		_, err := s.Publish(s.ctx, noon, intending(shopTalk))
 		s.must(err)
 		for text, want := range map[string]string{
-			"My parcel never came!": "complaint", "二度と買いません。": "complaint", "I would like to order": "purchase", "zzzz qqqq": "", "": "unclassified", "…": "",
+			"My parcel never came!": "complaint", "二度と買いません。": "complaint", "I would like to order": "purchase", "zzzz qqqq": "",
+			"": "unclassified", "…": "",
 		} {
 			id := s.says("ana", text)
 			if want == "unclassified" {

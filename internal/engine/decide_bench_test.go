@@ -129,7 +129,8 @@ func crowded(b *testing.B, url string) *Engine {
 		id := "c" + strconv.Itoa(i)
 		calls = append(
 			calls,
-			customer.SegmentCall{Type: "identify", MessageID: "i" + id, UserID: id, Traits: traits(), Timestamp: noon.Add(-40 * 24 * time.Hour)},
+			customer.SegmentCall{Type: "identify", MessageID: "i" + id, UserID: id, Traits: traits(),
+				Timestamp: noon.Add(-40 * 24 * time.Hour)},
 		)
 		for j := range 12 {
 			calls = append(

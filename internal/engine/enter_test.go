@@ -98,8 +98,9 @@ func TestKeys(t *testing.T) {
 		"text": {
 			"k/1",
 			"cart/ana/k%2F1",
-		}, "number": {12.0, "cart/ana/12"}, "fraction": {0.5, "cart/ana/0.5"}, "large": {1e15, "cart/ana/1000000000000000"}, "boolean": {true, "cart/ana/true"},
-		"null": {nil, ""}, "empty": {"", ""}, "list": {[]any{"x"}, ""}, "too long": {strings.Repeat("x", 1000), ""},
+		}, "number": {12.0, "cart/ana/12"}, "fraction": {0.5, "cart/ana/0.5"}, "large": {1e15, "cart/ana/1000000000000000"},
+		"boolean": {true, "cart/ana/true"},
+		"null":    {nil, ""}, "empty": {"", ""}, "list": {[]any{"x"}, ""}, "too long": {strings.Repeat("x", 1000), ""},
 	}
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart(keyed)})
@@ -254,7 +255,8 @@ func TestEnterByHand(t *testing.T) {
 		)
 		start := func(name string, p props) customer.Receipt {
 			s.n++
-			return s.ingest(noon, customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("s%d", s.n), UserID: "ana", Enter: name, Properties: p})[0]
+			return s.ingest(noon, customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("s%d", s.n), UserID: "ana", Enter: name,
+				Properties: p})[0]
 		}
 		s.same(start("cart", props{"cart_id": "k1"}).Entered, []string{"cart/ana/k1"})
 		s.same(s.at("cart/ana/k1").EntryName, "Journey Started")

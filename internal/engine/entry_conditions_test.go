@@ -184,7 +184,9 @@ func TestStateEntryUnderManyWriters(t *testing.T) {
 				var failed error
 				for n := range 8 { // every customer buys eight times in all, by different writers
 					id := fmt.Sprintf("c%d", (w+n)%16)
-					if _, err := s.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Second), []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("w%d/%d", w, n), UserID: id, Event: "Buy"}}); err != nil {
+					if _, err := s.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Second),
+						[]customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("w%d/%d", w, n), UserID: id,
+							Event: "Buy"}}); err != nil {
 						failed = err
 					}
 				}

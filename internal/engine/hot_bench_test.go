@@ -83,7 +83,8 @@ func (h *hot) enrollment() (unit.Enrollment, outbox.Lease) {
 	_, err := h.Ingest(
 		h.Context(),
 		noon,
-		append([]customer.SegmentCall{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}}, calls...),
+		append([]customer.SegmentCall{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}},
+			calls...),
 	)
 	h.must(err)
 	leases, err := h.Lease(h.Context(), wall, 1, time.Minute)
@@ -134,7 +135,8 @@ func BenchmarkSend(b *testing.B) {
 				h.Context(),
 				noon,
 				wall,
-				contract.Send{Ref: ref(e), EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1", Step: "nudge", Visit: 1,
+				contract.Send{Ref: ref(e), EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1",
+					Step: "nudge", Visit: 1,
 					Spec: journey.Send{Message: "reminder", Via: []string{"email"}}},
 				time.Minute,
 			)

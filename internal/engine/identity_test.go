@@ -96,7 +96,8 @@ func TestAliasMergesAnyTwo(t *testing.T) {
 			alias("6", "x", "u3"),
 			alias("7", "never-seen", "u3"),
 		)
-		s.same(s.ingest(noon, customer.SegmentCall{Type: "track", MessageID: "8", AnonymousID: "never-seen", Event: "Seen"})[0].Customer, "u3")
+		s.same(s.ingest(noon, customer.SegmentCall{Type: "track", MessageID: "8", AnonymousID: "never-seen", Event: "Seen"})[0].Customer,
+			"u3")
 		s.same(s.customer("anon:x").ID, "u3")
 	})
 }
@@ -148,7 +149,8 @@ func TestMergesAtOnce(t *testing.T) {
 			}
 			id := string(rune('a' + i))
 			go func() {
-				_, err := s.Ingest(s.ctx, noon, []customer.SegmentCall{{Type: "alias", MessageID: "alias-" + id, PreviousID: from, UserID: to}})
+				_, err := s.Ingest(s.ctx, noon, []customer.SegmentCall{{Type: "alias", MessageID: "alias-" + id, PreviousID: from,
+					UserID: to}})
 				done <- err
 			}()
 			go func() {

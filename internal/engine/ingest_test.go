@@ -71,7 +71,8 @@ func TestIngestNamesSegmentCalls(t *testing.T) {
 			s.identify("ana", props{"tier": "gold"}),
 			customer.SegmentCall{Type: "page", MessageID: "p", UserID: "ana", Event: "Home", Properties: props{"path": "/"}},
 			customer.SegmentCall{Type: "screen", MessageID: "s", UserID: "ana"},
-			customer.SegmentCall{Type: "group", MessageID: "g", UserID: "ana", Properties: props{"groupId": "acme"}, Traits: props{"plan": "pro"}},
+			customer.SegmentCall{Type: "group", MessageID: "g", UserID: "ana", Properties: props{"groupId": "acme"},
+				Traits: props{"plan": "pro"}},
 			customer.SegmentCall{Type: "alias", MessageID: "a", UserID: "ana", PreviousID: "old"},
 		)
 		story, err := s.Timeline(s.ctx, "ana", 10)
@@ -164,7 +165,8 @@ func TestIngestTakesAnyBytes(t *testing.T) {
 	each(t, func(s *suite) {
 		r := s.ingest(
 			noon,
-			customer.SegmentCall{Type: "track", MessageID: "a\x00\xff", UserID: "x\x00y", Event: "E\x00", Properties: props{"t": "nul \x00 bad \xff"}},
+			customer.SegmentCall{Type: "track", MessageID: "a\x00\xff", UserID: "x\x00y", Event: "E\x00",
+				Properties: props{"t": "nul \x00 bad \xff"}},
 		)
 		s.same(r[0].Customer, "xy")
 		story, err := s.Timeline(s.ctx, "xy", 1)

@@ -26,7 +26,8 @@ func BenchmarkIngestIntents(b *testing.B) {
 		{"no-evidence", map[string]*journey.Intent{"x": interest("x", journey.Evidence{Events: []string{"Other"}, Weight: 1})}},
 		{"evidence", map[string]*journey.Intent{"x": interest("x", viewed(""))}},
 		{"three-with-conditions", map[string]*journey.Intent{
-			"x": interest("x", viewed(`event.cart_id == "1"`)), "y": interest("y", viewed("intent.x < 0.9")), "z": interest("z", viewed(`customer.tier != "gold"`), viewed(`event_name == "Page Viewed"`))}},
+			"x": interest("x", viewed(`event.cart_id == "1"`)), "y": interest("y", viewed("intent.x < 0.9")),
+			"z": interest("z", viewed(`customer.tier != "gold"`), viewed(`event_name == "Page Viewed"`))}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s, err := Open(b.Context(), Options{URL: b.TempDir() + "/tabi.db"})

@@ -38,7 +38,8 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 						call.UserID, call.AnonymousID = "", call.UserID
 					}
 					if n == each/2 && w%2 == 1 {
-						call = customer.SegmentCall{Type: "identify", MessageID: call.MessageID, UserID: call.UserID, AnonymousID: call.UserID}
+						call = customer.SegmentCall{Type: "identify", MessageID: call.MessageID, UserID: call.UserID,
+							AnonymousID: call.UserID}
 					}
 					if _, err := s.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Hour), []customer.SegmentCall{call}); err != nil {
 						failed = err

@@ -102,7 +102,8 @@ func TestIntents(t *testing.T) {
 
 		all, err = s.Intents(s.ctx, noon, "ana")
 		s.must(err)
-		s.same(all[0].Evidence[1:], []intent.IntentEvidence{{Event: view.MessageID, Name: "Product Viewed", At: noon, Weight: 0.4, Left: 0.4},
+		s.same(all[0].Evidence[1:], []intent.IntentEvidence{{Event: view.MessageID, Name: "Product Viewed", At: noon, Weight: 0.4,
+			Left: 0.4},
 			{Event: late.MessageID, Name: "Product Viewed", At: noon.Add(-3 * day), Weight: 0.4, Left: 0.2}})
 		for range 30 {
 			s.ingest(noon, s.track("ana", "Product Viewed", nil))

@@ -111,8 +111,10 @@ func TestFunnel(t *testing.T) {
 		s.comes(noon.Add(12*day), "h4")
 
 		f := s.numbersOf(noon.Add(15*day), "cart").Funnel
-		s.same(f.Treated, analytics.Group{Maturing: 1, Customers: 5, Converted: 2, Late: 1, Value: 140, PerHead: 28, Rate: stats.Wilson(2, 5)})
-		s.same(f.HeldOut, analytics.Group{Maturing: 1, Customers: 3, Converted: 2, Late: 1, Value: 50, PerHead: 50.0 / 3, Rate: stats.Wilson(2, 3)})
+		s.same(f.Treated, analytics.Group{Maturing: 1, Customers: 5, Converted: 2, Late: 1, Value: 140, PerHead: 28,
+			Rate: stats.Wilson(2, 5)})
+		s.same(f.HeldOut, analytics.Group{Maturing: 1, Customers: 3, Converted: 2, Late: 1, Value: 50, PerHead: 50.0 / 3,
+			Rate: stats.Wilson(2, 3)})
 		s.same(f.Milestones, []analytics.Milestone{{Step: "nudge", Message: "reminder", Customers: 1}})
 		s.same(
 			[]any{f.Goal, f.Compared, f.Lifted, math.Round(1000 * f.Difference.Share), math.Round(1000 * f.Lift)},

@@ -231,7 +231,8 @@ func TestInbound(t *testing.T) {
 		messages, err := s.AppMessages(s.ctx, "ana", 10) // what the page showed itself is no message of the app
 		s.must(err)
 		s.same(len(messages), 0)
-		for _, bad := range []offer.Inbound{{Group: "offers", RequestID: "r"}, {UserID: "ana", Group: "offers"}, {UserID: "ana", Group: "offers", RequestID: "r", Slots: 21}} {
+		for _, bad := range []offer.Inbound{{Group: "offers", RequestID: "r"}, {UserID: "ana", Group: "offers"},
+			{UserID: "ana", Group: "offers", RequestID: "r", Slots: 21}} {
 			if _, err := s.DecideInbound(s.ctx, noon, bad); !message.IsInput(err) {
 				s.Errorf("%+v: got %v", bad, err)
 			}
@@ -246,7 +247,8 @@ func TestExplain(t *testing.T) {
 		s.must(err)
 		s.same(
 			[]any{d.Direction, d.Customer, d.Release, len(d.Candidates), d.Slots},
-			[]any{"preview", "ana", 1, 4, []offer.Slot{{Action: "discount", Message: "offer", Channel: "email", Propensity: 0.5, Priority: 4.5}}},
+			[]any{"preview", "ana", 1, 4, []offer.Slot{{Action: "discount", Message: "offer", Channel: "email", Propensity: 0.5,
+				Priority: 4.5}}},
 		)
 		d, err = s.Explain(s.ctx, noon, "ana", "", []string{"points"}, "app")
 		s.must(err)
@@ -295,7 +297,8 @@ func TestDroppedActions(t *testing.T) {
 func TestInboundKeys(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy()
-		for _, in := range []offer.Inbound{{UserID: "a/b", RequestID: "r"}, {UserID: "a", RequestID: "b/r"}, {UserID: "a", RequestID: "r/2"}, {UserID: "a", RequestID: "r", Slots: 2}} {
+		for _, in := range []offer.Inbound{{UserID: "a/b", RequestID: "r"}, {UserID: "a", RequestID: "b/r"},
+			{UserID: "a", RequestID: "r/2"}, {UserID: "a", RequestID: "r", Slots: 2}} {
 			in.Group = "offers"
 			d, err := s.DecideInbound(s.ctx, noon, in)
 			s.must(err)

@@ -94,7 +94,8 @@ func TestLimitsUnderLoad(t *testing.T) {
 		s.apart(sent.Load())
 		all := slices.Sorted(slices.Values(slices.Concat(taken...)))
 		s.Logf(
-			"deciders  customers  decisions  contacts  seconds  decisions/s     p50     p99\n%8d %10d %10d %9d %8.1f %12.0f %7.1fms %5.1fms",
+			"deciders  customers  decisions  contacts  seconds  decisions/s     p50     p99\n"+
+				"%8d %10d %10d %9d %8.1f %12.0f %7.1fms %5.1fms",
 			loadDeciders,
 			loadCustomers,
 			len(all),

@@ -128,7 +128,8 @@ func TestMigrate(t *testing.T) {
 			s.same(loaded.Revision(), next.Revision())
 			if l.Enrollment.Customer == "ana" {
 				s.same(
-					[]any{l.Deliveries[1].Delivery.Event.Name, l.Deliveries[1].Delivery.Event.Properties, l.Deliveries[2].Delivery.Event.Name},
+					[]any{l.Deliveries[1].Delivery.Event.Name, l.Deliveries[1].Delivery.Event.Properties,
+						l.Deliveries[2].Delivery.Event.Name},
 					[]any{"Answered", props{"mood": "good", "cart_id": "1"}, "Cart Viewed"},
 				)
 			}

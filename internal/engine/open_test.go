@@ -107,7 +107,8 @@ func TestASecondProcessSeesEverything(t *testing.T) {
 		two.must(err)
 		two.same(n, 1)
 		one.publishes(nil, reminder())
-		two.same(two.ingest(noon, customer.SegmentCall{Type: "track", MessageID: "x", UserID: "ben", Event: "Cart Updated"})[0].Entered, []string(nil))
+		two.same(two.ingest(noon, customer.SegmentCall{Type: "track", MessageID: "x", UserID: "ben", Event: "Cart Updated"})[0].Entered,
+			[]string(nil))
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
@@ -220,7 +221,8 @@ func TestEnrollmentsArePaged(t *testing.T) {
 		var got []string
 		after := ""
 		for range 10 {
-			page, err := s.Enrollments(s.ctx, enrollment.EnrollmentFilter{Customer: "ana", Journey: "cart", State: unit.StateOpen, After: after, Limit: 10})
+			page, err := s.Enrollments(s.ctx, enrollment.EnrollmentFilter{Customer: "ana", Journey: "cart", State: unit.StateOpen,
+				After: after, Limit: 10})
 			s.must(err)
 			if len(page) == 0 {
 				break

@@ -25,7 +25,8 @@ type Pruned struct {
 func (s *Engine) Prune(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (Pruned, error) {
 	var out Pruned
 	before := sqldb.Millis(now.Add(-keep))
-	const old = `select d.key from decisions d where d.at < $1 and not exists (select 1 from enrollments e where e.id = d.enrollment and e.state <> 'closed') order by d.at limit $2`
+	const old = `select d.key from decisions d where d.at < $1 and not exists (select 1 from enrollments e where e.id = d.enrollment and
+	e.state <> 'closed') order by d.at limit $2`
 	there, err := sqldb.Exists(ctx, s.Units.Reader, `select 1 from (`+old+`) as old`, before, 1)
 	if err != nil {
 		return out, sqldb.DatabaseError(err)

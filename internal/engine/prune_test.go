@@ -78,7 +78,8 @@ func TestDecisionsAreCounted(t *testing.T) {
 		e := s.enters("ana", nil)
 		s.chooses(s.question(e, "k"), noon)
 		s.chooses(s.question(e, "k"), noon) // a repeat
-		for _, in := range []offer.Inbound{{Group: "offers", RequestID: "r"}, {Group: "offers", RequestID: "r"}, {Actions: []string{"points"}, RequestID: "n"}, {Group: "offers", Preview: true}} {
+		for _, in := range []offer.Inbound{{Group: "offers", RequestID: "r"}, {Group: "offers", RequestID: "r"},
+			{Actions: []string{"points"}, RequestID: "n"}, {Group: "offers", Preview: true}} {
 			in.UserID = "ana"
 			_, err := s.DecideInbound(s.ctx, noon, in)
 			s.must(err)

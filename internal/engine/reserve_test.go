@@ -206,7 +206,8 @@ func TestGoneAddressesBounce(t *testing.T) {
 func TestASendThatOutlivesItsInstance(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
-		for i, c := range []struct{ settled, want string }{{contract.StatusSent, "sent"}, {contract.StatusRetry, "failed"}, {contract.StatusFailed, "failed"}} {
+		for i, c := range []struct{ settled, want string }{{contract.StatusSent, "sent"}, {contract.StatusRetry, "failed"},
+			{contract.StatusFailed, "failed"}} {
 			e := s.enters("c"+strconv.Itoa(i), nil)
 			r := s.reserves(e, e.ID, wall, yes)
 			s.ends(e, "goal", noon)

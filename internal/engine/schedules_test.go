@@ -94,7 +94,8 @@ func TestEntryBySchedule(t *testing.T) {
 func TestSchedulesInEverybodysZone(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("09:00", ""))}, reminder())
-		for id, zone := range map[string]any{"tokyo": "Asia/Tokyo", "york": "America/New_York", "berlin": "Europe/Berlin", "none": nil, "odd": "Mars/Base", "number": 7} {
+		for id, zone := range map[string]any{"tokyo": "Asia/Tokyo", "york": "America/New_York", "berlin": "Europe/Berlin", "none": nil,
+			"odd": "Mars/Base", "number": 7} {
 			s.must(s.SetTraits(s.ctx, noon, id, props{"timezone": zone}))
 		}
 		now := noon
@@ -240,7 +241,8 @@ func TestSchedulesOfManyZones(t *testing.T) {
 		for i := range n {
 			zone := fmt.Sprintf("Etc/GMT%+d", i%27-12)
 			if i%27 >= 26 {
-				zone = []string{"Asia/Kolkata", "Asia/Kathmandu", "Europe/London", "Europe/Paris", "America/St_Johns", "Australia/Adelaide", "Pacific/Chatham",
+				zone = []string{"Asia/Kolkata", "Asia/Kathmandu", "Europe/London", "Europe/Paris", "America/St_Johns",
+					"Australia/Adelaide", "Pacific/Chatham",
 					"Asia/Tokyo", "Asia/Seoul", "America/Lima", "America/Bogota", "Africa/Lagos", "Africa/Cairo", "Asia/Dubai"}[i/27%14]
 			}
 			calls = append(calls, s.identify(fmt.Sprintf("c%04d", i), props{"timezone": zone}))

@@ -23,7 +23,8 @@ func TestMemoriesAreIndependent(t *testing.T) {
 		go func() {
 			var err error
 			for n := range 20 {
-				if _, e := a.Ingest(a.ctx, noon, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n), UserID: fmt.Sprintf("c%d", i), Event: "Cart Updated"}}); e != nil {
+				if _, e := a.Ingest(a.ctx, noon, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n),
+					UserID: fmt.Sprintf("c%d", i), Event: "Cart Updated"}}); e != nil {
 					err = e
 				}
 				if _, e := a.Counts(a.ctx); e != nil {
@@ -115,7 +116,8 @@ func benchmarkHotPath(b *testing.B, url string) {
 	for b.Loop() {
 		n++
 		now := noon.Add(time.Duration(n) * time.Second)
-		if _, err := s.Ingest(b.Context(), now, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprint(n), UserID: fmt.Sprintf("c%d", n%100), Event: "Cart Updated", Properties: props{"cart_id": "1"}}}); err != nil {
+		if _, err := s.Ingest(b.Context(), now, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprint(n),
+			UserID: fmt.Sprintf("c%d", n%100), Event: "Cart Updated", Properties: props{"cart_id": "1"}}}); err != nil {
 			b.Fatal(err)
 		}
 		leases, err := s.Lease(b.Context(), wall, 10, time.Minute)

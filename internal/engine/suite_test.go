@@ -123,7 +123,8 @@ type props = map[string]any
 // track is a call; id "" gets one.
 func (s *suite) track(customerID, event string, p props) customer.SegmentCall {
 	s.n++
-	return customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("m%d", s.n), UserID: customerID, Event: event, Properties: p, Source: "http"}
+	return customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("m%d", s.n), UserID: customerID, Event: event, Properties: p,
+		Source: "http"}
 }
 
 func (s *suite) identify(customerID string, traits props) customer.SegmentCall {

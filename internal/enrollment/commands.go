@@ -45,7 +45,8 @@ func deliverCommand(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, c 
 	}
 	c.By, c.Reason, c.Target = sqldb.Clean(c.By), sqldb.Clean(c.Reason), sqldb.Clean(c.Target)
 	if c.Kind == contract.PauseUpdate || c.Kind == contract.ResumeUpdate {
-		if _, err := b.Tx.ExecContext(ctx, `update enrollments set paused = $2 where id = $1`, e.ID, sqldb.Flag(c.Kind == contract.PauseUpdate)); err != nil {
+		if _, err := b.Tx.ExecContext(ctx, `update enrollments set paused = $2 where id = $1`, e.ID,
+			sqldb.Flag(c.Kind == contract.PauseUpdate)); err != nil {
 			return err
 		}
 	}
@@ -85,10 +86,12 @@ func (s *EnrollmentRoom) PauseJourney(ctx context.Context, now time.Time, name, 
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `insert into paused_journeys (journey, paused, by_whom, at) values ($1, $2, $3, $4)
-			on conflict (journey) do update set paused = excluded.paused, by_whom = excluded.by_whom, at = excluded.at`, name, sqldb.Flag(paused), sqldb.Clean(by), sqldb.Millis(now)); err != nil {
+			on conflict (journey) do update set paused = excluded.paused, by_whom = excluded.by_whom, at = excluded.at`, name,
+			sqldb.Flag(paused), sqldb.Clean(by), sqldb.Millis(now)); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `update enrollments set paused = $2 where journey = $1 and state <> 'closed'`, name, sqldb.Flag(paused)); err != nil {
+		if _, err := tx.ExecContext(ctx, `update enrollments set paused = $2 where journey = $1 and state <> 'closed'`, name,
+			sqldb.Flag(paused)); err != nil {
 			return err
 		}
 		order := contract.Command{Kind: contract.PauseUpdate, By: sqldb.Clean(by), Reason: "the journey is paused"}
@@ -104,7 +107,8 @@ func (s *EnrollmentRoom) PauseJourney(ctx context.Context, now time.Time, name, 
 				if err != nil {
 					return err
 				}
-				if err := outbox.EnqueueMessage(b, e, contract.Delivery{ID: "command/" + event, Enrollment: e.ID, Command: &order}); err != nil {
+				if err := outbox.EnqueueMessage(b, e, contract.Delivery{ID: "command/" + event, Enrollment: e.ID,
+					Command: &order}); err != nil {
 					return err
 				}
 				ordered++

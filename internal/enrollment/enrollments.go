@@ -32,7 +32,8 @@ func (s *EnrollmentRoom) Enrollments(ctx context.Context, f EnrollmentFilter) ([
 		if f.After != "" {
 			w.And("id > ", f.After)
 		}
-		query := `select ` + unit.EnrollmentColumns + ` from enrollments` + w.SQL() + ` order by id limit ` + w.Param(sqldb.Bounded(f.Limit))
+		query := `select ` + unit.EnrollmentColumns + ` from enrollments` + w.SQL() + ` order by id limit ` +
+			w.Param(sqldb.Bounded(f.Limit))
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
 			e, err := unit.ScanEnrollment(r)
 			out = append(out, e.Enrollment)

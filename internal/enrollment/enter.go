@@ -43,7 +43,8 @@ type deferred struct {
 
 // publish brings an event to the customer's open instances and to the journeys it may enter. changed are the
 // top-level traits it changed.
-func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event, changed []string, only string, receipt *customer.Receipt) error {
+func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event, changed []string, only string,
+	receipt *customer.Receipt) error {
 	if err := offer.CreditOffers(ctx, b, p, ev); err != nil {
 		return err
 	}
@@ -101,7 +102,8 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *custo
 }
 
 // EnterAll asks for entry into journeys by one event.
-func EnterAll(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, names []string, ev *customer.Event, receipt *customer.Receipt) error {
+func EnterAll(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, names []string, ev *customer.Event,
+	receipt *customer.Receipt) error {
 	for _, name := range names {
 		address, _, err := enter(ctx, b, p, entry{journey: name, event: ev, at: ev.Received})
 		if err != nil {
@@ -254,7 +256,8 @@ func checkReentry(
 	}
 	if mode == journey.ReentryNever || mode == journey.ReentryAfter {
 		var stored int64
-		if err := b.Tx.QueryRowContext(ctx, `select coalesce(max(entered_at), 0) from enrollments where customer = $1 and journey = $2 and instance_key = $3`, p.ID, program.Journey, key).Scan(&stored); err != nil {
+		if err := b.Tx.QueryRowContext(ctx, `select coalesce(max(entered_at), 0) from enrollments where customer = $1 and journey = $2
+		and instance_key = $3`, p.ID, program.Journey, key).Scan(&stored); err != nil {
 			return "", nil, err
 		}
 		last = max(last, stored)

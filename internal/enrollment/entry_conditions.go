@@ -93,7 +93,8 @@ func watchedConditions(ctx context.Context, b *unit.Unit) ([]catalog.ConditionEn
 }
 
 // holds evaluates a condition. ev may be nil.
-func conditionHolds(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, traits map[string]any, w catalog.ConditionEntry, ev *customer.Event) (bool, error) {
+func conditionHolds(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, traits map[string]any, w catalog.ConditionEntry,
+	ev *customer.Event) (bool, error) {
 	intents, err := intent.ScoresFor(ctx, b, p, w.Program, w.Program.Entry.When)
 	if err != nil {
 		return false, err
@@ -172,7 +173,8 @@ func MergeConditions(ctx context.Context, b *unit.Unit, gone, survivor *unit.Loc
 
 // united enters the customer into journeys whose condition a merge made true that is no event. The entry event
 // is then one of its own.
-func EnterAfterMerge(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, alias *customer.Event, changed []string, receipt *customer.Receipt) error {
+func EnterAfterMerge(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, alias *customer.Event, changed []string,
+	receipt *customer.Receipt) error {
 	ev := &customer.Event{
 		ID:       "tabi.merge/" + alias.ID,
 		Customer: p.ID,

@@ -14,7 +14,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-const movingQuery = `select m.enrollment, e.workflow_id, e.customer, m.origin, m.revision, m.step, m.target, m.state, m.reason from migrations m join enrollments e on e.id = m.enrollment`
+const movingQuery = `select m.enrollment, e.workflow_id, e.customer, m.origin, m.revision, m.step, m.target, m.state, m.reason from
+migrations m join enrollments e on e.id = m.enrollment`
 
 func scanMoving(r sqldb.Scanner) (MigrationStatus, error) {
 	var m MigrationStatus
@@ -45,7 +46,8 @@ func (s *EnrollmentRoom) Migrate(ctx context.Context, now time.Time, m Migration
 			e, err := unit.ScanEnrollment(r)
 			all, ids, customers = append(all, e), append(ids, e.ID), append(customers, e.Customer)
 			return err
-		}, `select `+unit.EnrollmentColumns+` from enrollments where journey = $1 and state <> 'closed' and holdout = 0 and revision <> $2 and id > $3 order by id limit $4`,
+		}, `select `+unit.EnrollmentColumns+` from enrollments where journey = $1 and state <> 'closed' and holdout = 0 and revision <>
+		$2 and id > $3 order by id limit $4`,
 			m.Journey, to.Revision(), m.After, limit); err != nil {
 			return err
 		}
@@ -117,7 +119,8 @@ func stillOpen(b *unit.Unit, all []*unit.EnrollmentRow, revision string) ([]*uni
 }
 
 // moving says whether an enrollment can move, and where to.
-func (s *EnrollmentRoom) moving(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program, renamed map[string]string) (MigrationStatus, error) {
+func (s *EnrollmentRoom) moving(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program,
+	renamed map[string]string) (MigrationStatus, error) {
 	one := MigrationStatus{
 		Enrollment: e.ID,
 		WorkflowID: e.WorkflowID,
@@ -143,10 +146,13 @@ func (s *EnrollmentRoom) moving(ctx context.Context, tx sqldb.Conn, e *unit.Enro
 
 // orderMove writes what a migration decided of an instance, and the order.
 func orderMigration(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, one MigrationStatus, m Migration) error {
-	if _, err := b.Tx.ExecContext(ctx, `insert into migrations (enrollment, revision, journey, origin, step, target, state, reason, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = excluded.reason,
+	if _, err := b.Tx.ExecContext(ctx, `insert into migrations (enrollment, revision, journey, origin, step, target, state, reason,
+	by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state
+		= excluded.state, reason = excluded.reason,
 			by_whom = excluded.by_whom, at = excluded.at`,
-		e.ID, one.To, e.Journey, one.From, one.Step, sqldb.Clean(one.Target), one.State, sqldb.Clean(one.Reason), sqldb.Clean(m.By), sqldb.Millis(b.Now)); err != nil ||
+		e.ID, one.To, e.Journey, one.From, one.Step, sqldb.Clean(one.Target), one.State, sqldb.Clean(one.Reason), sqldb.Clean(m.By),
+		sqldb.Millis(b.Now)); err != nil ||
 		one.State != MigrationOrdered {
 		return err
 	}
@@ -184,7 +190,8 @@ func (s *EnrollmentRoom) MigrationStatuses(ctx context.Context, name, after stri
 			one, err := scanMoving(r)
 			out = append(out, one)
 			return err
-		}, movingQuery+` where m.revision = $1 and m.enrollment > $2 order by m.enrollment limit $3`, to.Revision(), after, sqldb.Bounded(limit))
+		}, movingQuery+` where m.revision = $1 and m.enrollment > $2 order by m.enrollment limit $3`, to.Revision(), after,
+			sqldb.Bounded(limit))
 	})
 	return out, err
 }
@@ -228,7 +235,8 @@ func (s *EnrollmentRoom) RecordMigration(ctx context.Context, now time.Time, in 
 func moved(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program, in contract.Move, now time.Time) error {
 	target := sqldb.Clean(in.Step)
 	if e.Step != "" && target != "" && target != e.Step {
-		if _, err := tx.ExecContext(ctx, `update handoffs set step = $3 where enrollment = $1 and step = $2 and state in ('open', 'claimed')`, e.ID, e.Step, target); err != nil {
+		if _, err := tx.ExecContext(ctx, `update handoffs set step = $3 where enrollment = $1 and step = $2 and state in ('open',
+		'claimed')`, e.ID, e.Step, target); err != nil {
 			return err
 		}
 	}
@@ -236,14 +244,17 @@ func moved(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journe
 	if at, ok := to.Index(target); ok {
 		kind = to.Steps[at].Kind
 	}
-	if _, err := tx.ExecContext(ctx, `update enrollments set revision = $2, step = $3, step_kind = $4, migrating_to = case when migrating_to = $2 then '' else migrating_to end where id = $1`,
+	if _, err := tx.ExecContext(ctx, `update enrollments set revision = $2, step = $3, step_kind = $4, migrating_to = case when
+	migrating_to = $2 then '' else migrating_to end where id = $1`,
 		e.ID, in.To, target, kind); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(
 		ctx,
-		`insert into migrations (enrollment, revision, journey, origin, step, target, state, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, '', $8)
-		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state = excluded.state, reason = '', at = excluded.at`,
+		`insert into migrations (enrollment, revision, journey, origin, step, target, state, by_whom, at) values ($1, $2, $3, $4, $5, $6,
+		$7, '', $8)
+		on conflict (enrollment, revision) do update set origin = excluded.origin, step = excluded.step, target = excluded.target, state
+		= excluded.state, reason = '', at = excluded.at`,
 		e.ID,
 		in.To,
 		e.Journey,
@@ -302,7 +313,8 @@ func (s *EnrollmentRoom) MoveRefused(ctx context.Context, now time.Time, enrollm
 }
 
 func refuseMove(ctx context.Context, tx sqldb.Conn, enrollmentID, revision, reason string, now time.Time) error {
-	n, err := sqldb.Affected(ctx, tx, `update migrations set state = $3, reason = $4, at = $5 where enrollment = $1 and revision = $2 and state = $6`,
+	n, err := sqldb.Affected(ctx, tx, `update migrations set state = $3, reason = $4, at = $5 where enrollment = $1 and revision = $2 and
+	state = $6`,
 		enrollmentID, revision, MigrationRefused, sqldb.Clean(reason), sqldb.Millis(now), MigrationOrdered)
 	if err != nil || n == 0 {
 		return err

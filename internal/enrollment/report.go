@@ -50,7 +50,8 @@ func (s *EnrollmentRoom) position(ctx context.Context, tx sqldb.Conn, r contract
 	n, err := sqldb.Affected(
 		ctx,
 		tx,
-		`update enrollments set first_run_id = $2, report_seq = $3`+set+` where id = $1 and state <> 'closed' and (first_run_id = '' or first_run_id = $2) and report_seq <= $3`,
+		`update enrollments set first_run_id = $2, report_seq = $3`+set+
+			` where id = $1 and state <> 'closed' and (first_run_id = '' or first_run_id = $2) and report_seq <= $3`,
 		args...)
 	if err != nil || n > 0 {
 		return n > 0, err
@@ -80,7 +81,8 @@ func passages(ctx context.Context, tx sqldb.Conn, r contract.Report) error {
 		if p.Arm == contract.ArmSkipped {
 			k.skip = max(sqldb.Millis(p.At), 1)
 		}
-		row := []any{r.Enrollment, p.Step, p.Visit, k.skip, r.Seq, i, p.Kind, sqldb.Millis(p.At), sqldb.Clean(p.Arm), sqldb.Clean(p.Outcome)}
+		row := []any{r.Enrollment, p.Step, p.Visit, k.skip, r.Seq, i, p.Kind, sqldb.Millis(p.At), sqldb.Clean(p.Arm),
+			sqldb.Clean(p.Outcome)}
 		if n, twice := at[k]; twice {
 			values[n] = row
 			continue
@@ -94,7 +96,8 @@ func passages(ctx context.Context, tx sqldb.Conn, r contract.Report) error {
 		"step_visits (enrollment, step, visit, skipped_at, seq, position, kind, at, arm, outcome)",
 		values,
 		`on conflict (enrollment, step, visit, skipped_at) do update
-		set seq = excluded.seq, position = excluded.position, kind = excluded.kind, at = excluded.at, arm = excluded.arm, outcome = excluded.outcome`,
+		set seq = excluded.seq, position = excluded.position, kind = excluded.kind, at = excluded.at, arm = excluded.arm, outcome =
+		excluded.outcome`,
 	)
 	return err
 }
@@ -134,7 +137,8 @@ func closeEnrollment(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, o
 	}
 	p.Open = slices.DeleteFunc(p.Open, func(other *unit.EnrollmentRow) bool { return other.ID == e.ID })
 	e.State, e.Head = unit.StateClosed, e.Tail+1
-	if _, err := b.Tx.ExecContext(ctx, `update enrollments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5, next_seq = last_seq + 1, lease_until = 0, attempts = 0, due_at = 0,
+	if _, err := b.Tx.ExecContext(ctx, `update enrollments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5,
+	next_seq = last_seq + 1, lease_until = 0, attempts = 0, due_at = 0,
 		last_error = '', migrating_to = '' where id = $1`, e.ID, outcome, sqldb.Clean(reason), value, sqldb.Millis(at)); err != nil {
 		return err
 	}
@@ -142,7 +146,8 @@ func closeEnrollment(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, o
 		return err
 	}
 	if e.Moving != "" {
-		if _, err := b.Tx.ExecContext(ctx, `delete from migrations where enrollment = $1 and state = $2`, e.ID, MigrationOrdered); err != nil {
+		if _, err := b.Tx.ExecContext(ctx, `delete from migrations where enrollment = $1 and state = $2`, e.ID,
+			MigrationOrdered); err != nil {
 			return err
 		}
 	}

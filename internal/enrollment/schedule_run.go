@@ -74,7 +74,8 @@ func (s *EnrollmentRoom) TakeMoment(ctx context.Context, now, wall time.Time) (t
 			return err
 		}
 		for _, t := range rel.Scheduled {
-			if _, err := tx.ExecContext(ctx, `insert into schedules (journey, spec, since_at) values ($1, $2, $3) on conflict (journey) do nothing`, t.Name, t.Spec, sqldb.Millis(now)); err != nil {
+			if _, err := tx.ExecContext(ctx, `insert into schedules (journey, spec, since_at) values ($1, $2, $3) on conflict (journey)
+			do nothing`, t.Name, t.Spec, sqldb.Millis(now)); err != nil {
 				return err
 			}
 		}
@@ -95,8 +96,10 @@ func (s *EnrollmentRoom) TakeMoment(ctx context.Context, now, wall time.Time) (t
 				ctx,
 				tx,
 				`insert into schedule_zones (journey, zone, done_at, moment, lease_until, token) values ($1, $2, $3, $4, $5, 1)
-				on conflict (journey, zone) do update set done_at = excluded.done_at, moment = excluded.moment, lease_until = excluded.lease_until,
-					reached = case when schedule_zones.moment = excluded.moment then schedule_zones.reached else '' end, token = schedule_zones.token + 1
+				on conflict (journey, zone) do update set done_at = excluded.done_at, moment = excluded.moment, lease_until =
+				excluded.lease_until,
+					reached = case when schedule_zones.moment = excluded.moment then schedule_zones.reached else '' end, token =
+					schedule_zones.token + 1
 				where schedule_zones.token = $6 and schedule_zones.lease_until <= $7`,
 				p.journey,
 				p.zone,
@@ -172,7 +175,8 @@ func (s *EnrollmentRoom) SchedulePage(ctx context.Context, now time.Time, p *pro
 				p.zone,
 			)
 		} else {
-			_, err = tx.ExecContext(ctx, `update schedule_zones set reached = $3 where journey = $1 and zone = $2`, p.journey, p.zone, reached)
+			_, err = tx.ExecContext(ctx, `update schedule_zones set reached = $3 where journey = $1 and zone = $2`, p.journey, p.zone,
+				reached)
 		}
 		return err
 	})
@@ -192,7 +196,8 @@ func enterPage(ctx context.Context, b *unit.Unit, p *progress, program *journey.
 		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2 order by id limit $3`
 	case customer.Utc: // also of those of whom no other was ever known
 		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2
-			and not exists (select 1 from customer_timezones z where z.customer = customers.id and (z.timezone <> '` + customer.Utc + `' or z.since_at > $2)) order by id limit $3`
+			and not exists (select 1 from customer_timezones z where z.customer = customers.id and (z.timezone <> '` + customer.Utc +
+			`' or z.since_at > $2)) order by id limit $3`
 	default:
 		query = `select c.id, c.traits from customer_timezones z join customers c on c.id = z.customer
 			where z.timezone = $4 and z.customer > $1 and z.since_at <= $2 and c.merged_into = '' order by z.customer limit $3`
@@ -254,7 +259,8 @@ func enterScheduled(ctx context.Context, b *unit.Unit, p *progress, ev customer.
 	}
 	prefix := "tabi.schedule/" + p.journey + "/" + sqldb.Moment(p.moment).Format(time.RFC3339) + "/"
 	before := map[string]bool{} // who entered at this moment, also under another id
-	if err := sqldb.Within(ctx, b.Tx, `select customer from events where name = $1 and at = $2 and substr(id, 1, length($3)) = $3 and customer in (%s)`, ids, func(r *sql.Rows) error {
+	if err := sqldb.Within(ctx, b.Tx, `select customer from events where name = $1 and at = $2 and substr(id, 1, length($3)) = $3 and
+	customer in (%s)`, ids, func(r *sql.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		before[id] = true

@@ -155,7 +155,8 @@ func publishSchedules(ctx context.Context, tx sqldb.Conn, now time.Time, c *jour
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `insert into schedules (journey, spec, since_at) values ($1, $2, $3)
-			on conflict (journey) do update set spec = excluded.spec, since_at = excluded.since_at`, name, spec, sqldb.Millis(now)); err != nil {
+			on conflict (journey) do update set spec = excluded.spec, since_at = excluded.since_at`, name, spec,
+			sqldb.Millis(now)); err != nil {
 			return err
 		}
 	}

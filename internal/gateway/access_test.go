@@ -46,7 +46,8 @@ func TestEveryRouteRefusesStrangers(t *testing.T) {
 		path := strings.NewReplacer("{$}", "", "{id}", "e1%2Fstep%2F1", "{user}", "ana", "{token}", "AAAA").Replace(r.Path)
 		body, ok := bodies[r.Path]
 		if !ok {
-			body = `{"userId":"ana","event":"X","traits":{"first_name":"Eve"},"previousId":"p","groupId":"g","batch":[{"type":"track","userId":"ana","event":"X"}]}`
+			body = `{"userId":"ana","event":"X","traits":{"first_name":"Eve"},"previousId":"p",` +
+				`"groupId":"g","batch":[{"type":"track","userId":"ana","event":"X"}]}`
 		}
 		for who, header := range map[string][]string{
 			"nobody":       nil,

@@ -59,7 +59,8 @@ func TestAdminMigrate(t *testing.T) {
 		if e.Customer == "cid" {
 			continue // not at its first step yet
 		}
-		if err := h.store.Report(ctx, instant, contract.Report{Ref: refs[e.Customer], Seq: 1, Parked: &contract.Position{Step: "reply", Kind: "wait_for", Since: instant}}); err != nil {
+		if err := h.store.Report(ctx, instant, contract.Report{Ref: refs[e.Customer], Seq: 1,
+			Parked: &contract.Position{Step: "reply", Kind: "wait_for", Since: instant}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +122,8 @@ func TestAdminMigrate(t *testing.T) {
 	if _, err := h.store.RecordMigration(ctx, instant, contract.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.store.RecordMigration(ctx, instant, contract.Move{Ref: refs["ben"], To: second, Refused: "a send is under way"}); err != nil {
+	if _, err := h.store.RecordMigration(ctx, instant, contract.Move{Ref: refs["ben"], To: second,
+		Refused: "a send is under way"}); err != nil {
 		t.Fatal(err)
 	}
 	h.asks("GET", api.ListMigrations.Path+"?journey=nudge&limit=2", "", &moves)

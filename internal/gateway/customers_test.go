@@ -105,7 +105,8 @@ func TestReport(t *testing.T) {
 		t.Errorf("%+v", report.Actions)
 	}
 	for _, since := range []string{"-1d", "0s", "yesterday"} {
-		if got := h.do("GET", api.GetReport.Path+"?since="+since, "", "Authorization: Bearer "+adminToken); got.status != http.StatusBadRequest ||
+		if got := h.do("GET", api.GetReport.Path+"?since="+since, "",
+			"Authorization: Bearer "+adminToken); got.status != http.StatusBadRequest ||
 			!strings.Contains(got.body, `"field":"since"`) {
 			t.Errorf("since=%s: %d %s", since, got.status, got.body)
 		}

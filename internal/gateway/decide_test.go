@@ -95,7 +95,9 @@ func TestDecide(t *testing.T) {
 		{`{"userId": "ana", "actions": ["gift"], "channel": "phone"}`, "gift by phone"},
 		{`{"userId": "ana", "actions": ["gift"]}`, "CAP_REACHED"},
 		{`{"anonymousId": "a1", "group": "offers"}`, "gift by app gift for"},
-		{`{"anonymousId": "a2", "group": "others", "group": "offers", "context": {"page": "account"}, "context": {}}`, "gift by app gift for"}, // of two the last
+		// of two the last
+		{`{"anonymousId": "a2", "group": "others", "group": "offers", "context": {"page": "account"}, "context": {}}`,
+			"gift by app gift for"},
 		{`{"anonymousId": "a3", "actions": ["gift"], "channel": "email"}`, "NO_TREATMENT"},
 	} {
 		if got := shows(h.decides(c.body)); got != c.want {

@@ -58,7 +58,8 @@ func (h *house) enter() (unit.Enrollment, contract.Ref) {
 		h.t.Fatal(err)
 	}
 	h.call("/v1/identify", `{"userId":"ana/b","traits":{"email":"ana@example.com","first_name":"Ana <b>","consent":{"marketing":true}}}`)
-	if got := h.call("/v1/track", `{"userId":"ana/b","event":"Delivery Failed","messageId":"e1","properties":{"order":"o1"}}`); got.status != http.StatusOK {
+	if got := h.call("/v1/track", `{"userId":"ana/b","event":"Delivery Failed","messageId":"e1",`+
+		`"properties":{"order":"o1"}}`); got.status != http.StatusOK {
 		h.t.Fatal(got.body)
 	}
 	rows, err := h.store.Enrollments(ctx, enrollment.EnrollmentFilter{Customer: "ana/b"})
@@ -107,7 +108,8 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 	aiko, ben := h.signedIn("Aiko"), h.signedIn("Ben")
 
 	list := h.get(aiko, "/inbox")
-	for _, want := range []string{`href="` + page + `"`, "ana/b", "support", "high", "1 h 30 min ago", "in 2 h 30 min", "The parcel &lt;never&gt; came."} {
+	for _, want := range []string{`href="` + page + `"`, "ana/b", "support", "high", "1 h 30 min ago", "in 2 h 30 min",
+		"The parcel &lt;never&gt; came."} {
 		if !strings.Contains(list.body, want) {
 			t.Errorf("the list lacks %q: %s", want, list.body)
 		}
@@ -117,12 +119,14 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 		t.Errorf("another queue shows it")
 	}
 	one := h.get(aiko, page)
-	for _, want := range []string{"ana@example.com", "Ana &lt;b&gt;", "The parcel &lt;never&gt; came.", "waiting for an agent", "Delivery Failed", `<option value="refunded">`, "apology"} {
+	for _, want := range []string{"ana@example.com", "Ana &lt;b&gt;", "The parcel &lt;never&gt; came.", "waiting for an agent",
+		"Delivery Failed", `<option value="refunded">`, "apology"} {
 		if !strings.Contains(one.body, want) {
 			t.Errorf("the page lacks %q: %s", want, one.body)
 		}
 	}
-	for what, want := range map[string]int{`The parcel &lt;never&gt; came.`: 1, "workflow_id": 0, "<dd>" + id: 0, `name="agent"`: 0, "Optional: shows your colleagues": 1, `http-equiv="refresh"`: 0, `formaction="` + page + `/claim"`: 1} {
+	for what, want := range map[string]int{`The parcel &lt;never&gt; came.`: 1, "workflow_id": 0, "<dd>" + id: 0, `name="agent"`: 0,
+		"Optional: shows your colleagues": 1, `http-equiv="refresh"`: 0, `formaction="` + page + `/claim"`: 1} {
 		if got := strings.Count(one.body, what); got != want {
 			t.Errorf("the page has %q %d times, want %d: %s", what, got, want, one.body)
 		}
@@ -144,7 +148,8 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 		!strings.Contains(got.body, "Another agent") {
 		t.Errorf("claimed twice: %d", got.status)
 	}
-	if got := h.post(ben, page+"/resolve", url.Values{"outcome": {"refunded"}}, "Sec-Fetch-Site: cross-site"); got.status != http.StatusForbidden {
+	if got := h.post(ben, page+"/resolve", url.Values{"outcome": {"refunded"}},
+		"Sec-Fetch-Site: cross-site"); got.status != http.StatusForbidden {
 		t.Errorf("resolved from another site: %d", got.status)
 	}
 	form := url.Values{"note": {"sent € 20"}}
@@ -180,7 +185,8 @@ func TestWithdrawnSaysWhy(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	id, ref := h.handoff()
-	if err := h.store.WithdrawHandoff(context.Background(), instant, contract.WithdrawHandoff{Ref: ref, ID: id, Reason: "the customer bought"}); err != nil {
+	if err := h.store.WithdrawHandoff(context.Background(), instant,
+		contract.WithdrawHandoff{Ref: ref, ID: id, Reason: "the customer bought"}); err != nil {
 		t.Fatal(err)
 	}
 	aiko, page := h.signedIn("Aiko"), "/inbox/"+url.PathEscape(id)
@@ -271,7 +277,8 @@ func TestMailEvents(t *testing.T) {
 	_, ref := h.enter()
 	key := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent, ProviderID: "4F00A1"})
 	body := `[{"type":"delivered","key":"` + key + `","id":"p1"},{"type":"opened","message_id":"<4F00A1@mail.example.com>","id":"p2"},
-		{"type":"click","message_id":"4F00A1","url":"https://x.example","id":"p3"},{"type":"processed","key":"` + key + `"},{"type":"open","key":"not/mine/1"}]`
+		{"type":"click","message_id":"4F00A1","url":"https://x.example","id":"p3"},{"type":"processed","key":"` + key +
+		`"},{"type":"open","key":"not/mine/1"}]`
 	before := h.stored()
 	for range 2 { // providers repeat
 		got := h.call("/v1/mail/events", body)
@@ -300,8 +307,9 @@ func TestMailEvents(t *testing.T) {
 		t.Errorf("a hard bounce does not: %v", c.Bounced)
 	}
 	for name, c := range map[string][2]string{
-		"no type": {`{"key":"k"}`, "type"}, "no key": {`[{"type":"open","key":"k"},{"type":"open"}]`, "[1].key"}, "no object": {`[7]`, "[0]"},
-		"no time": {`{"type":"open","key":"k","timestamp":"x"}`, "timestamp"},
+		"no type": {`{"key":"k"}`, "type"}, "no key": {`[{"type":"open","key":"k"},{"type":"open"}]`, "[1].key"},
+		"no object": {`[7]`, "[0]"},
+		"no time":   {`{"type":"open","key":"k","timestamp":"x"}`, "timestamp"},
 	} {
 		got := h.call("/v1/mail/events", c[0])
 		if _, field, _ := got.problem(); got.status != http.StatusBadRequest || field != c[1] {
@@ -391,7 +399,8 @@ func TestAdmin(t *testing.T) {
 		}
 	}
 	metrics := h.do("GET", "/metrics", "", "Authorization: Bearer "+adminToken).body
-	for _, want := range []string{`tabi_enrollments_open{journey="apology"} 2`, "tabi_store_up 1", "tabi_http_request_duration_seconds_bucket", `tabi_segment_calls_total{type="track"} 1`, "tabi_journeys_paused 1"} {
+	for _, want := range []string{`tabi_enrollments_open{journey="apology"} 2`, "tabi_store_up 1",
+		"tabi_http_request_duration_seconds_bucket", `tabi_segment_calls_total{type="track"} 1`, "tabi_journeys_paused 1"} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics lack %q", want)
 		}

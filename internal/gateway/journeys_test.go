@@ -54,7 +54,8 @@ func TestJourneyPages(t *testing.T) {
 	if err != nil || r.Done == nil {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if err := h.store.Report(ctx, instant, contract.Report{Ref: ref, Seq: 1, Parked: &contract.Position{Step: "call", Kind: "handoff", Since: instant},
+	if err := h.store.Report(ctx, instant, contract.Report{Ref: ref, Seq: 1,
+		Parked: &contract.Position{Step: "call", Kind: "handoff", Since: instant},
 		Passed: []contract.StepVisit{{Step: "note", Kind: "send", Visit: 1, At: instant, Arm: contract.ArmBlocked}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,8 @@ func TestJourneyPages(t *testing.T) {
 	if got.status != http.StatusOK {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	for _, want := range []string{`class="tabi-graph"`, "1 here now", "1 passed", "1 entered", "NO_CONSENT", "other outcome", "There is no control group", `id="step-call"`} {
+	for _, want := range []string{`class="tabi-graph"`, "1 here now", "1 passed", "1 entered", "NO_CONSENT", "other outcome",
+		"There is no control group", `id="step-call"`} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page lacks %q:\n%s", want, got.body)
 		}
@@ -111,7 +113,8 @@ func TestJourneyPages(t *testing.T) {
 	}
 	h.later(time.Minute)
 	got = h.page("/journeys/apology")
-	for _, want := range []string{"1 enrollment is at a step that this drawing does not have", `id="step-phone"`, `id="step-call"`, "Not in this drawing", e.Revision[:10]} {
+	for _, want := range []string{"1 enrollment is at a step that this drawing does not have", `id="step-phone"`, `id="step-call"`,
+		"Not in this drawing", e.Revision[:10]} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page of the new revision lacks %q:\n%s", want, got.body)
 		}
@@ -123,7 +126,8 @@ func TestJourneyPages(t *testing.T) {
 	}
 	for path, status := range map[string]int{
 		"/journeys/nowhere": http.StatusNotFound, "/journeys/apology?revision=zzz": http.StatusNotFound,
-		"/journeys/apology?revision=" + content.Journeys["apology"].Revision(): http.StatusOK, "/journeys/%3Cscript%3E": http.StatusNotFound,
+		"/journeys/apology?revision=" + content.Journeys["apology"].Revision(): http.StatusOK,
+		"/journeys/%3Cscript%3E": http.StatusNotFound,
 	} {
 		if got := h.page(path); got.status != status || strings.Contains(got.body, "<script") {
 			t.Errorf("%s: %d, want %d\n%s", path, got.status, status, got.body)
@@ -152,7 +156,8 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	e, ref := h.enter()
-	if err := h.store.Report(context.Background(), instant, contract.Report{Ref: ref, Seq: 1, Parked: &contract.Position{Step: "call", Kind: "handoff"},
+	if err := h.store.Report(context.Background(), instant, contract.Report{Ref: ref, Seq: 1,
+		Parked: &contract.Position{Step: "call", Kind: "handoff"},
 		Passed: []contract.StepVisit{{Step: "note", Kind: "send", Visit: 1, At: instant}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +174,8 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.body), &n); err != nil || got.status != http.StatusOK {
 		t.Fatalf("%d %s: %v", got.status, got.body, err)
 	}
-	if n.Journey != "apology" || n.Revision != e.Revision || n.Entries != 1 || len(n.Revisions) != 1 || n.Revisions[0].Open != 1 || len(n.Steps) != 2 ||
+	if n.Journey != "apology" || n.Revision != e.Revision || n.Entries != 1 || len(n.Revisions) != 1 || n.Revisions[0].Open != 1 ||
+		len(n.Steps) != 2 ||
 		n.Steps[0].Step != "call" || n.Steps[0].Here != 1 || n.Steps[1].Arms[""] != 1 ||
 		!n.Funnel.Goal ||
 		n.Funnel.Treated.Maturing != 1 ||

@@ -72,7 +72,8 @@ func TestTooManyPending(t *testing.T) {
 			t.Errorf("%s: %+v", path, got)
 		}
 	}
-	if got := h.do("GET", "/metrics", "", "Authorization: Bearer "+adminToken); !strings.Contains(got.body, "tabi_backpressure_rejections_total") {
+	if got := h.do("GET", "/metrics", "", "Authorization: Bearer "+adminToken); !strings.Contains(got.body,
+		"tabi_backpressure_rejections_total") {
 		t.Error("the metric does not count them")
 	}
 	// What people and links ask for goes on.

@@ -43,7 +43,8 @@ func TestRefusals(t *testing.T) {
 		{"long message id", "/v1/track", `{"event":"X","userId":"a","messageId":"` + long + `"}`, 400, "bad_value", "messageId"},
 		{"looks anonymous", "/v1/track", `{"event":"X","userId":"anon:1"}`, 400, "bad_value", "userId"},
 		{"NUL in an id", "/v1/track", `{"event":"X","userId":"a\u0000b"}`, 400, "bad_value", "userId"},
-		{"NUL in a property", "/v1/track", `{"event":"X","userId":"a","properties":{"p":["a\u0000"]}}`, 400, "bad_value", "properties.p[0]"},
+		{"NUL in a property", "/v1/track", `{"event":"X","userId":"a","properties":{"p":["a\u0000"]}}`, 400, "bad_value",
+			"properties.p[0]"},
 		{"NUL in a key", "/v1/track", `{"event":"X","userId":"a","properties":{"a\u0000":1}}`, 400, "bad_value", "properties"},
 		{"invalid UTF-8", "/v1/track", "{\"event\":\"X\",\"userId\":\"\xff\"}", 400, "bad_encoding", ""},
 		{"properties are a list", "/v1/track", `{"event":"X","userId":"a","properties":[]}`, 400, "bad_value", "properties"},
@@ -53,7 +54,8 @@ func TestRefusals(t *testing.T) {
 		{"a number too large", "/v1/track", `{"event":"X","userId":"a","properties":{"n":1e999}}`, 400, "bad_value", "properties.n"},
 		{"no time", "/v1/track", `{"event":"X","userId":"a","timestamp":"yesterday"}`, 400, "bad_value", "timestamp"},
 		{"year 0", "/v1/track", `{"event":"X","userId":"a","timestamp":"0000-01-01T00:00:00Z"}`, 400, "bad_value", "timestamp"},
-		{"too deep", "/v1/track", `{"event":"X","userId":"a","properties":{"p":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}}`, 400, "too_deep", "properties.p" + strings.Repeat("[0]", 36) + "…"},
+		{"too deep", "/v1/track", `{"event":"X","userId":"a","properties":{"p":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) +
+			`}}`, 400, "too_deep", "properties.p" + strings.Repeat("[0]", 36) + "…"},
 		{"far too deep", "/v1/track", strings.Repeat("[", 20000), 400, "malformed_json", ""},
 		{"event too large", "/v1/track", `{"event":"X","userId":"a","properties":{"p":"` + pad(33<<10) + `"}}`, 413, "too_large", ""},
 		{"alias without previous", "/v1/alias", `{"userId":"a"}`, 400, "missing", "previousId"},
@@ -75,10 +77,12 @@ func TestRefusals(t *testing.T) {
 		{"batch of another case", "/v1/batch", `{"BATCH":[{"type":"track","userId":"a","event":"X"}]}`, 400, "missing", "batch"},
 		{"broken behind a bad batch", "/v1/batch", `{"batch":7,"x":}`, 400, "malformed_json", ""},
 		{"batch sent at no time", "/v1/batch", `{"sentAt":7,"batch":[{}]}`, 400, "bad_value", "sentAt"},
-		{"third has no event", "/v1/batch", `{"batch":[{"type":"track","userId":"a","event":"X"},{"type":"page","userId":"a"},{"type":"track","userId":"a"}]}`, 400, "missing", "batch[2].event"},
+		{"third has no event", "/v1/batch", `{"batch":[{"type":"track","userId":"a","event":"X"},{"type":"page","userId":"a"},` +
+			`{"type":"track","userId":"a"}]}`, 400, "missing", "batch[2].event"},
 		{"no type", "/v1/batch", `{"batch":[{"userId":"a","event":"X"}]}`, 400, "missing", "batch[0].type"},
 		{"unknown type", "/v1/batch", `{"batch":[{"type":"delete","userId":"a"}]}`, 400, "bad_value", "batch[0].type"},
-		{"one too large", "/v1/batch", `{"batch":[{"type":"track","userId":"a","event":"X"},{"type":"track","userId":"a","event":"` + pad(33<<10) + `"}]}`, 413, "too_large", "batch[1]"},
+		{"one too large", "/v1/batch", `{"batch":[{"type":"track","userId":"a","event":"X"},{"type":"track","userId":"a","event":"` +
+			pad(33<<10) + `"}]}`, 413, "too_large", "batch[1]"},
 	} {
 		got := h.call(c.path, c.body)
 		code, field, message := got.problem()
@@ -98,7 +102,8 @@ func TestRefusedKindsOfBody(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	key := "Authorization: Bearer " + serverKey
-	for _, header := range []string{"Content-Type: application/xml", "Content-Type: application/json; charset=latin1", "Content-Type: ;;", "Content-Encoding: br"} {
+	for _, header := range []string{"Content-Type: application/xml", "Content-Type: application/json; charset=latin1", "Content-Type: ;;",
+		"Content-Encoding: br"} {
 		if got := h.do("POST", "/v1/track", `{"userId":"ana","event":"X"}`, key, header); got.status != http.StatusUnsupportedMediaType {
 			t.Errorf("%s: %d", header, got.status)
 		}
@@ -129,17 +134,20 @@ func TestWriteKeys(t *testing.T) {
 		{"unknown key", "nope", "/v1/track", `{"userId":"ana","event":"Product Viewed"}`, 401, ""},
 		{"an agent's token is no write key", agentToken, "/v1/track", `{"userId":"ana","event":"Product Viewed"}`, 401, ""},
 		{"unlisted event", webKey, "/v1/track", `{"userId":"ana","event":"Order Completed"}`, 403, "event"},
-		{"unlisted event in a batch", webKey, "/v1/batch", `{"batch":[{"type":"page","userId":"ana"},{"type":"track","userId":"ana","event":"Order Completed"}]}`, 403, "batch[1].event"},
+		{"unlisted event in a batch", webKey, "/v1/batch", `{"batch":[{"type":"page","userId":"ana"},` +
+			`{"type":"track","userId":"ana","event":"Order Completed"}]}`, 403, "batch[1].event"},
 		{"e-mail", webKey, "/v1/identify", `{"userId":"ana","traits":{"email":"eve@example.com"}}`, 403, "traits.email"},
 		{"phone", webKey, "/v1/identify", `{"userId":"ana","traits":{"phone":"+81"}}`, 403, "traits.phone"},
 		{"push token", webKey, "/v1/identify", `{"userId":"ana","traits":{"push_token":"x"}}`, 403, "traits.push_token"},
 		{"consent", webKey, "/v1/identify", `{"userId":"ana","traits":{"consent":{"marketing":true}}}`, 403, "traits.consent"},
-		{"consent in the context", webKey, "/v1/identify", `{"userId":"ana","context":{"traits":{"consent":{"marketing":true}}}}`, 403, "traits.consent"},
+		{"consent in the context", webKey, "/v1/identify", `{"userId":"ana","context":{"traits":{"consent":{"marketing":true}}}}`, 403,
+			"traits.consent"},
 		{"an e-mail removed", webKey, "/v1/identify", `{"userId":"ana","traits":{"email":null}}`, 403, "traits.email"},
 		{"unlisted trait", webKey, "/v1/identify", `{"userId":"ana","traits":{"first_name":"Ana","tier":"gold"}}`, 403, "traits.tier"},
 		{"alias of a user", webKey, "/v1/alias", `{"userId":"eve","previousId":"ana"}`, 403, "previousId"},
 		{"alias of a user's device", webKey, "/v1/alias", `{"userId":"eve","previousId":"bens-phone"}`, 403, "previousId"},
-		{"alias in a batch", webKey, "/v1/batch", `{"batch":[{"type":"alias","userId":"eve","previousId":"ana"}]}`, 403, "batch[0].previousId"},
+		{"alias in a batch", webKey, "/v1/batch", `{"batch":[{"type":"alias","userId":"eve","previousId":"ana"}]}`, 403,
+			"batch[0].previousId"},
 		{"group", webKey, "/v1/group", `{"userId":"ana","groupId":"acme"}`, 403, "type"},
 		{"mail events", webKey, "/v1/mail/events", `{"type":"open","key":"k"}`, 403, ""},
 		{"another user's messages", webKey, "/v1/inbox/ana/token", `{}`, 403, ""},
@@ -193,7 +201,8 @@ func TestConfigurationsThatDoNotStart(t *testing.T) {
 		"no public URL":   {func(c *Config) { c.PublicURL = "" }, "public URL"},
 		"odd public URL":  {func(c *Config) { c.PublicURL = "ftp://x" }, "public URL"},
 		"odd kind of key": {func(c *Config) { c.Keys = map[string]auth.Key{"k": {Kind: "root"}} }, `"root"`},
-		"protected trait": {func(c *Config) { c.Keys = map[string]auth.Key{"k": {Kind: auth.WebKey, Traits: []string{"email"}}} }, `"email"`},
+		"protected trait": {func(c *Config) { c.Keys = map[string]auth.Key{"k": {Kind: auth.WebKey, Traits: []string{"email"}}} },
+			`"email"`},
 		"protected event": {func(c *Config) {
 			c.Keys = map[string]auth.Key{"k": {Kind: auth.WebKey, Events: []string{mail.Unsubscribed}}}
 		}, mail.Unsubscribed},
@@ -218,8 +227,10 @@ func FuzzTrackBody(f *testing.F) {
 	h := newHouse(f, nil)
 	for _, seed := range []string{
 		`{"userId":"ana","event":"X","properties":{"a":[1,{"b":null}]},"timestamp":"2026-03-02T10:00:00Z","sentAt":"2026-03-02T10:00:01Z"}`,
-		`{"batch":[{"type":"identify","userId":"a","traits":{"a":{"b":1}},"context":{"traits":{"a":2}}},{"type":"alias","userId":"b","previousId":"a"}]}`,
-		`{"anonymousId":1e3,"event":"\ud800"}`, `{"type":"group","userId":"a","groupId":9}`, `[[[`, "\x00", `{"userId":"` + "\xf0" + `"}`, `{"timestamp":-1}`,
+		`{"batch":[{"type":"identify","userId":"a","traits":{"a":{"b":1}},"context":{"traits":{"a":2}}},` +
+			`{"type":"alias","userId":"b","previousId":"a"}]}`,
+		`{"anonymousId":1e3,"event":"\ud800"}`, `{"type":"group","userId":"a","groupId":9}`, `[[[`, "\x00", `{"userId":"` + "\xf0" + `"}`,
+		`{"timestamp":-1}`,
 	} {
 		f.Add(seed)
 	}
@@ -249,7 +260,8 @@ func TestAlteredBodies(t *testing.T) {
 		for range rapid.IntRange(1, 4).Draw(t, "edits") {
 			from := rapid.IntRange(0, len(body)).Draw(t, "from")
 			to := rapid.IntRange(from, min(len(body), from+20)).Draw(t, "to")
-			piece := rapid.SampledFrom([]string{"", "{", "}", "[", "]", `"`, ":", ",", "null", "1e999", "-0", `"\u0000"`, "\xff", `{"a":[`, "userId"}).
+			piece := rapid.SampledFrom([]string{"", "{", "}", "[", "]", `"`, ":", ",", "null", "1e999", "-0", `"\u0000"`, "\xff", `{"a":[`,
+				"userId"}).
 				Draw(t, "piece")
 			body = body[:from] + piece + body[to:]
 		}

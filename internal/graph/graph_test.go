@@ -124,8 +124,10 @@ func TestBoxesDoNotOverlap(t *testing.T) {
 // long, or not valid text.
 func hostile() *journey.Definition {
 	evil := []string{
-		`"]; click n0 "javascript:alert(1)"`, "<script>alert(1)</script>", "end", "`**md**`", "1. list", "a\nb\r\tc", "%%{init: {\"theme\":\"dark\"}}%%", "]]>--><!--",
-		"\x00\x1b[31m\u202e\ufffe", strings.Repeat("long ", 200), strings.Repeat("無", 300), "#quot;&quot;&#34;", "\xff\xfe", "subgraph x", "|pipe|{}[]()", "",
+		`"]; click n0 "javascript:alert(1)"`, "<script>alert(1)</script>", "end", "`**md**`", "1. list", "a\nb\r\tc",
+		"%%{init: {\"theme\":\"dark\"}}%%", "]]>--><!--",
+		"\x00\x1b[31m\u202e\ufffe", strings.Repeat("long ", 200), strings.Repeat("無", 300), "#quot;&quot;&#34;", "\xff\xfe", "subgraph x",
+		"|pipe|{}[]()", "",
 	}
 	d := &journey.Definition{
 		Journey:     evil[0],
@@ -238,7 +240,8 @@ func TestShares(t *testing.T) {
 		t.Errorf("a hand-off, with passages of which nothing is known:\n%s", diff)
 	}
 	c = Count{Arms: map[string]int64{"": 3, "on_blocked": 1}}
-	if diff := cmp.Diff(map[string]float64{"": 0.75, "on_blocked": 0.25, "on_failure": 0}, c.Shares([]string{"", "on_blocked", "on_failure"})); diff != "" {
+	if diff := cmp.Diff(map[string]float64{"": 0.75, "on_blocked": 0.25, "on_failure": 0},
+		c.Shares([]string{"", "on_blocked", "on_failure"})); diff != "" {
 		t.Errorf("a send:\n%s", diff)
 	}
 	if got := (Count{}).Shares([]string{"1"}); len(got) != 0 {
@@ -258,7 +261,8 @@ func TestShares(t *testing.T) {
 
 func TestWrap(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "short", strings.Repeat("word ", 50), strings.Repeat("x", 500), strings.Repeat("あ", 90), "a\u0301" + strings.Repeat("\u0301", 300)} {
+	for _, text := range []string{"", "short", strings.Repeat("word ", 50), strings.Repeat("x", 500), strings.Repeat("あ", 90),
+		"a\u0301" + strings.Repeat("\u0301", 300)} {
 		for n := 1; n <= 3; n++ {
 			lines := wrap(text, 120, 12, false, n)
 			if len(lines) > n {

@@ -72,8 +72,9 @@ func entryNode(d *journey.Definition) Node {
 		full = append(full, "one instance per customer and "+string(e.Key))
 	}
 	again := map[string]string{
-		journey.ReentryNever: "once in a lifetime", journey.ReentryAlways: "again at any time", journey.ReentryAfterExit: "again once it has ended",
-		journey.ReentryAfter: "again after " + Span(e.After),
+		journey.ReentryNever: "once in a lifetime", journey.ReentryAlways: "again at any time",
+		journey.ReentryAfterExit: "again once it has ended",
+		journey.ReentryAfter:     "again after " + Span(e.After),
 	}[e.Reentry]
 	if again != "" {
 		n.Lines = append(n.Lines, again)

@@ -278,7 +278,8 @@ func straight(points []point) []point {
 			continue
 		}
 		if n := len(out); n > 1 &&
-			(math.Abs(out[n-1].x-out[n-2].x) < 0.6 && math.Abs(p.x-out[n-1].x) < 0.6 || math.Abs(out[n-1].y-out[n-2].y) < 0.6 && math.Abs(p.y-out[n-1].y) < 0.6) {
+			(math.Abs(out[n-1].x-out[n-2].x) < 0.6 && math.Abs(p.x-out[n-1].x) < 0.6 || math.Abs(out[n-1].y-out[n-2].y) < 0.6 &&
+				math.Abs(p.y-out[n-1].y) < 0.6) {
 			out[n-1] = p
 			continue
 		}

@@ -91,12 +91,16 @@ var shades = map[string][2]string{
 func Style() string {
 	var out strings.Builder
 	out.WriteString(`.tabi-graph{font:12px "Helvetica Neue",Helvetica,Arial,"Liberation Sans","Noto Sans CJK JP",sans-serif}` +
-		`.tabi-graph path{fill:none}.tabi-graph .card .body{stroke-width:1}.tabi-graph .card .icon{stroke-width:1.5;stroke-linejoin:round;stroke-linecap:round}` +
+		`.tabi-graph path{fill:none}.tabi-graph .card .body{stroke-width:1}` +
+		`.tabi-graph .card .icon{stroke-width:1.5;stroke-linejoin:round;stroke-linecap:round}` +
 		`.tabi-graph .edge path{stroke-width:1.6;stroke-linejoin:round}.tabi-graph .edge .head{stroke:none}` +
-		`.tabi-graph .edge.skip path{stroke-dasharray:2 4;stroke-linecap:round}.tabi-graph .edge.reroute path{stroke-width:1.8;stroke-dasharray:7 4}` +
-		`.tabi-graph .edge .head{stroke-dasharray:none}.tabi-graph .way text{text-anchor:middle;font-size:11.5px}.tabi-graph .way.quiet text{font-style:italic}` +
+		`.tabi-graph .edge.skip path{stroke-dasharray:2 4;stroke-linecap:round}` +
+		`.tabi-graph .edge.reroute path{stroke-width:1.8;stroke-dasharray:7 4}` +
+		`.tabi-graph .edge .head{stroke-dasharray:none}.tabi-graph .way text{text-anchor:middle;font-size:11.5px}` +
+		`.tabi-graph .way.quiet text{font-style:italic}` +
 		`.tabi-graph .share,.tabi-graph .here .now,.tabi-graph .green .now{font-weight:700}.tabi-graph .card.here .body{stroke-width:2}` +
-		`.tabi-graph .name{font-size:18px;font-weight:700}.tabi-graph .about{font-size:13px}.tabi-graph .lane{font-size:12px;font-weight:700}` +
+		`.tabi-graph .name{font-size:18px;font-weight:700}.tabi-graph .about{font-size:13px}` +
+		`.tabi-graph .lane{font-size:12px;font-weight:700}` +
 		`.tabi-graph .kind{font-size:11px;font-weight:700;letter-spacing:.05em}.tabi-graph .id{font-size:11px;text-anchor:end}` +
 		`.tabi-graph .title{font-size:13.5px;font-weight:600}.tabi-graph .when{font-size:11.5px;font-style:italic}` +
 		`.tabi-graph .passed{text-anchor:end}.tabi-graph .alarm{font-weight:700}`)

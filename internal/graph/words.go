@@ -275,7 +275,8 @@ func Span(d time.Duration) string {
 
 // labels are the names of the kinds in words.
 var labels = map[string]string{
-	"wait": "wait", "wait_for": "wait for", "branch": "branch", "split": "split", "send": "send", "decide": "decide", "ask": "ask", "handoff": "hand-off", "set": "set", "emit": "emit",
+	"wait": "wait", "wait_for": "wait for", "branch": "branch", "split": "split", "send": "send", "decide": "decide", "ask": "ask",
+	"handoff": "hand-off", "set": "set", "emit": "emit",
 	"call": "call", "go_to": "go to", "exit": "exit",
 	KindEntry: "entry", KindEnd: "end", KindGoal: "goal", KindExit: "exit when", KindReroute: "reroute when", KindTimeout: "longest life",
 }

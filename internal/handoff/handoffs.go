@@ -24,7 +24,8 @@ type HandoffRoom struct{ db *unit.Units }
 // New returns the room.
 func New(db *unit.Units) *HandoffRoom { return &HandoffRoom{db: db} }
 
-const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes, h.state, h.agent, h.outcome, h.agent_note, h.reason,
+const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes,
+h.state, h.agent, h.outcome, h.agent_note, h.reason,
 	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrollments e on e.id = h.enrollment`
 
 func scanHandoff(r sqldb.Scanner) (Handoff, error) {
@@ -119,7 +120,8 @@ func (s *HandoffRoom) WithdrawHandoff(ctx context.Context, now time.Time, in con
 		}
 		_, err = tx.ExecContext(
 			ctx,
-			`update handoffs set state = 'withdrawn', reason = $3, closed_at = $4 where id = $1 and enrollment = $2 and state in ('open', 'claimed')`,
+			`update handoffs set state = 'withdrawn', reason = $3, closed_at = $4 where id = $1 and enrollment = $2 and state in ('open',
+			'claimed')`,
 			in.ID,
 			e.ID,
 			sqldb.Clean(in.Reason),
@@ -168,7 +170,8 @@ func handoff(ctx context.Context, tx sqldb.Conn, id string) (Handoff, error) {
 func lockHandoff(ctx context.Context, tx sqldb.Conn, id, agent string) (Handoff, *unit.LockedCustomer, error) {
 	p, err := unit.ScanPerson(tx.QueryRowContext(
 		ctx,
-		`update customers set version = version + 1 where id = (select customer from handoffs where id = $1) returning id, version, traits, merged_into, created_at`,
+		`update customers set version = version + 1 where id = (select customer from handoffs where id = $1) returning id, version,
+		traits, merged_into, created_at`,
 		id,
 	))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -226,7 +229,8 @@ func (s *HandoffRoom) ResolveHandoff(ctx context.Context, now time.Time, id, age
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `update handoffs set state = 'resolved', agent = $2, outcome = $3, agent_note = $4, closed_at = $5,
-			claimed_at = case when claimed_at = 0 then $5 else claimed_at end where id = $1`, id, agent, outcome, sqldb.Clean(note), sqldb.Millis(now)); err != nil {
+			claimed_at = case when claimed_at = 0 then $5 else claimed_at end where id = $1`, id, agent, outcome, sqldb.Clean(note),
+			sqldb.Millis(now)); err != nil {
 			return err
 		}
 		if err := b.Adopt(ctx, p); err != nil {

@@ -75,8 +75,10 @@ func TestAnswers(t *testing.T) {
 		{"broken", "", `{"intent":`, 200, "", 0, "no JSON object"},
 		{"failed", "", `{}`, 503, "", 0, "503"},
 		{"chat", "/v1/chat/completions", chat(`{"intent":"complaint","confidence":0.7}`), 200, "complaint", 0.7, ""},
-		{"chat in a fence", "/v1/chat/completions", chat("Sure!\n```json\n{\"intent\": \"order_status\", \"confidence\": 0.6}\n```"), 200, "order-status", 0.6, ""},
-		{"chat in parts", "/v1/chat/completions", `{"choices":[{"message":{"content":[{"type":"text","text":"{\"intent\":\"complaint\"}"}]}}]}`, 200, "complaint", 1, ""},
+		{"chat in a fence", "/v1/chat/completions", chat("Sure!\n```json\n{\"intent\": \"order_status\", \"confidence\": 0.6}\n```"), 200,
+			"order-status", 0.6, ""},
+		{"chat in parts", "/v1/chat/completions", `{"choices":[{"message":{"content":[` +
+			`{"type":"text","text":"{\"intent\":\"complaint\"}"}]}}]}`, 200, "complaint", 1, ""},
 		{"chat without choices", "/v1/chat/completions", `{"choices":[]}`, 200, "", 0, "not a chat completion"},
 		{"chat that declines", "/v1/chat/completions", chat("I cannot help with that."), 200, "", 0, "no JSON object"},
 	} {

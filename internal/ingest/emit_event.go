@@ -22,7 +22,8 @@ func (s *IngestRoom) Emit(ctx context.Context, now time.Time, in contract.Emit, 
 	if name == "" {
 		return sqldb.InputError("the event's name is missing")
 	}
-	calls := []customer.SegmentCall{{Type: "track", MessageID: emitted + sqldb.Clean(in.Key), Event: name, Properties: properties, Source: "step"}}
+	calls := []customer.SegmentCall{{Type: "track", MessageID: emitted + sqldb.Clean(in.Key), Event: name, Properties: properties,
+		Source: "step"}}
 	if err := s.intents.Classify(ctx, calls); err != nil {
 		return err
 	}
@@ -39,12 +40,13 @@ func (s *IngestRoom) Emit(ctx context.Context, now time.Time, in contract.Emit, 
 			return claim
 		}
 		depth := e.Depth
-		if err := sqldb.Within(ctx, tx, `select depth from events where id in (%s)`, sqldb.Sorted([]string{in.EntryEvent, in.Event}), func(r *sql.Rows) error {
-			var one int
-			err := r.Scan(&one)
-			depth = max(depth, one)
-			return err
-		}); err != nil {
+		if err := sqldb.Within(ctx, tx, `select depth from events where id in (%s)`, sqldb.Sorted([]string{in.EntryEvent, in.Event}),
+			func(r *sql.Rows) error {
+				var one int
+				err := r.Scan(&one)
+				depth = max(depth, one)
+				return err
+			}); err != nil {
 			return err
 		}
 		if err := b.Adopt(ctx, p); err != nil {
@@ -75,7 +77,8 @@ func (s *IngestRoom) Assign(ctx context.Context, now time.Time, ref contract.Ref
 		if err := b.Adopt(ctx, p); err != nil {
 			return err
 		}
-		_, err = ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: "step", Depth: e.Depth + 1}, nil)
+		_, err = ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: "step",
+			Depth: e.Depth + 1}, nil)
 		return err
 	})
 }

@@ -145,7 +145,8 @@ func knownCalls(ctx context.Context, b *unit.Unit, calls []customer.SegmentCall)
 }
 
 // take stores one call of a customer and brings it to the journeys. changed are traits that a merge changed before.
-func ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *customer.SegmentCall, changed []string) (customer.Receipt, error) {
+func ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *customer.SegmentCall, changed []string) (customer.Receipt,
+	error) {
 	receipt := customer.Receipt{ID: c.MessageID, Customer: p.ID}
 	ev := &customer.Event{
 		ID:         c.MessageID,
@@ -227,7 +228,8 @@ func meaningOf(c *customer.SegmentCall) (name string, properties, patch map[stri
 		if traits == nil {
 			traits = map[string]any{}
 		}
-		return customer.EventGroup, customer.Overlay(c.Traits, map[string]any{"group_id": id}), map[string]any{"groups": map[string]any{id: traits}}, nil
+		return customer.EventGroup, customer.Overlay(c.Traits, map[string]any{"group_id": id}),
+			map[string]any{"groups": map[string]any{id: traits}}, nil
 	case "alias":
 		return customer.EventNone, nil, nil, nil
 	}

@@ -67,13 +67,15 @@ func (s *IntentRoom) SaveClassifier(
 
 // insertClassifier writes a version and makes it count. It waits for others that do the same.
 func insertClassifier(ctx context.Context, tx sqldb.Conn, now time.Time, source, digest, model, metrics string) (version int, err error) {
-	if _, err := tx.ExecContext(ctx, `insert into settings (key, value) values ('classifier', '0') on conflict (key) do update set value = settings.value`); err != nil {
+	if _, err := tx.ExecContext(ctx, `insert into settings (key, value) values ('classifier', '0') on conflict (key) do update set value
+	= settings.value`); err != nil {
 		return 0, err
 	}
 	if err := tx.QueryRowContext(ctx, `select coalesce(max(version), 0) + 1 from classifiers`).Scan(&version); err != nil {
 		return 0, err
 	}
-	if _, err := tx.ExecContext(ctx, `insert into classifiers (version, source, digest, model, metrics, at) values ($1, $2, $3, $4, $5, $6)`,
+	if _, err := tx.ExecContext(ctx, `insert into classifiers (version, source, digest, model, metrics, at) values ($1, $2, $3, $4, $5,
+	$6)`,
 		version, source, digest, model, metrics, sqldb.Millis(now)); err != nil {
 		return 0, err
 	}
@@ -128,7 +130,8 @@ func (s *IntentRoom) classifier(ctx context.Context, tx sqldb.Conn) (*Classifier
 	c := &Classifier{Version: version}
 	var model, metrics string
 	var at int64
-	switch err := tx.QueryRowContext(ctx, `select source, digest, model, metrics, at from classifiers where version = $1`, version).Scan(&c.Source, &c.Digest, &model, &metrics, &at); {
+	switch err := tx.QueryRowContext(ctx, `select source, digest, model, metrics, at from classifiers where version = $1`,
+		version).Scan(&c.Source, &c.Digest, &model, &metrics, &at); {
 	case errors.Is(err, sql.ErrNoRows):
 		c.broken = fmt.Errorf("there is none of version %q", value)
 	case err != nil:
@@ -144,7 +147,8 @@ func (s *IntentRoom) classifier(ctx context.Context, tx sqldb.Conn) (*Classifier
 	}
 	if c.Model == nil {
 		s.Notice(
-			"the text classifier cannot be read: messages are taken, and what they are about is not known until another is trained or published",
+			"the text classifier cannot be read: messages are taken, and what they are about is not known until another is trained or "+
+				"published",
 			c.broken,
 		)
 	}
@@ -184,7 +188,8 @@ func publishClassifier(ctx context.Context, tx sqldb.Conn, now time.Time, l *tra
 		version               int
 		source, digest, model string
 	}{}
-	err := tx.QueryRowContext(ctx, `select c.version, c.source, c.digest, c.model from classifiers c where cast(c.version as text) = (select value from settings where key = 'classifier')`).
+	err := tx.QueryRowContext(ctx, `select c.version, c.source, c.digest, c.model from classifiers c where cast(c.version as text) =
+	(select value from settings where key = 'classifier')`).
 		Scan(&current.version, &current.source, &current.digest, &current.model)
 	switch {
 	case err != nil && !errors.Is(err, sql.ErrNoRows):

@@ -87,7 +87,8 @@ func (s *IntentRoom) Classify(ctx context.Context, calls []customer.SegmentCall)
 // understand asks what is configured first, and then the built-in classifier; nil where there is none.
 func (s *IntentRoom) understand(ctx context.Context, own *Classifier, text string, intents []string) *customer.Classification {
 	if s.Asks != nil {
-		if intentName, confidence, err := s.Asks(ctx, text, intents); err == nil && (intentName == "" || slices.Contains(intents, intentName)) {
+		if intentName, confidence, err := s.Asks(ctx, text, intents); err == nil &&
+			(intentName == "" || slices.Contains(intents, intentName)) {
 			return classified(intentName, confidence, 0)
 		}
 	}

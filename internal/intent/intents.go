@@ -111,7 +111,8 @@ func (l *intentScores) Add(name string, weight float64, at int64) {
 }
 
 // ReadLeanings reads what is kept of customers. stale are those of whom something is missing or of an older definition.
-func ReadLeanings(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, ids []string) (found map[string]*intentScores, stale []string, err error) {
+func ReadLeanings(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, ids []string) (found map[string]*intentScores,
+	stale []string, err error) {
 	found = map[string]*intentScores{}
 	for _, id := range ids {
 		found[id] = newLeanings(rules)
@@ -208,7 +209,8 @@ func ScoresOf(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) (*inten
 }
 
 // intents are the scores that expressions see; they are read only if one of them asks.
-func ScoresFor(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, program *journey.Program, exprs ...expr.Expr) (map[string]float64, error) {
+func ScoresFor(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, program *journey.Program,
+	exprs ...expr.Expr) (map[string]float64, error) {
 	if !slices.ContainsFunc(exprs, program.ReadsIntent) {
 		return map[string]float64{}, nil
 	}
@@ -285,7 +287,8 @@ func (t Trace) Row(customerID string) []any {
 }
 
 // proof are the clues whose condition is true of an event.
-func provenBy(r *catalog.IntentRules, l *intentScores, clues []catalog.EvidenceMatch, ev *customer.Event, customerID map[string]any, now time.Time, past expr.History) []Trace {
+func provenBy(r *catalog.IntentRules, l *intentScores, clues []catalog.EvidenceMatch, ev *customer.Event, customerID map[string]any,
+	now time.Time, past expr.History) []Trace {
 	var out []Trace
 	var scope *journey.Scope
 	for _, c := range clues {
@@ -324,7 +327,8 @@ func FlushIntents(ctx context.Context, b *unit.Unit) error {
 		clear(l.dirty)
 	}
 	if _, err := sqldb.Insert(ctx, b.Tx, "intents (customer, intent, definition, strength, at)", values,
-		"on conflict (customer, intent) do update set definition = excluded.definition, strength = excluded.strength, at = excluded.at"); err != nil {
+		"on conflict (customer, intent) do update set definition = excluded.definition, "+
+			"strength = excluded.strength, at = excluded.at"); err != nil {
 		return err
 	}
 	_, err := sqldb.Insert(

@@ -16,7 +16,8 @@ const leastLeft = 1e-4
 // PruneEvidence deletes events as evidence, of at most limit customers after the customer after, in the order of their ids:
 // those older than before, in Unix milliseconds, of whose weight less than 0.0001 is left. It returns how many it deleted
 // and the next after, empty at the end.
-func (s *IntentRoom) PruneEvidence(ctx context.Context, now time.Time, before int64, after string, limit int) (n int64, next string, err error) {
+func (s *IntentRoom) PruneEvidence(ctx context.Context, now time.Time, before int64, after string, limit int) (n int64, next string,
+	err error) {
 	rel, err := s.db.Current(ctx, s.db.Reader)
 	if err != nil {
 		return 0, "", sqldb.DatabaseError(err)
@@ -48,7 +49,8 @@ func (s *IntentRoom) PruneEvidence(ctx context.Context, now time.Time, before in
 			continue
 		}
 		until := min(before, sqldb.Millis(now.Add(-time.Duration(float64(intentName.HalfLife)*max(0, math.Log2(most/leastLeft))))))
-		if err := sqldb.Within(ctx, s.db.Reader, `select distinct customer from intent_evidence where intent = $1 and kind = 'event' and at < $2 and abs(weight) <= $3 and customer in (%s)`, page, func(r *sql.Rows) error {
+		if err := sqldb.Within(ctx, s.db.Reader, `select distinct customer from intent_evidence where intent = $1 and kind = 'event' and
+		at < $2 and abs(weight) <= $3 and customer in (%s)`, page, func(r *sql.Rows) error {
 			one := spent{intent: name, until: until, most: most}
 			err := r.Scan(&one.customer)
 			found = append(found, one)
@@ -64,7 +66,8 @@ func (s *IntentRoom) PruneEvidence(ctx context.Context, now time.Time, before in
 		if err := s.db.Write(ctx, func(tx sqldb.Conn) error {
 			deleted := int64(0)
 			for _, one := range part {
-				gone, err := sqldb.Affected(ctx, tx, `delete from intent_evidence where customer = $1 and intent = $2 and kind = 'event' and at < $3 and abs(weight) <= $4`, one.customer, one.intent, one.until, one.most)
+				gone, err := sqldb.Affected(ctx, tx, `delete from intent_evidence where customer = $1 and intent = $2 and kind = 'event'
+				and at < $3 and abs(weight) <= $4`, one.customer, one.intent, one.until, one.most)
 				if err != nil {
 					return err
 				}

@@ -80,7 +80,8 @@ func (s *IntentRoom) Intents(ctx context.Context, now time.Time, customerID stri
 			left := decisioning.Decay(t.Weight, now.Sub(sqldb.Moment(t.At)), rules.None(t.Intent).HalfLife)
 			byIntent[t.Intent] = append(
 				byIntent[t.Intent],
-				IntentEvidence{Event: t.Event, Name: t.Name, At: sqldb.Moment(t.At), Weight: t.Weight, Left: left, Text: t.Kind == evidenceText},
+				IntentEvidence{Event: t.Event, Name: t.Name, At: sqldb.Moment(t.At), Weight: t.Weight, Left: left,
+					Text: t.Kind == evidenceText},
 			)
 		}
 		for _, name := range rules.Names {
@@ -126,7 +127,8 @@ func ScoresThen(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, 
 }
 
 // ScoresOfPage are the scores of customers that are not locked, where a journey's entry condition asks for them.
-func ScoresOfPage(ctx context.Context, b *unit.Unit, program *journey.Program, traits map[string]map[string]any) (map[string]map[string]float64, error) {
+func ScoresOfPage(ctx context.Context, b *unit.Unit, program *journey.Program,
+	traits map[string]map[string]any) (map[string]map[string]float64, error) {
 	rules, err := RulesOf(ctx, b)
 	if err != nil || rules == nil || !program.ReadsIntent(program.Entry.When) {
 		return nil, err

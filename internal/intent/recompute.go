@@ -58,19 +58,20 @@ func Resummed(
 		return nil, nil, err
 	}
 	var events []*customer.Event
-	if err := sqldb.Within(ctx, tx, `select `+customer.EventColumns+`, n from events where customer = $1 and name in (%s)`, rules.Events, func(r *sql.Rows) error {
-		var ev customer.Event
-		if err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth, &ev.N); err != nil {
+	if err := sqldb.Within(ctx, tx, `select `+customer.EventColumns+`, n from events where customer = $1 and name in (%s)`, rules.Events,
+		func(r *sql.Rows) error {
+			var ev customer.Event
+			if err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth, &ev.N); err != nil {
+				return err
+			}
+			if isMade(&ev) {
+				return nil
+			}
+			var err error
+			ev.Properties, err = sqldb.Object(ev.Text)
+			events = append(events, &ev)
 			return err
-		}
-		if isMade(&ev) {
-			return nil
-		}
-		var err error
-		ev.Properties, err = sqldb.Object(ev.Text)
-		events = append(events, &ev)
-		return err
-	}, id); err != nil {
+		}, id); err != nil {
 		return nil, nil, err
 	}
 	slices.SortFunc(events, func(a, b *customer.Event) int {
@@ -120,7 +121,8 @@ func keptEvidence(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules
 			out = append(out, t)
 		}
 		return err
-	}, `select intent, event, n, kind, name, at, weight from intent_evidence where customer = $1 and kind <> 'event' order by at, event, n`, id)
+	}, `select intent, event, n, kind, name, at, weight from intent_evidence where customer = $1 and kind <> 'event' order by at, event,
+	n`, id)
 	return out, err
 }
 
@@ -207,7 +209,8 @@ func refreshPage(ctx context.Context, b *unit.Unit, rules *catalog.IntentRules, 
 		for i, name := range rules.Events {
 			first[i] = name
 		}
-		if err := sqldb.Within(ctx, b.Tx, `select distinct customer from events where name in (`+sqldb.List(1, len(first))+`) and customer in (%s)`, page, collect, first...); err != nil {
+		if err := sqldb.Within(ctx, b.Tx, `select distinct customer from events where name in (`+sqldb.List(1, len(first))+
+			`) and customer in (%s)`, page, collect, first...); err != nil {
 			return false, err
 		}
 	}
@@ -249,7 +252,8 @@ func settleIntents(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) er
 
 // intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a
 // level of such an intent that holds now, or that will hold by fading, at another moment than they know of.
-func NotifyScoresChanged(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, open []*unit.EnrollmentRow, moved map[string]bool) error {
+func NotifyScoresChanged(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, open []*unit.EnrollmentRow,
+	moved map[string]bool) error {
 	for _, e := range open {
 		wakes, err := anyLevel(ctx, b, p, e, func(level journey.Level, holds bool) bool {
 			return moved[level.Intent] && (holds || level.Below != nil)
@@ -261,7 +265,8 @@ func NotifyScoresChanged(ctx context.Context, b *unit.Unit, p *unit.LockedCustom
 			continue
 		}
 		id := "intent/" + e.ID + "/" + strconv.FormatInt(e.Tail+1, 10)
-		if err := outbox.EnqueueMessage(b, e, contract.Delivery{ID: id, Enrollment: e.ID, ScoresChanged: &contract.ScoresChanged{}}); err != nil {
+		if err := outbox.EnqueueMessage(b, e, contract.Delivery{ID: id, Enrollment: e.ID,
+			ScoresChanged: &contract.ScoresChanged{}}); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,8 @@ import (
 
 // levelled reports whether some level that an instance listens to meets a test. It is not asked of one that is
 // on no step.
-func anyLevel(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, e *unit.EnrollmentRow, test func(level journey.Level, holds bool) bool) (bool, error) {
+func anyLevel(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, e *unit.EnrollmentRow,
+	test func(level journey.Level, holds bool) bool) (bool, error) {
 	if e.State != unit.StateOpen || e.Holdout {
 		return false, nil
 	}
@@ -78,7 +79,8 @@ func (s *IntentRoom) Levels(ctx context.Context, now time.Time, in contract.Leve
 
 // ReadScores reads a customer's intents. What is stale is summed up: for the look alone, and stored where the
 // transaction has locked the customer.
-func ReadScores(ctx context.Context, db *unit.Units, tx sqldb.Conn, rules *catalog.IntentRules, p *unit.LockedCustomer, now time.Time) (*intentScores, error) {
+func ReadScores(ctx context.Context, db *unit.Units, tx sqldb.Conn, rules *catalog.IntentRules, p *unit.LockedCustomer,
+	now time.Time) (*intentScores, error) {
 	found, stale, err := ReadLeanings(ctx, tx, rules, []string{p.ID})
 	if err != nil {
 		return nil, err

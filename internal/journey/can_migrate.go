@@ -41,7 +41,8 @@ func (p *Program) CanMigrate(step string, to *Program, renamed map[string]string
 		)
 	case !said && Unnamed(step) && !sameWords(&p.Steps[at], &to.Steps[there]):
 		return "", fmt.Sprintf(
-			"step %q has no id of its own, and what is counted %q now says something else: say with --step %s=<id> which step takes its place",
+			"step %q has no id of its own, and what is counted %q now says something else: say with --step %s=<id> which step takes "+
+				"its place",
 			step,
 			step,
 			step,

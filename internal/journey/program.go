@@ -68,7 +68,8 @@ func NewProgram(d *Definition) (*Program, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Program{Definition: d, revision: d.Revision(), exprs: map[expr.Expr]*expr.Evaluator{}, index: map[string]int{}, starts: map[string]int{}}
+	p := &Program{Definition: d, revision: d.Revision(), exprs: map[expr.Expr]*expr.Evaluator{}, index: map[string]int{},
+		starts: map[string]int{}}
 	for i, s := range d.Steps {
 		p.index[s.ID] = i
 	}

@@ -18,16 +18,20 @@ const (
 // held; one that was being repeated, which gives its place in the limits back unless it may have gone out; and
 // one whose attempt told nothing, which may have. key is of the visit that it is at, if known: an earlier visit
 // of the same step is left too.
-func AbandonSends(ctx context.Context, tx sqldb.Conn, enrollmentID, step, key string, dropOffers func(ctx context.Context, tx sqldb.Conn, keys string, args ...any) error) error {
+func AbandonSends(ctx context.Context, tx sqldb.Conn, enrollmentID, step, key string,
+	dropOffers func(ctx context.Context, tx sqldb.Conn, keys string, args ...any) error) error {
 	const left = ` and (step <> $2 or $3 <> '' and key <> $3)`
-	if any, err := sqldb.Exists(ctx, tx, `select 1 from sends where enrollment = $1 and status in ('held', 'retry', 'sending')`+left+` limit 1`, enrollmentID, step, key); err != nil ||
+	if any, err := sqldb.Exists(ctx, tx, `select 1 from sends where enrollment = $1 and status in ('held', 'retry', 'sending')`+left+
+		` limit 1`, enrollmentID, step, key); err != nil ||
 		!any {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `update sends set status = 'suppressed', reason = '`+reasonMovedOn+`', until_at = 0 where enrollment = $1 and status = 'held'`+left, enrollmentID, step, key); err != nil {
+	if _, err := tx.ExecContext(ctx, `update sends set status = 'suppressed', reason = '`+reasonMovedOn+
+		`', until_at = 0 where enrollment = $1 and status = 'held'`+left, enrollmentID, step, key); err != nil {
 		return err
 	}
-	if err := dropOffers(ctx, tx, `select key from sends where enrollment = $1 and status = 'retry'`+left+` and action <> ''`, enrollmentID, step, key); err != nil {
+	if err := dropOffers(ctx, tx, `select key from sends where enrollment = $1 and status = 'retry'`+left+` and action <> ''`,
+		enrollmentID, step, key); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `update sends set outcome_unknown = case when status = 'sending' then 1 else outcome_unknown end,
@@ -42,7 +46,8 @@ const HeldSends = `select 1 from sends where enrollment = $1 and status in ('sen
 // ReleaseSends settles the sends of an enrollment that ends.
 func ReleaseSends(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, _ string, at time.Time) error {
 	if _, err := b.Tx.ExecContext(ctx, `update sends set outcome_unknown = case when status = 'sending' then 1 else outcome_unknown end,
-		unknown_count = unknown_count + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '`+reasonEnded+`', at = $2
+		unknown_count = unknown_count + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '`+reasonEnded+
+		`', at = $2
 		where enrollment = $1 and status in ('sending', 'retry')`, e.ID, sqldb.Millis(at)); err != nil {
 		return err
 	}

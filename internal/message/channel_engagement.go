@@ -60,7 +60,8 @@ func RecordReaction(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, e
 	var key, enrollmentID string
 	var sent int64
 	var before float64
-	err := b.Tx.QueryRowContext(ctx, `select key, enrollment, at, best_response from sends`+w.SQL()+` order by case when enrollment = '' then 1 else 0 end, at desc limit 1`, w.Args...).
+	err := b.Tx.QueryRowContext(ctx, `select key, enrollment, at, best_response from sends`+w.SQL()+
+		` order by case when enrollment = '' then 1 else 0 end, at desc limit 1`, w.Args...).
 		Scan(&key, &enrollmentID, &sent, &before)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -88,15 +89,18 @@ func (s *MessageRoom) hasChannel(name string) bool {
 func reached(ctx context.Context, tx sqldb.Conn, customerID, channel string, at time.Time, sends, answers float64) error {
 	weight := decisioning.EngagementWeight(at)
 	_, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) values ($1, $2, $3, $4)
-		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers = channel_engagement.answers + excluded.answers`,
+		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers =
+		channel_engagement.answers + excluded.answers`,
 		customerID, channel, sends*weight, answers*weight)
 	return err
 }
 
 // uniteReach adds what is known of one customer's channels to another's.
 func uniteReach(ctx context.Context, tx sqldb.Conn, gone, survivor string) error {
-	if _, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) select cast($2 as text), channel, sends, answers from channel_engagement where customer = $1
-		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers = channel_engagement.answers + excluded.answers`, gone, survivor); err != nil {
+	if _, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) select cast($2 as text),
+	channel, sends, answers from channel_engagement where customer = $1
+		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers =
+		channel_engagement.answers + excluded.answers`, gone, survivor); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `delete from channel_engagement where customer = $1`, gone)
@@ -149,7 +153,8 @@ func (s *MessageRoom) learnPopulation(ctx context.Context, now, wall time.Time) 
 			err := r.Scan(&name, &c.Sends, &c.Answers)
 			channels[name] = c
 			return err
-		}, `select channel, count(*), sum(best_response) from (select channel, best_response from sends where at <= $1 and status = 'sent' and enrollment <> '' order by at desc limit $2) as latest group by channel`,
+		}, `select channel, count(*), sum(best_response) from (select channel, best_response from sends where at <= $1 and status =
+		'sent' and enrollment <> '' order by at desc limit $2) as latest group by channel`,
 			sqldb.Millis(now.Add(-populationRest)), populationSends)
 	})
 	if err != nil {

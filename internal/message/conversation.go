@@ -57,7 +57,8 @@ func (s *MessageRoom) Conversation(ctx context.Context, customerID string, limit
 			u.Channel, _ = properties["channel"].(string)
 			out = append(out, u)
 			return nil
-		}, `select e.at, e.properties, coalesce(c.intent, ''), coalesce(c.confidence, 0) from events e left join classifications c on c.event = e.id
+		}, `select e.at, e.properties, coalesce(c.intent, ''), coalesce(c.confidence, 0) from events e left join classifications c on
+		c.event = e.id
 			where e.customer = $1 and e.name = $2 order by e.at desc limit $3`, id, journey.MessageReceived, limit); err != nil {
 			return err
 		}
@@ -76,7 +77,8 @@ func (s *MessageRoom) Conversation(ctx context.Context, customerID string, limit
 			u.Text = readable(fields)
 			out = append(out, u)
 			return nil
-		}, `select at, channel, journey, step, message, rendered from sends where customer = $1 and status = 'sent' and rendered <> '' order by at desc limit $2`, id, limit)
+		}, `select at, channel, journey, step, message, rendered from sends where customer = $1 and status = 'sent' and rendered <> ''
+		order by at desc limit $2`, id, limit)
 	})
 	if err != nil {
 		return nil, err

@@ -76,7 +76,8 @@ func (q *policyFacts) contacted(limit journey.Limit) int {
 }
 
 // counting are the rows of the ledger that are contacts: they went out, may have, or are about to.
-const counting = `(status in ('` + StatusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent + `') or outcome_unknown = 1)`
+const counting = `(status in ('` + StatusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent +
+	`') or outcome_unknown = 1)`
 
 func (q *policyFacts) count(limits []journey.Limit) error {
 	if q.contacts == nil {
@@ -104,7 +105,8 @@ func (q *policyFacts) count(limits []journey.Limit) error {
 	for i := range counts {
 		into[i] = &counts[i]
 	}
-	err := q.tx.QueryRowContext(q.ctx, `select `+strings.Join(sums, ", ")+` from sends where customer = $1 and key <> $2 and at > $3 and `+counting, args...).
+	err := q.tx.QueryRowContext(q.ctx, `select `+strings.Join(sums, ", ")+` from sends where customer = $1 and key <> $2 and at > $3 and `+
+		counting, args...).
 		Scan(into...)
 	for i, l := range limits {
 		q.contacts[l] = counts[i]

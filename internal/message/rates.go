@@ -33,8 +33,10 @@ func (s *MessageRoom) TakeTokens(
 	var next int64
 	err = s.alone(ctx, func(c sqldb.Conn) error {
 		return c.QueryRowContext(ctx, `insert into rates (bucket, next_at) values ($1, cast($2 as bigint) + cast($3 as bigint))
-			on conflict (bucket) do update set next_at = (case when rates.next_at > cast($2 as bigint) then rates.next_at else cast($2 as bigint) end) + cast($3 as bigint)
-			where rates.next_at <= cast($4 as bigint) returning next_at`, bucket, now, need, now+horizon.Microseconds()+burst-need).Scan(&next)
+			on conflict (bucket) do update set next_at = (case when rates.next_at > cast($2 as bigint) then rates.next_at else cast($2 as
+			bigint) end) + cast($3 as bigint)
+			where rates.next_at <= cast($4 as bigint) returning next_at`, bucket, now, need,
+			now+horizon.Microseconds()+burst-need).Scan(&next)
 	})
 	taken = err == nil
 	if errors.Is(err, sql.ErrNoRows) {
@@ -59,11 +61,13 @@ const oldPause = 24 * time.Hour
 func (s *MessageRoom) Pause(ctx context.Context, wall time.Time, bucket string, until time.Time) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		old := wall.Add(-oldPause)
-		if _, err := tx.ExecContext(ctx, `delete from rates where paused_until < $1 and next_at < $2`, sqldb.Millis(old), old.UnixMicro()); err != nil {
+		if _, err := tx.ExecContext(ctx, `delete from rates where paused_until < $1 and next_at < $2`, sqldb.Millis(old),
+			old.UnixMicro()); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `insert into rates (bucket, paused_until) values ($1, $2)
-			on conflict (bucket) do update set paused_until = case when rates.paused_until > excluded.paused_until then rates.paused_until else excluded.paused_until end`,
+			on conflict (bucket) do update set paused_until = case when rates.paused_until > excluded.paused_until then
+			rates.paused_until else excluded.paused_until end`,
 			sqldb.Clean(bucket), sqldb.Millis(until))
 		return err
 	})

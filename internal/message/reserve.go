@@ -159,7 +159,8 @@ func (s *MessageRoom) Reserve(ctx context.Context, now, wall time.Time, in contr
 
 func ledger(ctx context.Context, tx sqldb.Conn, key string) (*ledgerRow, error) {
 	var l ledgerRow
-	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, action, route, token, lease_until, outcome_unknown, attempts, rate_slot_at from sends where key = $1`, key).
+	err := tx.QueryRowContext(ctx, `select status, reason, customer, channel, action, route, token, lease_until, outcome_unknown,
+	attempts, rate_slot_at from sends where key = $1`, key).
 		Scan(&l.status, &l.reason, &l.customer, &l.channel, &l.action, &l.verdict, &l.token, &l.leaseUntil, &l.doubt, &l.attempts, &l.slot)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -245,15 +246,20 @@ func (s *MessageRoom) Take(
 			return err
 		}
 	}
-	return tx.QueryRowContext(ctx, `insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release, at, token, lease_until, route,
+	return tx.QueryRowContext(ctx, `insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic,
+	status, reason, release, at, token, lease_until, route,
 			action, tone, policy_trace, until_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19)
-		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release = excluded.release, at = excluded.at,
-			outcome_unknown = case when sends.status = 'sending' then 1 else sends.outcome_unknown end, unknown_count = sends.unknown_count + case when sends.status = 'sending' then 1 else 0 end,
-			token = sends.token + 1, lease_until = excluded.lease_until, route = case when excluded.status = 'held' then sends.route else excluded.route end,
+		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release =
+		excluded.release, at = excluded.at,
+			outcome_unknown = case when sends.status = 'sending' then 1 else sends.outcome_unknown end, unknown_count =
+			sends.unknown_count + case when sends.status = 'sending' then 1 else 0 end,
+			token = sends.token + 1, lease_until = excluded.lease_until, route = case when excluded.status = 'held' then sends.route else
+			excluded.route end,
 			tone = excluded.tone, policy_trace = excluded.policy_trace, until_at = excluded.until_at
 		returning token`,
-		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason, res.Release, sqldb.Millis(now), sqldb.Millis(until), verdict,
+		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason,
+		res.Release, sqldb.Millis(now), sqldb.Millis(until), verdict,
 		in.Action, res.Verdict.Tone, trace, sqldb.Millis(res.Verdict.HeldUntil)).
 		Scan(&res.Token)
 }
@@ -302,9 +308,11 @@ func (s *MessageRoom) Settle(ctx context.Context, now time.Time, r Reservation, 
 				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `update sends set status = $2, reason = $3, provider_id = $4, outcome_unknown = $5, attempts = attempts + $9, at = $6, lease_until = 0, rendered = $7,
+		if _, err := tx.ExecContext(ctx, `update sends set status = $2, reason = $3, provider_id = $4, outcome_unknown = $5, attempts =
+		attempts + $9, at = $6, lease_until = 0, rendered = $7,
 			route = case when $8 = 1 then route else '' end, rate_slot_at = $10, unknown_count = unknown_count + $11 where key = $1`,
-			r.Key, status, sqldb.Clean(reason), sqldb.Clean(o.ProviderID), sqldb.Flag(doubt), sqldb.Millis(now), said, sqldb.Flag(doubt && status == contract.StatusRetry),
+			r.Key, status, sqldb.Clean(reason), sqldb.Clean(o.ProviderID), sqldb.Flag(doubt), sqldb.Millis(now), said,
+			sqldb.Flag(doubt && status == contract.StatusRetry),
 			sqldb.Flag(!o.Waits), sqldb.Millis(o.Slot), sqldb.Flag(o.Unknown)); err != nil {
 			return err
 		}
@@ -319,7 +327,8 @@ func (s *MessageRoom) Settle(ctx context.Context, now time.Time, r Reservation, 
 			}
 		}
 		for _, address := range sqldb.Sorted(o.Gone) {
-			if err := customer.AddBounce(ctx, tx, now, customer.Bounce{Channel: r.Verdict.Channel, Address: sqldb.Clean(address), Reason: cmp.Or(sqldb.Clean(o.Reason), "gone")}); err != nil {
+			if err := customer.AddBounce(ctx, tx, now, customer.Bounce{Channel: r.Verdict.Channel, Address: sqldb.Clean(address),
+				Reason: cmp.Or(sqldb.Clean(o.Reason), "gone")}); err != nil {
 				return err
 			}
 		}

@@ -27,7 +27,7 @@ func (s *MessageRoom) oneContact(ctx context.Context, condition string, args ...
 			args[i] = sqldb.Clean(text)
 		}
 	}
-	c, err := scanContact(s.db.Reader.QueryRowContext(ctx, `select `+contactColumns+` from sends where `+condition, args...))
+	c, err := scanContact(s.db.Reader.QueryRowContext(ctx, `select `+sendColumns+` from sends where `+condition, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = sqldb.ErrNotFound
 	}

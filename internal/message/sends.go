@@ -11,7 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-const contactColumns = `key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, provider_id, action, tone, outcome_unknown, attempts, release, at, until_at, rendered, policy_trace`
+const sendColumns = `key, enrollment, journey, step, message, customer, channel, category, topic,
+	status, reason, provider_id, action, tone, outcome_unknown, attempts, release, at, until_at, rendered, policy_trace`
 
 func scanContact(r sqldb.Scanner) (Send, error) {
 	var c Send
@@ -67,7 +68,8 @@ func (s *MessageRoom) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 		if f.said {
 			w.Raw("rendered <> ''")
 		}
-		query := `select ` + contactColumns + ` from sends` + w.SQL() + ` order by at desc, key desc limit ` + w.Param(sqldb.Bounded(f.Limit))
+		query := `select ` + sendColumns + ` from sends` + w.SQL() + ` order by at desc, key desc limit ` +
+			w.Param(sqldb.Bounded(f.Limit))
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
 			c, err := scanContact(r)
 			out = append(out, c)

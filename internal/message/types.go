@@ -34,12 +34,13 @@ type Settlement struct {
 	Status     string // workflows.StatusSent, StatusFailed, StatusRetry (safe to repeat), StatusSuppressed
 	Reason     string
 	ProviderID string
-	Unknown    bool              // it may or may not have gone out
-	Waits      bool              // with StatusRetry: the provider was not called, which is no attempt
-	Slot       time.Time         // with Waits: when it may go by its provider's rate (wall)
-	RetryAfter time.Duration     // with StatusRetry: the provider's wish, for the activity
-	Gone       []string          // addresses that are dead
-	Said       map[string]string // the rendered treatment, where it is kept: of the app channel for GET /v1/inbox, of a question for the conversation
+	Unknown    bool          // it may or may not have gone out
+	Waits      bool          // with StatusRetry: the provider was not called, which is no attempt
+	Slot       time.Time     // with Waits: when it may go by its provider's rate (wall)
+	RetryAfter time.Duration // with StatusRetry: the provider's wish, for the activity
+	Gone       []string      // addresses that are dead
+	// the rendered treatment, where it is kept: of the app channel for GET /v1/inbox, of a question for the conversation
+	Said map[string]string
 }
 
 // Send is a row of the ledger.

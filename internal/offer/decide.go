@@ -102,7 +102,8 @@ func (s *OfferRoom) Decide(ctx context.Context, now, wall time.Time, in contract
 		if claim != nil {
 			return claim
 		}
-		if out.Paused, err = sqldb.Exists(ctx, tx, `select 1 from paused_journeys where journey = $1 and paused = 1`, e.Journey); err != nil ||
+		if out.Paused, err = sqldb.Exists(ctx, tx, `select 1 from paused_journeys where journey = $1 and paused = 1`,
+			e.Journey); err != nil ||
 			out.Paused {
 			return err
 		}

@@ -65,7 +65,8 @@ func scanDecision(r sqldb.Scanner) (*Decision, error) {
 	var d Decision
 	var at int64
 	var slots, trace string
-	if err := r.Scan(&d.Key, &d.Customer, &d.Journey, &d.Enrollment, &d.Step, &d.Asked, &d.Direction, &at, &d.Release, &d.Control, &d.Reason, &slots, &trace); err != nil {
+	if err := r.Scan(&d.Key, &d.Customer, &d.Journey, &d.Enrollment, &d.Step, &d.Asked, &d.Direction, &at, &d.Release, &d.Control,
+		&d.Reason, &slots, &trace); err != nil {
 		return nil, err
 	}
 	d.At = sqldb.Moment(at)

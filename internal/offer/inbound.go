@@ -158,7 +158,8 @@ func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound
 
 // Explain previews the decision among a group's actions, or some by name, as a journey would ask for it now:
 // nothing is kept, and nothing explored. channel narrows; empty: each action's own.
-func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customerID, group string, actions []string, channel string) (Decision, error) {
+func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customerID, group string, actions []string, channel string) (Decision,
+	error) {
 	c := choice{group: group, actions: actions, choose: true, preview: true, slots: 1}
 	if channel != "" {
 		c.via = []string{channel}
@@ -179,7 +180,8 @@ func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customerID, grou
 }
 
 // preview decides on a snapshot.
-func (s *OfferRoom) preview(ctx context.Context, tx sqldb.Conn, id string, now time.Time, c choice, properties map[string]any) (Decision, error) {
+func (s *OfferRoom) preview(ctx context.Context, tx sqldb.Conn, id string, now time.Time, c choice, properties map[string]any) (Decision,
+	error) {
 	p, err := Look(ctx, tx, id)
 	if err != nil {
 		return Decision{}, err
@@ -209,7 +211,8 @@ func (s *OfferRoom) meet(ctx context.Context, tx sqldb.Conn, id string, now time
 		return nil, err
 	}
 	p, err := unit.ScanPerson(tx.QueryRowContext(ctx, `insert into customers (id, version, traits, created_at) values ($1, 1, '{}', $2)
-		on conflict (id) do update set version = customers.version + 1 returning id, version, traits, merged_into, created_at`, own, sqldb.Millis(now)))
+		on conflict (id) do update set version = customers.version + 1 returning id, version, traits, merged_into, created_at`, own,
+		sqldb.Millis(now)))
 	if err == nil && p.Merged != "" { // merged while we waited
 		err = sqldb.ErrAgain
 	}
@@ -267,7 +270,8 @@ func (s *OfferRoom) present(
 		return expr.Vars{}, err
 	}
 	return expr.Vars{
-		Customer: p.Vars(), Entry: map[string]any{}, Event: properties, Intent: intents.Scores(now), Vars: map[string]any{}, Steps: map[string]map[string]any{}, Now: now,
+		Customer: p.Vars(), Entry: map[string]any{}, Event: properties, Intent: intents.Scores(now), Vars: map[string]any{},
+		Steps: map[string]map[string]any{}, Now: now,
 		History: &customer.History{Ctx: ctx, Tx: tx, Customer: p.ID, Now: now},
 	}, nil
 }
@@ -301,7 +305,8 @@ func shown(ctx context.Context, tx sqldb.Conn, d *Decision) error {
 	_, err := sqldb.Insert(
 		ctx,
 		tx,
-		"sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, action, tone)",
+		"sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, "+
+			"action, tone)",
 		values,
 		"",
 	)

@@ -40,12 +40,15 @@ func (s *OfferRoom) Learn(ctx context.Context, now time.Time, limit int) (n int,
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `delete from offers where offered_at = 0 and decided_at < $1
-			and not exists (select 1 from sends c where c.key = offers.key and c.status in ('sending', 'retry', 'held'))`, sqldb.Millis(now.Add(-unsaidFor))); err != nil {
+			and not exists (select 1 from sends c where c.key = offers.key and c.status in ('sending', 'retry', 'held'))`,
+			sqldb.Millis(now.Add(-unsaidFor))); err != nil {
 			return err
 		}
 		// Only what nobody has accepted by now, under its lock: an acceptance that is being committed wins.
-		if _, err := tx.ExecContext(ctx, `update offers set outcome = '`+OfferIgnored+`', resolved_at = expires_at where outcome = '' and offered_at > 0 and expires_at < $1
-			and key in (select key from offers where outcome = '' and offered_at > 0 and expires_at < $1 order by expires_at, key limit $2)`, sqldb.Millis(now), limit); err != nil {
+		if _, err := tx.ExecContext(ctx, `update offers set outcome = '`+OfferIgnored+
+			`', resolved_at = expires_at where outcome = '' and offered_at > 0 and expires_at < $1
+			and key in (select key from offers where outcome = '' and offered_at > 0 and expires_at < $1 order by expires_at, key limit
+			$2)`, sqldb.Millis(now), limit); err != nil {
 			return err
 		}
 		all, err := resolvedOffers(ctx, tx, limit)
@@ -68,7 +71,8 @@ func (s *OfferRoom) Learn(ctx context.Context, now time.Time, limit int) (n int,
 // unlearned reports, without a lock, whether there is anything to learn.
 func (s *OfferRoom) unlearned(ctx context.Context, tx sqldb.Conn, now time.Time) (bool, error) {
 	return sqldb.Exists(ctx, tx, `select 1 from (select key from offers where outcome <> '' and learned = 0 limit 1) as resolved
-		union all select 1 from (select key from offers where outcome = '' and offered_at > 0 and expires_at < $1 limit 1) as over`, sqldb.Millis(now))
+		union all select 1 from (select key from offers where outcome = '' and offered_at > 0 and expires_at < $1 limit 1) as over`,
+		sqldb.Millis(now))
 }
 
 // resolvedOffers are the outcomes to be learned, oldest first.
@@ -81,7 +85,8 @@ func resolvedOffers(ctx context.Context, tx sqldb.Conn, limit int) ([]resolved, 
 		l.accepted = outcome == OfferAccepted
 		out = append(out, l)
 		return err
-	}, `select key, action, channel, features, outcome, resolved_at from offers where outcome <> '' and learned = 0 order by resolved_at, key limit $1`, limit)
+	}, `select key, action, channel, features, outcome, resolved_at from offers where outcome <> '' and learned = 0 order by resolved_at,
+	key limit $1`, limit)
 	return out, err
 }
 
@@ -126,7 +131,8 @@ func teach(ctx context.Context, tx sqldb.Conn, rules *journey.Rulebook, all []re
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `insert into models (action, channel, version, evidence, positives, state) values ($1, $2, $3, $4, $5, $6)
+		if _, err := tx.ExecContext(ctx, `insert into models (action, channel, version, evidence, positives, state) values ($1, $2, $3,
+		$4, $5, $6)
 			on conflict (action, channel) do update set version = excluded.version, evidence = models.evidence + excluded.evidence,
 				positives = models.positives + excluded.positives, state = excluded.state`,
 			k.action, k.channel, version, counts[k][0], counts[k][1], base64.StdEncoding.EncodeToString(raw)); err != nil {
@@ -134,7 +140,8 @@ func teach(ctx context.Context, tx sqldb.Conn, rules *journey.Rulebook, all []re
 		}
 	}
 	// The snapshots have served: what was known of a customer then is not kept beyond it.
-	if err := sqldb.Update(ctx, tx, "offers", "key", "outcome = v.column2, resolved_at = v.column3, learned = 1, features = ''", []string{"text", "text", "bigint"}, done); err != nil {
+	if err := sqldb.Update(ctx, tx, "offers", "key", "outcome = v.column2, resolved_at = v.column3, learned = 1, features = ''",
+		[]string{"text", "text", "bigint"}, done); err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'models'`, strconv.FormatInt(version, 10))

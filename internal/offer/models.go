@@ -99,7 +99,8 @@ func scanModel(r sqldb.Scanner) (modelKey, *propensity.Model, error) {
 
 // estimates answers what is expected of a customer: by the action's model on the channel, or the belief that it
 // starts with.
-func (s *OfferRoom) estimates(ctx context.Context, tx sqldb.Conn, p predictors) (func(a *journey.Action, channel string) propensity.Estimate, error) {
+func (s *OfferRoom) estimates(ctx context.Context, tx sqldb.Conn,
+	p predictors) (func(a *journey.Action, channel string) propensity.Estimate, error) {
 	now, err := s.modelsNow(ctx, tx)
 	if err != nil {
 		return nil, err

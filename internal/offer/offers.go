@@ -65,7 +65,8 @@ func (d *draft) offer(ctx context.Context, tx sqldb.Conn, rel *catalog.Release, 
 	_, err := sqldb.Insert(
 		ctx,
 		tx,
-		"offers (key, customer, action, channel, control, decided_at, within_ms, offered_at, expires_at, propensity, worth, cost, features)",
+		"offers (key, customer, action, channel, control, decided_at, within_ms, offered_at, "+
+			"expires_at, propensity, worth, cost, features)",
 		values,
 		"on conflict (key) do nothing",
 	)
@@ -109,10 +110,13 @@ func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev 
 		err := r.Scan(&action, &key, &newer)
 		last[action] = key
 		return err
-	}, `select o.action, o.key, 0 as newer from offers o where o.customer = $1 and o.offered_at > 0 and o.outcome = '' and o.expires_at >= $2
+	}, `select o.action, o.key, 0 as newer from offers o where o.customer = $1 and o.offered_at > 0 and o.outcome = '' and o.expires_at
+	>= $2
 		and not exists (select 1 from offers n where n.customer = o.customer and n.action = o.action and n.offered_at > 0 and
-			(n.offered_at > o.offered_at or n.offered_at = o.offered_at and (n.decided_at > o.decided_at or n.decided_at = o.decided_at and n.key > o.key)))
-		union all select o.action, o.key, o.decided_at from offers o join sends c on c.key = o.key where o.customer = $1 and o.offered_at = 0 and o.outcome = ''
+			(n.offered_at > o.offered_at or n.offered_at = o.offered_at and (n.decided_at > o.decided_at or n.decided_at = o.decided_at
+			and n.key > o.key)))
+		union all select o.action, o.key, o.decided_at from offers o join sends c on c.key = o.key where o.customer = $1 and o.offered_at
+		= 0 and o.outcome = ''
 			and (c.status = 'sending' or c.outcome_unknown = 1 and c.status in ('retry', 'held'))
 			and not exists (select 1 from offers n where n.customer = o.customer and n.action = o.action and n.offered_at > o.decided_at)
 		order by newer`, p.ID, sqldb.Millis(b.Now)); err != nil {
@@ -138,7 +142,8 @@ func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev 
 			continue
 		}
 		if _, err := b.Tx.ExecContext(ctx, `update offers set outcome = $2, resolved_at = $3, accepted_by = $4,
-			offered_at = case when offered_at = 0 then $3 else offered_at end, expires_at = case when offered_at = 0 then $3 + within_ms else expires_at end
+			offered_at = case when offered_at = 0 then $3 else offered_at end, expires_at = case when offered_at = 0 then $3 + within_ms
+			else expires_at end
 			where key = $1 and outcome = ''`, key, OfferAccepted, sqldb.Millis(b.Now), ev.ID); err != nil {
 			return err
 		}

@@ -133,7 +133,8 @@ func (d *draft) keep(ctx context.Context, tx sqldb.Conn) error {
 	}
 	_, err := tx.ExecContext(
 		ctx,
-		`insert into decisions (key, customer, journey, enrollment, step, asked, direction, at, release, control, winner, reason, slots, trace)
+		`insert into decisions (key, customer, journey, enrollment, step, asked, direction, at, release, control, winner, reason, slots,
+		trace)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		d.Key,
 		d.Customer,

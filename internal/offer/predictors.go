@@ -25,7 +25,8 @@ const (
 
 // personal are traits that tell customers apart and say nothing of others: no model learns them.
 var personal = map[string]bool{
-	"id": true, "email": true, "phone": true, "push_token": true, "name": true, "first_name": true, "last_name": true, "firstName": true, "lastName": true,
+	"id": true, "email": true, "phone": true, "push_token": true, "name": true, "first_name": true, "last_name": true, "firstName": true,
+	"lastName": true,
 	"username": true, "address": true, "avatar": true, "title": true, "birthday": true,
 }
 

@@ -60,7 +60,8 @@ func (s *OutboxRoom) SetAside(ctx context.Context, now time.Time, l Lease, seq i
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `delete from dead_letters where enrollment in (select id from enrollments where state = 'closed')`); err != nil {
+		if _, err := tx.ExecContext(ctx, `delete from dead_letters where enrollment in (select id from enrollments where state =
+		'closed')`); err != nil {
 			return err
 		}
 		cause = sqldb.Clean(cause[:min(len(cause), MaxCause)])
@@ -107,7 +108,8 @@ func (s *OutboxRoom) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]Dea
 		var a DeadLetter
 		var kind, body string
 		var at int64
-		if err := r.Scan(&a.Enrollment, &a.WorkflowID, &a.Journey, &a.Customer, &a.Seq, &kind, &a.Event, &body, &a.Name, &a.Error, &a.Attempts, &at); err != nil {
+		if err := r.Scan(&a.Enrollment, &a.WorkflowID, &a.Journey, &a.Customer, &a.Seq, &kind, &a.Event, &body, &a.Name, &a.Error,
+			&a.Attempts, &at); err != nil {
 			return err
 		}
 		a.At, a.Kind = sqldb.Moment(at), DeadLetterEvent
@@ -119,9 +121,11 @@ func (s *OutboxRoom) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]Dea
 		}
 		out = append(out, a)
 		return nil
-	}, `select a.enrollment, e.workflow_id, e.journey, e.customer, a.seq, a.kind, a.event, a.body, coalesce(v.name, ''), a.error, a.attempts, a.set_at
+	}, `select a.enrollment, e.workflow_id, e.journey, e.customer, a.seq, a.kind, a.event, a.body, coalesce(v.name, ''), a.error,
+	a.attempts, a.set_at
 		from dead_letters a join enrollments e on e.id = a.enrollment left join events v on v.id = a.event
-		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id = $1) and (a.enrollment > $2 or a.enrollment = $2 and a.seq > $3)
+		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id = $1) and (a.enrollment > $2 or a.enrollment = $2 and a.seq
+		> $3)
 		order by a.enrollment, a.seq limit $4`, sqldb.Clean(f.WorkflowID), sqldb.Clean(f.After), f.AfterSeq, min(limit, 1000))
 	return out, sqldb.DatabaseError(err)
 }
@@ -159,7 +163,8 @@ func (s *OutboxRoom) retryDeadLetter(ctx context.Context, b *unit.Unit, a DeadLe
 		return err
 	}
 	var kind, event, body string
-	err = b.Tx.QueryRowContext(ctx, `delete from dead_letters where enrollment = $1 and seq = $2 returning kind, event, body`, a.Enrollment, a.Seq).
+	err = b.Tx.QueryRowContext(ctx, `delete from dead_letters where enrollment = $1 and seq = $2 returning kind, event, body`,
+		a.Enrollment, a.Seq).
 		Scan(&kind, &event, &body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return sqldb.ErrNotFound

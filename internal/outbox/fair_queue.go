@@ -23,7 +23,8 @@ func (s *OutboxRoom) due(ctx context.Context, now int64, limit int) ([]string, e
 				ids = append(ids, id)
 			}
 			return err
-		}, `select id from enrollments where next_seq <= last_seq and due_at >= $3 and due_at <= $1 and lease_until <= $1 order by due_at, queued_at, id limit $2`, now, limit, from)
+		}, `select id from enrollments where next_seq <= last_seq and due_at >= $3 and due_at <= $1 and lease_until <= $1 order by
+		due_at, queued_at, id limit $2`, now, limit, from)
 	}
 	switch n := s.Leased.Add(1); {
 	case n%(2*TurnOfTheOthers) == 0:

@@ -63,12 +63,13 @@ func (s *OutboxRoom) Lease(ctx context.Context, wall time.Time, limit int, ttl t
 		held := map[string]*unit.EnrollmentRow{}
 		var mine []string
 		err := sqldb.Within(ctx, tx, `update enrollments set lease_token = lease_token + 1, lease_until = $2
-			where id in (%s) and next_seq <= last_seq and due_at <= $1 and lease_until <= $1 returning `+unit.EnrollmentColumns, sqldb.Sorted(ids), func(r *sql.Rows) error {
-			e, err := unit.ScanEnrollment(r)
-			held[e.ID] = e
-			mine = append(mine, e.ID)
-			return err
-		}, now, sqldb.Millis(wall.Add(ttl)))
+			where id in (%s) and next_seq <= last_seq and due_at <= $1 and lease_until <= $1 returning `+unit.EnrollmentColumns,
+			sqldb.Sorted(ids), func(r *sql.Rows) error {
+				e, err := unit.ScanEnrollment(r)
+				held[e.ID] = e
+				mine = append(mine, e.ID)
+				return err
+			}, now, sqldb.Millis(wall.Add(ttl)))
 		if err != nil || len(mine) == 0 {
 			return err
 		}
@@ -105,7 +106,8 @@ func (s *OutboxRoom) Lease(ctx context.Context, wall time.Time, limit int, ttl t
 		return nil, err
 	}
 	for _, l := range failed {
-		if err := s.ReleaseLease(ctx, l, "its deliveries cannot be read: its journey's revision does not load in this build", wall.Add(unreadable)); err != nil &&
+		if err := s.ReleaseLease(ctx, l, "its deliveries cannot be read: its journey's revision does not load in this build",
+			wall.Add(unreadable)); err != nil &&
 			!errors.Is(err, unit.ErrSuperseded) {
 			return nil, err
 		}
@@ -175,7 +177,8 @@ func (s *OutboxRoom) queues(ctx context.Context, tx sqldb.Conn, ids []string) (m
 	err := sqldb.Within(
 		ctx,
 		tx,
-		`select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0), coalesce(e.received_at, 0)
+		`select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0),
+		coalesce(e.received_at, 0)
 		from outbox d join enrollments n on n.id = d.enrollment left join events e on e.id = d.event
 		where d.enrollment in (%s) and d.seq >= n.next_seq and d.seq < n.next_seq + $1 order by d.enrollment, d.seq`,
 		ids,
@@ -196,7 +199,8 @@ func (s *OutboxRoom) queues(ctx context.Context, tx sqldb.Conn, ids []string) (m
 }
 
 // deliveries makes what the relay brings of what is stored.
-func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, queue []queued, clock clock.Clock) ([]Delivery, error) {
+func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, queue []queued, clock clock.Clock) ([]Delivery,
+	error) {
 	p, err := s.db.Load(ctx, tx, e.Revision)
 	if err != nil {
 		return nil, err
@@ -220,8 +224,10 @@ func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.Enro
 		switch q.kind {
 		case DeliverStart:
 			d.Start = &contract.Input{
-				Interpreter: contract.InterpreterVersion, Enrollment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.Packed, Customer: e.Customer, Key: e.Key,
-				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName, Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
+				Interpreter: contract.InterpreterVersion, Enrollment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.Packed,
+				Customer: e.Customer, Key: e.Key,
+				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName,
+				Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
 			}
 		case DeliverEvent:
 			d.Delivery = &contract.Delivery{
@@ -260,7 +266,8 @@ func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.Enro
 
 // advance is the set clause that makes everything up to $2 done, and gives the lease back. What is left had a
 // turn at $4.
-const advance = `lease_until = 0, next_seq = $2 + 1, attempts = 0, last_error = '', due_at = case when last_seq > $2 then cast($4 as bigint) else 0 end,
+const advance = `lease_until = 0, next_seq = $2 + 1, attempts = 0, last_error = '', due_at = case when last_seq > $2 then cast($4 as
+bigint) else 0 end,
 	queued_at = coalesce((select min(d.at) from outbox d where d.enrollment = $1 and d.seq > $2), enrollments.queued_at)`
 
 // decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters where
@@ -350,7 +357,8 @@ func (s *OutboxRoom) ReleaseLease(ctx context.Context, l Lease, cause string, re
 		return unlease(
 			ctx,
 			tx,
-			`update enrollments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token = $2`,
+			`update enrollments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token
+			= $2`,
 			l,
 			sqldb.Clean(cause[:min(len(cause), MaxCause)]),
 			sqldb.Millis(retry),

@@ -108,7 +108,8 @@ func (r *Relay) deadLetter(ctx context.Context, l outbox.Lease, d outbox.Deliver
 	fields := []zap.Field{zap.String("workflow", l.Enrollment.WorkflowID), zap.String("entry", entry), zap.Error(cause)}
 	if err := r.cfg.Outbox.SetAside(marking, clock.Now(r.cfg.Clock), l, d.Seq, cause.Error()); err != nil {
 		if !errors.Is(err, unit.ErrSuperseded) {
-			r.cfg.Logger.Warn("storing a dead letter failed; the delivery will be repeated", append(fields, zap.NamedError("store", err))...)
+			r.cfg.Logger.Warn("storing a dead letter failed; the delivery will be repeated",
+				append(fields, zap.NamedError("store", err))...)
 		}
 		return
 	}

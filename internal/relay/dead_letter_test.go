@@ -17,20 +17,25 @@ import (
 func TestClassifyErrors(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]errorClass{
-		serviceerror.NewInvalidArgument("BlobSizeLimitError"):                                                                       permanent,
-		fmt.Errorf("wrapped: %w", serviceerror.NewInvalidArgument("no")):                                                            permanent,
-		serviceerror.NewInvalidArgument("exceeded workflow execution limit for signal events"):                                      transient,
-		errors.New("rpc error: code = ResourceExhausted desc = grpc: received message after decompression larger than max 4194304"): permanent,
-		serviceerror.NewWorkflowNotReady("its workflow task failed"):                                                                transient,
-		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "namespace rate limit exceeded"):              transient,
-		serviceerror.NewUnavailable("away"):                                                                                         transient,
-		serviceerror.NewDeadlineExceeded("slow"):                                                                                    transient,
-		serviceerror.NewPermissionDenied("no", "no"):                                                                                transient,
-		context.DeadlineExceeded:                    transient,
-		errAddressTaken:                             transient,
-		errors.Join(errStore, errors.New("full")):   transient,
-		serviceerror.NewInternal("a bug"):           ambiguous,
-		errors.New("the payload cannot be encoded"): ambiguous,
+		serviceerror.NewInvalidArgument(
+			"BlobSizeLimitError"): permanent,
+		fmt.Errorf("wrapped: %w", serviceerror.NewInvalidArgument(
+			"no")): permanent,
+		serviceerror.NewInvalidArgument(
+			"exceeded workflow execution limit for signal events"): transient,
+		errors.New("rpc error: code = ResourceExhausted desc = grpc: received message " +
+			"after decompression larger than max 4194304"): permanent,
+		serviceerror.NewWorkflowNotReady(
+			"its workflow task failed"): transient,
+		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "namespace rate limit exceeded"): transient,
+		serviceerror.NewUnavailable("away"):          transient,
+		serviceerror.NewDeadlineExceeded("slow"):     transient,
+		serviceerror.NewPermissionDenied("no", "no"): transient,
+		context.DeadlineExceeded:                     transient,
+		errAddressTaken:                              transient,
+		errors.Join(errStore, errors.New("full")):    transient,
+		serviceerror.NewInternal("a bug"):            ambiguous,
+		errors.New("the payload cannot be encoded"):  ambiguous,
 	} {
 		if got := classify(err); got != want {
 			t.Errorf("%v: got %d, want %d", err, got, want)

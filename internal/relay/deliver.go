@@ -94,7 +94,8 @@ func (r *Relay) rejected(ctx context.Context, to unit.Enrollment, e contract.Del
 		return nil
 	}
 	switch why.Type() {
-	case contract.RejectDuplicate, contract.RejectWrongEnrollment, contract.RejectJourneyEnded: // accepted before, or the enrollment has ended
+	// accepted before, or the enrollment has ended
+	case contract.RejectDuplicate, contract.RejectWrongEnrollment, contract.RejectJourneyEnded:
 		return nil
 	}
 	if err := r.cfg.Migrations.MoveRefused(ctx, clock.Now(r.cfg.Clock), to.ID, e.Command.Revision, why.Message()); err != nil {

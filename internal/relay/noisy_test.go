@@ -28,7 +28,8 @@ func TestNoisyCustomerDoesNotDelayOthers(t *testing.T) {
 	var calls []customer.SegmentCall
 	for i := range 10 {
 		who := fmt.Sprintf("other%d", i)
-		calls = append(calls, customer.SegmentCall{Type: "track", MessageID: who, UserID: who, Event: "Hello", Properties: map[string]any{"n": "1"}},
+		calls = append(calls, customer.SegmentCall{Type: "track", MessageID: who, UserID: who, Event: "Hello",
+			Properties: map[string]any{"n": "1"}},
 			customer.SegmentCall{Type: "track", MessageID: "answer of " + who, UserID: who, Event: "Answer"})
 	}
 	if _, err := b.store.Ingest(t.Context(), at, calls); err != nil {

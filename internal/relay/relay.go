@@ -138,7 +138,8 @@ func (r *Relay) notify() {
 }
 
 const (
-	stopPatience = 4 * time.Second // how long a delivery in progress may take after the relay is stopped; with markTime it ends within eight seconds
+	// how long a delivery in progress may take after the relay is stopped; with markTime it ends within eight seconds
+	stopPatience = 4 * time.Second
 	markTime     = 4 * time.Second // how long marking the deliveries in the store may take
 )
 

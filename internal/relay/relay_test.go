@@ -274,7 +274,8 @@ func TestAnswersToUpdates(t *testing.T) {
 		{"too many updates", func(context.Context, string) error {
 			return serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_CONCURRENT_LIMIT, "too many")
 		}, nil, 1},
-		{"its workflow tasks fail", func(context.Context, string) error { return serviceerror.NewWorkflowNotReady("task failure") }, nil, 1},
+		{"its workflow tasks fail", func(context.Context, string) error { return serviceerror.NewWorkflowNotReady("task failure") }, nil,
+			1},
 		{"signalled to nobody", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() },
 			func() error { return serviceerror.NewNotFound("ended") }, 1},
 	} {

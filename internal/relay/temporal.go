@@ -32,7 +32,8 @@ func StartOptions(e unit.Enrollment) client.StartWorkflowOptions {
 		),
 		StaticSummary: fmt.Sprintf("%s of customer %s", e.Journey, e.Customer),
 		StaticDetails: fmt.Sprintf(
-			"Entered by **%s** at %s (virtual time), on revision `%s`. The current details say which step it is at; the query `state` has more.",
+			"Entered by **%s** at %s (virtual time), on revision `%s`. The current details say which step it is at; the query `state` "+
+				"has more.",
 			e.EntryName,
 			e.EnteredAt.UTC().Format(time.RFC3339),
 			e.Revision,

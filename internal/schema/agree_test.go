@@ -239,7 +239,8 @@ func TestManual(t *testing.T) {
 			case []any: // steps
 				document = map[string]any{"journey": "j", "entry": map[string]any{"event": "E"}, "steps": d}
 			case map[string]any:
-				for key, name := range map[string]string{"test": "test", "message": "message", "group": "actions", "intents": "intents", "limits": "policy", "quiet_hours": "policy", "consent": "policy",
+				for key, name := range map[string]string{"test": "test", "message": "message", "group": "actions", "intents": "intents",
+					"limits": "policy", "quiet_hours": "policy", "consent": "policy",
 					"suppress": "policy", "control_groups": "policy"} {
 					if d[key] != nil {
 						kind = name

@@ -16,7 +16,8 @@ func (b *builder) action() *Schema {
 		"within": b.duration().with("So long after the offer it counts, default 7d; not accepted by then counts against it."),
 	}, "event")
 	return object(keys{
-		"message":    reference().with("What is said. An action without one can only be chosen: decide with send: false, or POST /v1/decide."),
+		"message": reference().with("What is said. An action without one can only be chosen: decide with send: false, or POST " +
+			"/v1/decide."),
 		"via":        b.via().with("Channels it may be offered by; default all of the message."),
 		"value":      b.cel().with("A number: what an acceptance is worth."),
 		"cost":       b.cel().with("A number that is taken off the value; default 0."),

@@ -133,8 +133,9 @@ func (b *builder) duration() *Schema {
 func (b *builder) cel() *Schema {
 	return b.def("expression", func() *Schema {
 		return &Schema{
-			Description: "A CEL expression over customer, entry, event, event_name, intent, vars, steps and now. A number or a boolean is itself; a text needs quotes inside the quotes: \"'trial'\".",
-			Type:        []string{"string", "number", "boolean"}, Pattern: notBlank,
+			Description: "A CEL expression over customer, entry, event, event_name, intent, vars, steps and now. A number or a " +
+				"boolean is itself; a text needs quotes inside the quotes: \"'trial'\".",
+			Type: []string{"string", "number", "boolean"}, Pattern: notBlank,
 		}
 	})
 }

@@ -96,7 +96,8 @@ func described(t *testing.T, kind string, node any, path string) {
 		properties, _ := n["properties"].(map[string]any)
 		for key, value := range properties {
 			one, ok := value.(map[string]any)
-			if ok && n["additionalProperties"] == false && one["description"] == nil && one["$ref"] == nil && key != "note" && key != "via" {
+			if ok && n["additionalProperties"] == false && one["description"] == nil && one["$ref"] == nil && key != "note" &&
+				key != "via" {
 				t.Errorf("%s: %s.%s has no description", kind, path, key)
 			}
 		}

@@ -21,7 +21,8 @@ func TestNormalIsWhatIsReadBack(t *testing.T) {
 			rapid.Bool().AsAny(), rapid.Just[any](nil), rapid.Int().AsAny(), rapid.Int64().AsAny(),
 			rapid.Just[any](
 				"broken \xff text",
-			), rapid.Just[any](json.Number("12.50")), rapid.Just[any](map[string]any(nil)), rapid.Just[any]([]any(nil)), rapid.Just[any]([]string{"a"}),
+			), rapid.Just[any](json.Number("12.50")), rapid.Just[any](map[string]any(nil)), rapid.Just[any]([]any(nil)),
+			rapid.Just[any]([]string{"a"}),
 		}
 		if depth == 0 {
 			return rapid.OneOf(plain...)

@@ -16,7 +16,8 @@ const InMemory = ":memory:"
 // memory opens an empty database in memory: one connection, no file, nothing to sync.
 func memory() *sql.DB {
 	db := openLite(
-		InMemory+"?_pragma=foreign_keys(1)&_pragma=journal_mode(MEMORY)&_pragma=synchronous(OFF)&_pragma=temp_store(MEMORY)&_txlock=immediate",
+		InMemory+"?_pragma=foreign_keys(1)&_pragma=journal_mode(MEMORY)&_pragma=synchronous(OFF)"+
+			"&_pragma=temp_store(MEMORY)&_txlock=immediate",
 		nil,
 	)
 	db.SetMaxOpenConns(1)

@@ -27,7 +27,8 @@ func TestNewcombeMatchesPublishedIntervals(t *testing.T) {
 	for _, want := range []struct {
 		a, m, b, n int64
 		low, high  float64
-	}{{56, 70, 48, 80, .0524, .3339}, {9, 10, 3, 10, .1705, .8090}, {6, 7, 2, 7, .0582, .8062}, {5, 56, 0, 29, -.0381, .1926}, {10, 10, 0, 20, .6791, 1}} {
+	}{{56, 70, 48, 80, .0524, .3339}, {9, 10, 3, 10, .1705, .8090}, {6, 7, 2, 7, .0582, .8062}, {5, 56, 0, 29, -.0381, .1926},
+		{10, 10, 0, 20, .6791, 1}} {
 		d := Newcombe(Wilson(want.a, want.m), Wilson(want.b, want.n))
 		if math.Abs(d.Low-want.low) > 5e-5 || math.Abs(d.High-want.high) > 5e-5 {
 			t.Errorf("%d/%d − %d/%d: %.4f…%.4f, want %.4f…%.4f", want.a, want.m, want.b, want.n, d.Low, d.High, want.low, want.high)

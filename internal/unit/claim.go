@@ -25,7 +25,8 @@ type EnrollmentRow struct {
 // Pending reports whether deliveries are waiting.
 func (e *EnrollmentRow) Pending() bool { return e.Head <= e.Tail }
 
-const EnrollmentColumns = `id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth, entered_at, closed_at, state, outcome, reason, value, holdout,
+const EnrollmentColumns = `id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth, entered_at,
+	closed_at, state, outcome, reason, value, holdout,
 	first_run_id, report_seq, step, step_kind, since_at, until_at, paused, next_seq, last_seq, attempts, lease_token, migrating_to`
 
 // Revisions are those by which an instance may take what is delivered now: its own, and the one it was told to
@@ -134,7 +135,8 @@ func Replayed(e *EnrollmentRow, chain string, claim error) bool {
 func LockEnrollment(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentRow, *LockedCustomer, error) {
 	p, err := ScanPerson(tx.QueryRowContext(
 		ctx,
-		`update customers set version = version + 1 where id = (select customer from enrollments where id = $1) returning id, version, traits, merged_into, created_at`,
+		`update customers set version = version + 1 where id = (select customer from enrollments where id = $1) returning id, version,
+		traits, merged_into, created_at`,
 		id,
 	))
 	if errors.Is(err, sql.ErrNoRows) {

@@ -312,7 +312,8 @@ func FlushEnrollments(ctx context.Context, b *Unit) error {
 		)
 	}
 	b.Starts = nil
-	if _, err := sqldb.Insert(ctx, b.Tx, "enrollments (id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth, entered_at, state, holdout, last_seq, queued_at, due_at)", starts, ""); err != nil {
+	if _, err := sqldb.Insert(ctx, b.Tx, "enrollments (id, workflow_id, journey, revision, customer, instance_key, entry_event, "+
+		"entry_name, depth, entered_at, state, holdout, last_seq, queued_at, due_at)", starts, ""); err != nil {
 		return err
 	}
 	var tails [][]any
@@ -321,7 +322,8 @@ func FlushEnrollments(ctx context.Context, b *Unit) error {
 		tails = append(tails, []any{id, e.Tail, sqldb.Millis(b.Now), lane(e)})
 	}
 	clear(b.Touched)
-	return sqldb.Update(ctx, b.Tx, "enrollments", "id", "last_seq = v.column2, queued_at = case when enrollments.next_seq > enrollments.last_seq then v.column3 else enrollments.queued_at end, "+
+	return sqldb.Update(ctx, b.Tx, "enrollments", "id", "last_seq = v.column2, queued_at = case when enrollments.next_seq > "+
+		"enrollments.last_seq then v.column3 else enrollments.queued_at end, "+
 		"due_at = case when enrollments.next_seq > enrollments.last_seq then v.column4 else enrollments.due_at end",
 		[]string{"text", "bigint", "bigint", "bigint"}, tails)
 }

@@ -33,7 +33,8 @@ func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref
 }
 
 // VariablesOf puts together what an instance may see.
-func VariablesOf(ctx context.Context, db *unit.Units, tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer, scene contract.EvalContext, now time.Time) (expr.Vars, error) {
+func VariablesOf(ctx context.Context, db *unit.Units, tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer,
+	scene contract.EvalContext, now time.Time) (expr.Vars, error) {
 	entry := scene.EntryEvent
 	if entry == "" {
 		entry = e.EntryEvent
@@ -43,13 +44,14 @@ func VariablesOf(ctx context.Context, db *unit.Units, tx sqldb.Conn, e *unit.Enr
 		ids = append(ids, id)
 	}
 	events := map[string]*customer.Event{}
-	if err := sqldb.Within(ctx, tx, `select `+customer.EventColumns+` from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
-		ev, err := customer.ScanEvent(r)
-		if err == nil {
-			events[ev.ID] = ev
-		}
-		return err
-	}); err != nil {
+	if err := sqldb.Within(ctx, tx, `select `+customer.EventColumns+` from events where id in (%s)`, sqldb.Sorted(ids),
+		func(r *sql.Rows) error {
+			ev, err := customer.ScanEvent(r)
+			if err == nil {
+				events[ev.ID] = ev
+			}
+			return err
+		}); err != nil {
 		return expr.Vars{}, err
 	}
 	rel, err := db.Current(ctx, tx)
@@ -61,7 +63,8 @@ func VariablesOf(ctx context.Context, db *unit.Units, tx sqldb.Conn, e *unit.Enr
 		return expr.Vars{}, err
 	}
 	v := expr.Vars{
-		Customer: p.Vars(), Entry: map[string]any{}, Intent: intents.Scores(now), Vars: map[string]any{}, Steps: map[string]map[string]any{}, Now: now,
+		Customer: p.Vars(), Entry: map[string]any{}, Intent: intents.Scores(now), Vars: map[string]any{},
+		Steps: map[string]map[string]any{}, Now: now,
 		History: &customer.History{Ctx: ctx, Tx: db.Reader, Customer: p.ID, Now: now},
 	}
 	maps.Copy(v.Vars, scene.Vars)
@@ -105,13 +108,15 @@ func (s *VariableRoom) KeepResponse(ctx context.Context, now time.Time, in contr
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `insert into http_call_responses (key, enrollment, status, body) values ($1, $2, $3, $4)
-			on conflict (key) do update set status = excluded.status, body = excluded.body`, sqldb.Clean(in.Key), e.ID, r.Status, string(body))
+			on conflict (key) do update set status = excluded.status, body = excluded.body`, sqldb.Clean(in.Key), e.ID, r.Status,
+			string(body))
 		return err
 	})
 }
 
 // callResponses puts what calls brought into the results of their steps.
-func callResponses(ctx context.Context, tx sqldb.Conn, enrollmentID string, calls map[string]string, steps map[string]map[string]any) error {
+func callResponses(ctx context.Context, tx sqldb.Conn, enrollmentID string, calls map[string]string,
+	steps map[string]map[string]any) error {
 	if len(calls) == 0 {
 		return nil
 	}
@@ -124,16 +129,17 @@ func callResponses(ctx context.Context, tx sqldb.Conn, enrollmentID string, call
 	for _, key := range calls {
 		keys = append(keys, sqldb.Clean(key))
 	}
-	if err := sqldb.Within(ctx, tx, `select key, status, body from http_call_responses where enrollment = $1 and key in (%s)`, sqldb.Sorted(keys), func(r *sql.Rows) error {
-		var key, body string
-		var one response
-		if err := r.Scan(&key, &one.status, &body); err != nil {
+	if err := sqldb.Within(ctx, tx, `select key, status, body from http_call_responses where enrollment = $1 and key in (%s)`,
+		sqldb.Sorted(keys), func(r *sql.Rows) error {
+			var key, body string
+			var one response
+			if err := r.Scan(&key, &one.status, &body); err != nil {
+				return err
+			}
+			err := json.Unmarshal([]byte(body), &one.body)
+			kept[key] = one
 			return err
-		}
-		err := json.Unmarshal([]byte(body), &one.body)
-		kept[key] = one
-		return err
-	}, enrollmentID); err != nil {
+		}, enrollmentID); err != nil {
 		return err
 	}
 	for step, key := range calls {

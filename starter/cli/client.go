@@ -46,7 +46,8 @@ func (r *remote) register(c *cobra.Command, key, token bool) {
 
 // load fills what no flag gave from the environment.
 func (r *remote) load(c *cobra.Command) error {
-	for flag, env := range map[string]string{"url": "TABI_URL", "data-dir": "TABI_DATA_DIR", "write-key": "TABI_WRITE_KEY", "token": "TABI_TOKEN"} {
+	for flag, env := range map[string]string{"url": "TABI_URL", "data-dir": "TABI_DATA_DIR", "write-key": "TABI_WRITE_KEY",
+		"token": "TABI_TOKEN"} {
 		f := c.Flags().Lookup(flag)
 		if v := os.Getenv(env); f != nil && !f.Changed && v != "" {
 			if err := f.Value.Set(v); err != nil {
@@ -112,7 +113,8 @@ func (r *remote) Call(ctx context.Context, method, path string, in, out any) err
 			return ctx.Err()
 		}
 		return app.Unreachable(
-			"cannot reach the gateway at %s: %w; start it (tabi dev, tabi serve), give its address with --url (TABI_URL), or the data folder of a running tabi dev with --data-dir (TABI_DATA_DIR; looked in %s)",
+			"cannot reach the gateway at %s: %w; start it (tabi dev, tabi serve), give its address with --url (TABI_URL), or the data "+
+				"folder of a running tabi dev with --data-dir (TABI_DATA_DIR; looked in %s)",
 			r.url,
 			shorter(err),
 			r.dataDir,

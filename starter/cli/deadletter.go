@@ -11,13 +11,15 @@ import (
 func deadLetterCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "deadletter", Short: "List, retry or drop entries that could not be delivered to enrollments",
-		Long: "An event or a start that Temporal or an enrollment refuses for good becomes a dead letter, so that it blocks nothing else.\n" +
+		Long: "An event or a start that Temporal or an enrollment refuses for good becomes a dead letter, " +
+			"so that it blocks nothing else.\n" +
 			"Once the cause is fixed, retry puts it back: an event at the end of its enrollment's queue, a start where it was.",
 	}
 	c.AddCommand(
 		deadLetterListCommand(),
 		deadLetterChangeCommand("retry", "Deliver dead letters again", "put back"),
-		deadLetterChangeCommand("drop", "Drop dead letters: the event is lost, and an enrollment that could not start ends as failed", "dropped"),
+		deadLetterChangeCommand("drop", "Drop dead letters: the event is lost, and an enrollment that could not start ends as failed",
+			"dropped"),
 	)
 	return c
 }

@@ -20,8 +20,10 @@ func devCommand(b app.Build) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "dev [DIR]", Short: "Run everything on this machine: Temporal, worker, gateway, mail, push and text sinks",
-		Long: "Starts a Temporal server as a child, and gateway, worker and relay in this process, on SQLite files in the data folder. The journeys in DIR (default: journeys) " +
-			"are linted and published at start and on every save; a folder with errors changes nothing. Mails, pushes and text messages go to sinks that can be read in the browser.\n" +
+		Long: "Starts a Temporal server as a child, and gateway, worker and relay in this process, on SQLite files in the data " +
+			"folder. The journeys in DIR (default: journeys) " +
+			"are linted and published at start and on every save; a folder with errors changes nothing. Mails, pushes and text " +
+			"messages go to sinks that can be read in the browser.\n" +
 			"It answers this machine only, and asks nobody who they are.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

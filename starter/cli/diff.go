@@ -33,14 +33,21 @@ func diffCommand(b app.Build) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "diff [OLD] [NEW]", Short: "Say what an edit means, and what it does to who is under way",
-		Long: "Compares two journeys folders, or two files, in meaning: comments, formatting and the order of keys are none. OLD and NEW are each a folder, " +
-			"a YAML file, or a git revision: REV (the same folder in it) or REV:path/from/the/root. NEW is journeys unless it is named, OLD is HEAD; " +
+		Long: "Compares two journeys folders, or two files, in meaning: comments, formatting and the order of keys are none. OLD and " +
+			"NEW are each a folder, " +
+			"a YAML file, or a git revision: REV (the same folder in it) or REV:path/from/the/root. NEW is journeys unless it is " +
+			"named, OLD is HEAD; " +
 			"a folder or file wins over a revision of its name.\n\n" +
-			"With --live it asks the gateway where the open instances stand, on whatever revisions, and says for each step whether they could move to NEW: " +
-			"kept, moved to another id, or why not. Temporal's own count stands beside the store's where they differ. Without OLD, --live compares NEW with the revisions that have open instances, and its intents, actions and policy with those of the current release.\n\n" +
-			"Exit status: 0 nothing changed or nobody is in the way, 1 instances stand on steps that they could not go on from (--live), NEW has errors, or errors of OLD kept something from being compared, 2 wrong usage, 3 cannot reach the gateway.",
-		Example: "  tabi diff                      # the working tree with the last commit\n  tabi diff main --live\n  tabi diff v1.2:shop/journeys shop/journeys\n  tabi diff old/nudge.yaml journeys/nudge.yaml --step reply=answer",
-		Args:    cobra.MaximumNArgs(2),
+			"With --live it asks the gateway where the open instances stand, on whatever revisions, and says for each step whether " +
+			"they could move to NEW: " +
+			"kept, moved to another id, or why not. Temporal's own count stands beside the store's where they differ. Without OLD, " +
+			"--live compares NEW with the revisions that have open instances, and its intents, actions and policy with those of the " +
+			"current release.\n\n" +
+			"Exit status: 0 nothing changed or nobody is in the way, 1 instances stand on steps that they could not go on from " +
+			"(--live), NEW has errors, or errors of OLD kept something from being compared, 2 wrong usage, 3 cannot reach the gateway.",
+		Example: "  tabi diff                      # the working tree with the last commit\n  tabi diff main --live\n  tabi diff " +
+			"v1.2:shop/journeys shop/journeys\n  tabi diff old/nudge.yaml journeys/nudge.yaml --step reply=answer",
+		Args: cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			renamed, err := renames(steps)
 			if err != nil {

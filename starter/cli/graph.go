@@ -20,7 +20,8 @@ func graphCommand(b app.Build) *cobra.Command {
 	var format, dir, out string
 	c := &cobra.Command{
 		Use: "graph JOURNEY", Short: "Draw a journey, as Mermaid or SVG",
-		Long: "Draws a journey of a folder, or of a file: every step, what it waits for, sends or decides, every way on, and beside it the rules that hold everywhere. " +
+		Long: "Draws a journey of a folder, or of a file: every step, what it waits for, sends or decides, every way on, and beside " +
+			"it the rules that hold everywhere. " +
 			"Mermaid can be pasted into Markdown; the SVG needs nothing else and fits light and dark pages.\n\n" +
 			"Exit status: 0 good, 1 the journey has errors, 2 there is no such journey, or wrong usage.",
 		Example: "  tabi graph cart-recovery\n  tabi graph journeys/cart-recovery.yaml --format svg -o cart-recovery.svg",

@@ -24,9 +24,12 @@ func importCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "import FILE.ndjson[.gz]", Short: "Send a log of Segment calls, one JSON object a line",
-		Long: "Posts the calls in the file's order, in batches, to /v1/batch. The position of what was acknowledged is stored next to the file, " +
-			"so that the same command resumes an interrupted import. Calls without a messageId get one made of file and line: sending twice counts once.\n\n" +
-			"--pace 86400 keeps the log's own spacing: 86,400 seconds of the log in each second. Against a `tabi dev` on this machine that runs at the same scale, each call is " +
+		Long: "Posts the calls in the file's order, in batches, to /v1/batch. The position of what was acknowledged is stored next to " +
+			"the file, " +
+			"so that the same command resumes an interrupted import. Calls without a messageId get one made of file and line: sending " +
+			"twice counts once.\n\n" +
+			"--pace 86400 keeps the log's own spacing: 86,400 seconds of the log in each second. Against a `tabi dev` on this machine " +
+			"that runs at the same scale, each call is " +
 			"sent when the virtual clock reaches its timestamp; else the first call is sent at once and the others follow.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -11,8 +11,10 @@ import (
 func intentsCommand(b app.Build) *cobra.Command {
 	c := &cobra.Command{
 		Use: "intents", Short: "Train, measure and explain what tells intent from words",
-		Long: "What a customer writes (Message Received, property text) is classified when it comes in, as one of the intents or none of them. A release trains the " +
-			"classifier on the examples of its intents.yaml; one that is trained on a CSV and saved counts instead, until another is saved.\n\n" +
+		Long: "What a customer writes (Message Received, property text) is classified when it comes in, as one of the intents or none " +
+			"of them. A release trains the " +
+			"classifier on the examples of its intents.yaml; one that is trained on a CSV and saved counts instead, until another is " +
+			"saved.\n\n" +
 			"A CSV has lines of text,intent; an empty intent is out of scope: none of the intents.",
 	}
 	c.AddCommand(intentsTrainCommand(b), intentsEvalCommand(b), intentsExplainCommand(b))
@@ -43,8 +45,10 @@ func intentsTrainCommand(b app.Build) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "train", Short: "Train the classifier on a CSV or on examples, and measure it", Args: cobra.NoArgs,
-		Long: "Trains on the texts of a CSV, or on the examples of a journeys folder (default: journeys). With --split that share of each intent's texts is held out and " +
-			"measured with; --save then trains on all of them. --save makes it the classifier that counts, in every process from its next message on, without a restart: " +
+		Long: "Trains on the texts of a CSV, or on the examples of a journeys folder (default: journeys). With --split that share of " +
+			"each intent's texts is held out and " +
+			"measured with; --save then trains on all of them. --save makes it the classifier that counts, in every process from its " +
+			"next message on, without a restart: " +
 			"one of a CSV until another is saved, one of examples until a release changes them.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
@@ -84,7 +88,8 @@ func intentsEvalCommand(b app.Build) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "eval --csv FILE", Short: "Measure the classifier with a CSV of texts and their intents", Args: cobra.NoArgs,
-		Long: "Measures the classifier that counts in the database; with --split one that is trained on the rest of the file, with --train one that is trained on another, " +
+		Long: "Measures the classifier that counts in the database; with --split one that is trained on the rest of the file, with " +
+			"--train one that is trained on another, " +
 			"and with --examples one that is trained on those of a journeys folder.\n\n" +
 			"Exit status: 0 measured, 1 less accurate than --at-least, 2 a file that cannot be read, 3 no database or no classifier in it.",
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -131,9 +136,12 @@ func intentsExplainCommand(b app.Build) *cobra.Command {
 		output   string
 	)
 	c := &cobra.Command{
-		Use: "explain TEXT", Short: "Say what a text is taken for, and why; or a customer's intents and their evidence", Args: cobra.MaximumNArgs(1),
-		Long: "Shows the intents a text is likest to, and the n-grams that spoke for and against the likeliest, by the classifier that counts in the database, or by one that is " +
-			"trained on a CSV or on the examples of a journeys folder. With --customer it lists a customer's intents instead, each with the events that speak for it; both may be given.",
+		Use: "explain TEXT", Short: "Say what a text is taken for, and why; or a customer's intents and their evidence",
+		Args: cobra.MaximumNArgs(1),
+		Long: "Shows the intents a text is likest to, and the n-grams that spoke for and against the likeliest, by the classifier " +
+			"that counts in the database, or by one that is " +
+			"trained on a CSV or on the examples of a journeys folder. With --customer it lists a customer's intents instead, each " +
+			"with the events that speak for it; both may be given.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err

@@ -112,7 +112,8 @@ func saveClassifier(c *cobra.Command, cfg *app.Config, t *trained) (version int,
 		if missing := unheard(release.Intents, t.model.Intents()); len(missing) > 0 {
 			_, err = fmt.Fprintf(
 				c.ErrOrStderr(),
-				"tabi: from now on no text counts for %s: the release has examples of it, this classifier has none; give the examples their say again with tabi intents train --examples DIR --save\n",
+				"tabi: from now on no text counts for %s: the release has examples of it, this classifier has none; give the examples "+
+					"their say again with tabi intents train --examples DIR --save\n",
 				strings.Join(missing, ", "),
 			)
 		}

@@ -21,7 +21,8 @@ func lintCommand(b app.Build) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "lint [PATH…]", Short: "Check journeys folders or files (default: journeys)",
-		Long: "Checks everything and names every problem at its place: file:line:col: code: message. A file is checked as part of its folder, " +
+		Long: "Checks everything and names every problem at its place: file:line:col: code: message. A file is checked as part of its " +
+			"folder, " +
 			"whose other files are read for their names; only the named file's problems are shown.\n\n" +
 			"Exit status: 0 good or warnings only, 1 errors (with --strict: warnings too), 2 a path that cannot be read.",
 		RunE: func(c *cobra.Command, args []string) error {

@@ -40,7 +40,8 @@ func newRoot(b app.Build) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tabi",
 		Short: "Durable customer journeys on Temporal",
-		Long: "tabi runs customer journeys: a YAML file says what happens, and each customer's journey runs as one durable workflow on Temporal.\n" +
+		Long: "tabi runs customer journeys: a YAML file says what happens, and each customer's journey runs as one durable workflow " +
+			"on Temporal.\n" +
 			"A flag can also be set in the environment, by the variable in brackets; the flag wins.\n\n" +
 			"Exit status: 0 good, 1 the thing checked is bad, 2 wrong usage, 3 cannot reach a database, Temporal or the gateway.",
 		SilenceUsage: true, SilenceErrors: true, Version: app.Version,

@@ -52,10 +52,14 @@ func migrateCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "migrate JOURNEY", Short: "Move running instances to the published revision of their journey",
-		Long: "Publishing an edit changes nothing for who is under way; this does. It shows first how many instances would go on at which step and which cannot, and asks. " +
-			"Then each is told to go over: it checks once more, keeps where it waits, until when, and what came for it, and goes on by the new revision. " +
-			"An instance moves only to a step of the same kind; one that cannot move stays on its revision, and is listed with the reason.\n\n" +
-			"It can be stopped and run again: who was told is not told twice, and who stayed for a reason that has passed is asked again.\n\n" +
+		Long: "Publishing an edit changes nothing for who is under way; this does. It shows first how many instances would go on at " +
+			"which step and which cannot, and asks. " +
+			"Then each is told to go over: it checks once more, keeps where it waits, until when, and what came for it, and goes on " +
+			"by the new revision. " +
+			"An instance moves only to a step of the same kind; one that cannot move stays on its revision, and is listed with the " +
+			"reason.\n\n" +
+			"It can be stopped and run again: who was told is not told twice, and who stayed for a reason that has passed is asked " +
+			"again.\n\n" +
 			"Exit status: 0 all moved (or would), 1 some stayed, 2 wrong usage, 3 cannot reach the gateway.",
 		Example: "  tabi migrate cart-recovery --dry-run\n  tabi migrate cart-recovery --step response=answer --rate 200/s",
 		Args:    cobra.ExactArgs(1),

@@ -263,7 +263,8 @@ func TestDiffLiveTellsOfRules(t *testing.T) {
 	}
 	var said strings.Builder
 	r.print(&printer{w: &said})
-	for _, want := range []string{"release 7 → journeys\n", "intent purchase: counts for everyone from the next decision on\n  ~ half_life: 1h → 2h\n"} {
+	for _, want := range []string{"release 7 → journeys\n", "intent purchase: counts for everyone from the next decision on\n  ~ " +
+		"half_life: 1h → 2h\n"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("it lacks %q:\n%s", want, said.String())
 		}

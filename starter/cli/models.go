@@ -18,7 +18,8 @@ import (
 func modelsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "models", Short: "Measure the models that decisions learn with, on your own data",
-		Long: "Measures the adaptive models with which tabi learns which action a customer accepts: on a file of outcomes, on a randomized trial, and in a simulation whose truth is known. " +
+		Long: "Measures the adaptive models with which tabi learns which action a customer accepts: on a file of outcomes, on a " +
+			"randomized trial, and in a simulation whose truth is known. " +
 			"Nothing is stored. docs/learning.md explains the models and what was measured.",
 	}
 	c.AddCommand(modelsEvaluateCommand(), modelsUpliftCommand(), modelsPlotCommand())
@@ -32,12 +33,16 @@ func modelsEvaluateCommand() *cobra.Command {
 	var batch bool
 	c := &cobra.Command{
 		Use: "evaluate FILE", Short: "Stream a CSV file of outcomes through a model, which predicts each row before it learns from it",
-		Long: "Reads a CSV file (gzipped or not) with a head line, once and in order. The model predicts each row before it learns from it, so that every prediction is of unseen data. " +
-			"For comparison there is a batch logistic regression: refitted on the past after every twentieth of the rows, and in five folds.\n\n" +
-			"A column whose values are all numbers is numeric; all others are categories. The target is true or false, yes or no, or a number, and more than 0 is yes.\n\n" +
+		Long: "Reads a CSV file (gzipped or not) with a head line, once and in order. The model predicts each row before it learns " +
+			"from it, so that every prediction is of unseen data. " +
+			"For comparison there is a batch logistic regression: refitted on the past after every twentieth of the rows, and in five " +
+			"folds.\n\n" +
+			"A column whose values are all numbers is numeric; all others are categories. The target is true or false, yes or no, or " +
+			"a number, and more than 0 is yes.\n\n" +
 			"Exit status: 0 good, 2 the file cannot be read or has no such column, or wrong usage.",
-		Example: "  tabi models evaluate sessions.csv --target Revenue\n  tabi models evaluate sessions.csv --target Revenue --without PageValues",
-		Args:    cobra.ExactArgs(1),
+		Example: "  tabi models evaluate sessions.csv --target Revenue\n  tabi models evaluate sessions.csv --target Revenue " +
+			"--without PageValues",
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := readTable(args[0])
 			if err != nil {
@@ -57,7 +62,8 @@ func modelsEvaluateCommand() *cobra.Command {
 					rows = rows[:2]
 				}
 				p.table(table.Row{"model", "AUROC", "log loss", "calibration error"}, rows)
-				p.line("\nThe model has %s and %d bytes. The best predictors, each alone:\n", several(len(e.Predictors), "predictor"), e.Bytes)
+				p.line("\nThe model has %s and %d bytes. The best predictors, each alone:\n", several(len(e.Predictors), "predictor"),
+					e.Bytes)
 				var tell []table.Row
 				for _, one := range e.Predictors[:min(8, len(e.Predictors))] {
 					tell = append(tell, table.Row{one.Name, fmt.Sprintf("%.3f", one.AUC), one.Bins})
@@ -86,11 +92,16 @@ func modelsUpliftCommand() *cobra.Command {
 	var t eval.Trial
 	var output string
 	c := &cobra.Command{
-		Use: "uplift FILE", Short: "Learn from a randomized trial which action to give to whom, and measure it on customers not learned from",
-		Long: "Reads a CSV file (gzipped or not) of customers who were each given one action at random. One model per action learns who answers it. Each customer then gets the action with the highest chance of an answer, " +
-			"or the highest value after its cost (chance × value − cost; doing nothing is free), by models that have not seen the customer (folds). " +
-			"The policies are measured by inverse-propensity scoring, self-normalized, with 95 % bootstrap intervals, against every single action given to all.\n\n" +
-			"An answer is worth 1 and an action costs 0.02 of it unless you say otherwise. A trial has no time: nothing is forgotten unless you give a --half-life.\n\n" +
+		Use: "uplift FILE", Short: "Learn from a randomized trial which action to give to whom, and measure it on customers not " +
+			"learned from",
+		Long: "Reads a CSV file (gzipped or not) of customers who were each given one action at random. One model per action learns " +
+			"who answers it. Each customer then gets the action with the highest chance of an answer, " +
+			"or the highest value after its cost (chance × value − cost; doing nothing is free), by models that have not seen the " +
+			"customer (folds). " +
+			"The policies are measured by inverse-propensity scoring, self-normalized, with 95 % bootstrap intervals, against every " +
+			"single action given to all.\n\n" +
+			"An answer is worth 1 and an action costs 0.02 of it unless you say otherwise. A trial has no time: nothing is forgotten " +
+			"unless you give a --half-life.\n\n" +
 			"Exit status: 0 good, 2 the file cannot be read or has no such column, or wrong usage.",
 		Example: "  tabi models uplift hillstrom.csv.gz --action segment --outcome visit --none \"No E-Mail\" --without conversion,spend",
 		Args:    cobra.ExactArgs(1),
@@ -154,7 +165,8 @@ func modelsPlotCommand() *cobra.Command {
 	var seed uint64
 	c := &cobra.Command{
 		Use: "plot", Short: "Learn in a simulation whose truth is known, and draw the results",
-		Long: "Simulates customers for the models: actions whose acceptance drifts, and one that appears midway. Draws regret, shares of offers and calibration as SVG files.\n\n" +
+		Long: "Simulates customers for the models: actions whose acceptance drifts, and one that appears midway. Draws regret, shares " +
+			"of offers and calibration as SVG files.\n\n" +
 			"Exit status: 0 good, 2 the folder cannot be written, or wrong usage.",
 		Example: "  tabi models plot --out docs/images",
 		Args:    cobra.NoArgs,
@@ -176,7 +188,8 @@ func modelsPlotCommand() *cobra.Command {
 				)
 				p.line("regret against it: %.0f acceptances; it grows as decisions^%.2f (sublinear: below 1)", s.Regret, s.Slope)
 				p.line(
-					"the new action has %.1f %% of offers in its first twentieth of the run and %.1f %% in the last; had the truth been known, it would have %.1f %%",
+					"the new action has %.1f %% of offers in its first twentieth of the run and %.1f %% in the last; had the truth "+
+						"been known, it would have %.1f %%",
 					100*s.NewFirst,
 					100*s.NewLast,
 					100*s.NewIdeal,

@@ -12,7 +12,8 @@ func pauseCommand() *cobra.Command {
 	return pauser(
 		contract.PauseUpdate,
 		"Pause an enrollment, or a whole journey",
-		"While paused, deadlines keep running, events are kept and nothing is sent. With --journey this is the kill switch: once it has answered, nothing of the journey is sent.",
+		"While paused, deadlines keep running, events are kept and nothing is sent. With --journey this is the kill switch: once it "+
+			"has answered, nothing of the journey is sent.",
 	)
 }
 

@@ -17,7 +17,8 @@ func publishCommand(b app.Build) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "publish DIR", Short: "Release a journeys folder to the store",
-		Long: "Lints everything in the folder and, if it is good, makes it the next release in one transaction. Gateway and workers use it from their " +
+		Long: "Lints everything in the folder and, if it is good, makes it the next release in one transaction. Gateway and workers " +
+			"use it from their " +
 			"next decision on. Instances that are open keep the journey they entered; messages count at once.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {

@@ -19,7 +19,8 @@ func reconcileCommand(b app.Build) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "reconcile", Short: "Compare open enrollments with Temporal, now",
-		Long: "Closes enrollments whose run was terminated, reset away or lost, and frees what they held. Every relay does it by itself, slowly; " +
+		Long: "Closes enrollments whose run was terminated, reset away or lost, and frees what they held. Every relay does it by " +
+			"itself, slowly; " +
 			"this does all at once. It works on database and Temporal directly.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {

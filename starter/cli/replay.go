@@ -57,9 +57,11 @@ func replayCommand(b app.Build) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "replay [DIR|FILE]…", Short: "Replay recorded or live histories against this build, for a deploy gate",
-		Long: "Runs histories again through this build's interpreter and compares what it orders, event by event, and the result with what the history holds. " +
+		Long: "Runs histories again through this build's interpreter and compares what it orders, event by event, and the result with " +
+			"what the history holds. " +
 			"A worker of a build that fails here would block the instances concerned, until one that can go on is deployed.\n\n" +
-			"Histories are *.json files as `temporal workflow show --output json` writes them; without DIR, " + recordedHistories + ". With --from-server they are those of running " +
+			"Histories are *.json files as `temporal workflow show --output json` writes them; without DIR, " + recordedHistories +
+			". With --from-server they are those of running " +
 			"and recently closed instances, the latest first. What is in them is not printed.\n\n" +
 			"Exit status: 0 all passed, 1 one failed, 2 wrong usage, 3 cannot reach Temporal.",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -99,7 +101,10 @@ func replayCommand(b app.Build) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := show(c, output, report, func(p *printer) { p.line("%d passed, %d failed", report.Passed, report.Failed) }); err != nil {
+			if err := show(c, output, report, func(p *printer) {
+				p.line("%d passed, %d failed", report.Passed,
+					report.Failed)
+			}); err != nil {
 				return err
 			}
 			if report.Failed > 0 {

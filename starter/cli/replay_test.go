@@ -71,15 +71,18 @@ func TestReplaySaysWhereItDiffers(t *testing.T) {
 		}
 	})
 	altered(t, filepath.Join(dir, "local.json"), "MARKER_RECORDED", func(e map[string]any) {
-		marker := e["markerRecordedEventAttributes"].(map[string]any)["details"].(map[string]any)["data"].(map[string]any)["payloads"].([]any)[0].(map[string]any)
+		details := e["markerRecordedEventAttributes"].(map[string]any)["details"].(map[string]any)
+		marker := details["data"].(map[string]any)["payloads"].([]any)[0].(map[string]any)
 		marker["data"] = base64.StdEncoding.EncodeToString(
 			[]byte(
-				`{"ActivityID":"1","ActivityType":"other","Err":"ana@example.com","ReplayTime":"2026-11-23T02:29:17Z","Attempt":1,"Backoff":0}`,
+				`{"ActivityID":"1","ActivityType":"other","Err":"ana@example.com","ReplayTime":"2026-11-23T02:29:17Z",` +
+					`"Attempt":1,"Backoff":0}`,
 			),
 		)
 	})
 	altered(t, filepath.Join(dir, "result.json"), "EXECUTION_COMPLETED", func(e map[string]any) {
-		p := e["workflowExecutionCompletedEventAttributes"].(map[string]any)["result"].(map[string]any)["payloads"].([]any)[0].(map[string]any)
+		result := e["workflowExecutionCompletedEventAttributes"].(map[string]any)["result"].(map[string]any)
+		p := result["payloads"].([]any)[0].(map[string]any)
 		p["data"] = base64.StdEncoding.EncodeToString([]byte(`{"outcome":"ana@example.com","steps":3}`))
 	})
 	altered(t, filepath.Join(dir, "type.json"), "EXECUTION_STARTED", func(e map[string]any) {
@@ -113,10 +116,15 @@ func TestReplaySaysWhereItDiffers(t *testing.T) {
 // What the SDK prints of commands and events, with what it may hold of a payload.
 func TestReplayReasons(t *testing.T) {
 	t.Parallel()
+	const told = "[TMPRL1100] nondeterministic workflow: "
 	for said, want := range map[string]string{
-		`[TMPRL1100] nondeterministic workflow: history event is ActivityTaskScheduled: (ActivityId:5, ActivityType:(Name:send), Input:[ana@example.com]), replay command is StartTimer: (TimerId:5, StartToFireTimeout:(Seconds:60))`: "the history has ActivityTaskScheduled (5, send), this build orders StartTimer (5) instead",
-		`[TMPRL1100] nondeterministic workflow: missing replay command for TimerStarted: (TimerId:9, x)`:                                                                                                                               "the history has TimerStarted (9), this build does not order it",
-		`[TMPRL1100] nondeterministic workflow: extra replay command for StartTimer: (TimerId:13, y)`:                                                                                                                                  "this build orders StartTimer (13), the history does not have it",
+		told + "history event is ActivityTaskScheduled: (ActivityId:5, ActivityType:(Name:send), Input:[ana@example.com]), " +
+			"replay command is StartTimer: (TimerId:5, StartToFireTimeout:(Seconds:60))": "the history has " +
+			"ActivityTaskScheduled (5, send), this build orders StartTimer (5) instead",
+		told + "missing replay command for TimerStarted: (TimerId:9, x)": "the history has TimerStarted (9), " +
+			"this build does not order it",
+		told + "extra replay command for StartTimer: (TimerId:13, y)": "this build orders StartTimer (13), " +
+			"the history does not have it",
 		`boo "ana@example.com" is wrong`: "boo … is wrong",
 	} {
 		if got := differs(said, nil); got != want {

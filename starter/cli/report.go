@@ -20,7 +20,8 @@ func reportCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "report", Short: "Show what next best actions and journeys bring",
-		Long: "Per action and channel: offers, acceptance and value net of cost. Per journey: the treated against the control group. And full arbitration " +
+		Long: "Per action and channel: offers, acceptance and value net of cost. Per journey: the treated against the control group. " +
+			"And full arbitration " +
 			"against the control tests of policy.yaml (control_groups). Intervals are of 95 %.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -22,7 +22,8 @@ type schemaView struct {
 func schemaCommand(b app.Build) *cobra.Command {
 	var dir, output string
 	c := &cobra.Command{
-		Use: "schema [KIND]", Short: "Print the JSON Schema of a kind of file (default: journey), or write all", Args: cobra.MaximumNArgs(1),
+		Use: "schema [KIND]", Short: "Print the JSON Schema of a kind of file (default: journey), or write all",
+		Args: cobra.MaximumNArgs(1),
 		Long: "Gives editors what they need to complete and check the files of a journeys folder: " + strings.Join(
 			schemaNames(),
 			", ",

@@ -16,7 +16,8 @@ func serveCommand(b app.Build) *cobra.Command {
 	cfg := app.Config{Build: b}
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the gateway and the relay",
-		Long: "Runs the HTTP side and delivers to Temporal. It does not start without write keys, agent and admin tokens and a secret, unless --insecure.\n" +
+		Long: "Runs the HTTP side and delivers to Temporal. It does not start without write keys, agent and admin tokens and a " +
+			"secret, unless --insecure.\n" +
 			"Workers run apart: tabi-worker.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {

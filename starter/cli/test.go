@@ -32,8 +32,10 @@ func testCommand(b app.Build) *cobra.Command {
 	var f testFlags
 	c := &cobra.Command{
 		Use: "test [PATH…]", Short: "Run the scenarios of journeys folders or files in simulated time (default: journeys)",
-		Long: "Checks the folder, then runs the scenarios of its *.test.yaml files in simulated time: on the interpreter itself, with a store in memory, and channels " +
-			"that only remember. A file is a scenario file, or a journey whose scenarios are meant. A failure is shown at its line, with what had happened until then.\n\n" +
+		Long: "Checks the folder, then runs the scenarios of its *.test.yaml files in simulated time: on the interpreter itself, with " +
+			"a store in memory, and channels " +
+			"that only remember. A file is a scenario file, or a journey whose scenarios are meant. A failure is shown at its line, " +
+			"with what had happened until then.\n\n" +
 			"Exit status: 0 all passed, 1 a scenario failed or the folder has errors, 2 wrong usage.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -16,8 +16,9 @@ func TestTestIsInterrupted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"nap.yaml":      "journey: nap\nentry: {event: Go}\ngoal: {event: Done}\nsteps: [{id: nap, wait: 1h}]\n",
-		"nap.test.yaml": "test: nap\nscenarios:\n  - {name: a, timeline: [{at: 0m, event: Go}], expect: {outcome: completed}}\n  - {name: b, expect: {sent: []}}\n",
+		"nap.yaml": "journey: nap\nentry: {event: Go}\ngoal: {event: Done}\nsteps: [{id: nap, wait: 1h}]\n",
+		"nap.test.yaml": "test: nap\nscenarios:\n  - {name: a, timeline: [{at: 0m, event: Go}], expect: {outcome: completed}}\n  - " +
+			"{name: b, expect: {sent: []}}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -18,7 +18,8 @@ func TestByWorkflowID(t *testing.T) {
 		"offer/away%20now":          errors.New("broken"),
 	}
 	for given, want := range map[string]string{
-		"offer/ana": "", "offer/Ana Maria/k#1#2": "", "offer/Ana%20Maria/k%231#2": "", "offer/a%b": "", "offer/nobody at all": "no instance", "offer/away now": "broken",
+		"offer/ana": "", "offer/Ana Maria/k#1#2": "", "offer/Ana%20Maria/k%231#2": "", "offer/a%b": "",
+		"offer/nobody at all": "no instance", "offer/away now": "broken",
 	} {
 		err := byWorkflowID(given, func(id string) error {
 			if answer, ok := there[id]; ok {

@@ -113,7 +113,9 @@ func TestServeIsClosedByDefault(t *testing.T) {
 		{"POST", "/v1/track", event}, {"POST", "/v1/t", event}, {"POST", "/v1/identify", event}, {"POST", "/v1/page", event}, {"POST",
 			"/v1/screen", event},
 		{"POST", "/v1/alias", event}, {"POST", "/v1/group", event}, {"POST", "/v1/batch", `{"batch":[` + event + `]}`},
-		{"POST", api.Enroll.Path, `{"journey":"nudge","customer":"ana"}`}, {"POST", "/v1/admin/enrollments/x/commands", `{"kind":"cancel"}`}, {"POST", api.PauseJourney.Path, `{"journey":"nudge","paused":true}`},
+		{"POST", api.Enroll.Path, `{"journey":"nudge","customer":"ana"}`},
+		{"POST", "/v1/admin/enrollments/x/commands", `{"kind":"cancel"}`},
+		{"POST", api.PauseJourney.Path, `{"journey":"nudge","paused":true}`},
 		{"GET", api.ListEnrollments.Path, ""}, {"GET", "/v1/admin/enrollments/x", ""}, {"GET", api.GetCounts.Path, ""},
 	} {
 		for _, header := range []string{"", "Bearer " + writeKey + "x", "Bearer " + webKey} {

@@ -91,7 +91,8 @@ func ViewNumbers(n analytics.Numbers) api.JourneyNumbers {
 		)
 	}
 	f := n.Funnel
-	out.Funnel = api.FunnelNumbers{Goal: f.Goal, Treated: viewGroup(f.Treated), HeldOut: viewGroup(f.HeldOut), Milestones: []api.MilestoneNumbers{}}
+	out.Funnel = api.FunnelNumbers{Goal: f.Goal, Treated: viewGroup(f.Treated), HeldOut: viewGroup(f.HeldOut),
+		Milestones: []api.MilestoneNumbers{}}
 	for _, m := range f.Milestones {
 		out.Funnel.Milestones = append(out.Funnel.Milestones, api.MilestoneNumbers(m))
 	}

@@ -164,7 +164,8 @@ func (h *Handlers) checkDecide(in *api.DecideRequest) *web.Error {
 			Message: "give either userId or anonymousId, not both",
 		}
 	}
-	if f := web.FirstError(web.CheckID("userId", in.UserID), web.CheckUserID("userId", in.UserID), web.CheckID("anonymousId", in.AnonymousID), web.CheckID("requestId", in.RequestID),
+	if f := web.FirstError(web.CheckID("userId", in.UserID), web.CheckUserID("userId", in.UserID),
+		web.CheckID("anonymousId", in.AnonymousID), web.CheckID("requestId", in.RequestID),
 		web.CheckID("channel", in.Channel), CheckAsked(in.Group, in.Actions), h.CheckTree("context", in.Context)); f != nil {
 		return f
 	}
@@ -226,7 +227,8 @@ func KnowsActions(content *journey.Content, group string, actions []string) *web
 }
 
 // dress renders the chosen messages. One that cannot be rendered is left out: the caller has the message's name.
-func (h *Handlers) dress(ctx context.Context, content *journey.Content, d *offer.Decision, properties map[string]any, actions []api.ActionNow) {
+func (h *Handlers) dress(ctx context.Context, content *journey.Content, d *offer.Decision, properties map[string]any,
+	actions []api.ActionNow) {
 	if h.render == nil || !slices.ContainsFunc(actions, func(a api.ActionNow) bool { return content.Messages[a.Message] != nil }) {
 		return
 	}

@@ -137,7 +137,8 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 			if send.InDoubt > 0 {
 				v.Failing = append(
 					v.Failing,
-					reasonRow{Step: id, Channel: send.Channel, Reason: "unknown: the provider may or may not have sent it", Count: send.InDoubt},
+					reasonRow{Step: id, Channel: send.Channel, Reason: "unknown: the provider may or may not have sent it",
+						Count: send.InDoubt},
 				)
 			}
 		}
@@ -170,7 +171,8 @@ func row(step, kind, title string, s analytics.StepNumbers, edges []graph.Edge) 
 		counted[arm] = true
 		r.Ways = append(r.Ways, way(labels[arm], s.Arms[arm], shares, arm))
 	}
-	if _, other := labels[graph.ArmOther]; other || len(edges) == 0 { // outcomes that agents entered themselves, and steps that are not drawn
+	// outcomes that agents entered themselves, and steps that are not drawn
+	if _, other := labels[graph.ArmOther]; other || len(edges) == 0 {
 		for _, arm := range slices.Sorted(maps.Keys(s.Arms)) {
 			if arm != "" && !counted[arm] {
 				label := arm

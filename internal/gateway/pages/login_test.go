@@ -4,7 +4,8 @@ import "testing"
 
 func TestLoginRedirectsToOwnPagesOnly(t *testing.T) {
 	t.Parallel()
-	for _, next := range []string{"https://evil.example", "//evil.example", `/\evil.example`, "javascript:alert(1)", "", "evil", "/\r\nSet-Cookie: a=b", "/\t/evil.example"} {
+	for _, next := range []string{"https://evil.example", "//evil.example", `/\evil.example`, "javascript:alert(1)", "", "evil",
+		"/\r\nSet-Cookie: a=b", "/\t/evil.example"} {
 		if got := localPath(next); got != "/inbox" {
 			t.Errorf("%q leads to %q", next, got)
 		}

@@ -8,7 +8,8 @@ import (
 )
 
 // periods are the periods that the page can show.
-var periods = []pair{{"1d", "the last day"}, {"7d", "the last week"}, {"30d", "the last 30 days"}, {"90d", "the last 90 days"}, {"all", "all time"}}
+var periods = []pair{{"1d", "the last day"}, {"7d", "the last week"}, {"30d", "the last 30 days"}, {"90d", "the last 90 days"},
+	{"all", "all time"}}
 
 type reportView struct {
 	api.Report

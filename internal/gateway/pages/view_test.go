@@ -34,9 +34,12 @@ func TestFunnelInWords(t *testing.T) {
 		a, n, b, m int64
 		words      string
 	}{
-		{56, 70, 48, 80, "Treated customers reach the goal more often: +20.0 percentage points (95 %: +5.2 to +33.4), a relative lift of +33 %."},
-		{48, 80, 56, 70, "Treated customers reach the goal less often: −20.0 percentage points (95 %: −33.4 to −5.2), a relative lift of -25 %."},
-		{5, 56, 0, 29, "There is no clear difference yet: +8.9 percentage points (95 %: −3.8 to +19.3). The interval contains 0, so both groups may be the same."},
+		{56, 70, 48, 80, "Treated customers reach the goal more often: +20.0 percentage points (95 %: +5.2 to +33.4), a relative lift " +
+			"of +33 %."},
+		{48, 80, 56, 70, "Treated customers reach the goal less often: −20.0 percentage points (95 %: −33.4 to −5.2), a relative lift " +
+			"of -25 %."},
+		{5, 56, 0, 29, "There is no clear difference yet: +8.9 percentage points (95 %: −3.8 to +19.3). The interval contains 0, so " +
+			"both groups may be the same."},
 	} {
 		v := compare(want.a, want.n, want.b, want.m)
 		if v.Verdict != want.words {

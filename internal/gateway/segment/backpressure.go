@@ -83,7 +83,8 @@ func (p *backpressure) read(limit int) {
 	switch {
 	case p.deep && !was:
 		p.Log.Error(
-			"the outbox is too deep: the tracking API answers 429 until it is shorter; is Temporal unreachable, or are there too few workers?",
+			"the outbox is too deep: the tracking API answers 429 until it is shorter; is Temporal unreachable, or are there too few "+
+				"workers?",
 			zap.Int("limit", limit),
 		)
 	case was && !p.deep:

@@ -53,7 +53,8 @@ func (h *Handlers) readBatch(body []byte) (*batch, *web.Error) {
 		return nil, web.BadJSON("", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, &web.Error{Status: http.StatusBadRequest, Code: "malformed_json", Message: "malformed JSON: unexpected data after the object"}
+		return nil, &web.Error{Status: http.StatusBadRequest, Code: "malformed_json",
+			Message: "malformed JSON: unexpected data after the object"}
 	}
 	if !given {
 		f = web.Need("batch", "")

@@ -27,7 +27,8 @@ func TestTimes(t *testing.T) {
 		{"a log played again", clock.Clock{}, at(-1000 * time.Hour), at(-999 * time.Hour), at(-1000 * time.Hour)},
 		{"sent before it happened", clock.Clock{}, at(time.Minute), at(0), at(0)},
 		{"a scaled clock", clock.Clock{Origin: at(0), Epoch: at(0), Scale: 60}, at(-time.Minute), at(0), at(-time.Hour)},
-		{"an old event on a fast clock", clock.Clock{Origin: at(0), Epoch: at(0), Scale: 86400}, at(-500000 * time.Hour), at(0), time.Time{}},
+		{"an old event on a fast clock", clock.Clock{Origin: at(0), Epoch: at(0), Scale: 86400}, at(-500000 * time.Hour), at(0),
+			time.Time{}},
 	} {
 		now := func() time.Time { return instant }
 		h := &Handlers{Env: &web.Env{Now: now, Wall: now}, clock: c.clock}

@@ -37,7 +37,8 @@ func (m *match) warnings() []string {
 			out = append(
 				out,
 				fmt.Sprintf(
-					"split %s is called %s now: the id decides who goes where, so customers are dealt out anew; keep the id to keep them in their arms",
+					"split %s is called %s now: the id decides who goes where, so customers are dealt out anew; keep the id to keep "+
+						"them in their arms",
 					old.ID,
 					new.ID,
 				),
@@ -113,7 +114,8 @@ func lostMessages(old *journey.Definition, new *journey.Content) []string {
 			out = append(
 				out,
 				fmt.Sprintf(
-					"message %s is gone, and step %s of the old revision says it: publish refuses that while such instances are open; keep the message until they have ended or moved",
+					"message %s is gone, and step %s of the old revision says it: publish refuses that while such instances are open; "+
+						"keep the message until they have ended or moved",
 					said.Message,
 					old.Steps[i].ID,
 				),

@@ -223,7 +223,8 @@ func overloadWords(function, arguments string) string {
 		}
 	}
 	arguments = strings.ReplaceAll(strings.Trim(arguments, "()"), "dyn, ", "")
-	for from, to := range map[string]string{"double": "number", "string": "text", "google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration"} {
+	for from, to := range map[string]string{"double": "number", "string": "text", "google.protobuf.Timestamp": "timestamp",
+		"google.protobuf.Duration": "duration"} {
 		arguments = strings.ReplaceAll(arguments, from, to)
 	}
 	return fmt.Sprintf("%s cannot be applied to (%s)", name, arguments)

@@ -108,10 +108,13 @@ func TestEval(t *testing.T) {
 func TestEvalErrors(t *testing.T) {
 	t.Parallel()
 	p := journeytest.Program()
-	for _, source := range []expr.Expr{"customer.missing", "event.missing > 1", "1 / 0", "1 % 0", "customer.tier > 1", "customer.tier + 1 > 1", "last('never')",
-		"count('broken')", "customer.?missing", "intent.churn > 0.5", "steps.nudge.status", "int('x')", "timestamp(customer.tier)", "duration(customer.tier)",
+	for _, source := range []expr.Expr{"customer.missing", "event.missing > 1", "1 / 0", "1 % 0", "customer.tier > 1",
+		"customer.tier + 1 > 1", "last('never')",
+		"count('broken')", "customer.?missing", "intent.churn > 0.5", "steps.nudge.status", "int('x')", "timestamp(customer.tier)",
+		"duration(customer.tier)",
 		"entry.items[9]", "entry.items[0.5]", "", "not an expression", "1e308 * 10", "now < customer.tier",
-		"[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, [1,2,3,4,5,6,7,8,9,10].all(d, [1,2,3,4,5,6,7,8,9,10].all(e, true)))))"} {
+		"[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, [1,2,3,4,5,6,7,8,9,10].all(d, " +
+			"[1,2,3,4,5,6,7,8,9,10].all(e, true)))))"} {
 		if got, err := p.Eval(source, journeytest.Vars()); err == nil {
 			t.Errorf("%s = %v, want an error", source, got)
 		}

@@ -8,7 +8,8 @@ import (
 )
 
 func FuzzExpr(f *testing.F) {
-	for _, seed := range []string{"event.total > 1", "a.b[", "[1].map(x, x + 1)", "{'a': 1}.a", "count('x', '30d')", "'\\u00e9' + b", "has(a.b.c)", "customer.?a[?0].orValue(1)", "((((((", "\"日本\" == x"} {
+	for _, seed := range []string{"event.total > 1", "a.b[", "[1].map(x, x + 1)", "{'a': 1}.a", "count('x', '30d')", "'\\u00e9' + b",
+		"has(a.b.c)", "customer.?a[?0].orValue(1)", "((((((", "\"日本\" == x"} {
 		f.Add(seed)
 	}
 	p := journeytest.Program()

@@ -296,7 +296,8 @@ func (g *generator) kind(out *yamlMap, kind string, depth int) {
 		if g.maybe("replies") {
 			*out = append(*out, yamlField{key: "replies", items: g.repeat(rapid.IntRange(1, 3).Draw(g.T, "arms"), func() yamlMap {
 				m := yamlMap{
-					rapid.SampledFrom([]yamlField{{key: "intent", inline: "complaint"}, {key: "intent", inline: "price-sensitive"}, {key: "matches", inline: `"(?i)^y\\b|はい"`}, {key: "any", inline: "true"}}).
+					rapid.SampledFrom([]yamlField{{key: "intent", inline: "complaint"}, {key: "intent", inline: "price-sensitive"},
+						{key: "matches", inline: `"(?i)^y\\b|はい"`}, {key: "any", inline: "true"}}).
 						Draw(g.T, "reply"),
 				}
 				g.arm(&m, "then", depth)

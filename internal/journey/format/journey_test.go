@@ -100,8 +100,10 @@ func TestPrintedText(t *testing.T) {
 	t.Parallel()
 	d := journeytest.MustCheck(t, "cart-recovery", journeytest.Cart, map[string]string{"cart-reminder": journeytest.Reminder})
 	text := string(printAgain(t, d, journeytest.ExampleFiles()))
-	for _, want := range []string{"journey: cart-recovery\n", "  event: Cart Updated\n", "  when: \"event.total >= 50\"\n", "  reentry: {after: 1w}\n", "timeout: 4w2d\n",
-		"  - wait: 1h\n  - id: nudge\n    send: cart-reminder\n    via: [email, push]\n", "paths:\n  recovery:\n    - wait:\n        until: \"customer.trial_ends_at\"\n        offset: -2d\n"} {
+	for _, want := range []string{"journey: cart-recovery\n", "  event: Cart Updated\n", "  when: \"event.total >= 50\"\n",
+		"  reentry: {after: 1w}\n", "timeout: 4w2d\n",
+		"  - wait: 1h\n  - id: nudge\n    send: cart-reminder\n    via: [email, push]\n",
+		"paths:\n  recovery:\n    - wait:\n        until: \"customer.trial_ends_at\"\n        offset: -2d\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in what was printed:\n%s", want, text)
 		}
@@ -110,7 +112,8 @@ func TestPrintedText(t *testing.T) {
 	d = journeytest.MustCheck(
 		t,
 		"long",
-		"journey: long\nentry: {event: X}\nvars: {v: {? \""+long+"\" : 1}}\nsteps:\n  - emit: A\n    properties:\n      ? \""+long+"\"\n      : \"1\"\n",
+		"journey: long\nentry: {event: X}\nvars: {v: {? \""+long+"\" : 1}}\nsteps:\n  - emit: A\n    properties:\n      ? \""+long+
+			"\"\n      : \"1\"\n",
 		nil,
 	)
 	printAgain(t, d, nil)
@@ -123,11 +126,14 @@ func TestPrintRefuses(t *testing.T) {
 		return journey.Step{ID: "x", Kind: "wait", Path: journey.Main, Next: next, Spec: &journey.Wait{}}
 	}
 	for name, d := range map[string]*journey.Definition{
-		"starts in the middle":     {Paths: []journey.Path{{Name: journey.Main, Start: 1}}, Steps: []journey.Step{wait(journey.End), wait(journey.End)}},
+		"starts in the middle": {Paths: []journey.Path{{Name: journey.Main, Start: 1}},
+			Steps: []journey.Step{wait(journey.End), wait(journey.End)}},
 		"goes back":                {Paths: []journey.Path{{Name: journey.Main, Start: 0}}, Steps: []journey.Step{wait(0)}},
 		"leads beyond the program": {Paths: []journey.Path{{Name: journey.Main, Start: 0}}, Steps: []journey.Step{wait(1)}},
-		"two arms are one":         {Paths: []journey.Path{{Name: journey.Main, Start: 0}}, Steps: []journey.Step{{ID: "b", Kind: "branch", Next: 2, Spec: &journey.Branch{Arms: []journey.BranchArm{{When: "true", Then: 1}}, Else: 1}}, wait(2), wait(journey.End)}},
-		"no spec":                  {Paths: []journey.Path{{Name: journey.Main, Start: 0}}, Steps: []journey.Step{{ID: "x", Next: journey.End}}},
+		"two arms are one": {Paths: []journey.Path{{Name: journey.Main, Start: 0}},
+			Steps: []journey.Step{{ID: "b", Kind: "branch", Next: 2,
+				Spec: &journey.Branch{Arms: []journey.BranchArm{{When: "true", Then: 1}}, Else: 1}}, wait(2), wait(journey.End)}},
+		"no spec": {Paths: []journey.Path{{Name: journey.Main, Start: 0}}, Steps: []journey.Step{{ID: "x", Next: journey.End}}},
 	} {
 		if out, err := YAML(d); err == nil {
 			t.Errorf("%s is written:\n%s", name, out)

@@ -124,7 +124,8 @@ func ExampleFiles() []lint.File {
 		{
 			Name: "actions/retention.yaml",
 			Data: []byte(
-				"group: retention\nactions:\n  loyalty-discount: {message: cart-reminder, value: customer.mrr * 0.3}\n  cart-help: {message: cart-reminder, via: [push, email], value: 1}\n",
+				"group: retention\nactions:\n  loyalty-discount: {message: cart-reminder, value: customer.mrr * 0.3}\n  cart-help: " +
+					"{message: cart-reminder, via: [push, email], value: 1}\n",
 			),
 		},
 		{Name: "intents.yaml", Data: []byte("intents:\n  complaint: {half_life: 7d}\n  price-sensitive: {half_life: 3d}\n")},

@@ -212,7 +212,8 @@ func (f *fileCheck) keepActions() {
 				a.at,
 				"missing-key",
 				"",
-				"%q is missing: a journey decides and sends what it chooses, which may be %q; give it a message, or write send: false beside that decide",
+				"%q is missing: a journey decides and sends what it chooses, which may be %q; give it a message, or write send: false "+
+					"beside that decide",
 				"message",
 				a.name,
 			)

@@ -59,8 +59,9 @@ func TestReadsText(t *testing.T) {
 	t.Parallel()
 	const ask = "  - {id: the-question, ask: cart-reminder, timeout: 1d}\n  - {id: other, emit: X}\n"
 	for when, want := range map[string]bool{
-		"true": false, "steps.the_question.intent == 'x'": false, "steps.the_question.text != ''": true, "steps['the-question'].text == 'a'": true,
-		"has(steps.the_question.text)": true, "size(steps.the_question) > 0": true, "size(steps) > 0": true,
+		"true": false, "steps.the_question.intent == 'x'": false, "steps.the_question.text != ''": true,
+		"steps['the-question'].text == 'a'": true,
+		"has(steps.the_question.text)":      true, "size(steps.the_question) > 0": true, "size(steps) > 0": true,
 	} {
 		if got := decided(t, "steps:\n"+ask+"  - {when: \""+when+"\", wait: 1h}\n").Reads().Text; got != want {
 			t.Errorf("%s: text is read: %v", when, got)
@@ -79,8 +80,10 @@ func TestIntentsInExpressions(t *testing.T) {
 	}
 	s := journey.NewScope(expr.Vars{Intent: map[string]float64{"price-sensitive": 0.5, "complaint": 0}})
 	for e, want := range map[expr.Expr]bool{
-		"intent.price_sensitive == 0.5": true, "intent['price-sensitive'] == 0.5": true, "intent['price_sensitive'] == 0.5": true, "intent.complaint == 0": true,
-		"intent.?price_sensitive.orValue(0) > 0.4": true, "has(intent.price_sensitive)": true, "intent.unknown == 0": false, "size(intent) == 2": true,
+		"intent.price_sensitive == 0.5": true, "intent['price-sensitive'] == 0.5": true, "intent['price_sensitive'] == 0.5": true,
+		"intent.complaint == 0":                    true,
+		"intent.?price_sensitive.orValue(0) > 0.4": true, "has(intent.price_sensitive)": true, "intent.unknown == 0": false,
+		"size(intent) == 2": true,
 	} {
 		if b.Test(e, s) != want {
 			t.Errorf("%s is %v", e, !want)
@@ -109,12 +112,16 @@ func TestInvalidQuestions(t *testing.T) {
 			a.Replies[0] = journey.ReplyArm{Matches: "(", Then: journey.End}
 			return a
 		}(),
-		"no choice":      &journey.Decide{None: journey.End},
-		"two choices":    &journey.Decide{Group: "g", Actions: []string{"a"}, None: journey.End},
-		"no threshold":   &journey.WaitFor{OnTimeout: journey.End, Arms: []journey.EventArm{{Level: &journey.Level{Intent: "x"}, Then: journey.End}}},
-		"two thresholds": &journey.WaitFor{OnTimeout: journey.End, Arms: []journey.EventArm{{Level: &journey.Level{Intent: "x", Above: &half, Below: &half}, Then: journey.End}}},
-		"event, too":     &journey.WaitFor{OnTimeout: journey.End, Arms: []journey.EventArm{{Events: []string{"E"}, Level: &journey.Level{Intent: "x", Above: &half}, Then: journey.End}}},
-		"no intent":      &journey.WaitFor{OnTimeout: journey.End, Arms: []journey.EventArm{{Level: &journey.Level{Above: &half}, Then: journey.End}}},
+		"no choice":   &journey.Decide{None: journey.End},
+		"two choices": &journey.Decide{Group: "g", Actions: []string{"a"}, None: journey.End},
+		"no threshold": &journey.WaitFor{OnTimeout: journey.End,
+			Arms: []journey.EventArm{{Level: &journey.Level{Intent: "x"}, Then: journey.End}}},
+		"two thresholds": &journey.WaitFor{OnTimeout: journey.End,
+			Arms: []journey.EventArm{{Level: &journey.Level{Intent: "x", Above: &half, Below: &half}, Then: journey.End}}},
+		"event, too": &journey.WaitFor{OnTimeout: journey.End,
+			Arms: []journey.EventArm{{Events: []string{"E"}, Level: &journey.Level{Intent: "x", Above: &half}, Then: journey.End}}},
+		"no intent": &journey.WaitFor{OnTimeout: journey.End,
+			Arms: []journey.EventArm{{Level: &journey.Level{Above: &half}, Then: journey.End}}},
 	} {
 		d := &journey.Definition{
 			Journey: "x",

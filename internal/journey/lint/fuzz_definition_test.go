@@ -13,7 +13,8 @@ import (
 // FuzzDefinition reads bytes as the JSON of a definition, as a workflow's input may hold them. A definition that is
 // accepted must be safe to run.
 func FuzzDefinition(f *testing.F) {
-	for _, path := range []string{"testdata/cart.txtar", "testdata/emit-call.txtar", "testdata/reroute.txtar", "testdata/entries.txtar", "testdata/clock-wait.txtar"} {
+	for _, path := range []string{"testdata/cart.txtar", "testdata/emit-call.txtar", "testdata/reroute.txtar", "testdata/entries.txtar",
+		"testdata/clock-wait.txtar"} {
 		archive, err := txtar.ParseFile(path)
 		if err != nil {
 			f.Fatal(err)
@@ -27,7 +28,8 @@ func FuzzDefinition(f *testing.F) {
 	f.Add([]byte(`{"journey":"a","paths":[{"name":"main","start":0}],"steps":[{"id":"x","kind":"call","next":-1,"spec":null}]}`))
 	f.Add(
 		[]byte(
-			`{"journey":"a","paths":[{"name":"main","start":0}],"steps":[{"id":"x","kind":"wait","next":0,"spec":{"at":"9:0","days":["x"]}}]}`,
+			`{"journey":"a","paths":[{"name":"main","start":0}],` +
+				`"steps":[{"id":"x","kind":"wait","next":0,"spec":{"at":"9:0","days":["x"]}}]}`,
 		),
 	)
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -20,13 +20,17 @@ import (
 func addSeeds(f *testing.F) {
 	f.Add([]byte(journeytest.Cart))
 	f.Add([]byte(journeytest.Reminder))
-	for _, seed := range []string{"", "\x00", "\xff\xfe", "\xef\xbb\xbf", "a: [", "- - - -", "? a\n: b", "a: &a [*a]", "steps: [{wait: {until: }}]", "--- |\n x\n...\n", "a: !!binary x",
-		"journey: f\nentry: {event: X}\nsteps: [{when: \"\\U0010ffff\\x41\\\n  q\", wait: 1h}]\n", "journey: f\nentry: {event: [X, X], when: 1e999}\nvars: {a: .nan, 1: 2}\nsteps: {}\n"} {
+	for _, seed := range []string{"", "\x00", "\xff\xfe", "\xef\xbb\xbf", "a: [", "- - - -", "? a\n: b", "a: &a [*a]",
+		"steps: [{wait: {until: }}]", "--- |\n x\n...\n", "a: !!binary x",
+		"journey: f\nentry: {event: X}\nsteps: [{when: \"\\U0010ffff\\x41\\\n  q\", wait: 1h}]\n",
+		"journey: f\nentry: {event: [X, X], when: 1e999}\nvars: {a: .nan, 1: 2}\nsteps: {}\n"} {
 		f.Add([]byte(seed))
 	}
-	for _, path := range []string{"testdata/eaten-many.txtar", "testdata/eaten-flow.txtar", "testdata/bad-template-now.txtar", "testdata/positions.txtar", "testdata/emit-call.txtar",
+	for _, path := range []string{"testdata/eaten-many.txtar", "testdata/eaten-flow.txtar", "testdata/bad-template-now.txtar",
+		"testdata/positions.txtar", "testdata/emit-call.txtar",
 		"testdata/clock-wait.txtar", "testdata/reroute.txtar", "testdata/entries.txtar",
-		"testdata/brain.txtar", "testdata/decide.txtar", "testdata/ask.txtar", "testdata/levels.txtar", "testdata/intents-bad.txtar", "testdata/intents-eaten.txtar", "testdata/actions-bad.txtar",
+		"testdata/brain.txtar", "testdata/decide.txtar", "testdata/ask.txtar", "testdata/levels.txtar", "testdata/intents-bad.txtar",
+		"testdata/intents-eaten.txtar", "testdata/actions-bad.txtar",
 		"testdata/actions-eaten.txtar", "testdata/policy-bad.txtar", "testdata/policy-eaten.txtar"} {
 		archive, err := txtar.ParseFile(path)
 		if err != nil {

@@ -67,7 +67,8 @@ func TestKinds(t *testing.T) {
 
 func TestUnknownKindIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, data := range []string{`{"id":"a","kind":"teleport","spec":{}}`, `{"id":"a","kind":"ask","spec":5}`, `{"id":"a","kind":"wait","spec":5}`, `[]`} {
+	for _, data := range []string{`{"id":"a","kind":"teleport","spec":{}}`, `{"id":"a","kind":"ask","spec":5}`,
+		`{"id":"a","kind":"wait","spec":5}`, `[]`} {
 		var s journey.Step
 		if err := json.Unmarshal([]byte(data), &s); err == nil {
 			t.Errorf("%s is taken: %+v", data, s)
@@ -81,10 +82,14 @@ func BenchmarkCheck(b *testing.B) {
 	for i := range 500 {
 		source := strings.ReplaceAll(journeytest.Cart, "cart-recovery", fmt.Sprintf("cart-%d", i))
 		for from, to := range map[string]string{
-			"event.total >= 50": "event.total >= 50.%d && event.currency != \"JPY\"", "key: event.cart_id": "key: event.cart_id%d", "value: event.total": "value: event.total * %d",
-			"event.cart_id == entry.cart_id": "event.cart_id == entry.cart_id%d", "customer.employee == true": "customer.employee == true || customer.n > %d",
-			"size(entry.items)": "size(entry.items) + %d", `event.message == "cart-reminder"`: `event.message == "cart-reminder-%d"`, "vars.tries + 1": "vars.tries + %d",
-			"when: steps.response.timed_out": "when: steps.response.timed_out && now > timestamp(%d)", "until: customer.trial_ends_at": "until: customer.trial_ends_at_%d",
+			"event.total >= 50": "event.total >= 50.%d && event.currency != \"JPY\"", "key: event.cart_id": "key: event.cart_id%d",
+			"value: event.total":               "value: event.total * %d",
+			"event.cart_id == entry.cart_id":   "event.cart_id == entry.cart_id%d",
+			"customer.employee == true":        "customer.employee == true || customer.n > %d",
+			"size(entry.items)":                "size(entry.items) + %d",
+			`event.message == "cart-reminder"`: `event.message == "cart-reminder-%d"`, "vars.tries + 1": "vars.tries + %d",
+			"when: steps.response.timed_out": "when: steps.response.timed_out && now > timestamp(%d)",
+			"until: customer.trial_ends_at":  "until: customer.trial_ends_at_%d",
 		} {
 			if !strings.Contains(source, from) {
 				b.Fatalf("the journey has no %s", from)

@@ -12,10 +12,12 @@ import (
 
 func TestPlaces(t *testing.T) {
 	t.Parallel()
-	source := "journey: a\nentry: {event: X}\nsteps:\n  - wait: 1h\n  - {id: asked, wait_for: [{event: A, then: [{exit: x}]}], timeout: 1h}\n  - go_to: nowhere\npaths:\n  side:\n    - id: 旅\n      wait: 1h\n    -   exit: y\n"
+	source := "journey: a\nentry: {event: X}\nsteps:\n  - wait: 1h\n  - {id: asked, wait_for: [{event: A, then: [{exit: x}]}], " +
+		"timeout: 1h}\n  - go_to: nowhere\npaths:\n  side:\n    - id: 旅\n      wait: 1h\n    -   exit: y\n"
 	content, _ := lint.Check([]lint.File{{Name: "dir/a.yaml", Data: []byte(source)}}, journeytest.Options())
 	want := map[string]journey.Place{}
-	for id, at := range map[string][2]int{"main.1": {4, 5}, "asked": {5, 5}, "main.2.1.1": {5, 46}, "main.3": {6, 5}, "旅": {9, 7}, "side.2": {11, 9}} {
+	for id, at := range map[string][2]int{"main.1": {4, 5}, "asked": {5, 5}, "main.2.1.1": {5, 46}, "main.3": {6, 5}, "旅": {9, 7},
+		"side.2": {11, 9}} {
 		want[id] = journey.Place{File: "dir/a.yaml", Line: at[0], Column: at[1]}
 	}
 	if content.Journeys["a"] != nil {
@@ -82,7 +84,8 @@ func TestListensToTheZone(t *testing.T) {
 	d := journeytest.MustCheck(
 		t,
 		"a",
-		"journey: a\nentry: {event: X}\ngoal: {event: Y}\nreroute: [{event: Z, go_to: main}, {when: customer.x == 1, go_to: main}]\nsteps:\n  - wait: {until: entry.day}\n",
+		"journey: a\nentry: {event: X}\ngoal: {event: Y}\nreroute: [{event: Z, go_to: main}, {when: customer.x == 1, go_to: "+
+			"main}]\nsteps:\n  - wait: {until: entry.day}\n",
 		nil,
 	)
 	p, err := journey.NewProgram(d)

@@ -40,7 +40,8 @@ steps:
 		t.Error(diff)
 	}
 	l := p.Listens()
-	if diff := cmp.Diff(journey.Listens{Events: map[string]bool{"Won": true, "Bought": true, "Gone": true, "Came": true}, Traits: []string{"a", "ends_at", "timezone"}}, l); diff != "" {
+	if diff := cmp.Diff(journey.Listens{Events: map[string]bool{"Won": true, "Bought": true, "Gone": true, "Came": true},
+		Traits: []string{"a", "ends_at", "timezone"}}, l); diff != "" {
 		t.Error(diff)
 	}
 	for event, traits := range map[string][]string{"Won": nil, "Came": nil, "Other": {"x", "ends_at"}} {
@@ -73,8 +74,10 @@ steps:
 func TestRemote(t *testing.T) {
 	t.Parallel()
 	p := journeytest.Program()
-	for e, want := range map[expr.Expr]bool{"": false, "event.x > 1": false, "customer.x": true, "has(customer.x)": true, "vars.x && [1].exists(customer, customer > 0)": false,
-		"count('A') > 1": true, "last('A') < now": true, "intent.x > 1": true, "entry.count > entry.last": false, "not an expression": false, "customer.?a.orValue(true)": true} {
+	for e, want := range map[expr.Expr]bool{"": false, "event.x > 1": false, "customer.x": true, "has(customer.x)": true,
+		"vars.x && [1].exists(customer, customer > 0)": false,
+		"count('A') > 1": true, "last('A') < now": true, "intent.x > 1": true, "entry.count > entry.last": false,
+		"not an expression": false, "customer.?a.orValue(true)": true} {
 		if got := p.Remote(e); got != want {
 			t.Errorf("Remote(%s) = %v", e, got)
 		}
@@ -109,7 +112,8 @@ func TestInvalidDefinitions(t *testing.T) {
 		"no name": func(d *journey.Definition) { d.Journey = "" }, "no path": func(d *journey.Definition) { d.Paths = nil },
 		"start": func(d *journey.Definition) { d.Paths[0].Start = 1 }, "next": func(d *journey.Definition) { d.Steps[0].Next = 7 },
 		"kind": func(d *journey.Definition) { d.Steps[0].Kind = "exit" }, "spec": func(d *journey.Definition) { d.Steps[0].Spec = nil },
-		"id": func(d *journey.Definition) { d.Steps = append(d.Steps, d.Steps[0]) }, "expression": func(d *journey.Definition) { d.Steps[0].When = "((" },
+		"id":         func(d *journey.Definition) { d.Steps = append(d.Steps, d.Steps[0]) },
+		"expression": func(d *journey.Definition) { d.Steps[0].When = "((" },
 		"outcome": func(d *journey.Definition) {
 			d.Steps[0].Kind, d.Steps[0].Spec = "handoff", &journey.Handoff{Outcomes: map[string]int{"x": 9}, OnTimeout: journey.End}
 		},

@@ -9,7 +9,8 @@ import (
 )
 
 func parseAsk(r *stepReader, n *source.Node) journey.Spec {
-	spec := &journey.Ask{Question: journey.Send{Category: journey.Marketing, OnBlocked: journey.End, OnFailure: journey.End}, OnTimeout: journey.End}
+	spec := &journey.Ask{Question: journey.Send{Category: journey.Marketing, OnBlocked: journey.End, OnFailure: journey.End},
+		OnTimeout: journey.End}
 	r.saying(n, "ask", &spec.Question)
 	if t := r.need("timeout", "ask does not wait for ever"); t != nil {
 		if d, ok := r.Duration(t, "timeout", false); ok && d == 0 {

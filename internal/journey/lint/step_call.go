@@ -43,7 +43,8 @@ func parseCall(r *stepReader, n *source.Node) journey.Spec {
 	}
 	if timeout := m.Get("timeout"); timeout != nil {
 		if d, ok := r.Duration(timeout, "timeout", false); ok && (d == 0 || d > journey.MaxCallTimeout) {
-			r.Report(timeout.Pos, "bad-value", "", "the timeout of a call is more than 0s, and %s at most", clock.FormatDuration(journey.MaxCallTimeout))
+			r.Report(timeout.Pos, "bad-value", "", "the timeout of a call is more than 0s, and %s at most",
+				clock.FormatDuration(journey.MaxCallTimeout))
 		} else if ok {
 			spec.Timeout = d
 		}

@@ -93,7 +93,8 @@ func (f *fileCheck) channelSpec(channel string, at source.Pos) *channel.Spec {
 	known := f.ChannelNames()
 	i := slices.Index(known, channel)
 	if i < 0 {
-		f.Report(at, "unknown-channel", human.Suggest(channel, append(known, best)), "there is no channel %q, only %s", channel, human.Join(known))
+		f.Report(at, "unknown-channel", human.Suggest(channel, append(known, best)), "there is no channel %q, only %s", channel,
+			human.Join(known))
 		return nil
 	}
 	return &f.Opts.Channels[i]

@@ -31,13 +31,14 @@ func TestHostileDefinitions(t *testing.T) {
 		return d
 	}
 	for want, d := range map[string]*journey.Definition{
-		"no time of day":            with(&journey.Wait{At: "25:00"}),
-		"no day of the week":        with(&journey.Wait{At: "09:00", Days: []string{"mon", "noday"}}),
-		"days without":              with(&journey.Wait{Days: []string{"mon"}, Duration: time.Hour}),
-		"beside another moment":     with(&journey.Wait{At: "09:00", Until: "now"}),
-		"an event without a name":   with(&journey.Emit{Event: " "}),
-		"weights have no sum":       with(&journey.Split{}),
-		"the weight -1":             with(&journey.Split{Arms: []journey.SplitArm{{Weight: -1, Then: journey.End}, {Weight: 2, Then: journey.End}}}),
+		"no time of day":          with(&journey.Wait{At: "25:00"}),
+		"no day of the week":      with(&journey.Wait{At: "09:00", Days: []string{"mon", "noday"}}),
+		"days without":            with(&journey.Wait{Days: []string{"mon"}, Duration: time.Hour}),
+		"beside another moment":   with(&journey.Wait{At: "09:00", Until: "now"}),
+		"an event without a name": with(&journey.Emit{Event: " "}),
+		"weights have no sum":     with(&journey.Split{}),
+		"the weight -1": with(&journey.Split{Arms: []journey.SplitArm{{Weight: -1, Then: journey.End},
+			{Weight: 2, Then: journey.End}}}),
 		"the weight NaN":            with(&journey.Split{Arms: []journey.SplitArm{{Weight: math.NaN(), Then: journey.End}}}),
 		`the method "TRACE"`:        call(func(c *journey.Call) { c.Method = "TRACE" }),
 		"the url is no web address": call(func(c *journey.Call) { c.URL = "file:///etc/passwd" }),
@@ -52,8 +53,11 @@ func TestHostileDefinitions(t *testing.T) {
 			d.Entry = journey.Entry{Events: []string{"X"}, Schedule: &journey.Schedule{At: "09:00"}}
 		}),
 		`the schedule: "" is no time`: rules(func(d *journey.Definition) { d.Entry.Schedule = &journey.Schedule{} }),
-		`the schedule: "x" is no day`: rules(func(d *journey.Definition) { d.Entry.Schedule = &journey.Schedule{At: "09:00", Days: []string{"x"}} }),
-		"no spec of kind":             rules(func(d *journey.Definition) { d.Steps[0].Spec = &journey.Exit{} }),
+		`the schedule: "x" is no day`: rules(func(d *journey.Definition) {
+			d.Entry.Schedule = &journey.Schedule{At: "09:00",
+				Days: []string{"x"}}
+		}),
+		"no spec of kind": rules(func(d *journey.Definition) { d.Steps[0].Spec = &journey.Exit{} }),
 	} {
 		p, err := journey.NewProgram(d)
 		if err == nil || p != nil || !strings.Contains(err.Error(), want) {

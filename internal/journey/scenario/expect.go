@@ -130,7 +130,8 @@ func (e *expectation) outcome(n *source.Node) {
 		return
 	}
 	if known := OutcomesOf(e.subject.def); !slices.Contains(known, text) {
-		e.Report(n.Pos, "bad-value", human.Suggest(text, known), "%q cannot end with %q, only with %s", e.subject.name, text, human.Join(known))
+		e.Report(n.Pos, "bad-value", human.Suggest(text, known), "%q cannot end with %q, only with %s", e.subject.name, text,
+			human.Join(known))
 	}
 	e.out.Outcome = text
 }
@@ -139,7 +140,8 @@ func (e *expectation) outcome(n *source.Node) {
 func (e *expectation) stepID(n *source.Node) string {
 	id, ok := e.Word(n, "a step id")
 	if def := e.subject.def; ok && def != nil && def.Step(id) == nil {
-		e.Report(n.Pos, "unknown-step", human.Suggest(id, namedSteps(e.subject.tested(), "")), "the journey %q has no step %q", def.Journey, id)
+		e.Report(n.Pos, "unknown-step", human.Suggest(id, namedSteps(e.subject.tested(), "")), "the journey %q has no step %q",
+			def.Journey, id)
 	}
 	return id
 }
@@ -217,7 +219,8 @@ func (e *expectation) inner(path string, n *source.Node) {
 func (s *scenarioCheck) message(n *source.Node) string {
 	name, ok := s.Word(n, "a message")
 	if ok && s.folder.Messages[name] == nil {
-		s.Report(n.Pos, "unknown-message", human.Suggest(name, s.folder.MessageNames()), "there is no message %q (messages/%s.yaml)", name, name)
+		s.Report(n.Pos, "unknown-message", human.Suggest(name, s.folder.MessageNames()), "there is no message %q (messages/%s.yaml)", name,
+			name)
 	}
 	return name
 }
@@ -234,7 +237,8 @@ func (s *scenarioCheck) via(n *source.Node, message string) string {
 		s.Report(n.Pos, "unknown-channel", human.Suggest(name, known), "there is no channel %q, only %s", name, human.Join(known))
 		return name
 	}
-	if info := s.folder.Messages[message]; info != nil && !info.Broken && !s.folder.Opts.Channels[i].Any && !slices.Contains(info.Channels, name) {
+	if info := s.folder.Messages[message]; info != nil && !info.Broken && !s.folder.Opts.Channels[i].Any &&
+		!slices.Contains(info.Channels, name) {
 		s.Report(n.Pos, "unknown-channel", human.Suggest(name, info.Channels), "%s", lint.NoTreatment(message, name, info.Channels))
 	}
 	return name

@@ -86,7 +86,8 @@ func wholeTest(t *testing.T, test *File) {
 		expects, last := s.Expect != nil, s.Timeline
 		for i, line := range s.Timeline {
 			set := 0
-			for _, is := range []bool{line.Event != nil, line.Intent != nil, line.Customer != nil, line.Fail != nil, line.Resolve != nil, line.Expect != nil} {
+			for _, is := range []bool{line.Event != nil, line.Intent != nil, line.Customer != nil, line.Fail != nil, line.Resolve != nil,
+				line.Expect != nil} {
 				if is {
 					set++
 				}

@@ -23,7 +23,8 @@ var (
 	filterName = regexp.MustCompile(`\|\s*([A-Za-z_]\w*)`)
 	liquidText = regexp.MustCompile(`"[^"]*"|'[^']*'`)
 	clockText  = regexp.MustCompile(
-		`(?i)(?:"\s*(?:now|today)\s*"|'\s*(?:now|today)\s*')((?:\s*\|\s*(?:upcase|downcase|capitalize|strip|lstrip|rstrip))*\s*\|\s*date\b)?`,
+		`(?i)(?:"\s*(?:now|today)\s*"|'\s*(?:now|today)\s*')` +
+			`((?:\s*\|\s*(?:upcase|downcase|capitalize|strip|lstrip|rstrip))*\s*\|\s*date\b)?`,
 	)
 	assignment = regexp.MustCompile(`^\s*assign\s+(\w+)\s*=\s*$`)
 	clockUse   = regexp.MustCompile(`\b(\w+)\s*\|\s*date\b`)
@@ -179,7 +180,8 @@ func (c *checker) clock(from, to int, clocks map[string]bool) bool {
 		if m[2] >= 0 {
 			c.report(from+m[0], "", words)
 			found = true
-		} else if name := assignment.FindStringSubmatch(strings.TrimPrefix(body[:m[0]], "-")); name != nil && strings.Trim(body[m[1]:], " \t\n-") == "" {
+		} else if name := assignment.FindStringSubmatch(strings.TrimPrefix(body[:m[0]], "-")); name != nil &&
+			strings.Trim(body[m[1]:], " \t\n-") == "" {
 			clocks[name[1]] = true
 		}
 	}

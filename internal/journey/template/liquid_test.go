@@ -60,7 +60,8 @@ func TestFilters(t *testing.T) {
 				argument = ": 1"
 			}
 			template := "{{ " + input + " | " + name + argument + " }}"
-			if _, err := engine.ParseAndRenderString(template, map[string]any{"n": "5", "list": []any{map[string]any{"a": 1}}}); err != nil {
+			if _, err := engine.ParseAndRenderString(template,
+				map[string]any{"n": "5", "list": []any{map[string]any{"a": 1}}}); err != nil {
 				t.Errorf("html %v: %s: %v", html, template, err)
 			}
 		}
@@ -81,7 +82,8 @@ func TestFilters(t *testing.T) {
 	if _, err := NewEngine(true).ParseAndRenderString(`{{ x | safe }}`, map[string]any{"x": "<b>"}); err == nil {
 		t.Error("safe renders")
 	}
-	if got, err := NewEngine(false).ParseAndRenderString(`{{ t | date: "%Y-%m-%d" }} {{ n | date: "%H:%M" }}`, map[string]any{"t": "2026-03-02", "n": time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)}); err != nil ||
+	if got, err := NewEngine(false).ParseAndRenderString(`{{ t | date: "%Y-%m-%d" }} {{ n | date: "%H:%M" }}`,
+		map[string]any{"t": "2026-03-02", "n": time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)}); err != nil ||
 		got != "2026-03-02 10:00" {
 		t.Errorf("dates are %q, %v", got, err)
 	}
