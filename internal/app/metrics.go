@@ -15,7 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/engine"
 )
 
-// metrics carries the SDK's figures, and Go's own, to Prometheus.
+// metrics exports the metrics of the Temporal SDK, Go and this process to Prometheus.
 type metrics struct {
 	registry *prometheus.Registry
 	provider *metric.MeterProvider
@@ -44,20 +44,19 @@ func (m *metrics) close(ctx context.Context) error { return m.provider.Shutdown(
 var (
 	descDecided = prometheus.NewDesc(
 		"tabi_decisions_total",
-		"Decisions of next best actions that this process made, by direction (outbound, inbound) and outcome: chosen, or the reason "+
-			"for which nothing was.",
+		"Decisions that this process made, by direction (outbound, inbound) and outcome: chosen, or why no action was.",
 		[]string{"direction", "outcome"},
 		nil,
 	)
 	descBroken = prometheus.NewDesc(
 		"tabi_classifier_load_errors",
-		"Whether the text classifier that counts could not be read, so that messages are not understood: 1 or 0.",
+		"Whether the active text classifier could not be loaded, so that messages have no intents: 1 or 0.",
 		nil,
 		nil,
 	)
 )
 
-// brainMetrics are what the store of this process knows of its own work.
+// brainMetrics collects what this process counts about its decisions.
 type brainMetrics struct{ store *engine.Engine }
 
 // Describe implements prometheus.Collector.

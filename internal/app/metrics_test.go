@@ -1,9 +1,11 @@
 package app
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/engine"
@@ -47,5 +49,18 @@ func TestBrainMetrics(t *testing.T) {
 	}
 	if len(got) != 2 {
 		t.Errorf("got %v", got)
+	}
+	own := families[:0]
+	for _, f := range families {
+		if strings.HasPrefix(f.GetName(), "tabi_") {
+			own = append(own, f)
+		}
+	}
+	problems, err := promlint.NewWithMetricFamilies(own).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 }

@@ -16,7 +16,6 @@ type SegmentCall struct {
 	Traits      map[string]any
 	Timestamp   time.Time // of the event; zero: now. Clamped to now.
 	Source      string    // http, temporal, cli, step
-	Untrusted   bool      // from a web key: protected traits and aliases of identified users are refused by the gateway before this
 	Enter       string    // tabi enroll: consider entry into this journey alone, without its entry event and when
 	Depth       int       // emit chains
 
