@@ -17,33 +17,18 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/simulate"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // recordedHistories is where the project keeps what its interpreters have run.
 const recordedHistories = "workflows/testdata/histories"
 
-// replayed is what came of one history.
-type replayed struct {
-	Name   string `json:"name"` // file, or workflow id and run id
-	Events int    `json:"events"`
-	OK     bool   `json:"ok"`
-	Reason string `json:"reason,omitempty"`
-}
-
 // replayReport is what `replay` says.
 type replayReport struct {
-	Histories []replayed `json:"histories"`
-	Passed    int        `json:"passed"`
-	Failed    int        `json:"failed"`
-}
-
-// tale is a history to replay, read when its turn comes.
-type tale struct {
-	name     string
-	workflow string
-	run      string
-	read     func(context.Context) (*history.History, error)
+	Histories []simulate.Replayed `json:"histories"`
+	Passed    int                 `json:"passed"`
+	Failed    int                 `json:"failed"`
 }
 
 func replayCommand(b app.Build) *cobra.Command {
@@ -80,7 +65,7 @@ func replayCommand(b app.Build) *cobra.Command {
 			if len(args) == 0 && !fromServer {
 				args = []string{recordedHistories}
 			}
-			tales, err := recorded(args)
+			histories, err := recorded(args)
 			if err != nil {
 				return err
 			}
@@ -95,9 +80,9 @@ func replayCommand(b app.Build) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				tales = append(tales, live...)
+				histories = append(histories, live...)
 			}
-			report, err := replayAll(c, tales, output == "text")
+			report, err := replayAll(c, histories, output == "text")
 			if err != nil {
 				return err
 			}
@@ -125,8 +110,8 @@ func replayCommand(b app.Build) *cobra.Command {
 }
 
 // recorded lists the histories of folders and files.
-func recorded(args []string) ([]tale, error) {
-	var out []tale
+func recorded(args []string) ([]simulate.RecordedHistory, error) {
+	var out []simulate.RecordedHistory
 	for _, arg := range args {
 		info, err := os.Stat(arg)
 		if err != nil {
@@ -139,7 +124,7 @@ func recorded(args []string) ([]tale, error) {
 			}
 		}
 		for _, file := range files {
-			out = append(out, tale{name: file, read: func(context.Context) (*history.History, error) { return readHistory(file) }})
+			out = append(out, simulate.RecordedHistory{Name: file, Read: func(context.Context) (*history.History, error) { return readHistory(file) }})
 		}
 	}
 	return out, nil
@@ -171,8 +156,8 @@ func liveQuery(query string, openOnly bool) string {
 }
 
 // listed finds runs on the server.
-func listed(ctx context.Context, tc client.Client, namespace, query string, limit int) ([]tale, error) {
-	var out []tale
+func listed(ctx context.Context, tc client.Client, namespace, query string, limit int) ([]simulate.RecordedHistory, error) {
+	var out []simulate.RecordedHistory
 	var next []byte
 	for {
 		page, err := tc.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
@@ -183,7 +168,7 @@ func listed(ctx context.Context, tc client.Client, namespace, query string, limi
 		}
 		for _, e := range page.GetExecutions() {
 			id, run := e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId()
-			out = append(out, tale{name: id + " " + run, workflow: id, run: run, read: func(ctx context.Context) (*history.History, error) {
+			out = append(out, simulate.RecordedHistory{Name: id + " " + run, WorkflowID: id, RunID: run, Read: func(ctx context.Context) (*history.History, error) {
 				return fetch(ctx, tc, id, run)
 			}})
 		}
@@ -207,24 +192,24 @@ func fetch(ctx context.Context, tc client.Client, id, run string) (*history.Hist
 }
 
 // replayAll replays as many at once as there are processors, each holding one history in memory.
-func replayAll(c *cobra.Command, tales []tale, tell bool) (replayReport, error) {
+func replayAll(c *cobra.Command, histories []simulate.RecordedHistory, tell bool) (replayReport, error) {
 	ctx := c.Context()
-	results := make([]chan replayed, len(tales))
+	results := make([]chan simulate.Replayed, len(histories))
 	for i := range results {
-		results[i] = make(chan replayed, 1)
+		results[i] = make(chan simulate.Replayed, 1)
 	}
 	turns := make(chan int)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for i := range turns {
-				results[i] <- tales[i].replay(ctx)
+				results[i] <- histories[i].Replay(ctx)
 			}
 		})
 	}
 	go func() {
 		defer close(turns)
-		for i := range tales {
+		for i := range histories {
 			select {
 			case turns <- i:
 			case <-ctx.Done():
@@ -232,8 +217,8 @@ func replayAll(c *cobra.Command, tales []tale, tell bool) (replayReport, error) 
 			}
 		}
 	}()
-	out, bar, report := &printer{c.OutOrStdout()}, newProgress(c.ErrOrStderr()), replayReport{Histories: []replayed{}}
-	for i := range tales {
+	out, bar, report := &printer{c.OutOrStdout()}, newProgress(c.ErrOrStderr()), replayReport{Histories: []simulate.Replayed{}}
+	for i := range histories {
 		select {
 		case <-ctx.Done():
 			bar.end()
@@ -247,9 +232,9 @@ func replayAll(c *cobra.Command, tales []tale, tell bool) (replayReport, error) 
 			}
 			if tell {
 				bar.end()
-				r.print(out)
+				printReplayed(out, r)
 			}
-			bar.draw(float64(i+1)/float64(len(tales)), fmt.Sprintf("%d of %d histories, %d failed", i+1, len(tales), report.Failed))
+			bar.draw(float64(i+1)/float64(len(histories)), fmt.Sprintf("%d of %d histories, %d failed", i+1, len(histories), report.Failed))
 		}
 	}
 	bar.end()
@@ -257,7 +242,7 @@ func replayAll(c *cobra.Command, tales []tale, tell bool) (replayReport, error) 
 	return report, nil
 }
 
-func (r replayed) print(p *printer) {
+func printReplayed(p *printer, r simulate.Replayed) {
 	if r.OK {
 		p.line("ok   %s (%d events)", r.Name, r.Events)
 	} else {

@@ -113,26 +113,6 @@ func TestReplaySaysWhereItDiffers(t *testing.T) {
 	}
 }
 
-// What the SDK prints of commands and events, with what it may hold of a payload.
-func TestReplayReasons(t *testing.T) {
-	t.Parallel()
-	const told = "[TMPRL1100] nondeterministic workflow: "
-	for said, want := range map[string]string{
-		told + "history event is ActivityTaskScheduled: (ActivityId:5, ActivityType:(Name:send), Input:[ana@example.com]), " +
-			"replay command is StartTimer: (TimerId:5, StartToFireTimeout:(Seconds:60))": "the history has " +
-			"ActivityTaskScheduled (5, send), this build orders StartTimer (5) instead",
-		told + "missing replay command for TimerStarted: (TimerId:9, x)": "the history has TimerStarted (9), " +
-			"this build does not order it",
-		told + "extra replay command for StartTimer: (TimerId:13, y)": "this build orders StartTimer (13), " +
-			"the history does not have it",
-		`boo "ana@example.com" is wrong`: "boo … is wrong",
-	} {
-		if got := differs(said, nil); got != want {
-			t.Errorf("%s:\n got %s\nwant %s", said, got, want)
-		}
-	}
-}
-
 func TestReplayRecorded(t *testing.T) {
 	t.Parallel()
 	code, out, errs := tabiSays(t, "replay", "../../"+recordedHistories, "-o", "json")

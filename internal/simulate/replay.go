@@ -1,4 +1,4 @@
-package cli
+package simulate
 
 import (
 	"context"
@@ -19,40 +19,56 @@ import (
 	"github.com/tabi-journeys/tabi/workflows"
 )
 
-// fewest is how many events the first workflow task needs; before it has begun there is nothing to compare.
-const fewest = 3
-
-// replay runs a history through this build.
-func (t tale) replay(ctx context.Context) replayed {
-	r := replayed{Name: t.name}
-	h, err := t.read(ctx)
-	if err != nil {
-		r.Reason = "cannot be read: " + clipped(err.Error())
-		return r
-	}
-	if r.Events = len(h.Events); r.Events < fewest && t.workflow != "" {
-		r.OK = true // a run that has not begun
-		return r
-	}
-	r.Reason = t.compare(h)
-	r.OK = r.Reason == ""
-	return r
+// Replayed is the result of one replay.
+type Replayed struct {
+	Name   string `json:"name"` // file, or workflow id and run id
+	Events int    `json:"events"`
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty"`
 }
 
-// compare gives in words where this build goes another way than the history; empty: nowhere.
-func (t tale) compare(h *history.History) string {
+// RecordedHistory is a history to replay. Read is called when its turn comes, so that few are in memory at once.
+type RecordedHistory struct {
+	Name       string // file, or workflow id and run id
+	WorkflowID string // empty: of a file
+	RunID      string
+	Read       func(context.Context) (*history.History, error)
+}
+
+// firstTaskEvents is how many events the first workflow task needs; before it has begun there is nothing to compare.
+const firstTaskEvents = 3
+
+// Replay runs the history through this build.
+func (r RecordedHistory) Replay(ctx context.Context) Replayed {
+	out := Replayed{Name: r.Name}
+	h, err := r.Read(ctx)
+	if err != nil {
+		out.Reason = "cannot be read: " + clipped(err.Error())
+		return out
+	}
+	if out.Events = len(h.Events); out.Events < firstTaskEvents && r.WorkflowID != "" {
+		out.OK = true // a run that has not begun
+		return out
+	}
+	out.Reason = r.compare(h)
+	out.OK = out.Reason == ""
+	return out
+}
+
+// compare returns in words where this build differs from the history; empty: nowhere.
+func (r RecordedHistory) compare(h *history.History) string {
 	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DisableDeadlockDetection: true})
 	if err != nil {
 		return clipped(err.Error())
 	}
 	workflows.Register(replayer)
-	id := t.workflow
+	id := r.WorkflowID
 	if id == "" {
 		id = "replay"
 	}
-	opts := worker.ReplayWorkflowHistoryOptions{OriginalExecution: workflow.Execution{ID: id, RunID: t.run}}
+	opts := worker.ReplayWorkflowHistoryOptions{OriginalExecution: workflow.Execution{ID: id, RunID: r.RunID}}
 	if err := replayer.ReplayWorkflowHistoryWithOptions(tlog.NewStructuredLogger(slog.New(slog.DiscardHandler)), h, opts); err != nil {
-		return differs(err.Error(), h)
+		return replayDifference(err.Error(), h)
 	}
 	last := h.Events[len(h.Events)-1]
 	if last.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED {
@@ -101,11 +117,11 @@ var (
 	saidMissing  = regexp.MustCompile(`missing replay command for (\w+): \((.*)`)
 	saidExtra    = regexp.MustCompile(`extra replay command for (\w+): \((.*)`)
 	idInside     = regexp.MustCompile(`\b(?:ActivityId|TimerId|Name|MarkerName|SignalName):([\w./-]+)`)
-	quoted       = regexp.MustCompile(`"[^"]*"`)
+	quotedText   = regexp.MustCompile(`"[^"]*"`)
 )
 
-// differs says what the SDK says, without what the history holds of customers.
-func differs(said string, h *history.History) string {
+// replayDifference rephrases the error of the SDK, without what the history holds of customers.
+func replayDifference(said string, h *history.History) string {
 	if m := saidLocal.FindStringSubmatch(said); m != nil {
 		return fmt.Sprintf("this build runs the local activity %s where the history has %s", m[1], m[2])
 	}
@@ -128,7 +144,7 @@ func differs(said string, h *history.History) string {
 		last := h.Events[len(h.Events)-1]
 		return fmt.Sprintf("event %d (%s): this build does not end there", last.GetEventId(), eventName(last))
 	}
-	return clipped(quoted.ReplaceAllString(said, "…"))
+	return clipped(quotedText.ReplaceAllString(said, "…"))
 }
 
 // eventAt names an event by its id.
