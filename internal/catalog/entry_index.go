@@ -11,13 +11,13 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// ConditionEntry is a journey that is entered by a change of state: when its condition turns true.
+// A ConditionEntry is a journey without entry events: customers enter when its condition becomes true.
 type ConditionEntry struct {
-	Name, Condition string // condition: its hash
+	Name, Condition string // Condition: a hash of the expression
 	Program         *journey.Program
 }
 
-// watches reports whether a journey is entered by a change of state.
+// watches reports whether customers enter a journey when its condition becomes true.
 func watches(p *journey.Program) (ConditionEntry, bool) {
 	if len(p.Entry.Events) > 0 || p.Entry.Schedule != nil || p.Entry.When == "" {
 		return ConditionEntry{}, false
@@ -26,13 +26,13 @@ func watches(p *journey.Program) (ConditionEntry, bool) {
 	return ConditionEntry{Name: p.Journey, Condition: hex.EncodeToString(sum[:8]), Program: p}, true
 }
 
-// Timetable is a journey's schedule.
+// A Timetable is a journey's schedule.
 type Timetable struct {
 	Name, Spec string
 	program    *journey.Program
 }
 
-// zone is the one that a moment is reckoned in.
+// zone returns the time zone in which the schedule is evaluated.
 func (t Timetable) zone(name string) *time.Location {
 	if name == Everybody {
 		name = t.program.Entry.Schedule.Timezone
@@ -44,7 +44,7 @@ func (t Timetable) zone(name string) *time.Location {
 	return zone
 }
 
-// Own reports whether each customer's own zone counts.
+// Own reports whether the schedule is evaluated in each customer's own time zone.
 func (t Timetable) Own() bool {
 	zone := t.program.Entry.Schedule.Timezone
 	return zone == "" || zone == "customer"
@@ -58,8 +58,8 @@ func scheduled(p *journey.Program) (Timetable, bool, error) {
 	return Timetable{Name: p.Journey, Spec: spec, program: p}, true, err
 }
 
-// Next is the moment behind done that is to be gone through: of those that are past the latest, if it can be
-// made up for.
+// Next returns the scheduled time after done that must be run. Of several past times only the latest counts, if it is
+// younger than MakeUp.
 func (t Timetable) Next(zone string, done int64, now time.Time) (time.Time, bool) {
 	schedule := t.program.Entry.Schedule
 	from := sqldb.Moment(max(done, sqldb.Millis(now.Add(-MakeUp))))
@@ -74,7 +74,7 @@ func (t Timetable) Next(zone string, done int64, now time.Time) (time.Time, bool
 	return at, ok
 }
 
-// accepts are the actions of a release by the events that accept them.
+// accepts returns the actions of a release by the events that accept them.
 func accepts(rules *journey.Rulebook) map[string][]*journey.Action {
 	out := map[string][]*journey.Action{}
 	for _, name := range slices.Sorted(maps.Keys(rules.Actions)) {
@@ -88,6 +88,6 @@ func accepts(rules *journey.Rulebook) map[string][]*journey.Action {
 }
 
 const (
-	MakeUp    = 24 * time.Hour // a moment that was missed is made up for while it is younger
-	Everybody = "*"            // the zone of a schedule that has one for all: its row, not a zone's name
+	MakeUp    = 24 * time.Hour // a missed time is run late if it is younger than this
+	Everybody = "*"            // the zone in the row of a schedule that has one zone for all customers
 )

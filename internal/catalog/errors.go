@@ -1,4 +1,4 @@
 package catalog
 
-// DroppedError says what a release would drop that a revision with open instances still names.
+// A DroppedError lists what a release would drop although a revision with open enrollments still names it.
 type DroppedError struct{ Missing []string } // sorted: `message "x", named by journey y (revision …, n open)`

@@ -10,23 +10,23 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// IntentRules are the intents of a release, made ready to be kept.
+// IntentRules are the intents of a release, indexed for counting evidence.
 type IntentRules struct {
 	Book   *journey.Rulebook
 	Names  []string                   // sorted
-	Since  map[string]int64           // the release since which each is defined as it is
+	Since  map[string]int64           // the release since which each intent has its definition
 	Clues  map[string][]EvidenceMatch // by event name
 	Events []string                   // names of events that are evidence, sorted
 }
 
-// EvidenceMatch is a line of an intent's evidence.
+// An EvidenceMatch is a line of an intent's evidence.
 type EvidenceMatch struct {
 	Intent string
 	N      int
 	*journey.Evidence
 }
 
-// newIntentRules is nil where a release has no intents: then nothing is kept, and nothing read.
+// newIntentRules returns nil if a release has no intents; then nothing is stored or read.
 func newIntentRules(book *journey.Rulebook, since map[string]int64) *IntentRules {
 	if len(book.Intents) == 0 {
 		return nil
@@ -44,7 +44,7 @@ func newIntentRules(book *journey.Rulebook, since map[string]int64) *IntentRules
 	return r
 }
 
-// None is the strength of an intent of which there is no evidence.
+// None returns the strength of an intent without evidence.
 func (r *IntentRules) None(name string) decisioning.Strength {
 	s := decisioning.Strength{}
 	if r != nil && r.Book.Intents[name] != nil {
@@ -53,8 +53,8 @@ func (r *IntentRules) None(name string) decisioning.Strength {
 	return s
 }
 
-// nextDefinitions says since which release each intent is defined as it is in c. changed: one is new, or was
-// defined otherwise.
+// nextDefinitions returns, as JSON, the release since which each intent has the definition it has in c. changed reports
+// whether an intent is new or defined differently.
 func nextDefinitions(current *Release, c *journey.Content, number int) (text string, changed bool, err error) {
 	since := map[string]int64{}
 	for name, intentName := range c.Intents {
@@ -85,7 +85,7 @@ func nextDefinitions(current *Release, c *journey.Content, number int) (text str
 	return text, changed, err
 }
 
-// droppedIntents are those that instances of a revision need, and that c has no more.
+// droppedIntents returns the intents that a revision needs and c no longer has.
 func droppedIntents(p *journey.Program, current, c *journey.Content) []string {
 	has := func(all map[string]*journey.Intent, key string) string {
 		for name := range all {

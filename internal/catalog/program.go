@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Program is a compiled revision of a journey; ErrNotFound (wrapped) where no release ever held it.
+// Program returns a compiled revision of a journey. The error wraps ErrNotFound if no release ever contained it.
 func (s *Catalog) Program(ctx context.Context, revision string) (*journey.Program, error) {
 	var found *PackedProgram
 	err := s.Read(ctx, func(tx sqldb.Conn) error {

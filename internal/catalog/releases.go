@@ -17,20 +17,20 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Refusal marks it as no error of the database.
+// Refusal marks the error as a refusal, not a failure of the database.
 func (e *DroppedError) Refusal() {}
 
-// Error lists what is missing.
+// Error implements error.
 func (e *DroppedError) Error() string {
-	return "the release would drop what open instances still need; keep it until they have ended: " + strings.Join(e.Missing, "; ")
+	return "the release would drop content that open enrollments still need; keep it until they have ended: " + strings.Join(e.Missing, "; ")
 }
 
-// Catalog keeps the releases and their definitions in memory.
+// Catalog publishes releases, and caches the current one and the compiled revisions.
 type Catalog struct {
 	*sqldb.Database
-	// openRevisions counts the open enrollments of each revision.
+	// openRevisions returns the number of open enrollments of each revision.
 	openRevisions func(ctx context.Context, tx sqldb.Conn) (map[string]int, error)
-	// onPublish are the rooms that keep something of a release, in order.
+	// onPublish is called for each release, in order.
 	onPublish []onPublish
 
 	mu       sync.Mutex
@@ -45,40 +45,40 @@ func New(db *sqldb.Database, openRevisions func(ctx context.Context, tx sqldb.Co
 	return &Catalog{Database: db, programs: map[string]*PackedProgram{}, openRevisions: openRevisions, onPublish: publish}
 }
 
-// maxPrograms bounds the definitions kept in memory.
+// maxPrograms is the maximum number of cached revisions.
 const maxPrograms = 512
 
 // onPublish prepares a room for a release, before the transaction; the step it returns runs inside it.
 type onPublish func(c *journey.Content) (step func(ctx context.Context, tx sqldb.Conn, p Publication) error, err error)
 
-// Publication is a release as it is published.
+// A Publication is a release that is being published.
 type Publication struct {
 	Now       time.Time
 	Content   *journey.Content
-	Redefined bool // an intent is new, or defined differently from the release before
+	Redefined bool // an intent is new, or defined differently from the previous release
 }
 
-// program is a definition as it is kept in memory.
+// A PackedProgram is a compiled revision with its packed definition.
 type PackedProgram struct {
 	*journey.Program
 	Packed []byte
 }
 
-// Release is a numbered release as it is kept in memory.
+// A Release is a numbered release with its indexes.
 type Release struct {
 	Number    int
 	Content   *journey.Content
 	Rules     *journey.Rulebook
-	Intents   *IntentRules                 // nil: there are none
+	Intents   *IntentRules                 // nil: no intents
 	Programs  map[string]*journey.Program  // by journey
 	Accepts   map[string][]*journey.Action // by the events that accept them
 	ByEvent   map[string][]string          // entry event → journeys, sorted
-	Watched   []ConditionEntry             // entered by a change of state, sorted
+	Watched   []ConditionEntry             // entered when a condition becomes true, sorted
 	Scheduled []Timetable                  // entered by schedule, sorted
 }
 
-// manifest is a release as the database keeps it: definitions by revision, messages and rules in full. Its JSON
-// is canonical (maps are sorted).
+// manifest is a release as stored: journeys by revision, messages and rules in full. Its JSON is canonical, since maps are
+// sorted.
 type manifest struct {
 	Journeys map[string]string           `json:"journeys"`
 	Messages map[string]*journey.Message `json:"messages"`
@@ -92,8 +92,8 @@ func emptyRelease() *Release {
 	}
 }
 
-// Publish makes c the next release, in one transaction; nothing changes where its content equals the current release's.
-// A *DroppedError says what open instances still need of the current release.
+// Publish makes c the next release, in one transaction, and returns its number. Nothing changes if c equals the current
+// release. It returns a *DroppedError if open enrollments still need something that c does not have.
 func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content) (number int, err error) {
 	next := manifest{Journeys: map[string]string{}, Messages: map[string]*journey.Message{}, Rules: c.Rules}
 	maps.Copy(next.Messages, c.Messages)
@@ -119,7 +119,7 @@ func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content
 		steps = append(steps, step)
 	}
 	err = s.Write(ctx, func(tx sqldb.Conn) error {
-		// Two publishers wait for each other here.
+		// Concurrent publications wait for each other here.
 		if _, err := tx.ExecContext(ctx, `update settings set value = value where key = 'release'`); err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content
 	return number, nil
 }
 
-// checkDropped compares what revisions with open instances name with what c holds.
+// checkDropped returns a DroppedError if a revision with open enrollments names something that c does not have.
 func (s *Catalog) checkDropped(ctx context.Context, tx sqldb.Conn, current, c *journey.Content) error {
 	all, err := s.openRevisions(ctx, tx)
 	if err != nil {
@@ -227,7 +227,8 @@ func dropped(current, c *journey.Content, spec journey.Spec) (missing []string) 
 	return missing
 }
 
-// Content is the current release; number 0 and empty content before the first. The content is shared: read it only.
+// Content returns the current release; number 0 and empty content before the first one. The content is shared and must not
+// be changed.
 func (s *Catalog) Content(ctx context.Context) (number int, c *journey.Content, err error) {
 	r, err := s.Current(ctx, s.Reader)
 	if err != nil {
@@ -236,7 +237,7 @@ func (s *Catalog) Content(ctx context.Context) (number int, c *journey.Content, 
 	return r.Number, r.Content, nil
 }
 
-// Current gives the release that counts in this transaction: one short query, the rest from memory.
+// Current returns the current release in a transaction: one short query, and the content from memory.
 func (s *Catalog) Current(ctx context.Context, tx sqldb.Conn) (*Release, error) {
 	value, err := sqldb.Setting(ctx, tx, "release")
 	if err != nil {
@@ -315,7 +316,7 @@ func (s *Catalog) loadRelease(ctx context.Context, tx sqldb.Conn, number int) (*
 	return r, nil
 }
 
-// program gives a revision, from memory or from the database.
+// Load returns a revision, from memory or from the database.
 func (s *Catalog) Load(ctx context.Context, tx sqldb.Conn, revision string) (*PackedProgram, error) {
 	s.mu.Lock()
 	p := s.programs[revision]
@@ -339,7 +340,7 @@ func (s *Catalog) Load(ctx context.Context, tx sqldb.Conn, revision string) (*Pa
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.programs) >= maxPrograms {
-		for other := range s.programs { // any one: it is loaded again when it is asked for
+		for other := range s.programs { // any one: it is loaded again when needed
 			delete(s.programs, other)
 			break
 		}

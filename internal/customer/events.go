@@ -12,25 +12,25 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// Event is a row of events.
+// An Event is a row of events.
 type Event struct {
 	ID, Customer, Name, Source string
 	At, Received               int64
 	N                          int
 	Properties                 map[string]any
-	Text                       string // properties as stored
+	Text                       string // properties as stored JSON
 	Depth                      int
-	Lazy                       bool // stored only if somebody enters by it
+	Lazy                       bool // stored only if the customer enters a journey because of it
 	Classified                 *Classification
 }
 
-// newEvents are the events that a unit will write.
+// newEvents collects the events of a unit.
 type newEvents struct {
 	n    int
 	list []*Event
 }
 
-// AppendEvent keeps an event. It is written with the batch, or when history is read.
+// AppendEvent adds an event to a unit. It is written when the unit is flushed, or earlier if a History is read.
 func AppendEvent(b *unit.Unit, ev *Event) {
 	s := unit.State[newEvents](b)
 	s.n++
@@ -38,7 +38,8 @@ func AppendEvent(b *unit.Unit, ev *Event) {
 	s.list = append(s.list, ev)
 }
 
-// FlushEvents writes the events. Another transaction that took an id meanwhile makes this one start again.
+// FlushEvents is a Flush hook of this room: it writes the events. If another transaction has stored one of the ids
+// meanwhile, it returns ErrAgain.
 func FlushEvents(ctx context.Context, b *unit.Unit) error {
 	s := unit.State[newEvents](b)
 	var values [][]any
@@ -59,15 +60,15 @@ func FlushEvents(ctx context.Context, b *unit.Unit) error {
 	return err
 }
 
-// History answers count() and last() over a customer's events. It is memoised, since an expression may ask the
-// same more than once.
+// History implements count() and last() over a customer's events. It caches results, since an expression may ask the same
+// more than once.
 type History struct {
 	Ctx      context.Context
 	Tx       sqldb.Conn
-	Before   func(ctx context.Context) error // writes what the query must see; may be nil
+	Before   func(ctx context.Context) error // writes the events that the query must see; may be nil
 	Customer string
 	Now      time.Time
-	Received int64 // events that came after this one do not count; 0: all do
+	Received int64 // with N: later events do not count; 0: all count
 	N        int
 	counts   map[string]float64
 	lasts    map[string]int64
@@ -82,7 +83,7 @@ func (h *History) flush() error {
 	return h.Before(h.Ctx)
 }
 
-// known narrows a query to the events that had come by then.
+// known narrows a query to the events up to Received and N.
 func (h *History) known(args ...any) (clause string, all []any) {
 	if h.Received == 0 {
 		return "", args
@@ -91,7 +92,7 @@ func (h *History) known(args ...any) (clause string, all []any) {
 	return ` and (received_at < ` + received + ` or received_at = ` + received + ` and n <= ` + n + `)`, append(args, h.Received, h.N)
 }
 
-// Count is how many events of that name the customer had within the time up to now; 0 is all time.
+// Count returns the number of the customer's events with a name within span before Now. A span of 0 is all time.
 func (h *History) Count(name string, span time.Duration) (float64, error) {
 	memo := name + "\x00" + span.String()
 	if n, known := h.counts[memo]; known {
@@ -116,7 +117,7 @@ func (h *History) Count(name string, span time.Duration) (float64, error) {
 	return n, sqldb.DatabaseError(err)
 }
 
-// Last is the time of the customer's latest event of that name.
+// Last returns the time of the customer's latest event with a name.
 func (h *History) Last(name string) (at time.Time, found bool, err error) {
 	last, known := h.lasts[name]
 	if !known {
@@ -136,7 +137,7 @@ func (h *History) Last(name string) (at time.Time, found bool, err error) {
 	return sqldb.Moment(last), last != 0, nil
 }
 
-// Flusher returns what a history calls to write the events that its queries must see.
+// Flusher returns a function for History.Before that writes the events of a unit.
 func Flusher(b *unit.Unit) func(context.Context) error {
 	return func(ctx context.Context) error { return FlushEvents(ctx, b) }
 }
@@ -161,13 +162,13 @@ func EventByID(ctx context.Context, tx sqldb.Conn, id string) (*Event, error) {
 	return ev, err
 }
 
-// MergeEvents moves the events of a customer to another.
+// MergeEvents moves the events of gone to survivor.
 func MergeEvents(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	_, err := b.Tx.ExecContext(ctx, `update events set customer = $2 where customer = $1`, gone.ID, survivor.ID)
 	return err
 }
 
-// SetClock sets the one virtual clock of this installation; ErrClockFixed once there are events and it differs.
+// SetClock sets the virtual clock of this installation. It returns ErrClockFixed if the clock differs and there are events.
 func (s *CustomerRoom) SetClock(ctx context.Context, c clock.Clock) error {
 	return s.db.SetClock(ctx, c, func(tx sqldb.Conn) (bool, error) { return sqldb.Exists(ctx, tx, `select 1 from events limit 1`) })
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// CustomerRoom are the profiles, their identities and their events.
+// CustomerRoom keeps profiles, their identities and their events.
 type CustomerRoom struct{ db *unit.Units }
 
 // New returns the room.
 func New(db *unit.Units) *CustomerRoom { return &CustomerRoom{db: db} }
 
-// Anonymous is the customer id of an anonymous id.
+// Anonymous returns the customer id of an anonymous id.
 func Anonymous(id string) string {
 	if id == "" {
 		return ""
@@ -24,12 +24,12 @@ func Anonymous(id string) string {
 	return "anon:" + id
 }
 
-// merges reports whether a call joins two ids.
+// merges reports whether a call links two ids.
 func (c *SegmentCall) merges() bool {
 	return c.Type == "alias" || c.Type == "identify" && c.UserID != "" && c.AnonymousID != ""
 }
 
-// Subject is the id a call is about, before merges.
+// Subject returns the id that a call is about, before merges.
 func (c *SegmentCall) Subject() string {
 	if c.UserID != "" {
 		return c.UserID
@@ -37,9 +37,8 @@ func (c *SegmentCall) Subject() string {
 	return Anonymous(c.AnonymousID)
 }
 
-// others are the ids that a call joins to its subject, as far as they are known. Segment's previousId is a
-// user's or an anonymous one: those that exist are meant; where none does, both are kept as names of the
-// subject, for what still comes under them.
+// others returns the ids that a call links to its subject. Segment's previousId may be a user id or an anonymous id: the
+// one that exists is meant. If neither exists, both become ids of the subject, for later events that use them.
 func (c *SegmentCall) others() []string {
 	var out []string
 	if c.Type == "alias" && c.PreviousID != "" {
@@ -51,7 +50,7 @@ func (c *SegmentCall) others() []string {
 	return out
 }
 
-// Identify finds and locks every customer the calls are about; the answer maps ids to customers.
+// Identify finds and locks every customer that calls name. It returns the customer id of each id.
 func Identify(ctx context.Context, b *unit.Unit, calls []SegmentCall) (map[string]string, error) {
 	var wanted []string
 	for i := range calls {
@@ -104,18 +103,19 @@ func Identify(ctx context.Context, b *unit.Unit, calls []SegmentCall) (map[strin
 		names[id] = id
 		if to := into[id]; to != "" {
 			names[id] = to
-			if own := b.Customers[id]; own != nil && own.Merged != to { // pointed elsewhere while we waited
+			if own := b.Customers[id]; own != nil && own.Merged != to { // redirected while waiting for the lock
 				return nil, sqldb.ErrAgain
 			}
 		}
-		if p := b.Customers[names[id]]; p != nil && p.Merged != "" { // merged while we waited
+		if p := b.Customers[names[id]]; p != nil && p.Merged != "" { // merged while waiting for the lock
 			return nil, sqldb.ErrAgain
 		}
 	}
 	return names, nil
 }
 
-// join makes the other ids of a call names of its subject. changed are the traits that became others by it.
+// LinkIdentities links the other ids of a call to its subject, and merges customers where necessary. It returns the traits
+// that changed.
 func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, c *SegmentCall) (changed []string, err error) {
 	if !c.merges() {
 		return nil, nil
@@ -129,8 +129,7 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 		switch {
 		case from == survivor.ID:
 		case from != id && id == Anonymous(c.AnonymousID), from != id && id == Anonymous(c.PreviousID):
-			// An anonymous id that was merged before: from now on it is another user's; what happened stays
-			// where it is.
+			// An anonymous id that was merged before now belongs to another user. Its past events stay where they are.
 			names[id] = survivor.ID
 			if _, err := b.Tx.ExecContext(ctx, `update customers set merged_into = $2 where id = $1`, id, survivor.ID); err != nil {
 				return nil, err
@@ -156,8 +155,24 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 	return sqldb.Sorted(changed), nil
 }
 
-// merge makes one customer of two: both histories, the survivor's traits over the other's, and of two open
-// instances of one journey and key the older.
+// mergeCustomers merges gone into survivor.
+//
+// The invariant: after the commit no row of any room names gone, except its own row in customers, whose merged_into
+// redirects later calls. The survivor has both histories. Its traits win over those of gone, but a refused consent stays
+// refused. Of two open enrollments in one journey with one key the younger is ordered to end.
+//
+// The order matters. BeforeMerge runs first, while both customers still have their own events: the entry conditions are
+// evaluated for each, since a condition that was true for either is not new for both. Then everything collected so far is
+// flushed, because OnMerge moves rows with SQL updates, which would miss rows that are not written. Intents move before
+// events, since stale scores are recomputed from the events of each customer alone. AfterMerge sees the merged customer.
+//
+// Example: Ana browses as anon:7 and then logs in as user 42. identify names both ids, so anon:7 is merged into 42. Her
+// abandoned-cart enrollment of anon:7 continues for 42: its run keeps its workflow id, and its next report finds the
+// enrollment by id. An event for anon:7 that arrives later resolves to 42 by merged_into. Merging a customer also
+// redirects those merged into it before, so one step is always enough (unit.Canonical).
+//
+// Both rows are locked by Identify, in id order, before anything is read. Without that, two identify calls in opposite
+// directions deadlock, or each moves rows to a customer that the other has just removed. See docs/decisions/0011.
 func mergeCustomers(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) (changed []string, err error) {
 	if err := b.Flush(ctx); err != nil {
 		return nil, err
@@ -196,7 +211,7 @@ func mergeCustomers(ctx context.Context, b *unit.Unit, gone, survivor *unit.Lock
 	return changed, nil
 }
 
-// Customer by id (also a merged or anonymous one); ErrNotFound.
+// Customer returns a profile by a customer id, a merged id or an anonymous id, or ErrNotFound.
 func (s *CustomerRoom) Customer(ctx context.Context, id string) (Customer, error) {
 	var c Customer
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
@@ -230,7 +245,7 @@ func (s *CustomerRoom) Customer(ctx context.Context, id string) (Customer, error
 	return c, err
 }
 
-// addresses are the customer's, of all channels.
+// addresses returns the customer's addresses on all channels.
 func addresses(traits map[string]any) []string {
 	var out []string
 	for _, name := range []string{"email", "phone", "push_token"} {
@@ -249,7 +264,7 @@ func addresses(traits map[string]any) []string {
 	return slices.Clip(out)
 }
 
-// Whom is the customer that an id of people means: a user id, or else an anonymous one; ErrNotFound.
+// Whom returns the customer with a user id or, if there is none, with that anonymous id; or ErrNotFound.
 func Whom(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 	found, err := unit.Canonical(ctx, tx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
@@ -258,8 +273,8 @@ func Whom(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 	return found, err
 }
 
-// ReadOf reads with a filter's customer, as filtered gives it; f is not called, and nothing is found, for one
-// that is not known.
+// ReadOf runs f in a read transaction with the customer id of a filter, which is "" if the filter names none. It does not
+// call f for an unknown customer.
 func ReadOf(ctx context.Context, db *unit.Units, customerID string, f func(tx sqldb.Conn, customerID string) error) error {
 	return db.Read(ctx, func(tx sqldb.Conn) error {
 		id, err := filtered(ctx, tx, customerID)
@@ -273,7 +288,7 @@ func ReadOf(ctx context.Context, db *unit.Units, customerID string, f func(tx sq
 	})
 }
 
-// filtered is the customer a filter means; an empty one does not narrow.
+// filtered returns the customer id of a filter; "" stays "".
 func filtered(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 	if id == "" {
 		return "", nil

@@ -11,8 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// MergeTraits puts patch over traits, deeply; null removes. It gives a new map and the top-level names that
-// changed, sorted.
+// MergeTraits applies patch to traits, deeply; null removes a trait. It returns a new map and the sorted top-level names
+// that changed.
 func MergeTraits(traits, patch map[string]any) (merged map[string]any, changed []string) {
 	merged = Overlay(traits, patch)
 	for name := range patch {
@@ -45,7 +45,7 @@ func Overlay(base, patch map[string]any) map[string]any {
 	return out
 }
 
-// joinTraits merges the traits of two customers: the survivor's win, except that a refused consent stays refused.
+// joinTraits merges the traits of two customers. The survivor's traits win, but a refused consent stays refused.
 func joinTraits(survivor, gone map[string]any) (merged map[string]any, changed []string) {
 	merged = Overlay(gone, survivor)
 	if consent, ok := gone["consent"].(map[string]any); ok {
@@ -63,7 +63,7 @@ func joinTraits(survivor, gone map[string]any) (merged map[string]any, changed [
 	return merged, changed
 }
 
-// refusals puts every false leaf of from into a copy of into.
+// refusals returns a copy of into with every false leaf of from.
 func refusals(into, from map[string]any) map[string]any {
 	out := maps.Clone(into)
 	for name, value := range from {
@@ -81,10 +81,10 @@ func refusals(into, from map[string]any) map[string]any {
 	return out
 }
 
-// Bounce is a dead address.
+// A Bounce is a dead address.
 type Bounce struct{ Channel, Address, Reason string }
 
-// Consequence is what a mail event does to the profile (LANGUAGE: reactions come as events of the customer).
+// Consequence returns what an event about a message changes: consent in the profile, or a dead address.
 func Consequence(name string, properties, traits map[string]any) (patch map[string]any, dead *Bounce) {
 	str := func(key string) string { s, _ := properties[key].(string); return strings.TrimSpace(s) }
 	switch name {
@@ -124,7 +124,7 @@ func Consequence(name string, properties, traits map[string]any) (patch map[stri
 	return nil, nil
 }
 
-// hard reports whether a bounce is for good. What does not say is.
+// hard reports whether a bounce is permanent. An event that does not say counts as permanent.
 func hard(kind string, permanent any) bool {
 	if p, ok := permanent.(bool); ok {
 		return p
@@ -136,7 +136,7 @@ func hard(kind string, permanent any) bool {
 	return true
 }
 
-// bounced remembers a dead address.
+// AddBounce stores a dead address.
 func AddBounce(ctx context.Context, tx sqldb.Conn, now time.Time, d Bounce) error {
 	_, err := tx.ExecContext(
 		ctx,

@@ -9,8 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// SetTraits makes a customer with traits, or merges traits into one, without an event: nobody hears of it and nobody
-// enters by it.
+// SetTraits creates a customer with traits, or merges traits into an existing one, without an event: no enrollment is
+// notified and no journey is entered.
 func (s *CustomerRoom) SetTraits(ctx context.Context, now time.Time, id string, traits map[string]any) error {
 	id = sqldb.Clean(id)
 	if id == "" {
@@ -34,13 +34,13 @@ func (s *CustomerRoom) SetTraits(ctx context.Context, now time.Time, id string, 
 		}
 		p.Traits, _ = MergeTraits(p.Traits, traits)
 		p.Dirty = true
-		// The next event finds out anew what was true before it.
+		// The next event evaluates the entry conditions for these traits first.
 		_, err = tx.ExecContext(ctx, `delete from entry_conditions where customer = $1`, own)
 		return err
 	})
 }
 
-// known is the customer an id means, or the id itself where there is none yet.
+// known returns the customer with an id, or the id itself if there is none yet.
 func known(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 	own, err := unit.Canonical(ctx, tx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {

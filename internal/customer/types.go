@@ -4,22 +4,22 @@ import (
 	"time"
 )
 
-// SegmentCall is one call of Segment's tracking API, after the gateway's checks.
+// A SegmentCall is one call of Segment's tracking API, after the gateway's checks.
 type SegmentCall struct {
-	Type        string // track identify page screen alias group
-	MessageID   string // the event's id; an id counts once
+	Type        string // track, identify, page, screen, alias or group
+	MessageID   string // the event's id; each id is stored once
 	UserID      string
 	AnonymousID string
-	PreviousID  string // alias
+	PreviousID  string // for alias
 	Event       string // name of a track event
 	Properties  map[string]any
 	Traits      map[string]any
-	Timestamp   time.Time // of the event; zero: now. Clamped to now.
-	Source      string    // http, temporal, cli, step
-	Enter       string    // tabi enroll: consider entry into this journey alone, without its entry event and when
-	Depth       int       // emit chains
+	Timestamp   time.Time // time of the event; zero or future: now
+	Source      string    // http, temporal, cli or step
+	Enter       string    // enter only this journey, ignoring its entry event and condition (tabi enroll)
+	Depth       int       // length of the chain of events that journeys caused
 
-	Classified *Classification // of a message, before the transaction
+	Classified *Classification // set by intent.Classify
 }
 
 // classification is what a text of the customer was taken for.
@@ -30,17 +30,17 @@ type Classification struct {
 	Version    int // of the classifier
 }
 
-// Receipt is what became of a Call.
+// A Receipt is the result of a SegmentCall.
 type Receipt struct {
 	ID          string
 	Customer    string
 	Duplicate   bool
-	DeliveredTo []string // enrollments it goes to
-	Entered     []string // workflow ids of the instances it started
-	Refused     string   // with Enter: why there was no entry
+	DeliveredTo []string // ids of the enrollments that get the event
+	Entered     []string // workflow ids of the enrollments it opened
+	Refused     string   // with Enter: why the customer did not enter
 }
 
-// Customer is a profile.
+// A Customer is a profile.
 type Customer struct {
 	ID      string
 	Traits  map[string]any
@@ -55,9 +55,9 @@ const (
 	EventPage    = "Page Viewed"
 	EventScreen  = "Screen Viewed"
 	EventGroup   = "Group Joined"
-	EventStarted = "Journey Started" // by hand, where the call names none
-	EventNone    = ""                // an alias: kept for its id, no event of the customer
+	EventStarted = "Journey Started" // for Enter without an event name
+	EventNone    = ""                // an alias: stored for its id, and no event of the customer
 )
 
-// MaxDepth ends chains of events that journeys cause: a deeper event is kept, but it is not delivered and nobody enters by it.
+// MaxDepth ends chains of events that journeys cause: a deeper event is stored but not delivered, and enters no journey.
 const MaxDepth = 10

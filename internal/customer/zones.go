@@ -10,14 +10,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// Utc is the zone of a customer whose own is not known.
+// Utc is the time zone of a customer whose own is unknown.
 const Utc = "UTC"
 
-// zone is the time zone that the database has of a customer.
+// storedZone returns the stored time zone of a customer.
 func storedZone(p *unit.LockedCustomer) string { return ZoneOf(p.Stored) }
 
-// FlushTimezones writes the time zones that changed. It comes before the traits are written, since it compares them with
-// those that the database has.
+// FlushTimezones is a Flush hook of this room: it writes the time zones that changed. It must run before the traits are
+// written, since it compares them with the stored ones.
 func FlushTimezones(ctx context.Context, b *unit.Unit) error {
 	var zones [][]any
 	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {
@@ -34,7 +34,7 @@ func FlushTimezones(ctx context.Context, b *unit.Unit) error {
 	return err
 }
 
-// ZoneOf is the name of a customer's time zone; UTC where it is not known.
+// ZoneOf returns the name of a customer's time zone, or UTC if it is unknown.
 func ZoneOf(traits map[string]any) string {
 	name, _ := traits["timezone"].(string)
 	if _, ok := journey.Zone(name); !ok {

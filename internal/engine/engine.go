@@ -19,7 +19,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/variables"
 )
 
-// Engine is the database with all rooms over it.
+// An Engine is a database with all rooms.
 type Engine struct {
 	*unit.Units
 	*customer.CustomerRoom
@@ -34,7 +34,8 @@ type Engine struct {
 	*ingest.IngestRoom
 }
 
-// Open connects, migrates and composes the rooms. Errors do not contain the URL, which may hold a password.
+// Open connects to the database, migrates its schema and composes the rooms. Errors do not contain the URL, which may
+// contain a password.
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Notice == nil {
 		o.Notice = func(string, error) {}
@@ -79,8 +80,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}, nil
 }
 
-// flushOrder is the order in which the rooms write what a unit has collected. Time zones are compared with the traits
-// that the database has, so they come before the traits. Conditions and intents may read events.
+// flushOrder returns the Flush hooks in the order in which they run. Time zones come before traits, because they are
+// compared with the stored traits. Events come before conditions and intents, which may read events. The outbox is last,
+// because it refers to enrollments and events.
 func flushOrder() []unit.Flush {
 	return []unit.Flush{
 		customer.FlushTimezones, unit.FlushTraits, customer.FlushEvents, enrollment.FlushConditions, intent.FlushIntents,

@@ -262,7 +262,7 @@ func TestEnterByHand(t *testing.T) {
 		s.same(s.at("cart/ana/k1").EntryName, "Journey Started")
 		s.drain()
 		for want, r := range map[string]customer.Receipt{
-			"an instance is open":       start("cart", props{"cart_id": "k1"}),
+			"an enrollment is open":     start("cart", props{"cart_id": "k1"}),
 			"has no value":              start("cart", nil),
 			"there is no journey \"x\"": start("x", nil),
 		} {

@@ -7,24 +7,22 @@ import (
 	"github.com/tabi-journeys/tabi/internal/intent"
 )
 
-// Options of Open.
+// Options are the options of Open.
 type Options struct {
 	URL      string // SQLite file path, ":memory:", or a postgres:// URL
 	MaxConns int    // PostgreSQL only; default 16
-	// Channels are those of this build, in the registry's order (activities/channel.Specs); the brain chooses
-	// among them.
+	// Channels are the channels of this build, in the registry's order. Decisions choose among them.
 	Channels []channel.Spec
-	// Scenario makes decisions those of a scenario: a consent property that is not given counts as given, and
-	// nothing is explored.
+	// Scenario makes decisions as a simulated scenario expects them: missing consent counts as given, and nothing is
+	// explored.
 	Scenario bool
-	// Classifier is asked before the built-in one what a customer's message is about; nil: nothing is.
+	// Classifier classifies customers' messages before the built-in classifier. Default: none.
 	Classifier intent.TextClassifier
-	// Notice hears of what is wrong in the database and stopped nothing, once; it is not to block. Nil: nobody
-	// does. No text of a customer is in it.
+	// Notice is called once for each problem in the database that stops nothing. It must not block. It gets no customer
+	// data. Default: ignored.
 	Notice func(text string, err error)
-	// Holdout decides who is held out; default: a hash of journey and customer below percent.
+	// Holdout reports whether a customer is held out. Default: if a hash of journey and customer is below percent.
 	Holdout func(journey, customerID string, percent float64) bool
-	// Statements counts the statements that go to the database, begin and commit left out, for measurements.
-	// Nil: nothing counts them.
+	// Statements counts the SQL statements, without begin and commit, for measurements. Default: not counted.
 	Statements *atomic.Int64
 }

@@ -10,18 +10,18 @@ import (
 // DefaultKeep is how long decisions are kept, in virtual time, unless configured otherwise.
 const DefaultKeep = 400 * 24 * time.Hour
 
-// Pruned is what one call of Prune did.
+// Pruned is the result of Prune.
 type Pruned struct {
 	Decisions int64
 	Evidence  int64
-	Next      string // after of the next call; empty: it came to the last customer
-	More      bool   // there are more decisions to delete at once
+	Next      string // after for the next call; empty: the last customer was reached
+	More      bool   // more decisions can be deleted at once
 }
 
-// Prune deletes, at most limit at a time, decisions that are older than keep (virtual), but those of instances
-// that are open; and, of at most limit customers behind after in the order of their ids, events as evidence of
-// intents that are as old and of whose weight less than 0.0001 is left. The scores stay as they are, and a
-// definition that changes sums them up from the events themselves. What was classified or set by hand is kept.
+// Prune deletes at most limit decisions that are older than keep (virtual time), except those of open enrollments. Of at
+// most limit customers after after, in id order, it also deletes evidence from events that is older than keep and has
+// almost no weight left. Scores do not change, and a new definition recomputes them from the events. Evidence from
+// classified messages and from scores that a person set is kept.
 func (s *Engine) Prune(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (Pruned, error) {
 	var out Pruned
 	before := sqldb.Millis(now.Add(-keep))

@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Command writes an order as a delivery to an open instance; ErrNotFound where none is open at that workflow id.
+// Command enqueues an order for an open enrollment. It returns ErrNotFound if none is open with that workflow id.
 func (s *EnrollmentRoom) Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		var id string
@@ -37,7 +37,7 @@ func (s *EnrollmentRoom) Command(ctx context.Context, now time.Time, workflowID 
 	})
 }
 
-// command delivers an order and notes what it says about pausing.
+// deliverCommand enqueues an order, and records a pause or resume in the enrollment.
 func deliverCommand(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, c contract.Command) error {
 	id, err := NewID(sqldb.Millis(b.Now))
 	if err != nil {
@@ -53,9 +53,9 @@ func deliverCommand(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, c 
 	return outbox.EnqueueMessage(b, e, contract.Delivery{ID: "command/" + id, Enrollment: e.ID, Command: &c})
 }
 
-// PauseJourney is the kill switch: from its commit on nothing of the journey is sent, and nobody enters it;
-// open instances get the order too. It returns how many. ErrNotFound for a journey that is neither in the
-// current release nor has instances.
+// PauseJourney is the kill switch. From its commit on the journey sends nothing and nobody enters it; open enrollments get
+// the order too. It returns the number of those enrollments. It returns ErrNotFound for a journey that is not in the current
+// release and has no enrollments.
 func (s *EnrollmentRoom) PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error) {
 	ordered := 0
 	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
@@ -119,10 +119,10 @@ func (s *EnrollmentRoom) PauseJourney(ctx context.Context, now time.Time, name, 
 	return ordered, err
 }
 
-// pausedJourneys are those whose kill switch is on, once they are read.
+// pausedJourneys is a unit's copy of the paused journeys; nil: not read yet.
 type pausedJourneys struct{ names map[string]bool }
 
-// pausedJourney asks the kill switch.
+// pausedJourney reports whether a journey is paused.
 func pausedJourney(ctx context.Context, b *unit.Unit, name string) (bool, error) {
 	s := unit.State[pausedJourneys](b)
 	if s.names == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// EndYounger orders the younger of two open instances of one journey and key to end. A journey that lets
-// customers in again while they are in it keeps both.
+// EndYounger is the AfterMerge hook of this room. If both customers have an open enrollment in the same journey with the
+// same key, it orders the younger one to end. A journey with re-entry "always" keeps both.
 func EndYounger(ctx context.Context, b *unit.Unit, gone, p *unit.LockedCustomer) error {
 	type slot struct{ journey, key string }
 	older := map[slot]bool{}

@@ -10,13 +10,13 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// EnrollmentRoom are the entries of customers into journeys, from entry to end.
+// EnrollmentRoom keeps enrollments, from entry to end.
 type EnrollmentRoom struct{ db *unit.Units }
 
 // New returns the room.
 func New(db *unit.Units) *EnrollmentRoom { return &EnrollmentRoom{db: db} }
 
-// Enrollments in id order.
+// Enrollments lists enrollments in id order.
 func (s *EnrollmentRoom) Enrollments(ctx context.Context, f EnrollmentFilter) ([]unit.Enrollment, error) {
 	var out []unit.Enrollment
 	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
@@ -43,7 +43,7 @@ func (s *EnrollmentRoom) Enrollments(ctx context.Context, f EnrollmentFilter) ([
 	return out, err
 }
 
-// ClosedOf gives those of some enrollments, by id, that are closed. Ids that are not known are left out.
+// ClosedOf returns the closed enrollments among ids. Unknown ids are ignored.
 func (s *EnrollmentRoom) ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, error) {
 	var out []unit.Enrollment
 	err := sqldb.Within(
@@ -60,8 +60,8 @@ func (s *EnrollmentRoom) ClosedOf(ctx context.Context, ids []string) ([]unit.Enr
 	return out, sqldb.DatabaseError(err)
 }
 
-// CloseLost closes an enrollment whose run is gone, and frees what it held. closed is false, and nothing
-// changes, where it was closed before.
+// CloseLost closes an enrollment whose run is gone, and releases what it holds. closed is false if it was closed before;
+// then nothing changes.
 func (s *EnrollmentRoom) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error) {
 	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		closed = false

@@ -22,27 +22,26 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// maxAddress is the longest workflow id that Temporal takes by default, in bytes.
+// maxAddress is the maximum length of a workflow id, in bytes, by Temporal's default.
 const maxAddress = 1000
 
-// entry is a question of entry of a customer into a journey by an event.
+// An entry is a request to enter a customer into a journey because of an event.
 type entry struct {
 	journey string
 	event   *customer.Event
-	forced  bool // by hand: without the entry's event and condition
+	forced  bool // by a person: the entry event and the condition are ignored
 	key     *string
 	at      int64 // arrival, virtual
 }
 
-// deferred is the body of a deferred entry: the customer may enter once the instance that is in the way has
-// taken what came before, and has ended by it.
+// deferred is the body of a deferred entry in the outbox. See enter.
 type deferred struct {
 	Journey string `json:"journey"`
 	Key     string `json:"key"`
 }
 
-// publish brings an event to the customer's open instances and to the journeys it may enter. changed are the
-// top-level traits it changed.
+// FanOut applies a stored event: it credits offers, enters journeys, and enqueues the event for the open enrollments that
+// listen for it. changed lists the top-level traits that the event changed. only, if set, is the one journey to enter.
 func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event, changed []string, only string,
 	receipt *customer.Receipt) error {
 	if err := offer.CreditOffers(ctx, b, p, ev); err != nil {
@@ -56,7 +55,7 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *custo
 	if err != nil {
 		return err
 	}
-	names := rel.ByEvent[ev.Name] // shared: not to be appended to
+	names := rel.ByEvent[ev.Name] // shared: do not append to it
 	if only != "" {
 		address, refused, err := enter(ctx, b, p, entry{journey: only, event: ev, forced: true, at: ev.Received})
 		if err != nil {
@@ -74,8 +73,8 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *custo
 			return err
 		}
 	}
-	// A deferred entry stands in the queue before the event it comes from: an event does not re-open what it
-	// has just ended.
+	// Entries are decided before the event is enqueued. So a deferred entry is in the queue before its own event, and
+	// an event cannot enter a journey again that it has just ended.
 	for _, e := range listeners {
 		hears, traits, err := listensTo(ctx, b, e, ev.Name, changed)
 		if err != nil {
@@ -101,7 +100,7 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *custo
 	return nil
 }
 
-// EnterAll asks for entry into journeys by one event.
+// EnterAll enters the customer into each of the journeys that allows it.
 func EnterAll(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, names []string, ev *customer.Event,
 	receipt *customer.Receipt) error {
 	for _, name := range names {
@@ -116,9 +115,9 @@ func EnterAll(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, names [
 	return nil
 }
 
-// hears reports whether an instance must be told of an event, and which of the changed traits it waits on. One
-// that was told to go over to another revision hears what either listens to: it may take the event by this one
-// or by that.
+// listensTo reports whether an event must be delivered to an enrollment, and returns the changed traits that it waits for.
+// An enrollment that was ordered to migrate listens to what either revision listens to, because it may handle the event
+// before or after the migration.
 func listensTo(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, name string, changed []string) (bool, []string, error) {
 	hears := false
 	var traits []string
@@ -127,7 +126,7 @@ func listensTo(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, name st
 		if err != nil {
 			return false, nil, err
 		}
-		if e.State == unit.StateAwaitingGoal || e.Holdout { // neither is on a step
+		if e.State == unit.StateAwaitingGoal || e.Holdout { // both are on no step
 			hears = hears || p.Goal != nil && names(p.Goal.Events, name)
 			if e.State != unit.StateAwaitingGoal {
 				for _, rule := range p.Exit {
@@ -152,7 +151,22 @@ func names(events []string, name string) bool {
 	return len(events) == 0 || slices.Contains(events, name)
 }
 
-// enter opens an enrollment where the journey lets the customer in. Otherwise refused says why, in words.
+// enter opens an enrollment if the journey allows it, and returns its workflow id (address). Otherwise refused is the
+// reason, as text for people.
+//
+// The invariant: whether a customer enters depends on the order of the events, not on how fast Temporal is. The database
+// knows that an enrollment is open; it does not know what the events in its queue will do. So an entry that only open
+// enrollments with pending deliveries block is not refused but deferred: it is appended to the queue of the last of them
+// (deferEntry), after everything that arrived before it. When it reaches the head of the queue, all earlier events are
+// delivered, and it is decided again (RetryDeferredEntry). If the enrollment closes first, closeEnrollment decides it.
+//
+// Example: Ana is in the journey cart with reentry after_exit. "Order Completed", which is the goal, and "Cart Updated"
+// arrive in one request, and Temporal is down for an hour. The queue of her enrollment is then: Order Completed, entry.
+// The first delivery ends the enrollment, and the entry opens a new one, as if the events had arrived an hour apart. An
+// entry that is decided at once would be refused, and the second cart would get no reminder.
+//
+// The re-entry rules are in checkReentry. All this happens under the customer's lock, so two requests cannot both find
+// the journey free. See docs/decisions/0001.
 func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (address, refused string, err error) {
 	rel, err := b.Release(ctx)
 	if err != nil {
@@ -222,7 +236,7 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 	return e.WorkflowID, "", nil
 }
 
-// keep stores an event that waited for somebody to enter by it.
+// persistLazy stores an event that is stored only if a customer enters because of it.
 func persistLazy(b *unit.Unit, ev *customer.Event) {
 	if ev.Lazy {
 		ev.Lazy = false
@@ -230,8 +244,8 @@ func persistLazy(b *unit.Unit, ev *customer.Event) {
 	}
 }
 
-// checkReentry applies the journey's re-entry rule. blockers are set where only open instances are in the way that
-// still have deliveries to take: one of those may end them.
+// checkReentry applies the journey's re-entry rule. It returns blockers if only open enrollments with pending deliveries
+// block the entry: one of those deliveries may end them.
 func checkReentry(
 	ctx context.Context, b *unit.Unit,
 	p *unit.LockedCustomer,
@@ -272,13 +286,13 @@ func checkReentry(
 	}
 	for _, e := range open {
 		if !e.Pending() {
-			return "an instance is open: " + e.WorkflowID, nil, nil
+			return "an enrollment is open: " + e.WorkflowID, nil, nil
 		}
 	}
-	return "an instance is open, and may end by what it has not taken yet; entry is considered again then: " + open[0].WorkflowID, open, nil
+	return "an enrollment is open and has pending deliveries; entry is decided after them: " + open[0].WorkflowID, open, nil
 }
 
-// deferEntry puts the question at the end of the queue of the instance that is in the way.
+// deferEntry appends the entry to the queue of the last blocking enrollment.
 func deferEntry(b *unit.Unit, blockers []*unit.EnrollmentRow, q entry, key string) error {
 	body, err := sqldb.JsonText(deferred{Journey: q.journey, Key: key})
 	if err != nil {
@@ -289,7 +303,7 @@ func deferEntry(b *unit.Unit, blockers []*unit.EnrollmentRow, q entry, key strin
 	return nil
 }
 
-// reconsider asks a deferred entry again, at its turn.
+// RetryDeferredEntry decides a deferred entry that has reached the head of its queue.
 func RetryDeferredEntry(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, eventID, body string, at int64) error {
 	var d deferred
 	if err := json.Unmarshal([]byte(body), &d); err != nil {
@@ -303,7 +317,7 @@ func RetryDeferredEntry(ctx context.Context, b *unit.Unit, p *unit.LockedCustome
 	return err
 }
 
-// address is the workflow id with the smallest number that none of the customer's open enrollments has.
+// freeAddress returns the workflow id with the smallest number that no open enrollment of the customer has.
 func freeAddress(p *unit.LockedCustomer, name, key string) string {
 	for n := 1; ; n++ {
 		id := journey.WorkflowID(name, p.ID, key, n)
@@ -313,7 +327,7 @@ func freeAddress(p *unit.LockedCustomer, name, key string) string {
 	}
 }
 
-// keyText is a key's value as text; empty where it is missing or no plain value.
+// keyText returns a key's value as text, and "" for anything but a scalar.
 func keyText(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -330,7 +344,7 @@ func keyText(v any) string {
 
 var counter atomic.Uint32
 
-// NewID gives an id that sorts by time, and in order of making within a millisecond of this process.
+// NewID returns an id that sorts by at (Unix milliseconds) and, within a process and millisecond, by creation.
 func NewID(at int64) (string, error) {
 	var random [6]byte
 	if _, err := rand.Read(random[:]); err != nil {
@@ -339,7 +353,7 @@ func NewID(at int64) (string, error) {
 	return fmt.Sprintf("%012x%06x%s", at, counter.Add(1)&0xffffff, hex.EncodeToString(random[:])), nil
 }
 
-// DropStart ends an enrollment whose start was dropped.
+// DropStart closes an enrollment whose start was dropped as a dead letter.
 func DropStart(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error {
-	return closeEnrollment(ctx, b, e, contract.Failed, "it could not be started, and was dropped", 0, b.Now)
+	return closeEnrollment(ctx, b, e, contract.Failed, "the enrollment could not be started, and its start was dropped", 0, b.Now)
 }

@@ -14,20 +14,20 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// conditionValue is what was last known of a condition.
+// conditionValue is the last known value of an entry condition.
 type conditionValue struct {
 	condition string
 	holds     bool
-	dirty     bool // to be written
+	dirty     bool // must be written
 }
 
-// conditions are what a unit knows of the entry conditions of a customer.
+// conditions are the known entry conditions of a customer within a unit.
 type conditions struct {
 	read   bool                      // from the database
 	values map[string]conditionValue // by journey
 }
 
-// conditionState is what entry conditions keep of a unit.
+// conditionState is the unit's state of entry conditions, by customer.
 type conditionState struct{ of map[string]*conditions }
 
 func conditionsOf(b *unit.Unit, customerID string) *conditions {
@@ -41,7 +41,7 @@ func conditionsOf(b *unit.Unit, customerID string) *conditions {
 	return s.of[customerID]
 }
 
-// known is what is known of a watched journey's condition; what is known of an older condition does not count.
+// knownValue returns the known value of a journey's entry condition. The value of an older condition does not count.
 func knownValue(b *unit.Unit, p *unit.LockedCustomer, w catalog.ConditionEntry) (holds, known bool) {
 	t, ok := conditionsOf(b, p.ID).values[w.Name]
 	return t.holds, ok && t.condition == w.Condition
@@ -51,13 +51,13 @@ func learnValue(b *unit.Unit, p *unit.LockedCustomer, w catalog.ConditionEntry, 
 	conditionsOf(b, p.ID).values[w.Name] = conditionValue{condition: w.Condition, holds: holds, dirty: true}
 }
 
-// blank reports whether a customer was made by this batch, and nothing came of it yet.
+// isBlank reports whether this unit created the customer and nothing has changed it yet.
 func isBlank(b *unit.Unit, p *unit.LockedCustomer) bool {
 	return p.Version == 1 && len(conditionsOf(b, p.ID).values) == 0 && len(p.Traits) == 0
 }
 
-// watched are the journeys of the release that are entered by a change of state. Where there are any, what is
-// known of the batch's customers is read.
+// watchedConditions returns the journeys of the release that have an entry condition but no entry event. If there are any,
+// it reads the known values of all customers of the unit.
 func watchedConditions(ctx context.Context, b *unit.Unit) ([]catalog.ConditionEntry, error) {
 	rel, err := b.Release(ctx)
 	if err != nil || len(rel.Watched) == 0 {
@@ -92,7 +92,7 @@ func watchedConditions(ctx context.Context, b *unit.Unit) ([]catalog.ConditionEn
 	)
 }
 
-// holds evaluates a condition. ev may be nil.
+// conditionHolds evaluates a condition. ev may be nil.
 func conditionHolds(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, traits map[string]any, w catalog.ConditionEntry,
 	ev *customer.Event) (bool, error) {
 	intents, err := intent.ScoresFor(ctx, b, p, w.Program, w.Program.Entry.When)
@@ -107,8 +107,8 @@ func conditionHolds(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, t
 	return w.Program.Test(w.Program.Entry.When, vars), nil
 }
 
-// recall finds out, before an event is stored, what was true without it, where that is not known. traits are
-// those before the event.
+// LoadEntryConditions evaluates the conditions whose value is unknown, before an event is stored. traits are the traits
+// before the event.
 func LoadEntryConditions(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, traits map[string]any) error {
 	all, err := watchedConditions(ctx, b)
 	for _, w := range all {
@@ -124,7 +124,7 @@ func LoadEntryConditions(ctx context.Context, b *unit.Unit, p *unit.LockedCustom
 	return err
 }
 
-// turned are the journeys whose condition an event made true.
+// ConditionsTurnedTrue returns the journeys whose condition an event has made true.
 func ConditionsTurnedTrue(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) ([]string, error) {
 	all, err := watchedConditions(ctx, b)
 	var names []string
@@ -144,7 +144,8 @@ func ConditionsTurnedTrue(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 	return names, err
 }
 
-// unite finds out what was true of two customers before they become one: what held for either is not new for both.
+// MergeConditions is the BeforeMerge hook of this room. A condition that was true for either customer counts as true for
+// both, so that a merge alone does not enter a journey again.
 func MergeConditions(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	all, err := watchedConditions(ctx, b)
 	if err != nil || len(all) == 0 {
@@ -171,8 +172,8 @@ func MergeConditions(ctx context.Context, b *unit.Unit, gone, survivor *unit.Loc
 	return err
 }
 
-// united enters the customer into journeys whose condition a merge made true that is no event. The entry event
-// is then one of its own.
+// EnterAfterMerge enters the customer into journeys whose condition became true by an alias, which is no event. It creates
+// an entry event for that.
 func EnterAfterMerge(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, alias *customer.Event, changed []string,
 	receipt *customer.Receipt) error {
 	ev := &customer.Event{
@@ -202,7 +203,7 @@ func EnterAfterMerge(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, 
 	return EnterAll(ctx, b, p, names, ev, receipt)
 }
 
-// flushTruths writes what was learned.
+// FlushConditions is a Flush hook of this room: it writes the changed values.
 func FlushConditions(ctx context.Context, b *unit.Unit) error {
 	var values [][]any
 	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {

@@ -23,10 +23,9 @@ func scanMoving(r sqldb.Scanner) (MigrationStatus, error) {
 	return m, err
 }
 
-// Migrate looks at a page of open instances that are not on the current revision, in id order, and orders those
-// to move that can. One that was ordered before and has not answered is listed as it stands, not ordered twice.
-// The control group takes no step, and keeps its revision. ErrNotFound where the current release has no such
-// journey.
+// Migrate orders a page of open enrollments that are not on the current revision, in id order, to migrate if they can. An
+// enrollment with an unanswered order is listed and not ordered again. Held-out enrollments take no step and keep their
+// revision. It returns ErrNotFound if the current release has no such journey.
 func (s *EnrollmentRoom) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
 	var page MigrationPage
 	look := func(tx sqldb.Conn, b *unit.Unit) error {
@@ -54,7 +53,7 @@ func (s *EnrollmentRoom) Migrate(ctx context.Context, now time.Time, m Migration
 		if len(all) == limit {
 			page.Next = all[limit-1].ID
 		}
-		if b != nil { // as they stand under their customers' locks
+		if b != nil { // read again under the customers' locks
 			if err := b.Lock(ctx, customers); err != nil {
 				return err
 			}
@@ -101,12 +100,12 @@ func (s *EnrollmentRoom) Migrate(ctx context.Context, now time.Time, m Migration
 	return page, nil
 }
 
-// still gives the batch's own copies of enrollments, of those that are open and not on a revision.
+// stillOpen returns the unit's own copies of the enrollments that are still open and not on revision.
 func stillOpen(b *unit.Unit, all []*unit.EnrollmentRow, revision string) ([]*unit.EnrollmentRow, error) {
 	var out []*unit.EnrollmentRow
 	for _, e := range all {
 		p := b.Customers[e.Customer]
-		if p.Merged != "" { // while we waited for the lock
+		if p.Merged != "" { // while waiting for the lock
 			return nil, sqldb.ErrAgain
 		}
 		for _, own := range p.Open {
@@ -118,7 +117,7 @@ func stillOpen(b *unit.Unit, all []*unit.EnrollmentRow, revision string) ([]*uni
 	return out, nil
 }
 
-// moving says whether an enrollment can move, and where to.
+// moving returns whether an enrollment can migrate, and to which step.
 func (s *EnrollmentRoom) moving(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program,
 	renamed map[string]string) (MigrationStatus, error) {
 	one := MigrationStatus{
@@ -144,7 +143,7 @@ func (s *EnrollmentRoom) moving(ctx context.Context, tx sqldb.Conn, e *unit.Enro
 	return one, nil
 }
 
-// orderMove writes what a migration decided of an instance, and the order.
+// orderMigration stores the verdict on an enrollment and enqueues the order, if it can migrate.
 func orderMigration(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, one MigrationStatus, m Migration) error {
 	if _, err := b.Tx.ExecContext(ctx, `insert into migrations (enrollment, revision, journey, origin, step, target, state, reason,
 	by_whom, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -173,8 +172,8 @@ func orderMigration(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, on
 	)
 }
 
-// MigrationStatuses lists what became of the orders of a journey's migrations to the current revision, by enrollment id.
-// limit: default 100, max 1000. ErrNotFound where the current release has no such journey.
+// MigrationStatuses lists the migrations of a journey to the current revision, by enrollment id, after the enrollment
+// after. limit: default 100, max 1000. It returns ErrNotFound if the current release has no such journey.
 func (s *EnrollmentRoom) MigrationStatuses(ctx context.Context, name, after string, limit int) ([]MigrationStatus, error) {
 	var out []MigrationStatus
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
@@ -196,8 +195,8 @@ func (s *EnrollmentRoom) MigrationStatuses(ctx context.Context, name, after stri
 	return out, err
 }
 
-// RecordMigration writes that an instance goes over to another revision, or refuses to (see workflows.Move). A repeat
-// changes nothing.
+// RecordMigration stores that an enrollment migrates to another revision or refuses to (see contract.Move), and returns the
+// events as the new revision reads them. A repeat changes nothing.
 func (s *EnrollmentRoom) RecordMigration(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error) {
 	var result contract.MoveResult
 	err := s.db.Write(ctx, func(tx sqldb.Conn) error {
@@ -231,7 +230,7 @@ func (s *EnrollmentRoom) RecordMigration(ctx context.Context, now time.Time, in 
 	return result, err
 }
 
-// moved writes the new revision and where the instance stands in it.
+// moved stores the new revision and the enrollment's step in it.
 func moved(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program, in contract.Move, now time.Time) error {
 	target := sqldb.Clean(in.Step)
 	if e.Step != "" && target != "" && target != e.Step {
@@ -267,7 +266,7 @@ func moved(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journe
 	return err
 }
 
-// projected are the properties of an instance's entry event and of others as a program reads them.
+// projected returns the properties of the entry event and of other events that a program reads.
 func projected(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program, ids []string) (contract.MoveResult, error) {
 	reads := to.Reads()
 	result := contract.MoveResult{Entry: map[string]any{}, Events: map[string]map[string]any{}}
@@ -297,8 +296,8 @@ func projected(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *jo
 	return result, err
 }
 
-// MoveRefused notes that an instance did not take an order to move to a revision, which it refused before it
-// took it. No effect where the order is not open.
+// MoveRefused stores that a run rejected an order to migrate before accepting it. It changes nothing if there is no open
+// order.
 func (s *EnrollmentRoom) MoveRefused(ctx context.Context, now time.Time, enrollmentID, revision, reason string) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		e, _, err := unit.LockEnrollment(ctx, tx, enrollmentID)

@@ -15,8 +15,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Report records where an instance is, claiming the enrollment; ErrNotMine ends the run. Of reports with one
-// Seq the last counts; one that was overtaken changes nothing.
+// Report records the step of an enrollment. It claims the enrollment; on ErrSuperseded the run must end. Of reports with
+// the same Seq the last one counts, and a report with a lower Seq than a stored one changes nothing.
 func (s *EnrollmentRoom) Report(ctx context.Context, now time.Time, r contract.Report) error {
 	if r.Ended != nil {
 		return s.ended(ctx, now, r)
@@ -35,7 +35,7 @@ func (s *EnrollmentRoom) Report(ctx context.Context, now time.Time, r contract.R
 	})
 }
 
-// position writes the instance's place; it answers false where the report was seen before.
+// position writes the enrollment's step. It returns false if the report is already stored.
 func (s *EnrollmentRoom) position(ctx context.Context, tx sqldb.Conn, r contract.Report) (bool, error) {
 	set := ``
 	args := []any{r.Enrollment, r.Chain, r.Seq}
@@ -67,7 +67,8 @@ func (s *EnrollmentRoom) position(ctx context.Context, tx sqldb.Conn, r contract
 	return false, err
 }
 
-// passages writes what was passed. A report that was cancelled after its commit is told again by the next one.
+// passages writes the visited steps. A report whose commit the run did not learn of is repeated by the next one, so rows
+// may exist already.
 func passages(ctx context.Context, tx sqldb.Conn, r contract.Report) error {
 	type key struct {
 		step  string
@@ -102,7 +103,7 @@ func passages(ctx context.Context, tx sqldb.Conn, r contract.Report) error {
 	return err
 }
 
-// ended closes the enrollment. Its customer is locked: an entry may have waited for this.
+// ended closes the enrollment. It locks the customer, because a deferred entry may be decided now.
 func (s *EnrollmentRoom) ended(ctx context.Context, now time.Time, r contract.Report) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		e, p, err := unit.LockEnrollment(ctx, tx, r.Enrollment)
@@ -112,8 +113,8 @@ func (s *EnrollmentRoom) ended(ctx context.Context, now time.Time, r contract.Re
 		if err != nil {
 			return err
 		}
-		// A run whose workflow task was lost behind its reports does that task again, with what has arrived
-		// meanwhile: its end may come under a number that told of a place, and counts all the same.
+		// A run whose workflow task was lost after its reports repeats that task with the events that have arrived
+		// meanwhile. Its end may then have the Seq of a stored position, and counts anyway.
 		new, err := s.position(ctx, tx, r)
 		if err != nil || !new && e.State == unit.StateClosed {
 			return err
@@ -128,8 +129,8 @@ func (s *EnrollmentRoom) ended(ctx context.Context, now time.Time, r contract.Re
 	})
 }
 
-// closeEnrollment ends an enrollment of an adopted customer: frees what it held, drops its deliveries and
-// decides the entries that waited for it.
+// closeEnrollment closes an enrollment of an adopted customer: it releases what the enrollment holds, drops its deliveries
+// and decides its deferred entries.
 func closeEnrollment(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, outcome, reason string, value float64, at time.Time) error {
 	p := b.Customers[e.Customer]
 	if at.IsZero() {
@@ -163,7 +164,7 @@ func closeEnrollment(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, o
 	return nil
 }
 
-// releaseResources releases what an enrollment that ends still holds, which most do not.
+// releaseResources calls the OnClose hooks if an enrollment that ends still holds something. Most hold nothing.
 func releaseResources(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, outcome string, at time.Time) error {
 	var held []string
 	for _, h := range b.Units.Hooks.OnClose {

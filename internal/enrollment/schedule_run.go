@@ -17,8 +17,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// RunSchedules enters customers into journeys whose scheduled moment has come by now, a bounded number at a
-// time under a lease of wall time; more reports that there is more to do at once.
+// RunSchedules enters customers into journeys whose scheduled time has come. Each call handles a bounded number of
+// customers under a lease (wall time). more reports whether to call again at once.
 func (s *EnrollmentRoom) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
 	rel, err := s.db.Current(ctx, s.db.Reader)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *EnrollmentRoom) RunSchedules(ctx context.Context, now, wall time.Time) 
 			break
 		}
 	}
-	if errors.Is(err, unit.ErrSuperseded) { // another took it over
+	if errors.Is(err, unit.ErrSuperseded) { // another process has the lease
 		return true, nil
 	}
 	if err == nil && !finished {
@@ -65,7 +65,7 @@ func (s *EnrollmentRoom) RunSchedules(ctx context.Context, now, wall time.Time) 
 	return err == nil && (more || !finished), err
 }
 
-// TakeMoment leases the first moment that has come and nobody holds; more reports that there are others.
+// TakeMoment leases the first scheduled time that has come and is not leased. more reports whether there are others.
 func (s *EnrollmentRoom) TakeMoment(ctx context.Context, now, wall time.Time) (taken *progress, more bool, err error) {
 	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
 		taken, more = nil, false
@@ -125,14 +125,13 @@ func (s *EnrollmentRoom) TakeMoment(ctx context.Context, now, wall time.Time) (t
 	return taken, more, nil
 }
 
-// scheduleCandidate is a customer as a moment finds it.
+// A scheduleCandidate is a customer that a schedule may enter.
 type scheduleCandidate struct {
 	id     string
 	traits map[string]any
 }
 
-// SchedulePage enters a page of customers, in the order of their ids, and notes how far it came: all in one
-// transaction.
+// SchedulePage enters a page of customers, in id order, and stores how far it came, in one transaction.
 func (s *EnrollmentRoom) SchedulePage(ctx context.Context, now time.Time, p *progress) (finished bool, err error) {
 	reached := p.reached
 	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
@@ -155,7 +154,7 @@ func (s *EnrollmentRoom) SchedulePage(ctx context.Context, now time.Time, p *pro
 		}
 		program := rel.Programs[p.journey]
 		if n == 0 || program == nil || program.Entry.Schedule == nil {
-			return unit.ErrSuperseded // published anew, or another's
+			return unit.ErrSuperseded // the schedule was published again, or the lease is lost
 		}
 		paused, err := pausedJourney(ctx, b, p.journey)
 		if err != nil {
@@ -186,15 +185,15 @@ func (s *EnrollmentRoom) SchedulePage(ctx context.Context, now time.Time, p *pro
 	return finished, err
 }
 
-// enterPage looks at customers behind reached, who were there and in the zone at the moment, and enters those
-// for whom the journey's condition is true.
+// enterPage reads the customers after reached who existed and were in the zone at the scheduled time, and enters those for
+// whom the journey's condition is true.
 func enterPage(ctx context.Context, b *unit.Unit, p *progress, program *journey.Program, reached *string) (looked int, err error) {
 	args := []any{*reached, p.moment, schedulePage}
 	var query string
 	switch p.zone {
 	case catalog.Everybody:
 		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2 order by id limit $3`
-	case customer.Utc: // also of those of whom no other was ever known
+	case customer.Utc: // including customers whose zone was never known
 		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2
 			and not exists (select 1 from customer_timezones z where z.customer = customers.id and (z.timezone <> '` + customer.Utc +
 			`' or z.since_at > $2)) order by id limit $3`
@@ -249,7 +248,7 @@ func enterPage(ctx context.Context, b *unit.Unit, p *progress, program *journey.
 	return len(page), enterScheduled(ctx, b, p, ev, ids)
 }
 
-// enterScheduled locks those who may enter, and asks again.
+// enterScheduled locks the customers who may enter, and decides again under the lock.
 func enterScheduled(ctx context.Context, b *unit.Unit, p *progress, ev customer.Event, ids []string) error {
 	if len(ids) == 0 {
 		return nil
@@ -258,7 +257,7 @@ func enterScheduled(ctx context.Context, b *unit.Unit, p *progress, ev customer.
 		return err
 	}
 	prefix := "tabi.schedule/" + p.journey + "/" + sqldb.Moment(p.moment).Format(time.RFC3339) + "/"
-	before := map[string]bool{} // who entered at this moment, also under another id
+	before := map[string]bool{} // entered at this scheduled time, also before a merge
 	if err := sqldb.Within(ctx, b.Tx, `select customer from events where name = $1 and at = $2 and substr(id, 1, length($3)) = $3 and
 	customer in (%s)`, ids, func(r *sql.Rows) error {
 		var id string

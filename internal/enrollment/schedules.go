@@ -13,32 +13,32 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// eventScheduled is the entry event of those who enter by schedule.
+// eventScheduled is the name of the entry event of a schedule.
 const eventScheduled = "Journey Scheduled"
 
 const (
-	schedulePage  = 200              // customers looked at in one transaction
-	schedulePages = 5                // of them under one lease
+	schedulePage  = 200              // customers read in one transaction
+	schedulePages = 5                // pages under one lease
 	scheduleLease = 30 * time.Second // wall
 )
 
-// progress is how far the moments of a journey in a zone were gone through.
+// progress is the state of a journey's schedule in a zone.
 type progress struct {
 	journey, zone     string
 	done, moment      int64
 	reached           string
 	leaseUntil, token int64
 	table             catalog.Timetable
-	next              time.Time // the moment to go through now or next
+	next              time.Time // the scheduled time to run now or next
 	unknown           bool      // its schedule has no row yet
 }
 
-// free reports whether its moment has come and nobody goes through it.
+// free reports whether the scheduled time has come and nobody has the lease.
 func (p *progress) free(now, wall time.Time) bool {
 	return !p.next.After(now) && p.leaseUntil <= sqldb.Millis(wall)
 }
 
-// plan gives, for every schedule and every zone that counts, what is next.
+// plan returns the next scheduled time of every schedule in every zone, earliest first.
 func (s *EnrollmentRoom) plan(ctx context.Context, tx sqldb.Conn, now time.Time) ([]progress, error) {
 	rel, err := s.db.Current(ctx, tx)
 	if err != nil || len(rel.Scheduled) == 0 {
@@ -72,7 +72,7 @@ func (s *EnrollmentRoom) plan(ctx context.Context, tx sqldb.Conn, now time.Time)
 	var out []progress
 	for _, t := range rel.Scheduled {
 		start, published := since[t.Name+"\x00"+t.Spec]
-		if !published { // by a build that kept no schedules
+		if !published { // published by a build without schedules
 			start = sqldb.Millis(now)
 		}
 		in := []string{catalog.Everybody}
@@ -85,7 +85,7 @@ func (s *EnrollmentRoom) plan(ctx context.Context, tx sqldb.Conn, now time.Time)
 				p = progress{journey: t.Name, zone: zone, done: start}
 			}
 			p.table, p.unknown = t, !published
-			if p.moment != 0 && p.moment <= sqldb.Millis(now.Add(-catalog.MakeUp)) { // given up
+			if p.moment != 0 && p.moment <= sqldb.Millis(now.Add(-catalog.MakeUp)) { // too late to run
 				p.done, p.moment, p.reached = p.moment, 0, ""
 			}
 			if p.moment != 0 {
@@ -100,7 +100,7 @@ func (s *EnrollmentRoom) plan(ctx context.Context, tx sqldb.Conn, now time.Time)
 	return out, nil
 }
 
-// zonesInUse are the time zones that customers are in, by a step through the index for each; UTC is always one.
+// zonesInUse returns the time zones of customers, and always UTC. It takes one index lookup for each zone.
 func zonesInUse(ctx context.Context, tx sqldb.Conn) ([]string, error) {
 	found := []string{customer.Utc}
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
@@ -116,8 +116,8 @@ func zonesInUse(ctx context.Context, tx sqldb.Conn) ([]string, error) {
 	return sqldb.Sorted(found), err
 }
 
-// NextSchedule is the moment (virtual) at which the next entry by schedule is due, which may be past; zero
-// where no journey has one.
+// NextSchedule returns the virtual time of the next entry by schedule, which may be past. It is zero if no journey has a
+// schedule.
 func (s *EnrollmentRoom) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
 	var next time.Time
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
@@ -130,8 +130,8 @@ func (s *EnrollmentRoom) NextSchedule(ctx context.Context, now time.Time) (time.
 	return next, err
 }
 
-// publishSchedules notes since when the journeys of a release have their schedules: a new one starts at its
-// next moment.
+// publishSchedules stores since when the journeys of a release have their schedules. A new schedule starts at its next
+// time.
 func publishSchedules(ctx context.Context, tx sqldb.Conn, now time.Time, c *journey.Content) error {
 	keep := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.Journeys)) {
@@ -181,7 +181,7 @@ func publishSchedules(ctx context.Context, tx sqldb.Conn, now time.Time, c *jour
 	return nil
 }
 
-// PublishSchedulesOf notes since when the journeys of a release have their schedules.
+// PublishSchedulesOf is the OnPublish hook of this room. See publishSchedules.
 func PublishSchedulesOf(*journey.Content) (func(ctx context.Context, tx sqldb.Conn, p catalog.Publication) error, error) {
 	return func(ctx context.Context, tx sqldb.Conn, p catalog.Publication) error {
 		return publishSchedules(ctx, tx, p.Now, p.Content)

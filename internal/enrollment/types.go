@@ -1,36 +1,36 @@
 package enrollment
 
-// EnrollmentFilter narrows Enrollments; empty fields do not.
+// EnrollmentFilter narrows Enrollments. Empty fields do not filter.
 type EnrollmentFilter struct {
 	Journey, Customer, State, Outcome, WorkflowID string
-	Live                                          bool   // open and watching alone
-	After                                         string // id; for paging in id order
+	Live                                          bool   // only those that are not closed
+	After                                         string // enrollment id, for paging
 	Limit                                         int    // default 100, max 1000
 }
 
-// Migration asks the instances of a journey to go over to the current release's revision.
+// A Migration asks the enrollments of a journey to migrate to the current release's revision.
 type Migration struct {
 	Journey string
 	Renamed map[string]string // old step id → new one
 	By      string
 	DryRun  bool
 	After   string // enrollment id, for paging
-	Limit   int    // instances looked at; default 100, max 1000
+	Limit   int    // enrollments per page; default 100, max 1000
 }
 
-// Verdicts on an instance of a migration.
+// States of a migrating enrollment.
 const (
-	MigrationOrdered = "ordered" // it was told to move (in a dry run: it would be)
+	MigrationOrdered = "ordered" // ordered to migrate; in a dry run: it would be
 	MigrationDone    = "moved"
-	MigrationRefused = "refused" // it stays, for Reason
+	MigrationRefused = "refused" // it stays on its revision; see Reason
 )
 
-// MigrationStatus is what a migration makes of one instance.
+// MigrationStatus is the state of one enrollment in a migration.
 type MigrationStatus struct {
 	Enrollment, WorkflowID, Customer string
 	From, To                         string // revisions
-	Step, Target                     string // where it stands, and where it goes on
-	State                            string // MoveOrdered, MoveDone or MoveRefused
+	Step, Target                     string // the current step, and the step in the new revision
+	State                            string // MigrationOrdered, MigrationDone or MigrationRefused
 	Reason                           string
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// HandoffRoom are customers who wait for an agent, or are with one.
+// HandoffRoom keeps the queue of customers who wait for an agent or are with one.
 type HandoffRoom struct{ db *unit.Units }
 
 // New returns the room.
@@ -64,7 +64,7 @@ func scanHandoff(r sqldb.Scanner) (Handoff, error) {
 	return h, json.Unmarshal([]byte(outcomes), &h.Outcomes)
 }
 
-// OpenHandoff is idempotent by id, claiming the enrollment; note is rendered.
+// OpenHandoff creates a hand-off with a rendered note. It is idempotent by id and claims the enrollment.
 func (s *HandoffRoom) OpenHandoff(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		e, p, err := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
@@ -105,7 +105,8 @@ func (s *HandoffRoom) OpenHandoff(ctx context.Context, now time.Time, in contrac
 	})
 }
 
-// WithdrawHandoff takes back what is still open, claiming the enrollment; one that has ended took it back before.
+// WithdrawHandoff withdraws a hand-off that is still open or claimed. It claims the enrollment; if the same run has ended
+// it before, its hand-offs are already withdrawn.
 func (s *HandoffRoom) WithdrawHandoff(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		e, _, err := unit.LockEnrollment(ctx, tx, in.Enrollment)
@@ -131,7 +132,7 @@ func (s *HandoffRoom) WithdrawHandoff(ctx context.Context, now time.Time, in con
 	})
 }
 
-// HandoffRoom are sorted by priority, the most urgent first, then age, the oldest first.
+// Handoffs lists hand-offs by priority, the most urgent first, and then by age, the oldest first.
 func (s *HandoffRoom) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff, error) {
 	var out []Handoff
 	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
@@ -152,7 +153,7 @@ func (s *HandoffRoom) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff,
 	return out, err
 }
 
-// Handoff by id; ErrNotFound.
+// Handoff returns a hand-off, or ErrNotFound.
 func (s *HandoffRoom) Handoff(ctx context.Context, id string) (Handoff, error) {
 	h, err := handoff(ctx, s.db.Reader, id)
 	return h, sqldb.DatabaseError(err)
@@ -166,7 +167,7 @@ func handoff(ctx context.Context, tx sqldb.Conn, id string) (Handoff, error) {
 	return h, err
 }
 
-// lockHandoff locks the customer of a hand-off and reads it. agent must be free to act on it.
+// lockHandoff locks the customer of a hand-off and returns both, or an error if agent may not act on the hand-off.
 func lockHandoff(ctx context.Context, tx sqldb.Conn, id, agent string) (Handoff, *unit.LockedCustomer, error) {
 	p, err := unit.ScanPerson(tx.QueryRowContext(
 		ctx,
@@ -194,7 +195,8 @@ func lockHandoff(ctx context.Context, tx sqldb.Conn, id, agent string) (Handoff,
 	return h, p, nil
 }
 
-// ClaimHandoff: ErrTaken by another, ErrTooLate once closed; claiming one's own again is fine.
+// ClaimHandoff assigns a hand-off to an agent. It returns ErrTaken if another agent has claimed it and ErrTooLate if it is
+// closed. Claiming it again as the same agent changes nothing.
 func (s *HandoffRoom) ClaimHandoff(ctx context.Context, now time.Time, id, agent string) error {
 	agent = sqldb.Clean(agent)
 	if agent == "" {
@@ -216,8 +218,8 @@ func (s *HandoffRoom) ClaimHandoff(ctx context.Context, now time.Time, id, agent
 	})
 }
 
-// ResolveHandoff closes it and writes the delivery (workflows.HandoffResolved) to its instance. The note stays
-// in the store. ErrTaken where another agent has claimed it, ErrTooLate once closed.
+// ResolveHandoff closes a hand-off and enqueues its result (contract.HandoffResult) for the enrollment. The note is stored
+// and not delivered. It returns ErrTaken if another agent has claimed the hand-off and ErrTooLate if it is closed.
 func (s *HandoffRoom) ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error {
 	agent, outcome = sqldb.Clean(agent), sqldb.Clean(outcome)
 	if agent == "" || outcome == "" {
@@ -249,7 +251,7 @@ func (s *HandoffRoom) ResolveHandoff(ctx context.Context, now time.Time, id, age
 	})
 }
 
-// MergeHandoffs moves the hand-offs of a customer to another.
+// MergeHandoffs moves the hand-offs of gone to survivor.
 func MergeHandoffs(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	if gone.Unused() {
 		return nil
@@ -258,10 +260,10 @@ func MergeHandoffs(ctx context.Context, b *unit.Unit, gone, survivor *unit.Locke
 	return err
 }
 
-// HeldHandoffs finds a hand-off of the enrollment $1 that waits for an agent, or is with one.
+// HeldHandoffs is a query that returns a row if enrollment $1 has a hand-off that is open or claimed.
 const HeldHandoffs = `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')`
 
-// ReleaseHandoffs withdraws the hand-offs of an enrollment that ends.
+// ReleaseHandoffs is the OnClose hook of this room: it withdraws the hand-offs of an enrollment that ends.
 func ReleaseHandoffs(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, outcome string, at time.Time) error {
 	_, err := b.Tx.ExecContext(ctx, `update handoffs set state = 'withdrawn', reason = $2, closed_at = $3
 		where enrollment = $1 and state in ('open', 'claimed')`, e.ID, "its journey ended: "+outcome, sqldb.Millis(at))

@@ -6,7 +6,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Errors of those who act on a hand-off.
+// Errors of ClaimHandoff and ResolveHandoff.
 var (
 	ErrTooLate error = sqldb.Refusal("too late: it was resolved, withdrawn or timed out before")
 	ErrTaken   error = sqldb.Refusal("claimed by another agent")
@@ -20,7 +20,7 @@ const (
 	HandoffWithdrawn = "withdrawn"
 )
 
-// Handoff is a customer before a queue.
+// A Handoff is a customer in an agents' queue.
 type Handoff struct {
 	ID, Enrollment, WorkflowID, Journey, Step, Customer string
 	Queue, Priority, Note                               string
@@ -29,8 +29,8 @@ type Handoff struct {
 	OpenedAt, ClaimedAt, ClosedAt, Until                time.Time
 }
 
-// HandoffFilter narrows Handoffs.
+// HandoffFilter narrows Handoffs. Empty fields do not filter, except State.
 type HandoffFilter struct {
-	State, Queue, Customer string // State "" means open and claimed
+	State, Queue, Customer string // State "" means open or claimed
 	Limit                  int
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// emitted is what the id of an event that a step made begins with; the step's visit follows.
+// emitted is the prefix of the id of an event that a step created; the key of the step's visit follows.
 const emitted = "tabi.emit/"
 
-// Emit stores an event of an instance's customer, once per in.Key, and brings it to all journeys; it claims the
-// enrollment. Its depth is one more than that of the events it follows from: the entry event, and the event at
-// hand.
+// Emit stores an event for an enrollment's customer, once per in.Key, and applies it to all journeys. It claims the
+// enrollment. The event's depth is one more than the largest depth of the enrollment, its entry event and the event the
+// step handles; that bounds how long journeys can trigger each other.
 func (s *IngestRoom) Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error {
 	name := sqldb.Clean(in.Spec.Event)
 	if name == "" {
@@ -59,8 +59,8 @@ func (s *IngestRoom) Emit(ctx context.Context, now time.Time, in contract.Emit, 
 	})
 }
 
-// Assign changes traits once per key, as event "Customer Updated" heard by this instance too where it listens,
-// claiming the enrollment. traits is nested, as in identify. What journeys cause so ends after ten links.
+// Assign changes traits, once per key, as an event "Customer Updated", which the enrollment itself receives too if it
+// listens. It claims the enrollment. traits is nested, as in identify. Events that journeys cause end at depth ten.
 func (s *IngestRoom) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		e, p, claim := unit.Claimed(ctx, tx, ref.Enrollment, ref.Chain)

@@ -11,9 +11,21 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Intake lets small requests share transactions, as databases do with commits: those that come while one is
-// under way wait for the next, which takes all of them. Nobody waits for others to come: where none is under
-// way, a request runs at once and alone.
+// Intake lets small requests share a transaction, as databases do in a group commit: requests that arrive while a
+// transaction runs wait for the next one, which takes all of them. If none runs, a request starts at once and alone, so
+// nobody waits for others to arrive.
+//
+// The invariant: sharing changes the cost, never the result. A caller gets its own receipts, and an error of one request
+// never fails another.
+//
+// Example: on a SQLite file, with one writer, 40 requests of one event arrive while a commit waits for the disk. The next
+// transaction holds all 40, and one commit serves them. If the seventh request is refused, for example because merging its
+// customer fails, the whole shared transaction rolls back, and then each request runs by itself, so only the seventh gets
+// the error. A panic is handled in the same way, since no HTTP handler of those requests is on the stack.
+//
+// A caller that leaves (its context ends) gets an error though its event may be stored. Its repeat has the same message
+// id and is reported as a duplicate. Without the bounds below, one locked customer could stop all requests, or one shared
+// transaction could lock hundreds of customers for too long. See docs/decisions/0010.
 type Intake struct {
 	limit int // transactions at once; 0: one
 
@@ -23,15 +35,14 @@ type Intake struct {
 }
 
 const (
-	// maxIntakes is how many transactions of the intake run at once on PostgreSQL: enough that one that
-	// waits for a locked customer does not hold up all.
+	// maxIntakes is how many shared transactions run at once on PostgreSQL, so that one that waits for a locked
+	// customer does not block all requests.
 	maxIntakes = 4
-	// maxAlone is the size of a request, in calls, from which on it runs by itself: it is a transaction's worth
-	// already.
+	// maxAlone is the number of calls from which a request runs by itself: it is large enough for a transaction.
 	maxAlone = 64
-	// maxShared bounds the calls of a shared transaction.
+	// maxShared is the maximum number of calls in a shared transaction.
 	maxShared = 256
-	// sharedTimeout bounds a shared transaction, which goes on though some of its callers have left.
+	// sharedTimeout bounds a shared transaction, which continues even if some of its callers have left.
 	sharedTimeout = 30 * time.Second
 )
 
@@ -64,11 +75,11 @@ func (in *Intake) Take(ctx context.Context, now time.Time, calls []customer.Segm
 	case <-r.done:
 		return r.receipts, r.err
 	case <-ctx.Done():
-		return nil, sqldb.DatabaseError(ctx.Err()) // it may be kept all the same: a repeat finds it by its id
+		return nil, sqldb.DatabaseError(ctx.Err()) // the calls may be stored anyway; a repeat is a duplicate
 	}
 }
 
-// next runs those who have waited, in the place of a transaction that has ended.
+// next starts a transaction for the waiting requests in the place of one that has ended.
 func (in *Intake) next(accept ingester) {
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
@@ -95,13 +106,13 @@ func (in *Intake) next(accept ingester) {
 	}()
 }
 
-// share runs requests in one transaction, and where that fails, each by itself.
+// share runs requests in one transaction, and each by itself if that fails.
 func share(group []*intakeRequest, unsafe ingester) {
-	// Here is no HTTP server above that keeps a panic to its request.
+	// No HTTP server is on this stack to confine a panic to its request.
 	accept := func(ctx context.Context, now time.Time, calls []customer.SegmentCall) (receipts []customer.Receipt, err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("panic while taking calls in: %v\n%s", p, debug.Stack())
+				err = fmt.Errorf("panic while ingesting calls: %v\n%s", p, debug.Stack())
 			}
 		}()
 		return unsafe(ctx, now, calls)

@@ -15,7 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// IngestRoom accepts what happens to customers.
+// IngestRoom accepts events and traits of customers.
 type IngestRoom struct {
 	db      *unit.Units
 	intents *intent.IntentRoom
@@ -27,14 +27,29 @@ func New(db *unit.Units, intents *intent.IntentRoom) *IngestRoom {
 	return &IngestRoom{db: db, intents: intents, intake: Intake{limit: min(db.Writers(), maxIntakes)}}
 }
 
-// Ingest takes calls, in order, in one transaction: dedupes, resolves identity, changes profiles, stores
-// events, and writes the deliveries they cause and the enrollments they open. A call that cannot be taken (no
-// id, no name) fails all of them. Callers that come while a transaction is under way share the next one; what
-// one of them is refused for does not concern the others.
+// Ingest stores calls, in order, in one transaction, with everything they cause. It returns a receipt for each call. An
+// invalid call (no id, no name) fails all calls of the request. Small requests may share a transaction (see Intake); the
+// error of one request does not affect the others.
 //
-// identify becomes the event "Customer Updated" with the given traits as properties, page "Page Viewed" and
-// screen "Screen Viewed" (Event, if given, as property name), group "Group Joined" with group_id (from property
-// groupId or group_id) and the group's traits, which are kept as trait groups.<group id>. alias becomes none.
+// The invariant: if Ingest returns nil, each call is stored exactly once, with all its effects, and otherwise with none.
+// The order within the transaction is fixed:
+//
+//	lock      all customers that the calls name, in id order (customer.Identify)
+//	dedupe    a message id that is already stored changes nothing
+//	merge     identities that the call links (customer.LinkIdentities)
+//	profile   the traits the call changes, after the entry conditions were read for the old traits
+//	evidence  intents that the event is evidence for; reactions to messages
+//	enter     journeys that the event, or an entry condition that became true, starts
+//	notify    open enrollments that listen for the event: rows of the outbox
+//
+// Example: the event that makes traits.plan == "pro" true enters a journey with that condition exactly once, because the
+// condition is known to be false for the old traits. If the profile changed first, the change from false to true could
+// not be seen. If the outbox were written in a second transaction, a crash between the two would lose the event for the
+// journeys that wait for it. See docs/decisions/0001 and 0010.
+//
+// identify becomes the event "Customer Updated" with the given traits as properties; page becomes "Page Viewed" and
+// screen "Screen Viewed" (Event, if given, is the property name); group becomes "Group Joined" with group_id (from the
+// property groupId or group_id) and the group's traits, which are stored as trait groups.<group id>. alias becomes no event.
 func (s *IngestRoom) Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error) {
 	if len(calls) == 0 {
 		return nil, nil
@@ -55,7 +70,7 @@ func (s *IngestRoom) Ingest(ctx context.Context, now time.Time, calls []customer
 	return s.intake.Take(ctx, now, cleaned, s.ingest)
 }
 
-// ingest is Ingest of calls that are checked and classified.
+// ingest is Ingest for calls that are checked and classified.
 func (s *IngestRoom) ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error) {
 	var receipts []customer.Receipt
 	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
@@ -128,7 +143,7 @@ func groupID(c *customer.SegmentCall) string {
 	return ""
 }
 
-// known gives the ids of the calls that were taken before.
+// knownCalls returns the ids of calls that are already stored.
 func knownCalls(ctx context.Context, b *unit.Unit, calls []customer.SegmentCall) (map[string]bool, error) {
 	ids := make([]string, len(calls))
 	for i := range calls {
@@ -144,7 +159,8 @@ func knownCalls(ctx context.Context, b *unit.Unit, calls []customer.SegmentCall)
 	return seen, err
 }
 
-// take stores one call of a customer and brings it to the journeys. changed are traits that a merge changed before.
+// ApplyEvent stores one call of a customer and applies it to the journeys. changed lists the traits that a merge of the
+// same call has changed.
 func ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *customer.SegmentCall, changed []string) (customer.Receipt,
 	error) {
 	receipt := customer.Receipt{ID: c.MessageID, Customer: p.ID}
@@ -208,7 +224,7 @@ func ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *cu
 	return receipt, enrollment.FanOut(ctx, b, p, ev, changed, c.Enter, &receipt)
 }
 
-// meaningOf is the event a call becomes, and what it changes of the profile.
+// meaningOf returns the event that a call becomes, and the changes to the profile.
 func meaningOf(c *customer.SegmentCall) (name string, properties, patch map[string]any, err error) {
 	switch c.Type {
 	case "identify":

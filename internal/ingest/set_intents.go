@@ -15,9 +15,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// SetIntents replaces scores of a customer, which fade from now on, and wakes the instances that wait for them.
-// Whoever enters by a change of state that this makes true enters now. An error for which IsInput is true names
-// an intent that the release does not have.
+// SetIntents replaces scores of a customer, which decay from now on, and notifies the enrollments that wait for them. If
+// an entry condition becomes true, the customer enters that journey now. It returns an InputError if the release has no
+// such intent.
 func (s *IngestRoom) SetIntents(ctx context.Context, now time.Time, customerID string, scores map[string]float64) error {
 	customerID = sqldb.Clean(customerID)
 	if customerID == "" {

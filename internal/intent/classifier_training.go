@@ -13,14 +13,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// trainedModel is a model that was trained on examples.
+// trainedModel is a model trained on the examples of a release.
 type trainedModel struct {
 	digest string
 	model  *words.Model
 	packed string // base64
 }
 
-// trainingCache remembers what was learned: hundreds of simulations publish the same examples, each into a store of its own.
+// trainingCache keeps trained models, since hundreds of simulations publish the same examples, each into its own database.
 type trainingCache struct {
 	mu      sync.Mutex
 	lessons map[string]*trainedModel // by digest
@@ -28,7 +28,7 @@ type trainingCache struct {
 
 var lessons = &trainingCache{lessons: map[string]*trainedModel{}}
 
-// maxLessons bounds what is remembered.
+// maxLessons is the maximum number of models in the cache.
 const maxLessons = 32
 
 func (s *trainingCache) find(digest string) *trainedModel {
@@ -37,7 +37,7 @@ func (s *trainingCache) find(digest string) *trainedModel {
 	return s.lessons[digest]
 }
 
-// learn trains, unless it knows the lesson. Two that come with the same at once: the second waits.
+// learn trains a model, or returns it from the cache. Concurrent calls wait for each other.
 func (s *trainingCache) learn(examples []words.Example) (*trainedModel, error) {
 	digest := DigestOf(examples)
 	s.mu.Lock()
@@ -55,7 +55,7 @@ func (s *trainingCache) learn(examples []words.Example) (*trainedModel, error) {
 	}
 	l := &trainedModel{digest: digest, model: m, packed: base64.StdEncoding.EncodeToString(raw)}
 	if len(s.lessons) >= maxLessons {
-		for other := range s.lessons { // any one: it is learned again when it is asked for
+		for other := range s.lessons { // any one: it is trained again when needed
 			delete(s.lessons, other)
 			break
 		}
@@ -64,7 +64,7 @@ func (s *trainingCache) learn(examples []words.Example) (*trainedModel, error) {
 	return l, nil
 }
 
-// DigestOf is the same for the same examples in any order, trained by the same method.
+// DigestOf returns a hash of examples and of the training method. The order of the examples does not matter.
 func DigestOf(examples []words.Example) string {
 	sorted := slices.Clone(examples)
 	slices.SortFunc(sorted, func(a, b words.Example) int {

@@ -19,26 +19,26 @@ import (
 
 // Sources of a classifier.
 const (
-	FromExamples = "examples" // of the intents of a release: trained anew whenever they change
-	FromCSV      = "csv"      // by hand: stays until another is saved
+	FromExamples = "examples" // from the intents of a release; trained again whenever they change
+	FromCSV      = "csv"      // saved by a person; stays until another is saved
 )
 
-// Classifier is a trained text classifier as the database has it.
+// A Classifier is a version of the trained text classifier.
 type Classifier struct {
 	Version int
 	Source  string // FromExamples or FromCSV
-	Digest  string // of what it was trained with
+	Digest  string // hash of the training data
 	At      time.Time
-	Metrics json.RawMessage // what was measured when it was trained; null: nothing
+	Metrics json.RawMessage // measured at training; null: not measured
 	Model   *words.Model    // shared: it never changes
 	broken  error           // why there is no Model
 }
 
-// keptClassifiers is how many versions before the latest are kept.
+// keptClassifiers is how many versions are kept besides the latest.
 const keptClassifiers = 5
 
-// SaveClassifier makes a model the one that counts, in every process from its next message on, and gives its version.
-// One that is saved by hand stays when a release changes its examples; one of FromExamples goes with them.
+// SaveClassifier makes a model the active classifier, for every process from its next message on, and returns its version.
+// A model FromCSV stays active when a release changes its examples; one FromExamples is replaced.
 func (s *IntentRoom) SaveClassifier(
 	ctx context.Context,
 	now time.Time,
@@ -65,7 +65,7 @@ func (s *IntentRoom) SaveClassifier(
 	return version, err
 }
 
-// insertClassifier writes a version and makes it count. It waits for others that do the same.
+// insertClassifier writes a version and activates it. Concurrent calls wait for each other.
 func insertClassifier(ctx context.Context, tx sqldb.Conn, now time.Time, source, digest, model, metrics string) (version int, err error) {
 	if _, err := tx.ExecContext(ctx, `insert into settings (key, value) values ('classifier', '0') on conflict (key) do update set value
 	= settings.value`); err != nil {
@@ -90,8 +90,8 @@ func countClassifier(ctx context.Context, tx sqldb.Conn, version int) error {
 	return err
 }
 
-// Classifier is the one that counts; ErrNotFound where there is none. One that this build cannot read is an
-// error here, and stops nothing else.
+// Classifier returns the active classifier, or ErrNotFound. If this build cannot read it, it returns an error; everything
+// else continues without a classifier.
 func (s *IntentRoom) Classifier(ctx context.Context) (Classifier, error) {
 	c, err := s.classifier(ctx, s.db.Reader)
 	switch {
@@ -107,8 +107,9 @@ func (s *IntentRoom) Classifier(ctx context.Context) (Classifier, error) {
 	return *c, nil
 }
 
-// classifier gives the one that counts, nil where there is none: one short query, the rest from memory. One
-// that cannot be read, as of a newer build, has no Model: messages are taken without it, and that is said once.
+// classifier returns the active classifier, or nil: one short query, and the model from memory. If the model cannot be
+// read, for example because a newer build wrote it, Model is nil, messages are accepted unclassified, and Notice is called
+// once.
 func (s *IntentRoom) classifier(ctx context.Context, tx sqldb.Conn) (*Classifier, error) {
 	value, err := sqldb.Setting(ctx, tx, "classifier")
 	if err != nil {
@@ -116,7 +117,7 @@ func (s *IntentRoom) classifier(ctx context.Context, tx sqldb.Conn) (*Classifier
 	}
 	version, err := strconv.Atoi(cmp.Or(value, "0"))
 	if err != nil {
-		version = -1 // there is one, and no row has this number
+		version = -1 // set but unreadable; no row has this number
 	}
 	if version == 0 {
 		return nil, nil
@@ -158,7 +159,7 @@ func (s *IntentRoom) classifier(ctx context.Context, tx sqldb.Conn) (*Classifier
 	return c, nil
 }
 
-// readClassifier unpacks a model.
+// readClassifier decodes a stored model.
 func readClassifier(model string) (*words.Model, error) {
 	raw, err := base64.StdEncoding.DecodeString(model)
 	if err != nil {
@@ -167,7 +168,7 @@ func readClassifier(model string) (*words.Model, error) {
 	return words.Unmarshal(raw)
 }
 
-// learn trains on the examples of a release's intents; nil where they have none.
+// learn trains on the examples of a release's intents. It returns nil if there are none.
 func learn(rules journey.Rules) (*trainedModel, error) {
 	var examples []words.Example
 	for name, i := range rules.Intents {
@@ -181,8 +182,7 @@ func learn(rules journey.Rules) (*trainedModel, error) {
 	return lessons.learn(examples)
 }
 
-// publishClassifier keeps what was learned of a release's examples, and makes it count unless one counts that
-// was saved by hand.
+// publishClassifier stores and activates the model of a release's examples, unless the active classifier is FromCSV.
 func publishClassifier(ctx context.Context, tx sqldb.Conn, now time.Time, l *trainedModel) error {
 	current := struct {
 		version               int
@@ -210,15 +210,16 @@ func publishClassifier(ctx context.Context, tx sqldb.Conn, now time.Time, l *tra
 	return err
 }
 
-// ClassifierBroken reports whether the text classifier that counts could not be read when this process last looked.
+// ClassifierBroken reports whether the active classifier could not be read when this process last tried.
 func (s *IntentRoom) ClassifierBroken() bool {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
 	return s.Reads != nil && s.Reads.Model == nil
 }
 
-// PreparePublication trains on the examples of a release before its transaction; the step keeps what was learned, and has
-// customers recomputed where an intent is defined differently.
+// PreparePublication is the OnPublish hook of this room. It trains on the examples of a release before the transaction.
+// Inside the transaction the returned step stores the model and, if an intent is defined differently, marks all customers
+// to be recomputed.
 func PreparePublication(c *journey.Content) (func(ctx context.Context, tx sqldb.Conn, p catalog.Publication) error, error) {
 	learned, err := learn(c.Rules)
 	if err != nil {

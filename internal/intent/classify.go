@@ -15,10 +15,10 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// classifyAtOnce is how many messages of a batch are asked about at once.
+// classifyAtOnce is how many messages of a request are classified in parallel.
 const classifyAtOnce = 8
 
-// Written is the text of a message of the customer; empty: it is none.
+// Written returns the text of an event that is a message of the customer, and "" for other events.
 func Written(name string, properties map[string]any) string {
 	if name != journey.MessageReceived {
 		return ""
@@ -27,8 +27,8 @@ func Written(name string, properties map[string]any) string {
 	return s
 }
 
-// Classify finds what the messages among calls are about, before the transaction that takes them: asking may
-// take its time. Only intents of the current release count.
+// Classify sets Classified of the calls that are messages of customers. It runs before the transaction of Ingest, since an
+// external classifier may be slow. Only intents of the current release count.
 func (s *IntentRoom) Classify(ctx context.Context, calls []customer.SegmentCall) error {
 	var at []int
 	var ids []string
@@ -52,7 +52,7 @@ func (s *IntentRoom) Classify(ctx context.Context, calls []customer.SegmentCall)
 		return sqldb.DatabaseError(err)
 	}
 	seen := map[string]bool{}
-	if s.Asks != nil { // what was taken before is not asked for again
+	if s.Asks != nil { // do not classify duplicates again
 		if err := sqldb.Within(ctx, s.db.Reader, `select id from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
 			var id string
 			err := r.Scan(&id)
@@ -84,7 +84,7 @@ func (s *IntentRoom) Classify(ctx context.Context, calls []customer.SegmentCall)
 	return nil
 }
 
-// understand asks what is configured first, and then the built-in classifier; nil where there is none.
+// understand asks the configured classifier first and then the built-in one. It returns nil if there is neither.
 func (s *IntentRoom) understand(ctx context.Context, own *Classifier, text string, intents []string) *customer.Classification {
 	if s.Asks != nil {
 		if intentName, confidence, err := s.Asks(ctx, text, intents); err == nil &&
@@ -102,7 +102,7 @@ func (s *IntentRoom) understand(ctx context.Context, own *Classifier, text strin
 	return classified(label.Intent, label.Confidence, own.Version)
 }
 
-// classified is none of the intents without any confidence, or an intent with a confidence between 0 and 1.
+// classified returns a classification with no intent if confidence is not positive, and limits confidence to 1.
 func classified(intentName string, confidence float64, version int) *customer.Classification {
 	if intentName == "" || !(confidence > 0) {
 		return &customer.Classification{Version: version}
@@ -110,7 +110,7 @@ func classified(intentName string, confidence float64, version int) *customer.Cl
 	return &customer.Classification{Intent: intentName, Confidence: min(confidence, 1), Version: version}
 }
 
-// keepClassifications writes what messages were taken for.
+// keepClassifications writes the classifications of messages.
 func keepClassifications(ctx context.Context, b *unit.Unit, events []*customer.Event) error {
 	var rows [][]any
 	for _, ev := range events {
@@ -122,16 +122,16 @@ func keepClassifications(ctx context.Context, b *unit.Unit, events []*customer.E
 	return err
 }
 
-// ClassifiedMessage is a message of the customer and what it was taken for.
+// A ClassifiedMessage is a message of the customer with its classification.
 type ClassifiedMessage struct {
 	Text          string
 	Intent        string // empty: none of the intents
 	Confidence    float64
 	Version       int    // of the classifier
-	Journey, Step string // it says it replies to; empty: it does not say
+	Journey, Step string // the send it replies to; empty: unknown
 }
 
-// ReadMessage reads a message of an instance's customer, claiming the enrollment; ErrNotFound where there is none of that id.
+// ReadMessage returns a message of an enrollment's customer by its event id, or ErrNotFound. It claims the enrollment.
 func (s *IntentRoom) ReadMessage(ctx context.Context, ref contract.Ref, event string) (ClassifiedMessage, error) {
 	var u ClassifiedMessage
 	err := s.db.ReadClaimed(ctx, ref, func(tx sqldb.Conn, e *unit.EnrollmentRow, _ *unit.LockedCustomer) error {

@@ -18,14 +18,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// IntentRoom are what customers' events say about their intents.
+// IntentRoom keeps customers' intents, their evidence and the text classifier.
 type IntentRoom struct {
 	db     *unit.Units
-	Asks   TextClassifier // before the built-in one; may be nil
+	Asks   TextClassifier // asked before the built-in one; may be nil
 	Notice func(text string, err error)
 
 	Mu    sync.Mutex
-	Reads *Classifier // the latest that was read
+	Reads *Classifier // the last one read
 }
 
 // New returns the room. asks is asked before the built-in classifier, nil: nothing is. notice is told once of a
@@ -34,29 +34,29 @@ func New(db *unit.Units, asks TextClassifier, notice func(text string, err error
 	return &IntentRoom{db: db, Asks: asks, Notice: notice}
 }
 
-// Kinds of evidence. Text and set have numbers that no line of a file has.
+// Kinds of evidence. Events have the number of their line in the intent; text and set have numbers that no line has.
 const (
 	evidenceEvent = "event"
-	evidenceText  = "text" // a message, as it was classified
-	EvidenceSet   = "set"  // by hand
+	evidenceText  = "text" // a classified message
+	EvidenceSet   = "set"  // set by a person
 	textLine      = -1
 	SetLine       = -2
 )
 
-// intentScores are what is known of a customer's intents.
+// intentScores are the strengths of a customer's intents within a unit.
 type intentScores struct {
 	rules   *catalog.IntentRules
-	Of      map[string]decisioning.Strength // by intent; those without evidence may be missing
-	before  map[string]decisioning.Strength // as they were stored, where they are summed up anew
-	dirty   map[string]bool                 // to be written
-	lowered map[string]bool                 // by the event at hand
+	Of      map[string]decisioning.Strength // by intent; missing: no evidence
+	before  map[string]decisioning.Strength // as stored, before a recomputation
+	dirty   map[string]bool                 // must be written
+	lowered map[string]bool                 // lowered by the current event
 }
 
-// intentState is what intents keep of a unit.
+// intentState is this room's part of a unit.
 type intentState struct {
-	of         map[string]*intentScores // by customer, once they are read
-	traces     [][]any                  // rows of evidence to be written
-	classified []*customer.Event        // messages whose classification is to be written
+	of         map[string]*intentScores // by customer; missing: not read yet
+	traces     [][]any                  // rows of intent_evidence to write
+	classified []*customer.Event        // messages whose classification must be written
 }
 
 func AddTrace(b *unit.Unit, row []any) {
@@ -64,7 +64,7 @@ func AddTrace(b *unit.Unit, row []any) {
 	s.traces = append(s.traces, row)
 }
 
-// KeepClassification has what a message was classified as written with the unit.
+// KeepClassification adds the classification of a message to what the unit writes.
 func KeepClassification(b *unit.Unit, ev *customer.Event) {
 	if ev.Classified != nil {
 		s := unit.State[intentState](b)
@@ -82,7 +82,7 @@ func newLeanings(rules *catalog.IntentRules) *intentScores {
 	}
 }
 
-// Strength of an intent.
+// Strength returns the strength of an intent.
 func (l *intentScores) Strength(name string) decisioning.Strength {
 	if s, ok := l.Of[name]; ok {
 		return s
@@ -90,7 +90,8 @@ func (l *intentScores) Strength(name string) decisioning.Strength {
 	return l.rules.None(name)
 }
 
-// Scores are those of every intent of the release at a moment, to twelve digits: a score that was set is what was set.
+// Scores returns the score of every intent of the release at a time. Scores are rounded to twelve digits, so that a score
+// that was set reads back as the same number.
 func (l *intentScores) Scores(now time.Time) map[string]float64 {
 	out := map[string]float64{}
 	if l.rules != nil {
@@ -101,7 +102,7 @@ func (l *intentScores) Scores(now time.Time) map[string]float64 {
 	return out
 }
 
-// Add counts evidence.
+// Add adds evidence to an intent.
 func (l *intentScores) Add(name string, weight float64, at int64) {
 	l.Of[name] = l.Strength(name).Add(weight, sqldb.Moment(at))
 	l.dirty[name] = true
@@ -110,7 +111,8 @@ func (l *intentScores) Add(name string, weight float64, at int64) {
 	}
 }
 
-// ReadLeanings reads what is kept of customers. stale are those of whom something is missing or of an older definition.
+// ReadLeanings returns the stored strengths of customers. stale lists the customers whose strengths are missing or belong
+// to an older definition of an intent, and must be recomputed.
 func ReadLeanings(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, ids []string) (found map[string]*intentScores,
 	stale []string, err error) {
 	found = map[string]*intentScores{}
@@ -157,7 +159,7 @@ func ReadLeanings(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules
 	return found, stale, nil
 }
 
-// intentRules of the release this transaction decides by.
+// RulesOf returns the intents of the release that this transaction decides by; nil if there are none.
 func RulesOf(ctx context.Context, b *unit.Unit) (*catalog.IntentRules, error) {
 	rel, err := b.Release(ctx)
 	if err != nil {
@@ -166,8 +168,8 @@ func RulesOf(ctx context.Context, b *unit.Unit) (*catalog.IntentRules, error) {
 	return rel.Intents, nil
 }
 
-// leanings of a customer of the batch. Those of all its customers are read together, and what is stale is
-// summed up anew.
+// ScoresOf returns the strengths of a customer of the unit. The first call reads those of all customers of the unit
+// together, and recomputes the stale ones.
 func ScoresOf(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) (*intentScores, error) {
 	s := unit.State[intentState](b)
 	if l := s.of[p.ID]; l != nil {
@@ -186,7 +188,7 @@ func ScoresOf(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) (*inten
 		case s.of[id] != nil:
 		case p.Version > 1:
 			ids = append(ids, id)
-		default: // made by this batch
+		default: // created by this unit
 			fresh = append(fresh, id)
 		}
 	}
@@ -208,7 +210,7 @@ func ScoresOf(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) (*inten
 	return s.of[p.ID], nil
 }
 
-// intents are the scores that expressions see; they are read only if one of them asks.
+// ScoresFor returns the scores that expressions see. They are read only if one of the expressions uses an intent.
 func ScoresFor(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, program *journey.Program,
 	exprs ...expr.Expr) (map[string]float64, error) {
 	if !slices.ContainsFunc(exprs, program.ReadsIntent) {
@@ -221,7 +223,8 @@ func ScoresFor(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, progra
 	return l.Scores(b.Now), nil
 }
 
-// suspect gives the clues that an event is, before it is stored: where there are any, what was known before is read.
+// MatchEvidence returns the lines of evidence that an event may match. It must be called before the event is stored: if
+// there are any, it reads the strengths without the event.
 func MatchEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) ([]catalog.EvidenceMatch, error) {
 	if l := unit.State[intentState](b).of[p.ID]; l != nil {
 		clear(l.lowered)
@@ -238,12 +241,12 @@ func MatchEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev
 	return clues, err
 }
 
-// told reports whether a message speaks of an intent of the release.
+// speaksOf reports whether a message was classified as an intent of the release.
 func speaksOf(r *catalog.IntentRules, c *customer.Classification) bool {
 	return r != nil && c != nil && c.Intent != "" && c.Confidence > 0 && r.Book.Intents[c.Intent] != nil
 }
 
-// weigh counts an event as evidence. Its conditions see the profile after the event and the scores before it.
+// AddEvidence counts an event as evidence. Conditions see the profile after the event and the scores before it.
 func AddEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event, clues []catalog.EvidenceMatch) error {
 	rules, err := RulesOf(ctx, b)
 	if err != nil || rules == nil || len(clues) == 0 && !speaksOf(rules, ev.Classified) {
@@ -274,7 +277,7 @@ func AddEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *
 	return nil
 }
 
-// Trace is a row of intent_evidence.
+// A Trace is a row of intent_evidence.
 type Trace struct {
 	Intent, Event, Kind, Name string
 	N                         int
@@ -286,7 +289,7 @@ func (t Trace) Row(customerID string) []any {
 	return []any{customerID, t.Intent, t.Event, t.N, t.Kind, t.Name, t.At, t.Weight}
 }
 
-// proof are the clues whose condition is true of an event.
+// provenBy returns the evidence whose condition is true for an event.
 func provenBy(r *catalog.IntentRules, l *intentScores, clues []catalog.EvidenceMatch, ev *customer.Event, customerID map[string]any,
 	now time.Time, past expr.History) []Trace {
 	var out []Trace
@@ -307,7 +310,7 @@ func provenBy(r *catalog.IntentRules, l *intentScores, clues []catalog.EvidenceM
 	return out
 }
 
-// FlushIntents writes strengths, and the evidence they rest on.
+// FlushIntents is the Flush hook of this room: it writes strengths, evidence and classifications.
 func FlushIntents(ctx context.Context, b *unit.Unit) error {
 	s := unit.State[intentState](b)
 	if err := keepClassifications(ctx, b, s.classified); err != nil {

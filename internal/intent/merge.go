@@ -6,14 +6,15 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// joinIntents makes one customer's intents of two: strengths add up, and the evidence goes along. No event
-// counts twice, since none was of both. It is to be called before the events move.
+// MergeIntents is the OnMerge hook of this room. It adds the strengths of gone to those of survivor and moves the evidence.
+// No event counts twice, since no event belongs to both customers. It must run before the events move, because a stale
+// customer is recomputed from its own events first.
 func MergeIntents(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	rules, err := RulesOf(ctx, b)
 	if err != nil {
 		return err
 	}
-	if rules == nil { // what is kept is summed up anew when a release has intents again
+	if rules == nil { // recomputed when a release has intents again
 		return moveIntents(ctx, b, gone, survivor)
 	}
 	into, err := ScoresOf(ctx, b, survivor)
@@ -24,7 +25,7 @@ func MergeIntents(ctx context.Context, b *unit.Unit, gone, survivor *unit.Locked
 	if err != nil {
 		return err
 	}
-	if err := FlushIntents(ctx, b); err != nil { // what was just summed up anew
+	if err := FlushIntents(ctx, b); err != nil { // what ScoresOf has recomputed
 		return err
 	}
 	for _, name := range rules.Names {
@@ -40,7 +41,7 @@ func MergeIntents(ctx context.Context, b *unit.Unit, gone, survivor *unit.Locked
 	return moveIntents(ctx, b, gone, survivor)
 }
 
-// moveIntents gives a customer's evidence to another, and forgets the strengths that rested on it.
+// moveIntents moves the evidence of gone to survivor and deletes the strengths of gone.
 func moveIntents(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	if _, err := b.Tx.ExecContext(ctx, `update intent_evidence set customer = $2 where customer = $1`, gone.ID, survivor.ID); err != nil {
 		return err

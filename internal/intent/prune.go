@@ -10,12 +10,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// leastLeft is the weight below which evidence says nothing any more.
+// leastLeft is the remaining weight below which evidence may be deleted.
 const leastLeft = 1e-4
 
-// PruneEvidence deletes events as evidence, of at most limit customers after the customer after, in the order of their ids:
-// those older than before, in Unix milliseconds, of whose weight less than 0.0001 is left. It returns how many it deleted
-// and the next after, empty at the end.
+// PruneEvidence deletes evidence from events that is older than before (Unix milliseconds) and whose remaining weight is
+// below leastLeft. It looks at no more than limit customers with an id greater than after, in id order. It returns the number
+// of deleted rows and the next after, which is empty at the end.
 func (s *IntentRoom) PruneEvidence(ctx context.Context, now time.Time, before int64, after string, limit int) (n int64, next string,
 	err error) {
 	rel, err := s.db.Current(ctx, s.db.Reader)
@@ -62,7 +62,7 @@ func (s *IntentRoom) PruneEvidence(ctx context.Context, now time.Time, before in
 	if len(page) >= limit {
 		next = page[len(page)-1]
 	}
-	for part := range slices.Chunk(found, 20) { // others write between
+	for part := range slices.Chunk(found, 20) { // other writers get a turn between the parts
 		if err := s.db.Write(ctx, func(tx sqldb.Conn) error {
 			deleted := int64(0)
 			for _, one := range part {

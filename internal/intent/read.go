@@ -18,29 +18,29 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// IntentScore is a customer's intent, with what it rests on.
+// An IntentScore is a customer's intent with its evidence.
 type IntentScore struct {
 	Intent   string
-	Score    float64 // from 0 to 1
+	Score    float64 // 0…1
 	Strength float64
 	HalfLife time.Duration
-	Evidence []IntentEvidence // what is left of it the most first, at most 20
+	Evidence []IntentEvidence // the largest Left first, at most evidenceShown
 }
 
-// IntentEvidence is an event that speaks for an intent or against it.
+// IntentEvidence is an event that counts for an intent or against it.
 type IntentEvidence struct {
 	Event  string // id
-	Name   string // of the event; "set" where it was set by hand
+	Name   string // of the event; "set" if a person set the score
 	At     time.Time
 	Weight float64
-	Left   float64 // of Weight, now
-	Text   bool    // it was classified by its words
+	Left   float64 // what remains of Weight now
+	Text   bool    // a classified message
 }
 
-// evidenceShown is how much evidence of an intent is listed.
+// evidenceShown is the maximum number of listed events per intent.
 const evidenceShown = 20
 
-// IntentRoom are all intents of the release, by name, as a customer's events speak for them now; ErrNotFound.
+// Intents returns a customer's score for every intent of the release, by name, or ErrNotFound.
 func (s *IntentRoom) Intents(ctx context.Context, now time.Time, customerID string) ([]IntentScore, error) {
 	var out []IntentScore
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
@@ -101,7 +101,7 @@ func (s *IntentRoom) Intents(ctx context.Context, now time.Time, customerID stri
 	return out, err
 }
 
-// evidenceOf is what is kept of a customer's evidence up to a moment.
+// evidenceOf returns a customer's stored evidence up to a time (Unix milliseconds).
 func evidenceOf(ctx context.Context, tx sqldb.Conn, id string, until int64) ([]Trace, error) {
 	var out []Trace
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
@@ -113,7 +113,7 @@ func evidenceOf(ctx context.Context, tx sqldb.Conn, id string, until int64) ([]T
 	return out, err
 }
 
-// ScoresThen are a customer's scores as they were at a moment that is past, by the evidence that is kept.
+// ScoresThen returns a customer's scores at a past time, computed from the stored evidence.
 func ScoresThen(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, id string, then time.Time) (map[string]float64, error) {
 	l := newLeanings(rules)
 	if rules == nil {
@@ -126,7 +126,8 @@ func ScoresThen(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, 
 	return l.Scores(then), err
 }
 
-// ScoresOfPage are the scores of customers that are not locked, where a journey's entry condition asks for them.
+// ScoresOfPage returns the scores of customers that are not locked, or nil if the journey's entry condition does not use
+// intents.
 func ScoresOfPage(ctx context.Context, b *unit.Unit, program *journey.Program,
 	traits map[string]map[string]any) (map[string]map[string]float64, error) {
 	rules, err := RulesOf(ctx, b)

@@ -19,8 +19,23 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// resum sums a customer's intents up anew, from the events that the current definitions name. What was
-// classified or set by hand is kept.
+// recomputeIntents recomputes a customer's strengths from the stored events, and replaces the evidence from events.
+//
+// The invariant: the stored strength of an intent is the one that the current definition would have produced if it had
+// always been in force. A strength is one number that decays with the intent's half-life, so adding an event needs no
+// history; but it cannot be corrected. Each row of intents therefore names the release since which its intent has had
+// its definition. Example: release 7 changes the weight of "Pricing Viewed" from 1 to 2. Ana's row says definition 3, so
+// ReadLeanings reports her as stale, and her strengths are recomputed from her events with weight 2. Without the release
+// in the row, half of her score would count by the old weight until it has decayed.
+//
+// Recomputation happens in two ways that may overlap. An event of a stale customer recomputes that customer at once, in
+// its own transaction, before the event counts. RefreshIntents goes through all others in the background. Both hold the
+// customer's lock, and a recomputed row has the current definition, so none is done twice and no event counts twice.
+//
+// Events are counted in the order of arrival (received_at, n), not of their own time, because that is the order in which
+// Ingest counted them: a condition may read the scores before the event. Evidence from classified messages and from
+// scores that a person set has no definition and is kept; a set score discards everything before it. Conditions see the
+// profile of now, since the profile of then is not stored. See docs/decisions/0006.
 func recomputeIntents(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error {
 	l := unit.State[intentState](b).of[p.ID]
 	of, traces, err := Resummed(ctx, b.Tx, l.rules, p.ID, p.Vars(), customer.Flusher(b))
@@ -42,8 +57,8 @@ func recomputeIntents(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer)
 	return nil
 }
 
-// Resummed takes a customer's events in the order in which they came, as ingest did, and gives the strengths
-// and their evidence. Of the profile, evidence sees what it is now: what it was then is not kept.
+// Resummed counts a customer's events in the order of their arrival and returns the strengths and their evidence. It only
+// reads. See recomputeIntents.
 func Resummed(
 	ctx context.Context,
 	tx sqldb.Conn,
@@ -82,7 +97,7 @@ func Resummed(
 	})
 	var traces []Trace
 	count := func(t Trace) {
-		if t.Kind == EvidenceSet { // nothing before it counts
+		if t.Kind == EvidenceSet { // discards everything before it
 			l.Of[t.Intent] = rules.None(t.Intent)
 			traces = slices.DeleteFunc(traces, func(other Trace) bool { return other.Intent == t.Intent })
 		}
@@ -106,12 +121,13 @@ func Resummed(
 	return l.Of, traces, nil
 }
 
-// isMade reports whether an event was made for an entry that no event of the customer caused: it is no evidence.
+// isMade reports whether tabi itself created an event, for an entry that no event of the customer caused. Such an event is
+// no evidence.
 func isMade(ev *customer.Event) bool {
 	return ev.Source == "schedule" || strings.HasPrefix(ev.ID, "tabi.merge/") || strings.HasPrefix(ev.ID, SetEvent)
 }
 
-// keptEvidence is what no definition changes, in the order of time.
+// keptEvidence returns the evidence that does not depend on definitions, by time.
 func keptEvidence(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, id string) ([]Trace, error) {
 	var out []Trace
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
@@ -126,7 +142,7 @@ func keptEvidence(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules
 	return out, err
 }
 
-// redefine has the customers that there are summed up anew.
+// redefine starts a recomputation of all customers by RefreshIntents.
 func redefine(ctx context.Context, tx sqldb.Conn) error {
 	there, err := sqldb.Exists(ctx, tx, `select 1 from customers limit 1`)
 	if err != nil || !there {
@@ -139,12 +155,12 @@ func redefine(ctx context.Context, tx sqldb.Conn) error {
 	return err
 }
 
-// refreshLooks is how many customers are looked at for each that may be summed up.
+// refreshLooks is how many customers are checked for each one that may be recomputed.
 const refreshLooks = 20
 
-// RefreshIntents sums up anew, after a release that defined intents otherwise, those of at most limit
-// customers, who are locked meanwhile, and wakes the instances that wait for one that moved; more reports that
-// there is more to do at once. A customer who is heard of meanwhile does not wait for it.
+// RefreshIntents recomputes the intents of at most limit customers after a release that defined intents differently, and
+// notifies the enrollments that wait for a score that changed. The customers are locked meanwhile. more reports whether
+// to call again at once. A customer with a new event does not have to wait for this: the event recomputes its scores.
 func (s *IntentRoom) RefreshIntents(ctx context.Context, now time.Time, limit int) (more bool, err error) {
 	there, err := sqldb.Exists(ctx, s.db.Reader, `select 1 from settings where key = 'intents'`)
 	if err != nil || !there {
@@ -152,7 +168,7 @@ func (s *IntentRoom) RefreshIntents(ctx context.Context, now time.Time, limit in
 	}
 	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		more = false
-		// Two who refresh, and one who publishes, wait for each other here.
+		// Concurrent refreshes and publications wait for each other here.
 		n, err := sqldb.Affected(ctx, tx, `update settings set value = value where key = 'intents'`)
 		if err != nil || n == 0 {
 			return err
@@ -182,8 +198,7 @@ func (s *IntentRoom) RefreshIntents(ctx context.Context, now time.Time, limit in
 	return more && err == nil, err
 }
 
-// refreshPage looks at the customers behind reached, in the order of their ids. Those of whom there is no
-// evidence are not locked.
+// refreshPage handles the customers after reached, in id order. Customers without evidence are not locked.
 func refreshPage(ctx context.Context, b *unit.Unit, rules *catalog.IntentRules, reached *string, limit int) (more bool, err error) {
 	var page []string
 	concerned := map[string]bool{}
@@ -214,7 +229,7 @@ func refreshPage(ctx context.Context, b *unit.Unit, rules *catalog.IntentRules, 
 			return false, err
 		}
 	}
-	ids := slices.DeleteFunc(page, func(id string) bool { return !concerned[id] }) // in the database's order, which reached goes by
+	ids := slices.DeleteFunc(page, func(id string) bool { return !concerned[id] }) // in the database's order, like reached
 	if len(ids) > limit {
 		ids, more = ids[:limit], true
 		*reached = ids[limit-1]
@@ -232,8 +247,8 @@ func refreshPage(ctx context.Context, b *unit.Unit, rules *catalog.IntentRules, 
 	return more, nil
 }
 
-// settleIntents sums a customer's intents up, where they are stale, and tells the instances that wait for one
-// that moved by it.
+// settleIntents recomputes a customer's intents if they are stale, and notifies the enrollments that wait for a score that
+// changed.
 func settleIntents(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error {
 	l, err := ScoresOf(ctx, b, p)
 	if err != nil || l.rules == nil {
@@ -250,8 +265,8 @@ func settleIntents(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) er
 	return NotifyScoresChanged(ctx, b, p, slices.Clone(p.Open), moved)
 }
 
-// intentsMoved tells instances of a customer that scores have changed, though nothing happened: those with a
-// level of such an intent that holds now, or that will hold by fading, at another moment than they know of.
+// NotifyScoresChanged notifies enrollments that scores have changed without an event. It notifies those with a level of a
+// moved intent that holds now, or that will hold by decay and so at another time than the enrollment has computed.
 func NotifyScoresChanged(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, open []*unit.EnrollmentRow,
 	moved map[string]bool) error {
 	for _, e := range open {
@@ -273,5 +288,5 @@ func NotifyScoresChanged(ctx context.Context, b *unit.Unit, p *unit.LockedCustom
 	return nil
 }
 
-// SetEvent is what the ids of what is set by hand begin with.
+// SetEvent is the prefix of the event ids of scores that a person set.
 const SetEvent = "tabi.intent/"

@@ -12,8 +12,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// levelled reports whether some level that an instance listens to meets a test. It is not asked of one that is
-// on no step.
+// anyLevel reports whether a level that an enrollment listens to passes a test. It is false for an enrollment that is on no
+// step.
 func anyLevel(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, e *unit.EnrollmentRow,
 	test func(level journey.Level, holds bool) bool) (bool, error) {
 	if e.State != unit.StateOpen || e.Holdout {
@@ -41,16 +41,16 @@ func anyLevel(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, e *unit
 	return false, nil
 }
 
-// concerns reports whether an event must be told to an instance for its levels: one holds after it, or one is
-// to hold by fading and the event has brought that nearer.
+// LevelsTriggered reports whether an event must be delivered to an enrollment because of its levels: a level holds after
+// the event, or a level that will hold by decay is reached sooner because the event lowered the score.
 func LevelsTriggered(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, e *unit.EnrollmentRow) (bool, error) {
 	return anyLevel(ctx, b, p, e, func(level journey.Level, holds bool) bool {
 		return holds || level.Below != nil && unit.State[intentState](b).of[p.ID].lowered[level.Intent]
 	})
 }
 
-// Levels says which levels of the customer's intents hold, and when the next of those with Below will by fading
-// alone, claiming the enrollment. It only reads.
+// Levels returns which levels of the customer's intents hold, and when the next level with Below will hold by decay alone.
+// It claims the enrollment and changes nothing else.
 func (s *IntentRoom) Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error) {
 	var result contract.LevelsResult
 	err := s.db.ReadClaimed(ctx, in.Ref, func(tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer) error {
@@ -77,8 +77,8 @@ func (s *IntentRoom) Levels(ctx context.Context, now time.Time, in contract.Leve
 	return result, err
 }
 
-// ReadScores reads a customer's intents. What is stale is summed up: for the look alone, and stored where the
-// transaction has locked the customer.
+// ReadScores returns a customer's strengths. Stale ones are recomputed, and stored if the transaction has locked the
+// customer. For a decision before the lock it returns ErrAgain instead.
 func ReadScores(ctx context.Context, db *unit.Units, tx sqldb.Conn, rules *catalog.IntentRules, p *unit.LockedCustomer,
 	now time.Time) (*intentScores, error) {
 	found, stale, err := ReadLeanings(ctx, tx, rules, []string{p.ID})

@@ -8,16 +8,16 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// Why a send was given up: its instance ended, or went on elsewhere while quiet hours held it.
+// Reasons of a send that was abandoned: its enrollment ended, or moved to another step while quiet hours held the send.
 const (
 	reasonEnded   = "JOURNEY_ENDED"
 	reasonMovedOn = "REROUTED"
 )
 
-// AbandonSends gives up the sends that a reroute or a person took an instance away from: one that quiet hours
-// held; one that was being repeated, which gives its place in the limits back unless it may have gone out; and
-// one whose attempt told nothing, which may have. key is of the visit that it is at, if known: an earlier visit
-// of the same step is left too.
+// AbandonSends closes the sends of steps that an enrollment has left by a reroute or by a person's command. A held send
+// is suppressed. A send that waits for a retry fails; it no longer counts for the limits unless it may have gone out. A
+// send that is in progress fails and is marked as unknown, since it may have gone out. step is where the enrollment is
+// now; key, if known, is the key of that visit, so that sends of an earlier visit to the same step are closed too.
 func AbandonSends(ctx context.Context, tx sqldb.Conn, enrollmentID, step, key string,
 	dropOffers func(ctx context.Context, tx sqldb.Conn, keys string, args ...any) error) error {
 	const left = ` and (step <> $2 or $3 <> '' and key <> $3)`
@@ -40,10 +40,10 @@ func AbandonSends(ctx context.Context, tx sqldb.Conn, enrollmentID, step, key st
 	return err
 }
 
-// HeldSends finds a send of the enrollment $1 that is not settled.
+// HeldSends is a query that returns a row if enrollment $1 has a send that is not settled.
 const HeldSends = `select 1 from sends where enrollment = $1 and status in ('sending', 'retry', 'held')`
 
-// ReleaseSends settles the sends of an enrollment that ends.
+// ReleaseSends is the OnClose hook of this room: it settles the sends of an enrollment that ends.
 func ReleaseSends(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, _ string, at time.Time) error {
 	if _, err := b.Tx.ExecContext(ctx, `update sends set outcome_unknown = case when status = 'sending' then 1 else outcome_unknown end,
 		unknown_count = unknown_count + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '`+reasonEnded+

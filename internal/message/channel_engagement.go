@@ -16,9 +16,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// reaction is an event by which a customer answers a send, or by which a send is known not to have reached them.
+// A reaction is an event that shows how a customer responded to a send, or that the send did not reach them.
 type reaction struct {
-	channel string  // where the event does not say
+	channel string  // the default, if the event names no channel
 	worth   float64 // 0: a bounce
 }
 
@@ -30,10 +30,10 @@ var reactions = map[string]reaction{
 	journey.MessageReceived: {"", decisioning.AnswerReply},
 }
 
-// react learns from an event how the customer answers. It is credited to the send that the event names, else to
-// the latest on its channel: the best answer to one send counts, once. An answer to a send that the ledger does
-// not know (of another system, or to none) counts as one send, answered. What was shown to a customer who was
-// here reached nobody: an answer to that says nothing of the channel.
+// RecordReaction updates the customer's engagement on a channel from an event. The reaction is credited to the send that
+// the event names, or else to the latest send on its channel. Only the best reaction to a send counts, once. A reaction
+// to a send that the ledger does not know (from another system, say) counts as one answered send. Reactions to inbound
+// decisions do not count: the customer was already present, so they say nothing about the channel.
 func RecordReaction(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) error {
 	r, known := reactions[ev.Name]
 	if !known {
@@ -85,7 +85,7 @@ func (s *MessageRoom) hasChannel(name string) bool {
 	return false
 }
 
-// reached adds to what is known of a customer's channel. The customer is locked.
+// reached adds sends and answers, weighted by age, to a customer's engagement on a channel. The customer must be locked.
 func reached(ctx context.Context, tx sqldb.Conn, customerID, channel string, at time.Time, sends, answers float64) error {
 	weight := decisioning.EngagementWeight(at)
 	_, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) values ($1, $2, $3, $4)
@@ -95,7 +95,7 @@ func reached(ctx context.Context, tx sqldb.Conn, customerID, channel string, at 
 	return err
 }
 
-// uniteReach adds what is known of one customer's channels to another's.
+// uniteReach adds the engagement of gone to that of survivor.
 func uniteReach(ctx context.Context, tx sqldb.Conn, gone, survivor string) error {
 	if _, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) select cast($2 as text),
 	channel, sends, answers from channel_engagement where customer = $1
@@ -107,22 +107,22 @@ func uniteReach(ctx context.Context, tx sqldb.Conn, gone, survivor string) error
 	return err
 }
 
-// population is how customers answer on the channels, all together. No row is kept for it, which every sender
-// would have to write: each process looks at the latest sends of the ledger from time to time.
+// population holds the answer rates of all customers together, by channel. It has no row, because every send would have
+// to write it. Instead each process reads the latest sends from time to time.
 type population struct {
 	mu    sync.Mutex
-	next  time.Time // of the wall
+	next  time.Time // wall time of the next read
 	rates map[string]float64
 	other float64
 }
 
 const (
 	PopulationEvery = 10 * time.Minute
-	populationSends = 20_000         // looked at
+	populationSends = 20_000         // sends that are read
 	populationRest  = 24 * time.Hour // younger sends may still be answered
 )
 
-// rate is how often customers answer on a channel, 0…1.
+// rate returns the share of sends on a channel that customers answer, 0…1.
 func (p *population) rate(channel string) float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,14 +132,14 @@ func (p *population) rate(channel string) float64 {
 	return p.other
 }
 
-// learnPopulation looks at the ledger where the last look is some time ago. It is called outside of
-// transactions. Scenarios know one customer alone.
+// learnPopulation reads the rates again if the last read is older than PopulationEvery. It must be called outside of a
+// transaction. Scenarios have one customer only and keep the defaults.
 func (s *MessageRoom) learnPopulation(ctx context.Context, now, wall time.Time) error {
 	p := &s.population
 	p.mu.Lock()
 	due := !s.db.Scenario && !wall.Before(p.next)
 	if due {
-		p.next = wall.Add(PopulationEvery) // one looks, the others decide by what was known
+		p.next = wall.Add(PopulationEvery) // one caller reads; the others use the previous rates
 	}
 	p.mu.Unlock()
 	if !due {
@@ -167,7 +167,7 @@ func (s *MessageRoom) learnPopulation(ctx context.Context, now, wall time.Time) 
 	return nil
 }
 
-// MergeSends moves the sends of a customer to another.
+// MergeSends moves the sends and the engagement of gone to survivor.
 func MergeSends(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	if gone.Unused() {
 		return nil

@@ -14,22 +14,21 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// ConversationTurn is one side's turn in a conversation with a customer.
+// A ConversationTurn is one message in a conversation with a customer.
 type ConversationTurn struct {
 	At       time.Time // virtual
-	Customer bool      // the customer said it; else tabi did
-	Channel  string    // empty: not known
+	Customer bool      // written by the customer, not by tabi
+	Channel  string    // empty: unknown
 	Text     string
-	// Of what the customer said: the intent it was taken for (empty: none), and how surely, 0…1.
+	// For a message of the customer: the intent it was classified as (empty: none), and the confidence, 0…1.
 	Intent     string
 	Confidence float64
-	// Of what tabi said.
+	// For a message of tabi.
 	Journey, Step, Message string
 }
 
-// Conversation is what a customer wrote, and what tabi said whose words were kept (questions, and messages in
-// the app), oldest first: the latest limit turns (default 100, max 1000). Empty for a customer that is not
-// known.
+// Conversation returns the latest limit turns (default 100, max 1000), oldest first: the customer's messages, and the
+// sends whose rendered text is stored (questions, and messages in the app). It is empty for an unknown customer.
 func (s *MessageRoom) Conversation(ctx context.Context, customerID string, limit int) ([]ConversationTurn, error) {
 	limit = sqldb.Bounded(limit)
 	var out []ConversationTurn
@@ -87,7 +86,7 @@ func (s *MessageRoom) Conversation(ctx context.Context, customerID string, limit
 	return out[max(0, len(out)-limit):], nil
 }
 
-// readable is what a reader of a rendered treatment sees: of a mail its subject and text.
+// readable returns the text a reader of a rendered treatment sees, such as the subject and text of a mail.
 func readable(fields map[string]string) string {
 	var lines []string
 	for _, name := range []string{"subject", "title", "text", "body"} {

@@ -17,8 +17,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// policyFacts is what the brain may ask the deciding transaction about a customer. It reads what it is asked for,
-// once; err is to be looked at when the brain has decided.
+// policyFacts lazily loads what the contact policy needs to know about a customer, inside the deciding transaction. Each
+// fact is read at most once. Check Err after the decision.
 type policyFacts struct {
 	s   *MessageRoom
 	ctx context.Context
@@ -26,15 +26,15 @@ type policyFacts struct {
 	p   *unit.LockedCustomer
 	rel *catalog.Release
 	now time.Time
-	key string // of the send under decision, which does not count against itself
+	key string // the send to decide, which does not count against itself
 	Err error
 
 	contacts map[journey.Limit]int
 	reached  map[string]decisioning.Engagement
 }
 
-// Standing is what the brain decides by. p is locked. vars are what the rules may see: the customer, and the
-// journey where one asks.
+// Standing returns the context of a policy decision about p, which must be locked. vars is what the rules may read: the
+// customer, and the enrollment if the decision is for one.
 func (s *MessageRoom) Standing(
 	ctx context.Context,
 	tx sqldb.Conn,
@@ -47,7 +47,7 @@ func (s *MessageRoom) Standing(
 	q := &policyFacts{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: key}
 	active, err := sqldb.Exists(ctx, tx, `select 1 from handoffs h join enrollments e on e.id = h.enrollment
 		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, p.ID)
-	vars.History = &customer.History{Ctx: ctx, Tx: tx, Customer: p.ID, Now: now} // this transaction holds the only connection there may be
+	vars.History = &customer.History{Ctx: ctx, Tx: tx, Customer: p.ID, Now: now} // this transaction may hold the only connection
 	return decisioning.CustomerContext{
 		Customer: p.ID, Traits: p.Traits, AgentActive: active, Bounced: q.bounced, Release: rel.Number, Content: rel.Content,
 		Rules: rel.Rules, Scope: journey.NewScope(vars), Now: now, Contacted: q.contacted, Reach: q.reach, Scenario: s.db.Scenario,
@@ -60,7 +60,7 @@ func (q *policyFacts) bounced(channel, address string) bool {
 	return dead
 }
 
-// contacted counts for a limit. One query counts for all of them.
+// contacted returns the number of contacts that count for a limit. One query counts for all limits of the policy.
 func (q *policyFacts) contacted(limit journey.Limit) int {
 	if q.contacts == nil {
 		limits := []journey.Limit{limit}
@@ -75,7 +75,7 @@ func (q *policyFacts) contacted(limit journey.Limit) int {
 	return q.contacts[limit]
 }
 
-// counting are the rows of the ledger that are contacts: they went out, may have, or are about to.
+// counting selects the sends that count as contacts: those that went out, may have gone out, or are about to.
 const counting = `(status in ('` + StatusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent +
 	`') or outcome_unknown = 1)`
 
@@ -114,7 +114,7 @@ func (q *policyFacts) count(limits []journey.Limit) error {
 	return err
 }
 
-// reach is how likely the customer answers on a channel.
+// reach returns the probability that the customer answers on a channel.
 func (q *policyFacts) reach(channel string) float64 {
 	if q.reached == nil {
 		q.reached = map[string]decisioning.Engagement{}

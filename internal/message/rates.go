@@ -9,18 +9,18 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Pace is how much a provider is sent: one per Interval in the long run, Burst at once.
+// Pace is a provider's rate limit: one send per Interval in the long run, and Burst at once.
 type Pace struct {
 	Interval time.Duration // above 0
 	Burst    int           // at least 1
 }
 
-// TakeTokens takes n tokens of a bucket that all processes share, and says when they may be used: at once, or
-// at a moment to come, which is theirs then. Those who ask later get later moments. Where that would be more
-// than horizon from wall, nothing is taken: at is when to ask again, at the earliest.
+// TakeTokens takes n tokens from a bucket that all processes share, and returns the time from which they may be used:
+// now, or a later time that is then reserved for this caller. Later callers get later times. If that time is more than
+// horizon after wall, no token is taken, and at is the earliest time to ask again.
 //
-// The bucket is GCRA's: one number, the theoretical arrival time of the next token (ITU-T I.371; "leaky bucket
-// as a meter"). It is one statement, outside any transaction.
+// The bucket is a GCRA ("leaky bucket as a meter", ITU-T I.371): one number, the theoretical arrival time of the next
+// token. Taking tokens is one statement outside of any transaction.
 func (s *MessageRoom) TakeTokens(
 	ctx context.Context,
 	wall time.Time,
@@ -49,15 +49,15 @@ func (s *MessageRoom) TakeTokens(
 	return time.UnixMicro(max(now, next-burst)).UTC(), taken, nil
 }
 
-// micros is the time that n tokens take to come, in microseconds.
+// micros returns the time in which n tokens arrive, in microseconds.
 func (r Pace) micros(n int) int64 {
 	return int64(float64(n) * float64(r.Interval) / float64(time.Microsecond))
 }
 
-// oldPause is how long after its end the row of a bucket is kept.
+// oldPause is how long the row of a bucket is kept after its pause has ended.
 const oldPause = 24 * time.Hour
 
-// Pause keeps every process from a bucket until a moment of the wall. A pause that lasts longer already stays.
+// Pause stops every process from using a bucket until a wall time. It never shortens an existing pause.
 func (s *MessageRoom) Pause(ctx context.Context, wall time.Time, bucket string, until time.Time) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		old := wall.Add(-oldPause)
@@ -73,7 +73,7 @@ func (s *MessageRoom) Pause(ctx context.Context, wall time.Time, bucket string, 
 	})
 }
 
-// Pauses are the buckets that are paused at a moment of the wall, and until when.
+// Pauses returns the buckets that are paused at a wall time, each with the end of its pause.
 func (s *MessageRoom) Pauses(ctx context.Context, wall time.Time) (map[string]time.Time, error) {
 	out := map[string]time.Time{}
 	err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
@@ -86,8 +86,8 @@ func (s *MessageRoom) Pauses(ctx context.Context, wall time.Time) (map[string]ti
 	return out, sqldb.DatabaseError(err)
 }
 
-// alone runs f, which makes one statement, in the writers' turn, without a transaction around it. It is
-// repeated where the database says it lost a race.
+// alone runs f, a single statement, in a writer's turn but without a transaction. It repeats f if the database reports a
+// lost race.
 func (s *MessageRoom) alone(ctx context.Context, f func(c sqldb.Conn) error) error {
 	var err error
 	for range sqldb.TxAttempts {

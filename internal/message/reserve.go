@@ -19,11 +19,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// MessageRoom keeps every message that is sent, or was to be.
+// MessageRoom keeps the ledger of sends: every message that was sent, will be sent, or was suppressed.
 type MessageRoom struct {
 	db         *unit.Units
 	population population
-	// onSettled are told what became of the send of a next best action.
+	// onSettled is called, in order, with the status of a send that belongs to a next best action.
 	onSettled []func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error
 }
 
@@ -41,16 +41,16 @@ func (s *MessageRoom) settled(ctx context.Context, tx sqldb.Conn, key, status st
 	return nil
 }
 
-// StatusSending is a ledger row whose lease is held: the provider may be called.
+// StatusSending is the status of a send whose lease is held: the provider may be called.
 const StatusSending = "sending"
 
-// Reasons of the store's own.
+// Reasons that this room sets; the others come from the contact policy.
 const (
 	ReasonHoldout   = "HOLDOUT"
-	reasonNoMessage = "NO_MESSAGE" // the current release does not hold it any more
+	reasonNoMessage = "NO_MESSAGE" // the current release no longer has the message
 )
 
-// ledgerRow is what a reservation must know of an earlier attempt.
+// ledgerRow is what a reservation reads of an earlier attempt.
 type ledgerRow struct {
 	status, reason, customer, channel, action, verdict string
 	token, leaseUntil, slot                            int64
@@ -61,7 +61,7 @@ func (l *ledgerRow) result() *contract.SendResult {
 	return &contract.SendResult{Status: l.status, Reason: l.reason, Channel: l.channel}
 }
 
-// decided reports whether the row is the last word on its send: it waits for no attempt and no hour.
+// decided reports whether the send is final: it waits neither for an attempt nor for the end of quiet hours.
 func (l *ledgerRow) decided() bool {
 	switch l.status {
 	case StatusSending, contract.StatusRetry, contract.StatusHeld:
@@ -70,15 +70,29 @@ func (l *ledgerRow) decided() bool {
 	return true
 }
 
-// unsettled reports whether an earlier attempt may have gone out, of which nothing is known.
+// unsettled reports whether an earlier attempt may have gone out without a known result.
 func (l *ledgerRow) unsettled() bool {
 	return l.status == StatusSending || l.doubt != 0 && (l.status == contract.StatusHeld || l.status == contract.StatusRetry)
 }
 
-// Reserve has the brain decide a send in the customer's transaction and takes its ledger row, claiming the
-// enrollment. The row is the reservation: it counts for the policy's limits until it is settled as not sent.
-// ErrBusy while another attempt holds the lease. A paused journey keeps no row and answers StatusPaused; quiet
-// hours keep one that counts for nothing and answer StatusHeld.
+// Reserve decides a send by the contact policy, in the customer's transaction, and writes its row in sends. It claims the
+// enrollment. It returns ErrBusy while another attempt holds the lease. If the journey is paused it writes no row and
+// returns StatusPaused; in quiet hours it writes a row that counts for no limit and returns StatusHeld.
+//
+// The invariant: of two sends that together exceed a limit, one is refused, although the provider is called after the
+// commit. The row is the reservation. It counts for the limits from the commit on, and stops only when Settle records
+// that the provider surely did not accept it. The decision and the row share a transaction that holds the customer's
+// lock, so two decisions about one customer cannot both read the count of before.
+//
+// Example: the limit is one mail a day, and two journeys send to Ana in the same second. The first Reserve counts 0 and
+// writes its row; the second waits for the lock, counts 1 and is suppressed. Then the worker of the first crashes. Its
+// lease (lease_until, wall time) ends, and the retry of the activity reserves the same key with the next token. The row
+// stays, so the limit still holds. Unsettled is true: the crashed attempt may have reached the provider, so the retry
+// keeps its channel and its addresses, and an idempotent provider drops the repeat. If the crashed worker comes back,
+// its Settle has an old token and gets ErrSuperseded.
+//
+// Without the reservation both mails go out. Without the token a slow worker overwrites the result of the retry.
+// Without the fixed channel a repeat may say the same thing by mail and by push. See docs/decisions/0002 and 0005.
 func (s *MessageRoom) Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (Reservation, error) {
 	var res Reservation
 	if len(in.Spec.Via) == 0 {
@@ -168,15 +182,15 @@ func ledger(ctx context.Context, tx sqldb.Conn, key string) (*ledgerRow, error) 
 	return &l, err
 }
 
-// route is where a send that may have gone out was going.
+// route is the channel and the addresses of a send that may have gone out.
 type route struct {
 	Channel   string
 	Addresses []string
 }
 
-// verdict asks the brain. An attempt that may have gone out keeps its channel, while its address lives: another
-// channel would say it twice. A send that is given up is not held any more, and that of a decision is dropped
-// where another would be held: by morning something else may be best.
+// verdict asks the contact policy. If an earlier attempt may have gone out, the channel stays the same while its address
+// is alive, since another channel could say it twice. A send that the step gives up is not held any longer. A send of a
+// next best action is never held but dropped: by morning another action may be better.
 func (s *MessageRoom) verdict(
 	ctx context.Context,
 	tx sqldb.Conn,
@@ -209,8 +223,8 @@ func (s *MessageRoom) verdict(
 			only.Via = []string{before.Channel}
 			switch again := decisioning.Permit(st, decisioning.SendRequest{Send: only, Message: res.Message, Channels: s.db.Channels}); {
 			case again.Channel == "" && again.Reason != decisioning.NoAddress && again.Reason != decisioning.Bounced:
-				v = again // the policy forbids that channel now, and no other one says it either
-			default: // to the addresses it went to, though the profile may name others by now
+				v = again // the policy now forbids that channel, and no other is used instead
+			default: // the same addresses as before, even if the profile has changed
 				v.Channel, v.Addresses = before.Channel, before.Addresses
 			}
 		}
@@ -218,8 +232,8 @@ func (s *MessageRoom) verdict(
 	return v, q.Err
 }
 
-// Take writes the ledger row, under the next token. A row that may have gone out before and is not sent now
-// stays in doubt; one that is held keeps the way it went.
+// Take writes the send's row, with the next token. If an earlier attempt may have gone out, the row stays marked as
+// unknown unless this attempt sends; a held row keeps its route.
 func (s *MessageRoom) Take(
 	ctx context.Context,
 	tx sqldb.Conn,
@@ -264,8 +278,8 @@ func (s *MessageRoom) Take(
 		Scan(&res.Token)
 }
 
-// Settle writes what came of a Reservation. ErrNotMine where its token is no longer the row's; settled so
-// before is fine.
+// Settle records the result of a Reservation. It returns ErrSuperseded if the row has another token. Repeating the same
+// settlement changes nothing.
 func (s *MessageRoom) Settle(ctx context.Context, now time.Time, r Reservation, o Settlement) error {
 	switch o.Status {
 	case contract.StatusSent, contract.StatusFailed, contract.StatusRetry, contract.StatusSuppressed:
@@ -289,7 +303,7 @@ func (s *MessageRoom) Settle(ctx context.Context, now time.Time, r Reservation, 
 		case n == 0 || row == nil || row.token != r.Token:
 			return unit.ErrSuperseded
 		}
-		// What was given up when its instance ended or went on elsewhere may still turn out to have been sent.
+		// A send that was abandoned when its enrollment ended or moved may still turn out to have been sent.
 		gaveUp := row.status == contract.StatusFailed && (row.reason == reasonEnded || row.reason == reasonMovedOn)
 		if row.status == o.Status && !gaveUp {
 			return nil
@@ -301,7 +315,7 @@ func (s *MessageRoom) Settle(ctx context.Context, now time.Time, r Reservation, 
 		if status == contract.StatusRetry && gaveUp {
 			status, reason = contract.StatusFailed, row.reason
 		}
-		doubt := o.Unknown || row.doubt != 0 && status != contract.StatusSent // an earlier attempt's doubt stays until it is surely sent
+		doubt := o.Unknown || row.doubt != 0 && status != contract.StatusSent // an earlier attempt stays unknown until one is surely sent
 		said := ""
 		if o.Said != nil {
 			if said, err = sqldb.JsonText(o.Said); err != nil {

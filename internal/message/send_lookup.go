@@ -8,12 +8,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Send is the row of the ledger with this key; ErrNotFound.
+// Send returns the send with a key, or ErrNotFound.
 func (s *MessageRoom) Send(ctx context.Context, key string) (Send, error) {
 	return s.oneContact(ctx, `key = $1`, key)
 }
 
-// SendByProvider is the latest row that a provider gave this id on a channel; ErrNotFound.
+// SendByProvider returns the latest send on a channel with a provider's id, or ErrNotFound.
 func (s *MessageRoom) SendByProvider(ctx context.Context, channel, id string) (Send, error) {
 	if id == "" {
 		return Send{}, sqldb.ErrNotFound
@@ -34,7 +34,7 @@ func (s *MessageRoom) oneContact(ctx context.Context, condition string, args ...
 	return c, sqldb.DatabaseError(err)
 }
 
-// IsInput reports whether err is about what the caller gave, not about the database: trying again does not help.
+// IsInput reports whether err is caused by the caller's input and not by the database, so that a retry does not help.
 func IsInput(err error) bool {
 	var input sqldb.InputError
 	return errors.As(err, &input)

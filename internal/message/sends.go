@@ -52,7 +52,7 @@ func scanContact(r sqldb.Scanner) (Send, error) {
 	return c, err
 }
 
-// Sends are ledger rows, newest first.
+// Sends lists sends, newest first.
 func (s *MessageRoom) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 	var out []Send
 	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
@@ -79,8 +79,8 @@ func (s *MessageRoom) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 	return out, err
 }
 
-// AppMessages are what the app channel said to a customer, newest first; not what the app showed of itself, by
-// an inbound decision. limit: default 100, max 1000.
+// AppMessages lists the messages that journeys sent to a customer's app, newest first, without those that the app showed
+// by an inbound decision. limit: default 100, max 1000.
 func (s *MessageRoom) AppMessages(ctx context.Context, customerID string, limit int) ([]Send, error) {
 	return s.Sends(ctx, SendFilter{Customer: customerID, kept: true, Status: contract.StatusSent, Limit: limit, said: true})
 }

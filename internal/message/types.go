@@ -13,14 +13,14 @@ import (
 // ErrBusy is returned while another attempt of a send holds its lease.
 var ErrBusy error = sqldb.Refusal("another attempt of this send is running")
 
-// Reservation is a permitted send, leased under a fencing token.
+// A Reservation is a decided send, leased with a fencing token.
 type Reservation struct {
 	Key       string
 	Token     int64
-	Done      *contract.SendResult // set: it was settled before (or is suppressed or held, or the journey is paused); nothing to do
-	Unsettled bool                 // an earlier attempt took the lease and never settled: it may have gone out
-	Attempts  int                  // how often its provider was asked before, and answered
-	Slot      time.Time            // wall: when it may go by its provider's rate, as an earlier attempt was told; zero: it asks
+	Done      *contract.SendResult // not nil: nothing to send (settled before, suppressed, held, or the journey is paused)
+	Unsettled bool                 // an earlier attempt took the lease and never settled; it may have gone out
+	Attempts  int                  // provider calls so far that were answered
+	Slot      time.Time            // wall time that the rate limit reserved for an earlier attempt; zero: none
 	Release   int
 	Message   *journey.Message
 	Verdict   decisioning.Verdict
@@ -29,39 +29,39 @@ type Reservation struct {
 	Category  string
 }
 
-// Settlement ends a Reservation.
+// A Settlement is the result of a Reservation.
 type Settlement struct {
-	Status     string // workflows.StatusSent, StatusFailed, StatusRetry (safe to repeat), StatusSuppressed
+	Status     string // contract.StatusSent, StatusFailed, StatusRetry (safe to repeat), StatusSuppressed
 	Reason     string
 	ProviderID string
 	Unknown    bool          // it may or may not have gone out
-	Waits      bool          // with StatusRetry: the provider was not called, which is no attempt
-	Slot       time.Time     // with Waits: when it may go by its provider's rate (wall)
-	RetryAfter time.Duration // with StatusRetry: the provider's wish, for the activity
-	Gone       []string      // addresses that are dead
-	// the rendered treatment, where it is kept: of the app channel for GET /v1/inbox, of a question for the conversation
+	Waits      bool          // with StatusRetry: the provider was not called, so it is no attempt
+	Slot       time.Time     // with Waits: the wall time that the rate limit reserved
+	RetryAfter time.Duration // with StatusRetry: the back-off that the provider asks for
+	Gone       []string      // dead addresses
+	// the rendered treatment, if it is stored: for GET /v1/inbox (app) and the conversation (questions)
 	Said map[string]string
 }
 
-// Send is a row of the ledger.
+// A Send is a row of sends.
 type Send struct {
 	Key, Enrollment, Journey, Step, Message, Customer string
 	Channel, Category, Topic, Status, Reason          string
 	ProviderID                                        string
-	Action                                            string // the next best action whose message it is
+	Action                                            string // the next best action it belongs to
 	Tone                                              string // empty: plain
 	Unknown                                           bool
 	Attempts, Release                                 int
-	At                                                time.Time // virtual, of the last change
-	Until                                             time.Time // of a send that is held: the end of the quiet hours
+	At                                                time.Time // virtual time of the last change
+	Until                                             time.Time // of a held send: the end of the quiet hours
 	Said                                              map[string]string
-	Tried                                             []decisioning.ChannelVerdict // what the policy said to each channel
+	Tried                                             []decisioning.ChannelVerdict // the policy's verdict on each channel
 }
 
-// SendFilter narrows Contacts; empty fields do not.
+// SendFilter narrows Sends. Empty fields do not filter.
 type SendFilter struct {
 	Journey, Customer, Enrollment, Channel, Status string
 	Limit                                          int  // default 100, max 1000
-	said                                           bool // what was said is kept
-	kept                                           bool // by a channel that keeps content
+	said                                           bool // only sends whose rendered text is stored
+	kept                                           bool // only channels that keep content
 }

@@ -18,13 +18,13 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// OfferRoom choose next best actions, and learn from their offers.
+// OfferRoom decides next best actions, keeps decisions and offers, and learns from the outcomes.
 type OfferRoom struct {
 	db      *unit.Units
 	ledger  *message.MessageRoom
 	Models  modelCache
 	tally   decided
-	drafts  chan struct{} // decisions that are made before the writers' turn
+	drafts  chan struct{} // a slot for each decision that runs before the lock (see ahead)
 	Certain bool          // nothing is explored; set by tests
 }
 
@@ -33,20 +33,20 @@ func New(db *unit.Units, ledger *message.MessageRoom) *OfferRoom {
 	return &OfferRoom{db: db, ledger: ledger, drafts: make(chan struct{}, max(1, min(runtime.GOMAXPROCS(0), db.SpareReaders())))}
 }
 
-// Decided is the answer to a decide step.
+// Decided is the result of a decide step.
 type Decided struct {
 	Decision Decision
-	Paused   bool // the journey is: nothing was decided
-	// Send is the winner's message, to be sent under the decision's key; nil: there is nothing to send.
+	Paused   bool // the journey is paused; nothing was decided
+	// Send is the winner's message, to be sent with the decision's key. Nil: nothing to send.
 	Send *contract.Send
-	// Reservation is Send's, where it was made with the decision. Nil: the decision was made before, and its
-	// send goes on as any other, by Reserve.
+	// Reservation is the reservation of Send if this call made the decision. Nil: the decision was made before, and
+	// Send must be reserved like any other.
 	Reservation *message.Reservation
 }
 
-// Decide chooses the next best action in the customer's transaction, keeps the decision with its trace, takes
-// the ledger row of the winner's message and prepares its offer, claiming the enrollment. A repeat under one
-// key answers as before. A paused journey keeps nothing.
+// Decide chooses the next best action in the customer's transaction. It stores the decision with its trace, reserves the
+// send of the winner's message and prepares its offer. It claims the enrollment. Repeating a key returns the same decision.
+// If the journey is paused, nothing is stored.
 func (s *OfferRoom) Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (Decided, error) {
 	var out Decided
 	decide := func(tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer, rel *catalog.Release) (*draft, error) {
@@ -163,7 +163,7 @@ func (s *OfferRoom) Decide(ctx context.Context, now, wall time.Time, in contract
 	return out, err
 }
 
-// said is the send of a decision's winner; nil where nothing is to be sent.
+// said returns the send of a decision's winner, or nil if there is nothing to send.
 func said(d *Decision, in contract.Decide) *contract.Send {
 	won := d.first()
 	if won.Action == "" || won.Key == "" {
@@ -173,7 +173,7 @@ func said(d *Decision, in contract.Decide) *contract.Send {
 		Spec: journey.Send{Message: won.Message, Via: []string{won.Channel}, Category: journey.Marketing}}
 }
 
-// asked names what a decision was asked to choose among.
+// asked returns the group of actions, or the names of the actions joined with commas.
 func asked(group string, actions []string) string {
 	if group != "" {
 		return group
@@ -181,7 +181,7 @@ func asked(group string, actions []string) string {
 	return strings.Join(actions, ",")
 }
 
-// choice is what a decision is asked.
+// A choice is the input of a decision.
 type choice struct {
 	group   string
 	actions []string
@@ -193,7 +193,7 @@ type choice struct {
 	ramp    bool
 }
 
-// among are the actions of a choice that the release holds.
+// among returns the actions of a choice that the release has.
 func (c *choice) among(rules *journey.Rulebook) []*journey.Action {
 	names := c.actions
 	if c.group != "" {
@@ -208,7 +208,7 @@ func (c *choice) among(rules *journey.Rulebook) []*journey.Action {
 	return out
 }
 
-// slotKey is the key of a slot's ledger row and offer: the decision's own, for further ones with a number.
+// slotKey returns the key of a slot's send and offer: the decision's key, with a number from the second slot on.
 func slotKey(key string, i int) string {
 	if i == 0 {
 		return key
@@ -216,7 +216,7 @@ func slotKey(key string, i int) string {
 	return key + "/" + sqldb.List(i+1, 1)[1:]
 }
 
-// chance is the randomness of one decision: asked again, it decides the same.
+// chance returns the random source of a decision. It depends on the key only, so that a repeat decides the same.
 func chance(key string) *rand.Rand {
 	sum := sha256.Sum256([]byte(key))
 	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16])))

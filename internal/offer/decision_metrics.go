@@ -5,19 +5,19 @@ import (
 	"sync"
 )
 
-// DecisionKind is what a decision is counted as.
+// DecisionKind are the labels of a counted decision.
 type DecisionKind struct {
 	Direction string // DirectionOutbound or DirectionInbound
-	Outcome   string // "chosen", or the reason for which nothing was
+	Outcome   string // "chosen", or the reason why nothing was chosen
 }
 
-// decided counts the decisions that this process has committed. Repeats and previews are none.
+// decided counts the decisions that this process has committed, without repeats and previews.
 type decided struct {
 	mu     sync.Mutex
 	counts map[DecisionKind]int64
 }
 
-// outcomeChosen is the outcome of a decision that chose.
+// outcomeChosen is the outcome of a decision that chose an action.
 const outcomeChosen = "chosen"
 
 func (t *decided) add(d *Decision) {
@@ -33,7 +33,7 @@ func (t *decided) add(d *Decision) {
 	t.counts[kind]++
 }
 
-// Decided counts the decisions that this process has made since it started.
+// Decided returns the number of decisions that this process has made since it started.
 func (s *OfferRoom) Decided() map[DecisionKind]int64 {
 	s.tally.mu.Lock()
 	defer s.tally.mu.Unlock()

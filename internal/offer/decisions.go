@@ -14,37 +14,37 @@ import (
 
 // Directions of decisions.
 const (
-	DirectionOutbound = "outbound" // a journey reaches out
-	DirectionInbound  = "inbound"  // the customer is here
-	DirectionPreview  = "preview"  // nothing was kept of it
+	DirectionOutbound = "outbound" // asked by a journey
+	DirectionInbound  = "inbound"  // asked for a customer who is present
+	DirectionPreview  = "preview"  // nothing is stored
 )
 
-// Decision is a choice among next best actions, with its trace.
+// A Decision is a choice among next best actions, with its trace.
 type Decision struct {
 	Key, Customer             string
-	Journey, Enrollment, Step string // of an outbound one
-	Asked                     string // the group, or the actions with commas
+	Journey, Enrollment, Step string // outbound only
+	Asked                     string // the group, or the actions joined with commas
 	Direction                 string
 	At                        time.Time // virtual
 	Release                   int
-	Control                   string // the control group it was made for; empty: none
+	Control                   string // the customer's control group; empty: none
 	Reason                    string // why nothing was chosen
-	Slots                     []Slot // what was chosen, best first
+	Slots                     []Slot // the chosen actions, best first
 	Candidates                []decisioning.Candidate
 }
 
-// Slot is an action that was chosen.
+// A Slot is a chosen action.
 type Slot struct {
-	Key        string  `json:"key,omitempty"` // of its ledger row and its offer; empty where it was only chosen
+	Key        string  `json:"key,omitempty"` // key of its send and its offer; empty if nothing is sent
 	Action     string  `json:"action"`
 	Message    string  `json:"message,omitempty"`
 	Channel    string  `json:"channel,omitempty"`
-	Tone       string  `json:"tone,omitempty"` // as the contact policy wants it; empty: plain
+	Tone       string  `json:"tone,omitempty"` // from the contact policy; empty: plain
 	Propensity float64 `json:"propensity"`
 	Priority   float64 `json:"priority"`
 }
 
-// first is the winner; empty where nothing was chosen.
+// first returns the winner, or an empty Slot if nothing was chosen.
 func (d *Decision) first() Slot {
 	if len(d.Slots) == 0 {
 		return Slot{}
@@ -52,7 +52,7 @@ func (d *Decision) first() Slot {
 	return d.Slots[0]
 }
 
-// DecisionFilter narrows Decisions; empty fields do not.
+// DecisionFilter narrows Decisions. Empty fields do not filter.
 type DecisionFilter struct {
 	Customer, Journey, Enrollment, Action string // Action: the winner
 	Before                                time.Time
@@ -78,7 +78,7 @@ func scanDecision(r sqldb.Scanner) (*Decision, error) {
 	return &d, err
 }
 
-// decisionOf reads a decision by its key; nil where there is none.
+// decisionOf returns the decision with a key, or nil.
 func decisionOf(ctx context.Context, tx sqldb.Conn, key string) (*Decision, error) {
 	d, err := scanDecision(tx.QueryRowContext(ctx, `select `+decisionColumns+` from decisions where key = $1`, key))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -87,7 +87,7 @@ func decisionOf(ctx context.Context, tx sqldb.Conn, key string) (*Decision, erro
 	return d, err
 }
 
-// OfferRoom are what was decided, newest first, with traces.
+// Decisions lists decisions with their traces, newest first.
 func (s *OfferRoom) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error) {
 	var out []Decision
 	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {

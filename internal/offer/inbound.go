@@ -20,22 +20,22 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Inbound asks for the next best actions of a customer who is here: on the page, in the app, on the phone.
+// Inbound asks for the next best actions of a customer who is present: on the page, in the app, on the phone.
 type Inbound struct {
-	UserID, AnonymousID string         // one of them
+	UserID, AnonymousID string         // exactly one
 	Group               string         // a group of actions, or
 	Actions             []string       // actions by name
-	Channel             string         // on which the customer is; default app
-	Slots               int            // how many different actions there is room for; default 1, max MaxSlots
-	Context             map[string]any // what is known of the moment: `event` in the actions' conditions
-	RequestID           string         // a repeat under one id, for one customer, answers as before
-	Preview             bool           // nothing is kept, nothing explored, no customer made
+	Channel             string         // where the customer is; default: see presence
+	Slots               int            // number of different actions; default 1, max MaxSlots
+	Context             map[string]any // `event` in the actions' conditions
+	RequestID           string         // repeating an id for a customer returns the same decision
+	Preview             bool           // nothing is stored, nothing explored, no customer created
 }
 
-// MaxSlots is how many actions a decision may choose.
+// MaxSlots is the maximum number of actions in a decision.
 const MaxSlots = 20
 
-// presences are the channels on which a customer may be though tabi does not send by them.
+// presences are places where a customer may be although tabi does not send there.
 var presences = []string{"chat", "kiosk", "phone", "store", "web"}
 
 // presence returns the channel of a decision that names none: the first whose content the customer's app reads, and the
@@ -47,7 +47,7 @@ func presence(specs []channel.Spec) string {
 	return "web"
 }
 
-// InboundChannels are those that a decision may be asked for, sorted: where a customer may be.
+// InboundChannels returns the channels that an inbound decision may name, sorted.
 func (s *OfferRoom) InboundChannels() []string {
 	out := slices.Clone(presences)
 	for _, c := range s.db.Channels {
@@ -56,9 +56,9 @@ func (s *OfferRoom) InboundChannels() []string {
 	return sqldb.Sorted(out)
 }
 
-// DecideInbound chooses for a customer who is present. What is returned counts as shown: each slot is a contact
-// of the ledger, and its offer is open from now on. Quiet hours and addresses do not matter; consent,
-// suppression, agents and limits do, slot by slot.
+// DecideInbound chooses actions for a customer who is present, and creates the customer if necessary. The result counts as
+// shown: each slot is a send in the ledger, and its offer is open from now on. Quiet hours and addresses are ignored;
+// consent, suppression, agents and limits apply to each slot in turn.
 func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
 	in.Channel, in.Slots = cmp.Or(sqldb.Clean(in.Channel), presence(s.db.Channels)), cmp.Or(in.Slots, 1)
 	id := cmp.Or(sqldb.Clean(in.UserID), customer.Anonymous(sqldb.Clean(in.AnonymousID)))
@@ -123,7 +123,7 @@ func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound
 			return err
 		}
 		p.Locked = true
-		for _, key := range slices.Compact([]string{keyFor(id), keyOf(p)}) { // before the merge it was decided under the id that asks
+		for _, key := range slices.Compact([]string{keyFor(id), keyOf(p)}) { // a decision from before a merge has the key of the id that asks
 			if before, err := decisionOf(ctx, tx, key); err != nil {
 				return err
 			} else if before != nil && before.Customer == p.ID {
@@ -156,8 +156,8 @@ func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound
 	return out, err
 }
 
-// Explain previews the decision among a group's actions, or some by name, as a journey would ask for it now:
-// nothing is kept, and nothing explored. channel narrows; empty: each action's own.
+// Explain previews the decision that a journey would get now among a group's actions or the named actions. Nothing is
+// stored or explored. channel limits the actions to one channel; empty: each action's own channels.
 func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customerID, group string, actions []string, channel string) (Decision,
 	error) {
 	c := choice{group: group, actions: actions, choose: true, preview: true, slots: 1}
@@ -179,7 +179,7 @@ func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customerID, grou
 	return d, err
 }
 
-// preview decides on a snapshot.
+// preview decides without storing anything.
 func (s *OfferRoom) preview(ctx context.Context, tx sqldb.Conn, id string, now time.Time, c choice, properties map[string]any) (Decision,
 	error) {
 	p, err := Look(ctx, tx, id)
@@ -201,7 +201,7 @@ func (s *OfferRoom) preview(ctx context.Context, tx sqldb.Conn, id string, now t
 	return d.Decision, nil
 }
 
-// meet locks a customer, who is made where there is none of this id.
+// meet locks a customer, and creates it if there is none with this id.
 func (s *OfferRoom) meet(ctx context.Context, tx sqldb.Conn, id string, now time.Time) (*unit.LockedCustomer, error) {
 	own, err := unit.Canonical(ctx, tx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
@@ -213,14 +213,14 @@ func (s *OfferRoom) meet(ctx context.Context, tx sqldb.Conn, id string, now time
 	p, err := unit.ScanPerson(tx.QueryRowContext(ctx, `insert into customers (id, version, traits, created_at) values ($1, 1, '{}', $2)
 		on conflict (id) do update set version = customers.version + 1 returning id, version, traits, merged_into, created_at`, own,
 		sqldb.Millis(now)))
-	if err == nil && p.Merged != "" { // merged while we waited
+	if err == nil && p.Merged != "" { // merged while waiting for the lock
 		err = sqldb.ErrAgain
 	}
 	return p, err
 }
 
-// TemplateVars is what the templates of an inbound decision's messages see: the customer, the event at hand, intents
-// and the time. Somebody who is not known has none.
+// TemplateVars returns what the templates of an inbound decision's messages see: the customer, the properties of the
+// request as event, intents and the time. An unknown customer has no traits.
 func (s *OfferRoom) TemplateVars(ctx context.Context, now time.Time, customerID string, properties map[string]any) (expr.Vars, error) {
 	var vars expr.Vars
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
@@ -235,13 +235,13 @@ func (s *OfferRoom) TemplateVars(ctx context.Context, now time.Time, customerID 
 		if vars, err = s.present(ctx, tx, p, rel, properties, now); err != nil {
 			return err
 		}
-		vars.History = nil // its snapshot ends here
+		vars.History = nil // its snapshot ends with this transaction
 		return nil
 	})
 	return vars, err
 }
 
-// Look reads a customer without a lock. Somebody who is not known yet has no traits and no past.
+// Look returns a customer without locking it. An unknown customer has no traits.
 func Look(ctx context.Context, tx sqldb.Conn, id string) (*unit.LockedCustomer, error) {
 	own, err := unit.Canonical(ctx, tx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
@@ -253,7 +253,7 @@ func Look(ctx context.Context, tx sqldb.Conn, id string) (*unit.LockedCustomer, 
 	return unit.ScanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own))
 }
 
-// present is what expressions see of a customer outside of journeys.
+// present returns what expressions see of a customer outside of journeys.
 func (s *OfferRoom) present(
 	ctx context.Context,
 	tx sqldb.Conn,
@@ -276,7 +276,7 @@ func (s *OfferRoom) present(
 	}, nil
 }
 
-// shown writes the ledger rows of an inbound decision.
+// shown writes the sends of an inbound decision.
 func shown(ctx context.Context, tx sqldb.Conn, d *Decision) error {
 	var values [][]any
 	for _, slot := range d.Slots {

@@ -13,21 +13,21 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// resolved is an offer whose outcome is to be learned.
+// resolved is an offer with an outcome to learn.
 type resolved struct {
 	modelKey
 	key, features string
 	accepted      bool
-	at            int64 // when it was known: of an acceptance, or the end of its window
+	at            int64 // time of the acceptance, or the end of the window
 }
 
-// unsaidFor is how long an offer whose message is not being sent, and never went out, is kept.
+// unsaidFor is how long an offer is kept whose message never went out and is not being sent.
 const unsaidFor = 7 * 24 * time.Hour
 
-// Learn lets the models learn the outcomes of up to limit offers (default 500): those that were accepted, and
-// those whose window is over, which were ignored. Outcomes and models change in one transaction, and learners
-// wait for each other in its first statement: each outcome is learned exactly once, whatever crashes, and by
-// whichever process. n is how many were learned; less than limit: there are no more for now.
+// Learn updates the models with the outcomes of at most limit offers (default 500): accepted offers, and offers whose
+// window has ended, which count as ignored. It returns how many it learned; fewer than limit means that there are no more
+// for now. Outcomes and models change in one transaction whose first statement makes concurrent learners wait, so each
+// outcome is learned exactly once, even after a crash.
 func (s *OfferRoom) Learn(ctx context.Context, now time.Time, limit int) (n int, err error) {
 	limit = cmp.Or(max(limit, 0), 500)
 	waiting, err := s.unlearned(ctx, s.db.Reader, now)
@@ -44,7 +44,7 @@ func (s *OfferRoom) Learn(ctx context.Context, now time.Time, limit int) (n int,
 			sqldb.Millis(now.Add(-unsaidFor))); err != nil {
 			return err
 		}
-		// Only what nobody has accepted by now, under its lock: an acceptance that is being committed wins.
+		// This update takes the row's lock and checks the outcome again, so an acceptance that commits now wins.
 		if _, err := tx.ExecContext(ctx, `update offers set outcome = '`+OfferIgnored+
 			`', resolved_at = expires_at where outcome = '' and offered_at > 0 and expires_at < $1
 			and key in (select key from offers where outcome = '' and offered_at > 0 and expires_at < $1 order by expires_at, key limit
@@ -68,14 +68,14 @@ func (s *OfferRoom) Learn(ctx context.Context, now time.Time, limit int) (n int,
 	return n, err
 }
 
-// unlearned reports, without a lock, whether there is anything to learn.
+// unlearned reports, without a lock, whether there is an outcome to learn.
 func (s *OfferRoom) unlearned(ctx context.Context, tx sqldb.Conn, now time.Time) (bool, error) {
 	return sqldb.Exists(ctx, tx, `select 1 from (select key from offers where outcome <> '' and learned = 0 limit 1) as resolved
 		union all select 1 from (select key from offers where outcome = '' and offered_at > 0 and expires_at < $1 limit 1) as over`,
 		sqldb.Millis(now))
 }
 
-// resolvedOffers are the outcomes to be learned, oldest first.
+// resolvedOffers returns the outcomes to learn, oldest first.
 func resolvedOffers(ctx context.Context, tx sqldb.Conn, limit int) ([]resolved, error) {
 	var out []resolved
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
@@ -90,7 +90,7 @@ func resolvedOffers(ctx context.Context, tx sqldb.Conn, limit int) ([]resolved, 
 	return out, err
 }
 
-// teach changes the models by some outcomes, and marks these as learned. The transaction holds the learners' lock.
+// teach updates the models with outcomes and marks these as learned. The transaction must hold the learners' lock.
 func teach(ctx context.Context, tx sqldb.Conn, rules *journey.Rulebook, all []resolved) error {
 	value, err := sqldb.Setting(ctx, tx, "models")
 	if err != nil {
@@ -139,7 +139,7 @@ func teach(ctx context.Context, tx sqldb.Conn, rules *journey.Rulebook, all []re
 			return err
 		}
 	}
-	// The snapshots have served: what was known of a customer then is not kept beyond it.
+	// The snapshots are no longer needed, and are personal data: delete them.
 	if err := sqldb.Update(ctx, tx, "offers", "key", "outcome = v.column2, resolved_at = v.column3, learned = 1, features = ''",
 		[]string{"text", "text", "bigint"}, done); err != nil {
 		return err
@@ -148,7 +148,7 @@ func teach(ctx context.Context, tx sqldb.Conn, rules *journey.Rulebook, all []re
 	return err
 }
 
-// modelOf reads a model, or begins one with the belief that the action starts with.
+// modelOf returns the stored model, or a new one with the action's configured propensity.
 func modelOf(ctx context.Context, tx sqldb.Conn, rules *journey.Rulebook, k modelKey) (*propensity.Model, error) {
 	var found *propensity.Model
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {

@@ -15,10 +15,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// modelKey is an action on a channel.
+// A modelKey is an action on a channel.
 type modelKey struct{ action, channel string }
 
-// models are all models of one version, in memory. They are not changed any more: a newer version is another value.
+// models are all models of one version. They are immutable; a newer version is another value.
 type models struct {
 	version int64
 	at      map[modelKey]int // place in the set
@@ -26,14 +26,14 @@ type models struct {
 	set     *propensity.Set
 }
 
-// modelCache keeps the newest models that this process has seen.
+// modelCache holds the newest models that this process has read.
 type modelCache struct {
 	sync.Mutex
 	Models *models
 }
 
-// modelsNow gives the models that count in this transaction: one short query, and of the models those that
-// changed since.
+// modelsNow returns the current models: one short query for the version, and one for the models that have changed since
+// the cached version.
 func (s *OfferRoom) modelsNow(ctx context.Context, tx sqldb.Conn) (*models, error) {
 	value, err := sqldb.Setting(ctx, tx, "models")
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *OfferRoom) modelsNow(ctx context.Context, tx sqldb.Conn) (*models, erro
 	if have == nil {
 		have = &models{at: map[modelKey]int{}, set: propensity.NewSet()}
 	}
-	if have.version >= version { // newer ones than this transaction sees were learned meanwhile: as good
+	if have.version >= version { // newer than this transaction's snapshot: just as good
 		return have, nil
 	}
 	next := &models{version: version, at: maps.Clone(have.at), list: slices.Clone(have.list)}
@@ -78,8 +78,8 @@ func (s *OfferRoom) modelsNow(ctx context.Context, tx sqldb.Conn) (*models, erro
 	return next, nil
 }
 
-// scanModel reads a model; nil where its state is not one of this build's, as of a newer one: it is learned
-// anew, and must not stop decisions meanwhile.
+// scanModel returns a model, or nil if this build cannot read its state, for example because a newer build wrote it. Such a
+// model is learned again from the start and must not stop decisions meanwhile.
 func scanModel(r sqldb.Scanner) (modelKey, *propensity.Model, error) {
 	var k modelKey
 	var state string
@@ -97,8 +97,8 @@ func scanModel(r sqldb.Scanner) (modelKey, *propensity.Model, error) {
 	return k, m, nil
 }
 
-// estimates answers what is expected of a customer: by the action's model on the channel, or the belief that it
-// starts with.
+// estimates returns a function that predicts how a customer responds to an action: by the model of the action and channel,
+// or by the action's configured propensity.
 func (s *OfferRoom) estimates(ctx context.Context, tx sqldb.Conn,
 	p predictors) (func(a *journey.Action, channel string) propensity.Estimate, error) {
 	now, err := s.modelsNow(ctx, tx)
@@ -114,14 +114,14 @@ func (s *OfferRoom) estimates(ctx context.Context, tx sqldb.Conn,
 	}, nil
 }
 
-// beginning is what is believed of an action that nothing was learned of.
+// beginning returns the estimate for an action without a model.
 func beginning(a *journey.Action) propensity.Estimate {
 	e := propensity.New(propensity.Start{Propensity: a.Propensity}).Estimate(nil)
 	e.Propensity = a.Propensity
 	return e
 }
 
-// Features are predictors as models take them.
+// Features converts predictors to the input of a model.
 func (p predictors) Features() propensity.Features {
 	out := make(propensity.Features, 0, len(p))
 	for name, value := range p {

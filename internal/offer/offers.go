@@ -15,15 +15,15 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Outcomes of offers; an open one has none.
+// Outcomes of offers. An open offer has none.
 const (
 	OfferAccepted = "accepted"
 	OfferIgnored  = "ignored" // not accepted within its window
 )
 
-// offer keeps what a decision's actions are to learn from. said is when they were put before the customer; 0:
-// they are still to be sent, and Settle says when. An action that nothing accepts has no offers: nothing can be
-// learned of it.
+// offer stores the offers of a decision. said is when the actions were shown to the customer (Unix milliseconds); 0 means
+// that they are still to be sent, and Settle opens the offer. An action without an accept rule has no offers, since nothing
+// can be learned about it.
 func (d *draft) offer(ctx context.Context, tx sqldb.Conn, rel *catalog.Release, now time.Time, said int64) error {
 	snapshot := ""
 	var values [][]any
@@ -73,7 +73,8 @@ func (d *draft) offer(ctx context.Context, tx sqldb.Conn, rel *catalog.Release, 
 	return err
 }
 
-// SettleOffer opens the offer of a send that went out, and drops that of one that did not.
+// SettleOffer is the OnSettled hook of this room: it opens the offer of a send that went out, and drops the offer of a send
+// that did not.
 func SettleOffer(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error {
 	var err error
 	switch status {
@@ -90,10 +91,9 @@ func SettleOffer(ctx context.Context, tx sqldb.Conn, key, status string, now tim
 	return err
 }
 
-// accepted credits an event of the customer to the last offer of each action that it accepts, while that
-// offer's window is open: until its last millisecond, by arrival. One that was accepted before is not accepted
-// again, and the offers before it are not either. An offer that is on its way, or may have gone out, is one:
-// who accepts may be faster than the word of the provider.
+// CreditOffers marks offers as accepted by an event: for each action that the event accepts, the customer's last offer, if
+// its window is open when the event arrives. An accepted offer is not accepted again, and neither are the offers before it.
+// An offer that is being sent, or may have gone out, counts as open: the customer may be faster than the provider's answer.
 func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) error {
 	rel, err := b.Release(ctx)
 	if err != nil {
@@ -102,7 +102,7 @@ func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev 
 	if len(rel.Accepts[ev.Name]) == 0 {
 		return nil
 	}
-	// The last offer of each action, if it is open: one query, however many actions the event may accept.
+	// The last offer of each action, if it is open, in one query for all actions.
 	last := map[string]string{}
 	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
 		var action, key string
@@ -151,7 +151,7 @@ func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev 
 	return nil
 }
 
-// MergeDecisions moves the decisions and offers of a customer to another.
+// MergeDecisions moves the decisions and offers of gone to survivor.
 func MergeDecisions(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	if gone.Unused() {
 		return nil
@@ -163,7 +163,7 @@ func MergeDecisions(ctx context.Context, b *unit.Unit, gone, survivor *unit.Lock
 	return err
 }
 
-// DropUnsentOffers drops the offers of sends that will not be repeated. keys is a query for their keys.
+// DropUnsentOffers deletes the offers of sends that will not be repeated. keys is a query for the keys of the sends.
 func DropUnsentOffers(ctx context.Context, tx sqldb.Conn, keys string, args ...any) error {
 	_, err := tx.ExecContext(ctx, `delete from offers where offered_at = 0 and key in (`+keys+`)`, args...)
 	return err

@@ -14,29 +14,28 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// What a decision knows of a customer to predict by is bounded: so many traits, names of events and properties
-// of the context.
+// Limits of the predictors of a decision: traits, event names and properties of the context.
 const (
 	maxTraits   = 48
 	maxBehavior = 12
 	maxContext  = 16
-	maxSymbol   = 64 // bytes of a text that may be a symbol; a longer one is prose
+	maxSymbol   = 64 // bytes; a longer text is prose, not a symbol
 )
 
-// personal are traits that tell customers apart and say nothing of others: no model learns them.
+// personal are traits that identify one customer and predict nothing about others. No model learns them.
 var personal = map[string]bool{
 	"id": true, "email": true, "phone": true, "push_token": true, "name": true, "first_name": true, "last_name": true, "firstName": true,
 	"lastName": true,
 	"username": true, "address": true, "avatar": true, "title": true, "birthday": true,
 }
 
-// predictors is what is known of a customer: name → float64 or string. As JSON it is the snapshot that an
-// offer's outcome is learned from.
+// predictors are the facts about a customer at a decision: name → float64 or string. An offer stores them as JSON until
+// its outcome is learned.
 type predictors map[string]any
 
-// Predict puts together what may tell how a customer will answer: scalar traits, intents, how often which event
-// came within a day, a week and a month, the hour and the day of the week at the customer's, the days since the
-// last contact, and scalar properties of the event at hand (an inbound decision's context).
+// Predict returns the predictors of a customer: scalar traits, intents, the number of events by name within a day, a week
+// and 30 days, the hour and the weekday in the customer's time zone, the days since the last contact, and scalar properties
+// of the current event (for an inbound decision, of its context).
 func Predict(ctx context.Context, tx sqldb.Conn, customerID string, v expr.Vars, now time.Time) (predictors, error) {
 	out := predictors{}
 	traits := map[string]any{}
@@ -94,7 +93,7 @@ func behaved(ctx context.Context, tx sqldb.Conn, out predictors, customerID stri
 	return err
 }
 
-// add takes the first n by name.
+// add adds the first n entries by name.
 func (p predictors) add(from map[string]any, n int) {
 	for i, name := range slices.Sorted(maps.Keys(from)) {
 		if i == n {
@@ -104,7 +103,7 @@ func (p predictors) add(from map[string]any, n int) {
 	}
 }
 
-// flatten puts scalars under dotted names.
+// flatten adds scalars with dotted names, down to depth.
 func flatten(into map[string]any, name string, value any, depth int) {
 	switch value := value.(type) {
 	case bool:
@@ -127,7 +126,7 @@ func flatten(into map[string]any, name string, value any, depth int) {
 	}
 }
 
-// text is the snapshot as an offer keeps it.
+// text returns the predictors as an offer stores them.
 func (p predictors) text() (string, error) { return sqldb.Text(p) }
 
 func readPredictors(raw string) (predictors, error) {

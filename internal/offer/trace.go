@@ -12,12 +12,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// A trace is kept as JSON. That of a decision among many actions is packed, or it would be some hundred
-// kilobytes that take longer to write than to decide: the marker, and in base64 a table of the words, then per
-// candidate their places and the numbers in single precision.
+// A trace is stored as JSON. The trace of a decision among many actions is packed, because its JSON of some hundred
+// kilobytes takes longer to write than the decision takes to make. A packed trace is the marker and then, in base64, a
+// table of the words and for each candidate the positions of its words and its numbers in single precision.
 const (
 	packedTrace = "t1:"
-	plainTrace  = 32 // candidates that are kept as JSON
+	plainTrace  = 32 // up to so many candidates are stored as JSON
 )
 
 var errTrace = errors.New("the trace of a decision is damaged")

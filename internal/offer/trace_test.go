@@ -45,7 +45,7 @@ func TestTrace(t *testing.T) {
 			t.Errorf("%d: %v %s", n, err, diff)
 		}
 		if n > plainTrace {
-			for cut := range len(trace) - 1 { // what is damaged is an error, not a panic
+			for cut := range len(trace) - 1 { // damage is an error, not a panic
 				if cut%97 == 0 {
 					_, _ = unpackTrace(trace[:cut])
 				}

@@ -11,39 +11,40 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// DeadLetter is a delivery that was set aside: Temporal or its instance refuses it for good.
+// A DeadLetter is a delivery that Temporal, or the enrollment's workflow, refused for good.
 type DeadLetter struct {
 	Enrollment, WorkflowID, Journey, Customer string
 	Seq                                       int64
-	Kind                                      string // start, event or order
-	Event                                     string // id; of an order, the order's kind
-	Name                                      string // of the event
+	Kind                                      string // DeadLetterStart, DeadLetterEvent or DeadLetterOrder
+	Event                                     string // the event's id; for an order, the order's kind
+	Name                                      string // the event's name
 	Error                                     string
 	Attempts                                  int
 	At                                        time.Time // virtual
 }
 
-// Kinds of an Aside.
+// Kinds of dead letters.
 const (
 	DeadLetterStart = "start"
 	DeadLetterEvent = "event"
 	DeadLetterOrder = "order"
 )
 
-// DeadLetterFilter narrows Asides; empty fields do not.
+// DeadLetterFilter narrows DeadLetters. Empty fields do not filter.
 type DeadLetterFilter struct {
 	WorkflowID string
-	After      string // enrollment and seq of the last of the page before
+	After      string // with AfterSeq: the last dead letter of the previous page
 	AfterSeq   int64
 	Limit      int // default 100, max 1000
 }
 
-// frozen is the due_at of an enrollment whose start was set aside: nothing else can be brought to it.
+// frozen is the due_at of an enrollment whose start is a dead letter: nothing can be delivered before its workflow exists.
 const frozen = math.MaxInt64
 
-// SetAside takes a delivery of a lease out of its queue, so that those behind it go on; everything before it
-// must have been brought. Behind a start nothing can: the whole queue waits until it is retried. ErrNotMine
-// where the lease was lost. What was set aside goes with its instance's end. The lease goes back with it.
+// SetAside makes delivery seq of a lease a dead letter and releases the lease, so that the deliveries after it continue.
+// Everything before seq must have been delivered. A start is different: nothing after it can be delivered, so the whole
+// queue waits until the start is retried or dropped. SetAside returns ErrSuperseded if the lease was lost. Dead letters
+// are deleted after their enrollment has closed.
 func (s *OutboxRoom) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, cause string) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		held, err := sqldb.Exists(
@@ -97,7 +98,7 @@ func (s *OutboxRoom) SetAside(ctx context.Context, now time.Time, l Lease, seq i
 	})
 }
 
-// DeadLetters lists what is set aside of instances that are not closed, by enrollment and order of arrival.
+// DeadLetters lists the dead letters of enrollments that are not closed, by enrollment and order of arrival.
 func (s *OutboxRoom) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLetter, error) {
 	limit := f.Limit
 	if limit <= 0 {
@@ -130,9 +131,9 @@ func (s *OutboxRoom) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]Dea
 	return out, sqldb.DatabaseError(err)
 }
 
-// RetryDeadLetters puts what is set aside back: a start at the head of its queue, anything else at the end of it, as
-// if it arrived now. With drop it is given up instead: an event is left out, and an instance that could not be
-// started ends as failed. It reports how many; those that went meanwhile are none.
+// RetryDeadLetters puts dead letters back into the outbox: a start at the head of its queue, anything else at the end, as
+// if it arrived now. With drop it discards them instead: an event is skipped, and an enrollment that could not be started
+// ends as failed. It returns how many it changed; dead letters that no longer exist do not count.
 func (s *OutboxRoom) RetryDeadLetters(ctx context.Context, now time.Time, list []DeadLetter, drop bool) (int, error) {
 	n := 0
 	for _, a := range list {

@@ -9,10 +9,26 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// TurnOfTheOthers is how often a lease begins with those that come last otherwise, so that nobody starves.
+// TurnOfTheOthers is how often a lease starts with a later lane: every 4th call, with LaneCrowded and LaneServed in turn.
+// Without it a steady stream of new deliveries would starve the retries and the customers with many enrollments.
 const TurnOfTheOthers = 4
 
-// due lists enrollments to lease, in the order of their turn.
+// due returns the ids of at most limit enrollments to lease, in the order in which they are served.
+//
+// The invariant: no enrollment with a due delivery waits forever, and a customer or an enrollment with very many
+// deliveries does not delay the others. The column due_at holds both the lane and the time:
+//
+//	0 LaneFresh    the queue was empty before: first in, first out
+//	1 LaneCrowded  the customer has more than unit.Crowd enrollments waiting
+//	≥ 2 LaneServed the wall time of the last turn, or of the next attempt after a failure
+//
+// All lanes are values of one column, so that one index range, ordered by due_at, serves the queue. Example: an import
+// puts 5,000 events on Ana's queue. Her enrollment is leased once, 50 deliveries are done, and due_at becomes the wall
+// time of that lease. Ben's first delivery has due_at 0 and is leased before her next 50.
+//
+// Strict order alone would starve the later lanes while new deliveries keep coming, so some calls read them first (see
+// TurnOfTheOthers). The counter belongs to the process and is not stored: with several relays each one takes its turns.
+// See docs/decisions/0009.
 func (s *OutboxRoom) due(ctx context.Context, now int64, limit int) ([]string, error) {
 	var ids []string
 	read := func(from int) error {

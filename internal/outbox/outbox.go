@@ -18,12 +18,12 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// OutboxRoom holds what is committed and not delivered to a run yet.
+// OutboxRoom holds the deliveries that are committed and have not reached their Temporal run yet.
 type OutboxRoom struct {
 	db     *unit.Units
-	Leased atomic.Int64 // leases that were asked for
+	Leased atomic.Int64 // number of calls of Lease, for fairness (see due)
 
-	// onDeferred decides a deferred entry whose turn it is.
+	// onDeferred decides a deferred entry that has reached the head of its queue.
 	onDeferred func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error
 	// onDropped ends an enrollment whose start was dropped.
 	onDropped func(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error
@@ -39,16 +39,30 @@ func New(
 	return &OutboxRoom{db: db, onDeferred: onDeferred, onDropped: onDropped}
 }
 
-// LeaseDeliveries is how many deliveries a lease brings for one enrollment.
+// LeaseDeliveries is the maximum number of deliveries in a lease.
 const LeaseDeliveries = 50
 
-// unreadable is how long an enrollment rests whose deliveries cannot be made (its revision does not load).
+// unreadable is the delay before an enrollment is tried again whose deliveries cannot be built (its revision does not load).
 const unreadable = time.Minute
 
-// Lease takes up to limit enrollments with deliveries due, for ttl of wall time, each with a bounded part of
-// its queue: the oldest first of those that have not had a turn, then the instances of customers with very
-// many, then those that had a turn or failed, the longest ago first. Deferred entries whose turn it is are
-// decided here; they bring nothing to deliver.
+// Lease leases at most limit enrollments with due deliveries for ttl (wall time), each with at most LeaseDeliveries of
+// its queue. The order is that of due: new deliveries oldest first, then customers with many waiting enrollments, then
+// enrollments that were served or failed before. Deferred entries at the head of a queue are decided here; they produce
+// no delivery.
+//
+// The invariant: at any time at most one relay may mark deliveries of an enrollment as done, and the deliveries of an
+// enrollment reach its run in the order of seq. Three columns of enrollments carry it:
+//
+//	next_seq, last_seq  the queue: the first delivery that is not done, and the last one written
+//	lease_until         the wall time until which other relays leave the queue alone
+//	lease_token         a fencing number: each lease increments it, and each later write of the lease compares it
+//
+// Example: relay A leases with token 7, delivers seq 1 and 2, and then stops for longer than ttl. Relay B leases the same
+// enrollment with token 8 and delivers 1, 2 and 3; the run drops the repeated 1 and 2 by their ids. When A continues, its
+// Delivered(2) matches no row with token 7 and it gets ErrSuperseded. Without the token A would set lease_until to 0 and
+// so release B's lease, and a third relay would deliver in parallel with B, out of order.
+//
+// Delivery is therefore at least once, in order, and the run removes duplicates. See docs/decisions/0010.
 func (s *OutboxRoom) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
 	now := sqldb.Millis(wall)
 	ids, err := s.due(ctx, now, limit)
@@ -120,7 +134,7 @@ func (s *OutboxRoom) Lease(ctx context.Context, wall time.Time, limit int, ttl t
 	return leases, nil
 }
 
-// clockTime is the virtual time of a moment on the wall; real time where the clock cannot be read.
+// clockTime returns the virtual time of a wall time, or wall itself if the clock cannot be read.
 func clockTime(ctx context.Context, s *unit.Units, wall time.Time) time.Time {
 	c, err := s.Clock(ctx)
 	if err != nil {
@@ -137,10 +151,10 @@ const (
 	DeliverEntry   = "entry" // a deferred entry: nothing to deliver
 )
 
-// newEntries are the entries of the outbox that a unit will write.
+// newEntries collects the outbox rows of a unit.
 type newEntries struct{ rows [][]any }
 
-// Enqueue puts something at the end of an enrollment's queue.
+// Enqueue appends a delivery to an enrollment's queue; the unit writes it when it is flushed.
 func Enqueue(b *unit.Unit, e *unit.EnrollmentRow, kind, event, body string, at int64) {
 	if !e.Pending() {
 		e.QueuedAt = at
@@ -154,7 +168,7 @@ func Enqueue(b *unit.Unit, e *unit.EnrollmentRow, kind, event, body string, at i
 	b.Wake = true
 }
 
-// FlushOutbox writes the entries.
+// FlushOutbox is the unit's Flush hook of this room.
 func FlushOutbox(ctx context.Context, b *unit.Unit) error {
 	s := unit.State[newEntries](b)
 	_, err := sqldb.Insert(ctx, b.Tx, "outbox (enrollment, seq, kind, event, body, at)", s.rows, "")
@@ -162,7 +176,7 @@ func FlushOutbox(ctx context.Context, b *unit.Unit) error {
 	return err
 }
 
-// queued is a delivery as it is stored, with its event.
+// queued is a stored delivery, joined with its event.
 type queued struct {
 	seq               int64
 	kind, Event, Body string
@@ -170,7 +184,7 @@ type queued struct {
 	At, received      int64
 }
 
-// queues reads the first deliveries of enrollments, up to the first deferred entry behind something else.
+// queues reads the first LeaseDeliveries of each enrollment, up to a deferred entry that is not at the head.
 func (s *OutboxRoom) queues(ctx context.Context, tx sqldb.Conn, ids []string) (map[string][]queued, error) {
 	out := map[string][]queued{}
 	ends := map[string]bool{}
@@ -198,7 +212,7 @@ func (s *OutboxRoom) queues(ctx context.Context, tx sqldb.Conn, ids []string) (m
 	return out, err
 }
 
-// deliveries makes what the relay brings of what is stored.
+// deliveries converts stored deliveries to what the relay sends, with the properties that the journey reads.
 func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, queue []queued, clock clock.Clock) ([]Delivery,
 	error) {
 	p, err := s.db.Load(ctx, tx, e.Revision)
@@ -206,7 +220,7 @@ func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.Enro
 		return nil, err
 	}
 	reads := p.Reads()
-	if to := e.Revisions(); len(to) > 1 { // what stands behind the order may be read by the new revision
+	if to := e.Revisions(); len(to) > 1 { // the new revision may read the deliveries after the order
 		next, err := s.db.Load(ctx, tx, to[1])
 		if err != nil {
 			return nil, err
@@ -264,14 +278,14 @@ func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.Enro
 	return out, nil
 }
 
-// advance is the set clause that makes everything up to $2 done, and gives the lease back. What is left had a
-// turn at $4.
+// advance is the set clause that marks everything up to seq $2 as done and releases the lease. Remaining deliveries
+// count as served at $4.
 const advance = `lease_until = 0, next_seq = $2 + 1, attempts = 0, last_error = '', due_at = case when last_seq > $2 then cast($4 as
 bigint) else 0 end,
 	queued_at = coalesce((select min(d.at) from outbox d where d.enrollment = $1 and d.seq > $2), enrollments.queued_at)`
 
-// decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters where
-// the instance that was in the way is so no more.
+// decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters if the enrollment
+// that blocked the entry is no longer open.
 func (s *OutboxRoom) decideEntries(ctx context.Context, l Lease, now time.Time) error {
 	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		e, p, err := unit.LockEnrollment(ctx, tx, l.Enrollment.ID)
@@ -298,7 +312,7 @@ func (s *OutboxRoom) decideEntries(ctx context.Context, l Lease, now time.Time) 
 			}
 			own.Head = q.seq + 1
 			if own.State == unit.StateOpen {
-				continue // still in the way
+				continue // still blocks the entry
 			}
 			if err := s.onDeferred(ctx, b, p, q.Event, q.Body, q.At); err != nil {
 				return err
@@ -307,7 +321,7 @@ func (s *OutboxRoom) decideEntries(ctx context.Context, l Lease, now time.Time) 
 		return nil
 	})
 	if err == nil {
-		s.db.Wake() // what stands behind it is due now
+		s.db.Wake() // the deliveries after it are due now
 	}
 	return err
 }
@@ -332,23 +346,23 @@ func markDelivered(ctx context.Context, tx sqldb.Conn, id string, seq, token, tu
 	return err
 }
 
-// Delivered marks deliveries up to seq as done and gives the lease back. ErrNotMine where the lease was lost.
+// Delivered marks the deliveries up to seq as done and releases the lease. It returns ErrSuperseded if the lease was lost.
 func (s *OutboxRoom) Delivered(ctx context.Context, l Lease, seq int64) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		err := markDelivered(ctx, tx, l.Enrollment.ID, seq, l.Token, l.at)
 		if !errors.Is(err, unit.ErrSuperseded) {
 			return err
 		}
-		// Done before, or dropped because the instance has ended: both are fine for the one who holds the lease.
+		// Already done, or dropped because the enrollment has ended. Both are fine if the lease is still ours.
 		return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)
 	})
 }
 
-// MaxCause bounds the reason that is kept of a failed delivery, in bytes.
+// MaxCause is the maximum length of a stored failure reason, in bytes.
 const MaxCause = 500
 
-// ReleaseLease gives a lease back of which nothing, or nothing more, was delivered. With a cause, its first delivery
-// is tried again at retry (wall). ErrNotMine where the lease was lost.
+// ReleaseLease releases a lease without marking anything as done. With a cause it counts a failed attempt, and the first
+// delivery is retried at retry (wall time). It returns ErrSuperseded if the lease was lost.
 func (s *OutboxRoom) ReleaseLease(ctx context.Context, l Lease, cause string, retry time.Time) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		if cause == "" {
@@ -374,7 +388,7 @@ func unlease(ctx context.Context, tx sqldb.Conn, query string, l Lease, more ...
 	return err
 }
 
-// message delivers what is no event of the customer.
+// EnqueueMessage appends a delivery that is not an event of the customer, such as an order.
 func EnqueueMessage(b *unit.Unit, e *unit.EnrollmentRow, m contract.Delivery) error {
 	body, err := sqldb.JsonText(m)
 	if err == nil {
@@ -383,7 +397,7 @@ func EnqueueMessage(b *unit.Unit, e *unit.EnrollmentRow, m contract.Delivery) er
 	return err
 }
 
-// DropQueue deletes the entries of an enrollment that ends, and returns the deferred entries among them, in order.
+// DropQueue deletes the deliveries of an enrollment that ends, and returns the deferred entries among them, in order.
 func DropQueue(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) ([]queued, error) {
 	var waiting []queued
 	err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {

@@ -11,8 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Undelivered lists the ids of an instance's deliveries that arrived by at (virtual) and are not marked as done,
-// oldest first, at most ten. ErrNotMine where the enrollment is another run's.
+// Undelivered returns the event ids of an enrollment's deliveries that arrived by at (virtual time) and are not done,
+// oldest first, at most ten. It returns ErrSuperseded if the enrollment belongs to another run.
 func (s *OutboxRoom) Undelivered(ctx context.Context, ref contract.Ref, at time.Time) ([]string, error) {
 	var ids []string
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
@@ -35,7 +35,7 @@ func (s *OutboxRoom) Undelivered(ctx context.Context, ref contract.Ref, at time.
 	return ids, err
 }
 
-// Depth counts the deliveries that are not done, up to limit: it reads no more than that.
+// Depth returns the number of deliveries that are not done, at most limit. It reads no more rows than limit.
 func (s *OutboxRoom) Depth(ctx context.Context, limit int) (int, error) {
 	var n int
 	err := s.db.Reader.QueryRowContext(ctx, `select count(*) from (select 1 from outbox limit $1) as waiting`, limit).Scan(&n)

@@ -7,8 +7,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Canonical follows merges; ErrNotFound. Chains are one link long, since a merge moves what pointed at the one
-// that goes.
+// Canonical returns the id of the customer that id was merged into, or id itself; ErrNotFound if there is no such
+// customer. One step is enough: a merge also redirects the customers that were merged into the removed one before.
 func Canonical(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 	found := ""
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {

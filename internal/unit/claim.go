@@ -9,16 +9,16 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// enrollment is a row with what only the store needs.
+// An EnrollmentRow is an Enrollment with the columns that only the rooms use.
 type EnrollmentRow struct {
 	Enrollment
 	Depth      int
 	ReportSeq  int64
-	Head, Tail int64 // first delivery that is not done; last one written
+	Head, Tail int64 // first delivery that is not done; last delivery written
 	Attempts   int
 	Token      int64
 	Fresh      bool   // not in the database yet
-	Moving     string // the revision it was told to go over to
+	Moving     string // the revision that a migration order names
 	QueuedAt   int64
 }
 
@@ -29,8 +29,8 @@ const EnrollmentColumns = `id, workflow_id, journey, revision, customer, instanc
 	closed_at, state, outcome, reason, value, holdout,
 	first_run_id, report_seq, step, step_kind, since_at, until_at, paused, next_seq, last_seq, attempts, lease_token, migrating_to`
 
-// Revisions are those by which an instance may take what is delivered now: its own, and the one it was told to
-// go over to.
+// Revisions returns the revisions that may read what is delivered now: the enrollment's own, and the one it was ordered
+// to migrate to.
 func (e *EnrollmentRow) Revisions() []string {
 	if e.Moving == "" || e.Moving == e.Revision {
 		return []string{e.Revision}
@@ -77,7 +77,7 @@ func ScanEnrollment(r sqldb.Scanner) (*EnrollmentRow, error) {
 	return &e, err
 }
 
-// EnrollmentOf reads one; ErrNotFound.
+// EnrollmentOf returns an enrollment, or ErrNotFound.
 func EnrollmentOf(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentRow, error) {
 	e, err := ScanEnrollment(tx.QueryRowContext(ctx, `select `+EnrollmentColumns+` from enrollments where id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -86,7 +86,8 @@ func EnrollmentOf(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentRow
 	return e, err
 }
 
-// Claim makes the enrollment this chain's; ErrNotMine where it is closed or another's.
+// Claim makes chain (a first run id) the owner of an enrollment. It returns ErrSuperseded if the enrollment is closed or
+// has another owner.
 func Claim(ctx context.Context, tx sqldb.Conn, id, chain string) error {
 	n, err := sqldb.Affected(
 		ctx,
@@ -116,7 +117,7 @@ func Claimed(ctx context.Context, tx sqldb.Conn, id, chain string) (*EnrollmentR
 	return e, p, NotMine(e, chain, Claim(ctx, tx, id, chain))
 }
 
-// NotMine tells a chain that has ended how it did.
+// NotMine turns the error of a claim into an EndedError if this chain has ended the enrollment itself.
 func NotMine(e *EnrollmentRow, chain string, err error) error {
 	if !Replayed(e, chain, err) {
 		return err
@@ -124,14 +125,15 @@ func NotMine(e *EnrollmentRow, chain string, err error) error {
 	return &EndedError{contract.Ended{Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, At: e.ClosedAt}}
 }
 
-// Replayed reports whether a claim failed only because this chain has itself ended the enrollment. A run whose
-// last workflow task was lost behind its last report does that task again: what it asks once more is answered
-// as before, and nothing new is done for it.
+// Replayed reports whether a claim failed only because this chain itself has ended the enrollment. A run whose last
+// workflow task was lost after its last report repeats that task: repeated requests get the same answer as before, and
+// nothing new is done.
 func Replayed(e *EnrollmentRow, chain string, claim error) bool {
 	return errors.Is(claim, ErrSuperseded) && e != nil && e.State == StateClosed && e.Chain == chain
 }
 
-// LockEnrollment locks the customer of an enrollment, as the first statement of the transaction, and reads both.
+// LockEnrollment locks an enrollment's customer and returns both. It must be the first statement of the transaction. It
+// returns ErrAgain if the customer was merged while the transaction waited for the lock.
 func LockEnrollment(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentRow, *LockedCustomer, error) {
 	p, err := ScanPerson(tx.QueryRowContext(
 		ctx,
@@ -156,7 +158,7 @@ func LockEnrollment(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentR
 	return e, p, nil
 }
 
-// ReadClaimed reads on behalf of an instance, claiming the enrollment.
+// ReadClaimed runs f in a read transaction for a run, which claims the enrollment first if nobody has.
 func (s *Units) ReadClaimed(ctx context.Context, ref contract.Ref, f func(tx sqldb.Conn, e *EnrollmentRow, p *LockedCustomer) error) error {
 	unclaimed := false
 	look := func(tx sqldb.Conn) error {
@@ -190,7 +192,7 @@ func (s *Units) ReadClaimed(ctx context.Context, ref contract.Ref, f func(tx sql
 	return err
 }
 
-// MergeEnrollments moves the enrollments of a customer to another.
+// MergeEnrollments moves the enrollments of gone to survivor.
 func MergeEnrollments(ctx context.Context, b *Unit, gone, survivor *LockedCustomer) error {
 	if gone.Unused() {
 		return nil

@@ -1,17 +1,18 @@
 package unit
 
-// Lanes of due_at. What has to wait behind others is due in the past all the same.
+// Lanes of due_at, as values that are always in the past: a lane orders due deliveries and does not delay them. See
+// outbox.due.
 const (
-	LaneFresh   = 0 // it has not had a turn
-	LaneCrowded = 1 // of a customer with more than crowd instances that wait
-	LaneServed  = 2 // from here on: the moment of its last turn, or of its next attempt
+	LaneFresh   = 0 // not served yet
+	LaneCrowded = 1 // its customer has more than Crowd waiting enrollments
+	LaneServed  = 2 // this and above: the wall time of the last turn, or of the next attempt
 )
 
-// Crowd is how many instances of a customer may wait for deliveries at once before they come behind everybody else's.
+// Crowd is how many enrollments of a customer may wait for deliveries at once before they are served after everybody else's.
 const Crowd = 8
 
-// lanes gives the lane of an enrollment whose queue was empty: one customer's many instances are not served
-// before others' few.
+// lanesOf returns a function that chooses the lane of an enrollment whose queue was empty, so that one customer's many
+// enrollments are not served before the few of others.
 func lanesOf(b *Unit) func(e *EnrollmentRow) int64 {
 	waiting := map[string]int{}
 	return func(e *EnrollmentRow) int64 {

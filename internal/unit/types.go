@@ -7,11 +7,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// ErrSuperseded is returned to a run that does not own the enrollment, or not any more.
+// ErrSuperseded is returned to a run or a relay that does not own the enrollment, or no longer does.
 var ErrSuperseded error = sqldb.Refusal("the enrollment is closed or belongs to another run")
 
-// EndedError is ErrNotMine where the chain that asks has ended the enrollment itself, or somebody for it: how
-// it ended. A run learns it whose last workflow task was lost behind that end.
+// An EndedError is an ErrSuperseded for the chain that owned the enrollment when it ended, and says how it ended. A run
+// needs it when its last workflow task was lost after that end.
 type EndedError struct{ Ended contract.Ended }
 
 // Error implements error.
@@ -19,17 +19,17 @@ func (e *EndedError) Error() string {
 	return "the enrollment is closed: it ended as " + e.Ended.Outcome
 }
 
-// Is makes it an ErrNotMine.
+// Is reports whether target is ErrSuperseded.
 func (e *EndedError) Is(target error) bool { return target == ErrSuperseded }
 
 // Enrollment states.
 const (
 	StateOpen         = "open"
-	StateAwaitingGoal = "awaiting_goal" // its path has ended; it waits silently for its goal
+	StateAwaitingGoal = "awaiting_goal" // the path has ended; only the goal is awaited
 	StateClosed       = "closed"
 )
 
-// Enrollment is one entry of a customer into a journey.
+// An Enrollment is one entry of a customer into a journey.
 type Enrollment struct {
 	ID, WorkflowID, Journey, Revision, Customer, Key string
 	EntryEvent, EntryName                            string
@@ -37,8 +37,8 @@ type Enrollment struct {
 	State, Outcome, Reason                           string
 	Value                                            float64
 	Holdout                                          bool
-	Chain                                            string // first run id; empty until claimed
-	Step, StepKind                                   string // where it is parked
+	Chain                                            string // first run id of the Temporal workflow; empty until claimed
+	Step, StepKind                                   string // the step that is waiting
 	Since, Until                                     time.Time
 	Paused                                           bool
 }

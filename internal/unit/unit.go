@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Units begin units of work.
+// Units starts units of work and holds what they share: the catalog, the options and the hooks.
 type Units struct {
 	*catalog.Catalog
 	UnitOptions
@@ -21,7 +21,7 @@ type Units struct {
 	Hooks     Hooks
 }
 
-// UnitOptions are what decisions of this process go by.
+// UnitOptions are the settings of this process that decisions depend on.
 type UnitOptions struct {
 	Channels []channel.Spec // of this build
 	Scenario bool           // see engine.Options
@@ -39,29 +39,38 @@ type Flush func(ctx context.Context, b *Unit) error
 // Merge does a room's part when one customer, gone, becomes another one, survivor.
 type Merge func(ctx context.Context, b *Unit, gone, survivor *LockedCustomer) error
 
-// Hooks are what rooms do in the transaction of another one. Each list is in order; the engine fills it.
+// Hooks let a room act in the transaction of another one. The engine fills the lists; each is called in its order.
 type Hooks struct {
 	// Flush writes what the rooms have collected.
 	Flush []Flush
-	// BeforeMerge runs before two customers become one, while both still have all that is theirs.
+	// BeforeMerge runs before two customers become one, while both still have all their rows.
 	BeforeMerge []Merge
-	// OnMerge moves what a room has of gone to survivor.
+	// OnMerge moves a room's rows from gone to survivor.
 	OnMerge []Merge
-	// AfterMerge runs once survivor has everything.
+	// AfterMerge runs when survivor has all rows.
 	AfterMerge []Merge
-	// OnClose are the rooms that may hold something of an enrollment that ends.
+	// OnClose lists the rooms that may hold something for an enrollment that ends.
 	OnClose []Holder
 }
 
-// Holder is a room that may hold something of an enrollment. One statement asks all holders, since most
-// enrollments hold nothing when they end.
+// A Holder is a room that may hold something for an enrollment, such as a reserved send. One statement asks all holders,
+// since most enrollments hold nothing when they end.
 type Holder struct {
-	Holds   string // a query that finds a row where something is held of the enrollment $1
+	Holds   string // a query that returns a row if something is held for enrollment $1
 	Release func(ctx context.Context, b *Unit, e *EnrollmentRow, outcome string, at time.Time) error
 }
 
-// Unit is one transaction: the customers it has locked, with their open enrollments, and what it will write. Rooms
-// keep their own part of it with state, and write that part in the order of hooks.flush.
+// A Unit is one transaction: the customers it has locked, with their open enrollments, and what it will write. Rooms keep
+// their own part of it with State, and write that part in Flush.
+//
+// The invariant: a unit locks its customers with its first statement, in the order of their ids, collects its new rows,
+// and writes them together in the order of Hooks.Flush. A room never writes rows of another room; it calls a hook, or a
+// function of that room that collects rows in State. Example: Ingest with 100 events of 40 customers takes one statement
+// for the locks, one for the open enrollments, and one insert for all events.
+//
+// Without the lock order two units that touch Ana and Ben deadlock on PostgreSQL. Without the flush order a row would be
+// written before the row it refers to: the outbox names enrollments, and those name events. Without collecting, the
+// number of statements would grow with the number of events. See docs/decisions/0010 and 0011.
 type Unit struct {
 	Units     *Units
 	Tx        sqldb.Conn
@@ -74,7 +83,7 @@ type Unit struct {
 	Wake      bool
 }
 
-// State returns what a room keeps of a unit; each T is made once.
+// State returns a room's part of a unit. It is created, as the zero T, at the first call.
 func State[T any](b *Unit) *T {
 	key := (*T)(nil)
 	if found, ok := b.states[key]; ok {
@@ -85,14 +94,15 @@ func State[T any](b *Unit) *T {
 	return made
 }
 
-// Begin starts a unit in a transaction that is there already. The caller flushes it.
+// Begin starts a unit in an existing transaction. The caller flushes it.
 func (s *Units) Begin(tx sqldb.Conn, now time.Time) *Unit {
 	return &Unit{
 		Units: s, Tx: tx, Now: now, Customers: map[string]*LockedCustomer{}, Touched: map[string]*EnrollmentRow{}, states: map[any]any{},
 	}
 }
 
-// Change runs f with a unit in a transaction, writes the unit, and wakes the relay. f locks its customers first.
+// Change runs f with a unit in a new transaction, flushes the unit, and wakes the relay after the commit. f must lock its
+// customers first. f may run several times if the transaction is repeated.
 func (s *Units) Change(ctx context.Context, now time.Time, f func(tx sqldb.Conn, b *Unit) error) error {
 	wake := false
 	err := s.Write(ctx, func(tx sqldb.Conn) error {
@@ -110,7 +120,7 @@ func (s *Units) Change(ctx context.Context, now time.Time, f func(tx sqldb.Conn,
 	return err
 }
 
-// Committed is signaled, never blocking, when this process has committed entries of the outbox.
+// Committed returns a channel that is signaled when this process has committed deliveries.
 func (s *Units) Committed() <-chan struct{} { return s.committed }
 
 func (s *Units) Wake() {
@@ -140,24 +150,24 @@ func (b *Unit) Flush(ctx context.Context) error {
 	return nil
 }
 
-// program returns a revision.
+// Load returns the program of a revision.
 func (b *Unit) Load(ctx context.Context, revision string) (*catalog.PackedProgram, error) {
 	return b.Units.Load(ctx, b.Tx, revision)
 }
 
-// LockedCustomer is a customer that the transaction has locked.
+// A LockedCustomer is a customer whose row the transaction has locked.
 type LockedCustomer struct {
 	ID      string
 	Version int64
 	Traits  map[string]any
-	Merged  string // another customer it was merged into
+	Merged  string // the customer it was merged into
 	Created int64
-	Stored  map[string]any   // traits as the database has them; a change makes a new map
-	Dirty   bool             // traits to be written
+	Stored  map[string]any   // traits as stored; a change creates a new map
+	Dirty   bool             // the traits have changed and must be written
 	Open    []*EnrollmentRow // open and watching, oldest first
 
-	Locked  bool // what a decision finds stale of the customer is to be stored
-	Drafted bool // a decision is made before the lock: it fails where something of the customer is stale
+	Locked  bool // stale values that a decision recomputes are stored
+	Drafted bool // the decision is made before the lock, and fails if a value is stale
 }
 
 func ScanPerson(r sqldb.Scanner) (*LockedCustomer, error) {
@@ -172,7 +182,7 @@ func ScanPerson(r sqldb.Scanner) (*LockedCustomer, error) {
 	return &p, err
 }
 
-// Vars are the traits as expressions and templates see them: with the customer's id, where no trait has that name.
+// Vars returns the traits as expressions and templates see them: with the customer's id as id, unless a trait has that name.
 func (p *LockedCustomer) Vars() map[string]any { return TraitsOf(p.ID, p.Traits) }
 
 func TraitsOf(id string, traits map[string]any) map[string]any {
@@ -186,7 +196,7 @@ func TraitsOf(id string, traits map[string]any) map[string]any {
 	return out
 }
 
-// Lock locks customers in the order of their ids, makes those that are not there, and adopts them.
+// Lock locks customers in the order of their ids, creates the missing ones, and adopts them.
 func (b *Unit) Lock(ctx context.Context, ids []string) error {
 	ids = sqldb.Sorted(ids)
 	var found []*LockedCustomer
@@ -208,7 +218,7 @@ func (b *Unit) Lock(ctx context.Context, ids []string) error {
 	return b.Adopt(ctx, found...)
 }
 
-// Adopt makes locked customers part of the batch, with their open enrollments.
+// Adopt adds locked customers to the unit and reads their open enrollments.
 func (b *Unit) Adopt(ctx context.Context, people ...*LockedCustomer) error {
 	var ids []string
 	for _, p := range people {
@@ -244,7 +254,7 @@ func (p *LockedCustomer) Sort() {
 	})
 }
 
-// Enrollment gives the batch's own copy of an enrollment that is not closed.
+// Enrollment returns the unit's own copy of an enrollment, or e itself if it is closed.
 func (b *Unit) Enrollment(e *EnrollmentRow) *EnrollmentRow {
 	for _, own := range b.Customers[e.Customer].Open {
 		if own.ID == e.ID {
@@ -254,7 +264,7 @@ func (b *Unit) Enrollment(e *EnrollmentRow) *EnrollmentRow {
 	return e
 }
 
-// Release is the one this transaction decides by.
+// Release returns the release that this transaction decides by.
 func (b *Unit) Release(ctx context.Context) (*catalog.Release, error) {
 	if b.rel == nil {
 		r, err := b.Units.Current(ctx, b.Tx)
@@ -266,7 +276,7 @@ func (b *Unit) Release(ctx context.Context) (*catalog.Release, error) {
 	return b.rel, nil
 }
 
-// FlushTraits writes the profiles that changed.
+// FlushTraits writes the traits that changed.
 func FlushTraits(ctx context.Context, b *Unit) error {
 	var traits [][]any
 	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {
@@ -284,7 +294,7 @@ func FlushTraits(ctx context.Context, b *Unit) error {
 	return sqldb.Update(ctx, b.Tx, "customers", "id", "traits = v.column2", []string{"text", "text"}, traits)
 }
 
-// FlushEnrollments writes the new enrollments, and how far the queues of others reach.
+// FlushEnrollments writes the new enrollments, and the new end of the queues of others.
 func FlushEnrollments(ctx context.Context, b *Unit) error {
 	lane := lanesOf(b)
 	var starts [][]any
@@ -328,5 +338,5 @@ func FlushEnrollments(ctx context.Context, b *Unit) error {
 		[]string{"text", "bigint", "bigint", "bigint"}, tails)
 }
 
-// Unused reports whether a customer was made by this unit, and nothing was entered.
+// Unused reports whether this unit created the customer and no journey was entered.
 func (p *LockedCustomer) Unused() bool { return p.Version <= 1 && len(p.Open) == 0 }

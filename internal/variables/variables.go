@@ -15,14 +15,13 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// VariableRoom are what the expressions and templates of an enrollment see.
+// VariableRoom returns what the expressions and templates of an enrollment see, and keeps HTTP responses for them.
 type VariableRoom struct{ db *unit.Units }
 
 // New returns the room.
 func New(db *unit.Units) *VariableRoom { return &VariableRoom{db: db} }
 
-// View reads what expressions and templates of an instance may see, claiming the enrollment. The history it
-// gives reads the database when it is asked, with this ctx.
+// View returns the variables of an enrollment, which it claims. Their History reads the database lazily, with this ctx.
 func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.EvalContext) (expr.Vars, error) {
 	var vars expr.Vars
 	err := s.db.ReadClaimed(ctx, ref, func(tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer) (err error) {
@@ -32,7 +31,7 @@ func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref
 	return vars, err
 }
 
-// VariablesOf puts together what an instance may see.
+// VariablesOf returns the variables of an enrollment in a transaction.
 func VariablesOf(ctx context.Context, db *unit.Units, tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer,
 	scene contract.EvalContext, now time.Time) (expr.Vars, error) {
 	entry := scene.EntryEvent
@@ -95,8 +94,8 @@ func VariablesOf(ctx context.Context, db *unit.Units, tx sqldb.Conn, e *unit.Enr
 	return v, callResponses(ctx, tx, e.ID, scene.StepCalls, v.Steps)
 }
 
-// KeepResponse keeps the response of a call as long as the instance lives, for templates; it claims the
-// enrollment. The last response of a key counts.
+// KeepResponse stores the response of an HTTP call step until the enrollment ends. It claims the enrollment. The last
+// response of a key counts.
 func (s *VariableRoom) KeepResponse(ctx context.Context, now time.Time, in contract.Call, r contract.CallResult) error {
 	body, err := json.Marshal(r.Body)
 	if err != nil {
@@ -114,7 +113,7 @@ func (s *VariableRoom) KeepResponse(ctx context.Context, now time.Time, in contr
 	})
 }
 
-// callResponses puts what calls brought into the results of their steps.
+// callResponses adds stored HTTP responses to the results of their steps.
 func callResponses(ctx context.Context, tx sqldb.Conn, enrollmentID string, calls map[string]string,
 	steps map[string]map[string]any) error {
 	if len(calls) == 0 {
@@ -158,10 +157,10 @@ func callResponses(ctx context.Context, tx sqldb.Conn, enrollmentID string, call
 	return nil
 }
 
-// HeldResponses finds a response that is kept for the enrollment $1.
+// HeldResponses is a query that returns a row if a response is stored for enrollment $1.
 const HeldResponses = `select 1 from http_call_responses where enrollment = $1`
 
-// ReleaseResponses deletes the responses that were kept for an enrollment.
+// ReleaseResponses is the OnClose hook of this room: it deletes the responses of an enrollment.
 func ReleaseResponses(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, _ string, _ time.Time) error {
 	_, err := b.Tx.ExecContext(ctx, `delete from http_call_responses where enrollment = $1`, e.ID)
 	return err
