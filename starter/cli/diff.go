@@ -65,7 +65,7 @@ func diffCommand(b app.Build) *cobra.Command {
 				if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 					return err
 				}
-				cfg.DataDir = r.dataDir
+				cfg.DataDir = r.DataDir
 				cfg.UseDev(c.Flags())
 				if stuck, err = report.ask(c.Context(), &r, &cfg, renamed); err != nil {
 					return err

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,14 +12,16 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/importer"
 )
 
 func importCommand() *cobra.Command {
 	var (
 		r         remote
-		in        ingest
+		in        importer.Import
 		state     string
 		output    string
 		startOver bool
@@ -33,33 +37,33 @@ func importCommand() *cobra.Command {
 			"sent when the virtual clock reaches its timestamp; else the first call is sent at once and the others follow.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if in.pace < 0 {
-				return app.Usage("--pace is %v: give log seconds per second", in.pace)
+			if in.Pace < 0 {
+				return app.Usage("--pace is %v: give log seconds per second", in.Pace)
 			}
-			if in.batch < 1 || in.batch > 1000 {
-				return app.Usage("--batch is %d: give 1 to 1000", in.batch)
+			if in.BatchSize < 1 || in.BatchSize > 1000 {
+				return app.Usage("--batch is %d: give 1 to 1000", in.BatchSize)
 			}
 			if err := r.load(c); err != nil {
 				return err
 			}
-			in.file, in.post = args[0], r.batch
+			in.File, in.Post = args[0], r.batch
 			if state == "" {
-				state = besides(args[0])
+				state = importer.BookmarkPath(args[0])
 			}
-			mark, err := openBookmark(state, args[0], r.url, startOver)
+			mark, err := importer.OpenBookmark(state, args[0], r.URL, startOver)
 			if err != nil {
 				return err
 			}
-			in.mark = mark
-			if dev, ok := app.RunningDev(r.dataDir); ok && dev.URL == r.url && dev.Clock.Scale == in.pace {
-				in.clock = &dev.Clock
+			in.Bookmark = mark
+			if dev, ok := app.RunningDev(r.DataDir); ok && dev.URL == r.URL && dev.Clock.Scale == in.Pace {
+				in.Clock = &dev.Clock
 			}
 			p := newProgress(c.ErrOrStderr())
-			in.progress = p.show
+			in.Progress = p.show
 			if mark.Line > 0 {
 				p.say(fmt.Sprintf("resuming after line %d", mark.Line))
 			}
-			report, err := in.run(c.Context())
+			report, err := in.Run(c.Context())
 			p.end()
 			if err != nil {
 				if c.Context().Err() != nil {
@@ -67,13 +71,13 @@ func importCommand() *cobra.Command {
 				}
 				return err
 			}
-			return show(c, output, report, report.print)
+			return show(c, output, report, func(p *printer) { printImport(p, report) })
 		},
 	}
 	f := c.Flags()
-	f.Float64Var(&in.pace, "pace", 0, "log seconds per second; 0: as fast as it goes")
-	f.IntVar(&in.batch, "batch", 500, "most calls in a batch")
-	f.DurationVar(&in.patience, "patience", 2*time.Minute, "how long to retry while the gateway accepts nothing")
+	f.Float64Var(&in.Pace, "pace", 0, "log seconds per second; 0: as fast as it goes")
+	f.IntVar(&in.BatchSize, "batch", 500, "most calls in a batch")
+	f.DurationVar(&in.Patience, "patience", 2*time.Minute, "how long to retry while the gateway accepts nothing")
 	f.StringVar(
 		&state,
 		"state",
@@ -86,22 +90,7 @@ func importCommand() *cobra.Command {
 	return c
 }
 
-// ingestReport is what a run did.
-type ingestReport struct {
-	Events     int     `json:"events"`
-	Duplicates int     `json:"duplicates"`
-	Entered    int     `json:"entered"`
-	Batches    int     `json:"batches"`
-	Retries    int     `json:"retries"`
-	Seconds    float64 `json:"seconds"`
-	Rate       float64 `json:"events_per_second"`
-	// Lag is how far behind schedule calls were acknowledged, in seconds of wall time; with --pace only.
-	LagP50 float64 `json:"lag_p50_seconds,omitempty"`
-	LagP99 float64 `json:"lag_p99_seconds,omitempty"`
-	Pace   float64 `json:"pace,omitempty"`
-}
-
-func (r ingestReport) print(p *printer) {
+func printImport(p *printer, r importer.Report) {
 	p.line("%d events in %d batches, %.1f s, %.0f events/s", r.Events, r.Batches, r.Seconds, r.Rate)
 	p.line("%d entered a journey, %d were accepted before, %d attempts repeated", r.Entered, r.Duplicates, r.Retries)
 	if r.Pace > 0 {
@@ -113,6 +102,13 @@ func (r ingestReport) print(p *printer) {
 			r.LagP99*r.Pace/3600,
 		)
 	}
+}
+
+// batch posts calls to the gateway.
+func (r *remote) batch(ctx context.Context, calls []json.RawMessage) (apiclient.Accepted, error) {
+	var out apiclient.Accepted
+	err := r.Call(ctx, "POST", "/v1/batch", map[string]any{"batch": calls}, &out)
+	return out, err
 }
 
 // progress shows how far it is: a line that is rewritten on a terminal, a line now and then elsewhere.

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/importer"
 )
 
 // taker is a gateway that keeps the ids it took, and fails as it is told.
@@ -121,7 +122,7 @@ func TestIngestRepeatsWhatPasses(t *testing.T) {
 	if status != 0 || len(g.ids) != 700 {
 		t.Fatalf("status %d, %d taken: %s", status, len(g.ids), errs)
 	}
-	var report ingestReport
+	var report importer.Report
 	if err := json.Unmarshal([]byte(out), &report); err != nil || report.Retries != 3 || report.Events != 700 {
 		t.Errorf("report %+v, %v", report, err)
 	}
@@ -215,25 +216,11 @@ func TestIngestPace(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errs)
 	}
-	var report ingestReport
+	var report importer.Report
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
 		t.Fatal(err)
 	}
 	if report.Seconds < 0.3 || report.Batches != 4 || report.Pace != 600 {
 		t.Errorf("report %+v, want four batches over 0.3 s", report)
-	}
-}
-
-func TestTheMarkIsKeptWhereItCanBe(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if got, want := besides(filepath.Join(dir, "log.ndjson")), filepath.Join(dir, "log.ndjson.tabi-state"); got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
-		t.Errorf("the try left %v %v", left, err)
-	}
-	if got := besides("/proc/log.ndjson"); got != "log.ndjson.tabi-state" {
-		t.Errorf("beside a file of a folder that cannot be written: %s", got)
 	}
 }

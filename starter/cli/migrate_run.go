@@ -159,7 +159,7 @@ func (m *migration) run(ctx context.Context, r *migrateReport) error {
 		if after = got.Next; after == "" {
 			break
 		}
-		if err := wait(ctx, began.Add(time.Duration(float64(r.Ordered)/m.rate*float64(time.Second)))); err != nil {
+		if err := clock.Wait(ctx, began.Add(time.Duration(float64(r.Ordered)/m.rate*float64(time.Second)))); err != nil {
 			return m.interrupted(ctx, err)
 		}
 	}
@@ -212,7 +212,7 @@ func (m *migration) answers(ctx context.Context, r *migrateReport) error {
 			}
 		}
 		if len(m.waiting) > 0 {
-			if err := wait(ctx, now.Add(askPause)); err != nil {
+			if err := clock.Wait(ctx, now.Add(askPause)); err != nil {
 				return m.interrupted(ctx, err)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -258,7 +259,7 @@ func TestDiffLiveTellsOfRules(t *testing.T) {
 	r := compared{to: to, nobase: true}
 	r.New = "journeys"
 	cfg := app.Config{TemporalAddr: "127.0.0.1:1"}
-	if _, err := r.ask(t.Context(), &remote{url: url}, &cfg, nil); err != nil {
+	if _, err := r.ask(t.Context(), &remote{apiclient.Client{URL: url}}, &cfg, nil); err != nil {
 		t.Fatal(err)
 	}
 	var said strings.Builder

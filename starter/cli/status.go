@@ -39,7 +39,7 @@ func statusCommand(b app.Build) *cobra.Command {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err
 			}
-			cfg.DataDir = r.dataDir
+			cfg.DataDir = r.DataDir
 			cfg.UseDev(c.Flags())
 			var v statusView
 			err := byWorkflowID(args[0], func(id string) (err error) {

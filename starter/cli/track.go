@@ -6,20 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/app"
 )
-
-// tracked is the gateway's answer to an event.
-type tracked struct {
-	MessageIDs []string `json:"messageIds"`
-	Receipts   []struct {
-		MessageID string   `json:"messageId"`
-		Customer  string   `json:"customer"`
-		Duplicate bool     `json:"duplicate"`
-		Entered   []string `json:"entered"`
-		Heard     int      `json:"delivered_to"`
-	} `json:"receipts,omitempty"`
-}
 
 func trackCommand() *cobra.Command {
 	var (
@@ -54,7 +43,7 @@ func trackCommand() *cobra.Command {
 			if err := r.load(c); err != nil {
 				return err
 			}
-			var out tracked
+			var out apiclient.Accepted
 			if err := r.Call(c.Context(), "POST", "/v1/track", call, &out); err != nil {
 				return err
 			}

@@ -5,18 +5,20 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/apiclient"
 )
 
 // byWorkflowID calls with a workflow id as it was given and, where there is none such, with its parts escaped
 // as instances' addresses have them: "offer/Ana Maria" is at offer/Ana%20Maria.
 func byWorkflowID(given string, call func(id string) error) error {
 	err := call(given)
-	var no *refusal
-	if !errors.As(err, &no) || no.status != http.StatusNotFound {
+	var no *apiclient.Refusal
+	if !errors.As(err, &no) || no.Status != http.StatusNotFound {
 		return err
 	}
 	if id := escapedID(given); id != given {
-		if again := call(id); !errors.As(again, &no) || no.status != http.StatusNotFound {
+		if again := call(id); !errors.As(again, &no) || no.Status != http.StatusNotFound {
 			return again
 		}
 	}

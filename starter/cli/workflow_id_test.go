@@ -4,13 +4,15 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+
+	"github.com/tabi-journeys/tabi/internal/apiclient"
 )
 
 // An id is taken as it was given; only where nothing is there, its escaped form is tried, and the first answer
 // counts if that fails too.
 func TestByWorkflowID(t *testing.T) {
 	t.Parallel()
-	nothing := &refusal{status: http.StatusNotFound, message: "no instance"}
+	nothing := &apiclient.Refusal{Status: http.StatusNotFound, Message: "no instance"}
 	there := map[string]error{
 		"offer/ana":                 nil,
 		"offer/Ana%20Maria/k%231#2": nil,

@@ -1,4 +1,4 @@
-package cli
+package importer
 
 import (
 	"bytes"
@@ -14,19 +14,19 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 )
 
-// bookmark remembers how far a file was acknowledged by a gateway.
-type bookmark struct {
+// Bookmark remembers how far a file was acknowledged by a gateway.
+type Bookmark struct {
 	path string
 	File string `json:"file"` // fingerprint: size and first bytes
 	URL  string `json:"url"`
 	Line int    `json:"line"` // the last line that was acknowledged, from 1
 }
 
-// fingerprintBytes is how much of a file's beginning tells it from others, in bytes.
+// fingerprintBytes is the length of a file's beginning that distinguishes it from others, in bytes.
 const fingerprintBytes = 64 << 10
 
-// besides is where a file's mark is kept: beside it, or in the working folder where that cannot be written.
-func besides(file string) string {
+// BookmarkPath returns where the bookmark of a file is stored: next to the file, or in the working folder where that cannot be written.
+func BookmarkPath(file string) string {
 	path := file + ".tabi-state"
 	probe, err := os.CreateTemp(filepath.Dir(file), ".tabi-*")
 	if err != nil {
@@ -37,13 +37,13 @@ func besides(file string) string {
 	return path
 }
 
-// openBookmark reads the mark at path; one of another file or gateway begins afresh.
-func openBookmark(path, file, url string, startOver bool) (*bookmark, error) {
+// OpenBookmark reads the bookmark at path; one of another file or gateway starts at the beginning.
+func OpenBookmark(path, file, url string, startOver bool) (*Bookmark, error) {
 	print, err := fingerprint(file)
 	if err != nil {
 		return nil, app.Usage("cannot read %s: %w", file, err)
 	}
-	fresh := &bookmark{path: path, File: print, URL: url}
+	fresh := &Bookmark{path: path, File: print, URL: url}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || startOver {
 		return fresh, nil
@@ -51,7 +51,7 @@ func openBookmark(path, file, url string, startOver bool) (*bookmark, error) {
 	if err != nil {
 		return nil, app.Usage("cannot read %s: %w; give another file with --state", path, err)
 	}
-	var had bookmark
+	var had Bookmark
 	if err := json.Unmarshal(data, &had); err != nil {
 		return nil, app.Usage("%s does not say how far it went: %w; delete it, or give another file with --state", path, err)
 	}
@@ -85,7 +85,7 @@ func fingerprint(file string) (string, error) {
 }
 
 // move writes that everything up to a line is acknowledged.
-func (b *bookmark) move(line int) error {
+func (b *Bookmark) move(line int) error {
 	b.Line = line
 	data, err := json.Marshal(b)
 	if err != nil {
@@ -99,7 +99,7 @@ func (b *bookmark) move(line int) error {
 }
 
 // remove forgets: all of it is acknowledged.
-func (b *bookmark) remove() error {
+func (b *Bookmark) remove() error {
 	if err := os.Remove(b.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -107,7 +107,7 @@ func (b *bookmark) remove() error {
 }
 
 // messageID names a call that has no id of its own after its place, so that sending it twice counts once.
-func (b *bookmark) messageID(line int, raw []byte) string {
+func (b *Bookmark) messageID(line int, raw []byte) string {
 	h := sha256.New()
 	_, _ = h.Write([]byte(b.File))
 	n, _ := json.Marshal(line)

@@ -1,4 +1,5 @@
-package cli
+// Package importer sends a log of Segment calls to a gateway, in batches, and resumes after an interruption.
+package importer
 
 import (
 	"bufio"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
@@ -25,16 +27,16 @@ const (
 	lineBytes  = 1 << 20
 )
 
-// ingest sends a file.
-type ingest struct {
-	file     string
-	pace     float64
-	batch    int
-	patience time.Duration
-	clock    *clock.Clock // of the gateway, where it runs at our pace
-	mark     *bookmark
-	post     func(context.Context, []json.RawMessage) (tracked, error)
-	progress func(events int, part, rate float64)
+// Import sends a file.
+type Import struct {
+	File      string
+	Pace      float64 // seconds of the log in each second; 0: as fast as the gateway accepts them
+	BatchSize int     // calls at most, 1 to 1,000
+	Patience  time.Duration
+	Clock     *clock.Clock // of the gateway, where it runs at Pace
+	Bookmark  *Bookmark
+	Post      func(context.Context, []json.RawMessage) (apiclient.Accepted, error)
+	Progress  func(events int, part, rate float64) // nil: none; part is the share of the file, rate is in events per second
 
 	calls  []json.RawMessage
 	bytes  int
@@ -44,14 +46,22 @@ type ingest struct {
 	first  time.Time   // timestamp of the first call sent
 	began  time.Time
 	lags   []float64
-	report ingestReport
+	report Report
 }
 
-// batch posts calls to the gateway.
-func (r *remote) batch(ctx context.Context, calls []json.RawMessage) (tracked, error) {
-	var out tracked
-	err := r.Call(ctx, "POST", "/v1/batch", map[string]any{"batch": calls}, &out)
-	return out, err
+// Report counts what an import did.
+type Report struct {
+	Events     int     `json:"events"`
+	Duplicates int     `json:"duplicates"`
+	Entered    int     `json:"entered"`
+	Batches    int     `json:"batches"`
+	Retries    int     `json:"retries"`
+	Seconds    float64 `json:"seconds"`
+	Rate       float64 `json:"events_per_second"`
+	// Lag is the time from when calls were due until they were acknowledged, in seconds of wall time; with --pace only.
+	LagP50 float64 `json:"lag_p50_seconds,omitempty"`
+	LagP99 float64 `json:"lag_p99_seconds,omitempty"`
+	Pace   float64 `json:"pace,omitempty"`
 }
 
 // counter counts the bytes that were read of the file itself.
@@ -66,11 +76,11 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// run sends what is behind the mark.
-func (in *ingest) run(ctx context.Context) (ingestReport, error) {
-	f, err := os.Open(in.file)
+// Run sends the calls after the bookmark.
+func (in *Import) Run(ctx context.Context) (Report, error) {
+	f, err := os.Open(in.File)
 	if err != nil {
-		return in.report, app.Usage("cannot read %s: %w", in.file, err)
+		return in.report, app.Usage("cannot read %s: %w", in.File, err)
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
@@ -80,12 +90,12 @@ func (in *ingest) run(ctx context.Context) (ingestReport, error) {
 	count := &counter{r: f}
 	text, err := plain(bufio.NewReaderSize(count, 64<<10))
 	if err != nil {
-		return in.report, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s: %w", in.file, err)}
+		return in.report, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s: %w", in.File, err)}
 	}
 	in.began = clock.Wall()
 	done := func() {
-		if in.progress != nil && info.Size() > 0 {
-			in.progress(
+		if in.Progress != nil && info.Size() > 0 {
+			in.Progress(
 				in.report.Events,
 				float64(count.n)/float64(info.Size()),
 				float64(in.report.Events)/max(clock.Wall().Sub(in.began).Seconds(), 1e-3),
@@ -100,13 +110,13 @@ func (in *ingest) run(ctx context.Context) (ingestReport, error) {
 		return in.report, err
 	}
 	if last == 0 {
-		return in.report, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s: there is no call in it", in.file)}
+		return in.report, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s: there is no call in it", in.File)}
 	}
 	in.finish()
-	return in.report, in.mark.remove()
+	return in.report, in.Bookmark.remove()
 }
 
-// plain gives the text of a file that may be compressed.
+// plain returns the text of a file that may be compressed.
 func plain(r *bufio.Reader) (*bufio.Reader, error) {
 	if magic, err := r.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
 		return r, nil
@@ -118,15 +128,15 @@ func plain(r *bufio.Reader) (*bufio.Reader, error) {
 	return bufio.NewReaderSize(z, 64<<10), nil
 }
 
-// read takes the lines one by one and sends full batches. It gives the number of the last line.
-func (in *ingest) read(ctx context.Context, text *bufio.Reader, done func()) (int, error) {
+// read takes the lines one by one and sends full batches. It returns the number of the last line.
+func (in *Import) read(ctx context.Context, text *bufio.Reader, done func()) (int, error) {
 	lines := bufio.NewScanner(text)
 	lines.Buffer(make([]byte, 0, 64<<10), lineBytes)
 	n := 0
 	for lines.Scan() {
 		n++
 		raw := bytes.TrimSpace(lines.Bytes())
-		if n <= in.mark.Line || len(raw) == 0 {
+		if n <= in.Bookmark.Line || len(raw) == 0 {
 			continue
 		}
 		if err := in.take(ctx, n, raw); err != nil {
@@ -147,13 +157,13 @@ func (in *ingest) read(ctx context.Context, text *bufio.Reader, done func()) (in
 }
 
 // bad is an error at a line.
-func (in *ingest) bad(line int, err error) error {
-	return &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s:%d: %w; what stands before it was sent", in.file, line, err)}
+func (in *Import) bad(line int, err error) error {
+	return &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s:%d: %w; what stands before it was sent", in.File, line, err)}
 }
 
 // take puts a line's call into the batch, and sends the batch when it is full or, with a pace, when the next
 // call is not due yet.
-func (in *ingest) take(ctx context.Context, line int, raw []byte) error {
+func (in *Import) take(ctx context.Context, line int, raw []byte) error {
 	var call map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &call); err != nil || call == nil {
 		if err == nil {
@@ -165,7 +175,7 @@ func (in *ingest) take(ctx context.Context, line int, raw []byte) error {
 		return in.bad(line, fmt.Errorf("not a JSON object: %w", err))
 	}
 	if _, ok := call["messageId"]; !ok {
-		id, err := json.Marshal(in.mark.messageID(line, raw))
+		id, err := json.Marshal(in.Bookmark.messageID(line, raw))
 		if err != nil {
 			return err
 		}
@@ -175,7 +185,7 @@ func (in *ingest) take(ctx context.Context, line int, raw []byte) error {
 		}
 	}
 	var due time.Time
-	if in.pace > 0 {
+	if in.Pace > 0 {
 		var at time.Time
 		if err := json.Unmarshal(call["timestamp"], &at); err != nil {
 			if flushed := in.flush(ctx); flushed != nil {
@@ -185,12 +195,12 @@ func (in *ingest) take(ctx context.Context, line int, raw []byte) error {
 		}
 		due = in.schedule(at)
 	}
-	if len(in.calls) >= in.batch || in.bytes+len(raw) > batchBytes || in.pace > 0 && len(in.calls) > 0 && due.After(clock.Wall()) {
+	if len(in.calls) >= in.BatchSize || in.bytes+len(raw) > batchBytes || in.Pace > 0 && len(in.calls) > 0 && due.After(clock.Wall()) {
 		if err := in.flush(ctx); err != nil {
 			return err
 		}
 	}
-	if err := wait(ctx, due); err != nil {
+	if err := clock.Wait(ctx, due); err != nil {
 		return err
 	}
 	in.calls = append(in.calls, slices.Clone(raw))
@@ -200,35 +210,19 @@ func (in *ingest) take(ctx context.Context, line int, raw []byte) error {
 	return nil
 }
 
-// schedule gives the wall time at which a call with this timestamp is due.
-func (in *ingest) schedule(at time.Time) time.Time {
-	if in.clock != nil {
-		return in.clock.Wall(at)
+// schedule returns the wall time at which a call with this timestamp is due.
+func (in *Import) schedule(at time.Time) time.Time {
+	if in.Clock != nil {
+		return in.Clock.Wall(at)
 	}
 	if in.first.IsZero() {
 		in.first, in.base = at, clock.Wall()
 	}
-	return in.base.Add(time.Duration(float64(at.Sub(in.first)) / in.pace))
+	return in.base.Add(time.Duration(float64(at.Sub(in.first)) / in.Pace))
 }
 
-// wait blocks until a moment; the zero time is past.
-func wait(ctx context.Context, until time.Time) error {
-	left := until.Sub(clock.Wall())
-	if until.IsZero() || left <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(left)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
-// flush sends the batch, again and again while the gateway cannot take it, and moves the mark behind it.
-func (in *ingest) flush(ctx context.Context) error {
+// flush sends the batch, repeatedly while the gateway cannot accept it, and moves the bookmark after it.
+func (in *Import) flush(ctx context.Context) error {
 	if len(in.calls) == 0 {
 		return nil
 	}
@@ -250,7 +244,7 @@ func (in *ingest) flush(ctx context.Context) error {
 			in.report.Duplicates++
 		}
 	}
-	if err := in.mark.move(in.lines[len(in.lines)-1]); err != nil {
+	if err := in.Bookmark.move(in.lines[len(in.lines)-1]); err != nil {
 		return fmt.Errorf("what was sent cannot be remembered: %w; give another file with --state", err)
 	}
 	in.calls, in.lines, in.due, in.bytes = in.calls[:0], in.lines[:0], in.due[:0], 0
@@ -267,31 +261,31 @@ const (
 var place = regexp.MustCompile(`^batch\[(\d+)\]\.?`)
 
 // insist posts until it is acknowledged, refused for good, or patience ends.
-func (in *ingest) insist(ctx context.Context) (tracked, error) {
+func (in *Import) insist(ctx context.Context) (apiclient.Accepted, error) {
 	began, pause := clock.Wall(), firstPause
 	for {
-		got, err := in.post(ctx, in.calls)
+		got, err := in.Post(ctx, in.calls)
 		if err == nil {
 			return got, nil
 		}
-		var no *refusal
+		var no *apiclient.Refusal
 		answered := errors.As(err, &no)
 		switch {
 		case ctx.Err() != nil:
 			return got, ctx.Err()
-		case answered && !no.passing():
+		case answered && !no.Passing():
 			return got, in.blame(no)
 		case !answered && app.ExitCode(err) != app.ExitUnreachable:
 			return got, err
-		case clock.Wall().Sub(began) > in.patience:
-			return got, app.Unreachable("stopped retrying after %s: %w; run the same command to resume", in.patience, err)
+		case clock.Wall().Sub(began) > in.Patience:
+			return got, app.Unreachable("stopped retrying after %s: %w; run the same command to resume", in.Patience, err)
 		}
 		in.report.Retries++
 		rest := pause
-		if answered && no.retryAfter > 0 {
-			rest = no.retryAfter
+		if answered && no.RetryAfter > 0 {
+			rest = no.RetryAfter
 		}
-		if err := wait(ctx, clock.Wall().Add(rest)); err != nil {
+		if err := clock.Wait(ctx, clock.Wall().Add(rest)); err != nil {
 			return got, err
 		}
 		pause = min(pause*2, maxPause)
@@ -299,8 +293,8 @@ func (in *ingest) insist(ctx context.Context) (tracked, error) {
 }
 
 // blame turns a refusal of a batch into an error at the line it is about.
-func (in *ingest) blame(no *refusal) error {
-	found := place.FindStringSubmatch(no.field)
+func (in *Import) blame(no *apiclient.Refusal) error {
+	found := place.FindStringSubmatch(no.Field)
 	if found == nil {
 		return &app.ExitError{Code: app.ExitBad, Err: no}
 	}
@@ -308,20 +302,20 @@ func (in *ingest) blame(no *refusal) error {
 	if err != nil || i >= len(in.lines) {
 		return &app.ExitError{Code: app.ExitBad, Err: no}
 	}
-	message := no.message
-	if field := no.field[len(found[0]):]; field != "" {
+	message := no.Message
+	if field := no.Field[len(found[0]):]; field != "" {
 		message = field + ": " + message
 	}
 	return &app.ExitError{
 		Code: app.ExitBad,
-		Err:  fmt.Errorf("%s:%d: %s; of its batch, from line %d on, nothing was taken", in.file, in.lines[i], message, in.lines[0]),
+		Err:  fmt.Errorf("%s:%d: %s; of its batch, from line %d on, nothing was taken", in.File, in.lines[i], message, in.lines[0]),
 	}
 }
 
 // finish fills the report.
-func (in *ingest) finish() {
+func (in *Import) finish() {
 	r := &in.report
-	r.Pace = in.pace
+	r.Pace = in.Pace
 	r.Seconds = clock.Wall().Sub(in.began).Seconds()
 	r.Rate = float64(r.Events) / max(r.Seconds, 1e-3)
 	if len(in.lags) > 0 {
