@@ -60,7 +60,7 @@ func (s *Sink) SetClock(c clock.Clock) { s.clock.Store(&c) }
 // Close stops the servers and waits for their requests.
 func (s *Sink) Close() error { return errors.Join(s.mail.close(), s.push.close(), s.texts.close()) }
 
-// box keeps the latest items, and wakes those who wait for more.
+// box keeps the latest items, and wakes waiters for new ones.
 type box[T any] struct {
 	mu    sync.Mutex
 	items []T
@@ -141,7 +141,7 @@ type Fault struct {
 	Times int
 }
 
-// faults are the ordered failures.
+// faults are the set faults.
 type faults struct {
 	mu   sync.Mutex
 	list []Fault

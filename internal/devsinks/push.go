@@ -120,7 +120,7 @@ func (p *pushServer) fail(w http.ResponseWriter, r *http.Request, stage, to stri
 		writeJSON(w, fault.Code, map[string]string{"error": fault.Text})
 		return true
 	}
-	fcmRefuse(w, fault.Code, fault.Text, "a failure that was ordered")
+	fcmRefuse(w, fault.Code, fault.Text, "a fault that the test set")
 	return true
 }
 

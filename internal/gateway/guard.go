@@ -58,7 +58,7 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 	})
 }
 
-// outer wraps everything: headers, the dev guard, 404 and 405 in the form of the path, panics, one log line.
+// outer wraps all routes: headers, the dev guard, 404 and 405, panics, metrics and one log line.
 func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := g.Wall()
@@ -78,7 +78,7 @@ func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 				if rec.status == 0 {
 					web.WriteError(rec, &web.Error{
 						Status: http.StatusInternalServerError, Code: "internal",
-						Message: "the handler failed; the log says where",
+						Message: "the handler failed; the log has the reason",
 					})
 				}
 			}
@@ -154,7 +154,7 @@ func (g *Gateway) preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// label keeps the metric's labels few.
+// label bounds the number of metric labels.
 func label(pattern string) string {
 	if pattern == "" {
 		return "none"
@@ -170,7 +170,7 @@ func method(m string) string {
 	return "other"
 }
 
-// recorder remembers the status.
+// recorder records the status.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -193,7 +193,7 @@ func (r *recorder) Write(data []byte) (int, error) {
 // Unwrap serves http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// header keeps an answer's status and headers and drops its body.
+// header keeps a response's status and headers and drops its body.
 type header struct {
 	head   http.Header
 	status int

@@ -18,7 +18,8 @@ func (g *Gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 	web.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// readyz says what can be reached: 503 where something cannot. Why is in the log, for web.Anyone may ask here.
+// readyz reports whether the database and Temporal can be reached, with 503 if not. The reason is only logged, because anyone may
+// call it.
 func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 	type check struct {
 		name string

@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
-// routes returns the table of everything that this gateway serves, with who may call it: the place for a security review.
+// routes returns the table of all routes with the access that each needs. Security reviews start here.
 func (g *Gateway) routes() []web.Route {
 	const (
 		anyone, writeKey, reader, serverKey = web.Anyone, web.WriteKey, web.Reader, web.ServerKey
@@ -101,7 +101,7 @@ func (g *Gateway) serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(g.openAPI)
 }
 
-// build makes the one handler of the table.
+// build makes the handler of all routes.
 func (g *Gateway) build() http.Handler {
 	mux := http.NewServeMux()
 	preflight := map[string]bool{}

@@ -26,7 +26,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Store is what operators look at and change.
+// Store reads and changes what operators manage.
 type Store interface {
 	Enrollments
 	DeadLetters
@@ -37,7 +37,7 @@ type Store interface {
 	PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error)
 }
 
-// Enrollments starts, finds and orders enrollments.
+// Enrollments starts and finds enrollments, and sends them commands.
 type Enrollments interface {
 	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
 	Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error
@@ -93,7 +93,7 @@ func New(env *web.Env, s Store, f *figures.Figures) *Handlers {
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"admin":    {Type: "http", Scheme: "bearer", Description: "an admin's token"},
 					"writeKey": {Type: "http", Scheme: "basic", Description: "a write key as user, without a password"},
-					"bearer":   {Type: "http", Scheme: "bearer", Description: "a server key, or a token of the user"},
+					"bearer":   {Type: "http", Scheme: "bearer", Description: "a server key, or a user token"},
 				},
 			},
 		},

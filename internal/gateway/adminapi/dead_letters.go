@@ -30,7 +30,7 @@ func (h *Handlers) listDeadLetters(ctx context.Context, in *api.DeadLetterFilter
 		id, seq, _ := strings.Cut(in.After, "/")
 		n, err := strconv.ParseInt(seq, 10, 64)
 		if err != nil {
-			return nil, web.Bad("after", "must be the next of the page before")
+			return nil, web.Bad("after", "must be next of the previous page")
 		}
 		filter.After, filter.AfterSeq = id, n
 	}

@@ -59,7 +59,7 @@ func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.Enroll
 	return out, nil
 }
 
-// commands are the orders by their names in the API.
+// commands maps the API's names of commands to the workflow's.
 var commands = map[string]string{
 	"cancel": contract.ExitUpdate, "pause": contract.PauseUpdate, "resume": contract.ResumeUpdate,
 }
@@ -115,7 +115,7 @@ func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*ap
 		return nil, err
 	}
 	if len(rows) == 0 {
-		return nil, web.NotFound("not_found", "id", "no enrollment was ever at this workflow id")
+		return nil, web.NotFound("not_found", "id", "there was never an enrollment at this workflow id")
 	}
 	latest := rows[0]
 	for _, e := range rows[1:] {

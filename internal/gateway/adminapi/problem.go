@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
-// huma takes the form of errors, and whether arrays may be null, from variables of its package.
+// huma reads the form of errors, and whether arrays may be null, from package variables.
 func init() {
 	huma.NewError = newProblem
 	huma.DefaultArrayNullable = false
@@ -47,8 +47,8 @@ func (h *Handlers) problem(ctx context.Context, route string, err error) error {
 	return asProblem(known)
 }
 
-// newProblem converts what huma found wrong with a request. The message has all details; code and field are of the first, or of
-// an unknown key, which explains what is missing.
+// newProblem converts the errors that huma found in a request. The message lists all of them. Code and field are those of the
+// first error, or of an unknown key, which often explains a missing one.
 func newProblem(status int, message string, details ...error) huma.StatusError {
 	out := &web.Error{Status: status, Code: "bad_value", Message: message}
 	if status == http.StatusUnprocessableEntity {

@@ -21,12 +21,12 @@ func (h *Handlers) describePublic() {
 	}
 	h.describe(http.MethodPost, "/v1/batch", "batch", "Accept up to 1000 calls of Segment's tracking API, all or none", writeKey,
 		reflect.TypeFor[api.SegmentBatch](), reflect.TypeFor[api.Accepted]())
-	h.describe(http.MethodPost, "/v1/decide", "decide", "Decide the next best actions of a customer who is here",
+	h.describe(http.MethodPost, "/v1/decide", "decide", "Decide the next best actions for a customer who is here",
 		[]map[string][]string{{"bearer": {}}}, reflect.TypeFor[api.DecideRequest](), reflect.TypeFor[api.DecideResponse]())
 	h.describe(http.MethodGet, "/v1/inbox/{user}", "listAppMessages", "List the app channel's messages to a user, newest first",
 		[]map[string][]string{{"bearer": {}}}, nil, reflect.TypeFor[api.AppMessages](), user,
 		&huma.Param{Name: "limit", In: "query", Schema: &huma.Schema{Type: "integer", Minimum: ptr(1.0), Maximum: ptr(200.0), Default: 50}})
-	h.describe(http.MethodPost, "/v1/inbox/{user}/token", "createUserToken", "Create a token with which a user's app reads its messages",
+	h.describe(http.MethodPost, "/v1/inbox/{user}/token", "createUserToken", "Create a token with which an app reads its user's messages",
 		writeKey, nil, reflect.TypeFor[api.UserToken](), user)
 	h.describe(http.MethodPost, "/v1/mail/events", "reportMailEvents", "Accept reports of a mail provider, one or a list", writeKey,
 		reflect.TypeFor[api.MailReports](), reflect.TypeFor[api.MailEventsResponse]())

@@ -1,5 +1,4 @@
-// Package auth says who makes a request and what they may do: write keys of channels, tokens of agents and admins, sessions of
-// browsers.
+// Package auth identifies callers and checks what they may do: by write keys, tokens of agents and admins, and sessions of browsers.
 package auth
 
 import (
@@ -25,13 +24,13 @@ const (
 	RoleAdmin
 )
 
-// DevAgent is an agent's name where no token is asked for, until they give theirs.
+// DevAgent is an agent's name if no token is needed and the agent has not entered a name.
 const DevAgent = "agent"
 
 // Token is a secret that opens pages or the admin API.
 type Token struct {
 	Value string
-	Name  string // its holder, shown on their actions; empty: agents give their names when they sign in
+	Name  string // of its holder, shown with actions; empty: agents enter their names when they sign in
 }
 
 // Config of an Auth.
@@ -73,22 +72,22 @@ func New(env *web.Env, c Config) *Auth {
 func (c Config) Check() (problems []error) {
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if len(c.Secret) < 16 {
-		add("gateway: the secret has %d bytes; give at least 16 (TABI_SECRET)", len(c.Secret))
+		add("gateway: the secret has %d bytes; it needs at least 16 (TABI_SECRET)", len(c.Secret))
 	}
 	if !c.Dev && !c.Insecure {
 		if len(c.Keys) == 0 {
-			add("gateway: no write keys; give some (TABI_WRITE_KEYS), or --insecure to let everyone in")
+			add("gateway: no write keys; set TABI_WRITE_KEYS, or --insecure to let everyone in")
 		}
 		if len(c.AgentTokens) == 0 {
-			add("gateway: no agent token; give one (TABI_AGENT_TOKENS), or --insecure")
+			add("gateway: no agent token; set TABI_AGENT_TOKENS, or --insecure")
 		}
 		if len(c.AdminTokens) == 0 {
-			add("gateway: no admin token; give one (TABI_ADMIN_TOKENS), or --insecure")
+			add("gateway: no admin token; set TABI_ADMIN_TOKENS, or --insecure")
 		}
 	}
 	for _, t := range slices.Concat(c.AgentTokens, c.AdminTokens) {
 		if t.Value == "" || !c.Dev && !c.Insecure && len(t.Value) < 16 {
-			add("gateway: a token has %d bytes; give at least 16", len(t.Value))
+			add("gateway: a token has %d bytes; it needs at least 16", len(t.Value))
 		}
 	}
 	for name, k := range c.Keys {
@@ -101,7 +100,7 @@ func (c Config) Check() (problems []error) {
 type Principal struct {
 	Role    int
 	Name    string
-	Session *Session // nil: by bearer token, or no token is asked for
+	Session *Session // nil: by bearer token, or no token is needed
 }
 
 type principalKey struct{}
@@ -117,7 +116,7 @@ func WithPrincipal(r *http.Request, p Principal) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), principalKey{}, p))
 }
 
-// Actor names who gave an order, for the record: the token's name, or else the name in the request.
+// Actor returns the name recorded with a command: the token's name or, if it has none, the name in the request.
 func Actor(ctx context.Context, given string) string {
 	if name := PrincipalOf(ctx).Name; name != "" {
 		return name
@@ -204,8 +203,8 @@ func (a *Auth) digest(token string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// CheckForm refuses a request that a browser sends from another site. A bearer token is proof enough: no browser adds it by
-// itself.
+// CheckForm refuses a request that a browser sends from another site. A request with a bearer token passes: browsers do not add
+// one on their own.
 func (a *Auth) CheckForm(r *http.Request) *web.Error {
 	if p := PrincipalOf(r.Context()); p.Session == nil && p.Role > RoleNone && Bearer(r) != "" {
 		return nil

@@ -95,7 +95,7 @@ func (a *Auth) WriteKey(r *http.Request, body []byte) (Key, *web.Error) {
 		given = envelope.WriteKey
 	}
 	if given == "" {
-		return Key{}, web.Unauthorized("no write key; give it as the user of basic authentication, or as writeKey in the body")
+		return Key{}, web.Unauthorized("no write key; send it as the user of basic authentication, or as writeKey in the body")
 	}
 	digest := sha256.Sum256([]byte(given))
 	var found *Key

@@ -18,7 +18,7 @@ const (
 	SessionLife = 12 * time.Hour
 )
 
-// Session is a person who signed in; sealed, it is the cookie.
+// Session is a signed-in agent. Sealed, it is the cookie.
 type Session struct {
 	ID    string `json:"id"`
 	Agent string `json:"agent"`
@@ -64,7 +64,7 @@ func (a *Auth) setCookie(w http.ResponseWriter, value string, maxAge int) {
 	})
 }
 
-// GoodName reports whether a person may be called so.
+// GoodName reports whether a name is acceptable.
 func GoodName(name string) bool {
 	return name != "" && len(name) <= 80 && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })

@@ -1,4 +1,4 @@
-// Package figures caches the counts of the store that pages, the admin API and metrics share, and puts reports together.
+// Package figures caches the store's counts for pages, the admin API and metrics, and builds reports.
 package figures
 
 import (
@@ -23,7 +23,7 @@ const (
 	totalsTimeout = 5 * time.Minute
 )
 
-// Reader has the queries that this package caches.
+// Reader has the cached queries.
 type Reader interface {
 	Live(ctx context.Context) (analytics.Live, error)
 	Totals(ctx context.Context) (analytics.Totals, error)
@@ -32,8 +32,8 @@ type Reader interface {
 	Content(ctx context.Context) (release int, c *journey.Content, err error)
 }
 
-// Figures caches what counting costs: what is happening now for countsAge, a journey's numbers for numbersAge, and the totals for
-// a multiple of the time it took to count them.
+// Figures caches expensive counts: the current ones for countsAge, a journey's numbers for numbersAge, and the totals for a
+// multiple of the time that counting them took.
 type Figures struct {
 	*web.Env
 	store Reader
@@ -58,8 +58,8 @@ func New(env *web.Env, r Reader) *Figures {
 	return &Figures{Env: env, store: r, journeys: map[string]*journeyNumbers{}}
 }
 
-// Live returns what is happening now, fresh or cached; false: it could not be read. A failure is cached too, so that a database
-// in trouble is not asked more often.
+// Live returns the current counts, fresh or cached; false: they could not be read. Failures are cached too, to spare a database in
+// trouble.
 func (s *Figures) Live() (analytics.Live, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,14 +68,14 @@ func (s *Figures) Live() (analytics.Live, bool) {
 		defer cancel()
 		live, err := s.store.Live(ctx)
 		if err != nil {
-			s.Env.Log.Warn("the counts could not be read", zap.Error(err))
+			s.Env.Log.Warn("could not read the counts", zap.Error(err))
 		}
 		s.at, s.last, s.ok = wall, live, err == nil
 	}
 	return s.last, s.ok
 }
 
-// Totals returns the latest totals, and starts to count them in the background when it is time; false: they were never counted.
+// Totals returns the latest totals, and starts a new count in the background if they are too old; false: never counted yet.
 func (s *Figures) Totals() (analytics.Totals, bool) {
 	s.totalsMu.Lock()
 	due := !s.counting && !s.Env.Wall().Before(s.next)
@@ -84,7 +84,7 @@ func (s *Figures) Totals() (analytics.Totals, bool) {
 	if due {
 		done := make(chan struct{})
 		go s.count(done)
-		patience := time.NewTimer(countsAge / 10) // a small store has counted before anyone notices
+		patience := time.NewTimer(countsAge / 10) // in a small store the count ends within this time
 		defer patience.Stop()
 		select {
 		case <-done:
@@ -105,7 +105,7 @@ func (s *Figures) count(done chan<- struct{}) {
 	totals, err := s.store.Totals(ctx)
 	took := s.Env.Wall().Sub(began)
 	if err != nil {
-		s.Env.Log.Warn("the totals could not be counted", zap.Error(err))
+		s.Env.Log.Warn("could not count the totals", zap.Error(err))
 	}
 	s.totalsMu.Lock()
 	defer s.totalsMu.Unlock()

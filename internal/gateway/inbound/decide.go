@@ -25,7 +25,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/offer"
 )
 
-// Rendering asks for a message to be rendered for a customer who is here.
+// Rendering is a request to render a message for a customer who is here.
 type Rendering struct {
 	Channel  string
 	Message  *journey.Message
@@ -226,7 +226,7 @@ func KnowsActions(content *journey.Content, group string, actions []string) *web
 	return nil
 }
 
-// dress renders the chosen messages. One that cannot be rendered is left out: the caller has the message's name.
+// dress renders the chosen messages. If one cannot be rendered, its action has no content; the caller still has the message's name.
 func (h *Handlers) dress(ctx context.Context, content *journey.Content, d *offer.Decision, properties map[string]any,
 	actions []api.ActionNow) {
 	if h.render == nil || !slices.ContainsFunc(actions, func(a api.ActionNow) bool { return content.Messages[a.Message] != nil }) {

@@ -171,7 +171,7 @@ func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call cu
 			bounce = kind
 		}
 		if bounceKinds[bounce] == "" {
-			bounce = "soft" // only an address that is surely dead is never written to again
+			bounce = "soft" // only a hard bounce marks the address
 		}
 		call.Properties["type"] = bounceKinds[bounce] // hard bounces mark the address
 	}

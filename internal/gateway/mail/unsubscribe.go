@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Unsubscribed is the event that ends marketing to a customer.
+// Unsubscribed is the event that sets consent.marketing to false.
 const Unsubscribed = auth.EventUnsubscribed
 
 type unsubscribeView struct {
@@ -76,7 +76,7 @@ func about(m signedlink.Mail) map[string]any {
 
 func (h *Handlers) badLink(w http.ResponseWriter, r *http.Request) {
 	h.pages.Problem(w, r, http.StatusNotFound, "This link does not work",
-		"It is incomplete, or we did not make it. Please open it from the mail again, or reply to the mail and ask us to stop.")
+		"It is incomplete or not one of our links. Please open it from the mail again, or reply to the mail and ask us to stop.")
 }
 
 func (h *Handlers) unsubscribeFailed(w http.ResponseWriter, r *http.Request, err error) {

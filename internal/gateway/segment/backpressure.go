@@ -75,7 +75,7 @@ func (p *backpressure) read(limit int) {
 	defer p.mu.Unlock()
 	p.at, p.reading = p.Wall(), false
 	if err != nil {
-		p.Log.Warn("the depth of the outbox could not be read", zap.Error(err))
+		p.Log.Warn("could not read the depth of the outbox", zap.Error(err))
 		return
 	}
 	was := p.deep
@@ -83,7 +83,7 @@ func (p *backpressure) read(limit int) {
 	switch {
 	case p.deep && !was:
 		p.Log.Error(
-			"the outbox is too deep: the tracking API answers 429 until it is shorter; is Temporal unreachable, or are there too few "+
+			"the outbox is too deep: the tracking API answers 429 until it shrinks; is Temporal unreachable, or are there too few "+
 				"workers?",
 			zap.Int("limit", limit),
 		)

@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
-// batch is the body of /v1/batch, decoded once: reading it costs more than all else that the gateway does for a call.
+// batch is the body of /v1/batch, decoded only once: decoding is the gateway's largest cost of a call.
 type batch struct {
 	calls  []any // numbers are json.Number
 	sizes  []int // of the calls, in bytes

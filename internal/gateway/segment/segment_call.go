@@ -21,8 +21,8 @@ const (
 	typeGroup    = "group"
 )
 
-// maxSkew is the largest difference between a client's clock and ours that is corrected; a larger one means that old events
-// are imported.
+// maxSkew is the largest clock difference between client and gateway that is corrected. A larger one means that old events are
+// imported.
 const maxSkew = 24 * time.Hour
 
 // call checks one decoded call. kind is the type in the path; empty: the call's own. sentAt is the batch's.
@@ -53,7 +53,7 @@ func (h *Handlers) call(field, kind string, in map[string]any, sentAt time.Time)
 		c.Event = p.Text("event", web.MaxName)
 		p.Need("event", c.Event)
 	case typeIdentify:
-		// Client libraries repeat known traits in the context; the call's own win.
+		// Client libraries repeat known traits in the context; the call's own take precedence.
 		known := web.FieldReader{Field: p.At("context"), In: about}
 		c.Traits = merge(known.Object("traits"), traits)
 		p.Refuse(known.Err)

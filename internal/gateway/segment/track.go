@@ -19,7 +19,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Ingester accepts events and answers what they need to be checked.
+// Ingester stores events, and has the data to check them.
 type Ingester interface {
 	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
 	Customer(ctx context.Context, id string) (customer.Customer, error)

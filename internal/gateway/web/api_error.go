@@ -11,8 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/message"
 )
 
-// Error is an error as the API answers it: {"error": {"code", "message", "field"}}. Message says what is wrong
-// and what to do, without customer data.
+// Error is an error response of the API: {"error": {"code", "message", "field"}}. Message explains what is wrong and what to do,
+// without customer data.
 type Error struct {
 	Status  int    `json:"-"`
 	Code    string `json:"code"`
@@ -73,10 +73,10 @@ func FirstError(list ...*Error) *Error {
 	return nil
 }
 
-// WriteJSON answers with a JSON value.
+// WriteJSON writes a JSON response.
 func WriteJSON(w http.ResponseWriter, status int, value any) {
 	data, err := json.Marshal(value)
-	if err != nil { // only values that JSON cannot carry; none is written here
+	if err != nil { // only values that JSON cannot represent; none is written here
 		http.Error(w, `{"error":{"code":"internal","message":"the answer could not be written"}}`, http.StatusInternalServerError)
 		return
 	}
@@ -95,23 +95,23 @@ func (e *Error) Header(h http.Header) {
 	}
 }
 
-// WriteError answers with an error.
+// WriteError writes an error response.
 func WriteError(w http.ResponseWriter, e *Error) {
 	e.Header(w.Header())
 	WriteJSON(w, e.Status, map[string]any{"error": e})
 }
 
-// StoreFailed answers for an error of the store.
+// StoreFailed writes the response to an error of the store.
 func (e *Env) StoreFailed(w http.ResponseWriter, r *http.Request, err error) {
 	WriteError(w, e.StoreError(r, err))
 }
 
-// StoreError returns the answer to an error of the store.
+// StoreError returns the response to an error of the store.
 func (e *Env) StoreError(r *http.Request, err error) *Error {
 	return e.StoreErrorAt(r.Context(), r.Pattern, err)
 }
 
-// StoreErrorAt returns the answer to an error of the store: 503 where the database cannot be reached, so that clients retry.
+// StoreErrorAt returns the response to an error of the store: 503 if the database cannot be reached, so that clients retry.
 // route is for the log.
 func (e *Env) StoreErrorAt(ctx context.Context, route string, err error) *Error {
 	if ctx.Err() != nil { // the client hung up, or the server stops
@@ -133,6 +133,6 @@ func (e *Env) StoreErrorAt(ctx context.Context, route string, err error) *Error 
 	e.Log.Error("the store failed", zap.String("route", route), zap.Error(err))
 	return &Error{
 		Status: http.StatusInternalServerError, Code: "internal",
-		Message: "the store failed; nothing was stored, the log says why",
+		Message: "the store failed; nothing was stored, and the log has the reason",
 	}
 }

@@ -1,17 +1,17 @@
-// Package web has what every part of the gateway needs: routes and the access they ask for, errors as answers,
-// and request bodies read within limits.
+// Package web has what the parts of the gateway share: routes with their access, errors, and reading of request bodies within
+// limits.
 package web
 
 import "net/http"
 
-// Access is what a route asks of its caller. The gateway checks it before the handler runs, except where noted.
+// Access is what a route requires of its caller. The gateway checks it before the handler runs, except where noted.
 type Access int
 
 // The kinds of access.
 const (
-	Anyone    Access = iota // reads nothing of a customer and changes nobody; or the link itself is the permission
+	Anyone    Access = iota // shows and changes no customer; or the link itself is the permission
 	WriteKey                // a write key, which may be in the body: the handler checks it
-	Reader                  // a server key, or a token of the user whom the answer is about: the handler checks it
+	Reader                  // a server key, or a token of the user in the request: the handler checks it
 	ServerKey               // a server key in the headers
 	Page                    // an agent: session or bearer token; browsers are sent to sign in
 	Form                    // as Page, and the request must not come from another site
