@@ -10,8 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
-// Acceptance is what came of the offers that next best actions made since a moment: per action and channel, per
-// journey, and per control group.
+// Acceptance holds the results of the offers since a time: by action and channel, by journey, and by control group.
 type Acceptance struct {
 	At, Since time.Time // virtual
 	Actions   []ActionAcceptance
@@ -19,8 +18,7 @@ type Acceptance struct {
 	Controls  []ControlAcceptance // the customers of full arbitration first (Control empty); none where no offer was made
 }
 
-// Offers are counts of offers. An offer that was neither accepted nor has run out is open, and takes no part in
-// the rate.
+// Offers are counts of offers. An open offer, neither accepted nor expired, does not count for the rate.
 type Offers struct {
 	Made, Accepted, Ignored, Open int64
 	Rate                          stats.Proportion // accepted of those that are resolved
@@ -42,11 +40,9 @@ type JourneyAcceptance struct {
 	Offers
 }
 
-// ControlAcceptance are the offers made to the customers of a control test. Value is the mean of an offer's
-// worth, if accepted, less its cost, with its interval of 95 %: the wider of the normal approximation and of
-// what the rate's interval makes of the mean worth, since few outcomes that are alike say nothing of their
-// spread. Against compares full arbitration with it: what of the rate, and of the value, arbitration brings.
-// Lifted is false where this group has nothing to divide by.
+// ControlAcceptance are the offers made to a control group. Value is the mean of an offer's worth, if accepted, less its
+// cost, with a 95 % interval: the wider one of the normal approximation and of the rate's interval times the mean worth,
+// since a few equal outcomes say nothing about their spread. Against is full arbitration compared with this group.
 type ControlAcceptance struct {
 	Control string
 	Offers
@@ -71,8 +67,7 @@ const acceptanceColumns = `count(*), sum(case when o.outcome = 'accepted' then 1
 	sum(case when o.outcome = 'ignored' then 1 else 0 end),
 	sum(case when o.outcome = 'accepted' then o.worth else 0 end), sum(o.cost)`
 
-// Acceptance counts the offers that were made since a moment (virtual; zero: ever). It reads them by index and
-// locks nothing.
+// Acceptance counts the offers since a virtual time (zero: all). It reads them by index and locks nothing.
 func (s *AnalyticsRoom) Acceptance(ctx context.Context, now, since time.Time) (Acceptance, error) {
 	out := Acceptance{At: now, Since: since}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
@@ -119,7 +114,7 @@ func (s *AnalyticsRoom) Acceptance(ctx context.Context, now, since time.Time) (A
 	return out, nil
 }
 
-// offerValue is what an offer brought.
+// offerValue is the SQL for the worth of an offer, if accepted, less its cost.
 const offerValue = `(case when o.outcome = 'accepted' then o.worth else 0 end - o.cost)`
 
 // scanOffers reads first, then acceptanceColumns.
@@ -132,7 +127,7 @@ func scanOffers(r *sql.Rows, first ...any) (Offers, error) {
 	return o, err
 }
 
-// MeanOf gives the mean of n values by their sum and the sum of their squares.
+// MeanOf returns the mean of n values from their sum and the sum of their squares.
 func MeanOf(sum, squares float64, n int64) Mean {
 	if n == 0 {
 		return Mean{}
@@ -145,8 +140,7 @@ func MeanOf(sum, squares float64, n int64) Mean {
 	return Mean{Mean: mean, Low: mean - half, High: mean + half}
 }
 
-// Widened is the mean's interval, widened to what the interval of the rate makes of the offers' mean worth and
-// cost, given their sums.
+// Widened returns m with its interval widened to the interval of the rate times the offers' mean worth, less their cost.
 func (m Mean) Widened(r stats.Proportion, worth, cost float64) Mean {
 	if r.N == 0 {
 		return m
@@ -157,7 +151,7 @@ func (m Mean) Widened(r stats.Proportion, worth, cost float64) Mean {
 	return m
 }
 
-// compare holds full arbitration against each control group.
+// compare compares full arbitration with each control group.
 func (a *Acceptance) compare() {
 	if len(a.Controls) == 0 || a.Controls[0].Control != "" {
 		return

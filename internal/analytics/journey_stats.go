@@ -13,17 +13,16 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// AnalyticsRoom read what happened, and write nothing.
+// AnalyticsRoom reads all tables and writes none.
 type AnalyticsRoom struct{ db *unit.Units }
 
 // New returns the room.
 func New(db *unit.Units) *AnalyticsRoom { return &AnalyticsRoom{db: db} }
 
-// NumbersLimit is how many entries of a journey, the latest, Numbers looks at.
+// NumbersLimit is how many of a journey's latest entries Numbers reads.
 const NumbersLimit = 25_000
 
-// Numbers are what became of the latest entries into a journey, at most NumbersLimit of them. What stands open
-// is counted in full.
+// Numbers are the results of the latest entries into a journey, at most NumbersLimit. Open enrollments are all counted.
 type Numbers struct {
 	Journey   string
 	At        time.Time // virtual
@@ -203,7 +202,7 @@ func (c *count) entries() error {
 	return err
 }
 
-// open counts what is not closed, where it stands.
+// open counts the enrollments that are not closed, by step.
 func (c *count) open() error {
 	return sqldb.Rows(c.ctx, c.tx, func(r *sql.Rows) error {
 		var revision, state, step, kind string
@@ -308,7 +307,7 @@ func (c *count) sort() {
 	})
 }
 
-// Of gives the steps of one revision by id; of all revisions together where it is empty.
+// Of returns the steps of a revision by id, or of all revisions together if revision is "".
 func (n *Numbers) Of(revision string) map[string]StepNumbers {
 	out := map[string]StepNumbers{}
 	for _, s := range n.Steps {

@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// StepCount is how many open instances of a revision stand at a step.
+// StepCount is the number of open enrollments of a revision at a step.
 type StepCount struct {
 	Journey, Revision string
 	Step              string // empty: behind the end of its path, or not yet at its first step
@@ -16,7 +16,7 @@ type StepCount struct {
 	Instances         int64
 }
 
-// StepCounts counts open instances by journey, revision and step, in that order. An empty journey counts all.
+// StepCounts counts open enrollments by journey, revision and step, in that order. An empty journey means all journeys.
 func (s *AnalyticsRoom) StepCounts(ctx context.Context, journey string) ([]StepCount, error) {
 	var out []StepCount
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {

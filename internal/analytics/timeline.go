@@ -16,8 +16,8 @@ type line struct {
 	ms, second int64
 }
 
-// Timeline is a customer's story, newest first: events with their properties, contacts, hand-offs, and the
-// journeys entered and ended. limit: default 100, max 1000. Empty for a customer that is not known.
+// Timeline returns a customer's events, sends, hand-offs, and entered and ended journeys, newest first. limit: default
+// 100, max 1000. It is empty for an unknown customer.
 func (s *AnalyticsRoom) Timeline(ctx context.Context, customerID string, limit int) ([]TimelineEntry, error) {
 	limit = sqldb.Bounded(limit)
 	var lines []line

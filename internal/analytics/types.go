@@ -11,7 +11,7 @@ type TimelineEntry struct {
 	Detail  map[string]any
 }
 
-// Live is what happens now, which costs the same whatever the store has gathered over the years.
+// Live are the current numbers. Reading them costs the same however much history there is.
 type Live struct {
 	Pending        int64            // deliveries not yet done
 	OldestPending  time.Time        // virtual; zero: none
@@ -22,7 +22,7 @@ type Live struct {
 	DeadLetters    int64 // deliveries that were set aside
 }
 
-// Totals are over all time; they take the longer to count the more there is.
+// Totals are numbers over all time. Counting takes longer the more rows there are.
 type Totals struct {
 	Events, Customers int64
 	Outcomes          map[string]map[string]int64 // of closed enrollments, by journey

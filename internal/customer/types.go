@@ -22,7 +22,7 @@ type SegmentCall struct {
 	Classified *Classification // set by intent.Classify
 }
 
-// classification is what a text of the customer was taken for.
+// A Classification is the intent that a customer's message was classified as.
 
 type Classification struct {
 	Intent     string // empty: none of the intents

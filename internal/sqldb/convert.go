@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Millis is a time as the database keeps it: unix milliseconds, 0 for none.
+// Millis returns a time as it is stored: Unix milliseconds, 0 for the zero time.
 func Millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -16,7 +16,7 @@ func Millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// Moment is the inverse of millis.
+// Moment is the inverse of Millis.
 func Moment(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
@@ -31,12 +31,12 @@ func Flag(b bool) int {
 	return 0
 }
 
-// Clean makes a string one that both databases take: valid UTF-8 without NUL.
+// Clean returns s as both databases accept it: valid UTF-8 without NUL.
 func Clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }
 
-// Text is JSON as the database keeps it; nothing is the empty object.
+// Text returns m as stored JSON. An empty map is "{}".
 func Text(m map[string]any) (string, error) {
 	if len(m) == 0 {
 		return "{}", nil
@@ -48,7 +48,7 @@ func Text(m map[string]any) (string, error) {
 	return string(raw), nil
 }
 
-// Object is the inverse of text; it is never nil.
+// Object is the inverse of Text. It never returns a nil map.
 func Object(raw string) (map[string]any, error) {
 	m := map[string]any{}
 	if raw == "" || raw == "{}" {
@@ -63,8 +63,8 @@ func Object(raw string) (map[string]any, error) {
 	return m, nil
 }
 
-// Normal gives m as it will be read back, with its text: numbers become float64, what is no JSON is an error.
-// The result shares nothing with m.
+// Normal returns m as it will be read back, and its JSON: numbers become float64. It returns an InputError if m is not
+// JSON. The result shares nothing with m.
 func Normal(m map[string]any) (map[string]any, string, error) {
 	raw, err := Text(m)
 	if err != nil {
@@ -80,8 +80,8 @@ func Normal(m map[string]any) (map[string]any, string, error) {
 	return m, raw, err
 }
 
-// copied is a deep copy of what reads back from JSON as it is, which is what the gateway hands over; nil where
-// something in it would not.
+// copied returns a deep copy of a value that reads back from JSON unchanged, as the gateway's values do, or nil if a part
+// of it would change.
 func copied(v any) any {
 	switch v := v.(type) {
 	case string:
@@ -124,7 +124,7 @@ func copied(v any) any {
 	return nil
 }
 
-// JsonText is any value as JSON; v holds nothing that JSON cannot carry.
+// JsonText returns v as JSON.
 func JsonText(v any) (string, error) {
 	raw, err := json.Marshal(v)
 	return string(raw), err

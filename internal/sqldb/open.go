@@ -113,7 +113,7 @@ func (s *Database) openSQLite(url string, statements *atomic.Int64) error {
 	return nil
 }
 
-// schema is what changes this database's schema.
+// schema returns the migrations of this database.
 func (s *Database) schema(dialect goose.Dialect) (*goose.Provider, error) {
 	folder, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *Database) schema(dialect goose.Dialect) (*goose.Provider, error) {
 	return goose.NewProvider(dialect, s.Writer, folder, options...)
 }
 
-// migrate brings the schema to this build's version, one process at a time.
+// migrate migrates the schema to this build's version, one process at a time.
 func (s *Database) migrate(ctx context.Context, dialect goose.Dialect) error {
 	provider, err := s.schema(dialect)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// List gives "$from, $from+1, …" for n parameters.
+// List returns "$from,$from+1,…" for n parameters.
 func List(from, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -56,9 +56,9 @@ func (s *Database) engine(tx *sql.Tx) Conn {
 	return tx
 }
 
-// Pieces gives rows as a source of a statement, in as many pieces as the engine needs: its text (values …, or a
-// select of arrays), the names of its columns behind "as v", and its parameters. kinds are the columns' types
-// in SQL, where the engine could not know them.
+// Pieces calls f with rows as the source of a statement, in as many pieces as the engine needs: the source's text (values,
+// or a select from arrays), its alias with column names, and its parameters. kinds are the SQL types of the columns if the
+// engine cannot infer them.
 func Pieces(tx Conn, kinds []string, rows [][]any, f func(source, as string, args []any) error) error {
 	if _, arrays := tx.(postgresTx); arrays && len(rows) > 1 {
 		if args, types, ok := columns(rows); ok {
@@ -163,8 +163,8 @@ func Update(ctx context.Context, tx Conn, table, key, set string, kinds []string
 	})
 }
 
-// Within runs a query whose text holds "in (%s)" for a list of ids, in pieces, and scans every row. The
-// parameters of first come before the ids.
+// Within runs a query that contains "in (%s)" for a list of ids, in pieces, and scans every row. The parameters in first
+// come before the ids.
 func Within(ctx context.Context, tx Conn, query string, ids []string, scan func(*sql.Rows) error, first ...any) error {
 	if _, arrays := tx.(postgresTx); arrays && len(ids) > 1 {
 		text := fmt.Sprintf(strings.Replace(query, "in (%s)", "= any(%s::text[])", 1), List(len(first)+1, 1))
@@ -220,7 +220,7 @@ func Exists(ctx context.Context, tx Conn, query string, args ...any) (bool, erro
 	return found, err
 }
 
-// Sorted gives the distinct strings in order, without the empty one.
+// Sorted returns the distinct strings in order, without the empty one.
 func Sorted(ids []string) []string {
 	out := slices.Clone(ids)
 	slices.Sort(out)

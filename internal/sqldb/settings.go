@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// Setting reads a value; empty where there is none.
+// Setting returns a value, or "" if there is none.
 func Setting(ctx context.Context, tx Conn, key string) (string, error) {
 	var value string
 	err := tx.QueryRowContext(ctx, `select value from settings where key = $1`, key).Scan(&value)
@@ -34,7 +34,7 @@ func (s *Database) Clock(ctx context.Context) (clock.Clock, error) {
 	return c, DatabaseError(err)
 }
 
-// SetClock sets it. It returns ErrClockFixed where the clock differs and fixed reports true.
+// SetClock sets the clock. It returns ErrClockFixed if the clock differs and fixed reports true.
 func (s *Database) SetClock(ctx context.Context, c clock.Clock, fixed func(tx Conn) (bool, error)) error {
 	return s.Write(ctx, func(tx Conn) error {
 		have, err := ClockOf(ctx, tx)

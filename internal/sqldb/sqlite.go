@@ -74,7 +74,7 @@ type liteStmt struct {
 	busy bool // its rows are being read: it cannot run a second time meanwhile
 }
 
-// statement gives the kept statement of a text, preparing it where there is none. nil: it is in use.
+// statement returns the prepared statement of a text, or nil if it is in use.
 func (c *liteConn) statement(ctx context.Context, text string) (*liteStmt, error) {
 	if e := c.kept[text]; e != nil {
 		s := e.Value.(*liteStmt)

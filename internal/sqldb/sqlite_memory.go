@@ -64,7 +64,7 @@ func rawSQLite(ctx context.Context, db *sql.DB, f func(sqliteConn) error) error 
 	return errors.Join(err, c.Close())
 }
 
-// openMemory makes a database in memory that nobody else sees.
+// openMemory opens a private database in memory.
 func (s *Database) openMemory(ctx context.Context) error {
 	schema, err := image()
 	if err != nil {
