@@ -1,9 +1,10 @@
 package enrollment
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -342,15 +344,22 @@ func keyText(v any) string {
 	return ""
 }
 
-var counter atomic.Uint32
+var idsMade atomic.Uint32
 
-// NewID returns an id that sorts by at (Unix milliseconds) and, within a process and millisecond, by creation.
+// NewID returns a ULID of a time in Unix milliseconds; a time before 1970 counts as 1970. Ids sort by time. Those of one
+// millisecond sort in the order in which this process made them, even if it made ids of other times in between (the
+// entropy of the library loses that order): the random part begins with a counter.
 func NewID(at int64) (string, error) {
-	var random [6]byte
-	if _, err := rand.Read(random[:]); err != nil {
+	var entropy [10]byte
+	binary.BigEndian.PutUint32(entropy[:], idsMade.Add(1))
+	if _, err := rand.Read(entropy[4:]); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%012x%06x%s", at, counter.Add(1)&0xffffff, hex.EncodeToString(random[:])), nil
+	id, err := ulid.New(uint64(max(at, 0)), bytes.NewReader(entropy[:]))
+	if err != nil {
+		return "", err
+	}
+	return id.String(), nil
 }
 
 // DropStart closes an enrollment whose start was dropped as a dead letter.
