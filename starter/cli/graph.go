@@ -12,6 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/graph"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
@@ -105,17 +106,13 @@ func journeyToDraw(c *cobra.Command, b app.Build, name, dir string, chosen bool)
 	return nil, app.Usage("there is no journey %q in %s%s", name, dir, among(name, slices.Sorted(maps.Keys(content.Journeys))))
 }
 
-// among says which of the known names may have been meant, or lists them.
+// among returns the end of a message about an unknown name: the known name that was probably meant, or a list of them.
 func among(name string, known []string) string {
 	if len(known) == 0 {
 		return ", nor any other"
 	}
-	tree := &cobra.Command{SuggestionsMinimumDistance: 2 + len(name)/4}
-	for _, k := range known {
-		tree.AddCommand(&cobra.Command{Use: k, Run: func(*cobra.Command, []string) {}})
-	}
-	if near := tree.SuggestionsFor(name); len(near) > 0 {
-		return fmt.Sprintf("; did you mean %q?", near[0])
+	if near := human.Suggest(name, known); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	if len(known) > 12 {
 		return fmt.Sprintf("; there are %s … (%d)", strings.Join(known[:12], ", "), len(known))
