@@ -75,16 +75,6 @@ func RecordReaction(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, e
 	return reached(ctx, b.Tx, p.ID, r.channel, sqldb.Moment(sent), 0, r.worth-before)
 }
 
-// hasChannel reports whether this build has a channel.
-func (s *MessageRoom) hasChannel(name string) bool {
-	for i := range s.db.Channels {
-		if s.db.Channels[i].Name == name {
-			return true
-		}
-	}
-	return false
-}
-
 // reached adds sends and answers, weighted by age, to a customer's engagement on a channel. The customer must be locked.
 func reached(ctx context.Context, tx sqldb.Conn, customerID, channel string, at time.Time, sends, answers float64) error {
 	weight := decisioning.EngagementWeight(at)

@@ -124,7 +124,8 @@ func recorded(args []string) ([]simulate.RecordedHistory, error) {
 			}
 		}
 		for _, file := range files {
-			out = append(out, simulate.RecordedHistory{Name: file, Read: func(context.Context) (*history.History, error) { return readHistory(file) }})
+			out = append(out, simulate.RecordedHistory{Name: file,
+				Read: func(context.Context) (*history.History, error) { return readHistory(file) }})
 		}
 	}
 	return out, nil
@@ -168,9 +169,10 @@ func listed(ctx context.Context, tc client.Client, namespace, query string, limi
 		}
 		for _, e := range page.GetExecutions() {
 			id, run := e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId()
-			out = append(out, simulate.RecordedHistory{Name: id + " " + run, WorkflowID: id, RunID: run, Read: func(ctx context.Context) (*history.History, error) {
-				return fetch(ctx, tc, id, run)
-			}})
+			out = append(out, simulate.RecordedHistory{Name: id + " " + run, WorkflowID: id, RunID: run,
+				Read: func(ctx context.Context) (*history.History, error) {
+					return fetch(ctx, tc, id, run)
+				}})
 		}
 		if next = page.GetNextPageToken(); len(next) == 0 || len(out) >= limit {
 			return out[:min(len(out), limit)], nil

@@ -48,14 +48,9 @@ var rules = []rule{
 // notYet lists the breaches that are known and that somebody is mending: rule → place → reason. It is empty in a
 // finished tree; an entry whose breach is gone fails the test.
 var notYet = map[string]map[string]string{
-	"importers of workflows": {"starter": "lane workflows"},
-	"package size":           {"starter": "lane relay"},
-	"file length":            {"internal/app/config.go": "lane relay", "internal/journey/diff/parts.go": "lane journey"},
-	"line width":             {"": "all lanes"},
-	"package comments":       {"workflows": "lane workflows", "activities/channels": "lane relay", "internal/": "lanes store and gateway"},
-	"tables have one owner":  {"": "lane store"},
-	"English of comments":    {"": "all lanes"},
-	"file names":             {"": "all lanes"},
+	"package size":          {"starter/cli": "some commands still hold their engines"},
+	"tables have one owner": {"": "rooms still join, and in a few places write, each other's tables"},
+	"English of comments":   {"": "the editor's pass is not over"},
 }
 
 func TestRules(t *testing.T) {

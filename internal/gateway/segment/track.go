@@ -1,3 +1,6 @@
+// Package segment serves the tracking API in Segment's form: track, identify, page, screen, group, alias and batch. It
+// checks a call and the write key that makes it, pushes back when the outbox is too deep, and answers once the call is
+// committed.
 package segment
 
 import (
