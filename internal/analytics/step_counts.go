@@ -10,7 +10,7 @@ import (
 // StepCount is the number of open enrollments of a revision at a step.
 type StepCount struct {
 	Journey, Revision string
-	Step              string // empty: behind the end of its path, or not yet at its first step
+	Step              string // empty: after the end of the path, or before the first step
 	State             string // StateOpen or StateAwaitingGoal
 	Holdout           bool   // the control group, which takes no step
 	Instances         int64

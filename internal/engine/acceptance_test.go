@@ -96,7 +96,7 @@ func TestMeanOf(t *testing.T) {
 	}
 }
 
-// A conversation is what a customer wrote and what was said whose words were kept, oldest first.
+// A conversation holds the customer's messages and the sends with stored text, oldest first.
 func TestConversation(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy()

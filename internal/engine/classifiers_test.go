@@ -31,7 +31,7 @@ var shopTalk = map[string][]string{
 	"purchase":  {"I would like to order", "how much is the blue one?", "注文したいです"},
 }
 
-// took is what a message was taken for.
+// took returns the classification of a message.
 func (s *suite) took(event string) (intentName string, confidence float64, version int) {
 	s.Helper()
 	s.must(

@@ -47,7 +47,7 @@ func TestALongQueueGoesBehindTheOthersAfterItsTurn(t *testing.T) {
 	})
 }
 
-// Very many instances of one customer come behind everybody else's, and are not forgotten.
+// Very many enrollments of one customer are served after everybody else's, and do not starve.
 func TestACrowdOfOneCustomerComesBehind(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes(carts(keyed, reentry("always", 0)), reminder())

@@ -110,7 +110,7 @@ func BenchmarkIntake(b *testing.B) {
 	}
 }
 
-// BenchmarkDelivery leases the one delivery that is due, and marks it as brought.
+// BenchmarkDelivery leases the one delivery that is due, and marks it as delivered.
 func BenchmarkDelivery(b *testing.B) {
 	hotly(b, func(h *hot) {
 		h.measure(func() {
@@ -146,7 +146,7 @@ func BenchmarkSend(b *testing.B) {
 	})
 }
 
-// BenchmarkReport tells where an instance waits, and how it ended.
+// BenchmarkReport reports the step of an enrollment, and its end.
 func BenchmarkReport(b *testing.B) {
 	for _, end := range []bool{false, true} {
 		name := map[bool]string{false: "parked", true: "ended"}[end]

@@ -249,7 +249,7 @@ func TestChainsOfEventsEnd(t *testing.T) {
 	})
 }
 
-// A run whose last task was lost behind its last report does that task again, and must come to the same end.
+// A run whose last task was lost after its last report repeats that task, and must end in the same way.
 func TestTheLastTaskAgain(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()}, reminder())

@@ -47,12 +47,12 @@ func TestInstancesHearOfLevels(t *testing.T) {
 			hears(noon.Add(40*day), s.track("ana", "Page", nil)), // below by fading
 		}, []int{0, 0, 1, 1, 0, 1})
 
-		// Whoever is held out, or only watches, is on no step.
+		// Held-out enrollments, and those that await their goal, are on no step.
 		s.believes(wishes(), levelled(above("buy-now", 0.5)), cart(func(d *journey.Definition) { d.Entry.Holdout = 100 }))
 		s.same(hears(noon, s.track("ben", "Cart Updated", nil)), 0)
 		s.same(hears(noon, s.track("ben", "Product Viewed", nil))+hears(noon, s.track("ben", "Product Viewed", nil)), 1)
 
-		// What brings the moment of fading nearer is told too.
+		// An event that makes a level hold sooner by decay is delivered too.
 		s.believes(
 			wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[1].Weight = -0.1 }),
 			levelled(below("buy-now", 0.2)),
@@ -257,7 +257,7 @@ func TestSetIntents(t *testing.T) {
 		)
 		s.same(s.strengths(noon.Add(3*day), "ana"), map[string]float64{"buy-now": rounded(math.Log(2) + 1), "complaint": 0})
 
-		// Whoever enters by a change of state enters by it, once.
+		// A condition that becomes true enters its journey once.
 		for range 2 {
 			s.must(s.SetIntents(s.ctx, noon.Add(4*day), "ben", map[string]float64{"buy-now": 0.9}))
 		}

@@ -169,7 +169,7 @@ func TestLearnOnce(t *testing.T) {
 	})
 }
 
-// A merge brings the offers and decisions along.
+// A merge moves offers and decisions.
 func TestOffersOfMerged(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy()
@@ -309,7 +309,7 @@ func TestInboundKeys(t *testing.T) {
 	})
 }
 
-// A model that this build cannot read stops neither decisions nor learning: it is learned anew.
+// A model that this build cannot read stops neither decisions nor learning: it is learned again.
 func TestAnUnreadableModelIsLearnedAnew(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy()

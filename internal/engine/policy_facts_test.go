@@ -35,7 +35,7 @@ func (s *suite) both(customerID string) (cart, other unit.Enrollment) {
 	return s.at(r[0].Entered[0]), s.at(r[0].Entered[1])
 }
 
-// decides reserves a send at a moment, and gives its status and reason.
+// decides reserves a send at a time, and returns its status and reason.
 func (s *suite) decides(e unit.Enrollment, key string, at time.Time, change ...func(*journey.Send)) (message.Reservation, string) {
 	s.Helper()
 	in := s.send(e, key)

@@ -27,7 +27,7 @@ func (s *suite) send(e unit.Enrollment, key string) contract.Send {
 		Spec: journey.Send{Message: "reminder", Via: []string{"email", "push"}, Category: journey.Marketing, Topic: "news"}}
 }
 
-// has gives the customer traits, without an event.
+// has sets traits of the customer, without an event.
 func (s *suite) has(customerID string, traits props) {
 	s.Helper()
 	s.must(s.SetTraits(s.ctx, noon, customerID, traits))

@@ -105,7 +105,7 @@ func TestSchedulesInEverybodysZone(t *testing.T) {
 			story = append(story, fmt.Sprint(now.Format("02 15:04 "), s.runs(now)))
 		}
 		s.same(story, []string{"02 14:00 [york]", "03 00:00 [tokyo]", "03 08:00 [berlin]", "03 09:00 [none number odd]", "03 14:00 [york]"})
-		// Who comes to a zone behind its moment is entered at the next one.
+		// A customer who moves to a zone after its scheduled time enters at the next one.
 		now = utcTime("2026-03-04T01:00:00Z")
 		s.same(s.runs(now), []string{"tokyo"})
 		s.ingest(now, s.identify("york", props{"timezone": "Asia/Tokyo"}), s.identify("new", props{"timezone": "Asia/Tokyo"}))
@@ -202,7 +202,7 @@ func TestSchedulersAtOnce(t *testing.T) {
 		}
 		s.ingest(noon, calls...)
 		now := noon.Add(24 * time.Hour)
-		// One who crashes behind the first page: its lease is taken over.
+		// A process crashes after the first page: another takes over its lease.
 		p, _, err := s.TakeMoment(s.ctx, now, wall.Add(-time.Hour))
 		s.must(err)
 		_, err = s.SchedulePage(s.ctx, now, p)

@@ -30,7 +30,7 @@ func (s *suite) passages(enrollmentID string) []string {
 	return out
 }
 
-// A report that was cancelled behind its commit is told again by the next one: each passage stands once, in its place.
+// A report whose commit the run did not learn of is repeated by the next one: each visit is stored once, in order.
 func TestPassagesAreWrittenOnce(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()}, reminder())

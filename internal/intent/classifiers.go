@@ -148,7 +148,7 @@ func (s *IntentRoom) classifier(ctx context.Context, tx sqldb.Conn) (*Classifier
 	}
 	if c.Model == nil {
 		s.Notice(
-			"the text classifier cannot be read: messages are taken, and what they are about is not known until another is trained or "+
+			"the text classifier cannot be read: messages are accepted without an intent until another is trained or "+
 				"published",
 			c.broken,
 		)

@@ -27,7 +27,7 @@ type MessageRoom struct {
 	onSettled []func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error
 }
 
-// New returns the room. onSettled are told, in order, what became of the send of a next best action.
+// New returns the room. onSettled is called, in order, with the status of a send of a next best action.
 func New(db *unit.Units, onSettled ...func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error) *MessageRoom {
 	return &MessageRoom{db: db, onSettled: onSettled}
 }

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What normal gives is what will be read back, whatever is in it.
+// Normal returns what will be read back, for every kind of value.
 func TestNormalIsWhatIsReadBack(t *testing.T) {
 	t.Parallel()
 	var value func(depth int) *rapid.Generator[any]
