@@ -11,8 +11,8 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/diff"
+	"github.com/tabi-journeys/tabi/internal/migration"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -41,15 +41,9 @@ type liveStep struct {
 	Instances    int64 `json:"instances"`
 }
 
-// standing asks the gateway where open instances stand; an empty journey asks for all, and for the rules of the
-// current release.
-func (r *remote) standing(ctx context.Context, name string) (list api.StepCounts, err error) {
-	return api.GetStepCounts.Call(ctx, r, api.JourneyFilter{Journey: name})
-}
-
 // ask fills Live, and counts the instances that could not move.
 func (r *compared) ask(ctx context.Context, gw *remote, cfg *app.Config, renamed map[string]string) (stuck int64, err error) {
-	all, err := gw.standing(ctx, "")
+	all, err := api.GetStepCounts.Call(ctx, gw, api.JourneyFilter{})
 	if err != nil {
 		return 0, err
 	}
@@ -90,7 +84,7 @@ func (r *compared) judge(s api.JourneyStepCounts, renamed map[string]string) (j 
 		if len(rev.Steps) == 0 {
 			continue
 		}
-		d, moves, err := revisionMoves(rev, now, renamed)
+		d, moves, err := migration.StepMoves(rev, now, renamed)
 		if err != nil {
 			return j, 0, err
 		}
@@ -110,31 +104,6 @@ func (r *compared) judge(s api.JourneyStepCounts, renamed map[string]string) (j 
 		j.Revisions = append(j.Revisions, out)
 	}
 	return j, stuck, nil
-}
-
-// revisionMoves compares a live revision with a definition (nil: the journey is taken out) and gives where each
-// of its steps leads, by step.
-func revisionMoves(
-	rev api.RevisionStepCounts,
-	now *journey.Definition,
-	renamed map[string]string,
-) (diff.JourneyDiff, map[string]diff.StepMove, error) {
-	old, err := journey.Unpack(rev.Definition)
-	if err != nil {
-		return diff.JourneyDiff{}, nil, fmt.Errorf("revision %s: %w; is the gateway of the same version?", rev.Revision, err)
-	}
-	d, err := diff.CompareJourneys(old, now, renamed)
-	if err != nil {
-		return d, nil, err
-	}
-	moves := map[string]diff.StepMove{}
-	for _, s := range old.Steps { // a revision that stays is kept at every step
-		moves[s.ID] = diff.StepMove{Step: s.ID, Kind: s.Kind, Target: s.ID}
-	}
-	for _, m := range d.Moves {
-		moves[m.Step] = m
-	}
-	return d, moves, nil
 }
 
 // crossCheck asks Temporal's visibility how many instances of each revision run.

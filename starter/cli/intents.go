@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/training"
 )
 
 func intentsCommand(b app.Build) *cobra.Command {
@@ -21,24 +22,20 @@ func intentsCommand(b app.Build) *cobra.Command {
 	return c
 }
 
-// lessonFlags say what a classifier is made of.
-type lessonFlags struct {
-	build         app.Build
-	examples, csv string
-	seed          uint64
-}
+// lessonFlags say what a classifier is trained on.
+type lessonFlags struct{ training.Material }
 
 func (l *lessonFlags) register(c *cobra.Command, csv string) {
 	f := c.Flags()
-	f.StringVar(&l.examples, "examples", "", "journeys folder whose intents' examples it is trained on")
-	f.StringVar(&l.csv, csv, "", "CSV of text,intent it is trained on")
-	f.Uint64Var(&l.seed, "seed", 1, "of what is done by chance; the same seed makes the same classifier")
+	f.StringVar(&l.Examples, "examples", "", "journeys folder whose intents' examples it is trained on")
+	f.StringVar(&l.CSV, csv, "", "CSV of text,intent it is trained on")
+	f.Uint64Var(&l.Seed, "seed", 1, "of what is done by chance; the same seed makes the same classifier")
 }
 
 func intentsTrainCommand(b app.Build) *cobra.Command {
 	var (
 		cfg    = app.Config{Build: b}
-		from   = lessonFlags{build: b}
+		from   = lessonFlags{training.Material{Build: b}}
 		split  float64
 		save   bool
 		output string
@@ -57,12 +54,12 @@ func intentsTrainCommand(b app.Build) *cobra.Command {
 			if err := from.check(c, split); err != nil {
 				return err
 			}
-			t, err := train(c, from, split, save)
+			t, err := training.Train(c.ErrOrStderr(), from.Material, split, save)
 			if err != nil {
 				return err
 			}
 			if save {
-				if t.Version, err = saveClassifier(c, &cfg, t); err != nil {
+				if t.Version, err = training.Save(c.Context(), c.ErrOrStderr(), &cfg, t); err != nil {
 					return err
 				}
 			}
@@ -80,7 +77,7 @@ func intentsTrainCommand(b app.Build) *cobra.Command {
 func intentsEvalCommand(b app.Build) *cobra.Command {
 	var (
 		cfg     = app.Config{Build: b}
-		from    = lessonFlags{build: b}
+		from    = lessonFlags{training.Material{Build: b}}
 		file    string
 		split   float64
 		atLeast float64
@@ -102,10 +99,10 @@ func intentsEvalCommand(b app.Build) *cobra.Command {
 			if err := from.check(c, split); err != nil {
 				return err
 			}
-			if split > 0 && from.given() {
+			if split > 0 && from.Given() {
 				return app.Usage("--split trains on the rest of the file: leave out --train and --examples")
 			}
-			t, err := evaluate(c, &cfg, from, file, split)
+			t, err := training.Evaluate(c.Context(), c.ErrOrStderr(), &cfg, from.Material, file, split)
 			if err != nil {
 				return err
 			}
@@ -131,7 +128,7 @@ func intentsEvalCommand(b app.Build) *cobra.Command {
 func intentsExplainCommand(b app.Build) *cobra.Command {
 	var (
 		cfg      = app.Config{Build: b}
-		from     = lessonFlags{build: b}
+		from     = lessonFlags{training.Material{Build: b}}
 		customer string
 		output   string
 	)
@@ -152,7 +149,7 @@ func intentsExplainCommand(b app.Build) *cobra.Command {
 			if len(args) == 0 && customer == "" {
 				return app.Usage(`a text is missing: write tabi intents explain "what somebody wrote"; or give --customer`)
 			}
-			e, err := explain(c, &cfg, from, args, customer)
+			e, err := training.Explain(c.Context(), c.ErrOrStderr(), &cfg, from.Material, args, customer)
 			if err != nil {
 				return err
 			}
@@ -171,7 +168,7 @@ func (l *lessonFlags) check(c *cobra.Command, split float64) error {
 	if !(split >= 0 && split < 1) {
 		return app.Usage("--split is %v: give a share below 1, such as 0.2", split)
 	}
-	if l.examples != "" && l.csv != "" {
+	if l.Examples != "" && l.CSV != "" {
 		return app.Usage("what to train on is given twice, by --examples and by a CSV; see %s --help", c.CommandPath())
 	}
 	return nil

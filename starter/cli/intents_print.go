@@ -4,6 +4,9 @@ import (
 	"strconv"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/tabi-journeys/tabi/internal/decisioning/text"
+	"github.com/tabi-journeys/tabi/internal/training"
 )
 
 // decimal is a number for people.
@@ -13,7 +16,7 @@ func decimal(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
 func percent(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) + " %" }
 
 // sayTrained tells how a classifier was made and how well it does.
-func sayTrained(p *printer, t *trained) {
+func sayTrained(p *printer, t *training.Trained) {
 	made := several(
 		t.Intents,
 		"intent",
@@ -71,4 +74,75 @@ func orNone(intent string) string {
 		return "(none of the intents)"
 	}
 	return intent
+}
+
+// scoresShown is how many intents a text is compared with on the screen.
+const scoresShown = 8
+
+func sayExplained(p *printer, e *training.Explained) {
+	if t := e.Text; t != nil {
+		sayText(p, t)
+	}
+	if e.Customer == "" {
+		return
+	}
+	if e.Text != nil {
+		p.line("")
+	}
+	if len(e.Intents) == 0 {
+		p.line("the current release has no intents")
+		return
+	}
+	var rows []table.Row
+	for _, i := range e.Intents {
+		rows = append(rows, table.Row{i.Intent, decimal(i.Score), decimal(i.Strength), "", "", "", ""})
+		for _, one := range i.Evidence {
+			name := one.Name
+			if one.Text {
+				name += ", by its words"
+			}
+			rows = append(rows, table.Row{"", "", "", name, stamp(one.At), decimal(one.Weight), decimal(one.Left)})
+		}
+	}
+	p.table(table.Row{"INTENT", "SCORE", "STRENGTH", "EVIDENCE", "AT (UTC)", "WEIGHT", "LEFT"}, rows)
+}
+
+func sayText(p *printer, t *training.TextView) {
+	switch {
+	case t.Intent != "" && t.Example:
+		p.line("%s, confidence %.2f: it is an example", t.Intent, t.Confidence)
+	case t.Intent != "":
+		p.line("%s, confidence %.2f", t.Intent, t.Confidence)
+	case t.Example:
+		p.line("none of the intents: it is an example of that")
+	case t.Best == "":
+		p.line("none of the intents: there is nothing to read in it")
+	default:
+		p.line(
+			"none of the intents: the likeliest, %s, has confidence %.2f, below the threshold of %.2f",
+			t.Best,
+			t.Confidence,
+			t.Threshold,
+		)
+	}
+	if t.Best == "" {
+		return
+	}
+	p.line("%.0f%% of it is in no example", 100*t.Unknown)
+	var rows []table.Row
+	for _, s := range t.Scores[:min(len(t.Scores), scoresShown)] {
+		rows = append(rows, table.Row{s.Intent, decimal(s.Confidence), decimal(s.Margin)})
+	}
+	p.line("")
+	p.table(table.Row{"INTENT", "CONFIDENCE", "MARGIN"}, rows)
+	rows = nil
+	for _, of := range [][]text.Reason{t.For, t.Against} {
+		for _, r := range of {
+			rows = append(rows, table.Row{r.Gram, r.Kind, decimal(r.Weight)})
+		}
+	}
+	if len(rows) > 0 {
+		p.line("")
+		p.table(table.Row{"SPOKE FOR " + t.Best, "KIND", "WEIGHT"}, rows)
+	}
 }

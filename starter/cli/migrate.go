@@ -13,38 +13,15 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey/diff"
+	"github.com/tabi-journeys/tabi/internal/migration"
 )
-
-// impact is what a migration would make of the instances at one step of one revision.
-type impact struct {
-	From      string `json:"from"` // revision
-	Step      string `json:"step,omitempty"`
-	Target    string `json:"target,omitempty"`
-	Reason    string `json:"reason,omitempty"`  // why they stay
-	Suggest   string `json:"suggest,omitempty"` // the step that looks like it
-	Instances int    `json:"instances"`
-}
-
-// migrateReport is what `migrate` says.
-type migrateReport struct {
-	Journey string                `json:"journey"`
-	To      string                `json:"to"` // revision
-	DryRun  bool                  `json:"dry_run,omitempty"`
-	Impact  []impact              `json:"impact"`
-	Ordered int                   `json:"ordered"` // told to move, in this run or before it
-	Moved   int                   `json:"moved"`
-	Ended   int                   `json:"ended"` // ended before they could move
-	Waiting int                   `json:"waiting"`
-	Stayed  []api.MigrationStatus `json:"stayed"`
-	Seconds float64               `json:"seconds"`
-}
 
 func migrateCommand() *cobra.Command {
 	var (
-		m      migration
+		r      remote
+		m      migration.Migration
 		steps  []string
 		rate   string
 		yes    bool
@@ -64,39 +41,42 @@ func migrateCommand() *cobra.Command {
 		Example: "  tabi migrate cart-recovery --dry-run\n  tabi migrate cart-recovery --step response=answer --rate 200/s",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			m.journey = args[0]
-			if m.renamed, err = renames(steps); err != nil {
+			m.Journey = args[0]
+			if m.Renamed, err = renames(steps); err != nil {
 				return err
 			}
-			if m.rate, err = strconv.ParseFloat(strings.TrimSuffix(rate, "/s"), 64); err != nil || m.rate <= 0 {
+			if m.Rate, err = strconv.ParseFloat(strings.TrimSuffix(rate, "/s"), 64); err != nil || m.Rate <= 0 {
 				return app.Usage("--rate is %q: give instances per second, as 50 or 50/s", rate)
 			}
 			if output != "text" && output != "json" {
 				return app.Usage("--output is %q: give text or json", output)
 			}
-			if err := m.remote.load(c); err != nil {
+			if err := r.load(c); err != nil {
 				return err
 			}
-			m.progress = newProgress(c.ErrOrStderr())
-			report, err := m.survey(c.Context())
+			bar := newProgress(c.ErrOrStderr())
+			m.Gateway, m.Progress = &r, bar.draw
+			report, err := m.Survey(c.Context())
 			if err != nil {
 				return err
 			}
 			out := &printer{c.OutOrStdout()}
 			if output == "text" {
-				report.printImpact(out, m.warnings)
+				printImpact(out, report, m.Warnings)
 			}
-			if !m.dryRun && report.movable() > 0 {
+			if !m.DryRun && report.Movable() > 0 {
 				if !yes {
 					if err := confirm(c, report); err != nil {
 						return err
 					}
 				}
-				if err = m.run(c.Context(), &report); err != nil {
+				err = m.Run(c.Context(), &report)
+				bar.end()
+				if err != nil {
 					return err
 				}
 			}
-			if err := show(c, output, report, report.print); err != nil {
+			if err := show(c, output, report, func(p *printer) { printMigration(p, report) }); err != nil {
 				return err
 			}
 			if len(report.Stayed) > 0 {
@@ -107,33 +87,23 @@ func migrateCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringArrayVar(&steps, "step", nil, "OLD=NEW: who stands at the step OLD goes on at NEW; may be repeated")
-	f.BoolVar(&m.dryRun, "dry-run", false, "only say what would happen")
+	f.BoolVar(&m.DryRun, "dry-run", false, "only say what would happen")
 	f.StringVar(&rate, "rate", "50/s", "instances told per second at most")
 	f.BoolVar(&yes, "yes", false, "do not ask")
-	f.BoolVar(&m.noWait, "no-wait", false, "do not wait for the instances' answers")
-	f.DurationVar(&m.patience, "patience", 2*time.Minute, "how long to wait when no instance answers any more")
-	m.remote.register(c, false, true)
+	f.BoolVar(&m.NoWait, "no-wait", false, "do not wait for the instances' answers")
+	f.DurationVar(&m.Patience, "patience", 2*time.Minute, "how long to wait when no instance answers any more")
+	r.register(c, false, true)
 	outputFlag(c, &output)
 	return c
 }
 
-// movable is how many instances the survey found that can move.
-func (r migrateReport) movable() (n int) {
-	for _, i := range r.Impact {
-		if i.Reason == "" {
-			n += i.Instances
-		}
-	}
-	return n
-}
-
 // confirm asks on the terminal.
-func confirm(c *cobra.Command, r migrateReport) error {
+func confirm(c *cobra.Command, r migration.Report) error {
 	in, ok := c.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return app.Usage("there is no terminal to ask on: look with --dry-run, then give --yes")
 	}
-	_, _ = fmt.Fprintf(c.ErrOrStderr(), "Move %d instances to revision %s? [y/N] ", r.movable(), r.To)
+	_, _ = fmt.Fprintf(c.ErrOrStderr(), "Move %d instances to revision %s? [y/N] ", r.Movable(), r.To)
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if word := strings.ToLower(strings.TrimSpace(answer)); err != nil || word != "y" && word != "yes" {
 		return &app.ExitError{Code: app.ExitBad, Err: errors.New("nothing was moved")}
@@ -141,7 +111,7 @@ func confirm(c *cobra.Command, r migrateReport) error {
 	return nil
 }
 
-func (r migrateReport) printImpact(p *printer, warnings []string) {
+func printImpact(p *printer, r migration.Report, warnings []string) {
 	if len(r.Impact) == 0 {
 		p.line("journey %s: nobody to move; every open instance is on revision %s", r.Journey, r.To)
 		return
@@ -158,12 +128,12 @@ func (r migrateReport) printImpact(p *printer, warnings []string) {
 	}
 }
 
-func (r migrateReport) print(p *printer) {
+func printMigration(p *printer, r migration.Report) {
 	if len(r.Impact) == 0 {
 		return
 	}
 	if r.DryRun {
-		p.line("%d would move, %d would stay", r.movable(), len(r.Stayed))
+		p.line("%d would move, %d would stay", r.Movable(), len(r.Stayed))
 		return
 	}
 	if r.Ordered > 0 {

@@ -20,6 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/migration"
 )
 
 // moveGateway is the part of a gateway that a migration talks to. What becomes of an order is said by its
@@ -193,7 +194,7 @@ func TestMigrate(t *testing.T) {
 	// Again: who stayed is asked once more, nobody else.
 	g.all[60].Customer, g.all[60].State = "ready", enrollment.MigrationRefused
 	code, out, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "-o", "json")
-	var report migrateReport
+	var report migration.Report
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Moved != 1 || report.Ordered != 1 ||
 		len(report.Stayed) != 0 {
 		t.Errorf("again: exit %d %v\n%s%s", code, err, out, errs)

@@ -1,15 +1,16 @@
-package cli
+// Package training trains, measures and explains the classifier of texts, for people at a terminal.
+package training
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
@@ -21,8 +22,16 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// trained is a classifier and how well it does.
-type trained struct {
+// Material is the texts a classifier is trained on: those of a CSV file or the examples of a journeys folder.
+type Material struct {
+	Build    app.Build
+	Examples string // folder
+	CSV      string // file
+	Seed     uint64 // the same seed makes the same classifier
+}
+
+// Trained is a classifier and how well it does.
+type Trained struct {
 	Source    string       `json:"source,omitempty"`
 	Version   int          `json:"version,omitempty"` // in the database; 0: not saved
 	Texts     int          `json:"trained_on,omitempty"`
@@ -37,14 +46,14 @@ type trained struct {
 	digest string
 }
 
-// train makes a classifier of a CSV or of examples; with a split it is measured, and trained on all only where
+// Train makes a classifier of a CSV or of examples; with a split it is measured, and trained on all only where
 // it is to be saved.
-func train(c *cobra.Command, from lessonFlags, split float64, whole bool) (*trained, error) {
-	examples, err := from.read(c)
+func Train(w io.Writer, from Material, split float64, whole bool) (*Trained, error) {
+	examples, err := from.read(w)
 	if err != nil {
 		return nil, err
 	}
-	rest, held := text.Split(examples, split, from.seed)
+	rest, held := text.Split(examples, split, from.Seed)
 	t, err := learn(rest, from)
 	if err != nil || split == 0 {
 		return t, err
@@ -60,58 +69,58 @@ func train(c *cobra.Command, from lessonFlags, split float64, whole bool) (*trai
 }
 
 // read takes what to train on.
-func (l *lessonFlags) read(c *cobra.Command) ([]text.Example, error) {
-	if l.csv != "" {
-		return readTexts(l.csv)
+func (l *Material) read(w io.Writer) ([]text.Example, error) {
+	if l.CSV != "" {
+		return readTexts(l.CSV)
 	}
-	return readExamples(l.build, &printer{c.ErrOrStderr()}, cmp.Or(l.examples, "journeys"))
+	return readExamples(l.Build, w, cmp.Or(l.Examples, "journeys"))
 }
 
-// given reports whether there is something to train on.
-func (l *lessonFlags) given() bool { return l.csv != "" || l.examples != "" }
+// Given reports whether there is something to train on.
+func (l *Material) Given() bool { return l.CSV != "" || l.Examples != "" }
 
-func learn(examples []text.Example, from lessonFlags) (*trained, error) {
+func learn(examples []text.Example, from Material) (*Trained, error) {
 	began := clock.Wall()
-	m, err := text.Train(examples, text.Options{Seed: from.seed})
+	m, err := text.Train(examples, text.Options{Seed: from.Seed})
 	if err != nil {
 		return nil, &app.ExitError{Code: app.ExitBad, Err: err}
 	}
-	t := &trained{
+	t := &Trained{
 		Source:  intent.FromExamples,
 		Texts:   len(examples),
 		Seconds: clock.Wall().Sub(began).Seconds(),
 		model:   m,
 		digest:  intent.DigestOf(examples),
 	}
-	if from.csv != "" {
+	if from.CSV != "" {
 		t.Source = intent.FromCSV
 	}
 	return t, t.measure()
 }
 
-func (t *trained) measure() error {
+func (t *Trained) measure() error {
 	raw, err := t.model.Marshal()
 	t.Bytes, t.Intents, t.Threshold = len(raw), len(t.model.Intents()), t.model.Threshold()
 	return err
 }
 
-// saveClassifier makes it the one that counts.
-func saveClassifier(c *cobra.Command, cfg *app.Config, t *trained) (version int, err error) {
-	err = withStore(c.Context(), cfg, func(st *engine.Engine) error {
-		clk, err := st.Clock(c.Context())
+// Save makes the classifier the one that counts.
+func Save(ctx context.Context, w io.Writer, cfg *app.Config, t *Trained) (version int, err error) {
+	err = withStore(ctx, cfg, func(st *engine.Engine) error {
+		clk, err := st.Clock(ctx)
 		if err != nil {
 			return err
 		}
-		if version, err = st.SaveClassifier(c.Context(), clock.Now(clk), t.Source, t.digest, t.model, t.Report); err != nil {
+		if version, err = st.SaveClassifier(ctx, clock.Now(clk), t.Source, t.digest, t.model, t.Report); err != nil {
 			return err
 		}
-		_, release, err := st.Content(c.Context())
+		_, release, err := st.Content(ctx)
 		if err != nil {
 			return err
 		}
 		if missing := unheard(release.Intents, t.model.Intents()); len(missing) > 0 {
 			_, err = fmt.Fprintf(
-				c.ErrOrStderr(),
+				w,
 				"tabi: from now on no text counts for %s: the release has examples of it, this classifier has none; give the examples "+
 					"their say again with tabi intents train --examples DIR --save\n",
 				strings.Join(missing, ", "),
@@ -142,8 +151,8 @@ func withStore(ctx context.Context, cfg *app.Config, f func(*engine.Engine) erro
 	return f(st)
 }
 
-// counting reads the classifier that counts in the database.
-func counting(ctx context.Context, st *engine.Engine) (*trained, error) {
+// currentClassifier reads the classifier that counts in the database.
+func currentClassifier(ctx context.Context, st *engine.Engine) (*Trained, error) {
 	kept, err := st.Classifier(ctx)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, app.Unreachable(
@@ -153,30 +162,30 @@ func counting(ctx context.Context, st *engine.Engine) (*trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trained{Source: kept.Source, Version: kept.Version, model: kept.Model}
+	t := &Trained{Source: kept.Source, Version: kept.Version, model: kept.Model}
 	return t, t.measure()
 }
 
-// evaluate measures with a CSV.
-func evaluate(c *cobra.Command, cfg *app.Config, from lessonFlags, file string, split float64) (t *trained, err error) {
+// Evaluate measures with a CSV.
+func Evaluate(ctx context.Context, w io.Writer, cfg *app.Config, from Material, file string, split float64) (t *Trained, err error) {
 	texts, err := readTexts(file)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case split > 0:
-		from.csv = file
+		from.CSV = file
 		var rest []text.Example
-		rest, texts = text.Split(texts, split, from.seed)
+		rest, texts = text.Split(texts, split, from.Seed)
 		t, err = learn(rest, from)
-	case from.given():
+	case from.Given():
 		var examples []text.Example
-		if examples, err = from.read(c); err == nil {
+		if examples, err = from.read(w); err == nil {
 			t, err = learn(examples, from)
 		}
 	default:
-		err = withStore(c.Context(), cfg, func(st *engine.Engine) (err error) {
-			t, err = counting(c.Context(), st)
+		err = withStore(ctx, cfg, func(st *engine.Engine) (err error) {
+			t, err = currentClassifier(ctx, st)
 			return err
 		})
 	}

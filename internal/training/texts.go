@@ -1,4 +1,4 @@
-package cli
+package training
 
 import (
 	"bytes"
@@ -74,14 +74,14 @@ func readTexts(file string) ([]text.Example, error) {
 }
 
 // readExamples takes the examples of the intents of a journeys folder.
-func readExamples(b app.Build, c *printer, dir string) ([]text.Example, error) {
+func readExamples(b app.Build, w io.Writer, dir string) ([]text.Example, error) {
 	files, err := app.ReadFolder(dir)
 	if err != nil {
 		return nil, err
 	}
 	content, found := b.Check(files)
 	if found.Failed(false) {
-		if err := printDiagnostics(c.w, "text", found); err != nil {
+		if err := found.Text(w); err != nil {
 			return nil, err
 		}
 		return nil, &app.ExitError{Code: app.ExitBad, Err: errors.New("not trained: mend the errors first")}

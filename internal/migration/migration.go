@@ -1,4 +1,5 @@
-package cli
+// Package migration moves the open enrollments of a journey to its current revision through a gateway.
+package migration
 
 import (
 	"cmp"
@@ -16,28 +17,32 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// migration moves the instances of a journey.
-type migration struct {
-	remote   remote
-	journey  string
-	renamed  map[string]string
-	dryRun   bool
-	noWait   bool
-	rate     float64
-	patience time.Duration
-	progress *progress
+// Migration moves the open enrollments of a journey.
+type Migration struct {
+	Gateway  api.Caller
+	Journey  string
+	Renamed  map[string]string // step ids: old to new
+	DryRun   bool              // for the report only: Survey changes nothing in any case
+	NoWait   bool              // Run does not wait for the answers
+	Rate     float64           // moves requested per second at most
+	Patience time.Duration     // how long Run waits when nobody answers any more
+	Progress func(part float64, words string)
 
-	warnings []string
-	waiting  map[string]api.MigrationStatus // told to move, by enrollment, until they answer
+	Warnings []string // found by Survey
+
+	waiting map[string]api.MigrationStatus // moves requested, by enrollment, until they are answered
 }
+
+// pageSize is how many enrollments are requested at once.
+const pageSize = 1000
 
 // askPause is how long it is between two looks at what became of the orders.
 const askPause = 250 * time.Millisecond
 
-// survey says what would happen, and to whom; nothing changes.
-func (m *migration) survey(ctx context.Context) (migrateReport, error) {
-	r := migrateReport{Journey: m.journey, DryRun: m.dryRun, Impact: []impact{}, Stayed: []api.MigrationStatus{}}
-	list, err := m.remote.standing(ctx, m.journey)
+// Survey says what would happen, and to whom; nothing changes.
+func (m *Migration) Survey(ctx context.Context) (Report, error) {
+	r := Report{Journey: m.Journey, DryRun: m.DryRun, Impact: []Impact{}, Stayed: []api.MigrationStatus{}}
+	list, err := api.GetStepCounts.Call(ctx, m.Gateway, api.JourneyFilter{Journey: m.Journey})
 	if err != nil {
 		return r, err
 	}
@@ -45,7 +50,7 @@ func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 	if len(standing) == 0 || standing[0].Current == "" {
 		return r, &app.ExitError{
 			Code: app.ExitBad,
-			Err:  fmt.Errorf("the current release has no journey %q: publish the revision to move to first", m.journey),
+			Err:  fmt.Errorf("the current release has no journey %q: publish the revision to move to first", m.Journey),
 		}
 	}
 	r.To = standing[0].Current
@@ -53,14 +58,14 @@ func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 	if err != nil {
 		return r, err
 	}
-	found := map[impact]int{}
+	found := map[Impact]int{}
 	for after := ""; ; {
-		got, err := m.page(ctx, after, page, true)
+		got, err := m.page(ctx, after, pageSize, true)
 		if err != nil {
 			return r, err
 		}
 		for _, one := range got.Migrations {
-			i := impact{From: one.From, Step: one.Step, Target: one.Target, Suggest: suggest[[2]string{one.From, one.Step}]}
+			i := Impact{From: one.From, Step: one.Step, Target: one.Target, Suggest: suggest[[2]string{one.From, one.Step}]}
 			if one.State == enrollment.MigrationRefused {
 				i.Reason = one.Reason
 				r.Stayed = append(r.Stayed, one)
@@ -77,7 +82,7 @@ func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 		i.Instances = n
 		r.Impact = append(r.Impact, i)
 	}
-	slices.SortFunc(r.Impact, func(a, b impact) int {
+	slices.SortFunc(r.Impact, func(a, b Impact) int {
 		return cmp.Or(
 			cmp.Compare(a.From, b.From),
 			cmp.Compare(a.Step, b.Step),
@@ -90,7 +95,7 @@ func (m *migration) survey(ctx context.Context) (migrateReport, error) {
 
 // suggestions compares the revisions with open instances with the current one: it finds which steps look
 // renamed, what customers may not expect, and slips in the names of steps.
-func (m *migration) suggestions(s api.JourneyStepCounts) (map[[2]string]string, error) {
+func (m *Migration) suggestions(s api.JourneyStepCounts) (map[[2]string]string, error) {
 	var now *journey.Definition
 	known := map[string]bool{}
 	for _, rev := range s.Revisions {
@@ -105,9 +110,9 @@ func (m *migration) suggestions(s api.JourneyStepCounts) (map[[2]string]string, 
 			now = d
 		}
 	}
-	for _, old := range slices.Sorted(maps.Keys(m.renamed)) {
+	for _, old := range slices.Sorted(maps.Keys(m.Renamed)) {
 		if !known[old] {
-			return nil, app.Usage("--step %s=%s: no revision with open instances has a step %q", old, m.renamed[old], old)
+			return nil, app.Usage("--step %s=%s: no revision with open instances has a step %q", old, m.Renamed[old], old)
 		}
 	}
 	out := map[[2]string]string{}
@@ -115,35 +120,34 @@ func (m *migration) suggestions(s api.JourneyStepCounts) (map[[2]string]string, 
 		if rev.Revision == s.Current {
 			continue
 		}
-		d, moves, err := revisionMoves(rev, now, m.renamed)
+		d, moves, err := StepMoves(rev, now, m.Renamed)
 		if err != nil {
 			return nil, err
 		}
 		for step, move := range moves {
 			out[[2]string{rev.Revision, step}] = move.Suggest
 		}
-		m.warnings = append(m.warnings, d.Warnings...)
+		m.Warnings = append(m.Warnings, d.Warnings...)
 	}
-	slices.Sort(m.warnings)
-	m.warnings = slices.Compact(m.warnings)
+	slices.Sort(m.Warnings)
+	m.Warnings = slices.Compact(m.Warnings)
 	return out, nil
 }
 
 // page asks for a page of the migration.
-func (m *migration) page(ctx context.Context, after string, limit int, dryRun bool) (api.MigratePage, error) {
-	return api.Migrate.Call(ctx, &m.remote, api.MigrateInput{Body: api.MigrateRequest{
-		Journey: m.journey, Renamed: m.renamed, DryRun: dryRun, After: after, Limit: limit,
+func (m *Migration) page(ctx context.Context, after string, limit int, dryRun bool) (api.MigratePage, error) {
+	return api.Migrate.Call(ctx, m.Gateway, api.MigrateInput{Body: api.MigrateRequest{
+		Journey: m.Journey, Renamed: m.Renamed, DryRun: dryRun, After: after, Limit: limit,
 	}})
 }
 
-// run tells the instances to move, at the rate, and waits for their answers.
-func (m *migration) run(ctx context.Context, r *migrateReport) error {
-	began, total := clock.Wall(), r.movable()
-	defer m.progress.end()
+// Run requests the moves, at the rate, and waits for the answers.
+func (m *Migration) Run(ctx context.Context, r *Report) error {
+	began, total := clock.Wall(), r.Movable()
 	r.Stayed = []api.MigrationStatus{}
 	m.waiting = map[string]api.MigrationStatus{}
 	for after := ""; ; {
-		got, err := m.page(ctx, after, min(max(int(m.rate/2), 1), page), false)
+		got, err := m.page(ctx, after, min(max(int(m.Rate/2), 1), pageSize), false)
 		if err != nil {
 			return m.interrupted(ctx, err)
 		}
@@ -155,15 +159,15 @@ func (m *migration) run(ctx context.Context, r *migrateReport) error {
 			m.waiting[one.Enrollment] = one
 		}
 		r.Ordered = len(m.waiting)
-		m.progress.draw(min(float64(r.Ordered)/float64(max(total, 1)), 1), fmt.Sprintf("%d of %d requested", r.Ordered, total))
+		m.Progress(min(float64(r.Ordered)/float64(max(total, 1)), 1), fmt.Sprintf("%d of %d requested", r.Ordered, total))
 		if after = got.Next; after == "" {
 			break
 		}
-		if err := clock.Wait(ctx, began.Add(time.Duration(float64(r.Ordered)/m.rate*float64(time.Second)))); err != nil {
+		if err := clock.Wait(ctx, began.Add(time.Duration(float64(r.Ordered)/m.Rate*float64(time.Second)))); err != nil {
 			return m.interrupted(ctx, err)
 		}
 	}
-	if !m.noWait {
+	if !m.NoWait {
 		if err := m.answers(ctx, r); err != nil {
 			return err
 		}
@@ -173,7 +177,7 @@ func (m *migration) run(ctx context.Context, r *migrateReport) error {
 	return nil
 }
 
-func (m *migration) interrupted(ctx context.Context, err error) error {
+func (m *Migration) interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return &app.ExitError{
 			Code: app.ExitBad,
@@ -184,7 +188,7 @@ func (m *migration) interrupted(ctx context.Context, err error) error {
 }
 
 // answers waits until every instance that was told to move has answered, or ended.
-func (m *migration) answers(ctx context.Context, r *migrateReport) error {
+func (m *Migration) answers(ctx context.Context, r *Report) error {
 	behind, last := "", clock.Wall() // up to behind, everyone has answered
 	for len(m.waiting) > 0 {
 		before := len(m.waiting)
@@ -196,18 +200,18 @@ func (m *migration) answers(ctx context.Context, r *migrateReport) error {
 		if len(m.waiting) < before {
 			last = now
 		}
-		m.progress.draw(
+		m.Progress(
 			1-float64(len(m.waiting))/float64(r.Ordered),
 			fmt.Sprintf("%d of %d moved, %d stay", r.Moved, r.Ordered, len(r.Stayed)),
 		)
-		if now.Sub(last) > m.patience {
+		if now.Sub(last) > m.Patience {
 			return &app.ExitError{
 				Code: app.ExitBad,
 				Err: fmt.Errorf(
 					"%d of %d have not answered for %s: is a worker running? Requested migrations continue; run the same command to resume",
 					len(m.waiting),
 					r.Ordered,
-					m.patience,
+					m.Patience,
 				),
 			}
 		}
@@ -222,11 +226,11 @@ func (m *migration) answers(ctx context.Context, r *migrateReport) error {
 
 // look reads what became of the orders behind an enrollment, and gives up to where all is settled. An order
 // that is gone is that of an instance which ended.
-func (m *migration) look(ctx context.Context, behind string, r *migrateReport) (string, error) {
+func (m *Migration) look(ctx context.Context, behind string, r *Report) (string, error) {
 	expected := slices.Sorted(maps.Keys(m.waiting))
 	settled, at := true, behind
 	for {
-		got, err := api.ListMigrations.Call(ctx, &m.remote, api.MigrationFilter{Journey: m.journey, After: at, Limit: page})
+		got, err := api.ListMigrations.Call(ctx, m.Gateway, api.MigrationFilter{Journey: m.Journey, After: at, Limit: pageSize})
 		if err != nil {
 			return behind, err
 		}
@@ -256,7 +260,7 @@ func (m *migration) look(ctx context.Context, behind string, r *migrateReport) (
 }
 
 // gone takes those off the list that should have stood before id, and are not there any more; empty: all.
-func (m *migration) gone(expected []string, id string, r *migrateReport) []string {
+func (m *Migration) gone(expected []string, id string, r *Report) []string {
 	for len(expected) > 0 && (id == "" || expected[0] < id) {
 		if _, waits := m.waiting[expected[0]]; waits {
 			r.Ended++

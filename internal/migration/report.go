@@ -1,0 +1,68 @@
+package migration
+
+import (
+	"fmt"
+
+	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/diff"
+)
+
+// Impact is what a migration would do to the instances at one step of one revision.
+type Impact struct {
+	From      string `json:"from"` // revision
+	Step      string `json:"step,omitempty"`
+	Target    string `json:"target,omitempty"`
+	Reason    string `json:"reason,omitempty"`  // why they stay
+	Suggest   string `json:"suggest,omitempty"` // the step that looks like it
+	Instances int    `json:"instances"`
+}
+
+// Report is the result of a survey or of a run.
+type Report struct {
+	Journey string                `json:"journey"`
+	To      string                `json:"to"` // revision
+	DryRun  bool                  `json:"dry_run,omitempty"`
+	Impact  []Impact              `json:"Impact"`
+	Ordered int                   `json:"ordered"` // requested, in this run or before it
+	Moved   int                   `json:"moved"`
+	Ended   int                   `json:"ended"` // ended before they could move
+	Waiting int                   `json:"waiting"`
+	Stayed  []api.MigrationStatus `json:"stayed"`
+	Seconds float64               `json:"seconds"`
+}
+
+// Movable is how many instances the survey found that can move.
+func (r Report) Movable() (n int) {
+	for _, i := range r.Impact {
+		if i.Reason == "" {
+			n += i.Instances
+		}
+	}
+	return n
+}
+
+// StepMoves compares a live revision with a definition (nil: the journey is taken out) and returns where each
+// of its steps leads, by step.
+func StepMoves(
+	rev api.RevisionStepCounts,
+	now *journey.Definition,
+	renamed map[string]string,
+) (diff.JourneyDiff, map[string]diff.StepMove, error) {
+	old, err := journey.Unpack(rev.Definition)
+	if err != nil {
+		return diff.JourneyDiff{}, nil, fmt.Errorf("revision %s: %w; is the gateway of the same version?", rev.Revision, err)
+	}
+	d, err := diff.CompareJourneys(old, now, renamed)
+	if err != nil {
+		return d, nil, err
+	}
+	moves := map[string]diff.StepMove{}
+	for _, s := range old.Steps { // a revision that stays is kept at every step
+		moves[s.ID] = diff.StepMove{Step: s.ID, Kind: s.Kind, Target: s.ID}
+	}
+	for _, m := range d.Moves {
+		moves[m.Step] = m
+	}
+	return d, moves, nil
+}
