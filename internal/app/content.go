@@ -134,3 +134,12 @@ func Publish(ctx context.Context, st *engine.Engine, content *journey.Content) (
 	p.compare(old, content)
 	return p, nil
 }
+
+// FolderOf returns the journeys folder a file belongs to: above messages/ and actions/, else where it lies.
+func FolderOf(path string) string {
+	dir := filepath.Dir(filepath.Clean(path))
+	if base := filepath.Base(dir); base == "messages" || base == "actions" {
+		return filepath.Dir(dir)
+	}
+	return dir
+}

@@ -2,26 +2,17 @@ package cli
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/comparison"
 	"github.com/tabi-journeys/tabi/internal/journey/diff"
 )
-
-// diffReport is what `diff` says.
-type diffReport struct {
-	Old string `json:"old,omitempty"`
-	New string `json:"new"`
-	diff.Diff
-	Unread []string      `json:"not_compared,omitempty"` // of the old side, do not compile
-	Live   []liveJourney `json:"live,omitempty"`         // with --live
-	Note   string        `json:"note,omitempty"`         // why Temporal was not asked
-}
 
 func diffCommand(b app.Build) *cobra.Command {
 	var (
@@ -53,7 +44,7 @@ func diffCommand(b app.Build) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := compareSides(c, b, args, live, renamed)
+			report, err := comparison.Compare(c.Context(), c.ErrOrStderr(), b, args, live, renamed)
 			if err != nil {
 				return err
 			}
@@ -67,11 +58,11 @@ func diffCommand(b app.Build) *cobra.Command {
 				}
 				cfg.DataDir = r.DataDir
 				cfg.UseDev(c.Flags())
-				if stuck, err = report.ask(c.Context(), &r, &cfg, renamed); err != nil {
+				if stuck, err = report.Ask(c.Context(), &r, &cfg, renamed); err != nil {
 					return err
 				}
 			}
-			if err := show(c, output, report, report.print); err != nil {
+			if err := show(c, output, report, func(p *printer) { printComparison(p, report) }); err != nil {
 				return err
 			}
 			if stuck > 0 || len(report.Unread) > 0 {
@@ -105,92 +96,13 @@ func renames(steps []string) (map[string]string, error) {
 	return out, nil
 }
 
-// compared is a report and the new side that it is about.
-type compared struct {
-	diffReport
-	to     *diffSide
-	nobase bool // there is no old side but what is live
-}
-
-// compareSides reads both sides. An error of the new one ends it; of the old one, what does not compile is left out.
-func compareSides(c *cobra.Command, b app.Build, args []string, live bool, renamed map[string]string) (*compared, error) {
-	oldArg, newArg := "HEAD", "journeys"
-	if len(args) > 0 {
-		oldArg = args[0]
-	}
-	if len(args) > 1 {
-		newArg = args[1]
-	}
-	to, err := readSide(c.Context(), b, newArg, folderOf(oldArg))
-	if err != nil {
-		return nil, err
-	}
-	if len(to.errors) > 0 {
-		if err := to.errors.Text(c.ErrOrStderr()); err != nil {
-			return nil, err
-		}
-		return nil, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s has errors: mend them first", to.label)}
-	}
-	out := &compared{to: to, nobase: live && len(args) == 0}
-	out.New, out.Diff = to.label, diff.Diff{
-		Journeys: []diff.JourneyDiff{},
-		Messages: []diff.MessageDiff{},
-		Rules:    []diff.RuleDiff{},
-	}
-	if out.nobase {
-		return out, nil
-	}
-	from, err := readSide(c.Context(), b, oldArg, folderOf(newArg))
-	if err != nil && len(args) == 0 {
-		return nil, app.Usage("there is no old side: %w; name a folder, a file or a git revision", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := from.errors.Text(c.ErrOrStderr()); err != nil {
-		return nil, err
-	}
-	out.Old = from.label
-	one := from.only
-	if one == "" {
-		one = to.only
-	}
-	old, now := *from.content, *to.content
-	now.Journeys, now.Messages = maps.Clone(now.Journeys), maps.Clone(now.Messages)
-	for _, rules := range from.brokenRules() {
-		out.Unread = append(out.Unread, rules)
-		old.Rules = now.Rules
-	}
-	for _, name := range from.broken() {
-		if now.Journeys[name] != nil && old.Journeys[name] == nil || now.Messages[name] != nil && old.Messages[name] == nil {
-			out.Unread = append(out.Unread, name)
-			delete(now.Journeys, name)
-			delete(now.Messages, name)
-		}
-	}
-	if out.Diff, err = diff.Compare(&old, &now, renamed); err == nil && one != "" {
-		out.narrow(one, from.message || to.message)
-	}
-	return out, err
-}
-
-// narrow keeps what is about one journey or message. The whole was compared: a journey is told what became of
-// its messages.
-func (r *compared) narrow(name string, message bool) {
-	r.to.only = name
-	r.Journeys = slices.DeleteFunc(r.Journeys, func(d diff.JourneyDiff) bool { return message || d.Journey != name })
-	r.Messages = slices.DeleteFunc(r.Messages, func(d diff.MessageDiff) bool { return !message || d.Message != name })
-	r.Rules = []diff.RuleDiff{}
-	r.Unread = slices.DeleteFunc(r.Unread, func(other string) bool { return other != name })
-}
-
-func (r *compared) print(p *printer) {
+func printComparison(p *printer, r *comparison.Comparison) {
 	switch {
-	case r.nobase && len(r.Rules) > 0:
+	case r.NoBase && len(r.Rules) > 0:
 		p.line("%s → %s", r.Old, r.New)
-	case !r.nobase && r.Empty() && len(r.Unread) > 0:
+	case !r.NoBase && r.Empty() && len(r.Unread) > 0:
 		p.line("%s → %s: not known, since %s cannot be read in full; no change in the rest", r.Old, r.New, r.Old)
-	case !r.nobase && r.Empty():
+	case !r.NoBase && r.Empty():
 		p.line("%s → %s: no change in meaning", r.Old, r.New)
 	}
 	_ = r.Diff.Text(p.w)
@@ -201,9 +113,68 @@ func (r *compared) print(p *printer) {
 		p.line("%s", r.Note)
 	}
 	for _, j := range r.Live {
-		j.print(p)
+		printLive(p, j)
 	}
-	if r.Live != nil && !slices.ContainsFunc(r.Live, func(j liveJourney) bool { return j.Instances > 0 }) {
+	if r.Live != nil && !slices.ContainsFunc(r.Live, func(j comparison.LiveJourney) bool { return j.Instances > 0 }) {
 		p.line("no instance is open")
 	}
+}
+
+func printLive(p *printer, j comparison.LiveJourney) {
+	if j.New == "" {
+		p.line("journey %s: %d open; it is taken out, so nobody enters, and these go on as they are", j.Journey, j.Instances)
+	} else {
+		p.line("journey %s: %d open; the new revision is %s", j.Journey, j.Instances, j.New)
+	}
+	for _, rev := range j.Revisions {
+		note := ""
+		if rev.Temporal != nil && *rev.Temporal != rev.Instances {
+			note = fmt.Sprintf(" (Temporal counts %d running; its list lags by a moment, else see tabi reconcile)", *rev.Temporal)
+		}
+		if rev.Revision == j.New {
+			p.line("  revision %s, the new one: %d open%s", rev.Revision, rev.Instances, note)
+		} else {
+			p.line("  revision %s: %d open%s", rev.Revision, rev.Instances, note)
+		}
+		if rev.Diff != nil {
+			_ = rev.Diff.Text(p.w)
+		}
+		rows := make([]table.Row, len(rev.Steps))
+		for i, s := range rev.Steps {
+			where, says := placeName(s.Step, s.AwaitingGoal), verdict(s.StepMove, rev.Revision == j.New, j.New == "")
+			if s.Holdout {
+				where, says = "(held out)", "stays, as control group"
+			}
+			rows[i] = table.Row{"    " + where, s.Instances, says}
+		}
+		p.table(table.Row{"    STEP", "OPEN", "IF MOVED"}, rows)
+	}
+}
+
+// placeName is what people call the place of an instance.
+func placeName(step string, watching bool) string {
+	switch {
+	case watching:
+		return "(awaiting the goal)"
+	case step == "":
+		return "(on its way to the first step)"
+	}
+	return step
+}
+
+// verdict says in words what a move means for those at a step.
+func verdict(m diff.StepMove, there, gone bool) string {
+	switch {
+	case gone:
+		return "stays"
+	case there:
+		return "is there already"
+	case m.Refused != "" && m.Suggest != "":
+		return fmt.Sprintf("stays: %s; it looks like %s: --step %s=%s", m.Refused, m.Suggest, m.Step, m.Suggest)
+	case m.Refused != "":
+		return "stays: " + m.Refused
+	case m.Kept():
+		return "kept"
+	}
+	return "moves to " + m.Target
 }

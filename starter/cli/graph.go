@@ -67,7 +67,7 @@ func journeyToDraw(c *cobra.Command, b app.Build, name, dir string, chosen bool)
 		if info, err := os.Stat(name); err != nil || info.IsDir() {
 			return nil, app.Usage("cannot read %s: no such file, or no permission", name)
 		}
-		dir = rootOf(name)
+		dir = app.FolderOf(name)
 		name = strings.TrimSuffix(filepath.Base(name), ext)
 	}
 	files, err := app.ReadFolder(dir)

@@ -71,7 +71,7 @@ func lintPaths(b app.Build, paths []string) (source.Diagnostics, int, error) {
 			if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
 				return nil, 0, app.Usage("%s is no YAML file", path)
 			}
-			root = rootOf(path)
+			root = app.FolderOf(path)
 		}
 		if _, read := folders[root]; !read {
 			files, err := app.ReadFolder(root)
@@ -101,15 +101,6 @@ func lintPaths(b app.Build, paths []string) (source.Diagnostics, int, error) {
 	}
 	slices.SortStableFunc(found, func(a, b source.Diagnostic) int { return strings.Compare(a.File, b.File) })
 	return found, len(wanted), nil
-}
-
-// rootOf is the journeys folder a file belongs to: above messages/ and actions/, else where it lies.
-func rootOf(path string) string {
-	dir := filepath.Dir(filepath.Clean(path))
-	if base := filepath.Base(dir); base == "messages" || base == "actions" {
-		return filepath.Dir(dir)
-	}
-	return dir
 }
 
 func tally(found source.Diagnostics) (errors, warnings int) {

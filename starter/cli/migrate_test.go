@@ -17,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/comparison"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
@@ -253,18 +254,18 @@ func TestDiffLiveTellsOfRules(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	to, err := readSide(t.Context(), app.Build{}, dir, dir)
-	if err != nil || len(to.errors) > 0 {
-		t.Fatal(err, to.errors)
+	to, err := comparison.ReadSide(t.Context(), app.Build{}, dir, dir)
+	if err != nil || len(to.Errors) > 0 {
+		t.Fatal(err, to.Errors)
 	}
-	r := compared{to: to, nobase: true}
+	r := comparison.Comparison{To: to, NoBase: true}
 	r.New = "journeys"
 	cfg := app.Config{TemporalAddr: "127.0.0.1:1"}
-	if _, err := r.ask(t.Context(), &remote{apiclient.Client{URL: url}}, &cfg, nil); err != nil {
+	if _, err := r.Ask(t.Context(), &remote{apiclient.Client{URL: url}}, &cfg, nil); err != nil {
 		t.Fatal(err)
 	}
 	var said strings.Builder
-	r.print(&printer{w: &said})
+	printComparison(&printer{w: &said}, &r)
 	for _, want := range []string{"release 7 → journeys\n", "intent purchase: counts for everyone from the next decision on\n  ~ " +
 		"half_life: 1h → 2h\n"} {
 		if !strings.Contains(said.String(), want) {

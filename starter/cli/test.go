@@ -130,7 +130,7 @@ func findTests(b app.Build, paths []string) (*foundTests, error) {
 			if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
 				return nil, app.Usage("%s is no YAML file", path)
 			}
-			root = rootOf(path)
+			root = app.FolderOf(path)
 			only = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), ".test")
 		}
 		if folders[root] == nil {

@@ -1,4 +1,6 @@
-package cli
+// Package comparison compares two journeys folders, files or git revisions in meaning, and says what an edit would do to
+// the open enrollments of a gateway.
+package comparison
 
 import (
 	"bytes"
@@ -18,28 +20,28 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// diffSide is a journeys folder as it is, or was.
-type diffSide struct {
+// Side is a journeys folder as it is, or was.
+type Side struct {
 	label   string // as the user knows it
 	only    string // a file's name without folder and extension, where one was named
 	message bool   // only is a message
 	content *journey.Content
-	errors  source.Diagnostics
+	Errors  source.Diagnostics
 }
 
-// readSide reads a folder, a file or a revision of git; folder is where a revision without a path looks.
-func readSide(ctx context.Context, b app.Build, arg, folder string) (*diffSide, error) {
+// ReadSide reads a folder, a file or a revision of git; folder is where a revision without a path looks.
+func ReadSide(ctx context.Context, b app.Build, arg, folder string) (*Side, error) {
 	info, err := os.Stat(arg)
 	if err != nil {
 		return readRevision(ctx, b, arg, folder)
 	}
-	s := &diffSide{label: arg}
+	s := &Side{label: arg}
 	root := filepath.Clean(arg)
 	if !info.IsDir() {
 		if ext := filepath.Ext(arg); ext != ".yaml" && ext != ".yml" {
 			return nil, app.Usage("%s is no YAML file", arg)
 		}
-		root = rootOf(arg)
+		root = app.FolderOf(arg)
 		s.narrow(filepath.ToSlash(arg))
 	}
 	files, err := app.ReadFolder(root)
@@ -50,13 +52,13 @@ func readSide(ctx context.Context, b app.Build, arg, folder string) (*diffSide, 
 }
 
 // narrow looks at one file alone.
-func (s *diffSide) narrow(file string) {
+func (s *Side) narrow(file string) {
 	s.only = strings.TrimSuffix(path.Base(file), path.Ext(file))
 	s.message = path.Base(path.Dir(file)) == "messages"
 }
 
 // check compiles the side.
-func (s *diffSide) check(b app.Build, files []lint.File) error {
+func (s *Side) check(b app.Build, files []lint.File) error {
 	if len(files) == 0 {
 		return app.Usage("there is no YAML file in %s", s.label)
 	}
@@ -64,16 +66,16 @@ func (s *diffSide) check(b app.Build, files []lint.File) error {
 	s.content = content
 	for _, d := range found {
 		if d.Severity == source.Error {
-			s.errors = append(s.errors, d)
+			s.Errors = append(s.Errors, d)
 		}
 	}
 	return nil
 }
 
 // broken are the journeys and messages that do not compile, by the names of their files.
-func (s *diffSide) broken() []string {
+func (s *Side) broken() []string {
 	var out []string
-	for _, d := range s.errors {
+	for _, d := range s.Errors {
 		out = append(out, strings.TrimSuffix(path.Base(d.File), path.Ext(d.File)))
 	}
 	slices.Sort(out)
@@ -82,9 +84,9 @@ func (s *diffSide) broken() []string {
 
 // brokenRules are the files of intents, actions and policy that do not compile. Whatever of them did would look
 // as if the rest had been added.
-func (s *diffSide) brokenRules() []string {
+func (s *Side) brokenRules() []string {
 	var out []string
-	for _, d := range s.errors {
+	for _, d := range s.Errors {
 		switch dir, base := path.Base(path.Dir(d.File)), path.Base(d.File); {
 		case dir == "actions":
 			out = append(out, "actions/"+base)
@@ -101,13 +103,13 @@ func folderOf(arg string) string {
 	if info, err := os.Stat(arg); err == nil && info.IsDir() {
 		return arg
 	} else if err == nil {
-		return rootOf(arg)
+		return app.FolderOf(arg)
 	}
 	return "journeys"
 }
 
 // readRevision reads REV or REV:path through git.
-func readRevision(ctx context.Context, b app.Build, arg, folder string) (*diffSide, error) {
+func readRevision(ctx context.Context, b app.Build, arg, folder string) (*Side, error) {
 	rev, inside, explicit := strings.Cut(arg, ":")
 	dir := "."
 	if _, err := os.Stat(folder); err == nil && !explicit {
@@ -136,7 +138,7 @@ func readRevision(ctx context.Context, b app.Build, arg, folder string) (*diffSi
 		}
 	}
 	inside = strings.TrimSuffix(inside, "/")
-	s := &diffSide{label: rev + ":" + inside}
+	s := &Side{label: rev + ":" + inside}
 	tree := strings.TrimSpace(string(commit)) + ":" + inside
 	switch kind, err := git("cat-file", "-t", tree); {
 	case err != nil:
@@ -146,7 +148,7 @@ func readRevision(ctx context.Context, b app.Build, arg, folder string) (*diffSi
 		tree = strings.TrimSpace(
 			string(commit),
 		) + ":" + strings.TrimSuffix(
-			strings.TrimPrefix(path.Clean(filepath.ToSlash(rootOf(inside))), "."),
+			strings.TrimPrefix(path.Clean(filepath.ToSlash(app.FolderOf(inside))), "."),
 			"/",
 		)
 	}
@@ -206,7 +208,7 @@ func hidden(name string) bool {
 	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.HasPrefix(part, ".") })
 }
 
-// runGit runs git in a folder and gives what it says.
+// runGit runs git in a folder and returns its output.
 func runGit(ctx context.Context, dir string, in *bytes.Buffer, args ...string) ([]byte, error) {
 	c := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
 	if in != nil {
