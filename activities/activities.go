@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -18,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/message"
@@ -162,8 +162,7 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	if c.MessageID == "" || c.Type == "track" && c.Event == "" || c.UserID == "" && c.AnonymousID == "" {
 		return contract.TrackResult{}, invalidInput(`an event needs "messageId", "event", and "userId" or "anonymousId"`)
 	}
-	if strings.HasPrefix(c.Event, "tabi.") || strings.HasPrefix(c.MessageID, "tabi.") ||
-		strings.HasPrefix(c.UserID, "anon:") { // as the gateway
+	if event.Reserved(c.Event) || event.Reserved(c.MessageID) || event.Anonymous(c.UserID) { // as the gateway
 		return contract.TrackResult{}, invalidInput(`events and ids that begin with "tabi.", and user ids with "anon:", are reserved`)
 	}
 	at := a.cfg.Clock

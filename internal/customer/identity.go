@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -21,7 +22,7 @@ func Anonymous(id string) string {
 	if id == "" {
 		return ""
 	}
-	return "anon:" + id
+	return event.AnonymousPrefix + id
 }
 
 // merges reports whether a call links two ids.

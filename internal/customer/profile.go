@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -88,7 +89,7 @@ type Bounce struct{ Channel, Address, Reason string }
 func Consequence(name string, properties, traits map[string]any) (patch map[string]any, dead *Bounce) {
 	str := func(key string) string { s, _ := properties[key].(string); return strings.TrimSpace(s) }
 	switch name {
-	case "Unsubscribed":
+	case event.Unsubscribed:
 		consent := map[string]any{}
 		switch {
 		case str("topic") != "":
@@ -99,9 +100,9 @@ func Consequence(name string, properties, traits map[string]any) (patch map[stri
 			consent["marketing"] = false
 		}
 		return map[string]any{"consent": consent}, nil
-	case "Email Marked as Spam":
+	case event.EmailMarkedAsSpam:
 		return map[string]any{"consent": map[string]any{"email": false, "marketing": false}}, nil
-	case "Email Bounced":
+	case event.EmailBounced:
 		if !hard(str("type"), properties["permanent"]) {
 			return nil, nil
 		}

@@ -49,15 +49,8 @@ type Customer struct {
 	Bounced map[string]string // address → reason
 }
 
-// Names of the events that Segment's calls other than track become.
-const (
-	EventUpdated = "Customer Updated"
-	EventPage    = "Page Viewed"
-	EventScreen  = "Screen Viewed"
-	EventGroup   = "Group Joined"
-	EventStarted = "Journey Started" // for Enter without an event name
-	EventNone    = ""                // an alias: stored for its id, and no event of the customer
-)
+// EventNone is the name of an alias. An alias is stored for its id and is no event of the customer.
+const EventNone = ""
 
 // MaxDepth ends chains of events that journeys cause: a deeper event is stored but not delivered, and enters no journey.
 const MaxDepth = 10

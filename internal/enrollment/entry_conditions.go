@@ -8,6 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -177,9 +178,9 @@ func MergeConditions(ctx context.Context, b *unit.Unit, gone, survivor *unit.Loc
 func EnterAfterMerge(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, alias *customer.Event, changed []string,
 	receipt *customer.Receipt) error {
 	ev := &customer.Event{
-		ID:       "tabi.merge/" + alias.ID,
+		ID:       event.MergePrefix + alias.ID,
 		Customer: p.ID,
-		Name:     customer.EventUpdated,
+		Name:     event.CustomerUpdated,
 		Source:   alias.Source,
 		At:       alias.At,
 		Received: alias.Received,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
@@ -203,7 +204,7 @@ func enterPage(ctx context.Context, b *unit.Unit, p *progress, program *journey.
 		args = append(args, p.zone)
 	}
 	at := sqldb.Moment(p.moment)
-	ev := customer.Event{Name: eventScheduled, Source: "schedule", At: p.moment, Received: sqldb.Millis(b.Now), Lazy: true}
+	ev := customer.Event{Name: event.JourneyScheduled, Source: "schedule", At: p.moment, Received: sqldb.Millis(b.Now), Lazy: true}
 	if ev.Properties, ev.Text, err = sqldb.Normal(map[string]any{"scheduled_at": at.Format(time.RFC3339)}); err != nil {
 		return 0, err
 	}
@@ -256,7 +257,7 @@ func enterScheduled(ctx context.Context, b *unit.Unit, p *progress, ev customer.
 	if err := b.Lock(ctx, ids); err != nil {
 		return err
 	}
-	prefix := "tabi.schedule/" + p.journey + "/" + sqldb.Moment(p.moment).Format(time.RFC3339) + "/"
+	prefix := event.SchedulePrefix + p.journey + "/" + sqldb.Moment(p.moment).Format(time.RFC3339) + "/"
 	before := map[string]bool{} // entered at this scheduled time, also before a merge
 	if err := sqldb.Within(ctx, b.Tx, `select customer from events where name = $1 and at = $2 and substr(id, 1, length($3)) = $3 and
 	customer in (%s)`, ids, func(r *sql.Rows) error {
@@ -264,7 +265,7 @@ func enterScheduled(ctx context.Context, b *unit.Unit, p *progress, ev customer.
 		err := r.Scan(&id)
 		before[id] = true
 		return err
-	}, eventScheduled, p.moment, prefix); err != nil {
+	}, event.JourneyScheduled, p.moment, prefix); err != nil {
 		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {

@@ -13,9 +13,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// eventScheduled is the name of the entry event of a schedule.
-const eventScheduled = "Journey Scheduled"
-
 const (
 	schedulePage  = 200              // customers read in one transaction
 	schedulePages = 5                // pages under one lease

@@ -12,8 +12,8 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
-	"github.com/tabi-journeys/tabi/internal/gateway/mail"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/message"
@@ -259,7 +259,7 @@ func TestUnsubscribe(t *testing.T) {
 			t.Fatalf("POST: %d, consent %v, %d events", got.status, consent(), h.stored()-before)
 		}
 	}
-	if e := h.events("ana/b")[0]; e.Title != mail.Unsubscribed || !strings.Contains(mustJSON(t, e.Detail), `"journey":"apology"`) {
+	if e := h.events("ana/b")[0]; e.Title != event.Unsubscribed || !strings.Contains(mustJSON(t, e.Detail), `"journey":"apology"`) {
 		t.Errorf("event %+v", e)
 	}
 	h.call("/v1/identify", `{"userId":"ana/b","traits":{"consent":{"marketing":true}}}`)

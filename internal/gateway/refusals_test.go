@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
-	"github.com/tabi-journeys/tabi/internal/gateway/mail"
 	"pgregory.net/rapid"
 )
 
@@ -204,8 +204,8 @@ func TestConfigurationsThatDoNotStart(t *testing.T) {
 		"protected trait": {func(c *Config) { c.Keys = map[string]auth.Key{"k": {Kind: auth.WebKey, Traits: []string{"email"}}} },
 			`"email"`},
 		"protected event": {func(c *Config) {
-			c.Keys = map[string]auth.Key{"k": {Kind: auth.WebKey, Events: []string{mail.Unsubscribed}}}
-		}, mail.Unsubscribed},
+			c.Keys = map[string]auth.Key{"k": {Kind: auth.WebKey, Events: []string{event.Unsubscribed}}}
+		}, event.Unsubscribed},
 		"dev path elsewhere":  {func(c *Config) { c.DevHandlers = map[string]http.Handler{"GET /mail": http.NotFoundHandler()} }, "/dev/"},
 		"a secret key hidden": {func(c *Config) { c.Keys = map[string]auth.Key{"abcdefgh": {Kind: "x"}} }, "abcd…"},
 	} {

@@ -6,13 +6,11 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
-
-// emitted is the prefix of the id of an event that a step created; the key of the step's visit follows.
-const emitted = "tabi.emit/"
 
 // Emit stores an event for an enrollment's customer, once per in.Key, and applies it to all journeys. It claims the
 // enrollment. The event's depth is one more than the largest depth of the enrollment, its entry event and the event the
@@ -22,7 +20,7 @@ func (s *IngestRoom) Emit(ctx context.Context, now time.Time, in contract.Emit, 
 	if name == "" {
 		return sqldb.InputError("the event's name is missing")
 	}
-	calls := []customer.SegmentCall{{Type: "track", MessageID: emitted + sqldb.Clean(in.Key), Event: name, Properties: properties,
+	calls := []customer.SegmentCall{{Type: "track", MessageID: event.EmitPrefix + sqldb.Clean(in.Key), Event: name, Properties: properties,
 		Source: "step"}}
 	if err := s.intents.Classify(ctx, calls); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -228,30 +229,30 @@ func ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *cu
 func meaningOf(c *customer.SegmentCall) (name string, properties, patch map[string]any, err error) {
 	switch c.Type {
 	case "identify":
-		return customer.EventUpdated, c.Traits, c.Traits, nil
+		return event.CustomerUpdated, c.Traits, c.Traits, nil
 	case "page", "screen":
 		properties = c.Properties
 		if _, given := properties["name"]; c.Event != "" && !given {
 			properties = customer.Overlay(properties, map[string]any{"name": c.Event})
 		}
 		if c.Type == "page" {
-			return customer.EventPage, properties, nil, nil
+			return event.PageViewed, properties, nil, nil
 		}
-		return customer.EventScreen, properties, nil, nil
+		return event.ScreenViewed, properties, nil, nil
 	case "group":
 		id := groupID(c)
 		traits := c.Traits
 		if traits == nil {
 			traits = map[string]any{}
 		}
-		return customer.EventGroup, customer.Overlay(c.Traits, map[string]any{"group_id": id}),
+		return event.GroupJoined, customer.Overlay(c.Traits, map[string]any{"group_id": id}),
 			map[string]any{"groups": map[string]any{id: traits}}, nil
 	case "alias":
 		return customer.EventNone, nil, nil, nil
 	}
 	name = c.Event
 	if name == "" {
-		name = customer.EventStarted
+		name = event.JourneyStarted
 	}
 	return name, c.Properties, nil, nil
 }

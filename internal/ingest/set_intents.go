@@ -10,6 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -54,7 +55,7 @@ func (s *IngestRoom) SetIntents(ctx context.Context, now time.Time, customerID s
 			}
 			t := intent.Trace{
 				Intent: name,
-				Event:  intent.SetEvent + key,
+				Event:  event.IntentPrefix + key,
 				N:      intent.SetLine,
 				Kind:   intent.EvidenceSet,
 				Name:   intent.EvidenceSet,
@@ -68,9 +69,9 @@ func (s *IngestRoom) SetIntents(ctx context.Context, now time.Time, customerID s
 		}
 		open := slices.Clone(p.Open)
 		ev := &customer.Event{
-			ID:         intent.SetEvent + key,
+			ID:         event.IntentPrefix + key,
 			Customer:   p.ID,
-			Name:       customer.EventUpdated,
+			Name:       event.CustomerUpdated,
 			Source:     "set",
 			At:         sqldb.Millis(now),
 			Received:   sqldb.Millis(now),

@@ -12,6 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -124,7 +125,7 @@ func Resummed(
 // isMade reports whether tabi itself created an event, for an entry that no event of the customer caused. Such an event is
 // no evidence.
 func isMade(ev *customer.Event) bool {
-	return ev.Source == "schedule" || strings.HasPrefix(ev.ID, "tabi.merge/") || strings.HasPrefix(ev.ID, SetEvent)
+	return ev.Source == "schedule" || strings.HasPrefix(ev.ID, event.MergePrefix) || strings.HasPrefix(ev.ID, event.IntentPrefix)
 }
 
 // keptEvidence returns the evidence that does not depend on definitions, by time.
@@ -287,6 +288,3 @@ func NotifyScoresChanged(ctx context.Context, b *unit.Unit, p *unit.LockedCustom
 	}
 	return nil
 }
-
-// SetEvent is the prefix of the event ids of scores that a person set.
-const SetEvent = "tabi.intent/"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -23,10 +24,10 @@ type reaction struct {
 }
 
 var reactions = map[string]reaction{
-	"Email Opened":          {"email", decisioning.AnswerOpen},
-	"Email Link Clicked":    {"email", decisioning.AnswerClick},
-	"Push Clicked":          {"push", decisioning.AnswerClick},
-	"Email Bounced":         {"email", 0},
+	event.EmailOpened:       {"email", decisioning.AnswerOpen},
+	event.EmailLinkClicked:  {"email", decisioning.AnswerClick},
+	event.PushClicked:       {"push", decisioning.AnswerClick},
+	event.EmailBounced:      {"email", 0},
 	journey.MessageReceived: {"", decisioning.AnswerReply},
 }
 

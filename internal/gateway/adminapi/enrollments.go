@@ -12,6 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/figures"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
@@ -21,9 +22,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
-
-// journeyStarted is the event by which a customer enters a journey through the admin API.
-const journeyStarted = "Journey Started"
 
 func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.EnrollResponse, error) {
 	req := in.Body
@@ -42,7 +40,7 @@ func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.Enroll
 		return nil, web.NotFound("unknown_journey", "journey", "no such journey in the current release: "+strconv.Quote(req.Journey))
 	}
 	receipts, err := h.store.Ingest(ctx, h.Now(), []customer.SegmentCall{{
-		Type: "track", MessageID: req.ID, UserID: req.Customer, Event: journeyStarted, Properties: req.Properties,
+		Type: "track", MessageID: req.ID, UserID: req.Customer, Event: event.JourneyStarted, Properties: req.Properties,
 		Source: "cli", Enter: req.Journey,
 	}})
 	if err != nil {

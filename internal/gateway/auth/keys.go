@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
@@ -25,15 +26,8 @@ type Key struct {
 	Traits []string // web: the top-level traits it may set; never a protected one
 }
 
-// Events that change what a customer may be sent.
-const (
-	EventUnsubscribed = "Unsubscribed"
-	EventEmailBounced = "Email Bounced"
-	EventEmailSpam    = "Email Marked as Spam"
-)
-
 // protectedEvents may be tracked by server keys only.
-var protectedEvents = map[string]bool{EventUnsubscribed: true, EventEmailBounced: true, EventEmailSpam: true}
+var protectedEvents = map[string]bool{event.Unsubscribed: true, event.EmailBounced: true, event.EmailMarkedAsSpam: true}
 
 // ProtectedTraits are addresses and permissions: only a server key may set them.
 var ProtectedTraits = map[string]bool{"email": true, "phone": true, "push_token": true, "consent": true}

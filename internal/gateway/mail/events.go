@@ -16,30 +16,23 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/customer"
-	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Events that mail providers report, with Segment's names.
-const (
-	emailDelivered = "Email Delivered"
-	emailOpened    = "Email Opened"
-	emailClicked   = "Email Link Clicked"
-	emailBounced   = auth.EventEmailBounced
-	emailSpam      = auth.EventEmailSpam
-)
-
 // mailKinds maps providers' names to events.
 var mailKinds = map[string]string{
-	"delivered": emailDelivered, "delivery": emailDelivered,
-	"open": emailOpened, "opened": emailOpened,
-	"click": emailClicked, "clicked": emailClicked,
-	"bounce": emailBounced, "bounced": emailBounced, "hard_bounce": emailBounced, "soft_bounce": emailBounced,
-	"spam": emailSpam, "complaint": emailSpam, "complained": emailSpam, "spamreport": emailSpam, "spam_complaint": emailSpam,
-	"unsubscribe": Unsubscribed, "unsubscribed": Unsubscribed,
+	"delivered": event.EmailDelivered, "delivery": event.EmailDelivered,
+	"open": event.EmailOpened, "opened": event.EmailOpened,
+	"click": event.EmailLinkClicked, "clicked": event.EmailLinkClicked,
+	"bounce": event.EmailBounced, "bounced": event.EmailBounced,
+	"hard_bounce": event.EmailBounced, "soft_bounce": event.EmailBounced,
+	"spam": event.EmailMarkedAsSpam, "complaint": event.EmailMarkedAsSpam,
+	"complained": event.EmailMarkedAsSpam, "spamreport": event.EmailMarkedAsSpam, "spam_complaint": event.EmailMarkedAsSpam,
+	"unsubscribe": event.Unsubscribed, "unsubscribed": event.Unsubscribed,
 }
 
 // bounceKinds maps providers' names of bounces to hard (the address is dead) and soft (it may work later).
@@ -148,7 +141,7 @@ func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call cu
 	if p.Err != nil {
 		return call, "", p.Err
 	}
-	event, known := mailKinds[kind]
+	name, known := mailKinds[kind]
 	if !known {
 		return call, "reports of this type are ignored", nil
 	}
@@ -160,13 +153,13 @@ func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call cu
 		return call, "", h.StoreError(r, err)
 	}
 	call = customer.SegmentCall{
-		Type: "track", Event: event, Source: "http", Timestamp: h.happened(at),
+		Type: "track", Event: name, Source: "http", Timestamp: h.happened(at),
 		Properties: map[string]any{"message": c.Message, "step": c.Step, "journey": c.Journey, "channel": "email"},
 	}
 	call.UserID, call.AnonymousID = web.Identity(c.Customer)
 	call.Properties = web.WithText(call.Properties, "reason", reason)
 	call.Properties = web.WithText(call.Properties, "url", url)
-	if event == emailBounced {
+	if name == event.EmailBounced {
 		if bounce == "" {
 			bounce = kind
 		}
@@ -175,7 +168,7 @@ func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call cu
 		}
 		call.Properties["type"] = bounceKinds[bounce] // hard bounces mark the address
 	}
-	call.MessageID = reportID(id, event, c.Key, url, p.Text("timestamp", 64))
+	call.MessageID = reportID(id, name, c.Key, url, p.Text("timestamp", 64))
 	return call, "", nil
 }
 
@@ -185,5 +178,5 @@ func reportID(id string, parts ...string) string {
 		parts = []string{"id", id}
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return web.OwnPrefix + "mail." + hex.EncodeToString(sum[:16])
+	return event.MailPrefix + hex.EncodeToString(sum[:16])
 }

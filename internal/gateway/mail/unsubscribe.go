@@ -7,14 +7,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
-	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
-
-// Unsubscribed is the event that sets consent.marketing to false.
-const Unsubscribed = auth.EventUnsubscribed
 
 type unsubscribeView struct {
 	Token string
@@ -46,7 +43,7 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 	if err != nil || !optedOut(who) {
 		// A new id each time: an old link must work again after the customer has come back.
 		call := customer.SegmentCall{
-			Type: "track", Event: Unsubscribed, MessageID: web.OwnPrefix + "unsubscribe." + uuid.NewString(), Source: "http",
+			Type: "track", Event: event.Unsubscribed, MessageID: event.UnsubscribePrefix + uuid.NewString(), Source: "http",
 			Properties: about(m),
 		}
 		call.UserID, call.AnonymousID = web.Identity(m.Customer)

@@ -2,12 +2,12 @@ package segment
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
@@ -78,10 +78,10 @@ func (h *Handlers) call(field, kind string, in map[string]any, sentAt time.Time)
 		p.Refuse(web.Missing(p.At("userId"), "give either "+p.At("userId")+" or anonymousId"))
 	}
 	p.Refuse(web.CheckUserID(p.At("userId"), c.UserID))
-	if strings.HasPrefix(c.Event, web.OwnPrefix) {
+	if event.Reserved(c.Event) {
 		p.Refuse(web.Bad(p.At("event"), "begins with tabi., which is reserved; choose another name"))
 	}
-	if strings.HasPrefix(c.MessageID, web.OwnPrefix) {
+	if event.Reserved(c.MessageID) {
 		p.Refuse(web.Bad(p.At("messageId"), "begins with tabi., which is reserved; choose another id"))
 	}
 	if c.MessageID == "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -178,14 +179,14 @@ func (h *Handlers) authorize(r *http.Request, key auth.Key, batch bool, calls []
 // webAlias lets a web key alias an anonymous id, but no customer who was ever identified.
 func (h *Handlers) webAlias(r *http.Request, field string, c *customer.SegmentCall) *web.Error {
 	refused := web.Forbidden(field, "a web key may alias an anonymous id only; use a server key")
-	previous := strings.TrimPrefix(c.PreviousID, web.AnonymousPrefix)
+	previous := strings.TrimPrefix(c.PreviousID, event.AnonymousPrefix)
 	got, err := h.store.Customer(r.Context(), previous) // a user's id, or an anonymous one
 	switch {
-	case err == nil && !strings.HasPrefix(got.ID, web.AnonymousPrefix):
+	case err == nil && !event.Anonymous(got.ID):
 		return refused
 	case err != nil && !errors.Is(err, sqldb.ErrNotFound):
 		return h.StoreError(r, err)
 	}
-	c.PreviousID = web.AnonymousPrefix + previous // not a customer who later gets this as user id
+	c.PreviousID = event.AnonymousPrefix + previous // not a customer who later gets this as user id
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tabi-journeys/tabi/internal/event"
 )
 
 // MaxID is the longest id, in bytes.
@@ -317,7 +319,7 @@ var ids = map[string]bool{"userId": true, "anonymousId": true, "previousId": tru
 
 // CheckUserID refuses a user id that looks like an anonymous one.
 func CheckUserID(field, id string) *Error {
-	if strings.HasPrefix(id, AnonymousPrefix) {
+	if event.Anonymous(id) {
 		return Bad(field, "begins with anon:, which is reserved; send such an id as anonymousId")
 	}
 	return nil

@@ -4,13 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
-)
 
-const (
-	// AnonymousPrefix marks an anonymous id in the store; no user id may begin with it.
-	AnonymousPrefix = "anon:"
-	// OwnPrefix marks events and message ids of tabi itself.
-	OwnPrefix = "tabi."
+	"github.com/tabi-journeys/tabi/internal/event"
 )
 
 // FieldReader takes fields out of a decoded object and keeps the first error.
@@ -90,7 +85,7 @@ func WithText(m map[string]any, key, value string) map[string]any {
 
 // Identity splits a customer's id into the two ids of a Segment call.
 func Identity(customer string) (userID, anonymousID string) {
-	if anonymous, ok := strings.CutPrefix(customer, AnonymousPrefix); ok {
+	if anonymous, ok := strings.CutPrefix(customer, event.AnonymousPrefix); ok {
 		return "", anonymous
 	}
 	return customer, ""

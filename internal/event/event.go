@@ -1,0 +1,50 @@
+// Package event names the events and ids that have a meaning to tabi itself. docs/events.md lists them with their
+// properties and effects. The name of a customer's message is journey.MessageReceived, since workflows use it too.
+package event
+
+import "strings"
+
+// Prefixes that others may not use. An id of tabi continues its prefix with what makes the event unique, so a repeated
+// call is recorded once.
+const (
+	ReservedPrefix  = "tabi." // of names and message ids
+	AnonymousPrefix = "anon:" // of customer ids made of an anonymous id
+
+	EmitPrefix        = ReservedPrefix + "emit/"        // then the enrollment, step and visit
+	SchedulePrefix    = ReservedPrefix + "schedule/"    // then the journey, moment and customer
+	MergePrefix       = ReservedPrefix + "merge/"       // then the id of the alias
+	IntentPrefix      = ReservedPrefix + "intent/"      // then an id of the scores that were set
+	MailPrefix        = ReservedPrefix + "mail."        // then a hash of a provider's report
+	UnsubscribePrefix = ReservedPrefix + "unsubscribe." // then a random id
+)
+
+// Events that tabi records itself.
+const (
+	JourneyStarted   = "Journey Started" // by an operator, where the call has no other name
+	JourneyScheduled = "Journey Scheduled"
+	CustomerUpdated  = "Customer Updated" // identify too
+)
+
+// Events that Segment's calls page, screen and group become.
+const (
+	PageViewed   = "Page Viewed"
+	ScreenViewed = "Screen Viewed"
+	GroupJoined  = "Group Joined"
+)
+
+// Events of a customer about a message.
+const (
+	EmailDelivered    = "Email Delivered"
+	EmailOpened       = "Email Opened"
+	EmailLinkClicked  = "Email Link Clicked"
+	EmailBounced      = "Email Bounced"
+	EmailMarkedAsSpam = "Email Marked as Spam"
+	PushClicked       = "Push Clicked"
+	Unsubscribed      = "Unsubscribed"
+)
+
+// Reserved reports whether a name or message id is one that only tabi may use.
+func Reserved(name string) bool { return strings.HasPrefix(name, ReservedPrefix) }
+
+// Anonymous reports whether a customer id is made of an anonymous id. No user id may be.
+func Anonymous(customer string) bool { return strings.HasPrefix(customer, AnonymousPrefix) }
