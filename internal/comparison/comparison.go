@@ -28,7 +28,8 @@ type Comparison struct {
 	NoBase bool  `json:"-"` // there is no old side: Ask compares with the revisions that are open
 }
 
-// Compare reads both sides (args: old and new; HEAD and journeys by default) and writes errors of theirs to w. An error of the new one ends it; of the old one, what does not compile is left out.
+// Compare reads both sides (args: old and new; HEAD and journeys by default) and writes errors of theirs to w.
+// An error of the new side ends the comparison; of the old side, what does not compile is left out.
 func Compare(ctx context.Context, w io.Writer, b app.Build, args []string, live bool, renamed map[string]string) (*Comparison, error) {
 	oldArg, newArg := "HEAD", "journeys"
 	if len(args) > 0 {
@@ -90,7 +91,7 @@ func Compare(ctx context.Context, w io.Writer, b app.Build, args []string, live 
 	return out, err
 }
 
-// narrow keeps what is about one journey or message. The whole was Comparison: a journey is told what became of
+// narrow keeps what is about one journey or message. The whole was compared: a journey's diff names the changes of
 // its messages.
 func (r *Comparison) narrow(name string, message bool) {
 	r.To.only = name

@@ -187,13 +187,13 @@ func (m *Migration) interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// answers waits until every instance that was told to move has answered, or ended.
+// answers waits until every instance that was requested to move has answered or ended.
 func (m *Migration) answers(ctx context.Context, r *Report) error {
-	behind, last := "", clock.Wall() // up to behind, everyone has answered
+	settled, last := "", clock.Wall() // up to the enrollment settled, everyone has answered
 	for len(m.waiting) > 0 {
 		before := len(m.waiting)
 		var err error
-		if behind, err = m.look(ctx, behind, r); err != nil {
+		if settled, err = m.look(ctx, settled, r); err != nil {
 			return m.interrupted(ctx, err)
 		}
 		now := clock.Wall()
@@ -224,8 +224,8 @@ func (m *Migration) answers(ctx context.Context, r *Report) error {
 	return nil
 }
 
-// look reads what became of the orders behind an enrollment, and gives up to where all is settled. An order
-// that is gone is that of an instance which ended.
+// look reads the results of the requests after an enrollment, and returns the enrollment up to which all are settled. A
+// request that is gone is one of an enrollment that ended.
 func (m *Migration) look(ctx context.Context, behind string, r *Report) (string, error) {
 	expected := slices.Sorted(maps.Keys(m.waiting))
 	settled, at := true, behind

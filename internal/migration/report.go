@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/diff"
 )
 
-// Impact is what a migration would do to the instances at one step of one revision.
+// Impact is what a migration would do to the enrollments at one step of one revision.
 type Impact struct {
 	From      string `json:"from"` // revision
 	Step      string `json:"step,omitempty"`
@@ -23,7 +23,7 @@ type Report struct {
 	Journey string                `json:"journey"`
 	To      string                `json:"to"` // revision
 	DryRun  bool                  `json:"dry_run,omitempty"`
-	Impact  []Impact              `json:"Impact"`
+	Impact  []Impact              `json:"impact"`
 	Ordered int                   `json:"ordered"` // requested, in this run or before it
 	Moved   int                   `json:"moved"`
 	Ended   int                   `json:"ended"` // ended before they could move

@@ -13,14 +13,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Explained is why a text is taken for what it is, and what is known of a customer.
+// Explained is the explanation of a text and of the intents of a customer.
 type Explained struct {
 	Text     *TextView    `json:"text,omitempty"`
 	Customer string       `json:"customer,omitempty"`
 	Intents  []IntentView `json:"intents,omitempty"`
 }
 
-// TextView is what a text is classified as, with the n-grams for and against the likeliest intent.
+// TextView is the classification of a text, with the n-grams for and against the likeliest intent.
 type TextView struct {
 	Intent     string        `json:"intent"` // empty: none of the intents
 	Confidence float64       `json:"confidence"`

@@ -151,7 +151,7 @@ func printLive(p *printer, j comparison.LiveJourney) {
 	}
 }
 
-// placeName is what people call the place of an instance.
+// placeName names the place of an enrollment for people.
 func placeName(step string, watching bool) string {
 	switch {
 	case watching:

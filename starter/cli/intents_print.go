@@ -15,7 +15,7 @@ func decimal(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
 // percent is a share for people.
 func percent(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) + " %" }
 
-// sayTrained tells how a classifier was made and how well it does.
+// sayTrained prints how a classifier was made and how well it does.
 func sayTrained(p *printer, t *training.Trained) {
 	made := several(
 		t.Intents,

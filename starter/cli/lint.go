@@ -56,7 +56,7 @@ func lintCommand(b app.Build) *cobra.Command {
 
 var formats = []string{"text", "json", "github"}
 
-// lintPaths checks the folders of all paths, and gives what concerns the paths and how many files that was.
+// lintPaths checks the folders of all paths, and returns what concerns the paths, and the number of files.
 func lintPaths(b app.Build, paths []string) (source.Diagnostics, int, error) {
 	folders := map[string][]lint.File{}
 	wanted := map[string]bool{} // files to report; those of a folder that was named all are

@@ -197,7 +197,7 @@ func TestMigrate(t *testing.T) {
 	code, out, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "-o", "json")
 	var report migration.Report
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Moved != 1 || report.Ordered != 1 ||
-		len(report.Stayed) != 0 {
+		len(report.Stayed) != 0 || !strings.Contains(out, `"impact": [`) {
 		t.Errorf("again: exit %d %v\n%s%s", code, err, out, errs)
 	}
 	for customer, n := range g.orders {

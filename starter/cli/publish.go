@@ -58,7 +58,7 @@ func publishCommand(b app.Build) *cobra.Command {
 	return c
 }
 
-// sayPublished tells what a release changed.
+// sayPublished prints what a release changed.
 func sayPublished(out *printer, p app.Published) {
 	if p.Same() {
 		out.line("release %d: nothing changed", p.Release)

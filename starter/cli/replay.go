@@ -24,7 +24,7 @@ import (
 // recordedHistories is where the project keeps what its interpreters have run.
 const recordedHistories = "workflows/testdata/histories"
 
-// replayReport is what `replay` says.
+// replayReport is the output of `replay`.
 type replayReport struct {
 	Histories []simulate.Replayed `json:"histories"`
 	Passed    int                 `json:"passed"`

@@ -17,7 +17,7 @@ import (
 // askTimeout bounds the question to Temporal: what the store knows is shown without it too.
 const askTimeout = 5 * time.Second
 
-// statusView is what `status` knows of an instance.
+// statusView is the output of `status`.
 type statusView struct {
 	api.Status
 	State   *contract.State `json:"state,omitempty"`         // the run's own answer to the query `state`

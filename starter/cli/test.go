@@ -21,7 +21,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/simulate"
 )
 
-// testFlags are what `tabi test` is told.
+// testFlags are the flags of `tabi test`.
 type testFlags struct {
 	run, junit, output string
 	verbose, coverage  bool
@@ -91,7 +91,7 @@ func (f testFlags) test(c *cobra.Command, b app.Build, paths []string) error {
 	return report.end()
 }
 
-// testFolder is what there is to run.
+// foundTests are the scenarios to run.
 type foundTests struct {
 	errors   source.Diagnostics
 	tests    []foundTest

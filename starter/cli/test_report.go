@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/simulate"
 )
 
-// testReport tells of scenarios as they end, file by file.
+// testReport prints scenarios as they end, file by file.
 type testReport struct {
 	flags          testFlags
 	found          *foundTests
@@ -37,7 +37,7 @@ func (r *testReport) add(_ int, result simulate.Result) {
 	}
 }
 
-// flush tells of the file at hand.
+// flush prints the current file.
 func (r *testReport) flush() {
 	if len(r.file) == 0 || r.flags.output == "json" {
 		return
@@ -68,7 +68,7 @@ func (r *testReport) flush() {
 	r.file = nil
 }
 
-// end tells of the rest, and gives the verdict.
+// end prints the rest and returns the verdict.
 func (r *testReport) end() error {
 	r.flush()
 	var coverage []simulate.Coverage
