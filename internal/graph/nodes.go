@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -74,7 +75,7 @@ func entryNode(d *journey.Definition) Node {
 	again := map[string]string{
 		journey.ReentryNever: "once in a lifetime", journey.ReentryAlways: "again at any time",
 		journey.ReentryAfterExit: "again once it has ended",
-		journey.ReentryAfter:     "again after " + Span(e.After),
+		journey.ReentryAfter:     "again after " + human.Duration(e.After),
 	}[e.Reentry]
 	if again != "" {
 		n.Lines = append(n.Lines, again)
@@ -115,7 +116,7 @@ func ruleNodes(d *journey.Definition) []Node {
 			lines = append(lines, "worth "+condition(g.Value))
 		}
 		if g.Within > 0 {
-			lines = append(lines, "watched for "+Span(g.Within)+" from entry")
+			lines = append(lines, "watched for "+human.Duration(g.Within)+" from entry")
 		}
 		rule("#goal", KindGoal, events(g.Events), contract.Goal, g.When, lines...)
 	}
@@ -136,7 +137,7 @@ func ruleNodes(d *journey.Definition) []Node {
 		}
 		rule(rerouteID(i), KindReroute, title, "", r.When, line)
 	}
-	rule("#timeout", KindTimeout, "after "+Span(d.Timeout), contract.TimedOut, "", "ends as "+contract.TimedOut)
+	rule("#timeout", KindTimeout, "after "+human.Duration(d.Timeout), contract.TimedOut, "", "ends as "+contract.TimedOut)
 	return out
 }
 

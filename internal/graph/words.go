@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
-	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -55,7 +54,7 @@ func words(s *journey.Step) (title string, lines []string, out []way) {
 		return "event " + spec.Event, listed("with ", slices.Sorted(maps.Keys(spec.Properties))), []way{next}
 	case *journey.Call:
 		next.Label, next.Full = "answered", "the request was answered"
-		return spec.Method + " " + address(spec.URL), []string{"at most " + Span(spec.Timeout) + " a try"},
+		return spec.Method + " " + address(spec.URL), []string{"at most " + human.Duration(spec.Timeout) + " a try"},
 			[]way{next, {"on_failure", "failed", "the request failed for good", spec.OnFailure}}
 	case *journey.GoTo:
 		return spec.Target, nil, []way{{Arm: ArmNext, to: spec.To}}
@@ -86,13 +85,13 @@ func waitWords(spec *journey.Wait) string {
 	case spec.Until != "":
 		text := "until " + string(spec.Until)
 		if spec.Offset < 0 {
-			text = Span(-spec.Offset) + " before " + string(spec.Until)
+			text = human.Duration(-spec.Offset) + " before " + string(spec.Until)
 		} else if spec.Offset > 0 {
-			text = Span(spec.Offset) + " after " + string(spec.Until)
+			text = human.Duration(spec.Offset) + " after " + string(spec.Until)
 		}
 		return text
 	}
-	return "for " + Span(spec.Duration)
+	return "for " + human.Duration(spec.Duration)
 }
 
 func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []way) {
@@ -119,11 +118,16 @@ func waitForWords(spec *journey.WaitFor) (title string, lines []string, out []wa
 		}
 		out = append(out, way{strconv.Itoa(i + 1), label, full, a.Then})
 	}
-	lines = append(lines, "at most "+Span(spec.Timeout))
+	lines = append(lines, "at most "+human.Duration(spec.Timeout))
 	if spec.Since == "entry" {
 		lines[0] += ", events since entry count"
 	}
-	timeout := way{"on_timeout", "after " + Span(spec.Timeout), "nothing came within " + Span(spec.Timeout), spec.OnTimeout}
+	timeout := way{
+		"on_timeout",
+		"after " + human.Duration(spec.Timeout),
+		"nothing came within " + human.Duration(spec.Timeout),
+		spec.OnTimeout,
+	}
 	return "for " + strings.Join(all, " or "), lines, append(out, timeout)
 }
 
@@ -218,10 +222,17 @@ func askWords(spec *journey.Ask) (title string, lines []string, out []way) {
 		out = append(out, w)
 	}
 	question := &spec.Question
-	return "question " + question.Message, append(saidWords(question), "at most "+Span(spec.Timeout)), append(out,
-		way{"on_timeout", "after " + Span(spec.Timeout), "no reply that fits came within " + Span(spec.Timeout), spec.OnTimeout},
+	return "question " + question.Message, append(saidWords(question), "at most "+human.Duration(spec.Timeout)), append(
+		out,
+		way{
+			"on_timeout",
+			"after " + human.Duration(spec.Timeout),
+			"no reply that fits came within " + human.Duration(spec.Timeout),
+			spec.OnTimeout,
+		},
 		way{"on_blocked", "blocked", "the contact policy does not permit it", question.OnBlocked},
-		way{"on_failure", "failed", "it could not be delivered", question.OnFailure})
+		way{"on_failure", "failed", "it could not be delivered", question.OnFailure},
+	)
 }
 
 func handoffWords(s *journey.Step, spec *journey.Handoff) (title string, lines []string, out []way) {
@@ -249,28 +260,18 @@ func handoffWords(s *journey.Step, spec *journey.Handoff) (title string, lines [
 	}
 	out = append(out, way{ArmOther, "other outcome", "the agent resolved it in other words", s.Next})
 	if spec.Timeout > 0 {
-		lines = append(lines, "at most "+Span(spec.Timeout))
+		lines = append(lines, "at most "+human.Duration(spec.Timeout))
 		out = append(
 			out,
-			way{"on_timeout", "after " + Span(spec.Timeout), "nobody resolved it within " + Span(spec.Timeout), spec.OnTimeout},
+			way{
+				"on_timeout",
+				"after " + human.Duration(spec.Timeout),
+				"nobody resolved it within " + human.Duration(spec.Timeout),
+				spec.OnTimeout,
+			},
 		)
 	}
 	return "queue " + spec.Queue, lines, out
-}
-
-// Span formats a duration in days, hours, minutes and seconds: 30d is clearer than 4w2d.
-func Span(d time.Duration) string {
-	if d < 0 {
-		return "-" + Span(-d)
-	}
-	const day = 24 * time.Hour
-	switch days, rest := d/day, d%day; {
-	case days > 0 && rest == 0:
-		return strconv.FormatInt(int64(days), 10) + "d"
-	case days > 0:
-		return strconv.FormatInt(int64(days), 10) + "d" + clock.FormatDuration(rest)
-	}
-	return clock.FormatDuration(d)
 }
 
 // labels are the names of the kinds in words.

@@ -1,4 +1,5 @@
-// Package human formats text for people that more than one package needs: suggestions, lists, printable names.
+// Package human formats text for people that more than one package needs: suggestions, lists, durations,
+// printable names.
 package human
 
 import (

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/graph"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -86,10 +87,10 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 		Owner:       d.Owner,
 		Revision:    chosen,
 		Shown:       d.Revision(),
-		Window:      graph.Span(d.Timeout),
+		Window:      human.Duration(d.Timeout),
 	}
 	if d.Goal != nil && d.Goal.Within > 0 {
-		v.Window = graph.Span(d.Goal.Within)
+		v.Window = human.Duration(d.Goal.Within)
 	}
 	for _, rev := range n.Revisions {
 		if chosen == "" || rev.Revision == chosen {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -82,7 +82,7 @@ func (p *parts) read(name string, v reflect.Value) {
 		p.level(v.Interface().(*journey.Level))
 	case v.Type() == durationType:
 		if v.Int() != 0 {
-			p.add(name, inDays(time.Duration(v.Int())))
+			p.add(name, human.Duration(time.Duration(v.Int())))
 		}
 	case v.Kind() == reflect.Pointer:
 		if !v.IsNil() {
@@ -102,22 +102,6 @@ func (p *parts) read(name string, v reflect.Value) {
 		p.readList(name, v)
 	default:
 		p.add(name, valueText(v))
-	}
-}
-
-// inDays formats a duration without weeks: 30d instead of 4w2d.
-func inDays(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d < 0 {
-		return "-" + inDays(-d)
-	}
-	switch rest := d % day; {
-	case d < day:
-		return clock.FormatDuration(rest)
-	case rest == 0:
-		return strconv.FormatInt(int64(d/day), 10) + "d"
-	default:
-		return strconv.FormatInt(int64(d/day), 10) + "d" + clock.FormatDuration(rest)
 	}
 }
 
