@@ -6,10 +6,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 )
@@ -29,29 +29,24 @@ type InputError string
 
 func (e InputError) Error() string { return string(e) }
 
-// attempts of a transaction that lost against another one, or its connection before the commit.
+// TxAttempts bounds the attempts of a transaction that lost a race, or its connection before the commit.
 const TxAttempts = 12
 
-// Write runs f in a transaction. Nothing of it is kept when it fails. It is repeated where the database says it
-// lost a race; never after a commit whose answer is unknown.
+// Write runs f in a transaction. If f fails, nothing of it is stored. A transaction that lost a race is repeated, but
+// never after a commit whose outcome is unknown. The pauses double from 2 ms to 128 ms; each is 50–150% of that, at
+// random, since transactions that met would otherwise meet again.
 func (s *Database) Write(ctx context.Context, f func(tx Conn) error) error {
-	var err error
-	for try := range TxAttempts {
-		if try > 0 {
-			most := time.Duration(1<<min(try, 7)) * time.Millisecond // half of it by chance, or those who met would meet again
-			pause := time.NewTimer(most/2 + rand.N(most))
-			select {
-			case <-ctx.Done():
-				pause.Stop()
-				return DatabaseError(ctx.Err())
-			case <-pause.C:
-			}
+	attempt := func() (struct{}, error) {
+		again, err := s.once(ctx, f)
+		if err != nil && !again {
+			return struct{}{}, backoff.Permanent(err)
 		}
-		var again bool
-		if again, err = s.once(ctx, f); err == nil || !again {
-			break
-		}
+		return struct{}{}, err
 	}
+	pauses := &backoff.ExponentialBackOff{
+		InitialInterval: 2 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 128 * time.Millisecond,
+	}
+	_, err := backoff.Retry(ctx, attempt, backoff.WithBackOff(pauses), backoff.WithMaxTries(TxAttempts), backoff.WithMaxElapsedTime(0))
 	return DatabaseError(err)
 }
 
