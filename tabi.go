@@ -50,7 +50,7 @@ func WithChannel(spec channel.Spec, open func() (channel.Channel, error)) Option
 	}
 }
 
-// build applies options. An option that cannot work is a mistake of the program, not of whoever runs it.
+// build applies options. An option that cannot work is a mistake of the program, not of the person who runs it.
 func build(options []Option) app.Build {
 	b := app.Build{Channels: channels.Shipped()}
 	for _, o := range options {

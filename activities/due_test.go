@@ -12,7 +12,7 @@ import (
 )
 
 // A time-out that is noticed late waits for what came before it was due, and for nothing that came since: that
-// is for the step behind it.
+// is for the step after it.
 func TestALateTimeoutWaitsForWhatCameBeforeIt(t *testing.T) {
 	b := setup(t, nil)
 	due := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)

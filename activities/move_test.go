@@ -17,7 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// publish gives the journeys another release, and the revision of news in it.
+// publish returns the journeys another release, and the revision of news in it.
 func (b *bundle) publish(news, other string) (revision, foreign string) {
 	b.t.Helper()
 	content, problems := lint.Check([]lint.File{
@@ -35,7 +35,7 @@ func (b *bundle) publish(news, other string) (revision, foreign string) {
 	return content.Journeys["news"].Revision(), content.Journeys["other"].Revision()
 }
 
-// From the move on the store serves the instance by the new revision, which reads more of its entry; a repeat
+// From the move on the store serves the enrollment by the new revision, which reads more of its entry; a repeat
 // tells the same.
 func TestMove(t *testing.T) {
 	b := setup(t, nil)

@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// limited gives the activities a limiter whose wall clock the test moves.
+// limited returns the activities a limiter whose wall clock the test moves.
 func (b *bundle) limited(rates string) (wall *time.Time) {
 	b.t.Helper()
 	parsed, err := ratelimit.Parse(rates, []string{"email", "push", ratelimit.Call})

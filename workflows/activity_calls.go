@@ -147,7 +147,7 @@ func (r *run) local(ctx workflow.Context, name, summary string, in, out any) err
 	return workflow.ExecuteLocalActivity(ctx, name, in).Get(ctx, out)
 }
 
-// report tells the store what was passed, and where the instance is parked or how it ended.
+// report informs the store what was passed, and where the enrollment is parked or how it ended.
 func (r *run) report(ctx workflow.Context, parked *contract.Position) error {
 	r.state.Reports++
 	passed := r.state.Passed

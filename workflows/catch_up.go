@@ -8,12 +8,12 @@ import (
 )
 
 // catchUpTries bounds how often what is on its way is waited for: a delivery that cannot be made must not stop
-// the instance for ever.
+// the enrollment forever.
 const catchUpTries = 8
 
-// catchUp waits (bounded), before a deadline fires, for events that the store accepted earlier but the relay has not
-// delivered, so that an outage cannot make a timeout beat an earlier event. With late it waits for all that the store has
-// accepted by now, not only by moment. It reports whether the loop must handle input first.
+// catchUp waits (bounded), before a deadline fires, for events that the store accepted earlier but the relay
+// has not delivered, so that an outage cannot make a timeout beat an earlier event. With late it waits for all
+// that the store has accepted by now, not only by moment. It reports whether the loop must handle input first.
 //
 // The bound is catchUpTries: a delivery that cannot be made, or a stream of events, must not hold the deadline up.
 // See docs/decisions/0010.

@@ -63,7 +63,8 @@ func TestOnTheirWay(t *testing.T) {
 	}
 }
 
-// An instance that is woken late takes what has come by then first; what came once its step was due is the next step's.
+// An enrollment that is woken late takes what has come by then first; what came once its step was due is the
+// next step's.
 func TestWokenLate(t *testing.T) {
 	t.Parallel()
 	const (
@@ -99,7 +100,7 @@ func TestWokenLate(t *testing.T) {
 	}
 }
 
-// What has come by now is asked for, and not for ever: what goes on coming does not hold the instance up.
+// What has come by now is asked for, and not forever: what goes on coming does not hold the enrollment up.
 func TestWhatGoesOnComing(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - wait: 1h\n", "goal: {event: Bought}"))

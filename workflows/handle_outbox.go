@@ -11,7 +11,7 @@ import (
 
 // handleOutbox takes what has arrived, in order: orders, and for each event the goal, the exits, the reroutes, and
 // what is left is kept for a wait_for. Parked, it takes one event at a time, because the step that waits sees
-// an event before the next one is looked at. It reports whether the walk must start afresh: the instance ended
+// an event before the next one is looked at. It reports whether the walk must start afresh: the enrollment ended
 // or was moved. Paused, it leaves the events where they are.
 func (r *run) handleOutbox(ctx workflow.Context) (moved bool, err error) {
 	for r.state.Ended == nil && r.state.Jump == nil {
@@ -70,8 +70,9 @@ func (r *run) next() (contract.Delivery, bool) {
 	return contract.Delivery{}, false
 }
 
-// forwardDirectEvents stores the events that came straight to the run. The relay delivers them afterwards, in the order in which
-// the store accepted them. An event leaves Direct only once it is stored, so that cancellation loses none.
+// forwardDirectEvents stores the events that came straight to the run. The relay delivers them afterwards, in
+// the order in which the store accepted them. An event leaves Direct only once it is stored, so that
+// cancellation loses none.
 func (r *run) forwardDirectEvents(ctx workflow.Context) error {
 	for {
 		r.drain(ctx)
@@ -143,7 +144,7 @@ func (r *run) execute(ctx workflow.Context, c contract.Command) error {
 	return nil
 }
 
-// pause halts the instance (why in words), or with empty words lets it go on; the store is told with the next report.
+// pause halts the enrollment (why in words), or with empty words lets it go on; the next report says so.
 func (r *run) pause(why string) {
 	r.state.Paused, r.state.PausedBy = why != "", why
 	if r.state.Wait != nil {
@@ -151,7 +152,7 @@ func (r *run) pause(why string) {
 	}
 }
 
-// jump moves the instance to the step at index i; what it was doing is cleaned up by the step itself.
+// jump moves the enrollment to the step at index i; what it was doing is cleaned up by the step itself.
 func (r *run) jump(i int) {
 	r.state.Jump = &i
 	r.state.Silent = false

@@ -10,7 +10,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// registerHandlers opens the signal, the query and the updates. Handlers validate, append and return; the walk does the rest.
+// registerHandlers opens the signal, the query and the updates. Handlers validate, append and return; the walk
+// does the rest.
 func (r *run) registerHandlers(ctx workflow.Context) error {
 	r.events = workflow.GetSignalChannelWithOptions(ctx, contract.EventName, workflow.SignalChannelOptions{
 		Description: `an event of this customer: {"id","name","time","properties"}; the update of this name answers once it is accepted`,
@@ -46,7 +47,7 @@ func (r *run) registerHandlers(ctx workflow.Context) error {
 	return nil
 }
 
-// commands are the updates by which people act on an instance.
+// commands are the updates by which people act on an enrollment.
 var commands = []struct{ kind, doc string }{
 	{contract.ExitUpdate, "end the instance with outcome cancelled: {by, reason}"},
 	{contract.PauseUpdate, "send nothing and go nowhere until resume; deadlines run on: {by, reason}"},
@@ -143,7 +144,7 @@ func (r *run) validateCommand(c contract.Command) error {
 	return r.checkCommand(c, paused)
 }
 
-// checkCommand refuses an order that cannot be carried out by an instance that is paused, or is not.
+// checkCommand refuses an order that cannot be carried out by an enrollment that is paused, or is not.
 func (r *run) checkCommand(c contract.Command, paused bool) error {
 	switch {
 	case r.state.Ended != nil || r.state.SupersededBy != "":

@@ -83,7 +83,7 @@ func TestWaitForLevel(t *testing.T) {
 		},
 		"the timer asks again, and is set anew where the score rose": {
 			first: map[string]float64{"purchase": 0.75},
-			// of another instance's event: nobody told it
+			// of another enrollment's event: nobody told it
 			play:    func(p *play) { p.at(12*time.Hour, func() { p.feels("purchase", 0.75) }) },
 			outcome: "cooled", passed: []string{"w@36h0m1s: purchase below 0.5", "four@36h0m1s: cooled"}, gauges: 3,
 		},

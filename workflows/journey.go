@@ -13,11 +13,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// maxStepsWithoutWait is how many steps may run without waiting; an instance that passes it fails, because its journey
-// never rests.
+// maxStepsWithoutWait is how many steps may run without waiting; an enrollment that passes it fails, because
+// its journey never rests.
 const maxStepsWithoutWait = 1000
 
-// run is one run of one instance: what it is given, and the state that survives it.
+// run is one run of one enrollment: what it is given, and the state that survives it.
 type run struct {
 	in         Input
 	prog       *journey.Program
@@ -36,10 +36,10 @@ type run struct {
 	holds      map[string]bool    // the answers of the last look at levels, by their words
 	stale      bool               // scores may have changed since
 	hand       *contract.Delivery // the event at hand, while the step it is parked at looks
-	busy       string             // what an activity does that is under way, in words
+	busy       string             // what an activity does that is in progress, in words
 }
 
-// Journey is the workflow type of an instance: it walks the compiled journey of its input until it ends with
+// Journey is the workflow type of an enrollment: it walks the compiled journey of its input until it ends with
 // exactly one outcome.
 func Journey(ctx workflow.Context, in Input) (contract.Result, error) {
 	r, err := newRun(ctx, in)
@@ -200,7 +200,7 @@ func (r *run) moveTo(i int) {
 	r.state.Cursor = r.prog.Steps[i].ID
 }
 
-// completeStep records that a step is done, the arm it goes on by, and its result.
+// completeStep records that a step is done, the arm it continues by, and its result.
 func (r *run) completeStep(ctx workflow.Context, step *journey.Step, outcome, arm string, result map[string]any) {
 	now := r.now(ctx)
 	visit := r.state.Visits[step.ID]
@@ -225,7 +225,7 @@ func (r *run) skip(ctx workflow.Context, step *journey.Step) {
 	)
 }
 
-// afterMainPath is what follows the end of a path: a holdout's watch, the goal's window, or the end.
+// afterMainPath decides what follows the end of a path: a holdout's watch, the goal's window, or the end.
 func (r *run) afterMainPath(ctx workflow.Context) error {
 	until, outcome, reason := r.state.Deadline, contract.TimedOut, "the watch of the control group ended"
 	within := time.Duration(0)
@@ -272,7 +272,7 @@ func (r *run) end(ctx workflow.Context, outcome, reason string, value float64) {
 	r.state.log(fmt.Sprintf("%s ended: %s (%s)", stamp(now), outcome, reason))
 }
 
-// close tells the store how the instance ended. Events that came straight to the run are recorded first, so
+// close informs the store how the enrollment ended. Events that came straight to the run are recorded first, so
 // that none is lost.
 func (r *run) close(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
@@ -291,16 +291,17 @@ func (r *run) close(ctx workflow.Context) error {
 
 // superseded reports whether err says that the enrollment is not this run's any more, and records it.
 //
-// The first run of an enrollment claims it with its first activity, under its first run id. Starting an enrollment may be
-// repeated (the relay cannot know whether a start that timed out succeeded), so a second run may exist. It is refused with
-// contract.Superseded, ends at once and reports nothing: without the claim, a customer would get every message twice. If
-// the error carries how the enrollment ended, this very run ended it, and the task after that was lost: it ends the same way.
+// The first run of an enrollment claims it with its first activity, under its first run id. Starting an
+// enrollment may be repeated (the relay cannot know whether a start that timed out succeeded), so a second run
+// may exist. It is refused with contract.Superseded, ends at once and reports nothing: without the claim, a
+// customer would get every message twice. If the error carries how the enrollment ended, this very run ended
+// it, and the task after that was lost: it ends the same way.
 func (r *run) superseded(err error) bool {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) && app.Type() == contract.Superseded {
 		var ended contract.Ended
 		if app.HasDetails() && app.Details(&ended) == nil && ended.Outcome != "" {
-			r.state.Ended = &ended // by this very run, whose task was lost behind it
+			r.state.Ended = &ended // by this very run, whose task was lost after that
 			return true
 		}
 		r.state.SupersededBy = "its enrollment is closed, or belongs to another run: " + app.Message()
@@ -312,7 +313,7 @@ func (r *run) superseded(err error) bool {
 // now is virtual time.
 func (r *run) now(ctx workflow.Context) time.Time { return r.in.Clock.At(workflow.Now(ctx)) }
 
-// wokenAt is the virtual time at which the instance was woken: the deadline it slept until, though the wake came
+// wokenAt is the virtual time at which the enrollment was woken: the deadline it slept until, though the wake came
 // late; else now.
 func (r *run) wokenAt(ctx workflow.Context) time.Time {
 	if !r.woke.IsZero() {
@@ -321,7 +322,7 @@ func (r *run) wokenAt(ctx workflow.Context) time.Time {
 	return r.now(ctx)
 }
 
-// key names one visit of a step: the ledger's key. A visit that goes on after its step was renamed keeps the
+// key names one visit of a step: the ledger's key. A visit that continues after its step was renamed keeps the
 // key it began with.
 func (r *run) key(step *journey.Step) string {
 	if r.midStep() && r.state.Wait.Key != "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// checkMove loads the revision of a migrate order and finds the step at which the instance would go on. refused
+// checkMove loads the revision of a migrate order and finds the step at which the enrollment would go on. refused
 // says in words why it stays.
 func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused string) {
 	switch {
@@ -35,8 +35,8 @@ func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused 
 	return to, step, refused
 }
 
-// migrate goes over to another revision: the store switches first, and from then on serves the instance by the
-// new one; then the instance continues as new on it, at once, where it stands. Where it cannot, the store is
+// migrate goes over to another revision: the store switches first, and from then on serves the enrollment by the
+// new one; then the enrollment continues as new on it, at once, from where it is. Where it cannot, the store is
 // told why.
 func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 	to, step, refused := r.checkMove(c)
@@ -84,7 +84,7 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
 }
 
-// stay tells the store why an instance does not move.
+// stay informs the store why an enrollment does not move.
 func (r *run) stay(ctx workflow.Context, move contract.Move, by string) error {
 	r.state.log(fmt.Sprintf("%s stays on revision %s%s: %s", stamp(r.now(ctx)), r.in.Revision, by, clip(move.Refused, 200)))
 	return r.local(ctx, contract.MoveActivity, "refuse to move to revision "+move.To, move, nil)
@@ -98,7 +98,7 @@ func (s *Snapshot) moving() bool {
 	)
 }
 
-// unread lists the events that the instance holds with properties as a revision reads them, but for those asked
+// unread lists the events that the enrollment holds with properties as a revision reads them, except those asked
 // for already.
 func (s *Snapshot) unread(asked []string) []string {
 	ids := []string{}
@@ -127,7 +127,7 @@ func (s *Snapshot) unread(asked []string) []string {
 }
 
 // move makes the state one of another revision: names of steps are the new ones, properties are as it reads
-// them, and it stands at step. Where an instance waits, until when, and how long it may live stay as they are;
+// them, and it is at step. Where an enrollment waits, until when, and how long it may live stay as they are;
 // what it sent stays sent.
 func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]string, read map[string]map[string]any) {
 	s.Cursor, s.LevelCrossing = step, time.Time{} // its levels may be others

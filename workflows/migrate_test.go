@@ -29,7 +29,7 @@ func (p *play) to(source string, renamed map[string]string) contract.Delivery {
 		Command: &contract.Command{Kind: contract.MigrateOrder, By: "mia", Revision: prog.Revision(), Definition: packed, Renamed: renamed}}
 }
 
-// moveTo gives the order at a moment.
+// moveTo returns the order at a moment.
 func (p *play) moveTo(d time.Duration, e contract.Delivery) { p.at(d, func() { p.update(e.ID, e) }) }
 
 const before = `  - {id: first, wait_for: {event: A}, timeout: 5h}
@@ -330,7 +330,7 @@ func (p *play) then(do func(p *play)) {
 	}
 }
 
-// What comes while the store moves the instance was read for the old revision, and is read again.
+// What comes while the store moves the enrollment was read for the old revision, and is read again.
 func TestMigrateReadsWhatCameMeanwhile(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait_for: {event: A, when: event.n > 5}, timeout: 9h}\n"))
@@ -393,7 +393,7 @@ func TestMigrateOfAClosedEnrollmentEndsWithoutAWord(t *testing.T) {
 	}
 }
 
-// An order that comes while the instance is about to continue as new by itself is carried out first.
+// An order that comes while the enrollment is about to continue as new by itself is carried out first.
 func TestMigrateGoesBeforeARenewal(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))

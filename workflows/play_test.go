@@ -22,7 +22,7 @@ import (
 
 var testStart = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
-// play is one instance in the test environment, where time is skipped, with the relay and support staff played
+// play is one enrollment in the test environment, where time is skipped, with the relay and support staff played
 // by the test.
 type play struct {
 	*world
@@ -42,7 +42,7 @@ func journeyOf(steps string, head ...string) string {
 	return text + "steps:\n" + steps
 }
 
-// newPlay prepares an instance of the journey.
+// newPlay prepares an enrollment of the journey.
 func newPlay(t testing.TB, source string) *play {
 	t.Helper()
 	prog, err := compile(source)
@@ -52,7 +52,7 @@ func newPlay(t testing.TB, source string) *play {
 	return playOf(t, &world{prog: prog, start: testStart, customer: map[string]any{}}, nil, testStart)
 }
 
-// altered prepares an instance of a journey whose definition is changed by hand first.
+// altered prepares an enrollment of a journey whose definition is changed by hand first.
 func altered(t testing.TB, source string, alter func(d *journey.Definition)) *play {
 	t.Helper()
 	prog, err := compile(source)
@@ -124,7 +124,7 @@ func rejection(err error) string {
 	return err.Error()
 }
 
-// own is an event for this instance.
+// own is an event for this enrollment.
 func (p *play) own(id, name string, properties map[string]any) contract.Delivery {
 	return contract.Delivery{ID: id, Enrollment: p.in.Enrollment, Event: &contract.CustomerEvent{Name: name, Properties: properties}}
 }
@@ -157,7 +157,7 @@ func (p *play) resolve(d time.Duration, id, handoff, outcome string) {
 	})
 }
 
-// view asks where the instance is.
+// view asks where the enrollment is.
 func (p *play) view() contract.State {
 	p.t.Helper()
 	value, err := p.env.QueryWorkflow(contract.StateQuery)
@@ -189,7 +189,7 @@ func (p *play) run() contract.Result {
 	return result
 }
 
-// renewed runs until it continues as new, and gives the play of the next run; the world goes on.
+// renewed runs until it continues as new, and returns the play of the next run; the world goes on.
 func (p *play) renewed() *play {
 	p.t.Helper()
 	p.env.ExecuteWorkflow(Journey, p.in)

@@ -19,13 +19,13 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// happening is what comes to an instance at a moment after its entry, in whichever run it then is.
+// happening is what comes to an enrollment at a moment after its entry, in whichever run it then is.
 type happening struct {
 	at time.Duration
 	do func(p *play)
 }
 
-// script draws what happens to an instance: events, orders, the words of agents, a move to another revision, a
+// script draws what happens to an enrollment: events, orders, the words of agents, a move to another revision, a
 // renewal, a cancellation.
 func script(t *rapid.T, source string, steps int) []happening {
 	var all []happening
@@ -108,7 +108,7 @@ func script(t *rapid.T, source string, steps int) []happening {
 	}})
 }
 
-// migrates gives the order to move to a revision, unless lint refuses that one.
+// migrates returns the order to move to a revision, unless lint refuses that one.
 func (p *play) migrates(id, source string, renamed map[string]string, signal bool) {
 	next, err := compile(source)
 	if err != nil {
@@ -133,7 +133,7 @@ func (p *play) migrates(id, source string, renamed map[string]string, signal boo
 	p.update(id, e)
 }
 
-// through runs an instance over all its runs to its end, and gives the error of the last one.
+// through runs an enrollment over all its runs to its end, and returns the error of the last one.
 func (p *play) through(all []happening) (last *play, err error) {
 	happened := make([]bool, len(all))
 	for {
@@ -164,7 +164,7 @@ func (p *play) through(all []happening) (last *play, err error) {
 	}
 }
 
-// Whatever happens to it, an instance of any journey that lints ends with exactly one outcome, uses each event
+// Whatever happens to it, an enrollment of any journey that lints ends with exactly one outcome, uses each event
 // once, and sends nothing twice.
 func TestAnyJourneyEndsOnce(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// queryState is where the instance is.
+// queryState is where the enrollment is.
 func (r *run) queryState() (contract.State, error) {
 	v := contract.State{
 		Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Enrollment: r.in.Enrollment,
@@ -68,7 +68,7 @@ func (r *run) describe(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, b.String())
 }
 
-// label is what people call a step.
+// label is the name of a step for people.
 func label(step *journey.Step) string {
 	if step.Name != "" {
 		return step.Name

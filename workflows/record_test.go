@@ -27,7 +27,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// shape is a journey and what happens to one instance of it. do is called when the instance is parked for the nth time.
+// shape is a journey and what happens to one enrollment of it. do is called when the enrollment is parked for
+// the nth time.
 type shape struct {
 	name    string
 	source  string
@@ -37,7 +38,7 @@ type shape struct {
 	renews  bool // the server suggests to continue as new
 }
 
-// session is one instance on a real server.
+// session is one enrollment on a real server.
 type session struct {
 	t      *testing.T
 	c      client.Client
@@ -83,7 +84,7 @@ func (s *session) update(name string, arg any) {
 	}
 }
 
-// migrate orders the instance to go over to another revision.
+// migrate orders the enrollment to go over to another revision.
 func (s *session) migrate(source string, renamed map[string]string) {
 	next, err := compile(source)
 	if err != nil {
@@ -407,7 +408,7 @@ func (s shape) record(t *testing.T, c client.Client) {
 	}
 }
 
-// save writes the history of one run to a file, and gives the run it continued as.
+// save writes the history of one run to a file, and returns the run it continued as.
 func save(ctx context.Context, t *testing.T, c client.Client, id, run, file string) (next string) {
 	t.Helper()
 	history := &history.History{}

@@ -247,7 +247,7 @@ func TestReroutesAreAskedWithTheExits(t *testing.T) {
 	}
 }
 
-// A rule that has fired has fired on another revision too, wherever it stands there.
+// A rule that has fired has fired on another revision too, wherever it is there.
 func TestRerouteIsRememberedOverRevisions(t *testing.T) {
 	t.Parallel()
 	p := reroutes(t, "  - {id: w, wait: 9h}\n", "", on("Failed", "recovery"))

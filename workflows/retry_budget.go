@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// retryBudget says how long, and how often, an activity is repeated. But for try, times are virtual where the clock
+// retryBudget says how long, and how often, an activity is repeated. Except for try, times are virtual where the clock
 // is slower than the wall: a simulation shall not repeat what fails a thousand times as often.
 type retryBudget struct {
 	try, patience   time.Duration // of one attempt, of all: at least a minute on the wall
@@ -35,7 +35,7 @@ func (r *run) options(e retryBudget, summary string) workflow.ActivityOptions {
 	}
 }
 
-// race runs a normal activity while events, orders and the instance's deadline race it. answered is false
+// race runs a normal activity while events, orders and the enrollment's deadline race it. answered is false
 // where one of those came first, or a pause: it is cancelled then. An error with answered is the activity's.
 func (r *run) race(
 	ctx workflow.Context,

@@ -72,7 +72,7 @@ func (r *run) first(ctx workflow.Context, e *contract.Delivery, rules []rule) (i
 	return -1, nil
 }
 
-// fire lets an event end the instance, or move it to another path. Either takes the event. e is nil where an
+// fire lets an event end the enrollment, or move it to another path. Either takes the event. e is nil where an
 // intent does it without an event.
 func (r *run) fire(ctx workflow.Context, e *contract.Delivery, rule rule) (err error) {
 	if rule.path == "" {
@@ -104,7 +104,7 @@ func (r *run) fire(ctx workflow.Context, e *contract.Delivery, rule rule) (err e
 	return nil
 }
 
-// rule is what an event may fire: a way to end, or, with path, a way elsewhere.
+// rule is a rule an event may fire: a way to end, or, with path, a way elsewhere.
 type rule struct {
 	when, value expr.Expr
 	level       *journey.Level

@@ -25,10 +25,10 @@ type sender interface {
 
 // sendUntilDone says something once under one key: at once by a local activity, and if that does not do it, by a normal
 // one that is repeated and that support staff see. Held by quiet hours or by a pause, it is parked, and asks
-// afresh. said is false where the instance ended or moves on before.
+// afresh. said is false where the enrollment ended or moves on before.
 func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string, u sender) (result contract.SendResult, said bool,
 	err error) {
-	held, until := r.midStep(), time.Time{} // a run before this one was held here: a send under way is never continued as new
+	held, until := r.midStep(), time.Time{} // a run before this one was held here: a send in progress is never continued as new
 	if held {
 		until = r.state.Wait.Until
 	}
@@ -47,7 +47,7 @@ func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string
 			return contract.SendResult{}, false, err
 		}
 		switch result.Status {
-		case contract.StatusPaused: // the journey's kill switch; its order to resume wakes the instance
+		case contract.StatusPaused: // the journey's kill switch; its order to resume wakes the enrollment
 			if !r.state.Paused {
 				r.pause("the journey is paused")
 				r.state.log(stamp(r.now(ctx)) + " the journey is paused")
@@ -65,7 +65,7 @@ func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string
 	}
 }
 
-// exiting reports whether the instance has ended, or moves elsewhere.
+// exiting reports whether the enrollment has ended, or moves elsewhere.
 func (r *run) exiting() bool { return r.state.Ended != nil || r.state.Jump != nil }
 
 // message is an utterance that the journey names.
@@ -102,7 +102,7 @@ func (m *message) send(ctx workflow.Context) (contract.SendResult, contract.Send
 	return contract.SendResult{Status: contract.StatusRetry}, m.order, nil
 }
 
-// deliver repeats a send as a normal activity, while events, orders and the instance's deadline race it. What
+// deliver repeats a send as a normal activity, while events, orders and the enrollment's deadline race it. What
 // the provider says carries its own rest; the policy is for what died with its worker, or met a store that was
 // away, and grows slowly, since it counts attempts that asked nobody.
 func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.Send) (contract.SendResult, error) {
@@ -128,7 +128,7 @@ func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.S
 	return result, err
 }
 
-// settled gives the arm of what came of a send: empty where it went out. An answer that a send cannot have is a
+// settled returns the arm of what came of a send: empty where it went out. An answer that a send cannot have is a
 // failure.
 func settleArm(s *contract.SendResult) (arm string) {
 	switch s.Status {
@@ -141,7 +141,7 @@ func settleArm(s *contract.SendResult) (arm string) {
 	return contract.ArmFailure
 }
 
-// nextAfterSend gives the index of the step behind a send that was left by an arm.
+// nextAfterSend returns the index of the step after a send that was left by an arm.
 func nextAfterSend(spec *journey.Send, arm string, next int) int {
 	switch arm {
 	case contract.ArmBlocked:

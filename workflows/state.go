@@ -11,21 +11,21 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// seenLimit is how many event ids an instance remembers, to drop what is delivered twice.
+// seenLimit is how many event ids an enrollment remembers, to drop what is delivered twice.
 const seenLimit = 256
 
 // bufferLimit bounds the events kept for a later wait_for; the oldest go first.
 const bufferLimit = 500
 
-// Input is what a run starts with: the contract's input, and after a continue-as-new the state so far.
+// Input is the input of a run: the contract's input, and after a continue-as-new the state so far.
 type Input struct {
 	contract.Input
 	Snapshot *Snapshot `json:"snapshot,omitempty"`
 }
 
-// Snapshot is all of an instance's state. It survives continue-as-new as it is.
+// Snapshot is all of an enrollment's state. It survives continue-as-new as it is.
 type Snapshot struct {
-	Cursor   string                    `json:"cursor,omitempty"` // step id; empty behind the end of a path
+	Cursor   string                    `json:"cursor,omitempty"` // step id; empty after the end of a path
 	Vars     map[string]any            `json:"vars,omitempty"`
 	Steps    map[string]map[string]any `json:"steps,omitempty"`    // results by step id, with the properties the journey reads
 	Taken    map[string]string         `json:"taken,omitempty"`    // step id → id of the event it took
@@ -37,7 +37,7 @@ type Snapshot struct {
 	Direct   []contract.Event          `json:"direct,omitempty"`   // came straight to the run, not yet stored
 	Buffer   []Buffered                `json:"kept,omitempty"`     // attended to, and free for a wait_for
 	Seen     []string                  `json:"seen,omitempty"`     // the last ids taken, oldest first
-	Deadline time.Time                 `json:"deadline"`           // of the instance, virtual
+	Deadline time.Time                 `json:"deadline"`           // of the enrollment, virtual
 	Wait     *WaitState                `json:"parking,omitempty"`  // where it is parked
 	// when the next score will have fallen below a level that counts, virtual
 	LevelCrossing  time.Time            `json:"fade,omitzero"`
@@ -62,7 +62,7 @@ type Buffered struct {
 	Old      bool              `json:"old,omitempty"`   // came before the last parking step ended: only `since: entry` sees it
 }
 
-// WaitState is where an instance is parked.
+// WaitState is where an enrollment is parked.
 type WaitState struct {
 	contract.Position
 	Reported bool   `json:"reported,omitempty"` // the store knows
@@ -70,7 +70,7 @@ type WaitState struct {
 	Key      string `json:"key,omitempty"`      // of the visit: a hand-off or a held send keeps its own when its step is renamed
 }
 
-// newSnapshot is the state an instance begins with.
+// newSnapshot is the state an enrollment begins with.
 func newSnapshot(in Input, p *journey.Program) *Snapshot {
 	s := &Snapshot{
 		Vars:     map[string]any{},
@@ -81,18 +81,18 @@ func newSnapshot(in Input, p *journey.Program) *Snapshot {
 		Deadline: in.EnteredAt.Add(p.Timeout),
 	}
 	for _, name := range workflow.DeterministicKeys(p.Vars) {
-		s.Vars[name] = expr.ToPlain(p.Vars[name]) // a copy: the program is shared by all its instances
+		s.Vars[name] = expr.ToPlain(p.Vars[name]) // a copy: the program is shared by all its enrollments
 	}
 	if start, ok := p.Start(journey.Main); ok && start != journey.End {
 		s.Cursor = p.Steps[start].ID
 	}
 	if in.EntryEvent != "" {
-		s.Seen = append(s.Seen, in.EntryEvent) // an instance does not see again the event it entered by
+		s.Seen = append(s.Seen, in.EntryEvent) // an enrollment does not see again the event it entered by
 	}
 	return s
 }
 
-// initMaps makes the maps that were empty when the instance continued as new.
+// initMaps makes the maps that were empty when the enrollment continued as new.
 func (s *Snapshot) initMaps() {
 	if s.Vars == nil {
 		s.Vars = map[string]any{}
@@ -160,8 +160,8 @@ func (s *Snapshot) outdate() {
 }
 
 // age marks what was kept as old: a parking step has ended. Unless some step looks back to the entry, old
-// events are dropped. Where its time ended it, what came after that moment (zero: none) came to the step behind
-// it, however late the instance was woken.
+// events are dropped. Where its time ended it, what came after that moment (zero: none) came to the step after
+// it, however late the enrollment was woken.
 func (s *Snapshot) age(lookBack bool, due time.Time) {
 	var kept []Buffered
 	for _, k := range s.Buffer {
@@ -175,7 +175,7 @@ func (s *Snapshot) age(lookBack bool, due time.Time) {
 	s.Buffer = kept
 }
 
-// logLimit is how many lines of its story an instance shows.
+// logLimit is how many lines of its story an enrollment shows.
 const logLimit = 30
 
 // log adds a line to the story that support staff read.

@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// ask says a question, and waits for the reply: the first message of the customer behind it that an arm takes.
+// ask says a question, and waits for the reply: the first message of the customer after it that an arm takes.
 // Its time runs from when it was asked.
 func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Ask)
@@ -88,7 +88,7 @@ type replyMatch struct {
 	reply contract.ReplyResult
 }
 
-// look has the messages read that came behind the question, oldest first. The text stays in the store, unless
+// look has the messages read that came after the question, oldest first. The text stays in the store, unless
 // the journey names it.
 func (x *replyMatch) look(ctx workflow.Context) (bool, error) {
 	r := x.run

@@ -20,7 +20,7 @@ func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Call)
 	order := contract.Call{Ref: r.ref(), EvalContext: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec,
 		Reads: r.prog.Reads().Body}
-	held := r.midStep() // a run before this one was held here: a call under way is never continued as new
+	held := r.midStep() // a run before this one was held here: a call in progress is never continued as new
 	for {
 		if held {
 			if err := r.hold(ctx, step, order.Key, time.Time{}); err != nil || r.exiting() {

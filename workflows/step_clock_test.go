@@ -156,7 +156,7 @@ func TestWaitUntilATimeOfDayInWords(t *testing.T) {
 	}
 }
 
-// A simulation's clock is so slow that its timers pass what a duration can hold: the instance then sleeps on.
+// A simulation's clock is so slow that its timers pass what a duration can hold: the enrollment then sleeps on.
 func TestWaitOnASlowClock(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 400d}\n  - {id: v, wait: 90s}\n", "timeout: 900d"))

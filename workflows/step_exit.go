@@ -6,7 +6,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// exit ends the instance with the designer's outcome.
+// exit ends the enrollment with the designer's outcome.
 func (r *run) exit(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Exit)
 	r.completeStep(ctx, step, spec.Outcome, "", nil)

@@ -93,7 +93,7 @@ func TestSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // the second instance begins with the same starting values: nothing is shared
+	for range 2 { // the second enrollment begins with the same starting values: nothing is shared
 		p := playOf(t, &world{prog: prog, start: testStart, customer: map[string]any{}}, nil, testStart)
 		p.at(time.Minute, func() {
 			got := fmt.Sprint(p.view().Vars)

@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// handoff gives the customer to a person, and waits for what the person makes of it. Before the next step runs
+// handoff returns the customer to a person, and waits for what the person makes of it. Before the next step runs
 // it is closed.
 func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Handoff)

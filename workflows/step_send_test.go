@@ -160,7 +160,7 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// answerThen gives one status after the other.
+// answerThen returns one status after the other.
 func answerThen(statuses ...string) func(int, contract.Send) (contract.SendResult, error) {
 	return func(n int, _ contract.Send) (contract.SendResult, error) {
 		return contract.SendResult{Status: statuses[min(n, len(statuses))-1]}, nil

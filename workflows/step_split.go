@@ -56,7 +56,7 @@ func forced(spec *journey.Split, want string) (int, bool) {
 	return 0, false
 }
 
-// splitArm is what an arm is called: its name, or its number from 1.
+// splitArm is the name of an arm: its name, or its number from 1.
 func splitArm(spec *journey.Split, i int) string {
 	if name := spec.Arms[i].Name; name != "" {
 		return name

@@ -68,7 +68,7 @@ func clockWords(spec *journey.Wait) []string {
 	return []string{text + ", " + spec.Timezone}
 }
 
-// recompute reads the moment of a wait anew. One that has gone missing is now: the wait is over.
+// recompute reads the moment of a wait again. One that has gone missing is now: the wait is over.
 type recompute struct {
 	run  *run
 	spec *journey.Wait

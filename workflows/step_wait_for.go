@@ -93,7 +93,7 @@ func (t *eventMatch) levels() []journey.Level {
 }
 
 // look tries the kept events, oldest first; in each, the first arm that fits takes it. An arm whose level holds
-// goes before those behind it.
+// goes before those after it.
 func (t *eventMatch) look(ctx workflow.Context) (bool, error) {
 	r := t.run
 	level := slices.IndexFunc(t.spec.Arms, t.holds)

@@ -70,7 +70,7 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// move changes the trait that the wait names, as an event that tells of it.
+// move changes the trait that the wait names, as an event that prints it.
 func (p *play) move(id, to string) {
 	p.mu.Lock()
 	if p.customer = map[string]any{}; to != "" {

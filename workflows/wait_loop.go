@@ -11,13 +11,13 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// waitSpec says how an instance waits.
+// waitSpec says how an enrollment waits.
 type waitSpec struct {
 	kind      string
-	step      string // empty behind the end of a path
+	step      string // empty after the end of a path
 	label     string // what people call the step
 	until     time.Time
-	afterPath bool                                          // behind its path: until alone ends it, not the instance's deadline
+	afterPath bool                                          // after its path: until alone ends it, not the enrollment's deadline
 	asked     bool                                          // it is for a reply: its question is out
 	levels    []journey.Level                               // of intents that it waits for, beside what look takes
 	words     []string                                      // what it waits for, for people
@@ -25,10 +25,10 @@ type waitSpec struct {
 	look      func(ctx workflow.Context) (bool, error)      // takes a kept event; nil: none will do
 	yields    bool                                          // being paused ends it
 	wake      func() bool                                   // something else that look must see at once
-	recompute func(ctx workflow.Context) (time.Time, error) // until anew, when a trait it names has changed; nil: it stands
+	recompute func(ctx workflow.Context) (time.Time, error) // until again, when a trait it names has changed; nil: it is fixed
 }
 
-// pausedKind is the kind of parking of an instance that is paused between two steps.
+// pausedKind is the kind of parking of an enrollment that is paused between two steps.
 const pausedKind = "paused"
 
 // timer is the one physical timer: for the earliest deadline.
@@ -53,8 +53,8 @@ type timer struct {
 //   - Everything that counts is in one snapshot. A run continues as new only here, with nothing in progress, and the next
 //     run records the same wait: since, until and key stay.
 //
-// Example: a wait_for is due at 10:00, the worker returns at 10:30. An answer that the store accepted at 9:59 is taken by the
-// wait_for; an answer of 10:05 stays for the step after it; the timeout counts from 10:00.
+// Example: a wait_for is due at 10:00, the worker returns at 10:30. An answer that the store accepted at 9:59
+// is taken by the wait_for; an answer of 10:05 stays for the step after it; the timeout counts from 10:00.
 //
 // See docs/decisions/0002 and 0010.
 func (r *run) waitLoop(ctx workflow.Context, p waitSpec) (due bool, err error) {
@@ -62,7 +62,7 @@ func (r *run) waitLoop(ctx workflow.Context, p waitSpec) (due bool, err error) {
 	r.waits, r.stale = p.levels, true
 	defer r.unwatch()
 	r.over = time.Time{}
-	var recast time.Time // when until was last cast anew
+	var recast time.Time // when until was last cast again
 	for {
 		r.hand = nil
 		moved, err := r.handleOutbox(ctx)
@@ -142,7 +142,7 @@ const (
 	nothingDue = iota
 	levelDue   // a score falls below a level
 	stepDue    // the parking's own time is over
-	journeyDue // the instance's is
+	journeyDue // the enrollment's is
 )
 
 // nextDue says what has become due first, and when. Woken late or not, what was due before the deadline goes before it.
@@ -183,7 +183,7 @@ func later(a, b time.Time) time.Time {
 // unwatch forgets what a parking waited for besides events.
 func (r *run) unwatch() { r.waits, r.hand = nil, nil }
 
-// recordWait makes p the place where the instance is parked, keeping since, until and the key over continue-as-new.
+// recordWait makes p the place where the enrollment is parked, keeping since, until and the key over continue-as-new.
 func (r *run) recordWait(ctx workflow.Context, p waitSpec) {
 	if r.state.Wait == nil || r.state.Wait.Step != p.step || r.state.Wait.Kind != p.kind || r.state.Wait.Asked != p.asked {
 		r.state.Wait = &WaitState{
@@ -263,7 +263,7 @@ func (r *run) setTimer(ctx workflow.Context, deadline time.Time, summary string)
 	r.timer = &timer{at: deadline, future: future, cancel: cancel}
 }
 
-// summary is what the Temporal UI shows beside the timer.
+// summary is the text the Temporal UI shows beside the timer.
 func summary(p waitSpec, deadline time.Time, fades bool) string {
 	if fades {
 		return clip(fmt.Sprintf("%s, an intent may have faded at %s", p.label, stamp(deadline)), 200)
@@ -285,7 +285,7 @@ func summary(p waitSpec, deadline time.Time, fades bool) string {
 	return text
 }
 
-// waitPaused parks a paused instance between two steps.
+// waitPaused parks a paused enrollment between two steps.
 func (r *run) waitPaused(ctx workflow.Context) error {
 	_, err := r.waitLoop(ctx, waitSpec{kind: pausedKind, step: r.state.Cursor, label: "paused", words: []string{"resume"},
 		look: resumed})
@@ -293,8 +293,8 @@ func (r *run) waitPaused(ctx workflow.Context) error {
 	return err
 }
 
-// continueAsNew continues as new when the server suggests it. It happens only while parked, with nothing under way: all
-// that counts is in the snapshot.
+// continueAsNew continues as new when the server suggests it. It happens only while parked, with nothing in
+// progress: all that counts is in the snapshot.
 func (r *run) continueAsNew(ctx workflow.Context, p waitSpec) error {
 	if p.wake != nil || !workflow.GetInfo(ctx).GetContinueAsNewSuggested() || !workflow.AllHandlersFinished(ctx) {
 		return nil

@@ -20,7 +20,7 @@ type brain struct {
 	reply    func(r contract.Reply) contract.ReplyResult // nil: the first arm
 	replies  []contract.Reply
 	clock    clock.Clock   // that scores go by
-	misfades time.Duration // what the world tells of fading comes so much too early
+	misfades time.Duration // what the world prints fading comes so much too early
 }
 
 // score is what an intent's was at a moment; it fades with its half-life.

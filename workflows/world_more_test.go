@@ -66,7 +66,7 @@ func (w *world) doCall(ctx context.Context, in contract.Call) (contract.CallResu
 	return contract.CallResult{Status: 200}, nil
 }
 
-// doMove switches the revision, and gives properties as the new one reads them.
+// doMove switches the revision, and returns properties as the new one reads them.
 func (w *world) doMove(_ context.Context, in contract.Move) (contract.MoveResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -43,7 +43,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return s.URL
 }
 
-// repeatable gives the error of an attempt that may be repeated, and checks that it carries what the call comes
+// repeatable returns the error of an attempt that may be repeated, and checks that it carries what the call comes
 // to without one.
 func repeatable(t *testing.T, err error) (*temporal.ApplicationError, contract.CallResult) {
 	t.Helper()

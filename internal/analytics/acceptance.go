@@ -31,7 +31,7 @@ type Offers struct {
 type ActionAcceptance struct {
 	Action, Channel string
 	Offers
-	Evidence, Positives float64 // of the model: outcomes it stands on, and those of them that were accepted
+	Evidence, Positives float64 // of the model: outcomes it is based on, and those of them that were accepted
 }
 
 // JourneyAcceptance are the offers of a journey; Journey is empty for those that a channel asked for (POST /v1/decide).
@@ -40,9 +40,10 @@ type JourneyAcceptance struct {
 	Offers
 }
 
-// ControlAcceptance are the offers made to a control group. Value is the mean of an offer's worth, if accepted, less its
-// cost, with a 95 % interval: the wider one of the normal approximation and of the rate's interval times the mean worth,
-// since a few equal outcomes say nothing about their spread. Against is full arbitration compared with this group.
+// ControlAcceptance are the offers made to a control group. Value is the mean of an offer's worth, if accepted,
+// less its cost, with a 95 % interval: the wider one of the normal approximation and of the rate's interval
+// times the mean worth, since a few equal outcomes say nothing about their spread. Against is full arbitration
+// compared with this group.
 type ControlAcceptance struct {
 	Control string
 	Offers
@@ -140,7 +141,8 @@ func MeanOf(sum, squares float64, n int64) Mean {
 	return Mean{Mean: mean, Low: mean - half, High: mean + half}
 }
 
-// Widened returns m with its interval widened to the interval of the rate times the offers' mean worth, less their cost.
+// Widened returns m with its interval widened to the interval of the rate times the offers' mean worth, less
+// their cost.
 func (m Mean) Widened(r stats.Proportion, worth, cost float64) Mean {
 	if r.N == 0 {
 		return m

@@ -44,7 +44,7 @@ type Group struct {
 	Maturing  int64 // customers whose window is not over
 	Customers int64 // whose window is over: the base of everything below
 	Converted int64 // of them, those who reached the goal within their window
-	Late      int64 // of Converted, those found in the event log, after their instance had ended
+	Late      int64 // of Converted, those found in the event log, after their enrollment had ended
 	Value     float64
 	Rate      stats.Proportion
 	PerHead   float64 // Value / Customers
@@ -163,7 +163,7 @@ func (c *count) members(programs map[string]*catalog.PackedProgram) (map[string]
 	return out, err
 }
 
-// late looks in the event log for goals of members whose instance did not see them.
+// late looks in the event log for goals of members whose enrollment did not see them.
 func (c *count) late(revision string, p *catalog.PackedProgram, members map[string]*cohortMember) error {
 	reads := p.Remote(p.Goal.When) || p.Remote(p.Goal.Value)
 	traits, join, filter := `''`, ``, ``

@@ -54,9 +54,9 @@ type RevisionNumbers struct {
 // StepNumbers are what happened at a step.
 type StepNumbers struct {
 	Revision, Step, Kind string
-	Here                 int64            // instances that are there now, all of them
-	Passed               int64            // passages; an instance that came by twice counts twice, a skip does not count
-	Instances            int64            // distinct instances of those passages
+	Here                 int64            // enrollments that are there now, all of them
+	Passed               int64            // passages; an enrollment that came by twice counts twice, a skip does not count
+	Instances            int64            // distinct enrollments of those passages
 	Skipped              int64            // times the step's condition was not true
 	Arms                 map[string]int64 // passages and skips by the way they went (workflows.Passage.Arm)
 	Sends                []SendNumbers    // of the ledger, by channel, status and reason
@@ -69,7 +69,7 @@ type SendNumbers struct {
 	InDoubt                 int64 // of them, those of which nobody knows whether they went out
 }
 
-// EndNumbers count instances that have ended.
+// EndNumbers count enrollments that have ended.
 type EndNumbers struct {
 	Revision, Outcome string
 	HeldOut           bool

@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// SetClock brings the store's clock in line with --time-scale and --time-origin. Without either the data's own stays.
+// SetClock aligns the store's clock with --time-scale and --time-origin. Without either the data's own stays.
 func (c *Config) SetClock(ctx context.Context, st *engine.Engine) error {
 	if c.TimeScale == 0 && c.TimeOrigin == "" {
 		return nil
@@ -32,7 +32,7 @@ func (c *Config) SetClock(ctx context.Context, st *engine.Engine) error {
 	want := clock.Clock{Origin: origin, Epoch: wall, Scale: scale}
 	if origin.IsZero() {
 		if max(have.Scale, 1) == scale {
-			return nil // as fast as asked for: virtual time goes on from where it is
+			return nil // as fast as asked for: virtual time continues from where it is
 		}
 		want.Origin = wall
 	} else if have.Scale == scale && have.Origin.Equal(origin) {

@@ -49,7 +49,7 @@ type Config struct {
 	secrets    struct{ smtp, fcm, sms, webhook, classifier, classifierURL Secret }
 
 	RelayWorkers    int
-	KeepDays        int // virtual days that decisions are kept; 0: for ever
+	KeepDays        int // virtual days that decisions are kept; 0: forever
 	WorkflowTasks   int
 	Activities      int
 	LocalActivities int
@@ -173,7 +173,7 @@ func (c *Config) Postgres() bool {
 	return strings.HasPrefix(c.Database, "postgres://") || strings.HasPrefix(c.Database, "postgresql://")
 }
 
-// DatabaseURL is what the store opens.
+// DatabaseURL is the address of the database the store opens.
 func (c *Config) DatabaseURL() string {
 	if c.Database == "" {
 		return filepath.Join(c.DataDir, "tabi.db")
@@ -184,7 +184,7 @@ func (c *Config) DatabaseURL() string {
 // Keys are the write keys of the gateway.
 func (c *Config) Keys() (map[string]auth.Key, error) { return ParseWriteKeys(string(c.WriteKeys)) }
 
-// fromFile gives the text itself, or the file's that @ names; lines of a file stand for commas, # begins a comment.
+// fromFile returns the text itself, or the file's that @ names; lines of a file stand for commas, # begins a comment.
 func fromFile(flag, text string) ([]string, error) {
 	name, isFile := strings.CutPrefix(text, "@")
 	if !isFile {

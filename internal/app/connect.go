@@ -158,7 +158,7 @@ func (c *Config) DialTemporal(ctx context.Context, log *zap.Logger, handler clie
 	return tc, opts, nil
 }
 
-// attributes are the search attributes of an instance.
+// attributes are the search attributes of an enrollment.
 var attributes = []string{contract.AttrJourney, contract.AttrCustomer, contract.AttrRevision}
 
 // ensureAttributes adds the search attributes that the namespace lacks, and fails until the server knows them all:

@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// Running tells other commands where a `tabi dev` is. It stands in the data folder while dev runs.
+// Running records for other commands where a `tabi dev` is. It stands in the data folder while dev runs.
 type Running struct {
 	URL      string      `json:"url"`      // of the gateway
 	Temporal string      `json:"temporal"` // host:port
@@ -34,7 +34,7 @@ func RunningDev(dataDir string) (Running, bool) {
 	return r, true
 }
 
-// write leaves the file, and gives a function that takes it away.
+// write leaves the file, and returns a function that takes it away.
 func (r Running) write(dataDir string) (remove func(), err error) {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {

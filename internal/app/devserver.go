@@ -30,7 +30,7 @@ type DevServerOptions struct {
 	KeepLog  bool // go on writing to the log of the server before it
 }
 
-// FindTemporal gives the Temporal command line: beside this executable, in bin of the working folder, or in PATH.
+// FindTemporal returns the Temporal command line: beside this executable, in bin of the working folder, or in PATH.
 func FindTemporal() (string, error) {
 	var places []string
 	if self, err := os.Executable(); err == nil {
@@ -53,7 +53,7 @@ func FindTemporal() (string, error) {
 	return found, nil
 }
 
-// StartDevServer starts a server on its own data file. It stops when told to, and when this process dies.
+// StartDevServer starts a server on its own data file. It stops when asked to, and when this process dies.
 func StartDevServer(o DevServerOptions) (*DevServer, error) {
 	binary, err := FindTemporal()
 	if err != nil {
@@ -110,7 +110,7 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 	return d, nil
 }
 
-// stopGrace is how long the child may take to end after it was told to.
+// stopGrace is how long the child may take to end after it was asked to.
 const stopGrace = 8 * time.Second
 
 // Stop ends the server and all it started, and waits for it.
@@ -148,7 +148,7 @@ func (d *DevServer) Watch(ctx context.Context) error {
 	}
 }
 
-// choosePort gives the port that was asked for, or else the usual one where it is free, or else any free one.
+// choosePort returns the port that was asked for, or else the usual one where it is free, or else any free one.
 func choosePort(asked, usual int, flag string) (int, error) {
 	if asked != 0 {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(asked)))

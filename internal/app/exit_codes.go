@@ -28,7 +28,7 @@ func (e *ExitError) Error() string {
 
 func (e *ExitError) Unwrap() error { return e.Err }
 
-// Usage is an error of whoever typed the command.
+// Usage is an error of the person who typed the command.
 func Usage(format string, args ...any) error {
 	return &ExitError{Code: ExitUsage, Err: fmt.Errorf(format, args...)}
 }
@@ -41,7 +41,7 @@ func Unreachable(format string, args ...any) error {
 // Quiet ends the process with a status whose reason has been printed.
 func Quiet(code int) error { return &ExitError{Code: code} }
 
-// ExitCode gives the status for an error; ExitBad where it carries none.
+// ExitCode returns the status for an error; ExitBad where it carries none.
 func ExitCode(err error) int {
 	var e *ExitError
 	switch {

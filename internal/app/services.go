@@ -116,10 +116,10 @@ func (s *Services) Reconciler() *background.Reconciler {
 }
 
 const (
-	// attemptGrace is how long attempts to send under way may take when the process is told to stop; then they
+	// attemptGrace is how long attempts to send in progress may take when the process is asked to stop; then they
 	// are cut off, and settled as what they are: not sent, or unknown.
 	attemptGrace = 5 * time.Second
-	// workerStop is how long a worker waits for what is under way, attempts with their settling included. The
+	// workerStop is how long a worker waits for what is in progress, attempts with their settling included. The
 	// SDK waits so long for each of its parts in turn, so that it may become more; StopWithin has the last
 	// word.
 	workerStop = 7 * time.Second
@@ -139,7 +139,7 @@ func (c *Config) WorkerOptions() worker.Options {
 	}
 }
 
-// RunWorker serves workflows and activities until ctx ends, then lets what is under way finish.
+// RunWorker serves workflows and activities until ctx ends, then lets what is in progress finish.
 func (s *Services) RunWorker(ctx context.Context) error {
 	opened, err := s.Config.Build.registry().Open(s.Config.Channels)
 	if err != nil {

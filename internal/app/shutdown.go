@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// stopLimit is how long a process may take to end once it is told to.
+// stopLimit is how long a process may take to end once it is asked to.
 const stopLimit = 9500 * time.Millisecond
 
 // StopWithin ends the process hard where it has not ended by itself within ten seconds of ctx's end, because

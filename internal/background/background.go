@@ -47,7 +47,7 @@ type Retention interface {
 	Prune(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (engine.Pruned, error)
 }
 
-// Config is what the jobs need. A negative interval turns its job off.
+// Config configures the jobs. A negative interval turns its job off.
 type Config struct {
 	Enrollments Enrollments
 	Schedules   Schedules
@@ -128,7 +128,8 @@ const (
 	intentPage = 10
 	// learnPage is how many outcomes are learned in one transaction.
 	learnPage = 500
-	// prunePage is how many decisions are deleted in one transaction, and how many customers' evidence is looked through.
+	// prunePage is how many decisions are deleted in one transaction, and how many customers' evidence is
+	// looked through.
 	prunePage = 500
 )
 

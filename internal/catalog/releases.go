@@ -22,7 +22,8 @@ func (e *DroppedError) Refusal() {}
 
 // Error implements error.
 func (e *DroppedError) Error() string {
-	return "the release would drop content that open enrollments still need; keep it until they have ended: " + strings.Join(e.Missing, "; ")
+	return "the release would drop content that open enrollments still need; keep it until they have ended: " + strings.Join(e.Missing,
+		"; ")
 }
 
 // Catalog publishes releases, and caches the current one and the compiled revisions.

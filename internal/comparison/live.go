@@ -16,7 +16,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// LiveJourney is where a journey's open instances stand, and what moving them to the new side would mean.
+// LiveJourney is where a journey's open enrollments stand, and what moving them to the new side would mean.
 type LiveJourney struct {
 	Journey   string         `json:"journey"`
 	New       string         `json:"new,omitempty"` // revision; empty: the new side has no such journey
@@ -24,7 +24,7 @@ type LiveJourney struct {
 	Revisions []LiveRevision `json:"revisions"`
 }
 
-// LiveRevision is a revision with open instances.
+// LiveRevision is a revision with open enrollments.
 type LiveRevision struct {
 	Revision  string            `json:"revision"`
 	Instances int64             `json:"instances"`
@@ -33,7 +33,7 @@ type LiveRevision struct {
 	Steps     []LiveStep        `json:"steps"`
 }
 
-// LiveStep is a step with open instances.
+// LiveStep is a step with open enrollments.
 type LiveStep struct {
 	diff.StepMove
 	AwaitingGoal bool  `json:"awaiting_goal,omitempty"`
@@ -41,7 +41,7 @@ type LiveStep struct {
 	Instances    int64 `json:"instances"`
 }
 
-// Ask fills Live, and counts the instances that could not move.
+// Ask fills Live, and counts the enrollments that could not move.
 func (r *Comparison) Ask(ctx context.Context, gw api.Caller, cfg *app.Config, renamed map[string]string) (stuck int64, err error) {
 	all, err := api.GetStepCounts.Call(ctx, gw, api.JourneyFilter{})
 	if err != nil {
@@ -109,7 +109,7 @@ func (r *Comparison) judge(s api.JourneyStepCounts, renamed map[string]string) (
 // askTimeout bounds the question to Temporal: what the store knows is returned without its answer too.
 const askTimeout = 5 * time.Second
 
-// crossCheck asks Temporal's visibility how many instances of each revision run.
+// crossCheck asks Temporal's visibility how many enrollments of each revision run.
 func crossCheck(ctx context.Context, cfg *app.Config, live []LiveJourney) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

@@ -60,7 +60,7 @@ type Candidate struct {
 	verdict   *Verdict
 }
 
-// Question is what to decide.
+// Question is the decision to make.
 type Question struct {
 	Actions  []*journey.Action // in the order of their file, or of the step's list
 	Via      []string          // narrows the channels; empty: each action's own

@@ -17,7 +17,7 @@ func share(e propensity.Estimate) float64 {
 // explore makes decisions learn. It does two things to the candidates that the policy permits:
 //
 // 1. Thompson sampling. P becomes a draw from Beta(p·n, (1−p)·n), where p is the estimated propensity and n the
-// evidence behind it. Well-known actions draw close to their estimate; an action with two outcomes may draw anything,
+// evidence it rests on. Well-known actions draw close to their estimate; an action with two outcomes may draw anything,
 // and so wins now and then. Each action is chosen about as often as it is the best, given what is known. Without this
 // an action that was unlucky in its first offers would never be offered again.
 //

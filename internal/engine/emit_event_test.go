@@ -31,7 +31,7 @@ func TestEmit(t *testing.T) {
 		for range 2 {
 			s.must(s.Emit(s.ctx, noon, in, props{"cart_id": "7"}))
 		}
-		// The emitting instance hears it too, and another journey is entered by it: once.
+		// The emitting enrollment hears it too, and another journey is entered by it: once.
 		s.same(s.drain(), []string{"event Cart Viewed cart/ana", "start follow/ana"})
 		ev, err := customer.EventByID(s.ctx, s.Reader, "tabi.emit/"+e.ID+"/tell/1")
 		s.must(err)
@@ -120,7 +120,7 @@ func TestResponses(t *testing.T) {
 		)
 		s.same(scene.Steps["ask"], props{"status": 200.0})
 
-		// Nobody reads another instance's.
+		// Nobody reads another enrollment's.
 		other := s.enters("ben", nil)
 		vars, err = s.View(s.ctx, noon, ref(other), scene)
 		s.must(err)

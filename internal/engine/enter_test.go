@@ -158,7 +158,7 @@ func TestDeferredEntry(t *testing.T) {
 	both := func(d *journey.Definition) { d.Goal.Events = []string{"Order Completed", "Cart Updated"} }
 	cases := []struct {
 		name  string
-		ended int // how many of the waiting events are taken before the instance ends; -1: it does not
+		ended int // how many of the waiting events are taken before the enrollment ends; -1: it does not
 		want  string
 	}{
 		{"ends by what came before", 1, "cart/ana"},
@@ -282,6 +282,6 @@ func TestAJourneyTakenOutStopsEntries(t *testing.T) {
 		e := s.enters("ana", nil)
 		s.publishes(nil, reminder())
 		s.same(s.ingest(noon, s.track("ben", "Cart Updated", nil))[0].Entered, []string(nil))
-		s.same(s.ingest(noon, s.track("ana", "Order Completed", nil))[0].DeliveredTo, []string{e.ID}) // its instances go on
+		s.same(s.ingest(noon, s.track("ana", "Order Completed", nil))[0].DeliveredTo, []string{e.ID}) // its enrollments go on
 	})
 }

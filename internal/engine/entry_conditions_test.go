@@ -18,7 +18,7 @@ func gold(when string, change ...func(*journey.Definition)) *journey.Definition 
 	}}, change...)...)
 }
 
-// enters says how many instances each call starts.
+// enters says how many enrollments each call starts.
 func (s *suite) entered(calls ...customer.SegmentCall) []int {
 	s.Helper()
 	var out []int

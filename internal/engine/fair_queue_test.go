@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// serve leases up to n instances, delivers all that their leases hold, and says whose it was.
+// serve leases up to n enrollments, delivers all that their leases hold, and says whose it was.
 func (s *suite) serve(n int) []string {
 	s.Helper()
 	leases, err := s.Lease(s.ctx, wall, n, time.Minute)
@@ -26,7 +26,7 @@ func (s *suite) serve(n int) []string {
 	return out
 }
 
-// One instance with a long queue gets a part of it, and then it is the others' turn, though they came later.
+// One enrollment with a long queue gets a part of it, and then it is the others' turn, though they came later.
 func TestALongQueueGoesBehindTheOthersAfterItsTurn(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes(carts(), reminder())

@@ -14,7 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Those who come while a transaction is under way share the next one, and one that is refused does not concern
+// Those who come while a transaction is in progress share the next one, and one that is refused does not concern
 // the others.
 func TestIntakeShares(t *testing.T) {
 	t.Parallel()

@@ -161,7 +161,7 @@ func (s *suite) kept(id string) (fresh, stale int) {
 	return fresh, stale
 }
 
-// A decision and a send find what is stale under the customer's lock: they store it, once, and the instances
+// A decision and a send find what is stale under the customer's lock: they store it, once, and the enrollments
 // that wait for it hear of it.
 func TestDecisionsStoreWhatTheySumUp(t *testing.T) {
 	each(t, func(s *suite) {

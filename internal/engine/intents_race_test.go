@@ -109,7 +109,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 }
 
 // Evidence with conditions, which see the scores before the event and count events, comes out alike when it is
-// summed up anew.
+// summed up again.
 func TestIntentsSummedUpAnewAreTheSame(t *testing.T) {
 	each(t, func(s *suite) {
 		s.believes(wishes())

@@ -136,7 +136,7 @@ func TestFunnel(t *testing.T) {
 	})
 }
 
-// A goal's `within` is the window, for both groups; a goal behind it does not count, though it ended the instance.
+// A goal's `within` is the window, for both groups; a goal after it does not count, though it ended the enrollment.
 func TestFunnelWithin(t *testing.T) {
 	each(t, func(s *suite) {
 		s.halves()

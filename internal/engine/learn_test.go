@@ -258,7 +258,7 @@ func TestExplain(t *testing.T) {
 	})
 }
 
-// A release may not drop what an open instance decides among.
+// A release may not drop what an open enrollment decides among.
 func TestDroppedActions(t *testing.T) {
 	each(t, func(s *suite) {
 		deciding := cart(func(d *journey.Definition) {

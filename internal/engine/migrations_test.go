@@ -37,7 +37,7 @@ func renewed(d *journey.Definition) {
 	}
 }
 
-// parks reports that an instance waits at a step.
+// parks reports that an enrollment waits at a step.
 func (s *suite) parks(e unit.Enrollment, step string, seq int) {
 	s.Helper()
 	s.must(
@@ -107,7 +107,8 @@ func TestMigrate(t *testing.T) {
 		s.same(s.migrates(rename), []string{"ana ordered response>answer", "ben ordered response>answer"})
 		s.same(s.migrates(rename), []string{"ana ordered response>answer", "ben ordered response>answer"}) // not twice
 
-		// Between the order and the answer, an instance hears what either revision listens to, with what either reads.
+		// Between the order and the answer, an enrollment hears what either revision listens to, with what
+		// either reads.
 		s.ingest(noon, s.track("ana", "Answered", props{"mood": "good", "cart_id": "1", "other": 1}), s.track("ana", "Cart Viewed", nil))
 		leases := s.lease()
 		s.same(len(leases), 2)
@@ -173,7 +174,7 @@ func TestMigrate(t *testing.T) {
 		s.same(moves(), []string{"ana moved response>answer", "ben refused response>answer: mid-air"})
 		s.same(s.byID(ben.ID).Revision, ben.Revision)
 
-		// What was ordered and not answered goes with the instance.
+		// What was ordered and not answered goes with the enrollment.
 		s.same(s.migrates(rename), []string{"ben ordered response>answer"})
 		s.ends(s.byID(ben.ID), "goal", noon)
 		s.same(moves(), []string{"ana moved response>answer"})
@@ -213,7 +214,7 @@ func TestMigratePages(t *testing.T) {
 	})
 }
 
-// What an instance goes over to must not be dropped meanwhile.
+// What an enrollment goes over to must not be dropped meanwhile.
 func TestReleaseKeepsWhatAMoveNeeds(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes(

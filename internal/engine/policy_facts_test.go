@@ -316,7 +316,7 @@ func TestPolicyRulesSeeHistory(t *testing.T) {
 	})
 }
 
-// A send that was being repeated when its instance went elsewhere gives its place in the limits back, unless it
+// A send that was being repeated when its enrollment went elsewhere gives its place in the limits back, unless it
 // may have gone out.
 func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
 	each(t, func(s *suite) {

@@ -37,7 +37,7 @@ func (s *suite) runs(now time.Time) []string {
 	}
 	var out []string
 	for _, told := range s.drain() {
-		id, _, _ := strings.Cut(told[len("start digest/"):], "#") // the number of another instance that is open
+		id, _, _ := strings.Cut(told[len("start digest/"):], "#") // the number of another enrollment that is open
 		out = append(out, id)
 	}
 	return out

@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// passages are an instance's, in order.
+// passages are an enrollment's, in order.
 func (s *suite) passages(enrollmentID string) []string {
 	s.Helper()
 	var out []string

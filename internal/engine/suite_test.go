@@ -201,7 +201,7 @@ func reminder() *journey.Message {
 		}, "push": {"title": "Your cart"}, "sms": {"text": "Your cart"}, "app": {"title": "Your cart"}}}
 }
 
-// enters opens an instance of cart and takes its start from the outbox.
+// enters opens an enrollment of cart and takes its start from the outbox.
 func (s *suite) enters(customerID string, p props) unit.Enrollment {
 	s.Helper()
 	r := s.ingest(noon, s.track(customerID, "Cart Updated", p))
@@ -285,7 +285,7 @@ func ref(e unit.Enrollment) contract.Ref {
 	return contract.Ref{Enrollment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
 }
 
-// ends reports the end of an instance.
+// ends reports the end of an enrollment.
 func (s *suite) ends(e unit.Enrollment, outcome string, at time.Time) {
 	s.Helper()
 	s.must(s.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at}}))

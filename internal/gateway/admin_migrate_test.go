@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// release publishes a journey of these steps beside apology, and gives its revision.
+// release publishes a journey of these steps beside apology, and returns its revision.
 func (h *house) release(steps string) string {
 	h.t.Helper()
 	content, diagnostics := lint.Check([]lint.File{

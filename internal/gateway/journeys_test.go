@@ -24,7 +24,7 @@ func (h *house) page(path string) answer {
 	return h.do("GET", path, "", "Authorization: Bearer "+agentToken, "Accept: text/html")
 }
 
-// later lets time pass, so that numbers are read anew.
+// later lets time pass, so that numbers are read again.
 func (h *house) later(d time.Duration) {
 	at := h.g.Now().Add(d)
 	h.g.Now = func() time.Time { return at }
@@ -88,7 +88,7 @@ func TestJourneyPages(t *testing.T) {
 	}
 	wellFormed(t, got.body)
 
-	// Another revision: the old one's instances are told of, and can be looked at.
+	// Another revision: the old one's enrollments are told of, and can be looked at.
 	edited := strings.Replace(apologyYAML, "id: call", "id: phone", 1)
 	content, diagnostics := lint.Check(
 		[]lint.File{

@@ -51,5 +51,5 @@ func ServeOn(ctx context.Context, srv *http.Server, l net.Listener) error {
 	return err
 }
 
-// shutdownGrace is how long running requests may take after the server was told to stop (wall time).
+// shutdownGrace is how long running requests may take after the server was asked to stop (wall time).
 const shutdownGrace = 8 * time.Second

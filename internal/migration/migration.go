@@ -93,7 +93,7 @@ func (m *Migration) Survey(ctx context.Context) (Report, error) {
 	return r, nil
 }
 
-// suggestions compares the revisions with open instances with the current one: it finds which steps look
+// suggestions compares the revisions with open enrollments with the current one: it finds which steps look
 // renamed, what customers may not expect, and slips in the names of steps.
 func (m *Migration) suggestions(s api.JourneyStepCounts) (map[[2]string]string, error) {
 	var now *journey.Definition
@@ -187,7 +187,7 @@ func (m *Migration) interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// answers waits until every instance that was requested to move has answered or ended.
+// answers waits until every enrollment that was requested to move has answered or ended.
 func (m *Migration) answers(ctx context.Context, r *Report) error {
 	settled, last := "", clock.Wall() // up to the enrollment settled, everyone has answered
 	for len(m.waiting) > 0 {

@@ -32,7 +32,7 @@ type Report struct {
 	Seconds float64               `json:"seconds"`
 }
 
-// Movable is how many instances the survey found that can move.
+// Movable is how many enrollments the survey found that can move.
 func (r Report) Movable() (n int) {
 	for _, i := range r.Impact {
 		if i.Reason == "" {

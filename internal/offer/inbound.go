@@ -123,7 +123,8 @@ func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound
 			return err
 		}
 		p.Locked = true
-		for _, key := range slices.Compact([]string{keyFor(id), keyOf(p)}) { // a decision from before a merge has the key of the id that asks
+		// a decision from before a merge has the key of the id that asks
+		for _, key := range slices.Compact([]string{keyFor(id), keyOf(p)}) {
 			if before, err := decisionOf(ctx, tx, key); err != nil {
 				return err
 			} else if before != nil && before.Customer == p.ID {

@@ -4,15 +4,11 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -42,7 +38,8 @@ func New(
 // LeaseDeliveries is the maximum number of deliveries in a lease.
 const LeaseDeliveries = 50
 
-// unreadable is the delay before an enrollment is tried again whose deliveries cannot be built (its revision does not load).
+// unreadable is the delay before an enrollment is tried again whose deliveries cannot be built (its revision
+// does not load).
 const unreadable = time.Minute
 
 // Lease leases at most limit enrollments with due deliveries for ttl (wall time), each with at most LeaseDeliveries of
@@ -57,10 +54,11 @@ const unreadable = time.Minute
 //	lease_until         the wall time until which other relays leave the queue alone
 //	lease_token         a fencing number: each lease increments it, and each later write of the lease compares it
 //
-// Example: relay A leases with token 7, delivers seq 1 and 2, and then stops for longer than ttl. Relay B leases the same
-// enrollment with token 8 and delivers 1, 2 and 3; the run drops the repeated 1 and 2 by their ids. When A continues, its
-// Delivered(2) matches no row with token 7 and it gets ErrSuperseded. Without the token A would set lease_until to 0 and
-// so release B's lease, and a third relay would deliver in parallel with B, out of order.
+// Example: relay A leases with token 7, delivers seq 1 and 2, and then stops for longer than ttl. Relay B
+// leases the same enrollment with token 8 and delivers 1, 2 and 3; the run drops the repeated 1 and 2 by their
+// ids. When A continues, its Delivered(2) matches no row with token 7 and it gets ErrSuperseded. Without the
+// token A would set lease_until to 0 and so release B's lease, and a third relay would deliver in parallel with
+// B, out of order.
 //
 // Delivery is therefore at least once, in order, and the run removes duplicates. See docs/decisions/0010.
 func (s *OutboxRoom) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
@@ -176,116 +174,14 @@ func FlushOutbox(ctx context.Context, b *unit.Unit) error {
 	return err
 }
 
-// queued is a stored delivery, joined with its event.
-type queued struct {
-	seq               int64
-	kind, Event, Body string
-	name, properties  string
-	At, received      int64
-}
-
-// queues reads the first LeaseDeliveries of each enrollment, up to a deferred entry that is not at the head.
-func (s *OutboxRoom) queues(ctx context.Context, tx sqldb.Conn, ids []string) (map[string][]queued, error) {
-	out := map[string][]queued{}
-	ends := map[string]bool{}
-	err := sqldb.Within(
-		ctx,
-		tx,
-		`select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0),
-		coalesce(e.received_at, 0)
-		from outbox d join enrollments n on n.id = d.enrollment left join events e on e.id = d.event
-		where d.enrollment in (%s) and d.seq >= n.next_seq and d.seq < n.next_seq + $1 order by d.enrollment, d.seq`,
-		ids,
-		func(r *sql.Rows) error {
-			var id string
-			var q queued
-			if err := r.Scan(&id, &q.seq, &q.kind, &q.Event, &q.Body, &q.name, &q.properties, &q.At, &q.received); err != nil {
-				return err
-			}
-			if ends[id] = ends[id] || q.kind == DeliverEntry && len(out[id]) > 0; !ends[id] {
-				out[id] = append(out[id], q)
-			}
-			return nil
-		},
-		LeaseDeliveries,
-	)
-	return out, err
-}
-
-// deliveries converts stored deliveries to what the relay sends, with the properties that the journey reads.
-func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, queue []queued, clock clock.Clock) ([]Delivery,
-	error) {
-	p, err := s.db.Load(ctx, tx, e.Revision)
-	if err != nil {
-		return nil, err
-	}
-	reads := p.Reads()
-	if to := e.Revisions(); len(to) > 1 { // the new revision may read the deliveries after the order
-		next, err := s.db.Load(ctx, tx, to[1])
-		if err != nil {
-			return nil, err
-		}
-		more := next.Reads()
-		reads.Entry, reads.Event = slices.Concat(reads.Entry, more.Entry), slices.Concat(reads.Event, more.Event)
-	}
-	var out []Delivery
-	for _, q := range queue {
-		properties, err := sqldb.Object(q.properties)
-		if err != nil {
-			return nil, err
-		}
-		d := Delivery{Seq: q.seq, Size: len(q.properties) + len(q.Body)}
-		switch q.kind {
-		case DeliverStart:
-			d.Start = &contract.Input{
-				Interpreter: contract.InterpreterVersion, Enrollment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.Packed,
-				Customer: e.Customer, Key: e.Key,
-				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName,
-				Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
-			}
-		case DeliverEvent:
-			d.Delivery = &contract.Delivery{
-				ID:         q.Event,
-				Enrollment: e.ID,
-				Received:   sqldb.Moment(q.received),
-				Event: &contract.CustomerEvent{
-					Name:       q.name,
-					Time:       sqldb.Moment(q.At),
-					Properties: journey.Project(properties, reads.Event),
-				},
-			}
-			if q.Body != "" {
-				if err := json.Unmarshal([]byte(q.Body), &d.Delivery.Event.Traits); err != nil {
-					return nil, err
-				}
-			}
-		default:
-			d.Delivery = &contract.Delivery{}
-			if err := json.Unmarshal([]byte(q.Body), d.Delivery); err != nil {
-				return nil, err
-			}
-			if order := d.Delivery.Command; order != nil && order.Kind == contract.MigrateOrder {
-				to, err := s.db.Load(ctx, tx, order.Revision)
-				if err != nil {
-					return nil, err
-				}
-				order.Definition = to.Packed
-				d.Size += base64.StdEncoding.EncodedLen(len(to.Packed))
-			}
-		}
-		out = append(out, d)
-	}
-	return out, nil
-}
-
 // advance is the set clause that marks everything up to seq $2 as done and releases the lease. Remaining deliveries
 // count as served at $4.
 const advance = `lease_until = 0, next_seq = $2 + 1, attempts = 0, last_error = '', due_at = case when last_seq > $2 then cast($4 as
 bigint) else 0 end,
 	queued_at = coalesce((select min(d.at) from outbox d where d.enrollment = $1 and d.seq > $2), enrollments.queued_at)`
 
-// decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters if the enrollment
-// that blocked the entry is no longer open.
+// decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters if the
+// enrollment that blocked the entry is no longer open.
 func (s *OutboxRoom) decideEntries(ctx context.Context, l Lease, now time.Time) error {
 	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		e, p, err := unit.LockEnrollment(ctx, tx, l.Enrollment.ID)
@@ -346,7 +242,8 @@ func markDelivered(ctx context.Context, tx sqldb.Conn, id string, seq, token, tu
 	return err
 }
 
-// Delivered marks the deliveries up to seq as done and releases the lease. It returns ErrSuperseded if the lease was lost.
+// Delivered marks the deliveries up to seq as done and releases the lease. It returns ErrSuperseded if the
+// lease was lost.
 func (s *OutboxRoom) Delivered(ctx context.Context, l Lease, seq int64) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		err := markDelivered(ctx, tx, l.Enrollment.ID, seq, l.Token, l.at)
@@ -361,8 +258,8 @@ func (s *OutboxRoom) Delivered(ctx context.Context, l Lease, seq int64) error {
 // MaxCause is the maximum length of a stored failure reason, in bytes.
 const MaxCause = 500
 
-// ReleaseLease releases a lease without marking anything as done. With a cause it counts a failed attempt, and the first
-// delivery is retried at retry (wall time). It returns ErrSuperseded if the lease was lost.
+// ReleaseLease releases a lease without marking anything as done. With a cause it counts a failed attempt, and
+// the first delivery is retried at retry (wall time). It returns ErrSuperseded if the lease was lost.
 func (s *OutboxRoom) ReleaseLease(ctx context.Context, l Lease, cause string, retry time.Time) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		if cause == "" {

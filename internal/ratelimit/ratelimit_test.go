@@ -164,7 +164,7 @@ func TestATokenIsGoodAtItsMomentAndSoonAfter(t *testing.T) {
 	if got := a.asks(l, second.Token); got.Wait != 0 {
 		t.Fatal(got)
 	}
-	// Who was away longer asks anew, so that an outage does not end in one heap.
+	// Who was away longer asks again, so that an outage does not end in one heap.
 	a.now = third.Token.Add(time.Minute)
 	before := a.store.asked["take email"]
 	if got := a.asks(l, third.Token); got.Wait != 0 || a.store.asked["take email"] != before+1 {

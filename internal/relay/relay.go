@@ -36,7 +36,7 @@ type Migrations interface {
 	MoveRefused(ctx context.Context, now time.Time, enrollment, revision, reason string) error
 }
 
-// Config is what a relay needs.
+// Config configures a relay.
 type Config struct {
 	Outbox     Outbox
 	Migrations Migrations
@@ -52,10 +52,10 @@ type Config struct {
 
 // Relay delivers until its context ends.
 //
-// Each worker serves one lease: the first entries of one enrollment's queue, in order. It stops at the first failure, so
-// that nothing overtakes. What it delivered is removed in one statement at the end. A relay that dies before that
-// statement leaves its lease to expire, and another relay delivers the same entries again: a start is recognized by the
-// enrollment in the run's memo, an event by its id. See docs/decisions/0002.
+// Each worker serves one lease: the first entries of one enrollment's queue, in order. It stops at the first
+// failure, so that nothing overtakes. What it delivered is removed in one statement at the end. A relay that
+// dies before that statement leaves its lease to expire, and another relay delivers the same entries again: a
+// start is recognized by the enrollment in the run's memo, an event by its id. See docs/decisions/0002.
 type Relay struct {
 	cfg       Config
 	transport transport

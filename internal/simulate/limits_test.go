@@ -136,7 +136,7 @@ scenarios:
 	}
 }
 
-// RunAll tells of results in order, and leaves out what it was interrupted in.
+// RunAll prints results in order, and leaves out what it was interrupted in.
 func TestRunAll(t *testing.T) {
 	t.Parallel()
 	j := folder(t, "nap", napping, going)

@@ -39,7 +39,7 @@ func TestSameCourseEveryTime(t *testing.T) {
 		close(stop)
 		others.Wait()
 	}
-	// One of many instances, timers of the same moment and events between them, fifty times.
+	// One of many enrollments, timers of the same moment and events between them, fifty times.
 	for n, j := range jobs {
 		if s := j.Test.Scenarios[j.Scenario]; s.Name == "two instances with a timer at the same moment" {
 			many := make([]Job, 50)

@@ -160,5 +160,5 @@ func printMigration(p *printer, r migration.Report) {
 	}
 }
 
-// maxListed bounds the instances that are listed for people.
+// maxListed bounds the enrollments that are listed for people.
 const maxListed = 100

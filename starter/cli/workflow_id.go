@@ -10,7 +10,7 @@ import (
 )
 
 // byWorkflowID calls with a workflow id as it was given and, where there is none such, with its parts escaped
-// as instances' addresses have them: "offer/Ana Maria" is at offer/Ana%20Maria.
+// as enrollments' addresses have them: "offer/Ana Maria" is at offer/Ana%20Maria.
 func byWorkflowID(given string, call func(id string) error) error {
 	err := call(given)
 	var no *apiclient.Refusal

@@ -50,7 +50,7 @@ type StepVisit struct {
 	Outcome string    `json:"outcome,omitempty"`
 	// Arm is the way it went: the number of an arm (from 1, or a split arm's name), a key such as else, none,
 	// on_timeout, on_blocked or on_failure, an outcome of a hand-off, or ArmSkipped. Empty where a step has one
-	// way only, or goes on behind itself.
+	// way only, or continues after itself.
 	Arm string `json:"arm,omitempty"`
 }
 
@@ -64,7 +64,7 @@ const (
 	ArmNone    = "none"
 )
 
-// Position says where an instance waits.
+// Position says where an enrollment waits.
 type Position struct {
 	Step   string    `json:"step"` // empty while it only watches for its goal
 	Kind   string    `json:"kind"`
@@ -75,7 +75,7 @@ type Position struct {
 	Paused bool      `json:"paused,omitempty"`
 }
 
-// Report tells the store where an instance is.
+// Report informs the store where an enrollment is.
 type Report struct {
 	Ref
 	Seq    int         `json:"seq"` // from 1, rising within the chain: a repeat changes nothing
@@ -85,7 +85,7 @@ type Report struct {
 	Ended  *Ended      `json:"ended,omitempty"`
 }
 
-// Ended says how an instance ended.
+// Ended says how an enrollment ended.
 type Ended struct {
 	Outcome string    `json:"outcome"`
 	Reason  string    `json:"reason,omitempty"`
@@ -168,7 +168,7 @@ const (
 	StatusChosen     = "chosen" // of a decision that only chooses
 )
 
-// SendResult is what came of it.
+// SendResult is the result of a send.
 type SendResult struct {
 	Status  string `json:"status"`
 	Reason  string `json:"reason,omitempty"`
@@ -241,7 +241,7 @@ type OpenHandoff struct {
 	Spec  journey.Handoff `json:"spec"`
 }
 
-// WithdrawHandoff takes it back: it timed out, or its instance ended or moved on.
+// WithdrawHandoff takes it back: it timed out, or its enrollment ended or moved on.
 type WithdrawHandoff struct {
 	Ref
 	ID     string `json:"id"`
@@ -286,7 +286,7 @@ type Call struct {
 	Reads []string `json:"reads,omitempty"`
 }
 
-// CallResult is what came of it.
+// CallResult is the result of a call.
 type CallResult struct {
 	Status int    `json:"status,omitempty"` // HTTP status; 0: no answer
 	Body   any    `json:"body,omitempty"`   // JSON as far as it is read, else text
@@ -294,12 +294,12 @@ type CallResult struct {
 	Reason string `json:"reason,omitempty"` // in words, without customer data
 }
 
-// Move tells the store that an instance goes over to another revision, or refuses to. From its commit on the
-// store serves the instance by the new one.
+// Move informs the store that an enrollment goes over to another revision, or refuses to. From its commit on the
+// store serves the enrollment by the new one.
 type Move struct {
 	Ref
 	To      string   `json:"to"`                // revision
-	Step    string   `json:"step,omitempty"`    // where it goes on
+	Step    string   `json:"step,omitempty"`    // where it continues
 	Refused string   `json:"refused,omitempty"` // it stays: why, in words
 	Events  []string `json:"events,omitempty"`  // ids of events whose properties are wanted as the new revision reads them
 }

@@ -1,5 +1,6 @@
-// Package contract holds what the interpreter and the rest of tabi agree on: names, ids, what comes to a run, and the
-// inputs and outputs of activities. It does not import the Temporal SDK, so that rooms and channels can use it for types.
+// Package contract holds what the interpreter and the rest of tabi agree on: names, ids, what comes to a run,
+// and the inputs and outputs of activities. It does not import the Temporal SDK, so that rooms and channels can
+// use it for types.
 package contract
 
 import (
@@ -11,7 +12,7 @@ import (
 // Names that channels use; see docs/channels.md.
 const (
 	TaskQueue    = "journeys"
-	JourneyType  = "Journey"  // workflow type of an instance
+	JourneyType  = "Journey"  // workflow type of an enrollment
 	TrackType    = "Track"    // workflow type that takes one event for the store
 	EventName    = "event"    // signal and update of channels: Event
 	DeliveryName = "delivery" // signal and update of the relay: Delivery
@@ -26,7 +27,7 @@ const (
 	MigrateOrder = "migrate"
 )
 
-// Search attributes of every instance; all Keyword.
+// Search attributes of every enrollment; all Keyword.
 const (
 	AttrJourney  = "Journey"
 	AttrCustomer = "CustomerId"
@@ -36,11 +37,12 @@ const (
 // MemoEnrollment is the memo field that holds the enrollment id.
 const MemoEnrollment = "enrollment"
 
-// InterpreterVersion is the version of this interpreter that new instances start with.
+// InterpreterVersion is the version of this interpreter that new enrollments start with.
 const InterpreterVersion = 1
 
-// Event is an event of the customer as a channel sends it straight to a run: the signal and the update `event` carry it.
-// The run first stores it, as every event; it comes back as a Delivery, to this run and to all others that listen for it.
+// Event is an event of the customer as a channel sends it straight to a run: the signal and the update `event`
+// carry it. The run first stores it, as every event; it comes back as a Delivery, to this run and to all others
+// that listen for it.
 type Event struct {
 	ID         string         `json:"id"` // required: an event counts once by it
 	Name       string         `json:"name"`
@@ -103,7 +105,7 @@ type Command struct {
 	Renamed    map[string]string `json:"renamed,omitempty"`
 }
 
-// Input starts an instance.
+// Input starts an enrollment.
 type Input struct {
 	Interpreter int            `json:"interpreter"`
 	Enrollment  string         `json:"enrollment"`
@@ -122,7 +124,7 @@ type Input struct {
 	Definition []byte            `json:"definition"` // journey.Pack; behind what people read in the Temporal UI
 }
 
-// Outcomes that tabi itself gives.
+// Outcomes of tabi itself.
 const (
 	Completed = "completed"
 	Goal      = "goal"
@@ -132,7 +134,7 @@ const (
 	Exited    = "exited"
 )
 
-// Result is what a run returns.
+// Result is the return value of a run.
 type Result struct {
 	Outcome string  `json:"outcome"`
 	Reason  string  `json:"reason,omitempty"` // in words
@@ -140,7 +142,7 @@ type Result struct {
 	Steps   int     `json:"steps"`            // steps passed
 }
 
-// TrackInput is what workflow type Track takes: a Segment call.
+// TrackInput is the input of the workflow type Track: one Segment call.
 type TrackInput struct {
 	Type        string         `json:"type,omitempty"` // default track
 	UserID      string         `json:"userId,omitempty"`

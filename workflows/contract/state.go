@@ -17,7 +17,7 @@ type State struct {
 	WaitingFor []string       `json:"waiting_for"`       // in words
 	Paused     bool           `json:"paused,omitempty"`  //
 	Holdout    bool           `json:"holdout,omitempty"` //
-	Deadline   time.Time      `json:"deadline"`          // of the instance, virtual
+	Deadline   time.Time      `json:"deadline"`          // of the enrollment, virtual
 	EnteredAt  time.Time      `json:"entered_at"`
 	EntryEvent string         `json:"entry_event"`
 	Steps      int            `json:"steps"` // passed so far

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Contribution is what one predictor adds for a customer.
+// Contribution is the share one predictor adds for a customer.
 type Contribution struct {
 	Predictor string
 	Missing   bool    // the customer's value is unknown

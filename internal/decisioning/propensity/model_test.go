@@ -42,7 +42,7 @@ func TestLearns(t *testing.T) {
 	}
 }
 
-// A set that follows another says the same as one made anew, also of models that came, learned or were replaced.
+// A set that follows another says the same as one made again, also of models that came, learned or were replaced.
 func TestNextSet(t *testing.T) {
 	t.Parallel()
 	models := []*Model{taught(1, 6, 80), taught(2, 8, 80), taught(3, 6, 80)}

@@ -1,0 +1,117 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// queued is a stored delivery, joined with its event.
+type queued struct {
+	seq               int64
+	kind, Event, Body string
+	name, properties  string
+	At, received      int64
+}
+
+// queues reads the first LeaseDeliveries of each enrollment, up to a deferred entry that is not at the head.
+func (s *OutboxRoom) queues(ctx context.Context, tx sqldb.Conn, ids []string) (map[string][]queued, error) {
+	out := map[string][]queued{}
+	ends := map[string]bool{}
+	err := sqldb.Within(
+		ctx,
+		tx,
+		`select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0),
+		coalesce(e.received_at, 0)
+		from outbox d join enrollments n on n.id = d.enrollment left join events e on e.id = d.event
+		where d.enrollment in (%s) and d.seq >= n.next_seq and d.seq < n.next_seq + $1 order by d.enrollment, d.seq`,
+		ids,
+		func(r *sql.Rows) error {
+			var id string
+			var q queued
+			if err := r.Scan(&id, &q.seq, &q.kind, &q.Event, &q.Body, &q.name, &q.properties, &q.At, &q.received); err != nil {
+				return err
+			}
+			if ends[id] = ends[id] || q.kind == DeliverEntry && len(out[id]) > 0; !ends[id] {
+				out[id] = append(out[id], q)
+			}
+			return nil
+		},
+		LeaseDeliveries,
+	)
+	return out, err
+}
+
+// deliveries converts stored deliveries to what the relay sends, with the properties that the journey reads.
+func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, queue []queued, clock clock.Clock) ([]Delivery,
+	error) {
+	p, err := s.db.Load(ctx, tx, e.Revision)
+	if err != nil {
+		return nil, err
+	}
+	reads := p.Reads()
+	if to := e.Revisions(); len(to) > 1 { // the new revision may read the deliveries after the order
+		next, err := s.db.Load(ctx, tx, to[1])
+		if err != nil {
+			return nil, err
+		}
+		more := next.Reads()
+		reads.Entry, reads.Event = slices.Concat(reads.Entry, more.Entry), slices.Concat(reads.Event, more.Event)
+	}
+	var out []Delivery
+	for _, q := range queue {
+		properties, err := sqldb.Object(q.properties)
+		if err != nil {
+			return nil, err
+		}
+		d := Delivery{Seq: q.seq, Size: len(q.properties) + len(q.Body)}
+		switch q.kind {
+		case DeliverStart:
+			d.Start = &contract.Input{
+				Interpreter: contract.InterpreterVersion, Enrollment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.Packed,
+				Customer: e.Customer, Key: e.Key,
+				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName,
+				Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
+			}
+		case DeliverEvent:
+			d.Delivery = &contract.Delivery{
+				ID:         q.Event,
+				Enrollment: e.ID,
+				Received:   sqldb.Moment(q.received),
+				Event: &contract.CustomerEvent{
+					Name:       q.name,
+					Time:       sqldb.Moment(q.At),
+					Properties: journey.Project(properties, reads.Event),
+				},
+			}
+			if q.Body != "" {
+				if err := json.Unmarshal([]byte(q.Body), &d.Delivery.Event.Traits); err != nil {
+					return nil, err
+				}
+			}
+		default:
+			d.Delivery = &contract.Delivery{}
+			if err := json.Unmarshal([]byte(q.Body), d.Delivery); err != nil {
+				return nil, err
+			}
+			if order := d.Delivery.Command; order != nil && order.Kind == contract.MigrateOrder {
+				to, err := s.db.Load(ctx, tx, order.Revision)
+				if err != nil {
+					return nil, err
+				}
+				order.Definition = to.Packed
+				d.Size += base64.StdEncoding.EncodedLen(len(to.Packed))
+			}
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
