@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/catalog"
@@ -14,7 +13,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
-	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // policyFacts lazily loads what the contact policy needs to know about a customer, inside the deciding transaction. Each
@@ -58,60 +56,6 @@ func (q *policyFacts) bounced(channel, address string) bool {
 	dead, err := sqldb.Exists(q.ctx, q.tx, `select 1 from bounces where channel = $1 and address = $2`, channel, sqldb.Clean(address))
 	q.Err = errors.Join(q.Err, err)
 	return dead
-}
-
-// contacted returns the number of contacts that count for a limit. One query counts for all limits of the policy.
-func (q *policyFacts) contacted(limit journey.Limit) int {
-	if q.contacts == nil {
-		limits := []journey.Limit{limit}
-		if policy := q.rel.Rules.Policy; policy != nil {
-			limits = policy.Limits
-		}
-		q.Err = errors.Join(q.Err, q.count(limits))
-	}
-	if _, known := q.contacts[limit]; !known {
-		q.Err = errors.Join(q.Err, q.count([]journey.Limit{limit}))
-	}
-	return q.contacts[limit]
-}
-
-// counting selects the sends that count as contacts: those that went out, may have gone out, or are about to.
-const counting = `(status in ('` + StatusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent +
-	`') or outcome_unknown = 1)`
-
-func (q *policyFacts) count(limits []journey.Limit) error {
-	if q.contacts == nil {
-		q.contacts = map[journey.Limit]int{}
-	}
-	since := sqldb.Millis(q.now)
-	var sums []string
-	args := []any{q.p.ID, q.key, int64(0)}
-	param := func(v any) string { args = append(args, v); return sqldb.List(len(args), 1) }
-	for _, l := range limits {
-		from := sqldb.Millis(q.now.Add(-l.Per))
-		since = min(since, from)
-		when := "at > " + param(from)
-		if l.Channel != "" {
-			when += " and channel = " + param(l.Channel)
-		}
-		if l.Topic != "" {
-			when += " and topic = " + param(l.Topic)
-		}
-		sums = append(sums, "count(case when "+when+" then 1 end)")
-	}
-	args[2] = since
-	counts := make([]int, len(limits))
-	into := make([]any, len(limits))
-	for i := range counts {
-		into[i] = &counts[i]
-	}
-	err := q.tx.QueryRowContext(q.ctx, `select `+strings.Join(sums, ", ")+` from sends where customer = $1 and key <> $2 and at > $3 and `+
-		counting, args...).
-		Scan(into...)
-	for i, l := range limits {
-		q.contacts[l] = counts[i]
-	}
-	return err
 }
 
 // reach returns the probability that the customer answers on a channel.

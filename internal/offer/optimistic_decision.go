@@ -103,10 +103,10 @@ func (d *draft) pack() (err error) {
 // same; see fits. Otherwise it is thrown away and the decision is made again. Models are not part of the check: an
 // estimate from a slightly older model is as good.
 //
-// Example: a decision among 400 actions takes 5 ms, and 4 requests arrive at once. Under the lock they take 20 ms in a
-// row, and no event is stored in that time. Ahead of it they run in parallel on reader connections, and each holds the
-// writer for a fraction of a millisecond. If Ana's purchase is stored between her draft (version 7) and her lock, the
-// lock returns version 9 and the draft no longer fits. Without the check, the offer that she has just bought would be sent.
+// Example: four requests ask for a decision at once. Under the lock they would be decided one after the other, and no
+// event would be stored meanwhile. Ahead of it they run in parallel on reader connections, and each holds the writer
+// only for the write. If Ana's purchase is stored between her draft (version 7) and her lock, the lock returns version 9
+// and the draft no longer fits. Without the check, the offer that she has just bought would be sent.
 //
 // A draft must not write. So a customer whose scores are stale makes it fail (LockedCustomer.Drafted). No more drafts run
 // at once than there are processors, since more would only take connections from other readers. See docs/decisions/0007.

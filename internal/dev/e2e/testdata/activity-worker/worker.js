@@ -1,4 +1,5 @@
-// A worker on Temporal's TypeScript SDK, without a build step. It runs activity ReserveSeat, which a journey calls by name:
+// A worker on Temporal's TypeScript SDK, without a build step. It runs activity ReserveSeat, which the step `activity` of the
+// journey language will call by name; until that step exists, a test's own workflow calls it:
 //
 //   - id: seat
 //     activity: {name: ReserveSeat, task_queue: booking, input: {show: event.show, row: event.row}, timeout: 30s, retry_for: 1h}

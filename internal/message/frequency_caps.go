@@ -1,0 +1,64 @@
+package message
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// contacted returns the number of contacts that count for a limit. One query counts for all limits of the policy.
+func (q *policyFacts) contacted(limit journey.Limit) int {
+	if q.contacts == nil {
+		limits := []journey.Limit{limit}
+		if policy := q.rel.Rules.Policy; policy != nil {
+			limits = policy.Limits
+		}
+		q.Err = errors.Join(q.Err, q.count(limits))
+	}
+	if _, known := q.contacts[limit]; !known {
+		q.Err = errors.Join(q.Err, q.count([]journey.Limit{limit}))
+	}
+	return q.contacts[limit]
+}
+
+// counting selects the sends that count as contacts: those that went out, may have gone out, or are about to.
+const counting = `(status in ('` + StatusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent +
+	`') or outcome_unknown = 1)`
+
+func (q *policyFacts) count(limits []journey.Limit) error {
+	if q.contacts == nil {
+		q.contacts = map[journey.Limit]int{}
+	}
+	since := sqldb.Millis(q.now)
+	var sums []string
+	args := []any{q.p.ID, q.key, int64(0)}
+	param := func(v any) string { args = append(args, v); return sqldb.List(len(args), 1) }
+	for _, l := range limits {
+		from := sqldb.Millis(q.now.Add(-l.Per))
+		since = min(since, from)
+		when := "at > " + param(from)
+		if l.Channel != "" {
+			when += " and channel = " + param(l.Channel)
+		}
+		if l.Topic != "" {
+			when += " and topic = " + param(l.Topic)
+		}
+		sums = append(sums, "count(case when "+when+" then 1 end)")
+	}
+	args[2] = since
+	counts := make([]int, len(limits))
+	into := make([]any, len(limits))
+	for i := range counts {
+		into[i] = &counts[i]
+	}
+	err := q.tx.QueryRowContext(q.ctx, `select `+strings.Join(sums, ", ")+` from sends where customer = $1 and key <> $2 and at > $3 and `+
+		counting, args...).
+		Scan(into...)
+	for i, l := range limits {
+		q.contacts[l] = counts[i]
+	}
+	return err
+}
