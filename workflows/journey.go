@@ -36,7 +36,7 @@ type run struct {
 	holds      map[string]bool    // the answers of the last look at levels, by their words
 	stale      bool               // scores may have changed since
 	hand       *contract.Delivery // the event at hand, while the step it is parked at looks
-	busy       string             // what an activity does that is in progress, in words
+	busy       string             // what the running activity does, in words
 }
 
 // Journey is the workflow type of an enrollment: it walks the compiled journey of its input until it ends with

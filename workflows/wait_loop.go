@@ -25,7 +25,7 @@ type waitSpec struct {
 	look      func(ctx workflow.Context) (bool, error)      // takes a kept event; nil: none will do
 	yields    bool                                          // being paused ends it
 	wake      func() bool                                   // something else that look must see at once
-	recompute func(ctx workflow.Context) (time.Time, error) // until again, when a trait it names has changed; nil: it is fixed
+	recompute func(ctx workflow.Context) (time.Time, error) // computes until again when a trait it names has changed; nil: until is fixed
 }
 
 // pausedKind is the kind of parking of an enrollment that is paused between two steps.
@@ -62,7 +62,7 @@ func (r *run) waitLoop(ctx workflow.Context, p waitSpec) (due bool, err error) {
 	r.waits, r.stale = p.levels, true
 	defer r.unwatch()
 	r.over = time.Time{}
-	var recast time.Time // when until was last cast again
+	var recast time.Time // when until was last computed again
 	for {
 		r.hand = nil
 		moved, err := r.handleOutbox(ctx)

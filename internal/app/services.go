@@ -116,7 +116,7 @@ func (s *Services) Reconciler() *background.Reconciler {
 }
 
 const (
-	// attemptGrace is how long attempts to send in progress may take when the process is asked to stop; then they
+	// attemptGrace is how long running attempts to send may take when the process is asked to stop; then they
 	// are cut off, and settled as what they are: not sent, or unknown.
 	attemptGrace = 5 * time.Second
 	// workerStop is how long a worker waits for what is in progress, attempts with their settling included. The
