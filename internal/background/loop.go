@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // job is work that is done page by page, forever.
@@ -28,15 +30,7 @@ func (j job) loop(ctx context.Context, log *zap.Logger) {
 		pause = j.every
 	}
 	for {
-		if pause > 0 {
-			timer := time.NewTimer(pause)
-			select {
-			case <-ctx.Done():
-				timer.Stop()
-			case <-timer.C:
-			}
-		}
-		if ctx.Err() != nil {
+		if clock.Wait(ctx, clock.Wall().Add(pause)) != nil {
 			return
 		}
 		var err error

@@ -1,8 +1,6 @@
 package background
 
-import (
-	"context"
-)
+import "context"
 
 // prune returns a page that walks through the customers. After an error the next page begins where Prune says.
 func (j *Jobs) prune() func(context.Context) (bool, error) {
