@@ -166,9 +166,6 @@ func (p *PolicyEvaluator) Channels(ask SendRequest) []ChannelVerdict {
 	return out
 }
 
-// Tone returns the tone for the customer where the step does not set one.
-func (p *PolicyEvaluator) Tone() string { return p.toneFor("") }
-
 func (p *PolicyEvaluator) toneFor(tone string) string {
 	if tone != "" {
 		return tone
