@@ -55,22 +55,14 @@ func each(t *testing.T, f func(s *suite)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		if url, ok := pgtest.URL(t); ok {
-			f(opened(t, url))
-		}
+		f(opened(t, pgtest.URL(t)))
 	})
 }
 
 // engines benchmarks f on the URL of an empty SQLite file, and of a PostgreSQL database where there is one.
 func engines(b *testing.B, f func(b *testing.B, url string)) {
 	b.Run("sqlite", func(b *testing.B) { f(b, filepath.Join(b.TempDir(), "tabi.db")) })
-	b.Run("postgres", func(b *testing.B) {
-		url, ok := pgtest.URL(b)
-		if !ok {
-			b.Skip("no PostgreSQL")
-		}
-		f(b, url)
-	})
+	b.Run("postgres", func(b *testing.B) { f(b, pgtest.URL(b)) })
 }
 
 func opened(t *testing.T, url string) *suite {

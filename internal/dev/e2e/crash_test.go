@@ -131,7 +131,7 @@ func TestDevPowerCut(t *testing.T) {
 // Worker and gateway are killed one after the other, on PostgreSQL.
 func TestKillWorkerAndGateway(t *testing.T) {
 	t.Parallel()
-	database, _ := pgtest.URL(t) // dropped after the processes have ended
+	database := pgtest.URL(t) // dropped after the processes have ended
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
 	in.deploy(database)
 	all := names("kim")

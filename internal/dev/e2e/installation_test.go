@@ -84,7 +84,7 @@ func open(t testing.TB, s settings) *installation {
 	cfg.DataDir = t.TempDir()
 	cfg.Database = filepath.Join(cfg.DataDir, "tabi.db")
 	if s.postgres {
-		cfg.Database, _ = pgtest.URL(t)
+		cfg.Database = pgtest.URL(t)
 	}
 	cfg.Secret, cfg.TemporalAddr, cfg.TemporalNS, cfg.Listen = secret, shared.address, h.namespace, "127.0.0.1:0"
 	cfg.WriteKeys = writeKey + "=server," + webKey + "=web:Page Viewed|Product Viewed"

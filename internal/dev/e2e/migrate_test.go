@@ -201,7 +201,7 @@ func TestMigrateCrowd(t *testing.T) {
 		}
 	}
 	before, after := waiting(30 + n/8)
-	database, _ := pgtest.URL(t)
+	database := pgtest.URL(t)
 	m := &move{
 		install:  newInstall(t, folder(map[string]string{"wait.yaml": before})),
 		patience: patience + time.Duration(n)*300*time.Millisecond,

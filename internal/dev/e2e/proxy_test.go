@@ -84,7 +84,7 @@ func (p *proxy) cut(off bool) {
 // afterwards.
 func TestDatabaseOutage(t *testing.T) {
 	t.Parallel()
-	address, _ := pgtest.URL(t) // SQLite is a file of this machine and does not go away
+	address := pgtest.URL(t) // SQLite is a file of this machine and does not go away
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)

@@ -49,7 +49,7 @@ func (m *moments) delivers(w http.ResponseWriter, _ *http.Request) {
 func TestWorkersShareRateLimit(t *testing.T) {
 	t.Parallel()
 	const rate, crowd = 3, 18
-	database, _ := pgtest.URL(t)
+	database := pgtest.URL(t)
 	in := newInstall(t, folder(map[string]string{"shout.yaml": shout}))
 	in.env = append(in.env, fmt.Sprintf("TABI_RATE_LIMITS=push=%d/s", rate))
 	in.deploy(database)

@@ -74,7 +74,7 @@ func (in *install) once(customers []string) {
 // SIGTERM during sends at a slow provider: the processes end in time, and nothing is lost or repeated.
 func TestGracefulStop(t *testing.T) {
 	t.Parallel()
-	database, _ := pgtest.URL(t)
+	database := pgtest.URL(t)
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
 	in.deploy(database)
 	all := names("tim")

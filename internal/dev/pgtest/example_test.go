@@ -12,8 +12,7 @@ func ExampleURL() {
 	test := func(t *testing.T) {
 		t.Run("sqlite", func(t *testing.T) { suite(t, t.TempDir()+"/tabi.db") })
 		t.Run("postgres", func(t *testing.T) {
-			url, _ := pgtest.URL(t)
-			suite(t, url)
+			suite(t, pgtest.URL(t))
 		})
 	}
 	_ = test

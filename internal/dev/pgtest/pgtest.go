@@ -40,8 +40,8 @@ func Run(m *testing.M) int {
 
 // URL returns the URL of an empty database, which is dropped when the test ends. On a machine without PostgreSQL it
 // skips the test, so that the output shows what was not tested; with CI=true, or where the server does not start, it
-// fails the test. Call it in a subtest of its own where the rest of the test needs no PostgreSQL. ok is true.
-func URL(t testing.TB) (address string, ok bool) {
+// fails the test. Call it in a subtest of its own where the rest of the test needs no PostgreSQL.
+func URL(t testing.TB) string {
 	t.Helper()
 	once.Do(func() { server, cleanup, failed = start() })
 	if errors.Is(failed, testservers.ErrNoPostgres) && os.Getenv("CI") != "true" {
@@ -64,7 +64,7 @@ func URL(t testing.TB) (address string, ok bool) {
 		}
 	})
 	u.Path = "/" + name
-	return u.String(), true
+	return u.String()
 }
 
 func admin(statement string) error {
