@@ -13,10 +13,10 @@ var askKind = Kind{
 	Form: "`ask: <message>`, `via:` as of send, `timeout:` (required); `replies:` list of arms `{intent: NAME, then: [...]}`, " +
 		"`{matches: \"<regexp>\", then: [...]}` or `{any: true, then: [...]}`; " +
 		"`on_timeout: [...]`; optional `data`, `category`, `topic`, `tone`, `on_blocked: [...]`, `on_failure: [...]` as of send",
-	Doc: "Says a message and parks until the customer replies with a `Message Received`, or until the timeout. The first arm that the " +
-		"reply fits is taken; a reply that fits none is left, and the wait goes on. " +
-		"Without `replies` any reply goes on behind the step. A question that is blocked or could not be delivered goes the way of " +
-		"`on_blocked` or `on_failure`, and where those are absent that of `on_timeout`.",
+	Doc: "Sends a message and waits until the customer replies with a `Message Received`, or until the timeout. The first arm that " +
+		"matches the reply is taken. A reply that matches no arm is ignored, and the wait continues. Without `replies`, the journey " +
+		"continues after the step on any reply. A question that is blocked takes `on_blocked`, one that could not be delivered " +
+		"takes `on_failure`; where these are absent, both take `on_timeout`.",
 	Example: "- id: question\n  ask: cart-reminder\n  via: [push, email]\n  timeout: 24h\n  replies:\n    - {intent: complaint, then: " +
 		"[{handoff: support}]}\n    - {matches: \"(?i)^(yes|ok)\", then: [{exit: agreed}]}\n    - {any: true}\n  on_timeout:\n    - " +
 		"exit: silent\n",

@@ -13,9 +13,9 @@ import (
 var callKind = Kind{
 	Name: "call",
 	Form: "`call: {method:, url: <Liquid>, headers:, body:, timeout:}`; beside it `on_failure: [...]`",
-	Doc: "Makes an HTTP request. `method` is GET, or POST where there is a `body`; the body is a text, or a mapping or list that is " +
-		"sent as JSON. " +
-		"What may pass is tried again for an hour; then, and where the answer is no, `on_failure` runs.",
+	Doc: "Makes an HTTP request. `method` defaults to GET, or to POST with a `body`; the body is a text, or a mapping or list that is " +
+		"sent as JSON. A temporary failure is retried for an hour. After that, or after a response that refuses the request, " +
+		"`on_failure` runs.",
 	Example: "- id: score\n  call:\n    url: \"https://api.example.com/customers/{{ customer.id | url_encode }}/score\"\n    headers: " +
 		"{Accept: application/json}\n    timeout: 5s\n" +
 		"  on_failure: [{exit: unknown}]\n- when: steps.score.body.risk > 0.8\n  exit: risky\n",

@@ -3,7 +3,7 @@ package journey
 var exitKind = Kind{
 	Name:    "exit",
 	Form:    "`exit: <outcome>`",
-	Doc:     "Ends the instance with this outcome.",
+	Doc:     "Ends the enrollment with this outcome.",
 	Example: "- exit: declined\n",
 	New:     func() Spec { return &Exit{} },
 }

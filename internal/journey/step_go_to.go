@@ -3,7 +3,7 @@ package journey
 var goToKind = Kind{
 	Name:    "go_to",
 	Form:    "`go_to: <path>` or `<step id>`",
-	Doc:     "Goes on at the beginning of a path, or at a step. A cycle must wait somewhere.",
+	Doc:     "Continues at the beginning of a path, or at a step. A cycle must contain a wait.",
 	Example: "- id: again\n  wait: 1d\n- when: vars.tries < 3\n  go_to: again\n",
 	New:     func() Spec { return &GoTo{} },
 }

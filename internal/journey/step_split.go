@@ -11,8 +11,8 @@ import (
 var splitKind = Kind{
 	Name: "split",
 	Form: "list of arms `{weight: 50, name:, then: [...]}`",
-	Doc: "Goes a way by chance that hangs on journey, step id and customer alone: the same customer, the same arm. " +
-		"Weights are shares of their sum. Give the step an id, or an edit can move people to another arm.",
+	Doc: "Takes an arm at random, by a hash of journey, step id and customer: the same customer always takes the same arm. " +
+		"Weights are shares of their sum. Give the step an id, or an edit can move customers to another arm.",
 	Example: "- id: greeting\n  split:\n    - {weight: 80, name: short, then: [{wait: 1h}]}\n    - {weight: 20, name: long}\n",
 	Results: []string{"arm", "name"},
 	New:     func() Spec { return &Split{} },

@@ -19,10 +19,10 @@ func (b *builder) message() *Schema {
 	variant := object(part)
 	named := &Schema{MinLength: 1}
 	s := object(and(whole, keys{
-		"message":   b.label().with("The message's name: that of its file."),
-		"about":     text().with("What it is about, for people."),
-		"tones":     mapOf(named, variant).with("The same message, said otherwise: by tone, what differs."),
-		"languages": mapOf(named, variant).with("The same message in other languages: by customer.language, what differs."),
+		"message":   b.label().with("The message's name, which is also the file's."),
+		"about":     text().with("What the message is about."),
+		"tones":     mapOf(named, variant).with("The same message in other tones: what differs, by tone."),
+		"languages": mapOf(named, variant).with("The same message in other languages: what differs, by customer.language."),
 	}), "message")
 	s.AnyOf = need(channels...)
 	return s

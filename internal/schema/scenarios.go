@@ -5,9 +5,9 @@ func (b *builder) test() *Schema {
 	return object(keys{
 		"test":      b.label().with("The journey under test; the file is called <journey>.test.yaml."),
 		"customer":  customer().with("The customer of all scenarios: traits, and an id."),
-		"start":     start().with("When the scenarios start, unless they say so themselves."),
+		"start":     start().with("When scenarios start that have no start of their own."),
 		"with":      b.with().with("Other journeys that run too; default none."),
-		"scenarios": list(b.scenario(), 1).with("The stories to play."),
+		"scenarios": list(b.scenario(), 1).with("The scenarios to run."),
 	}, "test", "scenarios")
 }
 
@@ -28,21 +28,21 @@ func (b *builder) with() *Schema {
 
 func (b *builder) scenario() *Schema {
 	s := object(keys{
-		"name":     id().with("What the scenario shows. No other of the file has this name."),
-		"customer": customer().with("Laid over the file's: mappings are merged, everything else replaces, null takes a trait away."),
+		"name":     id().with("What the scenario shows. Names are unique in the file."),
+		"customer": customer().with("Changes to the file's customer: mappings are merged, other values replace, null removes a trait."),
 		"start":    start().with("When the scenario starts."),
-		"with":     b.with().with("Other journeys that run too, in place of the file's."),
+		"with":     b.with().with("Other journeys that run too, instead of the file's."),
 		"arms": mapOf(
 			nil,
 			&Schema{Type: []string{"string", "number"}},
-		).with("Id of a split → the arm to take: its name, or for one without a name its number, from 1."),
+		).with("Id of a split → the arm to take: its name or, for an arm without a name, its number, from 1."),
 		"calls": mapOf(nil, object(keys{
-			"status": whole(100, 599).with("Default 200. From 400 on the call fails."),
+			"status": whole(100, 599).with("Default 200. A call with 400 or more fails."),
 			"body":   anything().with("The response."),
-		})).with("Id of a call → what it gets. Nothing is called in a scenario."),
+		})).with("Id of a call → its response. A scenario makes no real calls."),
 		"holdout":  boolean().with("The customer is in the control group; default false."),
 		"timeline": list(b.line(), 0).with("What happens, in this order."),
-		"expect":   b.expect().with("What must be so when every instance has ended."),
+		"expect":   b.expect().with("What must be true when every enrollment has ended."),
 	}, "name")
 	speaks := b.def("speaks", func() *Schema {
 		some := func(key string, is *Schema) *Schema {
@@ -70,26 +70,26 @@ func (b *builder) line() *Schema {
 		{
 			"event":      word().with("An event of the customer."),
 			"properties": (&Schema{Type: "object"}).with("Its properties."),
-			"id":         id().with("Its id: an event counts once. Default one of its own."),
+			"id":         id().with("Its id: an event counts once. Default: a unique id."),
 		},
-		{"intent": scores().with("The scores of intents, replaced: {complaint: 0.9}. They then decay.")},
-		{"customer": (&Schema{Type: "object", Not: &Schema{Required: []string{"id"}}}).with("Traits that change; null takes one away.")},
+		{"intent": scores().with("New scores of intents, as in {complaint: 0.9}. They then decay.")},
+		{"customer": (&Schema{Type: "object", Not: &Schema{Required: []string{"id"}}}).with("Traits that change; null removes a trait.")},
 		{"fail": object(keys{
 			"via":       b.channel(),
 			"times":     whole(1, 1_000_000).with("How many sends; default 1."),
-			"permanent": boolean().with("Refused for good; default false: tried again."),
+			"permanent": boolean().with("Whether the failure is permanent; default false: the send is retried."),
 		}).with("The next sends fail.")},
 		{"resolve": object(keys{
-			"queue":   word().with("Default any."),
-			"outcome": word().with("How the hand-off ended."),
-			"agent":   id().with("Who; default agent."),
+			"queue":   word().with("The queue; default any."),
+			"outcome": word().with("The outcome of the hand-off."),
+			"agent":   id().with("The agent's name; default agent."),
 			"note":    text(),
-		}, "outcome").with("An agent's word on the oldest open hand-off.")},
-		{"expect": b.expect().with("What must be so now.")},
+		}, "outcome").with("An agent resolves the oldest open hand-off.")},
+		{"expect": b.expect().with("What must be true now.")},
 	}
 	s := &Schema{Description: "A moment, and one thing that happens then."}
 	for i, name := range []string{"event", "intent", "customer", "fail", "resolve", "expect"} {
-		one := object(and(acts[i], keys{"at": b.duration().with("When, counted from the start. Never decreases.")}), "at", name)
+		one := object(and(acts[i], keys{"at": b.duration().with("The time since the start. It never decreases from line to line.")}), "at", name)
 		one.Title = name
 		s.OneOf = append(s.OneOf, one)
 	}
@@ -109,19 +109,19 @@ func (b *builder) expect() *Schema {
 		sent, blocked := b.said(false), b.said(true)
 		s := object(keys{
 			"key": (&Schema{Type: []string{"string", "number", "boolean"}}).with(
-				"Looks at the instance of this entry key; without it at the one entered last.",
+				"Checks the enrollment with this entry key; default: the enrollment that began last.",
 			),
-			"outcome": word().with("How the instance ended."),
-			"step":    word().with("The id of the step where the instance is."),
-			"visited": names().with("The instance passed these steps in this order; others may lie between."),
+			"outcome": word().with("How the enrollment ended."),
+			"step":    word().with("The id of the step that the enrollment is at."),
+			"visited": names().with("The enrollment visited these steps in this order, possibly with others between them."),
 			"vars":    (&Schema{Type: "object", PropertyNames: &Schema{Pattern: variable}}).with("These variables have these values."),
 			"sent": anyOf(
 				sent,
 				list(sent, 0),
-			).with("In a timeline a message: the latest sent so far. A list: exactly these, in this order."),
+			).with("In a timeline, a single message is the latest one sent so far. A list is exactly what was sent, in order."),
 			"via":      b.channel().with("The channel of a single message in sent."),
 			"not_sent": anyOf(reference(), list(reference(), 0)).with("None of these messages was sent."),
-			"blocked":  anyOf(blocked, list(blocked, 0)).with("Exactly these sends were refused, in this order."),
+			"blocked":  anyOf(blocked, list(blocked, 0)).with("Exactly these sends were blocked, in this order."),
 			"handoffs": names().with("Exactly these queues got a hand-off, in this order."),
 		})
 		s.AnyOf = []*Schema{ // via is allowed only with a single message
@@ -139,9 +139,9 @@ func (b *builder) said(blocked bool) *Schema {
 		name = "blocked"
 	}
 	return b.def(name, func() *Schema {
-		m := keys{"message": reference().with("Which message."), "via": b.channel()}
+		m := keys{"message": reference().with("The message."), "via": b.channel()}
 		if blocked {
-			m["reason"] = word().with("Why, as in NO_CONSENT.")
+			m["reason"] = word().with("The reason, such as NO_CONSENT.")
 		}
 		return anyOf(reference(), object(m, "message"))
 	})

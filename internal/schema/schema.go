@@ -1,6 +1,6 @@
 // Package schema generates a JSON Schema for every kind of file of a project, so that editors complete and check while
-// a designer types. It uses the registries of step kinds and channels. Whatever a schema refuses, tabi lint refuses
-// too; lint also checks names, types of expressions and jumps.
+// a designer types. It uses the registries of step kinds and channels. tabi lint refuses everything that a schema
+// refuses, and also checks names, types of expressions and jumps.
 package schema
 
 import (
@@ -66,7 +66,7 @@ func (k Kind) File() string { return k.Name + ".schema.json" }
 func Kinds() []Kind {
 	return []Kind{
 		{"journey", "<journey>.yaml", "a journey: who enters, what happens, how it ends", (*builder).journey},
-		{"test", "<journey>.test.yaml", "scenarios of a journey, played in simulated time", (*builder).test},
+		{"test", "<journey>.test.yaml", "scenarios of a journey, run in simulated time", (*builder).test},
 		{"message", "messages/<message>.yaml", "what is said, per channel", (*builder).message},
 		{"actions", "actions/<group>.yaml", "next best actions to choose among", (*builder).actions},
 		{"intents", "intents.yaml", "how intent is inferred", (*builder).intents},

@@ -38,7 +38,7 @@ func (b *builder) steps() *Schema {
 
 // arm is a nested list of steps, after which the journey continues.
 func (b *builder) arm(when string) *Schema {
-	return b.steps().with("Steps " + when + "; then the journey goes on behind the step.")
+	return b.steps().with("Steps " + when + "; then the journey continues after the step.")
 }
 
 // step is a mapping with exactly one kind.
@@ -66,8 +66,8 @@ func (b *builder) kind(kind journey.Kind) *Schema {
 	properties := and(f.options, keys{
 		kind.Name: f.value.with(doc),
 		"id": b.label().
-			with("The step's name in the journey, in expressions (- as _), in scenarios and for go_to. Give one to what you may move."),
-		"name": text().with("What people see."),
+			with("The step's id in the journey, in expressions (- as _), in scenarios and for go_to. Give one to every step that you may move."),
+		"name": text().with("The step's name for people."),
 		"when": b.cel().with("Skip the step unless this is true."),
 	})
 	s := object(properties, append([]string{kind.Name}, f.needs...)...)
@@ -81,12 +81,12 @@ func (b *builder) wait() form {
 	return form{value: anyOf(
 		b.duration(),
 		object(keys{
-			"until":    localTime().with("A time of day; now or past means the next permitted day."),
+			"until":    localTime().with("A time of day; if it is now or past, that of the next permitted day."),
 			"days":     b.days(),
 			"timezone": b.zone(),
 		}, "until"),
 		object(keys{
-			"until": moment.with("An expression that gives a timestamp, an RFC 3339 text, or a date (midnight in timezone)."),
+			"until": moment.with("An expression whose value is a timestamp, an RFC 3339 text, or a date (midnight in timezone)."),
 			"offset": (&Schema{Type: "string", Pattern: offset, Words: spanWords, MinLength: 2, Examples: []any{"-2d", "1h"}}).with(
 				"Moves the moment: -2d is two days before.",
 			),
@@ -104,13 +104,13 @@ func (b *builder) waitFor() form {
 		}, "event")
 	})
 	one := anyOf(arm, b.def("intent_arm", func() *Schema {
-		return object(and(level(), keys{"then": b.arm("to take when the score is there")}), "intent").levelled()
+		return object(and(level(), keys{"then": b.arm("to take when the score crosses the threshold")}), "intent").levelled()
 	}))
 	return form{
 		value: anyOf(one, list(one, 1)),
 		options: keys{
-			"timeout":    b.duration().with("How long at most."),
-			"on_timeout": b.arm("to take when no event came in time"),
+			"timeout":    b.duration().with("How long to wait at most."),
+			"on_timeout": b.arm("to take if no event came in time"),
 			"since":      enum("entry").with("Events since the entry count, not only those since the last wait."),
 		},
 		needs: []string{"timeout"},
@@ -120,17 +120,17 @@ func (b *builder) waitFor() form {
 func (b *builder) branch() form {
 	return form{
 		value: list(object(keys{
-			"when": b.cel().with("The arm is taken if this is true, and no arm above was."),
+			"when": b.cel().with("The arm is taken if this is true and no arm above it was."),
 			"then": b.arm("of the arm"),
 		}, "when"), 1),
-		options: keys{"else": b.arm("to take when no arm is true")},
+		options: keys{"else": b.arm("to take if no arm is true")},
 	}
 }
 
 func (b *builder) split() form {
 	return form{value: list(object(keys{
 		"weight": amount(0).with("The arm's share of the sum of all."),
-		"name":   b.label().with("What the arm is called in reports and scenarios."),
+		"name":   b.label().with("The arm's name in reports and scenarios."),
 		"then":   b.arm("of the arm"),
 	}, "weight"), 1)}
 }
@@ -139,13 +139,13 @@ func (b *builder) split() form {
 func (b *builder) saying() keys {
 	return keys{
 		"via": b.via().
-			with("A channel, best (default: the one that the customer answers most), or a list: the first that is permitted."),
+			with("A channel, best (the default: the permitted channel that the customer answers most), or a list: the first permitted."),
 		"data":       mapOf(&Schema{Pattern: variable}, b.cel()).with("Values for the message, as data.x."),
 		"category":   enum(journey.Marketing, journey.Transactional).with("Default marketing."),
-		"topic":      word().with("What it is about, for limits."),
-		"tone":       word().with("Which of the message's tones."),
-		"on_blocked": b.arm("to take when the policy forbids it on every channel"),
-		"on_failure": b.arm("to take when it could not be delivered"),
+		"topic":      word().with("The topic, which limits can name."),
+		"tone":       word().with("One of the message's tones."),
+		"on_blocked": b.arm("to take if the policy forbids every channel"),
+		"on_failure": b.arm("to take if the message could not be delivered"),
 	}
 }
 
@@ -158,16 +158,16 @@ func (b *builder) decide() form {
 			(&Schema{Type: "array", Items: word(), MinItems: 1, UniqueItems: true}).with("Actions."),
 		),
 		options: keys{
-			"send": boolean().with("False: only chooses. Default true."),
-			"via":  b.via().with("Narrows the channels that the actions may be offered by."),
-			"none": b.arm("to take when nothing is chosen"),
+			"send": boolean().with("false: only choose. Default true."),
+			"via":  b.via().with("Restricts the channels that actions may be offered on."),
+			"none": b.arm("to take if nothing is chosen"),
 		},
 	}
 }
 
 func (b *builder) ask() form {
 	arm := func(key string, value *Schema) *Schema {
-		return object(keys{key: value, "then": b.arm("to take when the reply fits")}, key)
+		return object(keys{key: value, "then": b.arm("to take when the reply matches")}, key)
 	}
 	reply := b.def("reply_arm", func() *Schema {
 		return &Schema{OneOf: []*Schema{
@@ -179,12 +179,12 @@ func (b *builder) ask() form {
 	return form{
 		value: reference(),
 		options: and(b.saying(), keys{
-			"timeout": b.duration().with("How long at most, from when it was asked."),
+			"timeout": b.duration().with("How long to wait at most, from the moment of asking."),
 			"replies": list(
 				reply,
 				1,
-			).with("The first arm that a reply fits is taken. Without any, every reply goes on behind the step."),
-			"on_timeout": b.arm("to take when no reply that fits came in time"),
+			).with("The first arm that matches a reply is taken. Without replies, the journey continues after the step on any reply."),
+			"on_timeout": b.arm("to take if no matching reply came in time"),
 		}),
 		needs: []string{"timeout"},
 	}
@@ -195,19 +195,19 @@ func (b *builder) handoff() form {
 		value: word(),
 		options: keys{
 			"priority": enum(journey.Priorities...).with("Default normal."),
-			"note":     text().with("Liquid: what the people of the queue read."),
-			"timeout":  b.duration().with("How long at most; default as long as the instance."),
+			"note":     text().with("Liquid: a note for the agents of the queue."),
+			"timeout":  b.duration().with("How long to wait at most; default: until the enrollment ends."),
 			"outcomes": mapOf(
 				&Schema{MinLength: 1},
 				b.arm("to take on this outcome"),
-			).with("What happens by outcome. Others go on behind the step."),
-			"on_timeout": b.arm("to take when nobody answered in time"),
+			).with("Steps by outcome. After any other outcome the journey continues after the step."),
+			"on_timeout": b.arm("to take if nobody resolved it in time"),
 		},
 	}
 }
 
 func (b *builder) set() form {
-	s := mapOf(&Schema{Pattern: target, Words: "set knows vars.x and customer.x."}, b.cel())
+	s := mapOf(&Schema{Pattern: target, Words: "The target of set is vars.x or customer.x."}, b.cel())
 	s.MinProperties = 1
 	return form{value: s}
 }
@@ -215,7 +215,7 @@ func (b *builder) set() form {
 func (b *builder) emit() form {
 	return form{
 		value:   word(),
-		options: keys{"properties": mapOf(&Schema{MinLength: 1}, b.cel()).with("Properties of the event. A missing value is left out.")},
+		options: keys{"properties": mapOf(&Schema{MinLength: 1}, b.cel()).with("Properties of the event. A property whose value is missing is left out.")},
 	}
 }
 
@@ -226,15 +226,15 @@ func (b *builder) call() form {
 	return form{
 		value: object(keys{
 			"url": (&Schema{Type: "string", Pattern: address, Words: "An address begins with https:// or http:// and a host."}).with(
-				"Liquid: where to; http or https.",
+				"Liquid: the address; http or https.",
 			),
 			"method":  enum(methods...).with("Default GET, POST with a body."),
 			"headers": mapOf(&Schema{Pattern: header}, text()).with("Liquid."),
 			"body": (&Schema{Type: []string{"string", "number", "object", "array"}}).with(
-				"Liquid: a text as it is written, or a mapping or list that is sent as JSON.",
+				"Liquid: a text that is sent as it is, or a mapping or list that is sent as JSON.",
 			),
-			"timeout": b.duration().with("Of one attempt; default 10s, at most 60s."),
+			"timeout": b.duration().with("How long one attempt may take; default 10s, at most 60s."),
 		}, "url"),
-		options: keys{"on_failure": b.arm("to take when it failed for good")},
+		options: keys{"on_failure": b.arm("to take if the request failed for good")},
 	}
 }
