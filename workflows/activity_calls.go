@@ -164,8 +164,8 @@ func (r *run) report(ctx workflow.Context, parked *contract.Position) error {
 	return err
 }
 
-// reportParking reports once per parking.
-func (r *run) reportParking(ctx workflow.Context) error {
+// reportWait reports a wait once.
+func (r *run) reportWait(ctx workflow.Context) error {
 	if r.state.Wait == nil || r.state.Wait.Reported {
 		return nil
 	}

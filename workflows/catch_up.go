@@ -25,11 +25,11 @@ func (r *run) catchUp(ctx workflow.Context, moment time.Time, late bool) (bool, 
 	for range catchUpTries {
 		at := moment
 		if late {
-			if r.asks < catchUpTries {
-				r.noticed = r.now(ctx)
+			if r.awake.asked < catchUpTries {
+				r.awake.caughtUp = r.now(ctx)
 			}
-			r.asks++
-			at = later(moment, r.noticed)
+			r.awake.asked++
+			at = later(moment, r.awake.caughtUp)
 		}
 		var due contract.DueResult
 		if err := r.local(ctx, contract.DueActivity, "what came before", contract.Due{Ref: r.ref(), At: at}, &due); err != nil {

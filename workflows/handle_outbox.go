@@ -13,7 +13,7 @@ import (
 // what is left is kept for a wait_for. Parked, it takes one event at a time, because the step that waits sees
 // an event before the next one is looked at. It reports whether the walk must start afresh: the enrollment ended
 // or was moved. Paused, it leaves the events where they are.
-func (r *run) handleOutbox(ctx workflow.Context) (moved bool, err error) {
+func (r *run) handleOutbox(ctx workflow.Context, w *wait) (moved bool, err error) {
 	for r.state.Ended == nil && r.state.Jump == nil {
 		if err := r.forwardDirectEvents(ctx); err != nil {
 			return false, err
@@ -34,7 +34,7 @@ func (r *run) handleOutbox(ctx workflow.Context) (moved bool, err error) {
 			}
 			continue
 		}
-		if err := r.handleEvent(ctx, d); err != nil {
+		if err := r.handleEvent(ctx, w, d); err != nil {
 			return false, err
 		}
 		if r.state.Wait != nil {
@@ -51,7 +51,7 @@ func (r *run) handleOutbox(ctx workflow.Context) (moved bool, err error) {
 		if more, err := r.catchUp(ctx, r.state.Deadline, true); err != nil {
 			return false, err
 		} else if more {
-			return r.handleOutbox(ctx) // as often as there is something that had come when it was asked for last
+			return r.handleOutbox(ctx, w) // as often as there is something that had come when it was asked for last
 		}
 		r.end(ctx, contract.TimedOut, "journey timeout reached", 0)
 	}

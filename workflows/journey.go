@@ -25,18 +25,8 @@ type run struct {
 	chain      string
 	events     workflow.ReceiveChannel // signals of channels
 	deliveries workflow.ReceiveChannel // signals of the relay
-	timer      *timer
-	woke       time.Time          // the deadline that woke it, until it sleeps again: a wake that comes late is no reason to time out
-	noticed    time.Time          // until when it has asked for what has come, since it slept
-	asks       int                // how often it has, since then
-	over       time.Time          // when the clock ended what it was parked at; zero: something else did
-	look       bool               // some wait_for looks back to the entry
-	touched    bool               // an event changed a trait that the journey waits by
-	waits      []journey.Level    // levels that the step it is parked at waits for
-	holds      map[string]bool    // the answers of the last look at levels, by their words
-	stale      bool               // scores may have changed since
-	hand       *contract.Delivery // the event at hand, while the step it is parked at looks
-	busy       string             // what the running activity does, in words
+	timer      *timer                  // outlives a wait if the next one has the same deadline
+	awake      awake
 }
 
 // Journey is the workflow type of an enrollment: it walks the compiled journey of its input until it ends with
@@ -76,11 +66,6 @@ func newRun(ctx workflow.Context, in Input) (*run, error) {
 		}
 		r.state.Moved = false
 	}
-	for _, step := range prog.Steps {
-		if w, ok := step.Spec.(*journey.WaitFor); ok && w.Since != "" {
-			r.look = true
-		}
-	}
 	return r, r.registerHandlers(ctx)
 }
 
@@ -117,13 +102,13 @@ func (r *run) run(ctx workflow.Context) (contract.Result, error) {
 // walk is the loop over the flat program.
 func (r *run) walk(ctx workflow.Context) error {
 	for r.state.Ended == nil {
-		if moved, err := r.handleOutbox(ctx); err != nil {
+		if moved, err := r.handleOutbox(ctx, nil); err != nil {
 			return err
 		} else if moved {
 			continue
 		}
 		if r.state.Paused && !r.midStep() {
-			if err := r.waitPaused(ctx); err != nil {
+			if err := r.waitUntilResumed(ctx); err != nil {
 				return err
 			}
 			continue
@@ -249,11 +234,11 @@ func (r *run) afterMainPath(ctx workflow.Context) error {
 	if r.in.Holdout {
 		what = "the goal; held out as control group"
 	}
-	due, err := r.waitLoop(ctx, waitSpec{kind: "watch", until: until, afterPath: true, words: []string{what}})
+	end, err := r.waitLoop(ctx, waitSpec{kind: "watch", until: until, afterPath: true, words: []string{what}})
 	if err != nil {
 		return err
 	}
-	if due {
+	if end.cause == waitDue {
 		r.end(ctx, outcome, reason, 0)
 	}
 	if r.state.Jump != nil {
@@ -316,8 +301,8 @@ func (r *run) now(ctx workflow.Context) time.Time { return r.in.Clock.At(workflo
 // wokenAt is the virtual time at which the enrollment was woken: the deadline it slept until, though the wake came
 // late; else now.
 func (r *run) wokenAt(ctx workflow.Context) time.Time {
-	if !r.woke.IsZero() {
-		return r.woke
+	if !r.awake.by.IsZero() {
+		return r.awake.by
 	}
 	return r.now(ctx)
 }

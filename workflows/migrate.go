@@ -24,8 +24,8 @@ func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused 
 		return nil, "", fmt.Sprintf("it is on revision %s already", c.Revision)
 	case r.in.Holdout:
 		return nil, "", "the customer is held out as control group and takes no step"
-	case r.busy != "":
-		return nil, "", fmt.Sprintf("%s is under way; try again later", r.busy)
+	case r.state.Wait != nil && r.state.Wait.Activity != "":
+		return nil, "", fmt.Sprintf("%s is under way; try again later", r.state.Wait.Activity)
 	}
 	to, err := journey.Load(c.Definition, c.Revision)
 	if err != nil {

@@ -47,10 +47,8 @@ func (r *run) race(
 	activityCtx, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
 	defer cancel()
 	done := workflow.ExecuteActivity(activityCtx, name, in)
-	p.look = func(workflow.Context) (bool, error) { return done.IsReady(), nil }
-	p.wake, p.yields = done.IsReady, true
-	r.busy = p.label
-	defer func() { r.busy = "" }()
+	p.find = func(workflow.Context, *wait) (bool, error) { return done.IsReady(), nil }
+	p.wake, p.yields, p.activity = done.IsReady, true, true
 	if _, err := r.waitLoop(ctx, p); err != nil {
 		return false, err
 	}
@@ -70,7 +68,7 @@ func (r *run) hold(ctx workflow.Context, step *journey.Step, key string, until t
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: key, until: until, words: []string{"quiet hours to end"}}
 	if until.IsZero() {
 		p.words = []string{"the journey to be resumed"}
-		p.look = resumed
+		p.find = resumed
 	}
 	_, err := r.waitLoop(ctx, p)
 	if r.state.Jump == nil {
@@ -78,6 +76,3 @@ func (r *run) hold(ctx workflow.Context, step *journey.Step, key string, until t
 	}
 	return err
 }
-
-// resumed looks for the end of a pause: it is asked only once it is over.
-func resumed(workflow.Context) (bool, error) { return true, nil }

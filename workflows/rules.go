@@ -13,7 +13,7 @@ import (
 
 // handleEvent tries the goal, then the exits, then the reroutes. What fires none of them is kept for the arms of a
 // wait_for, and for a question.
-func (r *run) handleEvent(ctx workflow.Context, d contract.Delivery) error {
+func (r *run) handleEvent(ctx workflow.Context, w *wait, d contract.Delivery) error {
 	var e *contract.Delivery // the event at hand
 	var rules []rule
 	switch {
@@ -22,11 +22,10 @@ func (r *run) handleEvent(ctx workflow.Context, d contract.Delivery) error {
 		rules = r.scoreRules()
 	default:
 		e, rules = &d, r.eventRules(d.Event.Name)
-		r.touched = r.touched || len(d.Event.Traits) > 0
 	}
-	r.stale = r.stale || d.HandoffResult == nil // scores may have changed
+	w.noteChanges(d)
 	if len(rules) > 0 {
-		i, err := r.first(ctx, e, rules)
+		i, err := r.first(ctx, w, e, rules)
 		if err != nil {
 			return err
 		}
@@ -34,7 +33,9 @@ func (r *run) handleEvent(ctx workflow.Context, d contract.Delivery) error {
 			return r.fire(ctx, e, rules[i])
 		}
 	}
-	r.hand = e
+	if w != nil {
+		w.current = e
+	}
 	if !r.state.Silent && r.anyStepTakes(d) {
 		r.state.buffer(d)
 	}
@@ -43,7 +44,7 @@ func (r *run) handleEvent(ctx workflow.Context, d contract.Delivery) error {
 
 // first is the first of the rules that fires, -1 if none does: its condition is true and its level holds.
 // Conditions are asked about in one go, levels only where it comes to them.
-func (r *run) first(ctx workflow.Context, e *contract.Delivery, rules []rule) (int, error) {
+func (r *run) first(ctx workflow.Context, w *wait, e *contract.Delivery, rules []rule) (int, error) {
 	exprs := make([]expr.Expr, len(rules))
 	for i, rule := range rules {
 		exprs[i] = rule.when
@@ -52,20 +53,19 @@ func (r *run) first(ctx workflow.Context, e *contract.Delivery, rules []rule) (i
 	if err != nil {
 		return -1, err
 	}
-	asked := false
+	var holds map[string]bool
 	for i, rule := range rules {
 		switch {
 		case !answers[i]:
 			continue
 		case rule.level == nil:
 			return i, nil
-		case !asked:
-			if err := r.queryLevels(ctx, true); err != nil {
+		case holds == nil:
+			if holds, err = r.queryLevels(ctx, w, true); err != nil {
 				return -1, err
 			}
-			asked = true
 		}
-		if r.holds[levelWords(rule.level)] {
+		if holds[levelWords(rule.level)] {
 			return i, nil
 		}
 	}

@@ -68,6 +68,9 @@ type WaitState struct {
 	Reported bool   `json:"reported,omitempty"` // the store knows
 	Asked    bool   `json:"asked,omitempty"`    // its question is out: it is for a reply
 	Key      string `json:"key,omitempty"`      // of the visit: a hand-off or a held send keeps its own when its step is renamed
+	// Activity is the label of the step whose activity runs during the wait, which then does not continue as new. Set by
+	// recordWait, read by checkMove: the enrollment cannot move to another revision meanwhile.
+	Activity string `json:"-"`
 }
 
 // newSnapshot is the state an enrollment begins with.
@@ -157,22 +160,6 @@ func (s *Snapshot) outdate() {
 			s.Buffer[i].Old = true
 		}
 	}
-}
-
-// age marks what was kept as old: a parking step has ended. Unless some step looks back to the entry, old
-// events are dropped. Where its time ended it, what came after that moment (zero: none) came to the step after
-// it, however late the enrollment was woken.
-func (s *Snapshot) age(lookBack bool, due time.Time) {
-	var kept []Buffered
-	for _, k := range s.Buffer {
-		if due.IsZero() || !k.Delivery.Received.After(due) {
-			k.Old = true
-		}
-		if lookBack || !k.Old {
-			kept = append(kept, k)
-		}
-	}
-	s.Buffer = kept
 }
 
 // logLimit is how many lines of its story an enrollment shows.

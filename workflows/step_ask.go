@@ -22,7 +22,7 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 		key:   reading.key,
 		asked: true,
 		words: []string{"a reply to " + spec.Question.Message},
-		look:  reading.look,
+		find:  reading.find,
 	}
 	if r.midStep() && r.state.Wait.Asked {
 		p.until = r.state.Wait.Until
@@ -46,16 +46,16 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 		r.state.log(stamp(r.now(ctx)) + " " + label(step) + ": asked " + spec.Question.Message + by(result.Channel))
 		p.until = r.now(ctx).Add(spec.Timeout)
 	}
-	due, err := r.waitLoop(ctx, p)
+	end, err := r.waitLoop(ctx, p)
 	if err != nil {
 		return 0, err
 	}
-	r.age()
-	if due {
+	r.markBufferOld(end)
+	if end.cause == waitDue {
 		r.completeStep(ctx, step, "timed out", contract.ArmTimeout, r.resultOf(step, map[string]any{"timed_out": true}))
 		return spec.OnTimeout, nil
 	}
-	if reading.event == nil { // it ended, or was moved
+	if end.cause != waitFound {
 		return step.Next, nil
 	}
 	r.state.Taken[step.ID], r.state.Last = reading.event.ID, reading.event
@@ -88,9 +88,9 @@ type replyMatch struct {
 	reply contract.ReplyResult
 }
 
-// look has the messages read that came after the question, oldest first. The text stays in the store, unless
+// find has the messages read that came after the question, oldest first. The text stays in the store, unless
 // the journey names it.
-func (x *replyMatch) look(ctx workflow.Context) (bool, error) {
+func (x *replyMatch) find(ctx workflow.Context, _ *wait) (bool, error) {
 	r := x.run
 	for i := 0; i < len(r.state.Buffer); i++ {
 		kept := r.state.Buffer[i]

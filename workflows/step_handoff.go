@@ -16,7 +16,7 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 	id := r.key(step)
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: id, words: []string{"an agent of " + spec.Queue}}
 	resolved := &handoffMatch{run: r, id: id}
-	p.look = resolved.look
+	p.find = resolved.find
 	switch {
 	case r.midStep():
 		p.until = r.state.Wait.Until
@@ -29,19 +29,19 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 			return 0, err
 		}
 	}
-	due, err := r.waitLoop(ctx, p)
+	end, err := r.waitLoop(ctx, p)
 	if err != nil {
 		return 0, err
 	}
-	r.age()
+	r.markBufferOld(end)
 	switch {
-	case due:
+	case end.cause == waitDue:
 		if err := r.withdraw(ctx, id, "it timed out"); err != nil {
 			return 0, err
 		}
 		r.completeStep(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
-	case resolved.result != nil:
+	case end.cause == waitFound:
 		outcome, agent := resolved.result.Outcome, resolved.result.Agent
 		r.completeStep(
 			ctx,
@@ -78,7 +78,7 @@ type handoffMatch struct {
 	result *contract.HandoffResult
 }
 
-func (x *handoffMatch) look(workflow.Context) (bool, error) {
+func (x *handoffMatch) find(workflow.Context, *wait) (bool, error) {
 	for i, kept := range x.run.state.Buffer {
 		if result := kept.Delivery.HandoffResult; result != nil && result.Handoff == x.id {
 			x.run.state.unbuffer(i)

@@ -32,19 +32,18 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	if spec.Until != "" || spec.At != "" && local(spec.Timezone) {
 		recast := recompute{run: r, spec: spec}
 		p.recompute = recast.moment
-		r.touched = false
 	}
 	// A wait that was already waiting parks again even if it is due: the run may be paused.
 	if !r.midStep() && !p.until.After(r.now(ctx)) {
 		r.completeStep(ctx, step, r.noWait(spec, p.until), "", nil)
 		return step.Next, nil
 	}
-	due, err := r.waitLoop(ctx, p)
+	end, err := r.waitLoop(ctx, p)
 	if err != nil {
 		return 0, err
 	}
-	r.age()
-	if due {
+	r.markBufferOld(end)
+	if end.cause == waitDue {
 		r.completeStep(ctx, step, "", "", nil)
 	}
 	return step.Next, nil

@@ -15,23 +15,23 @@ import (
 func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.WaitFor)
 	taking := &eventMatch{run: r, spec: spec, key: r.key(step), arm: -1}
-	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: taking.words(), look: taking.look, levels: taking.levels()}
+	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: taking.words(), find: taking.find, levels: taking.levels()}
 	if r.midStep() {
 		p.until = r.state.Wait.Until
 	} else {
 		p.until = r.now(ctx).Add(spec.Timeout)
 	}
-	due, err := r.waitLoop(ctx, p)
+	end, err := r.waitLoop(ctx, p)
 	if err != nil {
 		return 0, err
 	}
-	r.age()
-	if due {
+	r.markBufferOld(end)
+	if end.cause == waitDue {
 		delete(r.state.Taken, step.ID) // what an earlier visit took
 		r.completeStep(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	}
-	if taking.arm < 0 { // it ended, or was moved
+	if end.cause != waitFound {
 		return step.Next, nil
 	}
 	arm := spec.Arms[taking.arm]
@@ -92,11 +92,13 @@ func (t *eventMatch) levels() []journey.Level {
 	return levels
 }
 
-// look tries the kept events, oldest first; in each, the first arm that fits takes it. An arm whose level holds
+// find tries the kept events, oldest first; in each, the first arm that fits takes it. An arm whose level holds
 // goes before those after it.
-func (t *eventMatch) look(ctx workflow.Context) (bool, error) {
+func (t *eventMatch) find(ctx workflow.Context, w *wait) (bool, error) {
 	r := t.run
-	level := slices.IndexFunc(t.spec.Arms, t.holds)
+	level := slices.IndexFunc(t.spec.Arms, func(arm journey.EventArm) bool {
+		return arm.Level != nil && w.levelHolds[levelWords(arm.Level)]
+	})
 	before := t.spec.Arms
 	if level >= 0 {
 		before = before[:level]
@@ -132,17 +134,9 @@ func (t *eventMatch) look(ctx workflow.Context) (bool, error) {
 	if level < 0 {
 		return false, nil
 	}
-	t.event, t.arm = r.hand, level
-	if r.hand != nil {
-		r.state.Buffer = slices.DeleteFunc(r.state.Buffer, t.atHand) // it takes the event that brought it
+	t.event, t.arm = w.current, level
+	if w.current != nil { // the arm takes the event that made the level hold
+		r.state.Buffer = slices.DeleteFunc(r.state.Buffer, func(b Buffered) bool { return b.Delivery.ID == w.current.ID })
 	}
 	return true, nil
 }
-
-// holds reports whether an arm waits for a level that holds.
-func (t *eventMatch) holds(arm journey.EventArm) bool {
-	return arm.Level != nil && t.run.holds[levelWords(arm.Level)]
-}
-
-// atHand reports whether a kept event is the one at hand.
-func (t *eventMatch) atHand(k Buffered) bool { return k.Delivery.ID == t.run.hand.ID }

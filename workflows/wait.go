@@ -1,0 +1,110 @@
+package workflows
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// waitSpec says how an enrollment waits.
+type waitSpec struct {
+	kind      string
+	step      string // empty after the end of a path
+	label     string // what people call the step
+	until     time.Time
+	afterPath bool            // after its path: until alone ends the wait, not the enrollment's deadline
+	asked     bool            // it waits for a reply: its question has been sent
+	levels    []journey.Level // levels of intents that it waits for, besides what find takes
+	words     []string        // what it waits for, for people
+	key       string          // of the visit, if other systems know the visit by it
+	activity  bool            // an activity runs meanwhile: the wait does not continue as new
+	yields    bool            // a pause ends the wait
+	// find takes what the step waits for, from the buffer or elsewhere; nil: nothing but the clock ends the wait.
+	find func(ctx workflow.Context, w *wait) (bool, error)
+	wake func() bool // reports something else that find must see at once; nil: there is nothing else
+	// recompute computes until again after a trait that it names has changed; nil: until is fixed.
+	recompute func(ctx workflow.Context) (time.Time, error)
+}
+
+// wait is one wait while it lasts. waitLoop makes it, and passes it to what it calls: handleOutbox with its rules,
+// queryLevels and the step's find. Nothing keeps it after the loop has returned; what must survive
+// continue-as-new is in WaitState.
+type wait struct {
+	waitSpec
+	current      *contract.Delivery // the event that was just handled, for find to look at; set by handleEvent
+	traitChanged bool               // an event changed a trait that the journey waits by; set by handleEvent
+	scoresStale  bool               // scores may have changed since levelHolds was asked for; set by handleEvent
+	levelHolds   map[string]bool    // the last answers of queryLevels, by levelWords
+	recomputed   time.Time          // when until last moved
+	clock        time.Time          // what waitEnd.clock becomes if the wait ends now
+}
+
+// waitEnd says how a wait ended.
+type waitEnd struct {
+	cause waitCause
+	// clock is the moment at which the clock ended the wait, however late the run was woken. It is zero if something
+	// else ended it. What arrived after that moment belongs to the next step.
+	clock time.Time
+}
+
+// waitCause is what ended a wait.
+type waitCause int
+
+const (
+	waitLeft   waitCause = iota // the enrollment ended or moves elsewhere: Snapshot.Ended or Snapshot.Jump is set
+	waitDue                     // until has come
+	waitFound                   // find took something
+	waitPaused                  // the enrollment was paused, and the wait yields to that
+)
+
+func (w *wait) end(cause waitCause) waitEnd { return waitEnd{cause: cause, clock: w.clock} }
+
+// noteChanges notes what d may have changed of what the wait depends on. w is nil between steps.
+func (w *wait) noteChanges(d contract.Delivery) {
+	if w == nil {
+		return
+	}
+	w.scoresStale = w.scoresStale || d.HandoffResult == nil
+	w.traitChanged = w.traitChanged || d.Event != nil && len(d.Event.Traits) > 0
+}
+
+// woken reports whether find must be asked now, though nothing has arrived.
+func (w *wait) woken(paused bool) bool { return w.wake != nil && !paused && w.wake() }
+
+// awake is what a run remembers from one sleep to the next, over the end of a wait and the steps after it. sleep clears
+// it.
+type awake struct {
+	// by is the deadline that woke the run; zero: something else did. waitLoop and handleLevelCrossing set it, wokenAt reads
+	// it: a worker that comes late is no reason to time out.
+	by time.Time
+	// caughtUp is the moment up to which catchUp asked the store for what has arrived, and asked how often it did. catchUp
+	// sets and reads both.
+	caughtUp time.Time
+	asked    int
+}
+
+// markBufferOld marks as old what arrived during the wait that has ended, except what arrived after the clock ended it:
+// that belongs to the next step. Old events are dropped, unless some wait_for looks back to the entry.
+func (r *run) markBufferOld(end waitEnd) {
+	lookBack := slices.ContainsFunc(r.prog.Steps, looksBack)
+	var kept []Buffered
+	for _, b := range r.state.Buffer {
+		if end.clock.IsZero() || !b.Delivery.Received.After(end.clock) {
+			b.Old = true
+		}
+		if lookBack || !b.Old {
+			kept = append(kept, b)
+		}
+	}
+	r.state.Buffer = kept
+}
+
+// looksBack reports whether a step takes events that arrived before it: `since: entry`.
+func looksBack(step journey.Step) bool {
+	spec, ok := step.Spec.(*journey.WaitFor)
+	return ok && spec.Since != ""
+}
