@@ -92,3 +92,22 @@ func TestContinueAsNewWhilePausedCarriesEvents(t *testing.T) {
 		t.Errorf("the duplicate was answered with %s", n.answers["e1"])
 	}
 }
+
+// A trait changes while the run reports its wait, right before it continues as new. The next run finds the event in its
+// inbox, and moves the wait.
+func TestContinueAsNewKeepsAChangedTrait(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: x, wait: {until: customer.ends_at}}\n"))
+	p.customer["ends_at"] = "2026-03-03T10:00:00Z"
+	p.env.SetContinueAsNewSuggested(true)
+	p.report = func(int, contract.Report) error {
+		p.customer = map[string]any{"ends_at": "2026-03-02T14:00:00Z"}
+		e := p.own("u1", "Customer Updated", nil)
+		e.Event.Traits = []string{"ends_at"}
+		p.env.SignalWorkflow(contract.DeliveryName, e)
+		p.report = nil
+		return nil
+	}
+	n := p.renewed()
+	n.expect(contract.Completed, n.run(), "x@4h")
+}

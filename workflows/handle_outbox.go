@@ -37,16 +37,16 @@ func (r *run) handleOutbox(ctx workflow.Context, w *wait) (moved bool, err error
 		if err := r.handleEvent(ctx, w, d); err != nil {
 			return false, err
 		}
-		if r.state.Wait != nil {
+		if w != nil {
 			return r.state.Ended != nil, nil
 		}
 	}
-	if r.state.Ended == nil && r.state.Jump != nil && r.state.Wait == nil {
+	if r.state.Ended == nil && r.state.Jump != nil && w == nil {
 		r.moveTo(*r.state.Jump) // between steps: nothing to leave behind
 		r.state.Jump = nil
 		return true, nil
 	}
-	if r.state.Ended == nil && r.state.Wait == nil && !r.state.Paused && !r.state.Silent && !r.in.Holdout &&
+	if r.state.Ended == nil && w == nil && !r.state.Paused && !r.state.Silent && !r.in.Holdout &&
 		!r.wokenAt(ctx).Before(r.state.Deadline) {
 		if more, err := r.catchUp(ctx, r.state.Deadline, true); err != nil {
 			return false, err

@@ -102,10 +102,12 @@ func (r *run) run(ctx workflow.Context) (contract.Result, error) {
 // walk is the loop over the flat program.
 func (r *run) walk(ctx workflow.Context) error {
 	for r.state.Ended == nil {
-		if moved, err := r.handleOutbox(ctx, nil); err != nil {
-			return err
-		} else if moved {
-			continue
+		if r.state.Wait == nil { // a wait that a run before this one began handles its inbox itself
+			if moved, err := r.handleOutbox(ctx, nil); err != nil {
+				return err
+			} else if moved {
+				continue
+			}
 		}
 		if r.state.Paused && !r.midStep() {
 			if err := r.waitUntilResumed(ctx); err != nil {
