@@ -1,5 +1,5 @@
 // Package activities implements the activities that package workflows calls: it decides and sends through the data side
-// (Ports) and the channels, renders messages, makes HTTP calls and evaluates expressions where the customer's data is.
+// (Rooms) and the channels, renders messages, makes HTTP calls and evaluates expressions where the customer's data is.
 package activities
 
 import (
@@ -27,9 +27,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Config configures the activities. Ports and Channels are required.
+// Config configures the activities. Rooms and Channels are required.
 type Config struct {
-	Ports    Ports
+	Rooms    Rooms
 	Channels map[string]channel.Channel // by name, as channels.Open returns them
 	Specs    []channel.Spec             // of Channels, in the order of the registry
 	Links    signedlink.Links           // makes unsubscribe links
@@ -120,7 +120,7 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 
 // Report records where an enrollment is.
 func (a *Activities) Report(ctx context.Context, in contract.Report) error {
-	return asSupersededError(a.cfg.Ports.Enrollments.Report(ctx, a.cfg.Now(in.Clock), in))
+	return asSupersededError(a.cfg.Rooms.Enrollments.Report(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // OpenHandoff renders the note and puts the customer into the queue. A note that cannot be rendered does not stop it.
@@ -128,7 +128,7 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 	now := a.cfg.Now(in.Clock)
 	note := ""
 	if in.Spec.Note != "" {
-		vars, err := a.cfg.Ports.Enrollments.View(ctx, now, in.Ref, in.EvalContext)
+		vars, err := a.cfg.Rooms.Variables.View(ctx, now, in.Ref, in.EvalContext)
 		if err != nil {
 			return asSupersededError(err)
 		}
@@ -142,17 +142,17 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 			note = "(the note of this step could not be rendered: " + err.Error() + ")"
 		}
 	}
-	return asSupersededError(a.cfg.Ports.Handoffs.OpenHandoff(ctx, now, in, note))
+	return asSupersededError(a.cfg.Rooms.Handoffs.OpenHandoff(ctx, now, in, note))
 }
 
 // WithdrawHandoff closes a hand-off whose enrollment no longer waits for it.
 func (a *Activities) WithdrawHandoff(ctx context.Context, in contract.WithdrawHandoff) error {
-	return asSupersededError(a.cfg.Ports.Handoffs.WithdrawHandoff(ctx, a.cfg.Now(in.Clock), in))
+	return asSupersededError(a.cfg.Rooms.Handoffs.WithdrawHandoff(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // Due lists the events that arrived for an enrollment by a moment and are still in the outbox.
 func (a *Activities) Due(ctx context.Context, in contract.Due) (contract.DueResult, error) {
-	ids, err := a.cfg.Ports.Enrollments.Undelivered(ctx, in.Ref, in.At)
+	ids, err := a.cfg.Rooms.Outbox.Undelivered(ctx, in.Ref, in.At)
 	return contract.DueResult{OnTheirWay: ids}, asSupersededError(err)
 }
 
@@ -169,7 +169,7 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	if in.Clock != (clock.Clock{}) {
 		at = in.Clock
 	}
-	receipts, err := a.cfg.Ports.Events.Ingest(ctx, a.cfg.Now(at), []customer.SegmentCall{{
+	receipts, err := a.cfg.Rooms.Intake.Ingest(ctx, a.cfg.Now(at), []customer.SegmentCall{{
 		Type: c.Type, MessageID: c.MessageID, UserID: c.UserID, AnonymousID: c.AnonymousID, Event: c.Event,
 		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
 	}})
@@ -211,7 +211,7 @@ func asPermanentError(err error) error {
 
 // program returns the compiled journey of a revision.
 func (a *Activities) program(ctx context.Context, revision string) (*journey.Program, error) {
-	p, err := a.cfg.Ports.Enrollments.Program(ctx, revision)
+	p, err := a.cfg.Rooms.Catalog.Program(ctx, revision)
 	if err != nil {
 		return nil, fmt.Errorf("revision %s: %w", revision, err)
 	}
@@ -224,6 +224,6 @@ func (a *Activities) loadVars(ctx context.Context, ref contract.Ref, scene contr
 	if err != nil {
 		return nil, expr.Vars{}, err
 	}
-	vars, err := a.cfg.Ports.Enrollments.View(ctx, a.cfg.Now(ref.Clock), ref, scene)
+	vars, err := a.cfg.Rooms.Variables.View(ctx, a.cfg.Now(ref.Clock), ref, scene)
 	return prog, vars, asSupersededError(err)
 }

@@ -21,7 +21,7 @@ import (
 // templates. What is returned enters the workflow's history, so it holds of the body only what expressions read. An
 // attempt that may be repeated is an error.
 func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallResult, error) {
-	vars, err := a.cfg.Ports.Enrollments.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.EvalContext)
+	vars, err := a.cfg.Rooms.Variables.View(ctx, a.cfg.Now(in.Clock), in.Ref, in.EvalContext)
 	if err != nil {
 		return contract.CallResult{}, asSupersededError(err)
 	}
@@ -42,7 +42,7 @@ func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallR
 	// attempt's time is over.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.LocalTimeout)
 	defer cancel()
-	if err := a.cfg.Ports.Enrollments.KeepResponse(keep, a.cfg.Now(in.Clock), in, result); err != nil {
+	if err := a.cfg.Rooms.Variables.KeepResponse(keep, a.cfg.Now(in.Clock), in, result); err != nil {
 		return contract.CallResult{}, asPermanentError(err)
 	}
 	result.Body = projectBody(result.Body, in.Reads)

@@ -169,7 +169,7 @@ func TestCallAgain(t *testing.T) {
 func TestCallDefault(t *testing.T) {
 	b := setup(t, nil)
 	in, _ := b.call(journey.Call{URL: "http://169.254.169.254/latest/meta-data"}, contract.CallResult{}, nil)
-	b.activities = New(Config{Ports: AllPorts(b.store)})
+	b.activities = New(Config{Rooms: roomsOf(b.store)})
 	got, err := b.activities.Call(t.Context(), in)
 	if err != nil || !got.Failed || !strings.Contains(got.Reason, "TABI_CALL_ALLOWLIST") {
 		t.Error(got, err)

@@ -17,7 +17,7 @@ func TestALateTimeoutWaitsForWhatCameBeforeIt(t *testing.T) {
 	b := setup(t, nil)
 	due := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	for id, at := range map[string]time.Duration{"b1": -time.Minute, "b2": time.Minute} {
-		if _, err := b.store.Ingest(t.Context(), due.Add(at),
+		if _, err := b.store.Intake.Ingest(t.Context(), due.Add(at),
 			[]customer.SegmentCall{{Type: "track", MessageID: id, UserID: "ana", Event: "Bought"}}); err != nil {
 			t.Fatal(err)
 		}

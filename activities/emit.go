@@ -20,11 +20,11 @@ func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
 			properties[name] = expr.ToPlain(value)
 		}
 	}
-	return asPermanentError(a.cfg.Ports.Enrollments.Emit(ctx, vars.Now, in, properties))
+	return asPermanentError(a.cfg.Rooms.Intake.Emit(ctx, vars.Now, in, properties))
 }
 
 // Move asks the data side to move an enrollment to another revision. It may refuse.
 func (a *Activities) Move(ctx context.Context, in contract.Move) (contract.MoveResult, error) {
-	result, err := a.cfg.Ports.Enrollments.RecordMigration(ctx, a.cfg.Now(in.Clock), in)
+	result, err := a.cfg.Rooms.Enrollments.RecordMigration(ctx, a.cfg.Now(in.Clock), in)
 	return result, asPermanentError(err)
 }

@@ -25,7 +25,7 @@ func TestEmit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	story, err := b.store.Timeline(t.Context(), "ana", 0)
+	story, err := b.store.Analytics.Timeline(t.Context(), "ana", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
 		}
 		setPath(vars.Customer, assignment.Name, expr.ToPlain(value)) // a later line sees an earlier one
 	}
-	return asSupersededError(a.cfg.Ports.Enrollments.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
+	return asSupersededError(a.cfg.Rooms.Intake.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
 }
 
 // stepZone returns the time zone that a step names; for "customer" or none, the customer's, and UTC if that is

@@ -29,7 +29,7 @@ func (b *bundle) publish(news, other string) (revision, foreign string) {
 	if problems.Failed(false) {
 		b.t.Fatal(problems)
 	}
-	if _, err := b.store.Publish(b.t.Context(), time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC), content); err != nil {
+	if _, err := b.store.Catalog.Publish(b.t.Context(), time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC), content); err != nil {
 		b.t.Fatal(err)
 	}
 	return content.Journeys["news"].Revision(), content.Journeys["other"].Revision()
@@ -57,7 +57,7 @@ func TestMove(t *testing.T) {
 		if err := value.Get(&got); err != nil || !cmp.Equal(got.Entry, map[string]any{"plan": "pro"}) {
 			t.Errorf("%+v %v", got, err)
 		}
-		list, err := b.store.Enrollments(t.Context(), enrollment.EnrollmentFilter{Journey: "news"})
+		list, err := b.store.Enrollments.Enrollments(t.Context(), enrollment.EnrollmentFilter{Journey: "news"})
 		if err != nil || list[0].Revision != to || list[0].Step != "rest" {
 			t.Errorf("%+v %v", list, err)
 		}

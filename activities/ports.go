@@ -13,76 +13,85 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Ports are what the activities need of the data side, one for each subject. In every method now is virtual time and
-// wall is real time. A call on behalf of an enrollment that is closed, or that another run has claimed, fails with
-// store.ErrNotMine (or *store.EndedError, which says how it ended).
-type Ports struct {
-	Sends       Sends
-	Decisions   Decisions
+// Rooms are the parts of the database side that activities use: one interface for each room. In every method now is
+// virtual time and wall is real time. A call on behalf of an enrollment that is closed, or that another run has claimed,
+// fails with unit.ErrSuperseded (or *unit.EndedError, which has the outcome).
+type Rooms struct {
+	Catalog     Catalog
 	Enrollments Enrollments
 	Handoffs    Handoffs
-	Events      Events
+	Intake      Intake
+	Intents     Intents
+	Messages    Messages
+	Offers      Offers
+	Outbox      Outbox
+	Variables   Variables
 }
 
-// AllPorts returns ports that one object serves.
-func AllPorts(all interface {
-	Sends
-	Decisions
-	Enrollments
-	Handoffs
-	Events
-}) Ports {
-	return Ports{Sends: all, Decisions: all, Enrollments: all, Handoffs: all, Events: all}
+// Catalog has the compiled journeys.
+type Catalog interface {
+	// Program returns the compiled journey of a revision.
+	Program(ctx context.Context, revision string) (*journey.Program, error)
 }
 
-// Sends is the ledger of sends. A send is reserved before the provider is called and settled after it.
-type Sends interface {
-	// Reserve decides a send by the contact policy and leases its row for ttl. It fails with store.ErrBusy while
+// Enrollments has the state of enrollments outside Temporal.
+type Enrollments interface {
+	// Report records where an enrollment is, which steps it passed and how it ended.
+	Report(ctx context.Context, now time.Time, r contract.Report) error
+	// RecordMigration moves an enrollment to another revision, or refuses to.
+	RecordMigration(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error)
+}
+
+// Handoffs has the queues of agents.
+type Handoffs interface {
+	OpenHandoff(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error
+	WithdrawHandoff(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error
+}
+
+// Intake accepts events and traits of customers.
+type Intake interface {
+	// Ingest applies Segment calls in one transaction; receipts are in the order of calls.
+	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+	// Assign sets traits of the customer, once per key.
+	Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error
+	// Emit ingests an event of the customer, once per key.
+	Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error
+}
+
+// Intents has customers' intents, and the texts they were classified from.
+type Intents interface {
+	// Levels reports which intent levels hold, and when decay will cross the next one.
+	Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error)
+	// ReadMessage returns the text of a customer's message, with the intent it was classified as. It fails with
+	// sqldb.ErrNotFound if the event is not a message.
+	ReadMessage(ctx context.Context, ref contract.Ref, event string) (intent.ClassifiedMessage, error)
+}
+
+// Messages has the ledger of sends. A send is reserved before the provider is called and settled after it.
+type Messages interface {
+	// Reserve decides a send by the contact policy and leases its row for ttl. It fails with message.ErrBusy while
 	// another attempt holds the lease.
 	Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (message.Reservation, error)
 	// Settle writes the outcome of a reserved send.
 	Settle(ctx context.Context, now time.Time, r message.Reservation, o message.Settlement) error
 }
 
-// Decisions chooses the next best action.
-type Decisions interface {
-	// Decide decides, and reserves the send of what was chosen for ttl where it can be sent at once.
+// Offers chooses the next best action.
+type Offers interface {
+	// Decide decides, and reserves the send of the chosen action for ttl if it can be sent at once.
 	Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (offer.Decided, error)
 }
 
-// Enrollments is the state of enrollments outside Temporal, and the data that their expressions read.
-type Enrollments interface {
-	// Program returns the compiled journey of a revision.
-	Program(ctx context.Context, revision string) (*journey.Program, error)
-	// View returns what the expressions of an enrollment see at this moment.
-	View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.EvalContext) (expr.Vars, error)
-	// Report records where an enrollment is, what it passed and how it ended.
-	Report(ctx context.Context, now time.Time, r contract.Report) error
-	// Assign sets traits of the customer, once per key.
-	Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error
-	// Emit ingests an event of the customer, once per key.
-	Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error
-	// KeepResponse stores the response of an HTTP call for the templates of later steps.
-	KeepResponse(ctx context.Context, now time.Time, in contract.Call, r contract.CallResult) error
-	// Levels answers which intent levels hold, and when the next one will be crossed by fading.
-	Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error)
-	// RecordMigration moves an enrollment to another revision, or refuses to.
-	RecordMigration(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error)
+// Outbox has the events that are not delivered yet.
+type Outbox interface {
 	// Undelivered lists the ids of events that arrived by at and are still in the outbox.
 	Undelivered(ctx context.Context, ref contract.Ref, at time.Time) ([]string, error)
 }
 
-// Handoffs is the queues of agents.
-type Handoffs interface {
-	OpenHandoff(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error
-	WithdrawHandoff(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error
-}
-
-// Events takes events in, and reads those that a journey is about.
-type Events interface {
-	// Ingest applies Segment calls in one transaction; receipts are in the order of calls.
-	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
-	// ReadMessage returns what a customer wrote, with the intent it was classified as. It fails with
-	// store.ErrNotFound where the event is no message.
-	ReadMessage(ctx context.Context, ref contract.Ref, event string) (intent.ClassifiedMessage, error)
+// Variables has the data that the expressions of an enrollment read.
+type Variables interface {
+	// View returns what the expressions of an enrollment see at this moment.
+	View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.EvalContext) (expr.Vars, error)
+	// KeepResponse stores the response of an HTTP call for the templates of later steps.
+	KeepResponse(ctx context.Context, now time.Time, in contract.Call, r contract.CallResult) error
 }

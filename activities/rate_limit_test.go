@@ -26,7 +26,7 @@ func (b *bundle) limited(rates string) (wall *time.Time) {
 		b.t.Fatal(err)
 	}
 	now := clock.Wall().Truncate(time.Millisecond)
-	b.activities.cfg.Limits = ratelimit.New(b.store, func() time.Time { return now }, parsed, nil)
+	b.activities.cfg.Limits = ratelimit.New(b.store.Messages, func() time.Time { return now }, parsed, nil)
 	return &now
 }
 
@@ -59,7 +59,7 @@ func TestSendWaitsForItsRate(t *testing.T) {
 		len(b.email.Sent()) != 1 {
 		t.Fatalf("%+v %v, %d calls", first, err, len(b.email.Sent()))
 	}
-	row, err := b.store.Send(t.Context(), again.Key)
+	row, err := b.store.Messages.Send(t.Context(), again.Key)
 	if err != nil || row.Status != contract.StatusRetry || row.Attempts != 0 || row.Unknown {
 		t.Fatalf("%+v %v", row, err)
 	}
@@ -76,7 +76,7 @@ func TestSendWaitsForItsRate(t *testing.T) {
 	if got, err := b.deliver(again); err != nil || got.Status != contract.StatusSent || len(b.email.Sent()) != 2 {
 		t.Fatalf("%+v %v", got, err)
 	}
-	if row, err := b.store.Send(t.Context(), again.Key); err != nil || row.Attempts != 1 {
+	if row, err := b.store.Messages.Send(t.Context(), again.Key); err != nil || row.Attempts != 1 {
 		t.Errorf("%+v %v", row, err)
 	}
 }
@@ -92,7 +92,7 @@ func TestABusyProviderIsLeftAloneByAll(t *testing.T) {
 	if got := b.mail(nil); got.Status != contract.StatusRetry || got.RetryAfter != time.Minute {
 		t.Fatal(got)
 	}
-	another := ratelimit.New(b.store, func() time.Time { return *wall }, nil, nil)
+	another := ratelimit.New(b.store.Messages, func() time.Time { return *wall }, nil, nil)
 	if got, err := another.Ask(t.Context(), ratelimit.Lane{Provider: "email"}, 1, time.Time{}); err != nil ||
 		got.Wait < time.Minute-time.Second {
 		t.Error("another process:", got, err)

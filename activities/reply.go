@@ -17,7 +17,7 @@ import (
 // reply. The text is returned only if the journey reads it.
 func (a *Activities) Reply(ctx context.Context, in contract.Reply) (contract.ReplyResult, error) {
 	none := contract.ReplyResult{Arm: -1}
-	heard, err := a.cfg.Ports.Events.ReadMessage(ctx, in.Ref, in.Event)
+	heard, err := a.cfg.Rooms.Intents.ReadMessage(ctx, in.Ref, in.Event)
 	switch {
 	case errors.Is(err, sqldb.ErrNotFound):
 		return none, nil

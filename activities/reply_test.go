@@ -15,7 +15,7 @@ import (
 
 func TestReply(t *testing.T) {
 	b := setup(t, nil)
-	_, content, err := b.store.Content(t.Context())
+	_, content, err := b.store.Catalog.Content(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestReply(t *testing.T) {
 		}, "decline": {Name: "decline", HalfLife: time.Hour, Examples: []string{"no thanks", "いいえ"}},
 	}
 	now := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
-	if _, err := b.store.Publish(t.Context(), now, &next); err != nil {
+	if _, err := b.store.Catalog.Publish(t.Context(), now, &next); err != nil {
 		t.Fatal(err)
 	}
 	arms := []journey.ReplyArm{{Intent: "accept"}, {Matches: `(?i)\bmaybe\b`}, {Intent: "decline"}}
@@ -61,7 +61,7 @@ func TestReply(t *testing.T) {
 				Event:      journey.MessageReceived,
 				Properties: c.properties,
 			}
-			if _, err := b.store.Ingest(t.Context(), now, []customer.SegmentCall{call}); err != nil {
+			if _, err := b.store.Intake.Ingest(t.Context(), now, []customer.SegmentCall{call}); err != nil {
 				t.Fatal(err)
 			}
 			in := contract.Reply{Ref: b.ref, Event: id, Step: "question", Arms: c.arms}

@@ -181,7 +181,7 @@ func (a *Activities) sendReserved(
 
 // reserve decides the send in the customer's transaction, and leases its ledger row for the time of an attempt.
 func (a *Activities) reserve(ctx context.Context, in contract.Send) (message.Reservation, error) {
-	return a.cfg.Ports.Sends.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
+	return a.cfg.Rooms.Messages.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
 }
 
 // render returns the fields of the treatment for this customer, and the unsubscribe link of a marketing message.
@@ -271,7 +271,7 @@ func (a *Activities) deliver(
 func (a *Activities) settle(in contract.Send, reservation message.Reservation, s message.Settlement) (contract.SendResult, *retry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := a.cfg.Ports.Sends.Settle(ctx, a.cfg.Now(in.Clock), reservation, s); err != nil {
+	if err := a.cfg.Rooms.Messages.Settle(ctx, a.cfg.Now(in.Clock), reservation, s); err != nil {
 		return contract.SendResult{}, nil, fmt.Errorf("could not record the outcome of send %s: %w", in.Key, err)
 	}
 	if s.Status == contract.StatusRetry {

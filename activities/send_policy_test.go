@@ -39,7 +39,7 @@ languages:
 	if problems.Failed(false) {
 		b.t.Fatal(problems)
 	}
-	if _, err := b.store.Publish(b.t.Context(), time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), content); err != nil {
+	if _, err := b.store.Catalog.Publish(b.t.Context(), time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), content); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -65,21 +65,21 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 		t.Fatal(problems)
 	}
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	if _, err := s.Publish(t.Context(), now, content); err != nil {
+	if _, err := s.Catalog.Publish(t.Context(), now, content); err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]any{"email": "ana@example.com", "divisor": 5, "first_name": "Ana"}
 	for k, v := range traits {
 		all[k] = v
 	}
-	got, err := s.Ingest(t.Context(), now, []customer.SegmentCall{
+	got, err := s.Intake.Ingest(t.Context(), now, []customer.SegmentCall{
 		{Type: "identify", MessageID: "i1", UserID: "ana", Traits: all},
 		{Type: "track", MessageID: "e1", UserID: "ana", Event: "Subscribed", Properties: map[string]any{"plan": "pro", "note": "x"}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := s.Enrollments(t.Context(), enrollment.EnrollmentFilter{WorkflowID: got[1].Entered[0]})
+	list, err := s.Enrollments.Enrollments(t.Context(), enrollment.EnrollmentFilter{WorkflowID: got[1].Entered[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 		email: channeltest.NewFake(channels.Shipped().Spec("email"), channel.Receipt{Outcome: channel.Sent, ProviderID: "p1"}),
 		push:  channeltest.NewFake(channels.Shipped().Spec("push"), channel.Receipt{Outcome: channel.Sent, ProviderID: "p2"}),
 	}
-	b.activities = New(Config{Ports: AllPorts(s), Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
+	b.activities = New(Config{Rooms: roomsOf(s), Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
 		Links: signedlink.Links{PublicURL: "https://tabi.example.com", Secret: []byte("0123456789abcdef")}})
 	b.ref = contract.Ref{Enrollment: list[0].ID, Chain: "chain", Journey: "news", Revision: list[0].Revision, Customer: "ana"}
 	return b
@@ -109,7 +109,7 @@ func (b *bundle) order(category string) contract.Send {
 
 func (b *bundle) contact() message.Send {
 	b.t.Helper()
-	rows, err := b.store.Sends(b.t.Context(), message.SendFilter{Enrollment: b.ref.Enrollment})
+	rows, err := b.store.Messages.Sends(b.t.Context(), message.SendFilter{Enrollment: b.ref.Enrollment})
 	if err != nil || len(rows) != 1 {
 		b.t.Fatal(rows, err)
 	}
@@ -274,7 +274,7 @@ func TestRestOfASend(t *testing.T) {
 			t.Errorf("it rests %s after it was asked %d times, want %s", got, n+1, want)
 		}
 		want *= 2
-		held, err := b.store.Reserve(
+		held, err := b.store.Messages.Reserve(
 			t.Context(),
 			at,
 			time.Now(),
@@ -289,7 +289,7 @@ func TestRestOfASend(t *testing.T) {
 				t.Errorf("while another attempt is under way it rests %s", got)
 			}
 		}
-		if err := b.store.Settle(t.Context(), at, held, message.Settlement{Status: contract.StatusRetry, Waits: true}); err != nil {
+		if err := b.store.Messages.Settle(t.Context(), at, held, message.Settlement{Status: contract.StatusRetry, Waits: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -377,7 +377,7 @@ func TestSeveralTokens(t *testing.T) {
 	if keys := []string{b.push.Sent()[0].Key, b.push.Sent()[1].Key}; keys[0] == keys[1] {
 		t.Errorf("two tokens share a key: %v", keys)
 	}
-	ada, err := b.store.Customer(t.Context(), "ana")
+	ada, err := b.store.Customers.Customer(t.Context(), "ana")
 	if err != nil || len(ada.Bounced) != 1 || ada.Bounced["t1"] == "" {
 		t.Errorf("the dead token is not remembered: %v %v", ada.Bounced, err)
 	}
@@ -394,5 +394,12 @@ func TestNotMine(t *testing.T) {
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) || app.Type() != contract.Superseded || !app.NonRetryable() {
 		t.Errorf("%v", err)
+	}
+}
+
+func roomsOf(e *engine.Engine) Rooms {
+	return Rooms{
+		Catalog: e.Catalog, Enrollments: e.Enrollments, Handoffs: e.Handoffs, Intake: e.Intake, Intents: e.Intents,
+		Messages: e.Messages, Offers: e.Offers, Outbox: e.Outbox, Variables: e.Variables,
 	}
 }

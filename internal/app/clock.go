@@ -20,7 +20,7 @@ func (c *Config) SetClock(ctx context.Context, st *engine.Engine) error {
 	if err != nil {
 		return err
 	}
-	have, err := st.Clock(ctx)
+	have, err := st.Database.Clock(ctx)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (c *Config) SetClock(ctx context.Context, st *engine.Engine) error {
 	} else if have.Scale == scale && have.Origin.Equal(origin) {
 		return nil
 	}
-	err = st.SetClock(ctx, want)
+	err = st.Customers.SetClock(ctx, want)
 	if errors.Is(err, sqldb.ErrClockFixed) {
 		return Usage(
 			"the data in %s runs on another clock (%s), and its events stand in that time: leave --time-scale and --time-origin out, "+

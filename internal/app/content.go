@@ -111,15 +111,15 @@ func (s *Services) Publish(ctx context.Context, content *journey.Content) (Publi
 
 // Publish makes content the next release of a store.
 func Publish(ctx context.Context, st *engine.Engine, content *journey.Content) (Published, error) {
-	clk, err := st.Clock(ctx)
+	clk, err := st.Database.Clock(ctx)
 	if err != nil {
 		return Published{}, err
 	}
-	previous, old, err := st.Content(ctx)
+	previous, old, err := st.Catalog.Content(ctx)
 	if err != nil {
 		return Published{}, err
 	}
-	release, err := st.Publish(ctx, now(clk), content)
+	release, err := st.Catalog.Publish(ctx, now(clk), content)
 	if err != nil {
 		var dropped *catalog.DroppedError
 		if errors.As(err, &dropped) {

@@ -64,11 +64,11 @@ func (b brainMetrics) Describe(out chan<- *prometheus.Desc) { out <- descDecided
 
 // Collect implements prometheus.Collector.
 func (b brainMetrics) Collect(out chan<- prometheus.Metric) {
-	for kind, n := range b.store.Decided() {
+	for kind, n := range b.store.Offers.Decided() {
 		out <- prometheus.MustNewConstMetric(descDecided, prometheus.CounterValue, float64(n), kind.Direction, kind.Outcome)
 	}
 	broken := 0.0
-	if b.store.ClassifierBroken() {
+	if b.store.Intents.ClassifierBroken() {
 		broken = 1
 	}
 	out <- prometheus.MustNewConstMetric(descBroken, prometheus.GaugeValue, broken)

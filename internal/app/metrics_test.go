@@ -26,10 +26,10 @@ func TestBrainMetrics(t *testing.T) {
 			"offers": {"gift"},
 		}, Actions: map[string]*journey.Action{"gift": {Name: "gift", Group: "offers", Value: "1", Propensity: 0.5}},
 	}}
-	if _, err := st.Publish(t.Context(), now, content); err != nil {
+	if _, err := st.Catalog.Publish(t.Context(), now, content); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.DecideInbound(t.Context(), now, offer.Inbound{UserID: "ana", Group: "offers", RequestID: "r"}); err != nil {
+	if _, err := st.Offers.DecideInbound(t.Context(), now, offer.Inbound{UserID: "ana", Group: "offers", RequestID: "r"}); err != nil {
 		t.Fatal(err)
 	}
 	m, err := newMetrics(zap.NewNop())

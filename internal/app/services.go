@@ -53,14 +53,14 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 	if s.Store, err = c.OpenStore(ctx, log); err != nil {
 		return nil, err
 	}
-	if s.Clock, err = s.Store.Clock(ctx); err != nil {
+	if s.Clock, err = s.Store.Database.Clock(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if s.metrics, err = newMetrics(log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.metrics.registry.MustRegister(brainMetrics{s.Store})
-	s.limits = ratelimit.New(s.Store, clock.Wall, rates, s.metrics.registry)
+	s.limits = ratelimit.New(s.Store.Messages, clock.Wall, rates, s.metrics.registry)
 	if s.Temporal, _, err = c.DialTemporal(ctx, log, s.metrics.handler); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -96,7 +96,7 @@ func (s *Services) TemporalReady(ctx context.Context) error {
 // Relay returns the relay of this process.
 func (s *Services) Relay() *relay.Relay {
 	return relay.New(relay.Config{
-		Outbox: s.Store, Migrations: s.Store,
+		Outbox: s.Store.Outbox, Migrations: s.Store.Enrollments, Committed: s.Store.Units.Committed(),
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("relay"), Workers: s.Config.RelayWorkers,
 	})
 }
@@ -104,7 +104,7 @@ func (s *Services) Relay() *relay.Relay {
 // Background returns the background jobs of this process.
 func (s *Services) Background() *background.Jobs {
 	return background.New(background.Config{
-		Enrollments: s.Store, Schedules: s.Store, Intents: s.Store, Offers: s.Store, Retention: s.Store,
+		Enrollments: s.Store.Enrollments, Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers, Retention: s.Store,
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),
 		Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour,
 	})
@@ -112,7 +112,7 @@ func (s *Services) Background() *background.Jobs {
 
 // Reconciler returns the reconciler that `tabi reconcile` runs once.
 func (s *Services) Reconciler() *background.Reconciler {
-	return background.NewReconciler(s.Store, s.Temporal, s.Clock)
+	return background.NewReconciler(s.Store.Enrollments, s.Temporal, s.Clock)
 }
 
 const (
@@ -172,7 +172,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	w := worker.New(s.Temporal, contract.TaskQueue, options)
 	workflows.Register(w)
 	activities.Register(w, activities.New(activities.Config{
-		Ports: activities.AllPorts(s.Store), Channels: opened, Specs: s.Config.Build.Specs(), Clock: s.Clock,
+		Rooms: ActivityRooms(s.Store), Channels: opened, Specs: s.Config.Build.Specs(), Clock: s.Clock,
 		Logger: s.Log.Named("activities"),
 		Links:  signedlink.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
 		Ends:   ends,
@@ -206,7 +206,9 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		return nil, err
 	}
 	g, err := gateway.New(gateway.Config{
-		Store: s.Store, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL,
+		Rooms: GatewayRooms(
+			s.Store,
+		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL,
 		TemporalUI: c.TemporalUI,
 		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry,
 		DevHandlers: pages, Render: c.Build.render,
@@ -275,7 +277,7 @@ func (s *Services) WorkerHealth(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), closeTimeout)
 		defer cancel()
-		for name, check := range map[string]func(context.Context) error{"database": s.Store.Ping, "Temporal": s.TemporalReady} {
+		for name, check := range map[string]func(context.Context) error{"database": s.Store.Database.Ping, "Temporal": s.TemporalReady} {
 			if err := check(ctx); err != nil {
 				s.Log.Warn("not ready", zap.String("part", name), zap.Error(err))
 				http.Error(w, name+" cannot be reached", http.StatusServiceUnavailable)

@@ -73,7 +73,7 @@ func TestIntentsAreRecomputed(t *testing.T) {
 	}
 	s.ingest(calls...)
 	pending := func() int64 {
-		counts, err := s.store.Counts(t.Context())
+		counts, err := s.store.Analytics.Counts(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestOutcomesAreLearned(t *testing.T) {
 	s.ingest(customer.SegmentCall{Type: "track", MessageID: "a1", UserID: "ana", Event: "Accepted"})
 	s.cfg.LearnEvery = 5 * time.Millisecond
 	s.play("the model to learn", func() bool {
-		p, err := s.store.DecideInbound(t.Context(), at, offer.Inbound{UserID: "ana", Group: "offers", Preview: true})
+		p, err := s.store.Offers.DecideInbound(t.Context(), at, offer.Inbound{UserID: "ana", Group: "offers", Preview: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestOldDecisionsAreDeleted(t *testing.T) {
 	}
 	s.cfg.Clock, s.cfg.Keep, s.cfg.PruneEvery = from(at, 1), 24*time.Hour, 5*time.Millisecond
 	s.play("the old decision to be deleted", func() bool {
-		left, err := s.store.Decisions(t.Context(), offer.DecisionFilter{})
+		left, err := s.store.Offers.Decisions(t.Context(), offer.DecisionFilter{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -93,7 +93,7 @@ func TestReconcileTerminatesOrphanRuns(t *testing.T) {
 			e := s.enters()
 			id := e.WorkflowID
 			if c.closed {
-				if _, err := s.store.CloseLost(t.Context(), at, e.ID, contract.Failed, "lost"); err != nil {
+				if _, err := s.store.Enrollments.CloseLost(t.Context(), at, e.ID, contract.Failed, "lost"); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -74,7 +74,7 @@ func TestSeveralProcessesRunASchedule(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	counts, err := s.store.Counts(t.Context())
+	counts, err := s.store.Analytics.Counts(t.Context())
 	if err != nil || counts.Open["digest"] != n || counts.Events != 2*n {
 		t.Error(counts, err)
 	}

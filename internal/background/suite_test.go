@@ -122,7 +122,7 @@ func setup(t *testing.T) *suite {
 	t.Cleanup(func() { s.Close() })
 	f := &fake{runs: map[string]*workflowpb.WorkflowExecutionInfo{}, busy: map[string]bool{}}
 	return &suite{t: t, store: s, fake: f, cfg: Config{
-		Enrollments: s, Schedules: s, Intents: s, Offers: s, Retention: s, Client: f,
+		Enrollments: s.Enrollments, Schedules: s.Enrollments, Intents: s.Intents, Offers: s.Offers, Retention: s, Client: f,
 		ReconcileEvery: -1, ScheduleEvery: -1, IntentEvery: -1, LearnEvery: -1, PruneEvery: -1,
 	}}
 }
@@ -143,14 +143,14 @@ func (s *suite) publish(files map[string]string) {
 
 func (s *suite) release(content *journey.Content) {
 	s.t.Helper()
-	if _, err := s.store.Publish(s.t.Context(), at, content); err != nil {
+	if _, err := s.store.Catalog.Publish(s.t.Context(), at, content); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
 func (s *suite) ingest(calls ...customer.SegmentCall) []customer.Receipt {
 	s.t.Helper()
-	got, err := s.store.Ingest(s.t.Context(), at, calls)
+	got, err := s.store.Intake.Ingest(s.t.Context(), at, calls)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func (s *suite) enters() unit.Enrollment {
 // enrollment returns the latest enrollment at an address.
 func (s *suite) enrollment(workflowID string) unit.Enrollment {
 	s.t.Helper()
-	list, err := s.store.Enrollments(s.t.Context(), enrollment.EnrollmentFilter{WorkflowID: workflowID})
+	list, err := s.store.Enrollments.Enrollments(s.t.Context(), enrollment.EnrollmentFilter{WorkflowID: workflowID})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -180,14 +180,14 @@ func (s *suite) enrollment(workflowID string) unit.Enrollment {
 func (s *suite) reports(e unit.Enrollment, r contract.Report) {
 	s.t.Helper()
 	r.Ref, r.Seq = contract.Ref{Enrollment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, 1
-	if err := s.store.Report(s.t.Context(), at, r); err != nil {
+	if err := s.store.Enrollments.Report(s.t.Context(), at, r); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
 func (s *suite) reconcile() Report {
 	s.t.Helper()
-	report, err := NewReconciler(s.store, s.fake, clock.Clock{}).Reconcile(s.t.Context())
+	report, err := NewReconciler(s.store.Enrollments, s.fake, clock.Clock{}).Reconcile(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func (s *suite) play(what string, ok func() bool) {
 // entered returns the enrollments of a journey.
 func (s *suite) entered(name string) []unit.Enrollment {
 	s.t.Helper()
-	list, err := s.store.Enrollments(s.t.Context(), enrollment.EnrollmentFilter{Journey: name, Limit: 1000})
+	list, err := s.store.Enrollments.Enrollments(s.t.Context(), enrollment.EnrollmentFilter{Journey: name, Limit: 1000})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func offers(accept *journey.Accept) *journey.Content {
 // decides decides inbound for ana.
 func (s *suite) decides(moment time.Time, request string) {
 	s.t.Helper()
-	if _, err := s.store.DecideInbound(s.t.Context(), moment,
+	if _, err := s.store.Offers.DecideInbound(s.t.Context(), moment,
 		offer.Inbound{UserID: "ana", Group: "offers", RequestID: request}); err != nil {
 		s.t.Fatal(err)
 	}

@@ -29,11 +29,11 @@ func TestAcceptanceIsCounted(t *testing.T) {
 			}
 		}
 		later := noon.Add(2 * day)
-		_, err := s.Learn(s.ctx, later, 0)
+		_, err := s.Offers.Learn(s.ctx, later, 0)
 		s.must(err)
 		s.offers(s.enters("open", nil), "open/best/1", later) // nothing is known of it yet
 
-		got, err := s.Acceptance(s.ctx, later, time.Time{})
+		got, err := s.Analytics.Acceptance(s.ctx, later, time.Time{})
 		s.must(err)
 		var all analytics.Offers
 		for _, a := range got.Actions {
@@ -63,7 +63,7 @@ func TestAcceptanceIsCounted(t *testing.T) {
 		if d := control.Against.Value; d.Low >= d.Share || d.High <= d.Share {
 			t.Errorf("difference of the values %+v", d)
 		}
-		none, err := s.Acceptance(s.ctx, later, later.Add(time.Hour))
+		none, err := s.Analytics.Acceptance(s.ctx, later, later.Add(time.Hour))
 		s.must(err)
 		if len(none.Actions)+len(none.Journeys)+len(none.Controls) != 0 {
 			t.Errorf("of the future: %+v", none)
@@ -103,7 +103,7 @@ func TestConversation(t *testing.T) {
 		e := s.enters("ana", nil)
 		d := s.chooses(s.question(e, "k1"), noon)
 		s.must(
-			s.Settle(
+			s.Messages.Settle(
 				s.ctx,
 				noon,
 				*d.Reservation,
@@ -112,17 +112,17 @@ func TestConversation(t *testing.T) {
 		)
 		s.ingest(noon.Add(time.Minute), s.track("ana", "Message Received", props{"text": "no, thanks", "channel": "app"}))
 		s.ingest(noon.Add(2*time.Minute), s.track("ana", "Message Received", props{"text": "really"}))
-		got, err := s.Conversation(s.ctx, "ana", 2)
+		got, err := s.Messages.Conversation(s.ctx, "ana", 2)
 		s.must(err)
 		if len(got) != 2 || got[0].Text != "no, thanks" || !got[0].Customer || got[0].Channel != "app" || got[1].Text != "really" {
 			t.Errorf("the latest two: %+v", got)
 		}
-		if got, err = s.Conversation(s.ctx, "ana", 0); err != nil || len(got) != 3 || got[0].Customer ||
+		if got, err = s.Messages.Conversation(s.ctx, "ana", 0); err != nil || len(got) != 3 || got[0].Customer ||
 			got[0].Text != "For you\nTake it" ||
 			got[0].Journey != "cart" {
 			t.Errorf("all: %+v, %v", got, err)
 		}
-		if got, err = s.Conversation(s.ctx, "nobody", 0); err != nil || len(got) != 0 {
+		if got, err = s.Messages.Conversation(s.ctx, "nobody", 0); err != nil || len(got) != 0 {
 			t.Errorf("of nobody: %+v, %v", got, err)
 		}
 	})

@@ -18,7 +18,7 @@ import (
 
 // best sends by the best channel and says which it was.
 func (s *suite) best(e unit.Enrollment, key string, at time.Time) string {
-	s.Helper()
+	s.T.Helper()
 	r, got := s.decides(e, key, at, func(m *journey.Send) { m.Via = nil })
 	if got != permitted {
 		return got
@@ -29,10 +29,10 @@ func (s *suite) best(e unit.Enrollment, key string, at time.Time) string {
 
 // reachOf is what is known of a channel, in sends and answers of noon.
 func (s *suite) reachOf(customerID, channel string) [2]float64 {
-	s.Helper()
+	s.T.Helper()
 	var sends, answers float64
 	s.must(
-		s.Reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from channel_engagement where customer
+		s.Database.Reader.QueryRowContext(s.ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from channel_engagement where customer
 		= $1 and channel = $2`, customerID, channel).
 			Scan(&sends, &answers),
 	)
@@ -85,9 +85,9 @@ func TestAnAnswerCountsOncePerSend(t *testing.T) {
 func TestWhatIsShownIsNoReach(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy()
-		s.Channels = append(s.Channels, channel.Spec{Name: "push", Address: "push_token"})
+		s.Units.Channels = append(s.Units.Channels, channel.Spec{Name: "push", Address: "push_token"})
 		show := func(channel, id string) {
-			_, err := s.Writer.ExecContext(
+			_, err := s.Database.Writer.ExecContext(
 				s.ctx,
 				`insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, reason, release,
 				at, token, lease_until)
@@ -142,7 +142,7 @@ func TestBestLearnsFromOthers(t *testing.T) {
 		later := noon.Add(2 * day)
 		in := s.send(a, "late")
 		in.Spec.Via = nil
-		r, err := s.Reserve(s.ctx, later, wall.Add(message.PopulationEvery), in, time.Minute)
+		r, err := s.Messages.Reserve(s.ctx, later, wall.Add(message.PopulationEvery), in, time.Minute)
 		s.must(err)
 		s.same(r.Verdict.Channel, "push")
 	})

@@ -17,15 +17,15 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 		s.ingest(noon, s.track("ana", "Cart Viewed", nil), s.track("ana", "Order Completed", props{"cart_id": "c1"}))
 		l := s.lease()[0]
 		poison := l.Deliveries[0]
-		s.must(s.SetAside(s.ctx, noon, l, poison.Seq, "it is "+strings.Repeat("too large ", 100)))
-		s.refused(s.SetAside(s.ctx, noon, l, poison.Seq, "again"), unit.ErrSuperseded)
-		s.must(s.Delivered(s.ctx, l, l.Deliveries[1].Seq))
-		s.must(s.ReleaseLease(s.ctx, l, "", time.Time{}))
+		s.must(s.Outbox.SetAside(s.ctx, noon, l, poison.Seq, "it is "+strings.Repeat("too large ", 100)))
+		s.refused(s.Outbox.SetAside(s.ctx, noon, l, poison.Seq, "again"), unit.ErrSuperseded)
+		s.must(s.Outbox.Delivered(s.ctx, l, l.Deliveries[1].Seq))
+		s.must(s.Outbox.ReleaseLease(s.ctx, l, "", time.Time{}))
 
-		got, err := s.DeadLetters(s.ctx, outbox.DeadLetterFilter{})
+		got, err := s.Outbox.DeadLetters(s.ctx, outbox.DeadLetterFilter{})
 		s.must(err)
 		if len(got) != 1 || len(got[0].Error) > outbox.MaxCause || got[0].Attempts != 1 {
-			s.Fatalf("%+v", got)
+			s.T.Fatalf("%+v", got)
 		}
 		got[0].Error = ""
 		s.same(
@@ -43,21 +43,21 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 				At:         noon,
 			},
 		)
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.DeadLetters, c.Pending}, []int64{1, 0})
-		if on, err := s.Undelivered(s.ctx, ref(e), noon.Add(time.Hour)); err != nil || len(on) != 0 {
-			s.Fatal("what is set aside is waited for:", on, err)
+		if on, err := s.Outbox.Undelivered(s.ctx, ref(e), noon.Add(time.Hour)); err != nil || len(on) != 0 {
+			s.T.Fatal("what is set aside is waited for:", on, err)
 		}
-		page, err := s.DeadLetters(s.ctx, outbox.DeadLetterFilter{After: e.ID, AfterSeq: poison.Seq})
+		page, err := s.Outbox.DeadLetters(s.ctx, outbox.DeadLetterFilter{After: e.ID, AfterSeq: poison.Seq})
 		s.must(err)
 		s.same(len(page), 0)
 
-		n, err := s.RetryDeadLetters(s.ctx, noon, got, false)
+		n, err := s.Outbox.RetryDeadLetters(s.ctx, noon, got, false)
 		s.must(err)
 		s.same(n, 1)
 		s.same(s.drain(), []string{"event Cart Viewed cart/ana"})
-		n, err = s.RetryDeadLetters(s.ctx, noon, got, false)
+		n, err = s.Outbox.RetryDeadLetters(s.ctx, noon, got, false)
 		s.must(err)
 		s.same(n, 0)
 	})
@@ -67,29 +67,29 @@ func TestASetAsideStartHoldsItsOwnQueueAlone(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes(carts(), reminder())
 		start := func(customerID string) []outbox.DeadLetter {
-			s.Helper()
+			s.T.Helper()
 			s.ingest(noon, s.track(customerID, "Cart Updated", props{"cart_id": "c1"}))
 			l := s.lease()[0]
-			s.must(s.SetAside(s.ctx, noon, l, l.Deliveries[0].Seq, "refused"))
+			s.must(s.Outbox.SetAside(s.ctx, noon, l, l.Deliveries[0].Seq, "refused"))
 			s.ingest(noon, s.track(customerID, "Cart Viewed", nil))
-			got, err := s.DeadLetters(s.ctx, outbox.DeadLetterFilter{WorkflowID: "cart/" + customerID})
+			got, err := s.Outbox.DeadLetters(s.ctx, outbox.DeadLetterFilter{WorkflowID: "cart/" + customerID})
 			s.must(err)
 			if len(got) != 1 || got[0].Kind != outbox.DeadLetterStart {
-				s.Fatalf("%+v", got)
+				s.T.Fatalf("%+v", got)
 			}
 			if leases := s.lease(); len(leases) != 0 {
-				s.Fatalf("what stands behind the start is leased: %+v", leases)
+				s.T.Fatalf("what stands behind the start is leased: %+v", leases)
 			}
 			return got
 		}
 		ana := start("ana")
-		n, err := s.RetryDeadLetters(s.ctx, noon, ana, false)
+		n, err := s.Outbox.RetryDeadLetters(s.ctx, noon, ana, false)
 		s.must(err)
 		s.same(n, 1)
 		s.same(s.drain(), []string{"start cart/ana", "event Cart Viewed cart/ana"})
 
 		bea := start("bea")
-		n, err = s.RetryDeadLetters(s.ctx, noon, bea, true)
+		n, err = s.Outbox.RetryDeadLetters(s.ctx, noon, bea, true)
 		s.must(err)
 		s.same(n, 1)
 		given := s.byID(bea[0].Enrollment)
@@ -105,14 +105,14 @@ func TestWhatIsSetAsideGoesWithItsInstance(t *testing.T) {
 		e := s.enters("ana", props{"cart_id": "c1"})
 		s.ingest(noon, s.track("ana", "Cart Viewed", nil))
 		l := s.lease()[0]
-		s.must(s.SetAside(s.ctx, noon, l, l.Deliveries[0].Seq, "refused"))
-		got, err := s.DeadLetters(s.ctx, outbox.DeadLetterFilter{})
+		s.must(s.Outbox.SetAside(s.ctx, noon, l, l.Deliveries[0].Seq, "refused"))
+		got, err := s.Outbox.DeadLetters(s.ctx, outbox.DeadLetterFilter{})
 		s.must(err)
 		s.ends(e, contract.Completed, noon)
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same(c.DeadLetters, int64(0))
-		n, err := s.RetryDeadLetters(s.ctx, noon, got, false)
+		n, err := s.Outbox.RetryDeadLetters(s.ctx, noon, got, false)
 		s.must(err)
 		s.same(n, 0)
 	})

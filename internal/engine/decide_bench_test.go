@@ -52,7 +52,7 @@ func benchmarkDeciders(b *testing.B, s *Engine, deciders int) {
 					return
 				}
 				began := time.Now()
-				d, err := s.DecideInbound(
+				d, err := s.Offers.DecideInbound(
 					b.Context(),
 					noon,
 					offer.Inbound{
@@ -114,7 +114,7 @@ func crowded(b *testing.B, url string) *Engine {
 				Within: time.Hour,
 			}}
 	}
-	_, err = s.Publish(b.Context(), noon, c)
+	_, err = s.Catalog.Publish(b.Context(), noon, c)
 	must(err)
 	r := rand.New(rand.NewPCG(1, 2))
 	traits := func() props {
@@ -145,12 +145,12 @@ func crowded(b *testing.B, url string) *Engine {
 			)
 		}
 		if len(calls) > 500 || i == benchCustomers-1 {
-			_, err := s.Ingest(b.Context(), noon, calls)
+			_, err := s.Intake.Ingest(b.Context(), noon, calls)
 			must(err)
 			calls = nil
 		}
 	}
-	must(s.Write(b.Context(), func(tx sqldb.Conn) error { return taught(b, s, tx, r) }))
+	must(s.Database.Write(b.Context(), func(tx sqldb.Conn) error { return taught(b, s, tx, r) }))
 	return s
 }
 

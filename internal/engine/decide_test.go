@@ -45,9 +45,9 @@ func offering(change ...func(*journey.Content)) *journey.Content {
 
 // brainy is a store that decides without chance, with content published and ana in it.
 func (s *suite) brainy(change ...func(*journey.Content)) {
-	s.Helper()
-	s.Channels, s.Certain = emailAndApp, true
-	_, err := s.Publish(s.ctx, noon, offering(change...))
+	s.T.Helper()
+	s.Units.Channels, s.Offers.Certain = emailAndApp, true
+	_, err := s.Catalog.Publish(s.ctx, noon, offering(change...))
 	s.must(err)
 	s.ingest(noon.Add(-time.Hour), s.identify("ana", props{"email": "ana@example.com", "tier": "gold", "mrr": 30.0}))
 }
@@ -64,28 +64,28 @@ func (s *suite) question(e unit.Enrollment, key string) contract.Decide {
 }
 
 func (s *suite) chooses(in contract.Decide, at time.Time) offer.Decided {
-	s.Helper()
-	d, err := s.Engine.Decide(s.ctx, at, wall, in, time.Minute)
+	s.T.Helper()
+	d, err := s.Engine.Offers.Decide(s.ctx, at, wall, in, time.Minute)
 	s.must(err)
 	return d
 }
 
 // offers decides and sends.
 func (s *suite) offers(e unit.Enrollment, key string, at time.Time) offer.Slot {
-	s.Helper()
+	s.T.Helper()
 	d := s.chooses(s.question(e, key), at)
 	if d.Reservation == nil {
-		s.Fatalf("nothing was reserved: %+v", d.Decision)
+		s.T.Fatalf("nothing was reserved: %+v", d.Decision)
 	}
-	s.must(s.Settle(s.ctx, at, *d.Reservation, message.Settlement{Status: contract.StatusSent}))
+	s.must(s.Messages.Settle(s.ctx, at, *d.Reservation, message.Settlement{Status: contract.StatusSent}))
 	return d.Decision.Slots[0]
 }
 
 // outcomes are the offers as they are, oldest first: "k discount by email: accepted, learned".
 func (s *suite) outcomes() []string {
-	s.Helper()
+	s.T.Helper()
 	var out []string
-	s.must(s.Read(s.ctx, func(tx sqldb.Conn) error {
+	s.must(s.Database.Read(s.ctx, func(tx sqldb.Conn) error {
 		r, err := tx.QueryContext(s.ctx, `select key, action, channel, offered_at, outcome, learned from offers order by decided_at, key`)
 		if err != nil {
 			return err
@@ -137,15 +137,15 @@ func TestDecide(t *testing.T) {
 			[]any{again.Decision.Slots, again.Decision.At, again.Reservation == nil, again.Send.Action},
 			[]any{d.Decision.Slots, noon, true, "discount"},
 		)
-		_, err := s.Reserve(s.ctx, noon, wall, *again.Send, time.Minute)
+		_, err := s.Messages.Reserve(s.ctx, noon, wall, *again.Send, time.Minute)
 		s.refused(err, message.ErrBusy)
 
-		s.must(s.Settle(s.ctx, noon.Add(time.Second), *d.Reservation, message.Settlement{Status: contract.StatusSent}))
+		s.must(s.Messages.Settle(s.ctx, noon.Add(time.Second), *d.Reservation, message.Settlement{Status: contract.StatusSent}))
 		s.same(s.outcomes(), []string{"k discount by email: "})
-		all, err := s.Decisions(s.ctx, offer.DecisionFilter{Customer: "ana", Action: "discount"})
+		all, err := s.Offers.Decisions(s.ctx, offer.DecisionFilter{Customer: "ana", Action: "discount"})
 		s.must(err)
 		if len(all) != 1 || len(all[0].Candidates) != 4 || all[0].Candidates[1].Reason != decisioning.LowerPriority {
-			s.Fatalf("got %+v", all)
+			s.T.Fatalf("got %+v", all)
 		}
 	})
 }
@@ -159,7 +159,7 @@ func TestDecideNothing(t *testing.T) {
 		d := s.chooses(s.question(e, "k"), noon)
 		s.same([]any{d.Send == nil, d.Decision.Reason, len(d.Decision.Slots)}, []any{true, decisioning.NotSuitable, 0})
 		s.same(s.chooses(s.question(e, "k"), noon).Decision.Reason, decisioning.NotSuitable)
-		all, err := s.Sends(s.ctx, message.SendFilter{Customer: "ana"})
+		all, err := s.Messages.Sends(s.ctx, message.SendFilter{Customer: "ana"})
 		s.must(err)
 		s.same(len(all), 0)
 	})
@@ -188,7 +188,7 @@ func TestDecideReserves(t *testing.T) {
 		first := s.chooses(s.question(e, "k1"), noon) // not sent yet: the reservation counts
 		s.same(s.chooses(s.question(e, "k2"), noon).Decision.Slots[0].Channel, "app")
 		s.same(s.chooses(s.question(e, "k3"), noon).Decision.Reason, decisioning.CapReached)
-		s.must(s.Settle(s.ctx, noon, *first.Reservation, message.Settlement{Status: contract.StatusFailed})) // given back
+		s.must(s.Messages.Settle(s.ctx, noon, *first.Reservation, message.Settlement{Status: contract.StatusFailed})) // given back
 		s.same(s.chooses(s.question(e, "k4"), noon).Decision.Slots[0].Channel, "email")
 		s.same(s.outcomes(), []string{"k2 discount by app: unsaid", "k4 discount by email: unsaid"})
 	})
@@ -204,13 +204,13 @@ func TestDecideAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 12 {
 			wg.Go(func() {
-				if _, err := s.Engine.Decide(s.ctx, noon, wall, s.question(e, fmt.Sprint("k", i)), time.Minute); err != nil {
-					s.Error(err)
+				if _, err := s.Engine.Offers.Decide(s.ctx, noon, wall, s.question(e, fmt.Sprint("k", i)), time.Minute); err != nil {
+					s.T.Error(err)
 				}
 			})
 		}
 		wg.Wait()
-		sending, err := s.Sends(s.ctx, message.SendFilter{Customer: "ana", Status: "sending"})
+		sending, err := s.Messages.Sends(s.ctx, message.SendFilter{Customer: "ana", Status: "sending"})
 		s.must(err)
 		s.same(len(sending), 3)
 	})
@@ -220,10 +220,10 @@ func TestDecidePaused(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy()
 		e := s.enters("ana", nil)
-		_, err := s.PauseJourney(s.ctx, noon, "cart", "me", true)
+		_, err := s.Enrollments.PauseJourney(s.ctx, noon, "cart", "me", true)
 		s.must(err)
 		s.same(s.chooses(s.question(e, "k"), noon).Paused, true)
-		all, err := s.Decisions(s.ctx, offer.DecisionFilter{})
+		all, err := s.Offers.Decisions(s.ctx, offer.DecisionFilter{})
 		s.must(err)
 		s.same(len(all), 0)
 	})
@@ -236,13 +236,19 @@ func TestDecideRetry(t *testing.T) {
 		})
 		e := s.enters("ana", nil)
 		d := s.chooses(s.question(e, "k"), noon)
-		s.must(s.Settle(s.ctx, noon, *d.Reservation, message.Settlement{Status: contract.StatusRetry, Reason: "421"}))
+		s.must(s.Messages.Settle(s.ctx, noon, *d.Reservation, message.Settlement{Status: contract.StatusRetry, Reason: "421"}))
 		s.same(s.outcomes(), []string{"k discount by email: unsaid"})
-		r, err := s.Reserve(s.ctx, noon.Add(time.Minute), wall, *d.Send, time.Minute)
+		r, err := s.Messages.Reserve(s.ctx, noon.Add(time.Minute), wall, *d.Send, time.Minute)
 		s.must(err)
 		s.same([]any{r.Done == nil, r.Verdict.Channel}, []any{true, "email"})
-		s.must(s.Settle(s.ctx, noon.Add(time.Minute), r, message.Settlement{Status: contract.StatusRetry, Reason: "421"}))
-		r, err = s.Reserve(s.ctx, noon.Add(10*time.Hour), wall, *d.Send, time.Minute) // a decision is dropped in quiet hours, not held
+		s.must(s.Messages.Settle(s.ctx, noon.Add(time.Minute), r, message.Settlement{Status: contract.StatusRetry, Reason: "421"}))
+		r, err = s.Messages.Reserve(
+			s.ctx,
+			noon.Add(10*time.Hour),
+			wall,
+			*d.Send,
+			time.Minute,
+		) // a decision is dropped in quiet hours, not held
 		s.must(err)
 		s.same([]any{r.Done.Status, r.Done.Reason}, []any{"suppressed", decisioning.QuietHours})
 		s.same(len(s.outcomes()), 0)

@@ -29,11 +29,11 @@ func TestEmit(t *testing.T) {
 		e := s.enters("ana", nil)
 		in := emit(e, "tell", 1, "Cart Viewed")
 		for range 2 {
-			s.must(s.Emit(s.ctx, noon, in, props{"cart_id": "7"}))
+			s.must(s.Intake.Emit(s.ctx, noon, in, props{"cart_id": "7"}))
 		}
 		// The emitting enrollment hears it too, and another journey is entered by it: once.
 		s.same(s.drain(), []string{"event Cart Viewed cart/ana", "start follow/ana"})
-		ev, err := customer.EventByID(s.ctx, s.Reader, "tabi.emit/"+e.ID+"/tell/1")
+		ev, err := customer.EventByID(s.ctx, s.Database.Reader, "tabi.emit/"+e.ID+"/tell/1")
 		s.must(err)
 		s.same(
 			[]any{ev.Name, ev.Source, ev.Depth, ev.Customer, ev.Properties},
@@ -44,14 +44,14 @@ func TestEmit(t *testing.T) {
 		// A stranger may not; one who has ended may only repeat.
 		other := in
 		other.Chain, other.Key = "another", e.ID+"/tell/2"
-		s.refused(s.Emit(s.ctx, noon, other, nil), unit.ErrSuperseded)
+		s.refused(s.Intake.Emit(s.ctx, noon, other, nil), unit.ErrSuperseded)
 		s.ends(e, "goal", noon)
-		s.must(s.Emit(s.ctx, noon, in, nil))
+		s.must(s.Intake.Emit(s.ctx, noon, in, nil))
 		again := in
 		again.Key = e.ID + "/tell/3"
-		s.refused(s.Emit(s.ctx, noon, again, nil), unit.ErrSuperseded)
-		if err := s.Emit(s.ctx, noon, contract.Emit{Ref: in.Ref, Key: "x"}, nil); !message.IsInput(err) {
-			s.Fatalf("got %v", err)
+		s.refused(s.Intake.Emit(s.ctx, noon, again, nil), unit.ErrSuperseded)
+		if err := s.Intake.Emit(s.ctx, noon, contract.Emit{Ref: in.Ref, Key: "x"}, nil); !message.IsInput(err) {
+			s.T.Fatalf("got %v", err)
 		}
 	})
 }
@@ -71,12 +71,12 @@ func TestChainsOfEmittedEventsEnd(t *testing.T) {
 				break
 			}
 			if links++; links > 20 {
-				s.Fatal("the chain has no end")
+				s.T.Fatal("the chain has no end")
 			}
-			all, err := s.Enrollments(s.ctx, enrollment.EnrollmentFilter{Journey: "ping", State: unit.StateOpen})
+			all, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{Journey: "ping", State: unit.StateOpen})
 			s.must(err)
 			e := all[len(all)-1]
-			s.must(s.Emit(s.ctx, noon, emit(e, "ping", 1, "Ping"), nil))
+			s.must(s.Intake.Emit(s.ctx, noon, emit(e, "ping", 1, "Ping"), nil))
 		}
 		s.same(links, 11) // the first, and ten that it caused
 	})
@@ -92,8 +92,8 @@ func TestDepthOfTheEventAtHand(t *testing.T) {
 		s.ingest(noon, deep)
 		in := emit(e, "tell", 1, "Told")
 		in.Event = deep.MessageID
-		s.must(s.Emit(s.ctx, noon, in, nil))
-		ev, err := customer.EventByID(s.ctx, s.Reader, "tabi.emit/"+in.Key)
+		s.must(s.Intake.Emit(s.ctx, noon, in, nil))
+		ev, err := customer.EventByID(s.ctx, s.Database.Reader, "tabi.emit/"+in.Key)
 		s.must(err)
 		s.same(ev.Depth, 7)
 	})
@@ -104,15 +104,20 @@ func TestResponses(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		e := s.enters("ana", nil)
 		in := contract.Call{Ref: ref(e), Key: e.ID + "/ask/1", Step: "ask"}
-		s.must(s.KeepResponse(s.ctx, noon, in, contract.CallResult{Status: 500, Body: "no"}))
+		s.must(s.Variables.KeepResponse(s.ctx, noon, in, contract.CallResult{Status: 500, Body: "no"}))
 		s.must(
-			s.KeepResponse(s.ctx, noon, in, contract.CallResult{Status: 200, Body: props{"name": "Ana\u0000", "n": []any{1, true, nil}}}),
+			s.Variables.KeepResponse(
+				s.ctx,
+				noon,
+				in,
+				contract.CallResult{Status: 200, Body: props{"name": "Ana\u0000", "n": []any{1, true, nil}}},
+			),
 		)
 		scene := contract.EvalContext{
 			Steps:     map[string]map[string]any{"ask": {"status": 200.0}, "send": nil},
 			StepCalls: map[string]string{"ask": in.Key, "late": e.ID + "/late/1"},
 		}
-		vars, err := s.View(s.ctx, noon, ref(e), scene)
+		vars, err := s.Variables.View(s.ctx, noon, ref(e), scene)
 		s.must(err)
 		s.same(
 			vars.Steps,
@@ -122,17 +127,17 @@ func TestResponses(t *testing.T) {
 
 		// Nobody reads another enrollment's.
 		other := s.enters("ben", nil)
-		vars, err = s.View(s.ctx, noon, ref(other), scene)
+		vars, err = s.Variables.View(s.ctx, noon, ref(other), scene)
 		s.must(err)
 		s.same(vars.Steps["ask"], props{"status": 200.0})
 		stranger := in
 		stranger.Chain = "another"
-		s.refused(s.KeepResponse(s.ctx, noon, stranger, contract.CallResult{}), unit.ErrSuperseded)
+		s.refused(s.Variables.KeepResponse(s.ctx, noon, stranger, contract.CallResult{}), unit.ErrSuperseded)
 
 		s.ends(e, "goal", noon)
-		left, err := sqldb.Exists(s.ctx, s.Reader, `select 1 from http_call_responses`)
+		left, err := sqldb.Exists(s.ctx, s.Database.Reader, `select 1 from http_call_responses`)
 		s.must(err)
 		s.same(left, false)
-		s.refused(s.KeepResponse(s.ctx, noon, in, contract.CallResult{}), unit.ErrSuperseded)
+		s.refused(s.Variables.KeepResponse(s.ctx, noon, in, contract.CallResult{}), unit.ErrSuperseded)
 	})
 }

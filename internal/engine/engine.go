@@ -21,17 +21,20 @@ import (
 
 // An Engine is a database with all rooms.
 type Engine struct {
-	*unit.Units
-	*customer.CustomerRoom
-	*intent.IntentRoom
-	*variables.VariableRoom
-	*outbox.OutboxRoom
-	*message.MessageRoom
-	*handoff.HandoffRoom
-	*offer.OfferRoom
-	*enrollment.EnrollmentRoom
-	*analytics.AnalyticsRoom
-	*ingest.IngestRoom
+	Database *sqldb.Database
+	Catalog  *catalog.Catalog
+	Units    *unit.Units
+
+	Analytics   *analytics.AnalyticsRoom
+	Customers   *customer.CustomerRoom
+	Enrollments *enrollment.EnrollmentRoom
+	Handoffs    *handoff.HandoffRoom
+	Intake      *ingest.IngestRoom
+	Intents     *intent.IntentRoom
+	Messages    *message.MessageRoom
+	Offers      *offer.OfferRoom
+	Outbox      *outbox.OutboxRoom
+	Variables   *variables.VariableRoom
 }
 
 // Open connects to the database, migrates its schema and composes the rooms. Errors do not contain the URL, which may
@@ -66,19 +69,25 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	})
 	intents, ledger := intent.New(db, o.Classifier, o.Notice), message.New(db, offer.SettleOffer)
 	return &Engine{
-		Units:          db,
-		CustomerRoom:   customer.New(db),
-		IntentRoom:     intents,
-		VariableRoom:   variables.New(db),
-		OutboxRoom:     outbox.New(db, enrollment.RetryDeferredEntry, enrollment.DropStart),
-		MessageRoom:    ledger,
-		HandoffRoom:    handoff.New(db),
-		OfferRoom:      offer.New(db, ledger),
-		EnrollmentRoom: enrollment.New(db),
-		AnalyticsRoom:  analytics.New(db),
-		IngestRoom:     ingest.New(db, intents),
+		Database: database,
+		Catalog:  releases,
+		Units:    db,
+
+		Analytics:   analytics.New(db),
+		Customers:   customer.New(db),
+		Enrollments: enrollment.New(db),
+		Handoffs:    handoff.New(db),
+		Intake:      ingest.New(db, intents),
+		Intents:     intents,
+		Messages:    ledger,
+		Offers:      offer.New(db, ledger),
+		Outbox:      outbox.New(db, enrollment.RetryDeferredEntry, enrollment.DropStart),
+		Variables:   variables.New(db),
 	}, nil
 }
+
+// Close closes the database.
+func (e *Engine) Close() error { return e.Database.Close() }
 
 // flushOrder returns the Flush hooks in the order in which they run. Time zones come before traits, because they are
 // compared with the stored traits. Events come before conditions and intents, which may read events. The outbox is last,

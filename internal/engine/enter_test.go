@@ -39,7 +39,7 @@ func TestReentry(t *testing.T) {
 			}
 			want := func(what, got, want string) {
 				if want = strings.Replace(want, "ana", customerID, 1); got != want {
-					s.Fatalf("%s: %s: entered %q, want %q", name, what, got, want)
+					s.T.Fatalf("%s: %s: entered %q, want %q", name, what, got, want)
 				}
 			}
 			want("first", enter(noon), "cart/ana/k1")
@@ -74,7 +74,9 @@ func TestWatchingIsNotInTheWay(t *testing.T) {
 			d.Exit = []journey.ExitRule{{Events: []string{"Cart Emptied"}, Outcome: "emptied"}}
 		})})
 		e := s.enters("ana", nil)
-		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Position{Silent: true, Since: noon}}))
+		s.must(
+			s.Enrollments.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Position{Silent: true, Since: noon}}),
+		)
 		s.same(s.byID(e.ID).State, unit.StateAwaitingGoal)
 		r := s.ingest(
 			noon,
@@ -107,7 +109,7 @@ func TestKeys(t *testing.T) {
 		for name, c := range cases {
 			r := s.ingest(noon, s.track("ana", "Cart Updated", props{"cart_id": c.value}))
 			if got := strings.Join(r[0].Entered, " "); got != c.want {
-				s.Fatalf("%s: entered %q, want %q", name, got, c.want)
+				s.T.Fatalf("%s: entered %q, want %q", name, got, c.want)
 			}
 		}
 		s.same(s.ingest(noon, s.track("ana", "Cart Updated", nil))[0].Entered, []string(nil))
@@ -185,12 +187,12 @@ func TestDeferredEntry(t *testing.T) {
 								s.ends(e, "goal", noon.Add(3*time.Minute))
 								break
 							}
-							s.must(s.Delivered(s.ctx, l, d.Seq))
+							s.must(s.Outbox.Delivered(s.ctx, l, d.Seq))
 						}
-						s.must(s.ReleaseLease(s.ctx, l, "", time.Time{}))
+						s.must(s.Outbox.ReleaseLease(s.ctx, l, "", time.Time{}))
 					}
 				}
-				all, err := s.Enrollments(s.ctx, enrollment.EnrollmentFilter{State: unit.StateOpen})
+				all, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{State: unit.StateOpen})
 				s.must(err)
 				var open []string
 				for _, other := range all {
@@ -214,11 +216,11 @@ func TestDeferredEntryOfAnInstanceThatIsGone(t *testing.T) {
 		s.loses(e.ID, "cancelled", "terminated")
 		again := s.at("cart/ana")
 		if again.ID == e.ID {
-			s.Fatal("the lost instance is still open")
+			s.T.Fatal("the lost instance is still open")
 		}
 		// The second one waits for the first to pass, and finds it in the way.
 		s.same(s.drain(), []string{"start cart/ana"})
-		all, err := s.Enrollments(s.ctx, enrollment.EnrollmentFilter{})
+		all, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{})
 		s.must(err)
 		s.same(len(all), 2)
 	})
@@ -243,7 +245,7 @@ func TestHoldoutIsSticky(t *testing.T) {
 			s.same([]int{len(r[0].DeliveredTo), len(r[1].DeliveredTo), len(r[2].DeliveredTo)}, []int{0, 1, 1})
 		}
 		if held == 0 || held == 40 {
-			s.Fatalf("%d of 40 held out of half", held)
+			s.T.Fatalf("%d of 40 held out of half", held)
 		}
 	})
 }
@@ -267,10 +269,10 @@ func TestEnterByHand(t *testing.T) {
 			"there is no journey \"x\"": start("x", nil),
 		} {
 			if len(r.Entered) != 0 || !strings.Contains(r.Refused, want) {
-				s.Fatalf("refused with %q, want %q", r.Refused, want)
+				s.T.Fatalf("refused with %q, want %q", r.Refused, want)
 			}
 		}
-		_, err := s.PauseJourney(s.ctx, noon, "cart", "eve", true)
+		_, err := s.Enrollments.PauseJourney(s.ctx, noon, "cart", "eve", true)
 		s.must(err)
 		s.same(start("cart", props{"cart_id": "k2"}).Refused, "the journey is paused")
 	})

@@ -20,7 +20,7 @@ func gold(when string, change ...func(*journey.Definition)) *journey.Definition 
 
 // enters says how many enrollments each call starts.
 func (s *suite) entered(calls ...customer.SegmentCall) []int {
-	s.Helper()
+	s.T.Helper()
 	var out []int
 	for _, c := range calls {
 		for _, r := range s.ingest(noon, c) {
@@ -110,7 +110,7 @@ func TestStateEntryKeepsTheRules(t *testing.T) {
 		s.same(s.entered(s.identify("ana", up), s.identify("ana", down), s.identify("ana", up)), []int{1, 0, 0}) // one is open
 		s.same(s.at("gold/ana/a").Holdout, true)
 		s.same(s.entered(s.identify("ben", props{"tier": "gold"})), []int{0}) // no key
-		_, err := s.PauseJourney(s.ctx, noon, "gold", "me", true)
+		_, err := s.Enrollments.PauseJourney(s.ctx, noon, "gold", "me", true)
 		s.must(err)
 		s.same(s.entered(s.identify("cem", up)), []int{0})
 	})
@@ -122,7 +122,7 @@ func TestStateEntryByAssign(t *testing.T) {
 		s.publishes([]*journey.Definition{cart(), gold(`customer.tier == "gold"`)}, reminder())
 		e := s.enters("ana", nil)
 		for range 2 {
-			s.must(s.Assign(s.ctx, noon, ref(e), e.ID+"/set/1", props{"tier": "gold"}))
+			s.must(s.Intake.Assign(s.ctx, noon, ref(e), e.ID+"/set/1", props{"tier": "gold"}))
 		}
 		s.same(s.drain(), []string{"start gold/ana"})
 		s.same(s.at("gold/ana").EntryEvent, e.ID+"/set/1")
@@ -154,7 +154,7 @@ func TestStateEntryByMerge(t *testing.T) {
 			),
 			[]int{0, 0, 0},
 		)
-		left, err := sqldb.Exists(s.ctx, s.Reader, `select 1 from entry_conditions where customer = 'ben'`)
+		left, err := sqldb.Exists(s.ctx, s.Database.Reader, `select 1 from entry_conditions where customer = 'ben'`)
 		s.must(err)
 		s.same(left, false)
 		// By identify, the event is there; the anonymous one was made by the same call.
@@ -168,7 +168,7 @@ func TestStateEntryByMerge(t *testing.T) {
 		)
 		// Nobody enters: no event is made up.
 		s.same(s.entered(customer.SegmentCall{Type: "alias", MessageID: "j4", UserID: "dan", PreviousID: "a10"}), []int{0})
-		made, err := sqldb.Exists(s.ctx, s.Reader, `select 1 from events where id in ('tabi.merge/j2', 'tabi.merge/j4')`)
+		made, err := sqldb.Exists(s.ctx, s.Database.Reader, `select 1 from events where id in ('tabi.merge/j2', 'tabi.merge/j4')`)
 		s.must(err)
 		s.same(made, false)
 	})
@@ -184,7 +184,7 @@ func TestStateEntryUnderManyWriters(t *testing.T) {
 				var failed error
 				for n := range 8 { // every customer buys eight times in all, by different writers
 					id := fmt.Sprintf("c%d", (w+n)%16)
-					if _, err := s.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Second),
+					if _, err := s.Intake.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Second),
 						[]customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("w%d/%d", w, n), UserID: id,
 							Event: "Buy"}}); err != nil {
 						failed = err
@@ -196,7 +196,7 @@ func TestStateEntryUnderManyWriters(t *testing.T) {
 		for range 16 {
 			s.must(<-done)
 		}
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same(c.Open["gold"], int64(16))
 	})

@@ -12,16 +12,16 @@ import (
 
 // serve leases up to n enrollments, delivers all that their leases hold, and says whose it was.
 func (s *suite) serve(n int) []string {
-	s.Helper()
-	leases, err := s.Lease(s.ctx, wall, n, time.Minute)
+	s.T.Helper()
+	leases, err := s.Outbox.Lease(s.ctx, wall, n, time.Minute)
 	s.must(err)
 	var out []string
 	for _, l := range leases {
 		if len(l.Deliveries) > outbox.LeaseDeliveries {
-			s.Fatalf("a lease holds %d deliveries", len(l.Deliveries))
+			s.T.Fatalf("a lease holds %d deliveries", len(l.Deliveries))
 		}
 		out = append(out, l.Enrollment.Customer)
-		s.must(s.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
+		s.must(s.Outbox.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
 	}
 	return out
 }
@@ -39,7 +39,7 @@ func TestALongQueueGoesBehindTheOthersAfterItsTurn(t *testing.T) {
 		for i, customerID := range []string{"bea", "cleo"} {
 			s.ingest(noon.Add(time.Duration(i+1)*time.Second), s.track(customerID, "Cart Updated", props{"cart_id": "c1"}))
 		}
-		s.Leased.Store(0)
+		s.Outbox.Leased.Store(0)
 		s.same(
 			[][]string{s.serve(1), s.serve(1), s.serve(1), s.serve(1), s.serve(1), s.serve(1)},
 			[][]string{{"ana"}, {"bea"}, {"cleo"}, {"ana"}, {"ana"}, nil},
@@ -59,7 +59,7 @@ func TestACrowdOfOneCustomerComesBehind(t *testing.T) {
 		for i := range 12 {
 			s.ingest(noon.Add(time.Second), s.track(fmt.Sprintf("c%02d", i), "Cart Updated", props{"cart_id": "x"}))
 		}
-		s.Leased.Store(0)
+		s.Outbox.Leased.Store(0)
 		served := map[string]int{}
 		for range 4 {
 			for _, who := range s.serve(4) {
@@ -68,7 +68,7 @@ func TestACrowdOfOneCustomerComesBehind(t *testing.T) {
 		}
 		// Three leases of four are the others', the fourth is the crowd's.
 		if len(served) != 13 || served["ana"] != 4 {
-			s.Fatalf("served %v", served)
+			s.T.Fatalf("served %v", served)
 		}
 		for left := 5*unit.Crowd - 4; left > 0; left -= 4 {
 			s.same(len(s.serve(4)), 4)
@@ -83,19 +83,19 @@ func TestWhatFailedDoesNotStarve(t *testing.T) {
 		s.publishes(carts(), reminder())
 		s.ingest(noon, s.track("ana", "Cart Updated", nil))
 		l := s.lease()[0]
-		s.must(s.ReleaseLease(s.ctx, l, "away", wall))
+		s.must(s.Outbox.ReleaseLease(s.ctx, l, "away", wall))
 		for i := range 40 {
 			s.ingest(noon, s.track(fmt.Sprintf("c%02d", i), "Cart Updated", nil))
 		}
-		s.Leased.Store(0)
+		s.Outbox.Leased.Store(0)
 		for n := range 2 * outbox.TurnOfTheOthers {
 			if got := s.serve(1); got[0] == "ana" {
 				if n+1 != outbox.TurnOfTheOthers {
-					s.Fatalf("at lease %d", n+1)
+					s.T.Fatalf("at lease %d", n+1)
 				}
 				return
 			}
 		}
-		s.Fatal("it was not tried again")
+		s.T.Fatal("it was not tried again")
 	})
 }

@@ -116,14 +116,14 @@ func TestIntakeUnderLoad(t *testing.T) {
 						Event:      "Product Viewed",
 						Properties: props{"n": n},
 					}
-					if r, err := s.Ingest(s.ctx, noon, []customer.SegmentCall{call}); err != nil || len(r) != 1 || r[0].ID != id {
-						s.Errorf("%v, %v", r, err)
+					if r, err := s.Intake.Ingest(s.ctx, noon, []customer.SegmentCall{call}); err != nil || len(r) != 1 || r[0].ID != id {
+						s.T.Errorf("%v, %v", r, err)
 					}
 				}
 			})
 		}
 		all.Wait()
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.Events, c.Customers}, []int64{160, 10})
 	})

@@ -30,7 +30,7 @@ func hotly(b *testing.B, f func(h *hot)) {
 		h.Engine, err = Open(b.Context(), Options{URL: url, Channels: channels, Statements: &h.statements})
 		h.must(err)
 		defer func() { h.must(h.Engine.Close()) }()
-		_, err = h.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder()))
+		_, err = h.Catalog.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder()))
 		h.must(err)
 		b.ReportAllocs()
 		f(h)
@@ -80,14 +80,14 @@ func (h *hot) calls(event string, n int) []customer.SegmentCall {
 func (h *hot) enrollment() (unit.Enrollment, outbox.Lease) {
 	h.Helper()
 	calls := h.calls("Cart Updated", 1)
-	_, err := h.Ingest(
+	_, err := h.Intake.Ingest(
 		h.Context(),
 		noon,
 		append([]customer.SegmentCall{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}},
 			calls...),
 	)
 	h.must(err)
-	leases, err := h.Lease(h.Context(), wall, 1, time.Minute)
+	leases, err := h.Outbox.Lease(h.Context(), wall, 1, time.Minute)
 	h.must(err)
 	if len(leases) != 1 {
 		h.Fatalf("%d leases, want one", len(leases))
@@ -102,7 +102,7 @@ func BenchmarkIntake(b *testing.B) {
 			hotly(b, func(h *hot) {
 				var calls []customer.SegmentCall
 				h.measure(func() { calls = h.calls("Product Viewed", size) }, func() {
-					_, err := h.Ingest(h.Context(), noon, calls)
+					_, err := h.Intake.Ingest(h.Context(), noon, calls)
 					h.must(err)
 				})
 			})
@@ -114,13 +114,13 @@ func BenchmarkIntake(b *testing.B) {
 func BenchmarkDelivery(b *testing.B) {
 	hotly(b, func(h *hot) {
 		h.measure(func() {
-			_, err := h.Ingest(h.Context(), noon, h.calls("Cart Updated", 1))
+			_, err := h.Intake.Ingest(h.Context(), noon, h.calls("Cart Updated", 1))
 			h.must(err)
 		}, func() {
-			leases, err := h.Lease(h.Context(), wall, 32, time.Minute)
+			leases, err := h.Outbox.Lease(h.Context(), wall, 32, time.Minute)
 			h.must(err)
 			for _, l := range leases {
-				h.must(h.Delivered(h.Context(), l, l.Deliveries[len(l.Deliveries)-1].Seq))
+				h.must(h.Outbox.Delivered(h.Context(), l, l.Deliveries[len(l.Deliveries)-1].Seq))
 			}
 		})
 	})
@@ -131,7 +131,7 @@ func BenchmarkSend(b *testing.B) {
 	hotly(b, func(h *hot) {
 		var e unit.Enrollment
 		h.measure(func() { e, _ = h.enrollment() }, func() {
-			r, err := h.Reserve(
+			r, err := h.Messages.Reserve(
 				h.Context(),
 				noon,
 				wall,
@@ -141,7 +141,7 @@ func BenchmarkSend(b *testing.B) {
 				time.Minute,
 			)
 			h.must(err)
-			h.must(h.Settle(h.Context(), noon, r, message.Settlement{Status: contract.StatusSent}))
+			h.must(h.Messages.Settle(h.Context(), noon, r, message.Settlement{Status: contract.StatusSent}))
 		})
 	})
 }
@@ -161,14 +161,14 @@ func BenchmarkReport(b *testing.B) {
 						Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
 					}
 					if end {
-						h.must(h.Report(h.Context(), noon, r))
+						h.must(h.Enrollments.Report(h.Context(), noon, r))
 						r = contract.Report{Ref: ref(e), Seq: 2, Ended: &contract.Ended{Outcome: contract.Completed, At: noon},
 							Passed: []contract.StepVisit{
 								{Step: "response", Kind: "wait_for", Visit: 1, At: noon, Arm: "1"},
 								{Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"},
 							}}
 					}
-				}, func() { h.must(h.Report(h.Context(), noon, r)) })
+				}, func() { h.must(h.Enrollments.Report(h.Context(), noon, r)) })
 			})
 		})
 	}

@@ -37,7 +37,7 @@ func TestIdentifyMergesTheAnonymous(t *testing.T) {
 		s.same(c.Created, noon)
 		s.same(c.Traits, props{"name": "Ana", "lang": "ja", "vip": true, "consent": props{"email": false, "push": true, "marketing": true}})
 		s.same(s.ingest(noon, customer.SegmentCall{Type: "track", MessageID: "4", AnonymousID: "a1", Event: "Seen"})[0].Customer, "ana")
-		story, err := s.Timeline(s.ctx, "ana", 10)
+		story, err := s.Analytics.Timeline(s.ctx, "ana", 10)
 		s.must(err)
 		s.same(len(story), 5) // both histories
 	})
@@ -64,7 +64,7 @@ func TestAnAnonymousIDStaysUntilItIdentifiesAsAnother(t *testing.T) {
 			customer.SegmentCall{Type: "identify", MessageID: "3", UserID: "ben", AnonymousID: "a1"},
 			customer.SegmentCall{Type: "track", MessageID: "4", AnonymousID: "a1", Event: "Seen"})
 		count := func(id string) int {
-			story, err := s.Timeline(s.ctx, id, 10)
+			story, err := s.Analytics.Timeline(s.ctx, id, 10)
 			s.must(err)
 			return len(story)
 		}
@@ -116,7 +116,7 @@ func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 		younger := enters("ana", "", "k1", noon.Add(time.Minute))
 		apart := enters("ana", "", "k2", noon.Add(time.Minute))
 		h := contract.OpenHandoff{Ref: ref(older), ID: "h1", Spec: journey.Handoff{Queue: "support"}}
-		s.must(s.OpenHandoff(s.ctx, noon, h, ""))
+		s.must(s.Handoffs.OpenHandoff(s.ctx, noon, h, ""))
 		_, err := s.asks(wall, s.send(older, "k"), yes)
 		s.must(err)
 		s.ingest(noon.Add(time.Hour), customer.SegmentCall{Type: "identify", MessageID: "merge", UserID: "ana", AnonymousID: "a1"})
@@ -126,13 +126,13 @@ func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 		}
 		r := s.ingest(noon.Add(time.Hour), s.track("ana", "Order Completed", props{"cart_id": "k1"}))
 		s.same(len(r[0].DeliveredTo), 6)
-		contacts, err := s.Sends(s.ctx, message.SendFilter{Customer: "ana"})
+		contacts, err := s.Messages.Sends(s.ctx, message.SendFilter{Customer: "ana"})
 		s.must(err)
 		s.same(len(contacts), 1)
-		open, err := s.Handoffs(s.ctx, handoff.HandoffFilter{Customer: "ana"})
+		open, err := s.Handoffs.Handoffs(s.ctx, handoff.HandoffFilter{Customer: "ana"})
 		s.must(err)
 		s.same(len(open), 1)
-		v, err := s.View(s.ctx, noon, ref(older), contract.EvalContext{})
+		v, err := s.Variables.View(s.ctx, noon, ref(older), contract.EvalContext{})
 		s.must(err)
 		s.same(v.Customer["id"], any("ana"))
 	})
@@ -149,12 +149,12 @@ func TestMergesAtOnce(t *testing.T) {
 			}
 			id := string(rune('a' + i))
 			go func() {
-				_, err := s.Ingest(s.ctx, noon, []customer.SegmentCall{{Type: "alias", MessageID: "alias-" + id, PreviousID: from,
+				_, err := s.Intake.Ingest(s.ctx, noon, []customer.SegmentCall{{Type: "alias", MessageID: "alias-" + id, PreviousID: from,
 					UserID: to}})
 				done <- err
 			}()
 			go func() {
-				_, err := s.Ingest(
+				_, err := s.Intake.Ingest(
 					s.ctx,
 					noon,
 					[]customer.SegmentCall{
@@ -172,7 +172,7 @@ func TestMergesAtOnce(t *testing.T) {
 		s.same(s.customer("u2").ID, c.ID)
 		s.same(s.customer("anon:u1").ID, c.ID)
 		s.same(len(c.Traits), 16)
-		all, err := s.Enrollments(s.ctx, enrollment.EnrollmentFilter{})
+		all, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{})
 		s.must(err)
 		for _, e := range all {
 			s.same(e.Customer, c.ID)

@@ -22,7 +22,7 @@ func TestIngestCountsAnIDOnce(t *testing.T) {
 		other.UserID = "ben" // the id counts, whoever it is said of
 		again := s.ingest(noon.Add(time.Hour), other)
 		s.same(again[0].Duplicate, true)
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.Events, c.Pending}, []int64{1, 1})
 	})
@@ -41,9 +41,9 @@ func TestIngestSameIDAtOnce(t *testing.T) {
 				if i%2 == 1 {
 					call.UserID = "ben"
 				}
-				r, err := s.Ingest(s.ctx, noon, []customer.SegmentCall{call})
+				r, err := s.Intake.Ingest(s.ctx, noon, []customer.SegmentCall{call})
 				if err != nil {
-					s.Error(err)
+					s.T.Error(err)
 					return
 				}
 				if !r[0].Duplicate {
@@ -75,7 +75,7 @@ func TestIngestNamesSegmentCalls(t *testing.T) {
 				Traits: props{"plan": "pro"}},
 			customer.SegmentCall{Type: "alias", MessageID: "a", UserID: "ana", PreviousID: "old"},
 		)
-		story, err := s.Timeline(s.ctx, "ana", 10)
+		story, err := s.Analytics.Timeline(s.ctx, "ana", 10)
 		s.must(err)
 		got := map[string]props{}
 		for _, line := range story {
@@ -96,7 +96,7 @@ func TestIngestClampsTimestamps(t *testing.T) {
 		future, past := s.track("ana", "Future", nil), s.track("ana", "Past", nil)
 		future.Timestamp, past.Timestamp = noon.Add(time.Hour), noon.Add(-time.Hour)
 		s.ingest(noon, future, past)
-		story, err := s.Timeline(s.ctx, "ana", 10)
+		story, err := s.Analytics.Timeline(s.ctx, "ana", 10)
 		s.must(err)
 		s.same([]time.Time{story[0].At, story[1].At}, []time.Time{noon, noon.Add(-time.Hour)})
 	})
@@ -132,7 +132,7 @@ func TestMailEventsChangeTheProfile(t *testing.T) {
 			got := s.customer(c.name)
 			s.same(got.Traits["consent"], c.consent)
 			s.same(got.Bounced, c.bounced)
-			_, err := s.Writer.ExecContext(s.ctx, `delete from bounces`)
+			_, err := s.Database.Writer.ExecContext(s.ctx, `delete from bounces`)
 			s.must(err)
 		}
 	})
@@ -150,12 +150,12 @@ func TestIngestRefusesWhatIsNoCall(t *testing.T) {
 			"not JSON":   {Type: "track", MessageID: "1", UserID: "ana", Event: "x", Properties: props{"f": func() {}}},
 		} {
 			good := s.track("ana", "Seen", nil)
-			_, err := s.Ingest(s.ctx, noon, []customer.SegmentCall{good, call})
+			_, err := s.Intake.Ingest(s.ctx, noon, []customer.SegmentCall{good, call})
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "call 2: ") {
-				s.Fatalf("got %v, want an error of call 2 about %s", err, want)
+				s.T.Fatalf("got %v, want an error of call 2 about %s", err, want)
 			}
 		}
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.Events, c.Customers}, []int64{0, 0}) // nothing is half-stored
 	})
@@ -169,7 +169,7 @@ func TestIngestTakesAnyBytes(t *testing.T) {
 				Properties: props{"t": "nul \x00 bad \xff"}},
 		)
 		s.same(r[0].Customer, "xy")
-		story, err := s.Timeline(s.ctx, "xy", 1)
+		story, err := s.Analytics.Timeline(s.ctx, "xy", 1)
 		s.must(err)
 		s.same(story[0].Detail, props{"t": "nul \x00 bad \uFFFD"})
 	})

@@ -25,11 +25,11 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 			Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
 			Passed: []contract.StepVisit{{Step: "split", Kind: "split", Visit: 1, At: noon, Outcome: "a"}},
 		}
-		s.must(s.Report(s.ctx, noon, parked))
-		s.must(s.Report(s.ctx, noon, parked)) // a repeat changes nothing
+		s.must(s.Enrollments.Report(s.ctx, noon, parked))
+		s.must(s.Enrollments.Report(s.ctx, noon, parked)) // a repeat changes nothing
 		early := parked
 		early.Seq, early.Parked = 0, &contract.Position{Step: "elsewhere"}
-		s.must(s.Report(s.ctx, noon, early)) // nor does one that was overtaken
+		s.must(s.Enrollments.Report(s.ctx, noon, early)) // nor does one that was overtaken
 		got := s.byID(e.ID)
 		s.same(
 			[]any{got.Step, got.StepKind, got.Since, got.Until, got.Chain},
@@ -37,16 +37,16 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 		)
 		again := parked
 		again.Parked = &contract.Position{Step: "elsewhere"}
-		s.must(s.Report(s.ctx, noon, again)) // a task that was lost and done again, with what had come meanwhile
+		s.must(s.Enrollments.Report(s.ctx, noon, again)) // a task that was lost and done again, with what had come meanwhile
 		s.same(s.byID(e.ID).Step, "elsewhere")
 		stranger := again
 		stranger.Chain, stranger.Seq = "another", 7
-		s.refused(s.Report(s.ctx, noon, stranger), unit.ErrSuperseded)
+		s.refused(s.Enrollments.Report(s.ctx, noon, stranger), unit.ErrSuperseded)
 		nobody := again
 		nobody.Enrollment = "none"
-		s.refused(s.Report(s.ctx, noon, nobody), unit.ErrSuperseded)
+		s.refused(s.Enrollments.Report(s.ctx, noon, nobody), unit.ErrSuperseded)
 		s.must(
-			s.Report(
+			s.Enrollments.Report(
 				s.ctx,
 				noon,
 				contract.Report{
@@ -60,7 +60,7 @@ func TestReportClaimsAndCountsASeqOnce(t *testing.T) {
 			),
 		)
 		var n int
-		s.must(s.Writer.QueryRowContext(s.ctx, `select count(*) from step_visits where enrollment = $1`, e.ID).Scan(&n))
+		s.must(s.Database.Writer.QueryRowContext(s.ctx, `select count(*) from step_visits where enrollment = $1`, e.ID).Scan(&n))
 		s.same(n, 3)
 	})
 }
@@ -74,14 +74,20 @@ func TestTheEndCountsThoughItsNumberWasSeen(t *testing.T) {
 			e := s.enters("ana", map[string]any{"cart_id": fmt.Sprint("k", seq)})
 			for n := 1; n <= 2; n++ {
 				s.must(
-					s.Report(
+					s.Enrollments.Report(
 						s.ctx,
 						noon,
 						contract.Report{Ref: ref(e), Seq: n, Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: noon}},
 					),
 				)
 			}
-			s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: seq, Ended: &contract.Ended{Outcome: "goal", At: noon}}))
+			s.must(
+				s.Enrollments.Report(
+					s.ctx,
+					noon,
+					contract.Report{Ref: ref(e), Seq: seq, Ended: &contract.Ended{Outcome: "goal", At: noon}},
+				),
+			)
 			got := s.byID(e.ID)
 			s.same([]any{got.State, got.Outcome}, []any{unit.StateClosed, "goal"})
 		}
@@ -96,42 +102,42 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 			r, err := s.asks(wall, s.send(e, key), yes)
 			s.must(err)
 			if key != "sending" {
-				s.must(s.Settle(s.ctx, noon, r, message.Settlement{Status: key}))
+				s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: key}))
 			}
 		}
-		s.must(s.OpenHandoff(s.ctx, noon, contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
+		s.must(s.Handoffs.OpenHandoff(s.ctx, noon, contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
 		s.ingest(noon, s.track("ana", "Order Completed", nil))
 		s.ends(e, "goal", noon.Add(time.Hour))
 		s.must(
-			s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "goal"}}),
+			s.Enrollments.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "goal"}}),
 		) // a repeat changes nothing
 		for _, lost := range []contract.Report{ // what a run says whose last task was lost behind its end: it is told how it ended
 			{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "other"}},
 			{Ref: ref(e), Seq: 100, Ended: &contract.Ended{Outcome: "other"}},
 			{Ref: ref(e), Seq: 99, Parked: &contract.Position{Step: "response", Kind: "wait_for"}},
 		} {
-			err := s.Report(s.ctx, noon, lost)
+			err := s.Enrollments.Report(s.ctx, noon, lost)
 			s.refused(err, unit.ErrSuperseded)
 			var ended *unit.EndedError
 			if !errors.As(err, &ended) || ended.Ended.Outcome != "goal" || !ended.Ended.At.Equal(noon.Add(time.Hour)) {
-				s.Errorf("%+v: %v does not tell how it ended", lost, err)
+				s.T.Errorf("%+v: %v does not tell how it ended", lost, err)
 			}
 		}
 		got := s.byID(e.ID)
 		s.same([]any{got.State, got.Outcome, got.ClosedAt}, []any{unit.StateClosed, "goal", noon.Add(time.Hour)})
 		s.same(len(s.lease()), 0) // what it had not taken is dropped
-		h, err := s.Handoff(s.ctx, "h")
+		h, err := s.Handoffs.Handoff(s.ctx, "h")
 		s.must(err)
 		s.same([]string{h.State, h.Reason}, []string{handoff.HandoffWithdrawn, "its journey ended: goal"})
 		status := map[string]string{}
-		rows, err := s.Sends(s.ctx, message.SendFilter{})
+		rows, err := s.Messages.Sends(s.ctx, message.SendFilter{})
 		s.must(err)
 		for _, c := range rows {
 			status[c.Key] = c.Status + c.Reason
 			s.same(c.Unknown, c.Key == "sending")
 		}
 		s.same(status, map[string]string{"retry": "failedJOURNEY_ENDED", "sent": "sent", "sending": "failedJOURNEY_ENDED"})
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same(c.Outcomes, map[string]map[string]int64{"cart": {"goal": 1}})
 		s.same(c.Open, map[string]int64{})
@@ -143,7 +149,7 @@ func TestCloseLost(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()})
 		e := s.enters("ana", nil)
 		for n, reason := range []string{"terminated in Temporal", "again"} {
-			closed, err := s.CloseLost(s.ctx, noon.Add(time.Duration(n+1)*time.Hour), e.ID, "cancelled", reason)
+			closed, err := s.Enrollments.CloseLost(s.ctx, noon.Add(time.Duration(n+1)*time.Hour), e.ID, "cancelled", reason)
 			s.must(err)
 			s.same(closed, n == 0)
 		}
@@ -152,9 +158,9 @@ func TestCloseLost(t *testing.T) {
 			[]any{got.State, got.Outcome, got.Reason, got.ClosedAt},
 			[]any{unit.StateClosed, "cancelled", "terminated in Temporal", noon.Add(time.Hour)},
 		)
-		_, err := s.CloseLost(s.ctx, noon, "none", "failed", "")
+		_, err := s.Enrollments.CloseLost(s.ctx, noon, "none", "failed", "")
 		s.refused(err, sqldb.ErrNotFound)
-		_, err = s.View(s.ctx, noon, ref(e), contract.EvalContext{})
+		_, err = s.Variables.View(s.ctx, noon, ref(e), contract.EvalContext{})
 		s.refused(err, unit.ErrSuperseded)
 	})
 }
@@ -166,7 +172,7 @@ func TestView(t *testing.T) {
 		e := s.enters("ana", props{"cart_id": "k1", "items": []any{"x"}})
 		order := s.track("ana", "Order Completed", props{"cart_id": "k1", "total": 12})
 		s.ingest(noon.Add(time.Minute), order)
-		v, err := s.View(s.ctx, noon.Add(time.Hour), ref(e), contract.EvalContext{
+		v, err := s.Variables.View(s.ctx, noon.Add(time.Hour), ref(e), contract.EvalContext{
 			EntryEvent: e.EntryEvent, Event: order.MessageID, Vars: props{"tries": 2.0},
 			Steps: map[string]map[string]any{
 				"response": {"timed_out": false},
@@ -201,7 +207,7 @@ func TestView(t *testing.T) {
 		s.same(s.byID(e.ID).Chain, ref(e).Chain) // claimed
 		other := ref(e)
 		other.Chain = "another"
-		_, err = s.View(s.ctx, noon, other, contract.EvalContext{})
+		_, err = s.Variables.View(s.ctx, noon, other, contract.EvalContext{})
 		s.refused(err, unit.ErrSuperseded)
 	})
 }
@@ -217,13 +223,13 @@ func TestAssign(t *testing.T) {
 		s.publishes([]*journey.Definition{updated, listens})
 		e := s.enters("ana", nil)
 		for range 2 {
-			s.must(s.Assign(s.ctx, noon, ref(e), e.ID+"/set/1", props{"stage": "won", "deep": props{"a": 1}}))
+			s.must(s.Intake.Assign(s.ctx, noon, ref(e), e.ID+"/set/1", props{"stage": "won", "deep": props{"a": 1}}))
 		}
 		s.same(s.drain(), []string{"event Customer Updated cart/ana", "start updated/ana"})
 		s.same(s.customer("ana").Traits, props{"stage": "won", "deep": props{"a": 1.0}})
 		other := ref(e)
 		other.Chain = "another"
-		s.refused(s.Assign(s.ctx, noon, other, "k", props{"x": 1}), unit.ErrSuperseded)
+		s.refused(s.Intake.Assign(s.ctx, noon, other, "k", props{"x": 1}), unit.ErrSuperseded)
 	})
 }
 
@@ -241,8 +247,8 @@ func TestChainsOfEventsEnd(t *testing.T) {
 			}
 			links++
 			e := l[0].Enrollment
-			s.must(s.Delivered(s.ctx, l[0], l[0].Deliveries[0].Seq))
-			s.must(s.Assign(s.ctx, noon, ref(e), e.ID+"/set/1", props{"n": links}))
+			s.must(s.Outbox.Delivered(s.ctx, l[0], l[0].Deliveries[0].Seq))
+			s.must(s.Intake.Assign(s.ctx, noon, ref(e), e.ID+"/set/1", props{"n": links}))
 			s.ends(e, "completed", noon)
 		}
 		s.same(links, customer.MaxDepth+1)
@@ -257,32 +263,32 @@ func TestTheLastTaskAgain(t *testing.T) {
 		send := s.send(e, "sent")
 		first, err := s.asks(wall, send, yes)
 		s.must(err)
-		s.must(s.Settle(s.ctx, noon, first, message.Settlement{Status: contract.StatusSent}))
-		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
+		s.must(s.Messages.Settle(s.ctx, noon, first, message.Settlement{Status: contract.StatusSent}))
+		s.must(s.Intake.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
 		handoffID := contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}
-		s.must(s.OpenHandoff(s.ctx, noon, handoffID, ""))
+		s.must(s.Handoffs.OpenHandoff(s.ctx, noon, handoffID, ""))
 		end := contract.Report{Ref: ref(e), Seq: 1, Ended: &contract.Ended{Outcome: "goal", At: noon}}
-		s.must(s.Report(s.ctx, noon, end))
+		s.must(s.Enrollments.Report(s.ctx, noon, end))
 
 		again, err := s.asks(wall, send, yes)
 		s.must(err)
 		s.same(again.Done.Status, contract.StatusSent)
-		s.must(s.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
-		s.must(s.OpenHandoff(s.ctx, noon, handoffID, ""))
-		_, err = s.Undelivered(s.ctx, ref(e), noon)
+		s.must(s.Intake.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
+		s.must(s.Handoffs.OpenHandoff(s.ctx, noon, handoffID, ""))
+		_, err = s.Outbox.Undelivered(s.ctx, ref(e), noon)
 		s.must(err)
-		_, err = s.View(s.ctx, noon, ref(e), contract.EvalContext{})
+		_, err = s.Variables.View(s.ctx, noon, ref(e), contract.EvalContext{})
 		s.must(err)
-		s.must(s.Report(s.ctx, noon, end))
+		s.must(s.Enrollments.Report(s.ctx, noon, end))
 		s.same(s.byID(e.ID).Outcome, "goal")
 
 		// What it has not done before, it may not do any more.
 		_, err = s.asks(wall, s.send(e, "new"), yes)
 		s.refused(err, unit.ErrSuperseded)
-		s.refused(s.Assign(s.ctx, noon, ref(e), "other", props{"stage": "lost"}), unit.ErrSuperseded)
+		s.refused(s.Intake.Assign(s.ctx, noon, ref(e), "other", props{"stage": "lost"}), unit.ErrSuperseded)
 		handoffID.ID = "other"
-		s.refused(s.OpenHandoff(s.ctx, noon, handoffID, ""), unit.ErrSuperseded)
+		s.refused(s.Handoffs.OpenHandoff(s.ctx, noon, handoffID, ""), unit.ErrSuperseded)
 		end.Seq = 2
-		s.refused(s.Report(s.ctx, noon, end), unit.ErrSuperseded)
+		s.refused(s.Enrollments.Report(s.ctx, noon, end), unit.ErrSuperseded)
 	})
 }

@@ -23,7 +23,7 @@ func benchmarkIntake(b *testing.B, connections, size int) {
 			b.Fatal(err)
 		}
 		defer s.Close()
-		if _, err := s.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder())); err != nil {
+		if _, err := s.Catalog.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder())); err != nil {
 			b.Fatal(err)
 		}
 		var n atomic.Int64
@@ -49,7 +49,7 @@ func benchmarkIntake(b *testing.B, connections, size int) {
 						},
 					)
 				}
-				if _, err := s.Ingest(b.Context(), noon, calls); err != nil {
+				if _, err := s.Intake.Ingest(b.Context(), noon, calls); err != nil {
 					b.Error(err)
 				}
 			}

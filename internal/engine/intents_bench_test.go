@@ -37,7 +37,7 @@ func BenchmarkIngestIntents(b *testing.B) {
 			defer s.Close()
 			all := content([]*journey.Definition{cart()}, reminder())
 			all.Intents = c.intents
-			if _, err := s.Publish(b.Context(), noon, all); err != nil {
+			if _, err := s.Catalog.Publish(b.Context(), noon, all); err != nil {
 				b.Fatal(err)
 			}
 			n := 0
@@ -60,7 +60,7 @@ func BenchmarkIngestIntents(b *testing.B) {
 						},
 					)
 				}
-				if _, err := s.Ingest(b.Context(), noon, calls); err != nil {
+				if _, err := s.Intake.Ingest(b.Context(), noon, calls); err != nil {
 					b.Fatal(err)
 				}
 			}

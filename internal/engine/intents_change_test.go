@@ -33,7 +33,7 @@ func TestInstancesHearOfLevels(t *testing.T) {
 	each(t, func(s *suite) {
 		s.believes(wishes(), levelled(above("buy-now", 0.5), below("complaint", 0.2)))
 		hears := func(now time.Time, c customer.SegmentCall) int {
-			s.Helper()
+			s.T.Helper()
 			return len(s.ingest(now, c)[0].DeliveredTo)
 		}
 		s.ingest(noon, s.track("ana", "Call Ended", props{"wait_minutes": 20}), s.track("ana", "Cart Updated", nil))
@@ -96,13 +96,13 @@ func TestRedefinedIntents(t *testing.T) {
 		s.same(len(s.ingest(noon.Add(3*day), s.track("ben", "Product Viewed", nil))[0].DeliveredTo), 1)
 		s.same(s.strengths(noon.Add(3*day), "ben"), want(3, rounded(1.5*math.Exp2(-3./7)), 0.125))
 		s.drain()
-		all, err := s.Intents(s.ctx, noon, "ana")
+		all, err := s.Intents.Intents(s.ctx, noon, "ana")
 		s.must(err)
 		s.same([]int{len(all[0].Evidence), len(all[1].Evidence), len(all[2].Evidence)}, []int{1, 2, 1})
 
 		pages := 0
 		for more := true; more; pages++ {
-			more, err = s.RefreshIntents(s.ctx, noon, 2)
+			more, err = s.Intents.RefreshIntents(s.ctx, noon, 2)
 			s.must(err)
 		}
 		s.same(pages, 2) // nothing is known of eve
@@ -119,14 +119,14 @@ func TestRedefinedIntents(t *testing.T) {
 			fresh, stale := s.kept(id)
 			s.same([]int{fresh, stale}, []int{3, 0})
 		}
-		more, err := s.RefreshIntents(s.ctx, noon, 2)
+		more, err := s.Intents.RefreshIntents(s.ctx, noon, 2)
 		s.must(err)
 		s.same(more, false)
 
 		// What the classifier is trained by is no part of the definition.
 		changed["new"].Examples = []string{"hello"}
 		s.believes(changed, levelled(above("buy-now", 0.8)))
-		open, err := sqldb.Exists(s.ctx, s.Reader, `select 1 from settings where key = 'intents'`)
+		open, err := sqldb.Exists(s.ctx, s.Database.Reader, `select 1 from settings where key = 'intents'`)
 		s.must(err)
 		s.same(open, false)
 
@@ -148,9 +148,9 @@ func TestRedefinedIntents(t *testing.T) {
 
 // kept counts a customer's rows of the current definitions, and of others.
 func (s *suite) kept(id string) (fresh, stale int) {
-	s.Helper()
-	s.must(s.Read(s.ctx, func(tx sqldb.Conn) error {
-		rel, err := s.Current(s.ctx, tx)
+	s.T.Helper()
+	s.must(s.Database.Read(s.ctx, func(tx sqldb.Conn) error {
+		rel, err := s.Catalog.Current(s.ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -165,12 +165,12 @@ func (s *suite) kept(id string) (fresh, stale int) {
 // that wait for it hear of it.
 func TestDecisionsStoreWhatTheySumUp(t *testing.T) {
 	each(t, func(s *suite) {
-		s.Channels, s.Certain = emailAndApp, true
+		s.Units.Channels, s.Offers.Certain = emailAndApp, true
 		believe := func(weight float64) {
 			c := offering()
 			c.Journeys["levelled"] = levelled(above("buy-now", 0.8))
 			c.Intents = wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = weight })
-			_, err := s.Publish(s.ctx, noon, c)
+			_, err := s.Catalog.Publish(s.ctx, noon, c)
 			s.must(err)
 		}
 		believe(0.1)
@@ -185,18 +185,18 @@ func TestDecisionsStoreWhatTheySumUp(t *testing.T) {
 		s.drain()
 		believe(2)
 		ask := offer.Inbound{UserID: "ana", Group: "offers", RequestID: "r", Preview: true}
-		_, err := s.DecideInbound(s.ctx, noon, ask)
+		_, err := s.Offers.DecideInbound(s.ctx, noon, ask)
 		s.must(err)
 		if _, stale := s.kept("ana"); stale != 1 {
-			s.Fatal("a preview stored something")
+			s.T.Fatal("a preview stored something")
 		}
 		ask.Preview = false
-		_, err = s.DecideInbound(s.ctx, noon, ask)
+		_, err = s.Offers.DecideInbound(s.ctx, noon, ask)
 		s.must(err)
 		fresh, stale := s.kept("ana")
 		s.same([]int{fresh, stale}, []int{2, 0})
 		s.same(s.drain(), []string{"scores changed levelled/ana"})
-		_, err = s.Reserve(s.ctx, noon, wall, s.send(s.at("levelled/ben"), "k"), time.Minute)
+		_, err = s.Messages.Reserve(s.ctx, noon, wall, s.send(s.at("levelled/ben"), "k"), time.Minute)
 		s.must(err)
 		fresh, stale = s.kept("ben")
 		s.same([]int{fresh, stale}, []int{2, 0})
@@ -211,7 +211,7 @@ func TestRedefinedAndMerged(t *testing.T) {
 		s.believes(wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = 1 }))
 		s.ingest(noon, customer.SegmentCall{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "old"})
 		s.same(s.strengths(noon, "ana"), map[string]float64{"buy-now": 2, "complaint": 0})
-		_, err := s.RefreshIntents(s.ctx, noon, 100)
+		_, err := s.Intents.RefreshIntents(s.ctx, noon, 100)
 		s.must(err)
 		s.same(s.strengths(noon, "ana"), map[string]float64{"buy-now": 2, "complaint": 0})
 	})
@@ -222,11 +222,11 @@ func TestMergedWithoutIntents(t *testing.T) {
 	each(t, func(s *suite) {
 		s.believes(wishes())
 		s.ingest(noon, s.track("ana", "Product Viewed", nil), s.track("old", "Product Viewed", nil))
-		s.must(s.SetIntents(s.ctx, noon, "old", map[string]float64{"complaint": 0.75}))
+		s.must(s.Intake.SetIntents(s.ctx, noon, "old", map[string]float64{"complaint": 0.75}))
 		s.publishes(nil, reminder())
 		s.ingest(noon, customer.SegmentCall{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "old"})
 		for _, table := range []string{"intents", "intent_evidence"} {
-			stranded, err := sqldb.Exists(s.ctx, s.Reader, `select 1 from `+table+` where customer = 'old'`)
+			stranded, err := sqldb.Exists(s.ctx, s.Database.Reader, `select 1 from `+table+` where customer = 'old'`)
 			s.must(err)
 			s.same(stranded, false)
 		}
@@ -240,11 +240,11 @@ func TestSetIntents(t *testing.T) {
 		s.believes(wishes(), levelled(above("buy-now", 0.5)), gold("intent.buy_now > 0.8"))
 		s.ingest(noon, s.track("ana", "Product Viewed", nil), s.track("ana", "Cart Updated", nil))
 		s.drain()
-		s.must(s.SetIntents(s.ctx, noon, "ana", map[string]float64{"buy-now": 0.75}))
+		s.must(s.Intake.SetIntents(s.ctx, noon, "ana", map[string]float64{"buy-now": 0.75}))
 		s.same(s.drain(), []string{"scores changed levelled/ana"})
 		s.ingest(noon.Add(3*day), s.track("ana", "Product Viewed", nil))
 		s.same(s.strengths(noon.Add(3*day), "ana"), map[string]float64{"buy-now": rounded(math.Log(2) + 0.4), "complaint": 0})
-		all, err := s.Intents(s.ctx, noon, "ana")
+		all, err := s.Intents.Intents(s.ctx, noon, "ana")
 		s.must(err)
 		s.same([]any{len(all[0].Evidence), all[0].Evidence[0].Name}, []any{2, "set"})
 		s.drain()
@@ -259,13 +259,13 @@ func TestSetIntents(t *testing.T) {
 
 		// A condition that becomes true enters its journey once.
 		for range 2 {
-			s.must(s.SetIntents(s.ctx, noon.Add(4*day), "ben", map[string]float64{"buy-now": 0.9}))
+			s.must(s.Intake.SetIntents(s.ctx, noon.Add(4*day), "ben", map[string]float64{"buy-now": 0.9}))
 		}
 		s.same(s.drain(), []string{"start gold/ben"})
 		s.same(s.at("gold/ben").EntryName, "Customer Updated")
-		err = s.SetIntents(s.ctx, noon, "ana", map[string]float64{"weather": 0.5})
+		err = s.Intake.SetIntents(s.ctx, noon, "ana", map[string]float64{"weather": 0.5})
 		if !message.IsInput(err) {
-			s.Fatal(err)
+			s.T.Fatal(err)
 		}
 	})
 }
@@ -282,7 +282,7 @@ func TestExpressionsSeeIntents(t *testing.T) {
 		)
 		e := s.at("cart/ana")
 		s.same(s.entered(s.track("ana", "Product Viewed", nil), s.track("ana", "Product Viewed", nil)), []int{1, 0})
-		vars, err := s.View(s.ctx, noon.Add(3*day), ref(e), contract.EvalContext{})
+		vars, err := s.Variables.View(s.ctx, noon.Add(3*day), ref(e), contract.EvalContext{})
 		s.must(err)
 		for name, score := range vars.Intent {
 			vars.Intent[name] = rounded(score)
@@ -306,7 +306,7 @@ func TestScheduleSeesIntents(t *testing.T) {
 		s.believes(wishes(), d)
 		for more := true; more; {
 			var err error
-			more, err = s.RunSchedules(s.ctx, noon.Add(time.Hour), wall)
+			more, err = s.Enrollments.RunSchedules(s.ctx, noon.Add(time.Hour), wall)
 			s.must(err)
 		}
 		s.same(s.drain(), []string{"start cart/ana"})
@@ -319,10 +319,10 @@ func TestReleaseMayNotDropAnIntentThatIsNeeded(t *testing.T) {
 		d.Steps[1].When = "intent.complaint < 0.5"
 		s.believes(wishes(), d)
 		s.ingest(noon, s.track("ana", "Cart Updated", nil))
-		_, err := s.Publish(s.ctx, noon, content([]*journey.Definition{cart()}, reminder()))
+		_, err := s.Catalog.Publish(s.ctx, noon, content([]*journey.Definition{cart()}, reminder()))
 		var dropped *catalog.DroppedError
 		if !errors.As(err, &dropped) {
-			s.Fatal(err)
+			s.T.Fatal(err)
 		}
 		by := fmt.Sprintf("named by journey levelled (revision %s, 1 open)", d.Revision())
 		s.same(dropped.Missing, []string{`intent "buy-now", ` + by, `intent "complaint", ` + by})
@@ -342,7 +342,7 @@ func TestFunnelSeesIntentsAsTheyWere(t *testing.T) {
 			s.ingest(noon.Add(time.Duration(1+i*6)*day), s.track(id, "Chat Ended", props{"wait_minutes": 16})) // ben's is after his order
 			s.ingest(noon.Add(time.Duration(1+i)*day), s.track(id, "Order Completed", nil))
 		}
-		n, err := s.Numbers(s.ctx, noon.Add(30*day), "cart")
+		n, err := s.Analytics.Numbers(s.ctx, noon.Add(30*day), "cart")
 		s.must(err)
 		s.same(n.Funnel.Treated.Converted, int64(1))
 	})

@@ -41,7 +41,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 						call = customer.SegmentCall{Type: "identify", MessageID: call.MessageID, UserID: call.UserID,
 							AnonymousID: call.UserID}
 					}
-					if _, err := s.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Hour), []customer.SegmentCall{call}); err != nil {
+					if _, err := s.Intake.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Hour), []customer.SegmentCall{call}); err != nil {
 						failed = err
 					}
 				}
@@ -53,7 +53,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 			for n := range 4 {
 				c := content(nil, reminder())
 				c.Intents = weighed(n + 1)
-				if _, err := s.Publish(s.ctx, noon, c); err != nil {
+				if _, err := s.Catalog.Publish(s.ctx, noon, c); err != nil {
 					failed = err
 				}
 			}
@@ -62,7 +62,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 		go func() {
 			var failed error
 			for range 20 {
-				if _, err := s.RefreshIntents(s.ctx, noon.Add(day), 2); err != nil {
+				if _, err := s.Intents.RefreshIntents(s.ctx, noon.Add(day), 2); err != nil {
 					failed = err
 				}
 			}
@@ -73,12 +73,12 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 		}
 		for more := true; more; {
 			var err error
-			more, err = s.RefreshIntents(s.ctx, noon.Add(day), 3)
+			more, err = s.Intents.RefreshIntents(s.ctx, noon.Add(day), 3)
 			s.must(err)
 		}
 		views, total := 0, 0.0
-		s.must(s.Read(s.ctx, func(tx sqldb.Conn) error {
-			rel, err := s.Current(s.ctx, tx)
+		s.must(s.Database.Read(s.ctx, func(tx sqldb.Conn) error {
+			rel, err := s.Catalog.Current(s.ctx, tx)
 			s.must(err)
 			var ids []string
 			for n := range customers {
@@ -94,7 +94,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 					anew = sum.ValueAt(noon.Add(day))
 				}
 				if math.Abs(kept-anew) > 1e-9 {
-					s.Errorf("%s: kept %v, anew %v", id, kept, anew)
+					s.T.Errorf("%s: kept %v, anew %v", id, kept, anew)
 				}
 				views, total = views+len(traces), total+anew
 			}
@@ -103,7 +103,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 		}))
 		s.same(views, writers*each-writers/2)
 		if total <= 0 {
-			s.Error("nothing was counted")
+			s.T.Error("nothing was counted")
 		}
 	})
 }
@@ -132,8 +132,8 @@ func TestIntentsSummedUpAnewAreTheSame(t *testing.T) {
 				}
 				s.ingest(now, calls...)
 			}
-			s.must(s.Read(s.ctx, func(tx sqldb.Conn) error {
-				rel, err := s.Current(s.ctx, tx)
+			s.must(s.Database.Read(s.ctx, func(tx sqldb.Conn) error {
+				rel, err := s.Catalog.Current(s.ctx, tx)
 				s.must(err)
 				found, _, err := intent.ReadLeanings(s.ctx, tx, rel.Intents, []string{who})
 				s.must(err)

@@ -41,23 +41,23 @@ func wishes(change ...func(map[string]*journey.Intent)) map[string]*journey.Inte
 
 // believes publishes intents, and journeys.
 func (s *suite) believes(intents map[string]*journey.Intent, journeys ...*journey.Definition) {
-	s.Helper()
+	s.T.Helper()
 	c := content(journeys, reminder())
 	c.Intents = intents
-	_, err := s.Publish(s.ctx, noon, c)
+	_, err := s.Catalog.Publish(s.ctx, noon, c)
 	s.must(err)
 }
 
 // strengths of a customer, rounded to nine digits.
 func (s *suite) strengths(now time.Time, customerID string) map[string]float64 {
-	s.Helper()
-	all, err := s.Intents(s.ctx, now, customerID)
+	s.T.Helper()
+	all, err := s.Intents.Intents(s.ctx, now, customerID)
 	s.must(err)
 	out := map[string]float64{}
 	for _, one := range all {
 		out[one.Intent] = rounded(one.Strength)
 		if score := decisioning.Score(one.Strength); score != one.Score {
-			s.Fatalf("strength %v has score %v", one.Strength, one.Score)
+			s.T.Fatalf("strength %v has score %v", one.Strength, one.Score)
 		}
 	}
 	return out
@@ -94,13 +94,13 @@ func TestIntents(t *testing.T) {
 		unknown := s.track("ben", "Message Received", nil)
 		unknown.Classified = &customer.Classification{Intent: "weather", Confidence: 0.9}
 		s.ingest(noon, msg, unclear, unknown)
-		all, err := s.Intents(s.ctx, noon.Add(7*day), "ben")
+		all, err := s.Intents.Intents(s.ctx, noon.Add(7*day), "ben")
 		s.must(err)
 		s.same(all, []intent.IntentScore{{Intent: "buy-now", HalfLife: 3 * day},
 			{Intent: "complaint", Score: decisioning.Score(0.75), Strength: 0.75, HalfLife: 7 * day, Evidence: []intent.IntentEvidence{
 				{Event: msg.MessageID, Name: "Message Received", At: noon, Weight: 1.5, Left: 0.75, Text: true}}}})
 
-		all, err = s.Intents(s.ctx, noon, "ana")
+		all, err = s.Intents.Intents(s.ctx, noon, "ana")
 		s.must(err)
 		s.same(all[0].Evidence[1:], []intent.IntentEvidence{{Event: view.MessageID, Name: "Product Viewed", At: noon, Weight: 0.4,
 			Left: 0.4},
@@ -108,10 +108,10 @@ func TestIntents(t *testing.T) {
 		for range 30 {
 			s.ingest(noon, s.track("ana", "Product Viewed", nil))
 		}
-		all, err = s.Intents(s.ctx, noon, "ana")
+		all, err = s.Intents.Intents(s.ctx, noon, "ana")
 		s.must(err)
 		s.same([]any{len(all[0].Evidence), all[0].Evidence[0].Name}, []any{20, "Order Completed"})
-		_, err = s.Intents(s.ctx, noon, "nobody")
+		_, err = s.Intents.Intents(s.ctx, noon, "nobody")
 		s.refused(err, sqldb.ErrNotFound)
 	})
 }
@@ -164,8 +164,8 @@ func TestIntentsAreTheSum(t *testing.T) {
 			for _, e := range all {
 				sums[e.intent] += decisioning.Decay(e.weight, now.Sub(e.at), wishes()[e.intent].HalfLife)
 			}
-			s.must(s.Read(s.ctx, func(tx sqldb.Conn) error {
-				rel, err := s.Current(s.ctx, tx)
+			s.must(s.Database.Read(s.ctx, func(tx sqldb.Conn) error {
+				rel, err := s.Catalog.Current(s.ctx, tx)
 				s.must(err)
 				found, stale, err := intent.ReadLeanings(s.ctx, tx, rel.Intents, []string{who})
 				s.must(err)
@@ -204,12 +204,12 @@ func TestIntentsOfMergedCustomers(t *testing.T) {
 		want := map[string]float64{"buy-now": 0.6, "complaint": rounded(1.5 * math.Exp2(-3./7))}
 		s.same(s.strengths(noon.Add(3*day), "ana"), want)
 		s.same(s.strengths(noon.Add(3*day), "old"), want) // it is another name of hers
-		all, err := s.Intents(s.ctx, noon.Add(3*day), "ana")
+		all, err := s.Intents.Intents(s.ctx, noon.Add(3*day), "ana")
 		s.must(err)
 		s.same([]int{len(all[0].Evidence), len(all[1].Evidence)}, []int{2, 1})
 		left, err := sqldb.Exists(
 			s.ctx,
-			s.Reader,
+			s.Database.Reader,
 			`select 1 from intents where customer = 'old' union all select 1 from intent_evidence where customer = 'old'`,
 		)
 		s.must(err)
@@ -251,9 +251,9 @@ func (c *tally) QueryRowContext(ctx context.Context, query string, args ...any) 
 
 // statements is what taking calls costs.
 func (s *suite) statements(calls ...customer.SegmentCall) int {
-	s.Helper()
+	s.T.Helper()
 	n := 0
-	s.must(s.Write(s.ctx, func(tx sqldb.Conn) error {
+	s.must(s.Database.Write(s.ctx, func(tx sqldb.Conn) error {
 		c := &tally{Conn: tx}
 		b := s.Units.Begin(c, noon)
 		names, err := customer.Identify(s.ctx, b, calls)
@@ -285,7 +285,7 @@ func TestIntentsCostNothingWhereThereAreNone(t *testing.T) {
 		without := s.statements(calls("Product Viewed")...)
 		heard := s.statements(calls("Order Completed")...)
 		s.believes(wishes(), plain...)
-		_, err := s.RefreshIntents(s.ctx, noon, 100)
+		_, err := s.Intents.RefreshIntents(s.ctx, noon, 100)
 		s.must(err)
 		s.statements(calls("Page")...) // reads the release
 		s.same(s.statements(calls("Page")...), without)
@@ -298,8 +298,8 @@ func TestIntentsCostNothingWhereThereAreNone(t *testing.T) {
 }
 
 func (s *suite) levels(now time.Time, e unit.Enrollment, levels ...journey.Level) contract.LevelsResult {
-	s.Helper()
-	r, err := s.Levels(s.ctx, now, contract.Levels{Ref: ref(e), Levels: levels})
+	s.T.Helper()
+	r, err := s.Intents.Levels(s.ctx, now, contract.Levels{Ref: ref(e), Levels: levels})
 	s.must(err)
 	return r
 }
@@ -337,7 +337,7 @@ func TestLevels(t *testing.T) {
 			contract.LevelsResult{Hold: []bool{false}, Fade: r.Fade},
 		)
 		s.same(s.levels(noon, e), contract.LevelsResult{Hold: []bool{}})
-		_, err := s.Levels(s.ctx, noon, contract.Levels{Ref: contract.Ref{Enrollment: e.ID, Chain: "another"}})
+		_, err := s.Intents.Levels(s.ctx, noon, contract.Levels{Ref: contract.Ref{Enrollment: e.ID, Chain: "another"}})
 		s.refused(err, unit.ErrSuperseded)
 	})
 }

@@ -23,7 +23,7 @@ const day = 24 * time.Hour
 
 // halves holds out the customers whose id begins with h.
 func (s *suite) halves() {
-	s.Engine.Holdout = func(_, customerID string, percent float64) bool {
+	s.Engine.Units.Holdout = func(_, customerID string, percent float64) bool {
 		return percent > 0 && strings.HasPrefix(customerID, "h")
 	}
 }
@@ -34,10 +34,10 @@ func measured(d *journey.Definition) {
 
 // comes enters a customer with a cart of their own at a moment.
 func (s *suite) comes(at time.Time, customerID string) unit.Enrollment {
-	s.Helper()
+	s.T.Helper()
 	r := s.ingest(at, s.track(customerID, "Cart Updated", props{"cart_id": "of " + customerID}))
 	if len(r[0].Entered) != 1 {
-		s.Fatalf("%s: entered %v (%s)", customerID, r[0].Entered, r[0].Refused)
+		s.T.Fatalf("%s: entered %v (%s)", customerID, r[0].Entered, r[0].Refused)
 	}
 	e := s.at(r[0].Entered[0])
 	s.drain()
@@ -46,27 +46,33 @@ func (s *suite) comes(at time.Time, customerID string) unit.Enrollment {
 
 // buys is an order of a cart.
 func (s *suite) buys(at time.Time, customerID, cart string, total float64) {
-	s.Helper()
+	s.T.Helper()
 	s.ingest(at, s.track(customerID, "Order Completed", props{"cart_id": cart, "total": total}))
 	s.drain()
 }
 
 func (s *suite) reports(at time.Time, e unit.Enrollment, seq int, parked *contract.Position, passed ...contract.StepVisit) {
-	s.Helper()
+	s.T.Helper()
 	for i := range passed {
 		passed[i].At = at
 	}
-	s.must(s.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: seq, Passed: passed, Parked: parked}))
+	s.must(s.Enrollments.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: seq, Passed: passed, Parked: parked}))
 }
 
 func (s *suite) ended(at time.Time, e unit.Enrollment, outcome string, value float64) {
-	s.Helper()
-	s.must(s.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at, Value: value}}))
+	s.T.Helper()
+	s.must(
+		s.Enrollments.Report(
+			s.ctx,
+			at,
+			contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at, Value: value}},
+		),
+	)
 }
 
 func (s *suite) numbersOf(now time.Time, name string) analytics.Numbers {
-	s.Helper()
-	n, err := s.Numbers(s.ctx, now, name)
+	s.T.Helper()
+	n, err := s.Analytics.Numbers(s.ctx, now, name)
 	s.must(err)
 	return n
 }
@@ -80,12 +86,12 @@ func TestFunnel(t *testing.T) {
 		s.buys(noon.Add(-time.Hour), "a6", "of a6", 10) // before entry: does not count
 		a1 := s.comes(noon, "a1")
 		r := s.reserves(a1, "k1", wall, yes)
-		s.must(s.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusSent}))
+		s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusSent}))
 		s.buys(noon.Add(day), "a1", "of a1", 100)
 		s.ended(noon.Add(day), a1, contract.Goal, 100)
 		a2 := s.comes(noon, "a2")
 		r = s.reserves(a2, "k2", wall, yes)
-		s.must(s.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusFailed, Reason: "REFUSED"}))
+		s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusFailed, Reason: "REFUSED"}))
 		s.ended(noon.Add(2*day), a2, contract.Completed, 0)
 		s.buys(noon.Add(5*day), "a2", "of a2", 40) // late, and in the window
 		s.buys(noon.Add(6*day), "a2", "of a2", 60) // the first counts
@@ -121,7 +127,7 @@ func TestFunnel(t *testing.T) {
 			[]any{true, true, true, -267.0, -400.0},
 		)
 		if f.Difference.Low >= 0 || f.Difference.High <= 0 {
-			s.Errorf("eight customers prove nothing: %+v", f.Difference)
+			s.T.Errorf("eight customers prove nothing: %+v", f.Difference)
 		}
 
 		// On the day itself, nobody's window is over.
@@ -177,7 +183,7 @@ func TestFunnelReadsTheCustomer(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	each(t, func(s *suite) {
-		_, err := s.Numbers(s.ctx, noon, "cart")
+		_, err := s.Analytics.Numbers(s.ctx, noon, "cart")
 		s.refused(err, sqldb.ErrNotFound)
 		s.halves()
 		s.publishes([]*journey.Definition{cart(measured)}, reminder())
@@ -193,7 +199,7 @@ func TestNumbers(t *testing.T) {
 		b := s.comes(noon, "b")
 		s.reports(noon, b, 1, at, pass("response", "wait_for", "1", 1), pass("nudge", "send", "", 1))
 		b2 := s.reserves(b, "kb", wall, yes)
-		s.must(s.Settle(s.ctx, noon, b2, message.Settlement{Status: contract.StatusSent}))
+		s.must(s.Messages.Settle(s.ctx, noon, b2, message.Settlement{Status: contract.StatusSent}))
 		s.reports(noon, b, 2, at, pass("response", "wait_for", "on_timeout", 2), pass("nudge", "send", contract.ArmSkipped, 0))
 		c := s.comes(noon, "c")
 		s.reserves(c, "kc", wall, no)
@@ -209,7 +215,7 @@ func TestNumbers(t *testing.T) {
 		s.reports(noon.Add(time.Hour), d, 1, at)
 		w := s.comes(noon.Add(time.Hour), "w")
 		s.reports(noon.Add(time.Hour), w, 1, &contract.Position{Silent: true})
-		_, err = s.PauseJourney(s.ctx, noon.Add(time.Hour), "cart", "sam", true)
+		_, err = s.Enrollments.PauseJourney(s.ctx, noon.Add(time.Hour), "cart", "sam", true)
 		s.must(err)
 
 		n := s.numbersOf(noon.Add(2*time.Hour), "cart")
@@ -272,17 +278,17 @@ func TestNumbersAreBounded(t *testing.T) {
 				contract.StepVisit{Step: "before", Kind: "wait", Visit: 1},
 			)
 		}
-		n, err := s.NumbersUpTo(s.ctx, noon, "cart", 3)
+		n, err := s.Analytics.NumbersUpTo(s.ctx, noon, "cart", 3)
 		s.must(err)
 		of := n.Of("")
 		s.same(
 			[]any{n.Entries, n.Cut, n.Since, of["response"].Here, of["before"].Passed},
 			[]any{int64(3), true, noon.Add(2 * time.Minute), int64(5), int64(3)},
 		)
-		n, err = s.NumbersUpTo(s.ctx, noon, "cart", 5)
+		n, err = s.Analytics.NumbersUpTo(s.ctx, noon, "cart", 5)
 		s.must(err)
 		if diff := cmp.Diff([]any{int64(5), false}, []any{n.Entries, n.Cut}); diff != "" {
-			s.Error(diff)
+			s.T.Error(diff)
 		}
 	})
 }

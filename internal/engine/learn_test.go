@@ -15,8 +15,8 @@ import (
 )
 
 func (s *suite) learns(at time.Time) int {
-	s.Helper()
-	n, err := s.Learn(s.ctx, at, 0)
+	s.T.Helper()
+	n, err := s.Offers.Learn(s.ctx, at, 0)
 	s.must(err)
 	return n
 }
@@ -29,7 +29,7 @@ func TestAcceptance(t *testing.T) {
 		s.offers(e, "k1", noon)
 		s.offers(e, "k2", noon.Add(time.Hour))
 		accept := func(at time.Time, action string) {
-			s.Helper()
+			s.T.Helper()
 			s.ingest(at, s.track("ana", "Offer Accepted", props{"action": action}))
 		}
 		accept(noon.Add(2*time.Hour), "points") // there was no offer of it
@@ -56,17 +56,17 @@ func TestAnAcceptanceMayComeBeforeTheSendIsSettled(t *testing.T) {
 		accept := func(at time.Time) { s.ingest(at, s.track("ana", "Offer Accepted", props{"action": "discount"})) }
 		accept(noon.Add(time.Hour + time.Second))
 		s.same(s.outcomes(), []string{"k1 discount by email: ", "k2 discount by email: accepted"})
-		s.must(s.Settle(s.ctx, noon.Add(2*time.Hour), *d.Reservation, message.Settlement{Status: contract.StatusSent}))
+		s.must(s.Messages.Settle(s.ctx, noon.Add(2*time.Hour), *d.Reservation, message.Settlement{Status: contract.StatusSent}))
 		s.same(s.outcomes(), []string{"k1 discount by email: ", "k2 discount by email: accepted"})
 
 		// One that surely did not go out is none; one of which nobody knows is.
 		d = s.chooses(s.question(e, "k3"), noon.Add(3*time.Hour))
-		s.must(s.Settle(s.ctx, noon.Add(3*time.Hour), *d.Reservation, message.Settlement{Status: contract.StatusRetry}))
+		s.must(s.Messages.Settle(s.ctx, noon.Add(3*time.Hour), *d.Reservation, message.Settlement{Status: contract.StatusRetry}))
 		accept(noon.Add(4 * time.Hour))
 		s.same(s.outcomes()[2], "k3 discount by email: unsaid")
-		r, err := s.Reserve(s.ctx, noon.Add(5*time.Hour), wall, *d.Send, time.Minute)
+		r, err := s.Messages.Reserve(s.ctx, noon.Add(5*time.Hour), wall, *d.Send, time.Minute)
 		s.must(err)
-		s.must(s.Settle(s.ctx, noon.Add(5*time.Hour), r, message.Settlement{Status: contract.StatusRetry, Unknown: true}))
+		s.must(s.Messages.Settle(s.ctx, noon.Add(5*time.Hour), r, message.Settlement{Status: contract.StatusRetry, Unknown: true}))
 		accept(noon.Add(6 * time.Hour))
 		s.same(s.outcomes()[2], "k3 discount by email: accepted")
 	})
@@ -78,9 +78,9 @@ func TestOffersThatWaitToBeSaidAreKept(t *testing.T) {
 		s.brainy()
 		e := s.enters("ana", nil)
 		d := s.chooses(s.question(e, "k"), noon)
-		s.must(s.Settle(s.ctx, noon, *d.Reservation, message.Settlement{Status: contract.StatusRetry}))
+		s.must(s.Messages.Settle(s.ctx, noon, *d.Reservation, message.Settlement{Status: contract.StatusRetry}))
 		s.offers(s.enters("ben", nil), "b", noon) // there is something to learn
-		_, err := s.Writer.ExecContext(
+		_, err := s.Database.Writer.ExecContext(
 			s.ctx,
 			`insert into offers (key, customer, action, channel, control, decided_at, within_ms, propensity, worth, cost, features)
 			values ('lost', 'ana', 'points', 'email', '', 1, 1, 0, 0, 0, '')`,
@@ -89,9 +89,9 @@ func TestOffersThatWaitToBeSaidAreKept(t *testing.T) {
 		later := noon.Add(30 * day)
 		s.learns(later)
 		s.same(s.outcomes(), []string{"b discount by app: ignored, learned", "k discount by email: unsaid"})
-		r, err := s.Reserve(s.ctx, later, wall, *d.Send, time.Minute)
+		r, err := s.Messages.Reserve(s.ctx, later, wall, *d.Send, time.Minute)
 		s.must(err)
-		s.must(s.Settle(s.ctx, later, r, message.Settlement{Status: contract.StatusSent}))
+		s.must(s.Messages.Settle(s.ctx, later, r, message.Settlement{Status: contract.StatusSent}))
 		s.same(s.outcomes()[1], "k discount by email: ")
 	})
 }
@@ -133,9 +133,9 @@ func TestLearnOnce(t *testing.T) {
 		for i := range learned {
 			wg.Go(func() {
 				for {
-					got, err := s.Learn(s.ctx, over, 7)
+					got, err := s.Offers.Learn(s.ctx, over, 7)
 					if err != nil {
-						s.Error(err)
+						s.T.Error(err)
 						return
 					}
 					if learned[i] += got; got == 0 {
@@ -152,18 +152,18 @@ func TestLearnOnce(t *testing.T) {
 		s.same(sum, n)
 		var evidence, positives float64
 		s.must(
-			s.Reader.QueryRowContext(s.ctx, `select evidence, positives from models where action = 'discount' and channel = 'email'`).
+			s.Database.Reader.QueryRowContext(s.ctx, `select evidence, positives from models where action = 'discount' and channel = 'email'`).
 				Scan(&evidence, &positives),
 		)
 		s.same([]float64{evidence, positives}, []float64{n, n / 3})
 
 		// What was learned counts at the next decision, in this store and in another one that has seen nothing of it.
 		first := s.chooses(s.question(e, "after"), over)
-		s.Models.Models = nil
+		s.Offers.Models.Models = nil
 		second := s.chooses(s.question(e, "after2"), over)
 		got := first.Decision.Candidates[0]
 		if got.Propensity == 0.5 || got.Evidence <= 2 {
-			s.Errorf("nothing was learned: the estimate is %g of %g outcomes", got.Propensity, got.Evidence)
+			s.T.Errorf("nothing was learned: the estimate is %g of %g outcomes", got.Propensity, got.Evidence)
 		}
 		s.same(second.Decision.Candidates[0].Propensity, got.Propensity)
 	})
@@ -173,14 +173,14 @@ func TestLearnOnce(t *testing.T) {
 func TestOffersOfMerged(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy()
-		d, err := s.DecideInbound(s.ctx, noon, offer.Inbound{AnonymousID: "a1", Group: "offers", RequestID: "r1"})
+		d, err := s.Offers.DecideInbound(s.ctx, noon, offer.Inbound{AnonymousID: "a1", Group: "offers", RequestID: "r1"})
 		s.must(err)
 		s.same(d.Slots[0].Action, "discount")
 		c := s.identify("ana", nil)
 		c.AnonymousID = "a1"
 		s.ingest(noon.Add(time.Minute), c, s.track("ana", "Offer Accepted", props{"action": "discount"}))
 		s.same(s.outcomes(), []string{"inbound/anon:a1/r1 discount by app: accepted"})
-		all, err := s.Decisions(s.ctx, offer.DecisionFilter{Customer: "ana"})
+		all, err := s.Offers.Decisions(s.ctx, offer.DecisionFilter{Customer: "ana"})
 		s.must(err)
 		s.same(len(all), 1)
 	})
@@ -197,8 +197,8 @@ func TestInbound(t *testing.T) {
 		})
 		in := offer.Inbound{UserID: "ana", Group: "offers", Slots: 2, Context: props{"page": "account"}, Preview: true}
 		show := func(in offer.Inbound) []string {
-			s.Helper()
-			d, err := s.DecideInbound(s.ctx, noon, in)
+			s.T.Helper()
+			d, err := s.Offers.DecideInbound(s.ctx, noon, in)
 			s.must(err)
 			out := []string{}
 			for _, slot := range d.Slots {
@@ -207,10 +207,10 @@ func TestInbound(t *testing.T) {
 			return append(out, d.Reason)
 		}
 		rows := func() []int {
-			s.Helper()
-			contacts, err := s.Sends(s.ctx, message.SendFilter{Customer: "ana", Channel: "app", Status: "sent"})
+			s.T.Helper()
+			contacts, err := s.Messages.Sends(s.ctx, message.SendFilter{Customer: "ana", Channel: "app", Status: "sent"})
 			s.must(err)
-			decisions, err := s.Decisions(s.ctx, offer.DecisionFilter{})
+			decisions, err := s.Offers.Decisions(s.ctx, offer.DecisionFilter{})
 			s.must(err)
 			return []int{len(contacts), len(decisions), len(s.outcomes())}
 		}
@@ -228,13 +228,13 @@ func TestInbound(t *testing.T) {
 		s.same(show(in), []string{"discount by phone", ""})
 		s.ingest(noon.Add(time.Minute), s.track("ana", "Offer Accepted", props{"action": "points"}))
 		s.same(s.learns(noon.Add(time.Minute)), 1)
-		messages, err := s.AppMessages(s.ctx, "ana", 10) // what the page showed itself is no message of the app
+		messages, err := s.Messages.AppMessages(s.ctx, "ana", 10) // what the page showed itself is no message of the app
 		s.must(err)
 		s.same(len(messages), 0)
 		for _, bad := range []offer.Inbound{{Group: "offers", RequestID: "r"}, {UserID: "ana", Group: "offers"},
 			{UserID: "ana", Group: "offers", RequestID: "r", Slots: 21}} {
-			if _, err := s.DecideInbound(s.ctx, noon, bad); !message.IsInput(err) {
-				s.Errorf("%+v: got %v", bad, err)
+			if _, err := s.Offers.DecideInbound(s.ctx, noon, bad); !message.IsInput(err) {
+				s.T.Errorf("%+v: got %v", bad, err)
 			}
 		}
 	})
@@ -243,17 +243,17 @@ func TestInbound(t *testing.T) {
 func TestExplain(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy()
-		d, err := s.Explain(s.ctx, noon, "ana", "offers", nil, "")
+		d, err := s.Offers.Explain(s.ctx, noon, "ana", "offers", nil, "")
 		s.must(err)
 		s.same(
 			[]any{d.Direction, d.Customer, d.Release, len(d.Candidates), d.Slots},
 			[]any{"preview", "ana", 1, 4, []offer.Slot{{Action: "discount", Message: "offer", Channel: "email", Propensity: 0.5,
 				Priority: 4.5}}},
 		)
-		d, err = s.Explain(s.ctx, noon, "ana", "", []string{"points"}, "app")
+		d, err = s.Offers.Explain(s.ctx, noon, "ana", "", []string{"points"}, "app")
 		s.must(err)
 		s.same(d.Slots[0].Channel, "app")
-		_, err = s.Explain(s.ctx, noon, "nobody", "offers", nil, "")
+		_, err = s.Offers.Explain(s.ctx, noon, "nobody", "offers", nil, "")
 		s.refused(err, sqldb.ErrNotFound)
 	})
 }
@@ -282,13 +282,13 @@ func TestDroppedActions(t *testing.T) {
 		})
 		s.brainy(func(c *journey.Content) { c.Journeys["cart"] = deciding })
 		s.enters("ana", nil)
-		_, err := s.Publish(s.ctx, noon, offering(func(c *journey.Content) {
+		_, err := s.Catalog.Publish(s.ctx, noon, offering(func(c *journey.Content) {
 			c.Groups = map[string][]string{"others": {"discount"}}
 			delete(c.Actions, "points")
 		}))
 		dropped, ok := err.(*catalog.DroppedError)
 		if !ok || len(dropped.Missing) != 2 {
-			s.Fatalf("got %v", err)
+			s.T.Fatalf("got %v", err)
 		}
 	})
 }
@@ -300,7 +300,7 @@ func TestInboundKeys(t *testing.T) {
 		for _, in := range []offer.Inbound{{UserID: "a/b", RequestID: "r"}, {UserID: "a", RequestID: "b/r"},
 			{UserID: "a", RequestID: "r/2"}, {UserID: "a", RequestID: "r", Slots: 2}} {
 			in.Group = "offers"
-			d, err := s.DecideInbound(s.ctx, noon, in)
+			d, err := s.Offers.DecideInbound(s.ctx, noon, in)
 			s.must(err)
 			if d.Customer != in.UserID || len(d.Slots) == 0 {
 				t.Errorf("%+v: a decision for %q with %d slots", in, d.Customer, len(d.Slots))
@@ -315,9 +315,9 @@ func TestAnUnreadableModelIsLearnedAnew(t *testing.T) {
 		s.brainy()
 		e := s.enters("ana", nil)
 		slot := s.offers(e, "k1", noon)
-		_, err := s.Learn(s.ctx, noon.Add(2*day), 0)
+		_, err := s.Offers.Learn(s.ctx, noon.Add(2*day), 0)
 		s.must(err)
-		s.must(s.Write(s.ctx, func(tx sqldb.Conn) error {
+		s.must(s.Database.Write(s.ctx, func(tx sqldb.Conn) error {
 			if _, err := tx.ExecContext(s.ctx, `update models set state = 'of another build', version = version + 1`); err != nil {
 				return err
 			}
@@ -327,7 +327,7 @@ func TestAnUnreadableModelIsLearnedAnew(t *testing.T) {
 		if again := s.offers(e, "k2", noon.Add(2*day)); again.Action == "" {
 			t.Errorf("after %s nothing is decided: %+v", slot.Action, again)
 		}
-		n, err := s.Learn(s.ctx, noon.Add(4*day), 0)
+		n, err := s.Offers.Learn(s.ctx, noon.Add(4*day), 0)
 		s.must(err)
 		s.same(n, 1)
 	})
@@ -338,9 +338,9 @@ func TestARepeatAfterAMergeIsARepeat(t *testing.T) {
 	each(t, func(s *suite) {
 		s.brainy()
 		ask := func(in offer.Inbound) offer.Decision {
-			s.Helper()
+			s.T.Helper()
 			in.Group, in.RequestID = "offers", "r1"
-			d, err := s.DecideInbound(s.ctx, noon, in)
+			d, err := s.Offers.DecideInbound(s.ctx, noon, in)
 			s.must(err)
 			return d
 		}
@@ -351,14 +351,14 @@ func TestARepeatAfterAMergeIsARepeat(t *testing.T) {
 		s.same(ask(offer.Inbound{AnonymousID: "a1"}).Key, first.Key)
 		own := ask(offer.Inbound{UserID: "ana"})
 		if own.Key == first.Key || own.Customer != "ana" {
-			s.Errorf("ana's own request was answered by %+v", own)
+			s.T.Errorf("ana's own request was answered by %+v", own)
 		}
 		// The anonymous id is somebody else's now, whose request it was not.
 		join = s.identify("ben", nil)
 		join.AnonymousID = "a1"
 		s.ingest(noon, join)
 		if d := ask(offer.Inbound{AnonymousID: "a1"}); d.Customer != "ben" || d.Key == first.Key {
-			s.Errorf("ben's request was answered by %+v", d)
+			s.T.Errorf("ben's request was answered by %+v", d)
 		}
 	})
 }

@@ -35,12 +35,12 @@ func TestLimitsUnderLoad(t *testing.T) {
 		t.Skip("it takes seconds")
 	}
 	each(t, func(s *suite) {
-		s.Channels, s.Certain = emailAndApp, true
+		s.Units.Channels, s.Offers.Certain = emailAndApp, true
 		c := offering(func(c *journey.Content) {
 			c.Journeys["other"] = cart(named("other"))
 			c.Policy = &journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}}
 		})
-		_, err := s.Publish(s.ctx, noon, c)
+		_, err := s.Catalog.Publish(s.ctx, noon, c)
 		s.must(err)
 		ids := s.crowd()
 		var span time.Duration
@@ -70,7 +70,7 @@ func TestLimitsUnderLoad(t *testing.T) {
 					r, shown, err := s.approach(i, e, key, at)
 					taken[d] = append(taken[d], time.Since(start))
 					if err != nil {
-						s.Error(err)
+						s.T.Error(err)
 						return
 					}
 					if sent.Add(shown); r == nil {
@@ -82,8 +82,8 @@ func TestLimitsUnderLoad(t *testing.T) {
 					} else {
 						sent.Add(1)
 					}
-					if err := s.Settle(s.ctx, at, *r, message.Settlement{Status: status}); err != nil {
-						s.Error(err)
+					if err := s.Messages.Settle(s.ctx, at, *r, message.Settlement{Status: status}); err != nil {
+						s.T.Error(err)
 						return
 					}
 				}
@@ -93,7 +93,7 @@ func TestLimitsUnderLoad(t *testing.T) {
 		lasted := time.Since(began)
 		s.apart(sent.Load())
 		all := slices.Sorted(slices.Values(slices.Concat(taken...)))
-		s.Logf(
+		s.T.Logf(
 			"deciders  customers  decisions  contacts  seconds  decisions/s     p50     p99\n"+
 				"%8d %10d %10d %9d %8.1f %12.0f %7.1fms %5.1fms",
 			loadDeciders,
@@ -113,16 +113,16 @@ func TestLimitsUnderLoad(t *testing.T) {
 func (s *suite) approach(way int, e unit.Enrollment, key string, at time.Time) (r *message.Reservation, shown int64, err error) {
 	switch way % 3 {
 	case 0:
-		sent, err := s.Reserve(s.ctx, at, wall, s.send(e, key), time.Minute)
+		sent, err := s.Messages.Reserve(s.ctx, at, wall, s.send(e, key), time.Minute)
 		if err != nil || sent.Done != nil {
 			return nil, 0, err
 		}
 		return &sent, 0, nil
 	case 1:
-		d, err := s.Engine.Decide(s.ctx, at, wall, s.question(e, key), time.Minute)
+		d, err := s.Engine.Offers.Decide(s.ctx, at, wall, s.question(e, key), time.Minute)
 		return d.Reservation, 0, err
 	}
-	d, err := s.DecideInbound(s.ctx, at, offer.Inbound{UserID: e.Customer, Group: "offers", RequestID: key})
+	d, err := s.Offers.DecideInbound(s.ctx, at, offer.Inbound{UserID: e.Customer, Group: "offers", RequestID: key})
 	return nil, int64(len(d.Slots)), err
 }
 
@@ -130,7 +130,7 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 
 // crowd enters every customer into two journeys.
 func (s *suite) crowd() []unit.Enrollment {
-	s.Helper()
+	s.T.Helper()
 	var calls []customer.SegmentCall
 	for i := range loadCustomers {
 		id := fmt.Sprintf("c%03d", i)
@@ -140,7 +140,7 @@ func (s *suite) crowd() []unit.Enrollment {
 		s.ingest(noon, part...)
 	}
 	var out []unit.Enrollment
-	s.must(sqldb.Rows(s.ctx, s.Reader, func(r *sql.Rows) error {
+	s.must(sqldb.Rows(s.ctx, s.Database.Reader, func(r *sql.Rows) error {
 		e, err := unit.ScanEnrollment(r)
 		out = append(out, e.Enrollment)
 		return err
@@ -151,15 +151,15 @@ func (s *suite) crowd() []unit.Enrollment {
 
 // apart fails the test if two contacts of a customer are less than a day from each other, or if one was lost.
 func (s *suite) apart(sent int64) {
-	s.Helper()
+	s.T.Helper()
 	last := map[string]int64{}
 	found := int64(0)
-	s.must(sqldb.Rows(s.ctx, s.Reader, func(r *sql.Rows) error {
+	s.must(sqldb.Rows(s.ctx, s.Database.Reader, func(r *sql.Rows) error {
 		var customerID string
 		var at int64
 		err := r.Scan(&customerID, &at)
 		if before, known := last[customerID]; known && at-before < day.Milliseconds() {
-			s.Errorf("%s was contacted twice within %s", customerID, time.Duration(at-before)*time.Millisecond)
+			s.T.Errorf("%s was contacted twice within %s", customerID, time.Duration(at-before)*time.Millisecond)
 		}
 		last[customerID] = at
 		found++
@@ -167,6 +167,6 @@ func (s *suite) apart(sent int64) {
 	}, `select customer, at from sends where status = 'sent' order by customer, at`))
 	s.same(found, sent)
 	if found < loadCustomers/4 {
-		s.Errorf("only %d contacts: the limit is not what was tested", found)
+		s.T.Errorf("only %d contacts: the limit is not what was tested", found)
 	}
 }

@@ -39,9 +39,9 @@ func renewed(d *journey.Definition) {
 
 // parks reports that an enrollment waits at a step.
 func (s *suite) parks(e unit.Enrollment, step string, seq int) {
-	s.Helper()
+	s.T.Helper()
 	s.must(
-		s.Report(
+		s.Enrollments.Report(
 			s.ctx,
 			noon,
 			contract.Report{
@@ -54,9 +54,9 @@ func (s *suite) parks(e unit.Enrollment, step string, seq int) {
 }
 
 func (s *suite) migrates(m enrollment.Migration) []string {
-	s.Helper()
+	s.T.Helper()
 	m.Journey = "cart"
-	page, err := s.Migrate(s.ctx, noon, m)
+	page, err := s.Enrollments.Migrate(s.ctx, noon, m)
 	s.must(err)
 	return lines(page.Instances)
 }
@@ -85,7 +85,7 @@ func TestTheControlGroupKeepsItsRevision(t *testing.T) {
 
 func TestMigrate(t *testing.T) {
 	each(t, func(s *suite) {
-		_, err := s.Migrate(s.ctx, noon, enrollment.Migration{Journey: "cart"})
+		_, err := s.Enrollments.Migrate(s.ctx, noon, enrollment.Migration{Journey: "cart"})
 		s.refused(err, sqldb.ErrNotFound)
 		s.publishes([]*journey.Definition{cart()}, reminder())
 		ana, ben := s.enters("ana", props{"cart_id": "1", "shop": "north"}), s.enters("ben", nil)
@@ -134,17 +134,17 @@ func TestMigrate(t *testing.T) {
 					[]any{"Answered", props{"mood": "good", "cart_id": "1"}, "Cart Viewed"},
 				)
 			}
-			s.must(s.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
-			s.must(s.ReleaseLease(s.ctx, l, "", time.Time{}))
+			s.must(s.Outbox.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
+			s.must(s.Outbox.ReleaseLease(s.ctx, l, "", time.Time{}))
 		}
 
 		in := contract.Move{Ref: ref(ana), To: next.Revision(), Step: "answer", Events: []string{"m4", "nobody's"}}
 		stranger := in
 		stranger.Chain = "another"
-		_, err = s.RecordMigration(s.ctx, noon, stranger)
+		_, err = s.Enrollments.RecordMigration(s.ctx, noon, stranger)
 		s.refused(err, unit.ErrSuperseded)
 		for range 2 {
-			got, err := s.RecordMigration(s.ctx, noon, in)
+			got, err := s.Enrollments.RecordMigration(s.ctx, noon, in)
 			s.must(err)
 			s.same(
 				got,
@@ -159,17 +159,17 @@ func TestMigrate(t *testing.T) {
 		s.ingest(noon, s.track("ana", "Cart Viewed", nil), s.track("ana", "Answered", nil))
 		s.same(s.drain(), []string{"event Answered cart/ana"})
 
-		s.must(s.MoveRefused(s.ctx, noon, ben.ID, next.Revision(), "not now"))
-		s.must(s.MoveRefused(s.ctx, noon, ben.ID, next.Revision(), "another word"))
-		s.must(s.MoveRefused(s.ctx, noon, ana.ID, next.Revision(), "too late"))
+		s.must(s.Enrollments.MoveRefused(s.ctx, noon, ben.ID, next.Revision(), "not now"))
+		s.must(s.Enrollments.MoveRefused(s.ctx, noon, ben.ID, next.Revision(), "another word"))
+		s.must(s.Enrollments.MoveRefused(s.ctx, noon, ana.ID, next.Revision(), "too late"))
 		moves := func() []string {
-			all, err := s.MigrationStatuses(s.ctx, "cart", "", 0)
+			all, err := s.Enrollments.MigrationStatuses(s.ctx, "cart", "", 0)
 			s.must(err)
 			return lines(all)
 		}
 		s.same(moves(), []string{"ana moved response>answer", "ben refused response>answer: not now"})
 		s.same(s.migrates(rename), []string{"ben ordered response>answer"}) // one that refused may be asked again
-		_, err = s.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "mid-air"})
+		_, err = s.Enrollments.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "mid-air"})
 		s.must(err)
 		s.same(moves(), []string{"ana moved response>answer", "ben refused response>answer: mid-air"})
 		s.same(s.byID(ben.ID).Revision, ben.Revision)
@@ -178,10 +178,10 @@ func TestMigrate(t *testing.T) {
 		s.same(s.migrates(rename), []string{"ben ordered response>answer"})
 		s.ends(s.byID(ben.ID), "goal", noon)
 		s.same(moves(), []string{"ana moved response>answer"})
-		_, err = s.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "again"})
+		_, err = s.Enrollments.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "again"})
 		s.must(err)
 		s.same(moves(), []string{"ana moved response>answer"})
-		_, err = s.MigrationStatuses(s.ctx, "nothing", "", 0)
+		_, err = s.Enrollments.MigrationStatuses(s.ctx, "nothing", "", 0)
 		s.refused(err, sqldb.ErrNotFound)
 	})
 }
@@ -193,13 +193,13 @@ func TestMigratePages(t *testing.T) {
 			s.enters(fmt.Sprint("c", i), nil) // not claimed: no step yet
 		}
 		s.ingest(noon, s.track("late", "Cart Updated", nil)) // not even started
-		_, err := s.PauseJourney(s.ctx, noon, "cart", "me", true)
+		_, err := s.Enrollments.PauseJourney(s.ctx, noon, "cart", "me", true)
 		s.must(err)
 		s.publishes([]*journey.Definition{cart(renewed)}, reminder())
 		var all []string
 		pages := 0
 		for after := ""; ; pages++ {
-			page, err := s.Migrate(s.ctx, noon, enrollment.Migration{Journey: "cart", After: after, Limit: 2})
+			page, err := s.Enrollments.Migrate(s.ctx, noon, enrollment.Migration{Journey: "cart", After: after, Limit: 2})
 			s.must(err)
 			all = append(all, lines(page.Instances)...)
 			if after = page.Next; after == "" {
@@ -225,10 +225,10 @@ func TestReleaseKeepsWhatAMoveNeeds(t *testing.T) {
 		next := cart()
 		s.publishes([]*journey.Definition{next}, reminder())
 		s.same(s.migrates(enrollment.Migration{}), []string{"ana ordered >"})
-		_, err := s.Publish(s.ctx, noon, content([]*journey.Definition{cart(renewed)}))
+		_, err := s.Catalog.Publish(s.ctx, noon, content([]*journey.Definition{cart(renewed)}))
 		var dropped *catalog.DroppedError
 		if !errors.As(err, &dropped) {
-			s.Fatalf("got %v, want a DroppedError", err)
+			s.T.Fatalf("got %v, want a DroppedError", err)
 		}
 		s.same(dropped.Missing, []string{`message "reminder", named by journey cart (revision ` + next.Revision() + `, 1 open)`})
 	})
@@ -259,11 +259,11 @@ func TestEventRacesAMove(t *testing.T) {
 		done := make(chan error, 32)
 		for i, e := range all {
 			go func() {
-				_, err := s.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(e), To: next.Revision(), Step: "answer"})
+				_, err := s.Enrollments.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(e), To: next.Revision(), Step: "answer"})
 				done <- err
 			}()
 			go func() {
-				_, err := s.Ingest(
+				_, err := s.Intake.Ingest(
 					s.ctx,
 					noon,
 					[]customer.SegmentCall{

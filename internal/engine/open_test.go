@@ -20,7 +20,7 @@ import (
 
 func TestPublish(t *testing.T) {
 	each(t, func(s *suite) {
-		n, c, err := s.Content(s.ctx)
+		n, c, err := s.Catalog.Content(s.ctx)
 		s.must(err)
 		s.same([]int{n, len(c.Journeys), len(c.Messages)}, []int{0, 0, 0})
 		s.same(s.publishes([]*journey.Definition{cart()}, reminder()), 1)
@@ -28,7 +28,7 @@ func TestPublish(t *testing.T) {
 		changed := reminder()
 		changed.Treatments["email"]["subject"] = "Still there"
 		s.same(s.publishes([]*journey.Definition{cart()}, changed), 2)
-		n, c, err = s.Content(s.ctx)
+		n, c, err = s.Catalog.Content(s.ctx)
 		s.must(err)
 		s.same(n, 2)
 		s.same(c.Messages["reminder"], changed)
@@ -47,10 +47,10 @@ func TestPublishDropsNothingThatIsNeeded(t *testing.T) {
 			`message "reminder", ` + by:                        nil,
 			`the email treatment of message "reminder", ` + by: {bare},
 		} {
-			_, err := s.Publish(s.ctx, noon, content(nil, messages...))
+			_, err := s.Catalog.Publish(s.ctx, noon, content(nil, messages...))
 			var dropped *catalog.DroppedError
 			if !errors.As(err, &dropped) {
-				s.Fatalf("got %v, want a DroppedError", err)
+				s.T.Fatalf("got %v, want a DroppedError", err)
 			}
 			s.same(dropped.Missing, []string{want})
 		}
@@ -66,14 +66,14 @@ func TestPublishersAtOnce(t *testing.T) {
 			go func() {
 				m := reminder()
 				m.About = string(rune('a' + i))
-				_, err := s.Publish(s.ctx, noon, content([]*journey.Definition{cart()}, m))
+				_, err := s.Catalog.Publish(s.ctx, noon, content([]*journey.Definition{cart()}, m))
 				done <- err
 			}()
 		}
 		for range 8 {
 			s.must(<-done)
 		}
-		n, _, err := s.Content(s.ctx)
+		n, _, err := s.Catalog.Content(s.ctx)
 		s.must(err)
 		s.same(n, 8)
 	})
@@ -81,16 +81,16 @@ func TestPublishersAtOnce(t *testing.T) {
 
 func TestTheClockIsFixedByTheFirstEvent(t *testing.T) {
 	each(t, func(s *suite) {
-		c, err := s.Clock(s.ctx)
+		c, err := s.Database.Clock(s.ctx)
 		s.must(err)
 		s.same(c, clock.Clock{})
 		want := clock.Clock{Origin: noon, Epoch: wall, Scale: 60}
-		s.must(s.SetClock(s.ctx, clock.Clock{Scale: 2}))
-		s.must(s.SetClock(s.ctx, want))
+		s.must(s.Customers.SetClock(s.ctx, clock.Clock{Scale: 2}))
+		s.must(s.Customers.SetClock(s.ctx, want))
 		s.ingest(noon, s.track("ana", "Seen", nil))
-		s.must(s.SetClock(s.ctx, want))
-		s.refused(s.SetClock(s.ctx, clock.Clock{}), sqldb.ErrClockFixed)
-		c, err = s.Clock(s.ctx)
+		s.must(s.Customers.SetClock(s.ctx, want))
+		s.refused(s.Customers.SetClock(s.ctx, clock.Clock{}), sqldb.ErrClockFixed)
+		c, err = s.Database.Clock(s.ctx)
 		s.must(err)
 		s.same(c, want)
 	})
@@ -103,7 +103,7 @@ func TestASecondProcessSeesEverything(t *testing.T) {
 		one.publishes([]*journey.Definition{cart()}, reminder())
 		e := one.enters("ana", nil)
 		two.same(two.byID(e.ID), e)
-		n, _, err := two.Content(two.ctx)
+		n, _, err := two.Catalog.Content(two.ctx)
 		two.must(err)
 		two.same(n, 1)
 		one.publishes(nil, reminder())
@@ -155,7 +155,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "tabi.db")
 	s := opened(t, file)
-	_, err := s.Writer.ExecContext(s.ctx, `insert into goose_db_version (version_id, is_applied) values (999, true)`)
+	_, err := s.Database.Writer.ExecContext(s.ctx, `insert into goose_db_version (version_id, is_applied) values (999, true)`)
 	s.must(err)
 	_, err = Open(t.Context(), Options{URL: file})
 	if err == nil || !strings.Contains(err.Error(), "run a newer tabi") {
@@ -168,7 +168,7 @@ func TestTheDatabaseGoesAway(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()})
 		ctx, cancel := context.WithCancel(s.ctx)
 		// The connection is cut in the middle: nothing is half-stored.
-		err := s.Change(ctx, noon, func(tx sqldb.Conn, b *unit.Unit) error {
+		err := s.Units.Change(ctx, noon, func(tx sqldb.Conn, b *unit.Unit) error {
 			if err := b.Lock(ctx, []string{"ana"}); err != nil {
 				return err
 			}
@@ -180,12 +180,12 @@ func TestTheDatabaseGoesAway(t *testing.T) {
 			return nil
 		})
 		if err == nil || !strings.HasPrefix(err.Error(), "database: ") {
-			s.Fatalf("got error %v", err)
+			s.T.Fatalf("got error %v", err)
 		}
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.Events, c.Customers}, []int64{0, 0})
-		s.must(s.Ping(s.ctx))
+		s.must(s.Database.Ping(s.ctx))
 	})
 }
 
@@ -198,10 +198,10 @@ func TestAClosedStore(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, accept := s.Ingest(t.Context(), noon, []customer.SegmentCall{{Type: "track", MessageID: "1", UserID: "ana", Event: "Seen"}})
-	_, lease := s.Lease(t.Context(), wall, 1, time.Minute)
-	_, counts := s.Counts(t.Context())
-	for _, err := range []error{accept, lease, counts, s.Ping(t.Context())} {
+	_, accept := s.Intake.Ingest(t.Context(), noon, []customer.SegmentCall{{Type: "track", MessageID: "1", UserID: "ana", Event: "Seen"}})
+	_, lease := s.Outbox.Lease(t.Context(), wall, 1, time.Minute)
+	_, counts := s.Analytics.Counts(t.Context())
+	for _, err := range []error{accept, lease, counts, s.Database.Ping(t.Context())} {
 		if err == nil || !strings.HasPrefix(err.Error(), "database: ") {
 			t.Errorf("got error %v, want one that begins with database:", err)
 		}
@@ -219,8 +219,11 @@ func TestEnrollmentsArePaged(t *testing.T) {
 		var got []string
 		after := ""
 		for range 10 {
-			page, err := s.Enrollments(s.ctx, enrollment.EnrollmentFilter{Customer: "ana", Journey: "cart", State: unit.StateOpen,
-				After: after, Limit: 10})
+			page, err := s.Enrollments.Enrollments(
+				s.ctx,
+				enrollment.EnrollmentFilter{Customer: "ana", Journey: "cart", State: unit.StateOpen,
+					After: after, Limit: 10},
+			)
 			s.must(err)
 			if len(page) == 0 {
 				break
@@ -232,7 +235,7 @@ func TestEnrollmentsArePaged(t *testing.T) {
 		}
 		s.same(len(got), 25)
 		s.same([]string{got[0], got[24]}, []string{"0", "24"}) // in the order of entry
-		none, err := s.Enrollments(s.ctx, enrollment.EnrollmentFilter{Customer: "nobody"})
+		none, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{Customer: "nobody"})
 		s.must(err)
 		s.same(len(none), 0)
 	})

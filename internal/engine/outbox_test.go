@@ -20,7 +20,7 @@ func TestLeaseBringsTheStartFirst(t *testing.T) {
 	each(t, func(s *suite) {
 		d := cart(keyed)
 		clock := clock.Clock{Origin: noon, Epoch: wall, Scale: 3600}
-		s.must(s.SetClock(s.ctx, clock))
+		s.must(s.Customers.SetClock(s.ctx, clock))
 		s.publishes([]*journey.Definition{d})
 		s.ingest(noon, s.track("ana", "Cart Updated", props{"cart_id": "k1", "secret": "x"}))
 		s.ingest(noon, s.track("ana", "Order Completed", props{"cart_id": "k1"}), s.track("ana", "Cart Viewed", nil))
@@ -48,7 +48,7 @@ func TestLeaseBringsTheStartFirst(t *testing.T) {
 			},
 		)
 		if _, err := journey.Load(definition, d.Revision()); err != nil {
-			s.Fatal(err)
+			s.T.Fatal(err)
 		}
 	})
 }
@@ -69,9 +69,9 @@ func TestTwoRelaysLeaseDisjointly(t *testing.T) {
 			go func() {
 				defer wg.Done()
 				for range 20 {
-					l, err := s.Lease(s.ctx, wall, 10, time.Minute)
+					l, err := s.Outbox.Lease(s.ctx, wall, 10, time.Minute)
 					if err != nil {
-						s.Error(err)
+						s.T.Error(err)
 						return
 					}
 					mu.Lock()
@@ -86,7 +86,7 @@ func TestTwoRelaysLeaseDisjointly(t *testing.T) {
 		s.same(len(held), 100)
 		for id, n := range held {
 			if n != 1 {
-				s.Fatalf("%s was leased %d times", id, n)
+				s.T.Fatalf("%s was leased %d times", id, n)
 			}
 		}
 	})
@@ -98,14 +98,14 @@ func TestALostLeaseIsRefused(t *testing.T) {
 		s.ingest(noon, s.track("ana", "Cart Updated", nil))
 		first := s.lease()[0]
 		s.same(len(s.lease()), 0)
-		later, err := s.Lease(s.ctx, wall.Add(2*time.Minute), 10, time.Minute)
+		later, err := s.Outbox.Lease(s.ctx, wall.Add(2*time.Minute), 10, time.Minute)
 		s.must(err)
 		s.same(len(later), 1) // the relay that held it died
-		s.refused(s.Delivered(s.ctx, first, 1), unit.ErrSuperseded)
-		s.refused(s.ReleaseLease(s.ctx, first, "", time.Time{}), unit.ErrSuperseded)
-		s.must(s.Delivered(s.ctx, later[0], 1))
-		s.must(s.Delivered(s.ctx, later[0], 1)) // said twice
-		s.must(s.ReleaseLease(s.ctx, later[0], "", time.Time{}))
+		s.refused(s.Outbox.Delivered(s.ctx, first, 1), unit.ErrSuperseded)
+		s.refused(s.Outbox.ReleaseLease(s.ctx, first, "", time.Time{}), unit.ErrSuperseded)
+		s.must(s.Outbox.Delivered(s.ctx, later[0], 1))
+		s.must(s.Outbox.Delivered(s.ctx, later[0], 1)) // said twice
+		s.must(s.Outbox.ReleaseLease(s.ctx, later[0], "", time.Time{}))
 		s.same(len(s.lease()), 0)
 	})
 }
@@ -119,22 +119,22 @@ func TestPoisonBlocksNobodyElse(t *testing.T) {
 		for n := range 5 {
 			for _, l := range s.lease() {
 				s.same(l.Attempts, n)
-				s.must(s.ReleaseLease(s.ctx, l, "Temporal says no", wall))
+				s.must(s.Outbox.ReleaseLease(s.ctx, l, "Temporal says no", wall))
 			}
 		}
 		s.ingest(noon.Add(time.Hour), s.track("good", "Cart Updated", nil))
-		l, err := s.Lease(s.ctx, wall, 1, time.Minute)
+		l, err := s.Outbox.Lease(s.ctx, wall, 1, time.Minute)
 		s.must(err)
 		s.same(l[0].Enrollment.Customer, "good") // though the others are older and due
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.Failing, c.Pending}, []int64{5, 6})
 		s.same(c.OldestPending, noon)
 		for _, l := range s.lease() {
-			s.must(s.ReleaseLease(s.ctx, l, "again", wall.Add(time.Minute)))
+			s.must(s.Outbox.ReleaseLease(s.ctx, l, "again", wall.Add(time.Minute)))
 		}
 		s.same(len(s.lease()), 0) // not before its time
-		l, err = s.Lease(s.ctx, wall.Add(time.Minute), 10, time.Minute)
+		l, err = s.Outbox.Lease(s.ctx, wall.Add(time.Minute), 10, time.Minute)
 		s.must(err)
 		s.same(len(l), 6)
 	})
@@ -157,13 +157,13 @@ func TestLongQueuesComeInPieces(t *testing.T) {
 
 // drain2 delivers a lease and then the rest.
 func (s *suite) drain2(l outbox.Lease) []string {
-	s.Helper()
+	s.T.Helper()
 	var out []string
 	for _, d := range l.Deliveries {
 		out = append(out, told(l, d))
-		s.must(s.Delivered(s.ctx, l, d.Seq))
+		s.must(s.Outbox.Delivered(s.ctx, l, d.Seq))
 	}
-	s.must(s.ReleaseLease(s.ctx, l, "", time.Time{}))
+	s.must(s.Outbox.ReleaseLease(s.ctx, l, "", time.Time{}))
 	return append(out, s.drain()...)
 }
 
@@ -172,15 +172,15 @@ func TestCommittedWakesTheRelay(t *testing.T) {
 		s.publishes([]*journey.Definition{cart()})
 		s.ingest(noon, s.track("ana", "Unheard", nil))
 		select {
-		case <-s.Committed():
-			s.Fatal("woken for nothing")
+		case <-s.Units.Committed():
+			s.T.Fatal("woken for nothing")
 		default:
 		}
 		s.ingest(noon, s.track("ana", "Cart Updated", nil), s.track("ben", "Cart Updated", nil))
 		select {
-		case <-s.Committed():
+		case <-s.Units.Committed():
 		default:
-			s.Fatal("not woken")
+			s.T.Fatal("not woken")
 		}
 	})
 }
@@ -188,15 +188,15 @@ func TestCommittedWakesTheRelay(t *testing.T) {
 func TestCommands(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{cart()})
-		s.refused(s.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "exit"}), sqldb.ErrNotFound)
+		s.refused(s.Enrollments.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "exit"}), sqldb.ErrNotFound)
 		e := s.enters("ana", nil)
-		s.must(s.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "pause", By: "eve", Reason: "holiday"}))
+		s.must(s.Enrollments.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "pause", By: "eve", Reason: "holiday"}))
 		s.same(s.byID(e.ID).Paused, true)
 		l := s.lease()[0]
 		s.same(l.Deliveries[0].Delivery.Command, &contract.Command{Kind: "pause", By: "eve", Reason: "holiday"})
 		s.same(l.Deliveries[0].Delivery.Enrollment, e.ID)
 		s.ends(e, "cancelled", noon)
-		s.refused(s.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "exit"}), sqldb.ErrNotFound)
+		s.refused(s.Enrollments.Command(s.ctx, noon, "cart/ana", contract.Command{Kind: "exit"}), sqldb.ErrNotFound)
 	})
 }
 
@@ -205,36 +205,36 @@ func TestPauseJourney(t *testing.T) {
 		s.publishes([]*journey.Definition{cart(), cart(named("other"))}, reminder())
 		e := s.enters2("ana")
 		s.enters2("ben")
-		n, err := s.PauseJourney(s.ctx, noon, "cart", "eve", true)
+		n, err := s.Enrollments.PauseJourney(s.ctx, noon, "cart", "eve", true)
 		s.must(err)
 		s.same(n, 2)
 		s.same(s.drain(), []string{"pause cart/ana", "pause cart/ben"})
 		res, err := s.asks(wall, s.send(e, "k"), yes)
 		s.must(err)
 		s.same(res.Done, &contract.SendResult{Status: contract.StatusPaused})
-		rows, err := s.Sends(s.ctx, message.SendFilter{})
+		rows, err := s.Messages.Sends(s.ctx, message.SendFilter{})
 		s.must(err)
 		s.same(len(rows), 0)
 		s.same(s.ingest(noon, s.track("eve", "Cart Updated", nil))[0].Entered, []string{"other/eve"})
 		s.drain()
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same(c.PausedJourneys, []string{"cart"})
-		n, err = s.PauseJourney(s.ctx, noon, "cart", "eve", false)
+		n, err = s.Enrollments.PauseJourney(s.ctx, noon, "cart", "eve", false)
 		s.must(err)
 		s.same(n, 2)
 		s.same(s.drain(), []string{"resume cart/ana", "resume cart/ben"})
 		res, err = s.asks(wall, s.send(e, "k"), yes)
 		s.must(err)
 		s.same(res.Verdict.Channel, "email")
-		_, err = s.PauseJourney(s.ctx, noon, "nowhere", "eve", true)
+		_, err = s.Enrollments.PauseJourney(s.ctx, noon, "nowhere", "eve", true)
 		s.refused(err, sqldb.ErrNotFound)
 	})
 }
 
 // enters2 enters cart where other journeys are entered too.
 func (s *suite) enters2(customerID string) unit.Enrollment {
-	s.Helper()
+	s.T.Helper()
 	s.ingest(noon, s.track(customerID, "Cart Updated", nil))
 	s.drain()
 	return s.at("cart/" + customerID)

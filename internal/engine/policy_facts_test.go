@@ -16,19 +16,19 @@ import (
 
 // governed publishes two journeys, cart and other, under a contact policy.
 func (s *suite) governed(p journey.Policy) {
-	s.Helper()
+	s.T.Helper()
 	c := content(
 		[]*journey.Definition{cart(reentry(journey.ReentryAlways, 0)), cart(named("other"), reentry(journey.ReentryAlways, 0))},
 		reminder(),
 	)
 	c.Policy = &p
-	_, err := s.Publish(s.ctx, noon, c)
+	_, err := s.Catalog.Publish(s.ctx, noon, c)
 	s.must(err)
 }
 
 // both enters cart and other.
 func (s *suite) both(customerID string) (cart, other unit.Enrollment) {
-	s.Helper()
+	s.T.Helper()
 	s.has(customerID, props{"email": "a@example.com", "push_token": "t1"})
 	r := s.ingest(noon, s.track(customerID, "Cart Updated", nil))
 	s.drain()
@@ -37,13 +37,13 @@ func (s *suite) both(customerID string) (cart, other unit.Enrollment) {
 
 // decides reserves a send at a time, and returns its status and reason.
 func (s *suite) decides(e unit.Enrollment, key string, at time.Time, change ...func(*journey.Send)) (message.Reservation, string) {
-	s.Helper()
+	s.T.Helper()
 	in := s.send(e, key)
 	in.Spec.Via = []string{"email"}
 	for _, f := range change {
 		f(&in.Spec)
 	}
-	r, err := s.Reserve(s.ctx, at, wall, in, time.Minute)
+	r, err := s.Messages.Reserve(s.ctx, at, wall, in, time.Minute)
 	s.must(err)
 	if r.Done == nil {
 		return r, "permitted"
@@ -52,8 +52,8 @@ func (s *suite) decides(e unit.Enrollment, key string, at time.Time, change ...f
 }
 
 func (s *suite) settles(r message.Reservation, at time.Time, status string) {
-	s.Helper()
-	s.must(s.Settle(s.ctx, at, r, message.Settlement{Status: status}))
+	s.T.Helper()
+	s.must(s.Messages.Settle(s.ctx, at, r, message.Settlement{Status: status}))
 }
 
 func by(channel string) func(*journey.Send) {
@@ -101,7 +101,7 @@ func TestLimitsCountByChannelTopicAndCategory(t *testing.T) {
 		a, _ := s.both("ana")
 		n := 0
 		says := func(want string, change ...func(*journey.Send)) {
-			s.Helper()
+			s.T.Helper()
 			n++
 			r, got := s.decides(a, fmt.Sprintf("k%d", n), noon, change...)
 			s.same(got, want)
@@ -137,7 +137,7 @@ func TestADoubtfulContactCounts(t *testing.T) {
 		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
 		a, b := s.both("ana")
 		r, _ := s.decides(a, "a1", noon)
-		s.must(s.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusFailed, Unknown: true}))
+		s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusFailed, Unknown: true}))
 		_, got := s.decides(b, "b1", noon)
 		s.same(got, capped)
 	})
@@ -153,9 +153,9 @@ func TestConcurrentDecidersShareALimit(t *testing.T) {
 			wg.Go(func() {
 				e := []unit.Enrollment{a, b}[i%2]
 				in := s.send(e, fmt.Sprintf("k%d", i))
-				r, err := s.Reserve(s.ctx, noon, wall, in, time.Minute)
+				r, err := s.Messages.Reserve(s.ctx, noon, wall, in, time.Minute)
 				if err != nil {
-					s.Error(err)
+					s.T.Error(err)
 				} else if r.Done == nil {
 					allowed.Add(1)
 				}
@@ -227,7 +227,7 @@ func TestAHeldSendEndsWithItsInstance(t *testing.T) {
 		s.decides(b, "b1", night)
 		parked := func(seq int, step string) {
 			s.must(
-				s.Report(
+				s.Enrollments.Report(
 					s.ctx,
 					night,
 					contract.Report{
@@ -257,11 +257,11 @@ func TestAHeldRepeatKeepsItsDoubt(t *testing.T) {
 		_, got := s.decides(a, "a1", noon)
 		s.same(got, permitted)
 		in := s.send(a, "a1")
-		r, err := s.Reserve(s.ctx, night, wall.Add(time.Hour), in, time.Minute)
+		r, err := s.Messages.Reserve(s.ctx, night, wall.Add(time.Hour), in, time.Minute)
 		s.must(err)
 		s.same(r.Done.Status, contract.StatusHeld)
 		s.has("ana", props{"email": nil})
-		r, err = s.Reserve(s.ctx, morning, wall.Add(2*time.Hour), in, time.Minute)
+		r, err = s.Messages.Reserve(s.ctx, morning, wall.Add(2*time.Hour), in, time.Minute)
 		s.must(err)
 		s.same([]any{r.Unsettled, r.Verdict.Channel}, []any{true, "email"})
 	})
@@ -273,7 +273,7 @@ func TestTheSendOfADecisionIsNotHeld(t *testing.T) {
 		a, _ := s.both("ana")
 		in := s.send(a, "a1")
 		in.Action = "discount"
-		r, err := s.Reserve(s.ctx, night, wall, in, time.Minute)
+		r, err := s.Messages.Reserve(s.ctx, night, wall, in, time.Minute)
 		s.must(err)
 		s.same(r.Done, &contract.SendResult{Status: "suppressed", Reason: decisioning.QuietHours})
 		s.same(s.contact("a1").Action, "discount")
@@ -288,7 +288,7 @@ func TestASendThatIsGivenUpIsNotHeld(t *testing.T) {
 		s.settles(r, noon, contract.StatusRetry)
 		in := s.send(a, "a1")
 		in.GiveUp = contract.RetriesEnded
-		r, err := s.Reserve(s.ctx, night, wall, in, time.Minute)
+		r, err := s.Messages.Reserve(s.ctx, night, wall, in, time.Minute)
 		s.must(err)
 		s.same([]any{r.Done == nil, r.Verdict.Channel}, []any{true, "email"})
 		s.settles(r, night, contract.StatusFailed)
@@ -325,11 +325,11 @@ func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
 			a, b := s.both(id)
 			r, got := s.decides(a, id+"/a", noon)
 			s.same(got, permitted)
-			s.must(s.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusRetry, Unknown: unknown}))
+			s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusRetry, Unknown: unknown}))
 			_, got = s.decides(b, id+"/b1", noon)
 			s.same(got, "suppressed "+decisioning.CapReached)
 			s.must(
-				s.Report(
+				s.Enrollments.Report(
 					s.ctx,
 					noon,
 					contract.Report{Ref: ref(a), Seq: 1, Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: noon}},
@@ -359,7 +359,7 @@ func TestAnEarlierVisitIsLeftBehind(t *testing.T) {
 		s.decides(a, key(a, 2), night)
 		for _, e := range []unit.Enrollment{a, b} {
 			s.must(
-				s.Report(
+				s.Enrollments.Report(
 					s.ctx,
 					night,
 					contract.Report{

@@ -17,11 +17,11 @@ func TestOldDecisionsArePruned(t *testing.T) {
 		e := s.enters("ana", nil)
 		s.chooses(s.question(e, "open"), noon)
 		for i := range 3 {
-			_, err := s.DecideInbound(s.ctx, noon, offer.Inbound{UserID: "ben", Group: "offers", RequestID: fmt.Sprint("r", i)})
+			_, err := s.Offers.DecideInbound(s.ctx, noon, offer.Inbound{UserID: "ben", Group: "offers", RequestID: fmt.Sprint("r", i)})
 			s.must(err)
 		}
 		left := func() (keys []string) {
-			all, err := s.Decisions(s.ctx, offer.DecisionFilter{})
+			all, err := s.Offers.Decisions(s.ctx, offer.DecisionFilter{})
 			s.must(err)
 			for _, d := range all {
 				keys = append(keys, d.Key)
@@ -52,7 +52,7 @@ func TestSpentEvidenceIsPruned(t *testing.T) {
 		for _, id := range []string{"ana", "ben", "cem"} {
 			s.ingest(noon, s.track(id, "Product Viewed", nil), s.track(id, "Call Ended", props{"wait_minutes": 20}))
 		}
-		s.must(s.SetIntents(s.ctx, noon, "cem", map[string]float64{"complaint": 0.5}))
+		s.must(s.Intake.SetIntents(s.ctx, noon, "cem", map[string]float64{"complaint": 0.5}))
 		later := noon.Add(DefaultKeep + day)
 		before := s.strengths(later, "ana")
 		after, pruned, pages := "", int64(0), 0
@@ -67,7 +67,7 @@ func TestSpentEvidenceIsPruned(t *testing.T) {
 		s.same([]any{pruned, pages}, []any{int64(2), 2}) // the complaints of ana and ben; what was viewed still weighs
 		s.same(s.strengths(later, "ana"), before)
 		var kept int
-		s.must(s.Reader.QueryRowContext(s.ctx, `select count(*) from intent_evidence`).Scan(&kept))
+		s.must(s.Database.Reader.QueryRowContext(s.ctx, `select count(*) from intent_evidence`).Scan(&kept))
 		s.same(kept, 4)
 	})
 }
@@ -81,10 +81,10 @@ func TestDecisionsAreCounted(t *testing.T) {
 		for _, in := range []offer.Inbound{{Group: "offers", RequestID: "r"}, {Group: "offers", RequestID: "r"},
 			{Actions: []string{"points"}, RequestID: "n"}, {Group: "offers", Preview: true}} {
 			in.UserID = "ana"
-			_, err := s.DecideInbound(s.ctx, noon, in)
+			_, err := s.Offers.DecideInbound(s.ctx, noon, in)
 			s.must(err)
 		}
-		s.same(s.Decided(), map[offer.DecisionKind]int64{
+		s.same(s.Offers.Decided(), map[offer.DecisionKind]int64{
 			{Direction: "outbound", Outcome: "chosen"}:      1,
 			{Direction: "inbound", Outcome: "chosen"}:       1,
 			{Direction: "inbound", Outcome: "NOT_ELIGIBLE"}: 1,

@@ -18,7 +18,7 @@ func BenchmarkTakeTokens(b *testing.B) {
 		now, pace := wall, message.Pace{Interval: time.Millisecond, Burst: 1000}
 		for b.Loop() {
 			now = now.Add(time.Millisecond)
-			if _, _, err := s.TakeTokens(b.Context(), now, "email", 1, pace, time.Hour); err != nil {
+			if _, _, err := s.Messages.TakeTokens(b.Context(), now, "email", 1, pace, time.Hour); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -29,34 +29,34 @@ func (s *suite) send(e unit.Enrollment, key string) contract.Send {
 
 // has sets traits of the customer, without an event.
 func (s *suite) has(customerID string, traits props) {
-	s.Helper()
-	s.must(s.SetTraits(s.ctx, noon, customerID, traits))
+	s.T.Helper()
+	s.must(s.Customers.SetTraits(s.ctx, noon, customerID, traits))
 }
 
 // asks reserves a send to a customer with these traits.
 func (s *suite) asks(at time.Time, in contract.Send, traits props) (message.Reservation, error) {
-	s.Helper()
+	s.T.Helper()
 	s.has(in.Customer, traits)
-	return s.Reserve(s.ctx, noon, at, in, time.Minute)
+	return s.Messages.Reserve(s.ctx, noon, at, in, time.Minute)
 }
 
 func (s *suite) reserves(e unit.Enrollment, key string, at time.Time, traits props) message.Reservation {
-	s.Helper()
+	s.T.Helper()
 	r, err := s.asks(at, s.send(e, key), traits)
 	s.must(err)
 	return r
 }
 
 func (s *suite) contact(key string) message.Send {
-	s.Helper()
-	all, err := s.Sends(s.ctx, message.SendFilter{})
+	s.T.Helper()
+	all, err := s.Messages.Sends(s.ctx, message.SendFilter{})
 	s.must(err)
 	for _, c := range all {
 		if c.Key == key {
 			return c
 		}
 	}
-	s.Fatalf("no contact %s", key)
+	s.T.Fatalf("no contact %s", key)
 	return message.Send{}
 }
 
@@ -72,14 +72,14 @@ func TestReserveAndSettle(t *testing.T) {
 		)
 		s.same(r.Vars.Entry, props{"cart_id": "k1"})
 		s.must(
-			s.Settle(
+			s.Messages.Settle(
 				s.ctx,
 				noon.Add(time.Second),
 				r,
 				message.Settlement{Status: contract.StatusSent, ProviderID: "p1", Said: map[string]string{"title": "Hi"}},
 			),
 		)
-		s.must(s.Settle(s.ctx, noon.Add(time.Second), r, message.Settlement{Status: contract.StatusSent})) // said twice
+		s.must(s.Messages.Settle(s.ctx, noon.Add(time.Second), r, message.Settlement{Status: contract.StatusSent})) // said twice
 		s.same(
 			s.contact("k"),
 			message.Send{
@@ -102,7 +102,7 @@ func TestReserveAndSettle(t *testing.T) {
 			},
 		)
 		s.same(s.reserves(e, "k", wall, no).Done, &contract.SendResult{Status: "sent", Channel: "email"})
-		s.refused(s.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusFailed}), unit.ErrSuperseded)
+		s.refused(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusFailed}), unit.ErrSuperseded)
 	})
 }
 
@@ -115,15 +115,15 @@ func TestReserveLease(t *testing.T) {
 		s.refused(err, message.ErrBusy)
 		second := s.reserves(e, "k", wall.Add(2*time.Minute), push)
 		s.same([]any{second.Unsettled, second.Verdict.Channel}, []any{true, "email"}) // it may have gone out there
-		s.refused(s.Settle(s.ctx, noon, first, message.Settlement{Status: contract.StatusSent}), unit.ErrSuperseded)
-		s.must(s.Settle(s.ctx, noon, second, message.Settlement{Status: contract.StatusRetry, Reason: "421"}))
+		s.refused(s.Messages.Settle(s.ctx, noon, first, message.Settlement{Status: contract.StatusSent}), unit.ErrSuperseded)
+		s.must(s.Messages.Settle(s.ctx, noon, second, message.Settlement{Status: contract.StatusRetry, Reason: "421"}))
 		s.same(s.contact("k").Unknown, true)
 		third := s.reserves(e, "k", wall, push)
 		s.same(
 			[]any{third.Unsettled, third.Verdict.Channel},
 			[]any{true, "email"},
 		) // the second surely failed; the first may still have gone out
-		s.must(s.Settle(s.ctx, noon, third, message.Settlement{Status: contract.StatusSent}))
+		s.must(s.Messages.Settle(s.ctx, noon, third, message.Settlement{Status: contract.StatusSent}))
 		got := s.contact("k")
 		s.same([]any{got.Unknown, got.Attempts, got.Channel}, []any{false, 2, "email"})
 	})
@@ -171,11 +171,11 @@ func TestReserveRaceHasOneWinner(t *testing.T) {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				switch _, err := s.Reserve(s.ctx, noon, wall, s.send(e, "k"), time.Minute); {
+				switch _, err := s.Messages.Reserve(s.ctx, noon, wall, s.send(e, "k"), time.Minute); {
 				case err == nil:
 					won.Add(1)
 				case !errors.Is(err, message.ErrBusy):
-					s.Error(err)
+					s.T.Error(err)
 				}
 			}()
 		}
@@ -190,7 +190,7 @@ func TestGoneAddressesBounce(t *testing.T) {
 		e := s.enters("ana", nil)
 		r := s.reserves(e, "k", wall, yes)
 		s.must(
-			s.Settle(
+			s.Messages.Settle(
 				s.ctx,
 				noon,
 				r,
@@ -211,7 +211,7 @@ func TestASendThatOutlivesItsInstance(t *testing.T) {
 			e := s.enters("c"+strconv.Itoa(i), nil)
 			r := s.reserves(e, e.ID, wall, yes)
 			s.ends(e, "goal", noon)
-			s.must(s.Settle(s.ctx, noon, r, message.Settlement{Status: c.settled, Reason: "why"}))
+			s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: c.settled, Reason: "why"}))
 			s.same(s.contact(e.ID).Status, c.want)
 		}
 	})
@@ -224,7 +224,7 @@ func TestAppMessages(t *testing.T) {
 		for i := range 3 {
 			r := s.inApp(e, strconv.Itoa(i))
 			s.must(
-				s.Settle(
+				s.Messages.Settle(
 					s.ctx,
 					noon.Add(time.Duration(i)*time.Second),
 					r,
@@ -233,7 +233,7 @@ func TestAppMessages(t *testing.T) {
 			)
 		}
 		s.inApp(e, "pending")
-		got, err := s.AppMessages(s.ctx, "ana", 2)
+		got, err := s.Messages.AppMessages(s.ctx, "ana", 2)
 		s.must(err)
 		s.same([]string{got[0].Said["title"], got[1].Said["title"]}, []string{"2", "1"})
 		s.same(len(got), 2)
@@ -241,7 +241,7 @@ func TestAppMessages(t *testing.T) {
 }
 
 func (s *suite) inApp(e unit.Enrollment, key string) message.Reservation {
-	s.Helper()
+	s.T.Helper()
 	in := s.send(e, key)
 	in.Spec.Via = []string{"app"}
 	r, err := s.asks(wall, in, yes)
@@ -257,17 +257,17 @@ func TestDoubtKeepsItsChannel(t *testing.T) {
 		s.has("ana", props{"push_token": "t1"})
 		e := s.enters2("ana")
 		in := s.send(e, "k")
-		r, err := s.Reserve(s.ctx, noon, wall, in, time.Minute)
+		r, err := s.Messages.Reserve(s.ctx, noon, wall, in, time.Minute)
 		s.must(err)
 		s.same(r.Verdict.Channel, "push")
-		s.must(s.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusRetry, Unknown: true}))
+		s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusRetry, Unknown: true}))
 		s.has("ana", props{"push_token": "t1", "email": "a@example.com"})
-		r, err = s.Reserve(s.ctx, noon, wall, in, time.Minute)
+		r, err = s.Messages.Reserve(s.ctx, noon, wall, in, time.Minute)
 		s.must(err)
 		s.same([]any{r.Unsettled, r.Verdict.Channel}, []any{true, "push"})
-		s.must(s.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusRetry, Unknown: true}))
+		s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusRetry, Unknown: true}))
 		s.has("ana", props{"push_token": "t1", "email": "a@example.com", "consent": props{"push": false}})
-		r, err = s.Reserve(s.ctx, noon, wall, in, time.Minute)
+		r, err = s.Messages.Reserve(s.ctx, noon, wall, in, time.Minute)
 		s.must(err)
 		if r.Done == nil || r.Done.Status != contract.StatusSuppressed || r.Done.Reason != "NO_CONSENT" {
 			t.Errorf("said by another channel: %+v", r)

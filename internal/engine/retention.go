@@ -40,6 +40,6 @@ func (s *Engine) Prune(ctx context.Context, now time.Time, keep time.Duration, a
 		}
 		out.More = out.Decisions >= int64(limit)
 	}
-	out.Evidence, out.Next, err = s.IntentRoom.PruneEvidence(ctx, now, before, after, limit)
+	out.Evidence, out.Next, err = s.Intents.PruneEvidence(ctx, now, before, after, limit)
 	return out, err
 }

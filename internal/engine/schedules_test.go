@@ -24,15 +24,15 @@ func everyDay(at journey.LocalTime, zone string) journey.Schedule {
 
 // runs runs schedules at a moment until there is no more to do, and says who entered, in order.
 func (s *suite) runs(now time.Time) []string {
-	s.Helper()
+	s.T.Helper()
 	for n := 0; ; n++ {
-		more, err := s.RunSchedules(s.ctx, now, wall)
+		more, err := s.Enrollments.RunSchedules(s.ctx, now, wall)
 		s.must(err)
 		if !more {
 			break
 		}
 		if n > 10000 {
-			s.Fatal("the schedules never end")
+			s.T.Fatal("the schedules never end")
 		}
 	}
 	var out []string
@@ -44,8 +44,8 @@ func (s *suite) runs(now time.Time) []string {
 }
 
 func (s *suite) next(now time.Time) time.Time {
-	s.Helper()
-	at, err := s.NextSchedule(s.ctx, now)
+	s.T.Helper()
+	at, err := s.Enrollments.NextSchedule(s.ctx, now)
 	s.must(err)
 	return at
 }
@@ -71,9 +71,9 @@ func TestEntryBySchedule(t *testing.T) {
 		one := utcTime("2026-03-02T12:00:00Z") // published at this very moment: starts at the next
 		s.same(s.next(one), utcTime("2026-03-03T12:00:00Z"))
 		for _, id := range []string{"ana", "ben", "cem"} {
-			s.must(s.SetTraits(s.ctx, noon, id, props{"tier": "gold"}))
+			s.must(s.Customers.SetTraits(s.ctx, noon, id, props{"tier": "gold"}))
 		}
-		s.must(s.SetTraits(s.ctx, noon, "dan", props{"tier": "silver"}))
+		s.must(s.Customers.SetTraits(s.ctx, noon, "dan", props{"tier": "silver"}))
 		s.same(s.runs(noon), []string(nil))
 		due := utcTime("2026-03-03T12:00:00Z")
 		s.same(s.runs(due.Add(-time.Second)), []string(nil))
@@ -82,10 +82,10 @@ func TestEntryBySchedule(t *testing.T) {
 		s.same(s.next(due), due.Add(24*time.Hour))
 		e := s.at("digest/ana")
 		s.same([]string{e.EntryName, e.EntryEvent}, []string{"Journey Scheduled", "tabi.schedule/digest/2026-03-03T12:00:00Z/ana"})
-		ev, err := customer.EventByID(s.ctx, s.Reader, e.EntryEvent)
+		ev, err := customer.EventByID(s.ctx, s.Database.Reader, e.EntryEvent)
 		s.must(err)
 		s.same(ev.Properties, props{"scheduled_at": "2026-03-03T12:00:00Z"})
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same(c.Events, int64(3)) // of those who entered alone
 	})
@@ -96,7 +96,7 @@ func TestSchedulesInEverybodysZone(t *testing.T) {
 		s.publishes([]*journey.Definition{weekly(everyDay("09:00", ""))}, reminder())
 		for id, zone := range map[string]any{"tokyo": "Asia/Tokyo", "york": "America/New_York", "berlin": "Europe/Berlin", "none": nil,
 			"odd": "Mars/Base", "number": 7} {
-			s.must(s.SetTraits(s.ctx, noon, id, props{"timezone": zone}))
+			s.must(s.Customers.SetTraits(s.ctx, noon, id, props{"timezone": zone}))
 		}
 		now := noon
 		var story []string
@@ -119,7 +119,7 @@ func TestSchedulesInEverybodysZone(t *testing.T) {
 func TestSchedulesAcrossSummerTime(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("02:30", "Europe/Berlin"))}, reminder())
-		s.must(s.SetTraits(s.ctx, noon, "ana", nil))
+		s.must(s.Customers.SetTraits(s.ctx, noon, "ana", nil))
 		for _, day := range []struct{ before, at string }{
 			{"2026-03-28T03:00:00Z", "2026-03-29T01:00:00Z"}, // skipped: the next that exists
 			{"2026-03-29T02:00:00Z", "2026-03-30T00:30:00Z"},
@@ -136,7 +136,7 @@ func TestSchedulesAcrossSummerTime(t *testing.T) {
 func TestMissedMoments(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("13:00", "UTC"))}, reminder())
-		s.must(s.SetTraits(s.ctx, noon, "ana", nil))
+		s.must(s.Customers.SetTraits(s.ctx, noon, "ana", nil))
 		s.same(s.runs(utcTime("2026-03-09T12:59:59Z")), []string{"ana"}) // a week away: of seven the latest alone
 		s.same(s.next(utcTime("2026-03-09T12:59:59Z")), utcTime("2026-03-09T13:00:00Z"))
 		s.same(s.at("digest/ana").EntryEvent, "tabi.schedule/digest/2026-03-08T13:00:00Z/ana")
@@ -152,15 +152,15 @@ func TestMissedMoments(t *testing.T) {
 func TestScheduleKeepsTheRules(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("13:00", "UTC"), reentry(journey.ReentryAfterExit, 0))}, reminder())
-		s.must(s.SetTraits(s.ctx, noon, "ana", nil))
+		s.must(s.Customers.SetTraits(s.ctx, noon, "ana", nil))
 		day := func(n int) time.Time { return noon.Add(time.Duration(n)*24*time.Hour + time.Hour) }
 		s.same(s.runs(day(0)), []string{"ana"})
 		s.same(s.runs(day(1)), []string(nil)) // still open
 		s.ends(s.at("digest/ana"), "completed", day(1))
-		_, err := s.PauseJourney(s.ctx, noon, "digest", "me", true)
+		_, err := s.Enrollments.PauseJourney(s.ctx, noon, "digest", "me", true)
 		s.must(err)
 		s.same(s.runs(day(2)), []string(nil))
-		_, err = s.PauseJourney(s.ctx, noon, "digest", "me", false)
+		_, err = s.Enrollments.PauseJourney(s.ctx, noon, "digest", "me", false)
 		s.must(err)
 		s.same(s.runs(day(2)), []string(nil)) // the moment is over
 		// Publishing the same schedule again changes nothing of its progress; one that left starts afresh.
@@ -181,7 +181,7 @@ func TestSchedulesOfMergedCustomers(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishes([]*journey.Definition{weekly(everyDay("13:00", ""))}, reminder())
 		for _, id := range []string{"ana", "ben", "old"} {
-			s.must(s.SetTraits(s.ctx, noon, id, props{"timezone": "Asia/Tokyo"}))
+			s.must(s.Customers.SetTraits(s.ctx, noon, id, props{"timezone": "Asia/Tokyo"}))
 		}
 		tokyo := utcTime("2026-03-03T04:00:00Z")
 		s.same(s.runs(tokyo), []string{"ana", "ben", "old"})
@@ -203,15 +203,15 @@ func TestSchedulersAtOnce(t *testing.T) {
 		s.ingest(noon, calls...)
 		now := noon.Add(24 * time.Hour)
 		// A process crashes after the first page: another takes over its lease.
-		p, _, err := s.TakeMoment(s.ctx, now, wall.Add(-time.Hour))
+		p, _, err := s.Enrollments.TakeMoment(s.ctx, now, wall.Add(-time.Hour))
 		s.must(err)
-		_, err = s.SchedulePage(s.ctx, now, p)
+		_, err = s.Enrollments.SchedulePage(s.ctx, now, p)
 		s.must(err)
 		done := make(chan error, 4)
 		for range 4 {
 			go func() {
 				for {
-					more, err := s.RunSchedules(s.ctx, now, wall)
+					more, err := s.Enrollments.RunSchedules(s.ctx, now, wall)
 					if err != nil || !more {
 						done <- err
 						return
@@ -222,10 +222,10 @@ func TestSchedulersAtOnce(t *testing.T) {
 		for range 4 {
 			s.must(<-done)
 		}
-		if _, err := s.SchedulePage(s.ctx, now, p); err != unit.ErrSuperseded {
-			s.Fatalf("the one who crashed goes on: %v", err)
+		if _, err := s.Enrollments.SchedulePage(s.ctx, now, p); err != unit.ErrSuperseded {
+			s.T.Fatalf("the one who crashed goes on: %v", err)
 		}
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.Open["digest"], c.Open["daily"], c.Events}, []int64{n, n, 3 * n})
 		s.same(s.next(now).After(now), true)
@@ -258,15 +258,15 @@ func TestSchedulesOfManyZones(t *testing.T) {
 			}
 			for more := true; more; {
 				var err error
-				more, err = s.RunSchedules(s.ctx, now, wall)
+				more, err = s.Enrollments.RunSchedules(s.ctx, now, wall)
 				s.must(err)
 			}
 		}
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.Open["digest"], c.Events}, []int64{n, 2 * n})
 		if moments < 26 {
-			s.Fatalf("only %d moments", moments)
+			s.T.Fatalf("only %d moments", moments)
 		}
 	})
 }

@@ -23,11 +23,11 @@ func TestMemoriesAreIndependent(t *testing.T) {
 		go func() {
 			var err error
 			for n := range 20 {
-				if _, e := a.Ingest(a.ctx, noon, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n),
+				if _, e := a.Intake.Ingest(a.ctx, noon, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n),
 					UserID: fmt.Sprintf("c%d", i), Event: "Cart Updated"}}); e != nil {
 					err = e
 				}
-				if _, e := a.Counts(a.ctx); e != nil {
+				if _, e := a.Analytics.Counts(a.ctx); e != nil {
 					err = e
 				}
 			}
@@ -37,13 +37,13 @@ func TestMemoriesAreIndependent(t *testing.T) {
 	for range 16 {
 		a.must(<-done)
 	}
-	c, err := a.Counts(a.ctx)
+	c, err := a.Analytics.Counts(a.ctx)
 	a.must(err)
 	a.same([]int64{c.Events, c.Customers, c.Open["cart"]}, []int64{320, 16, 16})
-	c, err = b.Counts(b.ctx)
+	c, err = b.Analytics.Counts(b.ctx)
 	b.must(err)
 	b.same([]int64{c.Events, c.Customers}, []int64{0, 0})
-	n, _, err := b.Content(b.ctx)
+	n, _, err := b.Catalog.Content(b.ctx)
 	b.must(err)
 	b.same(n, 0)
 }
@@ -53,21 +53,21 @@ func TestSeed(t *testing.T) {
 		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) {
 			d.Entry = journey.Entry{When: `customer.tier == "gold"`, Reentry: journey.ReentryAlways}
 		})}, reminder())
-		s.must(s.SetTraits(s.ctx, noon, "ana", props{"tier": "gold", "consent": props{"marketing": true}}))
-		s.must(s.SetTraits(s.ctx, noon, "ana", props{"consent": props{"email": false}}))
+		s.must(s.Customers.SetTraits(s.ctx, noon, "ana", props{"tier": "gold", "consent": props{"marketing": true}}))
+		s.must(s.Customers.SetTraits(s.ctx, noon, "ana", props{"consent": props{"email": false}}))
 		s.same(s.customer("ana").Traits, props{"tier": "gold", "consent": props{"marketing": true, "email": false}})
-		s.must(s.SetTraits(s.ctx, noon, "ben", nil))
+		s.must(s.Customers.SetTraits(s.ctx, noon, "ben", nil))
 		s.same(s.customer("ben").Traits, props{})
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		s.same([]int64{c.Customers, c.Events, c.Pending}, []int64{2, 0, 0})
 		// What is seeded is how it was before: the next event does not find it new.
 		s.same(len(s.ingest(noon, s.track("ana", "Page", nil))[0].Entered), 0)
-		if err := s.SetTraits(s.ctx, noon, "", nil); !message.IsInput(err) {
-			s.Fatalf("got %v", err)
+		if err := s.Customers.SetTraits(s.ctx, noon, "", nil); !message.IsInput(err) {
+			s.T.Fatalf("got %v", err)
 		}
-		if err := s.SetTraits(s.ctx, noon, "ana", props{"x": func() {}}); !message.IsInput(err) {
-			s.Fatalf("got %v", err)
+		if err := s.Customers.SetTraits(s.ctx, noon, "ana", props{"x": func() {}}); !message.IsInput(err) {
+			s.T.Fatalf("got %v", err)
 		}
 	})
 }
@@ -109,26 +109,26 @@ func benchmarkHotPath(b *testing.B, url string) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Publish(b.Context(), noon, content([]*journey.Definition{cart(keyed)}, reminder())); err != nil {
+	if _, err := s.Catalog.Publish(b.Context(), noon, content([]*journey.Definition{cart(keyed)}, reminder())); err != nil {
 		b.Fatal(err)
 	}
 	n := 0
 	for b.Loop() {
 		n++
 		now := noon.Add(time.Duration(n) * time.Second)
-		if _, err := s.Ingest(b.Context(), now, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprint(n),
+		if _, err := s.Intake.Ingest(b.Context(), now, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprint(n),
 			UserID: fmt.Sprintf("c%d", n%100), Event: "Cart Updated", Properties: props{"cart_id": "1"}}}); err != nil {
 			b.Fatal(err)
 		}
-		leases, err := s.Lease(b.Context(), wall, 10, time.Minute)
+		leases, err := s.Outbox.Lease(b.Context(), wall, 10, time.Minute)
 		if err != nil {
 			b.Fatal(err)
 		}
 		for _, l := range leases {
-			if err := s.Delivered(b.Context(), l, l.Deliveries[len(l.Deliveries)-1].Seq); err != nil {
+			if err := s.Outbox.Delivered(b.Context(), l, l.Deliveries[len(l.Deliveries)-1].Seq); err != nil {
 				b.Fatal(err)
 			}
-			if err := s.ReleaseLease(b.Context(), l, "", time.Time{}); err != nil {
+			if err := s.Outbox.ReleaseLease(b.Context(), l, "", time.Time{}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -142,7 +142,7 @@ func BenchmarkIngest(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder())); err != nil {
+	if _, err := s.Catalog.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder())); err != nil {
 		b.Fatal(err)
 	}
 	n := 0
@@ -165,7 +165,7 @@ func BenchmarkIngest(b *testing.B) {
 				},
 			)
 		}
-		if _, err := s.Ingest(b.Context(), noon, calls); err != nil {
+		if _, err := s.Intake.Ingest(b.Context(), noon, calls); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestMemoryOutlivesItsCallers(t *testing.T) {
 	s.enters("ana", nil)
 	for i := range 20 {
 		ctx, cancel := context.WithCancel(s.ctx)
-		err := s.Change(ctx, noon, func(tx sqldb.Conn, b *unit.Unit) error {
+		err := s.Units.Change(ctx, noon, func(tx sqldb.Conn, b *unit.Unit) error {
 			if i%2 == 0 {
 				cancel()
 			}
@@ -196,11 +196,11 @@ func TestMemoryOutlivesItsCallers(t *testing.T) {
 		}
 		gone, cancel := context.WithCancel(s.ctx)
 		cancel()
-		if _, err := s.Counts(gone); err == nil {
+		if _, err := s.Analytics.Counts(gone); err == nil {
 			t.Fatal("it was not given up")
 		}
 	}
-	c, err := s.Counts(s.ctx)
+	c, err := s.Analytics.Counts(s.ctx)
 	s.must(err)
 	s.same([]int64{c.Events, c.Customers, c.Open["cart"]}, []int64{1, 1, 1})
 }

@@ -11,9 +11,9 @@ import (
 
 // passages are an enrollment's, in order.
 func (s *suite) passages(enrollmentID string) []string {
-	s.Helper()
+	s.T.Helper()
 	var out []string
-	r, err := s.Writer.QueryContext(
+	r, err := s.Database.Writer.QueryContext(
 		s.ctx,
 		`select step, visit, arm, outcome from step_visits where enrollment = $1 order by seq, position`,
 		enrollmentID,
@@ -44,9 +44,9 @@ func TestPassagesAreWrittenOnce(t *testing.T) {
 			pass("a", 2, "else", noon.Add(time.Second)),
 			pass("b", 0, contract.ArmSkipped, noon.Add(time.Second)),
 		}
-		s.must(s.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Passed: first}))
+		s.must(s.Enrollments.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Passed: first}))
 		s.must(
-			s.Report(
+			s.Enrollments.Report(
 				s.ctx,
 				noon,
 				contract.Report{

@@ -38,7 +38,7 @@ var channels = []channel.Spec{
 
 // suite is a store under test with short forms for what the tests do.
 type suite struct {
-	*testing.T
+	T *testing.T
 	*Engine
 	ctx context.Context
 	url string
@@ -81,32 +81,32 @@ func opened(t *testing.T, url string) *suite {
 
 // must fails the test on an error.
 func (s *suite) must(err error) {
-	s.Helper()
+	s.T.Helper()
 	if err != nil {
-		s.Fatal(err)
+		s.T.Fatal(err)
 	}
 }
 
 // refused fails the test unless err is want.
 func (s *suite) refused(err, want error) {
-	s.Helper()
+	s.T.Helper()
 	if !errors.Is(err, want) {
-		s.Fatalf("got error %v, want %v", err, want)
+		s.T.Fatalf("got error %v, want %v", err, want)
 	}
 }
 
 // loses closes an enrollment whose run is gone.
 func (s *suite) loses(id, outcome, reason string) {
-	s.Helper()
-	_, err := s.CloseLost(s.ctx, noon, id, outcome, reason)
+	s.T.Helper()
+	_, err := s.Enrollments.CloseLost(s.ctx, noon, id, outcome, reason)
 	s.must(err)
 }
 
 // same compares what is with what should be.
 func (s *suite) same(got, want any) {
-	s.Helper()
+	s.T.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
-		s.Fatalf("not as it should be (- want, + got):\n%s", diff)
+		s.T.Fatalf("not as it should be (- want, + got):\n%s", diff)
 	}
 }
 
@@ -126,16 +126,16 @@ func (s *suite) identify(customerID string, traits props) customer.SegmentCall {
 
 // ingest takes calls at a moment.
 func (s *suite) ingest(now time.Time, calls ...customer.SegmentCall) []customer.Receipt {
-	s.Helper()
-	r, err := s.Ingest(s.ctx, now, calls)
+	s.T.Helper()
+	r, err := s.Intake.Ingest(s.ctx, now, calls)
 	s.must(err)
 	return r
 }
 
 // publishes makes journeys and messages the current release.
 func (s *suite) publishes(journeys []*journey.Definition, messages ...*journey.Message) int {
-	s.Helper()
-	n, err := s.Publish(s.ctx, noon, content(journeys, messages...))
+	s.T.Helper()
+	n, err := s.Catalog.Publish(s.ctx, noon, content(journeys, messages...))
 	s.must(err)
 	return n
 }
@@ -195,10 +195,10 @@ func reminder() *journey.Message {
 
 // enters opens an enrollment of cart and takes its start from the outbox.
 func (s *suite) enters(customerID string, p props) unit.Enrollment {
-	s.Helper()
+	s.T.Helper()
 	r := s.ingest(noon, s.track(customerID, "Cart Updated", p))
 	if len(r[0].Entered) != 1 {
-		s.Fatalf("entered %v, want one instance", r[0].Entered)
+		s.T.Fatalf("entered %v, want one instance", r[0].Entered)
 	}
 	e := s.at(r[0].Entered[0])
 	s.drain()
@@ -207,29 +207,29 @@ func (s *suite) enters(customerID string, p props) unit.Enrollment {
 
 // at is the enrollment that is not closed at an address.
 func (s *suite) at(workflowID string) unit.Enrollment {
-	s.Helper()
-	all, err := s.Enrollments(s.ctx, enrollment.EnrollmentFilter{WorkflowID: workflowID})
+	s.T.Helper()
+	all, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{WorkflowID: workflowID})
 	s.must(err)
 	for _, e := range all {
 		if e.State != unit.StateClosed {
 			return e
 		}
 	}
-	s.Fatalf("nothing is open at %s", workflowID)
+	s.T.Fatalf("nothing is open at %s", workflowID)
 	return unit.Enrollment{}
 }
 
 func (s *suite) byID(id string) unit.Enrollment {
-	s.Helper()
-	e, err := unit.EnrollmentOf(s.ctx, s.Reader, id)
+	s.T.Helper()
+	e, err := unit.EnrollmentOf(s.ctx, s.Database.Reader, id)
 	s.must(err)
 	return e.Enrollment
 }
 
 // lease takes everything that is due.
 func (s *suite) lease() []outbox.Lease {
-	s.Helper()
-	l, err := s.Lease(s.ctx, wall, 100, time.Minute)
+	s.T.Helper()
+	l, err := s.Outbox.Lease(s.ctx, wall, 100, time.Minute)
 	s.must(err)
 	return l
 }
@@ -237,7 +237,7 @@ func (s *suite) lease() []outbox.Lease {
 // drain delivers everything and says what it was, oldest queue first: "start cart/ana", "event Order Completed
 // cart/ana".
 func (s *suite) drain() []string {
-	s.Helper()
+	s.T.Helper()
 	var out []string
 	for range 100 {
 		leases := s.lease()
@@ -245,16 +245,16 @@ func (s *suite) drain() []string {
 			for _, d := range l.Deliveries {
 				out = append(out, told(l, d))
 			}
-			s.must(s.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
-			s.must(s.ReleaseLease(s.ctx, l, "", time.Time{}))
+			s.must(s.Outbox.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
+			s.must(s.Outbox.ReleaseLease(s.ctx, l, "", time.Time{}))
 		}
-		c, err := s.Counts(s.ctx)
+		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
 		if c.Pending == 0 {
 			return out
 		}
 	}
-	s.Fatal("the outbox does not get empty")
+	s.T.Fatal("the outbox does not get empty")
 	return nil
 }
 
@@ -279,13 +279,13 @@ func ref(e unit.Enrollment) contract.Ref {
 
 // ends reports the end of an enrollment.
 func (s *suite) ends(e unit.Enrollment, outcome string, at time.Time) {
-	s.Helper()
-	s.must(s.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at}}))
+	s.T.Helper()
+	s.must(s.Enrollments.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at}}))
 }
 
 func (s *suite) customer(id string) customer.Customer {
-	s.Helper()
-	c, err := s.Customer(s.ctx, id)
+	s.T.Helper()
+	c, err := s.Customers.Customer(s.ctx, id)
 	s.must(err)
 	return c
 }

@@ -21,7 +21,7 @@ func (h *house) release(steps string) string {
 	if diagnostics.Failed(false) {
 		h.t.Fatal(diagnostics)
 	}
-	if _, err := h.store.Publish(context.Background(), instant, content); err != nil {
+	if _, err := h.store.Catalog.Publish(context.Background(), instant, content); err != nil {
 		h.t.Fatal(err)
 	}
 	return content.Journeys["nudge"].Revision()
@@ -59,7 +59,7 @@ func TestAdminMigrate(t *testing.T) {
 		if e.Customer == "cid" {
 			continue // not at its first step yet
 		}
-		if err := h.store.Report(ctx, instant, contract.Report{Ref: refs[e.Customer], Seq: 1,
+		if err := h.store.Enrollments.Report(ctx, instant, contract.Report{Ref: refs[e.Customer], Seq: 1,
 			Parked: &contract.Position{Step: "reply", Kind: "wait_for", Since: instant}}); err != nil {
 			t.Fatal(err)
 		}
@@ -119,10 +119,10 @@ func TestAdminMigrate(t *testing.T) {
 	if seen != 3 || len(page.Migrations) != 3 {
 		t.Errorf("%d were seen page by page, then %+v", seen, page)
 	}
-	if _, err := h.store.RecordMigration(ctx, instant, contract.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
+	if _, err := h.store.Enrollments.RecordMigration(ctx, instant, contract.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.store.RecordMigration(ctx, instant, contract.Move{Ref: refs["ben"], To: second,
+	if _, err := h.store.Enrollments.RecordMigration(ctx, instant, contract.Move{Ref: refs["ben"], To: second,
 		Refused: "a send is under way"}); err != nil {
 		t.Fatal(err)
 	}

@@ -28,21 +28,60 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
-// Store is what the parts of the gateway need, together.
-type Store interface {
-	segment.Ingester
-	inbound.Store
-	mail.Store
-	adminapi.Store
-	pages.Store
-	figures.Reader
-	Ping(ctx context.Context) error
+// Rooms are the rooms that the gateway's parts use, together. All are required.
+type Rooms struct {
+	Analytics interface {
+		adminapi.Analytics
+		figures.Analytics
+		pages.Analytics
+	}
+	Catalog interface {
+		adminapi.Catalog
+		figures.Catalog
+		inbound.Catalog
+		pages.Catalog
+	}
+	Customers interface {
+		mail.Customers
+		pages.Customers
+		segment.Customers
+	}
+	Enrollments interface {
+		adminapi.Enrollments
+		pages.Enrollments
+	}
+	Handoffs pages.Handoffs
+	Intake   interface {
+		adminapi.Intake
+		mail.Intake
+		segment.Intake
+	}
+	Intents interface {
+		adminapi.Intents
+		pages.Intents
+	}
+	Messages interface {
+		adminapi.Messages
+		inbound.Messages
+		mail.Messages
+		pages.Messages
+	}
+	Offers interface {
+		adminapi.Offers
+		inbound.Offers
+		pages.Offers
+	}
+	Outbox interface {
+		adminapi.Outbox
+		segment.Outbox
+	}
 }
 
 // Config of a Gateway.
 type Config struct {
-	Store Store       // required
-	Clock clock.Clock // the zero clock is real time
+	Rooms Rooms
+	Ping  func(context.Context) error // reports whether the database can be reached; required
+	Clock clock.Clock                 // the zero clock is real time
 
 	Keys        map[string]auth.Key // write keys
 	AgentTokens []auth.Token        // open the inbox and metrics
@@ -103,26 +142,40 @@ func New(cfg Config) (*Gateway, error) {
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
 	env := &web.Env{
 		Now:  func() time.Time { return clock.Now(cfg.Clock) },
-		Wall: clock.Wall, Log: cfg.Logger, Limits: cfg.Limits.WithDefaults(), Ping: cfg.Store.Ping,
+		Wall: clock.Wall, Log: cfg.Logger, Limits: cfg.Limits.WithDefaults(), Ping: cfg.Ping,
 	}
 	if env.Log == nil {
 		env.Log = zap.NewNop()
 	}
 	g := &Gateway{
-		Env: env, cfg: cfg, auth: auth.New(env, cfg.access()), figures: figures.New(env, cfg.Store), registry: prometheus.NewRegistry(),
+		Env: env, cfg: cfg, auth: auth.New(env, cfg.access()), registry: prometheus.NewRegistry(),
 	}
+	rooms := cfg.Rooms
+	g.figures = figures.New(env, figures.Rooms{Analytics: rooms.Analytics, Catalog: rooms.Catalog})
 	var devPatterns []string
 	if cfg.Dev {
 		devPatterns = slices.Collect(maps.Keys(cfg.DevHandlers))
 	}
 	var err error
-	if g.pages, err = pages.New(env, g.auth, g.figures, cfg.Store, cfg.TemporalUI, devPatterns); err != nil {
+	if g.pages, err = pages.New(env, g.auth, g.figures, pages.Rooms{
+		Analytics: rooms.Analytics, Catalog: rooms.Catalog, Customers: rooms.Customers, Enrollments: rooms.Enrollments,
+		Handoffs: rooms.Handoffs, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
+	}, cfg.TemporalUI, devPatterns); err != nil {
 		return nil, err
 	}
-	g.segment = segment.New(env, g.auth, cfg.Store, cfg.Clock, cfg.MaxPending, g.registry)
-	g.inbound = inbound.New(env, g.auth, cfg.Store, cfg.Render)
-	g.mail = mail.New(env, g.auth.Links, cfg.Store, g.pages)
-	g.admin = adminapi.New(env, cfg.Store, g.figures)
+	g.segment = segment.New(env, g.auth, segment.Rooms{
+		Customers: rooms.Customers, Intake: rooms.Intake, Outbox: rooms.Outbox,
+	}, cfg.Clock, cfg.MaxPending, g.registry)
+	g.inbound = inbound.New(env, g.auth, inbound.Rooms{
+		Catalog: rooms.Catalog, Messages: rooms.Messages, Offers: rooms.Offers,
+	}, cfg.Render)
+	g.mail = mail.New(env, g.auth.Links, mail.Rooms{
+		Customers: rooms.Customers, Intake: rooms.Intake, Messages: rooms.Messages,
+	}, g.pages)
+	g.admin = adminapi.New(env, adminapi.Rooms{
+		Analytics: rooms.Analytics, Catalog: rooms.Catalog, Enrollments: rooms.Enrollments, Intake: rooms.Intake,
+		Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers, Outbox: rooms.Outbox,
+	}, g.figures)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {
 		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)
 	}
@@ -145,8 +198,8 @@ func (c Config) access() auth.Config {
 func (c Config) check() error {
 	problems := c.access().Check()
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if c.Store == nil {
-		add("gateway: no store")
+	if c.Ping == nil {
+		add("gateway: no database")
 	}
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		add("gateway: public URL %q is not an http or https address", c.PublicURL)

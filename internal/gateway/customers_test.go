@@ -31,7 +31,7 @@ func holds(t *testing.T, page answer, wants ...string) {
 func TestCustomerPage(t *testing.T) {
 	t.Parallel()
 	h := deciding(t)
-	_, content, err := h.store.Content(context.Background())
+	_, content, err := h.store.Catalog.Content(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestCustomerPage(t *testing.T) {
 		"keen": {Name: "keen", HalfLife: time.Hour, Evidence: []journey.Evidence{{Events: []string{"Product Viewed"}, Weight: 0.9}}},
 		"sad":  {Name: "sad", HalfLife: time.Hour},
 	}
-	if _, err := h.store.Publish(context.Background(), instant, &more); err != nil {
+	if _, err := h.store.Catalog.Publish(context.Background(), instant, &more); err != nil {
 		t.Fatal(err)
 	}
 	h.call("/v1/track", `{"userId": "ana", "event": "Product Viewed"}`)

@@ -34,7 +34,7 @@ func BenchmarkDecide(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
-	h := newHouse(b, func(c *Config) { c.Store = s })
+	h := newHouse(b, func(c *Config) { c.Rooms, c.Ping = roomsOf(s), s.Database.Ping })
 	crowd(b, s, file)
 	for _, clients := range []int{1, 8, 64} {
 		b.Run(strconv.Itoa(clients), func(b *testing.B) {
@@ -111,7 +111,7 @@ func crowd(b *testing.B, s *engine.Engine, file string) {
 				fmt.Sprintf("customer.trait%d < 2.0", i%60),
 			), Accept: &journey.Accept{Events: []string{"Accepted"}, Within: time.Hour}}
 	}
-	_, err := s.Publish(
+	_, err := s.Catalog.Publish(
 		context.Background(),
 		instant,
 		&journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}, Rules: rules},
@@ -129,7 +129,7 @@ func crowd(b *testing.B, s *engine.Engine, file string) {
 				customer.SegmentCall{Type: "identify", MessageID: "i" + strconv.Itoa(i), UserID: "c" + strconv.Itoa(i), Traits: traits},
 			)
 		}
-		_, err := s.Ingest(context.Background(), instant, calls)
+		_, err := s.Intake.Ingest(context.Background(), instant, calls)
 		must(err)
 	}
 	m := propensity.New(propensity.Start{Propensity: 0.05})

@@ -55,7 +55,7 @@ func deciding(t *testing.T) *house {
 			Policy: &journey.Policy{Limits: []journey.Limit{{Max: 3, Per: time.Hour}}},
 		},
 	}
-	if _, err := h.store.Publish(context.Background(), instant, content); err != nil {
+	if _, err := h.store.Catalog.Publish(context.Background(), instant, content); err != nil {
 		t.Fatal(err)
 	}
 	h.call("/v1/identify", `{"userId": "ana", "traits": {"first_name": "Ana", "plan": "basic"}}`)
@@ -104,13 +104,13 @@ func TestDecide(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c.body, got, c.want)
 		}
 	}
-	contacts, err := h.store.Sends(context.Background(), message.SendFilter{Customer: "ana", Status: "sent"})
+	contacts, err := h.store.Messages.Sends(context.Background(), message.SendFilter{Customer: "ana", Status: "sent"})
 	if err != nil || len(contacts) != 3 {
 		t.Errorf("%d contacts (%v), want 3", len(contacts), err)
 	}
 	// What was shown is accepted by an event, through the same door as any other.
 	h.call("/v1/track", `{"userId": "ana", "event": "Product Viewed"}`)
-	if n, err := h.store.Learn(context.Background(), instant, 0); err != nil || n != 1 {
+	if n, err := h.store.Offers.Learn(context.Background(), instant, 0); err != nil || n != 1 {
 		t.Errorf("learned %d (%v), want 1", n, err)
 	}
 	view := h.do("GET", "/v1/admin/decide?customer=ana&group=offers", "", "Authorization: Bearer "+adminToken)
@@ -152,7 +152,7 @@ func TestDecideRefuses(t *testing.T) {
 			t.Errorf("%.80s: got %d %s", c.body, got.status, got.body)
 		}
 	}
-	all, err := h.store.Decisions(context.Background(), offer.DecisionFilter{})
+	all, err := h.store.Offers.Decisions(context.Background(), offer.DecisionFilter{})
 	if err != nil || len(all) != 0 {
 		t.Errorf("%d decisions (%v): nothing of a refused body is stored", len(all), err)
 	}

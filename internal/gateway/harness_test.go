@@ -47,7 +47,7 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	cfg := Config{
-		Store: s, Secret: []byte("a secret of thirty-two bytes ..."), PublicURL: "http://tabi.example.com",
+		Rooms: roomsOf(s), Ping: s.Database.Ping, Secret: []byte("a secret of thirty-two bytes ..."), PublicURL: "http://tabi.example.com",
 		Keys: map[string]auth.Key{
 			serverKey: {Kind: auth.ServerKey},
 			webKey:    {Kind: auth.WebKey, Events: []string{"Product Viewed"}, Traits: []string{"first_name"}},
@@ -148,7 +148,7 @@ func (h *house) post(client *http.Client, path string, form url.Values, header .
 // events are a customer's, newest first.
 func (h *house) events(customer string) []analytics.TimelineEntry {
 	h.t.Helper()
-	lines, err := h.store.Timeline(context.Background(), customer, 100)
+	lines, err := h.store.Analytics.Timeline(context.Background(), customer, 100)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func (h *house) events(customer string) []analytics.TimelineEntry {
 
 func (h *house) customer(id string) customer.Customer {
 	h.t.Helper()
-	c, err := h.store.Customer(context.Background(), id)
+	c, err := h.store.Customers.Customer(context.Background(), id)
 	if err != nil {
 		h.t.Fatalf("customer %s: %v", id, err)
 	}
@@ -173,7 +173,7 @@ func (h *house) customer(id string) customer.Customer {
 // stored is how many events there are.
 func (h *house) stored() int64 {
 	h.t.Helper()
-	c, err := h.store.Counts(context.Background())
+	c, err := h.store.Analytics.Counts(context.Background())
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -181,3 +181,10 @@ func (h *house) stored() int64 {
 }
 
 func pad(n int) string { return string(bytes.Repeat([]byte("x"), n)) }
+
+func roomsOf(e *engine.Engine) Rooms {
+	return Rooms{
+		Analytics: e.Analytics, Catalog: e.Catalog, Customers: e.Customers, Enrollments: e.Enrollments, Handoffs: e.Handoffs,
+		Intake: e.Intake, Intents: e.Intents, Messages: e.Messages, Offers: e.Offers, Outbox: e.Outbox,
+	}
+}

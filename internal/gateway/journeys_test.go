@@ -40,10 +40,10 @@ func TestJourneyPages(t *testing.T) {
 	e, ref := h.enter()
 	h.later(time.Minute)
 	ctx := context.Background()
-	if err := h.store.SetTraits(ctx, instant, e.Customer, map[string]any{"consent": map[string]any{"marketing": false}}); err != nil {
+	if err := h.store.Customers.SetTraits(ctx, instant, e.Customer, map[string]any{"consent": map[string]any{"marketing": false}}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := h.store.Reserve(
+	r, err := h.store.Messages.Reserve(
 		ctx,
 		instant,
 		instant,
@@ -54,7 +54,7 @@ func TestJourneyPages(t *testing.T) {
 	if err != nil || r.Done == nil {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if err := h.store.Report(ctx, instant, contract.Report{Ref: ref, Seq: 1,
+	if err := h.store.Enrollments.Report(ctx, instant, contract.Report{Ref: ref, Seq: 1,
 		Parked: &contract.Position{Step: "call", Kind: "handoff", Since: instant},
 		Passed: []contract.StepVisit{{Step: "note", Kind: "send", Visit: 1, At: instant, Arm: contract.ArmBlocked}}}); err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestJourneyPages(t *testing.T) {
 	if diagnostics.Failed(false) {
 		t.Fatal(diagnostics)
 	}
-	if _, err := h.store.Publish(ctx, instant, content); err != nil {
+	if _, err := h.store.Catalog.Publish(ctx, instant, content); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(h.page("/journeys/apology").body, "id=\"step-phone\"") {
@@ -156,7 +156,7 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	e, ref := h.enter()
-	if err := h.store.Report(context.Background(), instant, contract.Report{Ref: ref, Seq: 1,
+	if err := h.store.Enrollments.Report(context.Background(), instant, contract.Report{Ref: ref, Seq: 1,
 		Parked: &contract.Position{Step: "call", Kind: "handoff"},
 		Passed: []contract.StepVisit{{Step: "note", Kind: "send", Visit: 1, At: instant}}}); err != nil {
 		t.Fatal(err)

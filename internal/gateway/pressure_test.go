@@ -25,7 +25,7 @@ func (h *house) enters(n int) {
 	if problems.Failed(false) {
 		h.t.Fatal(problems)
 	}
-	if _, err := h.store.Publish(context.Background(), instant, content); err != nil {
+	if _, err := h.store.Catalog.Publish(context.Background(), instant, content); err != nil {
 		h.t.Fatal(err)
 	}
 	for i := range n {
@@ -39,16 +39,16 @@ func (h *house) enters(n int) {
 func (h *house) bring(cause string) {
 	h.t.Helper()
 	ctx := context.Background()
-	leases, err := h.store.Lease(ctx, time.Now(), 100, time.Minute)
+	leases, err := h.store.Outbox.Lease(ctx, time.Now(), 100, time.Minute)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	for _, l := range leases {
 		seq := l.Deliveries[0].Seq
 		if cause != "" {
-			err = h.store.SetAside(ctx, instant, l, seq, cause)
-		} else if err = h.store.Delivered(ctx, l, seq); err == nil {
-			err = h.store.ReleaseLease(ctx, l, "", time.Time{})
+			err = h.store.Outbox.SetAside(ctx, instant, l, seq, cause)
+		} else if err = h.store.Outbox.Delivered(ctx, l, seq); err == nil {
+			err = h.store.Outbox.ReleaseLease(ctx, l, "", time.Time{})
 		}
 		if err != nil {
 			h.t.Fatal(err)
@@ -148,11 +148,11 @@ func TestSetAside(t *testing.T) {
 	if got := h.do("POST", api.RetryDeadLetters.Path, `{"all":true}`, auth); got.body != "{\"count\":2}\n" {
 		t.Error(got)
 	}
-	closed, err := h.store.Enrollments(context.Background(), enrollment.EnrollmentFilter{State: unit.StateClosed})
+	closed, err := h.store.Enrollments.Enrollments(context.Background(), enrollment.EnrollmentFilter{State: unit.StateClosed})
 	if err != nil || len(closed) != 1 || closed[0].WorkflowID != "hello/u0" {
 		t.Error(closed, err)
 	}
-	if n, err := h.store.Depth(context.Background(), 10); err != nil || n != 2 {
+	if n, err := h.store.Outbox.Depth(context.Background(), 10); err != nil || n != 2 {
 		t.Error(n, err)
 	}
 }

@@ -191,7 +191,7 @@ func TestConfigurationsThatDoNotStart(t *testing.T) {
 		change func(*Config)
 		says   string
 	}{
-		"no store":        {func(c *Config) { c.Store = nil }, "no store"},
+		"no database":     {func(c *Config) { c.Ping = nil }, "no database"},
 		"no secret":       {func(c *Config) { c.Secret = nil }, "TABI_SECRET"},
 		"short secret":    {func(c *Config) { c.Secret = []byte("short") }, "at least 16"},
 		"no keys":         {func(c *Config) { c.Keys = nil }, "TABI_WRITE_KEYS"},

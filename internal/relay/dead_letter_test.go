@@ -85,7 +85,7 @@ func TestRefusedEventBecomesDeadLetter(t *testing.T) {
 		b.event(id, "Answer", nil)
 	}
 	b.play("all but the dead letters to be delivered", b.settled)
-	asides, err := b.store.DeadLetters(t.Context(), outbox.DeadLetterFilter{})
+	asides, err := b.store.Outbox.DeadLetters(t.Context(), outbox.DeadLetterFilter{})
 	if err != nil || len(asides) != 2 || asides[0].Event != "a2" || asides[0].Attempts != permanentAttempts {
 		t.Fatalf("dead letters: %+v %v", asides, err)
 	}
@@ -101,7 +101,7 @@ func TestRefusedEventBecomesDeadLetter(t *testing.T) {
 	b.fake.update = nil
 	before := len(b.fake.updated)
 	b.fake.mu.Unlock()
-	if n, err := b.store.RetryDeadLetters(t.Context(), at, asides, false); err != nil || n != 2 {
+	if n, err := b.store.Outbox.RetryDeadLetters(t.Context(), at, asides, false); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
 	b.play("the retries to be delivered", b.settled)
@@ -127,7 +127,7 @@ func TestRefusedStartBecomesDeadLetter(t *testing.T) {
 	b.event("e2", "Hello", map[string]any{"n": "2"})
 	b.event("a1", "Answer", nil)
 	list := func() []outbox.DeadLetter {
-		got, err := b.store.DeadLetters(t.Context(), outbox.DeadLetterFilter{})
+		got, err := b.store.Outbox.DeadLetters(t.Context(), outbox.DeadLetterFilter{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestRefusedStartBecomesDeadLetter(t *testing.T) {
 	b.fake.mu.Lock()
 	refused = false
 	b.fake.mu.Unlock()
-	if n, err := b.store.RetryDeadLetters(t.Context(), at, list(), false); err != nil || n != 1 {
+	if n, err := b.store.Outbox.RetryDeadLetters(t.Context(), at, list(), false); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
 	b.play("all to be delivered", b.settled)

@@ -37,7 +37,7 @@ func TestMigrationCommands(t *testing.T) {
 			b.event("e1", "Hello", map[string]any{"n": "1"})
 			b.play("the start", b.settled)
 			b.publish(greetingRevised)
-			page, err := b.store.Migrate(t.Context(), at, enrollment.Migration{Journey: "greeting", By: "me"})
+			page, err := b.store.Enrollments.Migrate(t.Context(), at, enrollment.Migration{Journey: "greeting", By: "me"})
 			if err != nil || len(page.Instances) != 1 || page.Instances[0].State != enrollment.MigrationOrdered {
 				t.Fatal(page, err)
 			}
@@ -50,7 +50,7 @@ func TestMigrationCommands(t *testing.T) {
 				order.Kind != contract.MigrateOrder {
 				t.Error(order, err)
 			}
-			moves, err := b.store.MigrationStatuses(t.Context(), "greeting", "", 0)
+			moves, err := b.store.Enrollments.MigrationStatuses(t.Context(), "greeting", "", 0)
 			if err != nil || len(moves) != 1 || moves[0].State != c.state || moves[0].Reason != c.reason {
 				t.Error(moves, err)
 			}

@@ -21,7 +21,7 @@ func TestNoisyCustomerDoesNotDelayOthers(t *testing.T) {
 		for i := range calls {
 			calls[i] = customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("noise%05d", from+i), UserID: "ana", Event: "Answer"}
 		}
-		if _, err := b.store.Ingest(t.Context(), at, calls); err != nil {
+		if _, err := b.store.Intake.Ingest(t.Context(), at, calls); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -32,7 +32,7 @@ func TestNoisyCustomerDoesNotDelayOthers(t *testing.T) {
 			Properties: map[string]any{"n": "1"}},
 			customer.SegmentCall{Type: "track", MessageID: "answer of " + who, UserID: who, Event: "Answer"})
 	}
-	if _, err := b.store.Ingest(t.Context(), at, calls); err != nil {
+	if _, err := b.store.Intake.Ingest(t.Context(), at, calls); err != nil {
 		t.Fatal(err)
 	}
 	var others int

@@ -27,8 +27,6 @@ type Outbox interface {
 	ReleaseLease(ctx context.Context, l outbox.Lease, cause string, retry time.Time) error
 	// SetAside makes the entry at seq a dead letter, and returns the lease.
 	SetAside(ctx context.Context, now time.Time, l outbox.Lease, seq int64, cause string) error
-	// Committed receives after commits of this process.
-	Committed() <-chan struct{}
 }
 
 // Migrations records that a run refused to move to another revision.
@@ -40,6 +38,7 @@ type Migrations interface {
 type Config struct {
 	Outbox     Outbox
 	Migrations Migrations
+	Committed  <-chan struct{} // receives after commits of this process; nil: only Poll finds them
 	Client     client.Client
 	Clock      clock.Clock // of the installation
 	Logger     *zap.Logger // default: none
@@ -121,7 +120,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 			case <-tick.C:
-			case <-r.cfg.Outbox.Committed():
+			case <-r.cfg.Committed:
 			case <-r.wake:
 			}
 		}

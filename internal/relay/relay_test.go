@@ -130,7 +130,16 @@ func setup(t *testing.T, journeys ...string) *bundle {
 	t.Cleanup(func() { s.Close() })
 	b := &bundle{t: t, store: s, fake: &fake{runs: map[string]*workflowpb.WorkflowExecutionInfo{}}}
 	b.publish(append([]string{greeting}, journeys...)...)
-	b.relay = New(Config{Outbox: s, Migrations: s, Client: b.fake, Poll: 5 * time.Millisecond, UpdateTimeout: 50 * time.Millisecond})
+	b.relay = New(
+		Config{
+			Outbox:        s.Outbox,
+			Migrations:    s.Enrollments,
+			Committed:     s.Units.Committed(),
+			Client:        b.fake,
+			Poll:          5 * time.Millisecond,
+			UpdateTimeout: 50 * time.Millisecond,
+		},
+	)
 	return b
 }
 
@@ -147,7 +156,7 @@ func (b *bundle) publish(journeys ...string) {
 	if problems.Failed(false) {
 		b.t.Fatal(problems)
 	}
-	if _, err := b.store.Publish(b.t.Context(), at, content); err != nil {
+	if _, err := b.store.Catalog.Publish(b.t.Context(), at, content); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -155,7 +164,7 @@ func (b *bundle) publish(journeys ...string) {
 // event ingests an event of ana and returns its receipt.
 func (b *bundle) event(id, name string, properties map[string]any) customer.Receipt {
 	b.t.Helper()
-	got, err := b.store.Ingest(
+	got, err := b.store.Intake.Ingest(
 		b.t.Context(),
 		at,
 		[]customer.SegmentCall{{Type: "track", MessageID: id, UserID: "ana", Event: name, Properties: properties}},
@@ -197,7 +206,7 @@ func (b *bundle) play(what string, ok func() bool) {
 
 func (b *bundle) pending() int64 {
 	b.t.Helper()
-	counts, err := b.store.Counts(b.t.Context())
+	counts, err := b.store.Analytics.Counts(b.t.Context())
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -315,7 +324,7 @@ func TestStartIsRepeatedUntilItsAddressIsFree(t *testing.T) {
 	if len(entered) != 1 {
 		t.Fatalf("entered %v", entered)
 	}
-	list, err := b.store.Enrollments(t.Context(), enrollment.EnrollmentFilter{WorkflowID: entered[0]})
+	list, err := b.store.Enrollments.Enrollments(t.Context(), enrollment.EnrollmentFilter{WorkflowID: entered[0]})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

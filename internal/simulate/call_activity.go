@@ -22,7 +22,7 @@ func (w *scenarioRun) interrupted() error {
 // production a background job does that.
 func (w *scenarioRun) updateModels(ctx context.Context) error {
 	for {
-		if n, err := w.store.Learn(ctx, w.now(), 1000); err != nil || n == 0 {
+		if n, err := w.store.Offers.Learn(ctx, w.now(), 1000); err != nil || n == 0 {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ func (w *scenarioRun) advance(ctx workflow.Context, point, last time.Time) error
 		var next time.Time
 		if w.schedules {
 			var err error
-			if next, err = w.store.NextSchedule(w.ctx, w.now()); err != nil {
+			if next, err = w.store.Enrollments.NextSchedule(w.ctx, w.now()); err != nil {
 				return err
 			}
 		}
@@ -84,7 +84,7 @@ func (w *scenarioRun) advance(ctx workflow.Context, point, last time.Time) error
 		default:
 			for more := true; more; {
 				var err error
-				if more, err = w.store.RunSchedules(w.ctx, next, w.env.Now()); err != nil {
+				if more, err = w.store.Enrollments.RunSchedules(w.ctx, next, w.env.Now()); err != nil {
 					return err
 				}
 			}
@@ -131,7 +131,7 @@ func (w *scenarioRun) deliverAll(ctx workflow.Context) error {
 	}
 	for w.hasWork || w.committed() {
 		w.hasWork = false
-		leases, err := w.store.Lease(
+		leases, err := w.store.Outbox.Lease(
 			w.ctx,
 			w.env.Now(),
 			1,
@@ -153,7 +153,7 @@ func (w *scenarioRun) deliverAll(ctx workflow.Context) error {
 // committed reports whether something was committed since it was last called.
 func (w *scenarioRun) committed() bool {
 	select {
-	case <-w.store.Committed():
+	case <-w.store.Units.Committed():
 		return true
 	default:
 		return false
@@ -182,7 +182,7 @@ func (w *scenarioRun) deliver(ctx workflow.Context, l outbox.Lease) error {
 		}
 	}
 	if n := len(l.Deliveries); n > 0 {
-		if err := w.store.Delivered(w.ctx, l, l.Deliveries[n-1].Seq); err != nil && !errors.Is(err, unit.ErrSuperseded) {
+		if err := w.store.Outbox.Delivered(w.ctx, l, l.Deliveries[n-1].Seq); err != nil && !errors.Is(err, unit.ErrSuperseded) {
 			return err
 		}
 	}

@@ -126,7 +126,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 			err = errors.Join(err, w.store.Close())
 		}
 	}()
-	if err := w.store.SetClock(w.ctx, w.clock); err != nil {
+	if err := w.store.Customers.SetClock(w.ctx, w.clock); err != nil {
 		return err
 	}
 	released := *w.content
@@ -138,14 +138,18 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 		w.schedules = w.schedules || released.Journeys[name].Entry.Schedule != nil
 	}
 	before := start.Add(-time.Second) // so that what is due at the start is still ahead
-	if _, err := w.store.Publish(w.ctx, before, &released); err != nil {
+	if _, err := w.store.Catalog.Publish(w.ctx, before, &released); err != nil {
 		return err
 	}
-	if err := w.store.SetTraits(w.ctx, before, w.scenario.ID, maps.Clone(w.scenario.Customer)); err != nil {
+	if err := w.store.Customers.SetTraits(w.ctx, before, w.scenario.ID, maps.Clone(w.scenario.Customer)); err != nil {
 		return err
 	}
 	w.activities = newActivityRunner(activities.New(activities.Config{
-		Ports: activities.AllPorts(w.store), Channels: w.channels(), Clock: w.clock, Now: w.virtual, Call: answers(w.scenario.Calls),
+		Rooms: activities.Rooms{
+			Catalog: w.store.Catalog, Enrollments: w.store.Enrollments, Handoffs: w.store.Handoffs, Intake: w.store.Intake,
+			Intents: w.store.Intents, Messages: w.store.Messages, Offers: w.store.Offers, Outbox: w.store.Outbox,
+			Variables: w.store.Variables,
+		}, Channels: w.channels(), Clock: w.clock, Now: w.virtual, Call: answers(w.scenario.Calls),
 		Specs: w.opts.Channels, LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall,
 	}))
 	w.activities.before = w.opts.before

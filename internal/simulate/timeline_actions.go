@@ -51,7 +51,7 @@ func (w *scenarioRun) ingest(line *scenario.Line, c customer.SegmentCall) error 
 	if c.MessageID == "" {
 		c.MessageID = fmt.Sprintf("scenario/%d", w.events)
 	}
-	_, err := w.store.Ingest(w.ctx, w.now(), []customer.SegmentCall{c})
+	_, err := w.store.Intake.Ingest(w.ctx, w.now(), []customer.SegmentCall{c})
 	if message.IsInput(err) {
 		w.fail(Failure{Place: line.Place, At: line.At, Message: err.Error()})
 		return nil
@@ -66,7 +66,7 @@ func (w *scenarioRun) intent(line *scenario.Line) error {
 		said = append(said, name+" "+strconv.FormatFloat(line.Intent[name], 'g', -1, 64))
 	}
 	w.record(line.At, line.Place, "intent: %s", strings.Join(said, ", "))
-	err := w.store.SetIntents(w.ctx, w.now(), w.scenario.ID, line.Intent)
+	err := w.store.Intake.SetIntents(w.ctx, w.now(), w.scenario.ID, line.Intent)
 	if message.IsInput(err) {
 		w.fail(Failure{Place: line.Place, At: line.At, What: "intent", Message: err.Error()})
 		return nil
@@ -79,7 +79,7 @@ func (w *scenarioRun) resolve(line *scenario.Line) error {
 	r := line.Resolve
 	agent := cmp.Or(r.Agent, "agent")
 	w.record(line.At, line.Place, "%s resolves %s: %s", agent, cmp.Or(r.Queue, "the oldest hand-off"), r.Outcome)
-	open, err := w.store.Handoffs(w.ctx, handoff.HandoffFilter{Queue: r.Queue, Customer: w.scenario.ID, Limit: 1000})
+	open, err := w.store.Handoffs.Handoffs(w.ctx, handoff.HandoffFilter{Queue: r.Queue, Customer: w.scenario.ID, Limit: 1000})
 	if err != nil {
 		return err
 	}
@@ -97,10 +97,10 @@ func (w *scenarioRun) resolve(line *scenario.Line) error {
 		w.fail(Failure{Place: line.Place, At: line.At, What: "resolve", Expected: "an open hand-off of " + queue, Actual: "none is open"})
 		return nil
 	}
-	if err := w.store.ClaimHandoff(w.ctx, w.now(), oldest.ID, agent); err != nil {
+	if err := w.store.Handoffs.ClaimHandoff(w.ctx, w.now(), oldest.ID, agent); err != nil {
 		return err
 	}
-	return w.store.ResolveHandoff(w.ctx, w.now(), oldest.ID, agent, r.Outcome, r.Note)
+	return w.store.Handoffs.ResolveHandoff(w.ctx, w.now(), oldest.ID, agent, r.Outcome, r.Note)
 }
 
 // names returns the keys of a map, sorted.

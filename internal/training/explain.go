@@ -102,11 +102,11 @@ func Explain(ctx context.Context, w io.Writer, cfg *app.Config, from Material, a
 
 // of reads a customer's intents.
 func (e *Explained) of(ctx context.Context, st *engine.Engine, customer string) error {
-	clk, err := st.Clock(ctx)
+	clk, err := st.Database.Clock(ctx)
 	if err != nil {
 		return err
 	}
-	scores, err := st.Intents(ctx, clock.Now(clk), customer)
+	scores, err := st.Intents.Intents(ctx, clock.Now(clk), customer)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return &app.ExitError{Code: app.ExitBad, Err: errors.New("there is no customer " + customer)}
 	}

@@ -107,14 +107,14 @@ func (t *Trained) measure() error {
 // Save makes the classifier the one that counts.
 func Save(ctx context.Context, w io.Writer, cfg *app.Config, t *Trained) (version int, err error) {
 	err = withStore(ctx, cfg, func(st *engine.Engine) error {
-		clk, err := st.Clock(ctx)
+		clk, err := st.Database.Clock(ctx)
 		if err != nil {
 			return err
 		}
-		if version, err = st.SaveClassifier(ctx, clock.Now(clk), t.Source, t.digest, t.model, t.Report); err != nil {
+		if version, err = st.Intents.SaveClassifier(ctx, clock.Now(clk), t.Source, t.digest, t.model, t.Report); err != nil {
 			return err
 		}
-		_, release, err := st.Content(ctx)
+		_, release, err := st.Catalog.Content(ctx)
 		if err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func withStore(ctx context.Context, cfg *app.Config, f func(*engine.Engine) erro
 
 // currentClassifier reads the classifier that counts in the database.
 func currentClassifier(ctx context.Context, st *engine.Engine) (*Trained, error) {
-	kept, err := st.Classifier(ctx)
+	kept, err := st.Intents.Classifier(ctx)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, app.Unreachable(
 			"there is no classifier in the database: publish intents with examples, or save one with tabi intents train --save",

@@ -95,7 +95,7 @@ func openEnvironment(ctx context.Context, s *server, name string) (w *environmen
 	worker.SetStickyWorkflowCacheSize(w.config.StickyCache)
 	w.acts = activities.New(
 		activities.Config{
-			Ports:    activities.AllPorts(w.store),
+			Rooms:    app.ActivityRooms(w.store),
 			Channels: w.stub.channels(),
 			Links:    signedlink.Links{PublicURL: "http://127.0.0.1", Secret: []byte("a secret of the bench")},
 		},
@@ -165,7 +165,7 @@ func (w *environment) ingestEvents(ctx context.Context, ids []string, events ...
 		if len(calls) == 0 {
 			return nil
 		}
-		_, err := w.store.Ingest(ctx, clock.Wall(), calls)
+		_, err := w.store.Intake.Ingest(ctx, clock.Wall(), calls)
 		calls = nil
 		return err
 	}
@@ -197,7 +197,7 @@ func (w *environment) track(ctx context.Context, ids []string, event string) err
 			Source:     "http",
 		}
 	}
-	_, err := w.store.Ingest(ctx, clock.Wall(), calls)
+	_, err := w.store.Intake.Ingest(ctx, clock.Wall(), calls)
 	return err
 }
 
@@ -206,7 +206,7 @@ func (w *environment) track(ctx context.Context, ids []string, event string) err
 func (w *environment) takeOutbox(ctx context.Context) ([]entrant, error) {
 	var out []entrant
 	for {
-		leases, err := w.store.Lease(ctx, clock.Wall(), 100, time.Minute)
+		leases, err := w.store.Outbox.Lease(ctx, clock.Wall(), 100, time.Minute)
 		if err != nil || len(leases) == 0 {
 			return out, err
 		}
@@ -225,7 +225,7 @@ func (w *environment) takeOutbox(ctx context.Context) ([]entrant, error) {
 			}
 			out = append(out, in)
 			last := l.Deliveries[len(l.Deliveries)-1].Seq
-			if err := w.store.Delivered(ctx, l, last); err != nil {
+			if err := w.store.Outbox.Delivered(ctx, l, last); err != nil {
 				return nil, err
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
@@ -39,7 +40,7 @@ const customerHeader = "X-Bench-Customer"
 // gateway serves HTTP for the environment, for up to conns clients at a time.
 func (w *environment) gateway(conns int) (*httpClient, error) {
 	g, err := gateway.New(gateway.Config{
-		Store: w.store, Keys: map[string]auth.Key{writeKey: {Kind: auth.ServerKey}},
+		Rooms: app.GatewayRooms(w.store), Ping: w.store.Database.Ping, Keys: map[string]auth.Key{writeKey: {Kind: auth.ServerKey}},
 		AgentTokens: []auth.Token{{Value: "an-agent-token-of-the-bench"}},
 		AdminTokens: []auth.Token{
 			{Value: "an-admin-token-of-the-bench"},
@@ -138,11 +139,12 @@ func (w *environment) runTabi(ctx context.Context, conns int) (*httpClient, erro
 	ctx, cancel := context.WithCancel(ctx)
 	var relaying sync.WaitGroup
 	relaying.Go(func() {
-		_ = relay.New(relay.Config{Outbox: w.store, Migrations: w.store, Client: w.temporal, Workers: w.config.RelayWorkers}).Run(ctx)
+		_ = relay.New(relay.Config{Outbox: w.store.Outbox, Migrations: w.store.Enrollments, Committed: w.store.Units.Committed(),
+			Client: w.temporal, Workers: w.config.RelayWorkers}).Run(ctx)
 	})
 	relaying.Go(func() {
 		_ = background.New(background.Config{
-			Enrollments: w.store, Schedules: w.store, Intents: w.store, Offers: w.store, Retention: w.store, Client: w.temporal,
+			Enrollments: w.store.Enrollments, Schedules: w.store.Enrollments, Intents: w.store.Intents, Offers: w.store.Offers, Retention: w.store, Client: w.temporal,
 		}).Run(ctx)
 	})
 	stop := g.stop

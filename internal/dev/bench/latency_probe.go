@@ -131,10 +131,10 @@ func (h *latencyProbe) bareHop(ctx context.Context, n int) (*route, error) {
 // awaitParked waits until n enrollments of a journey wait.
 func (w *environment) awaitParked(ctx context.Context, journey string, n int) error {
 	return pollFor(ctx, time.Hour, time.Second, func() (bool, error) {
-		if l, err := w.store.Live(ctx); err != nil || l.Pending > 0 {
+		if l, err := w.store.Analytics.Live(ctx); err != nil || l.Pending > 0 {
 			return false, err
 		}
-		at, err := w.store.StepCounts(ctx, journey)
+		at, err := w.store.Analytics.StepCounts(ctx, journey)
 		found := int64(0)
 		for _, s := range at {
 			if s.Step != "" && s.State == unit.StateOpen {

@@ -162,7 +162,7 @@ func (g *cluster) setClock(ctx context.Context) error {
 	}
 	wall := clock.Wall().Truncate(time.Millisecond)
 	g.clock = clock.Clock{Origin: wall, Epoch: wall, Scale: g.o.scale}
-	return errors.Join(st.SetClock(ctx, g.clock), st.Close())
+	return errors.Join(st.Customers.SetClock(ctx, g.clock), st.Close())
 }
 
 // publish publishes a folder as a release.

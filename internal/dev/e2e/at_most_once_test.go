@@ -38,7 +38,7 @@ func (h *installation) startAsRelay(l outbox.Lease) (runID string, err error) {
 // lease leases the one pending start for a moment.
 func (h *installation) lease() outbox.Lease {
 	h.Helper()
-	leases, err := h.Store.Lease(context.Background(), clock.Wall(), 10, time.Millisecond)
+	leases, err := h.Store.Outbox.Lease(context.Background(), clock.Wall(), 10, time.Millisecond)
 	if err != nil || len(leases) != 1 || len(leases[0].Deliveries) == 0 || leases[0].Deliveries[0].Start == nil {
 		h.Fatalf("want one lease that begins with a start, got %+v, %v", leases, err)
 	}
@@ -161,7 +161,7 @@ func TestDuplicateAndLateEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	counts := func() int64 {
-		c, err := h.Store.Counts(context.Background())
+		c, err := h.Store.Analytics.Counts(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -122,7 +122,7 @@ func TestCustomerDataStaysInStore(t *testing.T) {
 	if !strings.Contains(history.String(), named) {
 		t.Error("the history does not hold what the journey names: is it looked at?")
 	}
-	contacts, err := h.Store.Sends(context.Background(), message.SendFilter{Customer: "ana"})
+	contacts, err := h.Store.Messages.Sends(context.Background(), message.SendFilter{Customer: "ana"})
 	if err != nil {
 		t.Fatal(err)
 	}

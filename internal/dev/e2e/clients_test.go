@@ -36,7 +36,7 @@ func TestRealClients(t *testing.T) {
 
 	node(t, folder, "server.mjs", h.url, writeKey)
 	await(t, "the server library's calls are taken", func() error {
-		c, err := h.Store.Customer(context.Background(), "node")
+		c, err := h.Store.Customers.Customer(context.Background(), "node")
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func TestRealClients(t *testing.T) {
 		files.Handle("/", http.FileServer(http.Dir(folder)))
 		site := httptest.NewServer(files)
 		defer site.Close()
-		before, err := h.Store.Counts(context.Background())
+		before, err := h.Store.Analytics.Counts(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestRealClients(t *testing.T) {
 			t.Fatal(err)
 		}
 		await(t, "the browser library's events are stored", func() error {
-			counts, err := h.Store.Counts(context.Background())
+			counts, err := h.Store.Analytics.Counts(context.Background())
 			if err != nil {
 				return err
 			}
@@ -94,7 +94,7 @@ func TestRealClients(t *testing.T) {
 		})
 	})
 
-	list, err := h.Store.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: "greeting", Live: true})
+	list, err := h.Store.Enrollments.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: "greeting", Live: true})
 	if err != nil || len(list) == 0 {
 		t.Fatal(list, err)
 	}
@@ -115,7 +115,7 @@ func TestRealClients(t *testing.T) {
 // names returns the names of a customer's events, sorted.
 func (h *installation) names(customer string) []string {
 	h.Helper()
-	all, err := h.Store.Timeline(context.Background(), customer, 100)
+	all, err := h.Store.Analytics.Timeline(context.Background(), customer, 100)
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestTooLargeEventBecomesDeadLetter(t *testing.T) {
 	h.parked("nudge/ana/1", "reply")
 	// The gateway refuses such an event; a back end that writes through Temporal, or another version's gateway, may
 	// accept it.
-	if _, err := h.Store.Ingest(ctx, clock.Now(h.clock), []customer.SegmentCall{{Type: "track", MessageID: "poison", UserID: "ana",
+	if _, err := h.Store.Intake.Ingest(ctx, clock.Now(h.clock), []customer.SegmentCall{{Type: "track", MessageID: "poison", UserID: "ana",
 		Event:      "Answered",
 		Properties: map[string]any{"k": "1", "text": strings.Repeat("x", 3<<20)}}}); err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestTooLargeEventBecomesDeadLetter(t *testing.T) {
 	await(t, "the poison to be set aside", func() (err error) {
 		others++ // only while others are delivered can it be distinguished from an outage
 		h.track("bea", "Start", "", map[string]any{"k": fmt.Sprint(others)})
-		if aside, err = h.Store.DeadLetters(ctx, outbox.DeadLetterFilter{WorkflowID: "nudge/ana/1"}); err == nil && len(aside) == 0 {
+		if aside, err = h.Store.Outbox.DeadLetters(ctx, outbox.DeadLetterFilter{WorkflowID: "nudge/ana/1"}); err == nil && len(aside) == 0 {
 			err = errors.New("nothing is")
 		}
 		return err
@@ -57,7 +57,7 @@ func TestTooLargeEventBecomesDeadLetter(t *testing.T) {
 		t.Errorf("set aside: %+v", aside)
 	}
 	h.parked("nudge/ana/1", "last")
-	if n, err := h.Store.RetryDeadLetters(ctx, clock.Now(h.clock), aside, true); err != nil || n != 1 {
+	if n, err := h.Store.Outbox.RetryDeadLetters(ctx, clock.Now(h.clock), aside, true); err != nil || n != 1 {
 		t.Error(n, err)
 	}
 	h.track("ana", "Bought", "", map[string]any{"k": "1", "total": 1})

@@ -43,7 +43,7 @@ func TestFailingSends(t *testing.T) {
 	// ledger returns a customer's last send.
 	ledger := func(t *testing.T, customer, status, reason string) message.Send {
 		t.Helper()
-		all, err := h.Store.Sends(context.Background(), message.SendFilter{Customer: customer, Limit: 1})
+		all, err := h.Store.Messages.Sends(context.Background(), message.SendFilter{Customer: customer, Limit: 1})
 		if err != nil || len(all) != 1 {
 			t.Fatalf("contacts: %+v, %v", all, err)
 		}
@@ -182,7 +182,7 @@ func (h *installation) pending(workflowID, why string) {
 
 // last reports whether the latest enrollment of a customer in a journey has ended so.
 func (h *installation) last(journey, customer, outcome string) error {
-	all, err := h.Store.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: journey, Customer: customer})
+	all, err := h.Store.Enrollments.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: journey, Customer: customer})
 	if err != nil {
 		return err
 	}

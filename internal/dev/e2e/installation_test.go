@@ -112,7 +112,7 @@ func open(t testing.TB, s settings) *installation {
 		}
 	})
 	h.clock = clock.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: s.scale}
-	if err := h.Store.SetClock(ctx, h.clock); err != nil {
+	if err := h.Store.Customers.SetClock(ctx, h.clock); err != nil {
 		t.Fatal(err)
 	}
 	h.app.Clock = h.clock
@@ -186,12 +186,13 @@ func (h *installation) stop(name string) {
 // relay starts a relay and the background jobs, except the reconciler: tests call it.
 func (h *installation) relay() {
 	deliver := relay.New(relay.Config{
-		Outbox: h.Store, Migrations: h.Store,
+		Outbox: h.Store.Outbox, Migrations: h.Store.Enrollments, Committed: h.Store.Units.Committed(),
 		Client: h.Temporal, Clock: h.clock, Logger: h.app.Log, Poll: 20 * time.Millisecond,
 	})
 	jobs := background.New(background.Config{
-		Enrollments: h.Store, Schedules: h.Store, Intents: h.Store, Offers: h.Store, Retention: h.Store,
-		Client: h.Temporal, Clock: h.clock, Logger: h.app.Log, ReconcileEvery: -1,
+		Enrollments: h.Store.Enrollments, Schedules: h.Store.Enrollments, Intents: h.Store.Intents, Offers: h.Store.Offers,
+		Retention: h.Store,
+		Client:    h.Temporal, Clock: h.clock, Logger: h.app.Log, ReconcileEvery: -1,
 	})
 	h.start("relay", func(ctx context.Context) error { return app.RunAll(ctx, deliver.Run, jobs.Run) })
 }
@@ -223,7 +224,7 @@ func (h *installation) serve() {
 // reconcile runs the reconciler once.
 func (h *installation) reconcile() background.Report {
 	h.Helper()
-	report, err := background.NewReconciler(h.Store, h.Temporal, h.clock).Reconcile(context.Background())
+	report, err := background.NewReconciler(h.Store.Enrollments, h.Temporal, h.clock).Reconcile(context.Background())
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -305,7 +306,7 @@ func do(t testing.TB, req *http.Request) (int, []byte) {
 // enrollments returns those at a workflow id, oldest first.
 func (h *installation) enrollments(workflowID string) []unit.Enrollment {
 	h.Helper()
-	all, err := h.Store.Enrollments(context.Background(), enrollment.EnrollmentFilter{WorkflowID: workflowID})
+	all, err := h.Store.Enrollments.Enrollments(context.Background(), enrollment.EnrollmentFilter{WorkflowID: workflowID})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -401,7 +402,7 @@ func (h *installation) update(workflowID, name string, arg any) error {
 func (h *installation) settled() {
 	h.Helper()
 	await(h, "every delivery is made", func() error {
-		c, err := h.Store.Counts(context.Background())
+		c, err := h.Store.Analytics.Counts(context.Background())
 		if err == nil && c.Pending > 0 {
 			err = fmt.Errorf("%d deliveries are pending", c.Pending)
 		}
@@ -412,7 +413,7 @@ func (h *installation) settled() {
 // entries returns how often a customer has entered a journey.
 func (h *installation) entries(journey, customer string) int {
 	h.Helper()
-	all, err := h.Store.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: journey, Customer: customer})
+	all, err := h.Store.Enrollments.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: journey, Customer: customer})
 	if err != nil {
 		h.Fatal(err)
 	}

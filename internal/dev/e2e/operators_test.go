@@ -139,7 +139,7 @@ func TestPauseJourney(t *testing.T) {
 	h.track("dea", "Start", "", map[string]any{"k": "1"})
 	h.parked("nudge/dea/1", "pause")
 	h.stop("relay") // dea's run does not learn of it: the deciding transaction must
-	n, err := h.Store.PauseJourney(ctx, clock.Now(h.clock), "nudge", "sam", true)
+	n, err := h.Store.Enrollments.PauseJourney(ctx, clock.Now(h.clock), "nudge", "sam", true)
 	if err != nil || n != 1 {
 		t.Fatalf("pause: %d instances, %v", n, err)
 	}
@@ -152,7 +152,7 @@ func TestPauseJourney(t *testing.T) {
 	same(t, "mails of a paused journey", h.mail.subjects(deaf), []string{})
 	same(t, "entries of a paused journey", h.track("tom", "Start", "", map[string]any{"k": "1"}).Receipts[0].Entered, []string(nil))
 
-	if _, err = h.Store.PauseJourney(ctx, clock.Now(h.clock), "nudge", "sam", false); err != nil {
+	if _, err = h.Store.Enrollments.PauseJourney(ctx, clock.Now(h.clock), "nudge", "sam", false); err != nil {
 		t.Fatal(err)
 	}
 	h.relay()

@@ -17,11 +17,11 @@ func TestOrphanRunIsTerminated(t *testing.T) {
 	h.customer("ana")
 	h.track("ana", "Trouble", "", map[string]any{"text": "help"})
 	h.parked("care/ana", "person")
-	list, err := h.Store.Enrollments(ctx, enrollment.EnrollmentFilter{WorkflowID: "care/ana"})
+	list, err := h.Store.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{WorkflowID: "care/ana"})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
-	if _, err := h.Store.CloseLost(ctx, list[0].EnteredAt, list[0].ID, "failed", "seemed lost"); err != nil {
+	if _, err := h.Store.Enrollments.CloseLost(ctx, list[0].EnteredAt, list[0].ID, "failed", "seemed lost"); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "the stray to be found", func() error {

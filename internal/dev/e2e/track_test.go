@@ -44,7 +44,7 @@ func TestTrack(t *testing.T) {
 	h.parked("nudge/ana/1", "reply")
 	same(t, "mails", h.mail.subjects("ana@example.com"), []string{"Hello Ana"})
 	same(t, "entries", h.entries("nudge", "ana"), 1)
-	story, err := h.Store.Timeline(ctx, "ana", 50)
+	story, err := h.Store.Analytics.Timeline(ctx, "ana", 50)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestTrack(t *testing.T) {
 			t.Errorf("an event of %s: %v", name, err)
 		}
 	}
-	if _, err := h.Store.Customer(ctx, "bob"); !errors.Is(err, sqldb.ErrNotFound) {
+	if _, err := h.Store.Customers.Customer(ctx, "bob"); !errors.Is(err, sqldb.ErrNotFound) {
 		t.Errorf("what was refused left a customer: %v", err)
 	}
 }

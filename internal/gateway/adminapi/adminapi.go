@@ -26,58 +26,78 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Store reads and changes what operators manage.
-type Store interface {
-	Enrollments
-	DeadLetters
-	Migrations
-	Decisions
-	Content(ctx context.Context) (release int, c *journey.Content, err error)
-	Counts(ctx context.Context) (analytics.Counts, error)
-	PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error)
+// Rooms are the rooms that operators read and change.
+type Rooms struct {
+	Analytics   Analytics
+	Catalog     Catalog
+	Enrollments Enrollments
+	Intake      Intake
+	Intents     Intents
+	Messages    Messages
+	Offers      Offers
+	Outbox      Outbox
 }
 
-// Enrollments starts and finds enrollments, and sends them commands.
+// Analytics counts.
+type Analytics interface {
+	Counts(ctx context.Context) (analytics.Counts, error)
+	StepCounts(ctx context.Context, journey string) ([]analytics.StepCount, error)
+}
+
+// Catalog has the current release, and the compiled journeys.
+type Catalog interface {
+	Content(ctx context.Context) (release int, c *journey.Content, err error)
+	Program(ctx context.Context, revision string) (*journey.Program, error)
+}
+
+// Enrollments finds enrollments, sends them commands, pauses journeys, and moves open enrollments to another revision.
 type Enrollments interface {
-	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
 	Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error
 	Enrollments(ctx context.Context, f enrollment.EnrollmentFilter) ([]unit.Enrollment, error)
-	Sends(ctx context.Context, f message.SendFilter) ([]message.Send, error)
-}
-
-// DeadLetters lists and retries dead letters.
-type DeadLetters interface {
-	DeadLetters(ctx context.Context, f outbox.DeadLetterFilter) ([]outbox.DeadLetter, error)
-	RetryDeadLetters(ctx context.Context, now time.Time, list []outbox.DeadLetter, drop bool) (int, error)
-}
-
-// Migrations moves open enrollments to another revision.
-type Migrations interface {
-	StepCounts(ctx context.Context, journey string) ([]analytics.StepCount, error)
-	Program(ctx context.Context, revision string) (*journey.Program, error)
+	PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error)
 	Migrate(ctx context.Context, now time.Time, m enrollment.Migration) (enrollment.MigrationPage, error)
 	MigrationStatuses(ctx context.Context, name, after string, limit int) ([]enrollment.MigrationStatus, error)
 }
 
-// Decisions previews decisions.
-type Decisions interface {
+// Intake accepts the event that an operator enrolls a customer by.
+type Intake interface {
+	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+}
+
+// Intents has customers' intents.
+type Intents interface {
+	Intents(ctx context.Context, now time.Time, customer string) ([]intent.IntentScore, error)
+}
+
+// Messages has the ledger of sends.
+type Messages interface {
+	Sends(ctx context.Context, f message.SendFilter) ([]message.Send, error)
+}
+
+// Offers previews decisions.
+type Offers interface {
 	InboundChannels() []string
 	Explain(ctx context.Context, now time.Time, customer, group string, actions []string, channel string) (offer.Decision, error)
-	Intents(ctx context.Context, now time.Time, customer string) ([]intent.IntentScore, error)
+}
+
+// Outbox lists and retries dead letters.
+type Outbox interface {
+	DeadLetters(ctx context.Context, f outbox.DeadLetterFilter) ([]outbox.DeadLetter, error)
+	RetryDeadLetters(ctx context.Context, now time.Time, list []outbox.DeadLetter, drop bool) (int, error)
 }
 
 // Handlers serve the admin API.
 type Handlers struct {
 	*web.Env
-	store   Store
+	rooms   Rooms
 	figures *figures.Figures
 	mux     *http.ServeMux
 	doc     *huma.OpenAPI
 }
 
 // New returns the handlers.
-func New(env *web.Env, s Store, f *figures.Figures) *Handlers {
-	h := &Handlers{Env: env, store: s, figures: f, mux: http.NewServeMux()}
+func New(env *web.Env, rooms Rooms, f *figures.Figures) *Handlers {
+	h := &Handlers{Env: env, rooms: rooms, figures: f, mux: http.NewServeMux()}
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[journey.Rules](), reflect.TypeFor[map[string]any]()) // the designer's YAML, parsed
 	registry.RegisterTypeAlias(reflect.TypeFor[problem](), reflect.TypeFor[api.Problem]())

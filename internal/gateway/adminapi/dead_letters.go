@@ -34,7 +34,7 @@ func (h *Handlers) listDeadLetters(ctx context.Context, in *api.DeadLetterFilter
 		}
 		filter.After, filter.AfterSeq = id, n
 	}
-	rows, err := h.store.DeadLetters(ctx, filter)
+	rows, err := h.rooms.Outbox.DeadLetters(ctx, filter)
 	if err != nil {
 		return nil, err
 	}
@@ -62,11 +62,11 @@ func (h *Handlers) settleDeadLetters(ctx context.Context, in api.DeadLetterSelec
 	out := &api.DeadLetterCount{}
 	filter := outbox.DeadLetterFilter{WorkflowID: in.WorkflowID, Limit: deadLetterPage}
 	for {
-		rows, err := h.store.DeadLetters(ctx, filter)
+		rows, err := h.rooms.Outbox.DeadLetters(ctx, filter)
 		if err != nil {
 			return nil, err
 		}
-		n, err := h.store.RetryDeadLetters(ctx, h.Now(), rows, drop)
+		n, err := h.rooms.Outbox.RetryDeadLetters(ctx, h.Now(), rows, drop)
 		if err != nil {
 			return nil, err
 		}

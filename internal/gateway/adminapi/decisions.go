@@ -15,21 +15,21 @@ import (
 
 func (h *Handlers) explainDecision(ctx context.Context, in *api.DecisionQuery) (*api.Decision, error) {
 	if err := web.FirstError(web.CheckID("customer", in.Customer), inbound.CheckAsked(in.Group, in.Actions),
-		inbound.CheckChannel(h.store.InboundChannels(), in.Channel)); err != nil {
+		inbound.CheckChannel(h.rooms.Offers.InboundChannels(), in.Channel)); err != nil {
 		return nil, err
 	}
-	_, content, err := h.store.Content(ctx)
+	_, content, err := h.rooms.Catalog.Content(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err := inbound.KnowsActions(content, in.Group, in.Actions); err != nil {
 		return nil, err
 	}
-	d, err := h.store.Explain(ctx, h.Now(), in.Customer, in.Group, in.Actions, in.Channel)
+	d, err := h.rooms.Offers.Explain(ctx, h.Now(), in.Customer, in.Group, in.Actions, in.Channel)
 	if err != nil {
 		return nil, unknownCustomer(in.Customer, err)
 	}
-	intents, err := h.store.Intents(ctx, h.Now(), in.Customer)
+	intents, err := h.rooms.Intents.Intents(ctx, h.Now(), in.Customer)
 	if err != nil {
 		return nil, unknownCustomer(in.Customer, err)
 	}

@@ -32,14 +32,14 @@ func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.Enroll
 		h.CheckTree("properties", req.Properties)); err != nil {
 		return nil, err
 	}
-	_, content, err := h.store.Content(ctx)
+	_, content, err := h.rooms.Catalog.Content(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if content == nil || content.Journeys[req.Journey] == nil {
 		return nil, web.NotFound("unknown_journey", "journey", "no such journey in the current release: "+strconv.Quote(req.Journey))
 	}
-	receipts, err := h.store.Ingest(ctx, h.Now(), []customer.SegmentCall{{
+	receipts, err := h.rooms.Intake.Ingest(ctx, h.Now(), []customer.SegmentCall{{
 		Type: "track", MessageID: req.ID, UserID: req.Customer, Event: event.JourneyStarted, Properties: req.Properties,
 		Source: "cli", Enter: req.Journey,
 	}})
@@ -63,7 +63,7 @@ var commands = map[string]string{
 }
 
 func (h *Handlers) sendCommand(ctx context.Context, in *api.CommandInput) (*api.Done, error) {
-	err := h.store.Command(ctx, h.Now(), in.ID, contract.Command{
+	err := h.rooms.Enrollments.Command(ctx, h.Now(), in.ID, contract.Command{
 		Kind: commands[in.Body.Kind], By: auth.Actor(ctx, in.Body.By), Reason: in.Body.Reason,
 	})
 	if errors.Is(err, sqldb.ErrNotFound) {
@@ -73,7 +73,7 @@ func (h *Handlers) sendCommand(ctx context.Context, in *api.CommandInput) (*api.
 }
 
 func (h *Handlers) listEnrollments(ctx context.Context, in *api.EnrollmentFilter) (*api.EnrollmentList, error) {
-	rows, err := h.store.Enrollments(ctx, enrollment.EnrollmentFilter{
+	rows, err := h.rooms.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{
 		Journey: in.Journey, Customer: in.Customer, State: in.State, Outcome: in.Outcome, After: in.After, Limit: in.Limit,
 	})
 	if err != nil {
@@ -96,11 +96,11 @@ func (h *Handlers) listEnrollments(ctx context.Context, in *api.EnrollmentFilter
 
 // knowsJourney refuses a journey that is not in the current release and was never entered.
 func (h *Handlers) knowsJourney(ctx context.Context, name string) error {
-	_, content, err := h.store.Content(ctx)
+	_, content, err := h.rooms.Catalog.Content(ctx)
 	if err != nil || content != nil && content.Journeys[name] != nil {
 		return err
 	}
-	rows, err := h.store.Enrollments(ctx, enrollment.EnrollmentFilter{Journey: name, Limit: 1})
+	rows, err := h.rooms.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{Journey: name, Limit: 1})
 	if err != nil || len(rows) > 0 {
 		return err
 	}
@@ -108,7 +108,7 @@ func (h *Handlers) knowsJourney(ctx context.Context, name string) error {
 }
 
 func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*api.Status, error) {
-	rows, err := h.store.Enrollments(ctx, enrollment.EnrollmentFilter{WorkflowID: in.ID, Limit: 1000})
+	rows, err := h.rooms.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{WorkflowID: in.ID, Limit: 1000})
 	if err != nil {
 		return nil, err
 	}
@@ -121,11 +121,11 @@ func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*ap
 			latest = e
 		}
 	}
-	sends, err := h.store.Sends(ctx, message.SendFilter{Enrollment: latest.ID})
+	sends, err := h.rooms.Messages.Sends(ctx, message.SendFilter{Enrollment: latest.ID})
 	if err != nil {
 		return nil, err
 	}
-	dead, err := h.store.DeadLetters(ctx, outbox.DeadLetterFilter{WorkflowID: in.ID})
+	dead, err := h.rooms.Outbox.DeadLetters(ctx, outbox.DeadLetterFilter{WorkflowID: in.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*ap
 }
 
 func (h *Handlers) pauseJourney(ctx context.Context, in *api.PauseInput) (*api.PauseResponse, error) {
-	n, err := h.store.PauseJourney(ctx, h.Now(), in.Body.Journey, auth.Actor(ctx, in.Body.By), in.Body.Paused)
+	n, err := h.rooms.Enrollments.PauseJourney(ctx, h.Now(), in.Body.Journey, auth.Actor(ctx, in.Body.By), in.Body.Paused)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, web.NotFound("unknown_journey", "journey", fmt.Sprintf("no such journey: %q", in.Body.Journey))
 	}
@@ -145,7 +145,7 @@ func (h *Handlers) pauseJourney(ctx context.Context, in *api.PauseInput) (*api.P
 }
 
 func (h *Handlers) getCounts(ctx context.Context, _ *api.None) (*api.Counts, error) {
-	c, err := h.store.Counts(ctx)
+	c, err := h.rooms.Analytics.Counts(ctx)
 	return &api.Counts{
 		Events: c.Events, Customers: c.Customers, OutboxDepth: c.Pending, OutboxOldest: c.OldestPending, DeliveryFailing: c.Failing,
 		Open: c.Open, Outcomes: c.Outcomes, Sends: c.Sends, Handoffs: c.Handoffs, PausedJourneys: append([]string{}, c.PausedJourneys...),

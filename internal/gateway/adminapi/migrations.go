@@ -30,11 +30,11 @@ func viewMigrations(all []enrollment.MigrationStatus) []api.MigrationStatus {
 }
 
 func (h *Handlers) getStepCounts(ctx context.Context, in *api.JourneyFilter) (*api.StepCounts, error) {
-	counts, err := h.store.StepCounts(ctx, in.Journey)
+	counts, err := h.rooms.Analytics.StepCounts(ctx, in.Journey)
 	if err != nil {
 		return nil, err
 	}
-	release, content, err := h.store.Content(ctx)
+	release, content, err := h.rooms.Catalog.Content(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (h *Handlers) getStepCounts(ctx context.Context, in *api.JourneyFilter) (*a
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		j := found[name]
 		for i := range j.Revisions {
-			p, err := h.store.Program(ctx, j.Revisions[i].Revision)
+			p, err := h.rooms.Catalog.Program(ctx, j.Revisions[i].Revision)
 			if err == nil {
 				j.Revisions[i].Definition, err = journey.Pack(p.Definition)
 			}
@@ -100,7 +100,7 @@ func (h *Handlers) migrate(ctx context.Context, in *api.MigrateInput) (*api.Migr
 	if err := h.checkRenamed(ctx, req.Journey, req.Renamed); err != nil {
 		return nil, err
 	}
-	page, err := h.store.Migrate(ctx, h.Now(), enrollment.Migration{
+	page, err := h.rooms.Enrollments.Migrate(ctx, h.Now(), enrollment.Migration{
 		Journey: req.Journey, Renamed: req.Renamed, By: auth.Actor(ctx, req.By), DryRun: req.DryRun, After: req.After, Limit: req.Limit,
 	})
 	if errors.Is(err, sqldb.ErrNotFound) {
@@ -117,7 +117,7 @@ func notReleased(name string) *web.Error {
 // checkRenamed refuses step names that the journey's current revision does not have: with a misspelled name, every enrollment
 // would stay.
 func (h *Handlers) checkRenamed(ctx context.Context, name string, renamed map[string]string) error {
-	_, content, err := h.store.Content(ctx)
+	_, content, err := h.rooms.Catalog.Content(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (h *Handlers) checkRenamed(ctx context.Context, name string, renamed map[st
 }
 
 func (h *Handlers) listMigrations(ctx context.Context, in *api.MigrationFilter) (*api.MigrationList, error) {
-	rows, err := h.store.MigrationStatuses(ctx, in.Journey, in.After, in.Limit)
+	rows, err := h.rooms.Enrollments.MigrationStatuses(ctx, in.Journey, in.After, in.Limit)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, notReleased(in.Journey)
 	}

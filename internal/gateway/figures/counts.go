@@ -23,12 +23,22 @@ const (
 	totalsTimeout = 5 * time.Minute
 )
 
-// Reader has the cached queries.
-type Reader interface {
+// Rooms are the rooms whose figures are cached.
+type Rooms struct {
+	Analytics Analytics
+	Catalog   Catalog
+}
+
+// Analytics has the cached queries.
+type Analytics interface {
 	Live(ctx context.Context) (analytics.Live, error)
 	Totals(ctx context.Context) (analytics.Totals, error)
 	Numbers(ctx context.Context, now time.Time, journey string) (analytics.Numbers, error)
 	Acceptance(ctx context.Context, now, since time.Time) (analytics.Acceptance, error)
+}
+
+// Catalog has the current release.
+type Catalog interface {
 	Content(ctx context.Context) (release int, c *journey.Content, err error)
 }
 
@@ -36,7 +46,7 @@ type Reader interface {
 // multiple of the time that counting them took.
 type Figures struct {
 	*web.Env
-	store Reader
+	rooms Rooms
 
 	mu   sync.Mutex
 	at   time.Time // wall
@@ -53,9 +63,9 @@ type Figures struct {
 	journeys   map[string]*journeyNumbers
 }
 
-// New returns empty caches over a store.
-func New(env *web.Env, r Reader) *Figures {
-	return &Figures{Env: env, store: r, journeys: map[string]*journeyNumbers{}}
+// New returns empty caches.
+func New(env *web.Env, rooms Rooms) *Figures {
+	return &Figures{Env: env, rooms: rooms, journeys: map[string]*journeyNumbers{}}
 }
 
 // Live returns the current counts, fresh or cached; false: they could not be read. Failures are cached too, to spare a database in
@@ -66,7 +76,7 @@ func (s *Figures) Live() (analytics.Live, bool) {
 	if wall := s.Env.Wall(); s.at.IsZero() || wall.Sub(s.at) >= countsAge {
 		ctx, cancel := context.WithTimeout(context.Background(), countsAge)
 		defer cancel()
-		live, err := s.store.Live(ctx)
+		live, err := s.rooms.Analytics.Live(ctx)
 		if err != nil {
 			s.Env.Log.Warn("could not read the counts", zap.Error(err))
 		}
@@ -102,7 +112,7 @@ func (s *Figures) count(done chan<- struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), totalsTimeout)
 	defer cancel()
 	began := s.Env.Wall()
-	totals, err := s.store.Totals(ctx)
+	totals, err := s.rooms.Analytics.Totals(ctx)
 	took := s.Env.Wall().Sub(began)
 	if err != nil {
 		s.Env.Log.Warn("could not count the totals", zap.Error(err))

@@ -42,7 +42,7 @@ func (s *Figures) Numbers(ctx context.Context, name string) (analytics.Numbers, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, numbersTimeout)
 	defer cancel()
-	n, err := s.store.Numbers(ctx, s.Now(), name)
+	n, err := s.rooms.Analytics.Numbers(ctx, s.Now(), name)
 	if err != nil {
 		return n, err
 	}

@@ -34,7 +34,7 @@ func (s *Figures) Since(text string) (time.Time, *web.Error) {
 
 // Report returns what next best actions and journeys achieved since a time.
 func (s *Figures) Report(ctx context.Context, since time.Time) (api.Report, error) {
-	a, err := s.store.Acceptance(ctx, s.Now(), since)
+	a, err := s.rooms.Analytics.Acceptance(ctx, s.Now(), since)
 	if err != nil {
 		return api.Report{}, err
 	}
@@ -65,7 +65,7 @@ func (s *Figures) Report(ctx context.Context, since time.Time) (api.Report, erro
 	for _, j := range a.Journeys {
 		offers[j.Journey] = j.Offers
 	}
-	_, content, err := s.store.Content(ctx)
+	_, content, err := s.rooms.Catalog.Content(ctx)
 	if err != nil {
 		return api.Report{}, err
 	}

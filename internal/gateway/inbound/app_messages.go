@@ -35,7 +35,7 @@ func (h *Handlers) AppMessages(w http.ResponseWriter, r *http.Request) {
 		}
 		limit = n
 	}
-	rows, err := h.store.AppMessages(r.Context(), user, limit)
+	rows, err := h.rooms.Messages.AppMessages(r.Context(), user, limit)
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		h.StoreFailed(w, r, err)
 		return

@@ -34,26 +34,41 @@ type Rendering struct {
 	Vars     expr.Vars
 }
 
-// Store decides, and has what a decision needs to be shown.
-type Store interface {
+// Rooms are the rooms that inbound decisions and app messages use.
+type Rooms struct {
+	Catalog  Catalog
+	Messages Messages
+	Offers   Offers
+}
+
+// Catalog has the current release.
+type Catalog interface {
 	Content(ctx context.Context) (release int, c *journey.Content, err error)
+}
+
+// Messages has the messages of apps.
+type Messages interface {
+	AppMessages(ctx context.Context, customer string, limit int) ([]message.Send, error)
+}
+
+// Offers decides, and has the variables of a message that shows the chosen action.
+type Offers interface {
 	InboundChannels() []string
 	DecideInbound(ctx context.Context, now time.Time, in offer.Inbound) (offer.Decision, error)
 	TemplateVars(ctx context.Context, now time.Time, customer string, properties map[string]any) (expr.Vars, error)
-	AppMessages(ctx context.Context, customer string, limit int) ([]message.Send, error)
 }
 
 // Handlers serve the customers who are here: decisions, and the messages of apps.
 type Handlers struct {
 	*web.Env
 	auth   *auth.Auth
-	store  Store
+	rooms  Rooms
 	render func(context.Context, Rendering) (map[string]string, error) // nil: a decision has the message's name only
 }
 
 // New returns the handlers; render may be nil.
-func New(env *web.Env, a *auth.Auth, s Store, render func(context.Context, Rendering) (map[string]string, error)) *Handlers {
-	return &Handlers{Env: env, auth: a, store: s, render: render}
+func New(env *web.Env, a *auth.Auth, rooms Rooms, render func(context.Context, Rendering) (map[string]string, error)) *Handlers {
+	return &Handlers{Env: env, auth: a, rooms: rooms, render: render}
 }
 
 // maxActions is the largest number of actions a request may name.
@@ -81,7 +96,7 @@ func (h *Handlers) Decide(w http.ResponseWriter, r *http.Request) {
 		web.WriteError(w, f)
 		return
 	}
-	_, content, err := h.store.Content(r.Context())
+	_, content, err := h.rooms.Catalog.Content(r.Context())
 	if err != nil {
 		h.StoreFailed(w, r, err)
 		return
@@ -93,7 +108,7 @@ func (h *Handlers) Decide(w http.ResponseWriter, r *http.Request) {
 	if in.RequestID == "" {
 		in.RequestID = uuid.NewString()
 	}
-	d, err := h.store.DecideInbound(r.Context(), h.Now(), offer.Inbound{
+	d, err := h.rooms.Offers.DecideInbound(r.Context(), h.Now(), offer.Inbound{
 		UserID: in.UserID, AnonymousID: in.AnonymousID, Group: in.Group, Actions: in.Actions, Channel: in.Channel, Slots: in.Slots,
 		Context: in.Context, RequestID: in.RequestID, Preview: in.Preview,
 	})
@@ -169,7 +184,7 @@ func (h *Handlers) checkDecide(in *api.DecideRequest) *web.Error {
 		web.CheckID("channel", in.Channel), CheckAsked(in.Group, in.Actions), h.CheckTree("context", in.Context)); f != nil {
 		return f
 	}
-	if f := CheckChannel(h.store.InboundChannels(), in.Channel); f != nil {
+	if f := CheckChannel(h.rooms.Offers.InboundChannels(), in.Channel); f != nil {
 		return f
 	}
 	if in.Slots < 0 || in.Slots > offer.MaxSlots {
@@ -232,7 +247,7 @@ func (h *Handlers) dress(ctx context.Context, content *journey.Content, d *offer
 	if h.render == nil || !slices.ContainsFunc(actions, func(a api.ActionNow) bool { return content.Messages[a.Message] != nil }) {
 		return
 	}
-	vars, err := h.store.TemplateVars(ctx, d.At, d.Customer, properties)
+	vars, err := h.rooms.Offers.TemplateVars(ctx, d.At, d.Customer, properties)
 	for i := range actions {
 		a := &actions[i]
 		message := content.Messages[a.Message]

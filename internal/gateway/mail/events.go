@@ -41,10 +41,25 @@ var bounceKinds = map[string]string{
 	"soft": "soft", "transient": "soft", "temporary": "soft", "soft_bounce": "soft", "blocked": "soft", "undetermined": "soft",
 }
 
-// Store ingests events and finds the sends that reports are about.
-type Store interface {
-	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+// Rooms are the rooms that links and reports use.
+type Rooms struct {
+	Customers Customers
+	Intake    Intake
+	Messages  Messages
+}
+
+// Customers has the profile of the customer who follows a link.
+type Customers interface {
 	Customer(ctx context.Context, id string) (customer.Customer, error)
+}
+
+// Intake accepts the events that links and reports become.
+type Intake interface {
+	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+}
+
+// Messages finds the sends that reports are about.
+type Messages interface {
 	Send(ctx context.Context, key string) (message.Send, error)
 	SendByProvider(ctx context.Context, channel, id string) (message.Send, error)
 }
@@ -59,13 +74,13 @@ type Pages interface {
 type Handlers struct {
 	*web.Env
 	links signedlink.Links
-	store Store
+	rooms Rooms
 	pages Pages
 }
 
 // New returns the handlers.
-func New(env *web.Env, links signedlink.Links, s Store, p Pages) *Handlers {
-	return &Handlers{Env: env, links: links, store: s, pages: p}
+func New(env *web.Env, links signedlink.Links, rooms Rooms, p Pages) *Handlers {
+	return &Handlers{Env: env, links: links, rooms: rooms, pages: p}
 }
 
 // happened returns when a reported event happened: not in the future; zero: the store uses now.
@@ -114,7 +129,7 @@ func (h *Handlers) Events(w http.ResponseWriter, r *http.Request) {
 		calls = append(calls, call)
 	}
 	if len(calls) > 0 {
-		if _, err := h.store.Ingest(r.Context(), h.Now(), calls); err != nil {
+		if _, err := h.rooms.Intake.Ingest(r.Context(), h.Now(), calls); err != nil {
 			h.StoreFailed(w, r, err)
 			return
 		}

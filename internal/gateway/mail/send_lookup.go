@@ -14,17 +14,17 @@ import (
 // that the provider assigned when it accepted the mail, with or without angle brackets and domain.
 func (h *Handlers) send(r *http.Request, key, messageID string) (message.Send, error) {
 	if key != "" {
-		return h.store.Send(r.Context(), key)
+		return h.rooms.Messages.Send(r.Context(), key)
 	}
 	if key, ok := signedlink.MessageKey(messageID); ok {
-		if c, err := h.store.Send(r.Context(), key); !errors.Is(err, sqldb.ErrNotFound) {
+		if c, err := h.rooms.Messages.Send(r.Context(), key); !errors.Is(err, sqldb.ErrNotFound) {
 			return c, err
 		}
 	}
 	id := strings.Trim(messageID, "<> ")
-	c, err := h.store.SendByProvider(r.Context(), "email", id)
+	c, err := h.rooms.Messages.SendByProvider(r.Context(), "email", id)
 	if local, _, ok := strings.Cut(id, "@"); ok && errors.Is(err, sqldb.ErrNotFound) {
-		c, err = h.store.SendByProvider(r.Context(), "email", local)
+		c, err = h.rooms.Messages.SendByProvider(r.Context(), "email", local)
 	}
 	return c, err
 }

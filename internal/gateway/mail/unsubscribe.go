@@ -35,7 +35,7 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 		h.badLink(w, r)
 		return
 	}
-	who, err := h.store.Customer(r.Context(), m.Customer)
+	who, err := h.rooms.Customers.Customer(r.Context(), m.Customer)
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		h.unsubscribeFailed(w, r, err)
 		return
@@ -47,7 +47,7 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 			Properties: about(m),
 		}
 		call.UserID, call.AnonymousID = web.Identity(m.Customer)
-		if _, err := h.store.Ingest(r.Context(), h.Now(), []customer.SegmentCall{call}); err != nil {
+		if _, err := h.rooms.Intake.Ingest(r.Context(), h.Now(), []customer.SegmentCall{call}); err != nil {
 			h.unsubscribeFailed(w, r, err)
 			return
 		}

@@ -80,7 +80,7 @@ type stageCount struct {
 func (p *Pages) readStory(ctx context.Context, id string) (story, error) {
 	s := story{Customer: id}
 	var err error
-	s.Profile, err = p.store.Customer(ctx, id)
+	s.Profile, err = p.rooms.Customers.Customer(ctx, id)
 	if s.Known = err == nil; err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
@@ -88,27 +88,27 @@ func (p *Pages) readStory(ctx context.Context, id string) (story, error) {
 		id, s.Customer = s.Profile.ID, s.Profile.ID // id may be another id of the customer
 	}
 	s.Name, _ = s.Profile.Traits["first_name"].(string)
-	scores, err := p.store.Intents(ctx, p.Now(), id)
+	scores, err := p.rooms.Intents.Intents(ctx, p.Now(), id)
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
 	for _, score := range scores {
 		s.Intents = append(s.Intents, intentRow{IntentScore: score, Width: math.Round(1000*score.Score) / 10})
 	}
-	decisions, err := p.store.Decisions(ctx, offer.DecisionFilter{Customer: id, Limit: decisionsShown})
+	decisions, err := p.rooms.Offers.Decisions(ctx, offer.DecisionFilter{Customer: id, Limit: decisionsShown})
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
 	for _, d := range decisions {
 		s.Decisions = append(s.Decisions, newDecisionRow(d))
 	}
-	if s.Conversation, err = p.store.Conversation(ctx, id, turnsShown); err != nil {
+	if s.Conversation, err = p.rooms.Messages.Conversation(ctx, id, turnsShown); err != nil {
 		return s, err
 	}
-	if s.Timeline, err = p.store.Timeline(ctx, id, timelineLimit); err != nil && !errors.Is(err, sqldb.ErrNotFound) {
+	if s.Timeline, err = p.rooms.Analytics.Timeline(ctx, id, timelineLimit); err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
-	s.Journeys, err = p.store.Enrollments(ctx, enrollment.EnrollmentFilter{Customer: id, Live: true})
+	s.Journeys, err = p.rooms.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{Customer: id, Live: true})
 	return s, err
 }
 
@@ -201,7 +201,7 @@ func (p *Pages) Customer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := customerView{story: s}
-	if v.Sends, err = p.store.Sends(r.Context(), message.SendFilter{Customer: s.Customer, Limit: sendsShown}); err != nil &&
+	if v.Sends, err = p.rooms.Messages.Sends(r.Context(), message.SendFilter{Customer: s.Customer, Limit: sendsShown}); err != nil &&
 		!errors.Is(err, sqldb.ErrNotFound) {
 		p.pageFailed(w, r, err)
 		return

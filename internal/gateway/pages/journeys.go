@@ -31,7 +31,7 @@ type journeysView struct {
 
 // Journeys lists the journeys of the current release, and others that were ever entered.
 func (p *Pages) Journeys(w http.ResponseWriter, r *http.Request) {
-	_, content, err := p.store.Content(r.Context())
+	_, content, err := p.rooms.Catalog.Content(r.Context())
 	if err != nil {
 		p.pageFailed(w, r, err)
 		return
@@ -103,7 +103,7 @@ func (p *Pages) Journey(w http.ResponseWriter, r *http.Request) {
 		)
 		return
 	}
-	program, err := p.store.Program(r.Context(), shown)
+	program, err := p.rooms.Catalog.Program(r.Context(), shown)
 	if err != nil {
 		p.pageFailed(w, r, err)
 		return

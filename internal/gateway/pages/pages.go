@@ -47,21 +47,61 @@ type layout struct {
 	Body     any
 }
 
-// Store reads what the pages show, and claims and resolves hand-offs.
-type Store interface {
+// Rooms are the rooms that pages read, and in which agents claim and resolve hand-offs.
+type Rooms struct {
+	Analytics   Analytics
+	Catalog     Catalog
+	Customers   Customers
+	Enrollments Enrollments
+	Handoffs    Handoffs
+	Intents     Intents
+	Messages    Messages
+	Offers      Offers
+}
+
+// Analytics has a customer's timeline.
+type Analytics interface {
+	Timeline(ctx context.Context, customer string, limit int) ([]analytics.TimelineEntry, error)
+}
+
+// Catalog has the current release, and the compiled journeys.
+type Catalog interface {
 	Content(ctx context.Context) (release int, c *journey.Content, err error)
 	Program(ctx context.Context, revision string) (*journey.Program, error)
+}
+
+// Customers has the profiles.
+type Customers interface {
 	Customer(ctx context.Context, id string) (customer.Customer, error)
-	Intents(ctx context.Context, now time.Time, customer string) ([]intent.IntentScore, error)
-	Decisions(ctx context.Context, f offer.DecisionFilter) ([]offer.Decision, error)
-	Conversation(ctx context.Context, customer string, limit int) ([]message.ConversationTurn, error)
-	Timeline(ctx context.Context, customer string, limit int) ([]analytics.TimelineEntry, error)
+}
+
+// Enrollments has a customer's open enrollments.
+type Enrollments interface {
 	Enrollments(ctx context.Context, f enrollment.EnrollmentFilter) ([]unit.Enrollment, error)
-	Sends(ctx context.Context, f message.SendFilter) ([]message.Send, error)
+}
+
+// Handoffs has the queues of agents.
+type Handoffs interface {
 	Handoff(ctx context.Context, id string) (handoff.Handoff, error)
 	Handoffs(ctx context.Context, f handoff.HandoffFilter) ([]handoff.Handoff, error)
 	ClaimHandoff(ctx context.Context, now time.Time, id, agent string) error
 	ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error
+}
+
+// Intents has customers' intents.
+type Intents interface {
+	Intents(ctx context.Context, now time.Time, customer string) ([]intent.IntentScore, error)
+}
+
+// Messages has the ledger of sends, and what a customer wrote.
+type Messages interface {
+	Conversation(ctx context.Context, customer string, limit int) ([]message.ConversationTurn, error)
+	Sends(ctx context.Context, f message.SendFilter) ([]message.Send, error)
+}
+
+// Offers has a customer's decisions.
+type Offers interface {
+	Decisions(ctx context.Context, f offer.DecisionFilter) ([]offer.Decision, error)
 }
 
 // Pages serves the pages.
@@ -69,20 +109,20 @@ type Pages struct {
 	*web.Env
 	auth      *auth.Auth
 	figures   *figures.Figures
-	store     Store
+	rooms     Rooms
 	temporal  string // address of the Temporal UI's workflows; empty: no links
 	dev       []devPage
 	templates *template.Template
 }
 
 // New returns the pages. devPatterns are the patterns of the pages that dev serves.
-func New(env *web.Env, a *auth.Auth, f *figures.Figures, s Store, temporalUI string, devPatterns []string) (*Pages, error) {
+func New(env *web.Env, a *auth.Auth, f *figures.Figures, rooms Rooms, temporalUI string, devPatterns []string) (*Pages, error) {
 	templates, err := parsePages()
 	if err != nil {
 		return nil, err
 	}
 	return &Pages{
-		Env: env, auth: a, figures: f, store: s, temporal: temporalUI, dev: linkedPages(devPatterns), templates: templates,
+		Env: env, auth: a, figures: f, rooms: rooms, temporal: temporalUI, dev: linkedPages(devPatterns), templates: templates,
 	}, nil
 }
 

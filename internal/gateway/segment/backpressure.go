@@ -25,7 +25,7 @@ const (
 // backpressure refuses Segment calls while the outbox is too deep.
 type backpressure struct {
 	*web.Env
-	store    Ingester
+	outbox   Outbox
 	limit    int // outbox entries; 0: any number
 	rejected prometheus.Counter
 
@@ -66,11 +66,11 @@ func (p *backpressure) check() *web.Error {
 	}
 }
 
-// read asks the store for the depth. If the store does not answer, the known depth stays: ingest itself will fail.
+// read reads the depth. If the database does not answer, the known depth stays: ingest itself will fail.
 func (p *backpressure) read(limit int) {
 	ctx, cancel := context.WithTimeout(context.Background(), depthTimeout)
 	defer cancel()
-	n, err := p.store.Depth(ctx, limit+1)
+	n, err := p.outbox.Depth(ctx, limit+1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at, p.reading = p.Wall(), false

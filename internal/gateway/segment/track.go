@@ -23,34 +23,54 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Ingester stores events, and has the data to check them.
-type Ingester interface {
-	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+// Rooms are the rooms that the tracking API uses.
+type Rooms struct {
+	Customers Customers
+	Intake    Intake
+	Outbox    Outbox
+}
+
+// Customers has the profiles that user tokens are checked with.
+type Customers interface {
 	Customer(ctx context.Context, id string) (customer.Customer, error)
-	Depth(ctx context.Context, limit int) (int, error) // of the outbox, counted up to limit
+}
+
+// Intake stores events.
+type Intake interface {
+	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+}
+
+// Outbox counts the entries that wait for delivery, up to limit.
+type Outbox interface {
+	Depth(ctx context.Context, limit int) (int, error)
 }
 
 // Handlers serve the tracking API.
 type Handlers struct {
 	*web.Env
 	auth         *auth.Auth
-	store        Ingester
+	rooms        Rooms
 	clock        clock.Clock
 	calls        *prometheus.CounterVec
 	backpressure *backpressure
 }
 
 // New returns the handlers. maxBacklog is how many outbox entries may wait before calls are answered 429; 0: any number.
-func New(env *web.Env, a *auth.Auth, s Ingester, c clock.Clock, maxBacklog int, metrics prometheus.Registerer) *Handlers {
+func New(env *web.Env, a *auth.Auth, rooms Rooms, c clock.Clock, maxBacklog int, metrics prometheus.Registerer) *Handlers {
 	h := &Handlers{
-		Env: env, auth: a, store: s, clock: c,
+		Env: env, auth: a, rooms: rooms, clock: c,
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tabi_segment_calls_total", Help: "Segment calls that were accepted, duplicates included.",
 		}, []string{"type"}),
-		backpressure: &backpressure{Env: env, store: s, limit: maxBacklog, rejected: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tabi_backpressure_rejections_total",
-			Help: "Requests of the tracking API that were answered 429 because the outbox was too deep.",
-		})},
+		backpressure: &backpressure{
+			Env:    env,
+			outbox: rooms.Outbox,
+			limit:  maxBacklog,
+			rejected: prometheus.NewCounter(prometheus.CounterOpts{
+				Name: "tabi_backpressure_rejections_total",
+				Help: "Requests of the tracking API that were answered 429 because the outbox was too deep.",
+			}),
+		},
 	}
 	metrics.MustRegister(h.calls, h.backpressure.rejected)
 	return h
@@ -81,7 +101,7 @@ func (h *Handlers) Track(kind string) http.HandlerFunc {
 			web.WriteError(w, f)
 			return
 		}
-		receipts, err := h.store.Ingest(r.Context(), h.Now(), calls)
+		receipts, err := h.rooms.Intake.Ingest(r.Context(), h.Now(), calls)
 		if err != nil {
 			h.StoreFailed(w, r, err)
 			return
@@ -180,7 +200,7 @@ func (h *Handlers) authorize(r *http.Request, key auth.Key, batch bool, calls []
 func (h *Handlers) webAlias(r *http.Request, field string, c *customer.SegmentCall) *web.Error {
 	refused := web.Forbidden(field, "a web key may alias an anonymous id only; use a server key")
 	previous := strings.TrimPrefix(c.PreviousID, event.AnonymousPrefix)
-	got, err := h.store.Customer(r.Context(), previous) // a user's id, or an anonymous one
+	got, err := h.rooms.Customers.Customer(r.Context(), previous) // a user's id, or an anonymous one
 	switch {
 	case err == nil && !event.Anonymous(got.ID):
 		return refused
