@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -76,8 +77,8 @@ func TestArms(t *testing.T) {
 			p.same("arms", test.arms, p.arms())
 			for _, r := range p.reports {
 				for _, passed := range r.Passed {
-					if skipped := passed.Arm == contract.ArmSkipped; skipped != (passed.Visit == 0) ||
-						skipped != (passed.Outcome == contract.ArmSkipped) {
+					if skipped := passed.Arm == journey.ArmSkipped; skipped != (passed.Visit == 0) ||
+						skipped != (passed.Outcome == journey.ArmSkipped) {
 						t.Errorf("passed %+v", passed)
 					}
 				}
@@ -106,7 +107,7 @@ paths:
 		contract.Completed,
 		p.run(),
 		"outer@1h: A",
-		"inner@1h: arm 0",
+		"inner@1h: arm 1",
 		"n@1h",
 		"w@2h",
 		"back@2h: outer",

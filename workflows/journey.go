@@ -208,7 +208,7 @@ func (r *run) completeStep(ctx workflow.Context, step *journey.Step, outcome, ar
 func (r *run) skip(ctx workflow.Context, step *journey.Step) {
 	r.state.Passed = append(
 		r.state.Passed,
-		contract.StepVisit{Step: step.ID, Kind: step.Kind, At: r.now(ctx), Outcome: contract.ArmSkipped, Arm: contract.ArmSkipped},
+		contract.StepVisit{Step: step.ID, Kind: step.Kind, At: r.now(ctx), Outcome: journey.ArmSkipped, Arm: journey.ArmSkipped},
 	)
 }
 

@@ -219,7 +219,7 @@ func (p *play) expect(outcome string, result contract.Result, passed ...string) 
 	p.same("steps passed", passed, p.passed())
 	skipped := 0
 	for _, line := range passed {
-		if strings.HasSuffix(line, ": "+contract.ArmSkipped) {
+		if strings.HasSuffix(line, ": "+journey.ArmSkipped) {
 			skipped++
 		}
 	}

@@ -277,7 +277,7 @@ func (p *play) consistent(t *rapid.T, source string) {
 			t.Fatalf("report %d has number %d\n%s", i+1, r.Seq, source)
 		}
 		for _, passed := range r.Passed {
-			if (passed.Visit == 0) != (passed.Arm == contract.ArmSkipped) {
+			if (passed.Visit == 0) != (passed.Arm == journey.ArmSkipped) {
 				t.Fatalf("passed %+v\n%s", passed, source)
 			}
 		}

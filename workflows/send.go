@@ -135,18 +135,18 @@ func settleArm(s *contract.SendResult) (arm string) {
 	case contract.StatusSent:
 		return ""
 	case contract.StatusSuppressed:
-		return contract.ArmBlocked
+		return journey.ArmBlocked
 	}
 	s.Status = contract.StatusFailed
-	return contract.ArmFailure
+	return journey.ArmFailure
 }
 
 // nextAfterSend returns the index of the step after a send that was left by an arm.
 func nextAfterSend(spec *journey.Send, arm string, next int) int {
 	switch arm {
-	case contract.ArmBlocked:
+	case journey.ArmBlocked:
 		return spec.OnBlocked
-	case contract.ArmFailure:
+	case journey.ArmFailure:
 		return spec.OnFailure
 	}
 	return next

@@ -52,7 +52,7 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	}
 	r.markBufferOld(end)
 	if end.cause == waitDue {
-		r.completeStep(ctx, step, "timed out", contract.ArmTimeout, r.resultOf(step, map[string]any{"timed_out": true}))
+		r.completeStep(ctx, step, "timed out", journey.ArmTimeout, r.resultOf(step, map[string]any{"timed_out": true}))
 		return spec.OnTimeout, nil
 	}
 	if end.cause != waitFound {
@@ -64,7 +64,7 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	if r.prog.Reads().Text {
 		result["text"] = reply.Text
 	}
-	r.completeStep(ctx, step, replyWords(reply), strconv.Itoa(reply.Arm+1), r.resultOf(step, result))
+	r.completeStep(ctx, step, replyWords(reply), journey.ArmNumber(reply.Arm), r.resultOf(step, result))
 	return spec.Replies[reply.Arm].Then, nil
 }
 

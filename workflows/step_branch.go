@@ -1,13 +1,10 @@
 package workflows
 
 import (
-	"strconv"
-
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
-	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // branch goes the way of the first true arm.
@@ -23,10 +20,11 @@ func (r *run) branch(ctx workflow.Context, step *journey.Step) (int, error) {
 	}
 	for i, yes := range answers {
 		if yes {
-			r.completeStep(ctx, step, "arm "+strconv.Itoa(i), strconv.Itoa(i+1), map[string]any{"arm": float64(i)})
+			arm := journey.ArmNumber(i)
+			r.completeStep(ctx, step, journey.ArmLabel(arm), arm, map[string]any{"arm": float64(i)})
 			return spec.Arms[i].Then, nil
 		}
 	}
-	r.completeStep(ctx, step, "else", contract.ArmElse, map[string]any{"arm": float64(-1)})
+	r.completeStep(ctx, step, "else", journey.ArmElse, map[string]any{"arm": float64(-1)})
 	return spec.Else, nil
 }

@@ -54,7 +54,7 @@ func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 		if result.Reason != "" {
 			shown += " (" + clip(result.Reason, 200) + ")"
 		}
-		r.completeStep(ctx, step, "failed: "+shown, contract.ArmFailure, kept)
+		r.completeStep(ctx, step, "failed: "+shown, journey.ArmFailure, kept)
 		return spec.OnFailure, nil
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/temporal"
 )
@@ -171,7 +172,7 @@ func TestCallWhoseRetriesEnd(t *testing.T) {
 				}
 			})
 			p.run()
-			if got := p.reports[1].Passed[0]; got.Outcome != c.first || got.Arm != contract.ArmFailure {
+			if got := p.reports[1].Passed[0]; got.Outcome != c.first || got.Arm != journey.ArmFailure {
 				t.Errorf("passed as %+v", got)
 			}
 		})

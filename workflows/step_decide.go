@@ -32,7 +32,7 @@ func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	arm, next := "", step.Next
 	switch {
 	case d.Action == "":
-		d.Status, arm, next = contract.StatusSuppressed, contract.ArmNone, spec.None
+		d.Status, arm, next = contract.StatusSuppressed, journey.ArmNone, spec.None
 	case d.Status != contract.StatusChosen && d.Status != contract.StatusSuppressed && d.Status != contract.StatusSent:
 		d.Status = contract.StatusFailed // also where the answer is none that a decision may have
 	}

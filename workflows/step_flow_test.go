@@ -22,8 +22,8 @@ func TestBranch(t *testing.T) {
 		tier, limit, outcome string
 		arm                  string
 	}{
-		"the first":            {tier: "gold", limit: "100", outcome: "gold", arm: "arm 0"},
-		"the second":           {tier: "tin", limit: "100", outcome: "big", arm: "arm 1"},
+		"the first":            {tier: "gold", limit: "100", outcome: "gold", arm: "arm 1"},
+		"the second":           {tier: "tin", limit: "100", outcome: "big", arm: "arm 2"},
 		"none; missing is not": {tier: "tin", limit: "200", outcome: "other", arm: "else"},
 	}
 	for name, test := range tests {

@@ -39,7 +39,7 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 		if err := r.withdraw(ctx, id, "it timed out"); err != nil {
 			return 0, err
 		}
-		r.completeStep(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
+		r.completeStep(ctx, step, "timed out", journey.ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	case end.cause == waitFound:
 		outcome, agent := resolved.result.Outcome, resolved.result.Agent

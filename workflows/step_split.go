@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"strconv"
-
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -16,12 +14,9 @@ func (r *run) split(ctx workflow.Context, step *journey.Step) (int, error) {
 	if !forced {
 		chosen = drawn(spec, journey.Bucket(r.in.Journey, step.ID, r.in.Customer))
 	}
-	name := spec.Arms[chosen].Name
-	shown := name
-	if shown == "" {
-		shown = "arm " + strconv.Itoa(chosen)
-	}
-	r.completeStep(ctx, step, shown, splitArm(spec, chosen), map[string]any{"arm": float64(chosen), "name": name})
+	arm := spec.Arms[chosen]
+	key := arm.Key(chosen)
+	r.completeStep(ctx, step, journey.ArmLabel(key), key, map[string]any{"arm": float64(chosen), "name": arm.Name})
 	return spec.Arms[chosen].Then, nil
 }
 
@@ -48,18 +43,10 @@ func drawn(spec *journey.Split, place float64) int {
 
 // forced finds the arm that a simulation asked for.
 func forced(spec *journey.Split, want string) (int, bool) {
-	for i := range spec.Arms {
-		if want != "" && splitArm(spec, i) == want {
+	for i, arm := range spec.Arms {
+		if want != "" && arm.Key(i) == want {
 			return i, true
 		}
 	}
 	return 0, false
-}
-
-// splitArm is the name of an arm: its name, or its number from 1.
-func splitArm(spec *journey.Split, i int) string {
-	if name := spec.Arms[i].Name; name != "" {
-		return name
-	}
-	return strconv.Itoa(i + 1)
 }

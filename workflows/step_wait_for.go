@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"slices"
-	"strconv"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -28,7 +27,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	r.markBufferOld(end)
 	if end.cause == waitDue {
 		delete(r.state.Taken, step.ID) // what an earlier visit took
-		r.completeStep(ctx, step, "timed out", contract.ArmTimeout, map[string]any{"timed_out": true})
+		r.completeStep(ctx, step, "timed out", journey.ArmTimeout, map[string]any{"timed_out": true})
 		return spec.OnTimeout, nil
 	}
 	if end.cause != waitFound {
@@ -42,7 +41,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	if arm.Level != nil {
 		delete(r.state.Taken, step.ID) // an intent took it there, not an event
 		result := map[string]any{"event": "", "properties": map[string]any{}, "timed_out": false, "intent": arm.Level.Intent}
-		r.completeStep(ctx, step, levelWords(arm.Level), strconv.Itoa(taking.arm+1), result)
+		r.completeStep(ctx, step, levelWords(arm.Level), journey.ArmNumber(taking.arm), result)
 		return arm.Then, nil
 	}
 	r.state.Taken[step.ID] = r.state.Last.ID
@@ -54,7 +53,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 		ctx,
 		step,
 		r.state.Last.Event.Name,
-		strconv.Itoa(taking.arm+1),
+		journey.ArmNumber(taking.arm),
 		map[string]any{"event": r.state.Last.Event.Name, "properties": properties, "timed_out": false},
 	)
 	return arm.Then, nil

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
-	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // AnalyticsRoom reads all tables and writes none.
@@ -241,7 +241,7 @@ func (c *count) passed() error {
 		}
 		s := c.step(revision, step, kind)
 		s.Arms[arm] += n
-		if arm == contract.ArmSkipped {
+		if arm == journey.ArmSkipped {
 			s.Skipped += n
 		} else {
 			s.Passed += n

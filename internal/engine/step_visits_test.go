@@ -40,9 +40,9 @@ func TestPassagesAreWrittenOnce(t *testing.T) {
 		}
 		first := []contract.StepVisit{
 			pass("a", 1, "1", noon),
-			pass("b", 0, contract.ArmSkipped, noon),
+			pass("b", 0, journey.ArmSkipped, noon),
 			pass("a", 2, "else", noon.Add(time.Second)),
-			pass("b", 0, contract.ArmSkipped, noon.Add(time.Second)),
+			pass("b", 0, journey.ArmSkipped, noon.Add(time.Second)),
 		}
 		s.must(s.Enrollments.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Passed: first}))
 		s.must(

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/offer"
 	"github.com/tabi-journeys/tabi/internal/outbox"
@@ -79,7 +80,7 @@ func passages(ctx context.Context, tx sqldb.Conn, r contract.Report) error {
 	at := map[key]int{}
 	for i, p := range r.Passed {
 		k := key{step: p.Step, visit: p.Visit}
-		if p.Arm == contract.ArmSkipped {
+		if p.Arm == journey.ArmSkipped {
 			k.skip = max(sqldb.Millis(p.At), 1)
 		}
 		row := []any{r.Enrollment, p.Step, p.Visit, k.skip, r.Seq, i, p.Kind, sqldb.Millis(p.At), sqldb.Clean(p.Arm),

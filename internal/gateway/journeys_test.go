@@ -56,7 +56,7 @@ func TestJourneyPages(t *testing.T) {
 	}
 	if err := h.store.Enrollments.Report(ctx, instant, contract.Report{Ref: ref, Seq: 1,
 		Parked: &contract.Position{Step: "call", Kind: "handoff", Since: instant},
-		Passed: []contract.StepVisit{{Step: "note", Kind: "send", Visit: 1, At: instant, Arm: contract.ArmBlocked}}}); err != nil {
+		Passed: []contract.StepVisit{{Step: "note", Kind: "send", Visit: 1, At: instant, Arm: journey.ArmBlocked}}}); err != nil {
 		t.Fatal(err)
 	}
 

@@ -11,10 +11,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
-	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-const armSkipped = contract.ArmSkipped
+const armSkipped = journey.ArmSkipped
 
 // exprLength is the maximum length of a condition, in characters.
 const exprLength = 64
@@ -207,7 +206,7 @@ func decideWords(s *journey.Step, spec *journey.Decide) (title string, lines []s
 		lines = append(lines, "only chooses")
 		chosen.Full = "the best was chosen; nothing is sent"
 	}
-	return title, lines, []way{chosen, {contract.ArmNone, "none", "nothing was chosen", spec.None}}
+	return title, lines, []way{chosen, {journey.ArmNone, "none", "nothing was chosen", spec.None}}
 }
 
 func askWords(spec *journey.Ask) (title string, lines []string, out []way) {

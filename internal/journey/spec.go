@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
@@ -50,14 +51,28 @@ type Arm struct {
 	Always  bool   // it is a separate arm even if it leads after the step
 }
 
-// Keys of arms that several kinds have.
+// Keys of arms that designers neither number nor name.
 const (
+	ArmSkipped = "skipped" // of a step whose `when` was not true; in no description
 	ArmElse    = "else"
 	ArmTimeout = "on_timeout"
 	ArmBlocked = "on_blocked"
 	ArmFailure = "on_failure"
 	ArmNone    = "none"
 )
+
+// ArmNumber returns the key of the arm without a name at index i of a list. Arms count from 1 wherever people see them: in
+// step visits, reports, drawings, coverage, diffs, `arms:` of scenarios and the Temporal UI. Only steps.<id>.arm, which
+// expressions read, counts from 0.
+func ArmNumber(i int) string { return strconv.Itoa(i + 1) }
+
+// ArmLabel returns the key of an arm for people: "arm 2" for a number, otherwise the key.
+func ArmLabel(key string) string {
+	if _, err := strconv.ParseUint(key, 10, 32); err == nil {
+		return "arm " + key
+	}
+	return key
+}
 
 // Expression is an expression at a key of a step.
 type Expression struct {

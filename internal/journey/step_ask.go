@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"time"
 )
 
@@ -53,7 +52,7 @@ func (a *Ask) Describe() Description {
 	}
 	for i := range a.Replies {
 		reply := &a.Replies[i]
-		d.Arms = append(d.Arms, Arm{Key: strconv.Itoa(i + 1), To: &reply.Then, Always: true})
+		d.Arms = append(d.Arms, Arm{Key: ArmNumber(i), To: &reply.Then, Always: true})
 		if reply.Intent != "" {
 			d.Intents = append(d.Intents, reply.Intent)
 		}

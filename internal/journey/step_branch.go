@@ -1,8 +1,6 @@
 package journey
 
 import (
-	"strconv"
-
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
@@ -37,7 +35,7 @@ func (b *Branch) Describe() Description {
 	var d Description
 	for i := range b.Arms {
 		arm := &b.Arms[i]
-		d.Arms = append(d.Arms, Arm{Key: strconv.Itoa(i + 1), To: &arm.Then, Always: true})
+		d.Arms = append(d.Arms, Arm{Key: ArmNumber(i), To: &arm.Then, Always: true})
 		d.Exprs = append(d.Exprs, Expression{"when", arm.When, expr.Bool})
 	}
 	d.Arms = append(d.Arms, Arm{Key: ArmElse, To: &b.Else})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 )
 
 var splitKind = Kind{
@@ -25,6 +24,9 @@ type SplitArm struct {
 	Then   int     `json:"then"`
 }
 
+// Key returns the key of the arm at index i: its name, otherwise its number.
+func (a SplitArm) Key(i int) string { return cmp.Or(a.Name, ArmNumber(i)) }
+
 // Split takes an arm that depends only on journey, step and customer.
 type Split struct {
 	Arms []SplitArm `json:"arms"`
@@ -38,7 +40,7 @@ func (s *Split) Describe() Description {
 	var d Description
 	for i := range s.Arms {
 		arm := &s.Arms[i]
-		d.Arms = append(d.Arms, Arm{Key: cmp.Or(arm.Name, strconv.Itoa(i+1)), To: &arm.Then, Always: true})
+		d.Arms = append(d.Arms, Arm{Key: arm.Key(i), To: &arm.Then, Always: true})
 	}
 	return d
 }

@@ -2,7 +2,6 @@ package journey
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
@@ -46,7 +45,7 @@ func (w *WaitFor) Describe() Description {
 	d := Description{Parks: true, TakesEvent: true}
 	for i := range w.Arms {
 		arm := &w.Arms[i]
-		d.Arms = append(d.Arms, Arm{Key: strconv.Itoa(i + 1), To: &arm.Then, Always: true})
+		d.Arms = append(d.Arms, Arm{Key: ArmNumber(i), To: &arm.Then, Always: true})
 		d.Exprs = append(d.Exprs, Expression{"when", arm.When, expr.Bool})
 		if arm.Level != nil {
 			d.Levels = append(d.Levels, arm.Level)

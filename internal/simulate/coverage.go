@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Coverage says which steps and arms of a journey the scenarios visited. Counted are steps; every arm of wait_for,
@@ -71,13 +70,13 @@ func cover(d *journey.Definition, places map[string]journey.Place, taken map[str
 		s := &d.Steps[i]
 		entered := false
 		for arm := range taken[s.ID] {
-			entered = entered || arm != contract.ArmSkipped
+			entered = entered || arm != journey.ArmSkipped
 		}
 		count := func(arm string, visited bool) {
 			c.All++
 			if visited {
 				c.Visited++
-			} else if arm == "" || arm == contract.ArmSkipped || entered {
+			} else if arm == "" || arm == journey.ArmSkipped || entered {
 				c.Missing = append(c.Missing, Missed{Place: places[s.ID], Step: s.ID, Arm: arm})
 			}
 		}
@@ -94,7 +93,7 @@ func cover(d *journey.Definition, places map[string]journey.Place, taken map[str
 func armsOf(s *journey.Step) []string {
 	arms := s.ArmKeys()
 	if s.When != "" {
-		arms = append(arms, contract.ArmSkipped)
+		arms = append(arms, journey.ArmSkipped)
 	}
 	return arms
 }

@@ -152,7 +152,7 @@ func (i *enrollment) reported(r contract.Report) {
 		if p.Arm != "" || i.parked != p.Step {
 			w.visit(i.journey, p.Step, p.Arm)
 		}
-		if p.Arm == contract.ArmSkipped {
+		if p.Arm == journey.ArmSkipped {
 			w.record(p.At.Sub(w.clock.Origin), journey.Place{}, "%sskipped %s", i.prefix(), p.Step)
 			continue
 		}
@@ -198,10 +198,7 @@ func (i *enrollment) describeVisit(p contract.StepVisit) string {
 	if p.Arm == "" {
 		return text
 	}
-	if p.Arm[0] >= '1' && p.Arm[0] <= '9' {
-		return text + " → arm " + p.Arm
-	}
-	return text + " → " + p.Arm
+	return text + " → " + journey.ArmLabel(p.Arm)
 }
 
 // until returns how long a wait lasts, and what for.

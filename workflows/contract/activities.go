@@ -48,21 +48,11 @@ type StepVisit struct {
 	Visit   int       `json:"visit"` // from 1
 	At      time.Time `json:"at"`    // virtual
 	Outcome string    `json:"outcome,omitempty"`
-	// Arm is the way it went: the number of an arm (from 1, or a split arm's name), a key such as else, none,
-	// on_timeout, on_blocked or on_failure, an outcome of a hand-off, or ArmSkipped. Empty where a step has one
-	// way only, or continues after itself.
+	// Arm is the way it went: the number of an arm (from 1; journey.ArmNumber), the name of a split's arm, a key such as
+	// else, none, on_timeout, on_blocked or on_failure, an outcome of a hand-off, or skipped (journey.ArmSkipped). It is
+	// empty if the step has one way only, or continues after itself.
 	Arm string `json:"arm,omitempty"`
 }
-
-// Arms that are not numbered or named by the designer.
-const (
-	ArmSkipped = "skipped" // of a step whose `when` was not true
-	ArmElse    = "else"
-	ArmTimeout = "on_timeout"
-	ArmBlocked = "on_blocked"
-	ArmFailure = "on_failure"
-	ArmNone    = "none"
-)
 
 // Position says where an enrollment waits.
 type Position struct {

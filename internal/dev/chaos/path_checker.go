@@ -139,7 +139,7 @@ func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p c
 			inTime = e
 		}
 	}
-	if p.Arm == contract.ArmTimeout {
+	if p.Arm == journey.ArmTimeout {
 		if inTime != nil {
 			w.wrong("%s timed out, though %s arrived in time", step.ID, inTime.id)
 		}
@@ -174,7 +174,7 @@ func (w *pathChecker) checkSend(step journey.Step, spec *journey.Send, p contrac
 		w.wrong("%s was sent by %s as %s, want by %s as %s", key, row.channel, row.category, spec.Via[0], spec.Category)
 	}
 	w.r.due(w.e, row, w.moment)
-	if p.Arm == contract.ArmFailure {
+	if p.Arm == journey.ArmFailure {
 		if row.status != contract.StatusFailed {
 			w.wrong("%s took the arm of a failure, and its row is %s", key, row.status)
 		}

@@ -130,13 +130,13 @@ func TestReconcile(t *testing.T) {
 			"was sent under", "duplicate"},
 		"a push of no row": {func(s *scenario) { s.providers.records["x"] = &record0 }, "not in the ledger", "unexplained"},
 		"failed without a refusal": {func(s *scenario) {
-			row(s, "rate").status, s.e.passed[6].Arm = "failed", contract.ArmFailure
+			row(s, "rate").status, s.e.passed[6].Arm = "failed", journey.ArmFailure
 			record(s, "rate").taken = 0
 		}, "did not refuse", "unexplained"},
 		"over before its time": {func(s *scenario) { s.e.passed[5].At = began.Add(40 * time.Minute) }, "before it was due", "unexplained"},
 		"another path":         {func(s *scenario) { s.e.passed[3].Step = "delayed" }, "the path leads to underway", "unexplained"},
 		"another outcome":      {func(s *scenario) { s.e.outcome = "given-up" }, "ended as", "unexplained"},
-		"an answer ignored":    {func(s *scenario) { s.e.passed[2].Arm = contract.ArmTimeout }, "arrived in time", "unexplained"},
+		"an answer ignored":    {func(s *scenario) { s.e.passed[2].Arm = journey.ArmTimeout }, "arrived in time", "unexplained"},
 		"an answer out of nowhere": {func(s *scenario) { s.facts.events["Order Shipped"].from = began.Add(5 * time.Hour) },
 			"no event arrived in time", "unexplained"},
 		"late": {func(s *scenario) { row(s, "rate").at = began.Add(20 * time.Hour).UnixMilli() }, "after it was due", "late"},

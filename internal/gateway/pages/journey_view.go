@@ -176,11 +176,7 @@ func row(step, kind, title string, s analytics.StepNumbers, edges []graph.Edge) 
 	if _, other := labels[graph.ArmOther]; other || len(edges) == 0 {
 		for _, arm := range slices.Sorted(maps.Keys(s.Arms)) {
 			if arm != "" && !counted[arm] {
-				label := arm
-				if arm[0] >= '1' && arm[0] <= '9' {
-					label = "arm " + arm
-				}
-				r.Ways = append(r.Ways, wayRow{Label: label, Count: s.Arms[arm]})
+				r.Ways = append(r.Ways, wayRow{Label: journey.ArmLabel(arm), Count: s.Arms[arm]})
 			}
 		}
 	}

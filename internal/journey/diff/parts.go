@@ -197,7 +197,7 @@ func (p *parts) readList(name string, v reflect.Value) {
 }
 
 // armKey names the arm at index i of a list.
-func armKey(i int) string { return "arm " + strconv.Itoa(i+1) }
+func armKey(i int) string { return journey.ArmLabel(journey.ArmNumber(i)) }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 

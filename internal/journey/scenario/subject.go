@@ -3,7 +3,6 @@ package scenario
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -112,9 +111,7 @@ func varsOf(d *journey.Definition) []string {
 func armNames(s *journey.Split) []string {
 	names := make([]string, len(s.Arms))
 	for i, arm := range s.Arms {
-		if names[i] = arm.Name; arm.Name == "" {
-			names[i] = strconv.Itoa(i + 1)
-		}
+		names[i] = arm.Key(i)
 	}
 	return names
 }
