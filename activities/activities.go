@@ -142,12 +142,12 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 			note = "(the note of this step could not be rendered: " + err.Error() + ")"
 		}
 	}
-	return asSupersededError(a.cfg.Rooms.Handoffs.OpenHandoff(ctx, now, in, note))
+	return asSupersededError(a.cfg.Rooms.Handoffs.Open(ctx, now, in, note))
 }
 
 // WithdrawHandoff closes a hand-off whose enrollment no longer waits for it.
 func (a *Activities) WithdrawHandoff(ctx context.Context, in contract.WithdrawHandoff) error {
-	return asSupersededError(a.cfg.Rooms.Handoffs.WithdrawHandoff(ctx, a.cfg.Now(in.Clock), in))
+	return asSupersededError(a.cfg.Rooms.Handoffs.Withdraw(ctx, a.cfg.Now(in.Clock), in))
 }
 
 // Due lists the events that arrived for an enrollment by a moment and are still in the outbox.

@@ -109,7 +109,7 @@ func TestAssign(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ana, err := b.store.Customers.Customer(t.Context(), "ana")
+	ana, err := b.store.Customers.Get(t.Context(), "ana")
 	if err != nil {
 		t.Fatal(err)
 	}

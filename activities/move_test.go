@@ -57,7 +57,7 @@ func TestMove(t *testing.T) {
 		if err := value.Get(&got); err != nil || !cmp.Equal(got.Entry, map[string]any{"plan": "pro"}) {
 			t.Errorf("%+v %v", got, err)
 		}
-		list, err := b.store.Enrollments.Enrollments(t.Context(), enrollment.EnrollmentFilter{Journey: "news"})
+		list, err := b.store.Enrollments.List(t.Context(), enrollment.Filter{Journey: "news"})
 		if err != nil || list[0].Revision != to || list[0].Step != "rest" {
 			t.Errorf("%+v %v", list, err)
 		}

@@ -44,8 +44,8 @@ type Enrollments interface {
 
 // Handoffs has the queues of agents.
 type Handoffs interface {
-	OpenHandoff(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error
-	WithdrawHandoff(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error
+	Open(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error
+	Withdraw(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error
 }
 
 // Intake accepts events and traits of customers.

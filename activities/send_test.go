@@ -79,7 +79,7 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := s.Enrollments.Enrollments(t.Context(), enrollment.EnrollmentFilter{WorkflowID: got[1].Entered[0]})
+	list, err := s.Enrollments.List(t.Context(), enrollment.Filter{WorkflowID: got[1].Entered[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +377,7 @@ func TestSeveralTokens(t *testing.T) {
 	if keys := []string{b.push.Sent()[0].Key, b.push.Sent()[1].Key}; keys[0] == keys[1] {
 		t.Errorf("two tokens share a key: %v", keys)
 	}
-	ada, err := b.store.Customers.Customer(t.Context(), "ana")
+	ada, err := b.store.Customers.Get(t.Context(), "ana")
 	if err != nil || len(ada.Bounced) != 1 || ada.Bounced["t1"] == "" {
 		t.Errorf("the dead token is not remembered: %v %v", ada.Bounced, err)
 	}

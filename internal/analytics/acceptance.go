@@ -69,7 +69,7 @@ const acceptanceColumns = `count(*), sum(case when o.outcome = 'accepted' then 1
 	sum(case when o.outcome = 'accepted' then o.worth else 0 end), sum(o.cost)`
 
 // Acceptance counts the offers since a virtual time (zero: all). It reads them by index and locks nothing.
-func (s *AnalyticsRoom) Acceptance(ctx context.Context, now, since time.Time) (Acceptance, error) {
+func (s *Room) Acceptance(ctx context.Context, now, since time.Time) (Acceptance, error) {
 	out := Acceptance{At: now, Since: since}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {

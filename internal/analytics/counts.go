@@ -8,7 +8,7 @@ import (
 )
 
 // Counts reads Live and Totals.
-func (s *AnalyticsRoom) Counts(ctx context.Context) (c Counts, err error) {
+func (s *Room) Counts(ctx context.Context) (c Counts, err error) {
 	if c.Live, err = s.Live(ctx); err == nil {
 		c.Totals, err = s.Totals(ctx)
 	}
@@ -16,7 +16,7 @@ func (s *AnalyticsRoom) Counts(ctx context.Context) (c Counts, err error) {
 }
 
 // Live reads what happens now.
-func (s *AnalyticsRoom) Live(ctx context.Context) (Live, error) {
+func (s *Room) Live(ctx context.Context) (Live, error) {
 	l := Live{Open: map[string]int64{}}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		var oldest int64
@@ -49,7 +49,7 @@ func (s *AnalyticsRoom) Live(ctx context.Context) (Live, error) {
 }
 
 // Totals counts everything.
-func (s *AnalyticsRoom) Totals(ctx context.Context) (Totals, error) {
+func (s *Room) Totals(ctx context.Context) (Totals, error) {
 	t := Totals{Outcomes: map[string]map[string]int64{}, Sends: map[string]int64{}}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		if err := tx.QueryRowContext(ctx, `select (select count(*) from events), (select count(*) from customers where merged_into =

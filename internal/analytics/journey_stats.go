@@ -13,11 +13,11 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// AnalyticsRoom reads all tables and writes none.
-type AnalyticsRoom struct{ db *unit.Units }
+// Room reads all tables and writes none.
+type Room struct{ db *unit.Units }
 
 // New returns the room.
-func New(db *unit.Units) *AnalyticsRoom { return &AnalyticsRoom{db: db} }
+func New(db *unit.Units) *Room { return &Room{db: db} }
 
 // NumbersLimit is how many of a journey's latest entries Numbers reads.
 const NumbersLimit = 25_000
@@ -87,12 +87,12 @@ enrollments where journey = $1 order by id desc limit $2) `
 // enrollments, passages and contacts by index, and for the funnel the events of the goal's names of those that
 // did not reach it: some seconds at the limit on a busy machine (26 s were measured for 100,000 entries on
 // SQLite with two busy cores), milliseconds at a thousand entries. It locks nothing.
-func (s *AnalyticsRoom) Numbers(ctx context.Context, now time.Time, name string) (Numbers, error) {
+func (s *Room) Numbers(ctx context.Context, now time.Time, name string) (Numbers, error) {
 	return s.NumbersUpTo(ctx, now, name, NumbersLimit)
 }
 
 // NumbersUpTo is Numbers with another limit of entries.
-func (s *AnalyticsRoom) NumbersUpTo(ctx context.Context, now time.Time, name string, limit int64) (Numbers, error) {
+func (s *Room) NumbersUpTo(ctx context.Context, now time.Time, name string, limit int64) (Numbers, error) {
 	n := Numbers{Journey: name, At: now}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		rel, err := s.db.Current(ctx, tx)
@@ -132,7 +132,7 @@ func (s *AnalyticsRoom) NumbersUpTo(ctx context.Context, now time.Time, name str
 type count struct {
 	ctx       context.Context
 	tx        sqldb.Conn
-	s         *AnalyticsRoom
+	s         *Room
 	n         *Numbers
 	limit     int64
 	revisions map[string]*RevisionNumbers

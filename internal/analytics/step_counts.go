@@ -17,7 +17,7 @@ type StepCount struct {
 }
 
 // StepCounts counts open enrollments by journey, revision and step, in that order. An empty journey means all journeys.
-func (s *AnalyticsRoom) StepCounts(ctx context.Context, journey string) ([]StepCount, error) {
+func (s *Room) StepCounts(ctx context.Context, journey string) ([]StepCount, error) {
 	var out []StepCount
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		w := sqldb.Where{}

@@ -18,7 +18,7 @@ type line struct {
 
 // Timeline returns a customer's events, sends, hand-offs, and entered and ended journeys, newest first. limit: default
 // 100, max 1000. It is empty for an unknown customer.
-func (s *AnalyticsRoom) Timeline(ctx context.Context, customerID string, limit int) ([]TimelineEntry, error) {
+func (s *Room) Timeline(ctx context.Context, customerID string, limit int) ([]TimelineEntry, error) {
 	limit = sqldb.Bounded(limit)
 	var lines []line
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {

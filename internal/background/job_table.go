@@ -21,7 +21,7 @@ import (
 
 // Enrollments is what the reconciler asks of the enrollments, and changes in them.
 type Enrollments interface {
-	Enrollments(ctx context.Context, f enrollment.EnrollmentFilter) ([]unit.Enrollment, error)
+	List(ctx context.Context, f enrollment.Filter) ([]unit.Enrollment, error)
 	ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, error)
 	CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error)
 }
@@ -34,7 +34,7 @@ type Schedules interface {
 
 // Intents recomputes scores whose definition a release has changed.
 type Intents interface {
-	RefreshIntents(ctx context.Context, now time.Time, limit int) (more bool, err error)
+	Recompute(ctx context.Context, now time.Time, limit int) (more bool, err error)
 }
 
 // Offers learns from what became of offers.
@@ -136,7 +136,7 @@ const (
 func (j *Jobs) now() time.Time { return clock.Now(j.cfg.Clock) }
 
 func (j *Jobs) recomputeIntents(ctx context.Context) (more bool, err error) {
-	return j.cfg.Intents.RefreshIntents(ctx, j.now(), intentPage)
+	return j.cfg.Intents.Recompute(ctx, j.now(), intentPage)
 }
 
 func (j *Jobs) learn(ctx context.Context) (more bool, err error) {

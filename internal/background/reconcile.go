@@ -94,7 +94,7 @@ func (r *Reconciler) Reconcile(ctx context.Context) (Report, error) {
 
 // closeLost looks up one page of enrollments. next is empty after the last page.
 func (r *Reconciler) closeLost(ctx context.Context, after string, report *Report) (next string, err error) {
-	page, err := r.enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{After: after, Limit: reconcilePage, Live: true})
+	page, err := r.enrollments.List(ctx, enrollment.Filter{After: after, Limit: reconcilePage, Live: true})
 	if err != nil {
 		return "", err
 	}

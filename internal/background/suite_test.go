@@ -169,7 +169,7 @@ func (s *suite) enters() unit.Enrollment {
 // enrollment returns the latest enrollment at an address.
 func (s *suite) enrollment(workflowID string) unit.Enrollment {
 	s.t.Helper()
-	list, err := s.store.Enrollments.Enrollments(s.t.Context(), enrollment.EnrollmentFilter{WorkflowID: workflowID})
+	list, err := s.store.Enrollments.List(s.t.Context(), enrollment.Filter{WorkflowID: workflowID})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func (s *suite) play(what string, ok func() bool) {
 // entered returns the enrollments of a journey.
 func (s *suite) entered(name string) []unit.Enrollment {
 	s.t.Helper()
-	list, err := s.store.Enrollments.Enrollments(s.t.Context(), enrollment.EnrollmentFilter{Journey: name, Limit: 1000})
+	list, err := s.store.Enrollments.List(s.t.Context(), enrollment.Filter{Journey: name, Limit: 1000})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -169,6 +169,6 @@ func MergeEvents(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedC
 }
 
 // SetClock sets the virtual clock of this installation. It returns ErrClockFixed if the clock differs and there are events.
-func (s *CustomerRoom) SetClock(ctx context.Context, c clock.Clock) error {
+func (s *Room) SetClock(ctx context.Context, c clock.Clock) error {
 	return s.db.SetClock(ctx, c, func(tx sqldb.Conn) (bool, error) { return sqldb.Exists(ctx, tx, `select 1 from events limit 1`) })
 }

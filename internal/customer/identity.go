@@ -11,11 +11,11 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// CustomerRoom keeps profiles, their identities and their events.
-type CustomerRoom struct{ db *unit.Units }
+// Room keeps profiles, their identities and their events.
+type Room struct{ db *unit.Units }
 
 // New returns the room.
-func New(db *unit.Units) *CustomerRoom { return &CustomerRoom{db: db} }
+func New(db *unit.Units) *Room { return &Room{db: db} }
 
 // Anonymous returns the customer id of an anonymous id.
 func Anonymous(id string) string {
@@ -156,8 +156,8 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 	return sqldb.Sorted(changed), nil
 }
 
-// Customer returns a profile by a customer id, a merged id or an anonymous id, or ErrNotFound.
-func (s *CustomerRoom) Customer(ctx context.Context, id string) (Customer, error) {
+// Get returns a profile by a customer id, a merged id or an anonymous id, or ErrNotFound.
+func (s *Room) Get(ctx context.Context, id string) (Customer, error) {
 	var c Customer
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		own, err := Whom(ctx, tx, id)

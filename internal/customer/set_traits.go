@@ -11,7 +11,7 @@ import (
 
 // SetTraits creates a customer with traits, or merges traits into an existing one, without an event: no enrollment is
 // notified and no journey is entered.
-func (s *CustomerRoom) SetTraits(ctx context.Context, now time.Time, id string, traits map[string]any) error {
+func (s *Room) SetTraits(ctx context.Context, now time.Time, id string, traits map[string]any) error {
 	id = sqldb.Clean(id)
 	if id == "" {
 		return sqldb.InputError("the customer's id is missing")

@@ -73,7 +73,7 @@ func TestChainsOfEmittedEventsEnd(t *testing.T) {
 			if links++; links > 20 {
 				s.T.Fatal("the chain has no end")
 			}
-			all, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{Journey: "ping", State: unit.StateOpen})
+			all, err := s.Enrollments.List(s.ctx, enrollment.Filter{Journey: "ping", State: unit.StateOpen})
 			s.must(err)
 			e := all[len(all)-1]
 			s.must(s.Intake.Emit(s.ctx, noon, emit(e, "ping", 1, "Ping"), nil))

@@ -25,16 +25,16 @@ type Engine struct {
 	Catalog  *catalog.Catalog
 	Units    *unit.Units
 
-	Analytics   *analytics.AnalyticsRoom
-	Customers   *customer.CustomerRoom
-	Enrollments *enrollment.EnrollmentRoom
-	Handoffs    *handoff.HandoffRoom
-	Intake      *ingest.IngestRoom
-	Intents     *intent.IntentRoom
-	Messages    *message.MessageRoom
-	Offers      *offer.OfferRoom
-	Outbox      *outbox.OutboxRoom
-	Variables   *variables.VariableRoom
+	Analytics   *analytics.Room
+	Customers   *customer.Room
+	Enrollments *enrollment.Room
+	Handoffs    *handoff.Room
+	Intake      *ingest.Room
+	Intents     *intent.Room
+	Messages    *message.Room
+	Offers      *offer.Room
+	Outbox      *outbox.Room
+	Variables   *variables.Room
 }
 
 // Open connects to the database, migrates its schema and composes the rooms. Errors do not contain the URL, which may
@@ -53,16 +53,16 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	releases := catalog.New(database, unit.OpenRevisions, enrollment.PublishSchedulesOf, intent.PreparePublication)
-	db := unit.New(releases, unit.UnitOptions{Channels: o.Channels, Scenario: o.Scenario, Holdout: o.Holdout}, unit.Hooks{
+	db := unit.New(releases, unit.Options{Channels: o.Channels, Scenario: o.Scenario, Holdout: o.Holdout}, unit.Hooks{
 		Flush:       flushOrder(),
 		BeforeMerge: []unit.Merge{enrollment.MergeConditions},
 		OnMerge: []unit.Merge{
-			intent.MergeIntents, customer.MergeEvents, unit.MergeEnrollments, message.MergeSends,
-			handoff.MergeHandoffs, offer.MergeDecisions,
+			intent.Merge, customer.MergeEvents, unit.MergeEnrollments, message.Merge,
+			handoff.Merge, offer.MergeDecisions,
 		},
 		AfterMerge: []unit.Merge{enrollment.EndYounger},
 		OnClose: []unit.Holder{
-			{Holds: handoff.HeldHandoffs, Release: handoff.ReleaseHandoffs},
+			{Holds: handoff.HeldHandoffs, Release: handoff.Release},
 			{Holds: message.HeldSends, Release: message.ReleaseSends},
 			{Holds: variables.HeldResponses, Release: variables.ReleaseResponses},
 		},
@@ -94,7 +94,7 @@ func (e *Engine) Close() error { return e.Database.Close() }
 // because it refers to enrollments and events.
 func flushOrder() []unit.Flush {
 	return []unit.Flush{
-		customer.FlushTimezones, unit.FlushTraits, customer.FlushEvents, enrollment.FlushConditions, intent.FlushIntents,
-		unit.FlushEnrollments, outbox.FlushOutbox,
+		customer.FlushTimezones, unit.FlushTraits, customer.FlushEvents, enrollment.FlushConditions, intent.Flush,
+		unit.FlushEnrollments, outbox.Flush,
 	}
 }

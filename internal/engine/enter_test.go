@@ -192,7 +192,7 @@ func TestDeferredEntry(t *testing.T) {
 						s.must(s.Outbox.ReleaseLease(s.ctx, l, "", time.Time{}))
 					}
 				}
-				all, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{State: unit.StateOpen})
+				all, err := s.Enrollments.List(s.ctx, enrollment.Filter{State: unit.StateOpen})
 				s.must(err)
 				var open []string
 				for _, other := range all {
@@ -220,7 +220,7 @@ func TestDeferredEntryOfAnInstanceThatIsGone(t *testing.T) {
 		}
 		// The second one waits for the first to pass, and finds it in the way.
 		s.same(s.drain(), []string{"start cart/ana"})
-		all, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{})
+		all, err := s.Enrollments.List(s.ctx, enrollment.Filter{})
 		s.must(err)
 		s.same(len(all), 2)
 	})

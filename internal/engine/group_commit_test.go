@@ -18,7 +18,7 @@ import (
 // the others.
 func TestIntakeShares(t *testing.T) {
 	t.Parallel()
-	var in ingest.Intake
+	var in ingest.GroupCommit
 	release, began := make(chan struct{}), make(chan struct{})
 	var mu sync.Mutex
 	var sizes []int

@@ -16,7 +16,7 @@ import (
 
 func (s *suite) hands(e unit.Enrollment, id, priority string, at time.Time) {
 	s.T.Helper()
-	s.must(s.Handoffs.OpenHandoff(s.ctx, at, contract.OpenHandoff{Ref: ref(e), ID: id, Step: "help", Until: at.Add(time.Hour),
+	s.must(s.Handoffs.Open(s.ctx, at, contract.OpenHandoff{Ref: ref(e), ID: id, Step: "help", Until: at.Add(time.Hour),
 		Spec: journey.Handoff{Queue: "support", Priority: priority, Outcomes: map[string]int{"resolved": 1, "refunded": 2}}}, "call "+id))
 }
 
@@ -28,7 +28,7 @@ func TestHandoffs(t *testing.T) {
 		s.hands(e, "normal", "", noon.Add(time.Hour)) // a repeat changes nothing
 		s.hands(e, "later", "", noon.Add(time.Second))
 		s.hands(e, "urgent", "urgent", noon.Add(time.Minute))
-		list, err := s.Handoffs.Handoffs(s.ctx, handoff.HandoffFilter{Queue: "support"})
+		list, err := s.Handoffs.List(s.ctx, handoff.Filter{Queue: "support"})
 		s.must(err)
 		var order []string
 		for _, h := range list {
@@ -55,12 +55,12 @@ func TestHandoffs(t *testing.T) {
 		)
 		s.same(s.reserves(e, "k", wall, yes).Done, &contract.SendResult{Status: "suppressed", Reason: decisioning.AgentActive})
 
-		s.must(s.Handoffs.ClaimHandoff(s.ctx, noon, "urgent", "eve"))
-		s.must(s.Handoffs.ClaimHandoff(s.ctx, noon, "urgent", "eve"))
-		s.refused(s.Handoffs.ClaimHandoff(s.ctx, noon, "urgent", "bob"), handoff.ErrTaken)
-		s.refused(s.Handoffs.ResolveHandoff(s.ctx, noon, "urgent", "bob", "resolved", ""), handoff.ErrTaken)
-		s.refused(s.Handoffs.ClaimHandoff(s.ctx, noon, "none", "eve"), sqldb.ErrNotFound)
-		s.must(s.Handoffs.ResolveHandoff(s.ctx, noon.Add(time.Hour), "urgent", "eve", "refunded", "was angry"))
+		s.must(s.Handoffs.Claim(s.ctx, noon, "urgent", "eve"))
+		s.must(s.Handoffs.Claim(s.ctx, noon, "urgent", "eve"))
+		s.refused(s.Handoffs.Claim(s.ctx, noon, "urgent", "bob"), handoff.ErrTaken)
+		s.refused(s.Handoffs.Resolve(s.ctx, noon, "urgent", "bob", "resolved", ""), handoff.ErrTaken)
+		s.refused(s.Handoffs.Claim(s.ctx, noon, "none", "eve"), sqldb.ErrNotFound)
+		s.must(s.Handoffs.Resolve(s.ctx, noon.Add(time.Hour), "urgent", "eve", "refunded", "was angry"))
 		d := s.lease()[0].Deliveries[0].Delivery
 		s.same(
 			*d,
@@ -71,20 +71,20 @@ func TestHandoffs(t *testing.T) {
 				HandoffResult: &contract.HandoffResult{Handoff: "urgent", Outcome: "refunded", Agent: "eve"},
 			},
 		)
-		h, err := s.Handoffs.Handoff(s.ctx, "urgent")
+		h, err := s.Handoffs.Get(s.ctx, "urgent")
 		s.must(err)
 		s.same(
 			[]any{h.State, h.Agent, h.Outcome, h.AgentNote, h.ClosedAt},
 			[]any{handoff.HandoffResolved, "eve", "refunded", "was angry", noon.Add(time.Hour)},
 		)
-		s.refused(s.Handoffs.ResolveHandoff(s.ctx, noon, "urgent", "eve", "refunded", ""), handoff.ErrTooLate)
+		s.refused(s.Handoffs.Resolve(s.ctx, noon, "urgent", "eve", "refunded", ""), handoff.ErrTooLate)
 
-		s.must(s.Handoffs.WithdrawHandoff(s.ctx, noon, contract.WithdrawHandoff{Ref: ref(e), ID: "later", Reason: "timed out"}))
-		s.refused(s.Handoffs.ResolveHandoff(s.ctx, noon, "later", "eve", "refunded", ""), handoff.ErrTooLate)
+		s.must(s.Handoffs.Withdraw(s.ctx, noon, contract.WithdrawHandoff{Ref: ref(e), ID: "later", Reason: "timed out"}))
+		s.refused(s.Handoffs.Resolve(s.ctx, noon, "later", "eve", "refunded", ""), handoff.ErrTooLate)
 		s.ends(e, "goal", noon)
-		s.refused(s.Handoffs.ClaimHandoff(s.ctx, noon, "normal", "eve"), handoff.ErrTooLate)
-		s.must(s.Handoffs.WithdrawHandoff(s.ctx, noon, contract.WithdrawHandoff{Ref: ref(e), ID: "normal", Reason: "ended"}))
-		_, err = s.Handoffs.Handoff(s.ctx, "none")
+		s.refused(s.Handoffs.Claim(s.ctx, noon, "normal", "eve"), handoff.ErrTooLate)
+		s.must(s.Handoffs.Withdraw(s.ctx, noon, contract.WithdrawHandoff{Ref: ref(e), ID: "normal", Reason: "ended"}))
+		_, err = s.Handoffs.Get(s.ctx, "none")
 		s.refused(err, sqldb.ErrNotFound)
 		c, err := s.Analytics.Counts(s.ctx)
 		s.must(err)
@@ -99,7 +99,7 @@ func TestOneAgentResolves(t *testing.T) {
 		s.hands(e, "h", "", noon)
 		answers := make(chan error, 16)
 		for range 16 {
-			go func() { answers <- s.Handoffs.ResolveHandoff(s.ctx, noon, "h", "eve", "resolved", "") }()
+			go func() { answers <- s.Handoffs.Resolve(s.ctx, noon, "h", "eve", "resolved", "") }()
 		}
 		won := 0
 		for range 16 {

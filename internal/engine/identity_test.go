@@ -116,7 +116,7 @@ func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 		younger := enters("ana", "", "k1", noon.Add(time.Minute))
 		apart := enters("ana", "", "k2", noon.Add(time.Minute))
 		h := contract.OpenHandoff{Ref: ref(older), ID: "h1", Spec: journey.Handoff{Queue: "support"}}
-		s.must(s.Handoffs.OpenHandoff(s.ctx, noon, h, ""))
+		s.must(s.Handoffs.Open(s.ctx, noon, h, ""))
 		_, err := s.asks(wall, s.send(older, "k"), yes)
 		s.must(err)
 		s.ingest(noon.Add(time.Hour), customer.SegmentCall{Type: "identify", MessageID: "merge", UserID: "ana", AnonymousID: "a1"})
@@ -129,7 +129,7 @@ func TestMergedInstancesHearTheMergedCustomer(t *testing.T) {
 		contacts, err := s.Messages.Sends(s.ctx, message.SendFilter{Customer: "ana"})
 		s.must(err)
 		s.same(len(contacts), 1)
-		open, err := s.Handoffs.Handoffs(s.ctx, handoff.HandoffFilter{Customer: "ana"})
+		open, err := s.Handoffs.List(s.ctx, handoff.Filter{Customer: "ana"})
 		s.must(err)
 		s.same(len(open), 1)
 		v, err := s.Variables.View(s.ctx, noon, ref(older), contract.EvalContext{})
@@ -172,7 +172,7 @@ func TestMergesAtOnce(t *testing.T) {
 		s.same(s.customer("u2").ID, c.ID)
 		s.same(s.customer("anon:u1").ID, c.ID)
 		s.same(len(c.Traits), 16)
-		all, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{})
+		all, err := s.Enrollments.List(s.ctx, enrollment.Filter{})
 		s.must(err)
 		for _, e := range all {
 			s.same(e.Customer, c.ID)

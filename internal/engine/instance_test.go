@@ -105,7 +105,7 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 				s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: key}))
 			}
 		}
-		s.must(s.Handoffs.OpenHandoff(s.ctx, noon, contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
+		s.must(s.Handoffs.Open(s.ctx, noon, contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}, ""))
 		s.ingest(noon, s.track("ana", "Order Completed", nil))
 		s.ends(e, "goal", noon.Add(time.Hour))
 		s.must(
@@ -126,7 +126,7 @@ func TestTheEndFreesWhatItHeld(t *testing.T) {
 		got := s.byID(e.ID)
 		s.same([]any{got.State, got.Outcome, got.ClosedAt}, []any{unit.StateClosed, "goal", noon.Add(time.Hour)})
 		s.same(len(s.lease()), 0) // what it had not taken is dropped
-		h, err := s.Handoffs.Handoff(s.ctx, "h")
+		h, err := s.Handoffs.Get(s.ctx, "h")
 		s.must(err)
 		s.same([]string{h.State, h.Reason}, []string{handoff.HandoffWithdrawn, "its journey ended: goal"})
 		status := map[string]string{}
@@ -266,7 +266,7 @@ func TestTheLastTaskAgain(t *testing.T) {
 		s.must(s.Messages.Settle(s.ctx, noon, first, message.Settlement{Status: contract.StatusSent}))
 		s.must(s.Intake.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
 		handoffID := contract.OpenHandoff{Ref: ref(e), ID: "h", Spec: journey.Handoff{Queue: "support"}}
-		s.must(s.Handoffs.OpenHandoff(s.ctx, noon, handoffID, ""))
+		s.must(s.Handoffs.Open(s.ctx, noon, handoffID, ""))
 		end := contract.Report{Ref: ref(e), Seq: 1, Ended: &contract.Ended{Outcome: "goal", At: noon}}
 		s.must(s.Enrollments.Report(s.ctx, noon, end))
 
@@ -274,7 +274,7 @@ func TestTheLastTaskAgain(t *testing.T) {
 		s.must(err)
 		s.same(again.Done.Status, contract.StatusSent)
 		s.must(s.Intake.Assign(s.ctx, noon, ref(e), "set", props{"stage": "won"}))
-		s.must(s.Handoffs.OpenHandoff(s.ctx, noon, handoffID, ""))
+		s.must(s.Handoffs.Open(s.ctx, noon, handoffID, ""))
 		_, err = s.Outbox.Undelivered(s.ctx, ref(e), noon)
 		s.must(err)
 		_, err = s.Variables.View(s.ctx, noon, ref(e), contract.EvalContext{})
@@ -287,7 +287,7 @@ func TestTheLastTaskAgain(t *testing.T) {
 		s.refused(err, unit.ErrSuperseded)
 		s.refused(s.Intake.Assign(s.ctx, noon, ref(e), "other", props{"stage": "lost"}), unit.ErrSuperseded)
 		handoffID.ID = "other"
-		s.refused(s.Handoffs.OpenHandoff(s.ctx, noon, handoffID, ""), unit.ErrSuperseded)
+		s.refused(s.Handoffs.Open(s.ctx, noon, handoffID, ""), unit.ErrSuperseded)
 		end.Seq = 2
 		s.refused(s.Enrollments.Report(s.ctx, noon, end), unit.ErrSuperseded)
 	})

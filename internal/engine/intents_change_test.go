@@ -96,13 +96,13 @@ func TestRedefinedIntents(t *testing.T) {
 		s.same(len(s.ingest(noon.Add(3*day), s.track("ben", "Product Viewed", nil))[0].DeliveredTo), 1)
 		s.same(s.strengths(noon.Add(3*day), "ben"), want(3, rounded(1.5*math.Exp2(-3./7)), 0.125))
 		s.drain()
-		all, err := s.Intents.Intents(s.ctx, noon, "ana")
+		all, err := s.Intents.Scores(s.ctx, noon, "ana")
 		s.must(err)
 		s.same([]int{len(all[0].Evidence), len(all[1].Evidence), len(all[2].Evidence)}, []int{1, 2, 1})
 
 		pages := 0
 		for more := true; more; pages++ {
-			more, err = s.Intents.RefreshIntents(s.ctx, noon, 2)
+			more, err = s.Intents.Recompute(s.ctx, noon, 2)
 			s.must(err)
 		}
 		s.same(pages, 2) // nothing is known of eve
@@ -119,7 +119,7 @@ func TestRedefinedIntents(t *testing.T) {
 			fresh, stale := s.kept(id)
 			s.same([]int{fresh, stale}, []int{3, 0})
 		}
-		more, err := s.Intents.RefreshIntents(s.ctx, noon, 2)
+		more, err := s.Intents.Recompute(s.ctx, noon, 2)
 		s.must(err)
 		s.same(more, false)
 
@@ -211,7 +211,7 @@ func TestRedefinedAndMerged(t *testing.T) {
 		s.believes(wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = 1 }))
 		s.ingest(noon, customer.SegmentCall{Type: "alias", MessageID: "join", UserID: "ana", PreviousID: "old"})
 		s.same(s.strengths(noon, "ana"), map[string]float64{"buy-now": 2, "complaint": 0})
-		_, err := s.Intents.RefreshIntents(s.ctx, noon, 100)
+		_, err := s.Intents.Recompute(s.ctx, noon, 100)
 		s.must(err)
 		s.same(s.strengths(noon, "ana"), map[string]float64{"buy-now": 2, "complaint": 0})
 	})
@@ -244,7 +244,7 @@ func TestSetIntents(t *testing.T) {
 		s.same(s.drain(), []string{"scores changed levelled/ana"})
 		s.ingest(noon.Add(3*day), s.track("ana", "Product Viewed", nil))
 		s.same(s.strengths(noon.Add(3*day), "ana"), map[string]float64{"buy-now": rounded(math.Log(2) + 0.4), "complaint": 0})
-		all, err := s.Intents.Intents(s.ctx, noon, "ana")
+		all, err := s.Intents.Scores(s.ctx, noon, "ana")
 		s.must(err)
 		s.same([]any{len(all[0].Evidence), all[0].Evidence[0].Name}, []any{2, "set"})
 		s.drain()

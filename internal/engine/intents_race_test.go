@@ -62,7 +62,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 		go func() {
 			var failed error
 			for range 20 {
-				if _, err := s.Intents.RefreshIntents(s.ctx, noon.Add(day), 2); err != nil {
+				if _, err := s.Intents.Recompute(s.ctx, noon.Add(day), 2); err != nil {
 					failed = err
 				}
 			}
@@ -73,7 +73,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 		}
 		for more := true; more; {
 			var err error
-			more, err = s.Intents.RefreshIntents(s.ctx, noon.Add(day), 3)
+			more, err = s.Intents.Recompute(s.ctx, noon.Add(day), 3)
 			s.must(err)
 		}
 		views, total := 0, 0.0

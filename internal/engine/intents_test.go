@@ -51,7 +51,7 @@ func (s *suite) believes(intents map[string]*journey.Intent, journeys ...*journe
 // strengths of a customer, rounded to nine digits.
 func (s *suite) strengths(now time.Time, customerID string) map[string]float64 {
 	s.T.Helper()
-	all, err := s.Intents.Intents(s.ctx, now, customerID)
+	all, err := s.Intents.Scores(s.ctx, now, customerID)
 	s.must(err)
 	out := map[string]float64{}
 	for _, one := range all {
@@ -94,24 +94,24 @@ func TestIntents(t *testing.T) {
 		unknown := s.track("ben", "Message Received", nil)
 		unknown.Classified = &customer.Classification{Intent: "weather", Confidence: 0.9}
 		s.ingest(noon, msg, unclear, unknown)
-		all, err := s.Intents.Intents(s.ctx, noon.Add(7*day), "ben")
+		all, err := s.Intents.Scores(s.ctx, noon.Add(7*day), "ben")
 		s.must(err)
-		s.same(all, []intent.IntentScore{{Intent: "buy-now", HalfLife: 3 * day},
-			{Intent: "complaint", Score: decisioning.Score(0.75), Strength: 0.75, HalfLife: 7 * day, Evidence: []intent.IntentEvidence{
+		s.same(all, []intent.Score{{Intent: "buy-now", HalfLife: 3 * day},
+			{Intent: "complaint", Score: decisioning.Score(0.75), Strength: 0.75, HalfLife: 7 * day, Evidence: []intent.Evidence{
 				{Event: msg.MessageID, Name: "Message Received", At: noon, Weight: 1.5, Left: 0.75, Text: true}}}})
 
-		all, err = s.Intents.Intents(s.ctx, noon, "ana")
+		all, err = s.Intents.Scores(s.ctx, noon, "ana")
 		s.must(err)
-		s.same(all[0].Evidence[1:], []intent.IntentEvidence{{Event: view.MessageID, Name: "Product Viewed", At: noon, Weight: 0.4,
+		s.same(all[0].Evidence[1:], []intent.Evidence{{Event: view.MessageID, Name: "Product Viewed", At: noon, Weight: 0.4,
 			Left: 0.4},
 			{Event: late.MessageID, Name: "Product Viewed", At: noon.Add(-3 * day), Weight: 0.4, Left: 0.2}})
 		for range 30 {
 			s.ingest(noon, s.track("ana", "Product Viewed", nil))
 		}
-		all, err = s.Intents.Intents(s.ctx, noon, "ana")
+		all, err = s.Intents.Scores(s.ctx, noon, "ana")
 		s.must(err)
 		s.same([]any{len(all[0].Evidence), all[0].Evidence[0].Name}, []any{20, "Order Completed"})
-		_, err = s.Intents.Intents(s.ctx, noon, "nobody")
+		_, err = s.Intents.Scores(s.ctx, noon, "nobody")
 		s.refused(err, sqldb.ErrNotFound)
 	})
 }
@@ -204,7 +204,7 @@ func TestIntentsOfMergedCustomers(t *testing.T) {
 		want := map[string]float64{"buy-now": 0.6, "complaint": rounded(1.5 * math.Exp2(-3./7))}
 		s.same(s.strengths(noon.Add(3*day), "ana"), want)
 		s.same(s.strengths(noon.Add(3*day), "old"), want) // it is another name of hers
-		all, err := s.Intents.Intents(s.ctx, noon.Add(3*day), "ana")
+		all, err := s.Intents.Scores(s.ctx, noon.Add(3*day), "ana")
 		s.must(err)
 		s.same([]int{len(all[0].Evidence), len(all[1].Evidence)}, []int{2, 1})
 		left, err := sqldb.Exists(
@@ -285,7 +285,7 @@ func TestIntentsCostNothingWhereThereAreNone(t *testing.T) {
 		without := s.statements(calls("Product Viewed")...)
 		heard := s.statements(calls("Order Completed")...)
 		s.believes(wishes(), plain...)
-		_, err := s.Intents.RefreshIntents(s.ctx, noon, 100)
+		_, err := s.Intents.Recompute(s.ctx, noon, 100)
 		s.must(err)
 		s.statements(calls("Page")...) // reads the release
 		s.same(s.statements(calls("Page")...), without)

@@ -219,9 +219,9 @@ func TestEnrollmentsArePaged(t *testing.T) {
 		var got []string
 		after := ""
 		for range 10 {
-			page, err := s.Enrollments.Enrollments(
+			page, err := s.Enrollments.List(
 				s.ctx,
-				enrollment.EnrollmentFilter{Customer: "ana", Journey: "cart", State: unit.StateOpen,
+				enrollment.Filter{Customer: "ana", Journey: "cart", State: unit.StateOpen,
 					After: after, Limit: 10},
 			)
 			s.must(err)
@@ -235,7 +235,7 @@ func TestEnrollmentsArePaged(t *testing.T) {
 		}
 		s.same(len(got), 25)
 		s.same([]string{got[0], got[24]}, []string{"0", "24"}) // in the order of entry
-		none, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{Customer: "nobody"})
+		none, err := s.Enrollments.List(s.ctx, enrollment.Filter{Customer: "nobody"})
 		s.must(err)
 		s.same(len(none), 0)
 	})

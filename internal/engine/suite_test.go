@@ -208,7 +208,7 @@ func (s *suite) enters(customerID string, p props) unit.Enrollment {
 // at is the enrollment that is not closed at an address.
 func (s *suite) at(workflowID string) unit.Enrollment {
 	s.T.Helper()
-	all, err := s.Enrollments.Enrollments(s.ctx, enrollment.EnrollmentFilter{WorkflowID: workflowID})
+	all, err := s.Enrollments.List(s.ctx, enrollment.Filter{WorkflowID: workflowID})
 	s.must(err)
 	for _, e := range all {
 		if e.State != unit.StateClosed {
@@ -285,7 +285,7 @@ func (s *suite) ends(e unit.Enrollment, outcome string, at time.Time) {
 
 func (s *suite) customer(id string) customer.Customer {
 	s.T.Helper()
-	c, err := s.Customers.Customer(s.ctx, id)
+	c, err := s.Customers.Get(s.ctx, id)
 	s.must(err)
 	return c
 }

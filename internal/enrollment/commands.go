@@ -13,7 +13,7 @@ import (
 )
 
 // Command enqueues an order for an open enrollment. It returns ErrNotFound if none is open with that workflow id.
-func (s *EnrollmentRoom) Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error {
+func (s *Room) Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		var id string
 		err := tx.QueryRowContext(ctx, `select id from enrollments where workflow_id = $1 and state <> 'closed'`, workflowID).Scan(&id)
@@ -56,7 +56,7 @@ func deliverCommand(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, c 
 // PauseJourney is the kill switch. From its commit on the journey sends nothing and nobody enters it; open enrollments get
 // the order too. It returns the number of those enrollments. It returns ErrNotFound for a journey that is not in the current
 // release and has no enrollments.
-func (s *EnrollmentRoom) PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error) {
+func (s *Room) PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error) {
 	ordered := 0
 	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		ordered = 0

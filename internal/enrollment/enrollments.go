@@ -10,14 +10,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// EnrollmentRoom keeps enrollments, from entry to end.
-type EnrollmentRoom struct{ db *unit.Units }
+// Room keeps enrollments, from entry to end.
+type Room struct{ db *unit.Units }
 
 // New returns the room.
-func New(db *unit.Units) *EnrollmentRoom { return &EnrollmentRoom{db: db} }
+func New(db *unit.Units) *Room { return &Room{db: db} }
 
-// Enrollments lists enrollments in id order.
-func (s *EnrollmentRoom) Enrollments(ctx context.Context, f EnrollmentFilter) ([]unit.Enrollment, error) {
+// List lists enrollments in id order.
+func (s *Room) List(ctx context.Context, f Filter) ([]unit.Enrollment, error) {
 	var out []unit.Enrollment
 	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
 		w := sqldb.Where{}
@@ -44,7 +44,7 @@ func (s *EnrollmentRoom) Enrollments(ctx context.Context, f EnrollmentFilter) ([
 }
 
 // ClosedOf returns the closed enrollments among ids. Unknown ids are ignored.
-func (s *EnrollmentRoom) ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, error) {
+func (s *Room) ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, error) {
 	var out []unit.Enrollment
 	err := sqldb.Within(
 		ctx,
@@ -62,7 +62,7 @@ func (s *EnrollmentRoom) ClosedOf(ctx context.Context, ids []string) ([]unit.Enr
 
 // CloseLost closes an enrollment whose run is gone, and releases what it holds. closed is false if it was closed before;
 // then nothing changes.
-func (s *EnrollmentRoom) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error) {
+func (s *Room) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error) {
 	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		closed = false
 		e, p, err := unit.LockEnrollment(ctx, tx, id)

@@ -26,7 +26,7 @@ func scanMoving(r sqldb.Scanner) (MigrationStatus, error) {
 // Migrate orders a page of open enrollments that are not on the current revision, in id order, to migrate if they can. An
 // enrollment with an unanswered order is listed and not ordered again. Held-out enrollments take no step and keep their
 // revision. It returns ErrNotFound if the current release has no such journey.
-func (s *EnrollmentRoom) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
+func (s *Room) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
 	var page MigrationPage
 	look := func(tx sqldb.Conn, b *unit.Unit) error {
 		page = MigrationPage{Instances: []MigrationStatus{}}
@@ -118,7 +118,7 @@ func stillOpen(b *unit.Unit, all []*unit.EnrollmentRow, revision string) ([]*uni
 }
 
 // moving returns whether an enrollment can migrate, and to which step.
-func (s *EnrollmentRoom) moving(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program,
+func (s *Room) moving(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program,
 	renamed map[string]string) (MigrationStatus, error) {
 	one := MigrationStatus{
 		Enrollment: e.ID,
@@ -174,7 +174,7 @@ func orderMigration(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, on
 
 // MigrationStatuses lists the migrations of a journey to the current revision, by enrollment id, after the enrollment
 // after. limit: default 100, max 1000. It returns ErrNotFound if the current release has no such journey.
-func (s *EnrollmentRoom) MigrationStatuses(ctx context.Context, name, after string, limit int) ([]MigrationStatus, error) {
+func (s *Room) MigrationStatuses(ctx context.Context, name, after string, limit int) ([]MigrationStatus, error) {
 	var out []MigrationStatus
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		rel, err := s.db.Current(ctx, tx)
@@ -197,7 +197,7 @@ func (s *EnrollmentRoom) MigrationStatuses(ctx context.Context, name, after stri
 
 // RecordMigration stores that an enrollment migrates to another revision or refuses to (see contract.Move), and returns the
 // events as the new revision reads them. A repeat changes nothing.
-func (s *EnrollmentRoom) RecordMigration(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error) {
+func (s *Room) RecordMigration(ctx context.Context, now time.Time, in contract.Move) (contract.MoveResult, error) {
 	var result contract.MoveResult
 	err := s.db.Write(ctx, func(tx sqldb.Conn) error {
 		result = contract.MoveResult{}
@@ -298,7 +298,7 @@ func projected(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *jo
 
 // MoveRefused stores that a run rejected an order to migrate before accepting it. It changes nothing if there is no open
 // order.
-func (s *EnrollmentRoom) MoveRefused(ctx context.Context, now time.Time, enrollmentID, revision, reason string) error {
+func (s *Room) MoveRefused(ctx context.Context, now time.Time, enrollmentID, revision, reason string) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		e, _, err := unit.LockEnrollment(ctx, tx, enrollmentID)
 		if errors.Is(err, sqldb.ErrNotFound) || err == nil && e.State == unit.StateClosed {

@@ -18,7 +18,7 @@ import (
 
 // Report records the step of an enrollment. It claims the enrollment; on ErrSuperseded the run must end. Of reports with
 // the same Seq the last one counts, and a report with a lower Seq than a stored one changes nothing.
-func (s *EnrollmentRoom) Report(ctx context.Context, now time.Time, r contract.Report) error {
+func (s *Room) Report(ctx context.Context, now time.Time, r contract.Report) error {
 	if r.Ended != nil {
 		return s.ended(ctx, now, r)
 	}
@@ -37,7 +37,7 @@ func (s *EnrollmentRoom) Report(ctx context.Context, now time.Time, r contract.R
 }
 
 // position writes the enrollment's step. It returns false if the report is already stored.
-func (s *EnrollmentRoom) position(ctx context.Context, tx sqldb.Conn, r contract.Report) (bool, error) {
+func (s *Room) position(ctx context.Context, tx sqldb.Conn, r contract.Report) (bool, error) {
 	set := ``
 	args := []any{r.Enrollment, r.Chain, r.Seq}
 	if p := r.Parked; p != nil {
@@ -105,7 +105,7 @@ func passages(ctx context.Context, tx sqldb.Conn, r contract.Report) error {
 }
 
 // ended closes the enrollment. It locks the customer, because a deferred entry may be decided now.
-func (s *EnrollmentRoom) ended(ctx context.Context, now time.Time, r contract.Report) error {
+func (s *Room) ended(ctx context.Context, now time.Time, r contract.Report) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		e, p, err := unit.LockEnrollment(ctx, tx, r.Enrollment)
 		if errors.Is(err, sqldb.ErrNotFound) {

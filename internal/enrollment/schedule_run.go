@@ -20,7 +20,7 @@ import (
 
 // RunSchedules enters customers into journeys whose scheduled time has come. Each call handles a bounded number of
 // customers under a lease (wall time). more reports whether to call again at once.
-func (s *EnrollmentRoom) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
+func (s *Room) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
 	rel, err := s.db.Current(ctx, s.db.Reader)
 	if err != nil {
 		return false, sqldb.DatabaseError(err)
@@ -67,7 +67,7 @@ func (s *EnrollmentRoom) RunSchedules(ctx context.Context, now, wall time.Time) 
 }
 
 // TakeMoment leases the first scheduled time that has come and is not leased. more reports whether there are others.
-func (s *EnrollmentRoom) TakeMoment(ctx context.Context, now, wall time.Time) (taken *progress, more bool, err error) {
+func (s *Room) TakeMoment(ctx context.Context, now, wall time.Time) (taken *progress, more bool, err error) {
 	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
 		taken, more = nil, false
 		rel, err := s.db.Current(ctx, tx)
@@ -133,7 +133,7 @@ type scheduleCandidate struct {
 }
 
 // SchedulePage enters a page of customers, in id order, and stores how far it came, in one transaction.
-func (s *EnrollmentRoom) SchedulePage(ctx context.Context, now time.Time, p *progress) (finished bool, err error) {
+func (s *Room) SchedulePage(ctx context.Context, now time.Time, p *progress) (finished bool, err error) {
 	reached := p.reached
 	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		finished, reached = false, p.reached

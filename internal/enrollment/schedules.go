@@ -36,7 +36,7 @@ func (p *progress) free(now, wall time.Time) bool {
 }
 
 // plan returns the next scheduled time of every schedule in every zone, earliest first.
-func (s *EnrollmentRoom) plan(ctx context.Context, tx sqldb.Conn, now time.Time) ([]progress, error) {
+func (s *Room) plan(ctx context.Context, tx sqldb.Conn, now time.Time) ([]progress, error) {
 	rel, err := s.db.Current(ctx, tx)
 	if err != nil || len(rel.Scheduled) == 0 {
 		return nil, err
@@ -115,7 +115,7 @@ func zonesInUse(ctx context.Context, tx sqldb.Conn) ([]string, error) {
 
 // NextSchedule returns the virtual time of the next entry by schedule, which may be past. It is zero if no journey has a
 // schedule.
-func (s *EnrollmentRoom) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
+func (s *Room) NextSchedule(ctx context.Context, now time.Time) (time.Time, error) {
 	var next time.Time
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		all, err := s.plan(ctx, tx, now)

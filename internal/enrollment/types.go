@@ -1,7 +1,7 @@
 package enrollment
 
-// EnrollmentFilter narrows Enrollments. Empty fields do not filter.
-type EnrollmentFilter struct {
+// Filter narrows Enrollments. Empty fields do not filter.
+type Filter struct {
 	Journey, Customer, State, Outcome, WorkflowID string
 	Live                                          bool   // only those that are not closed
 	After                                         string // enrollment id, for paging

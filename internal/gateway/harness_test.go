@@ -163,7 +163,7 @@ func (h *house) events(customer string) []analytics.TimelineEntry {
 
 func (h *house) customer(id string) customer.Customer {
 	h.t.Helper()
-	c, err := h.store.Customers.Customer(context.Background(), id)
+	c, err := h.store.Customers.Get(context.Background(), id)
 	if err != nil {
 		h.t.Fatalf("customer %s: %v", id, err)
 	}

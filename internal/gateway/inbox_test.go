@@ -62,7 +62,7 @@ func (h *house) enter() (unit.Enrollment, contract.Ref) {
 		`"properties":{"order":"o1"}}`); got.status != http.StatusOK {
 		h.t.Fatal(got.body)
 	}
-	rows, err := h.store.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{Customer: "ana/b"})
+	rows, err := h.store.Enrollments.List(ctx, enrollment.Filter{Customer: "ana/b"})
 	if err != nil || len(rows) != 1 {
 		h.t.Fatalf("%v, %v", rows, err)
 	}
@@ -75,7 +75,7 @@ func (h *house) handoff() (string, contract.Ref) {
 	h.t.Helper()
 	e, ref := h.enter()
 	id := e.ID + "/call/1"
-	err := h.store.Handoffs.OpenHandoff(context.Background(), instant.Add(-90*time.Minute), contract.OpenHandoff{
+	err := h.store.Handoffs.Open(context.Background(), instant.Add(-90*time.Minute), contract.OpenHandoff{
 		Ref: ref, ID: id, Step: "call", Until: instant.Add(150 * time.Minute),
 		Spec: journey.Handoff{Queue: "support", Priority: "high", Outcomes: map[string]int{"refunded": 0, "resolved": 0}},
 	}, "The parcel <never> came.")
@@ -172,7 +172,7 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 	if got := h.get(aiko, "/inbox"); !strings.Contains(got.body, "No customers are waiting") {
 		t.Errorf("it still waits")
 	}
-	kept, err := h.store.Handoffs.Handoff(context.Background(), id)
+	kept, err := h.store.Handoffs.Get(context.Background(), id)
 	if err != nil || kept.Agent != "Aiko" || kept.Outcome != "refunded" {
 		t.Errorf("%+v, %v", kept, err)
 	}
@@ -185,7 +185,7 @@ func TestWithdrawnSaysWhy(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	id, ref := h.handoff()
-	if err := h.store.Handoffs.WithdrawHandoff(context.Background(), instant,
+	if err := h.store.Handoffs.Withdraw(context.Background(), instant,
 		contract.WithdrawHandoff{Ref: ref, ID: id, Reason: "the customer bought"}); err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestDevAgentsNameThemselves(t *testing.T) {
 	if got := h.post(client, page+"/resolve", url.Values{"other": {"gifted"}}); got.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	kept, err := h.store.Handoffs.Handoff(context.Background(), id)
+	kept, err := h.store.Handoffs.Get(context.Background(), id)
 	if err != nil || kept.Agent != "Chie" || kept.Outcome != "gifted" {
 		t.Errorf("%+v, %v", kept, err)
 	}

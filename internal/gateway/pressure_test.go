@@ -148,7 +148,7 @@ func TestSetAside(t *testing.T) {
 	if got := h.do("POST", api.RetryDeadLetters.Path, `{"all":true}`, auth); got.body != "{\"count\":2}\n" {
 		t.Error(got)
 	}
-	closed, err := h.store.Enrollments.Enrollments(context.Background(), enrollment.EnrollmentFilter{State: unit.StateClosed})
+	closed, err := h.store.Enrollments.List(context.Background(), enrollment.Filter{State: unit.StateClosed})
 	if err != nil || len(closed) != 1 || closed[0].WorkflowID != "hello/u0" {
 		t.Error(closed, err)
 	}

@@ -18,11 +18,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// HandoffRoom keeps the queue of customers who wait for an agent or are with one.
-type HandoffRoom struct{ db *unit.Units }
+// Room keeps the queue of customers who wait for an agent or are with one.
+type Room struct{ db *unit.Units }
 
 // New returns the room.
-func New(db *unit.Units) *HandoffRoom { return &HandoffRoom{db: db} }
+func New(db *unit.Units) *Room { return &Room{db: db} }
 
 const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes,
 h.state, h.agent, h.outcome, h.agent_note, h.reason,
@@ -64,8 +64,8 @@ func scanHandoff(r sqldb.Scanner) (Handoff, error) {
 	return h, json.Unmarshal([]byte(outcomes), &h.Outcomes)
 }
 
-// OpenHandoff creates a hand-off with a rendered note. It is idempotent by id and claims the enrollment.
-func (s *HandoffRoom) OpenHandoff(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error {
+// Open creates a hand-off with a rendered note. It is idempotent by id and claims the enrollment.
+func (s *Room) Open(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		e, p, err := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
 		if unit.Replayed(e, in.Chain, err) {
@@ -105,9 +105,9 @@ func (s *HandoffRoom) OpenHandoff(ctx context.Context, now time.Time, in contrac
 	})
 }
 
-// WithdrawHandoff withdraws a hand-off that is still open or claimed. It claims the enrollment; if the same run has ended
+// Withdraw withdraws a hand-off that is still open or claimed. It claims the enrollment; if the same run has ended
 // it before, its hand-offs are already withdrawn.
-func (s *HandoffRoom) WithdrawHandoff(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error {
+func (s *Room) Withdraw(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		e, _, err := unit.LockEnrollment(ctx, tx, in.Enrollment)
 		if errors.Is(err, sqldb.ErrNotFound) {
@@ -132,8 +132,8 @@ func (s *HandoffRoom) WithdrawHandoff(ctx context.Context, now time.Time, in con
 	})
 }
 
-// Handoffs lists hand-offs by priority, the most urgent first, and then by age, the oldest first.
-func (s *HandoffRoom) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff, error) {
+// List lists hand-offs by priority, the most urgent first, and then by age, the oldest first.
+func (s *Room) List(ctx context.Context, f Filter) ([]Handoff, error) {
 	var out []Handoff
 	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
 		w := sqldb.Where{}
@@ -153,8 +153,8 @@ func (s *HandoffRoom) Handoffs(ctx context.Context, f HandoffFilter) ([]Handoff,
 	return out, err
 }
 
-// Handoff returns a hand-off, or ErrNotFound.
-func (s *HandoffRoom) Handoff(ctx context.Context, id string) (Handoff, error) {
+// Get returns a hand-off, or ErrNotFound.
+func (s *Room) Get(ctx context.Context, id string) (Handoff, error) {
 	h, err := handoff(ctx, s.db.Reader, id)
 	return h, sqldb.DatabaseError(err)
 }
@@ -195,9 +195,9 @@ func lockHandoff(ctx context.Context, tx sqldb.Conn, id, agent string) (Handoff,
 	return h, p, nil
 }
 
-// ClaimHandoff assigns a hand-off to an agent. It returns ErrTaken if another agent has claimed it and ErrTooLate if it is
+// Claim assigns a hand-off to an agent. It returns ErrTaken if another agent has claimed it and ErrTooLate if it is
 // closed. Claiming it again as the same agent changes nothing.
-func (s *HandoffRoom) ClaimHandoff(ctx context.Context, now time.Time, id, agent string) error {
+func (s *Room) Claim(ctx context.Context, now time.Time, id, agent string) error {
 	agent = sqldb.Clean(agent)
 	if agent == "" {
 		return sqldb.InputError("the agent's name is missing")
@@ -218,9 +218,9 @@ func (s *HandoffRoom) ClaimHandoff(ctx context.Context, now time.Time, id, agent
 	})
 }
 
-// ResolveHandoff closes a hand-off and enqueues its result (contract.HandoffResult) for the enrollment. The note is stored
+// Resolve closes a hand-off and enqueues its result (contract.HandoffResult) for the enrollment. The note is stored
 // and not delivered. It returns ErrTaken if another agent has claimed the hand-off and ErrTooLate if it is closed.
-func (s *HandoffRoom) ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error {
+func (s *Room) Resolve(ctx context.Context, now time.Time, id, agent, outcome, note string) error {
 	agent, outcome = sqldb.Clean(agent), sqldb.Clean(outcome)
 	if agent == "" || outcome == "" {
 		return sqldb.InputError("the agent's name or the outcome is missing")
@@ -251,8 +251,8 @@ func (s *HandoffRoom) ResolveHandoff(ctx context.Context, now time.Time, id, age
 	})
 }
 
-// MergeHandoffs moves the hand-offs of gone to survivor.
-func MergeHandoffs(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
+// Merge moves the hand-offs of gone to survivor.
+func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	if gone.Unused() {
 		return nil
 	}
@@ -263,8 +263,8 @@ func MergeHandoffs(ctx context.Context, b *unit.Unit, gone, survivor *unit.Locke
 // HeldHandoffs is a query that returns a row if enrollment $1 has a hand-off that is open or claimed.
 const HeldHandoffs = `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')`
 
-// ReleaseHandoffs is the OnClose hook of this room: it withdraws the hand-offs of an enrollment that ends.
-func ReleaseHandoffs(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, outcome string, at time.Time) error {
+// Release is the OnClose hook of this room: it withdraws the hand-offs of an enrollment that ends.
+func Release(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, outcome string, at time.Time) error {
 	_, err := b.Tx.ExecContext(ctx, `update handoffs set state = 'withdrawn', reason = $2, closed_at = $3
 		where enrollment = $1 and state in ('open', 'claimed')`, e.ID, "its journey ended: "+outcome, sqldb.Millis(at))
 	return err

@@ -6,7 +6,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Errors of ClaimHandoff and ResolveHandoff.
+// Errors of Claim and Resolve.
 var (
 	ErrTooLate error = sqldb.Refusal("too late: it was resolved, withdrawn or timed out before")
 	ErrTaken   error = sqldb.Refusal("claimed by another agent")
@@ -29,8 +29,8 @@ type Handoff struct {
 	OpenedAt, ClaimedAt, ClosedAt, Until                time.Time
 }
 
-// HandoffFilter narrows Handoffs. Empty fields do not filter, except State.
-type HandoffFilter struct {
+// Filter narrows Handoffs. Empty fields do not filter, except State.
+type Filter struct {
 	State, Queue, Customer string // State "" means open or claimed
 	Limit                  int
 }

@@ -15,7 +15,7 @@ import (
 // Emit stores an event for an enrollment's customer, once per in.Key, and applies it to all journeys. It claims the
 // enrollment. The event's depth is one more than the largest depth of the enrollment, its entry event and the event the
 // step handles; that bounds how long journeys can trigger each other.
-func (s *IngestRoom) Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error {
+func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error {
 	name := sqldb.Clean(in.Spec.Event)
 	if name == "" {
 		return sqldb.InputError("the event's name is missing")
@@ -59,7 +59,7 @@ func (s *IngestRoom) Emit(ctx context.Context, now time.Time, in contract.Emit, 
 
 // Assign changes traits, once per key, as an event "Customer Updated", which the enrollment itself receives too if it
 // listens. It claims the enrollment. traits is nested, as in identify. Events that journeys cause end at depth ten.
-func (s *IngestRoom) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
+func (s *Room) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		e, p, claim := unit.Claimed(ctx, tx, ref.Enrollment, ref.Chain)
 		if claim != nil && !unit.Replayed(e, ref.Chain, claim) {

@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Intake lets small requests share a transaction, as databases do in a group commit: requests that arrive while a
+// GroupCommit lets small requests share a transaction, as databases do in a group commit: requests that arrive while a
 // transaction runs wait for the next one, which takes all of them. If none runs, a request starts at once and alone, so
 // nobody waits for others to arrive.
 //
@@ -26,7 +26,7 @@ import (
 // A caller that leaves (its context ends) gets an error though its event may be stored. Its repeat has the same message
 // id and is reported as a duplicate. Without the bounds below, one locked customer could stop all requests, or one shared
 // transaction could lock hundreds of customers for too long. See docs/decisions/0010.
-type Intake struct {
+type GroupCommit struct {
 	limit int // transactions at once; 0: one
 
 	Mu      sync.Mutex
@@ -57,7 +57,7 @@ type intakeRequest struct {
 
 type ingester func(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
 
-func (in *Intake) Take(ctx context.Context, now time.Time, calls []customer.SegmentCall, accept ingester) ([]customer.Receipt, error) {
+func (in *GroupCommit) Take(ctx context.Context, now time.Time, calls []customer.SegmentCall, accept ingester) ([]customer.Receipt, error) {
 	if len(calls) >= maxAlone {
 		return accept(ctx, now, calls)
 	}
@@ -80,7 +80,7 @@ func (in *Intake) Take(ctx context.Context, now time.Time, calls []customer.Segm
 }
 
 // next starts a transaction for the waiting requests in the place of one that has ended.
-func (in *Intake) next(accept ingester) {
+func (in *GroupCommit) next(accept ingester) {
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
 	var group []*intakeRequest

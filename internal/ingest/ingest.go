@@ -16,16 +16,16 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// IngestRoom accepts events and traits of customers.
-type IngestRoom struct {
+// Room accepts events and traits of customers.
+type Room struct {
 	db      *unit.Units
-	intents *intent.IntentRoom
-	intake  Intake
+	intents *intent.Room
+	commits GroupCommit
 }
 
 // New returns the room.
-func New(db *unit.Units, intents *intent.IntentRoom) *IngestRoom {
-	return &IngestRoom{db: db, intents: intents, intake: Intake{limit: min(db.Writers(), maxIntakes)}}
+func New(db *unit.Units, intents *intent.Room) *Room {
+	return &Room{db: db, intents: intents, commits: GroupCommit{limit: min(db.Writers(), maxIntakes)}}
 }
 
 // Ingest stores calls, in order, in one transaction, with everything they cause. It returns a receipt for each call. An
@@ -51,7 +51,7 @@ func New(db *unit.Units, intents *intent.IntentRoom) *IngestRoom {
 // identify becomes the event "Customer Updated" with the given traits as properties; page becomes "Page Viewed" and
 // screen "Screen Viewed" (Event, if given, is the property name); group becomes "Group Joined" with group_id (from the
 // property groupId or group_id) and the group's traits, which are stored as trait groups.<group id>. alias becomes no event.
-func (s *IngestRoom) Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error) {
+func (s *Room) Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error) {
 	if len(calls) == 0 {
 		return nil, nil
 	}
@@ -68,11 +68,11 @@ func (s *IngestRoom) Ingest(ctx context.Context, now time.Time, calls []customer
 	if err := s.intents.Classify(ctx, cleaned); err != nil {
 		return nil, err
 	}
-	return s.intake.Take(ctx, now, cleaned, s.ingest)
+	return s.commits.Take(ctx, now, cleaned, s.ingest)
 }
 
 // ingest is Ingest for calls that are checked and classified.
-func (s *IngestRoom) ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error) {
+func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error) {
 	var receipts []customer.Receipt
 	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		receipts = nil

@@ -19,7 +19,7 @@ import (
 // SetIntents replaces scores of a customer, which decay from now on, and notifies the enrollments that wait for them. If
 // an entry condition becomes true, the customer enters that journey now. It returns an InputError if the release has no
 // such intent.
-func (s *IngestRoom) SetIntents(ctx context.Context, now time.Time, customerID string, scores map[string]float64) error {
+func (s *Room) SetIntents(ctx context.Context, now time.Time, customerID string, scores map[string]float64) error {
 	customerID = sqldb.Clean(customerID)
 	if customerID == "" {
 		return sqldb.InputError("the customer is missing")

@@ -39,7 +39,7 @@ const keptClassifiers = 5
 
 // SaveClassifier makes a model the active classifier, for every process from its next message on, and returns its version.
 // A model FromCSV stays active when a release changes its examples; one FromExamples is replaced.
-func (s *IntentRoom) SaveClassifier(
+func (s *Room) SaveClassifier(
 	ctx context.Context,
 	now time.Time,
 	source, digest string,
@@ -92,7 +92,7 @@ func countClassifier(ctx context.Context, tx sqldb.Conn, version int) error {
 
 // Classifier returns the active classifier, or ErrNotFound. If this build cannot read it, it returns an error; everything
 // else continues without a classifier.
-func (s *IntentRoom) Classifier(ctx context.Context) (Classifier, error) {
+func (s *Room) Classifier(ctx context.Context) (Classifier, error) {
 	c, err := s.classifier(ctx, s.db.Reader)
 	switch {
 	case err != nil:
@@ -110,7 +110,7 @@ func (s *IntentRoom) Classifier(ctx context.Context) (Classifier, error) {
 // classifier returns the active classifier, or nil: one short query, and the model from memory. If the model cannot be
 // read, for example because a newer build wrote it, Model is nil, messages are accepted unclassified, and Notice is called
 // once.
-func (s *IntentRoom) classifier(ctx context.Context, tx sqldb.Conn) (*Classifier, error) {
+func (s *Room) classifier(ctx context.Context, tx sqldb.Conn) (*Classifier, error) {
 	value, err := sqldb.Setting(ctx, tx, "classifier")
 	if err != nil {
 		return nil, err
@@ -211,7 +211,7 @@ func publishClassifier(ctx context.Context, tx sqldb.Conn, now time.Time, l *tra
 }
 
 // ClassifierBroken reports whether the active classifier could not be read when this process last tried.
-func (s *IntentRoom) ClassifierBroken() bool {
+func (s *Room) ClassifierBroken() bool {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
 	return s.Reads != nil && s.Reads.Model == nil

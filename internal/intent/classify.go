@@ -29,7 +29,7 @@ func Written(name string, properties map[string]any) string {
 
 // Classify sets Classified of the calls that are messages of customers. It runs before the transaction of Ingest, since an
 // external classifier may be slow. Only intents of the current release count.
-func (s *IntentRoom) Classify(ctx context.Context, calls []customer.SegmentCall) error {
+func (s *Room) Classify(ctx context.Context, calls []customer.SegmentCall) error {
 	var at []int
 	var ids []string
 	for i := range calls {
@@ -85,7 +85,7 @@ func (s *IntentRoom) Classify(ctx context.Context, calls []customer.SegmentCall)
 }
 
 // understand asks the configured classifier first and then the built-in one. It returns nil if there is neither.
-func (s *IntentRoom) understand(ctx context.Context, own *Classifier, text string, intents []string) *customer.Classification {
+func (s *Room) understand(ctx context.Context, own *Classifier, text string, intents []string) *customer.Classification {
 	if s.Asks != nil {
 		if intentName, confidence, err := s.Asks(ctx, text, intents); err == nil &&
 			(intentName == "" || slices.Contains(intents, intentName)) {
@@ -132,7 +132,7 @@ type ClassifiedMessage struct {
 }
 
 // ReadMessage returns a message of an enrollment's customer by its event id, or ErrNotFound. It claims the enrollment.
-func (s *IntentRoom) ReadMessage(ctx context.Context, ref contract.Ref, event string) (ClassifiedMessage, error) {
+func (s *Room) ReadMessage(ctx context.Context, ref contract.Ref, event string) (ClassifiedMessage, error) {
 	var u ClassifiedMessage
 	err := s.db.ReadClaimed(ctx, ref, func(tx sqldb.Conn, e *unit.EnrollmentRow, _ *unit.LockedCustomer) error {
 		ev, err := customer.EventByID(ctx, tx, event)

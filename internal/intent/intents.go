@@ -18,8 +18,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// IntentRoom keeps customers' intents, their evidence and the text classifier.
-type IntentRoom struct {
+// Room keeps customers' intents, their evidence and the text classifier.
+type Room struct {
 	db     *unit.Units
 	Asks   TextClassifier // asked before the built-in one; may be nil
 	Notice func(text string, err error)
@@ -30,8 +30,8 @@ type IntentRoom struct {
 
 // New returns the room. asks is asked before the built-in classifier, nil: nothing is. notice is told once of a
 // classifier that cannot be read.
-func New(db *unit.Units, asks TextClassifier, notice func(text string, err error)) *IntentRoom {
-	return &IntentRoom{db: db, Asks: asks, Notice: notice}
+func New(db *unit.Units, asks TextClassifier, notice func(text string, err error)) *Room {
+	return &Room{db: db, Asks: asks, Notice: notice}
 }
 
 // Kinds of evidence. Events have the number of their line in the intent; text and set have numbers that no line has.
@@ -310,8 +310,8 @@ func provenBy(r *catalog.IntentRules, l *intentScores, clues []catalog.EvidenceM
 	return out
 }
 
-// FlushIntents is the Flush hook of this room: it writes strengths, evidence and classifications.
-func FlushIntents(ctx context.Context, b *unit.Unit) error {
+// Flush is the Flush hook of this room: it writes strengths, evidence and classifications.
+func Flush(ctx context.Context, b *unit.Unit) error {
 	s := unit.State[intentState](b)
 	if err := keepClassifications(ctx, b, s.classified); err != nil {
 		return err

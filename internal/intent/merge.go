@@ -6,10 +6,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// MergeIntents is the OnMerge hook of this room. It adds the strengths of gone to those of survivor and moves the evidence.
+// Merge is the OnMerge hook of this room. It adds the strengths of gone to those of survivor and moves the evidence.
 // No event counts twice, since no event belongs to both customers. It must run before the events move, because a stale
 // customer is recomputed from its own events first.
-func MergeIntents(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
+func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	rules, err := RulesOf(ctx, b)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func MergeIntents(ctx context.Context, b *unit.Unit, gone, survivor *unit.Locked
 	if err != nil {
 		return err
 	}
-	if err := FlushIntents(ctx, b); err != nil { // what ScoresOf has recomputed
+	if err := Flush(ctx, b); err != nil { // what ScoresOf has recomputed
 		return err
 	}
 	for _, name := range rules.Names {

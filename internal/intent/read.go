@@ -18,17 +18,17 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// An IntentScore is a customer's intent with its evidence.
-type IntentScore struct {
+// A Score is a customer's intent with its evidence.
+type Score struct {
 	Intent   string
 	Score    float64 // 0…1
 	Strength float64
 	HalfLife time.Duration
-	Evidence []IntentEvidence // the largest Left first, at most evidenceShown
+	Evidence []Evidence // the largest Left first, at most evidenceShown
 }
 
-// IntentEvidence is an event that counts for an intent or against it.
-type IntentEvidence struct {
+// Evidence is an event that counts for an intent or against it.
+type Evidence struct {
 	Event  string // id
 	Name   string // of the event; "set" if a person set the score
 	At     time.Time
@@ -40,9 +40,9 @@ type IntentEvidence struct {
 // evidenceShown is the maximum number of listed events per intent.
 const evidenceShown = 20
 
-// Intents returns a customer's score for every intent of the release, by name, or ErrNotFound.
-func (s *IntentRoom) Intents(ctx context.Context, now time.Time, customerID string) ([]IntentScore, error) {
-	var out []IntentScore
+// Scores returns a customer's score for every intent of the release, by name, or ErrNotFound.
+func (s *Room) Scores(ctx context.Context, now time.Time, customerID string) ([]Score, error) {
+	var out []Score
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		id, err := unit.Canonical(ctx, tx, customerID)
 		if errors.Is(err, sqldb.ErrNotFound) {
@@ -75,24 +75,24 @@ func (s *IntentRoom) Intents(ctx context.Context, now time.Time, customerID stri
 		} else if traces, err = evidenceOf(ctx, tx, id, math.MaxInt64); err != nil {
 			return err
 		}
-		byIntent := map[string][]IntentEvidence{}
+		byIntent := map[string][]Evidence{}
 		for _, t := range traces {
 			left := decisioning.Decay(t.Weight, now.Sub(sqldb.Moment(t.At)), rules.None(t.Intent).HalfLife)
 			byIntent[t.Intent] = append(
 				byIntent[t.Intent],
-				IntentEvidence{Event: t.Event, Name: t.Name, At: sqldb.Moment(t.At), Weight: t.Weight, Left: left,
+				Evidence{Event: t.Event, Name: t.Name, At: sqldb.Moment(t.At), Weight: t.Weight, Left: left,
 					Text: t.Kind == evidenceText},
 			)
 		}
 		for _, name := range rules.Names {
 			strength := l.Strength(name)
 			evidence := byIntent[name]
-			slices.SortFunc(evidence, func(a, b IntentEvidence) int {
+			slices.SortFunc(evidence, func(a, b Evidence) int {
 				return cmp.Or(cmp.Compare(math.Abs(b.Left), math.Abs(a.Left)), b.At.Compare(a.At), cmp.Compare(a.Event, b.Event))
 			})
 			out = append(
 				out,
-				IntentScore{Intent: name, Score: strength.ScoreAt(now), Strength: strength.ValueAt(now), HalfLife: strength.HalfLife,
+				Score{Intent: name, Score: strength.ScoreAt(now), Strength: strength.ValueAt(now), HalfLife: strength.HalfLife,
 					Evidence: slices.Clone(evidence[:min(len(evidence), evidenceShown)])},
 			)
 		}

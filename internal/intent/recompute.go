@@ -30,7 +30,7 @@ import (
 // in the row, half of her score would count by the old weight until it has decayed.
 //
 // Recomputation happens in two ways that may overlap. An event of a stale customer recomputes that customer at once, in
-// its own transaction, before the event counts. RefreshIntents goes through all others in the background. Both hold the
+// its own transaction, before the event counts. Recompute goes through all others in the background. Both hold the
 // customer's lock, and a recomputed row has the current definition, so none is done twice and no event counts twice.
 //
 // Events are counted in the order of arrival (received_at, n), not of their own time, because that is the order in which
@@ -143,7 +143,7 @@ func keptEvidence(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules
 	return out, err
 }
 
-// redefine starts a recomputation of all customers by RefreshIntents.
+// redefine starts a recomputation of all customers by Recompute.
 func redefine(ctx context.Context, tx sqldb.Conn) error {
 	there, err := sqldb.Exists(ctx, tx, `select 1 from customers limit 1`)
 	if err != nil || !there {
@@ -159,10 +159,10 @@ func redefine(ctx context.Context, tx sqldb.Conn) error {
 // refreshLooks is how many customers are checked for each one that may be recomputed.
 const refreshLooks = 20
 
-// RefreshIntents recomputes the intents of at most limit customers after a release that defined intents differently, and
+// Recompute recomputes the intents of at most limit customers after a release that defined intents differently, and
 // notifies the enrollments that wait for a score that changed. The customers are locked meanwhile. more reports whether
 // to call again at once. A customer with a new event does not have to wait for this: the event recomputes its scores.
-func (s *IntentRoom) RefreshIntents(ctx context.Context, now time.Time, limit int) (more bool, err error) {
+func (s *Room) Recompute(ctx context.Context, now time.Time, limit int) (more bool, err error) {
 	there, err := sqldb.Exists(ctx, s.db.Reader, `select 1 from settings where key = 'intents'`)
 	if err != nil || !there {
 		return false, sqldb.DatabaseError(err)

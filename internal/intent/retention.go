@@ -16,7 +16,7 @@ const leastLeft = 1e-4
 // PruneEvidence deletes evidence from events that is older than before (Unix milliseconds) and whose remaining weight is
 // below leastLeft. It looks at no more than limit customers with an id greater than after, in id order. It returns the number
 // of deleted rows and the next after, which is empty at the end.
-func (s *IntentRoom) PruneEvidence(ctx context.Context, now time.Time, before int64, after string, limit int) (n int64, next string,
+func (s *Room) PruneEvidence(ctx context.Context, now time.Time, before int64, after string, limit int) (n int64, next string,
 	err error) {
 	rel, err := s.db.Current(ctx, s.db.Reader)
 	if err != nil {

@@ -51,7 +51,7 @@ func LevelsTriggered(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, 
 
 // Levels returns which levels of the customer's intents hold, and when the next level with Below will hold by decay alone.
 // It claims the enrollment and changes nothing else.
-func (s *IntentRoom) Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error) {
+func (s *Room) Levels(ctx context.Context, now time.Time, in contract.Levels) (contract.LevelsResult, error) {
 	var result contract.LevelsResult
 	err := s.db.ReadClaimed(ctx, in.Ref, func(tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer) error {
 		result = contract.LevelsResult{Hold: make([]bool, len(in.Levels))}

@@ -125,7 +125,7 @@ func (p *population) rate(channel string) float64 {
 
 // learnPopulation reads the rates again if the last read is older than PopulationEvery. It must be called outside of a
 // transaction. Scenarios have one customer only and keep the defaults.
-func (s *MessageRoom) learnPopulation(ctx context.Context, now, wall time.Time) error {
+func (s *Room) learnPopulation(ctx context.Context, now, wall time.Time) error {
 	p := &s.population
 	p.mu.Lock()
 	due := !s.db.Scenario && !wall.Before(p.next)
@@ -158,8 +158,8 @@ func (s *MessageRoom) learnPopulation(ctx context.Context, now, wall time.Time) 
 	return nil
 }
 
-// MergeSends moves the sends and the engagement of gone to survivor.
-func MergeSends(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
+// Merge moves the sends and the engagement of gone to survivor.
+func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	if gone.Unused() {
 		return nil
 	}

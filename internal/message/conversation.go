@@ -29,7 +29,7 @@ type ConversationTurn struct {
 
 // Conversation returns the latest limit turns (default 100, max 1000), oldest first: the customer's messages, and the
 // sends whose rendered text is stored (questions, and messages in the app). It is empty for an unknown customer.
-func (s *MessageRoom) Conversation(ctx context.Context, customerID string, limit int) ([]ConversationTurn, error) {
+func (s *Room) Conversation(ctx context.Context, customerID string, limit int) ([]ConversationTurn, error) {
 	limit = sqldb.Bounded(limit)
 	var out []ConversationTurn
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {

@@ -18,7 +18,7 @@ import (
 // policyFacts lazily loads what the contact policy needs to know about a customer, inside the deciding transaction. Each
 // fact is read at most once. Check Err after the decision.
 type policyFacts struct {
-	s   *MessageRoom
+	s   *Room
 	ctx context.Context
 	tx  sqldb.Conn
 	p   *unit.LockedCustomer
@@ -33,7 +33,7 @@ type policyFacts struct {
 
 // Standing returns the context of a policy decision about p, which must be locked. vars is what the rules may read: the
 // customer, and the enrollment if the decision is for one.
-func (s *MessageRoom) Standing(
+func (s *Room) Standing(
 	ctx context.Context,
 	tx sqldb.Conn,
 	p *unit.LockedCustomer,

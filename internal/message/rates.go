@@ -21,7 +21,7 @@ type Pace struct {
 //
 // The bucket is a GCRA ("leaky bucket as a meter", ITU-T I.371): one number, the theoretical arrival time of the next
 // token. Taking tokens is one statement outside of any transaction.
-func (s *MessageRoom) TakeTokens(
+func (s *Room) TakeTokens(
 	ctx context.Context,
 	wall time.Time,
 	bucket string,
@@ -58,7 +58,7 @@ func (r Pace) micros(n int) int64 {
 const oldPause = 24 * time.Hour
 
 // Pause stops every process from using a bucket until a wall time. It never shortens an existing pause.
-func (s *MessageRoom) Pause(ctx context.Context, wall time.Time, bucket string, until time.Time) error {
+func (s *Room) Pause(ctx context.Context, wall time.Time, bucket string, until time.Time) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		old := wall.Add(-oldPause)
 		if _, err := tx.ExecContext(ctx, `delete from rates where paused_until < $1 and next_at < $2`, sqldb.Millis(old),
@@ -74,7 +74,7 @@ func (s *MessageRoom) Pause(ctx context.Context, wall time.Time, bucket string, 
 }
 
 // Pauses returns the buckets that are paused at a wall time, each with the end of its pause.
-func (s *MessageRoom) Pauses(ctx context.Context, wall time.Time) (map[string]time.Time, error) {
+func (s *Room) Pauses(ctx context.Context, wall time.Time) (map[string]time.Time, error) {
 	out := map[string]time.Time{}
 	err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
 		var bucket string
@@ -88,7 +88,7 @@ func (s *MessageRoom) Pauses(ctx context.Context, wall time.Time) (map[string]ti
 
 // alone runs f, a single statement, in a writer's turn but without a transaction. It repeats f if the database reports a
 // lost race.
-func (s *MessageRoom) alone(ctx context.Context, f func(c sqldb.Conn) error) error {
+func (s *Room) alone(ctx context.Context, f func(c sqldb.Conn) error) error {
 	var err error
 	for range sqldb.TxAttempts {
 		select {

@@ -19,8 +19,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// MessageRoom keeps the ledger of sends: every message that was sent, will be sent, or was suppressed.
-type MessageRoom struct {
+// Room keeps the ledger of sends: every message that was sent, will be sent, or was suppressed.
+type Room struct {
 	db         *unit.Units
 	population population
 	// onSettled is called, in order, with the status of a send that belongs to a next best action.
@@ -28,11 +28,11 @@ type MessageRoom struct {
 }
 
 // New returns the room. onSettled is called, in order, with the status of a send of a next best action.
-func New(db *unit.Units, onSettled ...func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error) *MessageRoom {
-	return &MessageRoom{db: db, onSettled: onSettled}
+func New(db *unit.Units, onSettled ...func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error) *Room {
+	return &Room{db: db, onSettled: onSettled}
 }
 
-func (s *MessageRoom) settled(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error {
+func (s *Room) settled(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error {
 	for _, settle := range s.onSettled {
 		if err := settle(ctx, tx, key, status, now); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (l *ledgerRow) unsettled() bool {
 //
 // Without the reservation both mails go out. Without the token a slow worker overwrites the result of the retry.
 // Without the fixed channel a repeat may say the same thing by mail and by push. See docs/decisions/0002 and 0005.
-func (s *MessageRoom) Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (Reservation, error) {
+func (s *Room) Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (Reservation, error) {
 	var res Reservation
 	if len(in.Spec.Via) == 0 {
 		if err := s.learnPopulation(ctx, now, wall); err != nil {
@@ -191,7 +191,7 @@ type route struct {
 // verdict asks the contact policy. If an earlier attempt may have gone out, the channel stays the same while its address
 // is alive, since another channel could say it twice. A send that the step gives up is not held any longer. A send of a
 // next best action is never held but dropped: by morning another action may be better.
-func (s *MessageRoom) verdict(
+func (s *Room) verdict(
 	ctx context.Context,
 	tx sqldb.Conn,
 	p *unit.LockedCustomer,
@@ -234,7 +234,7 @@ func (s *MessageRoom) verdict(
 
 // Take writes the send's row, with the next token. If an earlier attempt may have gone out, the row stays marked as
 // unknown unless this attempt sends; a held row keeps its route.
-func (s *MessageRoom) Take(
+func (s *Room) Take(
 	ctx context.Context,
 	tx sqldb.Conn,
 	e *unit.EnrollmentRow,
@@ -280,7 +280,7 @@ func (s *MessageRoom) Take(
 
 // Settle records the result of a Reservation. It returns ErrSuperseded if the row has another token. Repeating the same
 // settlement changes nothing.
-func (s *MessageRoom) Settle(ctx context.Context, now time.Time, r Reservation, o Settlement) error {
+func (s *Room) Settle(ctx context.Context, now time.Time, r Reservation, o Settlement) error {
 	switch o.Status {
 	case contract.StatusSent, contract.StatusFailed, contract.StatusRetry, contract.StatusSuppressed:
 	default:

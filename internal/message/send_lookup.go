@@ -9,19 +9,19 @@ import (
 )
 
 // Send returns the send with a key, or ErrNotFound.
-func (s *MessageRoom) Send(ctx context.Context, key string) (Send, error) {
+func (s *Room) Send(ctx context.Context, key string) (Send, error) {
 	return s.oneContact(ctx, `key = $1`, key)
 }
 
 // SendByProvider returns the latest send on a channel with a provider's id, or ErrNotFound.
-func (s *MessageRoom) SendByProvider(ctx context.Context, channel, id string) (Send, error) {
+func (s *Room) SendByProvider(ctx context.Context, channel, id string) (Send, error) {
 	if id == "" {
 		return Send{}, sqldb.ErrNotFound
 	}
 	return s.oneContact(ctx, `provider_id = $1 and provider_id <> '' and channel = $2 order by at desc, key desc limit 1`, id, channel)
 }
 
-func (s *MessageRoom) oneContact(ctx context.Context, condition string, args ...any) (Send, error) {
+func (s *Room) oneContact(ctx context.Context, condition string, args ...any) (Send, error) {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
 			args[i] = sqldb.Clean(text)

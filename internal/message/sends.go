@@ -53,7 +53,7 @@ func scanContact(r sqldb.Scanner) (Send, error) {
 }
 
 // Sends lists sends, newest first.
-func (s *MessageRoom) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
+func (s *Room) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 	var out []Send
 	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
 		w := sqldb.Where{}
@@ -81,6 +81,6 @@ func (s *MessageRoom) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 
 // AppMessages lists the messages that journeys sent to a customer's app, newest first, without those that the app showed
 // by an inbound decision. limit: default 100, max 1000.
-func (s *MessageRoom) AppMessages(ctx context.Context, customerID string, limit int) ([]Send, error) {
+func (s *Room) AppMessages(ctx context.Context, customerID string, limit int) ([]Send, error) {
 	return s.Sends(ctx, SendFilter{Customer: customerID, kept: true, Status: contract.StatusSent, Limit: limit, said: true})
 }

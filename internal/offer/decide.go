@@ -18,10 +18,10 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// OfferRoom decides next best actions, keeps decisions and offers, and learns from the outcomes.
-type OfferRoom struct {
+// Room decides next best actions, keeps decisions and offers, and learns from the outcomes.
+type Room struct {
 	db      *unit.Units
-	ledger  *message.MessageRoom
+	ledger  *message.Room
 	Models  modelCache
 	tally   decided
 	drafts  chan struct{} // a slot for each decision that runs before the lock (see ahead)
@@ -29,8 +29,8 @@ type OfferRoom struct {
 }
 
 // New returns the room.
-func New(db *unit.Units, ledger *message.MessageRoom) *OfferRoom {
-	return &OfferRoom{db: db, ledger: ledger, drafts: make(chan struct{}, max(1, min(runtime.GOMAXPROCS(0), db.SpareReaders())))}
+func New(db *unit.Units, ledger *message.Room) *Room {
+	return &Room{db: db, ledger: ledger, drafts: make(chan struct{}, max(1, min(runtime.GOMAXPROCS(0), db.SpareReaders())))}
 }
 
 // Decided is the result of a decide step.
@@ -47,7 +47,7 @@ type Decided struct {
 // Decide chooses the next best action in the customer's transaction. It stores the decision with its trace, reserves the
 // send of the winner's message and prepares its offer. It claims the enrollment. Repeating a key returns the same decision.
 // If the journey is paused, nothing is stored.
-func (s *OfferRoom) Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (Decided, error) {
+func (s *Room) Decide(ctx context.Context, now, wall time.Time, in contract.Decide, ttl time.Duration) (Decided, error) {
 	var out Decided
 	decide := func(tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer, rel *catalog.Release) (*draft, error) {
 		vars, err := variables.VariablesOf(ctx, s.db, tx, e, p, in.EvalContext, now)

@@ -34,7 +34,7 @@ func (t *decided) add(d *Decision) {
 }
 
 // Decided returns the number of decisions that this process has made since it started.
-func (s *OfferRoom) Decided() map[DecisionKind]int64 {
+func (s *Room) Decided() map[DecisionKind]int64 {
 	s.tally.mu.Lock()
 	defer s.tally.mu.Unlock()
 	return maps.Clone(s.tally.counts)

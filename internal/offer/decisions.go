@@ -88,7 +88,7 @@ func decisionOf(ctx context.Context, tx sqldb.Conn, key string) (*Decision, erro
 }
 
 // Decisions lists decisions with their traces, newest first.
-func (s *OfferRoom) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error) {
+func (s *Room) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error) {
 	var out []Decision
 	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
 		w := sqldb.Where{}

@@ -48,7 +48,7 @@ func presence(specs []channel.Spec) string {
 }
 
 // InboundChannels returns the channels that an inbound decision may name, sorted.
-func (s *OfferRoom) InboundChannels() []string {
+func (s *Room) InboundChannels() []string {
 	out := slices.Clone(presences)
 	for _, c := range s.db.Channels {
 		out = append(out, c.Name)
@@ -59,7 +59,7 @@ func (s *OfferRoom) InboundChannels() []string {
 // DecideInbound chooses actions for a customer who is present, and creates the customer if necessary. The result counts as
 // shown: each slot is a send in the ledger, and its offer is open from now on. Quiet hours and addresses are ignored;
 // consent, suppression, agents and limits apply to each slot in turn.
-func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
+func (s *Room) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
 	in.Channel, in.Slots = cmp.Or(sqldb.Clean(in.Channel), presence(s.db.Channels)), cmp.Or(in.Slots, 1)
 	id := cmp.Or(sqldb.Clean(in.UserID), customer.Anonymous(sqldb.Clean(in.AnonymousID)))
 	switch {
@@ -159,7 +159,7 @@ func (s *OfferRoom) DecideInbound(ctx context.Context, now time.Time, in Inbound
 
 // Explain previews the decision that a journey would get now among a group's actions or the named actions. Nothing is
 // stored or explored. channel limits the actions to one channel; empty: each action's own channels.
-func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customerID, group string, actions []string, channel string) (Decision,
+func (s *Room) Explain(ctx context.Context, now time.Time, customerID, group string, actions []string, channel string) (Decision,
 	error) {
 	c := choice{group: group, actions: actions, choose: true, preview: true, slots: 1}
 	if channel != "" {
@@ -181,7 +181,7 @@ func (s *OfferRoom) Explain(ctx context.Context, now time.Time, customerID, grou
 }
 
 // preview decides without storing anything.
-func (s *OfferRoom) preview(ctx context.Context, tx sqldb.Conn, id string, now time.Time, c choice, properties map[string]any) (Decision,
+func (s *Room) preview(ctx context.Context, tx sqldb.Conn, id string, now time.Time, c choice, properties map[string]any) (Decision,
 	error) {
 	p, err := Look(ctx, tx, id)
 	if err != nil {
@@ -203,7 +203,7 @@ func (s *OfferRoom) preview(ctx context.Context, tx sqldb.Conn, id string, now t
 }
 
 // meet locks a customer, and creates it if there is none with this id.
-func (s *OfferRoom) meet(ctx context.Context, tx sqldb.Conn, id string, now time.Time) (*unit.LockedCustomer, error) {
+func (s *Room) meet(ctx context.Context, tx sqldb.Conn, id string, now time.Time) (*unit.LockedCustomer, error) {
 	own, err := unit.Canonical(ctx, tx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		own, err = id, nil
@@ -222,7 +222,7 @@ func (s *OfferRoom) meet(ctx context.Context, tx sqldb.Conn, id string, now time
 
 // TemplateVars returns what the templates of an inbound decision's messages see: the customer, the properties of the
 // request as event, intents and the time. An unknown customer has no traits.
-func (s *OfferRoom) TemplateVars(ctx context.Context, now time.Time, customerID string, properties map[string]any) (expr.Vars, error) {
+func (s *Room) TemplateVars(ctx context.Context, now time.Time, customerID string, properties map[string]any) (expr.Vars, error) {
 	var vars expr.Vars
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		p, err := Look(ctx, tx, customerID)
@@ -255,7 +255,7 @@ func Look(ctx context.Context, tx sqldb.Conn, id string) (*unit.LockedCustomer, 
 }
 
 // present returns what expressions see of a customer outside of journeys.
-func (s *OfferRoom) present(
+func (s *Room) present(
 	ctx context.Context,
 	tx sqldb.Conn,
 	p *unit.LockedCustomer,

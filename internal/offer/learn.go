@@ -28,7 +28,7 @@ const unsaidFor = 7 * 24 * time.Hour
 // window has ended, which count as ignored. It returns how many it learned; fewer than limit means that there are no more
 // for now. Outcomes and models change in one transaction whose first statement makes concurrent learners wait, so each
 // outcome is learned exactly once, even after a crash.
-func (s *OfferRoom) Learn(ctx context.Context, now time.Time, limit int) (n int, err error) {
+func (s *Room) Learn(ctx context.Context, now time.Time, limit int) (n int, err error) {
 	limit = cmp.Or(max(limit, 0), 500)
 	waiting, err := s.unlearned(ctx, s.db.Reader, now)
 	if err != nil || !waiting {
@@ -69,7 +69,7 @@ func (s *OfferRoom) Learn(ctx context.Context, now time.Time, limit int) (n int,
 }
 
 // unlearned reports, without a lock, whether there is an outcome to learn.
-func (s *OfferRoom) unlearned(ctx context.Context, tx sqldb.Conn, now time.Time) (bool, error) {
+func (s *Room) unlearned(ctx context.Context, tx sqldb.Conn, now time.Time) (bool, error) {
 	return sqldb.Exists(ctx, tx, `select 1 from (select key from offers where outcome <> '' and learned = 0 limit 1) as resolved
 		union all select 1 from (select key from offers where outcome = '' and offered_at > 0 and expires_at < $1 limit 1) as over`,
 		sqldb.Millis(now))

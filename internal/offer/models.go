@@ -34,7 +34,7 @@ type modelCache struct {
 
 // modelsNow returns the current models: one short query for the version, and one for the models that have changed since
 // the cached version.
-func (s *OfferRoom) modelsNow(ctx context.Context, tx sqldb.Conn) (*models, error) {
+func (s *Room) modelsNow(ctx context.Context, tx sqldb.Conn) (*models, error) {
 	value, err := sqldb.Setting(ctx, tx, "models")
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func scanModel(r sqldb.Scanner) (modelKey, *propensity.Model, error) {
 
 // estimates returns a function that predicts how a customer responds to an action: by the model of the action and channel,
 // or by the action's configured propensity.
-func (s *OfferRoom) estimates(ctx context.Context, tx sqldb.Conn,
+func (s *Room) estimates(ctx context.Context, tx sqldb.Conn,
 	p predictors) (func(a *journey.Action, channel string) propensity.Estimate, error) {
 	now, err := s.modelsNow(ctx, tx)
 	if err != nil {

@@ -26,7 +26,7 @@ type draft struct {
 
 // draft decides. vars are the variables of the customer and, in a journey, of the enrollment; d holds the fields of the
 // decision that are known before.
-func (s *OfferRoom) draft(
+func (s *Room) draft(
 	ctx context.Context,
 	tx sqldb.Conn,
 	p *unit.LockedCustomer,
@@ -110,7 +110,7 @@ func (d *draft) pack() (err error) {
 //
 // A draft must not write. So a customer whose scores are stale makes it fail (LockedCustomer.Drafted). No more drafts run
 // at once than there are processors, since more would only take connections from other readers. See docs/decisions/0007.
-func (s *OfferRoom) ahead(ctx context.Context, decide func(tx sqldb.Conn) (*draft, error)) *draft {
+func (s *Room) ahead(ctx context.Context, decide func(tx sqldb.Conn) (*draft, error)) *draft {
 	if s.db.SpareReaders() == 0 {
 		return nil
 	}

@@ -45,7 +45,7 @@ const frozen = math.MaxInt64
 // Everything before seq must have been delivered. A start is different: nothing after it can be delivered, so the whole
 // queue waits until the start is retried or dropped. SetAside returns ErrSuperseded if the lease was lost. Dead letters
 // are deleted after their enrollment has closed.
-func (s *OutboxRoom) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, cause string) error {
+func (s *Room) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, cause string) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		held, err := sqldb.Exists(
 			ctx,
@@ -99,7 +99,7 @@ func (s *OutboxRoom) SetAside(ctx context.Context, now time.Time, l Lease, seq i
 }
 
 // DeadLetters lists the dead letters of enrollments that are not closed, by enrollment and order of arrival.
-func (s *OutboxRoom) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLetter, error) {
+func (s *Room) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLetter, error) {
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100
@@ -134,7 +134,7 @@ func (s *OutboxRoom) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]Dea
 // RetryDeadLetters puts dead letters back into the outbox: a start at the head of its queue, anything else at the end, as
 // if it arrived now. With drop it discards them instead: an event is skipped, and an enrollment that could not be started
 // ends as failed. It returns how many it changed; dead letters that no longer exist do not count.
-func (s *OutboxRoom) RetryDeadLetters(ctx context.Context, now time.Time, list []DeadLetter, drop bool) (int, error) {
+func (s *Room) RetryDeadLetters(ctx context.Context, now time.Time, list []DeadLetter, drop bool) (int, error) {
 	n := 0
 	for _, a := range list {
 		err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error { return s.retryDeadLetter(ctx, b, a, drop) })
@@ -152,7 +152,7 @@ func (s *OutboxRoom) RetryDeadLetters(ctx context.Context, now time.Time, list [
 	return n, nil
 }
 
-func (s *OutboxRoom) retryDeadLetter(ctx context.Context, b *unit.Unit, a DeadLetter, drop bool) error {
+func (s *Room) retryDeadLetter(ctx context.Context, b *unit.Unit, a DeadLetter, drop bool) error {
 	e, p, err := unit.LockEnrollment(ctx, b.Tx, a.Enrollment)
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ const TurnOfTheOthers = 4
 // Strict order alone would starve the later lanes while new deliveries keep coming, so some calls read them first (see
 // TurnOfTheOthers). The counter belongs to the process and is not stored: with several relays each one takes its turns.
 // See docs/decisions/0009.
-func (s *OutboxRoom) due(ctx context.Context, now int64, limit int) ([]string, error) {
+func (s *Room) due(ctx context.Context, now int64, limit int) ([]string, error) {
 	var ids []string
 	read := func(from int) error {
 		return sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {

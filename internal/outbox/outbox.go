@@ -14,8 +14,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// OutboxRoom holds the deliveries that are committed and have not reached their Temporal run yet.
-type OutboxRoom struct {
+// Room holds the deliveries that are committed and have not reached their Temporal run yet.
+type Room struct {
 	db     *unit.Units
 	Leased atomic.Int64 // number of calls of Lease, for fairness (see due)
 
@@ -31,8 +31,8 @@ func New(
 	db *unit.Units,
 	onDeferred func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error,
 	onDropped func(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error,
-) *OutboxRoom {
-	return &OutboxRoom{db: db, onDeferred: onDeferred, onDropped: onDropped}
+) *Room {
+	return &Room{db: db, onDeferred: onDeferred, onDropped: onDropped}
 }
 
 // LeaseDeliveries is the maximum number of deliveries in a lease.
@@ -61,7 +61,7 @@ const unreadable = time.Minute
 // B, out of order.
 //
 // Delivery is therefore at least once, in order, and the run removes duplicates. See docs/decisions/0010.
-func (s *OutboxRoom) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
+func (s *Room) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
 	now := sqldb.Millis(wall)
 	ids, err := s.due(ctx, now, limit)
 	if err != nil || len(ids) == 0 {
@@ -166,8 +166,8 @@ func Enqueue(b *unit.Unit, e *unit.EnrollmentRow, kind, event, body string, at i
 	b.Wake = true
 }
 
-// FlushOutbox is the unit's Flush hook of this room.
-func FlushOutbox(ctx context.Context, b *unit.Unit) error {
+// Flush is the unit's Flush hook of this room.
+func Flush(ctx context.Context, b *unit.Unit) error {
 	s := unit.State[newEntries](b)
 	_, err := sqldb.Insert(ctx, b.Tx, "outbox (enrollment, seq, kind, event, body, at)", s.rows, "")
 	s.rows = nil
@@ -182,7 +182,7 @@ bigint) else 0 end,
 
 // decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters if the
 // enrollment that blocked the entry is no longer open.
-func (s *OutboxRoom) decideEntries(ctx context.Context, l Lease, now time.Time) error {
+func (s *Room) decideEntries(ctx context.Context, l Lease, now time.Time) error {
 	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		e, p, err := unit.LockEnrollment(ctx, tx, l.Enrollment.ID)
 		if err != nil {
@@ -244,7 +244,7 @@ func markDelivered(ctx context.Context, tx sqldb.Conn, id string, seq, token, tu
 
 // Delivered marks the deliveries up to seq as done and releases the lease. It returns ErrSuperseded if the
 // lease was lost.
-func (s *OutboxRoom) Delivered(ctx context.Context, l Lease, seq int64) error {
+func (s *Room) Delivered(ctx context.Context, l Lease, seq int64) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		err := markDelivered(ctx, tx, l.Enrollment.ID, seq, l.Token, l.at)
 		if !errors.Is(err, unit.ErrSuperseded) {
@@ -260,7 +260,7 @@ const MaxCause = 500
 
 // ReleaseLease releases a lease without marking anything as done. With a cause it counts a failed attempt, and
 // the first delivery is retried at retry (wall time). It returns ErrSuperseded if the lease was lost.
-func (s *OutboxRoom) ReleaseLease(ctx context.Context, l Lease, cause string, retry time.Time) error {
+func (s *Room) ReleaseLease(ctx context.Context, l Lease, cause string, retry time.Time) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		if cause == "" {
 			return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)

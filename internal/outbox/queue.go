@@ -23,7 +23,7 @@ type queued struct {
 }
 
 // queues reads the first LeaseDeliveries of each enrollment, up to a deferred entry that is not at the head.
-func (s *OutboxRoom) queues(ctx context.Context, tx sqldb.Conn, ids []string) (map[string][]queued, error) {
+func (s *Room) queues(ctx context.Context, tx sqldb.Conn, ids []string) (map[string][]queued, error) {
 	out := map[string][]queued{}
 	ends := map[string]bool{}
 	err := sqldb.Within(
@@ -51,7 +51,7 @@ func (s *OutboxRoom) queues(ctx context.Context, tx sqldb.Conn, ids []string) (m
 }
 
 // deliveries converts stored deliveries to what the relay sends, with the properties that the journey reads.
-func (s *OutboxRoom) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, queue []queued, clock clock.Clock) ([]Delivery,
+func (s *Room) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, queue []queued, clock clock.Clock) ([]Delivery,
 	error) {
 	p, err := s.db.Load(ctx, tx, e.Revision)
 	if err != nil {

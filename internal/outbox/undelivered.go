@@ -13,7 +13,7 @@ import (
 
 // Undelivered returns the event ids of an enrollment's deliveries that arrived by at (virtual time) and are not done,
 // oldest first, at most ten. It returns ErrSuperseded if the enrollment belongs to another run.
-func (s *OutboxRoom) Undelivered(ctx context.Context, ref contract.Ref, at time.Time) ([]string, error) {
+func (s *Room) Undelivered(ctx context.Context, ref contract.Ref, at time.Time) ([]string, error) {
 	var ids []string
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		ids = nil
@@ -36,7 +36,7 @@ func (s *OutboxRoom) Undelivered(ctx context.Context, ref contract.Ref, at time.
 }
 
 // Depth returns the number of deliveries that are not done, at most limit. It reads no more rows than limit.
-func (s *OutboxRoom) Depth(ctx context.Context, limit int) (int, error) {
+func (s *Room) Depth(ctx context.Context, limit int) (int, error) {
 	var n int
 	err := s.db.Reader.QueryRowContext(ctx, `select count(*) from (select 1 from outbox limit $1) as waiting`, limit).Scan(&n)
 	return n, sqldb.DatabaseError(err)

@@ -324,7 +324,7 @@ func TestStartIsRepeatedUntilItsAddressIsFree(t *testing.T) {
 	if len(entered) != 1 {
 		t.Fatalf("entered %v", entered)
 	}
-	list, err := b.store.Enrollments.Enrollments(t.Context(), enrollment.EnrollmentFilter{WorkflowID: entered[0]})
+	list, err := b.store.Enrollments.List(t.Context(), enrollment.Filter{WorkflowID: entered[0]})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

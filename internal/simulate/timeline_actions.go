@@ -79,7 +79,7 @@ func (w *scenarioRun) resolve(line *scenario.Line) error {
 	r := line.Resolve
 	agent := cmp.Or(r.Agent, "agent")
 	w.record(line.At, line.Place, "%s resolves %s: %s", agent, cmp.Or(r.Queue, "the oldest hand-off"), r.Outcome)
-	open, err := w.store.Handoffs.Handoffs(w.ctx, handoff.HandoffFilter{Queue: r.Queue, Customer: w.scenario.ID, Limit: 1000})
+	open, err := w.store.Handoffs.List(w.ctx, handoff.Filter{Queue: r.Queue, Customer: w.scenario.ID, Limit: 1000})
 	if err != nil {
 		return err
 	}
@@ -97,10 +97,10 @@ func (w *scenarioRun) resolve(line *scenario.Line) error {
 		w.fail(Failure{Place: line.Place, At: line.At, What: "resolve", Expected: "an open hand-off of " + queue, Actual: "none is open"})
 		return nil
 	}
-	if err := w.store.Handoffs.ClaimHandoff(w.ctx, w.now(), oldest.ID, agent); err != nil {
+	if err := w.store.Handoffs.Claim(w.ctx, w.now(), oldest.ID, agent); err != nil {
 		return err
 	}
-	return w.store.Handoffs.ResolveHandoff(w.ctx, w.now(), oldest.ID, agent, r.Outcome, r.Note)
+	return w.store.Handoffs.Resolve(w.ctx, w.now(), oldest.ID, agent, r.Outcome, r.Note)
 }
 
 // names returns the keys of a map, sorted.

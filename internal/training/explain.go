@@ -106,7 +106,7 @@ func (e *Explained) of(ctx context.Context, st *engine.Engine, customer string) 
 	if err != nil {
 		return err
 	}
-	scores, err := st.Intents.Intents(ctx, clock.Now(clk), customer)
+	scores, err := st.Intents.Scores(ctx, clock.Now(clk), customer)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return &app.ExitError{Code: app.ExitBad, Err: errors.New("there is no customer " + customer)}
 	}

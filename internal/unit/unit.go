@@ -16,21 +16,21 @@ import (
 // Units starts units of work and holds what they share: the catalog, the options and the hooks.
 type Units struct {
 	*catalog.Catalog
-	UnitOptions
+	Options
 	committed chan struct{}
 	Hooks     Hooks
 }
 
-// UnitOptions are the settings of this process that decisions depend on.
-type UnitOptions struct {
+// Options are the settings of this process that decisions depend on.
+type Options struct {
 	Channels []channel.Spec // of this build
 	Scenario bool           // see engine.Options
 	Holdout  func(journey, customerID string, percent float64) bool
 }
 
 // New returns what begins units of work.
-func New(c *catalog.Catalog, o UnitOptions, h Hooks) *Units {
-	return &Units{Catalog: c, UnitOptions: o, committed: make(chan struct{}, 1), Hooks: h}
+func New(c *catalog.Catalog, o Options, h Hooks) *Units {
+	return &Units{Catalog: c, Options: o, committed: make(chan struct{}, 1), Hooks: h}
 }
 
 // Flush writes what a room has collected in a unit.

@@ -15,14 +15,14 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// VariableRoom returns what the expressions and templates of an enrollment see, and keeps HTTP responses for them.
-type VariableRoom struct{ db *unit.Units }
+// Room returns what the expressions and templates of an enrollment see, and keeps HTTP responses for them.
+type Room struct{ db *unit.Units }
 
 // New returns the room.
-func New(db *unit.Units) *VariableRoom { return &VariableRoom{db: db} }
+func New(db *unit.Units) *Room { return &Room{db: db} }
 
 // View returns the variables of an enrollment, which it claims. Their History reads the database lazily, with this ctx.
-func (s *VariableRoom) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.EvalContext) (expr.Vars, error) {
+func (s *Room) View(ctx context.Context, now time.Time, ref contract.Ref, scene contract.EvalContext) (expr.Vars, error) {
 	var vars expr.Vars
 	err := s.db.ReadClaimed(ctx, ref, func(tx sqldb.Conn, e *unit.EnrollmentRow, p *unit.LockedCustomer) (err error) {
 		vars, err = VariablesOf(ctx, s.db, tx, e, p, scene, now)
@@ -96,7 +96,7 @@ func VariablesOf(ctx context.Context, db *unit.Units, tx sqldb.Conn, e *unit.Enr
 
 // KeepResponse stores the response of an HTTP call step until the enrollment ends. It claims the enrollment. The last
 // response of a key counts.
-func (s *VariableRoom) KeepResponse(ctx context.Context, now time.Time, in contract.Call, r contract.CallResult) error {
+func (s *Room) KeepResponse(ctx context.Context, now time.Time, in contract.Call, r contract.CallResult) error {
 	body, err := json.Marshal(r.Body)
 	if err != nil {
 		return sqldb.InputError("the response's body is not JSON: " + err.Error())

@@ -36,7 +36,7 @@ func TestRealClients(t *testing.T) {
 
 	node(t, folder, "server.mjs", h.url, writeKey)
 	await(t, "the server library's calls are taken", func() error {
-		c, err := h.Store.Customers.Customer(context.Background(), "node")
+		c, err := h.Store.Customers.Get(context.Background(), "node")
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func TestRealClients(t *testing.T) {
 		})
 	})
 
-	list, err := h.Store.Enrollments.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: "greeting", Live: true})
+	list, err := h.Store.Enrollments.List(context.Background(), enrollment.Filter{Journey: "greeting", Live: true})
 	if err != nil || len(list) == 0 {
 		t.Fatal(list, err)
 	}

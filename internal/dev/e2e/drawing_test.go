@@ -46,7 +46,7 @@ func TestJourneyInABrowser(t *testing.T) {
 		}
 	}
 
-	if err := h.Store.Handoffs.ResolveHandoff(context.Background(), clock.Now(h.clock), e.ID+"/person/1", "Kim", "resolved", ""); err != nil {
+	if err := h.Store.Handoffs.Resolve(context.Background(), clock.Now(h.clock), e.ID+"/person/1", "Kim", "resolved", ""); err != nil {
 		t.Fatal(err)
 	}
 	h.ended("care/ana", "helped")

@@ -182,7 +182,7 @@ func (h *installation) pending(workflowID, why string) {
 
 // last reports whether the latest enrollment of a customer in a journey has ended so.
 func (h *installation) last(journey, customer, outcome string) error {
-	all, err := h.Store.Enrollments.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: journey, Customer: customer})
+	all, err := h.Store.Enrollments.List(context.Background(), enrollment.Filter{Journey: journey, Customer: customer})
 	if err != nil {
 		return err
 	}

@@ -306,7 +306,7 @@ func do(t testing.TB, req *http.Request) (int, []byte) {
 // enrollments returns those at a workflow id, oldest first.
 func (h *installation) enrollments(workflowID string) []unit.Enrollment {
 	h.Helper()
-	all, err := h.Store.Enrollments.Enrollments(context.Background(), enrollment.EnrollmentFilter{WorkflowID: workflowID})
+	all, err := h.Store.Enrollments.List(context.Background(), enrollment.Filter{WorkflowID: workflowID})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -413,7 +413,7 @@ func (h *installation) settled() {
 // entries returns how often a customer has entered a journey.
 func (h *installation) entries(journey, customer string) int {
 	h.Helper()
-	all, err := h.Store.Enrollments.Enrollments(context.Background(), enrollment.EnrollmentFilter{Journey: journey, Customer: customer})
+	all, err := h.Store.Enrollments.List(context.Background(), enrollment.Filter{Journey: journey, Customer: customer})
 	if err != nil {
 		h.Fatal(err)
 	}

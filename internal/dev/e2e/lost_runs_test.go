@@ -38,11 +38,11 @@ func TestTerminatedRunReleasesResources(t *testing.T) {
 		t.Fatalf("the reconciler reports %+v", report)
 	}
 	h.ended("care/ana", contract.Cancelled)
-	open, err := h.Store.Handoffs.Handoffs(ctx, handoff.HandoffFilter{Customer: "ana"})
+	open, err := h.Store.Handoffs.List(ctx, handoff.Filter{Customer: "ana"})
 	if err != nil || len(open) > 0 {
 		t.Errorf("hand-offs still open: %+v, %v", open, err)
 	}
-	withdrawn, err := h.Store.Handoffs.Handoffs(ctx, handoff.HandoffFilter{Customer: "ana", State: handoff.HandoffWithdrawn})
+	withdrawn, err := h.Store.Handoffs.List(ctx, handoff.Filter{Customer: "ana", State: handoff.HandoffWithdrawn})
 	if err != nil || len(withdrawn) != 1 || withdrawn[0].Reason == "" {
 		t.Errorf("withdrawn hand-offs: %+v, %v", withdrawn, err)
 	}

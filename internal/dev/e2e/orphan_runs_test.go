@@ -17,7 +17,7 @@ func TestOrphanRunIsTerminated(t *testing.T) {
 	h.customer("ana")
 	h.track("ana", "Trouble", "", map[string]any{"text": "help"})
 	h.parked("care/ana", "person")
-	list, err := h.Store.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{WorkflowID: "care/ana"})
+	list, err := h.Store.Enrollments.List(ctx, enrollment.Filter{WorkflowID: "care/ana"})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

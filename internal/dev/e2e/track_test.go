@@ -75,7 +75,7 @@ func TestTrack(t *testing.T) {
 			t.Errorf("an event of %s: %v", name, err)
 		}
 	}
-	if _, err := h.Store.Customers.Customer(ctx, "bob"); !errors.Is(err, sqldb.ErrNotFound) {
+	if _, err := h.Store.Customers.Get(ctx, "bob"); !errors.Is(err, sqldb.ErrNotFound) {
 		t.Errorf("what was refused left a customer: %v", err)
 	}
 }

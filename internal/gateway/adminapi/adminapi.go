@@ -53,7 +53,7 @@ type Catalog interface {
 // Enrollments finds enrollments, sends them commands, pauses journeys, and moves open enrollments to another revision.
 type Enrollments interface {
 	Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error
-	Enrollments(ctx context.Context, f enrollment.EnrollmentFilter) ([]unit.Enrollment, error)
+	List(ctx context.Context, f enrollment.Filter) ([]unit.Enrollment, error)
 	PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error)
 	Migrate(ctx context.Context, now time.Time, m enrollment.Migration) (enrollment.MigrationPage, error)
 	MigrationStatuses(ctx context.Context, name, after string, limit int) ([]enrollment.MigrationStatus, error)
@@ -66,7 +66,7 @@ type Intake interface {
 
 // Intents has customers' intents.
 type Intents interface {
-	Intents(ctx context.Context, now time.Time, customer string) ([]intent.IntentScore, error)
+	Scores(ctx context.Context, now time.Time, customer string) ([]intent.Score, error)
 }
 
 // Messages has the ledger of sends.

@@ -29,7 +29,7 @@ func (h *Handlers) explainDecision(ctx context.Context, in *api.DecisionQuery) (
 	if err != nil {
 		return nil, unknownCustomer(in.Customer, err)
 	}
-	intents, err := h.rooms.Intents.Intents(ctx, h.Now(), in.Customer)
+	intents, err := h.rooms.Intents.Scores(ctx, h.Now(), in.Customer)
 	if err != nil {
 		return nil, unknownCustomer(in.Customer, err)
 	}
@@ -43,7 +43,7 @@ func unknownCustomer(id string, err error) error {
 	return err
 }
 
-func viewDecision(d *offer.Decision, intents []intent.IntentScore) *api.Decision {
+func viewDecision(d *offer.Decision, intents []intent.Score) *api.Decision {
 	out := &api.Decision{
 		Customer: d.Customer, Asked: d.Asked, At: d.At, Release: d.Release, Control: d.Control,
 		Chosen: make([]api.Slot, len(d.Slots)), Reason: d.Reason,

@@ -73,7 +73,7 @@ func (h *Handlers) sendCommand(ctx context.Context, in *api.CommandInput) (*api.
 }
 
 func (h *Handlers) listEnrollments(ctx context.Context, in *api.EnrollmentFilter) (*api.EnrollmentList, error) {
-	rows, err := h.rooms.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{
+	rows, err := h.rooms.Enrollments.List(ctx, enrollment.Filter{
 		Journey: in.Journey, Customer: in.Customer, State: in.State, Outcome: in.Outcome, After: in.After, Limit: in.Limit,
 	})
 	if err != nil {
@@ -100,7 +100,7 @@ func (h *Handlers) knowsJourney(ctx context.Context, name string) error {
 	if err != nil || content != nil && content.Journeys[name] != nil {
 		return err
 	}
-	rows, err := h.rooms.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{Journey: name, Limit: 1})
+	rows, err := h.rooms.Enrollments.List(ctx, enrollment.Filter{Journey: name, Limit: 1})
 	if err != nil || len(rows) > 0 {
 		return err
 	}
@@ -108,7 +108,7 @@ func (h *Handlers) knowsJourney(ctx context.Context, name string) error {
 }
 
 func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*api.Status, error) {
-	rows, err := h.rooms.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{WorkflowID: in.ID, Limit: 1000})
+	rows, err := h.rooms.Enrollments.List(ctx, enrollment.Filter{WorkflowID: in.ID, Limit: 1000})
 	if err != nil {
 		return nil, err
 	}

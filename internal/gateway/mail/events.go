@@ -50,7 +50,7 @@ type Rooms struct {
 
 // Customers has the profile of the customer who follows a link.
 type Customers interface {
-	Customer(ctx context.Context, id string) (customer.Customer, error)
+	Get(ctx context.Context, id string) (customer.Customer, error)
 }
 
 // Intake accepts the events that links and reports become.

@@ -35,7 +35,7 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 		h.badLink(w, r)
 		return
 	}
-	who, err := h.rooms.Customers.Customer(r.Context(), m.Customer)
+	who, err := h.rooms.Customers.Get(r.Context(), m.Customer)
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		h.unsubscribeFailed(w, r, err)
 		return

@@ -57,7 +57,7 @@ func (s story) At(now time.Time) storyPart { return storyPart{story: s, Now: now
 func (s story) With(now time.Time, h handoff.Handoff) storyPart { return storyPart{s, now, h} }
 
 type intentRow struct {
-	intent.IntentScore
+	intent.Score
 	Width float64 // of the bar, in percent
 }
 
@@ -80,7 +80,7 @@ type stageCount struct {
 func (p *Pages) readStory(ctx context.Context, id string) (story, error) {
 	s := story{Customer: id}
 	var err error
-	s.Profile, err = p.rooms.Customers.Customer(ctx, id)
+	s.Profile, err = p.rooms.Customers.Get(ctx, id)
 	if s.Known = err == nil; err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
@@ -88,12 +88,12 @@ func (p *Pages) readStory(ctx context.Context, id string) (story, error) {
 		id, s.Customer = s.Profile.ID, s.Profile.ID // id may be another id of the customer
 	}
 	s.Name, _ = s.Profile.Traits["first_name"].(string)
-	scores, err := p.rooms.Intents.Intents(ctx, p.Now(), id)
+	scores, err := p.rooms.Intents.Scores(ctx, p.Now(), id)
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
 	for _, score := range scores {
-		s.Intents = append(s.Intents, intentRow{IntentScore: score, Width: math.Round(1000*score.Score) / 10})
+		s.Intents = append(s.Intents, intentRow{Score: score, Width: math.Round(1000*score.Score) / 10})
 	}
 	decisions, err := p.rooms.Offers.Decisions(ctx, offer.DecisionFilter{Customer: id, Limit: decisionsShown})
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
@@ -108,7 +108,7 @@ func (p *Pages) readStory(ctx context.Context, id string) (story, error) {
 	if s.Timeline, err = p.rooms.Analytics.Timeline(ctx, id, timelineLimit); err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
-	s.Journeys, err = p.rooms.Enrollments.Enrollments(ctx, enrollment.EnrollmentFilter{Customer: id, Live: true})
+	s.Journeys, err = p.rooms.Enrollments.List(ctx, enrollment.Filter{Customer: id, Live: true})
 	return s, err
 }
 

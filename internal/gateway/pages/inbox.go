@@ -38,9 +38,9 @@ func (p *Pages) Inbox(w http.ResponseWriter, r *http.Request) {
 		p.Problem(w, r, http.StatusBadRequest, "Unknown list", "The state must be open, claimed, resolved or withdrawn.")
 		return
 	}
-	all, err := p.rooms.Handoffs.Handoffs(r.Context(), handoff.HandoffFilter{State: v.State, Limit: inboxLimit})
+	all, err := p.rooms.Handoffs.List(r.Context(), handoff.Filter{State: v.State, Limit: inboxLimit})
 	if err == nil && v.Queue != "" {
-		v.Handoffs, err = p.rooms.Handoffs.Handoffs(r.Context(), handoff.HandoffFilter{State: v.State, Queue: v.Queue, Limit: inboxLimit})
+		v.Handoffs, err = p.rooms.Handoffs.List(r.Context(), handoff.Filter{State: v.State, Queue: v.Queue, Limit: inboxLimit})
 	} else {
 		v.Handoffs = all
 	}
@@ -79,7 +79,7 @@ func (p *Pages) Handoff(w http.ResponseWriter, r *http.Request) {
 // showHandoff shows one hand-off; v has the contents of a refused form.
 func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, v handoffView) {
 	ctx, id := r.Context(), r.PathValue("id")
-	h, err := p.rooms.Handoffs.Handoff(ctx, id)
+	h, err := p.rooms.Handoffs.Get(ctx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may be mistyped.")
 		return
@@ -103,7 +103,7 @@ func (p *Pages) Claim(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	err := p.rooms.Handoffs.ClaimHandoff(r.Context(), p.Now(), r.PathValue("id"), agent)
+	err := p.rooms.Handoffs.Claim(r.Context(), p.Now(), r.PathValue("id"), agent)
 	p.afterForm(w, r, err, handoffView{})
 }
 
@@ -133,7 +133,7 @@ func (p *Pages) Resolve(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	err := p.rooms.Handoffs.ResolveHandoff(r.Context(), p.Now(), r.PathValue("id"), agent, outcome, v.Draft)
+	err := p.rooms.Handoffs.Resolve(r.Context(), p.Now(), r.PathValue("id"), agent, outcome, v.Draft)
 	p.afterForm(w, r, err, v)
 }
 

@@ -72,25 +72,25 @@ type Catalog interface {
 
 // Customers has the profiles.
 type Customers interface {
-	Customer(ctx context.Context, id string) (customer.Customer, error)
+	Get(ctx context.Context, id string) (customer.Customer, error)
 }
 
 // Enrollments has a customer's open enrollments.
 type Enrollments interface {
-	Enrollments(ctx context.Context, f enrollment.EnrollmentFilter) ([]unit.Enrollment, error)
+	List(ctx context.Context, f enrollment.Filter) ([]unit.Enrollment, error)
 }
 
 // Handoffs has the queues of agents.
 type Handoffs interface {
-	Handoff(ctx context.Context, id string) (handoff.Handoff, error)
-	Handoffs(ctx context.Context, f handoff.HandoffFilter) ([]handoff.Handoff, error)
-	ClaimHandoff(ctx context.Context, now time.Time, id, agent string) error
-	ResolveHandoff(ctx context.Context, now time.Time, id, agent, outcome, note string) error
+	Get(ctx context.Context, id string) (handoff.Handoff, error)
+	List(ctx context.Context, f handoff.Filter) ([]handoff.Handoff, error)
+	Claim(ctx context.Context, now time.Time, id, agent string) error
+	Resolve(ctx context.Context, now time.Time, id, agent, outcome, note string) error
 }
 
 // Intents has customers' intents.
 type Intents interface {
-	Intents(ctx context.Context, now time.Time, customer string) ([]intent.IntentScore, error)
+	Scores(ctx context.Context, now time.Time, customer string) ([]intent.Score, error)
 }
 
 // Messages has the ledger of sends, and what a customer wrote.

@@ -32,7 +32,7 @@ type Rooms struct {
 
 // Customers has the profiles that user tokens are checked with.
 type Customers interface {
-	Customer(ctx context.Context, id string) (customer.Customer, error)
+	Get(ctx context.Context, id string) (customer.Customer, error)
 }
 
 // Intake stores events.
@@ -200,7 +200,7 @@ func (h *Handlers) authorize(r *http.Request, key auth.Key, batch bool, calls []
 func (h *Handlers) webAlias(r *http.Request, field string, c *customer.SegmentCall) *web.Error {
 	refused := web.Forbidden(field, "a web key may alias an anonymous id only; use a server key")
 	previous := strings.TrimPrefix(c.PreviousID, event.AnonymousPrefix)
-	got, err := h.rooms.Customers.Customer(r.Context(), previous) // a user's id, or an anonymous one
+	got, err := h.rooms.Customers.Get(r.Context(), previous) // a user's id, or an anonymous one
 	switch {
 	case err == nil && !event.Anonymous(got.ID):
 		return refused
