@@ -90,7 +90,7 @@ func TestWokenLate(t *testing.T) {
 			t.Parallel()
 			p := newPlay(t, journeyOf(c.steps, c.head...))
 			p.due = [][]string{{"e1"}, {"e1"}}
-			late := p.own("e1", "Answered", nil)
+			late := p.deliveryOf("e1", "Answered", nil)
 			late.Received = testStart.Add(time.Hour + c.received)
 			p.at(time.Hour+100*time.Millisecond, func() { p.update("e1", late) })
 			if got := p.run(); got.Outcome != c.outcome {
@@ -145,7 +145,7 @@ func TestAWaitThatIsMovedIntoThePast(t *testing.T) {
 			p := newPlay(t, journeyOf(steps))
 			p.customer["end"] = testStart.Add(48 * time.Hour).Format(time.RFC3339)
 			comes := func(d time.Duration, id, name string, traits ...string) {
-				e := p.own(id, name, nil)
+				e := p.deliveryOf(id, name, nil)
 				e.Received, e.Event.Traits = testStart.Add(d), traits
 				p.at(d, func() {
 					if len(traits) > 0 {

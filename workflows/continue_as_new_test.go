@@ -102,7 +102,7 @@ func TestContinueAsNewKeepsAChangedTrait(t *testing.T) {
 	p.env.SetContinueAsNewSuggested(true)
 	p.report = func(int, contract.Report) error {
 		p.customer = map[string]any{"ends_at": "2026-03-02T14:00:00Z"}
-		e := p.own("u1", "Customer Updated", nil)
+		e := p.deliveryOf("u1", "Customer Updated", nil)
 		e.Event.Traits = []string{"ends_at"}
 		p.env.SignalWorkflow(contract.DeliveryName, e)
 		p.report = nil

@@ -13,8 +13,8 @@ func TestDuplicatesStrangersAndNonsense(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: A}, timeout: 5h}\n"))
 	p.event(time.Hour, "e1", "A", nil)
-	p.at(2*time.Hour, func() { p.update("e1 again", p.own("e1", "A", nil)) })
-	p.at(150*time.Minute, func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("e1", "A", nil)) })
+	p.at(2*time.Hour, func() { p.update("e1 again", p.deliveryOf("e1", "A", nil)) })
+	p.at(150*time.Minute, func() { p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("e1", "A", nil)) })
 	p.at(3*time.Hour, func() {
 		p.update("x1", contract.Delivery{ID: "x1", Enrollment: "e-2", Event: &contract.CustomerEvent{Name: "A"}})
 		p.update("x2", contract.Delivery{ID: "x2", Enrollment: "e-1", Event: &contract.CustomerEvent{}})
@@ -48,8 +48,8 @@ func TestTheSameEventByTwoWaysInOneTaskCountsOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: A}, timeout: 5h}\n"))
 	p.at(time.Hour, func() {
-		p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "A", nil))
-		p.update("e1", p.own("e1", "A", nil))
+		p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.deliveryOf("e1", "A", nil))
+		p.update("e1", p.deliveryOf("e1", "A", nil))
 	})
 	p.expect(contract.Completed, p.run(), "a@1h: A", "b@6h: timed out")
 }
@@ -86,7 +86,7 @@ func TestStraysAreNotLostWhenTheRunEnds(t *testing.T) {
 	tests := map[string]func(p *play){
 		"in the task of the end": func(p *play) {
 			p.at(time.Hour, func() {
-				p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "Bought", nil))
+				p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.deliveryOf("e1", "Bought", nil))
 				p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "s1", Name: "Seen"})
 			})
 		},
@@ -151,7 +151,7 @@ func TestAfterTheEndUpdatesAreRefused(t *testing.T) {
 		}
 		return nil
 	}
-	p.at(time.Hour+50*time.Millisecond, func() { p.update("e9", p.own("e9", "A", nil)) })
+	p.at(time.Hour+50*time.Millisecond, func() { p.update("e9", p.deliveryOf("e9", "A", nil)) })
 	p.order(time.Hour+60*time.Millisecond, contract.PauseUpdate, contract.Command{})
 	p.expect(contract.Completed, p.run(), "w@1h")
 	for _, id := range []string{"e9", "pause-1"} {
@@ -222,7 +222,7 @@ func TestOrders(t *testing.T) {
 							contract.Delivery{ID: id, Enrollment: "e-1", Command: &contract.Command{Kind: kind}},
 						)
 					}
-					p.update("n", p.own("n", "Nothing", nil))
+					p.update("n", p.deliveryOf("n", "Nothing", nil))
 				})
 			},
 			outcome: contract.Completed, passed: []string{"w@5h", "v@10h"},

@@ -18,7 +18,7 @@ func (r *run) handleOutbox(ctx workflow.Context, w *wait) (moved bool, err error
 		if err := r.forwardDirectEvents(ctx); err != nil {
 			return false, err
 		}
-		d, ok := r.next()
+		d, ok := r.nextDelivery()
 		if !ok {
 			break
 		}
@@ -58,8 +58,8 @@ func (r *run) handleOutbox(ctx workflow.Context, w *wait) (moved bool, err error
 	return r.state.Ended != nil, nil
 }
 
-// next removes the first thing to attend to; paused, the first order.
-func (r *run) next() (contract.Delivery, bool) {
+// nextDelivery removes the first thing to attend to; paused, the first order.
+func (r *run) nextDelivery() (contract.Delivery, bool) {
 	for i, d := range r.state.Arrived {
 		if r.state.Paused && d.Command == nil {
 			continue

@@ -165,13 +165,13 @@ func (r *run) checkCommand(c contract.Command, paused bool) error {
 		if _, ok := r.target(c.Target); !ok {
 			return reject(contract.RejectInvalid, fmt.Sprintf("revision %s has neither a path nor a step %q", r.prog.Revision(), c.Target))
 		}
-	case !known(c.Kind):
+	case !isCommand(c.Kind):
 		return reject(contract.RejectInvalid, fmt.Sprintf("unknown command %q", c.Kind))
 	}
 	return nil
 }
 
-func known(kind string) bool {
+func isCommand(kind string) bool {
 	for _, c := range commands {
 		if c.kind == kind {
 			return true

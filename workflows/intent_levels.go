@@ -37,7 +37,7 @@ func (r *run) queryLevels(ctx workflow.Context, w *wait, all bool) (holds map[st
 		wanted = slices.Clone(w.levels)
 		w.levelHolds, w.scoresStale = holds, false
 	}
-	for _, rule := range r.mayReroute() {
+	for _, rule := range r.openReroutes() {
 		if rule.Level != nil && (all || rule.Level.Below != nil) {
 			wanted = append(wanted, *rule.Level)
 		}
@@ -81,12 +81,12 @@ func (r *run) handleLevelCrossing(ctx workflow.Context, w *wait) error {
 	r.awake.by, r.state.LevelCrossing = r.state.LevelCrossing, time.Time{}
 	w.scoresStale = true
 	var rules []rule
-	for _, rule := range r.mayReroute() {
+	for _, rule := range r.openReroutes() {
 		if rule.Level != nil && rule.Level.Below != nil && len(rule.Events) == 0 {
-			rules = append(rules, rerouting(rule))
+			rules = append(rules, rerouteRule(rule))
 		}
 	}
-	i, err := r.first(ctx, w, nil, rules)
+	i, err := r.firstToFire(ctx, w, nil, rules)
 	if err != nil || i < 0 {
 		return err
 	}

@@ -45,21 +45,21 @@ func TestWaitForLevel(t *testing.T) {
 			first: map[string]float64{"purchase": high},
 			play: func(p *play) {
 				p.event(time.Hour, "e1", "Viewed", nil)
-				p.at(2*time.Hour, func() { p.feels("complaint", 0.6); p.update("e2", p.own("e2", "Call Ended", nil)) })
+				p.at(2*time.Hour, func() { p.feels("complaint", 0.6); p.update("e2", p.deliveryOf("e2", "Call Ended", nil)) })
 			},
 			outcome: "complained", passed: []string{"w@2h: complaint above 0.5", "two@2h: complained"}, gauges: 3,
 		},
 		"an arm before it takes the same event": {
 			first: map[string]float64{"purchase": high},
 			play: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.own("e1", "A", nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.deliveryOf("e1", "A", nil)) })
 			},
 			passed: []string{"w@1h: A", "one@1h: event"}, outcome: "event",
 		},
 		"an arm behind it does not": {
 			first: map[string]float64{"purchase": high},
 			play: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.own("e1", "B", nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.deliveryOf("e1", "B", nil)) })
 			},
 			passed: []string{"w@1h: complaint above 0.5", "two@1h: complained"}, outcome: "complained",
 		},
@@ -90,7 +90,7 @@ func TestWaitForLevel(t *testing.T) {
 		"an event that is no evidence sets it anew, too": {
 			first: map[string]float64{"purchase": 0.75},
 			play: func(p *play) {
-				p.at(12*time.Hour, func() { p.feels("purchase", 0.75); p.update("e1", p.own("e1", "Viewed", nil)) })
+				p.at(12*time.Hour, func() { p.feels("purchase", 0.75); p.update("e1", p.deliveryOf("e1", "Viewed", nil)) })
 			},
 			outcome: "cooled", passed: []string{"w@36h0m1s: purchase below 0.5", "four@36h0m1s: cooled"}, gauges: 3,
 		},
@@ -108,7 +108,7 @@ func TestWaitForLevel(t *testing.T) {
 			play: func(p *play) {
 				p.at(
 					24*time.Hour+time.Second-time.Millisecond,
-					func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "A", nil)) },
+					func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.deliveryOf("e1", "A", nil)) },
 				)
 			},
 			outcome: "event", passed: []string{"w@24h0m1s: A", "one@24h0m1s: event"},
@@ -143,7 +143,7 @@ func TestWaitForLevel(t *testing.T) {
 		"a kept event goes before a level behind it": {
 			steps: "  - {id: s, set: {customer.x: 1}}\n" + oneLevel, first: map[string]float64{"complaint": 0.6, "purchase": high},
 			play: func(p *play) {
-				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("e1", "A", nil)) }
+				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("e1", "A", nil)) }
 			},
 			passed: []string{"s@0s", "w@0s: A", "one@0s: event"}, outcome: "event",
 		},
@@ -151,7 +151,7 @@ func TestWaitForLevel(t *testing.T) {
 			steps: "  - {id: w, wait_for: [{intent: complaint, above: 0.5}, {event: B}], timeout: 2h}\n  - {id: v, wait_for: {event: " +
 				"B}, timeout: 3h, since: entry}\n",
 			play: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.own("e1", "B", nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.deliveryOf("e1", "B", nil)) })
 			},
 			outcome: contract.Completed, passed: []string{"w@1h: complaint above 0.5", "v@4h: timed out"},
 		},
@@ -187,7 +187,7 @@ func TestWaitForLevelResult(t *testing.T) {
 			t.Errorf("waiting for %q", view.WaitingFor)
 		}
 		p.feels("complaint", 0.6)
-		p.update("e1", p.own("e1", "Call Ended", map[string]any{"n": 7.0}))
+		p.update("e1", p.deliveryOf("e1", "Call Ended", map[string]any{"n": 7.0}))
 	})
 	p.at(90*time.Minute, func() {
 		vars := p.view().Vars
@@ -210,7 +210,7 @@ func TestRerouteByLevel(t *testing.T) {
 	)
 	complain := func(at time.Duration, name string) func(p *play) {
 		return func(p *play) {
-			p.at(at, func() { p.feels("complaint", 0.6); p.update("e1", p.own("e1", name, map[string]any{"n": 1.0})) })
+			p.at(at, func() { p.feels("complaint", 0.6); p.update("e1", p.deliveryOf("e1", name, map[string]any{"n": 1.0})) })
 		}
 	}
 	tests := map[string]struct {

@@ -109,7 +109,7 @@ func (r *run) walk(ctx workflow.Context) error {
 				continue
 			}
 		}
-		if r.state.Paused && !r.midStep() {
+		if r.state.Paused && !r.resumesWait() {
 			if err := r.waitUntilResumed(ctx); err != nil {
 				return err
 			}
@@ -128,8 +128,8 @@ func (r *run) walk(ctx workflow.Context) error {
 	return nil
 }
 
-// midStep reports whether the step at the cursor is parked, as after continue-as-new.
-func (r *run) midStep() bool {
+// resumesWait reports whether the step at the cursor is parked, as after continue-as-new.
+func (r *run) resumesWait() bool {
 	return r.state.Wait != nil && r.state.Wait.Kind != pausedKind && r.state.Wait.Step == r.state.Cursor
 }
 
@@ -141,7 +141,7 @@ func (r *run) step(ctx workflow.Context) error {
 		return nil
 	}
 	step := &r.prog.Steps[at]
-	if !r.midStep() {
+	if !r.resumesWait() {
 		if r.state.StepsSinceWait++; r.state.StepsSinceWait > maxStepsWithoutWait {
 			r.end(ctx, contract.Failed, fmt.Sprintf("%d steps without waiting; the last was %q", maxStepsWithoutWait, step.ID), 0)
 			return nil
@@ -220,7 +220,7 @@ func (r *run) afterMainPath(ctx workflow.Context) error {
 		within = r.prog.Goal.Within
 	}
 	switch {
-	case r.state.Silent && r.midStep() && !r.state.Wait.Until.IsZero(): // continued as new, perhaps on another revision: the window stands
+	case r.state.Silent && r.resumesWait() && !r.state.Wait.Until.IsZero(): // continued as new, perhaps on another revision: the window stands
 		until, outcome, reason = r.state.Wait.Until, contract.Completed, "ran to the end of its path"
 	case r.in.Holdout && within > 0:
 		until = r.in.EnteredAt.Add(within)
@@ -312,7 +312,7 @@ func (r *run) wokenAt(ctx workflow.Context) time.Time {
 // key names one visit of a step: the ledger's key. A visit that continues after its step was renamed keeps the
 // key it began with.
 func (r *run) key(step *journey.Step) string {
-	if r.midStep() && r.state.Wait.Key != "" {
+	if r.resumesWait() && r.state.Wait.Key != "" {
 		return r.state.Wait.Key
 	}
 	return fmt.Sprintf("%s/%s/%d", r.in.Enrollment, step.ID, r.state.Visits[step.ID])

@@ -47,7 +47,7 @@ timeout: 2d`
 					p.mu.Lock()
 					p.customer = map[string]any{"employee": true}
 					p.mu.Unlock()
-					p.update("e2", p.own("e2", "Looked", nil))
+					p.update("e2", p.deliveryOf("e2", "Looked", nil))
 				})
 			},
 			outcome: "staff", reason: "by Looked",
@@ -58,7 +58,7 @@ timeout: 2d`
 				p.at(48*time.Hour-time.Millisecond, func() {
 					p.env.SignalWorkflowSkippingWorkflowTask(
 						contract.DeliveryName,
-						p.own("e1", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}),
+						p.deliveryOf("e1", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}),
 					)
 				})
 			},
@@ -67,8 +67,8 @@ timeout: 2d`
 		"two ends at once: the first to come": {
 			play: func(p *play) {
 				p.at(time.Hour, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "Emptied", map[string]any{"cart_id": "k1"}))
-					p.env.SignalWorkflow(contract.DeliveryName, p.own("e2", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.deliveryOf("e1", "Emptied", map[string]any{"cart_id": "k1"}))
+					p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("e2", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
 				})
 			},
 			outcome: contract.Exited, reason: "by Emptied",
@@ -274,7 +274,7 @@ func TestCancelledWhileItReports(t *testing.T) {
 func TestNotMineEndsAtOnceWithoutAWord(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n  - {id: s, send: hello, via: email}\n"))
-	p.report = func(int, contract.Report) error { return notMine() }
+	p.report = func(int, contract.Report) error { return errSuperseded() }
 	result := p.run()
 	if result.Outcome != "" || !strings.Contains(result.Reason, "enrollment") || p.tries != 1 || len(p.sends) > 0 {
 		t.Errorf("%+v after %d reports, %d sends", result, p.tries, len(p.sends))
@@ -284,7 +284,7 @@ func TestNotMineEndsAtOnceWithoutAWord(t *testing.T) {
 func TestNotMineAtTheLastReport(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: x, set: {vars.a: 1}}\n"))
-	p.report = func(int, contract.Report) error { return notMine() }
+	p.report = func(int, contract.Report) error { return errSuperseded() }
 	if result := p.run(); result.Outcome != "" || result.Reason == "" {
 		t.Errorf("%+v", result)
 	}

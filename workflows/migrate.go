@@ -46,14 +46,14 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 		by = " by " + c.By
 	}
 	if refused != "" {
-		return r.stay(ctx, move, by)
+		return r.refuseMove(ctx, move, by)
 	}
 	in := r.in
 	in.Interpreter, in.Revision, in.Definition = contract.InterpreterVersion, c.Revision, c.Definition
 	read := map[string]map[string]any{}
 	asked := []string{}
 	for first := true; ; first = false {
-		move.Events = r.state.unread(asked)
+		move.Events = r.state.eventsToReread(asked)
 		if !first && len(move.Events) == 0 {
 			break
 		}
@@ -62,7 +62,7 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 			var app *temporal.ApplicationError
 			if first && errors.As(err, &app) && app.Type() != contract.Superseded { // the store will have none of it: no reason to end
 				move.Refused, move.Events = clip(app.Message(), 200), nil
-				return r.stay(ctx, move, by)
+				return r.refuseMove(ctx, move, by)
 			}
 			return err
 		}
@@ -84,23 +84,23 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
 }
 
-// stay informs the store why an enrollment does not move.
-func (r *run) stay(ctx workflow.Context, move contract.Move, by string) error {
+// refuseMove informs the store why an enrollment does not move.
+func (r *run) refuseMove(ctx workflow.Context, move contract.Move, by string) error {
 	r.state.log(fmt.Sprintf("%s stays on revision %s%s: %s", stamp(r.now(ctx)), r.in.Revision, by, clip(move.Refused, 200)))
 	return r.local(ctx, contract.MoveActivity, "refuse to move to revision "+move.To, move, nil)
 }
 
-// moving reports whether an order to migrate waits to be carried out.
-func (s *Snapshot) moving() bool {
+// hasMigrateOrder reports whether an order to migrate waits to be carried out.
+func (s *Snapshot) hasMigrateOrder() bool {
 	return slices.ContainsFunc(
 		s.Arrived,
 		func(d contract.Delivery) bool { return d.Command != nil && d.Command.Kind == contract.MigrateOrder },
 	)
 }
 
-// unread lists the events that the enrollment holds with properties as a revision reads them, except those asked
+// eventsToReread lists the events that the enrollment holds with properties as a revision reads them, except those asked
 // for already.
-func (s *Snapshot) unread(asked []string) []string {
+func (s *Snapshot) eventsToReread(asked []string) []string {
 	ids := []string{}
 	add := func(id string) {
 		if id != "" && !slices.Contains(asked, id) && !slices.Contains(ids, id) {
@@ -139,7 +139,7 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 	}
 	name := stepRenames(renamed)
 	s.Steps, s.Taken, s.Calls = renameKeys(s.Steps, name), renameKeys(s.Taken, name), renameKeys(s.Calls, name)
-	s.Visits = countsOf(s.Visits, name)
+	s.Visits = renameVisits(s.Visits, name)
 	for i := range s.Passed {
 		s.Passed[i].Step = name.of(s.Passed[i].Step)
 	}
@@ -196,9 +196,9 @@ func renameKeys[V any](m map[string]V, name stepRenames) map[string]V {
 	return out
 }
 
-// countsOf is how often each step was visited, under old and new ids: a step that is given the id of another
+// renameVisits is how often each step was visited, under old and new ids: a step that is given the id of another
 // counts on from there, so that a key under which something was sent is not used again.
-func countsOf(visits map[string]int, name stepRenames) map[string]int {
+func renameVisits(visits map[string]int, name stepRenames) map[string]int {
 	out := make(map[string]int, len(visits))
 	for _, id := range workflow.DeterministicKeys(visits) {
 		out[id] = max(out[id], visits[id])

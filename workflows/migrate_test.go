@@ -338,7 +338,7 @@ func TestMigrateReadsWhatCameMeanwhile(t *testing.T) {
 	order := p.to(journeyOf("  - {id: w, wait_for: {event: A, when: event.k > 5}, timeout: 9h}\n"), nil)
 	p.moved = func(n int, _ contract.Move) error {
 		if n == 1 {
-			p.env.SignalWorkflow(contract.DeliveryName, p.own("e1", "A", map[string]any{"n": 1.0}))
+			p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("e1", "A", map[string]any{"n": 1.0}))
 		}
 		return nil
 	}
@@ -386,7 +386,7 @@ func TestMigrateOfAClosedEnrollmentEndsWithoutAWord(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
-	p.moved = func(int, contract.Move) error { return notMine() }
+	p.moved = func(int, contract.Move) error { return errSuperseded() }
 	p.moveTo(time.Hour, order)
 	if result := p.run(); result.Outcome != "" || !strings.Contains(result.Reason, "enrollment") {
 		t.Errorf("%+v", result)
@@ -405,7 +405,7 @@ func TestMigrateGoesBeforeARenewal(t *testing.T) {
 	}
 	n := p.renewed()
 	p.report = nil
-	if n.in.Revision != p.next.Revision() || n.in.Snapshot.moving() {
+	if n.in.Revision != p.next.Revision() || n.in.Snapshot.hasMigrateOrder() {
 		t.Errorf("it continued on revision %s with %v", n.in.Revision, n.in.Snapshot.Arrived)
 	}
 	n.expect(contract.Completed, n.run(), "w@5h")

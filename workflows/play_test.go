@@ -124,8 +124,8 @@ func rejection(err error) string {
 	return err.Error()
 }
 
-// own is an event for this enrollment.
-func (p *play) own(id, name string, properties map[string]any) contract.Delivery {
+// deliveryOf is an event for this enrollment.
+func (p *play) deliveryOf(id, name string, properties map[string]any) contract.Delivery {
 	return contract.Delivery{ID: id, Enrollment: p.in.Enrollment, Event: &contract.CustomerEvent{Name: name, Properties: properties}}
 }
 
@@ -136,7 +136,7 @@ func (p *play) scores(id string) contract.Delivery {
 
 // event comes at a moment, by the relay.
 func (p *play) event(d time.Duration, id, name string, properties map[string]any) {
-	p.at(d, func() { p.update(id, p.own(id, name, properties)) })
+	p.at(d, func() { p.update(id, p.deliveryOf(id, name, properties)) })
 }
 
 // order is given by a person at a moment.

@@ -78,12 +78,12 @@ func script(t *rapid.T, source string, steps int) []happening {
 			add(at, func(p *play) { p.env.SignalWorkflow(contract.EventName, contract.Event{ID: id, Name: "Stray"}) })
 		case 11:
 			add(at, func(p *play) {
-				e := p.own(id, "Customer Updated", nil)
+				e := p.deliveryOf(id, "Customer Updated", nil)
 				e.Event.Traits = []string{"timezone", "ends_at"}
 				p.update(id, e)
 			})
 		case 12:
-			add(at, func(p *play) { p.update(id, p.own(id, journey.MessageReceived, nil)) })
+			add(at, func(p *play) { p.update(id, p.deliveryOf(id, journey.MessageReceived, nil)) })
 		case 13:
 			intent := rapid.SampledFrom([]string{"complaint", "purchase"}).Draw(t, "intent")
 			value := float64(rapid.IntRange(0, 9).Draw(t, "value")) / 10
@@ -91,7 +91,7 @@ func script(t *rapid.T, source string, steps int) []happening {
 			add(at, func(p *play) {
 				p.feels(intent, value)
 				if byEvent {
-					p.update(id, p.own(id, "A", map[string]any{"n": 1.0}))
+					p.update(id, p.deliveryOf(id, "A", map[string]any{"n": 1.0}))
 					return
 				}
 				p.update(id, p.scores(id))
@@ -99,7 +99,7 @@ func script(t *rapid.T, source string, steps int) []happening {
 		default:
 			name := rapid.SampledFrom([]string{"A", "A", "B", "B", "C", "E", "G", "X"}).Draw(t, "name")
 			n := float64(rapid.IntRange(0, 9).Draw(t, "n"))
-			add(at, func(p *play) { p.update(id, p.own(id, name, map[string]any{"n": n})) })
+			add(at, func(p *play) { p.update(id, p.deliveryOf(id, name, map[string]any{"n": n})) })
 		}
 	}
 	// A pause may outlive its resume, which is refused where another pause is still on.
@@ -147,7 +147,7 @@ func (p *play) through(all []happening) (last *play, err error) {
 		p.emitted = func(e contract.Emit) { // as the store does: chains end after ten
 			id := "tabi.emit/" + e.Key
 			if depth[id] = 1 + max(depth[e.EntryEvent], depth[e.Event]); depth[id] <= 10 {
-				env.SignalWorkflow(contract.DeliveryName, p.own(id, e.Spec.Event, map[string]any{"n": 1.0}))
+				env.SignalWorkflow(contract.DeliveryName, p.deliveryOf(id, e.Spec.Event, map[string]any{"n": 1.0}))
 			}
 		}
 		p.env.ExecuteWorkflow(Journey, p.in)

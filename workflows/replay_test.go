@@ -63,8 +63,8 @@ func replay(file string, as any) error {
 	return r.ReplayWorkflowHistoryFromJSONFile(tlog.NewStructuredLogger(slog.New(slog.DiscardHandler)), file)
 }
 
-// hasty is an interpreter that was changed: it orders a timer before all else.
-func hasty(ctx workflow.Context, in Input) (contract.Result, error) {
+// changedInterpreter is an interpreter that was changed: it orders a timer before all else.
+func changedInterpreter(ctx workflow.Context, in Input) (contract.Result, error) {
 	workflow.NewTimer(ctx, time.Minute)
 	return Journey(ctx, in)
 }
@@ -72,7 +72,7 @@ func hasty(ctx workflow.Context, in Input) (contract.Result, error) {
 func TestReplayNoticesAChangedInterpreter(t *testing.T) {
 	t.Parallel()
 	for _, file := range historyFiles(t) {
-		if err := replay(file, hasty); err == nil {
+		if err := replay(file, changedInterpreter); err == nil {
 			t.Errorf("%s: a timer more was not noticed", file)
 		}
 	}

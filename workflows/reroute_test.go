@@ -169,7 +169,7 @@ func TestReroute(t *testing.T) {
 			steps: "  - {id: a, set: {customer.x: 1}}\n  - {id: s, send: hello, via: email}\n",
 			rules: []journey.RerouteRule{on("Failed", "recovery")},
 			play: func(p *play) {
-				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("e1", "Failed", n)) }
+				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("e1", "Failed", n)) }
 			},
 			outcome: contract.Completed, account: []string{"assign customer.x=1 (a/1)"},
 			passed: []string{"a@0s", "r@0s", "rest@2h: timed out"},
@@ -179,7 +179,9 @@ func TestReroute(t *testing.T) {
 			play: func(p *play) {
 				p.at(
 					9*time.Hour-time.Millisecond,
-					func() { p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "Failed", n)) },
+					func() {
+						p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.deliveryOf("e1", "Failed", n))
+					},
 				)
 			},
 			outcome: contract.Completed, passed: []string{"r@9h", "rest@11h: timed out"},

@@ -6,7 +6,6 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -18,8 +17,8 @@ type retryBudget struct {
 	growth          float64       // by which one interval is longer than that before
 }
 
-// options of an activity that this effort is made for.
-func (r *run) options(e retryBudget, summary string) workflow.ActivityOptions {
+// activityOptions of an activity that this effort is made for.
+func (r *run) activityOptions(e retryBudget, summary string) workflow.ActivityOptions {
 	clock := r.in.Clock
 	return workflow.ActivityOptions{
 		StartToCloseTimeout:    e.try,
@@ -33,46 +32,4 @@ func (r *run) options(e retryBudget, summary string) workflow.ActivityOptions {
 		},
 		Summary: summary,
 	}
-}
-
-// race runs a normal activity while events, orders and the enrollment's deadline race it. answered is false
-// where one of those came first, or a pause: it is cancelled then. An error with answered is the activity's.
-func (r *run) race(
-	ctx workflow.Context,
-	p waitSpec,
-	options workflow.ActivityOptions,
-	name string,
-	in, out any,
-) (answered bool, err error) {
-	activityCtx, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
-	defer cancel()
-	done := workflow.ExecuteActivity(activityCtx, name, in)
-	p.find = func(workflow.Context, *wait) (bool, error) { return done.IsReady(), nil }
-	p.wake, p.yields, p.activity = done.IsReady, true, true
-	if _, err := r.waitLoop(ctx, p); err != nil {
-		return false, err
-	}
-	if !done.IsReady() {
-		if r.state.Paused {
-			r.state.Wait = nil
-		}
-		return false, nil
-	}
-	r.state.Wait = nil
-	return true, done.Get(ctx, out)
-}
-
-// hold parks at a step that a pause interrupted, until it is resumed; with until, at one that quiet hours hold
-// back, until they end.
-func (r *run) hold(ctx workflow.Context, step *journey.Step, key string, until time.Time) error {
-	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: key, until: until, words: []string{"quiet hours to end"}}
-	if until.IsZero() {
-		p.words = []string{"the journey to be resumed"}
-		p.find = resumed
-	}
-	_, err := r.waitLoop(ctx, p)
-	if r.state.Jump == nil {
-		r.state.Wait = nil
-	}
-	return err
 }

@@ -25,7 +25,7 @@ func (r *run) handleEvent(ctx workflow.Context, w *wait, d contract.Delivery) er
 	}
 	w.noteChanges(d)
 	if len(rules) > 0 {
-		i, err := r.first(ctx, w, e, rules)
+		i, err := r.firstToFire(ctx, w, e, rules)
 		if err != nil {
 			return err
 		}
@@ -42,9 +42,9 @@ func (r *run) handleEvent(ctx workflow.Context, w *wait, d contract.Delivery) er
 	return nil
 }
 
-// first is the first of the rules that fires, -1 if none does: its condition is true and its level holds.
+// firstToFire is the first of the rules that fires, -1 if none does: its condition is true and its level holds.
 // Conditions are asked about in one go, levels only where it comes to them.
-func (r *run) first(ctx workflow.Context, w *wait, e *contract.Delivery, rules []rule) (int, error) {
+func (r *run) firstToFire(ctx workflow.Context, w *wait, e *contract.Delivery, rules []rule) (int, error) {
 	exprs := make([]expr.Expr, len(rules))
 	for i, rule := range rules {
 		exprs[i] = rule.when
@@ -94,7 +94,7 @@ func (r *run) fire(ctx workflow.Context, e *contract.Delivery, rule rule) (err e
 		r.state.Last = e // the event at hand on the new path
 	}
 	if !rule.repeat {
-		r.state.Rerouted = append(r.state.Rerouted, rule.content)
+		r.state.Rerouted = append(r.state.Rerouted, rule.key)
 	}
 	by := levelWords(rule.level)
 	if rule.level == nil {
@@ -111,27 +111,27 @@ type rule struct {
 	outcome     string
 	path        string
 	repeat      bool
-	content     string // names a reroute rule over revisions, which may put it elsewhere
+	key         string // names a reroute rule over revisions, which may put it elsewhere
 }
 
 // eventRules are the rules that an event of this name may fire, in the order they are tried: the goal, the exits, the
 // reroutes.
 func (r *run) eventRules(name string) []rule {
 	var rules []rule
-	if g := r.prog.Goal; g != nil && named(g.Events, name) {
+	if g := r.prog.Goal; g != nil && anyOf(g.Events, name) {
 		rules = append(rules, rule{when: g.When, value: g.Value, outcome: contract.Goal})
 	}
 	if r.state.Silent {
 		return rules
 	}
 	for _, x := range r.prog.Exit {
-		if named(x.Events, name) {
+		if anyOf(x.Events, name) {
 			rules = append(rules, rule{when: x.When, outcome: x.Outcome})
 		}
 	}
-	for _, x := range r.mayReroute() {
-		if named(x.Events, name) {
-			rules = append(rules, rerouting(x))
+	for _, x := range r.openReroutes() {
+		if anyOf(x.Events, name) {
+			rules = append(rules, rerouteRule(x))
 		}
 	}
 	return rules
@@ -140,36 +140,36 @@ func (r *run) eventRules(name string) []rule {
 // scoreRules are the rules that a changed score may fire without an event: reroutes by level alone.
 func (r *run) scoreRules() []rule {
 	var rules []rule
-	for _, x := range r.mayReroute() {
+	for _, x := range r.openReroutes() {
 		if x.Level != nil && len(x.Events) == 0 {
-			rules = append(rules, rerouting(x))
+			rules = append(rules, rerouteRule(x))
 		}
 	}
 	return rules
 }
 
-// mayReroute are the reroute rules that are not used up, and lead away from the path it is on.
-func (r *run) mayReroute() []journey.RerouteRule {
+// openReroutes are the reroute rules that are not used up, and lead away from the path it is on.
+func (r *run) openReroutes() []journey.RerouteRule {
 	at, onPath := r.prog.Index(r.state.Cursor)
 	if !onPath || r.in.Holdout || r.state.Silent {
 		return nil
 	}
 	var rules []journey.RerouteRule
 	for _, x := range r.prog.Reroute {
-		if x.GoTo != r.prog.Steps[at].Path && !slices.Contains(r.state.Rerouted, contentOf(x)) {
+		if x.GoTo != r.prog.Steps[at].Path && !slices.Contains(r.state.Rerouted, rerouteKey(x)) {
 			rules = append(rules, x)
 		}
 	}
 	return rules
 }
 
-// rerouting is a reroute rule as one of the rules that fire.
-func rerouting(x journey.RerouteRule) rule {
-	return rule{when: x.When, level: x.Level, path: x.GoTo, repeat: x.Repeat, content: contentOf(x)}
+// rerouteRule is a reroute rule as one of the rules that fire.
+func rerouteRule(x journey.RerouteRule) rule {
+	return rule{when: x.When, level: x.Level, path: x.GoTo, repeat: x.Repeat, key: rerouteKey(x)}
 }
 
-// contentOf names a reroute rule by what it says.
-func contentOf(x journey.RerouteRule) string {
+// rerouteKey names a reroute rule by what it says.
+func rerouteKey(x journey.RerouteRule) string {
 	x.Repeat = false
 	text, err := json.Marshal(x)
 	if err != nil {
@@ -178,8 +178,8 @@ func contentOf(x journey.RerouteRule) string {
 	return string(text)
 }
 
-// named reports whether name is in names; no names are all names.
-func named(names []string, name string) bool {
+// anyOf reports whether name is in names; no names are all names.
+func anyOf(names []string, name string) bool {
 	return len(names) == 0 || slices.Contains(names, name)
 }
 
@@ -195,7 +195,7 @@ func (r *run) anyStepTakes(d contract.Delivery) bool {
 				return true
 			}
 		case *journey.WaitFor:
-			if slices.ContainsFunc(spec.Arms, func(arm journey.EventArm) bool { return takes(arm, d.Event.Name) }) {
+			if slices.ContainsFunc(spec.Arms, func(arm journey.EventArm) bool { return armTakes(arm, d.Event.Name) }) {
 				return true
 			}
 		}
@@ -203,7 +203,7 @@ func (r *run) anyStepTakes(d contract.Delivery) bool {
 	return false
 }
 
-// takes reports whether an arm may take an event of this name. One by level takes none.
-func takes(arm journey.EventArm, name string) bool {
+// armTakes reports whether an arm may take an event of this name. One by level takes none.
+func armTakes(arm journey.EventArm, name string) bool {
 	return arm.Level == nil && slices.Contains(arm.Events, name)
 }

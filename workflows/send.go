@@ -14,8 +14,8 @@ import (
 // sendPatience is how long a send is repeated, in virtual time.
 const sendPatience = 24 * time.Hour
 
-// heldAgain is how long a send is held whose answer gives no moment to come.
-const heldAgain = time.Minute
+// holdFallback is how long a send is held whose answer gives no moment to come.
+const holdFallback = time.Minute
 
 // sender is something to say: a message that the journey names, or that of an action yet to be chosen.
 type sender interface {
@@ -28,7 +28,7 @@ type sender interface {
 // afresh. said is false where the enrollment ended or moves on before.
 func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string, u sender) (result contract.SendResult, said bool,
 	err error) {
-	held, until := r.midStep(), time.Time{} // a run before this one was held here: a send in progress is never continued as new
+	held, until := r.resumesWait(), time.Time{} // a run before this one was held here: a send in progress is never continued as new
 	if held {
 		until = r.state.Wait.Until
 	}
@@ -56,7 +56,7 @@ func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string
 		case contract.StatusHeld:
 			held, until = true, result.Until
 			if now := r.now(ctx); !until.After(now) {
-				until = now.Add(heldAgain)
+				until = now.Add(holdFallback)
 			}
 			r.state.log(stamp(r.now(ctx)) + " " + label(step) + ": held by quiet hours until " + stamp(until))
 		default:
@@ -78,7 +78,7 @@ type message struct {
 func (r *run) message(step *journey.Step, spec journey.Send) *message {
 	return &message{
 		run: r,
-		order: contract.Send{Ref: r.ref(), EvalContext: r.scene(nil), Key: r.key(step), Step: step.ID, Visit: r.state.Visits[step.ID],
+		order: contract.Send{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: r.key(step), Step: step.ID, Visit: r.state.Visits[step.ID],
 			Spec: spec},
 	}
 }
@@ -106,7 +106,7 @@ func (m *message) send(ctx workflow.Context) (contract.SendResult, contract.Send
 // the provider says carries its own rest; the policy is for what died with its worker, or met a store that was
 // away, and grows slowly, since it counts attempts that asked nobody.
 func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.Send) (contract.SendResult, error) {
-	options := r.options(
+	options := r.activityOptions(
 		retryBudget{try: 30 * time.Second, patience: sendPatience, interval: contract.SendInterval, pause: contract.MaxSendInterval,
 			growth: 1.2},
 		"send "+order.Spec.Message,

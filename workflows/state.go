@@ -153,8 +153,8 @@ func (s *Snapshot) unbuffer(i int) contract.Delivery {
 	return d
 }
 
-// outdate marks the messages that came before a question was out as old: they are no replies to it.
-func (s *Snapshot) outdate() {
+// markMessagesOld marks the messages that came before a question was out as old: they are no replies to it.
+func (s *Snapshot) markMessagesOld() {
 	for i := range s.Buffer {
 		if e := s.Buffer[i].Delivery.Event; e != nil && e.Name == journey.MessageReceived {
 			s.Buffer[i].Old = true

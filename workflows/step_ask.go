@@ -24,7 +24,7 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 		words: []string{"a reply to " + spec.Question.Message},
 		find:  reading.find,
 	}
-	if r.midStep() && r.state.Wait.Asked {
+	if r.resumesWait() && r.state.Wait.Asked {
 		p.until = r.state.Wait.Until
 	} else {
 		question := r.message(step, spec.Question)
@@ -42,8 +42,8 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 				r.resultOf(step, map[string]any{"timed_out": next == spec.OnTimeout}))
 			return next, nil
 		}
-		r.state.outdate()
-		r.state.log(stamp(r.now(ctx)) + " " + label(step) + ": asked " + spec.Question.Message + by(result.Channel))
+		r.state.markMessagesOld()
+		r.state.log(stamp(r.now(ctx)) + " " + label(step) + ": asked " + spec.Question.Message + byChannel(result.Channel))
 		p.until = r.now(ctx).Add(spec.Timeout)
 	}
 	end, err := r.waitLoop(ctx, p)
@@ -127,8 +127,8 @@ func replyWords(a contract.ReplyResult) string {
 	return "answered: " + a.Intent + " (" + strconv.FormatFloat(a.Confidence, 'f', 2, 64) + ")"
 }
 
-// by names a channel in a sentence.
-func by(channel string) string {
+// byChannel names a channel in a sentence.
+func byChannel(channel string) string {
 	if channel == "" {
 		return ""
 	}

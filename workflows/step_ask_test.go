@@ -91,7 +91,7 @@ func TestAsk(t *testing.T) {
 			steps: "  - {id: w, wait_for: {event: A}, timeout: 1h}\n  - {id: s, set: {customer.x: 1}}\n" + oneQuestion,
 			play: func(p *play) {
 				p.says(30*time.Minute, "m1") // goes with the wait
-				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("m2", journey.MessageReceived, nil)) }
+				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("m2", journey.MessageReceived, nil)) }
 			},
 			outcome: "late", account: []string{"assign customer.x=1 (s/1)", sent},
 			passed: []string{"w@1h: timed out", "s@1h", "q@5h: timed out", "late@5h: late"},
@@ -178,8 +178,8 @@ func TestAsk(t *testing.T) {
 		"two that answer at once: the first": {
 			reply: map[string]int{"m1": 1, "m2": 0}, play: func(p *play) {
 				p.at(time.Hour, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("m1", journey.MessageReceived, nil))
-					p.env.SignalWorkflow(contract.DeliveryName, p.own("m2", journey.MessageReceived, nil))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.deliveryOf("m1", journey.MessageReceived, nil))
+					p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("m2", journey.MessageReceived, nil))
 				})
 			},
 			outcome: "stopped", account: []string{sent, "read m1 for q"}, passed: []string{"q@1h: answered", "stop@1h: stopped"},

@@ -18,9 +18,9 @@ const callSlack = 10 * time.Second
 // call makes an HTTP request, and repeats it for an hour where another attempt may bring more.
 func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Call)
-	order := contract.Call{Ref: r.ref(), EvalContext: r.scene(nil), Key: r.key(step), Step: step.ID, Spec: *spec,
+	order := contract.Call{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: r.key(step), Step: step.ID, Spec: *spec,
 		Reads: r.prog.Reads().Body}
-	held := r.midStep() // a run before this one was held here: a call in progress is never continued as new
+	held := r.resumesWait() // a run before this one was held here: a call in progress is never continued as new
 	for {
 		if held {
 			if err := r.hold(ctx, step, order.Key, time.Time{}); err != nil || r.exiting() {
@@ -70,7 +70,7 @@ func (r *run) request(
 	if timeout <= 0 {
 		timeout = journey.DefaultCallTimeout
 	}
-	options := r.options(
+	options := r.activityOptions(
 		retryBudget{try: timeout + callSlack, patience: time.Hour, interval: time.Second, pause: 5 * time.Minute, growth: 2},
 		"call of "+label(step),
 	)

@@ -109,7 +109,7 @@ func TestCall(t *testing.T) {
 			outcome: "done", calls: 3, passed: []string{"c@1h: 200", "risky@1h: skipped", "done@1h: done"},
 		},
 		"closed by the store": {
-			call:  func(int, contract.Call) (contract.CallResult, error) { return contract.CallResult{}, notMine() },
+			call:  func(int, contract.Call) (contract.CallResult, error) { return contract.CallResult{}, errSuperseded() },
 			calls: 1,
 		},
 	}

@@ -135,7 +135,7 @@ func (p *play) travel(d time.Duration, zone string) {
 		p.mu.Lock()
 		p.customer = map[string]any{"timezone": zone}
 		p.mu.Unlock()
-		e := p.own("z1", "Customer Updated", nil)
+		e := p.deliveryOf("z1", "Customer Updated", nil)
 		e.Event.Traits = []string{"timezone"}
 		p.env.SignalWorkflow(contract.DeliveryName, e)
 	})

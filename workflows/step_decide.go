@@ -17,7 +17,7 @@ func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	key := r.key(step)
 	made := &decision{
 		run: r,
-		order: contract.Decide{Ref: r.ref(), EvalContext: r.scene(nil), Key: key, Step: step.ID, Visit: r.state.Visits[step.ID],
+		order: contract.Decide{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: key, Step: step.ID, Visit: r.state.Visits[step.ID],
 			Spec: *spec},
 	}
 	sent, said, err := r.sendUntilDone(ctx, step, key, made)

@@ -117,7 +117,9 @@ func TestDecide(t *testing.T) {
 			passed: []string{"d@0s: " + prio, "n@0s", "w@1h", "back@1h: d", "d@1h: " + prio, "n@1h", "w@2h", "back@2h: skipped"},
 		},
 		"closed by the store": {
-			decide: func(int, contract.Decide) (contract.DecideResult, error) { return contract.DecideResult{}, notMine() }, account: once,
+			decide: func(int, contract.Decide) (contract.DecideResult, error) {
+				return contract.DecideResult{}, errSuperseded()
+			}, account: once,
 		},
 	}
 	for name, test := range tests {

@@ -49,7 +49,7 @@ func TestEmitIsHeardByItsInstance(t *testing.T) {
 		),
 	)
 	p.emitted = func(e contract.Emit) {
-		p.env.SignalWorkflow(contract.DeliveryName, p.own("tabi.emit/"+e.Key, e.Spec.Event, nil))
+		p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("tabi.emit/"+e.Key, e.Spec.Event, nil))
 	}
 	p.expect("heard", p.run(), "e@0s: Ping", "w@0s: Ping", "again@0s: Pong")
 }
@@ -72,7 +72,7 @@ func TestEmitIsRepeatedUntilTheStoreIsBack(t *testing.T) {
 func TestEmitOfAClosedEnrollment(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: e, emit: Ping}\n"))
-	p.refuseEmit = func(int) error { return notMine() }
+	p.refuseEmit = func(int) error { return errSuperseded() }
 	p.at(time.Hour, func() { t.Error("it lives on") })
 	if result := p.run(); result.Outcome != "" {
 		t.Errorf("%+v", result)

@@ -18,13 +18,13 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 	resolved := &handoffMatch{run: r, id: id}
 	p.find = resolved.find
 	switch {
-	case r.midStep():
+	case r.resumesWait():
 		p.until = r.state.Wait.Until
 	default:
 		if spec.Timeout > 0 {
 			p.until = r.now(ctx).Add(spec.Timeout)
 		}
-		open := contract.OpenHandoff{Ref: r.ref(), EvalContext: r.scene(nil), ID: id, Step: step.ID, Until: p.until, Spec: *spec}
+		open := contract.OpenHandoff{Ref: r.ref(), EvalContext: r.evalContext(nil), ID: id, Step: step.ID, Until: p.until, Spec: *spec}
 		if err := r.local(ctx, contract.HandoffActivity, "hand over to "+spec.Queue, open, nil); err != nil {
 			return 0, err
 		}

@@ -128,14 +128,14 @@ func TestSend(t *testing.T) {
 			outcome: "done", account: []string{"send hello (s/1)"}, passed: []string{"done@2h: done"},
 		},
 		"closed by the store": {
-			send:    func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, notMine() },
+			send:    func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, errSuperseded() },
 			account: []string{"send hello (s/1)"},
 		},
 		"closed by the store while it is repeated": {
 			send: answer(
 				contract.StatusRetry,
 				"",
-			), deliver: func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, notMine() },
+			), deliver: func(int, contract.Send) (contract.SendResult, error) { return contract.SendResult{}, errSuperseded() },
 			account: []string{"send hello (s/1)", "deliver hello (s/1)"},
 		},
 	}

@@ -34,7 +34,7 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 			key += "/" + assign[i].Name // a second group of the same step
 		}
 		if err := r.local(ctx, contract.AssignActivity, label(step),
-			contract.Assign{Ref: r.ref(), EvalContext: r.scene(nil), Key: key, Assign: assign[i:end]}, nil); err != nil {
+			contract.Assign{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: key, Assign: assign[i:end]}, nil); err != nil {
 			return 0, err
 		}
 		i = end

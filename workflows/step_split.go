@@ -10,9 +10,9 @@ import (
 // A simulation may say which way instead.
 func (r *run) split(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Split)
-	chosen, forced := forced(spec, r.in.Arms[step.ID])
+	chosen, forced := forcedArm(spec, r.in.Arms[step.ID])
 	if !forced {
-		chosen = drawn(spec, journey.Bucket(r.in.Journey, step.ID, r.in.Customer))
+		chosen = drawnArm(spec, journey.Bucket(r.in.Journey, step.ID, r.in.Customer))
 	}
 	arm := spec.Arms[chosen]
 	key := arm.Key(chosen)
@@ -20,8 +20,8 @@ func (r *run) split(ctx workflow.Context, step *journey.Step) (int, error) {
 	return spec.Arms[chosen].Then, nil
 }
 
-// drawn is the arm at a place from 0 to 1 of the whole weight.
-func drawn(spec *journey.Split, place float64) int {
+// drawnArm is the arm at a place from 0 to 1 of the whole weight.
+func drawnArm(spec *journey.Split, place float64) int {
 	total := 0.0
 	for _, arm := range spec.Arms {
 		total += arm.Weight
@@ -41,8 +41,8 @@ func drawn(spec *journey.Split, place float64) int {
 	return chosen
 }
 
-// forced finds the arm that a simulation asked for.
-func forced(spec *journey.Split, want string) (int, bool) {
+// forcedArm finds the arm that a simulation asked for.
+func forcedArm(spec *journey.Split, want string) (int, bool) {
 	for i, arm := range spec.Arms {
 		if want != "" && arm.Key(i) == want {
 			return i, true

@@ -18,7 +18,7 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: clockWords(spec)}
 	timed := spec.Until != "" || spec.At != ""
 	switch {
-	case r.midStep():
+	case r.resumesWait():
 		p.until = r.state.Wait.Until
 	case !timed:
 		p.until = r.now(ctx).Add(spec.Duration)
@@ -29,12 +29,12 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 		}
 		p.until = until
 	}
-	if spec.Until != "" || spec.At != "" && local(spec.Timezone) {
+	if spec.Until != "" || spec.At != "" && isLocal(spec.Timezone) {
 		recast := recompute{run: r, spec: spec}
 		p.recompute = recast.moment
 	}
 	// A wait that was already waiting parks again even if it is due: the run may be paused.
-	if !r.midStep() && !p.until.After(r.now(ctx)) {
+	if !r.resumesWait() && !p.until.After(r.now(ctx)) {
 		r.completeStep(ctx, step, r.noWait(spec, p.until), "", nil)
 		return step.Next, nil
 	}
@@ -49,8 +49,8 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	return step.Next, nil
 }
 
-// local reports whether a time zone is each customer's own.
-func local(timezone string) bool { return timezone == "" || timezone == "customer" }
+// isLocal reports whether a time zone is each customer's own.
+func isLocal(timezone string) bool { return timezone == "" || timezone == "customer" }
 
 // clockWords say what a wait until a time of day waits for: 09:00 on mon, tue, customer's time.
 func clockWords(spec *journey.Wait) []string {
@@ -61,7 +61,7 @@ func clockWords(spec *journey.Wait) []string {
 	if len(spec.Days) > 0 {
 		text += " on " + strings.Join(spec.Days, ", ")
 	}
-	if local(spec.Timezone) {
+	if isLocal(spec.Timezone) {
 		return []string{text + ", customer's time"}
 	}
 	return []string{text + ", " + spec.Timezone}
@@ -103,7 +103,7 @@ func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error
 	var result contract.EvaluateResult
 	ask := contract.Evaluate{
 		Ref:         r.ref(),
-		EvalContext: r.scene(nil),
+		EvalContext: r.evalContext(nil),
 		Exprs:       []expr.Expr{spec.Until},
 		Moment:      &contract.MomentSpec{Offset: spec.Offset, Timezone: spec.Timezone},
 	}

@@ -15,7 +15,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.WaitFor)
 	taking := &eventMatch{run: r, spec: spec, key: r.key(step), arm: -1}
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: taking.words(), find: taking.find, levels: taking.levels()}
-	if r.midStep() {
+	if r.resumesWait() {
 		p.until = r.state.Wait.Until
 	} else {
 		p.until = r.now(ctx).Add(spec.Timeout)
@@ -110,7 +110,7 @@ func (t *eventMatch) find(ctx workflow.Context, w *wait) (bool, error) {
 		var arms []int
 		var exprs []expr.Expr
 		for a, arm := range before {
-			if takes(arm, kept.Delivery.Event.Name) {
+			if armTakes(arm, kept.Delivery.Event.Name) {
 				arms, exprs = append(arms, a), append(exprs, arm.When)
 			}
 		}

@@ -45,7 +45,7 @@ func TestWaitFor(t *testing.T) {
 		"an event beats a timer due at the same moment": {
 			steps: twoArms, play: func(p *play) {
 				p.at(10*time.Hour-time.Millisecond, func() { // seen in the task of the timer
-					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "Bought", n(1)))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.deliveryOf("e1", "Bought", n(1)))
 				})
 			},
 			passed: []string{"w@10h: Bought", "two@10h", "end@10h: steps.w"},
@@ -57,8 +57,8 @@ func TestWaitFor(t *testing.T) {
 		"two events at once, one for each step": {
 			steps: inARow, play: func(p *play) {
 				p.at(time.Hour, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "A", nil))
-					p.env.SignalWorkflow(contract.DeliveryName, p.own("e2", "B", nil))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.deliveryOf("e1", "A", nil))
+					p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("e2", "B", nil))
 				})
 			},
 			passed: []string{"a@1h: A", "b@1h: B"},
@@ -66,8 +66,8 @@ func TestWaitFor(t *testing.T) {
 		"two events at once in the other order: the first came before its step": {
 			steps: inARow, play: func(p *play) {
 				p.at(time.Hour, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.own("e1", "B", nil))
-					p.env.SignalWorkflow(contract.DeliveryName, p.own("e2", "A", nil))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.deliveryOf("e1", "B", nil))
+					p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("e2", "A", nil))
 				})
 			},
 			passed: []string{"a@1h: A", "b@6h: timed out"},
@@ -165,7 +165,7 @@ func TestWaitForAConditionOnTheCustomerIsAskedOncePerEvent(t *testing.T) {
 		p.mu.Lock()
 		p.customer = map[string]any{"vip": true}
 		p.mu.Unlock()
-		p.update("e2", p.own("e2", "B", nil))
+		p.update("e2", p.deliveryOf("e2", "B", nil))
 	})
 	p.expect(contract.Completed, p.run(), "w@5h: timed out")
 	if p.evals != 1 {

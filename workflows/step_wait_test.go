@@ -77,7 +77,7 @@ func (p *play) move(id, to string) {
 		p.customer["ends_at"] = to
 	}
 	p.mu.Unlock()
-	e := p.own(id, "Customer Updated", nil)
+	e := p.deliveryOf(id, "Customer Updated", nil)
 	e.Event.Traits = []string{"ends_at"}
 	p.update(id, e)
 }

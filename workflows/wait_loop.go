@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -247,7 +248,7 @@ func (r *run) continueAsNew(ctx workflow.Context, w *wait) error {
 		return nil
 	}
 	r.drain(ctx)
-	if r.state.moving() {
+	if r.state.hasMigrateOrder() {
 		return nil // the command comes first: it continues as new itself
 	}
 	r.state.StepsSinceWait = 0
@@ -255,4 +256,19 @@ func (r *run) continueAsNew(ctx workflow.Context, w *wait) error {
 	in.Interpreter = contract.InterpreterVersion
 	in.Snapshot = r.state
 	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
+}
+
+// hold parks at a step that a pause interrupted, until it is resumed; with until, at one that quiet hours hold
+// back, until they end.
+func (r *run) hold(ctx workflow.Context, step *journey.Step, key string, until time.Time) error {
+	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: key, until: until, words: []string{"quiet hours to end"}}
+	if until.IsZero() {
+		p.words = []string{"the journey to be resumed"}
+		p.find = resumed
+	}
+	_, err := r.waitLoop(ctx, p)
+	if r.state.Jump == nil {
+		r.state.Wait = nil
+	}
+	return err
 }

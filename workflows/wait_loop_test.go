@@ -46,7 +46,7 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 			steps: oneSend + gone, head: "reroute: [{intent: complaint, above: 0.5, go_to: away}]", step: "s",
 			first: func(p *play) { p.send = heldUntil(9 * time.Hour) },
 			then: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.own("e1", "Call Ended", nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.deliveryOf("e1", "Call Ended", nil)) })
 			},
 			outcome: "away", account: []string{once}, passed: []string{"gone@3h: away"},
 		},
@@ -74,7 +74,7 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 		"what came before the question stays no reply": {
 			steps: "  - {id: s, set: {customer.x: 1}}\n" + oneQuestion, step: "q",
 			first: func(p *play) {
-				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.own("t2", journey.MessageReceived, nil)) }
+				p.assigned = func() { p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("t2", journey.MessageReceived, nil)) }
 			},
 			outcome: "late", account: []string{"assign customer.x=1 (s/1)", "send hello (q/1)"},
 			passed: []string{"s@0s", "q@4h: timed out", "late@4h: late"},
@@ -82,7 +82,7 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 		"a wait for a level": {
 			steps: "  - {id: w, wait_for: {intent: complaint, above: 0.5}, timeout: 9h}\n", step: "w",
 			then: func(p *play) {
-				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.own("e1", "Call Ended", nil)) })
+				p.at(time.Hour, func() { p.feels("complaint", 0.6); p.update("e1", p.deliveryOf("e1", "Call Ended", nil)) })
 			},
 			outcome: contract.Completed, passed: []string{"w@3h: complaint above 0.5"},
 		},
@@ -107,7 +107,7 @@ func TestParkingsOfTheBrainGoOn(t *testing.T) {
 				if id == test.step {
 					p.at(2*time.Hour, func() {
 						p.env.SetContinueAsNewSuggested(true)
-						p.env.SignalWorkflow(contract.DeliveryName, p.own("x1", "Noise", nil))
+						p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("x1", "Noise", nil))
 					})
 				} else {
 					renamed := strings.ReplaceAll(test.steps, "id: "+test.step+"\n", "id: z\n")

@@ -308,6 +308,6 @@ func brief(d time.Duration) string {
 
 var errDown = errors.New("the provider is down")
 
-func notMine() error {
+func errSuperseded() error {
 	return temporal.NewNonRetryableApplicationError("closed", contract.Superseded, nil)
 }

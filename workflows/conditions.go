@@ -1,0 +1,110 @@
+package workflows
+
+import (
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+	"go.temporal.io/sdk/workflow"
+)
+
+// evalContext is what expressions and templates may see besides the customer. Properties stay behind: the store has
+// the events.
+func (r *run) evalContext(e *contract.Delivery) contract.EvalContext {
+	s := contract.EvalContext{
+		EntryEvent: r.in.EntryEvent,
+		Vars:       r.state.Vars,
+		StepEvents: r.state.Taken,
+		StepCalls:  r.state.Calls,
+		Steps:      map[string]map[string]any{},
+	}
+	for _, id := range workflow.DeterministicKeys(r.state.Steps) {
+		result := map[string]any{}
+		for _, key := range workflow.DeterministicKeys(r.state.Steps[id]) {
+			if key != "properties" {
+				result[key] = r.state.Steps[id][key]
+			}
+		}
+		s.Steps[id] = result
+	}
+	switch {
+	case e != nil:
+		s.Event = e.ID
+	case r.state.Last != nil:
+		s.Event = r.state.Last.ID
+	default:
+		s.Event = r.in.EntryEvent
+	}
+	return s
+}
+
+// vars are what expressions without the customer may see.
+func (r *run) vars(ctx workflow.Context, e *contract.Delivery) expr.Vars {
+	v := expr.Vars{Entry: r.in.Entry, Vars: r.state.Vars, Steps: r.state.Steps, Now: r.now(ctx)}
+	if e == nil {
+		e = r.state.Last
+	}
+	if e != nil {
+		v.Event, v.EventName = e.Event.Properties, e.Event.Name
+	} else {
+		v.Event, v.EventName = r.in.Entry, r.in.EntryName
+	}
+	if v.Event == nil {
+		v.Event = map[string]any{}
+	}
+	if v.Entry == nil {
+		v.Entry = map[string]any{}
+	}
+	return v
+}
+
+// conditions answers each expression: here where it can be, and all that read the customer in one local
+// activity, where the data is. An absent expression is true; one without an answer is false.
+func (r *run) conditions(ctx workflow.Context, e *contract.Delivery, exprs []expr.Expr) ([]bool, error) {
+	answers := make([]bool, len(exprs))
+	var remote []expr.Expr
+	var places []int
+	for i, expr := range exprs {
+		if r.prog.Remote(expr) {
+			remote, places = append(remote, expr), append(places, i)
+			continue
+		}
+		answers[i] = r.prog.Test(expr, r.vars(ctx, e))
+	}
+	if len(remote) == 0 {
+		return answers, nil
+	}
+	var result contract.EvaluateResult
+	if err := r.local(ctx, contract.EvaluateActivity, "conditions on the customer",
+		contract.Evaluate{Ref: r.ref(), EvalContext: r.evalContext(e), Exprs: remote}, &result); err != nil {
+		return nil, err
+	}
+	for i, place := range places {
+		if i < len(result.Values) && !result.Missing[i] {
+			answers[place], _ = result.Values[i].(bool)
+		}
+	}
+	return answers, nil
+}
+
+// value evaluates one expression; ok is false where it has no value.
+func (r *run) value(ctx workflow.Context, e *contract.Delivery, source expr.Expr) (value any, ok bool, err error) {
+	if !r.prog.Remote(source) {
+		value, err := r.prog.Eval(source, r.vars(ctx, e))
+		return expr.ToPlain(value), err == nil, nil
+	}
+	var result contract.EvaluateResult
+	if err := r.local(ctx, contract.EvaluateActivity, "a value of the customer",
+		contract.Evaluate{Ref: r.ref(), EvalContext: r.evalContext(e), Exprs: []expr.Expr{source}}, &result); err != nil {
+		return nil, false, err
+	}
+	if len(result.Values) == 0 || result.Missing[0] {
+		return nil, false, nil
+	}
+	return result.Values[0], true, nil
+}
+
+// number evaluates a number; a missing or other value is 0.
+func (r *run) number(ctx workflow.Context, e *contract.Delivery, source expr.Expr) (float64, error) {
+	value, _, err := r.value(ctx, e, source)
+	n, _ := value.(float64)
+	return n, err
+}
