@@ -56,7 +56,7 @@ type StepNumbers struct {
 	Revision, Step, Kind string
 	Here                 int64            // enrollments that are there now, all of them
 	Passed               int64            // passages; an enrollment that came by twice counts twice, a skip does not count
-	Instances            int64            // distinct enrollments of those passages
+	Enrollments          int64            // distinct enrollments of those passages
 	Skipped              int64            // times the step's condition was not true
 	Arms                 map[string]int64 // passages and skips by the way they went (workflows.Passage.Arm)
 	Sends                []SendNumbers    // of the ledger, by channel, status and reason
@@ -255,7 +255,7 @@ func (c *count) passed() error {
 		var revision, step, kind string
 		var n int64
 		err := r.Scan(&revision, &step, &kind, &n)
-		c.step(revision, step, kind).Instances += n
+		c.step(revision, step, kind).Enrollments += n
 		return err
 	}, latest+`select l.revision, p.step, p.kind, count(distinct l.id) from latest l join step_visits p on p.enrollment = l.id where
 	p.skipped_at = 0 group by l.revision, p.step, p.kind`)
@@ -318,7 +318,7 @@ func (n *Numbers) Of(revision string) map[string]StepNumbers {
 		if !met {
 			sum = StepNumbers{Revision: revision, Step: s.Step, Kind: s.Kind, Arms: map[string]int64{}}
 		}
-		sum.Here, sum.Passed, sum.Instances, sum.Skipped = sum.Here+s.Here, sum.Passed+s.Passed, sum.Instances+s.Instances,
+		sum.Here, sum.Passed, sum.Enrollments, sum.Skipped = sum.Here+s.Here, sum.Passed+s.Passed, sum.Enrollments+s.Enrollments,
 			sum.Skipped+s.Skipped
 		for arm, k := range s.Arms {
 			sum.Arms[arm] += k

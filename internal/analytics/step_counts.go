@@ -13,7 +13,7 @@ type StepCount struct {
 	Step              string // empty: after the end of the path, or before the first step
 	State             string // StateOpen or StateAwaitingGoal
 	Holdout           bool   // the control group, which takes no step
-	Instances         int64
+	Enrollments       int64
 }
 
 // StepCounts counts open enrollments by journey, revision and step, in that order. An empty journey means all journeys.
@@ -26,7 +26,7 @@ func (s *Room) StepCounts(ctx context.Context, journey string) ([]StepCount, err
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
 			var one StepCount
 			var holdout int
-			err := r.Scan(&one.Journey, &one.Revision, &one.Step, &one.State, &holdout, &one.Instances)
+			err := r.Scan(&one.Journey, &one.Revision, &one.Step, &one.State, &holdout, &one.Enrollments)
 			one.Holdout = holdout != 0
 			out = append(out, one)
 			return err

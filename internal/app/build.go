@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// Build is what the two commands are built with. It is passed down as a value, so that lint, schemas, decisions and
+// Build holds what the two commands are built with. It is passed down as a value, so that lint, schemas, decisions and
 // senders of one program cannot disagree.
 type Build struct {
 	// Channels are the channels of the build. Default: those that tabi ships.
@@ -33,7 +33,7 @@ func (b Build) Check(files []lint.File) (*journey.Content, source.Diagnostics) {
 	return content, diagnostics
 }
 
-// CheckScenarios is Check for callers that play the scenario files, which it returns by journey.
+// CheckScenarios is Check for callers that run the scenario files, which it also returns, by journey.
 func (b Build) CheckScenarios(files []lint.File) (*journey.Content, map[string]*scenario.File, source.Diagnostics) {
 	return scenario.Check(files, lint.Options{Channels: b.Specs()})
 }

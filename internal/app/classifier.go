@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/intent"
 )
 
-// classifier is the server that is asked before the built-in one; nil: none.
+// classifier returns the client of the classifier that is asked before the built-in one; nil if none is configured.
 func (c *Config) classifier() (*httpclassifier.Client, error) {
 	if c.Classifier.URL == "" {
 		return nil, nil
@@ -28,7 +28,7 @@ func (c *Config) classifier() (*httpclassifier.Client, error) {
 	return client, nil
 }
 
-// asked tells the log why the built-in classifier had to stand in. What was written stays out of it.
+// asked logs every failure of the configured classifier, after which the built-in one is used. The text is not logged.
 func asked(client *httpclassifier.Client, log *zap.Logger) intent.TextClassifier {
 	if client == nil {
 		return nil
@@ -36,7 +36,7 @@ func asked(client *httpclassifier.Client, log *zap.Logger) intent.TextClassifier
 	return func(ctx context.Context, text string, intents []string) (string, float64, error) {
 		intent, confidence, err := client.Classify(ctx, text, intents)
 		if err != nil && ctx.Err() == nil && !errors.Is(err, httpclassifier.ErrResting) {
-			log.Warn("the built-in classifier stands in for the configured one", zap.Error(err))
+			log.Warn("the configured classifier failed; using the built-in one", zap.Error(err))
 		}
 		return intent, confidence, err
 	}

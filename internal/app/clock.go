@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// SetClock aligns the store's clock with --time-scale and --time-origin. Without either the data's own stays.
+// SetClock sets the store's clock by --time-scale and --time-origin. Without either, the clock of the data stays.
 func (c *Config) SetClock(ctx context.Context, st *engine.Engine) error {
 	if c.TimeScale == 0 && c.TimeOrigin == "" {
 		return nil
@@ -41,8 +41,8 @@ func (c *Config) SetClock(ctx context.Context, st *engine.Engine) error {
 	err = st.Customers.SetClock(ctx, want)
 	if errors.Is(err, sqldb.ErrClockFixed) {
 		return Usage(
-			"the data in %s runs on another clock (%s), and its events stand in that time: leave --time-scale and --time-origin out, "+
-				"or begin afresh with another --data-dir",
+			"the data in %s runs on another clock (%s), and its events have times of that clock: leave out --time-scale and "+
+				"--time-origin, or start with another --data-dir",
 			c.Place(),
 			DescribeClock(have),
 		)
@@ -50,7 +50,7 @@ func (c *Config) SetClock(ctx context.Context, st *engine.Engine) error {
 	return err
 }
 
-// Place is where the data is, without credentials.
+// Place returns where the data is, without credentials.
 func (c *Config) Place() string {
 	if c.Postgres() {
 		return "the PostgreSQL database"
@@ -58,7 +58,7 @@ func (c *Config) Place() string {
 	return c.DatabaseURL()
 }
 
-// DescribeClock says in words how a clock runs.
+// DescribeClock returns in words how a clock runs.
 func DescribeClock(c clock.Clock) string {
 	if c.Scale <= 1 && c.Origin.Equal(c.Epoch) {
 		return "real time"
@@ -77,7 +77,7 @@ func short(d time.Duration) string {
 	return text
 }
 
-// parseOrigin reads a date or an RFC 3339 time; empty is none.
+// parseOrigin reads a date or an RFC 3339 time; empty is the zero time.
 func parseOrigin(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

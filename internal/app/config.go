@@ -1,7 +1,7 @@
 package app
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,10 +16,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 )
 
-// Config is all that can be set, by flag or by environment; the flag wins. Groups.Register says which of it a
-// command knows.
+// Config holds all settings, from flags and the environment; the flag takes precedence. Register selects the settings
+// that a command knows.
 type Config struct {
-	Build Build // what the program is built with; no setting
+	Build Build // what the program is built with; not a setting
 
 	Database string // SQLite file, or postgres:// URL; empty: tabi.db in DataDir
 	DataDir  string
@@ -43,9 +43,9 @@ type Config struct {
 
 	Channels  channels.Config
 	CallAllow string // see call.ParseAllow
-	Rates     string // see limit.Parse
+	Rates     string // see ratelimit.Parse
 
-	Classifier httpclassifier.Options // asked before the built-in classifier; without a URL nothing is
+	Classifier httpclassifier.Options // asked before the built-in classifier; no URL: not asked
 	secrets    struct{ smtp, fcm, sms, webhook, classifier, classifierURL Secret }
 
 	RelayWorkers    int
@@ -74,10 +74,10 @@ func (s Secret) String() string {
 // GoString hides the value.
 func (s Secret) GoString() string { return s.String() }
 
-// Set takes the value; with Type and String it makes a Secret a flag.
+// Set implements pflag.Value.
 func (s *Secret) Set(v string) error { *s = Secret(v); return nil }
 
-// Type is shown in help.
+// Type implements pflag.Value; help shows it.
 func (s *Secret) Type() string { return "secret" }
 
 // Register adds the flags of the groups to fs, each with its variable in the help.
@@ -89,11 +89,11 @@ func (c *Config) Register(fs *pflag.FlagSet, groups Groups) {
 	}
 }
 
-// Load fills what no flag gave from the environment, and checks. Call it once the flags are parsed.
+// Load sets the flags that were not given from the environment, and checks all values. Call it once the flags are parsed.
 func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	for _, s := range c.settings() {
 		f := fs.Lookup(s.flag)
-		if f == nil || f.Changed || strings.HasPrefix(s.env, "TEMPORAL_") { // those are envconfig's
+		if f == nil || f.Changed || strings.HasPrefix(s.env, "TEMPORAL_") { // envconfig reads TEMPORAL_*
 			continue
 		}
 		v, ok := lookup(s.env)
@@ -132,14 +132,18 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	}
 	for flag, n := range map[string]int{"relay-workers": c.RelayWorkers, "workflow-tasks": c.WorkflowTasks, "activities": c.Activities,
 		"local-activities": c.LocalActivities, "sticky-cache": c.StickyCache} {
-		if fs.Lookup(flag) != nil && (n < 1 || flag == "workflow-tasks" && n < 2) {
-			return Usage("--%s is %d: it is too small", flag, n)
+		least := 1
+		if flag == "workflow-tasks" {
+			least = 2
+		}
+		if fs.Lookup(flag) != nil && n < least {
+			return Usage("--%s is %d: give at least %d", flag, n, least)
 		}
 	}
 	return nil
 }
 
-// callAllow reads the list of what calls may reach.
+// callAllow parses the list of private hosts that calls may reach.
 func (c *Config) callAllow() (call.Allow, error) {
 	allow, err := call.ParseAllow(c.CallAllow)
 	if err != nil {
@@ -148,7 +152,7 @@ func (c *Config) callAllow() (call.Allow, error) {
 	return allow, nil
 }
 
-// rates reads what providers are sent at most.
+// rates parses the rate limits of providers.
 func (c *Config) rates() (ratelimit.Rates, error) {
 	known := []string{ratelimit.Call}
 	for _, spec := range c.Build.Specs() {
@@ -163,7 +167,7 @@ func (c *Config) rates() (ratelimit.Rates, error) {
 
 func hideIf(v pflag.Value, err error) error {
 	if _, ok := v.(*Secret); ok {
-		return fmt.Errorf("the value is not shown")
+		return errors.New("the value is not shown")
 	}
 	return err
 }
@@ -173,7 +177,7 @@ func (c *Config) Postgres() bool {
 	return strings.HasPrefix(c.Database, "postgres://") || strings.HasPrefix(c.Database, "postgresql://")
 }
 
-// DatabaseURL is the address of the database the store opens.
+// DatabaseURL returns the address of the database that the store opens.
 func (c *Config) DatabaseURL() string {
 	if c.Database == "" {
 		return filepath.Join(c.DataDir, "tabi.db")
@@ -181,10 +185,11 @@ func (c *Config) DatabaseURL() string {
 	return c.Database
 }
 
-// Keys are the write keys of the gateway.
+// Keys returns the write keys of the gateway.
 func (c *Config) Keys() (map[string]auth.Key, error) { return ParseWriteKeys(string(c.WriteKeys)) }
 
-// fromFile returns the text itself, or the file's that @ names; lines of a file stand for commas, # begins a comment.
+// fromFile returns the items of a text, which are separated by commas. A text @FILE names a file with one item per line,
+// in which # begins a comment.
 func fromFile(flag, text string) ([]string, error) {
 	name, isFile := strings.CutPrefix(text, "@")
 	if !isFile {

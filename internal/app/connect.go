@@ -21,10 +21,10 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Pauses between two attempts to reach what a process needs, and between two lines of log about it.
+// Pauses between two attempts to reach a dependency, and between two log lines about it.
 const (
 	retryPause = time.Second
-	quietPause = 3 * time.Second // what takes no longer than this is not worth a line
+	quietPause = 3 * time.Second // before the first log line
 	sayPause   = 10 * time.Second
 	tryTimeout = 5 * time.Second
 )
@@ -50,7 +50,7 @@ func reach(ctx context.Context, log *zap.Logger, what string, limit time.Duratio
 			now := clock.Wall()
 			if now.Sub(said) >= sayPause {
 				said = now
-				log.Warn("waiting for "+what, zap.Error(err), zap.Duration("giving_up_in", (limit-now.Sub(began)).Round(time.Second)))
+				log.Warn("waiting for "+what, zap.Error(err), zap.Duration("deadline_in", (limit-now.Sub(began)).Round(time.Second)))
 			}
 		}),
 	)
@@ -63,7 +63,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine
 	if !c.Postgres() {
 		where = "the SQLite file " + c.DatabaseURL()
 		if err := os.MkdirAll(filepath.Dir(c.DatabaseURL()), 0o700); err != nil {
-			return nil, Unreachable("cannot make the data folder: %w; choose another with --data-dir", err)
+			return nil, Unreachable("cannot create the data folder: %w; choose another one with --data-dir", err)
 		}
 	}
 	var st *engine.Engine
@@ -93,16 +93,16 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, Unreachable("cannot open %s: %w; is it running, and is TABI_DATABASE right?", where, err)
+		return nil, Unreachable("cannot open %s: %w; check that it is running and that TABI_DATABASE is right", where, err)
 	}
 	return st, nil
 }
 
-// temporalOptions are the SDK's, from TEMPORAL_* variables, profiles and flags.
+// temporalOptions returns the SDK's options, from TEMPORAL_* variables, profiles and flags.
 func (c *Config) temporalOptions(log *zap.Logger) (client.Options, error) {
 	profile, err := envconfig.LoadClientConfigProfile(envconfig.LoadClientConfigProfileOptions{})
 	if err != nil {
-		return client.Options{}, Usage("the settings of Temporal: %w; look at the TEMPORAL_* variables and the profile", err)
+		return client.Options{}, Usage("invalid settings of Temporal: %w; check the TEMPORAL_* variables and the profile", err)
 	}
 	if c.TemporalAddr != "" {
 		profile.Address = c.TemporalAddr
@@ -112,7 +112,7 @@ func (c *Config) temporalOptions(log *zap.Logger) (client.Options, error) {
 	}
 	opts, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{})
 	if err != nil {
-		return client.Options{}, Usage("the settings of Temporal: %w; look at the TEMPORAL_* variables and the profile", err)
+		return client.Options{}, Usage("invalid settings of Temporal: %w; check the TEMPORAL_* variables and the profile", err)
 	}
 	if opts.HostPort == "" {
 		opts.HostPort = client.DefaultHostPort
@@ -124,8 +124,8 @@ func (c *Config) temporalOptions(log *zap.Logger) (client.Options, error) {
 	return opts, nil
 }
 
-// DialTemporal connects, waiting as long as configured, and sees to the search attributes. It gives the UI's
-// namespace too.
+// DialTemporal connects to Temporal, waiting as long as configured, and makes sure that the namespace has the search
+// attributes. It also returns the options it used, with the namespace.
 func (c *Config) DialTemporal(ctx context.Context, log *zap.Logger, handler client.MetricsHandler) (client.Client, client.Options, error) {
 	opts, err := c.temporalOptions(log)
 	if err != nil {
@@ -161,8 +161,8 @@ func (c *Config) DialTemporal(ctx context.Context, log *zap.Logger, handler clie
 // attributes are the search attributes of an enrollment.
 var attributes = []string{contract.AttrJourney, contract.AttrCustomer, contract.AttrRevision}
 
-// ensureAttributes adds the search attributes that the namespace lacks, and fails until the server knows them all:
-// a start with one that is unknown would be refused.
+// ensureAttributes adds the search attributes that the namespace lacks, and fails until the server knows them all,
+// because the server would refuse a start with an unknown attribute.
 func ensureAttributes(ctx context.Context, tc client.Client, namespace string) error {
 	known, err := tc.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err != nil {
@@ -175,7 +175,7 @@ func ensureAttributes(ctx context.Context, tc client.Client, namespace string) e
 			missing[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 		case t != enumspb.INDEXED_VALUE_TYPE_KEYWORD:
 			return Usage(
-				"the search attribute %s of namespace %s is %s: tabi needs it as Keyword; use another namespace",
+				"the search attribute %s of namespace %s has type %s, and tabi needs Keyword: use another namespace",
 				name,
 				namespace,
 				t,

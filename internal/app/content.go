@@ -18,12 +18,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
-// MaxFile is how much of a journey file is read, in bytes: more than the check lets pass, which names the file
-// beside all other problems.
+// MaxFile bounds what is read of a journey file, in bytes. It is more than lint allows, so that lint reports a file that
+// is too large together with all other problems.
 const MaxFile = 4 << 20
 
-// ReadFolder reads all YAML files of a journeys folder, by name. Folders and files whose name begins with a dot
-// are left out.
+// ReadFolder reads all YAML files of a journeys folder, sorted by name. It skips folders and files whose name begins
+// with a dot.
 func ReadFolder(dir string) ([]lint.File, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -72,7 +72,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() { // a pipe would never end
-		return nil, Usage("cannot read %s: it is no file", path)
+		return nil, Usage("cannot read %s: it is not a regular file", path)
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -82,7 +82,7 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, MaxFile))
 }
 
-// Fingerprint is the same as long as names and bytes are.
+// Fingerprint returns a hash of the names and the content of files.
 func Fingerprint(files []lint.File) string {
 	h := sha256.New()
 	for _, f := range files {
@@ -101,7 +101,7 @@ type Published struct {
 	Removed  []string `json:"removed,omitempty"`
 }
 
-// Same reports that nothing changed.
+// Same reports whether nothing changed.
 func (p Published) Same() bool { return p.Release == p.Previous }
 
 // Publish makes content the next release.
@@ -124,7 +124,7 @@ func Publish(ctx context.Context, st *engine.Engine, content *journey.Content) (
 		var dropped *catalog.DroppedError
 		if errors.As(err, &dropped) {
 			return Published{}, fmt.Errorf(
-				"not published: instances that are still open name what this release lacks; put it back until they have ended:\n  %s",
+				"not published: open enrollments need what this release lacks; put it back until they have ended:\n  %s",
 				strings.Join(dropped.Missing, "\n  "),
 			)
 		}
@@ -135,7 +135,7 @@ func Publish(ctx context.Context, st *engine.Engine, content *journey.Content) (
 	return p, nil
 }
 
-// FolderOf returns the journeys folder a file belongs to: above messages/ and actions/, else where it lies.
+// FolderOf returns the journeys folder of a file: the parent of messages/ or actions/, otherwise the file's own folder.
 func FolderOf(path string) string {
 	dir := filepath.Dir(filepath.Clean(path))
 	if base := filepath.Base(dir); base == "messages" || base == "actions" {

@@ -18,23 +18,23 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
-// Dev is everything in one process, with Temporal as a child: for a designer's own machine.
+// Dev runs everything in one process, with Temporal as a child process, on a designer's own machine.
 type Dev struct {
 	Config   *Config
 	Temporal DevServerOptions
 	Journeys string // folder that is linted and published at start and on each save; empty: none
 	Log      *zap.Logger
-	// Linted is told of every check of the folder, Published of every release; Refused of one the store did not take.
+	// Linted is called after every check of the folder, Published after every release, Refused if the store refuses one.
 	Linted    func([]lint.File, source.Diagnostics)
 	Published func(Published)
 	Refused   func(error)
 	Ready     func(Running)
 }
 
-// readyTimeout bounds the wait between all parts having started and the gateway saying that it is ready.
+// readyTimeout bounds the wait from the start of all parts until the gateway reports that it is ready.
 const readyTimeout = time.Minute
 
-// Run starts everything and runs until ctx ends. What it started has ended when it returns.
+// Run starts everything and runs until ctx ends. When it returns, everything it started has ended.
 func (d *Dev) Run(ctx context.Context) (err error) {
 	defer StopWithin(ctx, d.Log)()
 	c := d.Config
@@ -79,7 +79,7 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 	c := d.Config
 	sinks, err := devsinks.Start(devsinks.Options{})
 	if err != nil {
-		return fmt.Errorf("the mail and push sinks do not start: %w", err)
+		return fmt.Errorf("cannot start the sinks for messages: %w", err)
 	}
 	defer func() { err = errors.Join(err, sinks.Close()) }()
 	if err := c.useSinks(sinks); err != nil {
@@ -127,14 +127,14 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 	)
 }
 
-// announce waits until the gateway says that it is ready, tells where everything is, and takes the note away at
-// the end.
+// announce waits until the gateway is ready, writes the file of addresses for other commands, calls Ready, and removes
+// the file at the end.
 func (d *Dev) announce(ctx context.Context, running Running) error {
 	began := clock.Wall()
 	client := http.Client{Timeout: retryPause}
 	for !answers(ctx, &client, running.URL+"/readyz") {
 		if clock.Wall().Sub(began) > readyTimeout {
-			return Unreachable("not ready after %s: %s/readyz says what is missing", readyTimeout, running.URL)
+			return Unreachable("not ready after %s: see %s/readyz for what is missing", readyTimeout, running.URL)
 		}
 		select {
 		case <-ctx.Done():
@@ -144,7 +144,7 @@ func (d *Dev) announce(ctx context.Context, running Running) error {
 	}
 	remove, err := running.write(d.Config.DataDir)
 	if err != nil {
-		return Unreachable("cannot write to the data folder: %w; choose another with --data-dir", err)
+		return Unreachable("cannot write to the data folder: %w; choose another one with --data-dir", err)
 	}
 	defer remove()
 	if d.Ready != nil {
@@ -167,7 +167,7 @@ func answers(ctx context.Context, client *http.Client, url string) bool {
 	return answer.StatusCode == http.StatusOK
 }
 
-// useSinks points the channels that have no setting of their own at the sinks.
+// useSinks points the channels that are not configured at the sinks.
 func (c *Config) useSinks(s *devsinks.Sink) error {
 	ch := &c.Channels
 	if ch.SMTPURL == "" {
@@ -190,7 +190,7 @@ func (c *Config) useSinks(s *devsinks.Sink) error {
 	return nil
 }
 
-// loopback refuses addresses that others can reach: dev asks nobody who they are.
+// loopback refuses addresses that other machines can reach, because dev does not authenticate requests.
 func loopback(address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -198,7 +198,8 @@ func loopback(address string) error {
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return Usage(
-			"--listen is %q: dev asks nobody who they are and listens on this machine only (127.0.0.1:8080); use serve for others",
+			"--listen is %q: dev does not authenticate requests, so it listens on this machine only (127.0.0.1:8080); use serve for "+
+				"other addresses",
 			address,
 		)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// Running records for other commands where a `tabi dev` is. It stands in the data folder while dev runs.
+// Running tells other commands the addresses of a running `tabi dev`. It is a file in the data folder while dev runs.
 type Running struct {
 	URL      string      `json:"url"`      // of the gateway
 	Temporal string      `json:"temporal"` // host:port
@@ -24,7 +24,7 @@ type Running struct {
 
 func runningFile(dataDir string) string { return filepath.Join(dataDir, "dev.json") }
 
-// RunningDev reads where the dev of a data folder is.
+// RunningDev returns the addresses of the dev that runs on a data folder, if there is one.
 func RunningDev(dataDir string) (Running, bool) {
 	var r Running
 	data, err := os.ReadFile(runningFile(dataDir))
@@ -34,7 +34,7 @@ func RunningDev(dataDir string) (Running, bool) {
 	return r, true
 }
 
-// write leaves the file, and returns a function that takes it away.
+// write writes the file, and returns a function that removes it.
 func (r Running) write(dataDir string) (remove func(), err error) {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -50,7 +50,8 @@ func (r Running) write(dataDir string) (remove func(), err error) {
 	return func() { _ = os.Remove(runningFile(dataDir)) }, nil
 }
 
-// UseDev points the configuration at the Temporal of a running dev, unless flag or environment say where Temporal is.
+// UseDev points the configuration at the Temporal server of a running dev, unless a flag or the environment has an
+// address.
 func (c *Config) UseDev(fs *pflag.FlagSet) {
 	f := fs.Lookup("temporal-address")
 	if f != nil && f.Changed || os.Getenv("TEMPORAL_ADDRESS") != "" || os.Getenv("TEMPORAL_PROFILE") != "" {
@@ -61,7 +62,7 @@ func (c *Config) UseDev(fs *pflag.FlagSet) {
 	}
 }
 
-// Stopped makes a start that was interrupted on purpose no error.
+// Stopped returns nil if err only says that ctx ended, and err otherwise.
 func Stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil

@@ -27,7 +27,7 @@ type DevServerOptions struct {
 	Port     int  // 0: 7233, or a free one where that is taken
 	UIPort   int  // 0: 8233, or a free one
 	Headless bool // without the UI
-	KeepLog  bool // go on writing to the log of the server before it
+	KeepLog  bool // append to the log of the previous server
 }
 
 // FindTemporal returns the Temporal command line: beside this executable, in bin of the working folder, or in PATH.
@@ -60,7 +60,7 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
-		return nil, Unreachable("cannot make the data folder: %w; choose another with --data-dir", err)
+		return nil, Unreachable("cannot create the data folder: %w; choose another one with --data-dir", err)
 	}
 	port, err := choosePort(o.Port, 7233, "--temporal-port")
 	if err != nil {
@@ -70,7 +70,7 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 		"server", "start-dev", "--ip", "127.0.0.1", "--port", strconv.Itoa(port),
 		"--db-filename", filepath.Join(o.DataDir, "temporal.db"),
 		"--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1",
-		// By default queues are read 20 times a second, which makes every hop take 50 ms.
+		// By default the server reads its queues 20 times a second, and every hop takes 50 ms.
 		"--dynamic-config-value", "history.transferProcessorMaxPollRPS=200",
 		"--dynamic-config-value", "history.timerProcessorMaxPollRPS=200",
 		// At scale 86,400 a customer may well enter again within a second.
@@ -97,7 +97,7 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 	}
 	logFile, err := os.OpenFile(d.LogFile, os.O_CREATE|os.O_WRONLY|how, 0o600)
 	if err != nil {
-		return nil, Unreachable("cannot write the log of Temporal: %w; choose another --data-dir", err)
+		return nil, Unreachable("cannot write Temporal's log: %w; choose another folder with --data-dir", err)
 	}
 	defer logFile.Close()
 	cmd := exec.Command(binary, args...)
@@ -110,28 +110,28 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 	return d, nil
 }
 
-// stopGrace is how long the child may take to end after it was asked to.
+// stopGrace is how long the child may take to end once it is asked to.
 const stopGrace = 8 * time.Second
 
 // Stop ends the server and all it started, and waits for it.
 func (d *DevServer) Stop() { d.process.Stop(stopGrace) }
 
-// Await asks until ready says that it serves, it has ended, or ctx is over.
+// Await calls ready until it succeeds, the server has ended, or ctx ends.
 func (d *DevServer) Await(ctx context.Context, every time.Duration, ready func(context.Context) error) error {
 	return d.process.Await(ctx, every, ready)
 }
 
-// Kill is kill -9: what it had not written is lost. Another one may be started on the same folder and port.
+// Kill is kill -9: what the server had not written is lost. Another server may be started on the same folder and port.
 func (d *DevServer) Kill() { d.process.Kill() }
 
-// PID of the server.
+// PID returns the process id of the server.
 func (d *DevServer) PID() int { return d.process.PID() }
 
-// stopMeets is how long a server that has ended waits for word that all was to end: a signal to all processes
-// reaches the one before the other.
+// stopMeets is how long Watch waits for the end of ctx after the server has ended: a signal to all processes may reach
+// the server first.
 const stopMeets = time.Second
 
-// Watch ends with an error when the server ends and ctx does not.
+// Watch returns an error if the server ends before ctx does.
 func (d *DevServer) Watch(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -148,12 +148,12 @@ func (d *DevServer) Watch(ctx context.Context) error {
 	}
 }
 
-// choosePort returns the port that was asked for, or else the usual one where it is free, or else any free one.
+// choosePort returns the requested port; without one, the usual port if it is free, otherwise any free port.
 func choosePort(asked, usual int, flag string) (int, error) {
 	if asked != 0 {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(asked)))
 		if err != nil {
-			return 0, Unreachable("port %d is taken: give another one with %s", asked, flag)
+			return 0, Unreachable("port %d is taken: give another with %s", asked, flag)
 		}
 		return asked, l.Close()
 	}

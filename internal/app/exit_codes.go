@@ -8,12 +8,12 @@ import (
 // Exit statuses of every command.
 const (
 	ExitGood        = 0
-	ExitBad         = 1 // the thing that was checked is bad, or the command failed
+	ExitBad         = 1 // a check failed, or the command did
 	ExitUsage       = 2 // wrong usage: a flag, an argument, a setting
 	ExitUnreachable = 3 // a database, Temporal or a gateway cannot be reached
 )
 
-// ExitError is an error with the exit status it ends the process with. A nil Err says nothing: it was said before.
+// ExitError is an error with the exit status of the process. A nil Err prints nothing: the reason was printed before.
 type ExitError struct {
 	Code int
 	Err  error
@@ -28,20 +28,20 @@ func (e *ExitError) Error() string {
 
 func (e *ExitError) Unwrap() error { return e.Err }
 
-// Usage is an error of the person who typed the command.
+// Usage returns an error about how a command was used: a flag, an argument or a setting.
 func Usage(format string, args ...any) error {
 	return &ExitError{Code: ExitUsage, Err: fmt.Errorf(format, args...)}
 }
 
-// Unreachable is an error about something that does not answer.
+// Unreachable returns an error about a database, Temporal or a gateway that cannot be reached.
 func Unreachable(format string, args ...any) error {
 	return &ExitError{Code: ExitUnreachable, Err: fmt.Errorf(format, args...)}
 }
 
-// Quiet ends the process with a status whose reason has been printed.
+// Quiet returns an error that ends the process with a status and prints nothing.
 func Quiet(code int) error { return &ExitError{Code: code} }
 
-// ExitCode returns the status for an error; ExitBad where it carries none.
+// ExitCode returns the exit status of an error; ExitBad if the error has none.
 func ExitCode(err error) int {
 	var e *ExitError
 	switch {

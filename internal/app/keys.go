@@ -30,7 +30,7 @@ func ParseWriteKeys(text string) (map[string]auth.Key, error) {
 			return nil, Usage("write key %d of TABI_WRITE_KEYS has no kind: give key=server or key=web:Event A|Event B", n+1)
 		}
 		if _, twice := keys[name]; twice {
-			return nil, Usage("write key %d of TABI_WRITE_KEYS stands there twice", n+1)
+			return nil, Usage("write key %d of TABI_WRITE_KEYS is listed twice", n+1)
 		}
 		kind, list, hasList := strings.Cut(kind, ":")
 		switch {
@@ -80,8 +80,8 @@ func ParseTokens(flag, text string) ([]auth.Token, error) {
 // minSecret is the shortest secret, in bytes.
 const minSecret = 16
 
-// SecretBytes is the installation's secret. Where none is given and the database is SQLite, one is made once
-// and kept, readable by its owner alone, beside it.
+// SecretBytes returns the installation's secret. If none is set and the database is SQLite, it creates one and stores it
+// in the data folder, readable by its owner only.
 func (c *Config) SecretBytes() ([]byte, error) {
 	if c.Secret != "" {
 		if len(c.Secret) < minSecret {
@@ -110,7 +110,7 @@ func (c *Config) SecretBytes() ([]byte, error) {
 	return data, nil
 }
 
-// makeSecret writes a new secret in one step, so that of two processes that start at once both use the first one's.
+// makeSecret creates a new secret atomically: of two processes that start at once, both use the first one's.
 func makeSecret(path string) ([]byte, error) {
 	raw := make([]byte, 32)
 	if _, err := rand.Read(raw); err != nil {

@@ -13,7 +13,7 @@ import (
 
 func now(c clock.Clock) time.Time { return clock.Now(c) }
 
-// compare fills what differs between two contents, by name.
+// compare fills Added, Changed and Removed with the differences between two contents, by name.
 func (p *Published) compare(old, content *journey.Content) {
 	if old == nil {
 		old = &journey.Content{}
@@ -25,7 +25,7 @@ func (p *Published) compare(old, content *journey.Content) {
 	changes(p, "policy", only(old.Policy), only(content.Policy))
 }
 
-// only is what there is one of, if there is.
+// only returns the policy as a map, so that it is compared like content that has names.
 func only(policy *journey.Policy) map[string]*journey.Policy {
 	if policy == nil {
 		return nil

@@ -27,7 +27,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Services is one process's share of tabi: connected, and ready to run its parts.
+// Services are the parts of one process of tabi, connected and ready to run.
 type Services struct {
 	Config   *Config
 	Log      *zap.Logger
@@ -39,7 +39,7 @@ type Services struct {
 	limits   *ratelimit.Limiter
 }
 
-// Connect reaches database and Temporal, in this order. The caller closes the Services.
+// Connect connects to the database, then to Temporal. The caller closes the Services.
 func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error) {
 	secret, err := c.SecretBytes()
 	if err != nil {
@@ -67,7 +67,7 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 	return s, nil
 }
 
-// closeTimeout bounds what is left to write at the end.
+// closeTimeout bounds the last writes when a process ends.
 const closeTimeout = 2 * time.Second
 
 // Close ends all connections.
@@ -116,12 +116,11 @@ func (s *Services) Reconciler() *background.Reconciler {
 }
 
 const (
-	// attemptGrace is how long running attempts to send may take when the process is asked to stop; then they
-	// are cut off, and settled as what they are: not sent, or unknown.
+	// attemptGrace is how long running attempts to send may take once the process is asked to stop. Then they are
+	// canceled and settled by what is known: not sent, or unknown.
 	attemptGrace = 5 * time.Second
-	// workerStop is how long a worker waits for what is in progress, attempts with their settling included. The
-	// SDK waits so long for each of its parts in turn, so that it may become more; StopWithin has the last
-	// word.
+	// workerStop is how long a worker waits for what is in progress, including attempts to send and their settling.
+	// The SDK waits that long for each of its parts in turn, so the total may be more; StopWithin bounds it.
 	workerStop = 7 * time.Second
 )
 
@@ -147,7 +146,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	}
 	defer func() {
 		if err := s.Config.Build.registry().Close(opened); err != nil {
-			s.Log.Warn("closing the channels", zap.Error(err))
+			s.Log.Warn("could not close the channels", zap.Error(err))
 		}
 	}()
 	c := s.Config
@@ -179,18 +178,18 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		Limits: s.limits,
 	}))
 	if err := w.Start(); err != nil {
-		return fmt.Errorf("the worker does not start: %w", err)
+		return fmt.Errorf("cannot start the worker: %w", err)
 	}
 	defer w.Stop()
 	select {
 	case err := <-fatal:
-		return fmt.Errorf("the worker cannot go on: %w", err)
+		return fmt.Errorf("the worker cannot continue: %w", err)
 	case <-ctx.Done():
 		return nil
 	}
 }
 
-// Gateway builds the HTTP side. In dev it lets this machine in without keys, and serves the pages of dev.
+// Gateway builds the HTTP server. In dev, it accepts requests without keys and serves the pages of dev.
 func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Gateway, error) {
 	c := s.Config
 	keys, err := c.Keys()
@@ -225,7 +224,7 @@ func (b Build) render(ctx context.Context, r inbound.Rendering) (map[string]stri
 	return activities.RenderNow(ctx, b.registry().Spec(r.Channel), r.Message, r.Tone, r.Language, r.Vars)
 }
 
-// CheckServe names everything that serve lacks to start closed to strangers, before anything is connected to.
+// CheckServe returns an error that names every key, token or secret that is missing for serve to start securely.
 func (c *Config) CheckServe() error {
 	if c.Insecure {
 		return nil
@@ -241,12 +240,12 @@ func (c *Config) CheckServe() error {
 		}
 	}
 	if len(missing) > 0 {
-		return Usage("serve does not start open to strangers (--insecure does):\n%w", errors.Join(missing...))
+		return Usage("serve does not start without keys, tokens and a secret, unless --insecure is set:\n%w", errors.Join(missing...))
 	}
 	return nil
 }
 
-// Listen opens the gateway's address and fills PublicURL where none is given.
+// ListenHTTP listens on the gateway's address, and sets PublicURL if it is empty.
 func (c *Config) ListenHTTP() (net.Listener, error) {
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
@@ -258,7 +257,7 @@ func (c *Config) ListenHTTP() (net.Listener, error) {
 	return l, nil
 }
 
-// localURL is how a listener is reached from this machine.
+// localURL returns the address at which a listener is reached from this machine.
 func localURL(a net.Addr) string {
 	host, port, err := net.SplitHostPort(a.String())
 	if err != nil {
@@ -290,7 +289,7 @@ func (s *Services) WorkerHealth(ctx context.Context, l net.Listener) error {
 	return gateway.ServeOn(ctx, gateway.Server("", mux), l)
 }
 
-// RunAll runs parts side by side until ctx ends or one fails; then all are stopped and waited for.
+// RunAll runs parts side by side until ctx ends or a part returns. Then it stops all parts and waits for them.
 func RunAll(ctx context.Context, parts ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -20,13 +20,13 @@ const (
 	Temporal // how to reach it
 	HTTP     // the gateway's
 	Channels // e-mail, push, sms, webhook, calls
-	Work     // the worker's sizes
+	Work     // the worker's concurrency
 	Relay
 	Time  // the virtual clock
-	Words // what tells intent from words
+	Words // the classifier of texts
 )
 
-// setting is a line of the one table of settings.
+// setting is a line of the table of settings.
 type setting struct {
 	group Groups
 	flag  string
@@ -35,7 +35,7 @@ type setting struct {
 	bind  func(fs *pflag.FlagSet, name, usage string)
 }
 
-// settings is the table. Defaults stand in bind; --help prints all of it.
+// settings returns the table of settings. bind has the defaults; --help prints all of it.
 func (c *Config) settings() []setting {
 	str := func(p *string, def string) func(*pflag.FlagSet, string, string) {
 		return func(fs *pflag.FlagSet, n, u string) { fs.StringVar(p, n, def, u) }
@@ -60,7 +60,7 @@ func (c *Config) settings() []setting {
 			Storage,
 			"secret",
 			"TABI_SECRET",
-			"signs links and sessions, at least 16 bytes; generated once where the database is SQLite",
+			"signs links and sessions, at least 16 bytes; empty: generated once with SQLite, required with PostgreSQL",
 			hid(&c.Secret),
 		},
 
@@ -71,98 +71,116 @@ func (c *Config) settings() []setting {
 			Temporal,
 			"temporal-address",
 			"TEMPORAL_ADDRESS",
-			"host:port of Temporal; all TEMPORAL_* variables and profiles of its command line count too",
+			"host:port of Temporal; the other TEMPORAL_* variables and the profiles of Temporal's CLI apply too",
 			str(&c.TemporalAddr, ""),
 		},
-		{Temporal, "temporal-namespace", "TEMPORAL_NAMESPACE", "namespace", str(&c.TemporalNS, "")},
+		{Temporal, "temporal-namespace", "TEMPORAL_NAMESPACE", "namespace on Temporal", str(&c.TemporalNS, "")},
 		{
 			Temporal | Storage,
 			"connect-timeout",
 			"TABI_CONNECT_TIMEOUT",
-			"how long a start waits for database and Temporal",
+			"how long to wait for the database and Temporal at start",
 			dur(&c.ConnectTimeout, time.Minute),
 		},
 
-		{HTTP, "listen", "TABI_LISTEN", "address of the gateway", str(&c.Listen, ":8080")},
+		{HTTP, "listen", "TABI_LISTEN", "address to listen on, host:port", str(&c.Listen, ":8080")},
 		{
 			HTTP | Channels,
 			"public-url",
 			"TABI_PUBLIC_URL",
-			"how browsers and mail programs reach the gateway; empty: http:// and its address",
+			"URL at which customers' browsers and mail programs reach the gateway; empty: http:// and the listen address",
 			str(&c.PublicURL, ""),
 		},
 		{
 			HTTP,
 			"write-keys",
 			"TABI_WRITE_KEYS",
-			"comma list of key=server and key=web:Event A|Event B, or @FILE with one a line",
+			"write keys: a comma-separated list of key=server and key=web:Event A|Event B, or @FILE with one per line",
 			hid(&c.WriteKeys),
 		},
-		{HTTP, "agent-tokens", "TABI_AGENT_TOKENS", "comma list of [name=]token for the inbox and metrics, or @FILE", hid(&c.AgentTokens)},
-		{HTTP, "admin-tokens", "TABI_ADMIN_TOKENS", "comma list of [name=]token for the admin API too, or @FILE", hid(&c.AdminTokens)},
+		{
+			HTTP,
+			"agent-tokens",
+			"TABI_AGENT_TOKENS",
+			"tokens for the inbox and the metrics: a comma-separated list of [name=]token, or @FILE with one per line",
+			hid(&c.AgentTokens),
+		},
+		{
+			HTTP,
+			"admin-tokens",
+			"TABI_ADMIN_TOKENS",
+			"tokens for the admin API, the inbox and the metrics: a list as for agent-tokens",
+			hid(&c.AdminTokens),
+		},
 		{
 			HTTP,
 			"temporal-ui",
 			"TABI_TEMPORAL_UI",
-			"the Temporal UI's list of workflows, for links in pages: https://host/namespaces/default/workflows; empty: no links",
+			"URL of the Temporal UI's list of workflows, for links in pages: https://host/namespaces/default/workflows; empty: no links",
 			str(&c.TemporalUI, ""),
 		},
 		{
 			HTTP,
 			"max-backlog",
 			"TABI_MAX_BACKLOG",
-			"outbox entries that may wait before events are answered 429; 0: any number",
+			"outbox entries above which new events are refused with status 429; 0: no limit",
 			num(&c.MaxPending, 100_000),
 		},
-		{HTTP, "insecure", "TABI_INSECURE", "start without write keys and tokens: what has none is open to everyone", yes(&c.Insecure)},
+		{HTTP, "insecure", "TABI_INSECURE", "start without write keys and tokens; what has none is open to everyone", yes(&c.Insecure)},
 
 		{
 			Channels,
 			"smtp-url",
 			"TABI_SMTP_URL",
-			"mail server: smtp://user:password@host:port or smtps://…; ?tls=required or off",
+			"mail server: smtp://user:password@host:port or smtps://…, with ?tls=required or ?tls=off; empty: e-mail is not configured",
 			hid(&c.secrets.smtp),
 		},
-		{Channels, "mail-from", "TABI_MAIL_FROM", `sender: "Shop <shop@example.com>"`, str(&ch.MailFrom, "")},
+		{Channels, "mail-from", "TABI_MAIL_FROM", `sender of e-mails: "Shop <shop@example.com>"`, str(&ch.MailFrom, "")},
 		{
 			Channels,
 			"smtp-connections",
 			"TABI_SMTP_CONNECTIONS",
-			"connections to the mail server at once",
+			"number of concurrent connections to the mail server",
 			num(&ch.SMTPConnections, channels.DefaultSMTPConnections),
 		},
 		{
 			Channels,
 			"fcm-credentials",
 			"TABI_FCM_CREDENTIALS",
-			"service account of Firebase Cloud Messaging: its JSON file, or the JSON",
+			"service account of Firebase Cloud Messaging, as a JSON file or the JSON itself; empty: push is not configured",
 			hid(&c.secrets.fcm),
 		},
-		{Channels, "fcm-project", "TABI_FCM_PROJECT", "Firebase project; empty: the credentials' own", str(&ch.FCMProject, "")},
-		{Channels, "fcm-url", "TABI_FCM_URL", "where pushes are sent; empty: Google's", str(&ch.FCMURL, "")},
-		{Channels, "sms-url", "TABI_SMS_URL", "provider of text messages, posted to", str(&ch.SMSURL, "")},
-		{Channels, "sms-secret", "TABI_SMS_SECRET", "signs them: whsec_…", hid(&c.secrets.sms)},
+		{Channels, "fcm-project", "TABI_FCM_PROJECT", "Firebase project; empty: that of the credentials", str(&ch.FCMProject, "")},
+		{Channels, "fcm-url", "TABI_FCM_URL", "URL to send pushes to; empty: Google's", str(&ch.FCMURL, "")},
+		{
+			Channels,
+			"sms-url",
+			"TABI_SMS_URL",
+			"URL of the SMS provider, which gets a POST per message; empty: SMS is not configured",
+			str(&ch.SMSURL, ""),
+		},
+		{Channels, "sms-secret", "TABI_SMS_SECRET", "signs the requests to the SMS provider: whsec_…", hid(&c.secrets.sms)},
 		{
 			Channels,
 			"webhook-secret",
 			"TABI_WEBHOOK_SECRET",
-			"signs webhooks: whsec_…; several with spaces or commas",
+			"signs webhooks: whsec_…; several are separated by spaces or commas",
 			hid(&c.secrets.webhook),
 		},
 		{
 			Channels,
 			"webhook-allow-private",
 			"TABI_WEBHOOK_ALLOW_PRIVATE",
-			"let webhooks go to loopback and private addresses",
+			"allow webhooks to loopback and private addresses",
 			yes(&ch.WebhookAllowPrivate),
 		},
-		{Channels, "send-timeout", "TABI_SEND_TIMEOUT", "longest attempt to send", dur(&ch.Timeout, channels.DefaultTimeout)},
+		{Channels, "send-timeout", "TABI_SEND_TIMEOUT", "how long one attempt to send may take", dur(&ch.Timeout, channels.DefaultTimeout)},
 
 		{
 			Channels,
 			"call-allowlist",
 			"TABI_CALL_ALLOWLIST",
-			"hosts, IP addresses and CIDR ranges that call steps may reach although they are private: comma list",
+			"private hosts, IP addresses and CIDR ranges that call steps may reach, separated by commas; empty: none",
 			str(&c.CallAllow, ""),
 		},
 
@@ -170,28 +188,28 @@ func (c *Config) settings() []setting {
 			Channels,
 			"rate-limits",
 			"TABI_RATE_LIMITS",
-			"most that providers are sent by all workers together: comma list of channel=number/s, /m or /h, " +
-				"channel:sender=… or webhook:host=…; call for call steps: email=50/s,email:shop@example.com=10/s",
+			"limits for providers, over all workers together: a comma-separated list of channel=number/s, /m or /h, " +
+				"channel:sender=… or webhook:host=…, with call for call steps, as in email=50/s,email:shop@example.com=10/s; empty: none",
 			str(&c.Rates, ""),
 		},
 
-		{Relay, "relay-workers", "TABI_RELAY_WORKERS", "enrollments that are delivered to at once", num(&c.RelayWorkers, 32)},
+		{Relay, "relay-workers", "TABI_RELAY_WORKERS", "number of enrollments to deliver to at once", num(&c.RelayWorkers, 32)},
 		{
 			Relay,
 			"decision-retention",
 			"TABI_DECISION_RETENTION",
-			"days that decisions are kept, in virtual time; 0: forever",
+			"days to keep decisions, in virtual time; 0: forever",
 			num(&c.KeepDays, int(engine.DefaultKeep/(24*time.Hour))),
 		},
-		{Work, "workflow-tasks", "TABI_WORKFLOW_TASKS", "workflow tasks at once", num(&c.WorkflowTasks, 200)},
-		{Work, "activities", "TABI_ACTIVITIES", "activities at once", num(&c.Activities, 100)},
-		{Work, "local-activities", "TABI_LOCAL_ACTIVITIES", "local activities at once", num(&c.LocalActivities, 200)},
-		{Work, "sticky-cache", "TABI_STICKY_CACHE", "runs kept in memory", num(&c.StickyCache, 5000)},
+		{Work, "workflow-tasks", "TABI_WORKFLOW_TASKS", "number of concurrent workflow tasks, at least 2", num(&c.WorkflowTasks, 200)},
+		{Work, "activities", "TABI_ACTIVITIES", "number of concurrent activities", num(&c.Activities, 100)},
+		{Work, "local-activities", "TABI_LOCAL_ACTIVITIES", "number of concurrent local activities", num(&c.LocalActivities, 200)},
+		{Work, "sticky-cache", "TABI_STICKY_CACHE", "number of workflow runs to keep in memory", num(&c.StickyCache, 5000)},
 		{
 			Work,
 			"metrics-listen",
 			"TABI_METRICS_LISTEN",
-			"address of the worker's /healthz, /readyz and /metrics; empty: none",
+			"address of the worker's /healthz, /readyz and /metrics, host:port; empty: none",
 			str(&c.MetricsListen, ":9090"),
 		},
 
@@ -199,17 +217,23 @@ func (c *Config) settings() []setting {
 			Words,
 			"classifier-url",
 			"TABI_CLASSIFIER_URL",
-			"server asked what customers' messages are about before the built-in classifier: …/chat/completions in OpenAI's form, any " +
-				"other gets {text, intents}; empty: none",
+			"server that classifies customers' messages, tried before the built-in classifier: …/chat/completions is called as OpenAI's " +
+				"API, any other URL with {text, intents}; empty: none",
 			hid(&c.secrets.classifierURL),
 		},
-		{Words, "classifier-token", "TABI_CLASSIFIER_TOKEN", "its bearer token", hid(&c.secrets.classifier)},
-		{Words, "classifier-model", "TABI_CLASSIFIER_MODEL", "model of a chat; empty: gpt-4o-mini", str(&c.Classifier.Model, "")},
+		{Words, "classifier-token", "TABI_CLASSIFIER_TOKEN", "bearer token of the classifier server", hid(&c.secrets.classifier)},
+		{
+			Words,
+			"classifier-model",
+			"TABI_CLASSIFIER_MODEL",
+			"model to request from …/chat/completions; empty: gpt-4o-mini",
+			str(&c.Classifier.Model, ""),
+		},
 		{
 			Words,
 			"classifier-timeout",
 			"TABI_CLASSIFIER_TIMEOUT",
-			"how long its answer may take; then, and where it fails, the built-in one is asked",
+			"how long the classifier server may take; after that, or if it fails, the built-in classifier is used",
 			dur(&c.Classifier.Timeout, httpclassifier.DefaultTimeout),
 		},
 
@@ -217,14 +241,14 @@ func (c *Config) settings() []setting {
 			Time,
 			"time-scale",
 			"TABI_TIME_SCALE",
-			"virtual seconds per second: 3600 runs an hour in a second; 0: as the data has it",
+			"virtual seconds per real second: 3600 runs an hour in a second; 0: as stored in the data",
 			func(fs *pflag.FlagSet, n, u string) { fs.Float64Var(&c.TimeScale, n, 0, u) },
 		},
 		{
 			Time,
 			"time-origin",
 			"TABI_TIME_ORIGIN",
-			"date or RFC 3339 time at which virtual time starts; empty: now, or as the data has it",
+			"date or RFC 3339 time at which virtual time starts; empty: as stored in the data, or now",
 			str(&c.TimeOrigin, ""),
 		},
 	}

@@ -11,9 +11,8 @@ import (
 // stopLimit is how long a process may take to end once it is asked to.
 const stopLimit = 9500 * time.Millisecond
 
-// StopWithin ends the process hard where it has not ended by itself within ten seconds of ctx's end, because
-// something hangs that cannot be called back. Nothing is lost by that, as after a crash. The caller calls stop
-// when it has ended in time.
+// StopWithin exits the process if it has not ended within stopLimit of ctx's end, because some work hangs and cannot be
+// canceled. Nothing is lost: the work resumes as after a crash. The caller calls stop when it has ended in time.
 func StopWithin(ctx context.Context, log *zap.Logger) (stop func()) {
 	ended := make(chan struct{})
 	go func() {

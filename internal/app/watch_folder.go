@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
-// folderPause is how often a journeys folder is looked at.
+// folderPause is the pause between two looks at a journeys folder.
 const folderPause = time.Second
 
 // folder is a journeys folder that dev keeps published.
@@ -15,10 +15,10 @@ type folder struct {
 	dev      *Dev
 	services *Services
 	seen     string // fingerprint of what was last checked
-	broken   string // why it could not be read, said once
+	broken   string // the last reading error, which is reported once
 }
 
-// first publishes what is there. A folder with errors does not keep dev from starting: the release before stays.
+// first publishes the folder. A folder with errors does not keep dev from starting: the previous release stays in effect.
 func (f *folder) first(ctx context.Context) error {
 	if f.dev.Journeys == "" {
 		return nil

@@ -28,8 +28,8 @@ type Comparison struct {
 	NoBase bool  `json:"-"` // there is no old side: Ask compares with the revisions that are open
 }
 
-// Compare reads both sides (args: old and new; HEAD and journeys by default) and writes errors of theirs to w.
-// An error of the new side ends the comparison; of the old side, what does not compile is left out.
+// Compare reads both sides (args: old and new; default HEAD and journeys) and writes their diagnostics to w. An error of
+// the new side ends the comparison. What does not compile on the old side is left out and listed in Unread.
 func Compare(ctx context.Context, w io.Writer, b app.Build, args []string, live bool, renamed map[string]string) (*Comparison, error) {
 	oldArg, newArg := "HEAD", "journeys"
 	if len(args) > 0 {
@@ -46,7 +46,7 @@ func Compare(ctx context.Context, w io.Writer, b app.Build, args []string, live 
 		if err := to.Errors.Text(w); err != nil {
 			return nil, err
 		}
-		return nil, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s has errors: mend them first", to.label)}
+		return nil, &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%s has errors: fix them first", to.label)}
 	}
 	out := &Comparison{To: to, NoBase: live && len(args) == 0}
 	out.New, out.Diff = to.label, diff.Diff{
@@ -59,7 +59,7 @@ func Compare(ctx context.Context, w io.Writer, b app.Build, args []string, live 
 	}
 	from, err := ReadSide(ctx, b, oldArg, folderOf(newArg))
 	if err != nil && len(args) == 0 {
-		return nil, app.Usage("there is no old side: %w; name a folder, a file or a git revision", err)
+		return nil, app.Usage("there is nothing to compare with: %w; name a folder, a file or a git revision", err)
 	}
 	if err != nil {
 		return nil, err
@@ -91,8 +91,8 @@ func Compare(ctx context.Context, w io.Writer, b app.Build, args []string, live 
 	return out, err
 }
 
-// narrow keeps what is about one journey or message. The whole was compared: a journey's diff names the changes of
-// its messages.
+// narrow keeps the changes of one journey or message. The whole folders were compared, because the diff of a journey
+// names the changes of its messages.
 func (r *Comparison) narrow(name string, message bool) {
 	r.To.only = name
 	r.Journeys = slices.DeleteFunc(r.Journeys, func(d diff.JourneyDiff) bool { return message || d.Journey != name })

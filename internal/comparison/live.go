@@ -16,21 +16,21 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// LiveJourney is where a journey's open enrollments stand, and what moving them to the new side would mean.
+// LiveJourney counts a journey's open enrollments by step, and says what moving them to the new side would mean.
 type LiveJourney struct {
-	Journey   string         `json:"journey"`
-	New       string         `json:"new,omitempty"` // revision; empty: the new side has no such journey
-	Instances int64          `json:"instances"`
-	Revisions []LiveRevision `json:"revisions"`
+	Journey     string         `json:"journey"`
+	New         string         `json:"new,omitempty"` // revision; empty: the new side has no such journey
+	Enrollments int64          `json:"enrollments"`
+	Revisions   []LiveRevision `json:"revisions"`
 }
 
 // LiveRevision is a revision with open enrollments.
 type LiveRevision struct {
-	Revision  string            `json:"revision"`
-	Instances int64             `json:"instances"`
-	Temporal  *int64            `json:"temporal,omitempty"` // what visibility counts, where it was asked
-	Diff      *diff.JourneyDiff `json:"diff,omitempty"`     // to the new side, where there is no old one
-	Steps     []LiveStep        `json:"steps"`
+	Revision    string            `json:"revision"`
+	Enrollments int64             `json:"enrollments"`
+	Temporal    *int64            `json:"temporal,omitempty"` // what visibility counts, where it was asked
+	Diff        *diff.JourneyDiff `json:"diff,omitempty"`     // to the new side, where there is no old one
+	Steps       []LiveStep        `json:"steps"`
 }
 
 // LiveStep is a step with open enrollments.
@@ -38,7 +38,7 @@ type LiveStep struct {
 	diff.StepMove
 	AwaitingGoal bool  `json:"awaiting_goal,omitempty"`
 	Holdout      bool  `json:"holdout,omitempty"`
-	Instances    int64 `json:"instances"`
+	Enrollments  int64 `json:"enrollments"`
 }
 
 // Ask fills Live, and counts the enrollments that could not move.
@@ -61,19 +61,20 @@ func (r *Comparison) Ask(ctx context.Context, gw api.Caller, cfg *app.Config, re
 			return 0, err
 		}
 		stuck += n
-		if j.Instances > 0 {
+		if j.Enrollments > 0 {
 			r.Live = append(r.Live, j)
 		}
 	}
 	if len(r.Live) > 0 {
 		if err := crossCheck(ctx, cfg, r.Live); err != nil {
-			r.Note = fmt.Sprintf("Temporal was not asked, the counts are the store's: %v", err)
+			r.Note = fmt.Sprintf("the counts are the store's, because Temporal could not be asked: %v", err)
 		}
 	}
 	return stuck, nil
 }
 
-// judge says for each step of each revision what a move to the new side would mean.
+// judge returns, for each step of each revision, what a move to the new side would mean, and the number of enrollments
+// that could not move.
 func (r *Comparison) judge(s api.JourneyStepCounts, renamed map[string]string) (j LiveJourney, stuck int64, err error) {
 	j = LiveJourney{Journey: s.Journey, Revisions: []LiveRevision{}}
 	now := r.To.content.Journeys[s.Journey]
@@ -93,20 +94,25 @@ func (r *Comparison) judge(s api.JourneyStepCounts, renamed map[string]string) (
 			out.Diff = &d
 		}
 		for _, step := range rev.Steps {
-			one := LiveStep{StepMove: moves[step.Step], AwaitingGoal: step.AwaitingGoal, Holdout: step.Holdout, Instances: step.Enrollments}
-			out.Instances += step.Enrollments
+			one := LiveStep{
+				StepMove:     moves[step.Step],
+				AwaitingGoal: step.AwaitingGoal,
+				Holdout:      step.Holdout,
+				Enrollments:  step.Enrollments,
+			}
+			out.Enrollments += step.Enrollments
 			if one.Refused != "" {
 				stuck += step.Enrollments
 			}
 			out.Steps = append(out.Steps, one)
 		}
-		j.Instances += out.Instances
+		j.Enrollments += out.Enrollments
 		j.Revisions = append(j.Revisions, out)
 	}
 	return j, stuck, nil
 }
 
-// askTimeout bounds the question to Temporal: what the store knows is returned without its answer too.
+// askTimeout bounds the query to Temporal. Without its answer, only what the store knows is returned.
 const askTimeout = 5 * time.Second
 
 // crossCheck asks Temporal's visibility how many enrollments of each revision run.

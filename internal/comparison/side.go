@@ -1,5 +1,5 @@
-// Package comparison compares two journeys folders, files or git revisions in meaning, and says what an edit would do to
-// the open enrollments of a gateway.
+// Package comparison compares the meaning of two journeys folders, files or git revisions, and reports how an edit would
+// affect the open enrollments of a gateway.
 package comparison
 
 import (
@@ -22,7 +22,7 @@ import (
 
 // Side is a journeys folder as it is, or was.
 type Side struct {
-	label   string // as the user knows it
+	label   string // as the user named it
 	only    string // a file's name without folder and extension, where one was named
 	message bool   // only is a message
 	content *journey.Content
@@ -39,7 +39,7 @@ func ReadSide(ctx context.Context, b app.Build, arg, folder string) (*Side, erro
 	root := filepath.Clean(arg)
 	if !info.IsDir() {
 		if ext := filepath.Ext(arg); ext != ".yaml" && ext != ".yml" {
-			return nil, app.Usage("%s is no YAML file", arg)
+			return nil, app.Usage("%s is not a YAML file", arg)
 		}
 		root = app.FolderOf(arg)
 		s.narrow(filepath.ToSlash(arg))
@@ -72,7 +72,7 @@ func (s *Side) check(b app.Build, files []lint.File) error {
 	return nil
 }
 
-// broken are the journeys and messages that do not compile, by the names of their files.
+// broken returns the journeys and messages that do not compile, by the names of their files.
 func (s *Side) broken() []string {
 	var out []string
 	for _, d := range s.Errors {
@@ -82,8 +82,8 @@ func (s *Side) broken() []string {
 	return slices.Compact(out)
 }
 
-// brokenRules are the files of intents, actions and policy that do not compile. Whatever of them did would look
-// as if the rest had been added.
+// brokenRules returns the files of intents, actions and policy that do not compile. Comparing the part that does would
+// make the rest look added.
 func (s *Side) brokenRules() []string {
 	var out []string
 	for _, d := range s.Errors {
@@ -98,7 +98,7 @@ func (s *Side) brokenRules() []string {
 	return slices.Compact(out)
 }
 
-// folderOf is the folder that belongs to the other side of a comparison.
+// folderOf returns the folder to read from a revision without a path: that of the other side of the comparison.
 func folderOf(arg string) string {
 	if info, err := os.Stat(arg); err == nil && info.IsDir() {
 		return arg
@@ -124,7 +124,7 @@ func readRevision(ctx context.Context, b app.Build, arg, folder string) (*Side, 
 	if err != nil {
 		var gone *exec.Error
 		if errors.As(err, &gone) {
-			return nil, app.Usage("cannot read %s: no such file or folder, and there is no git to ask for a revision", arg)
+			return nil, app.Usage("cannot read %s: there is no such file or folder, and git is not installed to look for a revision", arg)
 		}
 		return nil, app.Usage("cannot read %s: no such file, folder or git revision", arg)
 	}
@@ -192,11 +192,11 @@ func readTree(ctx context.Context, dir, tree, rev string) ([]lint.File, error) {
 		head, rest, ok := bytes.Cut(data, []byte("\n"))
 		f := bytes.Fields(head)
 		if !ok || len(f) != 3 {
-			return nil, app.Usage("cannot read %s: git does not give it", files[i].Name)
+			return nil, app.Usage("cannot read %s: git does not return it", files[i].Name)
 		}
 		size, err := strconv.Atoi(string(f[2]))
 		if err != nil || size+1 > len(rest) {
-			return nil, app.Usage("cannot read %s: git breaks off", files[i].Name)
+			return nil, app.Usage("cannot read %s: the output of git ends early", files[i].Name)
 		}
 		files[i].Data, data = rest[:size], rest[size+1:]
 	}

@@ -58,7 +58,7 @@ func (s *suite) migrates(m enrollment.Migration) []string {
 	m.Journey = "cart"
 	page, err := s.Enrollments.Migrate(s.ctx, noon, m)
 	s.must(err)
-	return lines(page.Instances)
+	return lines(page.Migrations)
 }
 
 func lines(all []enrollment.MigrationStatus) []string {
@@ -201,7 +201,7 @@ func TestMigratePages(t *testing.T) {
 		for after := ""; ; pages++ {
 			page, err := s.Enrollments.Migrate(s.ctx, noon, enrollment.Migration{Journey: "cart", After: after, Limit: 2})
 			s.must(err)
-			all = append(all, lines(page.Instances)...)
+			all = append(all, lines(page.Migrations)...)
 			if after = page.Next; after == "" {
 				break
 			}

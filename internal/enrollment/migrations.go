@@ -29,7 +29,7 @@ func scanMoving(r sqldb.Scanner) (MigrationStatus, error) {
 func (s *Room) Migrate(ctx context.Context, now time.Time, m Migration) (MigrationPage, error) {
 	var page MigrationPage
 	look := func(tx sqldb.Conn, b *unit.Unit) error {
-		page = MigrationPage{Instances: []MigrationStatus{}}
+		page = MigrationPage{Migrations: []MigrationStatus{}}
 		rel, err := s.db.Current(ctx, tx)
 		if err != nil {
 			return err
@@ -71,14 +71,14 @@ func (s *Room) Migrate(ctx context.Context, now time.Time, m Migration) (Migrati
 		}
 		for _, e := range all {
 			if ordered, ok := before[e.ID]; ok && ordered.State == MigrationOrdered {
-				page.Instances = append(page.Instances, ordered)
+				page.Migrations = append(page.Migrations, ordered)
 				continue
 			}
 			one, err := s.moving(ctx, tx, e, to, m.Renamed)
 			if err != nil {
 				return err
 			}
-			page.Instances = append(page.Instances, one)
+			page.Migrations = append(page.Migrations, one)
 			if b == nil {
 				continue
 			}

@@ -36,6 +36,6 @@ type MigrationStatus struct {
 
 // MigrationPage is a page of a migration; Next is the After of the next page, empty at the end.
 type MigrationPage struct {
-	Instances []MigrationStatus
-	Next      string
+	Migrations []MigrationStatus
+	Next       string
 }

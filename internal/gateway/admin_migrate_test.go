@@ -123,7 +123,7 @@ func TestAdminMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := h.store.Enrollments.RecordMigration(ctx, instant, contract.Move{Ref: refs["ben"], To: second,
-		Refused: "a send is under way"}); err != nil {
+		Refused: "a send is in progress"}); err != nil {
 		t.Fatal(err)
 	}
 	h.asks("GET", api.ListMigrations.Path+"?journey=nudge&limit=2", "", &moves)
@@ -135,7 +135,7 @@ func TestAdminMigrate(t *testing.T) {
 	for _, m := range moves.Migrations {
 		states[m.Customer] = m.State + " " + m.Target + " " + m.Reason
 	}
-	if states["ana"] != "moved answer " || states["ben"] != "refused answer a send is under way" || states["cid"] != "ordered  " {
+	if states["ana"] != "moved answer " || states["ben"] != "refused answer a send is in progress" || states["cid"] != "ordered  " {
 		t.Errorf("what became of the orders: %q", states)
 	}
 

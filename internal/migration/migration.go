@@ -23,9 +23,9 @@ type Migration struct {
 	Journey  string
 	Renamed  map[string]string // step ids: old to new
 	DryRun   bool              // for the report only: Survey changes nothing in any case
-	NoWait   bool              // Run does not wait for the answers
+	NoWait   bool              // Run does not wait until the enrollments have moved
 	Rate     float64           // moves requested per second at most
-	Patience time.Duration     // how long Run waits when nobody answers any more
+	Patience time.Duration     // how long Run waits while no enrollment answers
 	Progress func(part float64, words string)
 
 	Warnings []string // found by Survey
@@ -33,13 +33,13 @@ type Migration struct {
 	waiting map[string]api.MigrationStatus // moves requested, by enrollment, until they are answered
 }
 
-// pageSize is how many enrollments are requested at once.
+// pageSize is the number of enrollments per request.
 const pageSize = 1000
 
-// askPause is how long it is between two looks at what became of the orders.
+// askPause is the pause between two requests for the results of the moves.
 const askPause = 250 * time.Millisecond
 
-// Survey says what would happen, and to whom; nothing changes.
+// Survey reports which enrollments would move and which would stay. It changes nothing.
 func (m *Migration) Survey(ctx context.Context) (Report, error) {
 	r := Report{Journey: m.Journey, DryRun: m.DryRun, Impact: []Impact{}, Stayed: []api.MigrationStatus{}}
 	list, err := api.GetStepCounts.Call(ctx, m.Gateway, api.JourneyFilter{Journey: m.Journey})
@@ -79,7 +79,7 @@ func (m *Migration) Survey(ctx context.Context) (Report, error) {
 		}
 	}
 	for i, n := range found {
-		i.Instances = n
+		i.Enrollments = n
 		r.Impact = append(r.Impact, i)
 	}
 	slices.SortFunc(r.Impact, func(a, b Impact) int {
@@ -93,8 +93,8 @@ func (m *Migration) Survey(ctx context.Context) (Report, error) {
 	return r, nil
 }
 
-// suggestions compares the revisions with open enrollments with the current one: it finds which steps look
-// renamed, what customers may not expect, and slips in the names of steps.
+// suggestions compares the revisions that have open enrollments with the current one. It returns, by revision and step,
+// the step that looks like a renamed one, and fills Warnings. A name in Renamed that no revision has is an error.
 func (m *Migration) suggestions(s api.JourneyStepCounts) (map[[2]string]string, error) {
 	var now *journey.Definition
 	known := map[string]bool{}
@@ -112,7 +112,7 @@ func (m *Migration) suggestions(s api.JourneyStepCounts) (map[[2]string]string, 
 	}
 	for _, old := range slices.Sorted(maps.Keys(m.Renamed)) {
 		if !known[old] {
-			return nil, app.Usage("--step %s=%s: no revision with open instances has a step %q", old, m.Renamed[old], old)
+			return nil, app.Usage("--step %s=%s: no revision with open enrollments has a step %q", old, m.Renamed[old], old)
 		}
 	}
 	out := map[[2]string]string{}
@@ -225,7 +225,7 @@ func (m *Migration) answers(ctx context.Context, r *Report) error {
 }
 
 // look reads the results of the requests after an enrollment, and returns the enrollment up to which all are settled. A
-// request that is gone is one of an enrollment that ended.
+// request that is no longer there belongs to an enrollment that ended.
 func (m *Migration) look(ctx context.Context, behind string, r *Report) (string, error) {
 	expected := slices.Sorted(maps.Keys(m.waiting))
 	settled, at := true, behind
@@ -259,7 +259,8 @@ func (m *Migration) look(ctx context.Context, behind string, r *Report) (string,
 	}
 }
 
-// gone takes those off the list that should have stood before id, and are not there any more; empty: all.
+// gone counts the expected enrollments before id (empty: all) as ended, because the list no longer has them. It returns
+// the rest of expected.
 func (m *Migration) gone(expected []string, id string, r *Report) []string {
 	for len(expected) > 0 && (id == "" || expected[0] < id) {
 		if _, waits := m.waiting[expected[0]]; waits {

@@ -10,15 +10,15 @@ import (
 
 // Impact is what a migration would do to the enrollments at one step of one revision.
 type Impact struct {
-	From      string `json:"from"` // revision
-	Step      string `json:"step,omitempty"`
-	Target    string `json:"target,omitempty"`
-	Reason    string `json:"reason,omitempty"`  // why they stay
-	Suggest   string `json:"suggest,omitempty"` // the step that looks like it
-	Instances int    `json:"instances"`
+	From        string `json:"from"` // revision
+	Step        string `json:"step,omitempty"`
+	Target      string `json:"target,omitempty"`
+	Reason      string `json:"reason,omitempty"`  // why they stay
+	Suggest     string `json:"suggest,omitempty"` // the step that looks like it
+	Enrollments int    `json:"enrollments"`
 }
 
-// Report is the result of a survey or of a run.
+// Report is the result of Survey and Run.
 type Report struct {
 	Journey string                `json:"journey"`
 	To      string                `json:"to"` // revision
@@ -36,14 +36,14 @@ type Report struct {
 func (r Report) Movable() (n int) {
 	for _, i := range r.Impact {
 		if i.Reason == "" {
-			n += i.Instances
+			n += i.Enrollments
 		}
 	}
 	return n
 }
 
-// StepMoves compares a live revision with a definition (nil: the journey is taken out) and returns where each
-// of its steps leads, by step.
+// StepMoves compares a live revision with a definition (nil: the journey is removed) and returns the diff and the move
+// of each step, by step id.
 func StepMoves(
 	rev api.RevisionStepCounts,
 	now *journey.Definition,

@@ -38,7 +38,7 @@ func TestMigrationCommands(t *testing.T) {
 			b.play("the start", b.settled)
 			b.publish(greetingRevised)
 			page, err := b.store.Enrollments.Migrate(t.Context(), at, enrollment.Migration{Journey: "greeting", By: "me"})
-			if err != nil || len(page.Instances) != 1 || page.Instances[0].State != enrollment.MigrationOrdered {
+			if err != nil || len(page.Migrations) != 1 || page.Migrations[0].State != enrollment.MigrationOrdered {
 				t.Fatal(page, err)
 			}
 			b.fake.update = c.update
@@ -46,7 +46,7 @@ func TestMigrationCommands(t *testing.T) {
 			b.fake.mu.Lock()
 			order := b.fake.orders[0]
 			b.fake.mu.Unlock()
-			if p, err := journey.Load(order.Definition, page.Instances[0].To); err != nil || p.Revision() != order.Revision ||
+			if p, err := journey.Load(order.Definition, page.Migrations[0].To); err != nil || p.Revision() != order.Revision ||
 				order.Kind != contract.MigrateOrder {
 				t.Error(order, err)
 			}

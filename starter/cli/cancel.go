@@ -13,12 +13,12 @@ func cancelCommand() *cobra.Command {
 		reason string
 	)
 	c := &cobra.Command{
-		Use: "cancel WORKFLOW_ID", Short: "End an open enrollment; its outcome is cancelled", Args: cobra.ExactArgs(1),
+		Use: "cancel WORKFLOW_ID", Short: "End an open enrollment with the outcome cancelled", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return command(c, &r, args[0], api.CommandRequest{Kind: "cancel", Reason: reason}, "cancel requested")
 		},
 	}
-	c.Flags().StringVar(&reason, "reason", "", "the reason, for the record")
+	c.Flags().StringVar(&reason, "reason", "", "the reason to record")
 	r.register(c, false, true)
 	return c
 }

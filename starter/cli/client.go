@@ -18,20 +18,20 @@ import (
 // remote is the client of a command, with its flags.
 type remote struct{ apiclient.Client }
 
-// register adds the flags; key and token say which of the two the command needs.
+// register adds the flags: --write-key with key, --token with token.
 func (r *remote) register(c *cobra.Command, key, token bool) {
 	f := c.Flags()
 	f.StringVar(&r.URL, "url", "", "address of the gateway; default: the running dev (see --data-dir), or http://127.0.0.1:8080 [TABI_URL]")
-	f.StringVar(&r.DataDir, "data-dir", ".tabi", "folder in which a running dev is looked for [TABI_DATA_DIR]")
+	f.StringVar(&r.DataDir, "data-dir", ".tabi", "data folder of the running dev to use, if there is one [TABI_DATA_DIR]")
 	if key {
-		f.Var(&r.WriteKey, "write-key", "write key; none is needed in dev [TABI_WRITE_KEY]")
+		f.Var(&r.WriteKey, "write-key", "write key; not needed for dev [TABI_WRITE_KEY]")
 	}
 	if token {
-		f.Var(&r.Token, "token", "admin token; none is needed in dev [TABI_TOKEN]")
+		f.Var(&r.Token, "token", "admin token; not needed for dev [TABI_TOKEN]")
 	}
 }
 
-// load fills what no flag gave from the environment.
+// load sets the flags that were not given from the environment, and checks the address.
 func (r *remote) load(c *cobra.Command) error {
 	for flag, env := range map[string]string{"url": "TABI_URL", "data-dir": "TABI_DATA_DIR", "write-key": "TABI_WRITE_KEY",
 		"token": "TABI_TOKEN"} {
@@ -69,7 +69,7 @@ func object(flag, text string) (map[string]any, error) {
 		} else if err == nil {
 			err = errors.New("it is null")
 		}
-		return nil, app.Usage(`--%s is no JSON object, as {"cart_id": "k1"}: %w`, flag, err)
+		return nil, app.Usage(`--%s is not a JSON object such as {"cart_id": "k1"}: %w`, flag, err)
 	}
 	return out, nil
 }

@@ -10,15 +10,15 @@ import (
 
 func deadLetterCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "deadletter", Short: "List, retry or drop entries that could not be delivered to enrollments",
-		Long: "An event or a start that Temporal or an enrollment refuses for good becomes a dead letter, " +
-			"so that it blocks nothing else.\n" +
-			"Once the cause is fixed, retry puts it back: an event at the end of its enrollment's queue, a start where it was.",
+		Use: "deadletter", Short: "List, retry or drop outbox entries that could not be delivered",
+		Long: "An outbox entry (an event, or the start of an enrollment) that is refused for good becomes a dead letter, so that it " +
+			"does not block others. Once the cause is fixed, retry returns it to the outbox: an event goes to the end of its " +
+			"enrollment's queue, a start to its old place.",
 	}
 	c.AddCommand(
 		deadLetterListCommand(),
-		deadLetterChangeCommand("retry", "Deliver dead letters again", "put back"),
-		deadLetterChangeCommand("drop", "Drop dead letters: the event is lost, and an enrollment that could not start ends as failed",
+		deadLetterChangeCommand("retry", "Return dead letters to the outbox", "returned to the outbox"),
+		deadLetterChangeCommand("drop", "Delete dead letters: an event is lost; an enrollment that could not start ends as failed",
 			"dropped"),
 	)
 	return c
@@ -31,7 +31,7 @@ func deadLetterListCommand() *cobra.Command {
 		output string
 	)
 	c := &cobra.Command{
-		Use: "list", Short: "List dead letters, and why they were refused", Args: cobra.NoArgs,
+		Use: "list", Short: "List dead letters and the errors that caused them", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if limit < 1 {
 				return app.Usage("--limit is %d: give at least 1", limit)
@@ -68,7 +68,7 @@ func deadLetterListCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().IntVar(&limit, "limit", 100, "most dead letters to list")
+	c.Flags().IntVar(&limit, "limit", 100, "number of dead letters to list at most")
 	r.register(c, false, true)
 	outputFlag(c, &output)
 	return c
@@ -85,7 +85,7 @@ func deadLetterChangeCommand(verb, short, done string) *cobra.Command {
 		Use: verb + " (WORKFLOW_ID | --all)", Short: short, Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
-				return app.Usage("give a workflow id, or --all, and not both")
+				return app.Usage("give either a workflow id or --all")
 			}
 			if err := r.load(c); err != nil {
 				return err
@@ -123,7 +123,7 @@ func deadLetterName(a api.DeadLetter) string {
 	case a.Kind == "event" && a.Name != "":
 		return "event " + a.Name + " (" + a.Event + ")"
 	case a.Kind == "start":
-		return "its start"
+		return "start"
 	}
 	return a.Kind + " " + a.Event
 }

@@ -21,18 +21,20 @@ func decideCommand() *cobra.Command {
 		explain                          bool
 	)
 	c := &cobra.Command{
-		Use: "decide", Short: "Preview the next best action of a customer, and why",
-		Long: "decide asks what a journey would decide for a customer now. Nothing is sent, kept or explored: it is the best estimate.\n" +
-			"--explain shows every candidate, the stage that dropped it and P × C × V × L, and the customer's intents with their evidence.",
+		Use: "decide", Short: "Preview the next best action for a customer, and why",
+		Long: "Shows what a journey would decide for a customer now. Nothing is sent or stored, and nothing is explored: it is the best " +
+			"estimate.\n\n" +
+			"--explain shows every candidate with P × C × V × L or the stage that dropped it, and the customer's intents with their " +
+			"evidence.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
 			case customer == "":
-				return app.Usage("--customer is missing: say whose next best action it is")
+				return app.Usage("--customer is missing: give the id of a customer")
 			case group == "" && len(actions) == 0:
-				return app.Usage("--group is missing, and --actions too: give one of them")
+				return app.Usage("--group and --actions are missing: give one of them")
 			case group != "" && len(actions) > 0:
-				return app.Usage("--group and --actions do not go together: give one of them")
+				return app.Usage("--group and --actions cannot be combined: give one of them")
 			}
 			if err := r.load(c); err != nil {
 				return err
@@ -47,11 +49,11 @@ func decideCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&customer, "customer", "", "whose")
-	f.StringVar(&group, "group", "", "among the actions of this group")
-	f.StringSliceVar(&actions, "actions", nil, "among these actions, with commas")
-	f.StringVar(&channel, "channel", "", "by this channel only")
-	f.BoolVar(&explain, "explain", false, "show the funnel and the intents")
+	f.StringVar(&customer, "customer", "", "the customer's id (required)")
+	f.StringVar(&group, "group", "", "choose among the actions of this group")
+	f.StringSliceVar(&actions, "actions", nil, "choose among these actions, separated by commas")
+	f.StringVar(&channel, "channel", "", "consider this channel only")
+	f.BoolVar(&explain, "explain", false, "show all candidates and the customer's intents")
 	r.register(c, false, true)
 	outputFlag(c, &output)
 	return c
@@ -59,7 +61,7 @@ func decideCommand() *cobra.Command {
 
 func printDecision(p *printer, v *api.Decision, explain bool) {
 	if len(v.Chosen) == 0 {
-		p.line("nothing (%s)", v.Reason)
+		p.line("no action (%s)", v.Reason)
 	} else {
 		won := v.Chosen[0]
 		by := ""
@@ -90,7 +92,7 @@ func printDecision(p *printer, v *api.Decision, explain bool) {
 			}
 			rows = append(rows, table.Row{i.Intent, figure(i.Score), strings.Join(words, ", ")})
 		}
-		p.table(table.Row{"INTENT", "SCORE", "EVIDENCE (WHAT IS LEFT OF ITS WEIGHT)"}, rows)
+		p.table(table.Row{"INTENT", "SCORE", "EVIDENCE (REMAINING WEIGHT)"}, rows)
 	}
 	p.line("")
 	said := "release " + strconv.Itoa(v.Release) + ", at " + stamp(v.At) + " UTC"
@@ -100,7 +102,7 @@ func printDecision(p *printer, v *api.Decision, explain bool) {
 	p.line("%s", said)
 }
 
-// figure is a number for people: three digits that count, and whole from a thousand on.
+// figure formats a number for people: three significant digits, and whole numbers from 1,000.
 func figure(n float64) string {
 	if math.Abs(n) >= 1000 {
 		return strconv.FormatFloat(n, 'f', 0, 64)

@@ -47,7 +47,7 @@ discount  email    chosen                       0.05   2  29.9  1.2  3.59
 upgrade   app      arbitration  LOWER_PRIORITY  0.001  1  1200  1    1.2
 points             suitable     NOT_SUITABLE
 
-INTENT  SCORE  EVIDENCE (WHAT IS LEFT OF ITS WEIGHT)
+INTENT  SCORE  EVIDENCE (REMAINING WEIGHT)
 churn   0.632  Cancel Page Viewed 1, Order Completed -0.5
 
 release 3, at 2026-03-02 10:00:00 UTC, control group no_levers
@@ -57,7 +57,7 @@ release 3, at 2026-03-02 10:00:00 UTC, control group no_levers
 	}
 	out.Reset()
 	printDecision(&printer{&out}, &api.Decision{Reason: "CAP_REACHED"}, false)
-	if got := out.String(); got != "nothing (CAP_REACHED)\n" {
+	if got := out.String(); got != "no action (CAP_REACHED)\n" {
 		t.Error(got)
 	}
 }

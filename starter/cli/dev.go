@@ -19,12 +19,11 @@ func devCommand(b app.Build) *cobra.Command {
 		child app.DevServerOptions
 	)
 	c := &cobra.Command{
-		Use: "dev [DIR]", Short: "Run everything on this machine: Temporal, worker, gateway, mail, push and text sinks",
-		Long: "Starts a Temporal server as a child, and gateway, worker and relay in this process, on SQLite files in the data " +
-			"folder. The journeys in DIR (default: journeys) " +
-			"are linted and published at start and on every save; a folder with errors changes nothing. Mails, pushes and text " +
-			"messages go to sinks that can be read in the browser.\n" +
-			"It answers this machine only, and asks nobody who they are.",
+		Use: "dev [DIR]", Short: "Run everything on this machine: Temporal, worker, gateway, and sinks for messages",
+		Long: "Starts a Temporal server as a child process, and runs the gateway, the worker and the relay in this process, on SQLite " +
+			"files in the data folder. Lints and publishes the journeys in DIR (default: journeys) at start and on every save; a " +
+			"folder with errors is not published. E-mails, pushes and text messages go to sinks that you read in the browser.\n\n" +
+			"dev listens on this machine only, and does not authenticate requests.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !c.Flags().Changed("listen") && os.Getenv("TABI_LISTEN") == "" {
@@ -68,9 +67,9 @@ func devCommand(b app.Build) *cobra.Command {
 	}
 	f := c.Flags()
 	cfg.Register(f, app.Storage|app.Logging|app.HTTP|app.Channels|app.Work|app.Relay|app.Time|app.Words)
-	f.IntVar(&child.Port, "temporal-port", 0, "port of Temporal; 0: 7233, or a free one")
-	f.IntVar(&child.UIPort, "ui-port", 0, "port of the Temporal UI; 0: 8233, or a free one")
-	f.BoolVar(&child.Headless, "headless", false, "without the Temporal UI")
+	f.IntVar(&child.Port, "temporal-port", 0, "port of Temporal; 0: 7233, or any free port if that is taken")
+	f.IntVar(&child.UIPort, "ui-port", 0, "port of the Temporal UI; 0: 8233, or any free port if that is taken")
+	f.BoolVar(&child.Headless, "headless", false, "do not start the Temporal UI")
 	for _, closed := range []string{"metrics-listen", "insecure"} { // the gateway has the metrics; dev is open to this machine anyway
 		if err := f.MarkHidden(closed); err != nil {
 			panic(err)
@@ -80,7 +79,7 @@ func devCommand(b app.Build) *cobra.Command {
 	return c
 }
 
-// newDev says what happens on the terminal.
+// newDev returns a Dev that reports to the terminal.
 func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir string, log *zap.Logger) *app.Dev {
 	var mu sync.Mutex
 	out := &printer{c.OutOrStdout()}
@@ -91,17 +90,17 @@ func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir s
 	}
 	child.DataDir = cfg.DataDir
 	if dir == "" {
-		out.line("no journeys folder here: nothing is published (tabi dev DIR)")
+		out.line("there is no journeys folder here: nothing is published (name one: tabi dev DIR)")
 	}
 	return &app.Dev{
 		Config: cfg, Temporal: child, Journeys: dir, Log: log,
 		Linted: func(_ []lint.File, found source.Diagnostics) {
 			say(func() {
 				if err := printDiagnostics(c.OutOrStdout(), "text", found); err != nil {
-					log.Warn("printing the diagnostics", zap.Error(err))
+					log.Warn("could not print the diagnostics", zap.Error(err))
 				}
 				if found.Failed(false) {
-					out.line("not published: mend the errors; the release before stays")
+					out.line("not published: fix the errors; the previous release stays in effect")
 				}
 			})
 		},

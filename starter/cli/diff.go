@@ -23,20 +23,18 @@ func diffCommand(b app.Build) *cobra.Command {
 		output string
 	)
 	c := &cobra.Command{
-		Use: "diff [OLD] [NEW]", Short: "Say what an edit means, and what it does to who is under way",
-		Long: "Compares two journeys folders, or two files, in meaning: comments, formatting and the order of keys are none. OLD and " +
-			"NEW are each a folder, " +
-			"a YAML file, or a git revision: REV (the same folder in it) or REV:path/from/the/root. NEW is journeys unless it is " +
-			"named, OLD is HEAD; " +
-			"a folder or file wins over a revision of its name.\n\n" +
-			"With --live it asks the gateway where the open instances stand, on whatever revisions, and says for each step whether " +
-			"they could move to NEW: " +
-			"kept, moved to another id, or why not. Temporal's own count stands beside the store's where they differ. Without OLD, " +
-			"--live compares NEW with the revisions that have open instances, and its intents, actions and policy with those of the " +
-			"current release.\n\n" +
-			"Exit status: 0 nothing changed or nobody is in the way, 1 instances stand on steps that they could not go on from " +
-			"(--live), NEW has errors, or errors of OLD kept something from being compared, 2 wrong usage, 3 cannot reach the gateway.",
-		Example: "  tabi diff                      # the working tree with the last commit\n  tabi diff main --live\n  tabi diff " +
+		Use: "diff [OLD] [NEW]", Short: "Explain what an edit changes and how it affects running enrollments",
+		Long: "Compares the meaning of two journeys folders or two files; comments, formatting and the order of keys do not count. OLD " +
+			"and NEW are each a folder, a YAML file, or a git revision: REV (the same folder in that revision) or " +
+			"REV:path/from/the/root. OLD defaults to HEAD, NEW to journeys. If a folder or file has the name of a revision, the folder " +
+			"or file is used.\n\n" +
+			"--live asks the gateway at which steps enrollments are open, on any revision, and says for each step whether they could " +
+			"move to NEW: kept, moved to another id, or why not. If Temporal's count differs from the store's, both are shown. Without " +
+			"OLD, --live compares NEW with the revisions that have open enrollments, and its intents, actions and policy with those " +
+			"of the current release.\n\n" +
+			"Exit status: 0 compared, and no open enrollment would have to stay; 1 some would have to stay (--live), NEW has errors, " +
+			"or errors in OLD prevented a part of the comparison; 2 wrong usage; 3 cannot reach the gateway.",
+		Example: "  tabi diff                      # the last commit with the working tree\n  tabi diff main --live\n  tabi diff " +
 			"v1.2:shop/journeys shop/journeys\n  tabi diff old/nudge.yaml journeys/nudge.yaml --step reply=answer",
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -72,8 +70,8 @@ func diffCommand(b app.Build) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&live, "live", false, "ask the gateway where open instances stand, and what the edit would do to them")
-	f.StringArrayVar(&steps, "step", nil, "OLD=NEW: the step OLD is called NEW now; may be repeated")
+	f.BoolVar(&live, "live", false, "show at which steps enrollments are open, and how the edit would affect them")
+	f.StringArrayVar(&steps, "step", nil, "OLD=NEW: the step OLD is now called NEW; repeatable")
 	r.register(c, false, true)
 	cfg.Register(f, app.Temporal)
 	outputFlag(c, &output)
@@ -101,13 +99,13 @@ func printComparison(p *printer, r *comparison.Comparison) {
 	case r.NoBase && len(r.Rules) > 0:
 		p.line("%s → %s", r.Old, r.New)
 	case !r.NoBase && r.Empty() && len(r.Unread) > 0:
-		p.line("%s → %s: not known, since %s cannot be read in full; no change in the rest", r.Old, r.New, r.Old)
+		p.line("%s → %s: unknown, because %s has errors; no change in the rest", r.Old, r.New, r.Old)
 	case !r.NoBase && r.Empty():
 		p.line("%s → %s: no change in meaning", r.Old, r.New)
 	}
 	_ = r.Diff.Text(p.w)
 	for _, name := range r.Unread {
-		p.line("%s: not compared, %s has errors in it", name, r.Old)
+		p.line("%s: not compared, because it has errors in %s", name, r.Old)
 	}
 	if r.Note != "" {
 		p.line("%s", r.Note)
@@ -115,26 +113,27 @@ func printComparison(p *printer, r *comparison.Comparison) {
 	for _, j := range r.Live {
 		printLive(p, j)
 	}
-	if r.Live != nil && !slices.ContainsFunc(r.Live, func(j comparison.LiveJourney) bool { return j.Instances > 0 }) {
-		p.line("no instance is open")
+	if r.Live != nil && !slices.ContainsFunc(r.Live, func(j comparison.LiveJourney) bool { return j.Enrollments > 0 }) {
+		p.line("no enrollment is open")
 	}
 }
 
 func printLive(p *printer, j comparison.LiveJourney) {
 	if j.New == "" {
-		p.line("journey %s: %d open; it is taken out, so nobody enters, and these go on as they are", j.Journey, j.Instances)
+		p.line("journey %s: %d open; the journey is removed: nobody enters it, and open enrollments continue unchanged", j.Journey,
+			j.Enrollments)
 	} else {
-		p.line("journey %s: %d open; the new revision is %s", j.Journey, j.Instances, j.New)
+		p.line("journey %s: %d open; the new revision is %s", j.Journey, j.Enrollments, j.New)
 	}
 	for _, rev := range j.Revisions {
 		note := ""
-		if rev.Temporal != nil && *rev.Temporal != rev.Instances {
-			note = fmt.Sprintf(" (Temporal counts %d running; its list lags by a moment, else see tabi reconcile)", *rev.Temporal)
+		if rev.Temporal != nil && *rev.Temporal != rev.Enrollments {
+			note = fmt.Sprintf(" (Temporal counts %d running; its list may lag by a moment, otherwise run tabi reconcile)", *rev.Temporal)
 		}
 		if rev.Revision == j.New {
-			p.line("  revision %s, the new one: %d open%s", rev.Revision, rev.Instances, note)
+			p.line("  revision %s, the new one: %d open%s", rev.Revision, rev.Enrollments, note)
 		} else {
-			p.line("  revision %s: %d open%s", rev.Revision, rev.Instances, note)
+			p.line("  revision %s: %d open%s", rev.Revision, rev.Enrollments, note)
 		}
 		if rev.Diff != nil {
 			_ = rev.Diff.Text(p.w)
@@ -143,9 +142,9 @@ func printLive(p *printer, j comparison.LiveJourney) {
 		for i, s := range rev.Steps {
 			where, says := placeName(s.Step, s.AwaitingGoal), verdict(s.StepMove, rev.Revision == j.New, j.New == "")
 			if s.Holdout {
-				where, says = "(held out)", "stays, as control group"
+				where, says = "(held out)", "stays, in the control group"
 			}
-			rows[i] = table.Row{"    " + where, s.Instances, says}
+			rows[i] = table.Row{"    " + where, s.Enrollments, says}
 		}
 		p.table(table.Row{"    STEP", "OPEN", "IF MOVED"}, rows)
 	}
@@ -157,18 +156,18 @@ func placeName(step string, watching bool) string {
 	case watching:
 		return "(awaiting the goal)"
 	case step == "":
-		return "(on its way to the first step)"
+		return "(before the first step)"
 	}
 	return step
 }
 
-// verdict says in words what a move means for those at a step.
+// verdict returns in words what a move means for the enrollments at a step.
 func verdict(m diff.StepMove, there, gone bool) string {
 	switch {
 	case gone:
 		return "stays"
 	case there:
-		return "is there already"
+		return "already there"
 	case m.Refused != "" && m.Suggest != "":
 		return fmt.Sprintf("stays: %s; it looks like %s: --step %s=%s", m.Refused, m.Suggest, m.Step, m.Suggest)
 	case m.Refused != "":

@@ -19,7 +19,7 @@ func enrollCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if customer == "" {
-				return app.Usage("whose journey? Give --customer ID")
+				return app.Usage("--customer is missing: give the id of a customer")
 			}
 			var err error
 			if in.Properties, err = object("properties", properties); err != nil {
@@ -43,9 +43,9 @@ func enrollCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&customer, "customer", "", "the customer's id")
-	c.Flags().StringVar(&properties, "properties", "", "properties of the entry, a JSON object")
-	c.Flags().StringVar(&in.ID, "id", "", "event id, which counts once; default: a random one")
+	c.Flags().StringVar(&customer, "customer", "", "the customer's id (required)")
+	c.Flags().StringVar(&properties, "properties", "", "properties of the entry, as a JSON object")
+	c.Flags().StringVar(&in.ID, "id", "", "event id; a second request with it changes nothing; default: a random id")
 	r.register(c, false, true)
 	outputFlag(c, &output)
 	return c

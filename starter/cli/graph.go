@@ -21,10 +21,10 @@ func graphCommand(b app.Build) *cobra.Command {
 	var format, dir, out string
 	c := &cobra.Command{
 		Use: "graph JOURNEY", Short: "Draw a journey, as Mermaid or SVG",
-		Long: "Draws a journey of a folder, or of a file: every step, what it waits for, sends or decides, every way on, and beside " +
-			"it the rules that hold everywhere. " +
-			"Mermaid can be pasted into Markdown; the SVG needs nothing else and fits light and dark pages.\n\n" +
-			"Exit status: 0 good, 1 the journey has errors, 2 there is no such journey, or wrong usage.",
+		Long: "Draws a journey, by the name of the journey or the path of its file: every step with what it waits for, sends or decides, " +
+			"every arm, and the rules that apply at every step. Mermaid can be pasted into Markdown. The SVG is self-contained and " +
+			"fits light and dark pages.\n\n" +
+			"Exit status: 0 success, 1 the journey has errors, 2 there is no such journey, or wrong usage.",
 		Example: "  tabi graph cart-recovery\n  tabi graph journeys/cart-recovery.yaml --format svg -o cart-recovery.svg",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -52,7 +52,7 @@ func graphCommand(b app.Build) *cobra.Command {
 	}
 	c.Flags().StringVar(&format, "format", "mermaid", strings.Join(graphFormats, " or "))
 	c.Flags().StringVar(&dir, "dir", "journeys", "the journeys folder")
-	c.Flags().StringVarP(&out, "out", "o", "", "file to write (default: standard output)")
+	c.Flags().StringVarP(&out, "out", "o", "", "file to write; default: standard output")
 	return c
 }
 
@@ -62,7 +62,7 @@ var graphFormats = []string{"mermaid", "svg"}
 func journeyToDraw(c *cobra.Command, b app.Build, name, dir string, chosen bool) (*journey.Definition, error) {
 	if ext := filepath.Ext(name); ext == ".yaml" || ext == ".yml" {
 		if chosen {
-			return nil, app.Usage("%s is a file: leave --dir out, or give the journey's name", name)
+			return nil, app.Usage("%s is a file: leave out --dir, or give the journey's name", name)
 		}
 		if info, err := os.Stat(name); err != nil || info.IsDir() {
 			return nil, app.Usage("cannot read %s: no such file, or no permission", name)
@@ -109,7 +109,7 @@ func journeyToDraw(c *cobra.Command, b app.Build, name, dir string, chosen bool)
 // among returns the end of a message about an unknown name: the known name that was probably meant, or a list of them.
 func among(name string, known []string) string {
 	if len(known) == 0 {
-		return ", nor any other"
+		return ", which has no journeys"
 	}
 	if near := human.Suggest(name, known); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)

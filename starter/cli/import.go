@@ -27,18 +27,17 @@ func importCommand() *cobra.Command {
 		startOver bool
 	)
 	c := &cobra.Command{
-		Use: "import FILE.ndjson[.gz]", Short: "Send a log of Segment calls, one JSON object a line",
-		Long: "Posts the calls in the file's order, in batches, to /v1/batch. The position of what was acknowledged is stored next to " +
-			"the file, " +
-			"so that the same command resumes an interrupted import. Calls without a messageId get one made of file and line: sending " +
-			"twice counts once.\n\n" +
-			"--pace 86400 keeps the log's own spacing: 86,400 seconds of the log in each second. Against a `tabi dev` on this machine " +
-			"that runs at the same scale, each call is " +
-			"sent when the virtual clock reaches its timestamp; else the first call is sent at once and the others follow.",
+		Use: "import FILE.ndjson[.gz]", Short: "Send a log of Segment calls, one JSON object per line",
+		Long: "Posts the calls to /v1/batch, in batches and in the order of the file. The position of the last acknowledged call is " +
+			"stored next to the file, so that the same command resumes an interrupted import. Calls without a messageId get one made " +
+			"of file and line, so that a call that is sent twice counts once.\n\n" +
+			"--pace 86400 keeps the spacing of the log, at 86,400 seconds of the log per second. With a `tabi dev` on this machine " +
+			"that runs at the same scale, each call is sent when the virtual clock reaches its timestamp. Otherwise the first call is " +
+			"sent immediately and the others follow.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if in.Pace < 0 {
-				return app.Usage("--pace is %v: give log seconds per second", in.Pace)
+				return app.Usage("--pace is %v: give seconds of the log per second", in.Pace)
 			}
 			if in.BatchSize < 1 || in.BatchSize > 1000 {
 				return app.Usage("--batch is %d: give 1 to 1000", in.BatchSize)
@@ -75,15 +74,11 @@ func importCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.Float64Var(&in.Pace, "pace", 0, "log seconds per second; 0: as fast as it goes")
-	f.IntVar(&in.BatchSize, "batch", 500, "most calls in a batch")
+	f.Float64Var(&in.Pace, "pace", 0, "seconds of the log per second; 0: as fast as possible")
+	f.IntVar(&in.BatchSize, "batch", 500, "calls per batch at most, 1 to 1000")
 	f.DurationVar(&in.Patience, "patience", 2*time.Minute, "how long to retry while the gateway accepts nothing")
-	f.StringVar(
-		&state,
-		"state",
-		"",
-		"file that stores the position; default: FILE.tabi-state, in the working folder where that of FILE cannot be written",
-	)
+	f.StringVar(&state, "state", "", "file that stores the position; default: FILE.tabi-state, in the working folder if FILE's folder "+
+		"is not writable")
 	f.BoolVar(&startOver, "start-over", false, "ignore the stored position")
 	r.register(c, true, false)
 	outputFlag(c, &output)
@@ -92,7 +87,7 @@ func importCommand() *cobra.Command {
 
 func printImport(p *printer, r importer.Report) {
 	p.line("%d events in %d batches, %.1f s, %.0f events/s", r.Events, r.Batches, r.Seconds, r.Rate)
-	p.line("%d entered a journey, %d were accepted before, %d attempts repeated", r.Entered, r.Duplicates, r.Retries)
+	p.line("%d enrollments started, %d events accepted before, %d attempts retried", r.Entered, r.Duplicates, r.Retries)
 	if r.Pace > 0 {
 		p.line(
 			"behind schedule: p50 %.2f s, p99 %.2f s (%.1f and %.1f hours of the log)",
@@ -111,7 +106,7 @@ func (r *remote) batch(ctx context.Context, calls []json.RawMessage) (apiclient.
 	return out, err
 }
 
-// progress shows how far it is: a line that is rewritten on a terminal, a line now and then elsewhere.
+// progress shows how much is done: one line that is rewritten on a terminal, a new line every linePause elsewhere.
 type progress struct {
 	w     io.Writer
 	tty   bool
@@ -135,12 +130,12 @@ const (
 
 func (p *progress) say(text string) { _, _ = fmt.Fprintln(p.w, text) }
 
-// show is given the calls acknowledged, the part of the file that is, and calls per second.
+// show reports the calls acknowledged, their share of the file (0 to 1), and calls per second.
 func (p *progress) show(events int, part, rate float64) {
 	p.draw(part, fmt.Sprintf("%d events, %.0f/s", events, rate))
 }
 
-// draw shows how much is done, with words.
+// draw shows the part that is done (0 to 1) and a text. It skips updates that follow too soon.
 func (p *progress) draw(part float64, words string) {
 	now := clock.Wall()
 	if p.last.IsZero() && !p.tty {

@@ -11,25 +11,24 @@ import (
 
 func intentsCommand(b app.Build) *cobra.Command {
 	c := &cobra.Command{
-		Use: "intents", Short: "Train, measure and explain what tells intent from words",
-		Long: "What a customer writes (Message Received, property text) is classified when it comes in, as one of the intents or none " +
-			"of them. A release trains the " +
-			"classifier on the examples of its intents.yaml; one that is trained on a CSV and saved counts instead, until another is " +
-			"saved.\n\n" +
-			"A CSV has lines of text,intent; an empty intent is out of scope: none of the intents.",
+		Use: "intents", Short: "Train, measure and explain the classifier of customers' messages",
+		Long: "A message of a customer (property text of the event Message Received) is classified on arrival as one of the intents or " +
+			"none of them. A release trains the classifier on the examples in its intents.yaml. A classifier that is trained on a CSV " +
+			"file and saved is used instead, until another one is saved.\n\n" +
+			"A CSV file has lines of text,intent. An empty intent means out of scope: none of the intents.",
 	}
 	c.AddCommand(intentsTrainCommand(b), intentsEvalCommand(b), intentsExplainCommand(b))
 	return c
 }
 
-// lessonFlags say what a classifier is trained on.
+// lessonFlags are the flags that choose what a classifier is trained on.
 type lessonFlags struct{ training.Material }
 
 func (l *lessonFlags) register(c *cobra.Command, csv string) {
 	f := c.Flags()
-	f.StringVar(&l.Examples, "examples", "", "journeys folder whose intents' examples it is trained on")
-	f.StringVar(&l.CSV, csv, "", "CSV of text,intent it is trained on")
-	f.Uint64Var(&l.Seed, "seed", 1, "of what is done by chance; the same seed makes the same classifier")
+	f.StringVar(&l.Examples, "examples", "", "train on the examples of the intents in this journeys folder")
+	f.StringVar(&l.CSV, csv, "", "train on this CSV file of text,intent")
+	f.Uint64Var(&l.Seed, "seed", 1, "random seed; the same seed makes the same classifier")
 }
 
 func intentsTrainCommand(b app.Build) *cobra.Command {
@@ -41,12 +40,11 @@ func intentsTrainCommand(b app.Build) *cobra.Command {
 		output string
 	)
 	c := &cobra.Command{
-		Use: "train", Short: "Train the classifier on a CSV or on examples, and measure it", Args: cobra.NoArgs,
-		Long: "Trains on the texts of a CSV, or on the examples of a journeys folder (default: journeys). With --split that share of " +
-			"each intent's texts is held out and " +
-			"measured with; --save then trains on all of them. --save makes it the classifier that counts, in every process from its " +
-			"next message on, without a restart: " +
-			"one of a CSV until another is saved, one of examples until a release changes them.",
+		Use: "train", Short: "Train the classifier on a CSV file or on examples, and measure it", Args: cobra.NoArgs,
+		Long: "Trains on the texts of a CSV file, or on the examples of a journeys folder (default: journeys). --split holds out a share " +
+			"of each intent's texts to measure with; with --save the saved classifier is then trained on all texts.\n\n" +
+			"--save puts the classifier in use, in every process from its next message on, without a restart. A classifier of a CSV " +
+			"file is used until another one is saved, a classifier of examples until a release changes the examples.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err
@@ -67,8 +65,8 @@ func intentsTrainCommand(b app.Build) *cobra.Command {
 		},
 	}
 	from.register(c, "csv")
-	c.Flags().Float64Var(&split, "split", 0, "share of the texts of each intent that is held out to measure with: 0.2; 0 measures nothing")
-	c.Flags().BoolVar(&save, "save", false, "save it in the database as the one that counts")
+	c.Flags().Float64Var(&split, "split", 0, "share of each intent's texts to hold out and measure with, such as 0.2; 0: do not measure")
+	c.Flags().BoolVar(&save, "save", false, "save the classifier in the database and use it")
 	cfg.Register(c.Flags(), app.Storage)
 	outputFlag(c, &output)
 	return c
@@ -84,11 +82,11 @@ func intentsEvalCommand(b app.Build) *cobra.Command {
 		output  string
 	)
 	c := &cobra.Command{
-		Use: "eval --csv FILE", Short: "Measure the classifier with a CSV of texts and their intents", Args: cobra.NoArgs,
-		Long: "Measures the classifier that counts in the database; with --split one that is trained on the rest of the file, with " +
-			"--train one that is trained on another, " +
-			"and with --examples one that is trained on those of a journeys folder.\n\n" +
-			"Exit status: 0 measured, 1 less accurate than --at-least, 2 a file that cannot be read, 3 no database or no classifier in it.",
+		Use: "eval --csv FILE", Short: "Measure the classifier on a CSV file of texts and their intents", Args: cobra.NoArgs,
+		Long: "Measures the classifier in use in the database. With --split it measures a classifier that is trained on the rest of the " +
+			"file, with --train one that is trained on another file, and with --examples one that is trained on the examples of a " +
+			"journeys folder.\n\n" +
+			"Exit status: 0 measured, 1 less accurate than --at-least, 2 a file cannot be read, 3 no database, or no classifier in it.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err
@@ -117,9 +115,9 @@ func intentsEvalCommand(b app.Build) *cobra.Command {
 	}
 	from.register(c, "train")
 	f := c.Flags()
-	f.StringVar(&file, "csv", "", "texts to measure with: lines of text,intent")
-	f.Float64Var(&split, "split", 0, "share of the file to measure with, of each intent; the classifier is trained on the rest")
-	f.Float64Var(&atLeast, "at-least", 0, "accuracy in scope below which the exit status is 1")
+	f.StringVar(&file, "csv", "", "texts to measure with, as lines of text,intent (required)")
+	f.Float64Var(&split, "split", 0, "share of each intent's texts to measure with; the classifier is trained on the rest")
+	f.Float64Var(&atLeast, "at-least", 0, "exit with status 1 if the in-scope accuracy is below this (0 to 1)")
 	cfg.Register(f, app.Storage)
 	outputFlag(c, &output)
 	return c
@@ -133,12 +131,11 @@ func intentsExplainCommand(b app.Build) *cobra.Command {
 		output   string
 	)
 	c := &cobra.Command{
-		Use: "explain TEXT", Short: "Say what a text is taken for, and why; or a customer's intents and their evidence",
+		Use: "explain [TEXT]", Short: "Explain how a text is classified, or list a customer's intents with their evidence",
 		Args: cobra.MaximumNArgs(1),
-		Long: "Shows the intents a text is likest to, and the n-grams that spoke for and against the likeliest, by the classifier " +
-			"that counts in the database, or by one that is " +
-			"trained on a CSV or on the examples of a journeys folder. With --customer it lists a customer's intents instead, each " +
-			"with the events that speak for it; both may be given.",
+		Long: "Shows the most likely intents of a text, and the n-grams that counted for and against the most likely one. It uses the " +
+			"classifier in use in the database, or one that is trained on a CSV file or on the examples of a journeys folder.\n\n" +
+			"--customer lists a customer's intents, each with the events that are evidence for it. It can be combined with a text.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err
@@ -157,19 +154,19 @@ func intentsExplainCommand(b app.Build) *cobra.Command {
 		},
 	}
 	from.register(c, "csv")
-	c.Flags().StringVar(&customer, "customer", "", "whose intents to list, with their evidence")
+	c.Flags().StringVar(&customer, "customer", "", "id of the customer whose intents to list")
 	cfg.Register(c.Flags(), app.Storage)
 	outputFlag(c, &output)
 	return c
 }
 
-// check refuses a share that is none, and more than one thing to train on.
+// check refuses a share outside [0, 1) and more than one source of texts to train on.
 func (l *lessonFlags) check(c *cobra.Command, split float64) error {
 	if !(split >= 0 && split < 1) {
 		return app.Usage("--split is %v: give a share below 1, such as 0.2", split)
 	}
 	if l.Examples != "" && l.CSV != "" {
-		return app.Usage("what to train on is given twice, by --examples and by a CSV; see %s --help", c.CommandPath())
+		return app.Usage("--examples and a CSV file to train on cannot be combined; see %s --help", c.CommandPath())
 	}
 	return nil
 }

@@ -33,16 +33,16 @@ func sayTrained(p *printer, t *training.Trained) {
 	}
 	p.line("%s", made)
 	if t.Version > 0 {
-		p.line("version %d, of %s, is the one that counts", t.Version, t.Source)
+		p.line("version %d, trained on %s, is in use", t.Version, t.Source)
 	}
 	r := t.Report
 	if r == nil {
 		return
 	}
 	p.line("")
-	p.line("measured with %s, %d of them out of scope", several(r.Texts, "text"), r.OutOfScope)
+	p.line("measured on %s, %d of them out of scope", several(r.Texts, "text"), r.OutOfScope)
 	if t.Stranger > 0 {
-		p.line("of intents that the classifier does not know, and so wrong: %s", several(t.Stranger, "text"))
+		p.line("with intents unknown to the classifier, counted as wrong: %s", several(t.Stranger, "text"))
 	}
 	rows := []table.Row{}
 	if r.InScope > 0 {
@@ -55,7 +55,7 @@ func sayTrained(p *printer, t *training.Trained) {
 	if r.InScope > 0 && r.OutOfScope > 0 {
 		rows = append(rows, table.Row{"out-of-scope AUROC", decimal(r.AUROC)})
 	}
-	rows = append(rows, table.Row{"time a message", strconv.FormatFloat(r.Micros, 'f', 1, 64) + " µs"})
+	rows = append(rows, table.Row{"time per message", strconv.FormatFloat(r.Micros, 'f', 1, 64) + " µs"})
 	p.table(table.Row{"MEASURE", ""}, rows)
 	if len(r.Confusions) == 0 {
 		return
@@ -65,10 +65,10 @@ func sayTrained(p *printer, t *training.Trained) {
 	for _, c := range r.Confusions {
 		rows = append(rows, table.Row{orNone(c.Want), orNone(c.Got), c.Count})
 	}
-	p.table(table.Row{"IT IS", "TAKEN FOR", "TIMES"}, rows)
+	p.table(table.Row{"INTENT", "CLASSIFIED AS", "COUNT"}, rows)
 }
 
-// orNone names what has no name.
+// orNone returns the intent, or words for none.
 func orNone(intent string) string {
 	if intent == "" {
 		return "(none of the intents)"
@@ -76,7 +76,7 @@ func orNone(intent string) string {
 	return intent
 }
 
-// scoresShown is how many intents a text is compared with on the screen.
+// scoresShown is the number of intents listed for a text.
 const scoresShown = 8
 
 func sayExplained(p *printer, e *training.Explained) {
@@ -99,7 +99,7 @@ func sayExplained(p *printer, e *training.Explained) {
 		for _, one := range i.Evidence {
 			name := one.Name
 			if one.Text {
-				name += ", by its words"
+				name += ", by its text"
 			}
 			rows = append(rows, table.Row{"", "", "", name, stamp(one.At), decimal(one.Weight), decimal(one.Left)})
 		}
@@ -114,12 +114,12 @@ func sayText(p *printer, t *training.TextView) {
 	case t.Intent != "":
 		p.line("%s, confidence %.2f", t.Intent, t.Confidence)
 	case t.Example:
-		p.line("none of the intents: it is an example of that")
+		p.line("none of the intents: it is an example of out of scope")
 	case t.Best == "":
-		p.line("none of the intents: there is nothing to read in it")
+		p.line("none of the intents: the text has no words")
 	default:
 		p.line(
-			"none of the intents: the likeliest, %s, has confidence %.2f, below the threshold of %.2f",
+			"none of the intents: the most likely, %s, has confidence %.2f, below the threshold of %.2f",
 			t.Best,
 			t.Confidence,
 			t.Threshold,
@@ -128,7 +128,7 @@ func sayText(p *printer, t *training.TextView) {
 	if t.Best == "" {
 		return
 	}
-	p.line("%.0f%% of it is in no example", 100*t.Unknown)
+	p.line("%.0f%% of the text occurs in no example", 100*t.Unknown)
 	var rows []table.Row
 	for _, s := range t.Scores[:min(len(t.Scores), scoresShown)] {
 		rows = append(rows, table.Row{s.Intent, decimal(s.Confidence), decimal(s.Margin)})
@@ -143,6 +143,6 @@ func sayText(p *printer, t *training.TextView) {
 	}
 	if len(rows) > 0 {
 		p.line("")
-		p.table(table.Row{"SPOKE FOR " + t.Best, "KIND", "WEIGHT"}, rows)
+		p.table(table.Row{"EVIDENCE FOR " + t.Best, "KIND", "WEIGHT"}, rows)
 	}
 }

@@ -21,10 +21,9 @@ func lintCommand(b app.Build) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "lint [PATH…]", Short: "Check journeys folders or files (default: journeys)",
-		Long: "Checks everything and names every problem at its place: file:line:col: code: message. A file is checked as part of its " +
-			"folder, " +
-			"whose other files are read for their names; only the named file's problems are shown.\n\n" +
-			"Exit status: 0 good or warnings only, 1 errors (with --strict: warnings too), 2 a path that cannot be read.",
+		Long: "Checks everything and reports every problem with its place, as file:line:col: code: message. A file is checked as part " +
+			"of its folder, but only the problems of the named file are shown.\n\n" +
+			"Exit status: 0 no errors, 1 errors (with --strict also warnings), 2 a path cannot be read.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if !slices.Contains(formats, format) {
 				return app.Usage("--format is %q: give %s", format, strings.Join(formats, ", "))
@@ -50,16 +49,16 @@ func lintCommand(b app.Build) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&format, "format", "text", strings.Join(formats, ", "))
-	c.Flags().BoolVar(&warn, "strict", false, "fail on warnings too")
+	c.Flags().BoolVar(&warn, "strict", false, "also fail on warnings")
 	return c
 }
 
 var formats = []string{"text", "json", "github"}
 
-// lintPaths checks the folders of all paths, and returns what concerns the paths, and the number of files.
+// lintPaths checks the folders of all paths, and returns the diagnostics of the paths and the number of their files.
 func lintPaths(b app.Build, paths []string) (source.Diagnostics, int, error) {
 	folders := map[string][]lint.File{}
-	wanted := map[string]bool{} // files to report; those of a folder that was named all are
+	wanted := map[string]bool{} // files to report; all files of a named folder
 	var order []string
 	for _, path := range paths {
 		info, err := os.Stat(path)
@@ -69,7 +68,7 @@ func lintPaths(b app.Build, paths []string) (source.Diagnostics, int, error) {
 		root := filepath.Clean(path)
 		if !info.IsDir() {
 			if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
-				return nil, 0, app.Usage("%s is no YAML file", path)
+				return nil, 0, app.Usage("%s is not a YAML file", path)
 			}
 			root = app.FolderOf(path)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// page is how many rows are requested at once.
+// page is the number of rows per request.
 const page = 1000
 
 func listCommand() *cobra.Command {
@@ -63,17 +63,17 @@ func listCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&journey, "journey", "", "only of this journey")
-	f.StringVar(&customer, "customer", "", "only of this customer")
-	f.StringVar(&state, "state", "", "open, awaiting_goal or closed")
-	f.StringVar(&outcome, "outcome", "", "only with this outcome: goal, timeout, …")
-	f.IntVar(&limit, "limit", 100, "most enrollments to list")
+	f.StringVar(&journey, "journey", "", "only enrollments of this journey")
+	f.StringVar(&customer, "customer", "", "only enrollments of this customer id")
+	f.StringVar(&state, "state", "", "only enrollments in this state: open, awaiting_goal or closed")
+	f.StringVar(&outcome, "outcome", "", "only enrollments with this outcome, such as goal or timeout")
+	f.IntVar(&limit, "limit", 100, "number of enrollments to list at most")
 	r.register(c, false, true)
 	outputFlag(c, &output)
 	return c
 }
 
-// until returns when an open enrollment continues by itself; empty for a closed one.
+// until returns when an open enrollment continues without an event; empty for a closed one.
 func until(e api.Enrollment) string {
 	if e.State == unit.StateClosed {
 		return ""

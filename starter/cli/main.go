@@ -40,10 +40,10 @@ func newRoot(b app.Build) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tabi",
 		Short: "Durable customer journeys on Temporal",
-		Long: "tabi runs customer journeys: a YAML file says what happens, and each customer's journey runs as one durable workflow " +
-			"on Temporal.\n" +
-			"A flag can also be set in the environment, by the variable in brackets; the flag wins.\n\n" +
-			"Exit status: 0 good, 1 the thing checked is bad, 2 wrong usage, 3 cannot reach a database, Temporal or the gateway.",
+		Long: "tabi runs customer journeys. A YAML file says what happens, and each enrollment of a customer runs as one durable " +
+			"workflow on Temporal.\n\n" +
+			"A flag can also be set by the environment variable in brackets; the flag takes precedence.\n\n" +
+			"Exit status: 0 success, 1 a check failed, 2 wrong usage, 3 cannot reach the database, Temporal or the gateway.",
 		SilenceUsage: true, SilenceErrors: true, Version: app.Version,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

@@ -28,16 +28,14 @@ func migrateCommand() *cobra.Command {
 		output string
 	)
 	c := &cobra.Command{
-		Use: "migrate JOURNEY", Short: "Move running instances to the published revision of their journey",
-		Long: "Publishing an edit changes nothing for who is under way; this does. It shows first how many instances would go on at " +
-			"which step and which cannot, and asks. " +
-			"Then each is told to go over: it checks once more, keeps where it waits, until when, and what came for it, and goes on " +
-			"by the new revision. " +
-			"An instance moves only to a step of the same kind; one that cannot move stays on its revision, and is listed with the " +
-			"reason.\n\n" +
-			"It can be stopped and run again: who was told is not told twice, and who stayed for a reason that has passed is asked " +
-			"again.\n\n" +
-			"Exit status: 0 all moved (or would), 1 some stayed, 2 wrong usage, 3 cannot reach the gateway.",
+		Use: "migrate JOURNEY", Short: "Move running enrollments to the published revision of their journey",
+		Long: "Publishing an edit does not change running enrollments; migrate does. It first shows how many enrollments would continue " +
+			"at which step and which cannot move, and asks for confirmation. Then it requests the move of each. The enrollment checks " +
+			"once more, keeps its step, its deadline and the events it has received, and continues on the new revision. An enrollment " +
+			"moves only to a step of the same kind. One that cannot move stays on its revision and is listed with the reason.\n\n" +
+			"migrate can be stopped and run again. An enrollment whose move was requested is not asked twice. One that stayed for a " +
+			"reason that no longer holds is asked again.\n\n" +
+			"Exit status: 0 all moved (or would move), 1 some stayed, 2 wrong usage, 3 cannot reach the gateway.",
 		Example: "  tabi migrate cart-recovery --dry-run\n  tabi migrate cart-recovery --step response=answer --rate 200/s",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
@@ -46,7 +44,7 @@ func migrateCommand() *cobra.Command {
 				return err
 			}
 			if m.Rate, err = strconv.ParseFloat(strings.TrimSuffix(rate, "/s"), 64); err != nil || m.Rate <= 0 {
-				return app.Usage("--rate is %q: give instances per second, as 50 or 50/s", rate)
+				return app.Usage("--rate is %q: give enrollments per second, such as 50 or 50/s", rate)
 			}
 			if output != "text" && output != "json" {
 				return app.Usage("--output is %q: give text or json", output)
@@ -86,12 +84,12 @@ func migrateCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringArrayVar(&steps, "step", nil, "OLD=NEW: who stands at the step OLD goes on at NEW; may be repeated")
-	f.BoolVar(&m.DryRun, "dry-run", false, "only say what would happen")
-	f.StringVar(&rate, "rate", "50/s", "instances told per second at most")
-	f.BoolVar(&yes, "yes", false, "do not ask")
-	f.BoolVar(&m.NoWait, "no-wait", false, "do not wait for the instances' answers")
-	f.DurationVar(&m.Patience, "patience", 2*time.Minute, "how long to wait when no instance answers any more")
+	f.StringArrayVar(&steps, "step", nil, "OLD=NEW: enrollments at the step OLD continue at NEW; repeatable")
+	f.BoolVar(&m.DryRun, "dry-run", false, "show what would happen, and move nothing")
+	f.StringVar(&rate, "rate", "50/s", "moves to request per second at most")
+	f.BoolVar(&yes, "yes", false, "do not ask for confirmation")
+	f.BoolVar(&m.NoWait, "no-wait", false, "do not wait until the enrollments have moved")
+	f.DurationVar(&m.Patience, "patience", 2*time.Minute, "how long to wait while no enrollment answers")
 	r.register(c, false, true)
 	outputFlag(c, &output)
 	return c
@@ -101,9 +99,9 @@ func migrateCommand() *cobra.Command {
 func confirm(c *cobra.Command, r migration.Report) error {
 	in, ok := c.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return app.Usage("there is no terminal to ask on: look with --dry-run, then give --yes")
+		return app.Usage("cannot ask for confirmation without a terminal: check with --dry-run, then give --yes")
 	}
-	_, _ = fmt.Fprintf(c.ErrOrStderr(), "Move %d instances to revision %s? [y/N] ", r.Movable(), r.To)
+	_, _ = fmt.Fprintf(c.ErrOrStderr(), "Move %d enrollments to revision %s? [y/N] ", r.Movable(), r.To)
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if word := strings.ToLower(strings.TrimSpace(answer)); err != nil || word != "y" && word != "yes" {
 		return &app.ExitError{Code: app.ExitBad, Err: errors.New("nothing was moved")}
@@ -113,14 +111,14 @@ func confirm(c *cobra.Command, r migration.Report) error {
 
 func printImpact(p *printer, r migration.Report, warnings []string) {
 	if len(r.Impact) == 0 {
-		p.line("journey %s: nobody to move; every open instance is on revision %s", r.Journey, r.To)
+		p.line("journey %s: nothing to move; every open enrollment is on revision %s", r.Journey, r.To)
 		return
 	}
 	p.line("journey %s: to revision %s", r.Journey, r.To)
 	rows := make([]table.Row, len(r.Impact))
 	for i, one := range r.Impact {
 		move := diff.StepMove{Step: one.Step, Target: one.Target, Refused: one.Reason, Suggest: one.Suggest}
-		rows[i] = table.Row{"  " + one.From, placeName(one.Step, false), one.Instances, verdict(move, false, false)}
+		rows[i] = table.Row{"  " + one.From, placeName(one.Step, false), one.Enrollments, verdict(move, false, false)}
 	}
 	p.table(table.Row{"  FROM REVISION", "STEP", "OPEN", "IF MOVED"}, rows)
 	for _, w := range warnings {
@@ -139,10 +137,10 @@ func printMigration(p *printer, r migration.Report) {
 	if r.Ordered > 0 {
 		line := fmt.Sprintf("%d of %d moved in %.1f s", r.Moved, r.Ordered, r.Seconds)
 		if r.Ended > 0 {
-			line += fmt.Sprintf(", %d had ended before", r.Ended)
+			line += fmt.Sprintf(", %d had already ended", r.Ended)
 		}
 		if r.Waiting > 0 {
-			line += fmt.Sprintf(", %d have yet to answer", r.Waiting)
+			line += fmt.Sprintf(", %d have not answered yet", r.Waiting)
 		}
 		p.line("%s", line)
 	}

@@ -142,7 +142,7 @@ func (g *moveGateway) moves(r *http.Request) api.MigrationList {
 		if one.State == enrollment.MigrationOrdered && g.looks > 1 {
 			switch {
 			case strings.HasPrefix(one.Customer, "stay"):
-				one.State, one.Reason = enrollment.MigrationRefused, "a send is under way; try again later"
+				one.State, one.Reason = enrollment.MigrationRefused, "a send is in progress; try again later"
 			case strings.HasPrefix(one.Customer, "end"):
 				one.State = "ended"
 			case !strings.HasPrefix(one.Customer, "mute"):
@@ -187,9 +187,9 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("without a terminal: exit %d, orders %v: %s", code, g.orders, errs)
 	}
 	code, out, errs = tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "--rate", "1000/s")
-	if code != 1 || !strings.Contains(out, "100 of 103 moved in ") || !strings.Contains(out, ", 2 had ended before") ||
+	if code != 1 || !strings.Contains(out, "100 of 103 moved in ") || !strings.Contains(out, ", 2 had already ended") ||
 		!strings.Contains(out, "nudge/stay") ||
-		!strings.Contains(out, "a send is under way") {
+		!strings.Contains(out, "a send is in progress") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	// Again: who stayed is asked once more, nobody else.
@@ -206,7 +206,7 @@ func TestMigrate(t *testing.T) {
 		}
 	}
 	code, out, _ = tabiSays(t, "migrate", "nudge", "--url", url, "--yes")
-	if code != 0 || !strings.Contains(out, "nobody to move") {
+	if code != 0 || !strings.Contains(out, "nothing to move") {
 		t.Errorf("a third time: exit %d\n%s", code, out)
 	}
 }
@@ -219,7 +219,7 @@ func TestMigrateWithoutAnswers(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	code, out, errs := tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "--no-wait")
-	if code != 0 || !strings.Contains(out, "0 of 2 moved in ") || !strings.Contains(out, "2 have yet to answer") || g.orders["mute1"] != 1 {
+	if code != 0 || !strings.Contains(out, "0 of 2 moved in ") || !strings.Contains(out, "2 have not answered yet") || g.orders["mute1"] != 1 {
 		t.Errorf("exit %d, orders %v\n%s%s", code, g.orders, out, errs)
 	}
 }
@@ -228,11 +228,11 @@ func TestMigrateUsage(t *testing.T) {
 	t.Parallel()
 	_, url := newMoveGateway(t, "ana")
 	for want, args := range map[string][]string{
-		"no revision with open instances has a step": {"--step", "replay=answer"},
-		"give OLD=NEW":         {"--step", "reply"},
-		"is named twice":       {"--step", "reply=a", "--step", "reply=b"},
-		"instances per second": {"--rate", "fast"},
-		"text or json":         {"--output", "xml"},
+		"no revision with open enrollments has a step": {"--step", "replay=answer"},
+		"give OLD=NEW":           {"--step", "reply"},
+		"is named twice":         {"--step", "reply=a", "--step", "reply=b"},
+		"enrollments per second": {"--rate", "fast"},
+		"text or json":           {"--output", "xml"},
 	} {
 		code, _, errs := tabiSays(t, append([]string{"migrate", "nudge", "--url", url}, args...)...)
 		if code != 2 || !strings.Contains(errs, want) {

@@ -19,8 +19,8 @@ func modelsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "models", Short: "Measure the models that decisions learn with, on your own data",
 		Long: "Measures the adaptive models with which tabi learns which action a customer accepts: on a file of outcomes, on a " +
-			"randomized trial, and in a simulation whose truth is known. " +
-			"Nothing is stored. docs/learning.md explains the models and what was measured.",
+			"randomized trial, or in a simulation whose truth is known. Nothing is stored. docs/learning.md explains the models and " +
+			"the measurements.",
 	}
 	c.AddCommand(modelsEvaluateCommand(), modelsUpliftCommand(), modelsPlotCommand())
 	return c
@@ -32,14 +32,13 @@ func modelsEvaluateCommand() *cobra.Command {
 	var start propensity.Start
 	var batch bool
 	c := &cobra.Command{
-		Use: "evaluate FILE", Short: "Stream a CSV file of outcomes through a model, which predicts each row before it learns from it",
-		Long: "Reads a CSV file (gzipped or not) with a head line, once and in order. The model predicts each row before it learns " +
-			"from it, so that every prediction is of unseen data. " +
-			"For comparison there is a batch logistic regression: refitted on the past after every twentieth of the rows, and in five " +
-			"folds.\n\n" +
-			"A column whose values are all numbers is numeric; all others are categories. The target is true or false, yes or no, or " +
-			"a number, and more than 0 is yes.\n\n" +
-			"Exit status: 0 good, 2 the file cannot be read or has no such column, or wrong usage.",
+		Use: "evaluate FILE", Short: "Stream a CSV file of outcomes through a model that predicts each row, then learns from it",
+		Long: "Reads a CSV file (gzipped or not) with a header line, once and in order. The model predicts each row before it learns " +
+			"from it, so that every prediction is of unseen data. For comparison a batch logistic regression is fitted in two ways: " +
+			"refitted on the past after every twentieth of the rows, and in five folds.\n\n" +
+			"A column whose values are all numbers is numeric; other columns are categories. The target is true or false, yes or no, or " +
+			"a number; a number above 0 is yes.\n\n" +
+			"Exit status: 0 success, 2 the file cannot be read or has no such column, or wrong usage.",
 		Example: "  tabi models evaluate sessions.csv --target Revenue\n  tabi models evaluate sessions.csv --target Revenue " +
 			"--without PageValues",
 		Args: cobra.ExactArgs(1),
@@ -73,8 +72,8 @@ func modelsEvaluateCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&target, "target", "", "the column to predict (required)")
-	c.Flags().StringSliceVar(&without, "without", nil, "columns not to learn from")
-	c.Flags().BoolVar(&batch, "batch", true, "fit the batch logistic regressions too")
+	c.Flags().StringSliceVar(&without, "without", nil, "columns not to learn from, separated by commas")
+	c.Flags().BoolVar(&batch, "batch", true, "also fit the batch logistic regressions")
 	startFlags(c, &start, propensity.DefaultHalfLife)
 	outputFlag(c, &output)
 	_ = c.MarkFlagRequired("target")
@@ -92,17 +91,14 @@ func modelsUpliftCommand() *cobra.Command {
 	var t eval.Trial
 	var output string
 	c := &cobra.Command{
-		Use: "uplift FILE", Short: "Learn from a randomized trial which action to give to whom, and measure it on customers not " +
-			"learned from",
-		Long: "Reads a CSV file (gzipped or not) of customers who were each given one action at random. One model per action learns " +
-			"who answers it. Each customer then gets the action with the highest chance of an answer, " +
-			"or the highest value after its cost (chance × value − cost; doing nothing is free), by models that have not seen the " +
-			"customer (folds). " +
-			"The policies are measured by inverse-propensity scoring, self-normalized, with 95 % bootstrap intervals, against every " +
-			"single action given to all.\n\n" +
-			"An answer is worth 1 and an action costs 0.02 of it unless you say otherwise. A trial has no time: nothing is forgotten " +
-			"unless you give a --half-life.\n\n" +
-			"Exit status: 0 good, 2 the file cannot be read or has no such column, or wrong usage.",
+		Use: "uplift FILE", Short: "Learn from a randomized trial which action suits which customer, and measure it on unseen customers",
+		Long: "Reads a CSV file (gzipped or not) of customers, each of whom was given one action at random. One model per action learns " +
+			"which customers respond to it. Each customer is then assigned the action with the highest chance of a response, or with " +
+			"the highest value after its cost (chance × value − cost; doing nothing is free), by models that have not seen the " +
+			"customer (folds). Both policies are compared with every single action for everybody, by self-normalized inverse-propensity " +
+			"scoring with 95 % bootstrap intervals.\n\n" +
+			"A trial has no time: nothing is forgotten unless --half-life is set.\n\n" +
+			"Exit status: 0 success, 2 the file cannot be read or has no such column, or wrong usage.",
 		Example: "  tabi models uplift hillstrom.csv.gz --action segment --outcome visit --none \"No E-Mail\" --without conversion,spend",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
@@ -121,13 +117,13 @@ func modelsUpliftCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&t.Action, "action", "", "the column with the action (required)")
 	c.Flags().StringVar(&t.Outcome, "outcome", "", "the column with the outcome (required)")
-	c.Flags().StringVar(&t.None, "none", "", "the action that is doing nothing: it costs nothing")
-	c.Flags().StringSliceVar(&t.Without, "without", nil, "columns not to learn from, such as other outcomes")
-	c.Flags().Float64Var(&t.Value, "value", 1, "of an answer")
-	c.Flags().Float64Var(&t.Cost, "cost", 0.02, "of an action, in the same unit")
-	c.Flags().IntVar(&t.Folds, "folds", 5, "each is decided by models that learned from the others")
-	c.Flags().IntVar(&t.Rounds, "rounds", 1000, "of the bootstrap")
-	c.Flags().Uint64Var(&t.Seed, "seed", 1, "of folds and bootstrap")
+	c.Flags().StringVar(&t.None, "none", "", "the action that means doing nothing, which costs nothing")
+	c.Flags().StringSliceVar(&t.Without, "without", nil, "columns not to learn from, such as other outcomes; separated by commas")
+	c.Flags().Float64Var(&t.Value, "value", 1, "value of a response")
+	c.Flags().Float64Var(&t.Cost, "cost", 0.02, "cost of an action, in the unit of --value")
+	c.Flags().IntVar(&t.Folds, "folds", 5, "number of folds, at least 2; models of the other folds decide for each fold")
+	c.Flags().IntVar(&t.Rounds, "rounds", 1000, "rounds of the bootstrap; 0: no intervals")
+	c.Flags().Uint64Var(&t.Seed, "seed", 1, "random seed of folds and bootstrap")
 	startFlags(c, &t.Start, math.Inf(1))
 	outputFlag(c, &output)
 	_, _ = c.MarkFlagRequired("action"), c.MarkFlagRequired("outcome")
@@ -135,7 +131,7 @@ func modelsUpliftCommand() *cobra.Command {
 }
 
 func printPolicies(p *printer, r *eval.Result, t eval.Trial) {
-	p.line("%s; value of an answer %g, cost of an action %g\n", several(r.Customers, "customer"), t.Value, t.Cost)
+	p.line("%s; value of a response %g, cost of an action %g\n", several(r.Customers, "customer"), t.Value, t.Cost)
 	var rows []table.Row
 	for _, v := range r.Policies {
 		row := table.Row{v.Policy, within(&v.Rate, "%.4f"), within(&v.Net, "%.4f"), "", ""}
@@ -144,10 +140,10 @@ func printPolicies(p *printer, r *eval.Result, t eval.Trial) {
 		}
 		rows = append(rows, row)
 	}
-	p.table(table.Row{"policy", "answers", "net value", "answers over the best", "net over the best"}, rows)
-	p.line("\nThe best single action is %q by answers and %q by net value.", r.BestRate, r.BestNet)
+	p.table(table.Row{"policy", "responses", "net value", "responses over the best", "net over the best"}, rows)
+	p.line("\nThe best single action is %q by responses and %q by net value.", r.BestRate, r.BestNet)
 	for _, v := range r.Policies[len(r.Actions):] {
-		line := fmt.Sprintf("%q gives", v.Policy)
+		line := fmt.Sprintf("%q chooses", v.Policy)
 		for _, a := range r.Actions {
 			line += fmt.Sprintf("  %s %.1f %%", cmp.Or(a, "(empty)"), 100*v.Share[a])
 		}
@@ -155,7 +151,7 @@ func printPolicies(p *printer, r *eval.Result, t eval.Trial) {
 	}
 }
 
-// within is an estimate with its interval.
+// within formats an estimate with its interval.
 func within(i *eval.Interval, format string) string {
 	return fmt.Sprintf(format+" ("+format+" to "+format+")", i.Mean, i.Low, i.High)
 }
@@ -164,10 +160,10 @@ func modelsPlotCommand() *cobra.Command {
 	var out, output string
 	var seed uint64
 	c := &cobra.Command{
-		Use: "plot", Short: "Learn in a simulation whose truth is known, and draw the results",
+		Use: "plot", Short: "Run the models in a simulation whose truth is known, and draw the results",
 		Long: "Simulates customers for the models: actions whose acceptance drifts, and one that appears midway. Draws regret, shares " +
 			"of offers and calibration as SVG files.\n\n" +
-			"Exit status: 0 good, 2 the folder cannot be written, or wrong usage.",
+			"Exit status: 0 success, 2 the folder cannot be written, or wrong usage.",
 		Example: "  tabi models plot --out docs/images",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -181,15 +177,15 @@ func modelsPlotCommand() *cobra.Command {
 			return show(c, output, r.Summary(), func(p *printer) {
 				s := r.Summary()
 				p.line(
-					"%s; accepted %.4f, the best fixed policy would have had %.4f",
+					"%s; %.4f accepted, against %.4f with the best fixed policy",
 					several(s.Decisions, "decision"),
 					s.Rate,
 					s.BestFixed,
 				)
-				p.line("regret against it: %.0f acceptances; it grows as decisions^%.2f (sublinear: below 1)", s.Regret, s.Slope)
+				p.line("regret: %.0f acceptances; it grows as decisions^%.2f (below 1 is sublinear)", s.Regret, s.Slope)
 				p.line(
-					"the new action has %.1f %% of offers in its first twentieth of the run and %.1f %% in the last; had the truth "+
-						"been known, it would have %.1f %%",
+					"the new action has %.1f %% of offers in its first twentieth of the simulation and %.1f %% in the last; a policy "+
+						"that knows the truth would offer it in %.1f %%",
 					100*s.NewFirst,
 					100*s.NewLast,
 					100*s.NewIdeal,
@@ -198,15 +194,17 @@ func modelsPlotCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&out, "out", ".", "folder for the drawings")
-	c.Flags().Uint64Var(&seed, "seed", 1, "of the simulation")
+	c.Flags().StringVar(&out, "out", ".", "folder to write the drawings to")
+	c.Flags().Uint64Var(&seed, "seed", 1, "random seed of the simulation")
 	outputFlag(c, &output)
 	return c
 }
 
 func startFlags(c *cobra.Command, start *propensity.Start, halfLife float64) {
 	c.Flags().Float64Var(&start.Propensity, "belief", 0.5, "starting belief, above 0 and below 1")
-	c.Flags().Float64Var(&start.HalfLife, "half-life", halfLife, "outcomes of the rarer kind after which one counts half; inf: never")
+	c.Flags().
+		Float64Var(&start.HalfLife, "half-life", halfLife, "number of later outcomes of the rarer kind after which an outcome counts "+
+			"half; inf: nothing is forgotten")
 }
 
 func readTable(file string) (*eval.Table, error) {

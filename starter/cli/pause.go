@@ -12,8 +12,8 @@ func pauseCommand() *cobra.Command {
 	return pauser(
 		contract.PauseUpdate,
 		"Pause an enrollment, or a whole journey",
-		"While paused, deadlines keep running, events are kept and nothing is sent. With --journey this is the kill switch: once it "+
-			"has answered, nothing of the journey is sent.",
+		"While an enrollment is paused, its deadlines keep running, its events are kept and nothing is sent. --journey is the kill "+
+			"switch: once the command has returned, the journey sends nothing.",
 	)
 }
 
@@ -27,7 +27,7 @@ func pauser(kind, short, long string) *cobra.Command {
 		Use: kind + " (WORKFLOW_ID | --journey NAME)", Short: short, Long: long, Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if (journey == "") == (len(args) == 0) {
-				return app.Usage("give a workflow id, or --journey NAME, and not both")
+				return app.Usage("give either a workflow id or --journey NAME")
 			}
 			if journey == "" {
 				return command(c, &r, args[0], api.CommandRequest{Kind: kind, Reason: reason}, kind+" requested")
@@ -44,8 +44,8 @@ func pauser(kind, short, long string) *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&journey, "journey", "", "the whole journey, later enrollments included")
-	c.Flags().StringVar(&reason, "reason", "", "the reason, for the record of one enrollment")
+	c.Flags().StringVar(&journey, "journey", "", kind+" the whole journey, including later enrollments")
+	c.Flags().StringVar(&reason, "reason", "", "the reason to record, with a workflow id")
 	r.register(c, false, true)
 	return c
 }

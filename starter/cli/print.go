@@ -52,7 +52,7 @@ func show(c *cobra.Command, output string, v any, people func(*printer)) error {
 	return app.Usage("--output is %q: give text or json", output)
 }
 
-// stamp is a time for people; zero is nothing.
+// stamp formats a time for people, in UTC; the zero time is empty.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -60,7 +60,7 @@ func stamp(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// several is a number of things, in words.
+// several formats a number of things: "1 error", "2 errors".
 func several[N int | int64](n N, thing string) string {
 	if n != 1 {
 		thing += "s"

@@ -16,10 +16,10 @@ func publishCommand(b app.Build) *cobra.Command {
 		output string
 	)
 	c := &cobra.Command{
-		Use: "publish DIR", Short: "Release a journeys folder to the store",
-		Long: "Lints everything in the folder and, if it is good, makes it the next release in one transaction. Gateway and workers " +
-			"use it from their " +
-			"next decision on. Instances that are open keep the journey they entered; messages count at once.",
+		Use: "publish DIR", Short: "Publish a journeys folder as the next release",
+		Long: "Lints the folder and, if there are no errors, makes it the next release in one transaction. Gateways and workers use it " +
+			"from their next decision on. Open enrollments keep the revision of the journey that they entered; new texts of messages " +
+			"apply to them immediately.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
@@ -39,7 +39,7 @@ func publishCommand(b app.Build) *cobra.Command {
 				}
 			}
 			if found.Failed(false) {
-				return &app.ExitError{Code: app.ExitBad, Err: errors.New("not published: mend the errors first")}
+				return &app.ExitError{Code: app.ExitBad, Err: errors.New("not published: fix the errors first")}
 			}
 			st, err := cfg.OpenStore(c.Context(), zap.NewNop())
 			if err != nil {

@@ -18,10 +18,9 @@ func reconcileCommand(b app.Build) *cobra.Command {
 		output string
 	)
 	c := &cobra.Command{
-		Use: "reconcile", Short: "Compare open enrollments with Temporal, now",
-		Long: "Closes enrollments whose run was terminated, reset away or lost, and frees what they held. Every relay does it by " +
-			"itself, slowly; " +
-			"this does all at once. It works on database and Temporal directly.",
+		Use: "reconcile", Short: "Compare all open enrollments with Temporal now",
+		Long: "Closes enrollments whose run was terminated, reset or lost, and releases their resources. The background jobs of every " +
+			"process do this too, little by little; reconcile does all of it now. It connects to the database and Temporal directly.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
@@ -39,7 +38,7 @@ func reconcileCommand(b app.Build) *cobra.Command {
 			}
 			return show(c, output, report, func(p *printer) {
 				p.line(
-					"%d open, %d closed because their run is gone, %d runs terminated because they were closed",
+					"%d open; %d closed, because their run is gone; %d runs terminated, because their enrollment is closed",
 					report.Checked,
 					len(report.Closed),
 					len(report.Terminated),

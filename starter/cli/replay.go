@@ -21,7 +21,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// recordedHistories is where the project keeps what its interpreters have run.
+// recordedHistories is the project's folder of recorded histories.
 const recordedHistories = "workflows/testdata/histories"
 
 // replayReport is the output of `replay`.
@@ -42,19 +42,18 @@ func replayCommand(b app.Build) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "replay [DIR|FILE]…", Short: "Replay recorded or live histories against this build, for a deploy gate",
-		Long: "Runs histories again through this build's interpreter and compares what it orders, event by event, and the result with " +
-			"what the history holds. " +
-			"A worker of a build that fails here would block the instances concerned, until one that can go on is deployed.\n\n" +
-			"Histories are *.json files as `temporal workflow show --output json` writes them; without DIR, " + recordedHistories +
-			". With --from-server they are those of running " +
-			"and recently closed instances, the latest first. What is in them is not printed.\n\n" +
-			"Exit status: 0 all passed, 1 one failed, 2 wrong usage, 3 cannot reach Temporal.",
+		Long: "Runs histories through the interpreter of this build, and compares its commands and its result with the history, event " +
+			"by event. A worker of a build that fails here would block the runs concerned until a compatible worker is deployed.\n\n" +
+			"Histories are *.json files as written by `temporal workflow show --output json`; default: " + recordedHistories + ". " +
+			"--from-server replays the histories of running and recently closed runs, the latest first. The content of a history is " +
+			"not printed.\n\n" +
+			"Exit status: 0 all passed, 1 at least one failed, 2 wrong usage, 3 cannot reach Temporal.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err
 			}
 			if !fromServer && (query != "" || openOnly || c.Flags().Changed("limit")) {
-				return app.Usage("--query, --limit and --open-only are for --from-server")
+				return app.Usage("--query, --limit and --open-only require --from-server")
 			}
 			if limit < 1 {
 				return app.Usage("--limit is %d: give at least 1", limit)
@@ -99,11 +98,11 @@ func replayCommand(b app.Build) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&fromServer, "from-server", false, "replay what Temporal has")
-	f.StringVar(&query, "query", "", `only what this list filter finds: 'Journey="cart-recovery"'`)
-	f.IntVar(&limit, "limit", 1000, "how many at most")
-	f.BoolVar(&openOnly, "open-only", false, "running instances alone")
-	f.StringVar(&cfg.DataDir, "data-dir", ".tabi", "folder in which a running dev is looked for [TABI_DATA_DIR]")
+	f.BoolVar(&fromServer, "from-server", false, "replay the histories on the Temporal server")
+	f.StringVar(&query, "query", "", `with --from-server, only runs that match this list filter, such as 'Journey="cart-recovery"'`)
+	f.IntVar(&limit, "limit", 1000, "with --from-server, number of histories at most")
+	f.BoolVar(&openOnly, "open-only", false, "with --from-server, only running workflows")
+	f.StringVar(&cfg.DataDir, "data-dir", ".tabi", "data folder of the running dev to use, if there is one [TABI_DATA_DIR]")
 	cfg.Register(f, app.Temporal)
 	outputFlag(c, &output)
 	return c
@@ -139,7 +138,7 @@ func readHistory(file string) (*history.History, error) {
 	defer func() { _ = f.Close() }()
 	h, err := client.HistoryFromJSON(f, client.HistoryJSONOptions{})
 	if err != nil {
-		return nil, errors.New("it is no history as `temporal workflow show --output json` writes it")
+		return nil, errors.New("it is not a history as written by `temporal workflow show --output json`")
 	}
 	return h, nil
 }
@@ -165,7 +164,7 @@ func listed(ctx context.Context, tc client.Client, namespace, query string, limi
 			Namespace: namespace, Query: query, PageSize: int32(min(limit-len(out), 1000)), NextPageToken: next,
 		})
 		if err != nil {
-			return nil, app.Usage("Temporal does not list %q: %w", query, err)
+			return nil, app.Usage("Temporal cannot list %q: %w", query, err)
 		}
 		for _, e := range page.GetExecutions() {
 			id, run := e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId()

@@ -100,7 +100,7 @@ func TestReplaySaysWhereItDiffers(t *testing.T) {
 		"local.json: this build runs the local activity report where the history has other",
 		"result.json: event 13 (WorkflowExecutionCompleted): this build ends with another result (outcome, reason)",
 		"type.json: unable to find workflow type: Other",
-		"nothing.json: cannot be read: it is no history",
+		"nothing.json: cannot be read: it is not a history",
 		"ok   " + waitHistory + " (13 events)",
 		"1 passed, 5 failed",
 	} {

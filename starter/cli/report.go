@@ -19,10 +19,9 @@ func reportCommand() *cobra.Command {
 		since, output string
 	)
 	c := &cobra.Command{
-		Use: "report", Short: "Show what next best actions and journeys bring",
-		Long: "Per action and channel: offers, acceptance and value net of cost. Per journey: the treated against the control group. " +
-			"And full arbitration " +
-			"against the control tests of policy.yaml (control_groups). Intervals are of 95 %.",
+		Use: "report", Short: "Report the results of next best actions and journeys",
+		Long: "Shows, per action and channel, offers, acceptances and value net of cost; per journey, treated customers against the " +
+			"control group; and full arbitration against the control groups of policy.yaml. Intervals are 95 %.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if since != "" && since != "all" {
@@ -41,14 +40,14 @@ func reportCommand() *cobra.Command {
 		},
 	}
 	r.register(c, false, true)
-	c.Flags().StringVar(&since, "since", "30d", "offers of this long before now, in virtual time; all for all of them")
+	c.Flags().StringVar(&since, "since", "30d", "count offers of this long before now, in virtual time; all: every offer")
 	outputFlag(c, &output)
 	return c
 }
 
 func printReport(p *printer, r api.Report) {
 	if len(r.Actions) == 0 {
-		p.line("no action was offered in this time")
+		p.line("no action was offered in this period")
 	} else {
 		var rows []table.Row
 		for _, a := range r.Actions {
@@ -57,13 +56,13 @@ func printReport(p *printer, r api.Report) {
 		p.table(table.Row{"ACTION", "CHANNEL", "OFFERED", "ACCEPTED", "RATE", "95 %", "OPEN", "VALUE", "COST", "NET"}, rows)
 	}
 	if len(r.NoAccept) > 0 {
-		p.line("without `accept`, so nothing is counted or learned of them: " + strings.Join(r.NoAccept, ", "))
+		p.line("not counted and not learned from, because they have no `accept`: " + strings.Join(r.NoAccept, ", "))
 	}
 	var rows []table.Row
 	for _, j := range r.Journeys {
 		row := table.Row{j.Journey, "", "", "", "", "", "", "", j.Offers.Offers, j.Offers.Accepted, ""}
 		if j.Journey == "" {
-			row[0] = "(asked by a channel)"
+			row[0] = "(requested by a channel)"
 		}
 		if j.Treated != nil && j.Goal {
 			row[1], row[3], row[5] = j.Treated.Customers, j.HeldOut.Customers, j.Maturing()
@@ -96,7 +95,7 @@ func printReport(p *printer, r api.Report) {
 				"LIFT",
 				"OFFERS",
 				"ACCEPTED",
-				"NET A CUSTOMER",
+				"NET PER CUSTOMER",
 			},
 			rows,
 		)
@@ -130,7 +129,7 @@ func printReport(p *printer, r api.Report) {
 			"VALUE",
 			"COST",
 			"NET",
-			"NET AN OFFER",
+			"NET PER OFFER",
 			"LIFT OF FULL",
 			"VALUE OF FULL",
 		},

@@ -7,5 +7,6 @@ import (
 )
 
 func resumeCommand() *cobra.Command {
-	return pauser(contract.ResumeUpdate, "Resume a paused enrollment, or a journey", "Steps that came due during the pause run now.")
+	return pauser(contract.ResumeUpdate, "Resume a paused enrollment, or a whole journey",
+		"Steps that came due during the pause run immediately.")
 }

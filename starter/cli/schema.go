@@ -14,23 +14,21 @@ import (
 // schemaView is a kind of file as `schema --output json` lists it.
 type schemaView struct {
 	Kind   string `json:"kind"`
-	Files  string `json:"files"`  // where such files stand in a journeys folder
-	Schema string `json:"schema"` // what --write calls its schema
+	Files  string `json:"files"`  // where such files are in a journeys folder
+	Schema string `json:"schema"` // the file that --write writes
 	About  string `json:"about"`
 }
 
 func schemaCommand(b app.Build) *cobra.Command {
 	var dir, output string
 	c := &cobra.Command{
-		Use: "schema [KIND]", Short: "Print the JSON Schema of a kind of file (default: journey), or write all",
+		Use: "schema [KIND]", Short: "Print the JSON Schema of a kind of file (default: journey), or write all schemas",
 		Args: cobra.MaximumNArgs(1),
-		Long: "Gives editors what they need to complete and check the files of a journeys folder: " + strings.Join(
-			schemaNames(),
-			", ",
-		) + ".\n\n" +
-			"A file names its schema in its first line, as the shipped ones do:\n" +
+		Long: "Prints a JSON Schema, with which editors complete and check the files of a journeys folder. The kinds are " +
+			strings.Join(schemaNames(), ", ") + ".\n\n" +
+			"A file names its schema in its first line, as the shipped journeys do:\n" +
 			"  # yaml-language-server: $schema=../docs/schema/journey.schema.json\n\n" +
-			"With --output json the kinds are listed.",
+			"--output json lists the kinds.",
 		RunE: func(c *cobra.Command, args []string) error {
 			kind := "journey"
 			if len(args) > 0 {
@@ -56,7 +54,7 @@ func schemaCommand(b app.Build) *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&dir, "write", "", "write all schemas into this folder, as <kind>.schema.json")
+	c.Flags().StringVar(&dir, "write", "", "write all schemas to this folder, as <kind>.schema.json")
 	outputFlag(c, &output)
 	return c
 }
@@ -77,10 +75,10 @@ func schemaNames() []string {
 	return names
 }
 
-// writeSchemas writes the schemas of all kinds, making the folder where it is missing.
+// writeSchemas writes the schemas of all kinds. It creates the folder if it is missing.
 func writeSchemas(c *cobra.Command, b app.Build, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return app.Usage("cannot make the folder %s: %w", dir, err)
+		return app.Usage("cannot create the folder %s: %w", dir, err)
 	}
 	p := &printer{c.OutOrStdout()}
 	for _, k := range schema.Kinds() {

@@ -16,9 +16,9 @@ func serveCommand(b app.Build) *cobra.Command {
 	cfg := app.Config{Build: b}
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the gateway and the relay",
-		Long: "Runs the HTTP side and delivers to Temporal. It does not start without write keys, agent and admin tokens and a " +
-			"secret, unless --insecure.\n" +
-			"Workers run apart: tabi-worker.",
+		Long: "Runs the gateway, which serves HTTP, and the relay, which delivers events to Temporal. serve requires write keys, agent " +
+			"and admin tokens and a secret, unless --insecure is set.\n\n" +
+			"Workers are separate processes: tabi-worker.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
@@ -48,7 +48,7 @@ func serveCommand(b app.Build) *cobra.Command {
 				return err
 			}
 			log.Info(
-				"the gateway listens",
+				"gateway listening",
 				zap.Stringer("address", listener.Addr()),
 				zap.String("public_url", cfg.PublicURL),
 				zap.String("version", app.Version),

@@ -14,7 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// askTimeout bounds the question to Temporal: what the store knows is shown without it too.
+// askTimeout bounds the query to Temporal. Without its answer, only what the store knows is shown.
 const askTimeout = 5 * time.Second
 
 // statusView is the output of `status`.
@@ -31,7 +31,7 @@ func statusCommand(b app.Build) *cobra.Command {
 		output string
 	)
 	c := &cobra.Command{
-		Use: "status WORKFLOW_ID", Short: "Show where an instance is and what was said in it", Args: cobra.ExactArgs(1),
+		Use: "status WORKFLOW_ID", Short: "Show where an enrollment is, its story and its sends", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := r.load(c); err != nil {
 				return err
@@ -80,7 +80,7 @@ func (v *statusView) ask(ctx context.Context, cfg *app.Config) error {
 		return err
 	}
 	if state.Enrollment != v.Enrollment.ID {
-		return errors.New("another instance is at this workflow id now")
+		return errors.New("another enrollment has this workflow id now")
 	}
 	v.State = &state
 	return nil

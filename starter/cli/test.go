@@ -32,10 +32,9 @@ func testCommand(b app.Build) *cobra.Command {
 	var f testFlags
 	c := &cobra.Command{
 		Use: "test [PATH…]", Short: "Run the scenarios of journeys folders or files in simulated time (default: journeys)",
-		Long: "Checks the folder, then runs the scenarios of its *.test.yaml files in simulated time: on the interpreter itself, with " +
-			"a store in memory, and channels " +
-			"that only remember. A file is a scenario file, or a journey whose scenarios are meant. A failure is shown at its line, " +
-			"with what had happened until then.\n\n" +
+		Long: "Lints the folder, then runs the scenarios of its *.test.yaml files in simulated time: with the real interpreter, a store " +
+			"in memory, and channels that only record sends. A path may be a folder, a scenario file, or a journey, whose scenarios " +
+			"are run. A failure is shown at its line, with the events up to it.\n\n" +
 			"Exit status: 0 all passed, 1 a scenario failed or the folder has errors, 2 wrong usage.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -44,11 +43,11 @@ func testCommand(b app.Build) *cobra.Command {
 			return f.test(c, b, args)
 		},
 	}
-	c.Flags().StringVar(&f.run, "run", "", "run the scenarios whose names match this regular expression only")
-	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "tell what happened in every scenario")
+	c.Flags().StringVar(&f.run, "run", "", "run only scenarios whose names match this regular expression")
+	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show what happened in every scenario")
 	c.Flags().BoolVar(&f.coverage, "coverage", false, "list the steps and arms that no scenario visits")
 	c.Flags().StringVar(&f.junit, "junit", "", "write a JUnit report (XML) to this file")
-	c.Flags().IntVar(&f.jobs, "jobs", 0, "scenarios run at once; 0: as many as there are processors")
+	c.Flags().IntVar(&f.jobs, "jobs", 0, "number of scenarios to run at once; 0: one per processor")
 	outputFlag(c, &f.output)
 	return c
 }
@@ -56,7 +55,7 @@ func testCommand(b app.Build) *cobra.Command {
 func (f testFlags) test(c *cobra.Command, b app.Build, paths []string) error {
 	names, err := regexp.Compile(f.run)
 	if err != nil {
-		return app.Usage("--run is no regular expression: %v", err)
+		return app.Usage("--run is not a regular expression: %v", err)
 	}
 	if f.output != "text" && f.output != "json" {
 		return app.Usage("--output is %q: give text or json", f.output)
@@ -72,7 +71,7 @@ func (f testFlags) test(c *cobra.Command, b app.Build, paths []string) error {
 		if err := printDiagnostics(c.ErrOrStderr(), "text", found.errors); err != nil {
 			return err
 		}
-		return &app.ExitError{Code: app.ExitBad, Err: errors.New("nothing was run: mend the errors first")}
+		return &app.ExitError{Code: app.ExitBad, Err: errors.New("nothing was run: fix the errors first")}
 	}
 	report := &testReport{flags: f, found: found, out: c.OutOrStdout()}
 	var jobs []simulate.Job
@@ -99,7 +98,7 @@ type foundTests struct {
 	sources  map[string][]byte
 }
 
-// foundJourneys are those of a folder whose coverage is asked for.
+// foundJourneys are the journeys of a folder whose coverage is requested.
 type foundJourneys struct {
 	content *journey.Content
 	names   []string
@@ -110,7 +109,7 @@ type foundTest struct {
 	test    *scenario.File
 }
 
-// findTests reads and checks the folders of all paths, and finds the scenarios that are meant.
+// findTests reads and checks the folders of all paths, and returns the scenarios to run.
 func findTests(b app.Build, paths []string) (*foundTests, error) {
 	out := &foundTests{sources: map[string][]byte{}}
 	type folder struct {
@@ -128,7 +127,7 @@ func findTests(b app.Build, paths []string) (*foundTests, error) {
 		root, only := filepath.Clean(path), ""
 		if !info.IsDir() {
 			if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
-				return nil, app.Usage("%s is no YAML file", path)
+				return nil, app.Usage("%s is not a YAML file", path)
 			}
 			root = app.FolderOf(path)
 			only = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), ".test")
@@ -155,7 +154,7 @@ func findTests(b app.Build, paths []string) (*foundTests, error) {
 		content := folders[root].content
 		out.cover(content, only)
 		if _, known := content.Journeys[only]; only != "" && !known && len(out.errors) == 0 {
-			return nil, app.Usage("%s is neither a journey nor its scenarios", path)
+			return nil, app.Usage("%s is neither a journey nor a scenario file", path)
 		}
 		for _, name := range slices.Sorted(maps.Keys(folders[root].tests)) {
 			if only != "" && name != only || seen[root+"\x00"+name] {
@@ -169,7 +168,7 @@ func findTests(b app.Build, paths []string) (*foundTests, error) {
 	return out, nil
 }
 
-// cover adds a journey, or all of a folder, to those whose coverage is asked for.
+// cover adds a journey, or all journeys of a folder, to those whose coverage is requested.
 func (f *foundTests) cover(content *journey.Content, only string) {
 	i := slices.IndexFunc(f.journeys, func(j foundJourneys) bool { return j.content == content })
 	if i < 0 {

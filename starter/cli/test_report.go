@@ -108,9 +108,9 @@ func (r *testReport) text(coverage []simulate.Coverage) {
 	}
 	switch {
 	case len(r.found.tests) == 0:
-		p.line("there are no scenarios here: write them in <journey>.test.yaml, beside the journey")
+		p.line("there are no scenarios here: write them in <journey>.test.yaml, next to the journey")
 	case r.passed+r.failed+r.left == 0:
-		p.line("no scenario has a name that --run %q matches", r.flags.run)
+		p.line("no scenario has a name that matches --run %q", r.flags.run)
 	}
 	p.line("%d passed, %d failed", r.passed, r.failed)
 }

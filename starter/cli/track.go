@@ -21,7 +21,7 @@ func trackCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if customer == "" {
-				return app.Usage("whose event? Give --customer ID")
+				return app.Usage("--customer is missing: give the id of a customer")
 			}
 			fields, err := object("properties", properties)
 			if err != nil {
@@ -36,7 +36,7 @@ func trackCommand() *cobra.Command {
 			}
 			if when != "" {
 				if _, err := time.Parse(time.RFC3339, when); err != nil {
-					return app.Usage("--time is %q: give an RFC 3339 time, as 2026-03-02T10:00:00Z", when)
+					return app.Usage("--time is %q: give an RFC 3339 time such as 2026-03-02T10:00:00Z", when)
 				}
 				call["timestamp"] = when
 			}
@@ -66,10 +66,10 @@ func trackCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&customer, "customer", "", "the customer's id")
-	f.StringVar(&properties, "properties", "", "properties of the event, a JSON object")
-	f.StringVar(&id, "id", "", "event id, which counts once; default: a random one")
-	f.StringVar(&when, "time", "", "when it happened, RFC 3339; default: now")
+	f.StringVar(&customer, "customer", "", "the customer's id (required)")
+	f.StringVar(&properties, "properties", "", "properties of the event, as a JSON object")
+	f.StringVar(&id, "id", "", "event id; an event with the same id counts once; default: a random id")
+	f.StringVar(&when, "time", "", "when the event happened, in RFC 3339; default: now")
 	r.register(c, true, false)
 	outputFlag(c, &output)
 	return c

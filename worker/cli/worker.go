@@ -32,9 +32,10 @@ func command(b app.Build) *cobra.Command {
 	cfg := app.Config{Build: b}
 	c := &cobra.Command{
 		Use: "tabi-worker", Short: "Run journeys", Version: app.Version, SilenceUsage: true, SilenceErrors: true,
-		Long: "Runs journeys: workflows, sends and the relay. Any number may run side by side; each ends within ten seconds of SIGTERM.\n" +
-			"Every flag can be set in the environment, by the variable in brackets; the flag wins.\n\n" +
-			"Exit status: 0 good, 1 failed, 2 wrong usage, 3 cannot reach the database or Temporal.",
+		Long: "Runs journeys: workflows, activities, the relay and the background jobs. Any number of workers can run side by side. A " +
+			"worker ends within ten seconds of SIGTERM.\n\n" +
+			"A flag can also be set by the environment variable in brackets; the flag takes precedence.\n\n" +
+			"Exit status: 0 success, 1 failure, 2 wrong usage, 3 cannot reach the database or Temporal.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return app.Usage("tabi-worker takes no arguments; see --help")
@@ -60,7 +61,7 @@ func command(b app.Build) *cobra.Command {
 func run(ctx context.Context, cfg *app.Config, log *zap.Logger) (err error) {
 	defer app.StopWithin(ctx, log)()
 	if cfg.PublicURL == "" {
-		return app.Usage("mails need links that lead back: give --public-url, the address of the gateway as customers reach it")
+		return app.Usage("--public-url is missing: give the address at which customers reach the gateway, for the links in e-mails")
 	}
 	var health net.Listener
 	if cfg.MetricsListen != "" {
@@ -78,6 +79,6 @@ func run(ctx context.Context, cfg *app.Config, log *zap.Logger) (err error) {
 	if health != nil {
 		parts = append(parts, func(ctx context.Context) error { return s.WorkerHealth(ctx, health) })
 	}
-	log.Info("the worker runs", zap.String("version", app.Version))
+	log.Info("worker running", zap.String("version", app.Version))
 	return app.RunAll(ctx, parts...)
 }

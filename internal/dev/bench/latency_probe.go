@@ -138,7 +138,7 @@ func (w *environment) awaitParked(ctx context.Context, journey string, n int) er
 		found := int64(0)
 		for _, s := range at {
 			if s.Step != "" && s.State == unit.StateOpen {
-				found += s.Instances
+				found += s.Enrollments
 			}
 		}
 		return found >= int64(n), err

@@ -151,10 +151,10 @@ func (m *move) liveDiff(code int, steps ...string) string {
 		}
 		var report struct {
 			Live []struct {
-				Instances int64
-				Revisions []struct {
-					Instances int64
-					Temporal  *int64
+				Enrollments int64
+				Revisions   []struct {
+					Enrollments int64
+					Temporal    *int64
 				}
 			}
 		}
@@ -162,7 +162,7 @@ func (m *move) liveDiff(code int, steps ...string) string {
 			return err
 		}
 		for _, rev := range report.Live[0].Revisions {
-			if rev.Temporal == nil || *rev.Temporal != rev.Instances {
+			if rev.Temporal == nil || *rev.Temporal != rev.Enrollments {
 				return errors.New(out)
 			}
 		}
@@ -217,7 +217,7 @@ func TestMigrateCrowd(t *testing.T) {
 	m.write("wait.yaml", after)
 	m.write("messages/extra.yaml", lines(`message: extra`, `email: {subject: Extra, html: "<p>Extra</p>"}`))
 	m.snapshotOld(before)
-	if out := m.liveDiff(1); !strings.Contains(out, `"suggest": "answer"`) || !strings.Contains(out, fmt.Sprintf(`"instances": %d`, n)) {
+	if out := m.liveDiff(1); !strings.Contains(out, `"suggest": "answer"`) || !strings.Contains(out, fmt.Sprintf(`"enrollments": %d`, n)) {
 		t.Errorf("diff --live says\n%s", out)
 	}
 	if out := m.liveDiff(0, "--step", "reply=answer"); !strings.Contains(out, `"target": "answer"`) {

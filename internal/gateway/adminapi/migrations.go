@@ -89,7 +89,7 @@ func groupStepCounts(counts []analytics.StepCount, content *journey.Content, nam
 			j.Revisions = append(j.Revisions, api.RevisionStepCounts{Revision: c.Revision})
 		}
 		j.Revisions[at].Steps = append(j.Revisions[at].Steps, api.StepCount{
-			Step: c.Step, AwaitingGoal: c.State == unit.StateAwaitingGoal, Holdout: c.Holdout, Enrollments: c.Instances,
+			Step: c.Step, AwaitingGoal: c.State == unit.StateAwaitingGoal, Holdout: c.Holdout, Enrollments: c.Enrollments,
 		})
 	}
 	return found
@@ -106,7 +106,7 @@ func (h *Handlers) migrate(ctx context.Context, in *api.MigrateInput) (*api.Migr
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, notReleased(req.Journey)
 	}
-	return &api.MigratePage{Migrations: viewMigrations(page.Instances), Next: page.Next}, err
+	return &api.MigratePage{Migrations: viewMigrations(page.Migrations), Next: page.Next}, err
 }
 
 func notReleased(name string) *web.Error {

@@ -75,7 +75,7 @@ func ViewNumbers(n analytics.Numbers) api.JourneyNumbers {
 			Kind:        s.Kind,
 			Here:        s.Here,
 			Passed:      s.Passed,
-			Enrollments: s.Instances,
+			Enrollments: s.Enrollments,
 			Skipped:     s.Skipped,
 			Arms:        s.Arms,
 		}
